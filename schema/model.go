@@ -1,0 +1,233 @@
+package schema
+
+import "io/fs"
+
+// Load reads the schema whose root file is named, with everything it includes,
+// from fsys, and checks it. The error of a bad schema is an ErrorList.
+func Load(fsys fs.FS, root string) (*Schema, error) {
+	return load(fsys, root)
+}
+
+// A Schema is one interface: everything that a root file and its includes
+// define. It has passed every check, so all references are resolved.
+type Schema struct {
+	// Modules are the files, in the order in which they were first reached;
+	// the root file is the first.
+	Modules []*Module
+	// Pragmas are in force for the whole schema.
+	Pragmas Pragmas
+
+	defs map[string]Definition
+}
+
+// Lookup returns the definition of that name, or nil.
+func (s *Schema) Lookup(name string) Definition { return s.defs[name] }
+
+// A Module is one file of a schema.
+type Module struct {
+	// Path is the file's path below the schema's root, with slashes.
+	Path string
+	// Includes are the files that this one includes itself, in order.
+	Includes []*Module
+	// Definitions are those that the file holds, in order.
+	Definitions []Definition
+}
+
+// A Pos is a place in a schema. Line and Col count from 1, Col in characters;
+// a zero Col stands for the whole line.
+type Pos struct {
+	File      string
+	Line, Col int
+}
+
+// A Definition is an *Enum, *Struct, *Union, *Alternate, *Command or *Event.
+type Definition interface {
+	// Def returns what all kinds of definition have in common.
+	Def() *Common
+	// Kind is the word that the language has for it, such as "enum".
+	Kind() string
+}
+
+// Common is what every definition has.
+type Common struct {
+	Name     string
+	Module   *Module
+	Pos      Pos
+	If       *Cond // nil: always
+	Features []*Feature
+	// Since is the release that brought the definition, as its documentation
+	// says, such as "2.12"; empty if it does not say.
+	Since string
+}
+
+// Def returns c.
+func (c *Common) Def() *Common { return c }
+
+// A Type is what a member or a reply can be: a Builtin, *Array, *Enum,
+// *Struct, *Union or *Alternate.
+type Type interface {
+	// TypeName is the type as the language writes it: "int", "[str]", "RunState".
+	TypeName() string
+}
+
+// A Builtin is a type of the language itself.
+type Builtin string
+
+// The built-in types.
+const (
+	Str    Builtin = "str"
+	Number Builtin = "number"
+	Int    Builtin = "int"
+	Int8   Builtin = "int8"
+	Int16  Builtin = "int16"
+	Int32  Builtin = "int32"
+	Int64  Builtin = "int64"
+	Uint8  Builtin = "uint8"
+	Uint16 Builtin = "uint16"
+	Uint32 Builtin = "uint32"
+	Uint64 Builtin = "uint64"
+	Size   Builtin = "size"
+	Bool   Builtin = "bool"
+	Null   Builtin = "null"
+	Any    Builtin = "any"
+	QType  Builtin = "QType"
+)
+
+// An Array is a list of one type.
+type Array struct{ Elem Type }
+
+// An Enum is a named set of strings.
+type Enum struct {
+	Common
+	Values []*EnumValue
+	Prefix string // of QEMU's C names; empty unless given
+	// Implicit marks the enum that a simple union of QEMU 5.2 makes.
+	Implicit bool
+}
+
+// An EnumValue is one value of an enum.
+type EnumValue struct {
+	Name     string
+	Pos      Pos
+	If       *Cond
+	Features []*Feature
+	Since    string
+}
+
+// A Struct is an object type. Commands, events and unions that give their
+// members in place have a Struct without a name.
+type Struct struct {
+	Common
+	Base    *Struct
+	Members []*Member // its own; AllMembers has the base's too
+	// Implicit marks a struct that no definition names: arguments, event data
+	// or a union's base given in place, and the wrappers of simple unions.
+	Implicit bool
+}
+
+// A Member is one member of an object.
+type Member struct {
+	Name     string
+	Pos      Pos
+	Type     Type
+	Optional bool
+	If       *Cond
+	Features []*Feature
+	Since    string
+}
+
+// A Union is an object whose members depend on the value of one of them.
+type Union struct {
+	Common
+	// Base holds the members that all variants have, the discriminator among
+	// them; it is Implicit when given in place.
+	Base *Struct
+	// Discriminator is the member of Base that tells the variant; its type is
+	// an *Enum.
+	Discriminator *Member
+	// Branches are those that the schema lists, in order. A value of the
+	// discriminator that has none adds no members.
+	Branches []*Branch
+	// Simple marks a simple union of QEMU 5.2: each branch is an implicit
+	// struct with one member, data.
+	Simple bool
+}
+
+// A Branch is what one value of a union's discriminator adds.
+type Branch struct {
+	Name  string // the value
+	Pos   Pos
+	Type  Type // *Struct or *Union
+	If    *Cond
+	Since string
+}
+
+// An Alternate is a value of one of several JSON kinds.
+type Alternate struct {
+	Common
+	Branches []*AltBranch
+}
+
+// An AltBranch is one form that an alternate can take.
+type AltBranch struct {
+	Name  string
+	Pos   Pos
+	Type  Type
+	If    *Cond
+	Since string
+}
+
+// A Command is something that a client can ask for.
+type Command struct {
+	Common
+	// Args is nil if there are none, else a *Struct (Implicit if given in
+	// place) or, for a boxed command, possibly a *Union.
+	Args Type
+	// Boxed: the schema asks for the arguments as one type.
+	Boxed bool
+	// Returns is nil if the command returns nothing.
+	Returns Type
+	// Gen is false if the command takes more arguments than the schema tells.
+	Gen bool
+	// SuccessResponse is false if there is no reply but an error.
+	SuccessResponse bool
+	// AllowOOB: the command can be executed out of band.
+	AllowOOB       bool
+	AllowPreconfig bool
+	Coroutine      bool
+}
+
+// An Event is something that the server tells on its own.
+type Event struct {
+	Common
+	Data  Type // nil, *Struct or *Union, as for Command.Args
+	Boxed bool
+}
+
+// A Feature is a mark on a definition, member or value. The set is open.
+type Feature struct {
+	Name  string
+	Pos   Pos
+	If    *Cond
+	Since string
+}
+
+// A Cond is the condition under which something is compiled into QEMU.
+// Exactly one of its fields is set.
+type Cond struct {
+	// Symbol is a configuration symbol, such as CONFIG_LINUX; for QEMU 5.2
+	// a C preprocessor expression.
+	Symbol string
+	All    []*Cond
+	Any    []*Cond
+	Not    *Cond
+}
+
+// Pragmas are the settings that a schema makes for its own checks.
+type Pragmas struct {
+	DocRequired              bool
+	CommandNameExceptions    []string
+	CommandReturnsExceptions []string
+	MemberNameExceptions     []string
+	DocumentationExceptions  []string
+}
