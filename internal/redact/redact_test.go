@@ -1,0 +1,32 @@
+package redact
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+func TestJSON(t *testing.T) {
+	for _, c := range []struct{ name, in, want string }{
+		{"password", `{"protocol":"vnc","password":"hunter2"}`, `{"protocol":"vnc","password":"[redacted]"}`},
+		{"secret object", `{"qom-type":"secret","id":"s0","data":"hunter2"}`, `{"qom-type":"secret","id":"s0","data":"[redacted]"}`},
+		{"tag behind", `{"data":"hunter2","qom-type":"secret"}`, `{"data":"[redacted]","qom-type":"secret"}`},
+		{"other data", `{"type":"inet","data":{"host":"h"}}`, `{"type":"inet","data":{"host":"h"}}`},
+		{"deep", `[{"a":{"password":{"x":1}}}]`, `[{"a":{"password":"[redacted]"}}]`},
+		{"escaped name", `{"p\u0061ssword":"hunter2"}`, `{"p\u0061ssword":"[redacted]"}`},
+		{"reference", `{"key-secret":"s0"}`, `{"key-secret":"s0"}`},
+		{"scalar", `"x"`, `"x"`},
+		{"broken", `{"password":"hunter2`, Blot},
+		{"empty", `{}`, `{}`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			assert.Equal(t, c.want, string(JSON([]byte(c.in))))
+		})
+	}
+}
+
+func TestSecretsHaveReasons(t *testing.T) {
+	for _, s := range secrets {
+		assert.NotEmpty(t, s.reason, s.member)
+	}
+}

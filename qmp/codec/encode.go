@@ -1,0 +1,145 @@
+package codec
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// An Encoder writes the members of one object. After its first error it
+// writes nothing more.
+type Encoder struct {
+	enc *jsontext.Encoder
+	typ string
+	err error
+}
+
+// EncodeObject writes an object whose members the function writes. typ is the
+// name of the Go type, for errors.
+func EncodeObject(enc *jsontext.Encoder, typ string, members func(*Encoder)) error {
+	if err := enc.WriteToken(jsontext.BeginObject); err != nil {
+		return err
+	}
+	e := Encoder{enc: enc, typ: typ}
+	members(&e)
+	if e.err != nil {
+		return e.err
+	}
+	return enc.WriteToken(jsontext.EndObject)
+}
+
+func (e *Encoder) token(t jsontext.Token) {
+	if e.err == nil {
+		e.err = e.enc.WriteToken(t)
+	}
+}
+
+// String writes a member that is a string.
+func (e *Encoder) String(name, v string) {
+	e.token(jsontext.String(name))
+	e.token(jsontext.String(v))
+}
+
+// Bool writes a member that is true or false.
+func (e *Encoder) Bool(name string, v bool) {
+	e.token(jsontext.String(name))
+	e.token(jsontext.Bool(v))
+}
+
+// Int writes a member that is a signed integer.
+func (e *Encoder) Int(name string, v int64) {
+	e.token(jsontext.String(name))
+	e.token(jsontext.Int(v))
+}
+
+// Uint writes a member that is an unsigned integer.
+func (e *Encoder) Uint(name string, v uint64) {
+	e.token(jsontext.String(name))
+	e.token(jsontext.Uint(v))
+}
+
+// Value writes a member of any type that encodes itself or that reflection
+// can encode. A pointer stands for its value.
+func (e *Encoder) Value(name string, v any) {
+	e.token(jsontext.String(name))
+	if e.err == nil {
+		e.err = json.MarshalEncode(e.enc, v)
+	}
+}
+
+// Alternate writes a member that holds an alternate, which must not be nil.
+func (e *Encoder) Alternate(name, alternate string, v any) {
+	if e.err == nil && isNil(v) {
+		e.err = notSet(e.typ+"."+name, alternate)
+	}
+	e.Value(name, v)
+}
+
+// Alternates writes a member that is a list of alternates, none of them nil.
+func Alternates[T any](e *Encoder, name, alternate string, list []T) {
+	e.token(jsontext.String(name))
+	e.token(jsontext.BeginArray)
+	for i, v := range list {
+		if e.err == nil && isNil(v) {
+			e.err = notSet(e.typ+"."+name+"["+strconv.Itoa(i)+"]", alternate)
+		}
+		if e.err == nil {
+			e.err = json.MarshalEncode(e.enc, v)
+		}
+	}
+	e.token(jsontext.EndArray)
+}
+
+// Variant reports whether a union's variant can be written; if there is none
+// in the field, that becomes the error.
+func (e *Encoder) Variant(field, sum string, v any) bool {
+	if e.err == nil && isNil(v) {
+		e.err = notSet(field, sum)
+	}
+	return e.err == nil
+}
+
+// Tag writes a union's discriminator. An empty tag is that of a value which
+// came without one, and leaves as it came.
+func (e *Encoder) Tag(name, tag string) {
+	if tag != "" {
+		e.String(name, tag)
+	}
+}
+
+// Props writes members that the schema does not know, in the order of their
+// names. They must not repeat those that it does.
+func (e *Encoder) Props(props map[string]any, known ...string) {
+	for _, name := range slices.Sorted(maps.Keys(props)) {
+		if e.err == nil && slices.Contains(known, name) {
+			e.err = fmt.Errorf("%s.Props has '%s', which is a member of its own", e.typ, name)
+		}
+		e.Value(name, props[name])
+	}
+}
+
+// Members writes the members of a whole object, such as those of a variant
+// that the bindings do not know. Empty text has none.
+func (e *Encoder) Members(object jsontext.Value) {
+	if e.err != nil || len(object) == 0 {
+		return
+	}
+	e.err = eachMember(object, func(name, value jsontext.Value) error {
+		if err := e.enc.WriteValue(name); err != nil {
+			return err
+		}
+		return e.enc.WriteValue(value)
+	})
+}
+
+// EncodeRaw writes JSON text that came from somewhere else; none is null.
+func EncodeRaw(enc *jsontext.Encoder, text []byte) error {
+	if len(text) == 0 {
+		return enc.WriteToken(jsontext.Null)
+	}
+	return enc.WriteValue(text)
+}
