@@ -1,0 +1,76 @@
+package emit
+
+import (
+	"github.com/dave/jennifer/jen"
+
+	"github.com/goqapi/goqapi/generator/internal/plan"
+)
+
+func (g *group) command(c *plan.Command) {
+	if c.Own != nil {
+		g.comment("// " + c.Own.Name + " are the arguments of [Client." + c.Name + "].")
+		g.structType(c.Own)
+	}
+	var notes []string
+	if c.NoReply {
+		notes = append(notes, "A server that succeeds sends no reply: the method returns nil when the server goes away, and an error when it refuses or ctx ends.")
+	}
+	if c.OOB {
+		notes = append(notes, "It can be executed out of band.")
+	}
+	g.comment(about(c.Name+" executes the command "+c.QAPI, c.Facts, g.module, notes...)...)
+
+	method := g.Func().Params(jen.Id("c").Op("*").Id("Client")).Id(c.Name).ParamsFunc(func(params *jen.Group) {
+		params.Id("ctx").Qual("context", "Context")
+		if c.Args != nil {
+			params.Id("args").Add(goType(*c.Args))
+		}
+	})
+	args := jen.Nil()
+	if c.Args != nil {
+		args = jen.Id("args")
+	}
+	conn := jen.Id("c").Dot("conn")
+	switch {
+	case c.NoReply:
+		method.Error().Block(jen.Return(conn.Dot("ExecuteNoReply").Call(jen.Id("ctx"), jen.Lit(c.QAPI), args)))
+	case c.Result == nil:
+		method.Error().Block(jen.Return(conn.Dot("Execute").Call(jen.Id("ctx"), jen.Lit(c.QAPI), args, jen.Nil())))
+	default:
+		method.Params(goType(*c.Result), jen.Error()).Block(
+			jen.Var().Id("result").Add(goType(*c.Result)),
+			jen.Err().Op(":=").Add(conn).Dot("Execute").Call(jen.Id("ctx"), jen.Lit(c.QAPI), args, jen.Op("&").Id("result")),
+			jen.Return(jen.Id("result"), jen.Err()),
+		)
+	}
+}
+
+func (g *group) event(e *plan.Event) {
+	g.comment(about(e.Struct.Name+" is the event "+e.QAPI, e.Facts, g.module)...)
+	first := []jen.Code{
+		jen.Comment("// Timestamp is when the server sent the event; zero if it could not tell."),
+		jen.Id("Timestamp").Qual("time", "Time").Tag(map[string]string{"json": "timestamp,omitzero"}),
+	}
+	payload := jen.Id("x")
+	if e.Data != nil {
+		payload = jen.Op("&").Id("x").Dot("Data")
+		first = append(first,
+			jen.Comment("// Data is what the event tells."),
+			jen.Id("Data").Add(goType(*e.Data)).Tag(map[string]string{"json": "data"}))
+	}
+	g.structType(e.Struct, first...)
+
+	g.comment("// EventName returns " + e.QAPI + ".")
+	g.Func().Params(jen.Id(e.Struct.Name)).Id("EventName").Params().String().Block(jen.Return(jen.Lit(e.QAPI)))
+	g.Func().Params(jen.Id("x").Op("*").Id(e.Struct.Name)).Id("decodeEvent").Params(jen.Id("e").Qual(pkgQMP, "Event")).Error().Block(
+		jen.Id("x").Dot("Timestamp").Op("=").Id("e").Dot("Timestamp"),
+		jen.Return(jen.Id("e").Dot("Decode").Call(payload)),
+	)
+
+	g.comment(about("On"+e.Name+" calls f for every event "+e.QAPI+", in order and never beside itself, until stop is called. f may execute commands.",
+		plan.Facts{Deprecated: e.Deprecated, Unstable: e.Unstable}, "")...)
+	g.Func().Params(jen.Id("c").Op("*").Id("Client")).Id("On" + e.Name).
+		Params(jen.Id("f").Func().Params(jen.Id(e.Struct.Name))).
+		Params(jen.Id("stop").Func().Params()).Block(
+		jen.Return(jen.Id("on").Call(jen.Id("c"), jen.Id("f"))))
+}

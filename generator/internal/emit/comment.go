@@ -1,0 +1,95 @@
+package emit
+
+import (
+	"strings"
+
+	"github.com/goqapi/goqapi/generator/internal/plan"
+)
+
+// about is the comment of a declaration: what it is, when it exists, what to
+// beware of, and where QEMU's manual has it.
+func about(summary string, f plan.Facts, module string, more ...string) []string {
+	lines := wrap(summary)
+	if module != "" {
+		lines = wrap(summary + " of " + module + ".")
+	}
+	paragraph := func(text string) {
+		if text != "" {
+			lines = append(lines, "//")
+			lines = append(lines, wrap(text)...)
+		}
+	}
+	for _, text := range more {
+		paragraph(text)
+	}
+	paragraph(availability(f))
+	if f.Unstable {
+		paragraph("Unstable: QEMU may change it or take it away in any release.")
+	}
+	if f.Link != "" {
+		lines = append(lines, "//", "// "+f.Link)
+	}
+	if f.Deprecated {
+		paragraph("Deprecated: QEMU means to remove it.")
+	}
+	return lines
+}
+
+// availability tells since when and under which condition something exists.
+func availability(f plan.Facts) string {
+	var parts []string
+	if f.Since != "" {
+		parts = append(parts, "Since QEMU "+f.Since+".")
+	}
+	if f.If != "" {
+		parts = append(parts, "Only in builds with "+f.If+".")
+	}
+	if len(f.Features) > 0 {
+		parts = append(parts, "Features: "+strings.Join(f.Features, ", ")+".")
+	}
+	return strings.Join(parts, " ")
+}
+
+// aside is the comment of a member or a value; none if there is nothing to
+// tell beyond its name.
+func aside(f plan.Facts) []string {
+	var lines []string
+	text := availability(f)
+	if f.Unstable {
+		text = strings.TrimSpace(text + " Unstable: QEMU may change it in any release.")
+	}
+	if text != "" {
+		lines = wrap(text)
+	}
+	if f.Deprecated {
+		if len(lines) > 0 {
+			lines = append(lines, "//")
+		}
+		lines = append(lines, "// Deprecated: QEMU means to remove it.")
+	}
+	return lines
+}
+
+// list writes words as people do: a, b and c.
+func list(words []string) string {
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " and " + words[last]
+}
+
+// wrap breaks a text into comment lines.
+func wrap(text string) []string {
+	const width = 80
+	var lines []string
+	line := "//"
+	for _, word := range strings.Fields(text) {
+		if len(line)+1+len(word) > width && line != "//" {
+			lines = append(lines, line)
+			line = "//"
+		}
+		line += " " + word
+	}
+	return append(lines, line)
+}

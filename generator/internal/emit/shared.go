@@ -1,0 +1,165 @@
+package emit
+
+import (
+	"github.com/dave/jennifer/jen"
+
+	"github.com/goqapi/goqapi/generator/internal/plan"
+)
+
+// client writes what every package has: the client's type and its events.
+func (g *group) client() {
+	conn := jen.Op("*").Qual(pkgQMP, "Conn")
+	client := jen.Op("*").Id("Client")
+	receiver := jen.Id("c").Op("*").Id("Client")
+	ctx := jen.Id("ctx").Qual("context", "Context")
+
+	g.comment("// A Client calls the commands of one server and listens to its events.", "// It is safe for use by any number of goroutines.")
+	g.Type().Id("Client").Struct(jen.Id("conn").Add(conn))
+
+	g.comment("// Dial connects to the server at an address, as [qmp.Dial] does.")
+	g.Func().Id("Dial").Params(ctx, jen.Id("addr").String(), jen.Id("opts").Op("...").Qual(pkgQMP, "Option")).
+		Params(client, jen.Error()).Block(
+		jen.List(jen.Id("conn"), jen.Err()).Op(":=").Qual(pkgQMP, "Dial").Call(jen.Id("ctx"), jen.Id("addr"), jen.Id("opts").Op("...")),
+		jen.If(jen.Err().Op("!=").Nil()).Block(jen.Return(jen.Nil(), jen.Err())),
+		jen.Return(jen.Id("NewClient").Call(jen.Id("conn")), jen.Nil()),
+	)
+	g.comment("// NewClient returns a client that uses a connection.")
+	g.Func().Id("NewClient").Params(jen.Id("conn").Add(conn)).Add(client).Block(
+		jen.Return(jen.Op("&").Id("Client").Values(jen.Id("conn"))))
+	g.comment("// Conn returns the connection, for what is not a command of the schema.")
+	g.Func().Params(receiver).Id("Conn").Params().Add(conn).Block(jen.Return(jen.Id("c").Dot("conn")))
+	g.comment("// With returns a client of the same connection whose calls have options.")
+	g.Func().Params(receiver).Id("With").Params(jen.Id("opts").Op("...").Qual(pkgQMP, "CallOption")).Add(client).Block(
+		jen.Return(jen.Id("NewClient").Call(jen.Id("c").Dot("conn").Dot("With").Call(jen.Id("opts").Op("...")))))
+	g.comment("// Close closes the connection. Calls that wait for a reply fail.")
+	g.Func().Params(receiver).Id("Close").Params().Error().Block(jen.Return(jen.Id("c").Dot("conn").Dot("Close").Call()))
+
+	g.events()
+}
+
+// events writes what all events share.
+func (g *group) events() {
+	event := jen.Qual(pkgQMP, "Event")
+	constraint := jen.List(jen.Id("E").Any(), jen.Id("P").Id("eventPointer").Types(jen.Id("E")))
+	decode := []jen.Code{
+		jen.Var().Id("x").Id("E"),
+		jen.Err().Op(":=").Id("P").Call(jen.Op("&").Id("x")).Dot("decodeEvent").Call(jen.Id("e")),
+	}
+	nameOf := jen.Id("P").Call(jen.New(jen.Id("E"))).Dot("EventName").Call()
+
+	g.comment("// An Event is one of the events of this package, or an [UnknownEvent].")
+	g.Type().Id("Event").Interface(
+		jen.Comment("// EventName is the event's name in the schema."),
+		jen.Id("EventName").Params().String(),
+	)
+	g.comment("// eventPointer is a pointer to an event of this package.")
+	g.Type().Id("eventPointer").Types(jen.Id("E").Any()).Interface(
+		jen.Op("*").Id("E"), jen.Id("Event"), jen.Id("decodeEvent").Params(event).Error())
+
+	g.comment("// An UnknownEvent is an event that these bindings do not know.")
+	g.Type().Id("UnknownEvent").Struct(
+		jen.Id("Name").String().Tag(map[string]string{"json": "name"}),
+		jen.Id("Timestamp").Qual("time", "Time").Tag(map[string]string{"json": "timestamp,omitzero"}),
+		jen.Id("Data").Qual(pkgJSON, "RawMessage").Tag(map[string]string{"json": "data,omitzero"}),
+	)
+	g.comment("// EventName returns the event's name.")
+	g.Func().Params(jen.Id("e").Id("UnknownEvent")).Id("EventName").Params().String().Block(jen.Return(jen.Id("e").Dot("Name")))
+
+	g.comment("// Subscribe returns a stream of all events of one type, from now on:",
+		"//",
+		"//\tstops := Subscribe[StopEvent](c)")
+	g.Func().Id("Subscribe").Types(constraint).Params(jen.Id("c").Op("*").Id("Client"), jen.Id("opts").Op("...").Qual(pkgQMP, "SubscribeOption")).
+		Op("*").Qual(pkgQMP, "Stream").Types(jen.Id("E")).Block(
+		jen.Id("names").Op(":=").Index().String().Values(nameOf.Clone()),
+		jen.Return(jen.Qual(pkgQMP, "NewStream").Call(
+			jen.Id("c").Dot("conn").Dot("Subscribe").Call(jen.Id("names"), jen.Id("opts").Op("...")),
+			jen.Func().Params(jen.Id("e").Add(event)).Params(jen.Id("E"), jen.Error()).Block(
+				append(decode, jen.Return(jen.Id("x"), jen.Err()))...),
+		)),
+	)
+
+	g.comment("// SubscribeEvents returns one stream of the events of several types, in the",
+		"// order in which the server sent them. Each type is given by any value of it;",
+		"// without one, the stream has all events, as [UnknownEvent] those that these",
+		"// bindings do not know.")
+	g.Func().Id("SubscribeEvents").Params(jen.Id("c").Op("*").Id("Client"),
+		jen.Id("events").Index().Id("Event"), jen.Id("opts").Op("...").Qual(pkgQMP, "SubscribeOption")).
+		Op("*").Qual(pkgQMP, "Stream").Types(jen.Id("Event")).Block(
+		jen.Var().Id("names").Index().String(),
+		jen.For(jen.List(jen.Id("_"), jen.Id("e")).Op(":=").Range().Id("events")).Block(
+			jen.Id("names").Op("=").Append(jen.Id("names"), jen.Id("e").Dot("EventName").Call())),
+		jen.Return(jen.Qual(pkgQMP, "NewStream").Call(
+			jen.Id("c").Dot("conn").Dot("Subscribe").Call(jen.Id("names"), jen.Id("opts").Op("...")), jen.Id("decodeAny"))),
+	)
+
+	g.comment("// decodeAny decodes any event into its type.")
+	g.Func().Id("decodeAny").Params(jen.Id("e").Add(event)).Params(jen.Id("Event"), jen.Error()).Block(
+		jen.Switch(jen.Id("e").Dot("Name")).BlockFunc(func(cases *jen.Group) {
+			for _, e := range g.pkg.Events {
+				cases.Case(jen.Lit(e.QAPI)).Block(jen.Return(jen.Id("decodeTo").Types(jen.Id(e.Struct.Name)).Call(jen.Id("e"))))
+			}
+		}),
+		jen.Return(jen.Id("UnknownEvent").Values(
+			jen.Id("e").Dot("Name"), jen.Id("e").Dot("Timestamp"), jen.Id("e").Dot("Data")), jen.Nil()),
+	)
+	g.Func().Id("decodeTo").Types(jen.Id("E").Id("Event"), jen.Id("P").Id("eventPointer").Types(jen.Id("E"))).
+		Params(jen.Id("e").Add(event)).Params(jen.Id("Event"), jen.Error()).Block(
+		append(decode, jen.Return(jen.Id("x"), jen.Err()))...)
+
+	g.comment("// on calls f for every event of a type.")
+	g.Func().Id("on").Types(constraint).Params(jen.Id("c").Op("*").Id("Client"), jen.Id("f").Func().Params(jen.Id("E"))).
+		Params(jen.Id("stop").Func().Params()).Block(
+		jen.Return(jen.Id("c").Dot("conn").Dot("Handle").Call(nameOf,
+			jen.Func().Params(jen.Id("e").Add(event)).Error().Block(append(decode,
+				jen.If(jen.Err().Op("==").Nil()).Block(jen.Id("f").Call(jen.Id("x"))),
+				jen.Return(jen.Err()),
+			)...))))
+}
+
+// values writes the types that stand for bare JSON values in alternates, and
+// the one for what these bindings do not know.
+func (g *group) values() {
+	for _, w := range g.pkg.Wrappers {
+		g.comment(w.Name + " is " + w.JSON + " where an alternate can hold one.")
+		if w.Over == "" {
+			g.Type().Id(w.Name).Struct()
+			g.codecMethods(w.Name,
+				jen.Id("enc").Dot("WriteToken").Call(jen.Qual(pkgJSONText, "Null")),
+				jen.Qual(pkgCodec, "DecodeNull").Call(jen.Id("dec")))
+		} else {
+			g.Type().Id(w.Name).Id(w.Over)
+		}
+		g.seals(w.Name, w.Alternates)
+	}
+
+	g.comment("// Unknown is a variant of a union, or a form of an alternate, that these bindings",
+		"// do not know: a newer server's, or one that only you know.")
+	g.Type().Id("Unknown").Struct(
+		jen.Comment("// Tag is the union's discriminator; empty if it had none, and for alternates."),
+		jen.Id("Tag").String(),
+		jen.Comment("// JSON is an object of the variant's own members, or the alternate's value."),
+		jen.Id("JSON").Qual(pkgJSON, "RawMessage"),
+	)
+	g.codecMethods("Unknown",
+		jen.Qual(pkgCodec, "EncodeRaw").Call(jen.Id("enc"), jen.Id("x").Dot("JSON")),
+		jen.Qual(pkgCodec, "DecodeRaw").Call(jen.Id("dec"), jen.Op("&").Id("x").Dot("JSON")))
+	enums := map[*plan.Enum]bool{}
+	for _, u := range g.pkg.Unions {
+		if !enums[u.Enum] {
+			enums[u.Enum] = true
+			g.comment("// " + tagMethod(u) + " returns the tag.")
+			g.Func().Params(jen.Id("x").Id("Unknown")).Id(tagMethod(u)).Params().Id(u.Enum.Name).Block(
+				jen.Return(jen.Id(u.Enum.Name).Call(jen.Id("x").Dot("Tag"))))
+		}
+		g.Func().Params(jen.Id("x").Id("Unknown")).Id(sealMethod(u)).Params(jen.Id("e").Op("*").Qual(pkgCodec, "Encoder")).Block(
+			jen.Id("e").Dot("Members").Call(jen.Id("x").Dot("JSON")))
+	}
+	g.seals("Unknown", g.pkg.Alternates)
+
+	if len(g.pkg.Unions) > 0 {
+		g.comment("// unknownVariant decodes the rest of a union whose tag is not known.")
+		g.Func().Id("unknownVariant").Params(jen.Id("u").Op("*").Qual(pkgCodec, "Union")).Params(jen.Id("Unknown"), jen.Error()).Block(
+			jen.List(jen.Id("members"), jen.Err()).Op(":=").Id("u").Dot("Members").Call(),
+			jen.Return(jen.Id("Unknown").Values(jen.Dict{jen.Id("Tag"): jen.Id("u").Dot("Tag"), jen.Id("JSON"): jen.Id("members")}), jen.Err()))
+	}
+}

@@ -1,0 +1,128 @@
+package emit
+
+import (
+	"github.com/dave/jennifer/jen"
+
+	"github.com/goqapi/goqapi/generator/internal/plan"
+)
+
+func (g *group) enum(e *plan.Enum) {
+	g.comment(about(e.Name+" is the enum "+e.QAPI, e.Facts, g.module)...)
+	g.Type().Id(e.Name).String()
+	if len(e.Values) > 0 {
+		g.comment("// The values of " + e.Name + ".")
+		g.Const().DefsFunc(func(defs *jen.Group) {
+			for _, v := range e.Values {
+				for _, line := range aside(v.Facts) {
+					defs.Comment(line)
+				}
+				defs.Id(v.Name).Id(e.Name).Op("=").Lit(v.QAPI)
+			}
+		})
+	}
+	g.comment("// Known reports whether the value is one of those above. A server may send others.")
+	g.Func().Params(jen.Id("e").Id(e.Name)).Id("Known").Params().Bool().BlockFunc(func(body *jen.Group) {
+		if len(e.Values) > 0 {
+			body.Switch(jen.Id("e")).Block(
+				jen.CaseFunc(func(cases *jen.Group) {
+					for _, v := range e.Values {
+						cases.Line().Id(v.Name)
+					}
+				}).Block(jen.Return(jen.True())),
+			)
+		}
+		body.Return(jen.False())
+	})
+	g.seals(e.Name, e.Alternates)
+}
+
+// seals writes the methods that make a type a branch of alternates.
+func (g *group) seals(name string, alternates []*plan.Alternate) {
+	for _, a := range alternates {
+		g.Func().Params(jen.Id(name)).Id("is" + a.Name).Params().Block()
+	}
+}
+
+func (g *group) structure(s *plan.Struct) {
+	summary := s.Name + " is the struct " + s.QAPI
+	if v := s.Variant; v != nil {
+		summary = s.Name + " is the variant of [" + v.Union.Name + "] for " + v.QAPI + ", the struct " + s.QAPI
+	}
+	g.comment(about(summary, s.Facts, g.module)...)
+	g.structType(s)
+	if s.Variant != nil {
+		g.variantMethods(s.Variant)
+	}
+	g.seals(s.Name, s.Alternates)
+}
+
+// structType writes the type and, if it needs any, its code.
+func (g *group) structType(s *plan.Struct, first ...jen.Code) {
+	g.Type().Id(s.Name).StructFunc(func(body *jen.Group) {
+		for _, code := range first {
+			body.Add(code)
+		}
+		fields(body, s.Fields)
+		if s.Props {
+			body.Comment("// Props are further members, merged into the object.")
+			body.Id("Props").Map(jen.String()).Any().Tag(map[string]string{"json": "-"})
+		}
+	})
+	if s.Members {
+		var rest []jen.Code
+		if s.Props {
+			rest = append(rest, encodeProps(s))
+		}
+		g.encodeMembers(s.Name, s.Fields, rest...)
+		g.decodeMember(s.Name, s.Fields, s.Props)
+	}
+	if s.Codec {
+		g.codecMethods(s.Name,
+			jen.Qual(pkgCodec, "EncodeObject").Call(jen.Id("enc"), jen.Lit(s.Name), jen.Id("x").Dot("encodeMembers")),
+			jen.Qual(pkgCodec, "DecodeObject").Call(jen.Id("dec"), jen.Id("x"), jen.Id("x").Dot("decodeMember")),
+		)
+	}
+}
+
+func fields(body *jen.Group, list []*plan.Field) {
+	for _, f := range list {
+		for _, line := range aside(f.Facts) {
+			body.Comment(line)
+		}
+		tag := f.QAPI
+		if f.Optional {
+			tag += ",omitzero"
+		}
+		body.Id(f.Name).Do(func(s *jen.Statement) {
+			if f.Pointer() {
+				s.Op("*")
+			}
+		}).Add(goType(f.Type)).Tag(map[string]string{"json": tag})
+	}
+}
+
+// codecMethods writes the four methods of a type that codes itself: one alone
+// could call itself for ever.
+func (g *group) codecMethods(name string, encode, decode jen.Code) {
+	x, ptr := jen.Id("x").Id(name), jen.Id("x").Op("*").Id(name)
+	bytes := jen.Index().Byte()
+	g.comment("// MarshalJSON implements json.Marshaler.")
+	g.Func().Params(x).Id("MarshalJSON").Params().Params(bytes, jen.Error()).Block(
+		jen.Return(jen.Qual(pkgCodec, "Marshal").Call(jen.Id("x"))))
+	g.comment("// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.")
+	g.Func().Params(x).Id("MarshalJSONTo").Params(jen.Id("enc").Op("*").Qual(pkgJSONText, "Encoder")).Error().Block(
+		jen.Return(encode))
+	g.comment("// UnmarshalJSON implements json.Unmarshaler.")
+	g.Func().Params(ptr).Id("UnmarshalJSON").Params(jen.Id("data").Add(bytes)).Error().Block(
+		jen.Return(jen.Qual(pkgCodec, "Unmarshal").Call(jen.Id("data"), jen.Id("x"))))
+	if decode == nil {
+		return
+	}
+	g.comment("// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.")
+	g.unmarshalFrom(name).Block(jen.Return(decode))
+}
+
+func (g *group) unmarshalFrom(name string) *jen.Statement {
+	return g.Func().Params(jen.Id("x").Op("*").Id(name)).Id("UnmarshalJSONFrom").
+		Params(jen.Id("dec").Op("*").Qual(pkgJSONText, "Decoder")).Error()
+}

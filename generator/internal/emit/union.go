@@ -1,0 +1,175 @@
+package emit
+
+import (
+	"github.com/dave/jennifer/jen"
+
+	"github.com/goqapi/goqapi/generator/internal/plan"
+)
+
+func (g *group) union(u *plan.Union) {
+	var forms []string
+	for _, v := range u.Variants {
+		forms = append(forms, "["+v.Name+"]")
+	}
+	g.comment(about(u.Name+" is the union "+u.QAPI, u.Facts, g.module,
+		u.Discriminator.Name+" holds the variant, whose type is the tag: "+list(forms)+", or [Unknown].")...)
+	g.Type().Id(u.Name).StructFunc(func(body *jen.Group) { fields(body, u.Fields) })
+	g.sum(u)
+	g.unionEncoder(u)
+	g.decodeMember(u.Name, commonFields(u), false)
+	g.codecMethods(u.Name,
+		jen.Qual(pkgCodec, "EncodeObject").Call(jen.Id("enc"), jen.Lit(u.Name), jen.Id("x").Dot("encodeMembers")),
+		nil)
+	g.unionDecoder(u)
+	g.comment("// String is the union's JSON, compact, with secrets blotted out.")
+	g.Func().Params(jen.Id("x").Id(u.Name)).Id("String").Params().String().Block(
+		jen.Return(jen.Qual(pkgCodec, "Text").Call(jen.Id("x"))))
+	g.seals(u.Name, u.Alternates)
+	for _, v := range u.Variants {
+		if v.Form != plan.Itself {
+			g.variantType(v)
+		}
+	}
+}
+
+// commonFields are the members that all variants have, but for the tag.
+func commonFields(u *plan.Union) []*plan.Field {
+	var fields []*plan.Field
+	for _, f := range u.Fields {
+		if f != u.Discriminator {
+			fields = append(fields, f)
+		}
+	}
+	return fields
+}
+
+// tagMethod and sealMethod are the methods that make a type a variant.
+func tagMethod(u *plan.Union) string  { return u.Enum.Name }
+func sealMethod(u *plan.Union) string { return "encode" + u.Name }
+
+// sum writes the interface of the variants.
+func (g *group) sum(u *plan.Union) {
+	g.comment(wrap(u.Sum + " is what " + u.Name + "." + u.Discriminator.Name + " can hold: the types that [" + u.Name + "] lists.")...)
+	g.Type().Id(u.Sum).Interface(
+		jen.Comment("// "+tagMethod(u)+" tells the variant by its tag."),
+		jen.Id(tagMethod(u)).Params().Id(u.Enum.Name),
+		jen.Id(sealMethod(u)).Params(jen.Op("*").Qual(pkgCodec, "Encoder")),
+	)
+}
+
+func (g *group) unionEncoder(u *plan.Union) {
+	holder := jen.Id("x").Dot(u.Discriminator.Name)
+	variant := jen.If(jen.Id("e").Dot("Variant").Call(
+		jen.Lit(u.Name+"."+u.Discriminator.Name), jen.Lit(u.Sum), holder,
+	)).Block(
+		jen.Id("e").Dot("Tag").Call(jen.Lit(u.Discriminator.QAPI),
+			jen.String().Call(holder.Clone().Dot(tagMethod(u)).Call())),
+		holder.Clone().Dot(sealMethod(u)).Call(jen.Id("e")),
+	)
+	g.encodeMembers(u.Name, commonFields(u), variant)
+}
+
+// unionDecoder writes the decoder: it reads up to the tag, and the rest as the
+// tag demands.
+func (g *group) unionDecoder(u *plan.Union) {
+	holder := jen.Id("x").Dot(u.Discriminator.Name)
+	g.comment("// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.")
+	g.unmarshalFrom(u.Name).Block(
+		jen.List(jen.Id("u"), jen.Err()).Op(":=").Qual(pkgCodec, "BeginUnion").Call(
+			jen.Id("dec"), jen.Id("x"), jen.Lit(u.Discriminator.QAPI), jen.Id("x").Dot("decodeMember")),
+		jen.If(jen.Err().Op("!=").Nil()).Block(jen.Return(jen.Err())),
+		jen.Switch(jen.Id(u.Enum.Name).Call(jen.Id("u").Dot("Tag"))).BlockFunc(func(cases *jen.Group) {
+			for _, v := range u.Variants {
+				cases.Case(jen.Id(v.Value.Name)).BlockFunc(func(body *jen.Group) {
+					decodeVariant(body, v, holder)
+				})
+			}
+			cases.Default().Block(
+				jen.List(holder.Clone(), jen.Err()).Op("=").Id("unknownVariant").Call(jen.Id("u")))
+		}),
+		jen.Return(jen.Err()),
+	)
+}
+
+func decodeVariant(body *jen.Group, v *plan.Variant, holder *jen.Statement) {
+	if v.Form == plan.Empty {
+		body.Err().Op("=").Id("u").Dot("Empty").Call()
+		body.Add(holder.Clone()).Op("=").Id(v.Name).Values()
+		return
+	}
+	body.Var().Id("v").Id(v.Name)
+	call := body.Err().Op("=").Id("u")
+	switch {
+	case v.Wrapped:
+		call.Dot("Data").Call(jen.Op("&").Id("v"))
+	case v.Form == plan.Nested:
+		call.Dot("Nested").Call(jen.Op("&").Id("v"))
+	default:
+		call.Dot("Variant").Call(behind(v).Dot("decodeMember"))
+	}
+	body.Add(holder.Clone()).Op("=").Id("v")
+}
+
+// behind is v as a pointer to the type whose methods know its members.
+func behind(v *plan.Variant) *jen.Statement {
+	if v.Form == plan.Itself {
+		return jen.Id("v")
+	}
+	return jen.Parens(jen.Op("*").Id(v.Over.Name)).Call(jen.Op("&").Id("v"))
+}
+
+// variantType writes a variant that no struct of the schema is.
+func (g *group) variantType(v *plan.Variant) {
+	summary := v.Name + " is the variant of [" + v.Union.Name + "] for " + v.QAPI
+	if v.Behind != "" {
+		summary += ", the " + kindOf(v) + " " + v.Behind
+	}
+	g.comment(about(summary+".", v.Facts, "")...)
+	if v.Form == plan.Empty {
+		g.Type().Id(v.Name).Struct()
+	} else {
+		g.Type().Id(v.Name).Add(goType(v.Over))
+	}
+	if v.Form == plan.Nested || v.Over.Kind == plan.Object && (v.Struct == nil || v.Struct.Codec) {
+		g.delegate(v)
+	}
+	g.variantMethods(v)
+}
+
+func kindOf(v *plan.Variant) string {
+	switch {
+	case v.Struct != nil:
+		return "struct"
+	case v.Over.Kind == plan.Object:
+		return "union"
+	case v.Over.Kind == plan.String && v.Over.Name != "string":
+		return "enum"
+	}
+	return "type"
+}
+
+// delegate gives a type over one with JSON methods the same methods.
+func (g *group) delegate(v *plan.Variant) {
+	g.codecMethods(v.Name,
+		jen.Id(v.Over.Name).Call(jen.Id("x")).Dot("MarshalJSONTo").Call(jen.Id("enc")),
+		jen.Parens(jen.Op("*").Id(v.Over.Name)).Call(jen.Id("x")).Dot("UnmarshalJSONFrom").Call(jen.Id("dec")),
+	)
+}
+
+// variantMethods writes the methods that make a type a variant.
+func (g *group) variantMethods(v *plan.Variant) {
+	g.comment("// " + tagMethod(v.Union) + " returns [" + v.Value.Name + "].")
+	g.Func().Params(jen.Id(v.Name)).Id(tagMethod(v.Union)).Params().Id(v.Union.Enum.Name).Block(
+		jen.Return(jen.Id(v.Value.Name)))
+	var encode []jen.Code
+	receiver := jen.Id("v").Id(v.Name)
+	switch {
+	case v.Form == plan.Empty:
+		receiver = jen.Id(v.Name)
+	case v.Wrapped:
+		encode = append(encode, jen.Id("e").Dot("Value").Call(jen.Lit("data"), jen.Op("&").Id("v")))
+	default:
+		encode = append(encode, behind(v).Dot("encodeMembers").Call(jen.Id("e")))
+	}
+	g.Func().Params(receiver).Id(sealMethod(v.Union)).Params(jen.Id("e").Op("*").Qual(pkgCodec, "Encoder")).Block(encode...)
+}

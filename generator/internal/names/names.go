@@ -1,0 +1,102 @@
+// Package names turns the names of a QAPI schema into Go's. All of the rules
+// are here; what deviates from them is a row of the tables beside them.
+package names
+
+import (
+	"strings"
+	"unicode"
+)
+
+// Exported is the exported Go name for a QAPI name of any kind but an event:
+// query-cpus-fast gives QueryCPUsFast, VncInfo VNCInfo, and x86_64 X86_64.
+func Exported(name string) string {
+	var b strings.Builder
+	for _, part := range words(name) {
+		b.WriteString(part.sep)
+		b.WriteString(capitalize(part.word))
+	}
+	return b.String()
+}
+
+// Event is the Go name for an event, which the schema writes in capitals:
+// BLOCK_IO_ERROR gives BlockIOError.
+func Event(name string) string { return Exported(strings.ToLower(name)) }
+
+// Unexported is Exported with its first word in lower case.
+func Unexported(name string) string {
+	var b strings.Builder
+	for i, part := range words(name) {
+		b.WriteString(part.sep)
+		if i == 0 {
+			b.WriteString(strings.ToLower(part.word))
+		} else {
+			b.WriteString(capitalize(part.word))
+		}
+	}
+	return b.String()
+}
+
+// File is the name of the Go file for a module, such as qapi/block-core.json.
+// Its suffix keeps Go from taking an s390x at the end for an architecture.
+func File(module string) string {
+	base := strings.TrimSuffix(module[strings.LastIndexByte(module, '/')+1:], ".json")
+	return strings.ReplaceAll(base, "-", "_") + "_gen.go"
+}
+
+// A part is a word of a name, and what is kept of the separator before it.
+type part struct{ sep, word string }
+
+// words splits a name at -, _, ., space, and where case tells that a word
+// begins. An underscore between digits is kept, so that 2_5 does not become 25.
+func words(name string) []part {
+	var parts []part
+	var word []rune
+	sep := ""
+	flush := func() {
+		if len(word) > 0 {
+			parts = append(parts, part{sep, string(word)})
+			word, sep = nil, ""
+		}
+	}
+	runes := []rune(name)
+	for i, r := range runes {
+		switch {
+		case strings.ContainsRune("-_. ", r):
+			flush()
+			if r == '_' && digitAt(runes, i-1) && digitAt(runes, i+1) {
+				sep = "_"
+			}
+			continue
+		case unicode.IsUpper(r) && len(word) > 0 && wordBegins(runes, i):
+			flush()
+		}
+		word = append(word, r)
+	}
+	flush()
+	return parts
+}
+
+// wordBegins reports whether the capital at i begins a word: it follows a
+// small letter or a digit, or ends a run of capitals before a small letter.
+func wordBegins(runes []rune, i int) bool {
+	if !unicode.IsUpper(runes[i-1]) {
+		return true
+	}
+	return i+1 < len(runes) && unicode.IsLower(runes[i+1])
+}
+
+func digitAt(runes []rune, i int) bool {
+	return i >= 0 && i < len(runes) && unicode.IsDigit(runes[i])
+}
+
+// capitalize writes a word as it stands in an exported name.
+func capitalize(word string) string {
+	lower := strings.ToLower(word)
+	if s, ok := initialisms[lower]; ok {
+		return s
+	}
+	if stem, ok := strings.CutSuffix(lower, "s"); ok && initialisms[stem] != "" {
+		return initialisms[stem] + "s"
+	}
+	return strings.ToUpper(word[:1]) + word[1:]
+}

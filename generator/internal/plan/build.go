@@ -1,0 +1,344 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/goqapi/goqapi/generator/internal/names"
+	"github.com/goqapi/goqapi/schema"
+)
+
+// Options are what a user can choose.
+type Options struct {
+	// Package is the name of the package to plan.
+	Package string
+	// Schema says in a few words where the schema comes from.
+	Schema string
+	// Agent tells that the schema is the guest agent's, not QMP's.
+	Agent bool
+}
+
+// Build plans the bindings for a schema. Its errors are names that clash and
+// constructs that no binding can have.
+func Build(s *schema.Schema, opts Options) (*Package, error) {
+	b := &builder{
+		schema:     s,
+		uses:       usesOf(s),
+		pkg:        &Package{Name: opts.Package, Schema: opts.Schema, Manual: qmpManual, ManualPrefix: "QMP"},
+		names:      newNamespace(),
+		enums:      map[*schema.Enum]*Enum{},
+		structs:    map[*schema.Struct]*Struct{},
+		unions:     map[*schema.Union]*Union{},
+		alternates: map[*schema.Alternate]*Alternate{},
+		wrappers:   map[string]*Wrapper{},
+	}
+	if opts.Agent {
+		b.pkg.Manual, b.pkg.ManualPrefix = agentManual, "QGA"
+	}
+	b.declareTypes()
+	b.completeTypes()
+	b.files()
+	b.markCodecs()
+	b.checkMembers()
+	if len(b.errs) > 0 {
+		return nil, errorList(b.errs)
+	}
+	return b.pkg, nil
+}
+
+// errorList joins errors, one a line.
+func errorList(errs []error) error {
+	var lines []string
+	for _, err := range errs {
+		lines = append(lines, err.Error())
+	}
+	return fmt.Errorf("%s", strings.Join(lines, "\n"))
+}
+
+// A builder plans in two steps, since definitions refer to each other: every
+// type gets its name first, and its parts when all have one.
+type builder struct {
+	schema *schema.Schema
+	uses   *uses
+	pkg    *Package
+	names  *namespace
+	errs   []error
+
+	enums      map[*schema.Enum]*Enum
+	structs    map[*schema.Struct]*Struct // those that have a Go type
+	unions     map[*schema.Union]*Union
+	alternates map[*schema.Alternate]*Alternate
+	wrappers   map[string]*Wrapper // by name
+}
+
+func (b *builder) errorf(pos schema.Pos, format string, args ...any) {
+	b.errs = append(b.errs, fmt.Errorf("%s:%d: %s", pos.File, pos.Line, fmt.Sprintf(format, args...)))
+}
+
+// declare takes a name of the package for what a definition becomes.
+func (b *builder) declare(name string, of schema.Definition) string {
+	if err := b.names.take(name, describe(of)); err != nil {
+		b.errorf(of.Def().Pos, "%v", err)
+	}
+	return name
+}
+
+// declareTypes names every type of the schema that has a Go type.
+func (b *builder) declareTypes() {
+	variants := b.variantNames()
+	for _, def := range b.schema.Definitions() {
+		name := names.Exported(def.Def().Name)
+		switch d := def.(type) {
+		case *schema.Enum:
+			b.enums[d] = &Enum{Facts: b.factsOf(d), Name: b.declare(name, d)}
+		case *schema.Struct:
+			if b.uses.bases[d] || b.uses.wrappers[d] {
+				continue
+			}
+			if v, ok := variants[d]; ok {
+				name = v
+			}
+			b.structs[d] = &Struct{Facts: b.factsOf(d), Name: b.declare(name, d)}
+		case *schema.Union:
+			b.unions[d] = &Union{Facts: b.factsOf(d), Name: b.declare(name, d), Sum: b.declare(name+"Variant", d)}
+			b.pkg.Unions = append(b.pkg.Unions, b.unions[d])
+		case *schema.Alternate:
+			b.alternates[d] = &Alternate{Facts: b.factsOf(d), Name: b.declare(name, d)}
+			b.pkg.Alternates = append(b.pkg.Alternates, b.alternates[d])
+		}
+	}
+}
+
+// completeTypes fills in what the types hold.
+func (b *builder) completeTypes() {
+	for _, def := range b.schema.Definitions() {
+		switch d := def.(type) {
+		case *schema.Enum:
+			b.completeEnum(d)
+		case *schema.Struct:
+			if st := b.structs[d]; st != nil {
+				st.Fields = b.fields(d, b.uses.received[d])
+			}
+		case *schema.Union:
+			b.completeUnion(d)
+		case *schema.Alternate:
+			b.completeAlternate(d)
+		}
+	}
+	b.pkg.Wrappers = sortedWrappers(b.wrappers)
+}
+
+func (b *builder) completeEnum(d *schema.Enum) {
+	e := b.enums[d]
+	for _, v := range d.Values {
+		e.Values = append(e.Values, &Value{
+			Facts: partFacts(v.Name, v.Since, v.If, v.Features),
+			Name:  b.declare(e.Name+names.Exported(v.Name), d),
+		})
+	}
+}
+
+// fields are the members of a struct, those of its bases first.
+func (b *builder) fields(st *schema.Struct, received bool) []*Field {
+	var fields []*Field
+	for _, m := range st.AllMembers() {
+		fields = append(fields, b.field(m, received))
+	}
+	return fields
+}
+
+func (b *builder) field(m *schema.Member, received bool) *Field {
+	return &Field{
+		Facts:    partFacts(m.Name, m.Since, m.If, m.Features),
+		Name:     names.Exported(m.Name),
+		Type:     b.typeOf(m.Type, received, m.Pos),
+		Optional: m.Optional,
+	}
+}
+
+// typeOf is the Go type for a type of the schema. What is received keeps an
+// any as it came, since a decoded number could have lost digits.
+func (b *builder) typeOf(t schema.Type, received bool, pos schema.Pos) Type {
+	switch t := t.(type) {
+	case schema.Builtin:
+		if t == schema.Any {
+			if received {
+				return Type{Kind: Raw, Name: "RawMessage"}
+			}
+			return Type{Kind: Any, Name: "any"}
+		}
+		if t == schema.Null {
+			b.wrapper("Null", "", "null")
+		}
+		return builtins[t]
+	case *schema.Array:
+		if t.Elem == schema.Type(schema.Uint8) {
+			// A slice of bytes would be base64 in JSON.
+			return Type{Kind: List, Elem: &Type{Kind: Uint, Name: "uint16"}}
+		}
+		elem := b.typeOf(t.Elem, received, pos)
+		return Type{Kind: List, Name: elem.Name, Elem: &elem}
+	case *schema.Enum:
+		return Type{Kind: String, Name: b.enums[t].Name}
+	case *schema.Struct:
+		if st := b.structs[t]; st != nil {
+			return Type{Kind: Object, Name: st.Name}
+		}
+	case *schema.Union:
+		return Type{Kind: Object, Name: b.unions[t].Name}
+	case *schema.Alternate:
+		return Type{Kind: Interface, Name: b.alternates[t].Name}
+	}
+	b.errorf(pos, "type %s has no Go type", t.TypeName())
+	return Type{Kind: Any, Name: "any"}
+}
+
+// files sorts everything into files by module, in the schema's order.
+func (b *builder) files() {
+	taken := map[string]string{}
+	for _, module := range b.schema.Modules {
+		f := &File{Name: names.File(module.Path), Module: module.Path[strings.LastIndexByte(module.Path, '/')+1:]}
+		for _, def := range module.Definitions {
+			if decl := b.decl(def); decl != nil {
+				f.Decls = append(f.Decls, decl)
+			}
+		}
+		if len(f.Decls) == 0 {
+			continue
+		}
+		if other, ok := taken[f.Name]; ok {
+			b.errs = append(b.errs, fmt.Errorf("modules %s and %s both become %s", other, module.Path, f.Name))
+		}
+		taken[f.Name] = module.Path
+		b.pkg.Files = append(b.pkg.Files, f)
+	}
+}
+
+// decl is what a definition declares, or nil.
+func (b *builder) decl(def schema.Definition) Decl {
+	switch d := def.(type) {
+	case *schema.Enum:
+		return b.enums[d]
+	case *schema.Struct:
+		if st := b.structs[d]; st != nil {
+			return st
+		}
+		return nil
+	case *schema.Union:
+		return b.unions[d]
+	case *schema.Alternate:
+		return b.alternates[d]
+	case *schema.Command:
+		c := b.command(d)
+		b.pkg.Commands = append(b.pkg.Commands, c)
+		return c
+	case *schema.Event:
+		e := b.event(d)
+		b.pkg.Events = append(b.pkg.Events, e)
+		return e
+	}
+	b.errorf(def.Def().Pos, "no Go declaration is known for %s", describe(def))
+	return nil
+}
+
+func (b *builder) command(d *schema.Command) *Command {
+	c := &Command{
+		Facts:   b.factsOf(d),
+		Name:    names.Exported(d.Name),
+		NoReply: !d.SuccessResponse,
+		OOB:     d.AllowOOB,
+	}
+	if err := b.names.takeMethod(c.Name, describe(d)); err != nil {
+		b.errorf(d.Pos, "%v", err)
+	}
+	switch args := d.Args.(type) {
+	case nil:
+	case *schema.Struct:
+		if !args.Implicit && d.Gen {
+			t := b.typeOf(args, false, d.Pos)
+			c.Args = &t
+			break
+		}
+		fields := b.fields(args, false)
+		if len(fields) == 0 && d.Gen {
+			break
+		}
+		c.Own = &Struct{
+			Facts:  Facts{QAPI: d.Name},
+			Name:   b.declare(c.Name+"Args", d),
+			Fields: fields,
+			Props:  !d.Gen,
+		}
+		c.Args = &Type{Kind: Object, Name: c.Own.Name}
+	default:
+		t := b.typeOf(args, false, d.Pos)
+		c.Args = &t
+	}
+	if d.Returns != nil {
+		t := b.typeOf(d.Returns, true, d.Pos)
+		c.Result = &t
+		if returnsAlternate(t) {
+			b.errorf(d.Pos, "command '%s' returns alternates, which the bindings cannot decode by themselves", d.Name)
+		}
+	}
+	return c
+}
+
+// returnsAlternate reports whether a result is or lists alternates: they can
+// be decoded only as members of something.
+func returnsAlternate(t Type) bool {
+	for t.Kind == List {
+		t = *t.Elem
+	}
+	return t.Kind == Interface
+}
+
+func (b *builder) event(d *schema.Event) *Event {
+	e := &Event{Facts: b.factsOf(d), Name: names.Event(d.Name)}
+	if err := b.names.takeMethod("On"+e.Name, describe(d)); err != nil {
+		b.errorf(d.Pos, "%v", err)
+	}
+	e.Struct = &Struct{Facts: e.Facts, Name: b.declare(e.Name+"Event", d)}
+	switch data := d.Data.(type) {
+	case nil:
+	case *schema.Struct:
+		e.Struct.Fields = b.fields(data, true)
+	default:
+		t := b.typeOf(data, true, d.Pos)
+		e.Data = &t
+	}
+	return e
+}
+
+// markCodecs finds the types that need JSON code of their own: alternates
+// cannot be decoded by reflection, and unions ask their variants for members.
+func (b *builder) markCodecs() {
+	mark := func(st *Struct) {
+		if st.Props || slices.ContainsFunc(st.Fields, func(f *Field) bool { return returnsAlternate(f.Type) }) {
+			st.Codec, st.Members = true, true
+		}
+	}
+	for _, st := range b.structs {
+		mark(st)
+	}
+	for _, f := range b.pkg.Files {
+		for _, decl := range f.Decls {
+			switch d := decl.(type) {
+			case *Command:
+				if d.Own != nil {
+					mark(d.Own)
+				}
+			case *Event:
+				mark(d.Struct)
+			}
+		}
+	}
+	for _, u := range b.pkg.Unions {
+		for _, v := range u.Variants {
+			if v.Struct != nil && !v.Wrapped {
+				v.Struct.Members = true
+			}
+		}
+	}
+}

@@ -1,0 +1,89 @@
+package plan
+
+import (
+	"path"
+	"strings"
+
+	"github.com/goqapi/goqapi/schema"
+)
+
+// The pages of QEMU's manual that document the two schemas.
+const (
+	qmpManual   = "https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html"
+	agentManual = "https://www.qemu.org/docs/master/interop/qemu-ga-ref.html"
+)
+
+// manualSections are the modules whose definitions the manual has in another
+// module's section: block.json is documented as the end of block-core.json.
+var manualSections = map[string]string{"block": "block-core"}
+
+// factsOf are the facts of a definition.
+func (b *builder) factsOf(def schema.Definition) Facts {
+	c := def.Def()
+	f := partFacts(c.Name, c.Since, c.If, c.Features)
+	f.Kind = def.Kind()
+	f.Link = b.pkg.Manual + "#" + b.anchor(def)
+	return f
+}
+
+// anchor is where the manual has a definition: kind, schema, module and name.
+func (b *builder) anchor(def schema.Definition) string {
+	kind := def.Kind()
+	if kind == "struct" || kind == "union" {
+		kind = "object"
+	}
+	c := def.Def()
+	section := strings.TrimSuffix(path.Base(c.Module.Path), ".json")
+	if other, ok := manualSections[section]; ok {
+		section = other
+	}
+	return kind + "-" + b.pkg.ManualPrefix + "-" + section + "." + c.Name
+}
+
+// partFacts are the facts of a part of a definition.
+func partFacts(name, since string, cond *schema.Cond, features []*schema.Feature) Facts {
+	f := Facts{QAPI: name, Since: since}
+	if cond != nil {
+		f.If = condition(cond)
+	}
+	for _, feature := range features {
+		switch feature.Name {
+		case "deprecated":
+			f.Deprecated = true
+		case "unstable":
+			f.Unstable = true
+		default:
+			f.Features = append(f.Features, feature.Name)
+		}
+	}
+	return f
+}
+
+// condition writes a condition as people do.
+func condition(c *schema.Cond) string {
+	join := func(list []*schema.Cond, word string) string {
+		var parts []string
+		for _, c := range list {
+			part := condition(c)
+			if c.Symbol == "" && c.Not == nil {
+				part = "(" + part + ")"
+			}
+			parts = append(parts, part)
+		}
+		return strings.Join(parts, " "+word+" ")
+	}
+	switch {
+	case c.All != nil:
+		return join(c.All, "and")
+	case c.Any != nil:
+		return join(c.Any, "or")
+	case c.Not != nil:
+		return "not " + join([]*schema.Cond{c.Not}, "")
+	}
+	return c.Symbol
+}
+
+// describe names a definition in messages: command 'eject'.
+func describe(def schema.Definition) string {
+	return def.Kind() + " '" + def.Def().Name + "'"
+}

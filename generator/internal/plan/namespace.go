@@ -1,0 +1,115 @@
+package plan
+
+import (
+	"fmt"
+	"strings"
+)
+
+// A namespace holds the names that a package declares, to refuse two things
+// of one name, and names that differ in case alone, which readers mix up.
+type namespace struct {
+	idents, methods map[string]taken // by name in lower case
+}
+
+type taken struct{ name, by string }
+
+func newNamespace() *namespace {
+	n := &namespace{idents: map[string]taken{}, methods: map[string]taken{}}
+	for name, use := range reservedIdents {
+		n.idents[strings.ToLower(name)] = taken{name, use}
+	}
+	for name, use := range reservedMethods {
+		n.methods[strings.ToLower(name)] = taken{name, use}
+	}
+	return n
+}
+
+// reservedIdents are the names that every package of bindings declares for
+// itself.
+var reservedIdents = map[string]string{
+	"Client":          "the client's type",
+	"Dial":            "the function that connects",
+	"NewClient":       "the function that makes a client of a connection",
+	"Event":           "the interface of all events",
+	"UnknownEvent":    "the event that the bindings do not know",
+	"Subscribe":       "the function that subscribes to one kind of event",
+	"SubscribeEvents": "the function that subscribes to several kinds of event",
+	"Unknown":         "the variant that the bindings do not know",
+}
+
+// reservedMethods are the methods of a client that are not commands.
+var reservedMethods = map[string]string{
+	"Conn":  "the method that returns the connection",
+	"With":  "the method that sets options for calls",
+	"Close": "the method that closes the connection",
+}
+
+func (n *namespace) take(name, by string) error       { return take(n.idents, name, by) }
+func (n *namespace) takeMethod(name, by string) error { return take(n.methods, name, by) }
+
+func take(names map[string]taken, name, by string) error {
+	key := strings.ToLower(name)
+	if other, ok := names[key]; ok {
+		return fmt.Errorf("%s becomes %s in Go, and so does %s (as %s)", by, name, other.by, other.name)
+	}
+	names[key] = taken{name, by}
+	return nil
+}
+
+// checkMembers refuses structs in which two fields, or a field and a method,
+// have one name.
+func (b *builder) checkMembers() {
+	for _, f := range b.pkg.Files {
+		for _, decl := range f.Decls {
+			switch d := decl.(type) {
+			case *Struct:
+				b.checkStruct(d)
+			case *Union:
+				methods := map[string]taken{}
+				b.takeMembers(methods, d.Name, append(codecMethods, "String")...)
+				b.takeFields(methods, d.Name, d.Fields)
+			case *Command:
+				if d.Own != nil {
+					b.checkStruct(d.Own)
+				}
+			case *Event:
+				members := map[string]taken{}
+				b.takeMembers(members, d.Struct.Name, "Timestamp", "EventName")
+				if d.Data != nil {
+					b.takeMembers(members, d.Struct.Name, "Data")
+				}
+				b.takeFields(members, d.Struct.Name, d.Struct.Fields)
+			}
+		}
+	}
+}
+
+var codecMethods = []string{"MarshalJSON", "UnmarshalJSON", "MarshalJSONTo", "UnmarshalJSONFrom"}
+
+func (b *builder) checkStruct(st *Struct) {
+	members := map[string]taken{}
+	b.takeMembers(members, st.Name, codecMethods...)
+	if st.Variant != nil {
+		b.takeMembers(members, st.Name, st.Variant.Union.Enum.Name)
+	}
+	if st.Props {
+		b.takeMembers(members, st.Name, "Props")
+	}
+	b.takeFields(members, st.Name, st.Fields)
+}
+
+func (b *builder) takeMembers(members map[string]taken, of string, names ...string) {
+	for _, name := range names {
+		if err := take(members, name, "a part that every "+of+" has"); err != nil {
+			b.errs = append(b.errs, fmt.Errorf("%s: %w", of, err))
+		}
+	}
+}
+
+func (b *builder) takeFields(members map[string]taken, of string, fields []*Field) {
+	for _, f := range fields {
+		if err := take(members, f.Name, "member '"+f.QAPI+"'"); err != nil {
+			b.errs = append(b.errs, fmt.Errorf("%s: %w", of, err))
+		}
+	}
+}

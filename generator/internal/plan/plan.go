@@ -1,0 +1,239 @@
+// Package plan decides what Go declarations a QAPI schema becomes. It makes
+// every choice and writes no code: a plan is plain data that package emit
+// prints and that tests compare.
+package plan
+
+import "github.com/goqapi/goqapi/schema"
+
+// A Package is the plan of one package of bindings.
+type Package struct {
+	// Name is the package's name.
+	Name string
+	// Schema says where the bindings come from, for the files' headings.
+	Schema string
+	// Manual is the page of QEMU's manual that documents the schema, and
+	// ManualPrefix what its anchors have before the module: "QMP" or "QGA".
+	Manual, ManualPrefix string
+
+	// Files are the files by QAPI module, in the schema's order; a module that
+	// defines nothing has none.
+	Files []*File
+
+	// What all files together have, in the same order.
+	Commands   []*Command
+	Events     []*Event
+	Unions     []*Union
+	Alternates []*Alternate
+	// Wrappers are the types that stand for bare JSON values in alternates.
+	Wrappers []*Wrapper
+}
+
+// A File is one Go file.
+type File struct {
+	Name   string // such as block_core_gen.go
+	Module string // such as block-core.json
+	// Decls are *Enum, *Struct, *Union, *Alternate, *Command and *Event.
+	Decls []Decl
+}
+
+// A Decl is one declaration with what belongs to it.
+type Decl interface{ facts() *Facts }
+
+// Facts are what the schema tells about a thing, for its comment.
+type Facts struct {
+	QAPI       string // its name in the schema
+	Kind       string // the schema's word for it, such as "command"; empty for parts
+	Since      string
+	If         string
+	Deprecated bool
+	Unstable   bool
+	Features   []string // other features
+	Link       string   // into QEMU's manual
+}
+
+func (f *Facts) facts() *Facts { return f }
+
+// Kind tells how a value of a Go type is declared, encoded and decoded.
+type Kind int
+
+// The kinds.
+const (
+	String    Kind = iota // string, or a type over it
+	Bool                  // bool
+	Int                   // a signed integer
+	Uint                  // an unsigned integer
+	Float                 // float64
+	Any                   // any
+	Raw                   // json.RawMessage
+	Null                  // the wrapper for null
+	Object                // a struct, a union among them
+	Interface             // an alternate
+	List                  // a slice
+)
+
+// A Type is the Go type of a member, an argument or a result.
+type Type struct {
+	Kind Kind
+	Name string // as Go writes it; for a List that of Elem
+	Elem *Type  // of a List
+}
+
+// A Field is a member of a struct.
+type Field struct {
+	Facts
+	Name     string
+	Type     Type
+	Optional bool
+}
+
+// Pointer reports whether the field's Go type is a pointer: it is optional,
+// and nothing of its own type can stand for its absence.
+func (f *Field) Pointer() bool {
+	switch f.Type.Kind {
+	case Any, Raw, Interface, List:
+		return false
+	}
+	return f.Optional
+}
+
+// An Enum is a string type with its values.
+type Enum struct {
+	Facts
+	Name   string
+	Values []*Value
+	// Alternates are those that have the enum as a branch.
+	Alternates []*Alternate
+}
+
+// A Value is one value of an enum.
+type Value struct {
+	Facts
+	Name string // of the constant
+}
+
+// A Struct is an object without variants.
+type Struct struct {
+	Facts
+	Name   string
+	Fields []*Field
+	// Props tells that a command takes more members than the schema knows.
+	Props bool
+	// Variant is set if the struct is a union's variant itself.
+	Variant *Variant
+	// Members tells that the struct reads and writes its members one by one,
+	// because a union does it for it or because it holds alternates.
+	Members bool
+	// Codec tells that the struct has JSON methods of its own.
+	Codec bool
+	// Alternates are those that have the struct as a branch.
+	Alternates []*Alternate
+}
+
+// A Union is a struct with the members that all variants have, and a sum.
+type Union struct {
+	Facts
+	Name   string
+	Fields []*Field // the common members; the discriminator is one of them
+	// Discriminator is the field that holds the variant.
+	Discriminator *Field
+	Sum           string // the interface of the variants
+	Enum          *Enum  // the discriminator's type in the schema
+	Variants      []*Variant
+	// Alternates are those that have the union as a branch.
+	Alternates []*Alternate
+}
+
+// Form is what a variant is made of.
+type Form int
+
+// The forms.
+const (
+	Itself Form = iota // a struct of the schema that is the variant
+	Over               // a type of its own over something else
+	Empty              // nothing
+	Nested             // a type of its own over a union, whose tag stands beside this one's
+)
+
+// A Variant is one value of a union's discriminator and what it adds.
+type Variant struct {
+	Facts
+	Union *Union
+	Name  string
+	Value *Value // the tag
+	Form  Form
+	// Wrapped tells that the wire has the variant below the member data.
+	Wrapped bool
+	// Struct is what an Itself variant is, and an Over one if it is over a
+	// struct.
+	Struct *Struct
+	// Over is the type below an Over or a Nested variant.
+	Over Type
+	// Behind is the name of the struct in the schema, empty if there is none.
+	Behind string
+}
+
+// An Alternate is a sealed interface over types of different JSON kinds.
+type Alternate struct {
+	Facts
+	Name     string
+	Branches []*Branch
+}
+
+// A Branch is one form of an alternate.
+type Branch struct {
+	Facts
+	Type Type // Name is that of the type that implements the interface
+}
+
+// A Wrapper is a type that stands for a bare JSON value.
+type Wrapper struct {
+	Name       string
+	Over       string // the Go type; empty for Null
+	JSON       string // what it is, in words
+	Alternates []*Alternate
+}
+
+// A Command is a method of the client.
+type Command struct {
+	Facts
+	Name    string
+	Args    *Type   // nil: none
+	Own     *Struct // the struct made for the arguments, if they are in place
+	Result  *Type   // nil: none
+	NoReply bool    // there is no reply but an error
+	OOB     bool    // can be executed out of band
+}
+
+// An Event is a struct and a way to subscribe to it.
+type Event struct {
+	Facts
+	Name   string  // BlockIOError
+	Struct *Struct // BlockIOErrorEvent
+	// Data is the union that the event carries, if it does.
+	Data *Type
+}
+
+// kinds of the built-in types.
+var builtins = map[schema.Builtin]Type{
+	schema.Str:    {Kind: String, Name: "string"},
+	schema.QType:  {Kind: String, Name: "string"},
+	schema.Bool:   {Kind: Bool, Name: "bool"},
+	schema.Int:    {Kind: Int, Name: "int64"},
+	schema.Int8:   {Kind: Int, Name: "int8"},
+	schema.Int16:  {Kind: Int, Name: "int16"},
+	schema.Int32:  {Kind: Int, Name: "int32"},
+	schema.Int64:  {Kind: Int, Name: "int64"},
+	schema.Uint8:  {Kind: Uint, Name: "uint8"},
+	schema.Uint16: {Kind: Uint, Name: "uint16"},
+	schema.Uint32: {Kind: Uint, Name: "uint32"},
+	schema.Uint64: {Kind: Uint, Name: "uint64"},
+	schema.Size:   {Kind: Uint, Name: "uint64"},
+	schema.Number: {Kind: Float, Name: "float64"},
+	schema.Null:   {Kind: Null, Name: "Null"},
+}
+
+// The files for what the modules share.
+const (
+	ClientFile = "client_gen.go"
+	ValuesFile = "values_gen.go"
+)

@@ -1,0 +1,217 @@
+package plan
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/goqapi/goqapi/generator/internal/names"
+	"github.com/goqapi/goqapi/schema"
+)
+
+// variantNames finds the structs that are variants themselves, and their Go
+// names as such: a struct that serves one tag and nothing else, and one that
+// is named like the variant but for case.
+func (b *builder) variantNames() map[*schema.Struct]string {
+	found := map[*schema.Struct]string{}
+	for _, def := range b.schema.Definitions() {
+		union, ok := def.(*schema.Union)
+		if !ok {
+			continue
+		}
+		for _, branch := range union.Branches {
+			st := structBehind(branch)
+			if st == nil {
+				continue
+			}
+			name := names.Exported(union.Name) + names.Exported(branch.Name)
+			only := len(b.uses.branches[st]) == 1 && !b.uses.data[st]
+			if only || strings.EqualFold(names.Exported(st.Name), name) {
+				found[st] = name
+			}
+		}
+	}
+	return found
+}
+
+// structBehind is the struct that holds a branch's members, below its wrapper
+// if it has one; nil if it is something else.
+func structBehind(branch *schema.Branch) *schema.Struct {
+	t := branch.Type
+	if inner, ok := unwrap(t); ok {
+		t = inner
+	}
+	st, _ := t.(*schema.Struct)
+	return st
+}
+
+func (b *builder) completeUnion(d *schema.Union) {
+	u := b.unions[d]
+	enum, ok := d.Discriminator.Type.(*schema.Enum)
+	if !ok {
+		b.errorf(d.Pos, "union '%s': discriminator '%s' is not an enum", d.Name, d.Discriminator.Name)
+		return
+	}
+	u.Enum = b.enums[enum]
+	for _, m := range d.Base.AllMembers() {
+		f := b.field(m, b.uses.received[d])
+		if m.Name == d.Discriminator.Name {
+			f.Type = Type{Kind: Interface, Name: u.Sum}
+			u.Discriminator = f
+		}
+		u.Fields = append(u.Fields, f)
+	}
+	for i, value := range enum.Values {
+		at := slices.IndexFunc(d.Branches, func(br *schema.Branch) bool { return br.Name == value.Name })
+		var branch *schema.Branch
+		if at >= 0 {
+			branch = d.Branches[at]
+		}
+		u.Variants = append(u.Variants, b.variant(d, u, u.Enum.Values, i, branch))
+	}
+}
+
+// variant plans what the i-th value of the discriminator adds to a union.
+func (b *builder) variant(d *schema.Union, u *Union, values []*Value, i int, branch *schema.Branch) *Variant {
+	value := d.Discriminator.Type.(*schema.Enum).Values[i]
+	v := &Variant{
+		Facts: partFacts(value.Name, value.Since, value.If, value.Features),
+		Union: u,
+		Name:  u.Name + names.Exported(value.Name),
+		Form:  Empty,
+	}
+	if i < len(values) {
+		v.Value = values[i]
+	}
+	if branch != nil {
+		b.completeVariant(v, branch)
+	}
+	if v.Form != Itself {
+		b.declare(v.Name, d)
+	}
+	return v
+}
+
+func (b *builder) completeVariant(v *Variant, branch *schema.Branch) {
+	if branch.If != nil {
+		v.If = condition(branch.If)
+	}
+	if branch.Since != "" {
+		v.Since = branch.Since
+	}
+	t := branch.Type
+	if inner, ok := unwrap(t); ok {
+		t, v.Wrapped = inner, true
+	}
+	v.Behind = t.TypeName()
+	v.Form = Over
+	switch t := t.(type) {
+	case *schema.Struct:
+		st := b.structs[t]
+		if st == nil {
+			b.errorf(branch.Pos, "branch '%s': struct '%s' has no Go type", branch.Name, t.Name)
+			return
+		}
+		v.Struct = st
+		if st.Name == v.Name {
+			v.Form = Itself
+			st.Variant = v
+			return
+		}
+	case *schema.Union:
+		if !v.Wrapped {
+			v.Form = Nested
+		}
+	case *schema.Alternate:
+		b.errorf(branch.Pos, "branch '%s' wraps alternate '%s', which no variant can hold", branch.Name, t.Name)
+		return
+	}
+	v.Over = b.typeOf(t, b.uses.received[t], branch.Pos)
+}
+
+func (b *builder) completeAlternate(d *schema.Alternate) {
+	a := b.alternates[d]
+	for _, branch := range d.Branches {
+		br := &Branch{Facts: partFacts(branch.Name, branch.Since, branch.If, nil)}
+		switch t := branch.Type.(type) {
+		case *schema.Enum:
+			e := b.enums[t]
+			e.Alternates = append(e.Alternates, a)
+			br.Type = Type{Kind: String, Name: e.Name}
+		case *schema.Struct:
+			st := b.structs[t]
+			st.Alternates = append(st.Alternates, a)
+			br.Type = Type{Kind: Object, Name: st.Name}
+		case *schema.Union:
+			u := b.unions[t]
+			u.Alternates = append(u.Alternates, a)
+			br.Type = Type{Kind: Object, Name: u.Name}
+		default:
+			br.Type = b.typeOf(t, b.uses.received[d], branch.Pos)
+			w := b.wrapperOf(br.Type, branch.Pos)
+			w.Alternates = append(w.Alternates, a)
+			br.Type.Name = w.Name
+		}
+		a.Branches = append(a.Branches, br)
+	}
+}
+
+// wrapperOf is the wrapper for a bare JSON value of type t.
+func (b *builder) wrapperOf(t Type, pos schema.Pos) *Wrapper {
+	switch t.Kind {
+	case Null:
+		return b.wrapper("Null", "", "null")
+	case String:
+		return b.wrapper("Str", "string", "a string")
+	case Bool:
+		return b.wrapper("Bool", "bool", "true or false")
+	case Int:
+		return b.wrapper("Int", "int64", "an integer")
+	case Uint:
+		return b.wrapper("Uint", "uint64", "an integer that is not negative")
+	case Float:
+		return b.wrapper("Num", "float64", "a number")
+	case List:
+		switch elem := *t.Elem; elem.Kind {
+		case String, Bool, Int, Uint, Float:
+			if isBuiltin(elem.Name) {
+				w := b.wrapperOf(elem, pos)
+				return b.wrapper(w.Name+"List", "[]"+w.Over, "a list, each "+w.JSON)
+			}
+			fallthrough
+		case Object:
+			return b.wrapper(elem.Name+"List", "[]"+elem.Name, "a list of "+elem.Name)
+		}
+	}
+	b.errorf(pos, "no wrapper is known for a branch of this type")
+	return &Wrapper{}
+}
+
+func isBuiltin(name string) bool {
+	for _, t := range builtins {
+		if t.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+func (b *builder) wrapper(name, over, json string) *Wrapper {
+	w := b.wrappers[name]
+	if w == nil {
+		w = &Wrapper{Name: name, Over: over, JSON: json}
+		if err := b.names.take(name, "the wrapper for "+json); err != nil {
+			b.errs = append(b.errs, err)
+		}
+		b.wrappers[name] = w
+	}
+	return w
+}
+
+func sortedWrappers(m map[string]*Wrapper) []*Wrapper {
+	var list []*Wrapper
+	for _, w := range m {
+		list = append(list, w)
+	}
+	slices.SortFunc(list, func(a, b *Wrapper) int { return strings.Compare(a.Name, b.Name) })
+	return list
+}

@@ -1,0 +1,177 @@
+package codec_test
+
+import (
+	"encoding/json"
+	"math"
+	"testing"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/goqapi/goqapi/qmp/codec"
+)
+
+// shape is a union as the generator writes them: common member id, tag kind.
+type shape struct {
+	ID   string
+	Kind variant
+}
+
+type variant interface {
+	kind() string
+	encodeShape(*codec.Encoder)
+}
+
+type (
+	circle  struct{ Radius uint64 }
+	nothing struct{}
+	boxed   struct {
+		A int `json:"a"`
+	}
+	unknown struct {
+		tag     string
+		members jsontext.Value
+	}
+)
+
+func (circle) kind() string    { return "circle" }
+func (nothing) kind() string   { return "nothing" }
+func (boxed) kind() string     { return "boxed" }
+func (u unknown) kind() string { return u.tag }
+
+func (v circle) encodeShape(e *codec.Encoder)  { e.Uint("radius", v.Radius) }
+func (nothing) encodeShape(*codec.Encoder)     {}
+func (v boxed) encodeShape(e *codec.Encoder)   { e.Value("data", &v) }
+func (u unknown) encodeShape(e *codec.Encoder) { e.Members(u.members) }
+
+func (v *circle) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+	if string(name) == "radius" {
+		return codec.Value(dec, &v.Radius)
+	}
+	return false, nil
+}
+
+func (x *shape) encodeMembers(e *codec.Encoder) {
+	e.String("id", x.ID)
+	if e.Variant("shape.Kind", "variant", x.Kind) {
+		e.Tag("kind", x.Kind.kind())
+		x.Kind.encodeShape(e)
+	}
+}
+
+func (x *shape) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+	if string(name) == "id" {
+		return codec.String(dec, &x.ID)
+	}
+	return false, nil
+}
+
+func (x shape) MarshalJSON() ([]byte, error) { return codec.Marshal(x) }
+func (x shape) MarshalJSONTo(enc *jsontext.Encoder) error {
+	return codec.EncodeObject(enc, "shape", x.encodeMembers)
+}
+func (x *shape) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, x) }
+func (x *shape) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	u, err := codec.BeginUnion(dec, x, "kind", x.decodeMember)
+	if err != nil {
+		return err
+	}
+	switch u.Tag {
+	case "circle":
+		var v circle
+		err = u.Variant(v.decodeMember)
+		x.Kind = v
+	case "nothing":
+		err = u.Empty()
+		x.Kind = nothing{}
+	case "boxed":
+		var v boxed
+		err = u.Data(&v)
+		x.Kind = v
+	default:
+		var members jsontext.Value
+		members, err = u.Members()
+		x.Kind = unknown{u.Tag, members}
+	}
+	return err
+}
+
+func TestUnion(t *testing.T) {
+	for _, c := range []struct {
+		name, in string
+		want     shape
+		out      string // if not in
+	}{
+		{"tag first", `{"kind":"circle","id":"a","radius":3}`, shape{"a", circle{3}}, `{"id":"a","kind":"circle","radius":3}`},
+		{"tag last", `{"radius":3,"id":"a","kind":"circle"}`, shape{"a", circle{3}}, `{"id":"a","kind":"circle","radius":3}`},
+		{"tag between", `{"x":{"kind":"no"},"kind":"circle","id":"a","radius":18446744073709551615}`,
+			shape{"a", circle{math.MaxUint64}}, `{"id":"a","kind":"circle","radius":18446744073709551615}`},
+		{"empty variant", `{"id":"a","kind":"nothing","new":[1,2]}`, shape{"a", nothing{}}, `{"id":"a","kind":"nothing"}`},
+		{"wrapped", `{"id":"a","kind":"boxed","data":{"a":1}}`, shape{"a", boxed{1}}, ""},
+		{"wrapped, data first", `{"data":{"a":1},"id":"a","kind":"boxed"}`, shape{"a", boxed{1}}, `{"id":"a","kind":"boxed","data":{"a":1}}`},
+		{"unknown tag", `{"p":1,"id":"a","kind":"hexagon","q":{"r":[]}}`,
+			shape{"a", unknown{"hexagon", jsontext.Value(`{"p":1,"q":{"r":[]}}`)}}, `{"id":"a","kind":"hexagon","p":1,"q":{"r":[]}}`},
+		{"no tag", `{"p":1,"id":"a"}`, shape{"a", unknown{"", jsontext.Value(`{"p":1}`)}}, `{"id":"a","p":1}`},
+		{"nothing at all", `{}`, shape{"", unknown{"", jsontext.Value(`{}`)}}, `{"id":""}`},
+		{"escaped names", `{"\u006bind":"circle","r\u0061dius":4}`, shape{"", circle{4}}, `{"id":"","kind":"circle","radius":4}`},
+		{"repeated", `{"kind":"circle","radius":1,"radius":2}`, shape{"", circle{2}}, `{"id":"","kind":"circle","radius":2}`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var got shape
+			require.NoError(t, codec.Unmarshal([]byte(c.in), &got))
+			assert.Equal(t, c.want, got)
+			text, err := codec.Marshal(got)
+			require.NoError(t, err)
+			if c.out == "" {
+				c.out = c.in
+			}
+			assert.Equal(t, c.out, string(text))
+
+			// encoding/json does the same through the other pair of methods.
+			var plain shape
+			require.NoError(t, json.Unmarshal([]byte(c.in), &plain))
+			assert.Equal(t, c.want, plain)
+			text, err = json.Marshal(plain)
+			require.NoError(t, err)
+			assert.JSONEq(t, c.out, string(text))
+		})
+	}
+}
+
+func TestUnionErrors(t *testing.T) {
+	for _, c := range []struct{ name, in, want string }{
+		{"not an object", `{"list":[7]}`, `an object is expected for codec_test.shape`},
+		{"tag not a string", `{"list":[{"kind":7}]}`, `/list/0/kind`},
+		{"member behind the tag", `{"list":[{"kind":"circle","radius":"x"}]}`, `/list/0/radius`},
+		{"member before the tag", `{"list":[{"radius":"x","kind":"circle"}]}`, `/list/0/radius`},
+		{"deep before the tag", `{"list":[{"data":{"a":"x"},"kind":"boxed"}]}`, `/list/0/data/a`},
+		{"cut", `{"list":[{"kind":"circle","rad`, `unexpected EOF`},
+		{"cut before the tag", `{"list":[{"radius":`, `unexpected EOF`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var x struct {
+				List []shape `json:"list"`
+			}
+			err := codec.Unmarshal([]byte(c.in), &x)
+			require.Error(t, err)
+			assert.Contains(t, err.Error(), c.want)
+		})
+	}
+}
+
+func TestNoVariant(t *testing.T) {
+	for name, x := range map[string]shape{"nil": {ID: "a"}, "nil pointer": {ID: "a", Kind: (*circle)(nil)}} {
+		_, err := codec.Marshal(x)
+		require.Error(t, err, name)
+		assert.Contains(t, err.Error(), "shape.Kind is not set: it needs one of the types of variant", name)
+	}
+	text, err := codec.Marshal(shape{ID: "a", Kind: &circle{1}})
+	require.NoError(t, err)
+	assert.Equal(t, `{"id":"a","kind":"circle","radius":1}`, string(text), "a pointer stands for its value")
+}
+
+func TestUnknownMembersMustBeAnObject(t *testing.T) {
+	_, err := codec.Marshal(shape{Kind: unknown{"x", jsontext.Value(`[1]`)}})
+	assert.ErrorContains(t, err, "object")
+}
