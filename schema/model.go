@@ -4,8 +4,12 @@ import "io/fs"
 
 // Load reads the schema whose root file is named, with everything it includes,
 // from fsys, and checks it. The error of a bad schema is an ErrorList.
-func Load(fsys fs.FS, root string) (*Schema, error) {
-	return load(fsys, root)
+//
+// The root's name and those of includes are paths in fsys, and nothing outside
+// of fsys is read. An os.DirFS follows symbolic links to anywhere; the FS of an
+// os.Root does not.
+func Load(fsys fs.FS, root string, opts ...Option) (*Schema, error) {
+	return load(fsys, root, opts)
 }
 
 // A Schema is one interface: everything that a root file and its includes
@@ -17,7 +21,8 @@ type Schema struct {
 	// Pragmas are in force for the whole schema.
 	Pragmas Pragmas
 
-	defs map[string]Definition
+	defs       map[string]Definition
+	whitelists bool // written as QEMU 5.2 has it
 }
 
 // Lookup returns the definition of that name, or nil.
@@ -58,6 +63,8 @@ type Common struct {
 	// Since is the release that brought the definition, as its documentation
 	// says, such as "2.12"; empty if it does not say.
 	Since string
+	// Doc is the documentation, if Load was asked to keep it.
+	Doc *Doc
 }
 
 // Def returns c.

@@ -1,0 +1,333 @@
+package schema
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// maxFeatures is how many names of features a schema may have: QEMU keeps them
+// as bits of a word, two of which are taken from the start.
+const maxFeatures = 64
+
+// check applies the rules that need to know all types.
+func (l *loader) check() {
+	byDef := make(map[Definition]*decl)
+	for _, d := range l.decls {
+		byDef[d.def] = d
+	}
+	c := &checker{byDef: byDef, featureNames: map[string]bool{"deprecated": true, "unstable": true}}
+	for _, d := range l.decls {
+		err := c.features(d)
+		if err == nil {
+			err = c.definition(d)
+		}
+		l.fail(err)
+	}
+}
+
+type checker struct {
+	byDef        map[Definition]*decl
+	featureNames map[string]bool
+}
+
+// features checks the number of names, and that the special ones mark nothing
+// that can't have them.
+func (c *checker) features(d *decl) *Error {
+	for _, f := range d.features {
+		known := c.featureNames[f.Name]
+		c.featureNames[f.Name] = true
+		if !known && len(c.featureNames) == maxFeatures+1 {
+			return d.errorf("with the feature '%s' the schema has more than %d features", f.Name, maxFeatures)
+		}
+	}
+	if _, isType := d.def.(Type); isType && d.era > eraWhitelists {
+		for _, f := range d.def.Def().Features {
+			if f.Name == "deprecated" || f.Name == "unstable" {
+				return d.errorf("a type can't have the feature '%s'", f.Name)
+			}
+		}
+	}
+	return nil
+}
+
+func (c *checker) definition(d *decl) *Error {
+	switch def := d.def.(type) {
+	case *Enum:
+		return d.enumClash(def)
+	case *Struct, *Union:
+		return c.object(d)
+	case *Alternate:
+		return d.alternateClash(def)
+	case *Command:
+		if err := c.arguments(d, def.Args, def.Boxed); err != nil {
+			return err
+		}
+		return d.returns(def)
+	case *Event:
+		return c.arguments(d, def.Data, def.Boxed)
+	}
+	return nil
+}
+
+func (d *decl) enumClash(e *Enum) *Error {
+	seen := make(map[string]string)
+	for _, v := range e.Values {
+		name := mangle(v.Name)
+		if other, ok := seen[name]; ok {
+			return d.errorf("the value '%s' clashes with the value '%s'", v.Name, other)
+		}
+		seen[name] = v.Name
+	}
+	return nil
+}
+
+// object checks a struct or union, and those that it is made of before it.
+func (c *checker) object(d *decl) *Error {
+	if !d.checked {
+		d.checking = true
+		d.err = c.objectParts(d)
+		d.checking = false
+		d.checked = true
+		d.bad = d.bad || d.err != nil
+	}
+	return d.err
+}
+
+func (c *checker) objectParts(d *decl) *Error {
+	var parts []Definition
+	switch def := d.def.(type) {
+	case *Struct:
+		if def.Base != nil {
+			parts = append(parts, def.Base)
+		}
+	case *Union:
+		if !def.Base.Implicit {
+			parts = append(parts, def.Base)
+		}
+		for _, b := range def.Branches {
+			switch t := b.Type.(type) {
+			case *Struct:
+				if !t.Implicit {
+					parts = append(parts, t)
+				}
+			case *Union:
+				parts = append(parts, t)
+			default:
+				return d.errorf("the type of the branch '%s' must be a struct or a union, not the %s", b.Name, describe(t))
+			}
+		}
+	}
+	for _, part := range parts {
+		p := c.byDef[part]
+		if p.checking {
+			return d.errorf("the %s contains itself, through the %s", d.def.Kind(), describe(part))
+		}
+		c.object(p)
+		if p.bad { // reported for the part alone
+			d.bad = true
+			return nil
+		}
+	}
+	if u, ok := d.def.(*Union); ok {
+		if err := d.discriminated(u); err != nil {
+			return err
+		}
+	}
+	return d.memberClash(make(memberSet), d.def.(Type))
+}
+
+// discriminated checks a union's discriminator and the names of its branches.
+func (d *decl) discriminated(u *Union) *Error {
+	base := "the base"
+	if !u.Base.Implicit {
+		base = "the base '" + u.Base.Name + "'"
+	}
+	if !u.Simple {
+		i := slices.IndexFunc(u.Base.AllMembers(), func(m *Member) bool { return m.Name == d.discriminator })
+		if i < 0 {
+			return d.errorf("the discriminator '%s' is not a member of %s", d.discriminator, base)
+		}
+		u.Discriminator = u.Base.AllMembers()[i]
+	}
+	m := u.Discriminator
+	tag, isEnum := m.Type.(*Enum)
+	switch {
+	case !isEnum:
+		return d.errorf("the discriminator '%s' in %s must be of an enum type, not '%s'", m.Name, base, m.Type.TypeName())
+	case m.Optional:
+		return d.errorf("the discriminator '%s' in %s must not be optional", m.Name, base)
+	case m.If != nil:
+		return d.errorf("the discriminator '%s' in %s must not be conditional", m.Name, base)
+	case len(tag.Values) == 0:
+		return d.errorf("the union has no branches, as the enum '%s' has no values", tag.Name)
+	}
+	for _, b := range u.Branches {
+		if tag.Value(b.Name) == nil {
+			return d.errorf("the branch '%s' is not a value of the enum '%s'", b.Name, tag.Name)
+		}
+	}
+	return nil
+}
+
+// A memberSet holds the members that an object has, by their names in C, each
+// with a description.
+type memberSet map[string]string
+
+// memberClash checks that what t adds to the members of seen clashes neither
+// with them nor with itself. Branches can't clash with each other.
+func (d *decl) memberClash(seen memberSet, t Type) *Error {
+	switch t := t.(type) {
+	case *Struct:
+		if t.Base != nil {
+			if err := d.memberClash(seen, t.Base); err != nil {
+				return err
+			}
+		}
+		for _, m := range t.Members {
+			what := "the member '" + m.Name + "'"
+			if !t.Implicit && t.Name != d.def.Def().Name {
+				what += " of '" + t.Name + "'"
+			}
+			name := mangle(m.Name)
+			if other, ok := seen[name]; ok {
+				return d.errorf("%s clashes with %s", what, other)
+			}
+			seen[name] = what
+		}
+	case *Union:
+		if err := d.memberClash(seen, t.Base); err != nil {
+			return err
+		}
+		for _, b := range t.Branches {
+			if err := d.memberClash(maps.Clone(seen), b.Type); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// alternateClash checks that the branches of an alternate are of different
+// kinds in JSON.
+func (d *decl) alternateClash(a *Alternate) *Error {
+	names := make(map[string]string)
+	taken := make(map[jsonKind]string)
+	for _, b := range a.Branches {
+		name := mangle(b.Name)
+		if other, ok := names[name]; ok {
+			return d.errorf("the branch '%s' clashes with the branch '%s'", b.Name, other)
+		}
+		names[name] = b.Name
+		kinds := jsonKinds(b.Type)
+		if kinds == nil {
+			return d.errorf("the branch '%s' can't be of the %s", b.Name, describe(b.Type))
+		}
+		for _, k := range kinds {
+			if other, ok := taken[k]; ok {
+				return d.errorf("the branch '%s' can't be told from the branch '%s'", b.Name, other)
+			}
+			taken[k] = b.Name
+		}
+	}
+	return nil
+}
+
+// A jsonKind is what can be seen of a JSON value at its first character.
+type jsonKind byte
+
+const (
+	jsonObject jsonKind = iota
+	jsonArray
+	jsonString
+	jsonNumber
+	jsonBool
+	jsonNull
+)
+
+// jsonKinds returns what a type takes away from the other branches of an
+// alternate: the kind of its values, and of those that QEMU's command line
+// could not tell from its strings. It returns nil for a type that can't be a
+// branch.
+func jsonKinds(t Type) []jsonKind {
+	switch t := t.(type) {
+	case *Struct, *Union:
+		return []jsonKind{jsonObject}
+	case *Array:
+		return []jsonKind{jsonArray}
+	case *Enum:
+		kinds := []jsonKind{jsonString}
+		if t.Value("on") != nil || t.Value("off") != nil {
+			kinds = append(kinds, jsonBool)
+		}
+		if slices.ContainsFunc(t.Values, func(v *EnumValue) bool { return strings.ContainsAny(v.Name[:1], "-+.0123456789") }) {
+			kinds = append(kinds, jsonNumber)
+		}
+		return kinds
+	case Builtin:
+		switch t {
+		case Str:
+			return []jsonKind{jsonString, jsonNumber, jsonBool}
+		case Bool:
+			return []jsonKind{jsonBool}
+		case Null:
+			return []jsonKind{jsonNull}
+		case QType:
+			return []jsonKind{jsonString}
+		case Any:
+			return nil
+		}
+		return []jsonKind{jsonNumber}
+	}
+	return nil
+}
+
+// arguments checks the 'data' of a command or an event.
+func (c *checker) arguments(d *decl, args Type, boxed bool) *Error {
+	switch t := args.(type) {
+	case nil:
+		return nil
+	case *Union:
+		if !boxed {
+			return d.errorf("the 'data' can be of the %s only with 'boxed': true", describe(t))
+		}
+		c.object(c.byDef[t])
+	case *Struct:
+		if t.Implicit {
+			if err := d.memberClash(make(memberSet), t); err != nil {
+				return err
+			}
+		} else if c.object(c.byDef[t]); c.byDef[t].bad {
+			return nil
+		}
+		if boxed {
+			return nil
+		}
+		for _, m := range t.AllMembers() {
+			if m.If != nil {
+				return d.errorf("the member '%s' of the 'data' is conditional, which needs 'boxed': true", m.Name)
+			}
+		}
+	default:
+		return d.errorf("the 'data' can't be of the %s", describe(t))
+	}
+	return nil
+}
+
+// returns checks what a command returns: an object or a list of objects, so
+// that more can be added to it.
+func (d *decl) returns(cmd *Command) *Error {
+	t := cmd.Returns
+	if t == nil || contains(d.pragmas.CommandReturnsExceptions, cmd.Name) {
+		return nil
+	}
+	elem := t
+	if a, ok := t.(*Array); ok {
+		elem = a.Elem
+	}
+	switch elem.(type) {
+	case *Struct, *Union:
+		return nil
+	}
+	return d.errorf("'returns' can't be of the %s", describe(t))
+}

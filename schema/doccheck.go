@@ -1,0 +1,198 @@
+package schema
+
+import (
+	"regexp"
+	"strings"
+)
+
+// A Doc is the text of a definition's documentation, as it stands in the
+// schema: reStructuredText, or in old releases something like Texinfo.
+type Doc struct {
+	Body string
+	// Members, Features are the descriptions of what has one, by name. A union's
+	// branches have none; the features of members are among Features.
+	Members, Features map[string]string
+	// Sections follow in the order of the schema.
+	Sections []DocSection
+}
+
+// A DocSection is what follows the descriptions.
+type DocSection struct {
+	Tag  string // "Returns", "Errors", "Since", "TODO", in old releases also "Note", "Example" and their plurals; empty for plain text
+	Text string
+}
+
+var (
+	sinceVersion = regexp.MustCompile(`^\s*v?(\d+\.\d+(?:\.\d+)?)`)
+	sinceInline  = regexp.MustCompile(`\([Ss]ince:?\s+v?(\d+\.\d+(?:\.\d+)?)`)
+)
+
+// inlineSince is the release in "(since X)", or empty.
+func inlineSince(text string) string {
+	if m := sinceInline.FindStringSubmatch(text); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
+// A docTarget is something that a "@name:" can be about.
+type docTarget struct {
+	name  string
+	since *string
+}
+
+// applyDocs checks the documentation against the definitions, and takes the
+// facts from it.
+func (l *loader) applyDocs() {
+	for _, d := range l.decls {
+		if d.doc != nil {
+			l.fail(d.applyDoc(l.keepDocs))
+		}
+	}
+}
+
+func (d *decl) applyDoc(keep bool) *Error {
+	members := docMembers(d.def)
+	for _, t := range members {
+		e := find(d.doc.members, t.name)
+		if e == nil {
+			if d.era > eraSections && !contains(d.pragmas.DocumentationExceptions, d.doc.symbol) {
+				return d.errorf("'%s' is not documented", t.name)
+			}
+			continue
+		}
+		*t.since = inlineSince(e.text)
+	}
+	for _, f := range d.features {
+		e := find(d.doc.features, f.Name)
+		if e == nil {
+			return d.errorf("the feature '%s' is not documented", f.Name)
+		}
+		f.Since = inlineSince(e.text)
+	}
+	if err := d.surplusDocs(members); err != nil {
+		return err
+	}
+	for _, s := range d.doc.sections {
+		if s.name == "Since" {
+			if m := sinceVersion.FindStringSubmatch(s.text); m != nil {
+				d.def.Def().Since = m[1]
+			}
+		}
+	}
+	if keep {
+		d.def.Def().Doc = d.doc.public()
+	}
+	return nil
+}
+
+// docMembers is what the documentation of a definition describes: its own
+// members, not those that a named type gives it.
+func docMembers(def Definition) []docTarget {
+	var targets []docTarget
+	add := func(s *Struct) {
+		for _, m := range s.Members {
+			targets = append(targets, docTarget{m.Name, &m.Since})
+		}
+	}
+	switch def := def.(type) {
+	case *Enum:
+		for _, v := range def.Values {
+			targets = append(targets, docTarget{v.Name, &v.Since})
+		}
+	case *Struct:
+		add(def)
+	case *Union:
+		if def.Base.Implicit {
+			add(def.Base)
+		}
+	case *Alternate:
+		for _, b := range def.Branches {
+			targets = append(targets, docTarget{b.Name, &b.Since})
+		}
+	case *Command:
+		if s, ok := def.Args.(*Struct); ok && s.Implicit {
+			add(s)
+		}
+	case *Event:
+		if s, ok := def.Data.(*Struct); ok && s.Implicit {
+			add(s)
+		}
+	}
+	return targets
+}
+
+// surplusDocs reports documentation of what is not there.
+func (d *decl) surplusDocs(members []docTarget) *Error {
+	fail := func(line int, format string, args ...any) *Error {
+		err := d.errorf(format, args...)
+		err.Pos.Line = line
+		return err
+	}
+	for _, list := range []struct {
+		what    string
+		entries []*docEntry
+		known   func(name string) bool
+	}{
+		{"member", d.doc.members, func(name string) bool {
+			for _, t := range members {
+				if t.name == name {
+					return true
+				}
+			}
+			return false
+		}},
+		{"feature", d.doc.features, func(name string) bool {
+			for _, f := range d.features {
+				if f.Name == name {
+					return true
+				}
+			}
+			return false
+		}},
+	} {
+		var names []string
+		line := 0
+		for _, e := range list.entries {
+			if list.known(e.name) {
+				continue
+			}
+			if len(names) == 0 {
+				line = e.line
+			}
+			names = append(names, e.name)
+		}
+		if len(names) == 1 {
+			return fail(line, "the %s '%s' is documented but does not exist", list.what, names[0])
+		} else if len(names) > 1 {
+			return fail(line, "the %ss '%s' are documented but do not exist", list.what, strings.Join(names, "', '"))
+		}
+	}
+	cmd, isCommand := d.def.(*Command)
+	for _, s := range d.doc.sections {
+		switch {
+		case s.name != "Returns" && s.name != "Errors":
+		case !isCommand:
+			return fail(s.line, "only a command can have the section '%s:'", s.name)
+		case s.name == "Returns" && cmd.Returns == nil && d.era > eraSections:
+			return fail(s.line, "the section 'Returns:' is there, but the command returns nothing")
+		}
+	}
+	return nil
+}
+
+func (d *docComment) public() *Doc {
+	doc := &Doc{Body: strings.TrimSpace(d.body)}
+	texts := func(entries []*docEntry) map[string]string {
+		m := make(map[string]string, len(entries))
+		for _, e := range entries {
+			m[e.name] = strings.TrimRight(e.text, "\n")
+		}
+		return m
+	}
+	doc.Members, doc.Features = texts(d.members), texts(d.features)
+	for _, s := range d.sections {
+		doc.Sections = append(doc.Sections, DocSection{s.name, strings.TrimRight(s.text, "\n")})
+	}
+	return doc
+}

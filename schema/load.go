@@ -1,0 +1,335 @@
+package schema
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+)
+
+// An Option changes what Load does.
+type Option func(*loader)
+
+// CheckLayout holds documentation comments to the layout rules that QEMU has
+// since 10.2: at most 70 characters in a line, two spaces between sentences.
+func CheckLayout() Option { return func(l *loader) { l.layout = true } }
+
+// KeepDocs keeps the text of documentation comments, in Common.Doc.
+func KeepDocs() Option { return func(l *loader) { l.keepDocs = true } }
+
+var sprintf = fmt.Sprintf
+
+// maxIncludes bounds how deep includes nest; QEMU's go to five.
+const maxIncludes = 100
+
+// A loader reads the files of one schema.
+type loader struct {
+	fsys             fs.FS
+	layout, keepDocs bool
+
+	schema *Schema
+	files  map[string]*sourceFile
+	decls  []*decl
+	docs   []*docComment
+	errs   ErrorList
+	era    era
+}
+
+// A sourceFile is a module with what only the loader needs to know.
+type sourceFile struct {
+	*Module
+	from []Pos // the include directives that led here, the nearest first
+	open bool  // being read
+}
+
+// A decl is a definition on its way from syntax to model.
+type decl struct {
+	node    *node
+	file    *sourceFile
+	doc     *docComment // nil: none
+	pragmas *Pragmas
+	era     era
+
+	def      Definition
+	features []*Feature // of the definition and its members, for its documentation
+	bad      bool       // has an error, or a part that has; says no more
+	err      *Error     // of an object, once it is checked
+
+	// What is not resolved yet.
+	base          string // struct or union: the name of the base
+	discriminator string
+	checking      bool // to find a struct that contains itself
+	checked       bool
+}
+
+func (d *decl) errorf(format string, args ...any) *Error {
+	e := &Error{Pos: d.node.pos, Msg: fmt.Sprintf(format, args...), Included: d.file.from}
+	e.Pos.Col = 0
+	if d.def != nil {
+		e.In = d.def.Kind() + " '" + d.def.Def().Name + "'"
+	}
+	return e
+}
+
+func load(fsys fs.FS, root string, opts []Option) (*Schema, error) {
+	l := &loader{
+		fsys:   fsys,
+		schema: &Schema{defs: make(map[string]Definition)},
+		files:  make(map[string]*sourceFile),
+		era:    eraCurrent,
+	}
+	for _, opt := range opts {
+		opt(l)
+	}
+	l.fail(l.readRoot(root))
+	l.parseDocs()
+	l.sortErrors()
+	// What can be said of a schema that is broken in one respect would often
+	// be wrong in the next, so each stage needs the one before to succeed.
+	for _, stage := range []func(){l.shape, l.define, l.resolve, l.check, l.applyDocs} {
+		if len(l.errs) > 0 {
+			return nil, l.errs
+		}
+		stage()
+	}
+	if len(l.errs) > 0 {
+		return nil, l.errs
+	}
+	l.schema.whitelists = l.era == eraWhitelists
+	return l.schema, nil
+}
+
+func (l *loader) fail(err *Error) {
+	if err != nil {
+		l.errs = append(l.errs, err)
+	}
+}
+
+// sortErrors puts errors in the order of files and lines, if they were found
+// in another.
+func (l *loader) sortErrors() {
+	order := make(map[string]int)
+	for i, m := range l.schema.Modules {
+		order[m.Path] = i
+	}
+	slices.SortStableFunc(l.errs, func(a, b *Error) int {
+		return cmp.Or(cmp.Compare(order[a.Pos.File], order[b.Pos.File]), cmp.Compare(a.Pos.Line, b.Pos.Line))
+	})
+}
+
+func (l *loader) readRoot(root string) *Error {
+	if !fs.ValidPath(root) || root == "." {
+		return &Error{Pos: Pos{File: root}, Msg: "the root of a schema must be a path with slashes, without '.' and '..'"}
+	}
+	src, err := fs.ReadFile(l.fsys, root)
+	if err != nil {
+		return &Error{Pos: Pos{File: root}, Msg: "the schema cannot be read: " + reason(err), Err: err}
+	}
+	f := l.addFile(root, nil)
+	if err := l.readFile(f, src); err != nil {
+		return err
+	}
+	return nil
+}
+
+// reason is an error of the file system without the path that it repeats.
+func reason(err error) string {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err.Error()
+	}
+	return err.Error()
+}
+
+func (l *loader) addFile(name string, from []Pos) *sourceFile {
+	f := &sourceFile{Module: &Module{Path: name}, from: from}
+	l.files[name] = f
+	l.schema.Modules = append(l.schema.Modules, f.Module)
+	return f
+}
+
+// readFile reads one file, and what it includes where it includes it.
+func (l *loader) readFile(f *sourceFile, src []byte) *Error {
+	f.open = true
+	defer func() { f.open = false }()
+	err := l.readExpressions(f, newLexer(f.Path, src))
+	if err != nil && err.Included == nil && err.Pos.File == f.Path {
+		err.Included = f.from
+	}
+	return err
+}
+
+func (l *loader) readExpressions(f *sourceFile, lx *lexer) *Error {
+	if err := lx.next(); err != nil {
+		return err
+	}
+	var doc *docComment // the one before the current expression
+	for lx.tok != tokEOF {
+		if lx.tok == tokComment {
+			l.fail(doc.dangling(f))
+			var err *Error
+			if doc, err = lx.scanDoc(); err != nil {
+				return err
+			}
+			l.addDoc(f, doc)
+			continue
+		}
+		n, err := lx.parseValue(0)
+		if err != nil {
+			return err
+		}
+		pos := Pos{File: f.Path, Line: n.pos.Line}
+		if !n.isObject() {
+			return &Error{Pos: pos, Msg: "an object '{...}' is expected here"}
+		}
+		var directive func(*sourceFile, *node) *Error
+		switch {
+		case n.get("include") != nil:
+			directive = l.include
+		case n.get("pragma") != nil:
+			directive = l.pragma
+		case doc != nil && doc.symbol == "":
+			return &Error{Pos: doc.pos, Msg: "the documentation in front of a definition must begin with its name, '# @name:'"}
+		default:
+			l.decls = append(l.decls, &decl{node: n, file: f, doc: doc})
+		}
+		if directive != nil {
+			l.fail(doc.dangling(f))
+			if err := directive(f, n); err != nil {
+				return err
+			}
+		}
+		doc = nil
+	}
+	l.fail(doc.dangling(f))
+	return nil
+}
+
+func (l *loader) addDoc(f *sourceFile, doc *docComment) {
+	doc.from = f.from
+	l.docs = append(l.docs, doc)
+	l.era = min(l.era, eraOf(doc))
+}
+
+// dangling is the error of documentation that no definition follows.
+func (d *docComment) dangling(f *sourceFile) *Error {
+	if d == nil || d.symbol == "" {
+		return nil
+	}
+	return &Error{Pos: d.pos, Msg: sprintf("the definition of '%s' does not follow its documentation", d.symbol), Included: f.from}
+}
+
+// include obeys {'include': 'path'}.
+func (l *loader) include(f *sourceFile, n *node) *Error {
+	pos := Pos{File: f.Path, Line: n.pos.Line}
+	fail := func(format string, args ...any) *Error {
+		return &Error{Pos: pos, Msg: sprintf(format, args...)}
+	}
+	if len(n.keys) != 1 {
+		return fail("'include' must be the only key of its directive")
+	}
+	arg := n.get("include")
+	if !arg.isString() {
+		return fail("'include' must be a string")
+	}
+	name := path.Join(path.Dir(f.Path), arg.text)
+	if strings.HasPrefix(arg.text, "/") || !fs.ValidPath(name) || name == "." {
+		return fail("the included file '%s' is not below the root of the schema", arg.text)
+	}
+	inc := l.files[name]
+	if inc == nil {
+		if len(f.from) >= maxIncludes {
+			return fail("includes nest deeper than %d levels", maxIncludes)
+		}
+		src, err := fs.ReadFile(l.fsys, name)
+		if err != nil {
+			e := fail("the included file '%s' cannot be read: %s", arg.text, reason(err))
+			e.Err = err
+			return e
+		}
+		inc = l.addFile(name, append([]Pos{pos}, f.from...))
+		f.Includes = append(f.Includes, inc.Module)
+		return l.readFile(inc, src)
+	}
+	if inc.open {
+		return fail("the file '%s' includes itself", name)
+	}
+	f.Includes = append(f.Includes, inc.Module)
+	return nil
+}
+
+// pragma obeys {'pragma': {...}}. A later setting replaces an earlier one.
+func (l *loader) pragma(f *sourceFile, n *node) *Error {
+	fail := func(format string, args ...any) *Error {
+		return &Error{Pos: Pos{File: f.Path, Line: n.pos.Line}, Msg: sprintf(format, args...)}
+	}
+	if len(n.keys) != 1 {
+		return fail("'pragma' must be the only key of its directive")
+	}
+	arg := n.get("pragma")
+	if !arg.isObject() {
+		return fail("'pragma' must be an object")
+	}
+	p := &l.schema.Pragmas
+	for i, key := range arg.keys {
+		v := arg.elems[i]
+		if key.text == "doc-required" {
+			if v.kind != tokTrue && v.kind != tokFalse {
+				return fail("the pragma 'doc-required' must be true or false")
+			}
+			p.DocRequired = v.kind == tokTrue
+			continue
+		}
+		list := p.list(key.text)
+		if list == nil {
+			return fail("there is no pragma '%s'", key.text)
+		}
+		if !v.isList() {
+			return fail("the pragma '%s' must be a list of strings", key.text)
+		}
+		*list = nil
+		for _, e := range v.elems {
+			if !e.isString() {
+				return fail("the pragma '%s' must be a list of strings", key.text)
+			}
+			*list = append(*list, e.text)
+		}
+		if strings.HasSuffix(key.text, "-whitelist") {
+			l.era = eraWhitelists
+		}
+	}
+	return nil
+}
+
+// list returns the list that a pragma sets, or nil.
+func (p *Pragmas) list(name string) *[]string {
+	switch name {
+	case "command-name-exceptions":
+		return &p.CommandNameExceptions
+	case "command-returns-exceptions", "returns-whitelist":
+		return &p.CommandReturnsExceptions
+	case "member-name-exceptions", "name-case-whitelist":
+		return &p.MemberNameExceptions
+	case "documentation-exceptions":
+		return &p.DocumentationExceptions
+	}
+	return nil
+}
+
+// parseDocs makes out the parts of all documentation comments, which can be
+// done only when the era is known.
+func (l *loader) parseDocs() {
+	for _, d := range l.docs {
+		err := d.parse(l.era)
+		if err == nil && l.layout {
+			err = d.checkLayout()
+		}
+		if err != nil {
+			err.Included = d.from
+			l.fail(err)
+		}
+	}
+}

@@ -1,0 +1,92 @@
+package schema
+
+// The kinds of definition.
+
+func (*Enum) Kind() string      { return "enum" }
+func (*Struct) Kind() string    { return "struct" }
+func (*Union) Kind() string     { return "union" }
+func (*Alternate) Kind() string { return "alternate" }
+func (*Command) Kind() string   { return "command" }
+func (*Event) Kind() string     { return "event" }
+
+// The types' names. A struct that is given in place has none.
+
+func (b Builtin) TypeName() string    { return string(b) }
+func (a *Array) TypeName() string     { return "[" + a.Elem.TypeName() + "]" }
+func (e *Enum) TypeName() string      { return e.Name }
+func (s *Struct) TypeName() string    { return s.Name }
+func (u *Union) TypeName() string     { return u.Name }
+func (a *Alternate) TypeName() string { return a.Name }
+
+// AllMembers returns the members of the struct, those of its base first.
+func (s *Struct) AllMembers() []*Member {
+	if s == nil {
+		return nil
+	}
+	if s.Base == nil {
+		return s.Members
+	}
+	inherited := s.Base.AllMembers()
+	return append(inherited[:len(inherited):len(inherited)], s.Members...)
+}
+
+// Value returns the value of that name, or nil.
+func (e *Enum) Value(name string) *EnumValue {
+	for _, v := range e.Values {
+		if v.Name == name {
+			return v
+		}
+	}
+	return nil
+}
+
+// Branch returns the branch for that value of the discriminator, or nil if it
+// adds no members.
+func (u *Union) Branch(value string) *Branch {
+	for _, b := range u.Branches {
+		if b.Name == value {
+			return b
+		}
+	}
+	return nil
+}
+
+// Tag is the type of the discriminator.
+func (u *Union) Tag() *Enum { return u.Discriminator.Type.(*Enum) }
+
+// Definitions returns all definitions, module by module.
+func (s *Schema) Definitions() []Definition {
+	var defs []Definition
+	for _, m := range s.Modules {
+		defs = append(defs, m.Definitions...)
+	}
+	return defs
+}
+
+// Commands returns the schema's commands, module by module.
+func (s *Schema) Commands() []*Command { return only[*Command](s) }
+
+// Events returns the schema's events, module by module.
+func (s *Schema) Events() []*Event { return only[*Event](s) }
+
+// Enums returns the enums that are defined as such, module by module.
+func (s *Schema) Enums() []*Enum { return only[*Enum](s) }
+
+// Structs returns the structs that have a name, module by module.
+func (s *Schema) Structs() []*Struct { return only[*Struct](s) }
+
+// Unions returns the schema's unions, module by module.
+func (s *Schema) Unions() []*Union { return only[*Union](s) }
+
+// Alternates returns the schema's alternates, module by module.
+func (s *Schema) Alternates() []*Alternate { return only[*Alternate](s) }
+
+func only[D Definition](s *Schema) []D {
+	var defs []D
+	for _, def := range s.Definitions() {
+		if d, ok := def.(D); ok {
+			defs = append(defs, d)
+		}
+	}
+	return defs
+}
