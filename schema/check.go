@@ -86,7 +86,9 @@ func (d *decl) enumClash(e *Enum) *Error {
 func (c *checker) object(d *decl) *Error {
 	if !d.checked {
 		d.checking = true
-		d.err = c.objectParts(d)
+		if err := c.objectParts(d); err != nil {
+			d.err = err
+		}
 		d.checking = false
 		d.checked = true
 		d.bad = d.bad || d.err != nil
@@ -95,46 +97,51 @@ func (c *checker) object(d *decl) *Error {
 }
 
 func (c *checker) objectParts(d *decl) *Error {
-	var parts []Definition
 	switch def := d.def.(type) {
 	case *Struct:
-		if def.Base != nil {
-			parts = append(parts, def.Base)
+		if def.Base != nil && !c.part(d, def.Base) {
+			return nil
 		}
 	case *Union:
-		if !def.Base.Implicit {
-			parts = append(parts, def.Base)
+		if !def.Base.Implicit && !c.part(d, def.Base) {
+			return nil
+		}
+		if err := d.discriminated(def); err != nil {
+			return err
 		}
 		for _, b := range def.Branches {
 			switch t := b.Type.(type) {
 			case *Struct:
-				if !t.Implicit {
-					parts = append(parts, t)
+				if !t.Implicit && !c.part(d, t) {
+					return nil
 				}
 			case *Union:
-				parts = append(parts, t)
+				if !c.part(d, t) {
+					return nil
+				}
 			default:
 				return d.errorf("the type of the branch '%s' must be a struct or a union, not the %s", b.Name, describe(t))
 			}
 		}
 	}
-	for _, part := range parts {
-		p := c.byDef[part]
-		if p.checking {
-			return d.errorf("the %s contains itself, through the %s", d.def.Kind(), describe(part))
-		}
-		c.object(p)
-		if p.bad { // reported for the part alone
-			d.bad = true
-			return nil
-		}
-	}
-	if u, ok := d.def.(*Union); ok {
-		if err := d.discriminated(u); err != nil {
-			return err
-		}
-	}
 	return d.memberClash(make(memberSet), d.def.(Type))
+}
+
+// part checks an object that d is made of. If that is bad then so is d, but
+// the error is that of the part alone.
+func (c *checker) part(d *decl, def Definition) bool {
+	p := c.byDef[def]
+	if p.checking {
+		p.err = p.errorf("the %s contains itself", p.def.Kind())
+		if p != d {
+			p.err.Msg += ", through the " + describe(d.def)
+		}
+		d.bad = true
+		return false
+	}
+	c.object(p)
+	d.bad = d.bad || p.bad
+	return !p.bad
 }
 
 // discriminated checks a union's discriminator and the names of its branches.

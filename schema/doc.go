@@ -7,10 +7,11 @@ import (
 
 // A docComment is a documentation comment: lines between two lines "##".
 type docComment struct {
-	pos    Pos
-	from   []Pos // as in sourceFile
-	lines  []docLine
-	symbol string // of the definition that it is about; empty if free-form
+	pos     Pos
+	from    []Pos // as in sourceFile
+	lines   []docLine
+	symbol  string // of the definition that it is about; empty if free-form
+	dangles bool   // no definition follows
 
 	// What parse makes of them, for a comment with a symbol.
 	body     string

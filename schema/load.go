@@ -169,7 +169,7 @@ func (l *loader) readExpressions(f *sourceFile, lx *lexer) *Error {
 	var doc *docComment // the one before the current expression
 	for lx.tok != tokEOF {
 		if lx.tok == tokComment {
-			l.fail(doc.dangling(f))
+			doc.dangle()
 			var err *Error
 			if doc, err = lx.scanDoc(); err != nil {
 				return err
@@ -197,14 +197,14 @@ func (l *loader) readExpressions(f *sourceFile, lx *lexer) *Error {
 			l.decls = append(l.decls, &decl{node: n, file: f, doc: doc})
 		}
 		if directive != nil {
-			l.fail(doc.dangling(f))
+			doc.dangle()
 			if err := directive(f, n); err != nil {
 				return err
 			}
 		}
 		doc = nil
 	}
-	l.fail(doc.dangling(f))
+	doc.dangle()
 	return nil
 }
 
@@ -214,12 +214,11 @@ func (l *loader) addDoc(f *sourceFile, doc *docComment) {
 	l.era = min(l.era, eraOf(doc))
 }
 
-// dangling is the error of documentation that no definition follows.
-func (d *docComment) dangling(f *sourceFile) *Error {
-	if d == nil || d.symbol == "" {
-		return nil
+// dangle notes that no definition follows the documentation.
+func (d *docComment) dangle() {
+	if d != nil && d.symbol != "" {
+		d.dangles = true
 	}
-	return &Error{Pos: d.pos, Msg: sprintf("the definition of '%s' does not follow its documentation", d.symbol), Included: f.from}
 }
 
 // include obeys {'include': 'path'}.
@@ -326,6 +325,9 @@ func (l *loader) parseDocs() {
 		err := d.parse(l.era)
 		if err == nil && l.layout {
 			err = d.checkLayout()
+		}
+		if err == nil && d.dangles {
+			err = d.errorf(d.pos.Line, 0, "the definition of '%s' does not follow its documentation", d.symbol)
 		}
 		if err != nil {
 			err.Included = d.from
