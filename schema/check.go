@@ -219,18 +219,17 @@ func (d *decl) memberClash(seen memberSet, t Type) *Error {
 // kinds in JSON.
 func (d *decl) alternateClash(a *Alternate) *Error {
 	names := make(map[string]string)
-	taken := make(map[jsonKind]string)
+	taken := make(map[JSONKind]string)
 	for _, b := range a.Branches {
 		name := mangle(b.Name)
 		if other, ok := names[name]; ok {
 			return d.errorf("the branch '%s' clashes with the branch '%s'", b.Name, other)
 		}
 		names[name] = b.Name
-		kinds := jsonKinds(b.Type)
-		if kinds == nil {
+		if KindOf(b.Type) == "" {
 			return d.errorf("the branch '%s' can't be of the %s", b.Name, describe(b.Type))
 		}
-		for _, k := range kinds {
+		for _, k := range alternateKinds(b.Type) {
 			if other, ok := taken[k]; ok {
 				return d.errorf("the branch '%s' can't be told from the branch '%s'", b.Name, other)
 			}
@@ -240,53 +239,24 @@ func (d *decl) alternateClash(a *Alternate) *Error {
 	return nil
 }
 
-// A jsonKind is what can be seen of a JSON value at its first character.
-type jsonKind byte
-
-const (
-	jsonObject jsonKind = iota
-	jsonArray
-	jsonString
-	jsonNumber
-	jsonBool
-	jsonNull
-)
-
-// jsonKinds returns what a type takes away from the other branches of an
-// alternate: the kind of its values, and of those that QEMU's command line
-// could not tell from its strings. It returns nil for a type that can't be a
-// branch.
-func jsonKinds(t Type) []jsonKind {
-	switch t := t.(type) {
-	case *Struct, *Union:
-		return []jsonKind{jsonObject}
-	case *Array:
-		return []jsonKind{jsonArray}
-	case *Enum:
-		kinds := []jsonKind{jsonString}
-		if t.Value("on") != nil || t.Value("off") != nil {
-			kinds = append(kinds, jsonBool)
-		}
-		if slices.ContainsFunc(t.Values, func(v *EnumValue) bool { return strings.ContainsAny(v.Name[:1], "-+.0123456789") }) {
-			kinds = append(kinds, jsonNumber)
-		}
-		return kinds
-	case Builtin:
-		switch t {
-		case Str:
-			return []jsonKind{jsonString, jsonNumber, jsonBool}
-		case Bool:
-			return []jsonKind{jsonBool}
-		case Null:
-			return []jsonKind{jsonNull}
-		case QType:
-			return []jsonKind{jsonString}
-		case Any:
-			return nil
-		}
-		return []jsonKind{jsonNumber}
+// alternateKinds returns what a type takes away from the other branches of an
+// alternate: the kind of its values, and those kinds that QEMU's command line
+// could not tell from its strings.
+func alternateKinds(t Type) []JSONKind {
+	kind := KindOf(t)
+	kinds := []JSONKind{kind}
+	if t == Str {
+		return append(kinds, JSONNumber, JSONBool)
 	}
-	return nil
+	if e, ok := t.(*Enum); ok {
+		if e.Value("on") != nil || e.Value("off") != nil {
+			kinds = append(kinds, JSONBool)
+		}
+		if slices.ContainsFunc(e.Values, func(v *EnumValue) bool { return strings.ContainsAny(v.Name[:1], "-+.0123456789") }) {
+			kinds = append(kinds, JSONNumber)
+		}
+	}
+	return kinds
 }
 
 // arguments checks the 'data' of a command or an event.

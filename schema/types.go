@@ -18,6 +18,45 @@ func (s *Struct) TypeName() string    { return s.Name }
 func (u *Union) TypeName() string     { return u.Name }
 func (a *Alternate) TypeName() string { return a.Name }
 
+// A JSONKind is what the first character of a JSON value tells of it.
+type JSONKind string
+
+// The kinds of JSON value.
+const (
+	JSONObject JSONKind = "object"
+	JSONArray  JSONKind = "array"
+	JSONString JSONKind = "string"
+	JSONNumber JSONKind = "number"
+	JSONBool   JSONKind = "boolean"
+	JSONNull   JSONKind = "null"
+)
+
+// KindOf returns the kind that all values of a type are of, or "" if they can
+// be of several.
+func KindOf(t Type) JSONKind {
+	switch t := t.(type) {
+	case *Struct, *Union:
+		return JSONObject
+	case *Array:
+		return JSONArray
+	case *Enum:
+		return JSONString
+	case Builtin:
+		switch t {
+		case Str, QType:
+			return JSONString
+		case Bool:
+			return JSONBool
+		case Null:
+			return JSONNull
+		case Any:
+			return ""
+		}
+		return JSONNumber
+	}
+	return ""
+}
+
 // AllMembers returns the members of the struct, those of its base first.
 func (s *Struct) AllMembers() []*Member {
 	if s == nil {
