@@ -317,7 +317,11 @@ func (d *docComment) parseOld() *Error {
 			cur = e
 			continue
 		}
-		if m := oldDocTag.FindStringSubmatch(text); m != nil {
+		m := oldDocTag.FindStringSubmatch(text)
+		if m == nil && sinceLine.MatchString(text) { // the colon was forgotten
+			m = []string{"Since", "Since"}
+		}
+		if m != nil {
 			inFeatures = false
 			cur = &docEntry{name: m[1], line: line.line}
 			cur.append(text[len(m[0]):])

@@ -24,12 +24,44 @@ type DocSection struct {
 
 var (
 	sinceVersion = regexp.MustCompile(`^\s*v?(\d+\.\d+(?:\.\d+)?)`)
-	sinceInline  = regexp.MustCompile(`\([Ss]ince:?\s+v?(\d+\.\d+(?:\.\d+)?)`)
+	sinceLine    = regexp.MustCompile(`(?m)^[Ss]ince:?\s+v?(\d+\.\d+(?:\.\d+)?)\.?$`)
+	sinceInline  = regexp.MustCompile(`\b[Ss]ince:?\s+(?:QEMU\s+|v)?(\d+\.\d+(?:\.\d+)?)`)
 )
 
-// inlineSince is the release in "(since X)", or empty.
+// inlineSince is the release that a description says its subject is from, or
+// empty. It says so in parentheses, "(since 2.4)", "(default: on; since 2.4)",
+// or with its first or last words. Other mentions, such as "deprecated since
+// 6.0" or "since 2.7 it can have other values", are about something else.
 func inlineSince(text string) string {
-	if m := sinceInline.FindStringSubmatch(text); m != nil {
+	text = strings.TrimRight(strings.TrimSpace(text), ".)")
+	for _, m := range sinceInline.FindAllStringSubmatchIndex(text, -1) {
+		before := strings.TrimSpace(text[:m[0]])
+		if before != "" && !strings.ContainsAny(before[len(before)-1:], "(,;:.") {
+			continue
+		}
+		inParens := strings.LastIndexByte(before, '(') > strings.LastIndexByte(before, ')')
+		if before == "" || inParens || m[1] == len(text) {
+			return text[m[2]:m[3]]
+		}
+	}
+	return ""
+}
+
+// since is the release in the section "Since:", or in a line of its own that
+// was meant to be one.
+func (d *docComment) since() string {
+	plain := d.body
+	for _, s := range d.sections {
+		switch s.name {
+		case "Since":
+			if m := sinceVersion.FindStringSubmatch(s.text); m != nil {
+				return m[1]
+			}
+		case "":
+			plain += "\n" + s.text
+		}
+	}
+	if m := sinceLine.FindStringSubmatch(plain); m != nil {
 		return m[1]
 	}
 	return ""
@@ -73,13 +105,7 @@ func (d *decl) applyDoc(keep bool) *Error {
 	if err := d.surplusDocs(members); err != nil {
 		return err
 	}
-	for _, s := range d.doc.sections {
-		if s.name == "Since" {
-			if m := sinceVersion.FindStringSubmatch(s.text); m != nil {
-				d.def.Def().Since = m[1]
-			}
-		}
-	}
+	d.def.Def().Since = d.doc.since()
 	if keep {
 		d.def.Def().Doc = d.doc.public()
 	}
