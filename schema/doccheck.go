@@ -41,7 +41,7 @@ func inlineSince(text string) string {
 		}
 		inParens := strings.LastIndexByte(before, '(') > strings.LastIndexByte(before, ')')
 		if before == "" || inParens || m[1] == len(text) {
-			return text[m[2]:m[3]]
+			return release(text[m[2]:m[3]])
 		}
 	}
 	return ""
@@ -55,16 +55,24 @@ func (d *docComment) since() string {
 		switch s.name {
 		case "Since":
 			if m := sinceVersion.FindStringSubmatch(s.text); m != nil {
-				return m[1]
+				return release(m[1])
 			}
 		case "":
 			plain += "\n" + s.text
 		}
 	}
 	if m := sinceLine.FindStringSubmatch(plain); m != nil {
-		return m[1]
+		return release(m[1])
 	}
 	return ""
+}
+
+// release gives a version as releases are named: a first one has no ".0".
+func release(version string) string {
+	if strings.Count(version, ".") == 2 {
+		return strings.TrimSuffix(version, ".0")
+	}
+	return version
 }
 
 // A docTarget is something that a "@name:" can be about.
@@ -112,40 +120,43 @@ func (d *decl) applyDoc(keep bool) *Error {
 	return nil
 }
 
-// docMembers is what the documentation of a definition describes: its own
-// members, not those that a named type gives it.
+// docMembers is what the documentation of a definition describes.
 func docMembers(def Definition) []docTarget {
 	var targets []docTarget
-	add := func(s *Struct) {
-		for _, m := range s.Members {
-			targets = append(targets, docTarget{m.Name, &m.Since})
-		}
-	}
 	switch def := def.(type) {
 	case *Enum:
 		for _, v := range def.Values {
 			targets = append(targets, docTarget{v.Name, &v.Since})
 		}
-	case *Struct:
-		add(def)
-	case *Union:
-		if def.Base.Implicit {
-			add(def.Base)
-		}
 	case *Alternate:
 		for _, b := range def.Branches {
 			targets = append(targets, docTarget{b.Name, &b.Since})
 		}
-	case *Command:
-		if s, ok := def.Args.(*Struct); ok && s.Implicit {
-			add(s)
-		}
-	case *Event:
-		if s, ok := def.Data.(*Struct); ok && s.Implicit {
-			add(s)
-		}
+	}
+	for _, m := range ownMembers(def) {
+		targets = append(targets, docTarget{m.Name, &m.Since})
 	}
 	return targets
+}
+
+// ownMembers lists the members that a definition lists itself: not those that
+// it has from a named type.
+func ownMembers(def Definition) []*Member {
+	var t Type
+	switch def := def.(type) {
+	case *Struct:
+		return def.Members
+	case *Union:
+		t = def.Base
+	case *Command:
+		t = def.Args
+	case *Event:
+		t = def.Data
+	}
+	if s, ok := t.(*Struct); ok && s.Implicit {
+		return s.Members
+	}
+	return nil
 }
 
 // surplusDocs reports documentation of what is not there.

@@ -11,10 +11,36 @@ import (
 type dumper struct {
 	entities map[string][]string
 	cur      string
+	since    bool // releases, too
 }
 
-func dump(s *schema.Schema) map[string][]string {
-	d := &dumper{entities: map[string][]string{
+func dump(s *schema.Schema) map[string][]string { return dumpWith(s, false) }
+
+// dumpAll is a dump of the whole model: modules and releases are in it, too.
+func dumpAll(s *schema.Schema) map[string][]string {
+	entities := dumpWith(s, true)
+	var order []string
+	for _, m := range s.Modules {
+		order = append(order, m.Path)
+		var lines []string
+		for _, inc := range m.Includes {
+			lines = append(lines, "include "+inc.Path)
+		}
+		for _, def := range m.Definitions {
+			lines = append(lines, def.Kind()+" "+def.Def().Name)
+		}
+		entities["module "+m.Path] = lines
+	}
+	entities["modules"] = order
+	entities["pragmas"] = []string{
+		fmt.Sprint(s.Pragmas.CommandNameExceptions), fmt.Sprint(s.Pragmas.CommandReturnsExceptions),
+		fmt.Sprint(s.Pragmas.MemberNameExceptions),
+	}
+	return entities
+}
+
+func dumpWith(s *schema.Schema, since bool) map[string][]string {
+	d := &dumper{since: since, entities: map[string][]string{
 		"object q_empty": nil,
 		"enum QType":     {"member none", "member qnull", "member qnum", "member qstring", "member qdict", "member qlist", "member qbool"},
 	}}
@@ -43,6 +69,7 @@ func (d *dumper) definition(def schema.Definition) {
 		}
 		for _, v := range def.Values {
 			d.add("member %s", v.Name)
+			d.release("    ", v.Since)
 			d.marks("    ", v.If, v.Features)
 		}
 	case *schema.Struct:
@@ -65,6 +92,9 @@ func (d *dumper) definition(def schema.Definition) {
 		listed := make(map[string]bool)
 		for _, b := range def.Branches {
 			listed[b.Name] = true
+			if def.Simple {
+				d.members(b.Type.(*schema.Struct).Members)
+			}
 			d.add("case %s: %s", b.Name, typeName(b.Type))
 			d.marks("    ", b.If, nil)
 		}
@@ -79,6 +109,7 @@ func (d *dumper) definition(def schema.Definition) {
 		d.add("tag type")
 		for _, b := range def.Branches {
 			d.add("case %s: %s", b.Name, typeName(b.Type))
+			d.release("    ", b.Since)
 			d.marks("    ", b.If, nil)
 		}
 	case *schema.Command:
@@ -96,11 +127,19 @@ func (d *dumper) definition(def schema.Definition) {
 		d.add("boxed=%s", pyBool(def.Boxed))
 	}
 	d.marks("", c.If, c.Features)
+	d.release("", c.Since)
+}
+
+func (d *dumper) release(indent, since string) {
+	if d.since && since != "" {
+		d.add("%ssince %s", indent, since)
+	}
 }
 
 func (d *dumper) members(members []*schema.Member) {
 	for _, m := range members {
 		d.add("member %s: %s optional=%s", m.Name, typeName(m.Type), pyBool(m.Optional))
+		d.release("    ", m.Since)
 		d.marks("    ", m.If, m.Features)
 	}
 }
@@ -112,6 +151,7 @@ func (d *dumper) marks(indent string, cond *schema.Cond, features []*schema.Feat
 	}
 	for _, f := range features {
 		d.add("%sfeature %s", indent, f.Name)
+		d.release(indent+"    ", f.Since)
 		if f.If != nil {
 			d.marks(indent+"    ", f.If, nil)
 		}

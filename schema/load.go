@@ -272,6 +272,7 @@ func (l *loader) pragma(f *sourceFile, n *node) *Error {
 	if !arg.isObject() {
 		return fail("'pragma' must be an object")
 	}
+	f.hasPragmas = true
 	p := &l.schema.Pragmas
 	for i, key := range arg.keys {
 		v := arg.elems[i]

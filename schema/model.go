@@ -36,6 +36,8 @@ type Module struct {
 	Includes []*Module
 	// Definitions are those that the file holds, in order.
 	Definitions []Definition
+
+	hasPragmas bool
 }
 
 // A Pos is a place in a schema. Line and Col count from 1, Col in characters;

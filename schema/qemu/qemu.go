@@ -1,0 +1,85 @@
+// Package qemu holds the QAPI schemas of QEMU releases, as facts: names,
+// types, conditions, features and the releases that brought them. QEMU's own
+// text is not in it.
+//
+// Each release is a folder:
+//
+//	VERSION                 the version, and where the facts are from
+//	qapi/qapi-schema.json   the root of QEMU's own interface (QMP)
+//	qga/qapi-schema.json    the root of the guest agent's interface
+//
+// The files are the modules of QEMU's schema, written by schema.Format. The
+// interface of the storage daemon is a part of QMP's and has no files.
+package qemu
+
+import (
+	"cmp"
+	"embed"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/goqapi/goqapi/schema"
+)
+
+// The roots of a release's schemas, as arguments of schema.Load.
+const (
+	QMP = "qapi/qapi-schema.json"
+	QGA = "qga/qapi-schema.json"
+)
+
+//go:embed [0-9]*
+var releases embed.FS
+
+// Releases lists the releases there are, such as "11.1", the oldest first.
+func Releases() []string {
+	entries, err := releases.ReadDir(".")
+	if err != nil {
+		panic(err) // the embedded folder is always there
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	slices.SortFunc(names, Compare)
+	return names
+}
+
+// Compare orders versions by their numbers: "5.2" is before "10.0". It returns
+// a negative number, zero or a positive one, as cmp.Compare does.
+func Compare(a, b string) int {
+	for a != "" || b != "" {
+		var x, y string
+		x, a, _ = strings.Cut(a, ".")
+		y, b, _ = strings.Cut(b, ".")
+		m, _ := strconv.Atoi(x)
+		n, _ := strconv.Atoi(y)
+		if c := cmp.Compare(m, n); c != 0 {
+			return c
+		}
+	}
+	return 0
+}
+
+// FS returns the files of a release.
+func FS(release string) (fs.FS, error) {
+	if !slices.Contains(Releases(), release) {
+		return nil, fmt.Errorf("there is no schema of QEMU %q; there are those of %s", release, strings.Join(Releases(), ", "))
+	}
+	return fs.Sub(releases, release)
+}
+
+// Load loads a schema of a release; root is QMP or QGA.
+func Load(release, root string) (*schema.Schema, error) {
+	fsys, err := FS(release)
+	if err != nil {
+		return nil, err
+	}
+	s, err := schema.Load(fsys, root)
+	if err != nil {
+		return nil, fmt.Errorf("the schema of QEMU %s: %w", release, err)
+	}
+	return s, nil
+}
