@@ -1,11 +1,9 @@
 package codec
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"strconv"
-	"sync"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -16,46 +14,46 @@ import (
 // The name is only valid until dec is read.
 type MemberFunc func(dec *jsontext.Decoder, name []byte) (known bool, err error)
 
-// Value decodes the next value into what x points to. It tells a MemberFunc's
-// caller that the member was known.
+// Value decodes the next value into what x points to. Like all functions here
+// that decode a member's value, it tells that the member was known.
 func Value(dec *jsontext.Decoder, x any) (known bool, err error) {
 	return true, json.UnmarshalDecode(dec, x)
 }
 
-// String is Value for strings and enums.
-func String[T ~string](dec *jsontext.Decoder, x *T) (known bool, err error) {
-	if dec.PeekKind() != '"' {
-		return true, json.UnmarshalDecode(dec, x)
-	}
-	tok, err := dec.ReadToken()
-	if err == nil {
-		*x = T(tok.String())
-	}
-	return true, err
+// Object decodes a value that has a function of its own for that.
+func Object[T any](dec *jsontext.Decoder, x *T, decode func(*T, *jsontext.Decoder) error) (known bool, err error) {
+	return true, decode(x, dec)
 }
 
-// OptionalString is Value for optional strings and enums.
-func OptionalString[T ~string](dec *jsontext.Decoder, x **T) (known bool, err error) {
+// OptionalObject is Object for an optional member.
+func OptionalObject[T any](dec *jsontext.Decoder, x **T, decode func(*T, *jsontext.Decoder) error) (known bool, err error) {
+	if dec.PeekKind() == 'n' {
+		*x = nil
+		return true, dec.SkipValue()
+	}
 	*x = new(T)
-	return String(dec, *x)
+	return true, decode(*x, dec)
 }
 
-// List decodes a list whose elements need a function of their own.
-func List[T any](dec *jsontext.Decoder, x *[]T, elem func(*jsontext.Decoder, *T) (bool, error)) (known bool, err error) {
-	if kind := dec.PeekKind(); kind != '[' {
+// List decodes a list whose elements have a function of their own for that.
+func List[T any](dec *jsontext.Decoder, x *[]T, decode func(*T, *jsontext.Decoder) error) (known bool, err error) {
+	if dec.PeekKind() != '[' {
 		return true, json.UnmarshalDecode(dec, x) // null, or an error that says what is wrong
 	}
 	if _, err := dec.ReadToken(); err != nil {
 		return true, err
 	}
-	*x = []T{}
+	list := []T{}
+	if dec.PeekKind() != ']' {
+		list = make([]T, 0, 4)
+	}
 	for dec.PeekKind() != ']' {
-		var v T
-		if _, err := elem(dec, &v); err != nil {
+		list = append(list, *new(T)) // decoded in place: a variable would be one allocation more
+		if err := decode(&list[len(list)-1], dec); err != nil {
 			return true, err
 		}
-		*x = append(*x, v)
 	}
+	*x = list
 	_, err = dec.ReadToken()
 	return true, err
 }
@@ -89,10 +87,9 @@ func anything(dec *jsontext.Decoder) (any, error) {
 		return strconv.ParseFloat(string(text), 64)
 	case '[':
 		list := []any{}
-		_, err := List(dec, &list, func(dec *jsontext.Decoder, x *any) (bool, error) {
-			v, err := anything(dec)
-			*x = v
-			return true, err
+		_, err := List(dec, &list, func(x *any, dec *jsontext.Decoder) (err error) {
+			*x, err = anything(dec)
+			return err
 		})
 		return list, err
 	case '{':
@@ -126,7 +123,10 @@ func DecodeRaw[T ~[]byte](dec *jsontext.Decoder, x *T) error {
 // DecodeObject decodes an object member by member, ignoring those that the
 // function does not know.
 func DecodeObject(dec *jsontext.Decoder, x any, member MemberFunc) error {
-	if err := beginObject(dec, x); err != nil {
+	if err := expectObject(dec, x); err != nil {
+		return err
+	}
+	if _, err := dec.ReadToken(); err != nil {
 		return err
 	}
 	return eachNext(dec, func(name []byte) error {
@@ -138,16 +138,16 @@ func DecodeObject(dec *jsontext.Decoder, x any, member MemberFunc) error {
 	})
 }
 
-// beginObject reads the brace of an object; x is what should come out of it.
-func beginObject(dec *jsontext.Decoder, x any) error {
-	if kind := dec.PeekKind(); kind != '{' && kind != 0 {
-		if err := dec.SkipValue(); err != nil {
-			return err
-		}
-		return &json.SemanticError{JSONKind: kind, Err: fmt.Errorf("an object is expected for %s", goName(x))}
+// expectObject fails unless an object is next; x is what should come out of it.
+func expectObject(dec *jsontext.Decoder, x any) error {
+	kind := dec.PeekKind()
+	if kind == '{' || kind == jsontext.KindInvalid {
+		return nil // reading tells what is invalid
 	}
-	_, err := dec.ReadToken()
-	return err
+	if err := dec.SkipValue(); err != nil {
+		return err
+	}
+	return &json.SemanticError{JSONKind: kind, Err: fmt.Errorf("an object is expected for %s", goName(x))}
 }
 
 // eachNext calls f with the name of each member that is left of the object
@@ -172,57 +172,5 @@ func readName(dec *jsontext.Decoder) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if bytes.IndexByte(quoted, '\\') >= 0 {
-		return jsontext.AppendUnquote(nil, quoted)
-	}
-	if len(quoted) < 2 { // not a string: cannot be, since dec checks names
-		return nil, fmt.Errorf("%s is not a member's name", quoted)
-	}
-	return quoted[1 : len(quoted)-1], nil
-}
-
-// eachMember calls f with the name, in quotes, and the value of each member of
-// an object. Both are valid until f returns.
-func eachMember(object jsontext.Value, f func(name, value jsontext.Value) error) error {
-	return withDecoder(object, func(dec *jsontext.Decoder) error {
-		if err := beginObject(dec, nil); err != nil {
-			return err
-		}
-		for dec.PeekKind() != '}' {
-			name, err := dec.ReadValue()
-			if err != nil {
-				return err
-			}
-			name = name.Clone()
-			value, err := dec.ReadValue()
-			if err == nil {
-				err = f(name, value)
-			}
-			if err != nil {
-				return err
-			}
-		}
-		_, err := dec.ReadToken()
-		return err
-	})
-}
-
-// decoders are those of withDecoder, with their buffers.
-var decoders = sync.Pool{New: func() any { return new(pooledDecoder) }}
-
-type pooledDecoder struct {
-	dec jsontext.Decoder
-	buf bytes.Buffer
-}
-
-// withDecoder calls f with a decoder that reads text.
-func withDecoder(text []byte, f func(*jsontext.Decoder) error) error {
-	p := decoders.Get().(*pooledDecoder)
-	p.buf = *bytes.NewBuffer(text)
-	p.dec.Reset(&p.buf, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-	err := f(&p.dec)
-	p.buf = bytes.Buffer{}
-	p.dec.Reset(&p.buf) // keeps nothing of text alive
-	decoders.Put(p)
-	return err
+	return unquote(quoted), nil
 }

@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -124,15 +125,19 @@ func (e *Encoder) Props(props map[string]any, known ...string) {
 
 // Members writes the members of a whole object, such as those of a variant
 // that the bindings do not know. Empty text has none.
-func (e *Encoder) Members(object jsontext.Value) {
+func (e *Encoder) Members(object []byte) {
 	if e.err != nil || len(object) == 0 {
 		return
 	}
-	e.err = eachMember(object, func(name, value jsontext.Value) error {
-		if err := e.enc.WriteValue(name); err != nil {
-			return err
+	var none struct{}
+	dec := newDecoder(object)
+	e.err = DecodeObject(dec, &none, func(dec *jsontext.Decoder, name []byte) (bool, error) {
+		e.token(jsontext.String(string(name)))
+		value, err := dec.ReadValue()
+		if err == nil && e.err == nil {
+			err = e.enc.WriteValue(value)
 		}
-		return e.enc.WriteValue(value)
+		return true, errors.Join(e.err, err)
 	})
 }
 

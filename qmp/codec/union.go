@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 
@@ -8,73 +9,71 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// A Union is a union while it is decoded: BeginUnion reads up to the tag, and
-// one of the other methods the rest, as the tag demands. Members that come
-// before the tag and are not common to all variants are kept for it.
+// A Union is a union while it is decoded: BeginUnion looks ahead for its tag,
+// and one of the other methods reads it, as the tag demands.
 type Union struct {
-	// Tag is the discriminator's value; empty if the object has none.
-	Tag string
+	// Tag is the discriminator's value; empty if the object has none. It is
+	// valid until the union is read.
+	Tag []byte
 
-	dec    *jsontext.Decoder
-	common MemberFunc
-	kept   []byte // `{"a":1,"b":2`, or nothing
-	ended  bool   // the object's end has been read
+	dec     *jsontext.Decoder
+	tagName string
+	common  MemberFunc
+	at      jsontext.Pointer // where dec's text came from, if it is a copy
 }
 
-// BeginUnion begins to decode the union x, which is next in dec: it reads its
-// discriminator, the member named tag, and decodes with common the members
-// that all variants have.
-func BeginUnion(dec *jsontext.Decoder, x any, tag string, common MemberFunc) (*Union, error) {
-	u := &Union{dec: dec, common: common}
-	if err := beginObject(dec, x); err != nil {
+// BeginUnion begins to decode the union x, which is next in dec: it finds the
+// value of the member named tag. common decodes the members that all variants
+// have, when the variant is read.
+func BeginUnion(dec *jsontext.Decoder, x any, tag string, common MemberFunc) (Union, error) {
+	u := Union{dec: dec, tagName: tag, common: common}
+	if err := expectObject(dec, x); err != nil {
 		return u, err
 	}
-	for dec.PeekKind() != '}' {
-		name, err := readName(dec)
+	value, found := lookAhead(dec.UnreadBuffer(), tag)
+	if !found { // the rest is still to be read from somewhere, or it is cut
+		u.at = dec.StackPointer()
+		object, err := dec.ReadValue()
 		if err != nil {
 			return u, err
 		}
-		if string(name) == tag {
-			_, err := String(dec, &u.Tag)
-			return u, err
-		}
-		known, err := common(dec, name)
-		if err == nil && !known {
-			err = u.keep(name)
-		}
-		if err != nil {
-			return u, err
-		}
+		u.dec = newDecoder(object.Clone())
+		u.dec.PeekKind() // fills its buffer
+		value, _ = lookAhead(u.dec.UnreadBuffer(), tag)
 	}
-	u.ended = true
-	_, err := dec.ReadToken()
+	u.Tag = value
+	_, err := u.dec.ReadToken()
 	return u, err
 }
 
-// keep keeps the member of that name, whose value is next.
-func (u *Union) keep(name []byte) error {
-	sep := byte(',')
-	if u.kept == nil {
-		sep = '{'
-	}
-	var err error
-	u.kept, err = jsontext.AppendQuote(append(u.kept, sep), name)
-	if err != nil {
+// rest calls f with the name of each member that is neither the tag nor
+// common. f must read the value.
+func (u *Union) rest(f func(name []byte) error) error {
+	err := eachNext(u.dec, func(name []byte) error {
+		if string(name) == u.tagName {
+			return u.skipTag()
+		}
+		known, err := u.common(u.dec, name)
+		if err == nil && !known {
+			err = f(name)
+		}
 		return err
+	})
+	return below(u.at, u.dec, err)
+}
+
+// skipTag reads the tag, which is known already unless it is no string.
+func (u *Union) skipTag() error {
+	if u.dec.PeekKind() == '"' {
+		return u.dec.SkipValue()
 	}
-	value, err := u.dec.ReadValue()
-	u.kept = append(append(u.kept, ':'), value...)
-	return err
+	var tag string
+	return json.UnmarshalDecode(u.dec, &tag)
 }
 
 // Variant decodes the members of the variant. Those that neither it nor the
 // union knows are ignored.
 func (u *Union) Variant(member MemberFunc) error {
-	if u.kept != nil {
-		if err := u.replay(member); err != nil {
-			return err
-		}
-	}
 	return u.rest(func(name []byte) error {
 		known, err := member(u.dec, name)
 		if err == nil && !known {
@@ -84,54 +83,38 @@ func (u *Union) Variant(member MemberFunc) error {
 	})
 }
 
-// replay decodes the members kept.
-func (u *Union) replay(member MemberFunc) error {
-	at := u.dec.StackPointer().Parent()
-	return withDecoder(append(u.kept, '}'), func(dec *jsontext.Decoder) error {
-		err := DecodeObject(dec, nil, member)
-		return below(at, dec, err)
-	})
-}
-
-// rest calls f with the name of each member that is left and not common.
-func (u *Union) rest(f func(name []byte) error) error {
-	if u.ended {
-		return nil
-	}
-	return eachNext(u.dec, func(name []byte) error {
-		known, err := u.common(u.dec, name)
-		if err == nil && !known {
-			err = f(name)
-		}
-		return err
-	})
-}
-
 // Empty decodes a variant that adds no members.
 func (u *Union) Empty() error {
-	return u.Variant(func(*jsontext.Decoder, []byte) (bool, error) { return false, nil })
+	return u.rest(func([]byte) error { return u.dec.SkipValue() })
 }
 
 // Data decodes a variant that is the value of one member, data.
 func (u *Union) Data(x any) error {
-	return u.Variant(func(dec *jsontext.Decoder, name []byte) (bool, error) {
+	return u.rest(func(name []byte) error {
 		if string(name) == "data" {
-			return Value(dec, x)
+			return json.UnmarshalDecode(u.dec, x)
 		}
-		return false, nil
+		return u.dec.SkipValue()
 	})
 }
 
-// Members returns an object of all members that are not common, for a variant
-// that is a union itself or that the bindings do not know.
-func (u *Union) Members() (jsontext.Value, error) {
-	if err := u.rest(u.keep); err != nil {
-		return nil, err
-	}
-	if u.kept == nil {
-		return jsontext.Value("{}"), nil
-	}
-	return append(u.kept, '}'), nil
+// Members returns an object of all members that are neither the tag nor
+// common, for a variant that the bindings do not know.
+func (u *Union) Members() ([]byte, error) {
+	object := []byte("{")
+	err := u.rest(func(name []byte) error {
+		if len(object) > 1 {
+			object = append(object, ',')
+		}
+		var err error
+		if object, err = jsontext.AppendQuote(object, name); err != nil {
+			return err
+		}
+		value, err := u.dec.ReadValue()
+		object = append(append(object, ':'), value...)
+		return err
+	})
+	return append(object, '}'), err
 }
 
 // Nested decodes a variant that is itself a union, in the same object.
@@ -141,16 +124,15 @@ func (u *Union) Nested(x any) error {
 	if err != nil {
 		return err
 	}
-	return withDecoder(object, func(dec *jsontext.Decoder) error {
-		return below(at, dec, json.UnmarshalDecode(dec, x))
-	})
+	dec := newDecoder(object)
+	return below(at, dec, json.UnmarshalDecode(dec, x))
 }
 
-// below makes the place that an error of dec names one of the place at, which
-// is where dec's text came from.
+// below makes the place that an error of dec names one below at, which is
+// where dec's text came from.
 func below(at jsontext.Pointer, dec *jsontext.Decoder, err error) error {
-	if err == nil {
-		return nil
+	if err == nil || at == "" {
+		return err
 	}
 	sem, ok := err.(*json.SemanticError)
 	if !ok {
@@ -164,4 +146,10 @@ func below(at jsontext.Pointer, dec *jsontext.Decoder, err error) error {
 // goName is the name of x's type as users write it.
 func goName(x any) string {
 	return strings.TrimPrefix(fmt.Sprintf("%T", x), "*")
+}
+
+// newDecoder returns a decoder of text that behaves like Unmarshal's.
+func newDecoder(text []byte) *jsontext.Decoder {
+	return jsontext.NewDecoder(bytes.NewBuffer(text),
+		jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 }

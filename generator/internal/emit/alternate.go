@@ -14,9 +14,10 @@ func (g *group) alternate(a *plan.Alternate) {
 	g.comment(about(a.Name+" is the alternate "+a.QAPI, a.Facts, g.module,
 		"It holds "+list(forms)+"; or [Unknown], if a server sent something else.")...)
 	g.Type().Id(a.Name).Interface(jen.Id("is" + a.Name).Params())
-	g.Func().Id(decoderOf(plan.Type{Name: a.Name})).
-		Params(jen.Id("dec").Op("*").Qual(pkgJSONText, "Decoder"), jen.Id("x").Op("*").Id(a.Name)).
-		Params(jen.Bool(), jen.Error()).Block(
+	g.Line()
+	g.Func().Id("decode"+a.Name).
+		Params(jen.Id("x").Op("*").Id(a.Name), jen.Id("dec").Op("*").Qual(pkgJSONText, "Decoder")).
+		Error().Block(
 		jen.Switch(jen.Id("dec").Dot("PeekKind").Call()).BlockFunc(func(cases *jen.Group) {
 			for _, b := range a.Branches {
 				kinds := jen.LitRune(jsonKinds(b.Type.Kind)[0])
@@ -34,9 +35,9 @@ func (g *group) alternate(a *plan.Alternate) {
 func branch(name string) []jen.Code {
 	return []jen.Code{
 		jen.Var().Id("v").Id(name),
-		jen.List(jen.Id("known"), jen.Err()).Op(":=").Qual(pkgCodec, "Value").Call(jen.Id("dec"), jen.Op("&").Id("v")),
+		jen.List(jen.Id("_"), jen.Err()).Op(":=").Qual(pkgCodec, "Value").Call(jen.Id("dec"), jen.Op("&").Id("v")),
 		jen.Op("*").Id("x").Op("=").Id("v"),
-		jen.Return(jen.Id("known"), jen.Err()),
+		jen.Return(jen.Err()),
 	}
 }
 

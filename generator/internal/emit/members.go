@@ -9,6 +9,7 @@ import (
 // encodeMembers writes the method that writes a struct's members into an
 // object that may hold others as well.
 func (g *group) encodeMembers(name string, list []*plan.Field, rest ...jen.Code) {
+	g.Line()
 	g.Func().Params(jen.Id("x").Op("*").Id(name)).Id("encodeMembers").
 		Params(jen.Id("e").Op("*").Qual(pkgCodec, "Encoder")).BlockFunc(func(body *jen.Group) {
 		for _, f := range list {
@@ -67,7 +68,7 @@ func encodeCall(f *plan.Field, field *jen.Statement) jen.Code {
 // encodeProps writes the members that the schema does not know.
 func encodeProps(s *plan.Struct) jen.Code {
 	return jen.Id("e").Dot("Props").CallFunc(func(args *jen.Group) {
-		args.Id("x").Dot("Props")
+		args.Id("x").Dot(s.Props)
 		for _, f := range s.Fields {
 			args.Lit(f.QAPI)
 		}
@@ -76,7 +77,8 @@ func encodeProps(s *plan.Struct) jen.Code {
 
 // decodeMember writes the method that reads the member of a given name, if
 // the struct has it.
-func (g *group) decodeMember(name string, list []*plan.Field, props bool) {
+func (g *group) decodeMember(name string, list []*plan.Field, props string) {
+	g.Line()
 	g.Func().Params(jen.Id("x").Op("*").Id(name)).Id("decodeMember").
 		Params(jen.Id("dec").Op("*").Qual(pkgJSONText, "Decoder"), jen.Id("name").Index().Byte()).
 		Params(jen.Bool(), jen.Error()).BlockFunc(func(body *jen.Group) {
@@ -87,28 +89,53 @@ func (g *group) decodeMember(name string, list []*plan.Field, props bool) {
 				}
 			})
 		}
-		if props {
-			body.Return(jen.Qual(pkgCodec, "Prop").Call(jen.Id("dec"), jen.Id("name"), jen.Op("&").Id("x").Dot("Props")))
+		if props != "" {
+			body.Return(jen.Qual(pkgCodec, "Prop").Call(jen.Id("dec"), jen.Id("name"), jen.Op("&").Id("x").Dot(props)))
 		} else {
 			body.Return(jen.False(), jen.Nil())
 		}
 	})
 }
 
+// decodeCall decodes a member into its field, and says that it is known.
 func decodeCall(f *plan.Field) jen.Code {
 	field := jen.Op("&").Id("x").Dot(f.Name)
-	switch {
-	case f.Type.Kind == plan.String && f.Pointer():
-		return jen.Qual(pkgCodec, "OptionalString").Call(jen.Id("dec"), field)
-	case f.Type.Kind == plan.String:
-		return jen.Qual(pkgCodec, "String").Call(jen.Id("dec"), field)
-	case f.Type.Kind == plan.Interface:
-		return jen.Id(decoderOf(f.Type)).Call(jen.Id("dec"), field)
-	case f.Type.Kind == plan.List && f.Type.Elem.Kind == plan.Interface:
-		return jen.Qual(pkgCodec, "List").Call(jen.Id("dec"), field, jen.Id(decoderOf(*f.Type.Elem)))
+	call := func(name string, args ...jen.Code) jen.Code {
+		if f.Pointer() {
+			name = "Optional" + name
+		}
+		return jen.Qual(pkgCodec, name).Call(append([]jen.Code{jen.Id("dec"), field}, args...)...)
+	}
+	switch f.Type.Kind {
+	case plan.String:
+		return call("String")
+	case plan.Bool:
+		return call("Bool")
+	case plan.Int:
+		return call("Int")
+	case plan.Uint:
+		return call("Uint")
+	case plan.Object, plan.Interface:
+		if decode := decoderOf(f.Type); decode != nil {
+			return call("Object", decode)
+		}
+	case plan.List:
+		if decode := decoderOf(*f.Type.Elem); decode != nil {
+			return call("List", decode)
+		}
 	}
 	return jen.Qual(pkgCodec, "Value").Call(jen.Id("dec"), field)
 }
 
-// decoderOf is the function that decodes an alternate.
-func decoderOf(t plan.Type) string { return "decode" + t.Name }
+// decoderOf is the function that decodes a type without reflection, or nil.
+func decoderOf(t plan.Type) jen.Code {
+	switch {
+	case t.Kind == plan.Interface:
+		return jen.Id("decode" + t.Name)
+	case t.Kind == plan.Object && t.Struct != nil && t.Struct.Loop:
+		return jen.Parens(jen.Op("*").Id(t.Name)).Dot("decode")
+	case t.Kind == plan.Object && (t.Struct == nil || t.Struct.Codec):
+		return jen.Parens(jen.Op("*").Id(t.Name)).Dot("UnmarshalJSONFrom")
+	}
+	return nil
+}

@@ -102,6 +102,7 @@ func (g *group) events() {
 		jen.Return(jen.Id("UnknownEvent").Values(
 			jen.Id("e").Dot("Name"), jen.Id("e").Dot("Timestamp"), jen.Id("e").Dot("Data")), jen.Nil()),
 	)
+	g.comment("// decodeTo decodes an event into the type E.")
 	g.Func().Id("decodeTo").Types(jen.Id("E").Id("Event"), jen.Id("P").Id("eventPointer").Types(jen.Id("E"))).
 		Params(jen.Id("e").Add(event)).Params(jen.Id("Event"), jen.Error()).Block(
 		append(decode, jen.Return(jen.Id("x"), jen.Err()))...)
@@ -151,6 +152,7 @@ func (g *group) values() {
 			g.Func().Params(jen.Id("x").Id("Unknown")).Id(tagMethod(u)).Params().Id(u.Enum.Name).Block(
 				jen.Return(jen.Id(u.Enum.Name).Call(jen.Id("x").Dot("Tag"))))
 		}
+		g.Line()
 		g.Func().Params(jen.Id("x").Id("Unknown")).Id(sealMethod(u)).Params(jen.Id("e").Op("*").Qual(pkgCodec, "Encoder")).Block(
 			jen.Id("e").Dot("Members").Call(jen.Id("x").Dot("JSON")))
 	}
@@ -159,7 +161,8 @@ func (g *group) values() {
 	if len(g.pkg.Unions) > 0 {
 		g.comment("// unknownVariant decodes the rest of a union whose tag is not known.")
 		g.Func().Id("unknownVariant").Params(jen.Id("u").Op("*").Qual(pkgCodec, "Union")).Params(jen.Id("Unknown"), jen.Error()).Block(
+			jen.Id("tag").Op(":=").String().Call(jen.Id("u").Dot("Tag")),
 			jen.List(jen.Id("members"), jen.Err()).Op(":=").Id("u").Dot("Members").Call(),
-			jen.Return(jen.Id("Unknown").Values(jen.Dict{jen.Id("Tag"): jen.Id("u").Dot("Tag"), jen.Id("JSON"): jen.Id("members")}), jen.Err()))
+			jen.Return(jen.Id("Unknown").Values(jen.Dict{jen.Id("Tag"): jen.Id("tag"), jen.Id("JSON"): jen.Id("members")}), jen.Err()))
 	}
 }

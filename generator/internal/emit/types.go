@@ -39,6 +39,7 @@ func (g *group) enum(e *plan.Enum) {
 // seals writes the methods that make a type a branch of alternates.
 func (g *group) seals(name string, alternates []*plan.Alternate) {
 	for _, a := range alternates {
+		g.Line()
 		g.Func().Params(jen.Id(name)).Id("is" + a.Name).Params().Block()
 	}
 }
@@ -63,18 +64,26 @@ func (g *group) structType(s *plan.Struct, first ...jen.Code) {
 			body.Add(code)
 		}
 		fields(body, s.Fields)
-		if s.Props {
-			body.Comment("// Props are further members, merged into the object.")
-			body.Id("Props").Map(jen.String()).Any().Tag(map[string]string{"json": "-"})
+		if s.Props != "" {
+			body.Comment("// " + s.Props + " are further members, merged into the object.")
+			body.Id(s.Props).Map(jen.String()).Any().Tag(map[string]string{"json": "-"})
 		}
 	})
+	if s.Members || s.Loop {
+		g.decodeMember(s.Name, s.Fields, s.Props)
+	}
+	if s.Loop {
+		g.Line()
+		g.Func().Params(jen.Id("x").Op("*").Id(s.Name)).Id("decode").
+			Params(jen.Id("dec").Op("*").Qual(pkgJSONText, "Decoder")).Error().Block(
+			jen.Return(jen.Qual(pkgCodec, "DecodeObject").Call(jen.Id("dec"), jen.Id("x"), jen.Id("x").Dot("decodeMember"))))
+	}
 	if s.Members {
 		var rest []jen.Code
-		if s.Props {
+		if s.Props != "" {
 			rest = append(rest, encodeProps(s))
 		}
 		g.encodeMembers(s.Name, s.Fields, rest...)
-		g.decodeMember(s.Name, s.Fields, s.Props)
 	}
 	if s.Codec {
 		g.codecMethods(s.Name,

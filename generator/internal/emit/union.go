@@ -16,7 +16,7 @@ func (g *group) union(u *plan.Union) {
 	g.Type().Id(u.Name).StructFunc(func(body *jen.Group) { fields(body, u.Fields) })
 	g.sum(u)
 	g.unionEncoder(u)
-	g.decodeMember(u.Name, commonFields(u), false)
+	g.decodeMember(u.Name, commonFields(u), "")
 	g.codecMethods(u.Name,
 		jen.Qual(pkgCodec, "EncodeObject").Call(jen.Id("enc"), jen.Lit(u.Name), jen.Id("x").Dot("encodeMembers")),
 		nil)
@@ -85,7 +85,7 @@ func (g *group) unionDecoder(u *plan.Union) {
 				})
 			}
 			cases.Default().Block(
-				jen.List(holder.Clone(), jen.Err()).Op("=").Id("unknownVariant").Call(jen.Id("u")))
+				jen.List(holder.Clone(), jen.Err()).Op("=").Id("unknownVariant").Call(jen.Op("&").Id("u")))
 		}),
 		jen.Return(jen.Err()),
 	)
@@ -171,5 +171,6 @@ func (g *group) variantMethods(v *plan.Variant) {
 	default:
 		encode = append(encode, behind(v).Dot("encodeMembers").Call(jen.Id("e")))
 	}
+	g.Line()
 	g.Func().Params(receiver).Id(sealMethod(v.Union)).Params(jen.Id("e").Op("*").Qual(pkgCodec, "Encoder")).Block(encode...)
 }

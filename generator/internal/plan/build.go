@@ -101,6 +101,9 @@ func (b *builder) declareTypes() {
 			}
 			b.structs[d] = &Struct{Facts: b.factsOf(d), Name: b.declare(name, d)}
 		case *schema.Union:
+			if kind := implicitEnum(d); kind != nil {
+				b.enums[kind] = &Enum{Facts: Facts{QAPI: kind.Name}, Name: b.declare(names.Exported(kind.Name), d)}
+			}
 			b.unions[d] = &Union{Facts: b.factsOf(d), Name: b.declare(name, d), Sum: b.declare(name+"Variant", d)}
 			b.pkg.Unions = append(b.pkg.Unions, b.unions[d])
 		case *schema.Alternate:
@@ -110,12 +113,21 @@ func (b *builder) declareTypes() {
 	}
 }
 
-// completeTypes fills in what the types hold.
+// completeTypes fills in what the types hold: enums first, since unions ask
+// for their values.
 func (b *builder) completeTypes() {
 	for _, def := range b.schema.Definitions() {
 		switch d := def.(type) {
 		case *schema.Enum:
-			b.completeEnum(d)
+			b.completeEnum(d, d)
+		case *schema.Union:
+			if kind := implicitEnum(d); kind != nil {
+				b.completeEnum(kind, d)
+			}
+		}
+	}
+	for _, def := range b.schema.Definitions() {
+		switch d := def.(type) {
 		case *schema.Struct:
 			if st := b.structs[d]; st != nil {
 				st.Fields = b.fields(d, b.uses.received[d])
@@ -129,12 +141,21 @@ func (b *builder) completeTypes() {
 	b.pkg.Wrappers = sortedWrappers(b.wrappers)
 }
 
-func (b *builder) completeEnum(d *schema.Enum) {
+// implicitEnum is the enum that a simple union makes of its branches, or nil.
+func implicitEnum(d *schema.Union) *schema.Enum {
+	if enum, ok := d.Discriminator.Type.(*schema.Enum); ok && enum.Implicit {
+		return enum
+	}
+	return nil
+}
+
+// completeEnum fills in the values of an enum that a definition makes.
+func (b *builder) completeEnum(d *schema.Enum, by schema.Definition) {
 	e := b.enums[d]
 	for _, v := range d.Values {
 		e.Values = append(e.Values, &Value{
 			Facts: partFacts(v.Name, v.Since, v.If, v.Features),
-			Name:  b.declare(e.Name+names.Exported(v.Name), d),
+			Name:  b.declare(e.Name+names.Exported(v.Name), by),
 		})
 	}
 }
@@ -183,7 +204,7 @@ func (b *builder) typeOf(t schema.Type, received bool, pos schema.Pos) Type {
 		return Type{Kind: String, Name: b.enums[t].Name}
 	case *schema.Struct:
 		if st := b.structs[t]; st != nil {
-			return Type{Kind: Object, Name: st.Name}
+			return Type{Kind: Object, Name: st.Name, Struct: st}
 		}
 	case *schema.Union:
 		return Type{Kind: Object, Name: b.unions[t].Name}
@@ -200,6 +221,9 @@ func (b *builder) files() {
 	for _, module := range b.schema.Modules {
 		f := &File{Name: names.File(module.Path), Module: module.Path[strings.LastIndexByte(module.Path, '/')+1:]}
 		for _, def := range module.Definitions {
+			if union, ok := def.(*schema.Union); ok && implicitEnum(union) != nil {
+				f.Decls = append(f.Decls, b.enums[implicitEnum(union)])
+			}
 			if decl := b.decl(def); decl != nil {
 				f.Decls = append(f.Decls, decl)
 			}
@@ -268,7 +292,9 @@ func (b *builder) command(d *schema.Command) *Command {
 			Facts:  Facts{QAPI: d.Name},
 			Name:   b.declare(c.Name+"Args", d),
 			Fields: fields,
-			Props:  !d.Gen,
+		}
+		if !d.Gen {
+			c.Own.Props = propsName(fields)
 		}
 		c.Args = &Type{Kind: Object, Name: c.Own.Name}
 	default:
@@ -283,6 +309,15 @@ func (b *builder) command(d *schema.Command) *Command {
 		}
 	}
 	return c
+}
+
+// propsName is the name of the field for further members: Props, unless the
+// schema has a member of that name (object-add of QEMU 5.2).
+func propsName(fields []*Field) string {
+	if slices.ContainsFunc(fields, func(f *Field) bool { return f.Name == "Props" }) {
+		return "Properties"
+	}
+	return "Props"
 }
 
 // returnsAlternate reports whether a result is or lists alternates: they can
@@ -315,7 +350,7 @@ func (b *builder) event(d *schema.Event) *Event {
 // cannot be decoded by reflection, and unions ask their variants for members.
 func (b *builder) markCodecs() {
 	mark := func(st *Struct) {
-		if st.Props || slices.ContainsFunc(st.Fields, func(f *Field) bool { return returnsAlternate(f.Type) }) {
+		if st.Props != "" || slices.ContainsFunc(st.Fields, func(f *Field) bool { return returnsAlternate(f.Type) }) {
 			st.Codec, st.Members = true, true
 		}
 	}
@@ -339,6 +374,37 @@ func (b *builder) markCodecs() {
 			if v.Struct != nil && !v.Wrapped {
 				v.Struct.Members = true
 			}
+		}
+	}
+	b.markLoops()
+}
+
+// markLoops finds the structs that a server sends within one that is decoded
+// member by member.
+func (b *builder) markLoops() {
+	received := map[*Struct]bool{}
+	for d, st := range b.structs {
+		received[st] = b.uses.received[d]
+	}
+	var within func(fields []*Field)
+	within = func(fields []*Field) {
+		for _, f := range fields {
+			t := f.Type
+			if t.Kind == List {
+				t = *t.Elem
+			}
+			if st := t.Struct; st != nil && received[st] && !st.Codec && !st.Loop {
+				st.Loop = true
+				within(st.Fields)
+			}
+		}
+	}
+	for _, u := range b.pkg.Unions {
+		within(u.Fields)
+	}
+	for st := range received {
+		if st.Members {
+			within(st.Fields)
 		}
 	}
 }

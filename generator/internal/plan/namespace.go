@@ -92,8 +92,8 @@ func (b *builder) checkStruct(st *Struct) {
 	if st.Variant != nil {
 		b.takeMembers(members, st.Name, st.Variant.Union.Enum.Name)
 	}
-	if st.Props {
-		b.takeMembers(members, st.Name, "Props")
+	if st.Props != "" {
+		b.takeMembers(members, st.Name, st.Props)
 	}
 	b.takeFields(members, st.Name, st.Fields)
 }

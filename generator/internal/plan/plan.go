@@ -76,6 +76,8 @@ type Type struct {
 	Kind Kind
 	Name string // as Go writes it; for a List that of Elem
 	Elem *Type  // of a List
+
+	Struct *Struct // of an Object that is no union
 }
 
 // A Field is a member of a struct.
@@ -116,8 +118,9 @@ type Struct struct {
 	Facts
 	Name   string
 	Fields []*Field
-	// Props tells that a command takes more members than the schema knows.
-	Props bool
+	// Props is the field for further members, of a command that takes more
+	// than the schema knows; empty if it does not.
+	Props string
 	// Variant is set if the struct is a union's variant itself.
 	Variant *Variant
 	// Members tells that the struct reads and writes its members one by one,
@@ -125,6 +128,9 @@ type Struct struct {
 	Members bool
 	// Codec tells that the struct has JSON methods of its own.
 	Codec bool
+	// Loop tells that the struct is decoded member by member as part of one
+	// that is: faster than by reflection, for what servers send.
+	Loop bool
 	// Alternates are those that have the struct as a branch.
 	Alternates []*Alternate
 }

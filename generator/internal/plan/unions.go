@@ -60,35 +60,22 @@ func (b *builder) completeUnion(d *schema.Union) {
 		}
 		u.Fields = append(u.Fields, f)
 	}
-	for i, value := range enum.Values {
-		at := slices.IndexFunc(d.Branches, func(br *schema.Branch) bool { return br.Name == value.Name })
-		var branch *schema.Branch
-		if at >= 0 {
-			branch = d.Branches[at]
+	for _, value := range u.Enum.Values {
+		v := &Variant{
+			Facts: value.Facts,
+			Union: u,
+			Name:  u.Name + names.Exported(value.QAPI),
+			Value: value,
+			Form:  Empty,
 		}
-		u.Variants = append(u.Variants, b.variant(d, u, u.Enum.Values, i, branch))
+		if i := slices.IndexFunc(d.Branches, func(br *schema.Branch) bool { return br.Name == value.QAPI }); i >= 0 {
+			b.completeVariant(v, d.Branches[i])
+		}
+		if v.Form != Itself {
+			b.declare(v.Name, d)
+		}
+		u.Variants = append(u.Variants, v)
 	}
-}
-
-// variant plans what the i-th value of the discriminator adds to a union.
-func (b *builder) variant(d *schema.Union, u *Union, values []*Value, i int, branch *schema.Branch) *Variant {
-	value := d.Discriminator.Type.(*schema.Enum).Values[i]
-	v := &Variant{
-		Facts: partFacts(value.Name, value.Since, value.If, value.Features),
-		Union: u,
-		Name:  u.Name + names.Exported(value.Name),
-		Form:  Empty,
-	}
-	if i < len(values) {
-		v.Value = values[i]
-	}
-	if branch != nil {
-		b.completeVariant(v, branch)
-	}
-	if v.Form != Itself {
-		b.declare(v.Name, d)
-	}
-	return v
 }
 
 func (b *builder) completeVariant(v *Variant, branch *schema.Branch) {

@@ -1,0 +1,8 @@
+// Package goqapi holds no code: it is where the bindings of this module are
+// generated from. The client is in [github.com/goqapi/goqapi/qapi].
+//
+// Another release of QEMU takes other folders in the line below; bindings of
+// your own take the same command with your package and folder.
+package goqapi
+
+//go:generate go run ./generator -schema schema/qemu/11.1/qapi/qapi-schema.json -package qapi -out qapi

@@ -1,0 +1,106 @@
+package wiretest
+
+import (
+	"context"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"reflect"
+	"strconv"
+	"strings"
+)
+
+// A Method is a method of a generated client that executes a command.
+type Method struct {
+	Name   string
+	Args   reflect.Type // nil: none
+	Result reflect.Type // nil: none
+}
+
+// Methods finds the commands of a generated client: which method sends which
+// command is read from the source, so that it does not hang on how names are
+// made.
+func Methods(client reflect.Type, source fs.FS) (map[string]Method, error) {
+	names, err := executed(source)
+	if err != nil {
+		return nil, err
+	}
+	contexts, errors := reflect.TypeFor[context.Context](), reflect.TypeFor[error]()
+	methods := map[string]Method{}
+	for command, name := range names {
+		m, ok := client.MethodByName(name)
+		if !ok {
+			continue
+		}
+		found := Method{Name: name}
+		for i := 1; i < m.Type.NumIn(); i++ {
+			if in := m.Type.In(i); in != contexts {
+				found.Args = in
+			}
+		}
+		for i := range m.Type.NumOut() {
+			if out := m.Type.Out(i); out != errors {
+				found.Result = out
+			}
+		}
+		methods[command] = found
+	}
+	return methods, nil
+}
+
+// executed maps each command to the method whose body executes it.
+func executed(source fs.FS) (map[string]string, error) {
+	paths, err := fs.Glob(source, "*_gen.go")
+	if err != nil {
+		return nil, err
+	}
+	names := map[string]string{}
+	for _, path := range paths {
+		text, err := fs.ReadFile(source, path)
+		if err != nil {
+			return nil, err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, text, parser.SkipObjectResolution)
+		if err != nil {
+			return nil, err
+		}
+		for _, decl := range file.Decls {
+			fn, ok := decl.(*ast.FuncDecl)
+			if !ok || fn.Recv == nil {
+				continue
+			}
+			ast.Inspect(fn, func(n ast.Node) bool {
+				call, ok := n.(*ast.CallExpr)
+				if !ok || len(call.Args) < 2 {
+					return true
+				}
+				sel, ok := call.Fun.(*ast.SelectorExpr)
+				lit, isLit := call.Args[1].(*ast.BasicLit)
+				if ok && isLit && strings.HasPrefix(sel.Sel.Name, "Execute") {
+					if command, err := strconv.Unquote(lit.Value); err == nil {
+						names[command] = fn.Name.Name
+					}
+				}
+				return true
+			})
+		}
+	}
+	return names, nil
+}
+
+// Events maps each event's name to its type, as the client's handlers tell.
+func Events(client reflect.Type) map[string]reflect.Type {
+	events := map[string]reflect.Type{}
+	for i := range client.NumMethod() {
+		m := client.Method(i)
+		if !strings.HasPrefix(m.Name, "On") || m.Type.NumIn() != 2 || m.Type.In(1).Kind() != reflect.Func {
+			continue
+		}
+		t := m.Type.In(1).In(0)
+		if e, ok := reflect.Zero(t).Interface().(interface{ EventName() string }); ok {
+			events[e.EventName()] = t
+		}
+	}
+	return events
+}

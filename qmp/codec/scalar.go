@@ -1,0 +1,113 @@
+package codec
+
+import (
+	"errors"
+	"reflect"
+	"strconv"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// The functions below decode scalars without reflection. A value of another
+// kind goes the long way, which ends in an error that says what is wrong.
+
+// String decodes a string or an enum.
+func String[T ~string](dec *jsontext.Decoder, x *T) (known bool, err error) {
+	text, err := dec.ReadValue()
+	switch {
+	case err != nil:
+	case text.Kind() == '"':
+		*x = T(unquote(text))
+	default:
+		err = again(dec, text, x)
+	}
+	return true, err
+}
+
+// again decodes the value that dec has just read by reflection, for the error.
+func again(dec *jsontext.Decoder, text jsontext.Value, x any) error {
+	return below(dec.StackPointer(), dec, Unmarshal(text, x))
+}
+
+// Bool decodes true or false.
+func Bool[T ~bool](dec *jsontext.Decoder, x *T) (known bool, err error) {
+	if kind := dec.PeekKind(); kind != 't' && kind != 'f' {
+		return Value(dec, x)
+	}
+	tok, err := dec.ReadToken()
+	if err == nil {
+		*x = T(tok.Bool())
+	}
+	return true, err
+}
+
+// Int decodes a signed integer.
+func Int[T ~int8 | ~int16 | ~int32 | ~int64](dec *jsontext.Decoder, x *T) (known bool, err error) {
+	return number(dec, x, func(text string, bits int) error {
+		n, err := strconv.ParseInt(text, 10, bits)
+		*x = T(n)
+		return err
+	})
+}
+
+// Uint decodes an unsigned integer.
+func Uint[T ~uint8 | ~uint16 | ~uint32 | ~uint64](dec *jsontext.Decoder, x *T) (known bool, err error) {
+	return number(dec, x, func(text string, bits int) error {
+		n, err := strconv.ParseUint(text, 10, bits)
+		*x = T(n)
+		return err
+	})
+}
+
+// number decodes a number of type T with a function that parses its text.
+func number[T any](dec *jsontext.Decoder, x *T, parse func(text string, bits int) error) (known bool, err error) {
+	text, err := dec.ReadValue()
+	if err != nil {
+		return true, err
+	}
+	if text.Kind() != '0' {
+		return true, again(dec, text, x)
+	}
+	t := reflect.TypeFor[T]()
+	if err := parse(string(text), t.Bits()); err != nil {
+		return true, &json.SemanticError{
+			JSONPointer: dec.StackPointer(),
+			JSONKind:    '0',
+			JSONValue:   text.Clone(),
+			GoType:      t,
+			Err:         errors.Unwrap(err), // strconv's own repeats the text
+		}
+	}
+	return true, nil
+}
+
+// OptionalString is String for an optional member.
+func OptionalString[T ~string](dec *jsontext.Decoder, x **T) (known bool, err error) {
+	return optional(dec, x, String[T])
+}
+
+// OptionalBool is Bool for an optional member.
+func OptionalBool[T ~bool](dec *jsontext.Decoder, x **T) (known bool, err error) {
+	return optional(dec, x, Bool[T])
+}
+
+// OptionalInt is Int for an optional member.
+func OptionalInt[T ~int8 | ~int16 | ~int32 | ~int64](dec *jsontext.Decoder, x **T) (known bool, err error) {
+	return optional(dec, x, Int[T])
+}
+
+// OptionalUint is Uint for an optional member.
+func OptionalUint[T ~uint8 | ~uint16 | ~uint32 | ~uint64](dec *jsontext.Decoder, x **T) (known bool, err error) {
+	return optional(dec, x, Uint[T])
+}
+
+// optional decodes into a new T; null is none.
+func optional[T any](dec *jsontext.Decoder, x **T, decode func(*jsontext.Decoder, *T) (bool, error)) (known bool, err error) {
+	if dec.PeekKind() == 'n' {
+		*x = nil
+		return true, dec.SkipValue()
+	}
+	*x = new(T)
+	return decode(dec, *x)
+}
