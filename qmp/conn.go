@@ -1,0 +1,193 @@
+package qmp
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+)
+
+// A Conn is a connection to a server, or a handle on it made by [Conn.With].
+// Any number of goroutines may use it at the same time.
+type Conn struct {
+	link *link
+	opts callOptions
+}
+
+// Greeting is what a server says of itself when a connection begins.
+type Greeting struct {
+	Version      Version
+	Capabilities []string // what can be negotiated, such as "oob"
+}
+
+// Version is a server's version, such as 11.1.3.
+type Version struct {
+	Major, Minor, Micro int
+	Package             string // the distributor's, may be empty
+}
+
+// String is the version with the package in parentheses.
+func (v Version) String() string {
+	text := fmt.Sprintf("%d.%d.%d", v.Major, v.Minor, v.Micro)
+	if v.Package != "" {
+		text += " (" + v.Package + ")"
+	}
+	return text
+}
+
+// NewConn makes a connection of a stream: it waits for the server's greeting and
+// negotiates. The stream is the connection's from then on; it is closed with it,
+// and if NewConn fails. A Close of the stream has to end a Read or Write that
+// waits.
+func NewConn(ctx context.Context, rw io.ReadWriteCloser, opts ...Option) (*Conn, error) {
+	l := newLink(rw, newOptions(opts))
+	c := &Conn{link: l}
+	for _, f := range l.opts.setup {
+		f(c)
+	}
+	go l.read()
+	if !l.opts.handshake {
+		return c, nil
+	}
+	if err := c.handshake(ctx); err != nil {
+		l.fail(err)
+		return nil, fmt.Errorf("qmp: handshake: %w", err)
+	}
+	return c, nil
+}
+
+// handshake waits for the greeting and leaves the negotiation mode.
+func (c *Conn) handshake(ctx context.Context) error {
+	l := c.link
+	if d := l.opts.handshakeTimeout; d > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, d,
+			fmt.Errorf("no answer within %v: another client may hold this server, or it is no QMP server", d))
+		defer cancel()
+	}
+	select {
+	case text := <-l.greeting:
+		g, err := parseGreeting(text)
+		if err != nil {
+			return err
+		}
+		l.hello.Store(&g)
+	case <-l.done:
+		return l.closedBy()
+	case <-ctx.Done():
+		return l.noGreeting(ctx)
+	}
+	if err := c.Execute(ctx, "qmp_capabilities", nil, nil); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	l.ready = true
+	l.mu.Unlock()
+	return nil
+}
+
+// noGreeting is the error for a greeting that did not come, with what came instead.
+func (l *link) noGreeting(ctx context.Context) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.junk != nil {
+		return fmt.Errorf("waiting for the greeting: %w; before: %w", contextError(ctx), l.junk)
+	}
+	return fmt.Errorf("waiting for the greeting: %w", contextError(ctx))
+}
+
+func parseGreeting(text []byte) (Greeting, error) {
+	var wire struct {
+		Version struct {
+			QEMU struct {
+				Major int `json:"major"`
+				Minor int `json:"minor"`
+				Micro int `json:"micro"`
+			} `json:"qemu"`
+			Package string `json:"package"`
+		} `json:"version"`
+		Capabilities []any `json:"capabilities"`
+	}
+	if err := decode(text, &wire); err != nil {
+		return Greeting{}, fmt.Errorf("greeting: %w", jsonError(err))
+	}
+	q := wire.Version.QEMU
+	g := Greeting{Version: Version{q.Major, q.Minor, q.Micro, wire.Version.Package}}
+	for _, c := range wire.Capabilities {
+		if name, ok := c.(string); ok { // what else may come is not known yet
+			g.Capabilities = append(g.Capabilities, name)
+		}
+	}
+	return g, nil
+}
+
+// Greeting returns what the server said of itself; nothing, if it was not asked.
+func (c *Conn) Greeting() Greeting {
+	g := c.link.hello.Load()
+	if g == nil {
+		return Greeting{}
+	}
+	hello := *g
+	hello.Capabilities = slices.Clone(g.Capabilities)
+	return hello
+}
+
+// With returns a handle on the same connection whose calls have these options.
+// It costs next to nothing.
+func (c *Conn) With(opts ...CallOption) *Conn {
+	h := &Conn{c.link, c.opts}
+	for _, opt := range opts {
+		opt(&h.opts)
+	}
+	return h
+}
+
+// Wait waits until nothing is outstanding: no command that somebody waits for,
+// and no callback. It must not be called from a callback.
+func (c *Conn) Wait(ctx context.Context) error {
+	l := c.link
+	l.mu.Lock()
+	if l.live == 0 {
+		l.mu.Unlock()
+		return nil
+	}
+	if l.idle == nil {
+		l.idle = make(chan struct{})
+	}
+	idle := l.idle
+	l.mu.Unlock()
+	select {
+	case <-idle:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("qmp: waiting for calls to end: %w", contextError(ctx))
+	}
+}
+
+// Close ends the connection. Calls that wait return an error that wraps
+// [ErrClosed], subscriptions and handlers get what has come and then end. Close
+// waits for nothing and may be called from anywhere, more than once.
+func (c *Conn) Close() error {
+	c.link.fail(nil)
+	return nil
+}
+
+// Done returns a channel that is closed when the connection is, by either side.
+func (c *Conn) Done() <-chan struct{} { return c.link.done }
+
+// Err returns nil as long as the connection is there, then an error that wraps
+// [ErrClosed] and what it ended with: [io.EOF] if the server closed it, as after
+// the command quit.
+func (c *Conn) Err() error {
+	if err := c.link.closedBy(); err != nil {
+		return fmt.Errorf("qmp: %w", err)
+	}
+	return nil
+}
+
+// closedBy is why the connection is closed, nil while it is not.
+func (l *link) closedBy() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.err
+}

@@ -1,0 +1,93 @@
+package qmp
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+)
+
+// Dial connects to a server and negotiates. addr is written as QEMU's own -qmp
+// argument, with its options, which are ignored but for abstract and tight:
+//
+//	unix:/run/vm/qmp.sock
+//	unix:/run/vm/qmp.sock,server=on,wait=off
+//	unix:name,abstract=on
+//	tcp:localhost:4444
+//	tcp:[::1]:4444
+//	pipe:/run/vm/qmp      the FIFOs qmp.in and qmp.out
+//
+// and fd:3, a descriptor that this process was started with, which becomes the
+// connection's.
+func Dial(ctx context.Context, addr string, opts ...Option) (*Conn, error) {
+	a, err := parseAddress(addr)
+	if err != nil {
+		return nil, fmt.Errorf("qmp: address %q: %w", addr, err)
+	}
+	rw, err := a.dial(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("qmp: dial %s: %w", addr, err)
+	}
+	c, err := NewConn(ctx, rw, opts...)
+	if err != nil {
+		return nil, fmt.Errorf("%w (at %s)", err, addr)
+	}
+	return c, nil
+}
+
+func (a address) dial(ctx context.Context) (io.ReadWriteCloser, error) {
+	var d net.Dialer
+	switch a.kind {
+	case "unix":
+		return d.DialContext(ctx, "unix", a.path)
+	case "tcp":
+		return d.DialContext(ctx, "tcp", net.JoinHostPort(a.host, a.port))
+	case "fd":
+		return openFD(a.fd)
+	}
+	return openPipe(a.path)
+}
+
+// openFD makes a stream of a descriptor.
+func openFD(fd int) (io.ReadWriteCloser, error) {
+	if err := pollable(fd); err != nil {
+		return nil, fmt.Errorf("file descriptor %d: %w", fd, err)
+	}
+	f := os.NewFile(uintptr(fd), fmt.Sprintf("fd:%d", fd))
+	c, err := net.FileConn(f)
+	if err != nil {
+		return f, nil // no socket: a terminal, or one end of something
+	}
+	f.Close() // c has a copy
+	return c, nil
+}
+
+// A pipe is a pair of FIFOs.
+type pipe struct{ in, out *os.File }
+
+// openPipe opens what QEMU's pipe:PATH has opened already: PATH.in is QEMU's
+// input, PATH.out its output. To open one that nobody has fails at once.
+func openPipe(path string) (io.ReadWriteCloser, error) {
+	out, err := os.OpenFile(path+".out", os.O_RDONLY|nonblock, 0)
+	if err != nil {
+		return nil, err
+	}
+	in, err := os.OpenFile(path+".in", os.O_WRONLY|nonblock, 0)
+	if err != nil {
+		out.Close()
+		return nil, err
+	}
+	return &pipe{in, out}, nil
+}
+
+func (p *pipe) Read(b []byte) (int, error)  { return p.out.Read(b) }
+func (p *pipe) Write(b []byte) (int, error) { return p.in.Write(b) }
+
+func (p *pipe) Close() error {
+	err := p.in.Close()
+	if e := p.out.Close(); err == nil {
+		err = e
+	}
+	return err
+}

@@ -1,0 +1,32 @@
+// Package qmp is the connection to whatever speaks QMP, the QEMU Machine
+// Protocol: QEMU itself, its storage daemon, and, without the greeting, its
+// guest agent.
+//
+// A [Conn] issues commands, any number at a time, and delivers events. It knows
+// the protocol and no command: arguments and results are whatever encodes to
+// and from JSON. Package qapi puts a method for each command on top of it,
+// package raw takes and gives plain JSON.
+//
+//	c, err := qmp.Dial(ctx, "unix:/run/vm/qmp.sock")
+//	if err != nil {
+//		return err
+//	}
+//	defer c.Close()
+//
+//	var status struct{ Status string `json:"status"` }
+//	err = c.Execute(ctx, "query-status", nil, &status)
+//
+// # Contexts
+//
+// Every call that waits takes a context and returns when it ends. A command
+// whose context ends before it was sent is not sent. One that was sent cannot
+// be called back: its error wraps [ErrAbandoned], the server may have run it,
+// its reply is dropped when it comes, and the connection lives on.
+//
+// # Events
+//
+// Events reach a [Subscription], which is read, or a handler, which is called.
+// Each has an ordered queue of its own with a bound. Nobody's slowness holds up
+// the connection: a queue that runs over loses its oldest events, and its
+// reader is told how many ([OverflowError]).
+package qmp

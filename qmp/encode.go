@@ -1,0 +1,139 @@
+package qmp
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"sync"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// maxNesting is how deep QEMU lets a message nest. Beyond it the answer is a
+// burst of errors that name no command.
+const maxNesting = 1024
+
+// scratch is the memory for a request or a reply, used again by later ones.
+type scratch struct{ buf bytes.Buffer }
+
+var scratches = sync.Pool{New: func() any { return new(scratch) }}
+
+func newScratch() *scratch { return scratches.Get().(*scratch) }
+
+func (s *scratch) release() {
+	if s != nil && s.buf.Cap() <= 64<<10 {
+		s.buf.Reset()
+		scratches.Put(s)
+	}
+}
+
+// encodeCommand writes a request short of its id and its last brace.
+func encodeCommand(verb, command string, args any) (*scratch, error) {
+	s := newScratch()
+	b := &s.buf
+	b.WriteString(`{"`)
+	b.WriteString(verb)
+	b.WriteString(`":`)
+	name, err := jsontext.AppendQuote(b.AvailableBuffer(), command)
+	if err != nil {
+		return nil, fmt.Errorf("qmp: command name %q: %w", command, err)
+	}
+	b.Write(name)
+	if args == nil {
+		return s, nil
+	}
+	const before = `,"arguments":`
+	b.WriteString(before)
+	at := b.Len()
+	if err := json.MarshalWrite(b, args, json.Deterministic(true)); err != nil {
+		return nil, fmt.Errorf("qmp: %s: arguments: %w", command, jsonError(err))
+	}
+	switch text := b.Bytes()[at:]; {
+	case string(text) == "{}" || string(text) == "null":
+		b.Truncate(at - len(before))
+	case text[0] != '{':
+		return nil, fmt.Errorf("qmp: %s: arguments: %T is no JSON object, but %.100s", command, args, text)
+	case tooNested(text, maxNesting-1):
+		return nil, fmt.Errorf("qmp: %s: arguments: they nest deeper than QEMU's limit of %d levels", command, maxNesting)
+	}
+	return s, nil
+}
+
+// tooNested reports whether text, an object in JSON, has more levels than limit.
+func tooNested(text []byte, limit int) bool {
+	if len(text) < 2*limit {
+		return false
+	}
+	depth, quoted := 0, false
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '"':
+			quoted = !quoted
+		case '\\':
+			i++
+		case '{', '[':
+			if !quoted {
+				depth++
+			}
+		case '}', ']':
+			if !quoted {
+				depth--
+			}
+		}
+		if depth > limit {
+			return true
+		}
+	}
+	return false
+}
+
+// wholeMessage checks a message that the user built, and finds the number that
+// is its id, if it is one, as a server may print it.
+func wholeMessage(text []byte) (number int, err error) {
+	var members struct {
+		ID jsontext.Value `json:"id"`
+	}
+	switch {
+	case jsontext.Value(text).Kind() != '{':
+		return 0, errors.New("qmp: message: it is no JSON object")
+	case tooNested(text, maxNesting):
+		return 0, fmt.Errorf("qmp: message: it nests deeper than QEMU's limit of %d levels", maxNesting)
+	}
+	if err := json.Unmarshal(text, &members, jsontext.AllowDuplicateNames(true)); err != nil {
+		return 0, fmt.Errorf("qmp: message: %w", jsonError(err))
+	}
+	id, err := strconv.ParseFloat(string(members.ID), 64)
+	if err == nil && id == math.Trunc(id) && 0 < id && id < math.MaxInt32 {
+		number = int(id)
+	}
+	return number, nil
+}
+
+// decode reads JSON as servers print it.
+func decode(text []byte, result any) error {
+	return json.Unmarshal(text, result,
+		jsontext.AllowDuplicateNames(true), // not to look for them is faster
+		jsontext.AllowInvalidUTF8(true))
+}
+
+// decodeReply stores the return member of a reply in result; nil: nowhere.
+func decodeReply(command string, answer []byte, result any) error {
+	if result == nil {
+		if string(answer) == "{}" {
+			return nil
+		}
+		result = new(skipped)
+	}
+	if err := decode(answer, result); err != nil {
+		return fmt.Errorf("qmp: %s: reply: %w", command, jsonError(err))
+	}
+	return nil
+}
+
+// skipped takes any JSON value, and keeps nothing of it.
+type skipped struct{}
+
+func (*skipped) UnmarshalJSONFrom(d *jsontext.Decoder) error { return d.SkipValue() }

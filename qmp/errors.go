@@ -1,0 +1,154 @@
+package qmp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// ErrClosed is wrapped by every error that comes of the connection being
+// closed, by either side, beside the cause: [io.EOF] when the server went away.
+var ErrClosed = errors.New("connection closed")
+
+// ErrAbandoned is wrapped, beside the context's own error, by the error of a
+// call whose context ended after the command was sent. Whether the server ran
+// the command is not known.
+var ErrAbandoned = errors.New("the command was sent, its reply is abandoned")
+
+// Classes of [Error]. Servers may have others: the set is open.
+const (
+	ClassGenericError    = "GenericError"
+	ClassCommandNotFound = "CommandNotFound"
+	ClassDeviceNotFound  = "DeviceNotFound"
+	ClassDeviceNotActive = "DeviceNotActive"
+	ClassKVMMissingCap   = "KVMMissingCap"
+)
+
+// An Error is the server's refusal of a command.
+type Error struct {
+	Command string // as it was sent
+	Class   string // one of the Class constants, or another
+	Desc    string // for people; differs between releases
+}
+
+func (e *Error) Error() string {
+	text := "qmp: "
+	if e.Command != "" {
+		text += e.Command + ": "
+	}
+	switch {
+	case e.Desc == "":
+		return text + "error of class " + e.Class
+	case e.Class == ClassGenericError:
+		return text + e.Desc
+	}
+	return text + e.Desc + " (" + e.Class + ")"
+}
+
+// refusal makes the error of an error reply's error member.
+func refusal(command string, member []byte) error {
+	e := Error{Command: command}
+	var wire struct {
+		Class string `json:"class"`
+		Desc  string `json:"desc"`
+	}
+	if err := decode(member, &wire); err != nil {
+		return fmt.Errorf("qmp: %s: an error reply that cannot be read: %.200s", command, member)
+	}
+	e.Class, e.Desc = wire.Class, wire.Desc
+	return &e
+}
+
+// closedError is how a connection ended.
+type closedError struct{ cause error } // nil: by Close
+
+func (e *closedError) Error() string {
+	switch {
+	case e.cause == nil:
+		return ErrClosed.Error()
+	case e.cause == io.EOF:
+		return ErrClosed.Error() + " by the server"
+	case e.cause == io.ErrUnexpectedEOF:
+		return ErrClosed.Error() + " by the server in the middle of a message"
+	}
+	return ErrClosed.Error() + ": " + e.cause.Error()
+}
+
+func (e *closedError) Unwrap() []error {
+	if e.cause == nil {
+		return []error{ErrClosed}
+	}
+	return []error{ErrClosed, e.cause}
+}
+
+// contextError is why ctx ended: its error, and the cause if that is another.
+func contextError(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if cause == nil || errors.Is(cause, err) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", err, cause)
+}
+
+// jsonError is err, of the JSON library, in words that say where: in the
+// arguments of a command, in a reply, in an event.
+func jsonError(err error) error {
+	var at jsontext.Pointer
+	var text string
+	if e, ok := errors.AsType[*json.SemanticError](err); ok {
+		at = e.JSONPointer
+		switch {
+		case e.Err != nil:
+			text = e.Err.Error()
+		case e.GoType != nil && e.JSONKind != 0:
+			text = fmt.Sprintf("%s does not fit the Go type %s", kindName(e.JSONKind), e.GoType)
+		case e.GoType != nil:
+			text = fmt.Sprintf("the Go type %s has no JSON", e.GoType)
+		}
+		if len(e.JSONValue) > 0 && len(e.JSONValue) < 100 {
+			text += ": " + string(e.JSONValue)
+		}
+	} else if e, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+		at = e.JSONPointer
+		if e.Err != nil {
+			text = "not JSON: " + e.Err.Error()
+		}
+	}
+	if text == "" {
+		text = err.Error()
+	}
+	if at != "" {
+		text = fmt.Sprintf("member %s: %s", at, text)
+	}
+	return &textError{text, err}
+}
+
+// kindName is a JSON kind with its article.
+func kindName(k jsontext.Kind) string {
+	switch k {
+	case '{':
+		return "an object"
+	case '[':
+		return "a list"
+	case '"':
+		return "a string"
+	case '0':
+		return "a number"
+	case 't', 'f':
+		return "a boolean"
+	}
+	return k.String()
+}
+
+// textError is an error put into other words.
+type textError struct {
+	text string
+	err  error
+}
+
+func (e *textError) Error() string { return e.text }
+func (e *textError) Unwrap() error { return e.err }

@@ -1,0 +1,187 @@
+package qmp
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// An Event is something that happened in the server.
+type Event struct {
+	Name      string
+	Timestamp time.Time       // UTC, to the microsecond; zero when the server does not know
+	Data      json.RawMessage // a JSON object, the receiver's own; nil without data
+}
+
+// Decode stores the event's data in the value that v points to. An event without
+// data leaves it as it is.
+func (e Event) Decode(v any) error {
+	if len(e.Data) == 0 {
+		return nil
+	}
+	if err := decode(e.Data, v); err != nil {
+		return fmt.Errorf("qmp: event %s: %w", e.Name, jsonError(err))
+	}
+	return nil
+}
+
+// A registry knows which queues want which events.
+type registry struct {
+	mu    sync.RWMutex
+	named map[string][]*queue
+	all   []*queue
+	err   error // the connection is closed
+
+	names map[string]string // the reader's alone: names as strings, made once
+}
+
+// maxNames bounds what a server can make us remember. QEMU has some 70 events.
+const maxNames = 1000
+
+// add lets q have the events of these names, or all if there are none.
+func (r *registry) add(q *queue, names []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	q.names = names
+	if r.err != nil {
+		q.end(r.err)
+		return
+	}
+	if len(names) == 0 {
+		r.all = append(r.all[:len(r.all):len(r.all)], q)
+		return
+	}
+	if r.named == nil {
+		r.named = make(map[string][]*queue)
+	}
+	for _, name := range names {
+		list := without(r.named[name], q) // a name may be given twice
+		r.named[name] = append(list, q)
+	}
+}
+
+func (r *registry) remove(q *queue) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.all = without(r.all, q)
+	for _, name := range q.names {
+		if list := without(r.named[name], q); len(list) > 0 {
+			r.named[name] = list
+		} else {
+			delete(r.named, name)
+		}
+	}
+}
+
+// without returns a list of the same queues but for q. It leaves list as it is,
+// for the reader may be going through it.
+func without(list []*queue, q *queue) []*queue {
+	var rest []*queue
+	for _, other := range list {
+		if other != q {
+			rest = append(rest, other)
+		}
+	}
+	return rest
+}
+
+// end lets every queue end with err when it is empty.
+func (r *registry) end(err error) {
+	r.mu.Lock()
+	r.err = err
+	queues := make(map[*queue]bool)
+	for _, q := range r.all {
+		queues[q] = true
+	}
+	for _, list := range r.named {
+		for _, q := range list {
+			queues[q] = true
+		}
+	}
+	r.named, r.all = nil, nil
+	r.mu.Unlock()
+	for q := range queues {
+		q.end(err)
+	}
+}
+
+// event appends the event in m to the queues that want it.
+func (r *registry) event(m *message) {
+	name := unquote(m.members[memberEvent])
+	r.mu.RLock()
+	named, all := r.named[string(name)], r.all
+	r.mu.RUnlock()
+	if len(named)+len(all) == 0 {
+		return
+	}
+	e := Event{Name: r.name(name), Timestamp: timestamp(m.members[memberTimestamp])}
+	for _, list := range [2][]*queue{named, all} {
+		for _, q := range list {
+			e.Data = bytes.Clone(m.members[memberData]) // a copy for each, to do with as it likes
+			q.push(e)
+		}
+	}
+}
+
+func (r *registry) name(text []byte) string {
+	name, ok := r.names[string(text)]
+	if !ok {
+		name = string(text)
+		if r.names == nil {
+			r.names = make(map[string]string)
+		}
+		if len(r.names) < maxNames {
+			r.names[name] = name
+		}
+	}
+	return name
+}
+
+// unquote returns the text of a JSON string.
+func unquote(text []byte) []byte {
+	if len(text) >= 2 && text[0] == '"' && bytes.IndexByte(text, '\\') < 0 {
+		return text[1 : len(text)-1]
+	}
+	var s string
+	if decode(text, &s) != nil {
+		return text
+	}
+	return []byte(s)
+}
+
+// timestamp reads {"seconds": 1, "microseconds": 2}. What is no time, like the -1
+// that QEMU sends when its clock fails, gives the zero time.
+func timestamp(text []byte) time.Time {
+	const seconds, microseconds = `{"seconds": `, `, "microseconds": `
+	var s, us int64 = -1, -1
+	if rest, ok := bytes.CutPrefix(text, []byte(seconds)); ok {
+		before, after, _ := bytes.Cut(bytes.TrimSuffix(rest, []byte("}")), []byte(microseconds))
+		s, us = integer(before), integer(after)
+	}
+	if s < 0 {
+		var wire struct {
+			Seconds      int64 `json:"seconds"`
+			Microseconds int64 `json:"microseconds"`
+		}
+		if decode(text, &wire) != nil {
+			return time.Time{}
+		}
+		s, us = wire.Seconds, wire.Microseconds
+	}
+	if s < 0 || us < 0 || us >= 1e6 {
+		return time.Time{}
+	}
+	return time.Unix(s, us*1000).UTC()
+}
+
+// integer is the number in text, or -1.
+func integer(text []byte) int64 {
+	n, err := strconv.ParseInt(string(text), 10, 64)
+	if err != nil {
+		return -1
+	}
+	return n
+}

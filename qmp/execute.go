@@ -1,0 +1,167 @@
+package qmp
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+)
+
+// Execute issues a command and waits for its reply.
+//
+// args is what encodes to the JSON object of the command's arguments; nil, or
+// what encodes to {}, is left out. The reply is stored in the value that result
+// points to; nil: nowhere. A pointer to a json.RawMessage or a jsontext.Value
+// gets the reply as JSON.
+//
+// The error is an [*Error] if the server refused; it wraps [ErrClosed] if the
+// connection ended first, ctx's error if ctx did, and [ErrAbandoned] beside that
+// if the command had been sent by then. Arguments that cannot be encoded are an
+// error before anything is sent.
+func (c *Conn) Execute(ctx context.Context, command string, args, result any) error {
+	s, err := encodeCommand("execute", command, args)
+	if err != nil {
+		return err
+	}
+	l := c.link
+	call, err := c.wait(ctx, l.newCall(command, plain, s))
+	if err != nil {
+		return err
+	}
+	answer, err := call.outcome()
+	if err == nil {
+		err = decodeReply(command, answer, result)
+	}
+	l.recycle(call)
+	return err
+}
+
+// ExecuteNoReply issues a command that, if it succeeds, is not answered, such as
+// the guest agent's guest-shutdown. It returns nil when the server goes away, the
+// server's error if it refuses, and ctx's error when ctx ends first, which is all
+// there is to see of a success that leaves the server in place.
+func (c *Conn) ExecuteNoReply(ctx context.Context, command string, args any) error {
+	s, err := encodeCommand("execute", command, args)
+	if err != nil {
+		return err
+	}
+	l := c.link
+	call, err := c.wait(ctx, l.newCall(command, noReply, s))
+	if err != nil {
+		return err
+	}
+	_, err = call.outcome()
+	l.recycle(call)
+	return err
+}
+
+// RoundTrip sends a whole message as it is, byte for byte, and returns the whole
+// of the answer: the next message from the server that is no event. To know it,
+// the message is alone on the wire: it waits until every other call is answered,
+// and later ones wait for it. message must be one JSON object.
+//
+// When ctx ends, the error is that of [Conn.Execute], and the late answer is
+// dropped.
+func (c *Conn) RoundTrip(ctx context.Context, message []byte) ([]byte, error) {
+	number, err := wholeMessage(message)
+	if err != nil {
+		return nil, err
+	}
+	s := newScratch()
+	s.buf.Write(message)
+	l := c.link
+	call := l.newCall("message", whole, s)
+	call.taken = number
+	if call, err = c.wait(ctx, call); err != nil {
+		return nil, err
+	}
+	answer, err := call.outcome()
+	answer = bytes.Clone(answer) // it may lie in memory that is used again
+	l.recycle(call)
+	return answer, err
+}
+
+// wait submits a call and waits until it is finished. If ctx ends first, the call
+// is given up, and the error says so.
+func (c *Conn) wait(ctx context.Context, call *call) (*call, error) {
+	if c.opts.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.opts.timeout)
+		defer cancel()
+	}
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("qmp: %s: %w", call.command, contextError(ctx))
+	}
+	l := c.link
+	l.submit(call)
+	select {
+	case <-call.done:
+		return call, nil
+	case <-ctx.Done():
+		if err := l.abandon(call, contextError(ctx)); err != nil {
+			return nil, err
+		}
+		<-call.done
+		return call, nil
+	}
+}
+
+// Go issues a command as [Conn.Execute] does and returns at once. done is called
+// once, from the workers (see [WithWorkers]), with the error that Execute would
+// return; result is set by then. done may issue commands itself.
+func (c *Conn) Go(ctx context.Context, command string, args, result any, done func(error)) {
+	l := c.link
+	cb := &callback{link: l, result: result, done: done}
+	l.mu.Lock()
+	l.live++
+	l.mu.Unlock()
+	s, err := encodeCommand("execute", command, args)
+	if err != nil {
+		cb.err = err
+		l.pool.add(cb)
+		return
+	}
+	call := l.newCall(command, plain, s)
+	call.then = cb
+	var cancel context.CancelFunc
+	if c.opts.timeout > 0 {
+		ctx, cancel = context.WithTimeout(ctx, c.opts.timeout)
+	}
+	stop := context.AfterFunc(ctx, func() { l.abandon(call, contextError(ctx)) })
+	cb.stop = func() {
+		stop()
+		if cancel != nil {
+			cancel()
+		}
+	}
+	l.submit(call)
+}
+
+// A callback is what a call made by Go leads to.
+type callback struct {
+	link   *link
+	call   *call // finished; nil if err is set
+	err    error
+	result any
+	done   func(error)
+	stop   func()
+}
+
+func (cb *callback) run(workerID) {
+	defer func() {
+		cb.link.mu.Lock()
+		defer cb.link.mu.Unlock()
+		cb.link.doneLocked()
+	}()
+	err := cb.err
+	if err == nil {
+		var answer []byte
+		if answer, err = cb.call.outcome(); err == nil {
+			err = decodeReply(cb.call.command, answer, cb.result)
+		}
+		cb.call.s.release()
+	}
+	if cb.stop != nil {
+		cb.stop()
+	}
+	cb.done(err)
+}

@@ -1,0 +1,296 @@
+package qmp
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+)
+
+const (
+	// readSize is the size of a read buffer at rest.
+	readSize = 4 << 10
+	// maxRescan is the size up to which a broken message is searched for the
+	// messages that it may have swallowed.
+	maxRescan = 256 << 10
+	// sampleSize is how much is shown of what could not be read.
+	sampleSize = 80
+	// resync is the byte with which a guest agent marks a fresh start. It
+	// occurs in no text.
+	resync = 0xFF
+)
+
+// A message is what a server sends at a time: one JSON object.
+// Its slices are valid until the next message is read.
+type message struct {
+	text    []byte // all of it
+	members [numMembers][]byte
+	// spoilt says instead that bytes came which could not be read. There may
+	// have been a message in them.
+	spoilt error
+}
+
+func (m *message) has(which member) bool { return m.members[which] != nil }
+
+// A framer cuts the incoming stream into messages: JSON values, not lines.
+type framer struct {
+	r   io.Reader
+	max int // the largest message
+
+	buf        []byte
+	start, end int   // the bytes of buf that have not been consumed
+	given      bool  // buf belongs to somebody else now
+	err        error // what the reader ended with
+
+	scan     scanner
+	within   bool // a message begins at start
+	searched int  // how many bytes of it hold no newline
+	ended    bool // a message has ended at start, its line has not
+	// compact holds as long as every message ended its line, as QEMU's do.
+	// Then a reply is recognised by the two ends of its line.
+	compact bool
+
+	skipping bool   // what cannot be read, up to the end of the line
+	skipped  int    // bytes
+	sample   []byte // the first of them
+	cause    string
+
+	msg message
+}
+
+func newFramer(r io.Reader, max int) *framer {
+	return &framer{r: r, max: max, compact: true}
+}
+
+// next returns the next message, or the next stretch of what is none.
+func (f *framer) next() (*message, error) {
+	f.giveBack()
+	for {
+		if f.skipped > 0 && !f.skipping {
+			return f.spoilt(), nil
+		}
+		switch {
+		case f.find():
+			if m, more := f.cut(); m != nil {
+				return m, nil
+			} else if !more {
+				continue
+			}
+		case f.start < f.end:
+			continue
+		}
+		if err := f.fill(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// take makes part of the last message the caller's for good. The larger ones
+// go with the read buffer that they lie in, which saves a copy.
+func (f *framer) take(part []byte) []byte {
+	if len(f.buf) <= readSize || len(part) < len(f.buf)/4 {
+		return bytes.Clone(part)
+	}
+	f.given = true
+	return part[:len(part):len(part)]
+}
+
+// giveBack replaces a buffer that was given away, or that grew for one message.
+func (f *framer) giveBack() {
+	rest := f.buf[f.start:f.end]
+	if f.given || len(f.buf) > readSize && len(rest) <= readSize {
+		f.given = false
+		f.buf = make([]byte, max(readSize, len(rest)))
+		f.start, f.end = 0, copy(f.buf, rest)
+	}
+}
+
+// fill reads more of the stream, making room for it.
+func (f *framer) fill() error {
+	if f.err != nil {
+		if f.within && f.compact {
+			f.compact = false // there will be no rest of the line
+			return nil
+		}
+		if f.err == io.EOF && (f.within || f.skipped > 0) {
+			return io.ErrUnexpectedEOF
+		}
+		return f.err
+	}
+	size := f.end - f.start
+	if f.within && size >= f.max {
+		return fmt.Errorf("a message is larger than the limit of %d bytes", f.max)
+	}
+	switch {
+	case size == 0:
+		f.start, f.end = 0, 0
+		if f.buf == nil {
+			f.buf = make([]byte, readSize)
+		}
+	case f.end < len(f.buf): // there is room
+	case size <= len(f.buf)/2:
+		f.start, f.end = 0, copy(f.buf, f.buf[f.start:f.end])
+	default:
+		grown := make([]byte, 2*len(f.buf))
+		f.end = copy(grown, f.buf[f.start:f.end])
+		f.start, f.buf = 0, grown
+	}
+	for range 100 {
+		var n int
+		n, f.err = f.r.Read(f.buf[f.end:])
+		f.end += n
+		if n > 0 {
+			return nil
+		}
+		if f.err != nil {
+			return f.fill()
+		}
+	}
+	return io.ErrNoProgress
+}
+
+// find goes to the beginning of the next message. It stops short of it where
+// the end of what cannot be read is to be told first.
+func (f *framer) find() bool {
+	for !f.within && f.start < f.end {
+		c := f.buf[f.start]
+		switch {
+		case c == '\n' || c == resync:
+			f.ended = false
+			if f.skipping {
+				f.skipping = false
+				f.start++
+				return false
+			}
+		case f.skipping:
+			f.skip(1)
+			continue
+		case c == '{':
+			f.compact = f.compact && !f.ended
+			f.within, f.searched = true, 0
+			f.scan.reset()
+			continue
+		case !isSpace(c):
+			f.skipping, f.cause = true, "it is no JSON object"
+			continue
+		}
+		f.start++
+	}
+	return f.within
+}
+
+// skip passes over n bytes that cannot be read.
+func (f *framer) skip(n int) {
+	room := min(n, sampleSize-len(f.sample))
+	f.sample = append(f.sample, f.buf[f.start:f.start+room]...)
+	f.skipped += n
+	f.start += n
+}
+
+// spoilt reports what was skipped.
+func (f *framer) spoilt() *message {
+	dots := ""
+	if f.skipped > len(f.sample) {
+		dots = " …"
+	}
+	err := fmt.Errorf("%d bytes from the server are no message: %s: %q%s", f.skipped, f.cause, f.sample, dots)
+	f.skipped, f.sample = 0, nil
+	f.msg = message{spoilt: err}
+	return &f.msg
+}
+
+// cut takes the message at start. Without one it tells whether more bytes are
+// needed for it, or it was none.
+func (f *framer) cut() (m *message, more bool) {
+	text := f.buf[f.start:f.end]
+	if f.compact {
+		if m, more := f.line(text); m != nil || more {
+			return m, more
+		}
+	}
+	switch f.scan.scan(text) {
+	case needMore:
+		return nil, true
+	case broken:
+		f.drop(text, fmt.Sprintf("it is broken at byte %d", f.scan.pos))
+		return nil, false
+	case tooDeep:
+		f.drop(text, fmt.Sprintf("it nests deeper than %d levels", maxDepth))
+		return nil, false
+	}
+	f.msg = message{text: text[:f.scan.pos]}
+	for i, part := range f.scan.members {
+		if part.to > 0 {
+			f.msg.members[i] = text[part.from:part.to]
+		}
+	}
+	f.consume(len(f.msg.text))
+	return &f.msg, false
+}
+
+const (
+	returnBegins = `{"return": `
+	idBegins     = `, "id": `
+)
+
+// line recognises a reply as QEMU prints it, `{"return": …, "id": 7}` and a
+// newline, by the two ends, without a look at what lies between: a newline
+// stands in no string, and what does not fit between the ends is not JSON,
+// which decoding will tell. Otherwise it says whether it is worth waiting for
+// the rest of the line.
+func (f *framer) line(text []byte) (m *message, more bool) {
+	if !bytes.HasPrefix(text, []byte(returnBegins)) {
+		return nil, false
+	}
+	at := bytes.IndexByte(text[f.searched:], '\n')
+	if at < 0 {
+		f.searched = len(text)
+		return nil, !endsObject(text)
+	}
+	line := bytes.TrimRight(text[:f.searched+at], " \t\r")
+	if !endsObject(line) || len(line) < len(returnBegins)+len("1}") {
+		f.compact = false
+		return nil, false
+	}
+	value := line[len(returnBegins) : len(line)-1]
+	f.msg = message{text: line}
+	id := len(value)
+	for id > 0 && value[id-1]-'0' < 10 {
+		id--
+	}
+	if id < len(value) && bytes.HasSuffix(value[:id], []byte(idBegins)) {
+		f.msg.members[memberID] = value[id:]
+		value = value[:id-len(idBegins)]
+	}
+	f.msg.members[memberReturn] = value
+	f.consume(len(line))
+	return &f.msg, false
+}
+
+// endsObject reports whether text, white space aside, ends as an object does.
+func endsObject(text []byte) bool {
+	text = bytes.TrimRight(text, " \t\r")
+	return len(text) > 0 && text[len(text)-1] == '}'
+}
+
+func (f *framer) consume(n int) {
+	f.start += n
+	f.within, f.ended = false, true
+}
+
+// drop gives up the message at start, broken where the scanner stands. If it
+// swallowed a line, or a fresh start, that looks like a message, reading goes
+// on there, else behind the line it broke in.
+func (f *framer) drop(text []byte, cause string) {
+	f.within, f.cause = false, cause
+	bad := f.scan.pos
+	if bad <= maxRescan {
+		for i := 1; i <= bad; i++ {
+			if text[i] == resync || text[i] == '{' && text[i-1] == '\n' {
+				f.skip(i)
+				return
+			}
+		}
+	}
+	f.skip(bad)
+	f.skipping = true // find ends it, at once if the bad byte is the newline
+}

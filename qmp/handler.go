@@ -1,0 +1,125 @@
+package qmp
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+)
+
+// Handle has f called for each event of this name, or for every event if name is
+// empty. Calls come one at a time, in the order of the events, from the workers
+// (see [WithWorkers]); f may issue commands, and take its time. Events that it
+// loses by taking too much of it are reported to [WithEventError].
+//
+// No call runs after stop has returned. Called by f itself stop returns at once,
+// and the running call is the last.
+func (c *Conn) Handle(name string, f func(Event)) (stop func()) {
+	return c.handle(name, f)
+}
+
+// On is [Conn.Handle] for events that are decoded into a type. An event that
+// cannot be decoded is reported to [WithEventError]. Bindings use it.
+func On[E any](c *Conn, name string, decode func(Event) (E, error), f func(E)) (stop func()) {
+	return c.handle(name, func(e Event) {
+		v, err := decode(e)
+		if err != nil {
+			c.link.report.add(err)
+			return
+		}
+		f(v)
+	})
+}
+
+func (c *Conn) handle(name string, f func(Event)) (stop func()) {
+	l := c.link
+	h := &handler{link: l, name: name, f: f, turn: make(chan struct{}, 1)}
+	h.queue.limit, h.queue.bytes = l.opts.eventBuffer, l.opts.maxMessage
+	h.queue.wake = h.wake
+	var names []string
+	if name != "" {
+		names = []string{name}
+	}
+	l.events.add(&h.queue, names)
+	return sync.OnceFunc(h.stop)
+}
+
+// A handler is a queue whose events the workers hand to a function.
+type handler struct {
+	link *link
+	name string
+	f    func(Event)
+
+	queue  queue
+	active bool          // in the pool, or run by it; guarded by queue.mu
+	turn   chan struct{} // holds a value while f may run
+	runner atomic.Uint64 // the goroutine that runs f
+}
+
+// wake is called with queue.mu held.
+func (h *handler) wake() {
+	if !h.active {
+		h.active = true
+		h.link.pool.add(h)
+	}
+}
+
+// fairShare is how many events a handler takes before other tasks have a turn.
+const fairShare = 64
+
+func (h *handler) run(w workerID) {
+	for range fairShare {
+		if !h.runOne(w) {
+			return
+		}
+	}
+	h.link.pool.add(h)
+}
+
+// runOne hands one event to f. It reports whether to go on.
+func (h *handler) runOne(w workerID) bool {
+	h.turn <- struct{}{}
+	defer func() {
+		h.runner.Store(0)
+		<-h.turn
+	}()
+	e, err, ok := h.pop()
+	if !ok {
+		return false
+	}
+	if err != nil {
+		lost, overflow := err.(*OverflowError)
+		if overflow {
+			h.link.report.add(fmt.Errorf("qmp: handler of %s: %w", h.title(), lost))
+		}
+		return overflow
+	}
+	h.runner.Store(uint64(w))
+	h.f(e)
+	return true
+}
+
+func (h *handler) title() string {
+	if h.name == "" {
+		return "all events"
+	}
+	return h.name
+}
+
+// pop takes an event from the queue, or lets wake know that there is none.
+func (h *handler) pop() (e Event, err error, ok bool) {
+	h.queue.mu.Lock()
+	defer h.queue.mu.Unlock()
+	e, err, more := h.queue.popLocked()
+	h.active = more >= 0
+	return e, err, h.active
+}
+
+func (h *handler) stop() {
+	h.link.events.remove(&h.queue)
+	h.queue.drop(ErrUnsubscribed)
+	if runner := h.runner.Load(); runner != 0 && runner == uint64(thisGoroutine()) {
+		return
+	}
+	h.turn <- struct{}{}
+	<-h.turn
+}

@@ -1,0 +1,371 @@
+package qmp
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// batchSize is how many bytes of requests are gathered into one write.
+	batchSize = 16 << 10
+	// lingerAfter is how long the reader goes on when nothing can be written
+	// any more: a server that quits may have sent its last events.
+	lingerAfter = time.Second
+)
+
+// A link is a connection's state, shared by all its handles.
+//
+// One goroutine, read, takes what the server sends. Requests are written by the
+// caller who finds nobody writing, as far as that takes no waiting, else by a
+// goroutine that lives as long as there is something to write.
+type link struct {
+	rw     io.ReadWriteCloser
+	opts   options
+	pool   pool
+	events registry
+	report reporter
+
+	in       *framer
+	greeting chan []byte
+	greeted  bool // the reader's alone
+	hello    atomic.Pointer[Greeting]
+
+	done chan struct{} // closed when the connection is
+
+	mu     sync.Mutex
+	err    error    // why the connection is closed
+	queue  callList // not sent yet, in order
+	ids    numbers  // sent with a number of ours
+	bare   *call    // sent without one
+	order  uint64   // of the last call sent
+	live   int      // calls not finished that somebody waits for, callbacks included
+	unread int      // of them, sent and not answered
+	idle   chan struct{}
+	broken error // why nothing can be written any more
+	linger *time.Timer
+
+	ready   bool   // negotiated
+	junk    error  // what came instead of a greeting
+	orphan  *call  // an answer that names no call, held for the one that gets none
+	probing bool   // a probe is queued or sent
+	doubt   uint64 // not 0: until a call later than this is answered, more orphans may come
+
+	writing bool // somebody has the right to write, and to use out
+	out     []byte
+	outFrom int // where a writing goroutine begins
+	try     *trier
+	write   func() // writeOut, made once
+
+	calls sync.Pool // of finished calls; not shared: their channels are the link's
+}
+
+func newLink(rw io.ReadWriteCloser, o options) *link {
+	l := &link{
+		rw:       rw,
+		opts:     o,
+		in:       newFramer(rw, o.maxMessage),
+		greeting: make(chan []byte, 1),
+		done:     make(chan struct{}),
+		try:      newTrier(rw),
+		ready:    !o.handshake,
+		greeted:  !o.handshake,
+	}
+	l.write = l.writeOut
+	l.pool.size = o.workers
+	l.report = reporter{pool: &l.pool, to: o.eventError}
+	return l
+}
+
+// newCall returns a call for a request that has been encoded.
+func (l *link) newCall(command string, mode callMode, s *scratch) *call {
+	c, _ := l.calls.Get().(*call)
+	if c == nil {
+		c = &call{done: make(chan struct{}, 1)}
+	}
+	c.command, c.mode, c.s = command, mode, s
+	return c
+}
+
+// recycle takes a finished call back, whose answer nobody uses any more.
+func (l *link) recycle(c *call) {
+	c.s.release()
+	*c = call{done: c.done}
+	l.calls.Put(c)
+}
+
+// submit sends c as soon as its turn comes, or finishes it with an error.
+func (l *link) submit(c *call) {
+	l.mu.Lock()
+	if c.then == nil {
+		l.live++
+	}
+	if c.state != fresh { // abandoned before it began
+		l.mu.Unlock()
+		return
+	}
+	if err := l.deadLocked(); err != nil {
+		c.err = fmt.Errorf("qmp: %s: %w", c.command, err)
+		l.finishLocked(c)
+		l.mu.Unlock()
+		return
+	}
+	c.state = queued
+	l.queue.push(c)
+	mine := l.startLocked()
+	l.mu.Unlock()
+	if mine {
+		l.writeNow()
+	}
+}
+
+// deadLocked is why nothing can be sent, if that is so.
+func (l *link) deadLocked() error {
+	if l.err == nil && l.broken != nil {
+		return &closedError{l.broken}
+	}
+	return l.err
+}
+
+// startLocked gathers what can be sent, and reports whether the caller is the
+// one to write it.
+func (l *link) startLocked() bool {
+	if l.writing || !l.gatherLocked() {
+		return false
+	}
+	l.writing = true
+	return true
+}
+
+// kickLocked has a goroutine write what can be sent now.
+func (l *link) kickLocked() {
+	if l.queue.first != nil && l.startLocked() {
+		go l.write()
+	}
+}
+
+// gatherLocked moves requests from the queue to out, and reports whether there
+// are any.
+func (l *link) gatherLocked() bool {
+	for len(l.out) < batchSize && l.err == nil && l.broken == nil {
+		c := l.queue.first
+		if c == nil || !l.mayGoLocked(c) {
+			break
+		}
+		l.queue.remove(c)
+		l.sendLocked(c)
+	}
+	return len(l.out) > 0
+}
+
+// mayGoLocked reports whether c can be on the wire with what is there already.
+// A whole message's answer is told by its not being any other call's.
+func (l *link) mayGoLocked(c *call) bool {
+	if c.mode == probe {
+		return true
+	}
+	if l.bare != nil && l.bare.mode == whole && l.bare.state != abandoned {
+		return false
+	}
+	if c.mode == whole {
+		return l.unread == 0 && l.bare == nil && !l.probing && l.ids.get(c.taken) == nil
+	}
+	return true
+}
+
+// sendLocked numbers c and appends it to out. Without a number it is a good deal
+// faster, as QEMU reads byte by byte; then the next reply must be its own.
+func (l *link) sendLocked(c *call) {
+	l.order++
+	c.order, c.state = l.order, sent
+	if c.mode != probe {
+		l.unread++
+	}
+	l.out = append(l.out, c.s.buf.Bytes()...)
+	switch {
+	case c.mode == whole:
+		l.bare = c
+		return
+	case c.mode == plain && l.bare == nil && l.ids.used == 0 && l.doubt == 0:
+		l.bare = c
+	default:
+		taken := 0
+		if l.bare != nil {
+			taken = l.bare.taken
+		}
+		l.ids.add(c, taken)
+		l.out = append(l.out, `,"id":`...)
+		l.out = strconv.AppendInt(l.out, int64(c.number), 10)
+	}
+	l.out = append(l.out, '}')
+}
+
+// writeNow writes out on the goroutine of a caller, who must not have to wait.
+func (l *link) writeNow() {
+	if l.try == nil {
+		go l.write()
+		return
+	}
+	n, err := l.try.try(l.out)
+	if err != nil {
+		l.writeFailed(err)
+		return
+	}
+	if n < len(l.out) {
+		l.outFrom = n
+		go l.write()
+		return
+	}
+	if l.wrote() {
+		go l.write()
+	}
+}
+
+// writeOut writes until there is nothing left to.
+func (l *link) writeOut() {
+	for {
+		if _, err := l.rw.Write(l.out[l.outFrom:]); err != nil {
+			l.writeFailed(err)
+			return
+		}
+		if !l.wrote() {
+			return
+		}
+	}
+}
+
+// wrote ends a write that is complete, and reports whether there is more.
+func (l *link) wrote() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.out, l.outFrom = l.out[:0], 0
+	if cap(l.out) > 4*batchSize {
+		l.out = nil
+	}
+	l.writing = l.gatherLocked()
+	return l.writing
+}
+
+// writeFailed ends the writing for good. What the server has sent before is
+// still read.
+func (l *link) writeFailed(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err != nil || l.broken != nil {
+		return
+	}
+	l.broken = err
+	for c := l.queue.first; c != nil; c = l.queue.first {
+		l.queue.remove(c)
+		c.err = fmt.Errorf("qmp: %s: %w", c.command, &closedError{err})
+		l.finishLocked(c)
+	}
+	l.linger = time.AfterFunc(lingerAfter, func() { l.fail(err) })
+}
+
+// abandon is for a caller who stops waiting because of why. If c is finished in
+// spite of it, it returns nil.
+func (l *link) abandon(c *call, why error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	err := fmt.Errorf("qmp: %s: %w", c.command, why)
+	switch c.state {
+	case finished:
+		return nil
+	case fresh:
+		c.state = finished
+	case queued:
+		l.queue.remove(c)
+		c.state = finished
+	case sent:
+		c.state = abandoned
+		l.unread--
+		err = fmt.Errorf("qmp: %s: %w: %w", c.command, why, ErrAbandoned)
+	}
+	c.s.release()
+	c.s = nil
+	if c.then != nil {
+		c.then.err = err
+		l.pool.add(c.then)
+	} else {
+		l.doneLocked()
+	}
+	l.kickLocked()
+	return err
+}
+
+// finishLocked tells whoever waits for c that it has come to its end.
+func (l *link) finishLocked(c *call) {
+	c.state = finished
+	switch {
+	case c.then != nil: // done when it has run
+		c.then.call = c
+		l.pool.add(c.then)
+	case c.mode == probe:
+	default:
+		l.doneLocked()
+		c.done <- struct{}{}
+	}
+}
+
+// doneLocked counts one call less that somebody waits for.
+func (l *link) doneLocked() {
+	l.live--
+	if l.live == 0 && l.idle != nil {
+		close(l.idle)
+		l.idle = nil
+	}
+}
+
+// fail closes the connection, because of cause or, if that is nil, on demand.
+func (l *link) fail(cause error) {
+	l.mu.Lock()
+	if l.err != nil {
+		l.mu.Unlock()
+		return
+	}
+	l.err = &closedError{cause}
+	if l.linger != nil {
+		l.linger.Stop()
+	}
+	for c := l.queue.first; c != nil; c = l.queue.first {
+		l.queue.remove(c)
+		l.loseLocked(c)
+	}
+	for _, c := range l.ids.calls {
+		if c != nil {
+			l.loseLocked(c)
+		}
+	}
+	if l.bare != nil {
+		l.loseLocked(l.bare)
+	}
+	l.ids, l.bare, l.orphan, l.unread = numbers{}, nil, nil, 0
+	err := l.err
+	l.mu.Unlock()
+
+	close(l.done)
+	l.events.end(fmt.Errorf("qmp: events: %w", err))
+	switch l.rw.(type) {
+	case *net.UnixConn, *net.TCPConn:
+		l.rw.Close()
+	default: // may take its time
+		go l.rw.Close()
+	}
+}
+
+// loseLocked finishes a call that the connection's end overtook.
+func (l *link) loseLocked(c *call) {
+	if c.state == abandoned {
+		return
+	}
+	wasSent := c.state == sent
+	if closed := l.err.(*closedError); !(c.mode == noReply && wasSent && closed.cause != nil) {
+		c.err = fmt.Errorf("qmp: %s: %w", c.command, l.err)
+	}
+	l.finishLocked(c)
+}

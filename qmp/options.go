@@ -1,0 +1,86 @@
+package qmp
+
+import (
+	"log"
+	"time"
+)
+
+// An Option sets something about a connection when it is made.
+type Option func(*options)
+
+type options struct {
+	workers          int
+	maxMessage       int
+	eventBuffer      int
+	handshakeTimeout time.Duration
+	handshake        bool
+	eventError       func(error)
+	setup            []func(*Conn)
+}
+
+func newOptions(opts []Option) options {
+	o := options{
+		workers:          10,
+		maxMessage:       64 << 20,
+		eventBuffer:      4096,
+		handshakeTimeout: 10 * time.Second,
+		handshake:        true,
+		eventError:       func(err error) { log.Print(err) },
+	}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	return o
+}
+
+// WithWorkers sets how many handlers and callbacks may run at the same time:
+// n of at least 1; 10 without this option. The goroutines exist only while
+// there is something to run.
+func WithWorkers(n int) Option { return func(o *options) { o.workers = max(n, 1) } }
+
+// WithMaxMessage sets the size of the largest message that is taken from the
+// server, in bytes; 64 MiB without this option. A larger one ends the
+// connection.
+func WithMaxMessage(bytes int) Option {
+	return func(o *options) { o.maxMessage = max(bytes, 1) }
+}
+
+// WithHandshakeTimeout sets how long the greeting and the negotiation may take
+// together; 10 s without this option, 0 for no limit but the context's. A
+// server that has another client already stays silent until that one leaves.
+func WithHandshakeTimeout(d time.Duration) Option {
+	return func(o *options) { o.handshakeTimeout = d }
+}
+
+// WithoutHandshake is for a server that neither greets nor negotiates, such as
+// the guest agent.
+func WithoutHandshake() Option { return func(o *options) { o.handshake = false } }
+
+// WithEventBuffer sets how many events a subscription or a handler may have
+// waiting, unless it says so itself; 4096 without this option. Memory is taken
+// as it is needed.
+func WithEventBuffer(n int) Option { return func(o *options) { o.eventBuffer = max(n, 1) } }
+
+// WithEventError sets what is told of errors that no caller can be given: events
+// that a handler lost or that could not be decoded, and bytes or replies from the
+// server that belong to nothing. Calls come one at a time, from the workers.
+// Without this option such errors go to [log.Print].
+func WithEventError(f func(error)) Option { return func(o *options) { o.eventError = f } }
+
+// WithSetup calls f when the connection exists but has not negotiated yet, that
+// is before the first event can come: the place to subscribe and to register
+// handlers so that not even that one is missed. It may be given several times.
+func WithSetup(f func(*Conn)) Option {
+	return func(o *options) { o.setup = append(o.setup, f) }
+}
+
+// A CallOption sets something about calls; see [Conn.With].
+type CallOption func(*callOptions)
+
+type callOptions struct {
+	timeout time.Duration
+}
+
+// Timeout limits how long each call may take from its start to its reply. 0: no
+// limit but the context's.
+func Timeout(d time.Duration) CallOption { return func(o *callOptions) { o.timeout = d } }

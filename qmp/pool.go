@@ -1,0 +1,85 @@
+package qmp
+
+import (
+	"bytes"
+	"runtime"
+	"strconv"
+	"sync"
+)
+
+// A task is something for the workers to run. The argument says on which of
+// them it runs.
+type task interface{ run(w workerID) }
+
+// A pool runs tasks on up to size workers. They come when there is something to
+// run and go when there is not.
+type pool struct {
+	size int
+
+	mu      sync.Mutex
+	workers int
+	tasks   []task
+	head    int // of tasks
+}
+
+func (p *pool) add(t task) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.tasks = append(p.tasks, t)
+	if p.workers < p.size {
+		p.workers++
+		go p.work()
+	}
+}
+
+// next takes the first task. Without one the worker that asks has to go.
+func (p *pool) next() task {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.head == len(p.tasks) {
+		p.workers--
+		p.head, p.tasks = 0, p.tasks[:0]
+		if p.workers == 0 && cap(p.tasks) > 64 {
+			p.tasks = nil
+		}
+		return nil
+	}
+	t := p.tasks[p.head]
+	p.tasks[p.head] = nil
+	p.head++
+	if p.head > 64 && p.head > len(p.tasks)/2 {
+		n := copy(p.tasks, p.tasks[p.head:])
+		clear(p.tasks[n:])
+		p.head, p.tasks = 0, p.tasks[:n]
+	}
+	return t
+}
+
+func (p *pool) work() {
+	ended := false
+	defer func() {
+		if !ended { // a handler called runtime.Goexit, as a failing test does
+			go p.work()
+		}
+	}()
+	w := thisGoroutine()
+	for t := p.next(); t != nil; t = p.next() {
+		t.run(w)
+	}
+	ended = true
+}
+
+// workerID tells goroutines apart.
+type workerID uint64
+
+// thisGoroutine is the running goroutine's number. Go offers it nowhere but at
+// the head of a stack trace. It serves stop functions to notice that they are
+// called by the very handler that they would wait for.
+func thisGoroutine() workerID {
+	var buf [40]byte
+	head := buf[:runtime.Stack(buf[:], false)]
+	head = bytes.TrimPrefix(head, []byte("goroutine "))
+	head, _, _ = bytes.Cut(head, []byte(" "))
+	n, _ := strconv.ParseUint(string(head), 10, 64)
+	return workerID(n)
+}

@@ -1,0 +1,116 @@
+package qmp
+
+import (
+	"fmt"
+	"sync"
+)
+
+// An OverflowError stands in a stream of events for those that were lost because
+// they were not read in time. The stream goes on behind it.
+type OverflowError struct {
+	Lost int // how many events
+}
+
+func (e *OverflowError) Error() string {
+	return fmt.Sprintf("qmp: %d events were lost: they were not taken in time", e.Lost)
+}
+
+// A queue holds events in order. When it is full it loses the oldest: the newest
+// tell more of how things stand, and the last of all is SHUTDOWN.
+type queue struct {
+	names []string // the registry's
+	limit int      // events
+	bytes int      // of data, at least one event
+	wake  func()   // called, in order, when there is something new, or the end
+
+	mu    sync.Mutex
+	ring  []Event // len is a power of two
+	head  int
+	count int
+	size  int   // bytes of data
+	lost  int   // just before head
+	err   error // what comes behind the last event
+}
+
+// push appends e. It never waits.
+func (q *queue) push(e Event) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.err != nil {
+		return
+	}
+	for q.count == q.limit || q.count > 0 && q.size+len(e.Data) > q.bytes {
+		q.shift()
+		q.lost++
+	}
+	if q.count == len(q.ring) {
+		grown := make([]Event, max(4, 2*len(q.ring)))
+		n := copy(grown, q.ring[q.head:])
+		copy(grown[n:], q.ring[:q.head])
+		q.ring, q.head = grown, 0
+	}
+	q.ring[(q.head+q.count)&(len(q.ring)-1)] = e
+	q.count++
+	q.size += len(e.Data)
+	q.wake()
+}
+
+// shift takes the oldest event out.
+func (q *queue) shift() Event {
+	e := q.ring[q.head]
+	q.ring[q.head] = Event{}
+	q.head = (q.head + 1) & (len(q.ring) - 1)
+	q.count--
+	q.size -= len(e.Data)
+	if q.count == 0 && len(q.ring) > 64 {
+		q.ring, q.head = nil, 0
+	}
+	return e
+}
+
+// pop takes out the oldest event, or the error that stands before it, or the one
+// at the end, which stays. more counts what can be taken next; it is negative if
+// there was nothing.
+func (q *queue) pop() (e Event, err error, more int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.popLocked()
+}
+
+func (q *queue) popLocked() (e Event, err error, more int) {
+	switch {
+	case q.lost > 0:
+		err = &OverflowError{q.lost}
+		q.lost = 0
+	case q.count > 0:
+		e = q.shift()
+	case q.err != nil:
+		return e, q.err, 1
+	default:
+		return e, nil, -1
+	}
+	more = q.count
+	if q.err != nil {
+		more++
+	}
+	return e, err, more
+}
+
+// end puts err behind what the queue holds. Only the first end counts.
+func (q *queue) end(err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.err == nil {
+		q.err = err
+		q.wake()
+	}
+}
+
+// drop ends the queue at once.
+func (q *queue) drop(err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.ring, q.head, q.count, q.size, q.lost = nil, 0, 0, 0, 0
+	q.err = err
+	q.wake()
+}

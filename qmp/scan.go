@@ -1,0 +1,255 @@
+package qmp
+
+// maxDepth is how deep an incoming message may nest. It is the JSON decoder's
+// own limit; QEMU's replies nest a few levels, backing chains some hundred.
+const maxDepth = 10000
+
+// A scanner finds the end of one JSON object in bytes that come in pieces, and
+// where the members of its outermost level lie. Each byte is looked at once.
+//
+// It checks the grammar, so that the remains of a message cut short are noticed
+// and do not swallow the messages behind them. What a scalar looks like it
+// leaves to the decoder: QEMU prints numbers as inf, which is not JSON.
+type scanner struct {
+	pos     int // the next byte to look at, from the start of the message
+	state   scanState
+	inName  bool   // the string being read is a member's name
+	stack   []byte // '{' or '[' for every level that is open
+	name    span   // the last name on the outermost level
+	value   int    // where the value of that name begins
+	members [numMembers]span
+}
+
+// span is a part of a message: the bytes [from, to).
+type span struct{ from, to int }
+
+// member numbers the members of a message that mean something in QMP.
+type member int
+
+const (
+	memberReturn member = iota
+	memberError
+	memberID
+	memberEvent
+	memberTimestamp
+	memberData
+	memberQMP
+	numMembers
+)
+
+// memberNamed is the inverse of the names on the wire; -1 if there is none.
+func memberNamed(name []byte) member {
+	switch string(name) {
+	case "return":
+		return memberReturn
+	case "error":
+		return memberError
+	case "id":
+		return memberID
+	case "event":
+		return memberEvent
+	case "timestamp":
+		return memberTimestamp
+	case "data":
+		return memberData
+	case "QMP":
+		return memberQMP
+	}
+	return -1
+}
+
+type scanState uint8
+
+const (
+	wantObject     scanState = iota // the first byte
+	wantName                        // after a comma in an object
+	wantNameOrEnd                   // after {
+	wantColon                       // after a name
+	wantValue                       // after a colon, or a comma in a list
+	wantValueOrEnd                  // after [
+	wantComma                       // after a value
+	inString
+	inEscape
+	inScalar
+)
+
+// outcome says what a scan came to.
+type outcome uint8
+
+const (
+	needMore outcome = iota // the object goes on beyond the bytes there are
+	complete                // the object ends before pos
+	broken                  // the byte at pos cannot stand there
+	tooDeep                 // the bracket at pos opens one level too many
+)
+
+func (s *scanner) reset() {
+	stack := s.stack[:0]
+	if cap(stack) > 1024 {
+		stack = nil
+	}
+	*s = scanner{stack: stack}
+}
+
+// scan goes on over text, which is the whole message as far as it is known.
+func (s *scanner) scan(text []byte) outcome {
+	for s.pos < len(text) {
+		c := text[s.pos]
+		switch s.state {
+		case inString:
+			s.pos += uneventful(text[s.pos:])
+			if s.pos == len(text) {
+				return needMore
+			}
+			switch text[s.pos] {
+			case '\n': // legal nowhere in a string: the rest of it is missing
+				return broken
+			case '\\':
+				s.state = inEscape
+			case '"':
+				s.endString(text)
+			}
+			s.pos++
+		case inEscape:
+			s.state = inString
+			s.pos++
+		case inScalar:
+			if isScalar(c) {
+				s.pos++
+			} else {
+				s.endValue(text, s.pos)
+			}
+		default:
+			if isSpace(c) {
+				s.pos++
+				continue
+			}
+			if out := s.structure(text, c); out != needMore {
+				return out
+			}
+		}
+	}
+	return needMore
+}
+
+// uneventful is how many bytes at the start of text are within a string and of no
+// consequence to its end.
+func uneventful(text []byte) int {
+	for i, c := range text {
+		if c == '"' || c == '\\' || c == '\n' {
+			return i
+		}
+	}
+	return len(text)
+}
+
+// structure takes a byte that is in no string, no scalar and is no space.
+func (s *scanner) structure(text []byte, c byte) outcome {
+	switch s.state {
+	case wantObject:
+		if c != '{' {
+			return broken
+		}
+		s.open(c)
+	case wantName, wantNameOrEnd:
+		switch {
+		case c == '"':
+			s.state, s.inName = inString, true
+			if len(s.stack) == 1 {
+				s.name.from = s.pos + 1
+			}
+		case c == '}' && s.state == wantNameOrEnd:
+			return s.close(text)
+		default:
+			return broken
+		}
+	case wantColon:
+		if c != ':' {
+			return broken
+		}
+		s.state = wantValue
+	case wantValue, wantValueOrEnd:
+		if len(s.stack) == 1 {
+			s.value = s.pos
+		}
+		switch {
+		case c == '"':
+			s.state, s.inName = inString, false
+		case c == '{' || c == '[':
+			if len(s.stack) == maxDepth {
+				return tooDeep
+			}
+			s.open(c)
+		case c == ']' && s.state == wantValueOrEnd:
+			return s.close(text)
+		case isScalar(c):
+			s.state = inScalar
+		default:
+			return broken
+		}
+	case wantComma:
+		top := s.stack[len(s.stack)-1]
+		switch {
+		case c == ',' && top == '{':
+			s.state = wantName
+		case c == ',':
+			s.state = wantValue
+		case c == '}' && top == '{', c == ']' && top == '[':
+			return s.close(text)
+		default:
+			return broken
+		}
+	}
+	s.pos++
+	return needMore
+}
+
+func (s *scanner) open(bracket byte) {
+	s.stack = append(s.stack, bracket)
+	if bracket == '{' {
+		s.state = wantNameOrEnd
+	} else {
+		s.state = wantValueOrEnd
+	}
+}
+
+// close takes the bracket at pos, which fits the level it ends.
+func (s *scanner) close(text []byte) outcome {
+	s.pos++
+	s.stack = s.stack[:len(s.stack)-1]
+	if len(s.stack) == 0 {
+		return complete
+	}
+	s.endValue(text, s.pos)
+	return needMore
+}
+
+// endString takes the quote at pos.
+func (s *scanner) endString(text []byte) {
+	if !s.inName {
+		s.endValue(text, s.pos+1)
+		return
+	}
+	s.state = wantColon
+	if len(s.stack) == 1 {
+		s.name.to = s.pos
+	}
+}
+
+// endValue ends a value before to, and notes it if it is one of the message's
+// own members.
+func (s *scanner) endValue(text []byte, to int) {
+	s.state = wantComma
+	if len(s.stack) == 1 {
+		if m := memberNamed(text[s.name.from:s.name.to]); m >= 0 {
+			s.members[m] = span{s.value, to}
+		}
+	}
+}
+
+func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\t' }
+
+// isScalar tells the bytes that numbers, literals and things like -inf are made of.
+func isScalar(c byte) bool {
+	return c-'0' < 10 || (c|0x20)-'a' < 26 || c == '-' || c == '+' || c == '.'
+}
