@@ -51,7 +51,8 @@ func (d *decl) cond(n *node, what string) (*Cond, *Error) {
 	}
 	if d.era == eraWhitelists && v.isList() {
 		// The list form of QEMU 5.2: all of them.
-		return d.condList(v, "if", what)
+		all, err := d.condList(v, "if", what)
+		return d.joined(&Cond{All: all}), err
 	}
 	return d.condValue(v, what)
 }
@@ -89,27 +90,35 @@ func (d *decl) condValue(v *node, what string) (*Cond, *Error) {
 	if !arg.isList() {
 		return nil, d.errorf("the '%s' condition of %s must be a list", key, what)
 	}
-	c, err := d.condList(arg, key, what)
-	if err == nil && key == "any" {
-		c = &Cond{Any: c.All}
+	conds, err := d.condList(arg, key, what)
+	if key == "any" {
+		return d.joined(&Cond{Any: conds}), err
 	}
-	return c, err
+	return d.joined(&Cond{All: conds}), err
 }
 
-// condList reads a list of conditions all of which must hold.
-func (d *decl) condList(v *node, key, what string) (*Cond, *Error) {
+func (d *decl) condList(v *node, key, what string) ([]*Cond, *Error) {
 	if len(v.elems) == 0 {
 		return nil, d.errorf("the '%s' condition of %s is an empty list, which says nothing", key, what)
 	}
-	c := &Cond{}
+	var conds []*Cond
 	for _, e := range v.elems {
-		sub, err := d.condValue(e, what)
+		c, err := d.condValue(e, what)
 		if err != nil {
 			return nil, err
 		}
-		c.All = append(c.All, sub)
+		conds = append(conds, c)
 	}
-	return c, nil
+	return conds, nil
+}
+
+// joined replaces a list of one by that one in an old schema, whose language
+// can't tell the two apart.
+func (d *decl) joined(c *Cond) *Cond {
+	if d.era <= eraSections && len(c.All)+len(c.Any) == 1 {
+		return append(c.All, c.Any...)[0]
+	}
+	return c
 }
 
 // A cParser reads the preprocessor expressions that are the conditions up to
