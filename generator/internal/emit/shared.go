@@ -41,11 +41,9 @@ func (g *group) client() {
 func (g *group) events() {
 	event := jen.Qual(pkgQMP, "Event")
 	constraint := jen.List(jen.Id("E").Any(), jen.Id("P").Id("eventPointer").Types(jen.Id("E")))
-	decode := []jen.Code{
-		jen.Var().Id("x").Id("E"),
-		jen.Err().Op(":=").Id("P").Call(jen.Op("&").Id("x")).Dot("decodeEvent").Call(jen.Id("e")),
-	}
+	decode := jen.Id("decodeEvent").Types(jen.Id("E"), jen.Id("P"))
 	nameOf := jen.Id("P").Call(jen.New(jen.Id("E"))).Dot("EventName").Call()
+	subscribe := jen.Id("c").Dot("conn").Dot("Subscribe").Call(jen.Id("names"), jen.Id("opts").Op("..."))
 
 	g.comment("// An Event is one of the events of this package, or an [UnknownEvent].")
 	g.Type().Id("Event").Interface(
@@ -71,11 +69,7 @@ func (g *group) events() {
 	g.Func().Id("Subscribe").Types(constraint).Params(jen.Id("c").Op("*").Id("Client"), jen.Id("opts").Op("...").Qual(pkgQMP, "SubscribeOption")).
 		Op("*").Qual(pkgQMP, "Stream").Types(jen.Id("E")).Block(
 		jen.Id("names").Op(":=").Index().String().Values(nameOf.Clone()),
-		jen.Return(jen.Qual(pkgQMP, "NewStream").Call(
-			jen.Id("c").Dot("conn").Dot("Subscribe").Call(jen.Id("names"), jen.Id("opts").Op("...")),
-			jen.Func().Params(jen.Id("e").Add(event)).Params(jen.Id("E"), jen.Error()).Block(
-				append(decode, jen.Return(jen.Id("x"), jen.Err()))...),
-		)),
+		jen.Return(jen.Qual(pkgQMP, "NewStream").Call(subscribe.Clone(), decode.Clone())),
 	)
 
 	g.comment("// SubscribeEvents returns one stream of the events of several types, in the",
@@ -88,33 +82,32 @@ func (g *group) events() {
 		jen.Var().Id("names").Index().String(),
 		jen.For(jen.List(jen.Id("_"), jen.Id("e")).Op(":=").Range().Id("events")).Block(
 			jen.Id("names").Op("=").Append(jen.Id("names"), jen.Id("e").Dot("EventName").Call())),
-		jen.Return(jen.Qual(pkgQMP, "NewStream").Call(
-			jen.Id("c").Dot("conn").Dot("Subscribe").Call(jen.Id("names"), jen.Id("opts").Op("...")), jen.Id("decodeAny"))),
+		jen.Return(jen.Qual(pkgQMP, "NewStream").Call(subscribe, jen.Id("decodeAny"))),
 	)
 
-	g.comment("// decodeAny decodes any event into its type.")
+	g.comment("// on calls f for every event of a type.")
+	g.Func().Id("on").Types(constraint.Clone()).Params(jen.Id("c").Op("*").Id("Client"), jen.Id("f").Func().Params(jen.Id("E"))).
+		Params(jen.Id("stop").Func().Params()).Block(
+		jen.Return(jen.Qual(pkgQMP, "On").Call(jen.Id("c").Dot("conn"), nameOf, decode, jen.Id("f"))))
+
+	g.comment("// decodeEvent decodes an event into its type E.")
+	g.Func().Id("decodeEvent").Types(constraint).Params(jen.Id("e").Add(event)).Params(jen.Id("E"), jen.Error()).Block(
+		jen.Var().Id("x").Id("E"),
+		jen.Err().Op(":=").Id("P").Call(jen.Op("&").Id("x")).Dot("decodeEvent").Call(jen.Id("e")),
+		jen.Return(jen.Id("x"), jen.Err()),
+	)
+
+	g.comment("// decodeAny decodes an event into whichever type has its name.")
 	g.Func().Id("decodeAny").Params(jen.Id("e").Add(event)).Params(jen.Id("Event"), jen.Error()).Block(
 		jen.Switch(jen.Id("e").Dot("Name")).BlockFunc(func(cases *jen.Group) {
 			for _, e := range g.pkg.Events {
-				cases.Case(jen.Lit(e.QAPI)).Block(jen.Return(jen.Id("decodeTo").Types(jen.Id(e.Struct.Name)).Call(jen.Id("e"))))
+				cases.Case(jen.Lit(e.QAPI)).Block(
+					jen.Return(jen.Id("decodeEvent").Types(jen.Id(e.Struct.Name)).Call(jen.Id("e"))))
 			}
 		}),
 		jen.Return(jen.Id("UnknownEvent").Values(
 			jen.Id("e").Dot("Name"), jen.Id("e").Dot("Timestamp"), jen.Id("e").Dot("Data")), jen.Nil()),
 	)
-	g.comment("// decodeTo decodes an event into the type E.")
-	g.Func().Id("decodeTo").Types(jen.Id("E").Id("Event"), jen.Id("P").Id("eventPointer").Types(jen.Id("E"))).
-		Params(jen.Id("e").Add(event)).Params(jen.Id("Event"), jen.Error()).Block(
-		append(decode, jen.Return(jen.Id("x"), jen.Err()))...)
-
-	g.comment("// on calls f for every event of a type.")
-	g.Func().Id("on").Types(constraint).Params(jen.Id("c").Op("*").Id("Client"), jen.Id("f").Func().Params(jen.Id("E"))).
-		Params(jen.Id("stop").Func().Params()).Block(
-		jen.Return(jen.Id("c").Dot("conn").Dot("Handle").Call(nameOf,
-			jen.Func().Params(jen.Id("e").Add(event)).Error().Block(append(decode,
-				jen.If(jen.Err().Op("==").Nil()).Block(jen.Id("f").Call(jen.Id("x"))),
-				jen.Return(jen.Err()),
-			)...))))
 }
 
 // values writes the types that stand for bare JSON values in alternates, and
