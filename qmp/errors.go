@@ -99,24 +99,26 @@ func contextError(ctx context.Context) error {
 func jsonError(err error) error {
 	var at jsontext.Pointer
 	var text string
-	if e, ok := errors.AsType[*json.SemanticError](err); ok {
-		at = e.JSONPointer
-		switch {
-		case e.Err != nil:
-			text = e.Err.Error()
-		case e.GoType != nil && e.JSONKind != 0:
-			text = fmt.Sprintf("%s does not fit the Go type %s", kindName(e.JSONKind), e.GoType)
-		case e.GoType != nil:
-			text = fmt.Sprintf("the Go type %s has no JSON", e.GoType)
-		}
-		if len(e.JSONValue) > 0 && len(e.JSONValue) < 100 {
-			text += ": " + string(e.JSONValue)
-		}
-	} else if e, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
-		at = e.JSONPointer
-		if e.Err != nil {
-			text = "not JSON: " + e.Err.Error()
-		}
+	semantic, _ := errors.AsType[*json.SemanticError](err)
+	syntactic, _ := errors.AsType[*jsontext.SyntacticError](err)
+	if semantic != nil {
+		at = semantic.JSONPointer
+	} else if syntactic != nil {
+		at = syntactic.JSONPointer
+	}
+	switch {
+	case syntactic != nil && syntactic.Err != nil:
+		text = "not JSON: " + syntactic.Err.Error()
+	case semantic == nil:
+	case semantic.Err != nil:
+		text = semantic.Err.Error()
+	case semantic.GoType != nil && semantic.JSONKind != 0:
+		text = fmt.Sprintf("%s does not fit the Go type %s", kindName(semantic.JSONKind), semantic.GoType)
+	case semantic.GoType != nil:
+		text = fmt.Sprintf("the Go type %s has no JSON", semantic.GoType)
+	}
+	if semantic != nil && 0 < len(semantic.JSONValue) && len(semantic.JSONValue) < 100 {
+		text += ": " + string(semantic.JSONValue)
 	}
 	if text == "" {
 		text = err.Error()

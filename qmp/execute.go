@@ -115,6 +115,9 @@ func (c *Conn) Go(ctx context.Context, command string, args, result any, done fu
 	l.live++
 	l.mu.Unlock()
 	s, err := encodeCommand("execute", command, args)
+	if err == nil && ctx.Err() != nil {
+		err = fmt.Errorf("qmp: %s: %w", command, contextError(ctx))
+	}
 	if err != nil {
 		cb.err = err
 		l.pool.add(cb)

@@ -251,6 +251,9 @@ func (f *framer) line(text []byte) (m *message, more bool) {
 		f.compact = false
 		return nil, false
 	}
+	if bytes.IndexByte(line, resync) >= 0 {
+		return nil, false
+	}
 	value := line[len(returnBegins) : len(line)-1]
 	f.msg = message{text: line}
 	id := len(value)

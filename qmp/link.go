@@ -13,8 +13,8 @@ import (
 const (
 	// batchSize is how many bytes of requests are gathered into one write.
 	batchSize = 16 << 10
-	// lingerAfter is how long the reader goes on when nothing can be written
-	// any more: a server that quits may have sent its last events.
+	// lingerAfter is how long the reader may go on when nothing can be written
+	// any more.
 	lingerAfter = time.Second
 )
 
@@ -46,7 +46,7 @@ type link struct {
 	live   int      // calls not finished that somebody waits for, callbacks included
 	unread int      // of them, sent and not answered
 	idle   chan struct{}
-	broken error // why nothing can be written any more
+	broken bool // nothing can be written any more
 	linger *time.Timer
 
 	ready   bool   // negotiated
@@ -108,8 +108,8 @@ func (l *link) submit(c *call) {
 		l.mu.Unlock()
 		return
 	}
-	if err := l.deadLocked(); err != nil {
-		c.err = fmt.Errorf("qmp: %s: %w", c.command, err)
+	if l.err != nil {
+		c.err = fmt.Errorf("qmp: %s: %w", c.command, l.err)
 		l.finishLocked(c)
 		l.mu.Unlock()
 		return
@@ -121,14 +121,6 @@ func (l *link) submit(c *call) {
 	if mine {
 		l.writeNow()
 	}
-}
-
-// deadLocked is why nothing can be sent, if that is so.
-func (l *link) deadLocked() error {
-	if l.err == nil && l.broken != nil {
-		return &closedError{l.broken}
-	}
-	return l.err
 }
 
 // startLocked gathers what can be sent, and reports whether the caller is the
@@ -151,7 +143,7 @@ func (l *link) kickLocked() {
 // gatherLocked moves requests from the queue to out, and reports whether there
 // are any.
 func (l *link) gatherLocked() bool {
-	for len(l.out) < batchSize && l.err == nil && l.broken == nil {
+	for len(l.out) < batchSize && l.err == nil && !l.broken {
 		c := l.queue.first
 		if c == nil || !l.mayGoLocked(c) {
 			break
@@ -250,21 +242,15 @@ func (l *link) wrote() bool {
 	return l.writing
 }
 
-// writeFailed ends the writing for good. What the server has sent before is
-// still read.
+// writeFailed ends the writing for good. The reading goes on for a moment: it
+// gets what the server said last, and finds out how the connection ended.
 func (l *link) writeFailed(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.err != nil || l.broken != nil {
-		return
+	if l.err == nil {
+		l.broken = true
+		l.linger = time.AfterFunc(lingerAfter, func() { l.fail(err) })
 	}
-	l.broken = err
-	for c := l.queue.first; c != nil; c = l.queue.first {
-		l.queue.remove(c)
-		c.err = fmt.Errorf("qmp: %s: %w", c.command, &closedError{err})
-		l.finishLocked(c)
-	}
-	l.linger = time.AfterFunc(lingerAfter, func() { l.fail(err) })
 }
 
 // abandon is for a caller who stops waiting because of why. If c is finished in

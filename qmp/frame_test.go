@@ -1,0 +1,309 @@
+package qmp
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// frames is what a framer makes of a stream, in words.
+func frames(r io.Reader, max int) []string {
+	f := newFramer(r, max)
+	var all []string
+	for {
+		m, err := f.next()
+		if err != nil {
+			return append(all, err.Error())
+		}
+		if m.spoilt != nil {
+			all = append(all, "spoilt: "+m.spoilt.Error())
+			continue
+		}
+		var s strings.Builder
+		for i, name := range []string{"return", "error", "id", "event", "timestamp", "data", "QMP"} {
+			if part := m.members[i]; part != nil {
+				fmt.Fprintf(&s, "%s=%s ", name, part)
+			}
+		}
+		all = append(all, s.String()+"of "+string(m.text))
+	}
+}
+
+var frameTests = []struct {
+	name   string
+	stream string
+	want   []string
+}{
+	{
+		"replies as QEMU prints them",
+		"{\"return\": {}}\r\n{\"return\": {\"a\": 1, \"id\": 2}, \"id\": 31}\r\n{\"id\": 4, \"error\": {\"class\": \"C\", \"desc\": \"\"}}\r\n",
+		[]string{
+			`return={} of {"return": {}}`,
+			`return={"a": 1, "id": 2} id=31 of {"return": {"a": 1, "id": 2}, "id": 31}`,
+			`error={"class": "C", "desc": ""} id=4 of {"id": 4, "error": {"class": "C", "desc": ""}}`,
+			"EOF",
+		},
+	},
+	{
+		"a value that ends like an id",
+		"{\"return\": {\"id\": 5}}\n{\"return\": 5}\n{\"return\": \"x, \\\"id\\\": 5\"}\n{\"return\": [1, 5]}\n",
+		[]string{
+			`return={"id": 5} of {"return": {"id": 5}}`,
+			`return=5 of {"return": 5}`,
+			`return="x, \"id\": 5" of {"return": "x, \"id\": 5"}`,
+			`return=[1, 5] of {"return": [1, 5]}`,
+			"EOF",
+		},
+	},
+	{
+		"an event between",
+		"{\"timestamp\": {\"seconds\": 1, \"microseconds\": 2}, \"event\": \"STOP\"}\r\n{\"return\": {}}\r\n",
+		[]string{
+			`event="STOP" timestamp={"seconds": 1, "microseconds": 2} of {"timestamp": {"seconds": 1, "microseconds": 2}, "event": "STOP"}`,
+			`return={} of {"return": {}}`,
+			"EOF",
+		},
+	},
+	{
+		"pretty",
+		"{\r\n    \"return\": [\r\n        {\r\n            \"a\": \"}\"\r\n        }\r\n    ],\r\n    \"id\": 1\r\n}\r\n",
+		[]string{
+			"return=[\r\n        {\r\n            \"a\": \"}\"\r\n        }\r\n    ] id=1 of {\r\n    \"return\": [\r\n        {\r\n            \"a\": \"}\"\r\n        }\r\n    ],\r\n    \"id\": 1\r\n}",
+			"EOF",
+		},
+	},
+	{
+		"other white space, no line ends",
+		`{"return":{},"id":1}{"return": {}, "id": 2} {"return": {}}`,
+		[]string{
+			`return={} id=1 of {"return":{},"id":1}`,
+			`return={} id=2 of {"return": {}, "id": 2}`,
+			`return={} of {"return": {}}`,
+			"EOF",
+		},
+	},
+	{
+		"numbers that JSON has not",
+		"{\"id\": inf, \"return\": {}}\n{\"id\": -inf, \"return\": [nan, 1e400]}\n",
+		[]string{
+			`return={} id=inf of {"id": inf, "return": {}}`,
+			`return=[nan, 1e400] id=-inf of {"id": -inf, "return": [nan, 1e400]}`,
+			"EOF",
+		},
+	},
+	{
+		"a guest agent's fresh start",
+		"{\"error\": {\"class\": \"GenericError\", \"desc\": \"JSON parse error, stray '\\uFFFD'\"}}\n\xff{\"return\": 7890}\n",
+		[]string{
+			`error={"class": "GenericError", "desc": "JSON parse error, stray '\uFFFD'"} of {"error": {"class": "GenericError", "desc": "JSON parse error, stray '\uFFFD'"}}`,
+			`return=7890 of {"return": 7890}`,
+			"EOF",
+		},
+	},
+	{
+		"a fresh start in mid-message",
+		"{\"return\": [1, 2\xff{\"return\": 7890}\n",
+		[]string{
+			`spoilt: 16 bytes from the server are no message: it is broken at byte 16: "{\"return\": [1, 2"`,
+			`return=7890 of {"return": 7890}`,
+			"EOF",
+		},
+	},
+	{
+		"garbage between messages",
+		"{\"event\": \"A\"}\nQEMU 7.2 monitor {\"return\": 1}\n\n  oops\n{\"event\": \"B\"}\n",
+		[]string{
+			`event="A" of {"event": "A"}`,
+			`spoilt: 30 bytes from the server are no message: it is no JSON object: "QEMU 7.2 monitor {\"return\": 1}"`,
+			`spoilt: 4 bytes from the server are no message: it is no JSON object: "oops"`,
+			`event="B" of {"event": "B"}`,
+			"EOF",
+		},
+	},
+	{
+		"a message cut short swallows no other",
+		"{\"event\": \"A\", \"data\": {\"x\": \r\n{\"event\": \"B\"}\r\n{\"event\": \"C\"}\r\n",
+		[]string{
+			`spoilt: 31 bytes from the server are no message: it is broken at byte 47: "{\"event\": \"A\", \"data\": {\"x\": \r\n"`,
+			`event="B" of {"event": "B"}`,
+			`event="C" of {"event": "C"}`,
+			"EOF",
+		},
+	},
+	{
+		"a message cut short in a string",
+		"{\"event\": \"A\", \"data\": {\"x\": \"y\r\n{\"event\": \"B\"}\r\n",
+		[]string{
+			`spoilt: 32 bytes from the server are no message: it is broken at byte 32: "{\"event\": \"A\", \"data\": {\"x\": \"y\r"`,
+			`event="B" of {"event": "B"}`,
+			"EOF",
+		},
+	},
+	{
+		"brackets that do not fit",
+		"{\"event\": [\"A\"}]\n{\"event\": \"B\"}\n",
+		[]string{
+			`spoilt: 16 bytes from the server are no message: it is broken at byte 14: "{\"event\": [\"A\"}]"`,
+			`event="B" of {"event": "B"}`,
+			"EOF",
+		},
+	},
+	{
+		"the end in mid-message",
+		"{\"event\": \"A\"}\n{\"return\": {",
+		[]string{`event="A" of {"event": "A"}`, "unexpected EOF"},
+	},
+	{
+		"the end behind a reply's brace",
+		"{\"return\": {}} ",
+		[]string{`return={} of {"return": {}}`, "EOF"},
+	},
+	{
+		"a reply that is a prefix and nothing else",
+		"{\"return\": }\n{\"return\": \n}\n{\"event\": \"B\"}\n",
+		[]string{
+			`spoilt: 12 bytes from the server are no message: it is broken at byte 11: "{\"return\": }"`,
+			`spoilt: 13 bytes from the server are no message: it is broken at byte 12: "{\"return\": \n}"`,
+			`event="B" of {"event": "B"}`,
+			"EOF",
+		},
+	},
+}
+
+// TestFrames feeds each stream whole, by the byte, and in two pieces cut anywhere.
+func TestFrames(t *testing.T) {
+	for _, test := range frameTests {
+		t.Run(test.name, func(t *testing.T) {
+			check := func(how string, r io.Reader) {
+				t.Helper()
+				if diff := cmp.Diff(test.want, frames(r, 1<<20)); diff != "" {
+					t.Errorf("%s: -want +got\n%s", how, diff)
+				}
+			}
+			check("whole", strings.NewReader(test.stream))
+			check("by the byte", iotest.OneByteReader(strings.NewReader(test.stream)))
+			check("with the end", iotest.DataErrReader(strings.NewReader(test.stream)))
+			for i := range test.stream {
+				check(fmt.Sprintf("cut at %d", i),
+					io.MultiReader(strings.NewReader(test.stream[:i]), strings.NewReader(test.stream[i:])))
+			}
+		})
+	}
+}
+
+// Two messages on a line are no trap once it was seen that they may be.
+func TestTwoMessagesOnALine(t *testing.T) {
+	got := frames(strings.NewReader("{\"event\": \"A\"}{\"event\": \"B\"}\n{\"return\": {}}{\"return\": {}, \"id\": 2}\n"), 1<<20)
+	want := []string{`event="A" of {"event": "A"}`, `event="B" of {"event": "B"}`,
+		`return={} of {"return": {}}`, `return={} id=2 of {"return": {}, "id": 2}`, "EOF"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+func TestFrameLimits(t *testing.T) {
+	big := `{"return": "` + strings.Repeat("x", 100_000) + `"}` + "\n"
+	for _, r := range []io.Reader{strings.NewReader(big), iotest.HalfReader(strings.NewReader(big))} {
+		if got := frames(r, 1<<20); len(got) != 2 || got[1] != "EOF" {
+			t.Errorf("a message of %d bytes gives %.100q", len(big), got)
+		}
+	}
+	got := frames(strings.NewReader(big), 50_000)
+	if diff := cmp.Diff([]string{"a message is larger than the limit of 50000 bytes"}, got); diff != "" {
+		t.Errorf("too large: -want +got\n%s", diff)
+	}
+
+	deep := `{"return":` + strings.Repeat("[", maxDepth-1) + strings.Repeat("]", maxDepth-1) + "}\n"
+	if got := frames(strings.NewReader(deep), 1<<20); len(got) != 2 || got[1] != "EOF" {
+		t.Errorf("%d levels give %.100q", maxDepth, got)
+	}
+	deep = `{"return":` + strings.Repeat("[", maxDepth) + strings.Repeat("]", maxDepth) + "}\n"
+	got = frames(strings.NewReader(deep+"{\"event\": 1}\n"), 1<<20)
+	if len(got) != 3 || !strings.Contains(got[0], "it nests deeper than 10000 levels") || !strings.HasPrefix(got[1], "event=1") {
+		t.Errorf("%d levels give %.300q", maxDepth+1, got)
+	}
+}
+
+// After a large message its buffer is given back.
+func TestFrameMemory(t *testing.T) {
+	big := `{"return": "` + strings.Repeat("x", 1<<20) + `"}` + "\r\n"
+	small := "{\"event\": \"A\"}\r\n"
+	f := newFramer(strings.NewReader(big+small+big), 8<<20)
+	m, err := f.next()
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken := f.take(m.members[memberReturn])
+	before := bytes.Clone(taken)
+	if _, err := f.next(); err != nil {
+		t.Fatal(err)
+	}
+	if len(f.buf) > readSize && f.end-f.start <= readSize {
+		t.Errorf("the buffer still has %d bytes", len(f.buf))
+	}
+	if _, err := f.next(); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(taken, before) {
+		t.Error("a reply changed after it was handed over")
+	}
+	if _, err := f.next(); err != io.EOF || len(f.buf) > readSize {
+		t.Errorf("at the end: %v, a buffer of %d bytes", err, len(f.buf))
+	}
+}
+
+// A stream that never yields anything is an error, not a loop.
+func TestFrameNoProgress(t *testing.T) {
+	f := newFramer(emptyReader{}, 100)
+	if _, err := f.next(); !errors.Is(err, io.ErrNoProgress) {
+		t.Errorf("got %v", err)
+	}
+}
+
+type emptyReader struct{}
+
+func (emptyReader) Read([]byte) (int, error) { return 0, nil }
+
+// FuzzStream reads any bytes in pieces of any size. Whatever they are, messages
+// behind them are read, and a stream in pieces gives what it gives as a whole.
+func FuzzStream(f *testing.F) {
+	for _, test := range frameTests {
+		f.Add([]byte(test.stream), uint8(3))
+	}
+	f.Add([]byte(`{"a":[`), uint8(1))
+	f.Add([]byte(`{"a":"\`), uint8(1))
+	const mark = "\n{\"return\": {}, \"id\": 424242}"
+	want := `return={} id=424242 of {"return": {}, "id": 424242}`
+	f.Fuzz(func(t *testing.T, stream []byte, size uint8) {
+		text := string(stream) + mark + mark + "\n"
+		whole := frames(strings.NewReader(text), 1<<20)
+		if len(whole) < 2 || whole[len(whole)-1] != "EOF" || whole[len(whole)-2] != want {
+			t.Fatalf("the last message is lost:\n%s", strings.Join(whole, "\n"))
+		}
+		pieces := frames(&pieceReader{text, int(size)%7 + 1}, 1<<20)
+		if pieces[len(pieces)-2] != want {
+			t.Fatalf("the last message is lost in pieces:\n%s", strings.Join(pieces, "\n"))
+		}
+	})
+}
+
+// pieceReader gives a text n bytes at a time.
+type pieceReader struct {
+	text string
+	n    int
+}
+
+func (r *pieceReader) Read(b []byte) (int, error) {
+	if r.text == "" {
+		return 0, io.EOF
+	}
+	n := copy(b[:min(r.n, len(b))], r.text)
+	r.text = r.text[n:]
+	return n, nil
+}

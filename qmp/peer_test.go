@@ -1,0 +1,195 @@
+package qmp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// A peer is the server's end of a connection, played by the test step by step.
+// What it gets wrong is up to the test; that is why it knows no protocol.
+type peer struct {
+	t   testing.TB
+	rw  io.ReadWriteCloser
+	dec *jsontext.Decoder
+}
+
+// A request is what a client sent.
+type request struct {
+	Execute string         `json:"execute"`
+	OOB     string         `json:"exec-oob"`
+	Args    jsontext.Value `json:"arguments"`
+	ID      jsontext.Value `json:"id"`
+	text    string
+}
+
+func newPeer(t testing.TB, rw io.ReadWriteCloser) *peer {
+	return &peer{t, rw, jsontext.NewDecoder(rw)}
+}
+
+// next reads the next request.
+func (p *peer) next() request {
+	p.t.Helper()
+	text, err := p.dec.ReadValue()
+	if err != nil {
+		p.t.Errorf("peer: reading a request: %v", err)
+		panic(err)
+	}
+	r := request{text: string(text)}
+	if err := json.Unmarshal(text, &r); err != nil {
+		p.t.Errorf("peer: request %s: %v", text, err)
+	}
+	r.Args, r.ID = r.Args.Clone(), r.ID.Clone()
+	return r
+}
+
+// expect reads the next request, which must be this text.
+func (p *peer) expect(text string) request {
+	p.t.Helper()
+	r := p.next()
+	if r.text != text {
+		p.t.Errorf("peer: got request %s, want %s", r.text, text)
+	}
+	return r
+}
+
+func (p *peer) send(format string, args ...any) {
+	p.t.Helper()
+	if _, err := fmt.Fprintf(p.rw, format, args...); err != nil {
+		p.t.Errorf("peer: sending: %v", err)
+	}
+}
+
+// answer sends a success reply to r, with its id as QEMU prints it.
+func (p *peer) answer(r request, result string) {
+	p.t.Helper()
+	if r.ID == nil {
+		p.send("{\"return\": %s}\r\n", result)
+	} else {
+		p.send("{\"return\": %s, \"id\": %s}\r\n", result, r.ID)
+	}
+}
+
+func (p *peer) event(name, data string) {
+	p.t.Helper()
+	if data != "" {
+		data = `, "data": ` + data
+	}
+	p.send("{\"timestamp\": {\"seconds\": 1267020223, \"microseconds\": 435656}, \"event\": %q%s}\r\n", name, data)
+}
+
+const greetingText = `{"QMP": {"version": {"qemu": {"micro": 3, "minor": 1, "major": 11}, "package": "test"}, "capabilities": ["oob"]}}` + "\r\n"
+
+// handshake plays the server's part of it.
+func (p *peer) handshake() {
+	p.t.Helper()
+	p.send(greetingText)
+	p.answer(p.expect(`{"execute":"qmp_capabilities"}`), "{}")
+}
+
+// errorLog collects what a connection reports.
+type errorLog struct {
+	mu   sync.Mutex
+	errs []error
+}
+
+func (l *errorLog) add(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.errs = append(l.errs, err)
+}
+
+func (l *errorLog) take() []error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	errs := l.errs
+	l.errs = nil
+	return errs
+}
+
+// A bench of one connection and its peer, in a bubble of synthetic time.
+type pair struct {
+	*Conn
+	peer *peer
+	log  *errorLog
+}
+
+// bubble runs f in a bubble with a connection over net.Pipe that has negotiated.
+// Errors that are reported and that f does not take fail the test.
+func bubble(t *testing.T, f func(t *testing.T, p pair), opts ...Option) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		t.Helper()
+		ours, theirs := net.Pipe()
+		p := pair{peer: newPeer(t, theirs), log: new(errorLog)}
+		var shaken sync.WaitGroup
+		shaken.Go(p.peer.handshake)
+		conn, err := NewConn(t.Context(), ours, append([]Option{WithEventError(p.log.add)}, opts...)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shaken.Wait()
+		p.Conn = conn
+		f(t, p)
+		conn.Close()
+		theirs.Close()
+		synctest.Wait()
+		for _, err := range p.log.take() {
+			t.Errorf("reported: %v", err)
+		}
+	})
+}
+
+// async runs f and returns a channel that gives its error.
+func async(f func() error) <-chan error {
+	done := make(chan error, 1)
+	go func() { done <- f() }()
+	return done
+}
+
+// pending fails the test if done has something already.
+func pending(t *testing.T, what string, done <-chan error) {
+	t.Helper()
+	synctest.Wait()
+	select {
+	case err := <-done:
+		t.Errorf("%s has returned: %v", what, err)
+	default:
+	}
+}
+
+// returned waits in synthetic time for done and returns its error.
+func returned(t *testing.T, what string, done <-chan error) error {
+	t.Helper()
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(time.Hour):
+		t.Fatalf("%s does not return", what)
+		return nil
+	}
+}
+
+// wantErr fails the test unless err is target and its text is this.
+func wantErr(t *testing.T, err, target error, text string) {
+	t.Helper()
+	if !errors.Is(err, target) {
+		t.Errorf("error %v is not %v", err, target)
+	}
+	if err != nil && err.Error() != text {
+		t.Errorf("error %q, want %q", err, text)
+	}
+}
+
+// background is a context that is never done but differs from t.Context, which is
+// done before a test's last deferred calls.
+var background = context.Background()
