@@ -35,7 +35,7 @@ func TestSnapshots(t *testing.T) {
 				require.NoError(t, err)
 				ours, err := os.ReadFile("qemu/" + release + "/VERSION")
 				require.NoError(t, err)
-				require.True(t, strings.HasPrefix(string(ours), "QEMU "+string(version)), "%s", ours)
+				require.True(t, strings.HasPrefix(string(ours), string(version)), "%s", ours)
 			})
 		}
 	}

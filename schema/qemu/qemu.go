@@ -4,7 +4,7 @@
 //
 // Each release is a folder:
 //
-//	VERSION                 the version, and where the facts are from
+//	VERSION                 the version; in a second line where the facts are from
 //	qapi/qapi-schema.json   the root of QEMU's own interface (QMP)
 //	qga/qapi-schema.json    the root of the guest agent's interface
 //
