@@ -1,0 +1,42 @@
+// Quickstart plugs a disk into a running machine. It is the program of the
+// README.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"os"
+
+	"github.com/goqapi/goqapi/qapi"
+)
+
+func main() {
+	ctx := context.Background()
+	c, err := qapi.Dial(ctx, os.Args[1]) // unix:/run/vm/qmp.sock
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close()
+	status, err := c.QueryStatus(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("the machine is", status.Status)
+
+	c.OnBlockIOError(func(e qapi.BlockIOErrorEvent) { log.Printf("%s failed: %s", e.Operation, e.Reason) })
+	if err := c.BlockdevAdd(ctx, qapi.BlockdevOptions{
+		NodeName: new("disk0"),
+		Driver: qapi.BlockdevOptionsQcow2{
+			File: qapi.BlockdevOptions{Driver: qapi.BlockdevOptionsFile{Filename: "vm.qcow2"}},
+		},
+	}); err != nil {
+		log.Fatal(err)
+	}
+	if err := c.DeviceAdd(ctx, qapi.DeviceAddArgs{
+		Driver: "virtio-blk-pci",
+		Props:  map[string]any{"drive": "disk0"},
+	}); err != nil {
+		log.Fatal(err)
+	}
+}
