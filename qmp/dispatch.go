@@ -109,13 +109,19 @@ func (l *link) answerLocked(c *call, m *message) {
 }
 
 // unclaimedLocked deals with an answer to no call. An error without an id is what
-// a server says to a request that it cannot parse: some call will get no other.
+// a server says to a request that it cannot parse, and anything else is not what
+// it was when it was sent: if calls wait, one of them will get no other.
 func (l *link) unclaimedLocked(m *message) {
-	if m.has(memberError) && !m.has(memberID) && l.unread > 0 {
+	err := fmt.Errorf("an answer that belongs to no call: %.100q", m.text)
+	switch {
+	case l.unread == 0:
+	case m.has(memberError) && !m.has(memberID):
 		l.orphanLocked(&call{answer: bytes.Clone(m.members[memberError]), refused: true})
 		return
+	default:
+		l.orphanLocked(&call{err: fmt.Errorf("the reply is lost: %w", err)})
 	}
-	l.report.add(fmt.Errorf("qmp: a reply that nobody waits for: %.100q", m.text))
+	l.report.add(fmt.Errorf("qmp: %w", err))
 }
 
 // spoilt deals with bytes that may have been an answer.
@@ -155,7 +161,8 @@ func (l *link) overtakenLocked(c *call) {
 	if l.orphan == nil {
 		return
 	}
-	_, why := l.orphan.outcome()
+	answer := l.orphan
+	l.orphan = nil
 	lose := func(o *call) {
 		if o == nil || o.order >= c.order {
 			return
@@ -167,7 +174,9 @@ func (l *link) overtakenLocked(c *call) {
 		}
 		if o.state == sent && o.mode != probe {
 			l.unread--
-			o.err = fmt.Errorf("qmp: %s: %w", o.command, why)
+			if o.answer, o.refused = answer.answer, answer.refused; !o.refused {
+				o.err = fmt.Errorf("qmp: %s: %w", o.command, answer.err)
+			}
 			l.finishLocked(o)
 		}
 	}
@@ -175,5 +184,4 @@ func (l *link) overtakenLocked(c *call) {
 		lose(o)
 	}
 	lose(l.bare)
-	l.orphan = nil
 }

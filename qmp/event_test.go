@@ -1,0 +1,498 @@
+package qmp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// names reads n events and returns their names, and errors in their place.
+func names(t *testing.T, s *Subscription, n int) []string {
+	t.Helper()
+	var got []string
+	for range n {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		e, err := s.Next(ctx)
+		cancel()
+		if err != nil {
+			got = append(got, err.Error())
+			continue
+		}
+		got = append(got, e.Name)
+	}
+	return got
+}
+
+func wantNames(t *testing.T, s *Subscription, want ...string) {
+	t.Helper()
+	if diff := cmp.Diff(want, names(t, s, len(want))); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
+func TestEvents(t *testing.T) {
+	tests := []struct {
+		text string
+		want Event
+	}{
+		{`{"timestamp": {"seconds": 1267020223, "microseconds": 435656}, "event": "BLOCK_IO_ERROR", "data": {"device": "ide0-hd1"}}`,
+			Event{"BLOCK_IO_ERROR", time.Unix(1267020223, 435656000).UTC(), []byte(`{"device": "ide0-hd1"}`)}},
+		{`{"event":"STOP","timestamp":{"microseconds":2,"seconds":1}}`, Event{"STOP", time.Unix(1, 2000).UTC(), nil}},
+		{`{"timestamp": {"seconds": -1, "microseconds": -1}, "event": "RESUME"}`, Event{Name: "RESUME"}},
+		{`{"timestamp": "now", "event": "X\u002dY"}`, Event{Name: "X-Y"}},
+		{`{"event": "NO_TIME", "data": []}`, Event{Name: "NO_TIME", Data: []byte("[]")}},
+		{`{"event": 7}`, Event{Name: "7"}},
+	}
+	bubble(t, func(t *testing.T, p pair) {
+		s := p.Subscribe(nil)
+		for _, test := range tests {
+			p.peer.send("%s\r\n", test.text)
+			got, err := s.Next(t.Context())
+			if err != nil {
+				t.Error(err)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("%s: -want +got\n%s", test.text, diff)
+			}
+		}
+	})
+}
+
+func TestEventDecode(t *testing.T) {
+	e := Event{Name: "MOVED", Data: []byte(`{"id": "cd", "tray-open": 1, "new": {}}`)}
+	var got struct {
+		ID string `json:"id"`
+	}
+	if err := e.Decode(&got); err != nil || got.ID != "cd" {
+		t.Errorf("got %v, %v", got, err)
+	}
+	var bad struct {
+		Open bool `json:"tray-open"`
+	}
+	err := e.Decode(&bad)
+	if want := "qmp: event MOVED: member /tray-open: a number does not fit the Go type bool"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	e.Data = nil
+	if err := e.Decode(&bad); err != nil {
+		t.Error(err)
+	}
+}
+
+// A subscription has its own events in the order of the wire, from the time it
+// was made, and nobody else's.
+func TestSubscriptions(t *testing.T) {
+	bubble(t, func(t *testing.T, p pair) {
+		p.peer.event("BEFORE", "")
+		synctest.Wait()
+		all := p.Subscribe(nil)
+		some := p.Subscribe([]string{"A", "C", "A"})
+		one := p.Subscribe([]string{"B"})
+		for _, name := range []string{"A", "B", "C", "NEW", "A"} {
+			p.peer.event(name, `{"x": 1}`)
+		}
+		wantNames(t, some, "A", "C", "A")
+		wantNames(t, one, "B")
+		a, err := all.Next(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		copy(a.Data, "overwritten") // nobody else's copy
+		wantNames(t, all, "B", "C", "NEW", "A")
+		some.Close()
+		some.Close()
+		p.peer.event("A", "")
+		p.peer.event("B", "")
+		wantNames(t, some, ErrUnsubscribed.Error())
+		wantNames(t, one, "B")
+		wantNames(t, all, "A", "B")
+	})
+}
+
+func TestNext(t *testing.T) {
+	bubble(t, func(t *testing.T, p pair) {
+		s := p.Subscribe(nil)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := s.Next(ctx)
+		wantErr(t, err, context.DeadlineExceeded, "qmp: waiting for an event: context deadline exceeded")
+
+		// Several may wait: each event goes to one of them.
+		var got atomic.Int32
+		var readers sync.WaitGroup
+		for range 3 {
+			readers.Go(func() {
+				for {
+					if _, err := s.Next(t.Context()); err != nil {
+						if err != ErrUnsubscribed {
+							t.Error(err)
+						}
+						return
+					}
+					got.Add(1)
+				}
+			})
+		}
+		for range 100 {
+			p.peer.event("A", "")
+		}
+		synctest.Wait()
+		s.Close()
+		readers.Wait()
+		if got.Load() != 100 {
+			t.Errorf("%d events", got.Load())
+		}
+	})
+}
+
+// When a queue is full the oldest events go, and their number stands in their place.
+func TestOverflow(t *testing.T) {
+	bubble(t, func(t *testing.T, p pair) {
+		s := p.Subscribe(nil, Buffer(3))
+		wide := p.Subscribe(nil)
+		for i := range 5 {
+			p.peer.event(fmt.Sprint(i), "")
+		}
+		synctest.Wait()
+		wantNames(t, s, "qmp: 2 events were lost: they were not taken in time", "2", "3")
+		for i := range 4 {
+			p.peer.event(fmt.Sprint(5+i), "")
+		}
+		synctest.Wait()
+		ctx := t.Context()
+		_, err := s.Next(ctx)
+		if lost, ok := errors.AsType[*OverflowError](err); !ok || lost.Lost != 2 {
+			t.Errorf("got %v", err)
+		}
+		wantNames(t, s, "6", "7", "8")
+		wantNames(t, wide, "0", "1", "2", "3", "4", "5", "6", "7", "8")
+	})
+}
+
+// The bound counts bytes, too, but one event always fits.
+func TestOverflowBytes(t *testing.T) {
+	bubble(t, func(t *testing.T, p pair) {
+		s := p.Subscribe(nil)
+		data := `"` + strings.Repeat("x", 900) + `"`
+		for i := range 5 {
+			p.peer.event(fmt.Sprint(i), data)
+		}
+		synctest.Wait()
+		wantNames(t, s, "qmp: 3 events were lost: they were not taken in time", "3", "4")
+	}, WithMaxMessage(2000))
+}
+
+// What came before the end is read before the end is told.
+func TestEventsAtTheEnd(t *testing.T) {
+	for _, how := range []string{"server", "we"} {
+		t.Run(how, func(t *testing.T) {
+			bubble(t, func(t *testing.T, p pair) {
+				s := p.Subscribe(nil)
+				p.peer.event("STOP", "")
+				p.peer.event("SHUTDOWN", "")
+				synctest.Wait()
+				if how == "we" {
+					p.Close()
+				} else {
+					p.peer.rw.Close()
+				}
+				<-p.Done()
+				wantNames(t, s, "STOP", "SHUTDOWN")
+				for range 2 {
+					if _, err := s.Next(t.Context()); !errors.Is(err, ErrClosed) || errors.Is(err, io.EOF) != (how == "server") {
+						t.Errorf("got %v", err)
+					}
+				}
+				late := p.Subscribe(nil)
+				if _, err := late.Next(t.Context()); !errors.Is(err, ErrClosed) {
+					t.Errorf("got %v", err)
+				}
+				late.Close()
+				p.Handle("X", func(Event) {})()
+			})
+		})
+	}
+}
+
+// collect ranges over s and returns what it gives, in words.
+func collect(ctx context.Context, s *Subscription, until string) []string {
+	var got []string
+	for e, err := range s.All(ctx) {
+		if err != nil {
+			got = append(got, err.Error())
+			continue
+		}
+		got = append(got, e.Name)
+		if e.Name == until {
+			break
+		}
+	}
+	return got
+}
+
+func TestAll(t *testing.T) {
+	bubble(t, func(t *testing.T, p pair) {
+		s := p.Subscribe(nil, Buffer(3))
+		for _, name := range []string{"A", "B", "C", "D"} {
+			p.peer.event(name, "")
+		}
+		synctest.Wait()
+		check := func(ctx context.Context, until string, want ...string) {
+			t.Helper()
+			if diff := cmp.Diff(want, collect(ctx, s, until)); diff != "" {
+				t.Errorf("-want +got\n%s", diff)
+			}
+		}
+		check(t.Context(), "C", "qmp: 1 events were lost: they were not taken in time", "B", "C")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		check(ctx, "", "D", "qmp: waiting for an event: context deadline exceeded")
+		p.peer.event("E", "")
+		p.peer.rw.Close()
+		check(t.Context(), "", "E", "qmp: events: connection closed by the server")
+		s.Close()
+		check(t.Context(), "")
+	})
+}
+
+func decodeInt(e Event) (n int, err error) {
+	err = e.Decode(&n)
+	return n, err
+}
+
+func TestStream(t *testing.T) {
+	bubble(t, func(t *testing.T, p pair) {
+		s := NewStream(p.Subscribe([]string{"N"}), decodeInt)
+		for _, data := range []string{"1", `"x"`, "2", "3"} {
+			p.peer.event("N", data)
+		}
+		p.peer.rw.Close()
+		var got []string
+		for n, err := range s.All(t.Context()) {
+			got = append(got, fmt.Sprint(n, err))
+		}
+		want := []string{
+			"1 <nil>", "0 qmp: event N: a string does not fit the Go type int", "2 <nil>", "3 <nil>",
+			"0 qmp: events: connection closed by the server",
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+		s.Close()
+		if _, err := s.Next(t.Context()); err != ErrUnsubscribed {
+			t.Error(err)
+		}
+	})
+	bubble(t, func(t *testing.T, p pair) {
+		s := NewStream(p.Subscribe([]string{"N"}), decodeInt)
+		for _, data := range []string{"1", "2", "3", "4", `"x"`} {
+			p.peer.event("N", data)
+		}
+		if n, err := s.Find(t.Context(), func(n int) bool { return n >= 3 }); n != 3 || err != nil {
+			t.Errorf("got %d, %v", n, err)
+		}
+		if _, err := s.Find(t.Context(), func(n int) bool { return n == 9 }); err == nil {
+			t.Error("the undecodable one is passed over")
+		}
+	})
+}
+
+// A handler sees its events in order and never beside itself, may take its time
+// and issue commands; another does not wait for it.
+func TestHandle(t *testing.T) {
+	bubble(t, func(t *testing.T, p pair) {
+		var slow, fast, every []string
+		var busy atomic.Int32
+		gate := make(chan struct{})
+		p.Handle("A", func(e Event) {
+			if busy.Add(1) != 1 {
+				t.Error("a handler runs beside itself")
+			}
+			<-gate
+			if err := p.Execute(t.Context(), "ack", nil, nil); err != nil {
+				t.Error(err)
+			}
+			slow = append(slow, string(e.Data))
+			busy.Add(-1)
+		})
+		stop := p.Handle("A", func(e Event) { fast = append(fast, string(e.Data)) })
+		p.Handle("", func(e Event) { every = append(every, e.Name) })
+		for i := range 100 {
+			p.peer.event("A", fmt.Sprint(i))
+		}
+		p.peer.event("B", "")
+		synctest.Wait()
+		if len(fast) != 100 || len(every) != 101 || len(slow) != 0 {
+			t.Errorf("handled %d, %d, %d", len(fast), len(every), len(slow))
+		}
+		stop()
+		close(gate)
+		for range 100 {
+			p.peer.answer(p.peer.expect(`{"execute":"ack"}`), "{}")
+		}
+		synctest.Wait()
+		if diff := cmp.Diff(fast, slow); diff != "" {
+			t.Error(diff)
+		}
+		for i, data := range slow {
+			if data != fmt.Sprint(i) {
+				t.Fatalf("event %d has data %s", i, data)
+			}
+		}
+	})
+}
+
+// No more handlers run at a time than there are workers.
+func TestWorkers(t *testing.T) {
+	bubble(t, func(t *testing.T, p pair) {
+		var running, most, total atomic.Int32
+		for range 5 {
+			p.Handle("A", func(Event) {
+				most.Store(max(most.Load(), running.Add(1)))
+				time.Sleep(time.Second)
+				running.Add(-1)
+				total.Add(1)
+			})
+		}
+		for range 4 {
+			p.peer.event("A", "")
+		}
+		time.Sleep(time.Minute)
+		if most.Load() != 2 || total.Load() != 20 {
+			t.Errorf("%d calls, %d at a time", total.Load(), most.Load())
+		}
+	}, WithWorkers(2))
+}
+
+// After stop no call runs, and none is running.
+func TestStop(t *testing.T) {
+	bubble(t, func(t *testing.T, p pair) {
+		calls := 0
+		gate := make(chan struct{})
+		stop := p.Handle("A", func(Event) { <-gate; calls++ })
+		for range 3 {
+			p.peer.event("A", "")
+		}
+		synctest.Wait()
+		stopped := async(func() error { stop(); return nil })
+		pending(t, "stop", stopped)
+		gate <- struct{}{}
+		returned(t, "stop", stopped)
+		stop()
+		p.peer.event("A", "")
+		synctest.Wait()
+		if calls != 1 {
+			t.Errorf("%d calls", calls)
+		}
+	})
+	bubble(t, func(t *testing.T, p pair) { // by the handler itself
+		calls := 0
+		var stop func()
+		stop = p.Handle("A", func(Event) { stop(); calls++ })
+		for range 3 {
+			p.peer.event("A", "")
+		}
+		synctest.Wait()
+		if calls != 1 {
+			t.Errorf("%d calls", calls)
+		}
+	})
+	bubble(t, func(t *testing.T, p pair) { // by another handler
+		var log []string
+		gate := make(chan struct{})
+		stop := p.Handle("A", func(Event) { <-gate; log = append(log, "A") })
+		p.Handle("B", func(Event) { stop(); log = append(log, "B") })
+		p.peer.event("A", "")
+		p.peer.event("B", "")
+		p.peer.event("A", "")
+		synctest.Wait()
+		close(gate)
+		synctest.Wait()
+		if diff := cmp.Diff([]string{"A", "B"}, log); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// Close from a handler does not deadlock; what has come is still handled.
+func TestCloseFromHandler(t *testing.T) {
+	bubble(t, func(t *testing.T, p pair) {
+		calls := 0
+		first := make(chan struct{})
+		p.Handle("A", func(Event) {
+			calls++
+			<-first
+			p.Close()
+		})
+		for range 3 {
+			p.peer.event("A", "")
+		}
+		synctest.Wait()
+		close(first)
+		<-p.Done()
+		synctest.Wait()
+		if calls != 3 {
+			t.Errorf("%d calls", calls)
+		}
+	})
+}
+
+// What a handler loses or cannot decode is reported.
+func TestHandlerErrors(t *testing.T) {
+	bubble(t, func(t *testing.T, p pair) {
+		var got []int
+		gate := make(chan struct{})
+		On(p.Conn, "N", decodeInt, func(n int) { <-gate; got = append(got, n) })
+		p.peer.event("N", "1")
+		synctest.Wait()
+		for i := range 5 {
+			p.peer.event("N", fmt.Sprint(2+i))
+		}
+		p.peer.event("N", `"x"`)
+		synctest.Wait()
+		close(gate)
+		synctest.Wait()
+		if diff := cmp.Diff([]int{1, 5, 6}, got); diff != "" {
+			t.Error(diff)
+		}
+		var errs []string
+		for _, err := range p.log.take() {
+			errs = append(errs, err.Error())
+		}
+		want := []string{
+			"qmp: handler of N: qmp: 3 events were lost: they were not taken in time",
+			"qmp: event N: a string does not fit the Go type int",
+		}
+		if diff := cmp.Diff(want, errs); diff != "" {
+			t.Error(diff)
+		}
+	}, WithEventBuffer(3))
+}
+
+// Of a flood of errors the first are reported, and the rest is counted.
+func TestReportFlood(t *testing.T) {
+	bubble(t, func(t *testing.T, p pair) {
+		gate := make(chan struct{})
+		p.Handle("GATE", func(Event) { <-gate })
+		p.peer.event("GATE", "")
+		for range 100 {
+			p.peer.send("{\"return\": {}}\r\n")
+		}
+		synctest.Wait()
+		close(gate)
+		synctest.Wait()
+		errs := p.log.take()
+		if len(errs) != maxReports+1 || errs[maxReports].Error() != "qmp: 84 more errors like these" {
+			t.Errorf("%d reports, the last: %v", len(errs), errs[len(errs)-1])
+		}
+	}, WithWorkers(1))
+}

@@ -1,0 +1,285 @@
+package qmp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+)
+
+const probeText = `{"execute":"qmp_capabilities","id":%d}`
+
+// refuseProbe answers a probe as a server does that has negotiated.
+func (p *peer) refuseProbe(id int) {
+	p.t.Helper()
+	p.expect(fmt.Sprintf(probeText, id))
+	p.send("{\"id\": %d, \"error\": {\"class\": \"CommandNotFound\", \"desc\": \"already complete\"}}\r\n", id)
+}
+
+// three issues commands a, b, c; a has no id, b and c have 1 and 2.
+func three(t *testing.T, p pair) (calls [3]<-chan error, requests [3]request) {
+	for i := range calls {
+		calls[i] = async(func() error { return p.Execute(t.Context(), string(rune('a'+i)), nil, nil) })
+		requests[i] = p.peer.next()
+	}
+	return calls, requests
+}
+
+const cannotParse = "{\"error\": {\"class\": \"GenericError\", \"desc\": \"JSON parse error\"}}\r\n"
+
+// An error without an id belongs to the one command without an id.
+func TestErrorWithoutID(t *testing.T) {
+	bubble(t, func(t *testing.T, p pair) {
+		calls, requests := three(t, p)
+		p.peer.send(cannotParse)
+		if err := returned(t, "a", calls[0]); err == nil || err.Error() != "qmp: a: JSON parse error" {
+			t.Errorf("a: %v", err)
+		}
+		for i := 1; i < 3; i++ {
+			p.peer.answer(requests[i], "{}")
+			if err := returned(t, "call", calls[i]); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// With several candidates it is the one that, servers answering in order, turns
+// out to have no answer of its own.
+func TestOrphan(t *testing.T) {
+	for lost := 1; lost < 3; lost++ {
+		bubble(t, func(t *testing.T, p pair) {
+			calls, requests := three(t, p)
+			p.peer.answer(requests[0], "{}")
+			returned(t, "a", calls[0])
+			if lost == 2 {
+				p.peer.answer(requests[1], "{}")
+				returned(t, "b", calls[1])
+			}
+			p.peer.send("%s", strings.Repeat(cannotParse, 3)) // QEMU may give several for one command
+			pending(t, "the last", calls[2])
+			if lost == 1 {
+				p.peer.answer(requests[2], "{}")
+				if err := returned(t, "c", calls[2]); err != nil {
+					t.Errorf("c: %v", err)
+				}
+			}
+			p.peer.refuseProbe([]int{0, 3, 1}[lost]) // the smallest free id when it was sent
+			err := returned(t, "the lost one", calls[lost])
+			want := fmt.Sprintf("qmp: %s: JSON parse error", []string{"a", "b", "c"}[lost])
+			if err == nil || err.Error() != want {
+				t.Errorf("got %v, want %s", err, want)
+			}
+			// The next has a number, so that a late error cannot be its own.
+			done := async(func() error { return p.Execute(t.Context(), "next", nil, nil) })
+			p.peer.answer(p.peer.next(), "{}")
+			if err := returned(t, "next", done); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// Bytes that cannot be read may have been a reply: the call does not hang.
+func TestLostReply(t *testing.T) {
+	bubble(t, func(t *testing.T, p pair) {
+		calls, requests := three(t, p)
+		p.peer.answer(requests[0], "{}")
+		p.peer.send("{\"return\": {\"x\", \"id\": 1}\r\n") // a comma for a colon
+		p.peer.answer(requests[2], "{}")
+		for _, i := range []int{0, 2} {
+			if err := returned(t, "call", calls[i]); err != nil {
+				t.Error(i, err)
+			}
+		}
+		// b may be decoded wrongly, but it has its reply: the two ends fit.
+		if err := returned(t, "b", calls[1]); err == nil || !strings.HasPrefix(err.Error(), "qmp: b: reply: member /x: not JSON") {
+			t.Errorf("b: %v", err)
+		}
+	})
+	bubble(t, func(t *testing.T, p pair) {
+		calls, requests := three(t, p)
+		p.peer.answer(requests[0], "{}")
+		p.peer.send("{\"id\": 1, \"return\": {\"x\"}}\r\nmore\r\n")
+		p.peer.refuseProbe(3)
+		returned(t, "a", calls[0])
+		for _, i := range []int{1, 2} { // c, too, has been overtaken by the probe
+			err := returned(t, "call", calls[i])
+			if err == nil || !strings.Contains(err.Error(), "the reply is lost: ") {
+				t.Errorf("call %d: %v", i, err)
+			}
+		}
+		p.peer.answer(requests[2], "{}")
+		synctest.Wait()
+		if n := len(p.log.take()); n != 3 { // two stretches of garbage, and c's reply
+			t.Errorf("%d reports", n)
+		}
+	})
+	bubble(t, func(t *testing.T, p pair) { // an id that is no longer what it was
+		calls, requests := three(t, p)
+		p.peer.answer(requests[0], "{}")
+		p.peer.send("{\"return\": {}, \"id\": 9}\r\n")
+		p.peer.answer(requests[2], "{}")
+		p.peer.refuseProbe(3)
+		for i, want := range []string{"<nil>",
+			`qmp: b: the reply is lost: an answer that belongs to no call: "{\"return\": {}, \"id\": 9}"`, "<nil>"} {
+			if err := returned(t, "call", calls[i]); fmt.Sprint(err) != want {
+				t.Errorf("call %d: %v", i, err)
+			}
+		}
+		p.log.take()
+	})
+}
+
+// Replies that nobody asked for are reported and passed over.
+func TestUnclaimed(t *testing.T) {
+	bubble(t, func(t *testing.T, p pair) {
+		for _, text := range []string{
+			`{"return": {}}`, `{"return": {}, "id": 7}`, `{"id": "x", "return": {}}`,
+			`{"error": {"class": "GenericError", "desc": "?"}}`, `{"hello": 1}`, `{}`,
+		} {
+			p.peer.send("%s\r\n", text)
+			synctest.Wait()
+			errs := p.log.take()
+			if len(errs) != 1 || errs[0].Error() != fmt.Sprintf("qmp: an answer that belongs to no call: %q", text) {
+				t.Errorf("%s: reported %v", text, errs)
+			}
+		}
+		done := async(func() error { return p.Execute(t.Context(), "a", nil, nil) })
+		r := p.peer.expect(`{"execute":"a"}`)
+		p.peer.send("{\"return\": {}, \"id\": 7}\r\n{\"hello\": 1}\r\n")
+		pending(t, "a", done)
+		p.peer.answer(r, "{}")
+		if err := returned(t, "a", done); err != nil {
+			t.Error(err)
+		}
+		p.peer.refuseProbe(1) // any of them could have been a's reply
+		synctest.Wait()
+		if n := len(p.log.take()); n != 2 {
+			t.Errorf("%d reports", n)
+		}
+	})
+}
+
+// A whole message is alone on the wire, and gets whatever is no event.
+func TestRoundTrip(t *testing.T) {
+	bubble(t, func(t *testing.T, p pair) {
+		before := async(func() error { return p.Execute(t.Context(), "before", nil, nil) })
+		r0 := p.peer.next()
+		var got []byte
+		const text = "{ \"execute\" : \"x\",\n \"id\":[1] }\n"
+		raw := async(func() (err error) { got, err = p.RoundTrip(t.Context(), []byte(text)); return })
+		synctest.Wait()
+		after := async(func() error { return p.Execute(t.Context(), "after", nil, nil) })
+		pending(t, "raw", raw)
+		p.peer.answer(r0, "{}")
+		if err := returned(t, "before", before); err != nil {
+			t.Error(err)
+		}
+		if r := p.peer.next(); r.text != strings.TrimSpace(text) {
+			t.Errorf("got message %q", r.text)
+		}
+		synctest.Wait()
+		p.peer.event("STOP", "")
+		pending(t, "raw", raw)
+		pending(t, "after", after)
+		const answer = `{"return": {"n": inf}, "id": [1]}`
+		p.peer.send("%s\r\n", answer)
+		if err := returned(t, "raw", raw); err != nil || string(got) != answer {
+			t.Errorf("got %s, %v", got, err)
+		}
+		p.peer.answer(p.peer.expect(`{"execute":"after"}`), "{}")
+		if err := returned(t, "after", after); err != nil {
+			t.Error(err)
+		}
+		for _, answer := range []string{`{"error": {"class": "GenericError", "desc": "no"}}`, `{"other": 1}`,
+			`{"return": "` + strings.Repeat("x", 100_000) + `"}`} {
+			raw := async(func() (err error) { got, err = p.RoundTrip(t.Context(), []byte("{}")); return })
+			p.peer.next()
+			p.peer.send("%s\r\n", answer)
+			if err := returned(t, "raw", raw); err != nil || string(got) != answer {
+				t.Errorf("got %.100s, %v", got, err)
+			}
+		}
+	})
+}
+
+// An abandoned message's answer is told from others, whatever its id.
+func TestRoundTripAbandoned(t *testing.T) {
+	bubble(t, func(t *testing.T, p pair) {
+		ctx, cancel := context.WithCancel(t.Context())
+		raw := async(func() error { _, err := p.RoundTrip(ctx, []byte(`{"execute":"x","id":1e0}`)); return err })
+		p.peer.next()
+		cancel()
+		err := returned(t, "raw", raw)
+		wantErr(t, err, ErrAbandoned, "qmp: message: context canceled: the command was sent, its reply is abandoned")
+
+		a := async(func() error { return p.Execute(t.Context(), "a", nil, nil) })
+		ra := p.peer.expect(`{"execute":"a","id":2}`) // 1 is taken
+		b := async(func() error { return p.Execute(t.Context(), "b", nil, nil) })
+		rb := p.peer.expect(`{"execute":"b","id":3}`)
+		second := async(func() error { _, err := p.RoundTrip(t.Context(), []byte(`{"id":2}`)); return err })
+		p.peer.send("{\"id\": 1, \"error\": {\"class\": \"GenericError\", \"desc\": \"late\"}}\r\n")
+		pending(t, "a", a)
+		p.peer.answer(ra, "{}")
+		p.peer.answer(rb, "{}")
+		for _, done := range []<-chan error{a, b} {
+			if err := returned(t, "call", done); err != nil {
+				t.Error(err)
+			}
+		}
+		p.peer.expect(`{"id":2}`)
+		p.peer.send("{\"return\": {}, \"id\": 2}\r\n")
+		if err := returned(t, "second", second); err != nil {
+			t.Error(err)
+		}
+	})
+	bubble(t, func(t *testing.T, p pair) { // given up while it waits for its turn
+		a := async(func() error { return p.Execute(t.Context(), "a", nil, nil) })
+		ra := p.peer.next()
+		ctx, cancel := context.WithCancel(t.Context())
+		raw := async(func() error { _, err := p.RoundTrip(ctx, []byte(`{}`)); return err })
+		synctest.Wait()
+		b := async(func() error { return p.Execute(t.Context(), "b", nil, nil) })
+		synctest.Wait()
+		cancel()
+		if err := returned(t, "raw", raw); !errors.Is(err, context.Canceled) || errors.Is(err, ErrAbandoned) {
+			t.Errorf("raw: %v", err)
+		}
+		p.peer.answer(p.peer.expect(`{"execute":"b","id":1}`), "{}")
+		p.peer.answer(ra, "{}")
+		for _, done := range []<-chan error{a, b} {
+			if err := returned(t, "call", done); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// After several errors for one whole message the next command gets none of them.
+func TestErrorBurst(t *testing.T) {
+	bubble(t, func(t *testing.T, p pair) {
+		raw := async(func() error { _, err := p.RoundTrip(t.Context(), []byte(`{"x":1}`)); return err })
+		p.peer.next()
+		p.peer.send(cannotParse)
+		if err := returned(t, "raw", raw); err != nil {
+			t.Error(err)
+		}
+		done := async(func() error { return p.Execute(t.Context(), "a", nil, nil) })
+		r := p.peer.expect(`{"execute":"a","id":1}`)
+		p.peer.send(cannotParse + cannotParse)
+		pending(t, "a", done)
+		p.peer.answer(r, "{}")
+		if err := returned(t, "a", done); err != nil {
+			t.Error(err)
+		}
+		p.peer.refuseProbe(2)
+		done = async(func() error { return p.Execute(t.Context(), "b", nil, nil) })
+		p.peer.answer(p.peer.expect(`{"execute":"b"}`), "{}")
+		if err := returned(t, "b", done); err != nil {
+			t.Error(err)
+		}
+	})
+}
