@@ -136,6 +136,16 @@ func (l *link) spoilt(m *message) {
 	}
 }
 
+// damaged deals with a reply that its caller found to be no JSON: there may have
+// been another in it.
+func (l *link) damaged(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.unread > 0 {
+		l.orphanLocked(&call{err: fmt.Errorf("the reply is lost: %w", err)})
+	}
+}
+
 // orphanLocked holds an answer whose call is not known. Servers answer in order:
 // when a later command has its reply, those before it get none. To have a later
 // one, a probe is sent: a command that changes nothing and is always answered.

@@ -119,18 +119,24 @@ func decode(text []byte, result any) error {
 		jsontext.AllowInvalidUTF8(true))
 }
 
-// decodeReply stores the return member of a reply in result; nil: nowhere.
-func decodeReply(command string, answer []byte, result any) error {
+// decodeReply stores a return member in result; nil: nowhere.
+func (l *link) decodeReply(command string, answer []byte, result any) error {
 	if result == nil {
 		if string(answer) == "{}" {
 			return nil
 		}
 		result = new(skipped)
 	}
-	if err := decode(answer, result); err != nil {
-		return fmt.Errorf("qmp: %s: reply: %w", command, jsonError(err))
+	err := decode(answer, result)
+	if err == nil {
+		return nil
 	}
-	return nil
+	_, damaged := errors.AsType[*jsontext.SyntacticError](err)
+	err = fmt.Errorf("qmp: %s: reply: %w", command, jsonError(err))
+	if damaged {
+		l.damaged(err)
+	}
+	return err
 }
 
 // skipped takes any JSON value, and keeps nothing of it.

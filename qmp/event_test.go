@@ -412,6 +412,7 @@ func TestStop(t *testing.T) {
 		stop := p.Handle("A", func(Event) { <-gate; log = append(log, "A") })
 		p.Handle("B", func(Event) { stop(); log = append(log, "B") })
 		p.peer.event("A", "")
+		synctest.Wait()
 		p.peer.event("B", "")
 		p.peer.event("A", "")
 		synctest.Wait()

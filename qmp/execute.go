@@ -29,7 +29,7 @@ func (c *Conn) Execute(ctx context.Context, command string, args, result any) er
 	}
 	answer, err := call.outcome()
 	if err == nil {
-		err = decodeReply(command, answer, result)
+		err = l.decodeReply(command, answer, result)
 	}
 	l.recycle(call)
 	return err
@@ -159,7 +159,7 @@ func (cb *callback) run(workerID) {
 	if err == nil {
 		var answer []byte
 		if answer, err = cb.call.outcome(); err == nil {
-			err = decodeReply(cb.call.command, answer, cb.result)
+			err = cb.link.decodeReply(cb.call.command, answer, cb.result)
 		}
 		cb.call.s.release()
 	}

@@ -9,13 +9,14 @@ import (
 	"testing/synctest"
 )
 
-const probeText = `{"execute":"qmp_capabilities","id":%d}`
-
 // refuseProbe answers a probe as a server does that has negotiated.
-func (p *peer) refuseProbe(id int) {
+func (p *peer) refuseProbe() {
 	p.t.Helper()
-	p.expect(fmt.Sprintf(probeText, id))
-	p.send("{\"id\": %d, \"error\": {\"class\": \"CommandNotFound\", \"desc\": \"already complete\"}}\r\n", id)
+	r := p.next()
+	if r.Execute != "qmp_capabilities" || r.ID == nil {
+		p.t.Errorf("got request %s, want a probe", r.text)
+	}
+	p.send("{\"id\": %s, \"error\": {\"class\": \"CommandNotFound\", \"desc\": \"already complete\"}}\r\n", r.ID)
 }
 
 // three issues commands a, b, c; a has no id, b and c have 1 and 2.
@@ -66,7 +67,7 @@ func TestOrphan(t *testing.T) {
 					t.Errorf("c: %v", err)
 				}
 			}
-			p.peer.refuseProbe([]int{0, 3, 1}[lost]) // the smallest free id when it was sent
+			p.peer.refuseProbe()
 			err := returned(t, "the lost one", calls[lost])
 			want := fmt.Sprintf("qmp: %s: JSON parse error", []string{"a", "b", "c"}[lost])
 			if err == nil || err.Error() != want {
@@ -94,16 +95,30 @@ func TestLostReply(t *testing.T) {
 				t.Error(i, err)
 			}
 		}
-		// b may be decoded wrongly, but it has its reply: the two ends fit.
+		// b has its reply, for the two ends fit.
 		if err := returned(t, "b", calls[1]); err == nil || !strings.HasPrefix(err.Error(), "qmp: b: reply: member /x: not JSON") {
 			t.Errorf("b: %v", err)
 		}
+	})
+	bubble(t, func(t *testing.T, p pair) { // the end of a line is lost, and another reply is in what came
+		calls, requests := three(t, p)
+		p.peer.answer(requests[0], "{}")
+		p.peer.send("{\"return\": {}, \"id\": 1}  {\"return\": {}, \"id\": 2}\r\n")
+		if err := returned(t, "c", calls[2]); err == nil || !strings.HasPrefix(err.Error(), "qmp: c: reply: not JSON") {
+			t.Errorf("c: %v", err)
+		}
+		p.peer.refuseProbe()
+		err := returned(t, "b", calls[1])
+		if err == nil || !strings.HasPrefix(err.Error(), "qmp: b: the reply is lost: qmp: c: reply: not JSON") {
+			t.Errorf("b: %v", err)
+		}
+		returned(t, "a", calls[0])
 	})
 	bubble(t, func(t *testing.T, p pair) {
 		calls, requests := three(t, p)
 		p.peer.answer(requests[0], "{}")
 		p.peer.send("{\"id\": 1, \"return\": {\"x\"}}\r\nmore\r\n")
-		p.peer.refuseProbe(3)
+		p.peer.refuseProbe()
 		returned(t, "a", calls[0])
 		for _, i := range []int{1, 2} { // c, too, has been overtaken by the probe
 			err := returned(t, "call", calls[i])
@@ -122,7 +137,7 @@ func TestLostReply(t *testing.T) {
 		p.peer.answer(requests[0], "{}")
 		p.peer.send("{\"return\": {}, \"id\": 9}\r\n")
 		p.peer.answer(requests[2], "{}")
-		p.peer.refuseProbe(3)
+		p.peer.refuseProbe()
 		for i, want := range []string{"<nil>",
 			`qmp: b: the reply is lost: an answer that belongs to no call: "{\"return\": {}, \"id\": 9}"`, "<nil>"} {
 			if err := returned(t, "call", calls[i]); fmt.Sprint(err) != want {
@@ -155,7 +170,7 @@ func TestUnclaimed(t *testing.T) {
 		if err := returned(t, "a", done); err != nil {
 			t.Error(err)
 		}
-		p.peer.refuseProbe(1) // any of them could have been a's reply
+		p.peer.refuseProbe()
 		synctest.Wait()
 		if n := len(p.log.take()); n != 2 {
 			t.Errorf("%d reports", n)
@@ -275,7 +290,8 @@ func TestErrorBurst(t *testing.T) {
 		if err := returned(t, "a", done); err != nil {
 			t.Error(err)
 		}
-		p.peer.refuseProbe(2)
+		p.peer.refuseProbe()
+		synctest.Wait()
 		done = async(func() error { return p.Execute(t.Context(), "b", nil, nil) })
 		p.peer.answer(p.peer.expect(`{"execute":"b"}`), "{}")
 		if err := returned(t, "b", done); err != nil {
