@@ -1,0 +1,212 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/goqapi/goqapi/schema/qemu"
+)
+
+const defaultOrigin = "from the schema files of its source"
+
+// importRelease adds the schemas of a QEMU release to this module.
+func (t *tool) importRelease(ctx context.Context, args []string) error {
+	f := t.flags("import", "WHAT", `Reads the schemas of a QEMU release, writes the facts in them to a folder of
+their own, and reports what has changed since the release before.
+
+WHAT is a QEMU source tree, a release archive (qemu-11.2.0.tar.xz; xz, gzip,
+bzip2 or none) or the https address of one. No text of QEMU's is kept.`)
+	out := f.String("out", filepath.Join("schema", "qemu"), "the `folder` that holds a folder for each release")
+	release := f.String("release", "", "the `name` of the release (default: the first two numbers of the file VERSION)")
+	origin := f.String("origin", "", "where the facts are from, in a `line` (default: what is there, or \""+defaultOrigin+"\")")
+	markdown := f.Bool("markdown", false, "write the report in Markdown")
+	if err := t.parse(f, args, 1, 1); err != nil {
+		return err
+	}
+	if info, err := os.Stat(*out); err != nil || !info.IsDir() {
+		return fmt.Errorf("there is no folder %s: run qapi in the module's root, or say -out", *out)
+	}
+	src, done, err := t.openImport(ctx, f.Arg(0))
+	if err != nil {
+		return fmt.Errorf("import %s: %w", f.Arg(0), err)
+	}
+	defer done()
+	r, err := readRelease(src, *release)
+	if err != nil {
+		return fmt.Errorf("import %s: %w", f.Arg(0), err)
+	}
+	before, err := previous(*out, r.release)
+	if err != nil {
+		return err
+	}
+	if err := r.write(*out, *origin); err != nil {
+		return fmt.Errorf("import %s: %w", f.Arg(0), err)
+	}
+	for _, root := range r.roots {
+		fmt.Fprintf(t.stdout, "%s: %s: %s\n", filepath.Join(*out, r.release), nameOf(root), summary(r.schemas[root]))
+	}
+	fmt.Fprintln(t.stdout)
+	if before != nil {
+		if err := t.report(before, &r.loaded, *markdown); err != nil {
+			return err
+		}
+		fmt.Fprintln(t.stdout)
+	}
+	fmt.Fprintln(t.stdout, "Next: make generate, make test; read the report above, and put it into CHANGELOG.md.")
+	return nil
+}
+
+// openImport opens a source tree or an archive; done removes what was unpacked.
+func (t *tool) openImport(ctx context.Context, what string) (src *source, done func(), err error) {
+	var in io.ReadCloser
+	if strings.HasPrefix(what, "http://") {
+		return nil, nil, errors.New("the address must begin with https://")
+	}
+	if strings.HasPrefix(what, "https://") {
+		in, err = t.download(ctx, what)
+	} else if info, serr := os.Stat(what); serr == nil && info.IsDir() {
+		src, err = openTree(what)
+		return src, func() {}, err
+	} else {
+		in, err = os.Open(what)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	defer in.Close()
+	tmp, err := os.MkdirTemp("", "qapi-import-")
+	if err != nil {
+		return nil, nil, err
+	}
+	done = func() { os.RemoveAll(tmp) }
+	if err = extract(ctx, in, tmp); err == nil {
+		if src, err = openTree(tmp); err != nil {
+			err = fmt.Errorf("the archive holds no schema: neither %s nor %s is in it", qemu.QMP, qemu.QGA)
+		}
+	}
+	if err != nil {
+		done()
+		return nil, nil, err
+	}
+	src.dir = "" // a temporary folder means nothing to people
+	return src, done, nil
+}
+
+// An imported is a release that is to be written.
+type imported struct {
+	loaded
+	release string // "11.2"
+	version string // "11.2.0"
+}
+
+var versionPattern = regexp.MustCompile(`^(\d+\.\d+)(\.\d+)*$`)
+
+// readRelease loads the schemas of a source; release may be empty.
+func readRelease(src *source, release string) (*imported, error) {
+	version := release
+	text, err := fs.ReadFile(src.fsys, "VERSION")
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && release != "":
+	case err != nil:
+		return nil, fmt.Errorf("the version is not known: %w (say it with -release)", err)
+	default:
+		version, _, _ = strings.Cut(strings.TrimSpace(string(text)), "\n")
+	}
+	m := versionPattern.FindStringSubmatch(version)
+	if m == nil {
+		return nil, fmt.Errorf("%q is not the version of a release, such as 11.2.0", version)
+	}
+	if release == "" {
+		release = m[1]
+	} else if !versionPattern.MatchString(release) {
+		return nil, fmt.Errorf("%q is not the name of a release, such as 11.2", release)
+	}
+	for _, root := range []string{qemu.QMP, qemu.QGA} {
+		if !slices.Contains(src.roots, root) {
+			return nil, fmt.Errorf("the schema %s is not there", root)
+		}
+	}
+	src.roots = []string{qemu.QMP, qemu.QGA}
+	all, err := src.loadAll()
+	if err != nil {
+		return nil, err
+	}
+	all.name = "QEMU " + version
+	return &imported{*all, release, version}, nil
+}
+
+// previous loads what a release is to be compared with: what its own folder
+// holds, or else that of the newest release before it, or else nothing.
+func previous(out, release string) (*loaded, error) {
+	entries, err := os.ReadDir(out)
+	if err != nil {
+		return nil, err
+	}
+	best := ""
+	for _, e := range entries {
+		name := e.Name()
+		if e.IsDir() && versionPattern.MatchString(name) && qemu.Compare(name, release) <= 0 &&
+			(best == "" || qemu.Compare(name, best) > 0) {
+			best = name
+		}
+	}
+	if best == "" {
+		return nil, nil
+	}
+	src, err := openTree(filepath.Join(out, best))
+	if err != nil {
+		return nil, err
+	}
+	all, err := src.loadAll()
+	if err == nil {
+		all.name = "QEMU " + best
+	}
+	return all, err
+}
+
+// write writes the release's folder: as a whole, or not at all.
+func (r *imported) write(out, origin string) error {
+	dir := filepath.Join(out, r.release)
+	if origin == "" {
+		origin = defaultOrigin
+		// What an earlier import of the same version was told still holds.
+		if old, err := os.ReadFile(filepath.Join(dir, "VERSION")); err == nil {
+			if version, rest, _ := strings.Cut(string(old), "\n"); version == r.version && rest != "" {
+				origin = strings.TrimSpace(rest)
+			}
+		}
+	}
+	tmp, err := os.MkdirTemp(out, ".import-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(tmp)
+	fresh := filepath.Join(tmp, "new")
+	files := map[string][]byte{"VERSION": []byte(r.version + "\n" + origin + "\n")}
+	for _, s := range r.schemas {
+		for _, m := range s.Modules {
+			files[m.Path] = s.Format(m)
+		}
+	}
+	for name, text := range files {
+		path := filepath.Join(fresh, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, text, 0o644); err != nil {
+			return err
+		}
+	}
+	if err := os.Rename(dir, filepath.Join(tmp, "old")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return os.Rename(fresh, dir)
+}

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/goqapi/goqapi/schema"
+	"github.com/goqapi/goqapi/schema/qemu"
+)
+
+// qsd is the root of the storage daemon's schema in a QEMU source tree.
+const qsd = "storage-daemon/qapi/qapi-schema.json"
+
+// interfaces are the schemas that QEMU has, with what they are called.
+var interfaces = []struct{ root, name string }{
+	{qemu.QMP, "QMP"},
+	{qemu.QGA, "guest agent"},
+	{qsd, "storage daemon"},
+}
+
+// A source is where schemas are.
+type source struct {
+	name  string // as the user gave it
+	dir   string // of the files, to name them in messages; empty if embedded
+	fsys  fs.FS
+	roots []string
+}
+
+// openSource finds schemas: a file, a folder or a release. If root is not
+// empty it is the folder that a file's includes may reach, and nothing beyond.
+func openSource(what, root string) (*source, error) {
+	info, err := os.Stat(what)
+	switch {
+	case err == nil && info.IsDir():
+		return openTree(what)
+	case err == nil:
+		return openFile(what, root)
+	case errors.Is(err, fs.ErrNotExist) && slices.Contains(qemu.Releases(), what):
+		fsys, err := qemu.FS(what)
+		return &source{name: "QEMU " + what, fsys: fsys, roots: []string{qemu.QMP, qemu.QGA}}, err
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%s is neither a file, nor a folder, nor a known release (%s)", what, strings.Join(qemu.Releases(), ", "))
+	}
+	return nil, err
+}
+
+func openTree(dir string) (*source, error) {
+	s, err := openRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	s.name = dir
+	for _, i := range interfaces {
+		if _, err := fs.Stat(s.fsys, i.root); err == nil {
+			s.roots = append(s.roots, i.root)
+		}
+	}
+	if len(s.roots) == 0 {
+		return nil, fmt.Errorf("the folder %s holds no schema: neither %s nor %s is there", dir, qemu.QMP, qemu.QGA)
+	}
+	return s, nil
+}
+
+func openFile(file, root string) (*source, error) {
+	if root == "" {
+		root = treeOf(file)
+	}
+	rel, err := filepath.Rel(root, file)
+	if err != nil {
+		return nil, err
+	}
+	if !filepath.IsLocal(rel) {
+		return nil, fmt.Errorf("the file %s is not below the folder %s", file, root)
+	}
+	s, err := openRoot(root)
+	if err != nil {
+		return nil, err
+	}
+	s.name = file
+	s.roots = []string{filepath.ToSlash(rel)}
+	return s, nil
+}
+
+// treeOf is the folder that holds a QEMU source tree with that file, or else
+// the file's own.
+func treeOf(file string) string {
+	dir := filepath.Dir(file)
+	for {
+		switch filepath.Base(dir) {
+		case "qapi", "qga", "storage-daemon":
+			dir = filepath.Dir(dir)
+		default:
+			return dir
+		}
+	}
+}
+
+// openRoot opens a folder such that not even symbolic links lead out of it.
+func openRoot(dir string) (*source, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	return &source{dir: dir, fsys: root.FS()}, nil
+}
+
+// load loads one of the source's schemas.
+func (s *source) load(root string, opts ...schema.Option) (*schema.Schema, error) {
+	sch, err := schema.Load(s.fsys, root, opts...)
+	var list schema.ErrorList
+	if errors.As(err, &list) && s.dir != "" {
+		for _, e := range list {
+			e.Pos.File = filepath.Join(s.dir, e.Pos.File)
+			e.Included = slices.Clone(e.Included) // errors share it
+			for i := range e.Included {
+				e.Included[i].File = filepath.Join(s.dir, e.Included[i].File)
+			}
+		}
+	}
+	return sch, err
+}
+
+// A loaded is a source with all its schemas.
+type loaded struct {
+	name    string
+	roots   []string
+	schemas map[string]*schema.Schema // by root
+}
+
+func (s *source) loadAll() (*loaded, error) {
+	l := &loaded{name: s.name, roots: s.roots, schemas: make(map[string]*schema.Schema)}
+	for _, root := range s.roots {
+		sch, err := s.load(root)
+		if err != nil {
+			return nil, err
+		}
+		l.schemas[root] = sch
+	}
+	return l, nil
+}
+
+// nameOf is what the schema with that root is called.
+func nameOf(root string) string {
+	for _, i := range interfaces {
+		if i.root == root {
+			return i.name
+		}
+	}
+	return root
+}
