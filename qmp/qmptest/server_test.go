@@ -1,0 +1,265 @@
+package qmptest_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/goqapi/goqapi/qapi"
+	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/qmp/qmptest"
+)
+
+// talk sends each line and returns what the server says, line by line.
+func talk(t *testing.T, conn net.Conn, lines ...string) []string {
+	t.Helper()
+	in := bufio.NewReader(conn)
+	var got []string
+	read := func() {
+		text, err := in.ReadString('\n')
+		require.NoError(t, err)
+		got = append(got, strings.TrimSuffix(text, "\r\n"))
+	}
+	read() // the greeting
+	for _, line := range lines {
+		_, err := io.WriteString(conn, line)
+		require.NoError(t, err)
+		read()
+	}
+	return got
+}
+
+func TestDialogue(t *testing.T) {
+	srv := qmptest.Start(t, qmptest.Version(qmp.Version{Major: 7, Minor: 2, Micro: 22}))
+	srv.Reply("echo", map[string]string{"s": "ü𝄞"}, []int{1, 2})
+	srv.Fail("sick", "DeviceNotFound", "no device")
+	conn := srv.Pipe()
+	defer conn.Close()
+	got := talk(t, conn,
+		`{"execute":"echo"}`,
+		`{"execute":"qmp_capabilities","arguments":{"enable":["oob"]},"id":null}`,
+		`{"execute":"qmp_capabilities"}`,
+		`{"execute":"echo","id":{"a":1}}`,
+		`{"exec-oob":"echo"}`,
+		`{"execute":"sick","id":7}`,
+		`{"execute":"nope","id":"x"}`,
+		`{"execute":1}`,
+		`{"a":}`,
+		`garbage`+"\n",
+		`{"execute":"query-version"}`,
+	)
+	assert.Equal(t, []string{
+		`{"QMP": {"version": {"qemu": {"micro": 22, "minor": 2, "major": 7}, "package": ""}, "capabilities": ["oob"]}}`,
+		`{"error": {"class": "CommandNotFound", "desc": "qmp_capabilities comes first"}}`,
+		`{"return": {}, "id": null}`,
+		`{"error": {"class": "CommandNotFound", "desc": "the negotiation is over"}}`,
+		`{"return": {"s": "\u00FC\uD834\uDD1E"}, "id": {"a":1}}`,
+		`{"return": [1, 2]}`,
+		`{"id": 7, "error": {"class": "DeviceNotFound", "desc": "no device"}}`,
+		`{"id": "x", "error": {"class": "CommandNotFound", "desc": "nothing handles command 'nope'"}}`,
+		`{"error": {"class": "GenericError", "desc": "a request has one command, a string"}}`,
+	}, got[:9])
+	assert.Contains(t, got[9], `{"error": {"class": "GenericError"`)
+	assert.Contains(t, got[10], `{"error": {"class": "GenericError"`)
+	assert.Contains(t, got[11], `"major": 7`)
+}
+
+func TestPretty(t *testing.T) {
+	srv := qmptest.Start(t, qmptest.Pretty())
+	srv.Reply("query-name", map[string]string{"name": "vm\nü"})
+	conn, err := srv.Dial(t.Context())
+	require.NoError(t, err)
+	defer conn.Close()
+	name, err := qapi.NewClient(conn).QueryName(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, "vm\nü", *name.Name)
+}
+
+func TestTyped(t *testing.T) {
+	srv := qmptest.Start(t)
+	srv.Handle("eject", func(_ context.Context, req *qmptest.Request) (any, error) {
+		var args qapi.EjectArgs
+		if err := req.Decode(&args); err != nil {
+			return nil, err
+		}
+		if args.ID == nil {
+			return nil, errors.New("which one?")
+		}
+		req.After(func() {
+			srv.Emit("DEVICE_TRAY_MOVED", qapi.DeviceTrayMovedEvent{ID: *args.ID, TrayOpen: true})
+		})
+		return nil, nil
+	})
+	conn, err := srv.Dial(t.Context())
+	require.NoError(t, err)
+	c := qapi.NewClient(conn)
+	defer c.Close()
+	moves := qapi.Subscribe[qapi.DeviceTrayMovedEvent](c)
+
+	require.NoError(t, c.Eject(t.Context(), qapi.EjectArgs{ID: new("cd0")}))
+	move, err := moves.Next(t.Context())
+	require.NoError(t, err)
+	assert.True(t, move.TrayOpen)
+	assert.Equal(t, "cd0", move.ID)
+	assert.WithinDuration(t, time.Now(), move.Timestamp, time.Minute)
+
+	var refused *qmp.Error
+	require.ErrorAs(t, c.Eject(t.Context(), qapi.EjectArgs{}), &refused)
+	assert.Equal(t, qmp.Error{Command: "eject", Class: "GenericError", Desc: "which one?"}, *refused)
+
+	calls := srv.Calls()
+	require.Len(t, calls, 2)
+	assert.Equal(t, "eject", calls[0].Command)
+	assert.JSONEq(t, `{"id":"cd0"}`, string(calls[0].Arguments))
+	assert.Nil(t, calls[1].Arguments)
+}
+
+func TestListen(t *testing.T) {
+	for _, addr := range []string{"unix:" + filepath.Join(t.TempDir(), "q"), "tcp:127.0.0.1:0"} {
+		srv := qmptest.Start(t)
+		at, err := srv.Listen(addr)
+		require.NoError(t, err)
+		first, err := qapi.Dial(t.Context(), at)
+		require.NoError(t, err)
+
+		_, err = qapi.Dial(t.Context(), at, qmp.WithHandshakeTimeout(50*time.Millisecond))
+		require.ErrorIs(t, err, context.DeadlineExceeded, "the second client gets silence")
+
+		require.NoError(t, first.Close())
+		next, err := qapi.Dial(t.Context(), at)
+		require.NoError(t, err, "until the first has left")
+		next.Close()
+	}
+	_, err := qmptest.Start(t).Listen("carrier-pigeon")
+	assert.ErrorContains(t, err, "unix: or tcp:")
+}
+
+// TestQuit sees SHUTDOWN before the reply, or behind it as with old releases,
+// and the end behind both.
+func TestQuit(t *testing.T) {
+	for _, major := range []int{5, 11} {
+		srv := qmptest.Start(t, qmptest.Version(qmp.Version{Major: major}))
+		conn := srv.Pipe()
+		in := bufio.NewReader(conn)
+		go io.WriteString(conn, `{"execute":"qmp_capabilities"}{"execute":"quit"}`)
+		text, err := io.ReadAll(in)
+		require.NoError(t, err)
+		lines := strings.Split(strings.TrimSpace(string(text)), "\r\n")
+		require.Len(t, lines, 4)
+		assert.Equal(t, major < 7, strings.Contains(lines[3], "SHUTDOWN"))
+	}
+}
+
+// TestTime runs everything in a bubble: time passes by itself, and nothing is
+// left when it ends.
+func TestTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := qmptest.New()
+		defer srv.Close()
+		srv.Handle("slow", func(ctx context.Context, _ *qmptest.Request) (any, error) {
+			select {
+			case <-time.After(time.Hour):
+			case <-ctx.Done():
+			}
+			return "done", nil
+		})
+		conn, err := srv.Dial(t.Context())
+		require.NoError(t, err)
+		defer conn.Close()
+		var answer string
+		begin := time.Now()
+		require.NoError(t, conn.Execute(t.Context(), "slow", nil, &answer))
+		assert.Equal(t, time.Hour, time.Since(begin))
+
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		assert.ErrorIs(t, conn.Execute(ctx, "slow", nil, nil), context.DeadlineExceeded)
+	})
+}
+
+func TestInject(t *testing.T) {
+	srv := qmptest.Start(t)
+	conn, err := srv.Dial(t.Context())
+	require.NoError(t, err)
+	defer conn.Close()
+	events := conn.Subscribe(nil)
+	srv.Inject("garbage\r\n{\"event\":\"A\"}\r\n")
+	e, err := events.Next(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, "A", e.Name)
+	srv.Inject(`{"event": "B`)
+	srv.Cut()
+	_, err = events.Next(t.Context())
+	assert.ErrorIs(t, err, qmp.ErrClosed)
+}
+
+func TestCloseEndsEverything(t *testing.T) {
+	srv := qmptest.New()
+	running := make(chan struct{})
+	srv.Handle("hang", func(ctx context.Context, _ *qmptest.Request) (any, error) {
+		close(running)
+		<-ctx.Done()
+		return nil, ctx.Err()
+	})
+	conn, err := srv.Dial(t.Context())
+	require.NoError(t, err)
+	failed := make(chan error)
+	conn.Go(t.Context(), "hang", nil, nil, func(err error) { failed <- err })
+	<-running
+	require.NoError(t, srv.Close())
+	assert.Error(t, <-failed)
+	_, err = srv.Dial(t.Context())
+	assert.Error(t, err, "a closed server takes no more clients")
+}
+
+func Example() {
+	srv := qmptest.New()
+	defer srv.Close()
+	srv.Reply("query-status", qapi.StatusInfo{Running: true, Status: qapi.RunStateRunning})
+	srv.Handle("stop", func(context.Context, *qmptest.Request) (any, error) {
+		srv.Emit("STOP", nil)
+		return nil, nil
+	})
+
+	ctx := context.Background()
+	conn, err := srv.Dial(ctx)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	c := qapi.NewClient(conn)
+	defer c.Close()
+
+	status, err := c.QueryStatus(ctx)
+	fmt.Println(status.Status, err)
+	stops := qapi.Subscribe[qapi.StopEvent](c)
+	fmt.Println(c.Stop(ctx))
+	event, err := stops.Next(ctx)
+	fmt.Println(event.EventName(), err)
+	// Output:
+	// running <nil>
+	// <nil>
+	// STOP <nil>
+}
+
+func TestRepliesThatCannotBeSent(t *testing.T) {
+	srv := qmptest.Start(t)
+	srv.Reply("bad", make(chan int))
+	conn, err := srv.Dial(t.Context())
+	require.NoError(t, err)
+	defer conn.Close()
+	var raw json.RawMessage
+	assert.ErrorContains(t, conn.Execute(t.Context(), "bad", nil, &raw), "cannot be encoded")
+}

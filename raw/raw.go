@@ -1,0 +1,65 @@
+// Package raw is the way around the schema: any command by its name with any
+// arguments, any whole message, events as they come. Answers are JSON. Use it
+// for commands that the bindings do not have: those that a release of QEMU has
+// dropped, that a patched one has added, or that are not written down at all.
+//
+// It shares the connection with the typed API, in any mixture:
+//
+//	r := raw.New(c.Conn())
+//	irqs, err := r.Execute(ctx, "x-query-irq", nil)
+package raw
+
+import (
+	"context"
+	"encoding/json"
+	"iter"
+
+	"github.com/goqapi/goqapi/qmp"
+)
+
+// A Client sends messages that no schema knows. It is safe for use by any number
+// of goroutines.
+type Client struct{ conn *qmp.Conn }
+
+// New returns a client that uses a connection.
+func New(conn *qmp.Conn) *Client { return &Client{conn} }
+
+// Execute issues a command and returns its reply. args is anything that encodes
+// to a JSON object: a map, a struct, a json.RawMessage; nil for none. The errors
+// are those of [qmp.Conn.Execute], an [*qmp.Error] for a refusal.
+func (c *Client) Execute(ctx context.Context, command string, args any) (json.RawMessage, error) {
+	var reply json.RawMessage
+	err := c.conn.Execute(ctx, command, args, &reply)
+	return reply, err
+}
+
+// Go is Execute without the wait: it returns at once, and done is called with
+// the outcome, once, from the connection's workers.
+func (c *Client) Go(ctx context.Context, command string, args any, done func(json.RawMessage, error)) {
+	reply := new(json.RawMessage)
+	c.conn.Go(ctx, command, args, reply, func(err error) { done(*reply, err) })
+}
+
+// Send sends a whole message as it is, byte for byte, and returns the whole
+// answer, be it a return or an error. The message must be one JSON object; what
+// is in it, an id among others, is up to you. It is alone on the wire: see
+// [qmp.Conn.RoundTrip].
+func (c *Client) Send(ctx context.Context, message []byte) (json.RawMessage, error) {
+	return c.conn.RoundTrip(ctx, message)
+}
+
+// Events ranges over the events of the given names, or over all events if there
+// are none, from the time of the call on. It ends as [qmp.Subscription.All] does.
+func (c *Client) Events(ctx context.Context, names ...string) iter.Seq2[qmp.Event, error] {
+	events := c.conn.Subscribe(names)
+	return func(yield func(qmp.Event, error) bool) {
+		defer events.Close()
+		events.All(ctx)(yield)
+	}
+}
+
+// Handle has f called for each event of a name, or for every event if the name
+// is empty, until stop is called: see [qmp.Conn.Handle].
+func (c *Client) Handle(name string, f func(qmp.Event)) (stop func()) {
+	return c.conn.Handle(name, f)
+}

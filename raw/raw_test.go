@@ -1,0 +1,159 @@
+package raw_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/qmp/qmptest"
+	"github.com/goqapi/goqapi/raw"
+)
+
+// echo is a server whose command echo returns its arguments.
+func echo(t *testing.T) (*qmptest.Server, *raw.Client) {
+	t.Helper()
+	srv := qmptest.Start(t)
+	srv.Handle("echo", func(_ context.Context, req *qmptest.Request) (any, error) {
+		return req.Arguments, nil
+	})
+	conn, err := srv.Dial(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { conn.Close() })
+	return srv, raw.New(conn)
+}
+
+func TestExecute(t *testing.T) {
+	srv, c := echo(t)
+	for name, args := range map[string]any{
+		"map":    map[string]any{"n": uint64(18446744073709551615), "s": "ü"},
+		"text":   json.RawMessage(`{"n":18446744073709551615,"s":"ü"}`),
+		"struct": struct{ N uint64 }{7},
+	} {
+		want, err := json.Marshal(args)
+		require.NoError(t, err)
+		reply, err := c.Execute(t.Context(), "echo", args)
+		require.NoError(t, err, name)
+		assert.JSONEq(t, string(want), string(reply), name)
+	}
+	reply, err := c.Execute(t.Context(), "echo", nil)
+	require.NoError(t, err)
+	assert.Equal(t, `null`, string(reply), "no arguments at all")
+
+	_, err = c.Execute(t.Context(), "no-such-command", nil)
+	var refused *qmp.Error
+	require.ErrorAs(t, err, &refused)
+	assert.Equal(t, qmp.ClassCommandNotFound, refused.Class)
+	assert.Equal(t, "no-such-command", srv.Calls()[4].Command)
+}
+
+func TestGo(t *testing.T) {
+	_, c := echo(t)
+	type outcome struct {
+		reply json.RawMessage
+		err   error
+	}
+	got := make(chan outcome)
+	c.Go(t.Context(), "echo", map[string]int{"a": 1}, func(reply json.RawMessage, err error) {
+		got <- outcome{reply, err}
+	})
+	assert.Equal(t, outcome{json.RawMessage(`{"a": 1}`), nil}, <-got)
+	c.Go(t.Context(), "no-such-command", nil, func(reply json.RawMessage, err error) {
+		got <- outcome{reply, err}
+	})
+	assert.Error(t, (<-got).err)
+}
+
+func TestSend(t *testing.T) {
+	_, c := echo(t)
+	for _, m := range []struct{ name, message, want string }{
+		{"with an id", `{"execute": "echo", "arguments": {"a": 1}, "id": {"mine": [1, 2]}}`,
+			`{"return": {"a": 1}, "id": {"mine": [1, 2]}}`},
+		{"without", `{"execute":"echo","arguments":{}}`, `{"return": {}}`},
+		{"refused", `{"execute":"nope","id":"x"}`,
+			`{"id": "x", "error": {"class": "CommandNotFound", "desc": "nothing handles command 'nope'"}}`},
+		{"no command", `{"exec":"echo"}`,
+			`{"error": {"class": "GenericError", "desc": "a request has no member 'exec'"}}`},
+	} {
+		answer, err := c.Send(t.Context(), []byte(m.message))
+		require.NoError(t, err, m.name)
+		assert.Equal(t, m.want, string(answer), m.name)
+	}
+	for _, bad := range []string{``, `{`, `[]`, `{}{}`, `7`} {
+		_, err := c.Send(t.Context(), []byte(bad))
+		assert.Error(t, err, "%q is not one object", bad)
+	}
+	_, err := c.Execute(t.Context(), "echo", map[string]int{"still": 1})
+	assert.NoError(t, err, "the connection goes on")
+}
+
+func TestEvents(t *testing.T) {
+	srv, c := echo(t)
+	events := c.Events(t.Context())
+	srv.Emit("VENDOR_EVENT", map[string]any{"big": uint64(18446744073709551615)})
+	srv.Emit("STOP", nil)
+	var names []string
+	for e, err := range events {
+		require.NoError(t, err)
+		if e.Name == "VENDOR_EVENT" {
+			assert.JSONEq(t, `{"big":18446744073709551615}`, string(e.Data))
+		}
+		if names = append(names, e.Name); len(names) == 2 {
+			break
+		}
+	}
+	assert.Equal(t, []string{"VENDOR_EVENT", "STOP"}, names)
+
+	got := make(chan string, 1)
+	stop := c.Handle("RESUME", func(e qmp.Event) { got <- e.Name })
+	defer stop()
+	srv.Emit("STOP", nil)
+	srv.Emit("RESUME", nil)
+	assert.Equal(t, "RESUME", <-got)
+}
+
+func TestEventsEndWithContext(t *testing.T) {
+	_, c := echo(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, err := range c.Events(ctx, "STOP") {
+		require.ErrorIs(t, err, context.Canceled)
+	}
+}
+
+func TestClosed(t *testing.T) {
+	srv, c := echo(t)
+	srv.Cut()
+	_, err := c.Execute(t.Context(), "echo", nil)
+	if !errors.Is(err, qmp.ErrClosed) {
+		t.Errorf("got %v, want ErrClosed", err)
+	}
+}
+
+func Example() {
+	srv := qmptest.New()
+	defer srv.Close()
+	srv.Reply("x-vendor-temperature", map[string]int{"celsius": 41})
+
+	ctx := context.Background()
+	conn, err := srv.Dial(ctx)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer conn.Close()
+	c := raw.New(conn)
+
+	reply, err := c.Execute(ctx, "x-vendor-temperature", map[string]any{"sensor": 3})
+	fmt.Println(string(reply), err)
+	answer, err := c.Send(ctx, []byte(`{"execute":"x-vendor-temperature","id":"mine"}`))
+	fmt.Println(string(answer), err)
+	// Output:
+	// {"celsius": 41} <nil>
+	// {"return": {"celsius": 41}, "id": "mine"} <nil>
+}
