@@ -8,17 +8,10 @@ import (
 
 // encodeMembers writes the method that writes a struct's members into an
 // object that may hold others as well.
-func (g *group) encodeMembers(name string, list []*plan.Field, rest ...jen.Code) {
+func (g *group) encodeMembers(name string, body ...jen.Code) {
 	g.Line()
 	g.Func().Params(jen.Id("x").Op("*").Id(name)).Id("encodeMembers").
-		Params(jen.Id("e").Op("*").Qual(pkgCodec, "Encoder")).BlockFunc(func(body *jen.Group) {
-		for _, f := range list {
-			body.Add(encodeField(f))
-		}
-		for _, code := range rest {
-			body.Add(code)
-		}
-	})
+		Params(jen.Id("e").Op("*").Qual(pkgCodec, "Encoder")).Block(body...)
 }
 
 // encodeField writes one member; an optional one only if it is set.

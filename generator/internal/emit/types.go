@@ -79,11 +79,14 @@ func (g *group) structType(s *plan.Struct, first ...jen.Code) {
 			jen.Return(jen.Qual(pkgCodec, "DecodeObject").Call(jen.Id("dec"), jen.Id("x"), jen.Id("x").Dot("decodeMember"))))
 	}
 	if s.Members {
-		var rest []jen.Code
-		if s.Props != "" {
-			rest = append(rest, encodeProps(s))
+		var body []jen.Code
+		for _, f := range s.Fields {
+			body = append(body, encodeField(f))
 		}
-		g.encodeMembers(s.Name, s.Fields, rest...)
+		if s.Props != "" {
+			body = append(body, encodeProps(s))
+		}
+		g.encodeMembers(s.Name, body...)
 	}
 	if s.Codec {
 		g.codecMethods(s.Name,

@@ -57,16 +57,24 @@ func (g *group) sum(u *plan.Union) {
 	)
 }
 
+// unionEncoder writes the members in the schema's order, the tag among them,
+// and behind them those of the variant.
 func (g *group) unionEncoder(u *plan.Union) {
 	holder := jen.Id("x").Dot(u.Discriminator.Name)
-	variant := jen.If(jen.Id("e").Dot("Variant").Call(
-		jen.Lit(u.Name+"."+u.Discriminator.Name), jen.Lit(u.Sum), holder,
-	)).Block(
-		jen.Id("e").Dot("Tag").Call(jen.Lit(u.Discriminator.QAPI),
-			jen.String().Call(holder.Clone().Dot(tagMethod(u)).Call())),
-		holder.Clone().Dot(sealMethod(u)).Call(jen.Id("e")),
-	)
-	g.encodeMembers(u.Name, commonFields(u), variant)
+	body := []jen.Code{
+		jen.If(jen.Op("!").Id("e").Dot("Variant").Call(
+			jen.Lit(u.Name+"."+u.Discriminator.Name), jen.Lit(u.Sum), holder,
+		)).Block(jen.Return()),
+	}
+	for _, f := range u.Fields {
+		if f != u.Discriminator {
+			body = append(body, encodeField(f))
+			continue
+		}
+		body = append(body, jen.Id("e").Dot("Tag").Call(jen.Lit(f.QAPI),
+			jen.String().Call(holder.Clone().Dot(tagMethod(u)).Call())))
+	}
+	g.encodeMembers(u.Name, append(body, holder.Clone().Dot(sealMethod(u)).Call(jen.Id("e")))...)
 }
 
 // unionDecoder writes the decoder: it reads up to the tag, and the rest as the
