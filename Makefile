@@ -1,0 +1,71 @@
+# make help lists the targets.
+
+GO       ?= go
+FUZZTIME ?= 20s
+TOOL     := $(GO) run tools.go
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | \
+		while IFS="$$(printf '\t')" read -r target what; do printf '  make %-15s %s\n' "$$target" "$$what"; done
+
+.PHONY: build
+build: ## compile everything
+	$(GO) build ./...
+
+.PHONY: test
+test: ## run the tests with the race detector, then with GOEXPERIMENT=jsonv2
+	$(GO) test -race ./...
+	GOEXPERIMENT=jsonv2 $(GO) test ./...
+
+.PHONY: test-qemu
+test-qemu: ## run the tests that need a real QEMU: each in QAPI_QEMU_LAB, or QEMU, or the one on PATH
+	QAPI_REQUIRE_QEMU=1 $(GO) test -count=1 -run '^TestQEMU' ./...
+
+.PHONY: generate
+generate: ## write the bindings anew
+	$(GO) generate .
+
+.PHONY: check-generate
+check-generate: ## fail if the bindings are not what the generator writes
+	sed -n 's,^//go:generate ,,p' gen.go | while read -r command; do $$command -check || exit 1; done
+
+.PHONY: lint
+lint: ## gofmt, go vet, staticcheck, golangci-lint
+	@files=$$(gofmt -l .); test -z "$$files" || { echo "not as gofmt writes it:" $$files; exit 1; }
+	$(GO) vet ./...
+	$(GO) vet tools.go
+	$(TOOL) staticcheck ./...
+	$(TOOL) golangci-lint run
+
+.PHONY: demo
+demo: ## drive a QEMU (QEMU=path, or the one on PATH), or the fake one where there is none
+	$(GO) run ./examples/hotplug
+
+.PHONY: bench
+bench: ## run the benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: fuzz
+fuzz: ## run each fuzz test for FUZZTIME (20s)
+	@grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n 1 dirname | sort -u | while read -r dir; do \
+		for name in $$($(GO) test -list '^Fuzz' "$$dir" | grep '^Fuzz'); do \
+			$(GO) test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) "$$dir" </dev/null || exit 1; \
+		done || exit 1; \
+	done
+
+.PHONY: size
+size: ## what the bindings cost: bytes in a program, time and memory to compile
+	$(GO) test -count=1 -v -run '^TestSize$$' -bench '^BenchmarkCompile$$' -benchtime 3x ./internal/arch
+
+.PHONY: cover
+cover: ## test coverage, package by package, and in bin/cover.html
+	@mkdir -p bin
+	$(GO) test -coverprofile=bin/cover.out ./...
+	$(GO) tool cover -html=bin/cover.out -o bin/cover.html
+
+.PHONY: clean
+clean: ## remove what the targets above have left
+	rm -rf bin

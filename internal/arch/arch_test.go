@@ -1,0 +1,199 @@
+// Package arch holds tests of the module as a whole: who may import whom, what a
+// checkout may contain, and what the bindings cost.
+package arch
+
+import (
+	"bytes"
+	"encoding/json"
+	"go/build"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	module = "github.com/goqapi/goqapi"
+	root   = "../.."
+)
+
+// An arrow says what a package may import beyond the standard library; its tests
+// may import anything. A package of this module goes without the module's path,
+// and a name that ends in /... stands for all below it, too.
+type arrow struct {
+	pkg     string
+	imports []string
+}
+
+var arrows = []arrow{
+	{"internal/redact", []string{jsonModule}},
+	{"qmp", []string{jsonModule}},
+	{"qmp/codec", []string{jsonModule, "internal/redact"}},
+	{"qmp/qmptest", []string{jsonModule, "qmp", "qapi/...", "schema/...", "internal/redact"}},
+	{"qapi/...", []string{jsonModule, "qmp", "qmp/codec"}},
+	{"raw", []string{jsonModule, "qmp"}},
+	{"schema", nil},
+	{"schema/qemu", []string{"schema"}},
+	{"generator/...", []string{"generator/...", "schema/...", "github.com/dave/jennifer/..."}},
+}
+
+const jsonModule = "github.com/go-json-experiment/json/..."
+
+// unbound are the packages that arrows says nothing of: programs, and what only
+// tests import.
+var unbound = []string{"", "cmd/...", "examples/...", "internal/arch", "internal/wiretest", "internal/qemutest"}
+
+// A listed package is one as the go command describes it.
+type listed struct {
+	ImportPath string
+	Imports    []string
+	Deps       []string
+	Standard   bool
+}
+
+// list asks the go command for packages.
+func list(t *testing.T, args ...string) []listed {
+	t.Helper()
+	cmd := exec.Command("go", append([]string{"list", "-json=ImportPath,Imports,Deps,Standard"}, args...)...)
+	cmd.Dir, cmd.Stderr = root, os.Stderr
+	out, err := cmd.Output()
+	require.NoError(t, err, "go list %v", args)
+	var pkgs []listed
+	for dec := json.NewDecoder(bytes.NewReader(out)); dec.More(); {
+		var p listed
+		require.NoError(t, dec.Decode(&p))
+		pkgs = append(pkgs, p)
+	}
+	return pkgs
+}
+
+// below reports whether pattern stands for a package.
+func below(pattern, pkg string) bool {
+	tree, all := strings.CutSuffix(pattern, "/...")
+	return pkg == tree || all && strings.HasPrefix(pkg, tree+"/")
+}
+
+func anyBelow(patterns []string, pkg string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool { return below(p, pkg) })
+}
+
+// inModule is a package's path as arrows has it.
+func inModule(path string) string {
+	if path == module {
+		return ""
+	}
+	return strings.TrimPrefix(path, module+"/")
+}
+
+func TestArrows(t *testing.T) {
+	standard := map[string]bool{"C": true}
+	for _, p := range list(t, "-deps", "./...") {
+		standard[p.ImportPath] = p.Standard
+	}
+	used := make([]bool, len(arrows))
+	for _, p := range list(t, "./...") {
+		pkg := inModule(p.ImportPath)
+		at := slices.IndexFunc(arrows, func(a arrow) bool { return below(a.pkg, pkg) })
+		if at < 0 {
+			assert.True(t, anyBelow(unbound, pkg), "package %s: say in arrows what it may import", pkg)
+			continue
+		}
+		used[at] = true
+		for _, path := range p.Imports {
+			if !standard[path] && !anyBelow(arrows[at].imports, inModule(path)) {
+				t.Errorf("package %s must not import %s", pkg, path)
+			}
+		}
+	}
+	for i, a := range arrows {
+		assert.True(t, used[i], "arrows: there is no package %s", a.pkg)
+	}
+}
+
+// Who imports qapi compiles the standard library and the JSON module, no more.
+func TestUsersCompile(t *testing.T) {
+	standard := map[string]bool{}
+	for _, p := range list(t, "-deps", "./qmp", "./raw", "./qapi/...") {
+		standard[p.ImportPath] = p.Standard
+	}
+	ours := []string{jsonModule, module + "/qmp", module + "/qmp/codec", module + "/raw", module + "/qapi/...", module + "/internal/redact"}
+	for path, std := range standard {
+		if !std && !anyBelow(ours, path) {
+			t.Errorf("users of the bindings would compile %s", path)
+		}
+	}
+}
+
+// Go leaves files out of the build whose name ends in a system or an architecture,
+// such as machine_s390x.go, and says nothing.
+func TestGeneratedFilesAreBuiltEverywhere(t *testing.T) {
+	cmd := exec.Command("go", "tool", "dist", "list")
+	out, err := cmd.Output()
+	require.NoError(t, err)
+	platforms := strings.Fields(string(out))
+	require.Greater(t, len(platforms), 30)
+
+	files := 0
+	walk(t, func(path string) {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		if filepath.Ext(path) != ".go" || !bytes.HasPrefix(text, []byte("// Code generated ")) {
+			return
+		}
+		files++
+		for _, platform := range platforms {
+			ctx := build.Default
+			ctx.GOOS, ctx.GOARCH, _ = strings.Cut(platform, "/")
+			match, err := ctx.MatchFile(filepath.Split(path))
+			require.NoError(t, err)
+			assert.True(t, match, "%s is left out on %s", path, platform)
+		}
+	})
+	require.Greater(t, files, 40)
+}
+
+// TestNothingOfOneMachine finds paths and hosts that hold on one machine only.
+func TestNothingOfOneMachine(t *testing.T) {
+	checkout, err := filepath.Abs(root)
+	require.NoError(t, err)
+	bad := []string{checkout + "/"}
+	for _, parts := range [][2]string{ // in two parts, so as not to find themselves
+		{"/wo", "rk/"}, {"/far", "m/"}, {"/opt/", "qemu-lab"}, {"/roo", "t/"},
+		{"proxy.", "golang.org"}, {"deb.", "debian.org"},
+	} {
+		bad = append(bad, parts[0]+parts[1])
+	}
+	walk(t, func(path string) {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		for _, b := range bad {
+			if at := bytes.Index(text, []byte(b)); at >= 0 {
+				line := 1 + bytes.Count(text[:at], []byte("\n"))
+				t.Errorf("%s:%d: contains %s", path, line, b)
+			}
+		}
+	})
+}
+
+// walk calls f for each file of the checkout.
+func walk(t *testing.T, f func(path string)) {
+	t.Helper()
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		switch name := d.Name(); {
+		case err != nil:
+			return err
+		case d.IsDir() && (name == ".git" || name == "bin"):
+			return filepath.SkipDir
+		case d.Type().IsRegular():
+			f(path)
+		}
+		return nil
+	})
+	require.NoError(t, err)
+}

@@ -1,0 +1,65 @@
+package arch
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// maxExtra is what a program with one command may weigh beyond hello world, in
+// bytes, both stripped. Network and JSON alone are 1.6 million.
+const maxExtra = 1_750_000
+
+// goBuild runs go build for one platform, so that figures are the same everywhere.
+func goBuild(t testing.TB, args ...string) *os.ProcessState {
+	t.Helper()
+	cmd := exec.Command("go", append([]string{"build", "-trimpath"}, args...)...)
+	cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0")
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "go build %v: %s", args, out)
+	return cmd.ProcessState
+}
+
+func TestSize(t *testing.T) {
+	if testing.Short() {
+		t.Skip("short: it links three programs")
+	}
+	stripped := func(pkg string) int64 {
+		t.Helper()
+		path := filepath.Join(t.TempDir(), "program")
+		goBuild(t, "-ldflags=-s -w", "-o", path, pkg)
+		info, err := os.Stat(path)
+		require.NoError(t, err)
+		return info.Size()
+	}
+	hello, one := stripped("./testdata/hello"), stripped("./testdata/onecall")
+	t.Logf("hello world is %d bytes, a program with one command %d: %d more", hello, one, one-hello)
+	assert.LessOrEqual(t, one-hello, int64(maxExtra))
+}
+
+// The linker drops the commands that a program does not issue, their types, and
+// the ways to connect that it does not take.
+func TestUnusedIsDropped(t *testing.T) {
+	if testing.Short() {
+		t.Skip("short: it links a program")
+	}
+	path := filepath.Join(t.TempDir(), "program")
+	goBuild(t, "-o", path, "./testdata/onecall")
+	out, err := exec.Command("go", "tool", "nm", path).Output()
+	require.NoError(t, err)
+	symbols := string(out)
+	require.Contains(t, symbols, module+"/qmp.(*Conn).Execute")
+
+	method := regexp.MustCompile(`/qapi\.\(\*Client\)\.(\w+)`)
+	for _, m := range method.FindAllStringSubmatch(symbols, -1) {
+		assert.Contains(t, []string{"QueryStatus", "Close", "With", "Conn"}, m[1], "a command that is not issued")
+	}
+	assert.NotContains(t, symbols, "/qapi.BlockdevOptions")
+	assert.NotContains(t, symbols, " crypto/tls.")
+	assert.NotContains(t, symbols, " os/exec.")
+}

@@ -1,0 +1,125 @@
+// Package qemutest finds and starts real QEMUs for tests. The tests that need one
+// are named TestQEMU…, for make test-qemu.
+package qemutest
+
+import (
+	"cmp"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const system = "qemu-system-x86_64"
+
+// A QEMU is an installed release.
+type QEMU struct {
+	Release string // such as "7.2"; "" if it is not known
+	Path    string // of qemu-system-x86_64
+}
+
+// Each runs f as a subtest for every QEMU there is: each release in the folder
+// that QAPI_QEMU_LAB names, which has <release>/bin; else the program that QEMU
+// names; else qemu-system-x86_64 on PATH. Without any the test is skipped, or
+// fails if QAPI_REQUIRE_QEMU is set.
+func Each(t *testing.T, f func(t *testing.T, q QEMU)) {
+	t.Helper()
+	found := find(t)
+	if len(found) == 0 {
+		const missing = "no QEMU: set QAPI_QEMU_LAB or QEMU, or have " + system + " on PATH"
+		if os.Getenv("QAPI_REQUIRE_QEMU") != "" {
+			t.Fatal(missing)
+		}
+		t.Skip(missing)
+	}
+	for _, q := range found {
+		t.Run(cmp.Or(q.Release, filepath.Base(q.Path)), func(t *testing.T) { f(t, q) })
+	}
+}
+
+func find(t *testing.T) []QEMU {
+	t.Helper()
+	if lab := os.Getenv("QAPI_QEMU_LAB"); lab != "" {
+		paths, err := filepath.Glob(filepath.Join(lab, "*", "bin", system))
+		if err != nil || len(paths) == 0 {
+			t.Fatalf("QAPI_QEMU_LAB: there is no %s (%v)", filepath.Join(lab, "<release>", "bin", system), err)
+		}
+		var found []QEMU
+		for _, path := range paths {
+			found = append(found, QEMU{filepath.Base(filepath.Dir(filepath.Dir(path))), path})
+		}
+		slices.SortFunc(found, func(a, b QEMU) int { return slices.Compare(numbers(a.Release), numbers(b.Release)) })
+		return found
+	}
+	if path := os.Getenv("QEMU"); path != "" {
+		if _, err := exec.LookPath(path); err != nil {
+			t.Fatalf("QEMU: %v", err)
+		}
+		return []QEMU{{"", path}}
+	}
+	if path, err := exec.LookPath(system); err == nil {
+		return []QEMU{{"", path}}
+	}
+	return nil
+}
+
+// numbers are those of a release, for comparison.
+func numbers(release string) []int {
+	var list []int
+	for part := range strings.SplitSeq(release, ".") {
+		n, err := strconv.Atoi(part)
+		if err != nil {
+			return nil
+		}
+		list = append(list, n)
+	}
+	return list
+}
+
+// Start starts a machine of no hardware that stands still, with more arguments
+// if need be, and returns its monitor. QEMU connects it to us, so that there is
+// nothing to poll for. It is killed when the test ends.
+func (q QEMU) Start(t testing.TB, args ...string) net.Conn {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "qemu") // t.TempDir can be too long for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	l, err := net.Listen("unix", filepath.Join(dir, "qmp"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+
+	var stderr strings.Builder
+	cmd := exec.Command(q.Path, append([]string{
+		"-S", "-nodefaults", "-display", "none", "-machine", "none",
+		"-qmp", "unix:" + l.Addr().String(),
+	}, args...)...)
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = cmd.Wait() // killed, as a rule
+		l.Close()      // if it has not connected, it never will
+	}()
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		<-ended
+	})
+	conn, err := l.Accept()
+	if err != nil {
+		<-ended
+		t.Fatalf("%s %s ended without connecting: %s", q.Path, strings.Join(cmd.Args[1:], " "), &stderr)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
