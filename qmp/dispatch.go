@@ -27,6 +27,8 @@ func (l *link) read() {
 			return
 		}
 		switch {
+		case m.unsure:
+			l.damaged(errors.New("its end is missing"))
 		case m.spoilt != nil:
 			l.spoilt(m)
 		case m.has(memberQMP):
@@ -136,8 +138,8 @@ func (l *link) spoilt(m *message) {
 	}
 }
 
-// damaged deals with a reply that its caller found to be no JSON: there may have
-// been another in it.
+// damaged is for when a reply may have been lost, without being sure: a probe will
+// tell. It was part of another, perhaps, which its caller found to be no JSON.
 func (l *link) damaged(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

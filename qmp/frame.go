@@ -27,6 +27,9 @@ type message struct {
 	// spoilt says instead that bytes came which could not be read. There may
 	// have been a message in them.
 	spoilt error
+	// unsure says instead that a message has begun which may never end: its line
+	// has ended, which no message did before.
+	unsure bool
 }
 
 func (m *message) has(which member) bool { return m.members[which] != nil }
@@ -65,18 +68,18 @@ func newFramer(r io.Reader, max int) *framer {
 func (f *framer) next() (*message, error) {
 	f.giveBack()
 	for {
+		found := f.find()
 		if f.skipped > 0 && !f.skipping {
 			return f.spoilt(), nil
 		}
-		switch {
-		case f.find():
-			if m, more := f.cut(); m != nil {
+		if found {
+			m, more := f.cut()
+			if m != nil {
 				return m, nil
-			} else if !more {
+			}
+			if !more {
 				continue
 			}
-		case f.start < f.end:
-			continue
 		}
 		if err := f.fill(); err != nil {
 			return nil, err
@@ -207,8 +210,14 @@ func (f *framer) cut() (m *message, more bool) {
 			return m, more
 		}
 	}
+	from := f.scan.pos
 	switch f.scan.scan(text) {
 	case needMore:
+		if f.compact && bytes.IndexByte(text[from:], '\n') >= 0 {
+			f.compact = false
+			f.msg = message{unsure: true}
+			return &f.msg, false
+		}
 		return nil, true
 	case broken:
 		f.drop(text, fmt.Sprintf("it is broken at byte %d", f.scan.pos))
@@ -244,14 +253,11 @@ func (f *framer) line(text []byte) (m *message, more bool) {
 	at := bytes.IndexByte(text[f.searched:], '\n')
 	if at < 0 {
 		f.searched = len(text)
-		return nil, !endsObject(text)
+		tail := text[max(0, len(text)-len("}\r\n")):]
+		return nil, bytes.IndexByte(tail, '}') < 0
 	}
 	line := bytes.TrimRight(text[:f.searched+at], " \t\r")
-	if !endsObject(line) || len(line) < len(returnBegins)+len("1}") {
-		f.compact = false
-		return nil, false
-	}
-	if bytes.IndexByte(line, resync) >= 0 {
+	if len(line) < len(returnBegins)+len("1}") || line[len(line)-1] != '}' || bytes.IndexByte(line, resync) >= 0 {
 		return nil, false
 	}
 	value := line[len(returnBegins) : len(line)-1]
@@ -267,12 +273,6 @@ func (f *framer) line(text []byte) (m *message, more bool) {
 	f.msg.members[memberReturn] = value
 	f.consume(len(line))
 	return &f.msg, false
-}
-
-// endsObject reports whether text, white space aside, ends as an object does.
-func endsObject(text []byte) bool {
-	text = bytes.TrimRight(text, " \t\r")
-	return len(text) > 0 && text[len(text)-1] == '}'
 }
 
 func (f *framer) consume(n int) {

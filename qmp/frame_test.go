@@ -21,6 +21,9 @@ func frames(r io.Reader, max int) []string {
 		if err != nil {
 			return append(all, err.Error())
 		}
+		if m.unsure {
+			continue
+		}
 		if m.spoilt != nil {
 			all = append(all, "spoilt: "+m.spoilt.Error())
 			continue
@@ -151,6 +154,15 @@ var frameTests = []struct {
 		[]string{
 			`spoilt: 16 bytes from the server are no message: it is broken at byte 14: "{\"event\": [\"A\"}]"`,
 			`event="B" of {"event": "B"}`,
+			"EOF",
+		},
+	},
+	{
+		"garbage at the end",
+		"{\"event\": \"A\"}\noops\n",
+		[]string{
+			`event="A" of {"event": "A"}`,
+			`spoilt: 4 bytes from the server are no message: it is no JSON object: "oops"`,
 			"EOF",
 		},
 	},
