@@ -169,8 +169,12 @@ func (d *decl) discriminated(u *Union) *Error {
 	case len(tag.Values) == 0:
 		return d.errorf("the union has no branches, as the enum '%s' has no values", tag.Name)
 	}
+	values := make(map[string]bool)
+	for _, v := range tag.Values {
+		values[v.Name] = true
+	}
 	for _, b := range u.Branches {
-		if tag.Value(b.Name) == nil {
+		if !values[b.Name] {
 			return d.errorf("the branch '%s' is not a value of the enum '%s'", b.Name, tag.Name)
 		}
 	}
@@ -295,7 +299,7 @@ func (c *checker) arguments(d *decl, args Type, boxed bool) *Error {
 // that more can be added to it.
 func (d *decl) returns(cmd *Command) *Error {
 	t := cmd.Returns
-	if t == nil || contains(d.pragmas.CommandReturnsExceptions, cmd.Name) {
+	if t == nil || d.exceptions.commandReturns[cmd.Name] {
 		return nil
 	}
 	elem := t

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 )
@@ -34,12 +35,16 @@ var (
 // 6.0" or "since 2.7 it can have other values", are about something else.
 func inlineSince(text string) string {
 	text = strings.TrimRight(strings.TrimSpace(text), ".)")
+	inParens, seen := false, 0 // up to where inParens holds
 	for _, m := range sinceInline.FindAllStringSubmatchIndex(text, -1) {
+		if i := strings.LastIndexAny(text[seen:m[0]], "()"); i >= 0 {
+			inParens = text[seen+i] == '('
+		}
+		seen = m[0]
 		before := strings.TrimSpace(text[:m[0]])
 		if before != "" && !strings.ContainsAny(before[len(before)-1:], "(,;:.") {
 			continue
 		}
-		inParens := strings.LastIndexByte(before, '(') > strings.LastIndexByte(before, ')')
 		if before == "" || inParens || m[1] == len(text) {
 			return release(text[m[2]:m[3]])
 		}
@@ -50,18 +55,18 @@ func inlineSince(text string) string {
 // since is the release in the section "Since:", or in a line of its own that
 // was meant to be one.
 func (d *docComment) since() string {
-	plain := d.body
+	plain := []string{d.body.text()}
 	for _, s := range d.sections {
 		switch s.name {
 		case "Since":
-			if m := sinceVersion.FindStringSubmatch(s.text); m != nil {
+			if m := sinceVersion.FindStringSubmatch(s.text()); m != nil {
 				return release(m[1])
 			}
 		case "":
-			plain += "\n" + s.text
+			plain = append(plain, s.text())
 		}
 	}
-	if m := sinceLine.FindStringSubmatch(plain); m != nil {
+	if m := sinceLine.FindStringSubmatch(strings.Join(plain, "\n")); m != nil {
 		return release(m[1])
 	}
 	return ""
@@ -92,25 +97,34 @@ func (l *loader) applyDocs() {
 }
 
 func (d *decl) applyDoc(keep bool) *Error {
-	members := docMembers(d.def)
-	for _, t := range members {
-		e := find(d.doc.members, t.name)
+	members := make(map[string]bool)
+	for _, t := range docMembers(d.def) {
+		members[t.name] = true
+		e := d.doc.members.byName[t.name]
 		if e == nil {
-			if d.era > eraSections && !contains(d.pragmas.DocumentationExceptions, d.doc.symbol) {
+			if d.era > eraSections && !d.exceptions.documentation[d.doc.symbol] {
 				return d.errorf("'%s' is not documented", t.name)
 			}
 			continue
 		}
-		*t.since = inlineSince(e.text)
+		*t.since = inlineSince(e.text())
 	}
+	features := make(map[string]bool)
 	for _, f := range d.features {
-		e := find(d.doc.features, f.Name)
+		features[f.Name] = true
+		e := d.doc.features.byName[f.Name]
 		if e == nil {
 			return d.errorf("the feature '%s' is not documented", f.Name)
 		}
-		f.Since = inlineSince(e.text)
+		f.Since = inlineSince(e.text())
 	}
-	if err := d.surplusDocs(members); err != nil {
+	if err := d.surplusDocs("member", d.doc.members.entries, members); err != nil {
+		return err
+	}
+	if err := d.surplusDocs("feature", d.doc.features.entries, features); err != nil {
+		return err
+	}
+	if err := d.commandDocs(); err != nil {
 		return err
 	}
 	d.def.Def().Since = d.doc.since()
@@ -159,77 +173,58 @@ func ownMembers(def Definition) []*Member {
 	return nil
 }
 
-// surplusDocs reports documentation of what is not there.
-func (d *decl) surplusDocs(members []docTarget) *Error {
-	fail := func(line int, format string, args ...any) *Error {
-		err := d.errorf(format, args...)
-		err.Pos.Line = line
-		return err
-	}
-	for _, list := range []struct {
-		what    string
-		entries []*docEntry
-		known   func(name string) bool
-	}{
-		{"member", d.doc.members, func(name string) bool {
-			for _, t := range members {
-				if t.name == name {
-					return true
-				}
-			}
-			return false
-		}},
-		{"feature", d.doc.features, func(name string) bool {
-			for _, f := range d.features {
-				if f.Name == name {
-					return true
-				}
-			}
-			return false
-		}},
-	} {
-		var names []string
-		line := 0
-		for _, e := range list.entries {
-			if list.known(e.name) {
-				continue
-			}
-			if len(names) == 0 {
-				line = e.line
-			}
-			names = append(names, e.name)
+// surplusDocs reports the description of what is not there.
+func (d *decl) surplusDocs(what string, entries []*docEntry, known map[string]bool) *Error {
+	var names []string
+	var err *Error
+	for _, e := range entries {
+		if known[e.name] {
+			continue
 		}
-		if len(names) == 1 {
-			return fail(line, "the %s '%s' is documented but does not exist", list.what, names[0])
-		} else if len(names) > 1 {
-			return fail(line, "the %ss '%s' are documented but do not exist", list.what, strings.Join(names, "', '"))
+		names = append(names, e.name)
+		if err == nil {
+			err = d.docErrorf(e, "the %s '%s' is documented but does not exist", what, e.name)
 		}
 	}
+	if len(names) > 1 {
+		err.Msg = fmt.Sprintf("the %ss '%s' are documented but do not exist", what, strings.Join(names, "', '"))
+	}
+	return err
+}
+
+// commandDocs reports sections that only some definitions can have.
+func (d *decl) commandDocs() *Error {
 	cmd, isCommand := d.def.(*Command)
 	for _, s := range d.doc.sections {
 		switch {
 		case s.name != "Returns" && s.name != "Errors":
 		case !isCommand:
-			return fail(s.line, "only a command can have the section '%s:'", s.name)
+			return d.docErrorf(s, "only a command can have the section '%s:'", s.name)
 		case s.name == "Returns" && cmd.Returns == nil && d.era > eraSections:
-			return fail(s.line, "the section 'Returns:' is there, but the command returns nothing")
+			return d.docErrorf(s, "the section 'Returns:' is there, but the command returns nothing")
 		}
 	}
 	return nil
 }
 
+// docErrorf is an error of the definition at a line of its documentation.
+func (d *decl) docErrorf(e *docEntry, format string, args ...any) *Error {
+	err := d.errorf(format, args...)
+	err.Pos.Line = e.line
+	return err
+}
+
 func (d *docComment) public() *Doc {
-	doc := &Doc{Body: strings.TrimSpace(d.body)}
-	texts := func(entries []*docEntry) map[string]string {
-		m := make(map[string]string, len(entries))
-		for _, e := range entries {
-			m[e.name] = strings.TrimRight(e.text, "\n")
+	texts := func(list docList) map[string]string {
+		m := make(map[string]string, len(list.entries))
+		for _, e := range list.entries {
+			m[e.name] = e.text()
 		}
 		return m
 	}
-	doc.Members, doc.Features = texts(d.members), texts(d.features)
+	doc := &Doc{Body: d.body.text(), Members: texts(d.members), Features: texts(d.features)}
 	for _, s := range d.sections {
-		doc.Sections = append(doc.Sections, DocSection{s.name, strings.TrimRight(s.text, "\n")})
+		doc.Sections = append(doc.Sections, DocSection{s.name, s.text()})
 	}
 	return doc
 }

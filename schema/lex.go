@@ -42,7 +42,10 @@ type lexer struct {
 	src  string // ends with a newline
 	off  int    // where the next token is looked for
 	line int    // of off, from 1
-	bol  int    // where that line begins
+
+	// Columns are counted from where they were asked for last: an offset in the
+	// current line, and how many characters of the line are before it.
+	mark, before int
 
 	// The current token. text is a string's value or a comment's text.
 	tok  token
@@ -61,9 +64,12 @@ func newLexer(file string, src []byte) *lexer {
 // pos is the place of the current token.
 func (l *lexer) pos() Pos { return l.posOf(l.at) }
 
-// posOf is the place of an offset in the current line.
+// posOf is the place of an offset in the current line, not before that of the
+// call before.
 func (l *lexer) posOf(off int) Pos {
-	return Pos{l.file, l.line, utf8.RuneCountInString(l.src[l.bol:off]) + 1}
+	l.before += utf8.RuneCountInString(l.src[l.mark:off])
+	l.mark = off
+	return Pos{l.file, l.line, l.before + 1}
 }
 
 func (l *lexer) errorf(off int, format string, args ...any) *Error {
@@ -92,7 +98,7 @@ func (l *lexer) scan(comments bool) *Error {
 				return nil
 			}
 			l.line++
-			l.bol = l.off
+			l.mark, l.before = l.off, 0
 		case ' ', '\t', '\r', '\f', '\v':
 		case '#':
 			doc := l.src[l.off] == '#'

@@ -20,8 +20,6 @@ func CheckLayout() Option { return func(l *loader) { l.layout = true } }
 // KeepDocs keeps the text of documentation comments, in Common.Doc.
 func KeepDocs() Option { return func(l *loader) { l.keepDocs = true } }
 
-var sprintf = fmt.Sprintf
-
 // maxIncludes bounds how deep includes nest; QEMU's go to five.
 const maxIncludes = 100
 
@@ -30,12 +28,13 @@ type loader struct {
 	fsys             fs.FS
 	layout, keepDocs bool
 
-	schema *Schema
-	files  map[string]*sourceFile
-	decls  []*decl
-	docs   []*docComment
-	errs   ErrorList
-	era    era
+	schema     *Schema
+	exceptions exceptions
+	files      map[string]*sourceFile
+	decls      []*decl
+	docs       []*docComment
+	errs       ErrorList
+	era        era
 }
 
 // A sourceFile is a module with what only the loader needs to know.
@@ -47,11 +46,11 @@ type sourceFile struct {
 
 // A decl is a definition on its way from syntax to model.
 type decl struct {
-	node    *node
-	file    *sourceFile
-	doc     *docComment // nil: none
-	pragmas *Pragmas
-	era     era
+	node       *node
+	file       *sourceFile
+	doc        *docComment // nil: none
+	era        era
+	exceptions *exceptions
 
 	def      Definition
 	features []*Feature // of the definition and its members, for its documentation
@@ -87,6 +86,7 @@ func load(fsys fs.FS, root string, opts []Option) (*Schema, error) {
 	l.fail(l.readRoot(root))
 	l.parseDocs()
 	l.sortErrors()
+	l.exceptions = exceptionsOf(&l.schema.Pragmas)
 	// What can be said of a schema that is broken in one respect would often
 	// be wrong in the next, so each stage needs the one before to succeed.
 	for _, stage := range []func(){l.shape, l.define, l.resolve, l.check, l.applyDocs} {
@@ -225,7 +225,7 @@ func (d *docComment) dangle() {
 func (l *loader) include(f *sourceFile, n *node) *Error {
 	pos := Pos{File: f.Path, Line: n.pos.Line}
 	fail := func(format string, args ...any) *Error {
-		return &Error{Pos: pos, Msg: sprintf(format, args...)}
+		return &Error{Pos: pos, Msg: fmt.Sprintf(format, args...)}
 	}
 	if len(n.keys) != 1 {
 		return fail("'include' must be the only key of its directive")
@@ -263,7 +263,7 @@ func (l *loader) include(f *sourceFile, n *node) *Error {
 // pragma obeys {'pragma': {...}}. A later setting replaces an earlier one.
 func (l *loader) pragma(f *sourceFile, n *node) *Error {
 	fail := func(format string, args ...any) *Error {
-		return &Error{Pos: Pos{File: f.Path, Line: n.pos.Line}, Msg: sprintf(format, args...)}
+		return &Error{Pos: Pos{File: f.Path, Line: n.pos.Line}, Msg: fmt.Sprintf(format, args...)}
 	}
 	if len(n.keys) != 1 {
 		return fail("'pragma' must be the only key of its directive")
@@ -302,6 +302,21 @@ func (l *loader) pragma(f *sourceFile, n *node) *Error {
 		}
 	}
 	return nil
+}
+
+// exceptions are the definitions that pragmas name.
+type exceptions struct{ commandName, commandReturns, memberName, documentation map[string]bool }
+
+func exceptionsOf(p *Pragmas) exceptions {
+	return exceptions{set(p.CommandNameExceptions), set(p.CommandReturnsExceptions), set(p.MemberNameExceptions), set(p.DocumentationExceptions)}
+}
+
+func set(names []string) map[string]bool {
+	m := make(map[string]bool, len(names))
+	for _, name := range names {
+		m[name] = true
+	}
+	return m
 }
 
 // list returns the list that a pragma sets, or nil.

@@ -1,3 +1,7 @@
+// Package schema reads QAPI schemas: it parses them, checks them by the rules
+// of QEMU's own parser, and gives a model of what they define. It also writes
+// models as schemas, and compares them. It takes the language of every QEMU
+// release from 5.2 on, and knows nothing of Go.
 package schema
 
 import "io/fs"
@@ -25,7 +29,8 @@ type Schema struct {
 	whitelists bool // written as QEMU 5.2 has it
 }
 
-// Lookup returns the definition of that name, or nil.
+// Lookup returns the definition of that name, or nil. It finds the enums that
+// simple unions make, too.
 func (s *Schema) Lookup(name string) Definition { return s.defs[name] }
 
 // A Module is one file of a schema.

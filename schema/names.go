@@ -78,7 +78,7 @@ func (d *decl) defName() *Error {
 		}
 		return nil
 	case *Command:
-		return d.caseName(c.Name, what, d.era == eraWhitelists, contains(d.pragmas.CommandNameExceptions, c.Name))
+		return d.caseName(c.Name, what, d.era == eraWhitelists, d.exceptions.commandName[c.Name])
 	}
 	if d.era > eraWhitelists && !camelPattern.MatchString(stem) {
 		return d.errorf("%s must be named in CamelCase", what)
@@ -90,13 +90,4 @@ func (d *decl) defName() *Error {
 		return d.errorf("%s must not have a name that ends in 'Kind'", what)
 	}
 	return nil
-}
-
-func contains(list []string, s string) bool {
-	for _, e := range list {
-		if e == s {
-			return true
-		}
-	}
-	return false
 }

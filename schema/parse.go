@@ -65,16 +65,16 @@ func (l *lexer) parseObject(n *node, depth int) *Error {
 			return l.errorf(l.at, "a key is expected behind ',', not %v", l.tok)
 		}
 		key := &node{kind: tokString, pos: l.pos(), text: l.text}
+		if seen[key.text] {
+			return l.errorf(l.at, "the key '%s' is there twice", key.text)
+		}
+		seen[key.text] = true
 		if err := l.next(); err != nil {
 			return err
 		}
 		if l.tok != ':' {
 			return l.errorf(l.at, "':' is expected behind the key '%s', not %v", key.text, l.tok)
 		}
-		if seen[key.text] {
-			return l.errorf(l.at, "the key '%s' is there twice", key.text)
-		}
-		seen[key.text] = true
 		if err := l.next(); err != nil {
 			return err
 		}

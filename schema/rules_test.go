@@ -1,9 +1,11 @@
 package schema_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -203,6 +205,15 @@ func TestIncludes(t *testing.T) {
 	}
 }
 
+// repeat makes a text many times as long, with a number in each part.
+func repeat(part string) string {
+	var b strings.Builder
+	for i := range 100_000 {
+		fmt.Fprintf(&b, strings.Replace(part, "%d", "%[1]d", 1), i+1)
+	}
+	return b.String()
+}
+
 // TestBombs feeds what is made to exhaust a parser.
 func TestBombs(t *testing.T) {
 	const many = 200_000
@@ -216,6 +227,19 @@ func TestBombs(t *testing.T) {
 		_, err := loadText(text)
 		require.Error(t, err)
 		require.Less(t, len(err.Error()), many+500)
+	}
+	for name, text := range map[string]string{
+		"members":  "{ 'struct': 'St', 'data': { 'm0': 'int'" + repeat(", 'm%d': 'int'") + " } }",
+		"values":   "{ 'enum': 'En', 'data': [ 'v0'" + repeat(", 'v%d'") + " ] }\n{ 'union': 'Un', 'base': { 't': 'En' }, 'discriminator': 't', 'data': { 'v0': 'St'" + repeat(", 'v%d': 'St'") + " } }\n{ 'struct': 'St', 'data': {} }",
+		"docs":     "##\n# @c:\n#" + repeat("\n# @d%d:") + "\n#" + repeat("\n# TODO: t\n#\n# (since%d, since 1.0\n#") + "\n##\n{ 'command': 'c' }",
+		"features": "{ 'command': 'c', 'features': [ 'f0'" + repeat(", 'f%d'") + " ] }",
+		"commands": "{ 'pragma': { 'command-name-exceptions': [ 'x'" + repeat(", 'c_%d'") + " ] } }" + repeat("{ 'command': 'c_%d' }\n"),
+		"keys":     "{ 'command': 'c'" + repeat(", 'k%d': true") + " }",
+	} {
+		start := time.Now()
+		loadText(text) // right or wrong
+		require.Less(t, time.Since(start), 20*time.Second, name)
+		t.Log(name, len(text), time.Since(start))
 	}
 	_, err := loadText("{ 'command': '" + strings.Repeat("a", 10*many) + "' }")
 	require.NoError(t, err)

@@ -1,6 +1,9 @@
 package schema
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // A typeRef is a type's name, as long as it is not known what it stands for.
 type typeRef struct {
@@ -20,13 +23,13 @@ var kinds = []string{"enum", "struct", "union", "alternate", "command", "event"}
 // shape checks the form of every definition, and begins the model with it.
 func (l *loader) shape() {
 	for _, d := range l.decls {
-		d.pragmas = &l.schema.Pragmas
+		d.exceptions = &l.exceptions
 		d.era = l.era
-		l.fail(d.shape())
+		l.fail(d.shape(l.schema.Pragmas.DocRequired))
 	}
 }
 
-func (d *decl) shape() *Error {
+func (d *decl) shape(docRequired bool) *Error {
 	var kind string
 	for _, k := range kinds {
 		if d.node.get(k) == nil {
@@ -85,7 +88,7 @@ func (d *decl) shape() *Error {
 	if d.doc != nil && d.doc.symbol != c.Name {
 		return d.errorf("the documentation in front of it is about '%s'", d.doc.symbol)
 	}
-	if d.doc == nil && d.pragmas.DocRequired {
+	if d.doc == nil && docRequired {
 		return d.errorf("it has no documentation, which the pragma 'doc-required' asks for")
 	}
 	what := "the " + kind
@@ -113,7 +116,7 @@ func (d *decl) checkKeys(n *node, what string, required, optional []string) *Err
 	}
 	var unknown []string
 	for _, key := range n.keys {
-		if !contains(required, key.text) && !contains(optional, key.text) {
+		if !slices.Contains(required, key.text) && !slices.Contains(optional, key.text) {
 			unknown = append(unknown, key.text)
 		}
 	}
@@ -146,6 +149,7 @@ func (d *decl) featureList(n *node, what string) ([]*Feature, *Error) {
 		return nil, d.errorf("the 'features' of %s must be a list", what)
 	}
 	var features []*Feature
+	seen := make(map[string]bool)
 	for _, e := range v.elems {
 		e = long(e, "name")
 		if err := d.checkKeys(e, "a feature of "+what, []string{"name"}, []string{"if"}); err != nil {
@@ -164,11 +168,10 @@ func (d *decl) featureList(n *node, what string) ([]*Feature, *Error) {
 			return nil, err
 		}
 		f := &Feature{Name: name.text, Pos: name.pos, If: cond}
-		for _, other := range features {
-			if mangle(other.Name) == mangle(f.Name) {
-				return nil, d.errorf("%s is there twice", what)
-			}
+		if seen[mangle(f.Name)] {
+			return nil, d.errorf("%s is there twice", what)
 		}
+		seen[mangle(f.Name)] = true
 		features = append(features, f)
 	}
 	d.features = append(d.features, features...)
@@ -186,7 +189,7 @@ func (d *decl) enum(e *Enum) *Error {
 		}
 		e.Prefix = prefix.text
 	}
-	permissive := contains(d.pragmas.MemberNameExceptions, e.Name)
+	permissive := d.exceptions.memberName[e.Name]
 	for _, n := range data.elems {
 		n = long(n, "name")
 		if err := d.checkKeys(n, "a value", []string{"name"}, []string{"if", "features"}); err != nil {
@@ -237,7 +240,7 @@ func (d *decl) structure(s *Struct) *Error {
 
 // members reads the members of an object, or the arguments of a command.
 func (d *decl) members(data *node) ([]*Member, *Error) {
-	permissive := contains(d.pragmas.MemberNameExceptions, d.def.Def().Name)
+	permissive := d.exceptions.memberName[d.def.Def().Name]
 	var members []*Member
 	for i, key := range data.keys {
 		m := &Member{Pos: key.pos}

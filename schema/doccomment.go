@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 )
@@ -14,9 +15,9 @@ type docComment struct {
 	dangles bool   // no definition follows
 
 	// What parse makes of them, for a comment with a symbol.
-	body     string
-	members  []*docEntry
-	features []*docEntry
+	body     docEntry
+	members  docList
+	features docList
 	sections []*docEntry
 }
 
@@ -28,16 +29,22 @@ type docLine struct {
 
 // A docEntry is the description of a member or a feature, or a section.
 type docEntry struct {
-	name string // or the section's tag; empty for plain text
-	line int
-	text string
+	name  string // or the section's tag; empty for plain text
+	line  int
+	lines []string
 }
 
-func (e *docEntry) append(line string) {
-	if e.text != "" {
-		e.text += "\n"
-	}
-	e.text += line
+func (e *docEntry) append(line string) { e.lines = append(e.lines, line) }
+
+// text is the entry's text, without blank lines before and behind it.
+func (e *docEntry) text() string {
+	return strings.TrimRight(strings.TrimLeft(strings.Join(e.lines, "\n"), "\n"), " \n")
+}
+
+// A docList holds descriptions, in order and by name.
+type docList struct {
+	entries []*docEntry
+	byName  map[string]*docEntry
 }
 
 // scanDoc reads a documentation comment from its first "##", and the token
@@ -87,7 +94,7 @@ var (
 )
 
 func (d *docComment) errorf(line, col int, format string, args ...any) *Error {
-	return &Error{Pos: Pos{d.pos.File, line, col}, Msg: sprintf(format, args...)}
+	return &Error{Pos: Pos{d.pos.File, line, col}, Msg: fmt.Sprintf(format, args...)}
 }
 
 // parse makes out the comment's parts, by the rules of the era.
@@ -126,34 +133,29 @@ func (d *docComment) checkSections() *Error {
 			return d.errorf(s.line, 0, "there is more than one section '%s:'", s.name)
 		}
 		seen[s.name] = true
-		if strings.TrimSpace(s.text) == "" {
+		if strings.TrimSpace(s.text()) == "" {
 			return d.errorf(s.line, 0, "the section '%s:' is empty", s.name)
 		}
 	}
 	return nil
 }
 
-// entry adds an entry to one of the comment's lists, in which a name may be
-// only once.
-func (d *docComment) entry(list *[]*docEntry, name string, line int, what string) (*docEntry, *Error) {
+// entry adds a description to one of the comment's lists, in which a name may
+// be only once.
+func (d *docComment) entry(list *docList, name string, line int, what string) (*docEntry, *Error) {
 	if name == "" {
 		return nil, d.errorf(line, 0, "a %s's name is expected behind '@'", what)
 	}
-	if find(*list, name) != nil {
+	if list.byName[name] != nil {
 		return nil, d.errorf(line, 0, "the %s '%s' is documented twice", what, name)
 	}
-	e := &docEntry{name: name, line: line}
-	*list = append(*list, e)
-	return e, nil
-}
-
-func find(list []*docEntry, name string) *docEntry {
-	for _, e := range list {
-		if e.name == name {
-			return e
-		}
+	if list.byName == nil {
+		list.byName = make(map[string]*docEntry)
 	}
-	return nil
+	e := &docEntry{name: name, line: line}
+	list.entries = append(list.entries, e)
+	list.byName[name] = e
+	return e, nil
 }
 
 // A docParser reads a comment as QEMU 9.0 and later have it: paragraphs of
@@ -178,7 +180,7 @@ func (p *docParser) parse() *Error {
 	for p.skipBlank(); p.more(); p.skipBlank() {
 		text := p.text()
 		if text == "Features:" {
-			if len(p.features) > 0 {
+			if len(p.features.entries) > 0 {
 				return p.errorf(p.line(), 1, "there is more than one line 'Features:'")
 			}
 			p.i++
@@ -186,7 +188,7 @@ func (p *docParser) parse() *Error {
 			if err := p.descriptions(&p.features, "feature"); err != nil {
 				return err
 			}
-			if len(p.features) == 0 {
+			if len(p.features.entries) == 0 {
 				line := p.lines[p.i-1].line + 1
 				if p.more() {
 					line = p.line()
@@ -222,7 +224,7 @@ func (p *docParser) parse() *Error {
 }
 
 // descriptions reads "@name: text" and the like until there is none.
-func (p *docParser) descriptions(list *[]*docEntry, what string) *Error {
+func (p *docParser) descriptions(list *docList, what string) *Error {
 	for p.more() {
 		m := docName.FindStringSubmatch(p.text())
 		if m == nil {
@@ -272,31 +274,25 @@ func (p *docParser) indented(e *docEntry) *Error {
 // paragraph reads plain text up to a blank line: into the body, or behind
 // descriptions and sections into one without a tag.
 func (p *docParser) paragraph() {
-	var lines []string
-	line := p.line()
-	for ; p.more() && p.text() != ""; p.i++ {
-		lines = append(lines, p.text())
-	}
-	d := p.docComment
-	text := strings.Join(lines, "\n")
-	if len(d.members)+len(d.features)+len(d.sections) == 0 {
-		if d.body != "" {
-			d.body += "\n\n"
+	e := &p.body
+	if len(p.members.entries)+len(p.features.entries)+len(p.sections) > 0 {
+		if n := len(p.sections); n == 0 || p.sections[n-1].name != "" {
+			p.sections = append(p.sections, &docEntry{line: p.line()})
 		}
-		d.body += text
-		return
+		e = p.sections[len(p.sections)-1]
 	}
-	if n := len(d.sections); n > 0 && d.sections[n-1].name == "" {
-		d.sections[n-1].text += "\n\n" + text
-		return
+	if len(e.lines) > 0 {
+		e.append("")
 	}
-	d.sections = append(d.sections, &docEntry{line: line, text: text})
+	for ; p.more() && p.text() != ""; p.i++ {
+		e.append(p.text())
+	}
 }
 
 // parseOld reads a comment as releases before QEMU 9.0 have it: any line can
 // begin a description or a section, and indentation says little.
 func (d *docComment) parseOld() *Error {
-	var cur *docEntry // nil: the body
+	cur := &d.body
 	inFeatures := false
 	for _, line := range d.lines[1:] {
 		text := line.text
@@ -328,11 +324,7 @@ func (d *docComment) parseOld() *Error {
 			d.sections = append(d.sections, cur)
 			continue
 		}
-		if cur != nil {
-			cur.append(text)
-		} else if d.body != "" || text != "" {
-			d.body += text + "\n"
-		}
+		cur.append(text)
 	}
 	return nil
 }
