@@ -492,13 +492,13 @@ func (v AudiodevJack) encodeAudiodev(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// AudiodevOSsPerDirectionOptions is the struct AudiodevOssPerDirectionOptions
+// AudiodevOssPerDirectionOptions is the struct AudiodevOssPerDirectionOptions
 // of audio.json.
 //
 // Since QEMU 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-audio.AudiodevOssPerDirectionOptions
-type AudiodevOSsPerDirectionOptions struct {
+type AudiodevOssPerDirectionOptions struct {
 	// Since QEMU 4.2.
 	MixingEngine  *bool        `json:"mixing-engine,omitzero"`
 	FixedSettings *bool        `json:"fixed-settings,omitzero"`
@@ -512,7 +512,7 @@ type AudiodevOSsPerDirectionOptions struct {
 	TryPoll       *bool        `json:"try-poll,omitzero"`
 }
 
-func (x *AudiodevOSsPerDirectionOptions) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *AudiodevOssPerDirectionOptions) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "mixing-engine":
 		return codec.OptionalBool(dec, &x.MixingEngine)
@@ -538,30 +538,30 @@ func (x *AudiodevOSsPerDirectionOptions) decodeMember(dec *jsontext.Decoder, nam
 	return false, nil
 }
 
-func (x *AudiodevOSsPerDirectionOptions) decode(dec *jsontext.Decoder) error {
+func (x *AudiodevOssPerDirectionOptions) decode(dec *jsontext.Decoder) error {
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
-// AudiodevOSs is the variant of [Audiodev] for oss, the struct
+// AudiodevOss is the variant of [Audiodev] for oss, the struct
 // AudiodevOssOptions of audio.json.
 //
 // Since QEMU 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-audio.AudiodevOssOptions
-type AudiodevOSs struct {
-	In        *AudiodevOSsPerDirectionOptions `json:"in,omitzero"`
-	Out       *AudiodevOSsPerDirectionOptions `json:"out,omitzero"`
+type AudiodevOss struct {
+	In        *AudiodevOssPerDirectionOptions `json:"in,omitzero"`
+	Out       *AudiodevOssPerDirectionOptions `json:"out,omitzero"`
 	TryMmap   *bool                           `json:"try-mmap,omitzero"`
 	Exclusive *bool                           `json:"exclusive,omitzero"`
 	DspPolicy *uint32                         `json:"dsp-policy,omitzero"`
 }
 
-func (x *AudiodevOSs) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *AudiodevOss) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "in":
-		return codec.OptionalObject(dec, &x.In, (*AudiodevOSsPerDirectionOptions).decode)
+		return codec.OptionalObject(dec, &x.In, (*AudiodevOssPerDirectionOptions).decode)
 	case "out":
-		return codec.OptionalObject(dec, &x.Out, (*AudiodevOSsPerDirectionOptions).decode)
+		return codec.OptionalObject(dec, &x.Out, (*AudiodevOssPerDirectionOptions).decode)
 	case "try-mmap":
 		return codec.OptionalBool(dec, &x.TryMmap)
 	case "exclusive":
@@ -572,7 +572,7 @@ func (x *AudiodevOSs) decodeMember(dec *jsontext.Decoder, name []byte) (bool, er
 	return false, nil
 }
 
-func (x *AudiodevOSs) encodeMembers(e *codec.Encoder) {
+func (x *AudiodevOss) encodeMembers(e *codec.Encoder) {
 	if x.In != nil {
 		e.Value("in", x.In)
 	}
@@ -590,12 +590,12 @@ func (x *AudiodevOSs) encodeMembers(e *codec.Encoder) {
 	}
 }
 
-// AudiodevDriver returns [AudiodevDriverOSs].
-func (AudiodevOSs) AudiodevDriver() AudiodevDriver {
-	return AudiodevDriverOSs
+// AudiodevDriver returns [AudiodevDriverOss].
+func (AudiodevOss) AudiodevDriver() AudiodevDriver {
+	return AudiodevDriverOss
 }
 
-func (v AudiodevOSs) encodeAudiodev(e *codec.Encoder) {
+func (v AudiodevOss) encodeAudiodev(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
@@ -968,7 +968,7 @@ const (
 	// Since QEMU 5.1. Only in builds with CONFIG_AUDIO_JACK.
 	AudiodevDriverJack AudiodevDriver = "jack"
 	// Only in builds with CONFIG_AUDIO_OSS.
-	AudiodevDriverOSs AudiodevDriver = "oss"
+	AudiodevDriverOss AudiodevDriver = "oss"
 	// Only in builds with CONFIG_AUDIO_PA.
 	AudiodevDriverPa AudiodevDriver = "pa"
 	// Only in builds with CONFIG_AUDIO_PIPEWIRE.
@@ -992,7 +992,7 @@ func (e AudiodevDriver) Known() bool {
 		AudiodevDriverDbus,
 		AudiodevDriverDsound,
 		AudiodevDriverJack,
-		AudiodevDriverOSs,
+		AudiodevDriverOss,
 		AudiodevDriverPa,
 		AudiodevDriverPipewire,
 		AudiodevDriverSdl,
@@ -1008,9 +1008,8 @@ func (e AudiodevDriver) Known() bool {
 //
 // Driver holds the variant, whose type is the tag: [AudiodevNone],
 // [AudiodevAlsa], [AudiodevCoreaudio], [AudiodevDbus], [AudiodevDsound],
-// [AudiodevJack], [AudiodevOSs], [AudiodevPa], [AudiodevPipewire],
-// [AudiodevSdl], [AudiodevSndio], [AudiodevSpice] and [AudiodevWav], or
-// [Unknown].
+// [AudiodevJack], [AudiodevOss], [AudiodevPa], [AudiodevPipewire],
+// [AudiodevSdl], [AudiodevSndio], [AudiodevSpice], [AudiodevWav] or [Unknown].
 //
 // Since QEMU 4.0.
 //
@@ -1097,8 +1096,8 @@ func (x *Audiodev) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 		var v AudiodevJack
 		err = u.Variant(v.decodeMember)
 		x.Driver = v
-	case AudiodevDriverOSs:
-		var v AudiodevOSs
+	case AudiodevDriverOss:
+		var v AudiodevOss
 		err = u.Variant(v.decodeMember)
 		x.Driver = v
 	case AudiodevDriverPa:

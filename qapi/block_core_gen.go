@@ -31,8 +31,8 @@ type SnapshotInfo struct {
 // ImageInfoSpecificQCow2Encryption of block-core.json.
 //
 // Format holds the variant, whose type is the tag:
-// [ImageInfoSpecificQCow2EncryptionAes] and
-// [ImageInfoSpecificQCow2EncryptionLUKS], or [Unknown].
+// [ImageInfoSpecificQCow2EncryptionAes], [ImageInfoSpecificQCow2EncryptionLUKS]
+// or [Unknown].
 //
 // Since QEMU 2.10.
 //
@@ -271,8 +271,8 @@ func (e ImageInfoSpecificKind) Known() bool {
 // ImageInfoSpecific is the union ImageInfoSpecific of block-core.json.
 //
 // Type holds the variant, whose type is the tag: [ImageInfoSpecificQcow2],
-// [ImageInfoSpecificVmdk], [ImageInfoSpecificLUKS], [ImageInfoSpecificRBD] and
-// [ImageInfoSpecificFile], or [Unknown].
+// [ImageInfoSpecificVmdk], [ImageInfoSpecificLUKS], [ImageInfoSpecificRBD],
+// [ImageInfoSpecificFile] or [Unknown].
 //
 // Since QEMU 1.7.
 //
@@ -920,7 +920,7 @@ func (v BlockStatsSpecificNvme) encodeBlockStatsSpecific(e *codec.Encoder) {
 // [BlockStatsSpecificVhdx], [BlockStatsSpecificVirtioBlkVfioPCI],
 // [BlockStatsSpecificVirtioBlkVhostUser],
 // [BlockStatsSpecificVirtioBlkVhostVdpa], [BlockStatsSpecificVmdk],
-// [BlockStatsSpecificVpc] and [BlockStatsSpecificVvfat], or [Unknown].
+// [BlockStatsSpecificVpc], [BlockStatsSpecificVvfat] or [Unknown].
 //
 // Since QEMU 4.2.
 //
@@ -1800,7 +1800,7 @@ func (v BlockJobInfoMirror) encodeBlockJobInfo(e *codec.Encoder) {
 // Type holds the variant, whose type is the tag: [BlockJobInfoCommit],
 // [BlockJobInfoStream], [BlockJobInfoMirror], [BlockJobInfoBackup],
 // [BlockJobInfoCreate], [BlockJobInfoAmend], [BlockJobInfoSnapshotLoad],
-// [BlockJobInfoSnapshotSave] and [BlockJobInfoSnapshotDelete], or [Unknown].
+// [BlockJobInfoSnapshotSave], [BlockJobInfoSnapshotDelete] or [Unknown].
 //
 // Since QEMU 1.1.
 //
@@ -2485,8 +2485,7 @@ type BlockDirtyBitmapAdd struct {
 // BlockDirtyBitmapOrStr is the alternate BlockDirtyBitmapOrStr of
 // block-core.json.
 //
-// It holds [Str] and [BlockDirtyBitmap]; or [Unknown], if a server sent
-// something else.
+// It holds [Str], [BlockDirtyBitmap] or [Unknown].
 //
 // Since QEMU 4.1.
 //
@@ -3109,8 +3108,8 @@ func (v BlockJobChangeOptionsMirror) encodeBlockJobChangeOptions(e *codec.Encode
 // [BlockJobChangeOptionsStream], [BlockJobChangeOptionsMirror],
 // [BlockJobChangeOptionsBackup], [BlockJobChangeOptionsCreate],
 // [BlockJobChangeOptionsAmend], [BlockJobChangeOptionsSnapshotLoad],
-// [BlockJobChangeOptionsSnapshotSave] and
-// [BlockJobChangeOptionsSnapshotDelete], or [Unknown].
+// [BlockJobChangeOptionsSnapshotSave], [BlockJobChangeOptionsSnapshotDelete] or
+// [Unknown].
 //
 // Since QEMU 8.2.
 //
@@ -3939,8 +3938,7 @@ func (Qcow2OverlapCheckFlags) isQcow2OverlapChecks() {}
 
 // Qcow2OverlapChecks is the alternate Qcow2OverlapChecks of block-core.json.
 //
-// It holds [Qcow2OverlapCheckFlags] and [Qcow2OverlapCheckMode]; or [Unknown],
-// if a server sent something else.
+// It holds [Qcow2OverlapCheckFlags], [Qcow2OverlapCheckMode] or [Unknown].
 //
 // Since QEMU 2.9.
 //
@@ -3995,7 +3993,7 @@ func (e BlockdevQcowEncryptionFormat) Known() bool {
 // BlockdevQcowEncryption is the union BlockdevQcowEncryption of
 // block-core.json.
 //
-// Format holds the variant, whose type is the tag: [BlockdevQcowEncryptionAes],
+// Format holds the variant, whose type is the tag: [BlockdevQcowEncryptionAes]
 // or [Unknown].
 //
 // Since QEMU 2.10.
@@ -4166,8 +4164,8 @@ func (e BlockdevQcow2EncryptionFormat) Known() bool {
 // BlockdevQcow2Encryption is the union BlockdevQcow2Encryption of
 // block-core.json.
 //
-// Format holds the variant, whose type is the tag: [BlockdevQcow2EncryptionAes]
-// and [BlockdevQcow2EncryptionLUKS], or [Unknown].
+// Format holds the variant, whose type is the tag:
+// [BlockdevQcow2EncryptionAes], [BlockdevQcow2EncryptionLUKS] or [Unknown].
 //
 // Since QEMU 2.10.
 //
@@ -4561,7 +4559,7 @@ func (v SSHHostKeyCheckHash) encodeSSHHostKeyCheck(e *codec.Encoder) {
 // SSHHostKeyCheck is the union SshHostKeyCheck of block-core.json.
 //
 // Mode holds the variant, whose type is the tag: [SSHHostKeyCheckNone],
-// [SSHHostKeyCheckHash] and [SSHHostKeyCheckKnownHosts], or [Unknown].
+// [SSHHostKeyCheckHash], [SSHHostKeyCheckKnownHosts] or [Unknown].
 //
 // Since QEMU 2.12.
 //
@@ -5795,7 +5793,7 @@ func (v RBDEncryptionCreateOptionsLuks2) encodeRBDEncryptionCreateOptions(e *cod
 // RBDEncryptionOptions is the union RbdEncryptionOptions of block-core.json.
 //
 // Format holds the variant, whose type is the tag: [RBDEncryptionOptionsLUKS],
-// [RBDEncryptionOptionsLuks2] and [RBDEncryptionOptionsLUKSAny], or [Unknown].
+// [RBDEncryptionOptionsLuks2], [RBDEncryptionOptionsLUKSAny] or [Unknown].
 //
 // Since QEMU 6.1.
 //
@@ -5882,8 +5880,8 @@ func (x RBDEncryptionOptions) String() string {
 // block-core.json.
 //
 // Format holds the variant, whose type is the tag:
-// [RBDEncryptionCreateOptionsLUKS], [RBDEncryptionCreateOptionsLuks2] and
-// [RBDEncryptionCreateOptionsLUKSAny], or [Unknown].
+// [RBDEncryptionCreateOptionsLUKS], [RBDEncryptionCreateOptionsLuks2],
+// [RBDEncryptionCreateOptionsLUKSAny] or [Unknown].
 //
 // Since QEMU 6.1.
 //
@@ -6937,7 +6935,7 @@ func (v BlockdevOptionsCopyBeforeWrite) encodeBlockdevOptions(e *codec.Encoder) 
 // [BlockdevOptionsThrottle], [BlockdevOptionsVdi], [BlockdevOptionsVhdx],
 // [BlockdevOptionsVirtioBlkVfioPCI], [BlockdevOptionsVirtioBlkVhostUser],
 // [BlockdevOptionsVirtioBlkVhostVdpa], [BlockdevOptionsVmdk],
-// [BlockdevOptionsVpc] and [BlockdevOptionsVvfat], or [Unknown].
+// [BlockdevOptionsVpc], [BlockdevOptionsVvfat] or [Unknown].
 //
 // Since QEMU 2.9.
 //
@@ -7667,8 +7665,7 @@ func (v BlockdevOptionsVpc) encodeBlockdevOptions(e *codec.Encoder) {
 
 // BlockdevRef is the alternate BlockdevRef of block-core.json.
 //
-// It holds [BlockdevOptions] and [Str]; or [Unknown], if a server sent
-// something else.
+// It holds [BlockdevOptions], [Str] or [Unknown].
 //
 // Since QEMU 2.9.
 //
@@ -7699,8 +7696,7 @@ func decodeBlockdevRef(x *BlockdevRef, dec *jsontext.Decoder) error {
 
 // BlockdevRefOrNull is the alternate BlockdevRefOrNull of block-core.json.
 //
-// It holds [BlockdevOptions], [Str] and [Null]; or [Unknown], if a server sent
-// something else.
+// It holds [BlockdevOptions], [Str], [Null] or [Unknown].
 //
 // Since QEMU 2.9.
 //
@@ -8898,7 +8894,7 @@ func (v BlockdevCreateOptionsVpc) encodeBlockdevCreateOptions(e *codec.Encoder) 
 // [BlockdevCreateOptionsVirtioBlkVfioPCI],
 // [BlockdevCreateOptionsVirtioBlkVhostUser],
 // [BlockdevCreateOptionsVirtioBlkVhostVdpa], [BlockdevCreateOptionsVmdk],
-// [BlockdevCreateOptionsVpc] and [BlockdevCreateOptionsVvfat], or [Unknown].
+// [BlockdevCreateOptionsVpc], [BlockdevCreateOptionsVvfat] or [Unknown].
 //
 // Since QEMU 2.12.
 //
@@ -9634,7 +9630,7 @@ func (v BlockdevAmendOptionsQcow2) encodeBlockdevAmendOptions(e *codec.Encoder) 
 // [BlockdevAmendOptionsVirtioBlkVfioPCI],
 // [BlockdevAmendOptionsVirtioBlkVhostUser],
 // [BlockdevAmendOptionsVirtioBlkVhostVdpa], [BlockdevAmendOptionsVmdk],
-// [BlockdevAmendOptionsVpc] and [BlockdevAmendOptionsVvfat], or [Unknown].
+// [BlockdevAmendOptionsVpc], [BlockdevAmendOptionsVvfat] or [Unknown].
 //
 // Since QEMU 5.1.
 //

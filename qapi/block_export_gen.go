@@ -397,8 +397,8 @@ func (e BlockExportType) Known() bool {
 // BlockExportOptions is the union BlockExportOptions of block-export.json.
 //
 // Type holds the variant, whose type is the tag: [BlockExportOptionsNBD],
-// [BlockExportOptionsVhostUserBlk], [BlockExportOptionsFuse] and
-// [BlockExportOptionsVduseBlk], or [Unknown].
+// [BlockExportOptionsVhostUserBlk], [BlockExportOptionsFuse],
+// [BlockExportOptionsVduseBlk] or [Unknown].
 //
 // Since QEMU 4.2.
 //
@@ -523,7 +523,7 @@ func (x BlockExportOptions) String() string {
 // BlockExportIothreads is the alternate BlockExportIothreads of
 // block-export.json.
 //
-// It holds [Str] and [StrList]; or [Unknown], if a server sent something else.
+// It holds [Str], [StrList] or [Unknown].
 //
 // Since QEMU 10.1.
 //

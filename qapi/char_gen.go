@@ -573,7 +573,7 @@ func (e ChardevBackendKind) Known() bool {
 // [ChardevBackendTestdev], [ChardevBackendStdio], [ChardevBackendConsole],
 // [ChardevBackendSpicevmc], [ChardevBackendSpiceport],
 // [ChardevBackendQEMUVdagent], [ChardevBackendDbus], [ChardevBackendVc],
-// [ChardevBackendRingbuf] and [ChardevBackendMemory], or [Unknown].
+// [ChardevBackendRingbuf], [ChardevBackendMemory] or [Unknown].
 //
 // Since QEMU 1.4.
 //

@@ -85,7 +85,7 @@ func (e OnOffSplit) Known() bool {
 
 // StrOrNull is the alternate StrOrNull of common.json.
 //
-// It holds [Str] and [Null]; or [Unknown], if a server sent something else.
+// It holds [Str], [Null] or [Unknown].
 //
 // Since QEMU 2.10.
 //

@@ -343,8 +343,7 @@ func (v QCryptoBlockCreateOptionsLUKS) encodeQCryptoBlockCreateOptions(e *codec.
 // QCryptoBlockOpenOptions is the union QCryptoBlockOpenOptions of crypto.json.
 //
 // Format holds the variant, whose type is the tag:
-// [QCryptoBlockOpenOptionsQcow] and [QCryptoBlockOpenOptionsLUKS], or
-// [Unknown].
+// [QCryptoBlockOpenOptionsQcow], [QCryptoBlockOpenOptionsLUKS] or [Unknown].
 //
 // Since QEMU 2.6.
 //
@@ -444,7 +443,7 @@ func (v QCryptoBlockOpenOptionsLUKS) encodeQCryptoBlockOpenOptions(e *codec.Enco
 // crypto.json.
 //
 // Format holds the variant, whose type is the tag:
-// [QCryptoBlockCreateOptionsQcow] and [QCryptoBlockCreateOptionsLUKS], or
+// [QCryptoBlockCreateOptionsQcow], [QCryptoBlockCreateOptionsLUKS] or
 // [Unknown].
 //
 // Since QEMU 2.6.
@@ -631,8 +630,8 @@ func (v QCryptoBlockInfoLUKS) encodeQCryptoBlockInfo(e *codec.Encoder) {
 
 // QCryptoBlockInfo is the union QCryptoBlockInfo of crypto.json.
 //
-// Format holds the variant, whose type is the tag: [QCryptoBlockInfoQcow] and
-// [QCryptoBlockInfoLUKS], or [Unknown].
+// Format holds the variant, whose type is the tag: [QCryptoBlockInfoQcow],
+// [QCryptoBlockInfoLUKS] or [Unknown].
 //
 // Since QEMU 2.7.
 //
@@ -801,8 +800,7 @@ func (v QCryptoBlockAmendOptionsLUKS) encodeQCryptoBlockAmendOptions(e *codec.En
 // crypto.json.
 //
 // Format holds the variant, whose type is the tag:
-// [QCryptoBlockAmendOptionsQcow] and [QCryptoBlockAmendOptionsLUKS], or
-// [Unknown].
+// [QCryptoBlockAmendOptionsQcow], [QCryptoBlockAmendOptionsLUKS] or [Unknown].
 //
 // Since QEMU 5.1.
 //
@@ -1317,7 +1315,7 @@ func (v QCryptoAkCipherOptionsRSA) encodeQCryptoAkCipherOptions(e *codec.Encoder
 
 // QCryptoAkCipherOptions is the union QCryptoAkCipherOptions of crypto.json.
 //
-// Alg holds the variant, whose type is the tag: [QCryptoAkCipherOptionsRSA], or
+// Alg holds the variant, whose type is the tag: [QCryptoAkCipherOptionsRSA] or
 // [Unknown].
 //
 // Since QEMU 7.1.

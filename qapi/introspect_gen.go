@@ -58,8 +58,7 @@ func (e SchemaMetaType) Known() bool {
 //
 // MetaType holds the variant, whose type is the tag: [SchemaInfoBuiltin],
 // [SchemaInfoEnum], [SchemaInfoArray], [SchemaInfoObject],
-// [SchemaInfoAlternate], [SchemaInfoCommand] and [SchemaInfoEvent], or
-// [Unknown].
+// [SchemaInfoAlternate], [SchemaInfoCommand], [SchemaInfoEvent] or [Unknown].
 //
 // Since QEMU 2.5.
 //

@@ -179,7 +179,7 @@ func (v CPUInfoFastS390x) encodeCPUInfoFast(e *codec.Encoder) {
 // [CPUInfoFastRiscv32], [CPUInfoFastRiscv64], [CPUInfoFastRx],
 // [CPUInfoFastS390x], [CPUInfoFastSh4], [CPUInfoFastSh4eb], [CPUInfoFastSparc],
 // [CPUInfoFastSparc64], [CPUInfoFastTricore], [CPUInfoFastX86_64],
-// [CPUInfoFastXtensa] and [CPUInfoFastXtensaeb], or [Unknown].
+// [CPUInfoFastXtensa], [CPUInfoFastXtensaeb] or [Unknown].
 //
 // Since QEMU 2.12.
 //
@@ -890,8 +890,8 @@ func (e NUMAOptionsType) Known() bool {
 // NUMAOptions is the union NumaOptions of machine.json.
 //
 // Type holds the variant, whose type is the tag: [NUMAOptionsNode],
-// [NUMAOptionsDist], [NUMAOptionsCPU], [NUMAOptionsHmatLb] and
-// [NUMAOptionsHmatCache], or [Unknown].
+// [NUMAOptionsDist], [NUMAOptionsCPU], [NUMAOptionsHmatLb],
+// [NUMAOptionsHmatCache] or [Unknown].
 //
 // Since QEMU 2.1.
 //
@@ -1911,7 +1911,7 @@ func (e MemoryDeviceInfoKind) Known() bool {
 // Type holds the variant, whose type is the tag: [MemoryDeviceInfoDimm],
 // [MemoryDeviceInfoNvdimm], [MemoryDeviceInfoVirtioPmem],
 // [MemoryDeviceInfoVirtioMem], [MemoryDeviceInfoSGXEpc],
-// [MemoryDeviceInfoHvBalloon] and [MemoryDeviceInfoSpMem], or [Unknown].
+// [MemoryDeviceInfoHvBalloon], [MemoryDeviceInfoSpMem] or [Unknown].
 //
 // Since QEMU 2.1.
 //

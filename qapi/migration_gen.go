@@ -1202,7 +1202,7 @@ func (v MigrationAddressExec) encodeMigrationAddress(e *codec.Encoder) {
 // MigrationAddress is the union MigrationAddress of migration.json.
 //
 // Transport holds the variant, whose type is the tag: [MigrationAddressSocket],
-// [MigrationAddressExec], [MigrationAddressRdma] and [MigrationAddressFile], or
+// [MigrationAddressExec], [MigrationAddressRdma], [MigrationAddressFile] or
 // [Unknown].
 //
 // Since QEMU 8.2.

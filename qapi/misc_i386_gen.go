@@ -142,8 +142,8 @@ func (v SEVInfoSEVSnp) encodeSEVInfo(e *codec.Encoder) {
 
 // SEVInfo is the union SevInfo of misc-i386.json.
 //
-// SEVType holds the variant, whose type is the tag: [SEVInfoSEV] and
-// [SEVInfoSEVSnp], or [Unknown].
+// SEVType holds the variant, whose type is the tag: [SEVInfoSEV],
+// [SEVInfoSEVSnp] or [Unknown].
 //
 // Since QEMU 2.12.
 //

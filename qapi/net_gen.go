@@ -1517,8 +1517,7 @@ func (e NetClientDriver) Known() bool {
 // [NetdevUser], [NetdevTap], [NetdevL2tpv3], [NetdevSocket], [NetdevStream],
 // [NetdevDgram], [NetdevVde], [NetdevBridge], [NetdevHubport], [NetdevNetmap],
 // [NetdevVhostUser], [NetdevVhostVdpa], [NetdevPasst], [NetdevAfXdp],
-// [NetdevVmnetHost], [NetdevVmnetShared] and [NetdevVmnetBridged], or
-// [Unknown].
+// [NetdevVmnetHost], [NetdevVmnetShared], [NetdevVmnetBridged] or [Unknown].
 //
 // Since QEMU 1.2.
 //

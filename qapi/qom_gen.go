@@ -2475,8 +2475,8 @@ func (e ObjectType) Known() bool {
 // [ObjectOptionsS390PvGuest], [ObjectOptionsTdxGuest],
 // [ObjectOptionsThrottleGroup], [ObjectOptionsTLSCredsAnon],
 // [ObjectOptionsTLSCredsPSK], [ObjectOptionsTLSCredsX509],
-// [ObjectOptionsTLSCipherSuites], [ObjectOptionsXRemoteObject] and
-// [ObjectOptionsXVfioUserServer], or [Unknown].
+// [ObjectOptionsTLSCipherSuites], [ObjectOptionsXRemoteObject],
+// [ObjectOptionsXVfioUserServer] or [Unknown].
 //
 // Since QEMU 6.0.
 //

@@ -653,8 +653,8 @@ func (e GuestPanicInformationType) Known() bool {
 // GuestPanicInformation is the union GuestPanicInformation of run-state.json.
 //
 // Type holds the variant, whose type is the tag: [GuestPanicInformationHyperV],
-// [GuestPanicInformationS390], [GuestPanicInformationTdx] and
-// [GuestPanicInformationSEV], or [Unknown].
+// [GuestPanicInformationS390], [GuestPanicInformationTdx],
+// [GuestPanicInformationSEV] or [Unknown].
 //
 // Since QEMU 2.9.
 //

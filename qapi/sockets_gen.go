@@ -233,8 +233,8 @@ func (x *FDSocketAddress) encodeMembers(e *codec.Encoder) {
 // SocketAddressLegacy is the union SocketAddressLegacy of sockets.json.
 //
 // Type holds the variant, whose type is the tag: [SocketAddressLegacyInet],
-// [SocketAddressLegacyUnix], [SocketAddressLegacyVsock] and
-// [SocketAddressLegacyFD], or [Unknown].
+// [SocketAddressLegacyUnix], [SocketAddressLegacyVsock],
+// [SocketAddressLegacyFD] or [Unknown].
 //
 // Since QEMU 1.3.
 //
@@ -395,8 +395,7 @@ func (e SocketAddressType) Known() bool {
 // SocketAddress is the union SocketAddress of sockets.json.
 //
 // Type holds the variant, whose type is the tag: [SocketAddressInet],
-// [SocketAddressUnix], [SocketAddressVsock] and [SocketAddressFD], or
-// [Unknown].
+// [SocketAddressUnix], [SocketAddressVsock], [SocketAddressFD] or [Unknown].
 //
 // Since QEMU 2.9.
 //

@@ -165,7 +165,7 @@ func (v StatsFilterVcpu) encodeStatsFilter(e *codec.Encoder) {
 // StatsFilter is the union StatsFilter of stats.json.
 //
 // Target holds the variant, whose type is the tag: [StatsFilterVM],
-// [StatsFilterVcpu] and [StatsFilterCryptodev], or [Unknown].
+// [StatsFilterVcpu], [StatsFilterCryptodev] or [Unknown].
 //
 // Since QEMU 7.1.
 //
@@ -269,8 +269,7 @@ func (StatsFilterCryptodev) encodeStatsFilter(e *codec.Encoder) {}
 
 // StatsValue is the alternate StatsValue of stats.json.
 //
-// It holds [Uint], [Bool] and [UintList]; or [Unknown], if a server sent
-// something else.
+// It holds [Uint], [Bool], [UintList] or [Unknown].
 //
 // Since QEMU 7.1.
 //

@@ -124,8 +124,8 @@ func (v TPMTypeOptionsEmulator) encodeTPMTypeOptions(e *codec.Encoder) {
 
 // TPMTypeOptions is the union TpmTypeOptions of tpm.json.
 //
-// Type holds the variant, whose type is the tag: [TPMTypeOptionsPassthrough]
-// and [TPMTypeOptionsEmulator], or [Unknown].
+// Type holds the variant, whose type is the tag: [TPMTypeOptionsPassthrough],
+// [TPMTypeOptionsEmulator] or [Unknown].
 //
 // Since QEMU 1.5. Only in builds with CONFIG_TPM.
 //

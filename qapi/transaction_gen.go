@@ -118,8 +118,8 @@ func (e TransactionActionKind) Known() bool {
 // [TransactionActionBlockDirtyBitmapMerge], [TransactionActionBlockdevBackup],
 // [TransactionActionBlockdevSnapshot],
 // [TransactionActionBlockdevSnapshotInternalSync],
-// [TransactionActionBlockdevSnapshotSync] and [TransactionActionDriveBackup],
-// or [Unknown].
+// [TransactionActionBlockdevSnapshotSync], [TransactionActionDriveBackup] or
+// [Unknown].
 //
 // Since QEMU 1.1.
 //

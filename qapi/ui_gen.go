@@ -62,8 +62,8 @@ func (e SetPasswordAction) Known() bool {
 
 // SetPasswordOptions is the union SetPasswordOptions of ui.json.
 //
-// Protocol holds the variant, whose type is the tag: [SetPasswordOptionsVNC]
-// and [SetPasswordOptionsSpice], or [Unknown].
+// Protocol holds the variant, whose type is the tag: [SetPasswordOptionsVNC],
+// [SetPasswordOptionsSpice] or [Unknown].
 //
 // Since QEMU 7.0.
 //
@@ -198,8 +198,8 @@ func (c *Client) SetPassword(ctx context.Context, args SetPasswordOptions) error
 
 // ExpirePasswordOptions is the union ExpirePasswordOptions of ui.json.
 //
-// Protocol holds the variant, whose type is the tag: [ExpirePasswordOptionsVNC]
-// and [ExpirePasswordOptionsSpice], or [Unknown].
+// Protocol holds the variant, whose type is the tag:
+// [ExpirePasswordOptionsVNC], [ExpirePasswordOptionsSpice] or [Unknown].
 //
 // Since QEMU 7.0.
 //
@@ -1292,8 +1292,8 @@ func (e KeyValueKind) Known() bool {
 
 // KeyValue is the union KeyValue of ui.json.
 //
-// Type holds the variant, whose type is the tag: [KeyValueNumber] and
-// [KeyValueQcode], or [Unknown].
+// Type holds the variant, whose type is the tag: [KeyValueNumber],
+// [KeyValueQcode] or [Unknown].
 //
 // Since QEMU 1.3.
 //
@@ -1605,7 +1605,7 @@ func (e InputEventKind) Known() bool {
 // InputEvent is the union InputEvent of ui.json.
 //
 // Type holds the variant, whose type is the tag: [InputEventKey],
-// [InputEventBtn], [InputEventRel], [InputEventAbs] and [InputEventMtt], or
+// [InputEventBtn], [InputEventRel], [InputEventAbs], [InputEventMtt] or
 // [Unknown].
 //
 // Since QEMU 2.0.
@@ -2118,7 +2118,7 @@ func (e DisplayType) Known() bool {
 // Type holds the variant, whose type is the tag: [DisplayOptionsDefault],
 // [DisplayOptionsNone], [DisplayOptionsGtk], [DisplayOptionsSdl],
 // [DisplayOptionsEglHeadless], [DisplayOptionsCurses], [DisplayOptionsCocoa],
-// [DisplayOptionsSpiceApp] and [DisplayOptionsDbus], or [Unknown].
+// [DisplayOptionsSpiceApp], [DisplayOptionsDbus] or [Unknown].
 //
 // Since QEMU 2.12.
 //
@@ -2340,7 +2340,7 @@ func (v DisplayReloadOptionsVNC) encodeDisplayReloadOptions(e *codec.Encoder) {
 
 // DisplayReloadOptions is the union DisplayReloadOptions of ui.json.
 //
-// Type holds the variant, whose type is the tag: [DisplayReloadOptionsVNC], or
+// Type holds the variant, whose type is the tag: [DisplayReloadOptionsVNC] or
 // [Unknown].
 //
 // Since QEMU 6.0.
@@ -2473,7 +2473,7 @@ func (v DisplayUpdateOptionsVNC) encodeDisplayUpdateOptions(e *codec.Encoder) {
 
 // DisplayUpdateOptions is the union DisplayUpdateOptions of ui.json.
 //
-// Type holds the variant, whose type is the tag: [DisplayUpdateOptionsVNC], or
+// Type holds the variant, whose type is the tag: [DisplayUpdateOptionsVNC] or
 // [Unknown].
 //
 // Since QEMU 7.1.

@@ -99,7 +99,7 @@ func (v YankInstanceChardev) encodeYankInstance(e *codec.Encoder) {
 // YankInstance is the union YankInstance of yank.json.
 //
 // Type holds the variant, whose type is the tag: [YankInstanceBlockNode],
-// [YankInstanceChardev] and [YankInstanceMigration], or [Unknown].
+// [YankInstanceChardev], [YankInstanceMigration] or [Unknown].
 //
 // Since QEMU 6.0.
 //

@@ -40,3 +40,19 @@ func moduleRoot(t testing.TB) string {
 		dir = parent
 	}
 }
+
+// ReadData returns the text of a file of the shared test data: see [Data].
+func ReadData(t testing.TB, elem ...string) string {
+	t.Helper()
+	text, err := os.ReadFile(Data(t, elem...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// Reference returns the text of a reference that lies beside the shared data.
+func Reference(t testing.TB, name string) string {
+	t.Helper()
+	return ReadData(t, "..", "reference", name)
+}

@@ -12,7 +12,7 @@ func (g *group) alternate(a *plan.Alternate) {
 		forms = append(forms, "["+b.Type.Name+"]")
 	}
 	g.comment(about(a.Name+" is the alternate "+a.QAPI, a.Facts, g.module,
-		"It holds "+list(forms)+"; or [Unknown], if a server sent something else.")...)
+		"It holds "+eitherOf(append(forms, "[Unknown]"))+".")...)
 	g.Type().Id(a.Name).Interface(jen.Id("is" + a.Name).Params())
 	g.Line()
 	g.Func().Id("decode"+a.Name).

@@ -70,13 +70,13 @@ func aside(f plan.Facts) []string {
 	return lines
 }
 
-// list writes words as people do: a, b and c.
-func list(words []string) string {
+// eitherOf writes words as people do: a, b or c.
+func eitherOf(words []string) string {
 	if len(words) < 2 {
 		return strings.Join(words, "")
 	}
 	last := len(words) - 1
-	return strings.Join(words[:last], ", ") + " and " + words[last]
+	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
 // wrap breaks a text into comment lines.

@@ -12,7 +12,7 @@ func (g *group) union(u *plan.Union) {
 		forms = append(forms, "["+v.Name+"]")
 	}
 	g.comment(about(u.Name+" is the union "+u.QAPI, u.Facts, g.module,
-		u.Discriminator.Name+" holds the variant, whose type is the tag: "+list(forms)+", or [Unknown].")...)
+		u.Discriminator.Name+" holds the variant, whose type is the tag: "+eitherOf(append(forms, "[Unknown]"))+".")...)
 	g.Type().Id(u.Name).StructFunc(func(body *jen.Group) { fields(body, u.Fields) })
 	g.sum(u)
 	g.unionEncoder(u)

@@ -15,10 +15,12 @@ var initialisms = table(
 	"LBA", "LUN", "MAC", "MTU", "NBD", "NFS", "OS", "PID", "RBD", "SASL", "SCSI", "SMB",
 	"TFTP", "VLAN",
 	// QEMU, its protocol and its parts.
-	"FDT", "HMP", "KVM", "OOB", "QAPI", "QEMU", "QGA", "QMP", "QOM", "TCG", "VNC", "WHPX",
+	"HMP", "KVM", "OOB", "QAPI", "QEMU", "QGA", "QMP", "QOM", "TCG", "VNC", "WHPX",
 	// Buses, firmware and devices.
 	"ACPI", "BIOS", "CPUID", "CXL", "GIC", "GPU", "IDE", "IRQ", "NIC", "NMI", "NUMA",
 	"PCI", "PCIE", "ROM", "RTC", "SATA", "SMBIOS", "TPM", "UEFI", "USB",
+	// No plural of OS, but the Open Sound System, which QEMU writes in small letters.
+	"Oss",
 	// Secrets.
 	"CRC", "DES", "LUKS", "MD5", "PSK", "RSA", "SEV", "SGX", "SHA1", "SHA224", "SHA256",
 	"SHA384", "SHA512",

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"go/format"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// example is a schema with one of everything.
+const example = "testdata/example/qapi/schema.json"
+
+// TestExample compares the bindings of a small schema with files that people
+// can read. UPDATE=1 writes them anew.
+func TestExample(t *testing.T) {
+	files, err := generate(config{schema: example, root: "testdata/example", target: "qmp", pkg: "example", release: "0.1"})
+	require.NoError(t, err)
+	var names []string
+	for _, f := range files {
+		names = append(names, f.Name)
+		path := filepath.Join("testdata/example/golden", f.Name+".txt")
+		if os.Getenv("UPDATE") == "1" {
+			require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o777))
+			require.NoError(t, os.WriteFile(path, f.Text, 0o666))
+		}
+		want, err := os.ReadFile(path)
+		require.NoError(t, err)
+		assert.Equal(t, string(want), string(f.Text), path)
+		formatted, err := format.Source(f.Text)
+		require.NoError(t, err)
+		assert.Equal(t, string(formatted), string(f.Text), "%s is gofmt-clean", f.Name)
+	}
+	assert.Equal(t, []string{"schema_gen.go", "shapes_gen.go", "machine_s390x_gen.go", "client_gen.go", "values_gen.go"}, names)
+}
+
+func TestSameInputSameBytes(t *testing.T) {
+	c := config{schema: "../schema/qemu/11.1/qapi/qapi-schema.json", root: "../schema/qemu/11.1", target: "qmp", pkg: "qapi"}
+	first, err := generate(c)
+	require.NoError(t, err)
+	for range 2 {
+		again, err := generate(c)
+		require.NoError(t, err)
+		require.Equal(t, first, again)
+	}
+}
+
+func TestRun(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "new", "folder")
+	args := []string{"-schema", example, "-package", "example", "-out", out}
+	var stdout, stderr bytes.Buffer
+	require.NoError(t, run(args, &stdout, &stderr))
+	assert.Equal(t, "generator: "+out+": 5 files, 5 changed\n", stdout.String())
+
+	stdout.Reset()
+	require.NoError(t, run(args, &stdout, &stderr))
+	assert.Contains(t, stdout.String(), "5 files, 0 changed")
+	require.NoError(t, run(append(args, "-check"), &stdout, &stderr))
+
+	// What is no longer generated goes; what somebody wrote stays.
+	stale := filepath.Join(out, "old_gen.go")
+	require.NoError(t, os.WriteFile(stale, []byte(generatedBy+"from x\npackage example\n"), 0o666))
+	own := filepath.Join(out, "own_gen.go")
+	require.NoError(t, os.WriteFile(own, []byte("package example\n"), 0o666))
+	require.NoError(t, os.Remove(filepath.Join(out, "values_gen.go")))
+	require.NoError(t, os.WriteFile(filepath.Join(out, "client_gen.go"), []byte("package example\n"), 0o666))
+	err := run(append(args, "-check"), &stdout, &stderr)
+	require.Error(t, err)
+	assert.Contains(t, err.Error(), "old_gen.go is no longer generated")
+	assert.Contains(t, err.Error(), "values_gen.go is missing")
+	assert.Contains(t, err.Error(), "client_gen.go differs from the schema")
+	require.NoError(t, run(args, &stdout, &stderr))
+	assert.NoFileExists(t, stale)
+	assert.FileExists(t, own)
+	require.NoError(t, run(append(args, "-check"), &stdout, &stderr))
+}
+
+func TestUsage(t *testing.T) {
+	for name, c := range map[string]struct {
+		args []string
+		want string
+		is   error
+	}{
+		"nothing":        {nil, "-schema, -package and -out are needed", errUsage},
+		"unknown flag":   {[]string{"-frobnicate"}, "not defined: -frobnicate", errUsage},
+		"stray argument": {[]string{"-schema", "a", "b"}, `unexpected argument "b"`, errUsage},
+		"unknown target": {[]string{"-schema", "a", "-package", "b", "-out", "c", "-target", "d"}, "qmp or qga", errUsage},
+		"help":           {[]string{"-help"}, "Usage: generator", flag.ErrHelp},
+	} {
+		var stdout, stderr bytes.Buffer
+		assert.ErrorIs(t, run(c.args, &stdout, &stderr), c.is, name)
+		assert.Contains(t, stderr.String(), c.want, name)
+	}
+}
+
+// TestNothingIsWrittenOnError leaves the folder as it was.
+func TestNothingIsWrittenOnError(t *testing.T) {
+	dir := t.TempDir()
+	bad := filepath.Join(dir, "s", "bad.json")
+	require.NoError(t, os.MkdirAll(filepath.Dir(bad), 0o777))
+	for text, want := range map[string]string{
+		"{ 'command': 'a', 'data': 'NoSuchType' }": "bad.json:1: in command 'a'",
+		"{ 'teleport': 'a' }":                      "bad.json:1",
+		"{ 'include': '../../outside.json' }":      "bad.json:1",
+	} {
+		require.NoError(t, os.WriteFile(bad, []byte(text), 0o666))
+		out := filepath.Join(dir, "out")
+		err := run([]string{"-schema", bad, "-package", "p", "-out", out}, new(bytes.Buffer), new(bytes.Buffer))
+		require.Error(t, err, text)
+		assert.Contains(t, err.Error(), want)
+		assert.NoDirExists(t, out)
+	}
+	err := run([]string{"-schema", filepath.Join(dir, "none.json"), "-package", "p", "-out", dir}, new(bytes.Buffer), new(bytes.Buffer))
+	require.Error(t, err)
+	assert.True(t, strings.Contains(err.Error(), "none.json"), err.Error())
+}
+
+func BenchmarkGenerate(b *testing.B) {
+	c := config{schema: "../schema/qemu/11.1/qapi/qapi-schema.json", root: "../schema/qemu/11.1", target: "qmp", pkg: "qapi"}
+	for b.Loop() {
+		if _, err := generate(c); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
