@@ -208,7 +208,7 @@ func TestIncludes(t *testing.T) {
 // repeat makes a text many times as long, with a number in each part.
 func repeat(part string) string {
 	var b strings.Builder
-	for i := range 100_000 {
+	for i := range 50_000 {
 		fmt.Fprintf(&b, strings.Replace(part, "%d", "%[1]d", 1), i+1)
 	}
 	return b.String()
@@ -238,7 +238,7 @@ func TestBombs(t *testing.T) {
 	} {
 		start := time.Now()
 		loadText(text) // right or wrong
-		require.Less(t, time.Since(start), 20*time.Second, name)
+		require.Less(t, time.Since(start), 10*time.Second, name)
 		t.Log(name, len(text), time.Since(start))
 	}
 	_, err := loadText("{ 'command': '" + strings.Repeat("a", 10*many) + "' }")
