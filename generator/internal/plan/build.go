@@ -25,7 +25,7 @@ func Build(s *schema.Schema, opts Options) (*Package, error) {
 	b := &builder{
 		schema:     s,
 		uses:       usesOf(s),
-		pkg:        &Package{Name: opts.Package, Schema: opts.Schema, Manual: qmpManual, ManualPrefix: "QMP"},
+		pkg:        &Package{Name: opts.Package, Schema: opts.Schema, Dial: "Dial", Manual: qmpManual, ManualPrefix: "QMP"},
 		names:      newNamespace(),
 		enums:      map[*schema.Enum]*Enum{},
 		structs:    map[*schema.Struct]*Struct{},
@@ -34,7 +34,7 @@ func Build(s *schema.Schema, opts Options) (*Package, error) {
 		wrappers:   map[string]*Wrapper{},
 	}
 	if opts.Agent {
-		b.pkg.Manual, b.pkg.ManualPrefix = agentManual, "QGA"
+		b.pkg.Dial, b.pkg.Manual, b.pkg.ManualPrefix = "DialAgent", agentManual, "QGA"
 	}
 	b.declareTypes()
 	b.completeTypes()

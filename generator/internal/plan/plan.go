@@ -11,6 +11,8 @@ type Package struct {
 	Name string
 	// Schema says where the bindings come from, for the files' headings.
 	Schema string
+	// Dial is the function of package qmp that connects to such a server.
+	Dial string
 	// Manual is the page of QEMU's manual that documents the schema, and
 	// ManualPrefix what its anchors have before the module: "QMP" or "QGA".
 	Manual, ManualPrefix string
