@@ -12,7 +12,7 @@ import (
 // positions, texts of documentation and the pragmas about documentation.
 //
 // A schema of QEMU 5.2 or older, or one with simple unions, is written in the
-// language of 5.2; any other in that of QEMU 9.0 and later.
+// language of its time; any other in that of QEMU 9.0 and later.
 func (s *Schema) Format(m *Module) []byte {
 	p := &printer{schema: s, old: s.whitelists}
 	for _, u := range s.Unions() {
@@ -86,6 +86,7 @@ func (p *printer) pragmas() {
 	if p.old {
 		set.add("returns-whitelist", strs(from.CommandReturnsExceptions)) // even if empty: it tells the era
 		add("name-case-whitelist", from.MemberNameExceptions)
+		add("command-name-exceptions", from.CommandNameExceptions) // of 6.0 and 6.1
 	} else {
 		add("command-name-exceptions", from.CommandNameExceptions)
 		add("command-returns-exceptions", from.CommandReturnsExceptions)
