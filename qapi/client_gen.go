@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// A Client calls the commands of one server and listens to its events.
+// A Client executes commands on one server, and tells of its events if it has any.
 // It is safe for use by any number of goroutines.
 type Client struct {
 	conn *qmp.Conn

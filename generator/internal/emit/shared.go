@@ -13,13 +13,13 @@ func (g *group) client() {
 	receiver := jen.Id("c").Op("*").Id("Client")
 	ctx := jen.Id("ctx").Qual("context", "Context")
 
-	g.comment("// A Client calls the commands of one server and listens to its events.", "// It is safe for use by any number of goroutines.")
+	g.comment("// A Client executes commands on one server, and tells of its events if it has any.", "// It is safe for use by any number of goroutines.")
 	g.Type().Id("Client").Struct(jen.Id("conn").Add(conn))
 
-	g.comment("// Dial connects to the server at an address, as [qmp.Dial] does.")
+	g.comment("// Dial connects to the server at an address, as [qmp." + g.pkg.Dial + "] does.")
 	g.Func().Id("Dial").Params(ctx, jen.Id("addr").String(), jen.Id("opts").Op("...").Qual(pkgQMP, "Option")).
 		Params(client, jen.Error()).Block(
-		jen.List(jen.Id("conn"), jen.Err()).Op(":=").Qual(pkgQMP, "Dial").Call(jen.Id("ctx"), jen.Id("addr"), jen.Id("opts").Op("...")),
+		jen.List(jen.Id("conn"), jen.Err()).Op(":=").Qual(pkgQMP, g.pkg.Dial).Call(jen.Id("ctx"), jen.Id("addr"), jen.Id("opts").Op("...")),
 		jen.If(jen.Err().Op("!=").Nil()).Block(jen.Return(jen.Nil(), jen.Err())),
 		jen.Return(jen.Id("NewClient").Call(jen.Id("conn")), jen.Nil()),
 	)
@@ -34,7 +34,9 @@ func (g *group) client() {
 	g.comment("// Close closes the connection. Calls that wait for a reply fail.")
 	g.Func().Params(receiver).Id("Close").Params().Error().Block(jen.Return(jen.Id("c").Dot("conn").Dot("Close").Call()))
 
-	g.events()
+	if len(g.pkg.Events) > 0 {
+		g.events()
+	}
 }
 
 // events writes what all events share.
