@@ -173,9 +173,8 @@ func TestNothingOfOneMachine(t *testing.T) {
 		text, err := os.ReadFile(path)
 		require.NoError(t, err)
 		for _, b := range bad {
-			if at := bytes.Index(text, []byte(b)); at >= 0 {
-				line := 1 + bytes.Count(text[:at], []byte("\n"))
-				t.Errorf("%s:%d: contains %s", path, line, b)
+			if before, _, found := bytes.Cut(text, []byte(b)); found {
+				t.Errorf("%s:%d: contains %s", path, 1+bytes.Count(before, []byte("\n")), b)
 			}
 		}
 	})
