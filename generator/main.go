@@ -14,10 +14,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/goqapi/goqapi/generator/internal/emit"
 	"github.com/goqapi/goqapi/generator/internal/plan"
 	"github.com/goqapi/goqapi/schema"
+	"github.com/goqapi/goqapi/schema/qemu"
 )
 
 func main() {
@@ -43,6 +46,7 @@ type config struct {
 	pkg     string
 	out     string
 	release string
+	docs    bool
 	check   bool
 }
 
@@ -68,6 +72,7 @@ func parseArgs(args []string, stderr io.Writer) (config, error) {
 	fs.StringVar(&c.pkg, "package", "", "the `name` of the Go package")
 	fs.StringVar(&c.out, "out", "", "the `folder` to write to; it is made if need be")
 	fs.StringVar(&c.release, "release", "", "QEMU's `release`, for the files' headings (default: the text of a file VERSION below the root)")
+	fs.BoolVar(&c.docs, "docs", false, "carry QEMU's own documentation over; the files are then under QEMU's licence")
 	fs.BoolVar(&c.check, "check", false, "write nothing; fail if what is in the folder differs")
 	if err := fs.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -119,15 +124,27 @@ func generate(c config) ([]emit.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("generator: schema %s is not below root %s", c.schema, c.root)
 	}
-	fsys := os.DirFS(c.root)
-	s, err := schema.Load(fsys, filepath.ToSlash(inside))
+	var opts []schema.Option
+	if c.docs {
+		opts = append(opts, schema.KeepDocs())
+	}
+	s, err := schema.Load(os.DirFS(c.root), filepath.ToSlash(inside), opts...)
+	if err != nil {
+		return nil, fmt.Errorf("generator: %w", err)
+	}
+	if c.release == "" {
+		c.release = versionBelow(c.root)
+	}
+	releases, err := knownReleases(c, s)
 	if err != nil {
 		return nil, fmt.Errorf("generator: %w", err)
 	}
 	p, err := plan.Build(s, plan.Options{
-		Package: c.pkg,
-		Schema:  heading(c),
-		Agent:   c.target == "qga",
+		Package:  c.pkg,
+		Schema:   heading(c),
+		Agent:    c.target == "qga",
+		Releases: releases,
+		QEMUDocs: c.docs,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("generator: %w", err)
@@ -141,13 +158,48 @@ func heading(c config) string {
 	if c.target == "qga" {
 		what = "QEMU's guest agent"
 	}
-	release := c.release
-	if release == "" {
-		text, err := os.ReadFile(filepath.Join(c.root, "VERSION"))
-		if err != nil {
-			return what
-		}
-		fmt.Sscan(string(text), &release)
+	return strings.TrimSpace(what + " " + c.release)
+}
+
+// versionBelow is the version in the file VERSION of a schema's root folder,
+// if it has one, as QEMU's source and our snapshots do.
+func versionBelow(root string) string {
+	text, err := os.ReadFile(filepath.Join(root, "VERSION"))
+	if err != nil {
+		return ""
 	}
-	return what + " " + release
+	version, _, _ := strings.Cut(string(text), "\n")
+	return strings.TrimSpace(version)
+}
+
+// knownReleases are the releases that comments can tell about: those of the
+// snapshots, with the schema at hand in place of that of its own release. A
+// schema of no known version is compared with none.
+func knownReleases(c config, s *schema.Schema) ([]plan.Release, error) {
+	parts := strings.SplitN(c.release, ".", 3)
+	if len(parts) < 2 {
+		return nil, nil
+	}
+	own := parts[0] + "." + parts[1]
+	root := qemu.QMP
+	if c.target == "qga" {
+		root = qemu.QGA
+	}
+	names := qemu.Releases()
+	if !slices.Contains(names, own) {
+		names = append(names, own)
+		slices.SortFunc(names, qemu.Compare)
+	}
+	var releases []plan.Release
+	for _, name := range names {
+		known := s
+		if name != own {
+			var err error
+			if known, err = qemu.Load(name, root); err != nil {
+				return nil, err
+			}
+		}
+		releases = append(releases, plan.Release{Name: name, Schema: known})
+	}
+	return releases, nil
 }

@@ -6,7 +6,7 @@ import "context"
 
 // KVMInfo is the struct KvmInfo of accelerator.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-accelerator.KvmInfo
 type KVMInfo struct {
@@ -16,7 +16,7 @@ type KVMInfo struct {
 
 // QueryKVM executes the command query-kvm of accelerator.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-accelerator.query-kvm
 //
@@ -29,7 +29,7 @@ func (c *Client) QueryKVM(ctx context.Context) (KVMInfo, error) {
 
 // XAccelStats executes the command x-accel-stats of accelerator.json.
 //
-// Since QEMU 10.1.
+// In QEMU 10.2 and later, upstream since 10.1.
 //
 // Unstable: QEMU may change it or take it away in any release.
 //
@@ -42,7 +42,7 @@ func (c *Client) XAccelStats(ctx context.Context) (HumanReadableText, error) {
 
 // Accelerator is the enum Accelerator of accelerator.json.
 //
-// Since QEMU 10.2.
+// In QEMU 10.2 and later, upstream since 10.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-accelerator.Accelerator
 type Accelerator string
@@ -78,7 +78,7 @@ func (e Accelerator) Known() bool {
 
 // AcceleratorInfo is the struct AcceleratorInfo of accelerator.json.
 //
-// Since QEMU 10.2.
+// In QEMU 10.2 and later, upstream since 10.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-accelerator.AcceleratorInfo
 type AcceleratorInfo struct {
@@ -89,7 +89,7 @@ type AcceleratorInfo struct {
 // QueryAccelerators executes the command query-accelerators of
 // accelerator.json.
 //
-// Since QEMU 10.2.
+// In QEMU 10.2 and later, upstream since 10.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-accelerator.query-accelerators
 func (c *Client) QueryAccelerators(ctx context.Context) (AcceleratorInfo, error) {

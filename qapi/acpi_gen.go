@@ -10,7 +10,7 @@ import (
 
 // ACPITableOptions is the struct AcpiTableOptions of acpi.json.
 //
-// Since QEMU 1.5.
+// In QEMU 5.2 and later, upstream since 1.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-acpi.AcpiTableOptions
 type ACPITableOptions struct {
@@ -26,6 +26,8 @@ type ACPITableOptions struct {
 }
 
 // ACPISlotType is the enum ACPISlotType of acpi.json.
+//
+// In QEMU 5.2 and later.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-acpi.ACPISlotType
 type ACPISlotType string
@@ -49,7 +51,7 @@ func (e ACPISlotType) Known() bool {
 
 // ACPIOSTInfo is the struct ACPIOSTInfo of acpi.json.
 //
-// Since QEMU 2.1.
+// In QEMU 5.2 and later, upstream since 2.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-acpi.ACPIOSTInfo
 type ACPIOSTInfo struct {
@@ -62,7 +64,7 @@ type ACPIOSTInfo struct {
 
 // QueryACPIOspmStatus executes the command query-acpi-ospm-status of acpi.json.
 //
-// Since QEMU 2.1.
+// In QEMU 5.2 and later, upstream since 2.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-acpi.query-acpi-ospm-status
 func (c *Client) QueryACPIOspmStatus(ctx context.Context) ([]ACPIOSTInfo, error) {
@@ -73,7 +75,7 @@ func (c *Client) QueryACPIOspmStatus(ctx context.Context) ([]ACPIOSTInfo, error)
 
 // ACPIDeviceOstEvent is the event ACPI_DEVICE_OST of acpi.json.
 //
-// Since QEMU 2.1.
+// In QEMU 5.2 and later, upstream since 2.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-acpi.ACPI_DEVICE_OST
 type ACPIDeviceOstEvent struct {

@@ -12,7 +12,7 @@ type InjectGhesV2ErrorArgs struct {
 // InjectGhesV2Error executes the command inject-ghes-v2-error of
 // acpi-hest.json.
 //
-// Since QEMU 10.2.
+// In QEMU 10.2 and later, upstream since 10.2.
 //
 // Unstable: QEMU may change it or take it away in any release.
 //

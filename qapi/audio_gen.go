@@ -11,7 +11,7 @@ import (
 // AudiodevPerDirectionOptions is the struct AudiodevPerDirectionOptions of
 // audio.json.
 //
-// Since QEMU 4.0.
+// In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-audio.AudiodevPerDirectionOptions
 type AudiodevPerDirectionOptions struct {
@@ -51,7 +51,7 @@ func (x *AudiodevPerDirectionOptions) decode(dec *jsontext.Decoder) error {
 
 // AudiodevGenericOptions is the struct AudiodevGenericOptions of audio.json.
 //
-// Since QEMU 4.0.
+// In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-audio.AudiodevGenericOptions
 type AudiodevGenericOptions struct {
@@ -81,7 +81,7 @@ func (x *AudiodevGenericOptions) encodeMembers(e *codec.Encoder) {
 // AudiodevDbus is the variant of [Audiodev] for dbus, the struct
 // AudiodevDBusOptions of audio.json.
 //
-// Since QEMU 10.0.
+// In QEMU 10.0 and later, upstream since 10.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-audio.AudiodevDBusOptions
 type AudiodevDbus struct {
@@ -126,7 +126,7 @@ func (v AudiodevDbus) encodeAudiodev(e *codec.Encoder) {
 // AudiodevAlsaPerDirectionOptions is the struct AudiodevAlsaPerDirectionOptions
 // of audio.json.
 //
-// Since QEMU 4.0.
+// In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-audio.AudiodevAlsaPerDirectionOptions
 type AudiodevAlsaPerDirectionOptions struct {
@@ -176,7 +176,7 @@ func (x *AudiodevAlsaPerDirectionOptions) decode(dec *jsontext.Decoder) error {
 // AudiodevAlsa is the variant of [Audiodev] for alsa, the struct
 // AudiodevAlsaOptions of audio.json.
 //
-// Since QEMU 4.0.
+// In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-audio.AudiodevAlsaOptions
 type AudiodevAlsa struct {
@@ -221,7 +221,7 @@ func (v AudiodevAlsa) encodeAudiodev(e *codec.Encoder) {
 // AudiodevSndio is the variant of [Audiodev] for sndio, the struct
 // AudiodevSndioOptions of audio.json.
 //
-// Since QEMU 7.2.
+// In QEMU 7.2 and later, upstream since 7.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-audio.AudiodevSndioOptions
 type AudiodevSndio struct {
@@ -272,7 +272,7 @@ func (v AudiodevSndio) encodeAudiodev(e *codec.Encoder) {
 // AudiodevCoreaudioPerDirectionOptions is the struct
 // AudiodevCoreaudioPerDirectionOptions of audio.json.
 //
-// Since QEMU 4.0.
+// In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-audio.AudiodevCoreaudioPerDirectionOptions
 type AudiodevCoreaudioPerDirectionOptions struct {
@@ -316,7 +316,7 @@ func (x *AudiodevCoreaudioPerDirectionOptions) decode(dec *jsontext.Decoder) err
 // AudiodevCoreaudio is the variant of [Audiodev] for coreaudio, the struct
 // AudiodevCoreaudioOptions of audio.json.
 //
-// Since QEMU 4.0.
+// In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-audio.AudiodevCoreaudioOptions
 type AudiodevCoreaudio struct {
@@ -355,7 +355,7 @@ func (v AudiodevCoreaudio) encodeAudiodev(e *codec.Encoder) {
 // AudiodevDsound is the variant of [Audiodev] for dsound, the struct
 // AudiodevDsoundOptions of audio.json.
 //
-// Since QEMU 4.0.
+// In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-audio.AudiodevDsoundOptions
 type AudiodevDsound struct {
@@ -400,7 +400,7 @@ func (v AudiodevDsound) encodeAudiodev(e *codec.Encoder) {
 // AudiodevJackPerDirectionOptions is the struct AudiodevJackPerDirectionOptions
 // of audio.json.
 //
-// Since QEMU 5.1.
+// In QEMU 5.2 and later, upstream since 5.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-audio.AudiodevJackPerDirectionOptions
 type AudiodevJackPerDirectionOptions struct {
@@ -456,7 +456,7 @@ func (x *AudiodevJackPerDirectionOptions) decode(dec *jsontext.Decoder) error {
 // AudiodevJack is the variant of [Audiodev] for jack, the struct
 // AudiodevJackOptions of audio.json.
 //
-// Since QEMU 5.1.
+// In QEMU 5.2 and later, upstream since 5.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-audio.AudiodevJackOptions
 type AudiodevJack struct {
@@ -495,7 +495,7 @@ func (v AudiodevJack) encodeAudiodev(e *codec.Encoder) {
 // AudiodevOssPerDirectionOptions is the struct AudiodevOssPerDirectionOptions
 // of audio.json.
 //
-// Since QEMU 4.0.
+// In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-audio.AudiodevOssPerDirectionOptions
 type AudiodevOssPerDirectionOptions struct {
@@ -545,7 +545,7 @@ func (x *AudiodevOssPerDirectionOptions) decode(dec *jsontext.Decoder) error {
 // AudiodevOss is the variant of [Audiodev] for oss, the struct
 // AudiodevOssOptions of audio.json.
 //
-// Since QEMU 4.0.
+// In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-audio.AudiodevOssOptions
 type AudiodevOss struct {
@@ -602,7 +602,7 @@ func (v AudiodevOss) encodeAudiodev(e *codec.Encoder) {
 // AudiodevPaPerDirectionOptions is the struct AudiodevPaPerDirectionOptions of
 // audio.json.
 //
-// Since QEMU 4.0.
+// In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-audio.AudiodevPaPerDirectionOptions
 type AudiodevPaPerDirectionOptions struct {
@@ -653,7 +653,7 @@ func (x *AudiodevPaPerDirectionOptions) decode(dec *jsontext.Decoder) error {
 // AudiodevPa is the variant of [Audiodev] for pa, the struct AudiodevPaOptions
 // of audio.json.
 //
-// Since QEMU 4.0.
+// In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-audio.AudiodevPaOptions
 type AudiodevPa struct {
@@ -698,7 +698,7 @@ func (v AudiodevPa) encodeAudiodev(e *codec.Encoder) {
 // AudiodevPipewirePerDirectionOptions is the struct
 // AudiodevPipewirePerDirectionOptions of audio.json.
 //
-// Since QEMU 8.1.
+// In QEMU 10.0 and later, upstream since 8.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-audio.AudiodevPipewirePerDirectionOptions
 type AudiodevPipewirePerDirectionOptions struct {
@@ -748,7 +748,7 @@ func (x *AudiodevPipewirePerDirectionOptions) decode(dec *jsontext.Decoder) erro
 // AudiodevPipewire is the variant of [Audiodev] for pipewire, the struct
 // AudiodevPipewireOptions of audio.json.
 //
-// Since QEMU 8.1.
+// In QEMU 10.0 and later, upstream since 8.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-audio.AudiodevPipewireOptions
 type AudiodevPipewire struct {
@@ -787,7 +787,7 @@ func (v AudiodevPipewire) encodeAudiodev(e *codec.Encoder) {
 // AudiodevSdlPerDirectionOptions is the struct AudiodevSdlPerDirectionOptions
 // of audio.json.
 //
-// Since QEMU 6.0.
+// In QEMU 7.2 and later, upstream since 6.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-audio.AudiodevSdlPerDirectionOptions
 type AudiodevSdlPerDirectionOptions struct {
@@ -831,7 +831,7 @@ func (x *AudiodevSdlPerDirectionOptions) decode(dec *jsontext.Decoder) error {
 // AudiodevSdl is the variant of [Audiodev] for sdl, the struct
 // AudiodevSdlOptions of audio.json.
 //
-// Since QEMU 6.0.
+// In QEMU 7.2 and later, upstream since 6.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-audio.AudiodevSdlOptions
 type AudiodevSdl struct {
@@ -870,7 +870,7 @@ func (v AudiodevSdl) encodeAudiodev(e *codec.Encoder) {
 // AudiodevWav is the variant of [Audiodev] for wav, the struct
 // AudiodevWavOptions of audio.json.
 //
-// Since QEMU 4.0.
+// In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-audio.AudiodevWavOptions
 type AudiodevWav struct {
@@ -914,7 +914,7 @@ func (v AudiodevWav) encodeAudiodev(e *codec.Encoder) {
 
 // AudioFormat is the enum AudioFormat of audio.json.
 //
-// Since QEMU 4.0.
+// In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-audio.AudioFormat
 type AudioFormat string
@@ -949,7 +949,7 @@ func (e AudioFormat) Known() bool {
 
 // AudiodevDriver is the enum AudiodevDriver of audio.json.
 //
-// Since QEMU 4.0.
+// In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-audio.AudiodevDriver
 type AudiodevDriver string
@@ -961,7 +961,7 @@ const (
 	AudiodevDriverAlsa AudiodevDriver = "alsa"
 	// Only in builds with CONFIG_AUDIO_COREAUDIO.
 	AudiodevDriverCoreaudio AudiodevDriver = "coreaudio"
-	// Only in builds with CONFIG_DBUS_DISPLAY.
+	// In QEMU 7.2 and later. Only in builds with CONFIG_DBUS_DISPLAY.
 	AudiodevDriverDbus AudiodevDriver = "dbus"
 	// Only in builds with CONFIG_AUDIO_DSOUND.
 	AudiodevDriverDsound AudiodevDriver = "dsound"
@@ -971,11 +971,11 @@ const (
 	AudiodevDriverOss AudiodevDriver = "oss"
 	// Only in builds with CONFIG_AUDIO_PA.
 	AudiodevDriverPa AudiodevDriver = "pa"
-	// Only in builds with CONFIG_AUDIO_PIPEWIRE.
+	// In QEMU 10.0 and later. Only in builds with CONFIG_AUDIO_PIPEWIRE.
 	AudiodevDriverPipewire AudiodevDriver = "pipewire"
 	// Only in builds with CONFIG_AUDIO_SDL.
 	AudiodevDriverSdl AudiodevDriver = "sdl"
-	// Only in builds with CONFIG_AUDIO_SNDIO.
+	// In QEMU 7.2 and later. Only in builds with CONFIG_AUDIO_SNDIO.
 	AudiodevDriverSndio AudiodevDriver = "sndio"
 	// Only in builds with CONFIG_SPICE.
 	AudiodevDriverSpice AudiodevDriver = "spice"
@@ -1011,7 +1011,7 @@ func (e AudiodevDriver) Known() bool {
 // [AudiodevJack], [AudiodevOss], [AudiodevPa], [AudiodevPipewire],
 // [AudiodevSdl], [AudiodevSndio], [AudiodevSpice], [AudiodevWav] or [Unknown].
 //
-// Since QEMU 4.0.
+// In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-audio.Audiodev
 type Audiodev struct {
@@ -1165,7 +1165,7 @@ func (v AudiodevSpice) encodeAudiodev(e *codec.Encoder) {
 
 // QueryAudiodevs executes the command query-audiodevs of audio.json.
 //
-// Since QEMU 8.0.
+// In QEMU 10.0 and later, upstream since 8.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-audio.query-audiodevs
 func (c *Client) QueryAudiodevs(ctx context.Context) ([]Audiodev, error) {

@@ -9,7 +9,7 @@ import (
 
 // QAuthZListPolicy is the enum QAuthZListPolicy of authz.json.
 //
-// Since QEMU 4.0.
+// In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-authz.QAuthZListPolicy
 type QAuthZListPolicy string
@@ -33,7 +33,7 @@ func (e QAuthZListPolicy) Known() bool {
 
 // QAuthZListFormat is the enum QAuthZListFormat of authz.json.
 //
-// Since QEMU 4.0.
+// In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-authz.QAuthZListFormat
 type QAuthZListFormat string
@@ -57,7 +57,7 @@ func (e QAuthZListFormat) Known() bool {
 
 // QAuthZListRule is the struct QAuthZListRule of authz.json.
 //
-// Since QEMU 4.0.
+// In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-authz.QAuthZListRule
 type QAuthZListRule struct {
@@ -69,7 +69,7 @@ type QAuthZListRule struct {
 // ObjectOptionsAuthzList is the variant of [ObjectOptions] for authz-list, the
 // struct AuthZListProperties of authz.json.
 //
-// Since QEMU 4.0.
+// In QEMU 7.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-authz.AuthZListProperties
 type ObjectOptionsAuthzList struct {
@@ -108,7 +108,7 @@ func (v ObjectOptionsAuthzList) encodeObjectOptions(e *codec.Encoder) {
 // ObjectOptionsAuthzListfile is the variant of [ObjectOptions] for
 // authz-listfile, the struct AuthZListFileProperties of authz.json.
 //
-// Since QEMU 4.0.
+// In QEMU 7.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-authz.AuthZListFileProperties
 type ObjectOptionsAuthzListfile struct {
@@ -145,7 +145,7 @@ func (v ObjectOptionsAuthzListfile) encodeObjectOptions(e *codec.Encoder) {
 // ObjectOptionsAuthzPam is the variant of [ObjectOptions] for authz-pam, the
 // struct AuthZPAMProperties of authz.json.
 //
-// Since QEMU 4.0.
+// In QEMU 7.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-authz.AuthZPAMProperties
 type ObjectOptionsAuthzPam struct {
@@ -176,7 +176,7 @@ func (v ObjectOptionsAuthzPam) encodeObjectOptions(e *codec.Encoder) {
 // ObjectOptionsAuthzSimple is the variant of [ObjectOptions] for authz-simple,
 // the struct AuthZSimpleProperties of authz.json.
 //
-// Since QEMU 4.0.
+// In QEMU 7.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-authz.AuthZSimpleProperties
 type ObjectOptionsAuthzSimple struct {

@@ -12,7 +12,7 @@ import (
 
 // SnapshotInfo is the struct SnapshotInfo of block-core.json.
 //
-// Since QEMU 1.3.
+// In QEMU 5.2 and later, upstream since 1.3.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.SnapshotInfo
 type SnapshotInfo struct {
@@ -34,7 +34,7 @@ type SnapshotInfo struct {
 // [ImageInfoSpecificQCow2EncryptionAes], [ImageInfoSpecificQCow2EncryptionLUKS]
 // or [Unknown].
 //
-// Since QEMU 2.10.
+// In QEMU 5.2 and later, upstream since 2.10.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.ImageInfoSpecificQCow2Encryption
 type ImageInfoSpecificQCow2Encryption struct {
@@ -129,7 +129,7 @@ func (v ImageInfoSpecificQCow2EncryptionLUKS) encodeImageInfoSpecificQCow2Encryp
 // ImageInfoSpecificQcow2 is the variant of [ImageInfoSpecific] for qcow2, the
 // struct ImageInfoSpecificQCow2 of block-core.json.
 //
-// Since QEMU 1.7.
+// In QEMU 5.2 and later, upstream since 1.7.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.ImageInfoSpecificQCow2
 type ImageInfoSpecificQcow2 struct {
@@ -165,7 +165,7 @@ func (v ImageInfoSpecificQcow2) encodeImageInfoSpecific(e *codec.Encoder) {
 // ImageInfoSpecificVmdk is the variant of [ImageInfoSpecific] for vmdk, the
 // struct ImageInfoSpecificVmdk of block-core.json.
 //
-// Since QEMU 1.7.
+// In QEMU 5.2 and later, upstream since 1.7.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.ImageInfoSpecificVmdk
 type ImageInfoSpecificVmdk struct {
@@ -186,7 +186,7 @@ func (v ImageInfoSpecificVmdk) encodeImageInfoSpecific(e *codec.Encoder) {
 
 // VmdkExtentInfo is the struct VmdkExtentInfo of block-core.json.
 //
-// Since QEMU 8.0.
+// In QEMU 10.0 and later, upstream since 8.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.VmdkExtentInfo
 type VmdkExtentInfo struct {
@@ -200,7 +200,7 @@ type VmdkExtentInfo struct {
 // ImageInfoSpecificRBD is the variant of [ImageInfoSpecific] for rbd, the
 // struct ImageInfoSpecificRbd of block-core.json.
 //
-// Since QEMU 6.1.
+// In QEMU 7.2 and later, upstream since 6.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.ImageInfoSpecificRbd
 type ImageInfoSpecificRBD struct {
@@ -219,7 +219,7 @@ func (v ImageInfoSpecificRBD) encodeImageInfoSpecific(e *codec.Encoder) {
 // ImageInfoSpecificFile is the variant of [ImageInfoSpecific] for file, the
 // struct ImageInfoSpecificFile of block-core.json.
 //
-// Since QEMU 8.0.
+// In QEMU 10.0 and later, upstream since 8.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.ImageInfoSpecificFile
 type ImageInfoSpecificFile struct {
@@ -237,20 +237,22 @@ func (v ImageInfoSpecificFile) encodeImageInfoSpecific(e *codec.Encoder) {
 
 // ImageInfoSpecificKind is the enum ImageInfoSpecificKind of block-core.json.
 //
-// Since QEMU 1.7.
+// In QEMU 5.2 and later, upstream since 1.7.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-core.ImageInfoSpecificKind
 type ImageInfoSpecificKind string
 
 // The values of ImageInfoSpecificKind.
 const (
+	// In QEMU 7.2 and later.
 	ImageInfoSpecificKindQcow2 ImageInfoSpecificKind = "qcow2"
-	ImageInfoSpecificKindVmdk  ImageInfoSpecificKind = "vmdk"
-	// Since QEMU 2.7.
+	// In QEMU 7.2 and later.
+	ImageInfoSpecificKindVmdk ImageInfoSpecificKind = "vmdk"
+	// In QEMU 7.2 and later, upstream since 2.7.
 	ImageInfoSpecificKindLUKS ImageInfoSpecificKind = "luks"
-	// Since QEMU 6.1.
+	// In QEMU 7.2 and later, upstream since 6.1.
 	ImageInfoSpecificKindRBD ImageInfoSpecificKind = "rbd"
-	// Since QEMU 8.0.
+	// In QEMU 10.0 and later, upstream since 8.0.
 	ImageInfoSpecificKindFile ImageInfoSpecificKind = "file"
 )
 
@@ -274,7 +276,7 @@ func (e ImageInfoSpecificKind) Known() bool {
 // [ImageInfoSpecificVmdk], [ImageInfoSpecificLUKS], [ImageInfoSpecificRBD],
 // [ImageInfoSpecificFile] or [Unknown].
 //
-// Since QEMU 1.7.
+// In QEMU 5.2 and later, upstream since 1.7.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.ImageInfoSpecific
 type ImageInfoSpecific struct {
@@ -357,7 +359,7 @@ func (x ImageInfoSpecific) String() string {
 // ImageInfoSpecificLUKS is the variant of [ImageInfoSpecific] for luks, the
 // struct QCryptoBlockInfoLUKS.
 //
-// Since QEMU 2.7.
+// In QEMU 7.2 and later, upstream since 2.7.
 type ImageInfoSpecificLUKS QCryptoBlockInfoLUKS
 
 // ImageInfoSpecificKind returns [ImageInfoSpecificKindLUKS].
@@ -370,6 +372,8 @@ func (v ImageInfoSpecificLUKS) encodeImageInfoSpecific(e *codec.Encoder) {
 }
 
 // BlockLimitsInfo is the struct BlockLimitsInfo of block-core.json.
+//
+// In QEMU 10.2 and later.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockLimitsInfo
 type BlockLimitsInfo struct {
@@ -389,7 +393,7 @@ type BlockLimitsInfo struct {
 
 // ImageInfo is the struct ImageInfo of block-core.json.
 //
-// Since QEMU 1.3.
+// In QEMU 5.2 and later, upstream since 1.3.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.ImageInfo
 type ImageInfo struct {
@@ -406,7 +410,7 @@ type ImageInfo struct {
 	FullBackingFilename   *string        `json:"full-backing-filename,omitzero"`
 	BackingFilenameFormat *string        `json:"backing-filename-format,omitzero"`
 	Snapshots             []SnapshotInfo `json:"snapshots,omitzero"`
-	// Since QEMU 10.2.
+	// In QEMU 10.2 and later, upstream since 10.2.
 	Limits *BlockLimitsInfo `json:"limits,omitzero"`
 	// Since QEMU 1.7.
 	FormatSpecific *ImageInfoSpecific `json:"format-specific,omitzero"`
@@ -415,7 +419,7 @@ type ImageInfo struct {
 
 // BlockChildInfo is the struct BlockChildInfo of block-core.json.
 //
-// Since QEMU 8.0.
+// In QEMU 10.0 and later, upstream since 8.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockChildInfo
 type BlockChildInfo struct {
@@ -425,7 +429,7 @@ type BlockChildInfo struct {
 
 // BlockGraphInfo is the struct BlockGraphInfo of block-core.json.
 //
-// Since QEMU 8.0.
+// In QEMU 10.0 and later, upstream since 8.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockGraphInfo
 type BlockGraphInfo struct {
@@ -442,7 +446,7 @@ type BlockGraphInfo struct {
 	FullBackingFilename   *string        `json:"full-backing-filename,omitzero"`
 	BackingFilenameFormat *string        `json:"backing-filename-format,omitzero"`
 	Snapshots             []SnapshotInfo `json:"snapshots,omitzero"`
-	// Since QEMU 10.2.
+	// In QEMU 10.2 and later, upstream since 10.2.
 	Limits *BlockLimitsInfo `json:"limits,omitzero"`
 	// Since QEMU 1.7.
 	FormatSpecific *ImageInfoSpecific `json:"format-specific,omitzero"`
@@ -451,7 +455,7 @@ type BlockGraphInfo struct {
 
 // ImageCheck is the struct ImageCheck of block-core.json.
 //
-// Since QEMU 1.4.
+// In QEMU 5.2 and later, upstream since 1.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.ImageCheck
 type ImageCheck struct {
@@ -471,7 +475,7 @@ type ImageCheck struct {
 
 // MapEntry is the struct MapEntry of block-core.json.
 //
-// Since QEMU 2.6.
+// In QEMU 5.2 and later, upstream since 2.6.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.MapEntry
 type MapEntry struct {
@@ -479,10 +483,10 @@ type MapEntry struct {
 	Length int64 `json:"length"`
 	Data   bool  `json:"data"`
 	Zero   bool  `json:"zero"`
-	// Since QEMU 8.2.
+	// In QEMU 10.0 and later, upstream since 8.2.
 	Compressed bool  `json:"compressed"`
 	Depth      int64 `json:"depth"`
-	// Since QEMU 6.1.
+	// In QEMU 7.2 and later, upstream since 6.1.
 	Present  bool    `json:"present"`
 	Offset   *int64  `json:"offset,omitzero"`
 	Filename *string `json:"filename,omitzero"`
@@ -490,7 +494,7 @@ type MapEntry struct {
 
 // BlockdevCacheInfo is the struct BlockdevCacheInfo of block-core.json.
 //
-// Since QEMU 2.3.
+// In QEMU 5.2 and later, upstream since 2.3.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevCacheInfo
 type BlockdevCacheInfo struct {
@@ -501,7 +505,7 @@ type BlockdevCacheInfo struct {
 
 // BlockdevChild is the struct BlockdevChild of block-core.json.
 //
-// Since QEMU 10.1.
+// In QEMU 10.2 and later, upstream since 10.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevChild
 type BlockdevChild struct {
@@ -511,7 +515,7 @@ type BlockdevChild struct {
 
 // BlockDeviceInfo is the struct BlockDeviceInfo of block-core.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockDeviceInfo
 type BlockDeviceInfo struct {
@@ -523,9 +527,9 @@ type BlockDeviceInfo struct {
 	BackingFile *string `json:"backing_file,omitzero"`
 	// Since QEMU 1.2.
 	BackingFileDepth int64 `json:"backing_file_depth"`
-	// Since QEMU 10.1.
+	// In QEMU 10.2 and later, upstream since 10.1.
 	Children []BlockdevChild `json:"children"`
-	// Since QEMU 10.0.
+	// In QEMU 10.0 and later, upstream since 10.0.
 	Active    bool `json:"active"`
 	Encrypted bool `json:"encrypted"`
 	// Since QEMU 2.1.
@@ -576,7 +580,7 @@ type BlockDeviceInfo struct {
 
 // BlockDeviceIOStatus is the enum BlockDeviceIoStatus of block-core.json.
 //
-// Since QEMU 1.0.
+// In QEMU 5.2 and later, upstream since 1.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-core.BlockDeviceIoStatus
 type BlockDeviceIOStatus string
@@ -602,7 +606,7 @@ func (e BlockDeviceIOStatus) Known() bool {
 
 // BlockDirtyInfo is the struct BlockDirtyInfo of block-core.json.
 //
-// Since QEMU 1.3.
+// In QEMU 5.2 and later, upstream since 1.3.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockDirtyInfo
 type BlockDirtyInfo struct {
@@ -623,7 +627,7 @@ type BlockDirtyInfo struct {
 
 // Qcow2BitmapInfoFlags is the enum Qcow2BitmapInfoFlags of block-core.json.
 //
-// Since QEMU 4.0.
+// In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-core.Qcow2BitmapInfoFlags
 type Qcow2BitmapInfoFlags string
@@ -647,7 +651,7 @@ func (e Qcow2BitmapInfoFlags) Known() bool {
 
 // Qcow2BitmapInfo is the struct Qcow2BitmapInfo of block-core.json.
 //
-// Since QEMU 4.0.
+// In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.Qcow2BitmapInfo
 type Qcow2BitmapInfo struct {
@@ -659,7 +663,7 @@ type Qcow2BitmapInfo struct {
 // BlockLatencyHistogramInfo is the struct BlockLatencyHistogramInfo of
 // block-core.json.
 //
-// Since QEMU 4.0.
+// In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockLatencyHistogramInfo
 type BlockLatencyHistogramInfo struct {
@@ -669,7 +673,7 @@ type BlockLatencyHistogramInfo struct {
 
 // BlockInfo is the struct BlockInfo of block-core.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockInfo
 type BlockInfo struct {
@@ -686,7 +690,7 @@ type BlockInfo struct {
 
 // BlockMeasureInfo is the struct BlockMeasureInfo of block-core.json.
 //
-// Since QEMU 2.10.
+// In QEMU 5.2 and later, upstream since 2.10.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockMeasureInfo
 type BlockMeasureInfo struct {
@@ -698,13 +702,13 @@ type BlockMeasureInfo struct {
 
 // QueryBlockArgs are the arguments of [Client.QueryBlock].
 type QueryBlockArgs struct {
-	// Since QEMU 11.0.
+	// In QEMU 11.1, upstream since 11.0.
 	Flat *bool `json:"flat,omitzero"`
 }
 
 // QueryBlock executes the command query-block of block-core.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.query-block
 func (c *Client) QueryBlock(ctx context.Context, args QueryBlockArgs) ([]BlockInfo, error) {
@@ -715,7 +719,7 @@ func (c *Client) QueryBlock(ctx context.Context, args QueryBlockArgs) ([]BlockIn
 
 // BlockDeviceTimedStats is the struct BlockDeviceTimedStats of block-core.json.
 //
-// Since QEMU 2.5.
+// In QEMU 5.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockDeviceTimedStats
 type BlockDeviceTimedStats struct {
@@ -726,36 +730,36 @@ type BlockDeviceTimedStats struct {
 	MinWrLatencyNs int64 `json:"min_wr_latency_ns"`
 	MaxWrLatencyNs int64 `json:"max_wr_latency_ns"`
 	AvgWrLatencyNs int64 `json:"avg_wr_latency_ns"`
-	// Since QEMU 8.1.
+	// In QEMU 10.0 and later, upstream since 8.1.
 	MinZoneAppendLatencyNs int64 `json:"min_zone_append_latency_ns"`
-	// Since QEMU 8.1.
+	// In QEMU 10.0 and later, upstream since 8.1.
 	MaxZoneAppendLatencyNs int64 `json:"max_zone_append_latency_ns"`
-	// Since QEMU 8.1.
+	// In QEMU 10.0 and later, upstream since 8.1.
 	AvgZoneAppendLatencyNs int64   `json:"avg_zone_append_latency_ns"`
 	MinFlushLatencyNs      int64   `json:"min_flush_latency_ns"`
 	MaxFlushLatencyNs      int64   `json:"max_flush_latency_ns"`
 	AvgFlushLatencyNs      int64   `json:"avg_flush_latency_ns"`
 	AvgRdQueueDepth        float64 `json:"avg_rd_queue_depth"`
 	AvgWrQueueDepth        float64 `json:"avg_wr_queue_depth"`
-	// Since QEMU 8.1.
+	// In QEMU 10.0 and later, upstream since 8.1.
 	AvgZoneAppendQueueDepth float64 `json:"avg_zone_append_queue_depth"`
 }
 
 // BlockDeviceStats is the struct BlockDeviceStats of block-core.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockDeviceStats
 type BlockDeviceStats struct {
 	RdBytes int64 `json:"rd_bytes"`
 	WrBytes int64 `json:"wr_bytes"`
-	// Since QEMU 8.1.
+	// In QEMU 10.0 and later, upstream since 8.1.
 	ZoneAppendBytes int64 `json:"zone_append_bytes"`
 	// Since QEMU 4.2.
 	UnmapBytes   int64 `json:"unmap_bytes"`
 	RdOperations int64 `json:"rd_operations"`
 	WrOperations int64 `json:"wr_operations"`
-	// Since QEMU 8.1.
+	// In QEMU 10.0 and later, upstream since 8.1.
 	ZoneAppendOperations int64 `json:"zone_append_operations"`
 	// Since QEMU 0.15.
 	FlushOperations int64 `json:"flush_operations"`
@@ -765,7 +769,7 @@ type BlockDeviceStats struct {
 	RdTotalTimeNs int64 `json:"rd_total_time_ns"`
 	// Since QEMU 0.15.
 	WrTotalTimeNs int64 `json:"wr_total_time_ns"`
-	// Since QEMU 8.1.
+	// In QEMU 10.0 and later, upstream since 8.1.
 	ZoneAppendTotalTimeNs int64 `json:"zone_append_total_time_ns"`
 	// Since QEMU 0.15.
 	FlushTotalTimeNs int64 `json:"flush_total_time_ns"`
@@ -776,7 +780,7 @@ type BlockDeviceStats struct {
 	RdMerged int64 `json:"rd_merged"`
 	// Since QEMU 2.3.
 	WrMerged int64 `json:"wr_merged"`
-	// Since QEMU 8.1.
+	// In QEMU 10.0 and later, upstream since 8.1.
 	ZoneAppendMerged int64 `json:"zone_append_merged"`
 	// Since QEMU 4.2.
 	UnmapMerged int64 `json:"unmap_merged"`
@@ -786,7 +790,7 @@ type BlockDeviceStats struct {
 	FailedRdOperations int64 `json:"failed_rd_operations"`
 	// Since QEMU 2.5.
 	FailedWrOperations int64 `json:"failed_wr_operations"`
-	// Since QEMU 8.1.
+	// In QEMU 10.0 and later, upstream since 8.1.
 	FailedZoneAppendOperations int64 `json:"failed_zone_append_operations"`
 	// Since QEMU 2.5.
 	FailedFlushOperations int64 `json:"failed_flush_operations"`
@@ -796,7 +800,7 @@ type BlockDeviceStats struct {
 	InvalidRdOperations int64 `json:"invalid_rd_operations"`
 	// Since QEMU 2.5.
 	InvalidWrOperations int64 `json:"invalid_wr_operations"`
-	// Since QEMU 8.1.
+	// In QEMU 10.0 and later, upstream since 8.1.
 	InvalidZoneAppendOperations int64 `json:"invalid_zone_append_operations"`
 	// Since QEMU 2.5.
 	InvalidFlushOperations int64 `json:"invalid_flush_operations"`
@@ -812,7 +816,7 @@ type BlockDeviceStats struct {
 	RdLatencyHistogram *BlockLatencyHistogramInfo `json:"rd_latency_histogram,omitzero"`
 	// Since QEMU 4.0.
 	WrLatencyHistogram *BlockLatencyHistogramInfo `json:"wr_latency_histogram,omitzero"`
-	// Since QEMU 8.1.
+	// In QEMU 10.0 and later, upstream since 8.1.
 	ZoneAppendLatencyHistogram *BlockLatencyHistogramInfo `json:"zone_append_latency_histogram,omitzero"`
 	// Since QEMU 4.0.
 	FlushLatencyHistogram *BlockLatencyHistogramInfo `json:"flush_latency_histogram,omitzero"`
@@ -821,7 +825,7 @@ type BlockDeviceStats struct {
 // BlockStatsSpecificFile is the variant of [BlockStatsSpecific] for file, the
 // struct BlockStatsSpecificFile of block-core.json.
 //
-// Since QEMU 4.2.
+// In QEMU 5.2 and later, upstream since 4.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockStatsSpecificFile
 type BlockStatsSpecificFile struct {
@@ -860,7 +864,7 @@ func (v BlockStatsSpecificFile) encodeBlockStatsSpecific(e *codec.Encoder) {
 // BlockStatsSpecificNvme is the variant of [BlockStatsSpecific] for nvme, the
 // struct BlockStatsSpecificNvme of block-core.json.
 //
-// Since QEMU 5.2.
+// In QEMU 5.2 and later, upstream since 5.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockStatsSpecificNvme
 type BlockStatsSpecificNvme struct {
@@ -922,7 +926,7 @@ func (v BlockStatsSpecificNvme) encodeBlockStatsSpecific(e *codec.Encoder) {
 // [BlockStatsSpecificVirtioBlkVhostVdpa], [BlockStatsSpecificVmdk],
 // [BlockStatsSpecificVpc], [BlockStatsSpecificVvfat] or [Unknown].
 //
-// Since QEMU 4.2.
+// In QEMU 5.2 and later, upstream since 4.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockStatsSpecific
 type BlockStatsSpecific struct {
@@ -1207,7 +1211,7 @@ func (BlockStatsSpecificCompress) encodeBlockStatsSpecific(e *codec.Encoder) {}
 // BlockStatsSpecificCopyBeforeWrite is the variant of [BlockStatsSpecific] for
 // copy-before-write.
 //
-// Since QEMU 6.2.
+// In QEMU 7.2 and later, upstream since 6.2.
 type BlockStatsSpecificCopyBeforeWrite struct{}
 
 // BlockdevDriver returns [BlockdevDriverCopyBeforeWrite].
@@ -1243,7 +1247,7 @@ func (BlockStatsSpecificDmg) encodeBlockStatsSpecific(e *codec.Encoder) {}
 // BlockStatsSpecificSnapshotAccess is the variant of [BlockStatsSpecific] for
 // snapshot-access.
 //
-// Since QEMU 7.0.
+// In QEMU 7.2 and later, upstream since 7.0.
 type BlockStatsSpecificSnapshotAccess struct{}
 
 // BlockdevDriver returns [BlockdevDriverSnapshotAccess].
@@ -1324,7 +1328,7 @@ func (BlockStatsSpecificHTTPS) encodeBlockStatsSpecific(e *codec.Encoder) {}
 // BlockStatsSpecificIOUring is the variant of [BlockStatsSpecific] for
 // io_uring.
 //
-// Only in builds with CONFIG_BLKIO.
+// In QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
 type BlockStatsSpecificIOUring struct{}
 
 // BlockdevDriver returns [BlockdevDriverIOUring].
@@ -1398,7 +1402,7 @@ func (BlockStatsSpecificNullCo) encodeBlockStatsSpecific(e *codec.Encoder) {}
 // BlockStatsSpecificNvmeIOUring is the variant of [BlockStatsSpecific] for
 // nvme-io_uring.
 //
-// Only in builds with CONFIG_BLKIO.
+// In QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
 type BlockStatsSpecificNvmeIOUring struct{}
 
 // BlockdevDriver returns [BlockdevDriverNvmeIOUring].
@@ -1421,6 +1425,8 @@ func (BlockStatsSpecificParallels) encodeBlockStatsSpecific(e *codec.Encoder) {}
 
 // BlockStatsSpecificPreallocate is the variant of [BlockStatsSpecific] for
 // preallocate.
+//
+// In QEMU 7.2 and later.
 type BlockStatsSpecificPreallocate struct{}
 
 // BlockdevDriver returns [BlockdevDriverPreallocate].
@@ -1549,7 +1555,7 @@ func (BlockStatsSpecificVhdx) encodeBlockStatsSpecific(e *codec.Encoder) {}
 // BlockStatsSpecificVirtioBlkVfioPCI is the variant of [BlockStatsSpecific] for
 // virtio-blk-vfio-pci.
 //
-// Only in builds with CONFIG_BLKIO.
+// In QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
 type BlockStatsSpecificVirtioBlkVfioPCI struct{}
 
 // BlockdevDriver returns [BlockdevDriverVirtioBlkVfioPCI].
@@ -1562,7 +1568,7 @@ func (BlockStatsSpecificVirtioBlkVfioPCI) encodeBlockStatsSpecific(e *codec.Enco
 // BlockStatsSpecificVirtioBlkVhostUser is the variant of [BlockStatsSpecific]
 // for virtio-blk-vhost-user.
 //
-// Only in builds with CONFIG_BLKIO.
+// In QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
 type BlockStatsSpecificVirtioBlkVhostUser struct{}
 
 // BlockdevDriver returns [BlockdevDriverVirtioBlkVhostUser].
@@ -1575,7 +1581,7 @@ func (BlockStatsSpecificVirtioBlkVhostUser) encodeBlockStatsSpecific(e *codec.En
 // BlockStatsSpecificVirtioBlkVhostVdpa is the variant of [BlockStatsSpecific]
 // for virtio-blk-vhost-vdpa.
 //
-// Only in builds with CONFIG_BLKIO.
+// In QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
 type BlockStatsSpecificVirtioBlkVhostVdpa struct{}
 
 // BlockdevDriver returns [BlockdevDriverVirtioBlkVhostVdpa].
@@ -1617,7 +1623,7 @@ func (BlockStatsSpecificVvfat) encodeBlockStatsSpecific(e *codec.Encoder) {}
 
 // BlockStats is the struct BlockStats of block-core.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockStats
 type BlockStats struct {
@@ -1642,7 +1648,7 @@ type QueryBlockstatsArgs struct {
 
 // QueryBlockstats executes the command query-blockstats of block-core.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.query-blockstats
 func (c *Client) QueryBlockstats(ctx context.Context, args QueryBlockstatsArgs) ([]BlockStats, error) {
@@ -1653,7 +1659,7 @@ func (c *Client) QueryBlockstats(ctx context.Context, args QueryBlockstatsArgs) 
 
 // BlockdevOnError is the enum BlockdevOnError of block-core.json.
 //
-// Since QEMU 1.3.
+// In QEMU 5.2 and later, upstream since 1.3.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-core.BlockdevOnError
 type BlockdevOnError string
@@ -1684,7 +1690,7 @@ func (e BlockdevOnError) Known() bool {
 
 // MirrorSyncMode is the enum MirrorSyncMode of block-core.json.
 //
-// Since QEMU 1.3.
+// In QEMU 5.2 and later, upstream since 1.3.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-core.MirrorSyncMode
 type MirrorSyncMode string
@@ -1716,7 +1722,7 @@ func (e MirrorSyncMode) Known() bool {
 
 // BitmapSyncMode is the enum BitmapSyncMode of block-core.json.
 //
-// Since QEMU 4.2.
+// In QEMU 5.2 and later, upstream since 4.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-core.BitmapSyncMode
 type BitmapSyncMode string
@@ -1742,7 +1748,7 @@ func (e BitmapSyncMode) Known() bool {
 
 // MirrorCopyMode is the enum MirrorCopyMode of block-core.json.
 //
-// Since QEMU 3.0.
+// In QEMU 5.2 and later, upstream since 3.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-core.MirrorCopyMode
 type MirrorCopyMode string
@@ -1767,7 +1773,7 @@ func (e MirrorCopyMode) Known() bool {
 // BlockJobInfoMirror is the variant of [BlockJobInfo] for mirror, the struct
 // BlockJobInfoMirror of block-core.json.
 //
-// Since QEMU 8.2.
+// In QEMU 10.0 and later, upstream since 8.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockJobInfoMirror
 type BlockJobInfoMirror struct {
@@ -1802,7 +1808,7 @@ func (v BlockJobInfoMirror) encodeBlockJobInfo(e *codec.Encoder) {
 // [BlockJobInfoCreate], [BlockJobInfoAmend], [BlockJobInfoSnapshotLoad],
 // [BlockJobInfoSnapshotSave], [BlockJobInfoSnapshotDelete] or [Unknown].
 //
-// Since QEMU 1.1.
+// In QEMU 5.2 and later, upstream since 1.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockJobInfo
 type BlockJobInfo struct {
@@ -2007,7 +2013,7 @@ func (BlockJobInfoAmend) encodeBlockJobInfo(e *codec.Encoder) {}
 
 // BlockJobInfoSnapshotLoad is the variant of [BlockJobInfo] for snapshot-load.
 //
-// Since QEMU 6.0.
+// In QEMU 7.2 and later, upstream since 6.0.
 type BlockJobInfoSnapshotLoad struct{}
 
 // JobType returns [JobTypeSnapshotLoad].
@@ -2019,7 +2025,7 @@ func (BlockJobInfoSnapshotLoad) encodeBlockJobInfo(e *codec.Encoder) {}
 
 // BlockJobInfoSnapshotSave is the variant of [BlockJobInfo] for snapshot-save.
 //
-// Since QEMU 6.0.
+// In QEMU 7.2 and later, upstream since 6.0.
 type BlockJobInfoSnapshotSave struct{}
 
 // JobType returns [JobTypeSnapshotSave].
@@ -2032,7 +2038,7 @@ func (BlockJobInfoSnapshotSave) encodeBlockJobInfo(e *codec.Encoder) {}
 // BlockJobInfoSnapshotDelete is the variant of [BlockJobInfo] for
 // snapshot-delete.
 //
-// Since QEMU 6.0.
+// In QEMU 7.2 and later, upstream since 6.0.
 type BlockJobInfoSnapshotDelete struct{}
 
 // JobType returns [JobTypeSnapshotDelete].
@@ -2044,7 +2050,7 @@ func (BlockJobInfoSnapshotDelete) encodeBlockJobInfo(e *codec.Encoder) {}
 
 // QueryBlockJobs executes the command query-block-jobs of block-core.json.
 //
-// Since QEMU 1.1.
+// In QEMU 5.2 and later, upstream since 1.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.query-block-jobs
 func (c *Client) QueryBlockJobs(ctx context.Context) ([]BlockJobInfo, error) {
@@ -2063,7 +2069,7 @@ type BlockResizeArgs struct {
 
 // BlockResize executes the command block_resize of block-core.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.block_resize
 func (c *Client) BlockResize(ctx context.Context, args BlockResizeArgs) error {
@@ -2072,7 +2078,7 @@ func (c *Client) BlockResize(ctx context.Context, args BlockResizeArgs) error {
 
 // NewImageMode is the enum NewImageMode of block-core.json.
 //
-// Since QEMU 1.1.
+// In QEMU 5.2 and later, upstream since 1.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-core.NewImageMode
 type NewImageMode string
@@ -2096,6 +2102,8 @@ func (e NewImageMode) Known() bool {
 
 // BlockdevSnapshotSync is the struct BlockdevSnapshotSync of block-core.json.
 //
+// In QEMU 5.2 and later.
+//
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevSnapshotSync
 type BlockdevSnapshotSync struct {
 	Device           *string       `json:"device,omitzero"`
@@ -2108,7 +2116,7 @@ type BlockdevSnapshotSync struct {
 
 // BlockdevSnapshot is the struct BlockdevSnapshot of block-core.json.
 //
-// Since QEMU 2.5.
+// In QEMU 5.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevSnapshot
 type BlockdevSnapshot struct {
@@ -2118,20 +2126,20 @@ type BlockdevSnapshot struct {
 
 // BackupPerf is the struct BackupPerf of block-core.json.
 //
-// Since QEMU 6.0.
+// In QEMU 7.2 and later, upstream since 6.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BackupPerf
 type BackupPerf struct {
 	UseCopyRange *bool  `json:"use-copy-range,omitzero"`
 	MaxWorkers   *int64 `json:"max-workers,omitzero"`
 	MaxChunk     *int64 `json:"max-chunk,omitzero"`
-	// Since QEMU 9.2.
+	// In QEMU 10.0 and later, upstream since 9.2.
 	MinClusterSize *uint64 `json:"min-cluster-size,omitzero"`
 }
 
 // DriveBackup is the struct DriveBackup of block-core.json.
 //
-// Since QEMU 1.6.
+// In QEMU 5.2 and later, upstream since 1.6.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.DriveBackup
 type DriveBackup struct {
@@ -2148,7 +2156,7 @@ type DriveBackup struct {
 	Compress      *bool            `json:"compress,omitzero"`
 	OnSourceError *BlockdevOnError `json:"on-source-error,omitzero"`
 	OnTargetError *BlockdevOnError `json:"on-target-error,omitzero"`
-	// Since QEMU 10.1.
+	// In QEMU 10.2 and later, upstream since 10.1.
 	OnCbwError *OnCbwError `json:"on-cbw-error,omitzero"`
 	// Since QEMU 2.12.
 	AutoFinalize *bool `json:"auto-finalize,omitzero"`
@@ -2156,9 +2164,10 @@ type DriveBackup struct {
 	AutoDismiss *bool `json:"auto-dismiss,omitzero"`
 	// Since QEMU 4.2.
 	FilterNodeName *string `json:"filter-node-name,omitzero"`
-	// Since QEMU 9.1.
+	// In QEMU 10.0 and later, upstream since 9.1.
 	DiscardSource *bool `json:"discard-source,omitzero"`
-	// Since QEMU 6.0. Unstable: QEMU may change it in any release.
+	// In QEMU 7.2 and later, upstream since 6.0. Unstable: QEMU may change it in
+	// any release.
 	XPerf  *BackupPerf   `json:"x-perf,omitzero"`
 	Target string        `json:"target"`
 	Format *string       `json:"format,omitzero"`
@@ -2167,7 +2176,7 @@ type DriveBackup struct {
 
 // BlockdevBackup is the struct BlockdevBackup of block-core.json.
 //
-// Since QEMU 2.3.
+// In QEMU 5.2 and later, upstream since 2.3.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevBackup
 type BlockdevBackup struct {
@@ -2184,7 +2193,7 @@ type BlockdevBackup struct {
 	Compress      *bool            `json:"compress,omitzero"`
 	OnSourceError *BlockdevOnError `json:"on-source-error,omitzero"`
 	OnTargetError *BlockdevOnError `json:"on-target-error,omitzero"`
-	// Since QEMU 10.1.
+	// In QEMU 10.2 and later, upstream since 10.1.
 	OnCbwError *OnCbwError `json:"on-cbw-error,omitzero"`
 	// Since QEMU 2.12.
 	AutoFinalize *bool `json:"auto-finalize,omitzero"`
@@ -2192,9 +2201,10 @@ type BlockdevBackup struct {
 	AutoDismiss *bool `json:"auto-dismiss,omitzero"`
 	// Since QEMU 4.2.
 	FilterNodeName *string `json:"filter-node-name,omitzero"`
-	// Since QEMU 9.1.
+	// In QEMU 10.0 and later, upstream since 9.1.
 	DiscardSource *bool `json:"discard-source,omitzero"`
-	// Since QEMU 6.0. Unstable: QEMU may change it in any release.
+	// In QEMU 7.2 and later, upstream since 6.0. Unstable: QEMU may change it in
+	// any release.
 	XPerf  *BackupPerf `json:"x-perf,omitzero"`
 	Target string      `json:"target"`
 }
@@ -2202,7 +2212,7 @@ type BlockdevBackup struct {
 // BlockdevSnapshotSync executes the command blockdev-snapshot-sync of
 // block-core.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.blockdev-snapshot-sync
 func (c *Client) BlockdevSnapshotSync(ctx context.Context, args BlockdevSnapshotSync) error {
@@ -2211,7 +2221,8 @@ func (c *Client) BlockdevSnapshotSync(ctx context.Context, args BlockdevSnapshot
 
 // BlockdevSnapshot executes the command blockdev-snapshot of block-core.json.
 //
-// Since QEMU 2.5. Features: allow-write-only-overlay.
+// In QEMU 5.2 and later, upstream since 2.5. Features:
+// allow-write-only-overlay.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.blockdev-snapshot
 func (c *Client) BlockdevSnapshot(ctx context.Context, args BlockdevSnapshot) error {
@@ -2228,7 +2239,7 @@ type ChangeBackingFileArgs struct {
 // ChangeBackingFile executes the command change-backing-file of
 // block-core.json.
 //
-// Since QEMU 2.1.
+// In QEMU 5.2 and later, upstream since 2.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.change-backing-file
 func (c *Client) ChangeBackingFile(ctx context.Context, args ChangeBackingFileArgs) error {
@@ -2250,7 +2261,7 @@ type BlockCommitArgs struct {
 	Top *string `json:"top,omitzero"`
 	// Since QEMU 2.1.
 	BackingFile *string `json:"backing-file,omitzero"`
-	// Since QEMU 9.0.
+	// In QEMU 10.0 and later, upstream since 9.0.
 	BackingMaskProtocol *bool  `json:"backing-mask-protocol,omitzero"`
 	Speed               *int64 `json:"speed,omitzero"`
 	// Since QEMU 5.0.
@@ -2265,7 +2276,7 @@ type BlockCommitArgs struct {
 
 // BlockCommit executes the command block-commit of block-core.json.
 //
-// Since QEMU 1.3.
+// In QEMU 5.2 and later, upstream since 1.3.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.block-commit
 func (c *Client) BlockCommit(ctx context.Context, args BlockCommitArgs) error {
@@ -2274,7 +2285,7 @@ func (c *Client) BlockCommit(ctx context.Context, args BlockCommitArgs) error {
 
 // DriveBackup executes the command drive-backup of block-core.json.
 //
-// Since QEMU 1.6.
+// In QEMU 5.2 and later, upstream since 1.6.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.drive-backup
 //
@@ -2285,7 +2296,7 @@ func (c *Client) DriveBackup(ctx context.Context, args DriveBackup) error {
 
 // BlockdevBackup executes the command blockdev-backup of block-core.json.
 //
-// Since QEMU 2.3.
+// In QEMU 5.2 and later, upstream since 2.3.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.blockdev-backup
 func (c *Client) BlockdevBackup(ctx context.Context, args BlockdevBackup) error {
@@ -2301,7 +2312,7 @@ type QueryNamedBlockNodesArgs struct {
 // QueryNamedBlockNodes executes the command query-named-block-nodes of
 // block-core.json.
 //
-// Since QEMU 2.0.
+// In QEMU 5.2 and later, upstream since 2.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.query-named-block-nodes
 func (c *Client) QueryNamedBlockNodes(ctx context.Context, args QueryNamedBlockNodesArgs) ([]BlockDeviceInfo, error) {
@@ -2312,7 +2323,7 @@ func (c *Client) QueryNamedBlockNodes(ctx context.Context, args QueryNamedBlockN
 
 // XDbgBlockGraphNodeType is the enum XDbgBlockGraphNodeType of block-core.json.
 //
-// Since QEMU 4.0.
+// In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-core.XDbgBlockGraphNodeType
 type XDbgBlockGraphNodeType string
@@ -2338,7 +2349,7 @@ func (e XDbgBlockGraphNodeType) Known() bool {
 
 // XDbgBlockGraphNode is the struct XDbgBlockGraphNode of block-core.json.
 //
-// Since QEMU 4.0.
+// In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.XDbgBlockGraphNode
 type XDbgBlockGraphNode struct {
@@ -2349,7 +2360,7 @@ type XDbgBlockGraphNode struct {
 
 // BlockPermission is the enum BlockPermission of block-core.json.
 //
-// Since QEMU 4.0.
+// In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-core.BlockPermission
 type BlockPermission string
@@ -2377,7 +2388,7 @@ func (e BlockPermission) Known() bool {
 
 // XDbgBlockGraphEdge is the struct XDbgBlockGraphEdge of block-core.json.
 //
-// Since QEMU 4.0.
+// In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.XDbgBlockGraphEdge
 type XDbgBlockGraphEdge struct {
@@ -2390,7 +2401,7 @@ type XDbgBlockGraphEdge struct {
 
 // XDbgBlockGraph is the struct XDbgBlockGraph of block-core.json.
 //
-// Since QEMU 4.0.
+// In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.XDbgBlockGraph
 type XDbgBlockGraph struct {
@@ -2401,7 +2412,7 @@ type XDbgBlockGraph struct {
 // XDebugQueryBlockGraph executes the command x-debug-query-block-graph of
 // block-core.json.
 //
-// Since QEMU 4.0.
+// In QEMU 5.2 and later, upstream since 4.0.
 //
 // Unstable: QEMU may change it or take it away in any release.
 //
@@ -2414,7 +2425,7 @@ func (c *Client) XDebugQueryBlockGraph(ctx context.Context) (XDbgBlockGraph, err
 
 // DriveMirror executes the command drive-mirror of block-core.json.
 //
-// Since QEMU 1.3.
+// In QEMU 5.2 and later, upstream since 1.3.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.drive-mirror
 func (c *Client) DriveMirror(ctx context.Context, args DriveMirror) error {
@@ -2423,7 +2434,7 @@ func (c *Client) DriveMirror(ctx context.Context, args DriveMirror) error {
 
 // DriveMirror is the struct DriveMirror of block-core.json.
 //
-// Since QEMU 1.3.
+// In QEMU 5.2 and later, upstream since 1.3.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.DriveMirror
 type DriveMirror struct {
@@ -2457,7 +2468,7 @@ type DriveMirror struct {
 
 // BlockDirtyBitmap is the struct BlockDirtyBitmap of block-core.json.
 //
-// Since QEMU 2.4.
+// In QEMU 5.2 and later, upstream since 2.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockDirtyBitmap
 type BlockDirtyBitmap struct {
@@ -2469,7 +2480,7 @@ func (BlockDirtyBitmap) isBlockDirtyBitmapOrStr() {}
 
 // BlockDirtyBitmapAdd is the struct BlockDirtyBitmapAdd of block-core.json.
 //
-// Since QEMU 2.4.
+// In QEMU 5.2 and later, upstream since 2.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockDirtyBitmapAdd
 type BlockDirtyBitmapAdd struct {
@@ -2487,7 +2498,7 @@ type BlockDirtyBitmapAdd struct {
 //
 // It holds [Str], [BlockDirtyBitmap] or [Unknown].
 //
-// Since QEMU 4.1.
+// In QEMU 7.2 and later, upstream since 4.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#alternate-QMP-block-core.BlockDirtyBitmapOrStr
 type BlockDirtyBitmapOrStr interface {
@@ -2516,7 +2527,7 @@ func decodeBlockDirtyBitmapOrStr(x *BlockDirtyBitmapOrStr, dec *jsontext.Decoder
 
 // BlockDirtyBitmapMerge is the struct BlockDirtyBitmapMerge of block-core.json.
 //
-// Since QEMU 4.0.
+// In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockDirtyBitmapMerge
 type BlockDirtyBitmapMerge struct {
@@ -2567,7 +2578,7 @@ func (x *BlockDirtyBitmapMerge) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 // BlockDirtyBitmapAdd executes the command block-dirty-bitmap-add of
 // block-core.json.
 //
-// Since QEMU 2.4.
+// In QEMU 5.2 and later, upstream since 2.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.block-dirty-bitmap-add
 func (c *Client) BlockDirtyBitmapAdd(ctx context.Context, args BlockDirtyBitmapAdd) error {
@@ -2577,7 +2588,7 @@ func (c *Client) BlockDirtyBitmapAdd(ctx context.Context, args BlockDirtyBitmapA
 // BlockDirtyBitmapRemove executes the command block-dirty-bitmap-remove of
 // block-core.json.
 //
-// Since QEMU 2.4.
+// In QEMU 5.2 and later, upstream since 2.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.block-dirty-bitmap-remove
 func (c *Client) BlockDirtyBitmapRemove(ctx context.Context, args BlockDirtyBitmap) error {
@@ -2587,7 +2598,7 @@ func (c *Client) BlockDirtyBitmapRemove(ctx context.Context, args BlockDirtyBitm
 // BlockDirtyBitmapClear executes the command block-dirty-bitmap-clear of
 // block-core.json.
 //
-// Since QEMU 2.4.
+// In QEMU 5.2 and later, upstream since 2.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.block-dirty-bitmap-clear
 func (c *Client) BlockDirtyBitmapClear(ctx context.Context, args BlockDirtyBitmap) error {
@@ -2597,7 +2608,7 @@ func (c *Client) BlockDirtyBitmapClear(ctx context.Context, args BlockDirtyBitma
 // BlockDirtyBitmapEnable executes the command block-dirty-bitmap-enable of
 // block-core.json.
 //
-// Since QEMU 4.0.
+// In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.block-dirty-bitmap-enable
 func (c *Client) BlockDirtyBitmapEnable(ctx context.Context, args BlockDirtyBitmap) error {
@@ -2607,7 +2618,7 @@ func (c *Client) BlockDirtyBitmapEnable(ctx context.Context, args BlockDirtyBitm
 // BlockDirtyBitmapDisable executes the command block-dirty-bitmap-disable of
 // block-core.json.
 //
-// Since QEMU 4.0.
+// In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.block-dirty-bitmap-disable
 func (c *Client) BlockDirtyBitmapDisable(ctx context.Context, args BlockDirtyBitmap) error {
@@ -2617,7 +2628,7 @@ func (c *Client) BlockDirtyBitmapDisable(ctx context.Context, args BlockDirtyBit
 // BlockDirtyBitmapMerge executes the command block-dirty-bitmap-merge of
 // block-core.json.
 //
-// Since QEMU 4.0.
+// In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.block-dirty-bitmap-merge
 func (c *Client) BlockDirtyBitmapMerge(ctx context.Context, args BlockDirtyBitmapMerge) error {
@@ -2627,7 +2638,7 @@ func (c *Client) BlockDirtyBitmapMerge(ctx context.Context, args BlockDirtyBitma
 // BlockDirtyBitmapSHA256 is the struct BlockDirtyBitmapSha256 of
 // block-core.json.
 //
-// Since QEMU 2.10.
+// In QEMU 5.2 and later, upstream since 2.10.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockDirtyBitmapSha256
 type BlockDirtyBitmapSHA256 struct {
@@ -2637,7 +2648,7 @@ type BlockDirtyBitmapSHA256 struct {
 // XDebugBlockDirtyBitmapSHA256 executes the command
 // x-debug-block-dirty-bitmap-sha256 of block-core.json.
 //
-// Since QEMU 2.10.
+// In QEMU 5.2 and later, upstream since 2.10.
 //
 // Unstable: QEMU may change it or take it away in any release.
 //
@@ -2669,13 +2680,13 @@ type BlockdevMirrorArgs struct {
 	AutoFinalize *bool `json:"auto-finalize,omitzero"`
 	// Since QEMU 3.1.
 	AutoDismiss *bool `json:"auto-dismiss,omitzero"`
-	// Since QEMU 10.1.
+	// In QEMU 10.2 and later, upstream since 10.1.
 	TargetIsZero *bool `json:"target-is-zero,omitzero"`
 }
 
 // BlockdevMirror executes the command blockdev-mirror of block-core.json.
 //
-// Since QEMU 2.6.
+// In QEMU 5.2 and later, upstream since 2.6.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.blockdev-mirror
 func (c *Client) BlockdevMirror(ctx context.Context, args BlockdevMirrorArgs) error {
@@ -2684,7 +2695,7 @@ func (c *Client) BlockdevMirror(ctx context.Context, args BlockdevMirrorArgs) er
 
 // BlockIOThrottle is the struct BlockIOThrottle of block-core.json.
 //
-// Since QEMU 1.1.
+// In QEMU 5.2 and later, upstream since 1.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockIOThrottle
 type BlockIOThrottle struct {
@@ -2730,7 +2741,7 @@ type BlockIOThrottle struct {
 
 // ThrottleLimits is the struct ThrottleLimits of block-core.json.
 //
-// Since QEMU 2.11.
+// In QEMU 5.2 and later, upstream since 2.11.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.ThrottleLimits
 type ThrottleLimits struct {
@@ -2758,7 +2769,7 @@ type ThrottleLimits struct {
 // ObjectOptionsThrottleGroup is the variant of [ObjectOptions] for
 // throttle-group, the struct ThrottleGroupProperties of block-core.json.
 //
-// Since QEMU 2.11.
+// In QEMU 7.2 and later, upstream since 2.11.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.ThrottleGroupProperties
 type ObjectOptionsThrottleGroup struct {
@@ -2931,14 +2942,14 @@ type BlockStreamArgs struct {
 	BaseNode *string `json:"base-node,omitzero"`
 	// Since QEMU 2.1.
 	BackingFile *string `json:"backing-file,omitzero"`
-	// Since QEMU 9.0.
+	// In QEMU 10.0 and later, upstream since 9.0.
 	BackingMaskProtocol *bool `json:"backing-mask-protocol,omitzero"`
-	// Since QEMU 6.0.
+	// In QEMU 7.2 and later, upstream since 6.0.
 	Bottom *string `json:"bottom,omitzero"`
 	Speed  *int64  `json:"speed,omitzero"`
 	// Since QEMU 1.3.
 	OnError *BlockdevOnError `json:"on-error,omitzero"`
-	// Since QEMU 6.0.
+	// In QEMU 7.2 and later, upstream since 6.0.
 	FilterNodeName *string `json:"filter-node-name,omitzero"`
 	// Since QEMU 3.1.
 	AutoFinalize *bool `json:"auto-finalize,omitzero"`
@@ -2948,7 +2959,7 @@ type BlockStreamArgs struct {
 
 // BlockStream executes the command block-stream of block-core.json.
 //
-// Since QEMU 1.1.
+// In QEMU 5.2 and later, upstream since 1.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.block-stream
 func (c *Client) BlockStream(ctx context.Context, args BlockStreamArgs) error {
@@ -2964,7 +2975,7 @@ type BlockJobSetSpeedArgs struct {
 
 // BlockJobSetSpeed executes the command block-job-set-speed of block-core.json.
 //
-// Since QEMU 1.1.
+// In QEMU 5.2 and later, upstream since 1.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.block-job-set-speed
 func (c *Client) BlockJobSetSpeed(ctx context.Context, args BlockJobSetSpeedArgs) error {
@@ -2981,7 +2992,7 @@ type BlockJobCancelArgs struct {
 
 // BlockJobCancel executes the command block-job-cancel of block-core.json.
 //
-// Since QEMU 1.1.
+// In QEMU 5.2 and later, upstream since 1.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.block-job-cancel
 func (c *Client) BlockJobCancel(ctx context.Context, args BlockJobCancelArgs) error {
@@ -2996,7 +3007,7 @@ type BlockJobPauseArgs struct {
 
 // BlockJobPause executes the command block-job-pause of block-core.json.
 //
-// Since QEMU 1.3.
+// In QEMU 5.2 and later, upstream since 1.3.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.block-job-pause
 //
@@ -3013,7 +3024,7 @@ type BlockJobResumeArgs struct {
 
 // BlockJobResume executes the command block-job-resume of block-core.json.
 //
-// Since QEMU 1.3.
+// In QEMU 5.2 and later, upstream since 1.3.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.block-job-resume
 //
@@ -3030,7 +3041,7 @@ type BlockJobCompleteArgs struct {
 
 // BlockJobComplete executes the command block-job-complete of block-core.json.
 //
-// Since QEMU 1.3.
+// In QEMU 5.2 and later, upstream since 1.3.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.block-job-complete
 //
@@ -3046,7 +3057,7 @@ type BlockJobDismissArgs struct {
 
 // BlockJobDismiss executes the command block-job-dismiss of block-core.json.
 //
-// Since QEMU 2.12.
+// In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.block-job-dismiss
 //
@@ -3062,7 +3073,7 @@ type BlockJobFinalizeArgs struct {
 
 // BlockJobFinalize executes the command block-job-finalize of block-core.json.
 //
-// Since QEMU 2.12.
+// In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.block-job-finalize
 //
@@ -3074,7 +3085,7 @@ func (c *Client) BlockJobFinalize(ctx context.Context, args BlockJobFinalizeArgs
 // BlockJobChangeOptionsMirror is the variant of [BlockJobChangeOptions] for
 // mirror, the struct BlockJobChangeOptionsMirror of block-core.json.
 //
-// Since QEMU 8.2.
+// In QEMU 10.0 and later, upstream since 8.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockJobChangeOptionsMirror
 type BlockJobChangeOptionsMirror struct {
@@ -3111,7 +3122,7 @@ func (v BlockJobChangeOptionsMirror) encodeBlockJobChangeOptions(e *codec.Encode
 // [BlockJobChangeOptionsSnapshotSave], [BlockJobChangeOptionsSnapshotDelete] or
 // [Unknown].
 //
-// Since QEMU 8.2.
+// In QEMU 10.0 and later, upstream since 8.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockJobChangeOptions
 type BlockJobChangeOptions struct {
@@ -3267,7 +3278,7 @@ func (BlockJobChangeOptionsAmend) encodeBlockJobChangeOptions(e *codec.Encoder) 
 // BlockJobChangeOptionsSnapshotLoad is the variant of [BlockJobChangeOptions]
 // for snapshot-load.
 //
-// Since QEMU 6.0.
+// In QEMU 7.2 and later, upstream since 6.0.
 type BlockJobChangeOptionsSnapshotLoad struct{}
 
 // JobType returns [JobTypeSnapshotLoad].
@@ -3280,7 +3291,7 @@ func (BlockJobChangeOptionsSnapshotLoad) encodeBlockJobChangeOptions(e *codec.En
 // BlockJobChangeOptionsSnapshotSave is the variant of [BlockJobChangeOptions]
 // for snapshot-save.
 //
-// Since QEMU 6.0.
+// In QEMU 7.2 and later, upstream since 6.0.
 type BlockJobChangeOptionsSnapshotSave struct{}
 
 // JobType returns [JobTypeSnapshotSave].
@@ -3293,7 +3304,7 @@ func (BlockJobChangeOptionsSnapshotSave) encodeBlockJobChangeOptions(e *codec.En
 // BlockJobChangeOptionsSnapshotDelete is the variant of [BlockJobChangeOptions]
 // for snapshot-delete.
 //
-// Since QEMU 6.0.
+// In QEMU 7.2 and later, upstream since 6.0.
 type BlockJobChangeOptionsSnapshotDelete struct{}
 
 // JobType returns [JobTypeSnapshotDelete].
@@ -3305,7 +3316,7 @@ func (BlockJobChangeOptionsSnapshotDelete) encodeBlockJobChangeOptions(e *codec.
 
 // BlockJobChange executes the command block-job-change of block-core.json.
 //
-// Since QEMU 8.2.
+// In QEMU 10.0 and later, upstream since 8.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.block-job-change
 func (c *Client) BlockJobChange(ctx context.Context, args BlockJobChangeOptions) error {
@@ -3314,7 +3325,7 @@ func (c *Client) BlockJobChange(ctx context.Context, args BlockJobChangeOptions)
 
 // BlockdevDiscardOptions is the enum BlockdevDiscardOptions of block-core.json.
 //
-// Since QEMU 2.9.
+// In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-core.BlockdevDiscardOptions
 type BlockdevDiscardOptions string
@@ -3339,7 +3350,7 @@ func (e BlockdevDiscardOptions) Known() bool {
 // BlockdevDetectZeroesOptions is the enum BlockdevDetectZeroesOptions of
 // block-core.json.
 //
-// Since QEMU 2.1.
+// In QEMU 5.2 and later, upstream since 2.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-core.BlockdevDetectZeroesOptions
 type BlockdevDetectZeroesOptions string
@@ -3365,7 +3376,7 @@ func (e BlockdevDetectZeroesOptions) Known() bool {
 
 // BlockdevAioOptions is the enum BlockdevAioOptions of block-core.json.
 //
-// Since QEMU 2.9.
+// In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-core.BlockdevAioOptions
 type BlockdevAioOptions string
@@ -3392,7 +3403,7 @@ func (e BlockdevAioOptions) Known() bool {
 
 // BlockdevCacheOptions is the struct BlockdevCacheOptions of block-core.json.
 //
-// Since QEMU 2.9.
+// In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevCacheOptions
 type BlockdevCacheOptions struct {
@@ -3402,7 +3413,7 @@ type BlockdevCacheOptions struct {
 
 // BlockdevDriver is the enum BlockdevDriver of block-core.json.
 //
-// Since QEMU 2.9.
+// In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-core.BlockdevDriver
 type BlockdevDriver string
@@ -3419,13 +3430,13 @@ const (
 	BlockdevDriverCloop     BlockdevDriver = "cloop"
 	// Since QEMU 5.0.
 	BlockdevDriverCompress BlockdevDriver = "compress"
-	// Since QEMU 6.2.
+	// In QEMU 7.2 and later, upstream since 6.2.
 	BlockdevDriverCopyBeforeWrite BlockdevDriver = "copy-before-write"
 	// Since QEMU 3.0.
 	BlockdevDriverCopyOnRead BlockdevDriver = "copy-on-read"
 	BlockdevDriverDmg        BlockdevDriver = "dmg"
 	BlockdevDriverFile       BlockdevDriver = "file"
-	// Since QEMU 7.0.
+	// In QEMU 7.2 and later, upstream since 7.0.
 	BlockdevDriverSnapshotAccess BlockdevDriver = "snapshot-access"
 	BlockdevDriverFTP            BlockdevDriver = "ftp"
 	BlockdevDriverFTPS           BlockdevDriver = "ftps"
@@ -3435,7 +3446,7 @@ const (
 	BlockdevDriverHostDevice BlockdevDriver = "host_device"
 	BlockdevDriverHTTP       BlockdevDriver = "http"
 	BlockdevDriverHTTPS      BlockdevDriver = "https"
-	// Only in builds with CONFIG_BLKIO.
+	// In QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
 	BlockdevDriverIOUring BlockdevDriver = "io_uring"
 	BlockdevDriverIscsi   BlockdevDriver = "iscsi"
 	BlockdevDriverLUKS    BlockdevDriver = "luks"
@@ -3445,9 +3456,10 @@ const (
 	BlockdevDriverNullCo  BlockdevDriver = "null-co"
 	// Since QEMU 2.12.
 	BlockdevDriverNvme BlockdevDriver = "nvme"
-	// Only in builds with CONFIG_BLKIO.
+	// In QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
 	BlockdevDriverNvmeIOUring BlockdevDriver = "nvme-io_uring"
 	BlockdevDriverParallels   BlockdevDriver = "parallels"
+	// In QEMU 7.2 and later.
 	BlockdevDriverPreallocate BlockdevDriver = "preallocate"
 	BlockdevDriverQcow        BlockdevDriver = "qcow"
 	BlockdevDriverQcow2       BlockdevDriver = "qcow2"
@@ -3462,11 +3474,11 @@ const (
 	BlockdevDriverThrottle BlockdevDriver = "throttle"
 	BlockdevDriverVdi      BlockdevDriver = "vdi"
 	BlockdevDriverVhdx     BlockdevDriver = "vhdx"
-	// Only in builds with CONFIG_BLKIO.
+	// In QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
 	BlockdevDriverVirtioBlkVfioPCI BlockdevDriver = "virtio-blk-vfio-pci"
-	// Only in builds with CONFIG_BLKIO.
+	// In QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
 	BlockdevDriverVirtioBlkVhostUser BlockdevDriver = "virtio-blk-vhost-user"
-	// Only in builds with CONFIG_BLKIO.
+	// In QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
 	BlockdevDriverVirtioBlkVhostVdpa BlockdevDriver = "virtio-blk-vhost-vdpa"
 	BlockdevDriverVmdk               BlockdevDriver = "vmdk"
 	BlockdevDriverVpc                BlockdevDriver = "vpc"
@@ -3531,7 +3543,7 @@ func (e BlockdevDriver) Known() bool {
 // BlockdevOptionsFile is the variant of [BlockdevOptions] for file, the struct
 // BlockdevOptionsFile of block-core.json.
 //
-// Since QEMU 2.9. Features: dynamic-auto-read-only.
+// In QEMU 5.2 and later, upstream since 2.9. Features: dynamic-auto-read-only.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsFile
 type BlockdevOptionsFile struct {
@@ -3542,7 +3554,7 @@ type BlockdevOptionsFile struct {
 	Locking *OnOffAuto `json:"locking,omitzero"`
 	// Since QEMU 2.8.
 	Aio *BlockdevAioOptions `json:"aio,omitzero"`
-	// Since QEMU 6.2.
+	// In QEMU 7.2 and later, upstream since 6.2.
 	AioMaxBatch *int64 `json:"aio-max-batch,omitzero"`
 	// Since QEMU 4.0. Only in builds with CONFIG_LINUX.
 	DropCache *bool `json:"drop-cache,omitzero"`
@@ -3603,7 +3615,7 @@ func (v BlockdevOptionsFile) encodeBlockdevOptions(e *codec.Encoder) {
 
 // BlockdevOptionsNull is the struct BlockdevOptionsNull of block-core.json.
 //
-// Since QEMU 2.9.
+// In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsNull
 type BlockdevOptionsNull struct {
@@ -3641,7 +3653,7 @@ func (x *BlockdevOptionsNull) encodeMembers(e *codec.Encoder) {
 // BlockdevOptionsNvme is the variant of [BlockdevOptions] for nvme, the struct
 // BlockdevOptionsNVMe of block-core.json.
 //
-// Since QEMU 2.12.
+// In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsNVMe
 type BlockdevOptionsNvme struct {
@@ -3676,7 +3688,7 @@ func (v BlockdevOptionsNvme) encodeBlockdevOptions(e *codec.Encoder) {
 // BlockdevOptionsVvfat is the variant of [BlockdevOptions] for vvfat, the
 // struct BlockdevOptionsVVFAT of block-core.json.
 //
-// Since QEMU 2.9.
+// In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsVVFAT
 type BlockdevOptionsVvfat struct {
@@ -3732,7 +3744,7 @@ func (v BlockdevOptionsVvfat) encodeBlockdevOptions(e *codec.Encoder) {
 // BlockdevOptionsGenericFormat is the struct BlockdevOptionsGenericFormat of
 // block-core.json.
 //
-// Since QEMU 2.9.
+// In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsGenericFormat
 type BlockdevOptionsGenericFormat struct {
@@ -3774,14 +3786,14 @@ func (x *BlockdevOptionsGenericFormat) UnmarshalJSONFrom(dec *jsontext.Decoder) 
 // BlockdevOptionsLUKS is the variant of [BlockdevOptions] for luks, the struct
 // BlockdevOptionsLUKS of block-core.json.
 //
-// Since QEMU 2.9.
+// In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsLUKS
 type BlockdevOptionsLUKS struct {
 	File BlockdevRef `json:"file"`
 	// Since QEMU 2.6.
 	KeySecret *string `json:"key-secret,omitzero"`
-	// Since QEMU 9.0.
+	// In QEMU 10.0 and later, upstream since 9.0.
 	Header BlockdevRef `json:"header,omitzero"`
 }
 
@@ -3839,7 +3851,7 @@ func (v BlockdevOptionsLUKS) encodeBlockdevOptions(e *codec.Encoder) {
 // BlockdevOptionsGenericCOWFormat is the struct BlockdevOptionsGenericCOWFormat
 // of block-core.json.
 //
-// Since QEMU 2.9.
+// In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsGenericCOWFormat
 type BlockdevOptionsGenericCOWFormat struct {
@@ -3886,7 +3898,7 @@ func (x *BlockdevOptionsGenericCOWFormat) UnmarshalJSONFrom(dec *jsontext.Decode
 
 // Qcow2OverlapCheckMode is the enum Qcow2OverlapCheckMode of block-core.json.
 //
-// Since QEMU 2.9.
+// In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-core.Qcow2OverlapCheckMode
 type Qcow2OverlapCheckMode string
@@ -3917,7 +3929,7 @@ func (Qcow2OverlapCheckMode) isQcow2OverlapChecks() {}
 // Qcow2OverlapCheckFlags is the struct Qcow2OverlapCheckFlags of
 // block-core.json.
 //
-// Since QEMU 2.9.
+// In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.Qcow2OverlapCheckFlags
 type Qcow2OverlapCheckFlags struct {
@@ -3940,7 +3952,7 @@ func (Qcow2OverlapCheckFlags) isQcow2OverlapChecks() {}
 //
 // It holds [Qcow2OverlapCheckFlags], [Qcow2OverlapCheckMode] or [Unknown].
 //
-// Since QEMU 2.9.
+// In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#alternate-QMP-block-core.Qcow2OverlapChecks
 type Qcow2OverlapChecks interface {
@@ -3970,7 +3982,7 @@ func decodeQcow2OverlapChecks(x *Qcow2OverlapChecks, dec *jsontext.Decoder) erro
 // BlockdevQcowEncryptionFormat is the enum BlockdevQcowEncryptionFormat of
 // block-core.json.
 //
-// Since QEMU 2.10.
+// In QEMU 5.2 and later, upstream since 2.10.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-core.BlockdevQcowEncryptionFormat
 type BlockdevQcowEncryptionFormat string
@@ -3996,7 +4008,7 @@ func (e BlockdevQcowEncryptionFormat) Known() bool {
 // Format holds the variant, whose type is the tag: [BlockdevQcowEncryptionAes]
 // or [Unknown].
 //
-// Since QEMU 2.10.
+// In QEMU 5.2 and later, upstream since 2.10.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevQcowEncryption
 type BlockdevQcowEncryption struct {
@@ -4076,7 +4088,7 @@ func (v BlockdevQcowEncryptionAes) encodeBlockdevQcowEncryption(e *codec.Encoder
 // BlockdevOptionsQcow is the variant of [BlockdevOptions] for qcow, the struct
 // BlockdevOptionsQcow of block-core.json.
 //
-// Since QEMU 2.10.
+// In QEMU 5.2 and later, upstream since 2.10.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsQcow
 type BlockdevOptionsQcow struct {
@@ -4139,7 +4151,7 @@ func (v BlockdevOptionsQcow) encodeBlockdevOptions(e *codec.Encoder) {
 // BlockdevQcow2EncryptionFormat is the enum BlockdevQcow2EncryptionFormat of
 // block-core.json.
 //
-// Since QEMU 2.10.
+// In QEMU 5.2 and later, upstream since 2.10.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-core.BlockdevQcow2EncryptionFormat
 type BlockdevQcow2EncryptionFormat string
@@ -4167,7 +4179,7 @@ func (e BlockdevQcow2EncryptionFormat) Known() bool {
 // Format holds the variant, whose type is the tag:
 // [BlockdevQcow2EncryptionAes], [BlockdevQcow2EncryptionLUKS] or [Unknown].
 //
-// Since QEMU 2.10.
+// In QEMU 5.2 and later, upstream since 2.10.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevQcow2Encryption
 type BlockdevQcow2Encryption struct {
@@ -4264,7 +4276,7 @@ func (v BlockdevQcow2EncryptionLUKS) encodeBlockdevQcow2Encryption(e *codec.Enco
 // BlockdevOptionsPreallocate is the variant of [BlockdevOptions] for
 // preallocate, the struct BlockdevOptionsPreallocate of block-core.json.
 //
-// Since QEMU 6.0.
+// In QEMU 7.2 and later, upstream since 6.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsPreallocate
 type BlockdevOptionsPreallocate struct {
@@ -4327,7 +4339,7 @@ func (v BlockdevOptionsPreallocate) encodeBlockdevOptions(e *codec.Encoder) {
 // BlockdevOptionsQcow2 is the variant of [BlockdevOptions] for qcow2, the
 // struct BlockdevOptionsQcow2 of block-core.json.
 //
-// Since QEMU 2.9.
+// In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsQcow2
 type BlockdevOptionsQcow2 struct {
@@ -4337,7 +4349,7 @@ type BlockdevOptionsQcow2 struct {
 	PassDiscardRequest  *bool             `json:"pass-discard-request,omitzero"`
 	PassDiscardSnapshot *bool             `json:"pass-discard-snapshot,omitzero"`
 	PassDiscardOther    *bool             `json:"pass-discard-other,omitzero"`
-	// Since QEMU 8.1.
+	// In QEMU 10.0 and later, upstream since 8.1.
 	DiscardNoUnref *bool `json:"discard-no-unref,omitzero"`
 	// Since QEMU 2.2.
 	OverlapCheck Qcow2OverlapChecks `json:"overlap-check,omitzero"`
@@ -4470,7 +4482,7 @@ func (v BlockdevOptionsQcow2) encodeBlockdevOptions(e *codec.Encoder) {
 
 // SSHHostKeyCheckMode is the enum SshHostKeyCheckMode of block-core.json.
 //
-// Since QEMU 2.12.
+// In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-core.SshHostKeyCheckMode
 type SSHHostKeyCheckMode string
@@ -4497,15 +4509,16 @@ func (e SSHHostKeyCheckMode) Known() bool {
 // SSHHostKeyCheckHashType is the enum SshHostKeyCheckHashType of
 // block-core.json.
 //
-// Since QEMU 2.12.
+// In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-core.SshHostKeyCheckHashType
 type SSHHostKeyCheckHashType string
 
 // The values of SSHHostKeyCheckHashType.
 const (
-	SSHHostKeyCheckHashTypeMD5    SSHHostKeyCheckHashType = "md5"
-	SSHHostKeyCheckHashTypeSHA1   SSHHostKeyCheckHashType = "sha1"
+	SSHHostKeyCheckHashTypeMD5  SSHHostKeyCheckHashType = "md5"
+	SSHHostKeyCheckHashTypeSHA1 SSHHostKeyCheckHashType = "sha1"
+	// In QEMU 7.2 and later.
 	SSHHostKeyCheckHashTypeSHA256 SSHHostKeyCheckHashType = "sha256"
 )
 
@@ -4524,7 +4537,7 @@ func (e SSHHostKeyCheckHashType) Known() bool {
 // SSHHostKeyCheckHash is the variant of [SSHHostKeyCheck] for hash, the struct
 // SshHostKeyHash of block-core.json.
 //
-// Since QEMU 2.12.
+// In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.SshHostKeyHash
 type SSHHostKeyCheckHash struct {
@@ -4561,7 +4574,7 @@ func (v SSHHostKeyCheckHash) encodeSSHHostKeyCheck(e *codec.Encoder) {
 // Mode holds the variant, whose type is the tag: [SSHHostKeyCheckNone],
 // [SSHHostKeyCheckHash], [SSHHostKeyCheckKnownHosts] or [Unknown].
 //
-// Since QEMU 2.12.
+// In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.SshHostKeyCheck
 type SSHHostKeyCheck struct {
@@ -4655,7 +4668,7 @@ func (SSHHostKeyCheckKnownHosts) encodeSSHHostKeyCheck(e *codec.Encoder) {}
 // BlockdevOptionsSSH is the variant of [BlockdevOptions] for ssh, the struct
 // BlockdevOptionsSsh of block-core.json.
 //
-// Since QEMU 2.9.
+// In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsSsh
 type BlockdevOptionsSSH struct {
@@ -4701,7 +4714,7 @@ func (v BlockdevOptionsSSH) encodeBlockdevOptions(e *codec.Encoder) {
 
 // BlkdebugEvent is the enum BlkdebugEvent of block-core.json.
 //
-// Since QEMU 2.9.
+// In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-core.BlkdebugEvent
 type BlkdebugEvent string
@@ -4822,7 +4835,7 @@ func (e BlkdebugEvent) Known() bool {
 
 // BlkdebugIOType is the enum BlkdebugIOType of block-core.json.
 //
-// Since QEMU 4.1.
+// In QEMU 5.2 and later, upstream since 4.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-core.BlkdebugIOType
 type BlkdebugIOType string
@@ -4855,7 +4868,7 @@ func (e BlkdebugIOType) Known() bool {
 // BlkdebugInjectErrorOptions is the struct BlkdebugInjectErrorOptions of
 // block-core.json.
 //
-// Since QEMU 2.9.
+// In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlkdebugInjectErrorOptions
 type BlkdebugInjectErrorOptions struct {
@@ -4864,7 +4877,7 @@ type BlkdebugInjectErrorOptions struct {
 	// Since QEMU 4.1.
 	Iotype *BlkdebugIOType `json:"iotype,omitzero"`
 	Errno  *int64          `json:"errno,omitzero"`
-	// Since QEMU 11.1.
+	// In QEMU 10.0, 11.1, upstream since 11.1.
 	DelayNs     *int64 `json:"delay-ns,omitzero"`
 	Sector      *int64 `json:"sector,omitzero"`
 	Once        *bool  `json:"once,omitzero"`
@@ -4874,7 +4887,7 @@ type BlkdebugInjectErrorOptions struct {
 // BlkdebugSetStateOptions is the struct BlkdebugSetStateOptions of
 // block-core.json.
 //
-// Since QEMU 2.9.
+// In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlkdebugSetStateOptions
 type BlkdebugSetStateOptions struct {
@@ -4886,7 +4899,7 @@ type BlkdebugSetStateOptions struct {
 // BlockdevOptionsBlkdebug is the variant of [BlockdevOptions] for blkdebug, the
 // struct BlockdevOptionsBlkdebug of block-core.json.
 //
-// Since QEMU 2.9.
+// In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsBlkdebug
 type BlockdevOptionsBlkdebug struct {
@@ -5010,7 +5023,7 @@ func (v BlockdevOptionsBlkdebug) encodeBlockdevOptions(e *codec.Encoder) {
 // BlockdevOptionsBlklogwrites is the variant of [BlockdevOptions] for
 // blklogwrites, the struct BlockdevOptionsBlklogwrites of block-core.json.
 //
-// Since QEMU 3.0.
+// In QEMU 5.2 and later, upstream since 3.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsBlklogwrites
 type BlockdevOptionsBlklogwrites struct {
@@ -5083,7 +5096,7 @@ func (v BlockdevOptionsBlklogwrites) encodeBlockdevOptions(e *codec.Encoder) {
 // BlockdevOptionsBlkverify is the variant of [BlockdevOptions] for blkverify,
 // the struct BlockdevOptionsBlkverify of block-core.json.
 //
-// Since QEMU 2.9.
+// In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsBlkverify
 type BlockdevOptionsBlkverify struct {
@@ -5138,7 +5151,7 @@ func (v BlockdevOptionsBlkverify) encodeBlockdevOptions(e *codec.Encoder) {
 // BlockdevOptionsBlkreplay is the variant of [BlockdevOptions] for blkreplay,
 // the struct BlockdevOptionsBlkreplay of block-core.json.
 //
-// Since QEMU 4.2.
+// In QEMU 5.2 and later, upstream since 4.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsBlkreplay
 type BlockdevOptionsBlkreplay struct {
@@ -5188,7 +5201,7 @@ func (v BlockdevOptionsBlkreplay) encodeBlockdevOptions(e *codec.Encoder) {
 
 // QuorumReadPattern is the enum QuorumReadPattern of block-core.json.
 //
-// Since QEMU 2.9.
+// In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-core.QuorumReadPattern
 type QuorumReadPattern string
@@ -5213,7 +5226,7 @@ func (e QuorumReadPattern) Known() bool {
 // BlockdevOptionsQuorum is the variant of [BlockdevOptions] for quorum, the
 // struct BlockdevOptionsQuorum of block-core.json.
 //
-// Since QEMU 2.9.
+// In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsQuorum
 type BlockdevOptionsQuorum struct {
@@ -5288,7 +5301,7 @@ func (v BlockdevOptionsQuorum) encodeBlockdevOptions(e *codec.Encoder) {
 // BlockdevOptionsIOUring is the variant of [BlockdevOptions] for io_uring, the
 // struct BlockdevOptionsIoUring of block-core.json.
 //
-// Since QEMU 7.2. Only in builds with CONFIG_BLKIO.
+// In QEMU 7.2 and later, upstream since 7.2. Only in builds with CONFIG_BLKIO.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsIoUring
 type BlockdevOptionsIOUring struct {
@@ -5319,7 +5332,7 @@ func (v BlockdevOptionsIOUring) encodeBlockdevOptions(e *codec.Encoder) {
 // BlockdevOptionsNvmeIOUring is the variant of [BlockdevOptions] for
 // nvme-io_uring, the struct BlockdevOptionsNvmeIoUring of block-core.json.
 //
-// Since QEMU 7.2. Only in builds with CONFIG_BLKIO.
+// In QEMU 7.2 and later, upstream since 7.2. Only in builds with CONFIG_BLKIO.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsNvmeIoUring
 type BlockdevOptionsNvmeIOUring struct {
@@ -5351,7 +5364,7 @@ func (v BlockdevOptionsNvmeIOUring) encodeBlockdevOptions(e *codec.Encoder) {
 // virtio-blk-vfio-pci, the struct BlockdevOptionsVirtioBlkVfioPci of
 // block-core.json.
 //
-// Since QEMU 7.2. Only in builds with CONFIG_BLKIO.
+// In QEMU 7.2 and later, upstream since 7.2. Only in builds with CONFIG_BLKIO.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsVirtioBlkVfioPci
 type BlockdevOptionsVirtioBlkVfioPCI struct {
@@ -5383,7 +5396,7 @@ func (v BlockdevOptionsVirtioBlkVfioPCI) encodeBlockdevOptions(e *codec.Encoder)
 // virtio-blk-vhost-user, the struct BlockdevOptionsVirtioBlkVhostUser of
 // block-core.json.
 //
-// Since QEMU 7.2. Only in builds with CONFIG_BLKIO.
+// In QEMU 7.2 and later, upstream since 7.2. Only in builds with CONFIG_BLKIO.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsVirtioBlkVhostUser
 type BlockdevOptionsVirtioBlkVhostUser struct {
@@ -5415,7 +5428,8 @@ func (v BlockdevOptionsVirtioBlkVhostUser) encodeBlockdevOptions(e *codec.Encode
 // virtio-blk-vhost-vdpa, the struct BlockdevOptionsVirtioBlkVhostVdpa of
 // block-core.json.
 //
-// Since QEMU 7.2. Only in builds with CONFIG_BLKIO. Features: fdset.
+// In QEMU 7.2 and later, upstream since 7.2. Only in builds with CONFIG_BLKIO.
+// Features: fdset.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsVirtioBlkVhostVdpa
 type BlockdevOptionsVirtioBlkVhostVdpa struct {
@@ -5445,7 +5459,7 @@ func (v BlockdevOptionsVirtioBlkVhostVdpa) encodeBlockdevOptions(e *codec.Encode
 
 // IscsiTransport is the enum IscsiTransport of block-core.json.
 //
-// Since QEMU 2.9.
+// In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-core.IscsiTransport
 type IscsiTransport string
@@ -5469,7 +5483,7 @@ func (e IscsiTransport) Known() bool {
 
 // IscsiHeaderDigest is the enum IscsiHeaderDigest of block-core.json.
 //
-// Since QEMU 2.9.
+// In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-core.IscsiHeaderDigest
 type IscsiHeaderDigest string
@@ -5498,7 +5512,7 @@ func (e IscsiHeaderDigest) Known() bool {
 // BlockdevOptionsIscsi is the variant of [BlockdevOptions] for iscsi, the
 // struct BlockdevOptionsIscsi of block-core.json.
 //
-// Since QEMU 2.9.
+// In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsIscsi
 type BlockdevOptionsIscsi struct {
@@ -5572,7 +5586,7 @@ func (v BlockdevOptionsIscsi) encodeBlockdevOptions(e *codec.Encoder) {
 
 // RBDAuthMode is the enum RbdAuthMode of block-core.json.
 //
-// Since QEMU 3.0.
+// In QEMU 5.2 and later, upstream since 3.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-core.RbdAuthMode
 type RBDAuthMode string
@@ -5597,7 +5611,7 @@ func (e RBDAuthMode) Known() bool {
 // RBDImageEncryptionFormat is the enum RbdImageEncryptionFormat of
 // block-core.json.
 //
-// Since QEMU 6.1.
+// In QEMU 7.2 and later, upstream since 6.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-core.RbdImageEncryptionFormat
 type RBDImageEncryptionFormat string
@@ -5606,7 +5620,7 @@ type RBDImageEncryptionFormat string
 const (
 	RBDImageEncryptionFormatLUKS  RBDImageEncryptionFormat = "luks"
 	RBDImageEncryptionFormatLuks2 RBDImageEncryptionFormat = "luks2"
-	// Since QEMU 8.0.
+	// In QEMU 10.0 and later, upstream since 8.0.
 	RBDImageEncryptionFormatLUKSAny RBDImageEncryptionFormat = "luks-any"
 )
 
@@ -5625,7 +5639,7 @@ func (e RBDImageEncryptionFormat) Known() bool {
 // RBDEncryptionOptionsLUKS is the variant of [RBDEncryptionOptions] for luks,
 // the struct RbdEncryptionOptionsLUKS of block-core.json.
 //
-// Since QEMU 6.1.
+// In QEMU 7.2 and later, upstream since 6.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.RbdEncryptionOptionsLUKS
 type RBDEncryptionOptionsLUKS struct {
@@ -5656,7 +5670,7 @@ func (v RBDEncryptionOptionsLUKS) encodeRBDEncryptionOptions(e *codec.Encoder) {
 // RBDEncryptionOptionsLuks2 is the variant of [RBDEncryptionOptions] for luks2,
 // the struct RbdEncryptionOptionsLUKS2 of block-core.json.
 //
-// Since QEMU 6.1.
+// In QEMU 7.2 and later, upstream since 6.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.RbdEncryptionOptionsLUKS2
 type RBDEncryptionOptionsLuks2 struct {
@@ -5687,7 +5701,7 @@ func (v RBDEncryptionOptionsLuks2) encodeRBDEncryptionOptions(e *codec.Encoder) 
 // RBDEncryptionOptionsLUKSAny is the variant of [RBDEncryptionOptions] for
 // luks-any, the struct RbdEncryptionOptionsLUKSAny of block-core.json.
 //
-// Since QEMU 8.0.
+// In QEMU 10.0 and later, upstream since 8.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.RbdEncryptionOptionsLUKSAny
 type RBDEncryptionOptionsLUKSAny struct {
@@ -5718,7 +5732,7 @@ func (v RBDEncryptionOptionsLUKSAny) encodeRBDEncryptionOptions(e *codec.Encoder
 // RBDEncryptionCreateOptionsLUKS is the variant of [RBDEncryptionCreateOptions]
 // for luks, the struct RbdEncryptionCreateOptionsLUKS of block-core.json.
 //
-// Since QEMU 6.1.
+// In QEMU 7.2 and later, upstream since 6.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.RbdEncryptionCreateOptionsLUKS
 type RBDEncryptionCreateOptionsLUKS struct {
@@ -5756,7 +5770,7 @@ func (v RBDEncryptionCreateOptionsLUKS) encodeRBDEncryptionCreateOptions(e *code
 // [RBDEncryptionCreateOptions] for luks2, the struct
 // RbdEncryptionCreateOptionsLUKS2 of block-core.json.
 //
-// Since QEMU 6.1.
+// In QEMU 7.2 and later, upstream since 6.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.RbdEncryptionCreateOptionsLUKS2
 type RBDEncryptionCreateOptionsLuks2 struct {
@@ -5795,12 +5809,12 @@ func (v RBDEncryptionCreateOptionsLuks2) encodeRBDEncryptionCreateOptions(e *cod
 // Format holds the variant, whose type is the tag: [RBDEncryptionOptionsLUKS],
 // [RBDEncryptionOptionsLuks2], [RBDEncryptionOptionsLUKSAny] or [Unknown].
 //
-// Since QEMU 6.1.
+// In QEMU 7.2 and later, upstream since 6.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.RbdEncryptionOptions
 type RBDEncryptionOptions struct {
 	Format RBDEncryptionOptionsVariant `json:"format"`
-	// Since QEMU 8.0.
+	// In QEMU 10.0 and later, upstream since 8.0.
 	Parent *RBDEncryptionOptions `json:"parent,omitzero"`
 }
 
@@ -5883,7 +5897,7 @@ func (x RBDEncryptionOptions) String() string {
 // [RBDEncryptionCreateOptionsLUKS], [RBDEncryptionCreateOptionsLuks2],
 // [RBDEncryptionCreateOptionsLUKSAny] or [Unknown].
 //
-// Since QEMU 6.1.
+// In QEMU 7.2 and later, upstream since 6.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.RbdEncryptionCreateOptions
 type RBDEncryptionCreateOptions struct {
@@ -5957,7 +5971,7 @@ func (x RBDEncryptionCreateOptions) String() string {
 // RBDEncryptionCreateOptionsLUKSAny is the variant of
 // [RBDEncryptionCreateOptions] for luks-any.
 //
-// Since QEMU 8.0.
+// In QEMU 10.0 and later, upstream since 8.0.
 type RBDEncryptionCreateOptionsLUKSAny struct{}
 
 // RBDImageEncryptionFormat returns [RBDImageEncryptionFormatLUKSAny].
@@ -5970,7 +5984,7 @@ func (RBDEncryptionCreateOptionsLUKSAny) encodeRBDEncryptionCreateOptions(e *cod
 // BlockdevOptionsRBD is the variant of [BlockdevOptions] for rbd, the struct
 // BlockdevOptionsRbd of block-core.json.
 //
-// Since QEMU 2.9.
+// In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsRbd
 type BlockdevOptionsRBD struct {
@@ -5980,7 +5994,7 @@ type BlockdevOptionsRBD struct {
 	Image     string  `json:"image"`
 	Conf      *string `json:"conf,omitzero"`
 	Snapshot  *string `json:"snapshot,omitzero"`
-	// Since QEMU 6.1.
+	// In QEMU 7.2 and later, upstream since 6.1.
 	Encrypt *RBDEncryptionOptions `json:"encrypt,omitzero"`
 	User    *string               `json:"user,omitzero"`
 	// Since QEMU 3.0.
@@ -6056,7 +6070,8 @@ func (v BlockdevOptionsRBD) encodeBlockdevOptions(e *codec.Encoder) {
 
 // ReplicationMode is the enum ReplicationMode of block-core.json.
 //
-// Since QEMU 2.9. Only in builds with CONFIG_REPLICATION.
+// In QEMU 5.2 and later, upstream since 2.9. Only in builds with
+// CONFIG_REPLICATION.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-core.ReplicationMode
 type ReplicationMode string
@@ -6081,7 +6096,8 @@ func (e ReplicationMode) Known() bool {
 // BlockdevOptionsReplication is the variant of [BlockdevOptions] for
 // replication, the struct BlockdevOptionsReplication of block-core.json.
 //
-// Since QEMU 2.9. Only in builds with CONFIG_REPLICATION.
+// In QEMU 5.2 and later, upstream since 2.9. Only in builds with
+// CONFIG_REPLICATION.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsReplication
 type BlockdevOptionsReplication struct {
@@ -6141,7 +6157,7 @@ func (v BlockdevOptionsReplication) encodeBlockdevOptions(e *codec.Encoder) {
 
 // NFSTransport is the enum NFSTransport of block-core.json.
 //
-// Since QEMU 2.9.
+// In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-core.NFSTransport
 type NFSTransport string
@@ -6163,7 +6179,7 @@ func (e NFSTransport) Known() bool {
 
 // NFSServer is the struct NFSServer of block-core.json.
 //
-// Since QEMU 2.9.
+// In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.NFSServer
 type NFSServer struct {
@@ -6174,7 +6190,7 @@ type NFSServer struct {
 // BlockdevOptionsNFS is the variant of [BlockdevOptions] for nfs, the struct
 // BlockdevOptionsNfs of block-core.json.
 //
-// Since QEMU 2.9.
+// In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsNfs
 type BlockdevOptionsNFS struct {
@@ -6245,7 +6261,7 @@ func (v BlockdevOptionsNFS) encodeBlockdevOptions(e *codec.Encoder) {
 // BlockdevOptionsHTTP is the variant of [BlockdevOptions] for http, the struct
 // BlockdevOptionsCurlHttp of block-core.json.
 //
-// Since QEMU 2.9.
+// In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsCurlHttp
 type BlockdevOptionsHTTP struct {
@@ -6259,7 +6275,7 @@ type BlockdevOptionsHTTP struct {
 	Cookie              *string `json:"cookie,omitzero"`
 	// Since QEMU 2.10.
 	CookieSecret *string `json:"cookie-secret,omitzero"`
-	// Since QEMU 11.0.
+	// In QEMU 11.1, upstream since 11.0.
 	ForceRange *bool `json:"force-range,omitzero"`
 }
 
@@ -6332,7 +6348,7 @@ func (v BlockdevOptionsHTTP) encodeBlockdevOptions(e *codec.Encoder) {
 // BlockdevOptionsHTTPS is the variant of [BlockdevOptions] for https, the
 // struct BlockdevOptionsCurlHttps of block-core.json.
 //
-// Since QEMU 2.9.
+// In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsCurlHttps
 type BlockdevOptionsHTTPS struct {
@@ -6346,7 +6362,7 @@ type BlockdevOptionsHTTPS struct {
 	Cookie              *string `json:"cookie,omitzero"`
 	// Since QEMU 2.10.
 	CookieSecret *string `json:"cookie-secret,omitzero"`
-	// Since QEMU 11.0.
+	// In QEMU 11.1, upstream since 11.0.
 	ForceRange *bool `json:"force-range,omitzero"`
 	Sslverify  *bool `json:"sslverify,omitzero"`
 }
@@ -6425,7 +6441,7 @@ func (v BlockdevOptionsHTTPS) encodeBlockdevOptions(e *codec.Encoder) {
 // BlockdevOptionsFTP is the variant of [BlockdevOptions] for ftp, the struct
 // BlockdevOptionsCurlFtp of block-core.json.
 //
-// Since QEMU 2.9.
+// In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsCurlFtp
 type BlockdevOptionsFTP struct {
@@ -6492,7 +6508,7 @@ func (v BlockdevOptionsFTP) encodeBlockdevOptions(e *codec.Encoder) {
 // BlockdevOptionsFTPS is the variant of [BlockdevOptions] for ftps, the struct
 // BlockdevOptionsCurlFtps of block-core.json.
 //
-// Since QEMU 2.9.
+// In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsCurlFtps
 type BlockdevOptionsFTPS struct {
@@ -6565,20 +6581,20 @@ func (v BlockdevOptionsFTPS) encodeBlockdevOptions(e *codec.Encoder) {
 // BlockdevOptionsNBD is the variant of [BlockdevOptions] for nbd, the struct
 // BlockdevOptionsNbd of block-core.json.
 //
-// Since QEMU 2.9.
+// In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsNbd
 type BlockdevOptionsNBD struct {
 	Server   SocketAddress `json:"server"`
 	Export   *string       `json:"export,omitzero"`
 	TLSCreds *string       `json:"tls-creds,omitzero"`
-	// Since QEMU 7.0.
+	// In QEMU 7.2 and later, upstream since 7.0.
 	TLSHostname *string `json:"tls-hostname,omitzero"`
 	// Since QEMU 3.0. Unstable: QEMU may change it in any release.
 	XDirtyBitmap *string `json:"x-dirty-bitmap,omitzero"`
 	// Since QEMU 4.2.
 	ReconnectDelay *uint32 `json:"reconnect-delay,omitzero"`
-	// Since QEMU 7.0.
+	// In QEMU 7.2 and later, upstream since 7.0.
 	OpenTimeout *uint32 `json:"open-timeout,omitzero"`
 }
 
@@ -6636,7 +6652,7 @@ func (v BlockdevOptionsNBD) encodeBlockdevOptions(e *codec.Encoder) {
 // BlockdevOptionsRaw is the variant of [BlockdevOptions] for raw, the struct
 // BlockdevOptionsRaw of block-core.json.
 //
-// Since QEMU 2.9.
+// In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsRaw
 type BlockdevOptionsRaw struct {
@@ -6699,7 +6715,7 @@ func (v BlockdevOptionsRaw) encodeBlockdevOptions(e *codec.Encoder) {
 // BlockdevOptionsThrottle is the variant of [BlockdevOptions] for throttle, the
 // struct BlockdevOptionsThrottle of block-core.json.
 //
-// Since QEMU 2.11.
+// In QEMU 5.2 and later, upstream since 2.11.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsThrottle
 type BlockdevOptionsThrottle struct {
@@ -6754,7 +6770,7 @@ func (v BlockdevOptionsThrottle) encodeBlockdevOptions(e *codec.Encoder) {
 // BlockdevOptionsCopyOnRead is the variant of [BlockdevOptions] for
 // copy-on-read, the struct BlockdevOptionsCor of block-core.json.
 //
-// Since QEMU 6.0.
+// In QEMU 7.2 and later, upstream since 6.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsCor
 type BlockdevOptionsCopyOnRead struct {
@@ -6810,7 +6826,7 @@ func (v BlockdevOptionsCopyOnRead) encodeBlockdevOptions(e *codec.Encoder) {
 
 // OnCbwError is the enum OnCbwError of block-core.json.
 //
-// Since QEMU 7.1.
+// In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-core.OnCbwError
 type OnCbwError string
@@ -6835,7 +6851,7 @@ func (e OnCbwError) Known() bool {
 // BlockdevOptionsCopyBeforeWrite is the variant of [BlockdevOptions] for
 // copy-before-write, the struct BlockdevOptionsCbw of block-core.json.
 //
-// Since QEMU 6.2.
+// In QEMU 7.2 and later, upstream since 6.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsCbw
 type BlockdevOptionsCopyBeforeWrite struct {
@@ -6847,7 +6863,7 @@ type BlockdevOptionsCopyBeforeWrite struct {
 	OnCbwError *OnCbwError `json:"on-cbw-error,omitzero"`
 	// Since QEMU 7.1.
 	CbwTimeout *uint32 `json:"cbw-timeout,omitzero"`
-	// Since QEMU 9.2.
+	// In QEMU 10.0 and later, upstream since 9.2.
 	MinClusterSize *uint64 `json:"min-cluster-size,omitzero"`
 }
 
@@ -6937,7 +6953,7 @@ func (v BlockdevOptionsCopyBeforeWrite) encodeBlockdevOptions(e *codec.Encoder) 
 // [BlockdevOptionsVirtioBlkVhostVdpa], [BlockdevOptionsVmdk],
 // [BlockdevOptionsVpc], [BlockdevOptionsVvfat] or [Unknown].
 //
-// Since QEMU 2.9.
+// In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptions
 type BlockdevOptions struct {
@@ -6946,7 +6962,7 @@ type BlockdevOptions struct {
 	NodeName *string                 `json:"node-name,omitzero"`
 	Discard  *BlockdevDiscardOptions `json:"discard,omitzero"`
 	Cache    *BlockdevCacheOptions   `json:"cache,omitzero"`
-	// Since QEMU 10.0.
+	// In QEMU 10.0 and later, upstream since 10.0.
 	Active   *bool `json:"active,omitzero"`
 	ReadOnly *bool `json:"read-only,omitzero"`
 	// Since QEMU 3.1.
@@ -7377,7 +7393,7 @@ func (v BlockdevOptionsDmg) encodeBlockdevOptions(e *codec.Encoder) {
 // BlockdevOptionsSnapshotAccess is the variant of [BlockdevOptions] for
 // snapshot-access, the struct BlockdevOptionsGenericFormat.
 //
-// Since QEMU 7.0.
+// In QEMU 7.2 and later, upstream since 7.0.
 type BlockdevOptionsSnapshotAccess BlockdevOptionsGenericFormat
 
 // MarshalJSON implements json.Marshaler.
@@ -7667,7 +7683,7 @@ func (v BlockdevOptionsVpc) encodeBlockdevOptions(e *codec.Encoder) {
 //
 // It holds [BlockdevOptions], [Str] or [Unknown].
 //
-// Since QEMU 2.9.
+// In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#alternate-QMP-block-core.BlockdevRef
 type BlockdevRef interface {
@@ -7698,7 +7714,7 @@ func decodeBlockdevRef(x *BlockdevRef, dec *jsontext.Decoder) error {
 //
 // It holds [BlockdevOptions], [Str], [Null] or [Unknown].
 //
-// Since QEMU 2.9.
+// In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#alternate-QMP-block-core.BlockdevRefOrNull
 type BlockdevRefOrNull interface {
@@ -7732,7 +7748,7 @@ func decodeBlockdevRefOrNull(x *BlockdevRefOrNull, dec *jsontext.Decoder) error 
 
 // BlockdevAdd executes the command blockdev-add of block-core.json.
 //
-// Since QEMU 2.9.
+// In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.blockdev-add
 func (c *Client) BlockdevAdd(ctx context.Context, args BlockdevOptions) error {
@@ -7746,7 +7762,7 @@ type BlockdevReopenArgs struct {
 
 // BlockdevReopen executes the command blockdev-reopen of block-core.json.
 //
-// Since QEMU 6.1.
+// In QEMU 7.2 and later, upstream since 6.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.blockdev-reopen
 func (c *Client) BlockdevReopen(ctx context.Context, args BlockdevReopenArgs) error {
@@ -7760,7 +7776,7 @@ type BlockdevDelArgs struct {
 
 // BlockdevDel executes the command blockdev-del of block-core.json.
 //
-// Since QEMU 2.9.
+// In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.blockdev-del
 func (c *Client) BlockdevDel(ctx context.Context, args BlockdevDelArgs) error {
@@ -7776,7 +7792,7 @@ type BlockdevSetActiveArgs struct {
 // BlockdevSetActive executes the command blockdev-set-active of
 // block-core.json.
 //
-// Since QEMU 10.0.
+// In QEMU 10.0 and later, upstream since 10.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.blockdev-set-active
 func (c *Client) BlockdevSetActive(ctx context.Context, args BlockdevSetActiveArgs) error {
@@ -7786,7 +7802,7 @@ func (c *Client) BlockdevSetActive(ctx context.Context, args BlockdevSetActiveAr
 // BlockdevCreateOptionsFile is the variant of [BlockdevCreateOptions] for file,
 // the struct BlockdevCreateOptionsFile of block-core.json.
 //
-// Since QEMU 2.12.
+// In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevCreateOptionsFile
 type BlockdevCreateOptionsFile struct {
@@ -7840,7 +7856,7 @@ func (v BlockdevCreateOptionsFile) encodeBlockdevCreateOptions(e *codec.Encoder)
 // BlockdevCreateOptionsLUKS is the variant of [BlockdevCreateOptions] for luks,
 // the struct BlockdevCreateOptionsLUKS of block-core.json.
 //
-// Since QEMU 2.12.
+// In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevCreateOptionsLUKS
 type BlockdevCreateOptionsLUKS struct {
@@ -7853,7 +7869,7 @@ type BlockdevCreateOptionsLUKS struct {
 	// Since QEMU 2.8.
 	IterTime *int64      `json:"iter-time,omitzero"`
 	File     BlockdevRef `json:"file,omitzero"`
-	// Since QEMU 9.0.
+	// In QEMU 10.0 and later, upstream since 9.0.
 	Header BlockdevRef `json:"header,omitzero"`
 	Size   uint64      `json:"size"`
 	// Since QEMU 4.2.
@@ -7954,7 +7970,7 @@ func (v BlockdevCreateOptionsLUKS) encodeBlockdevCreateOptions(e *codec.Encoder)
 // BlockdevCreateOptionsNFS is the variant of [BlockdevCreateOptions] for nfs,
 // the struct BlockdevCreateOptionsNfs of block-core.json.
 //
-// Since QEMU 2.12.
+// In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevCreateOptionsNfs
 type BlockdevCreateOptionsNFS struct {
@@ -7989,7 +8005,7 @@ func (v BlockdevCreateOptionsNFS) encodeBlockdevCreateOptions(e *codec.Encoder) 
 // BlockdevCreateOptionsParallels is the variant of [BlockdevCreateOptions] for
 // parallels, the struct BlockdevCreateOptionsParallels of block-core.json.
 //
-// Since QEMU 2.12.
+// In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevCreateOptionsParallels
 type BlockdevCreateOptionsParallels struct {
@@ -8050,7 +8066,7 @@ func (v BlockdevCreateOptionsParallels) encodeBlockdevCreateOptions(e *codec.Enc
 // BlockdevCreateOptionsQcow is the variant of [BlockdevCreateOptions] for qcow,
 // the struct BlockdevCreateOptionsQcow of block-core.json.
 //
-// Since QEMU 2.12.
+// In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevCreateOptionsQcow
 type BlockdevCreateOptionsQcow struct {
@@ -8116,7 +8132,7 @@ func (v BlockdevCreateOptionsQcow) encodeBlockdevCreateOptions(e *codec.Encoder)
 
 // BlockdevQcow2Version is the enum BlockdevQcow2Version of block-core.json.
 //
-// Since QEMU 2.12.
+// In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-core.BlockdevQcow2Version
 type BlockdevQcow2Version string
@@ -8140,7 +8156,7 @@ func (e BlockdevQcow2Version) Known() bool {
 
 // Qcow2CompressionType is the enum Qcow2CompressionType of block-core.json.
 //
-// Since QEMU 5.1.
+// In QEMU 5.2 and later, upstream since 5.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-core.Qcow2CompressionType
 type Qcow2CompressionType string
@@ -8166,7 +8182,7 @@ func (e Qcow2CompressionType) Known() bool {
 // BlockdevCreateOptionsQcow2 is the variant of [BlockdevCreateOptions] for
 // qcow2, the struct BlockdevCreateOptionsQcow2 of block-core.json.
 //
-// Since QEMU 2.12.
+// In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevCreateOptionsQcow2
 type BlockdevCreateOptionsQcow2 struct {
@@ -8297,7 +8313,7 @@ func (v BlockdevCreateOptionsQcow2) encodeBlockdevCreateOptions(e *codec.Encoder
 // BlockdevCreateOptionsQed is the variant of [BlockdevCreateOptions] for qed,
 // the struct BlockdevCreateOptionsQed of block-core.json.
 //
-// Since QEMU 2.12.
+// In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevCreateOptionsQed
 type BlockdevCreateOptionsQed struct {
@@ -8376,14 +8392,14 @@ func (v BlockdevCreateOptionsQed) encodeBlockdevCreateOptions(e *codec.Encoder) 
 // BlockdevCreateOptionsRBD is the variant of [BlockdevCreateOptions] for rbd,
 // the struct BlockdevCreateOptionsRbd of block-core.json.
 //
-// Since QEMU 2.12.
+// In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevCreateOptionsRbd
 type BlockdevCreateOptionsRBD struct {
 	Location    BlockdevOptionsRBD `json:"location"`
 	Size        uint64             `json:"size"`
 	ClusterSize *uint64            `json:"cluster-size,omitzero"`
-	// Since QEMU 6.1.
+	// In QEMU 7.2 and later, upstream since 6.1.
 	Encrypt *RBDEncryptionCreateOptions `json:"encrypt,omitzero"`
 }
 
@@ -8423,7 +8439,7 @@ func (v BlockdevCreateOptionsRBD) encodeBlockdevCreateOptions(e *codec.Encoder) 
 
 // BlockdevVmdkSubformat is the enum BlockdevVmdkSubformat of block-core.json.
 //
-// Since QEMU 4.0.
+// In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-core.BlockdevVmdkSubformat
 type BlockdevVmdkSubformat string
@@ -8454,7 +8470,7 @@ func (e BlockdevVmdkSubformat) Known() bool {
 // BlockdevVmdkAdapterType is the enum BlockdevVmdkAdapterType of
 // block-core.json.
 //
-// Since QEMU 4.0.
+// In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-core.BlockdevVmdkAdapterType
 type BlockdevVmdkAdapterType string
@@ -8483,7 +8499,7 @@ func (e BlockdevVmdkAdapterType) Known() bool {
 // BlockdevCreateOptionsVmdk is the variant of [BlockdevCreateOptions] for vmdk,
 // the struct BlockdevCreateOptionsVmdk of block-core.json.
 //
-// Since QEMU 4.0.
+// In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevCreateOptionsVmdk
 type BlockdevCreateOptionsVmdk struct {
@@ -8494,7 +8510,7 @@ type BlockdevCreateOptionsVmdk struct {
 	BackingFile *string                  `json:"backing-file,omitzero"`
 	AdapterType *BlockdevVmdkAdapterType `json:"adapter-type,omitzero"`
 	Hwversion   *string                  `json:"hwversion,omitzero"`
-	// Since QEMU 6.2.
+	// In QEMU 7.2 and later, upstream since 6.2.
 	Toolsversion *string `json:"toolsversion,omitzero"`
 	ZeroedGrain  *bool   `json:"zeroed-grain,omitzero"`
 }
@@ -8581,7 +8597,7 @@ func (v BlockdevCreateOptionsVmdk) encodeBlockdevCreateOptions(e *codec.Encoder)
 // BlockdevCreateOptionsSSH is the variant of [BlockdevCreateOptions] for ssh,
 // the struct BlockdevCreateOptionsSsh of block-core.json.
 //
-// Since QEMU 2.12.
+// In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevCreateOptionsSsh
 type BlockdevCreateOptionsSSH struct {
@@ -8616,7 +8632,7 @@ func (v BlockdevCreateOptionsSSH) encodeBlockdevCreateOptions(e *codec.Encoder) 
 // BlockdevCreateOptionsVdi is the variant of [BlockdevCreateOptions] for vdi,
 // the struct BlockdevCreateOptionsVdi of block-core.json.
 //
-// Since QEMU 2.12.
+// In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevCreateOptionsVdi
 type BlockdevCreateOptionsVdi struct {
@@ -8676,7 +8692,7 @@ func (v BlockdevCreateOptionsVdi) encodeBlockdevCreateOptions(e *codec.Encoder) 
 
 // BlockdevVhdxSubformat is the enum BlockdevVhdxSubformat of block-core.json.
 //
-// Since QEMU 2.12.
+// In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-core.BlockdevVhdxSubformat
 type BlockdevVhdxSubformat string
@@ -8701,7 +8717,7 @@ func (e BlockdevVhdxSubformat) Known() bool {
 // BlockdevCreateOptionsVhdx is the variant of [BlockdevCreateOptions] for vhdx,
 // the struct BlockdevCreateOptionsVhdx of block-core.json.
 //
-// Since QEMU 2.12.
+// In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevCreateOptionsVhdx
 type BlockdevCreateOptionsVhdx struct {
@@ -8779,7 +8795,7 @@ func (v BlockdevCreateOptionsVhdx) encodeBlockdevCreateOptions(e *codec.Encoder)
 
 // BlockdevVpcSubformat is the enum BlockdevVpcSubformat of block-core.json.
 //
-// Since QEMU 2.12.
+// In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-core.BlockdevVpcSubformat
 type BlockdevVpcSubformat string
@@ -8804,7 +8820,7 @@ func (e BlockdevVpcSubformat) Known() bool {
 // BlockdevCreateOptionsVpc is the variant of [BlockdevCreateOptions] for vpc,
 // the struct BlockdevCreateOptionsVpc of block-core.json.
 //
-// Since QEMU 2.12.
+// In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevCreateOptionsVpc
 type BlockdevCreateOptionsVpc struct {
@@ -8896,7 +8912,7 @@ func (v BlockdevCreateOptionsVpc) encodeBlockdevCreateOptions(e *codec.Encoder) 
 // [BlockdevCreateOptionsVirtioBlkVhostVdpa], [BlockdevCreateOptionsVmdk],
 // [BlockdevCreateOptionsVpc], [BlockdevCreateOptionsVvfat] or [Unknown].
 //
-// Since QEMU 2.12.
+// In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevCreateOptions
 type BlockdevCreateOptions struct {
@@ -9193,7 +9209,7 @@ func (BlockdevCreateOptionsCompress) encodeBlockdevCreateOptions(e *codec.Encode
 // BlockdevCreateOptionsCopyBeforeWrite is the variant of
 // [BlockdevCreateOptions] for copy-before-write.
 //
-// Since QEMU 6.2.
+// In QEMU 7.2 and later, upstream since 6.2.
 type BlockdevCreateOptionsCopyBeforeWrite struct{}
 
 // BlockdevDriver returns [BlockdevDriverCopyBeforeWrite].
@@ -9229,7 +9245,7 @@ func (BlockdevCreateOptionsDmg) encodeBlockdevCreateOptions(e *codec.Encoder) {}
 // BlockdevCreateOptionsSnapshotAccess is the variant of [BlockdevCreateOptions]
 // for snapshot-access.
 //
-// Since QEMU 7.0.
+// In QEMU 7.2 and later, upstream since 7.0.
 type BlockdevCreateOptionsSnapshotAccess struct{}
 
 // BlockdevDriver returns [BlockdevDriverSnapshotAccess].
@@ -9309,7 +9325,7 @@ func (BlockdevCreateOptionsHTTPS) encodeBlockdevCreateOptions(e *codec.Encoder) 
 // BlockdevCreateOptionsIOUring is the variant of [BlockdevCreateOptions] for
 // io_uring.
 //
-// Only in builds with CONFIG_BLKIO.
+// In QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
 type BlockdevCreateOptionsIOUring struct{}
 
 // BlockdevDriver returns [BlockdevDriverIOUring].
@@ -9377,7 +9393,7 @@ func (BlockdevCreateOptionsNvme) encodeBlockdevCreateOptions(e *codec.Encoder) {
 // BlockdevCreateOptionsNvmeIOUring is the variant of [BlockdevCreateOptions]
 // for nvme-io_uring.
 //
-// Only in builds with CONFIG_BLKIO.
+// In QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
 type BlockdevCreateOptionsNvmeIOUring struct{}
 
 // BlockdevDriver returns [BlockdevDriverNvmeIOUring].
@@ -9389,6 +9405,8 @@ func (BlockdevCreateOptionsNvmeIOUring) encodeBlockdevCreateOptions(e *codec.Enc
 
 // BlockdevCreateOptionsPreallocate is the variant of [BlockdevCreateOptions]
 // for preallocate.
+//
+// In QEMU 7.2 and later.
 type BlockdevCreateOptionsPreallocate struct{}
 
 // BlockdevDriver returns [BlockdevDriverPreallocate].
@@ -9448,7 +9466,7 @@ func (BlockdevCreateOptionsThrottle) encodeBlockdevCreateOptions(e *codec.Encode
 // BlockdevCreateOptionsVirtioBlkVfioPCI is the variant of
 // [BlockdevCreateOptions] for virtio-blk-vfio-pci.
 //
-// Only in builds with CONFIG_BLKIO.
+// In QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
 type BlockdevCreateOptionsVirtioBlkVfioPCI struct{}
 
 // BlockdevDriver returns [BlockdevDriverVirtioBlkVfioPCI].
@@ -9461,7 +9479,7 @@ func (BlockdevCreateOptionsVirtioBlkVfioPCI) encodeBlockdevCreateOptions(e *code
 // BlockdevCreateOptionsVirtioBlkVhostUser is the variant of
 // [BlockdevCreateOptions] for virtio-blk-vhost-user.
 //
-// Only in builds with CONFIG_BLKIO.
+// In QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
 type BlockdevCreateOptionsVirtioBlkVhostUser struct{}
 
 // BlockdevDriver returns [BlockdevDriverVirtioBlkVhostUser].
@@ -9474,7 +9492,7 @@ func (BlockdevCreateOptionsVirtioBlkVhostUser) encodeBlockdevCreateOptions(e *co
 // BlockdevCreateOptionsVirtioBlkVhostVdpa is the variant of
 // [BlockdevCreateOptions] for virtio-blk-vhost-vdpa.
 //
-// Only in builds with CONFIG_BLKIO.
+// In QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
 type BlockdevCreateOptionsVirtioBlkVhostVdpa struct{}
 
 // BlockdevDriver returns [BlockdevDriverVirtioBlkVhostVdpa].
@@ -9503,7 +9521,7 @@ type BlockdevCreateArgs struct {
 
 // BlockdevCreate executes the command blockdev-create of block-core.json.
 //
-// Since QEMU 3.0.
+// In QEMU 5.2 and later, upstream since 3.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.blockdev-create
 func (c *Client) BlockdevCreate(ctx context.Context, args BlockdevCreateArgs) error {
@@ -9513,7 +9531,7 @@ func (c *Client) BlockdevCreate(ctx context.Context, args BlockdevCreateArgs) er
 // BlockdevAmendOptionsLUKS is the variant of [BlockdevAmendOptions] for luks,
 // the struct BlockdevAmendOptionsLUKS of block-core.json.
 //
-// Since QEMU 5.1.
+// In QEMU 5.2 and later, upstream since 5.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevAmendOptionsLUKS
 type BlockdevAmendOptionsLUKS struct {
@@ -9574,7 +9592,7 @@ func (v BlockdevAmendOptionsLUKS) encodeBlockdevAmendOptions(e *codec.Encoder) {
 // BlockdevAmendOptionsQcow2 is the variant of [BlockdevAmendOptions] for qcow2,
 // the struct BlockdevAmendOptionsQcow2 of block-core.json.
 //
-// Since QEMU 5.1.
+// In QEMU 5.2 and later, upstream since 5.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevAmendOptionsQcow2
 type BlockdevAmendOptionsQcow2 struct {
@@ -9632,7 +9650,7 @@ func (v BlockdevAmendOptionsQcow2) encodeBlockdevAmendOptions(e *codec.Encoder) 
 // [BlockdevAmendOptionsVirtioBlkVhostVdpa], [BlockdevAmendOptionsVmdk],
 // [BlockdevAmendOptionsVpc], [BlockdevAmendOptionsVvfat] or [Unknown].
 //
-// Since QEMU 5.1.
+// In QEMU 5.2 and later, upstream since 5.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevAmendOptions
 type BlockdevAmendOptions struct {
@@ -9916,7 +9934,7 @@ func (BlockdevAmendOptionsCompress) encodeBlockdevAmendOptions(e *codec.Encoder)
 // BlockdevAmendOptionsCopyBeforeWrite is the variant of [BlockdevAmendOptions]
 // for copy-before-write.
 //
-// Since QEMU 6.2.
+// In QEMU 7.2 and later, upstream since 6.2.
 type BlockdevAmendOptionsCopyBeforeWrite struct{}
 
 // BlockdevDriver returns [BlockdevDriverCopyBeforeWrite].
@@ -9962,7 +9980,7 @@ func (BlockdevAmendOptionsFile) encodeBlockdevAmendOptions(e *codec.Encoder) {}
 // BlockdevAmendOptionsSnapshotAccess is the variant of [BlockdevAmendOptions]
 // for snapshot-access.
 //
-// Since QEMU 7.0.
+// In QEMU 7.2 and later, upstream since 7.0.
 type BlockdevAmendOptionsSnapshotAccess struct{}
 
 // BlockdevDriver returns [BlockdevDriverSnapshotAccess].
@@ -10041,7 +10059,7 @@ func (BlockdevAmendOptionsHTTPS) encodeBlockdevAmendOptions(e *codec.Encoder) {}
 // BlockdevAmendOptionsIOUring is the variant of [BlockdevAmendOptions] for
 // io_uring.
 //
-// Only in builds with CONFIG_BLKIO.
+// In QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
 type BlockdevAmendOptionsIOUring struct{}
 
 // BlockdevDriver returns [BlockdevDriverIOUring].
@@ -10118,7 +10136,7 @@ func (BlockdevAmendOptionsNvme) encodeBlockdevAmendOptions(e *codec.Encoder) {}
 // BlockdevAmendOptionsNvmeIOUring is the variant of [BlockdevAmendOptions] for
 // nvme-io_uring.
 //
-// Only in builds with CONFIG_BLKIO.
+// In QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
 type BlockdevAmendOptionsNvmeIOUring struct{}
 
 // BlockdevDriver returns [BlockdevDriverNvmeIOUring].
@@ -10141,6 +10159,8 @@ func (BlockdevAmendOptionsParallels) encodeBlockdevAmendOptions(e *codec.Encoder
 
 // BlockdevAmendOptionsPreallocate is the variant of [BlockdevAmendOptions] for
 // preallocate.
+//
+// In QEMU 7.2 and later.
 type BlockdevAmendOptionsPreallocate struct{}
 
 // BlockdevDriver returns [BlockdevDriverPreallocate].
@@ -10260,7 +10280,7 @@ func (BlockdevAmendOptionsVhdx) encodeBlockdevAmendOptions(e *codec.Encoder) {}
 // BlockdevAmendOptionsVirtioBlkVfioPCI is the variant of [BlockdevAmendOptions]
 // for virtio-blk-vfio-pci.
 //
-// Only in builds with CONFIG_BLKIO.
+// In QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
 type BlockdevAmendOptionsVirtioBlkVfioPCI struct{}
 
 // BlockdevDriver returns [BlockdevDriverVirtioBlkVfioPCI].
@@ -10273,7 +10293,7 @@ func (BlockdevAmendOptionsVirtioBlkVfioPCI) encodeBlockdevAmendOptions(e *codec.
 // BlockdevAmendOptionsVirtioBlkVhostUser is the variant of
 // [BlockdevAmendOptions] for virtio-blk-vhost-user.
 //
-// Only in builds with CONFIG_BLKIO.
+// In QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
 type BlockdevAmendOptionsVirtioBlkVhostUser struct{}
 
 // BlockdevDriver returns [BlockdevDriverVirtioBlkVhostUser].
@@ -10286,7 +10306,7 @@ func (BlockdevAmendOptionsVirtioBlkVhostUser) encodeBlockdevAmendOptions(e *code
 // BlockdevAmendOptionsVirtioBlkVhostVdpa is the variant of
 // [BlockdevAmendOptions] for virtio-blk-vhost-vdpa.
 //
-// Only in builds with CONFIG_BLKIO.
+// In QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
 type BlockdevAmendOptionsVirtioBlkVhostVdpa struct{}
 
 // BlockdevDriver returns [BlockdevDriverVirtioBlkVhostVdpa].
@@ -10336,7 +10356,7 @@ type XBlockdevAmendArgs struct {
 
 // XBlockdevAmend executes the command x-blockdev-amend of block-core.json.
 //
-// Since QEMU 5.1.
+// In QEMU 5.2 and later, upstream since 5.1.
 //
 // Unstable: QEMU may change it or take it away in any release.
 //
@@ -10347,7 +10367,7 @@ func (c *Client) XBlockdevAmend(ctx context.Context, args XBlockdevAmendArgs) er
 
 // BlockErrorAction is the enum BlockErrorAction of block-core.json.
 //
-// Since QEMU 2.1.
+// In QEMU 5.2 and later, upstream since 2.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-core.BlockErrorAction
 type BlockErrorAction string
@@ -10374,7 +10394,7 @@ func (e BlockErrorAction) Known() bool {
 // BlockImageCorruptedEvent is the event BLOCK_IMAGE_CORRUPTED of
 // block-core.json.
 //
-// Since QEMU 1.7.
+// In QEMU 5.2 and later, upstream since 1.7.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.BLOCK_IMAGE_CORRUPTED
 type BlockImageCorruptedEvent struct {
@@ -10408,13 +10428,13 @@ func (c *Client) OnBlockImageCorrupted(f func(BlockImageCorruptedEvent)) (stop f
 
 // BlockIOErrorEvent is the event BLOCK_IO_ERROR of block-core.json.
 //
-// Since QEMU 0.13.
+// In QEMU 5.2 and later, upstream since 0.13.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.BLOCK_IO_ERROR
 type BlockIOErrorEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
 	Timestamp time.Time `json:"timestamp,omitzero"`
-	// Since QEMU 9.2.
+	// In QEMU 10.0 and later, upstream since 9.2.
 	QOMPath string `json:"qom-path"`
 	Device  string `json:"device"`
 	// Since QEMU 2.8.
@@ -10445,7 +10465,7 @@ func (c *Client) OnBlockIOError(f func(BlockIOErrorEvent)) (stop func()) {
 
 // BlockJobCompletedEvent is the event BLOCK_JOB_COMPLETED of block-core.json.
 //
-// Since QEMU 1.1.
+// In QEMU 5.2 and later, upstream since 1.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.BLOCK_JOB_COMPLETED
 type BlockJobCompletedEvent struct {
@@ -10478,7 +10498,7 @@ func (c *Client) OnBlockJobCompleted(f func(BlockJobCompletedEvent)) (stop func(
 
 // BlockJobCancelledEvent is the event BLOCK_JOB_CANCELLED of block-core.json.
 //
-// Since QEMU 1.1.
+// In QEMU 5.2 and later, upstream since 1.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.BLOCK_JOB_CANCELLED
 type BlockJobCancelledEvent struct {
@@ -10510,7 +10530,7 @@ func (c *Client) OnBlockJobCancelled(f func(BlockJobCancelledEvent)) (stop func(
 
 // BlockJobErrorEvent is the event BLOCK_JOB_ERROR of block-core.json.
 //
-// Since QEMU 1.3.
+// In QEMU 5.2 and later, upstream since 1.3.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.BLOCK_JOB_ERROR
 type BlockJobErrorEvent struct {
@@ -10540,7 +10560,7 @@ func (c *Client) OnBlockJobError(f func(BlockJobErrorEvent)) (stop func()) {
 
 // BlockJobReadyEvent is the event BLOCK_JOB_READY of block-core.json.
 //
-// Since QEMU 1.3.
+// In QEMU 5.2 and later, upstream since 1.3.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.BLOCK_JOB_READY
 type BlockJobReadyEvent struct {
@@ -10572,7 +10592,7 @@ func (c *Client) OnBlockJobReady(f func(BlockJobReadyEvent)) (stop func()) {
 
 // BlockJobPendingEvent is the event BLOCK_JOB_PENDING of block-core.json.
 //
-// Since QEMU 2.12.
+// In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.BLOCK_JOB_PENDING
 type BlockJobPendingEvent struct {
@@ -10600,7 +10620,7 @@ func (c *Client) OnBlockJobPending(f func(BlockJobPendingEvent)) (stop func()) {
 
 // PreallocMode is the enum PreallocMode of block-core.json.
 //
-// Since QEMU 2.2.
+// In QEMU 5.2 and later, upstream since 2.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-core.PreallocMode
 type PreallocMode string
@@ -10629,7 +10649,7 @@ func (e PreallocMode) Known() bool {
 // BlockWriteThresholdEvent is the event BLOCK_WRITE_THRESHOLD of
 // block-core.json.
 //
-// Since QEMU 2.3.
+// In QEMU 5.2 and later, upstream since 2.3.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.BLOCK_WRITE_THRESHOLD
 type BlockWriteThresholdEvent struct {
@@ -10665,7 +10685,7 @@ type BlockSetWriteThresholdArgs struct {
 // BlockSetWriteThreshold executes the command block-set-write-threshold of
 // block-core.json.
 //
-// Since QEMU 2.3.
+// In QEMU 5.2 and later, upstream since 2.3.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.block-set-write-threshold
 func (c *Client) BlockSetWriteThreshold(ctx context.Context, args BlockSetWriteThresholdArgs) error {
@@ -10681,7 +10701,7 @@ type XBlockdevChangeArgs struct {
 
 // XBlockdevChange executes the command x-blockdev-change of block-core.json.
 //
-// Since QEMU 2.7.
+// In QEMU 5.2 and later, upstream since 2.7.
 //
 // Unstable: QEMU may change it or take it away in any release.
 //
@@ -10740,7 +10760,7 @@ func (x *XBlockdevSetIothreadArgs) UnmarshalJSONFrom(dec *jsontext.Decoder) erro
 // XBlockdevSetIothread executes the command x-blockdev-set-iothread of
 // block-core.json.
 //
-// Since QEMU 2.12.
+// In QEMU 5.2 and later, upstream since 2.12.
 //
 // Unstable: QEMU may change it or take it away in any release.
 //
@@ -10751,7 +10771,7 @@ func (c *Client) XBlockdevSetIothread(ctx context.Context, args XBlockdevSetIoth
 
 // QuorumOpType is the enum QuorumOpType of block-core.json.
 //
-// Since QEMU 2.6.
+// In QEMU 5.2 and later, upstream since 2.6.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-core.QuorumOpType
 type QuorumOpType string
@@ -10777,7 +10797,7 @@ func (e QuorumOpType) Known() bool {
 
 // QuorumFailureEvent is the event QUORUM_FAILURE of block-core.json.
 //
-// Since QEMU 2.0.
+// In QEMU 5.2 and later, upstream since 2.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.QUORUM_FAILURE
 type QuorumFailureEvent struct {
@@ -10806,7 +10826,7 @@ func (c *Client) OnQuorumFailure(f func(QuorumFailureEvent)) (stop func()) {
 
 // QuorumReportBadEvent is the event QUORUM_REPORT_BAD of block-core.json.
 //
-// Since QEMU 2.0.
+// In QEMU 5.2 and later, upstream since 2.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.QUORUM_REPORT_BAD
 type QuorumReportBadEvent struct {
@@ -10839,7 +10859,7 @@ func (c *Client) OnQuorumReportBad(f func(QuorumReportBadEvent)) (stop func()) {
 // BlockdevSnapshotInternal is the struct BlockdevSnapshotInternal of
 // block-core.json.
 //
-// Since QEMU 1.7.
+// In QEMU 5.2 and later, upstream since 1.7.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevSnapshotInternal
 type BlockdevSnapshotInternal struct {
@@ -10850,7 +10870,7 @@ type BlockdevSnapshotInternal struct {
 // BlockdevSnapshotInternalSync executes the command
 // blockdev-snapshot-internal-sync of block-core.json.
 //
-// Since QEMU 1.7.
+// In QEMU 5.2 and later, upstream since 1.7.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.blockdev-snapshot-internal-sync
 func (c *Client) BlockdevSnapshotInternalSync(ctx context.Context, args BlockdevSnapshotInternal) error {
@@ -10867,7 +10887,7 @@ type BlockdevSnapshotDeleteInternalSyncArgs struct {
 // BlockdevSnapshotDeleteInternalSync executes the command
 // blockdev-snapshot-delete-internal-sync of block-core.json.
 //
-// Since QEMU 1.7.
+// In QEMU 5.2 and later, upstream since 1.7.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.blockdev-snapshot-delete-internal-sync
 func (c *Client) BlockdevSnapshotDeleteInternalSync(ctx context.Context, args BlockdevSnapshotDeleteInternalSyncArgs) (SnapshotInfo, error) {
@@ -10879,7 +10899,7 @@ func (c *Client) BlockdevSnapshotDeleteInternalSync(ctx context.Context, args Bl
 // DummyBlockCoreForceArrays is the struct DummyBlockCoreForceArrays of
 // block-core.json.
 //
-// Since QEMU 8.0.
+// In QEMU 10.0 and later, upstream since 8.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.DummyBlockCoreForceArrays
 type DummyBlockCoreForceArrays struct {

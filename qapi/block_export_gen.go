@@ -12,8 +12,11 @@ import (
 
 // NBDServerOptions is the struct NbdServerOptions of block-export.json.
 //
+// In QEMU 5.2 and later.
+//
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-export.NbdServerOptions
 type NBDServerOptions struct {
+	// In QEMU 10.0 and later.
 	HandshakeMaxSeconds *uint32       `json:"handshake-max-seconds,omitzero"`
 	TLSCreds            *string       `json:"tls-creds,omitzero"`
 	TLSAuthz            *string       `json:"tls-authz,omitzero"`
@@ -23,6 +26,8 @@ type NBDServerOptions struct {
 
 // NBDServerOptionsLegacy is the struct NbdServerOptionsLegacy of
 // block-export.json.
+//
+// In QEMU 10.0 and later.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-export.NbdServerOptionsLegacy
 type NBDServerOptionsLegacy struct {
@@ -35,7 +40,7 @@ type NBDServerOptionsLegacy struct {
 
 // NBDServerStart executes the command nbd-server-start of block-export.json.
 //
-// Since QEMU 1.3.
+// In QEMU 5.2 and later, upstream since 1.3.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-export.nbd-server-start
 func (c *Client) NBDServerStart(ctx context.Context, args NBDServerOptionsLegacy) error {
@@ -45,7 +50,7 @@ func (c *Client) NBDServerStart(ctx context.Context, args NBDServerOptionsLegacy
 // BlockExportOptionsNBD is the variant of [BlockExportOptions] for nbd, the
 // struct BlockExportOptionsNbd of block-export.json.
 //
-// Since QEMU 5.2.
+// In QEMU 5.2 and later, upstream since 5.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-export.BlockExportOptionsNbd
 type BlockExportOptionsNBD struct {
@@ -121,7 +126,7 @@ func (v BlockExportOptionsNBD) encodeBlockExportOptions(e *codec.Encoder) {
 // vhost-user-blk, the struct BlockExportOptionsVhostUserBlk of
 // block-export.json.
 //
-// Since QEMU 5.2.
+// In QEMU 5.2 and later, upstream since 5.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-export.BlockExportOptionsVhostUserBlk
 type BlockExportOptionsVhostUserBlk struct {
@@ -163,7 +168,7 @@ func (v BlockExportOptionsVhostUserBlk) encodeBlockExportOptions(e *codec.Encode
 
 // FuseExportAllowOther is the enum FuseExportAllowOther of block-export.json.
 //
-// Since QEMU 6.1.
+// In QEMU 7.2 and later, upstream since 6.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-export.FuseExportAllowOther
 type FuseExportAllowOther string
@@ -190,7 +195,7 @@ func (e FuseExportAllowOther) Known() bool {
 // BlockExportOptionsFuse is the variant of [BlockExportOptions] for fuse, the
 // struct BlockExportOptionsFuse of block-export.json.
 //
-// Since QEMU 6.0. Only in builds with CONFIG_FUSE.
+// In QEMU 7.2 and later, upstream since 6.0. Only in builds with CONFIG_FUSE.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-export.BlockExportOptionsFuse
 type BlockExportOptionsFuse struct {
@@ -234,7 +239,7 @@ func (v BlockExportOptionsFuse) encodeBlockExportOptions(e *codec.Encoder) {
 // BlockExportOptionsVduseBlk is the variant of [BlockExportOptions] for
 // vduse-blk, the struct BlockExportOptionsVduseBlk of block-export.json.
 //
-// Since QEMU 7.1.
+// In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-export.BlockExportOptionsVduseBlk
 type BlockExportOptionsVduseBlk struct {
@@ -288,7 +293,7 @@ func (v BlockExportOptionsVduseBlk) encodeBlockExportOptions(e *codec.Encoder) {
 
 // NBDServerAddOptions is the struct NbdServerAddOptions of block-export.json.
 //
-// Since QEMU 5.0.
+// In QEMU 5.2 and later, upstream since 5.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-export.NbdServerAddOptions
 type NBDServerAddOptions struct {
@@ -304,7 +309,7 @@ type NBDServerAddOptions struct {
 
 // NBDServerAdd executes the command nbd-server-add of block-export.json.
 //
-// Since QEMU 1.3.
+// In QEMU 5.2 and later, upstream since 1.3.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-export.nbd-server-add
 //
@@ -315,7 +320,7 @@ func (c *Client) NBDServerAdd(ctx context.Context, args NBDServerAddOptions) err
 
 // BlockExportRemoveMode is the enum BlockExportRemoveMode of block-export.json.
 //
-// Since QEMU 2.12.
+// In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-export.BlockExportRemoveMode
 type BlockExportRemoveMode string
@@ -345,7 +350,7 @@ type NBDServerRemoveArgs struct {
 
 // NBDServerRemove executes the command nbd-server-remove of block-export.json.
 //
-// Since QEMU 2.12.
+// In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-export.nbd-server-remove
 //
@@ -356,7 +361,7 @@ func (c *Client) NBDServerRemove(ctx context.Context, args NBDServerRemoveArgs) 
 
 // NBDServerStop executes the command nbd-server-stop of block-export.json.
 //
-// Since QEMU 1.3.
+// In QEMU 5.2 and later, upstream since 1.3.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-export.nbd-server-stop
 func (c *Client) NBDServerStop(ctx context.Context) error {
@@ -365,7 +370,7 @@ func (c *Client) NBDServerStop(ctx context.Context) error {
 
 // BlockExportType is the enum BlockExportType of block-export.json.
 //
-// Since QEMU 4.2.
+// In QEMU 5.2 and later, upstream since 4.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-export.BlockExportType
 type BlockExportType string
@@ -375,9 +380,10 @@ const (
 	BlockExportTypeNBD BlockExportType = "nbd"
 	// Since QEMU 5.2. Only in builds with CONFIG_VHOST_USER_BLK_SERVER.
 	BlockExportTypeVhostUserBlk BlockExportType = "vhost-user-blk"
-	// Since QEMU 6.0. Only in builds with CONFIG_FUSE.
+	// In QEMU 7.2 and later, upstream since 6.0. Only in builds with CONFIG_FUSE.
 	BlockExportTypeFuse BlockExportType = "fuse"
-	// Since QEMU 7.1. Only in builds with CONFIG_VDUSE_BLK_EXPORT.
+	// In QEMU 7.2 and later, upstream since 7.1. Only in builds with
+	// CONFIG_VDUSE_BLK_EXPORT.
 	BlockExportTypeVduseBlk BlockExportType = "vduse-blk"
 )
 
@@ -400,7 +406,7 @@ func (e BlockExportType) Known() bool {
 // [BlockExportOptionsVhostUserBlk], [BlockExportOptionsFuse],
 // [BlockExportOptionsVduseBlk] or [Unknown].
 //
-// Since QEMU 4.2.
+// In QEMU 5.2 and later, upstream since 4.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-export.BlockExportOptions
 type BlockExportOptions struct {
@@ -414,7 +420,7 @@ type BlockExportOptions struct {
 	Writable *bool  `json:"writable,omitzero"`
 	// Since QEMU 5.2.
 	Writethrough *bool `json:"writethrough,omitzero"`
-	// Since QEMU 10.0.
+	// In QEMU 10.0 and later, upstream since 10.0.
 	AllowInactive *bool `json:"allow-inactive,omitzero"`
 }
 
@@ -525,7 +531,7 @@ func (x BlockExportOptions) String() string {
 //
 // It holds [Str], [StrList] or [Unknown].
 //
-// Since QEMU 10.1.
+// In QEMU 11.1, upstream since 10.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#alternate-QMP-block-export.BlockExportIothreads
 type BlockExportIothreads interface {
@@ -554,7 +560,7 @@ func decodeBlockExportIothreads(x *BlockExportIothreads, dec *jsontext.Decoder) 
 
 // BlockExportAdd executes the command block-export-add of block-export.json.
 //
-// Since QEMU 5.2.
+// In QEMU 5.2 and later, upstream since 5.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-export.block-export-add
 func (c *Client) BlockExportAdd(ctx context.Context, args BlockExportOptions) error {
@@ -569,7 +575,7 @@ type BlockExportDelArgs struct {
 
 // BlockExportDel executes the command block-export-del of block-export.json.
 //
-// Since QEMU 5.2.
+// In QEMU 5.2 and later, upstream since 5.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-export.block-export-del
 func (c *Client) BlockExportDel(ctx context.Context, args BlockExportDelArgs) error {
@@ -579,7 +585,7 @@ func (c *Client) BlockExportDel(ctx context.Context, args BlockExportDelArgs) er
 // BlockExportDeletedEvent is the event BLOCK_EXPORT_DELETED of
 // block-export.json.
 //
-// Since QEMU 5.2.
+// In QEMU 5.2 and later, upstream since 5.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-export.BLOCK_EXPORT_DELETED
 type BlockExportDeletedEvent struct {
@@ -606,7 +612,7 @@ func (c *Client) OnBlockExportDeleted(f func(BlockExportDeletedEvent)) (stop fun
 
 // BlockExportInfo is the struct BlockExportInfo of block-export.json.
 //
-// Since QEMU 5.2.
+// In QEMU 5.2 and later, upstream since 5.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-export.BlockExportInfo
 type BlockExportInfo struct {
@@ -619,7 +625,7 @@ type BlockExportInfo struct {
 // QueryBlockExports executes the command query-block-exports of
 // block-export.json.
 //
-// Since QEMU 5.2.
+// In QEMU 5.2 and later, upstream since 5.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-export.query-block-exports
 func (c *Client) QueryBlockExports(ctx context.Context) ([]BlockExportInfo, error) {

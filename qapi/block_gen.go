@@ -10,7 +10,7 @@ import (
 
 // BIOSAtaTranslation is the enum BiosAtaTranslation of block.json.
 //
-// Since QEMU 2.0.
+// In QEMU 5.2 and later, upstream since 2.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-core.BiosAtaTranslation
 type BIOSAtaTranslation string
@@ -40,7 +40,7 @@ func (e BIOSAtaTranslation) Known() bool {
 
 // FloppyDriveType is the enum FloppyDriveType of block.json.
 //
-// Since QEMU 2.6.
+// In QEMU 5.2 and later, upstream since 2.6.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-core.FloppyDriveType
 type FloppyDriveType string
@@ -70,7 +70,7 @@ func (e FloppyDriveType) Known() bool {
 
 // PRManagerInfo is the struct PRManagerInfo of block.json.
 //
-// Since QEMU 3.0.
+// In QEMU 5.2 and later, upstream since 3.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.PRManagerInfo
 type PRManagerInfo struct {
@@ -80,7 +80,7 @@ type PRManagerInfo struct {
 
 // QueryPrManagers executes the command query-pr-managers of block.json.
 //
-// Since QEMU 3.0.
+// In QEMU 5.2 and later, upstream since 3.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.query-pr-managers
 func (c *Client) QueryPrManagers(ctx context.Context) ([]PRManagerInfo, error) {
@@ -100,7 +100,7 @@ type EjectArgs struct {
 
 // Eject executes the command eject of block.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.eject
 func (c *Client) Eject(ctx context.Context, args EjectArgs) error {
@@ -118,7 +118,7 @@ type BlockdevOpenTrayArgs struct {
 
 // BlockdevOpenTray executes the command blockdev-open-tray of block.json.
 //
-// Since QEMU 2.5.
+// In QEMU 5.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.blockdev-open-tray
 func (c *Client) BlockdevOpenTray(ctx context.Context, args BlockdevOpenTrayArgs) error {
@@ -135,7 +135,7 @@ type BlockdevCloseTrayArgs struct {
 
 // BlockdevCloseTray executes the command blockdev-close-tray of block.json.
 //
-// Since QEMU 2.5.
+// In QEMU 5.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.blockdev-close-tray
 func (c *Client) BlockdevCloseTray(ctx context.Context, args BlockdevCloseTrayArgs) error {
@@ -150,7 +150,7 @@ type BlockdevRemoveMediumArgs struct {
 // BlockdevRemoveMedium executes the command blockdev-remove-medium of
 // block.json.
 //
-// Since QEMU 2.12.
+// In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.blockdev-remove-medium
 func (c *Client) BlockdevRemoveMedium(ctx context.Context, args BlockdevRemoveMediumArgs) error {
@@ -166,7 +166,7 @@ type BlockdevInsertMediumArgs struct {
 // BlockdevInsertMedium executes the command blockdev-insert-medium of
 // block.json.
 //
-// Since QEMU 2.12.
+// In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.blockdev-insert-medium
 func (c *Client) BlockdevInsertMedium(ctx context.Context, args BlockdevInsertMediumArgs) error {
@@ -176,7 +176,7 @@ func (c *Client) BlockdevInsertMedium(ctx context.Context, args BlockdevInsertMe
 // BlockdevChangeReadOnlyMode is the enum BlockdevChangeReadOnlyMode of
 // block.json.
 //
-// Since QEMU 2.3.
+// In QEMU 5.2 and later, upstream since 2.3.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-core.BlockdevChangeReadOnlyMode
 type BlockdevChangeReadOnlyMode string
@@ -208,7 +208,7 @@ type BlockdevChangeMediumArgs struct {
 	ID       *string `json:"id,omitzero"`
 	Filename string  `json:"filename"`
 	Format   *string `json:"format,omitzero"`
-	// Since QEMU 7.1.
+	// In QEMU 7.2 and later, upstream since 7.1.
 	Force        *bool                       `json:"force,omitzero"`
 	ReadOnlyMode *BlockdevChangeReadOnlyMode `json:"read-only-mode,omitzero"`
 }
@@ -216,7 +216,7 @@ type BlockdevChangeMediumArgs struct {
 // BlockdevChangeMedium executes the command blockdev-change-medium of
 // block.json.
 //
-// Since QEMU 2.5.
+// In QEMU 5.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.blockdev-change-medium
 func (c *Client) BlockdevChangeMedium(ctx context.Context, args BlockdevChangeMediumArgs) error {
@@ -225,7 +225,7 @@ func (c *Client) BlockdevChangeMedium(ctx context.Context, args BlockdevChangeMe
 
 // DeviceTrayMovedEvent is the event DEVICE_TRAY_MOVED of block.json.
 //
-// Since QEMU 1.1.
+// In QEMU 5.2 and later, upstream since 1.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.DEVICE_TRAY_MOVED
 type DeviceTrayMovedEvent struct {
@@ -256,7 +256,7 @@ func (c *Client) OnDeviceTrayMoved(f func(DeviceTrayMovedEvent)) (stop func()) {
 // PrManagerStatusChangedEvent is the event PR_MANAGER_STATUS_CHANGED of
 // block.json.
 //
-// Since QEMU 3.0.
+// In QEMU 5.2 and later, upstream since 3.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.PR_MANAGER_STATUS_CHANGED
 type PrManagerStatusChangedEvent struct {
@@ -285,7 +285,7 @@ func (c *Client) OnPrManagerStatusChanged(f func(PrManagerStatusChangedEvent)) (
 
 // BlockSetIOThrottle executes the command block_set_io_throttle of block.json.
 //
-// Since QEMU 1.1.
+// In QEMU 5.2 and later, upstream since 1.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.block_set_io_throttle
 func (c *Client) BlockSetIOThrottle(ctx context.Context, args BlockIOThrottle) error {
@@ -298,6 +298,7 @@ type BlockLatencyHistogramSetArgs struct {
 	Boundaries      []uint64 `json:"boundaries,omitzero"`
 	BoundariesRead  []uint64 `json:"boundaries-read,omitzero"`
 	BoundariesWrite []uint64 `json:"boundaries-write,omitzero"`
+	// In QEMU 10.0 and later.
 	BoundariesZap   []uint64 `json:"boundaries-zap,omitzero"`
 	BoundariesFlush []uint64 `json:"boundaries-flush,omitzero"`
 }
@@ -305,7 +306,7 @@ type BlockLatencyHistogramSetArgs struct {
 // BlockLatencyHistogramSet executes the command block-latency-histogram-set of
 // block.json.
 //
-// Since QEMU 4.0.
+// In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.block-latency-histogram-set
 func (c *Client) BlockLatencyHistogramSet(ctx context.Context, args BlockLatencyHistogramSetArgs) error {

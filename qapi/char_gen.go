@@ -12,7 +12,7 @@ import (
 
 // ChardevInfo is the struct ChardevInfo of char.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-char.ChardevInfo
 type ChardevInfo struct {
@@ -24,7 +24,7 @@ type ChardevInfo struct {
 
 // QueryChardev executes the command query-chardev of char.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-char.query-chardev
 func (c *Client) QueryChardev(ctx context.Context) ([]ChardevInfo, error) {
@@ -35,7 +35,7 @@ func (c *Client) QueryChardev(ctx context.Context) ([]ChardevInfo, error) {
 
 // ChardevBackendInfo is the struct ChardevBackendInfo of char.json.
 //
-// Since QEMU 2.0.
+// In QEMU 5.2 and later, upstream since 2.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-char.ChardevBackendInfo
 type ChardevBackendInfo struct {
@@ -45,7 +45,7 @@ type ChardevBackendInfo struct {
 // QueryChardevBackends executes the command query-chardev-backends of
 // char.json.
 //
-// Since QEMU 2.0.
+// In QEMU 5.2 and later, upstream since 2.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-char.query-chardev-backends
 func (c *Client) QueryChardevBackends(ctx context.Context) ([]ChardevBackendInfo, error) {
@@ -56,7 +56,7 @@ func (c *Client) QueryChardevBackends(ctx context.Context) ([]ChardevBackendInfo
 
 // DataFormat is the enum DataFormat of char.json.
 //
-// Since QEMU 1.4.
+// In QEMU 5.2 and later, upstream since 1.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-char.DataFormat
 type DataFormat string
@@ -87,7 +87,7 @@ type RingbufWriteArgs struct {
 
 // RingbufWrite executes the command ringbuf-write of char.json.
 //
-// Since QEMU 1.4.
+// In QEMU 5.2 and later, upstream since 1.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-char.ringbuf-write
 func (c *Client) RingbufWrite(ctx context.Context, args RingbufWriteArgs) error {
@@ -103,7 +103,7 @@ type RingbufReadArgs struct {
 
 // RingbufRead executes the command ringbuf-read of char.json.
 //
-// Since QEMU 1.4.
+// In QEMU 5.2 and later, upstream since 1.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-char.ringbuf-read
 func (c *Client) RingbufRead(ctx context.Context, args RingbufReadArgs) (string, error) {
@@ -114,26 +114,26 @@ func (c *Client) RingbufRead(ctx context.Context, args RingbufReadArgs) (string,
 
 // ChardevCommon is the struct ChardevCommon of char.json.
 //
-// Since QEMU 2.6.
+// In QEMU 5.2 and later, upstream since 2.6.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-char.ChardevCommon
 type ChardevCommon struct {
 	Logfile   *string `json:"logfile,omitzero"`
 	Logappend *bool   `json:"logappend,omitzero"`
-	// Since QEMU 11.0.
+	// In QEMU 11.1, upstream since 11.0.
 	Logtimestamp *bool `json:"logtimestamp,omitzero"`
 }
 
 // ChardevBackendFile is the variant of [ChardevBackend] for file, the struct
 // ChardevFile of char.json.
 //
-// Since QEMU 1.4.
+// In QEMU 5.2 and later, upstream since 1.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-char.ChardevFile
 type ChardevBackendFile struct {
 	Logfile   *string `json:"logfile,omitzero"`
 	Logappend *bool   `json:"logappend,omitzero"`
-	// Since QEMU 11.0.
+	// In QEMU 11.1, upstream since 11.0.
 	Logtimestamp *bool   `json:"logtimestamp,omitzero"`
 	In           *string `json:"in,omitzero"`
 	Out          string  `json:"out"`
@@ -152,13 +152,13 @@ func (v ChardevBackendFile) encodeChardevBackend(e *codec.Encoder) {
 
 // ChardevHostdev is the struct ChardevHostdev of char.json.
 //
-// Since QEMU 1.4.
+// In QEMU 5.2 and later, upstream since 1.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-char.ChardevHostdev
 type ChardevHostdev struct {
 	Logfile   *string `json:"logfile,omitzero"`
 	Logappend *bool   `json:"logappend,omitzero"`
-	// Since QEMU 11.0.
+	// In QEMU 11.1, upstream since 11.0.
 	Logtimestamp *bool  `json:"logtimestamp,omitzero"`
 	Device       string `json:"device"`
 }
@@ -166,13 +166,13 @@ type ChardevHostdev struct {
 // ChardevBackendSocket is the variant of [ChardevBackend] for socket, the
 // struct ChardevSocket of char.json.
 //
-// Since QEMU 1.4.
+// In QEMU 5.2 and later, upstream since 1.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-char.ChardevSocket
 type ChardevBackendSocket struct {
 	Logfile   *string `json:"logfile,omitzero"`
 	Logappend *bool   `json:"logappend,omitzero"`
-	// Since QEMU 11.0.
+	// In QEMU 11.1, upstream since 11.0.
 	Logtimestamp *bool               `json:"logtimestamp,omitzero"`
 	Addr         SocketAddressLegacy `json:"addr"`
 	// Since QEMU 2.6.
@@ -187,7 +187,7 @@ type ChardevBackendSocket struct {
 	Tn3270 *bool `json:"tn3270,omitzero"`
 	// Since QEMU 3.1.
 	Websocket *bool `json:"websocket,omitzero"`
-	// Since QEMU 9.2.
+	// In QEMU 10.0 and later, upstream since 9.2.
 	ReconnectMs *int64 `json:"reconnect-ms,omitzero"`
 }
 
@@ -203,13 +203,13 @@ func (v ChardevBackendSocket) encodeChardevBackend(e *codec.Encoder) {
 // ChardevBackendUDP is the variant of [ChardevBackend] for udp, the struct
 // ChardevUdp of char.json.
 //
-// Since QEMU 1.5.
+// In QEMU 5.2 and later, upstream since 1.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-char.ChardevUdp
 type ChardevBackendUDP struct {
 	Logfile   *string `json:"logfile,omitzero"`
 	Logappend *bool   `json:"logappend,omitzero"`
-	// Since QEMU 11.0.
+	// In QEMU 11.1, upstream since 11.0.
 	Logtimestamp *bool                `json:"logtimestamp,omitzero"`
 	Remote       SocketAddressLegacy  `json:"remote"`
 	Local        *SocketAddressLegacy `json:"local,omitzero"`
@@ -227,13 +227,13 @@ func (v ChardevBackendUDP) encodeChardevBackend(e *codec.Encoder) {
 // ChardevBackendMux is the variant of [ChardevBackend] for mux, the struct
 // ChardevMux of char.json.
 //
-// Since QEMU 1.5.
+// In QEMU 5.2 and later, upstream since 1.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-char.ChardevMux
 type ChardevBackendMux struct {
 	Logfile   *string `json:"logfile,omitzero"`
 	Logappend *bool   `json:"logappend,omitzero"`
-	// Since QEMU 11.0.
+	// In QEMU 11.1, upstream since 11.0.
 	Logtimestamp *bool  `json:"logtimestamp,omitzero"`
 	Chardev      string `json:"chardev"`
 }
@@ -250,13 +250,13 @@ func (v ChardevBackendMux) encodeChardevBackend(e *codec.Encoder) {
 // ChardevBackendHub is the variant of [ChardevBackend] for hub, the struct
 // ChardevHub of char.json.
 //
-// Since QEMU 10.0.
+// In QEMU 10.0 and later, upstream since 10.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-char.ChardevHub
 type ChardevBackendHub struct {
 	Logfile   *string `json:"logfile,omitzero"`
 	Logappend *bool   `json:"logappend,omitzero"`
-	// Since QEMU 11.0.
+	// In QEMU 11.1, upstream since 11.0.
 	Logtimestamp *bool    `json:"logtimestamp,omitzero"`
 	Chardevs     []string `json:"chardevs"`
 }
@@ -273,13 +273,13 @@ func (v ChardevBackendHub) encodeChardevBackend(e *codec.Encoder) {
 // ChardevBackendStdio is the variant of [ChardevBackend] for stdio, the struct
 // ChardevStdio of char.json.
 //
-// Since QEMU 1.5.
+// In QEMU 5.2 and later, upstream since 1.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-char.ChardevStdio
 type ChardevBackendStdio struct {
 	Logfile   *string `json:"logfile,omitzero"`
 	Logappend *bool   `json:"logappend,omitzero"`
-	// Since QEMU 11.0.
+	// In QEMU 11.1, upstream since 11.0.
 	Logtimestamp *bool `json:"logtimestamp,omitzero"`
 	Signal       *bool `json:"signal,omitzero"`
 }
@@ -296,13 +296,13 @@ func (v ChardevBackendStdio) encodeChardevBackend(e *codec.Encoder) {
 // ChardevBackendSpicevmc is the variant of [ChardevBackend] for spicevmc, the
 // struct ChardevSpiceChannel of char.json.
 //
-// Since QEMU 1.5. Only in builds with CONFIG_SPICE.
+// In QEMU 5.2 and later, upstream since 1.5. Only in builds with CONFIG_SPICE.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-char.ChardevSpiceChannel
 type ChardevBackendSpicevmc struct {
 	Logfile   *string `json:"logfile,omitzero"`
 	Logappend *bool   `json:"logappend,omitzero"`
-	// Since QEMU 11.0.
+	// In QEMU 11.1, upstream since 11.0.
 	Logtimestamp *bool  `json:"logtimestamp,omitzero"`
 	Type         string `json:"type"`
 }
@@ -319,13 +319,13 @@ func (v ChardevBackendSpicevmc) encodeChardevBackend(e *codec.Encoder) {
 // ChardevBackendSpiceport is the variant of [ChardevBackend] for spiceport, the
 // struct ChardevSpicePort of char.json.
 //
-// Since QEMU 1.5. Only in builds with CONFIG_SPICE.
+// In QEMU 5.2 and later, upstream since 1.5. Only in builds with CONFIG_SPICE.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-char.ChardevSpicePort
 type ChardevBackendSpiceport struct {
 	Logfile   *string `json:"logfile,omitzero"`
 	Logappend *bool   `json:"logappend,omitzero"`
-	// Since QEMU 11.0.
+	// In QEMU 11.1, upstream since 11.0.
 	Logtimestamp *bool  `json:"logtimestamp,omitzero"`
 	FQDN         string `json:"fqdn"`
 }
@@ -341,7 +341,7 @@ func (v ChardevBackendSpiceport) encodeChardevBackend(e *codec.Encoder) {
 
 // ChardevVCEncoding is the enum ChardevVCEncoding of char.json.
 //
-// Since QEMU 11.1.
+// In QEMU 11.1, upstream since 11.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-char.ChardevVCEncoding
 type ChardevVCEncoding string
@@ -366,16 +366,17 @@ func (e ChardevVCEncoding) Known() bool {
 // ChardevBackendDbus is the variant of [ChardevBackend] for dbus, the struct
 // ChardevDBus of char.json.
 //
-// Since QEMU 7.0. Only in builds with CONFIG_DBUS_DISPLAY.
+// In QEMU 7.2 and later, upstream since 7.0. Only in builds with
+// CONFIG_DBUS_DISPLAY.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-char.ChardevDBus
 type ChardevBackendDbus struct {
 	Logfile   *string `json:"logfile,omitzero"`
 	Logappend *bool   `json:"logappend,omitzero"`
-	// Since QEMU 11.0.
+	// In QEMU 11.1, upstream since 11.0.
 	Logtimestamp *bool  `json:"logtimestamp,omitzero"`
 	Name         string `json:"name"`
-	// Since QEMU 11.1.
+	// In QEMU 11.1, upstream since 11.1.
 	Encoding *ChardevVCEncoding `json:"encoding,omitzero"`
 }
 
@@ -391,19 +392,19 @@ func (v ChardevBackendDbus) encodeChardevBackend(e *codec.Encoder) {
 // ChardevBackendVc is the variant of [ChardevBackend] for vc, the struct
 // ChardevVC of char.json.
 //
-// Since QEMU 1.5.
+// In QEMU 5.2 and later, upstream since 1.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-char.ChardevVC
 type ChardevBackendVc struct {
 	Logfile   *string `json:"logfile,omitzero"`
 	Logappend *bool   `json:"logappend,omitzero"`
-	// Since QEMU 11.0.
+	// In QEMU 11.1, upstream since 11.0.
 	Logtimestamp *bool  `json:"logtimestamp,omitzero"`
 	Width        *int64 `json:"width,omitzero"`
 	Height       *int64 `json:"height,omitzero"`
 	Cols         *int64 `json:"cols,omitzero"`
 	Rows         *int64 `json:"rows,omitzero"`
-	// Since QEMU 11.1.
+	// In QEMU 11.1, upstream since 11.1.
 	Encoding *ChardevVCEncoding `json:"encoding,omitzero"`
 }
 
@@ -418,13 +419,13 @@ func (v ChardevBackendVc) encodeChardevBackend(e *codec.Encoder) {
 
 // ChardevRingbuf is the struct ChardevRingbuf of char.json.
 //
-// Since QEMU 1.5.
+// In QEMU 5.2 and later, upstream since 1.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-char.ChardevRingbuf
 type ChardevRingbuf struct {
 	Logfile   *string `json:"logfile,omitzero"`
 	Logappend *bool   `json:"logappend,omitzero"`
-	// Since QEMU 11.0.
+	// In QEMU 11.1, upstream since 11.0.
 	Logtimestamp *bool  `json:"logtimestamp,omitzero"`
 	Size         *int64 `json:"size,omitzero"`
 }
@@ -432,13 +433,14 @@ type ChardevRingbuf struct {
 // ChardevBackendQEMUVdagent is the variant of [ChardevBackend] for
 // qemu-vdagent, the struct ChardevQemuVDAgent of char.json.
 //
-// Since QEMU 6.1. Only in builds with CONFIG_SPICE_PROTOCOL.
+// In QEMU 7.2 and later, upstream since 6.1. Only in builds with
+// CONFIG_SPICE_PROTOCOL.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-char.ChardevQemuVDAgent
 type ChardevBackendQEMUVdagent struct {
 	Logfile   *string `json:"logfile,omitzero"`
 	Logappend *bool   `json:"logappend,omitzero"`
-	// Since QEMU 11.0.
+	// In QEMU 11.1, upstream since 11.0.
 	Logtimestamp *bool `json:"logtimestamp,omitzero"`
 	Mouse        *bool `json:"mouse,omitzero"`
 	Clipboard    *bool `json:"clipboard,omitzero"`
@@ -456,13 +458,13 @@ func (v ChardevBackendQEMUVdagent) encodeChardevBackend(e *codec.Encoder) {
 // ChardevBackendPty is the variant of [ChardevBackend] for pty, the struct
 // ChardevPty of char.json.
 //
-// Since QEMU 9.2.
+// In QEMU 10.0 and later, upstream since 9.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-char.ChardevPty
 type ChardevBackendPty struct {
 	Logfile   *string `json:"logfile,omitzero"`
 	Logappend *bool   `json:"logappend,omitzero"`
-	// Since QEMU 11.0.
+	// In QEMU 11.1, upstream since 11.0.
 	Logtimestamp *bool   `json:"logtimestamp,omitzero"`
 	Path         *string `json:"path,omitzero"`
 }
@@ -478,54 +480,60 @@ func (v ChardevBackendPty) encodeChardevBackend(e *codec.Encoder) {
 
 // ChardevBackendKind is the enum ChardevBackendKind of char.json.
 //
-// Since QEMU 1.4.
+// In QEMU 5.2 and later, upstream since 1.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-char.ChardevBackendKind
 type ChardevBackendKind string
 
 // The values of ChardevBackendKind.
 const (
+	// In QEMU 7.2 and later.
 	ChardevBackendKindFile ChardevBackendKind = "file"
-	// Only in builds with HAVE_CHARDEV_SERIAL.
+	// In QEMU 7.2 and later. Only in builds with HAVE_CHARDEV_SERIAL.
 	ChardevBackendKindSerial ChardevBackendKind = "serial"
-	// Only in builds with HAVE_CHARDEV_PARALLEL.
+	// In QEMU 7.2 and later. Only in builds with HAVE_CHARDEV_PARALLEL.
 	ChardevBackendKindParallel ChardevBackendKind = "parallel"
-	// Since QEMU 1.5.
-	ChardevBackendKindPipe   ChardevBackendKind = "pipe"
+	// In QEMU 7.2 and later, upstream since 1.5.
+	ChardevBackendKindPipe ChardevBackendKind = "pipe"
+	// In QEMU 7.2 and later.
 	ChardevBackendKindSocket ChardevBackendKind = "socket"
-	// Since QEMU 1.5.
-	ChardevBackendKindUDP  ChardevBackendKind = "udp"
-	ChardevBackendKindPty  ChardevBackendKind = "pty"
+	// In QEMU 7.2 and later, upstream since 1.5.
+	ChardevBackendKindUDP ChardevBackendKind = "udp"
+	// In QEMU 7.2 and later.
+	ChardevBackendKindPty ChardevBackendKind = "pty"
+	// In QEMU 7.2 and later.
 	ChardevBackendKindNull ChardevBackendKind = "null"
-	// Since QEMU 1.5.
+	// In QEMU 7.2 and later, upstream since 1.5.
 	ChardevBackendKindMux ChardevBackendKind = "mux"
-	// Since QEMU 10.0.
+	// In QEMU 10.0 and later, upstream since 10.0.
 	ChardevBackendKindHub ChardevBackendKind = "hub"
-	// Since QEMU 1.5.
+	// In QEMU 7.2 and later, upstream since 1.5.
 	ChardevBackendKindMsmouse ChardevBackendKind = "msmouse"
-	// Since QEMU 2.9.
+	// In QEMU 7.2 and later, upstream since 2.9.
 	ChardevBackendKindWctablet ChardevBackendKind = "wctablet"
-	// Since QEMU 1.5. Only in builds with CONFIG_BRLAPI.
+	// In QEMU 7.2 and later, upstream since 1.5. Only in builds with CONFIG_BRLAPI.
 	ChardevBackendKindBraille ChardevBackendKind = "braille"
-	// Since QEMU 2.2.
+	// In QEMU 7.2 and later, upstream since 2.2.
 	ChardevBackendKindTestdev ChardevBackendKind = "testdev"
-	// Since QEMU 1.5.
+	// In QEMU 7.2 and later, upstream since 1.5.
 	ChardevBackendKindStdio ChardevBackendKind = "stdio"
-	// Since QEMU 1.5. Only in builds with CONFIG_WIN32.
+	// In QEMU 7.2 and later, upstream since 1.5. Only in builds with CONFIG_WIN32.
 	ChardevBackendKindConsole ChardevBackendKind = "console"
-	// Since QEMU 1.5. Only in builds with CONFIG_SPICE.
+	// In QEMU 7.2 and later, upstream since 1.5. Only in builds with CONFIG_SPICE.
 	ChardevBackendKindSpicevmc ChardevBackendKind = "spicevmc"
-	// Since QEMU 1.5. Only in builds with CONFIG_SPICE.
+	// In QEMU 7.2 and later, upstream since 1.5. Only in builds with CONFIG_SPICE.
 	ChardevBackendKindSpiceport ChardevBackendKind = "spiceport"
-	// Since QEMU 6.1. Only in builds with CONFIG_SPICE_PROTOCOL.
+	// In QEMU 7.2 and later, upstream since 6.1. Only in builds with
+	// CONFIG_SPICE_PROTOCOL.
 	ChardevBackendKindQEMUVdagent ChardevBackendKind = "qemu-vdagent"
-	// Since QEMU 7.0. Only in builds with CONFIG_DBUS_DISPLAY.
+	// In QEMU 7.2 and later, upstream since 7.0. Only in builds with
+	// CONFIG_DBUS_DISPLAY.
 	ChardevBackendKindDbus ChardevBackendKind = "dbus"
-	// Since QEMU 1.5.
+	// In QEMU 7.2 and later, upstream since 1.5.
 	ChardevBackendKindVc ChardevBackendKind = "vc"
-	// Since QEMU 1.6.
+	// In QEMU 7.2 and later, upstream since 1.6.
 	ChardevBackendKindRingbuf ChardevBackendKind = "ringbuf"
-	// Since QEMU 1.5.
+	// In QEMU 7.2 and later, upstream since 1.5.
 	//
 	// Deprecated: QEMU means to remove it.
 	ChardevBackendKindMemory ChardevBackendKind = "memory"
@@ -575,7 +583,7 @@ func (e ChardevBackendKind) Known() bool {
 // [ChardevBackendQEMUVdagent], [ChardevBackendDbus], [ChardevBackendVc],
 // [ChardevBackendRingbuf], [ChardevBackendMemory] or [Unknown].
 //
-// Since QEMU 1.4.
+// In QEMU 5.2 and later, upstream since 1.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-char.ChardevBackend
 type ChardevBackend struct {
@@ -730,7 +738,7 @@ func (x ChardevBackend) String() string {
 // ChardevBackendSerial is the variant of [ChardevBackend] for serial, the
 // struct ChardevHostdev.
 //
-// Only in builds with HAVE_CHARDEV_SERIAL.
+// In QEMU 7.2 and later. Only in builds with HAVE_CHARDEV_SERIAL.
 type ChardevBackendSerial ChardevHostdev
 
 // ChardevBackendKind returns [ChardevBackendKindSerial].
@@ -745,7 +753,7 @@ func (v ChardevBackendSerial) encodeChardevBackend(e *codec.Encoder) {
 // ChardevBackendParallel is the variant of [ChardevBackend] for parallel, the
 // struct ChardevHostdev.
 //
-// Only in builds with HAVE_CHARDEV_PARALLEL.
+// In QEMU 7.2 and later. Only in builds with HAVE_CHARDEV_PARALLEL.
 type ChardevBackendParallel ChardevHostdev
 
 // ChardevBackendKind returns [ChardevBackendKindParallel].
@@ -760,7 +768,7 @@ func (v ChardevBackendParallel) encodeChardevBackend(e *codec.Encoder) {
 // ChardevBackendPipe is the variant of [ChardevBackend] for pipe, the struct
 // ChardevHostdev.
 //
-// Since QEMU 1.5.
+// In QEMU 7.2 and later, upstream since 1.5.
 type ChardevBackendPipe ChardevHostdev
 
 // ChardevBackendKind returns [ChardevBackendKindPipe].
@@ -774,6 +782,8 @@ func (v ChardevBackendPipe) encodeChardevBackend(e *codec.Encoder) {
 
 // ChardevBackendNull is the variant of [ChardevBackend] for null, the struct
 // ChardevCommon.
+//
+// In QEMU 7.2 and later.
 type ChardevBackendNull ChardevCommon
 
 // ChardevBackendKind returns [ChardevBackendKindNull].
@@ -788,7 +798,7 @@ func (v ChardevBackendNull) encodeChardevBackend(e *codec.Encoder) {
 // ChardevBackendMsmouse is the variant of [ChardevBackend] for msmouse, the
 // struct ChardevCommon.
 //
-// Since QEMU 1.5.
+// In QEMU 7.2 and later, upstream since 1.5.
 type ChardevBackendMsmouse ChardevCommon
 
 // ChardevBackendKind returns [ChardevBackendKindMsmouse].
@@ -803,7 +813,7 @@ func (v ChardevBackendMsmouse) encodeChardevBackend(e *codec.Encoder) {
 // ChardevBackendWctablet is the variant of [ChardevBackend] for wctablet, the
 // struct ChardevCommon.
 //
-// Since QEMU 2.9.
+// In QEMU 7.2 and later, upstream since 2.9.
 type ChardevBackendWctablet ChardevCommon
 
 // ChardevBackendKind returns [ChardevBackendKindWctablet].
@@ -818,7 +828,7 @@ func (v ChardevBackendWctablet) encodeChardevBackend(e *codec.Encoder) {
 // ChardevBackendBraille is the variant of [ChardevBackend] for braille, the
 // struct ChardevCommon.
 //
-// Since QEMU 1.5. Only in builds with CONFIG_BRLAPI.
+// In QEMU 7.2 and later, upstream since 1.5. Only in builds with CONFIG_BRLAPI.
 type ChardevBackendBraille ChardevCommon
 
 // ChardevBackendKind returns [ChardevBackendKindBraille].
@@ -833,7 +843,7 @@ func (v ChardevBackendBraille) encodeChardevBackend(e *codec.Encoder) {
 // ChardevBackendTestdev is the variant of [ChardevBackend] for testdev, the
 // struct ChardevCommon.
 //
-// Since QEMU 2.2.
+// In QEMU 7.2 and later, upstream since 2.2.
 type ChardevBackendTestdev ChardevCommon
 
 // ChardevBackendKind returns [ChardevBackendKindTestdev].
@@ -848,7 +858,7 @@ func (v ChardevBackendTestdev) encodeChardevBackend(e *codec.Encoder) {
 // ChardevBackendConsole is the variant of [ChardevBackend] for console, the
 // struct ChardevCommon.
 //
-// Since QEMU 1.5. Only in builds with CONFIG_WIN32.
+// In QEMU 7.2 and later, upstream since 1.5. Only in builds with CONFIG_WIN32.
 type ChardevBackendConsole ChardevCommon
 
 // ChardevBackendKind returns [ChardevBackendKindConsole].
@@ -863,7 +873,7 @@ func (v ChardevBackendConsole) encodeChardevBackend(e *codec.Encoder) {
 // ChardevBackendRingbuf is the variant of [ChardevBackend] for ringbuf, the
 // struct ChardevRingbuf.
 //
-// Since QEMU 1.6.
+// In QEMU 7.2 and later, upstream since 1.6.
 type ChardevBackendRingbuf ChardevRingbuf
 
 // ChardevBackendKind returns [ChardevBackendKindRingbuf].
@@ -878,7 +888,7 @@ func (v ChardevBackendRingbuf) encodeChardevBackend(e *codec.Encoder) {
 // ChardevBackendMemory is the variant of [ChardevBackend] for memory, the
 // struct ChardevRingbuf.
 //
-// Since QEMU 1.5.
+// In QEMU 7.2 and later, upstream since 1.5.
 //
 // Deprecated: QEMU means to remove it.
 type ChardevBackendMemory ChardevRingbuf
@@ -894,7 +904,7 @@ func (v ChardevBackendMemory) encodeChardevBackend(e *codec.Encoder) {
 
 // ChardevReturn is the struct ChardevReturn of char.json.
 //
-// Since QEMU 1.4.
+// In QEMU 5.2 and later, upstream since 1.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-char.ChardevReturn
 type ChardevReturn struct {
@@ -909,7 +919,7 @@ type ChardevAddArgs struct {
 
 // ChardevAdd executes the command chardev-add of char.json.
 //
-// Since QEMU 1.4.
+// In QEMU 5.2 and later, upstream since 1.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-char.chardev-add
 func (c *Client) ChardevAdd(ctx context.Context, args ChardevAddArgs) (ChardevReturn, error) {
@@ -926,7 +936,7 @@ type ChardevChangeArgs struct {
 
 // ChardevChange executes the command chardev-change of char.json.
 //
-// Since QEMU 2.10.
+// In QEMU 5.2 and later, upstream since 2.10.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-char.chardev-change
 func (c *Client) ChardevChange(ctx context.Context, args ChardevChangeArgs) (ChardevReturn, error) {
@@ -942,7 +952,7 @@ type ChardevRemoveArgs struct {
 
 // ChardevRemove executes the command chardev-remove of char.json.
 //
-// Since QEMU 1.4.
+// In QEMU 5.2 and later, upstream since 1.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-char.chardev-remove
 func (c *Client) ChardevRemove(ctx context.Context, args ChardevRemoveArgs) error {
@@ -956,7 +966,7 @@ type ChardevSendBreakArgs struct {
 
 // ChardevSendBreak executes the command chardev-send-break of char.json.
 //
-// Since QEMU 2.10.
+// In QEMU 5.2 and later, upstream since 2.10.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-char.chardev-send-break
 func (c *Client) ChardevSendBreak(ctx context.Context, args ChardevSendBreakArgs) error {
@@ -965,7 +975,7 @@ func (c *Client) ChardevSendBreak(ctx context.Context, args ChardevSendBreakArgs
 
 // VserportChangeEvent is the event VSERPORT_CHANGE of char.json.
 //
-// Since QEMU 2.1.
+// In QEMU 5.2 and later, upstream since 2.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-char.VSERPORT_CHANGE
 type VserportChangeEvent struct {

@@ -9,7 +9,7 @@ import (
 
 // IOOperationType is the enum IoOperationType of common.json.
 //
-// Since QEMU 2.1.
+// In QEMU 5.2 and later, upstream since 2.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-common.IoOperationType
 type IOOperationType string
@@ -33,7 +33,7 @@ func (e IOOperationType) Known() bool {
 
 // OnOffAuto is the enum OnOffAuto of common.json.
 //
-// Since QEMU 2.2.
+// In QEMU 5.2 and later, upstream since 2.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-common.OnOffAuto
 type OnOffAuto string
@@ -59,7 +59,7 @@ func (e OnOffAuto) Known() bool {
 
 // OnOffSplit is the enum OnOffSplit of common.json.
 //
-// Since QEMU 2.6.
+// In QEMU 5.2 and later, upstream since 2.6.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-common.OnOffSplit
 type OnOffSplit string
@@ -87,7 +87,7 @@ func (e OnOffSplit) Known() bool {
 //
 // It holds [Str], [Null] or [Unknown].
 //
-// Since QEMU 2.10.
+// In QEMU 5.2 and later, upstream since 2.10.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#alternate-QMP-common.StrOrNull
 type StrOrNull interface {
@@ -116,7 +116,7 @@ func decodeStrOrNull(x *StrOrNull, dec *jsontext.Decoder) error {
 
 // OffAutoPCIBAR is the enum OffAutoPCIBAR of common.json.
 //
-// Since QEMU 2.12.
+// In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-common.OffAutoPCIBAR
 type OffAutoPCIBAR string
@@ -152,7 +152,7 @@ func (e OffAutoPCIBAR) Known() bool {
 
 // PCIELinkSpeed is the enum PCIELinkSpeed of common.json.
 //
-// Since QEMU 4.0.
+// In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-common.PCIELinkSpeed
 type PCIELinkSpeed string
@@ -163,9 +163,9 @@ const (
 	PCIELinkSpeed5   PCIELinkSpeed = "5"
 	PCIELinkSpeed8   PCIELinkSpeed = "8"
 	PCIELinkSpeed16  PCIELinkSpeed = "16"
-	// Since QEMU 9.0.
+	// In QEMU 10.0 and later, upstream since 9.0.
 	PCIELinkSpeed32 PCIELinkSpeed = "32"
-	// Since QEMU 9.0.
+	// In QEMU 10.0 and later, upstream since 9.0.
 	PCIELinkSpeed64 PCIELinkSpeed = "64"
 )
 
@@ -186,7 +186,7 @@ func (e PCIELinkSpeed) Known() bool {
 
 // PCIELinkWidth is the enum PCIELinkWidth of common.json.
 //
-// Since QEMU 4.0.
+// In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-common.PCIELinkWidth
 type PCIELinkWidth string
@@ -220,7 +220,7 @@ func (e PCIELinkWidth) Known() bool {
 
 // HostMemPolicy is the enum HostMemPolicy of common.json.
 //
-// Since QEMU 2.1.
+// In QEMU 5.2 and later, upstream since 2.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-common.HostMemPolicy
 type HostMemPolicy string
@@ -248,7 +248,7 @@ func (e HostMemPolicy) Known() bool {
 
 // NetFilterDirection is the enum NetFilterDirection of common.json.
 //
-// Since QEMU 2.5.
+// In QEMU 5.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-common.NetFilterDirection
 type NetFilterDirection string
@@ -274,7 +274,7 @@ func (e NetFilterDirection) Known() bool {
 
 // GrabToggleKeys is the enum GrabToggleKeys of common.json.
 //
-// Since QEMU 4.0.
+// In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-common.GrabToggleKeys
 type GrabToggleKeys string
@@ -306,7 +306,7 @@ func (e GrabToggleKeys) Known() bool {
 
 // HumanReadableText is the struct HumanReadableText of common.json.
 //
-// Since QEMU 6.2.
+// In QEMU 7.2 and later, upstream since 6.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-common.HumanReadableText
 type HumanReadableText struct {
@@ -315,7 +315,7 @@ type HumanReadableText struct {
 
 // EndianMode is the enum EndianMode of common.json.
 //
-// Since QEMU 10.0.
+// In QEMU 10.0 and later, upstream since 10.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-common.EndianMode
 type EndianMode string

@@ -4,7 +4,7 @@ package qapi
 
 // CompatPolicyInput is the enum CompatPolicyInput of compat.json.
 //
-// Since QEMU 6.0.
+// In QEMU 7.2 and later, upstream since 6.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-compat.CompatPolicyInput
 type CompatPolicyInput string
@@ -30,7 +30,7 @@ func (e CompatPolicyInput) Known() bool {
 
 // CompatPolicyOutput is the enum CompatPolicyOutput of compat.json.
 //
-// Since QEMU 6.0.
+// In QEMU 7.2 and later, upstream since 6.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-compat.CompatPolicyOutput
 type CompatPolicyOutput string
@@ -54,7 +54,7 @@ func (e CompatPolicyOutput) Known() bool {
 
 // CompatPolicy is the struct CompatPolicy of compat.json.
 //
-// Since QEMU 6.0.
+// In QEMU 7.2 and later, upstream since 6.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-compat.CompatPolicy
 type CompatPolicy struct {

@@ -12,7 +12,7 @@ type QMPCapabilitiesArgs struct {
 
 // QMPCapabilities executes the command qmp_capabilities of control.json.
 //
-// Since QEMU 0.13.
+// In QEMU 5.2 and later, upstream since 0.13.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-control.qmp_capabilities
 func (c *Client) QMPCapabilities(ctx context.Context, args QMPCapabilitiesArgs) error {
@@ -21,7 +21,7 @@ func (c *Client) QMPCapabilities(ctx context.Context, args QMPCapabilitiesArgs) 
 
 // QMPCapability is the enum QMPCapability of control.json.
 //
-// Since QEMU 2.12.
+// In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-control.QMPCapability
 type QMPCapability string
@@ -43,7 +43,7 @@ func (e QMPCapability) Known() bool {
 
 // VersionTriple is the struct VersionTriple of control.json.
 //
-// Since QEMU 2.4.
+// In QEMU 5.2 and later, upstream since 2.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-control.VersionTriple
 type VersionTriple struct {
@@ -54,7 +54,7 @@ type VersionTriple struct {
 
 // VersionInfo is the struct VersionInfo of control.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-control.VersionInfo
 type VersionInfo struct {
@@ -64,7 +64,7 @@ type VersionInfo struct {
 
 // QueryVersion executes the command query-version of control.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-control.query-version
 func (c *Client) QueryVersion(ctx context.Context) (VersionInfo, error) {
@@ -75,7 +75,7 @@ func (c *Client) QueryVersion(ctx context.Context) (VersionInfo, error) {
 
 // CommandInfo is the struct CommandInfo of control.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-control.CommandInfo
 type CommandInfo struct {
@@ -84,7 +84,7 @@ type CommandInfo struct {
 
 // QueryCommands executes the command query-commands of control.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-control.query-commands
 func (c *Client) QueryCommands(ctx context.Context) ([]CommandInfo, error) {
@@ -95,7 +95,7 @@ func (c *Client) QueryCommands(ctx context.Context) ([]CommandInfo, error) {
 
 // Quit executes the command quit of control.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-control.quit
 func (c *Client) Quit(ctx context.Context) error {
@@ -104,7 +104,7 @@ func (c *Client) Quit(ctx context.Context) error {
 
 // MonitorMode is the enum MonitorMode of control.json.
 //
-// Since QEMU 5.0.
+// In QEMU 5.2 and later, upstream since 5.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-control.MonitorMode
 type MonitorMode string
@@ -128,7 +128,7 @@ func (e MonitorMode) Known() bool {
 
 // MonitorOptions is the struct MonitorOptions of control.json.
 //
-// Since QEMU 5.0.
+// In QEMU 5.2 and later, upstream since 5.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-control.MonitorOptions
 type MonitorOptions struct {

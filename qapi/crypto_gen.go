@@ -9,7 +9,7 @@ import (
 
 // QCryptoTLSCredsEndpoint is the enum QCryptoTLSCredsEndpoint of crypto.json.
 //
-// Since QEMU 2.5.
+// In QEMU 5.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-crypto.QCryptoTLSCredsEndpoint
 type QCryptoTLSCredsEndpoint string
@@ -33,7 +33,7 @@ func (e QCryptoTLSCredsEndpoint) Known() bool {
 
 // QCryptoSecretFormat is the enum QCryptoSecretFormat of crypto.json.
 //
-// Since QEMU 2.6.
+// In QEMU 5.2 and later, upstream since 2.6.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-crypto.QCryptoSecretFormat
 type QCryptoSecretFormat string
@@ -57,7 +57,7 @@ func (e QCryptoSecretFormat) Known() bool {
 
 // QCryptoHashAlgo is the enum QCryptoHashAlgo of crypto.json.
 //
-// Since QEMU 2.6.
+// In QEMU 10.0 and later, upstream since 2.6.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-crypto.QCryptoHashAlgo
 type QCryptoHashAlgo string
@@ -98,7 +98,7 @@ func (e QCryptoHashAlgo) Known() bool {
 
 // QCryptoCipherAlgo is the enum QCryptoCipherAlgo of crypto.json.
 //
-// Since QEMU 2.6.
+// In QEMU 10.0 and later, upstream since 2.6.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-crypto.QCryptoCipherAlgo
 type QCryptoCipherAlgo string
@@ -147,7 +147,7 @@ func (e QCryptoCipherAlgo) Known() bool {
 
 // QCryptoCipherMode is the enum QCryptoCipherMode of crypto.json.
 //
-// Since QEMU 2.6.
+// In QEMU 5.2 and later, upstream since 2.6.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-crypto.QCryptoCipherMode
 type QCryptoCipherMode string
@@ -176,7 +176,7 @@ func (e QCryptoCipherMode) Known() bool {
 
 // QCryptoIVGenAlgo is the enum QCryptoIVGenAlgo of crypto.json.
 //
-// Since QEMU 2.6.
+// In QEMU 10.0 and later, upstream since 2.6.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-crypto.QCryptoIVGenAlgo
 type QCryptoIVGenAlgo string
@@ -202,7 +202,7 @@ func (e QCryptoIVGenAlgo) Known() bool {
 
 // QCryptoBlockFormat is the enum QCryptoBlockFormat of crypto.json.
 //
-// Since QEMU 2.6.
+// In QEMU 5.2 and later, upstream since 2.6.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-crypto.QCryptoBlockFormat
 type QCryptoBlockFormat string
@@ -226,7 +226,7 @@ func (e QCryptoBlockFormat) Known() bool {
 
 // QCryptoBlockOptionsQCow is the struct QCryptoBlockOptionsQCow of crypto.json.
 //
-// Since QEMU 2.6.
+// In QEMU 5.2 and later, upstream since 2.6.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.QCryptoBlockOptionsQCow
 type QCryptoBlockOptionsQCow struct {
@@ -249,7 +249,7 @@ func (x *QCryptoBlockOptionsQCow) encodeMembers(e *codec.Encoder) {
 
 // QCryptoBlockOptionsLUKS is the struct QCryptoBlockOptionsLUKS of crypto.json.
 //
-// Since QEMU 2.6.
+// In QEMU 5.2 and later, upstream since 2.6.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.QCryptoBlockOptionsLUKS
 type QCryptoBlockOptionsLUKS struct {
@@ -273,7 +273,7 @@ func (x *QCryptoBlockOptionsLUKS) encodeMembers(e *codec.Encoder) {
 // QCryptoBlockCreateOptionsLUKS is the variant of [QCryptoBlockCreateOptions]
 // for luks, the struct QCryptoBlockCreateOptionsLUKS of crypto.json.
 //
-// Since QEMU 2.6.
+// In QEMU 5.2 and later, upstream since 2.6.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.QCryptoBlockCreateOptionsLUKS
 type QCryptoBlockCreateOptionsLUKS struct {
@@ -345,7 +345,7 @@ func (v QCryptoBlockCreateOptionsLUKS) encodeQCryptoBlockCreateOptions(e *codec.
 // Format holds the variant, whose type is the tag:
 // [QCryptoBlockOpenOptionsQcow], [QCryptoBlockOpenOptionsLUKS] or [Unknown].
 //
-// Since QEMU 2.6.
+// In QEMU 5.2 and later, upstream since 2.6.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.QCryptoBlockOpenOptions
 type QCryptoBlockOpenOptions struct {
@@ -446,7 +446,7 @@ func (v QCryptoBlockOpenOptionsLUKS) encodeQCryptoBlockOpenOptions(e *codec.Enco
 // [QCryptoBlockCreateOptionsQcow], [QCryptoBlockCreateOptionsLUKS] or
 // [Unknown].
 //
-// Since QEMU 2.6.
+// In QEMU 5.2 and later, upstream since 2.6.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.QCryptoBlockCreateOptions
 type QCryptoBlockCreateOptions struct {
@@ -530,7 +530,7 @@ func (v QCryptoBlockCreateOptionsQcow) encodeQCryptoBlockCreateOptions(e *codec.
 // QCryptoBlockInfoLUKSSlot is the struct QCryptoBlockInfoLUKSSlot of
 // crypto.json.
 //
-// Since QEMU 2.7.
+// In QEMU 5.2 and later, upstream since 2.7.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.QCryptoBlockInfoLUKSSlot
 type QCryptoBlockInfoLUKSSlot struct {
@@ -561,7 +561,7 @@ func (x *QCryptoBlockInfoLUKSSlot) decode(dec *jsontext.Decoder) error {
 // QCryptoBlockInfoLUKS is the variant of [QCryptoBlockInfo] for luks, the
 // struct QCryptoBlockInfoLUKS of crypto.json.
 //
-// Since QEMU 2.7.
+// In QEMU 5.2 and later, upstream since 2.7.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.QCryptoBlockInfoLUKS
 type QCryptoBlockInfoLUKS struct {
@@ -570,7 +570,7 @@ type QCryptoBlockInfoLUKS struct {
 	IvgenAlg     QCryptoIVGenAlgo  `json:"ivgen-alg"`
 	IvgenHashAlg *QCryptoHashAlgo  `json:"ivgen-hash-alg,omitzero"`
 	HashAlg      QCryptoHashAlgo   `json:"hash-alg"`
-	// Since QEMU 9.0.
+	// In QEMU 10.0 and later, upstream since 9.0.
 	DetachedHeader bool                       `json:"detached-header"`
 	PayloadOffset  int64                      `json:"payload-offset"`
 	MasterKeyIters int64                      `json:"master-key-iters"`
@@ -633,7 +633,7 @@ func (v QCryptoBlockInfoLUKS) encodeQCryptoBlockInfo(e *codec.Encoder) {
 // Format holds the variant, whose type is the tag: [QCryptoBlockInfoQcow],
 // [QCryptoBlockInfoLUKS] or [Unknown].
 //
-// Since QEMU 2.7.
+// In QEMU 5.2 and later, upstream since 2.7.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.QCryptoBlockInfo
 type QCryptoBlockInfo struct {
@@ -713,7 +713,7 @@ func (QCryptoBlockInfoQcow) encodeQCryptoBlockInfo(e *codec.Encoder) {}
 // QCryptoBlockLUKSKeyslotState is the enum QCryptoBlockLUKSKeyslotState of
 // crypto.json.
 //
-// Since QEMU 5.1.
+// In QEMU 5.2 and later, upstream since 5.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-crypto.QCryptoBlockLUKSKeyslotState
 type QCryptoBlockLUKSKeyslotState string
@@ -738,7 +738,7 @@ func (e QCryptoBlockLUKSKeyslotState) Known() bool {
 // QCryptoBlockAmendOptionsLUKS is the variant of [QCryptoBlockAmendOptions] for
 // luks, the struct QCryptoBlockAmendOptionsLUKS of crypto.json.
 //
-// Since QEMU 5.1.
+// In QEMU 5.2 and later, upstream since 5.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.QCryptoBlockAmendOptionsLUKS
 type QCryptoBlockAmendOptionsLUKS struct {
@@ -802,7 +802,7 @@ func (v QCryptoBlockAmendOptionsLUKS) encodeQCryptoBlockAmendOptions(e *codec.En
 // Format holds the variant, whose type is the tag:
 // [QCryptoBlockAmendOptionsQcow], [QCryptoBlockAmendOptionsLUKS] or [Unknown].
 //
-// Since QEMU 5.1.
+// In QEMU 5.2 and later, upstream since 5.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.QCryptoBlockAmendOptions
 type QCryptoBlockAmendOptions struct {
@@ -883,7 +883,7 @@ func (QCryptoBlockAmendOptionsQcow) encodeQCryptoBlockAmendOptions(e *codec.Enco
 // ObjectOptionsSecret is the variant of [ObjectOptions] for secret, the struct
 // SecretProperties of crypto.json.
 //
-// Since QEMU 2.6.
+// In QEMU 7.2 and later, upstream since 2.6.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.SecretProperties
 type ObjectOptionsSecret struct {
@@ -940,7 +940,8 @@ func (v ObjectOptionsSecret) encodeObjectOptions(e *codec.Encoder) {
 // ObjectOptionsSecretKeyring is the variant of [ObjectOptions] for
 // secret_keyring, the struct SecretKeyringProperties of crypto.json.
 //
-// Since QEMU 5.1. Only in builds with CONFIG_SECRET_KEYRING.
+// In QEMU 7.2 and later, upstream since 5.1. Only in builds with
+// CONFIG_SECRET_KEYRING.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.SecretKeyringProperties
 type ObjectOptionsSecretKeyring struct {
@@ -989,7 +990,7 @@ func (v ObjectOptionsSecretKeyring) encodeObjectOptions(e *codec.Encoder) {
 // ObjectOptionsTLSCipherSuites is the variant of [ObjectOptions] for
 // tls-cipher-suites, the struct TlsCredsProperties of crypto.json.
 //
-// Since QEMU 2.5.
+// In QEMU 7.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.TlsCredsProperties
 type ObjectOptionsTLSCipherSuites struct {
@@ -1040,7 +1041,7 @@ func (v ObjectOptionsTLSCipherSuites) encodeObjectOptions(e *codec.Encoder) {
 // ObjectOptionsTLSCredsAnon is the variant of [ObjectOptions] for
 // tls-creds-anon, the struct TlsCredsAnonProperties of crypto.json.
 //
-// Since QEMU 2.5.
+// In QEMU 7.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.TlsCredsAnonProperties
 type ObjectOptionsTLSCredsAnon struct {
@@ -1091,7 +1092,7 @@ func (v ObjectOptionsTLSCredsAnon) encodeObjectOptions(e *codec.Encoder) {
 // ObjectOptionsTLSCredsPSK is the variant of [ObjectOptions] for tls-creds-psk,
 // the struct TlsCredsPskProperties of crypto.json.
 //
-// Since QEMU 3.0.
+// In QEMU 7.2 and later, upstream since 3.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.TlsCredsPskProperties
 type ObjectOptionsTLSCredsPSK struct {
@@ -1148,7 +1149,7 @@ func (v ObjectOptionsTLSCredsPSK) encodeObjectOptions(e *codec.Encoder) {
 // ObjectOptionsTLSCredsX509 is the variant of [ObjectOptions] for
 // tls-creds-x509, the struct TlsCredsX509Properties of crypto.json.
 //
-// Since QEMU 2.5.
+// In QEMU 7.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.TlsCredsX509Properties
 type ObjectOptionsTLSCredsX509 struct {
@@ -1210,7 +1211,7 @@ func (v ObjectOptionsTLSCredsX509) encodeObjectOptions(e *codec.Encoder) {
 
 // QCryptoAkCipherAlgo is the enum QCryptoAkCipherAlgo of crypto.json.
 //
-// Since QEMU 7.1.
+// In QEMU 10.0 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-crypto.QCryptoAkCipherAlgo
 type QCryptoAkCipherAlgo string
@@ -1232,7 +1233,7 @@ func (e QCryptoAkCipherAlgo) Known() bool {
 
 // QCryptoAkCipherKeyType is the enum QCryptoAkCipherKeyType of crypto.json.
 //
-// Since QEMU 7.1.
+// In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-crypto.QCryptoAkCipherKeyType
 type QCryptoAkCipherKeyType string
@@ -1256,7 +1257,7 @@ func (e QCryptoAkCipherKeyType) Known() bool {
 
 // QCryptoRSAPaddingAlgo is the enum QCryptoRSAPaddingAlgo of crypto.json.
 //
-// Since QEMU 7.1.
+// In QEMU 10.0 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-crypto.QCryptoRSAPaddingAlgo
 type QCryptoRSAPaddingAlgo string
@@ -1281,7 +1282,7 @@ func (e QCryptoRSAPaddingAlgo) Known() bool {
 // QCryptoAkCipherOptionsRSA is the variant of [QCryptoAkCipherOptions] for rsa,
 // the struct QCryptoAkCipherOptionsRSA of crypto.json.
 //
-// Since QEMU 7.1.
+// In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.QCryptoAkCipherOptionsRSA
 type QCryptoAkCipherOptionsRSA struct {
@@ -1318,7 +1319,7 @@ func (v QCryptoAkCipherOptionsRSA) encodeQCryptoAkCipherOptions(e *codec.Encoder
 // Alg holds the variant, whose type is the tag: [QCryptoAkCipherOptionsRSA] or
 // [Unknown].
 //
-// Since QEMU 7.1.
+// In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.QCryptoAkCipherOptions
 type QCryptoAkCipherOptions struct {

@@ -7,7 +7,7 @@ import "context"
 // QCryptodevBackendAlgoType is the enum QCryptodevBackendAlgoType of
 // cryptodev.json.
 //
-// Since QEMU 8.0.
+// In QEMU 10.0 and later, upstream since 8.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-cryptodev.QCryptodevBackendAlgoType
 type QCryptodevBackendAlgoType string
@@ -32,7 +32,7 @@ func (e QCryptodevBackendAlgoType) Known() bool {
 // QCryptodevBackendServiceType is the enum QCryptodevBackendServiceType of
 // cryptodev.json.
 //
-// Since QEMU 8.0.
+// In QEMU 10.0 and later, upstream since 8.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-cryptodev.QCryptodevBackendServiceType
 type QCryptodevBackendServiceType string
@@ -62,7 +62,7 @@ func (e QCryptodevBackendServiceType) Known() bool {
 
 // QCryptodevBackendType is the enum QCryptodevBackendType of cryptodev.json.
 //
-// Since QEMU 8.0.
+// In QEMU 10.0 and later, upstream since 8.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-cryptodev.QCryptodevBackendType
 type QCryptodevBackendType string
@@ -89,7 +89,7 @@ func (e QCryptodevBackendType) Known() bool {
 // QCryptodevBackendClient is the struct QCryptodevBackendClient of
 // cryptodev.json.
 //
-// Since QEMU 8.0.
+// In QEMU 10.0 and later, upstream since 8.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-cryptodev.QCryptodevBackendClient
 type QCryptodevBackendClient struct {
@@ -99,7 +99,7 @@ type QCryptodevBackendClient struct {
 
 // QCryptodevInfo is the struct QCryptodevInfo of cryptodev.json.
 //
-// Since QEMU 8.0.
+// In QEMU 10.0 and later, upstream since 8.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-cryptodev.QCryptodevInfo
 type QCryptodevInfo struct {
@@ -110,7 +110,7 @@ type QCryptodevInfo struct {
 
 // QueryCryptodev executes the command query-cryptodev of cryptodev.json.
 //
-// Since QEMU 8.0.
+// In QEMU 10.0 and later, upstream since 8.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-cryptodev.query-cryptodev
 func (c *Client) QueryCryptodev(ctx context.Context) ([]QCryptodevInfo, error) {

@@ -6,7 +6,7 @@ import "context"
 
 // CXLEventLog is the enum CxlEventLog of cxl.json.
 //
-// Since QEMU 8.1.
+// In QEMU 10.0 and later, upstream since 8.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-cxl.CxlEventLog
 type CXLEventLog string
@@ -34,7 +34,7 @@ func (e CXLEventLog) Known() bool {
 
 // CXLGeneralMediaEvent is the struct CXLGeneralMediaEvent of cxl.json.
 //
-// Since QEMU 8.1.
+// In QEMU 11.1, upstream since 8.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-cxl.CXLGeneralMediaEvent
 type CXLGeneralMediaEvent struct {
@@ -62,7 +62,7 @@ type CXLGeneralMediaEvent struct {
 // CXLInjectGeneralMediaEvent executes the command
 // cxl-inject-general-media-event of cxl.json.
 //
-// Since QEMU 8.1.
+// In QEMU 10.0 and later, upstream since 8.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-cxl.cxl-inject-general-media-event
 func (c *Client) CXLInjectGeneralMediaEvent(ctx context.Context, args CXLGeneralMediaEvent) error {
@@ -71,7 +71,7 @@ func (c *Client) CXLInjectGeneralMediaEvent(ctx context.Context, args CXLGeneral
 
 // CXLDRAMEvent is the struct CXLDRAMEvent of cxl.json.
 //
-// Since QEMU 8.1.
+// In QEMU 11.1, upstream since 8.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-cxl.CXLDRAMEvent
 type CXLDRAMEvent struct {
@@ -104,7 +104,7 @@ type CXLDRAMEvent struct {
 
 // CXLInjectDramEvent executes the command cxl-inject-dram-event of cxl.json.
 //
-// Since QEMU 8.1.
+// In QEMU 10.0 and later, upstream since 8.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-cxl.cxl-inject-dram-event
 func (c *Client) CXLInjectDramEvent(ctx context.Context, args CXLDRAMEvent) error {
@@ -113,7 +113,7 @@ func (c *Client) CXLInjectDramEvent(ctx context.Context, args CXLDRAMEvent) erro
 
 // CXLMemModuleEvent is the struct CXLMemModuleEvent of cxl.json.
 //
-// Since QEMU 8.1.
+// In QEMU 11.1, upstream since 8.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-cxl.CXLMemModuleEvent
 type CXLMemModuleEvent struct {
@@ -141,7 +141,7 @@ type CXLMemModuleEvent struct {
 // CXLInjectMemoryModuleEvent executes the command
 // cxl-inject-memory-module-event of cxl.json.
 //
-// Since QEMU 8.1.
+// In QEMU 10.0 and later, upstream since 8.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-cxl.cxl-inject-memory-module-event
 func (c *Client) CXLInjectMemoryModuleEvent(ctx context.Context, args CXLMemModuleEvent) error {
@@ -157,7 +157,7 @@ type CXLInjectPoisonArgs struct {
 
 // CXLInjectPoison executes the command cxl-inject-poison of cxl.json.
 //
-// Since QEMU 8.1.
+// In QEMU 10.0 and later, upstream since 8.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-cxl.cxl-inject-poison
 func (c *Client) CXLInjectPoison(ctx context.Context, args CXLInjectPoisonArgs) error {
@@ -166,7 +166,7 @@ func (c *Client) CXLInjectPoison(ctx context.Context, args CXLInjectPoisonArgs) 
 
 // CXLUncorErrorType is the enum CxlUncorErrorType of cxl.json.
 //
-// Since QEMU 8.0.
+// In QEMU 10.0 and later, upstream since 8.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-cxl.CxlUncorErrorType
 type CXLUncorErrorType string
@@ -216,7 +216,7 @@ func (e CXLUncorErrorType) Known() bool {
 
 // CXLUncorErrorRecord is the struct CXLUncorErrorRecord of cxl.json.
 //
-// Since QEMU 8.0.
+// In QEMU 10.0 and later, upstream since 8.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-cxl.CXLUncorErrorRecord
 type CXLUncorErrorRecord struct {
@@ -233,7 +233,7 @@ type CXLInjectUncorrectableErrorsArgs struct {
 // CXLInjectUncorrectableErrors executes the command
 // cxl-inject-uncorrectable-errors of cxl.json.
 //
-// Since QEMU 8.0.
+// In QEMU 10.0 and later, upstream since 8.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-cxl.cxl-inject-uncorrectable-errors
 func (c *Client) CXLInjectUncorrectableErrors(ctx context.Context, args CXLInjectUncorrectableErrorsArgs) error {
@@ -242,7 +242,7 @@ func (c *Client) CXLInjectUncorrectableErrors(ctx context.Context, args CXLInjec
 
 // CXLCorErrorType is the enum CxlCorErrorType of cxl.json.
 //
-// Since QEMU 8.0.
+// In QEMU 10.0 and later, upstream since 8.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-cxl.CxlCorErrorType
 type CXLCorErrorType string
@@ -283,7 +283,7 @@ type CXLInjectCorrectableErrorArgs struct {
 // CXLInjectCorrectableError executes the command cxl-inject-correctable-error
 // of cxl.json.
 //
-// Since QEMU 8.0.
+// In QEMU 10.0 and later, upstream since 8.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-cxl.cxl-inject-correctable-error
 func (c *Client) CXLInjectCorrectableError(ctx context.Context, args CXLInjectCorrectableErrorArgs) error {
@@ -292,7 +292,7 @@ func (c *Client) CXLInjectCorrectableError(ctx context.Context, args CXLInjectCo
 
 // CXLDynamicCapacityExtent is the struct CxlDynamicCapacityExtent of cxl.json.
 //
-// Since QEMU 9.1.
+// In QEMU 10.0 and later, upstream since 9.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-cxl.CxlDynamicCapacityExtent
 type CXLDynamicCapacityExtent struct {
@@ -302,7 +302,7 @@ type CXLDynamicCapacityExtent struct {
 
 // CXLExtentSelectionPolicy is the enum CxlExtentSelectionPolicy of cxl.json.
 //
-// Since QEMU 9.1.
+// In QEMU 10.0 and later, upstream since 9.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-cxl.CxlExtentSelectionPolicy
 type CXLExtentSelectionPolicy string
@@ -341,7 +341,7 @@ type CXLAddDynamicCapacityArgs struct {
 // CXLAddDynamicCapacity executes the command cxl-add-dynamic-capacity of
 // cxl.json.
 //
-// Since QEMU 9.1.
+// In QEMU 10.0 and later, upstream since 9.1.
 //
 // Unstable: QEMU may change it or take it away in any release.
 //
@@ -352,7 +352,7 @@ func (c *Client) CXLAddDynamicCapacity(ctx context.Context, args CXLAddDynamicCa
 
 // CXLExtentRemovalPolicy is the enum CxlExtentRemovalPolicy of cxl.json.
 //
-// Since QEMU 9.1.
+// In QEMU 10.0 and later, upstream since 9.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-cxl.CxlExtentRemovalPolicy
 type CXLExtentRemovalPolicy string
@@ -389,7 +389,7 @@ type CXLReleaseDynamicCapacityArgs struct {
 // CXLReleaseDynamicCapacity executes the command cxl-release-dynamic-capacity
 // of cxl.json.
 //
-// Since QEMU 9.1.
+// In QEMU 10.0 and later, upstream since 9.1.
 //
 // Unstable: QEMU may change it or take it away in any release.
 //

@@ -10,7 +10,7 @@ import (
 
 // DumpGuestMemoryFormat is the enum DumpGuestMemoryFormat of dump.json.
 //
-// Since QEMU 2.0.
+// In QEMU 5.2 and later, upstream since 2.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-dump.DumpGuestMemoryFormat
 type DumpGuestMemoryFormat string
@@ -21,11 +21,11 @@ const (
 	DumpGuestMemoryFormatKdumpZlib   DumpGuestMemoryFormat = "kdump-zlib"
 	DumpGuestMemoryFormatKdumpLzo    DumpGuestMemoryFormat = "kdump-lzo"
 	DumpGuestMemoryFormatKdumpSnappy DumpGuestMemoryFormat = "kdump-snappy"
-	// Since QEMU 8.2.
+	// In QEMU 10.0 and later, upstream since 8.2.
 	DumpGuestMemoryFormatKdumpRawZlib DumpGuestMemoryFormat = "kdump-raw-zlib"
-	// Since QEMU 8.2.
+	// In QEMU 10.0 and later, upstream since 8.2.
 	DumpGuestMemoryFormatKdumpRawLzo DumpGuestMemoryFormat = "kdump-raw-lzo"
-	// Since QEMU 8.2.
+	// In QEMU 10.0 and later, upstream since 8.2.
 	DumpGuestMemoryFormatKdumpRawSnappy DumpGuestMemoryFormat = "kdump-raw-snappy"
 	// Since QEMU 2.13. Features: allowed-by-guest.
 	DumpGuestMemoryFormatWinDmp DumpGuestMemoryFormat = "win-dmp"
@@ -62,7 +62,7 @@ type DumpGuestMemoryArgs struct {
 
 // DumpGuestMemory executes the command dump-guest-memory of dump.json.
 //
-// Since QEMU 1.2.
+// In QEMU 5.2 and later, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-dump.dump-guest-memory
 func (c *Client) DumpGuestMemory(ctx context.Context, args DumpGuestMemoryArgs) error {
@@ -71,7 +71,7 @@ func (c *Client) DumpGuestMemory(ctx context.Context, args DumpGuestMemoryArgs) 
 
 // DumpStatus is the enum DumpStatus of dump.json.
 //
-// Since QEMU 2.6.
+// In QEMU 5.2 and later, upstream since 2.6.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-dump.DumpStatus
 type DumpStatus string
@@ -99,7 +99,7 @@ func (e DumpStatus) Known() bool {
 
 // DumpQueryResult is the struct DumpQueryResult of dump.json.
 //
-// Since QEMU 2.6.
+// In QEMU 5.2 and later, upstream since 2.6.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-dump.DumpQueryResult
 type DumpQueryResult struct {
@@ -110,7 +110,7 @@ type DumpQueryResult struct {
 
 // QueryDump executes the command query-dump of dump.json.
 //
-// Since QEMU 2.6.
+// In QEMU 5.2 and later, upstream since 2.6.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-dump.query-dump
 func (c *Client) QueryDump(ctx context.Context) (DumpQueryResult, error) {
@@ -121,7 +121,7 @@ func (c *Client) QueryDump(ctx context.Context) (DumpQueryResult, error) {
 
 // DumpCompletedEvent is the event DUMP_COMPLETED of dump.json.
 //
-// Since QEMU 2.6.
+// In QEMU 5.2 and later, upstream since 2.6.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-dump.DUMP_COMPLETED
 type DumpCompletedEvent struct {
@@ -150,7 +150,7 @@ func (c *Client) OnDumpCompleted(f func(DumpCompletedEvent)) (stop func()) {
 // DumpGuestMemoryCapability is the struct DumpGuestMemoryCapability of
 // dump.json.
 //
-// Since QEMU 2.0.
+// In QEMU 5.2 and later, upstream since 2.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-dump.DumpGuestMemoryCapability
 type DumpGuestMemoryCapability struct {
@@ -160,7 +160,7 @@ type DumpGuestMemoryCapability struct {
 // QueryDumpGuestMemoryCapability executes the command
 // query-dump-guest-memory-capability of dump.json.
 //
-// Since QEMU 2.0.
+// In QEMU 5.2 and later, upstream since 2.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-dump.query-dump-guest-memory-capability
 func (c *Client) QueryDumpGuestMemoryCapability(ctx context.Context) (DumpGuestMemoryCapability, error) {

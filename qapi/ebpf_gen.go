@@ -6,7 +6,7 @@ import "context"
 
 // EbpfObject is the struct EbpfObject of ebpf.json.
 //
-// Since QEMU 9.0. Only in builds with CONFIG_EBPF.
+// In QEMU 10.0 and later, upstream since 9.0. Only in builds with CONFIG_EBPF.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ebpf.EbpfObject
 type EbpfObject struct {
@@ -15,7 +15,7 @@ type EbpfObject struct {
 
 // EbpfProgramID is the enum EbpfProgramID of ebpf.json.
 //
-// Since QEMU 9.0. Only in builds with CONFIG_EBPF.
+// In QEMU 10.0 and later, upstream since 9.0. Only in builds with CONFIG_EBPF.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-ebpf.EbpfProgramID
 type EbpfProgramID string
@@ -42,7 +42,7 @@ type RequestEbpfArgs struct {
 
 // RequestEbpf executes the command request-ebpf of ebpf.json.
 //
-// Since QEMU 9.0. Only in builds with CONFIG_EBPF.
+// In QEMU 10.0 and later, upstream since 9.0. Only in builds with CONFIG_EBPF.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-ebpf.request-ebpf
 func (c *Client) RequestEbpf(ctx context.Context, args RequestEbpfArgs) (EbpfObject, error) {

@@ -4,7 +4,7 @@ package qapi
 
 // QAPIErrorClass is the enum QapiErrorClass of error.json.
 //
-// Since QEMU 1.2.
+// In QEMU 5.2 and later, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-error.QapiErrorClass
 type QAPIErrorClass string

@@ -11,7 +11,7 @@ import (
 
 // QueryQMPSchema executes the command query-qmp-schema of introspect.json.
 //
-// Since QEMU 2.5.
+// In QEMU 5.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-introspect.query-qmp-schema
 func (c *Client) QueryQMPSchema(ctx context.Context) ([]SchemaInfo, error) {
@@ -22,7 +22,7 @@ func (c *Client) QueryQMPSchema(ctx context.Context) ([]SchemaInfo, error) {
 
 // SchemaMetaType is the enum SchemaMetaType of introspect.json.
 //
-// Since QEMU 2.5.
+// In QEMU 5.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-introspect.SchemaMetaType
 type SchemaMetaType string
@@ -60,7 +60,7 @@ func (e SchemaMetaType) Known() bool {
 // [SchemaInfoEnum], [SchemaInfoArray], [SchemaInfoObject],
 // [SchemaInfoAlternate], [SchemaInfoCommand], [SchemaInfoEvent] or [Unknown].
 //
-// Since QEMU 2.5.
+// In QEMU 5.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-introspect.SchemaInfo
 type SchemaInfo struct {
@@ -164,7 +164,7 @@ func (x SchemaInfo) String() string {
 // SchemaInfoBuiltin is the variant of [SchemaInfo] for builtin, the struct
 // SchemaInfoBuiltin of introspect.json.
 //
-// Since QEMU 2.5.
+// In QEMU 5.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-introspect.SchemaInfoBuiltin
 type SchemaInfoBuiltin struct {
@@ -194,7 +194,7 @@ func (v SchemaInfoBuiltin) encodeSchemaInfo(e *codec.Encoder) {
 
 // JSONType is the enum JSONType of introspect.json.
 //
-// Since QEMU 2.5.
+// In QEMU 5.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-introspect.JSONType
 type JSONType string
@@ -231,11 +231,11 @@ func (e JSONType) Known() bool {
 // SchemaInfoEnum is the variant of [SchemaInfo] for enum, the struct
 // SchemaInfoEnum of introspect.json.
 //
-// Since QEMU 2.5.
+// In QEMU 5.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-introspect.SchemaInfoEnum
 type SchemaInfoEnum struct {
-	// Since QEMU 6.2.
+	// In QEMU 7.2 and later, upstream since 6.2.
 	Members []SchemaInfoEnumMember `json:"members"`
 	// Deprecated: QEMU means to remove it.
 	Values []string `json:"values"`
@@ -267,7 +267,7 @@ func (v SchemaInfoEnum) encodeSchemaInfo(e *codec.Encoder) {
 
 // SchemaInfoEnumMember is the struct SchemaInfoEnumMember of introspect.json.
 //
-// Since QEMU 6.2.
+// In QEMU 7.2 and later, upstream since 6.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-introspect.SchemaInfoEnumMember
 type SchemaInfoEnumMember struct {
@@ -292,7 +292,7 @@ func (x *SchemaInfoEnumMember) decode(dec *jsontext.Decoder) error {
 // SchemaInfoArray is the variant of [SchemaInfo] for array, the struct
 // SchemaInfoArray of introspect.json.
 //
-// Since QEMU 2.5.
+// In QEMU 5.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-introspect.SchemaInfoArray
 type SchemaInfoArray struct {
@@ -323,7 +323,7 @@ func (v SchemaInfoArray) encodeSchemaInfo(e *codec.Encoder) {
 // SchemaInfoObject is the variant of [SchemaInfo] for object, the struct
 // SchemaInfoObject of introspect.json.
 //
-// Since QEMU 2.5.
+// In QEMU 5.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-introspect.SchemaInfoObject
 type SchemaInfoObject struct {
@@ -366,7 +366,7 @@ func (v SchemaInfoObject) encodeSchemaInfo(e *codec.Encoder) {
 // SchemaInfoObjectMember is the struct SchemaInfoObjectMember of
 // introspect.json.
 //
-// Since QEMU 2.5.
+// In QEMU 5.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-introspect.SchemaInfoObjectMember
 type SchemaInfoObjectMember struct {
@@ -398,7 +398,7 @@ func (x *SchemaInfoObjectMember) decode(dec *jsontext.Decoder) error {
 // SchemaInfoObjectVariant is the struct SchemaInfoObjectVariant of
 // introspect.json.
 //
-// Since QEMU 2.5.
+// In QEMU 5.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-introspect.SchemaInfoObjectVariant
 type SchemaInfoObjectVariant struct {
@@ -423,7 +423,7 @@ func (x *SchemaInfoObjectVariant) decode(dec *jsontext.Decoder) error {
 // SchemaInfoAlternate is the variant of [SchemaInfo] for alternate, the struct
 // SchemaInfoAlternate of introspect.json.
 //
-// Since QEMU 2.5.
+// In QEMU 5.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-introspect.SchemaInfoAlternate
 type SchemaInfoAlternate struct {
@@ -454,7 +454,7 @@ func (v SchemaInfoAlternate) encodeSchemaInfo(e *codec.Encoder) {
 // SchemaInfoAlternateMember is the struct SchemaInfoAlternateMember of
 // introspect.json.
 //
-// Since QEMU 2.5.
+// In QEMU 5.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-introspect.SchemaInfoAlternateMember
 type SchemaInfoAlternateMember struct {
@@ -476,7 +476,7 @@ func (x *SchemaInfoAlternateMember) decode(dec *jsontext.Decoder) error {
 // SchemaInfoCommand is the variant of [SchemaInfo] for command, the struct
 // SchemaInfoCommand of introspect.json.
 //
-// Since QEMU 2.5.
+// In QEMU 5.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-introspect.SchemaInfoCommand
 type SchemaInfoCommand struct {
@@ -518,7 +518,7 @@ func (v SchemaInfoCommand) encodeSchemaInfo(e *codec.Encoder) {
 // SchemaInfoEvent is the variant of [SchemaInfo] for event, the struct
 // SchemaInfoEvent of introspect.json.
 //
-// Since QEMU 2.5.
+// In QEMU 5.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-introspect.SchemaInfoEvent
 type SchemaInfoEvent struct {

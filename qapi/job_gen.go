@@ -10,7 +10,7 @@ import (
 
 // JobType is the enum JobType of job.json.
 //
-// Since QEMU 1.7.
+// In QEMU 5.2 and later, upstream since 1.7.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-job.JobType
 type JobType string
@@ -25,11 +25,11 @@ const (
 	JobTypeCreate JobType = "create"
 	// Since QEMU 5.1.
 	JobTypeAmend JobType = "amend"
-	// Since QEMU 6.0.
+	// In QEMU 7.2 and later, upstream since 6.0.
 	JobTypeSnapshotLoad JobType = "snapshot-load"
-	// Since QEMU 6.0.
+	// In QEMU 7.2 and later, upstream since 6.0.
 	JobTypeSnapshotSave JobType = "snapshot-save"
-	// Since QEMU 6.0.
+	// In QEMU 7.2 and later, upstream since 6.0.
 	JobTypeSnapshotDelete JobType = "snapshot-delete"
 )
 
@@ -53,7 +53,7 @@ func (e JobType) Known() bool {
 
 // JobStatus is the enum JobStatus of job.json.
 //
-// Since QEMU 2.12.
+// In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-job.JobStatus
 type JobStatus string
@@ -95,7 +95,7 @@ func (e JobStatus) Known() bool {
 
 // JobVerb is the enum JobVerb of job.json.
 //
-// Since QEMU 2.12.
+// In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-job.JobVerb
 type JobVerb string
@@ -109,7 +109,7 @@ const (
 	JobVerbComplete JobVerb = "complete"
 	JobVerbDismiss  JobVerb = "dismiss"
 	JobVerbFinalize JobVerb = "finalize"
-	// Since QEMU 8.2.
+	// In QEMU 10.0 and later, upstream since 8.2.
 	JobVerbChange JobVerb = "change"
 )
 
@@ -132,7 +132,7 @@ func (e JobVerb) Known() bool {
 
 // JobStatusChangeEvent is the event JOB_STATUS_CHANGE of job.json.
 //
-// Since QEMU 3.0.
+// In QEMU 5.2 and later, upstream since 3.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-job.JOB_STATUS_CHANGE
 type JobStatusChangeEvent struct {
@@ -165,7 +165,7 @@ type JobPauseArgs struct {
 
 // JobPause executes the command job-pause of job.json.
 //
-// Since QEMU 3.0.
+// In QEMU 5.2 and later, upstream since 3.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-job.job-pause
 func (c *Client) JobPause(ctx context.Context, args JobPauseArgs) error {
@@ -179,7 +179,7 @@ type JobResumeArgs struct {
 
 // JobResume executes the command job-resume of job.json.
 //
-// Since QEMU 3.0.
+// In QEMU 5.2 and later, upstream since 3.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-job.job-resume
 func (c *Client) JobResume(ctx context.Context, args JobResumeArgs) error {
@@ -193,7 +193,7 @@ type JobCancelArgs struct {
 
 // JobCancel executes the command job-cancel of job.json.
 //
-// Since QEMU 3.0.
+// In QEMU 5.2 and later, upstream since 3.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-job.job-cancel
 func (c *Client) JobCancel(ctx context.Context, args JobCancelArgs) error {
@@ -207,7 +207,7 @@ type JobCompleteArgs struct {
 
 // JobComplete executes the command job-complete of job.json.
 //
-// Since QEMU 3.0.
+// In QEMU 5.2 and later, upstream since 3.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-job.job-complete
 func (c *Client) JobComplete(ctx context.Context, args JobCompleteArgs) error {
@@ -221,7 +221,7 @@ type JobDismissArgs struct {
 
 // JobDismiss executes the command job-dismiss of job.json.
 //
-// Since QEMU 3.0.
+// In QEMU 5.2 and later, upstream since 3.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-job.job-dismiss
 func (c *Client) JobDismiss(ctx context.Context, args JobDismissArgs) error {
@@ -235,7 +235,7 @@ type JobFinalizeArgs struct {
 
 // JobFinalize executes the command job-finalize of job.json.
 //
-// Since QEMU 3.0.
+// In QEMU 5.2 and later, upstream since 3.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-job.job-finalize
 func (c *Client) JobFinalize(ctx context.Context, args JobFinalizeArgs) error {
@@ -244,7 +244,7 @@ func (c *Client) JobFinalize(ctx context.Context, args JobFinalizeArgs) error {
 
 // JobInfo is the struct JobInfo of job.json.
 //
-// Since QEMU 3.0.
+// In QEMU 5.2 and later, upstream since 3.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-job.JobInfo
 type JobInfo struct {
@@ -258,7 +258,7 @@ type JobInfo struct {
 
 // QueryJobs executes the command query-jobs of job.json.
 //
-// Since QEMU 3.0.
+// In QEMU 5.2 and later, upstream since 3.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-job.query-jobs
 func (c *Client) QueryJobs(ctx context.Context) ([]JobInfo, error) {

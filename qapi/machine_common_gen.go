@@ -4,7 +4,7 @@ package qapi
 
 // S390CPUEntitlement is the enum S390CpuEntitlement of machine-common.json.
 //
-// Since QEMU 8.2.
+// In QEMU 10.0 and later, upstream since 8.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-machine-common.S390CpuEntitlement
 type S390CPUEntitlement string
@@ -32,7 +32,7 @@ func (e S390CPUEntitlement) Known() bool {
 
 // CPUTopologyLevel is the enum CpuTopologyLevel of machine-common.json.
 //
-// Since QEMU 9.2.
+// In QEMU 10.0 and later, upstream since 9.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-machine-common.CpuTopologyLevel
 type CPUTopologyLevel string
@@ -70,7 +70,7 @@ func (e CPUTopologyLevel) Known() bool {
 
 // CacheLevelAndType is the enum CacheLevelAndType of machine-common.json.
 //
-// Since QEMU 9.2.
+// In QEMU 10.0 and later, upstream since 9.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-machine-common.CacheLevelAndType
 type CacheLevelAndType string
@@ -98,7 +98,7 @@ func (e CacheLevelAndType) Known() bool {
 
 // SmpCacheProperties is the struct SmpCacheProperties of machine-common.json.
 //
-// Since QEMU 9.2.
+// In QEMU 10.0 and later, upstream since 9.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine-common.SmpCacheProperties
 type SmpCacheProperties struct {
@@ -109,7 +109,7 @@ type SmpCacheProperties struct {
 // SmpCachePropertiesWrapper is the struct SmpCachePropertiesWrapper of
 // machine-common.json.
 //
-// Since QEMU 9.2.
+// In QEMU 10.0 and later, upstream since 9.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine-common.SmpCachePropertiesWrapper
 type SmpCachePropertiesWrapper struct {

@@ -13,7 +13,7 @@ import (
 
 // SysEmuTarget is the enum SysEmuTarget of machine.json.
 //
-// Since QEMU 3.0.
+// In QEMU 5.2 and later, upstream since 3.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-machine.SysEmuTarget
 type SysEmuTarget string
@@ -25,11 +25,11 @@ const (
 	SysEmuTargetArm     SysEmuTarget = "arm"
 	// Since QEMU 5.1.
 	SysEmuTargetAvr SysEmuTarget = "avr"
-	// Since QEMU 11.0.
+	// In QEMU 11.1, upstream since 11.0.
 	SysEmuTargetHexagon SysEmuTarget = "hexagon"
 	SysEmuTargetHppa    SysEmuTarget = "hppa"
 	SysEmuTargetI386    SysEmuTarget = "i386"
-	// Since QEMU 7.1.
+	// In QEMU 7.2 and later, upstream since 7.1.
 	SysEmuTargetLoongarch64 SysEmuTarget = "loongarch64"
 	SysEmuTargetM68k        SysEmuTarget = "m68k"
 	SysEmuTargetMicroblaze  SysEmuTarget = "microblaze"
@@ -95,7 +95,7 @@ func (e SysEmuTarget) Known() bool {
 
 // S390CPUState is the enum S390CpuState of machine.json.
 //
-// Since QEMU 2.12.
+// In QEMU 10.0 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-machine.S390CpuState
 type S390CPUState string
@@ -126,14 +126,14 @@ func (e S390CPUState) Known() bool {
 // CPUInfoFastS390x is the variant of [CPUInfoFast] for s390x, the struct
 // CpuInfoS390 of machine.json.
 //
-// Since QEMU 2.12.
+// In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.CpuInfoS390
 type CPUInfoFastS390x struct {
 	CPUState S390CPUState `json:"cpu-state"`
-	// Since QEMU 8.2.
+	// In QEMU 10.0 and later, upstream since 8.2.
 	Dedicated *bool `json:"dedicated,omitzero"`
-	// Since QEMU 8.2.
+	// In QEMU 10.0 and later, upstream since 8.2.
 	Entitlement *S390CPUEntitlement `json:"entitlement,omitzero"`
 }
 
@@ -181,12 +181,12 @@ func (v CPUInfoFastS390x) encodeCPUInfoFast(e *codec.Encoder) {
 // [CPUInfoFastSparc64], [CPUInfoFastTricore], [CPUInfoFastX86_64],
 // [CPUInfoFastXtensa], [CPUInfoFastXtensaeb] or [Unknown].
 //
-// Since QEMU 2.12.
+// In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.CpuInfoFast
 type CPUInfoFast struct {
 	CPUIndex int64 `json:"cpu-index"`
-	// Since QEMU 10.1.
+	// In QEMU 10.2 and later, upstream since 10.1.
 	QOMType  string                 `json:"qom-type"`
 	QOMPath  string                 `json:"qom-path"`
 	ThreadID int64                  `json:"thread-id"`
@@ -399,7 +399,7 @@ func (CPUInfoFastAvr) encodeCPUInfoFast(e *codec.Encoder) {}
 
 // CPUInfoFastHexagon is the variant of [CPUInfoFast] for hexagon.
 //
-// Since QEMU 11.0.
+// In QEMU 11.1, upstream since 11.0.
 type CPUInfoFastHexagon struct{}
 
 // SysEmuTarget returns [SysEmuTargetHexagon].
@@ -431,7 +431,7 @@ func (CPUInfoFastI386) encodeCPUInfoFast(e *codec.Encoder) {}
 
 // CPUInfoFastLoongarch64 is the variant of [CPUInfoFast] for loongarch64.
 //
-// Since QEMU 7.1.
+// In QEMU 7.2 and later, upstream since 7.1.
 type CPUInfoFastLoongarch64 struct{}
 
 // SysEmuTarget returns [SysEmuTargetLoongarch64].
@@ -645,7 +645,7 @@ func (CPUInfoFastXtensaeb) encodeCPUInfoFast(e *codec.Encoder) {}
 
 // QueryCPUsFast executes the command query-cpus-fast of machine.json.
 //
-// Since QEMU 2.12.
+// In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-cpus-fast
 func (c *Client) QueryCPUsFast(ctx context.Context) ([]CPUInfoFast, error) {
@@ -656,7 +656,7 @@ func (c *Client) QueryCPUsFast(ctx context.Context) ([]CPUInfoFast, error) {
 
 // CompatProperty is the struct CompatProperty of machine.json.
 //
-// Since QEMU 9.1.
+// In QEMU 10.0 and later, upstream since 9.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.CompatProperty
 type CompatProperty struct {
@@ -667,7 +667,7 @@ type CompatProperty struct {
 
 // MachineInfo is the struct MachineInfo of machine.json.
 //
-// Since QEMU 1.2.
+// In QEMU 5.2 and later, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.MachineInfo
 type MachineInfo struct {
@@ -686,21 +686,23 @@ type MachineInfo struct {
 	DefaultCPUType *string `json:"default-cpu-type,omitzero"`
 	// Since QEMU 5.2.
 	DefaultRAMID *string `json:"default-ram-id,omitzero"`
-	// Since QEMU 8.0.
+	// In QEMU 10.0 and later, upstream since 8.0.
 	ACPI bool `json:"acpi"`
-	// Since QEMU 9.1. Unstable: QEMU may change it in any release.
+	// In QEMU 10.0 and later, upstream since 9.1. Unstable: QEMU may change it in
+	// any release.
 	CompatProps []CompatProperty `json:"compat-props,omitzero"`
 }
 
 // QueryMachinesArgs are the arguments of [Client.QueryMachines].
 type QueryMachinesArgs struct {
-	// Since QEMU 9.1. Unstable: QEMU may change it in any release.
+	// In QEMU 10.0 and later, upstream since 9.1. Unstable: QEMU may change it in
+	// any release.
 	CompatProps *bool `json:"compat-props,omitzero"`
 }
 
 // QueryMachines executes the command query-machines of machine.json.
 //
-// Since QEMU 1.2.
+// In QEMU 5.2 and later, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-machines
 func (c *Client) QueryMachines(ctx context.Context, args QueryMachinesArgs) ([]MachineInfo, error) {
@@ -711,7 +713,7 @@ func (c *Client) QueryMachines(ctx context.Context, args QueryMachinesArgs) ([]M
 
 // CurrentMachineParams is the struct CurrentMachineParams of machine.json.
 //
-// Since QEMU 4.0.
+// In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.CurrentMachineParams
 type CurrentMachineParams struct {
@@ -721,7 +723,7 @@ type CurrentMachineParams struct {
 // QueryCurrentMachine executes the command query-current-machine of
 // machine.json.
 //
-// Since QEMU 4.0.
+// In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-current-machine
 func (c *Client) QueryCurrentMachine(ctx context.Context) (CurrentMachineParams, error) {
@@ -732,7 +734,7 @@ func (c *Client) QueryCurrentMachine(ctx context.Context) (CurrentMachineParams,
 
 // QEMUTargetInfo is the struct QemuTargetInfo of machine.json.
 //
-// Since QEMU 1.2.
+// In QEMU 10.2 and later, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.QemuTargetInfo
 type QEMUTargetInfo struct {
@@ -741,7 +743,7 @@ type QEMUTargetInfo struct {
 
 // QueryTarget executes the command query-target of machine.json.
 //
-// Since QEMU 1.2.
+// In QEMU 5.2 and later, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-target
 func (c *Client) QueryTarget(ctx context.Context) (QEMUTargetInfo, error) {
@@ -752,7 +754,7 @@ func (c *Client) QueryTarget(ctx context.Context) (QEMUTargetInfo, error) {
 
 // UUIDInfo is the struct UuidInfo of machine.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.UuidInfo
 type UUIDInfo struct {
@@ -761,7 +763,7 @@ type UUIDInfo struct {
 
 // QueryUUID executes the command query-uuid of machine.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-uuid
 func (c *Client) QueryUUID(ctx context.Context) (UUIDInfo, error) {
@@ -772,7 +774,7 @@ func (c *Client) QueryUUID(ctx context.Context) (UUIDInfo, error) {
 
 // GUIDInfo is the struct GuidInfo of machine.json.
 //
-// Since QEMU 2.9.
+// In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.GuidInfo
 type GUIDInfo struct {
@@ -782,7 +784,7 @@ type GUIDInfo struct {
 // QueryVMGenerationID executes the command query-vm-generation-id of
 // machine.json.
 //
-// Since QEMU 2.9.
+// In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-vm-generation-id
 func (c *Client) QueryVMGenerationID(ctx context.Context) (GUIDInfo, error) {
@@ -793,7 +795,7 @@ func (c *Client) QueryVMGenerationID(ctx context.Context) (GUIDInfo, error) {
 
 // SystemReset executes the command system_reset of machine.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.system_reset
 func (c *Client) SystemReset(ctx context.Context) error {
@@ -802,7 +804,7 @@ func (c *Client) SystemReset(ctx context.Context) error {
 
 // SystemPowerdown executes the command system_powerdown of machine.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.system_powerdown
 func (c *Client) SystemPowerdown(ctx context.Context) error {
@@ -811,7 +813,7 @@ func (c *Client) SystemPowerdown(ctx context.Context) error {
 
 // SystemWakeup executes the command system_wakeup of machine.json.
 //
-// Since QEMU 1.1.
+// In QEMU 5.2 and later, upstream since 1.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.system_wakeup
 func (c *Client) SystemWakeup(ctx context.Context) error {
@@ -820,7 +822,7 @@ func (c *Client) SystemWakeup(ctx context.Context) error {
 
 // LostTickPolicy is the enum LostTickPolicy of machine.json.
 //
-// Since QEMU 2.0.
+// In QEMU 5.2 and later, upstream since 2.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-machine.LostTickPolicy
 type LostTickPolicy string
@@ -846,7 +848,7 @@ func (e LostTickPolicy) Known() bool {
 
 // InjectNMI executes the command inject-nmi of machine.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.inject-nmi
 func (c *Client) InjectNMI(ctx context.Context) error {
@@ -855,7 +857,7 @@ func (c *Client) InjectNMI(ctx context.Context) error {
 
 // NUMAOptionsType is the enum NumaOptionsType of machine.json.
 //
-// Since QEMU 2.1.
+// In QEMU 5.2 and later, upstream since 2.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-machine.NumaOptionsType
 type NUMAOptionsType string
@@ -893,7 +895,7 @@ func (e NUMAOptionsType) Known() bool {
 // [NUMAOptionsDist], [NUMAOptionsCPU], [NUMAOptionsHmatLb],
 // [NUMAOptionsHmatCache] or [Unknown].
 //
-// Since QEMU 2.1.
+// In QEMU 5.2 and later, upstream since 2.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.NumaOptions
 type NUMAOptions struct {
@@ -976,7 +978,7 @@ func (x NUMAOptions) String() string {
 // NUMAOptionsNode is the variant of [NUMAOptions] for node, the struct
 // NumaNodeOptions of machine.json.
 //
-// Since QEMU 2.1.
+// In QEMU 5.2 and later, upstream since 2.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.NumaNodeOptions
 type NUMAOptionsNode struct {
@@ -1034,7 +1036,7 @@ func (v NUMAOptionsNode) encodeNUMAOptions(e *codec.Encoder) {
 // NUMAOptionsDist is the variant of [NUMAOptions] for dist, the struct
 // NumaDistOptions of machine.json.
 //
-// Since QEMU 2.10.
+// In QEMU 5.2 and later, upstream since 2.10.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.NumaDistOptions
 type NUMAOptionsDist struct {
@@ -1073,7 +1075,7 @@ func (v NUMAOptionsDist) encodeNUMAOptions(e *codec.Encoder) {
 // CXLFixedMemoryWindowOptions is the struct CXLFixedMemoryWindowOptions of
 // machine.json.
 //
-// Since QEMU 7.1.
+// In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.CXLFixedMemoryWindowOptions
 type CXLFixedMemoryWindowOptions struct {
@@ -1084,7 +1086,7 @@ type CXLFixedMemoryWindowOptions struct {
 
 // CXLFMWProperties is the struct CXLFMWProperties of machine.json.
 //
-// Since QEMU 7.1.
+// In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.CXLFMWProperties
 type CXLFMWProperties struct {
@@ -1093,7 +1095,7 @@ type CXLFMWProperties struct {
 
 // X86CPURegister32 is the enum X86CPURegister32 of machine.json.
 //
-// Since QEMU 1.5.
+// In QEMU 5.2 and later, upstream since 1.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-machine.X86CPURegister32
 type X86CPURegister32 string
@@ -1129,7 +1131,7 @@ func (e X86CPURegister32) Known() bool {
 
 // X86CPUFeatureWordInfo is the struct X86CPUFeatureWordInfo of machine.json.
 //
-// Since QEMU 1.5.
+// In QEMU 5.2 and later, upstream since 1.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.X86CPUFeatureWordInfo
 type X86CPUFeatureWordInfo struct {
@@ -1141,7 +1143,7 @@ type X86CPUFeatureWordInfo struct {
 
 // DummyForceArrays is the struct DummyForceArrays of machine.json.
 //
-// Since QEMU 2.5.
+// In QEMU 5.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.DummyForceArrays
 type DummyForceArrays struct {
@@ -1151,21 +1153,21 @@ type DummyForceArrays struct {
 // NUMAOptionsCPU is the variant of [NUMAOptions] for cpu, the struct
 // NumaCpuOptions of machine.json.
 //
-// Since QEMU 2.10.
+// In QEMU 5.2 and later, upstream since 2.10.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.NumaCpuOptions
 type NUMAOptionsCPU struct {
 	NodeID *int64 `json:"node-id,omitzero"`
-	// Since QEMU 8.2.
+	// In QEMU 10.0 and later, upstream since 8.2.
 	DrawerID *int64 `json:"drawer-id,omitzero"`
-	// Since QEMU 8.2.
+	// In QEMU 10.0 and later, upstream since 8.2.
 	BookID   *int64 `json:"book-id,omitzero"`
 	SocketID *int64 `json:"socket-id,omitzero"`
 	// Since QEMU 4.1.
 	DieID *int64 `json:"die-id,omitzero"`
-	// Since QEMU 7.1.
+	// In QEMU 7.2 and later, upstream since 7.1.
 	ClusterID *int64 `json:"cluster-id,omitzero"`
-	// Since QEMU 9.1.
+	// In QEMU 10.0 and later, upstream since 9.1.
 	ModuleID *int64 `json:"module-id,omitzero"`
 	CoreID   *int64 `json:"core-id,omitzero"`
 	ThreadID *int64 `json:"thread-id,omitzero"`
@@ -1236,7 +1238,7 @@ func (v NUMAOptionsCPU) encodeNUMAOptions(e *codec.Encoder) {
 
 // HmatLBMemoryHierarchy is the enum HmatLBMemoryHierarchy of machine.json.
 //
-// Since QEMU 5.0.
+// In QEMU 5.2 and later, upstream since 5.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-machine.HmatLBMemoryHierarchy
 type HmatLBMemoryHierarchy string
@@ -1264,7 +1266,7 @@ func (e HmatLBMemoryHierarchy) Known() bool {
 
 // HmatLBDataType is the enum HmatLBDataType of machine.json.
 //
-// Since QEMU 5.0.
+// In QEMU 5.2 and later, upstream since 5.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-machine.HmatLBDataType
 type HmatLBDataType string
@@ -1297,7 +1299,7 @@ func (e HmatLBDataType) Known() bool {
 // NUMAOptionsHmatLb is the variant of [NUMAOptions] for hmat-lb, the struct
 // NumaHmatLBOptions of machine.json.
 //
-// Since QEMU 5.0.
+// In QEMU 5.2 and later, upstream since 5.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.NumaHmatLBOptions
 type NUMAOptionsHmatLb struct {
@@ -1351,7 +1353,7 @@ func (v NUMAOptionsHmatLb) encodeNUMAOptions(e *codec.Encoder) {
 
 // HmatCacheAssociativity is the enum HmatCacheAssociativity of machine.json.
 //
-// Since QEMU 5.0.
+// In QEMU 5.2 and later, upstream since 5.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-machine.HmatCacheAssociativity
 type HmatCacheAssociativity string
@@ -1377,7 +1379,7 @@ func (e HmatCacheAssociativity) Known() bool {
 
 // HmatCacheWritePolicy is the enum HmatCacheWritePolicy of machine.json.
 //
-// Since QEMU 5.0.
+// In QEMU 5.2 and later, upstream since 5.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-machine.HmatCacheWritePolicy
 type HmatCacheWritePolicy string
@@ -1404,7 +1406,7 @@ func (e HmatCacheWritePolicy) Known() bool {
 // NUMAOptionsHmatCache is the variant of [NUMAOptions] for hmat-cache, the
 // struct NumaHmatCacheOptions of machine.json.
 //
-// Since QEMU 5.0.
+// In QEMU 5.2 and later, upstream since 5.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.NumaHmatCacheOptions
 type NUMAOptionsHmatCache struct {
@@ -1462,7 +1464,7 @@ type MemsaveArgs struct {
 
 // Memsave executes the command memsave of machine.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.memsave
 func (c *Client) Memsave(ctx context.Context, args MemsaveArgs) error {
@@ -1478,7 +1480,7 @@ type PmemsaveArgs struct {
 
 // Pmemsave executes the command pmemsave of machine.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.pmemsave
 func (c *Client) Pmemsave(ctx context.Context, args PmemsaveArgs) error {
@@ -1487,7 +1489,7 @@ func (c *Client) Pmemsave(ctx context.Context, args PmemsaveArgs) error {
 
 // Memdev is the struct Memdev of machine.json.
 //
-// Since QEMU 2.1.
+// In QEMU 5.2 and later, upstream since 2.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.Memdev
 type Memdev struct {
@@ -1497,9 +1499,9 @@ type Memdev struct {
 	Merge    bool    `json:"merge"`
 	Dump     bool    `json:"dump"`
 	Prealloc bool    `json:"prealloc"`
-	// Since QEMU 6.1.
+	// In QEMU 7.2 and later, upstream since 6.1.
 	Share bool `json:"share"`
-	// Since QEMU 6.1.
+	// In QEMU 7.2 and later, upstream since 6.1.
 	Reserve   *bool         `json:"reserve,omitzero"`
 	HostNodes []uint16      `json:"host-nodes"`
 	Policy    HostMemPolicy `json:"policy"`
@@ -1507,7 +1509,7 @@ type Memdev struct {
 
 // QueryMemdev executes the command query-memdev of machine.json.
 //
-// Since QEMU 2.1.
+// In QEMU 5.2 and later, upstream since 2.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-memdev
 func (c *Client) QueryMemdev(ctx context.Context) ([]Memdev, error) {
@@ -1518,21 +1520,21 @@ func (c *Client) QueryMemdev(ctx context.Context) ([]Memdev, error) {
 
 // CPUInstanceProperties is the struct CpuInstanceProperties of machine.json.
 //
-// Since QEMU 2.7.
+// In QEMU 5.2 and later, upstream since 2.7.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.CpuInstanceProperties
 type CPUInstanceProperties struct {
 	NodeID *int64 `json:"node-id,omitzero"`
-	// Since QEMU 8.2.
+	// In QEMU 10.0 and later, upstream since 8.2.
 	DrawerID *int64 `json:"drawer-id,omitzero"`
-	// Since QEMU 8.2.
+	// In QEMU 10.0 and later, upstream since 8.2.
 	BookID   *int64 `json:"book-id,omitzero"`
 	SocketID *int64 `json:"socket-id,omitzero"`
 	// Since QEMU 4.1.
 	DieID *int64 `json:"die-id,omitzero"`
-	// Since QEMU 7.1.
+	// In QEMU 7.2 and later, upstream since 7.1.
 	ClusterID *int64 `json:"cluster-id,omitzero"`
-	// Since QEMU 9.1.
+	// In QEMU 10.0 and later, upstream since 9.1.
 	ModuleID *int64 `json:"module-id,omitzero"`
 	CoreID   *int64 `json:"core-id,omitzero"`
 	ThreadID *int64 `json:"thread-id,omitzero"`
@@ -1568,7 +1570,7 @@ func (x *CPUInstanceProperties) decode(dec *jsontext.Decoder) error {
 
 // HotpluggableCPU is the struct HotpluggableCPU of machine.json.
 //
-// Since QEMU 2.7.
+// In QEMU 5.2 and later, upstream since 2.7.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.HotpluggableCPU
 type HotpluggableCPU struct {
@@ -1581,7 +1583,7 @@ type HotpluggableCPU struct {
 // QueryHotpluggableCPUs executes the command query-hotpluggable-cpus of
 // machine.json.
 //
-// Since QEMU 2.7.
+// In QEMU 5.2 and later, upstream since 2.7.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-hotpluggable-cpus
 func (c *Client) QueryHotpluggableCPUs(ctx context.Context) ([]HotpluggableCPU, error) {
@@ -1592,7 +1594,7 @@ func (c *Client) QueryHotpluggableCPUs(ctx context.Context) ([]HotpluggableCPU, 
 
 // SetNUMANode executes the command set-numa-node of machine.json.
 //
-// Since QEMU 3.0.
+// In QEMU 5.2 and later, upstream since 3.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.set-numa-node
 func (c *Client) SetNUMANode(ctx context.Context, args NUMAOptions) error {
@@ -1606,7 +1608,7 @@ type BalloonArgs struct {
 
 // Balloon executes the command balloon of machine.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.balloon
 func (c *Client) Balloon(ctx context.Context, args BalloonArgs) error {
@@ -1615,7 +1617,7 @@ func (c *Client) Balloon(ctx context.Context, args BalloonArgs) error {
 
 // BalloonInfo is the struct BalloonInfo of machine.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.BalloonInfo
 type BalloonInfo struct {
@@ -1624,7 +1626,7 @@ type BalloonInfo struct {
 
 // QueryBalloon executes the command query-balloon of machine.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-balloon
 func (c *Client) QueryBalloon(ctx context.Context) (BalloonInfo, error) {
@@ -1635,7 +1637,7 @@ func (c *Client) QueryBalloon(ctx context.Context) (BalloonInfo, error) {
 
 // BalloonChangeEvent is the event BALLOON_CHANGE of machine.json.
 //
-// Since QEMU 1.2.
+// In QEMU 5.2 and later, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-machine.BALLOON_CHANGE
 type BalloonChangeEvent struct {
@@ -1662,7 +1664,7 @@ func (c *Client) OnBalloonChange(f func(BalloonChangeEvent)) (stop func()) {
 
 // HvBalloonInfo is the struct HvBalloonInfo of machine.json.
 //
-// Since QEMU 8.2.
+// In QEMU 10.0 and later, upstream since 8.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.HvBalloonInfo
 type HvBalloonInfo struct {
@@ -1673,7 +1675,7 @@ type HvBalloonInfo struct {
 // QueryHvBalloonStatusReport executes the command
 // query-hv-balloon-status-report of machine.json.
 //
-// Since QEMU 8.2.
+// In QEMU 10.0 and later, upstream since 8.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-hv-balloon-status-report
 func (c *Client) QueryHvBalloonStatusReport(ctx context.Context) (HvBalloonInfo, error) {
@@ -1685,7 +1687,7 @@ func (c *Client) QueryHvBalloonStatusReport(ctx context.Context) (HvBalloonInfo,
 // HvBalloonStatusReportEvent is the event HV_BALLOON_STATUS_REPORT of
 // machine.json.
 //
-// Since QEMU 8.2.
+// In QEMU 10.0 and later, upstream since 8.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-machine.HV_BALLOON_STATUS_REPORT
 type HvBalloonStatusReportEvent struct {
@@ -1713,7 +1715,7 @@ func (c *Client) OnHvBalloonStatusReport(f func(HvBalloonStatusReportEvent)) (st
 
 // MemoryInfo is the struct MemoryInfo of machine.json.
 //
-// Since QEMU 2.11.
+// In QEMU 5.2 and later, upstream since 2.11.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.MemoryInfo
 type MemoryInfo struct {
@@ -1724,7 +1726,7 @@ type MemoryInfo struct {
 // QueryMemorySizeSummary executes the command query-memory-size-summary of
 // machine.json.
 //
-// Since QEMU 2.11.
+// In QEMU 5.2 and later, upstream since 2.11.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-memory-size-summary
 func (c *Client) QueryMemorySizeSummary(ctx context.Context) (MemoryInfo, error) {
@@ -1735,7 +1737,7 @@ func (c *Client) QueryMemorySizeSummary(ctx context.Context) (MemoryInfo, error)
 
 // PCDIMMDeviceInfo is the struct PCDIMMDeviceInfo of machine.json.
 //
-// Since QEMU 2.1.
+// In QEMU 5.2 and later, upstream since 2.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.PCDIMMDeviceInfo
 type PCDIMMDeviceInfo struct {
@@ -1752,7 +1754,7 @@ type PCDIMMDeviceInfo struct {
 // MemoryDeviceInfoVirtioPmem is the variant of [MemoryDeviceInfo] for
 // virtio-pmem, the struct VirtioPMEMDeviceInfo of machine.json.
 //
-// Since QEMU 4.1.
+// In QEMU 5.2 and later, upstream since 4.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.VirtioPMEMDeviceInfo
 type MemoryDeviceInfoVirtioPmem struct {
@@ -1774,7 +1776,7 @@ func (v MemoryDeviceInfoVirtioPmem) encodeMemoryDeviceInfo(e *codec.Encoder) {
 // MemoryDeviceInfoVirtioMem is the variant of [MemoryDeviceInfo] for
 // virtio-mem, the struct VirtioMEMDeviceInfo of machine.json.
 //
-// Since QEMU 5.1.
+// In QEMU 5.2 and later, upstream since 5.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.VirtioMEMDeviceInfo
 type MemoryDeviceInfoVirtioMem struct {
@@ -1800,7 +1802,7 @@ func (v MemoryDeviceInfoVirtioMem) encodeMemoryDeviceInfo(e *codec.Encoder) {
 // MemoryDeviceInfoSGXEpc is the variant of [MemoryDeviceInfo] for sgx-epc, the
 // struct SgxEPCDeviceInfo of machine.json.
 //
-// Since QEMU 6.2.
+// In QEMU 7.2 and later, upstream since 6.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.SgxEPCDeviceInfo
 type MemoryDeviceInfoSGXEpc struct {
@@ -1824,7 +1826,7 @@ func (v MemoryDeviceInfoSGXEpc) encodeMemoryDeviceInfo(e *codec.Encoder) {
 // MemoryDeviceInfoHvBalloon is the variant of [MemoryDeviceInfo] for
 // hv-balloon, the struct HvBalloonDeviceInfo of machine.json.
 //
-// Since QEMU 8.2.
+// In QEMU 10.0 and later, upstream since 8.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.HvBalloonDeviceInfo
 type MemoryDeviceInfoHvBalloon struct {
@@ -1846,7 +1848,7 @@ func (v MemoryDeviceInfoHvBalloon) encodeMemoryDeviceInfo(e *codec.Encoder) {
 // MemoryDeviceInfoSpMem is the variant of [MemoryDeviceInfo] for sp-mem, the
 // struct SpMemDeviceInfo of machine.json.
 //
-// Since QEMU 11.1.
+// In QEMU 11.1, upstream since 11.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.SpMemDeviceInfo
 type MemoryDeviceInfoSpMem struct {
@@ -1868,25 +1870,26 @@ func (v MemoryDeviceInfoSpMem) encodeMemoryDeviceInfo(e *codec.Encoder) {
 
 // MemoryDeviceInfoKind is the enum MemoryDeviceInfoKind of machine.json.
 //
-// Since QEMU 2.1.
+// In QEMU 5.2 and later, upstream since 2.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-machine.MemoryDeviceInfoKind
 type MemoryDeviceInfoKind string
 
 // The values of MemoryDeviceInfoKind.
 const (
+	// In QEMU 7.2 and later.
 	MemoryDeviceInfoKindDimm MemoryDeviceInfoKind = "dimm"
-	// Since QEMU 2.12.
+	// In QEMU 7.2 and later, upstream since 2.12.
 	MemoryDeviceInfoKindNvdimm MemoryDeviceInfoKind = "nvdimm"
-	// Since QEMU 4.1.
+	// In QEMU 7.2 and later, upstream since 4.1.
 	MemoryDeviceInfoKindVirtioPmem MemoryDeviceInfoKind = "virtio-pmem"
-	// Since QEMU 5.1.
+	// In QEMU 7.2 and later, upstream since 5.1.
 	MemoryDeviceInfoKindVirtioMem MemoryDeviceInfoKind = "virtio-mem"
-	// Since QEMU 6.2.
+	// In QEMU 7.2 and later, upstream since 6.2.
 	MemoryDeviceInfoKindSGXEpc MemoryDeviceInfoKind = "sgx-epc"
-	// Since QEMU 8.2.
+	// In QEMU 10.0 and later, upstream since 8.2.
 	MemoryDeviceInfoKindHvBalloon MemoryDeviceInfoKind = "hv-balloon"
-	// Since QEMU 11.1.
+	// In QEMU 11.1, upstream since 11.1.
 	MemoryDeviceInfoKindSpMem MemoryDeviceInfoKind = "sp-mem"
 )
 
@@ -1913,7 +1916,7 @@ func (e MemoryDeviceInfoKind) Known() bool {
 // [MemoryDeviceInfoVirtioMem], [MemoryDeviceInfoSGXEpc],
 // [MemoryDeviceInfoHvBalloon], [MemoryDeviceInfoSpMem] or [Unknown].
 //
-// Since QEMU 2.1.
+// In QEMU 5.2 and later, upstream since 2.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.MemoryDeviceInfo
 type MemoryDeviceInfo struct {
@@ -2003,6 +2006,8 @@ func (x MemoryDeviceInfo) String() string {
 
 // MemoryDeviceInfoDimm is the variant of [MemoryDeviceInfo] for dimm, the
 // struct PCDIMMDeviceInfo.
+//
+// In QEMU 7.2 and later.
 type MemoryDeviceInfoDimm PCDIMMDeviceInfo
 
 // MemoryDeviceInfoKind returns [MemoryDeviceInfoKindDimm].
@@ -2017,7 +2022,7 @@ func (v MemoryDeviceInfoDimm) encodeMemoryDeviceInfo(e *codec.Encoder) {
 // MemoryDeviceInfoNvdimm is the variant of [MemoryDeviceInfo] for nvdimm, the
 // struct PCDIMMDeviceInfo.
 //
-// Since QEMU 2.12.
+// In QEMU 7.2 and later, upstream since 2.12.
 type MemoryDeviceInfoNvdimm PCDIMMDeviceInfo
 
 // MemoryDeviceInfoKind returns [MemoryDeviceInfoKindNvdimm].
@@ -2031,7 +2036,7 @@ func (v MemoryDeviceInfoNvdimm) encodeMemoryDeviceInfo(e *codec.Encoder) {
 
 // SGXEPC is the struct SgxEPC of machine.json.
 //
-// Since QEMU 6.2.
+// In QEMU 7.2 and later, upstream since 6.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.SgxEPC
 type SGXEPC struct {
@@ -2042,7 +2047,7 @@ type SGXEPC struct {
 
 // SGXEPCProperties is the struct SgxEPCProperties of machine.json.
 //
-// Since QEMU 6.2.
+// In QEMU 7.2 and later, upstream since 6.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.SgxEPCProperties
 type SGXEPCProperties struct {
@@ -2051,7 +2056,7 @@ type SGXEPCProperties struct {
 
 // QueryMemoryDevices executes the command query-memory-devices of machine.json.
 //
-// Since QEMU 2.1.
+// In QEMU 5.2 and later, upstream since 2.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-memory-devices
 func (c *Client) QueryMemoryDevices(ctx context.Context) ([]MemoryDeviceInfo, error) {
@@ -2063,7 +2068,7 @@ func (c *Client) QueryMemoryDevices(ctx context.Context) ([]MemoryDeviceInfo, er
 // MemoryDeviceSizeChangeEvent is the event MEMORY_DEVICE_SIZE_CHANGE of
 // machine.json.
 //
-// Since QEMU 5.1.
+// In QEMU 5.2 and later, upstream since 5.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-machine.MEMORY_DEVICE_SIZE_CHANGE
 type MemoryDeviceSizeChangeEvent struct {
@@ -2071,7 +2076,7 @@ type MemoryDeviceSizeChangeEvent struct {
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	ID        *string   `json:"id,omitzero"`
 	Size      uint64    `json:"size"`
-	// Since QEMU 6.2.
+	// In QEMU 7.2 and later, upstream since 6.2.
 	QOMPath string `json:"qom-path"`
 }
 
@@ -2094,7 +2099,7 @@ func (c *Client) OnMemoryDeviceSizeChange(f func(MemoryDeviceSizeChangeEvent)) (
 
 // BootConfiguration is the struct BootConfiguration of machine.json.
 //
-// Since QEMU 7.1.
+// In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.BootConfiguration
 type BootConfiguration struct {
@@ -2109,20 +2114,20 @@ type BootConfiguration struct {
 
 // SMPConfiguration is the struct SMPConfiguration of machine.json.
 //
-// Since QEMU 6.1.
+// In QEMU 7.2 and later, upstream since 6.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.SMPConfiguration
 type SMPConfiguration struct {
 	CPUs *int64 `json:"cpus,omitzero"`
-	// Since QEMU 8.2.
+	// In QEMU 10.0 and later, upstream since 8.2.
 	Drawers *int64 `json:"drawers,omitzero"`
-	// Since QEMU 8.2.
+	// In QEMU 10.0 and later, upstream since 8.2.
 	Books   *int64 `json:"books,omitzero"`
 	Sockets *int64 `json:"sockets,omitzero"`
 	Dies    *int64 `json:"dies,omitzero"`
 	// Since QEMU 7.0.
 	Clusters *int64 `json:"clusters,omitzero"`
-	// Since QEMU 9.1.
+	// In QEMU 10.0 and later, upstream since 9.1.
 	Modules *int64 `json:"modules,omitzero"`
 	Cores   *int64 `json:"cores,omitzero"`
 	Threads *int64 `json:"threads,omitzero"`
@@ -2131,7 +2136,7 @@ type SMPConfiguration struct {
 
 // XQueryIRQ executes the command x-query-irq of machine.json.
 //
-// Since QEMU 6.2.
+// In QEMU 7.2 and later, upstream since 6.2.
 //
 // Unstable: QEMU may change it or take it away in any release.
 //
@@ -2144,7 +2149,7 @@ func (c *Client) XQueryIRQ(ctx context.Context) (HumanReadableText, error) {
 
 // XQueryJit executes the command x-query-jit of machine.json.
 //
-// Since QEMU 6.2. Only in builds with CONFIG_TCG.
+// In QEMU 7.2 and later, upstream since 6.2. Only in builds with CONFIG_TCG.
 //
 // Unstable: QEMU may change it or take it away in any release.
 //
@@ -2157,7 +2162,7 @@ func (c *Client) XQueryJit(ctx context.Context) (HumanReadableText, error) {
 
 // XQueryNUMA executes the command x-query-numa of machine.json.
 //
-// Since QEMU 6.2.
+// In QEMU 7.2 and later, upstream since 6.2.
 //
 // Unstable: QEMU may change it or take it away in any release.
 //
@@ -2170,7 +2175,7 @@ func (c *Client) XQueryNUMA(ctx context.Context) (HumanReadableText, error) {
 
 // XQueryRamblock executes the command x-query-ramblock of machine.json.
 //
-// Since QEMU 6.2.
+// In QEMU 7.2 and later, upstream since 6.2.
 //
 // Unstable: QEMU may change it or take it away in any release.
 //
@@ -2183,7 +2188,7 @@ func (c *Client) XQueryRamblock(ctx context.Context) (HumanReadableText, error) 
 
 // XQueryROMs executes the command x-query-roms of machine.json.
 //
-// Since QEMU 6.2.
+// In QEMU 7.2 and later, upstream since 6.2.
 //
 // Unstable: QEMU may change it or take it away in any release.
 //
@@ -2196,7 +2201,7 @@ func (c *Client) XQueryROMs(ctx context.Context) (HumanReadableText, error) {
 
 // XQueryUSB executes the command x-query-usb of machine.json.
 //
-// Since QEMU 6.2.
+// In QEMU 7.2 and later, upstream since 6.2.
 //
 // Unstable: QEMU may change it or take it away in any release.
 //
@@ -2209,7 +2214,7 @@ func (c *Client) XQueryUSB(ctx context.Context) (HumanReadableText, error) {
 
 // SMBIOSEntryPointType is the enum SmbiosEntryPointType of machine.json.
 //
-// Since QEMU 7.0.
+// In QEMU 7.2 and later, upstream since 7.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-machine.SmbiosEntryPointType
 type SMBIOSEntryPointType string
@@ -2218,7 +2223,7 @@ type SMBIOSEntryPointType string
 const (
 	SMBIOSEntryPointType32 SMBIOSEntryPointType = "32"
 	SMBIOSEntryPointType64 SMBIOSEntryPointType = "64"
-	// Since QEMU 9.0.
+	// In QEMU 10.0 and later, upstream since 9.0.
 	SMBIOSEntryPointTypeAuto SMBIOSEntryPointType = "auto"
 )
 
@@ -2237,7 +2242,7 @@ func (e SMBIOSEntryPointType) Known() bool {
 // MemorySizeConfiguration is the struct MemorySizeConfiguration of
 // machine.json.
 //
-// Since QEMU 7.1.
+// In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.MemorySizeConfiguration
 type MemorySizeConfiguration struct {
@@ -2253,7 +2258,7 @@ type DumpdtbArgs struct {
 
 // Dumpdtb executes the command dumpdtb of machine.json.
 //
-// Since QEMU 7.2. Only in builds with CONFIG_FDT.
+// In QEMU 7.2 and later, upstream since 7.2. Only in builds with CONFIG_FDT.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.dumpdtb
 func (c *Client) Dumpdtb(ctx context.Context, args DumpdtbArgs) error {
@@ -2263,7 +2268,7 @@ func (c *Client) Dumpdtb(ctx context.Context, args DumpdtbArgs) error {
 // XQueryInterruptControllers executes the command x-query-interrupt-controllers
 // of machine.json.
 //
-// Since QEMU 9.1.
+// In QEMU 10.0 and later, upstream since 9.1.
 //
 // Unstable: QEMU may change it or take it away in any release.
 //
@@ -2276,7 +2281,7 @@ func (c *Client) XQueryInterruptControllers(ctx context.Context) (HumanReadableT
 
 // FirmwareLog is the struct FirmwareLog of machine.json.
 //
-// Since QEMU 10.2.
+// In QEMU 10.2 and later, upstream since 10.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.FirmwareLog
 type FirmwareLog struct {
@@ -2291,7 +2296,7 @@ type QueryFirmwareLogArgs struct {
 
 // QueryFirmwareLog executes the command query-firmware-log of machine.json.
 //
-// Since QEMU 10.2.
+// In QEMU 10.2 and later, upstream since 10.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-firmware-log
 func (c *Client) QueryFirmwareLog(ctx context.Context, args QueryFirmwareLogArgs) (FirmwareLog, error) {
@@ -2307,7 +2312,7 @@ type DumpSkeysArgs struct {
 
 // DumpSkeys executes the command dump-skeys of machine.json.
 //
-// Since QEMU 2.5.
+// In QEMU 5.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.dump-skeys
 func (c *Client) DumpSkeys(ctx context.Context, args DumpSkeysArgs) error {
@@ -2316,7 +2321,7 @@ func (c *Client) DumpSkeys(ctx context.Context, args DumpSkeysArgs) error {
 
 // CPUModelInfo is the struct CpuModelInfo of machine.json.
 //
-// Since QEMU 2.8.
+// In QEMU 5.2 and later, upstream since 2.8.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.CpuModelInfo
 type CPUModelInfo struct {
@@ -2326,7 +2331,7 @@ type CPUModelInfo struct {
 
 // CPUModelExpansionType is the enum CpuModelExpansionType of machine.json.
 //
-// Since QEMU 2.8.
+// In QEMU 5.2 and later, upstream since 2.8.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-machine.CpuModelExpansionType
 type CPUModelExpansionType string
@@ -2350,7 +2355,7 @@ func (e CPUModelExpansionType) Known() bool {
 
 // CPUModelCompareResult is the enum CpuModelCompareResult of machine.json.
 //
-// Since QEMU 2.8.
+// In QEMU 5.2 and later, upstream since 2.8.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-machine.CpuModelCompareResult
 type CPUModelCompareResult string
@@ -2378,7 +2383,7 @@ func (e CPUModelCompareResult) Known() bool {
 
 // CPUModelBaselineInfo is the struct CpuModelBaselineInfo of machine.json.
 //
-// Since QEMU 2.8.
+// In QEMU 5.2 and later, upstream since 2.8.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.CpuModelBaselineInfo
 type CPUModelBaselineInfo struct {
@@ -2387,7 +2392,7 @@ type CPUModelBaselineInfo struct {
 
 // CPUModelCompareInfo is the struct CpuModelCompareInfo of machine.json.
 //
-// Since QEMU 2.8.
+// In QEMU 5.2 and later, upstream since 2.8.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.CpuModelCompareInfo
 type CPUModelCompareInfo struct {
@@ -2404,7 +2409,7 @@ type QueryCPUModelComparisonArgs struct {
 // QueryCPUModelComparison executes the command query-cpu-model-comparison of
 // machine.json.
 //
-// Since QEMU 2.8.
+// In QEMU 5.2 and later, upstream since 2.8.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-cpu-model-comparison
 func (c *Client) QueryCPUModelComparison(ctx context.Context, args QueryCPUModelComparisonArgs) (CPUModelCompareInfo, error) {
@@ -2422,7 +2427,7 @@ type QueryCPUModelBaselineArgs struct {
 // QueryCPUModelBaseline executes the command query-cpu-model-baseline of
 // machine.json.
 //
-// Since QEMU 2.8.
+// In QEMU 5.2 and later, upstream since 2.8.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-cpu-model-baseline
 func (c *Client) QueryCPUModelBaseline(ctx context.Context, args QueryCPUModelBaselineArgs) (CPUModelBaselineInfo, error) {
@@ -2433,12 +2438,13 @@ func (c *Client) QueryCPUModelBaseline(ctx context.Context, args QueryCPUModelBa
 
 // CPUModelExpansionInfo is the struct CpuModelExpansionInfo of machine.json.
 //
-// Since QEMU 2.8.
+// In QEMU 5.2 and later, upstream since 2.8.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.CpuModelExpansionInfo
 type CPUModelExpansionInfo struct {
-	Model           CPUModelInfo `json:"model"`
-	DeprecatedProps []string     `json:"deprecated-props,omitzero"`
+	Model CPUModelInfo `json:"model"`
+	// In QEMU 10.0 and later.
+	DeprecatedProps []string `json:"deprecated-props,omitzero"`
 }
 
 // QueryCPUModelExpansionArgs are the arguments of [Client.QueryCPUModelExpansion].
@@ -2450,7 +2456,7 @@ type QueryCPUModelExpansionArgs struct {
 // QueryCPUModelExpansion executes the command query-cpu-model-expansion of
 // machine.json.
 //
-// Since QEMU 2.8.
+// In QEMU 5.2 and later, upstream since 2.8.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-cpu-model-expansion
 func (c *Client) QueryCPUModelExpansion(ctx context.Context, args QueryCPUModelExpansionArgs) (CPUModelExpansionInfo, error) {
@@ -2461,7 +2467,7 @@ func (c *Client) QueryCPUModelExpansion(ctx context.Context, args QueryCPUModelE
 
 // CPUDefinitionInfo is the struct CpuDefinitionInfo of machine.json.
 //
-// Since QEMU 1.2.
+// In QEMU 5.2 and later, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.CpuDefinitionInfo
 type CPUDefinitionInfo struct {
@@ -2483,7 +2489,7 @@ type CPUDefinitionInfo struct {
 // QueryCPUDefinitions executes the command query-cpu-definitions of
 // machine.json.
 //
-// Since QEMU 1.2.
+// In QEMU 5.2 and later, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-cpu-definitions
 func (c *Client) QueryCPUDefinitions(ctx context.Context) ([]CPUDefinitionInfo, error) {

@@ -10,7 +10,7 @@ import (
 
 // S390CPUPolarization is the enum S390CpuPolarization of machine-s390x.json.
 //
-// Since QEMU 8.2.
+// In QEMU 10.0 and later, upstream since 8.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-machine-s390x.S390CpuPolarization
 type S390CPUPolarization string
@@ -44,7 +44,7 @@ type SetCPUTopologyArgs struct {
 
 // SetCPUTopology executes the command set-cpu-topology of machine-s390x.json.
 //
-// Since QEMU 8.2.
+// In QEMU 10.0 and later, upstream since 8.2.
 //
 // Unstable: QEMU may change it or take it away in any release.
 //
@@ -56,7 +56,7 @@ func (c *Client) SetCPUTopology(ctx context.Context, args SetCPUTopologyArgs) er
 // CPUPolarizationChangeEvent is the event CPU_POLARIZATION_CHANGE of
 // machine-s390x.json.
 //
-// Since QEMU 8.2.
+// In QEMU 10.0 and later, upstream since 8.2.
 //
 // Unstable: QEMU may change it or take it away in any release.
 //
@@ -87,7 +87,7 @@ func (c *Client) OnCPUPolarizationChange(f func(CPUPolarizationChangeEvent)) (st
 
 // CPUPolarizationInfo is the struct CpuPolarizationInfo of machine-s390x.json.
 //
-// Since QEMU 8.2.
+// In QEMU 10.0 and later, upstream since 8.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine-s390x.CpuPolarizationInfo
 type CPUPolarizationInfo struct {
@@ -97,7 +97,7 @@ type CPUPolarizationInfo struct {
 // QueryS390xCPUPolarization executes the command query-s390x-cpu-polarization
 // of machine-s390x.json.
 //
-// Since QEMU 8.2.
+// In QEMU 10.0 and later, upstream since 8.2.
 //
 // Unstable: QEMU may change it or take it away in any release.
 //
@@ -111,7 +111,7 @@ func (c *Client) QueryS390xCPUPolarization(ctx context.Context) (CPUPolarization
 // SclpCpiInfoAvailableEvent is the event SCLP_CPI_INFO_AVAILABLE of
 // machine-s390x.json.
 //
-// Since QEMU 10.2.
+// In QEMU 10.2 and later, upstream since 10.2.
 //
 // Unstable: QEMU may change it or take it away in any release.
 //

@@ -12,7 +12,7 @@ import (
 
 // MigrationRAMStats is the struct MigrationRAMStats of migration.json.
 //
-// Since QEMU 0.14.
+// In QEMU 11.1, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-migration.MigrationRAMStats
 type MigrationRAMStats struct {
@@ -51,7 +51,7 @@ type MigrationRAMStats struct {
 
 // XBZRLECacheStats is the struct XBZRLECacheStats of migration.json.
 //
-// Since QEMU 1.2.
+// In QEMU 5.2 and later, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-migration.XBZRLECacheStats
 type XBZRLECacheStats struct {
@@ -68,7 +68,7 @@ type XBZRLECacheStats struct {
 
 // CompressionStats is the struct CompressionStats of migration.json.
 //
-// Since QEMU 3.1.
+// In QEMU 5.2 and later, upstream since 3.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-migration.CompressionStats
 type CompressionStats struct {
@@ -81,7 +81,7 @@ type CompressionStats struct {
 
 // MigrationStatus is the enum MigrationStatus of migration.json.
 //
-// Since QEMU 2.3.
+// In QEMU 5.2 and later, upstream since 2.3.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-migration.MigrationStatus
 type MigrationStatus string
@@ -93,18 +93,18 @@ const (
 	MigrationStatusCancelling MigrationStatus = "cancelling"
 	MigrationStatusCancelled  MigrationStatus = "cancelled"
 	MigrationStatusActive     MigrationStatus = "active"
-	// Since QEMU 10.2.
+	// In QEMU 10.2 and later, upstream since 10.2.
 	MigrationStatusPostcopyDevice MigrationStatus = "postcopy-device"
 	// Since QEMU 2.5.
 	MigrationStatusPostcopyActive MigrationStatus = "postcopy-active"
 	// Since QEMU 3.0.
 	MigrationStatusPostcopyPaused MigrationStatus = "postcopy-paused"
-	// Since QEMU 9.1.
+	// In QEMU 10.0 and later, upstream since 9.1.
 	MigrationStatusPostcopyRecoverSetup MigrationStatus = "postcopy-recover-setup"
 	// Since QEMU 3.0.
 	MigrationStatusPostcopyRecover MigrationStatus = "postcopy-recover"
 	MigrationStatusCompleted       MigrationStatus = "completed"
-	// Since QEMU 11.0.
+	// In QEMU 11.1, upstream since 11.0.
 	MigrationStatusFailing MigrationStatus = "failing"
 	MigrationStatusFailed  MigrationStatus = "failed"
 	// Since QEMU 2.8.
@@ -145,7 +145,7 @@ func (e MigrationStatus) Known() bool {
 
 // VfioStats is the struct VfioStats of migration.json.
 //
-// Since QEMU 5.2.
+// In QEMU 5.2 and later, upstream since 5.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-migration.VfioStats
 type VfioStats struct {
@@ -154,14 +154,14 @@ type VfioStats struct {
 
 // MigrationInfo is the struct MigrationInfo of migration.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-migration.MigrationInfo
 type MigrationInfo struct {
 	Status *MigrationStatus `json:"status,omitzero"`
 	// Since QEMU 1.2.
 	RAM *MigrationRAMStats `json:"ram,omitzero"`
-	// Since QEMU 11.1.
+	// In QEMU 11.1, upstream since 11.1.
 	Remaining *int64 `json:"remaining,omitzero"`
 	// Since QEMU 5.2.
 	Vfio *VfioStats `json:"vfio,omitzero"`
@@ -179,31 +179,35 @@ type MigrationInfo struct {
 	CPUThrottlePercentage *int64 `json:"cpu-throttle-percentage,omitzero"`
 	// Since QEMU 2.7.
 	ErrorDesc *string `json:"error-desc,omitzero"`
-	// Since QEMU 6.0.
+	// In QEMU 7.2 and later, upstream since 6.0.
 	BlockedReasons []string `json:"blocked-reasons,omitzero"`
 	// Since QEMU 3.0.
 	PostcopyBlocktime *uint32 `json:"postcopy-blocktime,omitzero"`
 	// Since QEMU 3.0.
 	PostcopyVcpuBlocktime []uint32 `json:"postcopy-vcpu-blocktime,omitzero"`
-	// Since QEMU 10.1. Unstable: QEMU may change it in any release.
+	// In QEMU 10.2 and later, upstream since 10.1. Unstable: QEMU may change it in
+	// any release.
 	PostcopyLatency *uint64 `json:"postcopy-latency,omitzero"`
-	// Since QEMU 10.1. Unstable: QEMU may change it in any release.
+	// In QEMU 10.2 and later, upstream since 10.1. Unstable: QEMU may change it in
+	// any release.
 	PostcopyLatencyDist []uint64 `json:"postcopy-latency-dist,omitzero"`
-	// Since QEMU 10.1. Unstable: QEMU may change it in any release.
+	// In QEMU 10.2 and later, upstream since 10.1. Unstable: QEMU may change it in
+	// any release.
 	PostcopyVcpuLatency []uint64 `json:"postcopy-vcpu-latency,omitzero"`
-	// Since QEMU 10.1. Unstable: QEMU may change it in any release.
+	// In QEMU 10.2 and later, upstream since 10.1. Unstable: QEMU may change it in
+	// any release.
 	PostcopyNonVcpuLatency *uint64 `json:"postcopy-non-vcpu-latency,omitzero"`
 	// Since QEMU 4.0.
 	SocketAddress []SocketAddress `json:"socket-address,omitzero"`
-	// Since QEMU 8.1.
+	// In QEMU 10.0 and later, upstream since 8.1.
 	DirtyLimitThrottleTimePerRound *uint64 `json:"dirty-limit-throttle-time-per-round,omitzero"`
-	// Since QEMU 8.1.
+	// In QEMU 10.0 and later, upstream since 8.1.
 	DirtyLimitRingFullTime *uint64 `json:"dirty-limit-ring-full-time,omitzero"`
 }
 
 // QueryMigrate executes the command query-migrate of migration.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.query-migrate
 func (c *Client) QueryMigrate(ctx context.Context) (MigrationInfo, error) {
@@ -214,7 +218,7 @@ func (c *Client) QueryMigrate(ctx context.Context) (MigrationInfo, error) {
 
 // MigrationCapability is the enum MigrationCapability of migration.json.
 //
-// Since QEMU 1.2.
+// In QEMU 5.2 and later, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-migration.MigrationCapability
 type MigrationCapability string
@@ -250,17 +254,17 @@ const (
 	MigrationCapabilityXIgnoreShared MigrationCapability = "x-ignore-shared"
 	// Since QEMU 4.2.
 	MigrationCapabilityValidateUUID MigrationCapability = "validate-uuid"
-	// Since QEMU 6.0.
+	// In QEMU 7.2 and later, upstream since 6.0.
 	MigrationCapabilityBackgroundSnapshot MigrationCapability = "background-snapshot"
-	// Since QEMU 7.1.
+	// In QEMU 7.2 and later, upstream since 7.1.
 	MigrationCapabilityZeroCopySend MigrationCapability = "zero-copy-send"
-	// Since QEMU 7.1.
+	// In QEMU 7.2 and later, upstream since 7.1.
 	MigrationCapabilityPostcopyPreempt MigrationCapability = "postcopy-preempt"
-	// Since QEMU 8.1.
+	// In QEMU 10.0 and later, upstream since 8.1.
 	MigrationCapabilitySwitchoverAck MigrationCapability = "switchover-ack"
-	// Since QEMU 8.1.
+	// In QEMU 10.0 and later, upstream since 8.1.
 	MigrationCapabilityDirtyLimit MigrationCapability = "dirty-limit"
-	// Since QEMU 9.0.
+	// In QEMU 10.0 and later, upstream since 9.0.
 	MigrationCapabilityMappedRAM MigrationCapability = "mapped-ram"
 )
 
@@ -297,7 +301,7 @@ func (e MigrationCapability) Known() bool {
 // MigrationCapabilityStatus is the struct MigrationCapabilityStatus of
 // migration.json.
 //
-// Since QEMU 1.2.
+// In QEMU 5.2 and later, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-migration.MigrationCapabilityStatus
 type MigrationCapabilityStatus struct {
@@ -313,7 +317,7 @@ type MigrateSetCapabilitiesArgs struct {
 // MigrateSetCapabilities executes the command migrate-set-capabilities of
 // migration.json.
 //
-// Since QEMU 1.2.
+// In QEMU 5.2 and later, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.migrate-set-capabilities
 func (c *Client) MigrateSetCapabilities(ctx context.Context, args MigrateSetCapabilitiesArgs) error {
@@ -323,7 +327,7 @@ func (c *Client) MigrateSetCapabilities(ctx context.Context, args MigrateSetCapa
 // QueryMigrateCapabilities executes the command query-migrate-capabilities of
 // migration.json.
 //
-// Since QEMU 1.2.
+// In QEMU 5.2 and later, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.query-migrate-capabilities
 func (c *Client) QueryMigrateCapabilities(ctx context.Context) ([]MigrationCapabilityStatus, error) {
@@ -334,7 +338,7 @@ func (c *Client) QueryMigrateCapabilities(ctx context.Context) ([]MigrationCapab
 
 // MultiFDCompression is the enum MultiFDCompression of migration.json.
 //
-// Since QEMU 5.0.
+// In QEMU 5.2 and later, upstream since 5.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-migration.MultiFDCompression
 type MultiFDCompression string
@@ -345,11 +349,12 @@ const (
 	MultiFDCompressionZlib MultiFDCompression = "zlib"
 	// Only in builds with CONFIG_ZSTD.
 	MultiFDCompressionZstd MultiFDCompression = "zstd"
-	// Since QEMU 9.2. Only in builds with CONFIG_QATZIP.
+	// In QEMU 10.0 and later, upstream since 9.2. Only in builds with
+	// CONFIG_QATZIP.
 	MultiFDCompressionQatzip MultiFDCompression = "qatzip"
-	// Since QEMU 9.1. Only in builds with CONFIG_QPL.
+	// In QEMU 10.0 and later, upstream since 9.1. Only in builds with CONFIG_QPL.
 	MultiFDCompressionQpl MultiFDCompression = "qpl"
-	// Since QEMU 9.1. Only in builds with CONFIG_UADK.
+	// In QEMU 10.0 and later, upstream since 9.1. Only in builds with CONFIG_UADK.
 	MultiFDCompressionUadk MultiFDCompression = "uadk"
 )
 
@@ -370,6 +375,8 @@ func (e MultiFDCompression) Known() bool {
 
 // MigMode is the enum MigMode of migration.json.
 //
+// In QEMU 10.0 and later.
+//
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-migration.MigMode
 type MigMode string
 
@@ -378,7 +385,8 @@ const (
 	MigModeNormal      MigMode = "normal"
 	MigModeCprReboot   MigMode = "cpr-reboot"
 	MigModeCprTransfer MigMode = "cpr-transfer"
-	MigModeCprExec     MigMode = "cpr-exec"
+	// In QEMU 10.2 and later.
+	MigModeCprExec MigMode = "cpr-exec"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -396,7 +404,7 @@ func (e MigMode) Known() bool {
 
 // ZeroPageDetection is the enum ZeroPageDetection of migration.json.
 //
-// Since QEMU 9.0.
+// In QEMU 10.0 and later, upstream since 9.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-migration.ZeroPageDetection
 type ZeroPageDetection string
@@ -423,7 +431,7 @@ func (e ZeroPageDetection) Known() bool {
 // BitmapMigrationBitmapAliasTransform is the struct
 // BitmapMigrationBitmapAliasTransform of migration.json.
 //
-// Since QEMU 6.0.
+// In QEMU 7.2 and later, upstream since 6.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-migration.BitmapMigrationBitmapAliasTransform
 type BitmapMigrationBitmapAliasTransform struct {
@@ -445,13 +453,13 @@ func (x *BitmapMigrationBitmapAliasTransform) decode(dec *jsontext.Decoder) erro
 // BitmapMigrationBitmapAlias is the struct BitmapMigrationBitmapAlias of
 // migration.json.
 //
-// Since QEMU 5.2.
+// In QEMU 5.2 and later, upstream since 5.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-migration.BitmapMigrationBitmapAlias
 type BitmapMigrationBitmapAlias struct {
 	Name  string `json:"name"`
 	Alias string `json:"alias"`
-	// Since QEMU 6.0.
+	// In QEMU 7.2 and later, upstream since 6.0.
 	Transform *BitmapMigrationBitmapAliasTransform `json:"transform,omitzero"`
 }
 
@@ -474,7 +482,7 @@ func (x *BitmapMigrationBitmapAlias) decode(dec *jsontext.Decoder) error {
 // BitmapMigrationNodeAlias is the struct BitmapMigrationNodeAlias of
 // migration.json.
 //
-// Since QEMU 5.2.
+// In QEMU 5.2 and later, upstream since 5.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-migration.BitmapMigrationNodeAlias
 type BitmapMigrationNodeAlias struct {
@@ -501,7 +509,7 @@ func (x *BitmapMigrationNodeAlias) decode(dec *jsontext.Decoder) error {
 
 // MigrationParameter is the enum MigrationParameter of migration.json.
 //
-// Since QEMU 2.4.
+// In QEMU 5.2 and later, upstream since 2.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-migration.MigrationParameter
 type MigrationParameter string
@@ -520,6 +528,7 @@ const (
 	MigrationParameterTLSHostname              MigrationParameter = "tls-hostname"
 	MigrationParameterTLSAuthz                 MigrationParameter = "tls-authz"
 	MigrationParameterMaxBandwidth             MigrationParameter = "max-bandwidth"
+	// In QEMU 10.0 and later.
 	MigrationParameterAvailSwitchoverBandwidth MigrationParameter = "avail-switchover-bandwidth"
 	MigrationParameterDowntimeLimit            MigrationParameter = "downtime-limit"
 	// Unstable: QEMU may change it in any release.
@@ -531,16 +540,23 @@ const (
 	MigrationParameterMultifdCompression   MigrationParameter = "multifd-compression"
 	MigrationParameterMultifdZlibLevel     MigrationParameter = "multifd-zlib-level"
 	MigrationParameterMultifdZstdLevel     MigrationParameter = "multifd-zstd-level"
-	MigrationParameterMultifdQatzipLevel   MigrationParameter = "multifd-qatzip-level"
-	MigrationParameterBlockBitmapMapping   MigrationParameter = "block-bitmap-mapping"
-	// Unstable: QEMU may change it in any release.
+	// In QEMU 10.0 and later.
+	MigrationParameterMultifdQatzipLevel MigrationParameter = "multifd-qatzip-level"
+	MigrationParameterBlockBitmapMapping MigrationParameter = "block-bitmap-mapping"
+	// In QEMU 10.0 and later. Unstable: QEMU may change it in any release.
 	MigrationParameterXVcpuDirtyLimitPeriod MigrationParameter = "x-vcpu-dirty-limit-period"
-	MigrationParameterVcpuDirtyLimit        MigrationParameter = "vcpu-dirty-limit"
-	MigrationParameterMode                  MigrationParameter = "mode"
-	MigrationParameterZeroPageDetection     MigrationParameter = "zero-page-detection"
-	MigrationParameterDirectIO              MigrationParameter = "direct-io"
-	MigrationParameterXRdmaChunkSize        MigrationParameter = "x-rdma-chunk-size"
-	MigrationParameterCprExecCommand        MigrationParameter = "cpr-exec-command"
+	// In QEMU 10.0 and later.
+	MigrationParameterVcpuDirtyLimit MigrationParameter = "vcpu-dirty-limit"
+	// In QEMU 10.0 and later.
+	MigrationParameterMode MigrationParameter = "mode"
+	// In QEMU 10.0 and later.
+	MigrationParameterZeroPageDetection MigrationParameter = "zero-page-detection"
+	// In QEMU 10.0 and later.
+	MigrationParameterDirectIO MigrationParameter = "direct-io"
+	// In QEMU 11.1.
+	MigrationParameterXRdmaChunkSize MigrationParameter = "x-rdma-chunk-size"
+	// In QEMU 10.2 and later.
+	MigrationParameterCprExecCommand MigrationParameter = "cpr-exec-command"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -586,7 +602,7 @@ func (e MigrationParameter) Known() bool {
 // MigrateSetParameters executes the command migrate-set-parameters of
 // migration.json.
 //
-// Since QEMU 2.4.
+// In QEMU 5.2 and later, upstream since 2.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.migrate-set-parameters
 func (c *Client) MigrateSetParameters(ctx context.Context, args MigrationParameters) error {
@@ -595,7 +611,7 @@ func (c *Client) MigrateSetParameters(ctx context.Context, args MigrationParamet
 
 // MigrationParameters is the struct MigrationParameters of migration.json.
 //
-// Since QEMU 2.4.
+// In QEMU 5.2 and later, upstream since 2.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-migration.MigrationParameters
 type MigrationParameters struct {
@@ -622,7 +638,7 @@ type MigrationParameters struct {
 	TLSAuthz StrOrNull `json:"tls-authz,omitzero"`
 	// Since QEMU 2.8.
 	MaxBandwidth *uint64 `json:"max-bandwidth,omitzero"`
-	// Since QEMU 8.2.
+	// In QEMU 10.0 and later, upstream since 8.2.
 	AvailSwitchoverBandwidth *uint64 `json:"avail-switchover-bandwidth,omitzero"`
 	// Since QEMU 2.8.
 	DowntimeLimit *uint64 `json:"downtime-limit,omitzero"`
@@ -640,25 +656,27 @@ type MigrationParameters struct {
 	MultifdCompression *MultiFDCompression `json:"multifd-compression,omitzero"`
 	// Since QEMU 5.0.
 	MultifdZlibLevel *uint8 `json:"multifd-zlib-level,omitzero"`
-	// Since QEMU 9.2.
+	// In QEMU 10.0 and later, upstream since 9.2.
 	MultifdQatzipLevel *uint8 `json:"multifd-qatzip-level,omitzero"`
 	// Since QEMU 5.0.
 	MultifdZstdLevel *uint8 `json:"multifd-zstd-level,omitzero"`
 	// Since QEMU 5.2.
 	BlockBitmapMapping []BitmapMigrationNodeAlias `json:"block-bitmap-mapping,omitzero"`
-	// Since QEMU 8.1. Unstable: QEMU may change it in any release.
+	// In QEMU 10.0 and later, upstream since 8.1. Unstable: QEMU may change it in
+	// any release.
 	XVcpuDirtyLimitPeriod *uint64 `json:"x-vcpu-dirty-limit-period,omitzero"`
-	// Since QEMU 8.1.
+	// In QEMU 10.0 and later, upstream since 8.1.
 	VcpuDirtyLimit *uint64 `json:"vcpu-dirty-limit,omitzero"`
-	// Since QEMU 8.2.
+	// In QEMU 10.0 and later, upstream since 8.2.
 	Mode *MigMode `json:"mode,omitzero"`
-	// Since QEMU 9.0.
+	// In QEMU 10.0 and later, upstream since 9.0.
 	ZeroPageDetection *ZeroPageDetection `json:"zero-page-detection,omitzero"`
-	// Since QEMU 9.1.
+	// In QEMU 10.0 and later, upstream since 9.1.
 	DirectIO *bool `json:"direct-io,omitzero"`
-	// Since QEMU 11.1. Unstable: QEMU may change it in any release.
+	// In QEMU 11.1, upstream since 11.1. Unstable: QEMU may change it in any
+	// release.
 	XRdmaChunkSize *uint64 `json:"x-rdma-chunk-size,omitzero"`
-	// Since QEMU 10.2.
+	// In QEMU 10.2 and later, upstream since 10.2.
 	CprExecCommand []string `json:"cpr-exec-command,omitzero"`
 }
 
@@ -849,7 +867,7 @@ func (x *MigrationParameters) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 // QueryMigrateParameters executes the command query-migrate-parameters of
 // migration.json.
 //
-// Since QEMU 2.4.
+// In QEMU 5.2 and later, upstream since 2.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.query-migrate-parameters
 func (c *Client) QueryMigrateParameters(ctx context.Context) (MigrationParameters, error) {
@@ -861,7 +879,7 @@ func (c *Client) QueryMigrateParameters(ctx context.Context) (MigrationParameter
 // MigrateStartPostcopy executes the command migrate-start-postcopy of
 // migration.json.
 //
-// Since QEMU 2.5.
+// In QEMU 5.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.migrate-start-postcopy
 func (c *Client) MigrateStartPostcopy(ctx context.Context) error {
@@ -870,7 +888,7 @@ func (c *Client) MigrateStartPostcopy(ctx context.Context) error {
 
 // MigrationEvent is the event MIGRATION of migration.json.
 //
-// Since QEMU 2.4.
+// In QEMU 5.2 and later, upstream since 2.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-migration.MIGRATION
 type MigrationEvent struct {
@@ -897,7 +915,7 @@ func (c *Client) OnMigration(f func(MigrationEvent)) (stop func()) {
 
 // MigrationPassEvent is the event MIGRATION_PASS of migration.json.
 //
-// Since QEMU 2.6.
+// In QEMU 5.2 and later, upstream since 2.6.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-migration.MIGRATION_PASS
 type MigrationPassEvent struct {
@@ -924,7 +942,7 @@ func (c *Client) OnMigrationPass(f func(MigrationPassEvent)) (stop func()) {
 
 // COLOMessage is the enum COLOMessage of migration.json.
 //
-// Since QEMU 2.8.
+// In QEMU 5.2 and later, upstream since 2.8.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-migration.COLOMessage
 type COLOMessage string
@@ -958,7 +976,7 @@ func (e COLOMessage) Known() bool {
 
 // COLOMode is the enum COLOMode of migration.json.
 //
-// Since QEMU 2.8.
+// In QEMU 5.2 and later, upstream since 2.8.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-migration.COLOMode
 type COLOMode string
@@ -984,7 +1002,7 @@ func (e COLOMode) Known() bool {
 
 // FailoverStatus is the enum FailoverStatus of migration.json.
 //
-// Since QEMU 2.8.
+// In QEMU 5.2 and later, upstream since 2.8.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-migration.FailoverStatus
 type FailoverStatus string
@@ -1015,7 +1033,7 @@ func (e FailoverStatus) Known() bool {
 
 // ColoExitEvent is the event COLO_EXIT of migration.json.
 //
-// Since QEMU 3.1.
+// In QEMU 5.2 and later, upstream since 3.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-migration.COLO_EXIT
 type ColoExitEvent struct {
@@ -1043,7 +1061,7 @@ func (c *Client) OnColoExit(f func(ColoExitEvent)) (stop func()) {
 
 // COLOExitReason is the enum COLOExitReason of migration.json.
 //
-// Since QEMU 3.1.
+// In QEMU 5.2 and later, upstream since 3.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-migration.COLOExitReason
 type COLOExitReason string
@@ -1073,7 +1091,8 @@ func (e COLOExitReason) Known() bool {
 // XColoLostHeartbeat executes the command x-colo-lost-heartbeat of
 // migration.json.
 //
-// Since QEMU 2.8. Only in builds with CONFIG_REPLICATION.
+// In QEMU 5.2 and later, upstream since 2.8. Only in builds with
+// CONFIG_REPLICATION.
 //
 // Unstable: QEMU may change it or take it away in any release.
 //
@@ -1084,7 +1103,7 @@ func (c *Client) XColoLostHeartbeat(ctx context.Context) error {
 
 // MigrateCancel executes the command migrate_cancel of migration.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.migrate_cancel
 func (c *Client) MigrateCancel(ctx context.Context) error {
@@ -1098,7 +1117,7 @@ type MigrateContinueArgs struct {
 
 // MigrateContinue executes the command migrate-continue of migration.json.
 //
-// Since QEMU 2.11.
+// In QEMU 5.2 and later, upstream since 2.11.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.migrate-continue
 func (c *Client) MigrateContinue(ctx context.Context, args MigrateContinueArgs) error {
@@ -1107,7 +1126,7 @@ func (c *Client) MigrateContinue(ctx context.Context, args MigrateContinueArgs) 
 
 // MigrationAddressType is the enum MigrationAddressType of migration.json.
 //
-// Since QEMU 8.2.
+// In QEMU 10.0 and later, upstream since 8.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-migration.MigrationAddressType
 type MigrationAddressType string
@@ -1136,7 +1155,7 @@ func (e MigrationAddressType) Known() bool {
 // MigrationAddressFile is the variant of [MigrationAddress] for file, the
 // struct FileMigrationArgs of migration.json.
 //
-// Since QEMU 8.2.
+// In QEMU 10.0 and later, upstream since 8.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-migration.FileMigrationArgs
 type MigrationAddressFile struct {
@@ -1171,7 +1190,7 @@ func (v MigrationAddressFile) encodeMigrationAddress(e *codec.Encoder) {
 // MigrationAddressExec is the variant of [MigrationAddress] for exec, the
 // struct MigrationExecCommand of migration.json.
 //
-// Since QEMU 8.2.
+// In QEMU 10.0 and later, upstream since 8.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-migration.MigrationExecCommand
 type MigrationAddressExec struct {
@@ -1205,7 +1224,7 @@ func (v MigrationAddressExec) encodeMigrationAddress(e *codec.Encoder) {
 // [MigrationAddressExec], [MigrationAddressRdma], [MigrationAddressFile] or
 // [Unknown].
 //
-// Since QEMU 8.2.
+// In QEMU 10.0 and later, upstream since 8.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-migration.MigrationAddress
 type MigrationAddress struct {
@@ -1329,7 +1348,7 @@ func (v MigrationAddressRdma) encodeMigrationAddress(e *codec.Encoder) {
 
 // MigrationChannelType is the enum MigrationChannelType of migration.json.
 //
-// Since QEMU 8.1.
+// In QEMU 10.0 and later, upstream since 8.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-migration.MigrationChannelType
 type MigrationChannelType string
@@ -1353,7 +1372,7 @@ func (e MigrationChannelType) Known() bool {
 
 // MigrationChannel is the struct MigrationChannel of migration.json.
 //
-// Since QEMU 8.1.
+// In QEMU 10.0 and later, upstream since 8.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-migration.MigrationChannel
 type MigrationChannel struct {
@@ -1363,7 +1382,8 @@ type MigrationChannel struct {
 
 // MigrateArgs are the arguments of [Client.Migrate].
 type MigrateArgs struct {
-	URI      *string            `json:"uri,omitzero"`
+	URI *string `json:"uri,omitzero"`
+	// In QEMU 10.0 and later.
 	Channels []MigrationChannel `json:"channels,omitzero"`
 	// Since QEMU 3.0.
 	Resume *bool `json:"resume,omitzero"`
@@ -1371,7 +1391,7 @@ type MigrateArgs struct {
 
 // Migrate executes the command migrate of migration.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.migrate
 func (c *Client) Migrate(ctx context.Context, args MigrateArgs) error {
@@ -1380,15 +1400,16 @@ func (c *Client) Migrate(ctx context.Context, args MigrateArgs) error {
 
 // MigrateIncomingArgs are the arguments of [Client.MigrateIncoming].
 type MigrateIncomingArgs struct {
-	URI      *string            `json:"uri,omitzero"`
+	URI *string `json:"uri,omitzero"`
+	// In QEMU 10.0 and later.
 	Channels []MigrationChannel `json:"channels,omitzero"`
-	// Since QEMU 9.1.
+	// In QEMU 10.0 and later, upstream since 9.1.
 	ExitOnError *bool `json:"exit-on-error,omitzero"`
 }
 
 // MigrateIncoming executes the command migrate-incoming of migration.json.
 //
-// Since QEMU 2.3.
+// In QEMU 5.2 and later, upstream since 2.3.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.migrate-incoming
 func (c *Client) MigrateIncoming(ctx context.Context, args MigrateIncomingArgs) error {
@@ -1405,7 +1426,7 @@ type XenSaveDevicesStateArgs struct {
 // XenSaveDevicesState executes the command xen-save-devices-state of
 // migration.json.
 //
-// Since QEMU 1.1.
+// In QEMU 5.2 and later, upstream since 1.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.xen-save-devices-state
 func (c *Client) XenSaveDevicesState(ctx context.Context, args XenSaveDevicesStateArgs) error {
@@ -1420,7 +1441,7 @@ type XenSetGlobalDirtyLogArgs struct {
 // XenSetGlobalDirtyLog executes the command xen-set-global-dirty-log of
 // migration.json.
 //
-// Since QEMU 1.3.
+// In QEMU 5.2 and later, upstream since 1.3.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.xen-set-global-dirty-log
 func (c *Client) XenSetGlobalDirtyLog(ctx context.Context, args XenSetGlobalDirtyLogArgs) error {
@@ -1435,7 +1456,7 @@ type XenLoadDevicesStateArgs struct {
 // XenLoadDevicesState executes the command xen-load-devices-state of
 // migration.json.
 //
-// Since QEMU 2.7.
+// In QEMU 5.2 and later, upstream since 2.7.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.xen-load-devices-state
 func (c *Client) XenLoadDevicesState(ctx context.Context, args XenLoadDevicesStateArgs) error {
@@ -1451,7 +1472,8 @@ type XenSetReplicationArgs struct {
 
 // XenSetReplication executes the command xen-set-replication of migration.json.
 //
-// Since QEMU 2.9. Only in builds with CONFIG_REPLICATION.
+// In QEMU 5.2 and later, upstream since 2.9. Only in builds with
+// CONFIG_REPLICATION.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.xen-set-replication
 func (c *Client) XenSetReplication(ctx context.Context, args XenSetReplicationArgs) error {
@@ -1460,7 +1482,8 @@ func (c *Client) XenSetReplication(ctx context.Context, args XenSetReplicationAr
 
 // ReplicationStatus is the struct ReplicationStatus of migration.json.
 //
-// Since QEMU 2.9. Only in builds with CONFIG_REPLICATION.
+// In QEMU 5.2 and later, upstream since 2.9. Only in builds with
+// CONFIG_REPLICATION.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-migration.ReplicationStatus
 type ReplicationStatus struct {
@@ -1471,7 +1494,8 @@ type ReplicationStatus struct {
 // QueryXenReplicationStatus executes the command query-xen-replication-status
 // of migration.json.
 //
-// Since QEMU 2.9. Only in builds with CONFIG_REPLICATION.
+// In QEMU 5.2 and later, upstream since 2.9. Only in builds with
+// CONFIG_REPLICATION.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.query-xen-replication-status
 func (c *Client) QueryXenReplicationStatus(ctx context.Context) (ReplicationStatus, error) {
@@ -1483,7 +1507,8 @@ func (c *Client) QueryXenReplicationStatus(ctx context.Context) (ReplicationStat
 // XenColoDoCheckpoint executes the command xen-colo-do-checkpoint of
 // migration.json.
 //
-// Since QEMU 2.9. Only in builds with CONFIG_REPLICATION.
+// In QEMU 5.2 and later, upstream since 2.9. Only in builds with
+// CONFIG_REPLICATION.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.xen-colo-do-checkpoint
 func (c *Client) XenColoDoCheckpoint(ctx context.Context) error {
@@ -1492,7 +1517,8 @@ func (c *Client) XenColoDoCheckpoint(ctx context.Context) error {
 
 // COLOStatus is the struct COLOStatus of migration.json.
 //
-// Since QEMU 3.1. Only in builds with CONFIG_REPLICATION.
+// In QEMU 5.2 and later, upstream since 3.1. Only in builds with
+// CONFIG_REPLICATION.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-migration.COLOStatus
 type COLOStatus struct {
@@ -1504,7 +1530,8 @@ type COLOStatus struct {
 
 // QueryColoStatus executes the command query-colo-status of migration.json.
 //
-// Since QEMU 3.1. Only in builds with CONFIG_REPLICATION.
+// In QEMU 5.2 and later, upstream since 3.1. Only in builds with
+// CONFIG_REPLICATION.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.query-colo-status
 func (c *Client) QueryColoStatus(ctx context.Context) (COLOStatus, error) {
@@ -1522,7 +1549,7 @@ type MigrateRecoverArgs struct {
 //
 // It can be executed out of band.
 //
-// Since QEMU 3.0.
+// In QEMU 5.2 and later, upstream since 3.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.migrate-recover
 func (c *Client) MigrateRecover(ctx context.Context, args MigrateRecoverArgs) error {
@@ -1533,7 +1560,7 @@ func (c *Client) MigrateRecover(ctx context.Context, args MigrateRecoverArgs) er
 //
 // It can be executed out of band.
 //
-// Since QEMU 3.0.
+// In QEMU 5.2 and later, upstream since 3.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.migrate-pause
 func (c *Client) MigratePause(ctx context.Context) error {
@@ -1542,7 +1569,7 @@ func (c *Client) MigratePause(ctx context.Context) error {
 
 // UnplugPrimaryEvent is the event UNPLUG_PRIMARY of migration.json.
 //
-// Since QEMU 4.2.
+// In QEMU 5.2 and later, upstream since 4.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-migration.UNPLUG_PRIMARY
 type UnplugPrimaryEvent struct {
@@ -1569,7 +1596,7 @@ func (c *Client) OnUnplugPrimary(f func(UnplugPrimaryEvent)) (stop func()) {
 
 // DirtyRateVcpu is the struct DirtyRateVcpu of migration.json.
 //
-// Since QEMU 6.2.
+// In QEMU 7.2 and later, upstream since 6.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-migration.DirtyRateVcpu
 type DirtyRateVcpu struct {
@@ -1579,7 +1606,7 @@ type DirtyRateVcpu struct {
 
 // DirtyRateStatus is the enum DirtyRateStatus of migration.json.
 //
-// Since QEMU 5.2.
+// In QEMU 5.2 and later, upstream since 5.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-migration.DirtyRateStatus
 type DirtyRateStatus string
@@ -1605,7 +1632,7 @@ func (e DirtyRateStatus) Known() bool {
 
 // DirtyRateMeasureMode is the enum DirtyRateMeasureMode of migration.json.
 //
-// Since QEMU 6.2.
+// In QEMU 7.2 and later, upstream since 6.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-migration.DirtyRateMeasureMode
 type DirtyRateMeasureMode string
@@ -1631,7 +1658,7 @@ func (e DirtyRateMeasureMode) Known() bool {
 
 // TimeUnit is the enum TimeUnit of migration.json.
 //
-// Since QEMU 8.2.
+// In QEMU 10.0 and later, upstream since 8.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-migration.TimeUnit
 type TimeUnit string
@@ -1655,7 +1682,7 @@ func (e TimeUnit) Known() bool {
 
 // DirtyRateInfo is the struct DirtyRateInfo of migration.json.
 //
-// Since QEMU 5.2.
+// In QEMU 5.2 and later, upstream since 5.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-migration.DirtyRateInfo
 type DirtyRateInfo struct {
@@ -1663,30 +1690,30 @@ type DirtyRateInfo struct {
 	Status    DirtyRateStatus `json:"status"`
 	StartTime int64           `json:"start-time"`
 	CalcTime  int64           `json:"calc-time"`
-	// Since QEMU 8.2.
+	// In QEMU 10.0 and later, upstream since 8.2.
 	CalcTimeUnit TimeUnit `json:"calc-time-unit"`
-	// Since QEMU 6.1.
+	// In QEMU 7.2 and later, upstream since 6.1.
 	SamplePages uint64 `json:"sample-pages"`
-	// Since QEMU 6.2.
+	// In QEMU 7.2 and later, upstream since 6.2.
 	Mode DirtyRateMeasureMode `json:"mode"`
-	// Since QEMU 6.2.
+	// In QEMU 7.2 and later, upstream since 6.2.
 	VcpuDirtyRate []DirtyRateVcpu `json:"vcpu-dirty-rate,omitzero"`
 }
 
 // CalcDirtyRateArgs are the arguments of [Client.CalcDirtyRate].
 type CalcDirtyRateArgs struct {
 	CalcTime int64 `json:"calc-time"`
-	// Since QEMU 8.2.
+	// In QEMU 10.0 and later, upstream since 8.2.
 	CalcTimeUnit *TimeUnit `json:"calc-time-unit,omitzero"`
-	// Since QEMU 6.1.
+	// In QEMU 7.2 and later, upstream since 6.1.
 	SamplePages *int64 `json:"sample-pages,omitzero"`
-	// Since QEMU 6.1.
+	// In QEMU 7.2 and later, upstream since 6.1.
 	Mode *DirtyRateMeasureMode `json:"mode,omitzero"`
 }
 
 // CalcDirtyRate executes the command calc-dirty-rate of migration.json.
 //
-// Since QEMU 5.2.
+// In QEMU 5.2 and later, upstream since 5.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.calc-dirty-rate
 func (c *Client) CalcDirtyRate(ctx context.Context, args CalcDirtyRateArgs) error {
@@ -1695,13 +1722,13 @@ func (c *Client) CalcDirtyRate(ctx context.Context, args CalcDirtyRateArgs) erro
 
 // QueryDirtyRateArgs are the arguments of [Client.QueryDirtyRate].
 type QueryDirtyRateArgs struct {
-	// Since QEMU 8.2.
+	// In QEMU 10.0 and later, upstream since 8.2.
 	CalcTimeUnit *TimeUnit `json:"calc-time-unit,omitzero"`
 }
 
 // QueryDirtyRate executes the command query-dirty-rate of migration.json.
 //
-// Since QEMU 5.2.
+// In QEMU 5.2 and later, upstream since 5.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.query-dirty-rate
 func (c *Client) QueryDirtyRate(ctx context.Context, args QueryDirtyRateArgs) (DirtyRateInfo, error) {
@@ -1712,7 +1739,7 @@ func (c *Client) QueryDirtyRate(ctx context.Context, args QueryDirtyRateArgs) (D
 
 // DirtyLimitInfo is the struct DirtyLimitInfo of migration.json.
 //
-// Since QEMU 7.1.
+// In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-migration.DirtyLimitInfo
 type DirtyLimitInfo struct {
@@ -1730,7 +1757,7 @@ type SetVcpuDirtyLimitArgs struct {
 // SetVcpuDirtyLimit executes the command set-vcpu-dirty-limit of
 // migration.json.
 //
-// Since QEMU 7.1.
+// In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.set-vcpu-dirty-limit
 func (c *Client) SetVcpuDirtyLimit(ctx context.Context, args SetVcpuDirtyLimitArgs) error {
@@ -1745,7 +1772,7 @@ type CancelVcpuDirtyLimitArgs struct {
 // CancelVcpuDirtyLimit executes the command cancel-vcpu-dirty-limit of
 // migration.json.
 //
-// Since QEMU 7.1.
+// In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.cancel-vcpu-dirty-limit
 func (c *Client) CancelVcpuDirtyLimit(ctx context.Context, args CancelVcpuDirtyLimitArgs) error {
@@ -1755,7 +1782,7 @@ func (c *Client) CancelVcpuDirtyLimit(ctx context.Context, args CancelVcpuDirtyL
 // QueryVcpuDirtyLimit executes the command query-vcpu-dirty-limit of
 // migration.json.
 //
-// Since QEMU 7.1.
+// In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.query-vcpu-dirty-limit
 func (c *Client) QueryVcpuDirtyLimit(ctx context.Context) ([]DirtyLimitInfo, error) {
@@ -1774,7 +1801,7 @@ type SnapshotSaveArgs struct {
 
 // SnapshotSave executes the command snapshot-save of migration.json.
 //
-// Since QEMU 6.0.
+// In QEMU 7.2 and later, upstream since 6.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.snapshot-save
 func (c *Client) SnapshotSave(ctx context.Context, args SnapshotSaveArgs) error {
@@ -1791,7 +1818,7 @@ type SnapshotLoadArgs struct {
 
 // SnapshotLoad executes the command snapshot-load of migration.json.
 //
-// Since QEMU 6.0.
+// In QEMU 7.2 and later, upstream since 6.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.snapshot-load
 func (c *Client) SnapshotLoad(ctx context.Context, args SnapshotLoadArgs) error {
@@ -1807,7 +1834,7 @@ type SnapshotDeleteArgs struct {
 
 // SnapshotDelete executes the command snapshot-delete of migration.json.
 //
-// Since QEMU 6.0.
+// In QEMU 7.2 and later, upstream since 6.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.snapshot-delete
 func (c *Client) SnapshotDelete(ctx context.Context, args SnapshotDeleteArgs) error {

@@ -6,7 +6,7 @@ import "context"
 
 // GICCapability is the struct GICCapability of misc-arm.json.
 //
-// Since QEMU 2.6.
+// In QEMU 5.2 and later, upstream since 2.6.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-misc-arm.GICCapability
 type GICCapability struct {
@@ -18,7 +18,7 @@ type GICCapability struct {
 // QueryGICCapabilities executes the command query-gic-capabilities of
 // misc-arm.json.
 //
-// Since QEMU 2.6.
+// In QEMU 5.2 and later, upstream since 2.6.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc-arm.query-gic-capabilities
 func (c *Client) QueryGICCapabilities(ctx context.Context) ([]GICCapability, error) {
@@ -29,7 +29,7 @@ func (c *Client) QueryGICCapabilities(ctx context.Context) ([]GICCapability, err
 
 // SsidSizeMode is the enum SsidSizeMode of misc-arm.json.
 //
-// Since QEMU 11.0.
+// In QEMU 11.1, upstream since 11.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-misc-arm.SsidSizeMode
 type SsidSizeMode string
@@ -93,7 +93,7 @@ func (e SsidSizeMode) Known() bool {
 
 // OasMode is the enum OasMode of misc-arm.json.
 //
-// Since QEMU 11.0.
+// In QEMU 11.1, upstream since 11.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-misc-arm.OasMode
 type OasMode string

@@ -18,7 +18,7 @@ type AddClientArgs struct {
 
 // AddClient executes the command add_client of misc.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc.add_client
 func (c *Client) AddClient(ctx context.Context, args AddClientArgs) error {
@@ -27,7 +27,7 @@ func (c *Client) AddClient(ctx context.Context, args AddClientArgs) error {
 
 // NameInfo is the struct NameInfo of misc.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-misc.NameInfo
 type NameInfo struct {
@@ -36,7 +36,7 @@ type NameInfo struct {
 
 // QueryName executes the command query-name of misc.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc.query-name
 func (c *Client) QueryName(ctx context.Context) (NameInfo, error) {
@@ -47,7 +47,7 @@ func (c *Client) QueryName(ctx context.Context) (NameInfo, error) {
 
 // IOThreadInfo is the struct IOThreadInfo of misc.json.
 //
-// Since QEMU 2.0.
+// In QEMU 5.2 and later, upstream since 2.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-misc.IOThreadInfo
 type IOThreadInfo struct {
@@ -59,15 +59,15 @@ type IOThreadInfo struct {
 	PollGrow int64 `json:"poll-grow"`
 	// Since QEMU 2.9.
 	PollShrink int64 `json:"poll-shrink"`
-	// Since QEMU 11.1.
+	// In QEMU 11.1, upstream since 11.1.
 	PollWeight int64 `json:"poll-weight"`
-	// Since QEMU 6.1.
+	// In QEMU 7.2 and later, upstream since 6.1.
 	AioMaxBatch int64 `json:"aio-max-batch"`
 }
 
 // QueryIothreads executes the command query-iothreads of misc.json.
 //
-// Since QEMU 2.0.
+// In QEMU 5.2 and later, upstream since 2.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc.query-iothreads
 func (c *Client) QueryIothreads(ctx context.Context) ([]IOThreadInfo, error) {
@@ -78,7 +78,7 @@ func (c *Client) QueryIothreads(ctx context.Context) ([]IOThreadInfo, error) {
 
 // Stop executes the command stop of misc.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc.stop
 func (c *Client) Stop(ctx context.Context) error {
@@ -87,7 +87,7 @@ func (c *Client) Stop(ctx context.Context) error {
 
 // Cont executes the command cont of misc.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc.cont
 func (c *Client) Cont(ctx context.Context) error {
@@ -96,7 +96,7 @@ func (c *Client) Cont(ctx context.Context) error {
 
 // XExitPreconfig executes the command x-exit-preconfig of misc.json.
 //
-// Since QEMU 3.0.
+// In QEMU 5.2 and later, upstream since 3.0.
 //
 // Unstable: QEMU may change it or take it away in any release.
 //
@@ -113,7 +113,7 @@ type HumanMonitorCommandArgs struct {
 
 // HumanMonitorCommand executes the command human-monitor-command of misc.json.
 //
-// Since QEMU 0.14. Features: savevm-monitor-nodes.
+// In QEMU 5.2 and later, upstream since 0.14. Features: savevm-monitor-nodes.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc.human-monitor-command
 func (c *Client) HumanMonitorCommand(ctx context.Context, args HumanMonitorCommandArgs) (string, error) {
@@ -129,7 +129,7 @@ type GetfdArgs struct {
 
 // Getfd executes the command getfd of misc.json.
 //
-// Since QEMU 0.14. Only in builds with CONFIG_POSIX.
+// In QEMU 5.2 and later, upstream since 0.14. Only in builds with CONFIG_POSIX.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc.getfd
 func (c *Client) Getfd(ctx context.Context, args GetfdArgs) error {
@@ -144,7 +144,7 @@ type GetWin32SocketArgs struct {
 
 // GetWin32Socket executes the command get-win32-socket of misc.json.
 //
-// Since QEMU 8.0. Only in builds with CONFIG_WIN32.
+// In QEMU 10.0 and later, upstream since 8.0. Only in builds with CONFIG_WIN32.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc.get-win32-socket
 func (c *Client) GetWin32Socket(ctx context.Context, args GetWin32SocketArgs) error {
@@ -158,7 +158,7 @@ type ClosefdArgs struct {
 
 // Closefd executes the command closefd of misc.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc.closefd
 func (c *Client) Closefd(ctx context.Context, args ClosefdArgs) error {
@@ -167,7 +167,7 @@ func (c *Client) Closefd(ctx context.Context, args ClosefdArgs) error {
 
 // AddfdInfo is the struct AddfdInfo of misc.json.
 //
-// Since QEMU 1.2.
+// In QEMU 5.2 and later, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-misc.AddfdInfo
 type AddfdInfo struct {
@@ -183,7 +183,7 @@ type AddFDArgs struct {
 
 // AddFD executes the command add-fd of misc.json.
 //
-// Since QEMU 1.2.
+// In QEMU 5.2 and later, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc.add-fd
 func (c *Client) AddFD(ctx context.Context, args AddFDArgs) (AddfdInfo, error) {
@@ -200,7 +200,7 @@ type RemoveFDArgs struct {
 
 // RemoveFD executes the command remove-fd of misc.json.
 //
-// Since QEMU 1.2.
+// In QEMU 5.2 and later, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc.remove-fd
 func (c *Client) RemoveFD(ctx context.Context, args RemoveFDArgs) error {
@@ -209,7 +209,7 @@ func (c *Client) RemoveFD(ctx context.Context, args RemoveFDArgs) error {
 
 // FdsetFDInfo is the struct FdsetFdInfo of misc.json.
 //
-// Since QEMU 1.2.
+// In QEMU 5.2 and later, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-misc.FdsetFdInfo
 type FdsetFDInfo struct {
@@ -219,7 +219,7 @@ type FdsetFDInfo struct {
 
 // FdsetInfo is the struct FdsetInfo of misc.json.
 //
-// Since QEMU 1.2.
+// In QEMU 5.2 and later, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-misc.FdsetInfo
 type FdsetInfo struct {
@@ -229,7 +229,7 @@ type FdsetInfo struct {
 
 // QueryFdsets executes the command query-fdsets of misc.json.
 //
-// Since QEMU 1.2.
+// In QEMU 5.2 and later, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc.query-fdsets
 func (c *Client) QueryFdsets(ctx context.Context) ([]FdsetInfo, error) {
@@ -240,7 +240,7 @@ func (c *Client) QueryFdsets(ctx context.Context) ([]FdsetInfo, error) {
 
 // CommandLineParameterType is the enum CommandLineParameterType of misc.json.
 //
-// Since QEMU 1.5.
+// In QEMU 5.2 and later, upstream since 1.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-misc.CommandLineParameterType
 type CommandLineParameterType string
@@ -268,7 +268,7 @@ func (e CommandLineParameterType) Known() bool {
 
 // CommandLineParameterInfo is the struct CommandLineParameterInfo of misc.json.
 //
-// Since QEMU 1.5.
+// In QEMU 5.2 and later, upstream since 1.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-misc.CommandLineParameterInfo
 type CommandLineParameterInfo struct {
@@ -281,7 +281,7 @@ type CommandLineParameterInfo struct {
 
 // CommandLineOptionInfo is the struct CommandLineOptionInfo of misc.json.
 //
-// Since QEMU 1.5.
+// In QEMU 5.2 and later, upstream since 1.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-misc.CommandLineOptionInfo
 type CommandLineOptionInfo struct {
@@ -297,7 +297,7 @@ type QueryCommandLineOptionsArgs struct {
 // QueryCommandLineOptions executes the command query-command-line-options of
 // misc.json.
 //
-// Since QEMU 1.5.
+// In QEMU 5.2 and later, upstream since 1.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc.query-command-line-options
 func (c *Client) QueryCommandLineOptions(ctx context.Context, args QueryCommandLineOptionsArgs) ([]CommandLineOptionInfo, error) {
@@ -308,14 +308,15 @@ func (c *Client) QueryCommandLineOptions(ctx context.Context, args QueryCommandL
 
 // RTCChangeEvent is the event RTC_CHANGE of misc.json.
 //
-// Since QEMU 0.13.
+// In QEMU 5.2 and later, upstream since 0.13.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-misc.RTC_CHANGE
 type RTCChangeEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	Offset    int64     `json:"offset"`
-	QOMPath   string    `json:"qom-path"`
+	// In QEMU 7.2 and later.
+	QOMPath string `json:"qom-path"`
 }
 
 // EventName returns RTC_CHANGE.
@@ -336,7 +337,7 @@ func (c *Client) OnRTCChange(f func(RTCChangeEvent)) (stop func()) {
 
 // VfuClientHangupEvent is the event VFU_CLIENT_HANGUP of misc.json.
 //
-// Since QEMU 7.1.
+// In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-misc.VFU_CLIENT_HANGUP
 type VfuClientHangupEvent struct {

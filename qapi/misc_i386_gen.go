@@ -11,7 +11,7 @@ import (
 // RTCResetReinjection executes the command rtc-reset-reinjection of
 // misc-i386.json.
 //
-// Since QEMU 2.1.
+// In QEMU 5.2 and later, upstream since 2.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc-i386.rtc-reset-reinjection
 func (c *Client) RTCResetReinjection(ctx context.Context) error {
@@ -20,7 +20,7 @@ func (c *Client) RTCResetReinjection(ctx context.Context) error {
 
 // SEVState is the enum SevState of misc-i386.json.
 //
-// Since QEMU 2.12.
+// In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-misc-i386.SevState
 type SEVState string
@@ -52,7 +52,7 @@ func (e SEVState) Known() bool {
 
 // SEVGuestType is the enum SevGuestType of misc-i386.json.
 //
-// Since QEMU 6.2.
+// In QEMU 10.0 and later, upstream since 6.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-misc-i386.SevGuestType
 type SEVGuestType string
@@ -77,7 +77,7 @@ func (e SEVGuestType) Known() bool {
 // SEVInfoSEV is the variant of [SEVInfo] for sev, the struct SevGuestInfo of
 // misc-i386.json.
 //
-// Since QEMU 2.12.
+// In QEMU 10.0 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-misc-i386.SevGuestInfo
 type SEVInfoSEV struct {
@@ -112,7 +112,7 @@ func (v SEVInfoSEV) encodeSEVInfo(e *codec.Encoder) {
 // SEVInfoSEVSnp is the variant of [SEVInfo] for sev-snp, the struct
 // SevSnpGuestInfo of misc-i386.json.
 //
-// Since QEMU 9.1.
+// In QEMU 10.0 and later, upstream since 9.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-misc-i386.SevSnpGuestInfo
 type SEVInfoSEVSnp struct {
@@ -145,16 +145,17 @@ func (v SEVInfoSEVSnp) encodeSEVInfo(e *codec.Encoder) {
 // SEVType holds the variant, whose type is the tag: [SEVInfoSEV],
 // [SEVInfoSEVSnp] or [Unknown].
 //
-// Since QEMU 2.12.
+// In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-misc-i386.SevInfo
 type SEVInfo struct {
-	Enabled  bool           `json:"enabled"`
-	APIMajor uint8          `json:"api-major"`
-	APIMinor uint8          `json:"api-minor"`
-	BuildID  uint8          `json:"build-id"`
-	State    SEVState       `json:"state"`
-	SEVType  SEVInfoVariant `json:"sev-type"`
+	Enabled  bool     `json:"enabled"`
+	APIMajor uint8    `json:"api-major"`
+	APIMinor uint8    `json:"api-minor"`
+	BuildID  uint8    `json:"build-id"`
+	State    SEVState `json:"state"`
+	// In QEMU 10.0 and later.
+	SEVType SEVInfoVariant `json:"sev-type"`
 }
 
 // SEVInfoVariant is what SEVInfo.SEVType can hold: the types that [SEVInfo]
@@ -237,7 +238,7 @@ func (x SEVInfo) String() string {
 
 // QuerySEV executes the command query-sev of misc-i386.json.
 //
-// Since QEMU 2.12.
+// In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc-i386.query-sev
 func (c *Client) QuerySEV(ctx context.Context) (SEVInfo, error) {
@@ -248,7 +249,7 @@ func (c *Client) QuerySEV(ctx context.Context) (SEVInfo, error) {
 
 // SEVLaunchMeasureInfo is the struct SevLaunchMeasureInfo of misc-i386.json.
 //
-// Since QEMU 2.12.
+// In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-misc-i386.SevLaunchMeasureInfo
 type SEVLaunchMeasureInfo struct {
@@ -258,7 +259,7 @@ type SEVLaunchMeasureInfo struct {
 // QuerySEVLaunchMeasure executes the command query-sev-launch-measure of
 // misc-i386.json.
 //
-// Since QEMU 2.12.
+// In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc-i386.query-sev-launch-measure
 func (c *Client) QuerySEVLaunchMeasure(ctx context.Context) (SEVLaunchMeasureInfo, error) {
@@ -269,13 +270,13 @@ func (c *Client) QuerySEVLaunchMeasure(ctx context.Context) (SEVLaunchMeasureInf
 
 // SEVCapability is the struct SevCapability of misc-i386.json.
 //
-// Since QEMU 2.12.
+// In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-misc-i386.SevCapability
 type SEVCapability struct {
 	Pdh       string `json:"pdh"`
 	CertChain string `json:"cert-chain"`
-	// Since QEMU 7.1.
+	// In QEMU 7.2 and later, upstream since 7.1.
 	Cpu0ID          string `json:"cpu0-id"`
 	Cbitpos         int64  `json:"cbitpos"`
 	ReducedPhysBits int64  `json:"reduced-phys-bits"`
@@ -284,7 +285,7 @@ type SEVCapability struct {
 // QuerySEVCapabilities executes the command query-sev-capabilities of
 // misc-i386.json.
 //
-// Since QEMU 2.12.
+// In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc-i386.query-sev-capabilities
 func (c *Client) QuerySEVCapabilities(ctx context.Context) (SEVCapability, error) {
@@ -303,7 +304,7 @@ type SEVInjectLaunchSecretArgs struct {
 // SEVInjectLaunchSecret executes the command sev-inject-launch-secret of
 // misc-i386.json.
 //
-// Since QEMU 6.0.
+// In QEMU 7.2 and later, upstream since 6.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc-i386.sev-inject-launch-secret
 func (c *Client) SEVInjectLaunchSecret(ctx context.Context, args SEVInjectLaunchSecretArgs) error {
@@ -312,7 +313,7 @@ func (c *Client) SEVInjectLaunchSecret(ctx context.Context, args SEVInjectLaunch
 
 // SEVAttestationReport is the struct SevAttestationReport of misc-i386.json.
 //
-// Since QEMU 6.1.
+// In QEMU 7.2 and later, upstream since 6.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-misc-i386.SevAttestationReport
 type SEVAttestationReport struct {
@@ -327,7 +328,7 @@ type QuerySEVAttestationReportArgs struct {
 // QuerySEVAttestationReport executes the command query-sev-attestation-report
 // of misc-i386.json.
 //
-// Since QEMU 6.1.
+// In QEMU 7.2 and later, upstream since 6.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc-i386.query-sev-attestation-report
 func (c *Client) QuerySEVAttestationReport(ctx context.Context, args QuerySEVAttestationReportArgs) (SEVAttestationReport, error) {
@@ -338,7 +339,7 @@ func (c *Client) QuerySEVAttestationReport(ctx context.Context, args QuerySEVAtt
 
 // SGXEpcSection is the struct SgxEpcSection of misc-i386.json.
 //
-// Since QEMU 7.0.
+// In QEMU 10.2 and later, upstream since 7.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-misc-i386.SgxEpcSection
 type SGXEpcSection struct {
@@ -348,7 +349,7 @@ type SGXEpcSection struct {
 
 // SGXInfo is the struct SgxInfo of misc-i386.json.
 //
-// Since QEMU 6.2.
+// In QEMU 10.2 and later, upstream since 6.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-misc-i386.SgxInfo
 type SGXInfo struct {
@@ -362,7 +363,7 @@ type SGXInfo struct {
 
 // QuerySGX executes the command query-sgx of misc-i386.json.
 //
-// Since QEMU 6.2.
+// In QEMU 7.2 and later, upstream since 6.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc-i386.query-sgx
 func (c *Client) QuerySGX(ctx context.Context) (SGXInfo, error) {
@@ -374,7 +375,7 @@ func (c *Client) QuerySGX(ctx context.Context) (SGXInfo, error) {
 // QuerySGXCapabilities executes the command query-sgx-capabilities of
 // misc-i386.json.
 //
-// Since QEMU 6.2.
+// In QEMU 7.2 and later, upstream since 6.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc-i386.query-sgx-capabilities
 func (c *Client) QuerySGXCapabilities(ctx context.Context) (SGXInfo, error) {
@@ -385,7 +386,7 @@ func (c *Client) QuerySGXCapabilities(ctx context.Context) (SGXInfo, error) {
 
 // EvtchnPortType is the enum EvtchnPortType of misc-i386.json.
 //
-// Since QEMU 8.0.
+// In QEMU 10.0 and later, upstream since 8.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-misc-i386.EvtchnPortType
 type EvtchnPortType string
@@ -417,7 +418,7 @@ func (e EvtchnPortType) Known() bool {
 
 // EvtchnInfo is the struct EvtchnInfo of misc-i386.json.
 //
-// Since QEMU 8.0.
+// In QEMU 10.0 and later, upstream since 8.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-misc-i386.EvtchnInfo
 type EvtchnInfo struct {
@@ -432,7 +433,7 @@ type EvtchnInfo struct {
 
 // XenEventList executes the command xen-event-list of misc-i386.json.
 //
-// Since QEMU 8.0.
+// In QEMU 10.0 and later, upstream since 8.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc-i386.xen-event-list
 func (c *Client) XenEventList(ctx context.Context) ([]EvtchnInfo, error) {
@@ -448,7 +449,7 @@ type XenEventInjectArgs struct {
 
 // XenEventInject executes the command xen-event-inject of misc-i386.json.
 //
-// Since QEMU 8.0.
+// In QEMU 10.0 and later, upstream since 8.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc-i386.xen-event-inject
 func (c *Client) XenEventInject(ctx context.Context, args XenEventInjectArgs) error {

@@ -18,7 +18,7 @@ type SetLinkArgs struct {
 
 // SetLink executes the command set_link of net.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-net.set_link
 func (c *Client) SetLink(ctx context.Context, args SetLinkArgs) error {
@@ -27,7 +27,7 @@ func (c *Client) SetLink(ctx context.Context, args SetLinkArgs) error {
 
 // NetdevAdd executes the command netdev_add of net.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-net.netdev_add
 func (c *Client) NetdevAdd(ctx context.Context, args Netdev) error {
@@ -41,7 +41,7 @@ type NetdevDelArgs struct {
 
 // NetdevDel executes the command netdev_del of net.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-net.netdev_del
 func (c *Client) NetdevDel(ctx context.Context, args NetdevDelArgs) error {
@@ -51,7 +51,7 @@ func (c *Client) NetdevDel(ctx context.Context, args NetdevDelArgs) error {
 // NetdevNIC is the variant of [Netdev] for nic, the struct NetLegacyNicOptions
 // of net.json.
 //
-// Since QEMU 1.2.
+// In QEMU 5.2 and later, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.NetLegacyNicOptions
 type NetdevNIC struct {
@@ -107,7 +107,7 @@ func (v NetdevNIC) encodeNetdev(e *codec.Encoder) {
 
 // PasstSearch is the struct PasstSearch of net.json.
 //
-// Since QEMU 10.1.
+// In QEMU 11.1, upstream since 10.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.PasstSearch
 type PasstSearch struct {
@@ -116,7 +116,7 @@ type PasstSearch struct {
 
 // PasstPortForward is the struct PasstPortForward of net.json.
 //
-// Since QEMU 10.1.
+// In QEMU 11.1, upstream since 10.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.PasstPortForward
 type PasstPortForward struct {
@@ -125,7 +125,7 @@ type PasstPortForward struct {
 
 // PasstParameter is the struct PasstParameter of net.json.
 //
-// Since QEMU 10.1.
+// In QEMU 11.1, upstream since 10.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.PasstParameter
 type PasstParameter struct {
@@ -135,7 +135,7 @@ type PasstParameter struct {
 // NetdevPasst is the variant of [Netdev] for passt, the struct
 // NetdevPasstOptions of net.json.
 //
-// Since QEMU 10.1. Only in builds with CONFIG_PASST.
+// In QEMU 11.1, upstream since 10.1. Only in builds with CONFIG_PASST.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.NetdevPasstOptions
 type NetdevPasst struct {
@@ -365,7 +365,7 @@ func (v NetdevPasst) encodeNetdev(e *codec.Encoder) {
 
 // NetdevUserDomainSuffix is the struct NetdevUserDomainSuffix of net.json.
 //
-// Since QEMU 1.2.
+// In QEMU 11.1, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.NetdevUserDomainSuffix
 type NetdevUserDomainSuffix struct {
@@ -374,7 +374,7 @@ type NetdevUserDomainSuffix struct {
 
 // NetdevUserHostForward is the struct NetdevUserHostForward of net.json.
 //
-// Since QEMU 1.2.
+// In QEMU 11.1, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.NetdevUserHostForward
 type NetdevUserHostForward struct {
@@ -383,7 +383,7 @@ type NetdevUserHostForward struct {
 
 // NetdevUserGuestForward is the struct NetdevUserGuestForward of net.json.
 //
-// Since QEMU 1.2.
+// In QEMU 11.1, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.NetdevUserGuestForward
 type NetdevUserGuestForward struct {
@@ -393,7 +393,7 @@ type NetdevUserGuestForward struct {
 // NetdevUser is the variant of [Netdev] for user, the struct NetdevUserOptions
 // of net.json.
 //
-// Since QEMU 1.2.
+// In QEMU 5.2 and later, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.NetdevUserOptions
 type NetdevUser struct {
@@ -560,7 +560,7 @@ func (v NetdevUser) encodeNetdev(e *codec.Encoder) {
 // NetdevTap is the variant of [Netdev] for tap, the struct NetdevTapOptions of
 // net.json.
 //
-// Since QEMU 1.2.
+// In QEMU 5.2 and later, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.NetdevTapOptions
 type NetdevTap struct {
@@ -679,7 +679,7 @@ func (v NetdevTap) encodeNetdev(e *codec.Encoder) {
 // NetdevSocket is the variant of [Netdev] for socket, the struct
 // NetdevSocketOptions of net.json.
 //
-// Since QEMU 1.2.
+// In QEMU 5.2 and later, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.NetdevSocketOptions
 type NetdevSocket struct {
@@ -742,7 +742,7 @@ func (v NetdevSocket) encodeNetdev(e *codec.Encoder) {
 // NetdevL2tpv3 is the variant of [Netdev] for l2tpv3, the struct
 // NetdevL2TPv3Options of net.json.
 //
-// Since QEMU 2.1.
+// In QEMU 5.2 and later, upstream since 2.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.NetdevL2TPv3Options
 type NetdevL2tpv3 struct {
@@ -847,7 +847,7 @@ func (v NetdevL2tpv3) encodeNetdev(e *codec.Encoder) {
 // NetdevVde is the variant of [Netdev] for vde, the struct NetdevVdeOptions of
 // net.json.
 //
-// Since QEMU 1.2.
+// In QEMU 5.2 and later, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.NetdevVdeOptions
 type NetdevVde struct {
@@ -898,7 +898,7 @@ func (v NetdevVde) encodeNetdev(e *codec.Encoder) {
 // NetdevBridge is the variant of [Netdev] for bridge, the struct
 // NetdevBridgeOptions of net.json.
 //
-// Since QEMU 1.2.
+// In QEMU 5.2 and later, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.NetdevBridgeOptions
 type NetdevBridge struct {
@@ -937,7 +937,7 @@ func (v NetdevBridge) encodeNetdev(e *codec.Encoder) {
 // NetdevHubport is the variant of [Netdev] for hubport, the struct
 // NetdevHubPortOptions of net.json.
 //
-// Since QEMU 1.2.
+// In QEMU 5.2 and later, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.NetdevHubPortOptions
 type NetdevHubport struct {
@@ -975,7 +975,7 @@ func (v NetdevHubport) encodeNetdev(e *codec.Encoder) {
 // NetdevNetmap is the variant of [Netdev] for netmap, the struct
 // NetdevNetmapOptions of net.json.
 //
-// Since QEMU 2.0.
+// In QEMU 5.2 and later, upstream since 2.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.NetdevNetmapOptions
 type NetdevNetmap struct {
@@ -1011,7 +1011,8 @@ func (v NetdevNetmap) encodeNetdev(e *codec.Encoder) {
 
 // AFXDPMode is the enum AFXDPMode of net.json.
 //
-// Since QEMU 8.2. Only in builds with CONFIG_AF_XDP.
+// In QEMU 10.0 and later, upstream since 8.2. Only in builds with
+// CONFIG_AF_XDP.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-net.AFXDPMode
 type AFXDPMode string
@@ -1036,7 +1037,8 @@ func (e AFXDPMode) Known() bool {
 // NetdevAfXdp is the variant of [Netdev] for af-xdp, the struct
 // NetdevAFXDPOptions of net.json.
 //
-// Since QEMU 8.2. Only in builds with CONFIG_AF_XDP.
+// In QEMU 10.0 and later, upstream since 8.2. Only in builds with
+// CONFIG_AF_XDP.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.NetdevAFXDPOptions
 type NetdevAfXdp struct {
@@ -1047,9 +1049,9 @@ type NetdevAfXdp struct {
 	StartQueue *int64     `json:"start-queue,omitzero"`
 	Inhibit    *bool      `json:"inhibit,omitzero"`
 	SockFDs    *string    `json:"sock-fds,omitzero"`
-	// Since QEMU 10.1.
+	// In QEMU 10.2 and later, upstream since 10.1.
 	MapPath *string `json:"map-path,omitzero"`
-	// Since QEMU 10.1.
+	// In QEMU 10.2 and later, upstream since 10.1.
 	MapStartIndex *int32 `json:"map-start-index,omitzero"`
 }
 
@@ -1117,7 +1119,7 @@ func (v NetdevAfXdp) encodeNetdev(e *codec.Encoder) {
 // NetdevVhostUser is the variant of [Netdev] for vhost-user, the struct
 // NetdevVhostUserOptions of net.json.
 //
-// Since QEMU 2.1.
+// In QEMU 5.2 and later, upstream since 2.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.NetdevVhostUserOptions
 type NetdevVhostUser struct {
@@ -1161,14 +1163,16 @@ func (v NetdevVhostUser) encodeNetdev(e *codec.Encoder) {
 // NetdevVhostVdpa is the variant of [Netdev] for vhost-vdpa, the struct
 // NetdevVhostVDPAOptions of net.json.
 //
-// Since QEMU 5.1.
+// In QEMU 5.2 and later, upstream since 5.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.NetdevVhostVDPAOptions
 type NetdevVhostVdpa struct {
 	Vhostdev *string `json:"vhostdev,omitzero"`
-	Vhostfd  *string `json:"vhostfd,omitzero"`
-	Queues   *int64  `json:"queues,omitzero"`
-	// Since QEMU 7.1. Unstable: QEMU may change it in any release.
+	// In QEMU 7.2 and later.
+	Vhostfd *string `json:"vhostfd,omitzero"`
+	Queues  *int64  `json:"queues,omitzero"`
+	// In QEMU 7.2 and later, upstream since 7.1. Unstable: QEMU may change it in
+	// any release.
 	XSvq *bool `json:"x-svq,omitzero"`
 }
 
@@ -1213,7 +1217,7 @@ func (v NetdevVhostVdpa) encodeNetdev(e *codec.Encoder) {
 // NetdevVmnetHost is the variant of [Netdev] for vmnet-host, the struct
 // NetdevVmnetHostOptions of net.json.
 //
-// Since QEMU 7.1. Only in builds with CONFIG_VMNET.
+// In QEMU 7.2 and later, upstream since 7.1. Only in builds with CONFIG_VMNET.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.NetdevVmnetHostOptions
 type NetdevVmnetHost struct {
@@ -1270,7 +1274,7 @@ func (v NetdevVmnetHost) encodeNetdev(e *codec.Encoder) {
 // NetdevVmnetShared is the variant of [Netdev] for vmnet-shared, the struct
 // NetdevVmnetSharedOptions of net.json.
 //
-// Since QEMU 7.1. Only in builds with CONFIG_VMNET.
+// In QEMU 7.2 and later, upstream since 7.1. Only in builds with CONFIG_VMNET.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.NetdevVmnetSharedOptions
 type NetdevVmnetShared struct {
@@ -1327,7 +1331,7 @@ func (v NetdevVmnetShared) encodeNetdev(e *codec.Encoder) {
 // NetdevVmnetBridged is the variant of [Netdev] for vmnet-bridged, the struct
 // NetdevVmnetBridgedOptions of net.json.
 //
-// Since QEMU 7.1. Only in builds with CONFIG_VMNET.
+// In QEMU 7.2 and later, upstream since 7.1. Only in builds with CONFIG_VMNET.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.NetdevVmnetBridgedOptions
 type NetdevVmnetBridged struct {
@@ -1364,13 +1368,13 @@ func (v NetdevVmnetBridged) encodeNetdev(e *codec.Encoder) {
 // NetdevStream is the variant of [Netdev] for stream, the struct
 // NetdevStreamOptions of net.json.
 //
-// Since QEMU 7.2.
+// In QEMU 7.2 and later, upstream since 7.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.NetdevStreamOptions
 type NetdevStream struct {
 	Addr   SocketAddress `json:"addr"`
 	Server *bool         `json:"server,omitzero"`
-	// Since QEMU 9.2.
+	// In QEMU 10.0 and later, upstream since 9.2.
 	ReconnectMs *int64 `json:"reconnect-ms,omitzero"`
 }
 
@@ -1408,7 +1412,7 @@ func (v NetdevStream) encodeNetdev(e *codec.Encoder) {
 // NetdevDgram is the variant of [Netdev] for dgram, the struct
 // NetdevDgramOptions of net.json.
 //
-// Since QEMU 7.2.
+// In QEMU 7.2 and later, upstream since 7.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.NetdevDgramOptions
 type NetdevDgram struct {
@@ -1446,7 +1450,7 @@ func (v NetdevDgram) encodeNetdev(e *codec.Encoder) {
 
 // NetClientDriver is the enum NetClientDriver of net.json.
 //
-// Since QEMU 2.7.
+// In QEMU 5.2 and later, upstream since 2.7.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-net.NetClientDriver
 type NetClientDriver string
@@ -1460,9 +1464,9 @@ const (
 	// Since QEMU 2.1.
 	NetClientDriverL2tpv3 NetClientDriver = "l2tpv3"
 	NetClientDriverSocket NetClientDriver = "socket"
-	// Since QEMU 7.2.
+	// In QEMU 7.2 and later, upstream since 7.2.
 	NetClientDriverStream NetClientDriver = "stream"
-	// Since QEMU 7.2.
+	// In QEMU 7.2 and later, upstream since 7.2.
 	NetClientDriverDgram     NetClientDriver = "dgram"
 	NetClientDriverVde       NetClientDriver = "vde"
 	NetClientDriverBridge    NetClientDriver = "bridge"
@@ -1471,15 +1475,17 @@ const (
 	NetClientDriverVhostUser NetClientDriver = "vhost-user"
 	// Since QEMU 5.1.
 	NetClientDriverVhostVdpa NetClientDriver = "vhost-vdpa"
-	// Since QEMU 10.1. Only in builds with CONFIG_PASST.
+	// In QEMU 10.2 and later, upstream since 10.1. Only in builds with
+	// CONFIG_PASST.
 	NetClientDriverPasst NetClientDriver = "passt"
-	// Since QEMU 8.2. Only in builds with CONFIG_AF_XDP.
+	// In QEMU 10.0 and later, upstream since 8.2. Only in builds with
+	// CONFIG_AF_XDP.
 	NetClientDriverAfXdp NetClientDriver = "af-xdp"
-	// Since QEMU 7.1. Only in builds with CONFIG_VMNET.
+	// In QEMU 7.2 and later, upstream since 7.1. Only in builds with CONFIG_VMNET.
 	NetClientDriverVmnetHost NetClientDriver = "vmnet-host"
-	// Since QEMU 7.1. Only in builds with CONFIG_VMNET.
+	// In QEMU 7.2 and later, upstream since 7.1. Only in builds with CONFIG_VMNET.
 	NetClientDriverVmnetShared NetClientDriver = "vmnet-shared"
-	// Since QEMU 7.1. Only in builds with CONFIG_VMNET.
+	// In QEMU 7.2 and later, upstream since 7.1. Only in builds with CONFIG_VMNET.
 	NetClientDriverVmnetBridged NetClientDriver = "vmnet-bridged"
 )
 
@@ -1519,7 +1525,7 @@ func (e NetClientDriver) Known() bool {
 // [NetdevVhostUser], [NetdevVhostVdpa], [NetdevPasst], [NetdevAfXdp],
 // [NetdevVmnetHost], [NetdevVmnetShared], [NetdevVmnetBridged] or [Unknown].
 //
-// Since QEMU 1.2.
+// In QEMU 5.2 and later, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.Netdev
 type Netdev struct {
@@ -1671,7 +1677,7 @@ func (NetdevNone) encodeNetdev(e *codec.Encoder) {}
 
 // RxState is the enum RxState of net.json.
 //
-// Since QEMU 1.6.
+// In QEMU 5.2 and later, upstream since 1.6.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-net.RxState
 type RxState string
@@ -1697,7 +1703,7 @@ func (e RxState) Known() bool {
 
 // RxFilterInfo is the struct RxFilterInfo of net.json.
 //
-// Since QEMU 1.6.
+// In QEMU 5.2 and later, upstream since 1.6.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.RxFilterInfo
 type RxFilterInfo struct {
@@ -1723,7 +1729,7 @@ type QueryRxFilterArgs struct {
 
 // QueryRxFilter executes the command query-rx-filter of net.json.
 //
-// Since QEMU 1.6.
+// In QEMU 5.2 and later, upstream since 1.6.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-net.query-rx-filter
 func (c *Client) QueryRxFilter(ctx context.Context, args QueryRxFilterArgs) ([]RxFilterInfo, error) {
@@ -1734,7 +1740,7 @@ func (c *Client) QueryRxFilter(ctx context.Context, args QueryRxFilterArgs) ([]R
 
 // NICRxFilterChangedEvent is the event NIC_RX_FILTER_CHANGED of net.json.
 //
-// Since QEMU 1.6.
+// In QEMU 5.2 and later, upstream since 1.6.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-net.NIC_RX_FILTER_CHANGED
 type NICRxFilterChangedEvent struct {
@@ -1762,7 +1768,7 @@ func (c *Client) OnNICRxFilterChanged(f func(NICRxFilterChangedEvent)) (stop fun
 
 // AnnounceParameters is the struct AnnounceParameters of net.json.
 //
-// Since QEMU 4.0.
+// In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.AnnounceParameters
 type AnnounceParameters struct {
@@ -1778,7 +1784,7 @@ type AnnounceParameters struct {
 
 // AnnounceSelf executes the command announce-self of net.json.
 //
-// Since QEMU 4.0.
+// In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-net.announce-self
 func (c *Client) AnnounceSelf(ctx context.Context, args AnnounceParameters) error {
@@ -1787,7 +1793,7 @@ func (c *Client) AnnounceSelf(ctx context.Context, args AnnounceParameters) erro
 
 // FailoverNegotiatedEvent is the event FAILOVER_NEGOTIATED of net.json.
 //
-// Since QEMU 4.2.
+// In QEMU 5.2 and later, upstream since 4.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-net.FAILOVER_NEGOTIATED
 type FailoverNegotiatedEvent struct {
@@ -1814,7 +1820,7 @@ func (c *Client) OnFailoverNegotiated(f func(FailoverNegotiatedEvent)) (stop fun
 
 // NetdevStreamConnectedEvent is the event NETDEV_STREAM_CONNECTED of net.json.
 //
-// Since QEMU 7.2.
+// In QEMU 7.2 and later, upstream since 7.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-net.NETDEV_STREAM_CONNECTED
 type NetdevStreamConnectedEvent struct {
@@ -1843,7 +1849,7 @@ func (c *Client) OnNetdevStreamConnected(f func(NetdevStreamConnectedEvent)) (st
 // NetdevStreamDisconnectedEvent is the event NETDEV_STREAM_DISCONNECTED of
 // net.json.
 //
-// Since QEMU 7.2.
+// In QEMU 7.2 and later, upstream since 7.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-net.NETDEV_STREAM_DISCONNECTED
 type NetdevStreamDisconnectedEvent struct {
@@ -1872,7 +1878,7 @@ func (c *Client) OnNetdevStreamDisconnected(f func(NetdevStreamDisconnectedEvent
 // NetdevVhostUserConnectedEvent is the event NETDEV_VHOST_USER_CONNECTED of
 // net.json.
 //
-// Since QEMU 10.0.
+// In QEMU 10.0 and later, upstream since 10.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-net.NETDEV_VHOST_USER_CONNECTED
 type NetdevVhostUserConnectedEvent struct {
@@ -1902,7 +1908,7 @@ func (c *Client) OnNetdevVhostUserConnected(f func(NetdevVhostUserConnectedEvent
 // NetdevVhostUserDisconnectedEvent is the event NETDEV_VHOST_USER_DISCONNECTED
 // of net.json.
 //
-// Since QEMU 10.0.
+// In QEMU 10.0 and later, upstream since 10.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-net.NETDEV_VHOST_USER_DISCONNECTED
 type NetdevVhostUserDisconnectedEvent struct {

@@ -6,7 +6,7 @@ import "context"
 
 // PCIMemoryRange is the struct PciMemoryRange of pci.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-pci.PciMemoryRange
 type PCIMemoryRange struct {
@@ -16,7 +16,7 @@ type PCIMemoryRange struct {
 
 // PCIMemoryRegion is the struct PciMemoryRegion of pci.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-pci.PciMemoryRegion
 type PCIMemoryRegion struct {
@@ -30,7 +30,7 @@ type PCIMemoryRegion struct {
 
 // PCIBusInfo is the struct PciBusInfo of pci.json.
 //
-// Since QEMU 2.4.
+// In QEMU 5.2 and later, upstream since 2.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-pci.PciBusInfo
 type PCIBusInfo struct {
@@ -44,7 +44,7 @@ type PCIBusInfo struct {
 
 // PCIBridgeInfo is the struct PciBridgeInfo of pci.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-pci.PciBridgeInfo
 type PCIBridgeInfo struct {
@@ -54,7 +54,7 @@ type PCIBridgeInfo struct {
 
 // PCIDeviceClass is the struct PciDeviceClass of pci.json.
 //
-// Since QEMU 2.4.
+// In QEMU 5.2 and later, upstream since 2.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-pci.PciDeviceClass
 type PCIDeviceClass struct {
@@ -64,7 +64,7 @@ type PCIDeviceClass struct {
 
 // PCIDeviceID is the struct PciDeviceId of pci.json.
 //
-// Since QEMU 2.4.
+// In QEMU 5.2 and later, upstream since 2.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-pci.PciDeviceId
 type PCIDeviceID struct {
@@ -78,7 +78,7 @@ type PCIDeviceID struct {
 
 // PCIDeviceInfo is the struct PciDeviceInfo of pci.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-pci.PciDeviceInfo
 type PCIDeviceInfo struct {
@@ -97,7 +97,7 @@ type PCIDeviceInfo struct {
 
 // PCIInfo is the struct PciInfo of pci.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-pci.PciInfo
 type PCIInfo struct {
@@ -107,7 +107,7 @@ type PCIInfo struct {
 
 // QueryPCI executes the command query-pci of pci.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-pci.query-pci
 func (c *Client) QueryPCI(ctx context.Context) ([]PCIInfo, error) {

@@ -18,7 +18,7 @@ type DeviceListPropertiesArgs struct {
 // DeviceListProperties executes the command device-list-properties of
 // qdev.json.
 //
-// Since QEMU 1.2.
+// In QEMU 5.2 and later, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-qdev.device-list-properties
 func (c *Client) DeviceListProperties(ctx context.Context, args DeviceListPropertiesArgs) ([]ObjectPropertyInfo, error) {
@@ -81,7 +81,8 @@ func (x *DeviceAddArgs) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 
 // DeviceAdd executes the command device_add of qdev.json.
 //
-// Since QEMU 0.13. Features: json-cli, json-cli-hotplug.
+// In QEMU 5.2 and later, upstream since 0.13. Features: json-cli,
+// json-cli-hotplug.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-qdev.device_add
 func (c *Client) DeviceAdd(ctx context.Context, args DeviceAddArgs) error {
@@ -95,7 +96,7 @@ type DeviceDelArgs struct {
 
 // DeviceDel executes the command device_del of qdev.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-qdev.device_del
 func (c *Client) DeviceDel(ctx context.Context, args DeviceDelArgs) error {
@@ -104,7 +105,7 @@ func (c *Client) DeviceDel(ctx context.Context, args DeviceDelArgs) error {
 
 // DeviceDeletedEvent is the event DEVICE_DELETED of qdev.json.
 //
-// Since QEMU 1.5.
+// In QEMU 5.2 and later, upstream since 1.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-qdev.DEVICE_DELETED
 type DeviceDeletedEvent struct {
@@ -133,7 +134,7 @@ func (c *Client) OnDeviceDeleted(f func(DeviceDeletedEvent)) (stop func()) {
 // DeviceUnplugGuestErrorEvent is the event DEVICE_UNPLUG_GUEST_ERROR of
 // qdev.json.
 //
-// Since QEMU 6.2.
+// In QEMU 7.2 and later, upstream since 6.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-qdev.DEVICE_UNPLUG_GUEST_ERROR
 type DeviceUnplugGuestErrorEvent struct {
@@ -167,7 +168,7 @@ type DeviceSyncConfigArgs struct {
 
 // DeviceSyncConfig executes the command device-sync-config of qdev.json.
 //
-// Since QEMU 9.2.
+// In QEMU 10.0 and later, upstream since 9.2.
 //
 // Unstable: QEMU may change it or take it away in any release.
 //

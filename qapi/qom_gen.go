@@ -11,7 +11,7 @@ import (
 
 // ObjectPropertyInfo is the struct ObjectPropertyInfo of qom.json.
 //
-// Since QEMU 1.2.
+// In QEMU 5.2 and later, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.ObjectPropertyInfo
 type ObjectPropertyInfo struct {
@@ -24,7 +24,7 @@ type ObjectPropertyInfo struct {
 
 // ObjectPropertyValue is the struct ObjectPropertyValue of qom.json.
 //
-// Since QEMU 10.1.
+// In QEMU 10.2 and later, upstream since 10.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.ObjectPropertyValue
 type ObjectPropertyValue struct {
@@ -35,7 +35,7 @@ type ObjectPropertyValue struct {
 
 // ObjectPropertiesValues is the struct ObjectPropertiesValues of qom.json.
 //
-// Since QEMU 10.1.
+// In QEMU 10.2 and later, upstream since 10.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.ObjectPropertiesValues
 type ObjectPropertiesValues struct {
@@ -49,7 +49,7 @@ type QOMListArgs struct {
 
 // QOMList executes the command qom-list of qom.json.
 //
-// Since QEMU 1.2.
+// In QEMU 5.2 and later, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-qom.qom-list
 func (c *Client) QOMList(ctx context.Context, args QOMListArgs) ([]ObjectPropertyInfo, error) {
@@ -66,7 +66,7 @@ type QOMGetArgs struct {
 
 // QOMGet executes the command qom-get of qom.json.
 //
-// Since QEMU 1.2.
+// In QEMU 5.2 and later, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-qom.qom-get
 func (c *Client) QOMGet(ctx context.Context, args QOMGetArgs) (json.RawMessage, error) {
@@ -82,7 +82,7 @@ type QOMListGetArgs struct {
 
 // QOMListGet executes the command qom-list-get of qom.json.
 //
-// Since QEMU 10.1.
+// In QEMU 10.2 and later, upstream since 10.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-qom.qom-list-get
 func (c *Client) QOMListGet(ctx context.Context, args QOMListGetArgs) ([]ObjectPropertiesValues, error) {
@@ -100,7 +100,7 @@ type QOMSetArgs struct {
 
 // QOMSet executes the command qom-set of qom.json.
 //
-// Since QEMU 1.2.
+// In QEMU 5.2 and later, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-qom.qom-set
 func (c *Client) QOMSet(ctx context.Context, args QOMSetArgs) error {
@@ -109,7 +109,7 @@ func (c *Client) QOMSet(ctx context.Context, args QOMSetArgs) error {
 
 // ObjectTypeInfo is the struct ObjectTypeInfo of qom.json.
 //
-// Since QEMU 1.1.
+// In QEMU 5.2 and later, upstream since 1.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.ObjectTypeInfo
 type ObjectTypeInfo struct {
@@ -128,7 +128,7 @@ type QOMListTypesArgs struct {
 
 // QOMListTypes executes the command qom-list-types of qom.json.
 //
-// Since QEMU 1.1.
+// In QEMU 5.2 and later, upstream since 1.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-qom.qom-list-types
 func (c *Client) QOMListTypes(ctx context.Context, args QOMListTypesArgs) ([]ObjectTypeInfo, error) {
@@ -144,7 +144,7 @@ type QOMListPropertiesArgs struct {
 
 // QOMListProperties executes the command qom-list-properties of qom.json.
 //
-// Since QEMU 2.12.
+// In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-qom.qom-list-properties
 func (c *Client) QOMListProperties(ctx context.Context, args QOMListPropertiesArgs) ([]ObjectPropertyInfo, error) {
@@ -156,7 +156,7 @@ func (c *Client) QOMListProperties(ctx context.Context, args QOMListPropertiesAr
 // ObjectOptionsCanHostSocketcan is the variant of [ObjectOptions] for
 // can-host-socketcan, the struct CanHostSocketcanProperties of qom.json.
 //
-// Since QEMU 2.12. Only in builds with CONFIG_LINUX.
+// In QEMU 7.2 and later, upstream since 2.12. Only in builds with CONFIG_LINUX.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.CanHostSocketcanProperties
 type ObjectOptionsCanHostSocketcan struct {
@@ -191,7 +191,7 @@ func (v ObjectOptionsCanHostSocketcan) encodeObjectOptions(e *codec.Encoder) {
 // ObjectOptionsColoCompare is the variant of [ObjectOptions] for colo-compare,
 // the struct ColoCompareProperties of qom.json.
 //
-// Since QEMU 2.8.
+// In QEMU 7.2 and later, upstream since 2.8.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.ColoCompareProperties
 type ObjectOptionsColoCompare struct {
@@ -264,14 +264,14 @@ func (v ObjectOptionsColoCompare) encodeObjectOptions(e *codec.Encoder) {
 // CryptodevBackendProperties is the struct CryptodevBackendProperties of
 // qom.json.
 //
-// Since QEMU 2.8.
+// In QEMU 7.2 and later, upstream since 2.8.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.CryptodevBackendProperties
 type CryptodevBackendProperties struct {
 	Queues *uint32 `json:"queues,omitzero"`
-	// Since QEMU 8.0.
+	// In QEMU 10.0 and later, upstream since 8.0.
 	ThrottleBPS *uint64 `json:"throttle-bps,omitzero"`
-	// Since QEMU 8.0.
+	// In QEMU 10.0 and later, upstream since 8.0.
 	ThrottleOps *uint64 `json:"throttle-ops,omitzero"`
 }
 
@@ -302,14 +302,15 @@ func (x *CryptodevBackendProperties) encodeMembers(e *codec.Encoder) {
 // ObjectOptionsCryptodevVhostUser is the variant of [ObjectOptions] for
 // cryptodev-vhost-user, the struct CryptodevVhostUserProperties of qom.json.
 //
-// Since QEMU 2.12. Only in builds with CONFIG_VHOST_CRYPTO.
+// In QEMU 7.2 and later, upstream since 2.12. Only in builds with
+// CONFIG_VHOST_CRYPTO.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.CryptodevVhostUserProperties
 type ObjectOptionsCryptodevVhostUser struct {
 	Queues *uint32 `json:"queues,omitzero"`
-	// Since QEMU 8.0.
+	// In QEMU 10.0 and later, upstream since 8.0.
 	ThrottleBPS *uint64 `json:"throttle-bps,omitzero"`
-	// Since QEMU 8.0.
+	// In QEMU 10.0 and later, upstream since 8.0.
 	ThrottleOps *uint64 `json:"throttle-ops,omitzero"`
 	Chardev     string  `json:"chardev"`
 }
@@ -353,7 +354,7 @@ func (v ObjectOptionsCryptodevVhostUser) encodeObjectOptions(e *codec.Encoder) {
 // ObjectOptionsDbusVmstate is the variant of [ObjectOptions] for dbus-vmstate,
 // the struct DBusVMStateProperties of qom.json.
 //
-// Since QEMU 5.0.
+// In QEMU 7.2 and later, upstream since 5.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.DBusVMStateProperties
 type ObjectOptionsDbusVmstate struct {
@@ -389,7 +390,7 @@ func (v ObjectOptionsDbusVmstate) encodeObjectOptions(e *codec.Encoder) {
 
 // NetfilterInsert is the enum NetfilterInsert of qom.json.
 //
-// Since QEMU 5.0.
+// In QEMU 7.2 and later, upstream since 5.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-qom.NetfilterInsert
 type NetfilterInsert string
@@ -414,7 +415,7 @@ func (e NetfilterInsert) Known() bool {
 // ObjectOptionsFilterReplay is the variant of [ObjectOptions] for
 // filter-replay, the struct NetfilterProperties of qom.json.
 //
-// Since QEMU 2.5.
+// In QEMU 7.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.NetfilterProperties
 type ObjectOptionsFilterReplay struct {
@@ -469,7 +470,7 @@ func (v ObjectOptionsFilterReplay) encodeObjectOptions(e *codec.Encoder) {
 // ObjectOptionsFilterBuffer is the variant of [ObjectOptions] for
 // filter-buffer, the struct FilterBufferProperties of qom.json.
 //
-// Since QEMU 2.5.
+// In QEMU 7.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.FilterBufferProperties
 type ObjectOptionsFilterBuffer struct {
@@ -528,7 +529,7 @@ func (v ObjectOptionsFilterBuffer) encodeObjectOptions(e *codec.Encoder) {
 // ObjectOptionsFilterDump is the variant of [ObjectOptions] for filter-dump,
 // the struct FilterDumpProperties of qom.json.
 //
-// Since QEMU 2.5.
+// In QEMU 7.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.FilterDumpProperties
 type ObjectOptionsFilterDump struct {
@@ -593,7 +594,7 @@ func (v ObjectOptionsFilterDump) encodeObjectOptions(e *codec.Encoder) {
 // ObjectOptionsFilterMirror is the variant of [ObjectOptions] for
 // filter-mirror, the struct FilterMirrorProperties of qom.json.
 //
-// Since QEMU 2.6.
+// In QEMU 7.2 and later, upstream since 2.6.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.FilterMirrorProperties
 type ObjectOptionsFilterMirror struct {
@@ -658,7 +659,7 @@ func (v ObjectOptionsFilterMirror) encodeObjectOptions(e *codec.Encoder) {
 // ObjectOptionsFilterRedirector is the variant of [ObjectOptions] for
 // filter-redirector, the struct FilterRedirectorProperties of qom.json.
 //
-// Since QEMU 2.6.
+// In QEMU 7.2 and later, upstream since 2.6.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.FilterRedirectorProperties
 type ObjectOptionsFilterRedirector struct {
@@ -731,7 +732,7 @@ func (v ObjectOptionsFilterRedirector) encodeObjectOptions(e *codec.Encoder) {
 // ObjectOptionsFilterRewriter is the variant of [ObjectOptions] for
 // filter-rewriter, the struct FilterRewriterProperties of qom.json.
 //
-// Since QEMU 2.8.
+// In QEMU 7.2 and later, upstream since 2.8.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.FilterRewriterProperties
 type ObjectOptionsFilterRewriter struct {
@@ -792,7 +793,7 @@ func (v ObjectOptionsFilterRewriter) encodeObjectOptions(e *codec.Encoder) {
 // ObjectOptionsInputBarrier is the variant of [ObjectOptions] for
 // input-barrier, the struct InputBarrierProperties of qom.json.
 //
-// Since QEMU 4.2.
+// In QEMU 7.2 and later, upstream since 4.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.InputBarrierProperties
 type ObjectOptionsInputBarrier struct {
@@ -859,7 +860,7 @@ func (v ObjectOptionsInputBarrier) encodeObjectOptions(e *codec.Encoder) {
 // ObjectOptionsInputLinux is the variant of [ObjectOptions] for input-linux,
 // the struct InputLinuxProperties of qom.json.
 //
-// Since QEMU 2.6. Only in builds with CONFIG_LINUX.
+// In QEMU 7.2 and later, upstream since 2.6. Only in builds with CONFIG_LINUX.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.InputLinuxProperties
 type ObjectOptionsInputLinux struct {
@@ -908,7 +909,7 @@ func (v ObjectOptionsInputLinux) encodeObjectOptions(e *codec.Encoder) {
 // ObjectOptionsIothread is the variant of [ObjectOptions] for iothread, the
 // struct IothreadProperties of qom.json.
 //
-// Since QEMU 2.0.
+// In QEMU 7.2 and later, upstream since 2.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.IothreadProperties
 type ObjectOptionsIothread struct {
@@ -918,7 +919,7 @@ type ObjectOptionsIothread struct {
 	PollMaxNs     *int64 `json:"poll-max-ns,omitzero"`
 	PollGrow      *int64 `json:"poll-grow,omitzero"`
 	PollShrink    *int64 `json:"poll-shrink,omitzero"`
-	// Since QEMU 11.1.
+	// In QEMU 11.1, upstream since 11.1.
 	PollWeight *int64 `json:"poll-weight,omitzero"`
 }
 
@@ -978,7 +979,7 @@ func (v ObjectOptionsIothread) encodeObjectOptions(e *codec.Encoder) {
 // ObjectOptionsMainLoop is the variant of [ObjectOptions] for main-loop, the
 // struct MainLoopProperties of qom.json.
 //
-// Since QEMU 7.1.
+// In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.MainLoopProperties
 type ObjectOptionsMainLoop struct {
@@ -1023,7 +1024,7 @@ func (v ObjectOptionsMainLoop) encodeObjectOptions(e *codec.Encoder) {
 // ObjectOptionsMemoryBackendRAM is the variant of [ObjectOptions] for
 // memory-backend-ram, the struct MemoryBackendProperties of qom.json.
 //
-// Since QEMU 2.1.
+// In QEMU 7.2 and later, upstream since 2.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.MemoryBackendProperties
 type ObjectOptionsMemoryBackendRAM struct {
@@ -1116,7 +1117,7 @@ func (v ObjectOptionsMemoryBackendRAM) encodeObjectOptions(e *codec.Encoder) {
 // ObjectOptionsMemoryBackendFile is the variant of [ObjectOptions] for
 // memory-backend-file, the struct MemoryBackendFileProperties of qom.json.
 //
-// Since QEMU 2.1.
+// In QEMU 7.2 and later, upstream since 2.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.MemoryBackendFileProperties
 type ObjectOptionsMemoryBackendFile struct {
@@ -1134,14 +1135,14 @@ type ObjectOptionsMemoryBackendFile struct {
 	Size                           uint64  `json:"size"`
 	XUseCanonicalPathForRamblockID *bool   `json:"x-use-canonical-path-for-ramblock-id,omitzero"`
 	Align                          *uint64 `json:"align,omitzero"`
-	// Since QEMU 8.1.
+	// In QEMU 10.0 and later, upstream since 8.1.
 	Offset      *uint64 `json:"offset,omitzero"`
 	DiscardData *bool   `json:"discard-data,omitzero"`
 	MemPath     string  `json:"mem-path"`
 	// Only in builds with CONFIG_LIBPMEM.
 	Pmem     *bool `json:"pmem,omitzero"`
 	Readonly *bool `json:"readonly,omitzero"`
-	// Since QEMU 8.2.
+	// In QEMU 10.0 and later, upstream since 8.2.
 	ROM *OnOffAuto `json:"rom,omitzero"`
 }
 
@@ -1252,7 +1253,7 @@ func (v ObjectOptionsMemoryBackendFile) encodeObjectOptions(e *codec.Encoder) {
 // ObjectOptionsMemoryBackendMemfd is the variant of [ObjectOptions] for
 // memory-backend-memfd, the struct MemoryBackendMemfdProperties of qom.json.
 //
-// Since QEMU 2.12. Only in builds with CONFIG_LINUX.
+// In QEMU 7.2 and later, upstream since 2.12. Only in builds with CONFIG_LINUX.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.MemoryBackendMemfdProperties
 type ObjectOptionsMemoryBackendMemfd struct {
@@ -1363,7 +1364,7 @@ func (v ObjectOptionsMemoryBackendMemfd) encodeObjectOptions(e *codec.Encoder) {
 // ObjectOptionsMemoryBackendShm is the variant of [ObjectOptions] for
 // memory-backend-shm, the struct MemoryBackendShmProperties of qom.json.
 //
-// Since QEMU 9.1. Only in builds with CONFIG_POSIX.
+// In QEMU 10.0 and later, upstream since 9.1. Only in builds with CONFIG_POSIX.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.MemoryBackendShmProperties
 type ObjectOptionsMemoryBackendShm struct {
@@ -1456,7 +1457,7 @@ func (v ObjectOptionsMemoryBackendShm) encodeObjectOptions(e *codec.Encoder) {
 // ObjectOptionsMemoryBackendEpc is the variant of [ObjectOptions] for
 // memory-backend-epc, the struct MemoryBackendEpcProperties of qom.json.
 //
-// Since QEMU 6.2. Only in builds with CONFIG_LINUX.
+// In QEMU 7.2 and later, upstream since 6.2. Only in builds with CONFIG_LINUX.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.MemoryBackendEpcProperties
 type ObjectOptionsMemoryBackendEpc struct {
@@ -1549,7 +1550,7 @@ func (v ObjectOptionsMemoryBackendEpc) encodeObjectOptions(e *codec.Encoder) {
 // ObjectOptionsPrManagerHelper is the variant of [ObjectOptions] for
 // pr-manager-helper, the struct PrManagerHelperProperties of qom.json.
 //
-// Since QEMU 2.11. Only in builds with CONFIG_LINUX.
+// In QEMU 7.2 and later, upstream since 2.11. Only in builds with CONFIG_LINUX.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.PrManagerHelperProperties
 type ObjectOptionsPrManagerHelper struct {
@@ -1580,7 +1581,7 @@ func (v ObjectOptionsPrManagerHelper) encodeObjectOptions(e *codec.Encoder) {
 // ObjectOptionsQtest is the variant of [ObjectOptions] for qtest, the struct
 // QtestProperties of qom.json.
 //
-// Since QEMU 6.0.
+// In QEMU 7.2 and later, upstream since 6.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.QtestProperties
 type ObjectOptionsQtest struct {
@@ -1617,7 +1618,7 @@ func (v ObjectOptionsQtest) encodeObjectOptions(e *codec.Encoder) {
 // ObjectOptionsXRemoteObject is the variant of [ObjectOptions] for
 // x-remote-object, the struct RemoteObjectProperties of qom.json.
 //
-// Since QEMU 6.0.
+// In QEMU 7.2 and later, upstream since 6.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.RemoteObjectProperties
 type ObjectOptionsXRemoteObject struct {
@@ -1652,7 +1653,7 @@ func (v ObjectOptionsXRemoteObject) encodeObjectOptions(e *codec.Encoder) {
 // ObjectOptionsXVfioUserServer is the variant of [ObjectOptions] for
 // x-vfio-user-server, the struct VfioUserServerProperties of qom.json.
 //
-// Since QEMU 7.1.
+// In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.VfioUserServerProperties
 type ObjectOptionsXVfioUserServer struct {
@@ -1687,7 +1688,7 @@ func (v ObjectOptionsXVfioUserServer) encodeObjectOptions(e *codec.Encoder) {
 // ObjectOptionsIommufd is the variant of [ObjectOptions] for iommufd, the
 // struct IOMMUFDProperties of qom.json.
 //
-// Since QEMU 9.0.
+// In QEMU 10.0 and later, upstream since 9.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.IOMMUFDProperties
 type ObjectOptionsIommufd struct {
@@ -1721,7 +1722,7 @@ func (v ObjectOptionsIommufd) encodeObjectOptions(e *codec.Encoder) {
 // acpi-generic-initiator, the struct AcpiGenericInitiatorProperties of
 // qom.json.
 //
-// Since QEMU 9.0.
+// In QEMU 10.0 and later, upstream since 9.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.AcpiGenericInitiatorProperties
 type ObjectOptionsACPIGenericInitiator struct {
@@ -1756,7 +1757,7 @@ func (v ObjectOptionsACPIGenericInitiator) encodeObjectOptions(e *codec.Encoder)
 // ObjectOptionsACPIGenericPort is the variant of [ObjectOptions] for
 // acpi-generic-port, the struct AcpiGenericPortProperties of qom.json.
 //
-// Since QEMU 9.2.
+// In QEMU 10.0 and later, upstream since 9.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.AcpiGenericPortProperties
 type ObjectOptionsACPIGenericPort struct {
@@ -1791,7 +1792,7 @@ func (v ObjectOptionsACPIGenericPort) encodeObjectOptions(e *codec.Encoder) {
 // ObjectOptionsRngBuiltin is the variant of [ObjectOptions] for rng-builtin,
 // the struct RngProperties of qom.json.
 //
-// Since QEMU 1.3.
+// In QEMU 7.2 and later, upstream since 1.3.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.RngProperties
 type ObjectOptionsRngBuiltin struct {
@@ -1825,7 +1826,7 @@ func (v ObjectOptionsRngBuiltin) encodeObjectOptions(e *codec.Encoder) {
 // ObjectOptionsRngEgd is the variant of [ObjectOptions] for rng-egd, the struct
 // RngEgdProperties of qom.json.
 //
-// Since QEMU 1.3.
+// In QEMU 7.2 and later, upstream since 1.3.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.RngEgdProperties
 type ObjectOptionsRngEgd struct {
@@ -1863,7 +1864,7 @@ func (v ObjectOptionsRngEgd) encodeObjectOptions(e *codec.Encoder) {
 // ObjectOptionsRngRandom is the variant of [ObjectOptions] for rng-random, the
 // struct RngRandomProperties of qom.json.
 //
-// Since QEMU 1.3. Only in builds with CONFIG_POSIX.
+// In QEMU 7.2 and later, upstream since 1.3. Only in builds with CONFIG_POSIX.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.RngRandomProperties
 type ObjectOptionsRngRandom struct {
@@ -1903,7 +1904,7 @@ func (v ObjectOptionsRngRandom) encodeObjectOptions(e *codec.Encoder) {
 // ObjectOptionsIgvmCfg is the variant of [ObjectOptions] for igvm-cfg, the
 // struct IgvmCfgProperties of qom.json.
 //
-// Since QEMU 10.1. Only in builds with CONFIG_IGVM.
+// In QEMU 10.2 and later, upstream since 10.1. Only in builds with CONFIG_IGVM.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.IgvmCfgProperties
 type ObjectOptionsIgvmCfg struct {
@@ -1934,7 +1935,7 @@ func (v ObjectOptionsIgvmCfg) encodeObjectOptions(e *codec.Encoder) {
 // ObjectOptionsSEVGuest is the variant of [ObjectOptions] for sev-guest, the
 // struct SevGuestProperties of qom.json.
 //
-// Since QEMU 2.12.
+// In QEMU 7.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.SevGuestProperties
 type ObjectOptionsSEVGuest struct {
@@ -1947,7 +1948,7 @@ type ObjectOptionsSEVGuest struct {
 	SessionFile  *string `json:"session-file,omitzero"`
 	Policy       *uint32 `json:"policy,omitzero"`
 	Handle       *uint32 `json:"handle,omitzero"`
-	// Since QEMU 9.1.
+	// In QEMU 10.0 and later, upstream since 9.1.
 	LegacyVMType *OnOffAuto `json:"legacy-vm-type,omitzero"`
 }
 
@@ -2015,7 +2016,7 @@ func (v ObjectOptionsSEVGuest) encodeObjectOptions(e *codec.Encoder) {
 // ObjectOptionsSEVSnpGuest is the variant of [ObjectOptions] for sev-snp-guest,
 // the struct SevSnpGuestProperties of qom.json.
 //
-// Since QEMU 9.1.
+// In QEMU 10.0 and later, upstream since 9.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.SevSnpGuestProperties
 type ObjectOptionsSEVSnpGuest struct {
@@ -2108,7 +2109,8 @@ func (v ObjectOptionsSEVSnpGuest) encodeObjectOptions(e *codec.Encoder) {
 // ObjectOptionsTdxGuest is the variant of [ObjectOptions] for tdx-guest, the
 // struct TdxGuestProperties of qom.json.
 //
-// Since QEMU 10.1. Features: confidential-guest-reset.
+// In QEMU 10.2 and later, upstream since 10.1. Features:
+// confidential-guest-reset.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.TdxGuestProperties
 type ObjectOptionsTdxGuest struct {
@@ -2171,7 +2173,7 @@ func (v ObjectOptionsTdxGuest) encodeObjectOptions(e *codec.Encoder) {
 // ObjectOptionsThreadContext is the variant of [ObjectOptions] for
 // thread-context, the struct ThreadContextProperties of qom.json.
 //
-// Since QEMU 7.2.
+// In QEMU 7.2 and later, upstream since 7.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.ThreadContextProperties
 type ObjectOptionsThreadContext struct {
@@ -2210,7 +2212,7 @@ func (v ObjectOptionsThreadContext) encodeObjectOptions(e *codec.Encoder) {
 // ObjectOptionsMonitorHMP is the variant of [ObjectOptions] for monitor-hmp,
 // the struct MonitorHMPProperties of qom.json.
 //
-// Since QEMU 11.1.
+// In QEMU 11.1, upstream since 11.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.MonitorHMPProperties
 type ObjectOptionsMonitorHMP struct {
@@ -2246,7 +2248,7 @@ func (v ObjectOptionsMonitorHMP) encodeObjectOptions(e *codec.Encoder) {
 
 // MonitorQMPCloseAction is the enum MonitorQMPCloseAction of qom.json.
 //
-// Since QEMU 11.1.
+// In QEMU 11.1, upstream since 11.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-qom.MonitorQMPCloseAction
 type MonitorQMPCloseAction string
@@ -2271,7 +2273,7 @@ func (e MonitorQMPCloseAction) Known() bool {
 // ObjectOptionsMonitorQMP is the variant of [ObjectOptions] for monitor-qmp,
 // the struct MonitorQMPProperties of qom.json.
 //
-// Since QEMU 11.1.
+// In QEMU 11.1, upstream since 11.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.MonitorQMPProperties
 type ObjectOptionsMonitorQMP struct {
@@ -2313,20 +2315,22 @@ func (v ObjectOptionsMonitorQMP) encodeObjectOptions(e *codec.Encoder) {
 
 // ObjectType is the enum ObjectType of qom.json.
 //
-// Since QEMU 6.0.
+// In QEMU 7.2 and later, upstream since 6.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-qom.ObjectType
 type ObjectType string
 
 // The values of ObjectType.
 const (
+	// In QEMU 10.0 and later.
 	ObjectTypeACPIGenericInitiator ObjectType = "acpi-generic-initiator"
-	ObjectTypeACPIGenericPort      ObjectType = "acpi-generic-port"
-	ObjectTypeAuthzList            ObjectType = "authz-list"
-	ObjectTypeAuthzListfile        ObjectType = "authz-listfile"
-	ObjectTypeAuthzPam             ObjectType = "authz-pam"
-	ObjectTypeAuthzSimple          ObjectType = "authz-simple"
-	ObjectTypeCanBus               ObjectType = "can-bus"
+	// In QEMU 10.0 and later.
+	ObjectTypeACPIGenericPort ObjectType = "acpi-generic-port"
+	ObjectTypeAuthzList       ObjectType = "authz-list"
+	ObjectTypeAuthzListfile   ObjectType = "authz-listfile"
+	ObjectTypeAuthzPam        ObjectType = "authz-pam"
+	ObjectTypeAuthzSimple     ObjectType = "authz-simple"
+	ObjectTypeCanBus          ObjectType = "can-bus"
 	// Only in builds with CONFIG_LINUX.
 	ObjectTypeCanHostSocketcan        ObjectType = "can-host-socketcan"
 	ObjectTypeColoCompare             ObjectType = "colo-compare"
@@ -2342,25 +2346,28 @@ const (
 	ObjectTypeFilterRedirector   ObjectType = "filter-redirector"
 	ObjectTypeFilterReplay       ObjectType = "filter-replay"
 	ObjectTypeFilterRewriter     ObjectType = "filter-rewriter"
-	// Only in builds with CONFIG_IGVM.
+	// In QEMU 10.2 and later. Only in builds with CONFIG_IGVM.
 	ObjectTypeIgvmCfg      ObjectType = "igvm-cfg"
 	ObjectTypeInputBarrier ObjectType = "input-barrier"
 	// Only in builds with CONFIG_LINUX.
 	ObjectTypeInputLinux ObjectType = "input-linux"
-	ObjectTypeIommufd    ObjectType = "iommufd"
-	ObjectTypeIothread   ObjectType = "iothread"
-	ObjectTypeMainLoop   ObjectType = "main-loop"
+	// In QEMU 10.0 and later.
+	ObjectTypeIommufd  ObjectType = "iommufd"
+	ObjectTypeIothread ObjectType = "iothread"
+	ObjectTypeMainLoop ObjectType = "main-loop"
 	// Only in builds with CONFIG_LINUX.
 	ObjectTypeMemoryBackendEpc  ObjectType = "memory-backend-epc"
 	ObjectTypeMemoryBackendFile ObjectType = "memory-backend-file"
 	// Only in builds with CONFIG_LINUX.
 	ObjectTypeMemoryBackendMemfd ObjectType = "memory-backend-memfd"
 	ObjectTypeMemoryBackendRAM   ObjectType = "memory-backend-ram"
-	// Only in builds with CONFIG_POSIX.
+	// In QEMU 10.0 and later. Only in builds with CONFIG_POSIX.
 	ObjectTypeMemoryBackendShm ObjectType = "memory-backend-shm"
-	ObjectTypeMonitorHMP       ObjectType = "monitor-hmp"
-	ObjectTypeMonitorQMP       ObjectType = "monitor-qmp"
-	ObjectTypePefGuest         ObjectType = "pef-guest"
+	// In QEMU 11.1.
+	ObjectTypeMonitorHMP ObjectType = "monitor-hmp"
+	// In QEMU 11.1.
+	ObjectTypeMonitorQMP ObjectType = "monitor-qmp"
+	ObjectTypePefGuest   ObjectType = "pef-guest"
 	// Only in builds with CONFIG_LINUX.
 	ObjectTypePrManagerHelper ObjectType = "pr-manager-helper"
 	ObjectTypeQtest           ObjectType = "qtest"
@@ -2370,11 +2377,13 @@ const (
 	ObjectTypeRngRandom ObjectType = "rng-random"
 	ObjectTypeSecret    ObjectType = "secret"
 	// Only in builds with CONFIG_SECRET_KEYRING.
-	ObjectTypeSecretKeyring   ObjectType = "secret_keyring"
-	ObjectTypeSEVGuest        ObjectType = "sev-guest"
-	ObjectTypeSEVSnpGuest     ObjectType = "sev-snp-guest"
-	ObjectTypeThreadContext   ObjectType = "thread-context"
-	ObjectTypeS390PvGuest     ObjectType = "s390-pv-guest"
+	ObjectTypeSecretKeyring ObjectType = "secret_keyring"
+	ObjectTypeSEVGuest      ObjectType = "sev-guest"
+	// In QEMU 10.0 and later.
+	ObjectTypeSEVSnpGuest   ObjectType = "sev-snp-guest"
+	ObjectTypeThreadContext ObjectType = "thread-context"
+	ObjectTypeS390PvGuest   ObjectType = "s390-pv-guest"
+	// In QEMU 10.2 and later.
 	ObjectTypeTdxGuest        ObjectType = "tdx-guest"
 	ObjectTypeThrottleGroup   ObjectType = "throttle-group"
 	ObjectTypeTLSCredsAnon    ObjectType = "tls-creds-anon"
@@ -2478,7 +2487,7 @@ func (e ObjectType) Known() bool {
 // [ObjectOptionsTLSCipherSuites], [ObjectOptionsXRemoteObject],
 // [ObjectOptionsXVfioUserServer] or [Unknown].
 //
-// Since QEMU 6.0.
+// In QEMU 7.2 and later, upstream since 6.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.ObjectOptions
 type ObjectOptions struct {
@@ -2824,7 +2833,7 @@ func (ObjectOptionsS390PvGuest) encodeObjectOptions(e *codec.Encoder) {}
 
 // ObjectAdd executes the command object-add of qom.json.
 //
-// Since QEMU 2.0.
+// In QEMU 5.2 and later, upstream since 2.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-qom.object-add
 func (c *Client) ObjectAdd(ctx context.Context, args ObjectOptions) error {
@@ -2838,7 +2847,7 @@ type ObjectDelArgs struct {
 
 // ObjectDel executes the command object-del of qom.json.
 //
-// Since QEMU 2.0.
+// In QEMU 5.2 and later, upstream since 2.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-qom.object-del
 func (c *Client) ObjectDel(ctx context.Context, args ObjectDelArgs) error {

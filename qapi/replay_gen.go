@@ -6,7 +6,7 @@ import "context"
 
 // ReplayMode is the enum ReplayMode of replay.json.
 //
-// Since QEMU 2.5.
+// In QEMU 5.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-replay.ReplayMode
 type ReplayMode string
@@ -32,7 +32,7 @@ func (e ReplayMode) Known() bool {
 
 // ReplayInfo is the struct ReplayInfo of replay.json.
 //
-// Since QEMU 5.2.
+// In QEMU 5.2 and later, upstream since 5.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-replay.ReplayInfo
 type ReplayInfo struct {
@@ -43,7 +43,7 @@ type ReplayInfo struct {
 
 // QueryReplay executes the command query-replay of replay.json.
 //
-// Since QEMU 5.2.
+// In QEMU 5.2 and later, upstream since 5.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-replay.query-replay
 func (c *Client) QueryReplay(ctx context.Context) (ReplayInfo, error) {
@@ -59,7 +59,7 @@ type ReplayBreakArgs struct {
 
 // ReplayBreak executes the command replay-break of replay.json.
 //
-// Since QEMU 5.2.
+// In QEMU 5.2 and later, upstream since 5.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-replay.replay-break
 func (c *Client) ReplayBreak(ctx context.Context, args ReplayBreakArgs) error {
@@ -68,7 +68,7 @@ func (c *Client) ReplayBreak(ctx context.Context, args ReplayBreakArgs) error {
 
 // ReplayDeleteBreak executes the command replay-delete-break of replay.json.
 //
-// Since QEMU 5.2.
+// In QEMU 5.2 and later, upstream since 5.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-replay.replay-delete-break
 func (c *Client) ReplayDeleteBreak(ctx context.Context) error {
@@ -82,7 +82,7 @@ type ReplaySeekArgs struct {
 
 // ReplaySeek executes the command replay-seek of replay.json.
 //
-// Since QEMU 5.2.
+// In QEMU 5.2 and later, upstream since 5.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-replay.replay-seek
 func (c *Client) ReplaySeek(ctx context.Context, args ReplaySeekArgs) error {

@@ -6,7 +6,7 @@ import "context"
 
 // RockerSwitch is the struct RockerSwitch of rocker.json.
 //
-// Since QEMU 2.4.
+// In QEMU 5.2 and later, upstream since 2.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-rocker.RockerSwitch
 type RockerSwitch struct {
@@ -22,7 +22,7 @@ type QueryRockerArgs struct {
 
 // QueryRocker executes the command query-rocker of rocker.json.
 //
-// Since QEMU 2.4.
+// In QEMU 5.2 and later, upstream since 2.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-rocker.query-rocker
 func (c *Client) QueryRocker(ctx context.Context, args QueryRockerArgs) (RockerSwitch, error) {
@@ -33,7 +33,7 @@ func (c *Client) QueryRocker(ctx context.Context, args QueryRockerArgs) (RockerS
 
 // RockerPortDuplex is the enum RockerPortDuplex of rocker.json.
 //
-// Since QEMU 2.4.
+// In QEMU 5.2 and later, upstream since 2.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-rocker.RockerPortDuplex
 type RockerPortDuplex string
@@ -57,7 +57,7 @@ func (e RockerPortDuplex) Known() bool {
 
 // RockerPortAutoneg is the enum RockerPortAutoneg of rocker.json.
 //
-// Since QEMU 2.4.
+// In QEMU 5.2 and later, upstream since 2.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-rocker.RockerPortAutoneg
 type RockerPortAutoneg string
@@ -81,7 +81,7 @@ func (e RockerPortAutoneg) Known() bool {
 
 // RockerPort is the struct RockerPort of rocker.json.
 //
-// Since QEMU 2.4.
+// In QEMU 5.2 and later, upstream since 2.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-rocker.RockerPort
 type RockerPort struct {
@@ -100,7 +100,7 @@ type QueryRockerPortsArgs struct {
 
 // QueryRockerPorts executes the command query-rocker-ports of rocker.json.
 //
-// Since QEMU 2.4.
+// In QEMU 5.2 and later, upstream since 2.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-rocker.query-rocker-ports
 func (c *Client) QueryRockerPorts(ctx context.Context, args QueryRockerPortsArgs) ([]RockerPort, error) {
@@ -111,7 +111,7 @@ func (c *Client) QueryRockerPorts(ctx context.Context, args QueryRockerPortsArgs
 
 // RockerOfDpaFlowKey is the struct RockerOfDpaFlowKey of rocker.json.
 //
-// Since QEMU 2.4.
+// In QEMU 5.2 and later, upstream since 2.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-rocker.RockerOfDpaFlowKey
 type RockerOfDpaFlowKey struct {
@@ -130,7 +130,7 @@ type RockerOfDpaFlowKey struct {
 
 // RockerOfDpaFlowMask is the struct RockerOfDpaFlowMask of rocker.json.
 //
-// Since QEMU 2.4.
+// In QEMU 5.2 and later, upstream since 2.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-rocker.RockerOfDpaFlowMask
 type RockerOfDpaFlowMask struct {
@@ -145,7 +145,7 @@ type RockerOfDpaFlowMask struct {
 
 // RockerOfDpaFlowAction is the struct RockerOfDpaFlowAction of rocker.json.
 //
-// Since QEMU 2.4.
+// In QEMU 5.2 and later, upstream since 2.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-rocker.RockerOfDpaFlowAction
 type RockerOfDpaFlowAction struct {
@@ -159,7 +159,7 @@ type RockerOfDpaFlowAction struct {
 
 // RockerOfDpaFlow is the struct RockerOfDpaFlow of rocker.json.
 //
-// Since QEMU 2.4.
+// In QEMU 5.2 and later, upstream since 2.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-rocker.RockerOfDpaFlow
 type RockerOfDpaFlow struct {
@@ -179,7 +179,7 @@ type QueryRockerOfDpaFlowsArgs struct {
 // QueryRockerOfDpaFlows executes the command query-rocker-of-dpa-flows of
 // rocker.json.
 //
-// Since QEMU 2.4.
+// In QEMU 5.2 and later, upstream since 2.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-rocker.query-rocker-of-dpa-flows
 func (c *Client) QueryRockerOfDpaFlows(ctx context.Context, args QueryRockerOfDpaFlowsArgs) ([]RockerOfDpaFlow, error) {
@@ -190,7 +190,7 @@ func (c *Client) QueryRockerOfDpaFlows(ctx context.Context, args QueryRockerOfDp
 
 // RockerOfDpaGroup is the struct RockerOfDpaGroup of rocker.json.
 //
-// Since QEMU 2.4.
+// In QEMU 5.2 and later, upstream since 2.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-rocker.RockerOfDpaGroup
 type RockerOfDpaGroup struct {
@@ -218,7 +218,7 @@ type QueryRockerOfDpaGroupsArgs struct {
 // QueryRockerOfDpaGroups executes the command query-rocker-of-dpa-groups of
 // rocker.json.
 //
-// Since QEMU 2.4.
+// In QEMU 5.2 and later, upstream since 2.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-rocker.query-rocker-of-dpa-groups
 func (c *Client) QueryRockerOfDpaGroups(ctx context.Context, args QueryRockerOfDpaGroupsArgs) ([]RockerOfDpaGroup, error) {

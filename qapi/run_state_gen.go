@@ -12,6 +12,8 @@ import (
 
 // RunState is the enum RunState of run-state.json.
 //
+// In QEMU 5.2 and later.
+//
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-run-state.RunState
 type RunState string
 
@@ -62,6 +64,8 @@ func (e RunState) Known() bool {
 
 // ShutdownCause is the enum ShutdownCause of run-state.json.
 //
+// In QEMU 5.2 and later.
+//
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-run-state.ShutdownCause
 type ShutdownCause string
 
@@ -77,7 +81,8 @@ const (
 	ShutdownCauseGuestReset         ShutdownCause = "guest-reset"
 	ShutdownCauseGuestPanic         ShutdownCause = "guest-panic"
 	ShutdownCauseSubsystemReset     ShutdownCause = "subsystem-reset"
-	ShutdownCauseSnapshotLoad       ShutdownCause = "snapshot-load"
+	// In QEMU 7.2 and later.
+	ShutdownCauseSnapshotLoad ShutdownCause = "snapshot-load"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -102,7 +107,7 @@ func (e ShutdownCause) Known() bool {
 
 // StatusInfo is the struct StatusInfo of run-state.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-run-state.StatusInfo
 type StatusInfo struct {
@@ -112,7 +117,7 @@ type StatusInfo struct {
 
 // QueryStatus executes the command query-status of run-state.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-run-state.query-status
 func (c *Client) QueryStatus(ctx context.Context) (StatusInfo, error) {
@@ -123,7 +128,7 @@ func (c *Client) QueryStatus(ctx context.Context) (StatusInfo, error) {
 
 // ShutdownEvent is the event SHUTDOWN of run-state.json.
 //
-// Since QEMU 0.12.
+// In QEMU 5.2 and later, upstream since 0.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.SHUTDOWN
 type ShutdownEvent struct {
@@ -153,7 +158,7 @@ func (c *Client) OnShutdown(f func(ShutdownEvent)) (stop func()) {
 
 // PowerdownEvent is the event POWERDOWN of run-state.json.
 //
-// Since QEMU 0.12.
+// In QEMU 5.2 and later, upstream since 0.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.POWERDOWN
 type PowerdownEvent struct {
@@ -179,7 +184,7 @@ func (c *Client) OnPowerdown(f func(PowerdownEvent)) (stop func()) {
 
 // ResetEvent is the event RESET of run-state.json.
 //
-// Since QEMU 0.12.
+// In QEMU 5.2 and later, upstream since 0.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.RESET
 type ResetEvent struct {
@@ -209,7 +214,7 @@ func (c *Client) OnReset(f func(ResetEvent)) (stop func()) {
 
 // StopEvent is the event STOP of run-state.json.
 //
-// Since QEMU 0.12.
+// In QEMU 5.2 and later, upstream since 0.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.STOP
 type StopEvent struct {
@@ -235,7 +240,7 @@ func (c *Client) OnStop(f func(StopEvent)) (stop func()) {
 
 // ResumeEvent is the event RESUME of run-state.json.
 //
-// Since QEMU 0.12.
+// In QEMU 5.2 and later, upstream since 0.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.RESUME
 type ResumeEvent struct {
@@ -261,7 +266,7 @@ func (c *Client) OnResume(f func(ResumeEvent)) (stop func()) {
 
 // SuspendEvent is the event SUSPEND of run-state.json.
 //
-// Since QEMU 1.1.
+// In QEMU 5.2 and later, upstream since 1.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.SUSPEND
 type SuspendEvent struct {
@@ -287,7 +292,7 @@ func (c *Client) OnSuspend(f func(SuspendEvent)) (stop func()) {
 
 // SuspendDiskEvent is the event SUSPEND_DISK of run-state.json.
 //
-// Since QEMU 1.2.
+// In QEMU 5.2 and later, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.SUSPEND_DISK
 type SuspendDiskEvent struct {
@@ -313,7 +318,7 @@ func (c *Client) OnSuspendDisk(f func(SuspendDiskEvent)) (stop func()) {
 
 // WakeupEvent is the event WAKEUP of run-state.json.
 //
-// Since QEMU 1.1.
+// In QEMU 5.2 and later, upstream since 1.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.WAKEUP
 type WakeupEvent struct {
@@ -339,7 +344,7 @@ func (c *Client) OnWakeup(f func(WakeupEvent)) (stop func()) {
 
 // WatchdogEvent is the event WATCHDOG of run-state.json.
 //
-// Since QEMU 0.13.
+// In QEMU 5.2 and later, upstream since 0.13.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.WATCHDOG
 type WatchdogEvent struct {
@@ -366,7 +371,7 @@ func (c *Client) OnWatchdog(f func(WatchdogEvent)) (stop func()) {
 
 // WatchdogAction is the enum WatchdogAction of run-state.json.
 //
-// Since QEMU 2.1.
+// In QEMU 5.2 and later, upstream since 2.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-run-state.WatchdogAction
 type WatchdogAction string
@@ -401,7 +406,7 @@ func (e WatchdogAction) Known() bool {
 
 // RebootAction is the enum RebootAction of run-state.json.
 //
-// Since QEMU 6.0.
+// In QEMU 7.2 and later, upstream since 6.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-run-state.RebootAction
 type RebootAction string
@@ -425,7 +430,7 @@ func (e RebootAction) Known() bool {
 
 // ShutdownAction is the enum ShutdownAction of run-state.json.
 //
-// Since QEMU 6.0.
+// In QEMU 7.2 and later, upstream since 6.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-run-state.ShutdownAction
 type ShutdownAction string
@@ -449,7 +454,7 @@ func (e ShutdownAction) Known() bool {
 
 // PanicAction is the enum PanicAction of run-state.json.
 //
-// Since QEMU 6.0.
+// In QEMU 7.2 and later, upstream since 6.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-run-state.PanicAction
 type PanicAction string
@@ -483,7 +488,7 @@ type WatchdogSetActionArgs struct {
 
 // WatchdogSetAction executes the command watchdog-set-action of run-state.json.
 //
-// Since QEMU 2.11.
+// In QEMU 5.2 and later, upstream since 2.11.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-run-state.watchdog-set-action
 func (c *Client) WatchdogSetAction(ctx context.Context, args WatchdogSetActionArgs) error {
@@ -500,7 +505,7 @@ type SetActionArgs struct {
 
 // SetAction executes the command set-action of run-state.json.
 //
-// Since QEMU 6.0.
+// In QEMU 7.2 and later, upstream since 6.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-run-state.set-action
 func (c *Client) SetAction(ctx context.Context, args SetActionArgs) error {
@@ -509,7 +514,7 @@ func (c *Client) SetAction(ctx context.Context, args SetActionArgs) error {
 
 // GuestPanickedEvent is the event GUEST_PANICKED of run-state.json.
 //
-// Since QEMU 1.5.
+// In QEMU 5.2 and later, upstream since 1.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.GUEST_PANICKED
 type GuestPanickedEvent struct {
@@ -538,7 +543,7 @@ func (c *Client) OnGuestPanicked(f func(GuestPanickedEvent)) (stop func()) {
 
 // GuestCrashloadedEvent is the event GUEST_CRASHLOADED of run-state.json.
 //
-// Since QEMU 5.0.
+// In QEMU 5.2 and later, upstream since 5.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.GUEST_CRASHLOADED
 type GuestCrashloadedEvent struct {
@@ -566,7 +571,7 @@ func (c *Client) OnGuestCrashloaded(f func(GuestCrashloadedEvent)) (stop func())
 
 // GuestPvshutdownEvent is the event GUEST_PVSHUTDOWN of run-state.json.
 //
-// Since QEMU 9.1.
+// In QEMU 10.0 and later, upstream since 9.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.GUEST_PVSHUTDOWN
 type GuestPvshutdownEvent struct {
@@ -592,7 +597,7 @@ func (c *Client) OnGuestPvshutdown(f func(GuestPvshutdownEvent)) (stop func()) {
 
 // GuestPanicAction is the enum GuestPanicAction of run-state.json.
 //
-// Since QEMU 2.1.
+// In QEMU 5.2 and later, upstream since 2.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-run-state.GuestPanicAction
 type GuestPanicAction string
@@ -621,7 +626,7 @@ func (e GuestPanicAction) Known() bool {
 // GuestPanicInformationType is the enum GuestPanicInformationType of
 // run-state.json.
 //
-// Since QEMU 2.9.
+// In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-run-state.GuestPanicInformationType
 type GuestPanicInformationType string
@@ -631,9 +636,9 @@ const (
 	GuestPanicInformationTypeHyperV GuestPanicInformationType = "hyper-v"
 	// Since QEMU 2.12.
 	GuestPanicInformationTypeS390 GuestPanicInformationType = "s390"
-	// Since QEMU 10.1.
+	// In QEMU 10.2 and later, upstream since 10.1.
 	GuestPanicInformationTypeTdx GuestPanicInformationType = "tdx"
-	// Since QEMU 11.0.
+	// In QEMU 11.1, upstream since 11.0.
 	GuestPanicInformationTypeSEV GuestPanicInformationType = "sev"
 )
 
@@ -656,7 +661,7 @@ func (e GuestPanicInformationType) Known() bool {
 // [GuestPanicInformationS390], [GuestPanicInformationTdx],
 // [GuestPanicInformationSEV] or [Unknown].
 //
-// Since QEMU 2.9.
+// In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-run-state.GuestPanicInformation
 type GuestPanicInformation struct {
@@ -735,7 +740,7 @@ func (x GuestPanicInformation) String() string {
 // GuestPanicInformationHyperV is the variant of [GuestPanicInformation] for
 // hyper-v, the struct GuestPanicInformationHyperV of run-state.json.
 //
-// Since QEMU 2.9.
+// In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-run-state.GuestPanicInformationHyperV
 type GuestPanicInformationHyperV struct {
@@ -781,7 +786,7 @@ func (v GuestPanicInformationHyperV) encodeGuestPanicInformation(e *codec.Encode
 
 // S390CrashReason is the enum S390CrashReason of run-state.json.
 //
-// Since QEMU 2.12.
+// In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-run-state.S390CrashReason
 type S390CrashReason string
@@ -812,7 +817,7 @@ func (e S390CrashReason) Known() bool {
 // GuestPanicInformationS390 is the variant of [GuestPanicInformation] for s390,
 // the struct GuestPanicInformationS390 of run-state.json.
 //
-// Since QEMU 2.12.
+// In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-run-state.GuestPanicInformationS390
 type GuestPanicInformationS390 struct {
@@ -855,7 +860,7 @@ func (v GuestPanicInformationS390) encodeGuestPanicInformation(e *codec.Encoder)
 // GuestPanicInformationTdx is the variant of [GuestPanicInformation] for tdx,
 // the struct GuestPanicInformationTdx of run-state.json.
 //
-// Since QEMU 10.1.
+// In QEMU 10.2 and later, upstream since 10.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-run-state.GuestPanicInformationTdx
 type GuestPanicInformationTdx struct {
@@ -896,7 +901,7 @@ func (v GuestPanicInformationTdx) encodeGuestPanicInformation(e *codec.Encoder) 
 // GuestPanicInformationSEV is the variant of [GuestPanicInformation] for sev,
 // the struct GuestPanicInformationSev of run-state.json.
 //
-// Since QEMU 11.0.
+// In QEMU 11.1, upstream since 11.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-run-state.GuestPanicInformationSev
 type GuestPanicInformationSEV struct {
@@ -930,7 +935,7 @@ func (v GuestPanicInformationSEV) encodeGuestPanicInformation(e *codec.Encoder) 
 
 // MemoryFailureEvent is the event MEMORY_FAILURE of run-state.json.
 //
-// Since QEMU 5.2.
+// In QEMU 5.2 and later, upstream since 5.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.MEMORY_FAILURE
 type MemoryFailureEvent struct {
@@ -959,7 +964,7 @@ func (c *Client) OnMemoryFailure(f func(MemoryFailureEvent)) (stop func()) {
 
 // MemoryFailureRecipient is the enum MemoryFailureRecipient of run-state.json.
 //
-// Since QEMU 5.2.
+// In QEMU 5.2 and later, upstream since 5.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-run-state.MemoryFailureRecipient
 type MemoryFailureRecipient string
@@ -983,7 +988,7 @@ func (e MemoryFailureRecipient) Known() bool {
 
 // MemoryFailureAction is the enum MemoryFailureAction of run-state.json.
 //
-// Since QEMU 5.2.
+// In QEMU 5.2 and later, upstream since 5.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-run-state.MemoryFailureAction
 type MemoryFailureAction string
@@ -1011,7 +1016,7 @@ func (e MemoryFailureAction) Known() bool {
 
 // MemoryFailureFlags is the struct MemoryFailureFlags of run-state.json.
 //
-// Since QEMU 5.2.
+// In QEMU 5.2 and later, upstream since 5.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-run-state.MemoryFailureFlags
 type MemoryFailureFlags struct {
@@ -1021,7 +1026,7 @@ type MemoryFailureFlags struct {
 
 // NotifyVmexitOption is the enum NotifyVmexitOption of run-state.json.
 //
-// Since QEMU 7.2.
+// In QEMU 7.2 and later, upstream since 7.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-run-state.NotifyVmexitOption
 type NotifyVmexitOption string

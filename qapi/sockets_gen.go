@@ -9,7 +9,7 @@ import (
 
 // NetworkAddressFamily is the enum NetworkAddressFamily of sockets.json.
 //
-// Since QEMU 2.1.
+// In QEMU 5.2 and later, upstream since 2.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-sockets.NetworkAddressFamily
 type NetworkAddressFamily string
@@ -40,6 +40,8 @@ func (e NetworkAddressFamily) Known() bool {
 
 // InetSocketAddressBase is the struct InetSocketAddressBase of sockets.json.
 //
+// In QEMU 5.2 and later.
+//
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-sockets.InetSocketAddressBase
 type InetSocketAddressBase struct {
 	Host string `json:"host"`
@@ -62,7 +64,7 @@ func (x *InetSocketAddressBase) decode(dec *jsontext.Decoder) error {
 
 // InetSocketAddress is the struct InetSocketAddress of sockets.json.
 //
-// Since QEMU 1.3.
+// In QEMU 5.2 and later, upstream since 1.3.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-sockets.InetSocketAddress
 type InetSocketAddress struct {
@@ -75,13 +77,17 @@ type InetSocketAddress struct {
 	IPv6    *bool   `json:"ipv6,omitzero"`
 	// Since QEMU 4.2.
 	KeepAlive *bool `json:"keep-alive,omitzero"`
-	// Since QEMU 10.1. Only in builds with HAVE_TCP_KEEPCNT.
+	// In QEMU 10.2 and later, upstream since 10.1. Only in builds with
+	// HAVE_TCP_KEEPCNT.
 	KeepAliveCount *uint32 `json:"keep-alive-count,omitzero"`
-	// Since QEMU 10.1. Only in builds with HAVE_TCP_KEEPIDLE.
+	// In QEMU 10.2 and later, upstream since 10.1. Only in builds with
+	// HAVE_TCP_KEEPIDLE.
 	KeepAliveIdle *uint32 `json:"keep-alive-idle,omitzero"`
-	// Since QEMU 10.1. Only in builds with HAVE_TCP_KEEPINTVL.
+	// In QEMU 10.2 and later, upstream since 10.1. Only in builds with
+	// HAVE_TCP_KEEPINTVL.
 	KeepAliveInterval *uint32 `json:"keep-alive-interval,omitzero"`
-	// Since QEMU 6.1. Only in builds with HAVE_IPPROTO_MPTCP.
+	// In QEMU 7.2 and later, upstream since 6.1. Only in builds with
+	// HAVE_IPPROTO_MPTCP.
 	Mptcp *bool `json:"mptcp,omitzero"`
 }
 
@@ -151,7 +157,7 @@ func (x *InetSocketAddress) encodeMembers(e *codec.Encoder) {
 
 // UnixSocketAddress is the struct UnixSocketAddress of sockets.json.
 //
-// Since QEMU 1.3.
+// In QEMU 5.2 and later, upstream since 1.3.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-sockets.UnixSocketAddress
 type UnixSocketAddress struct {
@@ -186,7 +192,7 @@ func (x *UnixSocketAddress) encodeMembers(e *codec.Encoder) {
 
 // VsockSocketAddress is the struct VsockSocketAddress of sockets.json.
 //
-// Since QEMU 2.8.
+// In QEMU 5.2 and later, upstream since 2.8.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-sockets.VsockSocketAddress
 type VsockSocketAddress struct {
@@ -211,7 +217,7 @@ func (x *VsockSocketAddress) encodeMembers(e *codec.Encoder) {
 
 // FDSocketAddress is the struct FdSocketAddress of sockets.json.
 //
-// Since QEMU 1.2.
+// In QEMU 10.0 and later, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-sockets.FdSocketAddress
 type FDSocketAddress struct {
@@ -236,7 +242,7 @@ func (x *FDSocketAddress) encodeMembers(e *codec.Encoder) {
 // [SocketAddressLegacyUnix], [SocketAddressLegacyVsock],
 // [SocketAddressLegacyFD] or [Unknown].
 //
-// Since QEMU 1.3.
+// In QEMU 5.2 and later, upstream since 1.3.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-sockets.SocketAddressLegacy
 type SocketAddressLegacy struct {
@@ -366,7 +372,7 @@ func (v SocketAddressLegacyFD) encodeSocketAddressLegacy(e *codec.Encoder) {
 
 // SocketAddressType is the enum SocketAddressType of sockets.json.
 //
-// Since QEMU 2.9.
+// In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-sockets.SocketAddressType
 type SocketAddressType string
@@ -397,7 +403,7 @@ func (e SocketAddressType) Known() bool {
 // Type holds the variant, whose type is the tag: [SocketAddressInet],
 // [SocketAddressUnix], [SocketAddressVsock], [SocketAddressFD] or [Unknown].
 //
-// Since QEMU 2.9.
+// In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-sockets.SocketAddress
 type SocketAddress struct {

@@ -10,7 +10,7 @@ import (
 
 // StatsType is the enum StatsType of stats.json.
 //
-// Since QEMU 7.1.
+// In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-stats.StatsType
 type StatsType string
@@ -40,7 +40,7 @@ func (e StatsType) Known() bool {
 
 // StatsUnit is the enum StatsUnit of stats.json.
 //
-// Since QEMU 7.1.
+// In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-stats.StatsUnit
 type StatsUnit string
@@ -68,7 +68,7 @@ func (e StatsUnit) Known() bool {
 
 // StatsProvider is the enum StatsProvider of stats.json.
 //
-// Since QEMU 7.1.
+// In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-stats.StatsProvider
 type StatsProvider string
@@ -77,7 +77,7 @@ type StatsProvider string
 const (
 	// Since QEMU 7.1.
 	StatsProviderKVM StatsProvider = "kvm"
-	// Since QEMU 8.0.
+	// In QEMU 10.0 and later, upstream since 8.0.
 	StatsProviderCryptodev StatsProvider = "cryptodev"
 )
 
@@ -94,7 +94,7 @@ func (e StatsProvider) Known() bool {
 
 // StatsTarget is the enum StatsTarget of stats.json.
 //
-// Since QEMU 7.1.
+// In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-stats.StatsTarget
 type StatsTarget string
@@ -103,7 +103,7 @@ type StatsTarget string
 const (
 	StatsTargetVM   StatsTarget = "vm"
 	StatsTargetVcpu StatsTarget = "vcpu"
-	// Since QEMU 8.0.
+	// In QEMU 10.0 and later, upstream since 8.0.
 	StatsTargetCryptodev StatsTarget = "cryptodev"
 )
 
@@ -121,7 +121,7 @@ func (e StatsTarget) Known() bool {
 
 // StatsRequest is the struct StatsRequest of stats.json.
 //
-// Since QEMU 7.1.
+// In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-stats.StatsRequest
 type StatsRequest struct {
@@ -132,7 +132,7 @@ type StatsRequest struct {
 // StatsFilterVcpu is the variant of [StatsFilter] for vcpu, the struct
 // StatsVCPUFilter of stats.json.
 //
-// Since QEMU 7.1.
+// In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-stats.StatsVCPUFilter
 type StatsFilterVcpu struct {
@@ -167,7 +167,7 @@ func (v StatsFilterVcpu) encodeStatsFilter(e *codec.Encoder) {
 // Target holds the variant, whose type is the tag: [StatsFilterVM],
 // [StatsFilterVcpu], [StatsFilterCryptodev] or [Unknown].
 //
-// Since QEMU 7.1.
+// In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-stats.StatsFilter
 type StatsFilter struct {
@@ -257,7 +257,7 @@ func (StatsFilterVM) encodeStatsFilter(e *codec.Encoder) {}
 
 // StatsFilterCryptodev is the variant of [StatsFilter] for cryptodev.
 //
-// Since QEMU 8.0.
+// In QEMU 10.0 and later, upstream since 8.0.
 type StatsFilterCryptodev struct{}
 
 // StatsTarget returns [StatsTargetCryptodev].
@@ -271,7 +271,7 @@ func (StatsFilterCryptodev) encodeStatsFilter(e *codec.Encoder) {}
 //
 // It holds [Uint], [Bool], [UintList] or [Unknown].
 //
-// Since QEMU 7.1.
+// In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#alternate-QMP-stats.StatsValue
 type StatsValue interface {
@@ -305,7 +305,7 @@ func decodeStatsValue(x *StatsValue, dec *jsontext.Decoder) error {
 
 // Stats is the struct Stats of stats.json.
 //
-// Since QEMU 7.1.
+// In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-stats.Stats
 type Stats struct {
@@ -350,7 +350,7 @@ func (x *Stats) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 
 // StatsResult is the struct StatsResult of stats.json.
 //
-// Since QEMU 7.1.
+// In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-stats.StatsResult
 type StatsResult struct {
@@ -361,7 +361,7 @@ type StatsResult struct {
 
 // QueryStats executes the command query-stats of stats.json.
 //
-// Since QEMU 7.1.
+// In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-stats.query-stats
 func (c *Client) QueryStats(ctx context.Context, args StatsFilter) ([]StatsResult, error) {
@@ -372,7 +372,7 @@ func (c *Client) QueryStats(ctx context.Context, args StatsFilter) ([]StatsResul
 
 // StatsSchemaValue is the struct StatsSchemaValue of stats.json.
 //
-// Since QEMU 7.1.
+// In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-stats.StatsSchemaValue
 type StatsSchemaValue struct {
@@ -386,7 +386,7 @@ type StatsSchemaValue struct {
 
 // StatsSchema is the struct StatsSchema of stats.json.
 //
-// Since QEMU 7.1.
+// In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-stats.StatsSchema
 type StatsSchema struct {
@@ -402,7 +402,7 @@ type QueryStatsSchemasArgs struct {
 
 // QueryStatsSchemas executes the command query-stats-schemas of stats.json.
 //
-// Since QEMU 7.1.
+// In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-stats.query-stats-schemas
 func (c *Client) QueryStatsSchemas(ctx context.Context, args QueryStatsSchemasArgs) ([]StatsSchema, error) {

@@ -10,7 +10,7 @@ import (
 
 // TPMModel is the enum TpmModel of tpm.json.
 //
-// Since QEMU 1.5. Only in builds with CONFIG_TPM.
+// In QEMU 5.2 and later, upstream since 1.5. Only in builds with CONFIG_TPM.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-tpm.TpmModel
 type TPMModel string
@@ -38,7 +38,7 @@ func (e TPMModel) Known() bool {
 
 // QueryTPMModels executes the command query-tpm-models of tpm.json.
 //
-// Since QEMU 1.5. Only in builds with CONFIG_TPM.
+// In QEMU 5.2 and later, upstream since 1.5. Only in builds with CONFIG_TPM.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-tpm.query-tpm-models
 func (c *Client) QueryTPMModels(ctx context.Context) ([]TPMModel, error) {
@@ -49,7 +49,7 @@ func (c *Client) QueryTPMModels(ctx context.Context) ([]TPMModel, error) {
 
 // TPMType is the enum TpmType of tpm.json.
 //
-// Since QEMU 1.5. Only in builds with CONFIG_TPM.
+// In QEMU 5.2 and later, upstream since 1.5. Only in builds with CONFIG_TPM.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-tpm.TpmType
 type TPMType string
@@ -74,7 +74,7 @@ func (e TPMType) Known() bool {
 
 // QueryTPMTypes executes the command query-tpm-types of tpm.json.
 //
-// Since QEMU 1.5. Only in builds with CONFIG_TPM.
+// In QEMU 5.2 and later, upstream since 1.5. Only in builds with CONFIG_TPM.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-tpm.query-tpm-types
 func (c *Client) QueryTPMTypes(ctx context.Context) ([]TPMType, error) {
@@ -86,7 +86,7 @@ func (c *Client) QueryTPMTypes(ctx context.Context) ([]TPMType, error) {
 // TPMTypeOptionsPassthrough is the variant of [TPMTypeOptions] for passthrough,
 // the struct TPMPassthroughOptions of tpm.json.
 //
-// Since QEMU 1.5. Only in builds with CONFIG_TPM.
+// In QEMU 5.2 and later, upstream since 1.5. Only in builds with CONFIG_TPM.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-tpm.TPMPassthroughOptions
 type TPMTypeOptionsPassthrough struct {
@@ -106,7 +106,7 @@ func (v TPMTypeOptionsPassthrough) encodeTPMTypeOptions(e *codec.Encoder) {
 // TPMTypeOptionsEmulator is the variant of [TPMTypeOptions] for emulator, the
 // struct TPMEmulatorOptions of tpm.json.
 //
-// Since QEMU 2.11. Only in builds with CONFIG_TPM.
+// In QEMU 5.2 and later, upstream since 2.11. Only in builds with CONFIG_TPM.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-tpm.TPMEmulatorOptions
 type TPMTypeOptionsEmulator struct {
@@ -127,7 +127,7 @@ func (v TPMTypeOptionsEmulator) encodeTPMTypeOptions(e *codec.Encoder) {
 // Type holds the variant, whose type is the tag: [TPMTypeOptionsPassthrough],
 // [TPMTypeOptionsEmulator] or [Unknown].
 //
-// Since QEMU 1.5. Only in builds with CONFIG_TPM.
+// In QEMU 5.2 and later, upstream since 1.5. Only in builds with CONFIG_TPM.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-tpm.TpmTypeOptions
 type TPMTypeOptions struct {
@@ -197,7 +197,7 @@ func (x TPMTypeOptions) String() string {
 
 // TPMInfo is the struct TPMInfo of tpm.json.
 //
-// Since QEMU 1.5. Only in builds with CONFIG_TPM.
+// In QEMU 5.2 and later, upstream since 1.5. Only in builds with CONFIG_TPM.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-tpm.TPMInfo
 type TPMInfo struct {
@@ -208,7 +208,7 @@ type TPMInfo struct {
 
 // QueryTPM executes the command query-tpm of tpm.json.
 //
-// Since QEMU 1.5. Only in builds with CONFIG_TPM.
+// In QEMU 5.2 and later, upstream since 1.5. Only in builds with CONFIG_TPM.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-tpm.query-tpm
 func (c *Client) QueryTPM(ctx context.Context) ([]TPMInfo, error) {

@@ -6,7 +6,7 @@ import "context"
 
 // TraceEventState is the enum TraceEventState of trace.json.
 //
-// Since QEMU 2.2.
+// In QEMU 5.2 and later, upstream since 2.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-trace.TraceEventState
 type TraceEventState string
@@ -32,7 +32,7 @@ func (e TraceEventState) Known() bool {
 
 // TraceEventInfo is the struct TraceEventInfo of trace.json.
 //
-// Since QEMU 2.2.
+// In QEMU 5.2 and later, upstream since 2.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-trace.TraceEventInfo
 type TraceEventInfo struct {
@@ -47,7 +47,7 @@ type TraceEventGetStateArgs struct {
 
 // TraceEventGetState executes the command trace-event-get-state of trace.json.
 //
-// Since QEMU 2.2.
+// In QEMU 5.2 and later, upstream since 2.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-trace.trace-event-get-state
 func (c *Client) TraceEventGetState(ctx context.Context, args TraceEventGetStateArgs) ([]TraceEventInfo, error) {
@@ -65,7 +65,7 @@ type TraceEventSetStateArgs struct {
 
 // TraceEventSetState executes the command trace-event-set-state of trace.json.
 //
-// Since QEMU 2.2.
+// In QEMU 5.2 and later, upstream since 2.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-trace.trace-event-set-state
 func (c *Client) TraceEventSetState(ctx context.Context, args TraceEventSetStateArgs) error {

@@ -11,7 +11,7 @@ import (
 // TransactionActionAbort is the variant of [TransactionAction] for abort, the
 // struct Abort of transaction.json.
 //
-// Since QEMU 1.6.
+// In QEMU 5.2 and later, upstream since 1.6.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-transaction.Abort
 type TransactionActionAbort struct{}
@@ -27,7 +27,7 @@ func (v TransactionActionAbort) encodeTransactionAction(e *codec.Encoder) {
 
 // ActionCompletionMode is the enum ActionCompletionMode of transaction.json.
 //
-// Since QEMU 2.5.
+// In QEMU 5.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-transaction.ActionCompletionMode
 type ActionCompletionMode string
@@ -51,36 +51,36 @@ func (e ActionCompletionMode) Known() bool {
 
 // TransactionActionKind is the enum TransactionActionKind of transaction.json.
 //
-// Since QEMU 1.1.
+// In QEMU 5.2 and later, upstream since 1.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-transaction.TransactionActionKind
 type TransactionActionKind string
 
 // The values of TransactionActionKind.
 const (
-	// Since QEMU 1.6.
+	// In QEMU 7.2 and later, upstream since 1.6.
 	TransactionActionKindAbort TransactionActionKind = "abort"
-	// Since QEMU 2.5.
+	// In QEMU 7.2 and later, upstream since 2.5.
 	TransactionActionKindBlockDirtyBitmapAdd TransactionActionKind = "block-dirty-bitmap-add"
-	// Since QEMU 4.2.
+	// In QEMU 7.2 and later, upstream since 4.2.
 	TransactionActionKindBlockDirtyBitmapRemove TransactionActionKind = "block-dirty-bitmap-remove"
-	// Since QEMU 2.5.
+	// In QEMU 7.2 and later, upstream since 2.5.
 	TransactionActionKindBlockDirtyBitmapClear TransactionActionKind = "block-dirty-bitmap-clear"
-	// Since QEMU 4.0.
+	// In QEMU 7.2 and later, upstream since 4.0.
 	TransactionActionKindBlockDirtyBitmapEnable TransactionActionKind = "block-dirty-bitmap-enable"
-	// Since QEMU 4.0.
+	// In QEMU 7.2 and later, upstream since 4.0.
 	TransactionActionKindBlockDirtyBitmapDisable TransactionActionKind = "block-dirty-bitmap-disable"
-	// Since QEMU 4.0.
+	// In QEMU 7.2 and later, upstream since 4.0.
 	TransactionActionKindBlockDirtyBitmapMerge TransactionActionKind = "block-dirty-bitmap-merge"
-	// Since QEMU 2.3.
+	// In QEMU 7.2 and later, upstream since 2.3.
 	TransactionActionKindBlockdevBackup TransactionActionKind = "blockdev-backup"
-	// Since QEMU 2.5.
+	// In QEMU 7.2 and later, upstream since 2.5.
 	TransactionActionKindBlockdevSnapshot TransactionActionKind = "blockdev-snapshot"
-	// Since QEMU 1.7.
+	// In QEMU 7.2 and later, upstream since 1.7.
 	TransactionActionKindBlockdevSnapshotInternalSync TransactionActionKind = "blockdev-snapshot-internal-sync"
-	// Since QEMU 1.1.
+	// In QEMU 7.2 and later, upstream since 1.1.
 	TransactionActionKindBlockdevSnapshotSync TransactionActionKind = "blockdev-snapshot-sync"
-	// Since QEMU 1.6.
+	// In QEMU 7.2 and later, upstream since 1.6.
 	//
 	// Deprecated: QEMU means to remove it.
 	TransactionActionKindDriveBackup TransactionActionKind = "drive-backup"
@@ -121,7 +121,7 @@ func (e TransactionActionKind) Known() bool {
 // [TransactionActionBlockdevSnapshotSync], [TransactionActionDriveBackup] or
 // [Unknown].
 //
-// Since QEMU 1.1.
+// In QEMU 5.2 and later, upstream since 1.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-transaction.TransactionAction
 type TransactionAction struct {
@@ -232,7 +232,7 @@ func (x TransactionAction) String() string {
 // TransactionActionBlockDirtyBitmapAdd is the variant of [TransactionAction]
 // for block-dirty-bitmap-add, the struct BlockDirtyBitmapAdd.
 //
-// Since QEMU 2.5.
+// In QEMU 7.2 and later, upstream since 2.5.
 type TransactionActionBlockDirtyBitmapAdd BlockDirtyBitmapAdd
 
 // TransactionActionKind returns [TransactionActionKindBlockDirtyBitmapAdd].
@@ -247,7 +247,7 @@ func (v TransactionActionBlockDirtyBitmapAdd) encodeTransactionAction(e *codec.E
 // TransactionActionBlockDirtyBitmapRemove is the variant of [TransactionAction]
 // for block-dirty-bitmap-remove, the struct BlockDirtyBitmap.
 //
-// Since QEMU 4.2.
+// In QEMU 7.2 and later, upstream since 4.2.
 type TransactionActionBlockDirtyBitmapRemove BlockDirtyBitmap
 
 // TransactionActionKind returns [TransactionActionKindBlockDirtyBitmapRemove].
@@ -262,7 +262,7 @@ func (v TransactionActionBlockDirtyBitmapRemove) encodeTransactionAction(e *code
 // TransactionActionBlockDirtyBitmapClear is the variant of [TransactionAction]
 // for block-dirty-bitmap-clear, the struct BlockDirtyBitmap.
 //
-// Since QEMU 2.5.
+// In QEMU 7.2 and later, upstream since 2.5.
 type TransactionActionBlockDirtyBitmapClear BlockDirtyBitmap
 
 // TransactionActionKind returns [TransactionActionKindBlockDirtyBitmapClear].
@@ -277,7 +277,7 @@ func (v TransactionActionBlockDirtyBitmapClear) encodeTransactionAction(e *codec
 // TransactionActionBlockDirtyBitmapEnable is the variant of [TransactionAction]
 // for block-dirty-bitmap-enable, the struct BlockDirtyBitmap.
 //
-// Since QEMU 4.0.
+// In QEMU 7.2 and later, upstream since 4.0.
 type TransactionActionBlockDirtyBitmapEnable BlockDirtyBitmap
 
 // TransactionActionKind returns [TransactionActionKindBlockDirtyBitmapEnable].
@@ -293,7 +293,7 @@ func (v TransactionActionBlockDirtyBitmapEnable) encodeTransactionAction(e *code
 // [TransactionAction] for block-dirty-bitmap-disable, the struct
 // BlockDirtyBitmap.
 //
-// Since QEMU 4.0.
+// In QEMU 7.2 and later, upstream since 4.0.
 type TransactionActionBlockDirtyBitmapDisable BlockDirtyBitmap
 
 // TransactionActionKind returns [TransactionActionKindBlockDirtyBitmapDisable].
@@ -308,7 +308,7 @@ func (v TransactionActionBlockDirtyBitmapDisable) encodeTransactionAction(e *cod
 // TransactionActionBlockDirtyBitmapMerge is the variant of [TransactionAction]
 // for block-dirty-bitmap-merge, the struct BlockDirtyBitmapMerge.
 //
-// Since QEMU 4.0.
+// In QEMU 7.2 and later, upstream since 4.0.
 type TransactionActionBlockDirtyBitmapMerge BlockDirtyBitmapMerge
 
 // MarshalJSON implements json.Marshaler.
@@ -343,7 +343,7 @@ func (v TransactionActionBlockDirtyBitmapMerge) encodeTransactionAction(e *codec
 // TransactionActionBlockdevBackup is the variant of [TransactionAction] for
 // blockdev-backup, the struct BlockdevBackup.
 //
-// Since QEMU 2.3.
+// In QEMU 7.2 and later, upstream since 2.3.
 type TransactionActionBlockdevBackup BlockdevBackup
 
 // TransactionActionKind returns [TransactionActionKindBlockdevBackup].
@@ -358,7 +358,7 @@ func (v TransactionActionBlockdevBackup) encodeTransactionAction(e *codec.Encode
 // TransactionActionBlockdevSnapshot is the variant of [TransactionAction] for
 // blockdev-snapshot, the struct BlockdevSnapshot.
 //
-// Since QEMU 2.5.
+// In QEMU 7.2 and later, upstream since 2.5.
 type TransactionActionBlockdevSnapshot BlockdevSnapshot
 
 // TransactionActionKind returns [TransactionActionKindBlockdevSnapshot].
@@ -374,7 +374,7 @@ func (v TransactionActionBlockdevSnapshot) encodeTransactionAction(e *codec.Enco
 // [TransactionAction] for blockdev-snapshot-internal-sync, the struct
 // BlockdevSnapshotInternal.
 //
-// Since QEMU 1.7.
+// In QEMU 7.2 and later, upstream since 1.7.
 type TransactionActionBlockdevSnapshotInternalSync BlockdevSnapshotInternal
 
 // TransactionActionKind returns [TransactionActionKindBlockdevSnapshotInternalSync].
@@ -389,7 +389,7 @@ func (v TransactionActionBlockdevSnapshotInternalSync) encodeTransactionAction(e
 // TransactionActionBlockdevSnapshotSync is the variant of [TransactionAction]
 // for blockdev-snapshot-sync, the struct BlockdevSnapshotSync.
 //
-// Since QEMU 1.1.
+// In QEMU 7.2 and later, upstream since 1.1.
 type TransactionActionBlockdevSnapshotSync BlockdevSnapshotSync
 
 // TransactionActionKind returns [TransactionActionKindBlockdevSnapshotSync].
@@ -404,7 +404,7 @@ func (v TransactionActionBlockdevSnapshotSync) encodeTransactionAction(e *codec.
 // TransactionActionDriveBackup is the variant of [TransactionAction] for
 // drive-backup, the struct DriveBackup.
 //
-// Since QEMU 1.6.
+// In QEMU 7.2 and later, upstream since 1.6.
 //
 // Deprecated: QEMU means to remove it.
 type TransactionActionDriveBackup DriveBackup
@@ -421,7 +421,7 @@ func (v TransactionActionDriveBackup) encodeTransactionAction(e *codec.Encoder) 
 // TransactionProperties is the struct TransactionProperties of
 // transaction.json.
 //
-// Since QEMU 2.5.
+// In QEMU 5.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-transaction.TransactionProperties
 type TransactionProperties struct {
@@ -436,7 +436,7 @@ type TransactionArgs struct {
 
 // Transaction executes the command transaction of transaction.json.
 //
-// Since QEMU 1.1.
+// In QEMU 5.2 and later, upstream since 1.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-transaction.transaction
 func (c *Client) Transaction(ctx context.Context, args TransactionArgs) error {

@@ -4,7 +4,7 @@ package qapi
 
 // UEFIVariable is the struct UefiVariable of uefi.json.
 //
-// Since QEMU 10.0.
+// In QEMU 10.0 and later, upstream since 10.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-uefi.UefiVariable
 type UEFIVariable struct {
@@ -18,7 +18,7 @@ type UEFIVariable struct {
 
 // UEFIVarStore is the struct UefiVarStore of uefi.json.
 //
-// Since QEMU 10.0.
+// In QEMU 10.0 and later, upstream since 10.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-uefi.UefiVarStore
 type UEFIVarStore struct {

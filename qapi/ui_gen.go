@@ -12,7 +12,7 @@ import (
 
 // DisplayProtocol is the enum DisplayProtocol of ui.json.
 //
-// Since QEMU 7.0.
+// In QEMU 7.2 and later, upstream since 7.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-ui.DisplayProtocol
 type DisplayProtocol string
@@ -36,7 +36,7 @@ func (e DisplayProtocol) Known() bool {
 
 // SetPasswordAction is the enum SetPasswordAction of ui.json.
 //
-// Since QEMU 7.0.
+// In QEMU 7.2 and later, upstream since 7.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-ui.SetPasswordAction
 type SetPasswordAction string
@@ -65,7 +65,7 @@ func (e SetPasswordAction) Known() bool {
 // Protocol holds the variant, whose type is the tag: [SetPasswordOptionsVNC],
 // [SetPasswordOptionsSpice] or [Unknown].
 //
-// Since QEMU 7.0.
+// In QEMU 7.2 and later, upstream since 7.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.SetPasswordOptions
 type SetPasswordOptions struct {
@@ -157,7 +157,7 @@ func (SetPasswordOptionsSpice) encodeSetPasswordOptions(e *codec.Encoder) {}
 // SetPasswordOptionsVNC is the variant of [SetPasswordOptions] for vnc, the
 // struct SetPasswordOptionsVnc of ui.json.
 //
-// Since QEMU 7.0.
+// In QEMU 7.2 and later, upstream since 7.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.SetPasswordOptionsVnc
 type SetPasswordOptionsVNC struct {
@@ -189,7 +189,7 @@ func (v SetPasswordOptionsVNC) encodeSetPasswordOptions(e *codec.Encoder) {
 
 // SetPassword executes the command set_password of ui.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-ui.set_password
 func (c *Client) SetPassword(ctx context.Context, args SetPasswordOptions) error {
@@ -201,7 +201,7 @@ func (c *Client) SetPassword(ctx context.Context, args SetPasswordOptions) error
 // Protocol holds the variant, whose type is the tag:
 // [ExpirePasswordOptionsVNC], [ExpirePasswordOptionsSpice] or [Unknown].
 //
-// Since QEMU 7.0.
+// In QEMU 7.2 and later, upstream since 7.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.ExpirePasswordOptions
 type ExpirePasswordOptions struct {
@@ -288,7 +288,7 @@ func (ExpirePasswordOptionsSpice) encodeExpirePasswordOptions(e *codec.Encoder) 
 // ExpirePasswordOptionsVNC is the variant of [ExpirePasswordOptions] for vnc,
 // the struct ExpirePasswordOptionsVnc of ui.json.
 //
-// Since QEMU 7.0.
+// In QEMU 7.2 and later, upstream since 7.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.ExpirePasswordOptionsVnc
 type ExpirePasswordOptionsVNC struct {
@@ -320,7 +320,7 @@ func (v ExpirePasswordOptionsVNC) encodeExpirePasswordOptions(e *codec.Encoder) 
 
 // ExpirePassword executes the command expire_password of ui.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-ui.expire_password
 func (c *Client) ExpirePassword(ctx context.Context, args ExpirePasswordOptions) error {
@@ -329,7 +329,7 @@ func (c *Client) ExpirePassword(ctx context.Context, args ExpirePasswordOptions)
 
 // ImageFormat is the enum ImageFormat of ui.json.
 //
-// Since QEMU 7.1.
+// In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-ui.ImageFormat
 type ImageFormat string
@@ -358,13 +358,14 @@ type ScreendumpArgs struct {
 	Device *string `json:"device,omitzero"`
 	// Since QEMU 2.12.
 	Head *int64 `json:"head,omitzero"`
-	// Since QEMU 7.1.
+	// In QEMU 7.2 and later, upstream since 7.1.
 	Format *ImageFormat `json:"format,omitzero"`
 }
 
 // Screendump executes the command screendump of ui.json.
 //
-// Since QEMU 0.14. Only in builds with CONFIG_PIXMAN.
+// In QEMU 5.2 and later, upstream since 0.14. Only in builds with
+// CONFIG_PIXMAN.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-ui.screendump
 func (c *Client) Screendump(ctx context.Context, args ScreendumpArgs) error {
@@ -373,7 +374,7 @@ func (c *Client) Screendump(ctx context.Context, args ScreendumpArgs) error {
 
 // SpiceBasicInfo is the struct SpiceBasicInfo of ui.json.
 //
-// Since QEMU 2.1. Only in builds with CONFIG_SPICE.
+// In QEMU 5.2 and later, upstream since 2.1. Only in builds with CONFIG_SPICE.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.SpiceBasicInfo
 type SpiceBasicInfo struct {
@@ -384,7 +385,7 @@ type SpiceBasicInfo struct {
 
 // SpiceServerInfo is the struct SpiceServerInfo of ui.json.
 //
-// Since QEMU 2.1. Only in builds with CONFIG_SPICE.
+// In QEMU 5.2 and later, upstream since 2.1. Only in builds with CONFIG_SPICE.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.SpiceServerInfo
 type SpiceServerInfo struct {
@@ -396,7 +397,7 @@ type SpiceServerInfo struct {
 
 // SpiceChannel is the struct SpiceChannel of ui.json.
 //
-// Since QEMU 0.14. Only in builds with CONFIG_SPICE.
+// In QEMU 5.2 and later, upstream since 0.14. Only in builds with CONFIG_SPICE.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.SpiceChannel
 type SpiceChannel struct {
@@ -411,7 +412,7 @@ type SpiceChannel struct {
 
 // SpiceQueryMouseMode is the enum SpiceQueryMouseMode of ui.json.
 //
-// Since QEMU 1.1. Only in builds with CONFIG_SPICE.
+// In QEMU 5.2 and later, upstream since 1.1. Only in builds with CONFIG_SPICE.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-ui.SpiceQueryMouseMode
 type SpiceQueryMouseMode string
@@ -437,7 +438,7 @@ func (e SpiceQueryMouseMode) Known() bool {
 
 // SpiceInfo is the struct SpiceInfo of ui.json.
 //
-// Since QEMU 0.14. Only in builds with CONFIG_SPICE.
+// In QEMU 5.2 and later, upstream since 0.14. Only in builds with CONFIG_SPICE.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.SpiceInfo
 type SpiceInfo struct {
@@ -456,7 +457,7 @@ type SpiceInfo struct {
 
 // QuerySpice executes the command query-spice of ui.json.
 //
-// Since QEMU 0.14. Only in builds with CONFIG_SPICE.
+// In QEMU 5.2 and later, upstream since 0.14. Only in builds with CONFIG_SPICE.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-ui.query-spice
 func (c *Client) QuerySpice(ctx context.Context) (SpiceInfo, error) {
@@ -467,7 +468,7 @@ func (c *Client) QuerySpice(ctx context.Context) (SpiceInfo, error) {
 
 // SpiceConnectedEvent is the event SPICE_CONNECTED of ui.json.
 //
-// Since QEMU 0.14. Only in builds with CONFIG_SPICE.
+// In QEMU 5.2 and later, upstream since 0.14. Only in builds with CONFIG_SPICE.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-ui.SPICE_CONNECTED
 type SpiceConnectedEvent struct {
@@ -495,7 +496,7 @@ func (c *Client) OnSpiceConnected(f func(SpiceConnectedEvent)) (stop func()) {
 
 // SpiceInitializedEvent is the event SPICE_INITIALIZED of ui.json.
 //
-// Since QEMU 0.14. Only in builds with CONFIG_SPICE.
+// In QEMU 5.2 and later, upstream since 0.14. Only in builds with CONFIG_SPICE.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-ui.SPICE_INITIALIZED
 type SpiceInitializedEvent struct {
@@ -523,7 +524,7 @@ func (c *Client) OnSpiceInitialized(f func(SpiceInitializedEvent)) (stop func())
 
 // SpiceDisconnectedEvent is the event SPICE_DISCONNECTED of ui.json.
 //
-// Since QEMU 0.14. Only in builds with CONFIG_SPICE.
+// In QEMU 5.2 and later, upstream since 0.14. Only in builds with CONFIG_SPICE.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-ui.SPICE_DISCONNECTED
 type SpiceDisconnectedEvent struct {
@@ -551,7 +552,7 @@ func (c *Client) OnSpiceDisconnected(f func(SpiceDisconnectedEvent)) (stop func(
 
 // SpiceMigrateCompletedEvent is the event SPICE_MIGRATE_COMPLETED of ui.json.
 //
-// Since QEMU 1.3. Only in builds with CONFIG_SPICE.
+// In QEMU 5.2 and later, upstream since 1.3. Only in builds with CONFIG_SPICE.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-ui.SPICE_MIGRATE_COMPLETED
 type SpiceMigrateCompletedEvent struct {
@@ -577,7 +578,7 @@ func (c *Client) OnSpiceMigrateCompleted(f func(SpiceMigrateCompletedEvent)) (st
 
 // VNCBasicInfo is the struct VncBasicInfo of ui.json.
 //
-// Since QEMU 2.1. Only in builds with CONFIG_VNC.
+// In QEMU 5.2 and later, upstream since 2.1. Only in builds with CONFIG_VNC.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.VncBasicInfo
 type VNCBasicInfo struct {
@@ -590,7 +591,7 @@ type VNCBasicInfo struct {
 
 // VNCServerInfo is the struct VncServerInfo of ui.json.
 //
-// Since QEMU 2.1. Only in builds with CONFIG_VNC.
+// In QEMU 5.2 and later, upstream since 2.1. Only in builds with CONFIG_VNC.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.VncServerInfo
 type VNCServerInfo struct {
@@ -604,7 +605,7 @@ type VNCServerInfo struct {
 
 // VNCClientInfo is the struct VncClientInfo of ui.json.
 //
-// Since QEMU 0.14. Only in builds with CONFIG_VNC.
+// In QEMU 5.2 and later, upstream since 0.14. Only in builds with CONFIG_VNC.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.VncClientInfo
 type VNCClientInfo struct {
@@ -619,7 +620,7 @@ type VNCClientInfo struct {
 
 // VNCInfo is the struct VncInfo of ui.json.
 //
-// Since QEMU 0.14. Only in builds with CONFIG_VNC.
+// In QEMU 5.2 and later, upstream since 0.14. Only in builds with CONFIG_VNC.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.VncInfo
 type VNCInfo struct {
@@ -633,7 +634,7 @@ type VNCInfo struct {
 
 // VNCPrimaryAuth is the enum VncPrimaryAuth of ui.json.
 //
-// Since QEMU 2.3. Only in builds with CONFIG_VNC.
+// In QEMU 5.2 and later, upstream since 2.3. Only in builds with CONFIG_VNC.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-ui.VncPrimaryAuth
 type VNCPrimaryAuth string
@@ -671,7 +672,7 @@ func (e VNCPrimaryAuth) Known() bool {
 
 // VNCVencryptSubAuth is the enum VncVencryptSubAuth of ui.json.
 //
-// Since QEMU 2.3. Only in builds with CONFIG_VNC.
+// In QEMU 5.2 and later, upstream since 2.3. Only in builds with CONFIG_VNC.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-ui.VncVencryptSubAuth
 type VNCVencryptSubAuth string
@@ -709,7 +710,7 @@ func (e VNCVencryptSubAuth) Known() bool {
 
 // VNCServerInfo2 is the struct VncServerInfo2 of ui.json.
 //
-// Since QEMU 2.9. Only in builds with CONFIG_VNC.
+// In QEMU 5.2 and later, upstream since 2.9. Only in builds with CONFIG_VNC.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.VncServerInfo2
 type VNCServerInfo2 struct {
@@ -724,7 +725,7 @@ type VNCServerInfo2 struct {
 
 // VNCInfo2 is the struct VncInfo2 of ui.json.
 //
-// Since QEMU 2.3. Only in builds with CONFIG_VNC.
+// In QEMU 5.2 and later, upstream since 2.3. Only in builds with CONFIG_VNC.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.VncInfo2
 type VNCInfo2 struct {
@@ -738,7 +739,7 @@ type VNCInfo2 struct {
 
 // QueryVNC executes the command query-vnc of ui.json.
 //
-// Since QEMU 0.14. Only in builds with CONFIG_VNC.
+// In QEMU 5.2 and later, upstream since 0.14. Only in builds with CONFIG_VNC.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-ui.query-vnc
 func (c *Client) QueryVNC(ctx context.Context) (VNCInfo, error) {
@@ -749,7 +750,7 @@ func (c *Client) QueryVNC(ctx context.Context) (VNCInfo, error) {
 
 // QueryVNCServers executes the command query-vnc-servers of ui.json.
 //
-// Since QEMU 2.3. Only in builds with CONFIG_VNC.
+// In QEMU 5.2 and later, upstream since 2.3. Only in builds with CONFIG_VNC.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-ui.query-vnc-servers
 func (c *Client) QueryVNCServers(ctx context.Context) ([]VNCInfo2, error) {
@@ -765,7 +766,7 @@ type ChangeVNCPasswordArgs struct {
 
 // ChangeVNCPassword executes the command change-vnc-password of ui.json.
 //
-// Since QEMU 1.1. Only in builds with CONFIG_VNC.
+// In QEMU 5.2 and later, upstream since 1.1. Only in builds with CONFIG_VNC.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-ui.change-vnc-password
 func (c *Client) ChangeVNCPassword(ctx context.Context, args ChangeVNCPasswordArgs) error {
@@ -774,7 +775,7 @@ func (c *Client) ChangeVNCPassword(ctx context.Context, args ChangeVNCPasswordAr
 
 // VNCConnectedEvent is the event VNC_CONNECTED of ui.json.
 //
-// Since QEMU 0.13. Only in builds with CONFIG_VNC.
+// In QEMU 5.2 and later, upstream since 0.13. Only in builds with CONFIG_VNC.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-ui.VNC_CONNECTED
 type VNCConnectedEvent struct {
@@ -802,7 +803,7 @@ func (c *Client) OnVNCConnected(f func(VNCConnectedEvent)) (stop func()) {
 
 // VNCInitializedEvent is the event VNC_INITIALIZED of ui.json.
 //
-// Since QEMU 0.13. Only in builds with CONFIG_VNC.
+// In QEMU 5.2 and later, upstream since 0.13. Only in builds with CONFIG_VNC.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-ui.VNC_INITIALIZED
 type VNCInitializedEvent struct {
@@ -830,7 +831,7 @@ func (c *Client) OnVNCInitialized(f func(VNCInitializedEvent)) (stop func()) {
 
 // VNCDisconnectedEvent is the event VNC_DISCONNECTED of ui.json.
 //
-// Since QEMU 0.13. Only in builds with CONFIG_VNC.
+// In QEMU 5.2 and later, upstream since 0.13. Only in builds with CONFIG_VNC.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-ui.VNC_DISCONNECTED
 type VNCDisconnectedEvent struct {
@@ -858,7 +859,7 @@ func (c *Client) OnVNCDisconnected(f func(VNCDisconnectedEvent)) (stop func()) {
 
 // MouseInfo is the struct MouseInfo of ui.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.MouseInfo
 type MouseInfo struct {
@@ -870,7 +871,7 @@ type MouseInfo struct {
 
 // QueryMice executes the command query-mice of ui.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-ui.query-mice
 func (c *Client) QueryMice(ctx context.Context) ([]MouseInfo, error) {
@@ -881,7 +882,7 @@ func (c *Client) QueryMice(ctx context.Context) ([]MouseInfo, error) {
 
 // QKeyCode is the enum QKeyCode of ui.json.
 //
-// Since QEMU 1.3.
+// In QEMU 5.2 and later, upstream since 1.3.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-ui.QKeyCode
 type QKeyCode string
@@ -1065,33 +1066,33 @@ const (
 	QKeyCodeAcRefresh QKeyCode = "ac_refresh"
 	// Since QEMU 2.10.
 	QKeyCodeAcBookmarks QKeyCode = "ac_bookmarks"
-	// Since QEMU 6.1.
+	// In QEMU 7.2 and later, upstream since 6.1.
 	QKeyCodeLang1 QKeyCode = "lang1"
-	// Since QEMU 6.1.
+	// In QEMU 7.2 and later, upstream since 6.1.
 	QKeyCodeLang2 QKeyCode = "lang2"
-	// Since QEMU 8.0.
+	// In QEMU 10.0 and later, upstream since 8.0.
 	QKeyCodeF13 QKeyCode = "f13"
-	// Since QEMU 8.0.
+	// In QEMU 10.0 and later, upstream since 8.0.
 	QKeyCodeF14 QKeyCode = "f14"
-	// Since QEMU 8.0.
+	// In QEMU 10.0 and later, upstream since 8.0.
 	QKeyCodeF15 QKeyCode = "f15"
-	// Since QEMU 8.0.
+	// In QEMU 10.0 and later, upstream since 8.0.
 	QKeyCodeF16 QKeyCode = "f16"
-	// Since QEMU 8.0.
+	// In QEMU 10.0 and later, upstream since 8.0.
 	QKeyCodeF17 QKeyCode = "f17"
-	// Since QEMU 8.0.
+	// In QEMU 10.0 and later, upstream since 8.0.
 	QKeyCodeF18 QKeyCode = "f18"
-	// Since QEMU 8.0.
+	// In QEMU 10.0 and later, upstream since 8.0.
 	QKeyCodeF19 QKeyCode = "f19"
-	// Since QEMU 8.0.
+	// In QEMU 10.0 and later, upstream since 8.0.
 	QKeyCodeF20 QKeyCode = "f20"
-	// Since QEMU 8.0.
+	// In QEMU 10.0 and later, upstream since 8.0.
 	QKeyCodeF21 QKeyCode = "f21"
-	// Since QEMU 8.0.
+	// In QEMU 10.0 and later, upstream since 8.0.
 	QKeyCodeF22 QKeyCode = "f22"
-	// Since QEMU 8.0.
+	// In QEMU 10.0 and later, upstream since 8.0.
 	QKeyCodeF23 QKeyCode = "f23"
-	// Since QEMU 8.0.
+	// In QEMU 10.0 and later, upstream since 8.0.
 	QKeyCodeF24 QKeyCode = "f24"
 )
 
@@ -1268,15 +1269,17 @@ func (e QKeyCode) Known() bool {
 
 // KeyValueKind is the enum KeyValueKind of ui.json.
 //
-// Since QEMU 1.3.
+// In QEMU 5.2 and later, upstream since 1.3.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-ui.KeyValueKind
 type KeyValueKind string
 
 // The values of KeyValueKind.
 const (
+	// In QEMU 7.2 and later.
 	KeyValueKindNumber KeyValueKind = "number"
-	KeyValueKindQcode  KeyValueKind = "qcode"
+	// In QEMU 7.2 and later.
+	KeyValueKindQcode KeyValueKind = "qcode"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -1295,7 +1298,7 @@ func (e KeyValueKind) Known() bool {
 // Type holds the variant, whose type is the tag: [KeyValueNumber],
 // [KeyValueQcode] or [Unknown].
 //
-// Since QEMU 1.3.
+// In QEMU 5.2 and later, upstream since 1.3.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.KeyValue
 type KeyValue struct {
@@ -1364,6 +1367,8 @@ func (x KeyValue) String() string {
 }
 
 // KeyValueNumber is the variant of [KeyValue] for number, the type int.
+//
+// In QEMU 7.2 and later.
 type KeyValueNumber int64
 
 // KeyValueKind returns [KeyValueKindNumber].
@@ -1376,6 +1381,8 @@ func (v KeyValueNumber) encodeKeyValue(e *codec.Encoder) {
 }
 
 // KeyValueQcode is the variant of [KeyValue] for qcode, the enum QKeyCode.
+//
+// In QEMU 7.2 and later.
 type KeyValueQcode QKeyCode
 
 // KeyValueKind returns [KeyValueKindQcode].
@@ -1395,7 +1402,7 @@ type SendKeyArgs struct {
 
 // SendKey executes the command send-key of ui.json.
 //
-// Since QEMU 1.3.
+// In QEMU 5.2 and later, upstream since 1.3.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-ui.send-key
 func (c *Client) SendKey(ctx context.Context, args SendKeyArgs) error {
@@ -1404,7 +1411,7 @@ func (c *Client) SendKey(ctx context.Context, args SendKeyArgs) error {
 
 // InputButton is the enum InputButton of ui.json.
 //
-// Since QEMU 2.0.
+// In QEMU 5.2 and later, upstream since 2.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-ui.InputButton
 type InputButton string
@@ -1419,10 +1426,12 @@ const (
 	// Since QEMU 2.9.
 	InputButtonSide InputButton = "side"
 	// Since QEMU 2.9.
-	InputButtonExtra      InputButton = "extra"
-	InputButtonWheelLeft  InputButton = "wheel-left"
+	InputButtonExtra InputButton = "extra"
+	// In QEMU 7.2 and later.
+	InputButtonWheelLeft InputButton = "wheel-left"
+	// In QEMU 7.2 and later.
 	InputButtonWheelRight InputButton = "wheel-right"
-	// Since QEMU 8.1.
+	// In QEMU 10.0 and later, upstream since 8.1.
 	InputButtonTouch InputButton = "touch"
 )
 
@@ -1447,7 +1456,7 @@ func (e InputButton) Known() bool {
 
 // InputAxis is the enum InputAxis of ui.json.
 //
-// Since QEMU 2.0.
+// In QEMU 5.2 and later, upstream since 2.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-ui.InputAxis
 type InputAxis string
@@ -1471,7 +1480,7 @@ func (e InputAxis) Known() bool {
 
 // InputMultiTouchType is the enum InputMultiTouchType of ui.json.
 //
-// Since QEMU 8.1.
+// In QEMU 10.0 and later, upstream since 8.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-ui.InputMultiTouchType
 type InputMultiTouchType string
@@ -1502,7 +1511,7 @@ func (e InputMultiTouchType) Known() bool {
 // InputEventKey is the variant of [InputEvent] for key, the struct
 // InputKeyEvent of ui.json.
 //
-// Since QEMU 2.0.
+// In QEMU 5.2 and later, upstream since 2.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.InputKeyEvent
 type InputEventKey struct {
@@ -1522,7 +1531,7 @@ func (v InputEventKey) encodeInputEvent(e *codec.Encoder) {
 // InputEventBtn is the variant of [InputEvent] for btn, the struct
 // InputBtnEvent of ui.json.
 //
-// Since QEMU 2.0.
+// In QEMU 5.2 and later, upstream since 2.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.InputBtnEvent
 type InputEventBtn struct {
@@ -1541,7 +1550,7 @@ func (v InputEventBtn) encodeInputEvent(e *codec.Encoder) {
 
 // InputMoveEvent is the struct InputMoveEvent of ui.json.
 //
-// Since QEMU 2.0.
+// In QEMU 5.2 and later, upstream since 2.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.InputMoveEvent
 type InputMoveEvent struct {
@@ -1552,7 +1561,7 @@ type InputMoveEvent struct {
 // InputEventMtt is the variant of [InputEvent] for mtt, the struct
 // InputMultiTouchEvent of ui.json.
 //
-// Since QEMU 8.1.
+// In QEMU 10.0 and later, upstream since 8.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.InputMultiTouchEvent
 type InputEventMtt struct {
@@ -1574,17 +1583,22 @@ func (v InputEventMtt) encodeInputEvent(e *codec.Encoder) {
 
 // InputEventKind is the enum InputEventKind of ui.json.
 //
-// Since QEMU 2.0.
+// In QEMU 5.2 and later, upstream since 2.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-ui.InputEventKind
 type InputEventKind string
 
 // The values of InputEventKind.
 const (
+	// In QEMU 7.2 and later.
 	InputEventKindKey InputEventKind = "key"
+	// In QEMU 7.2 and later.
 	InputEventKindBtn InputEventKind = "btn"
+	// In QEMU 7.2 and later.
 	InputEventKindRel InputEventKind = "rel"
+	// In QEMU 7.2 and later.
 	InputEventKindAbs InputEventKind = "abs"
+	// In QEMU 10.0 and later.
 	InputEventKindMtt InputEventKind = "mtt"
 )
 
@@ -1608,7 +1622,7 @@ func (e InputEventKind) Known() bool {
 // [InputEventBtn], [InputEventRel], [InputEventAbs], [InputEventMtt] or
 // [Unknown].
 //
-// Since QEMU 2.0.
+// In QEMU 5.2 and later, upstream since 2.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.InputEvent
 type InputEvent struct {
@@ -1690,6 +1704,8 @@ func (x InputEvent) String() string {
 
 // InputEventRel is the variant of [InputEvent] for rel, the struct
 // InputMoveEvent.
+//
+// In QEMU 7.2 and later.
 type InputEventRel InputMoveEvent
 
 // InputEventKind returns [InputEventKindRel].
@@ -1703,6 +1719,8 @@ func (v InputEventRel) encodeInputEvent(e *codec.Encoder) {
 
 // InputEventAbs is the variant of [InputEvent] for abs, the struct
 // InputMoveEvent.
+//
+// In QEMU 7.2 and later.
 type InputEventAbs InputMoveEvent
 
 // InputEventKind returns [InputEventKindAbs].
@@ -1723,7 +1741,7 @@ type InputSendEventArgs struct {
 
 // InputSendEvent executes the command input-send-event of ui.json.
 //
-// Since QEMU 2.6.
+// In QEMU 5.2 and later, upstream since 2.6.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-ui.input-send-event
 func (c *Client) InputSendEvent(ctx context.Context, args InputSendEventArgs) error {
@@ -1733,22 +1751,22 @@ func (c *Client) InputSendEvent(ctx context.Context, args InputSendEventArgs) er
 // DisplayOptionsGtk is the variant of [DisplayOptions] for gtk, the struct
 // DisplayGTK of ui.json.
 //
-// Since QEMU 2.12.
+// In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.DisplayGTK
 type DisplayOptionsGtk struct {
-	// Since QEMU 11.1.
+	// In QEMU 11.1, upstream since 11.1.
 	Clipboard   *bool `json:"clipboard,omitzero"`
 	GrabOnHover *bool `json:"grab-on-hover,omitzero"`
 	// Since QEMU 3.1.
 	ZoomToFit *bool `json:"zoom-to-fit,omitzero"`
-	// Since QEMU 7.1.
+	// In QEMU 7.2 and later, upstream since 7.1.
 	ShowTabs *bool `json:"show-tabs,omitzero"`
-	// Since QEMU 8.0.
+	// In QEMU 7.2 and later, upstream since 8.0.
 	ShowMenubar *bool `json:"show-menubar,omitzero"`
-	// Since QEMU 10.1.
+	// In QEMU 10.2 and later, upstream since 10.1.
 	KeepAspectRatio *bool `json:"keep-aspect-ratio,omitzero"`
-	// Since QEMU 10.1.
+	// In QEMU 10.2 and later, upstream since 10.1.
 	Scale *float64 `json:"scale,omitzero"`
 }
 
@@ -1808,7 +1826,7 @@ func (v DisplayOptionsGtk) encodeDisplayOptions(e *codec.Encoder) {
 // DisplayOptionsEglHeadless is the variant of [DisplayOptions] for
 // egl-headless, the struct DisplayEGLHeadless of ui.json.
 //
-// Since QEMU 3.1.
+// In QEMU 5.2 and later, upstream since 3.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.DisplayEGLHeadless
 type DisplayOptionsEglHeadless struct {
@@ -1841,7 +1859,7 @@ func (v DisplayOptionsEglHeadless) encodeDisplayOptions(e *codec.Encoder) {
 // DisplayOptionsDbus is the variant of [DisplayOptions] for dbus, the struct
 // DisplayDBus of ui.json.
 //
-// Since QEMU 7.0.
+// In QEMU 7.2 and later, upstream since 7.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.DisplayDBus
 type DisplayOptionsDbus struct {
@@ -1891,7 +1909,7 @@ func (v DisplayOptionsDbus) encodeDisplayOptions(e *codec.Encoder) {
 
 // DisplayGLMode is the enum DisplayGLMode of ui.json.
 //
-// Since QEMU 3.0.
+// In QEMU 5.2 and later, upstream since 3.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-ui.DisplayGLMode
 type DisplayGLMode string
@@ -1920,7 +1938,7 @@ func (e DisplayGLMode) Known() bool {
 // DisplayOptionsCurses is the variant of [DisplayOptions] for curses, the
 // struct DisplayCurses of ui.json.
 //
-// Since QEMU 4.0.
+// In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.DisplayCurses
 type DisplayOptionsCurses struct {
@@ -1953,16 +1971,16 @@ func (v DisplayOptionsCurses) encodeDisplayOptions(e *codec.Encoder) {
 // DisplayOptionsCocoa is the variant of [DisplayOptions] for cocoa, the struct
 // DisplayCocoa of ui.json.
 //
-// Since QEMU 7.0.
+// In QEMU 7.2 and later, upstream since 7.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.DisplayCocoa
 type DisplayOptionsCocoa struct {
 	LeftCommandKey *bool `json:"left-command-key,omitzero"`
 	FullGrab       *bool `json:"full-grab,omitzero"`
 	SwapOptCmd     *bool `json:"swap-opt-cmd,omitzero"`
-	// Since QEMU 8.2.
+	// In QEMU 10.0 and later, upstream since 8.2.
 	ZoomToFit *bool `json:"zoom-to-fit,omitzero"`
-	// Since QEMU 9.0.
+	// In QEMU 10.0 and later, upstream since 9.0.
 	ZoomInterpolation *bool `json:"zoom-interpolation,omitzero"`
 }
 
@@ -2011,7 +2029,7 @@ func (v DisplayOptionsCocoa) encodeDisplayOptions(e *codec.Encoder) {
 
 // HotKeyMod is the enum HotKeyMod of ui.json.
 //
-// Since QEMU 7.1.
+// In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-ui.HotKeyMod
 type HotKeyMod string
@@ -2038,7 +2056,7 @@ func (e HotKeyMod) Known() bool {
 // DisplayOptionsSdl is the variant of [DisplayOptions] for sdl, the struct
 // DisplaySDL of ui.json.
 //
-// Since QEMU 7.1.
+// In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.DisplaySDL
 type DisplayOptionsSdl struct {
@@ -2070,7 +2088,7 @@ func (v DisplayOptionsSdl) encodeDisplayOptions(e *codec.Encoder) {
 
 // DisplayType is the enum DisplayType of ui.json.
 //
-// Since QEMU 2.12.
+// In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-ui.DisplayType
 type DisplayType string
@@ -2091,7 +2109,8 @@ const (
 	DisplayTypeCocoa DisplayType = "cocoa"
 	// Since QEMU 4.0. Only in builds with CONFIG_SPICE.
 	DisplayTypeSpiceApp DisplayType = "spice-app"
-	// Since QEMU 7.0. Only in builds with CONFIG_DBUS_DISPLAY.
+	// In QEMU 7.2 and later, upstream since 7.0. Only in builds with
+	// CONFIG_DBUS_DISPLAY.
 	DisplayTypeDbus DisplayType = "dbus"
 )
 
@@ -2120,7 +2139,7 @@ func (e DisplayType) Known() bool {
 // [DisplayOptionsEglHeadless], [DisplayOptionsCurses], [DisplayOptionsCocoa],
 // [DisplayOptionsSpiceApp], [DisplayOptionsDbus] or [Unknown].
 //
-// Since QEMU 2.12.
+// In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.DisplayOptions
 type DisplayOptions struct {
@@ -2274,7 +2293,7 @@ func (DisplayOptionsSpiceApp) encodeDisplayOptions(e *codec.Encoder) {}
 
 // QueryDisplayOptions executes the command query-display-options of ui.json.
 //
-// Since QEMU 3.1.
+// In QEMU 5.2 and later, upstream since 3.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-ui.query-display-options
 func (c *Client) QueryDisplayOptions(ctx context.Context) (DisplayOptions, error) {
@@ -2285,7 +2304,7 @@ func (c *Client) QueryDisplayOptions(ctx context.Context) (DisplayOptions, error
 
 // DisplayReloadType is the enum DisplayReloadType of ui.json.
 //
-// Since QEMU 6.0.
+// In QEMU 7.2 and later, upstream since 6.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-ui.DisplayReloadType
 type DisplayReloadType string
@@ -2308,7 +2327,7 @@ func (e DisplayReloadType) Known() bool {
 // DisplayReloadOptionsVNC is the variant of [DisplayReloadOptions] for vnc, the
 // struct DisplayReloadOptionsVNC of ui.json.
 //
-// Since QEMU 6.0.
+// In QEMU 7.2 and later, upstream since 6.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.DisplayReloadOptionsVNC
 type DisplayReloadOptionsVNC struct {
@@ -2343,7 +2362,7 @@ func (v DisplayReloadOptionsVNC) encodeDisplayReloadOptions(e *codec.Encoder) {
 // Type holds the variant, whose type is the tag: [DisplayReloadOptionsVNC] or
 // [Unknown].
 //
-// Since QEMU 6.0.
+// In QEMU 7.2 and later, upstream since 6.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.DisplayReloadOptions
 type DisplayReloadOptions struct {
@@ -2409,7 +2428,7 @@ func (x DisplayReloadOptions) String() string {
 
 // DisplayReload executes the command display-reload of ui.json.
 //
-// Since QEMU 6.0.
+// In QEMU 7.2 and later, upstream since 6.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-ui.display-reload
 func (c *Client) DisplayReload(ctx context.Context, args DisplayReloadOptions) error {
@@ -2418,7 +2437,7 @@ func (c *Client) DisplayReload(ctx context.Context, args DisplayReloadOptions) e
 
 // DisplayUpdateType is the enum DisplayUpdateType of ui.json.
 //
-// Since QEMU 7.1.
+// In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-ui.DisplayUpdateType
 type DisplayUpdateType string
@@ -2441,7 +2460,7 @@ func (e DisplayUpdateType) Known() bool {
 // DisplayUpdateOptionsVNC is the variant of [DisplayUpdateOptions] for vnc, the
 // struct DisplayUpdateOptionsVNC of ui.json.
 //
-// Since QEMU 7.1.
+// In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.DisplayUpdateOptionsVNC
 type DisplayUpdateOptionsVNC struct {
@@ -2476,7 +2495,7 @@ func (v DisplayUpdateOptionsVNC) encodeDisplayUpdateOptions(e *codec.Encoder) {
 // Type holds the variant, whose type is the tag: [DisplayUpdateOptionsVNC] or
 // [Unknown].
 //
-// Since QEMU 7.1.
+// In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.DisplayUpdateOptions
 type DisplayUpdateOptions struct {
@@ -2542,7 +2561,7 @@ func (x DisplayUpdateOptions) String() string {
 
 // DisplayUpdate executes the command display-update of ui.json.
 //
-// Since QEMU 7.1.
+// In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-ui.display-update
 func (c *Client) DisplayUpdate(ctx context.Context, args DisplayUpdateOptions) error {
@@ -2560,7 +2579,7 @@ type ClientMigrateInfoArgs struct {
 
 // ClientMigrateInfo executes the command client_migrate_info of ui.json.
 //
-// Since QEMU 0.14.
+// In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-ui.client_migrate_info
 func (c *Client) ClientMigrateInfo(ctx context.Context, args ClientMigrateInfoArgs) error {

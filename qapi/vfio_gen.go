@@ -9,7 +9,7 @@ import (
 
 // QAPIVfioMigrationState is the enum QapiVfioMigrationState of vfio.json.
 //
-// Since QEMU 9.1.
+// In QEMU 10.0 and later, upstream since 9.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-vfio.QapiVfioMigrationState
 type QAPIVfioMigrationState string
@@ -23,7 +23,7 @@ const (
 	QAPIVfioMigrationStateRunningP2p QAPIVfioMigrationState = "running-p2p"
 	QAPIVfioMigrationStatePreCopy    QAPIVfioMigrationState = "pre-copy"
 	QAPIVfioMigrationStatePreCopyP2p QAPIVfioMigrationState = "pre-copy-p2p"
-	// Since QEMU 11.0.
+	// In QEMU 11.1, upstream since 11.0.
 	QAPIVfioMigrationStatePreCopyP2pPrepare QAPIVfioMigrationState = "pre-copy-p2p-prepare"
 )
 
@@ -46,7 +46,7 @@ func (e QAPIVfioMigrationState) Known() bool {
 
 // VfioMigrationEvent is the event VFIO_MIGRATION of vfio.json.
 //
-// Since QEMU 9.1.
+// In QEMU 10.0 and later, upstream since 9.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-vfio.VFIO_MIGRATION
 type VfioMigrationEvent struct {

@@ -6,7 +6,7 @@ import "context"
 
 // VirtioInfo is the struct VirtioInfo of virtio.json.
 //
-// Since QEMU 7.2.
+// In QEMU 7.2 and later, upstream since 7.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-virtio.VirtioInfo
 type VirtioInfo struct {
@@ -16,7 +16,7 @@ type VirtioInfo struct {
 
 // XQueryVirtio executes the command x-query-virtio of virtio.json.
 //
-// Since QEMU 7.2.
+// In QEMU 7.2 and later, upstream since 7.2.
 //
 // Unstable: QEMU may change it or take it away in any release.
 //
@@ -29,7 +29,7 @@ func (c *Client) XQueryVirtio(ctx context.Context) ([]VirtioInfo, error) {
 
 // VhostStatus is the struct VhostStatus of virtio.json.
 //
-// Since QEMU 7.2.
+// In QEMU 7.2 and later, upstream since 7.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-virtio.VhostStatus
 type VhostStatus struct {
@@ -48,7 +48,7 @@ type VhostStatus struct {
 
 // VirtioStatus is the struct VirtioStatus of virtio.json.
 //
-// Since QEMU 7.2.
+// In QEMU 7.2 and later, upstream since 7.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-virtio.VirtioStatus
 type VirtioStatus struct {
@@ -82,7 +82,7 @@ type XQueryVirtioStatusArgs struct {
 
 // XQueryVirtioStatus executes the command x-query-virtio-status of virtio.json.
 //
-// Since QEMU 7.2.
+// In QEMU 7.2 and later, upstream since 7.2.
 //
 // Unstable: QEMU may change it or take it away in any release.
 //
@@ -95,7 +95,7 @@ func (c *Client) XQueryVirtioStatus(ctx context.Context, args XQueryVirtioStatus
 
 // VirtioDeviceStatus is the struct VirtioDeviceStatus of virtio.json.
 //
-// Since QEMU 7.2.
+// In QEMU 7.2 and later, upstream since 7.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-virtio.VirtioDeviceStatus
 type VirtioDeviceStatus struct {
@@ -105,7 +105,7 @@ type VirtioDeviceStatus struct {
 
 // VhostDeviceProtocols is the struct VhostDeviceProtocols of virtio.json.
 //
-// Since QEMU 7.2.
+// In QEMU 7.2 and later, upstream since 7.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-virtio.VhostDeviceProtocols
 type VhostDeviceProtocols struct {
@@ -115,20 +115,20 @@ type VhostDeviceProtocols struct {
 
 // VirtioDeviceFeatures is the struct VirtioDeviceFeatures of virtio.json.
 //
-// Since QEMU 7.2.
+// In QEMU 7.2 and later, upstream since 7.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-virtio.VirtioDeviceFeatures
 type VirtioDeviceFeatures struct {
 	Transports         []string `json:"transports"`
 	DevFeatures        []string `json:"dev-features,omitzero"`
 	UnknownDevFeatures *uint64  `json:"unknown-dev-features,omitzero"`
-	// Since QEMU 10.2.
+	// In QEMU 10.2 and later, upstream since 10.2.
 	UnknownDevFeatures2 *uint64 `json:"unknown-dev-features2,omitzero"`
 }
 
 // VirtQueueStatus is the struct VirtQueueStatus of virtio.json.
 //
-// Since QEMU 7.2.
+// In QEMU 7.2 and later, upstream since 7.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-virtio.VirtQueueStatus
 type VirtQueueStatus struct {
@@ -157,7 +157,7 @@ type XQueryVirtioQueueStatusArgs struct {
 // XQueryVirtioQueueStatus executes the command x-query-virtio-queue-status of
 // virtio.json.
 //
-// Since QEMU 7.2.
+// In QEMU 7.2 and later, upstream since 7.2.
 //
 // Unstable: QEMU may change it or take it away in any release.
 //
@@ -170,7 +170,7 @@ func (c *Client) XQueryVirtioQueueStatus(ctx context.Context, args XQueryVirtioQ
 
 // VirtVhostQueueStatus is the struct VirtVhostQueueStatus of virtio.json.
 //
-// Since QEMU 7.2.
+// In QEMU 7.2 and later, upstream since 7.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-virtio.VirtVhostQueueStatus
 type VirtVhostQueueStatus struct {
@@ -195,7 +195,7 @@ type XQueryVirtioVhostQueueStatusArgs struct {
 // XQueryVirtioVhostQueueStatus executes the command
 // x-query-virtio-vhost-queue-status of virtio.json.
 //
-// Since QEMU 7.2.
+// In QEMU 7.2 and later, upstream since 7.2.
 //
 // Unstable: QEMU may change it or take it away in any release.
 //
@@ -208,7 +208,7 @@ func (c *Client) XQueryVirtioVhostQueueStatus(ctx context.Context, args XQueryVi
 
 // VirtioRingDesc is the struct VirtioRingDesc of virtio.json.
 //
-// Since QEMU 7.2.
+// In QEMU 7.2 and later, upstream since 7.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-virtio.VirtioRingDesc
 type VirtioRingDesc struct {
@@ -219,7 +219,7 @@ type VirtioRingDesc struct {
 
 // VirtioRingAvail is the struct VirtioRingAvail of virtio.json.
 //
-// Since QEMU 7.2.
+// In QEMU 7.2 and later, upstream since 7.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-virtio.VirtioRingAvail
 type VirtioRingAvail struct {
@@ -230,7 +230,7 @@ type VirtioRingAvail struct {
 
 // VirtioRingUsed is the struct VirtioRingUsed of virtio.json.
 //
-// Since QEMU 7.2.
+// In QEMU 7.2 and later, upstream since 7.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-virtio.VirtioRingUsed
 type VirtioRingUsed struct {
@@ -240,7 +240,7 @@ type VirtioRingUsed struct {
 
 // VirtioQueueElement is the struct VirtioQueueElement of virtio.json.
 //
-// Since QEMU 7.2.
+// In QEMU 7.2 and later, upstream since 7.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-virtio.VirtioQueueElement
 type VirtioQueueElement struct {
@@ -261,7 +261,7 @@ type XQueryVirtioQueueElementArgs struct {
 // XQueryVirtioQueueElement executes the command x-query-virtio-queue-element of
 // virtio.json.
 //
-// Since QEMU 7.2.
+// In QEMU 7.2 and later, upstream since 7.2.
 //
 // Unstable: QEMU may change it or take it away in any release.
 //
@@ -275,7 +275,7 @@ func (c *Client) XQueryVirtioQueueElement(ctx context.Context, args XQueryVirtio
 // IOThreadVirtQueueMapping is the struct IOThreadVirtQueueMapping of
 // virtio.json.
 //
-// Since QEMU 9.0.
+// In QEMU 10.0 and later, upstream since 9.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-virtio.IOThreadVirtQueueMapping
 type IOThreadVirtQueueMapping struct {
@@ -285,30 +285,31 @@ type IOThreadVirtQueueMapping struct {
 
 // VirtIOGPUOutput is the struct VirtIOGPUOutput of virtio.json.
 //
-// Since QEMU 10.1.
+// In QEMU 10.2 and later, upstream since 10.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-virtio.VirtIOGPUOutput
 type VirtIOGPUOutput struct {
 	Name string `json:"name"`
-	// Since QEMU 11.0.
+	// In QEMU 11.1, upstream since 11.0.
 	Xres *uint16 `json:"xres,omitzero"`
-	// Since QEMU 11.0.
+	// In QEMU 11.1, upstream since 11.0.
 	Yres *uint16 `json:"yres,omitzero"`
 }
 
 // DummyVirtioForceArrays is the struct DummyVirtioForceArrays of virtio.json.
 //
-// Since QEMU 9.0.
+// In QEMU 10.0 and later, upstream since 9.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-virtio.DummyVirtioForceArrays
 type DummyVirtioForceArrays struct {
 	UnusedIothreadVqMapping []IOThreadVirtQueueMapping `json:"unused-iothread-vq-mapping"`
-	UnusedVirtioGPUOutput   []VirtIOGPUOutput          `json:"unused-virtio-gpu-output"`
+	// In QEMU 10.2 and later.
+	UnusedVirtioGPUOutput []VirtIOGPUOutput `json:"unused-virtio-gpu-output"`
 }
 
 // GranuleMode is the enum GranuleMode of virtio.json.
 //
-// Since QEMU 9.0.
+// In QEMU 10.0 and later, upstream since 9.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-virtio.GranuleMode
 type GranuleMode string
@@ -338,7 +339,7 @@ func (e GranuleMode) Known() bool {
 
 // VMAppleVirtioBlkVariant is the enum VMAppleVirtioBlkVariant of virtio.json.
 //
-// Since QEMU 9.2.
+// In QEMU 10.0 and later, upstream since 9.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-virtio.VMAppleVirtioBlkVariant
 type VMAppleVirtioBlkVariant string

@@ -10,7 +10,7 @@ import (
 
 // YankInstanceType is the enum YankInstanceType of yank.json.
 //
-// Since QEMU 6.0.
+// In QEMU 7.2 and later, upstream since 6.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-yank.YankInstanceType
 type YankInstanceType string
@@ -37,7 +37,7 @@ func (e YankInstanceType) Known() bool {
 // YankInstanceBlockNode is the variant of [YankInstance] for block-node, the
 // struct YankInstanceBlockNode of yank.json.
 //
-// Since QEMU 6.0.
+// In QEMU 7.2 and later, upstream since 6.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-yank.YankInstanceBlockNode
 type YankInstanceBlockNode struct {
@@ -68,7 +68,7 @@ func (v YankInstanceBlockNode) encodeYankInstance(e *codec.Encoder) {
 // YankInstanceChardev is the variant of [YankInstance] for chardev, the struct
 // YankInstanceChardev of yank.json.
 //
-// Since QEMU 6.0.
+// In QEMU 7.2 and later, upstream since 6.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-yank.YankInstanceChardev
 type YankInstanceChardev struct {
@@ -101,7 +101,7 @@ func (v YankInstanceChardev) encodeYankInstance(e *codec.Encoder) {
 // Type holds the variant, whose type is the tag: [YankInstanceBlockNode],
 // [YankInstanceChardev], [YankInstanceMigration] or [Unknown].
 //
-// Since QEMU 6.0.
+// In QEMU 7.2 and later, upstream since 6.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-yank.YankInstance
 type YankInstance struct {
@@ -191,7 +191,7 @@ type YankArgs struct {
 //
 // It can be executed out of band.
 //
-// Since QEMU 6.0.
+// In QEMU 7.2 and later, upstream since 6.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-yank.yank
 func (c *Client) Yank(ctx context.Context, args YankArgs) error {
@@ -202,7 +202,7 @@ func (c *Client) Yank(ctx context.Context, args YankArgs) error {
 //
 // It can be executed out of band.
 //
-// Since QEMU 6.0.
+// In QEMU 7.2 and later, upstream since 6.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-yank.query-yank
 func (c *Client) QueryYank(ctx context.Context) ([]YankInstance, error) {

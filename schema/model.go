@@ -169,11 +169,10 @@ type Union struct {
 
 // A Branch is what one value of a union's discriminator adds.
 type Branch struct {
-	Name  string // the value
-	Pos   Pos
-	Type  Type // *Struct or *Union
-	If    *Cond
-	Since string
+	Name string // the value
+	Pos  Pos
+	Type Type // *Struct or *Union
+	If   *Cond
 }
 
 // An Alternate is a value of one of several JSON kinds.
@@ -229,8 +228,7 @@ type Feature struct {
 // A Cond is the condition under which something is compiled into QEMU.
 // Exactly one of its fields is set.
 type Cond struct {
-	// Symbol is a configuration symbol, such as CONFIG_LINUX; for QEMU 5.2
-	// a C preprocessor expression.
+	// Symbol is a configuration symbol, such as CONFIG_LINUX.
 	Symbol string
 	All    []*Cond
 	Any    []*Cond

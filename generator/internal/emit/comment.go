@@ -19,6 +19,10 @@ func about(summary string, f plan.Facts, module string, more ...string) []string
 			lines = append(lines, wrap(text)...)
 		}
 	}
+	if f.Doc != "" {
+		lines = append(lines, "//")
+		lines = append(lines, markup(f.Doc)...)
+	}
 	for _, text := range more {
 		paragraph(text)
 	}
@@ -38,7 +42,12 @@ func about(summary string, f plan.Facts, module string, more ...string) []string
 // availability tells since when and under which condition something exists.
 func availability(f plan.Facts) string {
 	var parts []string
-	if f.Since != "" {
+	switch {
+	case f.In != "" && f.Since != "":
+		parts = append(parts, "In QEMU "+f.In+", upstream since "+f.Since+".")
+	case f.In != "":
+		parts = append(parts, "In QEMU "+f.In+".")
+	case f.Since != "":
 		parts = append(parts, "Since QEMU "+f.Since+".")
 	}
 	if f.If != "" {
@@ -58,8 +67,14 @@ func aside(f plan.Facts) []string {
 	if f.Unstable {
 		text = strings.TrimSpace(text + " Unstable: QEMU may change it in any release.")
 	}
+	if f.Doc != "" {
+		lines = markup(f.Doc)
+		if text != "" {
+			lines = append(lines, "//")
+		}
+	}
 	if text != "" {
-		lines = wrap(text)
+		lines = append(lines, wrap(text)...)
 	}
 	if f.Deprecated {
 		if len(lines) > 0 {

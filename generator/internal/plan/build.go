@@ -17,6 +17,12 @@ type Options struct {
 	Schema string
 	// Agent tells that the schema is the guest agent's, not QMP's.
 	Agent bool
+	// Releases are those that the comments tell about, the oldest first. The
+	// schema's own is among them, or they say nothing of it.
+	Releases []Release
+	// QEMUDocs tells that the schema was loaded with QEMU's documentation, and
+	// that comments should carry it.
+	QEMUDocs bool
 }
 
 // Build plans the bindings for a schema. Its errors are names that clash and
@@ -25,6 +31,7 @@ func Build(s *schema.Schema, opts Options) (*Package, error) {
 	b := &builder{
 		schema:     s,
 		uses:       usesOf(s),
+		history:    newHistory(opts.Releases),
 		pkg:        &Package{Name: opts.Package, Schema: opts.Schema, Dial: "Dial", Manual: qmpManual, ManualPrefix: "QMP"},
 		names:      newNamespace(),
 		enums:      map[*schema.Enum]*Enum{},
@@ -36,6 +43,7 @@ func Build(s *schema.Schema, opts Options) (*Package, error) {
 	if opts.Agent {
 		b.pkg.Dial, b.pkg.Manual, b.pkg.ManualPrefix = "DialAgent", agentManual, "QGA"
 	}
+	b.pkg.QEMUDocs = opts.QEMUDocs
 	b.declareTypes()
 	b.completeTypes()
 	b.files()
@@ -59,11 +67,12 @@ func errorList(errs []error) error {
 // A builder plans in two steps, since definitions refer to each other: every
 // type gets its name first, and its parts when all have one.
 type builder struct {
-	schema *schema.Schema
-	uses   *uses
-	pkg    *Package
-	names  *namespace
-	errs   []error
+	schema  *schema.Schema
+	uses    *uses
+	history *history
+	pkg     *Package
+	names   *namespace
+	errs    []error
 
 	enums      map[*schema.Enum]*Enum
 	structs    map[*schema.Struct]*Struct // those that have a Go type
@@ -130,7 +139,7 @@ func (b *builder) completeTypes() {
 		switch d := def.(type) {
 		case *schema.Struct:
 			if st := b.structs[d]; st != nil {
-				st.Fields = b.fields(d, b.uses.received[d])
+				st.Fields = b.fields(d, d, b.uses.received[d])
 			}
 		case *schema.Union:
 			b.completeUnion(d)
@@ -154,24 +163,25 @@ func (b *builder) completeEnum(d *schema.Enum, by schema.Definition) {
 	e := b.enums[d]
 	for _, v := range d.Values {
 		e.Values = append(e.Values, &Value{
-			Facts: partFacts(v.Name, v.Since, v.If, v.Features),
+			Facts: b.partOf(by, facts(v.Name, v.Since, v.If, v.Features)),
 			Name:  b.declare(e.Name+names.Exported(v.Name), by),
 		})
 	}
 }
 
-// fields are the members of a struct, those of its bases first.
-func (b *builder) fields(st *schema.Struct, received bool) []*Field {
+// fields are the members of a struct, those of its bases first, as the owner
+// has them: the struct itself, or what it holds the arguments or the data of.
+func (b *builder) fields(owner schema.Definition, st *schema.Struct, received bool) []*Field {
 	var fields []*Field
 	for _, m := range st.AllMembers() {
-		fields = append(fields, b.field(m, received))
+		fields = append(fields, b.field(owner, m, received))
 	}
 	return fields
 }
 
-func (b *builder) field(m *schema.Member, received bool) *Field {
+func (b *builder) field(owner schema.Definition, m *schema.Member, received bool) *Field {
 	return &Field{
-		Facts:    partFacts(m.Name, m.Since, m.If, m.Features),
+		Facts:    b.partOf(owner, facts(m.Name, m.Since, m.If, m.Features)),
 		Name:     names.Exported(m.Name),
 		Type:     b.typeOf(m.Type, received, m.Pos),
 		Optional: m.Optional,
@@ -284,7 +294,7 @@ func (b *builder) command(d *schema.Command) *Command {
 			c.Args = &t
 			break
 		}
-		fields := b.fields(args, false)
+		fields := b.fields(d, args, false)
 		if len(fields) == 0 && d.Gen {
 			break
 		}
@@ -338,7 +348,7 @@ func (b *builder) event(d *schema.Event) *Event {
 	switch data := d.Data.(type) {
 	case nil:
 	case *schema.Struct:
-		e.Struct.Fields = b.fields(data, true)
+		e.Struct.Fields = b.fields(d, data, true)
 	default:
 		t := b.typeOf(data, true, d.Pos)
 		e.Data = &t

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/goqapi/goqapi/schema"
@@ -20,8 +21,12 @@ var manualSections = map[string]string{"block": "block-core"}
 // factsOf are the facts of a definition.
 func (b *builder) factsOf(def schema.Definition) Facts {
 	c := def.Def()
-	f := partFacts(c.Name, c.Since, c.If, c.Features)
+	f := facts(c.Name, c.Since, c.If, c.Features)
 	f.Kind = def.Kind()
+	f.In = b.history.describe(b.history.definition(def))
+	if c.Doc != nil {
+		f.Doc = docText(c.Doc)
+	}
 	f.Link = b.pkg.Manual + "#" + b.anchor(def)
 	return f
 }
@@ -40,8 +45,18 @@ func (b *builder) anchor(def schema.Definition) string {
 	return kind + "-" + b.pkg.ManualPrefix + "-" + section + "." + c.Name
 }
 
-// partFacts are the facts of a part of a definition.
-func partFacts(name, since string, cond *schema.Cond, features []*schema.Feature) Facts {
+// partOf adds to the facts of a part what its definition tells: which releases
+// have it, if they are not those of the definition, and its documentation.
+func (b *builder) partOf(owner schema.Definition, f Facts) Facts {
+	in := b.history.part(owner, f.QAPI)
+	if !slices.Equal(in, b.history.definition(owner)) {
+		f.In = b.history.describe(in)
+	}
+	f.Doc = memberDoc(owner, f.QAPI)
+	return f
+}
+
+func facts(name, since string, cond *schema.Cond, features []*schema.Feature) Facts {
 	f := Facts{QAPI: name, Since: since}
 	if cond != nil {
 		f.If = condition(cond)

@@ -11,6 +11,8 @@ type Package struct {
 	Name string
 	// Schema says where the bindings come from, for the files' headings.
 	Schema string
+	// QEMUDocs tells that comments carry QEMU's own documentation.
+	QEMUDocs bool
 	// Dial is the function of package qmp that connects to such a server.
 	Dial string
 	// Manual is the page of QEMU's manual that documents the schema, and
@@ -39,21 +41,24 @@ type File struct {
 }
 
 // A Decl is one declaration with what belongs to it.
-type Decl interface{ facts() *Facts }
+type Decl interface{ about() *Facts }
 
 // Facts are what the schema tells about a thing, for its comment.
 type Facts struct {
 	QAPI       string // its name in the schema
 	Kind       string // the schema's word for it, such as "command"; empty for parts
-	Since      string
+	Since      string // upstream's word, such as "2.12"
+	In         string // the known releases that have it, such as "5.2 and later"
 	If         string
 	Deprecated bool
 	Unstable   bool
 	Features   []string // other features
 	Link       string   // into QEMU's manual
+	// Doc is QEMU's own documentation, where it was asked for.
+	Doc string
 }
 
-func (f *Facts) facts() *Facts { return f }
+func (f *Facts) about() *Facts { return f }
 
 // Kind tells how a value of a Go type is declared, encoded and decoded.
 type Kind int

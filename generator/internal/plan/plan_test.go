@@ -242,7 +242,7 @@ func TestLinks(t *testing.T) {
 		require.NoError(t, err)
 		for _, f := range p.Files {
 			for _, decl := range f.Decls {
-				page, anchor, _ := strings.Cut(decl.facts().Link, "#")
+				page, anchor, _ := strings.Cut(decl.about().Link, "#")
 				assert.True(t, strings.HasPrefix(page, "https://www.qemu.org/"), page)
 				assert.True(t, anchors[anchor], anchor)
 			}

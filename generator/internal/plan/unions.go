@@ -53,7 +53,7 @@ func (b *builder) completeUnion(d *schema.Union) {
 	}
 	u.Enum = b.enums[enum]
 	for _, m := range d.Base.AllMembers() {
-		f := b.field(m, b.uses.received[d])
+		f := b.field(d, m, b.uses.received[d])
 		if m.Name == d.Discriminator.Name {
 			f.Type = Type{Kind: Interface, Name: u.Sum}
 			u.Discriminator = f
@@ -81,9 +81,6 @@ func (b *builder) completeUnion(d *schema.Union) {
 func (b *builder) completeVariant(v *Variant, branch *schema.Branch) {
 	if branch.If != nil {
 		v.If = condition(branch.If)
-	}
-	if branch.Since != "" {
-		v.Since = branch.Since
 	}
 	t := branch.Type
 	if inner, ok := unwrap(t); ok {
@@ -118,7 +115,7 @@ func (b *builder) completeVariant(v *Variant, branch *schema.Branch) {
 func (b *builder) completeAlternate(d *schema.Alternate) {
 	a := b.alternates[d]
 	for _, branch := range d.Branches {
-		br := &Branch{Facts: partFacts(branch.Name, branch.Since, branch.If, nil)}
+		br := &Branch{Facts: facts(branch.Name, "", branch.If, nil)}
 		switch t := branch.Type.(type) {
 		case *schema.Enum:
 			e := b.enums[t]

@@ -1,0 +1,50 @@
+package plan
+
+import (
+	"strings"
+
+	"github.com/goqapi/goqapi/schema"
+)
+
+// docText is the documentation of a definition as one text: what it says of
+// the whole, and the sections that are not facts already.
+func docText(doc *schema.Doc) string {
+	parts := []string{doc.Body}
+	for _, s := range doc.Sections {
+		switch s.Tag {
+		case "Since", "TODO":
+		case "":
+			parts = append(parts, s.Text)
+		default:
+			parts = append(parts, s.Tag+":\n"+s.Text)
+		}
+	}
+	return strings.TrimSpace(strings.Join(parts, "\n\n"))
+}
+
+// memberDoc is the documentation of a member, value or argument. That of an
+// inherited member is with the struct that declares it.
+func memberDoc(owner schema.Definition, name string) string {
+	if doc := owner.Def().Doc; doc != nil && doc.Members[name] != "" {
+		return strings.TrimSpace(doc.Members[name])
+	}
+	switch d := owner.(type) {
+	case *schema.Struct:
+		if d.Base != nil {
+			return memberDoc(d.Base, name)
+		}
+	case *schema.Union:
+		if !d.Base.Implicit {
+			return memberDoc(d.Base, name)
+		}
+	case *schema.Command:
+		if st, ok := d.Args.(*schema.Struct); ok && !st.Implicit {
+			return memberDoc(st, name)
+		}
+	case *schema.Event:
+		if st, ok := d.Data.(*schema.Struct); ok && !st.Implicit {
+			return memberDoc(st, name)
+		}
+	}
+	return ""
+}
