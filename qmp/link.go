@@ -29,6 +29,7 @@ type link struct {
 	pool   pool
 	events registry
 	report reporter
+	memo   memo
 
 	in       *framer
 	greeting chan []byte

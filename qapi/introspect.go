@@ -1,0 +1,225 @@
+package qapi
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/goqapi/goqapi/qmp"
+)
+
+// Capabilities are what a server can do, by its own word: its reply to
+// query-qmp-schema.
+type Capabilities struct {
+	entries map[string]SchemaInfo // by name; types have made-up ones
+}
+
+// Introspect asks a server for its capabilities. The answer, some 200 KiB, is
+// fetched once for a connection. It works with every release of QEMU.
+func Introspect(ctx context.Context, c *Client) (*Capabilities, error) {
+	return qmp.Once(ctx, c.conn, func(ctx context.Context) (*Capabilities, error) {
+		list, err := c.QueryQMPSchema(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return NewCapabilities(list), nil
+	})
+}
+
+// NewCapabilities makes capabilities of a reply to query-qmp-schema.
+func NewCapabilities(list []SchemaInfo) *Capabilities {
+	c := &Capabilities{make(map[string]SchemaInfo, len(list))}
+	for _, info := range list {
+		c.entries[info.Name] = info
+	}
+	return c
+}
+
+// Supports reports whether the server has what a path leads to. A path begins
+// with a command, or with "event " and an event, and goes on below it:
+//
+//	blockdev-add                            the command
+//	migrate/channels                        an argument
+//	blockdev-add/driver=nvme-io_uring       a value of an enum
+//	blockdev-add/driver=qcow2/discard-no-unref
+//	                                        a member of that variant
+//	query-block->inserted/node-name         a member of the reply
+//	event BLOCK_IO_ERROR/qom-path           a member of the event
+//	screendump/format/@unstable             a feature of what is named before it
+//
+// Lists and alternates are looked through. Where no value of a union's tag is
+// given, a member of any variant counts.
+func (c *Capabilities) Supports(path string) bool { return c.Check(path) == nil }
+
+// Check is Supports with the reason: which part of the path the server lacks.
+func (c *Capabilities) Check(path string) error {
+	head, steps, below := strings.Cut(path, "/")
+	at, err := c.start(head)
+	if err != nil {
+		return fmt.Errorf("qapi: %q: %w", path, err)
+	}
+	if !below {
+		return nil
+	}
+	for step := range strings.SplitSeq(steps, "/") {
+		if at, err = c.step(at, step); err != nil {
+			return fmt.Errorf("qapi: %q: %w", path, err)
+		}
+	}
+	return nil
+}
+
+// A place is what a path has led to so far.
+type place struct {
+	name     string
+	features []string
+	types    []string // to look for members in; none below the value of an enum
+}
+
+// start finds the command or event that a path begins with. A reply is behind
+// "->", with the path's first step.
+func (c *Capabilities) start(head string) (place, error) {
+	if name, ok := strings.CutPrefix(head, "event "); ok {
+		info := c.entries[name]
+		event, ok := info.MetaType.(SchemaInfoEvent)
+		if !ok {
+			return place{}, fmt.Errorf("the server has no event %q", name)
+		}
+		return place{name, info.Features, []string{event.ArgType}}, nil
+	}
+	name, member, reply := strings.Cut(head, "->")
+	info := c.entries[name]
+	command, ok := info.MetaType.(SchemaInfoCommand)
+	if !ok {
+		return place{}, fmt.Errorf("the server has no command %q", name)
+	}
+	at := place{name, info.Features, []string{command.ArgType}}
+	if !reply {
+		return at, nil
+	}
+	at.types = []string{command.RetType}
+	if member == "" {
+		return at, nil
+	}
+	return c.step(at, member)
+}
+
+// step goes on by one step: a feature, a member, or a value of a member.
+func (c *Capabilities) step(at place, step string) (place, error) {
+	if feature, ok := strings.CutPrefix(step, "@"); ok {
+		if !slices.Contains(c.featuresAt(at), feature) {
+			return place{}, fmt.Errorf("%s has no feature %q", at.name, feature)
+		}
+		return place{name: step}, nil
+	}
+	member, value, valued := strings.Cut(step, "=")
+	objects := c.objects(at.types)
+	for _, o := range objects {
+		if m, ok := c.member(o, member); ok {
+			if valued {
+				return c.value(o, m, value)
+			}
+			return place{member, m.Features, []string{m.Type}}, nil
+		}
+	}
+	return place{}, fmt.Errorf("%s has no member %q", at.name, member)
+}
+
+// featuresAt are those of a place itself and of its type.
+func (c *Capabilities) featuresAt(at place) []string {
+	features := slices.Clone(at.features)
+	for _, t := range at.types {
+		features = append(features, c.entries[t].Features...)
+	}
+	return features
+}
+
+// value finds a value of an enum that member m of object o has.
+func (c *Capabilities) value(o SchemaInfoObject, m SchemaInfoObjectMember, value string) (place, error) {
+	for _, t := range c.through(m.Type) {
+		enum, ok := c.entries[t].MetaType.(SchemaInfoEnum)
+		if !ok || !slices.Contains(enum.Values, value) {
+			continue
+		}
+		at := place{name: m.Name + "=" + value}
+		for _, v := range enum.Members {
+			if v.Name == value {
+				at.features = v.Features
+			}
+		}
+		if o.Tag != nil && *o.Tag == m.Name {
+			for _, variant := range o.Variants {
+				if variant.Case == value {
+					at.types = append(at.types, variant.Type)
+				}
+			}
+		}
+		return at, nil
+	}
+	return place{}, fmt.Errorf("%s has no value %q", m.Name, value)
+}
+
+// member finds a member of an object, in any of its variants.
+func (c *Capabilities) member(o SchemaInfoObject, name string) (SchemaInfoObjectMember, bool) {
+	return c.memberWithin(o, name, maxNesting)
+}
+
+// maxNesting bounds how far types are followed that hold each other: variants
+// of variants, lists of lists. QEMU has two levels; a server that has gone mad
+// could have a circle.
+const maxNesting = 8
+
+func (c *Capabilities) memberWithin(o SchemaInfoObject, name string, levels int) (SchemaInfoObjectMember, bool) {
+	for _, m := range o.Members {
+		if m.Name == name {
+			return m, true
+		}
+	}
+	for _, variant := range o.Variants {
+		if v, ok := c.entries[variant.Type].MetaType.(SchemaInfoObject); ok && levels > 0 {
+			if m, ok := c.memberWithin(v, name, levels-1); ok {
+				return m, true
+			}
+		}
+	}
+	return SchemaInfoObjectMember{}, false
+}
+
+// objects are the object types among types, or that those hold.
+func (c *Capabilities) objects(types []string) []SchemaInfoObject {
+	var found []SchemaInfoObject
+	for _, t := range types {
+		for _, inner := range c.through(t) {
+			if o, ok := c.entries[inner].MetaType.(SchemaInfoObject); ok {
+				found = append(found, o)
+			}
+		}
+	}
+	return found
+}
+
+// through looks through lists and alternates, and both within each other.
+func (c *Capabilities) through(t string) []string {
+	types := []string{t}
+	for range maxNesting {
+		var inner []string
+		for _, t := range types {
+			switch v := c.entries[t].MetaType.(type) {
+			case SchemaInfoArray:
+				inner = append(inner, v.ElementType)
+			case SchemaInfoAlternate:
+				for _, m := range v.Members {
+					inner = append(inner, m.Type)
+				}
+			default:
+				inner = append(inner, t)
+			}
+		}
+		if slices.Equal(types, inner) {
+			break
+		}
+		types = inner
+	}
+	return types
+}

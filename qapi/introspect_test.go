@@ -1,0 +1,143 @@
+package qapi_test
+
+import (
+	"context"
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/goqapi/goqapi/internal/wiretest"
+	"github.com/goqapi/goqapi/qapi"
+	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/qmp/qmptest"
+)
+
+// supported is what the releases of QEMU have, oldest first: 5.2, 7.2, 10.0, 11.1.
+var supported = map[string][4]bool{
+	"query-status":                    {true, true, true, true},
+	"no-such-command":                 {},
+	"STOP":                            {}, // an event is no command
+	"event STOP":                      {true, true, true, true},
+	"event query-status":              {},
+	"event BLOCK_IO_ERROR/qom-path":   {false, false, true, true},
+	"event BLOCK_IO_ERROR/node-name":  {true, true, true, true},
+	"migrate/uri":                     {true, true, true, true},
+	"migrate/channels":                {false, false, true, true},
+	"migrate/channels/addr/transport": {false, false, true, true},
+	"migrate/channels/addr/transport=socket/path":      {false, false, true, true},
+	"blockdev-add/driver=qcow2":                        {true, true, true, true},
+	"blockdev-add/driver=qcow2/backing":                {true, true, true, true},
+	"blockdev-add/driver=qcow2/discard-no-unref":       {false, false, true, true},
+	"blockdev-add/driver=null-co/backing":              {},
+	"blockdev-add/driver=nvme-io_uring":                {false, false, true, true},
+	"blockdev-add/driver=teleport":                     {},
+	"blockdev-add/backing":                             {true, true, true, true}, // of any variant
+	"blockdev-add/node-name=x":                         {},
+	"query-block->inserted/node-name":                  {true, true, true, true},
+	"query-block->inserted/image/format-specific/type": {true, true, true, true},
+	"query-block->no-such-member":                      {},
+	"query-status->running":                            {true, true, true, true},
+	"query-status->singlestep":                         {true, true, false, false},
+	"device_add":                                       {true, true, true, true},
+	"x-blockdev-change/@unstable":                      {false, true, true, true},
+	"query-cpus-fast->target=s390x/cpu-state":          {true, true, true, true},
+	"":               {},
+	"/":              {},
+	"blockdev-add/":  {},
+	"blockdev-add//": {},
+	"->":             {},
+	"event ":         {},
+	"query-status->": {true, true, true, true},
+}
+
+var columns = map[string]int{"5.2": 0, "7.2": 1, "10.0": 2, "11.1": 3}
+
+func checkSupported(t *testing.T, caps *qapi.Capabilities, release string) {
+	t.Helper()
+	for path, want := range supported {
+		assert.Equal(t, want[columns[release]], caps.Supports(path), "%s: %q: %v", release, path, caps.Check(path))
+	}
+}
+
+func TestSupportsCaptures(t *testing.T) {
+	for _, release := range []string{"7.2", "10.0"} {
+		var reply struct{ Return []qapi.SchemaInfo }
+		text := wiretest.ReadData(t, "captures", release, "query-qmp-schema.json")
+		require.NoError(t, json.Unmarshal([]byte(text), &reply))
+		checkSupported(t, qapi.NewCapabilities(reply.Return), release)
+	}
+}
+
+func TestSupportsQEMU(t *testing.T) {
+	releases, programs := wiretest.QEMUs(t)
+	for _, release := range releases {
+		t.Run(release, func(t *testing.T) {
+			conn, err := qmp.NewConn(t.Context(), wiretest.StartQEMU(t, programs[release], "-machine", "none"))
+			require.NoError(t, err)
+			defer conn.Close()
+			caps, err := qapi.Introspect(t.Context(), qapi.NewClient(conn))
+			require.NoError(t, err)
+			checkSupported(t, caps, release)
+		})
+	}
+}
+
+func TestCheckNamesThePart(t *testing.T) {
+	caps := qapi.NewCapabilities([]qapi.SchemaInfo{
+		{Name: "go", MetaType: qapi.SchemaInfoCommand{ArgType: "1"}, Features: []string{"unstable"}},
+		{Name: "1", MetaType: qapi.SchemaInfoObject{Members: []qapi.SchemaInfoObjectMember{{Name: "mode", Type: "2"}}}},
+		{Name: "2", MetaType: qapi.SchemaInfoEnum{Values: []string{"fast"}}},
+	})
+	for path, want := range map[string]string{
+		"run":              `qapi: "run": the server has no command "run"`,
+		"event GONE":       `the server has no event "GONE"`,
+		"go/speed":         `go has no member "speed"`,
+		"go/mode=slow":     `mode has no value "slow"`,
+		"go/mode=fast/max": `mode=fast has no member "max"`,
+		"go/@deprecated":   `go has no feature "deprecated"`,
+	} {
+		assert.ErrorContains(t, caps.Check(path), want)
+	}
+	for _, path := range []string{"go", "go/mode", "go/mode=fast", "go/@unstable"} {
+		assert.NoError(t, caps.Check(path))
+	}
+}
+
+// TestCircle has types that hold each other without end.
+func TestCircle(t *testing.T) {
+	caps := qapi.NewCapabilities([]qapi.SchemaInfo{
+		{Name: "go", MetaType: qapi.SchemaInfoCommand{ArgType: "1", RetType: "[2]"}},
+		{Name: "1", MetaType: qapi.SchemaInfoObject{Variants: []qapi.SchemaInfoObjectVariant{{Case: "a", Type: "1"}}}},
+		{Name: "[2]", MetaType: qapi.SchemaInfoArray{ElementType: "[2]"}},
+	})
+	assert.False(t, caps.Supports("go/x"))
+	assert.False(t, caps.Supports("go->x"))
+}
+
+// TestIntrospectAsksOnce shares the answer among all clients of a connection.
+func TestIntrospectAsksOnce(t *testing.T) {
+	srv := qmptest.Start(t)
+	asked, fail := 0, true
+	srv.Handle("query-qmp-schema", func(context.Context, *qmptest.Request) (any, error) {
+		asked++
+		if fail {
+			fail = false
+			return nil, &qmp.Error{Class: "GenericError", Desc: "not now"}
+		}
+		return []qapi.SchemaInfo{{Name: "quit", MetaType: qapi.SchemaInfoCommand{ArgType: "0", RetType: "0"}}}, nil
+	})
+	conn, err := srv.Dial(t.Context())
+	require.NoError(t, err)
+	defer conn.Close()
+	c := qapi.NewClient(conn)
+	_, err = qapi.Introspect(t.Context(), c)
+	assert.ErrorContains(t, err, "not now")
+	for range 3 {
+		caps, err := qapi.Introspect(t.Context(), c.With(qmp.Timeout(0)))
+		require.NoError(t, err)
+		assert.True(t, caps.Supports("quit"))
+	}
+	assert.Equal(t, 2, asked, "once in vain, once for all")
+}
