@@ -81,9 +81,10 @@ func numbers(release string) []int {
 }
 
 // Start starts a machine of no hardware that stands still, with more arguments
-// if need be, and returns its monitor. QEMU connects it to us, so that there is
-// nothing to poll for. It is killed when the test ends.
-func (q QEMU) Start(t testing.TB, args ...string) net.Conn {
+// if need be, and returns its monitor, which is of the kind -qmp or -qmp-pretty.
+// QEMU connects it to us, so that there is nothing to poll for. It is killed when
+// the test ends.
+func (q QEMU) Start(t testing.TB, monitor string, args ...string) net.Conn {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "qemu") // t.TempDir can be too long for a socket
 	if err != nil {
@@ -99,7 +100,7 @@ func (q QEMU) Start(t testing.TB, args ...string) net.Conn {
 	var stderr strings.Builder
 	cmd := exec.Command(q.Path, append([]string{
 		"-S", "-nodefaults", "-display", "none", "-machine", "none",
-		"-qmp", "unix:" + l.Addr().String(),
+		monitor, "unix:" + l.Addr().String(),
 	}, args...)...)
 	cmd.Stderr = &stderr
 	if err := cmd.Start(); err != nil {

@@ -90,7 +90,8 @@ func Start(t testing.TB, opts ...Option) *Server {
 }
 
 // Handle makes h execute a command. It takes the place of what executed it
-// before, built-in commands included: query-version, query-commands and quit.
+// before, built-in commands included: query-version, query-commands and quit,
+// after which the server takes no more clients.
 func (s *Server) Handle(command string, h Handler) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -122,9 +123,9 @@ func (s *Server) Fail(command, class, desc string) {
 	})
 }
 
-// Emit sends an event to all clients that have negotiated. data is encoded as
-// JSON, without its member timestamp, which is a typed event's own and not of
-// the data; nil sends none.
+// Emit sends an event to all clients that have negotiated. data is encoded as a
+// JSON object; nil sends none. A typed event's Timestamp, if it is set, is when the
+// event happened; else that is now.
 func (s *Server) Emit(event string, data any) {
 	text, err := eventText(event, data)
 	if err != nil {
@@ -169,8 +170,20 @@ type Call struct {
 	OOB       bool            // issued out of band
 }
 
-// Calls returns the commands that clients have issued so far, in order, without
-// the negotiation.
+func (s *Server) handler(command string) Handler {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.handlers[command]
+}
+
+func (s *Server) log(call Call) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls = append(s.calls, call)
+}
+
+// Calls returns the commands that clients have issued so far, in that order,
+// without the negotiation.
 func (s *Server) Calls() []Call {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -191,13 +204,18 @@ func (s *Server) Dial(ctx context.Context, opts ...qmp.Option) (*qmp.Conn, error
 
 // Listen lets clients connect at an address such as unix:/tmp/qmp.sock or
 // tcp:127.0.0.1:0, and returns the one to dial. As with QEMU, one client is
-// served at a time; the next gets no greeting until it leaves.
+// served at a time; the next gets no greeting until it leaves. A comma in a path
+// is doubled, as in QEMU's own arguments.
 func (s *Server) Listen(addr string) (string, error) {
 	network, where, ok := strings.Cut(addr, ":")
-	if !ok || network != "unix" && network != "tcp" {
-		return "", fmt.Errorf("qmptest: listen at %q: the address begins with unix: or tcp:", addr)
+	path := strings.ReplaceAll(where, ",,", "\x00")
+	switch {
+	case !ok || network != "unix" && network != "tcp":
+		return "", fmt.Errorf("qmptest: listen at %q: it is neither a unix: nor a tcp: address", addr)
+	case strings.Contains(path, ","):
+		return "", fmt.Errorf("qmptest: listen at %q: the server has no options", addr)
 	}
-	l, err := net.Listen(network, where)
+	l, err := net.Listen(network, strings.ReplaceAll(path, "\x00", ","))
 	if err != nil {
 		return "", fmt.Errorf("qmptest: %w", err)
 	}
@@ -211,7 +229,7 @@ func (s *Server) Listen(addr string) (string, error) {
 	s.sessions.Add(1)
 	s.mu.Unlock()
 	go s.accept(l)
-	return network + ":" + l.Addr().String(), nil
+	return network + ":" + strings.ReplaceAll(l.Addr().String(), ",", ",,"), nil
 }
 
 func (s *Server) accept(l net.Listener) {
@@ -253,16 +271,21 @@ func (s *Server) serve(conn net.Conn, left func()) {
 // Close ends the server and all connections, and waits until nothing of it runs.
 // Handlers must return when their ctx ends.
 func (s *Server) Close() error {
+	s.stopListening()
+	s.cancel()
+	s.Cut()
+	s.sessions.Wait()
+	return nil
+}
+
+// stopListening takes no more clients.
+func (s *Server) stopListening() {
 	s.mu.Lock()
 	s.closed = true
 	ends := s.ends
 	s.ends = nil
 	s.mu.Unlock()
-	s.cancel()
 	for _, l := range ends {
 		l.Close()
 	}
-	s.Cut()
-	s.sessions.Wait()
-	return nil
 }

@@ -65,7 +65,7 @@ func TestDialogue(t *testing.T) {
 		`{"error": {"class": "CommandNotFound", "desc": "qmp_capabilities comes first"}}`,
 		`{"return": {}, "id": null}`,
 		`{"error": {"class": "CommandNotFound", "desc": "the negotiation is over"}}`,
-		`{"return": {"s": "\u00FC\uD834\uDD1E"}, "id": {"a":1}}`,
+		`{"return": {"s": "\u00FC\uD834\uDD1E"}, "id": {"a": 1}}`,
 		`{"return": [1, 2]}`,
 		`{"id": 7, "error": {"class": "DeviceNotFound", "desc": "no device"}}`,
 		`{"id": "x", "error": {"class": "CommandNotFound", "desc": "nothing handles command 'nope'"}}`,
@@ -126,6 +126,115 @@ func TestTyped(t *testing.T) {
 	assert.Nil(t, calls[1].Arguments)
 }
 
+// A typed event happens when its Timestamp says, else now.
+func TestEmitAtATime(t *testing.T) {
+	srv := qmptest.Start(t)
+	conn, err := srv.Dial(t.Context())
+	require.NoError(t, err)
+	defer conn.Close()
+	events := conn.Subscribe(nil)
+	at := time.Date(2026, 11, 22, 1, 2, 3, 456000, time.UTC)
+	srv.Emit("RESET", qapi.ResetEvent{Timestamp: at, Guest: true, Reason: qapi.ShutdownCauseGuestReset})
+	e, err := events.Next(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, at, e.Timestamp)
+	assert.JSONEq(t, `{"guest":true,"reason":"guest-reset"}`, string(e.Data))
+	assert.Panics(t, func() { srv.Emit("RESET", 7) }, "no object")
+}
+
+func TestQueryCommands(t *testing.T) {
+	srv := qmptest.Start(t)
+	srv.Reply("eject")
+	conn, err := srv.Dial(t.Context())
+	require.NoError(t, err)
+	c := qapi.NewClient(conn)
+	defer c.Close()
+	commands, err := c.QueryCommands(t.Context())
+	require.NoError(t, err)
+	var names []string
+	for _, command := range commands {
+		names = append(names, command.Name)
+	}
+	assert.Equal(t, []string{"qmp_capabilities", "eject", "query-commands", "query-version", "quit"}, names)
+}
+
+// Commands are executed one after the other, those out of band at once.
+func TestOutOfBand(t *testing.T) {
+	srv := qmptest.Start(t)
+	release := make(chan struct{})
+	srv.Handle("slow", func(context.Context, *qmptest.Request) (any, error) {
+		<-release
+		return nil, nil
+	})
+	srv.Handle("yank", func(context.Context, *qmptest.Request) (any, error) {
+		close(release)
+		return nil, nil
+	})
+	srv.Reply("query-name")
+	conn := srv.Pipe()
+	defer conn.Close()
+	in := json.NewDecoder(conn)
+	var said []any
+	hear := func() {
+		var m map[string]any
+		require.NoError(t, in.Decode(&m))
+		said = append(said, m["id"])
+	}
+	hear() // the greeting
+	_, err := io.WriteString(conn, `{"execute":"qmp_capabilities","arguments":{"enable":["oob"]},"id":0}`)
+	require.NoError(t, err)
+	hear()
+	_, err = io.WriteString(conn, `{"execute":"slow","id":1}{"execute":"query-name","id":2}{"exec-oob":"yank","id":3}`)
+	require.NoError(t, err)
+	hear()
+	hear()
+	hear()
+	assert.ElementsMatch(t, []any{1.0, 2.0, 3.0}, said[2:])
+	assert.Equal(t, []qmptest.Call{{Command: "slow"}, {Command: "query-name"}, {Command: "yank", OOB: true}}, srv.Calls())
+}
+
+// A handler's context ends when its client leaves.
+func TestHandlerOutlivesItsClient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv := qmptest.Start(t)
+		ended := false
+		srv.Handle("slow", func(ctx context.Context, _ *qmptest.Request) (any, error) {
+			<-ctx.Done()
+			ended = true
+			return nil, ctx.Err()
+		})
+		conn, err := srv.Dial(t.Context())
+		require.NoError(t, err)
+		conn.Go(t.Context(), "slow", nil, nil, func(error) {})
+		synctest.Wait()
+		assert.False(t, ended)
+		conn.Close()
+		synctest.Wait()
+		assert.True(t, ended)
+	})
+}
+
+// A client that does not read holds up nobody, and nothing is lost to it.
+func TestFlood(t *testing.T) {
+	const events = 50_000
+	srv := qmptest.Start(t)
+	at, err := srv.Listen("unix:" + filepath.Join(t.TempDir(), "a,,b"))
+	require.NoError(t, err)
+	require.Contains(t, at, "a,,b")
+	conn, err := qmp.Dial(t.Context(), at, qmp.WithEventBuffer(events))
+	require.NoError(t, err)
+	defer conn.Close()
+	sub := conn.Subscribe(nil)
+	for i := range events {
+		srv.Emit("COUNT", map[string]int{"n": i})
+	}
+	for i := range events {
+		e, err := sub.Next(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, fmt.Sprintf(`{"n": %d}`, i), string(e.Data))
+	}
+}
+
 func TestListen(t *testing.T) {
 	for _, addr := range []string{"unix:" + filepath.Join(t.TempDir(), "q"), "tcp:127.0.0.1:0"} {
 		srv := qmptest.Start(t)
@@ -143,7 +252,9 @@ func TestListen(t *testing.T) {
 		next.Close()
 	}
 	_, err := qmptest.Start(t).Listen("carrier-pigeon")
-	assert.ErrorContains(t, err, "unix: or tcp:")
+	assert.ErrorContains(t, err, "neither a unix: nor a tcp: address")
+	_, err = qmptest.Start(t).Listen("unix:x,server=on")
+	assert.ErrorContains(t, err, "no options")
 }
 
 // TestQuit sees SHUTDOWN before the reply, or behind it as with old releases,
@@ -191,7 +302,8 @@ func TestTime(t *testing.T) {
 
 func TestInject(t *testing.T) {
 	srv := qmptest.Start(t)
-	conn, err := srv.Dial(t.Context())
+	reports := make(chan error, 2)
+	conn, err := srv.Dial(t.Context(), qmp.WithEventError(func(err error) { reports <- err }))
 	require.NoError(t, err)
 	defer conn.Close()
 	events := conn.Subscribe(nil)
@@ -199,6 +311,7 @@ func TestInject(t *testing.T) {
 	e, err := events.Next(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, "A", e.Name)
+	assert.ErrorContains(t, <-reports, "garbage")
 	srv.Inject(`{"event": "B`)
 	srv.Cut()
 	_, err = events.Next(t.Context())

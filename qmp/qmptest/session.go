@@ -3,13 +3,17 @@ package qmptest
 import (
 	"bufio"
 	"context"
-	"encoding/json"
+	rawjson "encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/goqapi/goqapi/qmp"
 )
@@ -17,7 +21,7 @@ import (
 // A Request is a command on its way to a handler.
 type Request struct {
 	Call
-	id    json.RawMessage
+	id    jsontext.Value // nil: none
 	after []func()
 }
 
@@ -85,6 +89,9 @@ func (c *session) read(queue chan<- *Request) {
 			return
 		}
 		req, err := c.parse(text)
+		if err == nil && req.Command != "qmp_capabilities" {
+			c.srv.log(req.Call)
+		}
 		switch {
 		case err != nil:
 			c.send(errorText(req.id, err))
@@ -103,16 +110,22 @@ func (c *session) read(queue chan<- *Request) {
 // parse reads a request. The errors are those that QEMU makes before it looks
 // for the command; the request has the id as far as it is known.
 func (c *session) parse(text []byte) (*Request, error) {
-	var members map[string]json.RawMessage
+	var members map[string]jsontext.Value
 	req := &Request{}
 	if err := json.Unmarshal(text, &members); err != nil {
 		return req, generic("this is no JSON object: " + err.Error())
 	}
 	req.id = members["id"]
-	req.Arguments = members["arguments"]
-	for name, value := range members {
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		value := members[name]
 		switch name {
-		case "id", "arguments":
+		case "id":
+			continue
+		case "arguments":
+			if value.Kind() != '{' {
+				return req, generic("arguments are an object")
+			}
+			req.Arguments = rawjson.RawMessage(value)
 			continue
 		case "execute":
 		case "exec-oob":
@@ -159,11 +172,7 @@ func (c *session) dispatch(req *Request) (any, error) {
 	if !c.negotiated.Load() {
 		return nil, &qmp.Error{Class: qmp.ClassCommandNotFound, Desc: "qmp_capabilities comes first"}
 	}
-	s := c.srv
-	s.mu.Lock()
-	s.calls = append(s.calls, req.Call)
-	h := s.handlers[req.Command]
-	s.mu.Unlock()
+	h := c.srv.handler(req.Command)
 	if h == nil {
 		return nil, &qmp.Error{Class: qmp.ClassCommandNotFound, Desc: fmt.Sprintf("nothing handles command '%s'", req.Command)}
 	}
@@ -204,9 +213,12 @@ func (s *Server) builtins() {
 	s.handlers["query-commands"] = func(context.Context, *Request) (any, error) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		list := []map[string]string{{"name": "qmp_capabilities"}}
-		for name := range s.handlers {
-			list = append(list, map[string]string{"name": name})
+		type command struct {
+			Name string `json:"name"`
+		}
+		list := []command{{"qmp_capabilities"}}
+		for _, name := range slices.Sorted(maps.Keys(s.handlers)) {
+			list = append(list, command{name})
 		}
 		return list, nil
 	}
@@ -222,8 +234,10 @@ func (s *Server) builtins() {
 	}
 }
 
-// hangUp ends all connections when what is on its way has been sent.
+// hangUp takes no more clients, and ends all connections when what is on its way
+// has been sent.
 func (s *Server) hangUp() {
+	s.stopListening()
 	for _, c := range s.clients() {
 		c.out.end()
 	}
@@ -284,8 +298,7 @@ func (o *outbox) drain(conn net.Conn) {
 
 // errClass is the class and the description that an error is sent with.
 func errClass(err error) (class, desc string) {
-	var e *qmp.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*qmp.Error](err); ok {
 		return e.Class, e.Desc
 	}
 	return qmp.ClassGenericError, err.Error()

@@ -2,15 +2,13 @@ package qmptest
 
 import (
 	"bufio"
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
+	"strings"
 	"time"
 	"unicode/utf16"
 
-	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -38,7 +36,7 @@ func (s *Server) versionInfo() any {
 	}{numbers{s.version.Micro, s.version.Minor, s.version.Major}, s.version.Package}
 }
 
-func returnText(id json.RawMessage, result any) ([]byte, error) {
+func returnText(id jsontext.Value, result any) ([]byte, error) {
 	if result == nil {
 		result = struct{}{}
 	}
@@ -49,10 +47,10 @@ func returnText(id json.RawMessage, result any) ([]byte, error) {
 	if id == nil {
 		return fmt.Appendf(nil, `{"return": %s}`, value), nil
 	}
-	return fmt.Appendf(nil, `{"return": %s, "id": %s}`, value, id), nil
+	return fmt.Appendf(nil, `{"return": %s, "id": %s}`, value, idText(id)), nil
 }
 
-func errorText(id json.RawMessage, err error) []byte {
+func errorText(id jsontext.Value, err error) []byte {
 	class, desc := errClass(err)
 	text, printErr := printed(struct {
 		Class string `json:"class"`
@@ -64,57 +62,101 @@ func errorText(id json.RawMessage, err error) []byte {
 	if id == nil {
 		return fmt.Appendf(nil, `{"error": %s}`, text)
 	}
-	return fmt.Appendf(nil, `{"id": %s, "error": %s}`, id, text)
+	return fmt.Appendf(nil, `{"id": %s, "error": %s}`, idText(id), text)
+}
+
+// idText is an id as QEMU prints it.
+func idText(id jsontext.Value) []byte {
+	text, err := printed(id)
+	if err != nil {
+		panic(err) // it was part of a request that could be read
+	}
+	return text
 }
 
 func eventText(name string, data any) ([]byte, error) {
-	now := time.Now()
-	text := fmt.Appendf(nil, `{"timestamp": {"seconds": %d, "microseconds": %d}, "event": %q`,
-		now.Unix(), now.Nanosecond()/1000, name)
-	if data == nil {
-		return append(text, '}'), nil
-	}
-	value, err := printed(data)
+	at, value, err := eventData(data)
 	if err != nil {
 		return nil, err
 	}
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(value, &members); err != nil {
-		return nil, fmt.Errorf("the data is no object: %w", err)
+	quoted, err := printed(name)
+	if err != nil {
+		return nil, err
 	}
-	if _, typed := members["timestamp"]; typed {
+	text := fmt.Appendf(nil, `{"timestamp": {"seconds": %d, "microseconds": %d}, "event": %s`,
+		at.Unix(), at.Nanosecond()/1000, quoted)
+	if value != nil {
+		text = fmt.Appendf(text, `, "data": %s`, value)
+	}
+	return append(text, '}'), nil
+}
+
+// eventData is when an event happened and what it says, nil if that is nothing.
+func eventData(data any) (at time.Time, text []byte, err error) {
+	at = time.Now()
+	if data == nil {
+		return at, nil, nil
+	}
+	if text, err = printed(data); err != nil {
+		return at, nil, err
+	}
+	var members map[string]jsontext.Value
+	if err := json.Unmarshal(text, &members); err != nil {
+		return at, nil, fmt.Errorf("the data is no object: %w", err)
+	}
+	if typed, ok := members["timestamp"]; ok { // the event's own, not of its data
+		if err := json.Unmarshal(typed, &at); err != nil {
+			return at, nil, err
+		}
 		delete(members, "timestamp")
-		if value, err = printed(members); err != nil {
-			return nil, err
+		if text, err = printed(members); err != nil {
+			return at, nil, err
 		}
 	}
 	if len(members) == 0 {
-		return append(text, '}'), nil
+		text = nil
 	}
-	return fmt.Appendf(text, `, "data": %s}`, value), nil
+	return at, text, nil
 }
 
 // printed encodes a value in QEMU's spelling.
 func printed(v any) ([]byte, error) {
-	text, err := jsonv2.Marshal(v, jsonv2.Deterministic(true),
-		jsontext.SpaceAfterColon(true), jsontext.SpaceAfterComma(true))
-	if err != nil {
-		return nil, err
-	}
-	value := jsontext.Value(text)
-	if err := value.Format(jsontext.SpaceAfterColon(true), jsontext.SpaceAfterComma(true)); err != nil {
-		return nil, err
-	}
-	return ascii(value), nil
+	text, err := json.Marshal(v, json.Deterministic(true), jsontext.SpaceAfterColon(true), jsontext.SpaceAfterComma(true))
+	return ascii(text), err
 }
 
-// indented is a message as QEMU prints it over several lines.
+// indented is a message as QEMU prints it over several lines. Not even an empty
+// object is on one line.
 func indented(text []byte) []byte {
-	value := jsontext.Value(slices.Clone(text))
-	if err := value.Indent(jsontext.WithIndent("    ")); err != nil {
-		return text
+	var out []byte
+	depth, quoted := 0, false
+	line := func() { out = append(append(out, "\r\n"...), strings.Repeat("    ", depth)...) }
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		switch {
+		case quoted && c == '\\':
+			out = append(out, c)
+			i++
+			c = text[i]
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '}' || c == ']':
+			depth--
+			line()
+		case c == ' ' && text[i-1] == ',':
+			line()
+			continue
+		}
+		out = append(out, c)
+		if next := text[min(i+1, len(text)-1)]; !quoted && (c == '{' || c == '[') {
+			depth++
+			if next != '}' && next != ']' {
+				line()
+			}
+		}
 	}
-	return bytes.ReplaceAll(ascii(value), []byte("\n"), []byte("\r\n"))
+	return out
 }
 
 // ascii writes what is not ASCII as \uXXXX.
