@@ -195,7 +195,7 @@ func TestFaults(t *testing.T) {
 func faultRun(t *testing.T, fault *fault, seed uint64) {
 	ours, theirs := net.Pipe()
 	r := rand.New(rand.NewPCG(seed, 0))
-	f := &faulty{WriteCloser: theirs, fault: fault, rand: r, at: 1 + int(seed)%2000}
+	f := &faulty{WriteCloser: theirs, fault: fault, rand: r, at: 1 + r.IntN(2500)}
 	var server sync.WaitGroup
 	server.Go(func() { f.serve(theirs, seed%3 == 0) })
 	defer func() {

@@ -1,0 +1,283 @@
+//go:build unix
+
+package qmp
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestParseAddress(t *testing.T) {
+	tests := []struct {
+		text string
+		want address
+	}{
+		{"unix:/run/x.sock", address{kind: "unix", path: "/run/x.sock"}},
+		{"unix:/run/x.sock,server=on,wait=off", address{kind: "unix", path: "/run/x.sock"}},
+		{"unix:/run/x.sock,server,nowait", address{kind: "unix", path: "/run/x.sock"}},
+		{"unix:/run/a,,b:c.sock,server=on", address{kind: "unix", path: "/run/a,b:c.sock"}},
+		{"unix:@x", address{kind: "unix", path: "./@x"}},
+		{"unix:name,abstract=on", address{kind: "unix", path: "\x00name"}},
+		{"unix:name,abstract", address{kind: "unix", path: "\x00name"}},
+		{"unix:name,abstract=on,tight=off", address{kind: "unix", path: "\x00name" + strings.Repeat("\x00", 103)}},
+		{"unix:name,abstract,notight", address{kind: "unix", path: "\x00name" + strings.Repeat("\x00", 103)}},
+		{"unix:name,abstract=off", address{kind: "unix", path: "name"}},
+		{"tcp:localhost:4444,server=on", address{kind: "tcp", host: "localhost", port: "4444"}},
+		{"tcp::4444", address{kind: "tcp", port: "4444"}},
+		{"tcp:[::1]:4444", address{kind: "tcp", host: "::1", port: "4444"}},
+		{"fd:3", address{kind: "fd", fd: 3}},
+		{"pipe:/run/x", address{kind: "pipe", path: "/run/x"}},
+	}
+	for _, test := range tests {
+		got, err := parseAddress(test.text)
+		if err != nil {
+			t.Errorf("%s: %v", test.text, err)
+			continue
+		}
+		if diff := cmp.Diff(test.want, got, cmp.AllowUnexported(address{})); diff != "" {
+			t.Errorf("%s: -want +got\n%s", test.text, diff)
+		}
+	}
+}
+
+func TestBadAddresses(t *testing.T) {
+	tests := []struct{ text, want string }{
+		{"/run/x.sock", `it does not begin with its kind, such as "unix:" or "tcp:"`},
+		{"./a:b", `it does not begin with its kind, such as "unix:" or "tcp:"`},
+		{"", `it does not begin with its kind, such as "unix:" or "tcp:"`},
+		{"unix:", "the path is missing"},
+		{"unix:,server=on", "the path is missing"},
+		{"pipe:", "the path is missing"},
+		{"tcp:localhost", "the port is missing"},
+		{"tcp:localhost:", "the port is missing"},
+		{"tcp:::1:4444", "an IPv6 address needs brackets"},
+		{"tcp:[::1:4444", "a bracket is missing"},
+		{"fd:x", `"x" is no file descriptor`},
+		{"fd:-1", `"-1" is no file descriptor`},
+		{"telnet:localhost:1", `a connection of the kind "telnet" is not made with Dial`},
+		{"udp:localhost:1", `unknown kind "udp"; there are unix, tcp, fd and pipe`},
+	}
+	for _, test := range tests {
+		_, err := Dial(t.Context(), test.text)
+		if want := fmt.Sprintf("qmp: address %q: %s", test.text, test.want); err == nil || err.Error() != want {
+			t.Errorf("%s: got %v, want %s", test.text, err, want)
+		}
+	}
+}
+
+// serveOne plays a server on a stream: the handshake, and one command.
+func serveOne(t *testing.T, rw interface {
+	Read([]byte) (int, error)
+	Write([]byte) (int, error)
+	Close() error
+}) {
+	p := newPeer(t, rw)
+	p.handshake()
+	p.answer(p.expect(`{"execute":"ping"}`), `"pong"`)
+}
+
+// ping is the client's part.
+func ping(t *testing.T, addr string) {
+	t.Helper()
+	c, err := Dial(t.Context(), addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	var got string
+	if err := c.Execute(t.Context(), "ping", nil, &got); err != nil || got != "pong" {
+		t.Errorf("%s: got %q, %v", addr, got, err)
+	}
+}
+
+func TestDial(t *testing.T) {
+	listen := func(network, addr string) net.Listener {
+		l, err := net.Listen(network, addr)
+		if err != nil {
+			t.Skipf("cannot listen on %s %s: %v", network, addr, err)
+		}
+		t.Cleanup(func() { l.Close() })
+		go func() {
+			c, err := l.Accept()
+			if err == nil {
+				serveOne(t, c)
+			}
+		}()
+		return l
+	}
+	t.Run("unix", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "x,y.sock")
+		listen("unix", path)
+		ping(t, "unix:"+strings.ReplaceAll(path, ",", ",,")+",server=on,wait=off")
+	})
+	t.Run("abstract", func(t *testing.T) {
+		if runtime.GOOS != "linux" {
+			t.Skip("abstract sockets are Linux's")
+		}
+		name := fmt.Sprintf("goqapi-test-%d", os.Getpid())
+		listen("unix", "@"+name)
+		ping(t, "unix:"+name+",abstract=on")
+	})
+	t.Run("tcp", func(t *testing.T) {
+		_, port, _ := net.SplitHostPort(listen("tcp", "127.0.0.1:0").Addr().String())
+		ping(t, "tcp:127.0.0.1:"+port)
+	})
+	t.Run("tcp without a host", func(t *testing.T) {
+		_, port, _ := net.SplitHostPort(listen("tcp", "127.0.0.1:0").Addr().String())
+		ping(t, "tcp::"+port)
+	})
+	t.Run("tcp6", func(t *testing.T) {
+		_, port, _ := net.SplitHostPort(listen("tcp6", "[::1]:0").Addr().String())
+		ping(t, "tcp:[::1]:"+port)
+	})
+	t.Run("fd", func(t *testing.T) {
+		fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := os.NewFile(uintptr(fds[1]), "peer")
+		peer, err := net.FileConn(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Close()
+		defer peer.Close()
+		go serveOne(t, peer)
+		ping(t, fmt.Sprintf("fd:%d", fds[0]))
+	})
+	t.Run("pipe", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "p")
+		var ends [2]*os.File
+		for i, name := range []string{path + ".in", path + ".out"} {
+			if err := syscall.Mkfifo(name, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			f, err := os.OpenFile(name, os.O_RDWR, 0) // as QEMU does
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			ends[i] = f
+		}
+		go serveOne(t, &pipe{in: ends[1], out: ends[0]})
+		ping(t, "pipe:"+path)
+	})
+}
+
+func TestDialFails(t *testing.T) {
+	dir := t.TempDir()
+	_, err := Dial(t.Context(), "unix:"+dir+"/none")
+	if !errors.Is(err, syscall.ENOENT) || !strings.HasPrefix(err.Error(), "qmp: dial unix:") {
+		t.Errorf("no socket: %v", err)
+	}
+	_, err = Dial(t.Context(), "pipe:"+dir+"/none")
+	if !errors.Is(err, syscall.ENOENT) {
+		t.Errorf("no FIFOs: %v", err)
+	}
+	_, err = Dial(t.Context(), "fd:987")
+	if !errors.Is(err, syscall.EBADF) {
+		t.Errorf("no descriptor: %v", err)
+	}
+	for _, name := range []string{"/p.in", "/p.out"} {
+		if err := syscall.Mkfifo(dir+name, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err = Dial(t.Context(), "pipe:"+dir+"/p")
+	if !errors.Is(err, syscall.ENXIO) {
+		t.Errorf("FIFOs that nobody has open: %v", err)
+	}
+	// A server that has another client: the connection is made, and then nothing.
+	l, err := net.Listen("unix", dir+"/busy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	_, err = Dial(ctx, "unix:"+dir+"/busy")
+	want := "qmp: handshake: waiting for the greeting: context deadline exceeded (at unix:" + dir + "/busy)"
+	wantErr(t, err, context.DeadlineExceeded, want)
+}
+
+// On a socket a large request is written in parts, by a goroutine when the kernel
+// takes no more, and the call can still be given up.
+func TestLargeRequest(t *testing.T) {
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := os.NewFile(uintptr(fds[1]), "peer")
+	conn, err := net.FileConn(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	defer conn.Close()
+	p := newPeer(t, conn)
+	shaken := make(chan struct{})
+	go func() { defer close(shaken); p.handshake() }()
+	c, err := Dial(t.Context(), fmt.Sprintf("fd:%d", fds[0]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	<-shaken
+	big := strings.Repeat("x", 4<<20)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := async(func() error { return c.Execute(ctx, "big", map[string]string{"s": big}, nil) })
+	first := make([]byte, 1000)
+	if _, err := io.ReadFull(conn, first); err != nil {
+		t.Fatal(err)
+	}
+	p.dec = jsontext.NewDecoder(io.MultiReader(bytes.NewReader(first), conn))
+	cancel()
+	if err := <-done; !errors.Is(err, ErrAbandoned) {
+		t.Errorf("got %v", err)
+	}
+	done = async(func() error { return c.Execute(t.Context(), "small", nil, nil) })
+	if r := p.next(); len(r.text) < 4<<20 || r.Execute != "big" {
+		t.Errorf("got %d bytes of %s", len(r.text), r.Execute)
+	}
+	p.answer(p.expect(`{"execute":"small","id":1}`), "{}")
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	p.send("{\"return\": {}}\r\n") // the late one
+	done = async(func() error {
+		var s string
+		err := c.Execute(t.Context(), "echo", nil, &s)
+		if s != big {
+			t.Errorf("got %d bytes", len(s))
+		}
+		return err
+	})
+	p.answer(p.next(), `"`+big+`"`)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	// The server goes away while a request is being written.
+	done = async(func() error { return c.Execute(t.Context(), "big", map[string]string{"s": big}, nil) })
+	if _, err := conn.Read(make([]byte, 1000)); err != nil {
+		t.Error(err)
+	}
+	conn.Close()
+	if err := <-done; !errors.Is(err, ErrClosed) {
+		t.Errorf("got %v", err)
+	}
+	<-c.Done()
+}
