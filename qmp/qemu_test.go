@@ -1,0 +1,571 @@
+//go:build unix
+
+package qmp
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// long reports whether to take the time for the numbers that the project promises.
+func long() bool { return os.Getenv("QAPI_LONG") != "" }
+
+// eachQEMU runs f with each release of QEMU in the folder that QAPI_QEMU_LAB names,
+// as <release>/bin/qemu-system-x86_64.
+func eachQEMU(t *testing.T, f func(t *testing.T, bin string)) {
+	t.Helper()
+	lab := os.Getenv("QAPI_QEMU_LAB")
+	if lab == "" {
+		t.Skip("needs real QEMU: QAPI_QEMU_LAB is not set")
+	}
+	bins, err := filepath.Glob(filepath.Join(lab, "*", "bin", "qemu-system-x86_64"))
+	if err != nil || len(bins) == 0 {
+		t.Fatalf("no QEMU in QAPI_QEMU_LAB=%s: %v", lab, err)
+	}
+	for _, bin := range bins {
+		t.Run(filepath.Base(filepath.Dir(filepath.Dir(bin))), func(t *testing.T) { f(t, bin) })
+	}
+}
+
+// A qemu is a running one.
+type qemu struct {
+	*exec.Cmd
+	stderr bytes.Buffer
+	exited chan struct{}
+}
+
+// start runs a QEMU without a machine and with these arguments. It is killed when
+// the test ends.
+func start(t testing.TB, bin string, files []*os.File, args ...string) *qemu {
+	t.Helper()
+	q := &qemu{exited: make(chan struct{})}
+	q.Cmd = exec.Command(bin, append([]string{"-S", "-nodefaults", "-display", "none", "-machine", "none"}, args...)...)
+	q.Cmd.Stderr = &q.stderr
+	q.Cmd.ExtraFiles = files
+	if err := q.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		f.Close()
+	}
+	go func() {
+		defer close(q.exited)
+		q.Cmd.Wait()
+	}()
+	t.Cleanup(func() {
+		q.Process.Kill()
+		<-q.exited
+		if t.Failed() && q.stderr.Len() > 0 {
+			t.Logf("QEMU said: %s", &q.stderr)
+		}
+	})
+	return q
+}
+
+// listener returns a path on which QEMU will listen, and the file to give it:
+// since the socket is there already, dialling needs no waiting.
+func listener(t testing.TB) (path string, f *os.File) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "s")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	l.(*net.UnixListener).SetUnlinkOnClose(false)
+	if f, err = l.(*net.UnixListener).File(); err != nil {
+		t.Fatal(err)
+	}
+	return path, f
+}
+
+// startMonitors runs a QEMU with n monitors and returns their addresses.
+func startMonitors(t testing.TB, bin string, n int, mon string) (*qemu, []string) {
+	t.Helper()
+	var addrs, args []string
+	var files []*os.File
+	for i := range n {
+		path, f := listener(t)
+		addrs, files = append(addrs, "unix:"+path), append(files, f)
+		args = append(args,
+			"-chardev", fmt.Sprintf("socket,id=c%d,fd=%d,server=on,wait=off", i, 3+i),
+			"-mon", fmt.Sprintf("chardev=c%d,mode=control%s", i, mon))
+	}
+	return start(t, bin, files, args...), addrs
+}
+
+// dial connects to a QEMU. Nothing may be reported, and nothing left behind.
+func dial(t testing.TB, addr string, opts ...Option) *Conn {
+	t.Helper()
+	log := new(errorLog)
+	ctx, cancel := context.WithTimeout(background, 10*time.Second)
+	defer cancel()
+	c, err := Dial(ctx, addr, append([]Option{WithEventError(log.add)}, opts...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		c.Close()
+		for _, err := range log.take() {
+			t.Errorf("reported: %v", err)
+		}
+	})
+	return c
+}
+
+// checkLeaks fails the test if it ends with more goroutines or descriptors.
+func checkLeaks(t *testing.T) {
+	count := func() (goroutines, fds int) {
+		entries, _ := os.ReadDir("/proc/self/fd")
+		return runtime.NumGoroutine(), len(entries)
+	}
+	g, f := count()
+	t.Cleanup(func() { // runs last
+		for end := time.Now().Add(5 * time.Second); ; runtime.Gosched() {
+			g2, f2 := count()
+			if g2 <= g && f2 <= f {
+				return
+			}
+			if time.Now().After(end) {
+				buf := make([]byte, 1<<20)
+				t.Errorf("%d goroutines and %d descriptors became %d and %d:\n%s", g, f, g2, f2, buf[:runtime.Stack(buf, true)])
+				return
+			}
+		}
+	})
+}
+
+// converse is a conversation with a fresh QEMU, to its end.
+func converse(t *testing.T, c *Conn) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	all := c.Subscribe(nil)
+	var last string
+	shutdown := make(chan struct{})
+	c.Handle("SHUTDOWN", func(e Event) { last = string(e.Data); close(shutdown) })
+
+	var st status
+	if err := c.Execute(ctx, "query-status", nil, &st); err != nil || st.Running || st.Status == "" {
+		t.Errorf("query-status: %v, %v", st, err)
+	}
+	for _, command := range []string{"cont", "stop"} {
+		if err := c.Execute(ctx, command, nil, nil); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, want := range []string{"RESUME", "STOP"} {
+		e, err := all.Next(ctx)
+		if err != nil || e.Name != want || time.Since(e.Timestamp).Abs() > time.Minute {
+			t.Errorf("got event %v, %v, want %s", e, err, want)
+		}
+	}
+	err := c.Execute(ctx, "eject", map[string]string{"id": "none"}, nil)
+	if e, ok := errors.AsType[*Error](err); !ok || e.Class != ClassDeviceNotFound {
+		t.Errorf("eject: %v", err)
+	}
+	err = c.Execute(ctx, "no-such-command", nil, nil)
+	if e, ok := errors.AsType[*Error](err); !ok || e.Class != ClassCommandNotFound {
+		t.Errorf("no-such-command: %v", err)
+	}
+	var schema []struct {
+		Name string `json:"name"`
+	}
+	if err := c.Execute(ctx, "query-qmp-schema", nil, &schema); err != nil || len(schema) < 500 {
+		t.Errorf("query-qmp-schema: %d entities, %v", len(schema), err)
+	}
+	const name = "/é ☃ 😀 \" \\ \u007f\u0001"
+	err = c.Execute(ctx, "qom-list", map[string]string{"path": name}, nil)
+	if err == nil || !strings.Contains(err.Error(), name) {
+		t.Errorf("an error that quotes %q: %v", name, err)
+	}
+	answer, err := c.RoundTrip(ctx, []byte(`{"execute": "query-name", "id": {"my": ["own", 1.0]}}`))
+	var whole struct{ Return, ID json.RawMessage }
+	if err != nil || json.Unmarshal(answer, &whole) != nil || whole.Return == nil || whole.ID == nil {
+		t.Errorf("a whole message: %s, %v", answer, err)
+	}
+	deep := strings.Repeat(`{"a":`, 1023) + "1" + strings.Repeat("}", 1023)
+	err = c.Execute(ctx, "query-name", json.RawMessage(deep), nil)
+	if e, ok := errors.AsType[*Error](err); !ok || e.Class != ClassGenericError {
+		t.Errorf("the deepest arguments: %.200v", err)
+	}
+	if err := c.Execute(ctx, "query-name", nil, nil); err != nil {
+		t.Errorf("behind the deepest arguments: %v", err)
+	}
+
+	if err := c.Execute(ctx, "quit", nil, nil); err != nil {
+		t.Errorf("quit: %v", err)
+	}
+	var events []string
+	for e, err := range all.All(ctx) {
+		if err != nil {
+			if !errors.Is(err, io.EOF) {
+				t.Errorf("the end: %v", err)
+			}
+			break
+		}
+		events = append(events, e.Name)
+	}
+	if !slices.Equal(events, []string{"SHUTDOWN"}) {
+		t.Errorf("last events: %v", events)
+	}
+	<-shutdown
+	if !strings.Contains(last, "host-qmp-quit") {
+		t.Errorf("SHUTDOWN says %s", last)
+	}
+	<-c.Done()
+	if err := c.Err(); !errors.Is(err, ErrClosed) || !errors.Is(err, io.EOF) {
+		t.Errorf("the end: %v", err)
+	}
+}
+
+func TestQEMU(t *testing.T) {
+	eachQEMU(t, func(t *testing.T, bin string) {
+		t.Run("unix", func(t *testing.T) {
+			checkLeaks(t)
+			q, addrs := startMonitors(t, bin, 1, "")
+			converse(t, dial(t, addrs[0]+",server=on,wait=off"))
+			<-q.exited
+		})
+		t.Run("pretty", func(t *testing.T) {
+			checkLeaks(t)
+			_, addrs := startMonitors(t, bin, 1, ",pretty=on")
+			converse(t, dial(t, addrs[0]))
+		})
+		t.Run("abstract", func(t *testing.T) {
+			name := fmt.Sprintf("goqapi-%d-%s", os.Getpid(), t.Name())
+			l, err := net.Listen("unix", "@"+name)
+			if err != nil {
+				t.Skipf("cannot listen on an abstract socket: %v", err)
+			}
+			f, err := l.(*net.UnixListener).File()
+			l.Close()
+			if err != nil {
+				t.Fatal(err)
+			}
+			start(t, bin, []*os.File{f}, "-chardev", "socket,id=c,fd=3,server=on,wait=off", "-mon", "chardev=c,mode=control")
+			converse(t, dial(t, "unix:"+name+",abstract=on"))
+		})
+		t.Run("tcp", func(t *testing.T) {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			f, err := l.(*net.TCPListener).File()
+			l.Close()
+			if err != nil {
+				t.Fatal(err)
+			}
+			start(t, bin, []*os.File{f}, "-chardev", "socket,id=c,fd=3,server=on,wait=off", "-mon", "chardev=c,mode=control")
+			converse(t, dial(t, "tcp:"+l.Addr().String()))
+		})
+		t.Run("socketpair", func(t *testing.T) {
+			fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			start(t, bin, []*os.File{os.NewFile(uintptr(fds[1]), "")}, "-chardev", "socket,id=c,fd=3", "-mon", "chardev=c,mode=control")
+			converse(t, dial(t, fmt.Sprintf("fd:%d", fds[0])))
+		})
+		t.Run("pipe", func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "p")
+			for _, name := range []string{path + ".in", path + ".out"} {
+				if err := syscall.Mkfifo(name, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			start(t, bin, nil, "-qmp", "pipe:"+path)
+			for { // until QEMU has opened them
+				c, err := Dial(t.Context(), "pipe:"+path)
+				if errors.Is(err, syscall.ENXIO) {
+					time.Sleep(time.Millisecond)
+					continue
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				converse(t, c)
+				break
+			}
+		})
+	})
+}
+
+// A second client gets silence, and the server when the first has gone.
+func TestQEMUSecondClient(t *testing.T) {
+	eachQEMU(t, func(t *testing.T, bin string) {
+		_, addrs := startMonitors(t, bin, 1, "")
+		first := dial(t, addrs[0])
+		_, err := Dial(t.Context(), addrs[0], WithHandshakeTimeout(100*time.Millisecond))
+		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "another client") {
+			t.Errorf("a second client: %v", err)
+		}
+		second := make(chan *Conn)
+		go func() {
+			c, err := Dial(t.Context(), addrs[0])
+			if err != nil {
+				t.Error(err)
+			}
+			second <- c
+		}()
+		first.Close()
+		if c := <-second; c != nil {
+			converse(t, c)
+		}
+	})
+}
+
+// SIGSTOP: calls honour their deadline and the connection lives on. SIGTERM: its
+// event is the last. SIGKILL: every call ends.
+func TestQEMUSignals(t *testing.T) {
+	eachQEMU(t, func(t *testing.T, bin string) {
+		checkLeaks(t)
+		q, addrs := startMonitors(t, bin, 1, "")
+		c := dial(t, addrs[0])
+		if err := q.Process.Signal(syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+		for range 10 {
+			err := c.With(Timeout(10*time.Millisecond)).Execute(t.Context(), "query-qmp-schema", nil, nil)
+			if !errors.Is(err, ErrAbandoned) || !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("a call to a stopped QEMU: %v", err)
+			}
+		}
+		if err := q.Process.Signal(syscall.SIGCONT); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Execute(t.Context(), "query-status", nil, new(status)); err != nil {
+			t.Error(err)
+		}
+		s := c.Subscribe(nil)
+		if err := q.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		if e, err := s.Next(t.Context()); err != nil || e.Name != "SHUTDOWN" {
+			t.Errorf("got %v, %v", e, err)
+		}
+		<-c.Done()
+		<-q.exited
+
+		q, addrs = startMonitors(t, bin, 1, "")
+		c = dial(t, addrs[0])
+		var calls []<-chan error
+		for range 50 {
+			calls = append(calls, async(func() error {
+				for {
+					if err := c.Execute(t.Context(), "query-qmp-schema", nil, nil); err != nil {
+						return err
+					}
+				}
+			}))
+		}
+		if err := c.Execute(t.Context(), "query-name", nil, nil); err != nil {
+			t.Error(err)
+		}
+		q.Process.Kill()
+		for _, done := range calls {
+			err := <-done
+			if !errors.Is(err, ErrClosed) || !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, syscall.ECONNRESET) {
+				t.Errorf("a call to a killed QEMU: %v", err)
+			}
+		}
+	})
+}
+
+// Many callers at once get each their own reply, while another monitor provokes
+// events that both see.
+func TestQEMULoad(t *testing.T) {
+	callers, each := 64, 50
+	if long() {
+		each = 1000
+	}
+	eachQEMU(t, func(t *testing.T, bin string) {
+		checkLeaks(t)
+		_, addrs := startMonitors(t, bin, 2, "")
+		c, other := dial(t, addrs[0]), dial(t, addrs[1])
+		handled := make(chan string, 1<<20)
+		c.Handle("STOP", func(e Event) { handled <- e.Name })
+		c.Handle("RESUME", func(e Event) { handled <- e.Name })
+		ends := c.Subscribe(nil, Buffer(1<<20))
+
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+		defer cancel()
+		stop := make(chan struct{})
+		toggled := make(chan int)
+		go func() {
+			n := 0
+			defer func() { toggled <- n }()
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				for _, command := range []string{"cont", "stop"} {
+					if err := other.Execute(ctx, command, nil, nil); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+				n++
+			}
+		}()
+
+		var schema json.RawMessage
+		if err := c.Execute(ctx, "query-qmp-schema", nil, &schema); err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		for i := range callers {
+			wg.Go(func() {
+				for j := range each {
+					if err := mixedCall(ctx, c, i, j, schema); err != nil {
+						t.Errorf("caller %d, call %d: %v", i, j, err)
+						return
+					}
+				}
+			})
+		}
+		wg.Wait()
+		close(stop)
+		n := <-toggled
+		want := "RESUME"
+		for range 2 * n {
+			e, err := ends.Next(ctx)
+			if err != nil || e.Name != want {
+				t.Fatalf("got event %v, %v, want %s", e, err, want)
+			}
+			if want = "STOP"; e.Name == "STOP" {
+				want = "RESUME"
+			}
+		}
+		counts := make(map[string]int)
+		for range 2 * n {
+			counts[<-handled]++
+		}
+		if counts["STOP"] != n || counts["RESUME"] != n {
+			t.Errorf("handled %v, want %d of each", counts, n)
+		}
+		t.Logf("%d calls, %d events", callers*each, 2*n)
+	})
+}
+
+// mixedCall issues one of several commands and checks that the reply is its own.
+func mixedCall(ctx context.Context, c *Conn, i, j int, schema json.RawMessage) error {
+	switch (i + j) % 20 {
+	case 0:
+		if i%8 != 0 { // it takes QEMU 20 ms
+			return nil
+		}
+		var got json.RawMessage
+		if err := c.Execute(ctx, "query-qmp-schema", nil, &got); err != nil {
+			return err
+		}
+		if !bytes.Equal(got, schema) {
+			return errors.New("query-qmp-schema: another reply")
+		}
+	case 1:
+		var st status
+		if err := c.Execute(ctx, "query-status", nil, &st); err != nil {
+			return err
+		}
+		if st.Status == "" {
+			return errors.New("query-status: another reply")
+		}
+	case 2: // given up, often
+		ctx, cancel := context.WithTimeout(ctx, time.Duration(j)*time.Microsecond)
+		defer cancel()
+		if err := c.Execute(ctx, "query-name", nil, nil); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			return err
+		}
+	case 3:
+		done := make(chan error)
+		var names []struct{ Name string }
+		c.Go(ctx, "qom-list-types", map[string]any{"implements": "memory-backend"}, &names, func(err error) { done <- err })
+		if err := <-done; err != nil || len(names) == 0 {
+			return fmt.Errorf("qom-list-types: %d, %v", len(names), err)
+		}
+	case 4:
+		if j%10 != 0 {
+			return nil
+		}
+		answer, err := c.RoundTrip(ctx, fmt.Appendf(nil, `{"execute":"query-uuid","id":"%d/%d"}`, i, j))
+		if err != nil || !bytes.Contains(answer, fmt.Appendf(nil, `"%d/%d"`, i, j)) {
+			return fmt.Errorf("a whole message: %s, %v", answer, err)
+		}
+	default: // an error that quotes what it was asked
+		path := fmt.Sprintf("/nowhere/%d/%d", i, j)
+		err := c.Execute(ctx, "qom-list", map[string]string{"path": path}, nil)
+		if e, ok := errors.AsType[*Error](err); !ok || !strings.Contains(e.Desc, "'"+path+"'") {
+			return fmt.Errorf("qom-list %s: %v", path, err)
+		}
+	}
+	return nil
+}
+
+// A large argument arrives, and comes back.
+func TestQEMULargeArgument(t *testing.T) {
+	size := 100_000
+	if long() {
+		size = 1 << 20
+	}
+	eachQEMU(t, func(t *testing.T, bin string) {
+		_, addrs := startMonitors(t, bin, 1, "")
+		c := dial(t, addrs[0])
+		path := "/" + strings.Repeat("long", size/4)
+		err := c.Execute(t.Context(), "qom-list", map[string]string{"path": path}, nil)
+		if e, ok := errors.AsType[*Error](err); !ok || !strings.Contains(e.Desc, path) {
+			t.Errorf("got %.200v", err)
+		}
+	})
+}
+
+// Events in great number: none is lost, all are in order, and calls go on.
+func TestQEMUEvents(t *testing.T) {
+	pairs := 1000
+	if long() {
+		pairs = 25_000
+	}
+	eachQEMU(t, func(t *testing.T, bin string) {
+		_, addrs := startMonitors(t, bin, 1, "")
+		c := dial(t, addrs[0], WithEventBuffer(2*pairs))
+		var last Event
+		seen := make(chan int, 2*pairs)
+		n := 0
+		c.Handle("", func(e Event) {
+			if e.Name == last.Name || e.Timestamp.Before(last.Timestamp) {
+				t.Errorf("event %v behind %v", e, last)
+			}
+			last = e
+			n++
+			seen <- n
+		})
+		for range pairs {
+			for _, command := range []string{"cont", "stop"} {
+				if err := c.Execute(t.Context(), command, nil, nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		for i := range 2 * pairs {
+			if got := <-seen; got != i+1 {
+				t.Fatalf("event %d, want %d", got, i+1)
+			}
+		}
+	})
+}
