@@ -28,6 +28,11 @@ test-qemu: ## run the tests that need a real QEMU: each in QAPI_QEMU_LAB, or QEM
 generate: ## write the bindings anew
 	$(GO) generate .
 
+.PHONY: schema
+schema: ## add or renew a release's schema: QEMU=source tree, release archive or its https address
+	@test -n "$(QEMU)" || { echo "make schema QEMU=...: a QEMU source tree, a release archive, or the https address of one"; exit 2; }
+	$(GO) run ./cmd/qapi import $(QEMU)
+
 .PHONY: check-generate
 check-generate: ## fail if the bindings are not what the generator writes
 	sed -n 's,^//go:generate ,,p' gen.go | while read -r command; do $$command -check || exit 1; done
