@@ -35,7 +35,8 @@ schema: ## add or renew a release's schema: QEMU=source tree, release archive or
 
 .PHONY: check-generate
 check-generate: ## fail if the bindings are not what the generator writes
-	sed -n 's,^//go:generate ,,p' gen.go | while read -r command; do $$command -check || exit 1; done
+	@grep -q '^//go:generate ' gen.go || { echo "gen.go: there is no go:generate line"; exit 1; }
+	sed -n 's,^//go:generate ,,p' gen.go | while read -r command; do $$command -check </dev/null || exit 1; done
 
 .PHONY: lint
 lint: ## gofmt, go vet, staticcheck, golangci-lint

@@ -21,7 +21,6 @@ import (
 var tools = map[string]string{
 	"benchstat":     "golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da",
 	"golangci-lint": "github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0",
-	"govulncheck":   "golang.org/x/vuln/cmd/govulncheck@v1.9.0",
 	"staticcheck":   "honnef.co/go/tools/cmd/staticcheck@v0.8.2",
 }
 

@@ -1,0 +1,66 @@
+package arch
+
+import (
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// read returns the text of a file of the checkout.
+func read(t *testing.T, elem ...string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(append([]string{root}, elem...)...))
+	require.NoError(t, err)
+	return string(text)
+}
+
+// The program that README shows is one that compiles.
+func TestReadmeShowsQuickstart(t *testing.T) {
+	_, rest, found := strings.Cut(read(t, "README.md"), "```go\n")
+	require.True(t, found, "README.md has no Go program")
+	shown, _, found := strings.Cut(rest, "```\n")
+	require.True(t, found, "README.md: its Go program has no end")
+
+	source := read(t, "examples", "quickstart", "main.go")
+	at := strings.Index(source, "package main\n")
+	require.GreaterOrEqual(t, at, 0)
+	assert.Equal(t, source[at:], shown)
+}
+
+// The places in ARCHITECTURE's table exist.
+func TestArchitectureNamesPlaces(t *testing.T) {
+	_, rest, found := strings.Cut(read(t, "ARCHITECTURE.md"), "| rule | place |\n")
+	require.True(t, found, "ARCHITECTURE.md has no table of rules")
+	rest, _, _ = strings.Cut(rest, "\n\n")
+
+	quoted := regexp.MustCompile("`([^`]+)`")
+	for row := range strings.Lines(rest) {
+		columns := strings.Split(row, "|") // with nothing before the first and after the last
+		require.Len(t, columns, 4, row)
+		if strings.Trim(columns[2], " -") == "" {
+			continue
+		}
+		places := quoted.FindAllStringSubmatch(columns[2], -1)
+		require.NotEmpty(t, places, row)
+		folder := ""
+		for _, p := range places {
+			place := p[1]
+			if !strings.Contains(place, "/") { // beside the one before it
+				place = path.Join(folder, place)
+			}
+			folder = path.Dir(place)
+			assert.True(t, exists(filepath.Join(root, filepath.FromSlash(place))), "ARCHITECTURE.md: there is no %s", place)
+		}
+	}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
