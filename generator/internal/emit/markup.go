@@ -114,6 +114,6 @@ func tidy(lines []string) []string {
 }
 
 // sentence is a line of prose that nothing ends.
-var sentence = regexp.MustCompile(`^// \w.*[\w)'"`+"`"+`]$`)
+var sentence = regexp.MustCompile(`^// \w.*[\w)'"` + "`" + `]$`)
 
 func isCode(line string) bool { return strings.HasPrefix(line, "//\t") }
