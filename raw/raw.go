@@ -12,7 +12,6 @@ package raw
 import (
 	"context"
 	"encoding/json"
-	"iter"
 
 	"github.com/goqapi/goqapi/qmp"
 )
@@ -48,14 +47,10 @@ func (c *Client) Send(ctx context.Context, message []byte) (json.RawMessage, err
 	return c.conn.RoundTrip(ctx, message)
 }
 
-// Events ranges over the events of the given names, or over all events if there
-// are none, from the time of the call on. It ends as [qmp.Subscription.All] does.
-func (c *Client) Events(ctx context.Context, names ...string) iter.Seq2[qmp.Event, error] {
-	events := c.conn.Subscribe(names)
-	return func(yield func(qmp.Event, error) bool) {
-		defer events.Close()
-		events.All(ctx)(yield)
-	}
+// Subscribe starts a subscription to the events of the given names, or to all
+// events if there are none: see [qmp.Conn.Subscribe].
+func (c *Client) Subscribe(names ...string) *qmp.Subscription {
+	return c.conn.Subscribe(names)
 }
 
 // Handle has f called for each event of a name, or for every event if the name
