@@ -70,7 +70,7 @@ func TestSupportsCaptures(t *testing.T) {
 	}
 }
 
-func TestSupportsQEMU(t *testing.T) {
+func TestQEMUSupports(t *testing.T) {
 	releases, programs := wiretest.QEMUs(t)
 	for _, release := range releases {
 		t.Run(release, func(t *testing.T) {

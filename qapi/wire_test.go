@@ -78,7 +78,7 @@ func TestWire(t *testing.T) {
 			text, err := json.Marshal(c.value, json.Deterministic(true))
 			require.NoError(t, err)
 			assert.JSONEq(t, c.text, string(text))
-			assert.Equal(t, len(c.text), len(text), "no byte more than needed: %s", text)
+			assert.Len(t, text, len(c.text), "no byte more than needed: %s", text)
 			for name, unmarshal := range map[string]func([]byte, any) error{
 				"the JSON module": func(b []byte, v any) error { return json.Unmarshal(b, v) },
 				"encoding/json":   stdjson.Unmarshal,

@@ -139,7 +139,7 @@ func (c *checker) part(d *decl, def Definition) bool {
 		d.bad = true
 		return false
 	}
-	c.object(p)
+	_ = c.object(p) // reported with p
 	d.bad = d.bad || p.bad
 	return !p.bad
 }
@@ -272,14 +272,14 @@ func (c *checker) arguments(d *decl, args Type, boxed bool) *Error {
 		if !boxed {
 			return d.errorf("the 'data' can be of the %s only with 'boxed': true", describe(t))
 		}
-		c.object(c.byDef[t])
+		_ = c.object(c.byDef[t]) // reported with t
 	case *Struct:
 		if t.Implicit {
 			if err := d.memberClash(make(memberSet), t); err != nil {
 				return err
 			}
-		} else if c.object(c.byDef[t]); c.byDef[t].bad {
-			return nil
+		} else if err := c.object(c.byDef[t]); err != nil || c.byDef[t].bad {
+			return nil // reported with t
 		}
 		if boxed {
 			return nil

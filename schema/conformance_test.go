@@ -2,7 +2,6 @@ package schema_test
 
 import (
 	"encoding/csv"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -70,7 +69,7 @@ func TestConformanceExtra(t *testing.T) {
 	_, err := schema.Load(os.DirFS(dir), "empty.json")
 	require.NoError(t, err)
 	_, err = schema.Load(os.DirFS(dir), "no-such-file.json")
-	require.True(t, errors.Is(err, os.ErrNotExist))
+	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
 // parseDump reads QEMU's dump of a schema into entities: each a line such as

@@ -126,7 +126,7 @@ func TestSince(t *testing.T) {
 		require.Equal(t, "0.14", s.Lookup("eject").Def().Since, release)
 		driver := s.Lookup("BlockdevDriver").(*schema.Enum)
 		require.Equal(t, "2.12", driver.Value("nvme").Since, release)
-		require.Equal(t, "", driver.Value("file").Since, release)
+		require.Empty(t, driver.Value("file").Since, release)
 		eject := s.Lookup("eject").(*schema.Command).Args.(*schema.Struct)
 		require.Equal(t, "2.8", eject.Members[1].Since, release)
 	}

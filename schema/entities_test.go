@@ -30,7 +30,7 @@ func TestEntities(t *testing.T) {
 					return v.(object)["module"] == nil // the language's own
 				})
 				s := loadRelease(t, release, target)
-				got := entitiesOf(t, s)
+				got := entitiesOf(s)
 				for _, part := range []struct {
 					name      string
 					want, got object
@@ -39,7 +39,7 @@ func TestEntities(t *testing.T) {
 					{"commands", oracle.Schema.Commands, got.commands},
 					{"events", oracle.Schema.Events, got.events},
 				} {
-					require.Equal(t, len(part.want), len(part.got), part.name)
+					require.Len(t, part.got, len(part.want), part.name)
 					if diff := cmp.Diff(part.want, part.got); diff != "" {
 						t.Errorf("%s (-QEMU +ours):\n%s", part.name, diff)
 					}
@@ -69,7 +69,7 @@ var qtypes = map[schema.JSONKind]string{
 // entities is a model in the form of the oracle.
 type entities struct{ types, commands, events object }
 
-func entitiesOf(t *testing.T, s *schema.Schema) *entities {
+func entitiesOf(s *schema.Schema) *entities {
 	e := &entities{object{}, object{}, object{}}
 	for _, def := range s.Definitions() {
 		c := def.Def()

@@ -137,8 +137,7 @@ func (l *loader) readRoot(root string) *Error {
 
 // reason is an error of the file system without the path that it repeats.
 func reason(err error) string {
-	var p *fs.PathError
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		return p.Err.Error()
 	}
 	return err.Error()

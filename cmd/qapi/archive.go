@@ -100,7 +100,7 @@ func throughXZ(ctx context.Context, r io.Reader, use func(io.Reader) error) erro
 	err = use(out)
 	if err != nil {
 		// Let xz end: it may say why, or else waits for us to read on.
-		io.Copy(io.Discard, out)
+		_, _ = io.Copy(io.Discard, out)
 	}
 	if werr := cmd.Wait(); werr != nil {
 		if ctx.Err() != nil {

@@ -39,8 +39,8 @@ func Methods(client reflect.Type, source fs.FS) (map[string]Method, error) {
 				found.Args = in
 			}
 		}
-		for i := range m.Type.NumOut() {
-			if out := m.Type.Out(i); out != errors {
+		for out := range m.Type.Outs() {
+			if out != errors {
 				found.Result = out
 			}
 		}
@@ -92,13 +92,12 @@ func executed(source fs.FS) (map[string]string, error) {
 // Events maps each event's name to its type, as the client's handlers tell.
 func Events(client reflect.Type) map[string]reflect.Type {
 	events := map[string]reflect.Type{}
-	for i := range client.NumMethod() {
-		m := client.Method(i)
+	for m := range client.Methods() {
 		if !strings.HasPrefix(m.Name, "On") || m.Type.NumIn() != 2 || m.Type.In(1).Kind() != reflect.Func {
 			continue
 		}
 		t := m.Type.In(1).In(0)
-		if e, ok := reflect.Zero(t).Interface().(interface{ EventName() string }); ok {
+		if e, ok := reflect.TypeAssert[interface{ EventName() string }](reflect.Zero(t)); ok {
 			events[e.EventName()] = t
 		}
 	}

@@ -71,7 +71,10 @@ func sort(def schema.Definition) string {
 // describe writes a set of releases: "5.2 and later", "7.2 to 10.0". It is
 // empty if nothing is known.
 func (h *history) describe(in []bool) string {
-	first, last := slices.Index(in, true), lastIndex(in)
+	first, last := slices.Index(in, true), len(in)-1
+	for last >= 0 && !in[last] {
+		last--
+	}
 	if first < 0 {
 		return ""
 	}
@@ -93,15 +96,6 @@ func (h *history) describe(in []bool) string {
 		return h.releases[first].Name + " alone"
 	}
 	return h.releases[first].Name + " to " + h.releases[last].Name
-}
-
-func lastIndex(in []bool) int {
-	for i := len(in) - 1; i >= 0; i-- {
-		if in[i] {
-			return i
-		}
-	}
-	return -1
 }
 
 // partNames are the names of all that a definition is made of.
