@@ -1,7 +1,5 @@
 package qmp
 
-import "strconv"
-
 // A call is one message on its way to the server and its answer on the way back.
 // Its fields are guarded by the link's mutex until it is answered, then they are
 // the caller's.
@@ -15,6 +13,7 @@ type call struct {
 	taken   int      // the number that a whole message has as its id, or 0
 
 	answer  []byte // the return or error member; the whole text for a whole message
+	buffer  []byte // the read buffer that answer lies in, if that is the call's
 	refused bool   // answer is an error member
 	err     error  // there is no answer
 
@@ -140,9 +139,15 @@ func (n *numbers) remove(number int) {
 
 // ownNumber is the number in an id member, 0 if it is none that we send.
 func ownNumber(id []byte) int {
-	n, err := strconv.ParseUint(string(id), 10, 31)
-	if err != nil || id[0] == '0' || id[0] == '+' {
+	if len(id) == 0 || len(id) > 9 || id[0] == '0' {
 		return 0
 	}
-	return int(n)
+	n := 0
+	for _, c := range id {
+		if c < '0' || c > '9' {
+			return 0
+		}
+		n = 10*n + int(c-'0')
+	}
+	return n
 }

@@ -105,7 +105,7 @@ func (l *link) answerLocked(c *call, m *message) {
 		c.s.buf.Write(part)
 		c.answer = c.s.buf.Bytes()
 	} else {
-		c.answer = l.in.take(part)
+		c.answer, c.buffer = l.in.take(part)
 	}
 	l.finishLocked(c)
 }

@@ -162,6 +162,7 @@ func (cb *callback) run(workerID) {
 			err = cb.link.decodeReply(cb.call.command, answer, cb.result)
 		}
 		cb.call.s.release()
+		freeBuffer(cb.call.buffer)
 	}
 	if cb.stop != nil {
 		cb.stop()

@@ -39,10 +39,11 @@ type framer struct {
 	r   io.Reader
 	max int // the largest message
 
-	buf        []byte
-	start, end int   // the bytes of buf that have not been consumed
-	given      bool  // buf belongs to somebody else now
-	err        error // what the reader ended with
+	small      []byte // the buffer at rest
+	buf        []byte // small, or a larger one
+	start, end int    // the bytes of buf that have not been consumed
+	given      bool   // buf belongs to somebody else now
+	err        error  // what the reader ended with
 
 	scan     scanner
 	within   bool // a message begins at start
@@ -61,11 +62,13 @@ type framer struct {
 }
 
 func newFramer(r io.Reader, max int) *framer {
-	return &framer{r: r, max: max, compact: true}
+	small := make([]byte, readSize)
+	return &framer{r: r, max: max, small: small, buf: small, compact: true}
 }
 
 // next returns the next message, or the next stretch of what is none.
 func (f *framer) next() (*message, error) {
+	f.msg = message{}
 	f.giveBack()
 	for {
 		found := f.find()
@@ -87,24 +90,31 @@ func (f *framer) next() (*message, error) {
 	}
 }
 
-// take makes part of the last message the caller's for good. The larger ones
-// go with the read buffer that they lie in, which saves a copy.
-func (f *framer) take(part []byte) []byte {
+// take makes part of the last message the caller's. With a large one goes the
+// read buffer that it lies in, which saves a copy; the caller may free that.
+func (f *framer) take(part []byte) (taken, buffer []byte) {
 	if len(f.buf) <= readSize || len(part) < len(f.buf)/4 {
-		return bytes.Clone(part)
+		return bytes.Clone(part), nil
 	}
 	f.given = true
-	return part[:len(part):len(part)]
+	return part[:len(part):len(part)], f.buf
 }
 
 // giveBack replaces a buffer that was given away, or that grew for one message.
 func (f *framer) giveBack() {
 	rest := f.buf[f.start:f.end]
-	if f.given || len(f.buf) > readSize && len(rest) <= readSize {
-		f.given = false
-		f.buf = make([]byte, max(readSize, len(rest)))
-		f.start, f.end = 0, copy(f.buf, rest)
+	if !f.given && (len(f.buf) <= readSize || len(rest) > readSize) {
+		return
 	}
+	old := f.buf
+	if f.buf = f.small; len(rest) > readSize {
+		f.buf = newBuffer(len(rest))
+	}
+	f.start, f.end = 0, copy(f.buf, rest)
+	if !f.given {
+		freeBuffer(old)
+	}
+	f.given = false
 }
 
 // fill reads more of the stream, making room for it.
@@ -126,20 +136,20 @@ func (f *framer) fill() error {
 	switch {
 	case size == 0:
 		f.start, f.end = 0, 0
-		if f.buf == nil {
-			f.buf = make([]byte, readSize)
-		}
 	case f.end < len(f.buf): // there is room
 	case size <= len(f.buf)/2:
 		f.start, f.end = 0, copy(f.buf, f.buf[f.start:f.end])
 	default:
-		grown := make([]byte, 2*len(f.buf))
+		grown := newBuffer(2 * len(f.buf))
 		f.end = copy(grown, f.buf[f.start:f.end])
+		if len(f.buf) > readSize {
+			freeBuffer(f.buf)
+		}
 		f.start, f.buf = 0, grown
 	}
 	for range 100 {
 		var n int
-		n, f.err = f.r.Read(f.buf[f.end:])
+		n, f.err = f.r.Read(f.buf[f.end:min(len(f.buf), f.start+f.max)])
 		f.end += n
 		if n > 0 {
 			return nil

@@ -251,7 +251,7 @@ func TestFrameMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	taken := f.take(m.members[memberReturn])
+	taken, _ := f.take(m.members[memberReturn])
 	before := bytes.Clone(taken)
 	if _, err := f.next(); err != nil {
 		t.Fatal(err)

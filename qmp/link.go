@@ -95,6 +95,7 @@ func (l *link) newCall(command string, mode callMode, s *scratch) *call {
 // recycle takes a finished call back, whose answer nobody uses any more.
 func (l *link) recycle(c *call) {
 	c.s.release()
+	freeBuffer(c.buffer)
 	*c = call{done: c.done}
 	l.calls.Put(c)
 }

@@ -1,0 +1,30 @@
+package qmp
+
+import "sync"
+
+const (
+	// minBuffer is the size of the smallest buffer for messages that do not fit
+	// into a read buffer at rest.
+	minBuffer = 64 << 10
+	// maxBuffer is the size of the largest that is kept for use by later ones.
+	maxBuffer = 4 << 20
+)
+
+// buffers holds large buffers that are free.
+var buffers sync.Pool
+
+// newBuffer returns a buffer of at least this size.
+func newBuffer(size int) []byte {
+	if b, ok := buffers.Get().(*[]byte); ok && len(*b) >= size {
+		return *b
+	}
+	return make([]byte, max(size, minBuffer))
+}
+
+// freeBuffer lets b be used again. Nothing may refer to it any more.
+func freeBuffer(b []byte) {
+	if minBuffer <= len(b) && len(b) <= maxBuffer {
+		kept := b // so that b itself is not allocated, kept or not
+		buffers.Put(&kept)
+	}
+}
