@@ -1,0 +1,190 @@
+// Package describe reads the descriptions that the generator puts into
+// comments: text of our own, a file for each QAPI module, keyed by QAPI names.
+//
+//	# eject
+//
+//	opens the tray of a drive and takes the medium out.
+//
+//	It fails while the guest has locked the tray.
+//
+//	- id: The device's id, as given to device_add.
+//	- force: Opens a locked tray, too.
+//
+// The text of a definition completes a sentence that begins with its Go name.
+// Items describe members, arguments and values by their QAPI names; they may go
+// on in indented lines. Paragraphs are parted by empty lines.
+package describe
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/goqapi/goqapi/schema"
+)
+
+// A Description is what is said of one definition.
+type Description struct {
+	Text    string            // paragraphs, parted by empty lines
+	Members map[string]string // by QAPI name
+	At      schema.Pos
+}
+
+// Descriptions are all there are of a schema, by the definition's QAPI name.
+type Descriptions map[string]*Description
+
+// Load reads the files of a folder, such as block-core.md for block-core.json.
+func Load(fsys fs.FS) (Descriptions, error) {
+	paths, err := fs.Glob(fsys, "*.md")
+	if err != nil {
+		return nil, err
+	}
+	all := Descriptions{}
+	for _, name := range paths {
+		text, err := fs.ReadFile(fsys, name)
+		if err != nil {
+			return nil, err
+		}
+		if err := all.parse(name, string(text)); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// parse adds what a file says.
+func (all Descriptions) parse(file, text string) error {
+	var d *Description
+	var item string // the member that the last item describes
+	for i, line := range strings.Split(text, "\n") {
+		at := schema.Pos{File: file, Line: i + 1}
+		line = strings.TrimRight(line, " \t\r")
+		switch {
+		case strings.HasPrefix(line, "# "):
+			name := strings.TrimSpace(line[2:])
+			if other := all[name]; other != nil {
+				return fmt.Errorf("%s:%d: '%s' is described at %s:%d already", file, i+1, name, other.At.File, other.At.Line)
+			}
+			d, item = &Description{Members: map[string]string{}, At: at}, ""
+			all[name] = d
+		case line == "":
+			if d != nil && item == "" && !strings.HasSuffix(d.Text, "\n\n") {
+				d.Text += "\n"
+			}
+		case d == nil:
+			return fmt.Errorf("%s:%d: text before the first '# name'", file, i+1)
+		case strings.HasPrefix(line, "- "):
+			name, about, ok := strings.Cut(line[2:], ": ")
+			if !ok || strings.Contains(name, " ") {
+				return fmt.Errorf("%s:%d: an item is '- name: text'", file, i+1)
+			}
+			if d.Members[name] != "" {
+				return fmt.Errorf("%s:%d: '%s' is described twice", file, i+1, name)
+			}
+			item = name
+			d.Members[name] = strings.TrimSpace(about)
+		case item != "" && strings.HasPrefix(line, "  "):
+			d.Members[item] += " " + strings.TrimSpace(line)
+		case item != "":
+			return fmt.Errorf("%s:%d: text behind the items: paragraphs come before them", file, i+1)
+		default:
+			d.Text += strings.TrimSpace(line) + "\n"
+		}
+	}
+	for _, d := range all {
+		d.Text = strings.TrimSpace(d.Text)
+	}
+	return nil
+}
+
+// Check returns what is wrong with the descriptions of a schema: names that it
+// does not have, and definitions described in another module's file.
+func (all Descriptions) Check(s *schema.Schema) []error {
+	var errs []error
+	complain := func(at schema.Pos, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("%s:%d: %s", at.File, at.Line, fmt.Sprintf(format, args...)))
+	}
+	for name, d := range all {
+		def := s.Lookup(name)
+		if def == nil {
+			complain(d.At, "the schema has no '%s'", name)
+			continue
+		}
+		module := strings.TrimSuffix(path.Base(def.Def().Module.Path), ".json")
+		if module+".md" != d.At.File {
+			complain(d.At, "'%s' belongs into %s.md", name, module)
+		}
+		parts := Parts(def)
+		for member := range d.Members {
+			if !slices.Contains(parts, member) {
+				complain(d.At, "%s '%s' has no '%s'", def.Kind(), name, member)
+			}
+		}
+	}
+	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return errs
+}
+
+// Parts are the names that a definition declares itself: members, arguments,
+// values. Those of a base are described with the base.
+func Parts(def schema.Definition) []string {
+	var names []string
+	members := func(t schema.Type) {
+		if st, ok := t.(*schema.Struct); ok {
+			for _, m := range st.Members {
+				names = append(names, m.Name)
+			}
+		}
+	}
+	implicit := func(t schema.Type) {
+		if st, ok := t.(*schema.Struct); ok && st.Implicit {
+			members(st)
+		}
+	}
+	switch d := def.(type) {
+	case *schema.Enum:
+		for _, v := range d.Values {
+			names = append(names, v.Name)
+		}
+	case *schema.Struct:
+		members(d)
+	case *schema.Union:
+		implicit(d.Base)
+	case *schema.Alternate:
+		for _, b := range d.Branches {
+			names = append(names, b.Name)
+		}
+	case *schema.Command:
+		implicit(d.Args)
+	case *schema.Event:
+		implicit(d.Data)
+	}
+	return names
+}
+
+// Member is what is said of a member of a definition: with the definition, or
+// with the base that declares it. Empty if nothing is.
+func (all Descriptions) Member(owner schema.Definition, name string) string {
+	if d := all[owner.Def().Name]; d != nil && d.Members[name] != "" {
+		return d.Members[name]
+	}
+	var from schema.Type
+	switch d := owner.(type) {
+	case *schema.Struct:
+		if d.Base != nil {
+			from = d.Base
+		}
+	case *schema.Union:
+		from = d.Base
+	case *schema.Command:
+		from = d.Args
+	case *schema.Event:
+		from = d.Data
+	}
+	if st, ok := from.(*schema.Struct); ok && !st.Implicit {
+		return all.Member(st, name)
+	}
+	return ""
+}

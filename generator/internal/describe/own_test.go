@@ -1,0 +1,155 @@
+package describe
+
+import (
+	"os"
+	"regexp"
+	"sort"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/goqapi/goqapi/internal/wiretest"
+	"github.com/goqapi/goqapi/schema"
+	"github.com/goqapi/goqapi/schema/qemu"
+)
+
+// newest is the release that the descriptions are for.
+const newest = "11.1"
+
+// targets are the schemas that the project describes, by the folder.
+var targets = map[string]string{"qmp": qemu.QMP, "qga": qemu.QGA}
+
+func loadOwn(t *testing.T, target string) (Descriptions, *schema.Schema) {
+	t.Helper()
+	all, err := Load(os.DirFS("../../descriptions/" + target))
+	require.NoError(t, err)
+	s, err := qemu.Load(newest, targets[target])
+	require.NoError(t, err)
+	return all, s
+}
+
+// TestNames fails for a description of something that is not there.
+func TestNames(t *testing.T) {
+	for target := range targets {
+		all, s := loadOwn(t, target)
+		for _, err := range all.Check(s) {
+			t.Errorf("%s/%v", target, err)
+		}
+	}
+}
+
+// A count is how many things of a sort there are and are described.
+type count struct{ described, all int }
+
+func (c *count) add(described bool) {
+	c.all++
+	if described {
+		c.described++
+	}
+}
+
+// TestCoverage prints how much is described; MISSING=module lists what is not
+// in a module.
+func TestCoverage(t *testing.T) {
+	for target := range targets {
+		all, s := loadOwn(t, target)
+		var commands, events, arguments, eventMembers, types, typeMembers count
+		for _, def := range s.Definitions() {
+			name := def.Def().Name
+			list := os.Getenv("MISSING") != "" && strings.HasSuffix(def.Def().Module.Path, "/"+os.Getenv("MISSING")+".json")
+			d := all[name]
+			whole, parts := &types, &typeMembers
+			switch def.(type) {
+			case *schema.Command:
+				whole, parts = &commands, &arguments
+			case *schema.Event:
+				whole, parts = &events, &eventMembers
+			}
+			whole.add(d != nil && d.Text != "")
+			if list && (d == nil || d.Text == "") {
+				t.Logf("missing: %s %s", def.Kind(), name)
+			}
+			for _, part := range Parts(def) {
+				described := d != nil && d.Members[part] != ""
+				parts.add(described)
+				if list && !described {
+					t.Logf("missing: %s %s: %s", def.Kind(), name, part)
+				}
+			}
+		}
+		for _, row := range []struct {
+			what string
+			count
+		}{
+			{"commands", commands}, {"their arguments", arguments}, {"events", events}, {"their members", eventMembers},
+			{"types", types}, {"their members and values", typeMembers},
+		} {
+			if row.all > 0 {
+				t.Logf("%s %-25s %4d of %4d, %3d %%", target, row.what, row.described, row.all, 100*row.described/row.all)
+			}
+		}
+	}
+}
+
+// run is how many words in a row may not be QEMU's.
+const run = 8
+
+var word = regexp.MustCompile(`[a-z0-9]+`)
+
+// shingles are the runs of words of a text.
+func shingles(text string) []string {
+	words := word.FindAllString(strings.ToLower(text), -1)
+	var all []string
+	for i := 0; i+run <= len(words); i++ {
+		all = append(all, strings.Join(words[i:i+run], " "))
+	}
+	return all
+}
+
+// TestOwnWords fails for a description that shares a run of words with QEMU's
+// own documentation.
+func TestOwnWords(t *testing.T) {
+	theirs := map[string]bool{}
+	for _, release := range []string{"5.2", "7.2", "10.0", "10.2"} {
+		dir := wiretest.Data(t, "schema", release)
+		for _, root := range targets {
+			s, err := schema.Load(os.DirFS(dir), root, schema.KeepDocs())
+			require.NoError(t, err)
+			for _, def := range s.Definitions() {
+				doc := def.Def().Doc
+				if doc == nil {
+					continue
+				}
+				texts := []string{doc.Body}
+				for _, text := range doc.Members {
+					texts = append(texts, text)
+				}
+				for _, section := range doc.Sections {
+					texts = append(texts, section.Text)
+				}
+				for _, text := range texts {
+					for _, s := range shingles(text) {
+						theirs[s] = true
+					}
+				}
+			}
+		}
+	}
+	for target := range targets {
+		all, _ := loadOwn(t, target)
+		for name, d := range all {
+			texts := []string{d.Text}
+			for _, text := range d.Members {
+				texts = append(texts, text)
+			}
+			sort.Strings(texts)
+			for _, text := range texts {
+				for _, s := range shingles(text) {
+					assert.False(t, theirs[s], "%s:%d: '%s' has QEMU's words: %s", d.At.File, d.At.Line, name, s)
+				}
+			}
+		}
+	}
+}
