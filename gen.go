@@ -5,4 +5,4 @@
 // your own take the same command with your package and folder.
 package goqapi
 
-//go:generate go run ./generator -schema schema/qemu/11.1/qapi/qapi-schema.json -package qapi -out qapi
+//go:generate go run ./generator -schema schema/qemu/11.1/qapi/qapi-schema.json -descriptions generator/descriptions/qmp -package qapi -out qapi

@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/goqapi/goqapi/generator/internal/describe"
 	"github.com/goqapi/goqapi/generator/internal/emit"
 	"github.com/goqapi/goqapi/generator/internal/plan"
 	"github.com/goqapi/goqapi/schema"
@@ -47,6 +48,7 @@ type config struct {
 	out     string
 	release string
 	docs    bool
+	texts   string
 	check   bool
 }
 
@@ -72,6 +74,7 @@ func parseArgs(args []string, stderr io.Writer) (config, error) {
 	fs.StringVar(&c.pkg, "package", "", "the `name` of the Go package")
 	fs.StringVar(&c.out, "out", "", "the `folder` to write to; it is made if need be")
 	fs.StringVar(&c.release, "release", "", "QEMU's `release`, for the files' headings (default: the text of a file VERSION below the root)")
+	fs.StringVar(&c.texts, "descriptions", "", "a `folder` of descriptions in our own words, a file for each module, for the comments")
 	fs.BoolVar(&c.docs, "docs", false, "carry QEMU's own documentation over; the files are then under QEMU's licence")
 	fs.BoolVar(&c.check, "check", false, "write nothing; fail if what is in the folder differs")
 	if err := fs.Parse(args); err != nil {
@@ -139,17 +142,35 @@ func generate(c config) ([]emit.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("generator: %w", err)
 	}
+	descriptions, err := loadDescriptions(c.texts, s)
+	if err != nil {
+		return nil, fmt.Errorf("generator: descriptions: %w", err)
+	}
 	p, err := plan.Build(s, plan.Options{
-		Package:  c.pkg,
-		Schema:   heading(c),
-		Agent:    c.target == "qga",
-		Releases: releases,
-		QEMUDocs: c.docs,
+		Package:      c.pkg,
+		Schema:       heading(c),
+		Agent:        c.target == "qga",
+		Releases:     releases,
+		Descriptions: descriptions,
+		QEMUDocs:     c.docs,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("generator: %w", err)
 	}
 	return emit.Files(p)
+}
+
+// loadDescriptions reads the descriptions in a folder, which must be of this
+// schema.
+func loadDescriptions(dir string, s *schema.Schema) (describe.Descriptions, error) {
+	if dir == "" {
+		return nil, nil
+	}
+	all, err := describe.Load(os.DirFS(dir))
+	if err != nil {
+		return nil, err
+	}
+	return all, errors.Join(all.Check(s)...)
 }
 
 // heading says where the bindings come from.

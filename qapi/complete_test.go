@@ -26,7 +26,7 @@ type declared struct {
 }
 
 // heading is how the comment of a generated declaration begins.
-var heading = regexp.MustCompile(`^(\w+) (?:is the|executes the|is the variant of \[\w+\] for \S+, the) (\w+) (\S+) of \S+\.json\.`)
+var heading = regexp.MustCompile(`^(\w+) (?:.*? It )?(?:is the|executes the|is the variant of \[\w+\] for \S+, the) (command|event|enum|struct|union|alternate) (\S+) of \S+\.json\.`)
 
 func readDeclared(t *testing.T) declared {
 	t.Helper()

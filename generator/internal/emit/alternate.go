@@ -11,7 +11,7 @@ func (g *group) alternate(a *plan.Alternate) {
 	for _, b := range a.Branches {
 		forms = append(forms, "["+b.Type.Name+"]")
 	}
-	g.comment(about(a.Name+" is the alternate "+a.QAPI, a.Facts, g.module,
+	g.comment(about(a.Name, "is the alternate "+a.QAPI, a.Facts, g.module,
 		"It holds "+eitherOf(append(forms, "[Unknown]"))+".")...)
 	g.Type().Id(a.Name).Interface(jen.Id("is" + a.Name).Params())
 	g.Line()

@@ -18,7 +18,7 @@ func (g *group) command(c *plan.Command) {
 	if c.OOB {
 		notes = append(notes, "It can be executed out of band.")
 	}
-	g.comment(about(c.Name+" executes the command "+c.QAPI, c.Facts, g.module, notes...)...)
+	g.comment(about(c.Name, "executes the command "+c.QAPI, c.Facts, g.module, notes...)...)
 
 	method := g.Func().Params(jen.Id("c").Op("*").Id("Client")).Id(c.Name).ParamsFunc(func(params *jen.Group) {
 		params.Id("ctx").Qual("context", "Context")
@@ -46,7 +46,7 @@ func (g *group) command(c *plan.Command) {
 }
 
 func (g *group) event(e *plan.Event) {
-	g.comment(about(e.Struct.Name+" is the event "+e.QAPI, e.Facts, g.module)...)
+	g.comment(about(e.Struct.Name, "is the event "+e.QAPI, e.Facts, g.module)...)
 	first := []jen.Code{
 		jen.Comment("// Timestamp is when the server sent the event; zero if it could not tell."),
 		jen.Id("Timestamp").Qual("time", "Time").Tag(map[string]string{"json": "timestamp,omitzero"}),
@@ -68,7 +68,7 @@ func (g *group) event(e *plan.Event) {
 		jen.Return(jen.Id("e").Dot("Decode").Call(payload)),
 	)
 
-	g.comment(about("On"+e.Name+" calls f for every event "+e.QAPI+", in order and never beside itself, until stop is called. f may execute commands.",
+	g.comment(about("On"+e.Name, "calls f for every event "+e.QAPI+", in order and never beside itself, until stop is called. f may execute commands",
 		plan.Facts{Deprecated: e.Deprecated, Unstable: e.Unstable}, "")...)
 	g.Func().Params(jen.Id("c").Op("*").Id("Client")).Id("On" + e.Name).
 		Params(jen.Id("f").Func().Params(jen.Id(e.Struct.Name))).

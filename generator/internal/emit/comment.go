@@ -6,18 +6,34 @@ import (
 	"github.com/goqapi/goqapi/generator/internal/plan"
 )
 
-// about is the comment of a declaration: what it is, when it exists, what to
-// beware of, and where QEMU's manual has it.
-func about(summary string, f plan.Facts, module string, more ...string) []string {
-	lines := wrap(summary)
+// about is the comment of a declaration: what it is for, where it is from,
+// when it exists, what to beware of, and where QEMU's manual has it. origin
+// completes a sentence that begins with the Go name; a module, if it is given,
+// ends it.
+func about(name, origin string, f plan.Facts, module string, more ...string) []string {
 	if module != "" {
-		lines = wrap(summary + " of " + module + ".")
+		origin += " of " + module
 	}
+	var lines []string
 	paragraph := func(text string) {
-		if text != "" {
-			lines = append(lines, "//")
-			lines = append(lines, wrap(text)...)
+		if text == "" {
+			return
 		}
+		if len(lines) > 0 {
+			lines = append(lines, "//")
+		}
+		lines = append(lines, wrap(text)...)
+	}
+	if f.Text == "" {
+		paragraph(name + " " + origin + ".")
+	} else {
+		for i, text := range strings.Split(f.Text, "\n\n") {
+			if i == 0 {
+				text = name + " " + text
+			}
+			paragraph(text)
+		}
+		paragraph("It " + origin + ".")
 	}
 	if f.Doc != "" {
 		lines = append(lines, "//")
@@ -67,11 +83,14 @@ func aside(f plan.Facts) []string {
 	if f.Unstable {
 		text = strings.TrimSpace(text + " Unstable: QEMU may change it in any release.")
 	}
-	if f.Doc != "" {
+	switch {
+	case f.Doc != "":
 		lines = markup(f.Doc)
 		if text != "" {
 			lines = append(lines, "//")
 		}
+	case f.Text != "":
+		text = strings.TrimSpace(f.Text + " " + text)
 	}
 	if text != "" {
 		lines = append(lines, wrap(text)...)

@@ -7,7 +7,7 @@ import (
 )
 
 func (g *group) enum(e *plan.Enum) {
-	g.comment(about(e.Name+" is the enum "+e.QAPI, e.Facts, g.module)...)
+	g.comment(about(e.Name, "is the enum "+e.QAPI, e.Facts, g.module)...)
 	g.Type().Id(e.Name).String()
 	if len(e.Values) > 0 {
 		g.comment("// The values of " + e.Name + ".")
@@ -45,11 +45,11 @@ func (g *group) seals(name string, alternates []*plan.Alternate) {
 }
 
 func (g *group) structure(s *plan.Struct) {
-	summary := s.Name + " is the struct " + s.QAPI
+	origin := "is the struct " + s.QAPI
 	if v := s.Variant; v != nil {
-		summary = s.Name + " is the variant of [" + v.Union.Name + "] for " + v.QAPI + ", the struct " + s.QAPI
+		origin = "is the variant of [" + v.Union.Name + "] for " + v.QAPI + ", the struct " + s.QAPI
 	}
-	g.comment(about(summary, s.Facts, g.module)...)
+	g.comment(about(s.Name, origin, s.Facts, g.module)...)
 	g.structType(s)
 	if s.Variant != nil {
 		g.variantMethods(s.Variant)

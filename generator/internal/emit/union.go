@@ -11,7 +11,7 @@ func (g *group) union(u *plan.Union) {
 	for _, v := range u.Variants {
 		forms = append(forms, "["+v.Name+"]")
 	}
-	g.comment(about(u.Name+" is the union "+u.QAPI, u.Facts, g.module,
+	g.comment(about(u.Name, "is the union "+u.QAPI, u.Facts, g.module,
 		u.Discriminator.Name+" holds the variant, whose type is the tag: "+eitherOf(append(forms, "[Unknown]"))+".")...)
 	g.Type().Id(u.Name).StructFunc(func(body *jen.Group) { fields(body, u.Fields) })
 	g.sum(u)
@@ -128,11 +128,13 @@ func behind(v *plan.Variant) *jen.Statement {
 
 // variantType writes a variant that no struct of the schema is.
 func (g *group) variantType(v *plan.Variant) {
-	summary := v.Name + " is the variant of [" + v.Union.Name + "] for " + v.QAPI
+	origin := "is the variant of [" + v.Union.Name + "] for " + v.QAPI
 	if v.Behind != "" {
-		summary += ", the " + kindOf(v) + " " + v.Behind
+		origin += ", the " + kindOf(v) + " " + v.Behind
 	}
-	g.comment(about(summary+".", v.Facts, "")...)
+	value := v.Facts
+	value.Text = "" // it describes the enum's value
+	g.comment(about(v.Name, origin, value, "", v.Text)...)
 	if v.Form == plan.Empty {
 		g.Type().Id(v.Name).Struct()
 	} else {

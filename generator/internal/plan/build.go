@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/goqapi/goqapi/generator/internal/describe"
 	"github.com/goqapi/goqapi/generator/internal/names"
 	"github.com/goqapi/goqapi/schema"
 )
@@ -20,6 +21,8 @@ type Options struct {
 	// Releases are those that the comments tell about, the oldest first. The
 	// schema's own is among them, or they say nothing of it.
 	Releases []Release
+	// Descriptions are what our own words say of the schema, for the comments.
+	Descriptions describe.Descriptions
 	// QEMUDocs tells that the schema was loaded with QEMU's documentation, and
 	// that comments should carry it.
 	QEMUDocs bool
@@ -29,16 +32,17 @@ type Options struct {
 // constructs that no binding can have.
 func Build(s *schema.Schema, opts Options) (*Package, error) {
 	b := &builder{
-		schema:     s,
-		uses:       usesOf(s),
-		history:    newHistory(opts.Releases),
-		pkg:        &Package{Name: opts.Package, Schema: opts.Schema, Dial: "Dial", Manual: qmpManual, ManualPrefix: "QMP"},
-		names:      newNamespace(),
-		enums:      map[*schema.Enum]*Enum{},
-		structs:    map[*schema.Struct]*Struct{},
-		unions:     map[*schema.Union]*Union{},
-		alternates: map[*schema.Alternate]*Alternate{},
-		wrappers:   map[string]*Wrapper{},
+		schema:       s,
+		descriptions: opts.Descriptions,
+		uses:         usesOf(s),
+		history:      newHistory(opts.Releases),
+		pkg:          &Package{Name: opts.Package, Schema: opts.Schema, Dial: "Dial", Manual: qmpManual, ManualPrefix: "QMP"},
+		names:        newNamespace(),
+		enums:        map[*schema.Enum]*Enum{},
+		structs:      map[*schema.Struct]*Struct{},
+		unions:       map[*schema.Union]*Union{},
+		alternates:   map[*schema.Alternate]*Alternate{},
+		wrappers:     map[string]*Wrapper{},
 	}
 	if opts.Agent {
 		b.pkg.Dial, b.pkg.Manual, b.pkg.ManualPrefix = "DialAgent", agentManual, "QGA"
@@ -67,12 +71,13 @@ func errorList(errs []error) error {
 // A builder plans in two steps, since definitions refer to each other: every
 // type gets its name first, and its parts when all have one.
 type builder struct {
-	schema  *schema.Schema
-	uses    *uses
-	history *history
-	pkg     *Package
-	names   *namespace
-	errs    []error
+	schema       *schema.Schema
+	descriptions describe.Descriptions
+	uses         *uses
+	history      *history
+	pkg          *Package
+	names        *namespace
+	errs         []error
 
 	enums      map[*schema.Enum]*Enum
 	structs    map[*schema.Struct]*Struct // those that have a Go type
@@ -87,7 +92,7 @@ func (b *builder) errorf(pos schema.Pos, format string, args ...any) {
 
 // declare takes a name of the package for what a definition becomes.
 func (b *builder) declare(name string, of schema.Definition) string {
-	if err := b.names.take(name, describe(of)); err != nil {
+	if err := b.names.take(name, quoted(of)); err != nil {
 		b.errorf(of.Def().Pos, "%v", err)
 	}
 	return name
@@ -272,7 +277,7 @@ func (b *builder) decl(def schema.Definition) Decl {
 		b.pkg.Events = append(b.pkg.Events, e)
 		return e
 	}
-	b.errorf(def.Def().Pos, "no Go declaration is known for %s", describe(def))
+	b.errorf(def.Def().Pos, "no Go declaration is known for %s", quoted(def))
 	return nil
 }
 
@@ -283,7 +288,7 @@ func (b *builder) command(d *schema.Command) *Command {
 		NoReply: !d.SuccessResponse,
 		OOB:     d.AllowOOB,
 	}
-	if err := b.names.takeMethod(c.Name, describe(d)); err != nil {
+	if err := b.names.takeMethod(c.Name, quoted(d)); err != nil {
 		b.errorf(d.Pos, "%v", err)
 	}
 	switch args := d.Args.(type) {
@@ -341,7 +346,7 @@ func returnsAlternate(t Type) bool {
 
 func (b *builder) event(d *schema.Event) *Event {
 	e := &Event{Facts: b.factsOf(d), Name: names.Event(d.Name)}
-	if err := b.names.takeMethod("On"+e.Name, describe(d)); err != nil {
+	if err := b.names.takeMethod("On"+e.Name, quoted(d)); err != nil {
 		b.errorf(d.Pos, "%v", err)
 	}
 	e.Struct = &Struct{Facts: e.Facts, Name: b.declare(e.Name+"Event", d)}

@@ -24,6 +24,9 @@ func (b *builder) factsOf(def schema.Definition) Facts {
 	f := facts(c.Name, c.Since, c.If, c.Features)
 	f.Kind = def.Kind()
 	f.In = b.history.describe(b.history.definition(def))
+	if d := b.descriptions[c.Name]; d != nil {
+		f.Text = d.Text
+	}
 	if c.Doc != nil {
 		f.Doc = docText(c.Doc)
 	}
@@ -52,6 +55,7 @@ func (b *builder) partOf(owner schema.Definition, f Facts) Facts {
 	if !slices.Equal(in, b.history.definition(owner)) {
 		f.In = b.history.describe(in)
 	}
+	f.Text = b.descriptions.Member(owner, f.QAPI)
 	f.Doc = memberDoc(owner, f.QAPI)
 	return f
 }
@@ -98,7 +102,7 @@ func condition(c *schema.Cond) string {
 	return c.Symbol
 }
 
-// describe names a definition in messages: command 'eject'.
-func describe(def schema.Definition) string {
+// quoted names a definition in messages: command 'eject'.
+func quoted(def schema.Definition) string {
 	return def.Kind() + " '" + def.Def().Name + "'"
 }

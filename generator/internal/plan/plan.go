@@ -54,6 +54,9 @@ type Facts struct {
 	Unstable   bool
 	Features   []string // other features
 	Link       string   // into QEMU's manual
+	// Text is our own description. That of a definition completes a sentence
+	// that begins with its Go name.
+	Text string
 	// Doc is QEMU's own documentation, where it was asked for.
 	Doc string
 }
