@@ -19,10 +19,11 @@ func TestRoundTrip(t *testing.T) {
 	b := loadBindings(t)
 	rng := rand.New(rand.NewPCG(1, 2))
 	check := func(name string, of schema.Type, into reflect.Type, received bool) {
+		seed := rng.Uint64()
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for _, optional := range []float64{0, 1, 0.5} {
-				s := wiretest.Sampler{Rand: rand.New(rand.NewPCG(rng.Uint64(), 3)), Optional: optional, Digits: received}
+				s := wiretest.Sampler{Rand: rand.New(rand.NewPCG(seed, 3)), Optional: optional, Digits: received}
 				for range rounds(of) {
 					text, err := json.Marshal(s.Sample(of))
 					require.NoError(t, err)
