@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -445,6 +446,46 @@ func TestCloseFromHandler(t *testing.T) {
 			t.Errorf("%d calls", calls)
 		}
 	})
+}
+
+// A handler that ends its goroutine, or panics where that is allowed, has its next
+// event all the same.
+func TestHandlerGone(t *testing.T) {
+	var caught []any
+	bubble(t, func(t *testing.T, p pair) {
+		var got []string
+		stop := p.Handle("", func(e Event) {
+			got = append(got, e.Name)
+			switch e.Name {
+			case "EXIT":
+				runtime.Goexit()
+			case "PANIC":
+				panic(e.Name)
+			}
+		})
+		for _, name := range []string{"EXIT", "PANIC", "EXIT", "LAST"} {
+			p.peer.event(name, "")
+		}
+		synctest.Wait()
+		if diff := cmp.Diff([]string{"EXIT", "PANIC", "EXIT", "LAST"}, got); diff != "" {
+			t.Error(diff)
+		}
+		p.Go(t.Context(), "a", nil, nil, func(error) { panic("done") })
+		p.peer.answer(p.peer.next(), "{}")
+		if err := p.Wait(t.Context()); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+		if diff := cmp.Diff([]any{"PANIC", "done"}, caught); diff != "" {
+			t.Error(diff)
+		}
+		stop()
+	}, WithWorkers(1), WithPanicHandler(func(v any, stack []byte) {
+		if !strings.Contains(string(stack), "TestHandlerGone") {
+			t.Errorf("stack %s", stack)
+		}
+		caught = append(caught, v)
+	}))
 }
 
 // What a handler loses or cannot decode is reported.

@@ -263,3 +263,41 @@ func faultRun(t *testing.T, fault *fault, seed uint64) {
 		t.Errorf("reported: %v", errs)
 	}
 }
+
+// FuzzConn lets a server say anything while calls of every kind wait, and go. All
+// of them end, and so does every goroutine.
+func FuzzConn(f *testing.F) {
+	for _, test := range frameTests {
+		f.Add([]byte(test.stream))
+	}
+	f.Fuzz(func(t *testing.T, stream []byte) {
+		synctest.Test(t, func(t *testing.T) {
+			ours, theirs := net.Pipe()
+			go io.Copy(io.Discard, theirs)
+			c, err := NewConn(t.Context(), ours, WithoutHandshake(), WithEventError(func(error) {}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := c.Subscribe(nil)
+			c.Handle("", func(e Event) { e.Decode(new(any)) })
+			var calls sync.WaitGroup
+			for range 2 {
+				calls.Go(func() { c.Execute(t.Context(), "a", nil, new(any)) })
+				calls.Go(func() { c.ExecuteNoReply(t.Context(), "b", nil) })
+				calls.Go(func() { c.RoundTrip(t.Context(), []byte(`{"id":1}`)) })
+			}
+			calls.Add(1)
+			c.Go(t.Context(), "c", nil, nil, func(error) { calls.Done() })
+			synctest.Wait()
+			theirs.Write(stream)
+			synctest.Wait()
+			theirs.Close()
+			calls.Wait()
+			for _, err := range s.All(t.Context()) {
+				if err != nil && !errors.Is(err, ErrClosed) {
+					t.Error(err)
+				}
+			}
+		})
+	})
+}

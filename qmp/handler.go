@@ -78,24 +78,28 @@ func (h *handler) run(w workerID) {
 // runOne hands one event to f. It reports whether to go on.
 func (h *handler) runOne(w workerID) bool {
 	h.turn <- struct{}{}
+	returned := false
 	defer func() {
 		h.runner.Store(0)
 		<-h.turn
+		if !returned { // f panicked, or called runtime.Goexit: the next event is another matter
+			h.link.pool.add(h)
+		}
 	}()
 	e, err, ok := h.pop()
-	if !ok {
-		return false
+	if ok && err == nil {
+		h.runner.Store(uint64(w))
+		h.f(e)
 	}
-	if err != nil {
-		lost, overflow := err.(*OverflowError)
-		if overflow {
-			h.link.report.add(fmt.Errorf("qmp: handler of %s: %w", h.title(), lost))
-		}
-		return overflow
+	returned = true
+	if err == nil {
+		return ok
 	}
-	h.runner.Store(uint64(w))
-	h.f(e)
-	return true
+	lost, overflow := err.(*OverflowError)
+	if overflow {
+		h.link.report.add(fmt.Errorf("qmp: handler of %s: %w", h.title(), lost))
+	}
+	return overflow
 }
 
 func (h *handler) title() string {

@@ -77,7 +77,7 @@ func newLink(rw io.ReadWriteCloser, o options) *link {
 		greeted:  !o.handshake,
 	}
 	l.write = l.writeOut
-	l.pool.size = o.workers
+	l.pool.size, l.pool.caught = o.workers, o.panicked
 	l.report = reporter{pool: &l.pool, to: o.eventError}
 	return l
 }

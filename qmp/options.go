@@ -15,6 +15,7 @@ type options struct {
 	handshakeTimeout time.Duration
 	handshake        bool
 	eventError       func(error)
+	panicked         func(value any, stack []byte)
 	setup            []func(*Conn)
 }
 
@@ -66,6 +67,13 @@ func WithEventBuffer(n int) Option { return func(o *options) { o.eventBuffer = m
 // server that belong to nothing. Calls come one at a time, from the workers.
 // Without this option such errors go to [log.Print].
 func WithEventError(f func(error)) Option { return func(o *options) { o.eventError = f } }
+
+// WithPanicHandler has f called with the value and the stack of a panic in a
+// handler or a callback. Without this option, and that is well so unless something
+// else restarts what is broken, a panic ends the process.
+func WithPanicHandler(f func(value any, stack []byte)) Option {
+	return func(o *options) { o.panicked = f }
+}
 
 // WithSetup calls f when the connection exists but has not negotiated yet, that
 // is before the first event can come: the place to subscribe and to register

@@ -3,6 +3,7 @@ package qmp
 import (
 	"bytes"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"sync"
 )
@@ -14,7 +15,8 @@ type task interface{ run(w workerID) }
 // A pool runs tasks on up to size workers. They come when there is something to
 // run and go when there is not.
 type pool struct {
-	size int
+	size   int
+	caught func(value any, stack []byte) // gets panics; nil: they end the process
 
 	mu      sync.Mutex
 	workers int
@@ -64,9 +66,20 @@ func (p *pool) work() {
 	}()
 	w := thisGoroutine()
 	for t := p.next(); t != nil; t = p.next() {
-		t.run(w)
+		p.run(t, w)
 	}
 	ended = true
+}
+
+func (p *pool) run(t task, w workerID) {
+	if p.caught != nil {
+		defer func() {
+			if v := recover(); v != nil {
+				p.caught(v, debug.Stack())
+			}
+		}()
+	}
+	t.run(w)
 }
 
 // workerID tells goroutines apart.
