@@ -144,6 +144,7 @@ func TestLostReply(t *testing.T) {
 				t.Errorf("call %d: %v", i, err)
 			}
 		}
+		synctest.Wait()
 		p.log.take()
 	})
 }
