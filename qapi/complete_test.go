@@ -156,3 +156,30 @@ func onlyShape(s *schema.Schema, st *schema.Struct) bool {
 	}
 	return asBase
 }
+
+// declaredTypes are the exported types of the generated source that values can
+// have: not the client's, and no interfaces.
+func declaredTypes(t *testing.T) map[string]bool {
+	t.Helper()
+	names := map[string]bool{}
+	paths, err := filepath.Glob("*_gen.go")
+	require.NoError(t, err)
+	for _, path := range paths {
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+		require.NoError(t, err)
+		for _, decl := range file.Decls {
+			types, ok := decl.(*ast.GenDecl)
+			if !ok || types.Tok != token.TYPE {
+				continue
+			}
+			for _, spec := range types.Specs {
+				spec := spec.(*ast.TypeSpec)
+				_, isInterface := spec.Type.(*ast.InterfaceType)
+				if !isInterface && spec.Name.IsExported() && spec.Name.Name != "Client" {
+					names[spec.Name.Name] = true
+				}
+			}
+		}
+	}
+	return names
+}

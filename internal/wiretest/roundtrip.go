@@ -3,7 +3,11 @@ package wiretest
 import (
 	stdjson "encoding/json"
 	"reflect"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/google/go-cmp/cmp"
@@ -12,6 +16,20 @@ import (
 
 	"github.com/goqapi/goqapi/schema"
 )
+
+// codecs are the two that bindings must agree with.
+var codecs = []struct {
+	name      string
+	marshal   func(any) ([]byte, error)
+	unmarshal func([]byte, any) error
+}{
+	{
+		"the JSON module",
+		func(v any) ([]byte, error) { return json.Marshal(v) },
+		func(text []byte, v any) error { return json.Unmarshal(text, v) },
+	},
+	{"encoding/json", stdjson.Marshal, stdjson.Unmarshal},
+}
 
 // RoundTrip decodes JSON text into a Go type and encodes it again, with the
 // JSON module and with encoding/json, and fails unless every part of it that
@@ -22,17 +40,9 @@ func RoundTrip(t testing.TB, of schema.Type, into reflect.Type, text []byte) (un
 	require.NoError(t, err)
 	want, unknown := Prune(of, in)
 
-	x := decode(t, json.Unmarshal, into, text)
-	y := decode(t, stdjson.Unmarshal, into, text)
-	requireEqual(t, x, y, "what encoding/json decodes differs")
+	x := Decode(t, into, text)
 
-	for _, codec := range []struct {
-		name    string
-		marshal func(any) ([]byte, error)
-	}{
-		{"the JSON module", func(v any) ([]byte, error) { return json.Marshal(v) }},
-		{"encoding/json", stdjson.Marshal},
-	} {
+	for _, codec := range codecs {
 		out, err := codec.marshal(x)
 		require.NoError(t, err, codec.name)
 		again, err := Parse(out)
@@ -42,24 +52,24 @@ func RoundTrip(t testing.TB, of schema.Type, into reflect.Type, text []byte) (un
 		if diff := cmp.Diff(want, withoutZeros(want, got)); diff != "" {
 			t.Fatalf("%s loses or changes something (-sent +encoded):\n%s\nof %s", codec.name, diff, text)
 		}
-		requireEqual(t, x, decode(t, json.Unmarshal, into, out), codec.name+": decode(encode(x)) is not x")
-		requireEqual(t, x, decode(t, stdjson.Unmarshal, into, out), codec.name+": encoding/json's decode(encode(x)) is not x")
+		requireEqual(t, x, Decode(t, into, out), codec.name+": decode(encode(x)) is not x")
 	}
 	return unknown
 }
 
-func decode(t testing.TB, f any, into reflect.Type, text []byte) any {
+// Decode decodes text into a type, in both ways, which must agree.
+func Decode(t testing.TB, into reflect.Type, text []byte) any {
 	t.Helper()
-	x := reflect.New(into)
-	var err error
-	switch f := f.(type) {
-	case func([]byte, any) error:
-		err = f(text, x.Interface())
-	case func([]byte, any, ...json.Options) error:
-		err = f(text, x.Interface())
+	var first any
+	for _, codec := range codecs {
+		x := reflect.New(into)
+		require.NoError(t, codec.unmarshal(text, x.Interface()), "%s by %s from %s", into, codec.name, text)
+		if first == nil {
+			first = x.Elem().Interface()
+		}
+		requireEqual(t, first, x.Elem().Interface(), "what "+codec.name+" decodes differs")
 	}
-	require.NoError(t, err, "%s from %s", into, text)
-	return x.Elem().Interface()
+	return first
 }
 
 func requireEqual(t testing.TB, want, got any, message string) {
@@ -136,10 +146,60 @@ func RoundTripAll(t testing.TB, into reflect.Type, text []byte) {
 	t.Helper()
 	want, err := Parse(text)
 	require.NoError(t, err)
-	x := decode(t, stdjson.Unmarshal, into, text)
+	x := Decode(t, into, text)
 	out, err := json.Marshal(x)
 	require.NoError(t, err)
 	got, err := Parse(out)
 	require.NoError(t, err)
 	requireEqual(t, want, got, "decode and encode change something")
+}
+
+// Standalone encodes and decodes, each by itself, the values of the bindings'
+// types that x is made of: users put any of them into JSON of their own. tested counts the values of each type; of one, some are enough.
+func Standalone(t testing.TB, x any, tested *sync.Map) {
+	t.Helper()
+	const enough = 12
+	within(reflect.ValueOf(x), func(v reflect.Value) {
+		n, _ := tested.LoadOrStore(v.Type(), new(atomic.Int32))
+		if n.(*atomic.Int32).Add(1) > enough {
+			return
+		}
+		value := v.Interface()
+		for _, c := range codecs {
+			text, err := c.marshal(value)
+			require.NoError(t, err, "%s of %s", v.Type(), c.name)
+			for _, d := range codecs {
+				again := reflect.New(v.Type())
+				require.NoError(t, d.unmarshal(text, again.Interface()), "%s by %s from %s", v.Type(), d.name, text)
+				requireEqual(t, value, again.Elem().Interface(), "what "+d.name+" decodes of what "+c.name+" encodes differs")
+			}
+		}
+	})
+}
+
+// within calls f with each value of a type of the bindings that v is or holds.
+func within(v reflect.Value, f func(reflect.Value)) {
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Interface:
+		if !v.IsNil() {
+			within(v.Elem(), f)
+		}
+		return
+	case reflect.Slice:
+		if v.Type().Elem().Kind() != reflect.Uint8 {
+			for i := range v.Len() {
+				within(v.Index(i), f)
+			}
+		}
+	case reflect.Struct:
+		if v.Type() == reflect.TypeFor[time.Time]() {
+			return
+		}
+		for i := range v.NumField() {
+			within(v.Field(i), f)
+		}
+	}
+	if strings.HasPrefix(v.Type().PkgPath(), "github.com/goqapi/goqapi/") {
+		f(v)
+	}
 }

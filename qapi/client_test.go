@@ -1,0 +1,143 @@
+package qapi_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/goqapi/goqapi/internal/qemutest"
+	"github.com/goqapi/goqapi/qapi"
+	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/qmp/qmptest"
+)
+
+func dialFake(t *testing.T, opts ...qmp.Option) (*qmptest.Server, *qapi.Client) {
+	t.Helper()
+	srv := qmptest.Start(t)
+	conn, err := srv.Dial(t.Context(), opts...)
+	require.NoError(t, err)
+	c := qapi.NewClient(conn)
+	t.Cleanup(func() { c.Close() })
+	return srv, c
+}
+
+// TestBadArguments are refused before anything is sent.
+func TestBadArguments(t *testing.T) {
+	srv, c := dialFake(t)
+	err := c.BlockdevAdd(t.Context(), qapi.BlockdevOptions{NodeName: new("n")})
+	require.ErrorContains(t, err, "blockdev-add")
+	require.ErrorContains(t, err, "BlockdevOptions.Driver is not set")
+	err = c.Transaction(t.Context(), qapi.TransactionArgs{Actions: []qapi.TransactionAction{
+		{Type: qapi.TransactionActionAbort{}}, {},
+	}})
+	require.ErrorContains(t, err, "/actions/1", "the place")
+	require.ErrorContains(t, err, "TransactionAction.Type is not set")
+	require.NoError(t, c.Quit(t.Context()))
+	calls := srv.Calls()
+	require.Len(t, calls, 1)
+	assert.Equal(t, "quit", calls[0].Command)
+}
+
+// TestNoSuchCommand is what a server that is older than a command says.
+func TestNoSuchCommand(t *testing.T) {
+	_, c := dialFake(t)
+	_, err := c.QueryYank(t.Context())
+	var refused *qmp.Error
+	require.ErrorAs(t, err, &refused)
+	assert.Equal(t, "query-yank", refused.Command)
+	assert.Equal(t, qmp.ClassCommandNotFound, refused.Class)
+	version, err := c.QueryVersion(t.Context())
+	require.NoError(t, err, "the connection goes on")
+	assert.Equal(t, int64(11), version.QEMU.Major)
+}
+
+// TestUndecodableReply names the command and the member.
+func TestUndecodableReply(t *testing.T) {
+	srv, c := dialFake(t)
+	srv.Handle("query-block", func(context.Context, *qmptest.Request) (any, error) {
+		return nil, nil // an object where a list belongs
+	})
+	_, err := c.QueryBlock(t.Context(), qapi.QueryBlockArgs{})
+	require.ErrorContains(t, err, "query-block")
+	_, err = c.QueryVersion(t.Context())
+	require.NoError(t, err, "the connection goes on")
+}
+
+// TestEventsOfSeveralTypes keep the order of the wire, unknown ones among them.
+func TestEventsOfSeveralTypes(t *testing.T) {
+	srv, c := dialFake(t)
+	all := qapi.SubscribeEvents(c, nil)
+	defer all.Close()
+	some := qapi.SubscribeEvents(c, []qapi.Event{qapi.StopEvent{}, qapi.ShutdownEvent{}})
+	defer some.Close()
+	srv.Inject(`{"event": "STOP", "timestamp": {"seconds": -1, "microseconds": -1}}` + "\r\n" +
+		`{"event": "LEVITATED", "data": {"height": 18446744073709551615}, "timestamp": {"seconds": 1, "microseconds": 2}}` + "\r\n" +
+		`{"event": "SHUTDOWN", "data": {"guest": true, "reason": "guest-shutdown", "new": 1}, "timestamp": {"seconds": 1, "microseconds": 2}}` + "\r\n")
+
+	var got []qapi.Event
+	for range 3 {
+		e, err := all.Next(t.Context())
+		require.NoError(t, err)
+		got = append(got, e)
+	}
+	stop, ok := got[0].(qapi.StopEvent)
+	require.True(t, ok)
+	assert.True(t, stop.Timestamp.IsZero(), "-1 is no time")
+	unknown, ok := got[1].(qapi.UnknownEvent)
+	require.True(t, ok)
+	assert.Equal(t, "LEVITATED", unknown.EventName())
+	assert.JSONEq(t, `{"height": 18446744073709551615}`, string(unknown.Data))
+	shutdown, ok := got[2].(qapi.ShutdownEvent)
+	require.True(t, ok)
+	assert.Equal(t, qapi.ShutdownCauseGuestShutdown, shutdown.Reason)
+	assert.Equal(t, int64(1000002), shutdown.Timestamp.UnixMicro())
+
+	for _, want := range []string{"STOP", "SHUTDOWN"} {
+		e, err := some.Next(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, want, e.EventName())
+	}
+}
+
+// TestUndecodableEvent is reported in its place, and the stream goes on.
+func TestUndecodableEvent(t *testing.T) {
+	reported := make(chan error, 1)
+	srv, c := dialFake(t, qmp.WithEventError(func(err error) { reported <- err }))
+	handled := make(chan qapi.ShutdownEvent, 1)
+	defer c.OnShutdown(func(e qapi.ShutdownEvent) { handled <- e })()
+	stream := qapi.Subscribe[qapi.ShutdownEvent](c)
+	defer stream.Close()
+	srv.Inject(`{"event": "SHUTDOWN", "data": {"guest": "perhaps"}}` + "\r\n" +
+		`{"event": "SHUTDOWN", "data": {"guest": true, "reason": "guest-reset"}}` + "\r\n")
+
+	_, err := stream.Next(t.Context())
+	require.ErrorContains(t, err, "SHUTDOWN")
+	require.ErrorContains(t, err, "/guest")
+	e, err := stream.Next(t.Context())
+	require.NoError(t, err)
+	assert.True(t, e.Guest)
+	require.ErrorContains(t, <-reported, "/guest")
+	assert.Equal(t, qapi.ShutdownCauseGuestReset, (<-handled).Reason)
+}
+
+// TestQEMUQuits sees the event and the clean end of a real one.
+func TestQEMUQuits(t *testing.T) {
+	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
+		conn, err := qmp.NewConn(t.Context(), q.Start(t, "-qmp"))
+		require.NoError(t, err)
+		c := qapi.NewClient(conn)
+		shutdown := qapi.Subscribe[qapi.ShutdownEvent](c)
+		require.NoError(t, c.Quit(t.Context()))
+		e, err := shutdown.Next(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, qapi.ShutdownCauseHostQMPQuit, e.Reason)
+		<-conn.Done()
+		require.ErrorIs(t, conn.Err(), qmp.ErrClosed)
+		_, err = c.QueryStatus(t.Context())
+		require.ErrorIs(t, err, qmp.ErrClosed)
+		assert.False(t, errors.Is(err, context.Canceled))
+	})
+}
