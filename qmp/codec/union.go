@@ -32,11 +32,11 @@ func BeginUnion(dec *jsontext.Decoder, x any, tag string, common MemberFunc) (Un
 	}
 	value, found := lookAhead(dec.UnreadBuffer(), tag)
 	if !found { // the rest is still to be read from somewhere, or it is cut
-		u.at = dec.StackPointer()
 		object, err := dec.ReadValue()
 		if err != nil {
 			return u, err
 		}
+		u.at = dec.StackPointer()
 		u.dec = newDecoder(object.Clone())
 		u.dec.PeekKind() // fills its buffer
 		value, _ = lookAhead(u.dec.UnreadBuffer(), tag)

@@ -1,0 +1,65 @@
+package codec_test
+
+import (
+	"bytes"
+	"io"
+	"testing"
+	"testing/iotest"
+
+	"github.com/go-json-experiment/json"
+	"github.com/stretchr/testify/require"
+
+	"github.com/goqapi/goqapi/qmp/codec"
+)
+
+// FuzzUnion decodes any text into a union. What can be decoded comes out the
+// same when it is encoded and decoded again, and when it is read byte by byte,
+// where the tag cannot be looked ahead for.
+func FuzzUnion(f *testing.F) {
+	for _, seed := range []string{
+		`{"kind":"circle","id":"a","radius":3}`,
+		`{"radius":3,"x":{"kind":"no"},"id":"a","kind":"circle"}`,
+		`{"data":{"a":1},"kind":"boxed"}`,
+		`{"p":[{"q":"\"}"}],"kind":"hexagon"}`,
+		`{"\u006bind":"circle"}`, `{}`, `[]`, `{"kind":7}`, `{"kind":null}`, `{"radius":`, ` {"kind" : "nothing" } `,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var x shape
+		err := codec.Unmarshal(text, &x)
+
+		var slow shape
+		slowErr := json.UnmarshalRead(iotest.OneByteReader(bytes.NewReader(text)), &slow)
+		if err == nil && slowErr == nil {
+			require.Equal(t, x, slow, "read byte by byte")
+		}
+		if err != nil {
+			return
+		}
+		out, err := codec.Marshal(x)
+		if err != nil {
+			return // text that is not UTF-8, or a tag that a variant has as a member
+		}
+		var again shape
+		require.NoError(t, codec.Unmarshal(out, &again), "%s", out)
+		require.Equal(t, x.ID, again.ID)
+		require.Equal(t, x.Kind.kind(), again.Kind.kind())
+	})
+}
+
+// TestStream decodes unions from a stream that comes in small pieces.
+func TestStream(t *testing.T) {
+	const text = `[{"id":"a","radius":18446744073709551615,"kind":"circle"},{"kind":"nothing","id":"b"},{"data":{"a":1},"kind":"boxed"}]`
+	for name, r := range map[string]io.Reader{
+		"one byte": iotest.OneByteReader(bytes.NewReader([]byte(text))),
+		"half":     iotest.HalfReader(bytes.NewReader([]byte(text))),
+	} {
+		var got []shape
+		require.NoError(t, json.UnmarshalRead(r, &got), name)
+		require.Equal(t, []shape{{"a", circle{18446744073709551615}}, {"b", nothing{}}, {"", boxed{1}}}, got, name)
+	}
+	var got []shape
+	err := json.UnmarshalRead(iotest.OneByteReader(bytes.NewReader([]byte(`[{"kind":"circle"},{"kind":"circle","radius":"x"}]`))), &got)
+	require.ErrorContains(t, err, "/1/radius")
+}
