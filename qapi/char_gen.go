@@ -10,19 +10,28 @@ import (
 	"time"
 )
 
-// ChardevInfo is the struct ChardevInfo of char.json.
+// ChardevInfo is a character device that exists.
+//
+// It is the struct ChardevInfo of char.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-char.ChardevInfo
 type ChardevInfo struct {
-	Label    string `json:"label"`
+	// The id of the character device.
+	Label string `json:"label"`
+	// Where it leads, in a form like that of the command line; for a socket it also
+	// tells whether somebody is connected.
 	Filename string `json:"filename"`
-	// Since QEMU 2.1.
+	// Whether the device or monitor that uses it is open; for a virtio-serial port,
+	// whether the guest has opened it. Since QEMU 2.1.
 	FrontendOpen bool `json:"frontend-open"`
 }
 
-// QueryChardev executes the command query-chardev of char.json.
+// QueryChardev returns all character devices with where they lead and whether
+// their frontend is open.
+//
+// It executes the command query-chardev of char.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
@@ -33,17 +42,22 @@ func (c *Client) QueryChardev(ctx context.Context) ([]ChardevInfo, error) {
 	return result, err
 }
 
-// ChardevBackendInfo is the struct ChardevBackendInfo of char.json.
+// ChardevBackendInfo is a kind of character device that can be created.
+//
+// It is the struct ChardevBackendInfo of char.json.
 //
 // In QEMU 5.2 and later, upstream since 2.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-char.ChardevBackendInfo
 type ChardevBackendInfo struct {
+	// Its name, as in the type of a backend.
 	Name string `json:"name"`
 }
 
-// QueryChardevBackends executes the command query-chardev-backends of
-// char.json.
+// QueryChardevBackends returns the kinds of character devices that this QEMU
+// can create.
+//
+// It executes the command query-chardev-backends of char.json.
 //
 // In QEMU 5.2 and later, upstream since 2.0.
 //
@@ -54,7 +68,9 @@ func (c *Client) QueryChardevBackends(ctx context.Context) ([]ChardevBackendInfo
 	return result, err
 }
 
-// DataFormat is the enum DataFormat of char.json.
+// DataFormat is how bytes are put into a string.
+//
+// It is the enum DataFormat of char.json.
 //
 // In QEMU 5.2 and later, upstream since 1.4.
 //
@@ -63,7 +79,9 @@ type DataFormat string
 
 // The values of DataFormat.
 const (
-	DataFormatUTF8   DataFormat = "utf8"
+	// As text.
+	DataFormatUTF8 DataFormat = "utf8"
+	// As Base64.
 	DataFormatBase64 DataFormat = "base64"
 )
 
@@ -80,12 +98,21 @@ func (e DataFormat) Known() bool {
 
 // RingbufWriteArgs are the arguments of [Client.RingbufWrite].
 type RingbufWriteArgs struct {
-	Device string      `json:"device"`
-	Data   string      `json:"data"`
+	// The id of the character device, which must be of type ringbuf.
+	Device string `json:"device"`
+	// The data.
+	Data string `json:"data"`
+	// How data is encoded; utf8 if absent.
 	Format *DataFormat `json:"format,omitzero"`
 }
 
-// RingbufWrite executes the command ringbuf-write of char.json.
+// RingbufWrite writes data into a ring buffer character device, where
+// ringbuf-read finds it.
+//
+// If there is too much for the buffer the oldest data is lost, without an
+// error.
+//
+// It executes the command ringbuf-write of char.json.
 //
 // In QEMU 5.2 and later, upstream since 1.4.
 //
@@ -96,12 +123,22 @@ func (c *Client) RingbufWrite(ctx context.Context, args RingbufWriteArgs) error 
 
 // RingbufReadArgs are the arguments of [Client.RingbufRead].
 type RingbufReadArgs struct {
-	Device string      `json:"device"`
-	Size   int64       `json:"size"`
+	// The id of the character device, which must be of type ringbuf.
+	Device string `json:"device"`
+	// How many bytes to read at most.
+	Size int64 `json:"size"`
+	// How to encode the result; utf8 if absent.
 	Format *DataFormat `json:"format,omitzero"`
 }
 
-// RingbufRead executes the command ringbuf-read of char.json.
+// RingbufRead returns what is in a ring buffer character device, such as a
+// guest's serial output, and removes it from there.
+//
+// It returns at once; an empty buffer gives an empty string. Use base64 for
+// anything but pure text: a character that is cut in two, or invalid UTF-8, is
+// damaged otherwise.
+//
+// It executes the command ringbuf-read of char.json.
 //
 // In QEMU 5.2 and later, upstream since 1.4.
 //
@@ -112,32 +149,48 @@ func (c *Client) RingbufRead(ctx context.Context, args RingbufReadArgs) (string,
 	return result, err
 }
 
-// ChardevCommon is the struct ChardevCommon of char.json.
+// ChardevCommon are the options that all character devices have.
+//
+// It is the struct ChardevCommon of char.json.
 //
 // In QEMU 5.2 and later, upstream since 2.6.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-char.ChardevCommon
 type ChardevCommon struct {
-	Logfile   *string `json:"logfile,omitzero"`
-	Logappend *bool   `json:"logappend,omitzero"`
-	// In QEMU 11.1, upstream since 11.0.
+	// File into which everything that the guest sends is written, too. None if
+	// absent.
+	Logfile *string `json:"logfile,omitzero"`
+	// Adds to the log file instead of emptying it first. False if absent.
+	Logappend *bool `json:"logappend,omitzero"`
+	// Puts the time before each line of the log file. False if absent. In QEMU
+	// 11.1, upstream since 11.0.
 	Logtimestamp *bool `json:"logtimestamp,omitzero"`
 }
 
-// ChardevBackendFile is the variant of [ChardevBackend] for file, the struct
-// ChardevFile of char.json.
+// ChardevBackendFile are the options of a character device that writes to a
+// file.
+//
+// It is the variant of [ChardevBackend] for file, the struct ChardevFile of
+// char.json.
 //
 // In QEMU 5.2 and later, upstream since 1.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-char.ChardevFile
 type ChardevBackendFile struct {
-	Logfile   *string `json:"logfile,omitzero"`
-	Logappend *bool   `json:"logappend,omitzero"`
-	// In QEMU 11.1, upstream since 11.0.
-	Logtimestamp *bool   `json:"logtimestamp,omitzero"`
-	In           *string `json:"in,omitzero"`
-	Out          string  `json:"out"`
-	// Since QEMU 2.6.
+	// File into which everything that the guest sends is written, too. None if
+	// absent.
+	Logfile *string `json:"logfile,omitzero"`
+	// Adds to the log file instead of emptying it first. False if absent.
+	Logappend *bool `json:"logappend,omitzero"`
+	// Puts the time before each line of the log file. False if absent. In QEMU
+	// 11.1, upstream since 11.0.
+	Logtimestamp *bool `json:"logtimestamp,omitzero"`
+	// File that the guest's input comes from; none if absent.
+	In *string `json:"in,omitzero"`
+	// File that the guest's output goes to.
+	Out string `json:"out"`
+	// Adds to the file instead of emptying it first. False if absent. Since QEMU
+	// 2.6.
 	Append *bool `json:"append,omitzero"`
 }
 
@@ -150,44 +203,68 @@ func (v ChardevBackendFile) encodeChardevBackend(e *codec.Encoder) {
 	e.Value("data", &v)
 }
 
-// ChardevHostdev is the struct ChardevHostdev of char.json.
+// ChardevHostdev are the options of a character device that is a device or pipe
+// of the host.
+//
+// It is the struct ChardevHostdev of char.json.
 //
 // In QEMU 5.2 and later, upstream since 1.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-char.ChardevHostdev
 type ChardevHostdev struct {
-	Logfile   *string `json:"logfile,omitzero"`
-	Logappend *bool   `json:"logappend,omitzero"`
-	// In QEMU 11.1, upstream since 11.0.
-	Logtimestamp *bool  `json:"logtimestamp,omitzero"`
-	Device       string `json:"device"`
+	// File into which everything that the guest sends is written, too. None if
+	// absent.
+	Logfile *string `json:"logfile,omitzero"`
+	// Adds to the log file instead of emptying it first. False if absent.
+	Logappend *bool `json:"logappend,omitzero"`
+	// Puts the time before each line of the log file. False if absent. In QEMU
+	// 11.1, upstream since 11.0.
+	Logtimestamp *bool `json:"logtimestamp,omitzero"`
+	// Path, such as /dev/ttyS0. For a pipe PATH.in and PATH.out are used if they
+	// exist.
+	Device string `json:"device"`
 }
 
-// ChardevBackendSocket is the variant of [ChardevBackend] for socket, the
-// struct ChardevSocket of char.json.
+// ChardevBackendSocket are the options of a character device that is a stream
+// socket.
+//
+// It is the variant of [ChardevBackend] for socket, the struct ChardevSocket of
+// char.json.
 //
 // In QEMU 5.2 and later, upstream since 1.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-char.ChardevSocket
 type ChardevBackendSocket struct {
-	Logfile   *string `json:"logfile,omitzero"`
-	Logappend *bool   `json:"logappend,omitzero"`
-	// In QEMU 11.1, upstream since 11.0.
-	Logtimestamp *bool               `json:"logtimestamp,omitzero"`
-	Addr         SocketAddressLegacy `json:"addr"`
-	// Since QEMU 2.6.
+	// File into which everything that the guest sends is written, too. None if
+	// absent.
+	Logfile *string `json:"logfile,omitzero"`
+	// Adds to the log file instead of emptying it first. False if absent.
+	Logappend *bool `json:"logappend,omitzero"`
+	// Puts the time before each line of the log file. False if absent. In QEMU
+	// 11.1, upstream since 11.0.
+	Logtimestamp *bool `json:"logtimestamp,omitzero"`
+	// Where to listen or to connect to.
+	Addr SocketAddressLegacy `json:"addr"`
+	// The id of a tls-creds object; no TLS if absent. TCP only. Since QEMU 2.6.
 	TLSCreds *string `json:"tls-creds,omitzero"`
-	// Since QEMU 4.0.
+	// The id of an authz object by which a client's certificate is judged; any
+	// valid certificate will do if absent. Since QEMU 4.0.
 	TLSAuthz *string `json:"tls-authz,omitzero"`
-	Server   *bool   `json:"server,omitzero"`
-	Wait     *bool   `json:"wait,omitzero"`
-	Nodelay  *bool   `json:"nodelay,omitzero"`
-	Telnet   *bool   `json:"telnet,omitzero"`
-	// Since QEMU 2.10.
+	// Whether to listen. True if absent. One client at a time is served.
+	Server *bool `json:"server,omitzero"`
+	// Whether to wait for a client before going on, which blocks QEMU. False if
+	// absent.
+	Wait *bool `json:"wait,omitzero"`
+	// Sends small packets at once (TCP_NODELAY). False if absent.
+	Nodelay *bool `json:"nodelay,omitzero"`
+	// Speaks telnet. False if absent.
+	Telnet *bool `json:"telnet,omitzero"`
+	// Speaks TN3270, for s390x consoles. False if absent. Since QEMU 2.10.
 	Tn3270 *bool `json:"tn3270,omitzero"`
-	// Since QEMU 3.1.
+	// Speaks WebSocket; server only. False if absent. Since QEMU 3.1.
 	Websocket *bool `json:"websocket,omitzero"`
-	// In QEMU 10.0 and later, upstream since 9.2.
+	// Milliseconds until a client tries to connect again; 0 or absent for never. In
+	// QEMU 10.0 and later, upstream since 9.2.
 	ReconnectMs *int64 `json:"reconnect-ms,omitzero"`
 }
 
@@ -200,19 +277,28 @@ func (v ChardevBackendSocket) encodeChardevBackend(e *codec.Encoder) {
 	e.Value("data", &v)
 }
 
-// ChardevBackendUDP is the variant of [ChardevBackend] for udp, the struct
-// ChardevUdp of char.json.
+// ChardevBackendUDP are the options of a character device that sends and
+// receives datagrams.
+//
+// It is the variant of [ChardevBackend] for udp, the struct ChardevUdp of
+// char.json.
 //
 // In QEMU 5.2 and later, upstream since 1.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-char.ChardevUdp
 type ChardevBackendUDP struct {
-	Logfile   *string `json:"logfile,omitzero"`
-	Logappend *bool   `json:"logappend,omitzero"`
-	// In QEMU 11.1, upstream since 11.0.
-	Logtimestamp *bool                `json:"logtimestamp,omitzero"`
-	Remote       SocketAddressLegacy  `json:"remote"`
-	Local        *SocketAddressLegacy `json:"local,omitzero"`
+	// File into which everything that the guest sends is written, too. None if
+	// absent.
+	Logfile *string `json:"logfile,omitzero"`
+	// Adds to the log file instead of emptying it first. False if absent.
+	Logappend *bool `json:"logappend,omitzero"`
+	// Puts the time before each line of the log file. False if absent. In QEMU
+	// 11.1, upstream since 11.0.
+	Logtimestamp *bool `json:"logtimestamp,omitzero"`
+	// Where to send to.
+	Remote SocketAddressLegacy `json:"remote"`
+	// Where to receive; any free port if absent.
+	Local *SocketAddressLegacy `json:"local,omitzero"`
 }
 
 // ChardevBackendKind returns [ChardevBackendKindUDP].
@@ -224,18 +310,26 @@ func (v ChardevBackendUDP) encodeChardevBackend(e *codec.Encoder) {
 	e.Value("data", &v)
 }
 
-// ChardevBackendMux is the variant of [ChardevBackend] for mux, the struct
-// ChardevMux of char.json.
+// ChardevBackendMux are the options of a character device that several devices
+// share: one at a time gets the input, switched with Ctrl-A c.
+//
+// It is the variant of [ChardevBackend] for mux, the struct ChardevMux of
+// char.json.
 //
 // In QEMU 5.2 and later, upstream since 1.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-char.ChardevMux
 type ChardevBackendMux struct {
-	Logfile   *string `json:"logfile,omitzero"`
-	Logappend *bool   `json:"logappend,omitzero"`
-	// In QEMU 11.1, upstream since 11.0.
-	Logtimestamp *bool  `json:"logtimestamp,omitzero"`
-	Chardev      string `json:"chardev"`
+	// File into which everything that the guest sends is written, too. None if
+	// absent.
+	Logfile *string `json:"logfile,omitzero"`
+	// Adds to the log file instead of emptying it first. False if absent.
+	Logappend *bool `json:"logappend,omitzero"`
+	// Puts the time before each line of the log file. False if absent. In QEMU
+	// 11.1, upstream since 11.0.
+	Logtimestamp *bool `json:"logtimestamp,omitzero"`
+	// The id of the character device to share.
+	Chardev string `json:"chardev"`
 }
 
 // ChardevBackendKind returns [ChardevBackendKindMux].
@@ -247,18 +341,26 @@ func (v ChardevBackendMux) encodeChardevBackend(e *codec.Encoder) {
 	e.Value("data", &v)
 }
 
-// ChardevBackendHub is the variant of [ChardevBackend] for hub, the struct
-// ChardevHub of char.json.
+// ChardevBackendHub are the options of a character device that repeats output
+// to several others and joins their input.
+//
+// It is the variant of [ChardevBackend] for hub, the struct ChardevHub of
+// char.json.
 //
 // In QEMU 10.0 and later, upstream since 10.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-char.ChardevHub
 type ChardevBackendHub struct {
-	Logfile   *string `json:"logfile,omitzero"`
-	Logappend *bool   `json:"logappend,omitzero"`
-	// In QEMU 11.1, upstream since 11.0.
-	Logtimestamp *bool    `json:"logtimestamp,omitzero"`
-	Chardevs     []string `json:"chardevs"`
+	// File into which everything that the guest sends is written, too. None if
+	// absent.
+	Logfile *string `json:"logfile,omitzero"`
+	// Adds to the log file instead of emptying it first. False if absent.
+	Logappend *bool `json:"logappend,omitzero"`
+	// Puts the time before each line of the log file. False if absent. In QEMU
+	// 11.1, upstream since 11.0.
+	Logtimestamp *bool `json:"logtimestamp,omitzero"`
+	// The ids of the others, at most 4.
+	Chardevs []string `json:"chardevs"`
 }
 
 // ChardevBackendKind returns [ChardevBackendKindHub].
@@ -270,18 +372,26 @@ func (v ChardevBackendHub) encodeChardevBackend(e *codec.Encoder) {
 	e.Value("data", &v)
 }
 
-// ChardevBackendStdio is the variant of [ChardevBackend] for stdio, the struct
-// ChardevStdio of char.json.
+// ChardevBackendStdio are the options of a character device that is QEMU's
+// standard input and output.
+//
+// It is the variant of [ChardevBackend] for stdio, the struct ChardevStdio of
+// char.json.
 //
 // In QEMU 5.2 and later, upstream since 1.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-char.ChardevStdio
 type ChardevBackendStdio struct {
-	Logfile   *string `json:"logfile,omitzero"`
-	Logappend *bool   `json:"logappend,omitzero"`
-	// In QEMU 11.1, upstream since 11.0.
+	// File into which everything that the guest sends is written, too. None if
+	// absent.
+	Logfile *string `json:"logfile,omitzero"`
+	// Adds to the log file instead of emptying it first. False if absent.
+	Logappend *bool `json:"logappend,omitzero"`
+	// Puts the time before each line of the log file. False if absent. In QEMU
+	// 11.1, upstream since 11.0.
 	Logtimestamp *bool `json:"logtimestamp,omitzero"`
-	Signal       *bool `json:"signal,omitzero"`
+	// Whether keys such as Ctrl-C act on QEMU instead of the guest. True if absent.
+	Signal *bool `json:"signal,omitzero"`
 }
 
 // ChardevBackendKind returns [ChardevBackendKindStdio].
@@ -293,18 +403,26 @@ func (v ChardevBackendStdio) encodeChardevBackend(e *codec.Encoder) {
 	e.Value("data", &v)
 }
 
-// ChardevBackendSpicevmc is the variant of [ChardevBackend] for spicevmc, the
-// struct ChardevSpiceChannel of char.json.
+// ChardevBackendSpicevmc are the options of a character device that is a
+// channel of SPICE.
+//
+// It is the variant of [ChardevBackend] for spicevmc, the struct
+// ChardevSpiceChannel of char.json.
 //
 // In QEMU 5.2 and later, upstream since 1.5. Only in builds with CONFIG_SPICE.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-char.ChardevSpiceChannel
 type ChardevBackendSpicevmc struct {
-	Logfile   *string `json:"logfile,omitzero"`
-	Logappend *bool   `json:"logappend,omitzero"`
-	// In QEMU 11.1, upstream since 11.0.
-	Logtimestamp *bool  `json:"logtimestamp,omitzero"`
-	Type         string `json:"type"`
+	// File into which everything that the guest sends is written, too. None if
+	// absent.
+	Logfile *string `json:"logfile,omitzero"`
+	// Adds to the log file instead of emptying it first. False if absent.
+	Logappend *bool `json:"logappend,omitzero"`
+	// Puts the time before each line of the log file. False if absent. In QEMU
+	// 11.1, upstream since 11.0.
+	Logtimestamp *bool `json:"logtimestamp,omitzero"`
+	// Kind of the channel, such as vdagent.
+	Type string `json:"type"`
 }
 
 // ChardevBackendKind returns [ChardevBackendKindSpicevmc].
@@ -316,18 +434,26 @@ func (v ChardevBackendSpicevmc) encodeChardevBackend(e *codec.Encoder) {
 	e.Value("data", &v)
 }
 
-// ChardevBackendSpiceport is the variant of [ChardevBackend] for spiceport, the
-// struct ChardevSpicePort of char.json.
+// ChardevBackendSpiceport are the options of a character device that a SPICE
+// client sees as a port.
+//
+// It is the variant of [ChardevBackend] for spiceport, the struct
+// ChardevSpicePort of char.json.
 //
 // In QEMU 5.2 and later, upstream since 1.5. Only in builds with CONFIG_SPICE.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-char.ChardevSpicePort
 type ChardevBackendSpiceport struct {
-	Logfile   *string `json:"logfile,omitzero"`
-	Logappend *bool   `json:"logappend,omitzero"`
-	// In QEMU 11.1, upstream since 11.0.
-	Logtimestamp *bool  `json:"logtimestamp,omitzero"`
-	FQDN         string `json:"fqdn"`
+	// File into which everything that the guest sends is written, too. None if
+	// absent.
+	Logfile *string `json:"logfile,omitzero"`
+	// Adds to the log file instead of emptying it first. False if absent.
+	Logappend *bool `json:"logappend,omitzero"`
+	// Puts the time before each line of the log file. False if absent. In QEMU
+	// 11.1, upstream since 11.0.
+	Logtimestamp *bool `json:"logtimestamp,omitzero"`
+	// The port's name, such as org.qemu.console.serial.0.
+	FQDN string `json:"fqdn"`
 }
 
 // ChardevBackendKind returns [ChardevBackendKindSpiceport].
@@ -339,7 +465,9 @@ func (v ChardevBackendSpiceport) encodeChardevBackend(e *codec.Encoder) {
 	e.Value("data", &v)
 }
 
-// ChardevVCEncoding is the enum ChardevVCEncoding of char.json.
+// ChardevVCEncoding is how a text console takes the bytes that it shows.
+//
+// It is the enum ChardevVCEncoding of char.json.
 //
 // In QEMU 11.1, upstream since 11.1.
 //
@@ -348,8 +476,10 @@ type ChardevVCEncoding string
 
 // The values of ChardevVCEncoding.
 const (
+	// As code page 437, that of the PC.
 	ChardevVCEncodingCp437 ChardevVCEncoding = "cp437"
-	ChardevVCEncodingUTF8  ChardevVCEncoding = "utf8"
+	// As UTF-8.
+	ChardevVCEncodingUTF8 ChardevVCEncoding = "utf8"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -363,20 +493,28 @@ func (e ChardevVCEncoding) Known() bool {
 	return false
 }
 
-// ChardevBackendDbus is the variant of [ChardevBackend] for dbus, the struct
-// ChardevDBus of char.json.
+// ChardevBackendDbus are the options of a character device that a client of the
+// D-Bus display sees.
+//
+// It is the variant of [ChardevBackend] for dbus, the struct ChardevDBus of
+// char.json.
 //
 // In QEMU 7.2 and later, upstream since 7.0. Only in builds with
 // CONFIG_DBUS_DISPLAY.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-char.ChardevDBus
 type ChardevBackendDbus struct {
-	Logfile   *string `json:"logfile,omitzero"`
-	Logappend *bool   `json:"logappend,omitzero"`
-	// In QEMU 11.1, upstream since 11.0.
-	Logtimestamp *bool  `json:"logtimestamp,omitzero"`
-	Name         string `json:"name"`
-	// In QEMU 11.1, upstream since 11.1.
+	// File into which everything that the guest sends is written, too. None if
+	// absent.
+	Logfile *string `json:"logfile,omitzero"`
+	// Adds to the log file instead of emptying it first. False if absent.
+	Logappend *bool `json:"logappend,omitzero"`
+	// Puts the time before each line of the log file. False if absent. In QEMU
+	// 11.1, upstream since 11.0.
+	Logtimestamp *bool `json:"logtimestamp,omitzero"`
+	// The channel's name, such as org.qemu.console.serial.0.
+	Name string `json:"name"`
+	// How the bytes are to be taken. In QEMU 11.1, upstream since 11.1.
 	Encoding *ChardevVCEncoding `json:"encoding,omitzero"`
 }
 
@@ -389,22 +527,32 @@ func (v ChardevBackendDbus) encodeChardevBackend(e *codec.Encoder) {
 	e.Value("data", &v)
 }
 
-// ChardevBackendVc is the variant of [ChardevBackend] for vc, the struct
-// ChardevVC of char.json.
+// ChardevBackendVc are the options of a text console inside QEMU's display.
+//
+// It is the variant of [ChardevBackend] for vc, the struct ChardevVC of
+// char.json.
 //
 // In QEMU 5.2 and later, upstream since 1.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-char.ChardevVC
 type ChardevBackendVc struct {
-	Logfile   *string `json:"logfile,omitzero"`
-	Logappend *bool   `json:"logappend,omitzero"`
-	// In QEMU 11.1, upstream since 11.0.
-	Logtimestamp *bool  `json:"logtimestamp,omitzero"`
-	Width        *int64 `json:"width,omitzero"`
-	Height       *int64 `json:"height,omitzero"`
-	Cols         *int64 `json:"cols,omitzero"`
-	Rows         *int64 `json:"rows,omitzero"`
-	// In QEMU 11.1, upstream since 11.1.
+	// File into which everything that the guest sends is written, too. None if
+	// absent.
+	Logfile *string `json:"logfile,omitzero"`
+	// Adds to the log file instead of emptying it first. False if absent.
+	Logappend *bool `json:"logappend,omitzero"`
+	// Puts the time before each line of the log file. False if absent. In QEMU
+	// 11.1, upstream since 11.0.
+	Logtimestamp *bool `json:"logtimestamp,omitzero"`
+	// Width in pixels.
+	Width *int64 `json:"width,omitzero"`
+	// Height in pixels.
+	Height *int64 `json:"height,omitzero"`
+	// Width in characters.
+	Cols *int64 `json:"cols,omitzero"`
+	// Height in characters.
+	Rows *int64 `json:"rows,omitzero"`
+	// How the bytes are to be taken. In QEMU 11.1, upstream since 11.1.
 	Encoding *ChardevVCEncoding `json:"encoding,omitzero"`
 }
 
@@ -417,33 +565,51 @@ func (v ChardevBackendVc) encodeChardevBackend(e *codec.Encoder) {
 	e.Value("data", &v)
 }
 
-// ChardevRingbuf is the struct ChardevRingbuf of char.json.
+// ChardevRingbuf are the options of a character device that keeps the last
+// output in memory; see ringbuf-read.
+//
+// It is the struct ChardevRingbuf of char.json.
 //
 // In QEMU 5.2 and later, upstream since 1.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-char.ChardevRingbuf
 type ChardevRingbuf struct {
-	Logfile   *string `json:"logfile,omitzero"`
-	Logappend *bool   `json:"logappend,omitzero"`
-	// In QEMU 11.1, upstream since 11.0.
-	Logtimestamp *bool  `json:"logtimestamp,omitzero"`
-	Size         *int64 `json:"size,omitzero"`
+	// File into which everything that the guest sends is written, too. None if
+	// absent.
+	Logfile *string `json:"logfile,omitzero"`
+	// Adds to the log file instead of emptying it first. False if absent.
+	Logappend *bool `json:"logappend,omitzero"`
+	// Puts the time before each line of the log file. False if absent. In QEMU
+	// 11.1, upstream since 11.0.
+	Logtimestamp *bool `json:"logtimestamp,omitzero"`
+	// Bytes that it keeps, a power of 2; 65536 if absent.
+	Size *int64 `json:"size,omitzero"`
 }
 
-// ChardevBackendQEMUVdagent is the variant of [ChardevBackend] for
-// qemu-vdagent, the struct ChardevQemuVDAgent of char.json.
+// ChardevBackendQEMUVdagent are the options of a character device that serves
+// SPICE's agent in the guest from QEMU itself, so that VNC and others can share
+// the clipboard.
+//
+// It is the variant of [ChardevBackend] for qemu-vdagent, the struct
+// ChardevQemuVDAgent of char.json.
 //
 // In QEMU 7.2 and later, upstream since 6.1. Only in builds with
 // CONFIG_SPICE_PROTOCOL.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-char.ChardevQemuVDAgent
 type ChardevBackendQEMUVdagent struct {
-	Logfile   *string `json:"logfile,omitzero"`
-	Logappend *bool   `json:"logappend,omitzero"`
-	// In QEMU 11.1, upstream since 11.0.
+	// File into which everything that the guest sends is written, too. None if
+	// absent.
+	Logfile *string `json:"logfile,omitzero"`
+	// Adds to the log file instead of emptying it first. False if absent.
+	Logappend *bool `json:"logappend,omitzero"`
+	// Puts the time before each line of the log file. False if absent. In QEMU
+	// 11.1, upstream since 11.0.
 	Logtimestamp *bool `json:"logtimestamp,omitzero"`
-	Mouse        *bool `json:"mouse,omitzero"`
-	Clipboard    *bool `json:"clipboard,omitzero"`
+	// Whether the agent moves the pointer. True if absent.
+	Mouse *bool `json:"mouse,omitzero"`
+	// Whether the clipboard is shared. False if absent.
+	Clipboard *bool `json:"clipboard,omitzero"`
 }
 
 // ChardevBackendKind returns [ChardevBackendKindQEMUVdagent].
@@ -455,18 +621,26 @@ func (v ChardevBackendQEMUVdagent) encodeChardevBackend(e *codec.Encoder) {
 	e.Value("data", &v)
 }
 
-// ChardevBackendPty is the variant of [ChardevBackend] for pty, the struct
-// ChardevPty of char.json.
+// ChardevBackendPty are the options of a character device that is a
+// pseudo-terminal.
+//
+// It is the variant of [ChardevBackend] for pty, the struct ChardevPty of
+// char.json.
 //
 // In QEMU 10.0 and later, upstream since 9.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-char.ChardevPty
 type ChardevBackendPty struct {
-	Logfile   *string `json:"logfile,omitzero"`
-	Logappend *bool   `json:"logappend,omitzero"`
-	// In QEMU 11.1, upstream since 11.0.
-	Logtimestamp *bool   `json:"logtimestamp,omitzero"`
-	Path         *string `json:"path,omitzero"`
+	// File into which everything that the guest sends is written, too. None if
+	// absent.
+	Logfile *string `json:"logfile,omitzero"`
+	// Adds to the log file instead of emptying it first. False if absent.
+	Logappend *bool `json:"logappend,omitzero"`
+	// Puts the time before each line of the log file. False if absent. In QEMU
+	// 11.1, upstream since 11.0.
+	Logtimestamp *bool `json:"logtimestamp,omitzero"`
+	// Where to make a symbolic link to it; none if absent.
+	Path *string `json:"path,omitzero"`
 }
 
 // ChardevBackendKind returns [ChardevBackendKindPty].
@@ -478,7 +652,9 @@ func (v ChardevBackendPty) encodeChardevBackend(e *codec.Encoder) {
 	e.Value("data", &v)
 }
 
-// ChardevBackendKind is the enum ChardevBackendKind of char.json.
+// ChardevBackendKind is a kind of character device.
+//
+// It is the enum ChardevBackendKind of char.json.
 //
 // In QEMU 5.2 and later, upstream since 1.4.
 //
@@ -487,53 +663,60 @@ type ChardevBackendKind string
 
 // The values of ChardevBackendKind.
 const (
-	// In QEMU 7.2 and later.
+	// A file that output goes to. In QEMU 7.2 and later.
 	ChardevBackendKindFile ChardevBackendKind = "file"
-	// In QEMU 7.2 and later. Only in builds with HAVE_CHARDEV_SERIAL.
+	// A serial port of the host. In QEMU 7.2 and later. Only in builds with
+	// HAVE_CHARDEV_SERIAL.
 	ChardevBackendKindSerial ChardevBackendKind = "serial"
-	// In QEMU 7.2 and later. Only in builds with HAVE_CHARDEV_PARALLEL.
+	// A parallel port of the host. In QEMU 7.2 and later. Only in builds with
+	// HAVE_CHARDEV_PARALLEL.
 	ChardevBackendKindParallel ChardevBackendKind = "parallel"
-	// In QEMU 7.2 and later, upstream since 1.5.
+	// A named pipe. In QEMU 7.2 and later, upstream since 1.5.
 	ChardevBackendKindPipe ChardevBackendKind = "pipe"
-	// In QEMU 7.2 and later.
+	// A stream socket. In QEMU 7.2 and later.
 	ChardevBackendKindSocket ChardevBackendKind = "socket"
-	// In QEMU 7.2 and later, upstream since 1.5.
+	// A datagram socket. In QEMU 7.2 and later, upstream since 1.5.
 	ChardevBackendKindUDP ChardevBackendKind = "udp"
-	// In QEMU 7.2 and later.
+	// A pseudo-terminal, chosen by the host. In QEMU 7.2 and later.
 	ChardevBackendKindPty ChardevBackendKind = "pty"
-	// In QEMU 7.2 and later.
+	// Nothing: output is lost and there is no input. In QEMU 7.2 and later.
 	ChardevBackendKindNull ChardevBackendKind = "null"
-	// In QEMU 7.2 and later, upstream since 1.5.
+	// Another one, shared by several devices. In QEMU 7.2 and later, upstream since
+	// 1.5.
 	ChardevBackendKindMux ChardevBackendKind = "mux"
-	// In QEMU 10.0 and later, upstream since 10.0.
+	// Several others at once. In QEMU 10.0 and later, upstream since 10.0.
 	ChardevBackendKindHub ChardevBackendKind = "hub"
-	// In QEMU 7.2 and later, upstream since 1.5.
+	// An emulated serial mouse. In QEMU 7.2 and later, upstream since 1.5.
 	ChardevBackendKindMsmouse ChardevBackendKind = "msmouse"
-	// In QEMU 7.2 and later, upstream since 2.9.
+	// An emulated serial tablet. In QEMU 7.2 and later, upstream since 2.9.
 	ChardevBackendKindWctablet ChardevBackendKind = "wctablet"
-	// In QEMU 7.2 and later, upstream since 1.5. Only in builds with CONFIG_BRLAPI.
+	// A Braille display. In QEMU 7.2 and later, upstream since 1.5. Only in builds
+	// with CONFIG_BRLAPI.
 	ChardevBackendKindBraille ChardevBackendKind = "braille"
-	// In QEMU 7.2 and later, upstream since 2.2.
+	// A device by which tests end QEMU. In QEMU 7.2 and later, upstream since 2.2.
 	ChardevBackendKindTestdev ChardevBackendKind = "testdev"
-	// In QEMU 7.2 and later, upstream since 1.5.
+	// Standard input and output. In QEMU 7.2 and later, upstream since 1.5.
 	ChardevBackendKindStdio ChardevBackendKind = "stdio"
-	// In QEMU 7.2 and later, upstream since 1.5. Only in builds with CONFIG_WIN32.
+	// The console on Windows. In QEMU 7.2 and later, upstream since 1.5. Only in
+	// builds with CONFIG_WIN32.
 	ChardevBackendKindConsole ChardevBackendKind = "console"
-	// In QEMU 7.2 and later, upstream since 1.5. Only in builds with CONFIG_SPICE.
+	// A channel of SPICE. In QEMU 7.2 and later, upstream since 1.5. Only in builds
+	// with CONFIG_SPICE.
 	ChardevBackendKindSpicevmc ChardevBackendKind = "spicevmc"
-	// In QEMU 7.2 and later, upstream since 1.5. Only in builds with CONFIG_SPICE.
+	// A port of SPICE. In QEMU 7.2 and later, upstream since 1.5. Only in builds
+	// with CONFIG_SPICE.
 	ChardevBackendKindSpiceport ChardevBackendKind = "spiceport"
-	// In QEMU 7.2 and later, upstream since 6.1. Only in builds with
-	// CONFIG_SPICE_PROTOCOL.
+	// SPICE's agent protocol, served by QEMU. In QEMU 7.2 and later, upstream since
+	// 6.1. Only in builds with CONFIG_SPICE_PROTOCOL.
 	ChardevBackendKindQEMUVdagent ChardevBackendKind = "qemu-vdagent"
-	// In QEMU 7.2 and later, upstream since 7.0. Only in builds with
-	// CONFIG_DBUS_DISPLAY.
+	// A channel of the D-Bus display. In QEMU 7.2 and later, upstream since 7.0.
+	// Only in builds with CONFIG_DBUS_DISPLAY.
 	ChardevBackendKindDbus ChardevBackendKind = "dbus"
-	// In QEMU 7.2 and later, upstream since 1.5.
+	// A text console in the display. In QEMU 7.2 and later, upstream since 1.5.
 	ChardevBackendKindVc ChardevBackendKind = "vc"
-	// In QEMU 7.2 and later, upstream since 1.6.
+	// A ring buffer in memory. In QEMU 7.2 and later, upstream since 1.6.
 	ChardevBackendKindRingbuf ChardevBackendKind = "ringbuf"
-	// In QEMU 7.2 and later, upstream since 1.5.
+	// Old name of ringbuf. In QEMU 7.2 and later, upstream since 1.5.
 	//
 	// Deprecated: QEMU means to remove it.
 	ChardevBackendKindMemory ChardevBackendKind = "memory"
@@ -571,7 +754,9 @@ func (e ChardevBackendKind) Known() bool {
 	return false
 }
 
-// ChardevBackend is the union ChardevBackend of char.json.
+// ChardevBackend is what a character device leads to.
+//
+// It is the union ChardevBackend of char.json.
 //
 // Type holds the variant, whose type is the tag: [ChardevBackendFile],
 // [ChardevBackendSerial], [ChardevBackendParallel], [ChardevBackendPipe],
@@ -587,6 +772,7 @@ func (e ChardevBackendKind) Known() bool {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-char.ChardevBackend
 type ChardevBackend struct {
+	// Its kind; the options depend on it.
 	Type ChardevBackendVariant `json:"type"`
 }
 
@@ -738,6 +924,8 @@ func (x ChardevBackend) String() string {
 // ChardevBackendSerial is the variant of [ChardevBackend] for serial, the
 // struct ChardevHostdev.
 //
+// A serial port of the host.
+//
 // In QEMU 7.2 and later. Only in builds with HAVE_CHARDEV_SERIAL.
 type ChardevBackendSerial ChardevHostdev
 
@@ -752,6 +940,8 @@ func (v ChardevBackendSerial) encodeChardevBackend(e *codec.Encoder) {
 
 // ChardevBackendParallel is the variant of [ChardevBackend] for parallel, the
 // struct ChardevHostdev.
+//
+// A parallel port of the host.
 //
 // In QEMU 7.2 and later. Only in builds with HAVE_CHARDEV_PARALLEL.
 type ChardevBackendParallel ChardevHostdev
@@ -768,6 +958,8 @@ func (v ChardevBackendParallel) encodeChardevBackend(e *codec.Encoder) {
 // ChardevBackendPipe is the variant of [ChardevBackend] for pipe, the struct
 // ChardevHostdev.
 //
+// A named pipe.
+//
 // In QEMU 7.2 and later, upstream since 1.5.
 type ChardevBackendPipe ChardevHostdev
 
@@ -782,6 +974,8 @@ func (v ChardevBackendPipe) encodeChardevBackend(e *codec.Encoder) {
 
 // ChardevBackendNull is the variant of [ChardevBackend] for null, the struct
 // ChardevCommon.
+//
+// Nothing: output is lost and there is no input.
 //
 // In QEMU 7.2 and later.
 type ChardevBackendNull ChardevCommon
@@ -798,6 +992,8 @@ func (v ChardevBackendNull) encodeChardevBackend(e *codec.Encoder) {
 // ChardevBackendMsmouse is the variant of [ChardevBackend] for msmouse, the
 // struct ChardevCommon.
 //
+// An emulated serial mouse.
+//
 // In QEMU 7.2 and later, upstream since 1.5.
 type ChardevBackendMsmouse ChardevCommon
 
@@ -812,6 +1008,8 @@ func (v ChardevBackendMsmouse) encodeChardevBackend(e *codec.Encoder) {
 
 // ChardevBackendWctablet is the variant of [ChardevBackend] for wctablet, the
 // struct ChardevCommon.
+//
+// An emulated serial tablet.
 //
 // In QEMU 7.2 and later, upstream since 2.9.
 type ChardevBackendWctablet ChardevCommon
@@ -828,6 +1026,8 @@ func (v ChardevBackendWctablet) encodeChardevBackend(e *codec.Encoder) {
 // ChardevBackendBraille is the variant of [ChardevBackend] for braille, the
 // struct ChardevCommon.
 //
+// A Braille display.
+//
 // In QEMU 7.2 and later, upstream since 1.5. Only in builds with CONFIG_BRLAPI.
 type ChardevBackendBraille ChardevCommon
 
@@ -842,6 +1042,8 @@ func (v ChardevBackendBraille) encodeChardevBackend(e *codec.Encoder) {
 
 // ChardevBackendTestdev is the variant of [ChardevBackend] for testdev, the
 // struct ChardevCommon.
+//
+// A device by which tests end QEMU.
 //
 // In QEMU 7.2 and later, upstream since 2.2.
 type ChardevBackendTestdev ChardevCommon
@@ -858,6 +1060,8 @@ func (v ChardevBackendTestdev) encodeChardevBackend(e *codec.Encoder) {
 // ChardevBackendConsole is the variant of [ChardevBackend] for console, the
 // struct ChardevCommon.
 //
+// The console on Windows.
+//
 // In QEMU 7.2 and later, upstream since 1.5. Only in builds with CONFIG_WIN32.
 type ChardevBackendConsole ChardevCommon
 
@@ -872,6 +1076,8 @@ func (v ChardevBackendConsole) encodeChardevBackend(e *codec.Encoder) {
 
 // ChardevBackendRingbuf is the variant of [ChardevBackend] for ringbuf, the
 // struct ChardevRingbuf.
+//
+// A ring buffer in memory.
 //
 // In QEMU 7.2 and later, upstream since 1.6.
 type ChardevBackendRingbuf ChardevRingbuf
@@ -888,6 +1094,8 @@ func (v ChardevBackendRingbuf) encodeChardevBackend(e *codec.Encoder) {
 // ChardevBackendMemory is the variant of [ChardevBackend] for memory, the
 // struct ChardevRingbuf.
 //
+// Old name of ringbuf.
+//
 // In QEMU 7.2 and later, upstream since 1.5.
 //
 // Deprecated: QEMU means to remove it.
@@ -902,22 +1110,34 @@ func (v ChardevBackendMemory) encodeChardevBackend(e *codec.Encoder) {
 	e.Value("data", &v)
 }
 
-// ChardevReturn is the struct ChardevReturn of char.json.
+// ChardevReturn is the result of creating a character device.
+//
+// It is the struct ChardevReturn of char.json.
 //
 // In QEMU 5.2 and later, upstream since 1.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-char.ChardevReturn
 type ChardevReturn struct {
+	// Path of the pseudo-terminal, such as /dev/pts/3. Only for type pty.
 	Pty *string `json:"pty,omitzero"`
 }
 
 // ChardevAddArgs are the arguments of [Client.ChardevAdd].
 type ChardevAddArgs struct {
-	ID      string         `json:"id"`
+	// The id for the character device, to be chosen by the caller.
+	ID string `json:"id"`
+	// What it leads to.
 	Backend ChardevBackend `json:"backend"`
 }
 
-// ChardevAdd executes the command chardev-add of char.json.
+// ChardevAdd creates a character device, to which a device can then be attached
+// with its property chardev.
+//
+// It returns when the device is ready: a socket listens, or is connected unless
+// reconnect-ms lets that happen later. For type pty the result names the
+// terminal.
+//
+// It executes the command chardev-add of char.json.
 //
 // In QEMU 5.2 and later, upstream since 1.4.
 //
@@ -930,11 +1150,19 @@ func (c *Client) ChardevAdd(ctx context.Context, args ChardevAddArgs) (ChardevRe
 
 // ChardevChangeArgs are the arguments of [Client.ChardevChange].
 type ChardevChangeArgs struct {
-	ID      string         `json:"id"`
+	// The id of the character device.
+	ID string `json:"id"`
+	// What it leads to from now on.
 	Backend ChardevBackend `json:"backend"`
 }
 
-// ChardevChange executes the command chardev-change of char.json.
+// ChardevChange replaces what a character device leads to while a guest device
+// goes on using it.
+//
+// It fails if the device that uses it cannot cope with that, or for type mux.
+// If the new one cannot be created the old one stays.
+//
+// It executes the command chardev-change of char.json.
 //
 // In QEMU 5.2 and later, upstream since 2.10.
 //
@@ -947,10 +1175,15 @@ func (c *Client) ChardevChange(ctx context.Context, args ChardevChangeArgs) (Cha
 
 // ChardevRemoveArgs are the arguments of [Client.ChardevRemove].
 type ChardevRemoveArgs struct {
+	// The id of the character device.
 	ID string `json:"id"`
 }
 
-// ChardevRemove executes the command chardev-remove of char.json.
+// ChardevRemove deletes a character device.
+//
+// It fails while a device uses it. A connection is closed.
+//
+// It executes the command chardev-remove of char.json.
 //
 // In QEMU 5.2 and later, upstream since 1.4.
 //
@@ -961,10 +1194,17 @@ func (c *Client) ChardevRemove(ctx context.Context, args ChardevRemoveArgs) erro
 
 // ChardevSendBreakArgs are the arguments of [Client.ChardevSendBreak].
 type ChardevSendBreakArgs struct {
+	// The id of the character device.
 	ID string `json:"id"`
 }
 
-// ChardevSendBreak executes the command chardev-send-break of char.json.
+// ChardevSendBreak sends a break, as on a serial line, to the guest device that
+// uses a character device; Linux takes it as SysRq, boot loaders as a call for
+// attention.
+//
+// Devices that know no break ignore it.
+//
+// It executes the command chardev-send-break of char.json.
 //
 // In QEMU 5.2 and later, upstream since 2.10.
 //
@@ -973,7 +1213,13 @@ func (c *Client) ChardevSendBreak(ctx context.Context, args ChardevSendBreakArgs
 	return c.conn.Execute(ctx, "chardev-send-break", args, nil)
 }
 
-// VserportChangeEvent is the event VSERPORT_CHANGE of char.json.
+// VserportChangeEvent tells that a process in the guest has opened or closed a
+// virtio-serial port, for example that the guest agent has come up.
+//
+// At most one event a second is sent for each port; the last state is never
+// lost.
+//
+// It is the event VSERPORT_CHANGE of char.json.
 //
 // In QEMU 5.2 and later, upstream since 2.1.
 //
@@ -981,8 +1227,10 @@ func (c *Client) ChardevSendBreak(ctx context.Context, args ChardevSendBreakArgs
 type VserportChangeEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
 	Timestamp time.Time `json:"timestamp,omitzero"`
-	ID        string    `json:"id"`
-	Open      bool      `json:"open"`
+	// The id of the port, as given to device_add.
+	ID string `json:"id"`
+	// True if it has been opened.
+	Open bool `json:"open"`
 }
 
 // EventName returns VSERPORT_CHANGE.

@@ -10,76 +10,104 @@ import (
 	"time"
 )
 
-// MigrationRAMStats is the struct MigrationRAMStats of migration.json.
+// MigrationRAMStats is what has been and is to be transferred of the guest's
+// memory.
+//
+// It is the struct MigrationRAMStats of migration.json.
 //
 // In QEMU 11.1, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-migration.MigrationRAMStats
 type MigrationRAMStats struct {
+	// Bytes sent so far, all passes together.
 	Transferred int64 `json:"transferred"`
-	Remaining   int64 `json:"remaining"`
-	Total       int64 `json:"total"`
-	// Since QEMU 1.2.
+	// Bytes that are still to be sent; it grows again when the guest changes
+	// memory.
+	Remaining int64 `json:"remaining"`
+	// Bytes of guest memory.
+	Total int64 `json:"total"`
+	// Pages that were all zero and so needed next to nothing. Since QEMU 1.2.
 	Duplicate int64 `json:"duplicate"`
-	// Since QEMU 1.2.
+	// Pages sent whole. Since QEMU 1.2.
 	Normal int64 `json:"normal"`
-	// Since QEMU 1.2.
+	// Bytes of the pages sent whole. Since QEMU 1.2.
 	NormalBytes int64 `json:"normal-bytes"`
-	// Since QEMU 1.3.
+	// Pages that the guest changes per second. Since QEMU 1.3.
 	DirtyPagesRate int64 `json:"dirty-pages-rate"`
-	// Since QEMU 1.6.
+	// Throughput in megabits per second. Since QEMU 1.6.
 	Mbps float64 `json:"mbps"`
-	// Since QEMU 2.1.
+	// How often the changed pages have been collected, that is, passes. Since QEMU
+	// 2.1.
 	DirtySyncCount int64 `json:"dirty-sync-count"`
-	// Since QEMU 2.7.
+	// Pages that the destination had to ask for during postcopy. Since QEMU 2.7.
 	PostcopyRequests int64 `json:"postcopy-requests"`
-	// Since QEMU 2.10.
+	// Bytes of a page in these counters. Since QEMU 2.10.
 	PageSize int64 `json:"page-size"`
-	// Since QEMU 3.0.
+	// Bytes sent over the channels of multifd. Since QEMU 3.0.
 	MultifdBytes uint64 `json:"multifd-bytes"`
-	// Since QEMU 4.0.
+	// Pages sent per second. Since QEMU 4.0.
 	PagesPerSecond uint64 `json:"pages-per-second"`
-	// Since QEMU 7.0.
+	// Bytes sent while the guest ran here. Since QEMU 7.0.
 	PrecopyBytes uint64 `json:"precopy-bytes"`
-	// Since QEMU 7.0.
+	// Bytes sent while the guest stood still. Since QEMU 7.0.
 	DowntimeBytes uint64 `json:"downtime-bytes"`
-	// Since QEMU 7.0.
+	// Bytes sent while the guest ran at the destination. Since QEMU 7.0.
 	PostcopyBytes uint64 `json:"postcopy-bytes"`
-	// Since QEMU 7.1.
+	// How often zero-copy-send fell back to copying; large values mean that it does
+	// not pay. Since QEMU 7.1.
 	DirtySyncMissedZeroCopy uint64 `json:"dirty-sync-missed-zero-copy"`
 }
 
-// XBZRLECacheStats is the struct XBZRLECacheStats of migration.json.
+// XBZRLECacheStats is how well XBZRLE, which sends the differences of pages,
+// does.
+//
+// It is the struct XBZRLECacheStats of migration.json.
 //
 // In QEMU 5.2 and later, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-migration.XBZRLECacheStats
 type XBZRLECacheStats struct {
+	// Bytes of the cache of earlier pages.
 	CacheSize uint64 `json:"cache-size"`
-	Bytes     int64  `json:"bytes"`
-	Pages     int64  `json:"pages"`
-	CacheMiss int64  `json:"cache-miss"`
+	// Bytes sent as differences.
+	Bytes int64 `json:"bytes"`
+	// Pages sent as differences.
+	Pages int64 `json:"pages"`
+	// Pages that the cache did not have.
+	CacheMiss int64 `json:"cache-miss"`
+	// Share of pages that the cache did not have, from 0 to 1, in the last period.
 	// Since QEMU 2.1.
 	CacheMissRate float64 `json:"cache-miss-rate"`
-	// Since QEMU 5.1.
+	// Ratio of a page's size to that of its difference. Since QEMU 5.1.
 	EncodingRate float64 `json:"encoding-rate"`
-	Overflow     int64   `json:"overflow"`
+	// Pages whose difference was larger than the page.
+	Overflow int64 `json:"overflow"`
 }
 
-// CompressionStats is the struct CompressionStats of migration.json.
+// CompressionStats are the counters of the compression threads of old releases.
+// Nothing returns them any more.
+//
+// It is the struct CompressionStats of migration.json.
 //
 // In QEMU 5.2 and later, upstream since 3.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-migration.CompressionStats
 type CompressionStats struct {
-	Pages           int64   `json:"pages"`
-	Busy            int64   `json:"busy"`
-	BusyRate        float64 `json:"busy-rate"`
-	CompressedSize  int64   `json:"compressed-size"`
+	// Pages that were compressed.
+	Pages int64 `json:"pages"`
+	// How often all threads were busy.
+	Busy int64 `json:"busy"`
+	// Share of pages that met all threads busy.
+	BusyRate float64 `json:"busy-rate"`
+	// Bytes after compression.
+	CompressedSize int64 `json:"compressed-size"`
+	// Ratio of uncompressed to compressed size.
 	CompressionRate float64 `json:"compression-rate"`
 }
 
-// MigrationStatus is the enum MigrationStatus of migration.json.
+// MigrationStatus is how far a migration is.
+//
+// It is the enum MigrationStatus of migration.json.
 //
 // In QEMU 5.2 and later, upstream since 2.3.
 //
@@ -88,31 +116,45 @@ type MigrationStatus string
 
 // The values of MigrationStatus.
 const (
-	MigrationStatusNone       MigrationStatus = "none"
-	MigrationStatusSetup      MigrationStatus = "setup"
+	// There has been no migration.
+	MigrationStatusNone MigrationStatus = "none"
+	// It is being set up: connections, tracking of memory.
+	MigrationStatusSetup MigrationStatus = "setup"
+	// It is being cancelled.
 	MigrationStatusCancelling MigrationStatus = "cancelling"
-	MigrationStatusCancelled  MigrationStatus = "cancelled"
-	MigrationStatusActive     MigrationStatus = "active"
-	// In QEMU 10.2 and later, upstream since 10.2.
+	// It has been cancelled; the guest goes on at the source.
+	MigrationStatusCancelled MigrationStatus = "cancelled"
+	// Memory is transferred while the guest runs at the source.
+	MigrationStatusActive MigrationStatus = "active"
+	// Postcopy has begun, but the destination still loads device state and does not
+	// run yet. A failure now still lets the guest go on at the source. In QEMU 10.2
+	// and later, upstream since 10.2.
 	MigrationStatusPostcopyDevice MigrationStatus = "postcopy-device"
-	// Since QEMU 2.5.
+	// The guest runs at the destination and fetches missing pages. Since QEMU 2.5.
 	MigrationStatusPostcopyActive MigrationStatus = "postcopy-active"
-	// Since QEMU 3.0.
+	// The connection broke during postcopy; see migrate-recover. Since QEMU 3.0.
 	MigrationStatusPostcopyPaused MigrationStatus = "postcopy-paused"
-	// In QEMU 10.0 and later, upstream since 9.1.
+	// Recovery of a paused postcopy is being set up. In QEMU 10.0 and later,
+	// upstream since 9.1.
 	MigrationStatusPostcopyRecoverSetup MigrationStatus = "postcopy-recover-setup"
-	// Since QEMU 3.0.
+	// The sides agree on what is still to be sent after a pause. Since QEMU 3.0.
 	MigrationStatusPostcopyRecover MigrationStatus = "postcopy-recover"
-	MigrationStatusCompleted       MigrationStatus = "completed"
+	// It is done. The guest belongs to the destination.
+	MigrationStatusCompleted MigrationStatus = "completed"
+	// An error has happened and the migration is being torn down; failed follows.
 	// In QEMU 11.1, upstream since 11.0.
 	MigrationStatusFailing MigrationStatus = "failing"
-	MigrationStatusFailed  MigrationStatus = "failed"
-	// Since QEMU 2.8.
+	// It has failed; error-desc tells why. The guest goes on at the source unless
+	// postcopy had begun.
+	MigrationStatusFailed MigrationStatus = "failed"
+	// The VM is replicated continuously (COLO). Since QEMU 2.8.
 	MigrationStatusColo MigrationStatus = "colo"
-	// Since QEMU 2.11.
+	// The guest is stopped and QEMU waits for migrate-continue. Since QEMU 2.11.
 	MigrationStatusPreSwitchover MigrationStatus = "pre-switchover"
-	// Since QEMU 2.11.
+	// The guest is stopped and the last memory and device state are transferred:
+	// the downtime. Since QEMU 2.11.
 	MigrationStatusDevice MigrationStatus = "device"
+	// QEMU waits for the guest to release the primary device of a failover pair.
 	// Since QEMU 4.2.
 	MigrationStatusWaitUnplug MigrationStatus = "wait-unplug"
 )
@@ -143,69 +185,95 @@ func (e MigrationStatus) Known() bool {
 	return false
 }
 
-// VfioStats is the struct VfioStats of migration.json.
+// VfioStats is what has been transferred of devices passed through with VFIO.
+//
+// It is the struct VfioStats of migration.json.
 //
 // In QEMU 5.2 and later, upstream since 5.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-migration.VfioStats
 type VfioStats struct {
+	// Bytes sent so far.
 	Transferred int64 `json:"transferred"`
 }
 
-// MigrationInfo is the struct MigrationInfo of migration.json.
+// MigrationInfo is the state of a migration with its statistics.
+//
+// It is the struct MigrationInfo of migration.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-migration.MigrationInfo
 type MigrationInfo struct {
+	// How far it is; absent if there has been none.
 	Status *MigrationStatus `json:"status,omitzero"`
-	// Since QEMU 1.2.
+	// What of memory has been transferred. Since QEMU 1.2.
 	RAM *MigrationRAMStats `json:"ram,omitzero"`
-	// In QEMU 11.1, upstream since 11.1.
+	// Bytes that are still to be sent, of memory and devices together. In QEMU
+	// 11.1, upstream since 11.1.
 	Remaining *int64 `json:"remaining,omitzero"`
+	// What of VFIO devices has been transferred, if there are any that can migrate.
 	// Since QEMU 5.2.
 	Vfio *VfioStats `json:"vfio,omitzero"`
-	// Since QEMU 1.2.
+	// How well XBZRLE does, if that is on. Since QEMU 1.2.
 	XbzrleCache *XBZRLECacheStats `json:"xbzrle-cache,omitzero"`
-	// Since QEMU 1.2.
+	// Milliseconds since the start, or the duration if it is over. Since QEMU 1.2.
 	TotalTime *int64 `json:"total-time,omitzero"`
-	// Since QEMU 1.3.
+	// Estimated downtime in milliseconds were the guest stopped now. Only while it
+	// is active. Since QEMU 1.3.
 	ExpectedDowntime *int64 `json:"expected-downtime,omitzero"`
-	// Since QEMU 1.3.
+	// Milliseconds that the guest stood still. Only when it is completed. Since
+	// QEMU 1.3.
 	Downtime *int64 `json:"downtime,omitzero"`
-	// Since QEMU 1.6.
+	// Milliseconds that the set-up took before the first pass. Since QEMU 1.6.
 	SetupTime *int64 `json:"setup-time,omitzero"`
-	// Since QEMU 2.7.
+	// How much auto-converge slows the guest's CPUs, in percent. Absent if it does
+	// not. Since QEMU 2.7.
 	CPUThrottlePercentage *int64 `json:"cpu-throttle-percentage,omitzero"`
-	// Since QEMU 2.7.
+	// What went wrong, in words for people; not to be parsed. Since QEMU 2.7.
 	ErrorDesc *string `json:"error-desc,omitzero"`
-	// In QEMU 7.2 and later, upstream since 6.0.
+	// Why a migration would fail now, such as devices that cannot migrate. Absent
+	// if nothing does. In QEMU 7.2 and later, upstream since 6.0.
 	BlockedReasons []string `json:"blocked-reasons,omitzero"`
-	// Since QEMU 3.0.
+	// Milliseconds in which all virtual CPUs waited for pages at once. With the
+	// capability postcopy-blocktime. Since QEMU 3.0.
 	PostcopyBlocktime *uint32 `json:"postcopy-blocktime,omitzero"`
-	// Since QEMU 3.0.
+	// Milliseconds that each virtual CPU waited for pages, by index. With the
+	// capability postcopy-blocktime. Since QEMU 3.0.
 	PostcopyVcpuBlocktime []uint32 `json:"postcopy-vcpu-blocktime,omitzero"`
-	// In QEMU 10.2 and later, upstream since 10.1. Unstable: QEMU may change it in
-	// any release.
+	// Average nanoseconds until a page asked for arrived. With the capability
+	// postcopy-blocktime. In QEMU 10.2 and later, upstream since 10.1. Unstable:
+	// QEMU may change it in any release.
 	PostcopyLatency *uint64 `json:"postcopy-latency,omitzero"`
-	// In QEMU 10.2 and later, upstream since 10.1. Unstable: QEMU may change it in
-	// any release.
+	// How many page requests took how long: element N counts those from 2^N to
+	// below 2^(N+1) microseconds. In QEMU 10.2 and later, upstream since 10.1.
+	// Unstable: QEMU may change it in any release.
 	PostcopyLatencyDist []uint64 `json:"postcopy-latency-dist,omitzero"`
-	// In QEMU 10.2 and later, upstream since 10.1. Unstable: QEMU may change it in
-	// any release.
+	// Like postcopy-latency, for each virtual CPU. In QEMU 10.2 and later, upstream
+	// since 10.1. Unstable: QEMU may change it in any release.
 	PostcopyVcpuLatency []uint64 `json:"postcopy-vcpu-latency,omitzero"`
-	// In QEMU 10.2 and later, upstream since 10.1. Unstable: QEMU may change it in
-	// any release.
+	// Like postcopy-latency, for threads other than virtual CPUs. In QEMU 10.2 and
+	// later, upstream since 10.1. Unstable: QEMU may change it in any release.
 	PostcopyNonVcpuLatency *uint64 `json:"postcopy-non-vcpu-latency,omitzero"`
-	// Since QEMU 4.0.
+	// Where the destination listens, with the port chosen if it was 0. Since QEMU
+	// 4.0.
 	SocketAddress []SocketAddress `json:"socket-address,omitzero"`
-	// In QEMU 10.0 and later, upstream since 8.1.
+	// How long dirty-limit slows a virtual CPU at most each time that its dirty
+	// ring is full, in microseconds. In QEMU 10.0 and later, upstream since 8.1.
 	DirtyLimitThrottleTimePerRound *uint64 `json:"dirty-limit-throttle-time-per-round,omitzero"`
-	// In QEMU 10.0 and later, upstream since 8.1.
+	// Estimated microseconds until a virtual CPU's dirty ring is full. Zero if the
+	// guest changes no memory. In QEMU 10.0 and later, upstream since 8.1.
 	DirtyLimitRingFullTime *uint64 `json:"dirty-limit-ring-full-time,omitzero"`
 }
 
-// QueryMigrate executes the command query-migrate of migration.json.
+// QueryMigrate returns the state of the last or the running migration, outgoing
+// or incoming.
+//
+// Without any migration since start-up the result has no status. Poll it about
+// once a second for progress, or enable the capability events and wait for
+// MIGRATION; the statistics stay available after the end.
+//
+// It executes the command query-migrate of migration.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
@@ -216,7 +284,10 @@ func (c *Client) QueryMigrate(ctx context.Context) (MigrationInfo, error) {
 	return result, err
 }
 
-// MigrationCapability is the enum MigrationCapability of migration.json.
+// MigrationCapability is a feature of migrations that can be on or off; all are
+// off at first.
+//
+// It is the enum MigrationCapability of migration.json.
 //
 // In QEMU 5.2 and later, upstream since 1.2.
 //
@@ -225,46 +296,70 @@ type MigrationCapability string
 
 // The values of MigrationCapability.
 const (
+	// Sends the differences of pages that were sent before. Saves bandwidth, costs
+	// CPU time and memory.
 	MigrationCapabilityXbzrle MigrationCapability = "xbzrle"
+	// Locks all guest memory before an RDMA migration, instead of piece by piece.
 	// Since QEMU 2.0.
 	MigrationCapabilityRdmaPinAll MigrationCapability = "rdma-pin-all"
-	// Since QEMU 1.6.
+	// Slows the guest's CPUs down more and more while the migration does not
+	// converge. Since QEMU 1.6.
 	MigrationCapabilityAutoConverge MigrationCapability = "auto-converge"
-	// Since QEMU 2.4.
+	// Sends MIGRATION and MIGRATION_PASS. Since QEMU 2.4.
 	MigrationCapabilityEvents MigrationCapability = "events"
-	// Since QEMU 2.6.
+	// Allows migrate-start-postcopy. Needed on both sides. Since QEMU 2.6.
 	MigrationCapabilityPostcopyRAM MigrationCapability = "postcopy-ram"
-	// Since QEMU 2.8. Unstable: QEMU may change it in any release.
+	// Keeps the destination as a hot standby that is synchronised continuously, and
+	// so never completes. Since QEMU 2.8. Unstable: QEMU may change it in any
+	// release.
 	MigrationCapabilityXColo MigrationCapability = "x-colo"
-	// Since QEMU 2.9.
+	// Frees pages at the source during postcopy as soon as they are sent. Since
+	// QEMU 2.9.
 	MigrationCapabilityReleaseRAM MigrationCapability = "release-ram"
-	// Since QEMU 2.10.
+	// Opens a channel back from the destination also for precopy, so that the
+	// source knows that the destination has succeeded. Since QEMU 2.10.
 	MigrationCapabilityReturnPath MigrationCapability = "return-path"
-	// Since QEMU 2.11.
+	// Stops in the status pre-switchover, before disks are handed over, until
+	// migrate-continue. Since QEMU 2.11.
 	MigrationCapabilityPauseBeforeSwitchover MigrationCapability = "pause-before-switchover"
-	// Since QEMU 4.0.
+	// Sends memory over several connections in parallel; see multifd-channels.
+	// Needed on both sides. Since QEMU 4.0.
 	MigrationCapabilityMultifd MigrationCapability = "multifd"
-	// Since QEMU 2.12.
+	// Migrates the named dirty bitmaps of block nodes, too; see
+	// block-bitmap-mapping. Since QEMU 2.12.
 	MigrationCapabilityDirtyBitmaps MigrationCapability = "dirty-bitmaps"
-	// Since QEMU 3.0.
+	// Measures at the destination how long virtual CPUs wait for pages during
+	// postcopy. Since QEMU 3.0.
 	MigrationCapabilityPostcopyBlocktime MigrationCapability = "postcopy-blocktime"
-	// Since QEMU 3.0.
+	// Lets the destination open and lock its disks only at cont, when it arrives
+	// paused. Since QEMU 3.0.
 	MigrationCapabilityLateBlockActivate MigrationCapability = "late-block-activate"
-	// Since QEMU 4.0. Unstable: QEMU may change it in any release.
+	// Leaves out shared memory, which the destination has as the same file. Since
+	// QEMU 4.0. Unstable: QEMU may change it in any release.
 	MigrationCapabilityXIgnoreShared MigrationCapability = "x-ignore-shared"
-	// Since QEMU 4.2.
+	// Makes the destination refuse a VM that has another UUID. Since QEMU 4.2.
 	MigrationCapabilityValidateUUID MigrationCapability = "validate-uuid"
-	// In QEMU 7.2 and later, upstream since 6.0.
+	// Writes the VM as it was at the start, while the guest runs on. For snapshots
+	// to a file, on Linux with userfaultfd. In QEMU 7.2 and later, upstream since
+	// 6.0.
 	MigrationCapabilityBackgroundSnapshot MigrationCapability = "background-snapshot"
-	// In QEMU 7.2 and later, upstream since 7.1.
+	// Sends memory without copying it (MSG_ZEROCOPY), with multifd without
+	// compression or TLS. It needs locked memory. In QEMU 7.2 and later, upstream
+	// since 7.1.
 	MigrationCapabilityZeroCopySend MigrationCapability = "zero-copy-send"
-	// In QEMU 7.2 and later, upstream since 7.1.
+	// Sends pages that the destination asks for over a connection of their own, so
+	// that they arrive sooner. In QEMU 7.2 and later, upstream since 7.1.
 	MigrationCapabilityPostcopyPreempt MigrationCapability = "postcopy-preempt"
-	// In QEMU 10.0 and later, upstream since 8.1.
+	// Stops the guest only when the destination says that its devices are ready,
+	// which shortens the downtime of VFIO devices. It needs return-path. In QEMU
+	// 10.0 and later, upstream since 8.1.
 	MigrationCapabilitySwitchoverAck MigrationCapability = "switchover-ack"
-	// In QEMU 10.0 and later, upstream since 8.1.
+	// Slows those virtual CPUs down that dirty more than vcpu-dirty-limit. Needs
+	// KVM with dirty-ring-size. In QEMU 10.0 and later, upstream since 8.1.
 	MigrationCapabilityDirtyLimit MigrationCapability = "dirty-limit"
-	// In QEMU 10.0 and later, upstream since 9.0.
+	// Gives every page a fixed place in the file, so that its size is bounded and
+	// multifd can write in parallel. Files only. In QEMU 10.0 and later, upstream
+	// since 9.0.
 	MigrationCapabilityMappedRAM MigrationCapability = "mapped-ram"
 )
 
@@ -298,24 +393,34 @@ func (e MigrationCapability) Known() bool {
 	return false
 }
 
-// MigrationCapabilityStatus is the struct MigrationCapabilityStatus of
-// migration.json.
+// MigrationCapabilityStatus is a capability with its state.
+//
+// It is the struct MigrationCapabilityStatus of migration.json.
 //
 // In QEMU 5.2 and later, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-migration.MigrationCapabilityStatus
 type MigrationCapabilityStatus struct {
+	// The capability.
 	Capability MigrationCapability `json:"capability"`
-	State      bool                `json:"state"`
+	// True if it is on.
+	State bool `json:"state"`
 }
 
 // MigrateSetCapabilitiesArgs are the arguments of [Client.MigrateSetCapabilities].
 type MigrateSetCapabilitiesArgs struct {
+	// The capabilities to change, each with its new state.
 	Capabilities []MigrationCapabilityStatus `json:"capabilities"`
 }
 
-// MigrateSetCapabilities executes the command migrate-set-capabilities of
-// migration.json.
+// MigrateSetCapabilities turns migration capabilities on or off.
+//
+// Capabilities that are not listed keep their state. Set them before migrate or
+// migrate-incoming: it fails while a migration runs, and when capabilities
+// contradict each other. Most, such as multifd and postcopy-ram, must be the
+// same on both sides.
+//
+// It executes the command migrate-set-capabilities of migration.json.
 //
 // In QEMU 5.2 and later, upstream since 1.2.
 //
@@ -324,8 +429,10 @@ func (c *Client) MigrateSetCapabilities(ctx context.Context, args MigrateSetCapa
 	return c.conn.Execute(ctx, "migrate-set-capabilities", args, nil)
 }
 
-// QueryMigrateCapabilities executes the command query-migrate-capabilities of
-// migration.json.
+// QueryMigrateCapabilities returns all migration capabilities with their
+// current states.
+//
+// It executes the command query-migrate-capabilities of migration.json.
 //
 // In QEMU 5.2 and later, upstream since 1.2.
 //
@@ -336,7 +443,9 @@ func (c *Client) QueryMigrateCapabilities(ctx context.Context) ([]MigrationCapab
 	return result, err
 }
 
-// MultiFDCompression is the enum MultiFDCompression of migration.json.
+// MultiFDCompression is how the channels of multifd compress memory.
+//
+// It is the enum MultiFDCompression of migration.json.
 //
 // In QEMU 5.2 and later, upstream since 5.0.
 //
@@ -345,16 +454,21 @@ type MultiFDCompression string
 
 // The values of MultiFDCompression.
 const (
+	// Not at all.
 	MultiFDCompressionNone MultiFDCompression = "none"
+	// With zlib.
 	MultiFDCompressionZlib MultiFDCompression = "zlib"
-	// Only in builds with CONFIG_ZSTD.
+	// With zstd, usually better and faster than zlib. Only in builds with
+	// CONFIG_ZSTD.
 	MultiFDCompressionZstd MultiFDCompression = "zstd"
-	// In QEMU 10.0 and later, upstream since 9.2. Only in builds with
-	// CONFIG_QATZIP.
+	// With zlib on Intel QuickAssist. In QEMU 10.0 and later, upstream since 9.2.
+	// Only in builds with CONFIG_QATZIP.
 	MultiFDCompressionQatzip MultiFDCompression = "qatzip"
-	// In QEMU 10.0 and later, upstream since 9.1. Only in builds with CONFIG_QPL.
+	// With deflate on Intel's In-Memory Analytics Accelerator. In QEMU 10.0 and
+	// later, upstream since 9.1. Only in builds with CONFIG_QPL.
 	MultiFDCompressionQpl MultiFDCompression = "qpl"
-	// In QEMU 10.0 and later, upstream since 9.1. Only in builds with CONFIG_UADK.
+	// With an accelerator of the UADK framework. In QEMU 10.0 and later, upstream
+	// since 9.1. Only in builds with CONFIG_UADK.
 	MultiFDCompressionUadk MultiFDCompression = "uadk"
 )
 
@@ -373,7 +487,9 @@ func (e MultiFDCompression) Known() bool {
 	return false
 }
 
-// MigMode is the enum MigMode of migration.json.
+// MigMode is what kind of migration is wanted.
+//
+// It is the enum MigMode of migration.json.
 //
 // In QEMU 10.0 and later.
 //
@@ -382,10 +498,16 @@ type MigMode string
 
 // The values of MigMode.
 const (
-	MigModeNormal      MigMode = "normal"
-	MigModeCprReboot   MigMode = "cpr-reboot"
+	// To another QEMU, with memory sent over.
+	MigModeNormal MigMode = "normal"
+	// State is saved so that QEMU, and even the host, can be restarted; the guest
+	// is stopped first and local storage is allowed.
+	MigModeCprReboot MigMode = "cpr-reboot"
+	// To a new QEMU on the same host, which takes over the memory in place. Needs
+	// shared memory and a second channel, cpr.
 	MigModeCprTransfer MigMode = "cpr-transfer"
-	// In QEMU 10.2 and later.
+	// This process replaces itself with a new QEMU (see cpr-exec-command), which
+	// takes over the memory in place. In QEMU 10.2 and later.
 	MigModeCprExec MigMode = "cpr-exec"
 )
 
@@ -402,7 +524,9 @@ func (e MigMode) Known() bool {
 	return false
 }
 
-// ZeroPageDetection is the enum ZeroPageDetection of migration.json.
+// ZeroPageDetection is who looks for pages that are all zero.
+//
+// It is the enum ZeroPageDetection of migration.json.
 //
 // In QEMU 10.0 and later, upstream since 9.0.
 //
@@ -411,8 +535,11 @@ type ZeroPageDetection string
 
 // The values of ZeroPageDetection.
 const (
-	ZeroPageDetectionNone    ZeroPageDetection = "none"
-	ZeroPageDetectionLegacy  ZeroPageDetection = "legacy"
+	// Nobody: all pages are sent.
+	ZeroPageDetectionNone ZeroPageDetection = "none"
+	// The main thread of the migration.
+	ZeroPageDetectionLegacy ZeroPageDetection = "legacy"
+	// The threads of multifd; without multifd the same as legacy.
 	ZeroPageDetectionMultifd ZeroPageDetection = "multifd"
 )
 
@@ -428,13 +555,16 @@ func (e ZeroPageDetection) Known() bool {
 	return false
 }
 
-// BitmapMigrationBitmapAliasTransform is the struct
-// BitmapMigrationBitmapAliasTransform of migration.json.
+// BitmapMigrationBitmapAliasTransform says how a migrated bitmap is changed at
+// the destination.
+//
+// It is the struct BitmapMigrationBitmapAliasTransform of migration.json.
 //
 // In QEMU 7.2 and later, upstream since 6.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-migration.BitmapMigrationBitmapAliasTransform
 type BitmapMigrationBitmapAliasTransform struct {
+	// Makes the bitmap persistent or not there; as at the source if absent.
 	Persistent *bool `json:"persistent,omitzero"`
 }
 
@@ -450,16 +580,21 @@ func (x *BitmapMigrationBitmapAliasTransform) decode(dec *jsontext.Decoder) erro
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
-// BitmapMigrationBitmapAlias is the struct BitmapMigrationBitmapAlias of
-// migration.json.
+// BitmapMigrationBitmapAlias maps a dirty bitmap to its name in the migration
+// stream.
+//
+// It is the struct BitmapMigrationBitmapAlias of migration.json.
 //
 // In QEMU 5.2 and later, upstream since 5.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-migration.BitmapMigrationBitmapAlias
 type BitmapMigrationBitmapAlias struct {
-	Name  string `json:"name"`
+	// The bitmap's name on this side.
+	Name string `json:"name"`
+	// The bitmap's name in the stream, unique within its node.
 	Alias string `json:"alias"`
-	// In QEMU 7.2 and later, upstream since 6.0.
+	// Changes to the bitmap; only taken into account at the destination. In QEMU
+	// 7.2 and later, upstream since 6.0.
 	Transform *BitmapMigrationBitmapAliasTransform `json:"transform,omitzero"`
 }
 
@@ -479,16 +614,21 @@ func (x *BitmapMigrationBitmapAlias) decode(dec *jsontext.Decoder) error {
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
-// BitmapMigrationNodeAlias is the struct BitmapMigrationNodeAlias of
-// migration.json.
+// BitmapMigrationNodeAlias maps a block node and its dirty bitmaps to their
+// names in the migration stream.
+//
+// It is the struct BitmapMigrationNodeAlias of migration.json.
 //
 // In QEMU 5.2 and later, upstream since 5.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-migration.BitmapMigrationNodeAlias
 type BitmapMigrationNodeAlias struct {
-	NodeName string                       `json:"node-name"`
-	Alias    string                       `json:"alias"`
-	Bitmaps  []BitmapMigrationBitmapAlias `json:"bitmaps"`
+	// The node's name on this side.
+	NodeName string `json:"node-name"`
+	// The node's name in the stream, unique among nodes.
+	Alias string `json:"alias"`
+	// The bitmaps of the node that are migrated.
+	Bitmaps []BitmapMigrationBitmapAlias `json:"bitmaps"`
 }
 
 func (x *BitmapMigrationNodeAlias) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -507,7 +647,10 @@ func (x *BitmapMigrationNodeAlias) decode(dec *jsontext.Decoder) error {
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
-// MigrationParameter is the enum MigrationParameter of migration.json.
+// MigrationParameter is the name of a migration parameter. What each means is
+// told with MigrationParameters.
+//
+// It is the enum MigrationParameter of migration.json.
 //
 // In QEMU 5.2 and later, upstream since 2.4.
 //
@@ -599,8 +742,14 @@ func (e MigrationParameter) Known() bool {
 	return false
 }
 
-// MigrateSetParameters executes the command migrate-set-parameters of
-// migration.json.
+// MigrateSetParameters changes parameters of migrations; those that are absent
+// keep their values.
+//
+// It returns at once. Bandwidths, the downtime limit and throttling may change
+// while a migration runs; the rest takes effect with the next one. A value out
+// of range fails with GenericError and changes nothing.
+//
+// It executes the command migrate-set-parameters of migration.json.
 //
 // In QEMU 5.2 and later, upstream since 2.4.
 //
@@ -609,73 +758,105 @@ func (c *Client) MigrateSetParameters(ctx context.Context, args MigrationParamet
 	return c.conn.Execute(ctx, "migrate-set-parameters", args, nil)
 }
 
-// MigrationParameters is the struct MigrationParameters of migration.json.
+// MigrationParameters are the parameters of migrations.
+//
+// It is the struct MigrationParameters of migration.json.
 //
 // In QEMU 5.2 and later, upstream since 2.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-migration.MigrationParameters
 type MigrationParameters struct {
-	// Since QEMU 4.0.
+	// Milliseconds until the guest's network cards are first announced after
+	// migration, at most 100000. Default 50. Since QEMU 4.0.
 	AnnounceInitial *uint64 `json:"announce-initial,omitzero"`
-	// Since QEMU 4.0.
+	// Milliseconds between announcements at most, up to 100000. Default 550. Since
+	// QEMU 4.0.
 	AnnounceMax *uint64 `json:"announce-max,omitzero"`
-	// Since QEMU 4.0.
+	// How many announcements are sent, at most 1000. Default 5. Since QEMU 4.0.
 	AnnounceRounds *uint64 `json:"announce-rounds,omitzero"`
-	// Since QEMU 4.0.
+	// By how many milliseconds the time between announcements grows, 1 to 10000.
+	// Default 100. Since QEMU 4.0.
 	AnnounceStep *uint64 `json:"announce-step,omitzero"`
-	// Since QEMU 5.0.
+	// How much may be dirtied, in percent of what is sent in a period, before
+	// auto-converge throttles, 1 to 100. Default 50. Since QEMU 5.0.
 	ThrottleTriggerThreshold *uint8 `json:"throttle-trigger-threshold,omitzero"`
+	// By how many percent auto-converge slows CPUs at first, 1 to 99. Default 20.
 	// Since QEMU 2.7.
 	CPUThrottleInitial *uint8 `json:"cpu-throttle-initial,omitzero"`
+	// By how many percent it slows them further each time, 1 to 99. Default 10.
 	// Since QEMU 2.7.
 	CPUThrottleIncrement *uint8 `json:"cpu-throttle-increment,omitzero"`
-	// Since QEMU 5.1.
+	// Makes the steps smaller when little is missing. Default false. Since QEMU
+	// 5.1.
 	CPUThrottleTailslow *bool `json:"cpu-throttle-tailslow,omitzero"`
-	// Since QEMU 2.7.
-	TLSCreds    StrOrNull `json:"tls-creds,omitzero"`
+	// The id of a tls-creds object, with endpoint client at the source and server
+	// at the destination. Null or empty for no TLS, the default. Since QEMU 2.7.
+	TLSCreds StrOrNull `json:"tls-creds,omitzero"`
+	// The name that the destination's certificate must have; if null or empty, that
+	// of the address.
 	TLSHostname StrOrNull `json:"tls-hostname,omitzero"`
-	// Since QEMU 4.0.
+	// The id of an authz object by which the destination judges the client's
+	// certificate; null or empty for none. Since QEMU 4.0.
 	TLSAuthz StrOrNull `json:"tls-authz,omitzero"`
+	// Limit of the bandwidth in bytes per second; 0 for none. Default 128 MiB/s.
 	// Since QEMU 2.8.
 	MaxBandwidth *uint64 `json:"max-bandwidth,omitzero"`
-	// In QEMU 10.0 and later, upstream since 8.2.
+	// Bandwidth in bytes per second to count on in deciding when to stop the guest.
+	// It limits nothing. Default 0: estimated. In QEMU 10.0 and later, upstream
+	// since 8.2.
 	AvailSwitchoverBandwidth *uint64 `json:"avail-switchover-bandwidth,omitzero"`
-	// Since QEMU 2.8.
+	// How many milliseconds the guest may stand still at most, up to 2000000; the
+	// source goes on with passes until it expects less. Default 300. Since QEMU
+	// 2.8.
 	DowntimeLimit *uint64 `json:"downtime-limit,omitzero"`
-	// Since QEMU 2.8. Unstable: QEMU may change it in any release.
+	// Milliseconds between two checkpoints of COLO. Default 20000. Since QEMU 2.8.
+	// Unstable: QEMU may change it in any release.
 	XCheckpointDelay *uint32 `json:"x-checkpoint-delay,omitzero"`
-	// Since QEMU 4.0.
+	// Number of connections of multifd, 1 to 255, the same on both sides. Default
+	// 2. Since QEMU 4.0.
 	MultifdChannels *uint8 `json:"multifd-channels,omitzero"`
+	// Bytes of the cache of XBZRLE: a power of 2, at least a page. Default 64 MiB.
 	// Since QEMU 2.11.
 	XbzrleCacheSize *uint64 `json:"xbzrle-cache-size,omitzero"`
-	// Since QEMU 3.0.
+	// Limit in bytes per second for pages sent unasked during postcopy. Default 0:
+	// none. Since QEMU 3.0.
 	MaxPostcopyBandwidth *uint64 `json:"max-postcopy-bandwidth,omitzero"`
-	// Since QEMU 3.1.
+	// By how many percent auto-converge slows CPUs at most, from
+	// cpu-throttle-initial to 99. Default 99. Since QEMU 3.1.
 	MaxCPUThrottle *uint8 `json:"max-cpu-throttle,omitzero"`
-	// Since QEMU 5.0.
+	// How multifd compresses. Default none. Since QEMU 5.0.
 	MultifdCompression *MultiFDCompression `json:"multifd-compression,omitzero"`
-	// Since QEMU 5.0.
+	// Level of zlib, 0 to 9. Default 1. Since QEMU 5.0.
 	MultifdZlibLevel *uint8 `json:"multifd-zlib-level,omitzero"`
-	// In QEMU 10.0 and later, upstream since 9.2.
+	// Level of qatzip, 1 to 9. Default 1. In QEMU 10.0 and later, upstream since
+	// 9.2.
 	MultifdQatzipLevel *uint8 `json:"multifd-qatzip-level,omitzero"`
-	// Since QEMU 5.0.
+	// Level of zstd, 0 to 20. Default 1. Since QEMU 5.0.
 	MultifdZstdLevel *uint8 `json:"multifd-zstd-level,omitzero"`
-	// Since QEMU 5.2.
+	// Names of nodes and bitmaps in the stream. Once set, what is not in it does
+	// not migrate. If never set, names stay as they are. Since QEMU 5.2.
 	BlockBitmapMapping []BitmapMigrationNodeAlias `json:"block-bitmap-mapping,omitzero"`
+	// Milliseconds between two adjustments of dirty-limit, 1 to 1000. Default 1000.
 	// In QEMU 10.0 and later, upstream since 8.1. Unstable: QEMU may change it in
 	// any release.
 	XVcpuDirtyLimitPeriod *uint64 `json:"x-vcpu-dirty-limit-period,omitzero"`
-	// In QEMU 10.0 and later, upstream since 8.1.
+	// MB/s that each virtual CPU may dirty with the capability dirty-limit, at
+	// least 1. Default 1. In QEMU 10.0 and later, upstream since 8.1.
 	VcpuDirtyLimit *uint64 `json:"vcpu-dirty-limit,omitzero"`
-	// In QEMU 10.0 and later, upstream since 8.2.
+	// What kind of migration is wanted. Default normal. In QEMU 10.0 and later,
+	// upstream since 8.2.
 	Mode *MigMode `json:"mode,omitzero"`
-	// In QEMU 10.0 and later, upstream since 9.0.
+	// Who looks for zero pages. Default multifd. In QEMU 10.0 and later, upstream
+	// since 9.0.
 	ZeroPageDetection *ZeroPageDetection `json:"zero-page-detection,omitzero"`
-	// In QEMU 10.0 and later, upstream since 9.1.
+	// Bypasses the host's page cache (O_DIRECT) for files, with mapped-ram. Default
+	// false. In QEMU 10.0 and later, upstream since 9.1.
 	DirectIO *bool `json:"direct-io,omitzero"`
-	// In QEMU 11.1, upstream since 11.1. Unstable: QEMU may change it in any
-	// release.
+	// Bytes of the pieces in which RDMA registers memory: a power of 2 from 1 MiB
+	// to 1 GiB. Default 1 MiB. In QEMU 11.1, upstream since 11.1. Unstable: QEMU
+	// may change it in any release.
 	XRdmaChunkSize *uint64 `json:"x-rdma-chunk-size,omitzero"`
+	// The program to become with mode cpr-exec, and its arguments. Default empty.
 	// In QEMU 10.2 and later, upstream since 10.2.
 	CprExecCommand []string `json:"cpr-exec-command,omitzero"`
 }
@@ -864,8 +1045,12 @@ func (x *MigrationParameters) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
-// QueryMigrateParameters executes the command query-migrate-parameters of
-// migration.json.
+// QueryMigrateParameters returns the parameters of migrations with their
+// current values.
+//
+// All are there except block-bitmap-mapping, which is absent until it is set.
+//
+// It executes the command query-migrate-parameters of migration.json.
 //
 // In QEMU 5.2 and later, upstream since 2.4.
 //
@@ -876,8 +1061,16 @@ func (c *Client) QueryMigrateParameters(ctx context.Context) (MigrationParameter
 	return result, err
 }
 
-// MigrateStartPostcopy executes the command migrate-start-postcopy of
-// migration.json.
+// MigrateStartPostcopy switches the running outgoing migration to postcopy: the
+// guest goes on at the destination and fetches the missing pages from the
+// source when it touches them.
+//
+// It returns at once; status postcopy-active follows. The capability
+// postcopy-ram must have been enabled on both sides before migrate. From here
+// on neither side alone has a whole guest: a lost connection pauses the
+// migration, and a lost host loses the guest.
+//
+// It executes the command migrate-start-postcopy of migration.json.
 //
 // In QEMU 5.2 and later, upstream since 2.5.
 //
@@ -886,15 +1079,19 @@ func (c *Client) MigrateStartPostcopy(ctx context.Context) error {
 	return c.conn.Execute(ctx, "migrate-start-postcopy", nil, nil)
 }
 
-// MigrationEvent is the event MIGRATION of migration.json.
+// MigrationEvent tells that a migration has changed its status. Sent only with
+// the capability events, on either side.
+//
+// It is the event MIGRATION of migration.json.
 //
 // In QEMU 5.2 and later, upstream since 2.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-migration.MIGRATION
 type MigrationEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
-	Timestamp time.Time       `json:"timestamp,omitzero"`
-	Status    MigrationStatus `json:"status"`
+	Timestamp time.Time `json:"timestamp,omitzero"`
+	// The new status.
+	Status MigrationStatus `json:"status"`
 }
 
 // EventName returns MIGRATION.
@@ -913,7 +1110,12 @@ func (c *Client) OnMigration(f func(MigrationEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// MigrationPassEvent is the event MIGRATION_PASS of migration.json.
+// MigrationPassEvent tells that the source begins another pass over the guest's
+// memory, to send what the guest has changed meanwhile. Sent only with the
+// capability events. Many passes mean that the guest dirties memory faster than
+// the connection carries it.
+//
+// It is the event MIGRATION_PASS of migration.json.
 //
 // In QEMU 5.2 and later, upstream since 2.6.
 //
@@ -921,7 +1123,8 @@ func (c *Client) OnMigration(f func(MigrationEvent)) (stop func()) {
 type MigrationPassEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
 	Timestamp time.Time `json:"timestamp,omitzero"`
-	Pass      int64     `json:"pass"`
+	// The number of the pass, from 1.
+	Pass int64 `json:"pass"`
 }
 
 // EventName returns MIGRATION_PASS.
@@ -940,7 +1143,10 @@ func (c *Client) OnMigrationPass(f func(MigrationPassEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// COLOMessage is the enum COLOMessage of migration.json.
+// COLOMessage is a message between the two sides of COLO. It does not appear on
+// the wire of QMP.
+//
+// It is the enum COLOMessage of migration.json.
 //
 // In QEMU 5.2 and later, upstream since 2.8.
 //
@@ -949,13 +1155,20 @@ type COLOMessage string
 
 // The values of COLOMessage.
 const (
-	COLOMessageCheckpointReady   COLOMessage = "checkpoint-ready"
+	// The secondary is ready for checkpoints.
+	COLOMessageCheckpointReady COLOMessage = "checkpoint-ready"
+	// The primary wants a checkpoint.
 	COLOMessageCheckpointRequest COLOMessage = "checkpoint-request"
-	COLOMessageCheckpointReply   COLOMessage = "checkpoint-reply"
-	COLOMessageVmstateSend       COLOMessage = "vmstate-send"
-	COLOMessageVmstateSize       COLOMessage = "vmstate-size"
-	COLOMessageVmstateReceived   COLOMessage = "vmstate-received"
-	COLOMessageVmstateLoaded     COLOMessage = "vmstate-loaded"
+	// The secondary agrees.
+	COLOMessageCheckpointReply COLOMessage = "checkpoint-reply"
+	// The primary begins to send the state.
+	COLOMessageVmstateSend COLOMessage = "vmstate-send"
+	// The size of the state.
+	COLOMessageVmstateSize COLOMessage = "vmstate-size"
+	// The secondary has received the state.
+	COLOMessageVmstateReceived COLOMessage = "vmstate-received"
+	// The secondary has loaded the state.
+	COLOMessageVmstateLoaded COLOMessage = "vmstate-loaded"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -974,7 +1187,9 @@ func (e COLOMessage) Known() bool {
 	return false
 }
 
-// COLOMode is the enum COLOMode of migration.json.
+// COLOMode is the part that a VM plays in COLO.
+//
+// It is the enum COLOMode of migration.json.
 //
 // In QEMU 5.2 and later, upstream since 2.8.
 //
@@ -983,8 +1198,11 @@ type COLOMode string
 
 // The values of COLOMode.
 const (
-	COLOModeNone      COLOMode = "none"
-	COLOModePrimary   COLOMode = "primary"
+	// COLO does not run.
+	COLOModeNone COLOMode = "none"
+	// It serves, and is replicated.
+	COLOModePrimary COLOMode = "primary"
+	// It follows, ready to take over.
 	COLOModeSecondary COLOMode = "secondary"
 )
 
@@ -1000,7 +1218,10 @@ func (e COLOMode) Known() bool {
 	return false
 }
 
-// FailoverStatus is the enum FailoverStatus of migration.json.
+// FailoverStatus is how far a failover of COLO is. It does not appear on the
+// wire of QMP.
+//
+// It is the enum FailoverStatus of migration.json.
 //
 // In QEMU 5.2 and later, upstream since 2.8.
 //
@@ -1009,10 +1230,15 @@ type FailoverStatus string
 
 // The values of FailoverStatus.
 const (
-	FailoverStatusNone      FailoverStatus = "none"
-	FailoverStatusRequire   FailoverStatus = "require"
-	FailoverStatusActive    FailoverStatus = "active"
+	// There has been none.
+	FailoverStatusNone FailoverStatus = "none"
+	// It has been asked for.
+	FailoverStatusRequire FailoverStatus = "require"
+	// It is under way.
+	FailoverStatusActive FailoverStatus = "active"
+	// It is done.
 	FailoverStatusCompleted FailoverStatus = "completed"
+	// It was asked for in the middle of a checkpoint and is to be started again.
 	// Since QEMU 2.9.
 	FailoverStatusRelaunch FailoverStatus = "relaunch"
 )
@@ -1031,16 +1257,21 @@ func (e FailoverStatus) Known() bool {
 	return false
 }
 
-// ColoExitEvent is the event COLO_EXIT of migration.json.
+// ColoExitEvent tells that COLO replication has ended, after an error or on
+// request.
+//
+// It is the event COLO_EXIT of migration.json.
 //
 // In QEMU 5.2 and later, upstream since 3.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-migration.COLO_EXIT
 type ColoExitEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
-	Timestamp time.Time      `json:"timestamp,omitzero"`
-	Mode      COLOMode       `json:"mode"`
-	Reason    COLOExitReason `json:"reason"`
+	Timestamp time.Time `json:"timestamp,omitzero"`
+	// The side that this VM was on.
+	Mode COLOMode `json:"mode"`
+	// Why it ended.
+	Reason COLOExitReason `json:"reason"`
 }
 
 // EventName returns COLO_EXIT.
@@ -1059,7 +1290,9 @@ func (c *Client) OnColoExit(f func(ColoExitEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// COLOExitReason is the enum COLOExitReason of migration.json.
+// COLOExitReason is why COLO ended.
+//
+// It is the enum COLOExitReason of migration.json.
 //
 // In QEMU 5.2 and later, upstream since 3.1.
 //
@@ -1068,10 +1301,13 @@ type COLOExitReason string
 
 // The values of COLOExitReason.
 const (
-	COLOExitReasonNone    COLOExitReason = "none"
+	// It has not ended.
+	COLOExitReasonNone COLOExitReason = "none"
+	// Somebody asked for it.
 	COLOExitReasonRequest COLOExitReason = "request"
-	COLOExitReasonError   COLOExitReason = "error"
-	// Since QEMU 4.0.
+	// An error happened.
+	COLOExitReasonError COLOExitReason = "error"
+	// A failover is under way. Since QEMU 4.0.
 	COLOExitReasonProcessing COLOExitReason = "processing"
 )
 
@@ -1088,8 +1324,12 @@ func (e COLOExitReason) Known() bool {
 	return false
 }
 
-// XColoLostHeartbeat executes the command x-colo-lost-heartbeat of
-// migration.json.
+// XColoLostHeartbeat tells a VM of a COLO pair that the other side is lost.
+//
+// The primary leaves COLO and goes on alone; the secondary takes over as the
+// one that serves. It fails if COLO does not run.
+//
+// It executes the command x-colo-lost-heartbeat of migration.json.
 //
 // In QEMU 5.2 and later, upstream since 2.8. Only in builds with
 // CONFIG_REPLICATION.
@@ -1101,7 +1341,13 @@ func (c *Client) XColoLostHeartbeat(ctx context.Context) error {
 	return c.conn.Execute(ctx, "x-colo-lost-heartbeat", nil, nil)
 }
 
-// MigrateCancel executes the command migrate_cancel of migration.json.
+// MigrateCancel cancels the running outgoing migration; the guest goes on here.
+//
+// It returns at once; wait for the status cancelled. Without a migration it
+// does nothing and succeeds. Once postcopy has begun a migration cannot be
+// cancelled, only paused and recovered.
+//
+// It executes the command migrate_cancel of migration.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
@@ -1112,10 +1358,17 @@ func (c *Client) MigrateCancel(ctx context.Context) error {
 
 // MigrateContinueArgs are the arguments of [Client.MigrateContinue].
 type MigrateContinueArgs struct {
+	// The status in which the migration is expected to wait: pre-switchover.
 	State MigrationStatus `json:"state"`
 }
 
-// MigrateContinue executes the command migrate-continue of migration.json.
+// MigrateContinue continues an outgoing migration that waits in the status
+// pre-switchover because of the capability pause-before-switchover.
+//
+// It returns at once. It fails if the migration is not in the given status, so
+// nothing continues by accident.
+//
+// It executes the command migrate-continue of migration.json.
 //
 // In QEMU 5.2 and later, upstream since 2.11.
 //
@@ -1124,7 +1377,9 @@ func (c *Client) MigrateContinue(ctx context.Context, args MigrateContinueArgs) 
 	return c.conn.Execute(ctx, "migrate-continue", args, nil)
 }
 
-// MigrationAddressType is the enum MigrationAddressType of migration.json.
+// MigrationAddressType is how a migration stream is carried.
+//
+// It is the enum MigrationAddressType of migration.json.
 //
 // In QEMU 10.0 and later, upstream since 8.2.
 //
@@ -1133,10 +1388,14 @@ type MigrationAddressType string
 
 // The values of MigrationAddressType.
 const (
+	// Over a socket.
 	MigrationAddressTypeSocket MigrationAddressType = "socket"
-	MigrationAddressTypeExec   MigrationAddressType = "exec"
-	MigrationAddressTypeRdma   MigrationAddressType = "rdma"
-	MigrationAddressTypeFile   MigrationAddressType = "file"
+	// Through the standard input or output of a command.
+	MigrationAddressTypeExec MigrationAddressType = "exec"
+	// Over RDMA.
+	MigrationAddressTypeRdma MigrationAddressType = "rdma"
+	// Into or out of a file.
+	MigrationAddressTypeFile MigrationAddressType = "file"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -1152,15 +1411,19 @@ func (e MigrationAddressType) Known() bool {
 	return false
 }
 
-// MigrationAddressFile is the variant of [MigrationAddress] for file, the
-// struct FileMigrationArgs of migration.json.
+// MigrationAddressFile says which file holds a migration stream.
+//
+// It is the variant of [MigrationAddress] for file, the struct
+// FileMigrationArgs of migration.json.
 //
 // In QEMU 10.0 and later, upstream since 8.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-migration.FileMigrationArgs
 type MigrationAddressFile struct {
+	// The file's path on the host.
 	Filename string `json:"filename"`
-	Offset   uint64 `json:"offset"`
+	// The byte in the file at which the stream begins.
+	Offset uint64 `json:"offset"`
 }
 
 func (x *MigrationAddressFile) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -1187,13 +1450,16 @@ func (v MigrationAddressFile) encodeMigrationAddress(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// MigrationAddressExec is the variant of [MigrationAddress] for exec, the
-// struct MigrationExecCommand of migration.json.
+// MigrationAddressExec is a command that a migration stream is piped through.
+//
+// It is the variant of [MigrationAddress] for exec, the struct
+// MigrationExecCommand of migration.json.
 //
 // In QEMU 10.0 and later, upstream since 8.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-migration.MigrationExecCommand
 type MigrationAddressExec struct {
+	// The program and its arguments; no shell is involved.
 	Args []string `json:"args"`
 }
 
@@ -1218,7 +1484,9 @@ func (v MigrationAddressExec) encodeMigrationAddress(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// MigrationAddress is the union MigrationAddress of migration.json.
+// MigrationAddress is where a migration stream goes to or comes from.
+//
+// It is the union MigrationAddress of migration.json.
 //
 // Transport holds the variant, whose type is the tag: [MigrationAddressSocket],
 // [MigrationAddressExec], [MigrationAddressRdma], [MigrationAddressFile] or
@@ -1228,6 +1496,7 @@ func (v MigrationAddressExec) encodeMigrationAddress(e *codec.Encoder) {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-migration.MigrationAddress
 type MigrationAddress struct {
+	// How it is carried.
 	Transport MigrationAddressVariant `json:"transport"`
 }
 
@@ -1302,6 +1571,8 @@ func (x MigrationAddress) String() string {
 
 // MigrationAddressSocket is the variant of [MigrationAddress] for socket, the
 // union SocketAddress.
+//
+// Over a socket.
 type MigrationAddressSocket SocketAddress
 
 // MarshalJSON implements json.Marshaler.
@@ -1335,6 +1606,8 @@ func (v MigrationAddressSocket) encodeMigrationAddress(e *codec.Encoder) {
 
 // MigrationAddressRdma is the variant of [MigrationAddress] for rdma, the
 // struct InetSocketAddress.
+//
+// Over RDMA.
 type MigrationAddressRdma InetSocketAddress
 
 // MigrationAddressType returns [MigrationAddressTypeRdma].
@@ -1346,7 +1619,9 @@ func (v MigrationAddressRdma) encodeMigrationAddress(e *codec.Encoder) {
 	(*InetSocketAddress)(&v).encodeMembers(e)
 }
 
-// MigrationChannelType is the enum MigrationChannelType of migration.json.
+// MigrationChannelType is what a migration channel is for.
+//
+// It is the enum MigrationChannelType of migration.json.
 //
 // In QEMU 10.0 and later, upstream since 8.1.
 //
@@ -1355,8 +1630,11 @@ type MigrationChannelType string
 
 // The values of MigrationChannelType.
 const (
+	// The migration itself.
 	MigrationChannelTypeMain MigrationChannelType = "main"
-	MigrationChannelTypeCpr  MigrationChannelType = "cpr"
+	// File descriptors and other state that must arrive first with cpr-transfer; a
+	// UNIX domain socket.
+	MigrationChannelTypeCpr MigrationChannelType = "cpr"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -1370,26 +1648,45 @@ func (e MigrationChannelType) Known() bool {
 	return false
 }
 
-// MigrationChannel is the struct MigrationChannel of migration.json.
+// MigrationChannel is a connection of a migration.
+//
+// It is the struct MigrationChannel of migration.json.
 //
 // In QEMU 10.0 and later, upstream since 8.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-migration.MigrationChannel
 type MigrationChannel struct {
+	// What it is for.
 	ChannelType MigrationChannelType `json:"channel-type"`
-	Addr        MigrationAddress     `json:"addr"`
+	// Where it goes to or comes from.
+	Addr MigrationAddress `json:"addr"`
 }
 
 // MigrateArgs are the arguments of [Client.Migrate].
 type MigrateArgs struct {
+	// Where to send it: tcp:HOST:PORT, unix:PATH, fd:NAME (from getfd),
+	// exec:COMMAND, rdma:HOST:PORT or file:PATH[,offset=N]. Either this or
+	// channels.
 	URI *string `json:"uri,omitzero"`
-	// In QEMU 10.0 and later.
+	// Where to send it, in structured form: one channel main, and for mode
+	// cpr-transfer one channel cpr, too. Either this or uri. In QEMU 10.0 and
+	// later.
 	Channels []MigrationChannel `json:"channels,omitzero"`
-	// Since QEMU 3.0.
+	// Takes up a postcopy migration in status postcopy-paused again instead of
+	// starting one. False if absent. Since QEMU 3.0.
 	Resume *bool `json:"resume,omitzero"`
 }
 
-// Migrate executes the command migrate of migration.json.
+// Migrate starts to migrate the running VM: to another QEMU, to a command, or
+// into a file.
+//
+// It returns when the migration has begun, not when it is done: follow it with
+// query-migrate or MIGRATION. When it completes, this QEMU keeps the stopped
+// guest in run state postmigrate until told to quit. It fails at once when a
+// device blocks migration or another migration runs; a connection that cannot
+// be made may show only as the status failed with an error-desc.
+//
+// It executes the command migrate of migration.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
@@ -1400,14 +1697,26 @@ func (c *Client) Migrate(ctx context.Context, args MigrateArgs) error {
 
 // MigrateIncomingArgs are the arguments of [Client.MigrateIncoming].
 type MigrateIncomingArgs struct {
+	// Where to listen or read, in the form that migrate knows. With tcp port 0
+	// query-migrate tells the real port. Either this or channels.
 	URI *string `json:"uri,omitzero"`
-	// In QEMU 10.0 and later.
+	// Where to listen or read, in structured form: the channel main alone. Either
+	// this or uri. In QEMU 10.0 and later.
 	Channels []MigrationChannel `json:"channels,omitzero"`
-	// In QEMU 10.0 and later, upstream since 9.1.
+	// Whether QEMU exits when the migration fails. True if absent; if false, the
+	// status is failed and query-migrate tells the error. In QEMU 10.0 and later,
+	// upstream since 9.1.
 	ExitOnError *bool `json:"exit-on-error,omitzero"`
 }
 
-// MigrateIncoming executes the command migrate-incoming of migration.json.
+// MigrateIncoming makes a QEMU that was started with -incoming defer wait for
+// an incoming migration at an address.
+//
+// It returns when QEMU listens; the result of the migration is a matter of
+// MIGRATION and query-migrate. It fails without -incoming defer, and if called
+// twice. Set capabilities and parameters before it.
+//
+// It executes the command migrate-incoming of migration.json.
 //
 // In QEMU 5.2 and later, upstream since 2.3.
 //
@@ -1418,13 +1727,19 @@ func (c *Client) MigrateIncoming(ctx context.Context, args MigrateIncomingArgs) 
 
 // XenSaveDevicesStateArgs are the arguments of [Client.XenSaveDevicesState].
 type XenSaveDevicesStateArgs struct {
+	// The file to create, on the host.
 	Filename string `json:"filename"`
-	// Since QEMU 2.11.
+	// Whether this is part of a live migration, so that the block devices are given
+	// up for the destination. True if absent. Since QEMU 2.11.
 	Live *bool `json:"live,omitzero"`
 }
 
-// XenSaveDevicesState executes the command xen-save-devices-state of
-// migration.json.
+// XenSaveDevicesState writes the state of all devices to a file, without memory
+// and disks. The toolstack of Xen uses it to save and to migrate.
+//
+// It stops the guest meanwhile and returns when the file is written.
+//
+// It executes the command xen-save-devices-state of migration.json.
 //
 // In QEMU 5.2 and later, upstream since 1.1.
 //
@@ -1435,11 +1750,14 @@ func (c *Client) XenSaveDevicesState(ctx context.Context, args XenSaveDevicesSta
 
 // XenSetGlobalDirtyLogArgs are the arguments of [Client.XenSetGlobalDirtyLog].
 type XenSetGlobalDirtyLogArgs struct {
+	// True for on.
 	Enable bool `json:"enable"`
 }
 
-// XenSetGlobalDirtyLog executes the command xen-set-global-dirty-log of
-// migration.json.
+// XenSetGlobalDirtyLog turns the tracking of all changes of guest memory on or
+// off, as Xen's live migration needs it.
+//
+// It executes the command xen-set-global-dirty-log of migration.json.
 //
 // In QEMU 5.2 and later, upstream since 1.3.
 //
@@ -1450,11 +1768,16 @@ func (c *Client) XenSetGlobalDirtyLog(ctx context.Context, args XenSetGlobalDirt
 
 // XenLoadDevicesStateArgs are the arguments of [Client.XenLoadDevicesState].
 type XenLoadDevicesStateArgs struct {
+	// The file to read, on the host.
 	Filename string `json:"filename"`
 }
 
-// XenLoadDevicesState executes the command xen-load-devices-state of
-// migration.json.
+// XenLoadDevicesState restores the state of all devices from a file that
+// xen-save-devices-state has written.
+//
+// The guest must be stopped. It returns when all is loaded.
+//
+// It executes the command xen-load-devices-state of migration.json.
 //
 // In QEMU 5.2 and later, upstream since 2.7.
 //
@@ -1465,12 +1788,18 @@ func (c *Client) XenLoadDevicesState(ctx context.Context, args XenLoadDevicesSta
 
 // XenSetReplicationArgs are the arguments of [Client.XenSetReplication].
 type XenSetReplicationArgs struct {
-	Enable   bool  `json:"enable"`
-	Primary  bool  `json:"primary"`
+	// True starts replication, false ends it.
+	Enable bool `json:"enable"`
+	// Whether this is the primary side.
+	Primary bool `json:"primary"`
+	// Whether ending means to fail over to this side. Only with enable false. False
+	// if absent.
 	Failover *bool `json:"failover,omitzero"`
 }
 
-// XenSetReplication executes the command xen-set-replication of migration.json.
+// XenSetReplication starts or stops block replication of a COLO pair under Xen.
+//
+// It executes the command xen-set-replication of migration.json.
 //
 // In QEMU 5.2 and later, upstream since 2.9. Only in builds with
 // CONFIG_REPLICATION.
@@ -1480,19 +1809,25 @@ func (c *Client) XenSetReplication(ctx context.Context, args XenSetReplicationAr
 	return c.conn.Execute(ctx, "xen-set-replication", args, nil)
 }
 
-// ReplicationStatus is the struct ReplicationStatus of migration.json.
+// ReplicationStatus is how block replication under Xen does.
+//
+// It is the struct ReplicationStatus of migration.json.
 //
 // In QEMU 5.2 and later, upstream since 2.9. Only in builds with
 // CONFIG_REPLICATION.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-migration.ReplicationStatus
 type ReplicationStatus struct {
-	Error bool    `json:"error"`
-	Desc  *string `json:"desc,omitzero"`
+	// True if an error has happened.
+	Error bool `json:"error"`
+	// The error in words, if there is one.
+	Desc *string `json:"desc,omitzero"`
 }
 
-// QueryXenReplicationStatus executes the command query-xen-replication-status
-// of migration.json.
+// QueryXenReplicationStatus returns whether block replication under Xen has met
+// an error.
+//
+// It executes the command query-xen-replication-status of migration.json.
 //
 // In QEMU 5.2 and later, upstream since 2.9. Only in builds with
 // CONFIG_REPLICATION.
@@ -1504,8 +1839,10 @@ func (c *Client) QueryXenReplicationStatus(ctx context.Context) (ReplicationStat
 	return result, err
 }
 
-// XenColoDoCheckpoint executes the command xen-colo-do-checkpoint of
-// migration.json.
+// XenColoDoCheckpoint makes block replication take a checkpoint. Xen calls it
+// in step with its own checkpoints.
+//
+// It executes the command xen-colo-do-checkpoint of migration.json.
 //
 // In QEMU 5.2 and later, upstream since 2.9. Only in builds with
 // CONFIG_REPLICATION.
@@ -1515,20 +1852,27 @@ func (c *Client) XenColoDoCheckpoint(ctx context.Context) error {
 	return c.conn.Execute(ctx, "xen-colo-do-checkpoint", nil, nil)
 }
 
-// COLOStatus is the struct COLOStatus of migration.json.
+// COLOStatus is the state of COLO in a VM.
+//
+// It is the struct COLOStatus of migration.json.
 //
 // In QEMU 5.2 and later, upstream since 3.1. Only in builds with
 // CONFIG_REPLICATION.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-migration.COLOStatus
 type COLOStatus struct {
+	// The part that the VM plays now.
 	Mode COLOMode `json:"mode"`
-	// Since QEMU 4.0.
-	LastMode COLOMode       `json:"last-mode"`
-	Reason   COLOExitReason `json:"reason"`
+	// The part it played last, also after COLO has ended. Since QEMU 4.0.
+	LastMode COLOMode `json:"last-mode"`
+	// Why COLO ended.
+	Reason COLOExitReason `json:"reason"`
 }
 
-// QueryColoStatus executes the command query-colo-status of migration.json.
+// QueryColoStatus returns which part the VM plays in COLO and why COLO ended if
+// it did.
+//
+// It executes the command query-colo-status of migration.json.
 //
 // In QEMU 5.2 and later, upstream since 3.1. Only in builds with
 // CONFIG_REPLICATION.
@@ -1542,10 +1886,17 @@ func (c *Client) QueryColoStatus(ctx context.Context) (COLOStatus, error) {
 
 // MigrateRecoverArgs are the arguments of [Client.MigrateRecover].
 type MigrateRecoverArgs struct {
+	// Where to listen, in the form that migrate-incoming knows.
 	URI string `json:"uri"`
 }
 
-// MigrateRecover executes the command migrate-recover of migration.json.
+// MigrateRecover makes the destination of a paused postcopy migration listen
+// again, at a new address.
+//
+// It needs the status postcopy-paused and returns at once. Then call migrate
+// with resume at the source. It may be executed out of band.
+//
+// It executes the command migrate-recover of migration.json.
 //
 // It can be executed out of band.
 //
@@ -1556,7 +1907,14 @@ func (c *Client) MigrateRecover(ctx context.Context, args MigrateRecoverArgs) er
 	return c.conn.Execute(ctx, "migrate-recover", args, nil)
 }
 
-// MigratePause executes the command migrate-pause of migration.json.
+// MigratePause pauses a postcopy migration by shutting its connections down,
+// for example because a network path hangs.
+//
+// Both sides go to the status postcopy-paused; migrate-recover and migrate with
+// resume continue it. It fails outside of postcopy. It may be executed out of
+// band.
+//
+// It executes the command migrate-pause of migration.json.
 //
 // It can be executed out of band.
 //
@@ -1567,7 +1925,11 @@ func (c *Client) MigratePause(ctx context.Context) error {
 	return c.conn.Execute(ctx, "migrate-pause", nil, nil)
 }
 
-// UnplugPrimaryEvent is the event UNPLUG_PRIMARY of migration.json.
+// UnplugPrimaryEvent tells that the guest has released the primary device of a
+// failover pair, so that the migration, which waits in wait-unplug, can go on.
+// QEMU keeps the device to give it back should the migration fail.
+//
+// It is the event UNPLUG_PRIMARY of migration.json.
 //
 // In QEMU 5.2 and later, upstream since 4.2.
 //
@@ -1575,7 +1937,8 @@ func (c *Client) MigratePause(ctx context.Context) error {
 type UnplugPrimaryEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
 	Timestamp time.Time `json:"timestamp,omitzero"`
-	DeviceID  string    `json:"device-id"`
+	// The device's id, as given to device_add.
+	DeviceID string `json:"device-id"`
 }
 
 // EventName returns UNPLUG_PRIMARY.
@@ -1594,17 +1957,23 @@ func (c *Client) OnUnplugPrimary(f func(UnplugPrimaryEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// DirtyRateVcpu is the struct DirtyRateVcpu of migration.json.
+// DirtyRateVcpu is how fast a virtual CPU dirties memory.
+//
+// It is the struct DirtyRateVcpu of migration.json.
 //
 // In QEMU 7.2 and later, upstream since 6.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-migration.DirtyRateVcpu
 type DirtyRateVcpu struct {
-	ID        int64 `json:"id"`
+	// The virtual CPU's index.
+	ID int64 `json:"id"`
+	// Its rate in MiB/s.
 	DirtyRate int64 `json:"dirty-rate"`
 }
 
-// DirtyRateStatus is the enum DirtyRateStatus of migration.json.
+// DirtyRateStatus is how far a measurement of the dirty rate is.
+//
+// It is the enum DirtyRateStatus of migration.json.
 //
 // In QEMU 5.2 and later, upstream since 5.2.
 //
@@ -1613,9 +1982,12 @@ type DirtyRateStatus string
 
 // The values of DirtyRateStatus.
 const (
+	// There has been none.
 	DirtyRateStatusUnstarted DirtyRateStatus = "unstarted"
+	// It is under way.
 	DirtyRateStatusMeasuring DirtyRateStatus = "measuring"
-	DirtyRateStatusMeasured  DirtyRateStatus = "measured"
+	// It is done.
+	DirtyRateStatusMeasured DirtyRateStatus = "measured"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -1630,7 +2002,9 @@ func (e DirtyRateStatus) Known() bool {
 	return false
 }
 
-// DirtyRateMeasureMode is the enum DirtyRateMeasureMode of migration.json.
+// DirtyRateMeasureMode is how the dirty rate is measured.
+//
+// It is the enum DirtyRateMeasureMode of migration.json.
 //
 // In QEMU 7.2 and later, upstream since 6.2.
 //
@@ -1639,9 +2013,13 @@ type DirtyRateMeasureMode string
 
 // The values of DirtyRateMeasureMode.
 const (
+	// Hashes of random pages are compared. Cheap, an estimate.
 	DirtyRateMeasureModePageSampling DirtyRateMeasureMode = "page-sampling"
-	DirtyRateMeasureModeDirtyRing    DirtyRateMeasureMode = "dirty-ring"
-	DirtyRateMeasureModeDirtyBitmap  DirtyRateMeasureMode = "dirty-bitmap"
+	// KVM reports writes for each virtual CPU. It needs dirty-ring-size.
+	DirtyRateMeasureModeDirtyRing DirtyRateMeasureMode = "dirty-ring"
+	// Writes are logged in a bitmap of all memory. Exact, slows the guest down, and
+	// not with dirty-ring-size.
+	DirtyRateMeasureModeDirtyBitmap DirtyRateMeasureMode = "dirty-bitmap"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -1656,7 +2034,9 @@ func (e DirtyRateMeasureMode) Known() bool {
 	return false
 }
 
-// TimeUnit is the enum TimeUnit of migration.json.
+// TimeUnit is a unit of time.
+//
+// It is the enum TimeUnit of migration.json.
 //
 // In QEMU 10.0 and later, upstream since 8.2.
 //
@@ -1665,7 +2045,9 @@ type TimeUnit string
 
 // The values of TimeUnit.
 const (
-	TimeUnitSecond      TimeUnit = "second"
+	// Seconds.
+	TimeUnitSecond TimeUnit = "second"
+	// Milliseconds.
 	TimeUnitMillisecond TimeUnit = "millisecond"
 )
 
@@ -1680,38 +2062,57 @@ func (e TimeUnit) Known() bool {
 	return false
 }
 
-// DirtyRateInfo is the struct DirtyRateInfo of migration.json.
+// DirtyRateInfo is the state and the result of a measurement of the dirty rate.
+//
+// It is the struct DirtyRateInfo of migration.json.
 //
 // In QEMU 5.2 and later, upstream since 5.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-migration.DirtyRateInfo
 type DirtyRateInfo struct {
-	DirtyRate *int64          `json:"dirty-rate,omitzero"`
-	Status    DirtyRateStatus `json:"status"`
-	StartTime int64           `json:"start-time"`
-	CalcTime  int64           `json:"calc-time"`
-	// In QEMU 10.0 and later, upstream since 8.2.
+	// Rate of the whole VM in MiB/s. Only when it is measured.
+	DirtyRate *int64 `json:"dirty-rate,omitzero"`
+	// How far it is.
+	Status DirtyRateStatus `json:"status"`
+	// When it began, in seconds of the host's monotonic clock.
+	StartTime int64 `json:"start-time"`
+	// How long it measures, in calc-time-unit.
+	CalcTime int64 `json:"calc-time"`
+	// The unit of calc-time. In QEMU 10.0 and later, upstream since 8.2.
 	CalcTimeUnit TimeUnit `json:"calc-time-unit"`
-	// In QEMU 7.2 and later, upstream since 6.1.
+	// Pages sampled per GiB of memory, with page-sampling. In QEMU 7.2 and later,
+	// upstream since 6.1.
 	SamplePages uint64 `json:"sample-pages"`
-	// In QEMU 7.2 and later, upstream since 6.2.
+	// How it measures. In QEMU 7.2 and later, upstream since 6.2.
 	Mode DirtyRateMeasureMode `json:"mode"`
-	// In QEMU 7.2 and later, upstream since 6.2.
+	// Rates of the virtual CPUs, with dirty-ring. In QEMU 7.2 and later, upstream
+	// since 6.2.
 	VcpuDirtyRate []DirtyRateVcpu `json:"vcpu-dirty-rate,omitzero"`
 }
 
 // CalcDirtyRateArgs are the arguments of [Client.CalcDirtyRate].
 type CalcDirtyRateArgs struct {
+	// How long to measure, in calc-time-unit, from 50 ms to 60 s.
 	CalcTime int64 `json:"calc-time"`
-	// In QEMU 10.0 and later, upstream since 8.2.
+	// The unit of calc-time; seconds if absent. In QEMU 10.0 and later, upstream
+	// since 8.2.
 	CalcTimeUnit *TimeUnit `json:"calc-time-unit,omitzero"`
-	// In QEMU 7.2 and later, upstream since 6.1.
+	// How many pages are sampled per GiB of guest memory, 128 to 16384; 512 if
+	// absent. Only for page-sampling. In QEMU 7.2 and later, upstream since 6.1.
 	SamplePages *int64 `json:"sample-pages,omitzero"`
-	// In QEMU 7.2 and later, upstream since 6.1.
+	// How to measure; page-sampling if absent. In QEMU 7.2 and later, upstream
+	// since 6.1.
 	Mode *DirtyRateMeasureMode `json:"mode,omitzero"`
 }
 
-// CalcDirtyRate executes the command calc-dirty-rate of migration.json.
+// CalcDirtyRate starts to measure how fast the guest dirties memory, to judge
+// whether a migration can converge.
+//
+// It returns at once; ask query-dirty-rate after calc-time. It fails while
+// another measurement runs. A page counts only once in a measurement, so longer
+// times give lower rates.
+//
+// It executes the command calc-dirty-rate of migration.json.
 //
 // In QEMU 5.2 and later, upstream since 5.2.
 //
@@ -1722,11 +2123,15 @@ func (c *Client) CalcDirtyRate(ctx context.Context, args CalcDirtyRateArgs) erro
 
 // QueryDirtyRateArgs are the arguments of [Client.QueryDirtyRate].
 type QueryDirtyRateArgs struct {
-	// In QEMU 10.0 and later, upstream since 8.2.
+	// The unit for the calc-time of the result; seconds if absent. In QEMU 10.0 and
+	// later, upstream since 8.2.
 	CalcTimeUnit *TimeUnit `json:"calc-time-unit,omitzero"`
 }
 
-// QueryDirtyRate executes the command query-dirty-rate of migration.json.
+// QueryDirtyRate returns the state and the result of the last measurement that
+// calc-dirty-rate has started.
+//
+// It executes the command query-dirty-rate of migration.json.
 //
 // In QEMU 5.2 and later, upstream since 5.2.
 //
@@ -1737,25 +2142,37 @@ func (c *Client) QueryDirtyRate(ctx context.Context, args QueryDirtyRateArgs) (D
 	return result, err
 }
 
-// DirtyLimitInfo is the struct DirtyLimitInfo of migration.json.
+// DirtyLimitInfo is the limit on a virtual CPU's dirty rate.
+//
+// It is the struct DirtyLimitInfo of migration.json.
 //
 // In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-migration.DirtyLimitInfo
 type DirtyLimitInfo struct {
-	CPUIndex    int64  `json:"cpu-index"`
-	LimitRate   uint64 `json:"limit-rate"`
+	// The virtual CPU's index.
+	CPUIndex int64 `json:"cpu-index"`
+	// The limit in MB/s; 0 for none.
+	LimitRate uint64 `json:"limit-rate"`
+	// Its present rate in MB/s.
 	CurrentRate uint64 `json:"current-rate"`
 }
 
 // SetVcpuDirtyLimitArgs are the arguments of [Client.SetVcpuDirtyLimit].
 type SetVcpuDirtyLimitArgs struct {
-	CPUIndex  *int64 `json:"cpu-index,omitzero"`
+	// The index of the virtual CPU; all if absent.
+	CPUIndex *int64 `json:"cpu-index,omitzero"`
+	// The limit in MB/s; 0 removes it.
 	DirtyRate uint64 `json:"dirty-rate"`
 }
 
-// SetVcpuDirtyLimit executes the command set-vcpu-dirty-limit of
-// migration.json.
+// SetVcpuDirtyLimit limits how fast virtual CPUs may dirty memory, by slowing
+// down those that exceed it.
+//
+// It takes effect at once and stays until cancel-vcpu-dirty-limit. It needs KVM
+// with dirty-ring-size set.
+//
+// It executes the command set-vcpu-dirty-limit of migration.json.
 //
 // In QEMU 7.2 and later, upstream since 7.1.
 //
@@ -1766,11 +2183,15 @@ func (c *Client) SetVcpuDirtyLimit(ctx context.Context, args SetVcpuDirtyLimitAr
 
 // CancelVcpuDirtyLimitArgs are the arguments of [Client.CancelVcpuDirtyLimit].
 type CancelVcpuDirtyLimitArgs struct {
+	// The index of the virtual CPU; all if absent.
 	CPUIndex *int64 `json:"cpu-index,omitzero"`
 }
 
-// CancelVcpuDirtyLimit executes the command cancel-vcpu-dirty-limit of
-// migration.json.
+// CancelVcpuDirtyLimit removes the limits that set-vcpu-dirty-limit has set. It
+// needs KVM with dirty-ring-size set, and fails while a migration with the
+// capability dirty-limit runs.
+//
+// It executes the command cancel-vcpu-dirty-limit of migration.json.
 //
 // In QEMU 7.2 and later, upstream since 7.1.
 //
@@ -1779,8 +2200,10 @@ func (c *Client) CancelVcpuDirtyLimit(ctx context.Context, args CancelVcpuDirtyL
 	return c.conn.Execute(ctx, "cancel-vcpu-dirty-limit", args, nil)
 }
 
-// QueryVcpuDirtyLimit executes the command query-vcpu-dirty-limit of
-// migration.json.
+// QueryVcpuDirtyLimit returns the virtual CPUs whose dirty rate is limited;
+// none if there is no limit.
+//
+// It executes the command query-vcpu-dirty-limit of migration.json.
 //
 // In QEMU 7.2 and later, upstream since 7.1.
 //
@@ -1793,13 +2216,27 @@ func (c *Client) QueryVcpuDirtyLimit(ctx context.Context) ([]DirtyLimitInfo, err
 
 // SnapshotSaveArgs are the arguments of [Client.SnapshotSave].
 type SnapshotSaveArgs struct {
-	JobID   string   `json:"job-id"`
-	Tag     string   `json:"tag"`
-	Vmstate string   `json:"vmstate"`
+	// The id for the job, to be chosen by the caller.
+	JobID string `json:"job-id"`
+	// The name for the snapshot. An existing one is an error.
+	Tag string `json:"tag"`
+	// The block node, by its node name, into which memory and device state go; it
+	// must be among devices.
+	Vmstate string `json:"vmstate"`
+	// The node names of all block nodes to take a snapshot of. For a consistent
+	// snapshot name all that are writable.
 	Devices []string `json:"devices"`
 }
 
-// SnapshotSave executes the command snapshot-save of migration.json.
+// SnapshotSave starts a job that saves the VM inside its images: an internal
+// snapshot of disks and one of memory and devices.
+//
+// It returns when the job has been created: errors are the job's, so wait for
+// the status concluded, read the error with query-jobs and call job-dismiss.
+// The guest is stopped while memory is written. The images must support
+// snapshots (qcow2).
+//
+// It executes the command snapshot-save of migration.json.
 //
 // In QEMU 7.2 and later, upstream since 6.0.
 //
@@ -1810,13 +2247,26 @@ func (c *Client) SnapshotSave(ctx context.Context, args SnapshotSaveArgs) error 
 
 // SnapshotLoadArgs are the arguments of [Client.SnapshotLoad].
 type SnapshotLoadArgs struct {
-	JobID   string   `json:"job-id"`
-	Tag     string   `json:"tag"`
-	Vmstate string   `json:"vmstate"`
+	// The id for the job, to be chosen by the caller.
+	JobID string `json:"job-id"`
+	// The name of the snapshot.
+	Tag string `json:"tag"`
+	// The block node, by its node name, from which memory and device state come; it
+	// must be among devices.
+	Vmstate string `json:"vmstate"`
+	// The node names of all block nodes to take back. Name all that were written to
+	// since.
 	Devices []string `json:"devices"`
 }
 
-// SnapshotLoad executes the command snapshot-load of migration.json.
+// SnapshotLoad starts a job that takes the VM back to an internal snapshot.
+//
+// It returns when the job has been created; wait for the status concluded and
+// call job-dismiss, as with snapshot-save. The guest is stopped while it loads,
+// and stays so if loading fails. The machine must have the devices that it had
+// then.
+//
+// It executes the command snapshot-load of migration.json.
 //
 // In QEMU 7.2 and later, upstream since 6.0.
 //
@@ -1827,12 +2277,20 @@ func (c *Client) SnapshotLoad(ctx context.Context, args SnapshotLoadArgs) error 
 
 // SnapshotDeleteArgs are the arguments of [Client.SnapshotDelete].
 type SnapshotDeleteArgs struct {
-	JobID   string   `json:"job-id"`
-	Tag     string   `json:"tag"`
+	// The id for the job, to be chosen by the caller.
+	JobID string `json:"job-id"`
+	// The name of the snapshot.
+	Tag string `json:"tag"`
+	// The node names of the block nodes to delete it from.
 	Devices []string `json:"devices"`
 }
 
-// SnapshotDelete executes the command snapshot-delete of migration.json.
+// SnapshotDelete starts a job that deletes an internal snapshot.
+//
+// It returns when the job has been created; wait for the status concluded and
+// call job-dismiss. A node without such a snapshot is not an error.
+//
+// It executes the command snapshot-delete of migration.json.
 //
 // In QEMU 7.2 and later, upstream since 6.0.
 //

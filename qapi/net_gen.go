@@ -12,11 +12,19 @@ import (
 
 // SetLinkArgs are the arguments of [Client.SetLink].
 type SetLinkArgs struct {
+	// The id of the card, as given to device_add, or of the netdev behind it.
 	Name string `json:"name"`
-	Up   bool   `json:"up"`
+	// True for connected.
+	Up bool `json:"up"`
 }
 
-// SetLink executes the command set_link of net.json.
+// SetLink plugs the cable of a network card in or pulls it out, as the guest
+// sees it.
+//
+// It returns at once, and succeeds also with cards that cannot tell the guest.
+// It fails with DeviceNotFound if there is no such device.
+//
+// It executes the command set_link of net.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
@@ -25,7 +33,14 @@ func (c *Client) SetLink(ctx context.Context, args SetLinkArgs) error {
 	return c.conn.Execute(ctx, "set_link", args, nil)
 }
 
-// NetdevAdd executes the command netdev_add of net.json.
+// NetdevAdd creates a network backend, to which a network card is then attached
+// with device_add and its property netdev.
+//
+// The backend is ready when the method returns, except that stream and
+// vhost-user connect on their own time. File descriptors are passed with getfd
+// before.
+//
+// It executes the command netdev_add of net.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
@@ -36,10 +51,17 @@ func (c *Client) NetdevAdd(ctx context.Context, args Netdev) error {
 
 // NetdevDelArgs are the arguments of [Client.NetdevDel].
 type NetdevDelArgs struct {
+	// The backend's id, as given to netdev_add.
 	ID string `json:"id"`
 }
 
-// NetdevDel executes the command netdev_del of net.json.
+// NetdevDel removes a network backend.
+//
+// It works even while a card uses it: the guest then sees the link go down, and
+// the card needs device_del before the id is of use again. It fails with
+// DeviceNotFound if there is no such backend.
+//
+// It executes the command netdev_del of net.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
@@ -48,17 +70,25 @@ func (c *Client) NetdevDel(ctx context.Context, args NetdevDelArgs) error {
 	return c.conn.Execute(ctx, "netdev_del", args, nil)
 }
 
-// NetdevNIC is the variant of [Netdev] for nic, the struct NetLegacyNicOptions
-// of net.json.
+// NetdevNIC are the options of a network card made with -net nic. Not for
+// netdev_add.
+//
+// It is the variant of [Netdev] for nic, the struct NetLegacyNicOptions of
+// net.json.
 //
 // In QEMU 5.2 and later, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.NetLegacyNicOptions
 type NetdevNIC struct {
-	Netdev  *string `json:"netdev,omitzero"`
+	// The id of the backend to use.
+	Netdev *string `json:"netdev,omitzero"`
+	// MAC address.
 	Macaddr *string `json:"macaddr,omitzero"`
-	Model   *string `json:"model,omitzero"`
-	Addr    *string `json:"addr,omitzero"`
+	// The kind of card, such as e1000 or virtio.
+	Model *string `json:"model,omitzero"`
+	// PCI address.
+	Addr *string `json:"addr,omitzero"`
+	// Number of MSI-X vectors; 0 turns MSI-X off.
 	Vectors *uint32 `json:"vectors,omitzero"`
 }
 
@@ -105,74 +135,121 @@ func (v NetdevNIC) encodeNetdev(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// PasstSearch is the struct PasstSearch of net.json.
+// PasstSearch is a search domain for passt.
+//
+// It is the struct PasstSearch of net.json.
 //
 // In QEMU 11.1, upstream since 10.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.PasstSearch
 type PasstSearch struct {
+	// The domain.
 	Str string `json:"str"`
 }
 
-// PasstPortForward is the struct PasstPortForward of net.json.
+// PasstPortForward is a set of ports for passt to forward.
+//
+// It is the struct PasstPortForward of net.json.
 //
 // In QEMU 11.1, upstream since 10.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.PasstPortForward
 type PasstPortForward struct {
+	// Ports or ranges in the syntax of passt's options -t and -u.
 	Str string `json:"str"`
 }
 
-// PasstParameter is the struct PasstParameter of net.json.
+// PasstParameter is an argument for passt that has no option of its own here.
+//
+// It is the struct PasstParameter of net.json.
 //
 // In QEMU 11.1, upstream since 10.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.PasstParameter
 type PasstParameter struct {
+	// The argument as it appears on the command line.
 	Str string `json:"str"`
 }
 
-// NetdevPasst is the variant of [Netdev] for passt, the struct
-// NetdevPasstOptions of net.json.
+// NetdevPasst are the options of a network without privileges through passt, a
+// faster successor of user.
+//
+// It is the variant of [Netdev] for passt, the struct NetdevPasstOptions of
+// net.json.
 //
 // In QEMU 11.1, upstream since 10.1. Only in builds with CONFIG_PASST.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.NetdevPasstOptions
 type NetdevPasst struct {
-	Path            *string            `json:"path,omitzero"`
-	Quiet           *bool              `json:"quiet,omitzero"`
-	VhostUser       *bool              `json:"vhost-user,omitzero"`
-	MTU             *int64             `json:"mtu,omitzero"`
-	Address         *string            `json:"address,omitzero"`
-	Netmask         *string            `json:"netmask,omitzero"`
-	MAC             *string            `json:"mac,omitzero"`
-	Gateway         *string            `json:"gateway,omitzero"`
-	Interface       *string            `json:"interface,omitzero"`
-	Outbound        *string            `json:"outbound,omitzero"`
-	OutboundIf4     *string            `json:"outbound-if4,omitzero"`
-	OutboundIf6     *string            `json:"outbound-if6,omitzero"`
-	DNS             *string            `json:"dns,omitzero"`
-	Search          []PasstSearch      `json:"search,omitzero"`
-	FQDN            *string            `json:"fqdn,omitzero"`
-	DHCPDNS         *bool              `json:"dhcp-dns,omitzero"`
-	DHCPSearch      *bool              `json:"dhcp-search,omitzero"`
-	MapHostLoopback *string            `json:"map-host-loopback,omitzero"`
-	MapGuestAddr    *string            `json:"map-guest-addr,omitzero"`
-	DNSForward      *string            `json:"dns-forward,omitzero"`
-	DNSHost         *string            `json:"dns-host,omitzero"`
-	TCP             *bool              `json:"tcp,omitzero"`
-	UDP             *bool              `json:"udp,omitzero"`
-	ICMP            *bool              `json:"icmp,omitzero"`
-	DHCP            *bool              `json:"dhcp,omitzero"`
-	Ndp             *bool              `json:"ndp,omitzero"`
-	Dhcpv6          *bool              `json:"dhcpv6,omitzero"`
-	Ra              *bool              `json:"ra,omitzero"`
-	Freebind        *bool              `json:"freebind,omitzero"`
-	IPv4            *bool              `json:"ipv4,omitzero"`
-	IPv6            *bool              `json:"ipv6,omitzero"`
-	TCPPorts        []PasstPortForward `json:"tcp-ports,omitzero"`
-	UDPPorts        []PasstPortForward `json:"udp-ports,omitzero"`
-	Param           []PasstParameter   `json:"param,omitzero"`
+	// The passt program; passt in PATH if absent.
+	Path *string `json:"path,omitzero"`
+	// Suppresses its messages. True if absent.
+	Quiet *bool `json:"quiet,omitzero"`
+	// Exchanges packets through shared memory (vhost-user) instead of a socket.
+	VhostUser *bool `json:"vhost-user,omitzero"`
+	// MTU to announce to the guest, in bytes.
+	MTU *int64 `json:"mtu,omitzero"`
+	// Address for the guest; that of the host if absent.
+	Address *string `json:"address,omitzero"`
+	// Network mask for IPv4.
+	Netmask *string `json:"netmask,omitzero"`
+	// MAC address of the gateway that the guest sees.
+	MAC *string `json:"mac,omitzero"`
+	// Gateway for the guest; that of the host if absent.
+	Gateway *string `json:"gateway,omitzero"`
+	// The host interface from which addresses and routes are taken.
+	Interface *string `json:"interface,omitzero"`
+	// Source address of connections to the outside.
+	Outbound *string `json:"outbound,omitzero"`
+	// Host interface for IPv4 to the outside.
+	OutboundIf4 *string `json:"outbound-if4,omitzero"`
+	// Host interface for IPv6 to the outside.
+	OutboundIf6 *string `json:"outbound-if6,omitzero"`
+	// Address of the name server for the guest.
+	DNS *string `json:"dns,omitzero"`
+	// Search domains for the guest.
+	Search []PasstSearch `json:"search,omitzero"`
+	// Host name for the guest, with domain.
+	FQDN *string `json:"fqdn,omitzero"`
+	// Whether DHCP tells the guest name servers.
+	DHCPDNS *bool `json:"dhcp-dns,omitzero"`
+	// Whether DHCP tells the guest search domains.
+	DHCPSearch *bool `json:"dhcp-search,omitzero"`
+	// Address under which the guest reaches the host's loopback.
+	MapHostLoopback *string `json:"map-host-loopback,omitzero"`
+	// Address under which the guest reaches the host's address that it shares.
+	MapGuestAddr *string `json:"map-guest-addr,omitzero"`
+	// Address at which the guest finds a name server that passes queries on to the
+	// host's.
+	DNSForward *string `json:"dns-forward,omitzero"`
+	// The host's name server that gets those queries.
+	DNSHost *string `json:"dns-host,omitzero"`
+	// Whether TCP passes.
+	TCP *bool `json:"tcp,omitzero"`
+	// Whether UDP passes.
+	UDP *bool `json:"udp,omitzero"`
+	// Whether ICMP echo passes.
+	ICMP *bool `json:"icmp,omitzero"`
+	// Whether there is a DHCP server.
+	DHCP *bool `json:"dhcp,omitzero"`
+	// Whether neighbour discovery is answered.
+	Ndp *bool `json:"ndp,omitzero"`
+	// Whether there is a DHCPv6 server.
+	Dhcpv6 *bool `json:"dhcpv6,omitzero"`
+	// Whether router advertisements are sent.
+	Ra *bool `json:"ra,omitzero"`
+	// Allows forwarding from addresses that the host does not have.
+	Freebind *bool `json:"freebind,omitzero"`
+	// Whether IPv4 is on.
+	IPv4 *bool `json:"ipv4,omitzero"`
+	// Whether IPv6 is on.
+	IPv6 *bool `json:"ipv6,omitzero"`
+	// TCP ports that are forwarded to the guest.
+	TCPPorts []PasstPortForward `json:"tcp-ports,omitzero"`
+	// UDP ports that are forwarded to the guest.
+	UDPPorts []PasstPortForward `json:"udp-ports,omitzero"`
+	// Further arguments of passt.
+	Param []PasstParameter `json:"param,omitzero"`
 }
 
 func (x *NetdevPasst) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -363,69 +440,100 @@ func (v NetdevPasst) encodeNetdev(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// NetdevUserDomainSuffix is the struct NetdevUserDomainSuffix of net.json.
+// NetdevUserDomainSuffix is a search domain for a user network.
+//
+// It is the struct NetdevUserDomainSuffix of net.json.
 //
 // In QEMU 11.1, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.NetdevUserDomainSuffix
 type NetdevUserDomainSuffix struct {
+	// The domain.
 	Str string `json:"str"`
 }
 
-// NetdevUserHostForward is the struct NetdevUserHostForward of net.json.
+// NetdevUserHostForward is a port of the host that leads into the guest.
+//
+// It is the struct NetdevUserHostForward of net.json.
 //
 // In QEMU 11.1, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.NetdevUserHostForward
 type NetdevUserHostForward struct {
+	// In the form [tcp|udp]:[hostaddr]:hostport-[guestaddr]:guestport.
 	Str string `json:"str"`
 }
 
-// NetdevUserGuestForward is the struct NetdevUserGuestForward of net.json.
+// NetdevUserGuestForward is an address in a user network at which a service of
+// the host answers.
+//
+// It is the struct NetdevUserGuestForward of net.json.
 //
 // In QEMU 11.1, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.NetdevUserGuestForward
 type NetdevUserGuestForward struct {
+	// In the form [tcp]:server:port-DEV, DEV a character device or cmd:COMMAND.
 	Str string `json:"str"`
 }
 
-// NetdevUser is the variant of [Netdev] for user, the struct NetdevUserOptions
-// of net.json.
+// NetdevUser are the options of a user network: NAT inside QEMU (libslirp),
+// without privileges. The guest gets out, but nobody in.
+//
+// It is the variant of [Netdev] for user, the struct NetdevUserOptions of
+// net.json.
 //
 // In QEMU 5.2 and later, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.NetdevUserOptions
 type NetdevUser struct {
+	// Host name that DHCP tells the guest.
 	Hostname *string `json:"hostname,omitzero"`
-	Restrict *bool   `json:"restrict,omitzero"`
-	// Since QEMU 2.6.
+	// Cuts the guest off from host and outside; only forwards pass. False if
+	// absent.
+	Restrict *bool `json:"restrict,omitzero"`
+	// Whether IPv4 is on. True if absent. Since QEMU 2.6.
 	IPv4 *bool `json:"ipv4,omitzero"`
-	// Since QEMU 2.6.
-	IPv6      *bool                    `json:"ipv6,omitzero"`
-	IP        *string                  `json:"ip,omitzero"`
-	Net       *string                  `json:"net,omitzero"`
-	Host      *string                  `json:"host,omitzero"`
-	TFTP      *string                  `json:"tftp,omitzero"`
-	Bootfile  *string                  `json:"bootfile,omitzero"`
-	Dhcpstart *string                  `json:"dhcpstart,omitzero"`
-	DNS       *string                  `json:"dns,omitzero"`
+	// Whether IPv6 is on. True if absent. Since QEMU 2.6.
+	IPv6 *bool `json:"ipv6,omitzero"`
+	// Old name of net.
+	IP *string `json:"ip,omitzero"`
+	// The guest's network, address/mask; 10.0.2.0/24 if absent.
+	Net *string `json:"net,omitzero"`
+	// The address at which the guest finds the host; number 2 of the network if
+	// absent.
+	Host *string `json:"host,omitzero"`
+	// The folder that a built-in TFTP server shows, read-only. No server if absent.
+	TFTP *string `json:"tftp,omitzero"`
+	// The file that BOOTP tells the guest to boot from the TFTP server.
+	Bootfile *string `json:"bootfile,omitzero"`
+	// First of 16 addresses for DHCP; number 15 of the network if absent.
+	Dhcpstart *string `json:"dhcpstart,omitzero"`
+	// The address of the name server for the guest; number 3 of the network if
+	// absent.
+	DNS *string `json:"dns,omitzero"`
+	// Search domains for the guest.
 	Dnssearch []NetdevUserDomainSuffix `json:"dnssearch,omitzero"`
-	// Since QEMU 3.0.
+	// Domain name for the guest. Since QEMU 3.0.
 	Domainname *string `json:"domainname,omitzero"`
-	// Since QEMU 2.6.
+	// IPv6 network; fec0:: if absent. Since QEMU 2.6.
 	IPv6Prefix *string `json:"ipv6-prefix,omitzero"`
-	// Since QEMU 2.6.
+	// Length of ipv6-prefix in bits; 64 if absent. Since QEMU 2.6.
 	IPv6Prefixlen *int64 `json:"ipv6-prefixlen,omitzero"`
-	// Since QEMU 2.6.
+	// IPv6 address at which the guest finds the host. Since QEMU 2.6.
 	IPv6Host *string `json:"ipv6-host,omitzero"`
-	// Since QEMU 2.6.
-	IPv6DNS   *string                  `json:"ipv6-dns,omitzero"`
-	SMB       *string                  `json:"smb,omitzero"`
-	Smbserver *string                  `json:"smbserver,omitzero"`
-	Hostfwd   []NetdevUserHostForward  `json:"hostfwd,omitzero"`
-	Guestfwd  []NetdevUserGuestForward `json:"guestfwd,omitzero"`
-	// Since QEMU 3.1.
+	// IPv6 address of the name server for the guest. Since QEMU 2.6.
+	IPv6DNS *string `json:"ipv6-dns,omitzero"`
+	// The folder that a built-in SMB server shares. It needs smbd on the host. No
+	// server if absent.
+	SMB *string `json:"smb,omitzero"`
+	// The address of the SMB server; number 4 of the network if absent.
+	Smbserver *string `json:"smbserver,omitzero"`
+	// Ports of the host that lead into the guest.
+	Hostfwd []NetdevUserHostForward `json:"hostfwd,omitzero"`
+	// Addresses in the network at which services of the host answer.
+	Guestfwd []NetdevUserGuestForward `json:"guestfwd,omitzero"`
+	// Name of the TFTP server that DHCP tells (option 66). Since QEMU 3.1.
 	TFTPServerName *string `json:"tftp-server-name,omitzero"`
 }
 
@@ -557,28 +665,50 @@ func (v NetdevUser) encodeNetdev(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// NetdevTap is the variant of [Netdev] for tap, the struct NetdevTapOptions of
+// NetdevTap are the options of a tap interface of the host, the usual backend
+// for servers. Creating one takes privileges; fd does not.
+//
+// It is the variant of [Netdev] for tap, the struct NetdevTapOptions of
 // net.json.
 //
 // In QEMU 5.2 and later, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.NetdevTapOptions
 type NetdevTap struct {
-	Ifname     *string `json:"ifname,omitzero"`
-	FD         *string `json:"fd,omitzero"`
-	FDs        *string `json:"fds,omitzero"`
-	Script     *string `json:"script,omitzero"`
+	// The interface's name; chosen by the kernel if absent.
+	Ifname *string `json:"ifname,omitzero"`
+	// An open tap, by the name given to getfd. Not with ifname, scripts or helper.
+	FD *string `json:"fd,omitzero"`
+	// Open queues of a tap, by names separated by colons.
+	FDs *string `json:"fds,omitzero"`
+	// Program that sets the interface up; no for none. QEMU's /etc/qemu-ifup if
+	// absent.
+	Script *string `json:"script,omitzero"`
+	// Program that takes the interface down; no for none. QEMU's /etc/qemu-ifdown
+	// if absent.
 	Downscript *string `json:"downscript,omitzero"`
-	// Since QEMU 2.8.
-	Br         *string `json:"br,omitzero"`
-	Helper     *string `json:"helper,omitzero"`
-	Sndbuf     *uint64 `json:"sndbuf,omitzero"`
-	VnetHdr    *bool   `json:"vnet_hdr,omitzero"`
-	Vhost      *bool   `json:"vhost,omitzero"`
-	Vhostfd    *string `json:"vhostfd,omitzero"`
-	Vhostfds   *string `json:"vhostfds,omitzero"`
-	Vhostforce *bool   `json:"vhostforce,omitzero"`
-	Queues     *uint32 `json:"queues,omitzero"`
+	// The bridge that helper attaches the interface to; br0 if absent. Since QEMU
+	// 2.8.
+	Br *string `json:"br,omitzero"`
+	// Privileged program that creates the interface, such as qemu-bridge-helper.
+	Helper *string `json:"helper,omitzero"`
+	// Limit of the send buffer in bytes; 0 or absent for none.
+	Sndbuf *uint64 `json:"sndbuf,omitzero"`
+	// Whether packets carry headers with offload information. On if the host
+	// supports it.
+	VnetHdr *bool `json:"vnet_hdr,omitzero"`
+	// Lets the kernel move the packets (vhost-net), for virtio-net. False if
+	// absent.
+	Vhost *bool `json:"vhost,omitzero"`
+	// An open /dev/vhost-net, by the name given to getfd.
+	Vhostfd *string `json:"vhostfd,omitzero"`
+	// Open /dev/vhost-net, one for each queue, by names separated by colons.
+	Vhostfds *string `json:"vhostfds,omitzero"`
+	// Uses vhost also for guests without MSI-X.
+	Vhostforce *bool `json:"vhostforce,omitzero"`
+	// Number of queues; 1 if absent.
+	Queues *uint32 `json:"queues,omitzero"`
+	// Microseconds that vhost polls for packets before it sleeps; 0 if absent.
 	// Since QEMU 2.7.
 	PollUs *uint32 `json:"poll-us,omitzero"`
 }
@@ -676,19 +806,29 @@ func (v NetdevTap) encodeNetdev(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// NetdevSocket is the variant of [Netdev] for socket, the struct
-// NetdevSocketOptions of net.json.
+// NetdevSocket are the options of a network to another QEMU over a socket.
+// stream and dgram replace it. Exactly one of fd, listen, connect, mcast and
+// udp is needed.
+//
+// It is the variant of [Netdev] for socket, the struct NetdevSocketOptions of
+// net.json.
 //
 // In QEMU 5.2 and later, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.NetdevSocketOptions
 type NetdevSocket struct {
-	FD        *string `json:"fd,omitzero"`
-	Listen    *string `json:"listen,omitzero"`
-	Connect   *string `json:"connect,omitzero"`
-	Mcast     *string `json:"mcast,omitzero"`
+	// An open socket, by the name given to getfd.
+	FD *string `json:"fd,omitzero"`
+	// [HOST]:PORT at which to wait for a TCP connection.
+	Listen *string `json:"listen,omitzero"`
+	// HOST:PORT to connect to over TCP.
+	Connect *string `json:"connect,omitzero"`
+	// ADDRESS:PORT of the multicast group that is the network.
+	Mcast *string `json:"mcast,omitzero"`
+	// Local address; with udp, ADDRESS:PORT to receive at.
 	Localaddr *string `json:"localaddr,omitzero"`
-	UDP       *string `json:"udp,omitzero"`
+	// HOST:PORT to which packets are sent.
+	UDP *string `json:"udp,omitzero"`
 }
 
 func (x *NetdevSocket) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -739,27 +879,43 @@ func (v NetdevSocket) encodeNetdev(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// NetdevL2tpv3 is the variant of [Netdev] for l2tpv3, the struct
-// NetdevL2TPv3Options of net.json.
+// NetdevL2tpv3 are the options of a static L2TPv3 tunnel. Both ends must match.
+//
+// It is the variant of [Netdev] for l2tpv3, the struct NetdevL2TPv3Options of
+// net.json.
 //
 // In QEMU 5.2 and later, upstream since 2.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.NetdevL2TPv3Options
 type NetdevL2tpv3 struct {
-	Src        string  `json:"src"`
-	Dst        string  `json:"dst"`
-	Srcport    *string `json:"srcport,omitzero"`
-	Dstport    *string `json:"dstport,omitzero"`
-	IPv6       *bool   `json:"ipv6,omitzero"`
-	UDP        *bool   `json:"udp,omitzero"`
-	Cookie64   *bool   `json:"cookie64,omitzero"`
-	Counter    *bool   `json:"counter,omitzero"`
-	Pincounter *bool   `json:"pincounter,omitzero"`
-	Txcookie   *uint64 `json:"txcookie,omitzero"`
-	Rxcookie   *uint64 `json:"rxcookie,omitzero"`
-	Txsession  uint32  `json:"txsession"`
-	Rxsession  *uint32 `json:"rxsession,omitzero"`
-	Offset     *uint32 `json:"offset,omitzero"`
+	// Local address.
+	Src string `json:"src"`
+	// Remote address.
+	Dst string `json:"dst"`
+	// Local port; required with udp.
+	Srcport *string `json:"srcport,omitzero"`
+	// Remote port; required with udp.
+	Dstport *string `json:"dstport,omitzero"`
+	// Uses IPv6. False if absent.
+	IPv6 *bool `json:"ipv6,omitzero"`
+	// Encapsulates in UDP instead of directly in IP. False if absent.
+	UDP *bool `json:"udp,omitzero"`
+	// Uses cookies of 64 bits instead of 32.
+	Cookie64 *bool `json:"cookie64,omitzero"`
+	// Sends a sequence counter.
+	Counter *bool `json:"counter,omitzero"`
+	// Keeps the counter at 0, for networks that reorder packets.
+	Pincounter *bool `json:"pincounter,omitzero"`
+	// Cookie sent.
+	Txcookie *uint64 `json:"txcookie,omitzero"`
+	// Cookie expected.
+	Rxcookie *uint64 `json:"rxcookie,omitzero"`
+	// Session sent.
+	Txsession uint32 `json:"txsession"`
+	// Session expected; txsession if absent.
+	Rxsession *uint32 `json:"rxsession,omitzero"`
+	// Bytes of extra data between header and payload.
+	Offset *uint32 `json:"offset,omitzero"`
 }
 
 func (x *NetdevL2tpv3) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -844,17 +1000,23 @@ func (v NetdevL2tpv3) encodeNetdev(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// NetdevVde is the variant of [Netdev] for vde, the struct NetdevVdeOptions of
+// NetdevVde are the options of a connection to a VDE switch on the host.
+//
+// It is the variant of [Netdev] for vde, the struct NetdevVdeOptions of
 // net.json.
 //
 // In QEMU 5.2 and later, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.NetdevVdeOptions
 type NetdevVde struct {
-	Sock  *string `json:"sock,omitzero"`
-	Port  *uint16 `json:"port,omitzero"`
+	// The switch's socket; VDE's default if absent.
+	Sock *string `json:"sock,omitzero"`
+	// Port of the switch; any free one if absent.
+	Port *uint16 `json:"port,omitzero"`
+	// Group that owns the socket.
 	Group *string `json:"group,omitzero"`
-	Mode  *uint16 `json:"mode,omitzero"`
+	// Permissions of the socket.
+	Mode *uint16 `json:"mode,omitzero"`
 }
 
 func (x *NetdevVde) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -895,14 +1057,19 @@ func (v NetdevVde) encodeNetdev(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// NetdevBridge is the variant of [Netdev] for bridge, the struct
-// NetdevBridgeOptions of net.json.
+// NetdevBridge are the options of a tap interface that a privileged helper
+// attaches to a bridge of the host.
+//
+// It is the variant of [Netdev] for bridge, the struct NetdevBridgeOptions of
+// net.json.
 //
 // In QEMU 5.2 and later, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.NetdevBridgeOptions
 type NetdevBridge struct {
-	Br     *string `json:"br,omitzero"`
+	// The bridge; br0 if absent.
+	Br *string `json:"br,omitzero"`
+	// The helper; qemu-bridge-helper if absent.
 	Helper *string `json:"helper,omitzero"`
 }
 
@@ -934,15 +1101,21 @@ func (v NetdevBridge) encodeNetdev(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// NetdevHubport is the variant of [Netdev] for hubport, the struct
-// NetdevHubPortOptions of net.json.
+// NetdevHubport are the options of a port of a hub inside QEMU, which repeats
+// every packet to all its ports.
+//
+// It is the variant of [Netdev] for hubport, the struct NetdevHubPortOptions of
+// net.json.
 //
 // In QEMU 5.2 and later, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.NetdevHubPortOptions
 type NetdevHubport struct {
+	// Number of the hub, to be chosen by the caller; ports with the same number are
+	// connected.
 	Hubid int32 `json:"hubid"`
-	// Since QEMU 2.12.
+	// The id of a backend to connect to the hub. Without it the port is for a
+	// network card. Since QEMU 2.12.
 	Netdev *string `json:"netdev,omitzero"`
 }
 
@@ -972,14 +1145,19 @@ func (v NetdevHubport) encodeNetdev(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// NetdevNetmap is the variant of [Netdev] for netmap, the struct
-// NetdevNetmapOptions of net.json.
+// NetdevNetmap are the options of a port of netmap or of a VALE switch (FreeBSD
+// and others).
+//
+// It is the variant of [Netdev] for netmap, the struct NetdevNetmapOptions of
+// net.json.
 //
 // In QEMU 5.2 and later, upstream since 2.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.NetdevNetmapOptions
 type NetdevNetmap struct {
-	Ifname  string  `json:"ifname"`
+	// An interface of the host, or valeN:M for port M of switch N.
+	Ifname string `json:"ifname"`
+	// The netmap device; /dev/netmap if absent.
 	Devname *string `json:"devname,omitzero"`
 }
 
@@ -1009,7 +1187,9 @@ func (v NetdevNetmap) encodeNetdev(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// AFXDPMode is the enum AFXDPMode of net.json.
+// AFXDPMode is how an XDP program is attached to an interface.
+//
+// It is the enum AFXDPMode of net.json.
 //
 // In QEMU 10.0 and later, upstream since 8.2. Only in builds with
 // CONFIG_AF_XDP.
@@ -1019,8 +1199,10 @@ type AFXDPMode string
 
 // The values of AFXDPMode.
 const (
+	// In the driver: fast, needs its support.
 	AFXDPModeNative AFXDPMode = "native"
-	AFXDPModeSkb    AFXDPMode = "skb"
+	// In the kernel's generic path: works with all drivers.
+	AFXDPModeSkb AFXDPMode = "skb"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -1034,24 +1216,38 @@ func (e AFXDPMode) Known() bool {
 	return false
 }
 
-// NetdevAfXdp is the variant of [Netdev] for af-xdp, the struct
-// NetdevAFXDPOptions of net.json.
+// NetdevAfXdp are the options of an AF_XDP socket, which takes packets directly
+// off an interface's queues.
+//
+// It is the variant of [Netdev] for af-xdp, the struct NetdevAFXDPOptions of
+// net.json.
 //
 // In QEMU 10.0 and later, upstream since 8.2. Only in builds with
 // CONFIG_AF_XDP.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.NetdevAFXDPOptions
 type NetdevAfXdp struct {
-	Ifname     string     `json:"ifname"`
-	Mode       *AFXDPMode `json:"mode,omitzero"`
-	ForceCopy  *bool      `json:"force-copy,omitzero"`
-	Queues     *int64     `json:"queues,omitzero"`
-	StartQueue *int64     `json:"start-queue,omitzero"`
-	Inhibit    *bool      `json:"inhibit,omitzero"`
-	SockFDs    *string    `json:"sock-fds,omitzero"`
-	// In QEMU 10.2 and later, upstream since 10.1.
+	// The interface.
+	Ifname string `json:"ifname"`
+	// How XDP is attached; native, else skb, if absent.
+	Mode *AFXDPMode `json:"mode,omitzero"`
+	// Copies packets even where the driver could share memory. False if absent.
+	ForceCopy *bool `json:"force-copy,omitzero"`
+	// Number of queues to use; 1 if absent.
+	Queues *int64 `json:"queues,omitzero"`
+	// First queue to use; 0 if absent.
+	StartQueue *int64 `json:"start-queue,omitzero"`
+	// Leaves the XDP program to somebody else, with sock-fds or map-path. False if
+	// absent.
+	Inhibit *bool `json:"inhibit,omitzero"`
+	// Open AF_XDP sockets, by descriptor, one for each queue, separated by colons.
+	// Needs inhibit.
+	SockFDs *string `json:"sock-fds,omitzero"`
+	// Path of a pinned map to put the sockets into. Needs inhibit, not with
+	// sock-fds. In QEMU 10.2 and later, upstream since 10.1.
 	MapPath *string `json:"map-path,omitzero"`
-	// In QEMU 10.2 and later, upstream since 10.1.
+	// First index in that map; 0 if absent. In QEMU 10.2 and later, upstream since
+	// 10.1.
 	MapStartIndex *int32 `json:"map-start-index,omitzero"`
 }
 
@@ -1116,16 +1312,21 @@ func (v NetdevAfXdp) encodeNetdev(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// NetdevVhostUser is the variant of [Netdev] for vhost-user, the struct
+// NetdevVhostUser are the options of a network that another process serves over
+// vhost-user, such as DPDK or OVS. Guest memory must be shared.
+//
+// It is the variant of [Netdev] for vhost-user, the struct
 // NetdevVhostUserOptions of net.json.
 //
 // In QEMU 5.2 and later, upstream since 2.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.NetdevVhostUserOptions
 type NetdevVhostUser struct {
-	Chardev    string `json:"chardev"`
-	Vhostforce *bool  `json:"vhostforce,omitzero"`
-	// Since QEMU 2.5.
+	// The id of the character device: a UNIX socket to that process.
+	Chardev string `json:"chardev"`
+	// Uses vhost also for guests without MSI-X. False if absent.
+	Vhostforce *bool `json:"vhostforce,omitzero"`
+	// Number of queue pairs; 1 if absent. Since QEMU 2.5.
 	Queues *int64 `json:"queues,omitzero"`
 }
 
@@ -1160,19 +1361,25 @@ func (v NetdevVhostUser) encodeNetdev(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// NetdevVhostVdpa is the variant of [Netdev] for vhost-vdpa, the struct
+// NetdevVhostVdpa are the options of a vDPA device: a card whose data path
+// speaks virtio.
+//
+// It is the variant of [Netdev] for vhost-vdpa, the struct
 // NetdevVhostVDPAOptions of net.json.
 //
 // In QEMU 5.2 and later, upstream since 5.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.NetdevVhostVDPAOptions
 type NetdevVhostVdpa struct {
+	// Path of the device, such as /dev/vhost-vdpa-0. Either this or vhostfd.
 	Vhostdev *string `json:"vhostdev,omitzero"`
-	// In QEMU 7.2 and later.
+	// The open device, by the name given to getfd. In QEMU 7.2 and later.
 	Vhostfd *string `json:"vhostfd,omitzero"`
-	Queues  *int64  `json:"queues,omitzero"`
-	// In QEMU 7.2 and later, upstream since 7.1. Unstable: QEMU may change it in
-	// any release.
+	// Number of queue pairs; 1 if absent.
+	Queues *int64 `json:"queues,omitzero"`
+	// Copies descriptors through QEMU (shadow virtqueue), so that the guest can
+	// migrate. False if absent. In QEMU 7.2 and later, upstream since 7.1.
+	// Unstable: QEMU may change it in any release.
 	XSvq *bool `json:"x-svq,omitzero"`
 }
 
@@ -1214,18 +1421,26 @@ func (v NetdevVhostVdpa) encodeNetdev(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// NetdevVmnetHost is the variant of [Netdev] for vmnet-host, the struct
+// NetdevVmnetHost are the options of a network between guests and host through
+// vmnet. On macOS only.
+//
+// It is the variant of [Netdev] for vmnet-host, the struct
 // NetdevVmnetHostOptions of net.json.
 //
 // In QEMU 7.2 and later, upstream since 7.1. Only in builds with CONFIG_VMNET.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.NetdevVmnetHostOptions
 type NetdevVmnetHost struct {
+	// First IPv4 address; it becomes the gateway's. All three addresses or none.
 	StartAddress *string `json:"start-address,omitzero"`
-	EndAddress   *string `json:"end-address,omitzero"`
-	SubnetMask   *string `json:"subnet-mask,omitzero"`
-	Isolated     *bool   `json:"isolated,omitzero"`
-	NetUUID      *string `json:"net-uuid,omitzero"`
+	// Last IPv4 address for DHCP.
+	EndAddress *string `json:"end-address,omitzero"`
+	// IPv4 mask.
+	SubnetMask *string `json:"subnet-mask,omitzero"`
+	// Lets the guest talk to the host only.
+	Isolated *bool `json:"isolated,omitzero"`
+	// UUID of an isolated network to join, without DHCP.
+	NetUUID *string `json:"net-uuid,omitzero"`
 }
 
 func (x *NetdevVmnetHost) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -1271,18 +1486,26 @@ func (v NetdevVmnetHost) encodeNetdev(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// NetdevVmnetShared is the variant of [Netdev] for vmnet-shared, the struct
+// NetdevVmnetShared are the options of a network with NAT to the outside
+// through vmnet. On macOS only.
+//
+// It is the variant of [Netdev] for vmnet-shared, the struct
 // NetdevVmnetSharedOptions of net.json.
 //
 // In QEMU 7.2 and later, upstream since 7.1. Only in builds with CONFIG_VMNET.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.NetdevVmnetSharedOptions
 type NetdevVmnetShared struct {
+	// First IPv4 address; it becomes the gateway's. All three addresses or none.
 	StartAddress *string `json:"start-address,omitzero"`
-	EndAddress   *string `json:"end-address,omitzero"`
-	SubnetMask   *string `json:"subnet-mask,omitzero"`
-	Isolated     *bool   `json:"isolated,omitzero"`
-	Nat66Prefix  *string `json:"nat66-prefix,omitzero"`
+	// Last IPv4 address for DHCP.
+	EndAddress *string `json:"end-address,omitzero"`
+	// IPv4 mask.
+	SubnetMask *string `json:"subnet-mask,omitzero"`
+	// Keeps the guest from talking to other guests.
+	Isolated *bool `json:"isolated,omitzero"`
+	// IPv6 prefix inside, unique local, 64 bits long.
+	Nat66Prefix *string `json:"nat66-prefix,omitzero"`
 }
 
 func (x *NetdevVmnetShared) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -1328,15 +1551,20 @@ func (v NetdevVmnetShared) encodeNetdev(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// NetdevVmnetBridged is the variant of [Netdev] for vmnet-bridged, the struct
+// NetdevVmnetBridged are the options of a bridge to a physical interface
+// through vmnet. On macOS only.
+//
+// It is the variant of [Netdev] for vmnet-bridged, the struct
 // NetdevVmnetBridgedOptions of net.json.
 //
 // In QEMU 7.2 and later, upstream since 7.1. Only in builds with CONFIG_VMNET.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.NetdevVmnetBridgedOptions
 type NetdevVmnetBridged struct {
-	Ifname   string `json:"ifname"`
-	Isolated *bool  `json:"isolated,omitzero"`
+	// The physical interface.
+	Ifname string `json:"ifname"`
+	// Keeps the guest from talking to other guests.
+	Isolated *bool `json:"isolated,omitzero"`
 }
 
 func (x *NetdevVmnetBridged) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -1365,16 +1593,22 @@ func (v NetdevVmnetBridged) encodeNetdev(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// NetdevStream is the variant of [Netdev] for stream, the struct
-// NetdevStreamOptions of net.json.
+// NetdevStream are the options of a network to another process over a stream
+// socket: each packet with its length before it.
+//
+// It is the variant of [Netdev] for stream, the struct NetdevStreamOptions of
+// net.json.
 //
 // In QEMU 7.2 and later, upstream since 7.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.NetdevStreamOptions
 type NetdevStream struct {
-	Addr   SocketAddress `json:"addr"`
-	Server *bool         `json:"server,omitzero"`
-	// In QEMU 10.0 and later, upstream since 9.2.
+	// Where to listen or to connect to: unix, inet or fd.
+	Addr SocketAddress `json:"addr"`
+	// Whether to listen. False if absent.
+	Server *bool `json:"server,omitzero"`
+	// Milliseconds until a client tries to connect again; 0 or absent for never. In
+	// QEMU 10.0 and later, upstream since 9.2.
 	ReconnectMs *int64 `json:"reconnect-ms,omitzero"`
 }
 
@@ -1409,14 +1643,19 @@ func (v NetdevStream) encodeNetdev(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// NetdevDgram is the variant of [Netdev] for dgram, the struct
-// NetdevDgramOptions of net.json.
+// NetdevDgram are the options of a network over datagram sockets.
+//
+// It is the variant of [Netdev] for dgram, the struct NetdevDgramOptions of
+// net.json.
 //
 // In QEMU 7.2 and later, upstream since 7.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.NetdevDgramOptions
 type NetdevDgram struct {
-	Local  *SocketAddress `json:"local,omitzero"`
+	// Where to receive: unix, inet or fd. May be absent only with a multicast
+	// remote.
+	Local *SocketAddress `json:"local,omitzero"`
+	// Where to send to. May be absent if local is a connected socket (fd).
 	Remote *SocketAddress `json:"remote,omitzero"`
 }
 
@@ -1448,7 +1687,9 @@ func (v NetdevDgram) encodeNetdev(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// NetClientDriver is the enum NetClientDriver of net.json.
+// NetClientDriver is a kind of network backend.
+//
+// It is the enum NetClientDriver of net.json.
 //
 // In QEMU 5.2 and later, upstream since 2.7.
 //
@@ -1457,35 +1698,48 @@ type NetClientDriver string
 
 // The values of NetClientDriver.
 const (
+	// None; for -nic and -net only.
 	NetClientDriverNone NetClientDriver = "none"
-	NetClientDriverNIC  NetClientDriver = "nic"
+	// An old-style network card; for -net only.
+	NetClientDriverNIC NetClientDriver = "nic"
+	// NAT inside QEMU, without privileges.
 	NetClientDriverUser NetClientDriver = "user"
-	NetClientDriverTap  NetClientDriver = "tap"
-	// Since QEMU 2.1.
+	// A tap interface of the host.
+	NetClientDriverTap NetClientDriver = "tap"
+	// An L2TPv3 tunnel. Since QEMU 2.1.
 	NetClientDriverL2tpv3 NetClientDriver = "l2tpv3"
+	// A socket to another QEMU; stream and dgram replace it.
 	NetClientDriverSocket NetClientDriver = "socket"
-	// In QEMU 7.2 and later, upstream since 7.2.
+	// A stream socket. In QEMU 7.2 and later, upstream since 7.2.
 	NetClientDriverStream NetClientDriver = "stream"
-	// In QEMU 7.2 and later, upstream since 7.2.
-	NetClientDriverDgram     NetClientDriver = "dgram"
-	NetClientDriverVde       NetClientDriver = "vde"
-	NetClientDriverBridge    NetClientDriver = "bridge"
-	NetClientDriverHubport   NetClientDriver = "hubport"
-	NetClientDriverNetmap    NetClientDriver = "netmap"
+	// Datagram sockets. In QEMU 7.2 and later, upstream since 7.2.
+	NetClientDriverDgram NetClientDriver = "dgram"
+	// A VDE switch.
+	NetClientDriverVde NetClientDriver = "vde"
+	// A tap interface that a helper attaches to a bridge.
+	NetClientDriverBridge NetClientDriver = "bridge"
+	// A port of a hub inside QEMU.
+	NetClientDriverHubport NetClientDriver = "hubport"
+	// A port of netmap or VALE.
+	NetClientDriverNetmap NetClientDriver = "netmap"
+	// A process that serves vhost-user.
 	NetClientDriverVhostUser NetClientDriver = "vhost-user"
-	// Since QEMU 5.1.
+	// A vDPA device. Since QEMU 5.1.
 	NetClientDriverVhostVdpa NetClientDriver = "vhost-vdpa"
-	// In QEMU 10.2 and later, upstream since 10.1. Only in builds with
-	// CONFIG_PASST.
+	// The program passt. In QEMU 10.2 and later, upstream since 10.1. Only in
+	// builds with CONFIG_PASST.
 	NetClientDriverPasst NetClientDriver = "passt"
-	// In QEMU 10.0 and later, upstream since 8.2. Only in builds with
-	// CONFIG_AF_XDP.
+	// An AF_XDP socket. In QEMU 10.0 and later, upstream since 8.2. Only in builds
+	// with CONFIG_AF_XDP.
 	NetClientDriverAfXdp NetClientDriver = "af-xdp"
-	// In QEMU 7.2 and later, upstream since 7.1. Only in builds with CONFIG_VMNET.
+	// macOS' vmnet, host only. In QEMU 7.2 and later, upstream since 7.1. Only in
+	// builds with CONFIG_VMNET.
 	NetClientDriverVmnetHost NetClientDriver = "vmnet-host"
-	// In QEMU 7.2 and later, upstream since 7.1. Only in builds with CONFIG_VMNET.
+	// macOS' vmnet, with NAT. In QEMU 7.2 and later, upstream since 7.1. Only in
+	// builds with CONFIG_VMNET.
 	NetClientDriverVmnetShared NetClientDriver = "vmnet-shared"
-	// In QEMU 7.2 and later, upstream since 7.1. Only in builds with CONFIG_VMNET.
+	// macOS' vmnet, bridged. In QEMU 7.2 and later, upstream since 7.1. Only in
+	// builds with CONFIG_VMNET.
 	NetClientDriverVmnetBridged NetClientDriver = "vmnet-bridged"
 )
 
@@ -1517,7 +1771,9 @@ func (e NetClientDriver) Known() bool {
 	return false
 }
 
-// Netdev is the union Netdev of net.json.
+// Netdev is a network backend to be created.
+//
+// It is the union Netdev of net.json.
 //
 // Type holds the variant, whose type is the tag: [NetdevNone], [NetdevNIC],
 // [NetdevUser], [NetdevTap], [NetdevL2tpv3], [NetdevSocket], [NetdevStream],
@@ -1529,7 +1785,9 @@ func (e NetClientDriver) Known() bool {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.Netdev
 type Netdev struct {
-	ID   string        `json:"id"`
+	// The id for the backend, to be chosen by the caller.
+	ID string `json:"id"`
+	// What it is; the further options depend on it.
 	Type NetdevVariant `json:"type"`
 }
 
@@ -1666,6 +1924,8 @@ func (x Netdev) String() string {
 }
 
 // NetdevNone is the variant of [Netdev] for none.
+//
+// None; for -nic and -net only.
 type NetdevNone struct{}
 
 // NetClientDriver returns [NetClientDriverNone].
@@ -1675,7 +1935,9 @@ func (NetdevNone) NetClientDriver() NetClientDriver {
 
 func (NetdevNone) encodeNetdev(e *codec.Encoder) {}
 
-// RxState is the enum RxState of net.json.
+// RxState says how a network card treats a sort of packets.
+//
+// It is the enum RxState of net.json.
 //
 // In QEMU 5.2 and later, upstream since 1.6.
 //
@@ -1684,9 +1946,12 @@ type RxState string
 
 // The values of RxState.
 const (
+	// It receives those that its table lists.
 	RxStateNormal RxState = "normal"
-	RxStateNone   RxState = "none"
-	RxStateAll    RxState = "all"
+	// It receives none.
+	RxStateNone RxState = "none"
+	// It receives all.
+	RxStateAll RxState = "all"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -1701,33 +1966,56 @@ func (e RxState) Known() bool {
 	return false
 }
 
-// RxFilterInfo is the struct RxFilterInfo of net.json.
+// RxFilterInfo is what a network card is to receive.
+//
+// It is the struct RxFilterInfo of net.json.
 //
 // In QEMU 5.2 and later, upstream since 1.6.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.RxFilterInfo
 type RxFilterInfo struct {
-	Name        string  `json:"name"`
-	Promiscuous bool    `json:"promiscuous"`
-	Multicast   RxState `json:"multicast"`
-	Unicast     RxState `json:"unicast"`
-	// Since QEMU 2.0.
-	VLAN              RxState  `json:"vlan"`
-	BroadcastAllowed  bool     `json:"broadcast-allowed"`
-	MulticastOverflow bool     `json:"multicast-overflow"`
-	UnicastOverflow   bool     `json:"unicast-overflow"`
-	MainMAC           string   `json:"main-mac"`
-	VLANTable         []int64  `json:"vlan-table"`
-	UnicastTable      []string `json:"unicast-table"`
-	MulticastTable    []string `json:"multicast-table"`
+	// The card's name, that is, its device id.
+	Name string `json:"name"`
+	// Whether it receives everything.
+	Promiscuous bool `json:"promiscuous"`
+	// How it treats multicast.
+	Multicast RxState `json:"multicast"`
+	// How it treats unicast.
+	Unicast RxState `json:"unicast"`
+	// How it treats VLANs. Since QEMU 2.0.
+	VLAN RxState `json:"vlan"`
+	// Whether it receives broadcasts.
+	BroadcastAllowed bool `json:"broadcast-allowed"`
+	// Whether there were too many multicast addresses for the table, so that all
+	// are received.
+	MulticastOverflow bool `json:"multicast-overflow"`
+	// Whether there were too many unicast addresses for the table, so that all are
+	// received.
+	UnicastOverflow bool `json:"unicast-overflow"`
+	// The card's MAC address, as the guest has set it.
+	MainMAC string `json:"main-mac"`
+	// The VLAN ids that it receives.
+	VLANTable []int64 `json:"vlan-table"`
+	// The further MAC addresses that it receives.
+	UnicastTable []string `json:"unicast-table"`
+	// The multicast addresses that it receives.
+	MulticastTable []string `json:"multicast-table"`
 }
 
 // QueryRxFilterArgs are the arguments of [Client.QueryRxFilter].
 type QueryRxFilterArgs struct {
+	// The card's name, that is, its device id; all cards that support it if absent.
 	Name *string `json:"name,omitzero"`
 }
 
-// QueryRxFilter executes the command query-rx-filter of net.json.
+// QueryRxFilter returns which packets the guest has asked its network cards to
+// receive: addresses, VLANs and modes. Used to set up the host's side of
+// macvtap to match.
+//
+// Calling it also lets the next NIC_RX_FILTER_CHANGED through. It fails if the
+// named card is unknown or does not support filters; today virtio-net does.
+//
+// It executes the command query-rx-filter of net.json.
 //
 // In QEMU 5.2 and later, upstream since 1.6.
 //
@@ -1738,7 +2026,13 @@ func (c *Client) QueryRxFilter(ctx context.Context, args QueryRxFilterArgs) ([]R
 	return result, err
 }
 
-// NICRxFilterChangedEvent is the event NIC_RX_FILTER_CHANGED of net.json.
+// NICRxFilterChangedEvent tells that the guest has changed which packets a
+// network card is to receive.
+//
+// Only the first change is told; further ones are once query-rx-filter has been
+// called.
+//
+// It is the event NIC_RX_FILTER_CHANGED of net.json.
 //
 // In QEMU 5.2 and later, upstream since 1.6.
 //
@@ -1746,8 +2040,10 @@ func (c *Client) QueryRxFilter(ctx context.Context, args QueryRxFilterArgs) ([]R
 type NICRxFilterChangedEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
 	Timestamp time.Time `json:"timestamp,omitzero"`
-	Name      *string   `json:"name,omitzero"`
-	Path      string    `json:"path"`
+	// The card's name, that is, its device id.
+	Name *string `json:"name,omitzero"`
+	// The card's QOM path.
+	Path string `json:"path"`
 }
 
 // EventName returns NIC_RX_FILTER_CHANGED.
@@ -1766,23 +2062,37 @@ func (c *Client) OnNICRxFilterChanged(f func(NICRxFilterChangedEvent)) (stop fun
 	return on(c, f)
 }
 
-// AnnounceParameters is the struct AnnounceParameters of net.json.
+// AnnounceParameters are the number and the timing of announcements of network
+// cards.
+//
+// It is the struct AnnounceParameters of net.json.
 //
 // In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.AnnounceParameters
 type AnnounceParameters struct {
+	// Milliseconds until the first announcement.
 	Initial int64 `json:"initial"`
-	Max     int64 `json:"max"`
-	Rounds  int64 `json:"rounds"`
-	Step    int64 `json:"step"`
-	// Since QEMU 4.1.
+	// Milliseconds between two announcements at most.
+	Max int64 `json:"max"`
+	// How many announcements are sent; 0 ends those of the same id.
+	Rounds int64 `json:"rounds"`
+	// By how many milliseconds the time between announcements grows.
+	Step int64 `json:"step"`
+	// The names of the network cards to announce; all if absent. Since QEMU 4.1.
 	Interfaces []string `json:"interfaces,omitzero"`
-	// Since QEMU 4.1.
+	// A name for this series of announcements, to change or end it with another
+	// call. Not for migration. Since QEMU 4.1.
 	ID *string `json:"id,omitzero"`
 }
 
-// AnnounceSelf executes the command announce-self of net.json.
+// AnnounceSelf broadcasts RARP packets for the guest's network cards, so that
+// switches learn where the guest is now.
+//
+// It returns at once and the packets follow. It is useful after a failover of
+// host links; after a migration QEMU does it by itself.
+//
+// It executes the command announce-self of net.json.
 //
 // In QEMU 5.2 and later, upstream since 4.0.
 //
@@ -1791,7 +2101,10 @@ func (c *Client) AnnounceSelf(ctx context.Context, args AnnounceParameters) erro
 	return c.conn.Execute(ctx, "announce-self", args, nil)
 }
 
-// FailoverNegotiatedEvent is the event FAILOVER_NEGOTIATED of net.json.
+// FailoverNegotiatedEvent tells that the guest's driver supports failover, so
+// that QEMU now plugs in the primary device that it has kept hidden.
+//
+// It is the event FAILOVER_NEGOTIATED of net.json.
 //
 // In QEMU 5.2 and later, upstream since 4.2.
 //
@@ -1799,7 +2112,8 @@ func (c *Client) AnnounceSelf(ctx context.Context, args AnnounceParameters) erro
 type FailoverNegotiatedEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
 	Timestamp time.Time `json:"timestamp,omitzero"`
-	DeviceID  string    `json:"device-id"`
+	// The id of the standby virtio-net device.
+	DeviceID string `json:"device-id"`
 }
 
 // EventName returns FAILOVER_NEGOTIATED.
@@ -1818,16 +2132,20 @@ func (c *Client) OnFailoverNegotiated(f func(FailoverNegotiatedEvent)) (stop fun
 	return on(c, f)
 }
 
-// NetdevStreamConnectedEvent is the event NETDEV_STREAM_CONNECTED of net.json.
+// NetdevStreamConnectedEvent tells that a backend of type stream is connected.
+//
+// It is the event NETDEV_STREAM_CONNECTED of net.json.
 //
 // In QEMU 7.2 and later, upstream since 7.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-net.NETDEV_STREAM_CONNECTED
 type NetdevStreamConnectedEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
-	Timestamp time.Time     `json:"timestamp,omitzero"`
-	NetdevID  string        `json:"netdev-id"`
-	Addr      SocketAddress `json:"addr"`
+	Timestamp time.Time `json:"timestamp,omitzero"`
+	// The backend's id.
+	NetdevID string `json:"netdev-id"`
+	// The address of the other end.
+	Addr SocketAddress `json:"addr"`
 }
 
 // EventName returns NETDEV_STREAM_CONNECTED.
@@ -1846,8 +2164,10 @@ func (c *Client) OnNetdevStreamConnected(f func(NetdevStreamConnectedEvent)) (st
 	return on(c, f)
 }
 
-// NetdevStreamDisconnectedEvent is the event NETDEV_STREAM_DISCONNECTED of
-// net.json.
+// NetdevStreamDisconnectedEvent tells that a backend of type stream has lost
+// its connection. With reconnect-ms it tries again.
+//
+// It is the event NETDEV_STREAM_DISCONNECTED of net.json.
 //
 // In QEMU 7.2 and later, upstream since 7.2.
 //
@@ -1855,7 +2175,8 @@ func (c *Client) OnNetdevStreamConnected(f func(NetdevStreamConnectedEvent)) (st
 type NetdevStreamDisconnectedEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
 	Timestamp time.Time `json:"timestamp,omitzero"`
-	NetdevID  string    `json:"netdev-id"`
+	// The backend's id.
+	NetdevID string `json:"netdev-id"`
 }
 
 // EventName returns NETDEV_STREAM_DISCONNECTED.
@@ -1875,8 +2196,10 @@ func (c *Client) OnNetdevStreamDisconnected(f func(NetdevStreamDisconnectedEvent
 	return on(c, f)
 }
 
-// NetdevVhostUserConnectedEvent is the event NETDEV_VHOST_USER_CONNECTED of
-// net.json.
+// NetdevVhostUserConnectedEvent tells that the process that serves a backend of
+// type vhost-user has connected.
+//
+// It is the event NETDEV_VHOST_USER_CONNECTED of net.json.
 //
 // In QEMU 10.0 and later, upstream since 10.0.
 //
@@ -1884,8 +2207,10 @@ func (c *Client) OnNetdevStreamDisconnected(f func(NetdevStreamDisconnectedEvent
 type NetdevVhostUserConnectedEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
 	Timestamp time.Time `json:"timestamp,omitzero"`
-	NetdevID  string    `json:"netdev-id"`
-	ChardevID string    `json:"chardev-id"`
+	// The backend's id.
+	NetdevID string `json:"netdev-id"`
+	// The id of the character device that the backend uses.
+	ChardevID string `json:"chardev-id"`
 }
 
 // EventName returns NETDEV_VHOST_USER_CONNECTED.
@@ -1905,8 +2230,10 @@ func (c *Client) OnNetdevVhostUserConnected(f func(NetdevVhostUserConnectedEvent
 	return on(c, f)
 }
 
-// NetdevVhostUserDisconnectedEvent is the event NETDEV_VHOST_USER_DISCONNECTED
-// of net.json.
+// NetdevVhostUserDisconnectedEvent tells that the process that serves a backend
+// of type vhost-user is gone.
+//
+// It is the event NETDEV_VHOST_USER_DISCONNECTED of net.json.
 //
 // In QEMU 10.0 and later, upstream since 10.0.
 //
@@ -1914,7 +2241,8 @@ func (c *Client) OnNetdevVhostUserConnected(f func(NetdevVhostUserConnectedEvent
 type NetdevVhostUserDisconnectedEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
 	Timestamp time.Time `json:"timestamp,omitzero"`
-	NetdevID  string    `json:"netdev-id"`
+	// The backend's id.
+	NetdevID string `json:"netdev-id"`
 }
 
 // EventName returns NETDEV_VHOST_USER_DISCONNECTED.

@@ -7,7 +7,9 @@ import (
 	"github.com/goqapi/goqapi/qmp/codec"
 )
 
-// NetworkAddressFamily is the enum NetworkAddressFamily of sockets.json.
+// NetworkAddressFamily is a family of socket addresses.
+//
+// It is the enum NetworkAddressFamily of sockets.json.
 //
 // In QEMU 5.2 and later, upstream since 2.1.
 //
@@ -16,11 +18,15 @@ type NetworkAddressFamily string
 
 // The values of NetworkAddressFamily.
 const (
+	// IPv4.
 	NetworkAddressFamilyIPv4 NetworkAddressFamily = "ipv4"
+	// IPv6.
 	NetworkAddressFamilyIPv6 NetworkAddressFamily = "ipv6"
+	// UNIX domain socket.
 	NetworkAddressFamilyUnix NetworkAddressFamily = "unix"
-	// Since QEMU 2.8.
-	NetworkAddressFamilyVsock   NetworkAddressFamily = "vsock"
+	// Socket between host and guests. Since QEMU 2.8.
+	NetworkAddressFamilyVsock NetworkAddressFamily = "vsock"
+	// Anything else.
 	NetworkAddressFamilyUnknown NetworkAddressFamily = "unknown"
 )
 
@@ -38,13 +44,18 @@ func (e NetworkAddressFamily) Known() bool {
 	return false
 }
 
-// InetSocketAddressBase is the struct InetSocketAddressBase of sockets.json.
+// InetSocketAddressBase is a host and a port.
+//
+// It is the struct InetSocketAddressBase of sockets.json.
 //
 // In QEMU 5.2 and later.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-sockets.InetSocketAddressBase
 type InetSocketAddressBase struct {
+	// Host name or address; empty for all addresses when listening.
 	Host string `json:"host"`
+	// Port number or service name, as a string; 0 lets the system choose when
+	// listening.
 	Port string `json:"port"`
 }
 
@@ -62,32 +73,44 @@ func (x *InetSocketAddressBase) decode(dec *jsontext.Decoder) error {
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
-// InetSocketAddress is the struct InetSocketAddress of sockets.json.
+// InetSocketAddress is the address of a TCP or UDP socket.
+//
+// It is the struct InetSocketAddress of sockets.json.
 //
 // In QEMU 5.2 and later, upstream since 1.3.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-sockets.InetSocketAddress
 type InetSocketAddress struct {
+	// Host name or address; empty for all addresses when listening.
 	Host string `json:"host"`
+	// Port number or service name, as a string; 0 lets the system choose when
+	// listening.
 	Port string `json:"port"`
-	// Since QEMU 2.9.
-	Numeric *bool   `json:"numeric,omitzero"`
-	To      *uint16 `json:"to,omitzero"`
-	IPv4    *bool   `json:"ipv4,omitzero"`
-	IPv6    *bool   `json:"ipv6,omitzero"`
-	// Since QEMU 4.2.
+	// Whether host and port are numbers for certain, so that nothing is looked up.
+	// False if absent. Since QEMU 2.9.
+	Numeric *bool `json:"numeric,omitzero"`
+	// Last port to try when listening: the first free one from port on is taken.
+	// Only port if absent.
+	To *uint16 `json:"to,omitzero"`
+	// Whether IPv4 is wanted. Both families if neither is set.
+	IPv4 *bool `json:"ipv4,omitzero"`
+	// Whether IPv6 is wanted. Both families if neither is set.
+	IPv6 *bool `json:"ipv6,omitzero"`
+	// Turns TCP keep-alive on. False if absent. Since QEMU 4.2.
 	KeepAlive *bool `json:"keep-alive,omitzero"`
-	// In QEMU 10.2 and later, upstream since 10.1. Only in builds with
-	// HAVE_TCP_KEEPCNT.
+	// Unanswered probes until the connection counts as lost; 0 or absent for the
+	// system's setting. In QEMU 10.2 and later, upstream since 10.1. Only in builds
+	// with HAVE_TCP_KEEPCNT.
 	KeepAliveCount *uint32 `json:"keep-alive-count,omitzero"`
-	// In QEMU 10.2 and later, upstream since 10.1. Only in builds with
+	// Seconds without traffic until probes begin; 0 or absent for the system's
+	// setting. In QEMU 10.2 and later, upstream since 10.1. Only in builds with
 	// HAVE_TCP_KEEPIDLE.
 	KeepAliveIdle *uint32 `json:"keep-alive-idle,omitzero"`
-	// In QEMU 10.2 and later, upstream since 10.1. Only in builds with
-	// HAVE_TCP_KEEPINTVL.
+	// Seconds between probes; 0 or absent for the system's setting. In QEMU 10.2
+	// and later, upstream since 10.1. Only in builds with HAVE_TCP_KEEPINTVL.
 	KeepAliveInterval *uint32 `json:"keep-alive-interval,omitzero"`
-	// In QEMU 7.2 and later, upstream since 6.1. Only in builds with
-	// HAVE_IPPROTO_MPTCP.
+	// Uses Multipath TCP. False if absent. In QEMU 7.2 and later, upstream since
+	// 6.1. Only in builds with HAVE_IPPROTO_MPTCP.
 	Mptcp *bool `json:"mptcp,omitzero"`
 }
 
@@ -155,16 +178,23 @@ func (x *InetSocketAddress) encodeMembers(e *codec.Encoder) {
 	}
 }
 
-// UnixSocketAddress is the struct UnixSocketAddress of sockets.json.
+// UnixSocketAddress is the address of a UNIX domain socket.
+//
+// It is the struct UnixSocketAddress of sockets.json.
 //
 // In QEMU 5.2 and later, upstream since 1.3.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-sockets.UnixSocketAddress
 type UnixSocketAddress struct {
+	// Path of the socket in the file system, or name of an abstract one. About 107
+	// bytes at most.
 	Path string `json:"path"`
-	// Since QEMU 5.1. Only in builds with CONFIG_LINUX.
+	// Whether it is an abstract socket, which has no file. False if absent. Since
+	// QEMU 5.1. Only in builds with CONFIG_LINUX.
 	Abstract *bool `json:"abstract,omitzero"`
-	// Since QEMU 5.1. Only in builds with CONFIG_LINUX.
+	// Whether the name of an abstract socket ends with its last byte; if false it
+	// is filled up with null bytes, as some old programs do. True if absent. Since
+	// QEMU 5.1. Only in builds with CONFIG_LINUX.
 	Tight *bool `json:"tight,omitzero"`
 }
 
@@ -190,13 +220,17 @@ func (x *UnixSocketAddress) encodeMembers(e *codec.Encoder) {
 	}
 }
 
-// VsockSocketAddress is the struct VsockSocketAddress of sockets.json.
+// VsockSocketAddress is the address of a socket between host and guests.
+//
+// It is the struct VsockSocketAddress of sockets.json.
 //
 // In QEMU 5.2 and later, upstream since 2.8.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-sockets.VsockSocketAddress
 type VsockSocketAddress struct {
-	Cid  string `json:"cid"`
+	// Context id as a string: 2 is the host.
+	Cid string `json:"cid"`
+	// Port number as a string.
 	Port string `json:"port"`
 }
 
@@ -215,12 +249,16 @@ func (x *VsockSocketAddress) encodeMembers(e *codec.Encoder) {
 	e.String("port", x.Port)
 }
 
-// FDSocketAddress is the struct FdSocketAddress of sockets.json.
+// FDSocketAddress is a socket that is open already.
+//
+// It is the struct FdSocketAddress of sockets.json.
 //
 // In QEMU 10.0 and later, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-sockets.FdSocketAddress
 type FDSocketAddress struct {
+	// The name given to getfd. A number is a descriptor that QEMU has inherited;
+	// not over QMP.
 	Str string `json:"str"`
 }
 
@@ -236,7 +274,10 @@ func (x *FDSocketAddress) encodeMembers(e *codec.Encoder) {
 	e.String("str", x.Str)
 }
 
-// SocketAddressLegacy is the union SocketAddressLegacy of sockets.json.
+// SocketAddressLegacy is the address of a socket in the older form, with the
+// fields one level deeper. Character devices still use it.
+//
+// It is the union SocketAddressLegacy of sockets.json.
 //
 // Type holds the variant, whose type is the tag: [SocketAddressLegacyInet],
 // [SocketAddressLegacyUnix], [SocketAddressLegacyVsock],
@@ -246,6 +287,7 @@ func (x *FDSocketAddress) encodeMembers(e *codec.Encoder) {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-sockets.SocketAddressLegacy
 type SocketAddressLegacy struct {
+	// What kind of address it is.
 	Type SocketAddressLegacyVariant `json:"type"`
 }
 
@@ -320,6 +362,8 @@ func (x SocketAddressLegacy) String() string {
 
 // SocketAddressLegacyInet is the variant of [SocketAddressLegacy] for inet, the
 // struct InetSocketAddress.
+//
+// TCP or UDP.
 type SocketAddressLegacyInet InetSocketAddress
 
 // SocketAddressType returns [SocketAddressTypeInet].
@@ -333,6 +377,8 @@ func (v SocketAddressLegacyInet) encodeSocketAddressLegacy(e *codec.Encoder) {
 
 // SocketAddressLegacyUnix is the variant of [SocketAddressLegacy] for unix, the
 // struct UnixSocketAddress.
+//
+// UNIX domain socket.
 type SocketAddressLegacyUnix UnixSocketAddress
 
 // SocketAddressType returns [SocketAddressTypeUnix].
@@ -346,6 +392,8 @@ func (v SocketAddressLegacyUnix) encodeSocketAddressLegacy(e *codec.Encoder) {
 
 // SocketAddressLegacyVsock is the variant of [SocketAddressLegacy] for vsock,
 // the struct VsockSocketAddress.
+//
+// Between host and guests.
 type SocketAddressLegacyVsock VsockSocketAddress
 
 // SocketAddressType returns [SocketAddressTypeVsock].
@@ -359,6 +407,8 @@ func (v SocketAddressLegacyVsock) encodeSocketAddressLegacy(e *codec.Encoder) {
 
 // SocketAddressLegacyFD is the variant of [SocketAddressLegacy] for fd, the
 // struct FdSocketAddress.
+//
+// A socket that is open already.
 type SocketAddressLegacyFD FDSocketAddress
 
 // SocketAddressType returns [SocketAddressTypeFD].
@@ -370,7 +420,9 @@ func (v SocketAddressLegacyFD) encodeSocketAddressLegacy(e *codec.Encoder) {
 	e.Value("data", &v)
 }
 
-// SocketAddressType is the enum SocketAddressType of sockets.json.
+// SocketAddressType is a kind of socket address.
+//
+// It is the enum SocketAddressType of sockets.json.
 //
 // In QEMU 5.2 and later, upstream since 2.9.
 //
@@ -379,10 +431,14 @@ type SocketAddressType string
 
 // The values of SocketAddressType.
 const (
-	SocketAddressTypeInet  SocketAddressType = "inet"
-	SocketAddressTypeUnix  SocketAddressType = "unix"
+	// TCP or UDP.
+	SocketAddressTypeInet SocketAddressType = "inet"
+	// UNIX domain socket.
+	SocketAddressTypeUnix SocketAddressType = "unix"
+	// Between host and guests.
 	SocketAddressTypeVsock SocketAddressType = "vsock"
-	SocketAddressTypeFD    SocketAddressType = "fd"
+	// A socket that is open already.
+	SocketAddressTypeFD SocketAddressType = "fd"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -398,7 +454,9 @@ func (e SocketAddressType) Known() bool {
 	return false
 }
 
-// SocketAddress is the union SocketAddress of sockets.json.
+// SocketAddress is the address of a socket.
+//
+// It is the union SocketAddress of sockets.json.
 //
 // Type holds the variant, whose type is the tag: [SocketAddressInet],
 // [SocketAddressUnix], [SocketAddressVsock], [SocketAddressFD] or [Unknown].
@@ -407,6 +465,7 @@ func (e SocketAddressType) Known() bool {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-sockets.SocketAddress
 type SocketAddress struct {
+	// What kind of address it is.
 	Type SocketAddressVariant `json:"type"`
 }
 
@@ -481,6 +540,8 @@ func (x SocketAddress) String() string {
 
 // SocketAddressInet is the variant of [SocketAddress] for inet, the struct
 // InetSocketAddress.
+//
+// TCP or UDP.
 type SocketAddressInet InetSocketAddress
 
 // SocketAddressType returns [SocketAddressTypeInet].
@@ -494,6 +555,8 @@ func (v SocketAddressInet) encodeSocketAddress(e *codec.Encoder) {
 
 // SocketAddressUnix is the variant of [SocketAddress] for unix, the struct
 // UnixSocketAddress.
+//
+// UNIX domain socket.
 type SocketAddressUnix UnixSocketAddress
 
 // SocketAddressType returns [SocketAddressTypeUnix].
@@ -507,6 +570,8 @@ func (v SocketAddressUnix) encodeSocketAddress(e *codec.Encoder) {
 
 // SocketAddressVsock is the variant of [SocketAddress] for vsock, the struct
 // VsockSocketAddress.
+//
+// Between host and guests.
 type SocketAddressVsock VsockSocketAddress
 
 // SocketAddressType returns [SocketAddressTypeVsock].
@@ -520,6 +585,8 @@ func (v SocketAddressVsock) encodeSocketAddress(e *codec.Encoder) {
 
 // SocketAddressFD is the variant of [SocketAddress] for fd, the struct
 // FdSocketAddress.
+//
+// A socket that is open already.
 type SocketAddressFD FDSocketAddress
 
 // SocketAddressType returns [SocketAddressTypeFD].
