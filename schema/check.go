@@ -279,7 +279,7 @@ func (c *checker) arguments(d *decl, args Type, boxed bool) *Error {
 				return err
 			}
 		} else if err := c.object(c.byDef[t]); err != nil || c.byDef[t].bad {
-			return nil // reported with t
+			return nil //nolint:nilerr // it is reported with t
 		}
 		if boxed {
 			return nil

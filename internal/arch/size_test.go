@@ -19,7 +19,7 @@ const maxExtra = 1_750_000
 func goBuild(t testing.TB, args ...string) *os.ProcessState {
 	t.Helper()
 	cmd := exec.Command("go", append([]string{"build", "-trimpath"}, args...)...)
-	cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0")
+	cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0", "GOEXPERIMENT=")
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "go build %v: %s", args, out)
 	return cmd.ProcessState

@@ -195,8 +195,8 @@ func within(v reflect.Value, f func(reflect.Value)) {
 		if v.Type() == reflect.TypeFor[time.Time]() {
 			return
 		}
-		for i := range v.NumField() {
-			within(v.Field(i), f)
+		for _, field := range v.Fields() {
+			within(field, f)
 		}
 	}
 	if strings.HasPrefix(v.Type().PkgPath(), "github.com/goqapi/goqapi/") {

@@ -1,0 +1,188 @@
+package qapi_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+
+	"github.com/goqapi/goqapi/qapi"
+	"github.com/goqapi/goqapi/qmp/qmptest"
+)
+
+// connect returns a client of a fake QEMU that takes every command given here,
+// so that the examples run anywhere. A program calls [qapi.Dial].
+func connect(commands ...string) (*qapi.Client, *qmptest.Server, func()) {
+	srv := qmptest.New()
+	for _, command := range commands {
+		srv.Reply(command)
+	}
+	conn, err := srv.Dial(context.Background())
+	if err != nil {
+		log.Fatal(err)
+	}
+	return qapi.NewClient(conn), srv, func() { conn.Close(); srv.Close() }
+}
+
+// sent prints the commands that the server has got.
+func sent(srv *qmptest.Server) {
+	for _, call := range srv.Calls() {
+		fmt.Printf("%s %s\n", call.Command, call.Arguments)
+	}
+}
+
+// A disk is a block node, then a device on it.
+func ExampleClient_BlockdevAdd() {
+	ctx := context.Background()
+	c, srv, done := connect("blockdev-add", "device_add")
+	defer done()
+
+	if err := c.BlockdevAdd(ctx, qapi.BlockdevOptions{
+		NodeName: new("disk0"),
+		Driver: qapi.BlockdevOptionsQcow2{
+			File: qapi.BlockdevOptions{Driver: qapi.BlockdevOptionsFile{Filename: "vm.qcow2"}},
+		},
+	}); err != nil {
+		log.Fatal(err)
+	}
+	if err := c.DeviceAdd(ctx, qapi.DeviceAddArgs{
+		Driver: "virtio-blk-pci", ID: new("vd0"),
+		Props: map[string]any{"drive": "disk0"},
+	}); err != nil {
+		log.Fatal(err)
+	}
+	sent(srv)
+	// Output:
+	// blockdev-add {"driver":"qcow2","node-name":"disk0","file":{"driver":"file","filename":"vm.qcow2"}}
+	// device_add {"driver":"virtio-blk-pci","id":"vd0","drive":"disk0"}
+}
+
+// A network card is a backend, then a device on it.
+func ExampleClient_NetdevAdd() {
+	ctx := context.Background()
+	c, srv, done := connect("netdev_add", "device_add")
+	defer done()
+
+	if err := c.NetdevAdd(ctx, qapi.Netdev{ID: "net0", Type: qapi.NetdevUser{Hostname: new("guest")}}); err != nil {
+		log.Fatal(err)
+	}
+	if err := c.DeviceAdd(ctx, qapi.DeviceAddArgs{
+		Driver: "virtio-net-pci", ID: new("nic0"),
+		Props: map[string]any{"netdev": "net0"},
+	}); err != nil {
+		log.Fatal(err)
+	}
+	sent(srv)
+	// Output:
+	// netdev_add {"id":"net0","type":"user","hostname":"guest"}
+	// device_add {"driver":"virtio-net-pci","id":"nic0","netdev":"net0"}
+}
+
+// Snapshots of several disks at one time are one transaction.
+func ExampleClient_Transaction() {
+	ctx := context.Background()
+	c, srv, done := connect("transaction")
+	defer done()
+
+	var actions []qapi.TransactionAction
+	for _, disk := range []string{"disk0", "disk1"} {
+		actions = append(actions, qapi.TransactionAction{Type: qapi.TransactionActionBlockdevSnapshot{
+			Node: disk, Overlay: disk + "-overlay",
+		}})
+	}
+	if err := c.Transaction(ctx, qapi.TransactionArgs{Actions: actions}); err != nil {
+		log.Fatal(err)
+	}
+	sent(srv)
+	// Output:
+	// transaction {"actions":[{"type":"blockdev-snapshot","data":{"node":"disk0","overlay":"disk0-overlay"}},{"type":"blockdev-snapshot","data":{"node":"disk1","overlay":"disk1-overlay"}}]}
+}
+
+// Migration goes to a socket, a command or a file.
+func ExampleClient_Migrate() {
+	ctx := context.Background()
+	c, srv, done := connect("migrate")
+	defer done()
+
+	if err := c.Migrate(ctx, qapi.MigrateArgs{Channels: []qapi.MigrationChannel{{
+		ChannelType: qapi.MigrationChannelTypeMain,
+		Addr: qapi.MigrationAddress{Transport: qapi.MigrationAddressSocket{
+			Type: qapi.SocketAddressInet{Host: "host2", Port: "4444"},
+		}},
+	}}}); err != nil {
+		log.Fatal(err)
+	}
+	sent(srv)
+	// Output:
+	// migrate {"channels":[{"channel-type":"main","addr":{"transport":"socket","type":"inet","host":"host2","port":"4444"}}]}
+}
+
+// A character device has a backend, whose variant says what it is.
+func ExampleClient_ChardevAdd() {
+	ctx := context.Background()
+	c, srv, done := connect()
+	defer done()
+	srv.Reply("chardev-add", qapi.ChardevReturn{})
+
+	if _, err := c.ChardevAdd(ctx, qapi.ChardevAddArgs{
+		ID: "serial0",
+		Backend: qapi.ChardevBackend{Type: qapi.ChardevBackendSocket{
+			Addr:   qapi.SocketAddressLegacy{Type: qapi.SocketAddressLegacyUnix{Path: "/run/vm/serial"}},
+			Server: new(true), Wait: new(false),
+		}},
+	}); err != nil {
+		log.Fatal(err)
+	}
+	sent(srv)
+	// Output:
+	// chardev-add {"id":"serial0","backend":{"type":"socket","data":{"addr":{"type":"unix","data":{"path":"/run/vm/serial"}},"server":true,"wait":false}}}
+}
+
+// What a server sends is told apart by the types of the variants.
+func ExampleClient_QueryBlockJobs() {
+	ctx := context.Background()
+	c, srv, done := connect()
+	defer done()
+	srv.Reply("query-block-jobs", []qapi.BlockJobInfo{
+		{Device: "job0", Len: 100, Offset: 42, Type: qapi.BlockJobInfoMirror{ActivelySynced: true}},
+		{Device: "job1", Len: 100, Offset: 7, Type: qapi.BlockJobInfoCommit{}},
+	})
+
+	jobs, err := c.QueryBlockJobs(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, job := range jobs {
+		switch j := job.Type.(type) {
+		case qapi.BlockJobInfoMirror:
+			fmt.Printf("%s mirrors, %d %%, in sync: %t\n", job.Device, 100*job.Offset/job.Len, j.ActivelySynced)
+		default:
+			fmt.Printf("%s: %s, %d %%\n", job.Device, j.JobType(), 100*job.Offset/job.Len)
+		}
+	}
+	// Output:
+	// job0 mirrors, 42 %, in sync: true
+	// job1: commit, 7 %
+}
+
+// A server knows best what it can do.
+func ExampleIntrospect() {
+	ctx := context.Background()
+	c, srv, done := connect()
+	defer done()
+	srv.Reply("query-qmp-schema", []qapi.SchemaInfo{
+		{Name: "migrate", MetaType: qapi.SchemaInfoCommand{ArgType: "1", RetType: "0"}},
+		{Name: "1", MetaType: qapi.SchemaInfoObject{Members: []qapi.SchemaInfoObjectMember{{Name: "uri", Type: "str"}}}},
+	})
+
+	caps, err := qapi.Introspect(ctx, c)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, path := range []string{"migrate/uri", "migrate/channels", "event BLOCK_IO_ERROR"} {
+		fmt.Println(path, caps.Supports(path))
+	}
+	// Output:
+	// migrate/uri true
+	// migrate/channels false
+	// event BLOCK_IO_ERROR false
+}
