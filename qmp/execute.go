@@ -62,15 +62,11 @@ func (c *Conn) ExecuteNoReply(ctx context.Context, command string, args any) err
 // When ctx ends, the error is that of [Conn.Execute], and the late answer is
 // dropped.
 func (c *Conn) RoundTrip(ctx context.Context, message []byte) ([]byte, error) {
-	number, err := wholeMessage(message)
+	l := c.link
+	call, err := l.newWhole(message)
 	if err != nil {
 		return nil, err
 	}
-	s := newScratch()
-	s.buf.Write(message)
-	l := c.link
-	call := l.newCall("message", whole, s)
-	call.taken = number
 	if call, err = c.wait(ctx, call); err != nil {
 		return nil, err
 	}
@@ -78,6 +74,19 @@ func (c *Conn) RoundTrip(ctx context.Context, message []byte) ([]byte, error) {
 	answer = bytes.Clone(answer) // it may lie in memory that is used again
 	l.recycle(call)
 	return answer, err
+}
+
+// newWhole returns a call for a message that the user built.
+func (l *link) newWhole(message []byte) (*call, error) {
+	number, err := wholeMessage(message)
+	if err != nil {
+		return nil, err
+	}
+	s := newScratch()
+	s.buf.Write(message)
+	call := l.newCall("message", whole, s)
+	call.taken = number
+	return call, nil
 }
 
 // wait submits a call and waits until it is finished. If ctx ends first, the call
@@ -110,26 +119,49 @@ func (c *Conn) wait(ctx context.Context, call *call) (*call, error) {
 // return; result is set by then. done may issue commands itself.
 func (c *Conn) Go(ctx context.Context, command string, args, result any, done func(error)) {
 	l := c.link
-	cb := &callback{link: l, result: result, done: done}
+	cb := &callback{link: l, done: done}
+	s, err := encodeCommand("execute", command, args)
+	if err != nil {
+		c.start(ctx, nil, cb, err)
+		return
+	}
+	cb.take = func(answer []byte) error { return l.decodeReply(command, answer, result) }
+	c.start(ctx, l.newCall(command, plain, s), cb, nil)
+}
+
+// GoRoundTrip is [Conn.RoundTrip] as [Conn.Go] is Execute. Messages are sent in
+// the order of the calls.
+func (c *Conn) GoRoundTrip(ctx context.Context, message []byte, done func(answer []byte, err error)) {
+	var whole []byte
+	cb := &callback{link: c.link, done: func(err error) { done(whole, err) }}
+	cb.take = func(answer []byte) error {
+		whole = bytes.Clone(answer) // it may lie in memory that is used again
+		return nil
+	}
+	call, err := c.link.newWhole(message)
+	c.start(ctx, call, cb, err)
+}
+
+// start submits a call whose end is told to cb; err is why there is none.
+func (c *Conn) start(ctx context.Context, call *call, cb *callback, err error) {
+	l := c.link
 	l.mu.Lock()
 	l.live++
 	l.mu.Unlock()
-	s, err := encodeCommand("execute", command, args)
 	if err == nil && ctx.Err() != nil {
-		err = fmt.Errorf("qmp: %s: %w", command, contextError(ctx))
+		err = fmt.Errorf("qmp: %s: %w", call.command, contextError(ctx))
 	}
 	if err != nil {
 		cb.err = err
 		l.pool.add(cb)
 		return
 	}
-	call := l.newCall(command, plain, s)
 	call.then = cb
 	var cancel context.CancelFunc
 	if c.opts.timeout > 0 {
 		ctx, cancel = context.WithTimeout(ctx, c.opts.timeout)
 	}
-	stop := context.AfterFunc(ctx, func() { l.abandon(call, contextError(ctx)) })
+	stop := context.AfterFunc(ctx, func() { _ = l.abandon(call, contextError(ctx)) }) // cb is told
 	cb.stop = func() {
 		stop()
 		if cancel != nil {
@@ -141,12 +173,12 @@ func (c *Conn) Go(ctx context.Context, command string, args, result any, done fu
 
 // A callback is what a call made by Go leads to.
 type callback struct {
-	link   *link
-	call   *call // finished; nil if err is set
-	err    error
-	result any
-	done   func(error)
-	stop   func()
+	link *link
+	call *call // finished; nil if err is set
+	err  error
+	take func(answer []byte) error
+	done func(error)
+	stop func()
 }
 
 func (cb *callback) run(workerID) {
@@ -159,7 +191,7 @@ func (cb *callback) run(workerID) {
 	if err == nil {
 		var answer []byte
 		if answer, err = cb.call.outcome(); err == nil {
-			err = cb.link.decodeReply(cb.call.command, answer, cb.result)
+			err = cb.take(answer)
 		}
 		cb.call.s.release()
 		freeBuffer(cb.call.buffer)

@@ -47,6 +47,11 @@ func (c *Client) Send(ctx context.Context, message []byte) (json.RawMessage, err
 	return c.conn.RoundTrip(ctx, message)
 }
 
+// GoSend is Send without the wait. Messages are sent in the order of the calls.
+func (c *Client) GoSend(ctx context.Context, message []byte, done func(json.RawMessage, error)) {
+	c.conn.GoRoundTrip(ctx, message, func(answer []byte, err error) { done(answer, err) })
+}
+
 // Subscribe starts a subscription to the events of the given names, or to all
 // events if there are none: see [qmp.Conn.Subscribe].
 func (c *Client) Subscribe(names ...string) *qmp.Subscription {

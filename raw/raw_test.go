@@ -92,6 +92,35 @@ func TestSend(t *testing.T) {
 	assert.NoError(t, err, "the connection goes on")
 }
 
+func TestGoSend(t *testing.T) {
+	srv, c := echo(t)
+	const messages = 20
+	got := make(chan string)
+	for i := range messages {
+		c.GoSend(t.Context(), fmt.Appendf(nil, `{"execute":"echo","arguments":{"n":%d}}`, i), func(answer json.RawMessage, err error) {
+			assert.NoError(t, err)
+			got <- string(answer)
+		})
+	}
+	var answers, want []string
+	for i := range messages {
+		answers = append(answers, <-got)
+		want = append(want, fmt.Sprintf(`{"return": {"n": %d}}`, i))
+	}
+	assert.ElementsMatch(t, want, answers)
+	for i, call := range srv.Calls() {
+		assert.Equal(t, fmt.Sprintf(`{"n":%d}`, i), string(call.Arguments), "in order")
+	}
+
+	failed := make(chan error)
+	c.GoSend(t.Context(), []byte(`[]`), func(_ json.RawMessage, err error) { failed <- err })
+	assert.ErrorContains(t, <-failed, "no JSON object")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	c.GoSend(ctx, []byte(`{"execute":"echo"}`), func(_ json.RawMessage, err error) { failed <- err })
+	assert.ErrorIs(t, <-failed, context.Canceled)
+}
+
 func TestEvents(t *testing.T) {
 	srv, c := echo(t)
 	all, one := c.Subscribe(), c.Subscribe("STOP")
