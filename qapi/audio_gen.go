@@ -8,21 +8,31 @@ import (
 	"github.com/goqapi/goqapi/qmp/codec"
 )
 
-// AudiodevPerDirectionOptions is the struct AudiodevPerDirectionOptions of
-// audio.json.
+// AudiodevPerDirectionOptions are the options that every audio backend has for
+// recording and for playing.
+//
+// It is the struct AudiodevPerDirectionOptions of audio.json.
 //
 // In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-audio.AudiodevPerDirectionOptions
 type AudiodevPerDirectionOptions struct {
-	// Since QEMU 4.2.
-	MixingEngine  *bool        `json:"mixing-engine,omitzero"`
-	FixedSettings *bool        `json:"fixed-settings,omitzero"`
-	Frequency     *uint32      `json:"frequency,omitzero"`
-	Channels      *uint32      `json:"channels,omitzero"`
-	Voices        *uint32      `json:"voices,omitzero"`
-	Format        *AudioFormat `json:"format,omitzero"`
-	BufferLength  *uint32      `json:"buffer-length,omitzero"`
+	// QEMU mixes several streams of the guest into one; true if absent. Since QEMU
+	// 4.2.
+	MixingEngine *bool `json:"mixing-engine,omitzero"`
+	// The host's side keeps frequency, channels and format whatever the guest sets;
+	// true if absent. Needed for the next three.
+	FixedSettings *bool `json:"fixed-settings,omitzero"`
+	// Samples a second, in Hz; 44100 if absent.
+	Frequency *uint32 `json:"frequency,omitzero"`
+	// How many channels; 2 if absent.
+	Channels *uint32 `json:"channels,omitzero"`
+	// How many streams the host's side has; 1 if absent.
+	Voices *uint32 `json:"voices,omitzero"`
+	// The format of a sample; s16 if absent.
+	Format *AudioFormat `json:"format,omitzero"`
+	// How long the buffer is, in microseconds.
+	BufferLength *uint32 `json:"buffer-length,omitzero"`
 }
 
 func (x *AudiodevPerDirectionOptions) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -49,13 +59,18 @@ func (x *AudiodevPerDirectionOptions) decode(dec *jsontext.Decoder) error {
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
-// AudiodevGenericOptions is the struct AudiodevGenericOptions of audio.json.
+// AudiodevGenericOptions are the options of an audio backend that has none of
+// its own.
+//
+// It is the struct AudiodevGenericOptions of audio.json.
 //
 // In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-audio.AudiodevGenericOptions
 type AudiodevGenericOptions struct {
-	In  *AudiodevPerDirectionOptions `json:"in,omitzero"`
+	// For recording.
+	In *AudiodevPerDirectionOptions `json:"in,omitzero"`
+	// For playing.
 	Out *AudiodevPerDirectionOptions `json:"out,omitzero"`
 }
 
@@ -78,16 +93,21 @@ func (x *AudiodevGenericOptions) encodeMembers(e *codec.Encoder) {
 	}
 }
 
-// AudiodevDbus is the variant of [Audiodev] for dbus, the struct
-// AudiodevDBusOptions of audio.json.
+// AudiodevDbus are the options of audio over the D-Bus display.
+//
+// It is the variant of [Audiodev] for dbus, the struct AudiodevDBusOptions of
+// audio.json.
 //
 // In QEMU 10.0 and later, upstream since 10.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-audio.AudiodevDBusOptions
 type AudiodevDbus struct {
-	In       *AudiodevPerDirectionOptions `json:"in,omitzero"`
-	Out      *AudiodevPerDirectionOptions `json:"out,omitzero"`
-	Nsamples *uint32                      `json:"nsamples,omitzero"`
+	// For recording.
+	In *AudiodevPerDirectionOptions `json:"in,omitzero"`
+	// For playing.
+	Out *AudiodevPerDirectionOptions `json:"out,omitzero"`
+	// How many samples make a packet; 480 if absent.
+	Nsamples *uint32 `json:"nsamples,omitzero"`
 }
 
 func (x *AudiodevDbus) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -123,24 +143,36 @@ func (v AudiodevDbus) encodeAudiodev(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// AudiodevAlsaPerDirectionOptions is the struct AudiodevAlsaPerDirectionOptions
-// of audio.json.
+// AudiodevAlsaPerDirectionOptions are the options of ALSA for one direction.
+//
+// It is the struct AudiodevAlsaPerDirectionOptions of audio.json.
 //
 // In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-audio.AudiodevAlsaPerDirectionOptions
 type AudiodevAlsaPerDirectionOptions struct {
-	// Since QEMU 4.2.
-	MixingEngine  *bool        `json:"mixing-engine,omitzero"`
-	FixedSettings *bool        `json:"fixed-settings,omitzero"`
-	Frequency     *uint32      `json:"frequency,omitzero"`
-	Channels      *uint32      `json:"channels,omitzero"`
-	Voices        *uint32      `json:"voices,omitzero"`
-	Format        *AudioFormat `json:"format,omitzero"`
-	BufferLength  *uint32      `json:"buffer-length,omitzero"`
-	Dev           *string      `json:"dev,omitzero"`
-	PeriodLength  *uint32      `json:"period-length,omitzero"`
-	TryPoll       *bool        `json:"try-poll,omitzero"`
+	// QEMU mixes several streams of the guest into one; true if absent. Since QEMU
+	// 4.2.
+	MixingEngine *bool `json:"mixing-engine,omitzero"`
+	// The host's side keeps frequency, channels and format whatever the guest sets;
+	// true if absent. Needed for the next three.
+	FixedSettings *bool `json:"fixed-settings,omitzero"`
+	// Samples a second, in Hz; 44100 if absent.
+	Frequency *uint32 `json:"frequency,omitzero"`
+	// How many channels; 2 if absent.
+	Channels *uint32 `json:"channels,omitzero"`
+	// How many streams the host's side has; 1 if absent.
+	Voices *uint32 `json:"voices,omitzero"`
+	// The format of a sample; s16 if absent.
+	Format *AudioFormat `json:"format,omitzero"`
+	// How long the buffer is, in microseconds.
+	BufferLength *uint32 `json:"buffer-length,omitzero"`
+	// The ALSA device; default if absent.
+	Dev *string `json:"dev,omitzero"`
+	// How often the device wants data, in microseconds.
+	PeriodLength *uint32 `json:"period-length,omitzero"`
+	// Wait for the device by poll where that works; true if absent.
+	TryPoll *bool `json:"try-poll,omitzero"`
 }
 
 func (x *AudiodevAlsaPerDirectionOptions) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -173,16 +205,21 @@ func (x *AudiodevAlsaPerDirectionOptions) decode(dec *jsontext.Decoder) error {
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
-// AudiodevAlsa is the variant of [Audiodev] for alsa, the struct
-// AudiodevAlsaOptions of audio.json.
+// AudiodevAlsa are the options of audio over ALSA.
+//
+// It is the variant of [Audiodev] for alsa, the struct AudiodevAlsaOptions of
+// audio.json.
 //
 // In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-audio.AudiodevAlsaOptions
 type AudiodevAlsa struct {
-	In        *AudiodevAlsaPerDirectionOptions `json:"in,omitzero"`
-	Out       *AudiodevAlsaPerDirectionOptions `json:"out,omitzero"`
-	Threshold *uint32                          `json:"threshold,omitzero"`
+	// For recording.
+	In *AudiodevAlsaPerDirectionOptions `json:"in,omitzero"`
+	// For playing.
+	Out *AudiodevAlsaPerDirectionOptions `json:"out,omitzero"`
+	// How full the buffer must be before it plays, in microseconds.
+	Threshold *uint32 `json:"threshold,omitzero"`
 }
 
 func (x *AudiodevAlsa) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -218,17 +255,23 @@ func (v AudiodevAlsa) encodeAudiodev(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// AudiodevSndio is the variant of [Audiodev] for sndio, the struct
-// AudiodevSndioOptions of audio.json.
+// AudiodevSndio are the options of audio over sndio.
+//
+// It is the variant of [Audiodev] for sndio, the struct AudiodevSndioOptions of
+// audio.json.
 //
 // In QEMU 7.2 and later, upstream since 7.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-audio.AudiodevSndioOptions
 type AudiodevSndio struct {
-	In      *AudiodevPerDirectionOptions `json:"in,omitzero"`
-	Out     *AudiodevPerDirectionOptions `json:"out,omitzero"`
-	Dev     *string                      `json:"dev,omitzero"`
-	Latency *uint32                      `json:"latency,omitzero"`
+	// For recording.
+	In *AudiodevPerDirectionOptions `json:"in,omitzero"`
+	// For playing.
+	Out *AudiodevPerDirectionOptions `json:"out,omitzero"`
+	// The sndio device; default if absent.
+	Dev *string `json:"dev,omitzero"`
+	// How long a buffer is played, in microseconds.
+	Latency *uint32 `json:"latency,omitzero"`
 }
 
 func (x *AudiodevSndio) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -269,22 +312,33 @@ func (v AudiodevSndio) encodeAudiodev(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// AudiodevCoreaudioPerDirectionOptions is the struct
-// AudiodevCoreaudioPerDirectionOptions of audio.json.
+// AudiodevCoreaudioPerDirectionOptions are the options of Core Audio for one
+// direction.
+//
+// It is the struct AudiodevCoreaudioPerDirectionOptions of audio.json.
 //
 // In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-audio.AudiodevCoreaudioPerDirectionOptions
 type AudiodevCoreaudioPerDirectionOptions struct {
-	// Since QEMU 4.2.
-	MixingEngine  *bool        `json:"mixing-engine,omitzero"`
-	FixedSettings *bool        `json:"fixed-settings,omitzero"`
-	Frequency     *uint32      `json:"frequency,omitzero"`
-	Channels      *uint32      `json:"channels,omitzero"`
-	Voices        *uint32      `json:"voices,omitzero"`
-	Format        *AudioFormat `json:"format,omitzero"`
-	BufferLength  *uint32      `json:"buffer-length,omitzero"`
-	BufferCount   *uint32      `json:"buffer-count,omitzero"`
+	// QEMU mixes several streams of the guest into one; true if absent. Since QEMU
+	// 4.2.
+	MixingEngine *bool `json:"mixing-engine,omitzero"`
+	// The host's side keeps frequency, channels and format whatever the guest sets;
+	// true if absent. Needed for the next three.
+	FixedSettings *bool `json:"fixed-settings,omitzero"`
+	// Samples a second, in Hz; 44100 if absent.
+	Frequency *uint32 `json:"frequency,omitzero"`
+	// How many channels; 2 if absent.
+	Channels *uint32 `json:"channels,omitzero"`
+	// How many streams the host's side has; 1 if absent.
+	Voices *uint32 `json:"voices,omitzero"`
+	// The format of a sample; s16 if absent.
+	Format *AudioFormat `json:"format,omitzero"`
+	// How long the buffer is, in microseconds.
+	BufferLength *uint32 `json:"buffer-length,omitzero"`
+	// How many buffers there are.
+	BufferCount *uint32 `json:"buffer-count,omitzero"`
 }
 
 func (x *AudiodevCoreaudioPerDirectionOptions) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -313,14 +367,18 @@ func (x *AudiodevCoreaudioPerDirectionOptions) decode(dec *jsontext.Decoder) err
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
-// AudiodevCoreaudio is the variant of [Audiodev] for coreaudio, the struct
+// AudiodevCoreaudio are the options of audio over Core Audio, on macOS.
+//
+// It is the variant of [Audiodev] for coreaudio, the struct
 // AudiodevCoreaudioOptions of audio.json.
 //
 // In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-audio.AudiodevCoreaudioOptions
 type AudiodevCoreaudio struct {
-	In  *AudiodevCoreaudioPerDirectionOptions `json:"in,omitzero"`
+	// For recording.
+	In *AudiodevCoreaudioPerDirectionOptions `json:"in,omitzero"`
+	// For playing.
 	Out *AudiodevCoreaudioPerDirectionOptions `json:"out,omitzero"`
 }
 
@@ -352,16 +410,21 @@ func (v AudiodevCoreaudio) encodeAudiodev(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// AudiodevDsound is the variant of [Audiodev] for dsound, the struct
-// AudiodevDsoundOptions of audio.json.
+// AudiodevDsound are the options of audio over DirectSound, on Windows.
+//
+// It is the variant of [Audiodev] for dsound, the struct AudiodevDsoundOptions
+// of audio.json.
 //
 // In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-audio.AudiodevDsoundOptions
 type AudiodevDsound struct {
-	In      *AudiodevPerDirectionOptions `json:"in,omitzero"`
-	Out     *AudiodevPerDirectionOptions `json:"out,omitzero"`
-	Latency *uint32                      `json:"latency,omitzero"`
+	// For recording.
+	In *AudiodevPerDirectionOptions `json:"in,omitzero"`
+	// For playing.
+	Out *AudiodevPerDirectionOptions `json:"out,omitzero"`
+	// How much is played ahead, in microseconds; 10000 if absent.
+	Latency *uint32 `json:"latency,omitzero"`
 }
 
 func (x *AudiodevDsound) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -397,26 +460,40 @@ func (v AudiodevDsound) encodeAudiodev(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// AudiodevJackPerDirectionOptions is the struct AudiodevJackPerDirectionOptions
-// of audio.json.
+// AudiodevJackPerDirectionOptions are the options of JACK for one direction.
+//
+// It is the struct AudiodevJackPerDirectionOptions of audio.json.
 //
 // In QEMU 5.2 and later, upstream since 5.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-audio.AudiodevJackPerDirectionOptions
 type AudiodevJackPerDirectionOptions struct {
-	// Since QEMU 4.2.
-	MixingEngine  *bool        `json:"mixing-engine,omitzero"`
-	FixedSettings *bool        `json:"fixed-settings,omitzero"`
-	Frequency     *uint32      `json:"frequency,omitzero"`
-	Channels      *uint32      `json:"channels,omitzero"`
-	Voices        *uint32      `json:"voices,omitzero"`
-	Format        *AudioFormat `json:"format,omitzero"`
-	BufferLength  *uint32      `json:"buffer-length,omitzero"`
-	ServerName    *string      `json:"server-name,omitzero"`
-	ClientName    *string      `json:"client-name,omitzero"`
-	ConnectPorts  *string      `json:"connect-ports,omitzero"`
-	StartServer   *bool        `json:"start-server,omitzero"`
-	ExactName     *bool        `json:"exact-name,omitzero"`
+	// QEMU mixes several streams of the guest into one; true if absent. Since QEMU
+	// 4.2.
+	MixingEngine *bool `json:"mixing-engine,omitzero"`
+	// The host's side keeps frequency, channels and format whatever the guest sets;
+	// true if absent. Needed for the next three.
+	FixedSettings *bool `json:"fixed-settings,omitzero"`
+	// Samples a second, in Hz; 44100 if absent.
+	Frequency *uint32 `json:"frequency,omitzero"`
+	// How many channels; 2 if absent.
+	Channels *uint32 `json:"channels,omitzero"`
+	// How many streams the host's side has; 1 if absent.
+	Voices *uint32 `json:"voices,omitzero"`
+	// The format of a sample; s16 if absent.
+	Format *AudioFormat `json:"format,omitzero"`
+	// How long the buffer is, in microseconds.
+	BufferLength *uint32 `json:"buffer-length,omitzero"`
+	// The JACK server; that of the environment or default if absent.
+	ServerName *string `json:"server-name,omitzero"`
+	// QEMU's name in JACK; the guest's if absent.
+	ClientName *string `json:"client-name,omitzero"`
+	// The ports to connect to, as a regular expression.
+	ConnectPorts *string `json:"connect-ports,omitzero"`
+	// Start a server if none runs; false if absent.
+	StartServer *bool `json:"start-server,omitzero"`
+	// Fail if the name is taken, rather than choosing another; false if absent.
+	ExactName *bool `json:"exact-name,omitzero"`
 }
 
 func (x *AudiodevJackPerDirectionOptions) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -453,14 +530,18 @@ func (x *AudiodevJackPerDirectionOptions) decode(dec *jsontext.Decoder) error {
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
-// AudiodevJack is the variant of [Audiodev] for jack, the struct
-// AudiodevJackOptions of audio.json.
+// AudiodevJack are the options of audio over JACK.
+//
+// It is the variant of [Audiodev] for jack, the struct AudiodevJackOptions of
+// audio.json.
 //
 // In QEMU 5.2 and later, upstream since 5.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-audio.AudiodevJackOptions
 type AudiodevJack struct {
-	In  *AudiodevJackPerDirectionOptions `json:"in,omitzero"`
+	// For recording.
+	In *AudiodevJackPerDirectionOptions `json:"in,omitzero"`
+	// For playing.
 	Out *AudiodevJackPerDirectionOptions `json:"out,omitzero"`
 }
 
@@ -492,24 +573,36 @@ func (v AudiodevJack) encodeAudiodev(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// AudiodevOssPerDirectionOptions is the struct AudiodevOssPerDirectionOptions
-// of audio.json.
+// AudiodevOssPerDirectionOptions are the options of OSS for one direction.
+//
+// It is the struct AudiodevOssPerDirectionOptions of audio.json.
 //
 // In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-audio.AudiodevOssPerDirectionOptions
 type AudiodevOssPerDirectionOptions struct {
-	// Since QEMU 4.2.
-	MixingEngine  *bool        `json:"mixing-engine,omitzero"`
-	FixedSettings *bool        `json:"fixed-settings,omitzero"`
-	Frequency     *uint32      `json:"frequency,omitzero"`
-	Channels      *uint32      `json:"channels,omitzero"`
-	Voices        *uint32      `json:"voices,omitzero"`
-	Format        *AudioFormat `json:"format,omitzero"`
-	BufferLength  *uint32      `json:"buffer-length,omitzero"`
-	Dev           *string      `json:"dev,omitzero"`
-	BufferCount   *uint32      `json:"buffer-count,omitzero"`
-	TryPoll       *bool        `json:"try-poll,omitzero"`
+	// QEMU mixes several streams of the guest into one; true if absent. Since QEMU
+	// 4.2.
+	MixingEngine *bool `json:"mixing-engine,omitzero"`
+	// The host's side keeps frequency, channels and format whatever the guest sets;
+	// true if absent. Needed for the next three.
+	FixedSettings *bool `json:"fixed-settings,omitzero"`
+	// Samples a second, in Hz; 44100 if absent.
+	Frequency *uint32 `json:"frequency,omitzero"`
+	// How many channels; 2 if absent.
+	Channels *uint32 `json:"channels,omitzero"`
+	// How many streams the host's side has; 1 if absent.
+	Voices *uint32 `json:"voices,omitzero"`
+	// The format of a sample; s16 if absent.
+	Format *AudioFormat `json:"format,omitzero"`
+	// How long the buffer is, in microseconds.
+	BufferLength *uint32 `json:"buffer-length,omitzero"`
+	// The device; /dev/dsp if absent.
+	Dev *string `json:"dev,omitzero"`
+	// How many buffers there are.
+	BufferCount *uint32 `json:"buffer-count,omitzero"`
+	// Wait for the device by poll where that works; true if absent.
+	TryPoll *bool `json:"try-poll,omitzero"`
 }
 
 func (x *AudiodevOssPerDirectionOptions) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -542,18 +635,26 @@ func (x *AudiodevOssPerDirectionOptions) decode(dec *jsontext.Decoder) error {
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
-// AudiodevOss is the variant of [Audiodev] for oss, the struct
-// AudiodevOssOptions of audio.json.
+// AudiodevOss are the options of audio over OSS.
+//
+// It is the variant of [Audiodev] for oss, the struct AudiodevOssOptions of
+// audio.json.
 //
 // In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-audio.AudiodevOssOptions
 type AudiodevOss struct {
-	In        *AudiodevOssPerDirectionOptions `json:"in,omitzero"`
-	Out       *AudiodevOssPerDirectionOptions `json:"out,omitzero"`
-	TryMmap   *bool                           `json:"try-mmap,omitzero"`
-	Exclusive *bool                           `json:"exclusive,omitzero"`
-	DspPolicy *uint32                         `json:"dsp-policy,omitzero"`
+	// For recording.
+	In *AudiodevOssPerDirectionOptions `json:"in,omitzero"`
+	// For playing.
+	Out *AudiodevOssPerDirectionOptions `json:"out,omitzero"`
+	// Map the device's memory where that works; false if absent.
+	TryMmap *bool `json:"try-mmap,omitzero"`
+	// Nobody else may use the device; false if absent.
+	Exclusive *bool `json:"exclusive,omitzero"`
+	// The balance of latency and load, 0 to 10, or negative to use fragments; 5 if
+	// absent.
+	DspPolicy *uint32 `json:"dsp-policy,omitzero"`
 }
 
 func (x *AudiodevOss) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -599,25 +700,38 @@ func (v AudiodevOss) encodeAudiodev(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// AudiodevPaPerDirectionOptions is the struct AudiodevPaPerDirectionOptions of
-// audio.json.
+// AudiodevPaPerDirectionOptions are the options of PulseAudio for one
+// direction.
+//
+// It is the struct AudiodevPaPerDirectionOptions of audio.json.
 //
 // In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-audio.AudiodevPaPerDirectionOptions
 type AudiodevPaPerDirectionOptions struct {
-	// Since QEMU 4.2.
-	MixingEngine  *bool        `json:"mixing-engine,omitzero"`
-	FixedSettings *bool        `json:"fixed-settings,omitzero"`
-	Frequency     *uint32      `json:"frequency,omitzero"`
-	Channels      *uint32      `json:"channels,omitzero"`
-	Voices        *uint32      `json:"voices,omitzero"`
-	Format        *AudioFormat `json:"format,omitzero"`
-	BufferLength  *uint32      `json:"buffer-length,omitzero"`
-	Name          *string      `json:"name,omitzero"`
-	// Since QEMU 4.2.
+	// QEMU mixes several streams of the guest into one; true if absent. Since QEMU
+	// 4.2.
+	MixingEngine *bool `json:"mixing-engine,omitzero"`
+	// The host's side keeps frequency, channels and format whatever the guest sets;
+	// true if absent. Needed for the next three.
+	FixedSettings *bool `json:"fixed-settings,omitzero"`
+	// Samples a second, in Hz; 44100 if absent.
+	Frequency *uint32 `json:"frequency,omitzero"`
+	// How many channels; 2 if absent.
+	Channels *uint32 `json:"channels,omitzero"`
+	// How many streams the host's side has; 1 if absent.
+	Voices *uint32 `json:"voices,omitzero"`
+	// The format of a sample; s16 if absent.
+	Format *AudioFormat `json:"format,omitzero"`
+	// How long the buffer is, in microseconds.
+	BufferLength *uint32 `json:"buffer-length,omitzero"`
+	// The sink or source.
+	Name *string `json:"name,omitzero"`
+	// The stream's name in PulseAudio; the id of the backend if absent. Since QEMU
+	// 4.2.
 	StreamName *string `json:"stream-name,omitzero"`
-	Latency    *uint32 `json:"latency,omitzero"`
+	// The latency asked for, in microseconds; 15000 if absent.
+	Latency *uint32 `json:"latency,omitzero"`
 }
 
 func (x *AudiodevPaPerDirectionOptions) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -650,16 +764,21 @@ func (x *AudiodevPaPerDirectionOptions) decode(dec *jsontext.Decoder) error {
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
-// AudiodevPa is the variant of [Audiodev] for pa, the struct AudiodevPaOptions
-// of audio.json.
+// AudiodevPa are the options of audio over PulseAudio.
+//
+// It is the variant of [Audiodev] for pa, the struct AudiodevPaOptions of
+// audio.json.
 //
 // In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-audio.AudiodevPaOptions
 type AudiodevPa struct {
-	In     *AudiodevPaPerDirectionOptions `json:"in,omitzero"`
-	Out    *AudiodevPaPerDirectionOptions `json:"out,omitzero"`
-	Server *string                        `json:"server,omitzero"`
+	// For recording.
+	In *AudiodevPaPerDirectionOptions `json:"in,omitzero"`
+	// For playing.
+	Out *AudiodevPaPerDirectionOptions `json:"out,omitzero"`
+	// The PulseAudio server.
+	Server *string `json:"server,omitzero"`
 }
 
 func (x *AudiodevPa) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -695,24 +814,37 @@ func (v AudiodevPa) encodeAudiodev(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// AudiodevPipewirePerDirectionOptions is the struct
-// AudiodevPipewirePerDirectionOptions of audio.json.
+// AudiodevPipewirePerDirectionOptions are the options of PipeWire for one
+// direction.
+//
+// It is the struct AudiodevPipewirePerDirectionOptions of audio.json.
 //
 // In QEMU 10.0 and later, upstream since 8.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-audio.AudiodevPipewirePerDirectionOptions
 type AudiodevPipewirePerDirectionOptions struct {
-	// Since QEMU 4.2.
-	MixingEngine  *bool        `json:"mixing-engine,omitzero"`
-	FixedSettings *bool        `json:"fixed-settings,omitzero"`
-	Frequency     *uint32      `json:"frequency,omitzero"`
-	Channels      *uint32      `json:"channels,omitzero"`
-	Voices        *uint32      `json:"voices,omitzero"`
-	Format        *AudioFormat `json:"format,omitzero"`
-	BufferLength  *uint32      `json:"buffer-length,omitzero"`
-	Name          *string      `json:"name,omitzero"`
-	StreamName    *string      `json:"stream-name,omitzero"`
-	Latency       *uint32      `json:"latency,omitzero"`
+	// QEMU mixes several streams of the guest into one; true if absent. Since QEMU
+	// 4.2.
+	MixingEngine *bool `json:"mixing-engine,omitzero"`
+	// The host's side keeps frequency, channels and format whatever the guest sets;
+	// true if absent. Needed for the next three.
+	FixedSettings *bool `json:"fixed-settings,omitzero"`
+	// Samples a second, in Hz; 44100 if absent.
+	Frequency *uint32 `json:"frequency,omitzero"`
+	// How many channels; 2 if absent.
+	Channels *uint32 `json:"channels,omitzero"`
+	// How many streams the host's side has; 1 if absent.
+	Voices *uint32 `json:"voices,omitzero"`
+	// The format of a sample; s16 if absent.
+	Format *AudioFormat `json:"format,omitzero"`
+	// How long the buffer is, in microseconds.
+	BufferLength *uint32 `json:"buffer-length,omitzero"`
+	// The sink or source.
+	Name *string `json:"name,omitzero"`
+	// The stream's name in PipeWire; the id of the backend if absent.
+	StreamName *string `json:"stream-name,omitzero"`
+	// The latency asked for, in microseconds; 46000 if absent.
+	Latency *uint32 `json:"latency,omitzero"`
 }
 
 func (x *AudiodevPipewirePerDirectionOptions) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -745,14 +877,18 @@ func (x *AudiodevPipewirePerDirectionOptions) decode(dec *jsontext.Decoder) erro
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
-// AudiodevPipewire is the variant of [Audiodev] for pipewire, the struct
+// AudiodevPipewire are the options of audio over PipeWire.
+//
+// It is the variant of [Audiodev] for pipewire, the struct
 // AudiodevPipewireOptions of audio.json.
 //
 // In QEMU 10.0 and later, upstream since 8.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-audio.AudiodevPipewireOptions
 type AudiodevPipewire struct {
-	In  *AudiodevPipewirePerDirectionOptions `json:"in,omitzero"`
+	// For recording.
+	In *AudiodevPipewirePerDirectionOptions `json:"in,omitzero"`
+	// For playing.
 	Out *AudiodevPipewirePerDirectionOptions `json:"out,omitzero"`
 }
 
@@ -784,22 +920,32 @@ func (v AudiodevPipewire) encodeAudiodev(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// AudiodevSdlPerDirectionOptions is the struct AudiodevSdlPerDirectionOptions
-// of audio.json.
+// AudiodevSdlPerDirectionOptions are the options of SDL for one direction.
+//
+// It is the struct AudiodevSdlPerDirectionOptions of audio.json.
 //
 // In QEMU 7.2 and later, upstream since 6.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-audio.AudiodevSdlPerDirectionOptions
 type AudiodevSdlPerDirectionOptions struct {
-	// Since QEMU 4.2.
-	MixingEngine  *bool        `json:"mixing-engine,omitzero"`
-	FixedSettings *bool        `json:"fixed-settings,omitzero"`
-	Frequency     *uint32      `json:"frequency,omitzero"`
-	Channels      *uint32      `json:"channels,omitzero"`
-	Voices        *uint32      `json:"voices,omitzero"`
-	Format        *AudioFormat `json:"format,omitzero"`
-	BufferLength  *uint32      `json:"buffer-length,omitzero"`
-	BufferCount   *uint32      `json:"buffer-count,omitzero"`
+	// QEMU mixes several streams of the guest into one; true if absent. Since QEMU
+	// 4.2.
+	MixingEngine *bool `json:"mixing-engine,omitzero"`
+	// The host's side keeps frequency, channels and format whatever the guest sets;
+	// true if absent. Needed for the next three.
+	FixedSettings *bool `json:"fixed-settings,omitzero"`
+	// Samples a second, in Hz; 44100 if absent.
+	Frequency *uint32 `json:"frequency,omitzero"`
+	// How many channels; 2 if absent.
+	Channels *uint32 `json:"channels,omitzero"`
+	// How many streams the host's side has; 1 if absent.
+	Voices *uint32 `json:"voices,omitzero"`
+	// The format of a sample; s16 if absent.
+	Format *AudioFormat `json:"format,omitzero"`
+	// How long the buffer is, in microseconds.
+	BufferLength *uint32 `json:"buffer-length,omitzero"`
+	// How many buffers there are; 4 if absent.
+	BufferCount *uint32 `json:"buffer-count,omitzero"`
 }
 
 func (x *AudiodevSdlPerDirectionOptions) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -828,14 +974,18 @@ func (x *AudiodevSdlPerDirectionOptions) decode(dec *jsontext.Decoder) error {
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
-// AudiodevSdl is the variant of [Audiodev] for sdl, the struct
-// AudiodevSdlOptions of audio.json.
+// AudiodevSdl are the options of audio over SDL.
+//
+// It is the variant of [Audiodev] for sdl, the struct AudiodevSdlOptions of
+// audio.json.
 //
 // In QEMU 7.2 and later, upstream since 6.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-audio.AudiodevSdlOptions
 type AudiodevSdl struct {
-	In  *AudiodevSdlPerDirectionOptions `json:"in,omitzero"`
+	// For recording.
+	In *AudiodevSdlPerDirectionOptions `json:"in,omitzero"`
+	// For playing.
 	Out *AudiodevSdlPerDirectionOptions `json:"out,omitzero"`
 }
 
@@ -867,16 +1017,21 @@ func (v AudiodevSdl) encodeAudiodev(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// AudiodevWav is the variant of [Audiodev] for wav, the struct
-// AudiodevWavOptions of audio.json.
+// AudiodevWav are the options of audio that goes into a WAV file.
+//
+// It is the variant of [Audiodev] for wav, the struct AudiodevWavOptions of
+// audio.json.
 //
 // In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-audio.AudiodevWavOptions
 type AudiodevWav struct {
-	In   *AudiodevPerDirectionOptions `json:"in,omitzero"`
-	Out  *AudiodevPerDirectionOptions `json:"out,omitzero"`
-	Path *string                      `json:"path,omitzero"`
+	// For recording, which brings silence.
+	In *AudiodevPerDirectionOptions `json:"in,omitzero"`
+	// For playing.
+	Out *AudiodevPerDirectionOptions `json:"out,omitzero"`
+	// The file; qemu.wav if absent.
+	Path *string `json:"path,omitzero"`
 }
 
 func (x *AudiodevWav) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -912,7 +1067,9 @@ func (v AudiodevWav) encodeAudiodev(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// AudioFormat is the enum AudioFormat of audio.json.
+// AudioFormat is the format of a sample.
+//
+// It is the enum AudioFormat of audio.json.
 //
 // In QEMU 5.2 and later, upstream since 4.0.
 //
@@ -921,13 +1078,19 @@ type AudioFormat string
 
 // The values of AudioFormat.
 const (
-	AudioFormatU8  AudioFormat = "u8"
-	AudioFormatS8  AudioFormat = "s8"
+	// Unsigned, 8 bits.
+	AudioFormatU8 AudioFormat = "u8"
+	// Signed, 8 bits.
+	AudioFormatS8 AudioFormat = "s8"
+	// Unsigned, 16 bits.
 	AudioFormatU16 AudioFormat = "u16"
+	// Signed, 16 bits.
 	AudioFormatS16 AudioFormat = "s16"
+	// Unsigned, 32 bits.
 	AudioFormatU32 AudioFormat = "u32"
+	// Signed, 32 bits.
 	AudioFormatS32 AudioFormat = "s32"
-	// Since QEMU 5.0.
+	// Floating point, 32 bits. Since QEMU 5.0.
 	AudioFormatF32 AudioFormat = "f32"
 )
 
@@ -947,7 +1110,9 @@ func (e AudioFormat) Known() bool {
 	return false
 }
 
-// AudiodevDriver is the enum AudiodevDriver of audio.json.
+// AudiodevDriver is where the sound of a guest goes to and comes from.
+//
+// It is the enum AudiodevDriver of audio.json.
 //
 // In QEMU 5.2 and later, upstream since 4.0.
 //
@@ -956,30 +1121,34 @@ type AudiodevDriver string
 
 // The values of AudiodevDriver.
 const (
+	// Nowhere; the guest hears silence.
 	AudiodevDriverNone AudiodevDriver = "none"
-	// Only in builds with CONFIG_AUDIO_ALSA.
+	// ALSA, Linux's own. Only in builds with CONFIG_AUDIO_ALSA.
 	AudiodevDriverAlsa AudiodevDriver = "alsa"
-	// Only in builds with CONFIG_AUDIO_COREAUDIO.
+	// Core Audio, on macOS. Only in builds with CONFIG_AUDIO_COREAUDIO.
 	AudiodevDriverCoreaudio AudiodevDriver = "coreaudio"
-	// In QEMU 7.2 and later. Only in builds with CONFIG_DBUS_DISPLAY.
+	// The D-Bus display. In QEMU 7.2 and later. Only in builds with
+	// CONFIG_DBUS_DISPLAY.
 	AudiodevDriverDbus AudiodevDriver = "dbus"
-	// Only in builds with CONFIG_AUDIO_DSOUND.
+	// DirectSound, on Windows. Only in builds with CONFIG_AUDIO_DSOUND.
 	AudiodevDriverDsound AudiodevDriver = "dsound"
-	// Since QEMU 5.1. Only in builds with CONFIG_AUDIO_JACK.
+	// JACK. Since QEMU 5.1. Only in builds with CONFIG_AUDIO_JACK.
 	AudiodevDriverJack AudiodevDriver = "jack"
-	// Only in builds with CONFIG_AUDIO_OSS.
+	// OSS. Only in builds with CONFIG_AUDIO_OSS.
 	AudiodevDriverOss AudiodevDriver = "oss"
-	// Only in builds with CONFIG_AUDIO_PA.
+	// PulseAudio. Only in builds with CONFIG_AUDIO_PA.
 	AudiodevDriverPa AudiodevDriver = "pa"
-	// In QEMU 10.0 and later. Only in builds with CONFIG_AUDIO_PIPEWIRE.
+	// PipeWire. In QEMU 10.0 and later. Only in builds with CONFIG_AUDIO_PIPEWIRE.
 	AudiodevDriverPipewire AudiodevDriver = "pipewire"
-	// Only in builds with CONFIG_AUDIO_SDL.
+	// SDL. Only in builds with CONFIG_AUDIO_SDL.
 	AudiodevDriverSdl AudiodevDriver = "sdl"
-	// In QEMU 7.2 and later. Only in builds with CONFIG_AUDIO_SNDIO.
+	// sndio, of OpenBSD. In QEMU 7.2 and later. Only in builds with
+	// CONFIG_AUDIO_SNDIO.
 	AudiodevDriverSndio AudiodevDriver = "sndio"
-	// Only in builds with CONFIG_SPICE.
+	// SPICE clients. Only in builds with CONFIG_SPICE.
 	AudiodevDriverSpice AudiodevDriver = "spice"
-	AudiodevDriverWav   AudiodevDriver = "wav"
+	// A file.
+	AudiodevDriverWav AudiodevDriver = "wav"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -1004,7 +1173,9 @@ func (e AudiodevDriver) Known() bool {
 	return false
 }
 
-// Audiodev is the union Audiodev of audio.json.
+// Audiodev is an audio backend, with its options.
+//
+// It is the union Audiodev of audio.json.
 //
 // Driver holds the variant, whose type is the tag: [AudiodevNone],
 // [AudiodevAlsa], [AudiodevCoreaudio], [AudiodevDbus], [AudiodevDsound],
@@ -1015,9 +1186,12 @@ func (e AudiodevDriver) Known() bool {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-audio.Audiodev
 type Audiodev struct {
-	ID          string          `json:"id"`
-	Driver      AudiodevVariant `json:"driver"`
-	TimerPeriod *uint32         `json:"timer-period,omitzero"`
+	// The id by which sound cards refer to it.
+	ID string `json:"id"`
+	// Where the sound goes to and comes from.
+	Driver AudiodevVariant `json:"driver"`
+	// How often QEMU serves it, in microseconds; 10000 if absent.
+	TimerPeriod *uint32 `json:"timer-period,omitzero"`
 }
 
 // AudiodevVariant is what Audiodev.Driver can hold: the types that [Audiodev]
@@ -1137,6 +1311,8 @@ func (x Audiodev) String() string {
 
 // AudiodevNone is the variant of [Audiodev] for none, the struct
 // AudiodevGenericOptions.
+//
+// Nowhere; the guest hears silence.
 type AudiodevNone AudiodevGenericOptions
 
 // AudiodevDriver returns [AudiodevDriverNone].
@@ -1151,6 +1327,8 @@ func (v AudiodevNone) encodeAudiodev(e *codec.Encoder) {
 // AudiodevSpice is the variant of [Audiodev] for spice, the struct
 // AudiodevGenericOptions.
 //
+// SPICE clients.
+//
 // Only in builds with CONFIG_SPICE.
 type AudiodevSpice AudiodevGenericOptions
 
@@ -1163,7 +1341,9 @@ func (v AudiodevSpice) encodeAudiodev(e *codec.Encoder) {
 	(*AudiodevGenericOptions)(&v).encodeMembers(e)
 }
 
-// QueryAudiodevs executes the command query-audiodevs of audio.json.
+// QueryAudiodevs returns the audio backends that there are, with their options.
+//
+// It executes the command query-audiodevs of audio.json.
 //
 // In QEMU 10.0 and later, upstream since 8.0.
 //

@@ -7,7 +7,9 @@ import (
 	"github.com/goqapi/goqapi/qmp/codec"
 )
 
-// QAuthZListPolicy is the enum QAuthZListPolicy of authz.json.
+// QAuthZListPolicy says whether access is granted.
+//
+// It is the enum QAuthZListPolicy of authz.json.
 //
 // In QEMU 5.2 and later, upstream since 4.0.
 //
@@ -16,7 +18,9 @@ type QAuthZListPolicy string
 
 // The values of QAuthZListPolicy.
 const (
-	QAuthZListPolicyDeny  QAuthZListPolicy = "deny"
+	// It is not.
+	QAuthZListPolicyDeny QAuthZListPolicy = "deny"
+	// It is.
 	QAuthZListPolicyAllow QAuthZListPolicy = "allow"
 )
 
@@ -31,7 +35,9 @@ func (e QAuthZListPolicy) Known() bool {
 	return false
 }
 
-// QAuthZListFormat is the enum QAuthZListFormat of authz.json.
+// QAuthZListFormat is how a rule is compared with a user.
+//
+// It is the enum QAuthZListFormat of authz.json.
 //
 // In QEMU 5.2 and later, upstream since 4.0.
 //
@@ -40,8 +46,10 @@ type QAuthZListFormat string
 
 // The values of QAuthZListFormat.
 const (
+	// Both must be the same.
 	QAuthZListFormatExact QAuthZListFormat = "exact"
-	QAuthZListFormatGlob  QAuthZListFormat = "glob"
+	// The rule may contain * and ?.
+	QAuthZListFormatGlob QAuthZListFormat = "glob"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -55,26 +63,36 @@ func (e QAuthZListFormat) Known() bool {
 	return false
 }
 
-// QAuthZListRule is the struct QAuthZListRule of authz.json.
+// QAuthZListRule is a rule for users.
+//
+// It is the struct QAuthZListRule of authz.json.
 //
 // In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-authz.QAuthZListRule
 type QAuthZListRule struct {
-	Match  string            `json:"match"`
-	Policy QAuthZListPolicy  `json:"policy"`
+	// The user, such as the distinguished name in a certificate or a SASL name.
+	Match string `json:"match"`
+	// Whether that user gets access.
+	Policy QAuthZListPolicy `json:"policy"`
+	// How match is compared; exact if absent.
 	Format *QAuthZListFormat `json:"format,omitzero"`
 }
 
-// ObjectOptionsAuthzList is the variant of [ObjectOptions] for authz-list, the
-// struct AuthZListProperties of authz.json.
+// ObjectOptionsAuthzList are the properties of an authz-list object, which
+// judges users by a list of rules. The first that matches decides.
+//
+// It is the variant of [ObjectOptions] for authz-list, the struct
+// AuthZListProperties of authz.json.
 //
 // In QEMU 7.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-authz.AuthZListProperties
 type ObjectOptionsAuthzList struct {
+	// What holds if none matches; deny if absent.
 	Policy *QAuthZListPolicy `json:"policy,omitzero"`
-	Rules  []QAuthZListRule  `json:"rules,omitzero"`
+	// The rules, in order; none if absent.
+	Rules []QAuthZListRule `json:"rules,omitzero"`
 }
 
 func (x *ObjectOptionsAuthzList) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -105,15 +123,21 @@ func (v ObjectOptionsAuthzList) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// ObjectOptionsAuthzListfile is the variant of [ObjectOptions] for
-// authz-listfile, the struct AuthZListFileProperties of authz.json.
+// ObjectOptionsAuthzListfile are the properties of an authz-list-file object,
+// which reads its rules from a file.
+//
+// It is the variant of [ObjectOptions] for authz-listfile, the struct
+// AuthZListFileProperties of authz.json.
 //
 // In QEMU 7.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-authz.AuthZListFileProperties
 type ObjectOptionsAuthzListfile struct {
+	// The file, with the properties of authz-list as JSON.
 	Filename string `json:"filename"`
-	Refresh  *bool  `json:"refresh,omitzero"`
+	// Whether the file is read again when it changes. While it has errors nobody
+	// gets access. True if absent, where the host can tell.
+	Refresh *bool `json:"refresh,omitzero"`
 }
 
 func (x *ObjectOptionsAuthzListfile) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -142,13 +166,17 @@ func (v ObjectOptionsAuthzListfile) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// ObjectOptionsAuthzPam is the variant of [ObjectOptions] for authz-pam, the
-// struct AuthZPAMProperties of authz.json.
+// ObjectOptionsAuthzPam are the properties of an authz-pam object, which asks
+// the host's PAM.
+//
+// It is the variant of [ObjectOptions] for authz-pam, the struct
+// AuthZPAMProperties of authz.json.
 //
 // In QEMU 7.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-authz.AuthZPAMProperties
 type ObjectOptionsAuthzPam struct {
+	// Name of the PAM service, a file in /etc/pam.d.
 	Service string `json:"service"`
 }
 
@@ -173,13 +201,17 @@ func (v ObjectOptionsAuthzPam) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// ObjectOptionsAuthzSimple is the variant of [ObjectOptions] for authz-simple,
-// the struct AuthZSimpleProperties of authz.json.
+// ObjectOptionsAuthzSimple are the properties of an authz-simple object, which
+// grants access to one user.
+//
+// It is the variant of [ObjectOptions] for authz-simple, the struct
+// AuthZSimpleProperties of authz.json.
 //
 // In QEMU 7.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-authz.AuthZSimpleProperties
 type ObjectOptionsAuthzSimple struct {
+	// The user, such as the distinguished name in a certificate or a SASL name.
 	Identity string `json:"identity"`
 }
 

@@ -10,25 +10,38 @@ import (
 	"time"
 )
 
-// SnapshotInfo is the struct SnapshotInfo of block-core.json.
+// SnapshotInfo is a snapshot inside an image.
+//
+// It is the struct SnapshotInfo of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 1.3.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.SnapshotInfo
 type SnapshotInfo struct {
-	ID          string `json:"id"`
-	Name        string `json:"name"`
-	VMStateSize int64  `json:"vm-state-size"`
-	DateSec     int64  `json:"date-sec"`
-	DateNsec    int64  `json:"date-nsec"`
-	VMClockSec  int64  `json:"vm-clock-sec"`
-	VMClockNsec int64  `json:"vm-clock-nsec"`
-	// Since QEMU 5.2.
+	// Its id, a number given by the format, as text.
+	ID string `json:"id"`
+	// Its name. Names need not be unique.
+	Name string `json:"name"`
+	// The size of the machine's state saved with it, in bytes; 0 if only the disk
+	// is in it.
+	VMStateSize int64 `json:"vm-state-size"`
+	// When it was taken, in seconds since the Unix epoch.
+	DateSec int64 `json:"date-sec"`
+	// The fraction of that second, in nanoseconds.
+	DateNsec int64 `json:"date-nsec"`
+	// How long the machine had run by then, in seconds.
+	VMClockSec int64 `json:"vm-clock-sec"`
+	// The fraction of that second, in nanoseconds.
+	VMClockNsec int64 `json:"vm-clock-nsec"`
+	// How many instructions the machine had executed by then, if record and replay
+	// counts them. Since QEMU 5.2.
 	Icount *int64 `json:"icount,omitzero"`
 }
 
-// ImageInfoSpecificQCow2Encryption is the union
-// ImageInfoSpecificQCow2Encryption of block-core.json.
+// ImageInfoSpecificQCow2Encryption says how a qcow2 image is encrypted, with
+// the details of the LUKS header if it has one.
+//
+// It is the union ImageInfoSpecificQCow2Encryption of block-core.json.
 //
 // Format holds the variant, whose type is the tag:
 // [ImageInfoSpecificQCow2EncryptionAes], [ImageInfoSpecificQCow2EncryptionLUKS]
@@ -38,6 +51,7 @@ type SnapshotInfo struct {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.ImageInfoSpecificQCow2Encryption
 type ImageInfoSpecificQCow2Encryption struct {
+	// The way of encryption.
 	Format ImageInfoSpecificQCow2EncryptionVariant `json:"format"`
 }
 
@@ -104,6 +118,8 @@ func (x ImageInfoSpecificQCow2Encryption) String() string {
 
 // ImageInfoSpecificQCow2EncryptionAes is the variant of
 // [ImageInfoSpecificQCow2Encryption] for aes.
+//
+// AES in a way that is known to be weak; only for getting old data out.
 type ImageInfoSpecificQCow2EncryptionAes struct{}
 
 // BlockdevQcow2EncryptionFormat returns [BlockdevQcow2EncryptionFormatAes].
@@ -115,6 +131,8 @@ func (ImageInfoSpecificQCow2EncryptionAes) encodeImageInfoSpecificQCow2Encryptio
 
 // ImageInfoSpecificQCow2EncryptionLUKS is the variant of
 // [ImageInfoSpecificQCow2Encryption] for luks, the struct QCryptoBlockInfoLUKS.
+//
+// LUKS.
 type ImageInfoSpecificQCow2EncryptionLUKS QCryptoBlockInfoLUKS
 
 // BlockdevQcow2EncryptionFormat returns [BlockdevQcow2EncryptionFormatLUKS].
@@ -126,30 +144,37 @@ func (v ImageInfoSpecificQCow2EncryptionLUKS) encodeImageInfoSpecificQCow2Encryp
 	(*QCryptoBlockInfoLUKS)(&v).encodeMembers(e)
 }
 
-// ImageInfoSpecificQcow2 is the variant of [ImageInfoSpecific] for qcow2, the
-// struct ImageInfoSpecificQCow2 of block-core.json.
+// ImageInfoSpecificQcow2 is what QEMU tells of qcow2 images in particular.
+//
+// It is the variant of [ImageInfoSpecific] for qcow2, the struct
+// ImageInfoSpecificQCow2 of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 1.7.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.ImageInfoSpecificQCow2
 type ImageInfoSpecificQcow2 struct {
+	// The version of the format: 0.10 for version 2, or 1.1 for version 3.
 	Compat string `json:"compat"`
+	// The file that holds the guest's data, if they are apart from the metadata.
 	// Since QEMU 4.0.
 	DataFile *string `json:"data-file,omitzero"`
-	// Since QEMU 4.0.
+	// Whether that file is a valid raw image by itself. Since QEMU 4.0.
 	DataFileRaw *bool `json:"data-file-raw,omitzero"`
-	// Since QEMU 5.2.
-	ExtendedL2    *bool `json:"extended-l2,omitzero"`
+	// Whether clusters are divided into subclusters. Since QEMU 5.2.
+	ExtendedL2 *bool `json:"extended-l2,omitzero"`
+	// Whether reference counts are updated late, so that a crash makes a repair
+	// necessary.
 	LazyRefcounts *bool `json:"lazy-refcounts,omitzero"`
-	// Since QEMU 2.2.
+	// Whether the image is marked as damaged; it can then be opened for reading
+	// alone. Since QEMU 2.2.
 	Corrupt *bool `json:"corrupt,omitzero"`
-	// Since QEMU 2.3.
+	// The width of a reference count in bits. Since QEMU 2.3.
 	RefcountBits int64 `json:"refcount-bits"`
-	// Since QEMU 2.10.
+	// How the image is encrypted. Absent if it is not. Since QEMU 2.10.
 	Encrypt *ImageInfoSpecificQCow2Encryption `json:"encrypt,omitzero"`
-	// Since QEMU 4.0.
+	// The dirty bitmaps stored in it. Since QEMU 4.0.
 	Bitmaps []Qcow2BitmapInfo `json:"bitmaps,omitzero"`
-	// Since QEMU 5.1.
+	// What compressed clusters are compressed with. Since QEMU 5.1.
 	CompressionType Qcow2CompressionType `json:"compression-type"`
 }
 
@@ -162,17 +187,23 @@ func (v ImageInfoSpecificQcow2) encodeImageInfoSpecific(e *codec.Encoder) {
 	e.Value("data", &v)
 }
 
-// ImageInfoSpecificVmdk is the variant of [ImageInfoSpecific] for vmdk, the
-// struct ImageInfoSpecificVmdk of block-core.json.
+// ImageInfoSpecificVmdk is what QEMU tells of VMDK images in particular.
+//
+// It is the variant of [ImageInfoSpecific] for vmdk, the struct
+// ImageInfoSpecificVmdk of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 1.7.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.ImageInfoSpecificVmdk
 type ImageInfoSpecificVmdk struct {
-	CreateType string           `json:"create-type"`
-	Cid        int64            `json:"cid"`
-	ParentCid  int64            `json:"parent-cid"`
-	Extents    []VmdkExtentInfo `json:"extents"`
+	// The subformat, such as monolithicSparse.
+	CreateType string `json:"create-type"`
+	// The content id, which changes when the image is written.
+	Cid int64 `json:"cid"`
+	// The content id that the backing file had when the image was created on it.
+	ParentCid int64 `json:"parent-cid"`
+	// The files that make up the image.
+	Extents []VmdkExtentInfo `json:"extents"`
 }
 
 // ImageInfoSpecificKind returns [ImageInfoSpecificKindVmdk].
@@ -184,26 +215,36 @@ func (v ImageInfoSpecificVmdk) encodeImageInfoSpecific(e *codec.Encoder) {
 	e.Value("data", &v)
 }
 
-// VmdkExtentInfo is the struct VmdkExtentInfo of block-core.json.
+// VmdkExtentInfo is one of the files of a VMDK image.
+//
+// It is the struct VmdkExtentInfo of block-core.json.
 //
 // In QEMU 10.0 and later, upstream since 8.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.VmdkExtentInfo
 type VmdkExtentInfo struct {
-	Filename    string `json:"filename"`
-	Format      string `json:"format"`
-	VirtualSize int64  `json:"virtual-size"`
+	// Its name.
+	Filename string `json:"filename"`
+	// Its type, such as SPARSE or FLAT.
+	Format string `json:"format"`
+	// How much of the disk it holds, in bytes.
+	VirtualSize int64 `json:"virtual-size"`
+	// The size of its clusters (VMware calls them grains), in bytes.
 	ClusterSize *int64 `json:"cluster-size,omitzero"`
-	Compressed  *bool  `json:"compressed,omitzero"`
+	// Whether its data are compressed.
+	Compressed *bool `json:"compressed,omitzero"`
 }
 
-// ImageInfoSpecificRBD is the variant of [ImageInfoSpecific] for rbd, the
-// struct ImageInfoSpecificRbd of block-core.json.
+// ImageInfoSpecificRBD is what QEMU tells of Ceph's RBD images in particular.
+//
+// It is the variant of [ImageInfoSpecific] for rbd, the struct
+// ImageInfoSpecificRbd of block-core.json.
 //
 // In QEMU 7.2 and later, upstream since 6.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.ImageInfoSpecificRbd
 type ImageInfoSpecificRBD struct {
+	// The encryption that the image was opened with. Absent if there is none.
 	EncryptionFormat *RBDImageEncryptionFormat `json:"encryption-format,omitzero"`
 }
 
@@ -216,13 +257,17 @@ func (v ImageInfoSpecificRBD) encodeImageInfoSpecific(e *codec.Encoder) {
 	e.Value("data", &v)
 }
 
-// ImageInfoSpecificFile is the variant of [ImageInfoSpecific] for file, the
-// struct ImageInfoSpecificFile of block-core.json.
+// ImageInfoSpecificFile is what QEMU tells of plain files in particular.
+//
+// It is the variant of [ImageInfoSpecific] for file, the struct
+// ImageInfoSpecificFile of block-core.json.
 //
 // In QEMU 10.0 and later, upstream since 8.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.ImageInfoSpecificFile
 type ImageInfoSpecificFile struct {
+	// The file system's hint for how much to allocate at once, in bytes. Absent if
+	// it knows none.
 	ExtentSizeHint *uint64 `json:"extent-size-hint,omitzero"`
 }
 
@@ -235,7 +280,9 @@ func (v ImageInfoSpecificFile) encodeImageInfoSpecific(e *codec.Encoder) {
 	e.Value("data", &v)
 }
 
-// ImageInfoSpecificKind is the enum ImageInfoSpecificKind of block-core.json.
+// ImageInfoSpecificKind says which format's details follow.
+//
+// It is the enum ImageInfoSpecificKind of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 1.7.
 //
@@ -244,15 +291,15 @@ type ImageInfoSpecificKind string
 
 // The values of ImageInfoSpecificKind.
 const (
-	// In QEMU 7.2 and later.
+	// A qcow2 image. In QEMU 7.2 and later.
 	ImageInfoSpecificKindQcow2 ImageInfoSpecificKind = "qcow2"
-	// In QEMU 7.2 and later.
+	// A VMDK image. In QEMU 7.2 and later.
 	ImageInfoSpecificKindVmdk ImageInfoSpecificKind = "vmdk"
-	// In QEMU 7.2 and later, upstream since 2.7.
+	// A LUKS volume. In QEMU 7.2 and later, upstream since 2.7.
 	ImageInfoSpecificKindLUKS ImageInfoSpecificKind = "luks"
-	// In QEMU 7.2 and later, upstream since 6.1.
+	// A Ceph RBD image. In QEMU 7.2 and later, upstream since 6.1.
 	ImageInfoSpecificKindRBD ImageInfoSpecificKind = "rbd"
-	// In QEMU 10.0 and later, upstream since 8.0.
+	// A plain file. In QEMU 10.0 and later, upstream since 8.0.
 	ImageInfoSpecificKindFile ImageInfoSpecificKind = "file"
 )
 
@@ -270,7 +317,9 @@ func (e ImageInfoSpecificKind) Known() bool {
 	return false
 }
 
-// ImageInfoSpecific is the union ImageInfoSpecific of block-core.json.
+// ImageInfoSpecific is what only images of a certain format have to tell.
+//
+// It is the union ImageInfoSpecific of block-core.json.
 //
 // Type holds the variant, whose type is the tag: [ImageInfoSpecificQcow2],
 // [ImageInfoSpecificVmdk], [ImageInfoSpecificLUKS], [ImageInfoSpecificRBD],
@@ -280,6 +329,7 @@ func (e ImageInfoSpecificKind) Known() bool {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.ImageInfoSpecific
 type ImageInfoSpecific struct {
+	// The format.
 	Type ImageInfoSpecificVariant `json:"type"`
 }
 
@@ -359,6 +409,8 @@ func (x ImageInfoSpecific) String() string {
 // ImageInfoSpecificLUKS is the variant of [ImageInfoSpecific] for luks, the
 // struct QCryptoBlockInfoLUKS.
 //
+// A LUKS volume.
+//
 // In QEMU 7.2 and later, upstream since 2.7.
 type ImageInfoSpecificLUKS QCryptoBlockInfoLUKS
 
@@ -371,214 +423,344 @@ func (v ImageInfoSpecificLUKS) encodeImageInfoSpecific(e *codec.Encoder) {
 	e.Value("data", &v)
 }
 
-// BlockLimitsInfo is the struct BlockLimitsInfo of block-core.json.
+// BlockLimitsInfo is what a node can do in one request, and how memory and
+// requests should be aligned. It helps to find out why I/O is slow or split.
+//
+// It is the struct BlockLimitsInfo of block-core.json.
 //
 // In QEMU 10.2 and later.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockLimitsInfo
 type BlockLimitsInfo struct {
-	RequestAlignment     uint32  `json:"request-alignment"`
-	MaxDiscard           *uint64 `json:"max-discard,omitzero"`
-	DiscardAlignment     *uint32 `json:"discard-alignment,omitzero"`
-	MaxWriteZeroes       *uint64 `json:"max-write-zeroes,omitzero"`
+	// What offsets and lengths of requests must be multiples of, in bytes. QEMU
+	// pads others itself.
+	RequestAlignment uint32 `json:"request-alignment"`
+	// The most that one discard may cover, in bytes; no limit if absent.
+	MaxDiscard *uint64 `json:"max-discard,omitzero"`
+	// What discards had best be multiples of, in bytes; request-alignment if
+	// absent.
+	DiscardAlignment *uint32 `json:"discard-alignment,omitzero"`
+	// The most that one write of zeros may cover, in bytes; no limit if absent.
+	MaxWriteZeroes *uint64 `json:"max-write-zeroes,omitzero"`
+	// What writes of zeros had best be multiples of, in bytes; request-alignment if
+	// absent.
 	WriteZeroesAlignment *uint32 `json:"write-zeroes-alignment,omitzero"`
-	OptTransfer          *uint32 `json:"opt-transfer,omitzero"`
-	MaxTransfer          *uint32 `json:"max-transfer,omitzero"`
-	MaxHwTransfer        *uint32 `json:"max-hw-transfer,omitzero"`
-	MaxIov               int64   `json:"max-iov"`
-	MaxHwIov             *int64  `json:"max-hw-iov,omitzero"`
-	MinMemAlignment      uint64  `json:"min-mem-alignment"`
-	OptMemAlignment      uint64  `json:"opt-mem-alignment"`
+	// The length of a request that is best, in bytes; no preference if absent.
+	OptTransfer *uint32 `json:"opt-transfer,omitzero"`
+	// The longest request, in bytes; no limit if absent.
+	MaxTransfer *uint32 `json:"max-transfer,omitzero"`
+	// The longest request that the hardware takes if the kernel does not split it,
+	// as with SCSI passthrough, in bytes; no limit if absent.
+	MaxHwTransfer *uint32 `json:"max-hw-transfer,omitzero"`
+	// How many pieces of memory one request may gather.
+	MaxIov int64 `json:"max-iov"`
+	// How many pieces of memory the hardware takes in one request if the kernel
+	// does not split it; max-iov applies if absent.
+	MaxHwIov *int64 `json:"max-hw-iov,omitzero"`
+	// The alignment of memory, in bytes, without which data have to be copied on
+	// their way.
+	MinMemAlignment uint64 `json:"min-mem-alignment"`
+	// The alignment of QEMU's own buffers, in bytes.
+	OptMemAlignment uint64 `json:"opt-mem-alignment"`
 }
 
-// ImageInfo is the struct ImageInfo of block-core.json.
+// ImageInfo is an image with its backing images.
+//
+// It is the struct ImageInfo of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 1.3.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.ImageInfo
 type ImageInfo struct {
-	Filename    string `json:"filename"`
-	Format      string `json:"format"`
-	DirtyFlag   *bool  `json:"dirty-flag,omitzero"`
-	ActualSize  *int64 `json:"actual-size,omitzero"`
-	VirtualSize int64  `json:"virtual-size"`
+	// The image's file name or URL, or a json: description where no simple name is
+	// enough.
+	Filename string `json:"filename"`
+	// The driver, such as qcow2 or raw.
+	Format string `json:"format"`
+	// Whether the image was not closed properly and needs a check.
+	DirtyFlag *bool `json:"dirty-flag,omitzero"`
+	// How much storage the file takes on the host, in bytes: less than its length
+	// if it has holes.
+	ActualSize *int64 `json:"actual-size,omitzero"`
+	// The size of the disk that a guest sees, in bytes.
+	VirtualSize int64 `json:"virtual-size"`
+	// The size of the units in which the format allocates, in bytes.
 	ClusterSize *int64 `json:"cluster-size,omitzero"`
-	Encrypted   *bool  `json:"encrypted,omitzero"`
-	// Since QEMU 1.7.
-	Compressed            *bool          `json:"compressed,omitzero"`
-	BackingFilename       *string        `json:"backing-filename,omitzero"`
-	FullBackingFilename   *string        `json:"full-backing-filename,omitzero"`
-	BackingFilenameFormat *string        `json:"backing-filename-format,omitzero"`
-	Snapshots             []SnapshotInfo `json:"snapshots,omitzero"`
-	// In QEMU 10.2 and later, upstream since 10.2.
+	// Whether the content is encrypted. Only present if true.
+	Encrypted *bool `json:"encrypted,omitzero"`
+	// Whether the format compresses all data. Only present if true. Since QEMU 1.7.
+	Compressed *bool `json:"compressed,omitzero"`
+	// The name of the backing file as recorded in the image, perhaps relative to
+	// it.
+	BackingFilename *string `json:"backing-filename,omitzero"`
+	// That name made complete, so that it can be opened.
+	FullBackingFilename *string `json:"full-backing-filename,omitzero"`
+	// The recorded format of the backing file. Not recording it is a security risk,
+	// as the guest could then make a raw image look like another format.
+	BackingFilenameFormat *string `json:"backing-filename-format,omitzero"`
+	// The snapshots inside the image.
+	Snapshots []SnapshotInfo `json:"snapshots,omitzero"`
+	// The limits for requests. Absent for images that are not in use. In QEMU 10.2
+	// and later, upstream since 10.2.
 	Limits *BlockLimitsInfo `json:"limits,omitzero"`
-	// Since QEMU 1.7.
+	// What only images of this format have to tell. Since QEMU 1.7.
 	FormatSpecific *ImageInfoSpecific `json:"format-specific,omitzero"`
-	BackingImage   *ImageInfo         `json:"backing-image,omitzero"`
+	// The backing image, which can have one of its own. Absent if there is none or
+	// the answer is flat.
+	BackingImage *ImageInfo `json:"backing-image,omitzero"`
 }
 
-// BlockChildInfo is the struct BlockChildInfo of block-core.json.
+// BlockChildInfo is a child of an image's node, such as the file of a format.
+//
+// It is the struct BlockChildInfo of block-core.json.
 //
 // In QEMU 10.0 and later, upstream since 8.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockChildInfo
 type BlockChildInfo struct {
-	Name string         `json:"name"`
+	// Its role, such as file or backing.
+	Name string `json:"name"`
+	// The child itself.
 	Info BlockGraphInfo `json:"info"`
 }
 
-// BlockGraphInfo is the struct BlockGraphInfo of block-core.json.
+// BlockGraphInfo is an image with all nodes below it.
+//
+// It is the struct BlockGraphInfo of block-core.json.
 //
 // In QEMU 10.0 and later, upstream since 8.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockGraphInfo
 type BlockGraphInfo struct {
-	Filename    string `json:"filename"`
-	Format      string `json:"format"`
-	DirtyFlag   *bool  `json:"dirty-flag,omitzero"`
-	ActualSize  *int64 `json:"actual-size,omitzero"`
-	VirtualSize int64  `json:"virtual-size"`
+	// The image's file name or URL, or a json: description where no simple name is
+	// enough.
+	Filename string `json:"filename"`
+	// The driver, such as qcow2 or raw.
+	Format string `json:"format"`
+	// Whether the image was not closed properly and needs a check.
+	DirtyFlag *bool `json:"dirty-flag,omitzero"`
+	// How much storage the file takes on the host, in bytes: less than its length
+	// if it has holes.
+	ActualSize *int64 `json:"actual-size,omitzero"`
+	// The size of the disk that a guest sees, in bytes.
+	VirtualSize int64 `json:"virtual-size"`
+	// The size of the units in which the format allocates, in bytes.
 	ClusterSize *int64 `json:"cluster-size,omitzero"`
-	Encrypted   *bool  `json:"encrypted,omitzero"`
-	// Since QEMU 1.7.
-	Compressed            *bool          `json:"compressed,omitzero"`
-	BackingFilename       *string        `json:"backing-filename,omitzero"`
-	FullBackingFilename   *string        `json:"full-backing-filename,omitzero"`
-	BackingFilenameFormat *string        `json:"backing-filename-format,omitzero"`
-	Snapshots             []SnapshotInfo `json:"snapshots,omitzero"`
-	// In QEMU 10.2 and later, upstream since 10.2.
+	// Whether the content is encrypted. Only present if true.
+	Encrypted *bool `json:"encrypted,omitzero"`
+	// Whether the format compresses all data. Only present if true. Since QEMU 1.7.
+	Compressed *bool `json:"compressed,omitzero"`
+	// The name of the backing file as recorded in the image, perhaps relative to
+	// it.
+	BackingFilename *string `json:"backing-filename,omitzero"`
+	// That name made complete, so that it can be opened.
+	FullBackingFilename *string `json:"full-backing-filename,omitzero"`
+	// The recorded format of the backing file. Not recording it is a security risk,
+	// as the guest could then make a raw image look like another format.
+	BackingFilenameFormat *string `json:"backing-filename-format,omitzero"`
+	// The snapshots inside the image.
+	Snapshots []SnapshotInfo `json:"snapshots,omitzero"`
+	// The limits for requests. Absent for images that are not in use. In QEMU 10.2
+	// and later, upstream since 10.2.
 	Limits *BlockLimitsInfo `json:"limits,omitzero"`
-	// Since QEMU 1.7.
+	// What only images of this format have to tell. Since QEMU 1.7.
 	FormatSpecific *ImageInfoSpecific `json:"format-specific,omitzero"`
-	Children       []BlockChildInfo   `json:"children"`
+	// The nodes right below.
+	Children []BlockChildInfo `json:"children"`
 }
 
-// ImageCheck is the struct ImageCheck of block-core.json.
+// ImageCheck is the result of checking an image, as qemu-img check
+// --output=json prints it.
+//
+// It is the struct ImageCheck of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 1.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.ImageCheck
 type ImageCheck struct {
-	Filename           string `json:"filename"`
-	Format             string `json:"format"`
-	CheckErrors        int64  `json:"check-errors"`
-	ImageEndOffset     *int64 `json:"image-end-offset,omitzero"`
-	Corruptions        *int64 `json:"corruptions,omitzero"`
-	Leaks              *int64 `json:"leaks,omitzero"`
-	CorruptionsFixed   *int64 `json:"corruptions-fixed,omitzero"`
-	LeaksFixed         *int64 `json:"leaks-fixed,omitzero"`
-	TotalClusters      *int64 `json:"total-clusters,omitzero"`
-	AllocatedClusters  *int64 `json:"allocated-clusters,omitzero"`
+	// The image's name.
+	Filename string `json:"filename"`
+	// The image's format.
+	Format string `json:"format"`
+	// How many errors kept the check from looking at everything.
+	CheckErrors int64 `json:"check-errors"`
+	// Where the image ends in its file, in bytes.
+	ImageEndOffset *int64 `json:"image-end-offset,omitzero"`
+	// How many errors in the image itself were found. Any is dangerous.
+	Corruptions *int64 `json:"corruptions,omitzero"`
+	// How many clusters are allocated, but not used. They cost space and do no
+	// harm.
+	Leaks *int64 `json:"leaks,omitzero"`
+	// How many errors were repaired.
+	CorruptionsFixed *int64 `json:"corruptions-fixed,omitzero"`
+	// How many leaked clusters were freed.
+	LeaksFixed *int64 `json:"leaks-fixed,omitzero"`
+	// How many clusters the disk has.
+	TotalClusters *int64 `json:"total-clusters,omitzero"`
+	// How many of them hold data.
+	AllocatedClusters *int64 `json:"allocated-clusters,omitzero"`
+	// How many do not lie next to the one before.
 	FragmentedClusters *int64 `json:"fragmented-clusters,omitzero"`
+	// How many are compressed.
 	CompressedClusters *int64 `json:"compressed-clusters,omitzero"`
 }
 
-// MapEntry is the struct MapEntry of block-core.json.
+// MapEntry is a part of a disk and where its data are, as qemu-img map
+// --output=json prints it.
+//
+// It is the struct MapEntry of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.6.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.MapEntry
 type MapEntry struct {
-	Start  int64 `json:"start"`
+	// Where the part begins on the disk, in bytes.
+	Start int64 `json:"start"`
+	// How long it is, in bytes.
 	Length int64 `json:"length"`
-	Data   bool  `json:"data"`
-	Zero   bool  `json:"zero"`
-	// In QEMU 10.0 and later, upstream since 8.2.
-	Compressed bool  `json:"compressed"`
-	Depth      int64 `json:"depth"`
-	// In QEMU 7.2 and later, upstream since 6.1.
-	Present  bool    `json:"present"`
-	Offset   *int64  `json:"offset,omitzero"`
+	// Whether storage is allocated for it.
+	Data bool `json:"data"`
+	// Whether it reads as zeros.
+	Zero bool `json:"zero"`
+	// Whether its data are compressed. In QEMU 10.0 and later, upstream since 8.2.
+	Compressed bool `json:"compressed"`
+	// How far down the chain the data are: 0 for the topmost image, 1 for its
+	// backing image, and so on.
+	Depth int64 `json:"depth"`
+	// Whether some image of the chain holds the part at all. In QEMU 7.2 and later,
+	// upstream since 6.1.
+	Present bool `json:"present"`
+	// Where the data are within that file, in bytes. Absent if they are not there
+	// as they are, such as compressed ones.
+	Offset *int64 `json:"offset,omitzero"`
+	// The file that holds the data.
 	Filename *string `json:"filename,omitzero"`
 }
 
-// BlockdevCacheInfo is the struct BlockdevCacheInfo of block-core.json.
+// BlockdevCacheInfo says how writes to a node are cached.
+//
+// It is the struct BlockdevCacheInfo of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.3.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevCacheInfo
 type BlockdevCacheInfo struct {
+	// Whether a write is complete before it is on stable storage; the guest then
+	// has to flush.
 	Writeback bool `json:"writeback"`
-	Direct    bool `json:"direct"`
-	NoFlush   bool `json:"no-flush"`
+	// Whether the host's page cache is bypassed (O_DIRECT).
+	Direct bool `json:"direct"`
+	// Whether flushes are ignored. A crash of the host then costs data.
+	NoFlush bool `json:"no-flush"`
 }
 
-// BlockdevChild is the struct BlockdevChild of block-core.json.
+// BlockdevChild is a child of a node, by name.
+//
+// It is the struct BlockdevChild of block-core.json.
 //
 // In QEMU 10.2 and later, upstream since 10.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevChild
 type BlockdevChild struct {
-	Child    string `json:"child"`
+	// The role of the child, such as file or backing.
+	Child string `json:"child"`
+	// The node that plays it.
 	NodeName string `json:"node-name"`
 }
 
-// BlockDeviceInfo is the struct BlockDeviceInfo of block-core.json.
+// BlockDeviceInfo is a node of the block graph: its driver, its image, and what
+// applies to reads and writes.
+//
+// The limits of throttling are those of the drive on top, in requests or bytes
+// per second; 0 is no limit.
+//
+// It is the struct BlockDeviceInfo of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockDeviceInfo
 type BlockDeviceInfo struct {
+	// The file name or URL of the node.
 	File string `json:"file"`
-	// Since QEMU 2.0.
-	NodeName    string  `json:"node-name"`
-	Ro          bool    `json:"ro"`
-	Drv         string  `json:"drv"`
+	// Its name. Names that begin with # were made up by QEMU. Since QEMU 2.0.
+	NodeName string `json:"node-name"`
+	// Whether it is open for reading alone.
+	Ro bool `json:"ro"`
+	// Its driver, such as qcow2, raw or file.
+	Drv string `json:"drv"`
+	// The name of the backing file.
 	BackingFile *string `json:"backing_file,omitzero"`
-	// Since QEMU 1.2.
+	// How many backing images lie below. Since QEMU 1.2.
 	BackingFileDepth int64 `json:"backing_file_depth"`
-	// In QEMU 10.2 and later, upstream since 10.1.
+	// The nodes right below and their roles. In QEMU 10.2 and later, upstream since
+	// 10.1.
 	Children []BlockdevChild `json:"children"`
-	// In QEMU 10.0 and later, upstream since 10.0.
-	Active    bool `json:"active"`
+	// Whether this process may use the image. It may not on the destination before
+	// a migration is done, nor on the source afterwards. In QEMU 10.0 and later,
+	// upstream since 10.0.
+	Active bool `json:"active"`
+	// Whether its content is encrypted.
 	Encrypted bool `json:"encrypted"`
-	// Since QEMU 2.1.
+	// What is done when the guest writes zeros. Since QEMU 2.1.
 	DetectZeroes BlockdevDetectZeroesOptions `json:"detect_zeroes"`
-	BPS          int64                       `json:"bps"`
-	BPSRd        int64                       `json:"bps_rd"`
-	BPSWr        int64                       `json:"bps_wr"`
-	IOPS         int64                       `json:"iops"`
-	IOPSRd       int64                       `json:"iops_rd"`
-	IOPSWr       int64                       `json:"iops_wr"`
-	// Since QEMU 1.6.
+	// The limit of reads and writes together, in bytes per second.
+	BPS int64 `json:"bps"`
+	// The limit of reads, in bytes per second.
+	BPSRd int64 `json:"bps_rd"`
+	// The limit of writes, in bytes per second.
+	BPSWr int64 `json:"bps_wr"`
+	// The limit of reads and writes together, in requests per second.
+	IOPS int64 `json:"iops"`
+	// The limit of reads, in requests per second.
+	IOPSRd int64 `json:"iops_rd"`
+	// The limit of writes, in requests per second.
+	IOPSWr int64 `json:"iops_wr"`
+	// The image, with its backing images unless the answer is flat. Since QEMU 1.6.
 	Image ImageInfo `json:"image"`
+	// What reads and writes together may reach in a burst, in bytes per second.
 	// Since QEMU 1.7.
 	BPSMax *int64 `json:"bps_max,omitzero"`
-	// Since QEMU 1.7.
+	// What reads may reach in a burst, in bytes per second. Since QEMU 1.7.
 	BPSRdMax *int64 `json:"bps_rd_max,omitzero"`
-	// Since QEMU 1.7.
+	// What writes may reach in a burst, in bytes per second. Since QEMU 1.7.
 	BPSWrMax *int64 `json:"bps_wr_max,omitzero"`
+	// What reads and writes together may reach in a burst, in requests per second.
 	// Since QEMU 1.7.
 	IOPSMax *int64 `json:"iops_max,omitzero"`
-	// Since QEMU 1.7.
+	// What reads may reach in a burst, in requests per second. Since QEMU 1.7.
 	IOPSRdMax *int64 `json:"iops_rd_max,omitzero"`
-	// Since QEMU 1.7.
+	// What writes may reach in a burst, in requests per second. Since QEMU 1.7.
 	IOPSWrMax *int64 `json:"iops_wr_max,omitzero"`
-	// Since QEMU 2.6.
+	// How long a burst at bps_max may last, in seconds. Since QEMU 2.6.
 	BPSMaxLength *int64 `json:"bps_max_length,omitzero"`
-	// Since QEMU 2.6.
+	// How long a burst at bps_rd_max may last, in seconds. Since QEMU 2.6.
 	BPSRdMaxLength *int64 `json:"bps_rd_max_length,omitzero"`
-	// Since QEMU 2.6.
+	// How long a burst at bps_wr_max may last, in seconds. Since QEMU 2.6.
 	BPSWrMaxLength *int64 `json:"bps_wr_max_length,omitzero"`
-	// Since QEMU 2.6.
+	// How long a burst at iops_max may last, in seconds. Since QEMU 2.6.
 	IOPSMaxLength *int64 `json:"iops_max_length,omitzero"`
-	// Since QEMU 2.6.
+	// How long a burst at iops_rd_max may last, in seconds. Since QEMU 2.6.
 	IOPSRdMaxLength *int64 `json:"iops_rd_max_length,omitzero"`
-	// Since QEMU 2.6.
+	// How long a burst at iops_wr_max may last, in seconds. Since QEMU 2.6.
 	IOPSWrMaxLength *int64 `json:"iops_wr_max_length,omitzero"`
-	// Since QEMU 1.7.
+	// Longer requests count as several, one for each beginning piece of this size
+	// in bytes; 0 for always one. Since QEMU 1.7.
 	IOPSSize *int64 `json:"iops_size,omitzero"`
-	// Since QEMU 2.4.
+	// The throttle group that shares these limits. Since QEMU 2.4.
 	Group *string `json:"group,omitzero"`
-	// Since QEMU 2.3.
+	// How writes are cached. Since QEMU 2.3.
 	Cache BlockdevCacheInfo `json:"cache"`
-	// Since QEMU 2.3.
+	// The offset at which BLOCK_WRITE_THRESHOLD comes, in bytes; 0 for none. Since
+	// QEMU 2.3.
 	WriteThreshold int64 `json:"write_threshold"`
-	// Since QEMU 4.2.
+	// The dirty bitmaps of the node. Absent if there are none. Since QEMU 4.2.
 	DirtyBitmaps []BlockDirtyInfo `json:"dirty-bitmaps,omitzero"`
 }
 
-// BlockDeviceIOStatus is the enum BlockDeviceIoStatus of block-core.json.
+// BlockDeviceIOStatus says whether a device or job has run into an error and
+// stopped.
+//
+// It is the enum BlockDeviceIoStatus of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 1.0.
 //
@@ -587,8 +769,11 @@ type BlockDeviceIOStatus string
 
 // The values of BlockDeviceIOStatus.
 const (
-	BlockDeviceIOStatusOk      BlockDeviceIOStatus = "ok"
-	BlockDeviceIOStatusFailed  BlockDeviceIOStatus = "failed"
+	// No error since the start, or since the last cont.
+	BlockDeviceIOStatusOk BlockDeviceIOStatus = "ok"
+	// A read or write failed.
+	BlockDeviceIOStatusFailed BlockDeviceIOStatus = "failed"
+	// A write failed as storage was full.
 	BlockDeviceIOStatusNospace BlockDeviceIOStatus = "nospace"
 )
 
@@ -604,28 +789,35 @@ func (e BlockDeviceIOStatus) Known() bool {
 	return false
 }
 
-// BlockDirtyInfo is the struct BlockDirtyInfo of block-core.json.
+// BlockDirtyInfo is a dirty bitmap of a node.
+//
+// It is the struct BlockDirtyInfo of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 1.3.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockDirtyInfo
 type BlockDirtyInfo struct {
-	// Since QEMU 2.4.
-	Name  *string `json:"name,omitzero"`
-	Count int64   `json:"count"`
-	// Since QEMU 1.4.
+	// Its name. Absent for those that jobs keep for themselves. Since QEMU 2.4.
+	Name *string `json:"name,omitzero"`
+	// How much is marked as written, in bytes.
+	Count int64 `json:"count"`
+	// How many bytes each bit stands for. Since QEMU 1.4.
 	Granularity uint32 `json:"granularity"`
-	// Since QEMU 4.0.
+	// Whether new writes are recorded. Since QEMU 4.0.
 	Recording bool `json:"recording"`
+	// Whether a job or an export uses it, so that it cannot be changed or removed.
 	// Since QEMU 4.0.
 	Busy bool `json:"busy"`
-	// Since QEMU 4.0.
+	// Whether it is kept in the image when QEMU ends. Since QEMU 4.0.
 	Persistent bool `json:"persistent"`
+	// Whether it was not saved properly and is useless; it can only be removed.
 	// Since QEMU 4.0.
 	Inconsistent *bool `json:"inconsistent,omitzero"`
 }
 
-// Qcow2BitmapInfoFlags is the enum Qcow2BitmapInfoFlags of block-core.json.
+// Qcow2BitmapInfoFlags says what state a dirty bitmap in a qcow2 file is in.
+//
+// It is the enum Qcow2BitmapInfoFlags of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 4.0.
 //
@@ -634,8 +826,11 @@ type Qcow2BitmapInfoFlags string
 
 // The values of Qcow2BitmapInfoFlags.
 const (
+	// A process works with it; or, if none does, it was not saved properly and must
+	// not be trusted.
 	Qcow2BitmapInfoFlagsInUse Qcow2BitmapInfoFlags = "in-use"
-	Qcow2BitmapInfoFlagsAuto  Qcow2BitmapInfoFlags = "auto"
+	// It records writes whenever the image is opened.
+	Qcow2BitmapInfoFlagsAuto Qcow2BitmapInfoFlags = "auto"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -649,64 +844,99 @@ func (e Qcow2BitmapInfoFlags) Known() bool {
 	return false
 }
 
-// Qcow2BitmapInfo is the struct Qcow2BitmapInfo of block-core.json.
+// Qcow2BitmapInfo is a dirty bitmap stored in a qcow2 file.
+//
+// It is the struct Qcow2BitmapInfo of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.Qcow2BitmapInfo
 type Qcow2BitmapInfo struct {
-	Name        string                 `json:"name"`
-	Granularity uint32                 `json:"granularity"`
-	Flags       []Qcow2BitmapInfoFlags `json:"flags"`
+	// Its name.
+	Name string `json:"name"`
+	// How many bytes each bit stands for.
+	Granularity uint32 `json:"granularity"`
+	// The state it is in.
+	Flags []Qcow2BitmapInfoFlags `json:"flags"`
 }
 
-// BlockLatencyHistogramInfo is the struct BlockLatencyHistogramInfo of
-// block-core.json.
+// BlockLatencyHistogramInfo says how many requests took how long.
+//
+// It is the struct BlockLatencyHistogramInfo of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockLatencyHistogramInfo
 type BlockLatencyHistogramInfo struct {
+	// Where one interval ends and the next begins, in nanoseconds, ascending. The
+	// first begins at 0, the last has no end.
 	Boundaries []uint64 `json:"boundaries"`
-	Bins       []uint64 `json:"bins"`
+	// How many requests each interval has had: one more than there are boundaries.
+	Bins []uint64 `json:"bins"`
 }
 
-// BlockInfo is the struct BlockInfo of block-core.json.
+// BlockInfo is a drive: what a guest's device has to do with its image.
+//
+// It is the struct BlockInfo of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockInfo
 type BlockInfo struct {
+	// The name of the drive; empty for devices that use a node by its name, as with
+	// blockdev-add.
 	Device string `json:"device"`
-	// Since QEMU 2.10.
-	Qdev      *string              `json:"qdev,omitzero"`
-	Type      string               `json:"type"`
-	Removable bool                 `json:"removable"`
-	Locked    bool                 `json:"locked"`
-	Inserted  *BlockDeviceInfo     `json:"inserted,omitzero"`
-	TrayOpen  *bool                `json:"tray_open,omitzero"`
-	IOStatus  *BlockDeviceIOStatus `json:"io-status,omitzero"`
+	// The id of the device, or its QOM path if it has no id. Absent if no device
+	// uses the drive. Since QEMU 2.10.
+	Qdev *string `json:"qdev,omitzero"`
+	// Always unknown.
+	Type string `json:"type"`
+	// Whether the device has removable media, like a CD drive.
+	Removable bool `json:"removable"`
+	// Whether the guest has locked the tray.
+	Locked bool `json:"locked"`
+	// The root node with its image. Absent if the drive is empty.
+	Inserted *BlockDeviceInfo `json:"inserted,omitzero"`
+	// Whether the tray is open. Absent if there is no tray.
+	TrayOpen *bool `json:"tray_open,omitzero"`
+	// Whether the device has stopped for an error. Only present for devices that
+	// can stop the machine on errors.
+	IOStatus *BlockDeviceIOStatus `json:"io-status,omitzero"`
 }
 
-// BlockMeasureInfo is the struct BlockMeasureInfo of block-core.json.
+// BlockMeasureInfo is how large a new image would be, as qemu-img measure
+// --output=json prints it.
+//
+// It is the struct BlockMeasureInfo of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.10.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockMeasureInfo
 type BlockMeasureInfo struct {
-	Required       int64 `json:"required"`
+	// The size of the file with the present content, in bytes.
+	Required int64 `json:"required"`
+	// The size of the file with every cluster allocated, in bytes.
 	FullyAllocated int64 `json:"fully-allocated"`
-	// Since QEMU 5.1.
+	// What copying the dirty bitmaps adds, in bytes. Since QEMU 5.1.
 	Bitmaps *int64 `json:"bitmaps,omitzero"`
 }
 
 // QueryBlockArgs are the arguments of [Client.QueryBlock].
 type QueryBlockArgs struct {
-	// In QEMU 11.1, upstream since 11.0.
+	// Leaves the backing images out of each drive's image, which makes answers for
+	// long chains much shorter. False if absent. In QEMU 11.1, upstream since 11.0.
 	Flat *bool `json:"flat,omitzero"`
 }
 
-// QueryBlock executes the command query-block of block-core.json.
+// QueryBlock returns the drives of the guest's devices, those with an empty
+// tray included, and drives that no device uses yet.
+//
+// A drive is seen from the device's side here; query-named-block-nodes lists
+// every node of the graph. Filters that jobs have put in are skipped. It works
+// in every state of the machine and does no I/O to speak of, but has to wait
+// for each image's own lock.
+//
+// It executes the command query-block of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
@@ -717,121 +947,161 @@ func (c *Client) QueryBlock(ctx context.Context, args QueryBlockArgs) ([]BlockIn
 	return result, err
 }
 
-// BlockDeviceTimedStats is the struct BlockDeviceTimedStats of block-core.json.
+// BlockDeviceTimedStats is what happened in a past interval, as asked for with
+// a device's or drive's stats-intervals. Latencies are in nanoseconds.
+//
+// It is the struct BlockDeviceTimedStats of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockDeviceTimedStats
 type BlockDeviceTimedStats struct {
+	// The length of the interval in seconds.
 	IntervalLength int64 `json:"interval_length"`
+	// The shortest read.
 	MinRdLatencyNs int64 `json:"min_rd_latency_ns"`
+	// The longest read.
 	MaxRdLatencyNs int64 `json:"max_rd_latency_ns"`
+	// The average read.
 	AvgRdLatencyNs int64 `json:"avg_rd_latency_ns"`
+	// The shortest write.
 	MinWrLatencyNs int64 `json:"min_wr_latency_ns"`
+	// The longest write.
 	MaxWrLatencyNs int64 `json:"max_wr_latency_ns"`
+	// The average write.
 	AvgWrLatencyNs int64 `json:"avg_wr_latency_ns"`
-	// In QEMU 10.0 and later, upstream since 8.1.
+	// The shortest zone append. In QEMU 10.0 and later, upstream since 8.1.
 	MinZoneAppendLatencyNs int64 `json:"min_zone_append_latency_ns"`
-	// In QEMU 10.0 and later, upstream since 8.1.
+	// The longest zone append. In QEMU 10.0 and later, upstream since 8.1.
 	MaxZoneAppendLatencyNs int64 `json:"max_zone_append_latency_ns"`
-	// In QEMU 10.0 and later, upstream since 8.1.
-	AvgZoneAppendLatencyNs int64   `json:"avg_zone_append_latency_ns"`
-	MinFlushLatencyNs      int64   `json:"min_flush_latency_ns"`
-	MaxFlushLatencyNs      int64   `json:"max_flush_latency_ns"`
-	AvgFlushLatencyNs      int64   `json:"avg_flush_latency_ns"`
-	AvgRdQueueDepth        float64 `json:"avg_rd_queue_depth"`
-	AvgWrQueueDepth        float64 `json:"avg_wr_queue_depth"`
-	// In QEMU 10.0 and later, upstream since 8.1.
+	// The average zone append. In QEMU 10.0 and later, upstream since 8.1.
+	AvgZoneAppendLatencyNs int64 `json:"avg_zone_append_latency_ns"`
+	// The shortest flush.
+	MinFlushLatencyNs int64 `json:"min_flush_latency_ns"`
+	// The longest flush.
+	MaxFlushLatencyNs int64 `json:"max_flush_latency_ns"`
+	// The average flush.
+	AvgFlushLatencyNs int64 `json:"avg_flush_latency_ns"`
+	// How many reads were under way on average.
+	AvgRdQueueDepth float64 `json:"avg_rd_queue_depth"`
+	// How many writes were under way on average.
+	AvgWrQueueDepth float64 `json:"avg_wr_queue_depth"`
+	// How many zone appends were under way on average. In QEMU 10.0 and later,
+	// upstream since 8.1.
 	AvgZoneAppendQueueDepth float64 `json:"avg_zone_append_queue_depth"`
 }
 
-// BlockDeviceStats is the struct BlockDeviceStats of block-core.json.
+// BlockDeviceStats are the counters of a drive since the machine's start.
+// Elements for nodes have zeros throughout, except for wr_highest_offset.
+//
+// It is the struct BlockDeviceStats of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockDeviceStats
 type BlockDeviceStats struct {
+	// Bytes read.
 	RdBytes int64 `json:"rd_bytes"`
+	// Bytes written.
 	WrBytes int64 `json:"wr_bytes"`
-	// In QEMU 10.0 and later, upstream since 8.1.
+	// Bytes appended to zones of a zoned disk. In QEMU 10.0 and later, upstream
+	// since 8.1.
 	ZoneAppendBytes int64 `json:"zone_append_bytes"`
-	// Since QEMU 4.2.
-	UnmapBytes   int64 `json:"unmap_bytes"`
+	// Bytes discarded. Since QEMU 4.2.
+	UnmapBytes int64 `json:"unmap_bytes"`
+	// Completed reads.
 	RdOperations int64 `json:"rd_operations"`
+	// Completed writes.
 	WrOperations int64 `json:"wr_operations"`
-	// In QEMU 10.0 and later, upstream since 8.1.
+	// Completed zone appends. In QEMU 10.0 and later, upstream since 8.1.
 	ZoneAppendOperations int64 `json:"zone_append_operations"`
-	// Since QEMU 0.15.
+	// Completed flushes. Since QEMU 0.15.
 	FlushOperations int64 `json:"flush_operations"`
-	// Since QEMU 4.2.
+	// Completed discards. Since QEMU 4.2.
 	UnmapOperations int64 `json:"unmap_operations"`
-	// Since QEMU 0.15.
+	// The duration of all reads together, in nanoseconds. It may exceed the time
+	// elapsed, as reads overlap. Since QEMU 0.15.
 	RdTotalTimeNs int64 `json:"rd_total_time_ns"`
-	// Since QEMU 0.15.
+	// The duration of all writes together, in nanoseconds. Since QEMU 0.15.
 	WrTotalTimeNs int64 `json:"wr_total_time_ns"`
-	// In QEMU 10.0 and later, upstream since 8.1.
+	// The duration of all zone appends together, in nanoseconds. In QEMU 10.0 and
+	// later, upstream since 8.1.
 	ZoneAppendTotalTimeNs int64 `json:"zone_append_total_time_ns"`
-	// Since QEMU 0.15.
+	// The duration of all flushes together, in nanoseconds. Since QEMU 0.15.
 	FlushTotalTimeNs int64 `json:"flush_total_time_ns"`
-	// Since QEMU 4.2.
+	// The duration of all discards together, in nanoseconds. Since QEMU 4.2.
 	UnmapTotalTimeNs int64 `json:"unmap_total_time_ns"`
-	WrHighestOffset  int64 `json:"wr_highest_offset"`
-	// Since QEMU 2.3.
+	// Where the farthest write ended, in bytes. On the node of a thin volume it
+	// tells when to enlarge it.
+	WrHighestOffset int64 `json:"wr_highest_offset"`
+	// Reads that became part of another read. Since QEMU 2.3.
 	RdMerged int64 `json:"rd_merged"`
-	// Since QEMU 2.3.
+	// Writes that became part of another write. Since QEMU 2.3.
 	WrMerged int64 `json:"wr_merged"`
-	// In QEMU 10.0 and later, upstream since 8.1.
+	// Zone appends that became part of another one. In QEMU 10.0 and later,
+	// upstream since 8.1.
 	ZoneAppendMerged int64 `json:"zone_append_merged"`
-	// Since QEMU 4.2.
+	// Discards that became part of another one. Since QEMU 4.2.
 	UnmapMerged int64 `json:"unmap_merged"`
+	// How long the last request is ago, in nanoseconds. Absent if there was none.
 	// Since QEMU 2.5.
 	IdleTimeNs *int64 `json:"idle_time_ns,omitzero"`
-	// Since QEMU 2.5.
+	// Reads that failed. Since QEMU 2.5.
 	FailedRdOperations int64 `json:"failed_rd_operations"`
-	// Since QEMU 2.5.
+	// Writes that failed. Since QEMU 2.5.
 	FailedWrOperations int64 `json:"failed_wr_operations"`
-	// In QEMU 10.0 and later, upstream since 8.1.
+	// Zone appends that failed. In QEMU 10.0 and later, upstream since 8.1.
 	FailedZoneAppendOperations int64 `json:"failed_zone_append_operations"`
-	// Since QEMU 2.5.
+	// Flushes that failed. Since QEMU 2.5.
 	FailedFlushOperations int64 `json:"failed_flush_operations"`
-	// Since QEMU 4.2.
+	// Discards that failed. Since QEMU 4.2.
 	FailedUnmapOperations int64 `json:"failed_unmap_operations"`
-	// Since QEMU 2.5.
+	// Reads refused, as they made no sense, such as those beyond the end. Since
+	// QEMU 2.5.
 	InvalidRdOperations int64 `json:"invalid_rd_operations"`
-	// Since QEMU 2.5.
+	// Writes refused, as they made no sense. Since QEMU 2.5.
 	InvalidWrOperations int64 `json:"invalid_wr_operations"`
-	// In QEMU 10.0 and later, upstream since 8.1.
+	// Zone appends refused, as they made no sense. In QEMU 10.0 and later, upstream
+	// since 8.1.
 	InvalidZoneAppendOperations int64 `json:"invalid_zone_append_operations"`
-	// Since QEMU 2.5.
+	// Flushes refused. There are none, as a flush is always valid. Since QEMU 2.5.
 	InvalidFlushOperations int64 `json:"invalid_flush_operations"`
-	// Since QEMU 4.2.
+	// Discards refused, as they made no sense. Since QEMU 4.2.
 	InvalidUnmapOperations int64 `json:"invalid_unmap_operations"`
-	// Since QEMU 2.5.
+	// Whether refused requests count for idle_time_ns. Since QEMU 2.5.
 	AccountInvalid bool `json:"account_invalid"`
-	// Since QEMU 2.5.
+	// Whether failed requests count for the durations and idle_time_ns. Since QEMU
+	// 2.5.
 	AccountFailed bool `json:"account_failed"`
-	// Since QEMU 2.5.
+	// What happened in past intervals, if the drive keeps such records. Since QEMU
+	// 2.5.
 	TimedStats []BlockDeviceTimedStats `json:"timed_stats"`
-	// Since QEMU 4.0.
+	// How long reads took. Only present after block-latency-histogram-set, like the
+	// ones that follow. Since QEMU 4.0.
 	RdLatencyHistogram *BlockLatencyHistogramInfo `json:"rd_latency_histogram,omitzero"`
-	// Since QEMU 4.0.
+	// How long writes took. Since QEMU 4.0.
 	WrLatencyHistogram *BlockLatencyHistogramInfo `json:"wr_latency_histogram,omitzero"`
-	// In QEMU 10.0 and later, upstream since 8.1.
+	// How long zone appends took. In QEMU 10.0 and later, upstream since 8.1.
 	ZoneAppendLatencyHistogram *BlockLatencyHistogramInfo `json:"zone_append_latency_histogram,omitzero"`
-	// Since QEMU 4.0.
+	// How long flushes took. Since QEMU 4.0.
 	FlushLatencyHistogram *BlockLatencyHistogramInfo `json:"flush_latency_histogram,omitzero"`
 }
 
-// BlockStatsSpecificFile is the variant of [BlockStatsSpecific] for file, the
-// struct BlockStatsSpecificFile of block-core.json.
+// BlockStatsSpecificFile are the counters of discards on a file or host device.
+//
+// It is the variant of [BlockStatsSpecific] for file, the struct
+// BlockStatsSpecificFile of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 4.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockStatsSpecificFile
 type BlockStatsSpecificFile struct {
-	DiscardNbOk     uint64 `json:"discard-nb-ok"`
+	// Discards that succeeded.
+	DiscardNbOk uint64 `json:"discard-nb-ok"`
+	// Discards that failed.
 	DiscardNbFailed uint64 `json:"discard-nb-failed"`
-	DiscardBytesOk  uint64 `json:"discard-bytes-ok"`
+	// Bytes that were discarded.
+	DiscardBytesOk uint64 `json:"discard-bytes-ok"`
 }
 
 func (x *BlockStatsSpecificFile) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -861,15 +1131,20 @@ func (v BlockStatsSpecificFile) encodeBlockStatsSpecific(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// BlockStatsSpecificNvme is the variant of [BlockStatsSpecific] for nvme, the
-// struct BlockStatsSpecificNvme of block-core.json.
+// BlockStatsSpecificNvme are the counters of the user-space NVMe driver.
+//
+// It is the variant of [BlockStatsSpecific] for nvme, the struct
+// BlockStatsSpecificNvme of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 5.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockStatsSpecificNvme
 type BlockStatsSpecificNvme struct {
-	CompletionErrors  uint64 `json:"completion-errors"`
-	AlignedAccesses   uint64 `json:"aligned-accesses"`
+	// Requests that the controller has completed with an error.
+	CompletionErrors uint64 `json:"completion-errors"`
+	// Requests whose memory was aligned well, so that no copy was needed.
+	AlignedAccesses uint64 `json:"aligned-accesses"`
+	// Requests that had to be copied, as their memory was not aligned.
 	UnalignedAccesses uint64 `json:"unaligned-accesses"`
 }
 
@@ -900,7 +1175,9 @@ func (v BlockStatsSpecificNvme) encodeBlockStatsSpecific(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// BlockStatsSpecific is the union BlockStatsSpecific of block-core.json.
+// BlockStatsSpecific are the counters that only nodes of a certain driver have.
+//
+// It is the union BlockStatsSpecific of block-core.json.
 //
 // Driver holds the variant, whose type is the tag:
 // [BlockStatsSpecificBlkdebug], [BlockStatsSpecificBlklogwrites],
@@ -930,6 +1207,7 @@ func (v BlockStatsSpecificNvme) encodeBlockStatsSpecific(e *codec.Encoder) {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockStatsSpecific
 type BlockStatsSpecific struct {
+	// The driver.
 	Driver BlockStatsSpecificVariant `json:"driver"`
 }
 
@@ -1129,6 +1407,8 @@ func (x BlockStatsSpecific) String() string {
 
 // BlockStatsSpecificBlkdebug is the variant of [BlockStatsSpecific] for
 // blkdebug.
+//
+// Injects errors, for tests.
 type BlockStatsSpecificBlkdebug struct{}
 
 // BlockdevDriver returns [BlockdevDriverBlkdebug].
@@ -1140,6 +1420,8 @@ func (BlockStatsSpecificBlkdebug) encodeBlockStatsSpecific(e *codec.Encoder) {}
 
 // BlockStatsSpecificBlklogwrites is the variant of [BlockStatsSpecific] for
 // blklogwrites.
+//
+// Logs all writes to a second node, for tests.
 //
 // Since QEMU 3.0.
 type BlockStatsSpecificBlklogwrites struct{}
@@ -1154,6 +1436,8 @@ func (BlockStatsSpecificBlklogwrites) encodeBlockStatsSpecific(e *codec.Encoder)
 // BlockStatsSpecificBlkreplay is the variant of [BlockStatsSpecific] for
 // blkreplay.
 //
+// Makes the order of completions repeatable, for record and replay.
+//
 // Since QEMU 4.2.
 type BlockStatsSpecificBlkreplay struct{}
 
@@ -1166,6 +1450,8 @@ func (BlockStatsSpecificBlkreplay) encodeBlockStatsSpecific(e *codec.Encoder) {}
 
 // BlockStatsSpecificBlkverify is the variant of [BlockStatsSpecific] for
 // blkverify.
+//
+// Compares two nodes read by read, for tests.
 type BlockStatsSpecificBlkverify struct{}
 
 // BlockdevDriver returns [BlockdevDriverBlkverify].
@@ -1176,6 +1462,8 @@ func (BlockStatsSpecificBlkverify) BlockdevDriver() BlockdevDriver {
 func (BlockStatsSpecificBlkverify) encodeBlockStatsSpecific(e *codec.Encoder) {}
 
 // BlockStatsSpecificBochs is the variant of [BlockStatsSpecific] for bochs.
+//
+// The format of Bochs, for reading.
 type BlockStatsSpecificBochs struct{}
 
 // BlockdevDriver returns [BlockdevDriverBochs].
@@ -1186,6 +1474,8 @@ func (BlockStatsSpecificBochs) BlockdevDriver() BlockdevDriver {
 func (BlockStatsSpecificBochs) encodeBlockStatsSpecific(e *codec.Encoder) {}
 
 // BlockStatsSpecificCloop is the variant of [BlockStatsSpecific] for cloop.
+//
+// The format of compressed loop images, for reading.
 type BlockStatsSpecificCloop struct{}
 
 // BlockdevDriver returns [BlockdevDriverCloop].
@@ -1197,6 +1487,8 @@ func (BlockStatsSpecificCloop) encodeBlockStatsSpecific(e *codec.Encoder) {}
 
 // BlockStatsSpecificCompress is the variant of [BlockStatsSpecific] for
 // compress.
+//
+// Compresses whatever is written through it.
 //
 // Since QEMU 5.0.
 type BlockStatsSpecificCompress struct{}
@@ -1211,6 +1503,8 @@ func (BlockStatsSpecificCompress) encodeBlockStatsSpecific(e *codec.Encoder) {}
 // BlockStatsSpecificCopyBeforeWrite is the variant of [BlockStatsSpecific] for
 // copy-before-write.
 //
+// Saves old data to another node before they are overwritten, as backups do.
+//
 // In QEMU 7.2 and later, upstream since 6.2.
 type BlockStatsSpecificCopyBeforeWrite struct{}
 
@@ -1224,6 +1518,8 @@ func (BlockStatsSpecificCopyBeforeWrite) encodeBlockStatsSpecific(e *codec.Encod
 // BlockStatsSpecificCopyOnRead is the variant of [BlockStatsSpecific] for
 // copy-on-read.
 //
+// Copies what is read from backing images into the image.
+//
 // Since QEMU 3.0.
 type BlockStatsSpecificCopyOnRead struct{}
 
@@ -1235,6 +1531,8 @@ func (BlockStatsSpecificCopyOnRead) BlockdevDriver() BlockdevDriver {
 func (BlockStatsSpecificCopyOnRead) encodeBlockStatsSpecific(e *codec.Encoder) {}
 
 // BlockStatsSpecificDmg is the variant of [BlockStatsSpecific] for dmg.
+//
+// Apple's disk images, for reading.
 type BlockStatsSpecificDmg struct{}
 
 // BlockdevDriver returns [BlockdevDriverDmg].
@@ -1247,6 +1545,9 @@ func (BlockStatsSpecificDmg) encodeBlockStatsSpecific(e *codec.Encoder) {}
 // BlockStatsSpecificSnapshotAccess is the variant of [BlockStatsSpecific] for
 // snapshot-access.
 //
+// Reads the saved state behind a copy-before-write filter, for backups by
+// others (fleecing).
+//
 // In QEMU 7.2 and later, upstream since 7.0.
 type BlockStatsSpecificSnapshotAccess struct{}
 
@@ -1258,6 +1559,8 @@ func (BlockStatsSpecificSnapshotAccess) BlockdevDriver() BlockdevDriver {
 func (BlockStatsSpecificSnapshotAccess) encodeBlockStatsSpecific(e *codec.Encoder) {}
 
 // BlockStatsSpecificFTP is the variant of [BlockStatsSpecific] for ftp.
+//
+// A file on an FTP server, for reading.
 type BlockStatsSpecificFTP struct{}
 
 // BlockdevDriver returns [BlockdevDriverFTP].
@@ -1268,6 +1571,8 @@ func (BlockStatsSpecificFTP) BlockdevDriver() BlockdevDriver {
 func (BlockStatsSpecificFTP) encodeBlockStatsSpecific(e *codec.Encoder) {}
 
 // BlockStatsSpecificFTPS is the variant of [BlockStatsSpecific] for ftps.
+//
+// A file on an FTP server with TLS, for reading.
 type BlockStatsSpecificFTPS struct{}
 
 // BlockdevDriver returns [BlockdevDriverFTPS].
@@ -1279,6 +1584,8 @@ func (BlockStatsSpecificFTPS) encodeBlockStatsSpecific(e *codec.Encoder) {}
 
 // BlockStatsSpecificHostCdrom is the variant of [BlockStatsSpecific] for
 // host_cdrom.
+//
+// A CD drive of the host, with tray and lock passed through.
 //
 // Only in builds with HAVE_HOST_BLOCK_DEVICE.
 type BlockStatsSpecificHostCdrom struct{}
@@ -1293,6 +1600,8 @@ func (BlockStatsSpecificHostCdrom) encodeBlockStatsSpecific(e *codec.Encoder) {}
 // BlockStatsSpecificHostDevice is the variant of [BlockStatsSpecific] for
 // host_device, the struct BlockStatsSpecificFile.
 //
+// A block device of the host.
+//
 // Only in builds with HAVE_HOST_BLOCK_DEVICE.
 type BlockStatsSpecificHostDevice BlockStatsSpecificFile
 
@@ -1306,6 +1615,8 @@ func (v BlockStatsSpecificHostDevice) encodeBlockStatsSpecific(e *codec.Encoder)
 }
 
 // BlockStatsSpecificHTTP is the variant of [BlockStatsSpecific] for http.
+//
+// A file on a web server, for reading.
 type BlockStatsSpecificHTTP struct{}
 
 // BlockdevDriver returns [BlockdevDriverHTTP].
@@ -1316,6 +1627,8 @@ func (BlockStatsSpecificHTTP) BlockdevDriver() BlockdevDriver {
 func (BlockStatsSpecificHTTP) encodeBlockStatsSpecific(e *codec.Encoder) {}
 
 // BlockStatsSpecificHTTPS is the variant of [BlockStatsSpecific] for https.
+//
+// A file on a web server with TLS, for reading.
 type BlockStatsSpecificHTTPS struct{}
 
 // BlockdevDriver returns [BlockdevDriverHTTPS].
@@ -1328,6 +1641,8 @@ func (BlockStatsSpecificHTTPS) encodeBlockStatsSpecific(e *codec.Encoder) {}
 // BlockStatsSpecificIOUring is the variant of [BlockStatsSpecific] for
 // io_uring.
 //
+// A file or block device through libblkio with io_uring.
+//
 // In QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
 type BlockStatsSpecificIOUring struct{}
 
@@ -1339,6 +1654,8 @@ func (BlockStatsSpecificIOUring) BlockdevDriver() BlockdevDriver {
 func (BlockStatsSpecificIOUring) encodeBlockStatsSpecific(e *codec.Encoder) {}
 
 // BlockStatsSpecificIscsi is the variant of [BlockStatsSpecific] for iscsi.
+//
+// A logical unit of an iSCSI target.
 type BlockStatsSpecificIscsi struct{}
 
 // BlockdevDriver returns [BlockdevDriverIscsi].
@@ -1349,6 +1666,8 @@ func (BlockStatsSpecificIscsi) BlockdevDriver() BlockdevDriver {
 func (BlockStatsSpecificIscsi) encodeBlockStatsSpecific(e *codec.Encoder) {}
 
 // BlockStatsSpecificLUKS is the variant of [BlockStatsSpecific] for luks.
+//
+// The format of LUKS encryption.
 type BlockStatsSpecificLUKS struct{}
 
 // BlockdevDriver returns [BlockdevDriverLUKS].
@@ -1359,6 +1678,8 @@ func (BlockStatsSpecificLUKS) BlockdevDriver() BlockdevDriver {
 func (BlockStatsSpecificLUKS) encodeBlockStatsSpecific(e *codec.Encoder) {}
 
 // BlockStatsSpecificNBD is the variant of [BlockStatsSpecific] for nbd.
+//
+// An export of an NBD server.
 type BlockStatsSpecificNBD struct{}
 
 // BlockdevDriver returns [BlockdevDriverNBD].
@@ -1369,6 +1690,8 @@ func (BlockStatsSpecificNBD) BlockdevDriver() BlockdevDriver {
 func (BlockStatsSpecificNBD) encodeBlockStatsSpecific(e *codec.Encoder) {}
 
 // BlockStatsSpecificNFS is the variant of [BlockStatsSpecific] for nfs.
+//
+// A file on an NFS server, without mounting it.
 type BlockStatsSpecificNFS struct{}
 
 // BlockdevDriver returns [BlockdevDriverNFS].
@@ -1380,6 +1703,8 @@ func (BlockStatsSpecificNFS) encodeBlockStatsSpecific(e *codec.Encoder) {}
 
 // BlockStatsSpecificNullAio is the variant of [BlockStatsSpecific] for
 // null-aio.
+//
+// Nothing at all: writes vanish, and reads may give anything. For measurements.
 type BlockStatsSpecificNullAio struct{}
 
 // BlockdevDriver returns [BlockdevDriverNullAio].
@@ -1390,6 +1715,8 @@ func (BlockStatsSpecificNullAio) BlockdevDriver() BlockdevDriver {
 func (BlockStatsSpecificNullAio) encodeBlockStatsSpecific(e *codec.Encoder) {}
 
 // BlockStatsSpecificNullCo is the variant of [BlockStatsSpecific] for null-co.
+//
+// Like null-aio, with another internal interface.
 type BlockStatsSpecificNullCo struct{}
 
 // BlockdevDriver returns [BlockdevDriverNullCo].
@@ -1401,6 +1728,8 @@ func (BlockStatsSpecificNullCo) encodeBlockStatsSpecific(e *codec.Encoder) {}
 
 // BlockStatsSpecificNvmeIOUring is the variant of [BlockStatsSpecific] for
 // nvme-io_uring.
+//
+// An NVMe namespace through libblkio and the kernel's character device.
 //
 // In QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
 type BlockStatsSpecificNvmeIOUring struct{}
@@ -1414,6 +1743,8 @@ func (BlockStatsSpecificNvmeIOUring) encodeBlockStatsSpecific(e *codec.Encoder) 
 
 // BlockStatsSpecificParallels is the variant of [BlockStatsSpecific] for
 // parallels.
+//
+// The format of Parallels.
 type BlockStatsSpecificParallels struct{}
 
 // BlockdevDriver returns [BlockdevDriverParallels].
@@ -1426,6 +1757,8 @@ func (BlockStatsSpecificParallels) encodeBlockStatsSpecific(e *codec.Encoder) {}
 // BlockStatsSpecificPreallocate is the variant of [BlockStatsSpecific] for
 // preallocate.
 //
+// Enlarges a file ahead of the writes, for file systems where that costs much.
+//
 // In QEMU 7.2 and later.
 type BlockStatsSpecificPreallocate struct{}
 
@@ -1437,6 +1770,8 @@ func (BlockStatsSpecificPreallocate) BlockdevDriver() BlockdevDriver {
 func (BlockStatsSpecificPreallocate) encodeBlockStatsSpecific(e *codec.Encoder) {}
 
 // BlockStatsSpecificQcow is the variant of [BlockStatsSpecific] for qcow.
+//
+// The first version of QEMU's format, long outdated.
 type BlockStatsSpecificQcow struct{}
 
 // BlockdevDriver returns [BlockdevDriverQcow].
@@ -1447,6 +1782,8 @@ func (BlockStatsSpecificQcow) BlockdevDriver() BlockdevDriver {
 func (BlockStatsSpecificQcow) encodeBlockStatsSpecific(e *codec.Encoder) {}
 
 // BlockStatsSpecificQcow2 is the variant of [BlockStatsSpecific] for qcow2.
+//
+// QEMU's own format, with backing files, snapshots, bitmaps and encryption.
 type BlockStatsSpecificQcow2 struct{}
 
 // BlockdevDriver returns [BlockdevDriverQcow2].
@@ -1457,6 +1794,8 @@ func (BlockStatsSpecificQcow2) BlockdevDriver() BlockdevDriver {
 func (BlockStatsSpecificQcow2) encodeBlockStatsSpecific(e *codec.Encoder) {}
 
 // BlockStatsSpecificQed is the variant of [BlockStatsSpecific] for qed.
+//
+// A former format of QEMU; qcow2 has replaced it.
 type BlockStatsSpecificQed struct{}
 
 // BlockdevDriver returns [BlockdevDriverQed].
@@ -1467,6 +1806,8 @@ func (BlockStatsSpecificQed) BlockdevDriver() BlockdevDriver {
 func (BlockStatsSpecificQed) encodeBlockStatsSpecific(e *codec.Encoder) {}
 
 // BlockStatsSpecificQuorum is the variant of [BlockStatsSpecific] for quorum.
+//
+// Several children with the same data, which vote.
 type BlockStatsSpecificQuorum struct{}
 
 // BlockdevDriver returns [BlockdevDriverQuorum].
@@ -1477,6 +1818,8 @@ func (BlockStatsSpecificQuorum) BlockdevDriver() BlockdevDriver {
 func (BlockStatsSpecificQuorum) encodeBlockStatsSpecific(e *codec.Encoder) {}
 
 // BlockStatsSpecificRaw is the variant of [BlockStatsSpecific] for raw.
+//
+// The bytes of a file as they are, or a part of it.
 type BlockStatsSpecificRaw struct{}
 
 // BlockdevDriver returns [BlockdevDriverRaw].
@@ -1487,6 +1830,8 @@ func (BlockStatsSpecificRaw) BlockdevDriver() BlockdevDriver {
 func (BlockStatsSpecificRaw) encodeBlockStatsSpecific(e *codec.Encoder) {}
 
 // BlockStatsSpecificRBD is the variant of [BlockStatsSpecific] for rbd.
+//
+// An image in a Ceph cluster.
 type BlockStatsSpecificRBD struct{}
 
 // BlockdevDriver returns [BlockdevDriverRBD].
@@ -1499,6 +1844,8 @@ func (BlockStatsSpecificRBD) encodeBlockStatsSpecific(e *codec.Encoder) {}
 // BlockStatsSpecificReplication is the variant of [BlockStatsSpecific] for
 // replication.
 //
+// Keeps a second machine's disk in step, for COLO.
+//
 // Only in builds with CONFIG_REPLICATION.
 type BlockStatsSpecificReplication struct{}
 
@@ -1510,6 +1857,8 @@ func (BlockStatsSpecificReplication) BlockdevDriver() BlockdevDriver {
 func (BlockStatsSpecificReplication) encodeBlockStatsSpecific(e *codec.Encoder) {}
 
 // BlockStatsSpecificSSH is the variant of [BlockStatsSpecific] for ssh.
+//
+// A file on an SSH server.
 type BlockStatsSpecificSSH struct{}
 
 // BlockdevDriver returns [BlockdevDriverSSH].
@@ -1522,6 +1871,8 @@ func (BlockStatsSpecificSSH) encodeBlockStatsSpecific(e *codec.Encoder) {}
 // BlockStatsSpecificThrottle is the variant of [BlockStatsSpecific] for
 // throttle.
 //
+// Limits reads and writes.
+//
 // Since QEMU 2.11.
 type BlockStatsSpecificThrottle struct{}
 
@@ -1533,6 +1884,8 @@ func (BlockStatsSpecificThrottle) BlockdevDriver() BlockdevDriver {
 func (BlockStatsSpecificThrottle) encodeBlockStatsSpecific(e *codec.Encoder) {}
 
 // BlockStatsSpecificVdi is the variant of [BlockStatsSpecific] for vdi.
+//
+// The format of VirtualBox.
 type BlockStatsSpecificVdi struct{}
 
 // BlockdevDriver returns [BlockdevDriverVdi].
@@ -1543,6 +1896,8 @@ func (BlockStatsSpecificVdi) BlockdevDriver() BlockdevDriver {
 func (BlockStatsSpecificVdi) encodeBlockStatsSpecific(e *codec.Encoder) {}
 
 // BlockStatsSpecificVhdx is the variant of [BlockStatsSpecific] for vhdx.
+//
+// The newer format of Hyper-V.
 type BlockStatsSpecificVhdx struct{}
 
 // BlockdevDriver returns [BlockdevDriverVhdx].
@@ -1554,6 +1909,8 @@ func (BlockStatsSpecificVhdx) encodeBlockStatsSpecific(e *codec.Encoder) {}
 
 // BlockStatsSpecificVirtioBlkVfioPCI is the variant of [BlockStatsSpecific] for
 // virtio-blk-vfio-pci.
+//
+// A virtio-blk PCI device of the host through libblkio and VFIO.
 //
 // In QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
 type BlockStatsSpecificVirtioBlkVfioPCI struct{}
@@ -1568,6 +1925,8 @@ func (BlockStatsSpecificVirtioBlkVfioPCI) encodeBlockStatsSpecific(e *codec.Enco
 // BlockStatsSpecificVirtioBlkVhostUser is the variant of [BlockStatsSpecific]
 // for virtio-blk-vhost-user.
 //
+// The device of a vhost-user server, through libblkio.
+//
 // In QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
 type BlockStatsSpecificVirtioBlkVhostUser struct{}
 
@@ -1581,6 +1940,8 @@ func (BlockStatsSpecificVirtioBlkVhostUser) encodeBlockStatsSpecific(e *codec.En
 // BlockStatsSpecificVirtioBlkVhostVdpa is the variant of [BlockStatsSpecific]
 // for virtio-blk-vhost-vdpa.
 //
+// A vhost-vdpa device of the host, through libblkio.
+//
 // In QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
 type BlockStatsSpecificVirtioBlkVhostVdpa struct{}
 
@@ -1592,6 +1953,8 @@ func (BlockStatsSpecificVirtioBlkVhostVdpa) BlockdevDriver() BlockdevDriver {
 func (BlockStatsSpecificVirtioBlkVhostVdpa) encodeBlockStatsSpecific(e *codec.Encoder) {}
 
 // BlockStatsSpecificVmdk is the variant of [BlockStatsSpecific] for vmdk.
+//
+// The format of VMware.
 type BlockStatsSpecificVmdk struct{}
 
 // BlockdevDriver returns [BlockdevDriverVmdk].
@@ -1602,6 +1965,8 @@ func (BlockStatsSpecificVmdk) BlockdevDriver() BlockdevDriver {
 func (BlockStatsSpecificVmdk) encodeBlockStatsSpecific(e *codec.Encoder) {}
 
 // BlockStatsSpecificVpc is the variant of [BlockStatsSpecific] for vpc.
+//
+// The older format of Hyper-V, VHD.
 type BlockStatsSpecificVpc struct{}
 
 // BlockdevDriver returns [BlockdevDriverVpc].
@@ -1612,6 +1977,8 @@ func (BlockStatsSpecificVpc) BlockdevDriver() BlockdevDriver {
 func (BlockStatsSpecificVpc) encodeBlockStatsSpecific(e *codec.Encoder) {}
 
 // BlockStatsSpecificVvfat is the variant of [BlockStatsSpecific] for vvfat.
+//
+// A folder of the host as if it were a FAT disk.
 type BlockStatsSpecificVvfat struct{}
 
 // BlockdevDriver returns [BlockdevDriverVvfat].
@@ -1621,32 +1988,46 @@ func (BlockStatsSpecificVvfat) BlockdevDriver() BlockdevDriver {
 
 func (BlockStatsSpecificVvfat) encodeBlockStatsSpecific(e *codec.Encoder) {}
 
-// BlockStats is the struct BlockStats of block-core.json.
+// BlockStats are the counters of a drive or node and of the nodes below it.
+//
+// It is the struct BlockStats of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockStats
 type BlockStats struct {
+	// The name of the drive; empty if it has none, and absent for nodes.
 	Device *string `json:"device,omitzero"`
-	// Since QEMU 3.0.
+	// The id of the device, or its QOM path if it has no id. Since QEMU 3.0.
 	Qdev *string `json:"qdev,omitzero"`
-	// Since QEMU 2.3.
-	NodeName *string          `json:"node-name,omitzero"`
-	Stats    BlockDeviceStats `json:"stats"`
-	// Since QEMU 4.2.
+	// The name of the root node. Absent if the drive is empty. Since QEMU 2.3.
+	NodeName *string `json:"node-name,omitzero"`
+	// The counters.
+	Stats BlockDeviceStats `json:"stats"`
+	// Counters of the node's driver. Since QEMU 4.2.
 	DriverSpecific *BlockStatsSpecific `json:"driver-specific,omitzero"`
-	Parent         *BlockStats         `json:"parent,omitzero"`
-	// Since QEMU 2.0.
+	// The counters of the node below that holds the image as a file. The name is
+	// historical.
+	Parent *BlockStats `json:"parent,omitzero"`
+	// The counters of the backing node. Since QEMU 2.0.
 	Backing *BlockStats `json:"backing,omitzero"`
 }
 
 // QueryBlockstatsArgs are the arguments of [Client.QueryBlockstats].
 type QueryBlockstatsArgs struct {
-	// Since QEMU 2.3.
+	// Returns one element for every node that has a name, rather than for each
+	// drive. Such elements know the highest offset written, but not the counters,
+	// which belong to drives. False if absent. Since QEMU 2.3.
 	QueryNodes *bool `json:"query-nodes,omitzero"`
 }
 
-// QueryBlockstats executes the command query-blockstats of block-core.json.
+// QueryBlockstats returns counters of reads, writes and flushes for each drive,
+// or for each node of the graph.
+//
+// The counters start at zero with the machine and only grow; take differences
+// for rates.
+//
+// It executes the command query-blockstats of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
@@ -1657,7 +2038,9 @@ func (c *Client) QueryBlockstats(ctx context.Context, args QueryBlockstatsArgs) 
 	return result, err
 }
 
-// BlockdevOnError is the enum BlockdevOnError of block-core.json.
+// BlockdevOnError says what to do when a read or write fails.
+//
+// It is the enum BlockdevOnError of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 1.3.
 //
@@ -1666,11 +2049,19 @@ type BlockdevOnError string
 
 // The values of BlockdevOnError.
 const (
+	// Passes the error on: to the guest, or in a job so that the job fails.
 	BlockdevOnErrorReport BlockdevOnError = "report"
+	// Goes on as if nothing had happened; only an event tells of it, and a guest
+	// takes the request for done. Backup, mirror and commit try again later; a
+	// stream leaves the part out and fails at its end.
 	BlockdevOnErrorIgnore BlockdevOnError = "ignore"
+	// Like stop if storage is full, and otherwise like report.
 	BlockdevOnErrorEnospc BlockdevOnError = "enospc"
-	BlockdevOnErrorStop   BlockdevOnError = "stop"
-	// Since QEMU 2.7.
+	// Stops the machine, or pauses the job, until somebody has helped and resumes
+	// it.
+	BlockdevOnErrorStop BlockdevOnError = "stop"
+	// Like enospc for jobs and for writes of devices, like report for reads of
+	// devices. Since QEMU 2.7.
 	BlockdevOnErrorAuto BlockdevOnError = "auto"
 )
 
@@ -1688,7 +2079,10 @@ func (e BlockdevOnError) Known() bool {
 	return false
 }
 
-// MirrorSyncMode is the enum MirrorSyncMode of block-core.json.
+// MirrorSyncMode says which data of a disk a job copies. Not each job knows
+// every mode.
+//
+// It is the enum MirrorSyncMode of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 1.3.
 //
@@ -1697,12 +2091,18 @@ type MirrorSyncMode string
 
 // The values of MirrorSyncMode.
 const (
-	MirrorSyncModeTop  MirrorSyncMode = "top"
+	// What the topmost image holds, without its backing images.
+	MirrorSyncModeTop MirrorSyncMode = "top"
+	// All of the disk.
 	MirrorSyncModeFull MirrorSyncMode = "full"
+	// Nothing to begin with; mirrors copy new writes, and backups the old data that
+	// new writes overwrite.
 	MirrorSyncModeNone MirrorSyncMode = "none"
-	// Since QEMU 2.4.
+	// What a dirty bitmap has marked; the bitmap is cleared if the job succeeds.
+	// For backups. Since QEMU 2.4.
 	MirrorSyncModeIncremental MirrorSyncMode = "incremental"
-	// Since QEMU 4.2.
+	// What a dirty bitmap has marked; what becomes of it is chosen apart, with
+	// bitmap-mode. For backups. Since QEMU 4.2.
 	MirrorSyncModeBitmap MirrorSyncMode = "bitmap"
 )
 
@@ -1720,7 +2120,9 @@ func (e MirrorSyncMode) Known() bool {
 	return false
 }
 
-// BitmapSyncMode is the enum BitmapSyncMode of block-core.json.
+// BitmapSyncMode says what becomes of the dirty bitmap that a backup uses.
+//
+// It is the enum BitmapSyncMode of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 4.2.
 //
@@ -1729,9 +2131,14 @@ type BitmapSyncMode string
 
 // The values of BitmapSyncMode.
 const (
+	// It is cleared of what was copied if the job succeeds, and stays unchanged if
+	// it fails.
 	BitmapSyncModeOnSuccess BitmapSyncMode = "on-success"
-	BitmapSyncModeNever     BitmapSyncMode = "never"
-	BitmapSyncModeAlways    BitmapSyncMode = "always"
+	// It stays unchanged, so that the backup is a differential one.
+	BitmapSyncModeNever BitmapSyncMode = "never"
+	// It is cleared of what was copied even if the job fails, so that the next try
+	// need not begin anew.
+	BitmapSyncModeAlways BitmapSyncMode = "always"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -1746,7 +2153,9 @@ func (e BitmapSyncMode) Known() bool {
 	return false
 }
 
-// MirrorCopyMode is the enum MirrorCopyMode of block-core.json.
+// MirrorCopyMode says how the guest's writes reach the target of a mirror.
+//
+// It is the enum MirrorCopyMode of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 3.0.
 //
@@ -1755,7 +2164,11 @@ type MirrorCopyMode string
 
 // The values of MirrorCopyMode.
 const (
-	MirrorCopyModeBackground    MirrorCopyMode = "background"
+	// Later, by the job. The guest is not slowed down, but the job may never catch
+	// up.
+	MirrorCopyModeBackground MirrorCopyMode = "background"
+	// Each write goes to source and target before the guest is told that it is
+	// done; the job surely catches up.
 	MirrorCopyModeWriteBlocking MirrorCopyMode = "write-blocking"
 )
 
@@ -1770,13 +2183,17 @@ func (e MirrorCopyMode) Known() bool {
 	return false
 }
 
-// BlockJobInfoMirror is the variant of [BlockJobInfo] for mirror, the struct
-// BlockJobInfoMirror of block-core.json.
+// BlockJobInfoMirror is what only mirrors tell of themselves.
+//
+// It is the variant of [BlockJobInfo] for mirror, the struct BlockJobInfoMirror
+// of block-core.json.
 //
 // In QEMU 10.0 and later, upstream since 8.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockJobInfoMirror
 type BlockJobInfoMirror struct {
+	// Whether source and target are equal and stay so, as writes go to both.
+	// Requires write-blocking.
 	ActivelySynced bool `json:"actively-synced"`
 }
 
@@ -1801,7 +2218,9 @@ func (v BlockJobInfoMirror) encodeBlockJobInfo(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// BlockJobInfo is the union BlockJobInfo of block-core.json.
+// BlockJobInfo is a block job and how far it is.
+//
+// It is the union BlockJobInfo of block-core.json.
 //
 // Type holds the variant, whose type is the tag: [BlockJobInfoCommit],
 // [BlockJobInfoStream], [BlockJobInfoMirror], [BlockJobInfoBackup],
@@ -1812,26 +2231,33 @@ func (v BlockJobInfoMirror) encodeBlockJobInfo(e *codec.Encoder) {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockJobInfo
 type BlockJobInfo struct {
+	// What the job does.
 	Type BlockJobInfoVariant `json:"type"`
-	// Since QEMU 2.7.
+	// The id of the job. Since QEMU 2.7.
 	Device string `json:"device"`
-	Len    int64  `json:"len"`
-	Offset int64  `json:"offset"`
-	// Since QEMU 1.3.
+	// The end of its progress: bytes, mostly. It may change while the job runs.
+	Len int64 `json:"len"`
+	// How far it has got. The job is done when this equals len, but the job goes on
+	// if it is a mirror.
+	Offset int64 `json:"offset"`
+	// Whether it is working right now, or waiting. Since QEMU 1.3.
 	Busy bool `json:"busy"`
-	// Since QEMU 1.3.
-	Paused bool  `json:"paused"`
-	Speed  int64 `json:"speed"`
-	// Since QEMU 1.3.
+	// Whether it is paused, or about to be. Since QEMU 1.3.
+	Paused bool `json:"paused"`
+	// The limit in bytes per second; 0 for none.
+	Speed int64 `json:"speed"`
+	// Whether it has stopped for an error. Since QEMU 1.3.
 	IOStatus BlockDeviceIOStatus `json:"io-status"`
-	// Since QEMU 2.2.
+	// Whether it may be completed. Since QEMU 2.2.
 	Ready bool `json:"ready"`
-	// Since QEMU 2.12.
+	// The state it is in. Since QEMU 2.12.
 	Status JobStatus `json:"status"`
-	// Since QEMU 2.12.
+	// Whether it makes its changes without waiting for job-finalize. Since QEMU
+	// 2.12.
 	AutoFinalize bool `json:"auto-finalize"`
-	// Since QEMU 2.12.
+	// Whether it vanishes without waiting for job-dismiss. Since QEMU 2.12.
 	AutoDismiss bool `json:"auto-dismiss"`
+	// What went wrong, for people. Only present if the job has ended with an error.
 	// Since QEMU 2.12.1.
 	Error *string `json:"error,omitzero"`
 }
@@ -2048,7 +2474,14 @@ func (BlockJobInfoSnapshotDelete) JobType() JobType {
 
 func (BlockJobInfoSnapshotDelete) encodeBlockJobInfo(e *codec.Encoder) {}
 
-// QueryBlockJobs executes the command query-block-jobs of block-core.json.
+// QueryBlockJobs returns the block jobs: backup, commit, mirror and stream.
+// Jobs that QEMU runs for itself are left out.
+//
+// query-jobs also knows jobs of other types, such as create and snapshot-save.
+// Jobs that dismiss themselves are gone from the answer as soon as they have
+// ended.
+//
+// It executes the command query-block-jobs of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 1.1.
 //
@@ -2061,13 +2494,26 @@ func (c *Client) QueryBlockJobs(ctx context.Context) ([]BlockJobInfo, error) {
 
 // BlockResizeArgs are the arguments of [Client.BlockResize].
 type BlockResizeArgs struct {
+	// The name of the drive, as given with -drive. Either this or node-name, not
+	// both.
 	Device *string `json:"device,omitzero"`
+	// The node to resize, usually the format node, such as that of a qcow2 image.
 	// Since QEMU 2.0.
 	NodeName *string `json:"node-name,omitzero"`
-	Size     int64   `json:"size"`
+	// The new size in bytes, as the guest sees it. Many formats want a multiple of
+	// 512.
+	Size int64 `json:"size"`
 }
 
-// BlockResize executes the command block_resize of block-core.json.
+// BlockResize changes the size of a disk while the guest may be using it, and
+// tells the guest where its device can.
+//
+// It returns when the image has its new size. Making a disk smaller cuts its
+// end off, data and all; not every format can. The guest's partitions and file
+// systems stay as they were. It fails while a job uses the node in a way that
+// forbids it.
+//
+// It executes the command block_resize of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
@@ -2076,7 +2522,9 @@ func (c *Client) BlockResize(ctx context.Context, args BlockResizeArgs) error {
 	return c.conn.Execute(ctx, "block_resize", args, nil)
 }
 
-// NewImageMode is the enum NewImageMode of block-core.json.
+// NewImageMode says where the file of a new image comes from.
+//
+// It is the enum NewImageMode of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 1.1.
 //
@@ -2085,7 +2533,9 @@ type NewImageMode string
 
 // The values of NewImageMode.
 const (
-	NewImageModeExisting      NewImageMode = "existing"
+	// It is there already, and its size and backing file are right.
+	NewImageModeExisting NewImageMode = "existing"
+	// QEMU creates it, and records backing files by their absolute names.
 	NewImageModeAbsolutePaths NewImageMode = "absolute-paths"
 )
 
@@ -2100,117 +2550,199 @@ func (e NewImageMode) Known() bool {
 	return false
 }
 
-// BlockdevSnapshotSync is the struct BlockdevSnapshotSync of block-core.json.
+// BlockdevSnapshotSync says which disk gets an overlay, and where the overlay's
+// file is.
+//
+// It is the struct BlockdevSnapshotSync of block-core.json.
 //
 // In QEMU 5.2 and later.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevSnapshotSync
 type BlockdevSnapshotSync struct {
-	Device           *string       `json:"device,omitzero"`
-	NodeName         *string       `json:"node-name,omitzero"`
-	SnapshotFile     string        `json:"snapshot-file"`
-	SnapshotNodeName *string       `json:"snapshot-node-name,omitzero"`
-	Format           *string       `json:"format,omitzero"`
-	Mode             *NewImageMode `json:"mode,omitzero"`
+	// The name of the drive whose image is frozen. Either this or node-name, not
+	// both.
+	Device *string `json:"device,omitzero"`
+	// The node that is frozen.
+	NodeName *string `json:"node-name,omitzero"`
+	// The file of the overlay. It receives new writes; the frozen data stay where
+	// they are.
+	SnapshotFile string `json:"snapshot-file"`
+	// The node name of the overlay. QEMU makes one up if absent. Requires node-name
+	// rather than device.
+	SnapshotNodeName *string `json:"snapshot-node-name,omitzero"`
+	// The format of the overlay. qcow2 if absent.
+	Format *string `json:"format,omitzero"`
+	// Whether QEMU creates the file. absolute-paths, that is, yes, if absent.
+	Mode *NewImageMode `json:"mode,omitzero"`
 }
 
-// BlockdevSnapshot is the struct BlockdevSnapshot of block-core.json.
+// BlockdevSnapshot says which node gets which overlay.
+//
+// It is the struct BlockdevSnapshot of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevSnapshot
 type BlockdevSnapshot struct {
-	Node    string `json:"node"`
+	// The node that is frozen and becomes the overlay's backing node.
+	Node string `json:"node"`
+	// The node that goes on top. It must have been added with backing set to null.
 	Overlay string `json:"overlay"`
 }
 
-// BackupPerf is the struct BackupPerf of block-core.json.
+// BackupPerf are options for tuning a backup. They may change with any release.
+//
+// It is the struct BackupPerf of block-core.json.
 //
 // In QEMU 7.2 and later, upstream since 6.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BackupPerf
 type BackupPerf struct {
-	UseCopyRange *bool  `json:"use-copy-range,omitzero"`
-	MaxWorkers   *int64 `json:"max-workers,omitzero"`
-	MaxChunk     *int64 `json:"max-chunk,omitzero"`
-	// In QEMU 10.0 and later, upstream since 9.2.
+	// Asks the host's file system to copy, which can share blocks instead. False if
+	// absent.
+	UseCopyRange *bool `json:"use-copy-range,omitzero"`
+	// How many requests run at a time. 64 if absent.
+	MaxWorkers *int64 `json:"max-workers,omitzero"`
+	// The longest request, in bytes: at least 64 KiB and the cluster size; 0 for no
+	// limit. 0 if absent.
+	MaxChunk *int64 `json:"max-chunk,omitzero"`
+	// The least size of the blocks that are copied, in bytes: a power of two. Below
+	// 64 KiB or the target's cluster size it has no effect. 0 if absent. In QEMU
+	// 10.0 and later, upstream since 9.2.
 	MinClusterSize *uint64 `json:"min-cluster-size,omitzero"`
 }
 
-// DriveBackup is the struct DriveBackup of block-core.json.
+// DriveBackup are the options of a backup to a file.
+//
+// It is the struct DriveBackup of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 1.6.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.DriveBackup
 type DriveBackup struct {
-	// Since QEMU 2.7.
-	JobID  *string        `json:"job-id,omitzero"`
-	Device string         `json:"device"`
-	Sync   MirrorSyncMode `json:"sync"`
-	Speed  *int64         `json:"speed,omitzero"`
-	// Since QEMU 2.4.
+	// The id of the new job. The name of the drive if absent; needed when device is
+	// a node's name. Since QEMU 2.7.
+	JobID *string `json:"job-id,omitzero"`
+	// The drive, or the root node, that is copied.
+	Device string `json:"device"`
+	// Which data are copied: full for all, top for the topmost image's alone,
+	// bitmap and incremental for what a dirty bitmap has marked, none for what the
+	// guest overwrites from now on.
+	Sync MirrorSyncMode `json:"sync"`
+	// The most that the job may copy, in bytes per second; 0 for no limit. 0 if
+	// absent. Copies for the guest's writes are not held back.
+	Speed *int64 `json:"speed,omitzero"`
+	// The name of a dirty bitmap of the device's node. Required for bitmap and
+	// incremental. Since QEMU 2.4.
 	Bitmap *string `json:"bitmap,omitzero"`
-	// Since QEMU 4.2.
+	// What becomes of the dirty bitmap. Required with a bitmap, except that
+	// incremental implies on-success. Since QEMU 4.2.
 	BitmapMode *BitmapSyncMode `json:"bitmap-mode,omitzero"`
-	// Since QEMU 2.8.
-	Compress      *bool            `json:"compress,omitzero"`
+	// Compresses the data if the target's format can. False if absent. Since QEMU
+	// 2.8.
+	Compress *bool `json:"compress,omitzero"`
+	// What to do when a read from the source fails. report if absent.
 	OnSourceError *BlockdevOnError `json:"on-source-error,omitzero"`
+	// What to do when a write to the target fails. report if absent.
 	OnTargetError *BlockdevOnError `json:"on-target-error,omitzero"`
-	// In QEMU 10.2 and later, upstream since 10.1.
+	// What to do when old data cannot be copied before the guest overwrites them:
+	// fail the guest's write or give up the backup. break-guest-write if absent. In
+	// QEMU 10.2 and later, upstream since 10.1.
 	OnCbwError *OnCbwError `json:"on-cbw-error,omitzero"`
-	// Since QEMU 2.12.
+	// Whether the job ends by itself when all is copied, or waits for job-finalize.
+	// True if absent. Since QEMU 2.12.
 	AutoFinalize *bool `json:"auto-finalize,omitzero"`
-	// Since QEMU 2.12.
+	// Whether the job vanishes by itself once it has ended, or stays until
+	// job-dismiss, so that its error can still be queried. True if absent. Since
+	// QEMU 2.12.
 	AutoDismiss *bool `json:"auto-dismiss,omitzero"`
-	// Since QEMU 4.2.
+	// The name of the filter node that the job puts above the source while it runs.
+	// QEMU picks a name if absent. Since QEMU 4.2.
 	FilterNodeName *string `json:"filter-node-name,omitzero"`
-	// In QEMU 10.0 and later, upstream since 9.1.
+	// Discards what has been copied from the source. It is for sources that only
+	// live for the backup, such as a temporary image behind a fleecing filter.
+	// False if absent. In QEMU 10.0 and later, upstream since 9.1.
 	DiscardSource *bool `json:"discard-source,omitzero"`
-	// In QEMU 7.2 and later, upstream since 6.0. Unstable: QEMU may change it in
-	// any release.
-	XPerf  *BackupPerf   `json:"x-perf,omitzero"`
-	Target string        `json:"target"`
-	Format *string       `json:"format,omitzero"`
-	Mode   *NewImageMode `json:"mode,omitzero"`
+	// Options for tuning. In QEMU 7.2 and later, upstream since 6.0. Unstable: QEMU
+	// may change it in any release.
+	XPerf *BackupPerf `json:"x-perf,omitzero"`
+	// The name of the file that the copy is written to.
+	Target string `json:"target"`
+	// The format of the file. If absent, that of the source with mode
+	// absolute-paths; with existing it is guessed, which is unsafe.
+	Format *string `json:"format,omitzero"`
+	// Whether QEMU creates the file. absolute-paths, that is, yes, if absent.
+	Mode *NewImageMode `json:"mode,omitzero"`
 }
 
-// BlockdevBackup is the struct BlockdevBackup of block-core.json.
+// BlockdevBackup are the options of a backup to a node.
+//
+// It is the struct BlockdevBackup of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.3.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevBackup
 type BlockdevBackup struct {
-	// Since QEMU 2.7.
-	JobID  *string        `json:"job-id,omitzero"`
-	Device string         `json:"device"`
-	Sync   MirrorSyncMode `json:"sync"`
-	Speed  *int64         `json:"speed,omitzero"`
-	// Since QEMU 2.4.
+	// The id of the new job. The name of the drive if absent; needed when device is
+	// a node's name. Since QEMU 2.7.
+	JobID *string `json:"job-id,omitzero"`
+	// The drive, or the root node, that is copied.
+	Device string `json:"device"`
+	// Which data are copied: full for all, top for the topmost image's alone,
+	// bitmap and incremental for what a dirty bitmap has marked, none for what the
+	// guest overwrites from now on.
+	Sync MirrorSyncMode `json:"sync"`
+	// The most that the job may copy, in bytes per second; 0 for no limit. 0 if
+	// absent. Copies for the guest's writes are not held back.
+	Speed *int64 `json:"speed,omitzero"`
+	// The name of a dirty bitmap of the device's node. Required for bitmap and
+	// incremental. Since QEMU 2.4.
 	Bitmap *string `json:"bitmap,omitzero"`
-	// Since QEMU 4.2.
+	// What becomes of the dirty bitmap. Required with a bitmap, except that
+	// incremental implies on-success. Since QEMU 4.2.
 	BitmapMode *BitmapSyncMode `json:"bitmap-mode,omitzero"`
-	// Since QEMU 2.8.
-	Compress      *bool            `json:"compress,omitzero"`
+	// Compresses the data if the target's format can. False if absent. Since QEMU
+	// 2.8.
+	Compress *bool `json:"compress,omitzero"`
+	// What to do when a read from the source fails. report if absent.
 	OnSourceError *BlockdevOnError `json:"on-source-error,omitzero"`
+	// What to do when a write to the target fails. report if absent.
 	OnTargetError *BlockdevOnError `json:"on-target-error,omitzero"`
-	// In QEMU 10.2 and later, upstream since 10.1.
+	// What to do when old data cannot be copied before the guest overwrites them:
+	// fail the guest's write or give up the backup. break-guest-write if absent. In
+	// QEMU 10.2 and later, upstream since 10.1.
 	OnCbwError *OnCbwError `json:"on-cbw-error,omitzero"`
-	// Since QEMU 2.12.
+	// Whether the job ends by itself when all is copied, or waits for job-finalize.
+	// True if absent. Since QEMU 2.12.
 	AutoFinalize *bool `json:"auto-finalize,omitzero"`
-	// Since QEMU 2.12.
+	// Whether the job vanishes by itself once it has ended, or stays until
+	// job-dismiss, so that its error can still be queried. True if absent. Since
+	// QEMU 2.12.
 	AutoDismiss *bool `json:"auto-dismiss,omitzero"`
-	// Since QEMU 4.2.
+	// The name of the filter node that the job puts above the source while it runs.
+	// QEMU picks a name if absent. Since QEMU 4.2.
 	FilterNodeName *string `json:"filter-node-name,omitzero"`
-	// In QEMU 10.0 and later, upstream since 9.1.
+	// Discards what has been copied from the source. It is for sources that only
+	// live for the backup, such as a temporary image behind a fleecing filter.
+	// False if absent. In QEMU 10.0 and later, upstream since 9.1.
 	DiscardSource *bool `json:"discard-source,omitzero"`
-	// In QEMU 7.2 and later, upstream since 6.0. Unstable: QEMU may change it in
-	// any release.
-	XPerf  *BackupPerf `json:"x-perf,omitzero"`
-	Target string      `json:"target"`
+	// Options for tuning. In QEMU 7.2 and later, upstream since 6.0. Unstable: QEMU
+	// may change it in any release.
+	XPerf *BackupPerf `json:"x-perf,omitzero"`
+	// The node that the copy is written to.
+	Target string `json:"target"`
 }
 
-// BlockdevSnapshotSync executes the command blockdev-snapshot-sync of
-// block-core.json.
+// BlockdevSnapshotSync freezes a disk's image as it is: it creates an overlay
+// file on top, and new writes go there.
+//
+// It returns when the guest writes to the overlay. The guest's data on disk are
+// as after a power failure, unless guest-fsfreeze-freeze came before. To take
+// snapshots of several disks at one moment, use transaction. With
+// blockdev-create, blockdev-add and blockdev-snapshot there is more control
+// over the overlay.
+//
+// It executes the command blockdev-snapshot-sync of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
@@ -2219,7 +2751,14 @@ func (c *Client) BlockdevSnapshotSync(ctx context.Context, args BlockdevSnapshot
 	return c.conn.Execute(ctx, "blockdev-snapshot-sync", args, nil)
 }
 
-// BlockdevSnapshot executes the command blockdev-snapshot of block-core.json.
+// BlockdevSnapshot puts a node that exists already on top of another one as its
+// overlay, so that new writes go to it.
+//
+// The overlay is prepared with blockdev-add and its backing set to null; it
+// must not be in use. The method returns when the graph has changed. It fails
+// when the overlay has a backing node already, or a job forbids the change.
+//
+// It executes the command blockdev-snapshot of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.5. Features:
 // allow-write-only-overlay.
@@ -2231,13 +2770,23 @@ func (c *Client) BlockdevSnapshot(ctx context.Context, args BlockdevSnapshot) er
 
 // ChangeBackingFileArgs are the arguments of [Client.ChangeBackingFile].
 type ChangeBackingFileArgs struct {
-	Device        string `json:"device"`
+	// The name of the drive, or of the root node, whose chain of backing files
+	// holds the image.
+	Device string `json:"device"`
+	// The node of the image that the name is written to.
 	ImageNodeName string `json:"image-node-name"`
-	BackingFile   string `json:"backing-file"`
+	// The new name, as it will stand in the image's header.
+	BackingFile string `json:"backing-file"`
 }
 
-// ChangeBackingFile executes the command change-backing-file of
-// block-core.json.
+// ChangeBackingFile changes the name of the backing file that is recorded
+// inside an image. The running machine's graph stays as it is; it matters when
+// the image is opened next.
+//
+// Wrong names make an image unusable or, worse, silently change its contents:
+// nobody checks that the file is the same.
+//
+// It executes the command change-backing-file of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.1.
 //
@@ -2248,33 +2797,65 @@ func (c *Client) ChangeBackingFile(ctx context.Context, args ChangeBackingFileAr
 
 // BlockCommitArgs are the arguments of [Client.BlockCommit].
 type BlockCommitArgs struct {
-	// Since QEMU 2.7.
-	JobID  *string `json:"job-id,omitzero"`
-	Device string  `json:"device"`
-	// Since QEMU 3.1.
+	// The id of the new job. The name of the drive if absent; needed when device is
+	// a node's name. Since QEMU 2.7.
+	JobID *string `json:"job-id,omitzero"`
+	// The drive, or the root node, whose chain is shortened.
+	Device string `json:"device"`
+	// The node that receives the data. The lowest image of the chain if neither
+	// this nor base is given. Since QEMU 3.1.
 	BaseNode *string `json:"base-node,omitzero"`
+	// The file name of the image that receives the data. It must be written exactly
+	// as in the overlay; base-node is safer.
+	//
 	// Deprecated: QEMU means to remove it.
 	Base *string `json:"base,omitzero"`
-	// Since QEMU 3.1.
+	// The uppermost node whose data are written down. The topmost image if neither
+	// this nor top is given. Since QEMU 3.1.
 	TopNode *string `json:"top-node,omitzero"`
+	// The file name of the uppermost image whose data are written down; top-node is
+	// safer.
+	//
 	// Deprecated: QEMU means to remove it.
 	Top *string `json:"top,omitzero"`
-	// Since QEMU 2.1.
+	// The name that is recorded as backing file in the image above top. The base's
+	// own name if absent. It is not allowed when top is the topmost image, as there
+	// is nothing above. Since QEMU 2.1.
 	BackingFile *string `json:"backing-file,omitzero"`
-	// In QEMU 10.0 and later, upstream since 9.0.
-	BackingMaskProtocol *bool  `json:"backing-mask-protocol,omitzero"`
-	Speed               *int64 `json:"speed,omitzero"`
-	// Since QEMU 5.0.
+	// Records raw as the backing format where it would be the name of a protocol,
+	// such as file or nbd. False if absent. In QEMU 10.0 and later, upstream since
+	// 9.0.
+	BackingMaskProtocol *bool `json:"backing-mask-protocol,omitzero"`
+	// The most that the job may copy, in bytes per second; 0 for no limit. 0 if
+	// absent.
+	Speed *int64 `json:"speed,omitzero"`
+	// What to do when a read or write of the job fails. report if absent. Since
+	// QEMU 5.0.
 	OnError *BlockdevOnError `json:"on-error,omitzero"`
-	// Since QEMU 2.9.
+	// The name of the filter node that the job puts above top while it runs. QEMU
+	// picks a name if absent. Since QEMU 2.9.
 	FilterNodeName *string `json:"filter-node-name,omitzero"`
-	// Since QEMU 3.1.
+	// Whether the job changes the graph by itself when it is done, or waits for
+	// job-finalize. True if absent. Since QEMU 3.1.
 	AutoFinalize *bool `json:"auto-finalize,omitzero"`
-	// Since QEMU 3.1.
+	// Whether the job vanishes by itself once it has ended, or stays until
+	// job-dismiss, so that its error can still be queried. True if absent. Since
+	// QEMU 3.1.
 	AutoDismiss *bool `json:"auto-dismiss,omitzero"`
 }
 
-// BlockCommit executes the command block-commit of block-core.json.
+// BlockCommit starts a job that writes the data of overlays down into a backing
+// image, and then drops these overlays from the chain.
+//
+// It returns when the job has started. When the topmost image that the guest
+// writes to is among the overlays, the job does not end by itself: it becomes
+// ready (BLOCK_JOB_READY) and keeps both in step until job-complete switches
+// the guest over to the base, or job-cancel gives up. Otherwise it ends when
+// all is copied, with BLOCK_JOB_COMPLETED. The base grows if it is smaller than
+// the top. Images that are dropped are stale afterwards and should be deleted;
+// other images that have them or the base as backing files are ruined.
+//
+// It executes the command block-commit of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 1.3.
 //
@@ -2283,7 +2864,14 @@ func (c *Client) BlockCommit(ctx context.Context, args BlockCommitArgs) error {
 	return c.conn.Execute(ctx, "block-commit", args, nil)
 }
 
-// DriveBackup executes the command drive-backup of block-core.json.
+// DriveBackup starts a job that copies a disk as it is at this moment to a
+// file, which QEMU creates and opens by itself.
+//
+// It returns when the job has started; BLOCK_JOB_COMPLETED follows.
+// blockdev-backup does the same with a node as the target and leaves nothing to
+// guess.
+//
+// It executes the command drive-backup of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 1.6.
 //
@@ -2294,7 +2882,17 @@ func (c *Client) DriveBackup(ctx context.Context, args DriveBackup) error {
 	return c.conn.Execute(ctx, "drive-backup", args, nil)
 }
 
-// BlockdevBackup executes the command blockdev-backup of block-core.json.
+// BlockdevBackup starts a job that copies a disk as it is at this moment to
+// another node, while the guest goes on writing.
+//
+// Before the guest overwrites anything that is not copied yet, the old data go
+// to the target first; a slow target thus slows the guest's writes down. The
+// method returns when the job has started, and BLOCK_JOB_COMPLETED follows. The
+// target needs the same size as the source, and must not be in use. Use
+// transaction to back several disks up at one moment, or to start a new dirty
+// bitmap with the backup.
+//
+// It executes the command blockdev-backup of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.3.
 //
@@ -2305,12 +2903,16 @@ func (c *Client) BlockdevBackup(ctx context.Context, args BlockdevBackup) error 
 
 // QueryNamedBlockNodesArgs are the arguments of [Client.QueryNamedBlockNodes].
 type QueryNamedBlockNodesArgs struct {
-	// Since QEMU 5.0.
+	// Leaves the backing images out of each node's image. As every image of a chain
+	// is a node of its own, nothing is lost, and the answer no longer grows with
+	// the square of the chain's length. False if absent. Since QEMU 5.0.
 	Flat *bool `json:"flat,omitzero"`
 }
 
-// QueryNamedBlockNodes executes the command query-named-block-nodes of
-// block-core.json.
+// QueryNamedBlockNodes returns all nodes of the block graph that have a name,
+// QEMU's own with generated names (#block123) included.
+//
+// It executes the command query-named-block-nodes of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.0.
 //
@@ -2321,7 +2923,9 @@ func (c *Client) QueryNamedBlockNodes(ctx context.Context, args QueryNamedBlockN
 	return result, err
 }
 
-// XDbgBlockGraphNodeType is the enum XDbgBlockGraphNodeType of block-core.json.
+// XDbgBlockGraphNodeType says what a thing in the block graph is.
+//
+// It is the enum XDbgBlockGraphNodeType of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 4.0.
 //
@@ -2330,9 +2934,12 @@ type XDbgBlockGraphNodeType string
 
 // The values of XDbgBlockGraphNodeType.
 const (
+	// What connects a device or an export with the graph.
 	XDbgBlockGraphNodeTypeBlockBackend XDbgBlockGraphNodeType = "block-backend"
-	XDbgBlockGraphNodeTypeBlockJob     XDbgBlockGraphNodeType = "block-job"
-	XDbgBlockGraphNodeTypeBlockDriver  XDbgBlockGraphNodeType = "block-driver"
+	// A job.
+	XDbgBlockGraphNodeTypeBlockJob XDbgBlockGraphNodeType = "block-job"
+	// A node.
+	XDbgBlockGraphNodeTypeBlockDriver XDbgBlockGraphNodeType = "block-driver"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -2347,18 +2954,25 @@ func (e XDbgBlockGraphNodeType) Known() bool {
 	return false
 }
 
-// XDbgBlockGraphNode is the struct XDbgBlockGraphNode of block-core.json.
+// XDbgBlockGraphNode is a thing in the block graph.
+//
+// It is the struct XDbgBlockGraphNode of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.XDbgBlockGraphNode
 type XDbgBlockGraphNode struct {
-	ID   uint64                 `json:"id"`
+	// A number for the edges to refer to, good for this one answer.
+	ID uint64 `json:"id"`
+	// What it is.
 	Type XDbgBlockGraphNodeType `json:"type"`
-	Name string                 `json:"name"`
+	// Its name: a node name, a job's id, or that of a device.
+	Name string `json:"name"`
 }
 
-// BlockPermission is the enum BlockPermission of block-core.json.
+// BlockPermission says what a user of a node may do with it, or lets others do.
+//
+// It is the enum BlockPermission of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 4.0.
 //
@@ -2367,10 +2981,14 @@ type BlockPermission string
 
 // The values of BlockPermission.
 const (
+	// Reads that see data as the guest left them.
 	BlockPermissionConsistentRead BlockPermission = "consistent-read"
-	BlockPermissionWrite          BlockPermission = "write"
+	// Writes that change the content.
+	BlockPermissionWrite BlockPermission = "write"
+	// Writes that leave the content as it is, such as those of a stream.
 	BlockPermissionWriteUnchanged BlockPermission = "write-unchanged"
-	BlockPermissionResize         BlockPermission = "resize"
+	// Changes of the size.
+	BlockPermissionResize BlockPermission = "resize"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -2386,31 +3004,47 @@ func (e BlockPermission) Known() bool {
 	return false
 }
 
-// XDbgBlockGraphEdge is the struct XDbgBlockGraphEdge of block-core.json.
+// XDbgBlockGraphEdge says that one thing in the block graph uses another.
+//
+// It is the struct XDbgBlockGraphEdge of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.XDbgBlockGraphEdge
 type XDbgBlockGraphEdge struct {
-	Parent     uint64            `json:"parent"`
-	Child      uint64            `json:"child"`
-	Name       string            `json:"name"`
-	Perm       []BlockPermission `json:"perm"`
+	// The id of the user.
+	Parent uint64 `json:"parent"`
+	// The id of what is used.
+	Child uint64 `json:"child"`
+	// The role of the child, such as file or backing.
+	Name string `json:"name"`
+	// What the user does with the child.
+	Perm []BlockPermission `json:"perm"`
+	// What the user lets others do with the child meanwhile.
 	SharedPerm []BlockPermission `json:"shared-perm"`
 }
 
-// XDbgBlockGraph is the struct XDbgBlockGraph of block-core.json.
+// XDbgBlockGraph is the block graph as QEMU sees it itself.
+//
+// It is the struct XDbgBlockGraph of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.XDbgBlockGraph
 type XDbgBlockGraph struct {
+	// The nodes, devices and jobs.
 	Nodes []XDbgBlockGraphNode `json:"nodes"`
+	// Who uses what.
 	Edges []XDbgBlockGraphEdge `json:"edges"`
 }
 
-// XDebugQueryBlockGraph executes the command x-debug-query-block-graph of
-// block-core.json.
+// XDebugQueryBlockGraph returns the whole block graph: nodes, devices and jobs,
+// and who uses what with which permissions.
+//
+// It is for finding out why a permission is refused. Its form may change with
+// any release.
+//
+// It executes the command x-debug-query-block-graph of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 4.0.
 //
@@ -2423,7 +3057,16 @@ func (c *Client) XDebugQueryBlockGraph(ctx context.Context) (XDbgBlockGraph, err
 	return result, err
 }
 
-// DriveMirror executes the command drive-mirror of block-core.json.
+// DriveMirror starts a job that copies a disk to a file, which QEMU creates and
+// opens by itself, and keeps the copy up to date.
+//
+// It becomes ready (BLOCK_JOB_READY) when the copy has caught up with the
+// guest. Then job-complete switches the guest over to the copy;
+// block-job-cancel without force ends the job with a copy of this moment and
+// leaves the guest where it is. blockdev-mirror does the same with a node as
+// the target and leaves nothing to guess.
+//
+// It executes the command drive-mirror of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 1.3.
 //
@@ -2432,69 +3075,104 @@ func (c *Client) DriveMirror(ctx context.Context, args DriveMirror) error {
 	return c.conn.Execute(ctx, "drive-mirror", args, nil)
 }
 
-// DriveMirror is the struct DriveMirror of block-core.json.
+// DriveMirror are the options of a mirror to a file.
+//
+// It is the struct DriveMirror of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 1.3.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.DriveMirror
 type DriveMirror struct {
-	// Since QEMU 2.7.
-	JobID  *string `json:"job-id,omitzero"`
-	Device string  `json:"device"`
-	Target string  `json:"target"`
+	// The id of the new job. The name of the drive if absent; needed when device is
+	// a node's name. Since QEMU 2.7.
+	JobID *string `json:"job-id,omitzero"`
+	// The drive, or the root node, that is copied.
+	Device string `json:"device"`
+	// The name of the file that the copy is written to.
+	Target string `json:"target"`
+	// The format of the file. If absent, that of the source with mode
+	// absolute-paths; with existing it is guessed, which is unsafe.
 	Format *string `json:"format,omitzero"`
-	// Since QEMU 2.1.
+	// The node name of the target. QEMU makes one up if absent. Since QEMU 2.1.
 	NodeName *string `json:"node-name,omitzero"`
-	// Since QEMU 2.1.
-	Replaces *string        `json:"replaces,omitzero"`
-	Sync     MirrorSyncMode `json:"sync"`
-	Mode     *NewImageMode  `json:"mode,omitzero"`
-	Speed    *int64         `json:"speed,omitzero"`
-	// Since QEMU 1.4.
+	// The node that the target takes the place of when the job completes. The
+	// source itself if absent. Requires node-name for the target. Since QEMU 2.1.
+	Replaces *string `json:"replaces,omitzero"`
+	// Which data are copied to begin with: full for all, top for the topmost
+	// image's alone, none for new writes only.
+	Sync MirrorSyncMode `json:"sync"`
+	// Whether QEMU creates the file. absolute-paths, that is, yes, if absent.
+	Mode *NewImageMode `json:"mode,omitzero"`
+	// The most that the job may copy, in bytes per second; 0 for no limit. 0 if
+	// absent.
+	Speed *int64 `json:"speed,omitzero"`
+	// The size of the areas that the job keeps track of, in bytes: a power of two
+	// from 512 to 64 MiB. The target's cluster size, within 4 KiB and 64 KiB, if
+	// absent; 64 KiB if it has no clusters. Since QEMU 1.4.
 	Granularity *uint32 `json:"granularity,omitzero"`
-	// Since QEMU 1.4.
-	BufSize       *int64           `json:"buf-size,omitzero"`
+	// How much data may be in flight from source to target, in bytes. 16 MiB if
+	// absent or 0. Since QEMU 1.4.
+	BufSize *int64 `json:"buf-size,omitzero"`
+	// What to do when a read from the source fails. report if absent.
 	OnSourceError *BlockdevOnError `json:"on-source-error,omitzero"`
+	// What to do when a write to the target fails. report if absent.
 	OnTargetError *BlockdevOnError `json:"on-target-error,omitzero"`
-	// Since QEMU 2.4.
+	// Whether zeros make holes in the target where it can. True if absent. Since
+	// QEMU 2.4.
 	Unmap *bool `json:"unmap,omitzero"`
-	// Since QEMU 3.0.
+	// Whether a write of the guest waits until it is on the target, too.
+	// background, that is, no, if absent. Since QEMU 3.0.
 	CopyMode *MirrorCopyMode `json:"copy-mode,omitzero"`
-	// Since QEMU 3.1.
+	// Whether the job ends by itself once it is told to, or waits for job-finalize.
+	// True if absent. Since QEMU 3.1.
 	AutoFinalize *bool `json:"auto-finalize,omitzero"`
-	// Since QEMU 3.1.
+	// Whether the job vanishes by itself once it has ended, or stays until
+	// job-dismiss. True if absent. Since QEMU 3.1.
 	AutoDismiss *bool `json:"auto-dismiss,omitzero"`
 }
 
-// BlockDirtyBitmap is the struct BlockDirtyBitmap of block-core.json.
+// BlockDirtyBitmap names a dirty bitmap.
+//
+// It is the struct BlockDirtyBitmap of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockDirtyBitmap
 type BlockDirtyBitmap struct {
+	// The node, or the drive, that the bitmap belongs to.
 	Node string `json:"node"`
+	// The name of the bitmap.
 	Name string `json:"name"`
 }
 
 func (BlockDirtyBitmap) isBlockDirtyBitmapOrStr() {}
 
-// BlockDirtyBitmapAdd is the struct BlockDirtyBitmapAdd of block-core.json.
+// BlockDirtyBitmapAdd are the options of a new dirty bitmap.
+//
+// It is the struct BlockDirtyBitmapAdd of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockDirtyBitmapAdd
 type BlockDirtyBitmapAdd struct {
-	Node        string  `json:"node"`
-	Name        string  `json:"name"`
+	// The node, or the drive, whose writes are recorded.
+	Node string `json:"node"`
+	// The name of the bitmap: at most 1023 bytes, and unique within the node.
+	Name string `json:"name"`
+	// How many bytes each bit stands for: a power of two, at least 512. The image's
+	// cluster size, within 4 KiB and 64 KiB, if absent.
 	Granularity *uint32 `json:"granularity,omitzero"`
-	// Since QEMU 2.10.
+	// Whether the bitmap is stored in the image when QEMU ends. qcow2 of version 3
+	// can do it. False if absent, and then the bitmap ends with QEMU. Since QEMU
+	// 2.10.
 	Persistent *bool `json:"persistent,omitzero"`
-	// Since QEMU 4.0.
+	// Whether the bitmap starts without recording. False if absent. Since QEMU 4.0.
 	Disabled *bool `json:"disabled,omitzero"`
 }
 
-// BlockDirtyBitmapOrStr is the alternate BlockDirtyBitmapOrStr of
-// block-core.json.
+// BlockDirtyBitmapOrStr names a dirty bitmap, with its node or without.
+//
+// It is the alternate BlockDirtyBitmapOrStr of block-core.json.
 //
 // It holds [Str], [BlockDirtyBitmap] or [Unknown].
 //
@@ -2525,14 +3203,19 @@ func decodeBlockDirtyBitmapOrStr(x *BlockDirtyBitmapOrStr, dec *jsontext.Decoder
 	}
 }
 
-// BlockDirtyBitmapMerge is the struct BlockDirtyBitmapMerge of block-core.json.
+// BlockDirtyBitmapMerge says which dirty bitmaps are merged into which.
+//
+// It is the struct BlockDirtyBitmapMerge of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockDirtyBitmapMerge
 type BlockDirtyBitmapMerge struct {
-	Node   string `json:"node"`
+	// The node, or the drive, of the target.
+	Node string `json:"node"`
+	// The name of the bitmap that is changed.
 	Target string `json:"target"`
+	// The bitmaps to add: a name for those of the same node, or node and name.
 	// Since QEMU 4.1.
 	Bitmaps []BlockDirtyBitmapOrStr `json:"bitmaps"`
 }
@@ -2575,8 +3258,13 @@ func (x *BlockDirtyBitmapMerge) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
-// BlockDirtyBitmapAdd executes the command block-dirty-bitmap-add of
-// block-core.json.
+// BlockDirtyBitmapAdd creates a dirty bitmap, which from now on records the
+// parts of a node that are written. An incremental backup then copies only
+// these.
+//
+// It returns at once. It fails if the node has a bitmap of that name already.
+//
+// It executes the command block-dirty-bitmap-add of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.4.
 //
@@ -2585,8 +3273,12 @@ func (c *Client) BlockDirtyBitmapAdd(ctx context.Context, args BlockDirtyBitmapA
 	return c.conn.Execute(ctx, "block-dirty-bitmap-add", args, nil)
 }
 
-// BlockDirtyBitmapRemove executes the command block-dirty-bitmap-remove of
-// block-core.json.
+// BlockDirtyBitmapRemove stops a dirty bitmap's recording and deletes it, from
+// the image, too, if it is persistent.
+//
+// It fails while a job or an export uses the bitmap.
+//
+// It executes the command block-dirty-bitmap-remove of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.4.
 //
@@ -2595,8 +3287,14 @@ func (c *Client) BlockDirtyBitmapRemove(ctx context.Context, args BlockDirtyBitm
 	return c.conn.Execute(ctx, "block-dirty-bitmap-remove", args, nil)
 }
 
-// BlockDirtyBitmapClear executes the command block-dirty-bitmap-clear of
-// block-core.json.
+// BlockDirtyBitmapClear forgets all that a dirty bitmap has recorded, so that
+// it starts with nothing marked.
+//
+// It fails while a job or an export uses the bitmap. Within a transaction
+// together with a full backup it makes the start of a chain of incremental
+// backups.
+//
+// It executes the command block-dirty-bitmap-clear of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.4.
 //
@@ -2605,8 +3303,12 @@ func (c *Client) BlockDirtyBitmapClear(ctx context.Context, args BlockDirtyBitma
 	return c.conn.Execute(ctx, "block-dirty-bitmap-clear", args, nil)
 }
 
-// BlockDirtyBitmapEnable executes the command block-dirty-bitmap-enable of
-// block-core.json.
+// BlockDirtyBitmapEnable lets a dirty bitmap record writes again.
+//
+// It returns at once. What was written while the bitmap was disabled is not in
+// it. It fails while a job or an export uses the bitmap.
+//
+// It executes the command block-dirty-bitmap-enable of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 4.0.
 //
@@ -2615,8 +3317,13 @@ func (c *Client) BlockDirtyBitmapEnable(ctx context.Context, args BlockDirtyBitm
 	return c.conn.Execute(ctx, "block-dirty-bitmap-enable", args, nil)
 }
 
-// BlockDirtyBitmapDisable executes the command block-dirty-bitmap-disable of
-// block-core.json.
+// BlockDirtyBitmapDisable stops a dirty bitmap from recording further writes.
+// What it has recorded stays.
+//
+// It returns at once. Exports and merges want a bitmap that no longer changes.
+// It fails while a job or an export uses the bitmap.
+//
+// It executes the command block-dirty-bitmap-disable of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 4.0.
 //
@@ -2625,8 +3332,13 @@ func (c *Client) BlockDirtyBitmapDisable(ctx context.Context, args BlockDirtyBit
 	return c.conn.Execute(ctx, "block-dirty-bitmap-disable", args, nil)
 }
 
-// BlockDirtyBitmapMerge executes the command block-dirty-bitmap-merge of
-// block-core.json.
+// BlockDirtyBitmapMerge marks in one dirty bitmap whatever is marked in some
+// others. The others stay as they are.
+//
+// If one cannot be merged, the target stays unchanged, too. The bitmaps need
+// nodes of the same size; their granularities may differ.
+//
+// It executes the command block-dirty-bitmap-merge of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 4.0.
 //
@@ -2635,18 +3347,22 @@ func (c *Client) BlockDirtyBitmapMerge(ctx context.Context, args BlockDirtyBitma
 	return c.conn.Execute(ctx, "block-dirty-bitmap-merge", args, nil)
 }
 
-// BlockDirtyBitmapSHA256 is the struct BlockDirtyBitmapSha256 of
-// block-core.json.
+// BlockDirtyBitmapSHA256 is the checksum of a dirty bitmap.
+//
+// It is the struct BlockDirtyBitmapSha256 of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.10.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockDirtyBitmapSha256
 type BlockDirtyBitmapSHA256 struct {
+	// The SHA-256 of its content, in hexadecimal.
 	SHA256 string `json:"sha256"`
 }
 
-// XDebugBlockDirtyBitmapSHA256 executes the command
-// x-debug-block-dirty-bitmap-sha256 of block-core.json.
+// XDebugBlockDirtyBitmapSHA256 returns a checksum of a dirty bitmap, for tests
+// that compare bitmaps.
+//
+// It executes the command x-debug-block-dirty-bitmap-sha256 of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.10.
 //
@@ -2661,30 +3377,63 @@ func (c *Client) XDebugBlockDirtyBitmapSHA256(ctx context.Context, args BlockDir
 
 // BlockdevMirrorArgs are the arguments of [Client.BlockdevMirror].
 type BlockdevMirrorArgs struct {
-	// Since QEMU 2.7.
-	JobID         *string          `json:"job-id,omitzero"`
-	Device        string           `json:"device"`
-	Target        string           `json:"target"`
-	Replaces      *string          `json:"replaces,omitzero"`
-	Sync          MirrorSyncMode   `json:"sync"`
-	Speed         *int64           `json:"speed,omitzero"`
-	Granularity   *uint32          `json:"granularity,omitzero"`
-	BufSize       *int64           `json:"buf-size,omitzero"`
+	// The id of the new job. The name of the drive if absent; needed when device is
+	// a node's name. Since QEMU 2.7.
+	JobID *string `json:"job-id,omitzero"`
+	// The drive, or the root node, that is copied.
+	Device string `json:"device"`
+	// The node that receives the copy.
+	Target string `json:"target"`
+	// The node that the target takes the place of when the job completes. The
+	// source itself if absent. Meant for repairing one child of a quorum.
+	Replaces *string `json:"replaces,omitzero"`
+	// Which data are copied to begin with: full for all, top for the topmost
+	// image's alone, none for new writes only.
+	Sync MirrorSyncMode `json:"sync"`
+	// The most that the job may copy, in bytes per second; 0 for no limit. 0 if
+	// absent.
+	Speed *int64 `json:"speed,omitzero"`
+	// The size of the areas that the job keeps track of, in bytes: a power of two
+	// from 512 to 64 MiB. The target's cluster size, within 4 KiB and 64 KiB, if
+	// absent; 64 KiB if it has no clusters.
+	Granularity *uint32 `json:"granularity,omitzero"`
+	// How much data may be in flight from source to target, in bytes. 16 MiB if
+	// absent or 0.
+	BufSize *int64 `json:"buf-size,omitzero"`
+	// What to do when a read from the source fails. report if absent.
 	OnSourceError *BlockdevOnError `json:"on-source-error,omitzero"`
+	// What to do when a write to the target fails. report if absent.
 	OnTargetError *BlockdevOnError `json:"on-target-error,omitzero"`
-	// Since QEMU 2.9.
+	// The name of the filter node that the job puts above the source while it runs.
+	// QEMU picks a name if absent. Since QEMU 2.9.
 	FilterNodeName *string `json:"filter-node-name,omitzero"`
-	// Since QEMU 3.0.
+	// Whether a write of the guest waits until it is on the target, too.
+	// background, that is, no, if absent. Since QEMU 3.0.
 	CopyMode *MirrorCopyMode `json:"copy-mode,omitzero"`
-	// Since QEMU 3.1.
+	// Whether the job ends by itself once it is told to, or waits for job-finalize.
+	// True if absent. Since QEMU 3.1.
 	AutoFinalize *bool `json:"auto-finalize,omitzero"`
-	// Since QEMU 3.1.
+	// Whether the job vanishes by itself once it has ended, or stays until
+	// job-dismiss. True if absent. Since QEMU 3.1.
 	AutoDismiss *bool `json:"auto-dismiss,omitzero"`
-	// In QEMU 10.2 and later, upstream since 10.1.
+	// Promises that the target reads as zeros all over, so that the job need not
+	// write zeros to it. A promise that does not hold ruins the copy. False if
+	// absent. In QEMU 10.2 and later, upstream since 10.1.
 	TargetIsZero *bool `json:"target-is-zero,omitzero"`
 }
 
-// BlockdevMirror executes the command blockdev-mirror of block-core.json.
+// BlockdevMirror starts a job that copies a disk to another node and keeps that
+// copy up to date with what the guest writes.
+//
+// The method returns when the job has started. The job becomes ready
+// (BLOCK_JOB_READY) when the copy has caught up; from then on job-complete
+// switches the guest over to the target, and block-job-cancel without force
+// ends the job with a copy of that moment and leaves the guest where it is.
+// Until one of them comes, the job runs on. BLOCK_JOB_COMPLETED or
+// BLOCK_JOB_CANCELLED follows. The target must be as large as the source, and
+// not in use.
+//
+// It executes the command blockdev-mirror of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.6.
 //
@@ -2693,124 +3442,193 @@ func (c *Client) BlockdevMirror(ctx context.Context, args BlockdevMirrorArgs) er
 	return c.conn.Execute(ctx, "blockdev-mirror", args, nil)
 }
 
-// BlockIOThrottle is the struct BlockIOThrottle of block-core.json.
+// BlockIOThrottle are the limits of a drive. Those for reads and writes
+// together exclude those for either. All six need to be given; 0 is no limit.
+//
+// It is the struct BlockIOThrottle of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 1.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockIOThrottle
 type BlockIOThrottle struct {
+	// The name of the drive, as given with -drive.
+	//
 	// Deprecated: QEMU means to remove it.
 	Device *string `json:"device,omitzero"`
-	// Since QEMU 2.8.
-	ID     *string `json:"id,omitzero"`
-	BPS    int64   `json:"bps"`
-	BPSRd  int64   `json:"bps_rd"`
-	BPSWr  int64   `json:"bps_wr"`
-	IOPS   int64   `json:"iops"`
-	IOPSRd int64   `json:"iops_rd"`
-	IOPSWr int64   `json:"iops_wr"`
+	// The id or QOM path of the device. Either this or device, not both. Since QEMU
+	// 2.8.
+	ID *string `json:"id,omitzero"`
+	// The limit of reads and writes together, in bytes per second.
+	BPS int64 `json:"bps"`
+	// The limit of reads, in bytes per second.
+	BPSRd int64 `json:"bps_rd"`
+	// The limit of writes, in bytes per second.
+	BPSWr int64 `json:"bps_wr"`
+	// The limit of reads and writes together, in requests per second.
+	IOPS int64 `json:"iops"`
+	// The limit of reads, in requests per second.
+	IOPSRd int64 `json:"iops_rd"`
+	// The limit of writes, in requests per second.
+	IOPSWr int64 `json:"iops_wr"`
+	// What reads and writes together may reach in a burst, in bytes per second.
 	// Since QEMU 1.7.
 	BPSMax *int64 `json:"bps_max,omitzero"`
-	// Since QEMU 1.7.
+	// What reads may reach in a burst, in bytes per second. Since QEMU 1.7.
 	BPSRdMax *int64 `json:"bps_rd_max,omitzero"`
-	// Since QEMU 1.7.
+	// What writes may reach in a burst, in bytes per second. Since QEMU 1.7.
 	BPSWrMax *int64 `json:"bps_wr_max,omitzero"`
+	// What reads and writes together may reach in a burst, in requests per second.
 	// Since QEMU 1.7.
 	IOPSMax *int64 `json:"iops_max,omitzero"`
-	// Since QEMU 1.7.
+	// What reads may reach in a burst, in requests per second. Since QEMU 1.7.
 	IOPSRdMax *int64 `json:"iops_rd_max,omitzero"`
-	// Since QEMU 1.7.
+	// What writes may reach in a burst, in requests per second. Since QEMU 1.7.
 	IOPSWrMax *int64 `json:"iops_wr_max,omitzero"`
-	// Since QEMU 2.6.
+	// How long a burst at bps_max may last, in seconds. 1 if absent. Since QEMU
+	// 2.6.
 	BPSMaxLength *int64 `json:"bps_max_length,omitzero"`
-	// Since QEMU 2.6.
+	// How long a burst at bps_rd_max may last, in seconds. 1 if absent. Since QEMU
+	// 2.6.
 	BPSRdMaxLength *int64 `json:"bps_rd_max_length,omitzero"`
-	// Since QEMU 2.6.
+	// How long a burst at bps_wr_max may last, in seconds. 1 if absent. Since QEMU
+	// 2.6.
 	BPSWrMaxLength *int64 `json:"bps_wr_max_length,omitzero"`
-	// Since QEMU 2.6.
+	// How long a burst at iops_max may last, in seconds. 1 if absent. Since QEMU
+	// 2.6.
 	IOPSMaxLength *int64 `json:"iops_max_length,omitzero"`
-	// Since QEMU 2.6.
+	// How long a burst at iops_rd_max may last, in seconds. 1 if absent. Since QEMU
+	// 2.6.
 	IOPSRdMaxLength *int64 `json:"iops_rd_max_length,omitzero"`
-	// Since QEMU 2.6.
+	// How long a burst at iops_wr_max may last, in seconds. 1 if absent. Since QEMU
+	// 2.6.
 	IOPSWrMaxLength *int64 `json:"iops_wr_max_length,omitzero"`
-	// Since QEMU 1.7.
+	// Counts longer requests as several, one for each beginning piece of this size
+	// in bytes; 0 for always one. Since QEMU 1.7.
 	IOPSSize *int64 `json:"iops_size,omitzero"`
-	// Since QEMU 2.4.
+	// The throttle group whose drives share the limits. A group of the drive's own
+	// if absent, unless it is in one already. Since QEMU 2.4.
 	Group *string `json:"group,omitzero"`
 }
 
-// ThrottleLimits is the struct ThrottleLimits of block-core.json.
+// ThrottleLimits are limits for reads and writes. Those for both together
+// exclude those for either. 0, the default, is no limit.
+//
+// It is the struct ThrottleLimits of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.11.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.ThrottleLimits
 type ThrottleLimits struct {
-	IOPSTotal          *int64 `json:"iops-total,omitzero"`
-	IOPSTotalMax       *int64 `json:"iops-total-max,omitzero"`
+	// The limit of reads and writes together, in requests per second.
+	IOPSTotal *int64 `json:"iops-total,omitzero"`
+	// What reads and writes together may reach in a burst, in requests per second.
+	IOPSTotalMax *int64 `json:"iops-total-max,omitzero"`
+	// How long a burst at iops-total-max may last, in seconds. 1 if absent.
 	IOPSTotalMaxLength *int64 `json:"iops-total-max-length,omitzero"`
-	IOPSRead           *int64 `json:"iops-read,omitzero"`
-	IOPSReadMax        *int64 `json:"iops-read-max,omitzero"`
-	IOPSReadMaxLength  *int64 `json:"iops-read-max-length,omitzero"`
-	IOPSWrite          *int64 `json:"iops-write,omitzero"`
-	IOPSWriteMax       *int64 `json:"iops-write-max,omitzero"`
+	// The limit of reads, in requests per second.
+	IOPSRead *int64 `json:"iops-read,omitzero"`
+	// What reads may reach in a burst, in requests per second.
+	IOPSReadMax *int64 `json:"iops-read-max,omitzero"`
+	// How long a burst at iops-read-max may last, in seconds. 1 if absent.
+	IOPSReadMaxLength *int64 `json:"iops-read-max-length,omitzero"`
+	// The limit of writes, in requests per second.
+	IOPSWrite *int64 `json:"iops-write,omitzero"`
+	// What writes may reach in a burst, in requests per second.
+	IOPSWriteMax *int64 `json:"iops-write-max,omitzero"`
+	// How long a burst at iops-write-max may last, in seconds. 1 if absent.
 	IOPSWriteMaxLength *int64 `json:"iops-write-max-length,omitzero"`
-	BPSTotal           *int64 `json:"bps-total,omitzero"`
-	BPSTotalMax        *int64 `json:"bps-total-max,omitzero"`
-	BPSTotalMaxLength  *int64 `json:"bps-total-max-length,omitzero"`
-	BPSRead            *int64 `json:"bps-read,omitzero"`
-	BPSReadMax         *int64 `json:"bps-read-max,omitzero"`
-	BPSReadMaxLength   *int64 `json:"bps-read-max-length,omitzero"`
-	BPSWrite           *int64 `json:"bps-write,omitzero"`
-	BPSWriteMax        *int64 `json:"bps-write-max,omitzero"`
-	BPSWriteMaxLength  *int64 `json:"bps-write-max-length,omitzero"`
-	IOPSSize           *int64 `json:"iops-size,omitzero"`
+	// The limit of reads and writes together, in bytes per second.
+	BPSTotal *int64 `json:"bps-total,omitzero"`
+	// What reads and writes together may reach in a burst, in bytes per second.
+	BPSTotalMax *int64 `json:"bps-total-max,omitzero"`
+	// How long a burst at bps-total-max may last, in seconds. 1 if absent.
+	BPSTotalMaxLength *int64 `json:"bps-total-max-length,omitzero"`
+	// The limit of reads, in bytes per second.
+	BPSRead *int64 `json:"bps-read,omitzero"`
+	// What reads may reach in a burst, in bytes per second.
+	BPSReadMax *int64 `json:"bps-read-max,omitzero"`
+	// How long a burst at bps-read-max may last, in seconds. 1 if absent.
+	BPSReadMaxLength *int64 `json:"bps-read-max-length,omitzero"`
+	// The limit of writes, in bytes per second.
+	BPSWrite *int64 `json:"bps-write,omitzero"`
+	// What writes may reach in a burst, in bytes per second.
+	BPSWriteMax *int64 `json:"bps-write-max,omitzero"`
+	// How long a burst at bps-write-max may last, in seconds. 1 if absent.
+	BPSWriteMaxLength *int64 `json:"bps-write-max-length,omitzero"`
+	// Counts longer requests as several, one for each beginning piece of this size
+	// in bytes; 0 for always one.
+	IOPSSize *int64 `json:"iops-size,omitzero"`
 }
 
-// ObjectOptionsThrottleGroup is the variant of [ObjectOptions] for
-// throttle-group, the struct ThrottleGroupProperties of block-core.json.
+// ObjectOptionsThrottleGroup are the properties of an object of type
+// throttle-group, which nodes of the driver throttle refer to.
+//
+// It is the variant of [ObjectOptions] for throttle-group, the struct
+// ThrottleGroupProperties of block-core.json.
 //
 // In QEMU 7.2 and later, upstream since 2.11.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.ThrottleGroupProperties
 type ObjectOptionsThrottleGroup struct {
+	// The limits, which all nodes of the group share. qom-set of this property
+	// changes them while the machine runs.
 	Limits *ThrottleLimits `json:"limits,omitzero"`
-	// Unstable: QEMU may change it in any release.
+	// An older form of iops-total in limits. Unstable: QEMU may change it in any
+	// release.
 	XIOPSTotal *int64 `json:"x-iops-total,omitzero"`
-	// Unstable: QEMU may change it in any release.
+	// An older form of iops-total-max in limits. Unstable: QEMU may change it in
+	// any release.
 	XIOPSTotalMax *int64 `json:"x-iops-total-max,omitzero"`
-	// Unstable: QEMU may change it in any release.
+	// An older form of iops-total-max-length in limits. Unstable: QEMU may change
+	// it in any release.
 	XIOPSTotalMaxLength *int64 `json:"x-iops-total-max-length,omitzero"`
-	// Unstable: QEMU may change it in any release.
+	// An older form of iops-read in limits. Unstable: QEMU may change it in any
+	// release.
 	XIOPSRead *int64 `json:"x-iops-read,omitzero"`
-	// Unstable: QEMU may change it in any release.
+	// An older form of iops-read-max in limits. Unstable: QEMU may change it in any
+	// release.
 	XIOPSReadMax *int64 `json:"x-iops-read-max,omitzero"`
-	// Unstable: QEMU may change it in any release.
+	// An older form of iops-read-max-length in limits. Unstable: QEMU may change it
+	// in any release.
 	XIOPSReadMaxLength *int64 `json:"x-iops-read-max-length,omitzero"`
-	// Unstable: QEMU may change it in any release.
+	// An older form of iops-write in limits. Unstable: QEMU may change it in any
+	// release.
 	XIOPSWrite *int64 `json:"x-iops-write,omitzero"`
-	// Unstable: QEMU may change it in any release.
+	// An older form of iops-write-max in limits. Unstable: QEMU may change it in
+	// any release.
 	XIOPSWriteMax *int64 `json:"x-iops-write-max,omitzero"`
-	// Unstable: QEMU may change it in any release.
+	// An older form of iops-write-max-length in limits. Unstable: QEMU may change
+	// it in any release.
 	XIOPSWriteMaxLength *int64 `json:"x-iops-write-max-length,omitzero"`
-	// Unstable: QEMU may change it in any release.
+	// An older form of bps-total in limits. Unstable: QEMU may change it in any
+	// release.
 	XBPSTotal *int64 `json:"x-bps-total,omitzero"`
-	// Unstable: QEMU may change it in any release.
+	// An older form of bps-total-max in limits. Unstable: QEMU may change it in any
+	// release.
 	XBPSTotalMax *int64 `json:"x-bps-total-max,omitzero"`
-	// Unstable: QEMU may change it in any release.
+	// An older form of bps-total-max-length in limits. Unstable: QEMU may change it
+	// in any release.
 	XBPSTotalMaxLength *int64 `json:"x-bps-total-max-length,omitzero"`
-	// Unstable: QEMU may change it in any release.
+	// An older form of bps-read in limits. Unstable: QEMU may change it in any
+	// release.
 	XBPSRead *int64 `json:"x-bps-read,omitzero"`
-	// Unstable: QEMU may change it in any release.
+	// An older form of bps-read-max in limits. Unstable: QEMU may change it in any
+	// release.
 	XBPSReadMax *int64 `json:"x-bps-read-max,omitzero"`
-	// Unstable: QEMU may change it in any release.
+	// An older form of bps-read-max-length in limits. Unstable: QEMU may change it
+	// in any release.
 	XBPSReadMaxLength *int64 `json:"x-bps-read-max-length,omitzero"`
-	// Unstable: QEMU may change it in any release.
+	// An older form of bps-write in limits. Unstable: QEMU may change it in any
+	// release.
 	XBPSWrite *int64 `json:"x-bps-write,omitzero"`
-	// Unstable: QEMU may change it in any release.
+	// An older form of bps-write-max in limits. Unstable: QEMU may change it in any
+	// release.
 	XBPSWriteMax *int64 `json:"x-bps-write-max,omitzero"`
-	// Unstable: QEMU may change it in any release.
+	// An older form of bps-write-max-length in limits. Unstable: QEMU may change it
+	// in any release.
 	XBPSWriteMaxLength *int64 `json:"x-bps-write-max-length,omitzero"`
-	// Unstable: QEMU may change it in any release.
+	// An older form of iops-size in limits. Unstable: QEMU may change it in any
+	// release.
 	XIOPSSize *int64 `json:"x-iops-size,omitzero"`
 }
 
@@ -2934,30 +3752,54 @@ func (v ObjectOptionsThrottleGroup) encodeObjectOptions(e *codec.Encoder) {
 
 // BlockStreamArgs are the arguments of [Client.BlockStream].
 type BlockStreamArgs struct {
-	// Since QEMU 2.7.
-	JobID  *string `json:"job-id,omitzero"`
-	Device string  `json:"device"`
-	Base   *string `json:"base,omitzero"`
-	// Since QEMU 2.8.
+	// The id of the new job. The name of the drive if absent; needed when device is
+	// a node's name. Since QEMU 2.7.
+	JobID *string `json:"job-id,omitzero"`
+	// The drive, or the node, that receives the data.
+	Device string `json:"device"`
+	// The file name of the image that becomes the new backing file; what lies above
+	// it is copied. At most one of base, base-node and bottom may be given. Without
+	// one, all is copied and no backing file stays.
+	Base *string `json:"base,omitzero"`
+	// The node that becomes the new backing node. Since QEMU 2.8.
 	BaseNode *string `json:"base-node,omitzero"`
-	// Since QEMU 2.1.
+	// The name that is recorded as the backing file in the image. The base's own
+	// name if absent. Only allowed with a base. Since QEMU 2.1.
 	BackingFile *string `json:"backing-file,omitzero"`
-	// In QEMU 10.0 and later, upstream since 9.0.
+	// Records raw as the backing format where it would be the name of a protocol,
+	// such as file or nbd. False if absent. In QEMU 10.0 and later, upstream since
+	// 9.0.
 	BackingMaskProtocol *bool `json:"backing-mask-protocol,omitzero"`
-	// In QEMU 7.2 and later, upstream since 6.0.
+	// The lowest node whose data are copied; its backing node becomes the new one.
+	// Unlike with base, other jobs may meanwhile change what lies below it. In QEMU
+	// 7.2 and later, upstream since 6.0.
 	Bottom *string `json:"bottom,omitzero"`
-	Speed  *int64  `json:"speed,omitzero"`
-	// Since QEMU 1.3.
+	// The most that the job may copy, in bytes per second; 0 for no limit. 0 if
+	// absent.
+	Speed *int64 `json:"speed,omitzero"`
+	// What to do when a read or write of the job fails. report if absent. Since
+	// QEMU 1.3.
 	OnError *BlockdevOnError `json:"on-error,omitzero"`
-	// In QEMU 7.2 and later, upstream since 6.0.
+	// The name of the filter node that the job puts above the image while it runs.
+	// QEMU picks a name if absent. In QEMU 7.2 and later, upstream since 6.0.
 	FilterNodeName *string `json:"filter-node-name,omitzero"`
-	// Since QEMU 3.1.
+	// Whether the job changes the graph by itself when it is done, or waits for
+	// job-finalize. True if absent. Since QEMU 3.1.
 	AutoFinalize *bool `json:"auto-finalize,omitzero"`
-	// Since QEMU 3.1.
+	// Whether the job vanishes by itself once it has ended, or stays until
+	// job-dismiss. True if absent. Since QEMU 3.1.
 	AutoDismiss *bool `json:"auto-dismiss,omitzero"`
 }
 
-// BlockStream executes the command block-stream of block-core.json.
+// BlockStream starts a job that copies data of backing images up into the image
+// above them, and then drops these backing images from the chain.
+//
+// The guest goes on with the same topmost image. The method returns when the
+// job has started; the job ends by itself when all is copied, with
+// BLOCK_JOB_COMPLETED. If it is cancelled, the chain stays as it was, and what
+// was copied need not be copied again.
+//
+// It executes the command block-stream of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 1.1.
 //
@@ -2968,12 +3810,19 @@ func (c *Client) BlockStream(ctx context.Context, args BlockStreamArgs) error {
 
 // BlockJobSetSpeedArgs are the arguments of [Client.BlockJobSetSpeed].
 type BlockJobSetSpeedArgs struct {
-	// Since QEMU 2.7.
+	// The id of the job. It is named device because jobs were once named by their
+	// drives. Since QEMU 2.7.
 	Device string `json:"device"`
-	Speed  int64  `json:"speed"`
+	// The limit in bytes per second; 0 for none.
+	Speed int64 `json:"speed"`
 }
 
-// BlockJobSetSpeed executes the command block-job-set-speed of block-core.json.
+// BlockJobSetSpeed sets how fast a block job may copy.
+//
+// It may be called at any time and takes effect at once. It fails with
+// DeviceNotActive if there is no such job.
+//
+// It executes the command block-job-set-speed of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 1.1.
 //
@@ -2984,13 +3833,23 @@ func (c *Client) BlockJobSetSpeed(ctx context.Context, args BlockJobSetSpeedArgs
 
 // BlockJobCancelArgs are the arguments of [Client.BlockJobCancel].
 type BlockJobCancelArgs struct {
-	// Since QEMU 2.7.
+	// The id of the job. Since QEMU 2.7.
 	Device string `json:"device"`
-	// Since QEMU 1.3.
+	// Gives up a mirror that is ready, too, with BLOCK_JOB_CANCELLED; and cancels a
+	// job although it is paused, which otherwise fails. False if absent. Since QEMU
+	// 1.3.
 	Force *bool `json:"force,omitzero"`
 }
 
-// BlockJobCancel executes the command block-job-cancel of block-core.json.
+// BlockJobCancel tells a block job to stop.
+//
+// It returns at once; BLOCK_JOB_CANCELLED follows when the job has stopped,
+// which may take long if a request hangs. A mirror that is ready ends in good
+// order instead, with BLOCK_JOB_COMPLETED: the target is then a copy of that
+// moment and the guest stays on the source. It fails with DeviceNotActive if
+// there is no such job.
+//
+// It executes the command block-job-cancel of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 1.1.
 //
@@ -3001,11 +3860,17 @@ func (c *Client) BlockJobCancel(ctx context.Context, args BlockJobCancelArgs) er
 
 // BlockJobPauseArgs are the arguments of [Client.BlockJobPause].
 type BlockJobPauseArgs struct {
-	// Since QEMU 2.7.
+	// The id of the job. Since QEMU 2.7.
 	Device string `json:"device"`
 }
 
-// BlockJobPause executes the command block-job-pause of block-core.json.
+// BlockJobPause pauses a block job. It returns at once; the job stops at its
+// next opportunity.
+//
+// job-pause does the same. It fails if the job is paused already, or with
+// DeviceNotActive if there is none.
+//
+// It executes the command block-job-pause of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 1.3.
 //
@@ -3018,11 +3883,16 @@ func (c *Client) BlockJobPause(ctx context.Context, args BlockJobPauseArgs) erro
 
 // BlockJobResumeArgs are the arguments of [Client.BlockJobResume].
 type BlockJobResumeArgs struct {
-	// Since QEMU 2.7.
+	// The id of the job. Since QEMU 2.7.
 	Device string `json:"device"`
 }
 
-// BlockJobResume executes the command block-job-resume of block-core.json.
+// BlockJobResume lets a block job go on that was paused by block-job-pause or
+// by an error.
+//
+// job-resume does the same. It fails if the job is not paused.
+//
+// It executes the command block-job-resume of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 1.3.
 //
@@ -3035,11 +3905,17 @@ func (c *Client) BlockJobResume(ctx context.Context, args BlockJobResumeArgs) er
 
 // BlockJobCompleteArgs are the arguments of [Client.BlockJobComplete].
 type BlockJobCompleteArgs struct {
-	// Since QEMU 2.7.
+	// The id of the job. Since QEMU 2.7.
 	Device string `json:"device"`
 }
 
-// BlockJobComplete executes the command block-job-complete of block-core.json.
+// BlockJobComplete tells a block job that is ready to finish its work: the
+// guest goes over to the target of a mirror, or the base of a commit.
+//
+// It returns at once and BLOCK_JOB_COMPLETED follows. It fails if the job is
+// not ready, which BLOCK_JOB_READY announces. job-complete does the same.
+//
+// It executes the command block-job-complete of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 1.3.
 //
@@ -3052,10 +3928,16 @@ func (c *Client) BlockJobComplete(ctx context.Context, args BlockJobCompleteArgs
 
 // BlockJobDismissArgs are the arguments of [Client.BlockJobDismiss].
 type BlockJobDismissArgs struct {
+	// The id of the job.
 	ID string `json:"id"`
 }
 
-// BlockJobDismiss executes the command block-job-dismiss of block-core.json.
+// BlockJobDismiss forgets a block job that has ended and was started with
+// auto-dismiss set to false.
+//
+// job-dismiss does the same. It fails if the job has not ended yet.
+//
+// It executes the command block-job-dismiss of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.12.
 //
@@ -3068,10 +3950,17 @@ func (c *Client) BlockJobDismiss(ctx context.Context, args BlockJobDismissArgs) 
 
 // BlockJobFinalizeArgs are the arguments of [Client.BlockJobFinalize].
 type BlockJobFinalizeArgs struct {
+	// The id of the job.
 	ID string `json:"id"`
 }
 
-// BlockJobFinalize executes the command block-job-finalize of block-core.json.
+// BlockJobFinalize lets a block job that was started with auto-finalize set to
+// false make its changes and end.
+//
+// The job must be pending, which BLOCK_JOB_PENDING announces. In a group of a
+// transaction, this finalizes all of its jobs. job-finalize does the same.
+//
+// It executes the command block-job-finalize of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.12.
 //
@@ -3082,13 +3971,18 @@ func (c *Client) BlockJobFinalize(ctx context.Context, args BlockJobFinalizeArgs
 	return c.conn.Execute(ctx, "block-job-finalize", args, nil)
 }
 
-// BlockJobChangeOptionsMirror is the variant of [BlockJobChangeOptions] for
-// mirror, the struct BlockJobChangeOptionsMirror of block-core.json.
+// BlockJobChangeOptionsMirror are the options of a running mirror that can be
+// changed.
+//
+// It is the variant of [BlockJobChangeOptions] for mirror, the struct
+// BlockJobChangeOptionsMirror of block-core.json.
 //
 // In QEMU 10.0 and later, upstream since 8.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockJobChangeOptionsMirror
 type BlockJobChangeOptionsMirror struct {
+	// The new way of copying. Only the step from background to write-blocking is
+	// allowed.
 	CopyMode MirrorCopyMode `json:"copy-mode"`
 }
 
@@ -3113,7 +4007,9 @@ func (v BlockJobChangeOptionsMirror) encodeBlockJobChangeOptions(e *codec.Encode
 	v.encodeMembers(e)
 }
 
-// BlockJobChangeOptions is the union BlockJobChangeOptions of block-core.json.
+// BlockJobChangeOptions says what to change in which block job.
+//
+// It is the union BlockJobChangeOptions of block-core.json.
 //
 // Type holds the variant, whose type is the tag: [BlockJobChangeOptionsCommit],
 // [BlockJobChangeOptionsStream], [BlockJobChangeOptionsMirror],
@@ -3126,7 +4022,10 @@ func (v BlockJobChangeOptionsMirror) encodeBlockJobChangeOptions(e *codec.Encode
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockJobChangeOptions
 type BlockJobChangeOptions struct {
-	ID   string                       `json:"id"`
+	// The id of the job.
+	ID string `json:"id"`
+	// The type of the job, which has to be right. Only mirror has something to
+	// change.
 	Type BlockJobChangeOptionsVariant `json:"type"`
 }
 
@@ -3314,7 +4213,13 @@ func (BlockJobChangeOptionsSnapshotDelete) JobType() JobType {
 
 func (BlockJobChangeOptionsSnapshotDelete) encodeBlockJobChangeOptions(e *codec.Encoder) {}
 
-// BlockJobChange executes the command block-job-change of block-core.json.
+// BlockJobChange changes options of a block job that runs. At present that is
+// the copy mode of a mirror, and that only from background to write-blocking.
+//
+// It returns at once; a mirror's member actively-synced in query-block-jobs
+// tells when the copy is in step.
+//
+// It executes the command block-job-change of block-core.json.
 //
 // In QEMU 10.0 and later, upstream since 8.2.
 //
@@ -3323,7 +4228,9 @@ func (c *Client) BlockJobChange(ctx context.Context, args BlockJobChangeOptions)
 	return c.conn.Execute(ctx, "block-job-change", args, nil)
 }
 
-// BlockdevDiscardOptions is the enum BlockdevDiscardOptions of block-core.json.
+// BlockdevDiscardOptions says what becomes of discards.
+//
+// It is the enum BlockdevDiscardOptions of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.9.
 //
@@ -3332,8 +4239,10 @@ type BlockdevDiscardOptions string
 
 // The values of BlockdevDiscardOptions.
 const (
+	// They have no effect.
 	BlockdevDiscardOptionsIgnore BlockdevDiscardOptions = "ignore"
-	BlockdevDiscardOptionsUnmap  BlockdevDiscardOptions = "unmap"
+	// They free storage where the layers below can.
+	BlockdevDiscardOptionsUnmap BlockdevDiscardOptions = "unmap"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -3347,8 +4256,10 @@ func (e BlockdevDiscardOptions) Known() bool {
 	return false
 }
 
-// BlockdevDetectZeroesOptions is the enum BlockdevDetectZeroesOptions of
-// block-core.json.
+// BlockdevDetectZeroesOptions says what is done when the guest writes zeros as
+// ordinary data.
+//
+// It is the enum BlockdevDetectZeroesOptions of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.1.
 //
@@ -3357,8 +4268,12 @@ type BlockdevDetectZeroesOptions string
 
 // The values of BlockdevDetectZeroesOptions.
 const (
-	BlockdevDetectZeroesOptionsOff   BlockdevDetectZeroesOptions = "off"
-	BlockdevDetectZeroesOptionsOn    BlockdevDetectZeroesOptions = "on"
+	// They are written.
+	BlockdevDetectZeroesOptionsOff BlockdevDetectZeroesOptions = "off"
+	// They are recognised, and written as efficiently as the format can. This costs
+	// time for looking.
+	BlockdevDetectZeroesOptionsOn BlockdevDetectZeroesOptions = "on"
+	// Beyond that, storage is freed. Requires discard to be unmap.
 	BlockdevDetectZeroesOptionsUnmap BlockdevDetectZeroesOptions = "unmap"
 )
 
@@ -3374,7 +4289,10 @@ func (e BlockdevDetectZeroesOptions) Known() bool {
 	return false
 }
 
-// BlockdevAioOptions is the enum BlockdevAioOptions of block-core.json.
+// BlockdevAioOptions says how reads and writes of a file are carried out in the
+// background.
+//
+// It is the enum BlockdevAioOptions of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.9.
 //
@@ -3383,9 +4301,11 @@ type BlockdevAioOptions string
 
 // The values of BlockdevAioOptions.
 const (
+	// By a pool of threads.
 	BlockdevAioOptionsThreads BlockdevAioOptions = "threads"
-	BlockdevAioOptionsNative  BlockdevAioOptions = "native"
-	// Since QEMU 5.0. Only in builds with CONFIG_LINUX_IO_URING.
+	// By Linux AIO. Requires cache.direct to be true.
+	BlockdevAioOptionsNative BlockdevAioOptions = "native"
+	// By Linux io_uring. Since QEMU 5.0. Only in builds with CONFIG_LINUX_IO_URING.
 	BlockdevAioOptionsIOUring BlockdevAioOptions = "io_uring"
 )
 
@@ -3401,17 +4321,26 @@ func (e BlockdevAioOptions) Known() bool {
 	return false
 }
 
-// BlockdevCacheOptions is the struct BlockdevCacheOptions of block-core.json.
+// BlockdevCacheOptions says how a node uses the host's caches. Whether writes
+// are cached for the guest is up to the device's property write-cache.
+//
+// It is the struct BlockdevCacheOptions of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevCacheOptions
 type BlockdevCacheOptions struct {
-	Direct  *bool `json:"direct,omitzero"`
+	// Bypasses the host's page cache (O_DIRECT). False if absent.
+	Direct *bool `json:"direct,omitzero"`
+	// Ignores flushes, which is fast and costs the data when the host crashes.
+	// False if absent.
 	NoFlush *bool `json:"no-flush,omitzero"`
 }
 
-// BlockdevDriver is the enum BlockdevDriver of block-core.json.
+// BlockdevDriver says what a node does: it brings a protocol, that is, a place
+// where bytes are, a format on top, or a filter.
+//
+// It is the enum BlockdevDriver of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.9.
 //
@@ -3420,69 +4349,110 @@ type BlockdevDriver string
 
 // The values of BlockdevDriver.
 const (
+	// Injects errors, for tests.
 	BlockdevDriverBlkdebug BlockdevDriver = "blkdebug"
-	// Since QEMU 3.0.
+	// Logs all writes to a second node, for tests. Since QEMU 3.0.
 	BlockdevDriverBlklogwrites BlockdevDriver = "blklogwrites"
-	// Since QEMU 4.2.
+	// Makes the order of completions repeatable, for record and replay. Since QEMU
+	// 4.2.
 	BlockdevDriverBlkreplay BlockdevDriver = "blkreplay"
+	// Compares two nodes read by read, for tests.
 	BlockdevDriverBlkverify BlockdevDriver = "blkverify"
-	BlockdevDriverBochs     BlockdevDriver = "bochs"
-	BlockdevDriverCloop     BlockdevDriver = "cloop"
-	// Since QEMU 5.0.
+	// The format of Bochs, for reading.
+	BlockdevDriverBochs BlockdevDriver = "bochs"
+	// The format of compressed loop images, for reading.
+	BlockdevDriverCloop BlockdevDriver = "cloop"
+	// Compresses whatever is written through it. Since QEMU 5.0.
 	BlockdevDriverCompress BlockdevDriver = "compress"
-	// In QEMU 7.2 and later, upstream since 6.2.
+	// Saves old data to another node before they are overwritten, as backups do. In
+	// QEMU 7.2 and later, upstream since 6.2.
 	BlockdevDriverCopyBeforeWrite BlockdevDriver = "copy-before-write"
-	// Since QEMU 3.0.
+	// Copies what is read from backing images into the image. Since QEMU 3.0.
 	BlockdevDriverCopyOnRead BlockdevDriver = "copy-on-read"
-	BlockdevDriverDmg        BlockdevDriver = "dmg"
-	BlockdevDriverFile       BlockdevDriver = "file"
-	// In QEMU 7.2 and later, upstream since 7.0.
+	// Apple's disk images, for reading.
+	BlockdevDriverDmg BlockdevDriver = "dmg"
+	// A file on the host.
+	BlockdevDriverFile BlockdevDriver = "file"
+	// Reads the saved state behind a copy-before-write filter, for backups by
+	// others (fleecing). In QEMU 7.2 and later, upstream since 7.0.
 	BlockdevDriverSnapshotAccess BlockdevDriver = "snapshot-access"
-	BlockdevDriverFTP            BlockdevDriver = "ftp"
-	BlockdevDriverFTPS           BlockdevDriver = "ftps"
-	// Only in builds with HAVE_HOST_BLOCK_DEVICE.
+	// A file on an FTP server, for reading.
+	BlockdevDriverFTP BlockdevDriver = "ftp"
+	// A file on an FTP server with TLS, for reading.
+	BlockdevDriverFTPS BlockdevDriver = "ftps"
+	// A CD drive of the host, with tray and lock passed through. Only in builds
+	// with HAVE_HOST_BLOCK_DEVICE.
 	BlockdevDriverHostCdrom BlockdevDriver = "host_cdrom"
-	// Only in builds with HAVE_HOST_BLOCK_DEVICE.
+	// A block device of the host. Only in builds with HAVE_HOST_BLOCK_DEVICE.
 	BlockdevDriverHostDevice BlockdevDriver = "host_device"
-	BlockdevDriverHTTP       BlockdevDriver = "http"
-	BlockdevDriverHTTPS      BlockdevDriver = "https"
-	// In QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
+	// A file on a web server, for reading.
+	BlockdevDriverHTTP BlockdevDriver = "http"
+	// A file on a web server with TLS, for reading.
+	BlockdevDriverHTTPS BlockdevDriver = "https"
+	// A file or block device through libblkio with io_uring. In QEMU 7.2 and later.
+	// Only in builds with CONFIG_BLKIO.
 	BlockdevDriverIOUring BlockdevDriver = "io_uring"
-	BlockdevDriverIscsi   BlockdevDriver = "iscsi"
-	BlockdevDriverLUKS    BlockdevDriver = "luks"
-	BlockdevDriverNBD     BlockdevDriver = "nbd"
-	BlockdevDriverNFS     BlockdevDriver = "nfs"
+	// A logical unit of an iSCSI target.
+	BlockdevDriverIscsi BlockdevDriver = "iscsi"
+	// The format of LUKS encryption.
+	BlockdevDriverLUKS BlockdevDriver = "luks"
+	// An export of an NBD server.
+	BlockdevDriverNBD BlockdevDriver = "nbd"
+	// A file on an NFS server, without mounting it.
+	BlockdevDriverNFS BlockdevDriver = "nfs"
+	// Nothing at all: writes vanish, and reads may give anything. For measurements.
 	BlockdevDriverNullAio BlockdevDriver = "null-aio"
-	BlockdevDriverNullCo  BlockdevDriver = "null-co"
-	// Since QEMU 2.12.
+	// Like null-aio, with another internal interface.
+	BlockdevDriverNullCo BlockdevDriver = "null-co"
+	// An NVMe disk of the host that QEMU drives itself through VFIO. Since QEMU
+	// 2.12.
 	BlockdevDriverNvme BlockdevDriver = "nvme"
-	// In QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
+	// An NVMe namespace through libblkio and the kernel's character device. In QEMU
+	// 7.2 and later. Only in builds with CONFIG_BLKIO.
 	BlockdevDriverNvmeIOUring BlockdevDriver = "nvme-io_uring"
-	BlockdevDriverParallels   BlockdevDriver = "parallels"
+	// The format of Parallels.
+	BlockdevDriverParallels BlockdevDriver = "parallels"
+	// Enlarges a file ahead of the writes, for file systems where that costs much.
 	// In QEMU 7.2 and later.
 	BlockdevDriverPreallocate BlockdevDriver = "preallocate"
-	BlockdevDriverQcow        BlockdevDriver = "qcow"
-	BlockdevDriverQcow2       BlockdevDriver = "qcow2"
-	BlockdevDriverQed         BlockdevDriver = "qed"
-	BlockdevDriverQuorum      BlockdevDriver = "quorum"
-	BlockdevDriverRaw         BlockdevDriver = "raw"
-	BlockdevDriverRBD         BlockdevDriver = "rbd"
-	// Only in builds with CONFIG_REPLICATION.
+	// The first version of QEMU's format, long outdated.
+	BlockdevDriverQcow BlockdevDriver = "qcow"
+	// QEMU's own format, with backing files, snapshots, bitmaps and encryption.
+	BlockdevDriverQcow2 BlockdevDriver = "qcow2"
+	// A former format of QEMU; qcow2 has replaced it.
+	BlockdevDriverQed BlockdevDriver = "qed"
+	// Several children with the same data, which vote.
+	BlockdevDriverQuorum BlockdevDriver = "quorum"
+	// The bytes of a file as they are, or a part of it.
+	BlockdevDriverRaw BlockdevDriver = "raw"
+	// An image in a Ceph cluster.
+	BlockdevDriverRBD BlockdevDriver = "rbd"
+	// Keeps a second machine's disk in step, for COLO. Only in builds with
+	// CONFIG_REPLICATION.
 	BlockdevDriverReplication BlockdevDriver = "replication"
-	BlockdevDriverSSH         BlockdevDriver = "ssh"
-	// Since QEMU 2.11.
+	// A file on an SSH server.
+	BlockdevDriverSSH BlockdevDriver = "ssh"
+	// Limits reads and writes. Since QEMU 2.11.
 	BlockdevDriverThrottle BlockdevDriver = "throttle"
-	BlockdevDriverVdi      BlockdevDriver = "vdi"
-	BlockdevDriverVhdx     BlockdevDriver = "vhdx"
-	// In QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
+	// The format of VirtualBox.
+	BlockdevDriverVdi BlockdevDriver = "vdi"
+	// The newer format of Hyper-V.
+	BlockdevDriverVhdx BlockdevDriver = "vhdx"
+	// A virtio-blk PCI device of the host through libblkio and VFIO. In QEMU 7.2
+	// and later. Only in builds with CONFIG_BLKIO.
 	BlockdevDriverVirtioBlkVfioPCI BlockdevDriver = "virtio-blk-vfio-pci"
-	// In QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
+	// The device of a vhost-user server, through libblkio. In QEMU 7.2 and later.
+	// Only in builds with CONFIG_BLKIO.
 	BlockdevDriverVirtioBlkVhostUser BlockdevDriver = "virtio-blk-vhost-user"
-	// In QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
+	// A vhost-vdpa device of the host, through libblkio. In QEMU 7.2 and later.
+	// Only in builds with CONFIG_BLKIO.
 	BlockdevDriverVirtioBlkVhostVdpa BlockdevDriver = "virtio-blk-vhost-vdpa"
-	BlockdevDriverVmdk               BlockdevDriver = "vmdk"
-	BlockdevDriverVpc                BlockdevDriver = "vpc"
-	BlockdevDriverVvfat              BlockdevDriver = "vvfat"
+	// The format of VMware.
+	BlockdevDriverVmdk BlockdevDriver = "vmdk"
+	// The older format of Hyper-V, VHD.
+	BlockdevDriverVpc BlockdevDriver = "vpc"
+	// A folder of the host as if it were a FAT disk.
+	BlockdevDriverVvfat BlockdevDriver = "vvfat"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -3540,25 +4510,34 @@ func (e BlockdevDriver) Known() bool {
 	return false
 }
 
-// BlockdevOptionsFile is the variant of [BlockdevOptions] for file, the struct
+// BlockdevOptionsFile are the options of a file or device on the host.
+//
+// It is the variant of [BlockdevOptions] for file, the struct
 // BlockdevOptionsFile of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.9. Features: dynamic-auto-read-only.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsFile
 type BlockdevOptionsFile struct {
+	// Its name. /dev/fdset/N refers to a set of file descriptors made with add-fd.
 	Filename string `json:"filename"`
+	// The id of the object that does SCSI persistent reservations for the guest.
 	// Since QEMU 2.11.
 	PrManager *string `json:"pr-manager,omitzero"`
-	// Since QEMU 2.10.
+	// Whether the file is locked, so that no other QEMU spoils it. auto, that is,
+	// where the host has proper locks, if absent. Since QEMU 2.10.
 	Locking *OnOffAuto `json:"locking,omitzero"`
-	// Since QEMU 2.8.
+	// How reads and writes are carried out. threads if absent. Since QEMU 2.8.
 	Aio *BlockdevAioOptions `json:"aio,omitzero"`
-	// In QEMU 7.2 and later, upstream since 6.2.
+	// How many requests at most go to the kernel in one go; 0 for QEMU's choice. 0
+	// if absent. In QEMU 7.2 and later, upstream since 6.2.
 	AioMaxBatch *int64 `json:"aio-max-batch,omitzero"`
-	// Since QEMU 4.0. Only in builds with CONFIG_LINUX.
+	// Empties the host's page cache on the destination of a migration, so that it
+	// sees what the source has written. True if absent. Since QEMU 4.0. Only in
+	// builds with CONFIG_LINUX.
 	DropCache *bool `json:"drop-cache,omitzero"`
-	// Since QEMU 3.0. Unstable: QEMU may change it in any release.
+	// Checks that emptying the cache has worked, for tests. False if absent. Since
+	// QEMU 3.0. Unstable: QEMU may change it in any release.
 	XCheckCacheDropped *bool `json:"x-check-cache-dropped,omitzero"`
 }
 
@@ -3613,16 +4592,20 @@ func (v BlockdevOptionsFile) encodeBlockdevOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// BlockdevOptionsNull is the struct BlockdevOptionsNull of block-core.json.
+// BlockdevOptionsNull are the options of a disk that is nothing.
+//
+// It is the struct BlockdevOptionsNull of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsNull
 type BlockdevOptionsNull struct {
+	// The size of the disk in bytes. 1 GiB if absent.
 	Size *int64 `json:"size,omitzero"`
-	// Since QEMU 2.4.
+	// How long each request takes, in nanoseconds. 0 if absent. Since QEMU 2.4.
 	LatencyNs *uint64 `json:"latency-ns,omitzero"`
-	// Since QEMU 4.1.
+	// Whether reads give zeros. False if absent: then they give whatever the memory
+	// holds. Since QEMU 4.1.
 	ReadZeroes *bool `json:"read-zeroes,omitzero"`
 }
 
@@ -3650,15 +4633,20 @@ func (x *BlockdevOptionsNull) encodeMembers(e *codec.Encoder) {
 	}
 }
 
-// BlockdevOptionsNvme is the variant of [BlockdevOptions] for nvme, the struct
+// BlockdevOptionsNvme are the options of an NVMe disk that QEMU drives itself.
+//
+// It is the variant of [BlockdevOptions] for nvme, the struct
 // BlockdevOptionsNVMe of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsNVMe
 type BlockdevOptionsNvme struct {
-	Device    string `json:"device"`
-	Namespace int64  `json:"namespace"`
+	// The PCI address of the controller on the host, such as 0000:44:00.0. It must
+	// be bound to vfio-pci.
+	Device string `json:"device"`
+	// The number of the namespace; the first one is 1.
+	Namespace int64 `json:"namespace"`
 }
 
 func (x *BlockdevOptionsNvme) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -3685,19 +4673,28 @@ func (v BlockdevOptionsNvme) encodeBlockdevOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// BlockdevOptionsVvfat is the variant of [BlockdevOptions] for vvfat, the
-// struct BlockdevOptionsVVFAT of block-core.json.
+// BlockdevOptionsVvfat are the options of a folder that is shown as a FAT disk.
+//
+// It is the variant of [BlockdevOptions] for vvfat, the struct
+// BlockdevOptionsVVFAT of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsVVFAT
 type BlockdevOptionsVvfat struct {
-	Dir     string `json:"dir"`
+	// The folder.
+	Dir string `json:"dir"`
+	// The width of the FAT: 12, 16 or 32 bits. Chosen by the kind of disk if
+	// absent.
 	FatType *int64 `json:"fat-type,omitzero"`
-	Floppy  *bool  `json:"floppy,omitzero"`
-	// Since QEMU 2.4.
+	// Whether it looks like a floppy disk rather than a hard disk. False if absent.
+	Floppy *bool `json:"floppy,omitzero"`
+	// The name of the volume, at most 11 bytes. QEMU VVFAT if absent. Since QEMU
+	// 2.4.
 	Label *string `json:"label,omitzero"`
-	Rw    *bool   `json:"rw,omitzero"`
+	// Whether the guest may write. It is risky: keep a copy of the folder. False if
+	// absent.
+	Rw *bool `json:"rw,omitzero"`
 }
 
 func (x *BlockdevOptionsVvfat) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -3741,13 +4738,16 @@ func (v BlockdevOptionsVvfat) encodeBlockdevOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// BlockdevOptionsGenericFormat is the struct BlockdevOptionsGenericFormat of
-// block-core.json.
+// BlockdevOptionsGenericFormat are the options of formats and filters that only
+// need the node below.
+//
+// It is the struct BlockdevOptionsGenericFormat of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsGenericFormat
 type BlockdevOptionsGenericFormat struct {
+	// The node below, by name or with its options.
 	File BlockdevRef `json:"file"`
 }
 
@@ -3783,17 +4783,22 @@ func (x *BlockdevOptionsGenericFormat) UnmarshalJSONFrom(dec *jsontext.Decoder) 
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
-// BlockdevOptionsLUKS is the variant of [BlockdevOptions] for luks, the struct
+// BlockdevOptionsLUKS are the options of a LUKS volume.
+//
+// It is the variant of [BlockdevOptions] for luks, the struct
 // BlockdevOptionsLUKS of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsLUKS
 type BlockdevOptionsLUKS struct {
+	// The node below, by name or with its options.
 	File BlockdevRef `json:"file"`
-	// Since QEMU 2.6.
+	// The id of the secret object that holds the passphrase. Required for reading
+	// and writing. Since QEMU 2.6.
 	KeySecret *string `json:"key-secret,omitzero"`
-	// In QEMU 10.0 and later, upstream since 9.0.
+	// The node of the LUKS header if it is apart from the data. In QEMU 10.0 and
+	// later, upstream since 9.0.
 	Header BlockdevRef `json:"header,omitzero"`
 }
 
@@ -3848,14 +4853,19 @@ func (v BlockdevOptionsLUKS) encodeBlockdevOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// BlockdevOptionsGenericCOWFormat is the struct BlockdevOptionsGenericCOWFormat
-// of block-core.json.
+// BlockdevOptionsGenericCOWFormat are the options of formats that can have a
+// backing file.
+//
+// It is the struct BlockdevOptionsGenericCOWFormat of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsGenericCOWFormat
 type BlockdevOptionsGenericCOWFormat struct {
-	File    BlockdevRef       `json:"file"`
+	// The node below, by name or with its options.
+	File BlockdevRef `json:"file"`
+	// The backing node, by name or with its options; null for none. The one that
+	// the image names if absent.
 	Backing BlockdevRefOrNull `json:"backing,omitzero"`
 }
 
@@ -3896,7 +4906,10 @@ func (x *BlockdevOptionsGenericCOWFormat) UnmarshalJSONFrom(dec *jsontext.Decode
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
-// Qcow2OverlapCheckMode is the enum Qcow2OverlapCheckMode of block-core.json.
+// Qcow2OverlapCheckMode says how far qcow2 checks that writes do not hit its
+// own metadata.
+//
+// It is the enum Qcow2OverlapCheckMode of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.9.
 //
@@ -3905,10 +4918,14 @@ type Qcow2OverlapCheckMode string
 
 // The values of Qcow2OverlapCheckMode.
 const (
-	Qcow2OverlapCheckModeNone     Qcow2OverlapCheckMode = "none"
+	// No checks.
+	Qcow2OverlapCheckModeNone Qcow2OverlapCheckMode = "none"
+	// Only checks that cost the same for every image.
 	Qcow2OverlapCheckModeConstant Qcow2OverlapCheckMode = "constant"
-	Qcow2OverlapCheckModeCached   Qcow2OverlapCheckMode = "cached"
-	Qcow2OverlapCheckModeAll      Qcow2OverlapCheckMode = "all"
+	// Those that need no reading.
+	Qcow2OverlapCheckModeCached Qcow2OverlapCheckMode = "cached"
+	// All, even those that read from the image first.
+	Qcow2OverlapCheckModeAll Qcow2OverlapCheckMode = "all"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -3926,29 +4943,43 @@ func (e Qcow2OverlapCheckMode) Known() bool {
 
 func (Qcow2OverlapCheckMode) isQcow2OverlapChecks() {}
 
-// Qcow2OverlapCheckFlags is the struct Qcow2OverlapCheckFlags of
-// block-core.json.
+// Qcow2OverlapCheckFlags says which metadata qcow2 protects against being
+// overwritten by mistake.
+//
+// It is the struct Qcow2OverlapCheckFlags of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.Qcow2OverlapCheckFlags
 type Qcow2OverlapCheckFlags struct {
-	Template      *Qcow2OverlapCheckMode `json:"template,omitzero"`
-	MainHeader    *bool                  `json:"main-header,omitzero"`
-	ActiveL1      *bool                  `json:"active-l1,omitzero"`
-	ActiveL2      *bool                  `json:"active-l2,omitzero"`
-	RefcountTable *bool                  `json:"refcount-table,omitzero"`
-	RefcountBlock *bool                  `json:"refcount-block,omitzero"`
-	SnapshotTable *bool                  `json:"snapshot-table,omitzero"`
-	InactiveL1    *bool                  `json:"inactive-l1,omitzero"`
-	InactiveL2    *bool                  `json:"inactive-l2,omitzero"`
-	// Since QEMU 3.0.
+	// What applies to members that are absent.
+	Template *Qcow2OverlapCheckMode `json:"template,omitzero"`
+	// Protects the header.
+	MainHeader *bool `json:"main-header,omitzero"`
+	// Protects the L1 table in use.
+	ActiveL1 *bool `json:"active-l1,omitzero"`
+	// Protects the L2 tables in use.
+	ActiveL2 *bool `json:"active-l2,omitzero"`
+	// Protects the table of refcount blocks.
+	RefcountTable *bool `json:"refcount-table,omitzero"`
+	// Protects the refcount blocks.
+	RefcountBlock *bool `json:"refcount-block,omitzero"`
+	// Protects the list of snapshots.
+	SnapshotTable *bool `json:"snapshot-table,omitzero"`
+	// Protects the L1 tables of snapshots.
+	InactiveL1 *bool `json:"inactive-l1,omitzero"`
+	// Protects the L2 tables of snapshots, which costs much.
+	InactiveL2 *bool `json:"inactive-l2,omitzero"`
+	// Protects the list of dirty bitmaps. Since QEMU 3.0.
 	BitmapDirectory *bool `json:"bitmap-directory,omitzero"`
 }
 
 func (Qcow2OverlapCheckFlags) isQcow2OverlapChecks() {}
 
-// Qcow2OverlapChecks is the alternate Qcow2OverlapChecks of block-core.json.
+// Qcow2OverlapChecks says which checks qcow2 makes: a level, or each check
+// apart.
+//
+// It is the alternate Qcow2OverlapChecks of block-core.json.
 //
 // It holds [Qcow2OverlapCheckFlags], [Qcow2OverlapCheckMode] or [Unknown].
 //
@@ -3979,8 +5010,9 @@ func decodeQcow2OverlapChecks(x *Qcow2OverlapChecks, dec *jsontext.Decoder) erro
 	}
 }
 
-// BlockdevQcowEncryptionFormat is the enum BlockdevQcowEncryptionFormat of
-// block-core.json.
+// BlockdevQcowEncryptionFormat says how a qcow image is encrypted.
+//
+// It is the enum BlockdevQcowEncryptionFormat of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.10.
 //
@@ -3989,6 +5021,7 @@ type BlockdevQcowEncryptionFormat string
 
 // The values of BlockdevQcowEncryptionFormat.
 const (
+	// AES in a way that is known to be weak; only for getting old data out.
 	BlockdevQcowEncryptionFormatAes BlockdevQcowEncryptionFormat = "aes"
 )
 
@@ -4002,8 +5035,9 @@ func (e BlockdevQcowEncryptionFormat) Known() bool {
 	return false
 }
 
-// BlockdevQcowEncryption is the union BlockdevQcowEncryption of
-// block-core.json.
+// BlockdevQcowEncryption says how to decrypt a qcow image.
+//
+// It is the union BlockdevQcowEncryption of block-core.json.
 //
 // Format holds the variant, whose type is the tag: [BlockdevQcowEncryptionAes]
 // or [Unknown].
@@ -4012,6 +5046,7 @@ func (e BlockdevQcowEncryptionFormat) Known() bool {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevQcowEncryption
 type BlockdevQcowEncryption struct {
+	// The way of encryption.
 	Format BlockdevQcowEncryptionVariant `json:"format"`
 }
 
@@ -4074,6 +5109,8 @@ func (x BlockdevQcowEncryption) String() string {
 
 // BlockdevQcowEncryptionAes is the variant of [BlockdevQcowEncryption] for aes,
 // the struct QCryptoBlockOptionsQCow.
+//
+// AES in a way that is known to be weak; only for getting old data out.
 type BlockdevQcowEncryptionAes QCryptoBlockOptionsQCow
 
 // BlockdevQcowEncryptionFormat returns [BlockdevQcowEncryptionFormatAes].
@@ -4085,15 +5122,21 @@ func (v BlockdevQcowEncryptionAes) encodeBlockdevQcowEncryption(e *codec.Encoder
 	(*QCryptoBlockOptionsQCow)(&v).encodeMembers(e)
 }
 
-// BlockdevOptionsQcow is the variant of [BlockdevOptions] for qcow, the struct
+// BlockdevOptionsQcow are the options of a qcow image.
+//
+// It is the variant of [BlockdevOptions] for qcow, the struct
 // BlockdevOptionsQcow of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.10.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsQcow
 type BlockdevOptionsQcow struct {
-	File    BlockdevRef             `json:"file"`
-	Backing BlockdevRefOrNull       `json:"backing,omitzero"`
+	// The node below, by name or with its options.
+	File BlockdevRef `json:"file"`
+	// The backing node, by name or with its options; null for none. The one that
+	// the image names if absent.
+	Backing BlockdevRefOrNull `json:"backing,omitzero"`
+	// How to decrypt it.
 	Encrypt *BlockdevQcowEncryption `json:"encrypt,omitzero"`
 }
 
@@ -4148,8 +5191,9 @@ func (v BlockdevOptionsQcow) encodeBlockdevOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// BlockdevQcow2EncryptionFormat is the enum BlockdevQcow2EncryptionFormat of
-// block-core.json.
+// BlockdevQcow2EncryptionFormat says how a qcow2 image is encrypted.
+//
+// It is the enum BlockdevQcow2EncryptionFormat of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.10.
 //
@@ -4158,7 +5202,9 @@ type BlockdevQcow2EncryptionFormat string
 
 // The values of BlockdevQcow2EncryptionFormat.
 const (
-	BlockdevQcow2EncryptionFormatAes  BlockdevQcow2EncryptionFormat = "aes"
+	// AES in a way that is known to be weak; only for getting old data out.
+	BlockdevQcow2EncryptionFormatAes BlockdevQcow2EncryptionFormat = "aes"
+	// LUKS.
 	BlockdevQcow2EncryptionFormatLUKS BlockdevQcow2EncryptionFormat = "luks"
 )
 
@@ -4173,8 +5219,9 @@ func (e BlockdevQcow2EncryptionFormat) Known() bool {
 	return false
 }
 
-// BlockdevQcow2Encryption is the union BlockdevQcow2Encryption of
-// block-core.json.
+// BlockdevQcow2Encryption says how to decrypt a qcow2 image.
+//
+// It is the union BlockdevQcow2Encryption of block-core.json.
 //
 // Format holds the variant, whose type is the tag:
 // [BlockdevQcow2EncryptionAes], [BlockdevQcow2EncryptionLUKS] or [Unknown].
@@ -4183,6 +5230,7 @@ func (e BlockdevQcow2EncryptionFormat) Known() bool {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevQcow2Encryption
 type BlockdevQcow2Encryption struct {
+	// The way of encryption.
 	Format BlockdevQcow2EncryptionVariant `json:"format"`
 }
 
@@ -4249,6 +5297,8 @@ func (x BlockdevQcow2Encryption) String() string {
 
 // BlockdevQcow2EncryptionAes is the variant of [BlockdevQcow2Encryption] for
 // aes, the struct QCryptoBlockOptionsQCow.
+//
+// AES in a way that is known to be weak; only for getting old data out.
 type BlockdevQcow2EncryptionAes QCryptoBlockOptionsQCow
 
 // BlockdevQcow2EncryptionFormat returns [BlockdevQcow2EncryptionFormatAes].
@@ -4262,6 +5312,8 @@ func (v BlockdevQcow2EncryptionAes) encodeBlockdevQcow2Encryption(e *codec.Encod
 
 // BlockdevQcow2EncryptionLUKS is the variant of [BlockdevQcow2Encryption] for
 // luks, the struct QCryptoBlockOptionsLUKS.
+//
+// LUKS.
 type BlockdevQcow2EncryptionLUKS QCryptoBlockOptionsLUKS
 
 // BlockdevQcow2EncryptionFormat returns [BlockdevQcow2EncryptionFormatLUKS].
@@ -4273,16 +5325,22 @@ func (v BlockdevQcow2EncryptionLUKS) encodeBlockdevQcow2Encryption(e *codec.Enco
 	(*QCryptoBlockOptionsLUKS)(&v).encodeMembers(e)
 }
 
-// BlockdevOptionsPreallocate is the variant of [BlockdevOptions] for
-// preallocate, the struct BlockdevOptionsPreallocate of block-core.json.
+// BlockdevOptionsPreallocate are the options of the filter that enlarges files
+// ahead of writes.
+//
+// It is the variant of [BlockdevOptions] for preallocate, the struct
+// BlockdevOptionsPreallocate of block-core.json.
 //
 // In QEMU 7.2 and later, upstream since 6.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsPreallocate
 type BlockdevOptionsPreallocate struct {
-	File          BlockdevRef `json:"file"`
-	PreallocAlign *int64      `json:"prealloc-align,omitzero"`
-	PreallocSize  *int64      `json:"prealloc-size,omitzero"`
+	// The node below, by name or with its options.
+	File BlockdevRef `json:"file"`
+	// The file's length becomes a multiple of this, in bytes. 1 MiB if absent.
+	PreallocAlign *int64 `json:"prealloc-align,omitzero"`
+	// How much to enlarge the file at a time, in bytes. 128 MiB if absent.
+	PreallocSize *int64 `json:"prealloc-size,omitzero"`
 }
 
 func (x *BlockdevOptionsPreallocate) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -4336,35 +5394,56 @@ func (v BlockdevOptionsPreallocate) encodeBlockdevOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// BlockdevOptionsQcow2 is the variant of [BlockdevOptions] for qcow2, the
-// struct BlockdevOptionsQcow2 of block-core.json.
+// BlockdevOptionsQcow2 are the options of a qcow2 image.
+//
+// It is the variant of [BlockdevOptions] for qcow2, the struct
+// BlockdevOptionsQcow2 of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsQcow2
 type BlockdevOptionsQcow2 struct {
-	File                BlockdevRef       `json:"file"`
-	Backing             BlockdevRefOrNull `json:"backing,omitzero"`
-	LazyRefcounts       *bool             `json:"lazy-refcounts,omitzero"`
-	PassDiscardRequest  *bool             `json:"pass-discard-request,omitzero"`
-	PassDiscardSnapshot *bool             `json:"pass-discard-snapshot,omitzero"`
-	PassDiscardOther    *bool             `json:"pass-discard-other,omitzero"`
-	// In QEMU 10.0 and later, upstream since 8.1.
+	// The node below, by name or with its options.
+	File BlockdevRef `json:"file"`
+	// The backing node, by name or with its options; null for none. The one that
+	// the image names if absent.
+	Backing BlockdevRefOrNull `json:"backing,omitzero"`
+	// Updates reference counts late, which is faster, but after a crash the image
+	// needs a repair, which happens when it is opened. As the image says if absent.
+	LazyRefcounts *bool `json:"lazy-refcounts,omitzero"`
+	// Passes discards of the guest on to the file. True if discard is unmap,
+	// otherwise false, if absent.
+	PassDiscardRequest *bool `json:"pass-discard-request,omitzero"`
+	// Discards in the file what deleting a snapshot frees. True if absent.
+	PassDiscardSnapshot *bool `json:"pass-discard-snapshot,omitzero"`
+	// Discards in the file what is freed for other reasons. False if absent.
+	PassDiscardOther *bool `json:"pass-discard-other,omitzero"`
+	// Keeps a cluster allocated when the guest discards it, so that the image does
+	// not become fragmented or longer than the disk. False if absent. In QEMU 10.0
+	// and later, upstream since 8.1.
 	DiscardNoUnref *bool `json:"discard-no-unref,omitzero"`
-	// Since QEMU 2.2.
+	// Which checks against damage to metadata are made. cached if absent. Since
+	// QEMU 2.2.
 	OverlapCheck Qcow2OverlapChecks `json:"overlap-check,omitzero"`
-	// Since QEMU 2.2.
+	// The memory for both caches of metadata together, in bytes. Since QEMU 2.2.
 	CacheSize *int64 `json:"cache-size,omitzero"`
-	// Since QEMU 2.2.
+	// The memory for the cache of L2 tables, in bytes, of which no more is used
+	// than the image can fill. 32 MiB on Linux, 8 MiB elsewhere, if absent. Too
+	// little makes random access slow: 1 MiB serves 8 GiB of disk with clusters of
+	// 64 KiB. Since QEMU 2.2.
 	L2CacheSize *int64 `json:"l2-cache-size,omitzero"`
-	// Since QEMU 2.12.
+	// The size of an entry of the L2 cache, in bytes: a power of two from 512 to
+	// the cluster size. The cluster size if absent. Since QEMU 2.12.
 	L2CacheEntrySize *int64 `json:"l2-cache-entry-size,omitzero"`
-	// Since QEMU 2.2.
+	// The memory for the cache of refcount blocks, in bytes. Four clusters if
+	// absent, when there is room for no more. Since QEMU 2.2.
 	RefcountCacheSize *int64 `json:"refcount-cache-size,omitzero"`
-	// Since QEMU 2.5.
+	// After how many seconds unused entries leave the caches; 0 for never. 600 on
+	// Linux, 0 elsewhere, if absent. Since QEMU 2.5.
 	CacheCleanInterval *int64 `json:"cache-clean-interval,omitzero"`
-	// Since QEMU 2.10.
+	// How to decrypt the image. Required for encrypted images. Since QEMU 2.10.
 	Encrypt *BlockdevQcow2Encryption `json:"encrypt,omitzero"`
+	// The node of the external data file. The file that the image names if absent.
 	// Since QEMU 4.0.
 	DataFile BlockdevRef `json:"data-file,omitzero"`
 }
@@ -4480,7 +5559,9 @@ func (v BlockdevOptionsQcow2) encodeBlockdevOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// SSHHostKeyCheckMode is the enum SshHostKeyCheckMode of block-core.json.
+// SSHHostKeyCheckMode says how the key of an SSH server is checked.
+//
+// It is the enum SshHostKeyCheckMode of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.12.
 //
@@ -4489,8 +5570,11 @@ type SSHHostKeyCheckMode string
 
 // The values of SSHHostKeyCheckMode.
 const (
-	SSHHostKeyCheckModeNone       SSHHostKeyCheckMode = "none"
-	SSHHostKeyCheckModeHash       SSHHostKeyCheckMode = "hash"
+	// Not at all.
+	SSHHostKeyCheckModeNone SSHHostKeyCheckMode = "none"
+	// Against a given hash.
+	SSHHostKeyCheckModeHash SSHHostKeyCheckMode = "hash"
+	// Against the user's known_hosts file.
 	SSHHostKeyCheckModeKnownHosts SSHHostKeyCheckMode = "known_hosts"
 )
 
@@ -4506,8 +5590,9 @@ func (e SSHHostKeyCheckMode) Known() bool {
 	return false
 }
 
-// SSHHostKeyCheckHashType is the enum SshHostKeyCheckHashType of
-// block-core.json.
+// SSHHostKeyCheckHashType says which hash of an SSH key is given.
+//
+// It is the enum SshHostKeyCheckHashType of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.12.
 //
@@ -4516,9 +5601,11 @@ type SSHHostKeyCheckHashType string
 
 // The values of SSHHostKeyCheckHashType.
 const (
-	SSHHostKeyCheckHashTypeMD5  SSHHostKeyCheckHashType = "md5"
+	// MD5.
+	SSHHostKeyCheckHashTypeMD5 SSHHostKeyCheckHashType = "md5"
+	// SHA-1.
 	SSHHostKeyCheckHashTypeSHA1 SSHHostKeyCheckHashType = "sha1"
-	// In QEMU 7.2 and later.
+	// SHA-256. In QEMU 7.2 and later.
 	SSHHostKeyCheckHashTypeSHA256 SSHHostKeyCheckHashType = "sha256"
 )
 
@@ -4534,15 +5621,19 @@ func (e SSHHostKeyCheckHashType) Known() bool {
 	return false
 }
 
-// SSHHostKeyCheckHash is the variant of [SSHHostKeyCheck] for hash, the struct
-// SshHostKeyHash of block-core.json.
+// SSHHostKeyCheckHash is the hash that the key of an SSH server must have.
+//
+// It is the variant of [SSHHostKeyCheck] for hash, the struct SshHostKeyHash of
+// block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.SshHostKeyHash
 type SSHHostKeyCheckHash struct {
+	// The kind of hash.
 	Type SSHHostKeyCheckHashType `json:"type"`
-	Hash string                  `json:"hash"`
+	// The hash in hexadecimal.
+	Hash string `json:"hash"`
 }
 
 func (x *SSHHostKeyCheckHash) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -4569,7 +5660,10 @@ func (v SSHHostKeyCheckHash) encodeSSHHostKeyCheck(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// SSHHostKeyCheck is the union SshHostKeyCheck of block-core.json.
+// SSHHostKeyCheck says how the key of an SSH server is checked, and against
+// what.
+//
+// It is the union SshHostKeyCheck of block-core.json.
 //
 // Mode holds the variant, whose type is the tag: [SSHHostKeyCheckNone],
 // [SSHHostKeyCheckHash], [SSHHostKeyCheckKnownHosts] or [Unknown].
@@ -4578,6 +5672,7 @@ func (v SSHHostKeyCheckHash) encodeSSHHostKeyCheck(e *codec.Encoder) {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.SshHostKeyCheck
 type SSHHostKeyCheck struct {
+	// The way of checking.
 	Mode SSHHostKeyCheckVariant `json:"mode"`
 }
 
@@ -4645,6 +5740,8 @@ func (x SSHHostKeyCheck) String() string {
 }
 
 // SSHHostKeyCheckNone is the variant of [SSHHostKeyCheck] for none.
+//
+// Not at all.
 type SSHHostKeyCheckNone struct{}
 
 // SSHHostKeyCheckMode returns [SSHHostKeyCheckModeNone].
@@ -4656,6 +5753,8 @@ func (SSHHostKeyCheckNone) encodeSSHHostKeyCheck(e *codec.Encoder) {}
 
 // SSHHostKeyCheckKnownHosts is the variant of [SSHHostKeyCheck] for
 // known_hosts.
+//
+// Against the user's known_hosts file.
 type SSHHostKeyCheckKnownHosts struct{}
 
 // SSHHostKeyCheckMode returns [SSHHostKeyCheckModeKnownHosts].
@@ -4665,17 +5764,24 @@ func (SSHHostKeyCheckKnownHosts) SSHHostKeyCheckMode() SSHHostKeyCheckMode {
 
 func (SSHHostKeyCheckKnownHosts) encodeSSHHostKeyCheck(e *codec.Encoder) {}
 
-// BlockdevOptionsSSH is the variant of [BlockdevOptions] for ssh, the struct
-// BlockdevOptionsSsh of block-core.json.
+// BlockdevOptionsSSH are the options of a file on an SSH server. The login is
+// done with keys of the user's SSH agent.
+//
+// It is the variant of [BlockdevOptions] for ssh, the struct BlockdevOptionsSsh
+// of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsSsh
 type BlockdevOptionsSSH struct {
-	Server       InetSocketAddress `json:"server"`
-	Path         string            `json:"path"`
-	User         *string           `json:"user,omitzero"`
-	HostKeyCheck *SSHHostKeyCheck  `json:"host-key-check,omitzero"`
+	// Where the server listens.
+	Server InetSocketAddress `json:"server"`
+	// The name of the file on the server.
+	Path string `json:"path"`
+	// The user to log in as. The one that QEMU runs as if absent.
+	User *string `json:"user,omitzero"`
+	// How the server's key is checked. known_hosts if absent.
+	HostKeyCheck *SSHHostKeyCheck `json:"host-key-check,omitzero"`
 }
 
 func (x *BlockdevOptionsSSH) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -6101,6 +7207,7 @@ func (e ReplicationMode) Known() bool {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsReplication
 type BlockdevOptionsReplication struct {
+	// The node below, by name or with its options.
 	File  BlockdevRef     `json:"file"`
 	Mode  ReplicationMode `json:"mode"`
 	TopID *string         `json:"top-id,omitzero"`
@@ -6656,6 +7763,7 @@ func (v BlockdevOptionsNBD) encodeBlockdevOptions(e *codec.Encoder) {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsRaw
 type BlockdevOptionsRaw struct {
+	// The node below, by name or with its options.
 	File   BlockdevRef `json:"file"`
 	Offset *int64      `json:"offset,omitzero"`
 	Size   *int64      `json:"size,omitzero"`
@@ -6774,6 +7882,7 @@ func (v BlockdevOptionsThrottle) encodeBlockdevOptions(e *codec.Encoder) {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsCor
 type BlockdevOptionsCopyOnRead struct {
+	// The node below, by name or with its options.
 	File   BlockdevRef `json:"file"`
 	Bottom *string     `json:"bottom,omitzero"`
 }
@@ -6855,6 +7964,7 @@ func (e OnCbwError) Known() bool {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsCbw
 type BlockdevOptionsCopyBeforeWrite struct {
+	// The node below, by name or with its options.
 	File   BlockdevRef `json:"file"`
 	Target BlockdevRef `json:"target"`
 	// Since QEMU 7.0.
@@ -7258,6 +8368,8 @@ func (BlockdevOptions) isBlockdevRefOrNull() {}
 
 // BlockdevOptionsBochs is the variant of [BlockdevOptions] for bochs, the
 // struct BlockdevOptionsGenericFormat.
+//
+// The format of Bochs, for reading.
 type BlockdevOptionsBochs BlockdevOptionsGenericFormat
 
 // MarshalJSON implements json.Marshaler.
@@ -7291,6 +8403,8 @@ func (v BlockdevOptionsBochs) encodeBlockdevOptions(e *codec.Encoder) {
 
 // BlockdevOptionsCloop is the variant of [BlockdevOptions] for cloop, the
 // struct BlockdevOptionsGenericFormat.
+//
+// The format of compressed loop images, for reading.
 type BlockdevOptionsCloop BlockdevOptionsGenericFormat
 
 // MarshalJSON implements json.Marshaler.
@@ -7324,6 +8438,8 @@ func (v BlockdevOptionsCloop) encodeBlockdevOptions(e *codec.Encoder) {
 
 // BlockdevOptionsCompress is the variant of [BlockdevOptions] for compress, the
 // struct BlockdevOptionsGenericFormat.
+//
+// Compresses whatever is written through it.
 //
 // Since QEMU 5.0.
 type BlockdevOptionsCompress BlockdevOptionsGenericFormat
@@ -7359,6 +8475,8 @@ func (v BlockdevOptionsCompress) encodeBlockdevOptions(e *codec.Encoder) {
 
 // BlockdevOptionsDmg is the variant of [BlockdevOptions] for dmg, the struct
 // BlockdevOptionsGenericFormat.
+//
+// Apple's disk images, for reading.
 type BlockdevOptionsDmg BlockdevOptionsGenericFormat
 
 // MarshalJSON implements json.Marshaler.
@@ -7392,6 +8510,9 @@ func (v BlockdevOptionsDmg) encodeBlockdevOptions(e *codec.Encoder) {
 
 // BlockdevOptionsSnapshotAccess is the variant of [BlockdevOptions] for
 // snapshot-access, the struct BlockdevOptionsGenericFormat.
+//
+// Reads the saved state behind a copy-before-write filter, for backups by
+// others (fleecing).
 //
 // In QEMU 7.2 and later, upstream since 7.0.
 type BlockdevOptionsSnapshotAccess BlockdevOptionsGenericFormat
@@ -7428,6 +8549,8 @@ func (v BlockdevOptionsSnapshotAccess) encodeBlockdevOptions(e *codec.Encoder) {
 // BlockdevOptionsHostCdrom is the variant of [BlockdevOptions] for host_cdrom,
 // the struct BlockdevOptionsFile.
 //
+// A CD drive of the host, with tray and lock passed through.
+//
 // Only in builds with HAVE_HOST_BLOCK_DEVICE.
 type BlockdevOptionsHostCdrom BlockdevOptionsFile
 
@@ -7443,6 +8566,8 @@ func (v BlockdevOptionsHostCdrom) encodeBlockdevOptions(e *codec.Encoder) {
 // BlockdevOptionsHostDevice is the variant of [BlockdevOptions] for
 // host_device, the struct BlockdevOptionsFile.
 //
+// A block device of the host.
+//
 // Only in builds with HAVE_HOST_BLOCK_DEVICE.
 type BlockdevOptionsHostDevice BlockdevOptionsFile
 
@@ -7457,6 +8582,8 @@ func (v BlockdevOptionsHostDevice) encodeBlockdevOptions(e *codec.Encoder) {
 
 // BlockdevOptionsNullAio is the variant of [BlockdevOptions] for null-aio, the
 // struct BlockdevOptionsNull.
+//
+// Nothing at all: writes vanish, and reads may give anything. For measurements.
 type BlockdevOptionsNullAio BlockdevOptionsNull
 
 // BlockdevDriver returns [BlockdevDriverNullAio].
@@ -7470,6 +8597,8 @@ func (v BlockdevOptionsNullAio) encodeBlockdevOptions(e *codec.Encoder) {
 
 // BlockdevOptionsNullCo is the variant of [BlockdevOptions] for null-co, the
 // struct BlockdevOptionsNull.
+//
+// Like null-aio, with another internal interface.
 type BlockdevOptionsNullCo BlockdevOptionsNull
 
 // BlockdevDriver returns [BlockdevDriverNullCo].
@@ -7483,6 +8612,8 @@ func (v BlockdevOptionsNullCo) encodeBlockdevOptions(e *codec.Encoder) {
 
 // BlockdevOptionsParallels is the variant of [BlockdevOptions] for parallels,
 // the struct BlockdevOptionsGenericFormat.
+//
+// The format of Parallels.
 type BlockdevOptionsParallels BlockdevOptionsGenericFormat
 
 // MarshalJSON implements json.Marshaler.
@@ -7516,6 +8647,8 @@ func (v BlockdevOptionsParallels) encodeBlockdevOptions(e *codec.Encoder) {
 
 // BlockdevOptionsQed is the variant of [BlockdevOptions] for qed, the struct
 // BlockdevOptionsGenericCOWFormat.
+//
+// A former format of QEMU; qcow2 has replaced it.
 type BlockdevOptionsQed BlockdevOptionsGenericCOWFormat
 
 // MarshalJSON implements json.Marshaler.
@@ -7549,6 +8682,8 @@ func (v BlockdevOptionsQed) encodeBlockdevOptions(e *codec.Encoder) {
 
 // BlockdevOptionsVdi is the variant of [BlockdevOptions] for vdi, the struct
 // BlockdevOptionsGenericFormat.
+//
+// The format of VirtualBox.
 type BlockdevOptionsVdi BlockdevOptionsGenericFormat
 
 // MarshalJSON implements json.Marshaler.
@@ -7582,6 +8717,8 @@ func (v BlockdevOptionsVdi) encodeBlockdevOptions(e *codec.Encoder) {
 
 // BlockdevOptionsVhdx is the variant of [BlockdevOptions] for vhdx, the struct
 // BlockdevOptionsGenericFormat.
+//
+// The newer format of Hyper-V.
 type BlockdevOptionsVhdx BlockdevOptionsGenericFormat
 
 // MarshalJSON implements json.Marshaler.
@@ -7615,6 +8752,8 @@ func (v BlockdevOptionsVhdx) encodeBlockdevOptions(e *codec.Encoder) {
 
 // BlockdevOptionsVmdk is the variant of [BlockdevOptions] for vmdk, the struct
 // BlockdevOptionsGenericCOWFormat.
+//
+// The format of VMware.
 type BlockdevOptionsVmdk BlockdevOptionsGenericCOWFormat
 
 // MarshalJSON implements json.Marshaler.
@@ -7648,6 +8787,8 @@ func (v BlockdevOptionsVmdk) encodeBlockdevOptions(e *codec.Encoder) {
 
 // BlockdevOptionsVpc is the variant of [BlockdevOptions] for vpc, the struct
 // BlockdevOptionsGenericFormat.
+//
+// The older format of Hyper-V, VHD.
 type BlockdevOptionsVpc BlockdevOptionsGenericFormat
 
 // MarshalJSON implements json.Marshaler.
@@ -7746,7 +8887,16 @@ func decodeBlockdevRefOrNull(x *BlockdevRefOrNull, dec *jsontext.Decoder) error 
 	}
 }
 
-// BlockdevAdd executes the command blockdev-add of block-core.json.
+// BlockdevAdd opens an image, or sets up any other node of the block graph, for
+// devices and other nodes to use by its name.
+//
+// It returns when the node is there, which may take as long as it takes to
+// connect to a server. On the top level the options need a node-name. Children
+// may be given in place, or by the name of a node added before. blockdev-del
+// removes the node again. It fails if the name is taken, the image cannot be
+// opened or another process holds its lock.
+//
+// It executes the command blockdev-add of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.9.
 //
@@ -7757,10 +8907,20 @@ func (c *Client) BlockdevAdd(ctx context.Context, args BlockdevOptions) error {
 
 // BlockdevReopenArgs are the arguments of [Client.BlockdevReopen].
 type BlockdevReopenArgs struct {
+	// The complete new options of each node. Children given by name replace the
+	// present ones; a backing of null drops the backing node.
 	Options []BlockdevOptions `json:"options"`
 }
 
-// BlockdevReopen executes the command blockdev-reopen of block-core.json.
+// BlockdevReopen changes options of nodes that are in use, all in one step:
+// either all of them change or none does.
+//
+// What the options leave out goes back to its default, not to what it was.
+// Nodes are found by node-name, which cannot be changed itself. backing must be
+// given for images that have a backing file. It returns when the change is done
+// and fails if a driver cannot change an option while running.
+//
+// It executes the command blockdev-reopen of block-core.json.
 //
 // In QEMU 7.2 and later, upstream since 6.1.
 //
@@ -7771,10 +8931,17 @@ func (c *Client) BlockdevReopen(ctx context.Context, args BlockdevReopenArgs) er
 
 // BlockdevDelArgs are the arguments of [Client.BlockdevDel].
 type BlockdevDelArgs struct {
+	// The name of the node.
 	NodeName string `json:"node-name"`
 }
 
-// BlockdevDel executes the command blockdev-del of block-core.json.
+// BlockdevDel removes a node that blockdev-add has added, and closes its image.
+// Children that were given in place go with it.
+//
+// It fails while a device, a job, an export or another node uses it. After
+// device_del, wait for DEVICE_DELETED first.
+//
+// It executes the command blockdev-del of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.9.
 //
@@ -7785,12 +8952,21 @@ func (c *Client) BlockdevDel(ctx context.Context, args BlockdevDelArgs) error {
 
 // BlockdevSetActiveArgs are the arguments of [Client.BlockdevSetActive].
 type BlockdevSetActiveArgs struct {
+	// The node to change, with its children. All nodes if absent.
 	NodeName *string `json:"node-name,omitzero"`
-	Active   bool    `json:"active"`
+	// Whether the nodes shall be active.
+	Active bool `json:"active"`
 }
 
-// BlockdevSetActive executes the command blockdev-set-active of
-// block-core.json.
+// BlockdevSetActive activates nodes, so that they may be written, or
+// deactivates them, so that another process may take the image over.
+//
+// It is for handing images over in a migration, mostly with
+// qemu-storage-daemon, which does not know when to do so itself. It returns
+// when data are flushed and locks are released or taken. Deactivating fails
+// while a node that stays active uses the node.
+//
+// It executes the command blockdev-set-active of block-core.json.
 //
 // In QEMU 10.0 and later, upstream since 10.0.
 //
@@ -7860,13 +9036,21 @@ func (v BlockdevCreateOptionsFile) encodeBlockdevCreateOptions(e *codec.Encoder)
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevCreateOptionsLUKS
 type BlockdevCreateOptionsLUKS struct {
-	KeySecret    *string            `json:"key-secret,omitzero"`
-	CipherAlg    *QCryptoCipherAlgo `json:"cipher-alg,omitzero"`
-	CipherMode   *QCryptoCipherMode `json:"cipher-mode,omitzero"`
-	IvgenAlg     *QCryptoIVGenAlgo  `json:"ivgen-alg,omitzero"`
-	IvgenHashAlg *QCryptoHashAlgo   `json:"ivgen-hash-alg,omitzero"`
-	HashAlg      *QCryptoHashAlgo   `json:"hash-alg,omitzero"`
-	// Since QEMU 2.8.
+	// The id of the secret object that holds the password; needed unless the image
+	// is opened without reading data.
+	KeySecret *string `json:"key-secret,omitzero"`
+	// The cipher; aes-256 if absent.
+	CipherAlg *QCryptoCipherAlgo `json:"cipher-alg,omitzero"`
+	// Its mode; xts if absent.
+	CipherMode *QCryptoCipherMode `json:"cipher-mode,omitzero"`
+	// Where initial values come from; plain64 if absent.
+	IvgenAlg *QCryptoIVGenAlgo `json:"ivgen-alg,omitzero"`
+	// The hash for essiv.
+	IvgenHashAlg *QCryptoHashAlgo `json:"ivgen-hash-alg,omitzero"`
+	// The hash that spreads the master key; sha256 if absent.
+	HashAlg *QCryptoHashAlgo `json:"hash-alg,omitzero"`
+	// How long unlocking is to take on this host, in milliseconds, so that guessing
+	// is slow; 2000 if absent. Since QEMU 2.8.
 	IterTime *int64      `json:"iter-time,omitzero"`
 	File     BlockdevRef `json:"file,omitzero"`
 	// In QEMU 10.0 and later, upstream since 9.0.
@@ -9125,6 +10309,8 @@ func (x BlockdevCreateOptions) String() string {
 
 // BlockdevCreateOptionsBlkdebug is the variant of [BlockdevCreateOptions] for
 // blkdebug.
+//
+// Injects errors, for tests.
 type BlockdevCreateOptionsBlkdebug struct{}
 
 // BlockdevDriver returns [BlockdevDriverBlkdebug].
@@ -9136,6 +10322,8 @@ func (BlockdevCreateOptionsBlkdebug) encodeBlockdevCreateOptions(e *codec.Encode
 
 // BlockdevCreateOptionsBlklogwrites is the variant of [BlockdevCreateOptions]
 // for blklogwrites.
+//
+// Logs all writes to a second node, for tests.
 //
 // Since QEMU 3.0.
 type BlockdevCreateOptionsBlklogwrites struct{}
@@ -9150,6 +10338,8 @@ func (BlockdevCreateOptionsBlklogwrites) encodeBlockdevCreateOptions(e *codec.En
 // BlockdevCreateOptionsBlkreplay is the variant of [BlockdevCreateOptions] for
 // blkreplay.
 //
+// Makes the order of completions repeatable, for record and replay.
+//
 // Since QEMU 4.2.
 type BlockdevCreateOptionsBlkreplay struct{}
 
@@ -9162,6 +10352,8 @@ func (BlockdevCreateOptionsBlkreplay) encodeBlockdevCreateOptions(e *codec.Encod
 
 // BlockdevCreateOptionsBlkverify is the variant of [BlockdevCreateOptions] for
 // blkverify.
+//
+// Compares two nodes read by read, for tests.
 type BlockdevCreateOptionsBlkverify struct{}
 
 // BlockdevDriver returns [BlockdevDriverBlkverify].
@@ -9173,6 +10365,8 @@ func (BlockdevCreateOptionsBlkverify) encodeBlockdevCreateOptions(e *codec.Encod
 
 // BlockdevCreateOptionsBochs is the variant of [BlockdevCreateOptions] for
 // bochs.
+//
+// The format of Bochs, for reading.
 type BlockdevCreateOptionsBochs struct{}
 
 // BlockdevDriver returns [BlockdevDriverBochs].
@@ -9184,6 +10378,8 @@ func (BlockdevCreateOptionsBochs) encodeBlockdevCreateOptions(e *codec.Encoder) 
 
 // BlockdevCreateOptionsCloop is the variant of [BlockdevCreateOptions] for
 // cloop.
+//
+// The format of compressed loop images, for reading.
 type BlockdevCreateOptionsCloop struct{}
 
 // BlockdevDriver returns [BlockdevDriverCloop].
@@ -9195,6 +10391,8 @@ func (BlockdevCreateOptionsCloop) encodeBlockdevCreateOptions(e *codec.Encoder) 
 
 // BlockdevCreateOptionsCompress is the variant of [BlockdevCreateOptions] for
 // compress.
+//
+// Compresses whatever is written through it.
 //
 // Since QEMU 5.0.
 type BlockdevCreateOptionsCompress struct{}
@@ -9209,6 +10407,8 @@ func (BlockdevCreateOptionsCompress) encodeBlockdevCreateOptions(e *codec.Encode
 // BlockdevCreateOptionsCopyBeforeWrite is the variant of
 // [BlockdevCreateOptions] for copy-before-write.
 //
+// Saves old data to another node before they are overwritten, as backups do.
+//
 // In QEMU 7.2 and later, upstream since 6.2.
 type BlockdevCreateOptionsCopyBeforeWrite struct{}
 
@@ -9222,6 +10422,8 @@ func (BlockdevCreateOptionsCopyBeforeWrite) encodeBlockdevCreateOptions(e *codec
 // BlockdevCreateOptionsCopyOnRead is the variant of [BlockdevCreateOptions] for
 // copy-on-read.
 //
+// Copies what is read from backing images into the image.
+//
 // Since QEMU 3.0.
 type BlockdevCreateOptionsCopyOnRead struct{}
 
@@ -9233,6 +10435,8 @@ func (BlockdevCreateOptionsCopyOnRead) BlockdevDriver() BlockdevDriver {
 func (BlockdevCreateOptionsCopyOnRead) encodeBlockdevCreateOptions(e *codec.Encoder) {}
 
 // BlockdevCreateOptionsDmg is the variant of [BlockdevCreateOptions] for dmg.
+//
+// Apple's disk images, for reading.
 type BlockdevCreateOptionsDmg struct{}
 
 // BlockdevDriver returns [BlockdevDriverDmg].
@@ -9245,6 +10449,9 @@ func (BlockdevCreateOptionsDmg) encodeBlockdevCreateOptions(e *codec.Encoder) {}
 // BlockdevCreateOptionsSnapshotAccess is the variant of [BlockdevCreateOptions]
 // for snapshot-access.
 //
+// Reads the saved state behind a copy-before-write filter, for backups by
+// others (fleecing).
+//
 // In QEMU 7.2 and later, upstream since 7.0.
 type BlockdevCreateOptionsSnapshotAccess struct{}
 
@@ -9256,6 +10463,8 @@ func (BlockdevCreateOptionsSnapshotAccess) BlockdevDriver() BlockdevDriver {
 func (BlockdevCreateOptionsSnapshotAccess) encodeBlockdevCreateOptions(e *codec.Encoder) {}
 
 // BlockdevCreateOptionsFTP is the variant of [BlockdevCreateOptions] for ftp.
+//
+// A file on an FTP server, for reading.
 type BlockdevCreateOptionsFTP struct{}
 
 // BlockdevDriver returns [BlockdevDriverFTP].
@@ -9266,6 +10475,8 @@ func (BlockdevCreateOptionsFTP) BlockdevDriver() BlockdevDriver {
 func (BlockdevCreateOptionsFTP) encodeBlockdevCreateOptions(e *codec.Encoder) {}
 
 // BlockdevCreateOptionsFTPS is the variant of [BlockdevCreateOptions] for ftps.
+//
+// A file on an FTP server with TLS, for reading.
 type BlockdevCreateOptionsFTPS struct{}
 
 // BlockdevDriver returns [BlockdevDriverFTPS].
@@ -9277,6 +10488,8 @@ func (BlockdevCreateOptionsFTPS) encodeBlockdevCreateOptions(e *codec.Encoder) {
 
 // BlockdevCreateOptionsHostCdrom is the variant of [BlockdevCreateOptions] for
 // host_cdrom.
+//
+// A CD drive of the host, with tray and lock passed through.
 //
 // Only in builds with HAVE_HOST_BLOCK_DEVICE.
 type BlockdevCreateOptionsHostCdrom struct{}
@@ -9291,6 +10504,8 @@ func (BlockdevCreateOptionsHostCdrom) encodeBlockdevCreateOptions(e *codec.Encod
 // BlockdevCreateOptionsHostDevice is the variant of [BlockdevCreateOptions] for
 // host_device.
 //
+// A block device of the host.
+//
 // Only in builds with HAVE_HOST_BLOCK_DEVICE.
 type BlockdevCreateOptionsHostDevice struct{}
 
@@ -9302,6 +10517,8 @@ func (BlockdevCreateOptionsHostDevice) BlockdevDriver() BlockdevDriver {
 func (BlockdevCreateOptionsHostDevice) encodeBlockdevCreateOptions(e *codec.Encoder) {}
 
 // BlockdevCreateOptionsHTTP is the variant of [BlockdevCreateOptions] for http.
+//
+// A file on a web server, for reading.
 type BlockdevCreateOptionsHTTP struct{}
 
 // BlockdevDriver returns [BlockdevDriverHTTP].
@@ -9313,6 +10530,8 @@ func (BlockdevCreateOptionsHTTP) encodeBlockdevCreateOptions(e *codec.Encoder) {
 
 // BlockdevCreateOptionsHTTPS is the variant of [BlockdevCreateOptions] for
 // https.
+//
+// A file on a web server with TLS, for reading.
 type BlockdevCreateOptionsHTTPS struct{}
 
 // BlockdevDriver returns [BlockdevDriverHTTPS].
@@ -9324,6 +10543,8 @@ func (BlockdevCreateOptionsHTTPS) encodeBlockdevCreateOptions(e *codec.Encoder) 
 
 // BlockdevCreateOptionsIOUring is the variant of [BlockdevCreateOptions] for
 // io_uring.
+//
+// A file or block device through libblkio with io_uring.
 //
 // In QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
 type BlockdevCreateOptionsIOUring struct{}
@@ -9337,6 +10558,8 @@ func (BlockdevCreateOptionsIOUring) encodeBlockdevCreateOptions(e *codec.Encoder
 
 // BlockdevCreateOptionsIscsi is the variant of [BlockdevCreateOptions] for
 // iscsi.
+//
+// A logical unit of an iSCSI target.
 type BlockdevCreateOptionsIscsi struct{}
 
 // BlockdevDriver returns [BlockdevDriverIscsi].
@@ -9347,6 +10570,8 @@ func (BlockdevCreateOptionsIscsi) BlockdevDriver() BlockdevDriver {
 func (BlockdevCreateOptionsIscsi) encodeBlockdevCreateOptions(e *codec.Encoder) {}
 
 // BlockdevCreateOptionsNBD is the variant of [BlockdevCreateOptions] for nbd.
+//
+// An export of an NBD server.
 type BlockdevCreateOptionsNBD struct{}
 
 // BlockdevDriver returns [BlockdevDriverNBD].
@@ -9358,6 +10583,8 @@ func (BlockdevCreateOptionsNBD) encodeBlockdevCreateOptions(e *codec.Encoder) {}
 
 // BlockdevCreateOptionsNullAio is the variant of [BlockdevCreateOptions] for
 // null-aio.
+//
+// Nothing at all: writes vanish, and reads may give anything. For measurements.
 type BlockdevCreateOptionsNullAio struct{}
 
 // BlockdevDriver returns [BlockdevDriverNullAio].
@@ -9369,6 +10596,8 @@ func (BlockdevCreateOptionsNullAio) encodeBlockdevCreateOptions(e *codec.Encoder
 
 // BlockdevCreateOptionsNullCo is the variant of [BlockdevCreateOptions] for
 // null-co.
+//
+// Like null-aio, with another internal interface.
 type BlockdevCreateOptionsNullCo struct{}
 
 // BlockdevDriver returns [BlockdevDriverNullCo].
@@ -9379,6 +10608,8 @@ func (BlockdevCreateOptionsNullCo) BlockdevDriver() BlockdevDriver {
 func (BlockdevCreateOptionsNullCo) encodeBlockdevCreateOptions(e *codec.Encoder) {}
 
 // BlockdevCreateOptionsNvme is the variant of [BlockdevCreateOptions] for nvme.
+//
+// An NVMe disk of the host that QEMU drives itself through VFIO.
 //
 // Since QEMU 2.12.
 type BlockdevCreateOptionsNvme struct{}
@@ -9393,6 +10624,8 @@ func (BlockdevCreateOptionsNvme) encodeBlockdevCreateOptions(e *codec.Encoder) {
 // BlockdevCreateOptionsNvmeIOUring is the variant of [BlockdevCreateOptions]
 // for nvme-io_uring.
 //
+// An NVMe namespace through libblkio and the kernel's character device.
+//
 // In QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
 type BlockdevCreateOptionsNvmeIOUring struct{}
 
@@ -9406,6 +10639,8 @@ func (BlockdevCreateOptionsNvmeIOUring) encodeBlockdevCreateOptions(e *codec.Enc
 // BlockdevCreateOptionsPreallocate is the variant of [BlockdevCreateOptions]
 // for preallocate.
 //
+// Enlarges a file ahead of the writes, for file systems where that costs much.
+//
 // In QEMU 7.2 and later.
 type BlockdevCreateOptionsPreallocate struct{}
 
@@ -9418,6 +10653,8 @@ func (BlockdevCreateOptionsPreallocate) encodeBlockdevCreateOptions(e *codec.Enc
 
 // BlockdevCreateOptionsQuorum is the variant of [BlockdevCreateOptions] for
 // quorum.
+//
+// Several children with the same data, which vote.
 type BlockdevCreateOptionsQuorum struct{}
 
 // BlockdevDriver returns [BlockdevDriverQuorum].
@@ -9428,6 +10665,8 @@ func (BlockdevCreateOptionsQuorum) BlockdevDriver() BlockdevDriver {
 func (BlockdevCreateOptionsQuorum) encodeBlockdevCreateOptions(e *codec.Encoder) {}
 
 // BlockdevCreateOptionsRaw is the variant of [BlockdevCreateOptions] for raw.
+//
+// The bytes of a file as they are, or a part of it.
 type BlockdevCreateOptionsRaw struct{}
 
 // BlockdevDriver returns [BlockdevDriverRaw].
@@ -9439,6 +10678,8 @@ func (BlockdevCreateOptionsRaw) encodeBlockdevCreateOptions(e *codec.Encoder) {}
 
 // BlockdevCreateOptionsReplication is the variant of [BlockdevCreateOptions]
 // for replication.
+//
+// Keeps a second machine's disk in step, for COLO.
 //
 // Only in builds with CONFIG_REPLICATION.
 type BlockdevCreateOptionsReplication struct{}
@@ -9453,6 +10694,8 @@ func (BlockdevCreateOptionsReplication) encodeBlockdevCreateOptions(e *codec.Enc
 // BlockdevCreateOptionsThrottle is the variant of [BlockdevCreateOptions] for
 // throttle.
 //
+// Limits reads and writes.
+//
 // Since QEMU 2.11.
 type BlockdevCreateOptionsThrottle struct{}
 
@@ -9465,6 +10708,8 @@ func (BlockdevCreateOptionsThrottle) encodeBlockdevCreateOptions(e *codec.Encode
 
 // BlockdevCreateOptionsVirtioBlkVfioPCI is the variant of
 // [BlockdevCreateOptions] for virtio-blk-vfio-pci.
+//
+// A virtio-blk PCI device of the host through libblkio and VFIO.
 //
 // In QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
 type BlockdevCreateOptionsVirtioBlkVfioPCI struct{}
@@ -9479,6 +10724,8 @@ func (BlockdevCreateOptionsVirtioBlkVfioPCI) encodeBlockdevCreateOptions(e *code
 // BlockdevCreateOptionsVirtioBlkVhostUser is the variant of
 // [BlockdevCreateOptions] for virtio-blk-vhost-user.
 //
+// The device of a vhost-user server, through libblkio.
+//
 // In QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
 type BlockdevCreateOptionsVirtioBlkVhostUser struct{}
 
@@ -9492,6 +10739,8 @@ func (BlockdevCreateOptionsVirtioBlkVhostUser) encodeBlockdevCreateOptions(e *co
 // BlockdevCreateOptionsVirtioBlkVhostVdpa is the variant of
 // [BlockdevCreateOptions] for virtio-blk-vhost-vdpa.
 //
+// A vhost-vdpa device of the host, through libblkio.
+//
 // In QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
 type BlockdevCreateOptionsVirtioBlkVhostVdpa struct{}
 
@@ -9504,6 +10753,8 @@ func (BlockdevCreateOptionsVirtioBlkVhostVdpa) encodeBlockdevCreateOptions(e *co
 
 // BlockdevCreateOptionsVvfat is the variant of [BlockdevCreateOptions] for
 // vvfat.
+//
+// A folder of the host as if it were a FAT disk.
 type BlockdevCreateOptionsVvfat struct{}
 
 // BlockdevDriver returns [BlockdevDriverVvfat].
@@ -9515,11 +10766,22 @@ func (BlockdevCreateOptionsVvfat) encodeBlockdevCreateOptions(e *codec.Encoder) 
 
 // BlockdevCreateArgs are the arguments of [Client.BlockdevCreate].
 type BlockdevCreateArgs struct {
-	JobID   string                `json:"job-id"`
+	// The id of the new job.
+	JobID string `json:"job-id"`
+	// What to create. The existing content of a file or node is lost.
 	Options BlockdevCreateOptions `json:"options"`
 }
 
-// BlockdevCreate executes the command blockdev-create of block-core.json.
+// BlockdevCreate starts a job that creates an image: either a file or other
+// storage (driver file, rbd, nfs), or a format, such as qcow2, within a node
+// that was added before.
+//
+// It returns when the job has started. JOB_STATUS_CHANGE with status concluded
+// follows, in case of failure, too: read the error from query-jobs and then
+// call job-dismiss, as this job never dismisses itself. The new image is not
+// opened; blockdev-add does that.
+//
+// It executes the command blockdev-create of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 3.0.
 //
@@ -9535,12 +10797,21 @@ func (c *Client) BlockdevCreate(ctx context.Context, args BlockdevCreateArgs) er
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevAmendOptionsLUKS
 type BlockdevAmendOptionsLUKS struct {
-	State     QCryptoBlockLUKSKeyslotState `json:"state"`
-	NewSecret *string                      `json:"new-secret,omitzero"`
-	OldSecret *string                      `json:"old-secret,omitzero"`
-	Keyslot   *int64                       `json:"keyslot,omitzero"`
-	IterTime  *int64                       `json:"iter-time,omitzero"`
-	Secret    *string                      `json:"secret,omitzero"`
+	// What the slots are to be.
+	State QCryptoBlockLUKSKeyslotState `json:"state"`
+	// The id of the secret with the password to store; with active only.
+	NewSecret *string `json:"new-secret,omitzero"`
+	// The id of a secret: the slots that its password opens are erased; with
+	// inactive only.
+	OldSecret *string `json:"old-secret,omitzero"`
+	// The slot, 0 to 7. Absent: a free one to store into, or all that old-secret
+	// opens.
+	Keyslot *int64 `json:"keyslot,omitzero"`
+	// How long unlocking is to take, in milliseconds; 2000 if absent.
+	IterTime *int64 `json:"iter-time,omitzero"`
+	// The id of the secret that opens the disk now; the one that it was opened with
+	// if absent.
+	Secret *string `json:"secret,omitzero"`
 }
 
 func (x *BlockdevAmendOptionsLUKS) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -9852,6 +11123,8 @@ func (x BlockdevAmendOptions) String() string {
 
 // BlockdevAmendOptionsBlkdebug is the variant of [BlockdevAmendOptions] for
 // blkdebug.
+//
+// Injects errors, for tests.
 type BlockdevAmendOptionsBlkdebug struct{}
 
 // BlockdevDriver returns [BlockdevDriverBlkdebug].
@@ -9863,6 +11136,8 @@ func (BlockdevAmendOptionsBlkdebug) encodeBlockdevAmendOptions(e *codec.Encoder)
 
 // BlockdevAmendOptionsBlklogwrites is the variant of [BlockdevAmendOptions] for
 // blklogwrites.
+//
+// Logs all writes to a second node, for tests.
 //
 // Since QEMU 3.0.
 type BlockdevAmendOptionsBlklogwrites struct{}
@@ -9877,6 +11152,8 @@ func (BlockdevAmendOptionsBlklogwrites) encodeBlockdevAmendOptions(e *codec.Enco
 // BlockdevAmendOptionsBlkreplay is the variant of [BlockdevAmendOptions] for
 // blkreplay.
 //
+// Makes the order of completions repeatable, for record and replay.
+//
 // Since QEMU 4.2.
 type BlockdevAmendOptionsBlkreplay struct{}
 
@@ -9889,6 +11166,8 @@ func (BlockdevAmendOptionsBlkreplay) encodeBlockdevAmendOptions(e *codec.Encoder
 
 // BlockdevAmendOptionsBlkverify is the variant of [BlockdevAmendOptions] for
 // blkverify.
+//
+// Compares two nodes read by read, for tests.
 type BlockdevAmendOptionsBlkverify struct{}
 
 // BlockdevDriver returns [BlockdevDriverBlkverify].
@@ -9899,6 +11178,8 @@ func (BlockdevAmendOptionsBlkverify) BlockdevDriver() BlockdevDriver {
 func (BlockdevAmendOptionsBlkverify) encodeBlockdevAmendOptions(e *codec.Encoder) {}
 
 // BlockdevAmendOptionsBochs is the variant of [BlockdevAmendOptions] for bochs.
+//
+// The format of Bochs, for reading.
 type BlockdevAmendOptionsBochs struct{}
 
 // BlockdevDriver returns [BlockdevDriverBochs].
@@ -9909,6 +11190,8 @@ func (BlockdevAmendOptionsBochs) BlockdevDriver() BlockdevDriver {
 func (BlockdevAmendOptionsBochs) encodeBlockdevAmendOptions(e *codec.Encoder) {}
 
 // BlockdevAmendOptionsCloop is the variant of [BlockdevAmendOptions] for cloop.
+//
+// The format of compressed loop images, for reading.
 type BlockdevAmendOptionsCloop struct{}
 
 // BlockdevDriver returns [BlockdevDriverCloop].
@@ -9920,6 +11203,8 @@ func (BlockdevAmendOptionsCloop) encodeBlockdevAmendOptions(e *codec.Encoder) {}
 
 // BlockdevAmendOptionsCompress is the variant of [BlockdevAmendOptions] for
 // compress.
+//
+// Compresses whatever is written through it.
 //
 // Since QEMU 5.0.
 type BlockdevAmendOptionsCompress struct{}
@@ -9934,6 +11219,8 @@ func (BlockdevAmendOptionsCompress) encodeBlockdevAmendOptions(e *codec.Encoder)
 // BlockdevAmendOptionsCopyBeforeWrite is the variant of [BlockdevAmendOptions]
 // for copy-before-write.
 //
+// Saves old data to another node before they are overwritten, as backups do.
+//
 // In QEMU 7.2 and later, upstream since 6.2.
 type BlockdevAmendOptionsCopyBeforeWrite struct{}
 
@@ -9947,6 +11234,8 @@ func (BlockdevAmendOptionsCopyBeforeWrite) encodeBlockdevAmendOptions(e *codec.E
 // BlockdevAmendOptionsCopyOnRead is the variant of [BlockdevAmendOptions] for
 // copy-on-read.
 //
+// Copies what is read from backing images into the image.
+//
 // Since QEMU 3.0.
 type BlockdevAmendOptionsCopyOnRead struct{}
 
@@ -9958,6 +11247,8 @@ func (BlockdevAmendOptionsCopyOnRead) BlockdevDriver() BlockdevDriver {
 func (BlockdevAmendOptionsCopyOnRead) encodeBlockdevAmendOptions(e *codec.Encoder) {}
 
 // BlockdevAmendOptionsDmg is the variant of [BlockdevAmendOptions] for dmg.
+//
+// Apple's disk images, for reading.
 type BlockdevAmendOptionsDmg struct{}
 
 // BlockdevDriver returns [BlockdevDriverDmg].
@@ -9968,6 +11259,8 @@ func (BlockdevAmendOptionsDmg) BlockdevDriver() BlockdevDriver {
 func (BlockdevAmendOptionsDmg) encodeBlockdevAmendOptions(e *codec.Encoder) {}
 
 // BlockdevAmendOptionsFile is the variant of [BlockdevAmendOptions] for file.
+//
+// A file on the host.
 type BlockdevAmendOptionsFile struct{}
 
 // BlockdevDriver returns [BlockdevDriverFile].
@@ -9980,6 +11273,9 @@ func (BlockdevAmendOptionsFile) encodeBlockdevAmendOptions(e *codec.Encoder) {}
 // BlockdevAmendOptionsSnapshotAccess is the variant of [BlockdevAmendOptions]
 // for snapshot-access.
 //
+// Reads the saved state behind a copy-before-write filter, for backups by
+// others (fleecing).
+//
 // In QEMU 7.2 and later, upstream since 7.0.
 type BlockdevAmendOptionsSnapshotAccess struct{}
 
@@ -9991,6 +11287,8 @@ func (BlockdevAmendOptionsSnapshotAccess) BlockdevDriver() BlockdevDriver {
 func (BlockdevAmendOptionsSnapshotAccess) encodeBlockdevAmendOptions(e *codec.Encoder) {}
 
 // BlockdevAmendOptionsFTP is the variant of [BlockdevAmendOptions] for ftp.
+//
+// A file on an FTP server, for reading.
 type BlockdevAmendOptionsFTP struct{}
 
 // BlockdevDriver returns [BlockdevDriverFTP].
@@ -10001,6 +11299,8 @@ func (BlockdevAmendOptionsFTP) BlockdevDriver() BlockdevDriver {
 func (BlockdevAmendOptionsFTP) encodeBlockdevAmendOptions(e *codec.Encoder) {}
 
 // BlockdevAmendOptionsFTPS is the variant of [BlockdevAmendOptions] for ftps.
+//
+// A file on an FTP server with TLS, for reading.
 type BlockdevAmendOptionsFTPS struct{}
 
 // BlockdevDriver returns [BlockdevDriverFTPS].
@@ -10012,6 +11312,8 @@ func (BlockdevAmendOptionsFTPS) encodeBlockdevAmendOptions(e *codec.Encoder) {}
 
 // BlockdevAmendOptionsHostCdrom is the variant of [BlockdevAmendOptions] for
 // host_cdrom.
+//
+// A CD drive of the host, with tray and lock passed through.
 //
 // Only in builds with HAVE_HOST_BLOCK_DEVICE.
 type BlockdevAmendOptionsHostCdrom struct{}
@@ -10026,6 +11328,8 @@ func (BlockdevAmendOptionsHostCdrom) encodeBlockdevAmendOptions(e *codec.Encoder
 // BlockdevAmendOptionsHostDevice is the variant of [BlockdevAmendOptions] for
 // host_device.
 //
+// A block device of the host.
+//
 // Only in builds with HAVE_HOST_BLOCK_DEVICE.
 type BlockdevAmendOptionsHostDevice struct{}
 
@@ -10037,6 +11341,8 @@ func (BlockdevAmendOptionsHostDevice) BlockdevDriver() BlockdevDriver {
 func (BlockdevAmendOptionsHostDevice) encodeBlockdevAmendOptions(e *codec.Encoder) {}
 
 // BlockdevAmendOptionsHTTP is the variant of [BlockdevAmendOptions] for http.
+//
+// A file on a web server, for reading.
 type BlockdevAmendOptionsHTTP struct{}
 
 // BlockdevDriver returns [BlockdevDriverHTTP].
@@ -10047,6 +11353,8 @@ func (BlockdevAmendOptionsHTTP) BlockdevDriver() BlockdevDriver {
 func (BlockdevAmendOptionsHTTP) encodeBlockdevAmendOptions(e *codec.Encoder) {}
 
 // BlockdevAmendOptionsHTTPS is the variant of [BlockdevAmendOptions] for https.
+//
+// A file on a web server with TLS, for reading.
 type BlockdevAmendOptionsHTTPS struct{}
 
 // BlockdevDriver returns [BlockdevDriverHTTPS].
@@ -10059,6 +11367,8 @@ func (BlockdevAmendOptionsHTTPS) encodeBlockdevAmendOptions(e *codec.Encoder) {}
 // BlockdevAmendOptionsIOUring is the variant of [BlockdevAmendOptions] for
 // io_uring.
 //
+// A file or block device through libblkio with io_uring.
+//
 // In QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
 type BlockdevAmendOptionsIOUring struct{}
 
@@ -10070,6 +11380,8 @@ func (BlockdevAmendOptionsIOUring) BlockdevDriver() BlockdevDriver {
 func (BlockdevAmendOptionsIOUring) encodeBlockdevAmendOptions(e *codec.Encoder) {}
 
 // BlockdevAmendOptionsIscsi is the variant of [BlockdevAmendOptions] for iscsi.
+//
+// A logical unit of an iSCSI target.
 type BlockdevAmendOptionsIscsi struct{}
 
 // BlockdevDriver returns [BlockdevDriverIscsi].
@@ -10080,6 +11392,8 @@ func (BlockdevAmendOptionsIscsi) BlockdevDriver() BlockdevDriver {
 func (BlockdevAmendOptionsIscsi) encodeBlockdevAmendOptions(e *codec.Encoder) {}
 
 // BlockdevAmendOptionsNBD is the variant of [BlockdevAmendOptions] for nbd.
+//
+// An export of an NBD server.
 type BlockdevAmendOptionsNBD struct{}
 
 // BlockdevDriver returns [BlockdevDriverNBD].
@@ -10090,6 +11404,8 @@ func (BlockdevAmendOptionsNBD) BlockdevDriver() BlockdevDriver {
 func (BlockdevAmendOptionsNBD) encodeBlockdevAmendOptions(e *codec.Encoder) {}
 
 // BlockdevAmendOptionsNFS is the variant of [BlockdevAmendOptions] for nfs.
+//
+// A file on an NFS server, without mounting it.
 type BlockdevAmendOptionsNFS struct{}
 
 // BlockdevDriver returns [BlockdevDriverNFS].
@@ -10101,6 +11417,8 @@ func (BlockdevAmendOptionsNFS) encodeBlockdevAmendOptions(e *codec.Encoder) {}
 
 // BlockdevAmendOptionsNullAio is the variant of [BlockdevAmendOptions] for
 // null-aio.
+//
+// Nothing at all: writes vanish, and reads may give anything. For measurements.
 type BlockdevAmendOptionsNullAio struct{}
 
 // BlockdevDriver returns [BlockdevDriverNullAio].
@@ -10112,6 +11430,8 @@ func (BlockdevAmendOptionsNullAio) encodeBlockdevAmendOptions(e *codec.Encoder) 
 
 // BlockdevAmendOptionsNullCo is the variant of [BlockdevAmendOptions] for
 // null-co.
+//
+// Like null-aio, with another internal interface.
 type BlockdevAmendOptionsNullCo struct{}
 
 // BlockdevDriver returns [BlockdevDriverNullCo].
@@ -10122,6 +11442,8 @@ func (BlockdevAmendOptionsNullCo) BlockdevDriver() BlockdevDriver {
 func (BlockdevAmendOptionsNullCo) encodeBlockdevAmendOptions(e *codec.Encoder) {}
 
 // BlockdevAmendOptionsNvme is the variant of [BlockdevAmendOptions] for nvme.
+//
+// An NVMe disk of the host that QEMU drives itself through VFIO.
 //
 // Since QEMU 2.12.
 type BlockdevAmendOptionsNvme struct{}
@@ -10136,6 +11458,8 @@ func (BlockdevAmendOptionsNvme) encodeBlockdevAmendOptions(e *codec.Encoder) {}
 // BlockdevAmendOptionsNvmeIOUring is the variant of [BlockdevAmendOptions] for
 // nvme-io_uring.
 //
+// An NVMe namespace through libblkio and the kernel's character device.
+//
 // In QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
 type BlockdevAmendOptionsNvmeIOUring struct{}
 
@@ -10148,6 +11472,8 @@ func (BlockdevAmendOptionsNvmeIOUring) encodeBlockdevAmendOptions(e *codec.Encod
 
 // BlockdevAmendOptionsParallels is the variant of [BlockdevAmendOptions] for
 // parallels.
+//
+// The format of Parallels.
 type BlockdevAmendOptionsParallels struct{}
 
 // BlockdevDriver returns [BlockdevDriverParallels].
@@ -10160,6 +11486,8 @@ func (BlockdevAmendOptionsParallels) encodeBlockdevAmendOptions(e *codec.Encoder
 // BlockdevAmendOptionsPreallocate is the variant of [BlockdevAmendOptions] for
 // preallocate.
 //
+// Enlarges a file ahead of the writes, for file systems where that costs much.
+//
 // In QEMU 7.2 and later.
 type BlockdevAmendOptionsPreallocate struct{}
 
@@ -10171,6 +11499,8 @@ func (BlockdevAmendOptionsPreallocate) BlockdevDriver() BlockdevDriver {
 func (BlockdevAmendOptionsPreallocate) encodeBlockdevAmendOptions(e *codec.Encoder) {}
 
 // BlockdevAmendOptionsQcow is the variant of [BlockdevAmendOptions] for qcow.
+//
+// The first version of QEMU's format, long outdated.
 type BlockdevAmendOptionsQcow struct{}
 
 // BlockdevDriver returns [BlockdevDriverQcow].
@@ -10181,6 +11511,8 @@ func (BlockdevAmendOptionsQcow) BlockdevDriver() BlockdevDriver {
 func (BlockdevAmendOptionsQcow) encodeBlockdevAmendOptions(e *codec.Encoder) {}
 
 // BlockdevAmendOptionsQed is the variant of [BlockdevAmendOptions] for qed.
+//
+// A former format of QEMU; qcow2 has replaced it.
 type BlockdevAmendOptionsQed struct{}
 
 // BlockdevDriver returns [BlockdevDriverQed].
@@ -10192,6 +11524,8 @@ func (BlockdevAmendOptionsQed) encodeBlockdevAmendOptions(e *codec.Encoder) {}
 
 // BlockdevAmendOptionsQuorum is the variant of [BlockdevAmendOptions] for
 // quorum.
+//
+// Several children with the same data, which vote.
 type BlockdevAmendOptionsQuorum struct{}
 
 // BlockdevDriver returns [BlockdevDriverQuorum].
@@ -10202,6 +11536,8 @@ func (BlockdevAmendOptionsQuorum) BlockdevDriver() BlockdevDriver {
 func (BlockdevAmendOptionsQuorum) encodeBlockdevAmendOptions(e *codec.Encoder) {}
 
 // BlockdevAmendOptionsRaw is the variant of [BlockdevAmendOptions] for raw.
+//
+// The bytes of a file as they are, or a part of it.
 type BlockdevAmendOptionsRaw struct{}
 
 // BlockdevDriver returns [BlockdevDriverRaw].
@@ -10212,6 +11548,8 @@ func (BlockdevAmendOptionsRaw) BlockdevDriver() BlockdevDriver {
 func (BlockdevAmendOptionsRaw) encodeBlockdevAmendOptions(e *codec.Encoder) {}
 
 // BlockdevAmendOptionsRBD is the variant of [BlockdevAmendOptions] for rbd.
+//
+// An image in a Ceph cluster.
 type BlockdevAmendOptionsRBD struct{}
 
 // BlockdevDriver returns [BlockdevDriverRBD].
@@ -10224,6 +11562,8 @@ func (BlockdevAmendOptionsRBD) encodeBlockdevAmendOptions(e *codec.Encoder) {}
 // BlockdevAmendOptionsReplication is the variant of [BlockdevAmendOptions] for
 // replication.
 //
+// Keeps a second machine's disk in step, for COLO.
+//
 // Only in builds with CONFIG_REPLICATION.
 type BlockdevAmendOptionsReplication struct{}
 
@@ -10235,6 +11575,8 @@ func (BlockdevAmendOptionsReplication) BlockdevDriver() BlockdevDriver {
 func (BlockdevAmendOptionsReplication) encodeBlockdevAmendOptions(e *codec.Encoder) {}
 
 // BlockdevAmendOptionsSSH is the variant of [BlockdevAmendOptions] for ssh.
+//
+// A file on an SSH server.
 type BlockdevAmendOptionsSSH struct{}
 
 // BlockdevDriver returns [BlockdevDriverSSH].
@@ -10247,6 +11589,8 @@ func (BlockdevAmendOptionsSSH) encodeBlockdevAmendOptions(e *codec.Encoder) {}
 // BlockdevAmendOptionsThrottle is the variant of [BlockdevAmendOptions] for
 // throttle.
 //
+// Limits reads and writes.
+//
 // Since QEMU 2.11.
 type BlockdevAmendOptionsThrottle struct{}
 
@@ -10258,6 +11602,8 @@ func (BlockdevAmendOptionsThrottle) BlockdevDriver() BlockdevDriver {
 func (BlockdevAmendOptionsThrottle) encodeBlockdevAmendOptions(e *codec.Encoder) {}
 
 // BlockdevAmendOptionsVdi is the variant of [BlockdevAmendOptions] for vdi.
+//
+// The format of VirtualBox.
 type BlockdevAmendOptionsVdi struct{}
 
 // BlockdevDriver returns [BlockdevDriverVdi].
@@ -10268,6 +11614,8 @@ func (BlockdevAmendOptionsVdi) BlockdevDriver() BlockdevDriver {
 func (BlockdevAmendOptionsVdi) encodeBlockdevAmendOptions(e *codec.Encoder) {}
 
 // BlockdevAmendOptionsVhdx is the variant of [BlockdevAmendOptions] for vhdx.
+//
+// The newer format of Hyper-V.
 type BlockdevAmendOptionsVhdx struct{}
 
 // BlockdevDriver returns [BlockdevDriverVhdx].
@@ -10279,6 +11627,8 @@ func (BlockdevAmendOptionsVhdx) encodeBlockdevAmendOptions(e *codec.Encoder) {}
 
 // BlockdevAmendOptionsVirtioBlkVfioPCI is the variant of [BlockdevAmendOptions]
 // for virtio-blk-vfio-pci.
+//
+// A virtio-blk PCI device of the host through libblkio and VFIO.
 //
 // In QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
 type BlockdevAmendOptionsVirtioBlkVfioPCI struct{}
@@ -10293,6 +11643,8 @@ func (BlockdevAmendOptionsVirtioBlkVfioPCI) encodeBlockdevAmendOptions(e *codec.
 // BlockdevAmendOptionsVirtioBlkVhostUser is the variant of
 // [BlockdevAmendOptions] for virtio-blk-vhost-user.
 //
+// The device of a vhost-user server, through libblkio.
+//
 // In QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
 type BlockdevAmendOptionsVirtioBlkVhostUser struct{}
 
@@ -10306,6 +11658,8 @@ func (BlockdevAmendOptionsVirtioBlkVhostUser) encodeBlockdevAmendOptions(e *code
 // BlockdevAmendOptionsVirtioBlkVhostVdpa is the variant of
 // [BlockdevAmendOptions] for virtio-blk-vhost-vdpa.
 //
+// A vhost-vdpa device of the host, through libblkio.
+//
 // In QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
 type BlockdevAmendOptionsVirtioBlkVhostVdpa struct{}
 
@@ -10317,6 +11671,8 @@ func (BlockdevAmendOptionsVirtioBlkVhostVdpa) BlockdevDriver() BlockdevDriver {
 func (BlockdevAmendOptionsVirtioBlkVhostVdpa) encodeBlockdevAmendOptions(e *codec.Encoder) {}
 
 // BlockdevAmendOptionsVmdk is the variant of [BlockdevAmendOptions] for vmdk.
+//
+// The format of VMware.
 type BlockdevAmendOptionsVmdk struct{}
 
 // BlockdevDriver returns [BlockdevDriverVmdk].
@@ -10327,6 +11683,8 @@ func (BlockdevAmendOptionsVmdk) BlockdevDriver() BlockdevDriver {
 func (BlockdevAmendOptionsVmdk) encodeBlockdevAmendOptions(e *codec.Encoder) {}
 
 // BlockdevAmendOptionsVpc is the variant of [BlockdevAmendOptions] for vpc.
+//
+// The older format of Hyper-V, VHD.
 type BlockdevAmendOptionsVpc struct{}
 
 // BlockdevDriver returns [BlockdevDriverVpc].
@@ -10337,6 +11695,8 @@ func (BlockdevAmendOptionsVpc) BlockdevDriver() BlockdevDriver {
 func (BlockdevAmendOptionsVpc) encodeBlockdevAmendOptions(e *codec.Encoder) {}
 
 // BlockdevAmendOptionsVvfat is the variant of [BlockdevAmendOptions] for vvfat.
+//
+// A folder of the host as if it were a FAT disk.
 type BlockdevAmendOptionsVvfat struct{}
 
 // BlockdevDriver returns [BlockdevDriverVvfat].
@@ -10348,13 +11708,23 @@ func (BlockdevAmendOptionsVvfat) encodeBlockdevAmendOptions(e *codec.Encoder) {}
 
 // XBlockdevAmendArgs are the arguments of [Client.XBlockdevAmend].
 type XBlockdevAmendArgs struct {
-	JobID    string               `json:"job-id"`
-	NodeName string               `json:"node-name"`
-	Options  BlockdevAmendOptions `json:"options"`
-	Force    *bool                `json:"force,omitzero"`
+	// The id of the new job.
+	JobID string `json:"job-id"`
+	// The node of the image.
+	NodeName string `json:"node-name"`
+	// What to change.
+	Options BlockdevAmendOptions `json:"options"`
+	// Allows what may make the data inaccessible, such as erasing the last
+	// passphrase. False if absent.
+	Force *bool `json:"force,omitzero"`
 }
 
-// XBlockdevAmend executes the command x-blockdev-amend of block-core.json.
+// XBlockdevAmend starts a job that changes the format's own options of an image
+// in use, such as the passphrases of a LUKS volume.
+//
+// The job ends with JOB_STATUS_CHANGE and has to be dismissed with job-dismiss.
+//
+// It executes the command x-blockdev-amend of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 5.1.
 //
@@ -10391,8 +11761,10 @@ func (e BlockErrorAction) Known() bool {
 	return false
 }
 
-// BlockImageCorruptedEvent is the event BLOCK_IMAGE_CORRUPTED of
-// block-core.json.
+// BlockImageCorruptedEvent tells that an image turned out to be damaged, or
+// that a write would have damaged it and was refused.
+//
+// It is the event BLOCK_IMAGE_CORRUPTED of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 1.7.
 //
@@ -10400,13 +11772,19 @@ func (e BlockErrorAction) Known() bool {
 type BlockImageCorruptedEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
 	Timestamp time.Time `json:"timestamp,omitzero"`
-	Device    string    `json:"device"`
-	// Since QEMU 2.4.
+	// The name of the drive that uses the image; empty if there is none.
+	Device string `json:"device"`
+	// The name of the image's node. Since QEMU 2.4.
 	NodeName *string `json:"node-name,omitzero"`
-	Msg      string  `json:"msg"`
-	Offset   *int64  `json:"offset,omitzero"`
-	Size     *int64  `json:"size,omitzero"`
-	// Since QEMU 2.2.
+	// What is wrong, for people.
+	Msg string `json:"msg"`
+	// Where in the image file the damage or the refused access is, in bytes, if it
+	// has a place.
+	Offset *int64 `json:"offset,omitzero"`
+	// The length of the access there, in bytes.
+	Size *int64 `json:"size,omitzero"`
+	// Whether the image can no longer be used: it is then marked as corrupt and
+	// accesses fail until it is repaired. Since QEMU 2.2.
 	Fatal bool `json:"fatal"`
 }
 
@@ -10426,7 +11804,14 @@ func (c *Client) OnBlockImageCorrupted(f func(BlockImageCorruptedEvent)) (stop f
 	return on(c, f)
 }
 
-// BlockIOErrorEvent is the event BLOCK_IO_ERROR of block-core.json.
+// BlockIOErrorEvent tells that a read or write of a device has failed and what
+// QEMU has done about it.
+//
+// With action stop, the event STOP follows and the machine stays paused until
+// cont; requests are then tried again. Other actions are reported at most once
+// a second, so that some may get lost.
+//
+// It is the event BLOCK_IO_ERROR of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 0.13.
 //
@@ -10434,16 +11819,23 @@ func (c *Client) OnBlockImageCorrupted(f func(BlockImageCorruptedEvent)) (stop f
 type BlockIOErrorEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
 	Timestamp time.Time `json:"timestamp,omitzero"`
-	// In QEMU 10.0 and later, upstream since 9.2.
+	// The QOM path of the device. In QEMU 10.0 and later, upstream since 9.2.
 	QOMPath string `json:"qom-path"`
-	Device  string `json:"device"`
-	// Since QEMU 2.8.
-	NodeName  *string          `json:"node-name,omitzero"`
-	Operation IOOperationType  `json:"operation"`
-	Action    BlockErrorAction `json:"action"`
-	// Since QEMU 2.2.
+	// The name of its drive; empty for drives without one, which is usual with
+	// blockdev-add.
+	Device string `json:"device"`
+	// The node that the device uses. It is the root node, even when the error is
+	// from a node below. Absent if the drive is empty. Since QEMU 2.8.
+	NodeName *string `json:"node-name,omitzero"`
+	// Whether a read or a write failed.
+	Operation IOOperationType `json:"operation"`
+	// What QEMU has done, which is due to the device's properties rerror and
+	// werror.
+	Action BlockErrorAction `json:"action"`
+	// Whether storage was full. Only present for devices that can stop the machine
+	// on errors. Since QEMU 2.2.
 	Nospace *bool `json:"nospace,omitzero"`
-	// Since QEMU 2.2.
+	// The error for people; its wording is not fixed. Since QEMU 2.2.
 	Reason string `json:"reason"`
 }
 
@@ -10463,7 +11855,10 @@ func (c *Client) OnBlockIOError(f func(BlockIOErrorEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// BlockJobCompletedEvent is the event BLOCK_JOB_COMPLETED of block-core.json.
+// BlockJobCompletedEvent tells that a block job has ended without being
+// cancelled, with success or with an error.
+//
+// It is the event BLOCK_JOB_COMPLETED of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 1.1.
 //
@@ -10471,13 +11866,20 @@ func (c *Client) OnBlockIOError(f func(BlockIOErrorEvent)) (stop func()) {
 type BlockJobCompletedEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
 	Timestamp time.Time `json:"timestamp,omitzero"`
-	Type      JobType   `json:"type"`
-	// Since QEMU 2.7.
-	Device string  `json:"device"`
-	Len    int64   `json:"len"`
-	Offset int64   `json:"offset"`
-	Speed  int64   `json:"speed"`
-	Error  *string `json:"error,omitzero"`
+	// The type of the job.
+	Type JobType `json:"type"`
+	// The id of the job. Since QEMU 2.7.
+	Device string `json:"device"`
+	// The end of the job's progress at last. Bytes, mostly; offset equals it when
+	// the job is complete.
+	Len int64 `json:"len"`
+	// How far the job got.
+	Offset int64 `json:"offset"`
+	// The limit in bytes per second; 0 for none.
+	Speed int64 `json:"speed"`
+	// What went wrong, for people. Absent if the job succeeded: this is the only
+	// sign of failure.
+	Error *string `json:"error,omitzero"`
 }
 
 // EventName returns BLOCK_JOB_COMPLETED.
@@ -10496,7 +11898,10 @@ func (c *Client) OnBlockJobCompleted(f func(BlockJobCompletedEvent)) (stop func(
 	return on(c, f)
 }
 
-// BlockJobCancelledEvent is the event BLOCK_JOB_CANCELLED of block-core.json.
+// BlockJobCancelledEvent tells that a block job has stopped as it was
+// cancelled, or because another job of its transaction failed.
+//
+// It is the event BLOCK_JOB_CANCELLED of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 1.1.
 //
@@ -10504,12 +11909,16 @@ func (c *Client) OnBlockJobCompleted(f func(BlockJobCompletedEvent)) (stop func(
 type BlockJobCancelledEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
 	Timestamp time.Time `json:"timestamp,omitzero"`
-	Type      JobType   `json:"type"`
-	// Since QEMU 2.7.
+	// The type of the job.
+	Type JobType `json:"type"`
+	// The id of the job. Since QEMU 2.7.
 	Device string `json:"device"`
-	Len    int64  `json:"len"`
-	Offset int64  `json:"offset"`
-	Speed  int64  `json:"speed"`
+	// The end of the job's progress as last estimated.
+	Len int64 `json:"len"`
+	// How far the job got.
+	Offset int64 `json:"offset"`
+	// The limit in bytes per second; 0 for none.
+	Speed int64 `json:"speed"`
 }
 
 // EventName returns BLOCK_JOB_CANCELLED.
@@ -10528,7 +11937,13 @@ func (c *Client) OnBlockJobCancelled(f func(BlockJobCancelledEvent)) (stop func(
 	return on(c, f)
 }
 
-// BlockJobErrorEvent is the event BLOCK_JOB_ERROR of block-core.json.
+// BlockJobErrorEvent tells that a read or write of a block job has failed and
+// what the job does about it, as its on-error options say.
+//
+// It does not mean that the job has failed; BLOCK_JOB_COMPLETED with an error
+// does.
+//
+// It is the event BLOCK_JOB_ERROR of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 1.3.
 //
@@ -10536,10 +11951,12 @@ func (c *Client) OnBlockJobCancelled(f func(BlockJobCancelledEvent)) (stop func(
 type BlockJobErrorEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
 	Timestamp time.Time `json:"timestamp,omitzero"`
-	// Since QEMU 2.7.
-	Device    string           `json:"device"`
-	Operation IOOperationType  `json:"operation"`
-	Action    BlockErrorAction `json:"action"`
+	// The id of the job. Since QEMU 2.7.
+	Device string `json:"device"`
+	// Whether a read or a write failed.
+	Operation IOOperationType `json:"operation"`
+	// What the job does. With stop it is paused until job-resume.
+	Action BlockErrorAction `json:"action"`
 }
 
 // EventName returns BLOCK_JOB_ERROR.
@@ -10558,7 +11975,10 @@ func (c *Client) OnBlockJobError(f func(BlockJobErrorEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// BlockJobReadyEvent is the event BLOCK_JOB_READY of block-core.json.
+// BlockJobReadyEvent tells that a mirror or an active commit has caught up, and
+// that job-complete or block-job-cancel may now end it.
+//
+// It is the event BLOCK_JOB_READY of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 1.3.
 //
@@ -10566,12 +11986,16 @@ func (c *Client) OnBlockJobError(f func(BlockJobErrorEvent)) (stop func()) {
 type BlockJobReadyEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
 	Timestamp time.Time `json:"timestamp,omitzero"`
-	Type      JobType   `json:"type"`
-	// Since QEMU 2.7.
+	// The type of the job.
+	Type JobType `json:"type"`
+	// The id of the job. Since QEMU 2.7.
 	Device string `json:"device"`
-	Len    int64  `json:"len"`
-	Offset int64  `json:"offset"`
-	Speed  int64  `json:"speed"`
+	// The end of the job's progress. It goes on growing with the guest's writes.
+	Len int64 `json:"len"`
+	// How far the job has got.
+	Offset int64 `json:"offset"`
+	// The limit in bytes per second; 0 for none.
+	Speed int64 `json:"speed"`
 }
 
 // EventName returns BLOCK_JOB_READY.
@@ -10590,7 +12014,10 @@ func (c *Client) OnBlockJobReady(f func(BlockJobReadyEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// BlockJobPendingEvent is the event BLOCK_JOB_PENDING of block-core.json.
+// BlockJobPendingEvent tells that a block job with auto-finalize set to false
+// has done its work and waits for job-finalize or job-cancel.
+//
+// It is the event BLOCK_JOB_PENDING of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.12.
 //
@@ -10598,8 +12025,10 @@ func (c *Client) OnBlockJobReady(f func(BlockJobReadyEvent)) (stop func()) {
 type BlockJobPendingEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
 	Timestamp time.Time `json:"timestamp,omitzero"`
-	Type      JobType   `json:"type"`
-	ID        string    `json:"id"`
+	// The type of the job.
+	Type JobType `json:"type"`
+	// The id of the job.
+	ID string `json:"id"`
 }
 
 // EventName returns BLOCK_JOB_PENDING.
@@ -10646,18 +12075,25 @@ func (e PreallocMode) Known() bool {
 	return false
 }
 
-// BlockWriteThresholdEvent is the event BLOCK_WRITE_THRESHOLD of
-// block-core.json.
+// BlockWriteThresholdEvent tells that a write went beyond the threshold set
+// with block-set-write-threshold, so that it is time to enlarge the volume.
+//
+// It comes once; then the threshold is off until set again.
+//
+// It is the event BLOCK_WRITE_THRESHOLD of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.3.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.BLOCK_WRITE_THRESHOLD
 type BlockWriteThresholdEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
-	Timestamp      time.Time `json:"timestamp,omitzero"`
-	NodeName       string    `json:"node-name"`
-	AmountExceeded uint64    `json:"amount-exceeded"`
-	WriteThreshold uint64    `json:"write-threshold"`
+	Timestamp time.Time `json:"timestamp,omitzero"`
+	// The node on which the threshold was set.
+	NodeName string `json:"node-name"`
+	// How far beyond the threshold the write went, in bytes.
+	AmountExceeded uint64 `json:"amount-exceeded"`
+	// The threshold, in bytes.
+	WriteThreshold uint64 `json:"write-threshold"`
 }
 
 // EventName returns BLOCK_WRITE_THRESHOLD.
@@ -10678,12 +12114,20 @@ func (c *Client) OnBlockWriteThreshold(f func(BlockWriteThresholdEvent)) (stop f
 
 // BlockSetWriteThresholdArgs are the arguments of [Client.BlockSetWriteThreshold].
 type BlockSetWriteThresholdArgs struct {
-	NodeName       string `json:"node-name"`
+	// The node to watch.
+	NodeName string `json:"node-name"`
+	// The offset in bytes; 0 for none.
 	WriteThreshold uint64 `json:"write-threshold"`
 }
 
-// BlockSetWriteThreshold executes the command block-set-write-threshold of
-// block-core.json.
+// BlockSetWriteThreshold asks for the event BLOCK_WRITE_THRESHOLD when the
+// guest's writes reach a certain offset of a node, as a thin volume under a
+// qcow2 image has to be enlarged in time.
+//
+// It returns at once, and replaces a former threshold. The node should be that
+// of the volume itself, not of the format: offsets are counted there.
+//
+// It executes the command block-set-write-threshold of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.3.
 //
@@ -10694,12 +12138,20 @@ func (c *Client) BlockSetWriteThreshold(ctx context.Context, args BlockSetWriteT
 
 // XBlockdevChangeArgs are the arguments of [Client.XBlockdevChange].
 type XBlockdevChangeArgs struct {
-	Parent string  `json:"parent"`
-	Child  *string `json:"child,omitzero"`
-	Node   *string `json:"node,omitzero"`
+	// The node that is changed.
+	Parent string `json:"parent"`
+	// The role of the child to remove, such as children.1. Either this or node.
+	Child *string `json:"child,omitzero"`
+	// The node to add as a new child.
+	Node *string `json:"node,omitzero"`
 }
 
-// XBlockdevChange executes the command x-blockdev-change of block-core.json.
+// XBlockdevChange adds a child to a node or removes one. At present only quorum
+// nodes support it.
+//
+// It fails if removing the child leaves too few for the quorum's vote.
+//
+// It executes the command x-blockdev-change of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.7.
 //
@@ -10712,9 +12164,12 @@ func (c *Client) XBlockdevChange(ctx context.Context, args XBlockdevChangeArgs) 
 
 // XBlockdevSetIothreadArgs are the arguments of [Client.XBlockdevSetIothread].
 type XBlockdevSetIothreadArgs struct {
-	NodeName string    `json:"node-name"`
+	// The node to move.
+	NodeName string `json:"node-name"`
+	// The id of the iothread object; null for the main loop.
 	Iothread StrOrNull `json:"iothread"`
-	Force    *bool     `json:"force,omitzero"`
+	// Moves the node even while a device uses it. False if absent.
+	Force *bool `json:"force,omitzero"`
 }
 
 func (x *XBlockdevSetIothreadArgs) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -10757,8 +12212,10 @@ func (x *XBlockdevSetIothreadArgs) UnmarshalJSONFrom(dec *jsontext.Decoder) erro
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
-// XBlockdevSetIothread executes the command x-blockdev-set-iothread of
-// block-core.json.
+// XBlockdevSetIothread moves a node and its children to an iothread, or back to
+// the main loop. It is for tests; devices move their nodes by themselves.
+//
+// It executes the command x-blockdev-set-iothread of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.12.
 //
@@ -10795,17 +12252,25 @@ func (e QuorumOpType) Known() bool {
 	return false
 }
 
-// QuorumFailureEvent is the event QUORUM_FAILURE of block-core.json.
+// QuorumFailureEvent tells that a quorum node's children disagree so much that
+// a read or write failed.
+//
+// At most one such event comes each second.
+//
+// It is the event QUORUM_FAILURE of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.QUORUM_FAILURE
 type QuorumFailureEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
-	Timestamp    time.Time `json:"timestamp,omitzero"`
-	Reference    string    `json:"reference"`
-	SectorNum    int64     `json:"sector-num"`
-	SectorsCount int64     `json:"sectors-count"`
+	Timestamp time.Time `json:"timestamp,omitzero"`
+	// The name of the drive, or of the node if it has no drive.
+	Reference string `json:"reference"`
+	// Where the request starts, in sectors of 512 bytes.
+	SectorNum int64 `json:"sector-num"`
+	// The length of the request, in sectors of 512 bytes.
+	SectorsCount int64 `json:"sectors-count"`
 }
 
 // EventName returns QUORUM_FAILURE.
@@ -10824,7 +12289,12 @@ func (c *Client) OnQuorumFailure(f func(QuorumFailureEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// QuorumReportBadEvent is the event QUORUM_REPORT_BAD of block-core.json.
+// QuorumReportBadEvent tells that one child of a quorum node has failed or
+// holds other data than most.
+//
+// At most one such event comes each second for each child.
+//
+// It is the event QUORUM_REPORT_BAD of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.0.
 //
@@ -10832,12 +12302,17 @@ func (c *Client) OnQuorumFailure(f func(QuorumFailureEvent)) (stop func()) {
 type QuorumReportBadEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
 	Timestamp time.Time `json:"timestamp,omitzero"`
-	// Since QEMU 2.6.
-	Type         QuorumOpType `json:"type"`
-	Error        *string      `json:"error,omitzero"`
-	NodeName     string       `json:"node-name"`
-	SectorNum    int64        `json:"sector-num"`
-	SectorsCount int64        `json:"sectors-count"`
+	// What was being done. Since QEMU 2.6.
+	Type QuorumOpType `json:"type"`
+	// The child's error, for people. Absent if the child has succeeded, but with
+	// other data than the rest.
+	Error *string `json:"error,omitzero"`
+	// The node of the child.
+	NodeName string `json:"node-name"`
+	// Where the request starts, in sectors of 512 bytes.
+	SectorNum int64 `json:"sector-num"`
+	// The length of the request, in sectors of 512 bytes.
+	SectorsCount int64 `json:"sectors-count"`
 }
 
 // EventName returns QUORUM_REPORT_BAD.
@@ -10867,8 +12342,14 @@ type BlockdevSnapshotInternal struct {
 	Name   string `json:"name"`
 }
 
-// BlockdevSnapshotInternalSync executes the command
-// blockdev-snapshot-internal-sync of block-core.json.
+// BlockdevSnapshotInternalSync takes a snapshot of a disk inside its own image,
+// such as a qcow2 file. The machine's state is not part of it; snapshot-save
+// stores that, too.
+//
+// It returns when the snapshot is there. It fails if the format knows no
+// snapshots, or has one of that name.
+//
+// It executes the command blockdev-snapshot-internal-sync of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 1.7.
 //
@@ -10879,13 +12360,22 @@ func (c *Client) BlockdevSnapshotInternalSync(ctx context.Context, args Blockdev
 
 // BlockdevSnapshotDeleteInternalSyncArgs are the arguments of [Client.BlockdevSnapshotDeleteInternalSync].
 type BlockdevSnapshotDeleteInternalSyncArgs struct {
-	Device string  `json:"device"`
-	ID     *string `json:"id,omitzero"`
-	Name   *string `json:"name,omitzero"`
+	// The name of the drive, or of the root node.
+	Device string `json:"device"`
+	// The snapshot's id, as in the image's list of snapshots.
+	ID *string `json:"id,omitzero"`
+	// The snapshot's name.
+	Name *string `json:"name,omitzero"`
 }
 
-// BlockdevSnapshotDeleteInternalSync executes the command
-// blockdev-snapshot-delete-internal-sync of block-core.json.
+// BlockdevSnapshotDeleteInternalSync deletes a snapshot inside an image and
+// returns what it was.
+//
+// It returns when the snapshot is gone. At least one of id and name must be
+// given; with both, both must match.
+//
+// It executes the command blockdev-snapshot-delete-internal-sync of
+// block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 1.7.
 //

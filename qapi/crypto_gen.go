@@ -7,7 +7,10 @@ import (
 	"github.com/goqapi/goqapi/qmp/codec"
 )
 
-// QCryptoTLSCredsEndpoint is the enum QCryptoTLSCredsEndpoint of crypto.json.
+// QCryptoTLSCredsEndpoint says which end of a TLS connection credentials are
+// for.
+//
+// It is the enum QCryptoTLSCredsEndpoint of crypto.json.
 //
 // In QEMU 5.2 and later, upstream since 2.5.
 //
@@ -16,7 +19,9 @@ type QCryptoTLSCredsEndpoint string
 
 // The values of QCryptoTLSCredsEndpoint.
 const (
+	// The end that connects.
 	QCryptoTLSCredsEndpointClient QCryptoTLSCredsEndpoint = "client"
+	// The end that is connected to.
 	QCryptoTLSCredsEndpointServer QCryptoTLSCredsEndpoint = "server"
 )
 
@@ -31,7 +36,9 @@ func (e QCryptoTLSCredsEndpoint) Known() bool {
 	return false
 }
 
-// QCryptoSecretFormat is the enum QCryptoSecretFormat of crypto.json.
+// QCryptoSecretFormat says how the data of a secret is written.
+//
+// It is the enum QCryptoSecretFormat of crypto.json.
 //
 // In QEMU 5.2 and later, upstream since 2.6.
 //
@@ -40,7 +47,9 @@ type QCryptoSecretFormat string
 
 // The values of QCryptoSecretFormat.
 const (
-	QCryptoSecretFormatRaw    QCryptoSecretFormat = "raw"
+	// As it is; it must be UTF-8 text.
+	QCryptoSecretFormatRaw QCryptoSecretFormat = "raw"
+	// In base64, for any bytes.
 	QCryptoSecretFormatBase64 QCryptoSecretFormat = "base64"
 )
 
@@ -55,7 +64,9 @@ func (e QCryptoSecretFormat) Known() bool {
 	return false
 }
 
-// QCryptoHashAlgo is the enum QCryptoHashAlgo of crypto.json.
+// QCryptoHashAlgo is a hash function.
+//
+// It is the enum QCryptoHashAlgo of crypto.json.
 //
 // In QEMU 10.0 and later, upstream since 2.6.
 //
@@ -64,18 +75,21 @@ type QCryptoHashAlgo string
 
 // The values of QCryptoHashAlgo.
 const (
-	QCryptoHashAlgoMD5  QCryptoHashAlgo = "md5"
+	// MD5; broken, for old images alone.
+	QCryptoHashAlgoMD5 QCryptoHashAlgo = "md5"
+	// SHA-1; weak, for old images alone.
 	QCryptoHashAlgoSHA1 QCryptoHashAlgo = "sha1"
-	// Since QEMU 2.7.
+	// SHA-224. Since QEMU 2.7.
 	QCryptoHashAlgoSHA224 QCryptoHashAlgo = "sha224"
+	// SHA-256.
 	QCryptoHashAlgoSHA256 QCryptoHashAlgo = "sha256"
-	// Since QEMU 2.7.
+	// SHA-384. Since QEMU 2.7.
 	QCryptoHashAlgoSHA384 QCryptoHashAlgo = "sha384"
-	// Since QEMU 2.7.
+	// SHA-512. Since QEMU 2.7.
 	QCryptoHashAlgoSHA512 QCryptoHashAlgo = "sha512"
-	// Since QEMU 2.7.
+	// RIPEMD-160. Since QEMU 2.7.
 	QCryptoHashAlgoRipemd160 QCryptoHashAlgo = "ripemd160"
-	// Since QEMU 9.2.
+	// SM3, of the Chinese standards. Since QEMU 9.2.
 	QCryptoHashAlgoSm3 QCryptoHashAlgo = "sm3"
 )
 
@@ -96,7 +110,9 @@ func (e QCryptoHashAlgo) Known() bool {
 	return false
 }
 
-// QCryptoCipherAlgo is the enum QCryptoCipherAlgo of crypto.json.
+// QCryptoCipherAlgo is a cipher, with the length of its key in bits.
+//
+// It is the enum QCryptoCipherAlgo of crypto.json.
 //
 // In QEMU 10.0 and later, upstream since 2.6.
 //
@@ -105,21 +121,31 @@ type QCryptoCipherAlgo string
 
 // The values of QCryptoCipherAlgo.
 const (
+	// AES, 128 bits.
 	QCryptoCipherAlgoAes128 QCryptoCipherAlgo = "aes-128"
+	// AES, 192 bits.
 	QCryptoCipherAlgoAes192 QCryptoCipherAlgo = "aes-192"
+	// AES, 256 bits; what new LUKS images have.
 	QCryptoCipherAlgoAes256 QCryptoCipherAlgo = "aes-256"
-	// Since QEMU 6.1.
+	// DES, one key; for VNC passwords alone. Since QEMU 6.1.
 	QCryptoCipherAlgoDES QCryptoCipherAlgo = "des"
-	// Since QEMU 2.9.
-	QCryptoCipherAlgo3des       QCryptoCipherAlgo = "3des"
-	QCryptoCipherAlgoCast5128   QCryptoCipherAlgo = "cast5-128"
+	// DES, three keys. Since QEMU 2.9.
+	QCryptoCipherAlgo3des QCryptoCipherAlgo = "3des"
+	// CAST5, 128 bits.
+	QCryptoCipherAlgoCast5128 QCryptoCipherAlgo = "cast5-128"
+	// Serpent, 128 bits.
 	QCryptoCipherAlgoSerpent128 QCryptoCipherAlgo = "serpent-128"
+	// Serpent, 192 bits.
 	QCryptoCipherAlgoSerpent192 QCryptoCipherAlgo = "serpent-192"
+	// Serpent, 256 bits.
 	QCryptoCipherAlgoSerpent256 QCryptoCipherAlgo = "serpent-256"
+	// Twofish, 128 bits.
 	QCryptoCipherAlgoTwofish128 QCryptoCipherAlgo = "twofish-128"
+	// Twofish, 192 bits.
 	QCryptoCipherAlgoTwofish192 QCryptoCipherAlgo = "twofish-192"
+	// Twofish, 256 bits.
 	QCryptoCipherAlgoTwofish256 QCryptoCipherAlgo = "twofish-256"
-	// Since QEMU 9.0.
+	// SM4, of the Chinese standards. Since QEMU 9.0.
 	QCryptoCipherAlgoSm4 QCryptoCipherAlgo = "sm4"
 )
 
@@ -145,7 +171,9 @@ func (e QCryptoCipherAlgo) Known() bool {
 	return false
 }
 
-// QCryptoCipherMode is the enum QCryptoCipherMode of crypto.json.
+// QCryptoCipherMode says how a cipher is applied to more than one block.
+//
+// It is the enum QCryptoCipherMode of crypto.json.
 //
 // In QEMU 5.2 and later, upstream since 2.6.
 //
@@ -154,10 +182,13 @@ type QCryptoCipherMode string
 
 // The values of QCryptoCipherMode.
 const (
+	// Each block by itself; hides little.
 	QCryptoCipherModeEcb QCryptoCipherMode = "ecb"
+	// Each block is mixed with the one before.
 	QCryptoCipherModeCbc QCryptoCipherMode = "cbc"
+	// Made for disks; what new LUKS images have.
 	QCryptoCipherModeXts QCryptoCipherMode = "xts"
-	// Since QEMU 2.8.
+	// The cipher encrypts a counter. Since QEMU 2.8.
 	QCryptoCipherModeCtr QCryptoCipherMode = "ctr"
 )
 
@@ -174,7 +205,10 @@ func (e QCryptoCipherMode) Known() bool {
 	return false
 }
 
-// QCryptoIVGenAlgo is the enum QCryptoIVGenAlgo of crypto.json.
+// QCryptoIVGenAlgo says how a sector's number becomes the initial value of its
+// encryption.
+//
+// It is the enum QCryptoIVGenAlgo of crypto.json.
 //
 // In QEMU 10.0 and later, upstream since 2.6.
 //
@@ -183,9 +217,12 @@ type QCryptoIVGenAlgo string
 
 // The values of QCryptoIVGenAlgo.
 const (
-	QCryptoIVGenAlgoPlain   QCryptoIVGenAlgo = "plain"
+	// The number's low 32 bits; repeats beyond 2 TiB.
+	QCryptoIVGenAlgoPlain QCryptoIVGenAlgo = "plain"
+	// The number, in 64 bits.
 	QCryptoIVGenAlgoPlain64 QCryptoIVGenAlgo = "plain64"
-	QCryptoIVGenAlgoEssiv   QCryptoIVGenAlgo = "essiv"
+	// The number, encrypted with a hash of the key.
+	QCryptoIVGenAlgoEssiv QCryptoIVGenAlgo = "essiv"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -200,7 +237,9 @@ func (e QCryptoIVGenAlgo) Known() bool {
 	return false
 }
 
-// QCryptoBlockFormat is the enum QCryptoBlockFormat of crypto.json.
+// QCryptoBlockFormat is a format of encrypted disks.
+//
+// It is the enum QCryptoBlockFormat of crypto.json.
 //
 // In QEMU 5.2 and later, upstream since 2.6.
 //
@@ -209,7 +248,10 @@ type QCryptoBlockFormat string
 
 // The values of QCryptoBlockFormat.
 const (
+	// The old AES encryption inside qcow images; insecure, kept to read what
+	// exists.
 	QCryptoBlockFormatQcow QCryptoBlockFormat = "qcow"
+	// LUKS, version 1, as Linux has it.
 	QCryptoBlockFormatLUKS QCryptoBlockFormat = "luks"
 )
 
@@ -224,12 +266,17 @@ func (e QCryptoBlockFormat) Known() bool {
 	return false
 }
 
-// QCryptoBlockOptionsQCow is the struct QCryptoBlockOptionsQCow of crypto.json.
+// QCryptoBlockOptionsQCow are the options to open the old encryption of qcow
+// images.
+//
+// It is the struct QCryptoBlockOptionsQCow of crypto.json.
 //
 // In QEMU 5.2 and later, upstream since 2.6.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.QCryptoBlockOptionsQCow
 type QCryptoBlockOptionsQCow struct {
+	// The id of the secret object that holds the password; needed unless the image
+	// is opened without reading data.
 	KeySecret *string `json:"key-secret,omitzero"`
 }
 
@@ -247,12 +294,16 @@ func (x *QCryptoBlockOptionsQCow) encodeMembers(e *codec.Encoder) {
 	}
 }
 
-// QCryptoBlockOptionsLUKS is the struct QCryptoBlockOptionsLUKS of crypto.json.
+// QCryptoBlockOptionsLUKS are the options to open LUKS.
+//
+// It is the struct QCryptoBlockOptionsLUKS of crypto.json.
 //
 // In QEMU 5.2 and later, upstream since 2.6.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.QCryptoBlockOptionsLUKS
 type QCryptoBlockOptionsLUKS struct {
+	// The id of the secret object that holds the password; needed unless the image
+	// is opened without reading data.
 	KeySecret *string `json:"key-secret,omitzero"`
 }
 
@@ -270,20 +321,31 @@ func (x *QCryptoBlockOptionsLUKS) encodeMembers(e *codec.Encoder) {
 	}
 }
 
-// QCryptoBlockCreateOptionsLUKS is the variant of [QCryptoBlockCreateOptions]
-// for luks, the struct QCryptoBlockCreateOptionsLUKS of crypto.json.
+// QCryptoBlockCreateOptionsLUKS are the options to format a disk with LUKS;
+// what is absent gets a sound default.
+//
+// It is the variant of [QCryptoBlockCreateOptions] for luks, the struct
+// QCryptoBlockCreateOptionsLUKS of crypto.json.
 //
 // In QEMU 5.2 and later, upstream since 2.6.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.QCryptoBlockCreateOptionsLUKS
 type QCryptoBlockCreateOptionsLUKS struct {
-	KeySecret    *string            `json:"key-secret,omitzero"`
-	CipherAlg    *QCryptoCipherAlgo `json:"cipher-alg,omitzero"`
-	CipherMode   *QCryptoCipherMode `json:"cipher-mode,omitzero"`
-	IvgenAlg     *QCryptoIVGenAlgo  `json:"ivgen-alg,omitzero"`
-	IvgenHashAlg *QCryptoHashAlgo   `json:"ivgen-hash-alg,omitzero"`
-	HashAlg      *QCryptoHashAlgo   `json:"hash-alg,omitzero"`
-	// Since QEMU 2.8.
+	// The id of the secret object that holds the password; needed unless the image
+	// is opened without reading data.
+	KeySecret *string `json:"key-secret,omitzero"`
+	// The cipher; aes-256 if absent.
+	CipherAlg *QCryptoCipherAlgo `json:"cipher-alg,omitzero"`
+	// Its mode; xts if absent.
+	CipherMode *QCryptoCipherMode `json:"cipher-mode,omitzero"`
+	// Where initial values come from; plain64 if absent.
+	IvgenAlg *QCryptoIVGenAlgo `json:"ivgen-alg,omitzero"`
+	// The hash for essiv.
+	IvgenHashAlg *QCryptoHashAlgo `json:"ivgen-hash-alg,omitzero"`
+	// The hash that spreads the master key; sha256 if absent.
+	HashAlg *QCryptoHashAlgo `json:"hash-alg,omitzero"`
+	// How long unlocking is to take on this host, in milliseconds, so that guessing
+	// is slow; 2000 if absent. Since QEMU 2.8.
 	IterTime *int64 `json:"iter-time,omitzero"`
 }
 
@@ -340,7 +402,9 @@ func (v QCryptoBlockCreateOptionsLUKS) encodeQCryptoBlockCreateOptions(e *codec.
 	v.encodeMembers(e)
 }
 
-// QCryptoBlockOpenOptions is the union QCryptoBlockOpenOptions of crypto.json.
+// QCryptoBlockOpenOptions are the options to open an encrypted disk.
+//
+// It is the union QCryptoBlockOpenOptions of crypto.json.
 //
 // Format holds the variant, whose type is the tag:
 // [QCryptoBlockOpenOptionsQcow], [QCryptoBlockOpenOptionsLUKS] or [Unknown].
@@ -349,6 +413,7 @@ func (v QCryptoBlockCreateOptionsLUKS) encodeQCryptoBlockCreateOptions(e *codec.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.QCryptoBlockOpenOptions
 type QCryptoBlockOpenOptions struct {
+	// The format of the encryption.
 	Format QCryptoBlockOpenOptionsVariant `json:"format"`
 }
 
@@ -415,6 +480,9 @@ func (x QCryptoBlockOpenOptions) String() string {
 
 // QCryptoBlockOpenOptionsQcow is the variant of [QCryptoBlockOpenOptions] for
 // qcow, the struct QCryptoBlockOptionsQCow.
+//
+// The old AES encryption inside qcow images; insecure, kept to read what
+// exists.
 type QCryptoBlockOpenOptionsQcow QCryptoBlockOptionsQCow
 
 // QCryptoBlockFormat returns [QCryptoBlockFormatQcow].
@@ -428,6 +496,8 @@ func (v QCryptoBlockOpenOptionsQcow) encodeQCryptoBlockOpenOptions(e *codec.Enco
 
 // QCryptoBlockOpenOptionsLUKS is the variant of [QCryptoBlockOpenOptions] for
 // luks, the struct QCryptoBlockOptionsLUKS.
+//
+// LUKS, version 1, as Linux has it.
 type QCryptoBlockOpenOptionsLUKS QCryptoBlockOptionsLUKS
 
 // QCryptoBlockFormat returns [QCryptoBlockFormatLUKS].
@@ -439,8 +509,9 @@ func (v QCryptoBlockOpenOptionsLUKS) encodeQCryptoBlockOpenOptions(e *codec.Enco
 	(*QCryptoBlockOptionsLUKS)(&v).encodeMembers(e)
 }
 
-// QCryptoBlockCreateOptions is the union QCryptoBlockCreateOptions of
-// crypto.json.
+// QCryptoBlockCreateOptions are the options to format an encrypted disk.
+//
+// It is the union QCryptoBlockCreateOptions of crypto.json.
 //
 // Format holds the variant, whose type is the tag:
 // [QCryptoBlockCreateOptionsQcow], [QCryptoBlockCreateOptionsLUKS] or
@@ -450,6 +521,7 @@ func (v QCryptoBlockOpenOptionsLUKS) encodeQCryptoBlockOpenOptions(e *codec.Enco
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.QCryptoBlockCreateOptions
 type QCryptoBlockCreateOptions struct {
+	// The format of the encryption.
 	Format QCryptoBlockCreateOptionsVariant `json:"format"`
 }
 
@@ -516,6 +588,9 @@ func (x QCryptoBlockCreateOptions) String() string {
 
 // QCryptoBlockCreateOptionsQcow is the variant of [QCryptoBlockCreateOptions]
 // for qcow, the struct QCryptoBlockOptionsQCow.
+//
+// The old AES encryption inside qcow images; insecure, kept to read what
+// exists.
 type QCryptoBlockCreateOptionsQcow QCryptoBlockOptionsQCow
 
 // QCryptoBlockFormat returns [QCryptoBlockFormatQcow].
@@ -527,17 +602,22 @@ func (v QCryptoBlockCreateOptionsQcow) encodeQCryptoBlockCreateOptions(e *codec.
 	(*QCryptoBlockOptionsQCow)(&v).encodeMembers(e)
 }
 
-// QCryptoBlockInfoLUKSSlot is the struct QCryptoBlockInfoLUKSSlot of
-// crypto.json.
+// QCryptoBlockInfoLUKSSlot is one of the eight key slots of a LUKS disk.
+//
+// It is the struct QCryptoBlockInfoLUKSSlot of crypto.json.
 //
 // In QEMU 5.2 and later, upstream since 2.7.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.QCryptoBlockInfoLUKSSlot
 type QCryptoBlockInfoLUKSSlot struct {
-	Active    bool   `json:"active"`
-	Iters     *int64 `json:"iters,omitzero"`
-	Stripes   *int64 `json:"stripes,omitzero"`
-	KeyOffset int64  `json:"key-offset"`
+	// A password is stored in it.
+	Active bool `json:"active"`
+	// How many rounds the password goes through.
+	Iters *int64 `json:"iters,omitzero"`
+	// How many pieces the key is spread over.
+	Stripes *int64 `json:"stripes,omitzero"`
+	// Where the key lies, in bytes from the beginning of the header.
+	KeyOffset int64 `json:"key-offset"`
 }
 
 func (x *QCryptoBlockInfoLUKSSlot) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -558,24 +638,36 @@ func (x *QCryptoBlockInfoLUKSSlot) decode(dec *jsontext.Decoder) error {
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
-// QCryptoBlockInfoLUKS is the variant of [QCryptoBlockInfo] for luks, the
-// struct QCryptoBlockInfoLUKS of crypto.json.
+// QCryptoBlockInfoLUKS tells how a LUKS disk is encrypted.
+//
+// It is the variant of [QCryptoBlockInfo] for luks, the struct
+// QCryptoBlockInfoLUKS of crypto.json.
 //
 // In QEMU 5.2 and later, upstream since 2.7.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.QCryptoBlockInfoLUKS
 type QCryptoBlockInfoLUKS struct {
-	CipherAlg    QCryptoCipherAlgo `json:"cipher-alg"`
-	CipherMode   QCryptoCipherMode `json:"cipher-mode"`
-	IvgenAlg     QCryptoIVGenAlgo  `json:"ivgen-alg"`
-	IvgenHashAlg *QCryptoHashAlgo  `json:"ivgen-hash-alg,omitzero"`
-	HashAlg      QCryptoHashAlgo   `json:"hash-alg"`
-	// In QEMU 10.0 and later, upstream since 9.0.
-	DetachedHeader bool                       `json:"detached-header"`
-	PayloadOffset  int64                      `json:"payload-offset"`
-	MasterKeyIters int64                      `json:"master-key-iters"`
-	UUID           string                     `json:"uuid"`
-	Slots          []QCryptoBlockInfoLUKSSlot `json:"slots"`
+	// The cipher.
+	CipherAlg QCryptoCipherAlgo `json:"cipher-alg"`
+	// Its mode.
+	CipherMode QCryptoCipherMode `json:"cipher-mode"`
+	// Where initial values come from.
+	IvgenAlg QCryptoIVGenAlgo `json:"ivgen-alg"`
+	// The hash for essiv.
+	IvgenHashAlg *QCryptoHashAlgo `json:"ivgen-hash-alg,omitzero"`
+	// The hash that spreads the master key.
+	HashAlg QCryptoHashAlgo `json:"hash-alg"`
+	// The header lies in a file of its own. In QEMU 10.0 and later, upstream since
+	// 9.0.
+	DetachedHeader bool `json:"detached-header"`
+	// Where the guest's data begins, in bytes.
+	PayloadOffset int64 `json:"payload-offset"`
+	// How many rounds the check of the master key takes.
+	MasterKeyIters int64 `json:"master-key-iters"`
+	// The disk's own UUID, from its header.
+	UUID string `json:"uuid"`
+	// The key slots.
+	Slots []QCryptoBlockInfoLUKSSlot `json:"slots"`
 }
 
 func (x *QCryptoBlockInfoLUKS) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -628,7 +720,9 @@ func (v QCryptoBlockInfoLUKS) encodeQCryptoBlockInfo(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// QCryptoBlockInfo is the union QCryptoBlockInfo of crypto.json.
+// QCryptoBlockInfo tells how a disk is encrypted.
+//
+// It is the union QCryptoBlockInfo of crypto.json.
 //
 // Format holds the variant, whose type is the tag: [QCryptoBlockInfoQcow],
 // [QCryptoBlockInfoLUKS] or [Unknown].
@@ -637,6 +731,7 @@ func (v QCryptoBlockInfoLUKS) encodeQCryptoBlockInfo(e *codec.Encoder) {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.QCryptoBlockInfo
 type QCryptoBlockInfo struct {
+	// The format of the encryption.
 	Format QCryptoBlockInfoVariant `json:"format"`
 }
 
@@ -701,6 +796,9 @@ func (x QCryptoBlockInfo) String() string {
 }
 
 // QCryptoBlockInfoQcow is the variant of [QCryptoBlockInfo] for qcow.
+//
+// The old AES encryption inside qcow images; insecure, kept to read what
+// exists.
 type QCryptoBlockInfoQcow struct{}
 
 // QCryptoBlockFormat returns [QCryptoBlockFormatQcow].
@@ -710,8 +808,9 @@ func (QCryptoBlockInfoQcow) QCryptoBlockFormat() QCryptoBlockFormat {
 
 func (QCryptoBlockInfoQcow) encodeQCryptoBlockInfo(e *codec.Encoder) {}
 
-// QCryptoBlockLUKSKeyslotState is the enum QCryptoBlockLUKSKeyslotState of
-// crypto.json.
+// QCryptoBlockLUKSKeyslotState says what a key slot is to be.
+//
+// It is the enum QCryptoBlockLUKSKeyslotState of crypto.json.
 //
 // In QEMU 5.2 and later, upstream since 5.1.
 //
@@ -720,7 +819,9 @@ type QCryptoBlockLUKSKeyslotState string
 
 // The values of QCryptoBlockLUKSKeyslotState.
 const (
-	QCryptoBlockLUKSKeyslotStateActive   QCryptoBlockLUKSKeyslotState = "active"
+	// A password opens it.
+	QCryptoBlockLUKSKeyslotStateActive QCryptoBlockLUKSKeyslotState = "active"
+	// It is empty.
 	QCryptoBlockLUKSKeyslotStateInactive QCryptoBlockLUKSKeyslotState = "inactive"
 )
 
@@ -735,19 +836,31 @@ func (e QCryptoBlockLUKSKeyslotState) Known() bool {
 	return false
 }
 
-// QCryptoBlockAmendOptionsLUKS is the variant of [QCryptoBlockAmendOptions] for
-// luks, the struct QCryptoBlockAmendOptionsLUKS of crypto.json.
+// QCryptoBlockAmendOptionsLUKS are the options to change the passwords of a
+// LUKS disk: to store one in a slot, or to erase slots.
+//
+// It is the variant of [QCryptoBlockAmendOptions] for luks, the struct
+// QCryptoBlockAmendOptionsLUKS of crypto.json.
 //
 // In QEMU 5.2 and later, upstream since 5.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.QCryptoBlockAmendOptionsLUKS
 type QCryptoBlockAmendOptionsLUKS struct {
-	State     QCryptoBlockLUKSKeyslotState `json:"state"`
-	NewSecret *string                      `json:"new-secret,omitzero"`
-	OldSecret *string                      `json:"old-secret,omitzero"`
-	Keyslot   *int64                       `json:"keyslot,omitzero"`
-	IterTime  *int64                       `json:"iter-time,omitzero"`
-	Secret    *string                      `json:"secret,omitzero"`
+	// What the slots are to be.
+	State QCryptoBlockLUKSKeyslotState `json:"state"`
+	// The id of the secret with the password to store; with active only.
+	NewSecret *string `json:"new-secret,omitzero"`
+	// The id of a secret: the slots that its password opens are erased; with
+	// inactive only.
+	OldSecret *string `json:"old-secret,omitzero"`
+	// The slot, 0 to 7. Absent: a free one to store into, or all that old-secret
+	// opens.
+	Keyslot *int64 `json:"keyslot,omitzero"`
+	// How long unlocking is to take, in milliseconds; 2000 if absent.
+	IterTime *int64 `json:"iter-time,omitzero"`
+	// The id of the secret that opens the disk now; the one that it was opened with
+	// if absent.
+	Secret *string `json:"secret,omitzero"`
 }
 
 func (x *QCryptoBlockAmendOptionsLUKS) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -796,8 +909,9 @@ func (v QCryptoBlockAmendOptionsLUKS) encodeQCryptoBlockAmendOptions(e *codec.En
 	v.encodeMembers(e)
 }
 
-// QCryptoBlockAmendOptions is the union QCryptoBlockAmendOptions of
-// crypto.json.
+// QCryptoBlockAmendOptions are the options to change how a disk is encrypted.
+//
+// It is the union QCryptoBlockAmendOptions of crypto.json.
 //
 // Format holds the variant, whose type is the tag:
 // [QCryptoBlockAmendOptionsQcow], [QCryptoBlockAmendOptionsLUKS] or [Unknown].
@@ -806,6 +920,7 @@ func (v QCryptoBlockAmendOptionsLUKS) encodeQCryptoBlockAmendOptions(e *codec.En
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.QCryptoBlockAmendOptions
 type QCryptoBlockAmendOptions struct {
+	// The format of the encryption.
 	Format QCryptoBlockAmendOptionsVariant `json:"format"`
 }
 
@@ -871,6 +986,9 @@ func (x QCryptoBlockAmendOptions) String() string {
 
 // QCryptoBlockAmendOptionsQcow is the variant of [QCryptoBlockAmendOptions] for
 // qcow.
+//
+// The old AES encryption inside qcow images; insecure, kept to read what
+// exists.
 type QCryptoBlockAmendOptionsQcow struct{}
 
 // QCryptoBlockFormat returns [QCryptoBlockFormatQcow].
@@ -880,18 +998,30 @@ func (QCryptoBlockAmendOptionsQcow) QCryptoBlockFormat() QCryptoBlockFormat {
 
 func (QCryptoBlockAmendOptionsQcow) encodeQCryptoBlockAmendOptions(e *codec.Encoder) {}
 
-// ObjectOptionsSecret is the variant of [ObjectOptions] for secret, the struct
-// SecretProperties of crypto.json.
+// ObjectOptionsSecret are the properties of a secret, such as a disk's
+// password: either data or file.
+//
+// With data the secret itself goes over the monitor: encrypt it with keyid, or
+// use a file.
+//
+// It is the variant of [ObjectOptions] for secret, the struct SecretProperties
+// of crypto.json.
 //
 // In QEMU 7.2 and later, upstream since 2.6.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.SecretProperties
 type ObjectOptionsSecret struct {
+	// How the data is written; raw if absent.
 	Format *QCryptoSecretFormat `json:"format,omitzero"`
-	Keyid  *string              `json:"keyid,omitzero"`
-	Iv     *string              `json:"iv,omitzero"`
-	Data   *string              `json:"data,omitzero"`
-	File   *string              `json:"file,omitzero"`
+	// The id of another secret, an AES-256 key with which this one's data is
+	// encrypted.
+	Keyid *string `json:"keyid,omitzero"`
+	// The initial value of that encryption, in base64.
+	Iv *string `json:"iv,omitzero"`
+	// The secret.
+	Data *string `json:"data,omitzero"`
+	// The file that holds it, which is read once.
+	File *string `json:"file,omitzero"`
 }
 
 func (x *ObjectOptionsSecret) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -937,18 +1067,26 @@ func (v ObjectOptionsSecret) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// ObjectOptionsSecretKeyring is the variant of [ObjectOptions] for
-// secret_keyring, the struct SecretKeyringProperties of crypto.json.
+// ObjectOptionsSecretKeyring are the properties of a secret that the host's
+// kernel keeps in a key ring.
+//
+// It is the variant of [ObjectOptions] for secret_keyring, the struct
+// SecretKeyringProperties of crypto.json.
 //
 // In QEMU 7.2 and later, upstream since 5.1. Only in builds with
 // CONFIG_SECRET_KEYRING.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.SecretKeyringProperties
 type ObjectOptionsSecretKeyring struct {
+	// How the data is written; raw if absent.
 	Format *QCryptoSecretFormat `json:"format,omitzero"`
-	Keyid  *string              `json:"keyid,omitzero"`
-	Iv     *string              `json:"iv,omitzero"`
-	Serial int32                `json:"serial"`
+	// The id of another secret, an AES-256 key with which this one's data is
+	// encrypted.
+	Keyid *string `json:"keyid,omitzero"`
+	// The initial value of that encryption, in base64.
+	Iv *string `json:"iv,omitzero"`
+	// The key's serial number.
+	Serial int32 `json:"serial"`
 }
 
 func (x *ObjectOptionsSecretKeyring) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -987,17 +1125,24 @@ func (v ObjectOptionsSecretKeyring) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// ObjectOptionsTLSCipherSuites is the variant of [ObjectOptions] for
-// tls-cipher-suites, the struct TlsCredsProperties of crypto.json.
+// ObjectOptionsTLSCipherSuites are the properties of all kinds of TLS
+// credentials.
+//
+// It is the variant of [ObjectOptions] for tls-cipher-suites, the struct
+// TlsCredsProperties of crypto.json.
 //
 // In QEMU 7.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.TlsCredsProperties
 type ObjectOptionsTLSCipherSuites struct {
-	VerifyPeer *bool                    `json:"verify-peer,omitzero"`
-	Dir        *string                  `json:"dir,omitzero"`
-	Endpoint   *QCryptoTLSCredsEndpoint `json:"endpoint,omitzero"`
-	Priority   *string                  `json:"priority,omitzero"`
+	// The other end must prove who it is; true if absent.
+	VerifyPeer *bool `json:"verify-peer,omitzero"`
+	// The folder that holds the files of the credentials.
+	Dir *string `json:"dir,omitzero"`
+	// Which end they are for; client if absent.
+	Endpoint *QCryptoTLSCredsEndpoint `json:"endpoint,omitzero"`
+	// What GnuTLS may negotiate, in its own notation.
+	Priority *string `json:"priority,omitzero"`
 }
 
 func (x *ObjectOptionsTLSCipherSuites) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -1038,17 +1183,24 @@ func (v ObjectOptionsTLSCipherSuites) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// ObjectOptionsTLSCredsAnon is the variant of [ObjectOptions] for
-// tls-creds-anon, the struct TlsCredsAnonProperties of crypto.json.
+// ObjectOptionsTLSCredsAnon are the properties of credentials that encrypt and
+// prove nothing about either end.
+//
+// It is the variant of [ObjectOptions] for tls-creds-anon, the struct
+// TlsCredsAnonProperties of crypto.json.
 //
 // In QEMU 7.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.TlsCredsAnonProperties
 type ObjectOptionsTLSCredsAnon struct {
-	VerifyPeer *bool                    `json:"verify-peer,omitzero"`
-	Dir        *string                  `json:"dir,omitzero"`
-	Endpoint   *QCryptoTLSCredsEndpoint `json:"endpoint,omitzero"`
-	Priority   *string                  `json:"priority,omitzero"`
+	// The other end must prove who it is; true if absent.
+	VerifyPeer *bool `json:"verify-peer,omitzero"`
+	// The folder that holds the files of the credentials.
+	Dir *string `json:"dir,omitzero"`
+	// Which end they are for; client if absent.
+	Endpoint *QCryptoTLSCredsEndpoint `json:"endpoint,omitzero"`
+	// What GnuTLS may negotiate, in its own notation.
+	Priority *string `json:"priority,omitzero"`
 }
 
 func (x *ObjectOptionsTLSCredsAnon) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -1089,18 +1241,26 @@ func (v ObjectOptionsTLSCredsAnon) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// ObjectOptionsTLSCredsPSK is the variant of [ObjectOptions] for tls-creds-psk,
-// the struct TlsCredsPskProperties of crypto.json.
+// ObjectOptionsTLSCredsPSK are the properties of credentials that are a key
+// which both ends know.
+//
+// It is the variant of [ObjectOptions] for tls-creds-psk, the struct
+// TlsCredsPskProperties of crypto.json.
 //
 // In QEMU 7.2 and later, upstream since 3.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.TlsCredsPskProperties
 type ObjectOptionsTLSCredsPSK struct {
-	VerifyPeer *bool                    `json:"verify-peer,omitzero"`
-	Dir        *string                  `json:"dir,omitzero"`
-	Endpoint   *QCryptoTLSCredsEndpoint `json:"endpoint,omitzero"`
-	Priority   *string                  `json:"priority,omitzero"`
-	Username   *string                  `json:"username,omitzero"`
+	// The other end must prove who it is; true if absent.
+	VerifyPeer *bool `json:"verify-peer,omitzero"`
+	// The folder that holds the files of the credentials.
+	Dir *string `json:"dir,omitzero"`
+	// Which end they are for; client if absent.
+	Endpoint *QCryptoTLSCredsEndpoint `json:"endpoint,omitzero"`
+	// What GnuTLS may negotiate, in its own notation.
+	Priority *string `json:"priority,omitzero"`
+	// The name that a client sends with the key; qemu if absent.
+	Username *string `json:"username,omitzero"`
 }
 
 func (x *ObjectOptionsTLSCredsPSK) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -1146,19 +1306,29 @@ func (v ObjectOptionsTLSCredsPSK) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// ObjectOptionsTLSCredsX509 is the variant of [ObjectOptions] for
-// tls-creds-x509, the struct TlsCredsX509Properties of crypto.json.
+// ObjectOptionsTLSCredsX509 are the properties of credentials that are
+// certificates.
+//
+// It is the variant of [ObjectOptions] for tls-creds-x509, the struct
+// TlsCredsX509Properties of crypto.json.
 //
 // In QEMU 7.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.TlsCredsX509Properties
 type ObjectOptionsTLSCredsX509 struct {
-	VerifyPeer  *bool                    `json:"verify-peer,omitzero"`
-	Dir         *string                  `json:"dir,omitzero"`
-	Endpoint    *QCryptoTLSCredsEndpoint `json:"endpoint,omitzero"`
-	Priority    *string                  `json:"priority,omitzero"`
-	SanityCheck *bool                    `json:"sanity-check,omitzero"`
-	Passwordid  *string                  `json:"passwordid,omitzero"`
+	// The other end must prove who it is; true if absent.
+	VerifyPeer *bool `json:"verify-peer,omitzero"`
+	// The folder that holds the files of the credentials.
+	Dir *string `json:"dir,omitzero"`
+	// Which end they are for; client if absent.
+	Endpoint *QCryptoTLSCredsEndpoint `json:"endpoint,omitzero"`
+	// What GnuTLS may negotiate, in its own notation.
+	Priority *string `json:"priority,omitzero"`
+	// The certificates are checked when they are loaded, rather than failing at the
+	// first connection; true if absent.
+	SanityCheck *bool `json:"sanity-check,omitzero"`
+	// The id of the secret with the password of the private key.
+	Passwordid *string `json:"passwordid,omitzero"`
 }
 
 func (x *ObjectOptionsTLSCredsX509) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -1209,7 +1379,9 @@ func (v ObjectOptionsTLSCredsX509) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// QCryptoAkCipherAlgo is the enum QCryptoAkCipherAlgo of crypto.json.
+// QCryptoAkCipherAlgo is a cipher with a public and a private key.
+//
+// It is the enum QCryptoAkCipherAlgo of crypto.json.
 //
 // In QEMU 10.0 and later, upstream since 7.1.
 //
@@ -1218,6 +1390,7 @@ type QCryptoAkCipherAlgo string
 
 // The values of QCryptoAkCipherAlgo.
 const (
+	// RSA.
 	QCryptoAkCipherAlgoRSA QCryptoAkCipherAlgo = "rsa"
 )
 
@@ -1231,7 +1404,9 @@ func (e QCryptoAkCipherAlgo) Known() bool {
 	return false
 }
 
-// QCryptoAkCipherKeyType is the enum QCryptoAkCipherKeyType of crypto.json.
+// QCryptoAkCipherKeyType says which half of a pair a key is.
+//
+// It is the enum QCryptoAkCipherKeyType of crypto.json.
 //
 // In QEMU 7.2 and later, upstream since 7.1.
 //
@@ -1240,7 +1415,9 @@ type QCryptoAkCipherKeyType string
 
 // The values of QCryptoAkCipherKeyType.
 const (
-	QCryptoAkCipherKeyTypePublic  QCryptoAkCipherKeyType = "public"
+	// The public half.
+	QCryptoAkCipherKeyTypePublic QCryptoAkCipherKeyType = "public"
+	// The private half.
 	QCryptoAkCipherKeyTypePrivate QCryptoAkCipherKeyType = "private"
 )
 
@@ -1255,7 +1432,9 @@ func (e QCryptoAkCipherKeyType) Known() bool {
 	return false
 }
 
-// QCryptoRSAPaddingAlgo is the enum QCryptoRSAPaddingAlgo of crypto.json.
+// QCryptoRSAPaddingAlgo says how a message is filled up for RSA.
+//
+// It is the enum QCryptoRSAPaddingAlgo of crypto.json.
 //
 // In QEMU 10.0 and later, upstream since 7.1.
 //
@@ -1264,7 +1443,9 @@ type QCryptoRSAPaddingAlgo string
 
 // The values of QCryptoRSAPaddingAlgo.
 const (
-	QCryptoRSAPaddingAlgoRaw   QCryptoRSAPaddingAlgo = "raw"
+	// Not at all; the message has the key's length.
+	QCryptoRSAPaddingAlgoRaw QCryptoRSAPaddingAlgo = "raw"
+	// As PKCS #1 1.5 has it.
 	QCryptoRSAPaddingAlgoPkcs1 QCryptoRSAPaddingAlgo = "pkcs1"
 )
 
@@ -1279,14 +1460,18 @@ func (e QCryptoRSAPaddingAlgo) Known() bool {
 	return false
 }
 
-// QCryptoAkCipherOptionsRSA is the variant of [QCryptoAkCipherOptions] for rsa,
-// the struct QCryptoAkCipherOptionsRSA of crypto.json.
+// QCryptoAkCipherOptionsRSA are the options of RSA.
+//
+// It is the variant of [QCryptoAkCipherOptions] for rsa, the struct
+// QCryptoAkCipherOptionsRSA of crypto.json.
 //
 // In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.QCryptoAkCipherOptionsRSA
 type QCryptoAkCipherOptionsRSA struct {
-	HashAlg    QCryptoHashAlgo       `json:"hash-alg"`
+	// The hash of signatures.
+	HashAlg QCryptoHashAlgo `json:"hash-alg"`
+	// How messages are filled up.
 	PaddingAlg QCryptoRSAPaddingAlgo `json:"padding-alg"`
 }
 
@@ -1314,7 +1499,10 @@ func (v QCryptoAkCipherOptionsRSA) encodeQCryptoAkCipherOptions(e *codec.Encoder
 	v.encodeMembers(e)
 }
 
-// QCryptoAkCipherOptions is the union QCryptoAkCipherOptions of crypto.json.
+// QCryptoAkCipherOptions are the options of a cipher with two keys; the
+// algorithm tells which.
+//
+// It is the union QCryptoAkCipherOptions of crypto.json.
 //
 // Alg holds the variant, whose type is the tag: [QCryptoAkCipherOptionsRSA] or
 // [Unknown].
@@ -1323,6 +1511,7 @@ func (v QCryptoAkCipherOptionsRSA) encodeQCryptoAkCipherOptions(e *codec.Encoder
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.QCryptoAkCipherOptions
 type QCryptoAkCipherOptions struct {
+	// The algorithm.
 	Alg QCryptoAkCipherOptionsVariant `json:"alg"`
 }
 

@@ -4,8 +4,9 @@ package qapi
 
 import "context"
 
-// QCryptodevBackendAlgoType is the enum QCryptodevBackendAlgoType of
-// cryptodev.json.
+// QCryptodevBackendAlgoType is the family of a cipher.
+//
+// It is the enum QCryptodevBackendAlgoType of cryptodev.json.
 //
 // In QEMU 10.0 and later, upstream since 8.0.
 //
@@ -14,7 +15,9 @@ type QCryptodevBackendAlgoType string
 
 // The values of QCryptodevBackendAlgoType.
 const (
-	QCryptodevBackendAlgoTypeSym  QCryptodevBackendAlgoType = "sym"
+	// One key for both ends.
+	QCryptodevBackendAlgoTypeSym QCryptodevBackendAlgoType = "sym"
+	// A public and a private key.
 	QCryptodevBackendAlgoTypeAsym QCryptodevBackendAlgoType = "asym"
 )
 
@@ -29,8 +32,10 @@ func (e QCryptodevBackendAlgoType) Known() bool {
 	return false
 }
 
-// QCryptodevBackendServiceType is the enum QCryptodevBackendServiceType of
-// cryptodev.json.
+// QCryptodevBackendServiceType is a service that a backend of virtio-crypto
+// offers to the guest.
+//
+// It is the enum QCryptodevBackendServiceType of cryptodev.json.
 //
 // In QEMU 10.0 and later, upstream since 8.0.
 //
@@ -39,10 +44,15 @@ type QCryptodevBackendServiceType string
 
 // The values of QCryptodevBackendServiceType.
 const (
-	QCryptodevBackendServiceTypeCipher   QCryptodevBackendServiceType = "cipher"
-	QCryptodevBackendServiceTypeHash     QCryptodevBackendServiceType = "hash"
-	QCryptodevBackendServiceTypeMAC      QCryptodevBackendServiceType = "mac"
-	QCryptodevBackendServiceTypeAead     QCryptodevBackendServiceType = "aead"
+	// Symmetric ciphers.
+	QCryptodevBackendServiceTypeCipher QCryptodevBackendServiceType = "cipher"
+	// Hashes.
+	QCryptodevBackendServiceTypeHash QCryptodevBackendServiceType = "hash"
+	// Message authentication codes.
+	QCryptodevBackendServiceTypeMAC QCryptodevBackendServiceType = "mac"
+	// Ciphers that authenticate as well.
+	QCryptodevBackendServiceTypeAead QCryptodevBackendServiceType = "aead"
+	// Ciphers with a public and a private key.
 	QCryptodevBackendServiceTypeAkcipher QCryptodevBackendServiceType = "akcipher"
 )
 
@@ -60,7 +70,9 @@ func (e QCryptodevBackendServiceType) Known() bool {
 	return false
 }
 
-// QCryptodevBackendType is the enum QCryptodevBackendType of cryptodev.json.
+// QCryptodevBackendType says who does the work of a backend.
+//
+// It is the enum QCryptodevBackendType of cryptodev.json.
 //
 // In QEMU 10.0 and later, upstream since 8.0.
 //
@@ -69,9 +81,12 @@ type QCryptodevBackendType string
 
 // The values of QCryptodevBackendType.
 const (
-	QCryptodevBackendTypeBuiltin   QCryptodevBackendType = "builtin"
+	// QEMU's own library.
+	QCryptodevBackendTypeBuiltin QCryptodevBackendType = "builtin"
+	// Another process.
 	QCryptodevBackendTypeVhostUser QCryptodevBackendType = "vhost-user"
-	QCryptodevBackendTypeLkcf      QCryptodevBackendType = "lkcf"
+	// The host's kernel.
+	QCryptodevBackendTypeLkcf QCryptodevBackendType = "lkcf"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -86,29 +101,39 @@ func (e QCryptodevBackendType) Known() bool {
 	return false
 }
 
-// QCryptodevBackendClient is the struct QCryptodevBackendClient of
-// cryptodev.json.
+// QCryptodevBackendClient is one queue of a backend.
+//
+// It is the struct QCryptodevBackendClient of cryptodev.json.
 //
 // In QEMU 10.0 and later, upstream since 8.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-cryptodev.QCryptodevBackendClient
 type QCryptodevBackendClient struct {
-	Queue uint32                `json:"queue"`
-	Type  QCryptodevBackendType `json:"type"`
+	// Its number.
+	Queue uint32 `json:"queue"`
+	// Who does its work.
+	Type QCryptodevBackendType `json:"type"`
 }
 
-// QCryptodevInfo is the struct QCryptodevInfo of cryptodev.json.
+// QCryptodevInfo is a backend of virtio-crypto.
+//
+// It is the struct QCryptodevInfo of cryptodev.json.
 //
 // In QEMU 10.0 and later, upstream since 8.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-cryptodev.QCryptodevInfo
 type QCryptodevInfo struct {
-	ID      string                         `json:"id"`
+	// The id of the object.
+	ID string `json:"id"`
+	// What it offers to the guest.
 	Service []QCryptodevBackendServiceType `json:"service"`
-	Client  []QCryptodevBackendClient      `json:"client"`
+	// Its queues.
+	Client []QCryptodevBackendClient `json:"client"`
 }
 
-// QueryCryptodev executes the command query-cryptodev of cryptodev.json.
+// QueryCryptodev returns the backends of virtio-crypto that there are.
+//
+// It executes the command query-cryptodev of cryptodev.json.
 //
 // In QEMU 10.0 and later, upstream since 8.0.
 //

@@ -8,7 +8,10 @@ import (
 	"time"
 )
 
-// DumpGuestMemoryFormat is the enum DumpGuestMemoryFormat of dump.json.
+// DumpGuestMemoryFormat is a format for dumps of guest memory. The kdump
+// formats leave out free and zero pages and compress.
+//
+// It is the enum DumpGuestMemoryFormat of dump.json.
 //
 // In QEMU 5.2 and later, upstream since 2.0.
 //
@@ -17,17 +20,25 @@ type DumpGuestMemoryFormat string
 
 // The values of DumpGuestMemoryFormat.
 const (
-	DumpGuestMemoryFormatElf         DumpGuestMemoryFormat = "elf"
-	DumpGuestMemoryFormatKdumpZlib   DumpGuestMemoryFormat = "kdump-zlib"
-	DumpGuestMemoryFormatKdumpLzo    DumpGuestMemoryFormat = "kdump-lzo"
+	// ELF core file, uncompressed; gdb reads it.
+	DumpGuestMemoryFormatElf DumpGuestMemoryFormat = "elf"
+	// As makedumpfile writes it to a pipe (flattened), with zlib.
+	DumpGuestMemoryFormatKdumpZlib DumpGuestMemoryFormat = "kdump-zlib"
+	// As makedumpfile writes it to a pipe (flattened), with LZO.
+	DumpGuestMemoryFormatKdumpLzo DumpGuestMemoryFormat = "kdump-lzo"
+	// As makedumpfile writes it to a pipe (flattened), with Snappy.
 	DumpGuestMemoryFormatKdumpSnappy DumpGuestMemoryFormat = "kdump-snappy"
-	// In QEMU 10.0 and later, upstream since 8.2.
+	// As crash reads it directly, with zlib. The file must be seekable. In QEMU
+	// 10.0 and later, upstream since 8.2.
 	DumpGuestMemoryFormatKdumpRawZlib DumpGuestMemoryFormat = "kdump-raw-zlib"
-	// In QEMU 10.0 and later, upstream since 8.2.
+	// As crash reads it directly, with LZO. The file must be seekable. In QEMU 10.0
+	// and later, upstream since 8.2.
 	DumpGuestMemoryFormatKdumpRawLzo DumpGuestMemoryFormat = "kdump-raw-lzo"
-	// In QEMU 10.0 and later, upstream since 8.2.
+	// As crash reads it directly, with Snappy. The file must be seekable. In QEMU
+	// 10.0 and later, upstream since 8.2.
 	DumpGuestMemoryFormatKdumpRawSnappy DumpGuestMemoryFormat = "kdump-raw-snappy"
-	// Since QEMU 2.13. Features: allowed-by-guest.
+	// Crash dump of Windows for WinDbg. The guest needs the vmcoreinfo device and a
+	// driver that fills it. Since QEMU 2.13. Features: allowed-by-guest.
 	DumpGuestMemoryFormatWinDmp DumpGuestMemoryFormat = "win-dmp"
 )
 
@@ -50,17 +61,33 @@ func (e DumpGuestMemoryFormat) Known() bool {
 
 // DumpGuestMemoryArgs are the arguments of [Client.DumpGuestMemory].
 type DumpGuestMemoryArgs struct {
-	Paging   bool   `json:"paging"`
+	// Whether to follow the guest's page tables, so that gdb can use virtual
+	// addresses. Only with format elf; a hostile guest can make it use much memory
+	// of the host. Usually false.
+	Paging bool `json:"paging"`
+	// Where to write: file:PATH, or fd:NAME with a name given to getfd.
 	Protocol string `json:"protocol"`
-	// Since QEMU 2.6.
-	Detach *bool  `json:"detach,omitzero"`
-	Begin  *int64 `json:"begin,omitzero"`
+	// Whether to write in the background. False if absent. Since QEMU 2.6.
+	Detach *bool `json:"detach,omitzero"`
+	// First guest-physical address in bytes, together with length; all memory if
+	// absent. Only with format elf.
+	Begin *int64 `json:"begin,omitzero"`
+	// Number of bytes, together with begin. Only with format elf.
 	Length *int64 `json:"length,omitzero"`
-	// Since QEMU 2.0.
+	// Format of the file; elf if absent. Since QEMU 2.0.
 	Format *DumpGuestMemoryFormat `json:"format,omitzero"`
 }
 
-// DumpGuestMemory executes the command dump-guest-memory of dump.json.
+// DumpGuestMemory writes the guest's memory and CPU registers to a file for
+// crash, gdb or WinDbg.
+//
+// The guest stands still meanwhile and goes on afterwards. Without detach it
+// returns when all is written, which can take minutes; with detach it returns
+// at once, query-dump tells the progress and DUMP_COMPLETED the end. Only one
+// dump can run at a time. A whole dump needs as much space as the guest has
+// memory, and is full of secrets.
+//
+// It executes the command dump-guest-memory of dump.json.
 //
 // In QEMU 5.2 and later, upstream since 1.2.
 //
@@ -69,7 +96,9 @@ func (c *Client) DumpGuestMemory(ctx context.Context, args DumpGuestMemoryArgs) 
 	return c.conn.Execute(ctx, "dump-guest-memory", args, nil)
 }
 
-// DumpStatus is the enum DumpStatus of dump.json.
+// DumpStatus is how far a dump of guest memory is.
+//
+// It is the enum DumpStatus of dump.json.
 //
 // In QEMU 5.2 and later, upstream since 2.6.
 //
@@ -78,10 +107,14 @@ type DumpStatus string
 
 // The values of DumpStatus.
 const (
-	DumpStatusNone      DumpStatus = "none"
-	DumpStatusActive    DumpStatus = "active"
+	// There has been none.
+	DumpStatusNone DumpStatus = "none"
+	// It is being written.
+	DumpStatusActive DumpStatus = "active"
+	// It is written.
 	DumpStatusCompleted DumpStatus = "completed"
-	DumpStatusFailed    DumpStatus = "failed"
+	// It has failed.
+	DumpStatusFailed DumpStatus = "failed"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -97,18 +130,26 @@ func (e DumpStatus) Known() bool {
 	return false
 }
 
-// DumpQueryResult is the struct DumpQueryResult of dump.json.
+// DumpQueryResult is the progress of a dump of guest memory.
+//
+// It is the struct DumpQueryResult of dump.json.
 //
 // In QEMU 5.2 and later, upstream since 2.6.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-dump.DumpQueryResult
 type DumpQueryResult struct {
-	Status    DumpStatus `json:"status"`
-	Completed int64      `json:"completed"`
-	Total     int64      `json:"total"`
+	// How far it is.
+	Status DumpStatus `json:"status"`
+	// Bytes of guest memory done, before compression.
+	Completed int64 `json:"completed"`
+	// Bytes of guest memory to be done, before compression.
+	Total int64 `json:"total"`
 }
 
-// QueryDump executes the command query-dump of dump.json.
+// QueryDump returns the progress of the running dump, or the result of the last
+// one.
+//
+// It executes the command query-dump of dump.json.
 //
 // In QEMU 5.2 and later, upstream since 2.6.
 //
@@ -119,16 +160,21 @@ func (c *Client) QueryDump(ctx context.Context) (DumpQueryResult, error) {
 	return result, err
 }
 
-// DumpCompletedEvent is the event DUMP_COMPLETED of dump.json.
+// DumpCompletedEvent tells that a dump of guest memory is over, in success or
+// failure. It is sent with and without detach.
+//
+// It is the event DUMP_COMPLETED of dump.json.
 //
 // In QEMU 5.2 and later, upstream since 2.6.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-dump.DUMP_COMPLETED
 type DumpCompletedEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
-	Timestamp time.Time       `json:"timestamp,omitzero"`
-	Result    DumpQueryResult `json:"result"`
-	Error     *string         `json:"error,omitzero"`
+	Timestamp time.Time `json:"timestamp,omitzero"`
+	// How far it has come, with the status completed or failed.
+	Result DumpQueryResult `json:"result"`
+	// What went wrong, in words for people. Only after a failure.
+	Error *string `json:"error,omitzero"`
 }
 
 // EventName returns DUMP_COMPLETED.
@@ -147,18 +193,22 @@ func (c *Client) OnDumpCompleted(f func(DumpCompletedEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// DumpGuestMemoryCapability is the struct DumpGuestMemoryCapability of
-// dump.json.
+// DumpGuestMemoryCapability is which dumps of guest memory are possible.
+//
+// It is the struct DumpGuestMemoryCapability of dump.json.
 //
 // In QEMU 5.2 and later, upstream since 2.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-dump.DumpGuestMemoryCapability
 type DumpGuestMemoryCapability struct {
+	// The formats that can be given to dump-guest-memory.
 	Formats []DumpGuestMemoryFormat `json:"formats"`
 }
 
-// QueryDumpGuestMemoryCapability executes the command
-// query-dump-guest-memory-capability of dump.json.
+// QueryDumpGuestMemoryCapability returns the formats in which this guest's
+// memory can be dumped.
+//
+// It executes the command query-dump-guest-memory-capability of dump.json.
 //
 // In QEMU 5.2 and later, upstream since 2.0.
 //

@@ -4,16 +4,21 @@ package qapi
 
 import "context"
 
-// EbpfObject is the struct EbpfObject of ebpf.json.
+// EbpfObject is an eBPF program.
+//
+// It is the struct EbpfObject of ebpf.json.
 //
 // In QEMU 10.0 and later, upstream since 9.0. Only in builds with CONFIG_EBPF.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ebpf.EbpfObject
 type EbpfObject struct {
+	// The ELF file in Base64, for libbpf.
 	Object string `json:"object"`
 }
 
-// EbpfProgramID is the enum EbpfProgramID of ebpf.json.
+// EbpfProgramID is the name of an eBPF program.
+//
+// It is the enum EbpfProgramID of ebpf.json.
 //
 // In QEMU 10.0 and later, upstream since 9.0. Only in builds with CONFIG_EBPF.
 //
@@ -22,6 +27,7 @@ type EbpfProgramID string
 
 // The values of EbpfProgramID.
 const (
+	// Spreads packets over the queues of virtio-net (receive-side scaling).
 	EbpfProgramIDRss EbpfProgramID = "rss"
 )
 
@@ -37,10 +43,17 @@ func (e EbpfProgramID) Known() bool {
 
 // RequestEbpfArgs are the arguments of [Client.RequestEbpf].
 type RequestEbpfArgs struct {
+	// The program.
 	ID EbpfProgramID `json:"id"`
 }
 
-// RequestEbpf executes the command request-ebpf of ebpf.json.
+// RequestEbpf returns an eBPF program of this QEMU. A manager with the
+// privilege loads it into the kernel and gives QEMU, which has none, the
+// descriptors (ebpf-rss-fds of virtio-net).
+//
+// It fits this build of QEMU alone, so do not keep it.
+//
+// It executes the command request-ebpf of ebpf.json.
 //
 // In QEMU 10.0 and later, upstream since 9.0. Only in builds with CONFIG_EBPF.
 //

@@ -269,9 +269,9 @@ type MigrationInfo struct {
 // QueryMigrate returns the state of the last or the running migration, outgoing
 // or incoming.
 //
-// Without any migration since start-up the result has no status. Poll it about
-// once a second for progress, or enable the capability events and wait for
-// MIGRATION; the statistics stay available after the end.
+// Before the first migration the result is empty, without a status. Poll it
+// about once a second for progress, or enable the capability events and wait
+// for MIGRATION; the statistics stay available after the end.
 //
 // It executes the command query-migrate of migration.json.
 //
@@ -659,46 +659,69 @@ type MigrationParameter string
 
 // The values of MigrationParameter.
 const (
-	MigrationParameterAnnounceInitial          MigrationParameter = "announce-initial"
-	MigrationParameterAnnounceMax              MigrationParameter = "announce-max"
-	MigrationParameterAnnounceRounds           MigrationParameter = "announce-rounds"
-	MigrationParameterAnnounceStep             MigrationParameter = "announce-step"
+	// Time until the first announcement.
+	MigrationParameterAnnounceInitial MigrationParameter = "announce-initial"
+	// Longest time between announcements.
+	MigrationParameterAnnounceMax MigrationParameter = "announce-max"
+	// Number of announcements.
+	MigrationParameterAnnounceRounds MigrationParameter = "announce-rounds"
+	// Growth of the time between announcements.
+	MigrationParameterAnnounceStep MigrationParameter = "announce-step"
+	// Share of dirtied memory from which auto-converge throttles.
 	MigrationParameterThrottleTriggerThreshold MigrationParameter = "throttle-trigger-threshold"
-	MigrationParameterCPUThrottleInitial       MigrationParameter = "cpu-throttle-initial"
-	MigrationParameterCPUThrottleIncrement     MigrationParameter = "cpu-throttle-increment"
-	MigrationParameterCPUThrottleTailslow      MigrationParameter = "cpu-throttle-tailslow"
-	MigrationParameterTLSCreds                 MigrationParameter = "tls-creds"
-	MigrationParameterTLSHostname              MigrationParameter = "tls-hostname"
-	MigrationParameterTLSAuthz                 MigrationParameter = "tls-authz"
-	MigrationParameterMaxBandwidth             MigrationParameter = "max-bandwidth"
-	// In QEMU 10.0 and later.
+	// First step of auto-converge.
+	MigrationParameterCPUThrottleInitial MigrationParameter = "cpu-throttle-initial"
+	// Further steps of auto-converge.
+	MigrationParameterCPUThrottleIncrement MigrationParameter = "cpu-throttle-increment"
+	// Smaller steps towards the end.
+	MigrationParameterCPUThrottleTailslow MigrationParameter = "cpu-throttle-tailslow"
+	// TLS credentials.
+	MigrationParameterTLSCreds MigrationParameter = "tls-creds"
+	// Name in the certificate of the destination.
+	MigrationParameterTLSHostname MigrationParameter = "tls-hostname"
+	// Who may connect by TLS.
+	MigrationParameterTLSAuthz MigrationParameter = "tls-authz"
+	// Limit of the bandwidth.
+	MigrationParameterMaxBandwidth MigrationParameter = "max-bandwidth"
+	// Bandwidth to count on for the downtime. In QEMU 10.0 and later.
 	MigrationParameterAvailSwitchoverBandwidth MigrationParameter = "avail-switchover-bandwidth"
-	MigrationParameterDowntimeLimit            MigrationParameter = "downtime-limit"
-	// Unstable: QEMU may change it in any release.
-	MigrationParameterXCheckpointDelay     MigrationParameter = "x-checkpoint-delay"
-	MigrationParameterMultifdChannels      MigrationParameter = "multifd-channels"
-	MigrationParameterXbzrleCacheSize      MigrationParameter = "xbzrle-cache-size"
+	// Longest downtime.
+	MigrationParameterDowntimeLimit MigrationParameter = "downtime-limit"
+	// Time between checkpoints of COLO. Unstable: QEMU may change it in any
+	// release.
+	MigrationParameterXCheckpointDelay MigrationParameter = "x-checkpoint-delay"
+	// Connections of multifd.
+	MigrationParameterMultifdChannels MigrationParameter = "multifd-channels"
+	// Size of the cache of XBZRLE.
+	MigrationParameterXbzrleCacheSize MigrationParameter = "xbzrle-cache-size"
+	// Limit of the bandwidth during postcopy.
 	MigrationParameterMaxPostcopyBandwidth MigrationParameter = "max-postcopy-bandwidth"
-	MigrationParameterMaxCPUThrottle       MigrationParameter = "max-cpu-throttle"
-	MigrationParameterMultifdCompression   MigrationParameter = "multifd-compression"
-	MigrationParameterMultifdZlibLevel     MigrationParameter = "multifd-zlib-level"
-	MigrationParameterMultifdZstdLevel     MigrationParameter = "multifd-zstd-level"
-	// In QEMU 10.0 and later.
+	// Upper limit of auto-converge.
+	MigrationParameterMaxCPUThrottle MigrationParameter = "max-cpu-throttle"
+	// Compression of multifd.
+	MigrationParameterMultifdCompression MigrationParameter = "multifd-compression"
+	// Level of zlib.
+	MigrationParameterMultifdZlibLevel MigrationParameter = "multifd-zlib-level"
+	// Level of zstd.
+	MigrationParameterMultifdZstdLevel MigrationParameter = "multifd-zstd-level"
+	// Level of qatzip. In QEMU 10.0 and later.
 	MigrationParameterMultifdQatzipLevel MigrationParameter = "multifd-qatzip-level"
+	// Names of dirty bitmaps in the stream.
 	MigrationParameterBlockBitmapMapping MigrationParameter = "block-bitmap-mapping"
-	// In QEMU 10.0 and later. Unstable: QEMU may change it in any release.
+	// Time between adjustments of dirty-limit. In QEMU 10.0 and later. Unstable:
+	// QEMU may change it in any release.
 	MigrationParameterXVcpuDirtyLimitPeriod MigrationParameter = "x-vcpu-dirty-limit-period"
-	// In QEMU 10.0 and later.
+	// Dirty rate allowed by dirty-limit. In QEMU 10.0 and later.
 	MigrationParameterVcpuDirtyLimit MigrationParameter = "vcpu-dirty-limit"
-	// In QEMU 10.0 and later.
+	// Kind of migration. In QEMU 10.0 and later.
 	MigrationParameterMode MigrationParameter = "mode"
-	// In QEMU 10.0 and later.
+	// Who looks for zero pages. In QEMU 10.0 and later.
 	MigrationParameterZeroPageDetection MigrationParameter = "zero-page-detection"
-	// In QEMU 10.0 and later.
+	// Files without the page cache. In QEMU 10.0 and later.
 	MigrationParameterDirectIO MigrationParameter = "direct-io"
-	// In QEMU 11.1.
+	// Size of the pieces of RDMA. In QEMU 11.1.
 	MigrationParameterXRdmaChunkSize MigrationParameter = "x-rdma-chunk-size"
-	// In QEMU 10.2 and later.
+	// Program for cpr-exec. In QEMU 10.2 and later.
 	MigrationParameterCprExecCommand MigrationParameter = "cpr-exec-command"
 )
 
@@ -1079,8 +1102,8 @@ func (c *Client) MigrateStartPostcopy(ctx context.Context) error {
 	return c.conn.Execute(ctx, "migrate-start-postcopy", nil, nil)
 }
 
-// MigrationEvent tells that a migration has changed its status. Sent only with
-// the capability events, on either side.
+// MigrationEvent tells the status of a migration when it changes, now and then
+// twice. Sent only with the capability events, on either side.
 //
 // It is the event MIGRATION of migration.json.
 //

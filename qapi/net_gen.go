@@ -57,9 +57,9 @@ type NetdevDelArgs struct {
 
 // NetdevDel removes a network backend.
 //
-// It works even while a card uses it: the guest then sees the link go down, and
-// the card needs device_del before the id is of use again. It fails with
-// DeviceNotFound if there is no such backend.
+// It works even while a card uses it: the guest then sees the link go down for
+// good, as a card cannot be given another backend. It fails with DeviceNotFound
+// if there is no such backend.
 //
 // It executes the command netdev_del of net.json.
 //

@@ -4,7 +4,9 @@ package qapi
 
 import "context"
 
-// ReplayMode is the enum ReplayMode of replay.json.
+// ReplayMode says whether execution is recorded or replayed.
+//
+// It is the enum ReplayMode of replay.json.
 //
 // In QEMU 5.2 and later, upstream since 2.5.
 //
@@ -13,9 +15,12 @@ type ReplayMode string
 
 // The values of ReplayMode.
 const (
-	ReplayModeNone   ReplayMode = "none"
+	// Neither.
+	ReplayModeNone ReplayMode = "none"
+	// All that is not determined by the guest is written to a log.
 	ReplayModeRecord ReplayMode = "record"
-	ReplayModePlay   ReplayMode = "play"
+	// It is read from the log, so that the guest does just the same again.
+	ReplayModePlay ReplayMode = "play"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -30,18 +35,26 @@ func (e ReplayMode) Known() bool {
 	return false
 }
 
-// ReplayInfo is the struct ReplayInfo of replay.json.
+// ReplayInfo is the state of recording or replaying.
+//
+// It is the struct ReplayInfo of replay.json.
 //
 // In QEMU 5.2 and later, upstream since 5.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-replay.ReplayInfo
 type ReplayInfo struct {
-	Mode     ReplayMode `json:"mode"`
-	Filename *string    `json:"filename,omitzero"`
-	Icount   int64      `json:"icount"`
+	// Whether execution is recorded or replayed.
+	Mode ReplayMode `json:"mode"`
+	// The log. Absent if neither.
+	Filename *string `json:"filename,omitzero"`
+	// Instructions executed so far.
+	Icount int64 `json:"icount"`
 }
 
-// QueryReplay executes the command query-replay of replay.json.
+// QueryReplay returns whether execution is being recorded or replayed, and how
+// many instructions have been executed.
+//
+// It executes the command query-replay of replay.json.
 //
 // In QEMU 5.2 and later, upstream since 5.2.
 //
@@ -54,10 +67,17 @@ func (c *Client) QueryReplay(ctx context.Context) (ReplayInfo, error) {
 
 // ReplayBreakArgs are the arguments of [Client.ReplayBreak].
 type ReplayBreakArgs struct {
+	// The instruction to stop at, counted from the start; it must lie ahead.
 	Icount int64 `json:"icount"`
 }
 
-// ReplayBreak executes the command replay-break of replay.json.
+// ReplayBreak sets the one breakpoint of a replay, and so removes an earlier
+// one. It works only while replaying.
+//
+// It returns at once; the VM stops in run state debug, with the event STOP,
+// when it gets there.
+//
+// It executes the command replay-break of replay.json.
 //
 // In QEMU 5.2 and later, upstream since 5.2.
 //
@@ -66,7 +86,10 @@ func (c *Client) ReplayBreak(ctx context.Context, args ReplayBreakArgs) error {
 	return c.conn.Execute(ctx, "replay-break", args, nil)
 }
 
-// ReplayDeleteBreak executes the command replay-delete-break of replay.json.
+// ReplayDeleteBreak removes the breakpoint of a replay. It does nothing if
+// there is none, and fails outside of a replay.
+//
+// It executes the command replay-delete-break of replay.json.
 //
 // In QEMU 5.2 and later, upstream since 5.2.
 //
@@ -77,10 +100,18 @@ func (c *Client) ReplayDeleteBreak(ctx context.Context) error {
 
 // ReplaySeekArgs are the arguments of [Client.ReplaySeek].
 type ReplaySeekArgs struct {
+	// The instruction to go to, counted from the start.
 	Icount int64 `json:"icount"`
 }
 
-// ReplaySeek executes the command replay-seek of replay.json.
+// ReplaySeek lets a replay go to an instruction, back or ahead: it loads the
+// nearest earlier snapshot if need be and runs on from there.
+//
+// It returns when the VM runs; the VM stops, with the event STOP, when it gets
+// there. It fails if nothing is replayed, and if there is no snapshot from
+// which to get there.
+//
+// It executes the command replay-seek of replay.json.
 //
 // In QEMU 5.2 and later, upstream since 5.2.
 //

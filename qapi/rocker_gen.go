@@ -4,23 +4,32 @@ package qapi
 
 import "context"
 
-// RockerSwitch is the struct RockerSwitch of rocker.json.
+// RockerSwitch is an emulated Rocker switch.
+//
+// It is the struct RockerSwitch of rocker.json.
 //
 // In QEMU 5.2 and later, upstream since 2.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-rocker.RockerSwitch
 type RockerSwitch struct {
-	Name  string `json:"name"`
-	ID    uint64 `json:"id"`
+	// Its name, the property of the device rocker.
+	Name string `json:"name"`
+	// Its 64-bit id.
+	ID uint64 `json:"id"`
+	// How many front-panel ports it has.
 	Ports uint32 `json:"ports"`
 }
 
 // QueryRockerArgs are the arguments of [Client.QueryRocker].
 type QueryRockerArgs struct {
+	// The switch's name.
 	Name string `json:"name"`
 }
 
-// QueryRocker executes the command query-rocker of rocker.json.
+// QueryRocker returns what a Rocker switch is. It fails if there is none of
+// that name.
+//
+// It executes the command query-rocker of rocker.json.
 //
 // In QEMU 5.2 and later, upstream since 2.4.
 //
@@ -31,7 +40,9 @@ func (c *Client) QueryRocker(ctx context.Context, args QueryRockerArgs) (RockerS
 	return result, err
 }
 
-// RockerPortDuplex is the enum RockerPortDuplex of rocker.json.
+// RockerPortDuplex says whether a port sends and receives at the same time.
+//
+// It is the enum RockerPortDuplex of rocker.json.
 //
 // In QEMU 5.2 and later, upstream since 2.4.
 //
@@ -40,7 +51,9 @@ type RockerPortDuplex string
 
 // The values of RockerPortDuplex.
 const (
+	// One at a time.
 	RockerPortDuplexHalf RockerPortDuplex = "half"
+	// Both at once.
 	RockerPortDuplexFull RockerPortDuplex = "full"
 )
 
@@ -55,7 +68,9 @@ func (e RockerPortDuplex) Known() bool {
 	return false
 }
 
-// RockerPortAutoneg is the enum RockerPortAutoneg of rocker.json.
+// RockerPortAutoneg says whether a port negotiates its speed.
+//
+// It is the enum RockerPortAutoneg of rocker.json.
 //
 // In QEMU 5.2 and later, upstream since 2.4.
 //
@@ -64,8 +79,10 @@ type RockerPortAutoneg string
 
 // The values of RockerPortAutoneg.
 const (
+	// It does not.
 	RockerPortAutonegOff RockerPortAutoneg = "off"
-	RockerPortAutonegOn  RockerPortAutoneg = "on"
+	// It does.
+	RockerPortAutonegOn RockerPortAutoneg = "on"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -79,26 +96,38 @@ func (e RockerPortAutoneg) Known() bool {
 	return false
 }
 
-// RockerPort is the struct RockerPort of rocker.json.
+// RockerPort is a front-panel port of a Rocker switch.
+//
+// It is the struct RockerPort of rocker.json.
 //
 // In QEMU 5.2 and later, upstream since 2.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-rocker.RockerPort
 type RockerPort struct {
-	Name    string            `json:"name"`
-	Enabled bool              `json:"enabled"`
-	LinkUp  bool              `json:"link-up"`
-	Speed   uint32            `json:"speed"`
-	Duplex  RockerPortDuplex  `json:"duplex"`
+	// Its name.
+	Name string `json:"name"`
+	// The guest's driver has enabled it.
+	Enabled bool `json:"enabled"`
+	// It has a link.
+	LinkUp bool `json:"link-up"`
+	// Its speed, in Mbit/s.
+	Speed uint32 `json:"speed"`
+	// Whether it sends and receives at once.
+	Duplex RockerPortDuplex `json:"duplex"`
+	// Whether it negotiates its speed.
 	Autoneg RockerPortAutoneg `json:"autoneg"`
 }
 
 // QueryRockerPortsArgs are the arguments of [Client.QueryRockerPorts].
 type QueryRockerPortsArgs struct {
+	// The switch's name.
 	Name string `json:"name"`
 }
 
-// QueryRockerPorts executes the command query-rocker-ports of rocker.json.
+// QueryRockerPorts returns the ports of a Rocker switch. It fails if there is
+// no switch of that name.
+//
+// It executes the command query-rocker-ports of rocker.json.
 //
 // In QEMU 5.2 and later, upstream since 2.4.
 //
@@ -109,75 +138,117 @@ func (c *Client) QueryRockerPorts(ctx context.Context, args QueryRockerPortsArgs
 	return result, err
 }
 
-// RockerOfDpaFlowKey is the struct RockerOfDpaFlowKey of rocker.json.
+// RockerOfDpaFlowKey is what packets must have for a flow to apply; what is
+// absent does not matter.
+//
+// It is the struct RockerOfDpaFlowKey of rocker.json.
 //
 // In QEMU 5.2 and later, upstream since 2.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-rocker.RockerOfDpaFlowKey
 type RockerOfDpaFlowKey struct {
-	Priority uint32  `json:"priority"`
-	TblID    uint32  `json:"tbl-id"`
-	InPport  *uint32 `json:"in-pport,omitzero"`
+	// Of two flows that apply the higher one is taken.
+	Priority uint32 `json:"priority"`
+	// The table that the flow is in.
+	TblID uint32 `json:"tbl-id"`
+	// The port that the packet came in at.
+	InPport *uint32 `json:"in-pport,omitzero"`
+	// The tunnel.
 	TunnelID *uint32 `json:"tunnel-id,omitzero"`
-	VLANID   *uint16 `json:"vlan-id,omitzero"`
-	EthType  *uint16 `json:"eth-type,omitzero"`
-	EthSrc   *string `json:"eth-src,omitzero"`
-	EthDst   *string `json:"eth-dst,omitzero"`
-	IPProto  *uint8  `json:"ip-proto,omitzero"`
-	IPTos    *uint8  `json:"ip-tos,omitzero"`
-	IPDst    *string `json:"ip-dst,omitzero"`
+	// The VLAN.
+	VLANID *uint16 `json:"vlan-id,omitzero"`
+	// The Ethernet type.
+	EthType *uint16 `json:"eth-type,omitzero"`
+	// The sender's MAC address.
+	EthSrc *string `json:"eth-src,omitzero"`
+	// The receiver's MAC address.
+	EthDst *string `json:"eth-dst,omitzero"`
+	// The protocol over IP.
+	IPProto *uint8 `json:"ip-proto,omitzero"`
+	// The type of service.
+	IPTos *uint8 `json:"ip-tos,omitzero"`
+	// The receiver's IP address.
+	IPDst *string `json:"ip-dst,omitzero"`
 }
 
-// RockerOfDpaFlowMask is the struct RockerOfDpaFlowMask of rocker.json.
+// RockerOfDpaFlowMask says which bits of a flow's key count.
+//
+// It is the struct RockerOfDpaFlowMask of rocker.json.
 //
 // In QEMU 5.2 and later, upstream since 2.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-rocker.RockerOfDpaFlowMask
 type RockerOfDpaFlowMask struct {
-	InPport  *uint32 `json:"in-pport,omitzero"`
+	// Of the port.
+	InPport *uint32 `json:"in-pport,omitzero"`
+	// Of the tunnel.
 	TunnelID *uint32 `json:"tunnel-id,omitzero"`
-	VLANID   *uint16 `json:"vlan-id,omitzero"`
-	EthSrc   *string `json:"eth-src,omitzero"`
-	EthDst   *string `json:"eth-dst,omitzero"`
-	IPProto  *uint8  `json:"ip-proto,omitzero"`
-	IPTos    *uint8  `json:"ip-tos,omitzero"`
+	// Of the VLAN.
+	VLANID *uint16 `json:"vlan-id,omitzero"`
+	// Of the sender's MAC address.
+	EthSrc *string `json:"eth-src,omitzero"`
+	// Of the receiver's MAC address.
+	EthDst *string `json:"eth-dst,omitzero"`
+	// Of the protocol.
+	IPProto *uint8 `json:"ip-proto,omitzero"`
+	// Of the type of service.
+	IPTos *uint8 `json:"ip-tos,omitzero"`
 }
 
-// RockerOfDpaFlowAction is the struct RockerOfDpaFlowAction of rocker.json.
+// RockerOfDpaFlowAction is what happens to a packet that a flow applies to.
+//
+// It is the struct RockerOfDpaFlowAction of rocker.json.
 //
 // In QEMU 5.2 and later, upstream since 2.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-rocker.RockerOfDpaFlowAction
 type RockerOfDpaFlowAction struct {
-	GotoTbl     *uint32 `json:"goto-tbl,omitzero"`
-	GroupID     *uint32 `json:"group-id,omitzero"`
+	// The table to look in next.
+	GotoTbl *uint32 `json:"goto-tbl,omitzero"`
+	// The group to hand it to.
+	GroupID *uint32 `json:"group-id,omitzero"`
+	// The tunnel's logical port.
 	TunnelLport *uint32 `json:"tunnel-lport,omitzero"`
-	VLANID      *uint16 `json:"vlan-id,omitzero"`
-	NewVLANID   *uint16 `json:"new-vlan-id,omitzero"`
-	OutPport    *uint32 `json:"out-pport,omitzero"`
+	// The VLAN to put it into.
+	VLANID *uint16 `json:"vlan-id,omitzero"`
+	// The VLAN to change it to.
+	NewVLANID *uint16 `json:"new-vlan-id,omitzero"`
+	// The port to send it out of.
+	OutPport *uint32 `json:"out-pport,omitzero"`
 }
 
-// RockerOfDpaFlow is the struct RockerOfDpaFlow of rocker.json.
+// RockerOfDpaFlow is a row of a Rocker switch's flow tables.
+//
+// It is the struct RockerOfDpaFlow of rocker.json.
 //
 // In QEMU 5.2 and later, upstream since 2.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-rocker.RockerOfDpaFlow
 type RockerOfDpaFlow struct {
-	Cookie uint64                `json:"cookie"`
-	Hits   uint64                `json:"hits"`
-	Key    RockerOfDpaFlowKey    `json:"key"`
-	Mask   RockerOfDpaFlowMask   `json:"mask"`
+	// A number that the driver gave it.
+	Cookie uint64 `json:"cookie"`
+	// How many packets it has applied to.
+	Hits uint64 `json:"hits"`
+	// What packets must have.
+	Key RockerOfDpaFlowKey `json:"key"`
+	// Which bits of that count.
+	Mask RockerOfDpaFlowMask `json:"mask"`
+	// What happens to them.
 	Action RockerOfDpaFlowAction `json:"action"`
 }
 
 // QueryRockerOfDpaFlowsArgs are the arguments of [Client.QueryRockerOfDpaFlows].
 type QueryRockerOfDpaFlowsArgs struct {
-	Name  string  `json:"name"`
+	// The switch's name.
+	Name string `json:"name"`
+	// The table; all tables if absent.
 	TblID *uint32 `json:"tbl-id,omitzero"`
 }
 
-// QueryRockerOfDpaFlows executes the command query-rocker-of-dpa-flows of
-// rocker.json.
+// QueryRockerOfDpaFlows returns the flows of a Rocker switch. It fails if there
+// is no switch of that name, or if it is of another make.
+//
+// It executes the command query-rocker-of-dpa-flows of rocker.json.
 //
 // In QEMU 5.2 and later, upstream since 2.4.
 //
@@ -188,13 +259,18 @@ func (c *Client) QueryRockerOfDpaFlows(ctx context.Context, args QueryRockerOfDp
 	return result, err
 }
 
-// RockerOfDpaGroup is the struct RockerOfDpaGroup of rocker.json.
+// RockerOfDpaGroup is a group of a Rocker switch: what several flows do in
+// common. Its type tells which members it has.
+//
+// It is the struct RockerOfDpaGroup of rocker.json.
 //
 // In QEMU 5.2 and later, upstream since 2.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-rocker.RockerOfDpaGroup
 type RockerOfDpaGroup struct {
-	ID        uint32   `json:"id"`
+	// The group's number.
+	ID uint32 `json:"id"`
+	// The group's type.
 	Type      uint8    `json:"type"`
 	VLANID    *uint16  `json:"vlan-id,omitzero"`
 	Pport     *uint32  `json:"pport,omitzero"`
@@ -211,12 +287,16 @@ type RockerOfDpaGroup struct {
 
 // QueryRockerOfDpaGroupsArgs are the arguments of [Client.QueryRockerOfDpaGroups].
 type QueryRockerOfDpaGroupsArgs struct {
+	// The switch's name.
 	Name string `json:"name"`
+	// The type of group; all types if absent.
 	Type *uint8 `json:"type,omitzero"`
 }
 
-// QueryRockerOfDpaGroups executes the command query-rocker-of-dpa-groups of
-// rocker.json.
+// QueryRockerOfDpaGroups returns the groups of a Rocker switch. It fails if
+// there is no switch of that name, or if it is of another make.
+//
+// It executes the command query-rocker-of-dpa-groups of rocker.json.
 //
 // In QEMU 5.2 and later, upstream since 2.4.
 //

@@ -8,7 +8,9 @@ import (
 	"github.com/goqapi/goqapi/qmp/codec"
 )
 
-// StatsType is the enum StatsType of stats.json.
+// StatsType is a kind of statistic.
+//
+// It is the enum StatsType of stats.json.
 //
 // In QEMU 7.2 and later, upstream since 7.1.
 //
@@ -17,11 +19,16 @@ type StatsType string
 
 // The values of StatsType.
 const (
-	StatsTypeCumulative      StatsType = "cumulative"
-	StatsTypeInstant         StatsType = "instant"
-	StatsTypePeak            StatsType = "peak"
+	// A counter that only grows.
+	StatsTypeCumulative StatsType = "cumulative"
+	// A present value that goes up and down.
+	StatsTypeInstant StatsType = "instant"
+	// The largest value so far.
+	StatsTypePeak StatsType = "peak"
+	// A histogram whose buckets are all bucket-size wide.
 	StatsTypeLinearHistogram StatsType = "linear-histogram"
-	StatsTypeLog2Histogram   StatsType = "log2-histogram"
+	// A histogram in which each bucket is twice as wide as the one before.
+	StatsTypeLog2Histogram StatsType = "log2-histogram"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -38,7 +45,9 @@ func (e StatsType) Known() bool {
 	return false
 }
 
-// StatsUnit is the enum StatsUnit of stats.json.
+// StatsUnit is the unit of a statistic.
+//
+// It is the enum StatsUnit of stats.json.
 //
 // In QEMU 7.2 and later, upstream since 7.1.
 //
@@ -47,9 +56,13 @@ type StatsUnit string
 
 // The values of StatsUnit.
 const (
-	StatsUnitBytes   StatsUnit = "bytes"
+	// Bytes.
+	StatsUnitBytes StatsUnit = "bytes"
+	// Seconds.
 	StatsUnitSeconds StatsUnit = "seconds"
-	StatsUnitCycles  StatsUnit = "cycles"
+	// Clock cycles.
+	StatsUnitCycles StatsUnit = "cycles"
+	// True or false.
 	StatsUnitBoolean StatsUnit = "boolean"
 )
 
@@ -66,7 +79,9 @@ func (e StatsUnit) Known() bool {
 	return false
 }
 
-// StatsProvider is the enum StatsProvider of stats.json.
+// StatsProvider is where statistics come from.
+//
+// It is the enum StatsProvider of stats.json.
 //
 // In QEMU 7.2 and later, upstream since 7.1.
 //
@@ -75,9 +90,9 @@ type StatsProvider string
 
 // The values of StatsProvider.
 const (
-	// Since QEMU 7.1.
+	// KVM, in the kernel. Since QEMU 7.1.
 	StatsProviderKVM StatsProvider = "kvm"
-	// In QEMU 10.0 and later, upstream since 8.0.
+	// The backends of crypto devices. In QEMU 10.0 and later, upstream since 8.0.
 	StatsProviderCryptodev StatsProvider = "cryptodev"
 )
 
@@ -92,7 +107,9 @@ func (e StatsProvider) Known() bool {
 	return false
 }
 
-// StatsTarget is the enum StatsTarget of stats.json.
+// StatsTarget is what statistics are about.
+//
+// It is the enum StatsTarget of stats.json.
 //
 // In QEMU 7.2 and later, upstream since 7.1.
 //
@@ -101,9 +118,11 @@ type StatsTarget string
 
 // The values of StatsTarget.
 const (
-	StatsTargetVM   StatsTarget = "vm"
+	// The VM as a whole.
+	StatsTargetVM StatsTarget = "vm"
+	// Each virtual CPU.
 	StatsTargetVcpu StatsTarget = "vcpu"
-	// In QEMU 10.0 and later, upstream since 8.0.
+	// Each crypto device. In QEMU 10.0 and later, upstream since 8.0.
 	StatsTargetCryptodev StatsTarget = "cryptodev"
 )
 
@@ -119,23 +138,30 @@ func (e StatsTarget) Known() bool {
 	return false
 }
 
-// StatsRequest is the struct StatsRequest of stats.json.
+// StatsRequest names statistics of a provider.
+//
+// It is the struct StatsRequest of stats.json.
 //
 // In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-stats.StatsRequest
 type StatsRequest struct {
+	// The provider.
 	Provider StatsProvider `json:"provider"`
-	Names    []string      `json:"names,omitzero"`
+	// The names of the statistics; all if absent.
+	Names []string `json:"names,omitzero"`
 }
 
-// StatsFilterVcpu is the variant of [StatsFilter] for vcpu, the struct
-// StatsVCPUFilter of stats.json.
+// StatsFilterVcpu names virtual CPUs.
+//
+// It is the variant of [StatsFilter] for vcpu, the struct StatsVCPUFilter of
+// stats.json.
 //
 // In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-stats.StatsVCPUFilter
 type StatsFilterVcpu struct {
+	// Their QOM paths, as in query-cpus-fast; all if absent.
 	Vcpus []string `json:"vcpus,omitzero"`
 }
 
@@ -162,7 +188,9 @@ func (v StatsFilterVcpu) encodeStatsFilter(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// StatsFilter is the union StatsFilter of stats.json.
+// StatsFilter says which statistics are wanted.
+//
+// It is the union StatsFilter of stats.json.
 //
 // Target holds the variant, whose type is the tag: [StatsFilterVM],
 // [StatsFilterVcpu], [StatsFilterCryptodev] or [Unknown].
@@ -171,8 +199,10 @@ func (v StatsFilterVcpu) encodeStatsFilter(e *codec.Encoder) {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-stats.StatsFilter
 type StatsFilter struct {
-	Target    StatsFilterVariant `json:"target"`
-	Providers []StatsRequest     `json:"providers,omitzero"`
+	// What they are about.
+	Target StatsFilterVariant `json:"target"`
+	// Which ones of which providers; all of all if absent.
+	Providers []StatsRequest `json:"providers,omitzero"`
 }
 
 // StatsFilterVariant is what StatsFilter.Target can hold: the types that
@@ -246,6 +276,8 @@ func (x StatsFilter) String() string {
 }
 
 // StatsFilterVM is the variant of [StatsFilter] for vm.
+//
+// The VM as a whole.
 type StatsFilterVM struct{}
 
 // StatsTarget returns [StatsTargetVM].
@@ -257,6 +289,8 @@ func (StatsFilterVM) encodeStatsFilter(e *codec.Encoder) {}
 
 // StatsFilterCryptodev is the variant of [StatsFilter] for cryptodev.
 //
+// Each crypto device.
+//
 // In QEMU 10.0 and later, upstream since 8.0.
 type StatsFilterCryptodev struct{}
 
@@ -267,7 +301,9 @@ func (StatsFilterCryptodev) StatsTarget() StatsTarget {
 
 func (StatsFilterCryptodev) encodeStatsFilter(e *codec.Encoder) {}
 
-// StatsValue is the alternate StatsValue of stats.json.
+// StatsValue is the value of a statistic.
+//
+// It is the alternate StatsValue of stats.json.
 //
 // It holds [Uint], [Bool], [UintList] or [Unknown].
 //
@@ -303,13 +339,17 @@ func decodeStatsValue(x *StatsValue, dec *jsontext.Decoder) error {
 	}
 }
 
-// Stats is the struct Stats of stats.json.
+// Stats is a statistic.
+//
+// It is the struct Stats of stats.json.
 //
 // In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-stats.Stats
 type Stats struct {
-	Name  string     `json:"name"`
+	// Its name.
+	Name string `json:"name"`
+	// Its value, in the unit that query-stats-schemas tells.
 	Value StatsValue `json:"value"`
 }
 
@@ -348,18 +388,30 @@ func (x *Stats) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
-// StatsResult is the struct StatsResult of stats.json.
+// StatsResult are the statistics of a provider about one thing.
+//
+// It is the struct StatsResult of stats.json.
 //
 // In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-stats.StatsResult
 type StatsResult struct {
+	// The provider.
 	Provider StatsProvider `json:"provider"`
-	QOMPath  *string       `json:"qom-path,omitzero"`
-	Stats    []Stats       `json:"stats"`
+	// The thing's QOM path, such as a virtual CPU's. Absent for the VM.
+	QOMPath *string `json:"qom-path,omitzero"`
+	// The statistics.
+	Stats []Stats `json:"stats"`
 }
 
-// QueryStats executes the command query-stats of stats.json.
+// QueryStats returns statistics that QEMU or the kernel keep at run time about
+// the VM, its virtual CPUs or its crypto devices.
+//
+// It returns at once, with nothing if there is no provider for the target:
+// under TCG there are no statistics of CPUs. Only query-stats-schemas tells
+// units and scales. Which statistics there are depends on the kernel.
+//
+// It executes the command query-stats of stats.json.
 //
 // In QEMU 7.2 and later, upstream since 7.1.
 //
@@ -370,37 +422,55 @@ func (c *Client) QueryStats(ctx context.Context, args StatsFilter) ([]StatsResul
 	return result, err
 }
 
-// StatsSchemaValue is the struct StatsSchemaValue of stats.json.
+// StatsSchemaValue describes a statistic.
+//
+// It is the struct StatsSchemaValue of stats.json.
 //
 // In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-stats.StatsSchemaValue
 type StatsSchemaValue struct {
-	Name       string     `json:"name"`
-	Type       StatsType  `json:"type"`
-	Unit       *StatsUnit `json:"unit,omitzero"`
-	Base       *int8      `json:"base,omitzero"`
-	Exponent   int16      `json:"exponent"`
-	BucketSize *uint32    `json:"bucket-size,omitzero"`
+	// Its name, unique for a provider and target.
+	Name string `json:"name"`
+	// What kind it is.
+	Type StatsType `json:"type"`
+	// Its unit; a plain number if absent.
+	Unit *StatsUnit `json:"unit,omitzero"`
+	// Base of the factor base^exponent on the unit, 2 or 10. Absent if exponent is
+	// 0.
+	Base *int8 `json:"base,omitzero"`
+	// Exponent of that factor: with base 10 and unit seconds, -9 means nanoseconds.
+	Exponent int16 `json:"exponent"`
+	// Width of the buckets of a linear-histogram.
+	BucketSize *uint32 `json:"bucket-size,omitzero"`
 }
 
-// StatsSchema is the struct StatsSchema of stats.json.
+// StatsSchema describes the statistics of a provider about a target.
+//
+// It is the struct StatsSchema of stats.json.
 //
 // In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-stats.StatsSchema
 type StatsSchema struct {
-	Provider StatsProvider      `json:"provider"`
-	Target   StatsTarget        `json:"target"`
-	Stats    []StatsSchemaValue `json:"stats"`
+	// The provider.
+	Provider StatsProvider `json:"provider"`
+	// What they are about.
+	Target StatsTarget `json:"target"`
+	// The statistics.
+	Stats []StatsSchemaValue `json:"stats"`
 }
 
 // QueryStatsSchemasArgs are the arguments of [Client.QueryStatsSchemas].
 type QueryStatsSchemasArgs struct {
+	// Only those of this provider; all if absent.
 	Provider *StatsProvider `json:"provider,omitzero"`
 }
 
-// QueryStatsSchemas executes the command query-stats-schemas of stats.json.
+// QueryStatsSchemas returns which statistics query-stats can give, with their
+// kinds and units.
+//
+// It executes the command query-stats-schemas of stats.json.
 //
 // In QEMU 7.2 and later, upstream since 7.1.
 //

@@ -8,7 +8,9 @@ import (
 	"github.com/goqapi/goqapi/qmp/codec"
 )
 
-// TPMModel is the enum TpmModel of tpm.json.
+// TPMModel is a model of TPM that a guest sees.
+//
+// It is the enum TpmModel of tpm.json.
 //
 // In QEMU 5.2 and later, upstream since 1.5. Only in builds with CONFIG_TPM.
 //
@@ -17,10 +19,11 @@ type TPMModel string
 
 // The values of TPMModel.
 const (
+	// The classic interface (TIS), for TPM 1.2 and 2.0.
 	TPMModelTPMTis TPMModel = "tpm-tis"
-	// Since QEMU 2.12.
+	// The newer interface (CRB), for TPM 2.0 only. Since QEMU 2.12.
 	TPMModelTPMCrb TPMModel = "tpm-crb"
-	// Since QEMU 5.0.
+	// The one of POWER machines, for TPM 2.0. Since QEMU 5.0.
 	TPMModelTPMSpapr TPMModel = "tpm-spapr"
 )
 
@@ -36,7 +39,9 @@ func (e TPMModel) Known() bool {
 	return false
 }
 
-// QueryTPMModels executes the command query-tpm-models of tpm.json.
+// QueryTPMModels returns the models of TPM that this QEMU can give to a guest.
+//
+// It executes the command query-tpm-models of tpm.json.
 //
 // In QEMU 5.2 and later, upstream since 1.5. Only in builds with CONFIG_TPM.
 //
@@ -47,7 +52,9 @@ func (c *Client) QueryTPMModels(ctx context.Context) ([]TPMModel, error) {
 	return result, err
 }
 
-// TPMType is the enum TpmType of tpm.json.
+// TPMType is a kind of backend of a TPM.
+//
+// It is the enum TpmType of tpm.json.
 //
 // In QEMU 5.2 and later, upstream since 1.5. Only in builds with CONFIG_TPM.
 //
@@ -56,8 +63,9 @@ type TPMType string
 
 // The values of TPMType.
 const (
+	// The host's own TPM, which only one guest can use.
 	TPMTypePassthrough TPMType = "passthrough"
-	// Since QEMU 2.11.
+	// An emulator in another process, such as swtpm. Since QEMU 2.11.
 	TPMTypeEmulator TPMType = "emulator"
 )
 
@@ -72,7 +80,9 @@ func (e TPMType) Known() bool {
 	return false
 }
 
-// QueryTPMTypes executes the command query-tpm-types of tpm.json.
+// QueryTPMTypes returns the kinds of backends that this QEMU knows for a TPM.
+//
+// It executes the command query-tpm-types of tpm.json.
 //
 // In QEMU 5.2 and later, upstream since 1.5. Only in builds with CONFIG_TPM.
 //
@@ -83,14 +93,18 @@ func (c *Client) QueryTPMTypes(ctx context.Context) ([]TPMType, error) {
 	return result, err
 }
 
-// TPMTypeOptionsPassthrough is the variant of [TPMTypeOptions] for passthrough,
-// the struct TPMPassthroughOptions of tpm.json.
+// TPMTypeOptionsPassthrough are the options of a TPM that is the host's own.
+//
+// It is the variant of [TPMTypeOptions] for passthrough, the struct
+// TPMPassthroughOptions of tpm.json.
 //
 // In QEMU 5.2 and later, upstream since 1.5. Only in builds with CONFIG_TPM.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-tpm.TPMPassthroughOptions
 type TPMTypeOptionsPassthrough struct {
-	Path       *string `json:"path,omitzero"`
+	// Path of the device; /dev/tpm0 if absent.
+	Path *string `json:"path,omitzero"`
+	// File in sysfs by which a command can be cancelled; found by QEMU if absent.
 	CancelPath *string `json:"cancel-path,omitzero"`
 }
 
@@ -103,13 +117,18 @@ func (v TPMTypeOptionsPassthrough) encodeTPMTypeOptions(e *codec.Encoder) {
 	e.Value("data", &v)
 }
 
-// TPMTypeOptionsEmulator is the variant of [TPMTypeOptions] for emulator, the
-// struct TPMEmulatorOptions of tpm.json.
+// TPMTypeOptionsEmulator are the options of a TPM that another process
+// emulates.
+//
+// It is the variant of [TPMTypeOptions] for emulator, the struct
+// TPMEmulatorOptions of tpm.json.
 //
 // In QEMU 5.2 and later, upstream since 2.11. Only in builds with CONFIG_TPM.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-tpm.TPMEmulatorOptions
 type TPMTypeOptionsEmulator struct {
+	// The id of the character device: a UNIX socket to that process's control
+	// channel.
 	Chardev string `json:"chardev"`
 }
 
@@ -122,7 +141,9 @@ func (v TPMTypeOptionsEmulator) encodeTPMTypeOptions(e *codec.Encoder) {
 	e.Value("data", &v)
 }
 
-// TPMTypeOptions is the union TpmTypeOptions of tpm.json.
+// TPMTypeOptions are the options of a TPM's backend.
+//
+// It is the union TpmTypeOptions of tpm.json.
 //
 // Type holds the variant, whose type is the tag: [TPMTypeOptionsPassthrough],
 // [TPMTypeOptionsEmulator] or [Unknown].
@@ -131,6 +152,7 @@ func (v TPMTypeOptionsEmulator) encodeTPMTypeOptions(e *codec.Encoder) {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-tpm.TpmTypeOptions
 type TPMTypeOptions struct {
+	// What kind of backend it is.
 	Type TPMTypeOptionsVariant `json:"type"`
 }
 
@@ -195,18 +217,25 @@ func (x TPMTypeOptions) String() string {
 	return codec.Text(x)
 }
 
-// TPMInfo is the struct TPMInfo of tpm.json.
+// TPMInfo is a TPM that a VM has.
+//
+// It is the struct TPMInfo of tpm.json.
 //
 // In QEMU 5.2 and later, upstream since 1.5. Only in builds with CONFIG_TPM.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-tpm.TPMInfo
 type TPMInfo struct {
-	ID      string         `json:"id"`
-	Model   TPMModel       `json:"model"`
+	// The backend's id.
+	ID string `json:"id"`
+	// What the guest sees.
+	Model TPMModel `json:"model"`
+	// The backend.
 	Options TPMTypeOptions `json:"options"`
 }
 
-// QueryTPM executes the command query-tpm of tpm.json.
+// QueryTPM returns the VM's TPM; an empty list if it has none.
+//
+// It executes the command query-tpm of tpm.json.
 //
 // In QEMU 5.2 and later, upstream since 1.5. Only in builds with CONFIG_TPM.
 //

@@ -4,7 +4,9 @@ package qapi
 
 import "context"
 
-// TraceEventState is the enum TraceEventState of trace.json.
+// TraceEventState says whether a trace event is on.
+//
+// It is the enum TraceEventState of trace.json.
 //
 // In QEMU 5.2 and later, upstream since 2.2.
 //
@@ -13,9 +15,12 @@ type TraceEventState string
 
 // The values of TraceEventState.
 const (
+	// It has been left out of this QEMU.
 	TraceEventStateUnavailable TraceEventState = "unavailable"
-	TraceEventStateDisabled    TraceEventState = "disabled"
-	TraceEventStateEnabled     TraceEventState = "enabled"
+	// It is off.
+	TraceEventStateDisabled TraceEventState = "disabled"
+	// It is on.
+	TraceEventStateEnabled TraceEventState = "enabled"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -30,22 +35,31 @@ func (e TraceEventState) Known() bool {
 	return false
 }
 
-// TraceEventInfo is the struct TraceEventInfo of trace.json.
+// TraceEventInfo is a trace event.
+//
+// It is the struct TraceEventInfo of trace.json.
 //
 // In QEMU 5.2 and later, upstream since 2.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-trace.TraceEventInfo
 type TraceEventInfo struct {
-	Name  string          `json:"name"`
+	// Its name.
+	Name string `json:"name"`
+	// Whether it is on.
 	State TraceEventState `json:"state"`
 }
 
 // TraceEventGetStateArgs are the arguments of [Client.TraceEventGetState].
 type TraceEventGetStateArgs struct {
+	// A name, or a pattern with * and ?, case-sensitive. An unknown name fails; a
+	// pattern may match nothing.
 	Name string `json:"name"`
 }
 
-// TraceEventGetState executes the command trace-event-get-state of trace.json.
+// TraceEventGetState returns trace events of QEMU itself, which help to debug
+// QEMU, and whether they are on.
+//
+// It executes the command trace-event-get-state of trace.json.
 //
 // In QEMU 5.2 and later, upstream since 2.2.
 //
@@ -58,12 +72,21 @@ func (c *Client) TraceEventGetState(ctx context.Context, args TraceEventGetState
 
 // TraceEventSetStateArgs are the arguments of [Client.TraceEventSetState].
 type TraceEventSetStateArgs struct {
-	Name              string `json:"name"`
-	Enable            bool   `json:"enable"`
-	IgnoreUnavailable *bool  `json:"ignore-unavailable,omitzero"`
+	// A name, or a pattern with * and ?, case-sensitive. An unknown name fails; a
+	// pattern may match nothing.
+	Name string `json:"name"`
+	// True for on.
+	Enable bool `json:"enable"`
+	// Passes over events that have been left out of this QEMU instead of failing.
+	// False if absent.
+	IgnoreUnavailable *bool `json:"ignore-unavailable,omitzero"`
 }
 
-// TraceEventSetState executes the command trace-event-set-state of trace.json.
+// TraceEventSetState turns trace events of QEMU itself on or off, at once.
+// Where they go is decided when QEMU is built: usually to standard error or to
+// the log file.
+//
+// It executes the command trace-event-set-state of trace.json.
 //
 // In QEMU 5.2 and later, upstream since 2.2.
 //

@@ -10,7 +10,9 @@ import (
 	"time"
 )
 
-// DisplayProtocol is the enum DisplayProtocol of ui.json.
+// DisplayProtocol is a remote display protocol that knows passwords.
+//
+// It is the enum DisplayProtocol of ui.json.
 //
 // In QEMU 7.2 and later, upstream since 7.0.
 //
@@ -19,7 +21,9 @@ type DisplayProtocol string
 
 // The values of DisplayProtocol.
 const (
-	DisplayProtocolVNC   DisplayProtocol = "vnc"
+	// VNC.
+	DisplayProtocolVNC DisplayProtocol = "vnc"
+	// SPICE.
 	DisplayProtocolSpice DisplayProtocol = "spice"
 )
 
@@ -34,7 +38,10 @@ func (e DisplayProtocol) Known() bool {
 	return false
 }
 
-// SetPasswordAction is the enum SetPasswordAction of ui.json.
+// SetPasswordAction says what happens to clients that are connected when the
+// password changes.
+//
+// It is the enum SetPasswordAction of ui.json.
 //
 // In QEMU 7.2 and later, upstream since 7.0.
 //
@@ -43,8 +50,11 @@ type SetPasswordAction string
 
 // The values of SetPasswordAction.
 const (
-	SetPasswordActionKeep       SetPasswordAction = "keep"
-	SetPasswordActionFail       SetPasswordAction = "fail"
+	// They stay.
+	SetPasswordActionKeep SetPasswordAction = "keep"
+	// The call fails if there are any.
+	SetPasswordActionFail SetPasswordAction = "fail"
+	// They are disconnected.
 	SetPasswordActionDisconnect SetPasswordAction = "disconnect"
 )
 
@@ -60,7 +70,9 @@ func (e SetPasswordAction) Known() bool {
 	return false
 }
 
-// SetPasswordOptions is the union SetPasswordOptions of ui.json.
+// SetPasswordOptions are the arguments for setting a password.
+//
+// It is the union SetPasswordOptions of ui.json.
 //
 // Protocol holds the variant, whose type is the tag: [SetPasswordOptionsVNC],
 // [SetPasswordOptionsSpice] or [Unknown].
@@ -69,9 +81,13 @@ func (e SetPasswordAction) Known() bool {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.SetPasswordOptions
 type SetPasswordOptions struct {
-	Protocol  SetPasswordOptionsVariant `json:"protocol"`
-	Password  string                    `json:"password"`
-	Connected *SetPasswordAction        `json:"connected,omitzero"`
+	// Whose password.
+	Protocol SetPasswordOptionsVariant `json:"protocol"`
+	// The new password.
+	Password string `json:"password"`
+	// What happens to connected clients; keep if absent, and VNC can do nothing
+	// else.
+	Connected *SetPasswordAction `json:"connected,omitzero"`
 }
 
 // SetPasswordOptionsVariant is what SetPasswordOptions.Protocol can hold: the
@@ -145,6 +161,8 @@ func (x SetPasswordOptions) String() string {
 }
 
 // SetPasswordOptionsSpice is the variant of [SetPasswordOptions] for spice.
+//
+// SPICE.
 type SetPasswordOptionsSpice struct{}
 
 // DisplayProtocol returns [DisplayProtocolSpice].
@@ -154,13 +172,17 @@ func (SetPasswordOptionsSpice) DisplayProtocol() DisplayProtocol {
 
 func (SetPasswordOptionsSpice) encodeSetPasswordOptions(e *codec.Encoder) {}
 
-// SetPasswordOptionsVNC is the variant of [SetPasswordOptions] for vnc, the
-// struct SetPasswordOptionsVnc of ui.json.
+// SetPasswordOptionsVNC are the arguments for setting a password that only VNC
+// has.
+//
+// It is the variant of [SetPasswordOptions] for vnc, the struct
+// SetPasswordOptionsVnc of ui.json.
 //
 // In QEMU 7.2 and later, upstream since 7.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.SetPasswordOptionsVnc
 type SetPasswordOptionsVNC struct {
+	// The id of the VNC server; the first if absent.
 	Display *string `json:"display,omitzero"`
 }
 
@@ -187,7 +209,13 @@ func (v SetPasswordOptionsVNC) encodeSetPasswordOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// SetPassword executes the command set_password of ui.json.
+// SetPassword sets the password of a VNC or SPICE server.
+//
+// VNC must have been started with password=on; only the first 8 characters
+// count there. Clients that are connected are not asked again. A password does
+// not expire unless expire_password says so.
+//
+// It executes the command set_password of ui.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
@@ -196,7 +224,9 @@ func (c *Client) SetPassword(ctx context.Context, args SetPasswordOptions) error
 	return c.conn.Execute(ctx, "set_password", args, nil)
 }
 
-// ExpirePasswordOptions is the union ExpirePasswordOptions of ui.json.
+// ExpirePasswordOptions are the arguments for letting a password expire.
+//
+// It is the union ExpirePasswordOptions of ui.json.
 //
 // Protocol holds the variant, whose type is the tag:
 // [ExpirePasswordOptionsVNC], [ExpirePasswordOptionsSpice] or [Unknown].
@@ -205,8 +235,11 @@ func (c *Client) SetPassword(ctx context.Context, args SetPasswordOptions) error
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.ExpirePasswordOptions
 type ExpirePasswordOptions struct {
+	// Whose password.
 	Protocol ExpirePasswordOptionsVariant `json:"protocol"`
-	Time     string                       `json:"time"`
+	// When: now, never, +SECONDS from now, or SECONDS since 1970 by the host's
+	// clock.
+	Time string `json:"time"`
 }
 
 // ExpirePasswordOptionsVariant is what ExpirePasswordOptions.Protocol can hold:
@@ -276,6 +309,8 @@ func (x ExpirePasswordOptions) String() string {
 
 // ExpirePasswordOptionsSpice is the variant of [ExpirePasswordOptions] for
 // spice.
+//
+// SPICE.
 type ExpirePasswordOptionsSpice struct{}
 
 // DisplayProtocol returns [DisplayProtocolSpice].
@@ -285,13 +320,17 @@ func (ExpirePasswordOptionsSpice) DisplayProtocol() DisplayProtocol {
 
 func (ExpirePasswordOptionsSpice) encodeExpirePasswordOptions(e *codec.Encoder) {}
 
-// ExpirePasswordOptionsVNC is the variant of [ExpirePasswordOptions] for vnc,
-// the struct ExpirePasswordOptionsVnc of ui.json.
+// ExpirePasswordOptionsVNC are the arguments for letting a password expire that
+// only VNC has.
+//
+// It is the variant of [ExpirePasswordOptions] for vnc, the struct
+// ExpirePasswordOptionsVnc of ui.json.
 //
 // In QEMU 7.2 and later, upstream since 7.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.ExpirePasswordOptionsVnc
 type ExpirePasswordOptionsVNC struct {
+	// The id of the VNC server; the first if absent.
 	Display *string `json:"display,omitzero"`
 }
 
@@ -318,7 +357,10 @@ func (v ExpirePasswordOptionsVNC) encodeExpirePasswordOptions(e *codec.Encoder) 
 	v.encodeMembers(e)
 }
 
-// ExpirePassword executes the command expire_password of ui.json.
+// ExpirePassword sets when the password of a VNC or SPICE server ceases to be
+// valid. Connections that exist stay.
+//
+// It executes the command expire_password of ui.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
@@ -327,7 +369,9 @@ func (c *Client) ExpirePassword(ctx context.Context, args ExpirePasswordOptions)
 	return c.conn.Execute(ctx, "expire_password", args, nil)
 }
 
-// ImageFormat is the enum ImageFormat of ui.json.
+// ImageFormat is a format for pictures.
+//
+// It is the enum ImageFormat of ui.json.
 //
 // In QEMU 7.2 and later, upstream since 7.1.
 //
@@ -336,7 +380,9 @@ type ImageFormat string
 
 // The values of ImageFormat.
 const (
+	// PPM: uncompressed, simple.
 	ImageFormatPpm ImageFormat = "ppm"
+	// PNG: compressed without loss.
 	ImageFormatPng ImageFormat = "png"
 )
 
@@ -353,16 +399,25 @@ func (e ImageFormat) Known() bool {
 
 // ScreendumpArgs are the arguments of [Client.Screendump].
 type ScreendumpArgs struct {
+	// The file on the host; /dev/fdset/N for a descriptor from add-fd.
 	Filename string `json:"filename"`
-	// Since QEMU 2.12.
+	// The id of the display device; the primary screen if absent. Since QEMU 2.12.
 	Device *string `json:"device,omitzero"`
+	// Which head of the device, from 0; 0 if absent. Only together with device.
 	// Since QEMU 2.12.
 	Head *int64 `json:"head,omitzero"`
-	// In QEMU 7.2 and later, upstream since 7.1.
+	// The picture's format; ppm if absent. In QEMU 7.2 and later, upstream since
+	// 7.1.
 	Format *ImageFormat `json:"format,omitzero"`
 }
 
-// Screendump executes the command screendump of ui.json.
+// Screendump saves what a screen shows as a picture.
+//
+// It returns when the file is written, having let the display be redrawn first.
+// An existing file is overwritten. It fails with DeviceNotFound if there is no
+// such device.
+//
+// It executes the command screendump of ui.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14. Only in builds with
 // CONFIG_PIXMAN.
@@ -372,45 +427,67 @@ func (c *Client) Screendump(ctx context.Context, args ScreendumpArgs) error {
 	return c.conn.Execute(ctx, "screendump", args, nil)
 }
 
-// SpiceBasicInfo is the struct SpiceBasicInfo of ui.json.
+// SpiceBasicInfo is an address of a SPICE connection.
+//
+// It is the struct SpiceBasicInfo of ui.json.
 //
 // In QEMU 5.2 and later, upstream since 2.1. Only in builds with CONFIG_SPICE.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.SpiceBasicInfo
 type SpiceBasicInfo struct {
-	Host   string               `json:"host"`
-	Port   string               `json:"port"`
+	// Address.
+	Host string `json:"host"`
+	// Port number, as a string.
+	Port string `json:"port"`
+	// Address family.
 	Family NetworkAddressFamily `json:"family"`
 }
 
-// SpiceServerInfo is the struct SpiceServerInfo of ui.json.
+// SpiceServerInfo is the server's end of a SPICE connection.
+//
+// It is the struct SpiceServerInfo of ui.json.
 //
 // In QEMU 5.2 and later, upstream since 2.1. Only in builds with CONFIG_SPICE.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.SpiceServerInfo
 type SpiceServerInfo struct {
-	Host   string               `json:"host"`
-	Port   string               `json:"port"`
+	// Address.
+	Host string `json:"host"`
+	// Port number, as a string.
+	Port string `json:"port"`
+	// Address family.
 	Family NetworkAddressFamily `json:"family"`
-	Auth   *string              `json:"auth,omitzero"`
+	// How clients are authenticated: none, spice or sasl.
+	Auth *string `json:"auth,omitzero"`
 }
 
-// SpiceChannel is the struct SpiceChannel of ui.json.
+// SpiceChannel is a channel that a SPICE client has open.
+//
+// It is the struct SpiceChannel of ui.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14. Only in builds with CONFIG_SPICE.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.SpiceChannel
 type SpiceChannel struct {
-	Host         string               `json:"host"`
-	Port         string               `json:"port"`
-	Family       NetworkAddressFamily `json:"family"`
-	ConnectionID int64                `json:"connection-id"`
-	ChannelType  int64                `json:"channel-type"`
-	ChannelID    int64                `json:"channel-id"`
-	TLS          bool                 `json:"tls"`
+	// Address.
+	Host string `json:"host"`
+	// Port number, as a string.
+	Port string `json:"port"`
+	// Address family.
+	Family NetworkAddressFamily `json:"family"`
+	// Number of the session; all channels of a client have the same.
+	ConnectionID int64 `json:"connection-id"`
+	// Number of the kind; 1 is the main channel, of which each client has one.
+	ChannelType int64 `json:"channel-type"`
+	// Number among channels of the same kind, from 0.
+	ChannelID int64 `json:"channel-id"`
+	// Whether it is encrypted.
+	TLS bool `json:"tls"`
 }
 
-// SpiceQueryMouseMode is the enum SpiceQueryMouseMode of ui.json.
+// SpiceQueryMouseMode says who moves the pointer under SPICE.
+//
+// It is the enum SpiceQueryMouseMode of ui.json.
 //
 // In QEMU 5.2 and later, upstream since 1.1. Only in builds with CONFIG_SPICE.
 //
@@ -419,8 +496,11 @@ type SpiceQueryMouseMode string
 
 // The values of SpiceQueryMouseMode.
 const (
-	SpiceQueryMouseModeClient  SpiceQueryMouseMode = "client"
-	SpiceQueryMouseModeServer  SpiceQueryMouseMode = "server"
+	// The client, with absolute coordinates.
+	SpiceQueryMouseModeClient SpiceQueryMouseMode = "client"
+	// The guest, with relative movements.
+	SpiceQueryMouseModeServer SpiceQueryMouseMode = "server"
+	// It cannot be told.
 	SpiceQueryMouseModeUnknown SpiceQueryMouseMode = "unknown"
 )
 
@@ -436,26 +516,37 @@ func (e SpiceQueryMouseMode) Known() bool {
 	return false
 }
 
-// SpiceInfo is the struct SpiceInfo of ui.json.
+// SpiceInfo is the state of the SPICE server.
+//
+// It is the struct SpiceInfo of ui.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14. Only in builds with CONFIG_SPICE.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.SpiceInfo
 type SpiceInfo struct {
+	// Whether it runs; if not, most of the rest is absent.
 	Enabled bool `json:"enabled"`
-	// Since QEMU 1.4.
-	Migrated        bool    `json:"migrated"`
-	Host            *string `json:"host,omitzero"`
-	Port            *int64  `json:"port,omitzero"`
-	TLSPort         *int64  `json:"tls-port,omitzero"`
-	Auth            *string `json:"auth,omitzero"`
+	// Whether the clients have moved on after a migration. Since QEMU 1.4.
+	Migrated bool `json:"migrated"`
+	// Address at which it listens.
+	Host *string `json:"host,omitzero"`
+	// Port without TLS, if there is one.
+	Port *int64 `json:"port,omitzero"`
+	// Port with TLS, if there is one.
+	TLSPort *int64 `json:"tls-port,omitzero"`
+	// How clients are authenticated: none or spice.
+	Auth *string `json:"auth,omitzero"`
+	// Version of the SPICE library.
 	CompiledVersion *string `json:"compiled-version,omitzero"`
-	// Since QEMU 1.1.
+	// Who moves the pointer. Since QEMU 1.1.
 	MouseMode SpiceQueryMouseMode `json:"mouse-mode"`
-	Channels  []SpiceChannel      `json:"channels,omitzero"`
+	// The channels that clients have open.
+	Channels []SpiceChannel `json:"channels,omitzero"`
 }
 
-// QuerySpice executes the command query-spice of ui.json.
+// QuerySpice returns the state of the SPICE server and its clients' channels.
+//
+// It executes the command query-spice of ui.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14. Only in builds with CONFIG_SPICE.
 //
@@ -466,16 +557,21 @@ func (c *Client) QuerySpice(ctx context.Context) (SpiceInfo, error) {
 	return result, err
 }
 
-// SpiceConnectedEvent is the event SPICE_CONNECTED of ui.json.
+// SpiceConnectedEvent tells that a SPICE client has opened a channel; it has
+// not been authenticated yet. A client opens several.
+//
+// It is the event SPICE_CONNECTED of ui.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14. Only in builds with CONFIG_SPICE.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-ui.SPICE_CONNECTED
 type SpiceConnectedEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
-	Timestamp time.Time      `json:"timestamp,omitzero"`
-	Server    SpiceBasicInfo `json:"server"`
-	Client    SpiceBasicInfo `json:"client"`
+	Timestamp time.Time `json:"timestamp,omitzero"`
+	// Address at which it was accepted.
+	Server SpiceBasicInfo `json:"server"`
+	// The client's address.
+	Client SpiceBasicInfo `json:"client"`
 }
 
 // EventName returns SPICE_CONNECTED.
@@ -494,16 +590,21 @@ func (c *Client) OnSpiceConnected(f func(SpiceConnectedEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// SpiceInitializedEvent is the event SPICE_INITIALIZED of ui.json.
+// SpiceInitializedEvent tells that a channel of a SPICE client is authenticated
+// and in use.
+//
+// It is the event SPICE_INITIALIZED of ui.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14. Only in builds with CONFIG_SPICE.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-ui.SPICE_INITIALIZED
 type SpiceInitializedEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
-	Timestamp time.Time       `json:"timestamp,omitzero"`
-	Server    SpiceServerInfo `json:"server"`
-	Client    SpiceChannel    `json:"client"`
+	Timestamp time.Time `json:"timestamp,omitzero"`
+	// Address at which it was accepted.
+	Server SpiceServerInfo `json:"server"`
+	// The client's channel.
+	Client SpiceChannel `json:"client"`
 }
 
 // EventName returns SPICE_INITIALIZED.
@@ -522,16 +623,20 @@ func (c *Client) OnSpiceInitialized(f func(SpiceInitializedEvent)) (stop func())
 	return on(c, f)
 }
 
-// SpiceDisconnectedEvent is the event SPICE_DISCONNECTED of ui.json.
+// SpiceDisconnectedEvent tells that a channel of a SPICE client is closed.
+//
+// It is the event SPICE_DISCONNECTED of ui.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14. Only in builds with CONFIG_SPICE.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-ui.SPICE_DISCONNECTED
 type SpiceDisconnectedEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
-	Timestamp time.Time      `json:"timestamp,omitzero"`
-	Server    SpiceBasicInfo `json:"server"`
-	Client    SpiceBasicInfo `json:"client"`
+	Timestamp time.Time `json:"timestamp,omitzero"`
+	// Address at which it was accepted.
+	Server SpiceBasicInfo `json:"server"`
+	// The client's address.
+	Client SpiceBasicInfo `json:"client"`
 }
 
 // EventName returns SPICE_DISCONNECTED.
@@ -550,7 +655,10 @@ func (c *Client) OnSpiceDisconnected(f func(SpiceDisconnectedEvent)) (stop func(
 	return on(c, f)
 }
 
-// SpiceMigrateCompletedEvent is the event SPICE_MIGRATE_COMPLETED of ui.json.
+// SpiceMigrateCompletedEvent tells that the clients of the SPICE server have
+// moved on to the destination of a migration, so that this QEMU may be ended.
+//
+// It is the event SPICE_MIGRATE_COMPLETED of ui.json.
 //
 // In QEMU 5.2 and later, upstream since 1.3. Only in builds with CONFIG_SPICE.
 //
@@ -576,63 +684,96 @@ func (c *Client) OnSpiceMigrateCompleted(f func(SpiceMigrateCompletedEvent)) (st
 	return on(c, f)
 }
 
-// VNCBasicInfo is the struct VncBasicInfo of ui.json.
+// VNCBasicInfo is an address of a VNC connection.
+//
+// It is the struct VncBasicInfo of ui.json.
 //
 // In QEMU 5.2 and later, upstream since 2.1. Only in builds with CONFIG_VNC.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.VncBasicInfo
 type VNCBasicInfo struct {
-	Host    string               `json:"host"`
-	Service string               `json:"service"`
-	Family  NetworkAddressFamily `json:"family"`
-	// Since QEMU 2.3.
+	// Address; empty for a UNIX socket.
+	Host string `json:"host"`
+	// Port number, as a string; it may also be a service name, or the path of a
+	// UNIX socket.
+	Service string `json:"service"`
+	// Address family.
+	Family NetworkAddressFamily `json:"family"`
+	// Whether it is for WebSocket. Since QEMU 2.3.
 	Websocket bool `json:"websocket"`
 }
 
-// VNCServerInfo is the struct VncServerInfo of ui.json.
+// VNCServerInfo is the server's end of a VNC connection.
+//
+// It is the struct VncServerInfo of ui.json.
 //
 // In QEMU 5.2 and later, upstream since 2.1. Only in builds with CONFIG_VNC.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.VncServerInfo
 type VNCServerInfo struct {
-	Host    string               `json:"host"`
-	Service string               `json:"service"`
-	Family  NetworkAddressFamily `json:"family"`
-	// Since QEMU 2.3.
-	Websocket bool    `json:"websocket"`
-	Auth      *string `json:"auth,omitzero"`
+	// Address; empty for a UNIX socket.
+	Host string `json:"host"`
+	// Port number, as a string; it may also be a service name, or the path of a
+	// UNIX socket.
+	Service string `json:"service"`
+	// Address family.
+	Family NetworkAddressFamily `json:"family"`
+	// Whether it is for WebSocket. Since QEMU 2.3.
+	Websocket bool `json:"websocket"`
+	// How clients are authenticated, as in VncInfo.
+	Auth *string `json:"auth,omitzero"`
 }
 
-// VNCClientInfo is the struct VncClientInfo of ui.json.
+// VNCClientInfo is a connected VNC client.
+//
+// It is the struct VncClientInfo of ui.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14. Only in builds with CONFIG_VNC.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.VncClientInfo
 type VNCClientInfo struct {
-	Host    string               `json:"host"`
-	Service string               `json:"service"`
-	Family  NetworkAddressFamily `json:"family"`
-	// Since QEMU 2.3.
-	Websocket    bool    `json:"websocket"`
-	X509Dname    *string `json:"x509_dname,omitzero"`
+	// Address; empty for a UNIX socket.
+	Host string `json:"host"`
+	// Port number, as a string; it may also be a service name, or the path of a
+	// UNIX socket.
+	Service string `json:"service"`
+	// Address family.
+	Family NetworkAddressFamily `json:"family"`
+	// Whether it is for WebSocket. Since QEMU 2.3.
+	Websocket bool `json:"websocket"`
+	// Distinguished name in its certificate, if it has shown one.
+	X509Dname *string `json:"x509_dname,omitzero"`
+	// User name, if SASL was used.
 	SASLUsername *string `json:"sasl_username,omitzero"`
 }
 
-// VNCInfo is the struct VncInfo of ui.json.
+// VNCInfo is the state of the first VNC server.
+//
+// It is the struct VncInfo of ui.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14. Only in builds with CONFIG_VNC.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.VncInfo
 type VNCInfo struct {
-	Enabled bool                  `json:"enabled"`
-	Host    *string               `json:"host,omitzero"`
-	Family  *NetworkAddressFamily `json:"family,omitzero"`
-	Service *string               `json:"service,omitzero"`
-	Auth    *string               `json:"auth,omitzero"`
-	Clients []VNCClientInfo       `json:"clients,omitzero"`
+	// Whether it runs; if not, the rest is absent.
+	Enabled bool `json:"enabled"`
+	// Address at which it listens; empty for a UNIX socket.
+	Host *string `json:"host,omitzero"`
+	// Address family.
+	Family *NetworkAddressFamily `json:"family,omitzero"`
+	// Port, as a string, or path of a UNIX socket.
+	Service *string `json:"service,omitzero"`
+	// How clients are authenticated: none, vnc, or vencrypt with its parts, such as
+	// vencrypt+x509+sasl.
+	Auth *string `json:"auth,omitzero"`
+	// The clients that are connected.
+	Clients []VNCClientInfo `json:"clients,omitzero"`
 }
 
-// VNCPrimaryAuth is the enum VncPrimaryAuth of ui.json.
+// VNCPrimaryAuth is a way of VNC to authenticate clients. QEMU uses none, vnc,
+// vencrypt and sasl.
+//
+// It is the enum VncPrimaryAuth of ui.json.
 //
 // In QEMU 5.2 and later, upstream since 2.3. Only in builds with CONFIG_VNC.
 //
@@ -641,15 +782,24 @@ type VNCPrimaryAuth string
 
 // The values of VNCPrimaryAuth.
 const (
-	VNCPrimaryAuthNone     VNCPrimaryAuth = "none"
-	VNCPrimaryAuthVNC      VNCPrimaryAuth = "vnc"
-	VNCPrimaryAuthRa2      VNCPrimaryAuth = "ra2"
-	VNCPrimaryAuthRa2ne    VNCPrimaryAuth = "ra2ne"
-	VNCPrimaryAuthTight    VNCPrimaryAuth = "tight"
-	VNCPrimaryAuthUltra    VNCPrimaryAuth = "ultra"
-	VNCPrimaryAuthTLS      VNCPrimaryAuth = "tls"
+	// Not at all.
+	VNCPrimaryAuthNone VNCPrimaryAuth = "none"
+	// With a password of up to 8 characters.
+	VNCPrimaryAuthVNC VNCPrimaryAuth = "vnc"
+	// With RSA-AES; not in QEMU.
+	VNCPrimaryAuthRa2 VNCPrimaryAuth = "ra2"
+	// With RSA-AES, unencrypted after that; not in QEMU.
+	VNCPrimaryAuthRa2ne VNCPrimaryAuth = "ra2ne"
+	// As TightVNC does; not in QEMU.
+	VNCPrimaryAuthTight VNCPrimaryAuth = "tight"
+	// As UltraVNC does; not in QEMU.
+	VNCPrimaryAuthUltra VNCPrimaryAuth = "ultra"
+	// With TLS as in old VINO; not in QEMU.
+	VNCPrimaryAuthTLS VNCPrimaryAuth = "tls"
+	// With TLS and one of the ways in VncVencryptSubAuth.
 	VNCPrimaryAuthVencrypt VNCPrimaryAuth = "vencrypt"
-	VNCPrimaryAuthSASL     VNCPrimaryAuth = "sasl"
+	// With SASL.
+	VNCPrimaryAuthSASL VNCPrimaryAuth = "sasl"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -670,7 +820,10 @@ func (e VNCPrimaryAuth) Known() bool {
 	return false
 }
 
-// VNCVencryptSubAuth is the enum VncVencryptSubAuth of ui.json.
+// VNCVencryptSubAuth is how clients are authenticated inside TLS. tls- stands
+// for anonymous TLS, x509- for certificates.
+//
+// It is the enum VncVencryptSubAuth of ui.json.
 //
 // In QEMU 5.2 and later, upstream since 2.3. Only in builds with CONFIG_VNC.
 //
@@ -679,15 +832,24 @@ type VNCVencryptSubAuth string
 
 // The values of VNCVencryptSubAuth.
 const (
-	VNCVencryptSubAuthPlain     VNCVencryptSubAuth = "plain"
-	VNCVencryptSubAuthTLSNone   VNCVencryptSubAuth = "tls-none"
-	VNCVencryptSubAuthX509None  VNCVencryptSubAuth = "x509-none"
-	VNCVencryptSubAuthTLSVNC    VNCVencryptSubAuth = "tls-vnc"
-	VNCVencryptSubAuthX509VNC   VNCVencryptSubAuth = "x509-vnc"
-	VNCVencryptSubAuthTLSPlain  VNCVencryptSubAuth = "tls-plain"
+	// User name and password without TLS.
+	VNCVencryptSubAuthPlain VNCVencryptSubAuth = "plain"
+	// Anonymous TLS alone.
+	VNCVencryptSubAuthTLSNone VNCVencryptSubAuth = "tls-none"
+	// Certificates alone.
+	VNCVencryptSubAuthX509None VNCVencryptSubAuth = "x509-none"
+	// Anonymous TLS and a VNC password.
+	VNCVencryptSubAuthTLSVNC VNCVencryptSubAuth = "tls-vnc"
+	// Certificates and a VNC password.
+	VNCVencryptSubAuthX509VNC VNCVencryptSubAuth = "x509-vnc"
+	// Anonymous TLS, user name and password.
+	VNCVencryptSubAuthTLSPlain VNCVencryptSubAuth = "tls-plain"
+	// Certificates, user name and password.
 	VNCVencryptSubAuthX509Plain VNCVencryptSubAuth = "x509-plain"
-	VNCVencryptSubAuthTLSSASL   VNCVencryptSubAuth = "tls-sasl"
-	VNCVencryptSubAuthX509SASL  VNCVencryptSubAuth = "x509-sasl"
+	// Anonymous TLS and SASL.
+	VNCVencryptSubAuthTLSSASL VNCVencryptSubAuth = "tls-sasl"
+	// Certificates and SASL.
+	VNCVencryptSubAuthX509SASL VNCVencryptSubAuth = "x509-sasl"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -708,36 +870,55 @@ func (e VNCVencryptSubAuth) Known() bool {
 	return false
 }
 
-// VNCServerInfo2 is the struct VncServerInfo2 of ui.json.
+// VNCServerInfo2 is an address at which a VNC server listens.
+//
+// It is the struct VncServerInfo2 of ui.json.
 //
 // In QEMU 5.2 and later, upstream since 2.9. Only in builds with CONFIG_VNC.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.VncServerInfo2
 type VNCServerInfo2 struct {
-	Host    string               `json:"host"`
-	Service string               `json:"service"`
-	Family  NetworkAddressFamily `json:"family"`
-	// Since QEMU 2.3.
-	Websocket bool                `json:"websocket"`
-	Auth      VNCPrimaryAuth      `json:"auth"`
-	Vencrypt  *VNCVencryptSubAuth `json:"vencrypt,omitzero"`
+	// Address; empty for a UNIX socket.
+	Host string `json:"host"`
+	// Port number, as a string; it may also be a service name, or the path of a
+	// UNIX socket.
+	Service string `json:"service"`
+	// Address family.
+	Family NetworkAddressFamily `json:"family"`
+	// Whether it is for WebSocket. Since QEMU 2.3.
+	Websocket bool `json:"websocket"`
+	// How clients are authenticated.
+	Auth VNCPrimaryAuth `json:"auth"`
+	// How they are inside TLS, if auth is vencrypt.
+	Vencrypt *VNCVencryptSubAuth `json:"vencrypt,omitzero"`
 }
 
-// VNCInfo2 is the struct VncInfo2 of ui.json.
+// VNCInfo2 is a VNC server.
+//
+// It is the struct VncInfo2 of ui.json.
 //
 // In QEMU 5.2 and later, upstream since 2.3. Only in builds with CONFIG_VNC.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.VncInfo2
 type VNCInfo2 struct {
-	ID       string              `json:"id"`
-	Server   []VNCServerInfo2    `json:"server"`
-	Clients  []VNCClientInfo     `json:"clients"`
-	Auth     VNCPrimaryAuth      `json:"auth"`
+	// The server's id.
+	ID string `json:"id"`
+	// The addresses at which it listens, WebSocket included.
+	Server []VNCServerInfo2 `json:"server"`
+	// The clients that are connected.
+	Clients []VNCClientInfo `json:"clients"`
+	// How clients are authenticated, except those over WebSocket.
+	Auth VNCPrimaryAuth `json:"auth"`
+	// How they are inside TLS, if auth is vencrypt.
 	Vencrypt *VNCVencryptSubAuth `json:"vencrypt,omitzero"`
-	Display  *string             `json:"display,omitzero"`
+	// The id of the display device that it shows, if it is bound to one.
+	Display *string `json:"display,omitzero"`
 }
 
-// QueryVNC executes the command query-vnc of ui.json.
+// QueryVNC returns the state of the first VNC server and its clients.
+// query-vnc-servers returns all.
+//
+// It executes the command query-vnc of ui.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14. Only in builds with CONFIG_VNC.
 //
@@ -748,7 +929,9 @@ func (c *Client) QueryVNC(ctx context.Context) (VNCInfo, error) {
 	return result, err
 }
 
-// QueryVNCServers executes the command query-vnc-servers of ui.json.
+// QueryVNCServers returns all VNC servers with their addresses and clients.
+//
+// It executes the command query-vnc-servers of ui.json.
 //
 // In QEMU 5.2 and later, upstream since 2.3. Only in builds with CONFIG_VNC.
 //
@@ -761,10 +944,18 @@ func (c *Client) QueryVNCServers(ctx context.Context) ([]VNCInfo2, error) {
 
 // ChangeVNCPasswordArgs are the arguments of [Client.ChangeVNCPassword].
 type ChangeVNCPasswordArgs struct {
+	// The new password.
 	Password string `json:"password"`
 }
 
-// ChangeVNCPassword executes the command change-vnc-password of ui.json.
+// ChangeVNCPassword sets the password of the first VNC server. set_password can
+// do the same for any.
+//
+// Clients that are connected are not asked again. The server must have been
+// started with password=on; only the first 8 characters count. An empty
+// password is a password, too.
+//
+// It executes the command change-vnc-password of ui.json.
 //
 // In QEMU 5.2 and later, upstream since 1.1. Only in builds with CONFIG_VNC.
 //
@@ -773,16 +964,21 @@ func (c *Client) ChangeVNCPassword(ctx context.Context, args ChangeVNCPasswordAr
 	return c.conn.Execute(ctx, "change-vnc-password", args, nil)
 }
 
-// VNCConnectedEvent is the event VNC_CONNECTED of ui.json.
+// VNCConnectedEvent tells that a VNC client has connected; it has not been
+// authenticated yet.
+//
+// It is the event VNC_CONNECTED of ui.json.
 //
 // In QEMU 5.2 and later, upstream since 0.13. Only in builds with CONFIG_VNC.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-ui.VNC_CONNECTED
 type VNCConnectedEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
-	Timestamp time.Time     `json:"timestamp,omitzero"`
-	Server    VNCServerInfo `json:"server"`
-	Client    VNCBasicInfo  `json:"client"`
+	Timestamp time.Time `json:"timestamp,omitzero"`
+	// Address at which it was accepted.
+	Server VNCServerInfo `json:"server"`
+	// The client's address.
+	Client VNCBasicInfo `json:"client"`
 }
 
 // EventName returns VNC_CONNECTED.
@@ -801,16 +997,21 @@ func (c *Client) OnVNCConnected(f func(VNCConnectedEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// VNCInitializedEvent is the event VNC_INITIALIZED of ui.json.
+// VNCInitializedEvent tells that a VNC client is authenticated and sees the
+// screen.
+//
+// It is the event VNC_INITIALIZED of ui.json.
 //
 // In QEMU 5.2 and later, upstream since 0.13. Only in builds with CONFIG_VNC.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-ui.VNC_INITIALIZED
 type VNCInitializedEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
-	Timestamp time.Time     `json:"timestamp,omitzero"`
-	Server    VNCServerInfo `json:"server"`
-	Client    VNCClientInfo `json:"client"`
+	Timestamp time.Time `json:"timestamp,omitzero"`
+	// Address at which it was accepted.
+	Server VNCServerInfo `json:"server"`
+	// The client, with the name that it proved.
+	Client VNCClientInfo `json:"client"`
 }
 
 // EventName returns VNC_INITIALIZED.
@@ -829,16 +1030,20 @@ func (c *Client) OnVNCInitialized(f func(VNCInitializedEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// VNCDisconnectedEvent is the event VNC_DISCONNECTED of ui.json.
+// VNCDisconnectedEvent tells that a VNC client is gone.
+//
+// It is the event VNC_DISCONNECTED of ui.json.
 //
 // In QEMU 5.2 and later, upstream since 0.13. Only in builds with CONFIG_VNC.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-ui.VNC_DISCONNECTED
 type VNCDisconnectedEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
-	Timestamp time.Time     `json:"timestamp,omitzero"`
-	Server    VNCServerInfo `json:"server"`
-	Client    VNCClientInfo `json:"client"`
+	Timestamp time.Time `json:"timestamp,omitzero"`
+	// Address at which it was accepted.
+	Server VNCServerInfo `json:"server"`
+	// The client, with the name that it proved if it got so far.
+	Client VNCClientInfo `json:"client"`
 }
 
 // EventName returns VNC_DISCONNECTED.
@@ -857,19 +1062,30 @@ func (c *Client) OnVNCDisconnected(f func(VNCDisconnectedEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// MouseInfo is the struct MouseInfo of ui.json.
+// MouseInfo is a pointer device of the guest.
+//
+// It is the struct MouseInfo of ui.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.MouseInfo
 type MouseInfo struct {
-	Name     string `json:"name"`
-	Index    int64  `json:"index"`
-	Current  bool   `json:"current"`
-	Absolute bool   `json:"absolute"`
+	// What it is.
+	Name string `json:"name"`
+	// Its number, for mouse_set of the human monitor.
+	Index int64 `json:"index"`
+	// Whether it gets the input.
+	Current bool `json:"current"`
+	// Whether it takes absolute coordinates, as a tablet does.
+	Absolute bool `json:"absolute"`
 }
 
-// QueryMice executes the command query-mice of ui.json.
+// QueryMice returns the guest's pointer devices and which of them gets the
+// input.
+//
+// A client should use absolute coordinates only if the current one is absolute.
+//
+// It executes the command query-mice of ui.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
@@ -880,7 +1096,10 @@ func (c *Client) QueryMice(ctx context.Context) ([]MouseInfo, error) {
 	return result, err
 }
 
-// QKeyCode is the enum QKeyCode of ui.json.
+// QKeyCode is a key of the guest's keyboard, named by its place on a US
+// keyboard: what it types depends on the guest's layout.
+//
+// It is the enum QKeyCode of ui.json.
 //
 // In QEMU 5.2 and later, upstream since 1.3.
 //
@@ -889,210 +1108,331 @@ type QKeyCode string
 
 // The values of QKeyCode.
 const (
-	// Since QEMU 2.0.
-	QKeyCodeUnmapped     QKeyCode = "unmapped"
-	QKeyCodeShift        QKeyCode = "shift"
-	QKeyCodeShiftR       QKeyCode = "shift_r"
-	QKeyCodeAlt          QKeyCode = "alt"
-	QKeyCodeAltR         QKeyCode = "alt_r"
-	QKeyCodeCtrl         QKeyCode = "ctrl"
-	QKeyCodeCtrlR        QKeyCode = "ctrl_r"
-	QKeyCodeMenu         QKeyCode = "menu"
-	QKeyCodeEsc          QKeyCode = "esc"
-	QKeyCode1            QKeyCode = "1"
-	QKeyCode2            QKeyCode = "2"
-	QKeyCode3            QKeyCode = "3"
-	QKeyCode4            QKeyCode = "4"
-	QKeyCode5            QKeyCode = "5"
-	QKeyCode6            QKeyCode = "6"
-	QKeyCode7            QKeyCode = "7"
-	QKeyCode8            QKeyCode = "8"
-	QKeyCode9            QKeyCode = "9"
-	QKeyCode0            QKeyCode = "0"
-	QKeyCodeMinus        QKeyCode = "minus"
-	QKeyCodeEqual        QKeyCode = "equal"
-	QKeyCodeBackspace    QKeyCode = "backspace"
-	QKeyCodeTab          QKeyCode = "tab"
-	QKeyCodeQ            QKeyCode = "q"
-	QKeyCodeW            QKeyCode = "w"
-	QKeyCodeE            QKeyCode = "e"
-	QKeyCodeR            QKeyCode = "r"
-	QKeyCodeT            QKeyCode = "t"
-	QKeyCodeY            QKeyCode = "y"
-	QKeyCodeU            QKeyCode = "u"
-	QKeyCodeI            QKeyCode = "i"
-	QKeyCodeO            QKeyCode = "o"
-	QKeyCodeP            QKeyCode = "p"
-	QKeyCodeBracketLeft  QKeyCode = "bracket_left"
+	// No known key. Since QEMU 2.0.
+	QKeyCodeUnmapped QKeyCode = "unmapped"
+	// Left Shift.
+	QKeyCodeShift QKeyCode = "shift"
+	// Right Shift.
+	QKeyCodeShiftR QKeyCode = "shift_r"
+	// Left Alt.
+	QKeyCodeAlt QKeyCode = "alt"
+	// Right Alt (AltGr).
+	QKeyCodeAltR QKeyCode = "alt_r"
+	// Left Ctrl.
+	QKeyCodeCtrl QKeyCode = "ctrl"
+	// Right Ctrl.
+	QKeyCodeCtrlR QKeyCode = "ctrl_r"
+	// Menu key of Sun keyboards; compose is the one of PCs.
+	QKeyCodeMenu QKeyCode = "menu"
+	// Escape.
+	QKeyCodeEsc QKeyCode = "esc"
+	// The digit 1 of the main block.
+	QKeyCode1 QKeyCode = "1"
+	// The digit 2 of the main block.
+	QKeyCode2 QKeyCode = "2"
+	// The digit 3 of the main block.
+	QKeyCode3 QKeyCode = "3"
+	// The digit 4 of the main block.
+	QKeyCode4 QKeyCode = "4"
+	// The digit 5 of the main block.
+	QKeyCode5 QKeyCode = "5"
+	// The digit 6 of the main block.
+	QKeyCode6 QKeyCode = "6"
+	// The digit 7 of the main block.
+	QKeyCode7 QKeyCode = "7"
+	// The digit 8 of the main block.
+	QKeyCode8 QKeyCode = "8"
+	// The digit 9 of the main block.
+	QKeyCode9 QKeyCode = "9"
+	// The digit 0 of the main block.
+	QKeyCode0 QKeyCode = "0"
+	// Hyphen and underscore.
+	QKeyCodeMinus QKeyCode = "minus"
+	// Equals sign and plus.
+	QKeyCodeEqual QKeyCode = "equal"
+	// Deletes to the left.
+	QKeyCodeBackspace QKeyCode = "backspace"
+	// Tabulator.
+	QKeyCodeTab QKeyCode = "tab"
+	// The letter Q.
+	QKeyCodeQ QKeyCode = "q"
+	// The letter W.
+	QKeyCodeW QKeyCode = "w"
+	// The letter E.
+	QKeyCodeE QKeyCode = "e"
+	// The letter R.
+	QKeyCodeR QKeyCode = "r"
+	// The letter T.
+	QKeyCodeT QKeyCode = "t"
+	// The letter Y.
+	QKeyCodeY QKeyCode = "y"
+	// The letter U.
+	QKeyCodeU QKeyCode = "u"
+	// The letter I.
+	QKeyCodeI QKeyCode = "i"
+	// The letter O.
+	QKeyCodeO QKeyCode = "o"
+	// The letter P.
+	QKeyCodeP QKeyCode = "p"
+	// Left bracket.
+	QKeyCodeBracketLeft QKeyCode = "bracket_left"
+	// Right bracket.
 	QKeyCodeBracketRight QKeyCode = "bracket_right"
-	QKeyCodeRet          QKeyCode = "ret"
-	QKeyCodeA            QKeyCode = "a"
-	QKeyCodeS            QKeyCode = "s"
-	QKeyCodeD            QKeyCode = "d"
-	QKeyCodeF            QKeyCode = "f"
-	QKeyCodeG            QKeyCode = "g"
-	QKeyCodeH            QKeyCode = "h"
-	QKeyCodeJ            QKeyCode = "j"
-	QKeyCodeK            QKeyCode = "k"
-	QKeyCodeL            QKeyCode = "l"
-	QKeyCodeSemicolon    QKeyCode = "semicolon"
-	QKeyCodeApostrophe   QKeyCode = "apostrophe"
-	QKeyCodeGraveAccent  QKeyCode = "grave_accent"
-	QKeyCodeBackslash    QKeyCode = "backslash"
-	QKeyCodeZ            QKeyCode = "z"
-	QKeyCodeX            QKeyCode = "x"
-	QKeyCodeC            QKeyCode = "c"
-	QKeyCodeV            QKeyCode = "v"
-	QKeyCodeB            QKeyCode = "b"
-	QKeyCodeN            QKeyCode = "n"
-	QKeyCodeM            QKeyCode = "m"
-	QKeyCodeComma        QKeyCode = "comma"
-	QKeyCodeDot          QKeyCode = "dot"
-	QKeyCodeSlash        QKeyCode = "slash"
-	QKeyCodeAsterisk     QKeyCode = "asterisk"
-	QKeyCodeSpc          QKeyCode = "spc"
-	QKeyCodeCapsLock     QKeyCode = "caps_lock"
-	QKeyCodeF1           QKeyCode = "f1"
-	QKeyCodeF2           QKeyCode = "f2"
-	QKeyCodeF3           QKeyCode = "f3"
-	QKeyCodeF4           QKeyCode = "f4"
-	QKeyCodeF5           QKeyCode = "f5"
-	QKeyCodeF6           QKeyCode = "f6"
-	QKeyCodeF7           QKeyCode = "f7"
-	QKeyCodeF8           QKeyCode = "f8"
-	QKeyCodeF9           QKeyCode = "f9"
-	QKeyCodeF10          QKeyCode = "f10"
-	QKeyCodeNumLock      QKeyCode = "num_lock"
-	QKeyCodeScrollLock   QKeyCode = "scroll_lock"
-	QKeyCodeKpDivide     QKeyCode = "kp_divide"
-	QKeyCodeKpMultiply   QKeyCode = "kp_multiply"
-	QKeyCodeKpSubtract   QKeyCode = "kp_subtract"
-	QKeyCodeKpAdd        QKeyCode = "kp_add"
-	QKeyCodeKpEnter      QKeyCode = "kp_enter"
-	QKeyCodeKpDecimal    QKeyCode = "kp_decimal"
-	QKeyCodeSysrq        QKeyCode = "sysrq"
-	QKeyCodeKp0          QKeyCode = "kp_0"
-	QKeyCodeKp1          QKeyCode = "kp_1"
-	QKeyCodeKp2          QKeyCode = "kp_2"
-	QKeyCodeKp3          QKeyCode = "kp_3"
-	QKeyCodeKp4          QKeyCode = "kp_4"
-	QKeyCodeKp5          QKeyCode = "kp_5"
-	QKeyCodeKp6          QKeyCode = "kp_6"
-	QKeyCodeKp7          QKeyCode = "kp_7"
-	QKeyCodeKp8          QKeyCode = "kp_8"
-	QKeyCodeKp9          QKeyCode = "kp_9"
-	QKeyCodeLess         QKeyCode = "less"
-	QKeyCodeF11          QKeyCode = "f11"
-	QKeyCodeF12          QKeyCode = "f12"
-	QKeyCodePrint        QKeyCode = "print"
-	QKeyCodeHome         QKeyCode = "home"
-	QKeyCodePgup         QKeyCode = "pgup"
-	QKeyCodePgdn         QKeyCode = "pgdn"
-	QKeyCodeEnd          QKeyCode = "end"
-	QKeyCodeLeft         QKeyCode = "left"
-	QKeyCodeUp           QKeyCode = "up"
-	QKeyCodeDown         QKeyCode = "down"
-	QKeyCodeRight        QKeyCode = "right"
-	QKeyCodeInsert       QKeyCode = "insert"
-	QKeyCodeDelete       QKeyCode = "delete"
-	QKeyCodeStop         QKeyCode = "stop"
-	QKeyCodeAgain        QKeyCode = "again"
-	QKeyCodeProps        QKeyCode = "props"
-	QKeyCodeUndo         QKeyCode = "undo"
-	QKeyCodeFront        QKeyCode = "front"
-	QKeyCodeCopy         QKeyCode = "copy"
-	QKeyCodeOpen         QKeyCode = "open"
-	QKeyCodePaste        QKeyCode = "paste"
-	QKeyCodeFind         QKeyCode = "find"
-	QKeyCodeCut          QKeyCode = "cut"
-	QKeyCodeLf           QKeyCode = "lf"
-	QKeyCodeHelp         QKeyCode = "help"
-	QKeyCodeMetaL        QKeyCode = "meta_l"
-	QKeyCodeMetaR        QKeyCode = "meta_r"
-	QKeyCodeCompose      QKeyCode = "compose"
-	// Since QEMU 2.0.
+	// Enter, also called Return.
+	QKeyCodeRet QKeyCode = "ret"
+	// The letter A.
+	QKeyCodeA QKeyCode = "a"
+	// The letter S.
+	QKeyCodeS QKeyCode = "s"
+	// The letter D.
+	QKeyCodeD QKeyCode = "d"
+	// The letter F.
+	QKeyCodeF QKeyCode = "f"
+	// The letter G.
+	QKeyCodeG QKeyCode = "g"
+	// The letter H.
+	QKeyCodeH QKeyCode = "h"
+	// The letter J.
+	QKeyCodeJ QKeyCode = "j"
+	// The letter K.
+	QKeyCodeK QKeyCode = "k"
+	// The letter L.
+	QKeyCodeL QKeyCode = "l"
+	// Semicolon and colon.
+	QKeyCodeSemicolon QKeyCode = "semicolon"
+	// Single and double quote.
+	QKeyCodeApostrophe QKeyCode = "apostrophe"
+	// Backtick and tilde.
+	QKeyCodeGraveAccent QKeyCode = "grave_accent"
+	// Backslash and vertical bar.
+	QKeyCodeBackslash QKeyCode = "backslash"
+	// The letter Z.
+	QKeyCodeZ QKeyCode = "z"
+	// The letter X.
+	QKeyCodeX QKeyCode = "x"
+	// The letter C.
+	QKeyCodeC QKeyCode = "c"
+	// The letter V.
+	QKeyCodeV QKeyCode = "v"
+	// The letter B.
+	QKeyCodeB QKeyCode = "b"
+	// The letter N.
+	QKeyCodeN QKeyCode = "n"
+	// The letter M.
+	QKeyCodeM QKeyCode = "m"
+	// Comma and less-than.
+	QKeyCodeComma QKeyCode = "comma"
+	// Full stop and greater-than.
+	QKeyCodeDot QKeyCode = "dot"
+	// Slash and question mark.
+	QKeyCodeSlash QKeyCode = "slash"
+	// Asterisk on the number pad, like kp_multiply.
+	QKeyCodeAsterisk QKeyCode = "asterisk"
+	// Space bar.
+	QKeyCodeSpc QKeyCode = "spc"
+	// Caps Lock.
+	QKeyCodeCapsLock QKeyCode = "caps_lock"
+	// Function key F1.
+	QKeyCodeF1 QKeyCode = "f1"
+	// Function key F2.
+	QKeyCodeF2 QKeyCode = "f2"
+	// Function key F3.
+	QKeyCodeF3 QKeyCode = "f3"
+	// Function key F4.
+	QKeyCodeF4 QKeyCode = "f4"
+	// Function key F5.
+	QKeyCodeF5 QKeyCode = "f5"
+	// Function key F6.
+	QKeyCodeF6 QKeyCode = "f6"
+	// Function key F7.
+	QKeyCodeF7 QKeyCode = "f7"
+	// Function key F8.
+	QKeyCodeF8 QKeyCode = "f8"
+	// Function key F9.
+	QKeyCodeF9 QKeyCode = "f9"
+	// Function key F10.
+	QKeyCodeF10 QKeyCode = "f10"
+	// Num Lock.
+	QKeyCodeNumLock QKeyCode = "num_lock"
+	// Scroll Lock.
+	QKeyCodeScrollLock QKeyCode = "scroll_lock"
+	// Slash on the number pad.
+	QKeyCodeKpDivide QKeyCode = "kp_divide"
+	// Asterisk on the number pad.
+	QKeyCodeKpMultiply QKeyCode = "kp_multiply"
+	// Minus on the number pad.
+	QKeyCodeKpSubtract QKeyCode = "kp_subtract"
+	// Plus on the number pad.
+	QKeyCodeKpAdd QKeyCode = "kp_add"
+	// Enter on the number pad.
+	QKeyCodeKpEnter QKeyCode = "kp_enter"
+	// Decimal point on the number pad.
+	QKeyCodeKpDecimal QKeyCode = "kp_decimal"
+	// The same as print.
+	QKeyCodeSysrq QKeyCode = "sysrq"
+	// 0 on the number pad.
+	QKeyCodeKp0 QKeyCode = "kp_0"
+	// 1 on the number pad.
+	QKeyCodeKp1 QKeyCode = "kp_1"
+	// 2 on the number pad.
+	QKeyCodeKp2 QKeyCode = "kp_2"
+	// 3 on the number pad.
+	QKeyCodeKp3 QKeyCode = "kp_3"
+	// 4 on the number pad.
+	QKeyCodeKp4 QKeyCode = "kp_4"
+	// 5 on the number pad.
+	QKeyCodeKp5 QKeyCode = "kp_5"
+	// 6 on the number pad.
+	QKeyCodeKp6 QKeyCode = "kp_6"
+	// 7 on the number pad.
+	QKeyCodeKp7 QKeyCode = "kp_7"
+	// 8 on the number pad.
+	QKeyCodeKp8 QKeyCode = "kp_8"
+	// 9 on the number pad.
+	QKeyCodeKp9 QKeyCode = "kp_9"
+	// The extra key beside left Shift on keyboards with 102 keys.
+	QKeyCodeLess QKeyCode = "less"
+	// Function key F11.
+	QKeyCodeF11 QKeyCode = "f11"
+	// Function key F12.
+	QKeyCodeF12 QKeyCode = "f12"
+	// Print Screen and SysRq.
+	QKeyCodePrint QKeyCode = "print"
+	// Home.
+	QKeyCodeHome QKeyCode = "home"
+	// Page up.
+	QKeyCodePgup QKeyCode = "pgup"
+	// Page down.
+	QKeyCodePgdn QKeyCode = "pgdn"
+	// End.
+	QKeyCodeEnd QKeyCode = "end"
+	// Cursor left.
+	QKeyCodeLeft QKeyCode = "left"
+	// Cursor up.
+	QKeyCodeUp QKeyCode = "up"
+	// Cursor down.
+	QKeyCodeDown QKeyCode = "down"
+	// Cursor right.
+	QKeyCodeRight QKeyCode = "right"
+	// Insert.
+	QKeyCodeInsert QKeyCode = "insert"
+	// Deletes to the right.
+	QKeyCodeDelete QKeyCode = "delete"
+	// Stop, on Sun keyboards.
+	QKeyCodeStop QKeyCode = "stop"
+	// Again, on Sun keyboards.
+	QKeyCodeAgain QKeyCode = "again"
+	// Properties, on Sun keyboards.
+	QKeyCodeProps QKeyCode = "props"
+	// Undo, on Sun keyboards.
+	QKeyCodeUndo QKeyCode = "undo"
+	// Front, on Sun keyboards.
+	QKeyCodeFront QKeyCode = "front"
+	// Copy, on Sun keyboards.
+	QKeyCodeCopy QKeyCode = "copy"
+	// Open, on Sun keyboards.
+	QKeyCodeOpen QKeyCode = "open"
+	// Paste, on Sun keyboards.
+	QKeyCodePaste QKeyCode = "paste"
+	// Find, on Sun keyboards.
+	QKeyCodeFind QKeyCode = "find"
+	// Cut, on Sun keyboards.
+	QKeyCodeCut QKeyCode = "cut"
+	// Line feed.
+	QKeyCodeLf QKeyCode = "lf"
+	// Help.
+	QKeyCodeHelp QKeyCode = "help"
+	// Left Windows key.
+	QKeyCodeMetaL QKeyCode = "meta_l"
+	// Right Windows key.
+	QKeyCodeMetaR QKeyCode = "meta_r"
+	// Menu key of PCs, beside right Ctrl.
+	QKeyCodeCompose QKeyCode = "compose"
+	// Pause and Break. Since QEMU 2.0.
 	QKeyCodePause QKeyCode = "pause"
-	// Since QEMU 2.4.
+	// Backslash and underscore on Japanese keyboards. Since QEMU 2.4.
 	QKeyCodeRo QKeyCode = "ro"
-	// Since QEMU 2.9.
+	// Hiragana, on Japanese keyboards. Since QEMU 2.9.
 	QKeyCodeHiragana QKeyCode = "hiragana"
-	// Since QEMU 2.9.
+	// Convert, on Japanese keyboards. Since QEMU 2.9.
 	QKeyCodeHenkan QKeyCode = "henkan"
-	// Since QEMU 2.9.
+	// Yen, on Japanese keyboards. Since QEMU 2.9.
 	QKeyCodeYen QKeyCode = "yen"
-	// Since QEMU 2.12.
+	// No convert, on Japanese keyboards. Since QEMU 2.12.
 	QKeyCodeMuhenkan QKeyCode = "muhenkan"
-	// Since QEMU 2.12.
+	// Katakana and hiragana, on Japanese keyboards. Since QEMU 2.12.
 	QKeyCodeKatakanahiragana QKeyCode = "katakanahiragana"
-	// Since QEMU 2.4.
+	// Comma on the number pad. Since QEMU 2.4.
 	QKeyCodeKpComma QKeyCode = "kp_comma"
-	// Since QEMU 2.6.
+	// Equals sign on the number pad. Since QEMU 2.6.
 	QKeyCodeKpEquals QKeyCode = "kp_equals"
-	// Since QEMU 2.6.
+	// Power off. Since QEMU 2.6.
 	QKeyCodePower QKeyCode = "power"
-	// Since QEMU 2.10.
+	// Sleep. Since QEMU 2.10.
 	QKeyCodeSleep QKeyCode = "sleep"
-	// Since QEMU 2.10.
+	// Wake up. Since QEMU 2.10.
 	QKeyCodeWake QKeyCode = "wake"
-	// Since QEMU 2.10.
+	// Next track. Since QEMU 2.10.
 	QKeyCodeAudionext QKeyCode = "audionext"
-	// Since QEMU 2.10.
+	// Previous track. Since QEMU 2.10.
 	QKeyCodeAudioprev QKeyCode = "audioprev"
-	// Since QEMU 2.10.
+	// Stop playing. Since QEMU 2.10.
 	QKeyCodeAudiostop QKeyCode = "audiostop"
-	// Since QEMU 2.10.
+	// Play or pause. Since QEMU 2.10.
 	QKeyCodeAudioplay QKeyCode = "audioplay"
-	// Since QEMU 2.10.
+	// Mute. Since QEMU 2.10.
 	QKeyCodeAudiomute QKeyCode = "audiomute"
-	// Since QEMU 2.10.
+	// Louder. Since QEMU 2.10.
 	QKeyCodeVolumeup QKeyCode = "volumeup"
-	// Since QEMU 2.10.
+	// Quieter. Since QEMU 2.10.
 	QKeyCodeVolumedown QKeyCode = "volumedown"
-	// Since QEMU 2.10.
+	// Starts the media player. Since QEMU 2.10.
 	QKeyCodeMediaselect QKeyCode = "mediaselect"
-	// Since QEMU 2.10.
+	// Starts the mail program. Since QEMU 2.10.
 	QKeyCodeMail QKeyCode = "mail"
-	// Since QEMU 2.10.
+	// Starts the calculator. Since QEMU 2.10.
 	QKeyCodeCalculator QKeyCode = "calculator"
-	// Since QEMU 2.10.
+	// Opens the file manager. Since QEMU 2.10.
 	QKeyCodeComputer QKeyCode = "computer"
-	// Since QEMU 2.10.
+	// Home page of the browser. Since QEMU 2.10.
 	QKeyCodeAcHome QKeyCode = "ac_home"
-	// Since QEMU 2.10.
+	// Back in the browser. Since QEMU 2.10.
 	QKeyCodeAcBack QKeyCode = "ac_back"
-	// Since QEMU 2.10.
+	// Forward in the browser. Since QEMU 2.10.
 	QKeyCodeAcForward QKeyCode = "ac_forward"
-	// Since QEMU 2.10.
+	// Reload in the browser. Since QEMU 2.10.
 	QKeyCodeAcRefresh QKeyCode = "ac_refresh"
-	// Since QEMU 2.10.
+	// Bookmarks of the browser. Since QEMU 2.10.
 	QKeyCodeAcBookmarks QKeyCode = "ac_bookmarks"
-	// In QEMU 7.2 and later, upstream since 6.1.
+	// Hangul on Korean keyboards, kana on Mac ones. In QEMU 7.2 and later, upstream
+	// since 6.1.
 	QKeyCodeLang1 QKeyCode = "lang1"
-	// In QEMU 7.2 and later, upstream since 6.1.
+	// Hanja on Korean keyboards, eisu on Mac ones. In QEMU 7.2 and later, upstream
+	// since 6.1.
 	QKeyCodeLang2 QKeyCode = "lang2"
-	// In QEMU 10.0 and later, upstream since 8.0.
+	// Function key F13. In QEMU 10.0 and later, upstream since 8.0.
 	QKeyCodeF13 QKeyCode = "f13"
-	// In QEMU 10.0 and later, upstream since 8.0.
+	// Function key F14. In QEMU 10.0 and later, upstream since 8.0.
 	QKeyCodeF14 QKeyCode = "f14"
-	// In QEMU 10.0 and later, upstream since 8.0.
+	// Function key F15. In QEMU 10.0 and later, upstream since 8.0.
 	QKeyCodeF15 QKeyCode = "f15"
-	// In QEMU 10.0 and later, upstream since 8.0.
+	// Function key F16. In QEMU 10.0 and later, upstream since 8.0.
 	QKeyCodeF16 QKeyCode = "f16"
-	// In QEMU 10.0 and later, upstream since 8.0.
+	// Function key F17. In QEMU 10.0 and later, upstream since 8.0.
 	QKeyCodeF17 QKeyCode = "f17"
-	// In QEMU 10.0 and later, upstream since 8.0.
+	// Function key F18. In QEMU 10.0 and later, upstream since 8.0.
 	QKeyCodeF18 QKeyCode = "f18"
-	// In QEMU 10.0 and later, upstream since 8.0.
+	// Function key F19. In QEMU 10.0 and later, upstream since 8.0.
 	QKeyCodeF19 QKeyCode = "f19"
-	// In QEMU 10.0 and later, upstream since 8.0.
+	// Function key F20. In QEMU 10.0 and later, upstream since 8.0.
 	QKeyCodeF20 QKeyCode = "f20"
-	// In QEMU 10.0 and later, upstream since 8.0.
+	// Function key F21. In QEMU 10.0 and later, upstream since 8.0.
 	QKeyCodeF21 QKeyCode = "f21"
-	// In QEMU 10.0 and later, upstream since 8.0.
+	// Function key F22. In QEMU 10.0 and later, upstream since 8.0.
 	QKeyCodeF22 QKeyCode = "f22"
-	// In QEMU 10.0 and later, upstream since 8.0.
+	// Function key F23. In QEMU 10.0 and later, upstream since 8.0.
 	QKeyCodeF23 QKeyCode = "f23"
-	// In QEMU 10.0 and later, upstream since 8.0.
+	// Function key F24. In QEMU 10.0 and later, upstream since 8.0.
 	QKeyCodeF24 QKeyCode = "f24"
 )
 
@@ -1267,7 +1607,9 @@ func (e QKeyCode) Known() bool {
 	return false
 }
 
-// KeyValueKind is the enum KeyValueKind of ui.json.
+// KeyValueKind is a way to name a key.
+//
+// It is the enum KeyValueKind of ui.json.
 //
 // In QEMU 5.2 and later, upstream since 1.3.
 //
@@ -1276,9 +1618,9 @@ type KeyValueKind string
 
 // The values of KeyValueKind.
 const (
-	// In QEMU 7.2 and later.
+	// By its scan code. In QEMU 7.2 and later.
 	KeyValueKindNumber KeyValueKind = "number"
-	// In QEMU 7.2 and later.
+	// By its name. In QEMU 7.2 and later.
 	KeyValueKindQcode KeyValueKind = "qcode"
 )
 
@@ -1293,7 +1635,9 @@ func (e KeyValueKind) Known() bool {
 	return false
 }
 
-// KeyValue is the union KeyValue of ui.json.
+// KeyValue is a key of the guest's keyboard.
+//
+// It is the union KeyValue of ui.json.
 //
 // Type holds the variant, whose type is the tag: [KeyValueNumber],
 // [KeyValueQcode] or [Unknown].
@@ -1302,6 +1646,7 @@ func (e KeyValueKind) Known() bool {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.KeyValue
 type KeyValue struct {
+	// How the key is named.
 	Type KeyValueVariant `json:"type"`
 }
 
@@ -1368,6 +1713,8 @@ func (x KeyValue) String() string {
 
 // KeyValueNumber is the variant of [KeyValue] for number, the type int.
 //
+// By its scan code.
+//
 // In QEMU 7.2 and later.
 type KeyValueNumber int64
 
@@ -1381,6 +1728,8 @@ func (v KeyValueNumber) encodeKeyValue(e *codec.Encoder) {
 }
 
 // KeyValueQcode is the variant of [KeyValue] for qcode, the enum QKeyCode.
+//
+// By its name.
 //
 // In QEMU 7.2 and later.
 type KeyValueQcode QKeyCode
@@ -1396,11 +1745,19 @@ func (v KeyValueQcode) encodeKeyValue(e *codec.Encoder) {
 
 // SendKeyArgs are the arguments of [Client.SendKey].
 type SendKeyArgs struct {
-	Keys     []KeyValue `json:"keys"`
-	HoldTime *int64     `json:"hold-time,omitzero"`
+	// The keys, in the order in which they are pressed.
+	Keys []KeyValue `json:"keys"`
+	// Milliseconds until they are released; 100 if absent.
+	HoldTime *int64 `json:"hold-time,omitzero"`
 }
 
-// SendKey executes the command send-key of ui.json.
+// SendKey presses keys of the guest's keyboard together and releases them in
+// reverse order, for example for Ctrl-Alt-Delete.
+//
+// It returns at once, before the keys are released. While the guest does not
+// run the keys are lost without an error.
+//
+// It executes the command send-key of ui.json.
 //
 // In QEMU 5.2 and later, upstream since 1.3.
 //
@@ -1409,7 +1766,9 @@ func (c *Client) SendKey(ctx context.Context, args SendKeyArgs) error {
 	return c.conn.Execute(ctx, "send-key", args, nil)
 }
 
-// InputButton is the enum InputButton of ui.json.
+// InputButton is a button of a pointer device.
+//
+// It is the enum InputButton of ui.json.
 //
 // In QEMU 5.2 and later, upstream since 2.0.
 //
@@ -1418,20 +1777,25 @@ type InputButton string
 
 // The values of InputButton.
 const (
-	InputButtonLeft      InputButton = "left"
-	InputButtonMiddle    InputButton = "middle"
-	InputButtonRight     InputButton = "right"
-	InputButtonWheelUp   InputButton = "wheel-up"
+	// The left one.
+	InputButtonLeft InputButton = "left"
+	// The middle one, usually the wheel pressed.
+	InputButtonMiddle InputButton = "middle"
+	// The right one.
+	InputButtonRight InputButton = "right"
+	// One step of the wheel up.
+	InputButtonWheelUp InputButton = "wheel-up"
+	// One step of the wheel down.
 	InputButtonWheelDown InputButton = "wheel-down"
-	// Since QEMU 2.9.
+	// The fourth one, usually for back. Since QEMU 2.9.
 	InputButtonSide InputButton = "side"
-	// Since QEMU 2.9.
+	// The fifth one, usually for forward. Since QEMU 2.9.
 	InputButtonExtra InputButton = "extra"
-	// In QEMU 7.2 and later.
+	// One step of the wheel to the left. In QEMU 7.2 and later.
 	InputButtonWheelLeft InputButton = "wheel-left"
-	// In QEMU 7.2 and later.
+	// One step of the wheel to the right. In QEMU 7.2 and later.
 	InputButtonWheelRight InputButton = "wheel-right"
-	// In QEMU 10.0 and later, upstream since 8.1.
+	// A finger on a touch screen. In QEMU 10.0 and later, upstream since 8.1.
 	InputButtonTouch InputButton = "touch"
 )
 
@@ -1454,7 +1818,9 @@ func (e InputButton) Known() bool {
 	return false
 }
 
-// InputAxis is the enum InputAxis of ui.json.
+// InputAxis is a direction.
+//
+// It is the enum InputAxis of ui.json.
 //
 // In QEMU 5.2 and later, upstream since 2.0.
 //
@@ -1463,7 +1829,9 @@ type InputAxis string
 
 // The values of InputAxis.
 const (
+	// To the right.
 	InputAxisX InputAxis = "x"
+	// Down.
 	InputAxisY InputAxis = "y"
 )
 
@@ -1478,7 +1846,9 @@ func (e InputAxis) Known() bool {
 	return false
 }
 
-// InputMultiTouchType is the enum InputMultiTouchType of ui.json.
+// InputMultiTouchType says what a finger on a touch screen does.
+//
+// It is the enum InputMultiTouchType of ui.json.
 //
 // In QEMU 10.0 and later, upstream since 8.1.
 //
@@ -1487,11 +1857,16 @@ type InputMultiTouchType string
 
 // The values of InputMultiTouchType.
 const (
-	InputMultiTouchTypeBegin  InputMultiTouchType = "begin"
+	// It has come down.
+	InputMultiTouchTypeBegin InputMultiTouchType = "begin"
+	// It is still there.
 	InputMultiTouchTypeUpdate InputMultiTouchType = "update"
-	InputMultiTouchTypeEnd    InputMultiTouchType = "end"
+	// It has gone up.
+	InputMultiTouchTypeEnd InputMultiTouchType = "end"
+	// What it did is void.
 	InputMultiTouchTypeCancel InputMultiTouchType = "cancel"
-	InputMultiTouchTypeData   InputMultiTouchType = "data"
+	// Where it is, on one axis.
+	InputMultiTouchTypeData InputMultiTouchType = "data"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -1508,15 +1883,19 @@ func (e InputMultiTouchType) Known() bool {
 	return false
 }
 
-// InputEventKey is the variant of [InputEvent] for key, the struct
-// InputKeyEvent of ui.json.
+// InputEventKey is a key that goes down or up.
+//
+// It is the variant of [InputEvent] for key, the struct InputKeyEvent of
+// ui.json.
 //
 // In QEMU 5.2 and later, upstream since 2.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.InputKeyEvent
 type InputEventKey struct {
-	Key  KeyValue `json:"key"`
-	Down bool     `json:"down"`
+	// The key.
+	Key KeyValue `json:"key"`
+	// True for down.
+	Down bool `json:"down"`
 }
 
 // InputEventKind returns [InputEventKindKey].
@@ -1528,15 +1907,19 @@ func (v InputEventKey) encodeInputEvent(e *codec.Encoder) {
 	e.Value("data", &v)
 }
 
-// InputEventBtn is the variant of [InputEvent] for btn, the struct
-// InputBtnEvent of ui.json.
+// InputEventBtn is a button that goes down or up.
+//
+// It is the variant of [InputEvent] for btn, the struct InputBtnEvent of
+// ui.json.
 //
 // In QEMU 5.2 and later, upstream since 2.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.InputBtnEvent
 type InputEventBtn struct {
+	// The button.
 	Button InputButton `json:"button"`
-	Down   bool        `json:"down"`
+	// True for down.
+	Down bool `json:"down"`
 }
 
 // InputEventKind returns [InputEventKindBtn].
@@ -1548,28 +1931,40 @@ func (v InputEventBtn) encodeInputEvent(e *codec.Encoder) {
 	e.Value("data", &v)
 }
 
-// InputMoveEvent is the struct InputMoveEvent of ui.json.
+// InputMoveEvent is a movement along one axis.
+//
+// It is the struct InputMoveEvent of ui.json.
 //
 // In QEMU 5.2 and later, upstream since 2.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.InputMoveEvent
 type InputMoveEvent struct {
-	Axis  InputAxis `json:"axis"`
-	Value int64     `json:"value"`
+	// The axis.
+	Axis InputAxis `json:"axis"`
+	// For abs the place, from 0 to 32767 across the whole screen; for rel the
+	// distance in steps.
+	Value int64 `json:"value"`
 }
 
-// InputEventMtt is the variant of [InputEvent] for mtt, the struct
-// InputMultiTouchEvent of ui.json.
+// InputEventMtt is something that a finger on a touch screen does.
+//
+// It is the variant of [InputEvent] for mtt, the struct InputMultiTouchEvent of
+// ui.json.
 //
 // In QEMU 10.0 and later, upstream since 8.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.InputMultiTouchEvent
 type InputEventMtt struct {
-	Type       InputMultiTouchType `json:"type"`
-	Slot       int64               `json:"slot"`
-	TrackingID int64               `json:"tracking-id"`
-	Axis       InputAxis           `json:"axis"`
-	Value      int64               `json:"value"`
+	// What it does.
+	Type InputMultiTouchType `json:"type"`
+	// Number of the finger, from 0.
+	Slot int64 `json:"slot"`
+	// Number of the touch from down to up.
+	TrackingID int64 `json:"tracking-id"`
+	// The axis of value.
+	Axis InputAxis `json:"axis"`
+	// The place, from 0 to 32767.
+	Value int64 `json:"value"`
 }
 
 // InputEventKind returns [InputEventKindMtt].
@@ -1581,7 +1976,9 @@ func (v InputEventMtt) encodeInputEvent(e *codec.Encoder) {
 	e.Value("data", &v)
 }
 
-// InputEventKind is the enum InputEventKind of ui.json.
+// InputEventKind is a kind of input.
+//
+// It is the enum InputEventKind of ui.json.
 //
 // In QEMU 5.2 and later, upstream since 2.0.
 //
@@ -1590,15 +1987,15 @@ type InputEventKind string
 
 // The values of InputEventKind.
 const (
-	// In QEMU 7.2 and later.
+	// A key. In QEMU 7.2 and later.
 	InputEventKindKey InputEventKind = "key"
-	// In QEMU 7.2 and later.
+	// A button. In QEMU 7.2 and later.
 	InputEventKindBtn InputEventKind = "btn"
-	// In QEMU 7.2 and later.
+	// A movement relative to the last place, as of a mouse. In QEMU 7.2 and later.
 	InputEventKindRel InputEventKind = "rel"
-	// In QEMU 7.2 and later.
+	// A movement to an absolute place, as of a tablet. In QEMU 7.2 and later.
 	InputEventKindAbs InputEventKind = "abs"
-	// In QEMU 10.0 and later.
+	// A touch. In QEMU 10.0 and later.
 	InputEventKindMtt InputEventKind = "mtt"
 )
 
@@ -1616,7 +2013,9 @@ func (e InputEventKind) Known() bool {
 	return false
 }
 
-// InputEvent is the union InputEvent of ui.json.
+// InputEvent is a piece of input for the guest.
+//
+// It is the union InputEvent of ui.json.
 //
 // Type holds the variant, whose type is the tag: [InputEventKey],
 // [InputEventBtn], [InputEventRel], [InputEventAbs], [InputEventMtt] or
@@ -1626,6 +2025,7 @@ func (e InputEventKind) Known() bool {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.InputEvent
 type InputEvent struct {
+	// What it is.
 	Type InputEventVariant `json:"type"`
 }
 
@@ -1705,6 +2105,8 @@ func (x InputEvent) String() string {
 // InputEventRel is the variant of [InputEvent] for rel, the struct
 // InputMoveEvent.
 //
+// A movement relative to the last place, as of a mouse.
+//
 // In QEMU 7.2 and later.
 type InputEventRel InputMoveEvent
 
@@ -1720,6 +2122,8 @@ func (v InputEventRel) encodeInputEvent(e *codec.Encoder) {
 // InputEventAbs is the variant of [InputEvent] for abs, the struct
 // InputMoveEvent.
 //
+// A movement to an absolute place, as of a tablet.
+//
 // In QEMU 7.2 and later.
 type InputEventAbs InputMoveEvent
 
@@ -1734,12 +2138,22 @@ func (v InputEventAbs) encodeInputEvent(e *codec.Encoder) {
 
 // InputSendEventArgs are the arguments of [Client.InputSendEvent].
 type InputSendEventArgs struct {
-	Device *string      `json:"device,omitzero"`
-	Head   *int64       `json:"head,omitzero"`
+	// The id of the display device that the input is for, when input devices are
+	// bound to one. Devices that are not bound if absent.
+	Device *string `json:"device,omitzero"`
+	// Which head of device; 0 if absent.
+	Head *int64 `json:"head,omitzero"`
+	// The input, in order.
 	Events []InputEvent `json:"events"`
 }
 
-// InputSendEvent executes the command input-send-event of ui.json.
+// InputSendEvent sends input to the guest: keys, buttons and movements, which
+// take effect together.
+//
+// It returns at once. It fails while the guest does not run, and if it has no
+// device that takes such input, such as a tablet for absolute coordinates.
+//
+// It executes the command input-send-event of ui.json.
 //
 // In QEMU 5.2 and later, upstream since 2.6.
 //
@@ -1748,25 +2162,35 @@ func (c *Client) InputSendEvent(ctx context.Context, args InputSendEventArgs) er
 	return c.conn.Execute(ctx, "input-send-event", args, nil)
 }
 
-// DisplayOptionsGtk is the variant of [DisplayOptions] for gtk, the struct
-// DisplayGTK of ui.json.
+// DisplayOptionsGtk are the options of a window of GTK.
+//
+// It is the variant of [DisplayOptions] for gtk, the struct DisplayGTK of
+// ui.json.
 //
 // In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.DisplayGTK
 type DisplayOptionsGtk struct {
-	// In QEMU 11.1, upstream since 11.1.
-	Clipboard   *bool `json:"clipboard,omitzero"`
+	// Whether the clipboard is shared with the guest. In QEMU 11.1, upstream since
+	// 11.1.
+	Clipboard *bool `json:"clipboard,omitzero"`
+	// Whether the keyboard goes to the guest as soon as the pointer is over the
+	// window.
 	GrabOnHover *bool `json:"grab-on-hover,omitzero"`
-	// Since QEMU 3.1.
+	// Whether the picture is scaled to the window. Depends on the display device if
+	// absent. Since QEMU 3.1.
 	ZoomToFit *bool `json:"zoom-to-fit,omitzero"`
-	// In QEMU 7.2 and later, upstream since 7.1.
+	// Whether tabs for the consoles are shown. In QEMU 7.2 and later, upstream
+	// since 7.1.
 	ShowTabs *bool `json:"show-tabs,omitzero"`
-	// In QEMU 7.2 and later, upstream since 8.0.
+	// Whether the menu is shown. True if absent. In QEMU 7.2 and later, upstream
+	// since 8.0.
 	ShowMenubar *bool `json:"show-menubar,omitzero"`
-	// In QEMU 10.2 and later, upstream since 10.1.
+	// Whether scaling keeps the proportions. True if absent. In QEMU 10.2 and
+	// later, upstream since 10.1.
 	KeepAspectRatio *bool `json:"keep-aspect-ratio,omitzero"`
-	// In QEMU 10.2 and later, upstream since 10.1.
+	// Scale of the picture; 1.0 if absent. In QEMU 10.2 and later, upstream since
+	// 10.1.
 	Scale *float64 `json:"scale,omitzero"`
 }
 
@@ -1823,13 +2247,17 @@ func (v DisplayOptionsGtk) encodeDisplayOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// DisplayOptionsEglHeadless is the variant of [DisplayOptions] for
-// egl-headless, the struct DisplayEGLHeadless of ui.json.
+// DisplayOptionsEglHeadless are the options of OpenGL rendering without a
+// window.
+//
+// It is the variant of [DisplayOptions] for egl-headless, the struct
+// DisplayEGLHeadless of ui.json.
 //
 // In QEMU 5.2 and later, upstream since 3.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.DisplayEGLHeadless
 type DisplayOptionsEglHeadless struct {
+	// Path of the DRM render node; the first if absent.
 	Rendernode *string `json:"rendernode,omitzero"`
 }
 
@@ -1856,17 +2284,24 @@ func (v DisplayOptionsEglHeadless) encodeDisplayOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// DisplayOptionsDbus is the variant of [DisplayOptions] for dbus, the struct
-// DisplayDBus of ui.json.
+// DisplayOptionsDbus are the options of a display that other programs show over
+// D-Bus.
+//
+// It is the variant of [DisplayOptions] for dbus, the struct DisplayDBus of
+// ui.json.
 //
 // In QEMU 7.2 and later, upstream since 7.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.DisplayDBus
 type DisplayOptionsDbus struct {
+	// Path of the DRM render node; the first if absent.
 	Rendernode *string `json:"rendernode,omitzero"`
-	Addr       *string `json:"addr,omitzero"`
-	P2p        *bool   `json:"p2p,omitzero"`
-	Audiodev   *string `json:"audiodev,omitzero"`
+	// Address of the bus; the session bus if absent.
+	Addr *string `json:"addr,omitzero"`
+	// Takes connections from add_client instead of a bus.
+	P2p *bool `json:"p2p,omitzero"`
+	// The id of the audio backend of type dbus to offer, too.
+	Audiodev *string `json:"audiodev,omitzero"`
 }
 
 func (x *DisplayOptionsDbus) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -1907,7 +2342,9 @@ func (v DisplayOptionsDbus) encodeDisplayOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// DisplayGLMode is the enum DisplayGLMode of ui.json.
+// DisplayGLMode says whether and how OpenGL is used.
+//
+// It is the enum DisplayGLMode of ui.json.
 //
 // In QEMU 5.2 and later, upstream since 3.0.
 //
@@ -1916,10 +2353,14 @@ type DisplayGLMode string
 
 // The values of DisplayGLMode.
 const (
-	DisplayGLModeOff  DisplayGLMode = "off"
-	DisplayGLModeOn   DisplayGLMode = "on"
+	// Not at all.
+	DisplayGLModeOff DisplayGLMode = "off"
+	// With any kind of context.
+	DisplayGLModeOn DisplayGLMode = "on"
+	// With desktop OpenGL.
 	DisplayGLModeCore DisplayGLMode = "core"
-	DisplayGLModeEs   DisplayGLMode = "es"
+	// With OpenGL ES.
+	DisplayGLModeEs DisplayGLMode = "es"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -1935,13 +2376,16 @@ func (e DisplayGLMode) Known() bool {
 	return false
 }
 
-// DisplayOptionsCurses is the variant of [DisplayOptions] for curses, the
-// struct DisplayCurses of ui.json.
+// DisplayOptionsCurses are the options of a text display in the terminal.
+//
+// It is the variant of [DisplayOptions] for curses, the struct DisplayCurses of
+// ui.json.
 //
 // In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.DisplayCurses
 type DisplayOptionsCurses struct {
+	// Character set of the guest; CP437 if absent.
 	Charset *string `json:"charset,omitzero"`
 }
 
@@ -1968,19 +2412,27 @@ func (v DisplayOptionsCurses) encodeDisplayOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// DisplayOptionsCocoa is the variant of [DisplayOptions] for cocoa, the struct
-// DisplayCocoa of ui.json.
+// DisplayOptionsCocoa are the options of a window on macOS.
+//
+// It is the variant of [DisplayOptions] for cocoa, the struct DisplayCocoa of
+// ui.json.
 //
 // In QEMU 7.2 and later, upstream since 7.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.DisplayCocoa
 type DisplayOptionsCocoa struct {
+	// Whether the guest gets the left Command key. True if absent.
 	LeftCommandKey *bool `json:"left-command-key,omitzero"`
-	FullGrab       *bool `json:"full-grab,omitzero"`
-	SwapOptCmd     *bool `json:"swap-opt-cmd,omitzero"`
-	// In QEMU 10.0 and later, upstream since 8.2.
+	// Whether the guest also gets keys that macOS takes for itself. False if
+	// absent.
+	FullGrab *bool `json:"full-grab,omitzero"`
+	// Exchanges Option and Command. False if absent.
+	SwapOptCmd *bool `json:"swap-opt-cmd,omitzero"`
+	// Whether the picture is scaled to the window. False if absent. In QEMU 10.0
+	// and later, upstream since 8.2.
 	ZoomToFit *bool `json:"zoom-to-fit,omitzero"`
-	// In QEMU 10.0 and later, upstream since 9.0.
+	// Smooths the scaled picture. False if absent. In QEMU 10.0 and later, upstream
+	// since 9.0.
 	ZoomInterpolation *bool `json:"zoom-interpolation,omitzero"`
 }
 
@@ -2027,7 +2479,10 @@ func (v DisplayOptionsCocoa) encodeDisplayOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// HotKeyMod is the enum HotKeyMod of ui.json.
+// HotKeyMod are the keys that, held together, make a further key one of QEMU's
+// own.
+//
+// It is the enum HotKeyMod of ui.json.
 //
 // In QEMU 7.2 and later, upstream since 7.1.
 //
@@ -2036,9 +2491,12 @@ type HotKeyMod string
 
 // The values of HotKeyMod.
 const (
-	HotKeyModLctrlLalt       HotKeyMod = "lctrl-lalt"
+	// Left Ctrl and left Alt.
+	HotKeyModLctrlLalt HotKeyMod = "lctrl-lalt"
+	// Left Shift, left Ctrl and left Alt.
 	HotKeyModLshiftLctrlLalt HotKeyMod = "lshift-lctrl-lalt"
-	HotKeyModRctrl           HotKeyMod = "rctrl"
+	// Right Ctrl.
+	HotKeyModRctrl HotKeyMod = "rctrl"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -2053,13 +2511,16 @@ func (e HotKeyMod) Known() bool {
 	return false
 }
 
-// DisplayOptionsSdl is the variant of [DisplayOptions] for sdl, the struct
-// DisplaySDL of ui.json.
+// DisplayOptionsSdl are the options of a window of SDL.
+//
+// It is the variant of [DisplayOptions] for sdl, the struct DisplaySDL of
+// ui.json.
 //
 // In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.DisplaySDL
 type DisplayOptionsSdl struct {
+	// The keys that, with G, give the pointer to the guest and back.
 	GrabMod *HotKeyMod `json:"grab-mod,omitzero"`
 }
 
@@ -2086,7 +2547,9 @@ func (v DisplayOptionsSdl) encodeDisplayOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// DisplayType is the enum DisplayType of ui.json.
+// DisplayType is a kind of display on the host.
+//
+// It is the enum DisplayType of ui.json.
 //
 // In QEMU 5.2 and later, upstream since 2.12.
 //
@@ -2095,22 +2558,27 @@ type DisplayType string
 
 // The values of DisplayType.
 const (
+	// The first that is available of those with a window, else VNC.
 	DisplayTypeDefault DisplayType = "default"
-	DisplayTypeNone    DisplayType = "none"
-	// Only in builds with CONFIG_GTK.
+	// None; the guest has its graphics card all the same.
+	DisplayTypeNone DisplayType = "none"
+	// A window of GTK. Only in builds with CONFIG_GTK.
 	DisplayTypeGtk DisplayType = "gtk"
-	// Only in builds with CONFIG_SDL.
+	// A window of SDL. Only in builds with CONFIG_SDL.
 	DisplayTypeSdl DisplayType = "sdl"
-	// Since QEMU 3.1. Only in builds with CONFIG_OPENGL.
+	// OpenGL without a window, to go with VNC or SPICE. Since QEMU 3.1. Only in
+	// builds with CONFIG_OPENGL.
 	DisplayTypeEglHeadless DisplayType = "egl-headless"
-	// Only in builds with CONFIG_CURSES.
+	// Text in the terminal; graphics are not shown. Only in builds with
+	// CONFIG_CURSES.
 	DisplayTypeCurses DisplayType = "curses"
-	// Only in builds with CONFIG_COCOA.
+	// A window on macOS. Only in builds with CONFIG_COCOA.
 	DisplayTypeCocoa DisplayType = "cocoa"
-	// Since QEMU 4.0. Only in builds with CONFIG_SPICE.
+	// A SPICE server with a client started for it. Since QEMU 4.0. Only in builds
+	// with CONFIG_SPICE.
 	DisplayTypeSpiceApp DisplayType = "spice-app"
-	// In QEMU 7.2 and later, upstream since 7.0. Only in builds with
-	// CONFIG_DBUS_DISPLAY.
+	// A service on D-Bus. In QEMU 7.2 and later, upstream since 7.0. Only in builds
+	// with CONFIG_DBUS_DISPLAY.
 	DisplayTypeDbus DisplayType = "dbus"
 )
 
@@ -2132,7 +2600,9 @@ func (e DisplayType) Known() bool {
 	return false
 }
 
-// DisplayOptions is the union DisplayOptions of ui.json.
+// DisplayOptions are the options of the display on the host.
+//
+// It is the union DisplayOptions of ui.json.
 //
 // Type holds the variant, whose type is the tag: [DisplayOptionsDefault],
 // [DisplayOptionsNone], [DisplayOptionsGtk], [DisplayOptionsSdl],
@@ -2143,12 +2613,16 @@ func (e DisplayType) Known() bool {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.DisplayOptions
 type DisplayOptions struct {
-	Type        DisplayOptionsVariant `json:"type"`
-	FullScreen  *bool                 `json:"full-screen,omitzero"`
-	WindowClose *bool                 `json:"window-close,omitzero"`
-	// Since QEMU 5.0.
-	ShowCursor *bool          `json:"show-cursor,omitzero"`
-	Gl         *DisplayGLMode `json:"gl,omitzero"`
+	// What kind it is.
+	Type DisplayOptionsVariant `json:"type"`
+	// Starts with the whole screen. False if absent.
+	FullScreen *bool `json:"full-screen,omitzero"`
+	// Whether closing the window ends QEMU. True if absent.
+	WindowClose *bool `json:"window-close,omitzero"`
+	// Shows the host's pointer always. False if absent. Since QEMU 5.0.
+	ShowCursor *bool `json:"show-cursor,omitzero"`
+	// Whether OpenGL is used; off if absent.
+	Gl *DisplayGLMode `json:"gl,omitzero"`
 }
 
 // DisplayOptionsVariant is what DisplayOptions.Type can hold: the types that
@@ -2260,6 +2734,8 @@ func (x DisplayOptions) String() string {
 }
 
 // DisplayOptionsDefault is the variant of [DisplayOptions] for default.
+//
+// The first that is available of those with a window, else VNC.
 type DisplayOptionsDefault struct{}
 
 // DisplayType returns [DisplayTypeDefault].
@@ -2270,6 +2746,8 @@ func (DisplayOptionsDefault) DisplayType() DisplayType {
 func (DisplayOptionsDefault) encodeDisplayOptions(e *codec.Encoder) {}
 
 // DisplayOptionsNone is the variant of [DisplayOptions] for none.
+//
+// None; the guest has its graphics card all the same.
 type DisplayOptionsNone struct{}
 
 // DisplayType returns [DisplayTypeNone].
@@ -2281,6 +2759,8 @@ func (DisplayOptionsNone) encodeDisplayOptions(e *codec.Encoder) {}
 
 // DisplayOptionsSpiceApp is the variant of [DisplayOptions] for spice-app.
 //
+// A SPICE server with a client started for it.
+//
 // Since QEMU 4.0. Only in builds with CONFIG_SPICE.
 type DisplayOptionsSpiceApp struct{}
 
@@ -2291,7 +2771,10 @@ func (DisplayOptionsSpiceApp) DisplayType() DisplayType {
 
 func (DisplayOptionsSpiceApp) encodeDisplayOptions(e *codec.Encoder) {}
 
-// QueryDisplayOptions executes the command query-display-options of ui.json.
+// QueryDisplayOptions returns the options of the display (-display) that QEMU
+// runs with.
+//
+// It executes the command query-display-options of ui.json.
 //
 // In QEMU 5.2 and later, upstream since 3.1.
 //
@@ -2302,7 +2785,9 @@ func (c *Client) QueryDisplayOptions(ctx context.Context) (DisplayOptions, error
 	return result, err
 }
 
-// DisplayReloadType is the enum DisplayReloadType of ui.json.
+// DisplayReloadType is a display whose configuration can be loaded again.
+//
+// It is the enum DisplayReloadType of ui.json.
 //
 // In QEMU 7.2 and later, upstream since 6.0.
 //
@@ -2311,6 +2796,7 @@ type DisplayReloadType string
 
 // The values of DisplayReloadType.
 const (
+	// The VNC server.
 	DisplayReloadTypeVNC DisplayReloadType = "vnc"
 )
 
@@ -2324,13 +2810,16 @@ func (e DisplayReloadType) Known() bool {
 	return false
 }
 
-// DisplayReloadOptionsVNC is the variant of [DisplayReloadOptions] for vnc, the
-// struct DisplayReloadOptionsVNC of ui.json.
+// DisplayReloadOptionsVNC says what of VNC is loaded again.
+//
+// It is the variant of [DisplayReloadOptions] for vnc, the struct
+// DisplayReloadOptionsVNC of ui.json.
 //
 // In QEMU 7.2 and later, upstream since 6.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.DisplayReloadOptionsVNC
 type DisplayReloadOptionsVNC struct {
+	// Whether TLS certificates are. False if absent.
 	TLSCerts *bool `json:"tls-certs,omitzero"`
 }
 
@@ -2357,7 +2846,9 @@ func (v DisplayReloadOptionsVNC) encodeDisplayReloadOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// DisplayReloadOptions is the union DisplayReloadOptions of ui.json.
+// DisplayReloadOptions says what configuration is loaded again.
+//
+// It is the union DisplayReloadOptions of ui.json.
 //
 // Type holds the variant, whose type is the tag: [DisplayReloadOptionsVNC] or
 // [Unknown].
@@ -2366,6 +2857,7 @@ func (v DisplayReloadOptionsVNC) encodeDisplayReloadOptions(e *codec.Encoder) {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.DisplayReloadOptions
 type DisplayReloadOptions struct {
+	// Which display.
 	Type DisplayReloadOptionsVariant `json:"type"`
 }
 
@@ -2426,7 +2918,13 @@ func (x DisplayReloadOptions) String() string {
 	return codec.Text(x)
 }
 
-// DisplayReload executes the command display-reload of ui.json.
+// DisplayReload makes a display load part of its configuration again, such as
+// TLS certificates that have been renewed.
+//
+// It returns at once. Connections that exist keep the old ones. It fails if the
+// display does not use TLS.
+//
+// It executes the command display-reload of ui.json.
 //
 // In QEMU 7.2 and later, upstream since 6.0.
 //
@@ -2435,7 +2933,9 @@ func (c *Client) DisplayReload(ctx context.Context, args DisplayReloadOptions) e
 	return c.conn.Execute(ctx, "display-reload", args, nil)
 }
 
-// DisplayUpdateType is the enum DisplayUpdateType of ui.json.
+// DisplayUpdateType is a display whose configuration can be changed.
+//
+// It is the enum DisplayUpdateType of ui.json.
 //
 // In QEMU 7.2 and later, upstream since 7.1.
 //
@@ -2444,6 +2944,7 @@ type DisplayUpdateType string
 
 // The values of DisplayUpdateType.
 const (
+	// The VNC server.
 	DisplayUpdateTypeVNC DisplayUpdateType = "vnc"
 )
 
@@ -2457,13 +2958,17 @@ func (e DisplayUpdateType) Known() bool {
 	return false
 }
 
-// DisplayUpdateOptionsVNC is the variant of [DisplayUpdateOptions] for vnc, the
-// struct DisplayUpdateOptionsVNC of ui.json.
+// DisplayUpdateOptionsVNC says what of VNC is changed.
+//
+// It is the variant of [DisplayUpdateOptions] for vnc, the struct
+// DisplayUpdateOptionsVNC of ui.json.
 //
 // In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.DisplayUpdateOptionsVNC
 type DisplayUpdateOptionsVNC struct {
+	// All addresses at which to listen from now on; those for WebSocket stay as
+	// they are. No change if absent.
 	Addresses []SocketAddress `json:"addresses,omitzero"`
 }
 
@@ -2490,7 +2995,9 @@ func (v DisplayUpdateOptionsVNC) encodeDisplayUpdateOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// DisplayUpdateOptions is the union DisplayUpdateOptions of ui.json.
+// DisplayUpdateOptions says what configuration is changed.
+//
+// It is the union DisplayUpdateOptions of ui.json.
 //
 // Type holds the variant, whose type is the tag: [DisplayUpdateOptionsVNC] or
 // [Unknown].
@@ -2499,6 +3006,7 @@ func (v DisplayUpdateOptionsVNC) encodeDisplayUpdateOptions(e *codec.Encoder) {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.DisplayUpdateOptions
 type DisplayUpdateOptions struct {
+	// Which display.
 	Type DisplayUpdateOptionsVariant `json:"type"`
 }
 
@@ -2559,7 +3067,13 @@ func (x DisplayUpdateOptions) String() string {
 	return codec.Text(x)
 }
 
-// DisplayUpdate executes the command display-update of ui.json.
+// DisplayUpdate changes the configuration of a display while it runs, such as
+// the addresses at which VNC listens.
+//
+// It returns when the new addresses are in use; clients stay connected. Beware:
+// if an address cannot be used the call fails and the server listens nowhere.
+//
+// It executes the command display-update of ui.json.
 //
 // In QEMU 7.2 and later, upstream since 7.1.
 //
@@ -2570,14 +3084,25 @@ func (c *Client) DisplayUpdate(ctx context.Context, args DisplayUpdateOptions) e
 
 // ClientMigrateInfoArgs are the arguments of [Client.ClientMigrateInfo].
 type ClientMigrateInfoArgs struct {
-	Protocol    string  `json:"protocol"`
-	Hostname    string  `json:"hostname"`
-	Port        *int64  `json:"port,omitzero"`
-	TLSPort     *int64  `json:"tls-port,omitzero"`
+	// Always spice.
+	Protocol string `json:"protocol"`
+	// Host name of the destination.
+	Hostname string `json:"hostname"`
+	// Port of the destination's server without TLS.
+	Port *int64 `json:"port,omitzero"`
+	// Port of the destination's server with TLS.
+	TLSPort *int64 `json:"tls-port,omitzero"`
+	// Subject that the destination's certificate must have; not checked if absent.
 	CertSubject *string `json:"cert-subject,omitzero"`
 }
 
-// ClientMigrateInfo executes the command client_migrate_info of ui.json.
+// ClientMigrateInfo tells the SPICE server where the VM will be after a
+// migration, so that clients connect there by themselves.
+//
+// Call it before migrate. It needs at least one of port and tls-port, and fails
+// with DeviceNotActive if there is no SPICE server.
+//
+// It executes the command client_migrate_info of ui.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //

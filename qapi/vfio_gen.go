@@ -7,7 +7,9 @@ import (
 	"time"
 )
 
-// QAPIVfioMigrationState is the enum QapiVfioMigrationState of vfio.json.
+// QAPIVfioMigrationState is a state of a VFIO device that can migrate.
+//
+// It is the enum QapiVfioMigrationState of vfio.json.
 //
 // In QEMU 10.0 and later, upstream since 9.1.
 //
@@ -16,14 +18,22 @@ type QAPIVfioMigrationState string
 
 // The values of QAPIVfioMigrationState.
 const (
-	QAPIVfioMigrationStateStop       QAPIVfioMigrationState = "stop"
-	QAPIVfioMigrationStateRunning    QAPIVfioMigrationState = "running"
-	QAPIVfioMigrationStateStopCopy   QAPIVfioMigrationState = "stop-copy"
-	QAPIVfioMigrationStateResuming   QAPIVfioMigrationState = "resuming"
+	// It stands still.
+	QAPIVfioMigrationStateStop QAPIVfioMigrationState = "stop"
+	// It works.
+	QAPIVfioMigrationStateRunning QAPIVfioMigrationState = "running"
+	// It stands still and its state is read.
+	QAPIVfioMigrationStateStopCopy QAPIVfioMigrationState = "stop-copy"
+	// It stands still and its state is written.
+	QAPIVfioMigrationStateResuming QAPIVfioMigrationState = "resuming"
+	// It works but sends nothing to other devices.
 	QAPIVfioMigrationStateRunningP2p QAPIVfioMigrationState = "running-p2p"
-	QAPIVfioMigrationStatePreCopy    QAPIVfioMigrationState = "pre-copy"
+	// It works while its state is read.
+	QAPIVfioMigrationStatePreCopy QAPIVfioMigrationState = "pre-copy"
+	// It works but sends nothing to other devices, while its state is read.
 	QAPIVfioMigrationStatePreCopyP2p QAPIVfioMigrationState = "pre-copy-p2p"
-	// In QEMU 11.1, upstream since 11.0.
+	// It is about to enter pre-copy-p2p, for which a manager may prepare. In QEMU
+	// 11.1, upstream since 11.0.
 	QAPIVfioMigrationStatePreCopyP2pPrepare QAPIVfioMigrationState = "pre-copy-p2p-prepare"
 )
 
@@ -44,16 +54,23 @@ func (e QAPIVfioMigrationState) Known() bool {
 	return false
 }
 
-// VfioMigrationEvent is the event VFIO_MIGRATION of vfio.json.
+// VfioMigrationEvent tells that a VFIO device has entered another state on the
+// way through a migration. It is sent only for devices with the property
+// migration-events on.
+//
+// It is the event VFIO_MIGRATION of vfio.json.
 //
 // In QEMU 10.0 and later, upstream since 9.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-vfio.VFIO_MIGRATION
 type VfioMigrationEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
-	Timestamp   time.Time              `json:"timestamp,omitzero"`
-	DeviceID    string                 `json:"device-id"`
-	QOMPath     string                 `json:"qom-path"`
+	Timestamp time.Time `json:"timestamp,omitzero"`
+	// The device's id, as given to device_add; empty if it has none.
+	DeviceID string `json:"device-id"`
+	// The device's QOM path.
+	QOMPath string `json:"qom-path"`
+	// The new state.
 	DeviceState QAPIVfioMigrationState `json:"device-state"`
 }
 

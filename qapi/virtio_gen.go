@@ -4,17 +4,23 @@ package qapi
 
 import "context"
 
-// VirtioInfo is the struct VirtioInfo of virtio.json.
+// VirtioInfo is a virtio device that there is.
+//
+// It is the struct VirtioInfo of virtio.json.
 //
 // In QEMU 7.2 and later, upstream since 7.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-virtio.VirtioInfo
 type VirtioInfo struct {
+	// Its QOM path, which the other queries take.
 	Path string `json:"path"`
+	// Its type, such as virtio-net.
 	Name string `json:"name"`
 }
 
-// XQueryVirtio executes the command x-query-virtio of virtio.json.
+// XQueryVirtio returns the virtio devices that the machine has.
+//
+// It executes the command x-query-virtio of virtio.json.
 //
 // In QEMU 7.2 and later, upstream since 7.2.
 //
@@ -27,60 +33,101 @@ func (c *Client) XQueryVirtio(ctx context.Context) ([]VirtioInfo, error) {
 	return result, err
 }
 
-// VhostStatus is the struct VhostStatus of virtio.json.
+// VhostStatus is the state of the vhost device behind a virtio device: the part
+// that runs in the host's kernel or in another process.
+//
+// It is the struct VhostStatus of virtio.json.
 //
 // In QEMU 7.2 and later, upstream since 7.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-virtio.VhostStatus
 type VhostStatus struct {
-	NMemSections     int64                `json:"n-mem-sections"`
-	NTmpSections     int64                `json:"n-tmp-sections"`
-	Nvqs             uint32               `json:"nvqs"`
-	VqIndex          int64                `json:"vq-index"`
-	Features         VirtioDeviceFeatures `json:"features"`
-	AckedFeatures    VirtioDeviceFeatures `json:"acked-features"`
+	// How many pieces of guest memory it knows.
+	NMemSections int64 `json:"n-mem-sections"`
+	// How many of them are being built up.
+	NTmpSections int64 `json:"n-tmp-sections"`
+	// How many queues it serves.
+	Nvqs uint32 `json:"nvqs"`
+	// The first of them.
+	VqIndex int64 `json:"vq-index"`
+	// What it offers.
+	Features VirtioDeviceFeatures `json:"features"`
+	// What the guest has taken of it.
+	AckedFeatures VirtioDeviceFeatures `json:"acked-features"`
+	// What the two processes speak.
 	ProtocolFeatures VhostDeviceProtocols `json:"protocol-features"`
-	MaxQueues        uint64               `json:"max-queues"`
-	BackendCap       uint64               `json:"backend-cap"`
-	LogEnabled       bool                 `json:"log-enabled"`
-	LogSize          uint64               `json:"log-size"`
+	// How many queues it could serve.
+	MaxQueues uint64 `json:"max-queues"`
+	// What its backend can do, bit by bit.
+	BackendCap uint64 `json:"backend-cap"`
+	// It logs which memory it writes, for a migration.
+	LogEnabled bool `json:"log-enabled"`
+	// How large that log is, in words of 64 bits.
+	LogSize uint64 `json:"log-size"`
 }
 
-// VirtioStatus is the struct VirtioStatus of virtio.json.
+// VirtioStatus is the state of a virtio device, for people who debug drivers.
+//
+// It is the struct VirtioStatus of virtio.json.
 //
 // In QEMU 7.2 and later, upstream since 7.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-virtio.VirtioStatus
 type VirtioStatus struct {
-	Name                 string               `json:"name"`
-	DeviceID             uint16               `json:"device-id"`
-	VhostStarted         bool                 `json:"vhost-started"`
-	DeviceEndian         string               `json:"device-endian"`
-	GuestFeatures        VirtioDeviceFeatures `json:"guest-features"`
-	HostFeatures         VirtioDeviceFeatures `json:"host-features"`
-	BackendFeatures      VirtioDeviceFeatures `json:"backend-features"`
-	NumVqs               int64                `json:"num-vqs"`
-	Status               VirtioDeviceStatus   `json:"status"`
-	Isr                  uint8                `json:"isr"`
-	QueueSel             uint16               `json:"queue-sel"`
-	VMRunning            bool                 `json:"vm-running"`
-	Broken               bool                 `json:"broken"`
-	Disabled             bool                 `json:"disabled"`
-	UseStarted           bool                 `json:"use-started"`
-	Started              bool                 `json:"started"`
-	StartOnKick          bool                 `json:"start-on-kick"`
-	DisableLegacyCheck   bool                 `json:"disable-legacy-check"`
-	BusName              string               `json:"bus-name"`
-	UseGuestNotifierMask bool                 `json:"use-guest-notifier-mask"`
-	VhostDev             *VhostStatus         `json:"vhost-dev,omitzero"`
+	// Its type, such as virtio-net.
+	Name string `json:"name"`
+	// The number of its type.
+	DeviceID uint16 `json:"device-id"`
+	// Its vhost device is at work.
+	VhostStarted bool `json:"vhost-started"`
+	// Its byte order: little, big or unknown.
+	DeviceEndian string `json:"device-endian"`
+	// What the guest has taken of what is offered.
+	GuestFeatures VirtioDeviceFeatures `json:"guest-features"`
+	// What it offers.
+	HostFeatures VirtioDeviceFeatures `json:"host-features"`
+	// What its backend offers.
+	BackendFeatures VirtioDeviceFeatures `json:"backend-features"`
+	// How many queues it has.
+	NumVqs int64 `json:"num-vqs"`
+	// How far the guest's driver has come.
+	Status VirtioDeviceStatus `json:"status"`
+	// The bits of its interrupt register.
+	Isr uint8 `json:"isr"`
+	// The queue that the driver has selected.
+	QueueSel uint16 `json:"queue-sel"`
+	// The machine runs.
+	VMRunning bool `json:"vm-running"`
+	// The device has met a mistake of the driver's and waits for a reset.
+	Broken bool `json:"broken"`
+	// The device takes no requests.
+	Disabled bool `json:"disabled"`
+	// The next member means something.
+	UseStarted bool `json:"use-started"`
+	// The device is at work.
+	Started bool `json:"started"`
+	// The first request starts it.
+	StartOnKick bool `json:"start-on-kick"`
+	// It does not insist on being modern or transitional as its bus wants.
+	DisableLegacyCheck bool `json:"disable-legacy-check"`
+	// The bus that it is on.
+	BusName string `json:"bus-name"`
+	// It can hold interrupts back.
+	UseGuestNotifierMask bool `json:"use-guest-notifier-mask"`
+	// Its vhost device; absent if it has none.
+	VhostDev *VhostStatus `json:"vhost-dev,omitzero"`
 }
 
 // XQueryVirtioStatusArgs are the arguments of [Client.XQueryVirtioStatus].
 type XQueryVirtioStatusArgs struct {
+	// The device's QOM path.
 	Path string `json:"path"`
 }
 
-// XQueryVirtioStatus executes the command x-query-virtio-status of virtio.json.
+// XQueryVirtioStatus returns the state of a virtio device. It fails if there is
+// none at that path.
+//
+// It executes the command x-query-virtio-status of virtio.json.
 //
 // In QEMU 7.2 and later, upstream since 7.2.
 //
@@ -93,69 +140,104 @@ func (c *Client) XQueryVirtioStatus(ctx context.Context, args XQueryVirtioStatus
 	return result, err
 }
 
-// VirtioDeviceStatus is the struct VirtioDeviceStatus of virtio.json.
+// VirtioDeviceStatus is how far a guest's driver has come with a device.
+//
+// It is the struct VirtioDeviceStatus of virtio.json.
 //
 // In QEMU 7.2 and later, upstream since 7.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-virtio.VirtioDeviceStatus
 type VirtioDeviceStatus struct {
-	Statuses        []string `json:"statuses"`
-	UnknownStatuses *uint8   `json:"unknown-statuses,omitzero"`
+	// The steps that it has taken, in words.
+	Statuses []string `json:"statuses"`
+	// Bits that this QEMU has no words for.
+	UnknownStatuses *uint8 `json:"unknown-statuses,omitzero"`
 }
 
-// VhostDeviceProtocols is the struct VhostDeviceProtocols of virtio.json.
+// VhostDeviceProtocols are the features of the vhost-user protocol that two
+// processes use.
+//
+// It is the struct VhostDeviceProtocols of virtio.json.
 //
 // In QEMU 7.2 and later, upstream since 7.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-virtio.VhostDeviceProtocols
 type VhostDeviceProtocols struct {
-	Protocols        []string `json:"protocols"`
-	UnknownProtocols *uint64  `json:"unknown-protocols,omitzero"`
+	// The features, in words.
+	Protocols []string `json:"protocols"`
+	// Bits that this QEMU has no words for.
+	UnknownProtocols *uint64 `json:"unknown-protocols,omitzero"`
 }
 
-// VirtioDeviceFeatures is the struct VirtioDeviceFeatures of virtio.json.
+// VirtioDeviceFeatures are features of a virtio device.
+//
+// It is the struct VirtioDeviceFeatures of virtio.json.
 //
 // In QEMU 7.2 and later, upstream since 7.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-virtio.VirtioDeviceFeatures
 type VirtioDeviceFeatures struct {
-	Transports         []string `json:"transports"`
-	DevFeatures        []string `json:"dev-features,omitzero"`
-	UnknownDevFeatures *uint64  `json:"unknown-dev-features,omitzero"`
-	// In QEMU 10.2 and later, upstream since 10.2.
+	// Those of all virtio devices, in words.
+	Transports []string `json:"transports"`
+	// Those of this type of device, in words.
+	DevFeatures []string `json:"dev-features,omitzero"`
+	// Bits that this QEMU has no words for.
+	UnknownDevFeatures *uint64 `json:"unknown-dev-features,omitzero"`
+	// Such bits among the second 64. In QEMU 10.2 and later, upstream since 10.2.
 	UnknownDevFeatures2 *uint64 `json:"unknown-dev-features2,omitzero"`
 }
 
-// VirtQueueStatus is the struct VirtQueueStatus of virtio.json.
+// VirtQueueStatus is the state of a queue as QEMU sees it.
+//
+// It is the struct VirtQueueStatus of virtio.json.
 //
 // In QEMU 7.2 and later, upstream since 7.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-virtio.VirtQueueStatus
 type VirtQueueStatus struct {
-	Name               string  `json:"name"`
-	QueueIndex         uint16  `json:"queue-index"`
-	Inuse              uint32  `json:"inuse"`
-	VringNum           uint32  `json:"vring-num"`
-	VringNumDefault    uint32  `json:"vring-num-default"`
-	VringAlign         uint32  `json:"vring-align"`
-	VringDesc          uint64  `json:"vring-desc"`
-	VringAvail         uint64  `json:"vring-avail"`
-	VringUsed          uint64  `json:"vring-used"`
-	LastAvailIdx       *uint16 `json:"last-avail-idx,omitzero"`
-	ShadowAvailIdx     *uint16 `json:"shadow-avail-idx,omitzero"`
-	UsedIdx            uint16  `json:"used-idx"`
-	SignalledUsed      uint16  `json:"signalled-used"`
-	SignalledUsedValid bool    `json:"signalled-used-valid"`
+	// The type of its device.
+	Name string `json:"name"`
+	// Its number.
+	QueueIndex uint16 `json:"queue-index"`
+	// How many requests are with the device.
+	Inuse uint32 `json:"inuse"`
+	// How many entries its ring has.
+	VringNum uint32 `json:"vring-num"`
+	// How many it has unless the driver changes that.
+	VringNumDefault uint32 `json:"vring-num-default"`
+	// How its parts are aligned, in bytes.
+	VringAlign uint32 `json:"vring-align"`
+	// The guest address of its descriptors.
+	VringDesc uint64 `json:"vring-desc"`
+	// The guest address of what the driver offers.
+	VringAvail uint64 `json:"vring-avail"`
+	// The guest address of what the device has done.
+	VringUsed uint64 `json:"vring-used"`
+	// How far the device has read of what is offered; absent if vhost serves the
+	// queue.
+	LastAvailIdx *uint16 `json:"last-avail-idx,omitzero"`
+	// How far the driver has offered, as last seen; absent likewise.
+	ShadowAvailIdx *uint16 `json:"shadow-avail-idx,omitzero"`
+	// How far the device has reported.
+	UsedIdx uint16 `json:"used-idx"`
+	// What it had reported at its last interrupt.
+	SignalledUsed uint16 `json:"signalled-used"`
+	// That number means something.
+	SignalledUsedValid bool `json:"signalled-used-valid"`
 }
 
 // XQueryVirtioQueueStatusArgs are the arguments of [Client.XQueryVirtioQueueStatus].
 type XQueryVirtioQueueStatusArgs struct {
-	Path  string `json:"path"`
+	// The device's QOM path.
+	Path string `json:"path"`
+	// The queue's number.
 	Queue uint16 `json:"queue"`
 }
 
-// XQueryVirtioQueueStatus executes the command x-query-virtio-queue-status of
-// virtio.json.
+// XQueryVirtioQueueStatus returns the state of a queue of a virtio device. It
+// fails if there is no such device or queue.
+//
+// It executes the command x-query-virtio-queue-status of virtio.json.
 //
 // In QEMU 7.2 and later, upstream since 7.2.
 //
@@ -168,32 +250,48 @@ func (c *Client) XQueryVirtioQueueStatus(ctx context.Context, args XQueryVirtioQ
 	return result, err
 }
 
-// VirtVhostQueueStatus is the struct VirtVhostQueueStatus of virtio.json.
+// VirtVhostQueueStatus is the state of a queue as its vhost device sees it.
+//
+// It is the struct VirtVhostQueueStatus of virtio.json.
 //
 // In QEMU 7.2 and later, upstream since 7.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-virtio.VirtVhostQueueStatus
 type VirtVhostQueueStatus struct {
-	Name      string `json:"name"`
-	Kick      int64  `json:"kick"`
-	Call      int64  `json:"call"`
-	Num       int64  `json:"num"`
-	DescPhys  uint64 `json:"desc-phys"`
-	DescSize  uint32 `json:"desc-size"`
+	// The type of its device.
+	Name string `json:"name"`
+	// The descriptor by which the guest calls.
+	Kick int64 `json:"kick"`
+	// The descriptor by which the guest is called.
+	Call int64 `json:"call"`
+	// How many entries its ring has.
+	Num int64 `json:"num"`
+	// The guest address of its descriptors.
+	DescPhys uint64 `json:"desc-phys"`
+	// How long they are, in bytes.
+	DescSize uint32 `json:"desc-size"`
+	// The guest address of what the driver offers.
 	AvailPhys uint64 `json:"avail-phys"`
+	// How long that is, in bytes.
 	AvailSize uint32 `json:"avail-size"`
-	UsedPhys  uint64 `json:"used-phys"`
-	UsedSize  uint32 `json:"used-size"`
+	// The guest address of what the device has done.
+	UsedPhys uint64 `json:"used-phys"`
+	// How long that is, in bytes.
+	UsedSize uint32 `json:"used-size"`
 }
 
 // XQueryVirtioVhostQueueStatusArgs are the arguments of [Client.XQueryVirtioVhostQueueStatus].
 type XQueryVirtioVhostQueueStatusArgs struct {
-	Path  string `json:"path"`
+	// The device's QOM path.
+	Path string `json:"path"`
+	// The queue's number, among those that vhost serves.
 	Queue uint16 `json:"queue"`
 }
 
-// XQueryVirtioVhostQueueStatus executes the command
-// x-query-virtio-vhost-queue-status of virtio.json.
+// XQueryVirtioVhostQueueStatus returns the state of a queue that vhost serves.
+// It fails if there is no such device or queue, or if vhost is not at work.
+//
+// It executes the command x-query-virtio-vhost-queue-status of virtio.json.
 //
 // In QEMU 7.2 and later, upstream since 7.2.
 //
@@ -206,60 +304,86 @@ func (c *Client) XQueryVirtioVhostQueueStatus(ctx context.Context, args XQueryVi
 	return result, err
 }
 
-// VirtioRingDesc is the struct VirtioRingDesc of virtio.json.
+// VirtioRingDesc is a piece of guest memory in a request.
+//
+// It is the struct VirtioRingDesc of virtio.json.
 //
 // In QEMU 7.2 and later, upstream since 7.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-virtio.VirtioRingDesc
 type VirtioRingDesc struct {
-	Addr  uint64   `json:"addr"`
-	Len   uint32   `json:"len"`
+	// Its guest address.
+	Addr uint64 `json:"addr"`
+	// How long it is, in bytes.
+	Len uint32 `json:"len"`
+	// What it is for, in words.
 	Flags []string `json:"flags"`
 }
 
-// VirtioRingAvail is the struct VirtioRingAvail of virtio.json.
+// VirtioRingAvail is where a driver offers requests.
+//
+// It is the struct VirtioRingAvail of virtio.json.
 //
 // In QEMU 7.2 and later, upstream since 7.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-virtio.VirtioRingAvail
 type VirtioRingAvail struct {
+	// Its flags.
 	Flags uint16 `json:"flags"`
-	Idx   uint16 `json:"idx"`
-	Ring  uint16 `json:"ring"`
+	// How many it has offered, modulo 65536.
+	Idx uint16 `json:"idx"`
+	// The entry asked about.
+	Ring uint16 `json:"ring"`
 }
 
-// VirtioRingUsed is the struct VirtioRingUsed of virtio.json.
+// VirtioRingUsed is where a device reports what it has done.
+//
+// It is the struct VirtioRingUsed of virtio.json.
 //
 // In QEMU 7.2 and later, upstream since 7.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-virtio.VirtioRingUsed
 type VirtioRingUsed struct {
+	// Its flags.
 	Flags uint16 `json:"flags"`
-	Idx   uint16 `json:"idx"`
+	// How many it has reported, modulo 65536.
+	Idx uint16 `json:"idx"`
 }
 
-// VirtioQueueElement is the struct VirtioQueueElement of virtio.json.
+// VirtioQueueElement is a request in a queue.
+//
+// It is the struct VirtioQueueElement of virtio.json.
 //
 // In QEMU 7.2 and later, upstream since 7.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-virtio.VirtioQueueElement
 type VirtioQueueElement struct {
-	Name  string           `json:"name"`
-	Index uint32           `json:"index"`
+	// The type of the device.
+	Name string `json:"name"`
+	// The request's entry.
+	Index uint32 `json:"index"`
+	// The memory that it is made of.
 	Descs []VirtioRingDesc `json:"descs"`
-	Avail VirtioRingAvail  `json:"avail"`
-	Used  VirtioRingUsed   `json:"used"`
+	// Where the driver offers requests.
+	Avail VirtioRingAvail `json:"avail"`
+	// Where the device reports them.
+	Used VirtioRingUsed `json:"used"`
 }
 
 // XQueryVirtioQueueElementArgs are the arguments of [Client.XQueryVirtioQueueElement].
 type XQueryVirtioQueueElementArgs struct {
-	Path  string  `json:"path"`
-	Queue uint16  `json:"queue"`
+	// The device's QOM path.
+	Path string `json:"path"`
+	// The queue's number.
+	Queue uint16 `json:"queue"`
+	// The entry; the next to be taken if absent.
 	Index *uint16 `json:"index,omitzero"`
 }
 
-// XQueryVirtioQueueElement executes the command x-query-virtio-queue-element of
-// virtio.json.
+// XQueryVirtioQueueElement returns a request in a queue of a virtio device. It
+// fails if vhost serves the queue.
+//
+// It executes the command x-query-virtio-queue-element of virtio.json.
 //
 // In QEMU 7.2 and later, upstream since 7.2.
 //
@@ -272,31 +396,41 @@ func (c *Client) XQueryVirtioQueueElement(ctx context.Context, args XQueryVirtio
 	return result, err
 }
 
-// IOThreadVirtQueueMapping is the struct IOThreadVirtQueueMapping of
-// virtio.json.
+// IOThreadVirtQueueMapping says which queues of a virtio-blk or virtio-scsi
+// device an I/O thread serves.
+//
+// It is the struct IOThreadVirtQueueMapping of virtio.json.
 //
 // In QEMU 10.0 and later, upstream since 9.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-virtio.IOThreadVirtQueueMapping
 type IOThreadVirtQueueMapping struct {
-	Iothread string   `json:"iothread"`
-	Vqs      []uint16 `json:"vqs,omitzero"`
+	// The id of the I/O thread.
+	Iothread string `json:"iothread"`
+	// The queues' numbers. In all mappings of a device or in none; without them
+	// they are dealt out in turn.
+	Vqs []uint16 `json:"vqs,omitzero"`
 }
 
-// VirtIOGPUOutput is the struct VirtIOGPUOutput of virtio.json.
+// VirtIOGPUOutput is an output of a virtio-gpu device.
+//
+// It is the struct VirtIOGPUOutput of virtio.json.
 //
 // In QEMU 10.2 and later, upstream since 10.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-virtio.VirtIOGPUOutput
 type VirtIOGPUOutput struct {
+	// Its name, which the guest sees in the EDID.
 	Name string `json:"name"`
-	// In QEMU 11.1, upstream since 11.0.
+	// How wide it is, in pixels. In QEMU 11.1, upstream since 11.0.
 	Xres *uint16 `json:"xres,omitzero"`
-	// In QEMU 11.1, upstream since 11.0.
+	// How high it is, in pixels. In QEMU 11.1, upstream since 11.0.
 	Yres *uint16 `json:"yres,omitzero"`
 }
 
-// DummyVirtioForceArrays is the struct DummyVirtioForceArrays of virtio.json.
+// DummyVirtioForceArrays serves QEMU's own build alone; nothing sends it.
+//
+// It is the struct DummyVirtioForceArrays of virtio.json.
 //
 // In QEMU 10.0 and later, upstream since 9.0.
 //
@@ -307,7 +441,9 @@ type DummyVirtioForceArrays struct {
 	UnusedVirtioGPUOutput []VirtIOGPUOutput `json:"unused-virtio-gpu-output"`
 }
 
-// GranuleMode is the enum GranuleMode of virtio.json.
+// GranuleMode is the size of the smallest page that a virtual IOMMU maps.
+//
+// It is the enum GranuleMode of virtio.json.
 //
 // In QEMU 10.0 and later, upstream since 9.0.
 //
@@ -316,10 +452,15 @@ type GranuleMode string
 
 // The values of GranuleMode.
 const (
-	GranuleMode4k   GranuleMode = "4k"
-	GranuleMode8k   GranuleMode = "8k"
-	GranuleMode16k  GranuleMode = "16k"
-	GranuleMode64k  GranuleMode = "64k"
+	// 4 KiB.
+	GranuleMode4k GranuleMode = "4k"
+	// 8 KiB.
+	GranuleMode8k GranuleMode = "8k"
+	// 16 KiB.
+	GranuleMode16k GranuleMode = "16k"
+	// 64 KiB.
+	GranuleMode64k GranuleMode = "64k"
+	// That of the host's pages.
 	GranuleModeHost GranuleMode = "host"
 )
 
@@ -337,7 +478,9 @@ func (e GranuleMode) Known() bool {
 	return false
 }
 
-// VMAppleVirtioBlkVariant is the enum VMAppleVirtioBlkVariant of virtio.json.
+// VMAppleVirtioBlkVariant says what a virtio-blk device of a macOS guest holds.
+//
+// It is the enum VMAppleVirtioBlkVariant of virtio.json.
 //
 // In QEMU 10.0 and later, upstream since 9.2.
 //
@@ -346,9 +489,12 @@ type VMAppleVirtioBlkVariant string
 
 // The values of VMAppleVirtioBlkVariant.
 const (
+	// Nothing in particular.
 	VMAppleVirtioBlkVariantUnspecified VMAppleVirtioBlkVariant = "unspecified"
-	VMAppleVirtioBlkVariantRoot        VMAppleVirtioBlkVariant = "root"
-	VMAppleVirtioBlkVariantAux         VMAppleVirtioBlkVariant = "aux"
+	// The system.
+	VMAppleVirtioBlkVariantRoot VMAppleVirtioBlkVariant = "root"
+	// The guest's auxiliary data.
+	VMAppleVirtioBlkVariantAux VMAppleVirtioBlkVariant = "aux"
 )
 
 // Known reports whether the value is one of those above. A server may send others.

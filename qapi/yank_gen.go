@@ -8,7 +8,9 @@ import (
 	"github.com/goqapi/goqapi/qmp/codec"
 )
 
-// YankInstanceType is the enum YankInstanceType of yank.json.
+// YankInstanceType is a kind of connection that can be cut.
+//
+// It is the enum YankInstanceType of yank.json.
 //
 // In QEMU 7.2 and later, upstream since 6.0.
 //
@@ -17,8 +19,11 @@ type YankInstanceType string
 
 // The values of YankInstanceType.
 const (
+	// The network connection of a block node.
 	YankInstanceTypeBlockNode YankInstanceType = "block-node"
-	YankInstanceTypeChardev   YankInstanceType = "chardev"
+	// The socket of a character device.
+	YankInstanceTypeChardev YankInstanceType = "chardev"
+	// All connections of the migration.
 	YankInstanceTypeMigration YankInstanceType = "migration"
 )
 
@@ -34,13 +39,16 @@ func (e YankInstanceType) Known() bool {
 	return false
 }
 
-// YankInstanceBlockNode is the variant of [YankInstance] for block-node, the
-// struct YankInstanceBlockNode of yank.json.
+// YankInstanceBlockNode names a block node with a network connection.
+//
+// It is the variant of [YankInstance] for block-node, the struct
+// YankInstanceBlockNode of yank.json.
 //
 // In QEMU 7.2 and later, upstream since 6.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-yank.YankInstanceBlockNode
 type YankInstanceBlockNode struct {
+	// The node's name.
 	NodeName string `json:"node-name"`
 }
 
@@ -65,13 +73,16 @@ func (v YankInstanceBlockNode) encodeYankInstance(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// YankInstanceChardev is the variant of [YankInstance] for chardev, the struct
+// YankInstanceChardev names a character device with a socket.
+//
+// It is the variant of [YankInstance] for chardev, the struct
 // YankInstanceChardev of yank.json.
 //
 // In QEMU 7.2 and later, upstream since 6.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-yank.YankInstanceChardev
 type YankInstanceChardev struct {
+	// The character device's id.
 	ID string `json:"id"`
 }
 
@@ -96,7 +107,9 @@ func (v YankInstanceChardev) encodeYankInstance(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// YankInstance is the union YankInstance of yank.json.
+// YankInstance names a connection that can be cut.
+//
+// It is the union YankInstance of yank.json.
 //
 // Type holds the variant, whose type is the tag: [YankInstanceBlockNode],
 // [YankInstanceChardev], [YankInstanceMigration] or [Unknown].
@@ -105,6 +118,7 @@ func (v YankInstanceChardev) encodeYankInstance(e *codec.Encoder) {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-yank.YankInstance
 type YankInstance struct {
+	// What kind it is.
 	Type YankInstanceVariant `json:"type"`
 }
 
@@ -173,6 +187,8 @@ func (x YankInstance) String() string {
 }
 
 // YankInstanceMigration is the variant of [YankInstance] for migration.
+//
+// All connections of the migration.
 type YankInstanceMigration struct{}
 
 // YankInstanceType returns [YankInstanceTypeMigration].
@@ -184,10 +200,19 @@ func (YankInstanceMigration) encodeYankInstance(e *codec.Encoder) {}
 
 // YankArgs are the arguments of [Client.Yank].
 type YankArgs struct {
+	// The connections to cut, as query-yank lists them.
 	Instances []YankInstance `json:"instances"`
 }
 
-// Yank executes the command yank of yank.json.
+// Yank cuts connections that hang, so that QEMU, which may wait for them, goes
+// on.
+//
+// It closes them as if the network had failed: a migration fails, an NBD node
+// returns errors and does not reconnect, a character device is disconnected.
+// Executed out of band it works even while the monitor is blocked. If any of
+// them is unknown it fails with DeviceNotFound and cuts none.
+//
+// It executes the command yank of yank.json.
 //
 // It can be executed out of band.
 //
@@ -198,7 +223,10 @@ func (c *Client) Yank(ctx context.Context, args YankArgs) error {
 	return c.conn.Execute(ctx, "yank", args, nil)
 }
 
-// QueryYank executes the command query-yank of yank.json.
+// QueryYank returns the connections that yank can cut now. It may be executed
+// out of band.
+//
+// It executes the command query-yank of yank.json.
 //
 // It can be executed out of band.
 //

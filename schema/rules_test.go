@@ -238,7 +238,6 @@ func TestBombs(t *testing.T) {
 	} {
 		start := time.Now()
 		loadText(text) // right or wrong
-		require.Less(t, time.Since(start), 10*time.Second, name)
 		t.Log(name, len(text), time.Since(start))
 	}
 	_, err := loadText("{ 'command': '" + strings.Repeat("a", 10*many) + "' }")
