@@ -52,4 +52,60 @@
 // Only what is set is sent. Members that a server does not send stay zero, and
 // those that these bindings do not know are ignored. Enums, unions, events and
 // error classes are open: an unknown one is passed on, not refused.
+//
+// # What to call for what
+//
+// In the order in which one mostly needs them.
+//
+// Run state: [Client.QueryStatus], [Client.Cont] and [ResumeEvent], [Client.Stop]
+// and [StopEvent], [Client.SystemReset], [Client.SystemPowerdown],
+// [Client.SystemWakeup], [Client.Quit] and [ShutdownEvent]; [GuestPanickedEvent],
+// [WatchdogEvent].
+//
+// Disks: [Client.BlockdevAdd], [Client.DeviceAdd], [Client.QueryNamedBlockNodes],
+// [Client.QueryBlockstats], [Client.BlockResize], [Client.BlockSetIOThrottle],
+// [BlockIOErrorEvent]; to unplug [Client.DeviceDel], [DeviceDeletedEvent],
+// [Client.BlockdevDel]; new images [Client.BlockdevCreate].
+//
+// CD-ROMs: [Client.BlockdevOpenTray] and [DeviceTrayMovedEvent],
+// [Client.BlockdevRemoveMedium], [Client.BlockdevInsertMedium],
+// [Client.BlockdevCloseTray]; all in one [Client.BlockdevChangeMedium];
+// [Client.Eject].
+//
+// Snapshots and copies: [Client.Transaction], [Client.BlockdevSnapshot],
+// [Client.BlockCommit], [Client.BlockStream], [Client.BlockdevMirror],
+// [Client.BlockdevBackup], [Client.BlockDirtyBitmapAdd]; with memory
+// [Client.SnapshotSave], [Client.SnapshotLoad]. Their jobs: [Client.QueryJobs],
+// [JobStatusChangeEvent], [Client.JobComplete], [Client.JobCancel],
+// [Client.JobDismiss]; [Client.QueryBlockJobs], [BlockJobReadyEvent],
+// [BlockJobCompletedEvent].
+//
+// Network: [Client.NetdevAdd], [Client.DeviceAdd], [Client.SetLink],
+// [Client.QueryRxFilter], [Client.AnnounceSelf]; [Client.DeviceDel],
+// [Client.NetdevDel].
+//
+// Migration: [Client.MigrateSetCapabilities], [Client.MigrateSetParameters],
+// [Client.Migrate], [Client.QueryMigrate], [MigrationEvent],
+// [Client.MigrateCancel]; at the other end [Client.MigrateIncoming].
+//
+// CPUs and memory: [Client.QueryHotpluggableCPUs], [Client.DeviceAdd],
+// [Client.QueryCPUsFast]; [Client.ObjectAdd] of a memory backend,
+// [Client.DeviceAdd], [Client.QueryMemoryDevices], [Client.Balloon],
+// [Client.QueryBalloon].
+//
+// Displays: [Client.QueryVNC], [Client.SetPassword], [Client.ExpirePassword],
+// [Client.DisplayReload], [Client.Screendump], [Client.InputSendEvent],
+// [VNCConnectedEvent].
+//
+// Character devices: [Client.ChardevAdd], [Client.QueryChardev],
+// [Client.ChardevChange], [Client.ChardevRemove], [Client.RingbufRead],
+// [VserportChangeEvent].
+//
+// What this QEMU can do: [Introspect], [Client.QueryVersion],
+// [Client.QueryCommands], [Client.QueryMachines], [Client.QueryCPUDefinitions],
+// [Client.DeviceListProperties], [Client.QOMListTypes].
+//
+// Debugging: [Client.QOMList], [Client.QOMGet], [Client.HumanMonitorCommand],
+// [Client.DumpGuestMemory] and [DumpCompletedEvent], [Client.InjectNMI],
+// [Client.TraceEventSetState].
 package qapi
