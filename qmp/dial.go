@@ -57,7 +57,7 @@ func openFD(fd int) (io.ReadWriteCloser, error) {
 	f := os.NewFile(uintptr(fd), fmt.Sprintf("fd:%d", fd))
 	c, err := net.FileConn(f)
 	if err != nil {
-		return f, nil // no socket: a terminal, or one end of something
+		return f, nil //nolint:nilerr // no socket: a terminal, or one end of something
 	}
 	f.Close() // c has a copy
 	return c, nil

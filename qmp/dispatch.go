@@ -158,7 +158,7 @@ func (l *link) orphanLocked(answer *call) {
 	if l.probing || !l.ready {
 		return
 	}
-	s, err := encodeCommand("execute", "qmp_capabilities", nil)
+	s, err := encodeCommand("qmp_capabilities", nil)
 	if err != nil {
 		return
 	}

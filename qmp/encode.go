@@ -31,12 +31,10 @@ func (s *scratch) release() {
 }
 
 // encodeCommand writes a request short of its id and its last brace.
-func encodeCommand(verb, command string, args any) (*scratch, error) {
+func encodeCommand(command string, args any) (*scratch, error) {
 	s := newScratch()
 	b := &s.buf
-	b.WriteString(`{"`)
-	b.WriteString(verb)
-	b.WriteString(`":`)
+	b.WriteString(`{"execute":`)
 	name, err := jsontext.AppendQuote(b.AvailableBuffer(), command)
 	if err != nil {
 		return nil, fmt.Errorf("qmp: command name %q: %w", command, err)

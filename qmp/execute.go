@@ -18,7 +18,7 @@ import (
 // if the command had been sent by then. Arguments that cannot be encoded are an
 // error before anything is sent.
 func (c *Conn) Execute(ctx context.Context, command string, args, result any) error {
-	s, err := encodeCommand("execute", command, args)
+	s, err := encodeCommand(command, args)
 	if err != nil {
 		return err
 	}
@@ -40,7 +40,7 @@ func (c *Conn) Execute(ctx context.Context, command string, args, result any) er
 // server's error if it refuses, and ctx's error when ctx ends first, which is all
 // there is to see of a success that leaves the server in place.
 func (c *Conn) ExecuteNoReply(ctx context.Context, command string, args any) error {
-	s, err := encodeCommand("execute", command, args)
+	s, err := encodeCommand(command, args)
 	if err != nil {
 		return err
 	}
@@ -120,7 +120,7 @@ func (c *Conn) wait(ctx context.Context, call *call) (*call, error) {
 func (c *Conn) Go(ctx context.Context, command string, args, result any, done func(error)) {
 	l := c.link
 	cb := &callback{link: l, done: done}
-	s, err := encodeCommand("execute", command, args)
+	s, err := encodeCommand(command, args)
 	if err != nil {
 		c.start(ctx, nil, cb, err)
 		return

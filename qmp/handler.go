@@ -86,7 +86,7 @@ func (h *handler) runOne(w workerID) bool {
 			h.link.pool.add(h)
 		}
 	}()
-	e, err, ok := h.pop()
+	e, ok, err := h.pop()
 	if ok && err == nil {
 		h.runner.Store(uint64(w))
 		h.f(e)
@@ -110,12 +110,12 @@ func (h *handler) title() string {
 }
 
 // pop takes an event from the queue, or lets wake know that there is none.
-func (h *handler) pop() (e Event, err error, ok bool) {
+func (h *handler) pop() (e Event, ok bool, err error) {
 	h.queue.mu.Lock()
 	defer h.queue.mu.Unlock()
-	e, err, more := h.queue.popLocked()
+	e, more, err := h.queue.popLocked()
 	h.active = more >= 0
-	return e, err, h.active
+	return e, h.active, err
 }
 
 func (h *handler) stop() {

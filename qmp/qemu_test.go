@@ -498,7 +498,7 @@ func mixedCall(ctx context.Context, c *Conn, i, j int, schema json.RawMessage) e
 		var names []struct{ Name string }
 		c.Go(ctx, "qom-list-types", map[string]any{"implements": "memory-backend"}, &names, func(err error) { done <- err })
 		if err := <-done; err != nil || len(names) == 0 {
-			return fmt.Errorf("qom-list-types: %d, %v", len(names), err)
+			return fmt.Errorf("qom-list-types: %d, %w", len(names), err)
 		}
 	case 4:
 		if j%10 != 0 {
@@ -506,13 +506,13 @@ func mixedCall(ctx context.Context, c *Conn, i, j int, schema json.RawMessage) e
 		}
 		answer, err := c.RoundTrip(ctx, fmt.Appendf(nil, `{"execute":"query-uuid","id":"%d/%d"}`, i, j))
 		if err != nil || !bytes.Contains(answer, fmt.Appendf(nil, `"%d/%d"`, i, j)) {
-			return fmt.Errorf("a whole message: %s, %v", answer, err)
+			return fmt.Errorf("a whole message: %s, %w", answer, err)
 		}
 	default: // an error that quotes what it was asked
 		path := fmt.Sprintf("/nowhere/%d/%d", i, j)
 		err := c.Execute(ctx, "qom-list", map[string]string{"path": path}, nil)
 		if e, ok := errors.AsType[*Error](err); !ok || !strings.Contains(e.Desc, "'"+path+"'") {
-			return fmt.Errorf("qom-list %s: %v", path, err)
+			return fmt.Errorf("qom-list %s: %w", path, err)
 		}
 	}
 	return nil

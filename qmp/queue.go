@@ -71,13 +71,13 @@ func (q *queue) shift() Event {
 // pop takes out the oldest event, or the error that stands before it, or the one
 // at the end, which stays. more counts what can be taken next; it is negative if
 // there was nothing.
-func (q *queue) pop() (e Event, err error, more int) {
+func (q *queue) pop() (e Event, more int, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.popLocked()
 }
 
-func (q *queue) popLocked() (e Event, err error, more int) {
+func (q *queue) popLocked() (e Event, more int, err error) {
 	switch {
 	case q.lost > 0:
 		err = &OverflowError{q.lost}
@@ -85,15 +85,15 @@ func (q *queue) popLocked() (e Event, err error, more int) {
 	case q.count > 0:
 		e = q.shift()
 	case q.err != nil:
-		return e, q.err, 1
+		return e, 1, q.err
 	default:
-		return e, nil, -1
+		return e, -1, nil
 	}
 	more = q.count
 	if q.err != nil {
 		more++
 	}
-	return e, err, more
+	return e, more, err
 }
 
 // end puts err behind what the queue holds. Only the first end counts.

@@ -56,7 +56,7 @@ func (s *Subscription) wake() {
 // after Close it is [ErrUnsubscribed].
 func (s *Subscription) Next(ctx context.Context) (Event, error) {
 	for {
-		e, err, more := s.queue.pop()
+		e, more, err := s.queue.pop()
 		if more > 0 {
 			s.wake() // somebody else may wait, too
 		}
