@@ -932,9 +932,8 @@ type QueryBlockArgs struct {
 // tray included, and drives that no device uses yet.
 //
 // A drive is seen from the device's side here; query-named-block-nodes lists
-// every node of the graph. Filters that jobs have put in are skipped. It works
-// in every state of the machine and does no I/O to speak of, but has to wait
-// for each image's own lock.
+// every node of the graph. Filters that jobs have put in by themselves are
+// skipped.
 //
 // It executes the command query-block of block-core.json.
 //
@@ -5765,7 +5764,8 @@ func (SSHHostKeyCheckKnownHosts) SSHHostKeyCheckMode() SSHHostKeyCheckMode {
 func (SSHHostKeyCheckKnownHosts) encodeSSHHostKeyCheck(e *codec.Encoder) {}
 
 // BlockdevOptionsSSH are the options of a file on an SSH server. The login is
-// done with keys of the user's SSH agent.
+// done with the user's own keys, mostly those in the SSH agent; QEMU asks for
+// no password.
 //
 // It is the variant of [BlockdevOptions] for ssh, the struct BlockdevOptionsSsh
 // of block-core.json.
@@ -5818,7 +5818,10 @@ func (v BlockdevOptionsSSH) encodeBlockdevOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// BlkdebugEvent is the enum BlkdebugEvent of block-core.json.
+// BlkdebugEvent says at which point of its work a driver, mostly qcow2, has
+// arrived, as far as blkdebug can be told to act there.
+//
+// It is the enum BlkdebugEvent of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.9.
 //
@@ -5827,57 +5830,101 @@ type BlkdebugEvent string
 
 // The values of BlkdebugEvent.
 const (
-	BlkdebugEventL1Update                 BlkdebugEvent = "l1_update"
-	BlkdebugEventL1GrowAllocTable         BlkdebugEvent = "l1_grow_alloc_table"
-	BlkdebugEventL1GrowWriteTable         BlkdebugEvent = "l1_grow_write_table"
-	BlkdebugEventL1GrowActivateTable      BlkdebugEvent = "l1_grow_activate_table"
-	BlkdebugEventL2Load                   BlkdebugEvent = "l2_load"
-	BlkdebugEventL2Update                 BlkdebugEvent = "l2_update"
-	BlkdebugEventL2UpdateCompressed       BlkdebugEvent = "l2_update_compressed"
-	BlkdebugEventL2AllocCowRead           BlkdebugEvent = "l2_alloc_cow_read"
-	BlkdebugEventL2AllocWrite             BlkdebugEvent = "l2_alloc_write"
-	BlkdebugEventReadAio                  BlkdebugEvent = "read_aio"
-	BlkdebugEventReadBackingAio           BlkdebugEvent = "read_backing_aio"
-	BlkdebugEventReadCompressed           BlkdebugEvent = "read_compressed"
-	BlkdebugEventWriteAio                 BlkdebugEvent = "write_aio"
-	BlkdebugEventWriteCompressed          BlkdebugEvent = "write_compressed"
-	BlkdebugEventVmstateLoad              BlkdebugEvent = "vmstate_load"
-	BlkdebugEventVmstateSave              BlkdebugEvent = "vmstate_save"
-	BlkdebugEventCowRead                  BlkdebugEvent = "cow_read"
-	BlkdebugEventCowWrite                 BlkdebugEvent = "cow_write"
-	BlkdebugEventReftableLoad             BlkdebugEvent = "reftable_load"
-	BlkdebugEventReftableGrow             BlkdebugEvent = "reftable_grow"
-	BlkdebugEventReftableUpdate           BlkdebugEvent = "reftable_update"
-	BlkdebugEventRefblockLoad             BlkdebugEvent = "refblock_load"
-	BlkdebugEventRefblockUpdate           BlkdebugEvent = "refblock_update"
-	BlkdebugEventRefblockUpdatePart       BlkdebugEvent = "refblock_update_part"
-	BlkdebugEventRefblockAlloc            BlkdebugEvent = "refblock_alloc"
-	BlkdebugEventRefblockAllocHookup      BlkdebugEvent = "refblock_alloc_hookup"
-	BlkdebugEventRefblockAllocWrite       BlkdebugEvent = "refblock_alloc_write"
+	// An entry of the L1 table is written.
+	BlkdebugEventL1Update BlkdebugEvent = "l1_update"
+	// A larger L1 table is allocated.
+	BlkdebugEventL1GrowAllocTable BlkdebugEvent = "l1_grow_alloc_table"
+	// A larger L1 table is written.
+	BlkdebugEventL1GrowWriteTable BlkdebugEvent = "l1_grow_write_table"
+	// The header is switched to the larger L1 table.
+	BlkdebugEventL1GrowActivateTable BlkdebugEvent = "l1_grow_activate_table"
+	// An L2 table is read.
+	BlkdebugEventL2Load BlkdebugEvent = "l2_load"
+	// Entries of an L2 table are written.
+	BlkdebugEventL2Update BlkdebugEvent = "l2_update"
+	// An entry for a compressed cluster is written.
+	BlkdebugEventL2UpdateCompressed BlkdebugEvent = "l2_update_compressed"
+	// An L2 table is read to be copied.
+	BlkdebugEventL2AllocCowRead BlkdebugEvent = "l2_alloc_cow_read"
+	// A new L2 table is written.
+	BlkdebugEventL2AllocWrite BlkdebugEvent = "l2_alloc_write"
+	// The guest's data are read from the image.
+	BlkdebugEventReadAio BlkdebugEvent = "read_aio"
+	// The guest's data are read from the backing file.
+	BlkdebugEventReadBackingAio BlkdebugEvent = "read_backing_aio"
+	// A compressed cluster is read.
+	BlkdebugEventReadCompressed BlkdebugEvent = "read_compressed"
+	// The guest's data are written.
+	BlkdebugEventWriteAio BlkdebugEvent = "write_aio"
+	// A compressed cluster is written.
+	BlkdebugEventWriteCompressed BlkdebugEvent = "write_compressed"
+	// The machine's state is read from the image.
+	BlkdebugEventVmstateLoad BlkdebugEvent = "vmstate_load"
+	// The machine's state is written to the image.
+	BlkdebugEventVmstateSave BlkdebugEvent = "vmstate_save"
+	// Data around a write are read to fill up a new cluster.
+	BlkdebugEventCowRead BlkdebugEvent = "cow_read"
+	// Data around a write are written to fill up a new cluster.
+	BlkdebugEventCowWrite BlkdebugEvent = "cow_write"
+	// The refcount table is read.
+	BlkdebugEventReftableLoad BlkdebugEvent = "reftable_load"
+	// The refcount table is enlarged.
+	BlkdebugEventReftableGrow BlkdebugEvent = "reftable_grow"
+	// An entry of the refcount table is written.
+	BlkdebugEventReftableUpdate BlkdebugEvent = "reftable_update"
+	// A refcount block is read.
+	BlkdebugEventRefblockLoad BlkdebugEvent = "refblock_load"
+	// A refcount block is written.
+	BlkdebugEventRefblockUpdate BlkdebugEvent = "refblock_update"
+	// Some entries of a refcount block are written.
+	BlkdebugEventRefblockUpdatePart BlkdebugEvent = "refblock_update_part"
+	// A refcount block is allocated.
+	BlkdebugEventRefblockAlloc BlkdebugEvent = "refblock_alloc"
+	// A new refcount block is entered into the refcount table.
+	BlkdebugEventRefblockAllocHookup BlkdebugEvent = "refblock_alloc_hookup"
+	// A new refcount block is written.
+	BlkdebugEventRefblockAllocWrite BlkdebugEvent = "refblock_alloc_write"
+	// Refcount blocks are written for a larger refcount table.
 	BlkdebugEventRefblockAllocWriteBlocks BlkdebugEvent = "refblock_alloc_write_blocks"
-	BlkdebugEventRefblockAllocWriteTable  BlkdebugEvent = "refblock_alloc_write_table"
+	// A larger refcount table is written.
+	BlkdebugEventRefblockAllocWriteTable BlkdebugEvent = "refblock_alloc_write_table"
+	// The header is switched to the larger refcount table.
 	BlkdebugEventRefblockAllocSwitchTable BlkdebugEvent = "refblock_alloc_switch_table"
-	BlkdebugEventClusterAlloc             BlkdebugEvent = "cluster_alloc"
-	BlkdebugEventClusterAllocBytes        BlkdebugEvent = "cluster_alloc_bytes"
-	BlkdebugEventClusterFree              BlkdebugEvent = "cluster_free"
-	BlkdebugEventFlushToOS                BlkdebugEvent = "flush_to_os"
-	BlkdebugEventFlushToDisk              BlkdebugEvent = "flush_to_disk"
-	BlkdebugEventPwritevRmwHead           BlkdebugEvent = "pwritev_rmw_head"
-	BlkdebugEventPwritevRmwAfterHead      BlkdebugEvent = "pwritev_rmw_after_head"
-	BlkdebugEventPwritevRmwTail           BlkdebugEvent = "pwritev_rmw_tail"
-	BlkdebugEventPwritevRmwAfterTail      BlkdebugEvent = "pwritev_rmw_after_tail"
-	BlkdebugEventPwritev                  BlkdebugEvent = "pwritev"
-	BlkdebugEventPwritevZero              BlkdebugEvent = "pwritev_zero"
-	BlkdebugEventPwritevDone              BlkdebugEvent = "pwritev_done"
-	BlkdebugEventEmptyImagePrepare        BlkdebugEvent = "empty_image_prepare"
-	// Since QEMU 2.11.
+	// Clusters are allocated.
+	BlkdebugEventClusterAlloc BlkdebugEvent = "cluster_alloc"
+	// A part of a cluster is allocated, for compressed data.
+	BlkdebugEventClusterAllocBytes BlkdebugEvent = "cluster_alloc_bytes"
+	// Clusters are freed.
+	BlkdebugEventClusterFree BlkdebugEvent = "cluster_free"
+	// Data are handed to the host's kernel on a flush.
+	BlkdebugEventFlushToOS BlkdebugEvent = "flush_to_os"
+	// Data are brought to stable storage on a flush.
+	BlkdebugEventFlushToDisk BlkdebugEvent = "flush_to_disk"
+	// The beginning of an unaligned write is read.
+	BlkdebugEventPwritevRmwHead BlkdebugEvent = "pwritev_rmw_head"
+	// The beginning of an unaligned write has been read.
+	BlkdebugEventPwritevRmwAfterHead BlkdebugEvent = "pwritev_rmw_after_head"
+	// The end of an unaligned write is read.
+	BlkdebugEventPwritevRmwTail BlkdebugEvent = "pwritev_rmw_tail"
+	// The end of an unaligned write has been read.
+	BlkdebugEventPwritevRmwAfterTail BlkdebugEvent = "pwritev_rmw_after_tail"
+	// Data are written by the block layer.
+	BlkdebugEventPwritev BlkdebugEvent = "pwritev"
+	// Zeros are written by the block layer.
+	BlkdebugEventPwritevZero BlkdebugEvent = "pwritev_zero"
+	// A write by the block layer is done.
+	BlkdebugEventPwritevDone BlkdebugEvent = "pwritev_done"
+	// The image is about to be emptied as a whole.
+	BlkdebugEventEmptyImagePrepare BlkdebugEvent = "empty_image_prepare"
+	// The L1 table is cut short, as the image shrinks. Since QEMU 2.11.
 	BlkdebugEventL1ShrinkWriteTable BlkdebugEvent = "l1_shrink_write_table"
-	// Since QEMU 2.11.
+	// L2 tables that a shrunk image no longer needs are freed. Since QEMU 2.11.
 	BlkdebugEventL1ShrinkFreeL2Clusters BlkdebugEvent = "l1_shrink_free_l2_clusters"
-	// Since QEMU 2.11.
+	// Copy-on-read writes what it has read. Since QEMU 2.11.
 	BlkdebugEventCorWrite BlkdebugEvent = "cor_write"
 	// Since QEMU 4.1.
 	BlkdebugEventClusterAllocSpace BlkdebugEvent = "cluster_alloc_space"
+	// No point at all: for errors that are bound to the kind of request alone.
 	// Since QEMU 4.1.
 	BlkdebugEventNone BlkdebugEvent = "none"
 )
@@ -5939,7 +5986,9 @@ func (e BlkdebugEvent) Known() bool {
 	return false
 }
 
-// BlkdebugIOType is the enum BlkdebugIOType of block-core.json.
+// BlkdebugIOType says which kind of request blkdebug lets fail.
+//
+// It is the enum BlkdebugIOType of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 4.1.
 //
@@ -5948,11 +5997,17 @@ type BlkdebugIOType string
 
 // The values of BlkdebugIOType.
 const (
-	BlkdebugIOTypeRead        BlkdebugIOType = "read"
-	BlkdebugIOTypeWrite       BlkdebugIOType = "write"
+	// Reads.
+	BlkdebugIOTypeRead BlkdebugIOType = "read"
+	// Writes.
+	BlkdebugIOTypeWrite BlkdebugIOType = "write"
+	// Writes of zeros.
 	BlkdebugIOTypeWriteZeroes BlkdebugIOType = "write-zeroes"
-	BlkdebugIOTypeDiscard     BlkdebugIOType = "discard"
-	BlkdebugIOTypeFlush       BlkdebugIOType = "flush"
+	// Discards.
+	BlkdebugIOTypeDiscard BlkdebugIOType = "discard"
+	// Flushes.
+	BlkdebugIOTypeFlush BlkdebugIOType = "flush"
+	// Questions for what is allocated.
 	BlkdebugIOTypeBlockStatus BlkdebugIOType = "block-status"
 )
 
@@ -5971,61 +6026,87 @@ func (e BlkdebugIOType) Known() bool {
 	return false
 }
 
-// BlkdebugInjectErrorOptions is the struct BlkdebugInjectErrorOptions of
-// block-core.json.
+// BlkdebugInjectErrorOptions says when blkdebug lets a request fail, and how.
+//
+// It is the struct BlkdebugInjectErrorOptions of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlkdebugInjectErrorOptions
 type BlkdebugInjectErrorOptions struct {
+	// The point of the driver's work at which the rule comes into force.
 	Event BlkdebugEvent `json:"event"`
-	State *int64        `json:"state,omitzero"`
-	// Since QEMU 4.1.
+	// The state that blkdebug must be in, as set by its set-state rules. Any if
+	// absent.
+	State *int64 `json:"state,omitzero"`
+	// The kind of request. Any but block-status if absent. Since QEMU 4.1.
 	Iotype *BlkdebugIOType `json:"iotype,omitzero"`
-	Errno  *int64          `json:"errno,omitzero"`
-	// In QEMU 10.0, 11.1, upstream since 11.1.
-	DelayNs     *int64 `json:"delay-ns,omitzero"`
-	Sector      *int64 `json:"sector,omitzero"`
-	Once        *bool  `json:"once,omitzero"`
-	Immediately *bool  `json:"immediately,omitzero"`
+	// The number of the error, as Linux counts them; 0 for none. 5 (EIO) if absent.
+	Errno *int64 `json:"errno,omitzero"`
+	// How long the request is held up, in nanoseconds. In QEMU 10.0, 11.1, upstream
+	// since 11.1.
+	DelayNs *int64 `json:"delay-ns,omitzero"`
+	// The sector of 512 bytes that the request must touch. Any if absent.
+	Sector *int64 `json:"sector,omitzero"`
+	// Whether the rule is used up by the first request it hits. False if absent.
+	Once *bool `json:"once,omitzero"`
+	// Whether the request fails at once instead of going through the event loop.
+	// False if absent.
+	Immediately *bool `json:"immediately,omitzero"`
 }
 
-// BlkdebugSetStateOptions is the struct BlkdebugSetStateOptions of
-// block-core.json.
+// BlkdebugSetStateOptions says when blkdebug goes to another state.
+//
+// It is the struct BlkdebugSetStateOptions of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlkdebugSetStateOptions
 type BlkdebugSetStateOptions struct {
-	Event    BlkdebugEvent `json:"event"`
-	State    *int64        `json:"state,omitzero"`
-	NewState int64         `json:"new_state"`
+	// The point of the driver's work.
+	Event BlkdebugEvent `json:"event"`
+	// The state that blkdebug must be in. Any if absent.
+	State *int64 `json:"state,omitzero"`
+	// The state that it goes to. The first state is 1.
+	NewState int64 `json:"new_state"`
 }
 
-// BlockdevOptionsBlkdebug is the variant of [BlockdevOptions] for blkdebug, the
-// struct BlockdevOptionsBlkdebug of block-core.json.
+// BlockdevOptionsBlkdebug are the options of the filter that injects errors.
+//
+// It is the variant of [BlockdevOptions] for blkdebug, the struct
+// BlockdevOptionsBlkdebug of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsBlkdebug
 type BlockdevOptionsBlkdebug struct {
-	Image  BlockdevRef `json:"image"`
-	Config *string     `json:"config,omitzero"`
-	Align  *int64      `json:"align,omitzero"`
-	// Since QEMU 2.10.
+	// The node below.
+	Image BlockdevRef `json:"image"`
+	// A file with further rules.
+	Config *string `json:"config,omitzero"`
+	// What requests must be multiples of, in bytes: a power of two, or 0 for what
+	// the node below wants.
+	Align *int64 `json:"align,omitzero"`
+	// The longest request, in bytes; 0 for the usual. Since QEMU 2.10.
 	MaxTransfer *int32 `json:"max-transfer,omitzero"`
+	// What writes of zeros had best be multiples of, in bytes; 0 for the usual.
 	// Since QEMU 2.10.
 	OptWriteZero *int32 `json:"opt-write-zero,omitzero"`
-	// Since QEMU 2.10.
+	// The longest write of zeros, in bytes; 0 for the usual. Since QEMU 2.10.
 	MaxWriteZero *int32 `json:"max-write-zero,omitzero"`
-	// Since QEMU 2.10.
+	// What discards had best be multiples of, in bytes; 0 for the usual. Since QEMU
+	// 2.10.
 	OptDiscard *int32 `json:"opt-discard,omitzero"`
-	// Since QEMU 2.10.
-	MaxDiscard  *int32                       `json:"max-discard,omitzero"`
+	// The longest discard, in bytes; 0 for the usual. Since QEMU 2.10.
+	MaxDiscard *int32 `json:"max-discard,omitzero"`
+	// The errors to inject.
 	InjectError []BlkdebugInjectErrorOptions `json:"inject-error,omitzero"`
-	SetState    []BlkdebugSetStateOptions    `json:"set-state,omitzero"`
+	// The changes of state.
+	SetState []BlkdebugSetStateOptions `json:"set-state,omitzero"`
+	// Permissions to claim on the node below without needing them. None if absent.
 	// Since QEMU 5.0.
 	TakeChildPerms []BlockPermission `json:"take-child-perms,omitzero"`
+	// Permissions to deny to others on the node below without need. None if absent.
 	// Since QEMU 5.0.
 	UnshareChildPerms []BlockPermission `json:"unshare-child-perms,omitzero"`
 }
@@ -6126,18 +6207,26 @@ func (v BlockdevOptionsBlkdebug) encodeBlockdevOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// BlockdevOptionsBlklogwrites is the variant of [BlockdevOptions] for
-// blklogwrites, the struct BlockdevOptionsBlklogwrites of block-core.json.
+// BlockdevOptionsBlklogwrites are the options of the filter that logs writes,
+// in the form of Linux' dm-log-writes.
+//
+// It is the variant of [BlockdevOptions] for blklogwrites, the struct
+// BlockdevOptionsBlklogwrites of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 3.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsBlklogwrites
 type BlockdevOptionsBlklogwrites struct {
-	File                   BlockdevRef `json:"file"`
-	Log                    BlockdevRef `json:"log"`
-	LogSectorSize          *uint32     `json:"log-sector-size,omitzero"`
-	LogAppend              *bool       `json:"log-append,omitzero"`
-	LogSuperUpdateInterval *uint64     `json:"log-super-update-interval,omitzero"`
+	// The node below.
+	File BlockdevRef `json:"file"`
+	// The node that the log is written to.
+	Log BlockdevRef `json:"log"`
+	// The unit of the log in bytes. 512 if absent.
+	LogSectorSize *uint32 `json:"log-sector-size,omitzero"`
+	// Whether to go on with a log that is there already. False if absent.
+	LogAppend *bool `json:"log-append,omitzero"`
+	// After how many writes the log's header is written. 4096 if absent.
+	LogSuperUpdateInterval *uint64 `json:"log-super-update-interval,omitzero"`
 }
 
 func (x *BlockdevOptionsBlklogwrites) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -6199,15 +6288,20 @@ func (v BlockdevOptionsBlklogwrites) encodeBlockdevOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// BlockdevOptionsBlkverify is the variant of [BlockdevOptions] for blkverify,
-// the struct BlockdevOptionsBlkverify of block-core.json.
+// BlockdevOptionsBlkverify are the options of the filter that compares two
+// nodes.
+//
+// It is the variant of [BlockdevOptions] for blkverify, the struct
+// BlockdevOptionsBlkverify of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsBlkverify
 type BlockdevOptionsBlkverify struct {
+	// The node under test; its data are passed on.
 	Test BlockdevRef `json:"test"`
-	Raw  BlockdevRef `json:"raw"`
+	// The node with the data that are right.
+	Raw BlockdevRef `json:"raw"`
 }
 
 func (x *BlockdevOptionsBlkverify) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -6254,13 +6348,16 @@ func (v BlockdevOptionsBlkverify) encodeBlockdevOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// BlockdevOptionsBlkreplay is the variant of [BlockdevOptions] for blkreplay,
-// the struct BlockdevOptionsBlkreplay of block-core.json.
+// BlockdevOptionsBlkreplay are the options of the filter for record and replay.
+//
+// It is the variant of [BlockdevOptions] for blkreplay, the struct
+// BlockdevOptionsBlkreplay of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 4.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsBlkreplay
 type BlockdevOptionsBlkreplay struct {
+	// The node below.
 	Image BlockdevRef `json:"image"`
 }
 
@@ -6305,7 +6402,9 @@ func (v BlockdevOptionsBlkreplay) encodeBlockdevOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// QuorumReadPattern is the enum QuorumReadPattern of block-core.json.
+// QuorumReadPattern says how a quorum reads.
+//
+// It is the enum QuorumReadPattern of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.9.
 //
@@ -6314,8 +6413,11 @@ type QuorumReadPattern string
 
 // The values of QuorumReadPattern.
 const (
+	// From all children, and the majority decides.
 	QuorumReadPatternQuorum QuorumReadPattern = "quorum"
-	QuorumReadPatternFifo   QuorumReadPattern = "fifo"
+	// From the first child that succeeds. It is faster, and wrong data remain
+	// undetected.
+	QuorumReadPatternFifo QuorumReadPattern = "fifo"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -6329,19 +6431,26 @@ func (e QuorumReadPattern) Known() bool {
 	return false
 }
 
-// BlockdevOptionsQuorum is the variant of [BlockdevOptions] for quorum, the
-// struct BlockdevOptionsQuorum of block-core.json.
+// BlockdevOptionsQuorum are the options of a quorum.
+//
+// It is the variant of [BlockdevOptions] for quorum, the struct
+// BlockdevOptionsQuorum of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsQuorum
 type BlockdevOptionsQuorum struct {
-	Blkverify     *bool         `json:"blkverify,omitzero"`
-	Children      []BlockdevRef `json:"children"`
-	VoteThreshold int64         `json:"vote-threshold"`
-	// Since QEMU 2.1.
+	// Whether a mismatch ends QEMU, for tests; possible with two children and a
+	// threshold of two. False if absent.
+	Blkverify *bool `json:"blkverify,omitzero"`
+	// The nodes with the same data, at least one.
+	Children []BlockdevRef `json:"children"`
+	// How many children must agree.
+	VoteThreshold int64 `json:"vote-threshold"`
+	// Whether children with other data are put right. False if absent. Since QEMU
+	// 2.1.
 	RewriteCorrupted *bool `json:"rewrite-corrupted,omitzero"`
-	// Since QEMU 2.2.
+	// How to read. quorum if absent. Since QEMU 2.2.
 	ReadPattern *QuorumReadPattern `json:"read-pattern,omitzero"`
 }
 
@@ -6404,13 +6513,17 @@ func (v BlockdevOptionsQuorum) encodeBlockdevOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// BlockdevOptionsIOUring is the variant of [BlockdevOptions] for io_uring, the
-// struct BlockdevOptionsIoUring of block-core.json.
+// BlockdevOptionsIOUring are the options of a file or device through libblkio's
+// io_uring driver.
+//
+// It is the variant of [BlockdevOptions] for io_uring, the struct
+// BlockdevOptionsIoUring of block-core.json.
 //
 // In QEMU 7.2 and later, upstream since 7.2. Only in builds with CONFIG_BLKIO.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsIoUring
 type BlockdevOptionsIOUring struct {
+	// The name of the file or device.
 	Filename string `json:"filename"`
 }
 
@@ -6435,13 +6548,17 @@ func (v BlockdevOptionsIOUring) encodeBlockdevOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// BlockdevOptionsNvmeIOUring is the variant of [BlockdevOptions] for
-// nvme-io_uring, the struct BlockdevOptionsNvmeIoUring of block-core.json.
+// BlockdevOptionsNvmeIOUring are the options of an NVMe namespace through
+// libblkio.
+//
+// It is the variant of [BlockdevOptions] for nvme-io_uring, the struct
+// BlockdevOptionsNvmeIoUring of block-core.json.
 //
 // In QEMU 7.2 and later, upstream since 7.2. Only in builds with CONFIG_BLKIO.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsNvmeIoUring
 type BlockdevOptionsNvmeIOUring struct {
+	// The character device of the namespace, such as /dev/ng0n1.
 	Path string `json:"path"`
 }
 
@@ -6466,14 +6583,17 @@ func (v BlockdevOptionsNvmeIOUring) encodeBlockdevOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// BlockdevOptionsVirtioBlkVfioPCI is the variant of [BlockdevOptions] for
-// virtio-blk-vfio-pci, the struct BlockdevOptionsVirtioBlkVfioPci of
-// block-core.json.
+// BlockdevOptionsVirtioBlkVfioPCI are the options of a virtio-blk PCI device
+// through libblkio.
+//
+// It is the variant of [BlockdevOptions] for virtio-blk-vfio-pci, the struct
+// BlockdevOptionsVirtioBlkVfioPci of block-core.json.
 //
 // In QEMU 7.2 and later, upstream since 7.2. Only in builds with CONFIG_BLKIO.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsVirtioBlkVfioPci
 type BlockdevOptionsVirtioBlkVfioPCI struct {
+	// The folder of the device in sysfs, /sys/bus/pci/devices/ADDRESS.
 	Path string `json:"path"`
 }
 
@@ -6498,14 +6618,17 @@ func (v BlockdevOptionsVirtioBlkVfioPCI) encodeBlockdevOptions(e *codec.Encoder)
 	v.encodeMembers(e)
 }
 
-// BlockdevOptionsVirtioBlkVhostUser is the variant of [BlockdevOptions] for
-// virtio-blk-vhost-user, the struct BlockdevOptionsVirtioBlkVhostUser of
-// block-core.json.
+// BlockdevOptionsVirtioBlkVhostUser are the options of a vhost-user device
+// through libblkio.
+//
+// It is the variant of [BlockdevOptions] for virtio-blk-vhost-user, the struct
+// BlockdevOptionsVirtioBlkVhostUser of block-core.json.
 //
 // In QEMU 7.2 and later, upstream since 7.2. Only in builds with CONFIG_BLKIO.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsVirtioBlkVhostUser
 type BlockdevOptionsVirtioBlkVhostUser struct {
+	// The Unix socket of its server.
 	Path string `json:"path"`
 }
 
@@ -6530,15 +6653,19 @@ func (v BlockdevOptionsVirtioBlkVhostUser) encodeBlockdevOptions(e *codec.Encode
 	v.encodeMembers(e)
 }
 
-// BlockdevOptionsVirtioBlkVhostVdpa is the variant of [BlockdevOptions] for
-// virtio-blk-vhost-vdpa, the struct BlockdevOptionsVirtioBlkVhostVdpa of
-// block-core.json.
+// BlockdevOptionsVirtioBlkVhostVdpa are the options of a vhost-vdpa device
+// through libblkio.
+//
+// It is the variant of [BlockdevOptions] for virtio-blk-vhost-vdpa, the struct
+// BlockdevOptionsVirtioBlkVhostVdpa of block-core.json.
 //
 // In QEMU 7.2 and later, upstream since 7.2. Only in builds with CONFIG_BLKIO.
 // Features: fdset.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsVirtioBlkVhostVdpa
 type BlockdevOptionsVirtioBlkVhostVdpa struct {
+	// The character device, such as /dev/vhost-vdpa-0, or /dev/fdset/N for one
+	// passed with add-fd.
 	Path string `json:"path"`
 }
 
@@ -6563,7 +6690,9 @@ func (v BlockdevOptionsVirtioBlkVhostVdpa) encodeBlockdevOptions(e *codec.Encode
 	v.encodeMembers(e)
 }
 
-// IscsiTransport is the enum IscsiTransport of block-core.json.
+// IscsiTransport says how iSCSI is transported.
+//
+// It is the enum IscsiTransport of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.9.
 //
@@ -6572,7 +6701,9 @@ type IscsiTransport string
 
 // The values of IscsiTransport.
 const (
-	IscsiTransportTCP  IscsiTransport = "tcp"
+	// Over TCP.
+	IscsiTransportTCP IscsiTransport = "tcp"
+	// Over RDMA.
 	IscsiTransportIser IscsiTransport = "iser"
 )
 
@@ -6587,7 +6718,10 @@ func (e IscsiTransport) Known() bool {
 	return false
 }
 
-// IscsiHeaderDigest is the enum IscsiHeaderDigest of block-core.json.
+// IscsiHeaderDigest says whether iSCSI headers carry a checksum. The other side
+// takes part in the choice.
+//
+// It is the enum IscsiHeaderDigest of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.9.
 //
@@ -6596,9 +6730,13 @@ type IscsiHeaderDigest string
 
 // The values of IscsiHeaderDigest.
 const (
-	IscsiHeaderDigestCrc32c     IscsiHeaderDigest = "crc32c"
-	IscsiHeaderDigestNone       IscsiHeaderDigest = "none"
+	// They must.
+	IscsiHeaderDigestCrc32c IscsiHeaderDigest = "crc32c"
+	// They must not.
+	IscsiHeaderDigestNone IscsiHeaderDigest = "none"
+	// They do if the target can.
 	IscsiHeaderDigestCrc32cNone IscsiHeaderDigest = "crc32c-none"
+	// They do if the target insists.
 	IscsiHeaderDigestNoneCrc32c IscsiHeaderDigest = "none-crc32c"
 )
 
@@ -6615,22 +6753,35 @@ func (e IscsiHeaderDigest) Known() bool {
 	return false
 }
 
-// BlockdevOptionsIscsi is the variant of [BlockdevOptions] for iscsi, the
-// struct BlockdevOptionsIscsi of block-core.json.
+// BlockdevOptionsIscsi are the options of an iSCSI disk.
+//
+// It is the variant of [BlockdevOptions] for iscsi, the struct
+// BlockdevOptionsIscsi of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsIscsi
 type BlockdevOptionsIscsi struct {
-	Transport      IscsiTransport     `json:"transport"`
-	Portal         string             `json:"portal"`
-	Target         string             `json:"target"`
-	LUN            *int64             `json:"lun,omitzero"`
-	User           *string            `json:"user,omitzero"`
-	PasswordSecret *string            `json:"password-secret,omitzero"`
-	InitiatorName  *string            `json:"initiator-name,omitzero"`
-	HeaderDigest   *IscsiHeaderDigest `json:"header-digest,omitzero"`
-	Timeout        *int64             `json:"timeout,omitzero"`
+	// How to reach the target.
+	Transport IscsiTransport `json:"transport"`
+	// The address of the target's portal: host, or host and port with a colon
+	// between.
+	Portal string `json:"portal"`
+	// The name (IQN) of the target.
+	Target string `json:"target"`
+	// The number of the logical unit. 0 if absent.
+	LUN *int64 `json:"lun,omitzero"`
+	// The user for CHAP. No authentication if absent.
+	User *string `json:"user,omitzero"`
+	// The id of the secret object that holds the password. Required with user.
+	PasswordSecret *string `json:"password-secret,omitzero"`
+	// The name (IQN) that QEMU gives to itself. Made up from the machine's name or
+	// UUID if absent.
+	InitiatorName *string `json:"initiator-name,omitzero"`
+	// Whether headers carry a checksum. none-crc32c if absent.
+	HeaderDigest *IscsiHeaderDigest `json:"header-digest,omitzero"`
+	// After how many seconds a request fails; 0 for never. 0 if absent.
+	Timeout *int64 `json:"timeout,omitzero"`
 }
 
 func (x *BlockdevOptionsIscsi) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -6690,7 +6841,9 @@ func (v BlockdevOptionsIscsi) encodeBlockdevOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// RBDAuthMode is the enum RbdAuthMode of block-core.json.
+// RBDAuthMode says how to log in to a Ceph cluster.
+//
+// It is the enum RbdAuthMode of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 3.0.
 //
@@ -6699,8 +6852,10 @@ type RBDAuthMode string
 
 // The values of RBDAuthMode.
 const (
+	// With Ceph's own protocol.
 	RBDAuthModeCephx RBDAuthMode = "cephx"
-	RBDAuthModeNone  RBDAuthMode = "none"
+	// Not at all.
+	RBDAuthModeNone RBDAuthMode = "none"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -6714,8 +6869,9 @@ func (e RBDAuthMode) Known() bool {
 	return false
 }
 
-// RBDImageEncryptionFormat is the enum RbdImageEncryptionFormat of
-// block-core.json.
+// RBDImageEncryptionFormat says how a Ceph RBD image is encrypted.
+//
+// It is the enum RbdImageEncryptionFormat of block-core.json.
 //
 // In QEMU 7.2 and later, upstream since 6.1.
 //
@@ -6724,9 +6880,12 @@ type RBDImageEncryptionFormat string
 
 // The values of RBDImageEncryptionFormat.
 const (
-	RBDImageEncryptionFormatLUKS  RBDImageEncryptionFormat = "luks"
+	// LUKS, version 1.
+	RBDImageEncryptionFormatLUKS RBDImageEncryptionFormat = "luks"
+	// LUKS, version 2.
 	RBDImageEncryptionFormatLuks2 RBDImageEncryptionFormat = "luks2"
-	// In QEMU 10.0 and later, upstream since 8.0.
+	// LUKS of any version, for opening alone. In QEMU 10.0 and later, upstream
+	// since 8.0.
 	RBDImageEncryptionFormatLUKSAny RBDImageEncryptionFormat = "luks-any"
 )
 
@@ -6742,13 +6901,17 @@ func (e RBDImageEncryptionFormat) Known() bool {
 	return false
 }
 
-// RBDEncryptionOptionsLUKS is the variant of [RBDEncryptionOptions] for luks,
-// the struct RbdEncryptionOptionsLUKS of block-core.json.
+// RBDEncryptionOptionsLUKS are the options for opening an RBD image with LUKS
+// 1.
+//
+// It is the variant of [RBDEncryptionOptions] for luks, the struct
+// RbdEncryptionOptionsLUKS of block-core.json.
 //
 // In QEMU 7.2 and later, upstream since 6.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.RbdEncryptionOptionsLUKS
 type RBDEncryptionOptionsLUKS struct {
+	// The id of the secret object that holds the passphrase.
 	KeySecret string `json:"key-secret"`
 }
 
@@ -6773,13 +6936,17 @@ func (v RBDEncryptionOptionsLUKS) encodeRBDEncryptionOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// RBDEncryptionOptionsLuks2 is the variant of [RBDEncryptionOptions] for luks2,
-// the struct RbdEncryptionOptionsLUKS2 of block-core.json.
+// RBDEncryptionOptionsLuks2 are the options for opening an RBD image with LUKS
+// 2.
+//
+// It is the variant of [RBDEncryptionOptions] for luks2, the struct
+// RbdEncryptionOptionsLUKS2 of block-core.json.
 //
 // In QEMU 7.2 and later, upstream since 6.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.RbdEncryptionOptionsLUKS2
 type RBDEncryptionOptionsLuks2 struct {
+	// The id of the secret object that holds the passphrase.
 	KeySecret string `json:"key-secret"`
 }
 
@@ -6804,13 +6971,17 @@ func (v RBDEncryptionOptionsLuks2) encodeRBDEncryptionOptions(e *codec.Encoder) 
 	v.encodeMembers(e)
 }
 
-// RBDEncryptionOptionsLUKSAny is the variant of [RBDEncryptionOptions] for
-// luks-any, the struct RbdEncryptionOptionsLUKSAny of block-core.json.
+// RBDEncryptionOptionsLUKSAny are the options for opening an RBD image with any
+// version of LUKS.
+//
+// It is the variant of [RBDEncryptionOptions] for luks-any, the struct
+// RbdEncryptionOptionsLUKSAny of block-core.json.
 //
 // In QEMU 10.0 and later, upstream since 8.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.RbdEncryptionOptionsLUKSAny
 type RBDEncryptionOptionsLUKSAny struct {
+	// The id of the secret object that holds the passphrase.
 	KeySecret string `json:"key-secret"`
 }
 
@@ -6835,14 +7006,19 @@ func (v RBDEncryptionOptionsLUKSAny) encodeRBDEncryptionOptions(e *codec.Encoder
 	v.encodeMembers(e)
 }
 
-// RBDEncryptionCreateOptionsLUKS is the variant of [RBDEncryptionCreateOptions]
-// for luks, the struct RbdEncryptionCreateOptionsLUKS of block-core.json.
+// RBDEncryptionCreateOptionsLUKS are the options for creating an RBD image with
+// LUKS 1.
+//
+// It is the variant of [RBDEncryptionCreateOptions] for luks, the struct
+// RbdEncryptionCreateOptionsLUKS of block-core.json.
 //
 // In QEMU 7.2 and later, upstream since 6.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.RbdEncryptionCreateOptionsLUKS
 type RBDEncryptionCreateOptionsLUKS struct {
-	KeySecret string             `json:"key-secret"`
+	// The id of the secret object that holds the passphrase.
+	KeySecret string `json:"key-secret"`
+	// The cipher. aes-256 if absent.
 	CipherAlg *QCryptoCipherAlgo `json:"cipher-alg,omitzero"`
 }
 
@@ -6872,15 +7048,19 @@ func (v RBDEncryptionCreateOptionsLUKS) encodeRBDEncryptionCreateOptions(e *code
 	v.encodeMembers(e)
 }
 
-// RBDEncryptionCreateOptionsLuks2 is the variant of
-// [RBDEncryptionCreateOptions] for luks2, the struct
+// RBDEncryptionCreateOptionsLuks2 are the options for creating an RBD image
+// with LUKS 2.
+//
+// It is the variant of [RBDEncryptionCreateOptions] for luks2, the struct
 // RbdEncryptionCreateOptionsLUKS2 of block-core.json.
 //
 // In QEMU 7.2 and later, upstream since 6.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.RbdEncryptionCreateOptionsLUKS2
 type RBDEncryptionCreateOptionsLuks2 struct {
-	KeySecret string             `json:"key-secret"`
+	// The id of the secret object that holds the passphrase.
+	KeySecret string `json:"key-secret"`
+	// The cipher. aes-256 if absent.
 	CipherAlg *QCryptoCipherAlgo `json:"cipher-alg,omitzero"`
 }
 
@@ -6910,7 +7090,9 @@ func (v RBDEncryptionCreateOptionsLuks2) encodeRBDEncryptionCreateOptions(e *cod
 	v.encodeMembers(e)
 }
 
-// RBDEncryptionOptions is the union RbdEncryptionOptions of block-core.json.
+// RBDEncryptionOptions says how to open an encrypted RBD image.
+//
+// It is the union RbdEncryptionOptions of block-core.json.
 //
 // Format holds the variant, whose type is the tag: [RBDEncryptionOptionsLUKS],
 // [RBDEncryptionOptionsLuks2], [RBDEncryptionOptionsLUKSAny] or [Unknown].
@@ -6919,8 +7101,10 @@ func (v RBDEncryptionCreateOptionsLuks2) encodeRBDEncryptionCreateOptions(e *cod
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.RbdEncryptionOptions
 type RBDEncryptionOptions struct {
+	// How it is encrypted.
 	Format RBDEncryptionOptionsVariant `json:"format"`
-	// In QEMU 10.0 and later, upstream since 8.0.
+	// How the image that it was cloned from is encrypted, if that differs. In QEMU
+	// 10.0 and later, upstream since 8.0.
 	Parent *RBDEncryptionOptions `json:"parent,omitzero"`
 }
 
@@ -6996,8 +7180,9 @@ func (x RBDEncryptionOptions) String() string {
 	return codec.Text(x)
 }
 
-// RBDEncryptionCreateOptions is the union RbdEncryptionCreateOptions of
-// block-core.json.
+// RBDEncryptionCreateOptions says how to encrypt a new RBD image.
+//
+// It is the union RbdEncryptionCreateOptions of block-core.json.
 //
 // Format holds the variant, whose type is the tag:
 // [RBDEncryptionCreateOptionsLUKS], [RBDEncryptionCreateOptionsLuks2],
@@ -7007,6 +7192,7 @@ func (x RBDEncryptionOptions) String() string {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.RbdEncryptionCreateOptions
 type RBDEncryptionCreateOptions struct {
+	// The way of encryption.
 	Format RBDEncryptionCreateOptionsVariant `json:"format"`
 }
 
@@ -7077,6 +7263,8 @@ func (x RBDEncryptionCreateOptions) String() string {
 // RBDEncryptionCreateOptionsLUKSAny is the variant of
 // [RBDEncryptionCreateOptions] for luks-any.
 //
+// LUKS of any version, for opening alone.
+//
 // In QEMU 10.0 and later, upstream since 8.0.
 type RBDEncryptionCreateOptionsLUKSAny struct{}
 
@@ -7087,27 +7275,37 @@ func (RBDEncryptionCreateOptionsLUKSAny) RBDImageEncryptionFormat() RBDImageEncr
 
 func (RBDEncryptionCreateOptionsLUKSAny) encodeRBDEncryptionCreateOptions(e *codec.Encoder) {}
 
-// BlockdevOptionsRBD is the variant of [BlockdevOptions] for rbd, the struct
-// BlockdevOptionsRbd of block-core.json.
+// BlockdevOptionsRBD are the options of an image in a Ceph cluster.
+//
+// It is the variant of [BlockdevOptions] for rbd, the struct BlockdevOptionsRbd
+// of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsRbd
 type BlockdevOptionsRBD struct {
+	// The pool.
 	Pool string `json:"pool"`
-	// Since QEMU 5.0.
+	// The namespace within the pool. The pool's default one if absent. Since QEMU
+	// 5.0.
 	Namespace *string `json:"namespace,omitzero"`
-	Image     string  `json:"image"`
-	Conf      *string `json:"conf,omitzero"`
-	Snapshot  *string `json:"snapshot,omitzero"`
-	// In QEMU 7.2 and later, upstream since 6.1.
+	// The image.
+	Image string `json:"image"`
+	// The configuration file of Ceph on the host. Ceph's usual places if absent.
+	Conf *string `json:"conf,omitzero"`
+	// The snapshot to read. The image itself if absent.
+	Snapshot *string `json:"snapshot,omitzero"`
+	// How to decrypt the image. In QEMU 7.2 and later, upstream since 6.1.
 	Encrypt *RBDEncryptionOptions `json:"encrypt,omitzero"`
-	User    *string               `json:"user,omitzero"`
-	// Since QEMU 3.0.
+	// The Ceph user.
+	User *string `json:"user,omitzero"`
+	// The ways to log in that are acceptable. Since QEMU 3.0.
 	AuthClientRequired []RBDAuthMode `json:"auth-client-required,omitzero"`
-	// Since QEMU 3.0.
-	KeySecret *string                 `json:"key-secret,omitzero"`
-	Server    []InetSocketAddressBase `json:"server,omitzero"`
+	// The id of the secret object that holds the user's key, in base64. Since QEMU
+	// 3.0.
+	KeySecret *string `json:"key-secret,omitzero"`
+	// The cluster's monitors.
+	Server []InetSocketAddressBase `json:"server,omitzero"`
 }
 
 func (x *BlockdevOptionsRBD) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -7174,7 +7372,9 @@ func (v BlockdevOptionsRBD) encodeBlockdevOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// ReplicationMode is the enum ReplicationMode of block-core.json.
+// ReplicationMode says which side of a replication a node is on.
+//
+// It is the enum ReplicationMode of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.9. Only in builds with
 // CONFIG_REPLICATION.
@@ -7184,7 +7384,9 @@ type ReplicationMode string
 
 // The values of ReplicationMode.
 const (
-	ReplicationModePrimary   ReplicationMode = "primary"
+	// The machine that serves.
+	ReplicationModePrimary ReplicationMode = "primary"
+	// The machine that takes over when the other fails.
 	ReplicationModeSecondary ReplicationMode = "secondary"
 )
 
@@ -7199,8 +7401,10 @@ func (e ReplicationMode) Known() bool {
 	return false
 }
 
-// BlockdevOptionsReplication is the variant of [BlockdevOptions] for
-// replication, the struct BlockdevOptionsReplication of block-core.json.
+// BlockdevOptionsReplication are the options of a replicated disk.
+//
+// It is the variant of [BlockdevOptions] for replication, the struct
+// BlockdevOptionsReplication of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.9. Only in builds with
 // CONFIG_REPLICATION.
@@ -7208,9 +7412,12 @@ func (e ReplicationMode) Known() bool {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsReplication
 type BlockdevOptionsReplication struct {
 	// The node below, by name or with its options.
-	File  BlockdevRef     `json:"file"`
-	Mode  ReplicationMode `json:"mode"`
-	TopID *string         `json:"top-id,omitzero"`
+	File BlockdevRef `json:"file"`
+	// The side.
+	Mode ReplicationMode `json:"mode"`
+	// The root node, or drive, of the chain. For the secondary only, and required
+	// there.
+	TopID *string `json:"top-id,omitzero"`
 }
 
 func (x *BlockdevOptionsReplication) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -7262,7 +7469,9 @@ func (v BlockdevOptionsReplication) encodeBlockdevOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// NFSTransport is the enum NFSTransport of block-core.json.
+// NFSTransport says how an NFS server is reached.
+//
+// It is the enum NFSTransport of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.9.
 //
@@ -7271,6 +7480,7 @@ type NFSTransport string
 
 // The values of NFSTransport.
 const (
+	// Over TCP.
 	NFSTransportInet NFSTransport = "inet"
 )
 
@@ -7284,31 +7494,46 @@ func (e NFSTransport) Known() bool {
 	return false
 }
 
-// NFSServer is the struct NFSServer of block-core.json.
+// NFSServer says which NFS server to use.
+//
+// It is the struct NFSServer of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.NFSServer
 type NFSServer struct {
+	// How it is reached.
 	Type NFSTransport `json:"type"`
-	Host string       `json:"host"`
+	// Its host name or address.
+	Host string `json:"host"`
 }
 
-// BlockdevOptionsNFS is the variant of [BlockdevOptions] for nfs, the struct
-// BlockdevOptionsNfs of block-core.json.
+// BlockdevOptionsNFS are the options of a file on an NFS server.
+//
+// It is the variant of [BlockdevOptions] for nfs, the struct BlockdevOptionsNfs
+// of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsNfs
 type BlockdevOptionsNFS struct {
-	Server        NFSServer `json:"server"`
-	Path          string    `json:"path"`
-	User          *int64    `json:"user,omitzero"`
-	Group         *int64    `json:"group,omitzero"`
-	TCPSynCount   *int64    `json:"tcp-syn-count,omitzero"`
-	ReadaheadSize *int64    `json:"readahead-size,omitzero"`
-	PageCacheSize *int64    `json:"page-cache-size,omitzero"`
-	Debug         *int64    `json:"debug,omitzero"`
+	// The server.
+	Server NFSServer `json:"server"`
+	// The file, with the exported folder.
+	Path string `json:"path"`
+	// The user id that the server sees. QEMU's own if absent.
+	User *int64 `json:"user,omitzero"`
+	// The group id that the server sees. QEMU's own if absent.
+	Group *int64 `json:"group,omitzero"`
+	// How often connecting is tried before it fails. libnfs's choice if absent.
+	TCPSynCount *int64 `json:"tcp-syn-count,omitzero"`
+	// How much to read ahead, in bytes, at most 1 MiB. libnfs's choice if absent.
+	ReadaheadSize *int64 `json:"readahead-size,omitzero"`
+	// The size of libnfs's cache. libnfs's choice if absent. Not allowed with
+	// cache.direct.
+	PageCacheSize *int64 `json:"page-cache-size,omitzero"`
+	// How much libnfs prints, up to 2. libnfs's choice if absent.
+	Debug *int64 `json:"debug,omitzero"`
 }
 
 func (x *BlockdevOptionsNFS) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -7365,24 +7590,38 @@ func (v BlockdevOptionsNFS) encodeBlockdevOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// BlockdevOptionsHTTP is the variant of [BlockdevOptions] for http, the struct
+// BlockdevOptionsHTTP are the options of a file on a web server. The server has
+// to support range requests.
+//
+// It is the variant of [BlockdevOptions] for http, the struct
 // BlockdevOptionsCurlHttp of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsCurlHttp
 type BlockdevOptionsHTTP struct {
-	URL                 string  `json:"url"`
-	Readahead           *int64  `json:"readahead,omitzero"`
-	Timeout             *int64  `json:"timeout,omitzero"`
-	Username            *string `json:"username,omitzero"`
-	PasswordSecret      *string `json:"password-secret,omitzero"`
-	ProxyUsername       *string `json:"proxy-username,omitzero"`
+	// The file's URL.
+	URL string `json:"url"`
+	// How much to read at least at a time, in bytes, a multiple of 512. 256 KiB if
+	// absent.
+	Readahead *int64 `json:"readahead,omitzero"`
+	// After how many seconds without an answer a request fails. 5 if absent.
+	Timeout *int64 `json:"timeout,omitzero"`
+	// The user to log in as.
+	Username *string `json:"username,omitzero"`
+	// The id of the secret object that holds the password.
+	PasswordSecret *string `json:"password-secret,omitzero"`
+	// The user to log in as at the proxy.
+	ProxyUsername *string `json:"proxy-username,omitzero"`
+	// The id of the secret object that holds the password for the proxy.
 	ProxyPasswordSecret *string `json:"proxy-password-secret,omitzero"`
-	Cookie              *string `json:"cookie,omitzero"`
-	// Since QEMU 2.10.
+	// Cookies to send, as in the header of HTTP. Others may see them; cookie-secret
+	// is safer.
+	Cookie *string `json:"cookie,omitzero"`
+	// The id of the secret object that holds the cookies. Since QEMU 2.10.
 	CookieSecret *string `json:"cookie-secret,omitzero"`
-	// In QEMU 11.1, upstream since 11.0.
+	// Goes on although the server does not say that it supports range requests.
+	// False if absent. In QEMU 11.1, upstream since 11.0.
 	ForceRange *bool `json:"force-range,omitzero"`
 }
 
@@ -7452,26 +7691,40 @@ func (v BlockdevOptionsHTTP) encodeBlockdevOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// BlockdevOptionsHTTPS is the variant of [BlockdevOptions] for https, the
-// struct BlockdevOptionsCurlHttps of block-core.json.
+// BlockdevOptionsHTTPS are the options of a file on a web server with TLS.
+//
+// It is the variant of [BlockdevOptions] for https, the struct
+// BlockdevOptionsCurlHttps of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsCurlHttps
 type BlockdevOptionsHTTPS struct {
-	URL                 string  `json:"url"`
-	Readahead           *int64  `json:"readahead,omitzero"`
-	Timeout             *int64  `json:"timeout,omitzero"`
-	Username            *string `json:"username,omitzero"`
-	PasswordSecret      *string `json:"password-secret,omitzero"`
-	ProxyUsername       *string `json:"proxy-username,omitzero"`
+	// The file's URL.
+	URL string `json:"url"`
+	// How much to read at least at a time, in bytes, a multiple of 512. 256 KiB if
+	// absent.
+	Readahead *int64 `json:"readahead,omitzero"`
+	// After how many seconds without an answer a request fails. 5 if absent.
+	Timeout *int64 `json:"timeout,omitzero"`
+	// The user to log in as.
+	Username *string `json:"username,omitzero"`
+	// The id of the secret object that holds the password.
+	PasswordSecret *string `json:"password-secret,omitzero"`
+	// The user to log in as at the proxy.
+	ProxyUsername *string `json:"proxy-username,omitzero"`
+	// The id of the secret object that holds the password for the proxy.
 	ProxyPasswordSecret *string `json:"proxy-password-secret,omitzero"`
-	Cookie              *string `json:"cookie,omitzero"`
-	// Since QEMU 2.10.
+	// Cookies to send, as in the header of HTTP. Others may see them; cookie-secret
+	// is safer.
+	Cookie *string `json:"cookie,omitzero"`
+	// The id of the secret object that holds the cookies. Since QEMU 2.10.
 	CookieSecret *string `json:"cookie-secret,omitzero"`
-	// In QEMU 11.1, upstream since 11.0.
+	// Goes on although the server does not say that it supports range requests.
+	// False if absent. In QEMU 11.1, upstream since 11.0.
 	ForceRange *bool `json:"force-range,omitzero"`
-	Sslverify  *bool `json:"sslverify,omitzero"`
+	// Whether to check the server's certificate. True if absent.
+	Sslverify *bool `json:"sslverify,omitzero"`
 }
 
 func (x *BlockdevOptionsHTTPS) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -7545,19 +7798,29 @@ func (v BlockdevOptionsHTTPS) encodeBlockdevOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// BlockdevOptionsFTP is the variant of [BlockdevOptions] for ftp, the struct
+// BlockdevOptionsFTP are the options of a file on an FTP server.
+//
+// It is the variant of [BlockdevOptions] for ftp, the struct
 // BlockdevOptionsCurlFtp of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsCurlFtp
 type BlockdevOptionsFTP struct {
-	URL                 string  `json:"url"`
-	Readahead           *int64  `json:"readahead,omitzero"`
-	Timeout             *int64  `json:"timeout,omitzero"`
-	Username            *string `json:"username,omitzero"`
-	PasswordSecret      *string `json:"password-secret,omitzero"`
-	ProxyUsername       *string `json:"proxy-username,omitzero"`
+	// The file's URL.
+	URL string `json:"url"`
+	// How much to read at least at a time, in bytes, a multiple of 512. 256 KiB if
+	// absent.
+	Readahead *int64 `json:"readahead,omitzero"`
+	// After how many seconds without an answer a request fails. 5 if absent.
+	Timeout *int64 `json:"timeout,omitzero"`
+	// The user to log in as.
+	Username *string `json:"username,omitzero"`
+	// The id of the secret object that holds the password.
+	PasswordSecret *string `json:"password-secret,omitzero"`
+	// The user to log in as at the proxy.
+	ProxyUsername *string `json:"proxy-username,omitzero"`
+	// The id of the secret object that holds the password for the proxy.
 	ProxyPasswordSecret *string `json:"proxy-password-secret,omitzero"`
 }
 
@@ -7612,21 +7875,32 @@ func (v BlockdevOptionsFTP) encodeBlockdevOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// BlockdevOptionsFTPS is the variant of [BlockdevOptions] for ftps, the struct
+// BlockdevOptionsFTPS are the options of a file on an FTP server with TLS.
+//
+// It is the variant of [BlockdevOptions] for ftps, the struct
 // BlockdevOptionsCurlFtps of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsCurlFtps
 type BlockdevOptionsFTPS struct {
-	URL                 string  `json:"url"`
-	Readahead           *int64  `json:"readahead,omitzero"`
-	Timeout             *int64  `json:"timeout,omitzero"`
-	Username            *string `json:"username,omitzero"`
-	PasswordSecret      *string `json:"password-secret,omitzero"`
-	ProxyUsername       *string `json:"proxy-username,omitzero"`
+	// The file's URL.
+	URL string `json:"url"`
+	// How much to read at least at a time, in bytes, a multiple of 512. 256 KiB if
+	// absent.
+	Readahead *int64 `json:"readahead,omitzero"`
+	// After how many seconds without an answer a request fails. 5 if absent.
+	Timeout *int64 `json:"timeout,omitzero"`
+	// The user to log in as.
+	Username *string `json:"username,omitzero"`
+	// The id of the secret object that holds the password.
+	PasswordSecret *string `json:"password-secret,omitzero"`
+	// The user to log in as at the proxy.
+	ProxyUsername *string `json:"proxy-username,omitzero"`
+	// The id of the secret object that holds the password for the proxy.
 	ProxyPasswordSecret *string `json:"proxy-password-secret,omitzero"`
-	Sslverify           *bool   `json:"sslverify,omitzero"`
+	// Whether to check the server's certificate. True if absent.
+	Sslverify *bool `json:"sslverify,omitzero"`
 }
 
 func (x *BlockdevOptionsFTPS) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -7685,23 +7959,35 @@ func (v BlockdevOptionsFTPS) encodeBlockdevOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// BlockdevOptionsNBD is the variant of [BlockdevOptions] for nbd, the struct
-// BlockdevOptionsNbd of block-core.json.
+// BlockdevOptionsNBD are the options of an export of an NBD server.
+//
+// It is the variant of [BlockdevOptions] for nbd, the struct BlockdevOptionsNbd
+// of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsNbd
 type BlockdevOptionsNBD struct {
-	Server   SocketAddress `json:"server"`
-	Export   *string       `json:"export,omitzero"`
-	TLSCreds *string       `json:"tls-creds,omitzero"`
-	// In QEMU 7.2 and later, upstream since 7.0.
+	// Where the server listens.
+	Server SocketAddress `json:"server"`
+	// The name of the export. The server's default one, whose name is empty, if
+	// absent.
+	Export *string `json:"export,omitzero"`
+	// The id of the object with the TLS credentials. No TLS if absent.
+	TLSCreds *string `json:"tls-creds,omitzero"`
+	// The name that the server's certificate must have. The server's host name if
+	// absent; needed with Unix sockets and certificates. In QEMU 7.2 and later,
+	// upstream since 7.0.
 	TLSHostname *string `json:"tls-hostname,omitzero"`
-	// Since QEMU 3.0. Unstable: QEMU may change it in any release.
+	// A metadata context, such as qemu:dirty-bitmap:NAME, that is shown in place of
+	// the allocation, so that it can be read with qemu-img map. Since QEMU 3.0.
+	// Unstable: QEMU may change it in any release.
 	XDirtyBitmap *string `json:"x-dirty-bitmap,omitzero"`
-	// Since QEMU 4.2.
+	// How many seconds requests wait for a lost server to come back, before they
+	// fail; 0 for not at all. 0 if absent. Since QEMU 4.2.
 	ReconnectDelay *uint32 `json:"reconnect-delay,omitzero"`
-	// In QEMU 7.2 and later, upstream since 7.0.
+	// For how many seconds to try connecting in the first place; 0 for just once. 0
+	// if absent. In QEMU 7.2 and later, upstream since 7.0.
 	OpenTimeout *uint32 `json:"open-timeout,omitzero"`
 }
 
@@ -7756,17 +8042,22 @@ func (v BlockdevOptionsNBD) encodeBlockdevOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// BlockdevOptionsRaw is the variant of [BlockdevOptions] for raw, the struct
-// BlockdevOptionsRaw of block-core.json.
+// BlockdevOptionsRaw are the options of a raw image: the bytes of the node
+// below as they are, or a part of it.
+//
+// It is the variant of [BlockdevOptions] for raw, the struct BlockdevOptionsRaw
+// of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsRaw
 type BlockdevOptionsRaw struct {
 	// The node below, by name or with its options.
-	File   BlockdevRef `json:"file"`
-	Offset *int64      `json:"offset,omitzero"`
-	Size   *int64      `json:"size,omitzero"`
+	File BlockdevRef `json:"file"`
+	// Where the disk begins in the node below, in bytes. 0 if absent.
+	Offset *int64 `json:"offset,omitzero"`
+	// How large the disk is, in bytes. Up to the end if absent.
+	Size *int64 `json:"size,omitzero"`
 }
 
 func (x *BlockdevOptionsRaw) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -7820,15 +8111,20 @@ func (v BlockdevOptionsRaw) encodeBlockdevOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// BlockdevOptionsThrottle is the variant of [BlockdevOptions] for throttle, the
-// struct BlockdevOptionsThrottle of block-core.json.
+// BlockdevOptionsThrottle are the options of the filter that limits reads and
+// writes.
+//
+// It is the variant of [BlockdevOptions] for throttle, the struct
+// BlockdevOptionsThrottle of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.11.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsThrottle
 type BlockdevOptionsThrottle struct {
-	ThrottleGroup string      `json:"throttle-group"`
-	File          BlockdevRef `json:"file"`
+	// The id of the throttle-group object with the limits.
+	ThrottleGroup string `json:"throttle-group"`
+	// The node below.
+	File BlockdevRef `json:"file"`
 }
 
 func (x *BlockdevOptionsThrottle) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -7875,16 +8171,20 @@ func (v BlockdevOptionsThrottle) encodeBlockdevOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// BlockdevOptionsCopyOnRead is the variant of [BlockdevOptions] for
-// copy-on-read, the struct BlockdevOptionsCor of block-core.json.
+// BlockdevOptionsCopyOnRead are the options of the filter that copies what is
+// read.
+//
+// It is the variant of [BlockdevOptions] for copy-on-read, the struct
+// BlockdevOptionsCor of block-core.json.
 //
 // In QEMU 7.2 and later, upstream since 6.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsCor
 type BlockdevOptionsCopyOnRead struct {
 	// The node below, by name or with its options.
-	File   BlockdevRef `json:"file"`
-	Bottom *string     `json:"bottom,omitzero"`
+	File BlockdevRef `json:"file"`
+	// The lowest node whose data are copied. All of the chain if absent.
+	Bottom *string `json:"bottom,omitzero"`
 }
 
 func (x *BlockdevOptionsCopyOnRead) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -7933,7 +8233,9 @@ func (v BlockdevOptionsCopyOnRead) encodeBlockdevOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// OnCbwError is the enum OnCbwError of block-core.json.
+// OnCbwError says what happens when old data cannot be saved before a write.
+//
+// It is the enum OnCbwError of block-core.json.
 //
 // In QEMU 7.2 and later, upstream since 7.1.
 //
@@ -7942,8 +8244,10 @@ type OnCbwError string
 
 // The values of OnCbwError.
 const (
+	// The write fails, and the snapshot stays good.
 	OnCbwErrorBreakGuestWrite OnCbwError = "break-guest-write"
-	OnCbwErrorBreakSnapshot   OnCbwError = "break-snapshot"
+	// The write is done, and the snapshot is lost: whoever reads it gets errors.
+	OnCbwErrorBreakSnapshot OnCbwError = "break-snapshot"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -7957,23 +8261,31 @@ func (e OnCbwError) Known() bool {
 	return false
 }
 
-// BlockdevOptionsCopyBeforeWrite is the variant of [BlockdevOptions] for
-// copy-before-write, the struct BlockdevOptionsCbw of block-core.json.
+// BlockdevOptionsCopyBeforeWrite are the options of the filter that saves old
+// data before they are overwritten.
+//
+// It is the variant of [BlockdevOptions] for copy-before-write, the struct
+// BlockdevOptionsCbw of block-core.json.
 //
 // In QEMU 7.2 and later, upstream since 6.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsCbw
 type BlockdevOptionsCopyBeforeWrite struct {
 	// The node below, by name or with its options.
-	File   BlockdevRef `json:"file"`
+	File BlockdevRef `json:"file"`
+	// The node that the old data go to.
 	Target BlockdevRef `json:"target"`
-	// Since QEMU 7.0.
+	// A dirty bitmap: only what it marks is saved. It is read at the start; later
+	// changes have no effect. Since QEMU 7.0.
 	Bitmap *BlockDirtyBitmap `json:"bitmap,omitzero"`
-	// Since QEMU 7.1.
+	// What happens when saving fails. break-guest-write if absent. Since QEMU 7.1.
 	OnCbwError *OnCbwError `json:"on-cbw-error,omitzero"`
+	// After how many seconds saving counts as failed; 0 for never. 0 if absent.
 	// Since QEMU 7.1.
 	CbwTimeout *uint32 `json:"cbw-timeout,omitzero"`
-	// In QEMU 10.0 and later, upstream since 9.2.
+	// The least size of the blocks that are saved, in bytes: a power of two. Below
+	// 64 KiB or the target's cluster size it has no effect. 0 if absent. In QEMU
+	// 10.0 and later, upstream since 9.2.
 	MinClusterSize *uint64 `json:"min-cluster-size,omitzero"`
 }
 
@@ -8041,7 +8353,10 @@ func (v BlockdevOptionsCopyBeforeWrite) encodeBlockdevOptions(e *codec.Encoder) 
 	v.encodeMembers(e)
 }
 
-// BlockdevOptions is the union BlockdevOptions of block-core.json.
+// BlockdevOptions are the options of a node: its driver, what holds for all
+// drivers, and the driver's own.
+//
+// It is the union BlockdevOptions of block-core.json.
 //
 // Driver holds the variant, whose type is the tag: [BlockdevOptionsBlkdebug],
 // [BlockdevOptionsBlklogwrites], [BlockdevOptionsBlkreplay],
@@ -8067,19 +8382,32 @@ func (v BlockdevOptionsCopyBeforeWrite) encodeBlockdevOptions(e *codec.Encoder) 
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptions
 type BlockdevOptions struct {
+	// The driver, which says what the node does.
 	Driver BlockdevOptionsVariant `json:"driver"`
-	// Since QEMU 2.0.
-	NodeName *string                 `json:"node-name,omitzero"`
-	Discard  *BlockdevDiscardOptions `json:"discard,omitzero"`
-	Cache    *BlockdevCacheOptions   `json:"cache,omitzero"`
-	// In QEMU 10.0 and later, upstream since 10.0.
-	Active   *bool `json:"active,omitzero"`
+	// The name of the node: at most 31 characters, a letter first, then letters,
+	// digits, hyphens, dots and underscores. blockdev-add requires it at the top;
+	// further down QEMU makes one up if absent. Since QEMU 2.0.
+	NodeName *string `json:"node-name,omitzero"`
+	// What becomes of discards. ignore if absent: the guest's discards then free
+	// nothing.
+	Discard *BlockdevDiscardOptions `json:"discard,omitzero"`
+	// How the host's caches are used.
+	Cache *BlockdevCacheOptions `json:"cache,omitzero"`
+	// Whether the node may use its image at once. False on the destination of a
+	// migration, while the source still has the image. True if absent. In QEMU 10.0
+	// and later, upstream since 10.0.
+	Active *bool `json:"active,omitzero"`
+	// Whether the node is opened for reading alone. False if absent; drivers that
+	// only read need it to be true, or auto-read-only.
 	ReadOnly *bool `json:"read-only,omitzero"`
-	// Since QEMU 3.1.
+	// Whether the node may open read-only when writing is not possible, and go over
+	// to writing when something writes to it. False if absent. Since QEMU 3.1.
 	AutoReadOnly *bool `json:"auto-read-only,omitzero"`
-	// Since QEMU 2.10.
+	// Shares the image with processes that write to it, so that it can be
+	// inspected; what is read may be inconsistent. Requires read-only. False if
+	// absent. Since QEMU 2.10.
 	ForceShare *bool `json:"force-share,omitzero"`
-	// Since QEMU 2.1.
+	// What is done when the guest writes zeros. off if absent. Since QEMU 2.1.
 	DetectZeroes *BlockdevDetectZeroesOptions `json:"detect-zeroes,omitzero"`
 }
 
@@ -8820,7 +9148,10 @@ func (v BlockdevOptionsVpc) encodeBlockdevOptions(e *codec.Encoder) {
 	(*BlockdevOptionsGenericFormat)(&v).encodeMembers(e)
 }
 
-// BlockdevRef is the alternate BlockdevRef of block-core.json.
+// BlockdevRef is a node: one that exists, by its name, or a new one, by its
+// options.
+//
+// It is the alternate BlockdevRef of block-core.json.
 //
 // It holds [BlockdevOptions], [Str] or [Unknown].
 //
@@ -8851,7 +9182,9 @@ func decodeBlockdevRef(x *BlockdevRef, dec *jsontext.Decoder) error {
 	}
 }
 
-// BlockdevRefOrNull is the alternate BlockdevRefOrNull of block-core.json.
+// BlockdevRefOrNull is a node, by its name or its options, or null for none.
+//
+// It is the alternate BlockdevRefOrNull of block-core.json.
 //
 // It holds [BlockdevOptions], [Str], [Null] or [Unknown].
 //
@@ -8975,18 +9308,25 @@ func (c *Client) BlockdevSetActive(ctx context.Context, args BlockdevSetActiveAr
 	return c.conn.Execute(ctx, "blockdev-set-active", args, nil)
 }
 
-// BlockdevCreateOptionsFile is the variant of [BlockdevCreateOptions] for file,
-// the struct BlockdevCreateOptionsFile of block-core.json.
+// BlockdevCreateOptionsFile are the options of a new file.
+//
+// It is the variant of [BlockdevCreateOptions] for file, the struct
+// BlockdevCreateOptionsFile of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevCreateOptionsFile
 type BlockdevCreateOptionsFile struct {
-	Filename      string        `json:"filename"`
-	Size          uint64        `json:"size"`
+	// The name of the file.
+	Filename string `json:"filename"`
+	// The size in bytes.
+	Size uint64 `json:"size"`
+	// How much storage to take at once: off, falloc or full. off if absent.
 	Preallocation *PreallocMode `json:"preallocation,omitzero"`
-	Nocow         *bool         `json:"nocow,omitzero"`
-	// Since QEMU 5.1.
+	// Turns copy-on-write off for the file, on btrfs. False if absent.
+	Nocow *bool `json:"nocow,omitzero"`
+	// The hint to the file system for how much to allocate at once, in bytes; 0 for
+	// none. 1 MiB if absent. Since QEMU 5.1.
 	ExtentSizeHint *uint64 `json:"extent-size-hint,omitzero"`
 }
 
@@ -9029,8 +9369,10 @@ func (v BlockdevCreateOptionsFile) encodeBlockdevCreateOptions(e *codec.Encoder)
 	v.encodeMembers(e)
 }
 
-// BlockdevCreateOptionsLUKS is the variant of [BlockdevCreateOptions] for luks,
-// the struct BlockdevCreateOptionsLUKS of block-core.json.
+// BlockdevCreateOptionsLUKS are the options of a new LUKS volume.
+//
+// It is the variant of [BlockdevCreateOptions] for luks, the struct
+// BlockdevCreateOptionsLUKS of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.12.
 //
@@ -9051,12 +9393,15 @@ type BlockdevCreateOptionsLUKS struct {
 	HashAlg *QCryptoHashAlgo `json:"hash-alg,omitzero"`
 	// How long unlocking is to take on this host, in milliseconds, so that guessing
 	// is slow; 2000 if absent. Since QEMU 2.8.
-	IterTime *int64      `json:"iter-time,omitzero"`
-	File     BlockdevRef `json:"file,omitzero"`
-	// In QEMU 10.0 and later, upstream since 9.0.
+	IterTime *int64 `json:"iter-time,omitzero"`
+	// The node to format. It may be left out when only a header is made.
+	File BlockdevRef `json:"file,omitzero"`
+	// The node that the header goes to, apart from the data. In QEMU 10.0 and
+	// later, upstream since 9.0.
 	Header BlockdevRef `json:"header,omitzero"`
-	Size   uint64      `json:"size"`
-	// Since QEMU 4.2.
+	// The size of the disk in bytes, without the header.
+	Size uint64 `json:"size"`
+	// How much storage to take at once. off if absent. Since QEMU 4.2.
 	Preallocation *PreallocMode `json:"preallocation,omitzero"`
 }
 
@@ -9151,15 +9496,19 @@ func (v BlockdevCreateOptionsLUKS) encodeBlockdevCreateOptions(e *codec.Encoder)
 	v.encodeMembers(e)
 }
 
-// BlockdevCreateOptionsNFS is the variant of [BlockdevCreateOptions] for nfs,
-// the struct BlockdevCreateOptionsNfs of block-core.json.
+// BlockdevCreateOptionsNFS are the options of a new file on an NFS server.
+//
+// It is the variant of [BlockdevCreateOptions] for nfs, the struct
+// BlockdevCreateOptionsNfs of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevCreateOptionsNfs
 type BlockdevCreateOptionsNFS struct {
+	// The server and the file.
 	Location BlockdevOptionsNFS `json:"location"`
-	Size     uint64             `json:"size"`
+	// The size in bytes.
+	Size uint64 `json:"size"`
 }
 
 func (x *BlockdevCreateOptionsNFS) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -9186,16 +9535,21 @@ func (v BlockdevCreateOptionsNFS) encodeBlockdevCreateOptions(e *codec.Encoder) 
 	v.encodeMembers(e)
 }
 
-// BlockdevCreateOptionsParallels is the variant of [BlockdevCreateOptions] for
-// parallels, the struct BlockdevCreateOptionsParallels of block-core.json.
+// BlockdevCreateOptionsParallels are the options of a new Parallels image.
+//
+// It is the variant of [BlockdevCreateOptions] for parallels, the struct
+// BlockdevCreateOptionsParallels of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevCreateOptionsParallels
 type BlockdevCreateOptionsParallels struct {
-	File        BlockdevRef `json:"file"`
-	Size        uint64      `json:"size"`
-	ClusterSize *uint64     `json:"cluster-size,omitzero"`
+	// The node to format.
+	File BlockdevRef `json:"file"`
+	// The size of the disk in bytes.
+	Size uint64 `json:"size"`
+	// The size of a cluster in bytes. 1 MiB if absent.
+	ClusterSize *uint64 `json:"cluster-size,omitzero"`
 }
 
 func (x *BlockdevCreateOptionsParallels) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -9247,17 +9601,23 @@ func (v BlockdevCreateOptionsParallels) encodeBlockdevCreateOptions(e *codec.Enc
 	v.encodeMembers(e)
 }
 
-// BlockdevCreateOptionsQcow is the variant of [BlockdevCreateOptions] for qcow,
-// the struct BlockdevCreateOptionsQcow of block-core.json.
+// BlockdevCreateOptionsQcow are the options of a new qcow image.
+//
+// It is the variant of [BlockdevCreateOptions] for qcow, the struct
+// BlockdevCreateOptionsQcow of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevCreateOptionsQcow
 type BlockdevCreateOptionsQcow struct {
-	File        BlockdevRef                `json:"file"`
-	Size        uint64                     `json:"size"`
-	BackingFile *string                    `json:"backing-file,omitzero"`
-	Encrypt     *QCryptoBlockCreateOptions `json:"encrypt,omitzero"`
+	// The node to format.
+	File BlockdevRef `json:"file"`
+	// The size of the disk in bytes.
+	Size uint64 `json:"size"`
+	// The name to record as backing file.
+	BackingFile *string `json:"backing-file,omitzero"`
+	// How to encrypt the image.
+	Encrypt *QCryptoBlockCreateOptions `json:"encrypt,omitzero"`
 }
 
 func (x *BlockdevCreateOptionsQcow) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -9314,7 +9674,9 @@ func (v BlockdevCreateOptionsQcow) encodeBlockdevCreateOptions(e *codec.Encoder)
 	v.encodeMembers(e)
 }
 
-// BlockdevQcow2Version is the enum BlockdevQcow2Version of block-core.json.
+// BlockdevQcow2Version says which version of the qcow2 format to write.
+//
+// It is the enum BlockdevQcow2Version of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.12.
 //
@@ -9323,7 +9685,9 @@ type BlockdevQcow2Version string
 
 // The values of BlockdevQcow2Version.
 const (
+	// Version 2, for QEMU before 1.1.
 	BlockdevQcow2VersionV2 BlockdevQcow2Version = "v2"
+	// Version 3.
 	BlockdevQcow2VersionV3 BlockdevQcow2Version = "v3"
 )
 
@@ -9338,7 +9702,9 @@ func (e BlockdevQcow2Version) Known() bool {
 	return false
 }
 
-// Qcow2CompressionType is the enum Qcow2CompressionType of block-core.json.
+// Qcow2CompressionType says how qcow2 compresses clusters.
+//
+// It is the enum Qcow2CompressionType of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 5.1.
 //
@@ -9347,8 +9713,10 @@ type Qcow2CompressionType string
 
 // The values of Qcow2CompressionType.
 const (
+	// With zlib (deflate).
 	Qcow2CompressionTypeZlib Qcow2CompressionType = "zlib"
-	// Only in builds with CONFIG_ZSTD.
+	// With Zstandard, which is faster. QEMU before 5.1 cannot read it. Only in
+	// builds with CONFIG_ZSTD.
 	Qcow2CompressionTypeZstd Qcow2CompressionType = "zstd"
 )
 
@@ -9363,30 +9731,48 @@ func (e Qcow2CompressionType) Known() bool {
 	return false
 }
 
-// BlockdevCreateOptionsQcow2 is the variant of [BlockdevCreateOptions] for
-// qcow2, the struct BlockdevCreateOptionsQcow2 of block-core.json.
+// BlockdevCreateOptionsQcow2 are the options of a new qcow2 image.
+//
+// It is the variant of [BlockdevCreateOptions] for qcow2, the struct
+// BlockdevCreateOptionsQcow2 of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevCreateOptionsQcow2
 type BlockdevCreateOptionsQcow2 struct {
+	// The node to format.
 	File BlockdevRef `json:"file"`
-	// Since QEMU 4.0.
+	// The node that the guest's data go to, apart from the metadata. Since QEMU
+	// 4.0.
 	DataFile BlockdevRef `json:"data-file,omitzero"`
+	// Whether that node always is a valid raw image by itself. False if absent.
 	// Since QEMU 4.0.
 	DataFileRaw *bool `json:"data-file-raw,omitzero"`
-	// Since QEMU 5.2.
-	ExtendedL2    *bool                      `json:"extended-l2,omitzero"`
-	Size          uint64                     `json:"size"`
-	Version       *BlockdevQcow2Version      `json:"version,omitzero"`
-	BackingFile   *string                    `json:"backing-file,omitzero"`
-	BackingFmt    *BlockdevDriver            `json:"backing-fmt,omitzero"`
-	Encrypt       *QCryptoBlockCreateOptions `json:"encrypt,omitzero"`
-	ClusterSize   *uint64                    `json:"cluster-size,omitzero"`
-	Preallocation *PreallocMode              `json:"preallocation,omitzero"`
-	LazyRefcounts *bool                      `json:"lazy-refcounts,omitzero"`
-	RefcountBits  *int64                     `json:"refcount-bits,omitzero"`
-	// Since QEMU 5.1.
+	// Whether clusters are divided into 32 subclusters, which makes small writes to
+	// overlays cheaper. False if absent. Since QEMU 5.2.
+	ExtendedL2 *bool `json:"extended-l2,omitzero"`
+	// The size of the disk in bytes, a multiple of 512.
+	Size uint64 `json:"size"`
+	// The version of the format. v3 if absent.
+	Version *BlockdevQcow2Version `json:"version,omitzero"`
+	// The name to record as backing file. It is not opened nor checked.
+	BackingFile *string `json:"backing-file,omitzero"`
+	// The format to record for the backing file. It should always be given with
+	// backing-file.
+	BackingFmt *BlockdevDriver `json:"backing-fmt,omitzero"`
+	// How to encrypt the image.
+	Encrypt *QCryptoBlockCreateOptions `json:"encrypt,omitzero"`
+	// The size of a cluster in bytes: a power of two from 512 to 2 MiB. 64 KiB if
+	// absent.
+	ClusterSize *uint64 `json:"cluster-size,omitzero"`
+	// How much storage to take at once. off if absent.
+	Preallocation *PreallocMode `json:"preallocation,omitzero"`
+	// Whether reference counts are updated late. False if absent.
+	LazyRefcounts *bool `json:"lazy-refcounts,omitzero"`
+	// The width of a reference count in bits: a power of two up to 64. 16 if
+	// absent.
+	RefcountBits *int64 `json:"refcount-bits,omitzero"`
+	// How clusters are compressed. zlib if absent. Since QEMU 5.1.
 	CompressionType *Qcow2CompressionType `json:"compression-type,omitzero"`
 }
 
@@ -9494,19 +9880,27 @@ func (v BlockdevCreateOptionsQcow2) encodeBlockdevCreateOptions(e *codec.Encoder
 	v.encodeMembers(e)
 }
 
-// BlockdevCreateOptionsQed is the variant of [BlockdevCreateOptions] for qed,
-// the struct BlockdevCreateOptionsQed of block-core.json.
+// BlockdevCreateOptionsQed are the options of a new QED image.
+//
+// It is the variant of [BlockdevCreateOptions] for qed, the struct
+// BlockdevCreateOptionsQed of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevCreateOptionsQed
 type BlockdevCreateOptionsQed struct {
-	File        BlockdevRef     `json:"file"`
-	Size        uint64          `json:"size"`
-	BackingFile *string         `json:"backing-file,omitzero"`
-	BackingFmt  *BlockdevDriver `json:"backing-fmt,omitzero"`
-	ClusterSize *uint64         `json:"cluster-size,omitzero"`
-	TableSize   *int64          `json:"table-size,omitzero"`
+	// The node to format.
+	File BlockdevRef `json:"file"`
+	// The size of the disk in bytes.
+	Size uint64 `json:"size"`
+	// The name to record as backing file.
+	BackingFile *string `json:"backing-file,omitzero"`
+	// The format to record for the backing file.
+	BackingFmt *BlockdevDriver `json:"backing-fmt,omitzero"`
+	// The size of a cluster in bytes. 64 KiB if absent.
+	ClusterSize *uint64 `json:"cluster-size,omitzero"`
+	// The size of an L1 or L2 table in clusters. 4 if absent.
+	TableSize *int64 `json:"table-size,omitzero"`
 }
 
 func (x *BlockdevCreateOptionsQed) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -9573,17 +9967,23 @@ func (v BlockdevCreateOptionsQed) encodeBlockdevCreateOptions(e *codec.Encoder) 
 	v.encodeMembers(e)
 }
 
-// BlockdevCreateOptionsRBD is the variant of [BlockdevCreateOptions] for rbd,
-// the struct BlockdevCreateOptionsRbd of block-core.json.
+// BlockdevCreateOptionsRBD are the options of a new image in a Ceph cluster.
+//
+// It is the variant of [BlockdevCreateOptions] for rbd, the struct
+// BlockdevCreateOptionsRbd of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevCreateOptionsRbd
 type BlockdevCreateOptionsRBD struct {
-	Location    BlockdevOptionsRBD `json:"location"`
-	Size        uint64             `json:"size"`
-	ClusterSize *uint64            `json:"cluster-size,omitzero"`
-	// In QEMU 7.2 and later, upstream since 6.1.
+	// The cluster, pool and image.
+	Location BlockdevOptionsRBD `json:"location"`
+	// The size of the disk in bytes.
+	Size uint64 `json:"size"`
+	// The size of the objects that make up the image, in bytes. Ceph's default,
+	// mostly 4 MiB, if absent.
+	ClusterSize *uint64 `json:"cluster-size,omitzero"`
+	// How to encrypt the image. In QEMU 7.2 and later, upstream since 6.1.
 	Encrypt *RBDEncryptionCreateOptions `json:"encrypt,omitzero"`
 }
 
@@ -9621,7 +10021,9 @@ func (v BlockdevCreateOptionsRBD) encodeBlockdevCreateOptions(e *codec.Encoder) 
 	v.encodeMembers(e)
 }
 
-// BlockdevVmdkSubformat is the enum BlockdevVmdkSubformat of block-core.json.
+// BlockdevVmdkSubformat says which files make up a VMDK image, and how.
+//
+// It is the enum BlockdevVmdkSubformat of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 4.0.
 //
@@ -9630,11 +10032,17 @@ type BlockdevVmdkSubformat string
 
 // The values of BlockdevVmdkSubformat.
 const (
-	BlockdevVmdkSubformatMonolithicSparse     BlockdevVmdkSubformat = "monolithicSparse"
-	BlockdevVmdkSubformatMonolithicFlat       BlockdevVmdkSubformat = "monolithicFlat"
+	// One file that grows.
+	BlockdevVmdkSubformatMonolithicSparse BlockdevVmdkSubformat = "monolithicSparse"
+	// A description and one file of full size.
+	BlockdevVmdkSubformatMonolithicFlat BlockdevVmdkSubformat = "monolithicFlat"
+	// A description and files that grow to at most 2 GB.
 	BlockdevVmdkSubformatTwoGbMaxExtentSparse BlockdevVmdkSubformat = "twoGbMaxExtentSparse"
-	BlockdevVmdkSubformatTwoGbMaxExtentFlat   BlockdevVmdkSubformat = "twoGbMaxExtentFlat"
-	BlockdevVmdkSubformatStreamOptimized      BlockdevVmdkSubformat = "streamOptimized"
+	// A description and files of full size, at most 2 GB each.
+	BlockdevVmdkSubformatTwoGbMaxExtentFlat BlockdevVmdkSubformat = "twoGbMaxExtentFlat"
+	// One compressed file, for distributing images; it can hardly be changed
+	// afterwards.
+	BlockdevVmdkSubformatStreamOptimized BlockdevVmdkSubformat = "streamOptimized"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -9651,8 +10059,10 @@ func (e BlockdevVmdkSubformat) Known() bool {
 	return false
 }
 
-// BlockdevVmdkAdapterType is the enum BlockdevVmdkAdapterType of
-// block-core.json.
+// BlockdevVmdkAdapterType says which disk controller a VMDK image is meant for
+// in VMware.
+//
+// It is the enum BlockdevVmdkAdapterType of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 4.0.
 //
@@ -9661,9 +10071,13 @@ type BlockdevVmdkAdapterType string
 
 // The values of BlockdevVmdkAdapterType.
 const (
-	BlockdevVmdkAdapterTypeIDE       BlockdevVmdkAdapterType = "ide"
-	BlockdevVmdkAdapterTypeBuslogic  BlockdevVmdkAdapterType = "buslogic"
-	BlockdevVmdkAdapterTypeLsilogic  BlockdevVmdkAdapterType = "lsilogic"
+	// IDE.
+	BlockdevVmdkAdapterTypeIDE BlockdevVmdkAdapterType = "ide"
+	// BusLogic SCSI.
+	BlockdevVmdkAdapterTypeBuslogic BlockdevVmdkAdapterType = "buslogic"
+	// LSI Logic SCSI.
+	BlockdevVmdkAdapterTypeLsilogic BlockdevVmdkAdapterType = "lsilogic"
+	// That of old releases of ESX.
 	BlockdevVmdkAdapterTypeLegacyESX BlockdevVmdkAdapterType = "legacyESX"
 )
 
@@ -9680,23 +10094,35 @@ func (e BlockdevVmdkAdapterType) Known() bool {
 	return false
 }
 
-// BlockdevCreateOptionsVmdk is the variant of [BlockdevCreateOptions] for vmdk,
-// the struct BlockdevCreateOptionsVmdk of block-core.json.
+// BlockdevCreateOptionsVmdk are the options of a new VMDK image.
+//
+// It is the variant of [BlockdevCreateOptions] for vmdk, the struct
+// BlockdevCreateOptionsVmdk of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevCreateOptionsVmdk
 type BlockdevCreateOptionsVmdk struct {
-	File        BlockdevRef              `json:"file"`
-	Size        uint64                   `json:"size"`
-	Extents     []BlockdevRef            `json:"extents,omitzero"`
-	Subformat   *BlockdevVmdkSubformat   `json:"subformat,omitzero"`
-	BackingFile *string                  `json:"backing-file,omitzero"`
+	// The node to format; it gets the description alone if the data are in extents.
+	File BlockdevRef `json:"file"`
+	// The size of the disk in bytes.
+	Size uint64 `json:"size"`
+	// The nodes for the data, with monolithicFlat one, with twoGbMaxExtent one for
+	// every 2 GB. Too many are an error.
+	Extents []BlockdevRef `json:"extents,omitzero"`
+	// Which files make up the image. monolithicSparse if absent.
+	Subformat *BlockdevVmdkSubformat `json:"subformat,omitzero"`
+	// The name to record as backing file.
+	BackingFile *string `json:"backing-file,omitzero"`
+	// The disk controller it is meant for. ide if absent.
 	AdapterType *BlockdevVmdkAdapterType `json:"adapter-type,omitzero"`
-	Hwversion   *string                  `json:"hwversion,omitzero"`
-	// In QEMU 7.2 and later, upstream since 6.2.
+	// The version of VMware's virtual hardware. 4 if absent.
+	Hwversion *string `json:"hwversion,omitzero"`
+	// The version of VMware's guest tools to record. 2147483647 if absent. In QEMU
+	// 7.2 and later, upstream since 6.2.
 	Toolsversion *string `json:"toolsversion,omitzero"`
-	ZeroedGrain  *bool   `json:"zeroed-grain,omitzero"`
+	// Whether areas of zeros can be recorded as such. False if absent.
+	ZeroedGrain *bool `json:"zeroed-grain,omitzero"`
 }
 
 func (x *BlockdevCreateOptionsVmdk) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -9778,15 +10204,19 @@ func (v BlockdevCreateOptionsVmdk) encodeBlockdevCreateOptions(e *codec.Encoder)
 	v.encodeMembers(e)
 }
 
-// BlockdevCreateOptionsSSH is the variant of [BlockdevCreateOptions] for ssh,
-// the struct BlockdevCreateOptionsSsh of block-core.json.
+// BlockdevCreateOptionsSSH are the options of a new file on an SSH server.
+//
+// It is the variant of [BlockdevCreateOptions] for ssh, the struct
+// BlockdevCreateOptionsSsh of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevCreateOptionsSsh
 type BlockdevCreateOptionsSSH struct {
+	// The server and the file.
 	Location BlockdevOptionsSSH `json:"location"`
-	Size     uint64             `json:"size"`
+	// The size in bytes.
+	Size uint64 `json:"size"`
 }
 
 func (x *BlockdevCreateOptionsSSH) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -9813,15 +10243,20 @@ func (v BlockdevCreateOptionsSSH) encodeBlockdevCreateOptions(e *codec.Encoder) 
 	v.encodeMembers(e)
 }
 
-// BlockdevCreateOptionsVdi is the variant of [BlockdevCreateOptions] for vdi,
-// the struct BlockdevCreateOptionsVdi of block-core.json.
+// BlockdevCreateOptionsVdi are the options of a new VDI image.
+//
+// It is the variant of [BlockdevCreateOptions] for vdi, the struct
+// BlockdevCreateOptionsVdi of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevCreateOptionsVdi
 type BlockdevCreateOptionsVdi struct {
-	File          BlockdevRef   `json:"file"`
-	Size          uint64        `json:"size"`
+	// The node to format.
+	File BlockdevRef `json:"file"`
+	// The size of the disk in bytes.
+	Size uint64 `json:"size"`
+	// How much storage to take at once: off or metadata. off if absent.
 	Preallocation *PreallocMode `json:"preallocation,omitzero"`
 }
 
@@ -9874,7 +10309,9 @@ func (v BlockdevCreateOptionsVdi) encodeBlockdevCreateOptions(e *codec.Encoder) 
 	v.encodeMembers(e)
 }
 
-// BlockdevVhdxSubformat is the enum BlockdevVhdxSubformat of block-core.json.
+// BlockdevVhdxSubformat says whether a VHDX image grows.
+//
+// It is the enum BlockdevVhdxSubformat of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.12.
 //
@@ -9883,8 +10320,10 @@ type BlockdevVhdxSubformat string
 
 // The values of BlockdevVhdxSubformat.
 const (
+	// It does.
 	BlockdevVhdxSubformatDynamic BlockdevVhdxSubformat = "dynamic"
-	BlockdevVhdxSubformatFixed   BlockdevVhdxSubformat = "fixed"
+	// It has its full size from the start.
+	BlockdevVhdxSubformatFixed BlockdevVhdxSubformat = "fixed"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -9898,19 +10337,29 @@ func (e BlockdevVhdxSubformat) Known() bool {
 	return false
 }
 
-// BlockdevCreateOptionsVhdx is the variant of [BlockdevCreateOptions] for vhdx,
-// the struct BlockdevCreateOptionsVhdx of block-core.json.
+// BlockdevCreateOptionsVhdx are the options of a new VHDX image.
+//
+// It is the variant of [BlockdevCreateOptions] for vhdx, the struct
+// BlockdevCreateOptionsVhdx of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevCreateOptionsVhdx
 type BlockdevCreateOptionsVhdx struct {
-	File           BlockdevRef            `json:"file"`
-	Size           uint64                 `json:"size"`
-	LogSize        *uint64                `json:"log-size,omitzero"`
-	BlockSize      *uint64                `json:"block-size,omitzero"`
-	Subformat      *BlockdevVhdxSubformat `json:"subformat,omitzero"`
-	BlockStateZero *bool                  `json:"block-state-zero,omitzero"`
+	// The node to format.
+	File BlockdevRef `json:"file"`
+	// The size of the disk in bytes.
+	Size uint64 `json:"size"`
+	// The size of the log in bytes, a multiple of 1 MiB. 1 MiB if absent.
+	LogSize *uint64 `json:"log-size,omitzero"`
+	// The size of a block in bytes, a multiple of 1 MiB up to 256 MiB. Chosen by
+	// the size of the disk if absent.
+	BlockSize *uint64 `json:"block-size,omitzero"`
+	// Whether the image grows. dynamic if absent.
+	Subformat *BlockdevVhdxSubformat `json:"subformat,omitzero"`
+	// Whether zeros are recorded as such, which other programs may not expect. True
+	// if absent.
+	BlockStateZero *bool `json:"block-state-zero,omitzero"`
 }
 
 func (x *BlockdevCreateOptionsVhdx) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -9977,7 +10426,9 @@ func (v BlockdevCreateOptionsVhdx) encodeBlockdevCreateOptions(e *codec.Encoder)
 	v.encodeMembers(e)
 }
 
-// BlockdevVpcSubformat is the enum BlockdevVpcSubformat of block-core.json.
+// BlockdevVpcSubformat says whether a VHD image grows.
+//
+// It is the enum BlockdevVpcSubformat of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.12.
 //
@@ -9986,8 +10437,10 @@ type BlockdevVpcSubformat string
 
 // The values of BlockdevVpcSubformat.
 const (
+	// It does.
 	BlockdevVpcSubformatDynamic BlockdevVpcSubformat = "dynamic"
-	BlockdevVpcSubformatFixed   BlockdevVpcSubformat = "fixed"
+	// It has its full size from the start.
+	BlockdevVpcSubformatFixed BlockdevVpcSubformat = "fixed"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -10001,17 +10454,24 @@ func (e BlockdevVpcSubformat) Known() bool {
 	return false
 }
 
-// BlockdevCreateOptionsVpc is the variant of [BlockdevCreateOptions] for vpc,
-// the struct BlockdevCreateOptionsVpc of block-core.json.
+// BlockdevCreateOptionsVpc are the options of a new VHD image.
+//
+// It is the variant of [BlockdevCreateOptions] for vpc, the struct
+// BlockdevCreateOptionsVpc of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevCreateOptionsVpc
 type BlockdevCreateOptionsVpc struct {
-	File      BlockdevRef           `json:"file"`
-	Size      uint64                `json:"size"`
+	// The node to format.
+	File BlockdevRef `json:"file"`
+	// The size of the disk in bytes.
+	Size uint64 `json:"size"`
+	// Whether the image grows. dynamic if absent.
 	Subformat *BlockdevVpcSubformat `json:"subformat,omitzero"`
-	ForceSize *bool                 `json:"force-size,omitzero"`
+	// Whether the disk gets exactly this size. False if absent: the size is then
+	// rounded up to one that the old geometry of cylinders and heads can express.
+	ForceSize *bool `json:"force-size,omitzero"`
 }
 
 func (x *BlockdevCreateOptionsVpc) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -10068,7 +10528,9 @@ func (v BlockdevCreateOptionsVpc) encodeBlockdevCreateOptions(e *codec.Encoder) 
 	v.encodeMembers(e)
 }
 
-// BlockdevCreateOptions is the union BlockdevCreateOptions of block-core.json.
+// BlockdevCreateOptions says what image to create, and how.
+//
+// It is the union BlockdevCreateOptions of block-core.json.
 //
 // Driver holds the variant, whose type is the tag:
 // [BlockdevCreateOptionsBlkdebug], [BlockdevCreateOptionsBlklogwrites],
@@ -10100,6 +10562,7 @@ func (v BlockdevCreateOptionsVpc) encodeBlockdevCreateOptions(e *codec.Encoder) 
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevCreateOptions
 type BlockdevCreateOptions struct {
+	// The format or protocol. Not every driver can create images.
 	Driver BlockdevCreateOptionsVariant `json:"driver"`
 }
 
@@ -10790,8 +11253,11 @@ func (c *Client) BlockdevCreate(ctx context.Context, args BlockdevCreateArgs) er
 	return c.conn.Execute(ctx, "blockdev-create", args, nil)
 }
 
-// BlockdevAmendOptionsLUKS is the variant of [BlockdevAmendOptions] for luks,
-// the struct BlockdevAmendOptionsLUKS of block-core.json.
+// BlockdevAmendOptionsLUKS says which passphrase of a LUKS volume to add,
+// change or erase.
+//
+// It is the variant of [BlockdevAmendOptions] for luks, the struct
+// BlockdevAmendOptionsLUKS of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 5.1.
 //
@@ -10860,13 +11326,16 @@ func (v BlockdevAmendOptionsLUKS) encodeBlockdevAmendOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// BlockdevAmendOptionsQcow2 is the variant of [BlockdevAmendOptions] for qcow2,
-// the struct BlockdevAmendOptionsQcow2 of block-core.json.
+// BlockdevAmendOptionsQcow2 says what to change of a qcow2 image.
+//
+// It is the variant of [BlockdevAmendOptions] for qcow2, the struct
+// BlockdevAmendOptionsQcow2 of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 5.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevAmendOptionsQcow2
 type BlockdevAmendOptionsQcow2 struct {
+	// Which passphrase to add, change or erase.
 	Encrypt *QCryptoBlockAmendOptions `json:"encrypt,omitzero"`
 }
 
@@ -10893,7 +11362,9 @@ func (v BlockdevAmendOptionsQcow2) encodeBlockdevAmendOptions(e *codec.Encoder) 
 	v.encodeMembers(e)
 }
 
-// BlockdevAmendOptions is the union BlockdevAmendOptions of block-core.json.
+// BlockdevAmendOptions says what to change of an image.
+//
+// It is the union BlockdevAmendOptions of block-core.json.
 //
 // Driver holds the variant, whose type is the tag:
 // [BlockdevAmendOptionsBlkdebug], [BlockdevAmendOptionsBlklogwrites],
@@ -10925,6 +11396,7 @@ func (v BlockdevAmendOptionsQcow2) encodeBlockdevAmendOptions(e *codec.Encoder) 
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevAmendOptions
 type BlockdevAmendOptions struct {
+	// The format of the image. Only luks and qcow2 have something to change.
 	Driver BlockdevAmendOptionsVariant `json:"driver"`
 }
 
@@ -11735,7 +12207,9 @@ func (c *Client) XBlockdevAmend(ctx context.Context, args XBlockdevAmendArgs) er
 	return c.conn.Execute(ctx, "x-blockdev-amend", args, nil)
 }
 
-// BlockErrorAction is the enum BlockErrorAction of block-core.json.
+// BlockErrorAction says what QEMU has done when a read or write failed.
+//
+// It is the enum BlockErrorAction of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.1.
 //
@@ -11744,9 +12218,12 @@ type BlockErrorAction string
 
 // The values of BlockErrorAction.
 const (
+	// Nothing; it went on as if there was no error.
 	BlockErrorActionIgnore BlockErrorAction = "ignore"
+	// It passed the error on to the guest, or let the job fail.
 	BlockErrorActionReport BlockErrorAction = "report"
-	BlockErrorActionStop   BlockErrorAction = "stop"
+	// It stopped the machine, or paused the job.
+	BlockErrorActionStop BlockErrorAction = "stop"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -12047,7 +12524,9 @@ func (c *Client) OnBlockJobPending(f func(BlockJobPendingEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// PreallocMode is the enum PreallocMode of block-core.json.
+// PreallocMode says how much storage a new image takes at once.
+//
+// It is the enum PreallocMode of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.2.
 //
@@ -12056,10 +12535,15 @@ type PreallocMode string
 
 // The values of PreallocMode.
 const (
-	PreallocModeOff      PreallocMode = "off"
+	// Only what is needed.
+	PreallocModeOff PreallocMode = "off"
+	// Enough for the format's tables, which makes first writes faster.
 	PreallocModeMetadata PreallocMode = "metadata"
-	PreallocModeFalloc   PreallocMode = "falloc"
-	PreallocModeFull     PreallocMode = "full"
+	// All, reserved by the file system, but not written.
+	PreallocModeFalloc PreallocMode = "falloc"
+	// All, written with zeros. This takes long, and no write can then fail for lack
+	// of space.
+	PreallocModeFull PreallocMode = "full"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -12226,7 +12710,9 @@ func (c *Client) XBlockdevSetIothread(ctx context.Context, args XBlockdevSetIoth
 	return c.conn.Execute(ctx, "x-blockdev-set-iothread", args, nil)
 }
 
-// QuorumOpType is the enum QuorumOpType of block-core.json.
+// QuorumOpType says what a quorum was doing.
+//
+// It is the enum QuorumOpType of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 2.6.
 //
@@ -12235,8 +12721,11 @@ type QuorumOpType string
 
 // The values of QuorumOpType.
 const (
-	QuorumOpTypeRead  QuorumOpType = "read"
+	// A read.
+	QuorumOpTypeRead QuorumOpType = "read"
+	// A write.
 	QuorumOpTypeWrite QuorumOpType = "write"
+	// A flush.
 	QuorumOpTypeFlush QuorumOpType = "flush"
 )
 
@@ -12331,15 +12820,18 @@ func (c *Client) OnQuorumReportBad(f func(QuorumReportBadEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// BlockdevSnapshotInternal is the struct BlockdevSnapshotInternal of
-// block-core.json.
+// BlockdevSnapshotInternal says which disk gets a snapshot inside its image.
+//
+// It is the struct BlockdevSnapshotInternal of block-core.json.
 //
 // In QEMU 5.2 and later, upstream since 1.7.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevSnapshotInternal
 type BlockdevSnapshotInternal struct {
+	// The name of the drive, or of the root node.
 	Device string `json:"device"`
-	Name   string `json:"name"`
+	// The name of the snapshot. It must not be in use there.
+	Name string `json:"name"`
 }
 
 // BlockdevSnapshotInternalSync takes a snapshot of a disk inside its own image,
@@ -12386,12 +12878,15 @@ func (c *Client) BlockdevSnapshotDeleteInternalSync(ctx context.Context, args Bl
 	return result, err
 }
 
-// DummyBlockCoreForceArrays is the struct DummyBlockCoreForceArrays of
-// block-core.json.
+// DummyBlockCoreForceArrays has no use of its own: it makes the schema have a
+// list type.
+//
+// It is the struct DummyBlockCoreForceArrays of block-core.json.
 //
 // In QEMU 10.0 and later, upstream since 8.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.DummyBlockCoreForceArrays
 type DummyBlockCoreForceArrays struct {
+	// Unused.
 	UnusedBlockGraphInfo []BlockGraphInfo `json:"unused-block-graph-info"`
 }

@@ -116,7 +116,7 @@ func (all Descriptions) Check(s *schema.Schema) []error {
 		if module+".md" != d.At.File {
 			complain(d.At, "'%s' belongs into %s.md", name, module)
 		}
-		parts := Parts(def)
+		parts := schema.Parts(def)
 		for member := range d.Members {
 			if !slices.Contains(parts, member) {
 				complain(d.At, "%s '%s' has no '%s'", def.Kind(), name, member)
@@ -127,64 +127,14 @@ func (all Descriptions) Check(s *schema.Schema) []error {
 	return errs
 }
 
-// Parts are the names that a definition declares itself: members, arguments,
-// values. Those of a base are described with the base.
-func Parts(def schema.Definition) []string {
-	var names []string
-	members := func(t schema.Type) {
-		if st, ok := t.(*schema.Struct); ok {
-			for _, m := range st.Members {
-				names = append(names, m.Name)
-			}
-		}
-	}
-	implicit := func(t schema.Type) {
-		if st, ok := t.(*schema.Struct); ok && st.Implicit {
-			members(st)
-		}
-	}
-	switch d := def.(type) {
-	case *schema.Enum:
-		for _, v := range d.Values {
-			names = append(names, v.Name)
-		}
-	case *schema.Struct:
-		members(d)
-	case *schema.Union:
-		implicit(d.Base)
-	case *schema.Alternate:
-		for _, b := range d.Branches {
-			names = append(names, b.Name)
-		}
-	case *schema.Command:
-		implicit(d.Args)
-	case *schema.Event:
-		implicit(d.Data)
-	}
-	return names
-}
-
 // Member is what is said of a member of a definition: with the definition, or
 // with the base that declares it. Empty if nothing is.
 func (all Descriptions) Member(owner schema.Definition, name string) string {
 	if d := all[owner.Def().Name]; d != nil && d.Members[name] != "" {
 		return d.Members[name]
 	}
-	var from schema.Type
-	switch d := owner.(type) {
-	case *schema.Struct:
-		if d.Base != nil {
-			from = d.Base
-		}
-	case *schema.Union:
-		from = d.Base
-	case *schema.Command:
-		from = d.Args
-	case *schema.Event:
-		from = d.Data
-	}
-	if st, ok := from.(*schema.Struct); ok && !st.Implicit {
-		return all.Member(st, name)
+	if from := schema.Inherited(owner); from != nil {
+		return all.Member(from, name)
 	}
 	return ""
 }

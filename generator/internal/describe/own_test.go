@@ -71,7 +71,7 @@ func TestCoverage(t *testing.T) {
 			if list && (d == nil || d.Text == "") {
 				t.Logf("missing: %s %s", def.Kind(), name)
 			}
-			for _, part := range Parts(def) {
+			for _, part := range schema.Parts(def) {
 				described := d != nil && d.Members[part] != ""
 				parts.add(described)
 				if list && !described {

@@ -32,38 +32,11 @@ func TestInitialismsAreUsed(t *testing.T) {
 			require.NoError(t, err)
 			for _, def := range s.Definitions() {
 				use(def.Def().Name)
-				for _, name := range parts(def) {
+				for _, name := range schema.Parts(def) {
 					use(name)
 				}
 			}
 		}
 	}
 	require.Empty(t, unused, "initialisms that no schema has")
-}
-
-// parts are the names of the members, values and branches of a definition.
-func parts(def schema.Definition) []string {
-	var names []string
-	members := func(t schema.Type) {
-		if st, ok := t.(*schema.Struct); ok {
-			for _, m := range st.Members {
-				names = append(names, m.Name)
-			}
-		}
-	}
-	switch d := def.(type) {
-	case *schema.Enum:
-		for _, v := range d.Values {
-			names = append(names, v.Name)
-		}
-	case *schema.Struct:
-		members(d)
-	case *schema.Union:
-		members(d.Base)
-	case *schema.Command:
-		members(d.Args)
-	case *schema.Event:
-		members(d.Data)
-	}
-	return names
 }

@@ -28,23 +28,8 @@ func memberDoc(owner schema.Definition, name string) string {
 	if doc := owner.Def().Doc; doc != nil && doc.Members[name] != "" {
 		return strings.TrimSpace(doc.Members[name])
 	}
-	switch d := owner.(type) {
-	case *schema.Struct:
-		if d.Base != nil {
-			return memberDoc(d.Base, name)
-		}
-	case *schema.Union:
-		if !d.Base.Implicit {
-			return memberDoc(d.Base, name)
-		}
-	case *schema.Command:
-		if st, ok := d.Args.(*schema.Struct); ok && !st.Implicit {
-			return memberDoc(st, name)
-		}
-	case *schema.Event:
-		if st, ok := d.Data.(*schema.Struct); ok && !st.Implicit {
-			return memberDoc(st, name)
-		}
+	if from := schema.Inherited(owner); from != nil {
+		return memberDoc(from, name)
 	}
 	return ""
 }

@@ -100,36 +100,9 @@ func (h *history) describe(in []bool) string {
 
 // partNames are the names of all that a definition is made of.
 func partNames(def schema.Definition) []string {
-	var names []string
-	members := func(t schema.Type) {
-		switch t := t.(type) {
-		case *schema.Struct:
-			for _, m := range t.AllMembers() {
-				names = append(names, m.Name)
-			}
-		case *schema.Union:
-			for _, m := range t.Base.AllMembers() {
-				names = append(names, m.Name)
-			}
-		}
-	}
-	switch d := def.(type) {
-	case *schema.Enum:
-		for _, v := range d.Values {
-			names = append(names, v.Name)
-		}
-	case *schema.Struct:
-		members(d)
-	case *schema.Union:
-		members(d)
-	case *schema.Alternate:
-		for _, b := range d.Branches {
-			names = append(names, b.Name)
-		}
-	case *schema.Command:
-		members(d.Args)
-	case *schema.Event:
-		members(d.Data)
+	names := schema.Parts(def)
+	if from := schema.Inherited(def); from != nil {
+		names = append(names, partNames(from)...)
 	}
 	return names
 }
