@@ -21,6 +21,19 @@ import (
 // and fd:3, a descriptor that this process was started with, which becomes the
 // connection's.
 func Dial(ctx context.Context, addr string, opts ...Option) (*Conn, error) {
+	rw, err := openAddress(ctx, addr)
+	if err != nil {
+		return nil, err
+	}
+	c, err := NewConn(ctx, rw, opts...)
+	if err != nil {
+		return nil, fmt.Errorf("%w (at %s)", err, addr)
+	}
+	return c, nil
+}
+
+// openAddress makes a stream to an address.
+func openAddress(ctx context.Context, addr string) (io.ReadWriteCloser, error) {
 	a, err := parseAddress(addr)
 	if err != nil {
 		return nil, fmt.Errorf("qmp: address %q: %w", addr, err)
@@ -29,11 +42,7 @@ func Dial(ctx context.Context, addr string, opts ...Option) (*Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("qmp: dial %s: %w", addr, err)
 	}
-	c, err := NewConn(ctx, rw, opts...)
-	if err != nil {
-		return nil, fmt.Errorf("%w (at %s)", err, addr)
-	}
-	return c, nil
+	return rw, nil
 }
 
 func (a address) dial(ctx context.Context) (io.ReadWriteCloser, error) {
