@@ -2383,6 +2383,8 @@ func (x BlockJobInfo) String() string {
 }
 
 // BlockJobInfoCommit is the variant of [BlockJobInfo] for commit.
+//
+// Writes overlays down into a backing image (block-commit).
 type BlockJobInfoCommit struct{}
 
 // JobType returns [JobTypeCommit].
@@ -2393,6 +2395,8 @@ func (BlockJobInfoCommit) JobType() JobType {
 func (BlockJobInfoCommit) encodeBlockJobInfo(e *codec.Encoder) {}
 
 // BlockJobInfoStream is the variant of [BlockJobInfo] for stream.
+//
+// Copies backing images up into an image (block-stream).
 type BlockJobInfoStream struct{}
 
 // JobType returns [JobTypeStream].
@@ -2403,6 +2407,8 @@ func (BlockJobInfoStream) JobType() JobType {
 func (BlockJobInfoStream) encodeBlockJobInfo(e *codec.Encoder) {}
 
 // BlockJobInfoBackup is the variant of [BlockJobInfo] for backup.
+//
+// Copies a disk as it was at the start (blockdev-backup, drive-backup).
 type BlockJobInfoBackup struct{}
 
 // JobType returns [JobTypeBackup].
@@ -2413,6 +2419,8 @@ func (BlockJobInfoBackup) JobType() JobType {
 func (BlockJobInfoBackup) encodeBlockJobInfo(e *codec.Encoder) {}
 
 // BlockJobInfoCreate is the variant of [BlockJobInfo] for create.
+//
+// Creates an image (blockdev-create).
 //
 // Since QEMU 3.0.
 type BlockJobInfoCreate struct{}
@@ -2426,6 +2434,8 @@ func (BlockJobInfoCreate) encodeBlockJobInfo(e *codec.Encoder) {}
 
 // BlockJobInfoAmend is the variant of [BlockJobInfo] for amend.
 //
+// Changes a format's options (x-blockdev-amend).
+//
 // Since QEMU 5.1.
 type BlockJobInfoAmend struct{}
 
@@ -2437,6 +2447,8 @@ func (BlockJobInfoAmend) JobType() JobType {
 func (BlockJobInfoAmend) encodeBlockJobInfo(e *codec.Encoder) {}
 
 // BlockJobInfoSnapshotLoad is the variant of [BlockJobInfo] for snapshot-load.
+//
+// Returns to a snapshot of machine and disks (snapshot-load).
 //
 // In QEMU 7.2 and later, upstream since 6.0.
 type BlockJobInfoSnapshotLoad struct{}
@@ -2450,6 +2462,8 @@ func (BlockJobInfoSnapshotLoad) encodeBlockJobInfo(e *codec.Encoder) {}
 
 // BlockJobInfoSnapshotSave is the variant of [BlockJobInfo] for snapshot-save.
 //
+// Takes a snapshot of machine and disks (snapshot-save).
+//
 // In QEMU 7.2 and later, upstream since 6.0.
 type BlockJobInfoSnapshotSave struct{}
 
@@ -2462,6 +2476,8 @@ func (BlockJobInfoSnapshotSave) encodeBlockJobInfo(e *codec.Encoder) {}
 
 // BlockJobInfoSnapshotDelete is the variant of [BlockJobInfo] for
 // snapshot-delete.
+//
+// Deletes a snapshot of machine and disks (snapshot-delete).
 //
 // In QEMU 7.2 and later, upstream since 6.0.
 type BlockJobInfoSnapshotDelete struct{}
@@ -2499,8 +2515,8 @@ type BlockResizeArgs struct {
 	// The node to resize, usually the format node, such as that of a qcow2 image.
 	// Since QEMU 2.0.
 	NodeName *string `json:"node-name,omitzero"`
-	// The new size in bytes, as the guest sees it. Many formats want a multiple of
-	// 512.
+	// The new size in bytes, as the guest sees it. qcow2 wants a multiple of 512;
+	// raw files are seen rounded up to one.
 	Size int64 `json:"size"`
 }
 
@@ -2566,8 +2582,8 @@ type BlockdevSnapshotSync struct {
 	// The file of the overlay. It receives new writes; the frozen data stay where
 	// they are.
 	SnapshotFile string `json:"snapshot-file"`
-	// The node name of the overlay. QEMU makes one up if absent. Requires node-name
-	// rather than device.
+	// The node name of the overlay. Required with node-name; with device QEMU makes
+	// one up if absent.
 	SnapshotNodeName *string `json:"snapshot-node-name,omitzero"`
 	// The format of the overlay. qcow2 if absent.
 	Format *string `json:"format,omitzero"`
@@ -3429,8 +3445,8 @@ type BlockdevMirrorArgs struct {
 // switches the guest over to the target, and block-job-cancel without force
 // ends the job with a copy of that moment and leaves the guest where it is.
 // Until one of them comes, the job runs on. BLOCK_JOB_COMPLETED or
-// BLOCK_JOB_CANCELLED follows. The target must be as large as the source, and
-// not in use.
+// BLOCK_JOB_CANCELLED follows. The target must be exactly as large as the
+// source, or the job fails, and not in use.
 //
 // It executes the command blockdev-mirror of block-core.json.
 //
@@ -3454,8 +3470,9 @@ type BlockIOThrottle struct {
 	//
 	// Deprecated: QEMU means to remove it.
 	Device *string `json:"device,omitzero"`
-	// The id or QOM path of the device. Either this or device, not both. Since QEMU
-	// 2.8.
+	// The id or QOM path of the device, best as query-block has it in qdev: the id
+	// of a virtio-blk-pci device does not do, as the drive belongs to its child
+	// virtio-backend. Either this or device, not both. Since QEMU 2.8.
 	ID *string `json:"id,omitzero"`
 	// The limit of reads and writes together, in bytes per second.
 	BPS int64 `json:"bps"`
@@ -4116,6 +4133,8 @@ func (x BlockJobChangeOptions) String() string {
 
 // BlockJobChangeOptionsCommit is the variant of [BlockJobChangeOptions] for
 // commit.
+//
+// Writes overlays down into a backing image (block-commit).
 type BlockJobChangeOptionsCommit struct{}
 
 // JobType returns [JobTypeCommit].
@@ -4127,6 +4146,8 @@ func (BlockJobChangeOptionsCommit) encodeBlockJobChangeOptions(e *codec.Encoder)
 
 // BlockJobChangeOptionsStream is the variant of [BlockJobChangeOptions] for
 // stream.
+//
+// Copies backing images up into an image (block-stream).
 type BlockJobChangeOptionsStream struct{}
 
 // JobType returns [JobTypeStream].
@@ -4138,6 +4159,8 @@ func (BlockJobChangeOptionsStream) encodeBlockJobChangeOptions(e *codec.Encoder)
 
 // BlockJobChangeOptionsBackup is the variant of [BlockJobChangeOptions] for
 // backup.
+//
+// Copies a disk as it was at the start (blockdev-backup, drive-backup).
 type BlockJobChangeOptionsBackup struct{}
 
 // JobType returns [JobTypeBackup].
@@ -4149,6 +4172,8 @@ func (BlockJobChangeOptionsBackup) encodeBlockJobChangeOptions(e *codec.Encoder)
 
 // BlockJobChangeOptionsCreate is the variant of [BlockJobChangeOptions] for
 // create.
+//
+// Creates an image (blockdev-create).
 //
 // Since QEMU 3.0.
 type BlockJobChangeOptionsCreate struct{}
@@ -4163,6 +4188,8 @@ func (BlockJobChangeOptionsCreate) encodeBlockJobChangeOptions(e *codec.Encoder)
 // BlockJobChangeOptionsAmend is the variant of [BlockJobChangeOptions] for
 // amend.
 //
+// Changes a format's options (x-blockdev-amend).
+//
 // Since QEMU 5.1.
 type BlockJobChangeOptionsAmend struct{}
 
@@ -4175,6 +4202,8 @@ func (BlockJobChangeOptionsAmend) encodeBlockJobChangeOptions(e *codec.Encoder) 
 
 // BlockJobChangeOptionsSnapshotLoad is the variant of [BlockJobChangeOptions]
 // for snapshot-load.
+//
+// Returns to a snapshot of machine and disks (snapshot-load).
 //
 // In QEMU 7.2 and later, upstream since 6.0.
 type BlockJobChangeOptionsSnapshotLoad struct{}
@@ -4189,6 +4218,8 @@ func (BlockJobChangeOptionsSnapshotLoad) encodeBlockJobChangeOptions(e *codec.En
 // BlockJobChangeOptionsSnapshotSave is the variant of [BlockJobChangeOptions]
 // for snapshot-save.
 //
+// Takes a snapshot of machine and disks (snapshot-save).
+//
 // In QEMU 7.2 and later, upstream since 6.0.
 type BlockJobChangeOptionsSnapshotSave struct{}
 
@@ -4201,6 +4232,8 @@ func (BlockJobChangeOptionsSnapshotSave) encodeBlockJobChangeOptions(e *codec.En
 
 // BlockJobChangeOptionsSnapshotDelete is the variant of [BlockJobChangeOptions]
 // for snapshot-delete.
+//
+// Deletes a snapshot of machine and disks (snapshot-delete).
 //
 // In QEMU 7.2 and later, upstream since 6.0.
 type BlockJobChangeOptionsSnapshotDelete struct{}
@@ -5922,7 +5955,7 @@ const (
 	BlkdebugEventL1ShrinkFreeL2Clusters BlkdebugEvent = "l1_shrink_free_l2_clusters"
 	// Copy-on-read writes what it has read. Since QEMU 2.11.
 	BlkdebugEventCorWrite BlkdebugEvent = "cor_write"
-	// Since QEMU 4.1.
+	// New clusters are filled with zeros in one go. Since QEMU 4.1.
 	BlkdebugEventClusterAllocSpace BlkdebugEvent = "cluster_alloc_space"
 	// No point at all: for errors that are bound to the kind of request alone.
 	// Since QEMU 4.1.
@@ -12334,6 +12367,9 @@ func (c *Client) OnBlockIOError(f func(BlockIOErrorEvent)) (stop func()) {
 
 // BlockJobCompletedEvent tells that a block job has ended without being
 // cancelled, with success or with an error.
+//
+// If there was little to do, it comes even before the method that has started
+// the job returns: subscribe first.
 //
 // It is the event BLOCK_JOB_COMPLETED of block-core.json.
 //

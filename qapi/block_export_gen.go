@@ -10,35 +10,63 @@ import (
 	"time"
 )
 
-// NBDServerOptions is the struct NbdServerOptions of block-export.json.
+// NBDServerOptions are the options of the NBD server, as qemu-storage-daemon
+// takes them on its command line.
+//
+// It is the struct NbdServerOptions of block-export.json.
 //
 // In QEMU 5.2 and later.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-export.NbdServerOptions
 type NBDServerOptions struct {
-	// In QEMU 10.0 and later.
-	HandshakeMaxSeconds *uint32       `json:"handshake-max-seconds,omitzero"`
-	TLSCreds            *string       `json:"tls-creds,omitzero"`
-	TLSAuthz            *string       `json:"tls-authz,omitzero"`
-	MaxConnections      *uint32       `json:"max-connections,omitzero"`
-	Addr                SocketAddress `json:"addr"`
+	// After how many seconds a client that has not finished the handshake is thrown
+	// out; 0 for never. 10 if absent. In QEMU 10.0 and later.
+	HandshakeMaxSeconds *uint32 `json:"handshake-max-seconds,omitzero"`
+	// The id of the object with the TLS credentials. Clients then have to use TLS.
+	// No TLS if absent.
+	TLSCreds *string `json:"tls-creds,omitzero"`
+	// The id of the authorization object that decides, by its certificate, who may
+	// connect. Requires tls-creds; everybody with a valid certificate if absent.
+	TLSAuthz *string `json:"tls-authz,omitzero"`
+	// How many clients may be connected at a time; 0 for no limit. 100 if absent.
+	// With 1 the server does not claim to serve several clients of one disk.
+	MaxConnections *uint32 `json:"max-connections,omitzero"`
+	// Where to listen.
+	Addr SocketAddress `json:"addr"`
 }
 
-// NBDServerOptionsLegacy is the struct NbdServerOptionsLegacy of
-// block-export.json.
+// NBDServerOptionsLegacy are the options of the NBD server, as nbd-server-start
+// takes them. Their address is nested deeper than usual.
+//
+// It is the struct NbdServerOptionsLegacy of block-export.json.
 //
 // In QEMU 10.0 and later.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-export.NbdServerOptionsLegacy
 type NBDServerOptionsLegacy struct {
-	HandshakeMaxSeconds *uint32             `json:"handshake-max-seconds,omitzero"`
-	TLSCreds            *string             `json:"tls-creds,omitzero"`
-	TLSAuthz            *string             `json:"tls-authz,omitzero"`
-	MaxConnections      *uint32             `json:"max-connections,omitzero"`
-	Addr                SocketAddressLegacy `json:"addr"`
+	// After how many seconds a client that has not finished the handshake is thrown
+	// out; 0 for never. 10 if absent.
+	HandshakeMaxSeconds *uint32 `json:"handshake-max-seconds,omitzero"`
+	// The id of the object with the TLS credentials. Clients then have to use TLS.
+	// No TLS if absent.
+	TLSCreds *string `json:"tls-creds,omitzero"`
+	// The id of the authorization object that decides, by its certificate, who may
+	// connect. Requires tls-creds; everybody with a valid certificate if absent.
+	TLSAuthz *string `json:"tls-authz,omitzero"`
+	// How many clients may be connected at a time; 0 for no limit. 100 if absent.
+	// With 1 the server does not claim to serve several clients of one disk.
+	MaxConnections *uint32 `json:"max-connections,omitzero"`
+	// Where to listen.
+	Addr SocketAddressLegacy `json:"addr"`
 }
 
-// NBDServerStart executes the command nbd-server-start of block-export.json.
+// NBDServerStart starts the NBD server of this process, which exports are then
+// added to with block-export-add.
+//
+// It returns when the server listens. There is one server to a process: it
+// fails if that is running already.
+//
+// It executes the command nbd-server-start of block-export.json.
 //
 // In QEMU 5.2 and later, upstream since 1.3.
 //
@@ -47,20 +75,26 @@ func (c *Client) NBDServerStart(ctx context.Context, args NBDServerOptionsLegacy
 	return c.conn.Execute(ctx, "nbd-server-start", args, nil)
 }
 
-// BlockExportOptionsNBD is the variant of [BlockExportOptions] for nbd, the
-// struct BlockExportOptionsNbd of block-export.json.
+// BlockExportOptionsNBD are the options of an NBD export.
+//
+// It is the variant of [BlockExportOptions] for nbd, the struct
+// BlockExportOptionsNbd of block-export.json.
 //
 // In QEMU 5.2 and later, upstream since 5.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-export.BlockExportOptionsNbd
 type BlockExportOptionsNBD struct {
+	// The name that clients ask for, at most 4096 bytes. The node's name if absent.
 	// Since QEMU 2.12.
 	Name *string `json:"name,omitzero"`
-	// Since QEMU 5.0.
+	// A text for people that clients can list, at most 4096 bytes. Since QEMU 5.0.
 	Description *string `json:"description,omitzero"`
-	// Since QEMU 7.1.
+	// Dirty bitmaps that clients may read, as the metadata context
+	// qemu:dirty-bitmap:NAME. For incremental backups by others. Bitmaps of backing
+	// nodes are found, too. Since QEMU 7.1.
 	Bitmaps []BlockDirtyBitmapOrStr `json:"bitmaps,omitzero"`
-	// Since QEMU 5.2.
+	// Whether clients may read in which image of the chain data are, as the
+	// metadata context qemu:allocation-depth. False if absent. Since QEMU 5.2.
 	AllocationDepth *bool `json:"allocation-depth,omitzero"`
 }
 
@@ -122,17 +156,22 @@ func (v BlockExportOptionsNBD) encodeBlockExportOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// BlockExportOptionsVhostUserBlk is the variant of [BlockExportOptions] for
-// vhost-user-blk, the struct BlockExportOptionsVhostUserBlk of
-// block-export.json.
+// BlockExportOptionsVhostUserBlk are the options of an export as a
+// vhost-user-blk device, for another process's guest.
+//
+// It is the variant of [BlockExportOptions] for vhost-user-blk, the struct
+// BlockExportOptionsVhostUserBlk of block-export.json.
 //
 // In QEMU 5.2 and later, upstream since 5.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-export.BlockExportOptionsVhostUserBlk
 type BlockExportOptionsVhostUserBlk struct {
-	Addr             SocketAddress `json:"addr"`
-	LogicalBlockSize *uint64       `json:"logical-block-size,omitzero"`
-	NumQueues        *uint16       `json:"num-queues,omitzero"`
+	// The socket to listen on, of type unix or fd.
+	Addr SocketAddress `json:"addr"`
+	// The device's sector size in bytes. 512 if absent.
+	LogicalBlockSize *uint64 `json:"logical-block-size,omitzero"`
+	// How many request queues the device has. 1 if absent.
+	NumQueues *uint16 `json:"num-queues,omitzero"`
 }
 
 func (x *BlockExportOptionsVhostUserBlk) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -166,7 +205,9 @@ func (v BlockExportOptionsVhostUserBlk) encodeBlockExportOptions(e *codec.Encode
 	v.encodeMembers(e)
 }
 
-// FuseExportAllowOther is the enum FuseExportAllowOther of block-export.json.
+// FuseExportAllowOther says whether other users may access a FUSE export.
+//
+// It is the enum FuseExportAllowOther of block-export.json.
 //
 // In QEMU 7.2 and later, upstream since 6.1.
 //
@@ -175,8 +216,12 @@ type FuseExportAllowOther string
 
 // The values of FuseExportAllowOther.
 const (
-	FuseExportAllowOtherOff  FuseExportAllowOther = "off"
-	FuseExportAllowOtherOn   FuseExportAllowOther = "on"
+	// Only the user that QEMU runs as.
+	FuseExportAllowOtherOff FuseExportAllowOther = "off"
+	// All whom the file's permissions let. Unless QEMU is root, fuse.conf has to
+	// allow it with user_allow_other.
+	FuseExportAllowOtherOn FuseExportAllowOther = "on"
+	// As with on if that works, otherwise as with off.
 	FuseExportAllowOtherAuto FuseExportAllowOther = "auto"
 )
 
@@ -192,16 +237,21 @@ func (e FuseExportAllowOther) Known() bool {
 	return false
 }
 
-// BlockExportOptionsFuse is the variant of [BlockExportOptions] for fuse, the
-// struct BlockExportOptionsFuse of block-export.json.
+// BlockExportOptionsFuse are the options of an export as a file.
+//
+// It is the variant of [BlockExportOptions] for fuse, the struct
+// BlockExportOptionsFuse of block-export.json.
 //
 // In QEMU 7.2 and later, upstream since 6.0. Only in builds with CONFIG_FUSE.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-export.BlockExportOptionsFuse
 type BlockExportOptionsFuse struct {
+	// An existing regular file, which is replaced by the disk's raw content while
+	// the export lasts.
 	Mountpoint string `json:"mountpoint"`
-	Growable   *bool  `json:"growable,omitzero"`
-	// Since QEMU 6.1.
+	// Whether writes beyond the end enlarge the node. False if absent.
+	Growable *bool `json:"growable,omitzero"`
+	// Whether other users have access. auto if absent. Since QEMU 6.1.
 	AllowOther *FuseExportAllowOther `json:"allow-other,omitzero"`
 }
 
@@ -236,18 +286,27 @@ func (v BlockExportOptionsFuse) encodeBlockExportOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// BlockExportOptionsVduseBlk is the variant of [BlockExportOptions] for
-// vduse-blk, the struct BlockExportOptionsVduseBlk of block-export.json.
+// BlockExportOptionsVduseBlk are the options of an export as a block device of
+// the host's kernel, through VDUSE.
+//
+// It is the variant of [BlockExportOptions] for vduse-blk, the struct
+// BlockExportOptionsVduseBlk of block-export.json.
 //
 // In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-export.BlockExportOptionsVduseBlk
 type BlockExportOptionsVduseBlk struct {
-	Name             string  `json:"name"`
-	NumQueues        *uint16 `json:"num-queues,omitzero"`
-	QueueSize        *uint16 `json:"queue-size,omitzero"`
+	// The name of the VDUSE device. No other on the host may have it.
+	Name string `json:"name"`
+	// How many request queues the device has. 1 if absent.
+	NumQueues *uint16 `json:"num-queues,omitzero"`
+	// How many requests fit into a queue: a power of two. 256 if absent.
+	QueueSize *uint16 `json:"queue-size,omitzero"`
+	// The device's sector size in bytes: a power of two from 512 to the size of a
+	// page. 512 if absent.
 	LogicalBlockSize *uint64 `json:"logical-block-size,omitzero"`
-	Serial           *string `json:"serial,omitzero"`
+	// The device's serial number. Empty if absent.
+	Serial *string `json:"serial,omitzero"`
 }
 
 func (x *BlockExportOptionsVduseBlk) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -291,23 +350,35 @@ func (v BlockExportOptionsVduseBlk) encodeBlockExportOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// NBDServerAddOptions is the struct NbdServerAddOptions of block-export.json.
+// NBDServerAddOptions are the options of an NBD export made by nbd-server-add.
+//
+// It is the struct NbdServerAddOptions of block-export.json.
 //
 // In QEMU 5.2 and later, upstream since 5.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-export.NbdServerAddOptions
 type NBDServerAddOptions struct {
+	// The name that clients ask for, at most 4096 bytes. The node's name if absent.
 	// Since QEMU 2.12.
 	Name *string `json:"name,omitzero"`
-	// Since QEMU 5.0.
+	// A text for people that clients can list, at most 4096 bytes. Since QEMU 5.0.
 	Description *string `json:"description,omitzero"`
-	Device      string  `json:"device"`
-	Writable    *bool   `json:"writable,omitzero"`
-	// Since QEMU 4.0.
+	// The drive or node to export.
+	Device string `json:"device"`
+	// Whether clients may write. False if absent.
+	Writable *bool `json:"writable,omitzero"`
+	// A dirty bitmap that clients may read, as the metadata context
+	// qemu:dirty-bitmap:NAME. Since QEMU 4.0.
 	Bitmap *string `json:"bitmap,omitzero"`
 }
 
-// NBDServerAdd executes the command nbd-server-add of block-export.json.
+// NBDServerAdd exports a node through the NBD server. block-export-add does the
+// same for exports of every type.
+//
+// It fails if the server has not been started, or the name of the export is in
+// use.
+//
+// It executes the command nbd-server-add of block-export.json.
 //
 // In QEMU 5.2 and later, upstream since 1.3.
 //
@@ -318,7 +389,9 @@ func (c *Client) NBDServerAdd(ctx context.Context, args NBDServerAddOptions) err
 	return c.conn.Execute(ctx, "nbd-server-add", args, nil)
 }
 
-// BlockExportRemoveMode is the enum BlockExportRemoveMode of block-export.json.
+// BlockExportRemoveMode says what happens to clients of an export that ends.
+//
+// It is the enum BlockExportRemoveMode of block-export.json.
 //
 // In QEMU 5.2 and later, upstream since 2.12.
 //
@@ -327,7 +400,9 @@ type BlockExportRemoveMode string
 
 // The values of BlockExportRemoveMode.
 const (
+	// They may stay: the export cannot end while there are any.
 	BlockExportRemoveModeSafe BlockExportRemoveMode = "safe"
+	// They are disconnected at once.
 	BlockExportRemoveModeHard BlockExportRemoveMode = "hard"
 )
 
@@ -344,11 +419,19 @@ func (e BlockExportRemoveMode) Known() bool {
 
 // NBDServerRemoveArgs are the arguments of [Client.NBDServerRemove].
 type NBDServerRemoveArgs struct {
-	Name string                 `json:"name"`
+	// The id of the export; for one made by nbd-server-add that is its name.
+	Name string `json:"name"`
+	// What happens to clients that are connected. safe if absent.
 	Mode *BlockExportRemoveMode `json:"mode,omitzero"`
 }
 
-// NBDServerRemove executes the command nbd-server-remove of block-export.json.
+// NBDServerRemove ends an export of the NBD server. block-export-del does the
+// same for exports of every type.
+//
+// It returns when new clients are refused; BLOCK_EXPORT_DELETED follows when
+// the last client is gone.
+//
+// It executes the command nbd-server-remove of block-export.json.
 //
 // In QEMU 5.2 and later, upstream since 2.12.
 //
@@ -359,7 +442,13 @@ func (c *Client) NBDServerRemove(ctx context.Context, args NBDServerRemoveArgs) 
 	return c.conn.Execute(ctx, "nbd-server-remove", args, nil)
 }
 
-// NBDServerStop executes the command nbd-server-stop of block-export.json.
+// NBDServerStop stops the NBD server, with all its exports and connections,
+// whatever the clients are doing.
+//
+// It returns when all exports are closed, and fails if the server is not
+// running.
+//
+// It executes the command nbd-server-stop of block-export.json.
 //
 // In QEMU 5.2 and later, upstream since 1.3.
 //
@@ -368,7 +457,9 @@ func (c *Client) NBDServerStop(ctx context.Context) error {
 	return c.conn.Execute(ctx, "nbd-server-stop", nil, nil)
 }
 
-// BlockExportType is the enum BlockExportType of block-export.json.
+// BlockExportType says how a node is exported.
+//
+// It is the enum BlockExportType of block-export.json.
 //
 // In QEMU 5.2 and later, upstream since 4.2.
 //
@@ -377,13 +468,16 @@ type BlockExportType string
 
 // The values of BlockExportType.
 const (
+	// Over NBD, by the server of this process.
 	BlockExportTypeNBD BlockExportType = "nbd"
-	// Since QEMU 5.2. Only in builds with CONFIG_VHOST_USER_BLK_SERVER.
+	// As a virtio-blk device for another process, over a Unix socket. Since QEMU
+	// 5.2. Only in builds with CONFIG_VHOST_USER_BLK_SERVER.
 	BlockExportTypeVhostUserBlk BlockExportType = "vhost-user-blk"
-	// In QEMU 7.2 and later, upstream since 6.0. Only in builds with CONFIG_FUSE.
+	// As a raw image file in the host's file system. In QEMU 7.2 and later,
+	// upstream since 6.0. Only in builds with CONFIG_FUSE.
 	BlockExportTypeFuse BlockExportType = "fuse"
-	// In QEMU 7.2 and later, upstream since 7.1. Only in builds with
-	// CONFIG_VDUSE_BLK_EXPORT.
+	// As a virtio-blk device of the host's kernel. In QEMU 7.2 and later, upstream
+	// since 7.1. Only in builds with CONFIG_VDUSE_BLK_EXPORT.
 	BlockExportTypeVduseBlk BlockExportType = "vduse-blk"
 )
 
@@ -400,7 +494,9 @@ func (e BlockExportType) Known() bool {
 	return false
 }
 
-// BlockExportOptions is the union BlockExportOptions of block-export.json.
+// BlockExportOptions says which node to export, and how.
+//
+// It is the union BlockExportOptions of block-export.json.
 //
 // Type holds the variant, whose type is the tag: [BlockExportOptionsNBD],
 // [BlockExportOptionsVhostUserBlk], [BlockExportOptionsFuse],
@@ -410,17 +506,27 @@ func (e BlockExportType) Known() bool {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-export.BlockExportOptions
 type BlockExportOptions struct {
+	// The type of the export.
 	Type BlockExportOptionsVariant `json:"type"`
-	ID   string                    `json:"id"`
-	// Since QEMU 5.2.
-	FixedIothread *bool                `json:"fixed-iothread,omitzero"`
-	Iothread      BlockExportIothreads `json:"iothread,omitzero"`
-	// Since QEMU 5.2.
+	// The id of the new export, unique among exports of all types.
+	ID string `json:"id"`
+	// Whether the node has to stay in its thread while the export lasts. Not
+	// possible with several iothreads. False if absent. Since QEMU 5.2.
+	FixedIothread *bool `json:"fixed-iothread,omitzero"`
+	// The iothread object that serves the clients, or several of them, which not
+	// every type can use: nbd and vhost-user-blk cannot. The node's present thread
+	// if absent.
+	Iothread BlockExportIothreads `json:"iothread,omitzero"`
+	// The node to export. Since QEMU 5.2.
 	NodeName string `json:"node-name"`
-	Writable *bool  `json:"writable,omitzero"`
-	// Since QEMU 5.2.
+	// Whether clients may write. False if absent.
+	Writable *bool `json:"writable,omitzero"`
+	// Whether each write is flushed to stable storage before the client is told
+	// that it is done. False if absent. Since QEMU 5.2.
 	Writethrough *bool `json:"writethrough,omitzero"`
-	// In QEMU 10.0 and later, upstream since 10.0.
+	// Whether the node may be inactive, as around a migration. If not, it is
+	// activated now and cannot be deactivated. False if absent. In QEMU 10.0 and
+	// later, upstream since 10.0.
 	AllowInactive *bool `json:"allow-inactive,omitzero"`
 }
 
@@ -526,8 +632,9 @@ func (x BlockExportOptions) String() string {
 	return codec.Text(x)
 }
 
-// BlockExportIothreads is the alternate BlockExportIothreads of
-// block-export.json.
+// BlockExportIothreads names one iothread object or several.
+//
+// It is the alternate BlockExportIothreads of block-export.json.
 //
 // It holds [Str], [StrList] or [Unknown].
 //
@@ -558,7 +665,16 @@ func decodeBlockExportIothreads(x *BlockExportIothreads, dec *jsontext.Decoder) 
 	}
 }
 
-// BlockExportAdd executes the command block-export-add of block-export.json.
+// BlockExportAdd makes a node accessible to other processes or hosts: over NBD,
+// as a vhost-user or VDUSE device, or as a file through FUSE.
+//
+// It returns when clients can connect. Type nbd needs nbd-server-start before.
+// Whether the guest and the clients may write to the same node at once is
+// checked as between devices: a node in use by a guest's disk cannot usually be
+// exported writable. It fails if the id is in use, or this QEMU was built
+// without the type.
+//
+// It executes the command block-export-add of block-export.json.
 //
 // In QEMU 5.2 and later, upstream since 5.2.
 //
@@ -569,11 +685,19 @@ func (c *Client) BlockExportAdd(ctx context.Context, args BlockExportOptions) er
 
 // BlockExportDelArgs are the arguments of [Client.BlockExportDel].
 type BlockExportDelArgs struct {
-	ID   string                 `json:"id"`
+	// The id of the export.
+	ID string `json:"id"`
+	// What happens to clients that are connected. safe if absent.
 	Mode *BlockExportRemoveMode `json:"mode,omitzero"`
 }
 
-// BlockExportDel executes the command block-export-del of block-export.json.
+// BlockExportDel ends an export.
+//
+// It returns at once; BLOCK_EXPORT_DELETED follows when the export is gone and
+// its node and id are free. With mode safe it fails while clients are
+// connected.
+//
+// It executes the command block-export-del of block-export.json.
 //
 // In QEMU 5.2 and later, upstream since 5.2.
 //
@@ -582,8 +706,12 @@ func (c *Client) BlockExportDel(ctx context.Context, args BlockExportDelArgs) er
 	return c.conn.Execute(ctx, "block-export-del", args, nil)
 }
 
-// BlockExportDeletedEvent is the event BLOCK_EXPORT_DELETED of
-// block-export.json.
+// BlockExportDeletedEvent tells that an export is gone, so that its node may be
+// removed and its id used again.
+//
+// It comes for exports that nbd-server-stop ends, too.
+//
+// It is the event BLOCK_EXPORT_DELETED of block-export.json.
 //
 // In QEMU 5.2 and later, upstream since 5.2.
 //
@@ -591,7 +719,8 @@ func (c *Client) BlockExportDel(ctx context.Context, args BlockExportDelArgs) er
 type BlockExportDeletedEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
 	Timestamp time.Time `json:"timestamp,omitzero"`
-	ID        string    `json:"id"`
+	// The id of the export.
+	ID string `json:"id"`
 }
 
 // EventName returns BLOCK_EXPORT_DELETED.
@@ -610,20 +739,28 @@ func (c *Client) OnBlockExportDeleted(f func(BlockExportDeletedEvent)) (stop fun
 	return on(c, f)
 }
 
-// BlockExportInfo is the struct BlockExportInfo of block-export.json.
+// BlockExportInfo is an export.
+//
+// It is the struct BlockExportInfo of block-export.json.
 //
 // In QEMU 5.2 and later, upstream since 5.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-export.BlockExportInfo
 type BlockExportInfo struct {
-	ID           string          `json:"id"`
-	Type         BlockExportType `json:"type"`
-	NodeName     string          `json:"node-name"`
-	ShuttingDown bool            `json:"shutting-down"`
+	// Its id.
+	ID string `json:"id"`
+	// Its type.
+	Type BlockExportType `json:"type"`
+	// The node that is exported.
+	NodeName string `json:"node-name"`
+	// Whether it is about to end.
+	ShuttingDown bool `json:"shutting-down"`
 }
 
-// QueryBlockExports executes the command query-block-exports of
-// block-export.json.
+// QueryBlockExports returns all exports, of every type, those that are about to
+// end included.
+//
+// It executes the command query-block-exports of block-export.json.
 //
 // In QEMU 5.2 and later, upstream since 5.2.
 //

@@ -8,7 +8,10 @@ import (
 	"time"
 )
 
-// BIOSAtaTranslation is the enum BiosAtaTranslation of block.json.
+// BIOSAtaTranslation says how the BIOS of an old PC makes a large disk fit its
+// cylinders, heads and sectors.
+//
+// It is the enum BiosAtaTranslation of block.json.
 //
 // In QEMU 5.2 and later, upstream since 2.0.
 //
@@ -17,10 +20,15 @@ type BIOSAtaTranslation string
 
 // The values of BIOSAtaTranslation.
 const (
-	BIOSAtaTranslationAuto  BIOSAtaTranslation = "auto"
-	BIOSAtaTranslationNone  BIOSAtaTranslation = "none"
-	BIOSAtaTranslationLBA   BIOSAtaTranslation = "lba"
+	// Chosen by the size of the disk.
+	BIOSAtaTranslationAuto BIOSAtaTranslation = "auto"
+	// Not at all.
+	BIOSAtaTranslationNone BIOSAtaTranslation = "none"
+	// By LBA-assisted translation, the usual one for disks above 504 MiB.
+	BIOSAtaTranslationLBA BIOSAtaTranslation = "lba"
+	// By doubling heads and halving cylinders.
 	BIOSAtaTranslationLarge BIOSAtaTranslation = "large"
+	// By the large translation after a reduction to 15 heads.
 	BIOSAtaTranslationRechs BIOSAtaTranslation = "rechs"
 )
 
@@ -38,7 +46,9 @@ func (e BIOSAtaTranslation) Known() bool {
 	return false
 }
 
-// FloppyDriveType is the enum FloppyDriveType of block.json.
+// FloppyDriveType says which floppy drive a PC has.
+//
+// It is the enum FloppyDriveType of block.json.
 //
 // In QEMU 5.2 and later, upstream since 2.6.
 //
@@ -47,10 +57,15 @@ type FloppyDriveType string
 
 // The values of FloppyDriveType.
 const (
-	FloppyDriveType144  FloppyDriveType = "144"
-	FloppyDriveType288  FloppyDriveType = "288"
-	FloppyDriveType120  FloppyDriveType = "120"
+	// A drive for 3.5 inch disks of 1.44 MB.
+	FloppyDriveType144 FloppyDriveType = "144"
+	// A drive for 3.5 inch disks of 2.88 MB.
+	FloppyDriveType288 FloppyDriveType = "288"
+	// A drive for 5.25 inch disks of 1.2 MB.
+	FloppyDriveType120 FloppyDriveType = "120"
+	// No drive.
 	FloppyDriveTypeNone FloppyDriveType = "none"
+	// Chosen by the image in it.
 	FloppyDriveTypeAuto FloppyDriveType = "auto"
 )
 
@@ -68,17 +83,24 @@ func (e FloppyDriveType) Known() bool {
 	return false
 }
 
-// PRManagerInfo is the struct PRManagerInfo of block.json.
+// PRManagerInfo is an object that does SCSI persistent reservations.
+//
+// It is the struct PRManagerInfo of block.json.
 //
 // In QEMU 5.2 and later, upstream since 3.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.PRManagerInfo
 type PRManagerInfo struct {
-	ID        string `json:"id"`
-	Connected bool   `json:"connected"`
+	// Its id.
+	ID string `json:"id"`
+	// Whether it is connected to its helper process.
+	Connected bool `json:"connected"`
 }
 
-// QueryPrManagers executes the command query-pr-managers of block.json.
+// QueryPrManagers returns the objects that do SCSI persistent reservations for
+// guests, and whether their helper process can be reached.
+//
+// It executes the command query-pr-managers of block.json.
 //
 // In QEMU 5.2 and later, upstream since 3.0.
 //
@@ -91,14 +113,23 @@ func (c *Client) QueryPrManagers(ctx context.Context) ([]PRManagerInfo, error) {
 
 // EjectArgs are the arguments of [Client.Eject].
 type EjectArgs struct {
+	// The name of the drive, as given with -drive. Either this or id, not both.
+	//
 	// Deprecated: QEMU means to remove it.
 	Device *string `json:"device,omitzero"`
-	// Since QEMU 2.8.
-	ID    *string `json:"id,omitzero"`
-	Force *bool   `json:"force,omitzero"`
+	// The id or QOM path of the device. Since QEMU 2.8.
+	ID *string `json:"id,omitzero"`
+	// Opens the tray even if the guest has locked it. False if absent.
+	Force *bool `json:"force,omitzero"`
 }
 
-// Eject executes the command eject of block.json.
+// Eject opens the tray of a removable drive and takes its medium out.
+//
+// It succeeds with an empty drive, too. It fails while the guest has locked the
+// tray: the guest is then asked to let go, and a second try may succeed. The
+// event DEVICE_TRAY_MOVED tells when the tray moves.
+//
+// It executes the command eject of block.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
@@ -109,14 +140,24 @@ func (c *Client) Eject(ctx context.Context, args EjectArgs) error {
 
 // BlockdevOpenTrayArgs are the arguments of [Client.BlockdevOpenTray].
 type BlockdevOpenTrayArgs struct {
+	// The name of the drive, as given with -drive. Either this or id, not both.
+	//
 	// Deprecated: QEMU means to remove it.
 	Device *string `json:"device,omitzero"`
-	// Since QEMU 2.8.
-	ID    *string `json:"id,omitzero"`
-	Force *bool   `json:"force,omitzero"`
+	// The id or QOM path of the device. Since QEMU 2.8.
+	ID *string `json:"id,omitzero"`
+	// Opens the tray even if the guest has locked it. False if absent.
+	Force *bool `json:"force,omitzero"`
 }
 
-// BlockdevOpenTray executes the command blockdev-open-tray of block.json.
+// BlockdevOpenTray opens the tray of a removable drive. The medium stays in it,
+// out of the guest's reach.
+//
+// If the guest has locked the tray, the method succeeds without having opened
+// it: the guest is asked, and DEVICE_TRAY_MOVED follows if it lets go. It fails
+// for drives that are not removable.
+//
+// It executes the command blockdev-open-tray of block.json.
 //
 // In QEMU 5.2 and later, upstream since 2.5.
 //
@@ -127,13 +168,21 @@ func (c *Client) BlockdevOpenTray(ctx context.Context, args BlockdevOpenTrayArgs
 
 // BlockdevCloseTrayArgs are the arguments of [Client.BlockdevCloseTray].
 type BlockdevCloseTrayArgs struct {
+	// The name of the drive, as given with -drive. Either this or id, not both.
+	//
 	// Deprecated: QEMU means to remove it.
 	Device *string `json:"device,omitzero"`
-	// Since QEMU 2.8.
+	// The id or QOM path of the device. Since QEMU 2.8.
 	ID *string `json:"id,omitzero"`
 }
 
-// BlockdevCloseTray executes the command blockdev-close-tray of block.json.
+// BlockdevCloseTray closes the tray of a removable drive. If a medium is in it,
+// the guest sees a new medium.
+//
+// Closing a closed tray is no error. The event DEVICE_TRAY_MOVED tells when the
+// tray moves.
+//
+// It executes the command blockdev-close-tray of block.json.
 //
 // In QEMU 5.2 and later, upstream since 2.5.
 //
@@ -144,11 +193,17 @@ func (c *Client) BlockdevCloseTray(ctx context.Context, args BlockdevCloseTrayAr
 
 // BlockdevRemoveMediumArgs are the arguments of [Client.BlockdevRemoveMedium].
 type BlockdevRemoveMediumArgs struct {
+	// The id or QOM path of the device.
 	ID string `json:"id"`
 }
 
-// BlockdevRemoveMedium executes the command blockdev-remove-medium of
-// block.json.
+// BlockdevRemoveMedium takes the medium out of a removable drive, whose tray
+// has to be open.
+//
+// The node stays if blockdev-add has added it. Taking the medium out of an
+// empty drive is no error.
+//
+// It executes the command blockdev-remove-medium of block.json.
 //
 // In QEMU 5.2 and later, upstream since 2.12.
 //
@@ -159,12 +214,19 @@ func (c *Client) BlockdevRemoveMedium(ctx context.Context, args BlockdevRemoveMe
 
 // BlockdevInsertMediumArgs are the arguments of [Client.BlockdevInsertMedium].
 type BlockdevInsertMediumArgs struct {
-	ID       string `json:"id"`
+	// The id or QOM path of the device.
+	ID string `json:"id"`
+	// The node that becomes the medium.
 	NodeName string `json:"node-name"`
 }
 
-// BlockdevInsertMedium executes the command blockdev-insert-medium of
-// block.json.
+// BlockdevInsertMedium puts a node into an empty removable drive, whose tray
+// has to be open. The guest sees it after blockdev-close-tray.
+//
+// It fails if the drive has a medium already, or if something uses the node in
+// a way that forbids it.
+//
+// It executes the command blockdev-insert-medium of block.json.
 //
 // In QEMU 5.2 and later, upstream since 2.12.
 //
@@ -173,8 +235,9 @@ func (c *Client) BlockdevInsertMedium(ctx context.Context, args BlockdevInsertMe
 	return c.conn.Execute(ctx, "blockdev-insert-medium", args, nil)
 }
 
-// BlockdevChangeReadOnlyMode is the enum BlockdevChangeReadOnlyMode of
-// block.json.
+// BlockdevChangeReadOnlyMode says whether a new medium may be written.
+//
+// It is the enum BlockdevChangeReadOnlyMode of block.json.
 //
 // In QEMU 5.2 and later, upstream since 2.3.
 //
@@ -183,8 +246,11 @@ type BlockdevChangeReadOnlyMode string
 
 // The values of BlockdevChangeReadOnlyMode.
 const (
-	BlockdevChangeReadOnlyModeRetain    BlockdevChangeReadOnlyMode = "retain"
-	BlockdevChangeReadOnlyModeReadOnly  BlockdevChangeReadOnlyMode = "read-only"
+	// As the one before.
+	BlockdevChangeReadOnlyModeRetain BlockdevChangeReadOnlyMode = "retain"
+	// It may not.
+	BlockdevChangeReadOnlyModeReadOnly BlockdevChangeReadOnlyMode = "read-only"
+	// It may.
 	BlockdevChangeReadOnlyModeReadWrite BlockdevChangeReadOnlyMode = "read-write"
 )
 
@@ -202,19 +268,31 @@ func (e BlockdevChangeReadOnlyMode) Known() bool {
 
 // BlockdevChangeMediumArgs are the arguments of [Client.BlockdevChangeMedium].
 type BlockdevChangeMediumArgs struct {
+	// The name of the drive, as given with -drive. Either this or id, not both.
+	//
 	// Deprecated: QEMU means to remove it.
 	Device *string `json:"device,omitzero"`
-	// Since QEMU 2.8.
-	ID       *string `json:"id,omitzero"`
-	Filename string  `json:"filename"`
-	Format   *string `json:"format,omitzero"`
-	// In QEMU 7.2 and later, upstream since 7.1.
-	Force        *bool                       `json:"force,omitzero"`
+	// The id or QOM path of the device. Since QEMU 2.8.
+	ID *string `json:"id,omitzero"`
+	// The image's file name or URL.
+	Filename string `json:"filename"`
+	// The image's format. It is guessed if absent, which is unsafe with images that
+	// a guest has written.
+	Format *string `json:"format,omitzero"`
+	// Opens the tray even if the guest has locked it. False if absent. In QEMU 7.2
+	// and later, upstream since 7.1.
+	Force *bool `json:"force,omitzero"`
+	// Whether the guest may write to the medium. retain if absent.
 	ReadOnlyMode *BlockdevChangeReadOnlyMode `json:"read-only-mode,omitzero"`
 }
 
-// BlockdevChangeMedium executes the command blockdev-change-medium of
-// block.json.
+// BlockdevChangeMedium opens an image and puts it into a removable drive, in
+// place of the medium there. The guest sees the tray move.
+//
+// If the image cannot be opened, the old medium stays. It fails while the guest
+// has locked the tray, unless force is set.
+//
+// It executes the command blockdev-change-medium of block.json.
 //
 // In QEMU 5.2 and later, upstream since 2.5.
 //
@@ -223,7 +301,10 @@ func (c *Client) BlockdevChangeMedium(ctx context.Context, args BlockdevChangeMe
 	return c.conn.Execute(ctx, "blockdev-change-medium", args, nil)
 }
 
-// DeviceTrayMovedEvent is the event DEVICE_TRAY_MOVED of block.json.
+// DeviceTrayMovedEvent tells that the tray of a removable drive has been opened
+// or closed, by a method here or by the guest.
+//
+// It is the event DEVICE_TRAY_MOVED of block.json.
 //
 // In QEMU 5.2 and later, upstream since 1.1.
 //
@@ -231,10 +312,12 @@ func (c *Client) BlockdevChangeMedium(ctx context.Context, args BlockdevChangeMe
 type DeviceTrayMovedEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
 	Timestamp time.Time `json:"timestamp,omitzero"`
-	Device    string    `json:"device"`
-	// Since QEMU 2.8.
-	ID       string `json:"id"`
-	TrayOpen bool   `json:"tray-open"`
+	// The name of the drive; empty if it has none.
+	Device string `json:"device"`
+	// The id of the device, or its QOM path if it has no id. Since QEMU 2.8.
+	ID string `json:"id"`
+	// Whether the tray is open now.
+	TrayOpen bool `json:"tray-open"`
 }
 
 // EventName returns DEVICE_TRAY_MOVED.
@@ -253,8 +336,12 @@ func (c *Client) OnDeviceTrayMoved(f func(DeviceTrayMovedEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// PrManagerStatusChangedEvent is the event PR_MANAGER_STATUS_CHANGED of
-// block.json.
+// PrManagerStatusChangedEvent tells that the connection to a helper for SCSI
+// persistent reservations was lost, or is there again.
+//
+// QEMU goes on trying to connect; requests of the guest fail or wait meanwhile.
+//
+// It is the event PR_MANAGER_STATUS_CHANGED of block.json.
 //
 // In QEMU 5.2 and later, upstream since 3.0.
 //
@@ -262,8 +349,10 @@ func (c *Client) OnDeviceTrayMoved(f func(DeviceTrayMovedEvent)) (stop func()) {
 type PrManagerStatusChangedEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
 	Timestamp time.Time `json:"timestamp,omitzero"`
-	ID        string    `json:"id"`
-	Connected bool      `json:"connected"`
+	// The id of the pr-manager object.
+	ID string `json:"id"`
+	// Whether it is connected now.
+	Connected bool `json:"connected"`
 }
 
 // EventName returns PR_MANAGER_STATUS_CHANGED.
@@ -283,7 +372,16 @@ func (c *Client) OnPrManagerStatusChanged(f func(PrManagerStatusChangedEvent)) (
 	return on(c, f)
 }
 
-// BlockSetIOThrottle executes the command block_set_io_throttle of block.json.
+// BlockSetIOThrottle sets how many bytes and requests per second the guest may
+// read and write on a drive, and turns limits off.
+//
+// It replaces all limits of the drive and takes effect at once; with all of
+// them 0 the drive leaves its throttle group. The drives of a group share its
+// limits. It fails if the drive is empty, or a limit for reads and writes
+// together is given along with one for either. Nodes of the driver throttle are
+// changed with qom-set instead.
+//
+// It executes the command block_set_io_throttle of block.json.
 //
 // In QEMU 5.2 and later, upstream since 1.1.
 //
@@ -294,17 +392,27 @@ func (c *Client) BlockSetIOThrottle(ctx context.Context, args BlockIOThrottle) e
 
 // BlockLatencyHistogramSetArgs are the arguments of [Client.BlockLatencyHistogramSet].
 type BlockLatencyHistogramSetArgs struct {
-	ID              string   `json:"id"`
-	Boundaries      []uint64 `json:"boundaries,omitzero"`
-	BoundariesRead  []uint64 `json:"boundaries-read,omitzero"`
+	// The id or QOM path of the device, best as query-block has it in qdev.
+	ID string `json:"id"`
+	// Where intervals end, for all kinds of requests that are not given apart.
+	Boundaries []uint64 `json:"boundaries,omitzero"`
+	// Where intervals end, for reads.
+	BoundariesRead []uint64 `json:"boundaries-read,omitzero"`
+	// Where intervals end, for writes.
 	BoundariesWrite []uint64 `json:"boundaries-write,omitzero"`
-	// In QEMU 10.0 and later.
-	BoundariesZap   []uint64 `json:"boundaries-zap,omitzero"`
+	// Where intervals end, for zone appends. In QEMU 10.0 and later.
+	BoundariesZap []uint64 `json:"boundaries-zap,omitzero"`
+	// Where intervals end, for flushes.
 	BoundariesFlush []uint64 `json:"boundaries-flush,omitzero"`
 }
 
-// BlockLatencyHistogramSet executes the command block-latency-histogram-set of
-// block.json.
+// BlockLatencyHistogramSet starts or stops counting how long requests of a
+// drive take. query-blockstats then has the counts.
+//
+// With id alone it stops counting. Boundaries are in nanoseconds and ascending;
+// setting them resets the counts. It returns at once.
+//
+// It executes the command block-latency-histogram-set of block.json.
 //
 // In QEMU 5.2 and later, upstream since 4.0.
 //

@@ -8,7 +8,9 @@ import (
 	"time"
 )
 
-// JobType is the enum JobType of job.json.
+// JobType says what a job does.
+//
+// It is the enum JobType of job.json.
 //
 // In QEMU 5.2 and later, upstream since 1.7.
 //
@@ -17,19 +19,26 @@ type JobType string
 
 // The values of JobType.
 const (
+	// Writes overlays down into a backing image (block-commit).
 	JobTypeCommit JobType = "commit"
+	// Copies backing images up into an image (block-stream).
 	JobTypeStream JobType = "stream"
+	// Copies a disk and keeps the copy up to date (blockdev-mirror, drive-mirror).
 	JobTypeMirror JobType = "mirror"
+	// Copies a disk as it was at the start (blockdev-backup, drive-backup).
 	JobTypeBackup JobType = "backup"
-	// Since QEMU 3.0.
+	// Creates an image (blockdev-create). Since QEMU 3.0.
 	JobTypeCreate JobType = "create"
-	// Since QEMU 5.1.
+	// Changes a format's options (x-blockdev-amend). Since QEMU 5.1.
 	JobTypeAmend JobType = "amend"
-	// In QEMU 7.2 and later, upstream since 6.0.
+	// Returns to a snapshot of machine and disks (snapshot-load). In QEMU 7.2 and
+	// later, upstream since 6.0.
 	JobTypeSnapshotLoad JobType = "snapshot-load"
-	// In QEMU 7.2 and later, upstream since 6.0.
+	// Takes a snapshot of machine and disks (snapshot-save). In QEMU 7.2 and later,
+	// upstream since 6.0.
 	JobTypeSnapshotSave JobType = "snapshot-save"
-	// In QEMU 7.2 and later, upstream since 6.0.
+	// Deletes a snapshot of machine and disks (snapshot-delete). In QEMU 7.2 and
+	// later, upstream since 6.0.
 	JobTypeSnapshotDelete JobType = "snapshot-delete"
 )
 
@@ -51,7 +60,9 @@ func (e JobType) Known() bool {
 	return false
 }
 
-// JobStatus is the enum JobStatus of job.json.
+// JobStatus is the state that a job is in.
+//
+// It is the enum JobStatus of job.json.
 //
 // In QEMU 5.2 and later, upstream since 2.12.
 //
@@ -60,17 +71,29 @@ type JobStatus string
 
 // The values of JobStatus.
 const (
+	// None. It is never seen.
 	JobStatusUndefined JobStatus = "undefined"
-	JobStatusCreated   JobStatus = "created"
-	JobStatusRunning   JobStatus = "running"
-	JobStatusPaused    JobStatus = "paused"
-	JobStatusReady     JobStatus = "ready"
-	JobStatusStandby   JobStatus = "standby"
-	JobStatusWaiting   JobStatus = "waiting"
-	JobStatusPending   JobStatus = "pending"
-	JobStatusAborting  JobStatus = "aborting"
+	// It is there, but has not started.
+	JobStatusCreated JobStatus = "created"
+	// It works.
+	JobStatusRunning JobStatus = "running"
+	// It is paused, by a user or by QEMU for a moment.
+	JobStatusPaused JobStatus = "paused"
+	// It has caught up and works on until told to complete.
+	JobStatusReady JobStatus = "ready"
+	// It is ready, but paused.
+	JobStatusStandby JobStatus = "standby"
+	// It has done its work and waits for the other jobs of its transaction.
+	JobStatusWaiting JobStatus = "waiting"
+	// It has done its work and is about to make its changes; with auto-finalize set
+	// to false it waits for job-finalize.
+	JobStatusPending JobStatus = "pending"
+	// It has failed or was cancelled, and cleans up.
+	JobStatusAborting JobStatus = "aborting"
+	// It has ended, well or not. It stays like that until it is dismissed.
 	JobStatusConcluded JobStatus = "concluded"
-	JobStatusNull      JobStatus = "null"
+	// It is gone. Only JOB_STATUS_CHANGE shows this state.
+	JobStatusNull JobStatus = "null"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -93,7 +116,10 @@ func (e JobStatus) Known() bool {
 	return false
 }
 
-// JobVerb is the enum JobVerb of job.json.
+// JobVerb says what can be done to a job; not everything is possible in every
+// state.
+//
+// It is the enum JobVerb of job.json.
 //
 // In QEMU 5.2 and later, upstream since 2.12.
 //
@@ -102,14 +128,22 @@ type JobVerb string
 
 // The values of JobVerb.
 const (
-	JobVerbCancel   JobVerb = "cancel"
-	JobVerbPause    JobVerb = "pause"
-	JobVerbResume   JobVerb = "resume"
+	// Stop it (job-cancel).
+	JobVerbCancel JobVerb = "cancel"
+	// Pause it (job-pause).
+	JobVerbPause JobVerb = "pause"
+	// Let it go on (job-resume).
+	JobVerbResume JobVerb = "resume"
+	// Limit its speed (block-job-set-speed).
 	JobVerbSetSpeed JobVerb = "set-speed"
+	// Let it finish (job-complete).
 	JobVerbComplete JobVerb = "complete"
-	JobVerbDismiss  JobVerb = "dismiss"
+	// Forget it (job-dismiss).
+	JobVerbDismiss JobVerb = "dismiss"
+	// Let it make its changes (job-finalize).
 	JobVerbFinalize JobVerb = "finalize"
-	// In QEMU 10.0 and later, upstream since 8.2.
+	// Change its options (block-job-change). In QEMU 10.0 and later, upstream since
+	// 8.2.
 	JobVerbChange JobVerb = "change"
 )
 
@@ -130,7 +164,17 @@ func (e JobVerb) Known() bool {
 	return false
 }
 
-// JobStatusChangeEvent is the event JOB_STATUS_CHANGE of job.json.
+// JobStatusChangeEvent tells that a job has gone over to another state. It
+// comes for jobs of all types, and for every change.
+//
+// The first ones come before the method that starts the job returns, with quick
+// jobs all of them: subscribe first.
+//
+// The end of a job is status concluded. Whether it has failed is known only
+// from query-jobs, and thus only if the job does not dismiss itself, or, for
+// block jobs, from BLOCK_JOB_COMPLETED.
+//
+// It is the event JOB_STATUS_CHANGE of job.json.
 //
 // In QEMU 5.2 and later, upstream since 3.0.
 //
@@ -138,8 +182,10 @@ func (e JobVerb) Known() bool {
 type JobStatusChangeEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
 	Timestamp time.Time `json:"timestamp,omitzero"`
-	ID        string    `json:"id"`
-	Status    JobStatus `json:"status"`
+	// The id of the job.
+	ID string `json:"id"`
+	// The new state.
+	Status JobStatus `json:"status"`
 }
 
 // EventName returns JOB_STATUS_CHANGE.
@@ -160,10 +206,16 @@ func (c *Client) OnJobStatusChange(f func(JobStatusChangeEvent)) (stop func()) {
 
 // JobPauseArgs are the arguments of [Client.JobPause].
 type JobPauseArgs struct {
+	// The id of the job.
 	ID string `json:"id"`
 }
 
-// JobPause executes the command job-pause of job.json.
+// JobPause pauses a job. It returns at once; JOB_STATUS_CHANGE with paused, or
+// standby if it was ready, follows.
+//
+// It fails if the job is paused already, or has come to its end.
+//
+// It executes the command job-pause of job.json.
 //
 // In QEMU 5.2 and later, upstream since 3.0.
 //
@@ -174,10 +226,16 @@ func (c *Client) JobPause(ctx context.Context, args JobPauseArgs) error {
 
 // JobResumeArgs are the arguments of [Client.JobResume].
 type JobResumeArgs struct {
+	// The id of the job.
 	ID string `json:"id"`
 }
 
-// JobResume executes the command job-resume of job.json.
+// JobResume lets a job go on that was paused by job-pause or by an error.
+//
+// It returns at once, and clears a block job's record of the error. It fails if
+// the job is not paused.
+//
+// It executes the command job-resume of job.json.
 //
 // In QEMU 5.2 and later, upstream since 3.0.
 //
@@ -188,10 +246,20 @@ func (c *Client) JobResume(ctx context.Context, args JobResumeArgs) error {
 
 // JobCancelArgs are the arguments of [Client.JobCancel].
 type JobCancelArgs struct {
+	// The id of the job.
 	ID string `json:"id"`
 }
 
-// JobCancel executes the command job-cancel of job.json.
+// JobCancel tells a job to stop and to undo what is not final, such as a switch
+// to a mirror's target.
+//
+// It returns at once; JOB_STATUS_CHANGE with concluded follows, for block jobs
+// BLOCK_JOB_CANCELLED, too. A job that is almost done may still complete. A
+// mirror that is ready is given up as well; to end it in good order and stay on
+// the source use block-job-cancel. Types that cannot be stopped, such as
+// create, run to their end.
+//
+// It executes the command job-cancel of job.json.
 //
 // In QEMU 5.2 and later, upstream since 3.0.
 //
@@ -202,10 +270,18 @@ func (c *Client) JobCancel(ctx context.Context, args JobCancelArgs) error {
 
 // JobCompleteArgs are the arguments of [Client.JobComplete].
 type JobCompleteArgs struct {
+	// The id of the job.
 	ID string `json:"id"`
 }
 
-// JobComplete executes the command job-complete of job.json.
+// JobComplete tells a job that is ready to finish: a mirror or an active commit
+// then switches the guest over.
+//
+// It returns at once, in most cases; JOB_STATUS_CHANGE and BLOCK_JOB_COMPLETED
+// follow and tell whether it succeeded. It fails if the job is not ready, which
+// BLOCK_JOB_READY announces; other types of jobs end by themselves.
+//
+// It executes the command job-complete of job.json.
 //
 // In QEMU 5.2 and later, upstream since 3.0.
 //
@@ -216,10 +292,17 @@ func (c *Client) JobComplete(ctx context.Context, args JobCompleteArgs) error {
 
 // JobDismissArgs are the arguments of [Client.JobDismiss].
 type JobDismissArgs struct {
+	// The id of the job.
 	ID string `json:"id"`
 }
 
-// JobDismiss executes the command job-dismiss of job.json.
+// JobDismiss forgets a job that has ended, so that its id may be used again.
+//
+// It is needed for jobs with auto-dismiss set to false and for all that have no
+// such option: create, amend and the snapshot jobs. Query the job's error
+// before. It fails if the job is not concluded.
+//
+// It executes the command job-dismiss of job.json.
 //
 // In QEMU 5.2 and later, upstream since 3.0.
 //
@@ -230,10 +313,18 @@ func (c *Client) JobDismiss(ctx context.Context, args JobDismissArgs) error {
 
 // JobFinalizeArgs are the arguments of [Client.JobFinalize].
 type JobFinalizeArgs struct {
+	// The id of the job, or of any one of a transaction's jobs.
 	ID string `json:"id"`
 }
 
-// JobFinalize executes the command job-finalize of job.json.
+// JobFinalize lets a job that was started with auto-finalize set to false make
+// its changes to the block graph and end.
+//
+// It has to be pending. All jobs of a transaction are finalized together. It
+// returns when the changes are made; they may still fail, in which case the job
+// concludes with an error.
+//
+// It executes the command job-finalize of job.json.
 //
 // In QEMU 5.2 and later, upstream since 3.0.
 //
@@ -242,21 +333,36 @@ func (c *Client) JobFinalize(ctx context.Context, args JobFinalizeArgs) error {
 	return c.conn.Execute(ctx, "job-finalize", args, nil)
 }
 
-// JobInfo is the struct JobInfo of job.json.
+// JobInfo is a job and how far it is.
+//
+// It is the struct JobInfo of job.json.
 //
 // In QEMU 5.2 and later, upstream since 3.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-job.JobInfo
 type JobInfo struct {
-	ID              string    `json:"id"`
-	Type            JobType   `json:"type"`
-	Status          JobStatus `json:"status"`
-	CurrentProgress int64     `json:"current-progress"`
-	TotalProgress   int64     `json:"total-progress"`
-	Error           *string   `json:"error,omitzero"`
+	// Its id.
+	ID string `json:"id"`
+	// What it does.
+	Type JobType `json:"type"`
+	// The state it is in.
+	Status JobStatus `json:"status"`
+	// How far it has got, in no fixed unit: only its ratio to total-progress has a
+	// meaning.
+	CurrentProgress int64 `json:"current-progress"`
+	// Where current-progress will end, as estimated; it may change in both
+	// directions.
+	TotalProgress int64 `json:"total-progress"`
+	// What went wrong, for people. Absent unless the job has failed.
+	Error *string `json:"error,omitzero"`
 }
 
-// QueryJobs executes the command query-jobs of job.json.
+// QueryJobs returns all jobs of every type, those that have ended and wait for
+// job-dismiss included.
+//
+// Jobs that QEMU runs for itself are left out.
+//
+// It executes the command query-jobs of job.json.
 //
 // In QEMU 5.2 and later, upstream since 3.0.
 //

@@ -8,8 +8,11 @@ import (
 	"github.com/goqapi/goqapi/qmp/codec"
 )
 
-// TransactionActionAbort is the variant of [TransactionAction] for abort, the
-// struct Abort of transaction.json.
+// TransactionActionAbort has no members: it belongs to an action that always
+// fails.
+//
+// It is the variant of [TransactionAction] for abort, the struct Abort of
+// transaction.json.
 //
 // In QEMU 5.2 and later, upstream since 1.6.
 //
@@ -25,7 +28,10 @@ func (v TransactionActionAbort) encodeTransactionAction(e *codec.Encoder) {
 	e.Value("data", &v)
 }
 
-// ActionCompletionMode is the enum ActionCompletionMode of transaction.json.
+// ActionCompletionMode says whether the jobs of a transaction stand or fall
+// together.
+//
+// It is the enum ActionCompletionMode of transaction.json.
 //
 // In QEMU 5.2 and later, upstream since 2.5.
 //
@@ -34,8 +40,11 @@ type ActionCompletionMode string
 
 // The values of ActionCompletionMode.
 const (
+	// Each job ends by itself, whatever happens to the others.
 	ActionCompletionModeIndividual ActionCompletionMode = "individual"
-	ActionCompletionModeGrouped    ActionCompletionMode = "grouped"
+	// If one fails or is cancelled, the others are cancelled, and none makes its
+	// changes before all have done their work.
+	ActionCompletionModeGrouped ActionCompletionMode = "grouped"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -49,7 +58,9 @@ func (e ActionCompletionMode) Known() bool {
 	return false
 }
 
-// TransactionActionKind is the enum TransactionActionKind of transaction.json.
+// TransactionActionKind says what an action of a transaction does.
+//
+// It is the enum TransactionActionKind of transaction.json.
 //
 // In QEMU 5.2 and later, upstream since 1.1.
 //
@@ -58,29 +69,33 @@ type TransactionActionKind string
 
 // The values of TransactionActionKind.
 const (
-	// In QEMU 7.2 and later, upstream since 1.6.
+	// Fails. It is for tests of undoing. In QEMU 7.2 and later, upstream since 1.6.
 	TransactionActionKindAbort TransactionActionKind = "abort"
-	// In QEMU 7.2 and later, upstream since 2.5.
+	// Creates a dirty bitmap. In QEMU 7.2 and later, upstream since 2.5.
 	TransactionActionKindBlockDirtyBitmapAdd TransactionActionKind = "block-dirty-bitmap-add"
-	// In QEMU 7.2 and later, upstream since 4.2.
+	// Deletes a dirty bitmap. In QEMU 7.2 and later, upstream since 4.2.
 	TransactionActionKindBlockDirtyBitmapRemove TransactionActionKind = "block-dirty-bitmap-remove"
-	// In QEMU 7.2 and later, upstream since 2.5.
+	// Forgets what a dirty bitmap has recorded. In QEMU 7.2 and later, upstream
+	// since 2.5.
 	TransactionActionKindBlockDirtyBitmapClear TransactionActionKind = "block-dirty-bitmap-clear"
-	// In QEMU 7.2 and later, upstream since 4.0.
+	// Lets a dirty bitmap record writes. In QEMU 7.2 and later, upstream since 4.0.
 	TransactionActionKindBlockDirtyBitmapEnable TransactionActionKind = "block-dirty-bitmap-enable"
-	// In QEMU 7.2 and later, upstream since 4.0.
+	// Stops a dirty bitmap from recording. In QEMU 7.2 and later, upstream since
+	// 4.0.
 	TransactionActionKindBlockDirtyBitmapDisable TransactionActionKind = "block-dirty-bitmap-disable"
-	// In QEMU 7.2 and later, upstream since 4.0.
+	// Adds dirty bitmaps to another one. In QEMU 7.2 and later, upstream since 4.0.
 	TransactionActionKindBlockDirtyBitmapMerge TransactionActionKind = "block-dirty-bitmap-merge"
-	// In QEMU 7.2 and later, upstream since 2.3.
+	// Starts a backup to a node. In QEMU 7.2 and later, upstream since 2.3.
 	TransactionActionKindBlockdevBackup TransactionActionKind = "blockdev-backup"
-	// In QEMU 7.2 and later, upstream since 2.5.
+	// Puts an existing node on top as overlay. In QEMU 7.2 and later, upstream
+	// since 2.5.
 	TransactionActionKindBlockdevSnapshot TransactionActionKind = "blockdev-snapshot"
-	// In QEMU 7.2 and later, upstream since 1.7.
+	// Takes a snapshot inside an image. In QEMU 7.2 and later, upstream since 1.7.
 	TransactionActionKindBlockdevSnapshotInternalSync TransactionActionKind = "blockdev-snapshot-internal-sync"
-	// In QEMU 7.2 and later, upstream since 1.1.
+	// Creates an overlay and puts it on top. In QEMU 7.2 and later, upstream since
+	// 1.1.
 	TransactionActionKindBlockdevSnapshotSync TransactionActionKind = "blockdev-snapshot-sync"
-	// In QEMU 7.2 and later, upstream since 1.6.
+	// Starts a backup to a file. In QEMU 7.2 and later, upstream since 1.6.
 	//
 	// Deprecated: QEMU means to remove it.
 	TransactionActionKindDriveBackup TransactionActionKind = "drive-backup"
@@ -107,7 +122,9 @@ func (e TransactionActionKind) Known() bool {
 	return false
 }
 
-// TransactionAction is the union TransactionAction of transaction.json.
+// TransactionAction is one thing that a transaction does.
+//
+// It is the union TransactionAction of transaction.json.
 //
 // Type holds the variant, whose type is the tag: [TransactionActionAbort],
 // [TransactionActionBlockDirtyBitmapAdd],
@@ -125,6 +142,7 @@ func (e TransactionActionKind) Known() bool {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-transaction.TransactionAction
 type TransactionAction struct {
+	// What to do.
 	Type TransactionActionVariant `json:"type"`
 }
 
@@ -232,6 +250,8 @@ func (x TransactionAction) String() string {
 // TransactionActionBlockDirtyBitmapAdd is the variant of [TransactionAction]
 // for block-dirty-bitmap-add, the struct BlockDirtyBitmapAdd.
 //
+// Creates a dirty bitmap.
+//
 // In QEMU 7.2 and later, upstream since 2.5.
 type TransactionActionBlockDirtyBitmapAdd BlockDirtyBitmapAdd
 
@@ -246,6 +266,8 @@ func (v TransactionActionBlockDirtyBitmapAdd) encodeTransactionAction(e *codec.E
 
 // TransactionActionBlockDirtyBitmapRemove is the variant of [TransactionAction]
 // for block-dirty-bitmap-remove, the struct BlockDirtyBitmap.
+//
+// Deletes a dirty bitmap.
 //
 // In QEMU 7.2 and later, upstream since 4.2.
 type TransactionActionBlockDirtyBitmapRemove BlockDirtyBitmap
@@ -262,6 +284,8 @@ func (v TransactionActionBlockDirtyBitmapRemove) encodeTransactionAction(e *code
 // TransactionActionBlockDirtyBitmapClear is the variant of [TransactionAction]
 // for block-dirty-bitmap-clear, the struct BlockDirtyBitmap.
 //
+// Forgets what a dirty bitmap has recorded.
+//
 // In QEMU 7.2 and later, upstream since 2.5.
 type TransactionActionBlockDirtyBitmapClear BlockDirtyBitmap
 
@@ -276,6 +300,8 @@ func (v TransactionActionBlockDirtyBitmapClear) encodeTransactionAction(e *codec
 
 // TransactionActionBlockDirtyBitmapEnable is the variant of [TransactionAction]
 // for block-dirty-bitmap-enable, the struct BlockDirtyBitmap.
+//
+// Lets a dirty bitmap record writes.
 //
 // In QEMU 7.2 and later, upstream since 4.0.
 type TransactionActionBlockDirtyBitmapEnable BlockDirtyBitmap
@@ -293,6 +319,8 @@ func (v TransactionActionBlockDirtyBitmapEnable) encodeTransactionAction(e *code
 // [TransactionAction] for block-dirty-bitmap-disable, the struct
 // BlockDirtyBitmap.
 //
+// Stops a dirty bitmap from recording.
+//
 // In QEMU 7.2 and later, upstream since 4.0.
 type TransactionActionBlockDirtyBitmapDisable BlockDirtyBitmap
 
@@ -307,6 +335,8 @@ func (v TransactionActionBlockDirtyBitmapDisable) encodeTransactionAction(e *cod
 
 // TransactionActionBlockDirtyBitmapMerge is the variant of [TransactionAction]
 // for block-dirty-bitmap-merge, the struct BlockDirtyBitmapMerge.
+//
+// Adds dirty bitmaps to another one.
 //
 // In QEMU 7.2 and later, upstream since 4.0.
 type TransactionActionBlockDirtyBitmapMerge BlockDirtyBitmapMerge
@@ -343,6 +373,8 @@ func (v TransactionActionBlockDirtyBitmapMerge) encodeTransactionAction(e *codec
 // TransactionActionBlockdevBackup is the variant of [TransactionAction] for
 // blockdev-backup, the struct BlockdevBackup.
 //
+// Starts a backup to a node.
+//
 // In QEMU 7.2 and later, upstream since 2.3.
 type TransactionActionBlockdevBackup BlockdevBackup
 
@@ -357,6 +389,8 @@ func (v TransactionActionBlockdevBackup) encodeTransactionAction(e *codec.Encode
 
 // TransactionActionBlockdevSnapshot is the variant of [TransactionAction] for
 // blockdev-snapshot, the struct BlockdevSnapshot.
+//
+// Puts an existing node on top as overlay.
 //
 // In QEMU 7.2 and later, upstream since 2.5.
 type TransactionActionBlockdevSnapshot BlockdevSnapshot
@@ -374,6 +408,8 @@ func (v TransactionActionBlockdevSnapshot) encodeTransactionAction(e *codec.Enco
 // [TransactionAction] for blockdev-snapshot-internal-sync, the struct
 // BlockdevSnapshotInternal.
 //
+// Takes a snapshot inside an image.
+//
 // In QEMU 7.2 and later, upstream since 1.7.
 type TransactionActionBlockdevSnapshotInternalSync BlockdevSnapshotInternal
 
@@ -388,6 +424,8 @@ func (v TransactionActionBlockdevSnapshotInternalSync) encodeTransactionAction(e
 
 // TransactionActionBlockdevSnapshotSync is the variant of [TransactionAction]
 // for blockdev-snapshot-sync, the struct BlockdevSnapshotSync.
+//
+// Creates an overlay and puts it on top.
 //
 // In QEMU 7.2 and later, upstream since 1.1.
 type TransactionActionBlockdevSnapshotSync BlockdevSnapshotSync
@@ -404,6 +442,8 @@ func (v TransactionActionBlockdevSnapshotSync) encodeTransactionAction(e *codec.
 // TransactionActionDriveBackup is the variant of [TransactionAction] for
 // drive-backup, the struct DriveBackup.
 //
+// Starts a backup to a file.
+//
 // In QEMU 7.2 and later, upstream since 1.6.
 //
 // Deprecated: QEMU means to remove it.
@@ -418,23 +458,36 @@ func (v TransactionActionDriveBackup) encodeTransactionAction(e *codec.Encoder) 
 	e.Value("data", &v)
 }
 
-// TransactionProperties is the struct TransactionProperties of
-// transaction.json.
+// TransactionProperties are the options of a transaction.
+//
+// It is the struct TransactionProperties of transaction.json.
 //
 // In QEMU 5.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-transaction.TransactionProperties
 type TransactionProperties struct {
+	// Whether jobs stand or fall together. individual if absent.
 	CompletionMode *ActionCompletionMode `json:"completion-mode,omitzero"`
 }
 
 // TransactionArgs are the arguments of [Client.Transaction].
 type TransactionArgs struct {
-	Actions    []TransactionAction    `json:"actions"`
+	// What to do, in this order.
+	Actions []TransactionAction `json:"actions"`
+	// How the jobs depend on each other. Independent of each other if absent.
 	Properties *TransactionProperties `json:"properties,omitzero"`
 }
 
-// Transaction executes the command transaction of transaction.json.
+// Transaction does several things with disks at one moment, all of them or
+// none: snapshots, backups and changes of dirty bitmaps.
+//
+// It returns when all is done, or all jobs are started. If one action fails,
+// those before are undone and its error is returned. Guests cannot write
+// between the actions, so that the disks fit together. An example: a full
+// backup of each disk, and with it a dirty bitmap that starts at the same
+// moment.
+//
+// It executes the command transaction of transaction.json.
 //
 // In QEMU 5.2 and later, upstream since 1.1.
 //
