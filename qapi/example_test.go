@@ -186,3 +186,125 @@ func ExampleIntrospect() {
 	// migrate/channels false
 	// event BLOCK_IO_ERROR false
 }
+
+// A subscription starts at once, so that no event is missed between a command
+// and the wait for what follows from it.
+func ExampleSubscribe() {
+	ctx := context.Background()
+	c, srv, done := connect()
+	defer done()
+	srv.Handle("stop", func(context.Context, *qmptest.Request) (any, error) {
+		srv.Emit("STOP", nil)
+		return nil, nil
+	})
+
+	stops := qapi.Subscribe[qapi.StopEvent](c)
+	defer stops.Close()
+	if err := c.Stop(ctx); err != nil {
+		log.Fatal(err)
+	}
+	event, err := stops.Next(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(event.EventName())
+	// Output: STOP
+}
+
+// A job is started, awaited by its events, asked for its error, and dismissed.
+func ExampleClient_BlockdevCreate() {
+	ctx := context.Background()
+	c, srv, done := connect("job-dismiss")
+	defer done()
+	srv.Reply("query-jobs", []qapi.JobInfo{{ID: "create0", Type: qapi.JobTypeCreate, Status: qapi.JobStatusConcluded}})
+	srv.Handle("blockdev-create", func(context.Context, *qmptest.Request) (any, error) {
+		for _, status := range []qapi.JobStatus{qapi.JobStatusRunning, qapi.JobStatusConcluded} {
+			srv.Emit("JOB_STATUS_CHANGE", qapi.JobStatusChangeEvent{ID: "create0", Status: status})
+		}
+		return nil, nil
+	})
+
+	changes := qapi.Subscribe[qapi.JobStatusChangeEvent](c)
+	defer changes.Close()
+	if err := c.BlockdevCreate(ctx, qapi.BlockdevCreateArgs{
+		JobID: "create0",
+		Options: qapi.BlockdevCreateOptions{
+			Driver: qapi.BlockdevCreateOptionsQcow2{File: qapi.Str("node0"), Size: 10 << 30},
+		},
+	}); err != nil {
+		log.Fatal(err)
+	}
+	if _, err := changes.Find(ctx, func(e qapi.JobStatusChangeEvent) bool {
+		return e.ID == "create0" && e.Status == qapi.JobStatusConcluded
+	}); err != nil {
+		log.Fatal(err)
+	}
+	jobs, err := c.QueryJobs(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, job := range jobs {
+		fmt.Println(job.ID, job.Status, job.Error == nil)
+	}
+	if err := c.JobDismiss(ctx, qapi.JobDismissArgs{ID: "create0"}); err != nil {
+		log.Fatal(err)
+	}
+	// Output: create0 concluded true
+}
+
+// The medium of a drive is changed in one step.
+func ExampleClient_BlockdevChangeMedium() {
+	ctx := context.Background()
+	c, srv, done := connect("blockdev-change-medium")
+	defer done()
+
+	if err := c.BlockdevChangeMedium(ctx, qapi.BlockdevChangeMediumArgs{
+		ID: new("cd0"), Filename: "install.iso", Format: new("raw"),
+		ReadOnlyMode: new(qapi.BlockdevChangeReadOnlyModeReadOnly),
+	}); err != nil {
+		log.Fatal(err)
+	}
+	sent(srv)
+	// Output:
+	// blockdev-change-medium {"id":"cd0","filename":"install.iso","format":"raw","read-only-mode":"read-only"}
+}
+
+// Memory is an object, then a device on it.
+func ExampleClient_ObjectAdd() {
+	ctx := context.Background()
+	c, srv, done := connect("object-add", "device_add")
+	defer done()
+
+	if err := c.ObjectAdd(ctx, qapi.ObjectOptions{
+		ID: "mem1", QOMType: qapi.ObjectOptionsMemoryBackendRAM{Size: 1 << 30},
+	}); err != nil {
+		log.Fatal(err)
+	}
+	if err := c.DeviceAdd(ctx, qapi.DeviceAddArgs{
+		Driver: "pc-dimm", ID: new("dimm1"),
+		Props: map[string]any{"memdev": "mem1"},
+	}); err != nil {
+		log.Fatal(err)
+	}
+	sent(srv)
+	// Output:
+	// object-add {"qom-type":"memory-backend-ram","id":"mem1","size":1073741824}
+	// device_add {"driver":"pc-dimm","id":"dimm1","memdev":"mem1"}
+}
+
+// Handlers run on workers of the connection, one event at a time.
+func ExampleClient_OnBlockIOError() {
+	c, srv, done := connect()
+	defer done()
+
+	seen := make(chan string)
+	stop := c.OnBlockIOError(func(e qapi.BlockIOErrorEvent) {
+		seen <- fmt.Sprintf("%s of %s: %s", e.Operation, *e.NodeName, e.Reason)
+	})
+	defer stop()
+	srv.Emit("BLOCK_IO_ERROR", qapi.BlockIOErrorEvent{
+		NodeName: new("disk0"), Operation: qapi.IOOperationTypeWrite, Reason: "No space left on device",
+	})
+	fmt.Println(<-seen)
+	// Output: write of disk0: No space left on device
+}
