@@ -38,6 +38,10 @@ check-generate: ## fail if the bindings are not what the generator writes
 	@grep -q '^//go:generate ' gen.go || { echo "gen.go: there is no go:generate line"; exit 1; }
 	sed -n 's,^//go:generate ,,p' gen.go | while read -r command; do $$command -check </dev/null || exit 1; done
 
+.PHONY: docs
+docs: ## how much of the schema our own descriptions cover
+	$(GO) test -count=1 -v -run '^TestCoverage$$' ./generator/internal/describe | sed -n 's/.*_test.go:[0-9]*: //p'
+
 .PHONY: lint
 lint: ## gofmt, go vet, staticcheck, golangci-lint
 	@files=$$(gofmt -l .); test -z "$$files" || { echo "not as gofmt writes it:" $$files; exit 1; }
