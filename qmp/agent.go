@@ -1,23 +1,35 @@
 package qmp
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"strconv"
 	"time"
 )
 
-// ErrNoAgent is wrapped by the error of [DialAgent] when something listens but
-// no agent answers: the guest has none, or it has not started or has stopped.
+// ErrNoAgent is wrapped, beside [context.DeadlineExceeded], by the errors of a dial
+// and of calls for which no guest agent has answered in time. The device that
+// leads to an agent opens, and takes what is written to it, also when nobody is
+// at its other end; that the guest has no agent, that its agent has not started,
+// and that it is still busy with an earlier command look the same from here.
 var ErrNoAgent = errors.New("no guest agent answers")
 
-// DialAgent connects to a guest agent at an address, which is written as for
-// [Dial]. An agent neither greets nor negotiates, and its channel has no idea of
-// connections: what an earlier client was not sent may come first. So it is asked
-// to mark its next reply with a byte 0xFF, as its protocol has it, and all before
-// that is skipped. [WithHandshakeTimeout] limits how long that may take.
+// DialAgent connects to a guest agent, at an address that is written as for
+// [Dial], and synchronises with it: what an agent still had to say to an earlier
+// client is skipped. It is synchronised with again before the first command that
+// follows an abandoned one; that command waits, as do those behind it, until all
+// others are answered.
+//
+// An agent has 10 s to answer each time, or what [WithHandshakeTimeout] sets.
+// Then the dial, or what waits to be sent, fails with [ErrNoAgent]; calls made
+// later try again. How long the agent may take for a command itself is up to the
+// context: once synchronised it is there, if slow.
+//
+// An agent sends no events. It executes one command at a time.
 func DialAgent(ctx context.Context, addr string, opts ...Option) (*Conn, error) {
 	rw, err := openAddress(ctx, addr)
 	if err != nil {
@@ -30,73 +42,152 @@ func DialAgent(ctx context.Context, addr string, opts ...Option) (*Conn, error) 
 	return c, nil
 }
 
-// NewAgentConn is [DialAgent] for a stream that is there already, which becomes
-// the connection's as with [NewConn].
+// NewAgentConn makes a connection to a guest agent of a stream, as [NewConn] does
+// of one to QEMU, and synchronises as [DialAgent] does.
 func NewAgentConn(ctx context.Context, rw io.ReadWriteCloser, opts ...Option) (*Conn, error) {
-	if err := synchronise(ctx, rw, newOptions(opts).handshakeTimeout); err != nil {
-		rw.Close()
-		return nil, fmt.Errorf("qmp: synchronise with the agent: %w", err)
+	o := newOptions(opts)
+	o.handshake = false
+	l := newLink(rw, o)
+	l.agent = &agent{limit: o.handshakeTimeout, dialled: make(chan error, 1)}
+	c := &Conn{link: l}
+	for _, f := range o.setup {
+		f(c)
 	}
-	return NewConn(ctx, rw, append(opts, WithoutHandshake())...)
+	go l.read()
+	if err := l.dialAgent(ctx); err != nil {
+		l.fail(err)
+		return nil, fmt.Errorf("qmp: synchronise with the guest agent: %w", err)
+	}
+	return c, nil
 }
 
-// delimiter is a byte that JSON cannot have.
-const delimiter = 0xFF
+// An agent is what a link to a guest agent knows beside others. Its fields are
+// guarded by the link's mutex.
+type agent struct {
+	limit   time.Duration // for an answer to a synchronisation; 0: none
+	state   agentState
+	number  []byte // what the synchronisation that is under way is told by
+	timer   *time.Timer
+	dialled chan error // how the first synchronisation went
+}
 
-// synchronise makes sure that what the agent says next belongs to us.
-func synchronise(ctx context.Context, rw io.ReadWriteCloser, limit time.Duration) error {
-	if limit > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, limit, fmt.Errorf("%w within %v", ErrNoAgent, limit))
-		defer cancel()
-	}
-	// Closing the stream is the one way to end a read of any stream.
-	stop := context.AfterFunc(ctx, func() { rw.Close() })
-	defer stop()
+type agentState uint8
 
-	number := rand.Int64N(1 << 53)
-	request := fmt.Appendf([]byte{delimiter}, `{"execute":"guest-sync-delimited","arguments":{"id":%d}}`+"\n", number)
-	written := make(chan error, 1)
-	go func() { // an agent that is stuck may take nothing, and then nothing ends the write but Close
-		_, err := rw.Write(request)
-		written <- err
-	}()
-	err := awaitSync(rw, number)
-	if err == nil {
-		err = <-written
+const (
+	unsynced agentState = iota // a reply may still come that nobody waits for
+	syncing
+	synced
+)
+
+// dialAgent synchronises for the first time.
+func (l *link) dialAgent(ctx context.Context) error {
+	l.mu.Lock()
+	l.syncLocked()
+	mine := l.startLocked()
+	l.mu.Unlock()
+	if mine {
+		l.writeNow()
 	}
-	if ctx.Err() != nil {
+	select {
+	case err := <-l.agent.dialled:
+		return err
+	case <-l.done:
+		return l.closedBy()
+	case <-ctx.Done():
 		return contextError(ctx)
 	}
-	return err
 }
 
-// maxSyncReply is more than the reply needs in any spelling.
-const maxSyncReply = 1 << 10
-
-// awaitSync reads up to the reply with the number, and not a byte further.
-func awaitSync(r io.Reader, number int64) error {
-	var line []byte
-	marked := false
-	for one := make([]byte, 1); ; {
-		if _, err := io.ReadFull(r, one); err != nil {
-			return err
-		}
-		switch {
-		case one[0] == delimiter:
-			line, marked = line[:0], true
-		case one[0] != '\n':
-			if marked && len(line) < maxSyncReply {
-				line = append(line, one[0])
-			}
-		case marked:
-			var reply struct {
-				Return int64 `json:"return"`
-			}
-			if decode(line, &reply) == nil && reply.Return == number {
-				return nil
-			}
-			marked = false // somebody else's
-		}
+// agentReadyLocked reports whether c can be sent, and synchronises if that is why
+// it cannot. It waits for the calls that somebody waits for: the time that they
+// take says nothing about whether the agent is there.
+func (l *link) agentReadyLocked(c *call) bool {
+	if l.agent == nil || c.mode == probe {
+		return true
 	}
+	if l.agent.state == unsynced && l.unread == 0 {
+		l.syncLocked()
+	}
+	return l.agent.state == synced
+}
+
+// unsyncLocked is for when a call that was sent is abandoned.
+func (l *link) unsyncLocked() {
+	if l.agent != nil {
+		l.agent.state = unsynced
+	}
+}
+
+// syncLocked appends a synchronisation to out. The byte that begins it has the
+// agent drop what it holds of a message that was cut short, and complain. The
+// number comes back twice: as the result, and as the id also of a refusal.
+func (l *link) syncLocked() {
+	a := l.agent
+	a.state = syncing
+	a.number = strconv.AppendInt(a.number[:0], rand.Int64N(1<<53), 10)
+	l.out = append(l.out, resync)
+	l.out = fmt.Appendf(l.out, `{"execute":"guest-sync-delimited","arguments":{"id":%s},"id":%[1]s}`+"\n", a.number)
+	if a.limit > 0 {
+		number := string(a.number)
+		a.timer = time.AfterFunc(a.limit, func() { l.noAgent(number) })
+	}
+}
+
+// noAgent is called when the synchronisation of a number has had its time.
+func (l *link) noAgent(number string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if a := l.agent; l.err == nil && a.state == syncing && string(a.number) == number {
+		l.notSyncedLocked(fmt.Errorf("%w within %v: it is not running, or busy with an earlier command: %w",
+			ErrNoAgent, a.limit, context.DeadlineExceeded))
+	}
+}
+
+// notSyncedLocked ends a synchronisation that failed, and all that waited for it.
+func (l *link) notSyncedLocked(err error) {
+	l.agent.state = unsynced
+	l.agent.settle(err)
+	for c := l.queue.first; c != nil; c = l.queue.first {
+		l.queue.remove(c)
+		c.err = fmt.Errorf("qmp: %s: %w", c.command, err)
+		l.finishLocked(c)
+	}
+}
+
+// settle tells a dial how its synchronisation went; later ones interest nobody.
+func (a *agent) settle(err error) {
+	if a.timer != nil {
+		a.timer.Stop()
+		a.timer = nil
+	}
+	select {
+	case a.dialled <- err:
+	default:
+	}
+}
+
+// stale reports whether m is from before a synchronisation, or the answer to it.
+func (l *link) stale(m *message) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	a := l.agent
+	if a == nil || a.state != syncing || l.err != nil {
+		return false
+	}
+	switch {
+	case bytes.Equal(m.members[memberReturn], a.number):
+		a.state = synced
+		a.settle(nil)
+		l.forgetLocked()
+		l.kickLocked()
+	case m.has(memberError) && bytes.Equal(m.members[memberID], a.number):
+		l.notSyncedLocked(refusal("guest-sync-delimited", m.members[memberError]))
+	}
+	return true
+}
+
+// forgetLocked drops the calls that were abandoned: their replies would have come
+// before that to the synchronisation.
+func (l *link) forgetLocked() {
+	l.ids, l.bare, l.orphan, l.probing, l.doubt = numbers{}, nil, nil, false, 0
 }

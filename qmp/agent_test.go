@@ -1,130 +1,365 @@
 package qmp
 
 import (
-	"bufio"
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/goqapi/goqapi/internal/qemutest"
 )
 
-// agentSays is an agent that first says what is stale, then answers the
-// synchronisation and one command.
-func agentSays(t *testing.T, stale string) net.Conn {
-	t.Helper()
-	client, server := net.Pipe()
-	go func() {
-		in := bufio.NewReader(server)
-		io.WriteString(server, stale)
-		mark, _ := in.ReadByte()
-		sync, _ := in.ReadString('\n')
-		var number int64
-		fmt.Sscanf(sync, `{"execute":"guest-sync-delimited","arguments":{"id":%d}}`, &number)
-		if mark == delimiter {
-			io.WriteString(server, "{\"error\": {\"class\": \"GenericError\", \"desc\": \"stray byte\"}}\n")
-		}
-		fmt.Fprintf(server, "\xff{\"return\": %d}\n", number)
-		in.ReadString('}')
-		io.WriteString(server, "{\"return\": {\"version\": \"9\"}}\n")
-	}()
-	return client
+// agentEnd is an agent's end of a stream, for a peer: it counts the marks, which
+// a peer cannot read.
+type agentEnd struct {
+	net.Conn
+	marks atomic.Int32
 }
 
-func TestAgent(t *testing.T) {
+func (a *agentEnd) Read(b []byte) (int, error) {
+	n, err := a.Conn.Read(b)
+	for i, c := range b[:n] {
+		if c == resync {
+			a.marks.Add(1)
+			b[i] = ' '
+		}
+	}
+	return n, err
+}
+
+// sync takes a synchronisation and returns its number.
+func (p *peer) sync() string {
+	p.t.Helper()
+	r := p.next()
+	number := string(r.ID)
+	want := `{"execute":"guest-sync-delimited","arguments":{"id":` + number + `},"id":` + number + `}`
+	if r.text != want {
+		p.t.Errorf("peer: got %s, want a synchronisation", r.text)
+	}
+	return number
+}
+
+// synced answers a synchronisation as agents do, the mark being none to them.
+func (p *peer) synced(number string) {
+	p.t.Helper()
+	p.send("{\"error\": {\"class\": \"GenericError\", \"desc\": \"JSON parse error, stray '\\uFFFD'\"}}\n")
+	p.send("\xff{\"return\": %s, \"id\": %[1]s}\n", number)
+}
+
+const agentLimit = 10 * time.Second
+
+// agentBubble runs f in a bubble with a connection to an agent.
+func agentBubble(t *testing.T, f func(t *testing.T, p pair)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		end := &agentEnd{Conn: theirs}
+		p := pair{peer: newPeer(t, end), log: new(errorLog)}
+		dialled := async(func() (err error) {
+			p.Conn, err = NewAgentConn(t.Context(), ours, WithEventError(p.log.add))
+			return err
+		})
+		p.peer.synced(p.peer.sync())
+		require.NoError(t, returned(t, "the dial", dialled))
+		require.EqualValues(t, 1, end.marks.Load())
+		f(t, p)
+		p.Close()
+		theirs.Close()
+		synctest.Wait()
+		assert.Empty(t, p.log.take(), "reported")
+	})
+}
+
+// ask executes a command in the background.
+func (p pair) ask(ctx context.Context, command string) (*string, <-chan error) {
+	result := new(string)
+	return result, async(func() error { return p.Execute(ctx, command, nil, result) })
+}
+
+func TestAgentStale(t *testing.T) {
 	for name, stale := range map[string]string{
 		"nothing":          "",
 		"a late reply":     "{\"return\": 7}\n",
+		"a late error":     "{\"error\": {\"class\": \"GenericError\", \"desc\": \"no\"}, \"id\": 7}\n",
 		"half a reply":     "{\"return\": [1, 2",
+		"half a string":    "{\"return\": \"abc\\",
+		"a mark in a name": "{\"re\xffturn\": 5}\n",
+		"half a large one": "{\"return\": \"" + strings.Repeat("x", maxRescan+1),
+		"the other half":   "xyz\", \"eof\": true}}\n",
 		"somebody's sync":  "\xff{\"return\": 12}\n\xff\xff{\"return\": 12}\n",
 		"a lot":            strings.Repeat("x", 1<<20) + "\n\xff" + strings.Repeat("y", 1<<20) + "\n",
 		"broken and marks": "\xff{\"return\": \xff\xff\n\n\n",
+		"a stray greeting": greetingText,
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, err := NewAgentConn(t.Context(), agentSays(t, stale))
-			require.NoError(t, err)
-			defer c.Close()
-			var info struct {
-				Version string `json:"version"`
-			}
-			require.NoError(t, c.Execute(t.Context(), "guest-info", nil, &info))
-			assert.Equal(t, "9", info.Version)
+			synctest.Test(t, func(t *testing.T) {
+				ours, theirs := net.Pipe()
+				defer theirs.Close()
+				log := new(errorLog)
+				dialled := async(func() error {
+					c, err := NewAgentConn(t.Context(), ours, WithEventError(log.add))
+					if err != nil {
+						return err
+					}
+					defer c.Close()
+					var text string
+					if err := c.Execute(t.Context(), "guest-info", nil, &text); text != "mine" {
+						return fmt.Errorf("got %q: %v", text, err)
+					}
+					return nil
+				})
+				p := newPeer(t, &agentEnd{Conn: theirs})
+				p.send("%s", stale)
+				p.synced(p.sync())
+				p.answer(p.expect(`{"execute":"guest-info"}`), `"mine"`)
+				require.NoError(t, returned(t, "the dial", dialled))
+				require.Empty(t, log.take(), "what is stale is nobody's error")
+			})
 		})
 	}
 }
 
-// TestNoAgent has a channel that opens although nobody is at home.
-func TestNoAgent(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		client, server := net.Pipe()
-		defer server.Close()
-		begin := time.Now()
-		_, err := NewAgentConn(t.Context(), client, WithHandshakeTimeout(time.Minute))
-		require.ErrorIs(t, err, ErrNoAgent)
-		assert.Equal(t, time.Minute, time.Since(begin))
+// TestAgentDial has streams at whose other end there is no agent.
+func TestAgentDial(t *testing.T) {
+	t.Run("nobody reads", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			ours, theirs := net.Pipe()
+			defer theirs.Close()
+			begin := time.Now()
+			_, err := NewAgentConn(t.Context(), ours, WithHandshakeTimeout(time.Minute))
+			wantErr(t, err, ErrNoAgent, "qmp: synchronise with the guest agent: no guest agent answers within 1m0s: "+
+				"it is not running, or busy with an earlier command: context deadline exceeded")
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			assert.Equal(t, time.Minute, time.Since(begin))
+		})
+	})
+	t.Run("the caller's own limit", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			ours, theirs := net.Pipe()
+			defer theirs.Close()
+			go io.Copy(io.Discard, theirs)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			_, err := NewAgentConn(ctx, ours)
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			require.NotErrorIs(t, err, ErrNoAgent)
+		})
+	})
+	t.Run("it is closed", func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		theirs.Close()
+		_, err := NewAgentConn(t.Context(), ours)
+		require.ErrorIs(t, err, ErrClosed)
+	})
+	t.Run("it is QEMU", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			ours, theirs := net.Pipe()
+			defer theirs.Close()
+			dialled := async(func() error {
+				_, err := NewAgentConn(t.Context(), ours)
+				return err
+			})
+			p := newPeer(t, &agentEnd{Conn: theirs})
+			p.send(greetingText)
+			p.send("{\"id\": %s, \"error\": {\"class\": \"CommandNotFound\", \"desc\": \"negotiate first\"}}\n", p.sync())
+			refused := new(Error)
+			require.ErrorAs(t, returned(t, "the dial", dialled), &refused)
+			assert.Equal(t, &Error{"guest-sync-delimited", ClassCommandNotFound, "negotiate first"}, refused)
+		})
+	})
+}
 
-		client, server = net.Pipe()
-		go io.Copy(io.Discard, server) // it reads, and says nothing
-		defer server.Close()
+func TestAgentAbandoned(t *testing.T) {
+	agentBubble(t, func(t *testing.T, p pair) {
+		ctx, cancel := context.WithCancel(t.Context())
+		_, abandoned := p.ask(ctx, "guest-fsfreeze-freeze")
+		p.peer.expect(`{"execute":"guest-fsfreeze-freeze"}`)
+		cancel()
+		require.ErrorIs(t, returned(t, "the call", abandoned), ErrAbandoned)
+
+		first, done1 := p.ask(t.Context(), "guest-ping")
+		number := p.peer.sync() // and nothing else
+		second, done2 := p.ask(t.Context(), "guest-ping")
+		time.Sleep(agentLimit - time.Second)
+		p.peer.send("{\"return\": \"late\"}\n")
+		p.peer.synced("1" + number) // an earlier one
+		pending(t, "the first call", done1)
+		p.peer.synced(number)
+		p.peer.answer(p.peer.expect(`{"execute":"guest-ping"}`), `"first"`) // no id is needed any more
+		p.peer.answer(p.peer.expect(`{"execute":"guest-ping","id":1}`), `"second"`)
+		require.NoError(t, returned(t, "the first call", done1))
+		require.NoError(t, returned(t, "the second call", done2))
+		assert.Equal(t, []string{"first", "second"}, []string{*first, *second})
+	})
+}
+
+// TestAgentSlow has an agent that is slow with one call when another is given up:
+// the limit is none for the first.
+func TestAgentSlow(t *testing.T) {
+	agentBubble(t, func(t *testing.T, p pair) {
+		slow, slowDone := p.ask(t.Context(), "guest-fstrim")
+		r := p.peer.expect(`{"execute":"guest-fstrim"}`)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		_, err = NewAgentConn(ctx, client)
-		require.ErrorIs(t, err, context.DeadlineExceeded)
-		require.NotErrorIs(t, err, ErrNoAgent, "the caller's own limit")
+		_, abandoned := p.ask(ctx, "guest-info")
+		p.peer.expect(`{"execute":"guest-info","id":1}`)
+		require.ErrorIs(t, returned(t, "the call", abandoned), ErrAbandoned)
+		_, next := p.ask(t.Context(), "guest-ping")
+		time.Sleep(10 * agentLimit)
+		pending(t, "the slow call", slowDone)
+		pending(t, "the next call", next)
+
+		p.peer.answer(r, `"trimmed"`)
+		p.peer.synced(p.peer.sync())
+		p.peer.answer(p.peer.expect(`{"execute":"guest-ping"}`), `""`)
+		require.NoError(t, returned(t, "the slow call", slowDone))
+		require.NoError(t, returned(t, "the next call", next))
+		assert.Equal(t, "trimmed", *slow)
 	})
-	client, server := net.Pipe()
-	server.Close()
-	_, err := NewAgentConn(t.Context(), client)
-	require.Error(t, err, "closed at once")
+}
+
+func TestAgentDies(t *testing.T) {
+	agentBubble(t, func(t *testing.T, p pair) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		suspended := async(func() error { return p.ExecuteNoReply(ctx, "guest-suspend-ram", nil) })
+		p.peer.expect(`{"execute":"guest-suspend-ram","id":1}`)
+		require.ErrorIs(t, returned(t, "suspending", suspended), ErrAbandoned)
+
+		begin := time.Now()
+		_, done := p.ask(t.Context(), "guest-ping")
+		old := p.peer.sync()
+		err := returned(t, "the call", done)
+		wantErr(t, err, ErrNoAgent, "qmp: guest-ping: no guest agent answers within 10s: "+
+			"it is not running, or busy with an earlier command: context deadline exceeded")
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.Equal(t, agentLimit, time.Since(begin))
+
+		// It is back, and knows nothing of what was before.
+		text, done := p.ask(t.Context(), "guest-ping")
+		number := p.peer.sync()
+		p.peer.synced(old)
+		p.peer.synced(number)
+		p.peer.answer(p.peer.expect(`{"execute":"guest-ping"}`), `"back"`)
+		require.NoError(t, returned(t, "the call", done))
+		assert.Equal(t, "back", *text)
+	})
+}
+
+// TestAgentWhole sends a message that has to be alone, after an abandoned call.
+func TestAgentWhole(t *testing.T) {
+	agentBubble(t, func(t *testing.T, p pair) {
+		ctx, cancel := context.WithCancel(t.Context())
+		_, abandoned := p.ask(ctx, "guest-info")
+		p.peer.next()
+		cancel()
+		require.ErrorIs(t, returned(t, "the call", abandoned), ErrAbandoned)
+		done := async(func() error {
+			answer, err := p.RoundTrip(t.Context(), []byte(`{"execute":"guest-ping","id":"x"}`))
+			if string(answer) != `{"return": {}, "id": "x"}` {
+				return errors.Join(err, errors.New(string(answer)))
+			}
+			return err
+		})
+		p.peer.synced(p.peer.sync())
+		p.peer.answer(p.peer.next(), "{}")
+		require.NoError(t, returned(t, "the message", done))
+	})
+}
+
+// TestAgentConfused has an agent that could not parse one of two calls while a
+// third is abandoned: finding out which goes before synchronising.
+func TestAgentConfused(t *testing.T) {
+	agentBubble(t, func(t *testing.T, p pair) {
+		_, lost := p.ask(t.Context(), "guest-info")
+		p.peer.next()
+		ctx, cancel := context.WithCancel(t.Context())
+		_, abandoned := p.ask(ctx, "guest-get-users")
+		p.peer.next()
+		cancel()
+		require.ErrorIs(t, returned(t, "the call", abandoned), ErrAbandoned)
+		_, next := p.ask(t.Context(), "guest-ping")
+		synctest.Wait()
+		p.peer.send("{\"error\": {\"class\": \"GenericError\", \"desc\": \"cannot parse\"}, \"id\": 0}\n")
+		p.peer.send("{\"error\": {\"class\": \"GenericError\", \"desc\": \"cannot parse\"}}\n")
+		probe := p.peer.next()
+		assert.Equal(t, "qmp_capabilities", probe.Execute)
+		p.peer.answer(probe, "{}")
+		require.Error(t, returned(t, "the lost call", lost))
+		p.peer.synced(p.peer.sync())
+		p.peer.answer(p.peer.expect(`{"execute":"guest-ping"}`), `""`)
+		require.NoError(t, returned(t, "the next call", next))
+		require.Len(t, p.log.take(), 1, "the error with an id that is nobody's")
+	})
+}
+
+func TestAgentCloses(t *testing.T) {
+	agentBubble(t, func(t *testing.T, p pair) {
+		done := async(func() error { return p.ExecuteNoReply(t.Context(), "guest-shutdown", nil) })
+		p.peer.next()
+		p.peer.rw.Close()
+		require.NoError(t, returned(t, "the shutdown", done), "the agent has gone")
+		_, next := p.ask(t.Context(), "guest-ping")
+		require.ErrorIs(t, returned(t, "the next call", next), ErrClosed)
+	})
 }
 
 // TestQEMUAgent talks to real agents on this host, with harmless commands.
 func TestQEMUAgent(t *testing.T) {
-	lab := os.Getenv("QAPI_QEMU_LAB")
-	agents, err := filepath.Glob(filepath.Join(lab, "*", "bin", "qemu-ga"))
-	require.NoError(t, err)
-	if lab == "" || len(agents) == 0 {
-		if os.Getenv("QAPI_REQUIRE_QEMU") != "" {
-			t.Fatal("no qemu-ga: QAPI_QEMU_LAB names no folder with RELEASE/bin/qemu-ga")
-		}
-		t.Skip("no qemu-ga: QAPI_QEMU_LAB names no folder with RELEASE/bin/qemu-ga")
-	}
-	for _, program := range agents {
-		t.Run(filepath.Base(filepath.Dir(filepath.Dir(program))), func(t *testing.T) {
-			dir, err := os.MkdirTemp("", "qga")
-			require.NoError(t, err)
-			t.Cleanup(func() { os.RemoveAll(dir) })
-			socket := filepath.Join(dir, "s")
-			cmd := exec.Command(program, "-m", "unix-listen", "-p", socket, "-t", dir, "-f", filepath.Join(dir, "pid"))
-			require.NoError(t, cmd.Start())
-			t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-			var c *Conn
-			require.Eventually(t, func() bool { // it tells nobody when it listens
-				c, err = DialAgent(t.Context(), "unix:"+socket)
-				return err == nil
-			}, 10*time.Second, 5*time.Millisecond, "%v", err)
-			defer c.Close()
+	qemutest.EachAgent(t, func(t *testing.T, a qemutest.Agent) {
+		addr := a.Start(t)
+		c, err := DialAgent(t.Context(), "unix:"+addr, WithEventError(func(err error) { t.Error(err) }))
+		require.NoError(t, err)
+		defer c.Close()
 
-			var number int64
-			require.NoError(t, c.Execute(t.Context(), "guest-sync", map[string]int64{"id": 1 << 52}, &number))
-			assert.Equal(t, int64(1<<52), number)
+		var number int64
+		require.NoError(t, c.Execute(t.Context(), "guest-sync", map[string]int64{"id": 1 << 52}, &number))
+		assert.Equal(t, int64(1<<52), number)
+		refused := new(Error)
+		require.ErrorAs(t, c.Execute(t.Context(), "guest-fly", nil, nil), &refused)
+		assert.Equal(t, ClassCommandNotFound, refused.Class)
+
+		for range 20 { // abandoned before, while or after it is answered
+			ctx, cancel := context.WithCancel(t.Context())
+			done := async(func() error { return c.Execute(ctx, "guest-info", nil, nil) })
+			cancel()
+			if err := <-done; err != nil {
+				require.ErrorIs(t, err, context.Canceled)
+			}
 			var host struct {
 				Name string `json:"host-name"`
 			}
 			require.NoError(t, c.Execute(t.Context(), "guest-get-host-name", nil, &host))
 			assert.NotEmpty(t, host.Name)
-			refused := new(Error)
-			require.ErrorAs(t, c.Execute(t.Context(), "guest-fly", nil, nil), &refused)
-			assert.Equal(t, ClassCommandNotFound, refused.Class)
-		})
-	}
+		}
+
+		// An earlier client leaves half a request and does not read its answers.
+		require.NoError(t, c.Close())
+		rude, err := net.Dial("unix", addr)
+		require.NoError(t, err)
+		_, err = rude.Write(bytes.Repeat([]byte(`{"execute":"guest-info"}`+"\n"), 50))
+		require.NoError(t, err)
+		_, err = rude.Write([]byte(`{"execute":"guest-ping","arguments":{"a":"`))
+		require.NoError(t, err)
+		require.NoError(t, rude.Close())
+		c, err = DialAgent(t.Context(), "unix:"+addr, WithEventError(func(err error) { t.Error(err) }))
+		require.NoError(t, err)
+		defer c.Close()
+		require.NoError(t, c.Execute(t.Context(), "guest-ping", nil, nil))
+
+		// It serves one client at a time; a second finds nobody at home.
+		_, err = DialAgent(t.Context(), "unix:"+addr, WithHandshakeTimeout(50*time.Millisecond))
+		require.ErrorIs(t, err, ErrNoAgent)
+		require.NoError(t, c.Execute(t.Context(), "guest-ping", nil, nil))
+	})
 }

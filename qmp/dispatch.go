@@ -27,6 +27,7 @@ func (l *link) read() {
 			return
 		}
 		switch {
+		case l.agent != nil && l.stale(m):
 		case m.unsure:
 			l.damaged(errors.New("its end is missing"))
 		case m.spoilt != nil:

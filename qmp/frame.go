@@ -296,12 +296,10 @@ func (f *framer) consume(n int) {
 func (f *framer) drop(text []byte, cause string) {
 	f.within, f.cause = false, cause
 	bad := f.scan.pos
-	if bad <= maxRescan {
-		for i := 1; i <= bad; i++ {
-			if text[i] == resync || text[i] == '{' && text[i-1] == '\n' {
-				f.skip(i)
-				return
-			}
+	for i := 1; i <= bad; i++ {
+		if text[i] == resync || bad <= maxRescan && text[i] == '{' && text[i-1] == '\n' {
+			f.skip(i)
+			return
 		}
 	}
 	f.skip(bad)

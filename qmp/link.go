@@ -30,6 +30,7 @@ type link struct {
 	events registry
 	report reporter
 	memo   memo
+	agent  *agent // nil: it is QEMU
 
 	in       *framer
 	greeting chan []byte
@@ -147,7 +148,7 @@ func (l *link) kickLocked() {
 func (l *link) gatherLocked() bool {
 	for len(l.out) < batchSize && l.err == nil && !l.broken {
 		c := l.queue.first
-		if c == nil || !l.mayGoLocked(c) {
+		if c == nil || !l.agentReadyLocked(c) || !l.mayGoLocked(c) {
 			break
 		}
 		l.queue.remove(c)
@@ -272,6 +273,7 @@ func (l *link) abandon(c *call, why error) error {
 	case sent:
 		c.state = abandoned
 		l.unread--
+		l.unsyncLocked()
 		err = fmt.Errorf("qmp: %s: %w: %w", c.command, why, ErrAbandoned)
 	}
 	c.s.release()
