@@ -7,6 +7,7 @@ type call struct {
 	command string
 	mode    callMode
 	state   callState
+	oob     bool
 	s       *scratch // the request; then the answer, if it is small
 	number  int      // the id it was sent with, 0 for none
 	order   uint64   // counts what is sent

@@ -2,6 +2,7 @@ package qmp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -72,16 +73,23 @@ func (c *Conn) handshake(ctx context.Context) error {
 			return err
 		}
 		l.hello.Store(&g)
+		if l.opts.oob && !slices.Contains(g.Capabilities, "oob") {
+			return errors.New("the server does not offer out-of-band execution")
+		}
 	case <-l.done:
 		return l.closedBy()
 	case <-ctx.Done():
 		return l.noGreeting(ctx)
 	}
-	if err := c.Execute(ctx, "qmp_capabilities", nil, nil); err != nil {
+	var args any
+	if l.opts.oob {
+		args = map[string][]string{"enable": {"oob"}}
+	}
+	if err := c.Execute(ctx, "qmp_capabilities", args, nil); err != nil {
 		return err
 	}
 	l.mu.Lock()
-	l.ready = true
+	l.ready, l.oob = true, l.opts.oob
 	l.mu.Unlock()
 	return nil
 }

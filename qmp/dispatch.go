@@ -59,15 +59,11 @@ func (l *link) reply(m *message) {
 	switch {
 	case c.mode == whole && m.has(memberError) && !m.has(memberID):
 		l.doubt = l.order // the first of several, perhaps
-	case c.number != 0 && c.order > l.doubt:
+	case c.number != 0 && !c.oob && c.order > l.doubt:
 		l.doubt = 0
 	}
 	l.overtakenLocked(c)
-	if c.number != 0 {
-		l.ids.remove(c.number)
-	} else {
-		l.bare = nil
-	}
+	l.offWireLocked(c)
 	if c.mode == probe {
 		l.probing = false
 	}
@@ -159,7 +155,7 @@ func (l *link) orphanLocked(answer *call) {
 	if l.probing || !l.ready {
 		return
 	}
-	s, err := encodeCommand("qmp_capabilities", nil)
+	s, err := encodeCommand("execute", "qmp_capabilities", nil)
 	if err != nil {
 		return
 	}
@@ -169,9 +165,10 @@ func (l *link) orphanLocked(answer *call) {
 }
 
 // overtakenLocked finishes the calls that were sent before c and so can expect no
-// answer any more, if there is an orphan to explain it.
+// answer any more, if there is an orphan to explain it. An out-of-band reply
+// says nothing of the others; the probe's will.
 func (l *link) overtakenLocked(c *call) {
-	if l.orphan == nil {
+	if l.orphan == nil || c.oob {
 		return
 	}
 	answer := l.orphan
@@ -180,11 +177,7 @@ func (l *link) overtakenLocked(c *call) {
 		if o == nil || o.order >= c.order {
 			return
 		}
-		if o.number != 0 {
-			l.ids.remove(o.number)
-		} else {
-			l.bare = nil
-		}
+		l.offWireLocked(o)
 		if o.state == sent && o.mode != probe {
 			l.unread--
 			if o.answer, o.refused = answer.answer, answer.refused; !o.refused {

@@ -31,10 +31,12 @@ func (s *scratch) release() {
 }
 
 // encodeCommand writes a request short of its id and its last brace.
-func encodeCommand(command string, args any) (*scratch, error) {
+func encodeCommand(verb, command string, args any) (*scratch, error) {
 	s := newScratch()
 	b := &s.buf
-	b.WriteString(`{"execute":`)
+	b.WriteString(`{"`)
+	b.WriteString(verb)
+	b.WriteString(`":`)
 	name, err := jsontext.AppendQuote(b.AvailableBuffer(), command)
 	if err != nil {
 		return nil, fmt.Errorf("qmp: command name %q: %w", command, err)

@@ -19,6 +19,10 @@ var ErrClosed = errors.New("connection closed")
 // the command is not known.
 var ErrAbandoned = errors.New("the command was sent, its reply is abandoned")
 
+// ErrNoOOB is wrapped by the error of a call with [OutOfBand] on a connection that
+// was made without [WithOOB].
+var ErrNoOOB = errors.New("out-of-band execution was not negotiated")
+
 // Classes of [Error]. Servers may have others: the set is open.
 const (
 	ClassGenericError    = "GenericError"

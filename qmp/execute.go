@@ -18,15 +18,14 @@ import (
 // if the command had been sent by then. Arguments that cannot be encoded are an
 // error before anything is sent.
 func (c *Conn) Execute(ctx context.Context, command string, args, result any) error {
-	s, err := encodeCommand(command, args)
+	call, err := c.newCall(command, plain, args)
 	if err != nil {
+		return err
+	}
+	if call, err = c.wait(ctx, call); err != nil {
 		return err
 	}
 	l := c.link
-	call, err := c.wait(ctx, l.newCall(command, plain, s))
-	if err != nil {
-		return err
-	}
 	answer, err := call.outcome()
 	if err == nil {
 		err = l.decodeReply(command, answer, result)
@@ -40,17 +39,15 @@ func (c *Conn) Execute(ctx context.Context, command string, args, result any) er
 // server's error if it refuses, and ctx's error when ctx ends first, which is all
 // there is to see of a success that leaves the server in place.
 func (c *Conn) ExecuteNoReply(ctx context.Context, command string, args any) error {
-	s, err := encodeCommand(command, args)
+	call, err := c.newCall(command, noReply, args)
 	if err != nil {
 		return err
 	}
-	l := c.link
-	call, err := c.wait(ctx, l.newCall(command, noReply, s))
-	if err != nil {
+	if call, err = c.wait(ctx, call); err != nil {
 		return err
 	}
 	_, err = call.outcome()
-	l.recycle(call)
+	c.link.recycle(call)
 	return err
 }
 
@@ -120,13 +117,9 @@ func (c *Conn) wait(ctx context.Context, call *call) (*call, error) {
 func (c *Conn) Go(ctx context.Context, command string, args, result any, done func(error)) {
 	l := c.link
 	cb := &callback{link: l, done: done}
-	s, err := encodeCommand(command, args)
-	if err != nil {
-		c.start(ctx, nil, cb, err)
-		return
-	}
 	cb.take = func(answer []byte) error { return l.decodeReply(command, answer, result) }
-	c.start(ctx, l.newCall(command, plain, s), cb, nil)
+	call, err := c.newCall(command, plain, args)
+	c.start(ctx, call, cb, err)
 }
 
 // GoRoundTrip is [Conn.RoundTrip] as [Conn.Go] is Execute. Messages are sent in

@@ -16,6 +16,9 @@ const (
 	// lingerAfter is how long the reader may go on when nothing can be written
 	// any more.
 	lingerAfter = time.Second
+	// maxInband is how many commands QEMU takes in a row and still reads on, so as
+	// to see one that is out-of-band.
+	maxInband = 7
 )
 
 // A link is a connection's state, shared by all its handles.
@@ -42,16 +45,19 @@ type link struct {
 	mu     sync.Mutex
 	err    error    // why the connection is closed
 	queue  callList // not sent yet, in order
+	urgent callList // the same, out-of-band: sent first
 	ids    numbers  // sent with a number of ours
 	bare   *call    // sent without one
 	order  uint64   // of the last call sent
 	live   int      // calls not finished that somebody waits for, callbacks included
 	unread int      // of them, sent and not answered
+	inband int      // sent and not answered, whether or not somebody waits, without the out-of-band ones
 	idle   chan struct{}
 	broken bool // nothing can be written any more
 	linger *time.Timer
 
 	ready   bool   // negotiated
+	oob     bool   // and that out-of-band, too
 	junk    error  // what came instead of a greeting
 	orphan  *call  // an answer that names no call, held for the one that gets none
 	probing bool   // a probe is queued or sent
@@ -83,6 +89,21 @@ func newLink(rw io.ReadWriteCloser, o options) *link {
 	return l
 }
 
+// newCall encodes a command and returns a call for it.
+func (c *Conn) newCall(command string, mode callMode, args any) (*call, error) {
+	verb := "execute"
+	if c.opts.oob {
+		verb = "exec-oob"
+	}
+	s, err := encodeCommand(verb, command, args)
+	if err != nil {
+		return nil, err
+	}
+	call := c.link.newCall(command, mode, s)
+	call.oob = c.opts.oob
+	return call, nil
+}
+
 // newCall returns a call for a request that has been encoded.
 func (l *link) newCall(command string, mode callMode, s *scratch) *call {
 	c, _ := l.calls.Get().(*call)
@@ -111,19 +132,35 @@ func (l *link) submit(c *call) {
 		l.mu.Unlock()
 		return
 	}
-	if l.err != nil {
-		c.err = fmt.Errorf("qmp: %s: %w", c.command, l.err)
+	if err := l.refusalLocked(c); err != nil {
+		c.err = fmt.Errorf("qmp: %s: %w", c.command, err)
 		l.finishLocked(c)
 		l.mu.Unlock()
 		return
 	}
 	c.state = queued
-	l.queue.push(c)
+	l.queueOf(c).push(c)
 	mine := l.startLocked()
 	l.mu.Unlock()
 	if mine {
 		l.writeNow()
 	}
+}
+
+// refusalLocked is why c cannot be sent at all.
+func (l *link) refusalLocked(c *call) error {
+	if l.err == nil && c.oob && !l.oob {
+		return ErrNoOOB
+	}
+	return l.err
+}
+
+// queueOf is where c waits to be sent.
+func (l *link) queueOf(c *call) *callList {
+	if c.oob {
+		return &l.urgent
+	}
+	return &l.queue
 }
 
 // startLocked gathers what can be sent, and reports whether the caller is the
@@ -138,7 +175,7 @@ func (l *link) startLocked() bool {
 
 // kickLocked has a goroutine write what can be sent now.
 func (l *link) kickLocked() {
-	if l.queue.first != nil && l.startLocked() {
+	if (l.queue.first != nil || l.urgent.first != nil) && l.startLocked() {
 		go l.write()
 	}
 }
@@ -147,14 +184,25 @@ func (l *link) kickLocked() {
 // are any.
 func (l *link) gatherLocked() bool {
 	for len(l.out) < batchSize && l.err == nil && !l.broken {
-		c := l.queue.first
-		if c == nil || !l.agentReadyLocked(c) || !l.mayGoLocked(c) {
+		c := l.nextLocked()
+		if c == nil {
 			break
 		}
-		l.queue.remove(c)
+		l.queueOf(c).remove(c)
 		l.sendLocked(c)
 	}
 	return len(l.out) > 0
+}
+
+// nextLocked is the call to send now, if there is one.
+func (l *link) nextLocked() *call {
+	if l.urgent.first != nil { // with a number of its own, it may go at any time
+		return l.urgent.first
+	}
+	if c := l.queue.first; c != nil && l.agentReadyLocked(c) && l.mayGoLocked(c) {
+		return c
+	}
+	return nil
 }
 
 // mayGoLocked reports whether c can be on the wire with what is there already.
@@ -162,6 +210,9 @@ func (l *link) gatherLocked() bool {
 func (l *link) mayGoLocked(c *call) bool {
 	if c.mode == probe {
 		return true
+	}
+	if l.oob && l.inband >= maxInband {
+		return false
 	}
 	if l.bare != nil && l.bare.mode == whole && l.bare.state != abandoned {
 		return false
@@ -180,12 +231,15 @@ func (l *link) sendLocked(c *call) {
 	if c.mode != probe {
 		l.unread++
 	}
+	if !c.oob {
+		l.inband++
+	}
 	l.out = append(l.out, c.s.buf.Bytes()...)
 	switch {
 	case c.mode == whole:
 		l.bare = c
 		return
-	case c.mode == plain && l.bare == nil && l.ids.used == 0 && l.doubt == 0:
+	case c.mode == plain && !l.oob && l.bare == nil && l.ids.used == 0 && l.doubt == 0:
 		l.bare = c
 	default:
 		taken := 0
@@ -268,7 +322,7 @@ func (l *link) abandon(c *call, why error) error {
 	case fresh:
 		c.state = finished
 	case queued:
-		l.queue.remove(c)
+		l.queueOf(c).remove(c)
 		c.state = finished
 	case sent:
 		c.state = abandoned
@@ -286,6 +340,18 @@ func (l *link) abandon(c *call, why error) error {
 	}
 	l.kickLocked()
 	return err
+}
+
+// offWireLocked is for a call that was sent and will get no other answer.
+func (l *link) offWireLocked(c *call) {
+	if c.number != 0 {
+		l.ids.remove(c.number)
+	} else {
+		l.bare = nil
+	}
+	if !c.oob {
+		l.inband--
+	}
 }
 
 // finishLocked tells whoever waits for c that it has come to its end.
@@ -322,9 +388,11 @@ func (l *link) fail(cause error) {
 	if l.linger != nil {
 		l.linger.Stop()
 	}
-	for c := l.queue.first; c != nil; c = l.queue.first {
-		l.queue.remove(c)
-		l.loseLocked(c)
+	for _, q := range []*callList{&l.urgent, &l.queue} {
+		for c := q.first; c != nil; c = q.first {
+			q.remove(c)
+			l.loseLocked(c)
+		}
 	}
 	for _, c := range l.ids.calls {
 		if c != nil {
@@ -334,7 +402,7 @@ func (l *link) fail(cause error) {
 	if l.bare != nil {
 		l.loseLocked(l.bare)
 	}
-	l.ids, l.bare, l.orphan, l.unread = numbers{}, nil, nil, 0
+	l.ids, l.bare, l.orphan, l.unread, l.inband = numbers{}, nil, nil, 0, 0
 	err := l.err
 	l.mu.Unlock()
 

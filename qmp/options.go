@@ -14,6 +14,7 @@ type options struct {
 	eventBuffer      int
 	handshakeTimeout time.Duration
 	handshake        bool
+	oob              bool
 	eventError       func(error)
 	panicked         func(value any, stack []byte)
 	setup            []func(*Conn)
@@ -57,6 +58,12 @@ func WithHandshakeTimeout(d time.Duration) Option {
 // the guest agent.
 func WithoutHandshake() Option { return func(o *options) { o.handshake = false } }
 
+// WithOOB negotiates out-of-band execution, which [OutOfBand] uses. It has a
+// price: of the other commands at most seven are with the server at a time, the
+// rest wait their turn here, as QEMU would otherwise stop reading; and QEMU takes
+// longer for each. The server must offer it.
+func WithOOB() Option { return func(o *options) { o.oob = true } }
+
 // WithEventBuffer sets how many events a subscription or a handler may have
 // waiting, unless it says so itself; 4096 without this option. Memory is taken
 // as it is needed.
@@ -87,7 +94,14 @@ type CallOption func(*callOptions)
 
 type callOptions struct {
 	timeout time.Duration
+	oob     bool
 }
+
+// OutOfBand has commands executed out of band: at once, even while others wait or
+// run. The connection must have been made [WithOOB], else the error wraps
+// [ErrNoOOB]; the server refuses commands that do not allow it. [Conn.RoundTrip]
+// takes no notice.
+func OutOfBand() CallOption { return func(o *callOptions) { o.oob = true } }
 
 // Timeout limits how long each call may take from its start to its reply. 0: no
 // limit but the context's.

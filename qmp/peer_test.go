@@ -92,8 +92,13 @@ const greetingText = `{"QMP": {"version": {"qemu": {"micro": 3, "minor": 1, "maj
 // handshake plays the server's part of it.
 func (p *peer) handshake() {
 	p.t.Helper()
+	p.negotiate(`{"execute":"qmp_capabilities"}`)
+}
+
+func (p *peer) negotiate(request string) {
+	p.t.Helper()
 	p.send(greetingText)
-	p.answer(p.expect(`{"execute":"qmp_capabilities"}`), "{}")
+	p.answer(p.expect(request), "{}")
 }
 
 // errorLog collects what a connection reports.
@@ -132,7 +137,13 @@ func bubble(t *testing.T, f func(t *testing.T, p pair), opts ...Option) {
 		ours, theirs := net.Pipe()
 		p := pair{peer: newPeer(t, theirs), log: new(errorLog)}
 		var shaken sync.WaitGroup
-		shaken.Go(p.peer.handshake)
+		shaken.Go(func() {
+			if newOptions(opts).oob {
+				p.peer.negotiate(`{"execute":"qmp_capabilities","arguments":{"enable":["oob"]}}`)
+			} else {
+				p.peer.handshake()
+			}
+		})
 		conn, err := NewConn(t.Context(), ours, append([]Option{WithEventError(p.log.add)}, opts...)...)
 		if err != nil {
 			t.Fatal(err)

@@ -1,0 +1,200 @@
+package qmp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/goqapi/goqapi/internal/qemutest"
+)
+
+// Forty callers: seven commands are with the server, the others go in the order of
+// the calls, and one that is out-of-band passes all of them.
+func TestOutOfBand(t *testing.T) {
+	bubble(t, func(t *testing.T, p pair) {
+		const callers = 40
+		ends := make([]<-chan error, callers)
+		for i := range callers {
+			ends[i] = async(func() error { return p.Execute(t.Context(), fmt.Sprint("c", i), nil, nil) })
+			synctest.Wait()
+		}
+		var sent []request
+		for i := range maxInband {
+			sent = append(sent, p.peer.expect(fmt.Sprintf(`{"execute":"c%d","id":%d}`, i, i+1)))
+		}
+		var got int
+		oob := p.With(OutOfBand())
+		urgent := async(func() error {
+			return oob.Execute(t.Context(), "yank", map[string]int{"n": 1}, &got)
+		})
+		r := p.peer.expect(`{"exec-oob":"yank","arguments":{"n":1},"id":8}`)
+		p.peer.answer(r, "7")
+		if err := returned(t, "yank", urgent); err != nil || got != 7 {
+			t.Errorf("yank: %v, %v", got, err)
+		}
+		for i := range callers {
+			p.peer.answer(sent[i], "{}")
+			if err := returned(t, sent[i].Execute, ends[i]); err != nil {
+				t.Error(err)
+			}
+			if next := i + maxInband; next < callers {
+				r := p.peer.next()
+				if want := fmt.Sprint("c", next); r.Execute != want || r.ID == nil {
+					t.Errorf("got %s, want %s with an id", r.text, want)
+				}
+				sent = append(sent, r)
+			}
+		}
+	}, WithOOB())
+}
+
+// A command that nobody waits for any more keeps its place with the server.
+func TestOutOfBandAbandoned(t *testing.T) {
+	bubble(t, func(t *testing.T, p pair) {
+		ctx, cancel := context.WithCancel(t.Context())
+		var ends []<-chan error
+		for range maxInband {
+			ends = append(ends, async(func() error { return p.Execute(ctx, "slow", nil, nil) }))
+		}
+		var sent []request
+		for range maxInband {
+			sent = append(sent, p.peer.next())
+		}
+		cancel()
+		for _, end := range ends {
+			wantErr(t, returned(t, "slow", end), ErrAbandoned, "qmp: slow: context canceled: "+ErrAbandoned.Error())
+		}
+		next := async(func() error { return p.Execute(t.Context(), "next", nil, nil) })
+		pending(t, "next", next)
+		p.peer.answer(sent[0], "{}")
+		p.peer.answer(p.peer.next(), "{}")
+		if err := returned(t, "next", next); err != nil {
+			t.Error(err)
+		}
+		for _, r := range sent[1:] {
+			p.peer.answer(r, "{}")
+		}
+	}, WithOOB())
+}
+
+// The reply to an out-of-band command says nothing about those before it, even
+// when a reply was lost; nor does a whole message hold it up.
+func TestOutOfBandOvertakes(t *testing.T) {
+	bubble(t, func(t *testing.T, p pair) {
+		oob := p.With(OutOfBand())
+		slow := async(func() error { return p.Execute(t.Context(), "slow", nil, nil) })
+		r := p.peer.next()
+		p.peer.send("garbage\n")
+		probe := p.peer.expect(`{"execute":"qmp_capabilities","id":2}`)
+		fast := async(func() error { return oob.Execute(t.Context(), "fast", nil, nil) })
+		p.peer.answer(p.peer.expect(`{"exec-oob":"fast","id":3}`), "{}")
+		if err := returned(t, "fast", fast); err != nil {
+			t.Error(err)
+		}
+		pending(t, "slow", slow)
+		p.peer.answer(r, "{}")
+		if err := returned(t, "slow", slow); err != nil {
+			t.Error(err)
+		}
+		p.peer.answer(probe, "{}")
+		if got := p.log.take(); len(got) != 1 || !strings.Contains(got[0].Error(), "garbage") {
+			t.Errorf("reported: %v", got)
+		}
+
+		whole := async(func() error {
+			answer, err := p.RoundTrip(t.Context(), []byte(`{"execute":"whole","id":1}`))
+			if string(answer) != `{"return": "whole", "id": 1}` {
+				t.Errorf("whole: got %s", answer)
+			}
+			return err
+		})
+		w := p.peer.next()
+		fast = async(func() error { return oob.Execute(t.Context(), "fast", nil, nil) })
+		p.peer.answer(p.peer.expect(`{"exec-oob":"fast","id":2}`), "{}")
+		if err := returned(t, "fast", fast); err != nil {
+			t.Error(err)
+		}
+		p.peer.answer(w, `"whole"`)
+		if err := returned(t, "whole", whole); err != nil {
+			t.Error(err)
+		}
+	}, WithOOB())
+}
+
+func TestOutOfBandEnds(t *testing.T) {
+	bubble(t, func(t *testing.T, p pair) {
+		end := async(func() error { return p.With(OutOfBand()).Execute(t.Context(), "yank", nil, nil) })
+		p.peer.next()
+		p.Close()
+		wantErr(t, returned(t, "yank", end), ErrClosed, "qmp: yank: connection closed")
+	}, WithOOB())
+}
+
+func TestOutOfBandNotNegotiated(t *testing.T) {
+	bubble(t, func(t *testing.T, p pair) {
+		err := p.With(OutOfBand()).Execute(t.Context(), "yank", nil, nil)
+		wantErr(t, err, ErrNoOOB, "qmp: yank: out-of-band execution was not negotiated")
+		got := make(chan error, 1)
+		p.With(OutOfBand()).Go(t.Context(), "yank", nil, nil, func(err error) { got <- err })
+		wantErr(t, <-got, ErrNoOOB, "qmp: yank: out-of-band execution was not negotiated")
+	})
+}
+
+func TestOutOfBandNotOffered(t *testing.T) {
+	ours, theirs := net.Pipe()
+	defer theirs.Close()
+	go func() { _, _ = io.WriteString(theirs, strings.Replace(greetingText, `"oob"`, "", 1)) }()
+	_, err := NewConn(t.Context(), ours, WithOOB())
+	const want = "qmp: handshake: the server does not offer out-of-band execution"
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+// Real QEMUs, with forty callers at work all the time.
+func TestQEMUOutOfBand(t *testing.T) {
+	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		c, err := NewConn(ctx, q.Start(t, "-qmp"), WithOOB())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		var ends []<-chan error
+		for range 40 {
+			ends = append(ends, async(func() error {
+				for range 20 {
+					var name map[string]any
+					if err := c.Execute(ctx, "query-name", nil, &name); err != nil {
+						return err
+					}
+				}
+				return nil
+			}))
+		}
+		oob := c.With(OutOfBand())
+		for range 20 { // every release has migrate-pause, which there is nothing for
+			err := oob.Execute(ctx, "migrate-pause", nil, nil)
+			e, ok := errors.AsType[*Error](err)
+			if !ok || strings.Contains(e.Desc, "OOB") || strings.Contains(e.Desc, "exec-oob") {
+				t.Errorf("migrate-pause: %v", err)
+			}
+		}
+		err = oob.Execute(ctx, "query-name", nil, nil)
+		if err == nil || !strings.Contains(err.Error(), "OOB") {
+			t.Errorf("query-name out of band: %v", err)
+		}
+		for _, end := range ends {
+			if err := <-end; err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
