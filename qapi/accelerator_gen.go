@@ -4,17 +4,24 @@ package qapi
 
 import "context"
 
-// KVMInfo is the struct KvmInfo of accelerator.json.
+// KVMInfo says whether KVM is at work.
+//
+// It is the struct KvmInfo of accelerator.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-accelerator.KvmInfo
 type KVMInfo struct {
+	// The machine runs with KVM.
 	Enabled bool `json:"enabled"`
+	// This QEMU was built with KVM.
 	Present bool `json:"present"`
 }
 
-// QueryKVM executes the command query-kvm of accelerator.json.
+// QueryKVM returns whether the machine runs with KVM. query-accelerators tells
+// the same of all accelerators.
+//
+// It executes the command query-kvm of accelerator.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
@@ -27,7 +34,9 @@ func (c *Client) QueryKVM(ctx context.Context) (KVMInfo, error) {
 	return result, err
 }
 
-// XAccelStats executes the command x-accel-stats of accelerator.json.
+// XAccelStats returns counters of the accelerator, as text for people.
+//
+// It executes the command x-accel-stats of accelerator.json.
 //
 // In QEMU 10.2 and later, upstream since 10.1.
 //
@@ -40,7 +49,9 @@ func (c *Client) XAccelStats(ctx context.Context) (HumanReadableText, error) {
 	return result, err
 }
 
-// Accelerator is the enum Accelerator of accelerator.json.
+// Accelerator is what executes the guest's instructions.
+//
+// It is the enum Accelerator of accelerator.json.
 //
 // In QEMU 10.2 and later, upstream since 10.2.
 //
@@ -49,14 +60,22 @@ type Accelerator string
 
 // The values of Accelerator.
 const (
-	AcceleratorHvf   Accelerator = "hvf"
-	AcceleratorKVM   Accelerator = "kvm"
-	AcceleratorMshv  Accelerator = "mshv"
-	AcceleratorNvmm  Accelerator = "nvmm"
+	// Hypervisor.framework of macOS.
+	AcceleratorHvf Accelerator = "hvf"
+	// KVM of Linux.
+	AcceleratorKVM Accelerator = "kvm"
+	// Microsoft's hypervisor, from Linux.
+	AcceleratorMshv Accelerator = "mshv"
+	// NVMM of NetBSD.
+	AcceleratorNvmm Accelerator = "nvmm"
+	// None: QEMU's own tests drive the machine.
 	AcceleratorQtest Accelerator = "qtest"
-	AcceleratorTCG   Accelerator = "tcg"
-	AcceleratorWHPX  Accelerator = "whpx"
-	AcceleratorXen   Accelerator = "xen"
+	// QEMU's translator: software alone.
+	AcceleratorTCG Accelerator = "tcg"
+	// The hypervisor platform of Windows.
+	AcceleratorWHPX Accelerator = "whpx"
+	// Xen.
+	AcceleratorXen Accelerator = "xen"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -76,18 +95,24 @@ func (e Accelerator) Known() bool {
 	return false
 }
 
-// AcceleratorInfo is the struct AcceleratorInfo of accelerator.json.
+// AcceleratorInfo says which accelerator is at work, and which there are.
+//
+// It is the struct AcceleratorInfo of accelerator.json.
 //
 // In QEMU 10.2 and later, upstream since 10.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-accelerator.AcceleratorInfo
 type AcceleratorInfo struct {
-	Enabled Accelerator   `json:"enabled"`
+	// The one that the machine runs with.
+	Enabled Accelerator `json:"enabled"`
+	// Those that this QEMU was built with.
 	Present []Accelerator `json:"present"`
 }
 
-// QueryAccelerators executes the command query-accelerators of
-// accelerator.json.
+// QueryAccelerators returns which accelerator the machine runs with, and which
+// this QEMU was built with.
+//
+// It executes the command query-accelerators of accelerator.json.
 //
 // In QEMU 10.2 and later, upstream since 10.2.
 //

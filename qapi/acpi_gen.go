@@ -8,24 +8,39 @@ import (
 	"time"
 )
 
-// ACPITableOptions is the struct AcpiTableOptions of acpi.json.
+// ACPITableOptions are an ACPI table to give to the guest: the option
+// -acpitable. What is absent of the header gets a default. No command carries
+// it.
+//
+// It is the struct AcpiTableOptions of acpi.json.
 //
 // In QEMU 5.2 and later, upstream since 1.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-acpi.AcpiTableOptions
 type ACPITableOptions struct {
-	Sig            *string `json:"sig,omitzero"`
-	Rev            *uint8  `json:"rev,omitzero"`
-	OemID          *string `json:"oem_id,omitzero"`
-	OemTableID     *string `json:"oem_table_id,omitzero"`
-	OemRev         *uint32 `json:"oem_rev,omitzero"`
-	AslCompilerID  *string `json:"asl_compiler_id,omitzero"`
+	// The table's signature, four characters.
+	Sig *string `json:"sig,omitzero"`
+	// Its revision.
+	Rev *uint8 `json:"rev,omitzero"`
+	// The maker, six characters.
+	OemID *string `json:"oem_id,omitzero"`
+	// The maker's name for the table, eight characters.
+	OemTableID *string `json:"oem_table_id,omitzero"`
+	// The maker's revision.
+	OemRev *uint32 `json:"oem_rev,omitzero"`
+	// The compiler, four characters.
+	AslCompilerID *string `json:"asl_compiler_id,omitzero"`
+	// The compiler's revision.
 	AslCompilerRev *uint32 `json:"asl_compiler_rev,omitzero"`
-	File           *string `json:"file,omitzero"`
-	Data           *string `json:"data,omitzero"`
+	// Files with the whole table, parted by colons.
+	File *string `json:"file,omitzero"`
+	// Files with the table but for its header, parted by colons.
+	Data *string `json:"data,omitzero"`
 }
 
-// ACPISlotType is the enum ACPISlotType of acpi.json.
+// ACPISlotType is what an ACPI slot takes.
+//
+// It is the enum ACPISlotType of acpi.json.
 //
 // In QEMU 5.2 and later.
 //
@@ -34,8 +49,10 @@ type ACPISlotType string
 
 // The values of ACPISlotType.
 const (
+	// Memory.
 	ACPISlotTypeDIMM ACPISlotType = "DIMM"
-	ACPISlotTypeCPU  ACPISlotType = "CPU"
+	// A processor.
+	ACPISlotTypeCPU ACPISlotType = "CPU"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -49,20 +66,34 @@ func (e ACPISlotType) Known() bool {
 	return false
 }
 
-// ACPIOSTInfo is the struct ACPIOSTInfo of acpi.json.
+// ACPIOSTInfo is what a guest last said of a slot for hot-plug.
+//
+// It is the struct ACPIOSTInfo of acpi.json.
 //
 // In QEMU 5.2 and later, upstream since 2.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-acpi.ACPIOSTInfo
 type ACPIOSTInfo struct {
-	Device   *string      `json:"device,omitzero"`
-	Slot     string       `json:"slot"`
+	// The id of the device in the slot; absent if it is empty or the device has
+	// none.
+	Device *string `json:"device,omitzero"`
+	// The slot's number, in decimal.
+	Slot string `json:"slot"`
+	// What it takes.
 	SlotType ACPISlotType `json:"slot-type"`
-	Source   int64        `json:"source"`
-	Status   int64        `json:"status"`
+	// What the guest was asked to do: the argument of ACPI's _OST.
+	Source int64 `json:"source"`
+	// What it made of that, 0 for success; likewise.
+	Status int64 `json:"status"`
 }
 
-// QueryACPIOspmStatus executes the command query-acpi-ospm-status of acpi.json.
+// QueryACPIOspmStatus returns what the guest last said of each slot for memory
+// and processors.
+//
+// It fails if the machine has no ACPI. A device_del that nothing seems to come
+// of can be understood with it.
+//
+// It executes the command query-acpi-ospm-status of acpi.json.
 //
 // In QEMU 5.2 and later, upstream since 2.1.
 //
@@ -73,15 +104,19 @@ func (c *Client) QueryACPIOspmStatus(ctx context.Context) ([]ACPIOSTInfo, error)
 	return result, err
 }
 
-// ACPIDeviceOstEvent is the event ACPI_DEVICE_OST of acpi.json.
+// ACPIDeviceOstEvent tells that the guest has said what it made of a hot-plug
+// or an unplug.
+//
+// It is the event ACPI_DEVICE_OST of acpi.json.
 //
 // In QEMU 5.2 and later, upstream since 2.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-acpi.ACPI_DEVICE_OST
 type ACPIDeviceOstEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
-	Timestamp time.Time   `json:"timestamp,omitzero"`
-	Info      ACPIOSTInfo `json:"info"`
+	Timestamp time.Time `json:"timestamp,omitzero"`
+	// The slot and what the guest said of it.
+	Info ACPIOSTInfo `json:"info"`
 }
 
 // EventName returns ACPI_DEVICE_OST.

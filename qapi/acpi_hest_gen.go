@@ -6,11 +6,17 @@ import "context"
 
 // InjectGhesV2ErrorArgs are the arguments of [Client.InjectGhesV2Error].
 type InjectGhesV2ErrorArgs struct {
+	// The record in the format CPER, in base64.
 	Cper string `json:"cper"`
 }
 
-// InjectGhesV2Error executes the command inject-ghes-v2-error of
-// acpi-hest.json.
+// InjectGhesV2Error hands a record of a hardware error to an Arm guest through
+// ACPI, as its firmware would. It is for testing.
+//
+// The machine must be a virt machine with ras=on. The guest has to have taken
+// the record before that.
+//
+// It executes the command inject-ghes-v2-error of acpi-hest.json.
 //
 // In QEMU 10.2 and later, upstream since 10.2.
 //

@@ -7,7 +7,9 @@ import (
 	"github.com/goqapi/goqapi/qmp/codec"
 )
 
-// IOOperationType is the enum IoOperationType of common.json.
+// IOOperationType says what a request to a disk does.
+//
+// It is the enum IoOperationType of common.json.
 //
 // In QEMU 5.2 and later, upstream since 2.1.
 //
@@ -16,7 +18,9 @@ type IOOperationType string
 
 // The values of IOOperationType.
 const (
-	IOOperationTypeRead  IOOperationType = "read"
+	// It reads.
+	IOOperationTypeRead IOOperationType = "read"
+	// It writes, discards or flushes.
 	IOOperationTypeWrite IOOperationType = "write"
 )
 
@@ -31,7 +35,9 @@ func (e IOOperationType) Known() bool {
 	return false
 }
 
-// OnOffAuto is the enum OnOffAuto of common.json.
+// OnOffAuto is a switch that can be left to QEMU.
+//
+// It is the enum OnOffAuto of common.json.
 //
 // In QEMU 5.2 and later, upstream since 2.2.
 //
@@ -40,9 +46,12 @@ type OnOffAuto string
 
 // The values of OnOffAuto.
 const (
+	// QEMU decides.
 	OnOffAutoAuto OnOffAuto = "auto"
-	OnOffAutoOn   OnOffAuto = "on"
-	OnOffAutoOff  OnOffAuto = "off"
+	// On.
+	OnOffAutoOn OnOffAuto = "on"
+	// Off.
+	OnOffAutoOff OnOffAuto = "off"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -57,7 +66,9 @@ func (e OnOffAuto) Known() bool {
 	return false
 }
 
-// OnOffSplit is the enum OnOffSplit of common.json.
+// OnOffSplit is a switch between the kernel and QEMU.
+//
+// It is the enum OnOffSplit of common.json.
 //
 // In QEMU 5.2 and later, upstream since 2.6.
 //
@@ -66,8 +77,11 @@ type OnOffSplit string
 
 // The values of OnOffSplit.
 const (
-	OnOffSplitOn    OnOffSplit = "on"
-	OnOffSplitOff   OnOffSplit = "off"
+	// In the kernel.
+	OnOffSplitOn OnOffSplit = "on"
+	// In QEMU.
+	OnOffSplitOff OnOffSplit = "off"
+	// Partly in each.
 	OnOffSplitSplit OnOffSplit = "split"
 )
 
@@ -83,7 +97,9 @@ func (e OnOffSplit) Known() bool {
 	return false
 }
 
-// StrOrNull is the alternate StrOrNull of common.json.
+// StrOrNull is a string, or null to take back one that was set before.
+//
+// It is the alternate StrOrNull of common.json.
 //
 // It holds [Str], [Null] or [Unknown].
 //
@@ -114,7 +130,9 @@ func decodeStrOrNull(x *StrOrNull, dec *jsontext.Decoder) error {
 	}
 }
 
-// OffAutoPCIBAR is the enum OffAutoPCIBAR of common.json.
+// OffAutoPCIBAR says which PCI base address register something is put into.
+//
+// It is the enum OffAutoPCIBAR of common.json.
 //
 // In QEMU 5.2 and later, upstream since 2.12.
 //
@@ -123,13 +141,21 @@ type OffAutoPCIBAR string
 
 // The values of OffAutoPCIBAR.
 const (
-	OffAutoPCIBAROff  OffAutoPCIBAR = "off"
+	// None.
+	OffAutoPCIBAROff OffAutoPCIBAR = "off"
+	// QEMU chooses.
 	OffAutoPCIBARAuto OffAutoPCIBAR = "auto"
+	// BAR 0.
 	OffAutoPCIBARBar0 OffAutoPCIBAR = "bar0"
+	// BAR 1.
 	OffAutoPCIBARBar1 OffAutoPCIBAR = "bar1"
+	// BAR 2.
 	OffAutoPCIBARBar2 OffAutoPCIBAR = "bar2"
+	// BAR 3.
 	OffAutoPCIBARBar3 OffAutoPCIBAR = "bar3"
+	// BAR 4.
 	OffAutoPCIBARBar4 OffAutoPCIBAR = "bar4"
+	// BAR 5.
 	OffAutoPCIBARBar5 OffAutoPCIBAR = "bar5"
 )
 
@@ -150,7 +176,9 @@ func (e OffAutoPCIBAR) Known() bool {
 	return false
 }
 
-// PCIELinkSpeed is the enum PCIELinkSpeed of common.json.
+// PCIELinkSpeed is the speed of a PCIe link, in GT/s a lane.
+//
+// It is the enum PCIELinkSpeed of common.json.
 //
 // In QEMU 5.2 and later, upstream since 4.0.
 //
@@ -159,13 +187,17 @@ type PCIELinkSpeed string
 
 // The values of PCIELinkSpeed.
 const (
+	// 2.5 GT/s.
 	PCIELinkSpeed2_5 PCIELinkSpeed = "2_5"
-	PCIELinkSpeed5   PCIELinkSpeed = "5"
-	PCIELinkSpeed8   PCIELinkSpeed = "8"
-	PCIELinkSpeed16  PCIELinkSpeed = "16"
-	// In QEMU 10.0 and later, upstream since 9.0.
+	// 5 GT/s.
+	PCIELinkSpeed5 PCIELinkSpeed = "5"
+	// 8 GT/s.
+	PCIELinkSpeed8 PCIELinkSpeed = "8"
+	// 16 GT/s.
+	PCIELinkSpeed16 PCIELinkSpeed = "16"
+	// 32 GT/s. In QEMU 10.0 and later, upstream since 9.0.
 	PCIELinkSpeed32 PCIELinkSpeed = "32"
-	// In QEMU 10.0 and later, upstream since 9.0.
+	// 64 GT/s. In QEMU 10.0 and later, upstream since 9.0.
 	PCIELinkSpeed64 PCIELinkSpeed = "64"
 )
 
@@ -184,7 +216,9 @@ func (e PCIELinkSpeed) Known() bool {
 	return false
 }
 
-// PCIELinkWidth is the enum PCIELinkWidth of common.json.
+// PCIELinkWidth is how many lanes a PCIe link has.
+//
+// It is the enum PCIELinkWidth of common.json.
 //
 // In QEMU 5.2 and later, upstream since 4.0.
 //
@@ -193,12 +227,19 @@ type PCIELinkWidth string
 
 // The values of PCIELinkWidth.
 const (
-	PCIELinkWidth1  PCIELinkWidth = "1"
-	PCIELinkWidth2  PCIELinkWidth = "2"
-	PCIELinkWidth4  PCIELinkWidth = "4"
-	PCIELinkWidth8  PCIELinkWidth = "8"
+	// One lane.
+	PCIELinkWidth1 PCIELinkWidth = "1"
+	// Two lanes.
+	PCIELinkWidth2 PCIELinkWidth = "2"
+	// Four lanes.
+	PCIELinkWidth4 PCIELinkWidth = "4"
+	// Eight lanes.
+	PCIELinkWidth8 PCIELinkWidth = "8"
+	// Twelve lanes.
 	PCIELinkWidth12 PCIELinkWidth = "12"
+	// Sixteen lanes.
 	PCIELinkWidth16 PCIELinkWidth = "16"
+	// Thirty-two lanes.
 	PCIELinkWidth32 PCIELinkWidth = "32"
 )
 
@@ -218,7 +259,9 @@ func (e PCIELinkWidth) Known() bool {
 	return false
 }
 
-// HostMemPolicy is the enum HostMemPolicy of common.json.
+// HostMemPolicy says which NUMA nodes of the host a guest's memory comes from.
+//
+// It is the enum HostMemPolicy of common.json.
 //
 // In QEMU 5.2 and later, upstream since 2.1.
 //
@@ -227,9 +270,13 @@ type HostMemPolicy string
 
 // The values of HostMemPolicy.
 const (
-	HostMemPolicyDefault    HostMemPolicy = "default"
-	HostMemPolicyPreferred  HostMemPolicy = "preferred"
-	HostMemPolicyBind       HostMemPolicy = "bind"
+	// The host's own policy.
+	HostMemPolicyDefault HostMemPolicy = "default"
+	// The given nodes first, others when they are full.
+	HostMemPolicyPreferred HostMemPolicy = "preferred"
+	// The given nodes alone.
+	HostMemPolicyBind HostMemPolicy = "bind"
+	// The given nodes in turn, page by page.
 	HostMemPolicyInterleave HostMemPolicy = "interleave"
 )
 
@@ -246,7 +293,9 @@ func (e HostMemPolicy) Known() bool {
 	return false
 }
 
-// NetFilterDirection is the enum NetFilterDirection of common.json.
+// NetFilterDirection says which packets a filter sees.
+//
+// It is the enum NetFilterDirection of common.json.
 //
 // In QEMU 5.2 and later, upstream since 2.5.
 //
@@ -255,9 +304,12 @@ type NetFilterDirection string
 
 // The values of NetFilterDirection.
 const (
+	// All packets.
 	NetFilterDirectionAll NetFilterDirection = "all"
-	NetFilterDirectionRx  NetFilterDirection = "rx"
-	NetFilterDirectionTx  NetFilterDirection = "tx"
+	// Those that its backend receives.
+	NetFilterDirectionRx NetFilterDirection = "rx"
+	// Those that its backend sends.
+	NetFilterDirectionTx NetFilterDirection = "tx"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -272,7 +324,10 @@ func (e NetFilterDirection) Known() bool {
 	return false
 }
 
-// GrabToggleKeys is the enum GrabToggleKeys of common.json.
+// GrabToggleKeys are the keys that let an input-linux object take and release
+// the keyboard.
+//
+// It is the enum GrabToggleKeys of common.json.
 //
 // In QEMU 5.2 and later, upstream since 4.0.
 //
@@ -281,11 +336,17 @@ type GrabToggleKeys string
 
 // The values of GrabToggleKeys.
 const (
-	GrabToggleKeysCtrlCtrl       GrabToggleKeys = "ctrl-ctrl"
-	GrabToggleKeysAltAlt         GrabToggleKeys = "alt-alt"
-	GrabToggleKeysShiftShift     GrabToggleKeys = "shift-shift"
-	GrabToggleKeysMetaMeta       GrabToggleKeys = "meta-meta"
-	GrabToggleKeysScrolllock     GrabToggleKeys = "scrolllock"
+	// Both Ctrl keys.
+	GrabToggleKeysCtrlCtrl GrabToggleKeys = "ctrl-ctrl"
+	// Both Alt keys.
+	GrabToggleKeysAltAlt GrabToggleKeys = "alt-alt"
+	// Both Shift keys.
+	GrabToggleKeysShiftShift GrabToggleKeys = "shift-shift"
+	// Both Meta keys.
+	GrabToggleKeysMetaMeta GrabToggleKeys = "meta-meta"
+	// Scroll Lock.
+	GrabToggleKeysScrolllock GrabToggleKeys = "scrolllock"
+	// Ctrl and Scroll Lock.
 	GrabToggleKeysCtrlScrolllock GrabToggleKeys = "ctrl-scrolllock"
 )
 
@@ -304,16 +365,21 @@ func (e GrabToggleKeys) Known() bool {
 	return false
 }
 
-// HumanReadableText is the struct HumanReadableText of common.json.
+// HumanReadableText is text for people, which can change with any release.
+//
+// It is the struct HumanReadableText of common.json.
 //
 // In QEMU 7.2 and later, upstream since 6.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-common.HumanReadableText
 type HumanReadableText struct {
+	// The text.
 	HumanReadableText string `json:"human-readable-text"`
 }
 
-// EndianMode is the enum EndianMode of common.json.
+// EndianMode is a byte order.
+//
+// It is the enum EndianMode of common.json.
 //
 // In QEMU 10.0 and later, upstream since 10.0.
 //
@@ -322,9 +388,12 @@ type EndianMode string
 
 // The values of EndianMode.
 const (
+	// That of the machine.
 	EndianModeUnspecified EndianMode = "unspecified"
-	EndianModeLittle      EndianMode = "little"
-	EndianModeBig         EndianMode = "big"
+	// Little endian.
+	EndianModeLittle EndianMode = "little"
+	// Big endian.
+	EndianModeBig EndianMode = "big"
 )
 
 // Known reports whether the value is one of those above. A server may send others.

@@ -2,7 +2,9 @@
 
 package qapi
 
-// CompatPolicyInput is the enum CompatPolicyInput of compat.json.
+// CompatPolicyInput says what QEMU does with what it would rather not be sent.
+//
+// It is the enum CompatPolicyInput of compat.json.
 //
 // In QEMU 7.2 and later, upstream since 6.0.
 //
@@ -11,9 +13,12 @@ type CompatPolicyInput string
 
 // The values of CompatPolicyInput.
 const (
+	// Take it.
 	CompatPolicyInputAccept CompatPolicyInput = "accept"
+	// Refuse it with an error.
 	CompatPolicyInputReject CompatPolicyInput = "reject"
-	CompatPolicyInputCrash  CompatPolicyInput = "crash"
+	// Abort, so that a test suite cannot miss it.
+	CompatPolicyInputCrash CompatPolicyInput = "crash"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -28,7 +33,9 @@ func (e CompatPolicyInput) Known() bool {
 	return false
 }
 
-// CompatPolicyOutput is the enum CompatPolicyOutput of compat.json.
+// CompatPolicyOutput says what QEMU does with what it would rather not send.
+//
+// It is the enum CompatPolicyOutput of compat.json.
 //
 // In QEMU 7.2 and later, upstream since 6.0.
 //
@@ -37,8 +44,10 @@ type CompatPolicyOutput string
 
 // The values of CompatPolicyOutput.
 const (
+	// Send it.
 	CompatPolicyOutputAccept CompatPolicyOutput = "accept"
-	CompatPolicyOutputHide   CompatPolicyOutput = "hide"
+	// Leave it out.
+	CompatPolicyOutputHide CompatPolicyOutput = "hide"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -52,16 +61,21 @@ func (e CompatPolicyOutput) Known() bool {
 	return false
 }
 
-// CompatPolicy is the struct CompatPolicy of compat.json.
+// CompatPolicy says how QEMU treats what is deprecated or unstable, to test
+// whether a client depends on it: the option -compat. No command carries it.
+//
+// It is the struct CompatPolicy of compat.json.
 //
 // In QEMU 7.2 and later, upstream since 6.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-compat.CompatPolicy
 type CompatPolicy struct {
-	DeprecatedInput  *CompatPolicyInput  `json:"deprecated-input,omitzero"`
+	// Deprecated commands, arguments and values; accepted if absent.
+	DeprecatedInput *CompatPolicyInput `json:"deprecated-input,omitzero"`
+	// Deprecated members and events; sent if absent.
 	DeprecatedOutput *CompatPolicyOutput `json:"deprecated-output,omitzero"`
-	// Since QEMU 6.2.
+	// The same for what is unstable. Since QEMU 6.2.
 	UnstableInput *CompatPolicyInput `json:"unstable-input,omitzero"`
-	// Since QEMU 6.2.
+	// The same for what is unstable. Since QEMU 6.2.
 	UnstableOutput *CompatPolicyOutput `json:"unstable-output,omitzero"`
 }

@@ -6,11 +6,18 @@ import "context"
 
 // QMPCapabilitiesArgs are the arguments of [Client.QMPCapabilities].
 type QMPCapabilitiesArgs struct {
-	// Since QEMU 2.12.
+	// The capabilities to enable, of those in the server's greeting; none if
+	// absent. Since QEMU 2.12.
 	Enable []QMPCapability `json:"enable,omitzero"`
 }
 
-// QMPCapabilities executes the command qmp_capabilities of control.json.
+// QMPCapabilities ends the negotiation that every connection begins with, and
+// enables what is asked for.
+//
+// The connection calls it by itself when it is made; a second call fails with
+// CommandNotFound.
+//
+// It executes the command qmp_capabilities of control.json.
 //
 // In QEMU 5.2 and later, upstream since 0.13.
 //
@@ -19,7 +26,9 @@ func (c *Client) QMPCapabilities(ctx context.Context, args QMPCapabilitiesArgs) 
 	return c.conn.Execute(ctx, "qmp_capabilities", args, nil)
 }
 
-// QMPCapability is the enum QMPCapability of control.json.
+// QMPCapability is something that client and server can agree on.
+//
+// It is the enum QMPCapability of control.json.
 //
 // In QEMU 5.2 and later, upstream since 2.12.
 //
@@ -28,6 +37,7 @@ type QMPCapability string
 
 // The values of QMPCapability.
 const (
+	// Commands can be executed out of band, ahead of others that are waiting.
 	QMPCapabilityOOB QMPCapability = "oob"
 )
 
@@ -41,28 +51,40 @@ func (e QMPCapability) Known() bool {
 	return false
 }
 
-// VersionTriple is the struct VersionTriple of control.json.
+// VersionTriple is a version in three numbers.
+//
+// It is the struct VersionTriple of control.json.
 //
 // In QEMU 5.2 and later, upstream since 2.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-control.VersionTriple
 type VersionTriple struct {
+	// The first.
 	Major int64 `json:"major"`
+	// The second.
 	Minor int64 `json:"minor"`
+	// The third; 50 and more on the way to the next minor version.
 	Micro int64 `json:"micro"`
 }
 
-// VersionInfo is the struct VersionInfo of control.json.
+// VersionInfo is the version of a QEMU.
+//
+// It is the struct VersionInfo of control.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-control.VersionInfo
 type VersionInfo struct {
-	QEMU    VersionTriple `json:"qemu"`
-	Package string        `json:"package"`
+	// The version.
+	QEMU VersionTriple `json:"qemu"`
+	// The distributor's version; empty if QEMU was built from its own source.
+	Package string `json:"package"`
 }
 
-// QueryVersion executes the command query-version of control.json.
+// QueryVersion returns the server's version. To learn what it can do there is a
+// better way: see Introspect.
+//
+// It executes the command query-version of control.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
@@ -73,16 +95,22 @@ func (c *Client) QueryVersion(ctx context.Context) (VersionInfo, error) {
 	return result, err
 }
 
-// CommandInfo is the struct CommandInfo of control.json.
+// CommandInfo is a command that a server has.
+//
+// It is the struct CommandInfo of control.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-control.CommandInfo
 type CommandInfo struct {
+	// The command's name.
 	Name string `json:"name"`
 }
 
-// QueryCommands executes the command query-commands of control.json.
+// QueryCommands returns the commands that the server has. query-qmp-schema
+// tells their arguments, too.
+//
+// It executes the command query-commands of control.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
@@ -93,7 +121,14 @@ func (c *Client) QueryCommands(ctx context.Context) ([]CommandInfo, error) {
 	return result, err
 }
 
-// Quit executes the command quit of control.json.
+// Quit makes QEMU exit at once, without a word to the guest: like pulling the
+// plug.
+//
+// SHUTDOWN with the reason host-qmp-quit comes before the reply, in QEMU 5.2
+// behind it; then the connection ends. Use system_powerdown for guests that
+// should shut down first.
+//
+// It executes the command quit of control.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
@@ -102,7 +137,9 @@ func (c *Client) Quit(ctx context.Context) error {
 	return c.conn.Execute(ctx, "quit", nil, nil)
 }
 
-// MonitorMode is the enum MonitorMode of control.json.
+// MonitorMode is the language of a monitor.
+//
+// It is the enum MonitorMode of control.json.
 //
 // In QEMU 5.2 and later, upstream since 5.0.
 //
@@ -111,8 +148,10 @@ type MonitorMode string
 
 // The values of MonitorMode.
 const (
+	// For people: HMP.
 	MonitorModeReadline MonitorMode = "readline"
-	MonitorModeControl  MonitorMode = "control"
+	// For programs: QMP.
+	MonitorModeControl MonitorMode = "control"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -126,14 +165,20 @@ func (e MonitorMode) Known() bool {
 	return false
 }
 
-// MonitorOptions is the struct MonitorOptions of control.json.
+// MonitorOptions are the options of a monitor: -mon. No command carries them.
+//
+// It is the struct MonitorOptions of control.json.
 //
 // In QEMU 5.2 and later, upstream since 5.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-control.MonitorOptions
 type MonitorOptions struct {
-	ID      *string      `json:"id,omitzero"`
-	Mode    *MonitorMode `json:"mode,omitzero"`
-	Pretty  *bool        `json:"pretty,omitzero"`
-	Chardev string       `json:"chardev"`
+	// The monitor's id.
+	ID *string `json:"id,omitzero"`
+	// Its language; readline if absent.
+	Mode *MonitorMode `json:"mode,omitzero"`
+	// Print messages over several lines; false if absent. For QMP.
+	Pretty *bool `json:"pretty,omitzero"`
+	// The id of the character device to talk over.
+	Chardev string `json:"chardev"`
 }

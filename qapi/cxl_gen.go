@@ -4,7 +4,9 @@ package qapi
 
 import "context"
 
-// CXLEventLog is the enum CxlEventLog of cxl.json.
+// CXLEventLog is one of the logs that a CXL memory device keeps for its host.
+//
+// It is the enum CxlEventLog of cxl.json.
 //
 // In QEMU 10.0 and later, upstream since 8.1.
 //
@@ -13,10 +15,14 @@ type CXLEventLog string
 
 // The values of CXLEventLog.
 const (
+	// Nothing needs to be done.
 	CXLEventLogInformational CXLEventLog = "informational"
-	CXLEventLogWarning       CXLEventLog = "warning"
-	CXLEventLogFailure       CXLEventLog = "failure"
-	CXLEventLogFatal         CXLEventLog = "fatal"
+	// Something may need to be done some day.
+	CXLEventLogWarning CXLEventLog = "warning"
+	// Something needs to be done now.
+	CXLEventLogFailure CXLEventLog = "failure"
+	// The device does not work.
+	CXLEventLogFatal CXLEventLog = "fatal"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -32,35 +38,64 @@ func (e CXLEventLog) Known() bool {
 	return false
 }
 
-// CXLGeneralMediaEvent is the struct CXLGeneralMediaEvent of cxl.json.
+// CXLGeneralMediaEvent is a record of an error in the media of a CXL memory
+// device.
+//
+// It is the struct CXLGeneralMediaEvent of cxl.json.
 //
 // In QEMU 11.1, upstream since 8.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-cxl.CXLGeneralMediaEvent
 type CXLGeneralMediaEvent struct {
-	Path            string      `json:"path"`
-	Log             CXLEventLog `json:"log"`
-	Flags           uint32      `json:"flags"`
-	MaintOpClass    *uint8      `json:"maint-op-class,omitzero"`
-	MaintOpSubclass *uint8      `json:"maint-op-subclass,omitzero"`
-	LdID            *uint16     `json:"ld-id,omitzero"`
-	HeadID          *uint8      `json:"head-id,omitzero"`
-	Dpa             uint64      `json:"dpa"`
-	Descriptor      uint8       `json:"descriptor"`
-	Type            uint8       `json:"type"`
-	TransactionType uint8       `json:"transaction-type"`
-	Channel         *uint8      `json:"channel,omitzero"`
-	Rank            *uint8      `json:"rank,omitzero"`
-	Device          *uint32     `json:"device,omitzero"`
-	ComponentID     *string     `json:"component-id,omitzero"`
-	IsCompIDPldm    *bool       `json:"is-comp-id-pldm,omitzero"`
-	CmeEvFlags      *uint8      `json:"cme-ev-flags,omitzero"`
-	CmeCount        *uint32     `json:"cme-count,omitzero"`
-	SubType         uint8       `json:"sub-type"`
+	// The QOM path of the type 3 device.
+	Path string `json:"path"`
+	// The log that the record goes into.
+	Log CXLEventLog `json:"log"`
+	// The flags of the record, bit by bit.
+	Flags uint32 `json:"flags"`
+	// The kind of maintenance that the device asks for.
+	MaintOpClass *uint8 `json:"maint-op-class,omitzero"`
+	// The kind within that kind.
+	MaintOpSubclass *uint8 `json:"maint-op-subclass,omitzero"`
+	// The logical device, of a device that has several.
+	LdID *uint16 `json:"ld-id,omitzero"`
+	// The head, of a device that has several.
+	HeadID *uint8 `json:"head-id,omitzero"`
+	// The address within the device; the low bits are flags.
+	Dpa uint64 `json:"dpa"`
+	// What is known of it, bit by bit: uncorrectable, over a threshold, poison
+	// overflowed.
+	Descriptor uint8 `json:"descriptor"`
+	// The kind of error.
+	Type uint8 `json:"type"`
+	// Who met it: the host, the scrubber, the host's scan for poison, …
+	TransactionType uint8 `json:"transaction-type"`
+	// The channel, if it is known.
+	Channel *uint8 `json:"channel,omitzero"`
+	// The rank, if it is known.
+	Rank *uint8 `json:"rank,omitzero"`
+	// The devices of the rank that it concerns, bit by bit.
+	Device *uint32 `json:"device,omitzero"`
+	// What the vendor calls the part, up to 16 bytes.
+	ComponentID *string `json:"component-id,omitzero"`
+	// That name is one of PLDM's.
+	IsCompIDPldm *bool `json:"is-comp-id-pldm,omitzero"`
+	// Flags about corrected errors, bit by bit.
+	CmeEvFlags *uint8 `json:"cme-ev-flags,omitzero"`
+	// How many corrected errors there were.
+	CmeCount *uint32 `json:"cme-count,omitzero"`
+	// The kind within the kind.
+	SubType uint8 `json:"sub-type"`
 }
 
-// CXLInjectGeneralMediaEvent executes the command
-// cxl-inject-general-media-event of cxl.json.
+// CXLInjectGeneralMediaEvent makes a CXL memory device report an error of its
+// media, as CXL 3.2 describes it, and interrupts the guest if it has asked for
+// that.
+//
+// It is for testing drivers. Without a device at the path it fails with
+// GenericError.
+//
+// It executes the command cxl-inject-general-media-event of cxl.json.
 //
 // In QEMU 10.0 and later, upstream since 8.1.
 //
@@ -69,40 +104,70 @@ func (c *Client) CXLInjectGeneralMediaEvent(ctx context.Context, args CXLGeneral
 	return c.conn.Execute(ctx, "cxl-inject-general-media-event", args, nil)
 }
 
-// CXLDRAMEvent is the struct CXLDRAMEvent of cxl.json.
+// CXLDRAMEvent is a record of an error in the DRAM of a CXL memory device.
+//
+// It is the struct CXLDRAMEvent of cxl.json.
 //
 // In QEMU 11.1, upstream since 8.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-cxl.CXLDRAMEvent
 type CXLDRAMEvent struct {
-	Path            string      `json:"path"`
-	Log             CXLEventLog `json:"log"`
-	Flags           uint32      `json:"flags"`
-	MaintOpClass    *uint8      `json:"maint-op-class,omitzero"`
-	MaintOpSubclass *uint8      `json:"maint-op-subclass,omitzero"`
-	LdID            *uint16     `json:"ld-id,omitzero"`
-	HeadID          *uint8      `json:"head-id,omitzero"`
-	Dpa             uint64      `json:"dpa"`
-	Descriptor      uint8       `json:"descriptor"`
-	Type            uint8       `json:"type"`
-	TransactionType uint8       `json:"transaction-type"`
-	Channel         *uint8      `json:"channel,omitzero"`
-	Rank            *uint8      `json:"rank,omitzero"`
-	NibbleMask      *uint32     `json:"nibble-mask,omitzero"`
-	BankGroup       *uint8      `json:"bank-group,omitzero"`
-	Bank            *uint8      `json:"bank,omitzero"`
-	Row             *uint32     `json:"row,omitzero"`
-	Column          *uint16     `json:"column,omitzero"`
-	CorrectionMask  []uint64    `json:"correction-mask,omitzero"`
-	ComponentID     *string     `json:"component-id,omitzero"`
-	IsCompIDPldm    *bool       `json:"is-comp-id-pldm,omitzero"`
-	SubChannel      *uint8      `json:"sub-channel,omitzero"`
-	CmeEvFlags      *uint8      `json:"cme-ev-flags,omitzero"`
-	CvmeCount       *uint32     `json:"cvme-count,omitzero"`
-	SubType         uint8       `json:"sub-type"`
+	// The QOM path of the type 3 device.
+	Path string `json:"path"`
+	// The log that the record goes into.
+	Log CXLEventLog `json:"log"`
+	// The flags of the record, bit by bit.
+	Flags uint32 `json:"flags"`
+	// The kind of maintenance that the device asks for.
+	MaintOpClass *uint8 `json:"maint-op-class,omitzero"`
+	// The kind within that kind.
+	MaintOpSubclass *uint8 `json:"maint-op-subclass,omitzero"`
+	// The logical device, of a device that has several.
+	LdID *uint16 `json:"ld-id,omitzero"`
+	// The head, of a device that has several.
+	HeadID *uint8 `json:"head-id,omitzero"`
+	// The address within the device; the low bits are flags.
+	Dpa uint64 `json:"dpa"`
+	// What is known of it, bit by bit.
+	Descriptor uint8 `json:"descriptor"`
+	// The kind of error.
+	Type uint8 `json:"type"`
+	// Who met it.
+	TransactionType uint8 `json:"transaction-type"`
+	// The channel, if it is known.
+	Channel *uint8 `json:"channel,omitzero"`
+	// The rank, if it is known.
+	Rank *uint8 `json:"rank,omitzero"`
+	// The nibbles that it concerns, bit by bit.
+	NibbleMask *uint32 `json:"nibble-mask,omitzero"`
+	// The group of banks.
+	BankGroup *uint8 `json:"bank-group,omitzero"`
+	// The bank.
+	Bank *uint8 `json:"bank,omitzero"`
+	// The row.
+	Row *uint32 `json:"row,omitzero"`
+	// The column.
+	Column *uint16 `json:"column,omitzero"`
+	// Which bits were corrected, in four words.
+	CorrectionMask []uint64 `json:"correction-mask,omitzero"`
+	// What the vendor calls the part, up to 16 bytes.
+	ComponentID *string `json:"component-id,omitzero"`
+	// That name is one of PLDM's.
+	IsCompIDPldm *bool `json:"is-comp-id-pldm,omitzero"`
+	// The sub-channel.
+	SubChannel *uint8 `json:"sub-channel,omitzero"`
+	// Flags about corrected errors, bit by bit.
+	CmeEvFlags *uint8 `json:"cme-ev-flags,omitzero"`
+	// How many corrected errors of volatile memory there were.
+	CvmeCount *uint32 `json:"cvme-count,omitzero"`
+	// The kind within the kind.
+	SubType uint8 `json:"sub-type"`
 }
 
-// CXLInjectDramEvent executes the command cxl-inject-dram-event of cxl.json.
+// CXLInjectDramEvent makes a CXL memory device report an error of its DRAM. It
+// is for testing drivers.
+//
+// It executes the command cxl-inject-dram-event of cxl.json.
 //
 // In QEMU 10.0 and later, upstream since 8.1.
 //
@@ -111,35 +176,58 @@ func (c *Client) CXLInjectDramEvent(ctx context.Context, args CXLDRAMEvent) erro
 	return c.conn.Execute(ctx, "cxl-inject-dram-event", args, nil)
 }
 
-// CXLMemModuleEvent is the struct CXLMemModuleEvent of cxl.json.
+// CXLMemModuleEvent is a record about the health of a CXL memory module.
+//
+// It is the struct CXLMemModuleEvent of cxl.json.
 //
 // In QEMU 11.1, upstream since 8.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-cxl.CXLMemModuleEvent
 type CXLMemModuleEvent struct {
-	Path                          string      `json:"path"`
-	Log                           CXLEventLog `json:"log"`
-	Flags                         uint32      `json:"flags"`
-	MaintOpClass                  *uint8      `json:"maint-op-class,omitzero"`
-	MaintOpSubclass               *uint8      `json:"maint-op-subclass,omitzero"`
-	LdID                          *uint16     `json:"ld-id,omitzero"`
-	HeadID                        *uint8      `json:"head-id,omitzero"`
-	Type                          uint8       `json:"type"`
-	HealthStatus                  uint8       `json:"health-status"`
-	MediaStatus                   uint8       `json:"media-status"`
-	AdditionalStatus              uint8       `json:"additional-status"`
-	LifeUsed                      uint8       `json:"life-used"`
-	Temperature                   int16       `json:"temperature"`
-	DirtyShutdownCount            uint32      `json:"dirty-shutdown-count"`
-	CorrectedVolatileErrorCount   uint32      `json:"corrected-volatile-error-count"`
-	CorrectedPersistentErrorCount uint32      `json:"corrected-persistent-error-count"`
-	ComponentID                   *string     `json:"component-id,omitzero"`
-	IsCompIDPldm                  *bool       `json:"is-comp-id-pldm,omitzero"`
-	SubType                       uint8       `json:"sub-type"`
+	// The QOM path of the type 3 device.
+	Path string `json:"path"`
+	// The log that the record goes into.
+	Log CXLEventLog `json:"log"`
+	// The flags of the record, bit by bit.
+	Flags uint32 `json:"flags"`
+	// The kind of maintenance that the device asks for.
+	MaintOpClass *uint8 `json:"maint-op-class,omitzero"`
+	// The kind within that kind.
+	MaintOpSubclass *uint8 `json:"maint-op-subclass,omitzero"`
+	// The logical device, of a device that has several.
+	LdID *uint16 `json:"ld-id,omitzero"`
+	// The head, of a device that has several.
+	HeadID *uint8 `json:"head-id,omitzero"`
+	// What has changed.
+	Type uint8 `json:"type"`
+	// The module's health, bit by bit.
+	HealthStatus uint8 `json:"health-status"`
+	// The state of its media, by number.
+	MediaStatus uint8 `json:"media-status"`
+	// What is near its limits, bit by bit.
+	AdditionalStatus uint8 `json:"additional-status"`
+	// How much of its life is over, in percent.
+	LifeUsed uint8 `json:"life-used"`
+	// Its temperature, in degrees Celsius.
+	Temperature int16 `json:"temperature"`
+	// How often it lost power before it was ready.
+	DirtyShutdownCount uint32 `json:"dirty-shutdown-count"`
+	// How many errors it has corrected in volatile memory.
+	CorrectedVolatileErrorCount uint32 `json:"corrected-volatile-error-count"`
+	// How many in persistent memory.
+	CorrectedPersistentErrorCount uint32 `json:"corrected-persistent-error-count"`
+	// What the vendor calls the part, up to 16 bytes.
+	ComponentID *string `json:"component-id,omitzero"`
+	// That name is one of PLDM's.
+	IsCompIDPldm *bool `json:"is-comp-id-pldm,omitzero"`
+	// The kind within the kind.
+	SubType uint8 `json:"sub-type"`
 }
 
-// CXLInjectMemoryModuleEvent executes the command
-// cxl-inject-memory-module-event of cxl.json.
+// CXLInjectMemoryModuleEvent makes a CXL memory device report on its health. It
+// is for testing drivers.
+//
+// It executes the command cxl-inject-memory-module-event of cxl.json.
 //
 // In QEMU 10.0 and later, upstream since 8.1.
 //
@@ -150,12 +238,21 @@ func (c *Client) CXLInjectMemoryModuleEvent(ctx context.Context, args CXLMemModu
 
 // CXLInjectPoisonArgs are the arguments of [Client.CXLInjectPoison].
 type CXLInjectPoisonArgs struct {
-	Path   string `json:"path"`
-	Start  uint64 `json:"start"`
+	// The QOM path of the type 3 device.
+	Path string `json:"path"`
+	// Where it begins within the device, in bytes; a multiple of 64.
+	Start uint64 `json:"start"`
+	// How much, in bytes; a multiple of 64.
 	Length uint64 `json:"length"`
 }
 
-// CXLInjectPoison executes the command cxl-inject-poison of cxl.json.
+// CXLInjectPoison marks memory of a CXL device as poisoned, so that the guest
+// finds it in the device's list.
+//
+// The list is bounded; what no longer fits is told to the guest as an overflow.
+// Overlapping ranges are refused.
+//
+// It executes the command cxl-inject-poison of cxl.json.
 //
 // In QEMU 10.0 and later, upstream since 8.1.
 //
@@ -164,7 +261,10 @@ func (c *Client) CXLInjectPoison(ctx context.Context, args CXLInjectPoisonArgs) 
 	return c.conn.Execute(ctx, "cxl-inject-poison", args, nil)
 }
 
-// CXLUncorErrorType is the enum CxlUncorErrorType of cxl.json.
+// CXLUncorErrorType is an error that a CXL device cannot correct, by the names
+// of its registers.
+//
+// It is the enum CxlUncorErrorType of cxl.json.
 //
 // In QEMU 10.0 and later, upstream since 8.0.
 //
@@ -214,24 +314,33 @@ func (e CXLUncorErrorType) Known() bool {
 	return false
 }
 
-// CXLUncorErrorRecord is the struct CXLUncorErrorRecord of cxl.json.
+// CXLUncorErrorRecord is an error that a CXL device reports through PCIe's
+// advanced error reporting.
+//
+// It is the struct CXLUncorErrorRecord of cxl.json.
 //
 // In QEMU 10.0 and later, upstream since 8.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-cxl.CXLUncorErrorRecord
 type CXLUncorErrorRecord struct {
-	Type   CXLUncorErrorType `json:"type"`
-	Header []uint32          `json:"header"`
+	// The error.
+	Type CXLUncorErrorType `json:"type"`
+	// The header of what was under way, 32 words at most.
+	Header []uint32 `json:"header"`
 }
 
 // CXLInjectUncorrectableErrorsArgs are the arguments of [Client.CXLInjectUncorrectableErrors].
 type CXLInjectUncorrectableErrorsArgs struct {
-	Path   string                `json:"path"`
+	// The QOM path of the type 3 device.
+	Path string `json:"path"`
+	// The errors.
 	Errors []CXLUncorErrorRecord `json:"errors"`
 }
 
-// CXLInjectUncorrectableErrors executes the command
-// cxl-inject-uncorrectable-errors of cxl.json.
+// CXLInjectUncorrectableErrors makes a CXL device report errors that it cannot
+// correct, one behind the other. It is for testing drivers.
+//
+// It executes the command cxl-inject-uncorrectable-errors of cxl.json.
 //
 // In QEMU 10.0 and later, upstream since 8.0.
 //
@@ -240,7 +349,10 @@ func (c *Client) CXLInjectUncorrectableErrors(ctx context.Context, args CXLInjec
 	return c.conn.Execute(ctx, "cxl-inject-uncorrectable-errors", args, nil)
 }
 
-// CXLCorErrorType is the enum CxlCorErrorType of cxl.json.
+// CXLCorErrorType is an error that a CXL device has corrected, by the names of
+// its registers.
+//
+// It is the enum CxlCorErrorType of cxl.json.
 //
 // In QEMU 10.0 and later, upstream since 8.0.
 //
@@ -276,12 +388,16 @@ func (e CXLCorErrorType) Known() bool {
 
 // CXLInjectCorrectableErrorArgs are the arguments of [Client.CXLInjectCorrectableError].
 type CXLInjectCorrectableErrorArgs struct {
-	Path string          `json:"path"`
+	// The QOM path of the type 3 device.
+	Path string `json:"path"`
+	// The error.
 	Type CXLCorErrorType `json:"type"`
 }
 
-// CXLInjectCorrectableError executes the command cxl-inject-correctable-error
-// of cxl.json.
+// CXLInjectCorrectableError makes a CXL device report an error that it has
+// corrected. It is for testing drivers.
+//
+// It executes the command cxl-inject-correctable-error of cxl.json.
 //
 // In QEMU 10.0 and later, upstream since 8.0.
 //
@@ -290,17 +406,24 @@ func (c *Client) CXLInjectCorrectableError(ctx context.Context, args CXLInjectCo
 	return c.conn.Execute(ctx, "cxl-inject-correctable-error", args, nil)
 }
 
-// CXLDynamicCapacityExtent is the struct CxlDynamicCapacityExtent of cxl.json.
+// CXLDynamicCapacityExtent is a piece of memory that a CXL device lends to a
+// host.
+//
+// It is the struct CxlDynamicCapacityExtent of cxl.json.
 //
 // In QEMU 10.0 and later, upstream since 9.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-cxl.CxlDynamicCapacityExtent
 type CXLDynamicCapacityExtent struct {
+	// Where it begins within its region, in bytes.
 	Offset uint64 `json:"offset"`
-	Len    uint64 `json:"len"`
+	// How much it is, in bytes.
+	Len uint64 `json:"len"`
 }
 
-// CXLExtentSelectionPolicy is the enum CxlExtentSelectionPolicy of cxl.json.
+// CXLExtentSelectionPolicy says how a device chooses the memory to lend.
+//
+// It is the enum CxlExtentSelectionPolicy of cxl.json.
 //
 // In QEMU 10.0 and later, upstream since 9.1.
 //
@@ -309,9 +432,13 @@ type CXLExtentSelectionPolicy string
 
 // The values of CXLExtentSelectionPolicy.
 const (
-	CXLExtentSelectionPolicyFree               CXLExtentSelectionPolicy = "free"
-	CXLExtentSelectionPolicyContiguous         CXLExtentSelectionPolicy = "contiguous"
-	CXLExtentSelectionPolicyPrescriptive       CXLExtentSelectionPolicy = "prescriptive"
+	// Any that is free.
+	CXLExtentSelectionPolicyFree CXLExtentSelectionPolicy = "free"
+	// One piece.
+	CXLExtentSelectionPolicyContiguous CXLExtentSelectionPolicy = "contiguous"
+	// Just what is asked for; all that QEMU does.
+	CXLExtentSelectionPolicyPrescriptive CXLExtentSelectionPolicy = "prescriptive"
+	// What another host has, too.
 	CXLExtentSelectionPolicyEnableSharedAccess CXLExtentSelectionPolicy = "enable-shared-access"
 )
 
@@ -330,16 +457,27 @@ func (e CXLExtentSelectionPolicy) Known() bool {
 
 // CXLAddDynamicCapacityArgs are the arguments of [Client.CXLAddDynamicCapacity].
 type CXLAddDynamicCapacityArgs struct {
-	Path            string                     `json:"path"`
-	HostID          uint16                     `json:"host-id"`
-	SelectionPolicy CXLExtentSelectionPolicy   `json:"selection-policy"`
-	Region          uint8                      `json:"region"`
-	Tag             *string                    `json:"tag,omitzero"`
-	Extents         []CXLDynamicCapacityExtent `json:"extents"`
+	// The QOM path of the device.
+	Path string `json:"path"`
+	// The host that it is for; 0, since QEMU has one.
+	HostID uint16 `json:"host-id"`
+	// How the memory is chosen; prescriptive.
+	SelectionPolicy CXLExtentSelectionPolicy `json:"selection-policy"`
+	// The region of the device, from 0.
+	Region uint8 `json:"region"`
+	// A name for what is lent, up to 16 bytes.
+	Tag *string `json:"tag,omitzero"`
+	// The pieces.
+	Extents []CXLDynamicCapacityExtent `json:"extents"`
 }
 
-// CXLAddDynamicCapacity executes the command cxl-add-dynamic-capacity of
-// cxl.json.
+// CXLAddDynamicCapacity offers memory of a CXL device to the guest, which
+// accepts as much as it likes.
+//
+// It returns when the offer is in the device's log; the guest answers on its
+// own time.
+//
+// It executes the command cxl-add-dynamic-capacity of cxl.json.
 //
 // In QEMU 10.0 and later, upstream since 9.1.
 //
@@ -350,7 +488,9 @@ func (c *Client) CXLAddDynamicCapacity(ctx context.Context, args CXLAddDynamicCa
 	return c.conn.Execute(ctx, "cxl-add-dynamic-capacity", args, nil)
 }
 
-// CXLExtentRemovalPolicy is the enum CxlExtentRemovalPolicy of cxl.json.
+// CXLExtentRemovalPolicy says how the memory to take back is named.
+//
+// It is the enum CxlExtentRemovalPolicy of cxl.json.
 //
 // In QEMU 10.0 and later, upstream since 9.1.
 //
@@ -359,7 +499,9 @@ type CXLExtentRemovalPolicy string
 
 // The values of CXLExtentRemovalPolicy.
 const (
-	CXLExtentRemovalPolicyTagBased     CXLExtentRemovalPolicy = "tag-based"
+	// By its tag.
+	CXLExtentRemovalPolicyTagBased CXLExtentRemovalPolicy = "tag-based"
+	// Piece by piece.
 	CXLExtentRemovalPolicyPrescriptive CXLExtentRemovalPolicy = "prescriptive"
 )
 
@@ -376,18 +518,30 @@ func (e CXLExtentRemovalPolicy) Known() bool {
 
 // CXLReleaseDynamicCapacityArgs are the arguments of [Client.CXLReleaseDynamicCapacity].
 type CXLReleaseDynamicCapacityArgs struct {
-	Path              string                     `json:"path"`
-	HostID            uint16                     `json:"host-id"`
-	RemovalPolicy     CXLExtentRemovalPolicy     `json:"removal-policy"`
-	ForcedRemoval     *bool                      `json:"forced-removal,omitzero"`
-	SanitizeOnRelease *bool                      `json:"sanitize-on-release,omitzero"`
-	Region            uint8                      `json:"region"`
-	Tag               *string                    `json:"tag,omitzero"`
-	Extents           []CXLDynamicCapacityExtent `json:"extents"`
+	// The QOM path of the device.
+	Path string `json:"path"`
+	// The host that has it; 0.
+	HostID uint16 `json:"host-id"`
+	// How the memory is named.
+	RemovalPolicy CXLExtentRemovalPolicy `json:"removal-policy"`
+	// Take it without asking; false if absent. QEMU refuses that today.
+	ForcedRemoval *bool `json:"forced-removal,omitzero"`
+	// Clear what comes back; false if absent. QEMU refuses that today.
+	SanitizeOnRelease *bool `json:"sanitize-on-release,omitzero"`
+	// The region of the device.
+	Region uint8 `json:"region"`
+	// The tag under which it was lent.
+	Tag *string `json:"tag,omitzero"`
+	// The pieces.
+	Extents []CXLDynamicCapacityExtent `json:"extents"`
 }
 
-// CXLReleaseDynamicCapacity executes the command cxl-release-dynamic-capacity
-// of cxl.json.
+// CXLReleaseDynamicCapacity asks the guest to give memory of a CXL device back.
+//
+// The guest may take its time, or refuse. Pieces that it was not lent are
+// refused at once.
+//
+// It executes the command cxl-release-dynamic-capacity of cxl.json.
 //
 // In QEMU 10.0 and later, upstream since 9.1.
 //

@@ -2,7 +2,10 @@
 
 package qapi
 
-// QAPIErrorClass is the enum QapiErrorClass of error.json.
+// QAPIErrorClass is the class of an error, all that programs can test for; the
+// description is for people.
+//
+// It is the enum QapiErrorClass of error.json.
 //
 // In QEMU 5.2 and later, upstream since 1.2.
 //
@@ -11,11 +14,16 @@ type QAPIErrorClass string
 
 // The values of QAPIErrorClass.
 const (
-	QAPIErrorClassGenericError    QAPIErrorClass = "GenericError"
+	// Anything; most errors have it.
+	QAPIErrorClassGenericError QAPIErrorClass = "GenericError"
+	// The server does not have the command, or does not take it now.
 	QAPIErrorClassCommandNotFound QAPIErrorClass = "CommandNotFound"
+	// A device or a job is not in the state that the command needs.
 	QAPIErrorClassDeviceNotActive QAPIErrorClass = "DeviceNotActive"
-	QAPIErrorClassDeviceNotFound  QAPIErrorClass = "DeviceNotFound"
-	QAPIErrorClassKVMMissingCap   QAPIErrorClass = "KVMMissingCap"
+	// There is no such device, node or backend.
+	QAPIErrorClassDeviceNotFound QAPIErrorClass = "DeviceNotFound"
+	// The host's kernel lacks something that the command needs of KVM.
+	QAPIErrorClassKVMMissingCap QAPIErrorClass = "KVMMissingCap"
 )
 
 // Known reports whether the value is one of those above. A server may send others.

@@ -9,7 +9,15 @@ import (
 	"github.com/goqapi/goqapi/qmp/codec"
 )
 
-// QueryQMPSchema executes the command query-qmp-schema of introspect.json.
+// QueryQMPSchema returns the server's whole interface: every command, event and
+// type that it has.
+//
+// It is the answer to what this QEMU can do, some 200 KiB long and the same as
+// long as the server runs. Introspect fetches it once and answers questions
+// about it. Names of types are made up and differ between builds: only those of
+// commands, events, members and values mean something.
+//
+// It executes the command query-qmp-schema of introspect.json.
 //
 // In QEMU 5.2 and later, upstream since 2.5.
 //
@@ -20,7 +28,9 @@ func (c *Client) QueryQMPSchema(ctx context.Context) ([]SchemaInfo, error) {
 	return result, err
 }
 
-// SchemaMetaType is the enum SchemaMetaType of introspect.json.
+// SchemaMetaType is the kind of an entity of the interface.
+//
+// It is the enum SchemaMetaType of introspect.json.
 //
 // In QEMU 5.2 and later, upstream since 2.5.
 //
@@ -29,13 +39,20 @@ type SchemaMetaType string
 
 // The values of SchemaMetaType.
 const (
-	SchemaMetaTypeBuiltin   SchemaMetaType = "builtin"
-	SchemaMetaTypeEnum      SchemaMetaType = "enum"
-	SchemaMetaTypeArray     SchemaMetaType = "array"
-	SchemaMetaTypeObject    SchemaMetaType = "object"
+	// A type of the language.
+	SchemaMetaTypeBuiltin SchemaMetaType = "builtin"
+	// A set of strings.
+	SchemaMetaTypeEnum SchemaMetaType = "enum"
+	// A list.
+	SchemaMetaTypeArray SchemaMetaType = "array"
+	// An object, with or without variants.
+	SchemaMetaTypeObject SchemaMetaType = "object"
+	// One of several types.
 	SchemaMetaTypeAlternate SchemaMetaType = "alternate"
-	SchemaMetaTypeCommand   SchemaMetaType = "command"
-	SchemaMetaTypeEvent     SchemaMetaType = "event"
+	// A command.
+	SchemaMetaTypeCommand SchemaMetaType = "command"
+	// An event.
+	SchemaMetaTypeEvent SchemaMetaType = "event"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -54,7 +71,9 @@ func (e SchemaMetaType) Known() bool {
 	return false
 }
 
-// SchemaInfo is the union SchemaInfo of introspect.json.
+// SchemaInfo is an entity of the interface: a command, an event or a type.
+//
+// It is the union SchemaInfo of introspect.json.
 //
 // MetaType holds the variant, whose type is the tag: [SchemaInfoBuiltin],
 // [SchemaInfoEnum], [SchemaInfoArray], [SchemaInfoObject],
@@ -64,9 +83,11 @@ func (e SchemaMetaType) Known() bool {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-introspect.SchemaInfo
 type SchemaInfo struct {
-	Name     string            `json:"name"`
+	// The name; of types a made-up one.
+	Name string `json:"name"`
+	// The kind of entity.
 	MetaType SchemaInfoVariant `json:"meta-type"`
-	// Since QEMU 4.1.
+	// Its features, such as deprecated. Since QEMU 4.1.
 	Features []string `json:"features,omitzero"`
 }
 
@@ -161,13 +182,16 @@ func (x SchemaInfo) String() string {
 	return codec.Text(x)
 }
 
-// SchemaInfoBuiltin is the variant of [SchemaInfo] for builtin, the struct
-// SchemaInfoBuiltin of introspect.json.
+// SchemaInfoBuiltin is a type of the language.
+//
+// It is the variant of [SchemaInfo] for builtin, the struct SchemaInfoBuiltin
+// of introspect.json.
 //
 // In QEMU 5.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-introspect.SchemaInfoBuiltin
 type SchemaInfoBuiltin struct {
+	// The JSON values that it has.
 	JSONType JSONType `json:"json-type"`
 }
 
@@ -192,7 +216,9 @@ func (v SchemaInfoBuiltin) encodeSchemaInfo(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// JSONType is the enum JSONType of introspect.json.
+// JSONType is a kind of JSON value.
+//
+// It is the enum JSONType of introspect.json.
 //
 // In QEMU 5.2 and later, upstream since 2.5.
 //
@@ -201,14 +227,22 @@ type JSONType string
 
 // The values of JSONType.
 const (
-	JSONTypeString  JSONType = "string"
-	JSONTypeNumber  JSONType = "number"
-	JSONTypeInt     JSONType = "int"
+	// A string.
+	JSONTypeString JSONType = "string"
+	// A number, with a fraction or without.
+	JSONTypeNumber JSONType = "number"
+	// A number without a fraction.
+	JSONTypeInt JSONType = "int"
+	// True or false.
 	JSONTypeBoolean JSONType = "boolean"
-	JSONTypeNull    JSONType = "null"
-	JSONTypeObject  JSONType = "object"
-	JSONTypeArray   JSONType = "array"
-	JSONTypeValue   JSONType = "value"
+	// Null.
+	JSONTypeNull JSONType = "null"
+	// An object.
+	JSONTypeObject JSONType = "object"
+	// An array.
+	JSONTypeArray JSONType = "array"
+	// Any of them.
+	JSONTypeValue JSONType = "value"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -228,15 +262,20 @@ func (e JSONType) Known() bool {
 	return false
 }
 
-// SchemaInfoEnum is the variant of [SchemaInfo] for enum, the struct
-// SchemaInfoEnum of introspect.json.
+// SchemaInfoEnum is a set of strings.
+//
+// It is the variant of [SchemaInfo] for enum, the struct SchemaInfoEnum of
+// introspect.json.
 //
 // In QEMU 5.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-introspect.SchemaInfoEnum
 type SchemaInfoEnum struct {
-	// In QEMU 7.2 and later, upstream since 6.2.
+	// The strings with their features; empty from servers before 6.2. In QEMU 7.2
+	// and later, upstream since 6.2.
 	Members []SchemaInfoEnumMember `json:"members"`
+	// The strings.
+	//
 	// Deprecated: QEMU means to remove it.
 	Values []string `json:"values"`
 }
@@ -265,13 +304,17 @@ func (v SchemaInfoEnum) encodeSchemaInfo(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// SchemaInfoEnumMember is the struct SchemaInfoEnumMember of introspect.json.
+// SchemaInfoEnumMember is a string of such a set.
+//
+// It is the struct SchemaInfoEnumMember of introspect.json.
 //
 // In QEMU 7.2 and later, upstream since 6.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-introspect.SchemaInfoEnumMember
 type SchemaInfoEnumMember struct {
-	Name     string   `json:"name"`
+	// The string.
+	Name string `json:"name"`
+	// Its features.
 	Features []string `json:"features,omitzero"`
 }
 
@@ -289,13 +332,16 @@ func (x *SchemaInfoEnumMember) decode(dec *jsontext.Decoder) error {
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
-// SchemaInfoArray is the variant of [SchemaInfo] for array, the struct
-// SchemaInfoArray of introspect.json.
+// SchemaInfoArray is a list.
+//
+// It is the variant of [SchemaInfo] for array, the struct SchemaInfoArray of
+// introspect.json.
 //
 // In QEMU 5.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-introspect.SchemaInfoArray
 type SchemaInfoArray struct {
+	// The type of its elements.
 	ElementType string `json:"element-type"`
 }
 
@@ -320,15 +366,21 @@ func (v SchemaInfoArray) encodeSchemaInfo(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// SchemaInfoObject is the variant of [SchemaInfo] for object, the struct
-// SchemaInfoObject of introspect.json.
+// SchemaInfoObject is an object. Arguments, events' data and structs look the
+// same here.
+//
+// It is the variant of [SchemaInfo] for object, the struct SchemaInfoObject of
+// introspect.json.
 //
 // In QEMU 5.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-introspect.SchemaInfoObject
 type SchemaInfoObject struct {
-	Members  []SchemaInfoObjectMember  `json:"members"`
-	Tag      *string                   `json:"tag,omitzero"`
+	// The members that all variants have, in no order that means anything.
+	Members []SchemaInfoObjectMember `json:"members"`
+	// The member whose value tells the variant.
+	Tag *string `json:"tag,omitzero"`
+	// The variants.
 	Variants []SchemaInfoObjectVariant `json:"variants,omitzero"`
 }
 
@@ -363,17 +415,21 @@ func (v SchemaInfoObject) encodeSchemaInfo(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// SchemaInfoObjectMember is the struct SchemaInfoObjectMember of
-// introspect.json.
+// SchemaInfoObjectMember is a member of an object.
+//
+// It is the struct SchemaInfoObjectMember of introspect.json.
 //
 // In QEMU 5.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-introspect.SchemaInfoObjectMember
 type SchemaInfoObjectMember struct {
-	Name    string          `json:"name"`
-	Type    string          `json:"type"`
+	// The name.
+	Name string `json:"name"`
+	// The type.
+	Type string `json:"type"`
+	// Null if the member is optional; absent if it is not. Nothing else so far.
 	Default json.RawMessage `json:"default,omitzero"`
-	// Since QEMU 5.0.
+	// Its features. Since QEMU 5.0.
 	Features []string `json:"features,omitzero"`
 }
 
@@ -395,14 +451,17 @@ func (x *SchemaInfoObjectMember) decode(dec *jsontext.Decoder) error {
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
-// SchemaInfoObjectVariant is the struct SchemaInfoObjectVariant of
-// introspect.json.
+// SchemaInfoObjectVariant is what one value of a tag adds to an object.
+//
+// It is the struct SchemaInfoObjectVariant of introspect.json.
 //
 // In QEMU 5.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-introspect.SchemaInfoObjectVariant
 type SchemaInfoObjectVariant struct {
+	// The value.
 	Case string `json:"case"`
+	// The object type whose members are added; an empty one if none are.
 	Type string `json:"type"`
 }
 
@@ -420,13 +479,16 @@ func (x *SchemaInfoObjectVariant) decode(dec *jsontext.Decoder) error {
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
-// SchemaInfoAlternate is the variant of [SchemaInfo] for alternate, the struct
+// SchemaInfoAlternate is one of several types.
+//
+// It is the variant of [SchemaInfo] for alternate, the struct
 // SchemaInfoAlternate of introspect.json.
 //
 // In QEMU 5.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-introspect.SchemaInfoAlternate
 type SchemaInfoAlternate struct {
+	// The types.
 	Members []SchemaInfoAlternateMember `json:"members"`
 }
 
@@ -451,13 +513,15 @@ func (v SchemaInfoAlternate) encodeSchemaInfo(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// SchemaInfoAlternateMember is the struct SchemaInfoAlternateMember of
-// introspect.json.
+// SchemaInfoAlternateMember is one of the types that an alternate can be.
+//
+// It is the struct SchemaInfoAlternateMember of introspect.json.
 //
 // In QEMU 5.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-introspect.SchemaInfoAlternateMember
 type SchemaInfoAlternateMember struct {
+	// The type.
 	Type string `json:"type"`
 }
 
@@ -473,16 +537,20 @@ func (x *SchemaInfoAlternateMember) decode(dec *jsontext.Decoder) error {
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
-// SchemaInfoCommand is the variant of [SchemaInfo] for command, the struct
-// SchemaInfoCommand of introspect.json.
+// SchemaInfoCommand is a command.
+//
+// It is the variant of [SchemaInfo] for command, the struct SchemaInfoCommand
+// of introspect.json.
 //
 // In QEMU 5.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-introspect.SchemaInfoCommand
 type SchemaInfoCommand struct {
+	// The object type of its arguments.
 	ArgType string `json:"arg-type"`
+	// The type of its reply.
 	RetType string `json:"ret-type"`
-	// Since QEMU 2.12.
+	// It can be executed out of band; absent means no. Since QEMU 2.12.
 	AllowOOB *bool `json:"allow-oob,omitzero"`
 }
 
@@ -515,13 +583,16 @@ func (v SchemaInfoCommand) encodeSchemaInfo(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// SchemaInfoEvent is the variant of [SchemaInfo] for event, the struct
-// SchemaInfoEvent of introspect.json.
+// SchemaInfoEvent is an event.
+//
+// It is the variant of [SchemaInfo] for event, the struct SchemaInfoEvent of
+// introspect.json.
 //
 // In QEMU 5.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-introspect.SchemaInfoEvent
 type SchemaInfoEvent struct {
+	// The object type of its data.
 	ArgType string `json:"arg-type"`
 }
 

@@ -2,7 +2,10 @@
 
 package qapi
 
-// S390CPUEntitlement is the enum S390CpuEntitlement of machine-common.json.
+// S390CPUEntitlement says how much of a real processor an s390x guest's
+// processor may expect.
+//
+// It is the enum S390CpuEntitlement of machine-common.json.
 //
 // In QEMU 10.0 and later, upstream since 8.2.
 //
@@ -11,10 +14,14 @@ type S390CPUEntitlement string
 
 // The values of S390CPUEntitlement.
 const (
-	S390CPUEntitlementAuto   S390CPUEntitlement = "auto"
-	S390CPUEntitlementLow    S390CPUEntitlement = "low"
+	// Medium, or the most that being dedicated gives.
+	S390CPUEntitlementAuto S390CPUEntitlement = "auto"
+	// Little.
+	S390CPUEntitlementLow S390CPUEntitlement = "low"
+	// A share.
 	S390CPUEntitlementMedium S390CPUEntitlement = "medium"
-	S390CPUEntitlementHigh   S390CPUEntitlement = "high"
+	// All of it.
+	S390CPUEntitlementHigh S390CPUEntitlement = "high"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -30,7 +37,10 @@ func (e S390CPUEntitlement) Known() bool {
 	return false
 }
 
-// CPUTopologyLevel is the enum CpuTopologyLevel of machine-common.json.
+// CPUTopologyLevel is a level at which processors share something, from the
+// smallest.
+//
+// It is the enum CpuTopologyLevel of machine-common.json.
 //
 // In QEMU 10.0 and later, upstream since 9.2.
 //
@@ -39,14 +49,23 @@ type CPUTopologyLevel string
 
 // The values of CPUTopologyLevel.
 const (
-	CPUTopologyLevelThread  CPUTopologyLevel = "thread"
-	CPUTopologyLevelCore    CPUTopologyLevel = "core"
-	CPUTopologyLevelModule  CPUTopologyLevel = "module"
+	// The threads of a core.
+	CPUTopologyLevelThread CPUTopologyLevel = "thread"
+	// A core.
+	CPUTopologyLevelCore CPUTopologyLevel = "core"
+	// A module of cores.
+	CPUTopologyLevelModule CPUTopologyLevel = "module"
+	// A cluster of cores.
 	CPUTopologyLevelCluster CPUTopologyLevel = "cluster"
-	CPUTopologyLevelDie     CPUTopologyLevel = "die"
-	CPUTopologyLevelSocket  CPUTopologyLevel = "socket"
-	CPUTopologyLevelBook    CPUTopologyLevel = "book"
-	CPUTopologyLevelDrawer  CPUTopologyLevel = "drawer"
+	// A die.
+	CPUTopologyLevelDie CPUTopologyLevel = "die"
+	// A socket.
+	CPUTopologyLevelSocket CPUTopologyLevel = "socket"
+	// A book of sockets; s390x alone.
+	CPUTopologyLevelBook CPUTopologyLevel = "book"
+	// A drawer of books; s390x alone.
+	CPUTopologyLevelDrawer CPUTopologyLevel = "drawer"
+	// As the machine has it.
 	CPUTopologyLevelDefault CPUTopologyLevel = "default"
 )
 
@@ -68,7 +87,9 @@ func (e CPUTopologyLevel) Known() bool {
 	return false
 }
 
-// CacheLevelAndType is the enum CacheLevelAndType of machine-common.json.
+// CacheLevelAndType is a cache of a processor.
+//
+// It is the enum CacheLevelAndType of machine-common.json.
 //
 // In QEMU 10.0 and later, upstream since 9.2.
 //
@@ -77,10 +98,14 @@ type CacheLevelAndType string
 
 // The values of CacheLevelAndType.
 const (
+	// The first level, for data.
 	CacheLevelAndTypeL1d CacheLevelAndType = "l1d"
+	// The first level, for instructions.
 	CacheLevelAndTypeL1i CacheLevelAndType = "l1i"
-	CacheLevelAndTypeL2  CacheLevelAndType = "l2"
-	CacheLevelAndTypeL3  CacheLevelAndType = "l3"
+	// The second level.
+	CacheLevelAndTypeL2 CacheLevelAndType = "l2"
+	// The third level.
+	CacheLevelAndTypeL3 CacheLevelAndType = "l3"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -96,22 +121,29 @@ func (e CacheLevelAndType) Known() bool {
 	return false
 }
 
-// SmpCacheProperties is the struct SmpCacheProperties of machine-common.json.
+// SmpCacheProperties says which processors share a cache.
+//
+// It is the struct SmpCacheProperties of machine-common.json.
 //
 // In QEMU 10.0 and later, upstream since 9.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine-common.SmpCacheProperties
 type SmpCacheProperties struct {
-	Cache    CacheLevelAndType `json:"cache"`
-	Topology CPUTopologyLevel  `json:"topology"`
+	// The cache.
+	Cache CacheLevelAndType `json:"cache"`
+	// The level at which they share it.
+	Topology CPUTopologyLevel `json:"topology"`
 }
 
-// SmpCachePropertiesWrapper is the struct SmpCachePropertiesWrapper of
-// machine-common.json.
+// SmpCachePropertiesWrapper is a list of caches and who shares them, for the
+// machine's property smp-cache.
+//
+// It is the struct SmpCachePropertiesWrapper of machine-common.json.
 //
 // In QEMU 10.0 and later, upstream since 9.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine-common.SmpCachePropertiesWrapper
 type SmpCachePropertiesWrapper struct {
+	// A row for each cache.
 	Caches []SmpCacheProperties `json:"caches"`
 }

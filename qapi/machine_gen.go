@@ -11,7 +11,10 @@ import (
 	"time"
 )
 
-// SysEmuTarget is the enum SysEmuTarget of machine.json.
+// SysEmuTarget is the architecture that a QEMU emulates, by the name of its
+// program.
+//
+// It is the enum SysEmuTarget of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 3.0.
 //
@@ -93,7 +96,9 @@ func (e SysEmuTarget) Known() bool {
 	return false
 }
 
-// S390CPUState is the enum S390CpuState of machine.json.
+// S390CPUState is the state of an s390x processor.
+//
+// It is the enum S390CpuState of machine.json.
 //
 // In QEMU 10.0 and later, upstream since 2.12.
 //
@@ -102,11 +107,16 @@ type S390CPUState string
 
 // The values of S390CPUState.
 const (
+	// It was never set up.
 	S390CPUStateUninitialized S390CPUState = "uninitialized"
-	S390CPUStateStopped       S390CPUState = "stopped"
-	S390CPUStateCheckStop     S390CPUState = "check-stop"
-	S390CPUStateOperating     S390CPUState = "operating"
-	S390CPUStateLoad          S390CPUState = "load"
+	// It stands still.
+	S390CPUStateStopped S390CPUState = "stopped"
+	// It has stopped because of an error.
+	S390CPUStateCheckStop S390CPUState = "check-stop"
+	// It runs.
+	S390CPUStateOperating S390CPUState = "operating"
+	// It is loading its program.
+	S390CPUStateLoad S390CPUState = "load"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -123,17 +133,21 @@ func (e S390CPUState) Known() bool {
 	return false
 }
 
-// CPUInfoFastS390x is the variant of [CPUInfoFast] for s390x, the struct
-// CpuInfoS390 of machine.json.
+// CPUInfoFastS390x are the parts that s390x processors have.
+//
+// It is the variant of [CPUInfoFast] for s390x, the struct CpuInfoS390 of
+// machine.json.
 //
 // In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.CpuInfoS390
 type CPUInfoFastS390x struct {
+	// The processor's state.
 	CPUState S390CPUState `json:"cpu-state"`
-	// In QEMU 10.0 and later, upstream since 8.2.
+	// A real processor is its own. In QEMU 10.0 and later, upstream since 8.2.
 	Dedicated *bool `json:"dedicated,omitzero"`
-	// In QEMU 10.0 and later, upstream since 8.2.
+	// How much of a real processor it may expect under vertical polarization. In
+	// QEMU 10.0 and later, upstream since 8.2.
 	Entitlement *S390CPUEntitlement `json:"entitlement,omitzero"`
 }
 
@@ -168,7 +182,10 @@ func (v CPUInfoFastS390x) encodeCPUInfoFast(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// CPUInfoFast is the union CpuInfoFast of machine.json.
+// CPUInfoFast is a virtual processor, as far as can be told without stopping
+// it.
+//
+// It is the union CpuInfoFast of machine.json.
 //
 // Target holds the variant, whose type is the tag: [CPUInfoFastAarch64],
 // [CPUInfoFastAlpha], [CPUInfoFastArm], [CPUInfoFastAvr], [CPUInfoFastHexagon],
@@ -185,13 +202,18 @@ func (v CPUInfoFastS390x) encodeCPUInfoFast(e *codec.Encoder) {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.CpuInfoFast
 type CPUInfoFast struct {
+	// QEMU's number of it.
 	CPUIndex int64 `json:"cpu-index"`
-	// In QEMU 10.2 and later, upstream since 10.1.
-	QOMType  string                 `json:"qom-type"`
-	QOMPath  string                 `json:"qom-path"`
-	ThreadID int64                  `json:"thread-id"`
-	Props    *CPUInstanceProperties `json:"props,omitzero"`
-	// Since QEMU 3.0.
+	// The type of its object; empty from servers before 10.2. In QEMU 10.2 and
+	// later, upstream since 10.1.
+	QOMType string `json:"qom-type"`
+	// The path of its object.
+	QOMPath string `json:"qom-path"`
+	// The host's number of the thread that runs it, to pin it with.
+	ThreadID int64 `json:"thread-id"`
+	// Where it sits in the topology; absent if the machine has none.
+	Props *CPUInstanceProperties `json:"props,omitzero"`
+	// Its architecture. Since QEMU 3.0.
 	Target CPUInfoFastVariant `json:"target"`
 }
 
@@ -643,7 +665,10 @@ func (CPUInfoFastXtensaeb) SysEmuTarget() SysEmuTarget {
 
 func (CPUInfoFastXtensaeb) encodeCPUInfoFast(e *codec.Encoder) {}
 
-// QueryCPUsFast executes the command query-cpus-fast of machine.json.
+// QueryCPUsFast returns the virtual processors, with the threads that run them.
+// The guest does not notice.
+//
+// It executes the command query-cpus-fast of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 2.12.
 //
@@ -654,53 +679,68 @@ func (c *Client) QueryCPUsFast(ctx context.Context) ([]CPUInfoFast, error) {
 	return result, err
 }
 
-// CompatProperty is the struct CompatProperty of machine.json.
+// CompatProperty is a property that a type of machine sets on a type of device,
+// so that it stays what it was.
+//
+// It is the struct CompatProperty of machine.json.
 //
 // In QEMU 10.0 and later, upstream since 9.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.CompatProperty
 type CompatProperty struct {
-	QOMType  string `json:"qom-type"`
+	// The type of the device.
+	QOMType string `json:"qom-type"`
+	// The property.
 	Property string `json:"property"`
-	Value    string `json:"value"`
+	// The value.
+	Value string `json:"value"`
 }
 
-// MachineInfo is the struct MachineInfo of machine.json.
+// MachineInfo is a type of machine.
+//
+// It is the struct MachineInfo of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.MachineInfo
 type MachineInfo struct {
-	Name      string  `json:"name"`
-	Alias     *string `json:"alias,omitzero"`
-	IsDefault *bool   `json:"is-default,omitzero"`
-	// Since QEMU 1.5.
+	// Its name, such as pc-q35-11.1.
+	Name string `json:"name"`
+	// Another name for it, such as q35.
+	Alias *string `json:"alias,omitzero"`
+	// It is taken if the command line names none; absent means no.
+	IsDefault *bool `json:"is-default,omitzero"`
+	// How many processors it can have. Since QEMU 1.5.
 	CPUMax int64 `json:"cpu-max"`
-	// Since QEMU 2.7.
+	// Processors can be plugged in. Since QEMU 2.7.
 	HotpluggableCPUs bool `json:"hotpluggable-cpus"`
-	// Since QEMU 4.1.
+	// NUMA nodes take a size of memory, rather than a memory backend. Since QEMU
+	// 4.1.
 	NUMAMemSupported bool `json:"numa-mem-supported"`
-	// Since QEMU 4.1.
+	// QEMU means to remove it. Since QEMU 4.1.
 	Deprecated bool `json:"deprecated"`
-	// Since QEMU 4.2.
+	// The type of its processors if the command line names none. Since QEMU 4.2.
 	DefaultCPUType *string `json:"default-cpu-type,omitzero"`
-	// Since QEMU 5.2.
+	// The id of its main memory, for those who make that themselves. Since QEMU
+	// 5.2.
 	DefaultRAMID *string `json:"default-ram-id,omitzero"`
-	// In QEMU 10.0 and later, upstream since 8.0.
+	// It has ACPI. In QEMU 10.0 and later, upstream since 8.0.
 	ACPI bool `json:"acpi"`
-	// In QEMU 10.0 and later, upstream since 9.1. Unstable: QEMU may change it in
-	// any release.
+	// What it sets on devices; if asked for. In QEMU 10.0 and later, upstream since
+	// 9.1. Unstable: QEMU may change it in any release.
 	CompatProps []CompatProperty `json:"compat-props,omitzero"`
 }
 
 // QueryMachinesArgs are the arguments of [Client.QueryMachines].
 type QueryMachinesArgs struct {
-	// In QEMU 10.0 and later, upstream since 9.1. Unstable: QEMU may change it in
-	// any release.
+	// Tell what they set on devices, too; false if absent. In QEMU 10.0 and later,
+	// upstream since 9.1. Unstable: QEMU may change it in any release.
 	CompatProps *bool `json:"compat-props,omitzero"`
 }
 
-// QueryMachines executes the command query-machines of machine.json.
+// QueryMachines returns the types of machine that this QEMU has.
+//
+// It executes the command query-machines of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 1.2.
 //
@@ -711,17 +751,21 @@ func (c *Client) QueryMachines(ctx context.Context, args QueryMachinesArgs) ([]M
 	return result, err
 }
 
-// CurrentMachineParams is the struct CurrentMachineParams of machine.json.
+// CurrentMachineParams are facts about the machine at hand.
+//
+// It is the struct CurrentMachineParams of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.CurrentMachineParams
 type CurrentMachineParams struct {
+	// system_wakeup can wake the guest.
 	WakeupSuspendSupport bool `json:"wakeup-suspend-support"`
 }
 
-// QueryCurrentMachine executes the command query-current-machine of
-// machine.json.
+// QueryCurrentMachine returns facts about the machine at hand.
+//
+// It executes the command query-current-machine of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 4.0.
 //
@@ -732,16 +776,21 @@ func (c *Client) QueryCurrentMachine(ctx context.Context) (CurrentMachineParams,
 	return result, err
 }
 
-// QEMUTargetInfo is the struct QemuTargetInfo of machine.json.
+// QEMUTargetInfo is the architecture that a QEMU emulates.
+//
+// It is the struct QemuTargetInfo of machine.json.
 //
 // In QEMU 10.2 and later, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.QemuTargetInfo
 type QEMUTargetInfo struct {
+	// The architecture.
 	Arch SysEmuTarget `json:"arch"`
 }
 
-// QueryTarget executes the command query-target of machine.json.
+// QueryTarget returns the architecture that this QEMU emulates.
+//
+// It executes the command query-target of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 1.2.
 //
@@ -752,16 +801,21 @@ func (c *Client) QueryTarget(ctx context.Context) (QEMUTargetInfo, error) {
 	return result, err
 }
 
-// UUIDInfo is the struct UuidInfo of machine.json.
+// UUIDInfo is the UUID of a machine.
+//
+// It is the struct UuidInfo of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.UuidInfo
 type UUIDInfo struct {
+	// The UUID; all zeros if none was given.
 	UUID string `json:"UUID"`
 }
 
-// QueryUUID executes the command query-uuid of machine.json.
+// QueryUUID returns the UUID of the machine, from the option -uuid.
+//
+// It executes the command query-uuid of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
@@ -772,17 +826,22 @@ func (c *Client) QueryUUID(ctx context.Context) (UUIDInfo, error) {
 	return result, err
 }
 
-// GUIDInfo is the struct GuidInfo of machine.json.
+// GUIDInfo is a GUID.
+//
+// It is the struct GuidInfo of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.GuidInfo
 type GUIDInfo struct {
+	// The GUID.
 	GUID string `json:"guid"`
 }
 
-// QueryVMGenerationID executes the command query-vm-generation-id of
-// machine.json.
+// QueryVMGenerationID returns the generation id of the guest, which changes
+// when it is copied or set back. It fails if the machine has no device vmgenid.
+//
+// It executes the command query-vm-generation-id of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 2.9.
 //
@@ -793,7 +852,13 @@ func (c *Client) QueryVMGenerationID(ctx context.Context) (GUIDInfo, error) {
 	return result, err
 }
 
-// SystemReset executes the command system_reset of machine.json.
+// SystemReset resets the machine, as its reset button would. The guest is not
+// asked; RESET follows.
+//
+// It also brings a machine back to life that -no-shutdown has kept, and
+// completes unplugs that the guest has not answered.
+//
+// It executes the command system_reset of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
@@ -802,7 +867,11 @@ func (c *Client) SystemReset(ctx context.Context) error {
 	return c.conn.Execute(ctx, "system_reset", nil, nil)
 }
 
-// SystemPowerdown executes the command system_powerdown of machine.json.
+// SystemPowerdown presses the power button. It returns at once; POWERDOWN
+// follows, and what the guest makes of it is its own business: SHUTDOWN comes
+// when it has shut down, seconds or minutes later, or never.
+//
+// It executes the command system_powerdown of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
@@ -811,7 +880,12 @@ func (c *Client) SystemPowerdown(ctx context.Context) error {
 	return c.conn.Execute(ctx, "system_powerdown", nil, nil)
 }
 
-// SystemWakeup executes the command system_wakeup of machine.json.
+// SystemWakeup wakes a guest that sleeps, ACPI S3.
+//
+// It fails if the guest does not sleep, or if the machine cannot wake it.
+// WAKEUP follows.
+//
+// It executes the command system_wakeup of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 1.1.
 //
@@ -820,7 +894,10 @@ func (c *Client) SystemWakeup(ctx context.Context) error {
 	return c.conn.Execute(ctx, "system_wakeup", nil, nil)
 }
 
-// LostTickPolicy is the enum LostTickPolicy of machine.json.
+// LostTickPolicy says what becomes of ticks of a clock that the guest has
+// missed.
+//
+// It is the enum LostTickPolicy of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 2.0.
 //
@@ -829,9 +906,12 @@ type LostTickPolicy string
 
 // The values of LostTickPolicy.
 const (
+	// They are gone; the guest's clock is late if it counts them.
 	LostTickPolicyDiscard LostTickPolicy = "discard"
-	LostTickPolicyDelay   LostTickPolicy = "delay"
-	LostTickPolicySlew    LostTickPolicy = "slew"
+	// They come later, at the usual pace.
+	LostTickPolicyDelay LostTickPolicy = "delay"
+	// They come later, at a faster pace, until none is owed.
+	LostTickPolicySlew LostTickPolicy = "slew"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -846,7 +926,13 @@ func (e LostTickPolicy) Known() bool {
 	return false
 }
 
-// InjectNMI executes the command inject-nmi of machine.json.
+// InjectNMI sends the guest an interrupt that cannot be masked, mostly to make
+// it write a crash dump.
+//
+// On x86 it goes to all processors, on s390x to one, as human-monitor-command
+// with cpu chooses. It fails where there is no such thing.
+//
+// It executes the command inject-nmi of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
@@ -855,7 +941,9 @@ func (c *Client) InjectNMI(ctx context.Context) error {
 	return c.conn.Execute(ctx, "inject-nmi", nil, nil)
 }
 
-// NUMAOptionsType is the enum NumaOptionsType of machine.json.
+// NUMAOptionsType is what a piece of NUMA configuration is about.
+//
+// It is the enum NumaOptionsType of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 2.1.
 //
@@ -864,14 +952,15 @@ type NUMAOptionsType string
 
 // The values of NUMAOptionsType.
 const (
+	// A node.
 	NUMAOptionsTypeNode NUMAOptionsType = "node"
-	// Since QEMU 2.10.
+	// How far one node is from another. Since QEMU 2.10.
 	NUMAOptionsTypeDist NUMAOptionsType = "dist"
-	// Since QEMU 2.10.
+	// Where a processor belongs. Since QEMU 2.10.
 	NUMAOptionsTypeCPU NUMAOptionsType = "cpu"
-	// Since QEMU 5.0.
+	// How fast one node reaches the memory of another. Since QEMU 5.0.
 	NUMAOptionsTypeHmatLb NUMAOptionsType = "hmat-lb"
-	// Since QEMU 5.0.
+	// A cache in front of a node's memory. Since QEMU 5.0.
 	NUMAOptionsTypeHmatCache NUMAOptionsType = "hmat-cache"
 )
 
@@ -889,7 +978,9 @@ func (e NUMAOptionsType) Known() bool {
 	return false
 }
 
-// NUMAOptions is the union NumaOptions of machine.json.
+// NUMAOptions is a piece of NUMA configuration.
+//
+// It is the union NumaOptions of machine.json.
 //
 // Type holds the variant, whose type is the tag: [NUMAOptionsNode],
 // [NUMAOptionsDist], [NUMAOptionsCPU], [NUMAOptionsHmatLb],
@@ -899,6 +990,7 @@ func (e NUMAOptionsType) Known() bool {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.NumaOptions
 type NUMAOptions struct {
+	// What it is about.
 	Type NUMAOptionsVariant `json:"type"`
 }
 
@@ -975,18 +1067,25 @@ func (x NUMAOptions) String() string {
 	return codec.Text(x)
 }
 
-// NUMAOptionsNode is the variant of [NUMAOptions] for node, the struct
-// NumaNodeOptions of machine.json.
+// NUMAOptionsNode is a NUMA node of the guest.
+//
+// It is the variant of [NUMAOptions] for node, the struct NumaNodeOptions of
+// machine.json.
 //
 // In QEMU 5.2 and later, upstream since 2.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.NumaNodeOptions
 type NUMAOptionsNode struct {
-	Nodeid *uint16  `json:"nodeid,omitzero"`
-	CPUs   []uint16 `json:"cpus,omitzero"`
-	Mem    *uint64  `json:"mem,omitzero"`
-	Memdev *string  `json:"memdev,omitzero"`
-	// Since QEMU 5.0.
+	// Its number; the next if absent.
+	Nodeid *uint16 `json:"nodeid,omitzero"`
+	// The processors in it, by index; none if absent. The type cpu is the better
+	// way.
+	CPUs []uint16 `json:"cpus,omitzero"`
+	// How much memory it has, in bytes; not with memdev.
+	Mem *uint64 `json:"mem,omitzero"`
+	// The id of the memory backend that is its memory; not with mem.
+	Memdev *string `json:"memdev,omitzero"`
+	// The node whose processors reach it fastest. Since QEMU 5.0.
 	Initiator *uint16 `json:"initiator,omitzero"`
 }
 
@@ -1033,16 +1132,21 @@ func (v NUMAOptionsNode) encodeNUMAOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// NUMAOptionsDist is the variant of [NUMAOptions] for dist, the struct
-// NumaDistOptions of machine.json.
+// NUMAOptionsDist is how far one NUMA node is from another.
+//
+// It is the variant of [NUMAOptions] for dist, the struct NumaDistOptions of
+// machine.json.
 //
 // In QEMU 5.2 and later, upstream since 2.10.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.NumaDistOptions
 type NUMAOptionsDist struct {
+	// The node that reads.
 	Src uint16 `json:"src"`
+	// The node that is read.
 	Dst uint16 `json:"dst"`
-	Val uint8  `json:"val"`
+	// The distance; 10 for a node itself, 255 for never.
+	Val uint8 `json:"val"`
 }
 
 func (x *NUMAOptionsDist) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -1072,28 +1176,38 @@ func (v NUMAOptionsDist) encodeNUMAOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// CXLFixedMemoryWindowOptions is the struct CXLFixedMemoryWindowOptions of
-// machine.json.
+// CXLFixedMemoryWindowOptions is a range of the host's addresses that CXL
+// devices answer to.
+//
+// It is the struct CXLFixedMemoryWindowOptions of machine.json.
 //
 // In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.CXLFixedMemoryWindowOptions
 type CXLFixedMemoryWindowOptions struct {
-	Size                  uint64   `json:"size"`
-	InterleaveGranularity *uint64  `json:"interleave-granularity,omitzero"`
-	Targets               []string `json:"targets"`
+	// How long it is, in bytes; a multiple of 256 MiB.
+	Size uint64 `json:"size"`
+	// How many bytes in a row go to one device; 256 if absent.
+	InterleaveGranularity *uint64 `json:"interleave-granularity,omitzero"`
+	// The host bridges that share it, by id.
+	Targets []string `json:"targets"`
 }
 
-// CXLFMWProperties is the struct CXLFMWProperties of machine.json.
+// CXLFMWProperties are the ranges of addresses that CXL devices answer to.
+//
+// It is the struct CXLFMWProperties of machine.json.
 //
 // In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.CXLFMWProperties
 type CXLFMWProperties struct {
+	// The ranges.
 	CXLFmw []CXLFixedMemoryWindowOptions `json:"cxl-fmw"`
 }
 
-// X86CPURegister32 is the enum X86CPURegister32 of machine.json.
+// X86CPURegister32 is a register of an x86 processor.
+//
+// It is the enum X86CPURegister32 of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 1.5.
 //
@@ -1129,19 +1243,28 @@ func (e X86CPURegister32) Known() bool {
 	return false
 }
 
-// X86CPUFeatureWordInfo is the struct X86CPUFeatureWordInfo of machine.json.
+// X86CPUFeatureWordInfo is a word of features of an x86 processor, as the
+// instruction CPUID tells them.
+//
+// It is the struct X86CPUFeatureWordInfo of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 1.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.X86CPUFeatureWordInfo
 type X86CPUFeatureWordInfo struct {
-	CPUIDInputEax int64            `json:"cpuid-input-eax"`
-	CPUIDInputEcx *int64           `json:"cpuid-input-ecx,omitzero"`
+	// What EAX holds before the instruction.
+	CPUIDInputEax int64 `json:"cpuid-input-eax"`
+	// What ECX holds before it, where that matters.
+	CPUIDInputEcx *int64 `json:"cpuid-input-ecx,omitzero"`
+	// The register that holds the word behind it.
 	CPUIDRegister X86CPURegister32 `json:"cpuid-register"`
-	Features      int64            `json:"features"`
+	// The features, bit by bit.
+	Features int64 `json:"features"`
 }
 
-// DummyForceArrays is the struct DummyForceArrays of machine.json.
+// DummyForceArrays serves QEMU's own build alone; nothing sends it.
+//
+// It is the struct DummyForceArrays of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 2.5.
 //
@@ -1150,26 +1273,33 @@ type DummyForceArrays struct {
 	Unused []X86CPUFeatureWordInfo `json:"unused"`
 }
 
-// NUMAOptionsCPU is the variant of [NUMAOptions] for cpu, the struct
-// NumaCpuOptions of machine.json.
+// NUMAOptionsCPU says which NUMA node a processor belongs to, by its place in
+// the topology.
+//
+// It is the variant of [NUMAOptions] for cpu, the struct NumaCpuOptions of
+// machine.json.
 //
 // In QEMU 5.2 and later, upstream since 2.10.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.NumaCpuOptions
 type NUMAOptionsCPU struct {
+	// The NUMA node.
 	NodeID *int64 `json:"node-id,omitzero"`
-	// In QEMU 10.0 and later, upstream since 8.2.
+	// The drawer; s390x alone. In QEMU 10.0 and later, upstream since 8.2.
 	DrawerID *int64 `json:"drawer-id,omitzero"`
-	// In QEMU 10.0 and later, upstream since 8.2.
-	BookID   *int64 `json:"book-id,omitzero"`
+	// The book in it; s390x alone. In QEMU 10.0 and later, upstream since 8.2.
+	BookID *int64 `json:"book-id,omitzero"`
+	// The socket.
 	SocketID *int64 `json:"socket-id,omitzero"`
-	// Since QEMU 4.1.
+	// The die in the socket. Since QEMU 4.1.
 	DieID *int64 `json:"die-id,omitzero"`
-	// In QEMU 7.2 and later, upstream since 7.1.
+	// The cluster in the die. In QEMU 7.2 and later, upstream since 7.1.
 	ClusterID *int64 `json:"cluster-id,omitzero"`
-	// In QEMU 10.0 and later, upstream since 9.1.
+	// The module in the cluster. In QEMU 10.0 and later, upstream since 9.1.
 	ModuleID *int64 `json:"module-id,omitzero"`
-	CoreID   *int64 `json:"core-id,omitzero"`
+	// The core.
+	CoreID *int64 `json:"core-id,omitzero"`
+	// The thread of the core.
 	ThreadID *int64 `json:"thread-id,omitzero"`
 }
 
@@ -1236,7 +1366,9 @@ func (v NUMAOptionsCPU) encodeNUMAOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// HmatLBMemoryHierarchy is the enum HmatLBMemoryHierarchy of machine.json.
+// HmatLBMemoryHierarchy is how far into the memory a figure goes.
+//
+// It is the enum HmatLBMemoryHierarchy of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 5.0.
 //
@@ -1245,10 +1377,14 @@ type HmatLBMemoryHierarchy string
 
 // The values of HmatLBMemoryHierarchy.
 const (
-	HmatLBMemoryHierarchyMemory      HmatLBMemoryHierarchy = "memory"
-	HmatLBMemoryHierarchyFirstLevel  HmatLBMemoryHierarchy = "first-level"
+	// The memory itself.
+	HmatLBMemoryHierarchyMemory HmatLBMemoryHierarchy = "memory"
+	// The first cache in front of it.
+	HmatLBMemoryHierarchyFirstLevel HmatLBMemoryHierarchy = "first-level"
+	// The second.
 	HmatLBMemoryHierarchySecondLevel HmatLBMemoryHierarchy = "second-level"
-	HmatLBMemoryHierarchyThirdLevel  HmatLBMemoryHierarchy = "third-level"
+	// The third.
+	HmatLBMemoryHierarchyThirdLevel HmatLBMemoryHierarchy = "third-level"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -1264,7 +1400,9 @@ func (e HmatLBMemoryHierarchy) Known() bool {
 	return false
 }
 
-// HmatLBDataType is the enum HmatLBDataType of machine.json.
+// HmatLBDataType is what a figure about memory is.
+//
+// It is the enum HmatLBDataType of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 5.0.
 //
@@ -1273,12 +1411,18 @@ type HmatLBDataType string
 
 // The values of HmatLBDataType.
 const (
-	HmatLBDataTypeAccessLatency   HmatLBDataType = "access-latency"
-	HmatLBDataTypeReadLatency     HmatLBDataType = "read-latency"
-	HmatLBDataTypeWriteLatency    HmatLBDataType = "write-latency"
+	// How long reads and writes take.
+	HmatLBDataTypeAccessLatency HmatLBDataType = "access-latency"
+	// How long reads take.
+	HmatLBDataTypeReadLatency HmatLBDataType = "read-latency"
+	// How long writes take.
+	HmatLBDataTypeWriteLatency HmatLBDataType = "write-latency"
+	// How much reads and writes move a second.
 	HmatLBDataTypeAccessBandwidth HmatLBDataType = "access-bandwidth"
-	HmatLBDataTypeReadBandwidth   HmatLBDataType = "read-bandwidth"
-	HmatLBDataTypeWriteBandwidth  HmatLBDataType = "write-bandwidth"
+	// How much reads move.
+	HmatLBDataTypeReadBandwidth HmatLBDataType = "read-bandwidth"
+	// How much writes move.
+	HmatLBDataTypeWriteBandwidth HmatLBDataType = "write-bandwidth"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -1296,19 +1440,28 @@ func (e HmatLBDataType) Known() bool {
 	return false
 }
 
-// NUMAOptionsHmatLb is the variant of [NUMAOptions] for hmat-lb, the struct
-// NumaHmatLBOptions of machine.json.
+// NUMAOptionsHmatLb is how fast one NUMA node reaches the memory of another,
+// for the guest's HMAT.
+//
+// It is the variant of [NUMAOptions] for hmat-lb, the struct NumaHmatLBOptions
+// of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 5.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.NumaHmatLBOptions
 type NUMAOptionsHmatLb struct {
-	Initiator uint16                `json:"initiator"`
-	Target    uint16                `json:"target"`
+	// The node that reads and writes.
+	Initiator uint16 `json:"initiator"`
+	// The node that has the memory.
+	Target uint16 `json:"target"`
+	// How far it goes.
 	Hierarchy HmatLBMemoryHierarchy `json:"hierarchy"`
-	DataType  HmatLBDataType        `json:"data-type"`
-	Latency   *uint64               `json:"latency,omitzero"`
-	Bandwidth *uint64               `json:"bandwidth,omitzero"`
+	// What the figure is.
+	DataType HmatLBDataType `json:"data-type"`
+	// The latency, in nanoseconds.
+	Latency *uint64 `json:"latency,omitzero"`
+	// The bandwidth, in bytes a second; a multiple of 1 MiB.
+	Bandwidth *uint64 `json:"bandwidth,omitzero"`
 }
 
 func (x *NUMAOptionsHmatLb) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -1351,7 +1504,9 @@ func (v NUMAOptionsHmatLb) encodeNUMAOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// HmatCacheAssociativity is the enum HmatCacheAssociativity of machine.json.
+// HmatCacheAssociativity is how a cache finds its lines.
+//
+// It is the enum HmatCacheAssociativity of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 5.0.
 //
@@ -1360,8 +1515,11 @@ type HmatCacheAssociativity string
 
 // The values of HmatCacheAssociativity.
 const (
-	HmatCacheAssociativityNone    HmatCacheAssociativity = "none"
-	HmatCacheAssociativityDirect  HmatCacheAssociativity = "direct"
+	// Nothing is known, or it has none.
+	HmatCacheAssociativityNone HmatCacheAssociativity = "none"
+	// Each in one place.
+	HmatCacheAssociativityDirect HmatCacheAssociativity = "direct"
+	// In some other way.
 	HmatCacheAssociativityComplex HmatCacheAssociativity = "complex"
 )
 
@@ -1377,7 +1535,9 @@ func (e HmatCacheAssociativity) Known() bool {
 	return false
 }
 
-// HmatCacheWritePolicy is the enum HmatCacheWritePolicy of machine.json.
+// HmatCacheWritePolicy is when a cache passes writes on.
+//
+// It is the enum HmatCacheWritePolicy of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 5.0.
 //
@@ -1386,8 +1546,11 @@ type HmatCacheWritePolicy string
 
 // The values of HmatCacheWritePolicy.
 const (
-	HmatCacheWritePolicyNone         HmatCacheWritePolicy = "none"
-	HmatCacheWritePolicyWriteBack    HmatCacheWritePolicy = "write-back"
+	// Nothing is known, or it has none.
+	HmatCacheWritePolicyNone HmatCacheWritePolicy = "none"
+	// When it must.
+	HmatCacheWritePolicyWriteBack HmatCacheWritePolicy = "write-back"
+	// At once.
 	HmatCacheWritePolicyWriteThrough HmatCacheWritePolicy = "write-through"
 )
 
@@ -1403,19 +1566,28 @@ func (e HmatCacheWritePolicy) Known() bool {
 	return false
 }
 
-// NUMAOptionsHmatCache is the variant of [NUMAOptions] for hmat-cache, the
-// struct NumaHmatCacheOptions of machine.json.
+// NUMAOptionsHmatCache is a cache in front of a NUMA node's memory, for the
+// guest's HMAT.
+//
+// It is the variant of [NUMAOptions] for hmat-cache, the struct
+// NumaHmatCacheOptions of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 5.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.NumaHmatCacheOptions
 type NUMAOptionsHmatCache struct {
-	NodeID        uint32                 `json:"node-id"`
-	Size          uint64                 `json:"size"`
-	Level         uint8                  `json:"level"`
+	// The node.
+	NodeID uint32 `json:"node-id"`
+	// How large it is, in bytes.
+	Size uint64 `json:"size"`
+	// Its level, 1 to 3.
+	Level uint8 `json:"level"`
+	// How it finds its lines.
 	Associativity HmatCacheAssociativity `json:"associativity"`
-	Policy        HmatCacheWritePolicy   `json:"policy"`
-	Line          uint16                 `json:"line"`
+	// When it passes writes on.
+	Policy HmatCacheWritePolicy `json:"policy"`
+	// How long a line is, in bytes.
+	Line uint16 `json:"line"`
 }
 
 func (x *NUMAOptionsHmatCache) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -1456,13 +1628,23 @@ func (v NUMAOptionsHmatCache) encodeNUMAOptions(e *codec.Encoder) {
 
 // MemsaveArgs are the arguments of [Client.Memsave].
 type MemsaveArgs struct {
-	Val      uint64 `json:"val"`
-	Size     uint64 `json:"size"`
+	// The first address.
+	Val uint64 `json:"val"`
+	// How much, in bytes.
+	Size uint64 `json:"size"`
+	// The file.
 	Filename string `json:"filename"`
+	// The processor; 0 if absent.
 	CPUIndex *int64 `json:"cpu-index,omitzero"`
 }
 
-// Memsave executes the command memsave of machine.json.
+// Memsave writes memory of the guest to a file, by the addresses that a
+// processor sees now.
+//
+// The file is made, or written over. It fails at the first address that nothing
+// is behind.
+//
+// It executes the command memsave of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
@@ -1473,12 +1655,17 @@ func (c *Client) Memsave(ctx context.Context, args MemsaveArgs) error {
 
 // PmemsaveArgs are the arguments of [Client.Pmemsave].
 type PmemsaveArgs struct {
-	Val      uint64 `json:"val"`
-	Size     uint64 `json:"size"`
+	// The first address.
+	Val uint64 `json:"val"`
+	// How much, in bytes.
+	Size uint64 `json:"size"`
+	// The file.
 	Filename string `json:"filename"`
 }
 
-// Pmemsave executes the command pmemsave of machine.json.
+// Pmemsave writes memory of the guest to a file, by physical addresses.
+//
+// It executes the command pmemsave of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
@@ -1487,27 +1674,38 @@ func (c *Client) Pmemsave(ctx context.Context, args PmemsaveArgs) error {
 	return c.conn.Execute(ctx, "pmemsave", args, nil)
 }
 
-// Memdev is the struct Memdev of machine.json.
+// Memdev is a memory backend, with what it was made with.
+//
+// It is the struct Memdev of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 2.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.Memdev
 type Memdev struct {
-	// Since QEMU 2.9.
-	ID       *string `json:"id,omitzero"`
-	Size     uint64  `json:"size"`
-	Merge    bool    `json:"merge"`
-	Dump     bool    `json:"dump"`
-	Prealloc bool    `json:"prealloc"`
-	// In QEMU 7.2 and later, upstream since 6.1.
+	// Its id; absent for the machine's own. Since QEMU 2.9.
+	ID *string `json:"id,omitzero"`
+	// How much memory, in bytes.
+	Size uint64 `json:"size"`
+	// The host may merge equal pages.
+	Merge bool `json:"merge"`
+	// It is part of core dumps of QEMU.
+	Dump bool `json:"dump"`
+	// All of it was taken at once.
+	Prealloc bool `json:"prealloc"`
+	// Other processes can share it. In QEMU 7.2 and later, upstream since 6.1.
 	Share bool `json:"share"`
-	// In QEMU 7.2 and later, upstream since 6.1.
-	Reserve   *bool         `json:"reserve,omitzero"`
-	HostNodes []uint16      `json:"host-nodes"`
-	Policy    HostMemPolicy `json:"policy"`
+	// Swap or huge pages are reserved for it. In QEMU 7.2 and later, upstream since
+	// 6.1.
+	Reserve *bool `json:"reserve,omitzero"`
+	// The host's NUMA nodes that it comes from.
+	HostNodes []uint16 `json:"host-nodes"`
+	// How those are used.
+	Policy HostMemPolicy `json:"policy"`
 }
 
-// QueryMemdev executes the command query-memdev of machine.json.
+// QueryMemdev returns the memory backends that there are.
+//
+// It executes the command query-memdev of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 2.1.
 //
@@ -1518,25 +1716,32 @@ func (c *Client) QueryMemdev(ctx context.Context) ([]Memdev, error) {
 	return result, err
 }
 
-// CPUInstanceProperties is the struct CpuInstanceProperties of machine.json.
+// CPUInstanceProperties is a processor's place in the topology. Which members
+// there are depends on the machine.
+//
+// It is the struct CpuInstanceProperties of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 2.7.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.CpuInstanceProperties
 type CPUInstanceProperties struct {
+	// The NUMA node.
 	NodeID *int64 `json:"node-id,omitzero"`
-	// In QEMU 10.0 and later, upstream since 8.2.
+	// The drawer; s390x alone. In QEMU 10.0 and later, upstream since 8.2.
 	DrawerID *int64 `json:"drawer-id,omitzero"`
-	// In QEMU 10.0 and later, upstream since 8.2.
-	BookID   *int64 `json:"book-id,omitzero"`
+	// The book in it; s390x alone. In QEMU 10.0 and later, upstream since 8.2.
+	BookID *int64 `json:"book-id,omitzero"`
+	// The socket.
 	SocketID *int64 `json:"socket-id,omitzero"`
-	// Since QEMU 4.1.
+	// The die in the socket. Since QEMU 4.1.
 	DieID *int64 `json:"die-id,omitzero"`
-	// In QEMU 7.2 and later, upstream since 7.1.
+	// The cluster in the die. In QEMU 7.2 and later, upstream since 7.1.
 	ClusterID *int64 `json:"cluster-id,omitzero"`
-	// In QEMU 10.0 and later, upstream since 9.1.
+	// The module in the cluster. In QEMU 10.0 and later, upstream since 9.1.
 	ModuleID *int64 `json:"module-id,omitzero"`
-	CoreID   *int64 `json:"core-id,omitzero"`
+	// The core.
+	CoreID *int64 `json:"core-id,omitzero"`
+	// The thread of the core.
 	ThreadID *int64 `json:"thread-id,omitzero"`
 }
 
@@ -1568,20 +1773,28 @@ func (x *CPUInstanceProperties) decode(dec *jsontext.Decoder) error {
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
-// HotpluggableCPU is the struct HotpluggableCPU of machine.json.
+// HotpluggableCPU is a place for a processor, taken or free.
+//
+// It is the struct HotpluggableCPU of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 2.7.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.HotpluggableCPU
 type HotpluggableCPU struct {
-	Type       string                `json:"type"`
-	VcpusCount int64                 `json:"vcpus-count"`
-	Props      CPUInstanceProperties `json:"props"`
-	QOMPath    *string               `json:"qom-path,omitzero"`
+	// The driver to give to device_add.
+	Type string `json:"type"`
+	// How many virtual processors come with it.
+	VcpusCount int64 `json:"vcpus-count"`
+	// The properties to give to device_add, but for node-id.
+	Props CPUInstanceProperties `json:"props"`
+	// The processor that is there; absent if the place is free.
+	QOMPath *string `json:"qom-path,omitzero"`
 }
 
-// QueryHotpluggableCPUs executes the command query-hotpluggable-cpus of
-// machine.json.
+// QueryHotpluggableCPUs returns the places that the machine has for processors.
+// It fails for machines whose processors cannot be plugged.
+//
+// It executes the command query-hotpluggable-cpus of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 2.7.
 //
@@ -1592,7 +1805,10 @@ func (c *Client) QueryHotpluggableCPUs(ctx context.Context) ([]HotpluggableCPU, 
 	return result, err
 }
 
-// SetNUMANode executes the command set-numa-node of machine.json.
+// SetNUMANode adds a piece of NUMA configuration, like the option -numa; only
+// in the phase that -preconfig begins with.
+//
+// It executes the command set-numa-node of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 3.0.
 //
@@ -1603,10 +1819,18 @@ func (c *Client) SetNUMANode(ctx context.Context, args NUMAOptions) error {
 
 // BalloonArgs are the arguments of [Client.Balloon].
 type BalloonArgs struct {
+	// How much memory the guest is to have, in bytes, not how much to give back.
 	Value int64 `json:"value"`
 }
 
-// Balloon executes the command balloon of machine.json.
+// Balloon asks the guest to give memory back, or to take it again, until it has
+// as much as is said.
+//
+// It returns at once, and the guest moves at its own pace, as far as it likes:
+// BALLOON_CHANGE and query-balloon tell. It fails with DeviceNotActive if the
+// machine has no balloon, and with KVMMissingCap if KVM cannot do it.
+//
+// It executes the command balloon of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
@@ -1615,16 +1839,22 @@ func (c *Client) Balloon(ctx context.Context, args BalloonArgs) error {
 	return c.conn.Execute(ctx, "balloon", args, nil)
 }
 
-// BalloonInfo is the struct BalloonInfo of machine.json.
+// BalloonInfo is how far a balloon has got.
+//
+// It is the struct BalloonInfo of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.BalloonInfo
 type BalloonInfo struct {
+	// How much memory the guest has, in bytes.
 	Actual int64 `json:"actual"`
 }
 
-// QueryBalloon executes the command query-balloon of machine.json.
+// QueryBalloon returns how much memory the guest has of what it was given. It
+// fails like balloon.
+//
+// It executes the command query-balloon of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
@@ -1635,7 +1865,10 @@ func (c *Client) QueryBalloon(ctx context.Context) (BalloonInfo, error) {
 	return result, err
 }
 
-// BalloonChangeEvent is the event BALLOON_CHANGE of machine.json.
+// BalloonChangeEvent tells that the guest's memory has changed by its balloon.
+// At most one a second.
+//
+// It is the event BALLOON_CHANGE of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 1.2.
 //
@@ -1643,7 +1876,8 @@ func (c *Client) QueryBalloon(ctx context.Context) (BalloonInfo, error) {
 type BalloonChangeEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
 	Timestamp time.Time `json:"timestamp,omitzero"`
-	Actual    int64     `json:"actual"`
+	// How much memory the guest has now, in bytes.
+	Actual int64 `json:"actual"`
 }
 
 // EventName returns BALLOON_CHANGE.
@@ -1662,18 +1896,25 @@ func (c *Client) OnBalloonChange(f func(BalloonChangeEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// HvBalloonInfo is the struct HvBalloonInfo of machine.json.
+// HvBalloonInfo is what a Windows guest reports of its memory through the
+// Hyper-V balloon.
+//
+// It is the struct HvBalloonInfo of machine.json.
 //
 // In QEMU 10.0 and later, upstream since 8.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.HvBalloonInfo
 type HvBalloonInfo struct {
+	// How much its programs were promised, in bytes.
 	Committed uint64 `json:"committed"`
+	// How much is free, in bytes.
 	Available uint64 `json:"available"`
 }
 
-// QueryHvBalloonStatusReport executes the command
-// query-hv-balloon-status-report of machine.json.
+// QueryHvBalloonStatusReport returns what the guest last reported through the
+// Hyper-V balloon. It fails if there was no report or is no such balloon.
+//
+// It executes the command query-hv-balloon-status-report of machine.json.
 //
 // In QEMU 10.0 and later, upstream since 8.2.
 //
@@ -1684,8 +1925,10 @@ func (c *Client) QueryHvBalloonStatusReport(ctx context.Context) (HvBalloonInfo,
 	return result, err
 }
 
-// HvBalloonStatusReportEvent is the event HV_BALLOON_STATUS_REPORT of
-// machine.json.
+// HvBalloonStatusReportEvent tells that the guest has reported through the
+// Hyper-V balloon, which must have status-report=on. At most one a second.
+//
+// It is the event HV_BALLOON_STATUS_REPORT of machine.json.
 //
 // In QEMU 10.0 and later, upstream since 8.2.
 //
@@ -1693,8 +1936,10 @@ func (c *Client) QueryHvBalloonStatusReport(ctx context.Context) (HvBalloonInfo,
 type HvBalloonStatusReportEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
 	Timestamp time.Time `json:"timestamp,omitzero"`
-	Committed uint64    `json:"committed"`
-	Available uint64    `json:"available"`
+	// How much its programs were promised, in bytes.
+	Committed uint64 `json:"committed"`
+	// How much is free, in bytes.
+	Available uint64 `json:"available"`
 }
 
 // EventName returns HV_BALLOON_STATUS_REPORT.
@@ -1713,18 +1958,24 @@ func (c *Client) OnHvBalloonStatusReport(f func(HvBalloonStatusReportEvent)) (st
 	return on(c, f)
 }
 
-// MemoryInfo is the struct MemoryInfo of machine.json.
+// MemoryInfo is how much memory a machine has.
+//
+// It is the struct MemoryInfo of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 2.11.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.MemoryInfo
 type MemoryInfo struct {
-	BaseMemory    uint64  `json:"base-memory"`
+	// What it started with, in bytes.
+	BaseMemory uint64 `json:"base-memory"`
+	// What was plugged in, in bytes; absent where none can be.
 	PluggedMemory *uint64 `json:"plugged-memory,omitzero"`
 }
 
-// QueryMemorySizeSummary executes the command query-memory-size-summary of
-// machine.json.
+// QueryMemorySizeSummary returns how much memory the machine has, without what
+// was plugged in and with it.
+//
+// It executes the command query-memory-size-summary of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 2.11.
 //
@@ -1735,33 +1986,50 @@ func (c *Client) QueryMemorySizeSummary(ctx context.Context) (MemoryInfo, error)
 	return result, err
 }
 
-// PCDIMMDeviceInfo is the struct PCDIMMDeviceInfo of machine.json.
+// PCDIMMDeviceInfo is a DIMM.
+//
+// It is the struct PCDIMMDeviceInfo of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 2.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.PCDIMMDeviceInfo
 type PCDIMMDeviceInfo struct {
-	ID           *string `json:"id,omitzero"`
-	Addr         int64   `json:"addr"`
-	Size         int64   `json:"size"`
-	Slot         int64   `json:"slot"`
-	Node         int64   `json:"node"`
-	Memdev       string  `json:"memdev"`
-	Hotplugged   bool    `json:"hotplugged"`
-	Hotpluggable bool    `json:"hotpluggable"`
+	// Its id; absent if it has none.
+	ID *string `json:"id,omitzero"`
+	// The guest address of its memory.
+	Addr int64 `json:"addr"`
+	// How much that is, in bytes.
+	Size int64 `json:"size"`
+	// Its slot.
+	Slot int64 `json:"slot"`
+	// Its NUMA node.
+	Node int64 `json:"node"`
+	// The path of the memory backend behind it.
+	Memdev string `json:"memdev"`
+	// It was plugged in while the machine ran.
+	Hotplugged bool `json:"hotplugged"`
+	// It can be unplugged.
+	Hotpluggable bool `json:"hotpluggable"`
 }
 
-// MemoryDeviceInfoVirtioPmem is the variant of [MemoryDeviceInfo] for
-// virtio-pmem, the struct VirtioPMEMDeviceInfo of machine.json.
+// MemoryDeviceInfoVirtioPmem is a virtio-pmem device: a file of the host as
+// persistent memory.
+//
+// It is the variant of [MemoryDeviceInfo] for virtio-pmem, the struct
+// VirtioPMEMDeviceInfo of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 4.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.VirtioPMEMDeviceInfo
 type MemoryDeviceInfoVirtioPmem struct {
-	ID      *string `json:"id,omitzero"`
-	Memaddr uint64  `json:"memaddr"`
-	Size    uint64  `json:"size"`
-	Memdev  string  `json:"memdev"`
+	// Its id; absent if it has none.
+	ID *string `json:"id,omitzero"`
+	// The guest address of its memory.
+	Memaddr uint64 `json:"memaddr"`
+	// How much that is, in bytes.
+	Size uint64 `json:"size"`
+	// The path of the memory backend behind it.
+	Memdev string `json:"memdev"`
 }
 
 // MemoryDeviceInfoKind returns [MemoryDeviceInfoKindVirtioPmem].
@@ -1773,21 +2041,33 @@ func (v MemoryDeviceInfoVirtioPmem) encodeMemoryDeviceInfo(e *codec.Encoder) {
 	e.Value("data", &v)
 }
 
-// MemoryDeviceInfoVirtioMem is the variant of [MemoryDeviceInfo] for
-// virtio-mem, the struct VirtioMEMDeviceInfo of machine.json.
+// MemoryDeviceInfoVirtioMem is a virtio-mem device: memory that grows and
+// shrinks.
+//
+// It is the variant of [MemoryDeviceInfo] for virtio-mem, the struct
+// VirtioMEMDeviceInfo of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 5.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.VirtioMEMDeviceInfo
 type MemoryDeviceInfoVirtioMem struct {
-	ID            *string `json:"id,omitzero"`
-	Memaddr       uint64  `json:"memaddr"`
-	RequestedSize uint64  `json:"requested-size"`
-	Size          uint64  `json:"size"`
-	MaxSize       uint64  `json:"max-size"`
-	BlockSize     uint64  `json:"block-size"`
-	Node          int64   `json:"node"`
-	Memdev        string  `json:"memdev"`
+	// Its id; absent if it has none.
+	ID *string `json:"id,omitzero"`
+	// The guest address where its memory begins.
+	Memaddr uint64 `json:"memaddr"`
+	// How much the guest is asked to use, in bytes: the property to set with
+	// qom-set.
+	RequestedSize uint64 `json:"requested-size"`
+	// How much the guest uses now, in bytes.
+	Size uint64 `json:"size"`
+	// How much it can use at the most, in bytes.
+	MaxSize uint64 `json:"max-size"`
+	// In which steps, in bytes.
+	BlockSize uint64 `json:"block-size"`
+	// Its NUMA node.
+	Node int64 `json:"node"`
+	// The path of the memory backend behind it.
+	Memdev string `json:"memdev"`
 }
 
 // MemoryDeviceInfoKind returns [MemoryDeviceInfoKindVirtioMem].
@@ -1799,18 +2079,24 @@ func (v MemoryDeviceInfoVirtioMem) encodeMemoryDeviceInfo(e *codec.Encoder) {
 	e.Value("data", &v)
 }
 
-// MemoryDeviceInfoSGXEpc is the variant of [MemoryDeviceInfo] for sgx-epc, the
-// struct SgxEPCDeviceInfo of machine.json.
+// MemoryDeviceInfoSGXEpc is a piece of memory for SGX enclaves.
+//
+// It is the variant of [MemoryDeviceInfo] for sgx-epc, the struct
+// SgxEPCDeviceInfo of machine.json.
 //
 // In QEMU 7.2 and later, upstream since 6.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.SgxEPCDeviceInfo
 type MemoryDeviceInfoSGXEpc struct {
-	ID      *string `json:"id,omitzero"`
-	Memaddr uint64  `json:"memaddr"`
-	Size    uint64  `json:"size"`
-	// Since QEMU 7.0.
-	Node   int64  `json:"node"`
+	// Its id; absent if it has none.
+	ID *string `json:"id,omitzero"`
+	// Its guest address.
+	Memaddr uint64 `json:"memaddr"`
+	// How much it is, in bytes.
+	Size uint64 `json:"size"`
+	// Its NUMA node. Since QEMU 7.0.
+	Node int64 `json:"node"`
+	// The path of the memory backend behind it.
 	Memdev string `json:"memdev"`
 }
 
@@ -1823,17 +2109,23 @@ func (v MemoryDeviceInfoSGXEpc) encodeMemoryDeviceInfo(e *codec.Encoder) {
 	e.Value("data", &v)
 }
 
-// MemoryDeviceInfoHvBalloon is the variant of [MemoryDeviceInfo] for
-// hv-balloon, the struct HvBalloonDeviceInfo of machine.json.
+// MemoryDeviceInfoHvBalloon is a Hyper-V balloon, which can add memory as well.
+//
+// It is the variant of [MemoryDeviceInfo] for hv-balloon, the struct
+// HvBalloonDeviceInfo of machine.json.
 //
 // In QEMU 10.0 and later, upstream since 8.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.HvBalloonDeviceInfo
 type MemoryDeviceInfoHvBalloon struct {
-	ID      *string `json:"id,omitzero"`
+	// Its id; absent if it has none.
+	ID *string `json:"id,omitzero"`
+	// The guest address of what it can add; absent if it can add none.
 	Memaddr *uint64 `json:"memaddr,omitzero"`
-	MaxSize uint64  `json:"max-size"`
-	Memdev  *string `json:"memdev,omitzero"`
+	// How much it can add, in bytes.
+	MaxSize uint64 `json:"max-size"`
+	// The path of the memory backend behind that.
+	Memdev *string `json:"memdev,omitzero"`
 }
 
 // MemoryDeviceInfoKind returns [MemoryDeviceInfoKindHvBalloon].
@@ -1845,18 +2137,26 @@ func (v MemoryDeviceInfoHvBalloon) encodeMemoryDeviceInfo(e *codec.Encoder) {
 	e.Value("data", &v)
 }
 
-// MemoryDeviceInfoSpMem is the variant of [MemoryDeviceInfo] for sp-mem, the
-// struct SpMemDeviceInfo of machine.json.
+// MemoryDeviceInfoSpMem is a piece of memory that the guest is told to keep for
+// special purposes.
+//
+// It is the variant of [MemoryDeviceInfo] for sp-mem, the struct
+// SpMemDeviceInfo of machine.json.
 //
 // In QEMU 11.1, upstream since 11.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.SpMemDeviceInfo
 type MemoryDeviceInfoSpMem struct {
-	ID     *string `json:"id,omitzero"`
-	Addr   int64   `json:"addr"`
-	Size   int64   `json:"size"`
-	Node   int64   `json:"node"`
-	Memdev string  `json:"memdev"`
+	// Its id; absent if it has none.
+	ID *string `json:"id,omitzero"`
+	// Its guest address.
+	Addr int64 `json:"addr"`
+	// How much it is, in bytes.
+	Size int64 `json:"size"`
+	// Its NUMA node.
+	Node int64 `json:"node"`
+	// The path of the memory backend behind it.
+	Memdev string `json:"memdev"`
 }
 
 // MemoryDeviceInfoKind returns [MemoryDeviceInfoKindSpMem].
@@ -1868,7 +2168,9 @@ func (v MemoryDeviceInfoSpMem) encodeMemoryDeviceInfo(e *codec.Encoder) {
 	e.Value("data", &v)
 }
 
-// MemoryDeviceInfoKind is the enum MemoryDeviceInfoKind of machine.json.
+// MemoryDeviceInfoKind is the kind of a memory device.
+//
+// It is the enum MemoryDeviceInfoKind of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 2.1.
 //
@@ -1877,19 +2179,19 @@ type MemoryDeviceInfoKind string
 
 // The values of MemoryDeviceInfoKind.
 const (
-	// In QEMU 7.2 and later.
+	// A DIMM. In QEMU 7.2 and later.
 	MemoryDeviceInfoKindDimm MemoryDeviceInfoKind = "dimm"
-	// In QEMU 7.2 and later, upstream since 2.12.
+	// A DIMM that keeps its content. In QEMU 7.2 and later, upstream since 2.12.
 	MemoryDeviceInfoKindNvdimm MemoryDeviceInfoKind = "nvdimm"
-	// In QEMU 7.2 and later, upstream since 4.1.
+	// Persistent memory by virtio. In QEMU 7.2 and later, upstream since 4.1.
 	MemoryDeviceInfoKindVirtioPmem MemoryDeviceInfoKind = "virtio-pmem"
-	// In QEMU 7.2 and later, upstream since 5.1.
+	// Memory that grows and shrinks. In QEMU 7.2 and later, upstream since 5.1.
 	MemoryDeviceInfoKindVirtioMem MemoryDeviceInfoKind = "virtio-mem"
-	// In QEMU 7.2 and later, upstream since 6.2.
+	// Memory for SGX enclaves. In QEMU 7.2 and later, upstream since 6.2.
 	MemoryDeviceInfoKindSGXEpc MemoryDeviceInfoKind = "sgx-epc"
-	// In QEMU 10.0 and later, upstream since 8.2.
+	// A Hyper-V balloon. In QEMU 10.0 and later, upstream since 8.2.
 	MemoryDeviceInfoKindHvBalloon MemoryDeviceInfoKind = "hv-balloon"
-	// In QEMU 11.1, upstream since 11.1.
+	// Memory for special purposes. In QEMU 11.1, upstream since 11.1.
 	MemoryDeviceInfoKindSpMem MemoryDeviceInfoKind = "sp-mem"
 )
 
@@ -1909,7 +2211,9 @@ func (e MemoryDeviceInfoKind) Known() bool {
 	return false
 }
 
-// MemoryDeviceInfo is the union MemoryDeviceInfo of machine.json.
+// MemoryDeviceInfo is a device that adds memory to the machine.
+//
+// It is the union MemoryDeviceInfo of machine.json.
 //
 // Type holds the variant, whose type is the tag: [MemoryDeviceInfoDimm],
 // [MemoryDeviceInfoNvdimm], [MemoryDeviceInfoVirtioPmem],
@@ -1920,6 +2224,7 @@ func (e MemoryDeviceInfoKind) Known() bool {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.MemoryDeviceInfo
 type MemoryDeviceInfo struct {
+	// The kind of device.
 	Type MemoryDeviceInfoVariant `json:"type"`
 }
 
@@ -2007,6 +2312,8 @@ func (x MemoryDeviceInfo) String() string {
 // MemoryDeviceInfoDimm is the variant of [MemoryDeviceInfo] for dimm, the
 // struct PCDIMMDeviceInfo.
 //
+// A DIMM.
+//
 // In QEMU 7.2 and later.
 type MemoryDeviceInfoDimm PCDIMMDeviceInfo
 
@@ -2022,6 +2329,8 @@ func (v MemoryDeviceInfoDimm) encodeMemoryDeviceInfo(e *codec.Encoder) {
 // MemoryDeviceInfoNvdimm is the variant of [MemoryDeviceInfo] for nvdimm, the
 // struct PCDIMMDeviceInfo.
 //
+// A DIMM that keeps its content.
+//
 // In QEMU 7.2 and later, upstream since 2.12.
 type MemoryDeviceInfoNvdimm PCDIMMDeviceInfo
 
@@ -2034,27 +2343,36 @@ func (v MemoryDeviceInfoNvdimm) encodeMemoryDeviceInfo(e *codec.Encoder) {
 	e.Value("data", &v)
 }
 
-// SGXEPC is the struct SgxEPC of machine.json.
+// SGXEPC is a piece of memory for SGX enclaves to start with.
+//
+// It is the struct SgxEPC of machine.json.
 //
 // In QEMU 7.2 and later, upstream since 6.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.SgxEPC
 type SGXEPC struct {
+	// The id of the memory backend behind it.
 	Memdev string `json:"memdev"`
-	// Since QEMU 7.0.
+	// Its NUMA node. Since QEMU 7.0.
 	Node int64 `json:"node"`
 }
 
-// SGXEPCProperties is the struct SgxEPCProperties of machine.json.
+// SGXEPCProperties are the pieces of memory for SGX enclaves to start with.
+//
+// It is the struct SgxEPCProperties of machine.json.
 //
 // In QEMU 7.2 and later, upstream since 6.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.SgxEPCProperties
 type SGXEPCProperties struct {
+	// The pieces.
 	SGXEpc []SGXEPC `json:"sgx-epc"`
 }
 
-// QueryMemoryDevices executes the command query-memory-devices of machine.json.
+// QueryMemoryDevices returns the devices that add memory to the machine,
+// plugged in or there from the start.
+//
+// It executes the command query-memory-devices of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 2.1.
 //
@@ -2065,8 +2383,10 @@ func (c *Client) QueryMemoryDevices(ctx context.Context) ([]MemoryDeviceInfo, er
 	return result, err
 }
 
-// MemoryDeviceSizeChangeEvent is the event MEMORY_DEVICE_SIZE_CHANGE of
-// machine.json.
+// MemoryDeviceSizeChangeEvent tells that the guest uses more or less of a
+// virtio-mem device, or of a Hyper-V balloon. At most one a second for each.
+//
+// It is the event MEMORY_DEVICE_SIZE_CHANGE of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 5.1.
 //
@@ -2074,9 +2394,11 @@ func (c *Client) QueryMemoryDevices(ctx context.Context) ([]MemoryDeviceInfo, er
 type MemoryDeviceSizeChangeEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
 	Timestamp time.Time `json:"timestamp,omitzero"`
-	ID        *string   `json:"id,omitzero"`
-	Size      uint64    `json:"size"`
-	// In QEMU 7.2 and later, upstream since 6.2.
+	// The device's id; absent if it has none.
+	ID *string `json:"id,omitzero"`
+	// How much of it the guest uses now, in bytes.
+	Size uint64 `json:"size"`
+	// The device's QOM path. In QEMU 7.2 and later, upstream since 6.2.
 	QOMPath string `json:"qom-path"`
 }
 
@@ -2097,44 +2419,66 @@ func (c *Client) OnMemoryDeviceSizeChange(f func(MemoryDeviceSizeChangeEvent)) (
 	return on(c, f)
 }
 
-// BootConfiguration is the struct BootConfiguration of machine.json.
+// BootConfiguration says what a machine boots from: the option -boot. No
+// command carries it.
+//
+// It is the struct BootConfiguration of machine.json.
 //
 // In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.BootConfiguration
 type BootConfiguration struct {
-	Order         *string `json:"order,omitzero"`
-	Once          *string `json:"once,omitzero"`
-	Menu          *bool   `json:"menu,omitzero"`
-	Splash        *string `json:"splash,omitzero"`
-	SplashTime    *int64  `json:"splash-time,omitzero"`
-	RebootTimeout *int64  `json:"reboot-timeout,omitzero"`
-	Strict        *bool   `json:"strict,omitzero"`
+	// The drives to try, by letters.
+	Order *string `json:"order,omitzero"`
+	// The same for the first boot alone.
+	Once *string `json:"once,omitzero"`
+	// Show the firmware's menu.
+	Menu *bool `json:"menu,omitzero"`
+	// A picture to show.
+	Splash *string `json:"splash,omitzero"`
+	// How long to show it, in milliseconds.
+	SplashTime *int64 `json:"splash-time,omitzero"`
+	// How long to wait before trying again, in milliseconds; -1: not at all.
+	RebootTimeout *int64 `json:"reboot-timeout,omitzero"`
+	// Try nothing that has no place in the order.
+	Strict *bool `json:"strict,omitzero"`
 }
 
-// SMPConfiguration is the struct SMPConfiguration of machine.json.
+// SMPConfiguration says how many processors a machine has and how they are
+// grouped: the option -smp. No command carries it. What is absent is worked out
+// from the rest.
+//
+// It is the struct SMPConfiguration of machine.json.
 //
 // In QEMU 7.2 and later, upstream since 6.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.SMPConfiguration
 type SMPConfiguration struct {
+	// How many there are when it starts.
 	CPUs *int64 `json:"cpus,omitzero"`
-	// In QEMU 10.0 and later, upstream since 8.2.
+	// How many drawers. In QEMU 10.0 and later, upstream since 8.2.
 	Drawers *int64 `json:"drawers,omitzero"`
-	// In QEMU 10.0 and later, upstream since 8.2.
-	Books   *int64 `json:"books,omitzero"`
+	// How many books a drawer. In QEMU 10.0 and later, upstream since 8.2.
+	Books *int64 `json:"books,omitzero"`
+	// How many sockets a book.
 	Sockets *int64 `json:"sockets,omitzero"`
-	Dies    *int64 `json:"dies,omitzero"`
-	// Since QEMU 7.0.
+	// How many dies a socket.
+	Dies *int64 `json:"dies,omitzero"`
+	// How many clusters a die. Since QEMU 7.0.
 	Clusters *int64 `json:"clusters,omitzero"`
-	// In QEMU 10.0 and later, upstream since 9.1.
+	// How many modules a cluster. In QEMU 10.0 and later, upstream since 9.1.
 	Modules *int64 `json:"modules,omitzero"`
-	Cores   *int64 `json:"cores,omitzero"`
+	// How many cores a module.
+	Cores *int64 `json:"cores,omitzero"`
+	// How many threads a core.
 	Threads *int64 `json:"threads,omitzero"`
+	// How many there can be.
 	Maxcpus *int64 `json:"maxcpus,omitzero"`
 }
 
-// XQueryIRQ executes the command x-query-irq of machine.json.
+// XQueryIRQ returns how often each interrupt has come, as text for people.
+//
+// It executes the command x-query-irq of machine.json.
 //
 // In QEMU 7.2 and later, upstream since 6.2.
 //
@@ -2147,7 +2491,10 @@ func (c *Client) XQueryIRQ(ctx context.Context) (HumanReadableText, error) {
 	return result, err
 }
 
-// XQueryJit executes the command x-query-jit of machine.json.
+// XQueryJit returns how TCG's translator is doing, as text for people. It fails
+// with other accelerators.
+//
+// It executes the command x-query-jit of machine.json.
 //
 // In QEMU 7.2 and later, upstream since 6.2. Only in builds with CONFIG_TCG.
 //
@@ -2160,7 +2507,9 @@ func (c *Client) XQueryJit(ctx context.Context) (HumanReadableText, error) {
 	return result, err
 }
 
-// XQueryNUMA executes the command x-query-numa of machine.json.
+// XQueryNUMA returns the machine's NUMA nodes, as text for people.
+//
+// It executes the command x-query-numa of machine.json.
 //
 // In QEMU 7.2 and later, upstream since 6.2.
 //
@@ -2173,7 +2522,10 @@ func (c *Client) XQueryNUMA(ctx context.Context) (HumanReadableText, error) {
 	return result, err
 }
 
-// XQueryRamblock executes the command x-query-ramblock of machine.json.
+// XQueryRamblock returns the pieces of memory that the machine is made of, as
+// text for people.
+//
+// It executes the command x-query-ramblock of machine.json.
 //
 // In QEMU 7.2 and later, upstream since 6.2.
 //
@@ -2186,7 +2538,9 @@ func (c *Client) XQueryRamblock(ctx context.Context) (HumanReadableText, error) 
 	return result, err
 }
 
-// XQueryROMs executes the command x-query-roms of machine.json.
+// XQueryROMs returns the ROMs that were loaded, as text for people.
+//
+// It executes the command x-query-roms of machine.json.
 //
 // In QEMU 7.2 and later, upstream since 6.2.
 //
@@ -2199,7 +2553,10 @@ func (c *Client) XQueryROMs(ctx context.Context) (HumanReadableText, error) {
 	return result, err
 }
 
-// XQueryUSB executes the command x-query-usb of machine.json.
+// XQueryUSB returns the USB devices of the machine, as text for people. It
+// fails if there is no USB.
+//
+// It executes the command x-query-usb of machine.json.
 //
 // In QEMU 7.2 and later, upstream since 6.2.
 //
@@ -2212,7 +2569,10 @@ func (c *Client) XQueryUSB(ctx context.Context) (HumanReadableText, error) {
 	return result, err
 }
 
-// SMBIOSEntryPointType is the enum SmbiosEntryPointType of machine.json.
+// SMBIOSEntryPointType is the form of the table by which a guest finds its
+// SMBIOS.
+//
+// It is the enum SmbiosEntryPointType of machine.json.
 //
 // In QEMU 7.2 and later, upstream since 7.0.
 //
@@ -2221,9 +2581,12 @@ type SMBIOSEntryPointType string
 
 // The values of SMBIOSEntryPointType.
 const (
+	// The old form.
 	SMBIOSEntryPointType32 SMBIOSEntryPointType = "32"
+	// The new form.
 	SMBIOSEntryPointType64 SMBIOSEntryPointType = "64"
-	// In QEMU 10.0 and later, upstream since 9.0.
+	// The old one as long as it will do. In QEMU 10.0 and later, upstream since
+	// 9.0.
 	SMBIOSEntryPointTypeAuto SMBIOSEntryPointType = "auto"
 )
 
@@ -2239,24 +2602,33 @@ func (e SMBIOSEntryPointType) Known() bool {
 	return false
 }
 
-// MemorySizeConfiguration is the struct MemorySizeConfiguration of
-// machine.json.
+// MemorySizeConfiguration says how much memory a machine has: the option -m. No
+// command carries it.
+//
+// It is the struct MemorySizeConfiguration of machine.json.
 //
 // In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.MemorySizeConfiguration
 type MemorySizeConfiguration struct {
-	Size    *uint64 `json:"size,omitzero"`
+	// What it starts with, in bytes.
+	Size *uint64 `json:"size,omitzero"`
+	// How much there can be with what is plugged in, in bytes.
 	MaxSize *uint64 `json:"max-size,omitzero"`
-	Slots   *uint64 `json:"slots,omitzero"`
+	// How many slots there are to plug it into.
+	Slots *uint64 `json:"slots,omitzero"`
 }
 
 // DumpdtbArgs are the arguments of [Client.Dumpdtb].
 type DumpdtbArgs struct {
+	// The file.
 	Filename string `json:"filename"`
 }
 
-// Dumpdtb executes the command dumpdtb of machine.json.
+// Dumpdtb writes the machine's device tree to a file, in its binary form. It
+// fails if the machine has none.
+//
+// It executes the command dumpdtb of machine.json.
 //
 // In QEMU 7.2 and later, upstream since 7.2. Only in builds with CONFIG_FDT.
 //
@@ -2265,8 +2637,10 @@ func (c *Client) Dumpdtb(ctx context.Context, args DumpdtbArgs) error {
 	return c.conn.Execute(ctx, "dumpdtb", args, nil)
 }
 
-// XQueryInterruptControllers executes the command x-query-interrupt-controllers
-// of machine.json.
+// XQueryInterruptControllers returns the state of the machine's interrupt
+// controllers, as text for people.
+//
+// It executes the command x-query-interrupt-controllers of machine.json.
 //
 // In QEMU 10.0 and later, upstream since 9.1.
 //
@@ -2279,22 +2653,30 @@ func (c *Client) XQueryInterruptControllers(ctx context.Context) (HumanReadableT
 	return result, err
 }
 
-// FirmwareLog is the struct FirmwareLog of machine.json.
+// FirmwareLog is what a guest's firmware has logged.
+//
+// It is the struct FirmwareLog of machine.json.
 //
 // In QEMU 10.2 and later, upstream since 10.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.FirmwareLog
 type FirmwareLog struct {
+	// The firmware's version, if it says so.
 	Version *string `json:"version,omitzero"`
-	Log     string  `json:"log"`
+	// The log, in base64.
+	Log string `json:"log"`
 }
 
 // QueryFirmwareLogArgs are the arguments of [Client.QueryFirmwareLog].
 type QueryFirmwareLogArgs struct {
+	// How much to return, counted from the end, in bytes; 1 MiB at the most.
 	MaxSize *uint64 `json:"max-size,omitzero"`
 }
 
-// QueryFirmwareLog executes the command query-firmware-log of machine.json.
+// QueryFirmwareLog returns what the guest's firmware has logged in memory, as
+// EDK II can do. It fails if there is no such log.
+//
+// It executes the command query-firmware-log of machine.json.
 //
 // In QEMU 10.2 and later, upstream since 10.2.
 //
@@ -2307,10 +2689,14 @@ func (c *Client) QueryFirmwareLog(ctx context.Context, args QueryFirmwareLogArgs
 
 // DumpSkeysArgs are the arguments of [Client.DumpSkeys].
 type DumpSkeysArgs struct {
+	// The file.
 	Filename string `json:"filename"`
 }
 
-// DumpSkeys executes the command dump-skeys of machine.json.
+// DumpSkeys writes the storage keys of an s390x guest to a file. It fails for
+// guests that use none.
+//
+// It executes the command dump-skeys of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 2.5.
 //
@@ -2319,17 +2705,23 @@ func (c *Client) DumpSkeys(ctx context.Context, args DumpSkeysArgs) error {
 	return c.conn.Execute(ctx, "dump-skeys", args, nil)
 }
 
-// CPUModelInfo is the struct CpuModelInfo of machine.json.
+// CPUModelInfo is a processor model with what was changed of it.
+//
+// It is the struct CpuModelInfo of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 2.8.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.CpuModelInfo
 type CPUModelInfo struct {
-	Name  string          `json:"name"`
+	// The model, such as qemu64 or host.
+	Name string `json:"name"`
+	// The features that were changed, an object of feature and value.
 	Props json.RawMessage `json:"props,omitzero"`
 }
 
-// CPUModelExpansionType is the enum CpuModelExpansionType of machine.json.
+// CPUModelExpansionType says how much of a model to spell out.
+//
+// It is the enum CpuModelExpansionType of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 2.8.
 //
@@ -2338,8 +2730,11 @@ type CPUModelExpansionType string
 
 // The values of CPUModelExpansionType.
 const (
+	// So much that it means the same for every QEMU, on top of a model that never
+	// changes.
 	CPUModelExpansionTypeStatic CPUModelExpansionType = "static"
-	CPUModelExpansionTypeFull   CPUModelExpansionType = "full"
+	// Everything.
+	CPUModelExpansionTypeFull CPUModelExpansionType = "full"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -2353,7 +2748,10 @@ func (e CPUModelExpansionType) Known() bool {
 	return false
 }
 
-// CPUModelCompareResult is the enum CpuModelCompareResult of machine.json.
+// CPUModelCompareResult is what two models are to each other. For the models A
+// and B:
+//
+// It is the enum CpuModelCompareResult of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 2.8.
 //
@@ -2362,10 +2760,14 @@ type CPUModelCompareResult string
 
 // The values of CPUModelCompareResult.
 const (
+	// Neither can take the place of the other.
 	CPUModelCompareResultIncompatible CPUModelCompareResult = "incompatible"
-	CPUModelCompareResultIdentical    CPUModelCompareResult = "identical"
-	CPUModelCompareResultSuperset     CPUModelCompareResult = "superset"
-	CPUModelCompareResultSubset       CPUModelCompareResult = "subset"
+	// They are the same.
+	CPUModelCompareResultIdentical CPUModelCompareResult = "identical"
+	// A has all that B has, and more.
+	CPUModelCompareResultSuperset CPUModelCompareResult = "superset"
+	// B has all that A has, and more.
+	CPUModelCompareResultSubset CPUModelCompareResult = "subset"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -2381,33 +2783,45 @@ func (e CPUModelCompareResult) Known() bool {
 	return false
 }
 
-// CPUModelBaselineInfo is the struct CpuModelBaselineInfo of machine.json.
+// CPUModelBaselineInfo is a model that two hosts can both run.
+//
+// It is the struct CpuModelBaselineInfo of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 2.8.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.CpuModelBaselineInfo
 type CPUModelBaselineInfo struct {
+	// The model.
 	Model CPUModelInfo `json:"model"`
 }
 
-// CPUModelCompareInfo is the struct CpuModelCompareInfo of machine.json.
+// CPUModelCompareInfo is what two models are to each other.
+//
+// It is the struct CpuModelCompareInfo of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 2.8.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.CpuModelCompareInfo
 type CPUModelCompareInfo struct {
-	Result                CPUModelCompareResult `json:"result"`
-	ResponsibleProperties []string              `json:"responsible-properties"`
+	// What they are.
+	Result CPUModelCompareResult `json:"result"`
+	// The features that make the difference; empty if they are identical.
+	ResponsibleProperties []string `json:"responsible-properties"`
 }
 
 // QueryCPUModelComparisonArgs are the arguments of [Client.QueryCPUModelComparison].
 type QueryCPUModelComparisonArgs struct {
+	// The model A.
 	Modela CPUModelInfo `json:"modela"`
+	// The model B.
 	Modelb CPUModelInfo `json:"modelb"`
 }
 
-// QueryCPUModelComparison executes the command query-cpu-model-comparison of
-// machine.json.
+// QueryCPUModelComparison returns what two processor models are to each other:
+// whether a guest with the one can run on a host with the other. s390x alone
+// has it.
+//
+// It executes the command query-cpu-model-comparison of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 2.8.
 //
@@ -2420,12 +2834,16 @@ func (c *Client) QueryCPUModelComparison(ctx context.Context, args QueryCPUModel
 
 // QueryCPUModelBaselineArgs are the arguments of [Client.QueryCPUModelBaseline].
 type QueryCPUModelBaselineArgs struct {
+	// One model.
 	Modela CPUModelInfo `json:"modela"`
+	// The other.
 	Modelb CPUModelInfo `json:"modelb"`
 }
 
-// QueryCPUModelBaseline executes the command query-cpu-model-baseline of
-// machine.json.
+// QueryCPUModelBaseline returns a processor model that hosts with either of two
+// models can run. s390x alone has it.
+//
+// It executes the command query-cpu-model-baseline of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 2.8.
 //
@@ -2436,25 +2854,37 @@ func (c *Client) QueryCPUModelBaseline(ctx context.Context, args QueryCPUModelBa
 	return result, err
 }
 
-// CPUModelExpansionInfo is the struct CpuModelExpansionInfo of machine.json.
+// CPUModelExpansionInfo is a processor model, spelled out.
+//
+// It is the struct CpuModelExpansionInfo of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 2.8.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.CpuModelExpansionInfo
 type CPUModelExpansionInfo struct {
+	// The model.
 	Model CPUModelInfo `json:"model"`
-	// In QEMU 10.0 and later.
+	// Those of its features that should not be used any more. In QEMU 10.0 and
+	// later.
 	DeprecatedProps []string `json:"deprecated-props,omitzero"`
 }
 
 // QueryCPUModelExpansionArgs are the arguments of [Client.QueryCPUModelExpansion].
 type QueryCPUModelExpansionArgs struct {
-	Type  CPUModelExpansionType `json:"type"`
-	Model CPUModelInfo          `json:"model"`
+	// How much to spell out.
+	Type CPUModelExpansionType `json:"type"`
+	// The model.
+	Model CPUModelInfo `json:"model"`
 }
 
-// QueryCPUModelExpansion executes the command query-cpu-model-expansion of
-// machine.json.
+// QueryCPUModelExpansion returns what a processor model means here: the
+// features behind its name.
+//
+// It depends on the machine, the accelerator and the host. What comes of a
+// model that cannot run here need not run anywhere. It fails for models and
+// types that the architecture does not know.
+//
+// It executes the command query-cpu-model-expansion of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 2.8.
 //
@@ -2465,29 +2895,36 @@ func (c *Client) QueryCPUModelExpansion(ctx context.Context, args QueryCPUModelE
 	return result, err
 }
 
-// CPUDefinitionInfo is the struct CpuDefinitionInfo of machine.json.
+// CPUDefinitionInfo is a processor model.
+//
+// It is the struct CpuDefinitionInfo of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.CpuDefinitionInfo
 type CPUDefinitionInfo struct {
+	// Its name, for the option -cpu.
 	Name string `json:"name"`
-	// Since QEMU 2.8.
+	// It means the same on every host, so that guests with it can migrate; absent
+	// if nothing is known. Since QEMU 2.8.
 	MigrationSafe *bool `json:"migration-safe,omitzero"`
-	// Since QEMU 2.8.
+	// It never changes with QEMU's versions or with the machine. Since QEMU 2.8.
 	Static bool `json:"static"`
-	// Since QEMU 2.8.
+	// What keeps it from running here: features that the host or the accelerator
+	// lacks. Empty if it can run; absent if nothing is known. Since QEMU 2.8.
 	UnavailableFeatures []string `json:"unavailable-features,omitzero"`
-	// Since QEMU 2.9.
+	// The type of its object, for device-list-properties. Since QEMU 2.9.
 	Typename string `json:"typename"`
-	// Since QEMU 4.1.
+	// The model that the name stands for in this machine. Since QEMU 4.1.
 	AliasOf *string `json:"alias-of,omitzero"`
-	// Since QEMU 5.2.
+	// QEMU means to remove it. Since QEMU 5.2.
 	Deprecated bool `json:"deprecated"`
 }
 
-// QueryCPUDefinitions executes the command query-cpu-definitions of
-// machine.json.
+// QueryCPUDefinitions returns the processor models that this QEMU has, and
+// which of them can run here. The reply is large, some 100 KiB.
+//
+// It executes the command query-cpu-definitions of machine.json.
 //
 // In QEMU 5.2 and later, upstream since 1.2.
 //

@@ -8,7 +8,9 @@ import (
 	"time"
 )
 
-// S390CPUPolarization is the enum S390CpuPolarization of machine-s390x.json.
+// S390CPUPolarization says how an s390x guest spreads work over its processors.
+//
+// It is the enum S390CpuPolarization of machine-s390x.json.
 //
 // In QEMU 10.0 and later, upstream since 8.2.
 //
@@ -17,8 +19,10 @@ type S390CPUPolarization string
 
 // The values of S390CPUPolarization.
 const (
+	// Evenly.
 	S390CPUPolarizationHorizontal S390CPUPolarization = "horizontal"
-	S390CPUPolarizationVertical   S390CPUPolarization = "vertical"
+	// Over few, as their entitlements say.
+	S390CPUPolarizationVertical S390CPUPolarization = "vertical"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -34,15 +38,26 @@ func (e S390CPUPolarization) Known() bool {
 
 // SetCPUTopologyArgs are the arguments of [Client.SetCPUTopology].
 type SetCPUTopologyArgs struct {
-	CoreID      uint16              `json:"core-id"`
-	SocketID    *uint16             `json:"socket-id,omitzero"`
-	BookID      *uint16             `json:"book-id,omitzero"`
-	DrawerID    *uint16             `json:"drawer-id,omitzero"`
+	// The processor, by its core.
+	CoreID uint16 `json:"core-id"`
+	// The socket to move it to; as it is if absent.
+	SocketID *uint16 `json:"socket-id,omitzero"`
+	// The book to move it to; likewise.
+	BookID *uint16 `json:"book-id,omitzero"`
+	// The drawer to move it to; likewise.
+	DrawerID *uint16 `json:"drawer-id,omitzero"`
+	// How much of a real processor it may expect under vertical polarization.
 	Entitlement *S390CPUEntitlement `json:"entitlement,omitzero"`
-	Dedicated   *bool               `json:"dedicated,omitzero"`
+	// A real processor is its own.
+	Dedicated *bool `json:"dedicated,omitzero"`
 }
 
-// SetCPUTopology executes the command set-cpu-topology of machine-s390x.json.
+// SetCPUTopology moves a processor of an s390x guest within the topology that
+// the guest sees, or changes its entitlement; the guest is told at once.
+//
+// It needs KVM with support for topology.
+//
+// It executes the command set-cpu-topology of machine-s390x.json.
 //
 // In QEMU 10.0 and later, upstream since 8.2.
 //
@@ -53,8 +68,11 @@ func (c *Client) SetCPUTopology(ctx context.Context, args SetCPUTopologyArgs) er
 	return c.conn.Execute(ctx, "set-cpu-topology", args, nil)
 }
 
-// CPUPolarizationChangeEvent is the event CPU_POLARIZATION_CHANGE of
-// machine-s390x.json.
+// CPUPolarizationChangeEvent tells that an s390x guest wants its processors
+// polarized in another way. QEMU does nothing about it; who places the
+// processors may.
+//
+// It is the event CPU_POLARIZATION_CHANGE of machine-s390x.json.
 //
 // In QEMU 10.0 and later, upstream since 8.2.
 //
@@ -63,7 +81,8 @@ func (c *Client) SetCPUTopology(ctx context.Context, args SetCPUTopologyArgs) er
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-machine-s390x.CPU_POLARIZATION_CHANGE
 type CPUPolarizationChangeEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
-	Timestamp    time.Time           `json:"timestamp,omitzero"`
+	Timestamp time.Time `json:"timestamp,omitzero"`
+	// What the guest wants.
 	Polarization S390CPUPolarization `json:"polarization"`
 }
 
@@ -85,17 +104,22 @@ func (c *Client) OnCPUPolarizationChange(f func(CPUPolarizationChangeEvent)) (st
 	return on(c, f)
 }
 
-// CPUPolarizationInfo is the struct CpuPolarizationInfo of machine-s390x.json.
+// CPUPolarizationInfo is the polarization that an s390x guest has asked for.
+//
+// It is the struct CpuPolarizationInfo of machine-s390x.json.
 //
 // In QEMU 10.0 and later, upstream since 8.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine-s390x.CpuPolarizationInfo
 type CPUPolarizationInfo struct {
+	// The polarization.
 	Polarization S390CPUPolarization `json:"polarization"`
 }
 
-// QueryS390xCPUPolarization executes the command query-s390x-cpu-polarization
-// of machine-s390x.json.
+// QueryS390xCPUPolarization returns the polarization that an s390x guest has
+// asked for.
+//
+// It executes the command query-s390x-cpu-polarization of machine-s390x.json.
 //
 // In QEMU 10.0 and later, upstream since 8.2.
 //
@@ -108,8 +132,10 @@ func (c *Client) QueryS390xCPUPolarization(ctx context.Context) (CPUPolarization
 	return result, err
 }
 
-// SclpCpiInfoAvailableEvent is the event SCLP_CPI_INFO_AVAILABLE of
-// machine-s390x.json.
+// SclpCpiInfoAvailableEvent tells that an s390x guest has said what runs in it:
+// its type, name and level, to be read with qom-get below /machine/sclp.
+//
+// It is the event SCLP_CPI_INFO_AVAILABLE of machine-s390x.json.
 //
 // In QEMU 10.2 and later, upstream since 10.2.
 //

@@ -4,19 +4,26 @@ package qapi
 
 import "context"
 
-// GICCapability is the struct GICCapability of misc-arm.json.
+// GICCapability is a version of Arm's interrupt controller.
+//
+// It is the struct GICCapability of misc-arm.json.
 //
 // In QEMU 5.2 and later, upstream since 2.6.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-misc-arm.GICCapability
 type GICCapability struct {
-	Version  int64 `json:"version"`
-	Emulated bool  `json:"emulated"`
-	Kernel   bool  `json:"kernel"`
+	// 2 or 3.
+	Version int64 `json:"version"`
+	// QEMU can emulate it.
+	Emulated bool `json:"emulated"`
+	// KVM of this host can.
+	Kernel bool `json:"kernel"`
 }
 
-// QueryGICCapabilities executes the command query-gic-capabilities of
-// misc-arm.json.
+// QueryGICCapabilities returns which versions of Arm's interrupt controller
+// machines can have here; none for other architectures.
+//
+// It executes the command query-gic-capabilities of misc-arm.json.
 //
 // In QEMU 5.2 and later, upstream since 2.6.
 //
@@ -27,7 +34,10 @@ func (c *Client) QueryGICCapabilities(ctx context.Context) ([]GICCapability, err
 	return result, err
 }
 
-// SsidSizeMode is the enum SsidSizeMode of misc-arm.json.
+// SsidSizeMode is how many bits a virtual SMMU has for the contexts of one
+// device; auto takes the host's.
+//
+// It is the enum SsidSizeMode of misc-arm.json.
 //
 // In QEMU 11.1, upstream since 11.0.
 //
@@ -36,6 +46,7 @@ type SsidSizeMode string
 
 // The values of SsidSizeMode.
 const (
+	// As many as the host has.
 	SsidSizeModeAuto SsidSizeMode = "auto"
 	SsidSizeMode0    SsidSizeMode = "0"
 	SsidSizeMode1    SsidSizeMode = "1"
@@ -91,7 +102,10 @@ func (e SsidSizeMode) Known() bool {
 	return false
 }
 
-// OasMode is the enum OasMode of misc-arm.json.
+// OasMode is how many bits the addresses have that a virtual SMMU puts out;
+// auto takes the host's.
+//
+// It is the enum OasMode of misc-arm.json.
 //
 // In QEMU 11.1, upstream since 11.0.
 //
@@ -100,6 +114,7 @@ type OasMode string
 
 // The values of OasMode.
 const (
+	// As many as the host has.
 	OasModeAuto OasMode = "auto"
 	OasMode32   OasMode = "32"
 	OasMode36   OasMode = "36"

@@ -10,13 +10,22 @@ import (
 
 // AddClientArgs are the arguments of [Client.AddClient].
 type AddClientArgs struct {
+	// vnc, spice, @dbus-display, or the id of a character device.
 	Protocol string `json:"protocol"`
-	Fdname   string `json:"fdname"`
-	Skipauth *bool  `json:"skipauth,omitzero"`
-	TLS      *bool  `json:"tls,omitzero"`
+	// The name given to getfd.
+	Fdname string `json:"fdname"`
+	// Let the client in without a password; false if absent. For VNC and SPICE.
+	Skipauth *bool `json:"skipauth,omitzero"`
+	// Speak TLS with it; false if absent. For SPICE.
+	TLS *bool `json:"tls,omitzero"`
 }
 
-// AddClient executes the command add_client of misc.json.
+// AddClient hands a connection that somebody else has accepted to a server of
+// QEMU's: a display, or a character device.
+//
+// The connection is a socket that was passed with getfd before.
+//
+// It executes the command add_client of misc.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
@@ -25,16 +34,21 @@ func (c *Client) AddClient(ctx context.Context, args AddClientArgs) error {
 	return c.conn.Execute(ctx, "add_client", args, nil)
 }
 
-// NameInfo is the struct NameInfo of misc.json.
+// NameInfo is the name of a machine.
+//
+// It is the struct NameInfo of misc.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-misc.NameInfo
 type NameInfo struct {
+	// The name, from the option -name; absent if it has none.
 	Name *string `json:"name,omitzero"`
 }
 
-// QueryName executes the command query-name of misc.json.
+// QueryName returns the name of the machine.
+//
+// It executes the command query-name of misc.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
@@ -45,27 +59,38 @@ func (c *Client) QueryName(ctx context.Context) (NameInfo, error) {
 	return result, err
 }
 
-// IOThreadInfo is the struct IOThreadInfo of misc.json.
+// IOThreadInfo is a thread that serves devices beside QEMU's main one.
+//
+// It is the struct IOThreadInfo of misc.json.
 //
 // In QEMU 5.2 and later, upstream since 2.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-misc.IOThreadInfo
 type IOThreadInfo struct {
-	ID       string `json:"id"`
-	ThreadID int64  `json:"thread-id"`
-	// Since QEMU 2.9.
+	// The id of the iothread object.
+	ID string `json:"id"`
+	// The host's number of the thread, to pin it with.
+	ThreadID int64 `json:"thread-id"`
+	// How long it polls at the most before it sleeps, in nanoseconds; 0: not at
+	// all. Since QEMU 2.9.
 	PollMaxNs int64 `json:"poll-max-ns"`
-	// Since QEMU 2.9.
+	// By what factor it polls longer when that pays; 0: QEMU's own. Since QEMU 2.9.
 	PollGrow int64 `json:"poll-grow"`
-	// Since QEMU 2.9.
+	// By what factor it polls shorter when it does not; 0: back to nothing. Since
+	// QEMU 2.9.
 	PollShrink int64 `json:"poll-shrink"`
-	// In QEMU 11.1, upstream since 11.1.
+	// How much the last times count when the next is chosen; 0: QEMU's own. In QEMU
+	// 11.1, upstream since 11.1.
 	PollWeight int64 `json:"poll-weight"`
-	// In QEMU 7.2 and later, upstream since 6.1.
+	// How many requests it hands to the kernel at once; 0: QEMU's own. In QEMU 7.2
+	// and later, upstream since 6.1.
 	AioMaxBatch int64 `json:"aio-max-batch"`
 }
 
-// QueryIothreads executes the command query-iothreads of misc.json.
+// QueryIothreads returns the threads that serve devices, with their numbers in
+// the host.
+//
+// It executes the command query-iothreads of misc.json.
 //
 // In QEMU 5.2 and later, upstream since 2.0.
 //
@@ -76,7 +101,12 @@ func (c *Client) QueryIothreads(ctx context.Context) ([]IOThreadInfo, error) {
 	return result, err
 }
 
-// Stop executes the command stop of misc.json.
+// Stop stops all processors of the guest.
+//
+// The event STOP comes before the reply. It succeeds if the guest stands still
+// already, without an event.
+//
+// It executes the command stop of misc.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
@@ -85,7 +115,13 @@ func (c *Client) Stop(ctx context.Context) error {
 	return c.conn.Execute(ctx, "stop", nil, nil)
 }
 
-// Cont executes the command cont of misc.json.
+// Cont lets the guest run, or run on.
+//
+// The event RESUME comes before the reply. While a migration comes in, the
+// guest runs when it is complete. It fails after a shutdown with -no-shutdown,
+// until system_reset, and if a disk's key is missing.
+//
+// It executes the command cont of misc.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
@@ -94,7 +130,12 @@ func (c *Client) Cont(ctx context.Context) error {
 	return c.conn.Execute(ctx, "cont", nil, nil)
 }
 
-// XExitPreconfig executes the command x-exit-preconfig of misc.json.
+// XExitPreconfig ends the phase of configuration that QEMU started with
+// -preconfig in, and builds the machine.
+//
+// It fails in any other phase. Few commands can be executed before it.
+//
+// It executes the command x-exit-preconfig of misc.json.
 //
 // In QEMU 5.2 and later, upstream since 3.0.
 //
@@ -107,11 +148,20 @@ func (c *Client) XExitPreconfig(ctx context.Context) error {
 
 // HumanMonitorCommandArgs are the arguments of [Client.HumanMonitorCommand].
 type HumanMonitorCommandArgs struct {
+	// The command, as people type it.
 	CommandLine string `json:"command-line"`
-	CPUIndex    *int64 `json:"cpu-index,omitzero"`
+	// The processor that commands about one are about; 0 if absent.
+	CPUIndex *int64 `json:"cpu-index,omitzero"`
 }
 
-// HumanMonitorCommand executes the command human-monitor-command of misc.json.
+// HumanMonitorCommand executes a command of the monitor for people and returns
+// what it prints.
+//
+// It is the last resort: the text changes without notice, errors are text, too,
+// and lines end in CR LF. Each call has a state of its own, so that commands
+// which set something for the monitor itself do nothing.
+//
+// It executes the command human-monitor-command of misc.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14. Features: savevm-monitor-nodes.
 //
@@ -124,10 +174,17 @@ func (c *Client) HumanMonitorCommand(ctx context.Context, args HumanMonitorComma
 
 // GetfdArgs are the arguments of [Client.Getfd].
 type GetfdArgs struct {
+	// The name; it must not begin with a digit.
 	Fdname string `json:"fdname"`
 }
 
-// Getfd executes the command getfd of misc.json.
+// Getfd takes the file descriptor that came with the message and remembers it
+// under a name, for one later command.
+//
+// A second one under the same name takes the place of the first, which is
+// closed. It fails if none came.
+//
+// It executes the command getfd of misc.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14. Only in builds with CONFIG_POSIX.
 //
@@ -138,11 +195,16 @@ func (c *Client) Getfd(ctx context.Context, args GetfdArgs) error {
 
 // GetWin32SocketArgs are the arguments of [Client.GetWin32Socket].
 type GetWin32SocketArgs struct {
-	Info   string `json:"info"`
+	// That structure, in base64.
+	Info string `json:"info"`
+	// The name; it must not begin with a digit.
 	Fdname string `json:"fdname"`
 }
 
-// GetWin32Socket executes the command get-win32-socket of misc.json.
+// GetWin32Socket is getfd for Windows, where a socket comes as what
+// WSADuplicateSocketW gave.
+//
+// It executes the command get-win32-socket of misc.json.
 //
 // In QEMU 10.0 and later, upstream since 8.0. Only in builds with CONFIG_WIN32.
 //
@@ -153,10 +215,14 @@ func (c *Client) GetWin32Socket(ctx context.Context, args GetWin32SocketArgs) er
 
 // ClosefdArgs are the arguments of [Client.Closefd].
 type ClosefdArgs struct {
+	// The name given to getfd.
 	Fdname string `json:"fdname"`
 }
 
-// Closefd executes the command closefd of misc.json.
+// Closefd closes a file descriptor that getfd has taken and that nothing has
+// used.
+//
+// It executes the command closefd of misc.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
@@ -165,23 +231,35 @@ func (c *Client) Closefd(ctx context.Context, args ClosefdArgs) error {
 	return c.conn.Execute(ctx, "closefd", args, nil)
 }
 
-// AddfdInfo is the struct AddfdInfo of misc.json.
+// AddfdInfo is where a file descriptor went.
+//
+// It is the struct AddfdInfo of misc.json.
 //
 // In QEMU 5.2 and later, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-misc.AddfdInfo
 type AddfdInfo struct {
+	// The set.
 	FdsetID int64 `json:"fdset-id"`
-	FD      int64 `json:"fd"`
+	// QEMU's own number of it.
+	FD int64 `json:"fd"`
 }
 
 // AddFDArgs are the arguments of [Client.AddFD].
 type AddFDArgs struct {
-	FdsetID *int64  `json:"fdset-id,omitzero"`
-	Opaque  *string `json:"opaque,omitzero"`
+	// The set; a new one if absent.
+	FdsetID *int64 `json:"fdset-id,omitzero"`
+	// A note of your own, which query-fdsets shows.
+	Opaque *string `json:"opaque,omitzero"`
 }
 
-// AddFD executes the command add-fd of misc.json.
+// AddFD takes the file descriptor that came with the message into a set, from
+// which files can be opened as /dev/fdset/N.
+//
+// A set can hold one for reading and one for writing; QEMU takes what fits. It
+// fails if none came.
+//
+// It executes the command add-fd of misc.json.
 //
 // In QEMU 5.2 and later, upstream since 1.2.
 //
@@ -194,11 +272,16 @@ func (c *Client) AddFD(ctx context.Context, args AddFDArgs) (AddfdInfo, error) {
 
 // RemoveFDArgs are the arguments of [Client.RemoveFD].
 type RemoveFDArgs struct {
-	FdsetID int64  `json:"fdset-id"`
-	FD      *int64 `json:"fd,omitzero"`
+	// The set.
+	FdsetID int64 `json:"fdset-id"`
+	// QEMU's number of the one to take out; all of them if absent.
+	FD *int64 `json:"fd,omitzero"`
 }
 
-// RemoveFD executes the command remove-fd of misc.json.
+// RemoveFD takes file descriptors out of a set. What has been opened from it
+// stays open.
+//
+// It executes the command remove-fd of misc.json.
 //
 // In QEMU 5.2 and later, upstream since 1.2.
 //
@@ -207,27 +290,37 @@ func (c *Client) RemoveFD(ctx context.Context, args RemoveFDArgs) error {
 	return c.conn.Execute(ctx, "remove-fd", args, nil)
 }
 
-// FdsetFDInfo is the struct FdsetFdInfo of misc.json.
+// FdsetFDInfo is a file descriptor in a set.
+//
+// It is the struct FdsetFdInfo of misc.json.
 //
 // In QEMU 5.2 and later, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-misc.FdsetFdInfo
 type FdsetFDInfo struct {
-	FD     int64   `json:"fd"`
+	// QEMU's own number of it.
+	FD int64 `json:"fd"`
+	// The note given to add-fd.
 	Opaque *string `json:"opaque,omitzero"`
 }
 
-// FdsetInfo is the struct FdsetInfo of misc.json.
+// FdsetInfo is a set of file descriptors.
+//
+// It is the struct FdsetInfo of misc.json.
 //
 // In QEMU 5.2 and later, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-misc.FdsetInfo
 type FdsetInfo struct {
-	FdsetID int64         `json:"fdset-id"`
-	FDs     []FdsetFDInfo `json:"fds"`
+	// The set's number, for /dev/fdset/N.
+	FdsetID int64 `json:"fdset-id"`
+	// What it holds.
+	FDs []FdsetFDInfo `json:"fds"`
 }
 
-// QueryFdsets executes the command query-fdsets of misc.json.
+// QueryFdsets returns the sets of file descriptors.
+//
+// It executes the command query-fdsets of misc.json.
 //
 // In QEMU 5.2 and later, upstream since 1.2.
 //
@@ -238,7 +331,9 @@ func (c *Client) QueryFdsets(ctx context.Context) ([]FdsetInfo, error) {
 	return result, err
 }
 
-// CommandLineParameterType is the enum CommandLineParameterType of misc.json.
+// CommandLineParameterType is what a parameter of a command-line option takes.
+//
+// It is the enum CommandLineParameterType of misc.json.
 //
 // In QEMU 5.2 and later, upstream since 1.5.
 //
@@ -247,10 +342,14 @@ type CommandLineParameterType string
 
 // The values of CommandLineParameterType.
 const (
-	CommandLineParameterTypeString  CommandLineParameterType = "string"
+	// Any text.
+	CommandLineParameterTypeString CommandLineParameterType = "string"
+	// on or off.
 	CommandLineParameterTypeBoolean CommandLineParameterType = "boolean"
-	CommandLineParameterTypeNumber  CommandLineParameterType = "number"
-	CommandLineParameterTypeSize    CommandLineParameterType = "size"
+	// A number.
+	CommandLineParameterTypeNumber CommandLineParameterType = "number"
+	// A number of bytes, with k, M, G or T if wanted.
+	CommandLineParameterTypeSize CommandLineParameterType = "size"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -266,36 +365,51 @@ func (e CommandLineParameterType) Known() bool {
 	return false
 }
 
-// CommandLineParameterInfo is the struct CommandLineParameterInfo of misc.json.
+// CommandLineParameterInfo is a parameter of a command-line option.
+//
+// It is the struct CommandLineParameterInfo of misc.json.
 //
 // In QEMU 5.2 and later, upstream since 1.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-misc.CommandLineParameterInfo
 type CommandLineParameterInfo struct {
-	Name string                   `json:"name"`
+	// Its name.
+	Name string `json:"name"`
+	// What it takes.
 	Type CommandLineParameterType `json:"type"`
-	Help *string                  `json:"help,omitzero"`
-	// Since QEMU 2.1.
+	// What it is for, in words.
+	Help *string `json:"help,omitzero"`
+	// What it is if absent. Since QEMU 2.1.
 	Default *string `json:"default,omitzero"`
 }
 
-// CommandLineOptionInfo is the struct CommandLineOptionInfo of misc.json.
+// CommandLineOptionInfo is an option of QEMU's command line.
+//
+// It is the struct CommandLineOptionInfo of misc.json.
 //
 // In QEMU 5.2 and later, upstream since 1.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-misc.CommandLineOptionInfo
 type CommandLineOptionInfo struct {
-	Option     string                     `json:"option"`
+	// Its name, without the dash.
+	Option string `json:"option"`
+	// Its parameters; empty if QEMU does not know them in advance.
 	Parameters []CommandLineParameterInfo `json:"parameters"`
 }
 
 // QueryCommandLineOptionsArgs are the arguments of [Client.QueryCommandLineOptions].
 type QueryCommandLineOptionsArgs struct {
+	// One option, without the dash; all if absent.
 	Option *string `json:"option,omitzero"`
 }
 
-// QueryCommandLineOptions executes the command query-command-line-options of
-// misc.json.
+// QueryCommandLineOptions returns options of QEMU's command line and their
+// parameters.
+//
+// Far from all: those that take JSON or QAPI types are not among them, or
+// without parameters. It fails for an option that it does not know.
+//
+// It executes the command query-command-line-options of misc.json.
 //
 // In QEMU 5.2 and later, upstream since 1.5.
 //
@@ -306,7 +420,10 @@ func (c *Client) QueryCommandLineOptions(ctx context.Context, args QueryCommandL
 	return result, err
 }
 
-// RTCChangeEvent is the event RTC_CHANGE of misc.json.
+// RTCChangeEvent tells that the guest has set its real-time clock. At most one
+// a second.
+//
+// It is the event RTC_CHANGE of misc.json.
 //
 // In QEMU 5.2 and later, upstream since 0.13.
 //
@@ -314,8 +431,11 @@ func (c *Client) QueryCommandLineOptions(ctx context.Context, args QueryCommandL
 type RTCChangeEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
 	Timestamp time.Time `json:"timestamp,omitzero"`
-	Offset    int64     `json:"offset"`
-	// In QEMU 7.2 and later.
+	// How far the clock is now from the base time that the machine was started
+	// with, in seconds. Keep it to start the machine again with the same clock.
+	Offset int64 `json:"offset"`
+	// The QOM path of the clock; empty from servers before 7.0. In QEMU 7.2 and
+	// later.
 	QOMPath string `json:"qom-path"`
 }
 
@@ -335,18 +455,24 @@ func (c *Client) OnRTCChange(f func(RTCChangeEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// VfuClientHangupEvent is the event VFU_CLIENT_HANGUP of misc.json.
+// VfuClientHangupEvent tells that the client of a vfio-user server has gone.
+//
+// It is the event VFU_CLIENT_HANGUP of misc.json.
 //
 // In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-misc.VFU_CLIENT_HANGUP
 type VfuClientHangupEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
-	Timestamp  time.Time `json:"timestamp,omitzero"`
-	VfuID      string    `json:"vfu-id"`
-	VfuQOMPath string    `json:"vfu-qom-path"`
-	DevID      string    `json:"dev-id"`
-	DevQOMPath string    `json:"dev-qom-path"`
+	Timestamp time.Time `json:"timestamp,omitzero"`
+	// The id of the server object.
+	VfuID string `json:"vfu-id"`
+	// Its QOM path.
+	VfuQOMPath string `json:"vfu-qom-path"`
+	// The id of the device that it serves.
+	DevID string `json:"dev-id"`
+	// The QOM path of that device.
+	DevQOMPath string `json:"dev-qom-path"`
 }
 
 // EventName returns VFU_CLIENT_HANGUP.

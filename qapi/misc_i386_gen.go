@@ -8,8 +8,10 @@ import (
 	"github.com/goqapi/goqapi/qmp/codec"
 )
 
-// RTCResetReinjection executes the command rtc-reset-reinjection of
-// misc-i386.json.
+// RTCResetReinjection forgets the ticks of the real-time clock that are still
+// owed to the guest, after its clock was set by other means.
+//
+// It executes the command rtc-reset-reinjection of misc-i386.json.
 //
 // In QEMU 5.2 and later, upstream since 2.1.
 //
@@ -18,7 +20,9 @@ func (c *Client) RTCResetReinjection(ctx context.Context) error {
 	return c.conn.Execute(ctx, "rtc-reset-reinjection", nil, nil)
 }
 
-// SEVState is the enum SevState of misc-i386.json.
+// SEVState is how far an SEV guest is.
+//
+// It is the enum SevState of misc-i386.json.
 //
 // In QEMU 5.2 and later, upstream since 2.12.
 //
@@ -27,11 +31,17 @@ type SEVState string
 
 // The values of SEVState.
 const (
-	SEVStateUninit        SEVState = "uninit"
-	SEVStateLaunchUpdate  SEVState = "launch-update"
-	SEVStateLaunchSecret  SEVState = "launch-secret"
-	SEVStateRunning       SEVState = "running"
-	SEVStateSendUpdate    SEVState = "send-update"
+	// SEV is not initialised.
+	SEVStateUninit SEVState = "uninit"
+	// The memory to start with is being encrypted.
+	SEVStateLaunchUpdate SEVState = "launch-update"
+	// A secret can be injected.
+	SEVStateLaunchSecret SEVState = "launch-secret"
+	// The guest runs.
+	SEVStateRunning SEVState = "running"
+	// It is being migrated away.
+	SEVStateSendUpdate SEVState = "send-update"
+	// It is being migrated here.
 	SEVStateReceiveUpdate SEVState = "receive-update"
 )
 
@@ -50,7 +60,9 @@ func (e SEVState) Known() bool {
 	return false
 }
 
-// SEVGuestType is the enum SevGuestType of misc-i386.json.
+// SEVGuestType is the kind of an AMD confidential guest.
+//
+// It is the enum SevGuestType of misc-i386.json.
 //
 // In QEMU 10.0 and later, upstream since 6.2.
 //
@@ -59,7 +71,9 @@ type SEVGuestType string
 
 // The values of SEVGuestType.
 const (
-	SEVGuestTypeSEV    SEVGuestType = "sev"
+	// SEV or SEV-ES.
+	SEVGuestTypeSEV SEVGuestType = "sev"
+	// SEV-SNP.
 	SEVGuestTypeSEVSnp SEVGuestType = "sev-snp"
 )
 
@@ -74,14 +88,18 @@ func (e SEVGuestType) Known() bool {
 	return false
 }
 
-// SEVInfoSEV is the variant of [SEVInfo] for sev, the struct SevGuestInfo of
+// SEVInfoSEV are the parts that SEV guests have.
+//
+// It is the variant of [SEVInfo] for sev, the struct SevGuestInfo of
 // misc-i386.json.
 //
 // In QEMU 10.0 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-misc-i386.SevGuestInfo
 type SEVInfoSEV struct {
+	// The guest's policy, bit by bit.
 	Policy uint32 `json:"policy"`
+	// The firmware's number of the guest.
 	Handle uint32 `json:"handle"`
 }
 
@@ -109,13 +127,16 @@ func (v SEVInfoSEV) encodeSEVInfo(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// SEVInfoSEVSnp is the variant of [SEVInfo] for sev-snp, the struct
-// SevSnpGuestInfo of misc-i386.json.
+// SEVInfoSEVSnp are the parts that SEV-SNP guests have.
+//
+// It is the variant of [SEVInfo] for sev-snp, the struct SevSnpGuestInfo of
+// misc-i386.json.
 //
 // In QEMU 10.0 and later, upstream since 9.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-misc-i386.SevSnpGuestInfo
 type SEVInfoSEVSnp struct {
+	// The guest's policy, bit by bit.
 	SnpPolicy uint64 `json:"snp-policy"`
 }
 
@@ -140,7 +161,9 @@ func (v SEVInfoSEVSnp) encodeSEVInfo(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// SEVInfo is the union SevInfo of misc-i386.json.
+// SEVInfo is the state of AMD memory encryption in this machine.
+//
+// It is the union SevInfo of misc-i386.json.
 //
 // SEVType holds the variant, whose type is the tag: [SEVInfoSEV],
 // [SEVInfoSEVSnp] or [Unknown].
@@ -149,12 +172,17 @@ func (v SEVInfoSEVSnp) encodeSEVInfo(e *codec.Encoder) {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-misc-i386.SevInfo
 type SEVInfo struct {
-	Enabled  bool     `json:"enabled"`
-	APIMajor uint8    `json:"api-major"`
-	APIMinor uint8    `json:"api-minor"`
-	BuildID  uint8    `json:"build-id"`
-	State    SEVState `json:"state"`
-	// In QEMU 10.0 and later.
+	// The guest's memory is encrypted.
+	Enabled bool `json:"enabled"`
+	// The firmware's version.
+	APIMajor uint8 `json:"api-major"`
+	// The minor part of that version.
+	APIMinor uint8 `json:"api-minor"`
+	// The firmware's build.
+	BuildID uint8 `json:"build-id"`
+	// How far the guest is.
+	State SEVState `json:"state"`
+	// The kind of guest. In QEMU 10.0 and later.
 	SEVType SEVInfoVariant `json:"sev-type"`
 }
 
@@ -236,7 +264,10 @@ func (x SEVInfo) String() string {
 	return codec.Text(x)
 }
 
-// QuerySEV executes the command query-sev of misc-i386.json.
+// QuerySEV returns the state of AMD memory encryption. It fails on machines
+// that are not x86.
+//
+// It executes the command query-sev of misc-i386.json.
 //
 // In QEMU 5.2 and later, upstream since 2.12.
 //
@@ -247,17 +278,23 @@ func (c *Client) QuerySEV(ctx context.Context) (SEVInfo, error) {
 	return result, err
 }
 
-// SEVLaunchMeasureInfo is the struct SevLaunchMeasureInfo of misc-i386.json.
+// SEVLaunchMeasureInfo is the measurement of an SEV guest's first memory.
+//
+// It is the struct SevLaunchMeasureInfo of misc-i386.json.
 //
 // In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-misc-i386.SevLaunchMeasureInfo
 type SEVLaunchMeasureInfo struct {
+	// The measurement, in base64.
 	Data string `json:"data"`
 }
 
-// QuerySEVLaunchMeasure executes the command query-sev-launch-measure of
-// misc-i386.json.
+// QuerySEVLaunchMeasure returns the measurement of what an SEV guest starts
+// with, for its owner to check. It fails unless the guest is in the state
+// launch-secret.
+//
+// It executes the command query-sev-launch-measure of misc-i386.json.
 //
 // In QEMU 5.2 and later, upstream since 2.12.
 //
@@ -268,22 +305,31 @@ func (c *Client) QuerySEVLaunchMeasure(ctx context.Context) (SEVLaunchMeasureInf
 	return result, err
 }
 
-// SEVCapability is the struct SevCapability of misc-i386.json.
+// SEVCapability is what SEV of this host can do and prove.
+//
+// It is the struct SevCapability of misc-i386.json.
 //
 // In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-misc-i386.SevCapability
 type SEVCapability struct {
-	Pdh       string `json:"pdh"`
+	// The platform's public key, in base64.
+	Pdh string `json:"pdh"`
+	// The certificates behind it, in base64.
 	CertChain string `json:"cert-chain"`
-	// In QEMU 7.2 and later, upstream since 7.1.
-	Cpu0ID          string `json:"cpu0-id"`
-	Cbitpos         int64  `json:"cbitpos"`
-	ReducedPhysBits int64  `json:"reduced-phys-bits"`
+	// The unique id of processor 0, in base64. In QEMU 7.2 and later, upstream
+	// since 7.1.
+	Cpu0ID string `json:"cpu0-id"`
+	// The bit of an address that says encrypted.
+	Cbitpos int64 `json:"cbitpos"`
+	// How many bits of physical addresses are lost to that.
+	ReducedPhysBits int64 `json:"reduced-phys-bits"`
 }
 
-// QuerySEVCapabilities executes the command query-sev-capabilities of
-// misc-i386.json.
+// QuerySEVCapabilities returns what SEV of this host can do. It fails where the
+// host or KVM has no SEV.
+//
+// It executes the command query-sev-capabilities of misc-i386.json.
 //
 // In QEMU 5.2 and later, upstream since 2.12.
 //
@@ -296,13 +342,21 @@ func (c *Client) QuerySEVCapabilities(ctx context.Context) (SEVCapability, error
 
 // SEVInjectLaunchSecretArgs are the arguments of [Client.SEVInjectLaunchSecret].
 type SEVInjectLaunchSecretArgs struct {
-	PacketHeader string  `json:"packet-header"`
-	Secret       string  `json:"secret"`
-	Gpa          *uint64 `json:"gpa,omitzero"`
+	// The header of the packet, in base64.
+	PacketHeader string `json:"packet-header"`
+	// The encrypted secret, in base64.
+	Secret string `json:"secret"`
+	// The guest address to put it at; where the firmware has a table for it if
+	// absent.
+	Gpa *uint64 `json:"gpa,omitzero"`
 }
 
-// SEVInjectLaunchSecret executes the command sev-inject-launch-secret of
-// misc-i386.json.
+// SEVInjectLaunchSecret puts a secret into an SEV guest before it starts,
+// encrypted by its owner for it alone.
+//
+// The guest must be in the state launch-secret: created with -S, and measured.
+//
+// It executes the command sev-inject-launch-secret of misc-i386.json.
 //
 // In QEMU 7.2 and later, upstream since 6.0.
 //
@@ -311,22 +365,27 @@ func (c *Client) SEVInjectLaunchSecret(ctx context.Context, args SEVInjectLaunch
 	return c.conn.Execute(ctx, "sev-inject-launch-secret", args, nil)
 }
 
-// SEVAttestationReport is the struct SevAttestationReport of misc-i386.json.
+// SEVAttestationReport is a report by which an SEV guest proves itself.
+//
+// It is the struct SevAttestationReport of misc-i386.json.
 //
 // In QEMU 7.2 and later, upstream since 6.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-misc-i386.SevAttestationReport
 type SEVAttestationReport struct {
+	// The report, in base64.
 	Data string `json:"data"`
 }
 
 // QuerySEVAttestationReportArgs are the arguments of [Client.QuerySEVAttestationReport].
 type QuerySEVAttestationReportArgs struct {
+	// 16 bytes of the asker's, in base64, which the report repeats.
 	Mnonce string `json:"mnonce"`
 }
 
-// QuerySEVAttestationReport executes the command query-sev-attestation-report
-// of misc-i386.json.
+// QuerySEVAttestationReport returns a signed report on a running SEV guest.
+//
+// It executes the command query-sev-attestation-report of misc-i386.json.
 //
 // In QEMU 7.2 and later, upstream since 6.1.
 //
@@ -337,31 +396,43 @@ func (c *Client) QuerySEVAttestationReport(ctx context.Context, args QuerySEVAtt
 	return result, err
 }
 
-// SGXEpcSection is the struct SgxEpcSection of misc-i386.json.
+// SGXEpcSection is a piece of memory for SGX enclaves.
+//
+// It is the struct SgxEpcSection of misc-i386.json.
 //
 // In QEMU 10.2 and later, upstream since 7.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-misc-i386.SgxEpcSection
 type SGXEpcSection struct {
-	Node int64  `json:"node"`
+	// The NUMA node that it belongs to.
+	Node int64 `json:"node"`
+	// How long it is, in bytes.
 	Size uint64 `json:"size"`
 }
 
-// SGXInfo is the struct SgxInfo of misc-i386.json.
+// SGXInfo says what SGX can do.
+//
+// It is the struct SgxInfo of misc-i386.json.
 //
 // In QEMU 10.2 and later, upstream since 6.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-misc-i386.SgxInfo
 type SGXInfo struct {
-	SGX  bool `json:"sgx"`
+	// There is SGX.
+	SGX bool `json:"sgx"`
+	// Its first instructions.
 	Sgx1 bool `json:"sgx1"`
+	// Its second instructions, with dynamic memory.
 	Sgx2 bool `json:"sgx2"`
-	Flc  bool `json:"flc"`
-	// Since QEMU 7.0.
+	// Launches can be controlled by the operating system.
+	Flc bool `json:"flc"`
+	// The memory for enclaves. Since QEMU 7.0.
 	Sections []SGXEpcSection `json:"sections"`
 }
 
-// QuerySGX executes the command query-sgx of misc-i386.json.
+// QuerySGX returns what SGX this machine has. It fails if it has none.
+//
+// It executes the command query-sgx of misc-i386.json.
 //
 // In QEMU 7.2 and later, upstream since 6.2.
 //
@@ -372,8 +443,9 @@ func (c *Client) QuerySGX(ctx context.Context) (SGXInfo, error) {
 	return result, err
 }
 
-// QuerySGXCapabilities executes the command query-sgx-capabilities of
-// misc-i386.json.
+// QuerySGXCapabilities returns what SGX this host could give to machines.
+//
+// It executes the command query-sgx-capabilities of misc-i386.json.
 //
 // In QEMU 7.2 and later, upstream since 6.2.
 //
@@ -384,7 +456,9 @@ func (c *Client) QuerySGXCapabilities(ctx context.Context) (SGXInfo, error) {
 	return result, err
 }
 
-// EvtchnPortType is the enum EvtchnPortType of misc-i386.json.
+// EvtchnPortType is what a Xen event channel is connected to.
+//
+// It is the enum EvtchnPortType of misc-i386.json.
 //
 // In QEMU 10.0 and later, upstream since 8.0.
 //
@@ -393,12 +467,18 @@ type EvtchnPortType string
 
 // The values of EvtchnPortType.
 const (
-	EvtchnPortTypeClosed      EvtchnPortType = "closed"
-	EvtchnPortTypeUnbound     EvtchnPortType = "unbound"
+	// Nothing.
+	EvtchnPortTypeClosed EvtchnPortType = "closed"
+	// Nothing yet.
+	EvtchnPortTypeUnbound EvtchnPortType = "unbound"
+	// Another domain.
 	EvtchnPortTypeInterdomain EvtchnPortType = "interdomain"
-	EvtchnPortTypePirq        EvtchnPortType = "pirq"
-	EvtchnPortTypeVirq        EvtchnPortType = "virq"
-	EvtchnPortTypeIpi         EvtchnPortType = "ipi"
+	// A physical interrupt.
+	EvtchnPortTypePirq EvtchnPortType = "pirq"
+	// A virtual interrupt.
+	EvtchnPortTypeVirq EvtchnPortType = "virq"
+	// Another processor.
+	EvtchnPortTypeIpi EvtchnPortType = "ipi"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -416,22 +496,34 @@ func (e EvtchnPortType) Known() bool {
 	return false
 }
 
-// EvtchnInfo is the struct EvtchnInfo of misc-i386.json.
+// EvtchnInfo is a Xen event channel of the guest.
+//
+// It is the struct EvtchnInfo of misc-i386.json.
 //
 // In QEMU 10.0 and later, upstream since 8.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-misc-i386.EvtchnInfo
 type EvtchnInfo struct {
-	Port         uint16         `json:"port"`
-	Vcpu         uint32         `json:"vcpu"`
-	Type         EvtchnPortType `json:"type"`
-	RemoteDomain string         `json:"remote-domain"`
-	Target       uint16         `json:"target"`
-	Pending      bool           `json:"pending"`
-	Masked       bool           `json:"masked"`
+	// Its number.
+	Port uint16 `json:"port"`
+	// The processor that it interrupts.
+	Vcpu uint32 `json:"vcpu"`
+	// What it is connected to.
+	Type EvtchnPortType `json:"type"`
+	// The domain at its other end.
+	RemoteDomain string `json:"remote-domain"`
+	// The channel or interrupt at its other end.
+	Target uint16 `json:"target"`
+	// It has fired and was not handled yet.
+	Pending bool `json:"pending"`
+	// It is held back.
+	Masked bool `json:"masked"`
 }
 
-// XenEventList executes the command xen-event-list of misc-i386.json.
+// XenEventList returns the event channels of a guest that runs under KVM as if
+// under Xen.
+//
+// It executes the command xen-event-list of misc-i386.json.
 //
 // In QEMU 10.0 and later, upstream since 8.0.
 //
@@ -444,10 +536,13 @@ func (c *Client) XenEventList(ctx context.Context) ([]EvtchnInfo, error) {
 
 // XenEventInjectArgs are the arguments of [Client.XenEventInject].
 type XenEventInjectArgs struct {
+	// The channel's number.
 	Port uint32 `json:"port"`
 }
 
-// XenEventInject executes the command xen-event-inject of misc-i386.json.
+// XenEventInject fires an event channel of such a guest. It is for testing.
+//
+// It executes the command xen-event-inject of misc-i386.json.
 //
 // In QEMU 10.0 and later, upstream since 8.0.
 //

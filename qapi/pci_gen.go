@@ -4,108 +4,158 @@ package qapi
 
 import "context"
 
-// PCIMemoryRange is the struct PciMemoryRange of pci.json.
+// PCIMemoryRange is the range of addresses that a PCI bridge passes on.
+//
+// It is the struct PciMemoryRange of pci.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-pci.PciMemoryRange
 type PCIMemoryRange struct {
-	Base  int64 `json:"base"`
+	// The first address.
+	Base int64 `json:"base"`
+	// The last address.
 	Limit int64 `json:"limit"`
 }
 
-// PCIMemoryRegion is the struct PciMemoryRegion of pci.json.
+// PCIMemoryRegion is a base address register of a PCI device.
+//
+// It is the struct PciMemoryRegion of pci.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-pci.PciMemoryRegion
 type PCIMemoryRegion struct {
-	Bar       int64  `json:"bar"`
-	Type      string `json:"type"`
-	Address   int64  `json:"address"`
-	Size      int64  `json:"size"`
-	Prefetch  *bool  `json:"prefetch,omitzero"`
-	MemType64 *bool  `json:"mem_type_64,omitzero"`
+	// Its number; 6 for the ROM.
+	Bar int64 `json:"bar"`
+	// io or memory.
+	Type string `json:"type"`
+	// Where the guest has put it; -1 if nowhere.
+	Address int64 `json:"address"`
+	// How long it is, in bytes.
+	Size int64 `json:"size"`
+	// It can be prefetched; for memory.
+	Prefetch *bool `json:"prefetch,omitzero"`
+	// It is 64 bits wide; for memory.
+	MemType64 *bool `json:"mem_type_64,omitzero"`
 }
 
-// PCIBusInfo is the struct PciBusInfo of pci.json.
+// PCIBusInfo is what a PCI bridge leads to.
+//
+// It is the struct PciBusInfo of pci.json.
 //
 // In QEMU 5.2 and later, upstream since 2.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-pci.PciBusInfo
 type PCIBusInfo struct {
-	Number            int64          `json:"number"`
-	Secondary         int64          `json:"secondary"`
-	Subordinate       int64          `json:"subordinate"`
-	IORange           PCIMemoryRange `json:"io_range"`
-	MemoryRange       PCIMemoryRange `json:"memory_range"`
+	// The bus that the bridge is on.
+	Number int64 `json:"number"`
+	// The bus behind it.
+	Secondary int64 `json:"secondary"`
+	// The highest bus behind it.
+	Subordinate int64 `json:"subordinate"`
+	// The I/O ports that it passes on.
+	IORange PCIMemoryRange `json:"io_range"`
+	// The memory that it passes on.
+	MemoryRange PCIMemoryRange `json:"memory_range"`
+	// The memory that can be prefetched.
 	PrefetchableRange PCIMemoryRange `json:"prefetchable_range"`
 }
 
-// PCIBridgeInfo is the struct PciBridgeInfo of pci.json.
+// PCIBridgeInfo is a PCI bridge.
+//
+// It is the struct PciBridgeInfo of pci.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-pci.PciBridgeInfo
 type PCIBridgeInfo struct {
-	Bus     PCIBusInfo      `json:"bus"`
+	// What it leads to.
+	Bus PCIBusInfo `json:"bus"`
+	// The devices behind it.
 	Devices []PCIDeviceInfo `json:"devices,omitzero"`
 }
 
-// PCIDeviceClass is the struct PciDeviceClass of pci.json.
+// PCIDeviceClass is the class of a PCI device.
+//
+// It is the struct PciDeviceClass of pci.json.
 //
 // In QEMU 5.2 and later, upstream since 2.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-pci.PciDeviceClass
 type PCIDeviceClass struct {
-	Desc  *string `json:"desc,omitzero"`
-	Class int64   `json:"class"`
+	// The class in words, if QEMU has some.
+	Desc *string `json:"desc,omitzero"`
+	// The class, by number.
+	Class int64 `json:"class"`
 }
 
-// PCIDeviceID is the struct PciDeviceId of pci.json.
+// PCIDeviceID names the model of a PCI device.
+//
+// It is the struct PciDeviceId of pci.json.
 //
 // In QEMU 5.2 and later, upstream since 2.4.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-pci.PciDeviceId
 type PCIDeviceID struct {
+	// The number of the device.
 	Device int64 `json:"device"`
+	// The number of the vendor.
 	Vendor int64 `json:"vendor"`
-	// Since QEMU 3.1.
+	// The number of the subsystem. Since QEMU 3.1.
 	Subsystem *int64 `json:"subsystem,omitzero"`
-	// Since QEMU 3.1.
+	// The number of the subsystem's vendor. Since QEMU 3.1.
 	SubsystemVendor *int64 `json:"subsystem-vendor,omitzero"`
 }
 
-// PCIDeviceInfo is the struct PciDeviceInfo of pci.json.
+// PCIDeviceInfo is a PCI device of the machine, as the guest finds it.
+//
+// It is the struct PciDeviceInfo of pci.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-pci.PciDeviceInfo
 type PCIDeviceInfo struct {
-	Bus       int64          `json:"bus"`
-	Slot      int64          `json:"slot"`
-	Function  int64          `json:"function"`
+	// The bus that it is on.
+	Bus int64 `json:"bus"`
+	// The slot.
+	Slot int64 `json:"slot"`
+	// The function.
+	Function int64 `json:"function"`
+	// Its class.
 	ClassInfo PCIDeviceClass `json:"class_info"`
-	ID        PCIDeviceID    `json:"id"`
-	IRQ       *int64         `json:"irq,omitzero"`
-	// Since QEMU 5.1.
-	IRQPin    int64             `json:"irq_pin"`
-	QdevID    string            `json:"qdev_id"`
-	PCIBridge *PCIBridgeInfo    `json:"pci_bridge,omitzero"`
-	Regions   []PCIMemoryRegion `json:"regions"`
+	// Its model.
+	ID PCIDeviceID `json:"id"`
+	// The interrupt that the guest has given it.
+	IRQ *int64 `json:"irq,omitzero"`
+	// Its interrupt pin; 0 for none. Since QEMU 5.1.
+	IRQPin int64 `json:"irq_pin"`
+	// The id given to device_add; empty if there was none.
+	QdevID string `json:"qdev_id"`
+	// What it leads to, if it is a bridge.
+	PCIBridge *PCIBridgeInfo `json:"pci_bridge,omitzero"`
+	// Its base address registers.
+	Regions []PCIMemoryRegion `json:"regions"`
 }
 
-// PCIInfo is the struct PciInfo of pci.json.
+// PCIInfo is a PCI bus that no other leads to.
+//
+// It is the struct PciInfo of pci.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-pci.PciInfo
 type PCIInfo struct {
-	Bus     int64           `json:"bus"`
+	// Its number.
+	Bus int64 `json:"bus"`
+	// The devices on it.
 	Devices []PCIDeviceInfo `json:"devices"`
 }
 
-// QueryPCI executes the command query-pci of pci.json.
+// QueryPCI returns the PCI buses of the machine with all devices. Numbers of
+// buses and addresses mean something only when the guest's firmware has run.
+//
+// It executes the command query-pci of pci.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //

@@ -12,11 +12,17 @@ import (
 
 // DeviceListPropertiesArgs are the arguments of [Client.DeviceListProperties].
 type DeviceListPropertiesArgs struct {
+	// The type, such as virtio-blk-pci.
 	Typename string `json:"typename"`
 }
 
-// DeviceListProperties executes the command device-list-properties of
-// qdev.json.
+// DeviceListProperties returns the properties that device_add takes for a type
+// of device.
+//
+// It makes such a device for a moment, so a few types are refused.
+// query-qmp-schema does not tell these.
+//
+// It executes the command device-list-properties of qdev.json.
 //
 // In QEMU 5.2 and later, upstream since 1.2.
 //
@@ -29,9 +35,13 @@ func (c *Client) DeviceListProperties(ctx context.Context, args DeviceListProper
 
 // DeviceAddArgs are the arguments of [Client.DeviceAdd].
 type DeviceAddArgs struct {
-	Driver string  `json:"driver"`
-	Bus    *string `json:"bus,omitzero"`
-	ID     *string `json:"id,omitzero"`
+	// The type, such as virtio-blk-pci.
+	Driver string `json:"driver"`
+	// The bus to plug it into; one that fits if absent.
+	Bus *string `json:"bus,omitzero"`
+	// The id by which device_del and events refer to it. Without one it can hardly
+	// be unplugged.
+	ID *string `json:"id,omitzero"`
 	// Props are further members, merged into the object.
 	Props map[string]any `json:"-"`
 }
@@ -79,7 +89,16 @@ func (x *DeviceAddArgs) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
-// DeviceAdd executes the command device_add of qdev.json.
+// DeviceAdd plugs a device in.
+//
+// Its other members are the properties of the type, which
+// device-list-properties lists: Props in Go. It returns when the device is
+// there; a running guest still has to notice it. It fails with DeviceNotFound
+// for a bus that there is not, and with GenericError for unknown properties,
+// for a bus that does not take devices while the machine runs, and when all
+// places are taken. PCI Express devices need a free pcie-root-port.
+//
+// It executes the command device_add of qdev.json.
 //
 // In QEMU 5.2 and later, upstream since 0.13. Features: json-cli,
 // json-cli-hotplug.
@@ -91,10 +110,19 @@ func (c *Client) DeviceAdd(ctx context.Context, args DeviceAddArgs) error {
 
 // DeviceDelArgs are the arguments of [Client.DeviceDel].
 type DeviceDelArgs struct {
+	// The id given to device_add, or the device's QOM path.
 	ID string `json:"id"`
 }
 
-// DeviceDel executes the command device_del of qdev.json.
+// DeviceDel asks the guest to let go of a device, and takes it out when it has.
+//
+// It returns when the guest has been asked, not when the device is gone: wait
+// for DEVICE_DELETED, or for DEVICE_UNPLUG_GUEST_ERROR where the guest says no.
+// Many guests say nothing, and a guest that does not run never answers; asking
+// again is allowed after a while. USB and SCSI devices go at once, without the
+// guest. Block nodes and backends behind the device stay.
+//
+// It executes the command device_del of qdev.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
@@ -103,7 +131,13 @@ func (c *Client) DeviceDel(ctx context.Context, args DeviceDelArgs) error {
 	return c.conn.Execute(ctx, "device_del", args, nil)
 }
 
-// DeviceDeletedEvent is the event DEVICE_DELETED of qdev.json.
+// DeviceDeletedEvent tells that a device is gone, so that its id and what was
+// behind it can be used again.
+//
+// A PCIe device brings two: for a part of it without an id, then for itself. A
+// reset of the machine completes an unplug that the guest had not answered.
+//
+// It is the event DEVICE_DELETED of qdev.json.
 //
 // In QEMU 5.2 and later, upstream since 1.5.
 //
@@ -111,8 +145,10 @@ func (c *Client) DeviceDel(ctx context.Context, args DeviceDelArgs) error {
 type DeviceDeletedEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
 	Timestamp time.Time `json:"timestamp,omitzero"`
-	Device    *string   `json:"device,omitzero"`
-	Path      string    `json:"path"`
+	// The device's id; absent if it had none.
+	Device *string `json:"device,omitzero"`
+	// Its QOM path.
+	Path string `json:"path"`
 }
 
 // EventName returns DEVICE_DELETED.
@@ -131,8 +167,10 @@ func (c *Client) OnDeviceDeleted(f func(DeviceDeletedEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// DeviceUnplugGuestErrorEvent is the event DEVICE_UNPLUG_GUEST_ERROR of
-// qdev.json.
+// DeviceUnplugGuestErrorEvent tells that the guest will not let go of a device.
+// It stays plugged in.
+//
+// It is the event DEVICE_UNPLUG_GUEST_ERROR of qdev.json.
 //
 // In QEMU 7.2 and later, upstream since 6.2.
 //
@@ -140,8 +178,10 @@ func (c *Client) OnDeviceDeleted(f func(DeviceDeletedEvent)) (stop func()) {
 type DeviceUnplugGuestErrorEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
 	Timestamp time.Time `json:"timestamp,omitzero"`
-	Device    *string   `json:"device,omitzero"`
-	Path      string    `json:"path"`
+	// The device's id; absent if it has none.
+	Device *string `json:"device,omitzero"`
+	// Its QOM path.
+	Path string `json:"path"`
 }
 
 // EventName returns DEVICE_UNPLUG_GUEST_ERROR.
@@ -163,10 +203,14 @@ func (c *Client) OnDeviceUnplugGuestError(f func(DeviceUnplugGuestErrorEvent)) (
 
 // DeviceSyncConfigArgs are the arguments of [Client.DeviceSyncConfig].
 type DeviceSyncConfigArgs struct {
+	// The device's id or QOM path.
 	ID string `json:"id"`
 }
 
-// DeviceSyncConfig executes the command device-sync-config of qdev.json.
+// DeviceSyncConfig makes a device tell the guest its configuration anew, after
+// something behind it has changed: the size of a vhost-user disk, for example.
+//
+// It executes the command device-sync-config of qdev.json.
 //
 // In QEMU 10.0 and later, upstream since 9.2.
 //

@@ -9,45 +9,67 @@ import (
 	"github.com/goqapi/goqapi/qmp/codec"
 )
 
-// ObjectPropertyInfo is the struct ObjectPropertyInfo of qom.json.
+// ObjectPropertyInfo is a property of an object, or of a type.
+//
+// It is the struct ObjectPropertyInfo of qom.json.
 //
 // In QEMU 5.2 and later, upstream since 1.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.ObjectPropertyInfo
 type ObjectPropertyInfo struct {
-	Name        string  `json:"name"`
-	Type        string  `json:"type"`
+	// Its name.
+	Name string `json:"name"`
+	// Its type: str, bool, int and the like; child<T> for an object below, link<T>
+	// for one elsewhere.
+	Type string `json:"type"`
+	// What it is for, if QEMU says so.
 	Description *string `json:"description,omitzero"`
-	// Since QEMU 5.0.
+	// What it is unless it is set, if QEMU says so. Of types alone. Since QEMU 5.0.
 	DefaultValue json.RawMessage `json:"default-value,omitzero"`
 }
 
-// ObjectPropertyValue is the struct ObjectPropertyValue of qom.json.
+// ObjectPropertyValue is a property of an object with its value.
+//
+// It is the struct ObjectPropertyValue of qom.json.
 //
 // In QEMU 10.2 and later, upstream since 10.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.ObjectPropertyValue
 type ObjectPropertyValue struct {
-	Name  string          `json:"name"`
-	Type  string          `json:"type"`
+	// Its name.
+	Name string `json:"name"`
+	// Its type.
+	Type string `json:"type"`
+	// Its value; absent if it cannot be read.
 	Value json.RawMessage `json:"value,omitzero"`
 }
 
-// ObjectPropertiesValues is the struct ObjectPropertiesValues of qom.json.
+// ObjectPropertiesValues are the properties of one object.
+//
+// It is the struct ObjectPropertiesValues of qom.json.
 //
 // In QEMU 10.2 and later, upstream since 10.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.ObjectPropertiesValues
 type ObjectPropertiesValues struct {
+	// The properties.
 	Properties []ObjectPropertyValue `json:"properties"`
 }
 
 // QOMListArgs are the arguments of [Client.QOMList].
 type QOMListArgs struct {
+	// The object's path; / for the root. A path without a slash at its front is
+	// looked for everywhere.
 	Path string `json:"path"`
 }
 
-// QOMList executes the command qom-list of qom.json.
+// QOMList returns the properties of an object, among them the objects below it:
+// the way to walk the tree of all that the machine is made of.
+//
+// /machine/peripheral has the devices with ids, /objects what object-add has
+// made.
+//
+// It executes the command qom-list of qom.json.
 //
 // In QEMU 5.2 and later, upstream since 1.2.
 //
@@ -60,11 +82,18 @@ func (c *Client) QOMList(ctx context.Context, args QOMListArgs) ([]ObjectPropert
 
 // QOMGetArgs are the arguments of [Client.QOMGet].
 type QOMGetArgs struct {
-	Path     string `json:"path"`
+	// The object's path, as for qom-list.
+	Path string `json:"path"`
+	// The property.
 	Property string `json:"property"`
 }
 
-// QOMGet executes the command qom-get of qom.json.
+// QOMGet returns the value of a property of an object, as JSON.
+//
+// It fails with DeviceNotFound if there is no such object, and with
+// GenericError for a property that there is not or that cannot be read.
+//
+// It executes the command qom-get of qom.json.
 //
 // In QEMU 5.2 and later, upstream since 1.2.
 //
@@ -77,10 +106,14 @@ func (c *Client) QOMGet(ctx context.Context, args QOMGetArgs) (json.RawMessage, 
 
 // QOMListGetArgs are the arguments of [Client.QOMListGet].
 type QOMListGetArgs struct {
+	// The objects' paths. One that leads nowhere fails the call.
 	Paths []string `json:"paths"`
 }
 
-// QOMListGet executes the command qom-list-get of qom.json.
+// QOMListGet returns the properties of several objects with their values:
+// qom-list and qom-get in one, for as many as are asked for.
+//
+// It executes the command qom-list-get of qom.json.
 //
 // In QEMU 10.2 and later, upstream since 10.1.
 //
@@ -93,12 +126,20 @@ func (c *Client) QOMListGet(ctx context.Context, args QOMListGetArgs) ([]ObjectP
 
 // QOMSetArgs are the arguments of [Client.QOMSet].
 type QOMSetArgs struct {
-	Path     string `json:"path"`
+	// The object's path, as for qom-list.
+	Path string `json:"path"`
+	// The property.
 	Property string `json:"property"`
-	Value    any    `json:"value"`
+	// The value, of the property's type.
+	Value any `json:"value"`
 }
 
-// QOMSet executes the command qom-set of qom.json.
+// QOMSet sets a property of an object.
+//
+// Many can only be set before the object is complete, and say so. It fails like
+// qom-get.
+//
+// It executes the command qom-set of qom.json.
 //
 // In QEMU 5.2 and later, upstream since 1.2.
 //
@@ -107,26 +148,33 @@ func (c *Client) QOMSet(ctx context.Context, args QOMSetArgs) error {
 	return c.conn.Execute(ctx, "qom-set", args, nil)
 }
 
-// ObjectTypeInfo is the struct ObjectTypeInfo of qom.json.
+// ObjectTypeInfo is a type of object.
+//
+// It is the struct ObjectTypeInfo of qom.json.
 //
 // In QEMU 5.2 and later, upstream since 1.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.ObjectTypeInfo
 type ObjectTypeInfo struct {
+	// Its name.
 	Name string `json:"name"`
-	// Since QEMU 2.10.
+	// It only serves other types; absent means no. Since QEMU 2.10.
 	Abstract *bool `json:"abstract,omitzero"`
-	// Since QEMU 2.10.
+	// The type that it derives from. Since QEMU 2.10.
 	Parent *string `json:"parent,omitzero"`
 }
 
 // QOMListTypesArgs are the arguments of [Client.QOMListTypes].
 type QOMListTypesArgs struct {
+	// Only those that are of this type or interface: device, for example.
 	Implements *string `json:"implements,omitzero"`
-	Abstract   *bool   `json:"abstract,omitzero"`
+	// Those that only serve others as well; false if absent.
+	Abstract *bool `json:"abstract,omitzero"`
 }
 
-// QOMListTypes executes the command qom-list-types of qom.json.
+// QOMListTypes returns the types of objects that this QEMU has.
+//
+// It executes the command qom-list-types of qom.json.
 //
 // In QEMU 5.2 and later, upstream since 1.1.
 //
@@ -139,10 +187,14 @@ func (c *Client) QOMListTypes(ctx context.Context, args QOMListTypesArgs) ([]Obj
 
 // QOMListPropertiesArgs are the arguments of [Client.QOMListProperties].
 type QOMListPropertiesArgs struct {
+	// The type.
 	Typename string `json:"typename"`
 }
 
-// QOMListProperties executes the command qom-list-properties of qom.json.
+// QOMListProperties returns the properties that objects of a type have. Some
+// come only with a finished object and are missing here.
+//
+// It executes the command qom-list-properties of qom.json.
 //
 // In QEMU 5.2 and later, upstream since 2.12.
 //
@@ -153,14 +205,19 @@ func (c *Client) QOMListProperties(ctx context.Context, args QOMListPropertiesAr
 	return result, err
 }
 
-// ObjectOptionsCanHostSocketcan is the variant of [ObjectOptions] for
-// can-host-socketcan, the struct CanHostSocketcanProperties of qom.json.
+// ObjectOptionsCanHostSocketcan are the properties of a connection from an
+// emulated CAN bus to one of the host's.
+//
+// It is the variant of [ObjectOptions] for can-host-socketcan, the struct
+// CanHostSocketcanProperties of qom.json.
 //
 // In QEMU 7.2 and later, upstream since 2.12. Only in builds with CONFIG_LINUX.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.CanHostSocketcanProperties
 type ObjectOptionsCanHostSocketcan struct {
-	If     string `json:"if"`
+	// The host's CAN interface.
+	If string `json:"if"`
+	// The id of the can-bus object.
 	Canbus string `json:"canbus"`
 }
 
@@ -188,22 +245,34 @@ func (v ObjectOptionsCanHostSocketcan) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// ObjectOptionsColoCompare is the variant of [ObjectOptions] for colo-compare,
-// the struct ColoCompareProperties of qom.json.
+// ObjectOptionsColoCompare are the properties of the object that compares the
+// packets of the two machines of COLO.
+//
+// It is the variant of [ObjectOptions] for colo-compare, the struct
+// ColoCompareProperties of qom.json.
 //
 // In QEMU 7.2 and later, upstream since 2.8.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.ColoCompareProperties
 type ObjectOptionsColoCompare struct {
-	PrimaryIn        string  `json:"primary_in"`
-	SecondaryIn      string  `json:"secondary_in"`
-	Outdev           string  `json:"outdev"`
-	Iothread         string  `json:"iothread"`
-	NotifyDev        *string `json:"notify_dev,omitzero"`
-	CompareTimeout   *uint64 `json:"compare_timeout,omitzero"`
+	// The character device with the primary's packets.
+	PrimaryIn string `json:"primary_in"`
+	// The character device with the secondary's packets.
+	SecondaryIn string `json:"secondary_in"`
+	// The character device for what may go out.
+	Outdev string `json:"outdev"`
+	// The I/O thread that does the work.
+	Iothread string `json:"iothread"`
+	// The character device to tell of checkpoints, for Xen.
+	NotifyDev *string `json:"notify_dev,omitzero"`
+	// How long a packet may wait for its twin, in milliseconds; 3000 if absent.
+	CompareTimeout *uint64 `json:"compare_timeout,omitzero"`
+	// How often late packets are looked for, in milliseconds; 3000 if absent.
 	ExpiredScanCycle *uint32 `json:"expired_scan_cycle,omitzero"`
-	MaxQueueSize     *uint32 `json:"max_queue_size,omitzero"`
-	VnetHdrSupport   *bool   `json:"vnet_hdr_support,omitzero"`
+	// How many packets may wait; 1024 if absent.
+	MaxQueueSize *uint32 `json:"max_queue_size,omitzero"`
+	// Packets have virtio headers; false if absent.
+	VnetHdrSupport *bool `json:"vnet_hdr_support,omitzero"`
 }
 
 func (x *ObjectOptionsColoCompare) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -261,17 +330,22 @@ func (v ObjectOptionsColoCompare) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// CryptodevBackendProperties is the struct CryptodevBackendProperties of
-// qom.json.
+// CryptodevBackendProperties are the properties that all backends of
+// virtio-crypto have.
+//
+// It is the struct CryptodevBackendProperties of qom.json.
 //
 // In QEMU 7.2 and later, upstream since 2.8.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.CryptodevBackendProperties
 type CryptodevBackendProperties struct {
+	// How many queues; 1 if absent. Backends in QEMU have one.
 	Queues *uint32 `json:"queues,omitzero"`
-	// In QEMU 10.0 and later, upstream since 8.0.
+	// The most bytes a second; 0, no limit, if absent. In QEMU 10.0 and later,
+	// upstream since 8.0.
 	ThrottleBPS *uint64 `json:"throttle-bps,omitzero"`
-	// In QEMU 10.0 and later, upstream since 8.0.
+	// The most requests a second; 0, no limit, if absent. In QEMU 10.0 and later,
+	// upstream since 8.0.
 	ThrottleOps *uint64 `json:"throttle-ops,omitzero"`
 }
 
@@ -299,20 +373,27 @@ func (x *CryptodevBackendProperties) encodeMembers(e *codec.Encoder) {
 	}
 }
 
-// ObjectOptionsCryptodevVhostUser is the variant of [ObjectOptions] for
-// cryptodev-vhost-user, the struct CryptodevVhostUserProperties of qom.json.
+// ObjectOptionsCryptodevVhostUser are the properties of a backend of
+// virtio-crypto in another process.
+//
+// It is the variant of [ObjectOptions] for cryptodev-vhost-user, the struct
+// CryptodevVhostUserProperties of qom.json.
 //
 // In QEMU 7.2 and later, upstream since 2.12. Only in builds with
 // CONFIG_VHOST_CRYPTO.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.CryptodevVhostUserProperties
 type ObjectOptionsCryptodevVhostUser struct {
+	// How many queues; 1 if absent. Backends in QEMU have one.
 	Queues *uint32 `json:"queues,omitzero"`
-	// In QEMU 10.0 and later, upstream since 8.0.
+	// The most bytes a second; 0, no limit, if absent. In QEMU 10.0 and later,
+	// upstream since 8.0.
 	ThrottleBPS *uint64 `json:"throttle-bps,omitzero"`
-	// In QEMU 10.0 and later, upstream since 8.0.
+	// The most requests a second; 0, no limit, if absent. In QEMU 10.0 and later,
+	// upstream since 8.0.
 	ThrottleOps *uint64 `json:"throttle-ops,omitzero"`
-	Chardev     string  `json:"chardev"`
+	// The id of the character device that leads to it.
+	Chardev string `json:"chardev"`
 }
 
 func (x *ObjectOptionsCryptodevVhostUser) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -351,14 +432,19 @@ func (v ObjectOptionsCryptodevVhostUser) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// ObjectOptionsDbusVmstate is the variant of [ObjectOptions] for dbus-vmstate,
-// the struct DBusVMStateProperties of qom.json.
+// ObjectOptionsDbusVmstate are the properties of the object that migrates the
+// state of helpers over D-Bus.
+//
+// It is the variant of [ObjectOptions] for dbus-vmstate, the struct
+// DBusVMStateProperties of qom.json.
 //
 // In QEMU 7.2 and later, upstream since 5.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.DBusVMStateProperties
 type ObjectOptionsDbusVmstate struct {
-	Addr   string  `json:"addr"`
+	// The address of the bus.
+	Addr string `json:"addr"`
+	// The helpers to migrate, parted by commas; all if absent.
 	IDList *string `json:"id-list,omitzero"`
 }
 
@@ -388,7 +474,9 @@ func (v ObjectOptionsDbusVmstate) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// NetfilterInsert is the enum NetfilterInsert of qom.json.
+// NetfilterInsert says on which side of another filter one goes.
+//
+// It is the enum NetfilterInsert of qom.json.
 //
 // In QEMU 7.2 and later, upstream since 5.0.
 //
@@ -397,7 +485,9 @@ type NetfilterInsert string
 
 // The values of NetfilterInsert.
 const (
+	// In front of it.
 	NetfilterInsertBefore NetfilterInsert = "before"
+	// Behind it.
 	NetfilterInsertBehind NetfilterInsert = "behind"
 )
 
@@ -412,18 +502,26 @@ func (e NetfilterInsert) Known() bool {
 	return false
 }
 
-// ObjectOptionsFilterReplay is the variant of [ObjectOptions] for
-// filter-replay, the struct NetfilterProperties of qom.json.
+// ObjectOptionsFilterReplay are the properties that all network filters have.
+//
+// It is the variant of [ObjectOptions] for filter-replay, the struct
+// NetfilterProperties of qom.json.
 //
 // In QEMU 7.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.NetfilterProperties
 type ObjectOptionsFilterReplay struct {
-	Netdev   string              `json:"netdev"`
-	Queue    *NetFilterDirection `json:"queue,omitzero"`
-	Status   *string             `json:"status,omitzero"`
-	Position *string             `json:"position,omitzero"`
-	Insert   *NetfilterInsert    `json:"insert,omitzero"`
+	// The id of the backend whose packets it sees.
+	Netdev string `json:"netdev"`
+	// Which packets; all if absent.
+	Queue *NetFilterDirection `json:"queue,omitzero"`
+	// on or off; on if absent.
+	Status *string `json:"status,omitzero"`
+	// Where among the filters: head, tail, or id= with the id of another; tail if
+	// absent.
+	Position *string `json:"position,omitzero"`
+	// On which side of that other one; behind if absent.
+	Insert *NetfilterInsert `json:"insert,omitzero"`
 }
 
 func (x *ObjectOptionsFilterReplay) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -467,19 +565,29 @@ func (v ObjectOptionsFilterReplay) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// ObjectOptionsFilterBuffer is the variant of [ObjectOptions] for
-// filter-buffer, the struct FilterBufferProperties of qom.json.
+// ObjectOptionsFilterBuffer are the properties of a filter that holds packets
+// back.
+//
+// It is the variant of [ObjectOptions] for filter-buffer, the struct
+// FilterBufferProperties of qom.json.
 //
 // In QEMU 7.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.FilterBufferProperties
 type ObjectOptionsFilterBuffer struct {
-	Netdev   string              `json:"netdev"`
-	Queue    *NetFilterDirection `json:"queue,omitzero"`
-	Status   *string             `json:"status,omitzero"`
-	Position *string             `json:"position,omitzero"`
-	Insert   *NetfilterInsert    `json:"insert,omitzero"`
-	Interval uint32              `json:"interval"`
+	// The id of the backend whose packets it sees.
+	Netdev string `json:"netdev"`
+	// Which packets; all if absent.
+	Queue *NetFilterDirection `json:"queue,omitzero"`
+	// on or off; on if absent.
+	Status *string `json:"status,omitzero"`
+	// Where among the filters: head, tail, or id= with the id of another; tail if
+	// absent.
+	Position *string `json:"position,omitzero"`
+	// On which side of that other one; behind if absent.
+	Insert *NetfilterInsert `json:"insert,omitzero"`
+	// How long, in microseconds.
+	Interval uint32 `json:"interval"`
 }
 
 func (x *ObjectOptionsFilterBuffer) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -526,20 +634,31 @@ func (v ObjectOptionsFilterBuffer) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// ObjectOptionsFilterDump is the variant of [ObjectOptions] for filter-dump,
-// the struct FilterDumpProperties of qom.json.
+// ObjectOptionsFilterDump are the properties of a filter that writes packets to
+// a file in the format pcap.
+//
+// It is the variant of [ObjectOptions] for filter-dump, the struct
+// FilterDumpProperties of qom.json.
 //
 // In QEMU 7.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.FilterDumpProperties
 type ObjectOptionsFilterDump struct {
-	Netdev   string              `json:"netdev"`
-	Queue    *NetFilterDirection `json:"queue,omitzero"`
-	Status   *string             `json:"status,omitzero"`
-	Position *string             `json:"position,omitzero"`
-	Insert   *NetfilterInsert    `json:"insert,omitzero"`
-	File     string              `json:"file"`
-	Maxlen   *uint32             `json:"maxlen,omitzero"`
+	// The id of the backend whose packets it sees.
+	Netdev string `json:"netdev"`
+	// Which packets; all if absent.
+	Queue *NetFilterDirection `json:"queue,omitzero"`
+	// on or off; on if absent.
+	Status *string `json:"status,omitzero"`
+	// Where among the filters: head, tail, or id= with the id of another; tail if
+	// absent.
+	Position *string `json:"position,omitzero"`
+	// On which side of that other one; behind if absent.
+	Insert *NetfilterInsert `json:"insert,omitzero"`
+	// The file.
+	File string `json:"file"`
+	// How many bytes of each packet to keep; 65536 if absent.
+	Maxlen *uint32 `json:"maxlen,omitzero"`
 }
 
 func (x *ObjectOptionsFilterDump) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -591,20 +710,31 @@ func (v ObjectOptionsFilterDump) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// ObjectOptionsFilterMirror is the variant of [ObjectOptions] for
-// filter-mirror, the struct FilterMirrorProperties of qom.json.
+// ObjectOptionsFilterMirror are the properties of a filter that copies packets
+// to a character device.
+//
+// It is the variant of [ObjectOptions] for filter-mirror, the struct
+// FilterMirrorProperties of qom.json.
 //
 // In QEMU 7.2 and later, upstream since 2.6.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.FilterMirrorProperties
 type ObjectOptionsFilterMirror struct {
-	Netdev         string              `json:"netdev"`
-	Queue          *NetFilterDirection `json:"queue,omitzero"`
-	Status         *string             `json:"status,omitzero"`
-	Position       *string             `json:"position,omitzero"`
-	Insert         *NetfilterInsert    `json:"insert,omitzero"`
-	Outdev         string              `json:"outdev"`
-	VnetHdrSupport *bool               `json:"vnet_hdr_support,omitzero"`
+	// The id of the backend whose packets it sees.
+	Netdev string `json:"netdev"`
+	// Which packets; all if absent.
+	Queue *NetFilterDirection `json:"queue,omitzero"`
+	// on or off; on if absent.
+	Status *string `json:"status,omitzero"`
+	// Where among the filters: head, tail, or id= with the id of another; tail if
+	// absent.
+	Position *string `json:"position,omitzero"`
+	// On which side of that other one; behind if absent.
+	Insert *NetfilterInsert `json:"insert,omitzero"`
+	// The id of the character device.
+	Outdev string `json:"outdev"`
+	// Send virtio headers, too; false if absent.
+	VnetHdrSupport *bool `json:"vnet_hdr_support,omitzero"`
 }
 
 func (x *ObjectOptionsFilterMirror) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -656,21 +786,33 @@ func (v ObjectOptionsFilterMirror) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// ObjectOptionsFilterRedirector is the variant of [ObjectOptions] for
-// filter-redirector, the struct FilterRedirectorProperties of qom.json.
+// ObjectOptionsFilterRedirector are the properties of a filter that sends
+// packets to a character device in place of their way, and takes others in.
+//
+// It is the variant of [ObjectOptions] for filter-redirector, the struct
+// FilterRedirectorProperties of qom.json.
 //
 // In QEMU 7.2 and later, upstream since 2.6.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.FilterRedirectorProperties
 type ObjectOptionsFilterRedirector struct {
-	Netdev         string              `json:"netdev"`
-	Queue          *NetFilterDirection `json:"queue,omitzero"`
-	Status         *string             `json:"status,omitzero"`
-	Position       *string             `json:"position,omitzero"`
-	Insert         *NetfilterInsert    `json:"insert,omitzero"`
-	Indev          *string             `json:"indev,omitzero"`
-	Outdev         *string             `json:"outdev,omitzero"`
-	VnetHdrSupport *bool               `json:"vnet_hdr_support,omitzero"`
+	// The id of the backend whose packets it sees.
+	Netdev string `json:"netdev"`
+	// Which packets; all if absent.
+	Queue *NetFilterDirection `json:"queue,omitzero"`
+	// on or off; on if absent.
+	Status *string `json:"status,omitzero"`
+	// Where among the filters: head, tail, or id= with the id of another; tail if
+	// absent.
+	Position *string `json:"position,omitzero"`
+	// On which side of that other one; behind if absent.
+	Insert *NetfilterInsert `json:"insert,omitzero"`
+	// The id of the character device with packets to take in.
+	Indev *string `json:"indev,omitzero"`
+	// The id of the character device to send to.
+	Outdev *string `json:"outdev,omitzero"`
+	// Packets have virtio headers; false if absent.
+	VnetHdrSupport *bool `json:"vnet_hdr_support,omitzero"`
 }
 
 func (x *ObjectOptionsFilterRedirector) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -729,19 +871,29 @@ func (v ObjectOptionsFilterRedirector) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// ObjectOptionsFilterRewriter is the variant of [ObjectOptions] for
-// filter-rewriter, the struct FilterRewriterProperties of qom.json.
+// ObjectOptionsFilterRewriter are the properties of the filter that makes the
+// TCP connections of COLO's two machines agree.
+//
+// It is the variant of [ObjectOptions] for filter-rewriter, the struct
+// FilterRewriterProperties of qom.json.
 //
 // In QEMU 7.2 and later, upstream since 2.8.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.FilterRewriterProperties
 type ObjectOptionsFilterRewriter struct {
-	Netdev         string              `json:"netdev"`
-	Queue          *NetFilterDirection `json:"queue,omitzero"`
-	Status         *string             `json:"status,omitzero"`
-	Position       *string             `json:"position,omitzero"`
-	Insert         *NetfilterInsert    `json:"insert,omitzero"`
-	VnetHdrSupport *bool               `json:"vnet_hdr_support,omitzero"`
+	// The id of the backend whose packets it sees.
+	Netdev string `json:"netdev"`
+	// Which packets; all if absent.
+	Queue *NetFilterDirection `json:"queue,omitzero"`
+	// on or off; on if absent.
+	Status *string `json:"status,omitzero"`
+	// Where among the filters: head, tail, or id= with the id of another; tail if
+	// absent.
+	Position *string `json:"position,omitzero"`
+	// On which side of that other one; behind if absent.
+	Insert *NetfilterInsert `json:"insert,omitzero"`
+	// Packets have virtio headers; false if absent.
+	VnetHdrSupport *bool `json:"vnet_hdr_support,omitzero"`
 }
 
 func (x *ObjectOptionsFilterRewriter) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -790,20 +942,30 @@ func (v ObjectOptionsFilterRewriter) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// ObjectOptionsInputBarrier is the variant of [ObjectOptions] for
-// input-barrier, the struct InputBarrierProperties of qom.json.
+// ObjectOptionsInputBarrier are the properties of a client of the Barrier
+// software, which shares a keyboard and mouse.
+//
+// It is the variant of [ObjectOptions] for input-barrier, the struct
+// InputBarrierProperties of qom.json.
 //
 // In QEMU 7.2 and later, upstream since 4.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.InputBarrierProperties
 type ObjectOptionsInputBarrier struct {
-	Name    string  `json:"name"`
-	Server  *string `json:"server,omitzero"`
-	Port    *string `json:"port,omitzero"`
+	// The name of this screen there.
+	Name string `json:"name"`
+	// The host of the server; localhost if absent.
+	Server *string `json:"server,omitzero"`
+	// Its port; 24800 if absent.
+	Port *string `json:"port,omitzero"`
+	// Where the screen begins from the left, in pixels.
 	XOrigin *string `json:"x-origin,omitzero"`
+	// Where it begins from the top, in pixels.
 	YOrigin *string `json:"y-origin,omitzero"`
-	Width   *string `json:"width,omitzero"`
-	Height  *string `json:"height,omitzero"`
+	// How wide it is, in pixels.
+	Width *string `json:"width,omitzero"`
+	// How high it is, in pixels.
+	Height *string `json:"height,omitzero"`
 }
 
 func (x *ObjectOptionsInputBarrier) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -857,16 +1019,23 @@ func (v ObjectOptionsInputBarrier) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// ObjectOptionsInputLinux is the variant of [ObjectOptions] for input-linux,
-// the struct InputLinuxProperties of qom.json.
+// ObjectOptionsInputLinux are the properties of an object that takes a keyboard
+// or mouse of the host for the guest.
+//
+// It is the variant of [ObjectOptions] for input-linux, the struct
+// InputLinuxProperties of qom.json.
 //
 // In QEMU 7.2 and later, upstream since 2.6. Only in builds with CONFIG_LINUX.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.InputLinuxProperties
 type ObjectOptionsInputLinux struct {
-	Evdev      string          `json:"evdev"`
-	GrabAll    *bool           `json:"grab_all,omitzero"`
-	Repeat     *bool           `json:"repeat,omitzero"`
+	// The host's device, /dev/input/event*.
+	Evdev string `json:"evdev"`
+	// Take and release all such devices together; false if absent. For keyboards.
+	GrabAll *bool `json:"grab_all,omitzero"`
+	// Pass repeated keys on; false if absent.
+	Repeat *bool `json:"repeat,omitzero"`
+	// The keys that take and release; ctrl-ctrl if absent.
 	GrabToggle *GrabToggleKeys `json:"grab-toggle,omitzero"`
 }
 
@@ -906,20 +1075,31 @@ func (v ObjectOptionsInputLinux) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// ObjectOptionsIothread is the variant of [ObjectOptions] for iothread, the
-// struct IothreadProperties of qom.json.
+// ObjectOptionsIothread are the properties of a thread that serves devices
+// beside QEMU's main one.
+//
+// It is the variant of [ObjectOptions] for iothread, the struct
+// IothreadProperties of qom.json.
 //
 // In QEMU 7.2 and later, upstream since 2.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.IothreadProperties
 type ObjectOptionsIothread struct {
-	AioMaxBatch   *int64 `json:"aio-max-batch,omitzero"`
+	// How many requests to hand to the kernel at once; 0, QEMU's own, if absent.
+	AioMaxBatch *int64 `json:"aio-max-batch,omitzero"`
+	// How many threads to keep for blocking work; 0 if absent.
 	ThreadPoolMin *int64 `json:"thread-pool-min,omitzero"`
+	// How many there may be; 64 if absent.
 	ThreadPoolMax *int64 `json:"thread-pool-max,omitzero"`
-	PollMaxNs     *int64 `json:"poll-max-ns,omitzero"`
-	PollGrow      *int64 `json:"poll-grow,omitzero"`
-	PollShrink    *int64 `json:"poll-shrink,omitzero"`
-	// In QEMU 11.1, upstream since 11.1.
+	// How long to poll at the most before sleeping, in nanoseconds; 32768 if
+	// absent, 0: not at all.
+	PollMaxNs *int64 `json:"poll-max-ns,omitzero"`
+	// By what factor to poll longer when that pays; 0: QEMU's own.
+	PollGrow *int64 `json:"poll-grow,omitzero"`
+	// By what factor to poll shorter when it does not; 0: back to nothing.
+	PollShrink *int64 `json:"poll-shrink,omitzero"`
+	// How much the last times count when the next is chosen; 0: QEMU's own. In QEMU
+	// 11.1, upstream since 11.1.
 	PollWeight *int64 `json:"poll-weight,omitzero"`
 }
 
@@ -976,15 +1156,20 @@ func (v ObjectOptionsIothread) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// ObjectOptionsMainLoop is the variant of [ObjectOptions] for main-loop, the
-// struct MainLoopProperties of qom.json.
+// ObjectOptionsMainLoop are the properties of QEMU's main event loop.
+//
+// It is the variant of [ObjectOptions] for main-loop, the struct
+// MainLoopProperties of qom.json.
 //
 // In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.MainLoopProperties
 type ObjectOptionsMainLoop struct {
-	AioMaxBatch   *int64 `json:"aio-max-batch,omitzero"`
+	// How many requests to hand to the kernel at once; 0, QEMU's own, if absent.
+	AioMaxBatch *int64 `json:"aio-max-batch,omitzero"`
+	// How many threads to keep for blocking work; 0 if absent.
 	ThreadPoolMin *int64 `json:"thread-pool-min,omitzero"`
+	// How many there may be; 64 if absent.
 	ThreadPoolMax *int64 `json:"thread-pool-max,omitzero"`
 }
 
@@ -1021,26 +1206,39 @@ func (v ObjectOptionsMainLoop) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// ObjectOptionsMemoryBackendRAM is the variant of [ObjectOptions] for
-// memory-backend-ram, the struct MemoryBackendProperties of qom.json.
+// ObjectOptionsMemoryBackendRAM are the properties that all kinds of guest
+// memory have.
+//
+// It is the variant of [ObjectOptions] for memory-backend-ram, the struct
+// MemoryBackendProperties of qom.json.
 //
 // In QEMU 7.2 and later, upstream since 2.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.MemoryBackendProperties
 type ObjectOptionsMemoryBackendRAM struct {
-	Dump            *bool          `json:"dump,omitzero"`
-	HostNodes       []uint16       `json:"host-nodes,omitzero"`
-	Merge           *bool          `json:"merge,omitzero"`
-	Policy          *HostMemPolicy `json:"policy,omitzero"`
-	Prealloc        *bool          `json:"prealloc,omitzero"`
-	PreallocThreads *uint32        `json:"prealloc-threads,omitzero"`
-	// Since QEMU 7.2.
+	// It is part of core dumps of QEMU; as the machine has it if absent.
+	Dump *bool `json:"dump,omitzero"`
+	// The host's NUMA nodes that it comes from, with policy.
+	HostNodes []uint16 `json:"host-nodes,omitzero"`
+	// The host may merge equal pages; as the machine has it if absent.
+	Merge *bool `json:"merge,omitzero"`
+	// How those nodes are used; default if absent.
+	Policy *HostMemPolicy `json:"policy,omitzero"`
+	// Take all of it at once, so that it cannot run out later; false if absent.
+	Prealloc *bool `json:"prealloc,omitzero"`
+	// How many threads do that; 1 if absent.
+	PreallocThreads *uint32 `json:"prealloc-threads,omitzero"`
+	// The id of a thread-context object that makes those threads. Since QEMU 7.2.
 	PreallocContext *string `json:"prealloc-context,omitzero"`
-	Share           *bool   `json:"share,omitzero"`
-	// Since QEMU 6.1.
-	Reserve                        *bool  `json:"reserve,omitzero"`
-	Size                           uint64 `json:"size"`
-	XUseCanonicalPathForRamblockID *bool  `json:"x-use-canonical-path-for-ramblock-id,omitzero"`
+	// Other processes can share it, as vhost-user needs; false if absent, but for
+	// those that can only be shared.
+	Share *bool `json:"share,omitzero"`
+	// Reserve swap or huge pages for it; true if absent. Since QEMU 6.1.
+	Reserve *bool `json:"reserve,omitzero"`
+	// How much, in bytes.
+	Size uint64 `json:"size"`
+	// Name it in migrations by its full path. For old machine types.
+	XUseCanonicalPathForRamblockID *bool `json:"x-use-canonical-path-for-ramblock-id,omitzero"`
 }
 
 func (x *ObjectOptionsMemoryBackendRAM) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -1114,35 +1312,56 @@ func (v ObjectOptionsMemoryBackendRAM) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// ObjectOptionsMemoryBackendFile is the variant of [ObjectOptions] for
-// memory-backend-file, the struct MemoryBackendFileProperties of qom.json.
+// ObjectOptionsMemoryBackendFile are the properties of guest memory in a file,
+// such as one of hugetlbfs.
+//
+// It is the variant of [ObjectOptions] for memory-backend-file, the struct
+// MemoryBackendFileProperties of qom.json.
 //
 // In QEMU 7.2 and later, upstream since 2.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.MemoryBackendFileProperties
 type ObjectOptionsMemoryBackendFile struct {
-	Dump            *bool          `json:"dump,omitzero"`
-	HostNodes       []uint16       `json:"host-nodes,omitzero"`
-	Merge           *bool          `json:"merge,omitzero"`
-	Policy          *HostMemPolicy `json:"policy,omitzero"`
-	Prealloc        *bool          `json:"prealloc,omitzero"`
-	PreallocThreads *uint32        `json:"prealloc-threads,omitzero"`
-	// Since QEMU 7.2.
+	// It is part of core dumps of QEMU; as the machine has it if absent.
+	Dump *bool `json:"dump,omitzero"`
+	// The host's NUMA nodes that it comes from, with policy.
+	HostNodes []uint16 `json:"host-nodes,omitzero"`
+	// The host may merge equal pages; as the machine has it if absent.
+	Merge *bool `json:"merge,omitzero"`
+	// How those nodes are used; default if absent.
+	Policy *HostMemPolicy `json:"policy,omitzero"`
+	// Take all of it at once, so that it cannot run out later; false if absent.
+	Prealloc *bool `json:"prealloc,omitzero"`
+	// How many threads do that; 1 if absent.
+	PreallocThreads *uint32 `json:"prealloc-threads,omitzero"`
+	// The id of a thread-context object that makes those threads. Since QEMU 7.2.
 	PreallocContext *string `json:"prealloc-context,omitzero"`
-	Share           *bool   `json:"share,omitzero"`
-	// Since QEMU 6.1.
-	Reserve                        *bool   `json:"reserve,omitzero"`
-	Size                           uint64  `json:"size"`
-	XUseCanonicalPathForRamblockID *bool   `json:"x-use-canonical-path-for-ramblock-id,omitzero"`
-	Align                          *uint64 `json:"align,omitzero"`
-	// In QEMU 10.0 and later, upstream since 8.1.
-	Offset      *uint64 `json:"offset,omitzero"`
-	DiscardData *bool   `json:"discard-data,omitzero"`
-	MemPath     string  `json:"mem-path"`
-	// Only in builds with CONFIG_LIBPMEM.
-	Pmem     *bool `json:"pmem,omitzero"`
+	// Other processes can share it, as vhost-user needs; false if absent, but for
+	// those that can only be shared.
+	Share *bool `json:"share,omitzero"`
+	// Reserve swap or huge pages for it; true if absent. Since QEMU 6.1.
+	Reserve *bool `json:"reserve,omitzero"`
+	// How much, in bytes.
+	Size uint64 `json:"size"`
+	// Name it in migrations by its full path. For old machine types.
+	XUseCanonicalPathForRamblockID *bool `json:"x-use-canonical-path-for-ramblock-id,omitzero"`
+	// How to align it, in bytes; as the file system has it if absent.
+	Align *uint64 `json:"align,omitzero"`
+	// Where in the file it begins, in bytes; 0 if absent. In QEMU 10.0 and later,
+	// upstream since 8.1.
+	Offset *uint64 `json:"offset,omitzero"`
+	// Throw the data away in the end, rather than write it to the disk; false if
+	// absent.
+	DiscardData *bool `json:"discard-data,omitzero"`
+	// The file, or a folder to make one in.
+	MemPath string `json:"mem-path"`
+	// The file lies on persistent memory; false if absent. Only in builds with
+	// CONFIG_LIBPMEM.
+	Pmem *bool `json:"pmem,omitzero"`
+	// Open the file for reading only; false if absent.
 	Readonly *bool `json:"readonly,omitzero"`
-	// In QEMU 10.0 and later, upstream since 8.2.
+	// The guest cannot write it either; as readonly has it if absent. In QEMU 10.0
+	// and later, upstream since 8.2.
 	ROM *OnOffAuto `json:"rom,omitzero"`
 }
 
@@ -1250,29 +1469,45 @@ func (v ObjectOptionsMemoryBackendFile) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// ObjectOptionsMemoryBackendMemfd is the variant of [ObjectOptions] for
-// memory-backend-memfd, the struct MemoryBackendMemfdProperties of qom.json.
+// ObjectOptionsMemoryBackendMemfd are the properties of guest memory in a file
+// without a name.
+//
+// It is the variant of [ObjectOptions] for memory-backend-memfd, the struct
+// MemoryBackendMemfdProperties of qom.json.
 //
 // In QEMU 7.2 and later, upstream since 2.12. Only in builds with CONFIG_LINUX.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.MemoryBackendMemfdProperties
 type ObjectOptionsMemoryBackendMemfd struct {
-	Dump            *bool          `json:"dump,omitzero"`
-	HostNodes       []uint16       `json:"host-nodes,omitzero"`
-	Merge           *bool          `json:"merge,omitzero"`
-	Policy          *HostMemPolicy `json:"policy,omitzero"`
-	Prealloc        *bool          `json:"prealloc,omitzero"`
-	PreallocThreads *uint32        `json:"prealloc-threads,omitzero"`
-	// Since QEMU 7.2.
+	// It is part of core dumps of QEMU; as the machine has it if absent.
+	Dump *bool `json:"dump,omitzero"`
+	// The host's NUMA nodes that it comes from, with policy.
+	HostNodes []uint16 `json:"host-nodes,omitzero"`
+	// The host may merge equal pages; as the machine has it if absent.
+	Merge *bool `json:"merge,omitzero"`
+	// How those nodes are used; default if absent.
+	Policy *HostMemPolicy `json:"policy,omitzero"`
+	// Take all of it at once, so that it cannot run out later; false if absent.
+	Prealloc *bool `json:"prealloc,omitzero"`
+	// How many threads do that; 1 if absent.
+	PreallocThreads *uint32 `json:"prealloc-threads,omitzero"`
+	// The id of a thread-context object that makes those threads. Since QEMU 7.2.
 	PreallocContext *string `json:"prealloc-context,omitzero"`
-	Share           *bool   `json:"share,omitzero"`
-	// Since QEMU 6.1.
-	Reserve                        *bool   `json:"reserve,omitzero"`
-	Size                           uint64  `json:"size"`
-	XUseCanonicalPathForRamblockID *bool   `json:"x-use-canonical-path-for-ramblock-id,omitzero"`
-	Hugetlb                        *bool   `json:"hugetlb,omitzero"`
-	Hugetlbsize                    *uint64 `json:"hugetlbsize,omitzero"`
-	Seal                           *bool   `json:"seal,omitzero"`
+	// Other processes can share it, as vhost-user needs; false if absent, but for
+	// those that can only be shared.
+	Share *bool `json:"share,omitzero"`
+	// Reserve swap or huge pages for it; true if absent. Since QEMU 6.1.
+	Reserve *bool `json:"reserve,omitzero"`
+	// How much, in bytes.
+	Size uint64 `json:"size"`
+	// Name it in migrations by its full path. For old machine types.
+	XUseCanonicalPathForRamblockID *bool `json:"x-use-canonical-path-for-ramblock-id,omitzero"`
+	// Of huge pages; false if absent.
+	Hugetlb *bool `json:"hugetlb,omitzero"`
+	// How large those are, in bytes; the host's default if absent.
+	Hugetlbsize *uint64 `json:"hugetlbsize,omitzero"`
+	// Nobody can change its size; true if absent.
+	Seal *bool `json:"seal,omitzero"`
 }
 
 func (x *ObjectOptionsMemoryBackendMemfd) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -1361,26 +1596,39 @@ func (v ObjectOptionsMemoryBackendMemfd) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// ObjectOptionsMemoryBackendShm is the variant of [ObjectOptions] for
-// memory-backend-shm, the struct MemoryBackendShmProperties of qom.json.
+// ObjectOptionsMemoryBackendShm are the properties of guest memory in POSIX
+// shared memory, always shared.
+//
+// It is the variant of [ObjectOptions] for memory-backend-shm, the struct
+// MemoryBackendShmProperties of qom.json.
 //
 // In QEMU 10.0 and later, upstream since 9.1. Only in builds with CONFIG_POSIX.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.MemoryBackendShmProperties
 type ObjectOptionsMemoryBackendShm struct {
-	Dump            *bool          `json:"dump,omitzero"`
-	HostNodes       []uint16       `json:"host-nodes,omitzero"`
-	Merge           *bool          `json:"merge,omitzero"`
-	Policy          *HostMemPolicy `json:"policy,omitzero"`
-	Prealloc        *bool          `json:"prealloc,omitzero"`
-	PreallocThreads *uint32        `json:"prealloc-threads,omitzero"`
-	// Since QEMU 7.2.
+	// It is part of core dumps of QEMU; as the machine has it if absent.
+	Dump *bool `json:"dump,omitzero"`
+	// The host's NUMA nodes that it comes from, with policy.
+	HostNodes []uint16 `json:"host-nodes,omitzero"`
+	// The host may merge equal pages; as the machine has it if absent.
+	Merge *bool `json:"merge,omitzero"`
+	// How those nodes are used; default if absent.
+	Policy *HostMemPolicy `json:"policy,omitzero"`
+	// Take all of it at once, so that it cannot run out later; false if absent.
+	Prealloc *bool `json:"prealloc,omitzero"`
+	// How many threads do that; 1 if absent.
+	PreallocThreads *uint32 `json:"prealloc-threads,omitzero"`
+	// The id of a thread-context object that makes those threads. Since QEMU 7.2.
 	PreallocContext *string `json:"prealloc-context,omitzero"`
-	Share           *bool   `json:"share,omitzero"`
-	// Since QEMU 6.1.
-	Reserve                        *bool  `json:"reserve,omitzero"`
-	Size                           uint64 `json:"size"`
-	XUseCanonicalPathForRamblockID *bool  `json:"x-use-canonical-path-for-ramblock-id,omitzero"`
+	// Other processes can share it, as vhost-user needs; false if absent, but for
+	// those that can only be shared.
+	Share *bool `json:"share,omitzero"`
+	// Reserve swap or huge pages for it; true if absent. Since QEMU 6.1.
+	Reserve *bool `json:"reserve,omitzero"`
+	// How much, in bytes.
+	Size uint64 `json:"size"`
+	// Name it in migrations by its full path. For old machine types.
+	XUseCanonicalPathForRamblockID *bool `json:"x-use-canonical-path-for-ramblock-id,omitzero"`
 }
 
 func (x *ObjectOptionsMemoryBackendShm) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -1454,26 +1702,39 @@ func (v ObjectOptionsMemoryBackendShm) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// ObjectOptionsMemoryBackendEpc is the variant of [ObjectOptions] for
-// memory-backend-epc, the struct MemoryBackendEpcProperties of qom.json.
+// ObjectOptionsMemoryBackendEpc are the properties of guest memory for SGX
+// enclaves.
+//
+// It is the variant of [ObjectOptions] for memory-backend-epc, the struct
+// MemoryBackendEpcProperties of qom.json.
 //
 // In QEMU 7.2 and later, upstream since 6.2. Only in builds with CONFIG_LINUX.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.MemoryBackendEpcProperties
 type ObjectOptionsMemoryBackendEpc struct {
-	Dump            *bool          `json:"dump,omitzero"`
-	HostNodes       []uint16       `json:"host-nodes,omitzero"`
-	Merge           *bool          `json:"merge,omitzero"`
-	Policy          *HostMemPolicy `json:"policy,omitzero"`
-	Prealloc        *bool          `json:"prealloc,omitzero"`
-	PreallocThreads *uint32        `json:"prealloc-threads,omitzero"`
-	// Since QEMU 7.2.
+	// It is part of core dumps of QEMU; as the machine has it if absent.
+	Dump *bool `json:"dump,omitzero"`
+	// The host's NUMA nodes that it comes from, with policy.
+	HostNodes []uint16 `json:"host-nodes,omitzero"`
+	// The host may merge equal pages; as the machine has it if absent.
+	Merge *bool `json:"merge,omitzero"`
+	// How those nodes are used; default if absent.
+	Policy *HostMemPolicy `json:"policy,omitzero"`
+	// Take all of it at once, so that it cannot run out later; false if absent.
+	Prealloc *bool `json:"prealloc,omitzero"`
+	// How many threads do that; 1 if absent.
+	PreallocThreads *uint32 `json:"prealloc-threads,omitzero"`
+	// The id of a thread-context object that makes those threads. Since QEMU 7.2.
 	PreallocContext *string `json:"prealloc-context,omitzero"`
-	Share           *bool   `json:"share,omitzero"`
-	// Since QEMU 6.1.
-	Reserve                        *bool  `json:"reserve,omitzero"`
-	Size                           uint64 `json:"size"`
-	XUseCanonicalPathForRamblockID *bool  `json:"x-use-canonical-path-for-ramblock-id,omitzero"`
+	// Other processes can share it, as vhost-user needs; false if absent, but for
+	// those that can only be shared.
+	Share *bool `json:"share,omitzero"`
+	// Reserve swap or huge pages for it; true if absent. Since QEMU 6.1.
+	Reserve *bool `json:"reserve,omitzero"`
+	// How much, in bytes.
+	Size uint64 `json:"size"`
+	// Name it in migrations by its full path. For old machine types.
+	XUseCanonicalPathForRamblockID *bool `json:"x-use-canonical-path-for-ramblock-id,omitzero"`
 }
 
 func (x *ObjectOptionsMemoryBackendEpc) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -1547,13 +1808,17 @@ func (v ObjectOptionsMemoryBackendEpc) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// ObjectOptionsPrManagerHelper is the variant of [ObjectOptions] for
-// pr-manager-helper, the struct PrManagerHelperProperties of qom.json.
+// ObjectOptionsPrManagerHelper are the properties of the connection to
+// qemu-pr-helper, which makes persistent reservations.
+//
+// It is the variant of [ObjectOptions] for pr-manager-helper, the struct
+// PrManagerHelperProperties of qom.json.
 //
 // In QEMU 7.2 and later, upstream since 2.11. Only in builds with CONFIG_LINUX.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.PrManagerHelperProperties
 type ObjectOptionsPrManagerHelper struct {
+	// Its socket.
 	Path string `json:"path"`
 }
 
@@ -1578,15 +1843,19 @@ func (v ObjectOptionsPrManagerHelper) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// ObjectOptionsQtest is the variant of [ObjectOptions] for qtest, the struct
-// QtestProperties of qom.json.
+// ObjectOptionsQtest are the properties of a server for QEMU's own tests.
+//
+// It is the variant of [ObjectOptions] for qtest, the struct QtestProperties of
+// qom.json.
 //
 // In QEMU 7.2 and later, upstream since 6.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.QtestProperties
 type ObjectOptionsQtest struct {
-	Chardev string  `json:"chardev"`
-	Log     *string `json:"log,omitzero"`
+	// The id of the character device to talk over.
+	Chardev string `json:"chardev"`
+	// The file to log to.
+	Log *string `json:"log,omitzero"`
 }
 
 func (x *ObjectOptionsQtest) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -1615,14 +1884,19 @@ func (v ObjectOptionsQtest) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// ObjectOptionsXRemoteObject is the variant of [ObjectOptions] for
-// x-remote-object, the struct RemoteObjectProperties of qom.json.
+// ObjectOptionsXRemoteObject are the properties of a device that runs in this
+// process for a machine in another.
+//
+// It is the variant of [ObjectOptions] for x-remote-object, the struct
+// RemoteObjectProperties of qom.json.
 //
 // In QEMU 7.2 and later, upstream since 6.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.RemoteObjectProperties
 type ObjectOptionsXRemoteObject struct {
-	FD    string `json:"fd"`
+	// The name or number of the socket to the other process.
+	FD string `json:"fd"`
+	// The id of the device.
 	Devid string `json:"devid"`
 }
 
@@ -1650,15 +1924,20 @@ func (v ObjectOptionsXRemoteObject) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// ObjectOptionsXVfioUserServer is the variant of [ObjectOptions] for
-// x-vfio-user-server, the struct VfioUserServerProperties of qom.json.
+// ObjectOptionsXVfioUserServer are the properties of a server that lends a
+// device to a machine in another process by vfio-user.
+//
+// It is the variant of [ObjectOptions] for x-vfio-user-server, the struct
+// VfioUserServerProperties of qom.json.
 //
 // In QEMU 7.2 and later, upstream since 7.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.VfioUserServerProperties
 type ObjectOptionsXVfioUserServer struct {
+	// Where to listen.
 	Socket SocketAddress `json:"socket"`
-	Device string        `json:"device"`
+	// The id of the device.
+	Device string `json:"device"`
 }
 
 func (x *ObjectOptionsXVfioUserServer) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -1685,13 +1964,16 @@ func (v ObjectOptionsXVfioUserServer) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// ObjectOptionsIommufd is the variant of [ObjectOptions] for iommufd, the
-// struct IOMMUFDProperties of qom.json.
+// ObjectOptionsIommufd are the properties of a handle on the host's /dev/iommu.
+//
+// It is the variant of [ObjectOptions] for iommufd, the struct
+// IOMMUFDProperties of qom.json.
 //
 // In QEMU 10.0 and later, upstream since 9.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.IOMMUFDProperties
 type ObjectOptionsIommufd struct {
+	// The name or number of a descriptor that was passed; opened by QEMU if absent.
 	FD *string `json:"fd,omitzero"`
 }
 
@@ -1718,16 +2000,20 @@ func (v ObjectOptionsIommufd) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// ObjectOptionsACPIGenericInitiator is the variant of [ObjectOptions] for
-// acpi-generic-initiator, the struct AcpiGenericInitiatorProperties of
-// qom.json.
+// ObjectOptionsACPIGenericInitiator are the properties of a note for the guest
+// that a PCI device starts memory accesses from a NUMA node of its own.
+//
+// It is the variant of [ObjectOptions] for acpi-generic-initiator, the struct
+// AcpiGenericInitiatorProperties of qom.json.
 //
 // In QEMU 10.0 and later, upstream since 9.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.AcpiGenericInitiatorProperties
 type ObjectOptionsACPIGenericInitiator struct {
+	// The id of the device.
 	PCIDev string `json:"pci-dev"`
-	Node   uint32 `json:"node"`
+	// The node.
+	Node uint32 `json:"node"`
 }
 
 func (x *ObjectOptionsACPIGenericInitiator) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -1754,15 +2040,20 @@ func (v ObjectOptionsACPIGenericInitiator) encodeObjectOptions(e *codec.Encoder)
 	v.encodeMembers(e)
 }
 
-// ObjectOptionsACPIGenericPort is the variant of [ObjectOptions] for
-// acpi-generic-port, the struct AcpiGenericPortProperties of qom.json.
+// ObjectOptionsACPIGenericPort are the properties of a note for the guest that
+// a PCI bus belongs to a NUMA node.
+//
+// It is the variant of [ObjectOptions] for acpi-generic-port, the struct
+// AcpiGenericPortProperties of qom.json.
 //
 // In QEMU 10.0 and later, upstream since 9.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.AcpiGenericPortProperties
 type ObjectOptionsACPIGenericPort struct {
+	// The id of the bus.
 	PCIBus string `json:"pci-bus"`
-	Node   uint32 `json:"node"`
+	// The node.
+	Node uint32 `json:"node"`
 }
 
 func (x *ObjectOptionsACPIGenericPort) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -1789,13 +2080,18 @@ func (v ObjectOptionsACPIGenericPort) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// ObjectOptionsRngBuiltin is the variant of [ObjectOptions] for rng-builtin,
-// the struct RngProperties of qom.json.
+// ObjectOptionsRngBuiltin are the properties that all sources of random numbers
+// have.
+//
+// It is the variant of [ObjectOptions] for rng-builtin, the struct
+// RngProperties of qom.json.
 //
 // In QEMU 7.2 and later, upstream since 1.3.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.RngProperties
 type ObjectOptionsRngBuiltin struct {
+	// Means nothing any more.
+	//
 	// Deprecated: QEMU means to remove it.
 	Opened *bool `json:"opened,omitzero"`
 }
@@ -1823,15 +2119,21 @@ func (v ObjectOptionsRngBuiltin) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// ObjectOptionsRngEgd is the variant of [ObjectOptions] for rng-egd, the struct
-// RngEgdProperties of qom.json.
+// ObjectOptionsRngEgd are the properties of a source of random numbers that
+// speaks the protocol of EGD.
+//
+// It is the variant of [ObjectOptions] for rng-egd, the struct RngEgdProperties
+// of qom.json.
 //
 // In QEMU 7.2 and later, upstream since 1.3.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.RngEgdProperties
 type ObjectOptionsRngEgd struct {
+	// Means nothing any more.
+	//
 	// Deprecated: QEMU means to remove it.
-	Opened  *bool  `json:"opened,omitzero"`
+	Opened *bool `json:"opened,omitzero"`
+	// The id of the character device that leads to it.
 	Chardev string `json:"chardev"`
 }
 
@@ -1861,15 +2163,21 @@ func (v ObjectOptionsRngEgd) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// ObjectOptionsRngRandom is the variant of [ObjectOptions] for rng-random, the
-// struct RngRandomProperties of qom.json.
+// ObjectOptionsRngRandom are the properties of a source of random numbers in a
+// device of the host.
+//
+// It is the variant of [ObjectOptions] for rng-random, the struct
+// RngRandomProperties of qom.json.
 //
 // In QEMU 7.2 and later, upstream since 1.3. Only in builds with CONFIG_POSIX.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.RngRandomProperties
 type ObjectOptionsRngRandom struct {
+	// Means nothing any more.
+	//
 	// Deprecated: QEMU means to remove it.
-	Opened   *bool   `json:"opened,omitzero"`
+	Opened *bool `json:"opened,omitzero"`
+	// The device; /dev/urandom if absent.
 	Filename *string `json:"filename,omitzero"`
 }
 
@@ -1901,13 +2209,17 @@ func (v ObjectOptionsRngRandom) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// ObjectOptionsIgvmCfg is the variant of [ObjectOptions] for igvm-cfg, the
-// struct IgvmCfgProperties of qom.json.
+// ObjectOptionsIgvmCfg are the properties of a file that sets a confidential
+// guest up.
+//
+// It is the variant of [ObjectOptions] for igvm-cfg, the struct
+// IgvmCfgProperties of qom.json.
 //
 // In QEMU 10.2 and later, upstream since 10.1. Only in builds with CONFIG_IGVM.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.IgvmCfgProperties
 type ObjectOptionsIgvmCfg struct {
+	// The file, in the format IGVM.
 	File string `json:"file"`
 }
 
@@ -1932,23 +2244,34 @@ func (v ObjectOptionsIgvmCfg) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// ObjectOptionsSEVGuest is the variant of [ObjectOptions] for sev-guest, the
-// struct SevGuestProperties of qom.json.
+// ObjectOptionsSEVGuest are the properties of an SEV or SEV-ES guest.
+//
+// It is the variant of [ObjectOptions] for sev-guest, the struct
+// SevGuestProperties of qom.json.
 //
 // In QEMU 7.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.SevGuestProperties
 type ObjectOptionsSEVGuest struct {
-	SEVDevice       *string `json:"sev-device,omitzero"`
-	Cbitpos         *uint32 `json:"cbitpos,omitzero"`
-	ReducedPhysBits uint32  `json:"reduced-phys-bits"`
-	// Since QEMU 6.2.
-	KernelHashes *bool   `json:"kernel-hashes,omitzero"`
-	DhCertFile   *string `json:"dh-cert-file,omitzero"`
-	SessionFile  *string `json:"session-file,omitzero"`
-	Policy       *uint32 `json:"policy,omitzero"`
-	Handle       *uint32 `json:"handle,omitzero"`
-	// In QEMU 10.0 and later, upstream since 9.1.
+	// The host's device; /dev/sev if absent.
+	SEVDevice *string `json:"sev-device,omitzero"`
+	// The bit of an address that says encrypted; the host's if absent.
+	Cbitpos *uint32 `json:"cbitpos,omitzero"`
+	// How many bits of physical addresses are lost to that.
+	ReducedPhysBits uint32 `json:"reduced-phys-bits"`
+	// Hash the kernel, its command line and the initial RAM disk into the
+	// measurement; false if absent. Since QEMU 6.2.
+	KernelHashes *bool `json:"kernel-hashes,omitzero"`
+	// The file with the owner's public key, in base64.
+	DhCertFile *string `json:"dh-cert-file,omitzero"`
+	// The file with the owner's session, in base64.
+	SessionFile *string `json:"session-file,omitzero"`
+	// The guest's policy, bit by bit; 1 if absent.
+	Policy *uint32 `json:"policy,omitzero"`
+	// The firmware's number of the guest; 0, a new one, if absent.
+	Handle *uint32 `json:"handle,omitzero"`
+	// Use KVM's older interface, which keeps measurements as they were; off if
+	// absent. In QEMU 10.0 and later, upstream since 9.1.
 	LegacyVMType *OnOffAuto `json:"legacy-vm-type,omitzero"`
 }
 
@@ -2013,25 +2336,38 @@ func (v ObjectOptionsSEVGuest) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// ObjectOptionsSEVSnpGuest is the variant of [ObjectOptions] for sev-snp-guest,
-// the struct SevSnpGuestProperties of qom.json.
+// ObjectOptionsSEVSnpGuest are the properties of an SEV-SNP guest.
+//
+// It is the variant of [ObjectOptions] for sev-snp-guest, the struct
+// SevSnpGuestProperties of qom.json.
 //
 // In QEMU 10.0 and later, upstream since 9.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.SevSnpGuestProperties
 type ObjectOptionsSEVSnpGuest struct {
-	SEVDevice       *string `json:"sev-device,omitzero"`
-	Cbitpos         *uint32 `json:"cbitpos,omitzero"`
-	ReducedPhysBits uint32  `json:"reduced-phys-bits"`
-	// Since QEMU 6.2.
-	KernelHashes            *bool   `json:"kernel-hashes,omitzero"`
-	Policy                  *uint64 `json:"policy,omitzero"`
+	// The host's device; /dev/sev if absent.
+	SEVDevice *string `json:"sev-device,omitzero"`
+	// The bit of an address that says encrypted; the host's if absent.
+	Cbitpos *uint32 `json:"cbitpos,omitzero"`
+	// How many bits of physical addresses are lost to that.
+	ReducedPhysBits uint32 `json:"reduced-phys-bits"`
+	// Hash the kernel, its command line and the initial RAM disk into the
+	// measurement; false if absent. Since QEMU 6.2.
+	KernelHashes *bool `json:"kernel-hashes,omitzero"`
+	// The guest's policy, bit by bit; 0x30000 if absent.
+	Policy *uint64 `json:"policy,omitzero"`
+	// 16 bytes for the guest's owner, in base64.
 	GuestVisibleWorkarounds *string `json:"guest-visible-workarounds,omitzero"`
-	IDBlock                 *string `json:"id-block,omitzero"`
-	IDAuth                  *string `json:"id-auth,omitzero"`
-	AuthorKeyEnabled        *bool   `json:"author-key-enabled,omitzero"`
-	HostData                *string `json:"host-data,omitzero"`
-	// Since QEMU 9.1.
+	// Who the guest is, 96 bytes in base64.
+	IDBlock *string `json:"id-block,omitzero"`
+	// The proof of that, 4096 bytes in base64.
+	IDAuth *string `json:"id-auth,omitzero"`
+	// That proof has an author's key as well; false if absent.
+	AuthorKeyEnabled *bool `json:"author-key-enabled,omitzero"`
+	// 32 bytes for attestation reports, in base64.
+	HostData *string `json:"host-data,omitzero"`
+	// The guest cannot have reports signed with the chip's own key; false if
+	// absent. Since QEMU 9.1.
 	VcekDisabled *bool `json:"vcek-disabled,omitzero"`
 }
 
@@ -2106,19 +2442,28 @@ func (v ObjectOptionsSEVSnpGuest) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// ObjectOptionsTdxGuest is the variant of [ObjectOptions] for tdx-guest, the
-// struct TdxGuestProperties of qom.json.
+// ObjectOptionsTdxGuest are the properties of an Intel TDX guest.
+//
+// It is the variant of [ObjectOptions] for tdx-guest, the struct
+// TdxGuestProperties of qom.json.
 //
 // In QEMU 10.2 and later, upstream since 10.1. Features:
 // confidential-guest-reset.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.TdxGuestProperties
 type ObjectOptionsTdxGuest struct {
-	Attributes            *uint64        `json:"attributes,omitzero"`
-	SeptVeDisable         *bool          `json:"sept-ve-disable,omitzero"`
-	Mrconfigid            *string        `json:"mrconfigid,omitzero"`
-	Mrowner               *string        `json:"mrowner,omitzero"`
-	Mrownerconfig         *string        `json:"mrownerconfig,omitzero"`
+	// The guest's attributes, bit by bit; 0 if absent.
+	Attributes *uint64 `json:"attributes,omitzero"`
+	// Accesses to memory that is not there end the guest rather than being told to
+	// it; true if absent, as Linux needs it.
+	SeptVeDisable *bool `json:"sept-ve-disable,omitzero"`
+	// What is not in the measurement but in the report, 48 bytes in base64.
+	Mrconfigid *string `json:"mrconfigid,omitzero"`
+	// Who owns the guest, likewise.
+	Mrowner *string `json:"mrowner,omitzero"`
+	// The owner's own part, likewise.
+	Mrownerconfig *string `json:"mrownerconfig,omitzero"`
+	// Where quotes are made.
 	QuoteGenerationSocket *SocketAddress `json:"quote-generation-socket,omitzero"`
 }
 
@@ -2170,14 +2515,19 @@ func (v ObjectOptionsTdxGuest) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// ObjectOptionsThreadContext is the variant of [ObjectOptions] for
-// thread-context, the struct ThreadContextProperties of qom.json.
+// ObjectOptionsThreadContext are the properties of a thread that makes other
+// threads, so that they run where it does.
+//
+// It is the variant of [ObjectOptions] for thread-context, the struct
+// ThreadContextProperties of qom.json.
 //
 // In QEMU 7.2 and later, upstream since 7.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.ThreadContextProperties
 type ObjectOptionsThreadContext struct {
-	CPUAffinity  []uint16 `json:"cpu-affinity,omitzero"`
+	// The host's processors to run on.
+	CPUAffinity []uint16 `json:"cpu-affinity,omitzero"`
+	// The host's NUMA nodes to run on; not with cpu-affinity.
 	NodeAffinity []uint16 `json:"node-affinity,omitzero"`
 }
 
@@ -2209,15 +2559,19 @@ func (v ObjectOptionsThreadContext) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// ObjectOptionsMonitorHMP is the variant of [ObjectOptions] for monitor-hmp,
-// the struct MonitorHMPProperties of qom.json.
+// ObjectOptionsMonitorHMP are the properties of a monitor for people.
+//
+// It is the variant of [ObjectOptions] for monitor-hmp, the struct
+// MonitorHMPProperties of qom.json.
 //
 // In QEMU 11.1, upstream since 11.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.MonitorHMPProperties
 type ObjectOptionsMonitorHMP struct {
-	Chardev  string `json:"chardev"`
-	Readline *bool  `json:"readline,omitzero"`
+	// The id of the character device to talk over. One monitor a device.
+	Chardev string `json:"chardev"`
+	// Lines can be edited; true if absent.
+	Readline *bool `json:"readline,omitzero"`
 }
 
 func (x *ObjectOptionsMonitorHMP) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -2246,7 +2600,9 @@ func (v ObjectOptionsMonitorHMP) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// MonitorQMPCloseAction is the enum MonitorQMPCloseAction of qom.json.
+// MonitorQMPCloseAction is what becomes of a monitor when its client leaves.
+//
+// It is the enum MonitorQMPCloseAction of qom.json.
 //
 // In QEMU 11.1, upstream since 11.1.
 //
@@ -2255,7 +2611,9 @@ type MonitorQMPCloseAction string
 
 // The values of MonitorQMPCloseAction.
 const (
-	MonitorQMPCloseActionNone   MonitorQMPCloseAction = "none"
+	// It waits for another client.
+	MonitorQMPCloseActionNone MonitorQMPCloseAction = "none"
+	// It is deleted, and its character device with it.
 	MonitorQMPCloseActionDelete MonitorQMPCloseAction = "delete"
 )
 
@@ -2270,15 +2628,20 @@ func (e MonitorQMPCloseAction) Known() bool {
 	return false
 }
 
-// ObjectOptionsMonitorQMP is the variant of [ObjectOptions] for monitor-qmp,
-// the struct MonitorQMPProperties of qom.json.
+// ObjectOptionsMonitorQMP are the properties of a QMP monitor.
+//
+// It is the variant of [ObjectOptions] for monitor-qmp, the struct
+// MonitorQMPProperties of qom.json.
 //
 // In QEMU 11.1, upstream since 11.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.MonitorQMPProperties
 type ObjectOptionsMonitorQMP struct {
-	Chardev     string                 `json:"chardev"`
-	Pretty      *bool                  `json:"pretty,omitzero"`
+	// The id of the character device to talk over. One monitor a device.
+	Chardev string `json:"chardev"`
+	// Print messages over several lines; false if absent.
+	Pretty *bool `json:"pretty,omitzero"`
+	// What becomes of it when its client leaves; none if absent.
 	CloseAction *MonitorQMPCloseAction `json:"close-action,omitzero"`
 }
 
@@ -2313,7 +2676,9 @@ func (v ObjectOptionsMonitorQMP) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// ObjectType is the enum ObjectType of qom.json.
+// ObjectType is a type of object that object-add makes.
+//
+// It is the enum ObjectType of qom.json.
 //
 // In QEMU 7.2 and later, upstream since 6.0.
 //
@@ -2352,15 +2717,18 @@ const (
 	// Only in builds with CONFIG_LINUX.
 	ObjectTypeInputLinux ObjectType = "input-linux"
 	// In QEMU 10.0 and later.
-	ObjectTypeIommufd  ObjectType = "iommufd"
+	ObjectTypeIommufd ObjectType = "iommufd"
+	// A thread that serves devices.
 	ObjectTypeIothread ObjectType = "iothread"
 	ObjectTypeMainLoop ObjectType = "main-loop"
 	// Only in builds with CONFIG_LINUX.
-	ObjectTypeMemoryBackendEpc  ObjectType = "memory-backend-epc"
+	ObjectTypeMemoryBackendEpc ObjectType = "memory-backend-epc"
+	// Guest memory in a file.
 	ObjectTypeMemoryBackendFile ObjectType = "memory-backend-file"
-	// Only in builds with CONFIG_LINUX.
+	// Guest memory in a file without a name. Only in builds with CONFIG_LINUX.
 	ObjectTypeMemoryBackendMemfd ObjectType = "memory-backend-memfd"
-	ObjectTypeMemoryBackendRAM   ObjectType = "memory-backend-ram"
+	// Guest memory, plain.
+	ObjectTypeMemoryBackendRAM ObjectType = "memory-backend-ram"
 	// In QEMU 10.0 and later. Only in builds with CONFIG_POSIX.
 	ObjectTypeMemoryBackendShm ObjectType = "memory-backend-shm"
 	// In QEMU 11.1.
@@ -2371,11 +2739,13 @@ const (
 	// Only in builds with CONFIG_LINUX.
 	ObjectTypePrManagerHelper ObjectType = "pr-manager-helper"
 	ObjectTypeQtest           ObjectType = "qtest"
-	ObjectTypeRngBuiltin      ObjectType = "rng-builtin"
-	ObjectTypeRngEgd          ObjectType = "rng-egd"
-	// Only in builds with CONFIG_POSIX.
+	// Random numbers of QEMU's own.
+	ObjectTypeRngBuiltin ObjectType = "rng-builtin"
+	ObjectTypeRngEgd     ObjectType = "rng-egd"
+	// Random numbers from a device of the host. Only in builds with CONFIG_POSIX.
 	ObjectTypeRngRandom ObjectType = "rng-random"
-	ObjectTypeSecret    ObjectType = "secret"
+	// A password or key.
+	ObjectTypeSecret ObjectType = "secret"
 	// Only in builds with CONFIG_SECRET_KEYRING.
 	ObjectTypeSecretKeyring ObjectType = "secret_keyring"
 	ObjectTypeSEVGuest      ObjectType = "sev-guest"
@@ -2384,10 +2754,12 @@ const (
 	ObjectTypeThreadContext ObjectType = "thread-context"
 	ObjectTypeS390PvGuest   ObjectType = "s390-pv-guest"
 	// In QEMU 10.2 and later.
-	ObjectTypeTdxGuest        ObjectType = "tdx-guest"
-	ObjectTypeThrottleGroup   ObjectType = "throttle-group"
-	ObjectTypeTLSCredsAnon    ObjectType = "tls-creds-anon"
-	ObjectTypeTLSCredsPSK     ObjectType = "tls-creds-psk"
+	ObjectTypeTdxGuest ObjectType = "tdx-guest"
+	// Limits that several disks share.
+	ObjectTypeThrottleGroup ObjectType = "throttle-group"
+	ObjectTypeTLSCredsAnon  ObjectType = "tls-creds-anon"
+	ObjectTypeTLSCredsPSK   ObjectType = "tls-creds-psk"
+	// Certificates.
 	ObjectTypeTLSCredsX509    ObjectType = "tls-creds-x509"
 	ObjectTypeTLSCipherSuites ObjectType = "tls-cipher-suites"
 	// Unstable: QEMU may change it in any release.
@@ -2458,7 +2830,9 @@ func (e ObjectType) Known() bool {
 	return false
 }
 
-// ObjectOptions is the union ObjectOptions of qom.json.
+// ObjectOptions is an object to make, with its properties.
+//
+// It is the union ObjectOptions of qom.json.
 //
 // QOMType holds the variant, whose type is the tag:
 // [ObjectOptionsACPIGenericInitiator], [ObjectOptionsACPIGenericPort],
@@ -2491,8 +2865,10 @@ func (e ObjectType) Known() bool {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.ObjectOptions
 type ObjectOptions struct {
+	// The type.
 	QOMType ObjectOptionsVariant `json:"qom-type"`
-	ID      string               `json:"id"`
+	// The id, by which others refer to it; below /objects in the tree.
+	ID string `json:"id"`
 }
 
 // ObjectOptionsVariant is what ObjectOptions.QOMType can hold: the types that
@@ -2831,7 +3207,13 @@ func (ObjectOptionsS390PvGuest) ObjectType() ObjectType {
 
 func (ObjectOptionsS390PvGuest) encodeObjectOptions(e *codec.Encoder) {}
 
-// ObjectAdd executes the command object-add of qom.json.
+// ObjectAdd makes an object that devices and backends can refer to: memory, an
+// I/O thread, a secret, credentials, …
+//
+// It fails if the id is taken, or if the type is one that can only be made on
+// the command line.
+//
+// It executes the command object-add of qom.json.
 //
 // In QEMU 5.2 and later, upstream since 2.0.
 //
@@ -2842,10 +3224,14 @@ func (c *Client) ObjectAdd(ctx context.Context, args ObjectOptions) error {
 
 // ObjectDelArgs are the arguments of [Client.ObjectDel].
 type ObjectDelArgs struct {
+	// The object's id.
 	ID string `json:"id"`
 }
 
-// ObjectDel executes the command object-del of qom.json.
+// ObjectDel deletes an object that object-add has made. It fails while
+// something uses it.
+//
+// It executes the command object-del of qom.json.
 //
 // In QEMU 5.2 and later, upstream since 2.0.
 //

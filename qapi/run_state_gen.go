@@ -10,7 +10,9 @@ import (
 	"time"
 )
 
-// RunState is the enum RunState of run-state.json.
+// RunState is what a machine is doing, or why it stands still.
+//
+// It is the enum RunState of run-state.json.
 //
 // In QEMU 5.2 and later.
 //
@@ -19,22 +21,38 @@ type RunState string
 
 // The values of RunState.
 const (
-	RunStateDebug         RunState = "debug"
-	RunStateInmigrate     RunState = "inmigrate"
+	// A debugger has stopped it.
+	RunStateDebug RunState = "debug"
+	// It waits for a migration to come in.
+	RunStateInmigrate RunState = "inmigrate"
+	// QEMU or KVM has failed, and the guest cannot go on.
 	RunStateInternalError RunState = "internal-error"
-	RunStateIOError       RunState = "io-error"
-	RunStatePaused        RunState = "paused"
-	RunStatePostmigrate   RunState = "postmigrate"
-	RunStatePrelaunch     RunState = "prelaunch"
+	// A disk has failed and was told to stop the machine; cont tries again.
+	RunStateIOError RunState = "io-error"
+	// The command stop has stopped it.
+	RunStatePaused RunState = "paused"
+	// It has been migrated away and must not run here any more.
+	RunStatePostmigrate RunState = "postmigrate"
+	// It was started with -S and has not run yet.
+	RunStatePrelaunch RunState = "prelaunch"
+	// The end of a migration away: it stands still for the last pages.
 	RunStateFinishMigrate RunState = "finish-migrate"
-	RunStateRestoreVM     RunState = "restore-vm"
-	RunStateRunning       RunState = "running"
-	RunStateSaveVM        RunState = "save-vm"
-	RunStateShutdown      RunState = "shutdown"
-	RunStateSuspended     RunState = "suspended"
-	RunStateWatchdog      RunState = "watchdog"
+	// A snapshot is being loaded.
+	RunStateRestoreVM RunState = "restore-vm"
+	// It runs.
+	RunStateRunning RunState = "running"
+	// A snapshot is being saved.
+	RunStateSaveVM RunState = "save-vm"
+	// The guest has shut down, and QEMU was started with -no-shutdown.
+	RunStateShutdown RunState = "shutdown"
+	// The guest sleeps, ACPI S3.
+	RunStateSuspended RunState = "suspended"
+	// The watchdog has stopped it.
+	RunStateWatchdog RunState = "watchdog"
+	// The guest's kernel has crashed and said so.
 	RunStateGuestPanicked RunState = "guest-panicked"
-	RunStateColo          RunState = "colo"
+	// It waits for a checkpoint of COLO.
+	RunStateColo RunState = "colo"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -62,7 +80,9 @@ func (e RunState) Known() bool {
 	return false
 }
 
-// ShutdownCause is the enum ShutdownCause of run-state.json.
+// ShutdownCause is why a machine was shut down or reset.
+//
+// It is the enum ShutdownCause of run-state.json.
 //
 // In QEMU 5.2 and later.
 //
@@ -71,17 +91,27 @@ type ShutdownCause string
 
 // The values of ShutdownCause.
 const (
-	ShutdownCauseNone               ShutdownCause = "none"
-	ShutdownCauseHostError          ShutdownCause = "host-error"
-	ShutdownCauseHostQMPQuit        ShutdownCause = "host-qmp-quit"
+	// It was not.
+	ShutdownCauseNone ShutdownCause = "none"
+	// QEMU met an error that it could not get over.
+	ShutdownCauseHostError ShutdownCause = "host-error"
+	// The command quit.
+	ShutdownCauseHostQMPQuit ShutdownCause = "host-qmp-quit"
+	// The command system_reset.
 	ShutdownCauseHostQMPSystemReset ShutdownCause = "host-qmp-system-reset"
-	ShutdownCauseHostSignal         ShutdownCause = "host-signal"
-	ShutdownCauseHostUI             ShutdownCause = "host-ui"
-	ShutdownCauseGuestShutdown      ShutdownCause = "guest-shutdown"
-	ShutdownCauseGuestReset         ShutdownCause = "guest-reset"
-	ShutdownCauseGuestPanic         ShutdownCause = "guest-panic"
-	ShutdownCauseSubsystemReset     ShutdownCause = "subsystem-reset"
-	// In QEMU 7.2 and later.
+	// A signal to QEMU, such as SIGTERM.
+	ShutdownCauseHostSignal ShutdownCause = "host-signal"
+	// A person, by the user interface.
+	ShutdownCauseHostUI ShutdownCause = "host-ui"
+	// The guest shut itself down.
+	ShutdownCauseGuestShutdown ShutdownCause = "guest-shutdown"
+	// The guest reset itself, or would have but for -no-reboot.
+	ShutdownCauseGuestReset ShutdownCause = "guest-reset"
+	// The guest's kernel crashed.
+	ShutdownCauseGuestPanic ShutdownCause = "guest-panic"
+	// A part of the machine was reset; on s390x.
+	ShutdownCauseSubsystemReset ShutdownCause = "subsystem-reset"
+	// A snapshot was loaded. In QEMU 7.2 and later.
 	ShutdownCauseSnapshotLoad ShutdownCause = "snapshot-load"
 )
 
@@ -105,17 +135,23 @@ func (e ShutdownCause) Known() bool {
 	return false
 }
 
-// StatusInfo is the struct StatusInfo of run-state.json.
+// StatusInfo is what a machine is doing.
+//
+// It is the struct StatusInfo of run-state.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-run-state.StatusInfo
 type StatusInfo struct {
-	Running bool     `json:"running"`
-	Status  RunState `json:"status"`
+	// The guest's processors run.
+	Running bool `json:"running"`
+	// What it is doing.
+	Status RunState `json:"status"`
 }
 
-// QueryStatus executes the command query-status of run-state.json.
+// QueryStatus returns what the machine is doing.
+//
+// It executes the command query-status of run-state.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
 //
@@ -126,7 +162,10 @@ func (c *Client) QueryStatus(ctx context.Context) (StatusInfo, error) {
 	return result, err
 }
 
-// ShutdownEvent is the event SHUTDOWN of run-state.json.
+// ShutdownEvent tells that the machine has shut down. QEMU exits next, unless
+// it was started with -no-shutdown, and then STOP follows.
+//
+// It is the event SHUTDOWN of run-state.json.
 //
 // In QEMU 5.2 and later, upstream since 0.12.
 //
@@ -134,9 +173,9 @@ func (c *Client) QueryStatus(ctx context.Context) (StatusInfo, error) {
 type ShutdownEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
 	Timestamp time.Time `json:"timestamp,omitzero"`
-	// Since QEMU 2.10.
+	// The guest did it, or asked for it. Since QEMU 2.10.
 	Guest bool `json:"guest"`
-	// Since QEMU 4.0.
+	// Why. Since QEMU 4.0.
 	Reason ShutdownCause `json:"reason"`
 }
 
@@ -156,7 +195,11 @@ func (c *Client) OnShutdown(f func(ShutdownEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// PowerdownEvent is the event POWERDOWN of run-state.json.
+// PowerdownEvent tells that the guest has been asked to shut down, as by the
+// power button: by system_powerdown, or by the user interface. Whether it does
+// is another matter.
+//
+// It is the event POWERDOWN of run-state.json.
 //
 // In QEMU 5.2 and later, upstream since 0.12.
 //
@@ -182,7 +225,9 @@ func (c *Client) OnPowerdown(f func(PowerdownEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// ResetEvent is the event RESET of run-state.json.
+// ResetEvent tells that the machine has been reset.
+//
+// It is the event RESET of run-state.json.
 //
 // In QEMU 5.2 and later, upstream since 0.12.
 //
@@ -190,9 +235,9 @@ func (c *Client) OnPowerdown(f func(PowerdownEvent)) (stop func()) {
 type ResetEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
 	Timestamp time.Time `json:"timestamp,omitzero"`
-	// Since QEMU 2.10.
+	// The guest did it. Since QEMU 2.10.
 	Guest bool `json:"guest"`
-	// Since QEMU 4.0.
+	// Why. Since QEMU 4.0.
 	Reason ShutdownCause `json:"reason"`
 }
 
@@ -212,7 +257,10 @@ func (c *Client) OnReset(f func(ResetEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// StopEvent is the event STOP of run-state.json.
+// StopEvent tells that the guest's processors have stopped: by stop, or because
+// of something that other events tell.
+//
+// It is the event STOP of run-state.json.
 //
 // In QEMU 5.2 and later, upstream since 0.12.
 //
@@ -238,7 +286,10 @@ func (c *Client) OnStop(f func(StopEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// ResumeEvent is the event RESUME of run-state.json.
+// ResumeEvent tells that the guest's processors run, for the first time or
+// again.
+//
+// It is the event RESUME of run-state.json.
 //
 // In QEMU 5.2 and later, upstream since 0.12.
 //
@@ -264,7 +315,10 @@ func (c *Client) OnResume(f func(ResumeEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// SuspendEvent is the event SUSPEND of run-state.json.
+// SuspendEvent tells that the guest has gone to sleep, ACPI S3. WAKEUP follows
+// when it wakes.
+//
+// It is the event SUSPEND of run-state.json.
 //
 // In QEMU 5.2 and later, upstream since 1.1.
 //
@@ -290,7 +344,10 @@ func (c *Client) OnSuspend(f func(SuspendEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// SuspendDiskEvent is the event SUSPEND_DISK of run-state.json.
+// SuspendDiskEvent tells that the guest hibernates, ACPI S4. SHUTDOWN follows,
+// as with any guest that powers off.
+//
+// It is the event SUSPEND_DISK of run-state.json.
 //
 // In QEMU 5.2 and later, upstream since 1.2.
 //
@@ -316,7 +373,10 @@ func (c *Client) OnSuspendDisk(f func(SuspendDiskEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// WakeupEvent is the event WAKEUP of run-state.json.
+// WakeupEvent tells that the guest has woken from the sleep that SUSPEND told
+// of.
+//
+// It is the event WAKEUP of run-state.json.
 //
 // In QEMU 5.2 and later, upstream since 1.1.
 //
@@ -342,15 +402,19 @@ func (c *Client) OnWakeup(f func(WakeupEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// WatchdogEvent is the event WATCHDOG of run-state.json.
+// WatchdogEvent tells that the guest's watchdog has run out. At most one a
+// second.
+//
+// It is the event WATCHDOG of run-state.json.
 //
 // In QEMU 5.2 and later, upstream since 0.13.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.WATCHDOG
 type WatchdogEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
-	Timestamp time.Time      `json:"timestamp,omitzero"`
-	Action    WatchdogAction `json:"action"`
+	Timestamp time.Time `json:"timestamp,omitzero"`
+	// What QEMU does about it.
+	Action WatchdogAction `json:"action"`
 }
 
 // EventName returns WATCHDOG.
@@ -369,7 +433,9 @@ func (c *Client) OnWatchdog(f func(WatchdogEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// WatchdogAction is the enum WatchdogAction of run-state.json.
+// WatchdogAction is what QEMU does when a watchdog runs out.
+//
+// It is the enum WatchdogAction of run-state.json.
 //
 // In QEMU 5.2 and later, upstream since 2.1.
 //
@@ -378,13 +444,19 @@ type WatchdogAction string
 
 // The values of WatchdogAction.
 const (
-	WatchdogActionReset    WatchdogAction = "reset"
+	// It resets the machine, at once.
+	WatchdogActionReset WatchdogAction = "reset"
+	// It presses the power button.
 	WatchdogActionShutdown WatchdogAction = "shutdown"
+	// It exits, at once.
 	WatchdogActionPoweroff WatchdogAction = "poweroff"
-	WatchdogActionPause    WatchdogAction = "pause"
-	WatchdogActionDebug    WatchdogAction = "debug"
-	WatchdogActionNone     WatchdogAction = "none"
-	// Since QEMU 2.4.
+	// It stops the machine.
+	WatchdogActionPause WatchdogAction = "pause"
+	// It prints a line.
+	WatchdogActionDebug WatchdogAction = "debug"
+	// Nothing.
+	WatchdogActionNone WatchdogAction = "none"
+	// It sends the guest an interrupt that cannot be masked. Since QEMU 2.4.
 	WatchdogActionInjectNMI WatchdogAction = "inject-nmi"
 )
 
@@ -404,7 +476,9 @@ func (e WatchdogAction) Known() bool {
 	return false
 }
 
-// RebootAction is the enum RebootAction of run-state.json.
+// RebootAction is what QEMU does when the guest resets itself.
+//
+// It is the enum RebootAction of run-state.json.
 //
 // In QEMU 7.2 and later, upstream since 6.0.
 //
@@ -413,7 +487,9 @@ type RebootAction string
 
 // The values of RebootAction.
 const (
-	RebootActionReset    RebootAction = "reset"
+	// It resets the machine.
+	RebootActionReset RebootAction = "reset"
+	// It takes it for a shutdown, like -no-reboot.
 	RebootActionShutdown RebootAction = "shutdown"
 )
 
@@ -428,7 +504,9 @@ func (e RebootAction) Known() bool {
 	return false
 }
 
-// ShutdownAction is the enum ShutdownAction of run-state.json.
+// ShutdownAction is what QEMU does when the guest shuts down.
+//
+// It is the enum ShutdownAction of run-state.json.
 //
 // In QEMU 7.2 and later, upstream since 6.0.
 //
@@ -437,8 +515,10 @@ type ShutdownAction string
 
 // The values of ShutdownAction.
 const (
+	// It exits.
 	ShutdownActionPoweroff ShutdownAction = "poweroff"
-	ShutdownActionPause    ShutdownAction = "pause"
+	// It stops the machine and stays, like -no-shutdown.
+	ShutdownActionPause ShutdownAction = "pause"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -452,7 +532,10 @@ func (e ShutdownAction) Known() bool {
 	return false
 }
 
-// PanicAction is the enum PanicAction of run-state.json.
+// PanicAction is what QEMU does when the guest's kernel says that it has
+// crashed.
+//
+// It is the enum PanicAction of run-state.json.
 //
 // In QEMU 7.2 and later, upstream since 6.0.
 //
@@ -461,11 +544,14 @@ type PanicAction string
 
 // The values of PanicAction.
 const (
-	PanicActionPause    PanicAction = "pause"
+	// It stops the machine.
+	PanicActionPause PanicAction = "pause"
+	// It shuts the machine down, as set for shutdowns.
 	PanicActionShutdown PanicAction = "shutdown"
-	// Since QEMU 7.1.
+	// It exits with status 1. Since QEMU 7.1.
 	PanicActionExitFailure PanicAction = "exit-failure"
-	PanicActionNone        PanicAction = "none"
+	// It lets the guest go on.
+	PanicActionNone PanicAction = "none"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -483,10 +569,13 @@ func (e PanicAction) Known() bool {
 
 // WatchdogSetActionArgs are the arguments of [Client.WatchdogSetAction].
 type WatchdogSetActionArgs struct {
+	// What it is to do.
 	Action WatchdogAction `json:"action"`
 }
 
-// WatchdogSetAction executes the command watchdog-set-action of run-state.json.
+// WatchdogSetAction sets what QEMU does when the watchdog runs out.
+//
+// It executes the command watchdog-set-action of run-state.json.
 //
 // In QEMU 5.2 and later, upstream since 2.11.
 //
@@ -497,13 +586,20 @@ func (c *Client) WatchdogSetAction(ctx context.Context, args WatchdogSetActionAr
 
 // SetActionArgs are the arguments of [Client.SetAction].
 type SetActionArgs struct {
-	Reboot   *RebootAction   `json:"reboot,omitzero"`
+	// When it resets itself.
+	Reboot *RebootAction `json:"reboot,omitzero"`
+	// When it shuts down.
 	Shutdown *ShutdownAction `json:"shutdown,omitzero"`
-	Panic    *PanicAction    `json:"panic,omitzero"`
+	// When its kernel crashes.
+	Panic *PanicAction `json:"panic,omitzero"`
+	// When its watchdog runs out.
 	Watchdog *WatchdogAction `json:"watchdog,omitzero"`
 }
 
-// SetAction executes the command set-action of run-state.json.
+// SetAction sets what QEMU does when the guest resets itself, shuts down,
+// crashes, or lets its watchdog run out; what is absent stays as it is.
+//
+// It executes the command set-action of run-state.json.
 //
 // In QEMU 7.2 and later, upstream since 6.0.
 //
@@ -512,16 +608,22 @@ func (c *Client) SetAction(ctx context.Context, args SetActionArgs) error {
 	return c.conn.Execute(ctx, "set-action", args, nil)
 }
 
-// GuestPanickedEvent is the event GUEST_PANICKED of run-state.json.
+// GuestPanickedEvent tells that the guest's kernel has crashed, through a
+// device such as pvpanic or by means of its processors.
+//
+// SHUTDOWN or STOP follows, as set-action has it.
+//
+// It is the event GUEST_PANICKED of run-state.json.
 //
 // In QEMU 5.2 and later, upstream since 1.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.GUEST_PANICKED
 type GuestPanickedEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
-	Timestamp time.Time        `json:"timestamp,omitzero"`
-	Action    GuestPanicAction `json:"action"`
-	// Since QEMU 2.9.
+	Timestamp time.Time `json:"timestamp,omitzero"`
+	// What QEMU does about it.
+	Action GuestPanicAction `json:"action"`
+	// What the guest said about it. Since QEMU 2.9.
 	Info *GuestPanicInformation `json:"info,omitzero"`
 }
 
@@ -541,16 +643,21 @@ func (c *Client) OnGuestPanicked(f func(GuestPanickedEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// GuestCrashloadedEvent is the event GUEST_CRASHLOADED of run-state.json.
+// GuestCrashloadedEvent tells that the guest's kernel has crashed and now runs
+// its crash kernel, to write a dump.
+//
+// It is the event GUEST_CRASHLOADED of run-state.json.
 //
 // In QEMU 5.2 and later, upstream since 5.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.GUEST_CRASHLOADED
 type GuestCrashloadedEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
-	Timestamp time.Time              `json:"timestamp,omitzero"`
-	Action    GuestPanicAction       `json:"action"`
-	Info      *GuestPanicInformation `json:"info,omitzero"`
+	Timestamp time.Time `json:"timestamp,omitzero"`
+	// What QEMU does about it: run.
+	Action GuestPanicAction `json:"action"`
+	// What the guest said about it.
+	Info *GuestPanicInformation `json:"info,omitzero"`
 }
 
 // EventName returns GUEST_CRASHLOADED.
@@ -569,7 +676,10 @@ func (c *Client) OnGuestCrashloaded(f func(GuestCrashloadedEvent)) (stop func())
 	return on(c, f)
 }
 
-// GuestPvshutdownEvent is the event GUEST_PVSHUTDOWN of run-state.json.
+// GuestPvshutdownEvent tells that the guest asks for a shutdown through its
+// pvpanic device, where it has no other means.
+//
+// It is the event GUEST_PVSHUTDOWN of run-state.json.
 //
 // In QEMU 10.0 and later, upstream since 9.1.
 //
@@ -595,7 +705,9 @@ func (c *Client) OnGuestPvshutdown(f func(GuestPvshutdownEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// GuestPanicAction is the enum GuestPanicAction of run-state.json.
+// GuestPanicAction is what QEMU does about a crash.
+//
+// It is the enum GuestPanicAction of run-state.json.
 //
 // In QEMU 5.2 and later, upstream since 2.1.
 //
@@ -604,10 +716,11 @@ type GuestPanicAction string
 
 // The values of GuestPanicAction.
 const (
+	// It stops the machine.
 	GuestPanicActionPause GuestPanicAction = "pause"
-	// Since QEMU 2.8.
+	// It shuts the machine down. Since QEMU 2.8.
 	GuestPanicActionPoweroff GuestPanicAction = "poweroff"
-	// Since QEMU 5.0.
+	// It lets the guest go on. Since QEMU 5.0.
 	GuestPanicActionRun GuestPanicAction = "run"
 )
 
@@ -623,8 +736,9 @@ func (e GuestPanicAction) Known() bool {
 	return false
 }
 
-// GuestPanicInformationType is the enum GuestPanicInformationType of
-// run-state.json.
+// GuestPanicInformationType is the kind of what a guest says about a crash.
+//
+// It is the enum GuestPanicInformationType of run-state.json.
 //
 // In QEMU 5.2 and later, upstream since 2.9.
 //
@@ -633,12 +747,13 @@ type GuestPanicInformationType string
 
 // The values of GuestPanicInformationType.
 const (
+	// The registers of Hyper-V's crash interface.
 	GuestPanicInformationTypeHyperV GuestPanicInformationType = "hyper-v"
-	// Since QEMU 2.12.
+	// The state of an s390x processor. Since QEMU 2.12.
 	GuestPanicInformationTypeS390 GuestPanicInformationType = "s390"
-	// In QEMU 10.2 and later, upstream since 10.1.
+	// What a TDX guest passes. In QEMU 10.2 and later, upstream since 10.1.
 	GuestPanicInformationTypeTdx GuestPanicInformationType = "tdx"
-	// In QEMU 11.1, upstream since 11.0.
+	// What an SEV guest passes. In QEMU 11.1, upstream since 11.0.
 	GuestPanicInformationTypeSEV GuestPanicInformationType = "sev"
 )
 
@@ -655,7 +770,9 @@ func (e GuestPanicInformationType) Known() bool {
 	return false
 }
 
-// GuestPanicInformation is the union GuestPanicInformation of run-state.json.
+// GuestPanicInformation is what a guest has said about its crash.
+//
+// It is the union GuestPanicInformation of run-state.json.
 //
 // Type holds the variant, whose type is the tag: [GuestPanicInformationHyperV],
 // [GuestPanicInformationS390], [GuestPanicInformationTdx],
@@ -665,6 +782,7 @@ func (e GuestPanicInformationType) Known() bool {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-run-state.GuestPanicInformation
 type GuestPanicInformation struct {
+	// The kind.
 	Type GuestPanicInformationVariant `json:"type"`
 }
 
@@ -737,17 +855,25 @@ func (x GuestPanicInformation) String() string {
 	return codec.Text(x)
 }
 
-// GuestPanicInformationHyperV is the variant of [GuestPanicInformation] for
-// hyper-v, the struct GuestPanicInformationHyperV of run-state.json.
+// GuestPanicInformationHyperV are the five registers by which a Windows guest
+// tells of a crash; the first is the code of the blue screen.
+//
+// It is the variant of [GuestPanicInformation] for hyper-v, the struct
+// GuestPanicInformationHyperV of run-state.json.
 //
 // In QEMU 5.2 and later, upstream since 2.9.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-run-state.GuestPanicInformationHyperV
 type GuestPanicInformationHyperV struct {
+	// The first.
 	Arg1 uint64 `json:"arg1"`
+	// The second.
 	Arg2 uint64 `json:"arg2"`
+	// The third.
 	Arg3 uint64 `json:"arg3"`
+	// The fourth.
 	Arg4 uint64 `json:"arg4"`
+	// The fifth.
 	Arg5 uint64 `json:"arg5"`
 }
 
@@ -784,7 +910,9 @@ func (v GuestPanicInformationHyperV) encodeGuestPanicInformation(e *codec.Encode
 	v.encodeMembers(e)
 }
 
-// S390CrashReason is the enum S390CrashReason of run-state.json.
+// S390CrashReason is why an s390x guest is taken for crashed.
+//
+// It is the enum S390CrashReason of run-state.json.
 //
 // In QEMU 5.2 and later, upstream since 2.12.
 //
@@ -793,11 +921,16 @@ type S390CrashReason string
 
 // The values of S390CrashReason.
 const (
-	S390CrashReasonUnknown      S390CrashReason = "unknown"
+	// Nobody knows.
+	S390CrashReasonUnknown S390CrashReason = "unknown"
+	// It waits for an interrupt that cannot come.
 	S390CrashReasonDisabledWait S390CrashReason = "disabled-wait"
-	S390CrashReasonExtintLoop   S390CrashReason = "extint-loop"
-	S390CrashReasonPgmintLoop   S390CrashReason = "pgmint-loop"
-	S390CrashReasonOpintLoop    S390CrashReason = "opint-loop"
+	// Its handler for external interrupts fails again and again.
+	S390CrashReasonExtintLoop S390CrashReason = "extint-loop"
+	// Its handler for program interrupts does.
+	S390CrashReasonPgmintLoop S390CrashReason = "pgmint-loop"
+	// Its handler for operation exceptions does.
+	S390CrashReasonOpintLoop S390CrashReason = "opint-loop"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -814,17 +947,23 @@ func (e S390CrashReason) Known() bool {
 	return false
 }
 
-// GuestPanicInformationS390 is the variant of [GuestPanicInformation] for s390,
-// the struct GuestPanicInformationS390 of run-state.json.
+// GuestPanicInformationS390 is the state of the s390x processor that crashed.
+//
+// It is the variant of [GuestPanicInformation] for s390, the struct
+// GuestPanicInformationS390 of run-state.json.
 //
 // In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-run-state.GuestPanicInformationS390
 type GuestPanicInformationS390 struct {
-	Core    uint32          `json:"core"`
-	PswMask uint64          `json:"psw-mask"`
-	PswAddr uint64          `json:"psw-addr"`
-	Reason  S390CrashReason `json:"reason"`
+	// The processor.
+	Core uint32 `json:"core"`
+	// The mask in its status word.
+	PswMask uint64 `json:"psw-mask"`
+	// The address in its status word.
+	PswAddr uint64 `json:"psw-addr"`
+	// Why it is taken for crashed.
+	Reason S390CrashReason `json:"reason"`
 }
 
 func (x *GuestPanicInformationS390) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -857,16 +996,21 @@ func (v GuestPanicInformationS390) encodeGuestPanicInformation(e *codec.Encoder)
 	v.encodeMembers(e)
 }
 
-// GuestPanicInformationTdx is the variant of [GuestPanicInformation] for tdx,
-// the struct GuestPanicInformationTdx of run-state.json.
+// GuestPanicInformationTdx is what a TDX guest says of its crash.
+//
+// It is the variant of [GuestPanicInformation] for tdx, the struct
+// GuestPanicInformationTdx of run-state.json.
 //
 // In QEMU 10.2 and later, upstream since 10.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-run-state.GuestPanicInformationTdx
 type GuestPanicInformationTdx struct {
-	ErrorCode uint32  `json:"error-code"`
-	Message   string  `json:"message"`
-	Gpa       *uint64 `json:"gpa,omitzero"`
+	// The code of the error; 0 stands for a panic.
+	ErrorCode uint32 `json:"error-code"`
+	// What it says, made printable. Whoever attacks the guest may have written it.
+	Message string `json:"message"`
+	// The guest address of a page with more, if there is one.
+	Gpa *uint64 `json:"gpa,omitzero"`
 }
 
 func (x *GuestPanicInformationTdx) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
@@ -898,14 +1042,18 @@ func (v GuestPanicInformationTdx) encodeGuestPanicInformation(e *codec.Encoder) 
 	v.encodeMembers(e)
 }
 
-// GuestPanicInformationSEV is the variant of [GuestPanicInformation] for sev,
-// the struct GuestPanicInformationSev of run-state.json.
+// GuestPanicInformationSEV is what an SEV guest says of its end.
+//
+// It is the variant of [GuestPanicInformation] for sev, the struct
+// GuestPanicInformationSev of run-state.json.
 //
 // In QEMU 11.1, upstream since 11.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-run-state.GuestPanicInformationSev
 type GuestPanicInformationSEV struct {
-	Set  int64 `json:"set"`
+	// The set of reasons.
+	Set int64 `json:"set"`
+	// The reason within the set.
 	Code int64 `json:"code"`
 }
 
@@ -933,17 +1081,23 @@ func (v GuestPanicInformationSEV) encodeGuestPanicInformation(e *codec.Encoder) 
 	v.encodeMembers(e)
 }
 
-// MemoryFailureEvent is the event MEMORY_FAILURE of run-state.json.
+// MemoryFailureEvent tells that memory of the host that the guest or QEMU uses
+// has failed.
+//
+// It is the event MEMORY_FAILURE of run-state.json.
 //
 // In QEMU 5.2 and later, upstream since 5.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.MEMORY_FAILURE
 type MemoryFailureEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
-	Timestamp time.Time              `json:"timestamp,omitzero"`
+	Timestamp time.Time `json:"timestamp,omitzero"`
+	// Whose memory it is.
 	Recipient MemoryFailureRecipient `json:"recipient"`
-	Action    MemoryFailureAction    `json:"action"`
-	Flags     MemoryFailureFlags     `json:"flags"`
+	// What is done about it.
+	Action MemoryFailureAction `json:"action"`
+	// How urgent it is.
+	Flags MemoryFailureFlags `json:"flags"`
 }
 
 // EventName returns MEMORY_FAILURE.
@@ -962,7 +1116,9 @@ func (c *Client) OnMemoryFailure(f func(MemoryFailureEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// MemoryFailureRecipient is the enum MemoryFailureRecipient of run-state.json.
+// MemoryFailureRecipient is whose memory has failed.
+//
+// It is the enum MemoryFailureRecipient of run-state.json.
 //
 // In QEMU 5.2 and later, upstream since 5.2.
 //
@@ -971,8 +1127,10 @@ type MemoryFailureRecipient string
 
 // The values of MemoryFailureRecipient.
 const (
+	// QEMU's own.
 	MemoryFailureRecipientHypervisor MemoryFailureRecipient = "hypervisor"
-	MemoryFailureRecipientGuest      MemoryFailureRecipient = "guest"
+	// The guest's.
+	MemoryFailureRecipientGuest MemoryFailureRecipient = "guest"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -986,7 +1144,9 @@ func (e MemoryFailureRecipient) Known() bool {
 	return false
 }
 
-// MemoryFailureAction is the enum MemoryFailureAction of run-state.json.
+// MemoryFailureAction is what is done about memory that has failed.
+//
+// It is the enum MemoryFailureAction of run-state.json.
 //
 // In QEMU 5.2 and later, upstream since 5.2.
 //
@@ -995,10 +1155,14 @@ type MemoryFailureAction string
 
 // The values of MemoryFailureAction.
 const (
+	// Nothing: it was not in use, or can wait.
 	MemoryFailureActionIgnore MemoryFailureAction = "ignore"
+	// The guest is told.
 	MemoryFailureActionInject MemoryFailureAction = "inject"
-	MemoryFailureActionFatal  MemoryFailureAction = "fatal"
-	MemoryFailureActionReset  MemoryFailureAction = "reset"
+	// Nothing helps; QEMU ends.
+	MemoryFailureActionFatal MemoryFailureAction = "fatal"
+	// The guest was told and could not cope; the machine is reset.
+	MemoryFailureActionReset MemoryFailureAction = "reset"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -1014,17 +1178,24 @@ func (e MemoryFailureAction) Known() bool {
 	return false
 }
 
-// MemoryFailureFlags is the struct MemoryFailureFlags of run-state.json.
+// MemoryFailureFlags say how urgent a failure of memory is.
+//
+// It is the struct MemoryFailureFlags of run-state.json.
 //
 // In QEMU 5.2 and later, upstream since 5.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-run-state.MemoryFailureFlags
 type MemoryFailureFlags struct {
+	// The processor was about to use what is lost.
 	ActionRequired bool `json:"action-required"`
-	Recursive      bool `json:"recursive"`
+	// The guest was handling an earlier failure.
+	Recursive bool `json:"recursive"`
 }
 
-// NotifyVmexitOption is the enum NotifyVmexitOption of run-state.json.
+// NotifyVmexitOption is what KVM does when a guest keeps a processor from ever
+// taking interrupts.
+//
+// It is the enum NotifyVmexitOption of run-state.json.
 //
 // In QEMU 7.2 and later, upstream since 7.2.
 //
@@ -1033,9 +1204,12 @@ type NotifyVmexitOption string
 
 // The values of NotifyVmexitOption.
 const (
-	NotifyVmexitOptionRun           NotifyVmexitOption = "run"
+	// It tells QEMU, which lets the guest go on.
+	NotifyVmexitOptionRun NotifyVmexitOption = "run"
+	// It tells QEMU, which stops the machine.
 	NotifyVmexitOptionInternalError NotifyVmexitOption = "internal-error"
-	NotifyVmexitOptionDisable       NotifyVmexitOption = "disable"
+	// It does not look.
+	NotifyVmexitOptionDisable NotifyVmexitOption = "disable"
 )
 
 // Known reports whether the value is one of those above. A server may send others.

@@ -2,26 +2,39 @@
 
 package qapi
 
-// UEFIVariable is the struct UefiVariable of uefi.json.
+// UEFIVariable is a variable of UEFI firmware.
+//
+// It is the struct UefiVariable of uefi.json.
 //
 // In QEMU 10.0 and later, upstream since 10.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-uefi.UefiVariable
 type UEFIVariable struct {
-	GUID   string  `json:"guid"`
-	Name   string  `json:"name"`
-	Attr   int64   `json:"attr"`
-	Data   string  `json:"data"`
-	Time   *string `json:"time,omitzero"`
+	// The GUID of its name space.
+	GUID string `json:"guid"`
+	// Its name.
+	Name string `json:"name"`
+	// Its attributes, bit by bit.
+	Attr int64 `json:"attr"`
+	// Its content, in hexadecimal.
+	Data string `json:"data"`
+	// When it was signed, for variables that only a newer signature may change.
+	Time *string `json:"time,omitzero"`
+	// The hash of the certificate that it is bound to.
 	Digest *string `json:"digest,omitzero"`
 }
 
-// UEFIVarStore is the struct UefiVarStore of uefi.json.
+// UEFIVarStore is a store of UEFI variables, as QEMU writes it into a JSON
+// file. No command carries it.
+//
+// It is the struct UefiVarStore of uefi.json.
 //
 // In QEMU 10.0 and later, upstream since 10.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-uefi.UefiVarStore
 type UEFIVarStore struct {
-	Version   int64          `json:"version"`
+	// The format's version: 2.
+	Version int64 `json:"version"`
+	// The variables.
 	Variables []UEFIVariable `json:"variables"`
 }

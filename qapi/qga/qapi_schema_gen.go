@@ -221,7 +221,7 @@ type GuestFileRead struct {
 	// How many bytes were read, before the encoding.
 	Count int64 `json:"count"`
 	// The bytes, base64 on the wire.
-	BufB64 string `json:"buf-b64"`
+	BufB64 []byte `json:"buf-b64"`
 	// The end of the file was met.
 	EOF bool `json:"eof"`
 }
@@ -269,7 +269,7 @@ type GuestFileWriteArgs struct {
 	// The handle of the file.
 	Handle int64 `json:"handle"`
 	// The bytes to write, base64 on the wire.
-	BufB64 string `json:"buf-b64"`
+	BufB64 []byte `json:"buf-b64"`
 	// How many of the bytes to write; all of them if absent.
 	Count *int64 `json:"count,omitzero"`
 }
@@ -1561,7 +1561,7 @@ type GuestSetUserPasswordArgs struct {
 	Username string `json:"username"`
 	// The new password, base64 on the wire. Sent in clear over the channel to the
 	// agent.
-	Password string `json:"password"`
+	Password []byte `json:"password"`
 	// The password is already hashed as the guest's crypt wants it; always false
 	// for Windows.
 	Crypted bool `json:"crypted"`
@@ -1725,9 +1725,9 @@ type GuestExecStatus struct {
 	Signal *int64 `json:"signal,omitzero"`
 	// What it wrote to its standard output, base64 on the wire, if that was
 	// captured. It comes once, when the process has ended.
-	OutData *string `json:"out-data,omitzero"`
+	OutData []byte `json:"out-data,omitzero"`
 	// What it wrote to its standard error, likewise.
-	ErrData *string `json:"err-data,omitzero"`
+	ErrData []byte `json:"err-data,omitzero"`
 	// The agent has kept only the beginning of the output, its first 16 MiB.
 	OutTruncated *bool `json:"out-truncated,omitzero"`
 	// The same for standard error.
@@ -1851,7 +1851,7 @@ type GuestExecArgs struct {
 	// Its whole environment, as NAME=value. Absent: the agent's.
 	Env []string `json:"env,omitzero"`
 	// What it gets on its standard input, base64 on the wire.
-	InputData *string `json:"input-data,omitzero"`
+	InputData []byte `json:"input-data,omitzero"`
 	// Which output to keep; none if absent.
 	CaptureOutput GuestExecCaptureOutput `json:"capture-output,omitzero"`
 }
@@ -1865,7 +1865,7 @@ func (x *GuestExecArgs) decodeMember(dec *jsontext.Decoder, name []byte) (bool, 
 	case "env":
 		return codec.Value(dec, &x.Env)
 	case "input-data":
-		return codec.OptionalString(dec, &x.InputData)
+		return codec.Value(dec, &x.InputData)
 	case "capture-output":
 		return codec.Object(dec, &x.CaptureOutput, decodeGuestExecCaptureOutput)
 	}
@@ -1881,7 +1881,7 @@ func (x *GuestExecArgs) encodeMembers(e *codec.Encoder) {
 		e.Value("env", &x.Env)
 	}
 	if x.InputData != nil {
-		e.String("input-data", *x.InputData)
+		e.Value("input-data", &x.InputData)
 	}
 	if x.CaptureOutput != nil {
 		e.Alternate("capture-output", "GuestExecCaptureOutput", x.CaptureOutput)

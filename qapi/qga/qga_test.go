@@ -28,6 +28,9 @@ func load(t *testing.T) (*schema.Schema, map[string]wiretest.Method) {
 	return s, methods
 }
 
+// base64Members are the members that hold bytes.
+var base64Members = []string{"buf-b64", "input-data", "out-data", "err-data", "password"}
+
 // TestRoundTrip sends made-up values through the arguments and the result of
 // every command.
 func TestRoundTrip(t *testing.T) {
@@ -37,7 +40,7 @@ func TestRoundTrip(t *testing.T) {
 	check := func(name string, of schema.Type, into reflect.Type) {
 		t.Run(name, func(t *testing.T) {
 			for i, optional := range []float64{0, 1, 0.5} {
-				sampler := wiretest.Sampler{Rand: rand.New(rand.NewPCG(uint64(i), 1)), Optional: optional}
+				sampler := wiretest.Sampler{Rand: rand.New(rand.NewPCG(uint64(i), 1)), Optional: optional, Base64: base64Members}
 				for range 25 {
 					text, err := json.Marshal(sampler.Sample(of))
 					require.NoError(t, err)

@@ -1,0 +1,186 @@
+package qga
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+)
+
+// chunkSize is how much of a file is moved by one command: enough for the command
+// itself not to matter, and little enough for others to have their turn.
+const chunkSize = 256 << 10
+
+// cleanupTime is how long a handle may take to close when the context of its file
+// has ended.
+const cleanupTime = 10 * time.Second
+
+// A File is an open file in the guest. Its context is that of [OpenFile], and ends
+// what would wait. It is not safe for use by several goroutines at a time.
+type File struct {
+	ctx    context.Context // an io.Reader has none of its own
+	c      *Client
+	path   string
+	handle int64
+}
+
+// OpenFile opens a file in the guest. mode is as for fopen in C: "r" to read, "w"
+// to write it anew, "a" to append, with a "+" to do both. All that the file does
+// happens under ctx. It has to be closed: the agent keeps it open, also when the
+// connection ends.
+func OpenFile(ctx context.Context, c *Client, path, mode string) (*File, error) {
+	handle, err := c.GuestFileOpen(ctx, GuestFileOpenArgs{Path: path, Mode: &mode})
+	if err != nil {
+		return nil, fmt.Errorf("qga: open %s: %w", path, err)
+	}
+	return &File{ctx, c, path, handle}, nil
+}
+
+func (f *File) errorf(action string, err error) error {
+	return fmt.Errorf("qga: %s %s: %w", action, f.path, err)
+}
+
+// Read reads up to len(p) bytes, but no more than one command moves.
+func (f *File) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	data, err := f.read(min(len(p), chunkSize))
+	return copy(p, data), err
+}
+
+// read reads up to size bytes, at least one unless there is an error.
+func (f *File) read(size int) ([]byte, error) {
+	r, err := f.c.GuestFileRead(f.ctx, GuestFileReadArgs{Handle: f.handle, Count: new(int64(size))})
+	switch {
+	case err != nil:
+		return nil, f.errorf("read", err)
+	case len(r.BufB64) > size:
+		return nil, f.errorf("read", fmt.Errorf("the agent sent %d bytes when it was asked for %d", len(r.BufB64), size))
+	case len(r.BufB64) > 0:
+		return r.BufB64, nil
+	case r.EOF:
+		return nil, io.EOF
+	}
+	return nil, f.errorf("read", io.ErrNoProgress)
+}
+
+// WriteTo implements [io.WriterTo]: [io.Copy] moves more at a time with it.
+func (f *File) WriteTo(w io.Writer) (int64, error) {
+	var total int64
+	for {
+		data, err := f.read(chunkSize)
+		if errors.Is(err, io.EOF) {
+			return total, nil
+		}
+		if err != nil {
+			return total, err
+		}
+		n, err := w.Write(data)
+		total += int64(n)
+		if err == nil && n < len(data) {
+			err = io.ErrShortWrite
+		}
+		if err != nil {
+			return total, err
+		}
+	}
+}
+
+// Write writes all of p, in as many commands as that takes. The agent buffers: an
+// error may only come with [File.Flush] or [File.Close].
+func (f *File) Write(p []byte) (int, error) {
+	total := 0
+	for total < len(p) {
+		piece := p[total:min(len(p), total+chunkSize)]
+		r, err := f.c.GuestFileWrite(f.ctx, GuestFileWriteArgs{Handle: f.handle, BufB64: piece})
+		switch {
+		case err != nil:
+			return total, f.errorf("write", err)
+		case r.Count <= 0 || r.Count > int64(len(piece)):
+			return total, f.errorf("write", fmt.Errorf("the agent wrote %d bytes of %d", r.Count, len(piece)))
+		}
+		total += int(r.Count)
+	}
+	return total, nil
+}
+
+// ReadFrom implements [io.ReaderFrom]: [io.Copy] moves more at a time with it.
+func (f *File) ReadFrom(r io.Reader) (int64, error) {
+	var total int64
+	buf := make([]byte, chunkSize)
+	for {
+		n, err := io.ReadFull(r, buf)
+		if n > 0 {
+			written, err := f.Write(buf[:n])
+			total += int64(written)
+			if err != nil {
+				return total, err
+			}
+		}
+		switch {
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+			return total, nil
+		case err != nil:
+			return total, err
+		}
+	}
+}
+
+// Seek sets where the next Read or Write begins, as [io.Seeker] has it.
+func (f *File) Seek(offset int64, whence int) (int64, error) {
+	from, ok := map[int]QGASeek{io.SeekStart: QGASeekSet, io.SeekCurrent: QGASeekCur, io.SeekEnd: QGASeekEnd}[whence]
+	if !ok {
+		return 0, f.errorf("seek in", fmt.Errorf("whence is %d", whence))
+	}
+	r, err := f.c.GuestFileSeek(f.ctx, GuestFileSeekArgs{Handle: f.handle, Offset: offset, Whence: from})
+	if err != nil {
+		return 0, f.errorf("seek in", err)
+	}
+	return r.Position, nil
+}
+
+// Flush hands what the agent has buffered to the guest's operating system.
+func (f *File) Flush() error {
+	if err := f.c.GuestFileFlush(f.ctx, GuestFileFlushArgs{Handle: f.handle}); err != nil {
+		return f.errorf("flush", err)
+	}
+	return nil
+}
+
+// Close closes the file. Only with its success is everything written. It is done
+// also when the file's context has ended, for which the agent then has 10 s.
+func (f *File) Close() error {
+	ctx := f.ctx
+	if ctx.Err() != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
+		defer cancel()
+	}
+	if err := f.c.GuestFileClose(ctx, GuestFileCloseArgs{Handle: f.handle}); err != nil {
+		return f.errorf("close", err)
+	}
+	return nil
+}
+
+// Download copies the file at a path in the guest to w, and returns its size.
+func Download(ctx context.Context, c *Client, path string, w io.Writer) (int64, error) {
+	f, err := OpenFile(ctx, c, path, "r")
+	if err != nil {
+		return 0, err
+	}
+	n, err := f.WriteTo(w)
+	return n, errors.Join(err, f.Close())
+}
+
+// Upload writes the file at a path in the guest anew from what r has, and returns
+// its size. When it fails, the file may hold a part of it.
+func Upload(ctx context.Context, c *Client, path string, r io.Reader) (int64, error) {
+	f, err := OpenFile(ctx, c, path, "w")
+	if err != nil {
+		return 0, err
+	}
+	n, err := f.ReadFrom(r)
+	return n, errors.Join(err, f.Close())
+}
