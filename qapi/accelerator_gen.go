@@ -27,7 +27,7 @@ type KVMInfo struct {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-accelerator.query-kvm
 //
-// Deprecated: QEMU means to remove it.
+// Deprecated: QEMU means to remove it; use query-accelerators.
 func (c *Client) QueryKVM(ctx context.Context) (KVMInfo, error) {
 	var result KVMInfo
 	err := c.conn.Execute(ctx, "query-kvm", nil, &result)

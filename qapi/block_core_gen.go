@@ -2823,7 +2823,7 @@ type BlockCommitArgs struct {
 	// The file name of the image that receives the data. It must be written exactly
 	// as in the overlay; base-node is safer.
 	//
-	// Deprecated: QEMU means to remove it.
+	// Deprecated: QEMU means to remove it; use base-node.
 	Base *string `json:"base,omitzero"`
 	// The uppermost node whose data are written down. The topmost image if neither
 	// this nor top is given. Since QEMU 3.1.
@@ -2831,7 +2831,7 @@ type BlockCommitArgs struct {
 	// The file name of the uppermost image whose data are written down; top-node is
 	// safer.
 	//
-	// Deprecated: QEMU means to remove it.
+	// Deprecated: QEMU means to remove it; use top-node.
 	Top *string `json:"top,omitzero"`
 	// The name that is recorded as backing file in the image above top. The base's
 	// own name if absent. It is not allowed when top is the topmost image, as there
@@ -2892,7 +2892,7 @@ func (c *Client) BlockCommit(ctx context.Context, args BlockCommitArgs) error {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.drive-backup
 //
-// Deprecated: QEMU means to remove it.
+// Deprecated: QEMU means to remove it; use blockdev-backup.
 func (c *Client) DriveBackup(ctx context.Context, args DriveBackup) error {
 	return c.conn.Execute(ctx, "drive-backup", args, nil)
 }
@@ -3468,7 +3468,7 @@ func (c *Client) BlockdevMirror(ctx context.Context, args BlockdevMirrorArgs) er
 type BlockIOThrottle struct {
 	// The name of the drive, as given with -drive.
 	//
-	// Deprecated: QEMU means to remove it.
+	// Deprecated: QEMU means to remove it; use id.
 	Device *string `json:"device,omitzero"`
 	// The id or QOM path of the device, best as query-block has it in qdev: the id
 	// of a virtio-blk-pci device does not do, as the drive belongs to its child
@@ -3892,7 +3892,7 @@ type BlockJobPauseArgs struct {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.block-job-pause
 //
-// Deprecated: QEMU means to remove it.
+// Deprecated: QEMU means to remove it; use job-pause.
 func (c *Client) BlockJobPause(ctx context.Context, args BlockJobPauseArgs) error {
 	return c.conn.Execute(ctx, "block-job-pause", args, nil)
 }
@@ -3914,7 +3914,7 @@ type BlockJobResumeArgs struct {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.block-job-resume
 //
-// Deprecated: QEMU means to remove it.
+// Deprecated: QEMU means to remove it; use job-resume.
 func (c *Client) BlockJobResume(ctx context.Context, args BlockJobResumeArgs) error {
 	return c.conn.Execute(ctx, "block-job-resume", args, nil)
 }
@@ -3937,7 +3937,7 @@ type BlockJobCompleteArgs struct {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.block-job-complete
 //
-// Deprecated: QEMU means to remove it.
+// Deprecated: QEMU means to remove it; use job-complete.
 func (c *Client) BlockJobComplete(ctx context.Context, args BlockJobCompleteArgs) error {
 	return c.conn.Execute(ctx, "block-job-complete", args, nil)
 }
@@ -3959,7 +3959,7 @@ type BlockJobDismissArgs struct {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.block-job-dismiss
 //
-// Deprecated: QEMU means to remove it.
+// Deprecated: QEMU means to remove it; use job-dismiss.
 func (c *Client) BlockJobDismiss(ctx context.Context, args BlockJobDismissArgs) error {
 	return c.conn.Execute(ctx, "block-job-dismiss", args, nil)
 }
@@ -3982,7 +3982,7 @@ type BlockJobFinalizeArgs struct {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.block-job-finalize
 //
-// Deprecated: QEMU means to remove it.
+// Deprecated: QEMU means to remove it; use job-finalize.
 func (c *Client) BlockJobFinalize(ctx context.Context, args BlockJobFinalizeArgs) error {
 	return c.conn.Execute(ctx, "block-job-finalize", args, nil)
 }

@@ -384,7 +384,7 @@ type NBDServerAddOptions struct {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-export.nbd-server-add
 //
-// Deprecated: QEMU means to remove it.
+// Deprecated: QEMU means to remove it; use block-export-add.
 func (c *Client) NBDServerAdd(ctx context.Context, args NBDServerAddOptions) error {
 	return c.conn.Execute(ctx, "nbd-server-add", args, nil)
 }
@@ -437,7 +437,7 @@ type NBDServerRemoveArgs struct {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-export.nbd-server-remove
 //
-// Deprecated: QEMU means to remove it.
+// Deprecated: QEMU means to remove it; use block-export-del.
 func (c *Client) NBDServerRemove(ctx context.Context, args NBDServerRemoveArgs) error {
 	return c.conn.Execute(ctx, "nbd-server-remove", args, nil)
 }

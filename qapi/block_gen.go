@@ -115,7 +115,7 @@ func (c *Client) QueryPrManagers(ctx context.Context) ([]PRManagerInfo, error) {
 type EjectArgs struct {
 	// The name of the drive, as given with -drive. Either this or id, not both.
 	//
-	// Deprecated: QEMU means to remove it.
+	// Deprecated: QEMU means to remove it; use id.
 	Device *string `json:"device,omitzero"`
 	// The id or QOM path of the device. Since QEMU 2.8.
 	ID *string `json:"id,omitzero"`
@@ -142,7 +142,7 @@ func (c *Client) Eject(ctx context.Context, args EjectArgs) error {
 type BlockdevOpenTrayArgs struct {
 	// The name of the drive, as given with -drive. Either this or id, not both.
 	//
-	// Deprecated: QEMU means to remove it.
+	// Deprecated: QEMU means to remove it; use id.
 	Device *string `json:"device,omitzero"`
 	// The id or QOM path of the device. Since QEMU 2.8.
 	ID *string `json:"id,omitzero"`
@@ -170,7 +170,7 @@ func (c *Client) BlockdevOpenTray(ctx context.Context, args BlockdevOpenTrayArgs
 type BlockdevCloseTrayArgs struct {
 	// The name of the drive, as given with -drive. Either this or id, not both.
 	//
-	// Deprecated: QEMU means to remove it.
+	// Deprecated: QEMU means to remove it; use id.
 	Device *string `json:"device,omitzero"`
 	// The id or QOM path of the device. Since QEMU 2.8.
 	ID *string `json:"id,omitzero"`
@@ -270,7 +270,7 @@ func (e BlockdevChangeReadOnlyMode) Known() bool {
 type BlockdevChangeMediumArgs struct {
 	// The name of the drive, as given with -drive. Either this or id, not both.
 	//
-	// Deprecated: QEMU means to remove it.
+	// Deprecated: QEMU means to remove it; use id.
 	Device *string `json:"device,omitzero"`
 	// The id or QOM path of the device. Since QEMU 2.8.
 	ID *string `json:"id,omitzero"`

@@ -718,7 +718,7 @@ const (
 	ChardevBackendKindRingbuf ChardevBackendKind = "ringbuf"
 	// Old name of ringbuf. In QEMU 7.2 and later, upstream since 1.5.
 	//
-	// Deprecated: QEMU means to remove it.
+	// Deprecated: QEMU means to remove it; use ringbuf.
 	ChardevBackendKindMemory ChardevBackendKind = "memory"
 )
 
@@ -1098,7 +1098,7 @@ func (v ChardevBackendRingbuf) encodeChardevBackend(e *codec.Encoder) {
 //
 // In QEMU 7.2 and later, upstream since 1.5.
 //
-// Deprecated: QEMU means to remove it.
+// Deprecated: QEMU means to remove it; use ringbuf.
 type ChardevBackendMemory ChardevRingbuf
 
 // ChardevBackendKind returns [ChardevBackendKindMemory].

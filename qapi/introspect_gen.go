@@ -276,7 +276,7 @@ type SchemaInfoEnum struct {
 	Members []SchemaInfoEnumMember `json:"members"`
 	// The strings.
 	//
-	// Deprecated: QEMU means to remove it.
+	// Deprecated: QEMU means to remove it; use members.
 	Values []string `json:"values"`
 }
 

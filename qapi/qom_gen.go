@@ -2092,7 +2092,7 @@ func (v ObjectOptionsACPIGenericPort) encodeObjectOptions(e *codec.Encoder) {
 type ObjectOptionsRngBuiltin struct {
 	// Means nothing any more.
 	//
-	// Deprecated: QEMU means to remove it.
+	// Deprecated: QEMU means to remove it; use nothing: it has no effect.
 	Opened *bool `json:"opened,omitzero"`
 }
 

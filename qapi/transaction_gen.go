@@ -97,7 +97,7 @@ const (
 	TransactionActionKindBlockdevSnapshotSync TransactionActionKind = "blockdev-snapshot-sync"
 	// Starts a backup to a file. In QEMU 7.2 and later, upstream since 1.6.
 	//
-	// Deprecated: QEMU means to remove it.
+	// Deprecated: QEMU means to remove it; use blockdev-backup.
 	TransactionActionKindDriveBackup TransactionActionKind = "drive-backup"
 )
 
@@ -446,7 +446,7 @@ func (v TransactionActionBlockdevSnapshotSync) encodeTransactionAction(e *codec.
 //
 // In QEMU 7.2 and later, upstream since 1.6.
 //
-// Deprecated: QEMU means to remove it.
+// Deprecated: QEMU means to remove it; use blockdev-backup.
 type TransactionActionDriveBackup DriveBackup
 
 // TransactionActionKind returns [TransactionActionKindDriveBackup].

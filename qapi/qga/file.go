@@ -111,16 +111,18 @@ func (f *File) ReadFrom(r io.Reader) (int64, error) {
 	var total int64
 	buf := make([]byte, chunkSize)
 	for {
-		n, err := io.ReadFull(r, buf)
-		if n > 0 {
-			written, err := f.Write(buf[:n])
-			total += int64(written)
-			if err != nil {
-				return total, err
-			}
+		n, err := 0, error(nil)
+		for n < len(buf) && err == nil {
+			var more int
+			more, err = r.Read(buf[n:])
+			n += more
 		}
+		written, writeErr := f.Write(buf[:n])
+		total += int64(written)
 		switch {
-		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		case writeErr != nil:
+			return total, writeErr
+		case err == io.EOF:
 			return total, nil
 		case err != nil:
 			return total, err

@@ -50,7 +50,7 @@ func about(name, origin string, f plan.Facts, module string, more ...string) []s
 		lines = append(lines, "//", "// "+f.Link)
 	}
 	if f.Deprecated {
-		paragraph("Deprecated: QEMU means to remove it.")
+		paragraph(deprecation(f))
 	}
 	return lines
 }
@@ -99,7 +99,7 @@ func aside(f plan.Facts) []string {
 		if len(lines) > 0 {
 			lines = append(lines, "//")
 		}
-		lines = append(lines, "// Deprecated: QEMU means to remove it.")
+		lines = append(lines, wrap(deprecation(f))...)
 	}
 	return lines
 }
@@ -111,6 +111,14 @@ func eitherOf(words []string) string {
 	}
 	last := len(words) - 1
 	return strings.Join(words[:last], ", ") + " or " + words[last]
+}
+
+// deprecation is the paragraph by which tools know what should not be used.
+func deprecation(f plan.Facts) string {
+	if f.Instead == "" {
+		return "Deprecated: QEMU means to remove it."
+	}
+	return "Deprecated: QEMU means to remove it; use " + f.Instead + "."
 }
 
 // wrap breaks a text into comment lines.

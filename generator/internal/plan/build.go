@@ -34,6 +34,7 @@ func Build(s *schema.Schema, opts Options) (*Package, error) {
 	b := &builder{
 		schema:       s,
 		descriptions: opts.Descriptions,
+		agent:        opts.Agent,
 		uses:         usesOf(s),
 		history:      newHistory(opts.Releases),
 		pkg:          &Package{Name: opts.Package, Schema: opts.Schema, Dial: "Dial", Manual: qmpManual, ManualPrefix: "QMP"},
@@ -73,6 +74,7 @@ func errorList(errs []error) error {
 type builder struct {
 	schema       *schema.Schema
 	descriptions describe.Descriptions
+	agent        bool
 	uses         *uses
 	history      *history
 	pkg          *Package
@@ -185,12 +187,16 @@ func (b *builder) fields(owner schema.Definition, st *schema.Struct, received bo
 }
 
 func (b *builder) field(owner schema.Definition, m *schema.Member, received bool) *Field {
-	return &Field{
+	f := &Field{
 		Facts:    b.partOf(owner, facts(m.Name, m.Since, m.If, m.Features)),
 		Name:     names.Exported(m.Name),
 		Type:     b.typeOf(m.Type, received, m.Pos),
 		Optional: m.Optional,
 	}
+	if b.isBase64(owner, m) {
+		f.Type = Type{Kind: Bytes, Name: "[]byte"}
+	}
+	return f
 }
 
 // typeOf is the Go type for a type of the schema. What is received keeps an

@@ -23,6 +23,7 @@ func (b *builder) factsOf(def schema.Definition) Facts {
 	c := def.Def()
 	f := facts(c.Name, c.Since, c.If, c.Features)
 	f.Kind = def.Kind()
+	f.Instead = replacements[c.Name]
 	f.In = b.history.describe(b.history.definition(def))
 	if d := b.descriptions[c.Name]; d != nil {
 		f.Text = d.Text
@@ -55,6 +56,7 @@ func (b *builder) partOf(owner schema.Definition, f Facts) Facts {
 	if !slices.Equal(in, b.history.definition(owner)) {
 		f.In = b.history.describe(in)
 	}
+	f.Instead = replacements[owner.Def().Name+"/"+f.QAPI]
 	f.Text = b.descriptions.Member(owner, f.QAPI)
 	f.Doc = memberDoc(owner, f.QAPI)
 	return f

@@ -51,6 +51,7 @@ type Facts struct {
 	In         string // the known releases that have it, such as "5.2 and later"
 	If         string
 	Deprecated bool
+	Instead    string // what to use in place of what is deprecated
 	Unstable   bool
 	Features   []string // other features
 	Link       string   // into QEMU's manual
@@ -73,6 +74,7 @@ const (
 	Int                   // a signed integer
 	Uint                  // an unsigned integer
 	Float                 // float64
+	Bytes                 // []byte, in JSON a string of base64
 	Any                   // any
 	Raw                   // json.RawMessage
 	Null                  // the wrapper for null
@@ -102,7 +104,7 @@ type Field struct {
 // and nothing of its own type can stand for its absence.
 func (f *Field) Pointer() bool {
 	switch f.Type.Kind {
-	case Any, Raw, Interface, List:
+	case Any, Raw, Bytes, Interface, List:
 		return false
 	}
 	return f.Optional

@@ -1,0 +1,56 @@
+package plan
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/goqapi/goqapi/schema/qemu"
+)
+
+// TestBase64 fails for a row of the table that the newest release has no member
+// for, and for a member of bytes that is none in Go.
+func TestBase64(t *testing.T) {
+	releases := qemu.Releases()
+	s, err := qemu.Load(releases[len(releases)-1], qemu.QGA)
+	require.NoError(t, err)
+	p, err := Build(s, Options{Package: "p", Agent: true})
+	require.NoError(t, err)
+	found := map[memberOf]bool{}
+	note := func(st *Struct) {
+		for _, f := range st.Fields {
+			if f.Type.Kind == Bytes {
+				found[memberOf{st.QAPI, f.QAPI}] = true
+				assert.False(t, f.Pointer(), "nil is absent")
+			}
+		}
+	}
+	for _, f := range p.Files {
+		for _, decl := range f.Decls {
+			switch d := decl.(type) {
+			case *Struct:
+				note(d)
+			case *Command:
+				if d.Own != nil {
+					note(d.Own)
+				}
+			}
+		}
+	}
+	for row, reason := range base64Members {
+		assert.True(t, found[row], "%s of %s is no member of bytes", row.member, row.definition)
+		assert.NotEmpty(t, reason, row)
+	}
+	assert.Len(t, found, len(base64Members))
+}
+
+// TestBase64OfAgent holds that QMP's members of such names are as they are.
+func TestBase64OfAgent(t *testing.T) {
+	const text = `{ 'command': 'guest-file-write', 'data': { 'buf-b64': 'str' } }`
+	p := build(t, text)
+	assert.Equal(t, String, p.Commands[0].Own.Fields[0].Type.Kind)
+	p, err := Build(load(t, text), Options{Package: "p", Agent: true})
+	require.NoError(t, err)
+	assert.Equal(t, Type{Kind: Bytes, Name: "[]byte"}, p.Commands[0].Own.Fields[0].Type)
+}

@@ -1,0 +1,76 @@
+package qga
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/goqapi/goqapi/qmp"
+)
+
+// ErrStillFrozen is wrapped by the error of [WithFrozen] when the guest could not be
+// thawed: every process in it that writes hangs, or soon will. What is left to do
+// is to connect to the agent anew and to call [Client.GuestFsfreezeThaw].
+var ErrStillFrozen = errors.New("the guest's file systems may still be frozen")
+
+// Thawing goes on when everything else has been given up.
+const (
+	thawTime    = time.Minute      // in all
+	thawAttempt = 15 * time.Second // until the agent is asked again
+)
+
+// WithFrozen freezes the guest's file systems, those at the mount points or, if
+// that is nil, all, and calls f with how many they are. Then it thaws them: when f
+// fails or panics, too, and when ctx has ended meanwhile, for which it takes up to
+// a minute. It returns when the guest is thawed, or with [ErrStillFrozen].
+//
+// An error means that what f did, such as to take a snapshot, is not to be relied
+// on: f's own, or that the file systems were thawed while it ran, by somebody else
+// or, in Windows, by themselves after some ten seconds. If the agent refuses to
+// freeze, as it does when they are frozen already, f is not called and nothing is
+// thawed.
+func WithFrozen(ctx context.Context, c *Client, mountpoints []string, f func(ctx context.Context, frozen int) error) (err error) {
+	frozen, err := freeze(ctx, c, mountpoints)
+	if err != nil {
+		err = fmt.Errorf("qga: freeze: %w", err)
+		if errors.Is(err, qmp.ErrAbandoned) || errors.Is(err, qmp.ErrClosed) { // it may have been done
+			_, thawErr := thaw(ctx, c)
+			err = errors.Join(err, thawErr)
+		}
+		return err
+	}
+	defer func() {
+		thawed, thawErr := thaw(ctx, c)
+		if thawErr == nil && thawed == 0 && frozen > 0 {
+			thawErr = errors.New("qga: thaw: the file systems were not frozen any more")
+		}
+		err = errors.Join(err, thawErr)
+	}()
+	return f(ctx, int(frozen))
+}
+
+func freeze(ctx context.Context, c *Client, mountpoints []string) (int64, error) {
+	if mountpoints == nil {
+		return c.GuestFsfreezeFreeze(ctx)
+	}
+	return c.GuestFsfreezeFreezeList(ctx, GuestFsfreezeFreezeListArgs{Mountpoints: mountpoints})
+}
+
+// thaw thaws, although ctx may have ended, and though the agent may be away for a
+// while. To thaw twice does no harm.
+func thaw(ctx context.Context, c *Client) (thawed int64, err error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), thawTime)
+	defer cancel()
+	for {
+		attempt, cancel := context.WithTimeout(ctx, thawAttempt)
+		thawed, err = c.GuestFsfreezeThaw(attempt)
+		cancel()
+		if err == nil {
+			return thawed, nil
+		}
+		if ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) { // of the attempt, or no agent
+			return 0, fmt.Errorf("qga: thaw: %w: %w", ErrStillFrozen, err)
+		}
+	}
+}
