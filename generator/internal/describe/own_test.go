@@ -102,6 +102,44 @@ func TestCoverage(t *testing.T) {
 	}
 }
 
+// TestNamedArguments holds that the arguments of commands whose arguments are a
+// named type, and the data of such events, are described with that type: those
+// of a union's variants, too.
+func TestNamedArguments(t *testing.T) {
+	for target := range targets {
+		all, s := loadOwn(t, target)
+		for _, def := range s.Definitions() {
+			for from := schema.Inherited(def); from != nil && isCall(def); from = schema.Inherited(from) {
+				checkDescribed(t, all, from)
+				union, ok := from.(*schema.Union)
+				if !ok {
+					continue
+				}
+				for _, branch := range union.Branches {
+					if st, ok := branch.Type.(*schema.Struct); ok && !st.Implicit {
+						checkDescribed(t, all, st)
+					}
+				}
+			}
+		}
+	}
+}
+
+func isCall(def schema.Definition) bool {
+	switch def.(type) {
+	case *schema.Command, *schema.Event:
+		return true
+	}
+	return false
+}
+
+func checkDescribed(t *testing.T, all Descriptions, def schema.Definition) {
+	t.Helper()
+	for _, part := range schema.Parts(def) {
+		assert.NotEmpty(t, all.Member(def, part), "%s %s: %s", def.Kind(), def.Def().Name, part)
+	}
+}
+
 // run is how many words in a row may not be QEMU's.
 const run = 8
 
