@@ -1,8 +1,11 @@
 package wiretest
 
 import (
+	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 
 	"github.com/goqapi/goqapi/schema"
@@ -17,6 +20,8 @@ type Sampler struct {
 	Optional float64
 	// Digits makes the numbers in values of any type longer than a float64.
 	Digits bool
+	// Base64 names the members that are strings of base64.
+	Base64 []string
 	// turns count how often each union and alternate has been sampled, so that
 	// each branch gets its turn.
 	turns map[schema.Type]int
@@ -65,6 +70,10 @@ func (s *Sampler) members(object map[string]any, st *schema.Struct, depth int) {
 		if m.Optional && (depth > maxDepth || s.Rand.Float64() >= s.Optional) {
 			continue
 		}
+		if m.Type == schema.Type(schema.Str) && slices.Contains(s.Base64, m.Name) {
+			object[m.Name] = s.base64()
+			continue
+		}
 		object[m.Name] = s.value(m.Type, depth+1)
 	}
 }
@@ -108,6 +117,12 @@ func (s *Sampler) turn(t schema.Type) int {
 }
 
 var texts = []string{"", "ide0", "a b", "\"quoted\\\"", "snöwman ☃ 𝄞", "line\nbreak", "\x01"}
+
+// base64 encodes up to four bytes, so that every padding has its turn.
+func (s *Sampler) base64() string {
+	n := s.Rand.Uint32()
+	return base64.StdEncoding.EncodeToString(binary.LittleEndian.AppendUint32(nil, n)[:s.Rand.IntN(5)])
+}
 
 // integers are the ends of the ranges of the integer types.
 var integers = map[schema.Builtin][]string{

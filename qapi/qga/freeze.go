@@ -34,7 +34,7 @@ func WithFrozen(ctx context.Context, c *Client, mountpoints []string, f func(ctx
 	frozen, err := freeze(ctx, c, mountpoints)
 	if err != nil {
 		err = fmt.Errorf("qga: freeze: %w", err)
-		if errors.Is(err, qmp.ErrAbandoned) || errors.Is(err, qmp.ErrClosed) { // it may have been done
+		if mayBeDone(err) {
 			_, thawErr := thaw(ctx, c)
 			err = errors.Join(err, thawErr)
 		}
@@ -57,20 +57,34 @@ func freeze(ctx context.Context, c *Client, mountpoints []string) (int64, error)
 	return c.GuestFsfreezeFreezeList(ctx, GuestFsfreezeFreezeListArgs{Mountpoints: mountpoints})
 }
 
+// mayBeDone reports whether a command may have been executed in spite of an error.
+func mayBeDone(err error) bool {
+	_, refused := errors.AsType[*qmp.Error](err)
+	switch {
+	case errors.Is(err, qmp.ErrAbandoned):
+		return true
+	case refused, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return false // it was not sent
+	}
+	return true
+}
+
 // thaw thaws, although ctx may have ended, and though the agent may be away for a
-// while. To thaw twice does no harm.
+// while. To thaw twice does no harm, but then the count, which is -1, is not known.
 func thaw(ctx context.Context, c *Client) (thawed int64, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), thawTime)
 	defer cancel()
-	for {
+	for again := false; ; again = true {
 		attempt, cancel := context.WithTimeout(ctx, thawAttempt)
 		thawed, err = c.GuestFsfreezeThaw(attempt)
 		cancel()
-		if err == nil {
+		switch {
+		case err == nil && again:
+			return -1, nil
+		case err == nil:
 			return thawed, nil
-		}
-		if ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) { // of the attempt, or no agent
-			return 0, fmt.Errorf("qga: thaw: %w: %w", ErrStillFrozen, err)
+		case ctx.Err() != nil, !errors.Is(err, context.DeadlineExceeded): // else of the attempt, or no agent
+			return -1, fmt.Errorf("qga: thaw: %w: %w", ErrStillFrozen, err)
 		}
 	}
 }

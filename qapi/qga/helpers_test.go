@@ -1,0 +1,285 @@
+package qga_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/goqapi/goqapi/qapi/qga"
+	"github.com/goqapi/goqapi/qmp"
+)
+
+type object = map[string]any
+
+func TestRun(t *testing.T) {
+	running := object{"exited": false}
+	answers := map[string]answer{
+		"guest-exec": reply(object{"pid": 7}),
+		"guest-exec-status": inTurn(running, running, running, object{"exited": true, "exitcode": 3,
+			"out-data": "b3V0", "err-data": "ZXJy", "out-truncated": true, "err-truncated": false}),
+	}
+	withFake(t, answers, func(t *testing.T, c *qga.Client, a *fakeAgent) {
+		begin := time.Now()
+		r, err := qga.Run(t.Context(), c, qga.Command{Path: "/bin/sh", Args: []string{"-c", "x"}, Stdin: []byte("in")})
+		require.NoError(t, err)
+		assert.Equal(t, qga.Result{ExitCode: 3, Stdout: []byte("out"), Stderr: []byte("err"), StdoutTruncated: true}, r)
+		assert.False(t, r.Success())
+		assert.Equal(t, (5+10+20)*time.Millisecond, time.Since(begin), "it asks ever more seldom")
+		const status = `guest-exec-status{"pid":7}`
+		assert.Equal(t, []string{
+			`guest-exec{"path":"/bin/sh","arg":["-c","x"],"input-data":"aW4=","capture-output":true}`,
+			status, status, status, status,
+		}, a.commands())
+	})
+}
+
+func TestRunEnds(t *testing.T) {
+	for name, test := range map[string]struct {
+		status object
+		want   qga.Result
+	}{
+		"well":             {object{"exited": true, "exitcode": 0}, qga.Result{}},
+		"by a signal":      {object{"exited": true, "signal": 9}, qga.Result{ExitCode: -1, Signal: 9}},
+		"an old agent":     {object{"exited": true, "exitcode": 1, "err-data": "ZXJy"}, qga.Result{ExitCode: 1, Stderr: []byte("err")}},
+		"output cut short": {object{"exited": true, "exitcode": 0, "err-truncated": true}, qga.Result{StderrTruncated: true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			answers := map[string]answer{
+				"guest-exec":        reply(object{"pid": 7}),
+				"guest-exec-status": reply(test.status),
+			}
+			withFake(t, answers, func(t *testing.T, c *qga.Client, _ *fakeAgent) {
+				got, err := qga.Run(t.Context(), c, qga.Command{Path: "p"})
+				require.NoError(t, err)
+				assert.Equal(t, test.want, got)
+			})
+		})
+	}
+}
+
+func TestRunFails(t *testing.T) {
+	t.Run("there is no such program", func(t *testing.T) {
+		answers := map[string]answer{"guest-exec": reply(refusal(qmp.ClassGenericError))}
+		withFake(t, answers, func(t *testing.T, c *qga.Client, _ *fakeAgent) {
+			_, err := qga.Run(t.Context(), c, qga.Command{Path: "/bin/fly"})
+			require.EqualError(t, err, "qga: run /bin/fly: qmp: guest-exec: no")
+		})
+	})
+	t.Run("it takes too long", func(t *testing.T) {
+		answers := map[string]answer{
+			"guest-exec":        reply(object{"pid": 7}),
+			"guest-exec-status": reply(object{"exited": false}),
+		}
+		withFake(t, answers, func(t *testing.T, c *qga.Client, a *fakeAgent) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			_, err := qga.Run(ctx, c, qga.Command{Path: "/bin/sleep"})
+			require.EqualError(t, err, "qga: run /bin/sleep: waiting for process 7: context deadline exceeded")
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			assert.Less(t, len(a.commands()), 140, "not much more often than every half second")
+			require.ErrorContains(t, c.GuestPing(t.Context()), "CommandNotFound", "the client is as good as before")
+		})
+	})
+	t.Run("the agent dies", func(t *testing.T) {
+		answers := map[string]answer{
+			"guest-exec":        reply(object{"pid": 7}),
+			"guest-exec-status": inTurn(object{"exited": false}, silence{}),
+		}
+		withFake(t, answers, func(t *testing.T, c *qga.Client, _ *fakeAgent) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			_, err := qga.Run(ctx, c, qga.Command{Path: "p"})
+			require.ErrorIs(t, err, qmp.ErrAbandoned)
+		})
+	})
+}
+
+// fileAnswers are an agent's that has one file, and takes at most 1000 bytes at a
+// time.
+func fileAnswers(content *bytes.Buffer) map[string]answer {
+	return map[string]answer{
+		"guest-file-open":  reply(1000),
+		"guest-file-close": reply(object{}),
+		"guest-file-flush": reply(object{}),
+		"guest-file-write": func(args json.RawMessage) any {
+			var w qga.GuestFileWriteArgs
+			if err := json.Unmarshal(args, &w); err != nil {
+				return refusal(err.Error())
+			}
+			n, _ := content.Write(w.BufB64[:min(len(w.BufB64), 1000)])
+			return object{"count": n, "eof": false}
+		},
+		"guest-file-read": func(args json.RawMessage) any {
+			var r qga.GuestFileReadArgs
+			if err := json.Unmarshal(args, &r); err != nil {
+				return refusal(err.Error())
+			}
+			data := content.Next(int(min(*r.Count, 1000)))
+			return object{"count": len(data), "buf-b64": data, "eof": content.Len() == 0}
+		},
+	}
+}
+
+func TestFile(t *testing.T) {
+	for _, size := range []int{0, 1, 999, 1000, 1001, 300_000} {
+		want := bytes.Repeat([]byte("0123456789\x00\xff"), size/12+1)[:size]
+		content := new(bytes.Buffer)
+		withFake(t, fileAnswers(content), func(t *testing.T, c *qga.Client, a *fakeAgent) {
+			n, err := qga.Upload(t.Context(), c, "/f", iotest.OneByteReader(bytes.NewReader(want)))
+			require.NoError(t, err)
+			assert.EqualValues(t, size, n)
+			assert.True(t, bytes.Equal(want, content.Bytes()))
+			assert.Equal(t, `guest-file-open{"path":"/f","mode":"w"}`, a.commands()[0])
+
+			got := new(bytes.Buffer)
+			n, err = qga.Download(t.Context(), c, "/f", got)
+			require.NoError(t, err)
+			assert.EqualValues(t, size, n)
+			assert.True(t, bytes.Equal(want, got.Bytes()))
+
+			content.Write(want)
+			f, err := qga.OpenFile(t.Context(), c, "/f", "r")
+			require.NoError(t, err)
+			require.NoError(t, iotest.TestReader(struct{ io.Reader }{f}, want))
+			require.NoError(t, f.Close())
+			log := a.commands()
+			assert.Equal(t, `guest-file-close{"handle":1000}`, log[len(log)-1])
+		})
+	}
+}
+
+func TestFileFails(t *testing.T) {
+	broken := errors.New("broken")
+	for name, test := range map[string]struct {
+		change map[string]answer
+		do     func(ctx context.Context, c *qga.Client) (int64, error)
+		n      int64
+		want   string
+	}{
+		"it cannot be opened": {
+			map[string]answer{"guest-file-open": reply(refusal(qmp.ClassGenericError))},
+			func(ctx context.Context, c *qga.Client) (int64, error) { return qga.Download(ctx, c, "/f", io.Discard) },
+			0, "qga: open /f: qmp: guest-file-open: no",
+		},
+		"the source breaks": {
+			nil,
+			func(ctx context.Context, c *qga.Client) (int64, error) {
+				return qga.Upload(ctx, c, "/f", io.MultiReader(bytes.NewReader(make([]byte, 1500)), iotest.ErrReader(broken)))
+			},
+			1500, "broken",
+		},
+		"the source is cut short": {
+			nil,
+			func(ctx context.Context, c *qga.Client) (int64, error) {
+				return qga.Upload(ctx, c, "/f", io.MultiReader(bytes.NewReader(make([]byte, 15)), iotest.ErrReader(io.ErrUnexpectedEOF)))
+			},
+			15, "unexpected EOF",
+		},
+		"the target breaks": {
+			map[string]answer{"guest-file-read": reply(object{"count": 1, "buf-b64": "AA==", "eof": true})},
+			func(ctx context.Context, c *qga.Client) (int64, error) {
+				r, w := io.Pipe()
+				r.CloseWithError(broken)
+				return qga.Download(ctx, c, "/f", w)
+			},
+			0, "broken",
+		},
+		"the guest's disk is full": {
+			map[string]answer{"guest-file-write": inTurn(object{"count": 2, "eof": false}, refusal(qmp.ClassGenericError))},
+			func(ctx context.Context, c *qga.Client) (int64, error) {
+				return qga.Upload(ctx, c, "/f", bytes.NewReader(make([]byte, 5)))
+			},
+			2, "qga: write /f: qmp: guest-file-write: no",
+		},
+		"only closing finds out": {
+			map[string]answer{"guest-file-close": reply(refusal(qmp.ClassGenericError))},
+			func(ctx context.Context, c *qga.Client) (int64, error) {
+				return qga.Upload(ctx, c, "/f", bytes.NewReader(make([]byte, 5)))
+			},
+			5, "qga: close /f: qmp: guest-file-close: no",
+		},
+		"nothing is written": {
+			map[string]answer{"guest-file-write": reply(object{"count": 0, "eof": false})},
+			func(ctx context.Context, c *qga.Client) (int64, error) {
+				return qga.Upload(ctx, c, "/f", bytes.NewReader(make([]byte, 5)))
+			},
+			0, "qga: write /f: the agent wrote 0 bytes of 5",
+		},
+		"nothing is read": {
+			map[string]answer{"guest-file-read": reply(object{"count": 0, "buf-b64": "", "eof": false})},
+			func(ctx context.Context, c *qga.Client) (int64, error) { return qga.Download(ctx, c, "/f", io.Discard) },
+			0, "qga: read /f: multiple Read calls return no data or error",
+		},
+		"more is read than asked for": {
+			map[string]answer{"guest-file-read": reply(object{"count": 3, "buf-b64": "AAAA", "eof": false})},
+			func(ctx context.Context, c *qga.Client) (int64, error) {
+				f, err := qga.OpenFile(ctx, c, "/f", "r")
+				if err != nil {
+					return 0, err
+				}
+				n, err := f.Read(make([]byte, 2))
+				return int64(n), errors.Join(err, f.Close())
+			},
+			0, "qga: read /f: the agent sent 3 bytes when it was asked for 2",
+		},
+		"no such whence": {
+			nil,
+			func(ctx context.Context, c *qga.Client) (int64, error) {
+				f, err := qga.OpenFile(ctx, c, "/f", "r")
+				if err != nil {
+					return 0, err
+				}
+				n, err := f.Seek(0, 9)
+				return n, errors.Join(err, f.Close())
+			},
+			0, "qga: seek in /f: whence is 9",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			answers := fileAnswers(new(bytes.Buffer))
+			for command, change := range test.change {
+				answers[command] = change
+			}
+			withFake(t, answers, func(t *testing.T, c *qga.Client, a *fakeAgent) {
+				n, err := test.do(t.Context(), c)
+				require.EqualError(t, err, test.want)
+				assert.Equal(t, test.n, n)
+				if log := a.commands(); len(log) > 1 {
+					assert.Equal(t, `guest-file-close{"handle":1000}`, log[len(log)-1], "it is closed all the same")
+				}
+			})
+		})
+	}
+}
+
+// TestFileContext gives up in the middle: the file is closed in the guest.
+func TestFileContext(t *testing.T) {
+	answers := fileAnswers(new(bytes.Buffer))
+	answers["guest-file-read"] = reply(silence{})
+	withFake(t, answers, func(t *testing.T, c *qga.Client, a *fakeAgent) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := qga.Download(ctx, c, "/f", io.Discard)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		log := a.commands()
+		assert.Equal(t, `guest-file-close{"handle":1000}`, log[len(log)-1])
+	})
+}
+
+func TestShutdown(t *testing.T) {
+	answers := map[string]answer{"guest-shutdown": inTurn(refusal(qmp.ClassGenericError), silence{})}
+	withFake(t, answers, func(t *testing.T, c *qga.Client, a *fakeAgent) {
+		refused := new(qmp.Error)
+		require.ErrorAs(t, c.GuestShutdown(t.Context(), qga.GuestShutdownArgs{}), &refused)
+		time.AfterFunc(time.Minute, func() { a.conn.Close() })
+		require.NoError(t, c.GuestShutdown(t.Context(), qga.GuestShutdownArgs{Mode: new("powerdown")}))
+	})
+}
