@@ -145,6 +145,9 @@ func TestFile(t *testing.T) {
 			assert.EqualValues(t, size, n)
 			assert.True(t, bytes.Equal(want, got.Bytes()))
 
+			if size > 2000 {
+				return // a byte at a time takes long
+			}
 			content.Write(want)
 			f, err := qga.OpenFile(t.Context(), c, "/f", "r")
 			require.NoError(t, err)
