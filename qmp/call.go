@@ -1,5 +1,7 @@
 package qmp
 
+import "os"
+
 // A call is one message on its way to the server and its answer on the way back.
 // Its fields are guarded by the link's mutex until it is answered, then they are
 // the caller's.
@@ -8,10 +10,11 @@ type call struct {
 	mode    callMode
 	state   callState
 	oob     bool
-	s       *scratch // the request; then the answer, if it is small
-	number  int      // the id it was sent with, 0 for none
-	order   uint64   // counts what is sent
-	taken   int      // the number that a whole message has as its id, or 0
+	files   []*os.File // that go with it
+	s       *scratch   // the request; then the answer, if it is small
+	number  int        // the id it was sent with, 0 for none
+	order   uint64     // counts what is sent
+	taken   int        // the number that a whole message has as its id, or 0
 
 	answer  []byte // the return or error member; the whole text for a whole message
 	buffer  []byte // the read buffer that answer lies in, if that is the call's

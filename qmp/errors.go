@@ -23,6 +23,10 @@ var ErrAbandoned = errors.New("the command was sent, its reply is abandoned")
 // was made without [WithOOB].
 var ErrNoOOB = errors.New("out-of-band execution was not negotiated")
 
+// ErrNoFiles is wrapped by the error of a call with [Files] on a connection that
+// cannot pass any: only a Unix socket can.
+var ErrNoFiles = errors.New("files cannot be passed on this connection: it is no Unix socket")
+
 // Classes of [Error]. Servers may have others: the set is open.
 const (
 	ClassGenericError    = "GenericError"

@@ -64,6 +64,7 @@ func (c *Conn) RoundTrip(ctx context.Context, message []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	call.files = c.opts.files
 	if call, err = c.wait(ctx, call); err != nil {
 		return nil, err
 	}
@@ -132,6 +133,9 @@ func (c *Conn) GoRoundTrip(ctx context.Context, message []byte, done func(answer
 		return nil
 	}
 	call, err := c.link.newWhole(message)
+	if err == nil {
+		call.files = c.opts.files
+	}
 	c.start(ctx, call, cb, err)
 }
 

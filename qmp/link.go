@@ -51,6 +51,7 @@ type link struct {
 	order  uint64   // of the last call sent
 	live   int      // calls not finished that somebody waits for, callbacks included
 	unread int      // of them, sent and not answered
+	fenced bool     // one of those in band has files, and QEMU out-of-band: nothing goes beside it
 	inband int      // sent and not answered, whether or not somebody waits, without the out-of-band ones
 	idle   chan struct{}
 	broken bool // nothing can be written any more
@@ -65,7 +66,8 @@ type link struct {
 
 	writing bool // somebody has the right to write, and to use out
 	out     []byte
-	outFrom int // where a writing goroutine begins
+	outFrom int   // where a writing goroutine begins
+	outFDs  []int // that go with the first byte of out; ours to close
 	try     *trier
 	write   func() // writeOut, made once
 
@@ -100,7 +102,7 @@ func (c *Conn) newCall(command string, mode callMode, args any) (*call, error) {
 		return nil, err
 	}
 	call := c.link.newCall(command, mode, s)
-	call.oob = c.opts.oob
+	call.oob, call.files = c.opts.oob, c.opts.files
 	return call, nil
 }
 
@@ -149,10 +151,15 @@ func (l *link) submit(c *call) {
 
 // refusalLocked is why c cannot be sent at all.
 func (l *link) refusalLocked(c *call) error {
-	if l.err == nil && c.oob && !l.oob {
+	switch {
+	case l.err != nil:
+		return l.err
+	case c.oob && !l.oob:
 		return ErrNoOOB
+	case len(c.files) > 0:
+		return l.filesRefused(c)
 	}
-	return l.err
+	return nil
 }
 
 // queueOf is where c waits to be sent.
@@ -185,11 +192,22 @@ func (l *link) kickLocked() {
 func (l *link) gatherLocked() bool {
 	for len(l.out) < batchSize && l.err == nil && !l.broken {
 		c := l.nextLocked()
-		if c == nil {
+		if c == nil || len(c.files) > 0 && len(l.out) > 0 {
 			break
 		}
 		l.queueOf(c).remove(c)
-		l.sendLocked(c)
+		if len(c.files) == 0 {
+			l.sendLocked(c)
+			continue
+		}
+		fds, err := dupFiles(c.files)
+		if err == nil {
+			l.outFDs = fds
+			l.sendLocked(c)
+			break
+		}
+		c.err = fmt.Errorf("qmp: %s: passing files: %w", c.command, err)
+		l.finishLocked(c)
 	}
 	return len(l.out) > 0
 }
@@ -211,7 +229,7 @@ func (l *link) mayGoLocked(c *call) bool {
 	if c.mode == probe {
 		return true
 	}
-	if l.oob && l.inband >= maxInband {
+	if l.oob && (l.fenced || l.inband >= maxInband || len(c.files) > 0 && l.inband > 0) {
 		return false
 	}
 	if l.bare != nil && l.bare.mode == whole && l.bare.state != abandoned {
@@ -234,6 +252,9 @@ func (l *link) sendLocked(c *call) {
 	if !c.oob {
 		l.inband++
 	}
+	if len(c.files) > 0 {
+		l.fenced = l.oob
+	}
 	l.out = append(l.out, c.s.buf.Bytes()...)
 	switch {
 	case c.mode == whole:
@@ -255,7 +276,7 @@ func (l *link) sendLocked(c *call) {
 
 // writeNow writes out on the goroutine of a caller, who must not have to wait.
 func (l *link) writeNow() {
-	if l.try == nil {
+	if l.try == nil || l.outFDs != nil {
 		go l.write()
 		return
 	}
@@ -277,6 +298,14 @@ func (l *link) writeNow() {
 // writeOut writes until there is nothing left to.
 func (l *link) writeOut() {
 	for {
+		if l.outFDs != nil {
+			n, err := l.writeFiles()
+			if err != nil {
+				l.writeFailed(err)
+				return
+			}
+			l.outFrom = n
+		}
 		if _, err := l.rw.Write(l.out[l.outFrom:]); err != nil {
 			l.writeFailed(err)
 			return
@@ -351,6 +380,9 @@ func (l *link) offWireLocked(c *call) {
 	}
 	if !c.oob {
 		l.inband--
+	}
+	if len(c.files) > 0 {
+		l.fenced = false
 	}
 }
 

@@ -2,6 +2,8 @@ package qmp
 
 import (
 	"log"
+	"os"
+	"slices"
 	"time"
 )
 
@@ -95,6 +97,7 @@ type CallOption func(*callOptions)
 type callOptions struct {
 	timeout time.Duration
 	oob     bool
+	files   []*os.File
 }
 
 // OutOfBand has commands executed out of band: at once, even while others wait or
@@ -106,3 +109,14 @@ func OutOfBand() CallOption { return func(o *callOptions) { o.oob = true } }
 // Timeout limits how long each call may take from its start to its reply. 0: no
 // limit but the context's.
 func Timeout(d time.Duration) CallOption { return func(o *callOptions) { o.timeout = d } }
+
+// Files passes files along with each command, at most 16, for those such as getfd
+// and add-fd that take one. The server gets duplicates: the files stay the
+// caller's, who may close them when the call has returned or its callback runs.
+// Only a Unix socket can pass files, else the error wraps [ErrNoFiles].
+//
+// On a connection made [WithOOB] such a command is with the server alone, but for
+// those out of band, which cannot have files.
+func Files(files ...*os.File) CallOption {
+	return func(o *callOptions) { o.files = slices.Clone(files) }
+}

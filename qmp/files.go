@@ -1,0 +1,38 @@
+package qmp
+
+import (
+	"errors"
+	"fmt"
+	"net"
+)
+
+// maxFiles is how many files QEMU takes with a message; it drops the rest.
+const maxFiles = 16
+
+// filesRefused is why c's files cannot be passed.
+func (l *link) filesRefused(c *call) error {
+	_, can := l.rw.(*net.UnixConn)
+	switch {
+	case !can || !canPassFiles:
+		return ErrNoFiles
+	case c.oob:
+		return errors.New("files cannot be passed out of band")
+	case len(c.files) > maxFiles:
+		return fmt.Errorf("%d files: a command can have %d", len(c.files), maxFiles)
+	}
+	return nil
+}
+
+// writeFiles writes the beginning of out with the files that go with it, and
+// returns how long that was, at least a byte.
+func (l *link) writeFiles() (int, error) {
+	defer func() {
+		closeFDs(l.outFDs)
+		l.outFDs = nil
+	}()
+	n, _, err := l.rw.(*net.UnixConn).WriteMsgUnix(l.out, fileRights(l.outFDs), nil)
+	if err != nil {
+		return n, fmt.Errorf("passing files: %w", err)
+	}
+	return n, nil
+}

@@ -1,0 +1,301 @@
+package qmp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/goqapi/goqapi/internal/qemutest"
+)
+
+// socketPair returns the two ends of a Unix socket.
+func socketPair(t *testing.T) (a, b *net.UnixConn) {
+	t.Helper()
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ends [2]*net.UnixConn
+	for i, fd := range fds {
+		f := os.NewFile(uintptr(fd), "socketpair")
+		c, err := net.FileConn(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Close()
+		t.Cleanup(func() { c.Close() })
+		ends[i] = c.(*net.UnixConn)
+	}
+	return ends[0], ends[1]
+}
+
+// A fileReader reads a socket byte by byte, as QEMU does, and notes with which
+// byte files came.
+type fileReader struct {
+	*net.UnixConn
+	offset int
+	files  map[int][]int // by the byte's offset
+}
+
+func (r *fileReader) Read(b []byte) (int, error) {
+	rights := make([]byte, syscall.CmsgSpace(4*maxFiles))
+	n, got, _, _, err := r.ReadMsgUnix(b[:1], rights)
+	if got > 0 {
+		messages, err := syscall.ParseSocketControlMessage(rights[:got])
+		if err != nil {
+			return n, err
+		}
+		fds, err := syscall.ParseUnixRights(&messages[0])
+		if err != nil {
+			return n, err
+		}
+		r.files[r.offset] = fds
+	}
+	r.offset += n
+	if err == nil && n == 0 {
+		err = io.EOF
+	}
+	return n, err
+}
+
+// named returns a new file and the name that /proc has for it.
+func named(t testing.TB, name string) (*os.File, string) {
+	t.Helper()
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Create(filepath.Join(dir, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return f, f.Name()
+}
+
+func TestFiles(t *testing.T) {
+	for _, oob := range []bool{false, true} {
+		t.Run(fmt.Sprint("oob ", oob), func(t *testing.T) {
+			checkLeaks(t)
+			ours, theirs := socketPair(t)
+			r := &fileReader{theirs, 0, make(map[int][]int)}
+			p := newPeer(t, r)
+			var opts []Option
+			negotiation := `{"execute":"qmp_capabilities"}`
+			if oob {
+				opts = append(opts, WithOOB())
+				negotiation = `{"execute":"qmp_capabilities","arguments":{"enable":["oob"]}}`
+			}
+			shaken := make(chan struct{})
+			go func() { defer close(shaken); p.negotiate(negotiation) }()
+			c, err := NewConn(t.Context(), ours, opts...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			<-shaken
+
+			var wait sync.WaitGroup
+			defer wait.Wait()
+			const n = 16
+			for i := range n {
+				f, name := named(t, fmt.Sprint("f", i))
+				wait.Go(func() {
+					if err := c.With(Files(f, f)).Execute(t.Context(), "add", name, nil); err == nil {
+						t.Error("a string as arguments was taken")
+					}
+					err := c.With(Files(f, f)).Execute(t.Context(), "add", map[string]string{"name": name}, nil)
+					if err != nil {
+						t.Error(err)
+					}
+				})
+				wait.Go(func() {
+					if err := c.Execute(t.Context(), "other", nil, nil); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			for range 2 * n {
+				got := p.next()
+				at := r.offset - len(got.text)
+				fds := r.files[at]
+				delete(r.files, at)
+				if len(r.files) > 0 {
+					t.Errorf("%s: files came with %v, it begins at %d", got.text, r.files, at)
+				}
+				var want string
+				if got.Execute == "add" {
+					want = string(got.Args)
+				}
+				for _, fd := range fds {
+					name, err := os.Readlink(fmt.Sprint("/proc/self/fd/", fd))
+					if text := `{"name":"` + name + `"}`; err != nil || text != want {
+						t.Errorf("got %s, %v, want %s", text, err, want)
+					}
+					syscall.Close(fd)
+				}
+				if len(fds) != 2 && want != "" || len(fds) != 0 && want == "" {
+					t.Errorf("%s: %d files", got.text, len(fds))
+				}
+				p.answer(got, "{}")
+			}
+		})
+	}
+}
+
+// With out-of-band execution a command with files is with the server alone.
+func TestFilesAlone(t *testing.T) {
+	ours, theirs := socketPair(t)
+	p := newPeer(t, theirs)
+	go p.negotiate(`{"execute":"qmp_capabilities","arguments":{"enable":["oob"]}}`)
+	c, err := NewConn(t.Context(), ours, WithOOB())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	f, _ := named(t, "f")
+	var ends []<-chan error
+	start := func(c *Conn, command string) {
+		end := make(chan error, 1)
+		ends = append(ends, end)
+		c.Go(t.Context(), command, nil, nil, func(err error) { end <- err })
+	}
+	start(c, "before")
+	before := p.next()
+	start(c.With(Files(f)), "one")
+	start(c.With(Files(f)), "two")
+	start(c, "after")
+	start(c.With(OutOfBand()), "urgent")
+	p.answer(p.expect(`{"exec-oob":"urgent","id":2}`), "{}") // not "one"
+	p.answer(before, "{}")
+	for _, name := range []string{"one", "two"} {
+		r := p.expect(`{"execute":"` + name + `","id":1}`)
+		start(c.With(OutOfBand()), "urgent")
+		p.answer(p.expect(`{"exec-oob":"urgent","id":2}`), "{}") // not the next
+		p.answer(r, "{}")
+	}
+	p.answer(p.expect(`{"execute":"after","id":1}`), "{}")
+	for _, end := range ends {
+		if err := <-end; err != nil {
+			t.Error(err)
+		}
+	}
+	err = c.With(OutOfBand(), Files(f)).Execute(t.Context(), "urgent", nil, nil)
+	if want := "qmp: urgent: files cannot be passed out of band"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+func TestFilesRefused(t *testing.T) {
+	bubble(t, func(t *testing.T, p pair) {
+		err := p.With(Files(os.Stdin)).Execute(t.Context(), "getfd", nil, nil)
+		wantErr(t, err, ErrNoFiles, "qmp: getfd: files cannot be passed on this connection: it is no Unix socket")
+		_, err = p.With(Files(os.Stdin)).RoundTrip(t.Context(), []byte(`{"execute":"getfd"}`))
+		wantErr(t, err, ErrNoFiles, "qmp: message: files cannot be passed on this connection: it is no Unix socket")
+	})
+	ours, theirs := socketPair(t)
+	p := newPeer(t, theirs)
+	go p.handshake()
+	c, err := NewConn(t.Context(), ours)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	err = c.With(Files(make([]*os.File, 17)...)).Execute(t.Context(), "getfd", nil, nil)
+	if want := "qmp: getfd: 17 files: a command can have 16"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	closed, _ := named(t, "closed")
+	closed.Close()
+	for _, f := range []*os.File{closed, nil} { // nothing is sent, and the connection lives on
+		err = c.With(Files(os.Stdin, f)).Execute(t.Context(), "getfd", nil, nil)
+		if err == nil || !strings.HasPrefix(err.Error(), "qmp: getfd: passing files: ") {
+			t.Errorf("got %v", err)
+		}
+	}
+	end := async(func() error { return c.Execute(t.Context(), "next", nil, nil) })
+	p.answer(p.expect(`{"execute":"next"}`), "{}")
+	if err := <-end; err != nil {
+		t.Error(err)
+	}
+}
+
+// Sixteen goroutines pass files to a real QEMU while others ask for something
+// else. /proc shows what QEMU has got.
+func TestQEMUFiles(t *testing.T) {
+	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
+		for _, opts := range [][]Option{nil, {WithOOB()}} {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			stream := q.Start(t, "-qmp").(*net.UnixConn)
+			pid := peerProcess(t, stream)
+			c, err := NewConn(ctx, stream, opts...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			var wait sync.WaitGroup
+			for i := range 16 {
+				f, name := named(t, fmt.Sprint("f", i))
+				h := c.With(Files(f))
+				wait.Go(func() {
+					for j := range 25 {
+						var set struct {
+							FD int `json:"fd"`
+						}
+						err := h.Execute(ctx, "add-fd", map[string]string{"opaque": name}, &set)
+						got, err2 := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", pid, set.FD))
+						if err := errors.Join(err, err2); err != nil || got != name {
+							t.Errorf("add-fd: QEMU has %s, %v, want %s", got, err, name)
+						}
+						fdname := map[string]string{"fdname": fmt.Sprint("n", i, "-", j)}
+						if err := h.Execute(ctx, "getfd", fdname, nil); err != nil {
+							t.Error(err)
+						}
+						if err := c.Execute(ctx, "closefd", fdname, nil); err != nil {
+							t.Error(err)
+						}
+					}
+				})
+				wait.Go(func() {
+					for range 50 {
+						if err := c.Execute(ctx, "query-name", nil, nil); err != nil {
+							t.Error(err)
+						}
+					}
+				})
+			}
+			wait.Wait()
+			err = c.Execute(ctx, "getfd", map[string]string{"fdname": "none"}, nil)
+			if _, ok := errors.AsType[*Error](err); !ok {
+				t.Errorf("getfd without a file: %v", err)
+			}
+		}
+	})
+}
+
+// peerProcess is the process at the other end.
+func peerProcess(t *testing.T, c *net.UnixConn) int {
+	t.Helper()
+	raw, err := c.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cred *syscall.Ucred
+	err2 := raw.Control(func(fd uintptr) {
+		cred, err = syscall.GetsockoptUcred(int(fd), syscall.SOL_SOCKET, syscall.SO_PEERCRED)
+	})
+	if err := errors.Join(err, err2); err != nil {
+		t.Fatal(err)
+	}
+	return int(cred.Pid)
+}
