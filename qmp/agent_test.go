@@ -114,7 +114,7 @@ func TestAgentStale(t *testing.T) {
 					defer c.Close()
 					var text string
 					if err := c.Execute(t.Context(), "guest-info", nil, &text); text != "mine" {
-						return fmt.Errorf("got %q: %v", text, err)
+						return fmt.Errorf("got %q: %w", text, err)
 					}
 					return nil
 				})

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -248,9 +249,7 @@ func TestFileFails(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			answers := fileAnswers(new(bytes.Buffer))
-			for command, change := range test.change {
-				answers[command] = change
-			}
+			maps.Copy(answers, test.change)
 			withFake(t, answers, func(t *testing.T, c *qga.Client, a *fakeAgent) {
 				n, err := test.do(t.Context(), c)
 				require.EqualError(t, err, test.want)
