@@ -103,8 +103,10 @@ func TestRunFails(t *testing.T) {
 	})
 }
 
-// fileAnswers are an agent's that has one file, and takes at most 1000 bytes at a
-// time.
+// atMost is how many bytes the fake agent reads and writes at a time.
+const atMost = 100_000
+
+// fileAnswers are an agent's that has one file.
 func fileAnswers(content *bytes.Buffer) map[string]answer {
 	return map[string]answer{
 		"guest-file-open":  reply(1000),
@@ -115,7 +117,7 @@ func fileAnswers(content *bytes.Buffer) map[string]answer {
 			if err := json.Unmarshal(args, &w); err != nil {
 				return refusal(err.Error())
 			}
-			n, _ := content.Write(w.BufB64[:min(len(w.BufB64), 1000)])
+			n, _ := content.Write(w.BufB64[:min(len(w.BufB64), atMost)])
 			return object{"count": n, "eof": false}
 		},
 		"guest-file-read": func(args json.RawMessage) any {
@@ -123,14 +125,14 @@ func fileAnswers(content *bytes.Buffer) map[string]answer {
 			if err := json.Unmarshal(args, &r); err != nil {
 				return refusal(err.Error())
 			}
-			data := content.Next(int(min(*r.Count, 1000)))
+			data := content.Next(int(min(*r.Count, atMost)))
 			return object{"count": len(data), "buf-b64": data, "eof": content.Len() == 0}
 		},
 	}
 }
 
 func TestFile(t *testing.T) {
-	for _, size := range []int{0, 1, 999, 1000, 1001, 300_000} {
+	for _, size := range []int{0, 1, 300, atMost, 3 * atMost} {
 		want := bytes.Repeat([]byte("0123456789\x00\xff"), size/12+1)[:size]
 		content := new(bytes.Buffer)
 		withFake(t, fileAnswers(content), func(t *testing.T, c *qga.Client, a *fakeAgent) {

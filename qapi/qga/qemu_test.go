@@ -1,0 +1,195 @@
+package qga_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/goqapi/goqapi/internal/qemutest"
+	"github.com/goqapi/goqapi/internal/wiretest"
+	"github.com/goqapi/goqapi/qapi/qga"
+	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/schema"
+)
+
+// eachAgent runs f with a client of a real agent of each release. It runs on this
+// machine: f may only do what changes nothing here.
+func eachAgent(t *testing.T, f func(t *testing.T, c *qga.Client, release string)) {
+	t.Helper()
+	qemutest.EachAgent(t, func(t *testing.T, a qemutest.Agent) {
+		c, err := qga.Dial(t.Context(), "unix:"+a.Start(t), qmp.WithEventError(func(err error) { t.Error(err) }))
+		require.NoError(t, err)
+		defer c.Close()
+		f(t, c, a.Release)
+	})
+}
+
+// harmless are the commands that take no arguments and change nothing.
+var harmless = []string{
+	"guest-fsfreeze-status", "guest-get-cpustats", "guest-get-devices", "guest-get-disks", "guest-get-diskstats",
+	"guest-get-fsinfo", "guest-get-host-name", "guest-get-load", "guest-get-memory-block-info",
+	"guest-get-memory-blocks", "guest-get-osinfo", "guest-get-time", "guest-get-timezone", "guest-get-users",
+	"guest-get-vcpus", "guest-info", "guest-network-get-interfaces", "guest-network-get-route", "guest-ping",
+}
+
+// TestQEMUQueries asks real agents what they tell, and holds that the types keep
+// all of it, and that they list no command that has no method.
+func TestQEMUQueries(t *testing.T) {
+	s, methods := load(t)
+	eachAgent(t, func(t *testing.T, c *qga.Client, _ string) {
+		answered := 0
+		for _, name := range harmless {
+			def, ok := s.Lookup(name).(*schema.Command)
+			require.True(t, ok, name)
+			m := methods[name]
+			var text json.RawMessage
+			err := c.Conn().Execute(t.Context(), name, nil, &text)
+			if refused, ok := errors.AsType[*qmp.Error](err); ok && refused.Class == qmp.ClassCommandNotFound {
+				continue // older than the command, or without it here
+			}
+			require.NoError(t, err)
+			if def.Returns != nil {
+				assert.Empty(t, wiretest.RoundTrip(t, def.Returns, m.Result, text), name)
+			}
+			out := reflect.ValueOf(c).MethodByName(m.Name).Call([]reflect.Value{reflect.ValueOf(t.Context())})
+			assert.Nil(t, out[len(out)-1].Interface(), name)
+			answered++
+		}
+		t.Logf("%d of %d commands", answered, len(harmless))
+		assert.GreaterOrEqual(t, answered, 14)
+
+		info, err := c.GuestInfo(t.Context())
+		require.NoError(t, err)
+		unknown := map[string]bool{}
+		for _, command := range info.SupportedCommands {
+			if _, ok := methods[command.Name]; !ok {
+				unknown[command.Name] = true
+			}
+			if def, ok := s.Lookup(command.Name).(*schema.Command); ok {
+				assert.Equal(t, def.SuccessResponse, command.SuccessResponse, command.Name)
+			}
+		}
+		assert.Empty(t, slices.Sorted(maps.Keys(unknown)))
+	})
+}
+
+func TestQEMURun(t *testing.T) {
+	eachAgent(t, func(t *testing.T, c *qga.Client, release string) {
+		sh := func(script string) qga.Command { return qga.Command{Path: "/bin/sh", Args: []string{"-c", script}} }
+		run := func(command qga.Command) qga.Result {
+			t.Helper()
+			r, err := qga.Run(t.Context(), c, command)
+			require.NoError(t, err)
+			return r
+		}
+		r := run(sh("echo out; echo err >&2; sleep 0.05; exit 3"))
+		assert.Equal(t, qga.Result{ExitCode: 3, Stdout: []byte("out\n"), Stderr: []byte("err\n")}, r)
+		r = run(sh("kill -9 $$"))
+		assert.Equal(t, qga.Result{ExitCode: -1, Signal: 9}, r)
+
+		all := make([]byte, 100_000)
+		for i := range all {
+			all[i] = byte(i)
+		}
+		r = run(qga.Command{Path: "cat", Stdin: all})
+		assert.True(t, r.Success())
+		assert.True(t, bytes.Equal(all, r.Stdout))
+
+		r = run(qga.Command{Path: "/usr/bin/env", Env: []string{"A=b c"}})
+		assert.Equal(t, "A=b c\n", string(r.Stdout))
+
+		if release != "5.2" && release != "7.2" {
+			merged := sh("echo out; echo err >&2")
+			merged.Capture = qga.GuestExecCaptureOutputModeMerged
+			assert.Equal(t, "out\nerr\n", string(run(merged).Stdout))
+		}
+
+		const limit = 16 << 20
+		r = run(sh("head -c 17000000 /dev/zero"))
+		assert.Len(t, r.Stdout, limit)
+		assert.Equal(t, release != "5.2", r.StdoutTruncated, "5.2 does not tell")
+
+		_, err := qga.Run(t.Context(), c, qga.Command{Path: "/bin/there-is-none"})
+		require.ErrorContains(t, err, "qga: run /bin/there-is-none: qmp: guest-exec: ")
+
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		_, err = qga.Run(ctx, c, sh("sleep 0.3"))
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.NoError(t, c.GuestPing(t.Context()))
+	})
+}
+
+func TestQEMUFiles(t *testing.T) {
+	eachAgent(t, func(t *testing.T, c *qga.Client, release string) {
+		path := filepath.Join(t.TempDir(), "file")
+		content := make([]byte, 3<<20+17)
+		rng := rand.NewChaCha8(sha256.Sum256([]byte(release)))
+		_, _ = rng.Read(content) // never fails
+
+		begin := time.Now()
+		n, err := qga.Upload(t.Context(), c, path, bytes.NewReader(content))
+		require.NoError(t, err)
+		assert.EqualValues(t, len(content), n)
+		up := time.Since(begin)
+		onDisk, err := os.ReadFile(path)
+		require.NoError(t, err)
+		assert.True(t, bytes.Equal(content, onDisk))
+
+		begin = time.Now()
+		got := new(bytes.Buffer)
+		n, err = qga.Download(t.Context(), c, path, got)
+		require.NoError(t, err)
+		assert.EqualValues(t, len(content), n)
+		assert.True(t, bytes.Equal(content, got.Bytes()))
+		t.Logf("3 MiB up in %v, down in %v", up, time.Since(begin))
+
+		// A file whose size is not known before.
+		status := new(strings.Builder)
+		_, err = qga.Download(t.Context(), c, "/proc/self/status", status)
+		require.NoError(t, err)
+		assert.Contains(t, status.String(), "\nPid:")
+
+		f, err := qga.OpenFile(t.Context(), c, path, "r+")
+		require.NoError(t, err)
+		at, err := f.Seek(-5, io.SeekEnd)
+		require.NoError(t, err)
+		assert.EqualValues(t, len(content)-5, at)
+		tail, err := io.ReadAll(f)
+		require.NoError(t, err)
+		assert.Equal(t, content[len(content)-5:], tail)
+		_, err = f.Seek(2, io.SeekStart)
+		require.NoError(t, err)
+		_, err = f.Write([]byte("two"))
+		require.NoError(t, err)
+		at, err = f.Seek(1, io.SeekCurrent)
+		require.NoError(t, err)
+		assert.EqualValues(t, 6, at)
+		require.NoError(t, f.Flush())
+		require.NoError(t, f.Close())
+		require.Error(t, f.Close(), "it is closed")
+		onDisk, err = os.ReadFile(path)
+		require.NoError(t, err)
+		assert.Equal(t, "two", string(onDisk[2:5]))
+
+		_, err = qga.Download(t.Context(), c, path+".none", io.Discard)
+		require.ErrorContains(t, err, "qga: open "+path+".none: qmp: guest-file-open: ")
+		_, err = qga.Upload(t.Context(), c, "/dev/full", bytes.NewReader(content))
+		require.Error(t, err)
+	})
+}
