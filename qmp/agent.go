@@ -48,7 +48,10 @@ func NewAgentConn(ctx context.Context, rw io.ReadWriteCloser, opts ...Option) (*
 	o := newOptions(opts)
 	o.handshake = false
 	l := newLink(rw, o)
-	l.agent = &agent{limit: o.handshakeTimeout, dialled: make(chan error, 1)}
+	l.agent = &agent{
+		sync: (*link).syncLocked, stale: (*link).stale,
+		limit: o.handshakeTimeout, dialled: make(chan error, 1),
+	}
 	c := &Conn{link: l}
 	for _, f := range o.setup {
 		f(c)
@@ -63,7 +66,13 @@ func NewAgentConn(ctx context.Context, rw io.ReadWriteCloser, opts ...Option) (*
 
 // An agent is what a link to a guest agent knows beside others. Its fields are
 // guarded by the link's mutex.
+//
+// What only agents need is called through it, so that the linker leaves it out of
+// programs that talk to none.
 type agent struct {
+	sync  func(*link)                // begins a synchronisation; called with the link locked
+	stale func(*link, *message) bool // whether a message is from before one, or its answer
+
 	limit   time.Duration // for an answer to a synchronisation; 0: none
 	state   agentState
 	number  []byte // what the synchronisation that is under way is told by
@@ -106,7 +115,7 @@ func (l *link) agentReadyLocked(c *call) bool {
 		return true
 	}
 	if l.agent.state == unsynced && l.unread == 0 {
-		l.syncLocked()
+		l.agent.sync(l)
 	}
 	return l.agent.state == synced
 }

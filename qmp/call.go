@@ -11,10 +11,11 @@ type call struct {
 	state   callState
 	oob     bool
 	files   []*os.File // that go with it
-	s       *scratch   // the request; then the answer, if it is small
-	number  int        // the id it was sent with, 0 for none
-	order   uint64     // counts what is sent
-	taken   int        // the number that a whole message has as its id, or 0
+	passing *passing
+	s       *scratch // the request; then the answer, if it is small
+	number  int      // the id it was sent with, 0 for none
+	order   uint64   // counts what is sent
+	taken   int      // the number that a whole message has as its id, or 0
 
 	answer  []byte // the return or error member; the whole text for a whole message
 	buffer  []byte // the read buffer that answer lies in, if that is the call's

@@ -27,7 +27,7 @@ func (l *link) read() {
 			return
 		}
 		switch {
-		case l.agent != nil && l.stale(m):
+		case l.agent != nil && l.agent.stale(l, m):
 		case m.unsure:
 			l.damaged(errors.New("its end is missing"))
 		case m.spoilt != nil:

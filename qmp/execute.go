@@ -64,7 +64,7 @@ func (c *Conn) RoundTrip(ctx context.Context, message []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	call.files = c.opts.files
+	call.files, call.passing = c.opts.files, c.opts.passing
 	if call, err = c.wait(ctx, call); err != nil {
 		return nil, err
 	}
@@ -134,7 +134,7 @@ func (c *Conn) GoRoundTrip(ctx context.Context, message []byte, done func(answer
 	}
 	call, err := c.link.newWhole(message)
 	if err == nil {
-		call.files = c.opts.files
+		call.files, call.passing = c.opts.files, c.opts.passing
 	}
 	c.start(ctx, call, cb, err)
 }

@@ -4,7 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 )
+
+// A passing is how files are passed. It is reached through [Files] alone, so that
+// the linker leaves it out of programs that pass none.
+type passing struct {
+	refused func(*link, *call) error
+	dup     func([]*os.File) ([]int, error)
+	write   func(*link) (int, error)
+}
 
 // maxFiles is how many files QEMU takes with a message; it drops the rest.
 const maxFiles = 16

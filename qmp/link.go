@@ -66,8 +66,9 @@ type link struct {
 
 	writing bool // somebody has the right to write, and to use out
 	out     []byte
-	outFrom int   // where a writing goroutine begins
-	outFDs  []int // that go with the first byte of out; ours to close
+	outFrom int      // where a writing goroutine begins
+	outFDs  []int    // that go with the first byte of out; ours to close
+	passing *passing // of outFDs
 	try     *trier
 	write   func() // writeOut, made once
 
@@ -102,7 +103,7 @@ func (c *Conn) newCall(command string, mode callMode, args any) (*call, error) {
 		return nil, err
 	}
 	call := c.link.newCall(command, mode, s)
-	call.oob, call.files = c.opts.oob, c.opts.files
+	call.oob, call.files, call.passing = c.opts.oob, c.opts.files, c.opts.passing
 	return call, nil
 }
 
@@ -157,7 +158,7 @@ func (l *link) refusalLocked(c *call) error {
 	case c.oob && !l.oob:
 		return ErrNoOOB
 	case len(c.files) > 0:
-		return l.filesRefused(c)
+		return c.passing.refused(l, c)
 	}
 	return nil
 }
@@ -200,9 +201,9 @@ func (l *link) gatherLocked() bool {
 			l.sendLocked(c)
 			continue
 		}
-		fds, err := dupFiles(c.files)
+		fds, err := c.passing.dup(c.files)
 		if err == nil {
-			l.outFDs = fds
+			l.outFDs, l.passing = fds, c.passing
 			l.sendLocked(c)
 			break
 		}
@@ -299,7 +300,7 @@ func (l *link) writeNow() {
 func (l *link) writeOut() {
 	for {
 		if l.outFDs != nil {
-			n, err := l.writeFiles()
+			n, err := l.passing.write(l)
 			if err != nil {
 				l.writeFailed(err)
 				return

@@ -98,6 +98,7 @@ type callOptions struct {
 	timeout time.Duration
 	oob     bool
 	files   []*os.File
+	passing *passing // how they are passed
 }
 
 // OutOfBand has commands executed out of band: at once, even while others wait or
@@ -118,5 +119,8 @@ func Timeout(d time.Duration) CallOption { return func(o *callOptions) { o.timeo
 // On a connection made [WithOOB] such a command is with the server alone, but for
 // those out of band, which cannot have files.
 func Files(files ...*os.File) CallOption {
-	return func(o *callOptions) { o.files = slices.Clone(files) }
+	return func(o *callOptions) {
+		o.files = slices.Clone(files)
+		o.passing = &passing{(*link).filesRefused, dupFiles, (*link).writeFiles}
+	}
 }
