@@ -6,10 +6,51 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"reflect"
 	"strconv"
 	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/goqapi/goqapi/schema"
+	"github.com/goqapi/goqapi/schema/qemu"
 )
+
+// Bindings are a generated package, with the schema that it comes from.
+type Bindings struct {
+	Schema   *schema.Schema
+	Source   fs.FS // the package's folder
+	Commands map[string]Method
+	Events   map[string]reflect.Type
+	// Types are the types that values can have, by their Go names: AllTypes
+	// holds that none is missing.
+	Types map[string]reflect.Type
+}
+
+// Load returns the bindings with a type of client, in the folder of the test.
+func Load(t testing.TB, release, root string, client reflect.Type, types map[string]reflect.Type) Bindings {
+	t.Helper()
+	s, err := qemu.Load(release, root)
+	require.NoError(t, err)
+	source := os.DirFS(".")
+	commands, err := Methods(client, source)
+	require.NoError(t, err)
+	return Bindings{s, source, commands, Events(client), types}
+}
+
+// Command returns a command of the schema, or nil.
+func (b Bindings) Command(name string) *schema.Command {
+	c, _ := b.Schema.Lookup(name).(*schema.Command)
+	return c
+}
+
+// Event returns an event of the schema, or nil.
+func (b Bindings) Event(name string) *schema.Event {
+	e, _ := b.Schema.Lookup(name).(*schema.Event)
+	return e
+}
 
 // A Method is a method of a generated client that executes a command.
 type Method struct {

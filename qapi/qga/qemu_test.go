@@ -24,7 +24,6 @@ import (
 	"github.com/goqapi/goqapi/internal/wiretest"
 	"github.com/goqapi/goqapi/qapi/qga"
 	"github.com/goqapi/goqapi/qmp"
-	"github.com/goqapi/goqapi/schema"
 )
 
 // eachAgent runs f with a client of a real agent of each release. It runs on this
@@ -50,13 +49,12 @@ var harmless = []string{
 // TestQEMUQueries asks real agents what they tell, and holds that the types keep
 // all of it, and that they list no command that has no method.
 func TestQEMUQueries(t *testing.T) {
-	s, methods := load(t)
+	b := loadBindings(t)
 	eachAgent(t, func(t *testing.T, c *qga.Client, _ string) {
 		answered := 0
 		for _, name := range harmless {
-			def, ok := s.Lookup(name).(*schema.Command)
-			require.True(t, ok, name)
-			m := methods[name]
+			def, m := b.Command(name), b.Commands[name]
+			require.NotNil(t, def, name)
 			var text json.RawMessage
 			err := c.Conn().Execute(t.Context(), name, nil, &text)
 			if refused, ok := errors.AsType[*qmp.Error](err); ok && refused.Class == qmp.ClassCommandNotFound {
@@ -77,10 +75,10 @@ func TestQEMUQueries(t *testing.T) {
 		require.NoError(t, err)
 		unknown := map[string]bool{}
 		for _, command := range info.SupportedCommands {
-			if _, ok := methods[command.Name]; !ok {
+			if _, ok := b.Commands[command.Name]; !ok {
 				unknown[command.Name] = true
 			}
-			if def, ok := s.Lookup(command.Name).(*schema.Command); ok {
+			if def := b.Command(command.Name); def != nil {
 				assert.Equal(t, def.SuccessResponse, command.SuccessResponse, command.Name)
 			}
 		}

@@ -3,7 +3,6 @@ package qga_test
 import (
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -15,75 +14,83 @@ import (
 
 	"github.com/goqapi/goqapi/internal/wiretest"
 	"github.com/goqapi/goqapi/qapi/qga"
-	"github.com/goqapi/goqapi/schema"
 	"github.com/goqapi/goqapi/schema/qemu"
 )
 
-func load(t *testing.T) (*schema.Schema, map[string]wiretest.Method) {
+// loadBindings returns the package, with the schema of the release that it is
+// generated from.
+func loadBindings(t testing.TB) wiretest.Bindings {
 	t.Helper()
-	s, err := qemu.Load("11.1", qemu.QGA)
-	require.NoError(t, err)
-	methods, err := wiretest.Methods(reflect.TypeFor[*qga.Client](), os.DirFS("."))
-	require.NoError(t, err)
-	return s, methods
+	return wiretest.Load(t, "11.1", qemu.QGA, reflect.TypeFor[*qga.Client](), allTypes)
 }
 
-// base64Members are the members that hold bytes.
-var base64Members = []string{"buf-b64", "input-data", "out-data", "err-data", "password"}
+// TestComplete compares what the bindings declare with the parsed schema.
+func TestComplete(t *testing.T) { loadBindings(t).Complete(t) }
 
-// TestRoundTrip sends made-up values through the arguments and the result of
-// every command.
+// TestRoundTrip sends made-up values through everything that has a type.
 func TestRoundTrip(t *testing.T) {
-	s, methods := load(t)
-	commands := s.Commands()
-	require.Len(t, methods, len(commands), "a method for each command")
-	check := func(name string, of schema.Type, into reflect.Type) {
-		t.Run(name, func(t *testing.T) {
-			for i, optional := range []float64{0, 1, 0.5} {
-				sampler := wiretest.Sampler{Rand: rand.New(rand.NewPCG(uint64(i), 1)), Optional: optional, Base64: base64Members}
-				for range 25 {
-					text, err := json.Marshal(sampler.Sample(of))
-					require.NoError(t, err)
-					require.Empty(t, wiretest.RoundTrip(t, of, into, text))
+	bytes := []string{"buf-b64", "input-data", "out-data", "err-data", "password"}
+	loadBindings(t).RoundTrips(t, bytes, []string{"Unknown"}) // which is for what the schema does not know
+}
+
+// TestAllTypes holds that the table of types is that of the generated source.
+// UPDATE=1 writes it anew.
+func TestAllTypes(t *testing.T) {
+	loadBindings(t).AllTypes(t, "github.com/goqapi/goqapi/qapi/qga")
+}
+
+// TestCaptures decodes what real agents were heard to say, and encodes it again:
+// nothing of it is unknown.
+func TestCaptures(t *testing.T) {
+	for _, release := range []string{"7.2", "10.0"} {
+		t.Run(release, func(t *testing.T) {
+			c := wiretest.NewChecker(loadBindings(t))
+			dir := wiretest.Data(t, "captures", release)
+			paths, err := filepath.Glob(filepath.Join(dir, "qga-*.json"))
+			require.NoError(t, err)
+			for _, path := range paths {
+				text, err := os.ReadFile(path)
+				require.NoError(t, err)
+				var m wiretest.Message
+				require.NoError(t, json.Unmarshal(text, &m), path)
+				if m.Return != nil {
+					c.Reply(t, strings.TrimSuffix(strings.TrimPrefix(filepath.Base(path), "qga-"), ".json"), m.Return)
 				}
 			}
+			c.Dialogue(t, filepath.Join(dir, "qga-session.log"))
+			t.Logf("%d replies, %d requests", c.Replies, c.Requests)
+			assert.Greater(t, c.Replies, 30)
+			assert.Greater(t, c.Requests, 3)
+			assert.Empty(t, c.Unknown)
 		})
-	}
-	for _, c := range commands {
-		m := methods[c.Name]
-		require.Equal(t, c.Args != nil, m.Args != nil, c.Name)
-		require.Equal(t, c.Returns != nil, m.Result != nil, c.Name)
-		if c.Args != nil {
-			check(c.Name+" arguments", c.Args, m.Args)
-		}
-		if c.Returns != nil {
-			check(c.Name+" reply", c.Returns, m.Result)
-		}
 	}
 }
 
-// TestCaptures decodes what real agents were heard to say, and encodes it again.
-func TestCaptures(t *testing.T) {
-	s, methods := load(t)
-	for _, release := range []string{"7.2", "10.0"} {
-		paths, err := filepath.Glob(filepath.Join(wiretest.Data(t, "captures", release), "qga-*.json"))
+// TestWire pins what is of its own in the agent's bindings.
+func TestWire(t *testing.T) {
+	for _, c := range []struct {
+		value any
+		text  string
+	}{
+		{&qga.GuestFileWriteArgs{Handle: 1, BufB64: []byte("hi\n")}, `{"handle":1,"buf-b64":"aGkK"}`},
+		{&qga.GuestExecStatus{Exited: true, OutData: []byte{0xFF, 0}, ErrData: []byte{}},
+			`{"exited":true,"out-data":"/wA=","err-data":""}`},
+		{&qga.GuestExecArgs{Path: "p", InputData: []byte("x"), CaptureOutput: qga.Bool(true)},
+			`{"path":"p","input-data":"eA==","capture-output":true}`},
+		{&qga.GuestExecArgs{Path: "p", CaptureOutput: qga.GuestExecCaptureOutputModeMerged},
+			`{"path":"p","capture-output":"merged"}`},
+		{&qga.GuestSetUserPasswordArgs{Username: "u", Password: []byte("pw")},
+			`{"username":"u","password":"cHc=","crypted":false}`},
+		{&qga.GuestFileSeekArgs{Handle: 1, Offset: -2, Whence: qga.QGASeekEnd}, `{"handle":1,"offset":-2,"whence":"end"}`},
+		{&qga.GuestFileSeekArgs{Handle: 1, Whence: qga.Int(0)}, `{"handle":1,"offset":0,"whence":0}`},
+	} {
+		text, err := json.Marshal(c.value)
 		require.NoError(t, err)
-		require.NotEmpty(t, paths)
-		for _, path := range paths {
-			name := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(path), "qga-"), ".json")
-			text, err := os.ReadFile(path)
-			require.NoError(t, err)
-			var reply struct{ Return json.RawMessage }
-			require.NoError(t, json.Unmarshal(text, &reply), path)
-			c, ok := s.Lookup(name).(*schema.Command)
-			require.True(t, ok, name)
-			if reply.Return == nil || c.Returns == nil {
-				continue // an error, or nothing to tell
-			}
-			unknown := wiretest.RoundTrip(t, c.Returns, methods[name].Result, reply.Return)
-			assert.Empty(t, unknown, path)
-		}
+		assert.JSONEq(t, c.text, string(text))
+		again := wiretest.Decode(t, reflect.TypeOf(c.value).Elem(), text)
+		assert.Equal(t, reflect.ValueOf(c.value).Elem().Interface(), again)
 	}
+	require.Error(t, json.Unmarshal([]byte(`{"exited":true,"out-data":"not base64"}`), new(qga.GuestExecStatus)))
 }
 
 func ExampleClient_GuestExec() {
