@@ -52,6 +52,9 @@ func NewAgentConn(ctx context.Context, rw io.ReadWriteCloser, opts ...Option) (*
 		sync: (*link).syncLocked, stale: (*link).stale,
 		limit: o.handshakeTimeout, dialled: make(chan error, 1),
 	}
+	l.mu.Lock()
+	l.syncLocked() // before anything is read, which may be stale, or asked
+	l.mu.Unlock()
 	c := &Conn{link: l}
 	for _, f := range o.setup {
 		f(c)
@@ -88,10 +91,9 @@ const (
 	synced
 )
 
-// dialAgent synchronises for the first time.
+// dialAgent sends the first synchronisation and waits for its end.
 func (l *link) dialAgent(ctx context.Context) error {
 	l.mu.Lock()
-	l.syncLocked()
 	mine := l.startLocked()
 	l.mu.Unlock()
 	if mine {

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -299,7 +301,32 @@ func TestAgentConfused(t *testing.T) {
 		p.peer.synced(p.peer.sync())
 		p.peer.answer(p.peer.expect(`{"execute":"guest-ping"}`), `""`)
 		require.NoError(t, returned(t, "the next call", next))
+		synctest.Wait() // errors are reported by a worker
 		require.Len(t, p.log.take(), 1, "the error with an id that is nobody's")
+	})
+}
+
+// TestAgentSetup has a call that is made before the connection is there.
+func TestAgentSetup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		defer theirs.Close()
+		early := make(chan error, 1)
+		dialled := async(func() error {
+			c, err := NewAgentConn(t.Context(), ours, WithSetup(func(c *Conn) {
+				c.Go(t.Context(), "guest-info", nil, nil, func(err error) { early <- err })
+			}))
+			if err == nil {
+				err = c.Wait(t.Context())
+				c.Close()
+			}
+			return err
+		})
+		p := newPeer(t, &agentEnd{Conn: theirs})
+		p.synced(p.sync())
+		p.answer(p.expect(`{"execute":"guest-info"}`), "{}")
+		require.NoError(t, returned(t, "the early call", early))
+		require.NoError(t, returned(t, "the dial", dialled))
 	})
 }
 
@@ -361,5 +388,49 @@ func TestQEMUAgent(t *testing.T) {
 		_, err = DialAgent(t.Context(), "unix:"+addr, WithHandshakeTimeout(50*time.Millisecond))
 		require.ErrorIs(t, err, ErrNoAgent)
 		require.NoError(t, c.Execute(t.Context(), "guest-ping", nil, nil))
+	})
+}
+
+// TestQEMUNoAgent dials the port of a guest that runs nothing at all.
+func TestQEMUNoAgent(t *testing.T) {
+	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
+		dir, err := os.MkdirTemp("", "qga") // t.TempDir can be too long for a socket
+		require.NoError(t, err)
+		t.Cleanup(func() { os.RemoveAll(dir) })
+		socket := filepath.Join(dir, "s")
+		monitor := q.Start(t, "-qmp", "-machine", "q35,accel=tcg",
+			"-chardev", "socket,id=agent,server=on,wait=off,path="+socket,
+			"-device", "virtio-serial", "-device", "virtserialport,chardev=agent,name=org.qemu.guest_agent.0")
+		m, err := NewConn(t.Context(), monitor)
+		require.NoError(t, err) // then it listens
+		defer m.Close()
+		for range 2 {
+			_, err = DialAgent(t.Context(), "unix:"+socket, WithHandshakeTimeout(100*time.Millisecond))
+			require.ErrorIs(t, err, ErrNoAgent)
+		}
+	})
+}
+
+// FuzzAgentStale holds that no rest of an earlier conversation keeps a client from
+// getting in step.
+func FuzzAgentStale(f *testing.F) {
+	f.Add([]byte("{\"return\": [1, 2"))
+	f.Add([]byte("\xff{\"return\": \"\\"))
+	f.Add([]byte("}{\"a\":{\xff\n"))
+	f.Fuzz(func(t *testing.T, stale []byte) {
+		ours, theirs := net.Pipe()
+		defer theirs.Close()
+		go func() {
+			p := newPeer(t, &agentEnd{Conn: theirs})
+			p.send("%s", stale)
+			p.synced(p.sync())
+			p.answer(p.next(), `"mine"`)
+		}()
+		c, err := NewAgentConn(t.Context(), ours, WithEventError(func(err error) { t.Error(err) }))
+		require.NoError(t, err)
+		defer c.Close()
+		var text string
+		require.NoError(t, c.Execute(t.Context(), "guest-info", nil, &text))
+		require.Equal(t, "mine", text)
 	})
 }
