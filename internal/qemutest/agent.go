@@ -17,33 +17,38 @@ type Agent struct {
 	Path    string // of qemu-ga
 }
 
-// EachAgent runs f as a subtest for the agent of each release in the folder that
-// QAPI_QEMU_LAB names. Without any the test is skipped, or fails if
+// EachAgent runs f as a subtest for each of [Agents].
+func EachAgent(t *testing.T, f func(t *testing.T, a Agent)) {
+	t.Helper()
+	for _, a := range Agents(t) {
+		t.Run(a.Release, func(t *testing.T) { f(t, a) })
+	}
+}
+
+// Agents are the agents of the releases in the folder that QAPI_QEMU_LAB names,
+// the oldest first. Without any the test is skipped, or fails if
 // QAPI_REQUIRE_QEMU is set.
 //
 // An agent started by a test acts on this machine, with the rights of the test:
 // only commands that change nothing may be sent to it.
-func EachAgent(t *testing.T, f func(t *testing.T, a Agent)) {
+func Agents(t testing.TB) []Agent {
 	t.Helper()
-	var paths []string
+	var agents []Agent
 	if lab := os.Getenv("QAPI_QEMU_LAB"); lab != "" {
-		paths, _ = filepath.Glob(filepath.Join(lab, "*", "bin", "qemu-ga")) // the pattern is good
+		paths, _ := filepath.Glob(filepath.Join(lab, "*", "bin", "qemu-ga")) // the pattern is good
+		for _, path := range paths {
+			agents = append(agents, Agent{filepath.Base(filepath.Dir(filepath.Dir(path))), path})
+		}
 	}
-	if len(paths) == 0 {
+	if len(agents) == 0 {
 		const missing = "no guest agent: QAPI_QEMU_LAB names no folder with <release>/bin/qemu-ga"
 		if os.Getenv("QAPI_REQUIRE_QEMU") != "" {
 			t.Fatal(missing)
 		}
 		t.Skip(missing)
 	}
-	var agents []Agent
-	for _, path := range paths {
-		agents = append(agents, Agent{filepath.Base(filepath.Dir(filepath.Dir(path))), path})
-	}
 	slices.SortFunc(agents, func(a, b Agent) int { return slices.Compare(numbers(a.Release), numbers(b.Release)) })
-	for _, a := range agents {
-		t.Run(a.Release, func(t *testing.T) { f(t, a) })
-	}
+	return agents
 }
 
 // Start starts an agent and returns the path of its socket. It is killed when the

@@ -43,7 +43,7 @@ func (r Result) Success() bool { return r.ExitCode == 0 && r.Signal == 0 }
 // Agents do not tell when a program ends, they have to be asked: soon at first,
 // for what is quick, and then ever more seldom, as they have better things to do.
 const (
-	firstPoll = 5 * time.Millisecond
+	firstPoll = time.Millisecond
 	lastPoll  = 500 * time.Millisecond
 )
 
