@@ -1,6 +1,7 @@
 package qemutest
 
 import (
+	"cmp"
 	"net"
 	"os"
 	"os/exec"
@@ -13,7 +14,7 @@ import (
 
 // An Agent is an installed release of the guest agent.
 type Agent struct {
-	Release string // such as "7.2"
+	Release string // such as "7.2"; "" if it is not known
 	Path    string // of qemu-ga
 }
 
@@ -21,13 +22,13 @@ type Agent struct {
 func EachAgent(t *testing.T, f func(t *testing.T, a Agent)) {
 	t.Helper()
 	for _, a := range Agents(t) {
-		t.Run(a.Release, func(t *testing.T) { f(t, a) })
+		t.Run(cmp.Or(a.Release, "qemu-ga"), func(t *testing.T) { f(t, a) })
 	}
 }
 
 // Agents are the agents of the releases in the folder that QAPI_QEMU_LAB names,
-// the oldest first. Without any the test is skipped, or fails if
-// QAPI_REQUIRE_QEMU is set.
+// the oldest first; without it qemu-ga on PATH. Without any the test is skipped, or
+// fails if QAPI_REQUIRE_QEMU is set.
 //
 // An agent started by a test acts on this machine, with the rights of the test:
 // only commands that change nothing may be sent to it.
@@ -39,9 +40,11 @@ func Agents(t testing.TB) []Agent {
 		for _, path := range paths {
 			agents = append(agents, Agent{filepath.Base(filepath.Dir(filepath.Dir(path))), path})
 		}
+	} else if path, err := exec.LookPath("qemu-ga"); err == nil {
+		agents = []Agent{{"", path}}
 	}
 	if len(agents) == 0 {
-		const missing = "no guest agent: QAPI_QEMU_LAB names no folder with <release>/bin/qemu-ga"
+		const missing = "no guest agent: have <release>/bin/qemu-ga in QAPI_QEMU_LAB, or qemu-ga on PATH"
 		if os.Getenv("QAPI_REQUIRE_QEMU") != "" {
 			t.Fatal(missing)
 		}
