@@ -31,7 +31,7 @@ var ErrNoAgent = errors.New("no guest agent answers")
 //
 // An agent sends no events. It executes one command at a time.
 func DialAgent(ctx context.Context, addr string, opts ...Option) (*Conn, error) {
-	rw, err := openAddress(ctx, addr)
+	rw, err := openAddress(ctx, addr, newOptions(opts))
 	if err != nil {
 		return nil, err
 	}

@@ -41,7 +41,11 @@ func (v Version) String() string {
 // and if NewConn fails. A Close of the stream has to end a Read or Write that
 // waits.
 func NewConn(ctx context.Context, rw io.ReadWriteCloser, opts ...Option) (*Conn, error) {
-	l := newLink(rw, newOptions(opts))
+	return newConn(ctx, rw, newOptions(opts))
+}
+
+func newConn(ctx context.Context, rw io.ReadWriteCloser, o options) (*Conn, error) {
+	l := newLink(rw, o)
 	c := &Conn{link: l}
 	for _, f := range l.opts.setup {
 		f(c)

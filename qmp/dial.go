@@ -21,32 +21,37 @@ import (
 // and fd:3, a descriptor that this process was started with, which becomes the
 // connection's.
 func Dial(ctx context.Context, addr string, opts ...Option) (*Conn, error) {
-	rw, err := openAddress(ctx, addr)
+	o := newOptions(opts)
+	rw, err := openAddress(ctx, addr, o)
 	if err != nil {
 		return nil, err
 	}
-	c, err := NewConn(ctx, rw, opts...)
+	c, err := newConn(ctx, rw, o)
 	if err != nil {
 		return nil, fmt.Errorf("%w (at %s)", err, addr)
 	}
 	return c, nil
 }
 
+// A Dialer connects to what package net has an address for; a [net.Dialer] is one.
+type Dialer interface {
+	DialContext(ctx context.Context, network, address string) (net.Conn, error)
+}
+
 // openAddress makes a stream to an address.
-func openAddress(ctx context.Context, addr string) (io.ReadWriteCloser, error) {
+func openAddress(ctx context.Context, addr string, o options) (io.ReadWriteCloser, error) {
 	a, err := parseAddress(addr)
 	if err != nil {
 		return nil, fmt.Errorf("qmp: address %q: %w", addr, err)
 	}
-	rw, err := a.dial(ctx)
+	rw, err := a.dial(ctx, o.dialer)
 	if err != nil {
 		return nil, fmt.Errorf("qmp: dial %s: %w", addr, err)
 	}
 	return rw, nil
 }
 
-func (a address) dial(ctx context.Context) (io.ReadWriteCloser, error) {
-	var d net.Dialer
+func (a address) dial(ctx context.Context, d Dialer) (io.ReadWriteCloser, error) {
 	switch a.kind {
 	case "unix":
 		return d.DialContext(ctx, "unix", a.path)

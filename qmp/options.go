@@ -2,6 +2,7 @@ package qmp
 
 import (
 	"log"
+	"net"
 	"os"
 	"slices"
 	"time"
@@ -20,6 +21,7 @@ type options struct {
 	eventError       func(error)
 	panicked         func(value any, stack []byte)
 	setup            []func(*Conn)
+	dialer           Dialer
 }
 
 func newOptions(opts []Option) options {
@@ -30,6 +32,7 @@ func newOptions(opts []Option) options {
 		handshakeTimeout: 10 * time.Second,
 		handshake:        true,
 		eventError:       func(err error) { log.Print(err) },
+		dialer:           new(net.Dialer),
 	}
 	for _, opt := range opts {
 		opt(&o)
@@ -90,6 +93,10 @@ func WithPanicHandler(f func(value any, stack []byte)) Option {
 func WithSetup(f func(*Conn)) Option {
 	return func(o *options) { o.setup = append(o.setup, f) }
 }
+
+// WithDialer has d make the connections to unix: and tcp: addresses, to go through
+// a tunnel, say, or to set how a socket behaves.
+func WithDialer(d Dialer) Option { return func(o *options) { o.dialer = d } }
 
 // A CallOption sets something about calls; see [Conn.With].
 type CallOption func(*callOptions)
