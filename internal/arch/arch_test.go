@@ -36,7 +36,7 @@ var arrows = []arrow{
 	{"internal/redact", []string{jsonModule}},
 	{"qmp", []string{jsonModule}},
 	{"qmp/codec", []string{jsonModule, "internal/redact"}},
-	{"qmp/qmptest", []string{jsonModule, "qmp", "qapi/...", "schema/...", "internal/redact"}},
+	{"qmp/qmptest/...", []string{jsonModule, "qmp", "qmp/qmptest/internal/...", "qapi/...", "schema/...", "internal/redact"}},
 	{"qapi/...", []string{jsonModule, "qmp", "qmp/codec"}},
 	{"raw", []string{jsonModule, "qmp"}},
 	{"schema", nil},

@@ -1,0 +1,131 @@
+package release
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/goqapi/goqapi/schema"
+)
+
+// Refuse returns what the release says to a command's arguments, or "" if it takes
+// them. nil stands for none.
+func (r *Release) Refuse(c *schema.Command, args []byte) string {
+	object := map[string]any{}
+	if args != nil {
+		v, err := parse(args)
+		if err != nil {
+			return err.Error()
+		}
+		object, _ = v.(map[string]any) // requests with others do not come this far
+	}
+	f := &fitter{rel: r, args: true}
+	switch {
+	case !c.Gen:
+		f.options(c.Args, object)
+	case c.Args == nil:
+		f.object(&schema.Struct{}, nil, object, "")
+	default:
+		f.object(c.Args, nil, object, "")
+	}
+	if len(f.misfits) == 0 {
+		return ""
+	}
+	return f.misfits[0].refusal
+}
+
+// A Value is JSON from a test, as it is held against the schema.
+type Value struct {
+	JSON []byte
+	// Typed: it was encoded from the types of package qapi or qga, which are those
+	// of the newest release. Members of theirs that another release does not have
+	// are left out where they are not set, and what only that one has is added.
+	Typed bool
+}
+
+// CheckArguments reports what is wrong with arguments that a client is expected to
+// send.
+func (r *Release) CheckArguments(c *schema.Command, v Value) error {
+	if refusal := r.Refuse(c, v.JSON); refusal != "" {
+		return errors.New(refusal)
+	}
+	return nil
+}
+
+// Reply returns what a command's reply looks like in this release, and reports what
+// is wrong with it.
+func (r *Release) Reply(c *schema.Command, v Value) ([]byte, error) {
+	var now schema.Type
+	if newest, ok := r.newest.Lookup(c.Name).(*schema.Command); ok {
+		now = newest.Returns
+	}
+	return r.fit(c.Returns, now, v)
+}
+
+// Data returns what an event's data look like in this release, and reports what is
+// wrong with them. nil stands for none.
+func (r *Release) Data(e *schema.Event, v Value) ([]byte, error) {
+	var now schema.Type
+	if newest, ok := r.newest.Lookup(e.Name).(*schema.Event); ok {
+		now = newest.Data
+	}
+	none := v.JSON == nil
+	if none {
+		v.JSON = []byte("{}")
+	}
+	text, err := r.fit(e.Data, now, v)
+	if none && string(text) == "{}" {
+		text = nil
+	}
+	return text, err
+}
+
+func (r *Release) fit(t, now schema.Type, v Value) ([]byte, error) {
+	value, err := parse(v.JSON)
+	if err != nil {
+		return nil, err
+	}
+	if t == nil {
+		t = &schema.Struct{}
+	}
+	f := &fitter{rel: r, typed: v.Typed}
+	f.value(t, now, value, "")
+	if len(f.misfits) > 0 {
+		return nil, misfitError(f.misfits)
+	}
+	if !f.changed {
+		return v.JSON, nil
+	}
+	return json.Marshal(value)
+}
+
+// A misfit is something that is wrong with a value.
+type misfit struct {
+	text    string // for people
+	refusal string // QEMU's own, if a client sent it
+}
+
+// misfitError lists at most a handful.
+func misfitError(all []misfit) error {
+	const most = 5
+	var texts []string
+	for i, m := range all {
+		if i == most {
+			texts = append(texts, fmt.Sprintf("and %d more", len(all)-most))
+			break
+		}
+		texts = append(texts, m.text)
+	}
+	return errors.New(strings.Join(texts, "; "))
+}
+
+// parse decodes JSON without losing a digit.
+func parse(text []byte) (any, error) {
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.UseNumber()
+	var v any
+	err := dec.Decode(&v)
+	return v, err
+}
