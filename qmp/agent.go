@@ -31,40 +31,41 @@ var ErrNoAgent = errors.New("no guest agent answers")
 //
 // An agent sends no events. It executes one command at a time.
 func DialAgent(ctx context.Context, addr string, opts ...Option) (*Conn, error) {
-	rw, err := openAddress(ctx, addr, newOptions(opts))
-	if err != nil {
-		return nil, err
-	}
-	c, err := NewAgentConn(ctx, rw, opts...)
-	if err != nil {
-		return nil, fmt.Errorf("%w (at %s)", err, addr)
-	}
-	return c, nil
+	return dialAddress(ctx, addr, agentOptions(opts), agentServer())
 }
 
 // NewAgentConn makes a connection to a guest agent of a stream, as [NewConn] does
 // of one to QEMU, and synchronises as [DialAgent] does.
 func NewAgentConn(ctx context.Context, rw io.ReadWriteCloser, opts ...Option) (*Conn, error) {
+	return newConn(ctx, rw, agentOptions(opts), agentServer())
+}
+
+func agentOptions(opts []Option) options {
 	o := newOptions(opts)
 	o.handshake = false
-	l := newLink(rw, o)
+	return o
+}
+
+func agentServer() kind { return kind{(*link).prepareAgent, (*link).openAgent} }
+
+func (l *link) prepareAgent() {
 	l.agent = &agent{
 		sync: (*link).syncLocked, stale: (*link).stale,
-		limit: o.handshakeTimeout, dialled: make(chan error, 1),
+		limit: l.opts.handshakeTimeout, dialled: make(chan error, 1),
 	}
 	l.mu.Lock()
 	l.syncLocked() // before anything is read, which may be stale, or asked
 	l.mu.Unlock()
-	c := &Conn{link: l}
-	for _, f := range o.setup {
-		f(c)
-	}
+}
+
+func (l *link) openAgent(ctx context.Context) error {
 	go l.read()
 	if err := l.dialAgent(ctx); err != nil {
 		l.fail(err)
-		return nil, fmt.Errorf("qmp: synchronise with the guest agent: %w", err)
+		return fmt.Errorf("qmp: synchronise with the guest agent: %w", err)
 	}
-	return c, nil
+	l.traceConnected()
+	return nil
 }
 
 // An agent is what a link to a guest agent knows beside others. Its fields are

@@ -22,8 +22,9 @@ type call struct {
 	refused bool   // answer is an error member
 	err     error  // there is no answer
 
-	done chan struct{} // gets one value when the call is finished
-	then *callback     // or this is run
+	watch callTrace     // nil: nobody watches it
+	done  chan struct{} // gets one value when the call is finished
+	then  *callback     // or this is run
 
 	prev, next *call // in a callList
 }
@@ -56,6 +57,13 @@ func (c *call) outcome() ([]byte, error) {
 		return nil, refusal(c.command, c.answer)
 	}
 	return c.answer, nil
+}
+
+// traceSent tells who watches c what it was sent as.
+func (c *call) traceSent(request []byte) {
+	if c.watch != nil {
+		c.watch.sent(c.number, c.oob, request)
+	}
 }
 
 // A callList is a queue of calls from the middle of which they can be taken.

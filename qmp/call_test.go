@@ -442,17 +442,25 @@ func TestEnd(t *testing.T) {
 				calls = append(calls, async(func() error { return p.Execute(t.Context(), "x", nil, nil) })) // queued
 				synctest.Wait()
 				test.end(p)
-				for _, done := range calls {
+				const unsent = ": the command was not sent"
+				for i, done := range calls {
+					text := "qmp: x: " + test.text
+					if i == len(calls)-1 {
+						text += unsent
+					}
 					err := returned(t, "call", done)
-					wantErr(t, err, ErrClosed, "qmp: x: "+test.text)
-					wantErr(t, err, test.cause, err.Error())
+					wantErr(t, err, ErrClosed, text)
+					wantErr(t, err, test.cause, text)
+					if errors.Is(err, ErrNotSent) != strings.HasSuffix(text, unsent) {
+						t.Errorf("%v: ErrNotSent is %v", err, errors.Is(err, ErrNotSent))
+					}
 				}
 				<-p.Done()
 				wantErr(t, p.Err(), test.cause, "qmp: "+test.text)
 				wantErr(t, p.Err(), ErrClosed, p.Err().Error())
-				wantErr(t, p.Execute(t.Context(), "y", nil, nil), ErrClosed, "qmp: y: "+test.text)
+				wantErr(t, p.Execute(t.Context(), "y", nil, nil), ErrNotSent, "qmp: y: "+test.text+unsent)
 				_, err := p.RoundTrip(t.Context(), []byte("{}"))
-				wantErr(t, err, ErrClosed, "qmp: message: "+test.text)
+				wantErr(t, err, ErrNotSent, "qmp: message: "+test.text+unsent)
 				if err := p.Wait(t.Context()); err != nil {
 					t.Error(err)
 				}
@@ -497,7 +505,8 @@ func TestNoReply(t *testing.T) {
 		if err := returned(t, "gone", done); err != nil {
 			t.Errorf("gone: %v", err)
 		}
-		wantErr(t, p.ExecuteNoReply(t.Context(), "x", nil), ErrClosed, "qmp: x: connection closed by the server")
+		wantErr(t, p.ExecuteNoReply(t.Context(), "x", nil), ErrClosed,
+			"qmp: x: connection closed by the server: the command was not sent")
 	})
 	bubble(t, func(t *testing.T, p pair) {
 		done := async(func() error { return p.ExecuteNoReply(t.Context(), "x", nil) })

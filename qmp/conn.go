@@ -11,8 +11,10 @@ import (
 // A Conn is a connection to a server, or a handle on it made by [Conn.With].
 // Any number of goroutines may use it at the same time.
 type Conn struct {
-	link *link
-	opts callOptions
+	hub   *hub
+	link  *link       // nil if again is set
+	again supervision // the connection is made again when it is lost
+	opts  callOptions
 }
 
 // Greeting is what a server says of itself when a connection begins.
@@ -41,29 +43,49 @@ func (v Version) String() string {
 // and if NewConn fails. A Close of the stream has to end a Read or Write that
 // waits.
 func NewConn(ctx context.Context, rw io.ReadWriteCloser, opts ...Option) (*Conn, error) {
-	return newConn(ctx, rw, newOptions(opts))
+	return newConn(ctx, rw, newOptions(opts), qmpServer())
 }
 
-func newConn(ctx context.Context, rw io.ReadWriteCloser, o options) (*Conn, error) {
-	l := newLink(rw, o)
-	c := &Conn{link: l}
-	for _, f := range l.opts.setup {
+func newConn(ctx context.Context, rw io.ReadWriteCloser, o options, as kind) (*Conn, error) {
+	if o.reconnect != nil {
+		rw.Close()
+		return nil, errors.New("qmp: WithReconnect: a stream cannot be made again; Dial and DialFunc can")
+	}
+	l := newLink(rw, newHub(o))
+	as.prepare(l)
+	c := l.conn()
+	for _, f := range o.setup {
 		f(c)
 	}
-	go l.read()
-	if !l.opts.handshake {
-		return c, nil
-	}
-	if err := c.handshake(ctx); err != nil {
-		l.fail(err)
-		return nil, fmt.Errorf("qmp: handshake: %w", err)
+	if err := as.open(l, ctx); err != nil {
+		return nil, err
 	}
 	return c, nil
 }
 
+// A kind is what a link leads to: how it is made to take commands.
+type kind struct {
+	prepare func(*link)                        // before it is used
+	open    func(*link, context.Context) error // begins to read; closes the link if it fails
+}
+
+func qmpServer() kind { return kind{func(*link) {}, (*link).openQMP} }
+
+func (l *link) openQMP(ctx context.Context) error {
+	go l.read()
+	if !l.opts.handshake {
+		return nil
+	}
+	if err := l.handshake(ctx); err != nil {
+		l.fail(err)
+		return fmt.Errorf("qmp: handshake: %w", err)
+	}
+	l.traceConnected()
+	return nil
+}
+
 // handshake waits for the greeting and leaves the negotiation mode.
-func (c *Conn) handshake(ctx context.Context) error {
-	l := c.link
+func (l *link) handshake(ctx context.Context) error {
 	if d := l.opts.handshakeTimeout; d > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, d,
@@ -89,7 +111,7 @@ func (c *Conn) handshake(ctx context.Context) error {
 	if l.opts.oob {
 		args = map[string][]string{"enable": {"oob"}}
 	}
-	if err := c.Execute(ctx, "qmp_capabilities", args, nil); err != nil {
+	if err := l.conn().Execute(ctx, "qmp_capabilities", args, nil); err != nil {
 		return err
 	}
 	l.mu.Lock()
@@ -133,9 +155,17 @@ func parseGreeting(text []byte) (Greeting, error) {
 	return g, nil
 }
 
+// current is the link that the connection has, or had last.
+func (c *Conn) current() *link {
+	if c.again != nil {
+		return c.again.last()
+	}
+	return c.link
+}
+
 // Greeting returns what the server said of itself; nothing, if it was not asked.
 func (c *Conn) Greeting() Greeting {
-	g := c.link.hello.Load()
+	g := c.current().hello.Load()
 	if g == nil {
 		return Greeting{}
 	}
@@ -147,7 +177,7 @@ func (c *Conn) Greeting() Greeting {
 // With returns a handle on the same connection whose calls have these options.
 // It costs next to nothing.
 func (c *Conn) With(opts ...CallOption) *Conn {
-	h := &Conn{c.link, c.opts}
+	h := &Conn{c.hub, c.link, c.again, c.opts}
 	for _, opt := range opts {
 		opt(&h.opts)
 	}
@@ -157,17 +187,12 @@ func (c *Conn) With(opts ...CallOption) *Conn {
 // Wait waits until nothing is outstanding: no command that somebody waits for,
 // and no callback. It must not be called from a callback.
 func (c *Conn) Wait(ctx context.Context) error {
-	l := c.link
-	l.mu.Lock()
-	if l.live == 0 {
-		l.mu.Unlock()
-		return nil
+	var idle <-chan struct{}
+	if c.again != nil {
+		idle = c.again.idle()
+	} else {
+		idle = c.link.idle()
 	}
-	if l.idle == nil {
-		l.idle = make(chan struct{})
-	}
-	idle := l.idle
-	l.mu.Unlock()
 	select {
 	case <-idle:
 		return nil
@@ -180,18 +205,33 @@ func (c *Conn) Wait(ctx context.Context) error {
 // [ErrClosed], subscriptions and handlers get what has come and then end. Close
 // waits for nothing and may be called from anywhere, more than once.
 func (c *Conn) Close() error {
-	c.link.fail(nil)
+	if c.again != nil {
+		c.again.end(nil)
+	} else {
+		c.link.fail(nil)
+	}
 	return nil
 }
 
 // Done returns a channel that is closed when the connection is, by either side.
-func (c *Conn) Done() <-chan struct{} { return c.link.done }
+func (c *Conn) Done() <-chan struct{} {
+	if c.again != nil {
+		return c.again.done()
+	}
+	return c.link.done
+}
 
 // Err returns nil as long as the connection is there, then an error that wraps
 // [ErrClosed] and what it ended with: [io.EOF] if the server closed it, as after
 // the command quit.
 func (c *Conn) Err() error {
-	if err := c.link.closedBy(); err != nil {
+	var err error
+	if c.again != nil {
+		err = c.again.endedBy()
+	} else {
+		err = c.link.closedBy()
+	}
+	if err != nil {
 		return fmt.Errorf("qmp: %w", err)
 	}
 	return nil

@@ -21,16 +21,36 @@ import (
 // and fd:3, a descriptor that this process was started with, which becomes the
 // connection's.
 func Dial(ctx context.Context, addr string, opts ...Option) (*Conn, error) {
-	o := newOptions(opts)
-	rw, err := openAddress(ctx, addr, o)
+	return dialAddress(ctx, addr, newOptions(opts), qmpServer())
+}
+
+// DialFunc is [Dial] for a stream that connect makes: once, or with
+// [WithReconnect] each time that one is needed. It is to return when ctx ends.
+func DialFunc(ctx context.Context, connect func(context.Context) (io.ReadWriteCloser, error), opts ...Option) (*Conn, error) {
+	return dialStream(ctx, connect, newOptions(opts), qmpServer())
+}
+
+func dialAddress(ctx context.Context, addr string, o options, as kind) (*Conn, error) {
+	connect := func(ctx context.Context) (io.ReadWriteCloser, error) { return openAddress(ctx, addr, o) }
+	open := as.open
+	as.open = func(l *link, ctx context.Context) error {
+		if err := open(l, ctx); err != nil {
+			return fmt.Errorf("%w (at %s)", err, addr)
+		}
+		return nil
+	}
+	return dialStream(ctx, connect, o, as)
+}
+
+func dialStream(ctx context.Context, connect func(context.Context) (io.ReadWriteCloser, error), o options, as kind) (*Conn, error) {
+	if o.reconnect != nil {
+		return o.reconnect(ctx, connect, o, as)
+	}
+	rw, err := connect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	c, err := newConn(ctx, rw, o)
-	if err != nil {
-		return nil, fmt.Errorf("%w (at %s)", err, addr)
-	}
-	return c, nil
+	return newConn(ctx, rw, o, as)
 }
 
 // A Dialer connects to what package net has an address for; a [net.Dialer] is one.

@@ -37,7 +37,7 @@ func (l *link) read() {
 		case !l.greeted:
 			l.report.add(fmt.Errorf("qmp: a message before the greeting: %.100q", m.text))
 		case m.has(memberEvent):
-			l.events.event(m)
+			l.event(m)
 		default:
 			l.reply(m)
 		}
@@ -96,6 +96,9 @@ func (l *link) answerLocked(c *call, m *message) {
 	}
 	if c.mode == whole {
 		part, c.refused = m.text, false
+	}
+	if c.watch != nil {
+		c.watch.answered(part)
 	}
 	if len(part) < readSize {
 		c.s.buf.Reset()

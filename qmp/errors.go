@@ -19,6 +19,10 @@ var ErrClosed = errors.New("connection closed")
 // the command is not known.
 var ErrAbandoned = errors.New("the command was sent, its reply is abandoned")
 
+// ErrNotSent is wrapped, beside [ErrClosed], by the error of a call that the server
+// cannot have run, since the connection ended before it was sent.
+var ErrNotSent = errors.New("the command was not sent")
+
 // ErrNoOOB is wrapped by the error of a call with [OutOfBand] on a connection that
 // was made without [WithOOB].
 var ErrNoOOB = errors.New("out-of-band execution was not negotiated")

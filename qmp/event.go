@@ -92,6 +92,25 @@ func without(list []*queue, q *queue) []*queue {
 func (r *registry) end(err error) {
 	r.mu.Lock()
 	r.err = err
+	queues := r.queuesLocked()
+	r.named, r.all = nil, nil
+	r.mu.Unlock()
+	for q := range queues {
+		q.end(err)
+	}
+}
+
+// interrupt marks a gap in every queue.
+func (r *registry) interrupt(gap *GapError) {
+	r.mu.RLock()
+	queues := r.queuesLocked()
+	r.mu.RUnlock()
+	for q := range queues {
+		q.add(entry{gap: gap})
+	}
+}
+
+func (r *registry) queuesLocked() map[*queue]bool {
 	queues := make(map[*queue]bool)
 	for _, q := range r.all {
 		queues[q] = true
@@ -101,11 +120,20 @@ func (r *registry) end(err error) {
 			queues[q] = true
 		}
 	}
-	r.named, r.all = nil, nil
-	r.mu.Unlock()
-	for q := range queues {
-		q.end(err)
+	return queues
+}
+
+// event takes an event. Of those that come on a link that is lost already, the
+// queues have said that they may be missing.
+func (l *link) event(m *message) {
+	if l.lasting {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.err != nil {
+			return
+		}
 	}
+	l.events.event(m)
 }
 
 // event appends the event in m to the queues that want it.

@@ -18,7 +18,10 @@ import (
 // if the command had been sent by then. Arguments that cannot be encoded are an
 // error before anything is sent.
 func (c *Conn) Execute(ctx context.Context, command string, args, result any) error {
-	call, err := c.newCall(command, plain, args)
+	if c.again != nil {
+		return c.again.do(ctx, c, command, func(now *Conn) error { return now.Execute(ctx, command, args, result) })
+	}
+	call, err := c.newCall(ctx, command, plain, args)
 	if err != nil {
 		return err
 	}
@@ -30,6 +33,7 @@ func (c *Conn) Execute(ctx context.Context, command string, args, result any) er
 	if err == nil {
 		err = l.decodeReply(command, answer, result)
 	}
+	endWatch(call.watch, err)
 	l.recycle(call)
 	return err
 }
@@ -39,7 +43,10 @@ func (c *Conn) Execute(ctx context.Context, command string, args, result any) er
 // server's error if it refuses, and ctx's error when ctx ends first, which is all
 // there is to see of a success that leaves the server in place.
 func (c *Conn) ExecuteNoReply(ctx context.Context, command string, args any) error {
-	call, err := c.newCall(command, noReply, args)
+	if c.again != nil {
+		return c.again.do(ctx, c, command, func(now *Conn) error { return now.ExecuteNoReply(ctx, command, args) })
+	}
+	call, err := c.newCall(ctx, command, noReply, args)
 	if err != nil {
 		return err
 	}
@@ -47,6 +54,7 @@ func (c *Conn) ExecuteNoReply(ctx context.Context, command string, args any) err
 		return err
 	}
 	_, err = call.outcome()
+	endWatch(call.watch, err)
 	c.link.recycle(call)
 	return err
 }
@@ -59,44 +67,60 @@ func (c *Conn) ExecuteNoReply(ctx context.Context, command string, args any) err
 // When ctx ends, the error is that of [Conn.Execute], and the late answer is
 // dropped.
 func (c *Conn) RoundTrip(ctx context.Context, message []byte) ([]byte, error) {
-	l := c.link
-	call, err := l.newWhole(message)
+	if c.again != nil {
+		var answer []byte
+		err := c.again.do(ctx, c, wholeName, func(now *Conn) (err error) {
+			answer, err = now.RoundTrip(ctx, message)
+			return err
+		})
+		return answer, err
+	}
+	call, err := c.newWhole(ctx, message)
 	if err != nil {
 		return nil, err
 	}
-	call.files, call.passing = c.opts.files, c.opts.passing
 	if call, err = c.wait(ctx, call); err != nil {
 		return nil, err
 	}
 	answer, err := call.outcome()
 	answer = bytes.Clone(answer) // it may lie in memory that is used again
-	l.recycle(call)
+	endWatch(call.watch, err)
+	c.link.recycle(call)
 	return answer, err
 }
 
+// wholeName stands for a command's name in errors about a whole message.
+const wholeName = "message"
+
 // newWhole returns a call for a message that the user built.
-func (l *link) newWhole(message []byte) (*call, error) {
+func (c *Conn) newWhole(ctx context.Context, message []byte) (*call, error) {
+	watch := c.link.traceCall(ctx, "")
 	number, err := wholeMessage(message)
 	if err != nil {
+		endWatch(watch, err)
 		return nil, err
 	}
 	s := newScratch()
 	s.buf.Write(message)
-	call := l.newCall("message", whole, s)
-	call.taken = number
+	call := c.link.newCall(wholeName, whole, s)
+	call.watch, call.taken = watch, number
+	call.files, call.passing = c.opts.files, c.opts.passing
 	return call, nil
 }
 
 // wait submits a call and waits until it is finished. If ctx ends first, the call
 // is given up, and the error says so.
 func (c *Conn) wait(ctx context.Context, call *call) (*call, error) {
+	watch := call.watch
 	if c.opts.timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, c.opts.timeout)
 		defer cancel()
 	}
 	if ctx.Err() != nil {
-		return nil, fmt.Errorf("qmp: %s: %w", call.command, contextError(ctx))
+		err := fmt.Errorf("qmp: %s: %w", call.command, contextError(ctx))
+		endWatch(watch, err)
+		return nil, err
 	}
 	l := c.link
 	l.submit(call)
@@ -105,6 +129,7 @@ func (c *Conn) wait(ctx context.Context, call *call) (*call, error) {
 		return call, nil
 	case <-ctx.Done():
 		if err := l.abandon(call, contextError(ctx)); err != nil {
+			endWatch(watch, err)
 			return nil, err
 		}
 		<-call.done
@@ -116,10 +141,14 @@ func (c *Conn) wait(ctx context.Context, call *call) (*call, error) {
 // once, from the workers (see [WithWorkers]), with the error that Execute would
 // return; result is set by then. done may issue commands itself.
 func (c *Conn) Go(ctx context.Context, command string, args, result any, done func(error)) {
+	if c.again != nil {
+		c.again.start(ctx, c, command, func(now *Conn, done func(error)) { now.Go(ctx, command, args, result, done) }, done)
+		return
+	}
 	l := c.link
 	cb := &callback{link: l, done: done}
 	cb.take = func(answer []byte) error { return l.decodeReply(command, answer, result) }
-	call, err := c.newCall(command, plain, args)
+	call, err := c.newCall(ctx, command, plain, args)
 	c.start(ctx, call, cb, err)
 }
 
@@ -127,15 +156,22 @@ func (c *Conn) Go(ctx context.Context, command string, args, result any, done fu
 // the order of the calls.
 func (c *Conn) GoRoundTrip(ctx context.Context, message []byte, done func(answer []byte, err error)) {
 	var whole []byte
+	if c.again != nil {
+		begin := func(now *Conn, done func(error)) {
+			now.GoRoundTrip(ctx, message, func(answer []byte, err error) {
+				whole = answer
+				done(err)
+			})
+		}
+		c.again.start(ctx, c, wholeName, begin, func(err error) { done(whole, err) })
+		return
+	}
 	cb := &callback{link: c.link, done: func(err error) { done(whole, err) }}
 	cb.take = func(answer []byte) error {
 		whole = bytes.Clone(answer) // it may lie in memory that is used again
 		return nil
 	}
-	call, err := c.link.newWhole(message)
-	if err == nil {
-		call.files, call.passing = c.opts.files, c.opts.passing
-	}
+	call, err := c.newWhole(ctx, message)
 	c.start(ctx, call, cb, err)
 }
 
@@ -143,10 +179,13 @@ func (c *Conn) GoRoundTrip(ctx context.Context, message []byte, done func(answer
 func (c *Conn) start(ctx context.Context, call *call, cb *callback, err error) {
 	l := c.link
 	l.mu.Lock()
-	l.live++
+	l.live.add()
 	l.mu.Unlock()
-	if err == nil && ctx.Err() != nil {
-		err = fmt.Errorf("qmp: %s: %w", call.command, contextError(ctx))
+	if err == nil {
+		cb.watch = call.watch
+		if ctx.Err() != nil {
+			err = fmt.Errorf("qmp: %s: %w", call.command, contextError(ctx))
+		}
 	}
 	if err != nil {
 		cb.err = err
@@ -170,19 +209,20 @@ func (c *Conn) start(ctx context.Context, call *call, cb *callback, err error) {
 
 // A callback is what a call made by Go leads to.
 type callback struct {
-	link *link
-	call *call // finished; nil if err is set
-	err  error
-	take func(answer []byte) error
-	done func(error)
-	stop func()
+	link  *link
+	call  *call // finished; nil if err is set
+	err   error
+	watch callTrace
+	take  func(answer []byte) error
+	done  func(error)
+	stop  func()
 }
 
 func (cb *callback) run(workerID) {
 	defer func() {
 		cb.link.mu.Lock()
 		defer cb.link.mu.Unlock()
-		cb.link.doneLocked()
+		cb.link.live.done()
 	}()
 	err := cb.err
 	if err == nil {
@@ -196,5 +236,6 @@ func (cb *callback) run(workerID) {
 	if cb.stop != nil {
 		cb.stop()
 	}
+	endWatch(cb.watch, err)
 	cb.done(err)
 }

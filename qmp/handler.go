@@ -23,7 +23,7 @@ func On[E any](c *Conn, name string, decode func(Event) (E, error), f func(E)) (
 	return c.handle(name, func(e Event) {
 		v, err := decode(e)
 		if err != nil {
-			c.link.report.add(err)
+			c.hub.report.add(err)
 			return
 		}
 		f(v)
@@ -31,21 +31,21 @@ func On[E any](c *Conn, name string, decode func(Event) (E, error), f func(E)) (
 }
 
 func (c *Conn) handle(name string, f func(Event)) (stop func()) {
-	l := c.link
-	h := &handler{link: l, name: name, f: f, turn: make(chan struct{}, 1)}
-	h.queue.limit, h.queue.bytes = l.opts.eventBuffer, l.opts.maxMessage
+	hub := c.hub
+	h := &handler{hub: hub, name: name, f: f, turn: make(chan struct{}, 1)}
+	h.queue.limit, h.queue.bytes = hub.opts.eventBuffer, hub.opts.maxMessage
 	h.queue.wake = h.wake
 	var names []string
 	if name != "" {
 		names = []string{name}
 	}
-	l.events.add(&h.queue, names)
+	hub.events.add(&h.queue, names)
 	return sync.OnceFunc(h.stop)
 }
 
 // A handler is a queue whose events the workers hand to a function.
 type handler struct {
-	link *link
+	hub  *hub
 	name string
 	f    func(Event)
 
@@ -59,7 +59,7 @@ type handler struct {
 func (h *handler) wake() {
 	if !h.active {
 		h.active = true
-		h.link.pool.add(h)
+		h.hub.pool.add(h)
 	}
 }
 
@@ -72,7 +72,7 @@ func (h *handler) run(w workerID) {
 			return
 		}
 	}
-	h.link.pool.add(h)
+	h.hub.pool.add(h)
 }
 
 // runOne hands one event to f. It reports whether to go on.
@@ -83,7 +83,7 @@ func (h *handler) runOne(w workerID) bool {
 		h.runner.Store(0)
 		<-h.turn
 		if !returned { // f panicked, or called runtime.Goexit: the next event is another matter
-			h.link.pool.add(h)
+			h.hub.pool.add(h)
 		}
 	}()
 	e, ok, err := h.pop()
@@ -95,11 +95,10 @@ func (h *handler) runOne(w workerID) bool {
 	if err == nil {
 		return ok
 	}
-	lost, overflow := err.(*OverflowError)
-	if overflow {
-		h.link.report.add(fmt.Errorf("qmp: handler of %s: %w", h.title(), lost))
+	if lost, overflow := err.(*OverflowError); overflow {
+		h.hub.report.add(fmt.Errorf("qmp: handler of %s: %w", h.title(), lost))
 	}
-	return overflow
+	return goesOn(err)
 }
 
 func (h *handler) title() string {
@@ -119,7 +118,7 @@ func (h *handler) pop() (e Event, ok bool, err error) {
 }
 
 func (h *handler) stop() {
-	h.link.events.remove(&h.queue)
+	h.hub.events.remove(&h.queue)
 	h.queue.drop(ErrUnsubscribed)
 	if runner := h.runner.Load(); runner != 0 && runner == uint64(thisGoroutine()) {
 		return

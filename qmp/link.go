@@ -1,6 +1,7 @@
 package qmp
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -27,13 +28,10 @@ const (
 // caller who finds nobody writing, as far as that takes no waiting, else by a
 // goroutine that lives as long as there is something to write.
 type link struct {
-	rw     io.ReadWriteCloser
-	opts   options
-	pool   pool
-	events registry
-	report reporter
-	memo   memo
-	agent  *agent // nil: it is QEMU
+	*hub
+	rw    io.ReadWriteCloser
+	memo  memo
+	agent *agent // nil: it is QEMU
 
 	in       *framer
 	greeting chan []byte
@@ -42,19 +40,21 @@ type link struct {
 
 	done chan struct{} // closed when the connection is
 
+	lasting bool // the hub outlives this link
+
 	mu     sync.Mutex
-	err    error    // why the connection is closed
-	queue  callList // not sent yet, in order
-	urgent callList // the same, out-of-band: sent first
-	ids    numbers  // sent with a number of ours
-	bare   *call    // sent without one
-	order  uint64   // of the last call sent
-	live   int      // calls not finished that somebody waits for, callbacks included
-	unread int      // of them, sent and not answered
-	fenced bool     // one of those in band has files, and QEMU out-of-band: nothing goes beside it
-	inband int      // sent and not answered, whether or not somebody waits, without the out-of-band ones
-	idle   chan struct{}
-	broken bool // nothing can be written any more
+	err    error       // why the connection is closed
+	lost   func(error) // told of that
+	queue  callList    // not sent yet, in order
+	urgent callList    // the same, out-of-band: sent first
+	ids    numbers     // sent with a number of ours
+	bare   *call       // sent without one
+	order  uint64      // of the last call sent
+	live   tally       // calls not finished that somebody waits for, callbacks included
+	unread int         // of them, sent and not answered
+	fenced bool        // one of those in band has files, and QEMU out-of-band: nothing goes beside it
+	inband int         // sent and not answered, whether or not somebody waits, without the out-of-band ones
+	broken bool        // nothing can be written any more
 	linger *time.Timer
 
 	ready   bool   // negotiated
@@ -75,34 +75,45 @@ type link struct {
 	calls sync.Pool // of finished calls; not shared: their channels are the link's
 }
 
-func newLink(rw io.ReadWriteCloser, o options) *link {
+func newLink(rw io.ReadWriteCloser, h *hub) *link {
 	l := &link{
+		hub:      h,
 		rw:       rw,
-		opts:     o,
-		in:       newFramer(rw, o.maxMessage),
+		in:       newFramer(rw, h.opts.maxMessage),
 		greeting: make(chan []byte, 1),
 		done:     make(chan struct{}),
 		try:      newTrier(rw),
-		ready:    !o.handshake,
-		greeted:  !o.handshake,
+		ready:    !h.opts.handshake,
+		greeted:  !h.opts.handshake,
 	}
 	l.write = l.writeOut
-	l.pool.size, l.pool.caught = o.workers, o.panicked
-	l.report = reporter{pool: &l.pool, to: o.eventError}
 	return l
 }
 
+// conn is a handle on this link and no other.
+func (l *link) conn() *Conn { return &Conn{hub: l.hub, link: l} }
+
+// idle returns a channel that is closed when nothing is outstanding.
+func (l *link) idle() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.live.zero()
+}
+
 // newCall encodes a command and returns a call for it.
-func (c *Conn) newCall(command string, mode callMode, args any) (*call, error) {
+func (c *Conn) newCall(ctx context.Context, command string, mode callMode, args any) (*call, error) {
+	watch := c.link.traceCall(ctx, command)
 	verb := "execute"
 	if c.opts.oob {
 		verb = "exec-oob"
 	}
 	s, err := encodeCommand(verb, command, args)
 	if err != nil {
+		endWatch(watch, err)
 		return nil, err
 	}
 	call := c.link.newCall(command, mode, s)
+	call.watch = watch
 	call.oob, call.files, call.passing = c.opts.oob, c.opts.files, c.opts.passing
 	return call, nil
 }
@@ -129,7 +140,7 @@ func (l *link) recycle(c *call) {
 func (l *link) submit(c *call) {
 	l.mu.Lock()
 	if c.then == nil {
-		l.live++
+		l.live.add()
 	}
 	if c.state != fresh { // abandoned before it began
 		l.mu.Unlock()
@@ -154,7 +165,7 @@ func (l *link) submit(c *call) {
 func (l *link) refusalLocked(c *call) error {
 	switch {
 	case l.err != nil:
-		return l.err
+		return fmt.Errorf("%w: %w", l.err, ErrNotSent)
 	case c.oob && !l.oob:
 		return ErrNoOOB
 	case len(c.files) > 0:
@@ -256,10 +267,12 @@ func (l *link) sendLocked(c *call) {
 	if len(c.files) > 0 {
 		l.fenced = l.oob
 	}
+	from := len(l.out)
 	l.out = append(l.out, c.s.buf.Bytes()...)
 	switch {
 	case c.mode == whole:
 		l.bare = c
+		c.traceSent(l.out[from:])
 		return
 	case c.mode == plain && !l.oob && l.bare == nil && l.ids.used == 0 && l.doubt == 0:
 		l.bare = c
@@ -273,6 +286,7 @@ func (l *link) sendLocked(c *call) {
 		l.out = strconv.AppendInt(l.out, int64(c.number), 10)
 	}
 	l.out = append(l.out, '}')
+	c.traceSent(l.out[from:])
 }
 
 // writeNow writes out on the goroutine of a caller, who must not have to wait.
@@ -366,7 +380,7 @@ func (l *link) abandon(c *call, why error) error {
 		c.then.err = err
 		l.pool.add(c.then)
 	} else {
-		l.doneLocked()
+		l.live.done()
 	}
 	l.kickLocked()
 	return err
@@ -396,17 +410,8 @@ func (l *link) finishLocked(c *call) {
 		l.pool.add(c.then)
 	case c.mode == probe:
 	default:
-		l.doneLocked()
+		l.live.done()
 		c.done <- struct{}{}
-	}
-}
-
-// doneLocked counts one call less that somebody waits for.
-func (l *link) doneLocked() {
-	l.live--
-	if l.live == 0 && l.idle != nil {
-		close(l.idle)
-		l.idle = nil
 	}
 }
 
@@ -436,11 +441,16 @@ func (l *link) fail(cause error) {
 		l.loseLocked(l.bare)
 	}
 	l.ids, l.bare, l.orphan, l.unread, l.inband = numbers{}, nil, nil, 0, 0
-	err := l.err
+	err, lost := l.err, l.lost
 	l.mu.Unlock()
 
 	close(l.done)
-	l.events.end(fmt.Errorf("qmp: events: %w", err))
+	if lost != nil {
+		lost(err)
+	} else if !l.lasting {
+		l.events.end(fmt.Errorf("qmp: events: %w", err))
+	}
+	l.traceClosed(err)
 	switch l.rw.(type) {
 	case *net.UnixConn, *net.TCPConn:
 		l.rw.Close()
@@ -457,6 +467,9 @@ func (l *link) loseLocked(c *call) {
 	wasSent := c.state == sent
 	if closed := l.err.(*closedError); !(c.mode == noReply && wasSent && closed.cause != nil) {
 		c.err = fmt.Errorf("qmp: %s: %w", c.command, l.err)
+		if !wasSent {
+			c.err = fmt.Errorf("%w: %w", c.err, ErrNotSent)
+		}
 	}
 	l.finishLocked(c)
 }

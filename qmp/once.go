@@ -8,10 +8,11 @@ import (
 )
 
 // Once returns what f returned when it was first called for this connection and
-// this T: something that a server is asked for once. Until f succeeds, each call
+// this T: something that a server is asked for once, and again when it has been
+// connected to anew. Until f succeeds, each call
 // tries again; calls at the same time wait for each other, up to their ctx.
 func Once[T any](ctx context.Context, c *Conn, f func(context.Context) (T, error)) (T, error) {
-	entry := c.link.memo.entry(reflect.TypeFor[T]())
+	entry := c.current().memo.entry(reflect.TypeFor[T]())
 	var none T
 	select {
 	case entry.turn <- struct{}{}:

@@ -1,6 +1,8 @@
 package qmp
 
 import (
+	"context"
+	"io"
 	"log"
 	"net"
 	"os"
@@ -22,6 +24,8 @@ type options struct {
 	panicked         func(value any, stack []byte)
 	setup            []func(*Conn)
 	dialer           Dialer
+	trace            tracing // nil: none
+	reconnect        func(context.Context, func(context.Context) (io.ReadWriteCloser, error), options, kind) (*Conn, error)
 }
 
 func newOptions(opts []Option) options {

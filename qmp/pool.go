@@ -12,6 +12,11 @@ import (
 // them it runs.
 type task interface{ run(w workerID) }
 
+// A taskFunc is a task that does not care where it runs.
+type taskFunc func()
+
+func (f taskFunc) run(workerID) { f() }
+
 // A pool runs tasks on up to size workers. They come when there is something to
 // run and go when there is not.
 type pool struct {

@@ -15,6 +15,32 @@ func (e *OverflowError) Error() string {
 	return fmt.Sprintf("qmp: %d events were lost: they were not taken in time", e.Lost)
 }
 
+// A GapError stands in a stream of events where a connection made [WithReconnect]
+// was lost: what happens until it is back does not reach the stream, which goes on
+// behind it. Whoever follows a state by its events has to ask for it again; a
+// command does that as soon as the connection is back.
+type GapError struct {
+	Cause error // how the connection ended; wraps [ErrClosed]
+}
+
+func (e *GapError) Error() string { return "qmp: events may be missing here: " + e.Cause.Error() }
+func (e *GapError) Unwrap() error { return e.Cause }
+
+// goesOn reports whether a stream of events goes on behind err.
+func goesOn(err error) bool {
+	switch err.(type) {
+	case *OverflowError, *GapError:
+		return true
+	}
+	return false
+}
+
+// An entry is an event in a queue, or a gap.
+type entry struct {
+	Event
+	gap *GapError
+}
+
 // A queue holds events in order. When it is full it loses the oldest: the newest
 // tell more of how things stand, and the last of all is SHUTDOWN.
 type queue struct {
@@ -24,27 +50,33 @@ type queue struct {
 	wake  func()   // called, in order, when there is something new, or the end
 
 	mu    sync.Mutex
-	ring  []Event // len is a power of two
+	ring  []entry // len is a power of two
 	head  int
 	count int
-	size  int   // bytes of data
-	lost  int   // just before head
-	err   error // what comes behind the last event
+	size  int       // bytes of data
+	lost  int       // just before head
+	gap   *GapError // behind what was lost: one that made room
+	err   error     // what comes behind the last event
 }
 
 // push appends e. It never waits.
-func (q *queue) push(e Event) {
+func (q *queue) push(e Event) { q.add(entry{Event: e}) }
+
+func (q *queue) add(e entry) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.err != nil {
 		return
 	}
 	for q.count == q.limit || q.count > 0 && q.size+len(e.Data) > q.bytes {
-		q.shift()
-		q.lost++
+		if old := q.shift(); old.gap != nil {
+			q.gap = old.gap
+		} else {
+			q.lost++
+		}
 	}
 	if q.count == len(q.ring) {
-		grown := make([]Event, max(4, 2*len(q.ring)))
+		grown := make([]entry, max(4, 2*len(q.ring)))
 		n := copy(grown, q.ring[q.head:])
 		copy(grown[n:], q.ring[:q.head])
 		q.ring, q.head = grown, 0
@@ -55,10 +87,10 @@ func (q *queue) push(e Event) {
 	q.wake()
 }
 
-// shift takes the oldest event out.
-func (q *queue) shift() Event {
+// shift takes the oldest entry out.
+func (q *queue) shift() entry {
 	e := q.ring[q.head]
-	q.ring[q.head] = Event{}
+	q.ring[q.head] = entry{}
 	q.head = (q.head + 1) & (len(q.ring) - 1)
 	q.count--
 	q.size -= len(e.Data)
@@ -82,8 +114,13 @@ func (q *queue) popLocked() (e Event, more int, err error) {
 	case q.lost > 0:
 		err = &OverflowError{q.lost}
 		q.lost = 0
+	case q.gap != nil:
+		err, q.gap = q.gap, nil
 	case q.count > 0:
-		e = q.shift()
+		oldest := q.shift()
+		if e = oldest.Event; oldest.gap != nil {
+			err = oldest.gap
+		}
 	case q.err != nil:
 		return e, 1, q.err
 	default:
@@ -110,7 +147,7 @@ func (q *queue) end(err error) {
 func (q *queue) drop(err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.ring, q.head, q.count, q.size, q.lost = nil, 0, 0, 0, 0
+	q.ring, q.head, q.count, q.size, q.lost, q.gap = nil, 0, 0, 0, 0, nil
 	q.err = err
 	q.wake()
 }

@@ -23,7 +23,7 @@ func Buffer(n int) SubscribeOption {
 // A Subscription is an ordered stream of events from the time it was made.
 // Close it when it is not read any more.
 type Subscription struct {
-	link  *link
+	hub   *hub
 	queue queue
 	ready chan struct{} // holds a value if the queue may hold something
 }
@@ -32,14 +32,14 @@ type Subscription struct {
 // if names is nil. It starts at once: an event that comes after Subscribe returns
 // is in it, so that a command may be issued next and its events awaited then.
 func (c *Conn) Subscribe(names []string, opts ...SubscribeOption) *Subscription {
-	o := subscribeOptions{buffer: c.link.opts.eventBuffer}
+	o := subscribeOptions{buffer: c.hub.opts.eventBuffer}
 	for _, opt := range opts {
 		opt(&o)
 	}
-	s := &Subscription{link: c.link, ready: make(chan struct{}, 1)}
-	s.queue.limit, s.queue.bytes = o.buffer, c.link.opts.maxMessage
+	s := &Subscription{hub: c.hub, ready: make(chan struct{}, 1)}
+	s.queue.limit, s.queue.bytes = o.buffer, c.hub.opts.maxMessage
 	s.queue.wake = s.wake
-	c.link.events.add(&s.queue, names)
+	c.hub.events.add(&s.queue, names)
 	return s
 }
 
@@ -51,7 +51,9 @@ func (s *Subscription) wake() {
 }
 
 // Next returns the next event, for which it waits. An [*OverflowError] stands in
-// the place of events that were lost; the stream goes on behind it. After the
+// the place of events that were lost, a [*GapError] in that of those that the
+// server may have sent while there was no connection (see [WithReconnect]); the
+// stream goes on behind either. After the
 // last event that came before the connection's end the error wraps [ErrClosed],
 // after Close it is [ErrUnsubscribed].
 func (s *Subscription) Next(ctx context.Context) (Event, error) {
@@ -71,7 +73,7 @@ func (s *Subscription) Next(ctx context.Context) (Event, error) {
 	}
 }
 
-// All ranges over the events as Next gives them, overflows included, until ctx or
+// All ranges over the events as Next gives them, overflows and gaps included, until ctx or
 // the connection ends, which is the last error, or until Close, which is none.
 func (s *Subscription) All(ctx context.Context) iter.Seq2[Event, error] {
 	return all(ctx, s, func(e Event) (Event, error) { return e, nil })
@@ -89,8 +91,7 @@ func all[E any](ctx context.Context, s *Subscription, decode func(Event) (E, err
 				continue
 			}
 			var none E
-			_, overflow := err.(*OverflowError)
-			if err == ErrUnsubscribed || !yield(none, err) || !overflow {
+			if err == ErrUnsubscribed || !yield(none, err) || !goesOn(err) {
 				return
 			}
 		}
@@ -100,7 +101,7 @@ func all[E any](ctx context.Context, s *Subscription, decode func(Event) (E, err
 // Close ends the subscription. Events that wait in it are dropped, and whoever
 // waits in Next is told.
 func (s *Subscription) Close() {
-	s.link.events.remove(&s.queue)
+	s.hub.events.remove(&s.queue)
 	s.queue.drop(ErrUnsubscribed)
 }
 

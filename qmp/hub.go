@@ -1,0 +1,46 @@
+package qmp
+
+// A hub is what belongs to a connection rather than to the one link that it has
+// at a time: who wants events, the workers, the options.
+type hub struct {
+	opts   options
+	pool   pool
+	events registry
+	report reporter
+}
+
+func newHub(o options) *hub {
+	h := &hub{opts: o}
+	h.pool.size, h.pool.caught = o.workers, o.panicked
+	h.report.pool, h.report.to = &h.pool, o.eventError
+	return h
+}
+
+// A tally counts what is outstanding. It is guarded by its owner's mutex.
+type tally struct {
+	n    int
+	idle chan struct{} // closed when n is 0 again; nil: nobody waits
+}
+
+func (t *tally) add() { t.n++ }
+
+func (t *tally) done() {
+	t.n--
+	if t.n == 0 && t.idle != nil {
+		close(t.idle)
+		t.idle = nil
+	}
+}
+
+// zero returns a channel that is closed when nothing is outstanding.
+func (t *tally) zero() <-chan struct{} {
+	if t.n == 0 {
+		now := make(chan struct{})
+		close(now)
+		return now
+	}
+	if t.idle == nil {
+		t.idle = make(chan struct{})
+	}
+	return t.idle
+}

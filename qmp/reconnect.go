@@ -1,0 +1,351 @@
+package qmp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+// Reconnect says how a connection is made again when it is lost; see
+// [WithReconnect].
+type Reconnect struct {
+	// MinDelay is how long to wait before the first attempt; it doubles with each
+	// that fails, up to MaxDelay. Up to half of it is taken off at random, so that
+	// many clients do not come at once. 0: 100 ms and 10 s.
+	MinDelay, MaxDelay time.Duration
+
+	// FailFast has calls fail at once, with [ErrNotSent], while there is no
+	// connection. Otherwise they wait for it as long as their context allows, and
+	// those that had not been sent when it was lost are sent again.
+	FailFast bool
+
+	// Patient has the first connection waited for in the same way, until the
+	// dial's context ends. Otherwise a first attempt that fails ends the dial.
+	Patient bool
+
+	// GiveUp, if set, is asked before each attempt: with 0 and how the connection
+	// was lost, then with the number of attempts that have failed and the error of
+	// the last. If it returns true, the connection has ended for good.
+	GiveUp func(failed int, err error) bool
+
+	// Lost and Restored, if set, are called, by a worker, when the connection is
+	// lost and when it is back. The server that is back may be another one: what was
+	// plugged into the old one, enabled in it or asked of it is to be done again.
+	Lost     func(err error)
+	Restored func(c *Conn)
+}
+
+// WithReconnect makes a connection that is made again, negotiation included, when
+// it is lost, until it is closed. Only dials can have it.
+//
+// Subscriptions and handlers stay. Where events may be missing, a subscription has
+// a [GapError], in place. A command is never repeated if the server may have run it:
+// its error wraps [ErrClosed], without [ErrNotSent], and its caller decides.
+func WithReconnect(r Reconnect) Option {
+	if r.MinDelay <= 0 {
+		r.MinDelay = 100 * time.Millisecond
+	}
+	if r.MaxDelay <= 0 {
+		r.MaxDelay = 10 * time.Second
+	}
+	r.MaxDelay = max(r.MinDelay, r.MaxDelay)
+	return func(o *options) { o.reconnect = r.dial }
+}
+
+// supervision is a supervisor, if there is one. Being an interface, it lets the
+// linker leave out what programs that do not reconnect do not use.
+type supervision interface {
+	do(ctx context.Context, c *Conn, command string, f func(now *Conn) error) error
+	start(ctx context.Context, c *Conn, command string, begin func(now *Conn, done func(error)), done func(error))
+	last() *link
+	idle() <-chan struct{}
+	end(cause error)
+	done() <-chan struct{}
+	endedBy() error
+}
+
+// A supervisor makes a new link when one is lost.
+type supervisor struct {
+	Reconnect
+	hub     *hub
+	connect func(context.Context) (io.ReadWriteCloser, error)
+	as      kind
+	conn    *Conn
+	ctx     context.Context // ends with the connection
+	cancel  context.CancelFunc
+	over    chan struct{}
+
+	mu      sync.Mutex
+	link    *link         // the last that there was
+	up      bool          // it can be used, as far as we know
+	changed chan struct{} // closed when up or err changes
+	err     error         // why all is over
+	live    tally
+}
+
+func (r Reconnect) dial(
+	ctx context.Context, connect func(context.Context) (io.ReadWriteCloser, error), o options, as kind,
+) (*Conn, error) {
+	s := &supervisor{
+		Reconnect: r, hub: newHub(o), connect: connect, as: as,
+		over: make(chan struct{}), changed: make(chan struct{}),
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.conn = &Conn{hub: s.hub, again: s}
+	s.link = newLink(nil, s.hub) // until there is one
+	s.link.err = &closedError{errors.New("there was none yet")}
+	for _, f := range o.setup {
+		f(s.conn)
+	}
+	err := s.attempt(ctx)
+	if err != nil && r.Patient {
+		err = s.persist(ctx, err, 1)
+	}
+	if err != nil {
+		s.end(err)
+		return nil, err
+	}
+	return s.conn, nil
+}
+
+// attempt makes a link.
+func (s *supervisor) attempt(ctx context.Context) error {
+	dialCtx, cancel := ctx, func() {}
+	if d := s.hub.opts.handshakeTimeout; d > 0 {
+		dialCtx, cancel = context.WithTimeout(ctx, d)
+	}
+	rw, err := s.connect(dialCtx)
+	cancel()
+	if err != nil {
+		return err
+	}
+	l := newLink(rw, s.hub)
+	l.lasting = true
+	s.as.prepare(l)
+	if err := s.as.open(l, ctx); err != nil {
+		return err
+	}
+	if !s.use(l) {
+		l.fail(nil)
+		return ErrClosed
+	}
+	l.mu.Lock()
+	l.lost = func(err error) { s.lost(err) }
+	err = l.err
+	l.mu.Unlock()
+	if err != nil { // so soon that nobody has been told
+		s.lost(err)
+	}
+	return nil
+}
+
+// use lets calls have l, unless all is over.
+func (s *supervisor) use(l *link) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return false
+	}
+	s.link, s.up = l, true
+	s.changeLocked()
+	return true
+}
+
+func (s *supervisor) changeLocked() {
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// lost is told that the link has ended.
+func (s *supervisor) lost(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return
+	}
+	s.up = false
+	s.changeLocked()
+	s.hub.events.interrupt(&GapError{err})
+	go s.restore(err)
+}
+
+// restore makes a link in place of one that is lost.
+func (s *supervisor) restore(err error) {
+	if s.Lost != nil {
+		s.hub.pool.add(taskFunc(func() { s.Lost(err) }))
+	}
+	if s.persist(s.ctx, err, 0) == nil && s.Restored != nil {
+		s.hub.pool.add(taskFunc(func() { s.Restored(s.conn) }))
+	}
+}
+
+// persist tries until there is a link. err is why there is none, or why the last of
+// the attempts failed that were made already.
+func (s *supervisor) persist(ctx context.Context, err error, failed int) error {
+	for delay := s.MinDelay; ; delay = min(2*delay, s.MaxDelay) {
+		if s.GiveUp != nil && s.GiveUp(failed, err) {
+			s.end(err)
+			return err
+		}
+		timer := time.NewTimer(delay - rand.N(delay/2+1))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return fmt.Errorf("%w; %d attempts failed, the last: %w", contextError(ctx), failed, err)
+		}
+		if err = s.attempt(ctx); err == nil {
+			return nil
+		}
+		failed++
+	}
+}
+
+// now returns the link if there is one to be used. Else err is why there never
+// will be, or change is closed when that may be otherwise.
+func (s *supervisor) now() (l *link, change <-chan struct{}, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.err != nil:
+		return nil, nil, fmt.Errorf("%w: %w", s.err, ErrNotSent)
+	case s.up:
+		return s.link, s.changed, nil
+	case s.FailFast:
+		return nil, nil, fmt.Errorf("%w: %w", s.link.closedBy(), ErrNotSent)
+	}
+	return nil, s.changed, nil
+}
+
+// wait returns the link, for which it waits. It passes over one that has failed.
+func (s *supervisor) wait(ctx context.Context, command string, failed *link) (*link, error) {
+	for {
+		l, change, err := s.now()
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("qmp: %s: %w", command, err)
+		case l != nil && l != failed:
+			return l, nil
+		}
+		select {
+		case <-change:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("qmp: %s: waiting for the connection: %w", command, contextError(ctx))
+		}
+	}
+}
+
+// again reports whether a call that ended with err is to be made anew.
+func (s *supervisor) again(err error) bool { return !s.FailFast && errors.Is(err, ErrNotSent) }
+
+func (s *supervisor) handle(c *Conn, l *link) *Conn { return &Conn{hub: s.hub, link: l, opts: c.opts} }
+
+// do has f make a call, on each link until it is sent.
+func (s *supervisor) do(ctx context.Context, c *Conn, command string, f func(now *Conn) error) error {
+	if c.opts.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.opts.timeout)
+		defer cancel()
+	}
+	s.begin()
+	defer s.finish()
+	for failed := (*link)(nil); ; {
+		l, err := s.wait(ctx, command, failed)
+		if err != nil {
+			return err
+		}
+		if err = f(s.handle(c, l)); !s.again(err) {
+			return err
+		}
+		failed = l
+	}
+}
+
+// start is do for calls that end with a callback.
+func (s *supervisor) start(
+	ctx context.Context, c *Conn, command string, begin func(now *Conn, done func(error)), done func(error),
+) {
+	s.begin()
+	finish := func(err error) {
+		defer s.finish()
+		done(err)
+	}
+	var on func(l *link)
+	later := func(failed *link) {
+		l, err := s.wait(ctx, command, failed)
+		if err != nil {
+			s.hub.pool.add(taskFunc(func() { finish(err) }))
+			return
+		}
+		on(l)
+	}
+	on = func(l *link) {
+		begin(s.handle(c, l), func(err error) {
+			if s.again(err) {
+				go later(l)
+			} else {
+				finish(err)
+			}
+		})
+	}
+	if l, _, _ := s.now(); l != nil {
+		on(l)
+	} else {
+		go later(nil)
+	}
+}
+
+func (s *supervisor) begin() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.live.add()
+}
+
+func (s *supervisor) finish() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.live.done()
+}
+
+func (s *supervisor) idle() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.live.zero()
+}
+
+func (s *supervisor) last() *link {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.link
+}
+
+// end closes the connection for good, because of cause or, if that is nil, on demand.
+func (s *supervisor) end(cause error) {
+	s.mu.Lock()
+	if s.err != nil {
+		s.mu.Unlock()
+		return
+	}
+	s.err = &closedError{cause}
+	s.cancel()
+	s.changeLocked()
+	l, up, err := s.link, s.up, s.err
+	s.mu.Unlock()
+	if up {
+		l.fail(nil)
+	}
+	s.hub.events.end(fmt.Errorf("qmp: events: %w", err))
+	close(s.over)
+}
+
+func (s *supervisor) done() <-chan struct{} { return s.over }
+
+func (s *supervisor) endedBy() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}

@@ -1,0 +1,167 @@
+package qmp
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"time"
+)
+
+// A Trace is told of what happens on a connection, for logs, traces and metrics;
+// see [WithTrace]. Its functions must be quick, and may be nil. Events are seen by
+// a handler of all events ([Conn.Handle]).
+type Trace struct {
+	// Call is called for each command as it is issued, the negotiation's included,
+	// before its arguments are encoded, on the goroutine that issues it, with that
+	// one's context. What it returns, unless that is nil, is called when the call
+	// has ended, before its caller is told. A message of the user's own is the
+	// command "".
+	Call func(ctx context.Context, command string) (end func(CallInfo))
+
+	// Connected is called when the server has greeted and negotiated, Closed when
+	// the connection has ended, with the error that [Conn.Err] gives.
+	Connected func(Greeting)
+	Closed    func(error)
+
+	// Payloads asks for Request and Reply of [CallInfo].
+	Payloads bool
+}
+
+// CallInfo is how a call went.
+type CallInfo struct {
+	Command   string
+	ID        int // the number it was sent with; 0: none
+	OutOfBand bool
+
+	Start time.Time // when it was issued
+	Sent  time.Time // when its turn to be written came; zero: it was not sent
+	End   time.Time
+
+	RequestSize int // bytes, the request whole
+	ReplySize   int // bytes, of the result or the error alone
+
+	// The texts in JSON, secrets included; only when [Trace] asks for them. They
+	// must not be changed.
+	Request []byte
+	Reply   []byte
+
+	Err error // what the caller is given
+}
+
+// WithTrace has t told of what happens. It may be given several times.
+func WithTrace(t Trace) Option {
+	return func(o *options) {
+		if o.trace == nil {
+			o.trace = &tracer{}
+		}
+		o.trace.(*tracer).traces = append(o.trace.(*tracer).traces, t)
+	}
+}
+
+// tracing is a tracer, if there is one. Being an interface, it lets the linker leave
+// out what programs without a trace do not use.
+type tracing interface {
+	call(ctx context.Context, command string) callTrace
+	connected(Greeting)
+	closed(error)
+}
+
+// A callTrace is one call as a trace sees it. Until the call is sent its fields are the
+// caller's, then they are guarded by the link's mutex until it is answered.
+type callTrace interface {
+	sent(number int, oob bool, request []byte)
+	answered(reply []byte)
+	end(error)
+}
+
+// traceCall begins to watch a call; nil without a trace.
+func (l *link) traceCall(ctx context.Context, command string) callTrace {
+	if l.opts.trace == nil {
+		return nil
+	}
+	return l.opts.trace.call(ctx, command)
+}
+
+func (l *link) traceConnected() {
+	if l.opts.trace != nil {
+		l.opts.trace.connected(l.conn().Greeting())
+	}
+}
+
+// traceClosed lets a worker tell: whoever found the end may hold what a trace wants.
+func (l *link) traceClosed(err error) {
+	if l.opts.trace != nil {
+		l.pool.add(taskFunc(func() { l.opts.trace.closed(fmt.Errorf("qmp: %w", err)) }))
+	}
+}
+
+// endWatch ends a watch, if there is one.
+func endWatch(s callTrace, err error) {
+	if s != nil {
+		s.end(err)
+	}
+}
+
+type tracer struct{ traces []Trace }
+
+func (t *tracer) call(ctx context.Context, command string) callTrace {
+	s := &watcher{}
+	for i := range t.traces {
+		if t.traces[i].Call == nil {
+			continue
+		}
+		if end := t.traces[i].Call(ctx, command); end != nil {
+			s.ends = append(s.ends, end)
+			s.payloads = s.payloads || t.traces[i].Payloads
+		}
+	}
+	if s.ends == nil {
+		return nil
+	}
+	s.info = CallInfo{Command: command, Start: time.Now()}
+	return s
+}
+
+func (t *tracer) connected(g Greeting) {
+	for i := range t.traces {
+		if t.traces[i].Connected != nil {
+			t.traces[i].Connected(g)
+		}
+	}
+}
+
+func (t *tracer) closed(err error) {
+	for i := range t.traces {
+		if t.traces[i].Closed != nil {
+			t.traces[i].Closed(err)
+		}
+	}
+}
+
+type watcher struct {
+	info     CallInfo
+	ends     []func(CallInfo)
+	payloads bool
+}
+
+func (s *watcher) sent(number int, oob bool, request []byte) {
+	s.info.ID, s.info.OutOfBand, s.info.Sent = number, oob, time.Now()
+	s.info.RequestSize = len(request)
+	if s.payloads {
+		s.info.Request = bytes.Clone(request)
+	}
+}
+
+func (s *watcher) answered(reply []byte) {
+	s.info.ReplySize = len(reply)
+	if s.payloads {
+		s.info.Reply = bytes.Clone(reply) // the call's memory is used again
+	}
+}
+
+func (s *watcher) end(err error) {
+	s.info.End, s.info.Err = time.Now(), err
+	for _, end := range s.ends {
+		end(s.info)
+	}
+}
