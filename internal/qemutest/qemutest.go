@@ -22,11 +22,19 @@ type QEMU struct {
 	Path    string // of qemu-system-x86_64
 }
 
-// Each runs f as a subtest for every QEMU there is: each release in the folder
-// that QAPI_QEMU_LAB names, which has <release>/bin; else the program that QEMU
+// Each runs f as a subtest for each of [QEMUs].
+func Each(t *testing.T, f func(t *testing.T, q QEMU)) {
+	t.Helper()
+	for _, q := range QEMUs(t) {
+		t.Run(cmp.Or(q.Release, filepath.Base(q.Path)), func(t *testing.T) { f(t, q) })
+	}
+}
+
+// QEMUs are the ones there are: each release in the folder that QAPI_QEMU_LAB
+// names, which has <release>/bin, the oldest first; else the program that QEMU
 // names; else qemu-system-x86_64 on PATH. Without any the test is skipped, or
 // fails if QAPI_REQUIRE_QEMU is set.
-func Each(t *testing.T, f func(t *testing.T, q QEMU)) {
+func QEMUs(t testing.TB) []QEMU {
 	t.Helper()
 	found := find(t)
 	if len(found) == 0 {
@@ -36,12 +44,10 @@ func Each(t *testing.T, f func(t *testing.T, q QEMU)) {
 		}
 		t.Skip(missing)
 	}
-	for _, q := range found {
-		t.Run(cmp.Or(q.Release, filepath.Base(q.Path)), func(t *testing.T) { f(t, q) })
-	}
+	return found
 }
 
-func find(t *testing.T) []QEMU {
+func find(t testing.TB) []QEMU {
 	t.Helper()
 	if lab := os.Getenv("QAPI_QEMU_LAB"); lab != "" {
 		paths, err := filepath.Glob(filepath.Join(lab, "*", "bin", system))
