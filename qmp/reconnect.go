@@ -330,7 +330,11 @@ func (s *supervisor) end(cause error) {
 		s.mu.Unlock()
 		return
 	}
-	s.err = &closedError{cause}
+	if lost, ok := errors.AsType[*closedError](cause); ok {
+		s.err = lost
+	} else {
+		s.err = &closedError{cause}
+	}
 	s.cancel()
 	s.changeLocked()
 	l, up, err := s.link, s.up, s.err

@@ -1,0 +1,458 @@
+package qmp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/goqapi/goqapi/internal/qemutest"
+)
+
+// A redialled connection, in a bubble: each link leads to another peer.
+type redialled struct {
+	*Conn
+	t     *testing.T
+	peers chan *peer
+	log   *errorLog
+
+	mu    sync.Mutex
+	away  int // how many more attempts fail
+	tries []time.Time
+}
+
+var errAway = errors.New("nobody there")
+
+func (r *redialled) connect(context.Context) (io.ReadWriteCloser, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.tries = append(r.tries, time.Now())
+	if r.away > 0 {
+		r.away--
+		return nil, errAway
+	}
+	ours, theirs := net.Pipe()
+	r.peers <- newPeer(r.t, theirs)
+	return ours, nil
+}
+
+// next is the peer that the connection leads to next, which negotiates.
+func (r *redialled) next() *peer {
+	r.t.Helper()
+	select {
+	case p := <-r.peers:
+		p.handshake()
+		return p
+	case <-time.After(time.Hour):
+		r.t.Fatal("nobody connects")
+		return nil
+	}
+}
+
+// reconnecting runs f with a connection that is there, and its first peer.
+func reconnecting(t *testing.T, cfg Reconnect, f func(t *testing.T, r *redialled, p *peer), opts ...Option) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		t.Helper()
+		r := &redialled{t: t, peers: make(chan *peer, 10), log: new(errorLog)}
+		first := make(chan *peer, 1)
+		go func() { first <- r.next() }()
+		conn, err := DialFunc(t.Context(), r.connect, append([]Option{WithReconnect(cfg), WithEventError(r.log.add)}, opts...)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Conn, r.tries = conn, nil
+		f(t, r, <-first)
+		conn.Close()
+		synctest.Wait()
+		for _, err := range r.log.take() {
+			t.Errorf("reported: %v", err)
+		}
+	})
+}
+
+func TestReconnect(t *testing.T) {
+	var lost, restored []error
+	cfg := Reconnect{
+		Lost:     func(err error) { lost = append(lost, err) },
+		Restored: func(c *Conn) { restored = append(restored, c.Err()) },
+	}
+	reconnecting(t, cfg, func(t *testing.T, r *redialled, p *peer) {
+		all := r.Subscribe(nil)
+		var handled []string
+		defer r.Handle("STOP", func(e Event) { handled = append(handled, string(e.Data)) })()
+		p.event("STOP", `{"n": 1}`)
+		inFlight := async(func() error { return r.Execute(t.Context(), "device_add", nil, nil) })
+		p.expect(`{"execute":"device_add"}`)
+		unsent := async(func() error { return r.Execute(t.Context(), "query-a", nil, nil) })
+		synctest.Wait() // it is being written, to nobody
+		waits := async(func() error { return r.Execute(t.Context(), "query-b", nil, nil) })
+		synctest.Wait()
+		r.away = 2
+		p.rw.Close()
+
+		const eof = "connection closed by the server"
+		err := returned(t, "the command in flight", inFlight)
+		wantErr(t, err, ErrClosed, "qmp: device_add: "+eof)
+		if errors.Is(err, ErrNotSent) {
+			t.Error("it may have run")
+		}
+		if err := returned(t, "the command being written", unsent); errors.Is(err, ErrNotSent) {
+			t.Error("some of it may have been read")
+		}
+		pending(t, "the command that was not sent", waits)
+		late := async(func() error { return r.Execute(t.Context(), "query-c", nil, nil) })
+		pending(t, "a command without a connection", late)
+
+		p = r.next()
+		p.event("STOP", `{"n": 2}`)
+		seen := map[string]bool{}
+		for range 2 {
+			q := p.next()
+			seen[q.Execute] = true
+			p.answer(q, "{}")
+		}
+		if !seen["query-b"] || !seen["query-c"] || len(seen) != 2 {
+			t.Errorf("sent again: %v", seen)
+		}
+		for what, done := range map[string]<-chan error{"query-b": waits, "query-c": late} {
+			if err := returned(t, what, done); err != nil {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+		if err := r.Wait(t.Context()); err != nil || r.Err() != nil {
+			t.Errorf("Wait: %v; Err: %v", err, r.Err())
+		}
+
+		for i, want := range []string{`{"n": 1}`, "", `{"n": 2}`} {
+			e, err := all.Next(t.Context())
+			if want == "" {
+				var gap *GapError
+				if !errors.As(err, &gap) {
+					t.Errorf("event %d: %v, %v, want a gap", i, e, err)
+				}
+				wantErr(t, err, io.EOF, "qmp: events may be missing here: "+eof)
+				continue
+			}
+			if err != nil || string(e.Data) != want {
+				t.Errorf("event %d: %s, %v", i, e.Data, err)
+			}
+		}
+		synctest.Wait()
+		if fmt.Sprint(handled) != `[{"n": 1} {"n": 2}]` {
+			t.Errorf("handled: %v", handled)
+		}
+		if len(lost) != 1 || !errors.Is(lost[0], io.EOF) || len(restored) != 1 || restored[0] != nil {
+			t.Errorf("lost: %v, restored: %v", lost, restored)
+		}
+
+		r.Close()
+		<-r.Done()
+		_, err = all.Next(t.Context())
+		wantErr(t, err, ErrClosed, "qmp: events: connection closed")
+		wantErr(t, r.Execute(t.Context(), "x", nil, nil), ErrNotSent, "qmp: x: connection closed: the command was not sent")
+		wantErr(t, r.Err(), ErrClosed, "qmp: connection closed")
+	})
+}
+
+// Attempts come at growing distances, each shortened by up to a half.
+func TestReconnectBackoff(t *testing.T) {
+	reconnecting(t, Reconnect{MinDelay: time.Second, MaxDelay: 5 * time.Second}, func(t *testing.T, r *redialled, p *peer) {
+		r.away = 5
+		last := time.Now()
+		p.rw.Close()
+		r.next()
+		synctest.Wait()
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		for i, most := range []time.Duration{1, 2, 4, 5, 5, 5} {
+			if i >= len(r.tries) {
+				t.Fatalf("%d attempts", len(r.tries))
+			}
+			most *= time.Second
+			if d := r.tries[i].Sub(last); d < most/2 || d > most {
+				t.Errorf("attempt %d after %v, want %v to %v", i, d, most/2, most)
+			}
+			last = r.tries[i]
+		}
+	})
+}
+
+func TestReconnectFailFast(t *testing.T) {
+	reconnecting(t, Reconnect{FailFast: true}, func(t *testing.T, r *redialled, p *peer) {
+		p.rw.Close()
+		synctest.Wait()
+		const text = "qmp: x: connection closed by the server: the command was not sent"
+		wantErr(t, r.Execute(t.Context(), "x", nil, nil), ErrNotSent, text)
+		done := make(chan error, 1)
+		r.Go(t.Context(), "x", nil, nil, func(err error) { done <- err })
+		wantErr(t, returned(t, "Go", done), ErrNotSent, text)
+		p = r.next()
+		synctest.Wait()
+		ok := async(func() error { return r.Execute(t.Context(), "x", nil, nil) })
+		p.answer(p.next(), "{}")
+		if err := returned(t, "x", ok); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestReconnectContext(t *testing.T) {
+	reconnecting(t, Reconnect{}, func(t *testing.T, r *redialled, p *peer) {
+		r.away = 1 << 30
+		p.rw.Close()
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		const text = "qmp: x: waiting for the connection: context deadline exceeded"
+		wantErr(t, r.Execute(ctx, "x", nil, nil), context.DeadlineExceeded, text)
+		short := r.With(Timeout(time.Second))
+		before := time.Now()
+		wantErr(t, short.Execute(t.Context(), "x", nil, nil), context.DeadlineExceeded, text)
+		if d := time.Since(before); d != time.Second {
+			t.Errorf("it took %v", d)
+		}
+		idle := async(func() error { return r.Wait(t.Context()) })
+		if err := returned(t, "Wait", idle); err != nil {
+			t.Error(err)
+		}
+		waits := async(func() error { return r.Execute(t.Context(), "x", nil, nil) })
+		synctest.Wait()
+		idle = async(func() error { return r.Wait(t.Context()) })
+		pending(t, "Wait", idle)
+		r.Close()
+		wantErr(t, returned(t, "x", waits), ErrClosed, "qmp: x: connection closed: the command was not sent")
+		if err := returned(t, "Wait", idle); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Who sees a quit gives up, and the connection ends as any other does.
+func TestReconnectGiveUp(t *testing.T) {
+	quit := false
+	asked := 0
+	cfg := Reconnect{GiveUp: func(failed int, err error) bool { asked++; return quit || failed == 3 }}
+	reconnecting(t, cfg, func(t *testing.T, r *redialled, p *peer) {
+		quit = true
+		done := async(func() error { return r.Execute(t.Context(), "quit", nil, nil) })
+		p.answer(p.next(), "{}")
+		p.rw.Close()
+		if err := returned(t, "quit", done); err != nil {
+			t.Error(err)
+		}
+		<-r.Done()
+		wantErr(t, r.Err(), io.EOF, "qmp: connection closed by the server")
+		if asked != 1 || len(r.tries) != 0 {
+			t.Errorf("asked %d times, tried %v", asked, r.tries)
+		}
+	})
+	quit = false
+	reconnecting(t, cfg, func(t *testing.T, r *redialled, p *peer) {
+		r.away = 10
+		p.rw.Close()
+		<-r.Done()
+		wantErr(t, r.Err(), errAway, "qmp: connection closed: nobody there")
+		if len(r.tries) != 3 {
+			t.Errorf("tried %v", r.tries)
+		}
+	})
+}
+
+func TestReconnectDial(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &redialled{t: t, peers: make(chan *peer, 10), away: 3}
+		_, err := DialFunc(t.Context(), r.connect, WithReconnect(Reconnect{}))
+		wantErr(t, err, errAway, "nobody there")
+
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		r.away, r.tries = 1<<30, nil
+		_, err = DialFunc(ctx, r.connect, WithReconnect(Reconnect{Patient: true}))
+		wantErr(t, err, context.DeadlineExceeded,
+			fmt.Sprintf("context deadline exceeded; %d attempts failed, the last: nobody there", len(r.tries)))
+
+		r.away = 3
+		go r.next()
+		c, err := DialFunc(t.Context(), r.connect, WithReconnect(Reconnect{Patient: true}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v := c.Greeting().Version; v.Major != 11 {
+			t.Errorf("version %v", v)
+		}
+		c.Close()
+	})
+	ours, theirs := net.Pipe()
+	if _, err := NewConn(t.Context(), ours, WithReconnect(Reconnect{})); err == nil {
+		t.Error("a stream cannot be made again")
+	}
+	if _, err := theirs.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("the stream was not closed: %v", err)
+	}
+}
+
+// A gap is told of also where the queue had no room for it.
+func TestReconnectGapAndOverflow(t *testing.T) {
+	reconnecting(t, Reconnect{}, func(t *testing.T, r *redialled, p *peer) {
+		sub := r.Subscribe(nil, Buffer(2))
+		for range 3 {
+			p.event("A", "")
+		}
+		p.rw.Close()
+		p = r.next()
+		p.event("B", "")
+		p.event("C", "")
+		synctest.Wait()
+		var said []string
+		for range 4 {
+			e, err := sub.Next(t.Context())
+			switch err := err.(type) {
+			case nil:
+				said = append(said, e.Name)
+			case *OverflowError:
+				said = append(said, fmt.Sprint("lost ", err.Lost))
+			case *GapError:
+				said = append(said, "gap")
+			}
+		}
+		if fmt.Sprint(said) != "[lost 3 gap B C]" {
+			t.Errorf("the subscription said %v", said)
+		}
+	})
+}
+
+func TestReconnectCallbacks(t *testing.T) {
+	reconnecting(t, Reconnect{}, func(t *testing.T, r *redialled, p *peer) {
+		p.rw.Close()
+		synctest.Wait()
+		got := make(chan string, 2)
+		var n int
+		r.Go(t.Context(), "query-n", nil, &n, func(err error) { got <- fmt.Sprint("Go ", n, err) })
+		r.GoRoundTrip(t.Context(), []byte(`{"execute":"x"}`), func(answer []byte, err error) {
+			got <- fmt.Sprint("GoRoundTrip ", string(answer), err)
+		})
+		p = r.next()
+		for range 2 {
+			p.answer(p.next(), "5")
+		}
+		if err := r.Wait(t.Context()); err != nil {
+			t.Error(err)
+		}
+		said := map[string]bool{<-got: true, <-got: true}
+		if !said["Go 5 <nil>"] || !said[`GoRoundTrip {"return": 5}<nil>`] {
+			t.Errorf("called back with %v", said)
+		}
+	})
+}
+
+// Whatever is cut when: no command runs twice, and each caller knows what it can
+// know of its own.
+func TestReconnectUnderFire(t *testing.T) {
+	runs := 20
+	if long() {
+		runs = 1000
+	}
+	for seed := range runs {
+		reconnecting(t, Reconnect{MinDelay: time.Millisecond}, func(t *testing.T, r *redialled, p *peer) {
+			rng := rand.New(rand.NewPCG(uint64(seed), 1))
+			stop := make(chan struct{})
+			var ran sync.Map
+			var server sync.WaitGroup
+			server.Go(func() {
+				for cut := rng.IntN(30); ; cut = rng.IntN(30) {
+					for range cut {
+						text, err := p.dec.ReadValue()
+						if err != nil {
+							break
+						}
+						var q request
+						if err := decode(text, &q); err != nil {
+							t.Errorf("request %s: %v", text, err)
+						}
+						q.ID = q.ID.Clone()
+						if _, again := ran.LoadOrStore(q.Execute, true); again {
+							t.Errorf("%s ran twice", q.Execute)
+						}
+						if rng.IntN(10) == 0 {
+							break // it ran, and nobody hears of it
+						}
+						p.answer(q, `"`+q.Execute+`"`)
+					}
+					p.rw.Close()
+					select {
+					case p = <-r.peers:
+						p.handshake()
+					case <-stop:
+						return
+					}
+				}
+			})
+			var callers sync.WaitGroup
+			for i := range 8 {
+				callers.Go(func() {
+					for j := range 20 {
+						command := fmt.Sprintf("c%d-%d", i, j)
+						var result string
+						err := r.Execute(t.Context(), command, nil, &result)
+						_, did := ran.Load(command)
+						switch {
+						case err == nil && (result != command || !did):
+							t.Errorf("%s: got %q, has run: %v", command, result, did)
+						case err != nil && (!errors.Is(err, ErrClosed) || errors.Is(err, ErrNotSent)):
+							t.Errorf("%s: %v", command, err)
+						}
+					}
+				})
+			}
+			callers.Wait()
+			close(stop)
+			r.Close()
+			server.Wait()
+		})
+	}
+}
+
+// A manager's day: QEMU is killed and started again, and the connection is back.
+func TestQEMUReconnect(t *testing.T) {
+	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
+		checkLeaks(t)
+		path := filepath.Join(t.TempDir(), "s")
+		args := []string{"-qmp", "unix:" + path + ",server=on,wait=off"}
+		first := start(t, q.Path, nil, args...)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		c := dial(t, "unix:"+path, WithReconnect(Reconnect{MinDelay: 10 * time.Millisecond, Patient: true}))
+		events := c.Subscribe([]string{"RESUME"})
+		for range 2 {
+			if err := c.Execute(ctx, "cont", nil, nil); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := events.Next(ctx); err != nil {
+				t.Fatal(err)
+			}
+			if err := first.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			<-first.exited
+			if _, err := events.Next(ctx); !errors.As(err, new(*GapError)) {
+				t.Fatalf("after the kill: %v", err)
+			}
+			os.Remove(path)
+			first = start(t, q.Path, nil, args...)
+			var status struct{ Running bool }
+			if err := c.Execute(ctx, "query-status", nil, &status); err != nil || status.Running {
+				t.Fatalf("the new one: %v, %v", status, err)
+			}
+		}
+		c.Close()
+	})
+}
