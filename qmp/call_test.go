@@ -305,6 +305,9 @@ func TestAbandoned(t *testing.T) {
 		p.peer.answer(b, "2")
 		pending(t, "c", c)
 		p.peer.answer(r, "3")
+		if late := p.LateReplies(); late != 2 {
+			t.Errorf("%d late replies", late)
+		}
 		if err := returned(t, "c", c); err != nil || got != 3 {
 			t.Errorf("got %d, %v", got, err)
 		}

@@ -201,6 +201,10 @@ func (c *Conn) Wait(ctx context.Context) error {
 	}
 }
 
+// LateReplies returns how many replies have come and been dropped because their
+// calls had been abandoned; see [ErrAbandoned].
+func (c *Conn) LateReplies() int { return int(c.hub.late.Load()) }
+
 // Close ends the connection. Calls that wait return an error that wraps
 // [ErrClosed], subscriptions and handlers get what has come and then end. Close
 // waits for nothing and may be called from anywhere, more than once.

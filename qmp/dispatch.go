@@ -67,7 +67,10 @@ func (l *link) reply(m *message) {
 	if c.mode == probe {
 		l.probing = false
 	}
-	if c.state == sent {
+	switch c.state {
+	case abandoned:
+		l.late.Add(1)
+	case sent:
 		if c.mode != probe {
 			l.unread--
 		}

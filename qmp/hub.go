@@ -1,5 +1,7 @@
 package qmp
 
+import "sync/atomic"
+
 // A hub is what belongs to a connection rather than to the one link that it has
 // at a time: who wants events, the workers, the options.
 type hub struct {
@@ -7,6 +9,7 @@ type hub struct {
 	pool   pool
 	events registry
 	report reporter
+	late   atomic.Int64 // replies that nobody waited for any more
 }
 
 func newHub(o options) *hub {

@@ -98,6 +98,15 @@ func WithSetup(f func(*Conn)) Option {
 	return func(o *options) { o.setup = append(o.setup, f) }
 }
 
+// Options is several options in one, for packages that offer options of their own.
+func Options(opts ...Option) Option {
+	return func(o *options) {
+		for _, opt := range opts {
+			opt(o)
+		}
+	}
+}
+
 // WithDialer has d make the connections to unix: and tcp: addresses, to go through
 // a tunnel, say, or to set how a socket behaves.
 func WithDialer(d Dialer) Option { return func(o *options) { o.dialer = d } }

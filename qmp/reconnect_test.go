@@ -52,20 +52,19 @@ func (r *redialled) next() *peer {
 		p.handshake()
 		return p
 	case <-time.After(time.Hour):
-		r.t.Fatal("nobody connects")
-		return nil
+		panic("nobody connects")
 	}
 }
 
 // reconnecting runs f with a connection that is there, and its first peer.
-func reconnecting(t *testing.T, cfg Reconnect, f func(t *testing.T, r *redialled, p *peer), opts ...Option) {
+func reconnecting(t *testing.T, cfg Reconnect, f func(t *testing.T, r *redialled, p *peer)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		t.Helper()
 		r := &redialled{t: t, peers: make(chan *peer, 10), log: new(errorLog)}
 		first := make(chan *peer, 1)
 		go func() { first <- r.next() }()
-		conn, err := DialFunc(t.Context(), r.connect, append([]Option{WithReconnect(cfg), WithEventError(r.log.add)}, opts...)...)
+		conn, err := DialFunc(t.Context(), r.connect, WithReconnect(cfg), WithEventError(r.log.add))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -135,8 +134,7 @@ func TestReconnect(t *testing.T) {
 		for i, want := range []string{`{"n": 1}`, "", `{"n": 2}`} {
 			e, err := all.Next(t.Context())
 			if want == "" {
-				var gap *GapError
-				if !errors.As(err, &gap) {
+				if _, gap := errors.AsType[*GapError](err); !gap {
 					t.Errorf("event %d: %v, %v, want a gap", i, e, err)
 				}
 				wantErr(t, err, io.EOF, "qmp: events may be missing here: "+eof)
@@ -173,11 +171,11 @@ func TestReconnectBackoff(t *testing.T) {
 		synctest.Wait()
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		for i, most := range []time.Duration{1, 2, 4, 5, 5, 5} {
+		for i, seconds := range []int{1, 2, 4, 5, 5, 5} {
 			if i >= len(r.tries) {
 				t.Fatalf("%d attempts", len(r.tries))
 			}
-			most *= time.Second
+			most := time.Duration(seconds) * time.Second
 			if d := r.tries[i].Sub(last); d < most/2 || d > most {
 				t.Errorf("attempt %d after %v, want %v to %v", i, d, most/2, most)
 			}
@@ -443,7 +441,8 @@ func TestQEMUReconnect(t *testing.T) {
 				t.Fatal(err)
 			}
 			<-first.exited
-			if _, err := events.Next(ctx); !errors.As(err, new(*GapError)) {
+			_, err := events.Next(ctx)
+			if _, gap := errors.AsType[*GapError](err); !gap {
 				t.Fatalf("after the kill: %v", err)
 			}
 			os.Remove(path)

@@ -35,6 +35,7 @@ type arrow struct {
 var arrows = []arrow{
 	{"internal/redact", []string{jsonModule}},
 	{"qmp", []string{jsonModule}},
+	{"qmp/qmplog", []string{"qmp", "internal/redact"}},
 	{"qmp/codec", []string{jsonModule, "internal/redact"}},
 	{"qmp/qmptest/...", []string{jsonModule, "qmp", "qmp/qmptest/internal/...", "qapi/...", "schema/...", "internal/redact"}},
 	{"qapi/...", []string{jsonModule, "qmp", "qmp/codec"}},

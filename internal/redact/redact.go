@@ -24,6 +24,10 @@ var secrets = []struct {
 }{
 	{"password", "", nil, "set_password, change-vnc-password and guest-set-user-password carry it"},
 	{"data", "qom-type", []string{"secret"}, "object-add gives the content of a secret object in it"},
+	{"value", "property", []string{"data", "password"}, "qom-set can give such a property"},
+	{"secret", "", nil, "sev-inject-launch-secret carries it"},
+	{"input-data", "", nil, "guest-exec gives it to a program that may ask for a password"},
+	{"command-line", "", nil, "human-monitor-command passes on set_password, change and object_add"},
 }
 
 // JSON returns the text of a JSON value without its secrets. What is not JSON

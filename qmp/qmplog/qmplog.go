@@ -1,0 +1,105 @@
+// Package qmplog writes what happens on a connection to a [slog.Logger], at debug
+// level:
+//
+//	c, err := qapi.Dial(ctx, addr, qmplog.With(slog.Default()))
+//
+// There is a record for each call, with its command, how long it took and how it
+// ended, for each event, and for the beginning and the end of the connection. It is
+// a package of its own since programs that do not log need not carry log/slog.
+package qmplog
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/goqapi/goqapi/internal/redact"
+	"github.com/goqapi/goqapi/qmp"
+)
+
+// An Option sets something about the log.
+type Option func(*recorder)
+
+// Payloads has arguments, replies and the data of events written, too, as JSON.
+// Passwords and the contents of secrets are left out; what else is confidential is
+// not known here: names, paths, what the guest says.
+func Payloads() Option { return func(r *recorder) { r.payloads = true } }
+
+// With writes to a logger what happens on the connection. A logger that has no
+// debug level costs next to nothing.
+func With(logger *slog.Logger, opts ...Option) qmp.Option {
+	r := &recorder{log: logger}
+	for _, opt := range opts {
+		opt(r)
+	}
+	return qmp.Options(
+		qmp.WithTrace(qmp.Trace{Call: r.call, Connected: r.connected, Closed: r.closed, Payloads: r.payloads}),
+		qmp.WithSetup(func(c *qmp.Conn) { c.Handle("", r.event) }),
+	)
+}
+
+type recorder struct {
+	log      *slog.Logger
+	payloads bool
+}
+
+func (r *recorder) write(ctx context.Context, text string, attrs ...slog.Attr) {
+	r.log.LogAttrs(ctx, slog.LevelDebug, text, attrs...)
+}
+
+func (r *recorder) enabled(ctx context.Context) bool { return r.log.Enabled(ctx, slog.LevelDebug) }
+
+func (r *recorder) call(ctx context.Context, _ string) func(qmp.CallInfo) {
+	if !r.enabled(ctx) {
+		return nil
+	}
+	return func(c qmp.CallInfo) {
+		attrs := []slog.Attr{slog.String("command", c.Command), slog.Duration("took", c.End.Sub(c.Start))}
+		if c.ID != 0 {
+			attrs = append(attrs, slog.Int("id", c.ID))
+		}
+		if c.OutOfBand {
+			attrs = append(attrs, slog.Bool("oob", true))
+		}
+		if c.Sent.IsZero() {
+			attrs = append(attrs, slog.Bool("sent", false))
+		} else {
+			attrs = append(attrs,
+				slog.Duration("waited", c.Sent.Sub(c.Start)),
+				slog.Int("request_bytes", c.RequestSize), slog.Int("reply_bytes", c.ReplySize))
+		}
+		attrs = r.payload(attrs, "request", c.Request)
+		attrs = r.payload(attrs, "reply", c.Reply)
+		if c.Err != nil {
+			attrs = append(attrs, slog.Any("error", c.Err))
+		}
+		r.write(ctx, "qmp call", attrs...)
+	}
+}
+
+// payload adds a text, if texts are asked for and there is one.
+func (r *recorder) payload(attrs []slog.Attr, name string, text []byte) []slog.Attr {
+	if !r.payloads || len(text) == 0 {
+		return attrs
+	}
+	return append(attrs, slog.String(name, string(redact.JSON(text))))
+}
+
+func (r *recorder) event(e qmp.Event) {
+	ctx := context.Background()
+	if !r.enabled(ctx) {
+		return
+	}
+	attrs := []slog.Attr{
+		slog.String("event", e.Name), slog.Time("timestamp", e.Timestamp), slog.Int("data_bytes", len(e.Data)),
+	}
+	r.write(ctx, "qmp event", r.payload(attrs, "data", e.Data)...)
+}
+
+func (r *recorder) connected(g qmp.Greeting) {
+	r.write(context.Background(), "qmp connected",
+		slog.String("version", g.Version.String()), slog.Any("capabilities", g.Capabilities))
+}
+
+func (r *recorder) closed(err error) {
+	r.write(context.Background(), "qmp closed", slog.Any("error", err))
+}

@@ -1,0 +1,98 @@
+package qmplog_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/qmp/qmplog"
+)
+
+// serve is as much of a server as a log needs: it greets, answers each request a
+// second later, and sends an event before.
+func serve(t *testing.T, conn net.Conn) {
+	_, err := fmt.Fprint(conn, `{"QMP": {"version": {"qemu": {"major": 11, "minor": 1, "micro": 3}, "package": ""}, "capabilities": ["oob"]}}`)
+	assert.NoError(t, err)
+	for in := json.NewDecoder(conn); ; {
+		var req struct {
+			Execute string
+			ID      json.RawMessage
+		}
+		if in.Decode(&req) != nil {
+			return
+		}
+		time.Sleep(time.Second)
+		answer := `{"return": {}}`
+		if req.Execute == "set_password" {
+			answer = `{"timestamp": {"seconds": 1, "microseconds": 0}, "event": "E", "data": {"password": "hunter3"}}` + answer
+		}
+		_, err := fmt.Fprint(conn, answer)
+		assert.NoError(t, err)
+	}
+}
+
+// session returns what is logged of a connection, its call and its end.
+func session(t *testing.T, level slog.Level, opts ...qmplog.Option) []string {
+	var log bytes.Buffer
+	synctest.Test(t, func(t *testing.T) {
+		h := slog.NewTextHandler(&log, &slog.HandlerOptions{Level: level, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			if a.Key == slog.TimeKey {
+				return slog.Attr{}
+			}
+			return a
+		}})
+		ours, theirs := net.Pipe()
+		go serve(t, theirs)
+		c, err := qmp.NewConn(t.Context(), ours, qmplog.With(slog.New(h), opts...))
+		require.NoError(t, err)
+		require.NoError(t, c.Execute(t.Context(), "set_password", map[string]string{"password": "hunter2"}, nil))
+		synctest.Wait()
+		assert.Error(t, c.Execute(t.Context(), "x", func() {}, nil))
+		c.Close()
+		synctest.Wait()
+		theirs.Close()
+	})
+	return strings.Split(strings.TrimSpace(log.String()), "\n")
+}
+
+func TestLog(t *testing.T) {
+	assert.Equal(t, []string{
+		`level=DEBUG msg="qmp call" command=qmp_capabilities took=1s waited=0s request_bytes=30 reply_bytes=2`,
+		`level=DEBUG msg="qmp connected" version=11.1.3 capabilities=[oob]`,
+		`level=DEBUG msg="qmp event" event=E timestamp=1970-01-01T00:00:01.000Z data_bytes=23`,
+		`level=DEBUG msg="qmp call" command=set_password took=1s waited=0s request_bytes=61 reply_bytes=2`,
+		`level=DEBUG msg="qmp call" command=x took=0s sent=false error="qmp: x: arguments: the Go type func() has no JSON"`,
+		`level=DEBUG msg="qmp closed" error="qmp: connection closed"`,
+	}, inOrder(session(t, slog.LevelDebug)))
+}
+
+// inOrder puts the event, which a worker logs, before the call it came before.
+func inOrder(lines []string) []string {
+	for i := 1; i < len(lines); i++ {
+		if strings.Contains(lines[i], `"qmp event"`) && strings.Contains(lines[i-1], "set_password") {
+			lines[i-1], lines[i] = lines[i], lines[i-1]
+		}
+	}
+	return lines
+}
+
+func TestPayloadsWithoutSecrets(t *testing.T) {
+	log := strings.Join(session(t, slog.LevelDebug, qmplog.Payloads()), "\n")
+	assert.NotContains(t, log, "hunter")
+	assert.Contains(t, log, `request="{\"execute\":\"set_password\",\"arguments\":{\"password\":\"[redacted]\"}}" reply={}`)
+	assert.Contains(t, log, `data="{\"password\":\"[redacted]\"}"`)
+}
+
+func TestNoDebugLevel(t *testing.T) {
+	assert.Equal(t, []string{""}, session(t, slog.LevelInfo))
+}
