@@ -1,0 +1,221 @@
+package record
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+)
+
+// A loader makes a session of lines.
+type loader struct {
+	session *Session
+	line    int
+	ended   bool
+	placed  []placement
+	syncs   []agentSync // those of an agent that are not answered yet
+}
+
+// A placement is an output, and how many commands came before it.
+type placement struct {
+	output
+	commands int
+}
+
+// An agentSync is a synchronisation with an agent.
+type agentSync struct {
+	number any
+	id     string
+}
+
+// take takes a line. why is what reading it ended with.
+func (l *loader) take(text []byte, why error) error {
+	switch {
+	case why != nil && !errors.Is(why, io.EOF):
+		return why
+	case l.line == 1:
+		return l.header(text)
+	}
+	return l.entry(text)
+}
+
+func (l *loader) header(text []byte) error {
+	var h struct {
+		Format  string    `json:"format"`
+		Version int       `json:"version"`
+		Start   time.Time `json:"start"`
+	}
+	if err := json.NewDecoder(bytes.NewReader(text)).Decode(&h); err != nil {
+		return explained("header", err)
+	}
+	switch {
+	case h.Format != format:
+		return fmt.Errorf("this is no header of a recording: its format is %q, not %q", h.Format, format)
+	case h.Version != version:
+		return fmt.Errorf("version %d of the format; only %d is known here", h.Version, version)
+	}
+	l.session.start = h.Start
+	return nil
+}
+
+// An entry is a line below the header.
+type entry struct {
+	Format  *string         `json:"format"` // in a header alone
+	US      *int64          `json:"us"`
+	From    string          `json:"from"`
+	Message json.RawMessage `json:"message"`
+	Noise   *int            `json:"noise"`
+	End     *string         `json:"end"`
+}
+
+func (e *entry) check() error {
+	what := 0
+	for _, there := range []bool{e.Message != nil, e.Noise != nil, e.End != nil} {
+		if there {
+			what++
+		}
+	}
+	switch {
+	case e.Format != nil:
+		return errors.New("another recording begins: a file holds one")
+	case e.From != client && e.From != server:
+		return fmt.Errorf("from is %q, neither %q nor %q", e.From, client, server)
+	case e.US == nil || *e.US < 0:
+		return errors.New("us, the time since the start, is missing or negative")
+	case what != 1:
+		return fmt.Errorf("it has %d of message, noise and end, not one", what)
+	}
+	return nil
+}
+
+func (l *loader) entry(text []byte) error {
+	var e entry
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&e); err != nil && e.Format == nil {
+		return explained("line", err)
+	}
+	if rest := bytes.TrimSpace(text[dec.InputOffset():]); len(rest) > 0 && e.Format == nil {
+		return fmt.Errorf("something follows the object: %.20q", rest)
+	}
+	if err := e.check(); err != nil {
+		return err
+	}
+	switch {
+	case l.ended:
+		return errors.New("the session has ended above")
+	case e.End != nil:
+		if l.ended = true; e.From == server {
+			l.add(output{})
+		}
+		return nil
+	case e.Message == nil:
+		return nil
+	case e.From == client:
+		return l.command(e.Message)
+	}
+	return l.fromServer(e.Message)
+}
+
+// explained is the error of a decoder, for people.
+func explained(what string, err error) error {
+	switch {
+	case errors.Is(err, io.EOF):
+		return errors.New("the line is empty")
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("the line is cut short")
+	}
+	return fmt.Errorf("this is no %s of a recording: %w", what, err)
+}
+
+func (l *loader) command(text []byte) error {
+	value, id, err := parseMessage(text)
+	if err != nil {
+		return err
+	}
+	if number, is := syncNumber(value); is { // each client has numbers of its own
+		l.syncs = append(l.syncs, agentSync{number, id})
+		return nil
+	}
+	l.session.commands = append(l.session.commands, &command{line: l.line, value: value, text: text, id: id})
+	return nil
+}
+
+func (l *loader) fromServer(text []byte) error {
+	value, id, err := parseMessage(text)
+	if err != nil {
+		return err
+	}
+	result, good := value["return"]
+	_, bad := value["error"]
+	_, event := value["event"]
+	_, greeting := value["QMP"]
+	switch {
+	case good || bad:
+		sync := slices.IndexFunc(l.syncs, func(s agentSync) bool { return good && result == s.number || bad && s.id != "" && id == s.id })
+		if sync >= 0 {
+			l.syncs = slices.Delete(l.syncs, 0, sync+1)
+			return nil
+		}
+		l.reply(text, id)
+	case event || greeting:
+		l.session.qmp = l.session.qmp || greeting
+		l.add(output{message: text})
+	default:
+		return errors.New("a server's message has return, error, event or QMP, this one none of them")
+	}
+	return nil
+}
+
+// add adds an output whose command is found later.
+func (l *loader) add(o output) {
+	o.after = -1
+	l.placed = append(l.placed, placement{o, len(l.session.commands)})
+}
+
+// reply adds a reply to the first command of the same id that has none. A reply to
+// nothing comes where an event would.
+func (l *loader) reply(text []byte, id string) {
+	l.add(output{message: text, orphan: true})
+	for i, c := range l.session.commands {
+		if !c.replied && c.id == id {
+			c.replied = true
+			o := &l.placed[len(l.placed)-1].output
+			o.after, o.reply, o.orphan = i, true, false
+			return
+		}
+	}
+}
+
+// place finds what each output came after. For a reply that is its command. For
+// anything else it is the command that was being executed: that of the next reply,
+// if it had been given, or else the last one, if it never had a reply; or else it is
+// the command of what the server did before.
+func (l *loader) place() {
+	next := -1
+	for i := len(l.placed) - 1; i >= 0; i-- {
+		switch o := &l.placed[i]; {
+		case o.reply:
+			next = o.after
+		case next >= 0 && next < o.commands:
+			o.after = next
+		}
+	}
+	before := -1
+	for _, o := range l.placed {
+		if o.orphan && !l.session.qmp {
+			continue // an agent's remains from before a synchronisation
+		}
+		if last := o.commands - 1; o.after < 0 && last >= 0 && !l.session.commands[last].replied {
+			o.after = last
+		}
+		if o.after < 0 {
+			o.after = before
+		}
+		before = o.after
+		l.session.outputs = append(l.session.outputs, o.output)
+	}
+}

@@ -1,0 +1,311 @@
+package record
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// A play is the replay of a session to one client.
+type play struct {
+	session *Session
+	opts    Options
+	conn    net.Conn
+	out     chan []byte // to the client; nil: its end
+	gone    chan struct{}
+
+	came  []bool   // which commands have come
+	ids   []string // that the client gave them
+	next  int      // the first output that has not been sent, if the order is strict
+	wrong error
+}
+
+func newPlay(p *Player, conn net.Conn) *play {
+	n := len(p.session.commands)
+	return &play{
+		session: p.session, opts: p.opts, conn: conn,
+		out: make(chan []byte, 64), gone: make(chan struct{}),
+		came: make([]bool, n), ids: make([]string, n),
+	}
+}
+
+// run talks to the client until it leaves, or the recording says that the server did.
+func (p *play) run() error {
+	var writer sync.WaitGroup
+	writer.Go(p.write)
+	p.give(-1)
+	in := &splitter{
+		message: p.command,
+		noise:   func(n int) { p.fail(fmt.Errorf("%d bytes came that are no JSON object", n)) },
+	}
+	if !p.session.qmp {
+		in.noise = func(int) {} // it is how a client synchronises with an agent
+	}
+	piece := make([]byte, 4096)
+	for {
+		n, err := p.conn.Read(piece)
+		in.feed(piece[:n])
+		if err != nil {
+			break
+		}
+	}
+	close(p.out)
+	writer.Wait()
+	p.conn.Close()
+	return p.verdict()
+}
+
+// write writes what there is for the client.
+func (p *play) write() {
+	defer close(p.gone)
+	for text := range p.out {
+		if text == nil {
+			p.conn.Close()
+			return
+		}
+		if _, err := p.conn.Write(text); err != nil {
+			return // it has left
+		}
+	}
+}
+
+func (p *play) send(text []byte) {
+	select {
+	case p.out <- text:
+	case <-p.gone:
+	}
+}
+
+// verdict is what the client did that was not as recorded.
+func (p *play) verdict() error {
+	if p.wrong != nil || p.opts.Lenient {
+		return p.wrong
+	}
+	missing := slices.Index(p.came, false)
+	if missing < 0 {
+		return nil
+	}
+	return fmt.Errorf("%s: %d of %d recorded commands did not come, from this on:\n\t%s",
+		p.where(missing), len(p.came)-missing, len(p.came), p.session.commands[missing].text)
+}
+
+// where is the place of a command in the recording.
+func (p *play) where(i int) string {
+	return fmt.Sprintf("record: %s:%d: command %d", p.session.name, p.session.commands[i].line, i+1)
+}
+
+// fail notes what is wrong, unless something was before, of which this follows.
+func (p *play) fail(err error) {
+	if p.wrong == nil {
+		p.wrong = err
+	}
+}
+
+// command answers a command.
+func (p *play) command(text []byte) {
+	clean, ok := withoutSecrets(text)
+	if !ok {
+		p.fail(fmt.Errorf("record: %s: %d bytes came that are no JSON object", p.session.name, len(text)))
+		return
+	}
+	// The id is that of the original: it is no secret.
+	original, id, err := parseMessage(text)
+	if err != nil {
+		p.fail(fmt.Errorf("record: %s: %w", p.session.name, err))
+		return
+	}
+	if number, is := syncNumber(original); is && !p.session.qmp {
+		p.synchronise(number, id, delimited(original))
+		return
+	}
+	value, _, err := parseMessage(clean)
+	if err != nil {
+		p.fail(fmt.Errorf("record: %s: %w", p.session.name, err))
+		return
+	}
+	i, again := p.find(value, clean)
+	switch {
+	case i < 0:
+		p.refuse(id)
+	case again:
+		p.repeat(i, id)
+	default:
+		p.came[i], p.ids[i] = true, id
+		p.give(i)
+	}
+}
+
+func (p *play) synchronise(number any, id string, delimited bool) {
+	answer := fmt.Appendf(nil, `{"return": %s}`, printed(number))
+	if delimited {
+		p.send(append([]byte{resync}, line(withID(answer, id))...))
+		return
+	}
+	p.send(line(withID(answer, id)))
+}
+
+// refuse replies to a command that was not recorded.
+func (p *play) refuse(id string) {
+	const refusal = `{"error": {"class": "GenericError", "desc": "the recording that is replayed has no such command here"}}`
+	p.send(line(withID([]byte(refusal), id)))
+}
+
+// give sends what comes after a command; -1: before all of them.
+func (p *play) give(after int) {
+	outputs := p.session.outputs
+	if p.opts.Lenient {
+		for _, o := range outputs {
+			if o.after == after {
+				p.output(o)
+			}
+		}
+		return
+	}
+	for ; p.next < len(outputs) && (outputs[p.next].after < 0 || p.came[outputs[p.next].after]); p.next++ {
+		p.output(outputs[p.next])
+	}
+}
+
+func (p *play) output(o output) {
+	switch {
+	case o.message == nil:
+		p.send(nil)
+	case o.reply:
+		p.send(line(withID(o.message, p.ids[o.after])))
+	default:
+		p.send(line(o.message))
+	}
+}
+
+// repeat sends the reply to a command again.
+func (p *play) repeat(i int, id string) {
+	for _, o := range p.session.outputs {
+		if o.reply && o.after == i {
+			p.send(line(withID(o.message, id)))
+		}
+	}
+}
+
+// find finds the recorded command that one corresponds to; again: it has come before.
+// -1: there is none, and that is noted.
+func (p *play) find(value map[string]any, text []byte) (i int, again bool) {
+	if p.wrong != nil {
+		return -1, false
+	}
+	if !p.opts.Lenient {
+		i := slices.Index(p.came, false)
+		if i < 0 {
+			p.fail(fmt.Errorf("record: %s: a command came after the last that was recorded:\n\t%s", p.session.name, text))
+			return -1, false
+		}
+		if found := p.compare(i, value); len(found) > 0 {
+			p.fail(fmt.Errorf("%s is another:\n%s", p.where(i), p.diff(i, text, found)))
+			return -1, false
+		}
+		return i, false
+	}
+	return p.findAnywhere(value, text)
+}
+
+func (p *play) findAnywhere(value map[string]any, text []byte) (i int, again bool) {
+	last, closest := -1, -1
+	var found []difference
+	for i, c := range p.session.commands {
+		if c.value["execute"] != value["execute"] {
+			continue
+		}
+		differences := p.compare(i, value)
+		switch {
+		case len(differences) > 0:
+			if closest < 0 || len(differences) < len(found) {
+				closest, found = i, differences
+			}
+		case !p.came[i]:
+			return i, false
+		default:
+			last = i
+		}
+	}
+	name, _ := value["execute"].(string)
+	switch {
+	case last >= 0 && onlyAsks(name):
+		return last, true
+	case last >= 0:
+		p.fail(fmt.Errorf("%s came more often than it was recorded:\n\t%s", p.where(last), text))
+	case closest >= 0:
+		p.fail(fmt.Errorf("%s is the closest to one that was not recorded:\n%s", p.where(closest), p.diff(closest, text, found)))
+	default:
+		p.fail(fmt.Errorf("record: %s: a command came that was not recorded:\n\t%s", p.session.name, text))
+	}
+	return -1, false
+}
+
+// onlyAsks reports whether a command changes nothing.
+func onlyAsks(name string) bool {
+	for _, begin := range []string{"query-", "qom-get", "qom-list", "guest-get-", "guest-exec-status", "guest-fsfreeze-status", "guest-ping", "guest-info"} {
+		if strings.HasPrefix(name, begin) {
+			return true
+		}
+	}
+	return false
+}
+
+// compare finds the differences between a recorded command and one that came.
+func (p *play) compare(i int, value map[string]any) []difference {
+	c := &comparison{}
+	recorded := p.session.commands[i].value
+	if p.opts.Accept != nil {
+		name, _ := recorded["execute"].(string)
+		c.accept = func(path string, recorded, came any) bool {
+			return p.opts.Accept(name, path, orNil(recorded), orNil(came))
+		}
+	}
+	c.values("", recorded, value)
+	return c.found
+}
+
+func orNil(v any) any {
+	if v == absent {
+		return nil
+	}
+	return v
+}
+
+// diff shows a recorded command, what came, and where they differ.
+func (p *play) diff(i int, text []byte, found []difference) string {
+	var out strings.Builder
+	fmt.Fprintf(&out, "\t- %s\n\t+ %s", p.session.commands[i].text, text)
+	for _, d := range found {
+		fmt.Fprintf(&out, "\n\t%s", d)
+	}
+	return out.String()
+}
+
+// line is a message as a server writes it.
+func line(message []byte) []byte {
+	text := jsontext.Value(bytes.Clone(message))
+	if err := text.Format(jsontext.SpaceAfterColon(true), jsontext.SpaceAfterComma(true),
+		jsontext.AllowDuplicateNames(true), jsontext.PreserveRawStrings(true)); err == nil {
+		message = text
+	}
+	return append(message, "\r\n"...)
+}
+
+// withID is a reply with another id; "": none.
+func withID(reply []byte, id string) []byte {
+	var m members
+	if json.Unmarshal(reply, &m) != nil {
+		return reply // which cannot be: it was loaded
+	}
+	delete(m, "id")
+	if id != "" {
+		m["id"] = json.RawMessage(id)
+	}
+	return object(m)
+}

@@ -1,0 +1,152 @@
+package record
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/goqapi/goqapi/qmp"
+)
+
+// Options say how a session is replayed.
+type Options struct {
+	// Lenient has each command answered by the first equal one in the recording that
+	// has not come yet, wherever it stands; what the server said in between follows
+	// the reply that it followed in the recording. A command that only asks, such as
+	// query-status, may come more often than it was recorded, and gets its last reply
+	// again. Recorded commands need not come.
+	//
+	// Without it the same commands must come in the same order, and all of them; what
+	// the server said comes in the recorded order.
+	Lenient bool
+
+	// Accept, if set, is asked of each difference between a recorded command and one
+	// that came, such as that of a temporary file's name: recorded and came are as
+	// encoding/json decodes them, numbers as json.Number, nil where one has nothing.
+	// path is as in "arguments.file.filename" or "arguments.list[0]". True: it does
+	// not matter.
+	Accept func(command, path string, recorded, came any) bool
+}
+
+// A Player takes the place of a server, and replays a session to each client, from
+// its start. A command that is not as recorded gets an error as its reply, and so do
+// all that follow it on the connection; what is wrong is told by Close.
+type Player struct {
+	session *Session
+	opts    Options
+	running sync.WaitGroup
+
+	mu     sync.Mutex
+	closed bool
+	open   map[net.Conn]bool
+	ends   []net.Listener
+	wrong  []error
+}
+
+// Replay returns a player of the session. It must be closed in the end.
+func (s *Session) Replay(opts Options) *Player {
+	return &Player{session: s, opts: opts, open: map[net.Conn]bool{}}
+}
+
+// Start returns a player that is closed when the test ends. The test fails if a
+// client was not as recorded.
+func (s *Session) Start(t testing.TB, opts Options) *Player {
+	t.Helper()
+	p := s.Replay(opts)
+	t.Cleanup(func() {
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return p
+}
+
+// Pipe returns a client's end of a new connection.
+func (p *Player) Pipe() net.Conn {
+	theirs, ours := net.Pipe()
+	p.serve(ours)
+	return theirs
+}
+
+// Dial connects to the player, as [qmp.NewConn] does, through a pipe.
+func (p *Player) Dial(ctx context.Context, opts ...qmp.Option) (*qmp.Conn, error) {
+	return qmp.NewConn(ctx, p.Pipe(), opts...)
+}
+
+// DialAgent connects to the player of a guest agent's session, as
+// [qmp.NewAgentConn] does, through a pipe.
+func (p *Player) DialAgent(ctx context.Context, opts ...qmp.Option) (*qmp.Conn, error) {
+	return qmp.NewAgentConn(ctx, p.Pipe(), opts...)
+}
+
+// Listen lets clients connect at an address such as unix:/tmp/qmp.sock or
+// tcp:127.0.0.1:0, and returns the one to dial.
+func (p *Player) Listen(addr string) (string, error) {
+	network, where, ok := strings.Cut(addr, ":")
+	if !ok || network != "unix" && network != "tcp" {
+		return "", fmt.Errorf("record: listen at %q: it is neither a unix: nor a tcp: address", addr)
+	}
+	l, err := net.Listen(network, where)
+	if err != nil {
+		return "", fmt.Errorf("record: %w", err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		l.Close()
+		return "", fmt.Errorf("record: listen at %q: %w", addr, net.ErrClosed)
+	}
+	p.ends = append(p.ends, l)
+	p.running.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			p.serve(conn)
+		}
+	})
+	return network + ":" + l.Addr().String(), nil
+}
+
+// serve replays the session to a client.
+func (p *Player) serve(conn net.Conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		conn.Close()
+		return
+	}
+	p.open[conn] = true
+	p.running.Go(func() {
+		err := newPlay(p, conn).run()
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		delete(p.open, conn)
+		if err != nil {
+			p.wrong = append(p.wrong, err)
+		}
+	})
+}
+
+// Close ends the player and all connections, and waits until nothing of it runs. Its
+// error tells what clients did that was not as recorded.
+func (p *Player) Close() error {
+	p.mu.Lock()
+	p.closed = true
+	for _, l := range p.ends {
+		l.Close()
+	}
+	for conn := range p.open {
+		conn.Close()
+	}
+	p.mu.Unlock()
+	p.running.Wait()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return errors.Join(p.wrong...)
+}

@@ -1,0 +1,153 @@
+package record_test
+
+import (
+	"bytes"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/goqapi/goqapi/internal/qemutest"
+	"github.com/goqapi/goqapi/qapi"
+	"github.com/goqapi/goqapi/qapi/qga"
+	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/qmp/qmptest/record"
+)
+
+// A dialogue is what a typed client was told, in order.
+type dialogue struct {
+	Said   []any
+	Events []any
+}
+
+// say notes the outcome of a call.
+func say[T any](d *dialogue, result T, err error) {
+	if err != nil {
+		d.Said = append(d.Said, err.Error())
+	}
+	d.Said = append(d.Said, result)
+}
+
+// talk has a dialogue with a machine: replies large and small, errors, a union,
+// a secret, events before and behind replies, a job, and the end.
+func talk(t *testing.T, c *qapi.Client, dir string) dialogue {
+	t.Helper()
+	ctx := t.Context()
+	var d dialogue
+	done := func(err error) { say(&d, struct{}{}, err) }
+	events := qapi.Subscribe[qapi.JobStatusChangeEvent](c)
+	all := c.Conn().Subscribe(nil)
+
+	version, err := c.QueryVersion(ctx)
+	say(&d, version, err)
+	schema, err := c.QueryQMPSchema(ctx)
+	say(&d, len(schema), err)
+	status, err := c.QueryStatus(ctx)
+	say(&d, status, err)
+	done(c.Conn().Execute(ctx, "object-add", secret(version, "s0", filepath.Base(dir)), nil))
+	file := filepath.Join(dir, "disk")
+	done(c.BlockdevCreate(ctx, qapi.BlockdevCreateArgs{
+		JobID:   "create",
+		Options: qapi.BlockdevCreateOptions{Driver: qapi.BlockdevCreateOptionsFile{Filename: file, Size: 1 << 20}},
+	}))
+	for {
+		e, err := events.Next(ctx)
+		require.NoError(t, err)
+		if e.Status == qapi.JobStatusConcluded {
+			break
+		}
+	}
+	done(c.JobDismiss(ctx, qapi.JobDismissArgs{ID: "create"}))
+	done(c.BlockdevAdd(ctx, qapi.BlockdevOptions{NodeName: new("n0"), Driver: qapi.BlockdevOptionsFile{Filename: file}}))
+	nodes, err := c.QueryNamedBlockNodes(ctx, qapi.QueryNamedBlockNodesArgs{})
+	say(&d, nodes, err)
+	done(c.BlockdevDel(ctx, qapi.BlockdevDelArgs{NodeName: "n1"}))
+	done(c.Cont(ctx))
+	done(c.Stop(ctx))
+	done(c.Quit(ctx))
+	<-c.Conn().Done()
+	for {
+		e, err := all.Next(ctx)
+		if err != nil {
+			return d
+		}
+		d.Events = append(d.Events, e)
+	}
+}
+
+// secret is a secret object's options as a release wants them.
+func secret(v qapi.VersionInfo, id, data string) map[string]any {
+	if v.QEMU.Major < 6 {
+		return map[string]any{"qom-type": "secret", "id": id, "props": map[string]any{"data": data}}
+	}
+	return map[string]any{"qom-type": "secret", "id": id, "data": data}
+}
+
+func TestQEMUIsReplayed(t *testing.T) {
+	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
+		var tape bytes.Buffer
+		conn, err := qmp.NewConn(t.Context(), record.Conn(q.Start(t, "-qmp-pretty"), &tape))
+		require.NoError(t, err)
+		dir, err := os.MkdirTemp(t.TempDir(), "a-secret-")
+		require.NoError(t, err)
+		want := talk(t, qapi.NewClient(conn), dir)
+		require.NoError(t, conn.Close())
+		require.NotEmpty(t, want.Events)
+		t.Logf("%d bytes, %d lines", tape.Len(), bytes.Count(tape.Bytes(), []byte("\n")))
+		s := load(t, tape.String())
+		assert.NotContains(t, tape.String(), `"data":"`+filepath.Base(dir))
+
+		for _, opts := range []record.Options{{}, {Lenient: true}, {Accept: sameFile}} {
+			c := dial(t, s.Start(t, opts))
+			if opts.Accept != nil {
+				dir = filepath.Join(t.TempDir(), "another")
+			}
+			if diff := cmp.Diff(want, talk(t, c, dir)); diff != "" {
+				t.Errorf("%+v: - QEMU, + replayed:\n%s", opts, diff)
+			}
+		}
+	})
+}
+
+// sameFile accepts a file of the same name in another folder.
+func sameFile(_, _ string, recorded, came any) bool {
+	r, _ := recorded.(string)
+	c, _ := came.(string)
+	return r != "" && filepath.Base(r) == filepath.Base(c)
+}
+
+func TestQEMUAgentIsReplayed(t *testing.T) {
+	qemutest.EachAgent(t, func(t *testing.T, a qemutest.Agent) {
+		ask := func(c *qga.Client) (d dialogue) {
+			info, err := c.GuestInfo(t.Context())
+			say(&d, info, err)
+			say(&d, struct{}{}, c.GuestPing(t.Context()))
+			host, err := c.GuestGetHostName(t.Context())
+			say(&d, host, err)
+			os, err := c.GuestGetOSInfo(t.Context())
+			say(&d, os, err)
+			status, err := c.GuestExecStatus(t.Context(), qga.GuestExecStatusArgs{PID: 1})
+			say(&d, status, err)
+			return d
+		}
+		socket, err := net.Dial("unix", a.Start(t))
+		require.NoError(t, err)
+		var tape bytes.Buffer
+		conn, err := qmp.NewAgentConn(t.Context(), record.Stream(socket, &tape))
+		require.NoError(t, err)
+		want := ask(qga.NewClient(conn))
+		require.NoError(t, conn.Close())
+		for _, opts := range []record.Options{{}, {Lenient: true}} {
+			conn, err := load(t, tape.String()).Start(t, opts).DialAgent(t.Context())
+			require.NoError(t, err)
+			defer conn.Close()
+			if diff := cmp.Diff(want, ask(qga.NewClient(conn))); diff != "" {
+				t.Errorf("%+v: - agent, + replayed:\n%s", opts, diff)
+			}
+		}
+	})
+}

@@ -1,0 +1,65 @@
+package record
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+)
+
+// Serve records the session of a client that is another program: it takes one client
+// from l, connects it to the server at target, such as unix:/run/vm/qmp.sock or
+// tcp:localhost:4444, passes on what each says, writes the recording to w as [Stream]
+// does, and returns nil when one of them has left. When ctx ends, so does the session.
+// l is closed.
+func Serve(ctx context.Context, l net.Listener, target string, w io.Writer) error {
+	stop := context.AfterFunc(ctx, func() { l.Close() })
+	theirs, err := l.Accept()
+	stop()
+	l.Close() // one session, one recording
+	if err != nil {
+		if ctx.Err() != nil {
+			err = ctx.Err()
+		}
+		return fmt.Errorf("record: wait for a client: %w", err)
+	}
+	defer theirs.Close()
+	ours, err := dial(ctx, target)
+	if err != nil {
+		return err
+	}
+	recorded := Stream(ours, w)
+	end := func() {
+		theirs.Close()
+		recorded.Close() // its error is asked for below
+	}
+	stop = context.AfterFunc(ctx, end)
+	var pumps sync.WaitGroup
+	pump := func(to io.Writer, from io.Reader) {
+		_, _ = io.Copy(to, from) // however it ends, it ends
+		end()
+	}
+	pumps.Go(func() { pump(recorded, theirs) })
+	pumps.Go(func() { pump(theirs, recorded) })
+	pumps.Wait()
+	if !stop() {
+		return fmt.Errorf("record: the session was cut: %w", ctx.Err())
+	}
+	return recorded.(*stream).tape.failure()
+}
+
+func dial(ctx context.Context, target string) (net.Conn, error) {
+	network, where, ok := strings.Cut(target, ":")
+	where, _, _ = strings.Cut(where, ",") // QEMU's options
+	if !ok || network != "unix" && network != "tcp" {
+		return nil, fmt.Errorf("record: connect to %q: it is neither a unix: nor a tcp: address", target)
+	}
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, network, where)
+	if err != nil {
+		return nil, fmt.Errorf("record: connect to %s: %w", target, err)
+	}
+	return conn, nil
+}

@@ -1,0 +1,101 @@
+package record
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+)
+
+// A Session is a recorded one.
+type Session struct {
+	name     string    // of the file
+	start    time.Time // when it was recorded
+	qmp      bool      // there is a greeting: it is no agent's
+	commands []*command
+	outputs  []output
+}
+
+// A command is one that the client gave.
+type command struct {
+	line    int
+	value   map[string]any // without its id
+	text    []byte         // as recorded
+	id      string         // compact; "" if it had none
+	replied bool
+}
+
+// An output is something that the server did.
+type output struct {
+	message []byte // nil: it ended the session
+	after   int    // the index of the command without which it would not have come; -1: none
+	reply   bool   // to that command
+	orphan  bool   // a reply to nothing
+}
+
+// Recorded returns when the session was recorded.
+func (s *Session) Recorded() time.Time { return s.start }
+
+// Open loads a recording from a file.
+func Open(path string) (*Session, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("record: %w", err)
+	}
+	defer f.Close()
+	return load(path, f)
+}
+
+// Load reads a recording. An error names the line, and the file if r is one.
+func Load(r io.Reader) (*Session, error) {
+	name := "recording"
+	if f, ok := r.(interface{ Name() string }); ok {
+		name = f.Name()
+	}
+	return load(name, r)
+}
+
+func load(name string, r io.Reader) (*Session, error) {
+	l := &loader{session: &Session{name: name}}
+	in := bufio.NewReader(r)
+	for {
+		text, err := readLine(in)
+		if err == nil || len(text) > 0 {
+			l.line++
+			if wrong := l.take(bytes.TrimRight(text, "\r\n"), err); wrong != nil {
+				return nil, fmt.Errorf("record: %s:%d: %w", name, l.line, wrong)
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("record: %s: %w", name, err)
+		}
+	}
+	if l.line == 0 {
+		return nil, fmt.Errorf("record: %s: it is empty", name)
+	}
+	l.place()
+	return l.session, nil
+}
+
+// maxLine is how long a line may be.
+const maxLine = maxMessage + 1024
+
+func readLine(in *bufio.Reader) ([]byte, error) {
+	var line []byte
+	for {
+		piece, err := in.ReadSlice('\n')
+		line = append(line, piece...)
+		if len(line) > maxLine {
+			return line, fmt.Errorf("a line is longer than %d bytes", maxLine)
+		}
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return line, err
+		}
+	}
+}

@@ -1,0 +1,80 @@
+package record
+
+// maxMessage is how long a message may be, in bytes.
+const maxMessage = 64 << 20
+
+// A splitter finds JSON objects in a stream that comes in pieces.
+type splitter struct {
+	message func(text []byte) // called for each object; the text is valid until it returns
+	noise   func(bytes int)   // called for what is none
+
+	text    []byte
+	skipped int // bytes that are no part of an object
+	depth   int
+	quoted  bool
+	escaped bool
+}
+
+// resync has both sides of an agent's stream forget half a message. It is in no JSON.
+const resync = 0xff
+
+// feed takes the next piece of the stream.
+func (s *splitter) feed(piece []byte) {
+	for _, b := range piece {
+		s.next(b)
+	}
+}
+
+func (s *splitter) next(b byte) {
+	switch {
+	case b == resync:
+		s.flush()
+		return
+	case s.depth == 0 && b != '{':
+		if b > ' ' {
+			s.skipped++
+		} else if b == '\n' {
+			s.flush()
+		}
+		return
+	case s.depth == 0:
+		s.flush()
+	}
+	s.text = append(s.text, b)
+	switch {
+	case len(s.text) > maxMessage:
+		s.flush()
+	case s.escaped:
+		s.escaped = false
+	case s.quoted && b == '\\':
+		s.escaped = true
+	case b == '"':
+		s.quoted = !s.quoted
+	case s.quoted:
+	case b == '{' || b == '[':
+		s.depth++
+	case b == '}' || b == ']':
+		if s.depth--; s.depth == 0 {
+			s.message(s.text)
+			s.reset()
+		}
+	}
+}
+
+// flush makes noise of what there is.
+func (s *splitter) flush() {
+	if n := s.skipped + len(s.text); n > 0 {
+		s.noise(n)
+	}
+	s.reset()
+}
+
+// aLot is how much memory is given back after a message.
+const aLot = 1 << 20
+
+func (s *splitter) reset() {
+	if cap(s.text) > aLot {
+		s.text = nil
+	}
+	s.text, s.skipped, s.depth, s.quoted, s.escaped = s.text[:0], 0, 0, false, false
+}

@@ -1,0 +1,205 @@
+package record_test
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/goqapi/goqapi/qapi"
+	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/qmp/qmptest/record"
+)
+
+const agentRecording = `{"format":"qmp-record","version":1,"start":"2026-11-23T02:44:18Z"}
+{"us":1,"from":"client","message":{"execute":"guest-sync-delimited","arguments":{"id":123},"id":123}}
+{"us":2,"from":"server","message":{"return":{"stale":true}}}
+{"us":3,"from":"server","message":{"return":123,"id":123}}
+{"us":4,"from":"client","message":{"execute":"guest-ping"}}
+{"us":5,"from":"server","message":{"return":{}}}
+{"us":6,"from":"client","message":{"execute":"guest-sync","arguments":{"id":5}}}
+{"us":7,"from":"server","message":{"return":5}}
+{"us":8,"from":"client","message":{"execute":"guest-get-host-name","id":1}}
+{"us":9,"from":"server","message":{"return":{"host-name":"h"},"id":1}}
+{"us":10,"from":"client","message":{"execute":"guest-shutdown"}}
+{"us":11,"from":"server","end":"EOF"}
+`
+
+// A scripted server says something after each thing that it hears.
+func scripted(t testing.TB, dialogue ...string) net.Conn {
+	theirs, ours := net.Pipe()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer ours.Close()
+		for i, text := range dialogue {
+			if i%2 == 0 {
+				if _, err := io.ReadFull(ours, make([]byte, len(text))); err != nil {
+					return
+				}
+			} else if _, err := io.WriteString(ours, text); err != nil {
+				return
+			}
+		}
+	}()
+	t.Cleanup(func() { ours.Close(); <-done })
+	return theirs
+}
+
+// stable is a recording with times that are always the same.
+func stable(text string) string {
+	text = regexp.MustCompile(`"us":\d+`).ReplaceAllString(text, `"us":0`)
+	return regexp.MustCompile(`"start":"[^"]*Z"`).ReplaceAllString(text, `"start":""`)
+}
+
+func TestStream(t *testing.T) {
+	const (
+		heard  = ` {"execute" : "set_password", "arguments":{"password":"hunter2"}, "id":1}`
+		answer = "{\r\n \"return\": {\r\n}, \"id\": 1}\r\nzounds!\r\n{\"event\": \"A <\\u00fc>\"}"
+	)
+	synctest.Test(t, func(t *testing.T) {
+		var tape bytes.Buffer
+		rw := record.Stream(scripted(t, "", `{"QMP": {}}`, heard, answer, "x", "{"), &tape)
+		go io.WriteString(rw, heard+"x")
+		said, err := io.ReadAll(rw)
+		require.NoError(t, err)
+		assert.Equal(t, `{"QMP": {}}`+answer+"{", string(said))
+		require.NoError(t, rw.Close())
+		synctest.Wait()
+		lines := strings.Split(stable(tape.String()), "\n")
+		assert.ElementsMatch(t, []string{ // the client does not wait: the order of some is not determined
+			`{"format":"qmp-record","version":1,"start":""}`,
+			`{"us":0,"from":"server","message":{"QMP":{}}}`,
+			`{"us":0,"from":"client","message":{"execute":"set_password","arguments":{"password":"[redacted]"},"id":1}}`,
+			`{"us":0,"from":"server","message":{"return":{},"id":1}}`,
+			`{"us":0,"from":"server","noise":7}`,
+			`{"us":0,"from":"server","message":{"event":"A <\u00fc>"}}`,
+			`{"us":0,"from":"client","noise":1}`,
+			`{"us":0,"from":"server","noise":1}`,
+			`{"us":0,"from":"server","end":"EOF"}`,
+			``,
+		}, lines)
+	})
+}
+
+// Secrets that only the command tells.
+func TestSecrets(t *testing.T) {
+	for _, c := range []struct{ said, want string }{
+		{`{"execute":"object-add","arguments":{"qom-type":"secret","id":"s","data":"hunter2"}}`,
+			`{"execute":"object-add","arguments":{"qom-type":"secret","id":"s","data":"[redacted]"}}`},
+		{`{"execute":"object-add","arguments":{"qom-type":"secret","id":"s","props":{"data":"hunter2","format":"raw"}}}`,
+			`{"execute":"object-add","arguments":{"id":"s","props":{"data":"[redacted]","format":"raw"},"qom-type":"secret"}}`},
+		{`{"execute":"change","arguments":{"device":"vnc","target":"password","arg":"hunter2"}}`,
+			`{"execute":"change","arguments":{"arg":"[redacted]","device":"vnc","target":"password"}}`},
+		{`{"execute":"change","arguments":{"target":"x","arg":"y"}}`, `{"execute":"change","arguments":{"target":"x","arg":"y"}}`},
+		{`{"execute":"object-add"}`, `{"execute":"object-add"}`},
+	} {
+		var tape bytes.Buffer
+		rw := record.Stream(scripted(t, c.said), &tape)
+		_, err := io.WriteString(rw, c.said)
+		require.NoError(t, err)
+		assert.Contains(t, tape.String(), `"message":`+c.want+"}\n")
+		assert.NotContains(t, tape.String(), "hunter2")
+	}
+	// What cannot be searched is left out.
+	var tape bytes.Buffer
+	const half = `{"password": "hunter2", "n": inf}`
+	rw := record.Stream(scripted(t, half), &tape)
+	_, err := io.WriteString(rw, half)
+	require.NoError(t, err)
+	assert.NotContains(t, tape.String(), "hunter2")
+	assert.Contains(t, tape.String(), `"noise":33`)
+}
+
+// A recording that cannot be written does not end the session.
+func TestFullDisk(t *testing.T) {
+	r, w := io.Pipe()
+	r.CloseWithError(errBroken)
+	p := load(t, recording).Start(t, record.Options{})
+	recorded := record.Stream(p.Pipe(), w)
+	conn, err := qmp.NewConn(t.Context(), recorded)
+	require.NoError(t, err)
+	session(t, qapi.NewClient(conn))
+	assert.ErrorIs(t, recorded.Close(), errBroken)
+}
+
+// A session that is recorded while it is replayed is recorded as it was.
+func TestRecordAgain(t *testing.T) {
+	var again bytes.Buffer
+	p := load(t, recording).Start(t, record.Options{})
+	conn, err := qmp.NewConn(t.Context(), record.Conn(p.Pipe(), &again))
+	require.NoError(t, err)
+	session(t, qapi.NewClient(conn))
+	require.NoError(t, conn.Close())
+	want := regexp.MustCompile(`,?"id":7,?`).ReplaceAllString(stable(recording), "") // the client's own
+	// An event may be read after the next command was given.
+	assert.ElementsMatch(t, strings.Split(want, "\n"), strings.Split(stable(again.String()), "\n"))
+}
+
+func TestAgent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := load(t, agentRecording).Replay(record.Options{})
+		conn, err := p.DialAgent(t.Context())
+		require.NoError(t, err)
+		defer conn.Close()
+		require.NoError(t, conn.Execute(t.Context(), "guest-ping", nil, nil))
+		var name struct {
+			HostName string `json:"host-name"`
+		}
+		require.NoError(t, conn.Execute(t.Context(), "guest-get-host-name", nil, &name))
+		assert.Equal(t, "h", name.HostName)
+		var n int
+		require.NoError(t, conn.Execute(t.Context(), "guest-sync", map[string]int{"id": 77}, &n))
+		assert.Equal(t, 77, n)
+		require.NoError(t, conn.ExecuteNoReply(t.Context(), "guest-shutdown", nil))
+		require.NoError(t, p.Close())
+	})
+}
+
+func TestServe(t *testing.T) {
+	p := load(t, recording).Start(t, record.Options{})
+	target, err := p.Listen("unix:" + filepath.Join(t.TempDir(), "q"))
+	require.NoError(t, err)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	var tape bytes.Buffer
+	served := make(chan error)
+	go func() { served <- record.Serve(t.Context(), l, target+",server=on", &tape) }()
+	c, err := qapi.Dial(t.Context(), "tcp:"+l.Addr().String())
+	require.NoError(t, err)
+	defer c.Close()
+	session(t, c)
+	require.NoError(t, <-served)
+	assert.Equal(t, strings.Count(recording, "\n"), strings.Count(tape.String(), "\n"))
+	load(t, tape.String())
+}
+
+func TestServeEnds(t *testing.T) {
+	listen := func() net.Listener {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		return l
+	}
+	err := record.Serve(cancelled(), listen(), "tcp:127.0.0.1:1", io.Discard)
+	assert.ErrorContains(t, err, "wait for a client: context canceled")
+
+	for _, target := range []string{"unix:" + filepath.Join(t.TempDir(), "none"), "fd:7"} {
+		l := listen()
+		go func() {
+			if conn, err := net.Dial("tcp", l.Addr().String()); err == nil {
+				defer conn.Close()
+				_, _ = conn.Read(make([]byte, 1)) // until it is hung up
+			}
+		}()
+		err := record.Serve(t.Context(), l, target, io.Discard)
+		assert.ErrorContains(t, err, "record: connect to ")
+		assert.ErrorContains(t, err, target)
+	}
+}
