@@ -20,26 +20,18 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
+
+	"github.com/goqapi/goqapi/internal/qemutest"
 )
 
 // long reports whether to take the time for the numbers that the project promises.
 func long() bool { return os.Getenv("QAPI_LONG") != "" }
 
-// eachQEMU runs f with each release of QEMU in the folder that QAPI_QEMU_LAB names,
-// as <release>/bin/qemu-system-x86_64.
+// eachQEMU runs f with each QEMU that there is.
 func eachQEMU(t *testing.T, f func(t *testing.T, bin string)) {
 	t.Helper()
-	lab := os.Getenv("QAPI_QEMU_LAB")
-	if lab == "" {
-		t.Skip("needs real QEMU: QAPI_QEMU_LAB is not set")
-	}
-	bins, err := filepath.Glob(filepath.Join(lab, "*", "bin", "qemu-system-x86_64"))
-	if err != nil || len(bins) == 0 {
-		t.Fatalf("no QEMU in QAPI_QEMU_LAB=%s: %v", lab, err)
-	}
-	for _, bin := range bins {
-		t.Run(filepath.Base(filepath.Dir(filepath.Dir(bin))), func(t *testing.T) { f(t, bin) })
-	}
+	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) { f(t, q.Path) })
 }
 
 // A qemu is a running one.
@@ -95,9 +87,9 @@ func listener(t testing.TB) (path string, f *os.File) {
 }
 
 // startMonitors runs a QEMU with n monitors and returns their addresses.
-func startMonitors(t testing.TB, bin string, n int, mon string) (*qemu, []string) {
+func startMonitors(t testing.TB, bin string, n int, mon string, args ...string) (*qemu, []string) {
 	t.Helper()
-	var addrs, args []string
+	var addrs []string
 	var files []*os.File
 	for i := range n {
 		path, f := listener(t)
@@ -107,6 +99,26 @@ func startMonitors(t testing.TB, bin string, n int, mon string) (*qemu, []string
 			"-mon", fmt.Sprintf("chardev=c%d,mode=control%s", i, mon))
 	}
 	return start(t, bin, files, args...), addrs
+}
+
+// openTerminal opens a terminal as it is meant for machines: without echo, line by
+// line or not.
+func openTerminal(t *testing.T, path string) (fd int) {
+	t.Helper()
+	fd, err := syscall.Open(path, syscall.O_RDWR|syscall.O_NOCTTY|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mode syscall.Termios
+	ioctl := func(what string, request uintptr) {
+		if _, _, err := syscall.Syscall(syscall.SYS_IOCTL, uintptr(fd), request, uintptr(unsafe.Pointer(&mode))); err != 0 {
+			t.Fatalf("%s: %s: %v", path, what, err)
+		}
+	}
+	ioctl("get the mode", syscall.TCGETS)
+	mode.Iflag, mode.Oflag, mode.Lflag = 0, 0, 0
+	ioctl("set the mode", syscall.TCSETS)
+	return fd
 }
 
 // dial connects to a QEMU. Nothing may be reported, and nothing left behind.
@@ -261,18 +273,32 @@ func TestQEMU(t *testing.T) {
 			start(t, bin, []*os.File{f}, "-chardev", "socket,id=c,fd=3,server=on,wait=off", "-mon", "chardev=c,mode=control")
 			converse(t, dial(t, "unix:"+name+",abstract=on"))
 		})
-		t.Run("tcp", func(t *testing.T) {
-			l, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
+		for name, host := range map[string]string{"tcp": "127.0.0.1:0", "tcp over IPv6": "[::1]:0"} {
+			t.Run(name, func(t *testing.T) {
+				l, err := net.Listen("tcp", host)
+				if err != nil && name != "tcp" {
+					t.Skipf("this machine has no IPv6: %v", err)
+				} else if err != nil {
+					t.Fatal(err)
+				}
+				f, err := l.(*net.TCPListener).File()
+				l.Close()
+				if err != nil {
+					t.Fatal(err)
+				}
+				start(t, bin, []*os.File{f}, "-chardev", "socket,id=c,fd=3,server=on,wait=off", "-mon", "chardev=c,mode=control")
+				converse(t, dial(t, "tcp:"+l.Addr().String()))
+			})
+		}
+		t.Run("pty", func(t *testing.T) {
+			_, addrs := startMonitors(t, bin, 1, "", "-chardev", "pty,id=p", "-mon", "chardev=p,mode=control")
+			var chardevs []map[string]any
+			if err := dial(t, addrs[0]).Execute(t.Context(), "query-chardev", nil, &chardevs); err != nil {
 				t.Fatal(err)
 			}
-			f, err := l.(*net.TCPListener).File()
-			l.Close()
-			if err != nil {
-				t.Fatal(err)
-			}
-			start(t, bin, []*os.File{f}, "-chardev", "socket,id=c,fd=3,server=on,wait=off", "-mon", "chardev=c,mode=control")
-			converse(t, dial(t, "tcp:"+l.Addr().String()))
+			i := slices.IndexFunc(chardevs, func(c map[string]any) bool { return c["label"] == "p" })
+			path := strings.TrimPrefix(chardevs[i]["filename"].(string), "pty:")
+			converse(t, dial(t, fmt.Sprintf("fd:%d", openTerminal(t, path))))
 		})
 		t.Run("socketpair", func(t *testing.T) {
 			fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
