@@ -56,8 +56,9 @@ demo: ## drive a QEMU (QEMU=path, or the one on PATH), or the fake one where the
 	$(GO) run ./examples/hotplug
 
 .PHONY: bench
-bench: ## run the benchmarks
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+bench: ## measure the figures of the design, in one table; all that was printed goes to bin/bench.txt
+	@mkdir -p bin
+	$(GO) run ./internal/bench -go '$(GO)' -raw bin/bench.txt
 
 .PHONY: fuzz
 fuzz: ## run each fuzz test for FUZZTIME (20s)

@@ -49,7 +49,7 @@ const jsonModule = "github.com/go-json-experiment/json/..."
 
 // unbound are the packages that arrows says nothing of: programs, and what only
 // tests import.
-var unbound = []string{"", "cmd/...", "examples/...", "internal/arch", "internal/wiretest", "internal/qemutest"}
+var unbound = []string{"", "cmd/...", "examples/...", "internal/arch", "internal/bench", "internal/wiretest", "internal/qemutest"}
 
 // A listed package is one as the go command describes it.
 type listed struct {

@@ -1,0 +1,191 @@
+//go:build linux
+
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/goqapi/goqapi/internal/qemutest"
+	"github.com/goqapi/goqapi/qapi"
+	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/qmp/qmptest"
+)
+
+// callers are how many call at the same time, and how many calls they make together
+// before it is the other side's turn.
+var callers = []struct{ n, batch int }{{1, 100}, {8, 400}, {64, 1280}}
+
+// BenchmarkFake compares typed calls with a bare loop, over Unix sockets of the
+// fake server.
+func BenchmarkFake(b *testing.B) {
+	srv := qmptest.Start(b)
+	srv.Reply("query-status", qapi.StatusInfo{Status: qapi.RunStateRunning, Running: true})
+	monitor := func() net.Conn {
+		l := listen(b)
+		path := l.Addr().String()
+		l.Close()
+		_, err := srv.Listen("unix:" + path)
+		require.NoError(b, err)
+		conn, err := net.Dial("unix", path)
+		require.NoError(b, err)
+		b.Cleanup(func() { conn.Close() })
+		return conn
+	}
+	plain := monitor()
+	negotiate(b, plain, "")
+	client := connect(b, monitor())
+	for _, c := range callers {
+		b.Run(fmt.Sprintf("callers=%d", c.n), func(b *testing.B) {
+			t := compare(b, c.batch, typed(b, client, c.n), bare(b, plain, c.n))
+			b.ReportMetric(t[0]/t[1], "typed/bare")
+		})
+	}
+}
+
+// monitors starts a QEMU and connects it to us n times.
+func monitors(b *testing.B, q qemutest.QEMU, n int) []net.Conn {
+	b.Helper()
+	var args []string
+	var listeners []net.Listener
+	for range n - 1 {
+		l := listen(b)
+		listeners = append(listeners, l)
+		args = append(args, "-qmp", "unix:"+l.Addr().String())
+	}
+	conns := []net.Conn{q.Start(b, "-qmp", args...)}
+	for _, l := range listeners {
+		conn, err := l.Accept()
+		require.NoError(b, err)
+		b.Cleanup(func() { conn.Close() })
+		conns = append(conns, conn)
+	}
+	return conns
+}
+
+// eachQEMU runs f with each release, everything pinned to one CPU.
+func eachQEMU(b *testing.B, f func(b *testing.B, q qemutest.QEMU)) {
+	b.Helper()
+	found := qemutest.QEMUs(b)
+	pin(b)
+	for _, q := range found {
+		b.Run(cmp.Or(q.Release, filepath.Base(q.Path)), func(b *testing.B) { f(b, q) })
+	}
+}
+
+// BenchmarkQEMU compares typed calls with a bare loop.
+func BenchmarkQEMU(b *testing.B) {
+	eachQEMU(b, func(b *testing.B, q qemutest.QEMU) {
+		m := monitors(b, q, 2)
+		negotiate(b, m[0], "")
+		client := connect(b, m[1])
+		for _, c := range callers {
+			b.Run(fmt.Sprintf("callers=%d", c.n), func(b *testing.B) {
+				t := compare(b, c.batch, typed(b, client, c.n), bare(b, m[0], c.n))
+				b.ReportMetric(t[0]/t[1], "typed/bare")
+			})
+		}
+	})
+}
+
+// BenchmarkC compares typed calls with a loop in C.
+func BenchmarkC(b *testing.B) {
+	cc, err := exec.LookPath(cmp.Or(os.Getenv("CC"), "cc"))
+	if err != nil {
+		b.Skip("no C compiler: ", err)
+	}
+	loop := filepath.Join(b.TempDir(), "loop")
+	out, err := exec.Command(cc, "-O2", "-o", loop, "testdata/loop.c").CombinedOutput()
+	require.NoError(b, err, "%s", out)
+	eachQEMU(b, func(b *testing.B, q qemutest.QEMU) {
+		m := monitors(b, q, 2)
+		negotiate(b, m[0], "")
+		inC := startLoop(b, loop, m[0].(*net.UnixConn))
+		client := connect(b, m[1])
+		b.Run("callers=1", func(b *testing.B) {
+			t := compare(b, 100, typed(b, client, 1), inC)
+			b.ReportMetric(t[1]/t[0], "typed/C-rate")
+		})
+	})
+}
+
+// startLoop starts the C program on a connection that has negotiated.
+func startLoop(b *testing.B, program string, conn *net.UnixConn) side {
+	b.Helper()
+	f, err := conn.File()
+	require.NoError(b, err)
+	defer f.Close()
+	cmd := exec.Command(program)
+	cmd.ExtraFiles = []*os.File{f}
+	cmd.Stderr = os.Stderr
+	stdin, err := cmd.StdinPipe()
+	require.NoError(b, err)
+	stdout, err := cmd.StdoutPipe()
+	require.NoError(b, err)
+	require.NoError(b, cmd.Start())
+	b.Cleanup(func() {
+		stdin.Close()
+		if err := cmd.Wait(); err != nil {
+			b.Error(err)
+		}
+	})
+	return side{"C", func(n int) time.Duration {
+		var ns int64
+		if _, err := fmt.Fprintln(stdin, n); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := fmt.Fscanln(stdout, &ns); err != nil {
+			b.Fatal(err)
+		}
+		return time.Duration(ns)
+	}}
+}
+
+// BenchmarkOOB says what it costs other calls that out-of-band execution was
+// negotiated, and how much of it is ours.
+func BenchmarkOOB(b *testing.B) {
+	eachQEMU(b, func(b *testing.B, q qemutest.QEMU) {
+		m := monitors(b, q, 3)
+		negotiate(b, m[0], `,"arguments":{"enable":["oob"]}`)
+		oob, plain := connect(b, m[1], qmp.WithOOB()), connect(b, m[2])
+		b.Run("callers=1", func(b *testing.B) {
+			bare := bare(b, m[0], 1)
+			bare.name = "bare-oob"
+			with := typed(b, oob, 1)
+			with.name = "typed-oob"
+			t := compare(b, 100, with, typed(b, plain, 1), bare)
+			b.ReportMetric(t[0]/t[1], "oob/plain")
+			b.ReportMetric(t[0]/t[2], "oob/bare-oob")
+		})
+	})
+}
+
+// BenchmarkFiles compares a connection on which files were passed, and on which a
+// handle that passes them exists, with one that has never seen any.
+func BenchmarkFiles(b *testing.B) {
+	eachQEMU(b, func(b *testing.B, q qemutest.QEMU) {
+		m := monitors(b, q, 2)
+		client, plain := connect(b, m[0]), connect(b, m[1])
+		null, err := os.Open(os.DevNull)
+		require.NoError(b, err)
+		defer null.Close()
+		passing := client.With(qmp.Files(null))
+		for i := range 10 {
+			require.NoError(b, passing.Getfd(b.Context(), qapi.GetfdArgs{Fdname: fmt.Sprint("f", i)}))
+		}
+		b.Run("callers=1", func(b *testing.B) {
+			passed := typed(b, client, 1)
+			passed.name = "passed"
+			t := compare(b, 100, passed, typed(b, plain, 1))
+			b.ReportMetric(t[0]/t[1], "passed/plain")
+		})
+	})
+}

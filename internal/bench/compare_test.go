@@ -1,0 +1,190 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/goqapi/goqapi/qapi"
+	"github.com/goqapi/goqapi/qmp"
+)
+
+// A side is one of several ways to do the same thing.
+type side struct {
+	name string
+	do   func(n int) time.Duration // it n times; how long that took
+}
+
+// compare has the sides take turns, n calls each, so that what slows the machine
+// down slows all of them, and reports the median time a call of each.
+func compare(b *testing.B, n int, sides ...side) (medians []float64) {
+	b.Helper()
+	times := make([][]float64, len(sides))
+	for _, s := range sides {
+		s.do(n) // what is slow once only
+	}
+	b.ResetTimer()
+	for round := range b.N {
+		for i := range sides {
+			i = (i + round) % len(sides)
+			times[i] = append(times[i], float64(sides[i].do(n).Nanoseconds())/float64(n))
+		}
+	}
+	b.StopTimer()
+	b.ReportMetric(0, "ns/op")
+	for i, s := range sides {
+		slices.Sort(times[i])
+		medians = append(medians, times[i][len(times[i])/2])
+		b.ReportMetric(medians[i], s.name+"-ns")
+	}
+	return medians
+}
+
+// statusRequest is the shortest request for query-status.
+const statusRequest = `{"execute":"query-status"}`
+
+// bare is the loop of writes and reads that a typed call is held against: it has as
+// many requests with the server as there are callers, and looks at no reply.
+func bare(b *testing.B, conn net.Conn, callers int) side {
+	requests := bytes.Repeat([]byte(statusRequest), callers)
+	buf := make([]byte, 64<<10)
+	return side{"bare", func(n int) time.Duration {
+		begin := time.Now()
+		sent, answered := 0, 0
+		send := func(n int) {
+			if n == 0 {
+				return
+			}
+			if _, err := conn.Write(requests[:n*len(statusRequest)]); err != nil {
+				b.Fatal(err)
+			}
+			sent += n
+		}
+		for send(min(n, callers)); answered < n; {
+			got, err := conn.Read(buf)
+			if err != nil {
+				b.Fatal(err)
+			}
+			lines := bytes.Count(buf[:got], []byte("\n"))
+			answered += lines
+			send(min(lines, n-sent))
+		}
+		return time.Since(begin)
+	}}
+}
+
+// typed is the same through the bindings, by callers at the same time.
+func typed(b *testing.B, c *qapi.Client, callers int) side {
+	ctx := b.Context()
+	calls := func(n int) {
+		for range n {
+			if _, err := c.QueryStatus(ctx); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	}
+	return side{"typed", func(n int) time.Duration {
+		begin := time.Now()
+		if callers == 1 {
+			calls(n)
+			return time.Since(begin)
+		}
+		var wg sync.WaitGroup
+		for range callers {
+			wg.Go(func() { calls(n / callers) })
+		}
+		wg.Wait()
+		return time.Since(begin)
+	}}
+}
+
+// connect makes a client of a stream.
+func connect(b *testing.B, conn net.Conn, opts ...qmp.Option) *qapi.Client {
+	b.Helper()
+	c, err := qmp.NewConn(b.Context(), conn, opts...)
+	require.NoError(b, err)
+	b.Cleanup(func() { c.Close() })
+	return qapi.NewClient(c)
+}
+
+// negotiate does what a bare loop needs before it can start.
+func negotiate(b *testing.B, conn net.Conn, arguments string) {
+	b.Helper()
+	line := func() {
+		var text []byte
+		for buf := make([]byte, 1); !bytes.HasSuffix(text, []byte("\n")); text = append(text, buf...) {
+			_, err := conn.Read(buf)
+			require.NoError(b, err)
+		}
+		require.NotContains(b, string(text), `"error"`)
+	}
+	line()
+	_, err := conn.Write([]byte(`{"execute":"qmp_capabilities"` + arguments + `}`))
+	require.NoError(b, err)
+	line()
+}
+
+// listen returns a Unix socket with a path that is short enough.
+func listen(b *testing.B) net.Listener {
+	b.Helper()
+	dir, err := os.MkdirTemp("", "bench") // b.TempDir can be too long
+	require.NoError(b, err)
+	b.Cleanup(func() { os.RemoveAll(dir) })
+	l, err := net.Listen("unix", filepath.Join(dir, "s"))
+	require.NoError(b, err)
+	b.Cleanup(func() { l.Close() })
+	return l
+}
+
+// pin keeps this process, and those that it starts from now on, on one CPU until
+// the benchmark ends.
+func pin(b *testing.B) {
+	b.Helper()
+	var before, one [16]uintptr // 1,024 CPUs
+	_, _, errno := syscall.RawSyscall(syscall.SYS_SCHED_GETAFFINITY, 0, unsafe.Sizeof(before), uintptr(unsafe.Pointer(&before)))
+	require.Zero(b, errno)
+	for i, word := range before {
+		if word != 0 {
+			one[i] = word & -word
+			break
+		}
+	}
+	setAffinity(b, &one)
+	procs := runtime.GOMAXPROCS(1)
+	b.Cleanup(func() {
+		setAffinity(b, &before)
+		runtime.GOMAXPROCS(procs)
+	})
+}
+
+// setAffinity sets the CPUs of all threads. A new one has those of the thread that
+// started it, so that a second look finds any that was started meanwhile.
+func setAffinity(b *testing.B, cpus *[16]uintptr) {
+	b.Helper()
+	for range 2 {
+		tasks, err := os.ReadDir("/proc/self/task")
+		require.NoError(b, err)
+		for _, task := range tasks {
+			tid, err := strconv.Atoi(task.Name())
+			require.NoError(b, err)
+			_, _, errno := syscall.RawSyscall(syscall.SYS_SCHED_SETAFFINITY, uintptr(tid), unsafe.Sizeof(*cpus), uintptr(unsafe.Pointer(cpus)))
+			if errno != syscall.ESRCH { // it has ended
+				require.Zero(b, errno)
+			}
+		}
+	}
+}

@@ -1,0 +1,126 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/goqapi/goqapi/internal/wiretest"
+	"github.com/goqapi/goqapi/qapi"
+)
+
+// BenchmarkDecode reads big replies from the socket to their types, and beside it
+// as people do who have no bindings: with json.Decoder and structs of their own.
+func BenchmarkDecode(b *testing.B) {
+	b.Run("query-qmp-schema", func(b *testing.B) {
+		var reply struct{ Return json.RawMessage }
+		text := wiretest.ReadData(b, "captures", "10.0", "query-qmp-schema.json")
+		require.NoError(b, json.Unmarshal([]byte(text), &reply))
+		compareDecoding[[]schemaEntry](b, reply.Return, func(ctx context.Context, c *qapi.Client) error {
+			entries, err := c.QueryQMPSchema(ctx)
+			return wantMany(len(entries), err)
+		})
+	})
+	b.Run("query-named-block-nodes", func(b *testing.B) {
+		text, err := json.Marshal(manyNodes(500))
+		require.NoError(b, err)
+		compareDecoding[[]blockNode](b, text, func(ctx context.Context, c *qapi.Client) error {
+			nodes, err := c.QueryNamedBlockNodes(ctx, qapi.QueryNamedBlockNodesArgs{})
+			return wantMany(len(nodes), err)
+		})
+	})
+}
+
+func wantMany(n int, err error) error {
+	if err == nil && n < 500 {
+		err = fmt.Errorf("a reply of %d", n)
+	}
+	return err
+}
+
+// compareDecoding compares with Plain, which is a slice.
+func compareDecoding[Plain ~[]E, E any](b *testing.B, reply []byte, call func(context.Context, *qapi.Client) error) {
+	l := listen(b)
+	go answer(l, fmt.Appendf(nil, "{\"return\": %s}\r\n", reply))
+	client, err := qapi.Dial(b.Context(), "unix:"+l.Addr().String())
+	require.NoError(b, err)
+	defer client.Close()
+	conn, err := net.Dial("unix", l.Addr().String())
+	require.NoError(b, err)
+	defer conn.Close()
+	negotiate(b, conn, "")
+	decoder := json.NewDecoder(conn)
+
+	timed := func(call func() error) func(int) time.Duration {
+		return func(n int) time.Duration {
+			begin := time.Now()
+			for range n {
+				if err := call(); err != nil {
+					b.Fatal(err)
+				}
+			}
+			return time.Since(begin)
+		}
+	}
+	t := compare(b, 1,
+		side{"typed", timed(func() error { return call(b.Context(), client) })},
+		side{"json.Decoder", timed(func() error {
+			if _, err := io.WriteString(conn, statusRequest); err != nil {
+				return err
+			}
+			var reply struct {
+				Return Plain `json:"return"`
+			}
+			err := decoder.Decode(&reply)
+			return wantMany(len(reply.Return), err)
+		})},
+	)
+	b.ReportMetric(t[1]/t[0], "json.Decoder/typed")
+}
+
+// answer gives each client the same reply to whatever it sends.
+func answer(l net.Listener, reply []byte) {
+	for {
+		conn, err := accept(l)
+		if err != nil {
+			return // the benchmark has ended
+		}
+		go func() {
+			defer conn.Close()
+			request := make([]byte, 64<<10)
+			for {
+				if _, err := conn.Read(request); err != nil {
+					return
+				}
+				if _, err := conn.Write(reply); err != nil {
+					return
+				}
+			}
+		}()
+	}
+}
+
+// manyNodes are as many null-co nodes as QEMU 11.1 describes them.
+func manyNodes(n int) []qapi.BlockDeviceInfo {
+	nodes := make([]qapi.BlockDeviceInfo, n)
+	for i := range nodes {
+		file := `json:{"driver": "null-co", "size": 1073741824}`
+		nodes[i] = qapi.BlockDeviceInfo{
+			File: file, NodeName: fmt.Sprint("node", i), Drv: "null-co", DetectZeroes: qapi.BlockdevDetectZeroesOptionsOff,
+			Image: qapi.ImageInfo{
+				Filename: file, Format: "null-co", VirtualSize: 1 << 30, ActualSize: new(int64(0)),
+				Limits: &qapi.BlockLimitsInfo{RequestAlignment: 1, MinMemAlignment: 512, OptMemAlignment: 4096, MaxIov: 1024},
+			},
+			Cache: qapi.BlockdevCacheInfo{Writeback: true}, Children: []qapi.BlockdevChild{},
+		}
+	}
+	return nodes
+}

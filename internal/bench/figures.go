@@ -1,0 +1,107 @@
+package main
+
+// A job is a run of benchmarks.
+type job struct {
+	pkg    string // its folder
+	bench  string // a pattern, as for go test -bench
+	time   string // as for -benchtime
+	rounds int
+}
+
+// jobs are run in this order, all of a round before the next. Together they take
+// about two minutes and a half.
+var jobs = []job{
+	{"./internal/bench", "^(BenchmarkFake|BenchmarkQEMU|BenchmarkC)$", "0.4s", 3},
+	{"./internal/bench", "^(BenchmarkOOB|BenchmarkFiles)$", "0.4s", 3},
+	{"./internal/bench", "^BenchmarkDecode$", "1s", 3},
+	{"./internal/bench", "^BenchmarkEvents$", "300000x", 3},
+	{"./internal/bench", "^BenchmarkBytes$", "1000x", 1},
+	{"./internal/bench", "^BenchmarkIdle$", "1x", 1},
+	{"./qapi", "^BenchmarkCall$", "0.2s", 3},
+	{"./qapi/qga", "^BenchmarkAgent$/^Ping$", "0.2s", 1},
+	{"./schema", "^BenchmarkLoad$/^snapshot$", "0.3s", 3},
+	{"./generator", "^BenchmarkGenerate$", "1x", 3},
+	{"./internal/arch", "^(BenchmarkCompile|BenchmarkSize)$", "1x", 1},
+}
+
+// A figure is a row of the table: what a benchmark reports in a unit, and what the
+// design wants of it. Without a benchmark it is a heading.
+type figure struct {
+	what  string
+	bench string // in which * is any release
+	unit  string
+	scale scale
+
+	most, least float64 // as they are shown; 0: no such limit
+}
+
+var (
+	ratio     = scale{1, 2, ""}
+	count     = scale{1, 0, ""}
+	rate      = scale{1, 0, "/s"}
+	kibibytes = scale{1 << 10, 1, "KiB"}
+	megabytes = scale{1, 0, "MB"}
+	millions  = scale{1e6, 2, "MB"}
+	micros    = scale{1e3, 1, "µs"}
+	millis    = scale{1e6, 0, "ms"}
+	seconds   = scale{1e9, 1, "s"}
+	cpu       = scale{1, 1, "s"}
+	tenths    = scale{1, 1, ""}
+)
+
+// figures are DESIGN's, and some that it has no limit for.
+var figures = []figure{
+	{what: "Time of a typed call, query-status, against a bare loop of writes and reads in Go"},
+	{"  QEMU, one CPU, one caller", "BenchmarkQEMU/*/callers=1", "typed/bare", ratio, 1.10, 0},
+	{"  QEMU, one CPU, 8 callers", "BenchmarkQEMU/*/callers=8", "typed/bare", ratio, 1.10, 0},
+	{"  QEMU, one CPU, 64 callers", "BenchmarkQEMU/*/callers=64", "typed/bare", ratio, 1.10, 0},
+	{"  fake server, one caller", "BenchmarkFake/callers=1", "typed/bare", ratio, 0, 0},
+	{"  fake server, 8 callers", "BenchmarkFake/callers=8", "typed/bare", ratio, 0, 0},
+	{"  fake server, 64 callers", "BenchmarkFake/callers=64", "typed/bare", ratio, 0, 0},
+
+	{what: "Calls a second against a loop in C"},
+	{"  QEMU, one CPU, one caller", "BenchmarkC/*/callers=1", "typed/C-rate", ratio, 0, 0.84},
+
+	{what: "Bytes of a request against the shortest JSON"},
+	{"  query-status", "BenchmarkBytes/query-status/alone", "bytes/shortest", ratio, 1, 0},
+	{"  device_del", "BenchmarkBytes/device_del/alone", "bytes/shortest", ratio, 1, 0},
+	{"  blockdev-add, qcow2 over file", "BenchmarkBytes/blockdev-add/alone", "bytes/shortest", ratio, 1, 0},
+	{"  query-status, 8 callers, with an id", "BenchmarkBytes/query-status/pipelined", "bytes/shortest", ratio, 1, 0},
+	{"  device_del, 8 callers, with an id", "BenchmarkBytes/device_del/pipelined", "bytes/shortest", ratio, 1, 0},
+	{"  blockdev-add, 8 callers, with an id", "BenchmarkBytes/blockdev-add/pipelined", "bytes/shortest", ratio, 1, 0},
+
+	{what: "Speed of decoding, from the socket to types, against json.Decoder and structs written by hand"},
+	{"  query-named-block-nodes, 500 nodes", "BenchmarkDecode/query-named-block-nodes", "json.Decoder/typed", ratio, 0, 2},
+	{"  query-qmp-schema", "BenchmarkDecode/query-qmp-schema", "json.Decoder/typed", ratio, 0, 2},
+
+	{what: "What features cost calls that do not use them, in time; QEMU, one CPU"},
+	{"  out-of-band negotiated, against not", "BenchmarkOOB/*/callers=1", "oob/plain", ratio, 0, 0},
+	{"  out-of-band negotiated, against a bare loop with it", "BenchmarkOOB/*/callers=1", "oob/bare-oob", ratio, 0, 0},
+	{"  files passed before, against none", "BenchmarkFiles/*/callers=1", "passed/plain", ratio, 0, 0},
+
+	{what: "Allocations of a call"},
+	{"  query-status", "BenchmarkCall/query-status", "allocs/op", count, 4, 0},
+	{"  device_del", "BenchmarkCall/device_del", "allocs/op", count, 4, 0},
+	{"  blockdev-add, qcow2 over file", "BenchmarkCall/blockdev-add_qcow2_over_file", "allocs/op", count, 16, 0},
+
+	{what: "Events through typed handlers, all of them and in order"},
+	{"  one handler", "BenchmarkEvents/handlers=1", "handled/s", rate, 0, 300_000},
+	{"  ten handlers, each given every event", "BenchmarkEvents/handlers=10", "handled/s", rate, 0, 300_000},
+
+	{what: "An idle connection, of 10,000"},
+	{"  memory", "BenchmarkIdle", "B/conn", kibibytes, 16, 0},
+	{"  memory after a reply of 1 MB", "BenchmarkIdle", "B/conn-later", kibibytes, 16, 0},
+	{"  goroutines", "BenchmarkIdle", "goroutines/conn", tenths, 2, 0},
+	{"  goroutines after a reply of 1 MB", "BenchmarkIdle", "goroutines/conn-later", tenths, 2, 0},
+
+	{what: "Times that depend on the machine"},
+	{"  typed query-status, QEMU, one CPU", "BenchmarkQEMU/*/callers=1", "typed-ns", micros, 0, 0},
+	{"  typed guest-ping", "BenchmarkAgent/Ping", "ns/op", micros, 0, 0},
+	{"  parse a schema", "BenchmarkLoad/snapshot", "ns/op", millis, 100, 0},
+	{"  generate package qapi", "BenchmarkGenerate", "ns/op", seconds, 3, 0},
+	{"  compile package qapi, CPU", "BenchmarkCompile", "CPU-s", cpu, 6, 0},
+	{"  compile package qapi, memory", "BenchmarkCompile", "MB", megabytes, 400, 0},
+
+	{what: "Size, stripped"},
+	{"  a program with one command, beyond hello world", "BenchmarkSize", "B", millions, 1.75, 0},
+}

@@ -1,0 +1,67 @@
+//go:build linux
+
+package main
+
+import "encoding/json"
+
+// schemaEntry is what people write by hand for the entries of a
+// query-qmp-schema reply.
+type schemaEntry struct {
+	Name     string   `json:"name"`
+	MetaType string   `json:"meta-type"`
+	Features []string `json:"features,omitempty"`
+	JSONType string   `json:"json-type,omitempty"`
+	Members  []struct {
+		Name     string          `json:"name"`
+		Type     string          `json:"type"`
+		Default  json.RawMessage `json:"default,omitempty"`
+		Features []string        `json:"features,omitempty"`
+	} `json:"members,omitempty"`
+	Values      []string `json:"values,omitempty"`
+	ElementType string   `json:"element-type,omitempty"`
+	Tag         string   `json:"tag,omitempty"`
+	Variants    []struct {
+		Case string `json:"case"`
+		Type string `json:"type"`
+	} `json:"variants,omitempty"`
+	ArgType  string `json:"arg-type,omitempty"`
+	RetType  string `json:"ret-type,omitempty"`
+	AllowOOB bool   `json:"allow-oob,omitempty"`
+}
+
+// blockNode is the same for query-named-block-nodes.
+type blockNode struct {
+	File             string `json:"file"`
+	NodeName         string `json:"node-name"`
+	RO               bool   `json:"ro"`
+	Drv              string `json:"drv"`
+	BackingFileDepth int64  `json:"backing_file_depth"`
+	Encrypted        bool   `json:"encrypted"`
+	DetectZeroes     string `json:"detect_zeroes"`
+	BPS              int64  `json:"bps"`
+	BPSRd            int64  `json:"bps_rd"`
+	BPSWr            int64  `json:"bps_wr"`
+	IOPS             int64  `json:"iops"`
+	IOPSRd           int64  `json:"iops_rd"`
+	IOPSWr           int64  `json:"iops_wr"`
+	Image            struct {
+		Filename    string `json:"filename"`
+		Format      string `json:"format"`
+		VirtualSize int64  `json:"virtual-size"`
+		ActualSize  int64  `json:"actual-size"`
+		Limits      struct {
+			RequestAlignment uint32 `json:"request-alignment"`
+			MinMemAlignment  uint64 `json:"min-mem-alignment"`
+			OptMemAlignment  uint64 `json:"opt-mem-alignment"`
+			MaxIov           int64  `json:"max-iov"`
+		} `json:"limits"`
+	} `json:"image"`
+	Cache struct {
+		Writeback bool `json:"writeback"`
+		Direct    bool `json:"direct"`
+		NoFlush   bool `json:"no-flush"`
+	} `json:"cache"`
+	WriteThreshold uint64            `json:"write_threshold"`
+	Active         *bool             `json:"active"`
+	Children       []json.RawMessage `json:"children"`
+}
