@@ -455,3 +455,44 @@ func TestQEMUReconnect(t *testing.T) {
 		c.Close()
 	})
 }
+
+type dialerFunc func(ctx context.Context, network, address string) (net.Conn, error)
+
+func (f dialerFunc) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	return f(ctx, network, address)
+}
+
+// An agent's connection is made again, too, and is in step before calls go on.
+func TestReconnectAgent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		peers := make(chan *peer, 10)
+		dialer := dialerFunc(func(_ context.Context, network, address string) (net.Conn, error) {
+			if network != "unix" || address != "/run/qga" {
+				t.Errorf("dialled %s %s", network, address)
+			}
+			ours, theirs := net.Pipe()
+			peers <- newPeer(t, &agentEnd{Conn: theirs})
+			return ours, nil
+		})
+		next := func() *peer {
+			p := <-peers
+			p.synced(p.sync())
+			return p
+		}
+		first := make(chan *peer, 1)
+		go func() { first <- next() }()
+		c, err := DialAgent(t.Context(), "unix:/run/qga", WithDialer(dialer), WithReconnect(Reconnect{}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		(<-first).rw.Close()
+		synctest.Wait()
+		ping := async(func() error { return c.Execute(t.Context(), "guest-ping", nil, nil) })
+		p := next()
+		p.answer(p.next(), "{}")
+		if err := returned(t, "guest-ping", ping); err != nil {
+			t.Error(err)
+		}
+	})
+}
