@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/stretchr/testify/require"
 
 	"github.com/goqapi/goqapi/internal/wiretest"
@@ -30,7 +32,7 @@ func BenchmarkDecode(b *testing.B) {
 		})
 	})
 	b.Run("query-named-block-nodes", func(b *testing.B) {
-		text, err := json.Marshal(manyNodes(500))
+		text, err := jsonv2.Marshal(manyNodes(500), jsontext.SpaceAfterColon(true), jsontext.SpaceAfterComma(true))
 		require.NoError(b, err)
 		compareDecoding[[]blockNode](b, text, func(ctx context.Context, c *qapi.Client) error {
 			nodes, err := c.QueryNamedBlockNodes(ctx, qapi.QueryNamedBlockNodesArgs{})
@@ -108,19 +110,32 @@ func answer(l net.Listener, reply []byte) {
 	}
 }
 
-// manyNodes are as many null-co nodes as QEMU 11.1 describes them.
+// manyNodes are qcow2 images and the files that they are in, as QEMU 11.1 describes
+// them.
 func manyNodes(n int) []qapi.BlockDeviceInfo {
-	nodes := make([]qapi.BlockDeviceInfo, n)
-	for i := range nodes {
-		file := `json:{"driver": "null-co", "size": 1073741824}`
-		nodes[i] = qapi.BlockDeviceInfo{
-			File: file, NodeName: fmt.Sprint("node", i), Drv: "null-co", DetectZeroes: qapi.BlockdevDetectZeroesOptionsOff,
+	var nodes []qapi.BlockDeviceInfo
+	for i := range n / 2 {
+		file := fmt.Sprintf("/var/lib/images/disk%d.qcow2", i)
+		disk := qapi.BlockDeviceInfo{
+			File: file, NodeName: fmt.Sprint("disk", i), Drv: "qcow2", Active: true,
+			DetectZeroes: qapi.BlockdevDetectZeroesOptionsOff,
 			Image: qapi.ImageInfo{
-				Filename: file, Format: "null-co", VirtualSize: 1 << 30, ActualSize: new(int64(0)),
+				Filename: file, Format: "qcow2", VirtualSize: 1 << 34, ActualSize: new(int64(1 << 32)),
+				ClusterSize: new(int64(1 << 16)), DirtyFlag: new(false),
+				FormatSpecific: &qapi.ImageInfoSpecific{Type: qapi.ImageInfoSpecificQcow2{
+					Compat: "1.1", CompressionType: "zlib", LazyRefcounts: new(false), RefcountBits: 16,
+					Corrupt: new(false), ExtendedL2: new(false),
+				}},
 				Limits: &qapi.BlockLimitsInfo{RequestAlignment: 1, MinMemAlignment: 512, OptMemAlignment: 4096, MaxIov: 1024},
 			},
-			Cache: qapi.BlockdevCacheInfo{Writeback: true}, Children: []qapi.BlockdevChild{},
+			Cache:    qapi.BlockdevCacheInfo{Writeback: true},
+			Children: []qapi.BlockdevChild{{Child: "file", NodeName: fmt.Sprint("file", i)}},
 		}
+		image := disk
+		image.NodeName, image.Drv, image.Children = fmt.Sprint("file", i), "file", []qapi.BlockdevChild{}
+		image.Image.Format, image.Image.ClusterSize = "file", nil
+		image.Image.FormatSpecific = &qapi.ImageInfoSpecific{Type: qapi.ImageInfoSpecificFile{}}
+		nodes = append(nodes, disk, image)
 	}
 	return nodes
 }

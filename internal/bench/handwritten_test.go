@@ -49,7 +49,20 @@ type blockNode struct {
 		Format      string `json:"format"`
 		VirtualSize int64  `json:"virtual-size"`
 		ActualSize  int64  `json:"actual-size"`
-		Limits      struct {
+		ClusterSize *int64 `json:"cluster-size"`
+		DirtyFlag   *bool  `json:"dirty-flag"`
+		Specific    *struct {
+			Type string   `json:"type"`
+			Data struct { // what any type has
+				Compat          string `json:"compat"`
+				CompressionType string `json:"compression-type"`
+				LazyRefcounts   *bool  `json:"lazy-refcounts"`
+				RefcountBits    int64  `json:"refcount-bits"`
+				Corrupt         *bool  `json:"corrupt"`
+				ExtendedL2      *bool  `json:"extended-l2"`
+			} `json:"data"`
+		} `json:"format-specific"`
+		Limits struct {
 			RequestAlignment uint32 `json:"request-alignment"`
 			MinMemAlignment  uint64 `json:"min-mem-alignment"`
 			OptMemAlignment  uint64 `json:"opt-mem-alignment"`
@@ -61,7 +74,10 @@ type blockNode struct {
 		Direct    bool `json:"direct"`
 		NoFlush   bool `json:"no-flush"`
 	} `json:"cache"`
-	WriteThreshold uint64            `json:"write_threshold"`
-	Active         *bool             `json:"active"`
-	Children       []json.RawMessage `json:"children"`
+	WriteThreshold uint64 `json:"write_threshold"`
+	Active         bool   `json:"active"`
+	Children       []struct {
+		Child    string `json:"child"`
+		NodeName string `json:"node-name"`
+	} `json:"children"`
 }
