@@ -1,0 +1,45 @@
+package machine
+
+import (
+	"slices"
+
+	"github.com/goqapi/goqapi/qapi"
+)
+
+// creators are the drivers that can make an image.
+var creators = []string{
+	"file", "gluster", "luks", "nfs", "parallels", "qcow", "qcow2", "qed", "rbd", "ssh", "vdi", "vhdx", "vmdk", "vpc",
+}
+
+type createArgs struct {
+	JobID   string  `json:"job-id"`
+	Options options `json:"options"`
+}
+
+// blockdevCreate makes an image: a file, or a format in one.
+func (m *Machine) blockdevCreate(args createArgs, req Request) error {
+	driver := member[string](args.Options, "driver")
+	if !slices.Contains(creators, driver) {
+		return generic("Driver does not support blockdev-create")
+	}
+	return m.start(&job{
+		id: args.JobID, kind: qapi.JobTypeCreate, autoFinalize: true, total: 1,
+		do: func() error { return m.create(driver, args.Options) },
+	}, req)
+}
+
+func (m *Machine) create(driver string, o options) error {
+	size := member[int64](o, "size")
+	if o["file"] == nil {
+		name := member[string](o, "filename")
+		m.disks[name] = &disk{size: size}
+		return nil
+	}
+	n, err := m.openRef(o["file"])
+	if err != nil {
+		return err
+	}
+	n.disk.format, n.disk.virtual, n.disk.foreign = driver, size, false
+	m.letGo(n)
+	return nil
+}

@@ -1,0 +1,250 @@
+package machine
+
+import (
+	_ "embed"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/goqapi/goqapi/qapi"
+)
+
+// A device is plugged in.
+type device struct {
+	driver   string
+	id       string // "": none
+	path     string // in the tree of objects
+	props    map[string]any
+	fixed    bool  // it cannot be unplugged
+	node     *node // of a drive; nil: empty
+	trayOpen bool
+	failed   bool // the machine has stopped for an error of the drive
+}
+
+const (
+	peripheral     = "/machine/peripheral/"
+	peripheralAnon = "/machine/peripheral-anon/"
+)
+
+//go:embed devices.txt
+var modelNames string
+
+// models are the devices that a QEMU for x86-64 can have, of any release from 5.2.
+var models = sync.OnceValue(func() map[string]bool {
+	all := map[string]bool{}
+	for name := range strings.FieldsSeq(modelNames) {
+		all[name] = true
+	}
+	return all
+})
+
+func (m *Machine) deviceCommands() map[string]Handler {
+	return map[string]Handler{
+		"device_add": change(m, m.deviceAdd),
+		"device_del": change(m, m.deviceDel),
+	}
+}
+
+func (d *device) isCD() bool { return strings.HasSuffix(d.driver, "-cd") }
+
+func (d *device) isDisk() bool {
+	return strings.HasPrefix(d.driver, "virtio-blk-") ||
+		slices.Contains([]string{"ide-hd", "scsi-hd", "scsi-block", "nvme-ns", "usb-storage"}, d.driver)
+}
+
+func (d *device) isDrive() bool { return d.isCD() || d.isDisk() }
+
+// onPCI reports whether it is a virtio device with a part for PCI, and one for what
+// it does.
+func (d *device) onPCI() bool {
+	return strings.HasPrefix(d.driver, "virtio-") && strings.Contains(d.driver, "-pci")
+}
+
+// backend is the path of the part that does what the device is for.
+func (d *device) backend() string {
+	if d.onPCI() {
+		return d.path + "/virtio-backend"
+	}
+	return d.path
+}
+
+// class is the type of that part.
+func (d *device) class() string {
+	if kind, _, ok := strings.Cut(d.driver, "-pci"); ok && d.onPCI() {
+		return kind + "-device"
+	}
+	return d.driver
+}
+
+// name is how most messages call the device.
+func (d *device) name() string {
+	if d.id == "" {
+		return d.path
+	}
+	return d.id
+}
+
+// drive is how query-block calls it.
+func (d *device) drive() string {
+	if d.onPCI() {
+		return d.backend()
+	}
+	return d.name()
+}
+
+// device finds a device by its id or its path.
+func (m *Machine) device(name string) *device {
+	i := slices.IndexFunc(m.devices, func(d *device) bool {
+		return d.path == name || d.id != "" && d.id == name
+	})
+	if i < 0 {
+		return nil
+	}
+	return m.devices[i]
+}
+
+// deviceOf is the device whose drive is a node; nil if there is none.
+func (m *Machine) deviceOf(n *node) *device {
+	if i := slices.IndexFunc(m.devices, func(d *device) bool { return d.node == n }); i >= 0 {
+		return m.devices[i]
+	}
+	return nil
+}
+
+func (m *Machine) deviceAdd(args qapi.DeviceAddArgs, _ Request) error {
+	d := &device{driver: args.Driver, id: value(args.ID), props: args.Props}
+	if models()[d.driver+"-pci"] { // virtio-blk is short for virtio-blk-pci
+		d.driver += "-pci"
+	}
+	switch bus, _, _ := strings.Cut(d.driver, "-"); {
+	case !models()[d.driver]:
+		return generic("'%s' is not a valid device model name", d.driver)
+	case bus == "ide" || bus == "isa":
+		return generic("Bus '%s.0' does not support hotplugging", bus)
+	case args.ID != nil && !wellFormed(d.id) && (!m.since("10.0") || m.since("11.0")):
+		return generic("Invalid qdev ID '%s'", d.id)
+	case d.id != "" && m.device(d.id) != nil:
+		return generic("Duplicate device ID '%s'", d.id)
+	}
+	if d.path = peripheral + d.id; d.id == "" {
+		d.path = fmt.Sprintf("%sdevice[%d]", peripheralAnon, m.made.devices)
+	}
+	if err := m.connect(d); err != nil {
+		return err
+	}
+	if d.id == "" {
+		m.made.devices++
+	}
+	m.devices = append(m.devices, d)
+	return nil
+}
+
+// connect finds what a device is to use. Other properties are not looked at.
+func (m *Machine) connect(d *device) error {
+	if d.isDisk() && d.props["drive"] == nil && d.driver != "nvme-ns" {
+		return generic("drive property not set")
+	}
+	for name, find := range map[string]func(*device, string) error{
+		"drive":    m.useNode,
+		"netdev":   m.useNetdev,
+		"chardev":  m.useChardev,
+		"iothread": m.useObject,
+		"rng":      m.useObject,
+		"memdev":   m.useObject,
+	} {
+		if d.props[name] == nil {
+			continue
+		}
+		what, ok := d.props[name].(string)
+		if !ok {
+			return generic("Invalid parameter type for '%s', expected: string", name)
+		}
+		if err := find(d, what); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *device) noValue(prop, what string) error {
+	return generic("Property '%s.%s' can't find value '%s'", d.class(), prop, what)
+}
+
+func (d *device) usedValue(prop, what string) error {
+	return generic("Property '%s.%s' can't take value '%s', it's in use", d.class(), prop, what)
+}
+
+// userOf is the device that has something as a property; nil if there is none.
+func (m *Machine) userOf(prop, what string) *device {
+	i := slices.IndexFunc(m.devices, func(d *device) bool { return d.props[prop] == what })
+	if i < 0 {
+		return nil
+	}
+	return m.devices[i]
+}
+
+func (m *Machine) useNode(d *device, name string) error {
+	if d.node = m.node(name); d.node == nil {
+		return d.noValue("drive", name)
+	}
+	if user := m.writer(d.node); user != nil && d.props["share-rw"] != true {
+		return conflict(d.node, user)
+	}
+	return nil
+}
+
+// writer is a device that writes to a node, or to one below or above it.
+func (m *Machine) writer(n *node) *device {
+	i := slices.IndexFunc(m.devices, func(d *device) bool {
+		return d.node != nil && !d.isCD() && (d.node.holds(n) || n.holds(d.node))
+	})
+	if i < 0 {
+		return nil
+	}
+	return m.devices[i]
+}
+
+func conflict(n *node, user *device) error {
+	return generic("Permission conflict on node '%s': it is written to by block device '%s'", n.name, user.backend())
+}
+
+func (m *Machine) useObject(_ *device, id string) error {
+	if m.object(id) == nil {
+		return notFound(id)
+	}
+	return nil
+}
+
+// deviceDel has the guest let go of a device, which it does at once. Real ones on
+// PCI may take their time, or never do it.
+func (m *Machine) deviceDel(args qapi.DeviceDelArgs, req Request) error {
+	d := m.device(args.ID)
+	if d == nil {
+		return notFound(args.ID)
+	}
+	if d.fixed {
+		return generic("Bus 'ide.1' does not support hotplugging")
+	}
+	m.after(req, func() { m.remove(d) })
+	return nil
+}
+
+func (m *Machine) remove(d *device) {
+	i := slices.Index(m.devices, d)
+	if i < 0 { // another monitor was faster
+		return
+	}
+	m.devices = slices.Delete(m.devices, i, i+1)
+	if d.node != nil {
+		m.letGo(d.node)
+	}
+	if d.onPCI() {
+		m.host.Emit(qapi.DeviceDeletedEvent{Path: d.backend()})
+	}
+	gone := qapi.DeviceDeletedEvent{Path: d.path}
+	if d.id != "" {
+		gone.Device = &d.id
+	}
+	m.host.Emit(gone)
+}

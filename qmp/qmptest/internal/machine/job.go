@@ -1,0 +1,317 @@
+package machine
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/goqapi/goqapi/qapi"
+	"github.com/goqapi/goqapi/qmp"
+)
+
+// A job works behind the replies.
+//
+// A job without a limit of its speed has done its work right behind the reply of
+// the command that has started it. With a limit, each query-jobs or
+// query-block-jobs is a second later than the last: behind its reply the job is
+// ahead by as many bytes.
+type job struct {
+	id           string
+	kind         qapi.JobType
+	block        bool // it is a block job
+	status       qapi.JobStatus
+	done, total  int64
+	speed        int64
+	autoFinalize bool
+	autoDismiss  bool
+	paused       bool // by the user
+	completing   bool // asked to complete
+	err          string
+
+	nodes     []*node // that it keeps others from using
+	bad       int64   // what reading its source fails with; 0 if it does not
+	untilTold bool    // it goes on when its work is done, until it is told to complete
+	do        func() error
+	finish    func() // makes its change at last
+}
+
+func (m *Machine) jobCommands() map[string]Handler {
+	id := func(f func(*job, Request) error) func(qapi.JobCancelArgs, Request) error {
+		return func(args qapi.JobCancelArgs, req Request) error {
+			j := m.job(args.ID)
+			if j == nil {
+				return generic("Job not found")
+			}
+			return f(j, req)
+		}
+	}
+	return map[string]Handler{
+		"job-cancel":   change(m, id(m.cancel)),
+		"job-pause":    change(m, id(m.pause)),
+		"job-resume":   change(m, id(m.resume)),
+		"job-complete": change(m, id(m.complete)),
+		"job-finalize": change(m, id(m.finalize)),
+		"job-dismiss":  change(m, id(m.dismiss)),
+		"query-jobs":   handle(m, m.queryJobs),
+	}
+}
+
+func (m *Machine) job(id string) *job {
+	if i := slices.IndexFunc(m.jobs, func(j *job) bool { return j.id == id }); i >= 0 {
+		return m.jobs[i]
+	}
+	return nil
+}
+
+// busy is why a node cannot be used: a job uses it.
+func (m *Machine) busy(n *node) error {
+	for _, j := range m.jobs {
+		if j.status != qapi.JobStatusConcluded && slices.Contains(j.nodes, n) {
+			return generic("Node '%s' is busy: block device is in use by block job: %s", n.name, j.kind)
+		}
+	}
+	return nil
+}
+
+// accepts is why a job cannot do what it is told in the state it is in.
+func (j *job) accepts(verb string, states ...qapi.JobStatus) error {
+	if slices.Contains(states, j.status) {
+		return nil
+	}
+	return generic("Job '%s' in state '%s' cannot accept command verb '%s'", j.id, j.status, verb)
+}
+
+// working are the states in which a job does its work.
+var working = []qapi.JobStatus{
+	qapi.JobStatusCreated, qapi.JobStatusRunning, qapi.JobStatusPaused, qapi.JobStatusReady, qapi.JobStatusStandby,
+}
+
+func (m *Machine) set(j *job, status qapi.JobStatus) {
+	j.status = status
+	m.host.Emit(qapi.JobStatusChangeEvent{ID: j.id, Status: status})
+}
+
+// start starts a job. Its work is done behind the reply.
+func (m *Machine) start(j *job, req Request) error {
+	if !wellFormed(j.id) {
+		return generic("Invalid job ID '%s'", j.id)
+	}
+	if m.job(j.id) != nil {
+		return generic("Job ID '%s' already in use", j.id)
+	}
+	m.jobs = append([]*job{j}, m.jobs...)
+	m.set(j, qapi.JobStatusCreated)
+	m.set(j, qapi.JobStatusRunning)
+	m.after(req, func() { m.run(j, false) })
+	return nil
+}
+
+// run lets a job do its work: all of it, or what it does in a second.
+func (m *Machine) run(j *job, second bool) {
+	switch {
+	case j.status != qapi.JobStatusRunning:
+		return
+	case j.do != nil:
+		do := j.do
+		j.do = nil
+		if err := do(); err != nil {
+			m.abort(j, err.Error())
+			return
+		}
+		j.done = j.total
+	case j.bad != 0:
+		m.host.Emit(qapi.BlockJobErrorEvent{
+			Device: j.id, Operation: qapi.IOOperationTypeRead, Action: qapi.BlockErrorActionReport,
+		})
+		m.abort(j, reasons[j.bad])
+		return
+	case j.speed == 0:
+		j.done = j.total
+	case second:
+		j.done = min(j.done+j.speed, j.total)
+	}
+	switch {
+	case j.done < j.total:
+	case j.untilTold:
+		m.set(j, qapi.JobStatusReady)
+		m.host.Emit(qapi.BlockJobReadyEvent{Type: j.kind, Device: j.id, Len: j.total, Offset: j.done, Speed: j.speed})
+	default:
+		m.prepare(j)
+	}
+}
+
+// secondPasses for the jobs that need time.
+func (m *Machine) secondPasses(req Request) {
+	m.after(req, func() {
+		for _, j := range slices.Clone(m.jobs) {
+			m.run(j, true)
+		}
+	})
+}
+
+// prepare brings a job to where its change is made, or is waited for.
+func (m *Machine) prepare(j *job) {
+	m.set(j, qapi.JobStatusWaiting)
+	m.set(j, qapi.JobStatusPending)
+	if j.autoFinalize {
+		m.conclude(j)
+	} else {
+		m.host.Emit(qapi.BlockJobPendingEvent{Type: j.kind, ID: j.id})
+	}
+}
+
+func (m *Machine) conclude(j *job) {
+	if j.finish != nil {
+		j.finish()
+	}
+	m.end(j, false)
+}
+
+// abort ends a job for an error.
+func (m *Machine) abort(j *job, why string) {
+	j.err = why
+	m.set(j, qapi.JobStatusAborting)
+	m.end(j, false)
+}
+
+// cancelled is the error of jobs that were.
+const cancelled = "Operation canceled"
+
+// abandon ends a job because somebody wants it.
+func (m *Machine) abandon(j *job) {
+	j.err = cancelled
+	m.set(j, qapi.JobStatusAborting)
+	m.end(j, true)
+}
+
+func (m *Machine) end(j *job, wanted bool) {
+	switch {
+	case !j.block:
+	case wanted:
+		m.host.Emit(qapi.BlockJobCancelledEvent{
+			Type: j.kind, Device: j.id, Len: j.total, Offset: j.done, Speed: j.speed,
+		})
+	default:
+		m.host.Emit(qapi.BlockJobCompletedEvent{
+			Type: j.kind, Device: j.id, Len: j.total, Offset: j.done, Speed: j.speed, Error: j.problem(),
+		})
+	}
+	m.set(j, qapi.JobStatusConcluded)
+	if j.autoDismiss {
+		m.forget(j)
+	}
+}
+
+func (m *Machine) forget(j *job) {
+	m.jobs = slices.DeleteFunc(m.jobs, func(other *job) bool { return other == j })
+	m.set(j, qapi.JobStatusNull)
+}
+
+// problem is what is told of a job's error; nil if it has none.
+func (j *job) problem() *string {
+	if j.err == "" {
+		return nil
+	}
+	return &j.err
+}
+
+func (m *Machine) cancel(j *job, req Request) error {
+	states := append([]qapi.JobStatus{qapi.JobStatusWaiting, qapi.JobStatusPending}, working...)
+	if err := j.accepts("cancel", states...); err != nil {
+		return err
+	}
+	if j.status == qapi.JobStatusPending {
+		m.abandon(j)
+		return nil
+	}
+	m.after(req, func() {
+		if slices.Contains(states, j.status) {
+			m.abandon(j)
+		}
+	})
+	return nil
+}
+
+func (m *Machine) pause(j *job, _ Request) error {
+	if err := j.accepts("pause", working...); err != nil {
+		return err
+	}
+	if j.paused {
+		return generic("Job is already paused")
+	}
+	j.paused = true
+	if j.status == qapi.JobStatusReady {
+		m.set(j, qapi.JobStatusStandby)
+	} else {
+		m.set(j, qapi.JobStatusPaused)
+	}
+	return nil
+}
+
+func (m *Machine) resume(j *job, req Request) error {
+	if !j.paused {
+		return generic("Can't resume a job that was not paused")
+	}
+	j.paused = false
+	if j.status == qapi.JobStatusStandby {
+		m.set(j, qapi.JobStatusReady)
+	} else {
+		m.set(j, qapi.JobStatusRunning)
+	}
+	m.after(req, func() {
+		m.run(j, false)
+		m.completeNow(j)
+	})
+	return nil
+}
+
+func (m *Machine) complete(j *job, req Request) error {
+	states := []qapi.JobStatus{qapi.JobStatusReady}
+	if m.since("6.0") { // QEMU 5.2 wanted it to be resumed first
+		states = append(states, qapi.JobStatusStandby)
+	}
+	if err := j.accepts("complete", states...); err != nil {
+		return err
+	}
+	j.completing = true
+	m.after(req, func() { m.completeNow(j) })
+	return nil
+}
+
+// completeNow completes a job that was told to and can.
+func (m *Machine) completeNow(j *job) {
+	if j.completing && j.status == qapi.JobStatusReady {
+		m.prepare(j)
+	}
+}
+
+func (m *Machine) finalize(j *job, _ Request) error {
+	if err := j.accepts("finalize", qapi.JobStatusPending); err != nil {
+		return err
+	}
+	m.conclude(j)
+	return nil
+}
+
+func (m *Machine) dismiss(j *job, _ Request) error {
+	if err := j.accepts("dismiss", qapi.JobStatusConcluded); err != nil {
+		return err
+	}
+	m.forget(j)
+	return nil
+}
+
+func (m *Machine) queryJobs(_ struct{}, req Request) (any, error) {
+	all := []qapi.JobInfo{}
+	for _, j := range m.jobs {
+		all = append(all, qapi.JobInfo{
+			ID: j.id, Type: j.kind, Status: j.status,
+			CurrentProgress: j.done, TotalProgress: j.total, Error: j.problem(),
+		})
+	}
+	m.secondPasses(req)
+	return all, nil
+}
+
+func noBlockJob(id string) error {
+	return &qmp.Error{Class: qmp.ClassDeviceNotActive, Desc: fmt.Sprintf("Block job '%s' not found", id)}
+}

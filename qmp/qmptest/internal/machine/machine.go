@@ -1,0 +1,167 @@
+// Package machine is a virtual machine as far as a manager can tell from QMP: what
+// state it is in, which block nodes, devices, backends and jobs it has, and which
+// events tell of that. There is no guest and no data in it.
+//
+// It is the machine that QEMU makes of
+//
+//	-S -nodefaults -display none -machine pc -m 64
+//	-device virtio-scsi-pci,id=scsi0 -device ide-cd,id=cd0
+//
+// Where a real one depends on its surroundings, this one is friendly: every file
+// exists, is as large as it needs to be and has the format that is asked for, unless
+// blockdev-create has made it; every address can be reached. The guest does at once
+// what it is asked: it lets go of devices, and shuts down when the power button is
+// pressed while it runs. Time passes for jobs alone, at fixed points: see [job].
+//
+// What is not looked at: buses, and those properties of devices and options of nodes
+// that nothing here depends on.
+package machine
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/goqapi/goqapi/qapi"
+	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/schema/qemu"
+)
+
+// A Host is the server that the machine lives in.
+type Host interface {
+	// Emit sends an event to every monitor that has negotiated.
+	Emit(e qapi.Event)
+	// Release is the QEMU release whose behaviour is shown, such as "7.2".
+	Release() string
+	// Stop ends the server, behind what is on its way.
+	Stop()
+}
+
+// A Request is a command whose arguments are known to fit the schema.
+type Request interface {
+	// Decode stores the arguments in the value that v points to.
+	Decode(v any) error
+	// After has f called behind the reply.
+	After(f func())
+}
+
+// A Handler executes a command. Its errors are of type [*qmp.Error].
+type Handler = func(ctx context.Context, req Request) (any, error)
+
+// A Machine is a virtual machine.
+type Machine struct {
+	host Host
+
+	mu       sync.Mutex // for all below; events are emitted under it, to be in order
+	status   qapi.RunState
+	nodes    []*node // the newest first, parents before their children
+	disks    map[string]*disk
+	devices  []*device
+	netdevs  []string
+	objects  []*object
+	chardevs []*chardev
+	jobs     []*job
+	made     struct{ nodes, devices, ptys, threads int } // how many names were made up
+}
+
+// New returns a machine that has not been started.
+func New(h Host) *Machine {
+	m := &Machine{host: h, status: qapi.RunStatePrelaunch, disks: map[string]*disk{}}
+	m.devices = []*device{
+		{driver: "virtio-scsi-pci", id: "scsi0", path: peripheral + "scsi0"},
+		{driver: "ide-cd", id: "cd0", path: peripheral + "cd0", fixed: true},
+	}
+	return m
+}
+
+// Commands returns what the machine executes, by name.
+func (m *Machine) Commands() map[string]Handler {
+	all := map[string]Handler{}
+	for _, some := range []map[string]Handler{
+		m.runCommands(), m.nodeCommands(), m.trayCommands(), m.deviceCommands(), m.qomCommands(),
+		m.objectCommands(), m.netdevCommands(), m.chardevCommands(), m.jobCommands(), m.blockJobCommands(),
+	} {
+		for name, h := range some {
+			all[name] = h
+		}
+	}
+	return all
+}
+
+// handle makes a handler of a function that gets the arguments, and has the machine
+// to itself.
+func handle[A any](m *Machine, f func(args A, req Request) (any, error)) Handler {
+	return func(_ context.Context, req Request) (any, error) {
+		var args A
+		if err := req.Decode(&args); err != nil {
+			return nil, err
+		}
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		return f(args, req)
+	}
+}
+
+// change makes a handler of a function that has no result.
+func change[A any](m *Machine, f func(args A, req Request) error) Handler {
+	return handle(m, func(args A, req Request) (any, error) { return nil, f(args, req) })
+}
+
+// query makes a handler of a function that has no arguments.
+func query[R any](m *Machine, f func() R) Handler {
+	return handle(m, func(struct{}, Request) (any, error) { return f(), nil })
+}
+
+// after has f called behind the reply, when it has the machine to itself again.
+func (m *Machine) after(req Request, f func()) {
+	req.After(func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		f()
+	})
+}
+
+// since reports whether the release is this one or a newer one.
+func (m *Machine) since(release string) bool { return qemu.Compare(m.host.Release(), release) >= 0 }
+
+// emitEarly sends an event in front of the reply, where newer releases have it, or
+// behind it, where QEMU 5.2 has it.
+func (m *Machine) emitEarly(req Request, e qapi.Event) {
+	if m.since("6.0") {
+		m.host.Emit(e)
+	} else {
+		m.after(req, func() { m.host.Emit(e) })
+	}
+}
+
+// generic is an error of the class that most have.
+func generic(format string, args ...any) error {
+	return &qmp.Error{Class: qmp.ClassGenericError, Desc: fmt.Sprintf(format, args...)}
+}
+
+func notFound(id string) error {
+	return &qmp.Error{Class: qmp.ClassDeviceNotFound, Desc: fmt.Sprintf("Device '%s' not found", id)}
+}
+
+// wellFormed reports whether an id has the form that QEMU asks for in most places.
+func wellFormed(id string) bool {
+	for i, c := range []byte(id) {
+		switch letter := c|0x20 >= 'a' && c|0x20 <= 'z'; {
+		case letter:
+		case i > 0 && (c >= '0' && c <= '9' || c == '-' || c == '.' || c == '_'):
+		default:
+			return false
+		}
+	}
+	return id != ""
+}
+
+func badID() error { return generic("Parameter 'id' expects an identifier") }
+
+// value is what a pointer points to, or the zero value.
+func value[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
+}

@@ -1,0 +1,142 @@
+package machine
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/goqapi/goqapi/qapi"
+	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/qmp/qmptest/internal/release"
+	"github.com/goqapi/goqapi/schema/qemu"
+)
+
+// A vm is a machine without a server: it says what a server would send.
+type vm struct {
+	t        *testing.T
+	rel      *release.Release
+	commands map[string]Handler
+	said     []string
+	stopped  bool
+}
+
+func newVM(t *testing.T, name string) *vm {
+	t.Helper()
+	rel, err := release.Load(name, qemu.QMP)
+	require.NoError(t, err)
+	v := &vm{t: t, rel: rel}
+	v.commands = New(v).Commands()
+	return v
+}
+
+func (v *vm) Release() string { return v.rel.Name }
+func (v *vm) Stop()           { v.stopped = true }
+
+// Emit notes an event, which has to fit the schema.
+func (v *vm) Emit(e qapi.Event) {
+	text, err := json.Marshal(e, json.Deterministic(true))
+	require.NoError(v.t, err)
+	data, err := v.rel.Data(v.rel.Event(e.EventName()), release.Value{JSON: text, Typed: true})
+	require.NoError(v.t, err, "event %s", e.EventName())
+	if data == nil {
+		data = []byte("{}")
+	}
+	v.said = append(v.said, e.EventName()+" "+string(canonical(v.t, data)))
+}
+
+func canonical(t *testing.T, text []byte) []byte {
+	t.Helper()
+	require.NoError(t, (*jsontext.Value)(&text).Canonicalize())
+	return text
+}
+
+// A request is one to a vm.
+type request struct {
+	args  string
+	after []func()
+}
+
+func (r *request) Decode(v any) error {
+	if r.args == "" {
+		return nil
+	}
+	return json.Unmarshal([]byte(r.args), v)
+}
+
+func (r *request) After(f func()) { r.after = append(r.after, f) }
+
+// execute executes a command and returns what is said then: events, and the reply,
+// which has to fit the schema, or the error.
+func (v *vm) execute(command string, args ...string) []string {
+	v.t.Helper()
+	h := v.commands[command]
+	require.NotNil(v.t, h, command)
+	req := &request{}
+	if len(args) > 0 {
+		req.args = args[0]
+	}
+	v.said = nil
+	result, err := h(v.t.Context(), req)
+	if err != nil {
+		var refusal *qmp.Error
+		require.ErrorAs(v.t, err, &refusal)
+		require.NoError(v.t, v.rel.CheckClass(refusal.Class))
+		v.said = append(v.said, fmt.Sprintf("error %s: %s", refusal.Class, refusal.Desc))
+	} else {
+		v.said = append(v.said, "return "+v.fit(command, result))
+	}
+	for _, f := range req.after {
+		f()
+	}
+	return v.said
+}
+
+func (v *vm) fit(command string, result any) string {
+	v.t.Helper()
+	if result == nil {
+		result = struct{}{}
+	}
+	text, err := json.Marshal(result)
+	require.NoError(v.t, err)
+	text, err = v.rel.Reply(v.rel.Command(command), release.Value{JSON: text, Typed: true})
+	require.NoError(v.t, err, "reply to %s", command)
+	return string(canonical(v.t, text))
+}
+
+// ok executes a command that must succeed without events.
+func (v *vm) ok(command string, args ...string) {
+	v.t.Helper()
+	require.Equal(v.t, []string{"return {}"}, v.execute(command, args...), "%s %s", command, args)
+}
+
+func TestRunState(t *testing.T) {
+	v := newVM(t, "11.1")
+	assert.Equal(t, []string{`return {"running":false,"status":"prelaunch"}`}, v.execute("query-status"))
+	v.ok("stop")
+	assert.Equal(t, []string{`RESUME {}`, `return {}`}, v.execute("cont"))
+	v.ok("cont")
+	assert.Equal(t, []string{`return {"running":true,"status":"running"}`}, v.execute("query-status"))
+	assert.Equal(t, []string{`STOP {}`, `return {}`}, v.execute("stop"))
+	assert.Equal(t, []string{`return {"running":false,"status":"paused"}`}, v.execute("query-status"))
+	assert.Equal(t, []string{`RESET {"guest":false,"reason":"host-qmp-system-reset"}`, `return {}`}, v.execute("system_reset"))
+	assert.Equal(t, []string{`POWERDOWN {}`, `return {}`}, v.execute("system_powerdown"))
+	assert.False(t, v.stopped, "it stands still")
+	v.execute("cont")
+	assert.Equal(t, []string{`POWERDOWN {}`, `return {}`, `SHUTDOWN {"guest":true,"reason":"guest-shutdown"}`}, v.execute("system_powerdown"))
+	assert.True(t, v.stopped)
+}
+
+func TestQuit(t *testing.T) {
+	for release, want := range map[string][]string{
+		"5.2":  {`return {}`, `SHUTDOWN {"guest":false,"reason":"host-qmp-quit"}`},
+		"11.1": {`SHUTDOWN {"guest":false,"reason":"host-qmp-quit"}`, `return {}`},
+	} {
+		v := newVM(t, release)
+		assert.Equal(t, want, v.execute("quit"), release)
+		assert.True(t, v.stopped, release)
+	}
+}

@@ -1,0 +1,321 @@
+package machine
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/goqapi/goqapi/qapi"
+)
+
+// A node is a node of the block graph.
+type node struct {
+	name, driver string
+	filename     string
+	disk         *disk // where its data lie in the end
+	size         int64
+	readOnly     bool
+	children     []child
+	owned        bool  // by the monitor: made by blockdev-add itself
+	errno        int64 // what reading fails with, if it is a bad one; else 0
+}
+
+// A child is a node below another.
+type child struct {
+	role string
+	*node
+}
+
+// A disk is a file, or what else holds the data of nodes.
+type disk struct {
+	size    int64
+	format  string // that blockdev-create has given it
+	virtual int64  // size of the disk in that format
+	foreign bool   // it has been there before: any format is right
+}
+
+// foreignSize is that of files of which only the name is known.
+const foreignSize = 1 << 30
+
+// fileAt is the disk with a name.
+func (m *Machine) fileAt(name string) *disk {
+	d := m.disks[name]
+	if d == nil {
+		d = &disk{size: foreignSize, virtual: foreignSize, foreign: true}
+		m.disks[name] = d
+	}
+	return d
+}
+
+// options are those of a node, by name: of the members of BlockdevOptions few
+// matter here.
+type options map[string]jsontext.Value
+
+// member returns a member of a checked object; the zero value if it is absent.
+func member[T any](o options, name string) (v T) {
+	if text, ok := o[name]; ok {
+		_ = json.Unmarshal(text, &v) // its type is known to fit
+	}
+	return v
+}
+
+func (m *Machine) node(name string) *node {
+	if i := slices.IndexFunc(m.nodes, func(n *node) bool { return n.name == name }); i >= 0 {
+		return m.nodes[i]
+	}
+	return nil
+}
+
+// lookup finds a node where a drive's name would do as well; drives have none here.
+func (m *Machine) lookup(name string) (*node, error) {
+	if n := m.node(name); n != nil {
+		return n, nil
+	}
+	return nil, generic("Cannot find device='%s' nor node-name='%s'", name, name)
+}
+
+func (m *Machine) blockdevAdd(o options, _ Request) error {
+	if member[string](o, "node-name") == "" && o["node-name"] == nil {
+		return generic("'node-name' must be specified for the root node")
+	}
+	n, err := m.open(o)
+	if err == nil {
+		n.owned = true
+	}
+	return err
+}
+
+// open adds a node and those that are described inside it; none if one of them is
+// wrong.
+func (m *Machine) open(o options) (*node, error) {
+	before := m.nodes
+	n, err := m.openAll(o)
+	if err != nil {
+		m.nodes = before
+	}
+	return n, err
+}
+
+func (m *Machine) openAll(o options) (*node, error) {
+	name, err := m.newName(o)
+	if err != nil {
+		return nil, err
+	}
+	n := &node{
+		name:     name,
+		driver:   member[string](o, "driver"),
+		filename: member[string](o, "filename"),
+		readOnly: member[bool](o, "read-only"),
+	}
+	// Nodes are listed by their age, but in front of what they have brought along.
+	m.nodes = slices.Insert(slices.Clone(m.nodes), 0, n)
+	if n.children, err = m.openChildren(o); err != nil {
+		return nil, err
+	}
+	m.nodes = slices.DeleteFunc(m.nodes, func(other *node) bool { return other == n })
+	m.nodes = slices.Insert(m.nodes, 0, n)
+	if group := member[string](o, "throttle-group"); n.driver == "throttle" && m.object(group) == nil {
+		return nil, generic("Throttle group '%s' does not exist", group)
+	}
+	for _, fault := range member[[]qapi.BlkdebugInjectErrorOptions](o, "inject-error") {
+		if fault.Iotype == nil || *fault.Iotype == qapi.BlkdebugIOTypeRead {
+			n.errno = 5
+			if fault.Errno != nil {
+				n.errno = *fault.Errno
+			}
+		}
+	}
+	return n, m.measure(n, o)
+}
+
+// newName checks the name that a node is to have, or makes one up.
+func (m *Machine) newName(o options) (string, error) {
+	if o["node-name"] == nil {
+		m.made.nodes++
+		return fmt.Sprintf("#block%03d", 100+m.made.nodes), nil
+	}
+	name := member[string](o, "node-name")
+	switch {
+	case !wellFormed(name):
+		return "", generic("Invalid node-name: '%s'", name)
+	case len(name) > 31:
+		return "", generic("Node name too long")
+	case m.node(name) != nil:
+		return "", generic("Duplicate nodes with node-name='%s'", name)
+	}
+	return name, nil
+}
+
+// roles are the members of BlockdevOptions that stand for nodes, in QEMU's order.
+var roles = []string{"backing", "children", "data-file", "file", "image", "log", "raw", "target", "test"}
+
+func (m *Machine) openChildren(o options) ([]child, error) {
+	var all []child
+	for _, role := range roles {
+		refs := []jsontext.Value{o[role]}
+		if role == "children" {
+			refs = member[[]jsontext.Value](o, role)
+		}
+		if role == "target" && o["file"] == nil { // iSCSI has another
+			continue
+		}
+		for i, ref := range refs {
+			n, err := m.openRef(ref)
+			if err != nil {
+				return nil, err
+			}
+			if n != nil {
+				name := role
+				if role == "children" {
+					name = fmt.Sprintf("children.%d", i)
+				}
+				all = append(all, child{name, n})
+			}
+		}
+	}
+	return all, nil
+}
+
+// openRef finds the node that is named, or opens the one that is described. nil is
+// none.
+func (m *Machine) openRef(ref jsontext.Value) (*node, error) {
+	switch ref.Kind() {
+	case '"':
+		var name string
+		if err := json.Unmarshal(ref, &name); err != nil {
+			return nil, err
+		}
+		return m.lookup(name)
+	case '{':
+		var o options
+		if err := json.Unmarshal(ref, &o); err != nil {
+			return nil, err
+		}
+		return m.openAll(o)
+	}
+	return nil, nil
+}
+
+// formats are the drivers that find the size of a disk in a file.
+var formats = []string{
+	"bochs", "cloop", "dmg", "luks", "parallels", "qcow", "qcow2", "qed", "vdi", "vhdx", "vmdk", "vpc",
+}
+
+// measure finds out where a node's data lie and how large it is.
+func (m *Machine) measure(n *node, o options) error {
+	below := n.below()
+	switch {
+	case n.driver == "null-co" || n.driver == "null-aio":
+		n.size = foreignSize
+		if o["size"] != nil {
+			n.size = member[int64](o, "size")
+		}
+		n.filename = n.driver + "://"
+		n.disk = &disk{size: n.size}
+	case below == nil:
+		if n.filename == "" {
+			n.filename = fmt.Sprintf(`json:{"driver": "%s"}`, n.driver)
+		}
+		n.disk = m.fileAt(n.filename)
+		n.size = n.disk.size
+	case slices.Contains(formats, n.driver):
+		n.filename, n.disk = below.filename, below.disk
+		if !n.disk.foreign && n.disk.format != n.driver {
+			return generic("Image is not in %s format", n.driver)
+		}
+		n.size = n.disk.virtual
+	default:
+		n.filename, n.disk = below.filename, below.disk
+		n.size = max(below.size-member[int64](o, "offset"), 0)
+		if o["size"] != nil {
+			n.size = member[int64](o, "size")
+		}
+	}
+	return nil
+}
+
+// below is the node that holds the data of this one; nil if it holds them itself.
+func (n *node) below() *node {
+	for _, c := range n.children {
+		if c.role != "backing" {
+			return c.node
+		}
+	}
+	return nil
+}
+
+func (n *node) backing() *node {
+	for _, c := range n.children {
+		if c.role == "backing" {
+			return c.node
+		}
+	}
+	return nil
+}
+
+// holds reports whether another node is this one, or written through it.
+func (n *node) holds(other *node) bool {
+	return n == other || slices.ContainsFunc(n.children, func(c child) bool {
+		return c.role != "backing" && c.holds(other)
+	})
+}
+
+// bad is what reading from the node fails with; 0 if it does not.
+func (n *node) bad() int64 {
+	for below := n; below != nil; below = below.below() {
+		if below.errno != 0 {
+			return below.errno
+		}
+	}
+	return 0
+}
+
+// parent returns a node that this one is a child of, and its role; nil if there is
+// none.
+func (m *Machine) parent(n *node) (*node, string) {
+	for _, p := range m.nodes {
+		for _, c := range p.children {
+			if c.node == n {
+				return p, c.role
+			}
+		}
+	}
+	return nil, ""
+}
+
+func (m *Machine) blockdevDel(args qapi.BlockdevDelArgs, _ Request) error {
+	n := m.node(args.NodeName)
+	if n == nil {
+		return generic("Failed to find node with node-name='%s'", args.NodeName)
+	}
+	if m.deviceOf(n) != nil {
+		return generic("Node %s is in use", n.name)
+	}
+	if err := m.busy(n); err != nil {
+		return err
+	}
+	switch parent, role := m.parent(n); {
+	case role == "backing":
+		return generic("Node '%s' is busy: node is used as backing hd of '%s'", n.name, parent.name)
+	case !n.owned:
+		return generic("Node %s is not owned by the monitor", n.name)
+	case parent != nil:
+		return generic("Block device %s is in use", n.name)
+	}
+	n.owned = false
+	m.letGo(n)
+	return nil
+}
+
+// letGo removes a node that nobody needs any longer, and what it has brought along.
+func (m *Machine) letGo(n *node) {
+	if parent, _ := m.parent(n); n.owned || parent != nil || m.deviceOf(n) != nil {
+		return
+	}
+	m.nodes = slices.DeleteFunc(m.nodes, func(other *node) bool { return other == n })
+	for _, c := range n.children {
+		m.letGo(c.node)
+	}
+}

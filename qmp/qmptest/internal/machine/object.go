@@ -1,0 +1,83 @@
+package machine
+
+import (
+	"slices"
+
+	"github.com/goqapi/goqapi/qapi"
+)
+
+// An object is a user's own. What is in it is not kept: it may be a secret.
+type object struct {
+	id, kind string
+	iothread *qapi.IOThreadInfo // what it is, if it is one
+}
+
+func (m *Machine) objectCommands() map[string]Handler {
+	return map[string]Handler{
+		"object-add":      change(m, m.objectAdd),
+		"object-del":      change(m, m.objectDel),
+		"query-iothreads": query(m, m.queryIOThreads),
+	}
+}
+
+func (m *Machine) object(id string) *object {
+	if i := slices.IndexFunc(m.objects, func(o *object) bool { return o.id == id }); i >= 0 {
+		return m.objects[i]
+	}
+	return nil
+}
+
+func (m *Machine) objectAdd(args qapi.ObjectOptions, _ Request) error {
+	if !wellFormed(args.ID) && m.since("6.0") {
+		return badID()
+	}
+	if secret, ok := args.QOMType.(qapi.ObjectOptionsSecret); ok && (secret.Data == nil) == (secret.File == nil) {
+		return generic("One of 'file' and 'data' must be provided, not both")
+	}
+	if m.object(args.ID) != nil {
+		return generic("attempt to add duplicate property '%s' to object (type 'container')", args.ID)
+	}
+	o := &object{id: args.ID, kind: string(args.QOMType.ObjectType())}
+	if args, ok := args.QOMType.(qapi.ObjectOptionsIothread); ok {
+		o.iothread = m.newIOThread(o.id, args)
+	}
+	m.objects = append(m.objects, o)
+	return nil
+}
+
+func (m *Machine) newIOThread(id string, args qapi.ObjectOptionsIothread) *qapi.IOThreadInfo {
+	info := &qapi.IOThreadInfo{
+		ID:          id,
+		ThreadID:    m.newThread(),
+		PollMaxNs:   32768,
+		PollGrow:    value(args.PollGrow),
+		PollShrink:  value(args.PollShrink),
+		AioMaxBatch: value(args.AioMaxBatch),
+	}
+	if args.PollMaxNs != nil {
+		info.PollMaxNs = *args.PollMaxNs
+	}
+	return info
+}
+
+func (m *Machine) objectDel(args qapi.ObjectDelArgs, _ Request) error {
+	i := slices.IndexFunc(m.objects, func(o *object) bool { return o.id == args.ID })
+	switch {
+	case i < 0:
+		return generic("object '%s' not found", args.ID)
+	case m.userOf("memdev", args.ID) != nil:
+		return generic("object '%s' is in use, can not be deleted", args.ID)
+	}
+	m.objects = slices.Delete(m.objects, i, i+1)
+	return nil
+}
+
+func (m *Machine) queryIOThreads() []qapi.IOThreadInfo {
+	all := []qapi.IOThreadInfo{}
+	for _, o := range m.objects {
+		if o.iothread != nil {
+			all = append(all, *o.iothread)
+		}
+	}
+	return all
+}

@@ -1,0 +1,117 @@
+package machine
+
+import (
+	"github.com/goqapi/goqapi/qapi"
+)
+
+func (m *Machine) runCommands() map[string]Handler {
+	return map[string]Handler{
+		"query-status":     query(m, m.queryStatus),
+		"cont":             change(m, m.cont),
+		"stop":             change(m, m.stop),
+		"system_reset":     change(m, m.reset),
+		"system_powerdown": change(m, m.powerdown),
+		"system_wakeup":    change(m, m.wakeup),
+		"quit":             change(m, m.quit),
+		"query-name":       query(m, func() qapi.NameInfo { return qapi.NameInfo{} }),
+		"query-uuid": query(m, func() qapi.UUIDInfo {
+			return qapi.UUIDInfo{UUID: "00000000-0000-0000-0000-000000000000"}
+		}),
+		"query-kvm":       query(m, func() qapi.KVMInfo { return qapi.KVMInfo{Present: true} }),
+		"query-cpus-fast": query(m, m.queryCPUs),
+	}
+}
+
+func (m *Machine) running() bool { return m.status == qapi.RunStateRunning }
+
+func (m *Machine) queryStatus() qapi.StatusInfo {
+	return qapi.StatusInfo{Status: m.status, Running: m.running()}
+}
+
+// cont lets the machine run; if a bad disk is plugged in, not for long: the
+// firmware reads from it.
+func (m *Machine) cont(_ struct{}, req Request) error {
+	if m.running() {
+		return nil
+	}
+	m.status = qapi.RunStateRunning
+	m.host.Emit(qapi.ResumeEvent{})
+	m.after(req, m.firmwareReads)
+	return nil
+}
+
+// stop does nothing to a machine that does not run: it stays in its state.
+func (m *Machine) stop(struct{}, Request) error {
+	if m.running() {
+		m.halt(qapi.RunStatePaused)
+	}
+	return nil
+}
+
+func (m *Machine) halt(status qapi.RunState) {
+	m.status = status
+	m.host.Emit(qapi.StopEvent{})
+}
+
+func (m *Machine) reset(_ struct{}, req Request) error {
+	m.emitEarly(req, qapi.ResetEvent{Reason: qapi.ShutdownCauseHostQMPSystemReset})
+	return nil
+}
+
+// powerdown presses the power button. A guest that runs shuts down, and its QEMU
+// ends.
+func (m *Machine) powerdown(_ struct{}, req Request) error {
+	m.emitEarly(req, qapi.PowerdownEvent{})
+	m.after(req, func() {
+		if m.running() {
+			m.status = qapi.RunStateShutdown
+			m.host.Emit(qapi.ShutdownEvent{Guest: true, Reason: qapi.ShutdownCauseGuestShutdown})
+			m.host.Stop()
+		}
+	})
+	return nil
+}
+
+// wakeup fails: the guest never falls asleep.
+func (m *Machine) wakeup(struct{}, Request) error {
+	return generic("Unable to wake up: guest is not in suspended state")
+}
+
+func (m *Machine) quit(_ struct{}, req Request) error {
+	m.emitEarly(req, qapi.ShutdownEvent{Reason: qapi.ShutdownCauseHostQMPQuit})
+	m.after(req, m.host.Stop)
+	return nil
+}
+
+func (m *Machine) queryCPUs() any {
+	cpu := qapi.CPUInfoFast{
+		QOMPath:  "/machine/unattached/device[0]",
+		ThreadID: firstThread,
+		Props: &qapi.CPUInstanceProperties{
+			SocketID: new(int64(0)), CoreID: new(int64(0)), ThreadID: new(int64(0)),
+		},
+		Target: qapi.CPUInfoFastX86_64{},
+	}
+	if !m.since("6.0") {
+		return []any{struct { // arch has left the schema since
+			CPUIndex int64                       `json:"cpu-index"`
+			QOMPath  string                      `json:"qom-path"`
+			ThreadID int64                       `json:"thread-id"`
+			Props    *qapi.CPUInstanceProperties `json:"props"`
+			Target   string                      `json:"target"`
+			Arch     string                      `json:"arch"`
+		}{0, cpu.QOMPath, cpu.ThreadID, cpu.Props, "x86_64", "x86"}}
+	}
+	if m.since("11.1") {
+		cpu.QOMType = "qemu64-x86_64-cpu"
+	}
+	return []qapi.CPUInfoFast{cpu}
+}
+
+// firstThread is the number of the first of QEMU's threads, which have one each.
+const firstThread = 4242
+
+func (m *Machine) newThread() int64 {
+	m.made.threads++
+	return firstThread + int64(m.made.threads)
+}
