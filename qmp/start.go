@@ -1,0 +1,232 @@
+package qmp
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+const (
+	// endGrace is how long a process has to end when it was asked to, or when its
+	// monitor is gone.
+	endGrace = 5 * time.Second
+	// drainTime is how long what a process said may be read when it has ended. A
+	// child of its own may hold its outputs open.
+	drainTime = time.Second
+	// stderrTail is how much is kept of what a process says, and stderrShown how
+	// much of that an error repeats.
+	stderrTail  = 64 << 10
+	stderrShown = 1 << 10
+)
+
+// A Process is a server that [Start] started.
+type Process struct {
+	// Conn is the connection to it. The process ends with it: what Close leaves
+	// running gets SIGTERM and, if it is there 5 s later, SIGKILL.
+	Conn *Conn
+
+	cmd    *exec.Cmd
+	name   string
+	stderr tail
+	exited chan struct{} // closed when the process has ended and err is set
+	err    error
+}
+
+// Start runs a program whose monitor is on its standard input and output, such as
+// QEMU with -qmp stdio, and negotiates. cmd has not been started; its Stdin and
+// Stdout are not set. Its Stderr may be: it gets all that the process says there.
+// Start is the one to wait for the process.
+//
+// ctx bounds the start. If that fails, the process is ended, and the error has its
+// exit status and the last lines of its standard error. They are also in the
+// errors of calls that a failing process leaves unanswered.
+//
+// QEMU ends with its connection but not with this program: if that is killed,
+// QEMU lives on.
+func Start(ctx context.Context, cmd *exec.Cmd, opts ...Option) (*Process, error) {
+	p := &Process{cmd: cmd, name: filepath.Base(cmp.Or(cmd.Path, "?")), exited: make(chan struct{})}
+	stream, err := p.start(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("qmp: start %s: %w", p.name, err)
+	}
+	if p.Conn, err = newConn(ctx, stream, newOptions(opts), qmpServer()); err != nil {
+		select {
+		case <-p.exited: // the error says how
+		default:
+			err = p.withStderr(err)
+		}
+		return nil, fmt.Errorf("%w (of %s)", err, p.name)
+	}
+	stream.greeted.Store(true)
+	return p, nil
+}
+
+// Wait waits until the process has ended, and is nil if it did so well. Otherwise
+// the error wraps an [*exec.ExitError] that has the process's state and up to
+// 64 KiB of what it said last on its standard error.
+func (p *Process) Wait(ctx context.Context) error {
+	select {
+	case <-p.exited:
+		if p.err != nil {
+			return fmt.Errorf("qmp: %s: %w", p.name, p.err)
+		}
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("qmp: waiting for %s to end: %w", p.name, contextError(ctx))
+	}
+}
+
+// start starts the process and reaps it.
+func (p *Process) start(ctx context.Context) (*stdio, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, contextError(ctx)
+	}
+	if p.cmd.Stdin != nil || p.cmd.Stdout != nil {
+		return nil, errors.New("standard input and output must not be set: they are the monitor's")
+	}
+	theirIn, in, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	out, theirOut, err := os.Pipe()
+	if err != nil {
+		theirIn.Close()
+		in.Close()
+		return nil, err
+	}
+	p.stderr.next = p.cmd.Stderr
+	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = theirIn, theirOut, &p.stderr
+	if p.cmd.WaitDelay == 0 {
+		p.cmd.WaitDelay = drainTime
+	}
+	err = p.cmd.Start()
+	theirIn.Close()
+	theirOut.Close()
+	if err != nil {
+		in.Close()
+		out.Close()
+		return nil, err
+	}
+	go p.reap(out)
+	return &stdio{pipe: pipe{in: in, out: out}, process: p, closed: make(chan struct{})}, nil
+}
+
+func (p *Process) reap(out *os.File) {
+	defer close(p.exited)
+	err := p.cmd.Wait()
+	if exit, failed := errors.AsType[*exec.ExitError](err); failed {
+		exit.Stderr = []byte(p.stderr.String())
+		p.err = p.withStderr(err)
+	} else if !errors.Is(err, exec.ErrWaitDelay) {
+		p.err = err
+	}
+	_ = out.SetReadDeadline(time.Now().Add(drainTime))
+}
+
+// withStderr is err with the last lines that the process said.
+func (p *Process) withStderr(err error) error {
+	text := strings.TrimSpace(p.stderr.String())
+	if len(text) > stderrShown {
+		text = text[len(text)-stderrShown:]
+		if _, whole, ok := strings.Cut(text, "\n"); ok {
+			text = whole
+		}
+	}
+	if text == "" {
+		return err
+	}
+	return fmt.Errorf("%w: %s", err, text)
+}
+
+// end has the process end, and waits for it.
+func (p *Process) end() {
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		_ = p.cmd.Process.Kill() // it has ended, or the system has no such signal
+	}
+	grace := time.NewTimer(endGrace)
+	defer grace.Stop()
+	select {
+	case <-p.exited:
+	case <-grace.C:
+		_ = p.cmd.Process.Kill() // the reaper sees that it ends
+	}
+}
+
+// stdio is the stream of a process's standard input and output.
+type stdio struct {
+	pipe
+	process *Process
+	greeted atomic.Bool // Start has succeeded
+	once    sync.Once
+	closed  chan struct{}
+}
+
+// Read tells at the end of the stream how the process ended.
+func (s *stdio) Read(b []byte) (int, error) {
+	n, err := s.pipe.Read(b)
+	if err != io.EOF && !errors.Is(err, os.ErrDeadlineExceeded) {
+		return n, err
+	}
+	grace := time.NewTimer(endGrace)
+	defer grace.Stop()
+	select {
+	case <-s.process.exited:
+	case <-s.closed:
+		return n, io.EOF
+	case <-grace.C:
+		return n, fmt.Errorf("%s has closed its standard output and runs on", s.process.name)
+	}
+	switch {
+	case s.process.err != nil:
+		return n, s.process.err
+	case !s.greeted.Load():
+		return n, s.process.withStderr(errors.New("exit status 0"))
+	}
+	return n, io.EOF
+}
+
+// Close ends the process in its own time.
+func (s *stdio) Close() error {
+	s.once.Do(func() {
+		close(s.closed)
+		_ = s.pipe.Close()
+		go s.process.end()
+	})
+	return nil
+}
+
+// A tail keeps the end of what is written to it, and passes all on.
+type tail struct {
+	next io.Writer // may be nil
+	mu   sync.Mutex
+	text []byte
+}
+
+func (t *tail) Write(b []byte) (int, error) {
+	t.mu.Lock()
+	t.text = append(t.text, b...)
+	if over := len(t.text) - stderrTail; over > 0 {
+		t.text = t.text[:copy(t.text, t.text[over:])]
+	}
+	t.mu.Unlock()
+	if t.next != nil {
+		_, _ = t.next.Write(b) // not this process's trouble
+	}
+	return len(b), nil
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return string(t.text)
+}
