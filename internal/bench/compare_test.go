@@ -4,12 +4,14 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -56,24 +58,46 @@ func compare(b *testing.B, n int, sides ...side) (medians []float64) {
 // statusRequest is the shortest request for query-status.
 const statusRequest = `{"execute":"query-status"}`
 
-// bare is the loop of writes and reads that a typed call is held against: it has as
+// bare is the loop of writes and reads that a typed call is held against. It has as
 // many requests with the server as there are callers, and looks at no reply.
 func bare(b *testing.B, conn net.Conn, callers int) side {
-	requests := bytes.Repeat([]byte(statusRequest), callers)
+	return loop(b, conn, "bare", slices.Repeat([]string{statusRequest}, callers))
+}
+
+// bareID is bare with an id in each request, which tells the replies apart.
+func bareID(b *testing.B, conn net.Conn, callers int) side {
+	var requests []string
+	for i := range callers {
+		requests = append(requests, fmt.Sprintf(`%s,"id":%d}`, strings.TrimSuffix(statusRequest, "}"), i+1))
+	}
+	return loop(b, conn, "bare-id", requests)
+}
+
+// loop keeps as many requests with the server as there are, and takes each line
+// for a reply.
+func loop(b *testing.B, conn net.Conn, name string, requests []string) side {
+	window := len(requests)
+	var text []byte // all requests twice, so that any that follow each other can be written at once
+	at := []int{0}
+	for _, r := range slices.Repeat(requests, 2) {
+		text = append(text, r...)
+		at = append(at, len(text))
+	}
 	buf := make([]byte, 64<<10)
-	return side{"bare", func(n int) time.Duration {
+	return side{name, func(n int) time.Duration {
 		begin := time.Now()
 		sent, answered := 0, 0
 		send := func(n int) {
 			if n == 0 {
 				return
 			}
-			if _, err := conn.Write(requests[:n*len(statusRequest)]); err != nil {
+			first := sent % window
+			if _, err := conn.Write(text[at[first]:at[first+n]]); err != nil {
 				b.Fatal(err)
 			}
 			sent += n
 		}
-		for send(min(n, callers)); answered < n; {
+		for send(min(n, window)); answered < n; {
 			got, err := conn.Read(buf)
 			if err != nil {
 				b.Fatal(err)

@@ -55,9 +55,13 @@ var figures = []figure{
 	{"  QEMU, one CPU, one caller", "BenchmarkQEMU/*/callers=1", "typed/bare", ratio, 1.10, 0},
 	{"  QEMU, one CPU, 8 callers", "BenchmarkQEMU/*/callers=8", "typed/bare", ratio, 1.10, 0},
 	{"  QEMU, one CPU, 64 callers", "BenchmarkQEMU/*/callers=64", "typed/bare", ratio, 1.10, 0},
+	{"  QEMU, one CPU, 8 callers, the loop has ids too", "BenchmarkQEMU/*/callers=8", "typed/bare-id", ratio, 0, 0},
+	{"  QEMU, one CPU, 64 callers, the loop has ids too", "BenchmarkQEMU/*/callers=64", "typed/bare-id", ratio, 0, 0},
 	{"  fake server, one caller", "BenchmarkFake/callers=1", "typed/bare", ratio, 0, 0},
 	{"  fake server, 8 callers", "BenchmarkFake/callers=8", "typed/bare", ratio, 0, 0},
 	{"  fake server, 64 callers", "BenchmarkFake/callers=64", "typed/bare", ratio, 0, 0},
+	{"  fake server, 8 callers, the loop has ids too", "BenchmarkFake/callers=8", "typed/bare-id", ratio, 0, 0},
+	{"  fake server, 64 callers, the loop has ids too", "BenchmarkFake/callers=64", "typed/bare-id", ratio, 0, 0},
 
 	{what: "Calls a second against a loop in C"},
 	{"  QEMU, one CPU, one caller", "BenchmarkC/*/callers=1", "typed/C-rate", ratio, 0, 0.84},
@@ -76,7 +80,7 @@ var figures = []figure{
 
 	{what: "What features cost calls that do not use them, in time; QEMU, one CPU"},
 	{"  out-of-band negotiated, against not", "BenchmarkOOB/*/callers=1", "oob/plain", ratio, 0, 0},
-	{"  out-of-band negotiated, against a bare loop with it", "BenchmarkOOB/*/callers=1", "oob/bare-oob", ratio, 0, 0},
+	{"  out-of-band negotiated, against a bare loop with it and ids", "BenchmarkOOB/*/callers=1", "oob/bare-oob", ratio, 0, 0},
 	{"  files passed before, against none", "BenchmarkFiles/*/callers=1", "passed/plain", ratio, 0, 0},
 
 	{what: "Allocations of a call"},
