@@ -6,11 +6,9 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	stdjson "encoding/json"
 	"fmt"
 	"net"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -19,8 +17,8 @@ import (
 	"testing"
 )
 
-// The figures that matter are ratios: of Execute to a bare loop that writes a
-// request and reads a line, on the same kind of socket with the same server.
+// These are for work on this package: there is next to no server. What users get is
+// measured by internal/bench.
 
 const (
 	statusRequest = `{"execute":"query-status"}`
@@ -178,165 +176,6 @@ func BenchmarkCall(b *testing.B) {
 				})
 			}
 			wg.Wait()
-		})
-	}
-}
-
-// BenchmarkEvents measures a flood of events through handlers, to the last one.
-func BenchmarkEvents(b *testing.B) {
-	const text = `{"timestamp": {"seconds": 1267020223, "microseconds": 435656}, "event": "BLOCK_IO_ERROR", "data": {"device": "ide0-hd1", "node-name": "#block212", "operation": "write", "action": "stop", "reason": "No space left on device"}}` + "\r\n"
-	type ioError struct {
-		Device    string `json:"device"`
-		NodeName  string `json:"node-name"`
-		Operation string `json:"operation"`
-		Action    string `json:"action"`
-		Reason    string `json:"reason"`
-	}
-	decodeEvent := func(e Event) (v ioError, err error) { err = e.Decode(&v); return }
-	for _, handlers := range []int{1, 10} {
-		b.Run(fmt.Sprintf("handlers=%d", handlers), func(b *testing.B) {
-			ours, theirs := socketpair(b)
-			defer theirs.Close()
-			go newPeer(b, theirs).handshake()
-			c, err := NewConn(background, ours, WithEventBuffer(b.N))
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer c.Close()
-			done := make(chan struct{}, handlers)
-			for range handlers {
-				n := 0
-				On(c, "BLOCK_IO_ERROR", decodeEvent, func(e ioError) {
-					if n++; n == b.N {
-						done <- struct{}{}
-					}
-				})
-			}
-			b.ReportAllocs()
-			b.ResetTimer()
-			batch := []byte(strings.Repeat(text, 100))
-			for n := b.N; n > 0; n -= 100 {
-				if _, err := theirs.Write(batch[:len(text)*min(n, 100)]); err != nil {
-					b.Fatal(err)
-				}
-			}
-			for range handlers {
-				<-done
-			}
-			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
-		})
-	}
-}
-
-// blockNodes is a reply of query-named-block-nodes, as far as hand-written types
-// would go.
-type blockNodes []struct {
-	NodeName string `json:"node-name"`
-	File     string `json:"file"`
-	Driver   string `json:"drv"`
-	ReadOnly bool   `json:"ro"`
-	Cache    struct {
-		Writeback bool `json:"writeback"`
-		Direct    bool `json:"direct"`
-		NoFlush   bool `json:"no-flush"`
-	} `json:"cache"`
-	Image struct {
-		Filename    string `json:"filename"`
-		Format      string `json:"format"`
-		VirtualSize int64  `json:"virtual-size"`
-		ActualSize  *int64 `json:"actual-size"`
-	} `json:"image"`
-	BPS    int64 `json:"bps"`
-	BPSRd  int64 `json:"bps_rd"`
-	BPSWr  int64 `json:"bps_wr"`
-	IOPS   int64 `json:"iops"`
-	IOPSRd int64 `json:"iops_rd"`
-	IOPSWr int64 `json:"iops_wr"`
-}
-
-func bigReply() string {
-	node := `{"iops_rd": 0, "detect_zeroes": "off", "image": {"virtual-size": 1073741824, "filename": "null-co://", "format": "null-co", "actual-size": 0, "children": []}, "children": [], "iops_wr": 0, "ro": false, "node-name": "n%d", "backing_file_depth": 0, "drv": "null-co", "iops": 0, "bps_wr": 0, "write_threshold": 0, "encrypted": false, "bps": 0, "bps_rd": 0, "active": true, "cache": {"no-flush": false, "direct": false, "writeback": true}, "file": "{\"driver\": \"null-co\", \"size\": 1073741824}"}`
-	var list []string
-	for i := range 500 {
-		list = append(list, fmt.Sprintf(node, i))
-	}
-	return `{"return": [` + strings.Join(list, ", ") + "]}\r\n"
-}
-
-// BenchmarkBigReply measures a reply of 500 block nodes from the socket to types,
-// against encoding/json's decoder on the same socket.
-func BenchmarkBigReply(b *testing.B) {
-	reply := bigReply()
-	b.Run("json.Decoder", func(b *testing.B) {
-		ours, theirs := socketpair(b)
-		go echo(theirs, reply)
-		defer ours.Close()
-		dec := stdjson.NewDecoder(ours)
-		b.SetBytes(int64(len(reply)))
-		b.ReportAllocs()
-		b.ResetTimer()
-		for b.Loop() {
-			if _, err := ours.Write([]byte(statusRequest)); err != nil {
-				b.Fatal(err)
-			}
-			var r struct {
-				Return blockNodes `json:"return"`
-			}
-			if err := dec.Decode(&r); err != nil || len(r.Return) != 500 {
-				b.Fatal(len(r.Return), err)
-			}
-		}
-	})
-	b.Run("Execute", func(b *testing.B) {
-		c := echoConn(b, reply)
-		b.SetBytes(int64(len(reply)))
-		b.ReportAllocs()
-		b.ResetTimer()
-		for b.Loop() {
-			var r blockNodes
-			if err := c.Execute(background, "query-named-block-nodes", nil, &r); err != nil || len(r) != 500 {
-				b.Fatal(len(r), err)
-			}
-		}
-	})
-}
-
-// BenchmarkQEMU measures real ones.
-func BenchmarkQEMU(b *testing.B) {
-	lab := os.Getenv("QAPI_QEMU_LAB")
-	if lab == "" {
-		b.Skip("needs real QEMU: QAPI_QEMU_LAB is not set")
-	}
-	bins, _ := filepath.Glob(filepath.Join(lab, "*", "bin", "qemu-system-x86_64"))
-	for _, bin := range bins {
-		release := filepath.Base(filepath.Dir(filepath.Dir(bin)))
-		b.Run(release+"/bare loop", func(b *testing.B) {
-			_, addrs := startMonitors(b, bin, 1, "")
-			c, err := net.Dial("unix", strings.TrimPrefix(addrs[0], "unix:"))
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer c.Close()
-			r := bufio.NewReader(c)
-			fmt.Fprint(c, `{"execute":"qmp_capabilities"}`)
-			for range 2 {
-				if _, err := r.ReadString('\n'); err != nil {
-					b.Fatal(err)
-				}
-			}
-			b.ResetTimer()
-			bareLoop(b, c, b.N)
-		})
-		b.Run(release+"/Execute", func(b *testing.B) {
-			_, addrs := startMonitors(b, bin, 1, "")
-			c := dial(b, addrs[0])
-			b.ResetTimer()
-			for range b.N {
-				var st status
-				if err := c.Execute(background, "query-status", nil, &st); err != nil {
-					b.Fatal(err)
-				}
-			}
 		})
 	}
 }
