@@ -42,24 +42,31 @@ func TestBadArguments(t *testing.T) {
 
 // TestNoSuchCommand is what a server that is older than a command says.
 func TestNoSuchCommand(t *testing.T) {
-	_, c := dialFake(t)
-	_, err := c.QueryYank(t.Context())
+	conn, err := qmptest.Start(t, qmptest.Release("5.2")).Dial(t.Context())
+	require.NoError(t, err)
+	c := qapi.NewClient(conn)
+	defer c.Close()
+	_, err = c.QueryYank(t.Context())
 	var refused *qmp.Error
 	require.ErrorAs(t, err, &refused)
 	assert.Equal(t, "query-yank", refused.Command)
 	assert.Equal(t, qmp.ClassCommandNotFound, refused.Class)
 	version, err := c.QueryVersion(t.Context())
 	require.NoError(t, err, "the connection goes on")
-	assert.Equal(t, int64(11), version.QEMU.Major)
+	assert.Equal(t, int64(5), version.QEMU.Major)
 }
 
 // TestUndecodableReply names the command and the member.
 func TestUndecodableReply(t *testing.T) {
-	srv, c := dialFake(t)
+	srv := qmptest.Start(t, qmptest.Unchecked())
+	conn, err := srv.Dial(t.Context())
+	require.NoError(t, err)
+	c := qapi.NewClient(conn)
+	defer c.Close()
 	srv.Handle("query-block", func(context.Context, *qmptest.Request) (any, error) {
 		return nil, nil // an object where a list belongs
 	})
-	_, err := c.QueryBlock(t.Context(), qapi.QueryBlockArgs{})
+	_, err = c.QueryBlock(t.Context(), qapi.QueryBlockArgs{})
 	require.ErrorContains(t, err, "query-block")
 	_, err = c.QueryVersion(t.Context())
 	require.NoError(t, err, "the connection goes on")

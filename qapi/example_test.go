@@ -20,7 +20,12 @@ func connect(commands ...string) (*qapi.Client, *qmptest.Server, func()) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	return qapi.NewClient(conn), srv, func() { conn.Close(); srv.Close() }
+	return qapi.NewClient(conn), srv, func() {
+		conn.Close()
+		if err := srv.Close(); err != nil {
+			log.Fatal(err)
+		}
+	}
 }
 
 // sent prints the commands that the server has got.
@@ -143,8 +148,14 @@ func ExampleClient_QueryBlockJobs() {
 	c, srv, done := connect()
 	defer done()
 	srv.Reply("query-block-jobs", []qapi.BlockJobInfo{
-		{Device: "job0", Len: 100, Offset: 42, Type: qapi.BlockJobInfoMirror{ActivelySynced: true}},
-		{Device: "job1", Len: 100, Offset: 7, Type: qapi.BlockJobInfoCommit{}},
+		{
+			Device: "job0", Len: 100, Offset: 42, Type: qapi.BlockJobInfoMirror{ActivelySynced: true},
+			Status: qapi.JobStatusRunning, IOStatus: qapi.BlockDeviceIOStatusOk,
+		},
+		{
+			Device: "job1", Len: 100, Offset: 7, Type: qapi.BlockJobInfoCommit{},
+			Status: qapi.JobStatusRunning, IOStatus: qapi.BlockDeviceIOStatusOk,
+		},
 	})
 
 	jobs, err := c.QueryBlockJobs(ctx)
@@ -194,7 +205,7 @@ func ExampleSubscribe() {
 	c, srv, done := connect()
 	defer done()
 	srv.Handle("stop", func(context.Context, *qmptest.Request) (any, error) {
-		srv.Emit("STOP", nil)
+		srv.Emit(qapi.StopEvent{})
 		return nil, nil
 	})
 
@@ -219,7 +230,7 @@ func ExampleClient_BlockdevCreate() {
 	srv.Reply("query-jobs", []qapi.JobInfo{{ID: "create0", Type: qapi.JobTypeCreate, Status: qapi.JobStatusConcluded}})
 	srv.Handle("blockdev-create", func(context.Context, *qmptest.Request) (any, error) {
 		for _, status := range []qapi.JobStatus{qapi.JobStatusRunning, qapi.JobStatusConcluded} {
-			srv.Emit("JOB_STATUS_CHANGE", qapi.JobStatusChangeEvent{ID: "create0", Status: status})
+			srv.Emit(qapi.JobStatusChangeEvent{ID: "create0", Status: status})
 		}
 		return nil, nil
 	})
@@ -302,8 +313,9 @@ func ExampleClient_OnBlockIOError() {
 		seen <- fmt.Sprintf("%s of %s: %s", e.Operation, *e.NodeName, e.Reason)
 	})
 	defer stop()
-	srv.Emit("BLOCK_IO_ERROR", qapi.BlockIOErrorEvent{
-		NodeName: new("disk0"), Operation: qapi.IOOperationTypeWrite, Reason: "No space left on device",
+	srv.Emit(qapi.BlockIOErrorEvent{
+		NodeName: new("disk0"), Operation: qapi.IOOperationTypeWrite, Action: qapi.BlockErrorActionStop,
+		Reason: "No space left on device",
 	})
 	fmt.Println(<-seen)
 	// Output: write of disk0: No space left on device

@@ -18,7 +18,7 @@ import (
 // echo is a server whose command echo returns its arguments.
 func echo(t *testing.T) (*qmptest.Server, *raw.Client) {
 	t.Helper()
-	srv := qmptest.Start(t)
+	srv := qmptest.Start(t, qmptest.Unchecked())
 	srv.Handle("echo", func(_ context.Context, req *qmptest.Request) (any, error) {
 		return req.Arguments, nil
 	})
@@ -76,7 +76,7 @@ func TestSend(t *testing.T) {
 			`{"return": {"a": 1}, "id": {"mine": [1, 2]}}`},
 		{"without", `{"execute":"echo","arguments":{}}`, `{"return": {}}`},
 		{"refused", `{"execute":"nope","id":"x"}`,
-			`{"id": "x", "error": {"class": "CommandNotFound", "desc": "nothing handles command 'nope'"}}`},
+			`{"id": "x", "error": {"class": "CommandNotFound", "desc": "The command nope has not been found"}}`},
 		{"no command", `{"exec":"echo"}`,
 			`{"error": {"class": "GenericError", "desc": "a request has no member 'exec'"}}`},
 	} {
@@ -126,8 +126,8 @@ func TestEvents(t *testing.T) {
 	all, one := c.Subscribe(), c.Subscribe("STOP")
 	defer all.Close()
 	defer one.Close()
-	srv.Emit("VENDOR_EVENT", map[string]any{"big": uint64(18446744073709551615)})
-	srv.Emit("STOP", nil)
+	srv.EmitNamed("VENDOR_EVENT", map[string]any{"big": uint64(18446744073709551615)})
+	srv.EmitNamed("STOP", nil)
 
 	e, err := all.Next(t.Context())
 	require.NoError(t, err)
@@ -143,8 +143,8 @@ func TestEvents(t *testing.T) {
 	got := make(chan string, 1)
 	stop := c.Handle("RESUME", func(e qmp.Event) { got <- e.Name })
 	defer stop()
-	srv.Emit("STOP", nil)
-	srv.Emit("RESUME", nil)
+	srv.EmitNamed("STOP", nil)
+	srv.EmitNamed("RESUME", nil)
 	assert.Equal(t, "RESUME", <-got)
 }
 
@@ -158,7 +158,7 @@ func TestClosed(t *testing.T) {
 }
 
 func Example() {
-	srv := qmptest.New()
+	srv := qmptest.New(qmptest.Unchecked())
 	defer srv.Close()
 	srv.Reply("x-vendor-temperature", map[string]int{"celsius": 41})
 

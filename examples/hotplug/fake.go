@@ -64,7 +64,7 @@ func (f *fake) blockdevCreate(_ context.Context, req *qmptest.Request) (any, err
 	defer f.mu.Unlock()
 	f.job = args.JobID
 	for _, status := range []qapi.JobStatus{qapi.JobStatusRunning, qapi.JobStatusConcluded} {
-		f.srv.Emit("JOB_STATUS_CHANGE", qapi.JobStatusChangeEvent{ID: args.JobID, Status: status})
+		f.srv.Emit(qapi.JobStatusChangeEvent{ID: args.JobID, Status: status})
 	}
 	return nil, nil
 }
@@ -82,7 +82,10 @@ func (f *fake) blockdevAdd(_ context.Context, req *qmptest.Request) (any, error)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	info := qapi.BlockDeviceInfo{NodeName: *node.NodeName, Drv: string(node.Driver.BlockdevDriver())}
+	info := qapi.BlockDeviceInfo{
+		NodeName: *node.NodeName, Drv: string(node.Driver.BlockdevDriver()),
+		DetectZeroes: qapi.BlockdevDetectZeroesOptionsOff,
+	}
 	info.Image.VirtualSize = 16 << 20
 	f.nodes = append(f.nodes, info)
 	return nil, nil
@@ -115,7 +118,7 @@ func (f *fake) deviceDel(_ context.Context, req *qmptest.Request) (any, error) {
 	defer f.mu.Unlock()
 	delete(f.plugged, args.ID)
 	req.After(func() {
-		f.srv.Emit("DEVICE_DELETED", qapi.DeviceDeletedEvent{Device: &args.ID, Path: "/machine/peripheral/" + args.ID})
+		f.srv.Emit(qapi.DeviceDeletedEvent{Device: &args.ID, Path: "/machine/peripheral/" + args.ID})
 	})
 	return nil, nil
 }
@@ -125,7 +128,7 @@ func (f *fake) openTray(_ context.Context, req *qmptest.Request) (any, error) {
 	if err := req.Decode(&args); err != nil {
 		return nil, err
 	}
-	f.srv.Emit("DEVICE_TRAY_MOVED", qapi.DeviceTrayMovedEvent{ID: *args.ID, TrayOpen: true})
+	f.srv.Emit(qapi.DeviceTrayMovedEvent{ID: *args.ID, TrayOpen: true})
 	return nil, nil
 }
 
@@ -133,17 +136,17 @@ func (f *fake) openTray(_ context.Context, req *qmptest.Request) (any, error) {
 func (f *fake) cont(_ context.Context, req *qmptest.Request) (any, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.srv.Emit("RESUME", nil)
+	f.srv.Emit(qapi.ResumeEvent{})
 	for _, node := range f.plugged {
 		if node == "bad" {
 			req.After(func() {
-				f.srv.Emit("BLOCK_IO_ERROR", qapi.BlockIOErrorEvent{
+				f.srv.Emit(qapi.BlockIOErrorEvent{
 					NodeName:  new("bad"),
 					Operation: qapi.IOOperationTypeRead,
 					Action:    qapi.BlockErrorActionStop,
 					Reason:    "Input/output error",
 				})
-				f.srv.Emit("STOP", nil)
+				f.srv.Emit(qapi.StopEvent{})
 			})
 		}
 	}
@@ -151,6 +154,6 @@ func (f *fake) cont(_ context.Context, req *qmptest.Request) (any, error) {
 }
 
 func (f *fake) stop(context.Context, *qmptest.Request) (any, error) {
-	f.srv.Emit("STOP", nil)
+	f.srv.Emit(qapi.StopEvent{})
 	return nil, nil
 }

@@ -18,28 +18,6 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// A Request is a command on its way to a handler.
-type Request struct {
-	Call
-	id    jsontext.Value // nil: none
-	after []func()
-}
-
-// Decode stores the arguments in the value that v points to. Its error is the
-// one that a client should see.
-func (r *Request) Decode(v any) error {
-	if r.Arguments == nil {
-		return nil
-	}
-	if err := json.Unmarshal(r.Arguments, v); err != nil {
-		return &qmp.Error{Command: r.Command, Class: qmp.ClassGenericError, Desc: err.Error()}
-	}
-	return nil
-}
-
-// After has f called behind the reply, for events that come later than it.
-func (r *Request) After(f func()) { r.after = append(r.after, f) }
-
 // A session is one client's connection.
 type session struct {
 	srv        *Server
@@ -146,57 +124,59 @@ func (c *session) parse(text []byte) (*Request, error) {
 	return req, nil
 }
 
-func generic(desc string) *qmp.Error { return &qmp.Error{Class: qmp.ClassGenericError, Desc: desc} }
-
 // execute executes a request and replies.
 func (c *session) execute(req *Request) {
 	result, err := c.dispatch(req)
-	if err == nil {
-		var text []byte
-		if text, err = returnText(req.id, result); err == nil {
-			c.send(text)
-		}
-	}
 	if err != nil {
-		c.send(errorText(req.id, err))
+		c.send(errorText(req.id, c.srv.checkError(req.Command, err)))
+	} else {
+		c.send(returnText(req.id, result))
 	}
 	for _, f := range req.after {
 		f()
 	}
 }
 
-func (c *session) dispatch(req *Request) (any, error) {
-	if req.Command == "qmp_capabilities" {
-		return nil, c.negotiate(req)
-	}
-	if !c.negotiated.Load() {
+// dispatch executes a request and returns the result as it is sent.
+func (c *session) dispatch(req *Request) ([]byte, error) {
+	negotiation := req.Command == "qmp_capabilities"
+	switch {
+	case negotiation && c.negotiated.Load():
+		return nil, &qmp.Error{Class: qmp.ClassCommandNotFound, Desc: "the negotiation is over"}
+	case !negotiation && !c.negotiated.Load():
 		return nil, &qmp.Error{Class: qmp.ClassCommandNotFound, Desc: "qmp_capabilities comes first"}
 	}
-	h := c.srv.handler(req.Command)
-	if h == nil {
-		return nil, &qmp.Error{Class: qmp.ClassCommandNotFound, Desc: fmt.Sprintf("nothing handles command '%s'", req.Command)}
+	if err := c.srv.admit(req); err != nil {
+		return nil, err
 	}
-	return h(c.ctx, req)
+	h := c.srv.handler(req.Command)
+	switch {
+	case negotiation:
+		h = c.negotiate
+	case h == nil && c.srv.unchecked:
+		return nil, notFound(req.Command)
+	case h == nil:
+		return nil, generic("qmptest: nothing executes " + req.Command + " here; see Handle and Reply")
+	}
+	result, err := h(context.WithValue(c.ctx, requestKey{}, req), req)
+	if err != nil {
+		return nil, err
+	}
+	r := c.srv.newReply(req.Command, result)
+	return r.text, r.err
 }
 
-func (c *session) negotiate(req *Request) error {
-	if c.negotiated.Load() {
-		return &qmp.Error{Class: qmp.ClassCommandNotFound, Desc: "the negotiation is over"}
-	}
+// negotiate executes qmp_capabilities.
+func (c *session) negotiate(_ context.Context, req *Request) (any, error) {
 	var args struct {
 		Enable []string `json:"enable"`
 	}
 	if err := req.Decode(&args); err != nil {
-		return err
-	}
-	for _, capability := range args.Enable {
-		if capability != "oob" {
-			return generic(fmt.Sprintf("there is no capability '%s'", capability))
-		}
+		return nil, err
 	}
 	c.oob.Store(slices.Contains(args.Enable, "oob"))
 	c.negotiated.Store(true)
-	return nil
+	return nil, nil
 }
 
 // send queues a message for the client.
@@ -205,95 +185,6 @@ func (c *session) send(text []byte) {
 		text = indented(text)
 	}
 	c.out.write(append(text, "\r\n"...))
-}
-
-// builtins are the commands that every server has.
-func (s *Server) builtins() {
-	s.handlers["query-version"] = func(context.Context, *Request) (any, error) { return s.versionInfo(), nil }
-	s.handlers["query-commands"] = func(context.Context, *Request) (any, error) {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		type command struct {
-			Name string `json:"name"`
-		}
-		list := []command{{"qmp_capabilities"}}
-		for _, name := range slices.Sorted(maps.Keys(s.handlers)) {
-			list = append(list, command{name})
-		}
-		return list, nil
-	}
-	s.handlers["quit"] = func(_ context.Context, req *Request) (any, error) {
-		bye := func() { s.Emit("SHUTDOWN", map[string]any{"guest": false, "reason": "host-qmp-quit"}) }
-		if s.version.Major >= 7 {
-			bye()
-		} else { // up to 6 the reply came first
-			req.After(bye)
-		}
-		req.After(s.hangUp)
-		return nil, nil
-	}
-}
-
-// hangUp takes no more clients, and ends all connections when what is on its way
-// has been sent.
-func (s *Server) hangUp() {
-	s.stopListening()
-	for _, c := range s.clients() {
-		c.out.end()
-	}
-}
-
-// An outbox holds what is to be written, without limit, as QEMU does.
-type outbox struct {
-	mu    sync.Mutex
-	text  []byte
-	ended bool
-	more  chan struct{}
-}
-
-func newOutbox() *outbox { return &outbox{more: make(chan struct{}, 1)} }
-
-func (o *outbox) write(text []byte) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if !o.ended {
-		o.text = append(o.text, text...)
-		o.wake()
-	}
-}
-
-// end has the connection closed when all is written.
-func (o *outbox) end() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.ended = true
-	o.wake()
-}
-
-func (o *outbox) wake() {
-	select {
-	case o.more <- struct{}{}:
-	default:
-	}
-}
-
-// drain writes to conn until the end, and closes it.
-func (o *outbox) drain(conn net.Conn) {
-	defer conn.Close()
-	for range o.more {
-		o.mu.Lock()
-		text, ended := o.text, o.ended
-		o.text = nil
-		o.mu.Unlock()
-		if len(text) > 0 {
-			if _, err := conn.Write(text); err != nil {
-				return
-			}
-		}
-		if ended {
-			return
-		}
-	}
 }
 
 // errClass is the class and the description that an error is sent with.

@@ -36,18 +36,11 @@ func (s *Server) versionInfo() any {
 	}{numbers{s.version.Micro, s.version.Minor, s.version.Major}, s.version.Package}
 }
 
-func returnText(id jsontext.Value, result any) ([]byte, error) {
-	if result == nil {
-		result = struct{}{}
-	}
-	value, err := printed(result)
-	if err != nil {
-		return nil, fmt.Errorf("qmptest: the reply cannot be encoded: %w", err)
-	}
+func returnText(id jsontext.Value, result []byte) []byte {
 	if id == nil {
-		return fmt.Appendf(nil, `{"return": %s}`, value), nil
+		return fmt.Appendf(nil, `{"return": %s}`, result)
 	}
-	return fmt.Appendf(nil, `{"return": %s, "id": %s}`, value, idText(id)), nil
+	return fmt.Appendf(nil, `{"return": %s, "id": %s}`, result, idText(id))
 }
 
 func errorText(id jsontext.Value, err error) []byte {
@@ -74,19 +67,19 @@ func idText(id jsontext.Value) []byte {
 	return text
 }
 
-func eventText(name string, data any) ([]byte, error) {
-	at, value, err := eventData(data)
-	if err != nil {
-		return nil, err
-	}
+// eventMessage is an event with data as JSON, nil for none.
+func eventMessage(name string, at time.Time, data []byte) ([]byte, error) {
 	quoted, err := printed(name)
 	if err != nil {
 		return nil, err
 	}
 	text := fmt.Appendf(nil, `{"timestamp": {"seconds": %d, "microseconds": %d}, "event": %s`,
 		at.Unix(), at.Nanosecond()/1000, quoted)
-	if value != nil {
-		text = fmt.Appendf(text, `, "data": %s`, value)
+	if data != nil {
+		if data, err = printed(jsontext.Value(data)); err != nil {
+			return nil, err
+		}
+		text = fmt.Appendf(text, `, "data": %s`, data)
 	}
 	return append(text, '}'), nil
 }

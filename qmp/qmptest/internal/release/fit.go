@@ -71,7 +71,11 @@ func (f *fitter) value(t, now schema.Type, v any, path string) {
 			if f.rel.Before("7.2") {
 				refusal = fmt.Sprintf("Invalid parameter '%s'", s)
 			}
-			f.wrong(path, refusal, "is %q, which is not one of %s", s, f.rel.valuesOf(t))
+			if f.typed && s == "" {
+				f.wrong(path, refusal, "is not set to one of %s", f.rel.valuesOf(t))
+			} else {
+				f.wrong(path, refusal, "is %q, which is not one of %s", s, f.rel.valuesOf(t))
+			}
 		}
 	case *schema.Struct, *schema.Union:
 		object, ok := v.(map[string]any)

@@ -1,6 +1,7 @@
 package release
 
 import (
+	"encoding/json"
 	"strconv"
 
 	"github.com/goqapi/goqapi/schema"
@@ -20,11 +21,11 @@ type introspection struct {
 	next  int
 }
 
-// Introspect returns what encodes to the release's reply to query-qmp-schema. It is
-// shared: nobody may change it.
-func (r *Release) Introspect() any { return r.types() }
+// Introspect returns the release's reply to query-qmp-schema, in JSON. It is shared:
+// nobody may change it.
+func (r *Release) Introspect() []byte { return r.types() }
 
-func (r *Release) introspect() []entity {
+func (r *Release) introspect() []byte {
 	in := &introspection{rel: r, names: map[schema.Type]string{}}
 	for _, def := range r.schema.Definitions() {
 		if !r.holds(def.Def().If) {
@@ -46,7 +47,11 @@ func (r *Release) introspect() []entity {
 		in.queue = in.queue[1:]
 		in.describe(t)
 	}
-	return in.list
+	text, err := json.Marshal(in.list)
+	if err != nil {
+		panic(err) // it is made of strings, lists and maps
+	}
+	return text
 }
 
 func (in *introspection) add(name string, e entity, features []*schema.Feature) {

@@ -19,7 +19,7 @@ type Release struct {
 
 	schema *schema.Schema
 	newest *schema.Schema // that of the bindings
-	types  func() []entity
+	types  func() []byte  // made once
 }
 
 type key struct{ name, root string }

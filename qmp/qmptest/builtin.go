@@ -1,0 +1,70 @@
+package qmptest
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/goqapi/goqapi/qapi"
+	"github.com/goqapi/goqapi/qmp"
+)
+
+// builtins are the commands that every server has.
+func (s *Server) builtins() map[string]Handler {
+	return map[string]Handler{
+		"query-version":  func(context.Context, *Request) (any, error) { return s.versionInfo(), nil },
+		"query-commands": func(context.Context, *Request) (any, error) { return s.commandInfos(), nil },
+		"query-qmp-schema": func(context.Context, *Request) (any, error) {
+			return json.RawMessage(s.rel.Introspect()), nil
+		},
+		"quit": s.quit,
+	}
+}
+
+func (s *Server) commandInfos() []qapi.CommandInfo {
+	names := s.rel.Commands()
+	if s.unchecked {
+		s.mu.Lock()
+		names = slices.AppendSeq(names, maps.Keys(s.handlers))
+		s.mu.Unlock()
+		slices.Sort(names)
+		names = slices.Compact(names)
+	}
+	var list []qapi.CommandInfo
+	for _, name := range names {
+		list = append(list, qapi.CommandInfo{Name: name})
+	}
+	return list
+}
+
+func (s *Server) quit(_ context.Context, req *Request) (any, error) {
+	bye := func() { s.Emit(qapi.ShutdownEvent{Reason: qapi.ShutdownCauseHostQMPQuit}) }
+	if s.rel.Before("7.2") {
+		req.After(bye) // the reply came first
+	} else {
+		bye()
+	}
+	req.After(s.hangUp)
+	return nil, nil
+}
+
+// hangUp takes no more clients, and ends all connections when what is on its way
+// has been sent.
+func (s *Server) hangUp() {
+	s.stopListening()
+	for _, c := range s.clients() {
+		c.out.end()
+	}
+}
+
+// versionOf is a release's first version.
+func versionOf(name string) qmp.Version {
+	major, minor, _ := strings.Cut(name, ".")
+	v := qmp.Version{Package: "qmptest"}
+	v.Major, _ = strconv.Atoi(major) // a name that is none is found out when it is loaded
+	v.Minor, _ = strconv.Atoi(minor)
+	return v
+}

@@ -1,0 +1,126 @@
+package qmptest
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"sync"
+
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/goqapi/goqapi/qmp"
+)
+
+// A Handler executes a command. What it returns, encoded as JSON, is the reply;
+// nil gives the empty object. An error is the reply as well: an [*qmp.Error] with
+// its class and description, any other as a GenericError. ctx ends when the
+// connection does.
+type Handler func(ctx context.Context, req *Request) (any, error)
+
+// A Call is a command that a client issued.
+type Call struct {
+	Command   string
+	Arguments json.RawMessage // nil: none
+	OOB       bool            // issued out of band
+}
+
+// Decode stores the arguments in the value that v points to; without any it leaves
+// that as it is. Its error is the one that a client should see.
+func (c Call) Decode(v any) error {
+	if c.Arguments == nil {
+		return nil
+	}
+	if err := jsonv2.Unmarshal(c.Arguments, v); err != nil {
+		return &qmp.Error{Command: c.Command, Class: qmp.ClassGenericError, Desc: err.Error()}
+	}
+	return nil
+}
+
+// A Request is a command on its way to a handler.
+type Request struct {
+	Call
+	id    jsontext.Value // nil: none
+	after []func()
+}
+
+// After has f called behind the reply, for events that come later than it.
+func (r *Request) After(f func()) { r.after = append(r.after, f) }
+
+// Handle makes h execute a command. It takes the place of what executed it before,
+// built-in commands included: query-version, query-commands, query-qmp-schema and
+// quit, after which the server takes no more clients. The package's function
+// [Handle] does the same with types.
+func (s *Server) Handle(command string, h Handler) {
+	s.t.Helper()
+	s.known(command)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.handlers[command] = h
+}
+
+// Reply scripts the replies to a command: one after the other, the last for all
+// further calls. Without one it is the empty object. The values are encoded, and
+// held against the schema, at once.
+func (s *Server) Reply(command string, results ...any) {
+	s.t.Helper()
+	if len(results) == 0 {
+		results = []any{nil}
+	}
+	var mu sync.Mutex
+	var replies []reply
+	for _, result := range results {
+		replies = append(replies, s.newReply(command, result))
+	}
+	s.Handle(command, func(context.Context, *Request) (any, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		r := replies[0]
+		if len(replies) > 1 {
+			replies = replies[1:]
+		}
+		return r, r.err
+	})
+}
+
+// Fail makes a command fail with an error of a class, such as GenericError.
+func (s *Server) Fail(command, class, desc string) {
+	s.t.Helper()
+	err := s.checkError(command, &qmp.Error{Command: command, Class: class, Desc: desc})
+	s.Handle(command, func(context.Context, *Request) (any, error) { return nil, checkedError{err} })
+}
+
+// handler returns what executes a command, nil if nothing does.
+func (s *Server) handler(command string) Handler {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if h := s.handlers[command]; h != nil {
+		return h
+	}
+	return s.builtin[command]
+}
+
+func (s *Server) log(call Call) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls = append(s.calls, call)
+}
+
+// Calls returns the commands that clients have issued so far, in that order,
+// without the negotiation. Those that were refused are among them.
+func (s *Server) Calls() []Call {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.calls)
+}
+
+// Count returns how often clients have issued a command so far.
+func (s *Server) Count(command string) int {
+	n := 0
+	for _, call := range s.Calls() {
+		if call.Command == command {
+			n++
+		}
+	}
+	return n
+}

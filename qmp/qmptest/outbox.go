@@ -1,0 +1,59 @@
+package qmptest
+
+import (
+	"net"
+	"sync"
+)
+
+// An outbox holds what is to be written, without limit, as QEMU does.
+type outbox struct {
+	mu    sync.Mutex
+	text  []byte
+	ended bool
+	more  chan struct{}
+}
+
+func newOutbox() *outbox { return &outbox{more: make(chan struct{}, 1)} }
+
+func (o *outbox) write(text []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.ended {
+		o.text = append(o.text, text...)
+		o.wake()
+	}
+}
+
+// end has the connection closed when all is written.
+func (o *outbox) end() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.ended = true
+	o.wake()
+}
+
+func (o *outbox) wake() {
+	select {
+	case o.more <- struct{}{}:
+	default:
+	}
+}
+
+// drain writes to conn until the end, and closes it.
+func (o *outbox) drain(conn net.Conn) {
+	defer conn.Close()
+	for range o.more {
+		o.mu.Lock()
+		text, ended := o.text, o.ended
+		o.text = nil
+		o.mu.Unlock()
+		if len(text) > 0 {
+			if _, err := conn.Write(text); err != nil {
+				return
+			}
+		}
+		if ended {
+			return
+		}
+	}
+}

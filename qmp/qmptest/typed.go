@@ -1,0 +1,116 @@
+package qmptest
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"reflect"
+
+	"github.com/goqapi/goqapi/qmp"
+)
+
+// Handle makes a function execute a command. method is the command's, of
+// [Server.Commands], and handler has the same type: a name that is misspelt and
+// arguments of another command do not compile.
+//
+//	qmptest.Handle(srv, srv.Commands.Eject, func(ctx context.Context, args qapi.EjectArgs) error {
+//		qmptest.After(ctx, func() { srv.Emit(qapi.DeviceTrayMovedEvent{ID: *args.ID, TrayOpen: true}) })
+//		return nil
+//	})
+//
+// What is said of a [Handler] holds for it as well. Handle panics if method is
+// anything else.
+func Handle[F any](s *Server, method, handler F) {
+	s.t.Helper()
+	command := commandOf(method)
+	f := reflect.ValueOf(handler)
+	if f.IsNil() {
+		panic(fmt.Sprintf("qmptest: Handle: the handler of %s is nil", command))
+	}
+	s.Handle(command, func(ctx context.Context, req *Request) (any, error) {
+		in := []reflect.Value{reflect.ValueOf(&ctx).Elem()}
+		if f.Type().NumIn() == 2 {
+			args := reflect.New(f.Type().In(1))
+			if err := req.Decode(args.Interface()); err != nil {
+				return nil, err
+			}
+			in = append(in, args.Elem())
+		}
+		out := f.Call(in)
+		if err, ok := out[len(out)-1].Interface().(error); ok {
+			return nil, err
+		}
+		if len(out) == 1 {
+			return nil, nil
+		}
+		return out[0].Interface(), nil
+	})
+}
+
+// After has f called behind the reply to the command that a handler executes; ctx is
+// the handler's. It is for events that come later than the reply.
+func After(ctx context.Context, f func()) {
+	req, ok := ctx.Value(requestKey{}).(*Request)
+	if !ok {
+		panic("qmptest: After: the context is not that of a handler")
+	}
+	req.After(f)
+}
+
+type requestKey struct{}
+
+// commandOf finds the command that a method of Commands executes, by calling it.
+// Its context ends that call at once.
+func commandOf(method any) string {
+	f := reflect.ValueOf(method)
+	if !isCommand(f.Type()) || f.IsNil() {
+		panic(fmt.Sprintf("qmptest: Handle: %T is not what a command's method is: func(context.Context[, arguments]) ([result,] error)", method))
+	}
+	var name string
+	ctx, cancel := context.WithCancel(context.WithValue(context.Background(), nameKey{}, &name))
+	cancel()
+	in := []reflect.Value{reflect.ValueOf(&ctx).Elem().Convert(f.Type().In(0))}
+	if f.Type().NumIn() == 2 {
+		in = append(in, reflect.Zero(f.Type().In(1)))
+	}
+	f.Call(in)
+	if name == "" {
+		panic("qmptest: Handle: the method is none of a server's Commands")
+	}
+	return name
+}
+
+type nameKey struct{}
+
+// isCommand reports whether a type is that of a command's method.
+func isCommand(t reflect.Type) bool {
+	if t.Kind() != reflect.Func || t.IsVariadic() {
+		return false
+	}
+	in, out := t.NumIn(), t.NumOut()
+	return (in == 1 || in == 2) && t.In(0) == reflect.TypeFor[context.Context]() &&
+		(out == 1 || out == 2) && t.Out(out-1) == reflect.TypeFor[error]()
+}
+
+// namer returns a connection to nothing. It tells the command that it is asked for
+// to who calls with the right context.
+func namer() *qmp.Conn {
+	conn, err := qmp.NewConn(context.Background(), nobody{}, qmp.WithoutHandshake(),
+		qmp.WithTrace(qmp.Trace{Call: func(ctx context.Context, command string) func(qmp.CallInfo) {
+			if name, ok := ctx.Value(nameKey{}).(*string); ok {
+				*name = command
+			}
+			return nil
+		}}))
+	if err != nil {
+		panic(err) // there is nothing that could fail
+	}
+	return conn
+}
+
+// nobody is the other end of a connection to nothing.
+type nobody struct{}
+
+func (nobody) Read([]byte) (int, error)    { return 0, io.EOF }
+func (nobody) Write(p []byte) (int, error) { return 0, io.ErrClosedPipe }
+func (nobody) Close() error                { return nil }
