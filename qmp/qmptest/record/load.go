@@ -17,6 +17,8 @@ type loader struct {
 	ended   bool
 	placed  []placement
 	syncs   []agentSync // those of an agent that are not answered yet
+
+	negotiated bool
 }
 
 // A placement is an output, and how many commands came before it.
@@ -140,7 +142,10 @@ func (l *loader) command(text []byte) error {
 		l.syncs = append(l.syncs, agentSync{number, id})
 		return nil
 	}
-	l.session.commands = append(l.session.commands, &command{line: l.line, value: value, text: text, id: id})
+	l.session.commands = append(l.session.commands, &command{
+		line: l.line, value: value, text: text, id: id,
+		probe: l.negotiated && negotiates(value),
+	})
 	return nil
 }
 
@@ -160,7 +165,7 @@ func (l *loader) fromServer(text []byte) error {
 			l.syncs = slices.Delete(l.syncs, 0, sync+1)
 			return nil
 		}
-		l.reply(text, id)
+		l.reply(text, id, good)
 	case event || greeting:
 		l.session.qmp = l.session.qmp || greeting
 		l.add(output{message: text})
@@ -178,11 +183,12 @@ func (l *loader) add(o output) {
 
 // reply adds a reply to the first command of the same id that has none. A reply to
 // nothing comes where an event would.
-func (l *loader) reply(text []byte, id string) {
+func (l *loader) reply(text []byte, id string, good bool) {
 	l.add(output{message: text, orphan: true})
 	for i, c := range l.session.commands {
 		if !c.replied && c.id == id {
 			c.replied = true
+			l.negotiated = l.negotiated || good && negotiates(c.value)
 			o := &l.placed[len(l.placed)-1].output
 			o.after, o.reply, o.orphan = i, true, false
 			return
@@ -198,7 +204,7 @@ func (l *loader) place() {
 	next := -1
 	for i := len(l.placed) - 1; i >= 0; i-- {
 		switch o := &l.placed[i]; {
-		case o.reply:
+		case o.reply && !l.session.commands[o.after].probe:
 			next = o.after
 		case next >= 0 && next < o.commands:
 			o.after = next
@@ -206,13 +212,15 @@ func (l *loader) place() {
 	}
 	before := -1
 	for _, o := range l.placed {
-		if o.orphan && !l.session.qmp {
+		switch last := o.commands - 1; {
+		case o.orphan && !l.session.qmp:
 			continue // an agent's remains from before a synchronisation
-		}
-		if last := o.commands - 1; o.after < 0 && last >= 0 && !l.session.commands[last].replied {
+		case o.reply && l.session.commands[o.after].probe:
+			continue
+		case o.after >= 0:
+		case last >= 0 && !l.session.commands[last].replied && !l.session.commands[last].probe:
 			o.after = last
-		}
-		if o.after < 0 {
+		default:
 			o.after = before
 		}
 		before = o.after

@@ -34,6 +34,10 @@ func parseMessage(text []byte) (value map[string]any, id string, err error) {
 	return value, id, nil
 }
 
+// negotiates reports whether a command ends the negotiation. Behind that it does
+// nothing, and a client may give it for its reply's sake.
+func negotiates(message map[string]any) bool { return message["execute"] == "qmp_capabilities" }
+
 // syncNumber is what a client synchronises with an agent by.
 func syncNumber(message map[string]any) (number any, is bool) {
 	if name := message["execute"]; name != "guest-sync" && name != "guest-sync-delimited" {

@@ -23,16 +23,21 @@ type play struct {
 	came  []bool   // which commands have come
 	ids   []string // that the client gave them
 	next  int      // the first output that has not been sent, if the order is strict
+	ended bool     // the server has left
 	wrong error
 }
 
 func newPlay(p *Player, conn net.Conn) *play {
 	n := len(p.session.commands)
-	return &play{
+	play := &play{
 		session: p.session, opts: p.opts, conn: conn,
 		out: make(chan []byte, 64), gone: make(chan struct{}),
 		came: make([]bool, n), ids: make([]string, n),
 	}
+	for i, c := range p.session.commands {
+		play.came[i] = c.probe // nobody waits for it
+	}
+	return play
 }
 
 // run talks to the client until it leaves, or the recording says that the server did.
@@ -75,6 +80,12 @@ func (p *play) write() {
 	}
 }
 
+// hangUp leaves, when what is on its way has been written.
+func (p *play) hangUp() {
+	p.ended = true
+	p.send(nil)
+}
+
 func (p *play) send(text []byte) {
 	select {
 	case p.out <- text:
@@ -109,6 +120,9 @@ func (p *play) fail(err error) {
 
 // command answers a command.
 func (p *play) command(text []byte) {
+	if p.ended {
+		return // it crossed with the end
+	}
 	clean, ok := withoutSecrets(text)
 	if !ok {
 		p.fail(fmt.Errorf("record: %s: %d bytes came that are no JSON object", p.session.name, len(text)))
@@ -129,6 +143,10 @@ func (p *play) command(text []byte) {
 		p.fail(fmt.Errorf("record: %s: %w", p.session.name, err))
 		return
 	}
+	if negotiates(value) && p.negotiated() {
+		p.send(line(withID([]byte(negotiatedAlready), id)))
+		return
+	}
 	i, again := p.find(value, clean)
 	switch {
 	case i < 0:
@@ -141,6 +159,22 @@ func (p *play) command(text []byte) {
 	}
 }
 
+// negotiatedAlready is the reply to a negotiation after the negotiation.
+const negotiatedAlready = `{"error": {"class": "CommandNotFound", "desc": "the negotiation is over"}}`
+
+// negotiated reports whether all negotiations have come that were recorded.
+func (p *play) negotiated() bool {
+	some := false
+	for i, c := range p.session.commands {
+		if negotiates(c.value) && !c.probe {
+			if some = true; !p.came[i] {
+				return false
+			}
+		}
+	}
+	return some
+}
+
 func (p *play) synchronise(number any, id string, delimited bool) {
 	answer := fmt.Appendf(nil, `{"return": %s}`, printed(number))
 	if delimited {
@@ -150,10 +184,12 @@ func (p *play) synchronise(number any, id string, delimited bool) {
 	p.send(line(withID(answer, id)))
 }
 
-// refuse replies to a command that was not recorded.
+// refuse replies to a command that was not recorded, and hangs up: what the client
+// may wait for next does not come.
 func (p *play) refuse(id string) {
 	const refusal = `{"error": {"class": "GenericError", "desc": "the recording that is replayed has no such command here"}}`
 	p.send(line(withID([]byte(refusal), id)))
+	p.hangUp()
 }
 
 // give sends what comes after a command; -1: before all of them.
@@ -175,7 +211,7 @@ func (p *play) give(after int) {
 func (p *play) output(o output) {
 	switch {
 	case o.message == nil:
-		p.send(nil)
+		p.hangUp()
 	case o.reply:
 		p.send(line(withID(o.message, p.ids[o.after])))
 	default:

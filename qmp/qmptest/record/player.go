@@ -33,8 +33,8 @@ type Options struct {
 }
 
 // A Player takes the place of a server, and replays a session to each client, from
-// its start. A command that is not as recorded gets an error as its reply, and so do
-// all that follow it on the connection; what is wrong is told by Close.
+// its start. A command that is not as recorded gets an error as its reply, and ends the
+// connection; what is wrong is told by Close.
 type Player struct {
 	session *Session
 	opts    Options

@@ -160,7 +160,7 @@ func TestStrict(t *testing.T) {
 			_, err := c.Execute(ctx, "cont", nil)
 			refused(err)
 			_, err = c.Execute(ctx, "query-status", nil) // the session is lost
-			refused(err)
+			assert.ErrorIs(t, err, qmp.ErrClosed)
 		}))
 }
 
@@ -258,7 +258,7 @@ func TestPipelined(t *testing.T) {
 {"us":9,"from":"server","message":{"event":"FOURTH"}}
 {"us":10,"from":"client","end":"closed"}
 `
-	// An agent's, by the greeting, so that nothing else is said.
+	// Without a greeting nothing but this is said.
 	p := load(t, text).Start(t, record.Options{})
 	conn := p.Pipe()
 	defer conn.Close()
@@ -362,4 +362,34 @@ func cancelled() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	return ctx
+}
+
+// A client that has lost its place among the replies asks for one that it knows.
+func TestProbesAreTheClientsOwn(t *testing.T) {
+	const text = `{"format":"qmp-record","version":1,"start":"2026-11-23T02:44:18Z"}
+{"us":1,"from":"server","message":{"QMP":{}}}
+{"us":2,"from":"client","message":{"execute":"qmp_capabilities"}}
+{"us":3,"from":"server","message":{"return":{}}}
+{"us":4,"from":"client","message":{"execute":"a"}}
+{"us":5,"from":"client","message":{"execute":"qmp_capabilities","id":1}}
+{"us":6,"from":"server","message":{"return":5}}
+{"us":7,"from":"server","message":{"id":1,"error":{"class":"CommandNotFound","desc":"x"}}}
+{"us":8,"from":"server","message":{"event":"E"}}
+{"us":9,"from":"client","message":{"execute":"b"}}
+{"us":10,"from":"server","message":{"return":6}}
+`
+	const negotiation, probe = `{"execute":"qmp_capabilities"}`, `{"execute":"qmp_capabilities","id":9}`
+	const over = `{"error": {"class": "CommandNotFound", "desc": "the negotiation is over"}, "id": 9}` + "\r\n"
+	for _, lenient := range []bool{false, true} {
+		p := load(t, text).Start(t, record.Options{Lenient: lenient})
+		conn := p.Pipe()
+		defer conn.Close()
+		go io.WriteString(conn, negotiation+probe+`{"execute":"a"}{"execute":"b"}`+probe)
+		want := `{"QMP": {}}` + "\r\n" + `{"return": {}}` + "\r\n" + over +
+			`{"return": 5}` + "\r\n" + `{"event": "E"}` + "\r\n" + `{"return": 6}` + "\r\n" + over
+		got := make([]byte, len(want))
+		_, err := io.ReadFull(conn, got)
+		require.NoError(t, err)
+		assert.Equal(t, want, string(got))
+	}
 }

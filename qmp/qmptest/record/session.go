@@ -26,6 +26,7 @@ type command struct {
 	text    []byte         // as recorded
 	id      string         // compact; "" if it had none
 	replied bool
+	probe   bool // the client's own, which each client gives when it sees fit
 }
 
 // An output is something that the server did.

@@ -3,6 +3,7 @@ package record
 import (
 	"io"
 	"net"
+	"sync"
 )
 
 // Stream returns a stream that does what rw, a client's connection to a server, does,
@@ -10,21 +11,27 @@ import (
 // the recording before it is written to rw. If w fails, the session goes on without
 // being recorded, and Close returns the error. w is not closed.
 //
+// A [qmp.Conn] closes its stream by itself, some time after its own Close or its end:
+// the recording is complete when Close of the stream, called once more, has returned.
+//
 // Each connection needs a recording of its own. Files cannot be passed through it.
 func Stream(rw io.ReadWriteCloser, w io.Writer) io.ReadWriteCloser {
-	return &stream{rw, newTape(w)}
+	return &stream{rw: rw, tape: newTape(w)}
 }
 
 // Conn is [Stream] for what has to be a [net.Conn], such as the result of a
 // [qmp.Dialer].
 func Conn(c net.Conn, w io.Writer) net.Conn {
-	return &conn{c, stream{c, newTape(w)}}
+	return &conn{c, stream{rw: c, tape: newTape(w)}}
 }
 
 // A stream is a client's, recorded.
 type stream struct {
 	rw   io.ReadWriteCloser
 	tape *tape
+
+	once   sync.Once
+	closed error
 }
 
 func (s *stream) Read(b []byte) (int, error) {
@@ -42,12 +49,13 @@ func (s *stream) Write(b []byte) (int, error) {
 }
 
 func (s *stream) Close() error {
-	s.tape.end(client, "closed")
-	err := s.rw.Close()
-	if err == nil {
-		err = s.tape.failure()
-	}
-	return err
+	s.once.Do(func() {
+		s.tape.end(client, "closed")
+		if s.closed = s.rw.Close(); s.closed == nil {
+			s.closed = s.tape.failure()
+		}
+	})
+	return s.closed
 }
 
 type conn struct {

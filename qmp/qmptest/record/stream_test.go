@@ -134,10 +134,11 @@ func TestFullDisk(t *testing.T) {
 func TestRecordAgain(t *testing.T) {
 	var again bytes.Buffer
 	p := load(t, recording).Start(t, record.Options{})
-	conn, err := qmp.NewConn(t.Context(), record.Conn(p.Pipe(), &again))
+	recorded := record.Conn(p.Pipe(), &again)
+	conn, err := qmp.NewConn(t.Context(), recorded)
 	require.NoError(t, err)
 	session(t, qapi.NewClient(conn))
-	require.NoError(t, conn.Close())
+	require.NoError(t, recorded.Close())
 	want := regexp.MustCompile(`,?"id":7,?`).ReplaceAllString(stable(recording), "") // the client's own
 	// An event may be read after the next command was given.
 	assert.ElementsMatch(t, strings.Split(want, "\n"), strings.Split(stable(again.String()), "\n"))
