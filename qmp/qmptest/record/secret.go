@@ -35,15 +35,7 @@ type members map[string]json.RawMessage
 // is reports whether a member is one of some strings.
 func (m members) is(name string, among ...string) bool {
 	var s string
-	if json.Unmarshal(m[name], &s) != nil {
-		return false
-	}
-	for _, each := range among {
-		if s == each {
-			return true
-		}
-	}
-	return false
+	return json.Unmarshal(m[name], &s) == nil && slices.Contains(among, s)
 }
 
 // secretive are the commands up to QEMU 5.2 whose secrets have no member of a telling
