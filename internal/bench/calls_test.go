@@ -104,7 +104,7 @@ func BenchmarkQEMU(b *testing.B) {
 func BenchmarkC(b *testing.B) {
 	cc, err := exec.LookPath(cmp.Or(os.Getenv("CC"), "cc"))
 	if err != nil {
-		b.Skip("no C compiler: ", err)
+		b.Skipf("no C compiler: %v", err)
 	}
 	loop := filepath.Join(b.TempDir(), "loop")
 	out, err := exec.Command(cc, "-O2", "-o", loop, "testdata/loop.c").CombinedOutput()

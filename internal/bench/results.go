@@ -26,24 +26,18 @@ var procs = regexp.MustCompile(`-\d+$`)
 
 // parse reads what the program of a test printed with -test.v.
 func (r *results) parse(out []byte) {
-	var skipping string
+	var before string
 	for line := range bytes.Lines(out) {
 		text := strings.TrimSpace(string(line))
 		if cpu, found := strings.CutPrefix(text, "cpu: "); found {
 			r.cpu = cpu
 		}
 		if name, found := strings.CutPrefix(text, "--- SKIP: "); found {
-			skipping = procs.ReplaceAllString(name, "")
-			continue
-		}
-		if skipping != "" { // the line that follows has the reason, behind its place
-			if _, reason, found := strings.Cut(text, ": "); found {
-				r.skipped[skipping] = reason
-			}
-			skipping = ""
-			continue
+			_, reason, _ := strings.Cut(before, ": ") // behind its place in the source
+			r.skipped[procs.ReplaceAllString(name, "")] = reason
 		}
 		r.parseValues(strings.Fields(text))
+		before = text
 	}
 }
 
