@@ -10,18 +10,34 @@ type outbox struct {
 	mu    sync.Mutex
 	text  []byte
 	ended bool
+	left  int // bytes until the connection is cut; -1: it is not
 	more  chan struct{}
 }
 
-func newOutbox() *outbox { return &outbox{more: make(chan struct{}, 1)} }
+func newOutbox() *outbox { return &outbox{left: -1, more: make(chan struct{}, 1)} }
 
 func (o *outbox) write(text []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if !o.ended {
-		o.text = append(o.text, text...)
-		o.wake()
+	if o.ended {
+		return
 	}
+	if o.left >= 0 {
+		text = text[:min(len(text), o.left)]
+		o.left -= len(text)
+		o.ended = o.left == 0
+	}
+	o.text = append(o.text, text...)
+	o.wake()
+}
+
+// limit has the connection closed when some more bytes are written.
+func (o *outbox) limit(bytes int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.left = max(bytes, 0)
+	o.ended = o.ended || o.left == 0
+	o.wake()
 }
 
 // end has the connection closed when all is written.

@@ -41,6 +41,7 @@ type Server struct {
 	rel       *release.Release
 	pretty    bool
 	unchecked bool
+	slow      slowness
 
 	ctx      context.Context // ends with the server
 	cancel   context.CancelFunc
@@ -53,6 +54,8 @@ type Server struct {
 	open     map[*session]bool
 	ends     []net.Listener
 	calls    []Call
+	script   script
+	faults   map[string]*faults // by command; "": of all
 }
 
 // An Option sets something about a server.
@@ -115,6 +118,7 @@ func newServer(t reporter, opts []Option) (*Server, error) {
 		cancel:   cancel,
 		handlers: map[string]Handler{},
 		open:     map[*session]bool{},
+		faults:   map[string]*faults{},
 	}
 	Release(release.Newest())(s)
 	for _, opt := range opts {
@@ -134,12 +138,15 @@ func (s *Server) Release() string { return s.plays }
 
 // Close ends the server and all connections, and waits until nothing of it runs.
 // Handlers must return when their ctx ends. The error, of a server made by [New],
-// is what the test did wrong: replies, events and names that do not fit the schema.
+// is what the test did wrong, replies, events and names that do not fit the schema,
+// and which commands clients did not issue as expected.
 func (s *Server) Close() error {
+	s.t.Helper()
 	s.stopListening()
 	s.cancel()
 	s.Cut()
 	s.sessions.Wait()
+	s.finish()
 	if f, ok := s.t.(*failures); ok {
 		return f.take()
 	}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -32,6 +33,9 @@ type session struct {
 func newSession(srv *Server, conn net.Conn) *session {
 	c := &session{srv: srv, conn: conn, out: newOutbox()}
 	c.ctx, c.cancel = context.WithCancel(srv.ctx)
+	if srv.slow.bytes > 0 {
+		c.conn = &slowConn{conn, srv.slow, c.ctx.Done()}
+	}
 	return c
 }
 
@@ -126,14 +130,41 @@ func (c *session) parse(text []byte) (*Request, error) {
 
 // execute executes a request and replies.
 func (c *session) execute(req *Request) {
+	f := c.srv.faultsOf(req.Command)
+	c.wait(f.delay)
 	result, err := c.dispatch(req)
+	id := req.id
+	if f.noID {
+		id = nil
+	}
+	text := returnText(id, result)
 	if err != nil {
-		c.send(errorText(req.id, c.srv.checkError(req.Command, err)))
-	} else {
-		c.send(returnText(req.id, result))
+		text = errorText(id, c.srv.checkError(req.Command, err))
+	}
+	c.out.write([]byte(f.noise))
+	text = c.line(text)
+	switch {
+	case f.cut:
+		c.out.write(text[:max(0, min(f.most, len(text)))])
+		c.out.end()
+	case !f.drop:
+		c.out.write(text)
 	}
 	for _, f := range req.after {
 		f()
+	}
+}
+
+// wait returns after a while, or when the client has left.
+func (c *session) wait(d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-c.ctx.Done():
 	}
 }
 
@@ -146,13 +177,18 @@ func (c *session) dispatch(req *Request) ([]byte, error) {
 	case !negotiation && !c.negotiated.Load():
 		return nil, &qmp.Error{Class: qmp.ClassCommandNotFound, Desc: "qmp_capabilities comes first"}
 	}
+	h := c.srv.follow(req.Call)
 	if err := c.srv.admit(req); err != nil {
 		return nil, err
 	}
-	h := c.srv.handler(req.Command)
+	if h == nil {
+		h = c.srv.handler(req.Command)
+	}
 	switch {
 	case negotiation:
 		h = c.negotiate
+	case h == nil && c.srv.scripted(req.Command):
+		h = func(context.Context, *Request) (any, error) { return nil, nil }
 	case h == nil && c.srv.unchecked:
 		return nil, notFound(req.Command)
 	case h == nil:
@@ -180,11 +216,14 @@ func (c *session) negotiate(_ context.Context, req *Request) (any, error) {
 }
 
 // send queues a message for the client.
-func (c *session) send(text []byte) {
+func (c *session) send(text []byte) { c.out.write(c.line(text)) }
+
+// line is a message as it is sent.
+func (c *session) line(text []byte) []byte {
 	if c.srv.pretty {
 		text = indented(text)
 	}
-	c.out.write(append(text, "\r\n"...))
+	return append(slices.Clip(text), "\r\n"...)
 }
 
 // errClass is the class and the description that an error is sent with.

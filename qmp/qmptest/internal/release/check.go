@@ -45,15 +45,6 @@ type Value struct {
 	Typed bool
 }
 
-// CheckArguments reports what is wrong with arguments that a client is expected to
-// send.
-func (r *Release) CheckArguments(c *schema.Command, v Value) error {
-	if refusal := r.Refuse(c, v.JSON); refusal != "" {
-		return errors.New(refusal)
-	}
-	return nil
-}
-
 // Reply returns what a command's reply looks like in this release, and reports what
 // is wrong with it.
 func (r *Release) Reply(c *schema.Command, v Value) ([]byte, error) {
