@@ -43,18 +43,6 @@ func onBlockJob[A any](m *Machine, id func(A) string, f func(*job, Request) erro
 	}
 }
 
-// source finds the node that a block job begins with.
-func (m *Machine) source(name string) (*node, error) {
-	n, err := m.lookup(name)
-	if err != nil {
-		return nil, err
-	}
-	if parent, _ := m.parent(n); parent != nil {
-		return nil, generic("Need a root block node")
-	}
-	return n, nil
-}
-
 // blockJobOptions are what most commands that start block jobs have in common.
 type blockJobOptions struct {
 	id                        *string
@@ -69,18 +57,24 @@ func (m *Machine) startBlockJob(j *job, o blockJobOptions, req Request) error {
 			return err
 		}
 	}
-	if value(o.speed) < 0 {
-		return generic("Parameter 'speed' expects a non-negative value")
-	}
 	j.id, j.block, j.speed = value(o.id), true, value(o.speed)
 	j.autoFinalize = o.autoFinalize == nil || *o.autoFinalize
 	j.autoDismiss = o.autoDismiss == nil || *o.autoDismiss
+	if err := m.unfit(j.id); err != nil {
+		return err
+	}
+	switch user := m.writer(j.target); {
+	case j.speed < 0:
+		return m.stillborn(j, generic("Parameter 'speed' expects a non-negative value"))
+	case user != nil:
+		return m.stillborn(j, conflict(j.target, user))
+	}
 	return m.start(j, req)
 }
 
 // copyJob is a job that copies one node to another.
 func (m *Machine) copyJob(kind qapi.JobType, from, to string) (*job, error) {
-	source, err := m.source(from)
+	source, err := m.lookup(from)
 	if err != nil {
 		return nil, err
 	}
@@ -88,10 +82,10 @@ func (m *Machine) copyJob(kind qapi.JobType, from, to string) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	if user := m.writer(target); user != nil {
-		return nil, conflict(target, user)
+	if source == target {
+		return nil, generic("Source and target cannot be the same")
 	}
-	return &job{kind: kind, total: source.size, bad: source.bad(), nodes: []*node{source, target}}, nil
+	return &job{kind: kind, total: source.size, bad: source.bad(), nodes: []*node{source, target}, target: target}, nil
 }
 
 const differentSizes = "Source and target image have different sizes"
@@ -101,7 +95,10 @@ func (m *Machine) mirror(args qapi.BlockdevMirrorArgs, req Request) error {
 	if err != nil {
 		return err
 	}
-	source, target := j.nodes[0], j.nodes[1]
+	source, target := j.nodes[0], j.target
+	if parent, _ := m.parent(source); parent != nil {
+		return generic("Need a root block node")
+	}
 	if source.size != target.size {
 		j.total, j.do = 0, func() error { return errors.New(differentSizes) }
 	}
@@ -126,8 +123,11 @@ func (m *Machine) backup(args qapi.BlockdevBackup, req Request) error {
 	if err != nil {
 		return err
 	}
-	if j.nodes[0].size != j.nodes[1].size {
+	if j.nodes[0].size != j.target.size {
 		return generic(differentSizes)
+	}
+	if user := m.writer(j.target); user != nil { // where a mirror gets a little further
+		return conflict(j.target, user)
 	}
 	return m.startBlockJob(j, blockJobOptions{args.JobID, args.Speed, args.AutoFinalize, args.AutoDismiss}, req)
 }
@@ -208,7 +208,7 @@ func (m *Machine) setBacking(n, backing *node) {
 }
 
 func (m *Machine) stream(args qapi.BlockStreamArgs, req Request) error {
-	n, err := m.source(args.Device)
+	n, err := m.lookup(args.Device)
 	if err != nil {
 		return err
 	}

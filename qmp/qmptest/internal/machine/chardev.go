@@ -104,12 +104,12 @@ func (m *Machine) queryChardev() []qapi.ChardevInfo {
 	return all
 }
 
-func (m *Machine) useChardev(d *device, id string) error {
+func (m *Machine) useChardev(d *device, prop, id string) error {
 	switch {
 	case m.chardev(id) == nil:
-		return d.noValue("chardev", id)
-	case m.userOf("chardev", id) != nil:
-		return d.usedValue("chardev", id)
+		return d.noValue(prop, id)
+	case m.userOf(prop, id) != nil:
+		return d.usedValue(prop, id)
 	}
 	return nil
 }

@@ -19,6 +19,7 @@ type device struct {
 	fixed    bool  // it cannot be unplugged
 	node     *node // of a drive; nil: empty
 	trayOpen bool
+	readOnly bool // its last medium was
 	failed   bool // the machine has stopped for an error of the drive
 }
 
@@ -145,22 +146,21 @@ func (m *Machine) connect(d *device) error {
 	if d.isDisk() && d.props["drive"] == nil && d.driver != "nvme-ns" {
 		return generic("drive property not set")
 	}
-	for name, find := range map[string]func(*device, string) error{
-		"drive":    m.useNode,
-		"netdev":   m.useNetdev,
-		"chardev":  m.useChardev,
-		"iothread": m.useObject,
-		"rng":      m.useObject,
-		"memdev":   m.useObject,
+	for _, use := range []struct {
+		prop string
+		find func(d *device, prop, what string) error
+	}{
+		{"drive", m.useNode}, {"netdev", m.useNetdev}, {"chardev", m.useChardev},
+		{"iothread", m.useObject}, {"rng", m.useObject}, {"memdev", m.useObject},
 	} {
-		if d.props[name] == nil {
+		if d.props[use.prop] == nil {
 			continue
 		}
-		what, ok := d.props[name].(string)
+		what, ok := d.props[use.prop].(string)
 		if !ok {
-			return generic("Invalid parameter type for '%s', expected: string", name)
+			return generic("Invalid parameter type for '%s', expected: string", use.prop)
 		}
-		if err := find(d, what); err != nil {
+		if err := use.find(d, use.prop, what); err != nil {
 			return err
 		}
 	}
@@ -184,18 +184,30 @@ func (m *Machine) userOf(prop, what string) *device {
 	return m.devices[i]
 }
 
-func (m *Machine) useNode(d *device, name string) error {
+func (m *Machine) useNode(d *device, prop, name string) error {
 	if d.node = m.node(name); d.node == nil {
-		return d.noValue("drive", name)
+		return d.noValue(prop, name)
 	}
-	if user := m.writer(d.node); user != nil && d.props["share-rw"] != true {
+	if d.props["share-rw"] == true {
+		return nil
+	}
+	if user := m.writer(d.node); user != nil {
 		return conflict(d.node, user)
+	}
+	for _, j := range m.jobs {
+		if j.target == d.node && j.status != qapi.JobStatusConcluded {
+			return generic("Permission conflict on node '%s': job '%s' writes to it", d.node.name, j.id)
+		}
 	}
 	return nil
 }
 
-// writer is a device that writes to a node, or to one below or above it.
+// writer is a device that writes to a node, or to one below or above it; nil if
+// there is none, or no node.
 func (m *Machine) writer(n *node) *device {
+	if n == nil {
+		return nil
+	}
 	i := slices.IndexFunc(m.devices, func(d *device) bool {
 		return d.node != nil && !d.isCD() && (d.node.holds(n) || n.holds(d.node))
 	})
@@ -209,7 +221,7 @@ func conflict(n *node, user *device) error {
 	return generic("Permission conflict on node '%s': it is written to by block device '%s'", n.name, user.backend())
 }
 
-func (m *Machine) useObject(_ *device, id string) error {
+func (m *Machine) useObject(_ *device, _, id string) error {
 	if m.object(id) == nil {
 		return notFound(id)
 	}

@@ -28,6 +28,7 @@ type job struct {
 	err          string
 
 	nodes     []*node // that it keeps others from using
+	target    *node   // the one of them that it writes to, and nobody else; nil: none
 	bad       int64   // what reading its source fails with; 0 if it does not
 	untilTold bool    // it goes on when its work is done, until it is told to complete
 	do        func() error
@@ -90,13 +91,28 @@ func (m *Machine) set(j *job, status qapi.JobStatus) {
 	m.host.Emit(qapi.JobStatusChangeEvent{ID: j.id, Status: status})
 }
 
+// unfit is why a job cannot have an id.
+func (m *Machine) unfit(id string) error {
+	switch {
+	case !wellFormed(id):
+		return generic("Invalid job ID '%s'", id)
+	case m.job(id) != nil:
+		return generic("Job ID '%s' already in use", id)
+	}
+	return nil
+}
+
+// stillborn tells of a job that fails before it begins, as QEMU does.
+func (m *Machine) stillborn(j *job, err error) error {
+	m.set(j, qapi.JobStatusCreated)
+	m.set(j, qapi.JobStatusNull)
+	return err
+}
+
 // start starts a job. Its work is done behind the reply.
 func (m *Machine) start(j *job, req Request) error {
-	if !wellFormed(j.id) {
-		return generic("Invalid job ID '%s'", j.id)
-	}
-	if m.job(j.id) != nil {
-		return generic("Job ID '%s' already in use", j.id)
+	if err := m.unfit(j.id); err != nil {
+		return err
 	}
 	m.jobs = append([]*job{j}, m.jobs...)
 	m.set(j, qapi.JobStatusCreated)
@@ -112,12 +128,11 @@ func (m *Machine) run(j *job, second bool) {
 		return
 	case j.do != nil:
 		do := j.do
-		j.do = nil
+		j.do, j.done = nil, j.total
 		if err := do(); err != nil {
 			m.abort(j, err.Error())
 			return
 		}
-		j.done = j.total
 	case j.bad != 0:
 		m.host.Emit(qapi.BlockJobErrorEvent{
 			Device: j.id, Operation: qapi.IOOperationTypeRead, Action: qapi.BlockErrorActionReport,
@@ -178,6 +193,9 @@ const cancelled = "Operation canceled"
 
 // abandon ends a job because somebody wants it.
 func (m *Machine) abandon(j *job) {
+	if j.paused {
+		m.unpause(j)
+	}
 	j.err = cancelled
 	m.set(j, qapi.JobStatusAborting)
 	m.end(j, true)
@@ -251,17 +269,21 @@ func (m *Machine) resume(j *job, req Request) error {
 	if !j.paused {
 		return generic("Can't resume a job that was not paused")
 	}
+	m.unpause(j)
+	m.after(req, func() {
+		m.run(j, false)
+		m.completeNow(j)
+	})
+	return nil
+}
+
+func (m *Machine) unpause(j *job) {
 	j.paused = false
 	if j.status == qapi.JobStatusStandby {
 		m.set(j, qapi.JobStatusReady)
 	} else {
 		m.set(j, qapi.JobStatusRunning)
 	}
-	m.after(req, func() {
-		m.run(j, false)
-		m.completeNow(j)
-	})
-	return nil
 }
 
 func (m *Machine) complete(j *job, req Request) error {

@@ -36,12 +36,12 @@ func (m *Machine) netdevDel(args qapi.NetdevDelArgs, _ Request) error {
 	return nil
 }
 
-func (m *Machine) useNetdev(d *device, id string) error {
+func (m *Machine) useNetdev(d *device, prop, id string) error {
 	switch {
 	case !slices.Contains(m.netdevs, id):
-		return d.noValue("netdev", id)
-	case m.userOf("netdev", id) != nil:
-		return d.usedValue("netdev", id)
+		return d.noValue(prop, id)
+	case m.userOf(prop, id) != nil:
+		return d.usedValue(prop, id)
 	}
 	return nil
 }

@@ -18,8 +18,9 @@ type node struct {
 	size         int64
 	readOnly     bool
 	children     []child
-	owned        bool  // by the monitor: made by blockdev-add itself
-	errno        int64 // what reading fails with, if it is a bad one; else 0
+	owned        bool   // by the monitor: made by blockdev-add itself
+	group        string // of throttling
+	errno        int64  // what reading fails with, if it is a bad one; else 0
 }
 
 // A child is a node below another.
@@ -108,6 +109,7 @@ func (m *Machine) openAll(o options) (*node, error) {
 		driver:   member[string](o, "driver"),
 		filename: member[string](o, "filename"),
 		readOnly: member[bool](o, "read-only"),
+		group:    member[string](o, "throttle-group"),
 	}
 	// Nodes are listed by their age, but in front of what they have brought along.
 	m.nodes = slices.Insert(slices.Clone(m.nodes), 0, n)
@@ -116,8 +118,8 @@ func (m *Machine) openAll(o options) (*node, error) {
 	}
 	m.nodes = slices.DeleteFunc(m.nodes, func(other *node) bool { return other == n })
 	m.nodes = slices.Insert(m.nodes, 0, n)
-	if group := member[string](o, "throttle-group"); n.driver == "throttle" && m.object(group) == nil {
-		return nil, generic("Throttle group '%s' does not exist", group)
+	if n.driver == "throttle" && m.object(n.group) == nil {
+		return nil, generic("Throttle group '%s' does not exist", n.group)
 	}
 	for _, fault := range member[[]qapi.BlkdebugInjectErrorOptions](o, "inject-error") {
 		if fault.Iotype == nil || *fault.Iotype == qapi.BlkdebugIOTypeRead {

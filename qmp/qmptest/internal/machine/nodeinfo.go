@@ -67,7 +67,6 @@ func (m *Machine) imageInfo(n *node, flat bool) qapi.ImageInfo {
 	}
 	if b := n.backing(); b != nil {
 		info.BackingFilename, info.FullBackingFilename = &b.filename, &b.filename
-		info.BackingFilenameFormat = &b.driver
 		if !flat {
 			info.BackingImage = new(m.imageInfo(b, false))
 		}

@@ -53,7 +53,11 @@ func (m *Machine) halt(status qapi.RunState) {
 	m.host.Emit(qapi.StopEvent{})
 }
 
+// reset brings a machine that does not run back to where it began.
 func (m *Machine) reset(_ struct{}, req Request) error {
+	if !m.running() {
+		m.status = qapi.RunStatePrelaunch
+	}
 	m.emitEarly(req, qapi.ResetEvent{Reason: qapi.ShutdownCauseHostQMPSystemReset})
 	return nil
 }

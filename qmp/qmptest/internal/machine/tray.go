@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/goqapi/goqapi/qapi"
@@ -86,7 +87,7 @@ func (m *Machine) insertMedium(args qapi.BlockdevInsertMediumArgs, _ Request) er
 	case d.node != nil:
 		return generic("There already is a medium in the device")
 	}
-	d.node = n
+	d.node, d.readOnly = n, n.readOnly
 	return nil
 }
 
@@ -129,16 +130,7 @@ func (m *Machine) changeMedium(args qapi.BlockdevChangeMediumArgs, _ Request) er
 	if err != nil {
 		return err
 	}
-	format := "raw"
-	if args.Format != nil {
-		format = *args.Format
-	}
-	text := func(s string) jsontext.Value {
-		quoted, _ := jsontext.AppendQuote(nil, s) // it has come as JSON
-		return quoted
-	}
-	n, err := m.open(options{"driver": text(format), "file": jsontext.Value(
-		`{"driver":"file","filename":` + string(text(args.Filename)) + `}`)})
+	n, err := m.open(medium(d, args))
 	if err != nil {
 		return err
 	}
@@ -147,7 +139,28 @@ func (m *Machine) changeMedium(args qapi.BlockdevChangeMediumArgs, _ Request) er
 		m.letGo(n)
 		return err
 	}
-	d.node = n
+	d.node, d.readOnly = n, n.readOnly
 	m.moveTray(d, false)
 	return nil
+}
+
+// medium are the options of the node that is to be put into a drive.
+func medium(d *device, args qapi.BlockdevChangeMediumArgs) options {
+	text := func(v any) jsontext.Value {
+		text, _ := json.Marshal(v) // it is made of what has come as JSON
+		return text
+	}
+	readOnly := d.readOnly
+	switch value(args.ReadOnlyMode) {
+	case qapi.BlockdevChangeReadOnlyModeReadOnly:
+		readOnly = true
+	case qapi.BlockdevChangeReadOnlyModeReadWrite:
+		readOnly = false
+	}
+	format := "raw"
+	if args.Format != nil {
+		format = *args.Format
+	}
+	file := options{"driver": text("file"), "filename": text(args.Filename), "read-only": text(readOnly)}
+	return options{"driver": text(format), "read-only": text(readOnly), "file": text(file)}
 }
