@@ -30,11 +30,14 @@ type side struct {
 	do   func(n int) time.Duration // it n times; how long that took
 }
 
+// A comparison has the times a call of each side, round by round.
+type comparison [][]float64
+
 // compare has the sides take turns, n calls each, so that what slows the machine
 // down slows all of them, and reports the median time a call of each.
-func compare(b *testing.B, n int, sides ...side) (medians []float64) {
+func compare(b *testing.B, n int, sides ...side) comparison {
 	b.Helper()
-	times := make([][]float64, len(sides))
+	times := make(comparison, len(sides))
 	for _, s := range sides {
 		s.do(n) // what is slow once only
 	}
@@ -48,11 +51,19 @@ func compare(b *testing.B, n int, sides ...side) (medians []float64) {
 	b.StopTimer()
 	b.ReportMetric(0, "ns/op")
 	for i, s := range sides {
-		slices.Sort(times[i])
-		medians = append(medians, times[i][len(times[i])/2])
-		b.ReportMetric(medians[i], s.name+"-ns")
+		b.ReportMetric(median(times[i]), s.name+"-ns")
 	}
-	return medians
+	return times
+}
+
+// ratio is how many times as long as side j side i takes: the median of the rounds,
+// in each of which the machine was as busy for one as for the other.
+func (c comparison) ratio(i, j int) float64 {
+	var ratios []float64
+	for round := range c[i] {
+		ratios = append(ratios, c[i][round]/c[j][round])
+	}
+	return median(ratios)
 }
 
 // statusRequest is the shortest request for query-status.

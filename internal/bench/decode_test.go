@@ -85,7 +85,7 @@ func compareDecoding[Plain ~[]E, E any](b *testing.B, reply []byte, call func(co
 			return wantMany(len(reply.Return), err)
 		})},
 	)
-	b.ReportMetric(t[1]/t[0], "json.Decoder/typed")
+	b.ReportMetric(t.ratio(1, 0), "json.Decoder/typed")
 }
 
 // answer gives each client the same reply to whatever it sends.
