@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/goqapi/goqapi/qapi"
+	"github.com/goqapi/goqapi/qapi/qga"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/qmp/qmptest/internal/release"
 )
@@ -24,7 +25,12 @@ func (s *Server) known(command string) bool {
 }
 
 // who is what the server plays, for people.
-func (s *Server) who() string { return "QEMU " + s.plays }
+func (s *Server) who() string {
+	if s.agent {
+		return "the guest agent of QEMU " + s.plays
+	}
+	return "QEMU " + s.plays
+}
 
 // admit returns the error by which QEMU refuses a request before it executes it.
 func (s *Server) admit(req *Request) error {
@@ -102,6 +108,9 @@ func (s *Server) checkError(command string, err error) error {
 // eventText is an event as it is sent; its error is reported.
 func (s *Server) eventText(name string, data any) ([]byte, error) {
 	s.t.Helper()
+	if s.agent {
+		return nil, s.fail("%s sends no events, such as %s", s.who(), name)
+	}
 	at, text, err := eventData(data)
 	if err != nil {
 		return nil, s.fail("the event %s cannot be encoded: %w", name, err)
@@ -120,7 +129,7 @@ func (s *Server) eventText(name string, data any) ([]byte, error) {
 	return eventMessage(name, at, text)
 }
 
-var bindings = []string{reflect.TypeFor[qapi.Client]().PkgPath()}
+var bindings = []string{reflect.TypeFor[qapi.Client]().PkgPath(), reflect.TypeFor[qga.Client]().PkgPath()}
 
 // ofBindings reports whether a value, or what it is a list of, has a type of the
 // bindings.

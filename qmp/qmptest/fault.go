@@ -34,8 +34,8 @@ func Noise(text string) Fault { return func(f *faults) { f.noise += text } }
 // not parse.
 func NoID() Fault { return func(f *faults) { f.noID = true } }
 
-// Fault has things go wrong with a command, or with all but the negotiation's if it
-// is "", each time until heal is called. They take the place of those there were
+// Fault has things go wrong with a command, or with all but those that begin a
+// connection if it is "", each time until heal is called. They take the place of those there were
 // before.
 //
 //	heal := srv.Fault("eject", qmptest.Delay(time.Minute), qmptest.Drop())
@@ -65,7 +65,7 @@ func (s *Server) faultsOf(command string) faults {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f := s.faults[command]
-	if f == nil && command != "qmp_capabilities" {
+	if f == nil && !s.handshake(command) {
 		f = s.faults[""]
 	}
 	if f == nil {

@@ -107,7 +107,7 @@ func (s *Server) log(call Call) {
 }
 
 // Calls returns the commands that clients have issued so far, in that order,
-// without the negotiation. Those that were refused are among them.
+// without those that begin a connection. Those that were refused are among them.
 func (s *Server) Calls() []Call {
 	s.mu.Lock()
 	defer s.mu.Unlock()

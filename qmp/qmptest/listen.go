@@ -16,8 +16,11 @@ func (s *Server) Pipe() net.Conn {
 	return client
 }
 
-// Dial connects to the server through a [Server.Pipe].
+// Dial connects to the server, or the agent, through a [Server.Pipe].
 func (s *Server) Dial(ctx context.Context, opts ...qmp.Option) (*qmp.Conn, error) {
+	if s.agent {
+		return qmp.NewAgentConn(ctx, s.Pipe(), opts...)
+	}
 	return qmp.NewConn(ctx, s.Pipe(), opts...)
 }
 

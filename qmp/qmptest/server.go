@@ -24,6 +24,7 @@ import (
 	"testing"
 
 	"github.com/goqapi/goqapi/qapi"
+	"github.com/goqapi/goqapi/qapi/qga"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/qmp/qmptest/internal/release"
 	"github.com/goqapi/goqapi/schema/qemu"
@@ -34,6 +35,8 @@ import (
 type Server struct {
 	// Commands names commands, for [Handle]: it is connected to nothing.
 	Commands *qapi.Client
+	// AgentCommands does so for a guest agent's; see [NewAgent].
+	AgentCommands *qga.Client
 
 	t         reporter
 	plays     string
@@ -41,6 +44,7 @@ type Server struct {
 	rel       *release.Release
 	pretty    bool
 	unchecked bool
+	agent     bool
 	slow      slowness
 
 	ctx      context.Context // ends with the server
@@ -124,12 +128,17 @@ func newServer(t reporter, opts []Option) (*Server, error) {
 	for _, opt := range opts {
 		opt(s)
 	}
+	root, builtins := qemu.QMP, s.builtins
+	if s.agent {
+		root, builtins = qemu.QGA, s.agentBuiltins
+	}
 	var err error
-	if s.rel, err = release.Load(s.plays, qemu.QMP); err != nil {
+	if s.rel, err = release.Load(s.plays, root); err != nil {
 		return nil, fmt.Errorf("qmptest: %w", err)
 	}
-	s.builtin = s.builtins()
-	s.Commands = qapi.NewClient(namer())
+	s.builtin = builtins()
+	names := namer()
+	s.Commands, s.AgentCommands = qapi.NewClient(names), qga.NewClient(names)
 	return s, nil
 }
 

@@ -33,6 +33,7 @@ type session struct {
 func newSession(srv *Server, conn net.Conn) *session {
 	c := &session{srv: srv, conn: conn, out: newOutbox()}
 	c.ctx, c.cancel = context.WithCancel(srv.ctx)
+	c.negotiated.Store(srv.agent)
 	if srv.slow.bytes > 0 {
 		c.conn = &slowConn{conn, srv.slow, c.ctx.Done()}
 	}
@@ -54,7 +55,9 @@ func (c *session) run() {
 		}
 		c.out.end()
 	})
-	c.send(c.srv.greeting())
+	if !c.srv.agent {
+		c.send(c.srv.greeting())
+	}
 	c.read(queue)
 	close(queue)
 	c.cancel()
@@ -66,12 +69,12 @@ func (c *session) run() {
 func (c *session) read(queue chan<- *Request) {
 	in := bufio.NewReader(c.conn)
 	for {
-		text, err := readMessage(in)
+		text, err := readMessage(in, c.srv.agent)
 		if err != nil {
 			return
 		}
 		req, err := c.parse(text)
-		if err == nil && req.Command != "qmp_capabilities" {
+		if err == nil && !c.srv.handshake(req.Command) {
 			c.srv.log(req.Call)
 		}
 		switch {
@@ -138,8 +141,13 @@ func (c *session) execute(req *Request) {
 		id = nil
 	}
 	text := returnText(id, result)
-	if err != nil {
+	switch {
+	case err != nil:
 		text = errorText(id, c.srv.checkError(req.Command, err))
+	case c.srv.agent && req.Command == "guest-sync-delimited":
+		text = append([]byte{resync}, text...)
+	case c.srv.silent(req.Command):
+		f.drop = true
 	}
 	c.out.write([]byte(f.noise))
 	text = c.line(text)
@@ -170,7 +178,7 @@ func (c *session) wait(d time.Duration) {
 
 // dispatch executes a request and returns the result as it is sent.
 func (c *session) dispatch(req *Request) ([]byte, error) {
-	negotiation := req.Command == "qmp_capabilities"
+	negotiation := !c.srv.agent && req.Command == "qmp_capabilities"
 	switch {
 	case negotiation && c.negotiated.Load():
 		return nil, &qmp.Error{Class: qmp.ClassCommandNotFound, Desc: "the negotiation is over"}
@@ -222,6 +230,9 @@ func (c *session) send(text []byte) { c.out.write(c.line(text)) }
 func (c *session) line(text []byte) []byte {
 	if c.srv.pretty {
 		text = indented(text)
+	}
+	if c.srv.agent {
+		return append(slices.Clip(text), '\n')
 	}
 	return append(slices.Clip(text), "\r\n"...)
 }

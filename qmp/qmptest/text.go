@@ -170,8 +170,9 @@ func ascii(text []byte) []byte {
 }
 
 // readMessage reads an object up to the brace that closes it, or a line of what
-// is no object.
-func readMessage(in *bufio.Reader) ([]byte, error) {
+// is no object. An agent drops what there is of them at a certain byte, which it
+// complains of.
+func readMessage(in *bufio.Reader, agent bool) ([]byte, error) {
 	var text []byte
 	depth, quoted := 0, false
 	for {
@@ -181,6 +182,9 @@ func readMessage(in *bufio.Reader) ([]byte, error) {
 				err = io.ErrUnexpectedEOF
 			}
 			return nil, err
+		}
+		if agent && b == resync {
+			return []byte{resync}, nil
 		}
 		if len(text) == 0 && (b == ' ' || b == '\t' || b == '\r' || b == '\n') {
 			continue

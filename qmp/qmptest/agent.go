@@ -1,0 +1,70 @@
+package qmptest
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/goqapi/goqapi/qapi/qga"
+)
+
+// NewAgent returns a fake guest agent. It is as a server of [New] is, but speaks as an
+// agent does: it does not greet, negotiate or send events, a byte 0xFF drops what it
+// has of a message, and commands that do not answer a success are not answered. It
+// has guest-sync, guest-sync-delimited, guest-ping and guest-info built in;
+// [Server.AgentCommands] names its commands.
+func NewAgent(opts ...Option) *Server { return New(append([]Option{asAgent}, opts...)...) }
+
+// StartAgent returns a fake guest agent that is closed when the test ends, as [Start]
+// returns a server.
+func StartAgent(t testing.TB, opts ...Option) *Server {
+	t.Helper()
+	return Start(t, append([]Option{asAgent}, opts...)...)
+}
+
+func asAgent(s *Server) { s.agent = true }
+
+// agentBuiltins are the commands that every agent has.
+func (s *Server) agentBuiltins() map[string]Handler {
+	return map[string]Handler{
+		"guest-sync":           guestSync,
+		"guest-sync-delimited": guestSync,
+		"guest-ping":           func(context.Context, *Request) (any, error) { return nil, nil },
+		"guest-info":           func(context.Context, *Request) (any, error) { return s.guestInfo(), nil },
+	}
+}
+
+func guestSync(_ context.Context, req *Request) (any, error) {
+	var args qga.GuestSyncArgs
+	err := req.Decode(&args)
+	return args.ID, err
+}
+
+func (s *Server) guestInfo() qga.GuestAgentInfo {
+	v := s.version
+	info := qga.GuestAgentInfo{Version: fmt.Sprintf("%d.%d.%d", v.Major, v.Minor, v.Micro)}
+	for _, name := range s.rel.Commands() {
+		info.SupportedCommands = append(info.SupportedCommands, qga.GuestAgentCommandInfo{
+			Name: name, Enabled: true, SuccessResponse: s.rel.Command(name).SuccessResponse,
+		})
+	}
+	return info
+}
+
+// handshake reports whether a command is one that a connection issues by itself.
+func (s *Server) handshake(command string) bool {
+	if s.agent {
+		return command == "guest-sync" || command == "guest-sync-delimited"
+	}
+	return command == "qmp_capabilities"
+}
+
+// silent reports whether a command's success is not answered.
+func (s *Server) silent(command string) bool {
+	def := s.rel.Command(command)
+	return s.agent && def != nil && !def.SuccessResponse
+}
+
+// resync is the byte that has an agent drop what it holds of a message, and that
+// stands in front of the reply to guest-sync-delimited.
+const resync = 0xFF
