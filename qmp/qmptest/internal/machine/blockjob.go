@@ -1,9 +1,6 @@
 package machine
 
 import (
-	"errors"
-	"slices"
-
 	"github.com/goqapi/goqapi/qapi"
 )
 
@@ -12,8 +9,6 @@ func (m *Machine) blockJobCommands() map[string]Handler {
 		"blockdev-create":     change(m, m.blockdevCreate),
 		"blockdev-mirror":     change(m, m.mirror),
 		"blockdev-backup":     change(m, m.backup),
-		"block-commit":        change(m, m.commit),
-		"block-stream":        change(m, m.stream),
 		"query-block-jobs":    handle(m, m.queryBlockJobs),
 		"block-job-cancel":    change(m, m.cancelBlockJob),
 		"block-job-pause":     change(m, onBlockJob(m, func(a qapi.BlockJobPauseArgs) string { return a.Device }, m.pause)),
@@ -43,23 +38,25 @@ func onBlockJob[A any](m *Machine, id func(A) string, f func(*job, Request) erro
 	}
 }
 
-// blockJobOptions are what most commands that start block jobs have in common.
-type blockJobOptions struct {
-	id                        *string
-	speed                     *int64
-	autoFinalize, autoDismiss *bool
+// jobArgs are what all commands that start block jobs have in common.
+type jobArgs struct {
+	JobID        string `json:"job-id"`
+	Device       string `json:"device"`
+	Speed        int64  `json:"speed"`
+	AutoFinalize *bool  `json:"auto-finalize"`
+	AutoDismiss  *bool  `json:"auto-dismiss"`
 }
 
 // startBlockJob starts a job that works on nodes.
-func (m *Machine) startBlockJob(j *job, o blockJobOptions, req Request) error {
+func (m *Machine) startBlockJob(j *job, args jobArgs, req Request) error {
 	for _, n := range j.nodes {
 		if err := m.busy(n); err != nil {
 			return err
 		}
 	}
-	j.id, j.block, j.speed = value(o.id), true, value(o.speed)
-	j.autoFinalize = o.autoFinalize == nil || *o.autoFinalize
-	j.autoDismiss = o.autoDismiss == nil || *o.autoDismiss
+	j.id, j.block, j.speed = args.JobID, true, args.Speed
+	j.autoFinalize = args.AutoFinalize == nil || *args.AutoFinalize
+	j.autoDismiss = args.AutoDismiss == nil || *args.AutoDismiss
 	if err := m.unfit(j.id); err != nil {
 		return err
 	}
@@ -72,13 +69,20 @@ func (m *Machine) startBlockJob(j *job, o blockJobOptions, req Request) error {
 	return m.start(j, req)
 }
 
+// copyArgs are the arguments of commands that copy.
+type copyArgs struct {
+	jobArgs
+
+	Target string `json:"target"`
+}
+
 // copyJob is a job that copies one node to another.
-func (m *Machine) copyJob(kind qapi.JobType, from, to string) (*job, error) {
-	source, err := m.lookup(from)
+func (m *Machine) copyJob(kind qapi.JobType, args copyArgs) (*job, error) {
+	source, err := m.lookup(args.Device)
 	if err != nil {
 		return nil, err
 	}
-	target, err := m.lookup(to)
+	target, err := m.lookup(args.Target)
 	if err != nil {
 		return nil, err
 	}
@@ -88,10 +92,10 @@ func (m *Machine) copyJob(kind qapi.JobType, from, to string) (*job, error) {
 	return &job{kind: kind, total: source.size, bad: source.bad(), nodes: []*node{source, target}, target: target}, nil
 }
 
-const differentSizes = "Source and target image have different sizes"
+func differentSizes() error { return generic("Source and target image have different sizes") }
 
-func (m *Machine) mirror(args qapi.BlockdevMirrorArgs, req Request) error {
-	j, err := m.copyJob(qapi.JobTypeMirror, args.Device, args.Target)
+func (m *Machine) mirror(args copyArgs, req Request) error {
+	j, err := m.copyJob(qapi.JobTypeMirror, args)
 	if err != nil {
 		return err
 	}
@@ -100,7 +104,7 @@ func (m *Machine) mirror(args qapi.BlockdevMirrorArgs, req Request) error {
 		return generic("Need a root block node")
 	}
 	if source.size != target.size {
-		j.total, j.do = 0, func() error { return errors.New(differentSizes) }
+		j.total, j.do = 0, differentSizes
 	}
 	j.untilTold = true
 	j.finish = func() {
@@ -108,7 +112,7 @@ func (m *Machine) mirror(args qapi.BlockdevMirrorArgs, req Request) error {
 			m.replace(source, target)
 		}
 	}
-	return m.startBlockJob(j, blockJobOptions{args.JobID, args.Speed, args.AutoFinalize, args.AutoDismiss}, req)
+	return m.startBlockJob(j, args.jobArgs, req)
 }
 
 // replace puts a node in another's place.
@@ -118,110 +122,18 @@ func (m *Machine) replace(old, n *node) {
 	}
 }
 
-func (m *Machine) backup(args qapi.BlockdevBackup, req Request) error {
-	j, err := m.copyJob(qapi.JobTypeBackup, args.Device, args.Target)
+func (m *Machine) backup(args copyArgs, req Request) error {
+	j, err := m.copyJob(qapi.JobTypeBackup, args)
 	if err != nil {
 		return err
 	}
 	if j.nodes[0].size != j.target.size {
-		return generic(differentSizes)
+		return differentSizes()
 	}
 	if user := m.writer(j.target); user != nil { // where a mirror gets a little further
 		return conflict(j.target, user)
 	}
-	return m.startBlockJob(j, blockJobOptions{args.JobID, args.Speed, args.AutoFinalize, args.AutoDismiss}, req)
-}
-
-func (m *Machine) commit(args qapi.BlockCommitArgs, req Request) error {
-	device := m.node(args.Device)
-	if device == nil {
-		return notFound(args.Device)
-	}
-	top, err := m.inChain(device, args.TopNode, args.Top)
-	if err != nil {
-		return err
-	}
-	if top == nil {
-		top = device
-	}
-	base, err := m.inChain(device, args.BaseNode, args.Base)
-	if err != nil {
-		return err
-	}
-	if base == nil {
-		for base = top; base.backing() != nil; base = base.backing() {
-		}
-	}
-	if base == top {
-		return generic("cannot commit an image into itself")
-	}
-	j := &job{kind: qapi.JobTypeCommit, nodes: chain(device, base), untilTold: top == device}
-	j.total = top.size
-	j.finish = func() {
-		if !j.untilTold {
-			above, _ := m.parent(top)
-			m.setBacking(above, base)
-		} else if j.completing {
-			m.replace(top, base)
-		}
-	}
-	return m.startBlockJob(j, blockJobOptions{args.JobID, args.Speed, args.AutoFinalize, args.AutoDismiss}, req)
-}
-
-// inChain finds a node among the backing nodes of another, by its name or its file's.
-// nil is none asked for.
-func (m *Machine) inChain(n *node, name, file *string) (*node, error) {
-	for ; n != nil; n = n.backing() {
-		if name != nil && n.name == *name || file != nil && n.filename == *file {
-			return n, nil
-		}
-	}
-	switch {
-	case name != nil:
-		return m.lookup(*name)
-	case file != nil:
-		return nil, generic("Can't find '%s' in the backing chain", *file)
-	}
-	return nil, nil
-}
-
-// chain is a node and its backing nodes down to one of them.
-func chain(n, last *node) (all []*node) {
-	for ; n != nil; n = n.backing() {
-		if all = append(all, n); n == last {
-			break
-		}
-	}
-	return all
-}
-
-// setBacking gives a node another backing node, or none.
-func (m *Machine) setBacking(n, backing *node) {
-	old := n.backing()
-	n.children = slices.DeleteFunc(n.children, func(c child) bool { return c.role == "backing" })
-	if backing != nil {
-		n.children = slices.Insert(n.children, 0, child{"backing", backing})
-	}
-	if old != nil {
-		m.letGo(old)
-	}
-}
-
-func (m *Machine) stream(args qapi.BlockStreamArgs, req Request) error {
-	n, err := m.lookup(args.Device)
-	if err != nil {
-		return err
-	}
-	base, err := m.inChain(n, args.BaseNode, args.Base)
-	if err != nil {
-		return err
-	}
-	j := &job{kind: qapi.JobTypeStream, nodes: chain(n, base)}
-	if n.backing() != nil {
-		j.total = n.size
-		j.finish = func() { m.setBacking(n, base) }
-	}
-	return m.startBlockJob(j, blockJobOptions{args.JobID, args.Speed, args.AutoFinalize, args.AutoDismiss}, req)
+	return m.startBlockJob(j, args.jobArgs, req)
 }
 
 func (m *Machine) queryBlockJobs(_ struct{}, req Request) (any, error) {

@@ -20,6 +20,7 @@ package machine
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 
 	"github.com/goqapi/goqapi/qapi"
@@ -79,11 +80,9 @@ func (m *Machine) Commands() map[string]Handler {
 	all := map[string]Handler{}
 	for _, some := range []map[string]Handler{
 		m.runCommands(), m.nodeCommands(), m.trayCommands(), m.deviceCommands(), m.qomCommands(),
-		m.objectCommands(), m.netdevCommands(), m.chardevCommands(), m.jobCommands(), m.blockJobCommands(),
+		m.objectCommands(), m.netdevCommands(), m.chardevCommands(), m.jobCommands(), m.blockJobCommands(), m.chainCommands(),
 	} {
-		for name, h := range some {
-			all[name] = h
-		}
+		maps.Copy(all, some)
 	}
 	return all
 }

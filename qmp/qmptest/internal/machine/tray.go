@@ -18,27 +18,33 @@ func (m *Machine) trayCommands() map[string]Handler {
 	}
 }
 
-// driveOf finds the device of a drive. Drives have no names here.
-func (m *Machine) driveOf(name, id *string) (*device, error) {
-	if (name == nil) == (id == nil) {
+// driveArgs say which drive is meant.
+type driveArgs struct {
+	Device *string `json:"device"` // the drive's name
+	ID     *string `json:"id"`     // the device's
+}
+
+// drive finds a drive. None has a name here.
+func (m *Machine) drive(args driveArgs) (*device, error) {
+	if (args.Device == nil) == (args.ID == nil) {
 		return nil, generic("Need exactly one of 'device' and 'id'")
 	}
-	if name != nil {
-		return nil, notFound(*name)
+	if args.Device != nil {
+		return nil, notFound(*args.Device)
 	}
-	d := m.device(*id)
+	d := m.device(*args.ID)
 	switch {
 	case d == nil:
-		return nil, notFound(*id)
+		return nil, notFound(*args.ID)
 	case !d.isDrive():
 		return nil, generic("Device does not have a block device backend")
 	}
 	return d, nil
 }
 
-// cdOf finds a drive that must have a tray.
-func (m *Machine) cdOf(name, id *string) (*device, error) {
-	d, err := m.driveOf(name, id)
+// cdDrive finds a drive that must have a tray.
+func (m *Machine) cdDrive(args driveArgs) (*device, error) {
+	d, err := m.drive(args)
 	if err == nil && !d.isCD() {
 		err = generic("Device '%s' is not removable", d.name())
 	}
@@ -53,16 +59,16 @@ func (m *Machine) moveTray(d *device, open bool) {
 	}
 }
 
-func (m *Machine) openTray(args qapi.BlockdevOpenTrayArgs, _ Request) error {
-	d, err := m.cdOf(args.Device, args.ID)
+func (m *Machine) openTray(args driveArgs, _ Request) error {
+	d, err := m.cdDrive(args)
 	if err == nil {
 		m.moveTray(d, true)
 	}
 	return err
 }
 
-func (m *Machine) closeTray(args qapi.BlockdevCloseTrayArgs, _ Request) error {
-	d, err := m.cdOf(args.Device, args.ID)
+func (m *Machine) closeTray(args driveArgs, _ Request) error {
+	d, err := m.cdDrive(args)
 	if err == nil {
 		m.moveTray(d, false)
 	}
@@ -70,7 +76,7 @@ func (m *Machine) closeTray(args qapi.BlockdevCloseTrayArgs, _ Request) error {
 }
 
 func (m *Machine) insertMedium(args qapi.BlockdevInsertMediumArgs, _ Request) error {
-	d, err := m.driveOf(nil, &args.ID)
+	d, err := m.drive(driveArgs{ID: &args.ID})
 	if err != nil {
 		return err
 	}
@@ -91,8 +97,8 @@ func (m *Machine) insertMedium(args qapi.BlockdevInsertMediumArgs, _ Request) er
 	return nil
 }
 
-func (m *Machine) removeMedium(args qapi.BlockdevRemoveMediumArgs, _ Request) error {
-	d, err := m.cdOf(nil, &args.ID)
+func (m *Machine) removeMedium(args driveArgs, _ Request) error {
+	d, err := m.cdDrive(args)
 	if err != nil {
 		return err
 	}
@@ -116,8 +122,8 @@ func (m *Machine) unload(d *device) error {
 	return nil
 }
 
-func (m *Machine) eject(args qapi.EjectArgs, _ Request) error {
-	d, err := m.cdOf(args.Device, args.ID)
+func (m *Machine) eject(args driveArgs, _ Request) error {
+	d, err := m.cdDrive(args)
 	if err != nil {
 		return err
 	}
@@ -125,8 +131,16 @@ func (m *Machine) eject(args qapi.EjectArgs, _ Request) error {
 	return m.unload(d)
 }
 
-func (m *Machine) changeMedium(args qapi.BlockdevChangeMediumArgs, _ Request) error {
-	d, err := m.cdOf(args.Device, args.ID)
+type mediumArgs struct {
+	driveArgs
+
+	Filename     string                          `json:"filename"`
+	Format       *string                         `json:"format"`
+	ReadOnlyMode qapi.BlockdevChangeReadOnlyMode `json:"read-only-mode"`
+}
+
+func (m *Machine) changeMedium(args mediumArgs, _ Request) error {
+	d, err := m.cdDrive(args.driveArgs)
 	if err != nil {
 		return err
 	}
@@ -145,13 +159,13 @@ func (m *Machine) changeMedium(args qapi.BlockdevChangeMediumArgs, _ Request) er
 }
 
 // medium are the options of the node that is to be put into a drive.
-func medium(d *device, args qapi.BlockdevChangeMediumArgs) options {
+func medium(d *device, args mediumArgs) options {
 	text := func(v any) jsontext.Value {
 		text, _ := json.Marshal(v) // it is made of what has come as JSON
 		return text
 	}
 	readOnly := d.readOnly
-	switch value(args.ReadOnlyMode) {
+	switch args.ReadOnlyMode {
 	case qapi.BlockdevChangeReadOnlyModeReadOnly:
 		readOnly = true
 	case qapi.BlockdevChangeReadOnlyModeReadWrite:

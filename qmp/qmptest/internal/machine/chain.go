@@ -1,0 +1,156 @@
+package machine
+
+import (
+	"slices"
+
+	"github.com/goqapi/goqapi/qapi"
+)
+
+func (m *Machine) chainCommands() map[string]Handler {
+	return map[string]Handler{
+		"block-commit":      change(m, m.commit),
+		"block-stream":      change(m, m.stream),
+		"blockdev-snapshot": change(m, m.snapshot),
+	}
+}
+
+type commitArgs struct {
+	jobArgs
+
+	TopNode  *string `json:"top-node"`
+	Top      *string `json:"top"`
+	BaseNode *string `json:"base-node"`
+	Base     *string `json:"base"`
+}
+
+func (m *Machine) commit(args commitArgs, req Request) error {
+	device := m.node(args.Device)
+	if device == nil {
+		return notFound(args.Device)
+	}
+	top, err := m.inChain(device, args.TopNode, args.Top)
+	if err != nil {
+		return err
+	}
+	if top == nil {
+		top = device
+	}
+	base, err := m.inChain(device, args.BaseNode, args.Base)
+	if err != nil {
+		return err
+	}
+	if base == nil {
+		for base = top; base.backing() != nil; base = base.backing() {
+		}
+	}
+	if base == top {
+		return generic("cannot commit an image into itself")
+	}
+	j := &job{kind: qapi.JobTypeCommit, nodes: chain(device, base), untilTold: top == device}
+	j.total = top.size
+	j.finish = func() {
+		if !j.untilTold {
+			above, _ := m.parent(top)
+			m.setBacking(above, base)
+		} else if j.completing {
+			m.replace(top, base)
+		}
+	}
+	return m.startBlockJob(j, args.jobArgs, req)
+}
+
+// inChain finds a node among the backing nodes of another, by its name or its file's.
+// nil is none asked for.
+func (m *Machine) inChain(n *node, name, file *string) (*node, error) {
+	for ; n != nil; n = n.backing() {
+		if name != nil && n.name == *name || file != nil && n.filename == *file {
+			return n, nil
+		}
+	}
+	switch {
+	case name != nil:
+		return m.lookup(*name)
+	case file != nil:
+		return nil, generic("Can't find '%s' in the backing chain", *file)
+	}
+	return nil, nil
+}
+
+// chain is a node and its backing nodes down to one of them.
+func chain(n, last *node) (all []*node) {
+	for ; n != nil; n = n.backing() {
+		if all = append(all, n); n == last {
+			break
+		}
+	}
+	return all
+}
+
+// setBacking gives a node another backing node, or none.
+func (m *Machine) setBacking(n, backing *node) {
+	old := n.backing()
+	n.children = slices.DeleteFunc(n.children, func(c child) bool { return c.role == "backing" })
+	if backing != nil {
+		n.children = slices.Insert(n.children, 0, child{"backing", backing})
+	}
+	if old != nil {
+		m.letGo(old)
+	}
+}
+
+type streamArgs struct {
+	jobArgs
+
+	BaseNode *string `json:"base-node"`
+	Base     *string `json:"base"`
+}
+
+func (m *Machine) stream(args streamArgs, req Request) error {
+	n, err := m.lookup(args.Device)
+	if err != nil {
+		return err
+	}
+	base, err := m.inChain(n, args.BaseNode, args.Base)
+	if err != nil {
+		return err
+	}
+	j := &job{kind: qapi.JobTypeStream, nodes: chain(n, base)}
+	if n.backing() != nil {
+		j.total = n.size
+		j.finish = func() { m.setBacking(n, base) }
+	}
+	return m.startBlockJob(j, args.jobArgs, req)
+}
+
+// overlays are the drivers of images that can have a backing image.
+var overlays = []string{"parallels", "qcow", "qcow2", "qed", "vmdk"}
+
+// snapshot puts a node above another: what is written from now on goes there.
+func (m *Machine) snapshot(args qapi.BlockdevSnapshot, _ Request) error {
+	n, err := m.lookup(args.Node)
+	if err != nil {
+		return err
+	}
+	overlay, err := m.lookup(args.Overlay)
+	if err != nil {
+		return err
+	}
+	if err := m.busy(n); err != nil {
+		return err
+	}
+	parent, role := m.parent(n)
+	above, _ := m.parent(overlay)
+	switch {
+	case role == "backing":
+		return generic("Node '%s' is busy: node is used as backing hd of '%s'", n.name, parent.name)
+	case n == overlay, above != nil, m.deviceOf(overlay) != nil:
+		return generic("The overlay is already in use")
+	case overlay.backing() != nil:
+		return generic("The overlay already has a backing image")
+	case !slices.Contains(overlays, overlay.driver):
+		return generic("The overlay does not support backing images")
+	}
+	m.setBacking(overlay, n)
+	m.replace(n, overlay)
+	return nil
+}
