@@ -1,7 +1,12 @@
 package machine
 
 import (
+	"cmp"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/go-json-experiment/json"
@@ -112,6 +117,70 @@ func (v *vm) ok(command string, args ...string) {
 	v.t.Helper()
 	require.Equal(v.t, []string{"return {}"}, v.execute(command, args...), "%s %s", command, args)
 }
+
+// TestRepliesFit has the dialogues with the model alone, as each release: what it
+// says has to fit that one's schema.
+func TestRepliesFit(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txt")
+	require.NoError(t, err)
+	for _, name := range qemu.Releases() {
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			require.NoError(t, err)
+			v := newVM(t, name)
+			for line := range strings.Lines(string(text)) {
+				if command, args, _ := strings.Cut(strings.TrimSpace(line), " "); command != "" && command[0] != '#' {
+					v.execute(command, cmp.Or(args, "{}"))
+				}
+			}
+		}
+	}
+}
+
+func TestCommandsAreQEMUs(t *testing.T) {
+	v := newVM(t, "11.1")
+	for name := range v.commands {
+		assert.NotNil(t, v.rel.Command(name), name)
+	}
+}
+
+// TestTogether has many clients plug and unplug at once.
+func TestTogether(t *testing.T) {
+	m := New(quiet{})
+	commands := m.Commands()
+	do := func(command, args string) error {
+		req := &request{args: args}
+		_, err := commands[command](t.Context(), req)
+		for _, f := range req.after {
+			f()
+		}
+		return err
+	}
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			name := fmt.Sprintf("d%d", i)
+			for range 50 {
+				assert.NoError(t, do("blockdev-add", `{"driver":"null-co","node-name":"`+name+`"}`))
+				assert.NoError(t, do("device_add", `{"driver":"scsi-hd","id":"`+name+`","drive":"`+name+`"}`))
+				assert.Error(t, do("blockdev-del", `{"node-name":"`+name+`"}`))
+				assert.NoError(t, do("query-block", ""))
+				assert.NoError(t, do("device_del", `{"id":"`+name+`"}`))
+				assert.NoError(t, do("blockdev-del", `{"node-name":"`+name+`"}`))
+			}
+		})
+	}
+	all.Wait()
+	assert.Empty(t, m.nodes)
+	assert.Len(t, m.devices, 2)
+}
+
+// quiet is a host whose events nobody hears.
+type quiet struct{}
+
+func (quiet) Emit(qapi.Event) {}
+func (quiet) Release() string { return "11.1" }
+func (quiet) Stop()           {}
 
 func TestRunState(t *testing.T) {
 	v := newVM(t, "11.1")

@@ -35,6 +35,9 @@ func (m *Machine) cont(_ struct{}, req Request) error {
 		return nil
 	}
 	m.status = qapi.RunStateRunning
+	for _, d := range m.devices {
+		d.failed = false
+	}
 	m.host.Emit(qapi.ResumeEvent{})
 	m.after(req, m.firmwareReads)
 	return nil
