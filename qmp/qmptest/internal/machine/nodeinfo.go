@@ -17,7 +17,7 @@ func (m *Machine) nodeCommands() map[string]Handler {
 }
 
 func (m *Machine) queryNodes(args qapi.QueryNamedBlockNodesArgs, _ Request) (any, error) {
-	all := []any{}
+	all := []qapi.BlockDeviceInfo{}
 	for _, n := range m.nodes {
 		all = append(all, m.nodeInfo(n, value(args.Flat)))
 	}
@@ -25,8 +25,8 @@ func (m *Machine) queryNodes(args qapi.QueryNamedBlockNodesArgs, _ Request) (any
 }
 
 // nodeInfo is what a node looks like; flat leaves out the backing images.
-func (m *Machine) nodeInfo(n *node, flat bool) *qapi.BlockDeviceInfo {
-	info := &qapi.BlockDeviceInfo{
+func (m *Machine) nodeInfo(n *node, flat bool) qapi.BlockDeviceInfo {
+	info := qapi.BlockDeviceInfo{
 		File:         n.filename,
 		NodeName:     n.name,
 		Ro:           n.readOnly,
@@ -94,7 +94,7 @@ func (m *Machine) queryBlock() []qapi.BlockInfo {
 			info.TrayOpen = &d.trayOpen
 		}
 		if d.node != nil {
-			info.Inserted = m.nodeInfo(d.node, false)
+			info.Inserted = new(m.nodeInfo(d.node, false))
 		}
 		all = append(all, info)
 	}
