@@ -64,7 +64,9 @@ func (l *link) openAgent(ctx context.Context) error {
 		l.fail(err)
 		return fmt.Errorf("qmp: synchronise with the guest agent: %w", err)
 	}
-	l.traceConnected()
+	if l.opts.trace != nil {
+		l.opts.trace.connected(l)
+	}
 	return nil
 }
 

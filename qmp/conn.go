@@ -80,7 +80,9 @@ func (l *link) openQMP(ctx context.Context) error {
 		l.fail(err)
 		return fmt.Errorf("qmp: handshake: %w", err)
 	}
-	l.traceConnected()
+	if l.opts.trace != nil {
+		l.opts.trace.connected(l)
+	}
 	return nil
 }
 

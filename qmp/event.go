@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -26,6 +27,55 @@ func (e Event) Decode(v any) error {
 		return fmt.Errorf("qmp: event %s: %w", e.Name, jsonError(err))
 	}
 	return nil
+}
+
+// events hands events on if somebody wants any. Until then there is no registry,
+// and in a program where nobody ever does there is not even its code.
+type events struct {
+	sink atomic.Pointer[eventSink]
+
+	mu    sync.Mutex // held to make the registry, and to end
+	ended error
+}
+
+// An eventSink is a registry.
+type eventSink interface {
+	event(*message)
+	interrupt(*GapError)
+	end(error)
+}
+
+func (e *events) event(m *message) {
+	if s := e.sink.Load(); s != nil {
+		(*s).event(m)
+	}
+}
+
+func (e *events) interrupt(gap *GapError) {
+	if s := e.sink.Load(); s != nil {
+		(*s).interrupt(gap)
+	}
+}
+
+func (e *events) end(err error) {
+	e.mu.Lock()
+	e.ended = err
+	e.mu.Unlock()
+	if s := e.sink.Load(); s != nil {
+		(*s).end(err)
+	}
+}
+
+func (e *events) registry() *registry {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if s := e.sink.Load(); s != nil {
+		return (*s).(*registry)
+	}
+	r := &registry{err: e.ended}
+	var s eventSink = r
+	e.sink.Store(&s)
+	return r
 }
 
 // A registry knows which queues want which events.
@@ -126,14 +176,15 @@ func (r *registry) queuesLocked() map[*queue]bool {
 // event takes an event. Of those that come on a link that is lost already, the
 // queues have said that they may be missing.
 func (l *link) event(m *message) {
-	if l.lasting {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		if l.err != nil {
-			return
-		}
+	if !l.lasting {
+		l.events.event(m)
+		return
 	}
-	l.events.event(m)
+	l.mu.Lock()
+	if l.err == nil {
+		l.events.event(m)
+	}
+	l.mu.Unlock()
 }
 
 // event appends the event in m to the queues that want it.

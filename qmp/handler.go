@@ -39,7 +39,7 @@ func (c *Conn) handle(name string, f func(Event)) (stop func()) {
 	if name != "" {
 		names = []string{name}
 	}
-	hub.events.add(&h.queue, names)
+	hub.events.registry().add(&h.queue, names)
 	return sync.OnceFunc(h.stop)
 }
 
@@ -118,7 +118,7 @@ func (h *handler) pop() (e Event, ok bool, err error) {
 }
 
 func (h *handler) stop() {
-	h.hub.events.remove(&h.queue)
+	h.hub.events.registry().remove(&h.queue)
 	h.queue.drop(ErrUnsubscribed)
 	if runner := h.runner.Load(); runner != 0 && runner == uint64(thisGoroutine()) {
 		return

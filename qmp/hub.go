@@ -7,7 +7,7 @@ import "sync/atomic"
 type hub struct {
 	opts   options
 	pool   pool
-	events registry
+	events events
 	report reporter
 	late   atomic.Int64 // replies that nobody waited for any more
 }

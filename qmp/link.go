@@ -450,7 +450,9 @@ func (l *link) fail(cause error) {
 	} else if !l.lasting {
 		l.events.end(fmt.Errorf("qmp: events: %w", err))
 	}
-	l.traceClosed(err)
+	if l.opts.trace != nil {
+		l.opts.trace.closed(l)
+	}
 	switch l.rw.(type) {
 	case *net.UnixConn, *net.TCPConn:
 		l.rw.Close()

@@ -39,7 +39,7 @@ func (c *Conn) Subscribe(names []string, opts ...SubscribeOption) *Subscription 
 	s := &Subscription{hub: c.hub, ready: make(chan struct{}, 1)}
 	s.queue.limit, s.queue.bytes = o.buffer, c.hub.opts.maxMessage
 	s.queue.wake = s.wake
-	c.hub.events.add(&s.queue, names)
+	c.hub.events.registry().add(&s.queue, names)
 	return s
 }
 
@@ -101,7 +101,7 @@ func all[E any](ctx context.Context, s *Subscription, decode func(Event) (E, err
 // Close ends the subscription. Events that wait in it are dropped, and whoever
 // waits in Next is told.
 func (s *Subscription) Close() {
-	s.hub.events.remove(&s.queue)
+	s.hub.events.registry().remove(&s.queue)
 	s.queue.drop(ErrUnsubscribed)
 }
 

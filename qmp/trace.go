@@ -3,7 +3,6 @@ package qmp
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"time"
 )
 
@@ -62,8 +61,8 @@ func WithTrace(t Trace) Option {
 // out what programs without a trace do not use.
 type tracing interface {
 	call(ctx context.Context, command string) callTrace
-	connected(Greeting)
-	closed(error)
+	connected(*link)
+	closed(*link)
 }
 
 // A callTrace is one call as a trace sees it. Until the call is sent its fields are the
@@ -80,19 +79,6 @@ func (l *link) traceCall(ctx context.Context, command string) callTrace {
 		return nil
 	}
 	return l.opts.trace.call(ctx, command)
-}
-
-func (l *link) traceConnected() {
-	if l.opts.trace != nil {
-		l.opts.trace.connected(l.conn().Greeting())
-	}
-}
-
-// traceClosed lets a worker tell: whoever found the end may hold what a trace wants.
-func (l *link) traceClosed(err error) {
-	if l.opts.trace != nil {
-		l.pool.add(taskFunc(func() { l.opts.trace.closed(fmt.Errorf("qmp: %w", err)) }))
-	}
 }
 
 // endWatch ends a watch, if there is one.
@@ -122,7 +108,8 @@ func (t *tracer) call(ctx context.Context, command string) callTrace {
 	return s
 }
 
-func (t *tracer) connected(g Greeting) {
+func (t *tracer) connected(l *link) {
+	g := l.conn().Greeting()
 	for i := range t.traces {
 		if t.traces[i].Connected != nil {
 			t.traces[i].Connected(g)
@@ -130,12 +117,16 @@ func (t *tracer) connected(g Greeting) {
 	}
 }
 
-func (t *tracer) closed(err error) {
-	for i := range t.traces {
-		if t.traces[i].Closed != nil {
-			t.traces[i].Closed(err)
+// closed lets a worker tell: whoever found the end may hold what a trace wants.
+func (t *tracer) closed(l *link) {
+	err := l.conn().Err()
+	l.pool.add(taskFunc(func() {
+		for i := range t.traces {
+			if t.traces[i].Closed != nil {
+				t.traces[i].Closed(err)
+			}
 		}
-	}
+	}))
 }
 
 type watcher struct {
