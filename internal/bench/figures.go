@@ -41,7 +41,7 @@ var (
 	rate      = scale{1, 0, "/s"}
 	kibibytes = scale{1 << 10, 1, "KiB"}
 	megabytes = scale{1, 0, "MB"}
-	millions  = scale{1e6, 2, "MB"}
+	millions  = scale{1e6, 3, "MB"}
 	micros    = scale{1e3, 1, "µs"}
 	millis    = scale{1e6, 0, "ms"}
 	seconds   = scale{1e9, 1, "s"}
@@ -65,6 +65,7 @@ var figures = []figure{
 
 	{what: "Calls a second against a loop in C"},
 	{"  QEMU, one CPU, one caller", "BenchmarkC/*/callers=1", "typed/C-rate", ratio, 0, 0.84},
+	{"  the bare loop in Go", "BenchmarkC/*/callers=1", "bare/C-rate", ratio, 0, 0},
 
 	{what: "Bytes of a request against the shortest JSON"},
 	{"  query-status", "BenchmarkBytes/query-status/alone", "bytes/shortest", ratio, 1, 0},
