@@ -1,5 +1,6 @@
 // Command qapi works with QAPI schemas: it checks them, shows them as JSON,
-// compares them, and takes those of a QEMU release into this module.
+// compares them, and takes those of a QEMU release into this module. And it records
+// sessions with a QEMU, for tests.
 package main
 
 import (
@@ -28,6 +29,8 @@ Usage:
 	qapi dump [flags] WHAT       write a schema's model as JSON
 	qapi diff [flags] OLD NEW    report what has changed between two schemas
 	qapi import [flags] WHAT     add the schemas of a QEMU release to this module
+	qapi record LISTEN TARGET FILE
+	                             record what a program and a QEMU say to each other
 
 For check, dump and diff WHAT is a schema's root file, a folder that holds
 qapi/qapi-schema.json or qga/qapi-schema.json (such as a QEMU source tree), or
@@ -61,6 +64,7 @@ func (t *tool) run(ctx context.Context, args []string) int {
 		"dump":   t.dump,
 		"diff":   t.diff,
 		"import": t.importRelease,
+		"record": t.record,
 	}
 	if len(args) == 0 {
 		fmt.Fprint(t.stderr, usage)

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+
+	"github.com/goqapi/goqapi/qmp/qmptest/record"
+)
+
+// record records a session between another program and a QEMU.
+func (t *tool) record(ctx context.Context, args []string) (err error) {
+	f := t.flags("record", "LISTEN TARGET FILE", `Records the session of another program with a QEMU, or a guest agent: waits for the
+program at LISTEN, connects it to the monitor at TARGET, and writes what they say to
+FILE, without passwords, until one of them leaves. LISTEN and TARGET are addresses
+such as unix:/tmp/qmp.sock or tcp:localhost:4444. Package qmp/qmptest/record replays
+the file in tests.`)
+	if err := t.parse(f, args, 3, 3); err != nil {
+		return err
+	}
+	network, where, ok := strings.Cut(f.Arg(0), ":")
+	if !ok || network != "unix" && network != "tcp" {
+		return fmt.Errorf("listen at %q: it is neither a unix: nor a tcp: address", f.Arg(0))
+	}
+	// What only its owner knows to be a secret is in the file, too.
+	file, err := os.OpenFile(f.Arg(2), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if e := file.Close(); err == nil {
+			err = e
+		}
+	}()
+	l, err := net.Listen(network, where)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(t.stderr, "waiting at %s:%s\n", network, l.Addr())
+	return record.Serve(ctx, l, f.Arg(1), file)
+}
