@@ -12,7 +12,7 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// builtins are the commands that every server has.
+// builtins are the commands that every server has, if the release has them.
 func (s *Server) builtins() map[string]Handler {
 	return map[string]Handler{
 		"query-version":  func(context.Context, *Request) (any, error) { return s.versionInfo(), nil },
@@ -20,11 +20,12 @@ func (s *Server) builtins() map[string]Handler {
 		"query-qmp-schema": func(context.Context, *Request) (any, error) {
 			return json.RawMessage(s.rel.Introspect()), nil
 		},
-		"quit": s.quit,
+		"query-events": func(context.Context, *Request) (any, error) { return named(s.rel.Events()), nil },
+		"quit":         s.quit,
 	}
 }
 
-func (s *Server) commandInfos() []qapi.CommandInfo {
+func (s *Server) commandInfos() any {
 	names := s.rel.Commands()
 	if s.unchecked {
 		s.mu.Lock()
@@ -33,9 +34,17 @@ func (s *Server) commandInfos() []qapi.CommandInfo {
 		slices.Sort(names)
 		names = slices.Compact(names)
 	}
-	var list []qapi.CommandInfo
+	return named(names)
+}
+
+// named is a list of what has a name and no more.
+func named(names []string) any {
+	type info struct {
+		Name string `json:"name"`
+	}
+	var list []info
 	for _, name := range names {
-		list = append(list, qapi.CommandInfo{Name: name})
+		list = append(list, info{name})
 	}
 	return list
 }

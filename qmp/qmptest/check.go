@@ -134,6 +134,9 @@ var bindings = []string{reflect.TypeFor[qapi.Client]().PkgPath(), reflect.TypeFo
 // ofBindings reports whether a value, or what it is a list of, has a type of the
 // bindings.
 func ofBindings(v any) bool {
+	if list, ok := v.([]any); ok {
+		return len(list) > 0 && !slices.ContainsFunc(list, func(e any) bool { return !ofBindings(e) })
+	}
 	if v == nil {
 		return false
 	}

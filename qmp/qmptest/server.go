@@ -3,15 +3,27 @@
 // negotiation, replies in order, events to every monitor. And it knows the schema
 // of the release that it plays: a command that this one does not have, and
 // arguments that it does not take, are refused as it refuses them; and a reply or an
-// event of yours that it would never send fails the test.
+// event of yours that it would never send fails the test. Behind it is a small virtual
+// machine, of which each command can be replaced:
 //
 //	srv := qmptest.Start(t, qmptest.Release("10.0"))
-//	srv.Reply("query-status", qapi.StatusInfo{Status: qapi.RunStateRunning, Running: true})
-//	qmptest.Handle(srv, srv.Commands.Stop, func(ctx context.Context) error {
-//		srv.Emit(qapi.StopEvent{})
-//		return nil
+//	srv.Reply("query-name", qapi.NameInfo{Name: new("vm1")})
+//	qmptest.Handle(srv, srv.Commands.Eject, func(ctx context.Context, args qapi.EjectArgs) error {
+//		return &qmp.Error{Class: qmp.ClassGenericError, Desc: "the tray is jammed"}
 //	})
 //	conn, err := srv.Dial(t.Context())
+//
+// # The virtual machine
+//
+// It is as QEMU makes it of -S -nodefaults -display none -machine pc, with a
+// virtio-scsi-pci controller scsi0 and a CD drive cd0, and has state: stop, cont,
+// system_reset, system_powerdown and quit with their events in QEMU's order, block
+// nodes, devices that are plugged and unplugged, the tray, jobs that run and conclude,
+// objects, character devices and network backends. There is no guest in it, but one
+// is assumed that does at once what it is asked; every file exists, and every address
+// can be reached. A job has done its work right behind the reply to what starts it;
+// with a limit of its speed, it is a second further behind each query-jobs and
+// query-block-jobs. [Bare] leaves the machine out.
 //
 // Over [Server.Dial] and [Server.Pipe] it works inside testing/synctest bubbles.
 package qmptest
@@ -19,6 +31,7 @@ package qmptest
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"sync"
 	"testing"
@@ -44,6 +57,7 @@ type Server struct {
 	rel       *release.Release
 	pretty    bool
 	unchecked bool
+	bare      bool
 	agent     bool
 	slow      slowness
 
@@ -85,8 +99,8 @@ func Version(v qmp.Version) Option {
 func Pretty() Option { return func(s *Server) { s.pretty = true } }
 
 // Unchecked has nothing held against the schema: for tests of what lies below it,
-// with commands, arguments and events that no QEMU has.
-func Unchecked() Option { return func(s *Server) { s.unchecked = true } }
+// with commands, arguments and events that no QEMU has. It implies [Bare].
+func Unchecked() Option { return func(s *Server) { s.unchecked, s.bare = true, true } }
 
 // New returns a server. It must be closed in the end; [Server.Close] then tells what
 // the test did wrong.
@@ -137,6 +151,9 @@ func newServer(t reporter, opts []Option) (*Server, error) {
 		return nil, fmt.Errorf("qmptest: %w", err)
 	}
 	s.builtin = builtins()
+	if !s.bare && !s.agent {
+		maps.Copy(s.builtin, s.machineHandlers())
+	}
 	names := namer()
 	s.Commands, s.AgentCommands = qapi.NewClient(names), qga.NewClient(names)
 	return s, nil

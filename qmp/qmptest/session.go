@@ -179,10 +179,7 @@ func (c *session) wait(d time.Duration) {
 // dispatch executes a request and returns the result as it is sent.
 func (c *session) dispatch(req *Request) ([]byte, error) {
 	negotiation := !c.srv.agent && req.Command == "qmp_capabilities"
-	switch {
-	case negotiation && c.negotiated.Load():
-		return nil, &qmp.Error{Class: qmp.ClassCommandNotFound, Desc: "the negotiation is over"}
-	case !negotiation && !c.negotiated.Load():
+	if !negotiation && !c.negotiated.Load() {
 		return nil, &qmp.Error{Class: qmp.ClassCommandNotFound, Desc: "qmp_capabilities comes first"}
 	}
 	h := c.srv.follow(req.Call)
@@ -212,6 +209,9 @@ func (c *session) dispatch(req *Request) ([]byte, error) {
 
 // negotiate executes qmp_capabilities.
 func (c *session) negotiate(_ context.Context, req *Request) (any, error) {
+	if c.negotiated.Load() {
+		return nil, &qmp.Error{Class: qmp.ClassCommandNotFound, Desc: "the negotiation is over"}
+	}
 	var args struct {
 		Enable []string `json:"enable"`
 	}

@@ -102,6 +102,18 @@ func (r *Release) Commands() []string {
 	return names
 }
 
+// Events lists the events that the release has, by name.
+func (r *Release) Events() []string {
+	var names []string
+	for _, e := range r.schema.Events() {
+		if r.holds(e.If) {
+			names = append(names, e.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
 // CheckClass reports what is wrong with an error's class.
 func (r *Release) CheckClass(class string) error {
 	e, ok := r.newest.Lookup("QapiErrorClass").(*schema.Enum)

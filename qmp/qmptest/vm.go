@@ -1,0 +1,26 @@
+package qmptest
+
+import (
+	"context"
+
+	"github.com/goqapi/goqapi/qmp/qmptest/internal/machine"
+)
+
+// Bare leaves out the virtual machine: but for what every server has, no command is
+// executed that the test does not [Handle], [Server.Reply] to or [Server.Expect].
+func Bare() Option { return func(s *Server) { s.bare = true } }
+
+// machineHandlers are the commands of a virtual machine of the server's own.
+func (s *Server) machineHandlers() map[string]Handler {
+	all := map[string]Handler{}
+	for name, h := range machine.New(host{s}).Commands() {
+		all[name] = func(ctx context.Context, req *Request) (any, error) { return h(ctx, req) }
+	}
+	return all
+}
+
+// A host is a server as its machine sees it.
+type host struct{ *Server }
+
+// Stop ends the server.
+func (h host) Stop() { h.hangUp() }

@@ -1,0 +1,108 @@
+package qmptest_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/goqapi/goqapi/qapi"
+	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/qmp/qmptest"
+)
+
+// Every release has a machine behind it, whose replies and events fit the schema.
+func TestMachine(t *testing.T) {
+	for _, release := range []string{"5.2", "7.2", "10.0", "10.2", "11.1"} {
+		synctest.Test(t, func(t *testing.T) {
+			srv := qmptest.Start(t, qmptest.Release(release))
+			conn, err := srv.Dial(t.Context())
+			require.NoError(t, err)
+			c := qapi.NewClient(conn)
+			defer c.Close()
+			events := qapi.SubscribeEvents(c, nil)
+
+			require.NoError(t, c.BlockdevAdd(t.Context(), qapi.BlockdevOptions{
+				NodeName: new("disk0"), Driver: qapi.BlockdevOptionsNullCo{},
+			}))
+			require.NoError(t, c.DeviceAdd(t.Context(), qapi.DeviceAddArgs{
+				Driver: "scsi-hd", ID: new("sd0"), Props: map[string]any{"drive": "disk0"},
+			}))
+			require.NoError(t, c.Cont(t.Context()))
+			status, err := c.QueryStatus(t.Context())
+			require.NoError(t, err)
+			assert.True(t, status.Running)
+			nodes, err := c.QueryNamedBlockNodes(t.Context(), qapi.QueryNamedBlockNodesArgs{})
+			require.NoError(t, err)
+			assert.Equal(t, "disk0", nodes[0].NodeName)
+			blocks, err := c.QueryBlock(t.Context(), qapi.QueryBlockArgs{})
+			require.NoError(t, err)
+			assert.Len(t, blocks, 2)
+			require.NoError(t, c.DeviceDel(t.Context(), qapi.DeviceDelArgs{ID: "sd0"}))
+			require.NoError(t, c.Quit(t.Context()))
+			var seen []string
+			for {
+				e, err := events.Next(t.Context())
+				if err != nil {
+					assert.ErrorIs(t, err, qmp.ErrClosed)
+					break
+				}
+				seen = append(seen, e.EventName())
+			}
+			assert.Equal(t, []string{"RESUME", "DEVICE_DELETED", "SHUTDOWN"}, seen, release)
+		})
+	}
+}
+
+// What a test handles itself takes the machine's place.
+func TestMachineOverridden(t *testing.T) {
+	srv := qmptest.Start(t)
+	qmptest.Handle(srv, srv.Commands.Eject, func(context.Context, qapi.EjectArgs) error {
+		return &qmp.Error{Class: qmp.ClassGenericError, Desc: "jammed"}
+	})
+	conn, err := srv.Dial(t.Context())
+	require.NoError(t, err)
+	c := qapi.NewClient(conn)
+	defer c.Close()
+	assert.ErrorContains(t, c.Eject(t.Context(), qapi.EjectArgs{ID: new("cd0")}), "jammed")
+	assert.NoError(t, c.BlockdevOpenTray(t.Context(), qapi.BlockdevOpenTrayArgs{ID: new("cd0")}))
+}
+
+// A small VM manager: it changes the disc of a machine that is stopped meanwhile.
+func changeDisc(ctx context.Context, c *qapi.Client, file string) error {
+	if err := c.Stop(ctx); err != nil {
+		return err
+	}
+	if err := c.BlockdevChangeMedium(ctx, qapi.BlockdevChangeMediumArgs{ID: new("cd0"), Filename: file}); err != nil {
+		return err
+	}
+	return c.Cont(ctx)
+}
+
+// How a VM manager is tested. In a test, [qmptest.Start] reports what goes wrong.
+func ExampleServer_Expect() {
+	srv := qmptest.New(qmptest.Release("10.0"))
+	srv.Expect(
+		qmptest.Step{Command: "stop"},
+		qmptest.Step{Command: "blockdev-change-medium", Err: &qmp.Error{Class: qmp.ClassGenericError, Desc: "the tray is jammed"}},
+		qmptest.Step{Command: "cont"},
+	)
+	ctx := context.Background()
+	conn, err := srv.Dial(ctx)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(changeDisc(ctx, qapi.NewClient(conn), "new.iso"))
+	conn.Close()
+	fmt.Println(srv.Close())
+	// Output:
+	// qmp: blockdev-change-medium: the tray is jammed
+	// qmptest: 1 of 3 expected commands have not come:
+	// 	came   stop
+	// 	came   blockdev-change-medium
+	// 	next   cont
+}
