@@ -1,6 +1,8 @@
 package machine
 
 import (
+	"math/bits"
+
 	"github.com/goqapi/goqapi/qapi"
 )
 
@@ -94,14 +96,23 @@ func (m *Machine) copyJob(kind qapi.JobType, args copyArgs) (*job, error) {
 
 func differentSizes() error { return generic("Source and target image have different sizes") }
 
-func (m *Machine) mirror(args copyArgs, req Request) error {
-	j, err := m.copyJob(qapi.JobTypeMirror, args)
+type mirrorArgs struct {
+	copyArgs
+
+	Granularity uint32 `json:"granularity"`
+}
+
+func (m *Machine) mirror(args mirrorArgs, req Request) error {
+	j, err := m.copyJob(qapi.JobTypeMirror, args.copyArgs)
 	if err != nil {
 		return err
 	}
 	source, target := j.nodes[0], j.target
 	if parent, _ := m.parent(source); parent != nil {
 		return generic("Need a root block node")
+	}
+	if g := args.Granularity; g != 0 && (g < 512 || g > 64<<20 || bits.OnesCount32(g) != 1) {
+		return generic("Parameter 'granularity' expects a power of 2 from 512 B to 64 MB")
 	}
 	if source.size != target.size {
 		j.total, j.do = 0, differentSizes
@@ -122,10 +133,23 @@ func (m *Machine) replace(old, n *node) {
 	}
 }
 
-func (m *Machine) backup(args copyArgs, req Request) error {
-	j, err := m.copyJob(qapi.JobTypeBackup, args)
+type backupArgs struct {
+	copyArgs
+
+	Sync   qapi.MirrorSyncMode `json:"sync"`
+	Bitmap *string             `json:"bitmap"`
+}
+
+func (m *Machine) backup(args backupArgs, req Request) error {
+	j, err := m.copyJob(qapi.JobTypeBackup, args.copyArgs)
 	if err != nil {
 		return err
+	}
+	switch { // there are no bitmaps here
+	case args.Bitmap != nil:
+		return generic("Bitmap '%s' could not be found", *args.Bitmap)
+	case args.Sync == qapi.MirrorSyncModeBitmap, args.Sync == qapi.MirrorSyncModeIncremental:
+		return generic("must provide a valid bitmap name for '%s' sync mode", args.Sync)
 	}
 	if j.nodes[0].size != j.target.size {
 		return differentSizes()

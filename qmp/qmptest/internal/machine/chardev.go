@@ -41,8 +41,8 @@ func (m *Machine) chardevAdd(args qapi.ChardevAddArgs, _ Request) (any, error) {
 	var result qapi.ChardevReturn
 	switch backend := args.Backend.Type.(type) {
 	case qapi.ChardevBackendPty:
-		m.made.ptys++
 		result.Pty = new(fmt.Sprintf("/dev/pts/%d", m.made.ptys))
+		m.made.ptys++
 		c.filename = "pty:" + *result.Pty
 	case qapi.ChardevBackendRingbuf:
 		if backend.Size != nil && (*backend.Size < 0 || bits.OnesCount64(uint64(*backend.Size)) != 1) {

@@ -54,8 +54,8 @@ func TestSecretsAreNotTold(t *testing.T) {
 
 func TestPty(t *testing.T) {
 	v := newVM(t, "11.1")
-	assert.Equal(t, []string{`return {"pty":"/dev/pts/1"}`}, v.execute("chardev-add", `{"id":"c","backend":{"type":"pty","data":{}}}`))
-	assert.Contains(t, v.execute("query-chardev")[0], `{"filename":"pty:/dev/pts/1","frontend-open":false,"label":"c"}`)
+	assert.Equal(t, []string{`return {"pty":"/dev/pts/0"}`}, v.execute("chardev-add", `{"id":"c","backend":{"type":"pty","data":{}}}`))
+	assert.Contains(t, v.execute("query-chardev")[0], `{"filename":"pty:/dev/pts/0","frontend-open":false,"label":"c"}`)
 }
 
 func TestTray(t *testing.T) {

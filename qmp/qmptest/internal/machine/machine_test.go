@@ -69,7 +69,10 @@ func (r *request) Decode(v any) error {
 	if r.args == "" {
 		return nil
 	}
-	return json.Unmarshal([]byte(r.args), v)
+	if err := json.Unmarshal([]byte(r.args), v); err != nil {
+		return &qmp.Error{Class: qmp.ClassGenericError, Desc: err.Error()}
+	}
+	return nil
 }
 
 func (r *request) After(f func()) { r.after = append(r.after, f) }
@@ -85,6 +88,9 @@ func (v *vm) execute(command string, args ...string) []string {
 		req.args = args[0]
 	}
 	v.said = nil
+	if refusal := v.rel.Refuse(v.rel.Command(command), []byte(cmp.Or(req.args, "{}"))); refusal != "" {
+		return []string{"error GenericError: " + refusal} // as the server does
+	}
 	result, err := h(v.t.Context(), req)
 	if err != nil {
 		var refusal *qmp.Error

@@ -227,6 +227,9 @@ func (m *Machine) measure(n *node, o options) error {
 		if !n.disk.foreign && n.disk.format != n.driver {
 			return generic("Image is not in %s format", n.driver)
 		}
+		if other := m.sharer(n); other != nil {
+			return generic("Permission conflict on node '%s': it holds the image of node '%s'", below.name, other.name)
+		}
 		n.size = n.disk.virtual
 	default:
 		n.filename, n.disk = below.filename, below.disk
@@ -236,6 +239,19 @@ func (m *Machine) measure(n *node, o options) error {
 		}
 	}
 	return nil
+}
+
+// sharer is another node that takes its image from the same node below; nil if there
+// is none, or nothing is written through either.
+func (m *Machine) sharer(n *node) *node {
+	i := slices.IndexFunc(m.nodes, func(other *node) bool {
+		return other != n && slices.Contains(formats, other.driver) && other.below() == n.below() &&
+			(!other.readOnly || !n.readOnly)
+	})
+	if i < 0 {
+		return nil
+	}
+	return m.nodes[i]
 }
 
 // below is the node that holds the data of this one; nil if it holds them itself.

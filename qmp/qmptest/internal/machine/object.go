@@ -1,7 +1,11 @@
 package machine
 
 import (
+	"maps"
 	"slices"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/goqapi/goqapi/qapi"
 )
@@ -27,9 +31,15 @@ func (m *Machine) object(id string) *object {
 	return nil
 }
 
-func (m *Machine) objectAdd(args qapi.ObjectOptions, _ Request) error {
+func (m *Machine) objectAdd(args qapi.ObjectOptions, req Request) error {
 	if !wellFormed(args.ID) && m.since("6.0") {
 		return badID()
+	}
+	if err := known(args, req); err != nil {
+		return err
+	}
+	if ram, ok := args.QOMType.(qapi.ObjectOptionsMemoryBackendRAM); ok && ram.Size == 0 {
+		return generic("can't create backend with size 0")
 	}
 	if secret, ok := args.QOMType.(qapi.ObjectOptionsSecret); ok && (secret.Data == nil) == (secret.File == nil) {
 		return generic("One of 'file' and 'data' must be provided, not both")
@@ -43,6 +53,29 @@ func (m *Machine) objectAdd(args qapi.ObjectOptions, _ Request) error {
 	}
 	m.objects = append(m.objects, o)
 	return nil
+}
+
+// known checks what the schema of QEMU 5.2 leaves to object-add: the type of an
+// object, and the names of its properties.
+func known(args qapi.ObjectOptions, req Request) error {
+	kind := args.QOMType.ObjectType()
+	if !kind.Known() {
+		return generic("invalid object type: %s", kind)
+	}
+	var given, read map[string]jsontext.Value
+	if err := req.Decode(&given); err != nil {
+		return err
+	}
+	text, err := json.Marshal(args)
+	if err == nil {
+		err = json.Unmarshal(text, &read)
+	}
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		if _, ok := read[name]; !ok && err == nil {
+			return generic("Property '%s.%s' not found", kind, name)
+		}
+	}
+	return err
 }
 
 func (m *Machine) newIOThread(id string, args qapi.ObjectOptionsIothread) *qapi.IOThreadInfo {

@@ -32,6 +32,9 @@ func (m *Machine) tree() map[string][]qapi.ObjectPropertyInfo {
 		add(path, "container")
 	}
 	add("/objects/pc.ram", "memory-backend-ram")
+	if m.since("11.1") {
+		add("/objects/"+monitor, "monitor-qmp")
+	}
 	for _, o := range m.objects {
 		add("/objects/"+o.id, o.kind)
 	}
@@ -47,24 +50,42 @@ func (m *Machine) tree() map[string][]qapi.ObjectPropertyInfo {
 	return tree
 }
 
-// absolute is a path as the tree has it.
-func absolute(path string) string {
-	return "/" + strings.Trim(path, "/")
+// resolve finds an object in the tree: by its path, or by so much of its end that
+// there is no other.
+func (m *Machine) resolve(path string) (object string, properties []qapi.ObjectPropertyInfo, err error) {
+	tree := m.tree()
+	object = "/" + strings.Trim(path, "/")
+	if !strings.HasPrefix(path, "/") {
+		var all []string
+		for whole := range tree {
+			if strings.HasSuffix(whole, object) {
+				all = append(all, whole)
+			}
+		}
+		if len(all) != 1 {
+			return "", nil, notFound(path)
+		}
+		object = all[0]
+	}
+	if tree[object] == nil {
+		return "", nil, notFound(path)
+	}
+	return object, tree[object], nil
 }
 
 func (m *Machine) qomList(args qapi.QOMListArgs, _ Request) (any, error) {
-	properties, ok := m.tree()[absolute(args.Path)]
-	if !ok {
-		return nil, notFound(args.Path)
+	_, properties, err := m.resolve(args.Path)
+	if err != nil {
+		return nil, err
 	}
 	return properties, nil
 }
 
 // qomGet knows the type of each object, and what a device was given.
 func (m *Machine) qomGet(args qapi.QOMGetArgs, _ Request) (any, error) {
-	path := absolute(args.Path)
-	if _, ok := m.tree()[path]; !ok {
-		return nil, notFound(args.Path)
+	path, _, err := m.resolve(args.Path)
+	if err != nil {
+		return nil, err
 	}
 	kind := m.typeOf(path)
 	if args.Property == "type" {
