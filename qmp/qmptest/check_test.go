@@ -64,10 +64,10 @@ func TestRepliesAreHeldAgainstTheSchema(t *testing.T) {
 	assert.Empty(t, w.said(), "once")
 
 	srv.Handle("query-status", func(context.Context, *qmptest.Request) (any, error) {
-		return map[string]any{"status": "running", "runing": true}, nil
+		return map[string]any{"status": "running", "going": true}, nil
 	})
 	_, err = c.QueryStatus(t.Context())
-	assert.ErrorContains(t, err, "'running' is missing; 'runing' is unknown")
+	assert.ErrorContains(t, err, "'running' is missing; 'going' is unknown")
 	assert.Len(t, w.said(), 1)
 
 	srv.Reply("query-block")

@@ -37,7 +37,7 @@ func Handle[F any](s *Server, method, handler F) {
 			in = append(in, args.Elem())
 		}
 		out := f.Call(in)
-		if err, ok := out[len(out)-1].Interface().(error); ok {
+		if err, ok := reflect.TypeAssert[error](out[len(out)-1]); ok {
 			return nil, err
 		}
 		if len(out) == 1 {

@@ -2,7 +2,6 @@ package release
 
 import (
 	"encoding/json"
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -31,8 +30,8 @@ func TestReplies(t *testing.T) {
 		{"11.1", "query-name", `{"name":"x"}`, ""},
 		{"11.1", "query-name", `{"nam":"x"}`, "'nam' is unknown"},
 		{"11.1", "query-name", `[]`, "it is a list, not an object"},
-		{"11.1", "query-status", `{"status":"runing","running":true}`,
-			`'status' is "runing", which is not one of the 16 values of RunState`},
+		{"11.1", "query-status", `{"status":"asleep","running":true}`,
+			`'status' is "asleep", which is not one of the 16 values of RunState`},
 		{"11.1", "query-status", `{"running":1}`,
 			"'running' is the number 1, not a boolean; 'status' is missing"},
 		{"11.1", "query-status", `{"status":"running","running":true,"singlestep":false}`, "'singlestep' is unknown"},
@@ -66,6 +65,12 @@ func TestTypedValuesAreCut(t *testing.T) {
 	for _, c := range []struct{ release, command, typed, want string }{
 		{"5.2", "query-status", `{"status":"running","running":true}`, `{"running":true,"singlestep":false,"status":"running"}`},
 		{"11.1", "query-status", `{"status":"running","running":true}`, `{"status":"running","running":true}`},
+		{"5.2", "query-iothreads", `[{"id":"a","thread-id":1,"poll-max-ns":0,"poll-grow":0,"poll-shrink":0,"aio-max-batch":0}]`,
+			`[{"id":"a","poll-grow":0,"poll-max-ns":0,"poll-shrink":0,"thread-id":1}]`},
+		{"5.2", "query-block-jobs", `[{"type":"mirror","device":"j","len":1,"offset":1,"busy":false,"paused":false,"speed":0,"io-status":"ok",` +
+			`"ready":true,"status":"ready","auto-finalize":true,"auto-dismiss":true,"actively-synced":false}]`,
+			`[{"type":"mirror","device":"j","len":1,"offset":1,"busy":false,"paused":false,"speed":0,"io-status":"ok",` +
+				`"ready":true,"status":"ready","auto-finalize":true,"auto-dismiss":true}]`},
 		{"7.2", "query-iothreads", `[{"id":"a","thread-id":1,"poll-max-ns":0,"poll-grow":0,"poll-shrink":0,"aio-max-batch":0,"poll-weight":0}]`,
 			`[{"aio-max-batch":0,"id":"a","poll-grow":0,"poll-max-ns":0,"poll-shrink":0,"thread-id":1}]`},
 		{"5.2", "query-iothreads", `[{"id":"a","thread-id":1,"poll-max-ns":0,"poll-grow":0,"poll-shrink":0,"aio-max-batch":1}]`,
@@ -165,8 +170,7 @@ func TestDocumentedArgumentsAreTaken(t *testing.T) {
 			Message               wiretest.Message
 		}
 		if err := json.Unmarshal([]byte(line), &e); err != nil {
-			var bad *json.UnmarshalTypeError // an example that is no message
-			require.True(t, errors.As(err, &bad), "%v", err)
+			require.ErrorAs(t, err, new(*json.UnmarshalTypeError)) // an example that is no message
 			continue
 		}
 		if e.Kind != "execute" || e.Target != "qmp" || !e.SchemaOK {

@@ -135,7 +135,7 @@ var absent = map[string]string{
 	"CONFIG_AUDIO_SNDIO":         never,
 	"CONFIG_AF_XDP":              never,
 	"CONFIG_IGVM":                never,
-	"CONFIG_PASST":               never,
+	"CONFIG_PASST":               "11.0",
 	"CONFIG_QPL":                 never,
 	"CONFIG_UADK":                never,
 	"CONFIG_QATZIP":              never,
