@@ -28,6 +28,12 @@ func (m *Machine) commit(args commitArgs, req Request) error {
 	if device == nil {
 		return notFound(args.Device)
 	}
+	if err := oneOf("top-node", args.TopNode, "top", args.Top); err != nil {
+		return err
+	}
+	if err := oneOf("base-node", args.BaseNode, "base", args.Base); err != nil {
+		return err
+	}
 	top, err := m.inChain(device, args.TopNode, args.Top)
 	if err != nil {
 		return err
@@ -53,10 +59,19 @@ func (m *Machine) commit(args commitArgs, req Request) error {
 			above, _ := m.parent(top)
 			m.setBacking(above, base)
 		} else if j.completing {
+			base.readOnly = top.readOnly
 			m.replace(top, base)
 		}
 	}
 	return m.startBlockJob(j, args.jobArgs, req)
+}
+
+// oneOf refuses two arguments that mean the same.
+func oneOf(aName string, a *string, bName string, b *string) error {
+	if a != nil && b != nil {
+		return generic("'%s' and '%s' cannot be specified at the same time", aName, bName)
+	}
+	return nil
 }
 
 // inChain finds a node among the backing nodes of another, by its name or its file's.
@@ -103,6 +118,7 @@ type streamArgs struct {
 
 	BaseNode *string `json:"base-node"`
 	Base     *string `json:"base"`
+	Bottom   *string `json:"bottom"`
 }
 
 func (m *Machine) stream(args streamArgs, req Request) error {
@@ -110,7 +126,21 @@ func (m *Machine) stream(args streamArgs, req Request) error {
 	if err != nil {
 		return err
 	}
+	for _, err := range []error{
+		oneOf("base-node", args.BaseNode, "base", args.Base),
+		oneOf("bottom", args.Bottom, "base", args.Base),
+		oneOf("bottom", args.Bottom, "base-node", args.BaseNode),
+	} {
+		if err != nil {
+			return err
+		}
+	}
 	base, err := m.inChain(n, args.BaseNode, args.Base)
+	if err == nil && args.Bottom != nil {
+		if base, err = m.inChain(n, args.Bottom, nil); err == nil {
+			base = base.backing()
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -150,6 +180,7 @@ func (m *Machine) snapshot(args qapi.BlockdevSnapshot, _ Request) error {
 	case !slices.Contains(overlays, overlay.driver):
 		return generic("The overlay does not support backing images")
 	}
+	n.readOnly = true
 	m.setBacking(overlay, n)
 	m.replace(n, overlay)
 	return nil

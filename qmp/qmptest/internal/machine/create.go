@@ -28,6 +28,9 @@ func (m *Machine) blockdevCreate(args createArgs, req Request) error {
 	}, req)
 }
 
+// emptyQcow2 is how large a small image is before anything is written to it.
+const emptyQcow2 = 3<<16 + 512
+
 func (m *Machine) create(driver string, o options) error {
 	size := member[int64](o, "size")
 	if o["file"] == nil {
@@ -40,6 +43,9 @@ func (m *Machine) create(driver string, o options) error {
 		return err
 	}
 	n.disk.format, n.disk.virtual, n.disk.foreign = driver, size, false
+	if driver == "qcow2" {
+		n.disk.size = max(n.disk.size, emptyQcow2)
+	}
 	m.letGo(n)
 	return nil
 }

@@ -12,15 +12,16 @@ import (
 
 // A device is plugged in.
 type device struct {
-	driver   string
-	id       string // "": none
-	path     string // in the tree of objects
-	props    map[string]any
-	fixed    bool  // it cannot be unplugged
-	node     *node // of a drive; nil: empty
-	trayOpen bool
-	readOnly bool // its last medium was
-	failed   bool // the machine has stopped for an error of the drive
+	driver     string
+	id         string // "": none
+	path       string // in the tree of objects
+	props      map[string]any
+	fixed      bool  // it cannot be unplugged
+	hotplugged bool  // by device_add
+	node       *node // of a drive; nil: empty
+	trayOpen   bool
+	readOnly   bool // its last medium was
+	failed     bool // the machine has stopped for an error of the drive
 }
 
 const (
@@ -114,7 +115,7 @@ func (m *Machine) deviceOf(n *node) *device {
 }
 
 func (m *Machine) deviceAdd(args qapi.DeviceAddArgs, _ Request) error {
-	d := &device{driver: args.Driver, id: value(args.ID), props: args.Props}
+	d := &device{driver: args.Driver, id: value(args.ID), props: args.Props, hotplugged: true}
 	if models()[d.driver+"-pci"] { // virtio-blk is short for virtio-blk-pci
 		d.driver += "-pci"
 	}
@@ -150,8 +151,8 @@ func (m *Machine) connect(d *device) error {
 		prop string
 		find func(d *device, prop, what string) error
 	}{
-		{"drive", m.useNode}, {"netdev", m.useNetdev}, {"chardev", m.useChardev},
 		{"iothread", m.useObject}, {"rng", m.useObject}, {"memdev", m.useObject},
+		{"drive", m.useNode}, {"netdev", m.useNetdev}, {"chardev", m.useChardev},
 	} {
 		if d.props[use.prop] == nil {
 			continue
@@ -232,10 +233,12 @@ func (m *Machine) useObject(_ *device, _, id string) error {
 // PCI may take their time, or never do it.
 func (m *Machine) deviceDel(args qapi.DeviceDelArgs, req Request) error {
 	d := m.device(args.ID)
-	if d == nil {
+	switch {
+	case d == nil && (m.tree()[args.ID] != nil || args.ID == "" && m.since("6.0")):
+		return generic("%s is not a device that can be unplugged", args.ID)
+	case d == nil:
 		return notFound(args.ID)
-	}
-	if d.fixed {
+	case d.fixed:
 		return generic("Bus 'ide.1' does not support hotplugging")
 	}
 	m.after(req, func() { m.remove(d) })

@@ -83,12 +83,18 @@ func (m *Machine) newIOThread(id string, args qapi.ObjectOptionsIothread) *qapi.
 		ID:          id,
 		ThreadID:    m.newThread(),
 		PollMaxNs:   32768,
-		PollGrow:    value(args.PollGrow),
-		PollShrink:  value(args.PollShrink),
 		AioMaxBatch: value(args.AioMaxBatch),
 	}
-	if args.PollMaxNs != nil {
-		info.PollMaxNs = *args.PollMaxNs
+	if m.since("11.1") {
+		info.PollGrow, info.PollShrink, info.PollWeight = 2, 2, 3
+	}
+	for _, set := range []struct{ to, given *int64 }{
+		{&info.PollMaxNs, args.PollMaxNs}, {&info.PollGrow, args.PollGrow},
+		{&info.PollShrink, args.PollShrink}, {&info.PollWeight, args.PollWeight},
+	} {
+		if set.given != nil {
+			*set.to = *set.given
+		}
 	}
 	return info
 }

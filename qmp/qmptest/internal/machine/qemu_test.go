@@ -121,7 +121,6 @@ var free = map[string]bool{
 	"thread-id": true, "filename": true, "file": true, "backing_file": true, "backing-filename": true,
 	"full-backing-filename": true, "backing-image": true, "actual-size": true, "format-specific": true,
 	"dirty-flag": true, "limits": true, "cluster-size": true, "reason": true, "error": true,
-	"poll-grow": true, "poll-shrink": true, "poll-weight": true,
 }
 
 // progress are those that are so in dialogues that say that it is free.

@@ -28,9 +28,12 @@ func (m *Machine) tree() map[string][]qapi.ObjectPropertyInfo {
 	}
 	add("/", "container")
 	add("/machine", "pc-i440fx-"+m.host.Release()+"-machine")
-	for _, path := range []string{"/objects", "/chardevs", "/machine/peripheral", "/machine/peripheral-anon"} {
+	for _, path := range []string{
+		"/objects", "/chardevs", "/machine/peripheral", "/machine/peripheral-anon", "/machine/unattached",
+	} {
 		add(path, "container")
 	}
+	add(cpuPath, cpuType)
 	add("/objects/pc.ram", "memory-backend-ram")
 	if m.since("11.1") {
 		add("/objects/"+monitor, "monitor-qmp")
@@ -43,6 +46,9 @@ func (m *Machine) tree() map[string][]qapi.ObjectPropertyInfo {
 	}
 	for _, d := range m.devices {
 		add(d.path, d.driver)
+		for _, state := range []string{"hotplugged", "realized"} {
+			tree[d.path] = append(tree[d.path], qapi.ObjectPropertyInfo{Name: state, Type: "bool"})
+		}
 		for _, name := range slices.Sorted(maps.Keys(d.props)) {
 			tree[d.path] = append(tree[d.path], qapi.ObjectPropertyInfo{Name: name, Type: "str"})
 		}
@@ -92,7 +98,12 @@ func (m *Machine) qomGet(args qapi.QOMGetArgs, _ Request) (any, error) {
 		return kind, nil
 	}
 	if d := m.device(path); d != nil {
-		if v, ok := d.props[args.Property]; ok {
+		switch v, given := d.props[args.Property]; {
+		case args.Property == "realized":
+			return true, nil
+		case args.Property == "hotplugged":
+			return d.hotplugged, nil
+		case given:
 			return v, nil
 		}
 	}

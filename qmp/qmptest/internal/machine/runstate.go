@@ -90,9 +90,15 @@ func (m *Machine) quit(_ struct{}, req Request) error {
 	return nil
 }
 
+// The one processor.
+const (
+	cpuPath = "/machine/unattached/device[0]"
+	cpuType = "qemu64-x86_64-cpu"
+)
+
 func (m *Machine) queryCPUs() any {
 	cpu := qapi.CPUInfoFast{
-		QOMPath:  "/machine/unattached/device[0]",
+		QOMPath:  cpuPath,
 		ThreadID: firstThread,
 		Props: &qapi.CPUInstanceProperties{
 			SocketID: new(int64(0)), CoreID: new(int64(0)), ThreadID: new(int64(0)),
@@ -110,7 +116,7 @@ func (m *Machine) queryCPUs() any {
 		}{0, cpu.QOMPath, cpu.ThreadID, cpu.Props, "x86_64", "x86"}}
 	}
 	if m.since("11.1") {
-		cpu.QOMType = "qemu64-x86_64-cpu"
+		cpu.QOMType = cpuType
 	}
 	return []qapi.CPUInfoFast{cpu}
 }
