@@ -90,8 +90,9 @@ func (s *Server) Fail(command, class, desc string) {
 	s.Handle(command, func(context.Context, *Request) (any, error) { return nil, checkedError{err} })
 }
 
-// handler returns what executes a command, nil if nothing does.
-func (s *Server) handler(command string) Handler {
+// Handler returns what executes a command at present, nil if nothing does: for a
+// handler that takes its place, and has it do the work.
+func (s *Server) Handler(command string) Handler {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if h := s.handlers[command]; h != nil {

@@ -13,6 +13,18 @@
 //	})
 //	conn, err := srv.Dial(t.Context())
 //
+// What clients do is seen by [Server.Expect], [Server.Calls] and [Server.Count]; what
+// goes wrong is up to [Server.Fail], [Server.Fault], [Server.Inject], [Server.Cut],
+// [Server.CutAfter], [Server.Flood] and [SlowReader]. [StartAgent] starts a fake guest
+// agent.
+//
+// # Releases
+//
+// Values of package qapi's types, which are those of the newest release, are cut to
+// what the release has that is played: members that it does not have yet are left out
+// where they are zero, and those that only it had are sent as zero. One that is set
+// and does not fit fails the test, as does anything that does not fit in another value.
+//
 // # The virtual machine
 //
 // It is as QEMU makes it of -S -nodefaults -display none -machine pc, with a

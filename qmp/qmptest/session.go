@@ -101,6 +101,7 @@ func (c *session) parse(text []byte) (*Request, error) {
 		return req, generic("this is no JSON object: " + err.Error())
 	}
 	req.id = members["id"]
+	named := false
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		value := members[name]
 		switch name {
@@ -121,11 +122,12 @@ func (c *session) parse(text []byte) (*Request, error) {
 		default:
 			return req, generic(fmt.Sprintf("a request has no member '%s'", name))
 		}
-		if req.Command != "" || json.Unmarshal(value, &req.Command) != nil {
+		if named || value.Kind() != '"' || json.Unmarshal(value, &req.Command) != nil {
 			return req, generic("a request has one command, a string")
 		}
+		named = true
 	}
-	if req.Command == "" {
+	if !named {
 		return req, generic("a request needs the member 'execute'")
 	}
 	return req, nil
@@ -187,7 +189,7 @@ func (c *session) dispatch(req *Request) ([]byte, error) {
 		return nil, err
 	}
 	if h == nil {
-		h = c.srv.handler(req.Command)
+		h = c.srv.Handler(req.Command)
 	}
 	switch {
 	case negotiation:

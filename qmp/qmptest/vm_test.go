@@ -2,7 +2,6 @@ package qmptest_test
 
 import (
 	"context"
-	"fmt"
 	"testing"
 	"testing/synctest"
 
@@ -69,40 +68,16 @@ func TestMachineOverridden(t *testing.T) {
 	defer c.Close()
 	assert.ErrorContains(t, c.Eject(t.Context(), qapi.EjectArgs{ID: new("cd0")}), "jammed")
 	assert.NoError(t, c.BlockdevOpenTray(t.Context(), qapi.BlockdevOpenTrayArgs{ID: new("cd0")}))
-}
 
-// A small VM manager: it changes the disc of a machine that is stopped meanwhile.
-func changeDisc(ctx context.Context, c *qapi.Client, file string) error {
-	if err := c.Stop(ctx); err != nil {
-		return err
-	}
-	if err := c.BlockdevChangeMedium(ctx, qapi.BlockdevChangeMediumArgs{ID: new("cd0"), Filename: file}); err != nil {
-		return err
-	}
-	return c.Cont(ctx)
-}
-
-// How a VM manager is tested. In a test, [qmptest.Start] reports what goes wrong.
-func ExampleServer_Expect() {
-	srv := qmptest.New(qmptest.Release("10.0"))
-	srv.Expect(
-		qmptest.Step{Command: "stop"},
-		qmptest.Step{Command: "blockdev-change-medium", Err: &qmp.Error{Class: qmp.ClassGenericError, Desc: "the tray is jammed"}},
-		qmptest.Step{Command: "cont"},
-	)
-	ctx := context.Background()
-	conn, err := srv.Dial(ctx)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	fmt.Println(changeDisc(ctx, qapi.NewClient(conn), "new.iso"))
-	conn.Close()
-	fmt.Println(srv.Close())
-	// Output:
-	// qmp: blockdev-change-medium: the tray is jammed
-	// qmptest: 1 of 3 expected commands have not come:
-	// 	came   stop
-	// 	came   blockdev-change-medium
-	// 	next   cont
+	quick, watched := srv.Handler("cont"), 0
+	srv.Handle("cont", func(ctx context.Context, req *qmptest.Request) (any, error) {
+		watched++
+		return quick(ctx, req)
+	})
+	require.NoError(t, c.Cont(t.Context()))
+	status, err := c.QueryStatus(t.Context())
+	require.NoError(t, err)
+	assert.True(t, status.Running)
+	assert.Equal(t, 1, watched)
+	assert.Nil(t, srv.Handler("x-levitate"))
 }
