@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"time"
 )
 
 // A loader makes a session of lines.
@@ -18,6 +17,7 @@ type loader struct {
 	placed  []placement
 	syncs   []agentSync // those of an agent that are not answered yet
 
+	waiting    map[string][]int // commands without a reply, by their ids
 	negotiated bool
 }
 
@@ -46,9 +46,8 @@ func (l *loader) take(text []byte, why error) error {
 
 func (l *loader) header(text []byte) error {
 	var h struct {
-		Format  string    `json:"format"`
-		Version int       `json:"version"`
-		Start   time.Time `json:"start"`
+		Format  string `json:"format"`
+		Version int    `json:"version"`
 	}
 	if err := json.NewDecoder(bytes.NewReader(text)).Decode(&h); err != nil {
 		return explained("header", err)
@@ -59,7 +58,6 @@ func (l *loader) header(text []byte) error {
 	case h.Version != version:
 		return fmt.Errorf("version %d of the format; only %d is known here", h.Version, version)
 	}
-	l.session.start = h.Start
 	return nil
 }
 
@@ -142,6 +140,7 @@ func (l *loader) command(text []byte) error {
 		l.syncs = append(l.syncs, agentSync{number, id})
 		return nil
 	}
+	l.waiting[id] = append(l.waiting[id], len(l.session.commands))
 	l.session.commands = append(l.session.commands, &command{
 		line: l.line, value: value, text: text, id: id,
 		probe: l.negotiated && negotiates(value),
@@ -156,7 +155,6 @@ func (l *loader) fromServer(text []byte) error {
 	}
 	result, good := value["return"]
 	_, bad := value["error"]
-	_, event := value["event"]
 	_, greeting := value["QMP"]
 	switch {
 	case good || bad:
@@ -166,11 +164,9 @@ func (l *loader) fromServer(text []byte) error {
 			return nil
 		}
 		l.reply(text, id, good)
-	case event || greeting:
+	default: // an event, or nothing that we know
 		l.session.qmp = l.session.qmp || greeting
 		l.add(output{message: text})
-	default:
-		return errors.New("a server's message has return, error, event or QMP, this one none of them")
 	}
 	return nil
 }
@@ -185,15 +181,16 @@ func (l *loader) add(o output) {
 // nothing comes where an event would.
 func (l *loader) reply(text []byte, id string, good bool) {
 	l.add(output{message: text, orphan: true})
-	for i, c := range l.session.commands {
-		if !c.replied && c.id == id {
-			c.replied = true
-			l.negotiated = l.negotiated || good && negotiates(c.value)
-			o := &l.placed[len(l.placed)-1].output
-			o.after, o.reply, o.orphan = i, true, false
-			return
-		}
+	waiting := l.waiting[id]
+	if len(waiting) == 0 {
+		return
 	}
+	l.waiting[id] = waiting[1:]
+	c := l.session.commands[waiting[0]]
+	c.replied = true
+	l.negotiated = l.negotiated || good && negotiates(c.value)
+	o := &l.placed[len(l.placed)-1].output
+	o.after, o.reply, o.orphan = waiting[0], true, false
 }
 
 // place finds what each output came after. For a reply that is its command. For
@@ -225,5 +222,11 @@ func (l *loader) place() {
 		}
 		before = o.after
 		l.session.outputs = append(l.session.outputs, o.output)
+		if o.after < 0 {
+			l.session.prelude = append(l.session.prelude, o.output)
+		} else {
+			c := l.session.commands[o.after]
+			c.outputs = append(c.outputs, o.output)
+		}
 	}
 }

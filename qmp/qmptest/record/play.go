@@ -23,6 +23,7 @@ type play struct {
 	came  []bool   // which commands have come
 	ids   []string // that the client gave them
 	next  int      // the first output that has not been sent, if the order is strict
+	first int      // no command before this one is waited for
 	ended bool     // the server has left
 	wrong error
 }
@@ -194,15 +195,17 @@ func (p *play) refuse(id string) {
 
 // give sends what comes after a command; -1: before all of them.
 func (p *play) give(after int) {
-	outputs := p.session.outputs
 	if p.opts.Lenient {
+		outputs := p.session.prelude
+		if after >= 0 {
+			outputs = p.session.commands[after].outputs
+		}
 		for _, o := range outputs {
-			if o.after == after {
-				p.output(o)
-			}
+			p.output(o)
 		}
 		return
 	}
+	outputs := p.session.outputs
 	for ; p.next < len(outputs) && (outputs[p.next].after < 0 || p.came[outputs[p.next].after]); p.next++ {
 		p.output(outputs[p.next])
 	}
@@ -221,8 +224,8 @@ func (p *play) output(o output) {
 
 // repeat sends the reply to a command again.
 func (p *play) repeat(i int, id string) {
-	for _, o := range p.session.outputs {
-		if o.reply && o.after == i {
+	for _, o := range p.session.commands[i].outputs {
+		if o.reply {
 			p.send(line(withID(o.message, id)))
 		}
 	}
@@ -235,8 +238,11 @@ func (p *play) find(value map[string]any, text []byte) (i int, again bool) {
 		return -1, false
 	}
 	if !p.opts.Lenient {
-		i := slices.Index(p.came, false)
-		if i < 0 {
+		for p.first < len(p.came) && p.came[p.first] {
+			p.first++
+		}
+		i := p.first
+		if i == len(p.came) {
 			p.fail(fmt.Errorf("record: %s: a command came after the last that was recorded:\n\t%s", p.session.name, text))
 			return -1, false
 		}

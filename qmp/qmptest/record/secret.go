@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/goqapi/goqapi/internal/redact"
 )
 
@@ -16,10 +18,11 @@ var blotted = json.RawMessage(redact.Blot)
 // withoutSecrets is a message, compact and without its secrets; false if it cannot
 // be searched for them.
 func withoutSecrets(text []byte) ([]byte, bool) {
-	text = redact.JSON(bytes.ToValidUTF8(text, []byte("\ufffd")))
-	if len(text) == 0 || text[0] != '{' {
+	text = bytes.ToValidUTF8(text, []byte("\ufffd"))
+	if !jsontext.Value(text).IsValid(jsontext.AllowDuplicateNames(true)) {
 		return nil, false
 	}
+	text = redact.JSON(text)
 	var command struct {
 		Execute string `json:"execute"`
 	}

@@ -7,16 +7,15 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"time"
 )
 
 // A Session is a recorded one.
 type Session struct {
-	name     string    // of the file
-	start    time.Time // when it was recorded
-	qmp      bool      // there is a greeting: it is no agent's
+	name     string // of the file
+	qmp      bool   // there is a greeting: it is no agent's
 	commands []*command
-	outputs  []output
+	prelude  []output // that came before any command
+	outputs  []output // all of them
 }
 
 // A command is one that the client gave.
@@ -25,6 +24,7 @@ type command struct {
 	value   map[string]any // without its id
 	text    []byte         // as recorded
 	id      string         // compact; "" if it had none
+	outputs []output       // that came after it
 	replied bool
 	probe   bool // the client's own, which each client gives when it sees fit
 }
@@ -36,9 +36,6 @@ type output struct {
 	reply   bool   // to that command
 	orphan  bool   // a reply to nothing
 }
-
-// Recorded returns when the session was recorded.
-func (s *Session) Recorded() time.Time { return s.start }
 
 // Open loads a recording from a file.
 func Open(path string) (*Session, error) {
@@ -60,7 +57,7 @@ func Load(r io.Reader) (*Session, error) {
 }
 
 func load(name string, r io.Reader) (*Session, error) {
-	l := &loader{session: &Session{name: name}}
+	l := &loader{session: &Session{name: name}, waiting: map[string][]int{}}
 	in := bufio.NewReader(r)
 	for {
 		text, err := readLine(in)

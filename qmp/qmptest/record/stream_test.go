@@ -204,3 +204,26 @@ func TestServeEnds(t *testing.T) {
 		assert.ErrorContains(t, err, target)
 	}
 }
+
+// Whatever is said can be loaded, and replays as it was.
+func FuzzStream(f *testing.F) {
+	f.Add(`{"execute":"a"}`, `{"QMP":{}}{"return":1}`, "\xff{")
+	f.Add(`{"execute":"guest-sync","arguments":{"id":7}}`, `{"return":7}`, `{}{"a":inf}{"a":{"a":1,"a":2}}`)
+	f.Fuzz(func(t *testing.T, first, second, third string) {
+		var tape bytes.Buffer
+		rw := record.Stream(said{strings.NewReader(second)}, &tape)
+		for _, text := range []string{first, third} {
+			_, _ = io.WriteString(rw, text)
+			_, _ = rw.Read(make([]byte, len(second)))
+		}
+		require.NoError(t, rw.Close())
+		_, err := record.Load(&tape)
+		require.NoError(t, err)
+	})
+}
+
+// A said is a server that has said something, and does not listen.
+type said struct{ io.Reader }
+
+func (said) Write(b []byte) (int, error) { return len(b), nil }
+func (said) Close() error                { return nil }
