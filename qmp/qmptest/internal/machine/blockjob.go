@@ -128,8 +128,10 @@ func (m *Machine) mirror(args mirrorArgs, req Request) error {
 
 // replace puts a node in another's place.
 func (m *Machine) replace(old, n *node) {
-	if d := m.deviceOf(old); d != nil {
-		d.node = n
+	for _, d := range m.devices {
+		if d.node == old {
+			d.node = n
+		}
 	}
 }
 

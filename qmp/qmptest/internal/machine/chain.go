@@ -49,15 +49,18 @@ func (m *Machine) commit(args commitArgs, req Request) error {
 		for base = top; base.backing() != nil; base = base.backing() {
 		}
 	}
-	if base == top {
+	nodes := chain(device, base)
+	i := slices.Index(nodes, top)
+	switch {
+	case base == top:
 		return generic("cannot commit an image into itself")
+	case i < 0:
+		return generic("'%s' is not in the backing chain of '%s'", base.name, top.name)
 	}
-	j := &job{kind: qapi.JobTypeCommit, nodes: chain(device, base), untilTold: top == device}
-	j.total = top.size
+	j := &job{kind: qapi.JobTypeCommit, total: top.size, nodes: nodes, untilTold: i == 0}
 	j.finish = func() {
-		if !j.untilTold {
-			above, _ := m.parent(top)
-			m.setBacking(above, base)
+		if i > 0 {
+			m.setBacking(nodes[i-1], base)
 		} else if j.completing {
 			base.readOnly = top.readOnly
 			m.replace(top, base)
@@ -74,18 +77,21 @@ func oneOf(aName string, a *string, bName string, b *string) error {
 	return nil
 }
 
-// inChain finds a node among the backing nodes of another, by its name or its file's.
-// nil is none asked for.
+// inChain finds a node among another and its backing nodes, by its name or its
+// file's. nil is none asked for.
 func (m *Machine) inChain(n *node, name, file *string) (*node, error) {
-	for ; n != nil; n = n.backing() {
-		if name != nil && n.name == *name || file != nil && n.filename == *file {
-			return n, nil
+	for below := n; below != nil; below = below.backing() {
+		if name != nil && below.name == *name || file != nil && below.filename == *file {
+			return below, nil
 		}
 	}
-	switch {
-	case name != nil:
-		return m.lookup(*name)
-	case file != nil:
+	if name != nil {
+		if _, err := m.lookup(*name); err != nil {
+			return nil, err
+		}
+		return nil, generic("'%s' is not in the backing chain of '%s'", *name, n.name)
+	}
+	if file != nil {
 		return nil, generic("Can't find '%s' in the backing chain", *file)
 	}
 	return nil, nil

@@ -38,8 +38,10 @@ func (m *Machine) create(driver string, o options) error {
 		m.disks[name] = &disk{size: size}
 		return nil
 	}
+	before := m.nodes
 	n, err := m.openRef(o["file"])
 	if err != nil {
+		m.nodes = before
 		return err
 	}
 	n.disk.format, n.disk.virtual, n.disk.foreign = driver, size, false

@@ -1,6 +1,8 @@
 package machine
 
 import (
+	"fmt"
+
 	"github.com/goqapi/goqapi/qapi"
 )
 
@@ -10,6 +12,13 @@ var reasons = map[int64]string{
 }
 
 const noSpace = 28
+
+func reason(errno int64) string {
+	if text := reasons[errno]; text != "" {
+		return text
+	}
+	return fmt.Sprintf("Unknown error %d", errno)
+}
 
 // firmwareReads is what a machine does first when it runs: it reads from its disks,
 // the first bad one of which may stop it.
@@ -23,10 +32,7 @@ func (m *Machine) firmwareReads() {
 			NodeName:  &d.node.name,
 			Operation: qapi.IOOperationTypeRead,
 			Action:    d.onReadError(errno),
-			Reason:    reasons[errno],
-		}
-		if e.Reason == "" {
-			e.Reason = "Unknown error"
+			Reason:    reason(errno),
 		}
 		if m.since("9.2") {
 			e.QOMPath = d.backend()

@@ -124,7 +124,7 @@ func (m *Machine) run(j *job, second bool) {
 		m.host.Emit(qapi.BlockJobErrorEvent{
 			Device: j.id, Operation: qapi.IOOperationTypeRead, Action: qapi.BlockErrorActionReport,
 		})
-		m.abort(j, reasons[j.bad])
+		m.abort(j, reason(j.bad))
 		return
 	case j.speed == 0:
 		j.done = j.total
@@ -216,7 +216,7 @@ func (j *job) problem() *string {
 	if j.err == "" {
 		return nil
 	}
-	return &j.err
+	return new(j.err)
 }
 
 func (m *Machine) queryJobs(_ struct{}, req Request) (any, error) {

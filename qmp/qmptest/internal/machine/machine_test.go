@@ -3,8 +3,10 @@ package machine
 import (
 	"cmp"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -125,20 +127,37 @@ func (v *vm) ok(command string, args ...string) {
 	require.Equal(v.t, []string{"return {}"}, v.execute(command, args...), "%s %s", command, args)
 }
 
-// TestRepliesFit has the dialogues with the model alone, as each release: what it
-// says has to fit that one's schema.
-func TestRepliesFit(t *testing.T) {
+// lines are the commands of all dialogues.
+func lines(t *testing.T) (all []string) {
+	t.Helper()
 	files, err := filepath.Glob("testdata/*.txt")
 	require.NoError(t, err)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for line := range strings.Lines(string(text)) {
+			if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
+				all = append(all, line)
+			}
+		}
+	}
+	return all
+}
+
+// TestAnyOrder has the commands executed in orders that make little sense, as each
+// release: what is said has to fit that one's schema, whatever it is.
+func TestAnyOrder(t *testing.T) {
+	all := lines(t)
 	for _, name := range qemu.Releases() {
-		for _, file := range files {
-			text, err := os.ReadFile(file)
-			require.NoError(t, err)
+		for seed := range uint64(3) {
+			order := slices.Clone(all)
+			if seed > 0 {
+				rand.New(rand.NewPCG(seed, 0)).Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
+			}
 			v := newVM(t, name)
-			for line := range strings.Lines(string(text)) {
-				if command, args, _ := strings.Cut(strings.TrimSpace(line), " "); command != "" && command[0] != '#' {
-					v.execute(command, cmp.Or(args, "{}"))
-				}
+			for _, line := range append(order, order...) {
+				command, args, _ := strings.Cut(line, " ")
+				v.execute(command, cmp.Or(args, "{}"))
 			}
 		}
 	}
@@ -157,9 +176,12 @@ func TestTogether(t *testing.T) {
 	commands := m.Commands()
 	do := func(command, args string) error {
 		req := &request{args: args}
-		_, err := commands[command](t.Context(), req)
+		result, err := commands[command](t.Context(), req)
 		for _, f := range req.after {
 			f()
+		}
+		if err == nil {
+			_, err = json.Marshal(result) // as a server does, in its own time
 		}
 		return err
 	}
@@ -167,18 +189,26 @@ func TestTogether(t *testing.T) {
 	for i := range 8 {
 		all.Go(func() {
 			name := fmt.Sprintf("d%d", i)
-			for range 50 {
+			assert.NoError(t, do("blockdev-add", `{"driver":"null-co","node-name":"t`+name+`"}`))
+			for range 20 {
 				assert.NoError(t, do("blockdev-add", `{"driver":"null-co","node-name":"`+name+`"}`))
 				assert.NoError(t, do("device_add", `{"driver":"scsi-hd","id":"`+name+`","drive":"`+name+`"}`))
 				assert.Error(t, do("blockdev-del", `{"node-name":"`+name+`"}`))
+				assert.NoError(t, do("blockdev-open-tray", `{"id":"cd0"}`))
+				assert.NoError(t, do("blockdev-backup", `{"job-id":"`+name+`","device":"`+name+`","target":"t`+name+`","sync":"full","speed":1}`))
 				assert.NoError(t, do("query-block", ""))
+				assert.NoError(t, do("query-block-jobs", ""))
+				assert.NoError(t, do("blockdev-close-tray", `{"id":"cd0"}`))
+				assert.NoError(t, do("job-cancel", `{"id":"`+name+`"}`))
+				assert.NoError(t, do("query-named-block-nodes", ""))
 				assert.NoError(t, do("device_del", `{"id":"`+name+`"}`))
 				assert.NoError(t, do("blockdev-del", `{"node-name":"`+name+`"}`))
 			}
 		})
 	}
 	all.Wait()
-	assert.Empty(t, m.nodes)
+	assert.Len(t, m.nodes, 8)
+	assert.Empty(t, m.jobs)
 	assert.Len(t, m.devices, 2)
 }
 

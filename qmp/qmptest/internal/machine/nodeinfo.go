@@ -91,7 +91,7 @@ func (m *Machine) queryBlock() []qapi.BlockInfo {
 			info.IOStatus = new(qapi.BlockDeviceIOStatusFailed)
 		}
 		if d.isCD() {
-			info.TrayOpen = &d.trayOpen
+			info.TrayOpen = new(d.trayOpen)
 		}
 		if d.node != nil {
 			info.Inserted = new(m.nodeInfo(d.node, false))
