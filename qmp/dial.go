@@ -2,6 +2,7 @@ package qmp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -9,17 +10,21 @@ import (
 )
 
 // Dial connects to a server and negotiates. addr is written as QEMU's own -qmp
-// argument, with its options, which are ignored but for abstract and tight:
+// argument, with its options; those that do not say where to connect are ignored:
 //
 //	unix:/run/vm/qmp.sock
 //	unix:/run/vm/qmp.sock,server=on,wait=off
 //	unix:name,abstract=on
 //	tcp:localhost:4444
-//	tcp:[::1]:4444
+//	tcp:[::1]:4444,server,nowait
+//	tcp:vmhost:4444,ipv6=on
 //	pipe:/run/vm/qmp      the FIFOs qmp.in and qmp.out
 //
-// and fd:3, a descriptor that this process was started with, which becomes the
-// connection's.
+// and further
+//
+//	vsock:3:4444          a context and a port of it, decimal; on Linux
+//	fd:3                  a descriptor that this process was started with,
+//	                      which becomes the connection's
 func Dial(ctx context.Context, addr string, opts ...Option) (*Conn, error) {
 	return dialAddress(ctx, addr, newOptions(opts), qmpServer())
 }
@@ -72,13 +77,20 @@ func openAddress(ctx context.Context, addr string, o options) (io.ReadWriteClose
 }
 
 func (a address) dial(ctx context.Context, d Dialer) (io.ReadWriteCloser, error) {
-	switch a.kind {
-	case "unix":
+	_, direct := d.(*net.Dialer)
+	switch {
+	case a.secure && direct:
+		return nil, errors.New("the address has tls-creds, and TLS takes package qmptls")
+	case a.kind == "unix":
 		return d.DialContext(ctx, "unix", a.path)
-	case "tcp":
-		return d.DialContext(ctx, "tcp", net.JoinHostPort(a.host, a.port))
-	case "fd":
+	case a.kind == "tcp":
+		return d.DialContext(ctx, "tcp"+a.family, net.JoinHostPort(a.host, a.port))
+	case !direct: // it may encrypt
+		return nil, errors.New("WithDialer is for unix: and tcp: addresses")
+	case a.kind == "fd":
 		return openFD(a.fd)
+	case a.kind == "vsock":
+		return dialVsock(ctx, a.cid, a.vport)
 	}
 	return openPipe(a.path)
 }

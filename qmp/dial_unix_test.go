@@ -39,6 +39,17 @@ func TestParseAddress(t *testing.T) {
 		{"tcp:localhost:4444,server=on", address{kind: "tcp", host: "localhost", port: "4444"}},
 		{"tcp::4444", address{kind: "tcp", port: "4444"}},
 		{"tcp:[::1]:4444", address{kind: "tcp", host: "::1", port: "4444"}},
+		{"tcp::4444,server,nowait", address{kind: "tcp", port: "4444"}},
+		{"tcp:[::1]:4444,server=on,wait=off,ipv6=on", address{kind: "tcp", host: "::1", port: "4444", family: "6"}},
+		{"tcp:h:4444,ipv6=off,nodelay=on", address{kind: "tcp", host: "h", port: "4444", family: "4"}},
+		{"tcp:h:4444,ipv4", address{kind: "tcp", host: "h", port: "4444", family: "4"}},
+		{"tcp:h:4444,noipv4", address{kind: "tcp", host: "h", port: "4444", family: "6"}},
+		{"tcp:h:4444,ipv4=on,ipv6=on", address{kind: "tcp", host: "h", port: "4444"}},
+		{"tcp:h:4444,ipv4=on,ipv4=off", address{kind: "tcp", host: "h", port: "4444", family: "6"}},
+		{"tcp:h:4444,server=on,tls-creds=t", address{kind: "tcp", host: "h", port: "4444", secure: true}},
+		{"tcp:h:4444,websocket=off", address{kind: "tcp", host: "h", port: "4444"}},
+		{"vsock:3:1024", address{kind: "vsock", cid: 3, vport: 1024}},
+		{"vsock:4294967295:4294967295", address{kind: "vsock", cid: 1<<32 - 1, vport: 1<<32 - 1}},
 		{"fd:3", address{kind: "fd", fd: 3}},
 		{"pipe:/run/x", address{kind: "pipe", path: "/run/x"}},
 	}
@@ -50,6 +61,10 @@ func TestParseAddress(t *testing.T) {
 		}
 		if diff := cmp.Diff(test.want, got, cmp.AllowUnexported(address{})); diff != "" {
 			t.Errorf("%s: -want +got\n%s", test.text, diff)
+		}
+		test.want.secure = false // says how, not where
+		if again, err := parseAddress(got.String()); err != nil || again != test.want {
+			t.Errorf("%s became %s: %+v, %v", test.text, got, again, err)
 		}
 	}
 }
@@ -66,10 +81,19 @@ func TestBadAddresses(t *testing.T) {
 		{"tcp:localhost:", "the port is missing"},
 		{"tcp:::1:4444", "an IPv6 address needs brackets"},
 		{"tcp:[::1:4444", "a bracket is missing"},
+		{"tcp:[[::1]:4444", "a bracket is out of place"},
 		{"fd:x", `"x" is no file descriptor`},
 		{"fd:-1", `"-1" is no file descriptor`},
-		{"telnet:localhost:1", `a connection of the kind "telnet" is not made with Dial`},
-		{"udp:localhost:1", `unknown kind "udp"; there are unix, tcp, fd and pipe`},
+		{"unix:/a\x00b", "it contains a zero byte"},
+		{"tcp:localhost:1,server,websocket", "QMP is not spoken through telnet or a websocket"},
+		{"tcp:localhost:1,telnet=on", "QMP is not spoken through telnet or a websocket"},
+		{"vsock:3", `"3" is not the numbers CID:PORT`},
+		{"vsock:host:1", `"host:1" is not the numbers CID:PORT`},
+		{"vsock:3:4294967296", `"3:4294967296" is not the numbers CID:PORT`},
+		{"vsock:-1:1", `"-1:1" is not the numbers CID:PORT`},
+		{"stdio", "Start makes a connection of a program's standard input and output"},
+		{"telnet:localhost:1", `a connection of the kind "telnet" is not made with an address`},
+		{"udp:localhost:1", `unknown kind "udp"; there are unix, tcp, vsock, fd and pipe`},
 	}
 	for _, test := range tests {
 		_, err := Dial(t.Context(), test.text)
@@ -201,6 +225,18 @@ func TestDialFails(t *testing.T) {
 	if !errors.Is(err, syscall.ENXIO) {
 		t.Errorf("FIFOs that nobody has open: %v", err)
 	}
+	_, err = Dial(t.Context(), "tcp:localhost:1,server,tls-creds=tls0")
+	want := "qmp: dial tcp:localhost:1,server,tls-creds=tls0: the address has tls-creds, and TLS takes package qmptls"
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	tunnel := WithDialer(&struct{ net.Dialer }{}) // could encrypt
+	for _, addr := range []string{"fd:0", "pipe:" + dir + "/none", "vsock:1:1"} {
+		_, err = Dial(t.Context(), addr, tunnel)
+		if want := "qmp: dial " + addr + ": WithDialer is for unix: and tcp: addresses"; err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
 	// A server that has another client: the connection is made, and then nothing.
 	l, err := net.Listen("unix", dir+"/busy")
 	if err != nil {
@@ -210,7 +246,7 @@ func TestDialFails(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	_, err = Dial(ctx, "unix:"+dir+"/busy")
-	want := "qmp: handshake: waiting for the greeting: context deadline exceeded (at unix:" + dir + "/busy)"
+	want = "qmp: handshake: waiting for the greeting: context deadline exceeded (at unix:" + dir + "/busy)"
 	wantErr(t, err, context.DeadlineExceeded, want)
 }
 

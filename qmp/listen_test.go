@@ -1,0 +1,235 @@
+//go:build unix
+
+package qmp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// connectTo plays a server that connects to an address and answers one command.
+func connectTo(t *testing.T, addr string) {
+	t.Helper()
+	rw, err := openAddress(t.Context(), addr, newOptions(nil))
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	serveOne(t, rw)
+}
+
+func TestListen(t *testing.T) {
+	dir := t.TempDir()
+	tests := map[string]string{ // by the address, what Addr says of it
+		"unix:" + dir + "/a,,b,server=off": "unix:" + dir + "/a,,b",
+		"tcp:127.0.0.1:0":                  "tcp:127.0.0.1:",
+		"tcp::0,ipv4":                      "tcp:127.0.0.1:",
+		"tcp::0":                           "tcp:127.0.0.1:",
+		"tcp::0,ipv6=on":                   "tcp:[::1]:",
+		"tcp:[::1]:0":                      "tcp:[::1]:",
+	}
+	if runtime.GOOS == "linux" {
+		name := fmt.Sprintf("unix:goqapi-listen-%d,abstract=on", os.Getpid())
+		tests[name], tests[name+",tight=off"] = name, name+",tight=off"
+	}
+	for addr, want := range tests {
+		t.Run(addr, func(t *testing.T) {
+			l, err := Listen(t.Context(), addr)
+			if errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT) {
+				t.Skipf("no such network here: %v", err)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			if !strings.HasPrefix(l.Addr(), want) {
+				t.Errorf("got %s, want %s", l.Addr(), want)
+			}
+			for range 2 {
+				go connectTo(t, l.Addr())
+				c, err := l.Accept(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				var got string
+				if err := c.Execute(t.Context(), "ping", nil, &got); err != nil || got != "pong" {
+					t.Errorf("got %q, %v", got, err)
+				}
+				c.Close()
+			}
+		})
+	}
+}
+
+// The file of a socket is its owner's alone, whatever the umask says.
+func TestListenFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	old := syscall.Umask(0)
+	l, err := Listen(t.Context(), "unix:"+path)
+	syscall.Umask(old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(path)
+	if err != nil || info.Mode() != os.ModeSocket|0o600 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	_, err = Listen(t.Context(), "unix:"+path)
+	if !errors.Is(err, syscall.EADDRINUSE) || !strings.HasPrefix(err.Error(), "qmp: listen at unix:"+path+": ") {
+		t.Errorf("a second one: %v", err)
+	}
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("it is left: %v", err)
+	}
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Listen(t.Context(), "unix:"+path); !errors.Is(err, syscall.EADDRINUSE) {
+		t.Errorf("a file of another kind: %v", err)
+	}
+	if _, err := os.Lstat(path); err != nil {
+		t.Errorf("it is gone: %v", err)
+	}
+}
+
+func TestListenFails(t *testing.T) {
+	for addr, want := range map[string]string{
+		"here":                       `qmp: address "here": it does not begin with its kind, such as "unix:" or "tcp:"`,
+		"fd:3":                       "qmp: listen at fd:3: only unix: and tcp: addresses can be listened at",
+		"tcp::0,server,tls-creds=t0": "qmp: listen at tcp::0,server,tls-creds=t0: the address has tls-creds, and TLS takes package qmptls",
+	} {
+		if _, err := Listen(t.Context(), addr); err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+	if _, err := Listen(t.Context(), "unix:"+t.TempDir()+"/none/s"); !errors.Is(err, syscall.ENOENT) {
+		t.Error(err)
+	}
+}
+
+func TestAcceptEnds(t *testing.T) {
+	l, err := Listen(t.Context(), "tcp:127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	var ends []<-chan error
+	for range 3 { // one of them waits for the server, two for that one
+		ends = append(ends, async(func() error { _, err := l.Accept(ctx); return err }))
+	}
+	why := errors.New("the user went away")
+	cancel(why)
+	for _, end := range ends {
+		err := <-end
+		want := "qmp: accept at " + l.Addr() + ": context canceled: the user went away"
+		wantErr(t, err, why, want)
+	}
+	// The listener is as good as before.
+	go connectTo(t, l.Addr())
+	c, err := l.Accept(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	ends = nil
+	for range 3 {
+		ends = append(ends, async(func() error { _, err := l.Accept(t.Context()); return err }))
+	}
+	l.Close()
+	for _, end := range ends {
+		if err := <-end; !errors.Is(err, net.ErrClosed) || !strings.HasPrefix(err.Error(), "qmp: accept at tcp:") {
+			t.Error(err)
+		}
+	}
+	if err := c.Execute(t.Context(), "ping", nil, nil); err != nil {
+		t.Errorf("a connection ended with the listener: %v", err)
+	}
+}
+
+// What connects and says nothing holds up nobody else.
+func TestAcceptSilent(t *testing.T) {
+	l, err := Listen(t.Context(), "unix:"+t.TempDir()+"/s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	silent, err := openAddress(t.Context(), l.Addr(), newOptions(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	waits := async(func() error { _, err := l.Accept(ctx); return err })
+	go connectTo(t, l.Addr())
+	// One of the two gets the silent one: this one the other, or both in turn.
+	short, err := l.Accept(t.Context(), WithHandshakeTimeout(50*time.Millisecond))
+	if err != nil {
+		if want := "(accepted at " + l.Addr() + ")"; !errors.Is(err, context.DeadlineExceeded) || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
+		if err := <-waits; err != nil {
+			t.Error(err)
+		}
+		cancel()
+		return
+	}
+	defer short.Close()
+	cancel()
+	if err := <-waits; !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "waiting for the greeting") {
+		t.Error(err)
+	}
+	if _, err := silent.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("the silent one is not let go: %v", err)
+	}
+}
+
+// A connection lasts while its server comes back.
+func TestListenReconnects(t *testing.T) {
+	l, err := Listen(t.Context(), "unix:"+t.TempDir()+"/s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	var servers sync.WaitGroup
+	defer servers.Wait()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	servers.Go(func() {
+		for range 3 {
+			rw, err := openAddress(ctx, l.Addr(), newOptions(nil))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			serveOne(t, rw)
+			rw.Close()
+		}
+	})
+	c, err := DialFunc(ctx, l.AcceptStream, WithReconnect(Reconnect{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for range 3 {
+		var got string
+		for got == "" {
+			if err := c.Execute(ctx, "ping", nil, &got); err != nil && !errors.Is(err, ErrClosed) {
+				t.Fatal(err)
+			}
+		}
+	}
+}
