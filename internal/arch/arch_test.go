@@ -37,6 +37,7 @@ var arrows = []arrow{
 	{"qmp", []string{jsonModule}},
 	{"qmp/qmplog", []string{"qmp", "internal/redact"}},
 	{"qmp/codec", []string{jsonModule, "internal/redact"}},
+	{"qmp/qmptls", []string{"qmp"}},
 	{"qmp/qmptest/...", []string{jsonModule, "qmp", "qmp/qmptest/internal/...", "qapi/...", "schema/...", "internal/redact"}},
 	{"qapi/...", []string{jsonModule, "qmp", "qmp/codec"}},
 	{"raw", []string{jsonModule, "qmp"}},
