@@ -70,8 +70,9 @@ func (m *Machine) node(name string) *node {
 }
 
 // lookup finds a node where a drive's name would do as well; drives have none here.
+// A node that is just being opened, and has no disk yet, is not there.
 func (m *Machine) lookup(name string) (*node, error) {
-	if n := m.node(name); n != nil {
+	if n := m.node(name); n != nil && n.disk != nil {
 		return n, nil
 	}
 	return nil, generic("Cannot find device='%s' nor node-name='%s'", name, name)
