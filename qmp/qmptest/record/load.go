@@ -112,7 +112,8 @@ func (l *loader) entry(text []byte) error {
 			l.add(output{})
 		}
 		return nil
-	case e.Message == nil:
+	case e.Noise != nil:
+		l.session.noise = l.session.noise || e.From == client
 		return nil
 	case e.From == client:
 		return l.command(e.Message)

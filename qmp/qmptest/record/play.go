@@ -46,13 +46,7 @@ func (p *play) run() error {
 	var writer sync.WaitGroup
 	writer.Go(p.write)
 	p.give(-1)
-	in := &splitter{
-		message: p.command,
-		noise:   func(n int) { p.fail(fmt.Errorf("%d bytes came that are no JSON object", n)) },
-	}
-	if !p.session.qmp {
-		in.noise = func(int) {} // it is how a client synchronises with an agent
-	}
+	in := &splitter{message: p.command, noise: p.noise}
 	piece := make([]byte, 4096)
 	for {
 		n, err := p.conn.Read(piece)
@@ -99,12 +93,18 @@ func (p *play) verdict() error {
 	if p.wrong != nil || p.opts.Lenient {
 		return p.wrong
 	}
-	missing := slices.Index(p.came, false)
-	if missing < 0 {
+	first := slices.Index(p.came, false)
+	if first < 0 {
 		return nil
 	}
+	missing := 0
+	for _, came := range p.came {
+		if !came {
+			missing++
+		}
+	}
 	return fmt.Errorf("%s: %d of %d recorded commands did not come, from this on:\n\t%s",
-		p.where(missing), len(p.came)-missing, len(p.came), p.session.commands[missing].text)
+		p.where(first), missing, len(p.came), p.session.commands[first].text)
 }
 
 // where is the place of a command in the recording.
@@ -119,6 +119,15 @@ func (p *play) fail(err error) {
 	}
 }
 
+// noise takes bytes that are no JSON object. An agent's client may send such, to
+// synchronise, and so may one that did when it was recorded.
+func (p *play) noise(bytes int) {
+	if p.session.qmp && !p.session.noise && !p.ended {
+		p.fail(fmt.Errorf("record: %s: %d bytes came that are no JSON object", p.session.name, bytes))
+		p.hangUp()
+	}
+}
+
 // command answers a command.
 func (p *play) command(text []byte) {
 	if p.ended {
@@ -126,22 +135,16 @@ func (p *play) command(text []byte) {
 	}
 	clean, ok := withoutSecrets(text)
 	if !ok {
-		p.fail(fmt.Errorf("record: %s: %d bytes came that are no JSON object", p.session.name, len(text)))
+		p.noise(len(text))
 		return
 	}
-	// The id is that of the original: it is no secret.
-	original, id, err := parseMessage(text)
+	value, id, err := parseMessage(clean)
 	if err != nil {
-		p.fail(fmt.Errorf("record: %s: %w", p.session.name, err))
+		p.noise(len(text))
 		return
 	}
-	if number, is := syncNumber(original); is && !p.session.qmp {
-		p.synchronise(number, id, delimited(original))
-		return
-	}
-	value, _, err := parseMessage(clean)
-	if err != nil {
-		p.fail(fmt.Errorf("record: %s: %w", p.session.name, err))
+	if number, is := syncNumber(value); is && !p.session.qmp {
+		p.synchronise(number, id, delimited(value))
 		return
 	}
 	if negotiates(value) && p.negotiated() {

@@ -283,6 +283,21 @@ func TestGarbageIsNotReplayedTo(t *testing.T) {
 	require.NoError(t, err)
 	conn.Close()
 	assert.ErrorContains(t, p.Close(), "7 bytes came that are no JSON object")
+
+	// Unless the client did so before.
+	const noisy = `{"format":"qmp-record","version":1,"start":"2026-11-23T02:44:18Z"}
+{"us":1,"from":"server","message":{"QMP":{}}}
+{"us":2,"from":"client","noise":7}
+{"us":3,"from":"server","message":{"error":{"class":"GenericError","desc":"x"}}}
+`
+	conn = load(t, noisy).Start(t, record.Options{}).Pipe()
+	defer conn.Close()
+	go io.WriteString(conn, "garbage\n")
+	want := `{"QMP": {}}` + "\r\n" + `{"error": {"class": "GenericError", "desc": "x"}}` + "\r\n"
+	got := make([]byte, len(want))
+	_, err = io.ReadFull(conn, got)
+	require.NoError(t, err)
+	assert.Equal(t, want, string(got))
 }
 
 func TestLoadSaysWhatIsWrong(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 type Session struct {
 	name     string // of the file
 	qmp      bool   // there is a greeting: it is no agent's
+	noise    bool   // the client said what is no JSON
 	commands []*command
 	prelude  []output // that came before any command
 	outputs  []output // all of them
