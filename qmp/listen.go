@@ -62,8 +62,8 @@ func (a address) listen(ctx context.Context) (*Listener, error) {
 		tcp := l.(*net.TCPListener)
 		a.port = strconv.Itoa(tcp.Addr().(*net.TCPAddr).Port)
 		if a.host == "" {
-			a.host = "127.0.0.1"
-			if a.family == "6" {
+			a.host = "localhost"
+			if a.family == "6" { // which localhost need not have
 				a.host = "::1"
 			}
 		}
@@ -74,7 +74,8 @@ func (a address) listen(ctx context.Context) (*Listener, error) {
 
 // Addr is the address for QEMU's -qmp, or for [Dial], on the same machine. It is as
 // it was given, without options that say nothing of where, and with the port that
-// was chosen.
+// was chosen. -qmp takes no IPv6 address, only the name of a host that has one;
+// -chardev socket takes it as host=, without brackets.
 func (l *Listener) Addr() string { return l.addr }
 
 // Accept waits for a server and negotiates. An error that wraps [net.ErrClosed] says

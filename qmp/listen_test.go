@@ -34,8 +34,8 @@ func TestListen(t *testing.T) {
 	tests := map[string]string{ // by the address, what Addr says of it
 		"unix:" + dir + "/a,,b,server=off": "unix:" + dir + "/a,,b",
 		"tcp:127.0.0.1:0":                  "tcp:127.0.0.1:",
-		"tcp::0,ipv4":                      "tcp:127.0.0.1:",
-		"tcp::0":                           "tcp:127.0.0.1:",
+		"tcp::0,ipv4":                      "tcp:localhost:",
+		"tcp::0":                           "tcp:localhost:",
 		"tcp::0,ipv6=on":                   "tcp:[::1]:",
 		"tcp:[::1]:0":                      "tcp:[::1]:",
 	}
@@ -58,7 +58,9 @@ func TestListen(t *testing.T) {
 			}
 			for range 2 {
 				go connectTo(t, l.Addr())
-				c, err := l.Accept(t.Context())
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+				defer cancel()
+				c, err := l.Accept(ctx)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -1,0 +1,101 @@
+package qmp
+
+import (
+	"context"
+	"errors"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/goqapi/goqapi/internal/qemutest"
+)
+
+// A QEMU connects to us, and comes back as often as it is let go.
+func TestQEMUListen(t *testing.T) {
+	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		again := "reconnect-ms=100"
+		if strings.HasPrefix(q.Release, "5.") || strings.HasPrefix(q.Release, "7.") {
+			again = "reconnect=1"
+		}
+		for _, addr := range []string{"unix:" + t.TempDir() + "/q,,m,server=off", "tcp:[::1]:0"} {
+			l, err := Listen(ctx, addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			where := strings.Replace(l.Addr(), "unix:", "path=", 1)
+			where = strings.Replace(where, "tcp:[::1]:", "host=::1,port=", 1)
+			p, err := Start(ctx, stdioQEMU(q,
+				"-chardev", "socket,id=mon0,server=off,"+again+","+where, "-mon", "chardev=mon0,mode=control"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer p.Conn.Close()
+			for range 2 {
+				c, err := l.Accept(ctx)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := c.Execute(ctx, "query-status", nil, nil); err != nil {
+					t.Error(err)
+				}
+				c.Close()
+			}
+			// The same with a connection that outlives the server's.
+			restored := make(chan struct{}, 10)
+			c, err := DialFunc(ctx, l.AcceptStream, WithReconnect(Reconnect{
+				Restored: func(*Conn) { restored <- struct{}{} },
+			}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			for range 2 {
+				c.current().rw.Close()
+				<-restored
+				if err := c.Execute(ctx, "query-status", nil, nil); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	})
+}
+
+// -qmp takes what Addr says, and connects once.
+func TestQEMUListenOnce(t *testing.T) {
+	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		for _, addr := range []string{"unix:" + t.TempDir() + "/q,,m", "tcp::0", "tcp:127.0.0.1:0,ipv4=on"} {
+			l, err := Listen(ctx, addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			cmd := exec.Command(q.Path, "-S", "-nodefaults", "-display", "none", "-machine", "none", "-qmp", l.Addr())
+			said := new(strings.Builder)
+			cmd.Stdout, cmd.Stderr = said, said
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			ended := async(func() error {
+				defer l.Close() // if it has not connected, it never will
+				return cmd.Wait()
+			})
+			c, err := l.Accept(ctx)
+			if err != nil {
+				err = errors.Join(err, <-ended)
+				t.Fatalf("%s: %v, %s", l.Addr(), err, said)
+			}
+			if err := c.Execute(ctx, "quit", nil, nil); err != nil {
+				t.Error(err)
+			}
+			<-c.Done()
+			if err := <-ended; err != nil {
+				t.Errorf("%v, %s", err, said)
+			}
+		}
+	})
+}
