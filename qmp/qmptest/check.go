@@ -98,7 +98,7 @@ func (s *Server) checkError(command string, err error) error {
 		return err
 	}
 	if bad := s.rel.CheckClass(refused.Class); bad != nil {
-		return s.fail("%s fails so never: %w", command, bad)
+		return s.fail("%s never refuses %s like this: %w", s.who(), command, bad)
 	}
 	return err
 }

@@ -79,7 +79,7 @@ func TestRepliesAreHeldAgainstTheSchema(t *testing.T) {
 	assert.Empty(t, blocks)
 
 	srv.Fail("stop", "OutOfCheese", "redo from start")
-	assert.Contains(t, w.said()[0], `stop fails so never: there is no error class "OutOfCheese"`)
+	assert.Contains(t, w.said()[0], `QEMU 11.1 never refuses stop like this: there is no error class "OutOfCheese"`)
 	srv.Fail("stop", qmp.ClassDeviceNotFound, "no")
 	require.ErrorAs(t, c.Stop(t.Context()), &refused)
 	assert.Equal(t, "DeviceNotFound", refused.Class)

@@ -39,6 +39,7 @@ func (st step) String() string {
 type script struct {
 	steps []step
 	next  int
+	met   chan struct{} // closed at the end of the steps; nil: nobody has asked
 }
 
 // Expect has clients issue commands in this order, behind those expected before. A
@@ -69,7 +70,30 @@ func (s *Server) Expect(steps ...Step) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.script.next == len(s.script.steps) {
+		s.script.met = nil
+	}
 	s.script.steps = append(s.script.steps, list...)
+}
+
+// Met returns a channel that is closed when all that is expected by now has come. It
+// stays open if that never happens.
+func (s *Server) Met() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sc := &s.script
+	if sc.met == nil {
+		sc.met = make(chan struct{})
+		sc.settle()
+	}
+	return sc.met
+}
+
+// settle tells who waits that the script is at its end, if it is.
+func (sc *script) settle() {
+	if sc.met != nil && sc.next == len(sc.steps) {
+		close(sc.met)
+	}
 }
 
 // follow holds a command against the script. It returns what the script has execute
@@ -99,6 +123,7 @@ func (s *Server) follow(call Call) Handler {
 	}
 	st := &sc.steps[place]
 	st.came, sc.next = true, place+1
+	sc.settle()
 	if st.args != nil {
 		got := call.Arguments
 		if got == nil {

@@ -142,3 +142,24 @@ func TestExpectationsOfTheMachine(t *testing.T) {
 	require.NoError(t, srv.Close())
 	assert.Empty(t, w.said())
 }
+
+func TestMet(t *testing.T) {
+	srv, c, w := start(t)
+	<-srv.Met() // nothing is expected
+	for range 2 {
+		srv.Expect(qmptest.Step{Command: "stop"}, qmptest.Step{Command: "cont"})
+		met := srv.Met()
+		require.NoError(t, c.Stop(t.Context()))
+		select {
+		case <-met:
+			t.Fatal("one is to come")
+		default:
+		}
+		done := make(chan error)
+		go func() { done <- c.Cont(t.Context()) }()
+		<-met
+		<-srv.Met()
+		require.NoError(t, <-done)
+	}
+	assert.Empty(t, w.said())
+}

@@ -13,7 +13,7 @@
 //	})
 //	conn, err := srv.Dial(t.Context())
 //
-// What clients do is seen by [Server.Expect], [Server.Calls] and [Server.Count]; what
+// What clients do is seen by [Server.Expect], [Server.Met], [Server.Calls] and [Server.Count]; what
 // goes wrong is up to [Server.Fail], [Server.Fault], [Server.Inject], [Server.Cut],
 // [Server.CutAfter], [Server.Flood] and [SlowReader]. [StartAgent] starts a fake guest
 // agent.
@@ -110,7 +110,7 @@ func Version(v qmp.Version) Option {
 // with -qmp-pretty.
 func Pretty() Option { return func(s *Server) { s.pretty = true } }
 
-// Unchecked has nothing held against the schema: for tests of what lies below it,
+// Unchecked has nothing held against the schema, nor cut to it: for tests of what lies below it,
 // with commands, arguments and events that no QEMU has. It implies [Bare].
 func Unchecked() Option { return func(s *Server) { s.unchecked, s.bare = true, true } }
 
