@@ -157,7 +157,7 @@ func TestFrozenFails(t *testing.T) {
 	})
 	t.Run("the connection is cut", func(t *testing.T) {
 		withFake(t, freezer(), func(t *testing.T, c *qga.Client, a *fakeAgent) {
-			err := qga.WithFrozen(t.Context(), c, nil, func(context.Context, int) error { return a.conn.Close() })
+			err := qga.WithFrozen(t.Context(), c, nil, func(context.Context, int) error { a.Cut(); return nil })
 			require.ErrorIs(t, err, qga.ErrStillFrozen)
 			require.ErrorIs(t, err, qmp.ErrClosed)
 		})

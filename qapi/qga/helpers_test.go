@@ -86,7 +86,7 @@ func TestRunFails(t *testing.T) {
 			require.EqualError(t, err, "qga: run /bin/sleep: waiting for process 7: context deadline exceeded")
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 			assert.Less(t, len(a.commands()), 140, "not much more often than every half second")
-			require.ErrorContains(t, c.GuestPing(t.Context()), "CommandNotFound", "the client is as good as before")
+			require.NoError(t, c.GuestPing(t.Context()), "the client is as good as before")
 		})
 	})
 	t.Run("the agent dies", func(t *testing.T) {
@@ -283,7 +283,7 @@ func TestShutdown(t *testing.T) {
 	withFake(t, answers, func(t *testing.T, c *qga.Client, a *fakeAgent) {
 		refused := new(qmp.Error)
 		require.ErrorAs(t, c.GuestShutdown(t.Context(), qga.GuestShutdownArgs{}), &refused)
-		time.AfterFunc(time.Minute, func() { a.conn.Close() })
+		time.AfterFunc(time.Minute, a.Cut)
 		require.NoError(t, c.GuestShutdown(t.Context(), qga.GuestShutdownArgs{Mode: new("powerdown")}))
 	})
 }

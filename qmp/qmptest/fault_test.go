@@ -68,6 +68,12 @@ func TestDrop(t *testing.T) {
 		heal()
 		assert.NoError(t, c.Cont(t.Context()), "the connection goes on")
 		assert.Equal(t, 1, srv.Count("stop"))
+
+		srv.Expect(qmptest.Step{Command: "cont", Err: qmptest.ErrNoReply}, qmptest.Step{Command: "cont"})
+		ctx, cancel = context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		assert.ErrorIs(t, c.Cont(ctx), context.DeadlineExceeded)
+		assert.NoError(t, c.Cont(t.Context()))
 	})
 }
 

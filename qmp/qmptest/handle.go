@@ -3,6 +3,7 @@ package qmptest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"sync"
 
@@ -17,6 +18,9 @@ import (
 // its class and description, any other as a GenericError. ctx ends when the
 // connection does.
 type Handler func(ctx context.Context, req *Request) (any, error)
+
+// ErrNoReply is returned by a [Handler] whose command is not to be answered.
+var ErrNoReply = errors.New("qmptest: no reply")
 
 // A Call is a command that a client issued.
 type Call struct {

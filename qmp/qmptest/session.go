@@ -144,6 +144,8 @@ func (c *session) execute(req *Request) {
 	}
 	text := returnText(id, result)
 	switch {
+	case errors.Is(err, ErrNoReply):
+		f.drop = true
 	case err != nil:
 		text = errorText(id, c.srv.checkError(req.Command, err))
 	case c.srv.agent && req.Command == "guest-sync-delimited":
