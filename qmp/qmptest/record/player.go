@@ -35,6 +35,10 @@ type Options struct {
 // A Player takes the place of a server, and replays a session to each client, from
 // its start. A command that is not as recorded gets an error as its reply, and ends the
 // connection; what is wrong is told by Close.
+//
+// What clients say for their own sake is no part of a session, and answered by the
+// player itself: synchronisations with a guest agent, which have numbers of their own,
+// and negotiations after the negotiation. Ids are the client's own, too.
 type Player struct {
 	session *Session
 	opts    Options
