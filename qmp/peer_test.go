@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -204,3 +205,6 @@ func wantErr(t *testing.T, err, target error, text string) {
 // background is a context that is never done but differs from t.Context, which is
 // done before a test's last deferred calls.
 var background = context.Background()
+
+// long reports whether to take the time for the numbers that the project promises.
+func long() bool { return os.Getenv("QAPI_LONG") != "" }

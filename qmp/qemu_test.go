@@ -25,9 +25,6 @@ import (
 	"github.com/goqapi/goqapi/internal/qemutest"
 )
 
-// long reports whether to take the time for the numbers that the project promises.
-func long() bool { return os.Getenv("QAPI_LONG") != "" }
-
 // eachQEMU runs f with each QEMU that there is.
 func eachQEMU(t *testing.T, f func(t *testing.T, bin string)) {
 	t.Helper()
@@ -593,5 +590,42 @@ func TestQEMUEvents(t *testing.T) {
 				t.Fatalf("event %d, want %d", got, i+1)
 			}
 		}
+	})
+}
+
+// A manager's day: QEMU is killed and started again, and the connection is back.
+func TestQEMUReconnect(t *testing.T) {
+	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
+		checkLeaks(t)
+		path := filepath.Join(t.TempDir(), "s")
+		args := []string{"-qmp", "unix:" + path + ",server=on,wait=off"}
+		first := start(t, q.Path, nil, args...)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		c := dial(t, "unix:"+path, WithReconnect(Reconnect{MinDelay: 10 * time.Millisecond, Patient: true}))
+		events := c.Subscribe([]string{"RESUME"})
+		for range 2 {
+			if err := c.Execute(ctx, "cont", nil, nil); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := events.Next(ctx); err != nil {
+				t.Fatal(err)
+			}
+			if err := first.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			<-first.exited
+			_, err := events.Next(ctx)
+			if _, gap := errors.AsType[*GapError](err); !gap {
+				t.Fatalf("after the kill: %v", err)
+			}
+			os.Remove(path)
+			first = start(t, q.Path, nil, args...)
+			var status struct{ Running bool }
+			if err := c.Execute(ctx, "query-status", nil, &status); err != nil || status.Running {
+				t.Fatalf("the new one: %v, %v", status, err)
+			}
+		}
+		c.Close()
 	})
 }

@@ -7,14 +7,10 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
-	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/goqapi/goqapi/internal/qemutest"
 )
 
 // A redialled connection, in a bubble: each link leads to another peer.
@@ -417,43 +413,6 @@ func TestReconnectUnderFire(t *testing.T) {
 			server.Wait()
 		})
 	}
-}
-
-// A manager's day: QEMU is killed and started again, and the connection is back.
-func TestQEMUReconnect(t *testing.T) {
-	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
-		checkLeaks(t)
-		path := filepath.Join(t.TempDir(), "s")
-		args := []string{"-qmp", "unix:" + path + ",server=on,wait=off"}
-		first := start(t, q.Path, nil, args...)
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		defer cancel()
-		c := dial(t, "unix:"+path, WithReconnect(Reconnect{MinDelay: 10 * time.Millisecond, Patient: true}))
-		events := c.Subscribe([]string{"RESUME"})
-		for range 2 {
-			if err := c.Execute(ctx, "cont", nil, nil); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := events.Next(ctx); err != nil {
-				t.Fatal(err)
-			}
-			if err := first.Process.Kill(); err != nil {
-				t.Fatal(err)
-			}
-			<-first.exited
-			_, err := events.Next(ctx)
-			if _, gap := errors.AsType[*GapError](err); !gap {
-				t.Fatalf("after the kill: %v", err)
-			}
-			os.Remove(path)
-			first = start(t, q.Path, nil, args...)
-			var status struct{ Running bool }
-			if err := c.Execute(ctx, "query-status", nil, &status); err != nil || status.Running {
-				t.Fatalf("the new one: %v, %v", status, err)
-			}
-		}
-		c.Close()
-	})
 }
 
 type dialerFunc func(ctx context.Context, network, address string) (net.Conn, error)
