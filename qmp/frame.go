@@ -42,7 +42,6 @@ type framer struct {
 	small      []byte // the buffer at rest
 	buf        []byte // small, or a larger one
 	start, end int    // the bytes of buf that have not been consumed
-	given      bool   // buf belongs to somebody else now
 	err        error  // what the reader ended with
 
 	scan     scanner
@@ -91,30 +90,34 @@ func (f *framer) next() (*message, error) {
 }
 
 // take makes part of the last message the caller's. With a large one goes the
-// read buffer that it lies in, which saves a copy; the caller may free that.
+// read buffer that it lies in, which saves a copy; the caller may free that, at
+// once: what follows the message is moved out of it first.
 func (f *framer) take(part []byte) (taken, buffer []byte) {
 	if len(f.buf) <= readSize || len(part) < len(f.buf)/4 {
 		return bytes.Clone(part), nil
 	}
-	f.given = true
-	return part[:len(part):len(part)], f.buf
+	buffer = f.buf
+	f.replace()
+	return part[:len(part):len(part)], buffer
 }
 
-// giveBack replaces a buffer that was given away, or that grew for one message.
+// giveBack replaces a buffer that grew for one message.
 func (f *framer) giveBack() {
-	rest := f.buf[f.start:f.end]
-	if !f.given && (len(f.buf) <= readSize || len(rest) > readSize) {
+	if len(f.buf) <= readSize || f.end-f.start > readSize {
 		return
 	}
 	old := f.buf
+	f.replace()
+	freeBuffer(old)
+}
+
+// replace goes on with another buffer.
+func (f *framer) replace() {
+	rest := f.buf[f.start:f.end]
 	if f.buf = f.small; len(rest) > readSize {
 		f.buf = newBuffer(len(rest))
 	}
 	f.start, f.end = 0, copy(f.buf, rest)
-	if !f.given {
-		freeBuffer(old)
-	}
-	f.given = false
 }
 
 // fill reads more of the stream, making room for it.

@@ -10,6 +10,8 @@ import (
 	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // frames is what a framer makes of a stream, in words.
@@ -318,4 +320,19 @@ func (r *pieceReader) Read(b []byte) (int, error) {
 	n := copy(b[:min(r.n, len(b))], r.text)
 	r.text = r.text[n:]
 	return n, nil
+}
+
+// What follows a large reply lies in the buffer that goes with it, whose new owner
+// may free it, and another connection may read into it, at once.
+func TestTakenBufferIsNotReadAnyMore(t *testing.T) {
+	const event = `{"event": "A"}`
+	f := newFramer(strings.NewReader(`{"return": "`+strings.Repeat("a", 2<<20)+`"}`+"\r\n"+event+"\r\n"), 8<<20)
+	m, err := f.next()
+	require.NoError(t, err)
+	_, buffer := f.take(m.members[memberReturn])
+	require.NotNil(t, buffer)
+	clear(buffer)
+	m, err = f.next()
+	require.NoError(t, err)
+	assert.Equal(t, event, string(m.text))
 }
