@@ -41,7 +41,6 @@ func renamed(r *rand.Rand, v any) any {
 func TestMachineTakesAnything(t *testing.T) {
 	for _, release := range qemu.Releases() {
 		t.Run(release, func(t *testing.T) {
-			t.Parallel()
 			s, err := qemu.Load(release, qemu.QMP)
 			require.NoError(t, err)
 			random := rand.New(rand.NewPCG(1, 2))
@@ -57,7 +56,7 @@ func TestMachineTakesAnything(t *testing.T) {
 				}
 			}
 			done := map[bool]int{}
-			for i := range 6000 {
+			for i := range 1500 {
 				c := commands[random.IntN(len(commands))]
 				if i%2 == 0 { // more of these: the others need what they make
 					c = s.Lookup([]string{"blockdev-add", "device_add", "object-add", "blockdev-mirror", "blockdev-backup"}[random.IntN(5)]).(*schema.Command)
@@ -78,7 +77,7 @@ func TestMachineTakesAnything(t *testing.T) {
 				}
 				done[err == nil]++
 			}
-			assert.Greater(t, done[true], 300, fmt.Sprint(done))
+			assert.Greater(t, done[true], 100, fmt.Sprint(done))
 			t.Logf("%d commands succeeded, %d failed", done[true], done[false])
 		})
 	}
