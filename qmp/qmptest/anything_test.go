@@ -41,6 +41,7 @@ func renamed(r *rand.Rand, v any) any {
 func TestMachineTakesAnything(t *testing.T) {
 	for _, release := range qemu.Releases() {
 		t.Run(release, func(t *testing.T) {
+			t.Parallel()
 			s, err := qemu.Load(release, qemu.QMP)
 			require.NoError(t, err)
 			random := rand.New(rand.NewPCG(1, 2))
