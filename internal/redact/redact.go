@@ -4,6 +4,7 @@ package redact
 
 import (
 	"bytes"
+	"errors"
 	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -24,6 +25,8 @@ var secrets = []struct {
 }{
 	{"password", "", nil, "set_password, change-vnc-password and guest-set-user-password carry it"},
 	{"data", "qom-type", []string{"secret"}, "object-add gives the content of a secret object in it"},
+	{"props", "qom-type", []string{"secret"}, "that of QEMU 5.2 gives it in there"},
+	{"arg", "target", []string{"password", "passwd"}, "change, up to QEMU 5.2, sets the VNC server's password so"},
 	{"value", "property", []string{"data", "password"}, "qom-set can give such a property"},
 	{"secret", "", nil, "sev-inject-launch-secret carries it"},
 	{"input-data", "", nil, "guest-exec gives it to a program that may ask for a password"},
@@ -129,6 +132,9 @@ func split(v jsontext.Value) ([]jsontext.Value, error) {
 	for {
 		switch dec.PeekKind() {
 		case '}', ']':
+			if v.Kind() == '{' && len(parts)%2 != 0 {
+				return nil, errors.New("a name without a value")
+			}
 			return parts, nil
 		}
 		part, err := dec.ReadValue()

@@ -21,6 +21,10 @@ func TestJSON(t *testing.T) {
 		{"escaped name", `{"p\u0061ssword":"hunter2"}`, `{"p\u0061ssword":"[redacted]"}`},
 		{"reference", `{"key-secret":"s0"}`, `{"key-secret":"s0"}`},
 		{"scalar", `"x"`, `"x"`},
+		{"in 5.2", `{"qom-type":"secret","props":{"data":"hunter2"}}`, `{"qom-type":"secret","props":"[redacted]"}`},
+		{"change", `{"device":"vnc","target":"password","arg":"hunter2"}`, `{"device":"vnc","target":"password","arg":"[redacted]"}`},
+		{"a disc", `{"device":"cd0","target":"x.iso","arg":"raw"}`, `{"device":"cd0","target":"x.iso","arg":"raw"}`},
+		{"no value", `{""}`, Blot},
 		{"broken", `{"password":"hunter2`, Blot},
 		{"empty", `{}`, `{}`},
 	} {

@@ -202,8 +202,10 @@ func (l *loader) place() {
 	next := -1
 	for i := len(l.placed) - 1; i >= 0; i-- {
 		switch o := &l.placed[i]; {
-		case o.reply && !l.session.commands[o.after].probe:
-			next = o.after
+		case o.reply:
+			if !l.session.commands[o.after].probe {
+				next = o.after
+			}
 		case next >= 0 && next < o.commands:
 			o.after = next
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"strings"
@@ -344,7 +345,7 @@ func line(message []byte) []byte {
 
 // withID is a reply with another id; "": none.
 func withID(reply []byte, id string) []byte {
-	var m members
+	var m map[string]json.RawMessage
 	if json.Unmarshal(reply, &m) != nil {
 		return reply // which cannot be: it was loaded
 	}
@@ -352,5 +353,19 @@ func withID(reply []byte, id string) []byte {
 	if id != "" {
 		m["id"] = json.RawMessage(id)
 	}
-	return object(m)
+	out := []byte{'{'}
+	add := func(name string) {
+		if value, ok := m[name]; ok {
+			if len(out) > 1 {
+				out = append(out, ',')
+			}
+			out = fmt.Appendf(out, "%s:%s", printed(name), value)
+		}
+	}
+	add("return") // QEMU has it before the id
+	delete(m, "return")
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		add(name)
+	}
+	return append(out, '}')
 }

@@ -387,10 +387,10 @@ func TestProbesAreTheClientsOwn(t *testing.T) {
 {"us":4,"from":"client","message":{"execute":"a"}}
 {"us":5,"from":"client","message":{"execute":"qmp_capabilities","id":1}}
 {"us":6,"from":"server","message":{"return":5}}
-{"us":7,"from":"server","message":{"id":1,"error":{"class":"CommandNotFound","desc":"x"}}}
-{"us":8,"from":"server","message":{"event":"E"}}
-{"us":9,"from":"client","message":{"execute":"b"}}
-{"us":10,"from":"server","message":{"return":6}}
+{"us":7,"from":"server","message":{"event":"E"}}
+{"us":8,"from":"client","message":{"execute":"b","id":2}}
+{"us":9,"from":"server","message":{"id":1,"error":{"class":"CommandNotFound","desc":"x"}}}
+{"us":10,"from":"server","message":{"return":6,"id":2}}
 `
 	const negotiation, probe = `{"execute":"qmp_capabilities"}`, `{"execute":"qmp_capabilities","id":9}`
 	const over = `{"error": {"class": "CommandNotFound", "desc": "the negotiation is over"}, "id": 9}` + "\r\n"

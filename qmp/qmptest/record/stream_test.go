@@ -95,9 +95,9 @@ func TestSecrets(t *testing.T) {
 		{`{"execute":"object-add","arguments":{"qom-type":"secret","id":"s","data":"hunter2"}}`,
 			`{"execute":"object-add","arguments":{"qom-type":"secret","id":"s","data":"[redacted]"}}`},
 		{`{"execute":"object-add","arguments":{"qom-type":"secret","id":"s","props":{"data":"hunter2","format":"raw"}}}`,
-			`{"execute":"object-add","arguments":{"id":"s","props":{"data":"[redacted]","format":"raw"},"qom-type":"secret"}}`},
+			`{"execute":"object-add","arguments":{"qom-type":"secret","id":"s","props":"[redacted]"}}`},
 		{`{"execute":"change","arguments":{"device":"vnc","target":"password","arg":"hunter2"}}`,
-			`{"execute":"change","arguments":{"arg":"[redacted]","device":"vnc","target":"password"}}`},
+			`{"execute":"change","arguments":{"device":"vnc","target":"password","arg":"[redacted]"}}`},
 		{`{"execute":"change","arguments":{"target":"x","arg":"y"}}`, `{"execute":"change","arguments":{"target":"x","arg":"y"}}`},
 		{`{"execute":"object-add"}`, `{"execute":"object-add"}`},
 	} {
