@@ -142,10 +142,12 @@ func (l *link) spoilt(m *message) {
 }
 
 // damaged is for when a reply may have been lost, without being sure: a probe will
-// tell. It was part of another, perhaps, which its caller found to be no JSON.
+// tell. It was part of another, perhaps, which its caller found to be no JSON; or it
+// is still to come, and no call after that one may be sent without a number.
 func (l *link) damaged(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.doubt = l.order
 	if l.unread > 0 {
 		l.orphanLocked(&call{err: fmt.Errorf("the reply is lost: %w", err)})
 	}
