@@ -3,8 +3,10 @@ package codec_test
 import (
 	"encoding/json"
 	"math"
+	"strings"
 	"testing"
 
+	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -107,6 +109,8 @@ func TestUnion(t *testing.T) {
 		{"tag last", `{"radius":3,"id":"a","kind":"circle"}`, shape{"a", circle{3}}, `{"id":"a","kind":"circle","radius":3}`},
 		{"tag between", `{"x":{"kind":"no"},"kind":"circle","id":"a","radius":18446744073709551615}`,
 			shape{"a", circle{math.MaxUint64}}, `{"id":"a","kind":"circle","radius":18446744073709551615}`},
+		{"tag behind all kinds of values", `{"a":[{"b":"\"}]"},[[],-2.5e3 ,null]],"c":"\\","d":{},"e":null,"f":1,"radius":3,"kind":"circle"}`,
+			shape{"", circle{3}}, `{"id":"","kind":"circle","radius":3}`},
 		{"empty variant", `{"id":"a","kind":"nothing","new":[1,2]}`, shape{"a", nothing{}}, `{"id":"a","kind":"nothing"}`},
 		{"wrapped", `{"id":"a","kind":"boxed","data":{"a":1}}`, shape{"a", boxed{1}}, ""},
 		{"wrapped, data first", `{"data":{"a":1},"id":"a","kind":"boxed"}`, shape{"a", boxed{1}}, `{"id":"a","kind":"boxed","data":{"a":1}}`},
@@ -174,4 +178,27 @@ func TestNoVariant(t *testing.T) {
 func TestUnknownMembersMustBeAnObject(t *testing.T) {
 	_, err := codec.Marshal(shape{Kind: unknown{"x", []byte(`[1]`)}})
 	assert.ErrorContains(t, err, "object")
+}
+
+// TestRawValue compares what has a way of its own with what reflection does.
+func TestRawValue(t *testing.T) {
+	for _, text := range []string{`null`, `"a\u0062"`, `-1.50e3`, `{"a": [1, "x"], "a": 2}`, `[]`, `{"a":`, `tru`, ``} {
+		read := func(value func(*jsontext.Decoder, *json.RawMessage) error) (json.RawMessage, error) {
+			raw := json.RawMessage("what was there before")
+			err := value(jsontext.NewDecoder(strings.NewReader(text), jsontext.AllowDuplicateNames(true)), &raw)
+			return raw, err
+		}
+		want, wantErr := read(func(dec *jsontext.Decoder, raw *json.RawMessage) error {
+			return jsonv2.UnmarshalDecode(dec, raw)
+		})
+		got, err := read(func(dec *jsontext.Decoder, raw *json.RawMessage) error {
+			known, err := codec.Value(dec, raw)
+			assert.True(t, known)
+			return err
+		})
+		assert.Equal(t, wantErr, err, text)
+		if err == nil {
+			assert.Equal(t, string(want), string(got))
+		}
+	}
 }

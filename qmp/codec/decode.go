@@ -1,6 +1,7 @@
 package codec
 
 import (
+	stdjson "encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -17,6 +18,9 @@ type MemberFunc func(dec *jsontext.Decoder, name []byte) (known bool, err error)
 // Value decodes the next value into what x points to. Like all functions here
 // that decode a member's value, it tells that the member was known.
 func Value(dec *jsontext.Decoder, x any) (known bool, err error) {
+	if raw, ok := x.(*stdjson.RawMessage); ok { // reflection has a long way to its methods
+		return true, DecodeRaw(dec, raw)
+	}
 	return true, json.UnmarshalDecode(dec, x)
 }
 

@@ -73,32 +73,46 @@ func skipString(text []byte, i int) int {
 
 // skipValue returns where the value that begins at i ends; -1 if it does not.
 func skipValue(text []byte, i int) int {
-	depth := 0
-	for i < len(text) {
+	if i >= len(text) {
+		return -1
+	}
+	switch text[i] {
+	case '"':
+		return skipString(text, i)
+	case '{', '[':
+		return skipNested(text, i)
+	}
+	for ; i < len(text); i++ {
 		switch text[i] {
-		case '"':
-			if i = skipString(text, i); i < 0 {
-				return -1
-			}
-			if depth == 0 {
-				return i
-			}
-			continue
-		case '{', '[':
+		case ',', '}', ']':
+			return i // behind a number or a literal
+		}
+	}
+	return -1
+}
+
+// structural are the bytes at which skipNested has something to do. One look
+// here is faster than comparing each byte with all of them.
+var structural = [256]bool{'"': true, '{': true, '[': true, '}': true, ']': true}
+
+// skipNested is skipValue for an object or a list.
+func skipNested(text []byte, i int) int {
+	depth := 0
+	for i >= 0 && i < len(text) {
+		switch c := text[i]; {
+		case !structural[c]:
+			i++
+		case c == '"':
+			i = skipString(text, i)
+		case c == '{' || c == '[':
+			i++
 			depth++
-		case '}', ']':
-			if depth == 0 {
-				return i // behind a number or a literal
-			}
+		default:
+			i++
 			if depth--; depth == 0 {
-				return i + 1
-			}
-		case ',':
-			if depth == 0 {
 				return i
 			}
 		}
-		i++
 	}
 	return -1
 }
