@@ -1350,6 +1350,6 @@ func (v AudiodevSpice) encodeAudiodev(e *codec.Encoder) {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-audio.query-audiodevs
 func (c *Client) QueryAudiodevs(ctx context.Context) ([]Audiodev, error) {
 	var result []Audiodev
-	err := c.conn.Execute(ctx, "query-audiodevs", nil, &result)
+	err := c.conn.Execute(ctx, "query-audiodevs", nil, codec.ListOf(&result, (*Audiodev).UnmarshalJSONFrom))
 	return result, err
 }

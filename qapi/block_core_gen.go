@@ -38,6 +38,32 @@ type SnapshotInfo struct {
 	Icount *int64 `json:"icount,omitzero"`
 }
 
+func (x *SnapshotInfo) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+	switch string(name) {
+	case "id":
+		return codec.String(dec, &x.ID)
+	case "name":
+		return codec.String(dec, &x.Name)
+	case "vm-state-size":
+		return codec.Int(dec, &x.VMStateSize)
+	case "date-sec":
+		return codec.Int(dec, &x.DateSec)
+	case "date-nsec":
+		return codec.Int(dec, &x.DateNsec)
+	case "vm-clock-sec":
+		return codec.Int(dec, &x.VMClockSec)
+	case "vm-clock-nsec":
+		return codec.Int(dec, &x.VMClockNsec)
+	case "icount":
+		return codec.OptionalInt(dec, &x.Icount)
+	}
+	return false, nil
+}
+
+func (x *SnapshotInfo) decode(dec *jsontext.Decoder) error {
+	return codec.DecodeObject(dec, x, x.decodeMember)
+}
+
 // ImageInfoSpecificQCow2Encryption says how a qcow2 image is encrypted, with
 // the details of the LUKS header if it has one.
 //
@@ -464,6 +490,40 @@ type BlockLimitsInfo struct {
 	OptMemAlignment uint64 `json:"opt-mem-alignment"`
 }
 
+func (x *BlockLimitsInfo) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+	switch string(name) {
+	case "request-alignment":
+		return codec.Uint(dec, &x.RequestAlignment)
+	case "max-discard":
+		return codec.OptionalUint(dec, &x.MaxDiscard)
+	case "discard-alignment":
+		return codec.OptionalUint(dec, &x.DiscardAlignment)
+	case "max-write-zeroes":
+		return codec.OptionalUint(dec, &x.MaxWriteZeroes)
+	case "write-zeroes-alignment":
+		return codec.OptionalUint(dec, &x.WriteZeroesAlignment)
+	case "opt-transfer":
+		return codec.OptionalUint(dec, &x.OptTransfer)
+	case "max-transfer":
+		return codec.OptionalUint(dec, &x.MaxTransfer)
+	case "max-hw-transfer":
+		return codec.OptionalUint(dec, &x.MaxHwTransfer)
+	case "max-iov":
+		return codec.Int(dec, &x.MaxIov)
+	case "max-hw-iov":
+		return codec.OptionalInt(dec, &x.MaxHwIov)
+	case "min-mem-alignment":
+		return codec.Uint(dec, &x.MinMemAlignment)
+	case "opt-mem-alignment":
+		return codec.Uint(dec, &x.OptMemAlignment)
+	}
+	return false, nil
+}
+
+func (x *BlockLimitsInfo) decode(dec *jsontext.Decoder) error {
+	return codec.DecodeObject(dec, x, x.decodeMember)
+}
+
 // ImageInfo is an image with its backing images.
 //
 // It is the struct ImageInfo of block-core.json.
@@ -508,6 +568,46 @@ type ImageInfo struct {
 	// The backing image, which can have one of its own. Absent if there is none or
 	// the answer is flat.
 	BackingImage *ImageInfo `json:"backing-image,omitzero"`
+}
+
+func (x *ImageInfo) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+	switch string(name) {
+	case "filename":
+		return codec.String(dec, &x.Filename)
+	case "format":
+		return codec.String(dec, &x.Format)
+	case "dirty-flag":
+		return codec.OptionalBool(dec, &x.DirtyFlag)
+	case "actual-size":
+		return codec.OptionalInt(dec, &x.ActualSize)
+	case "virtual-size":
+		return codec.Int(dec, &x.VirtualSize)
+	case "cluster-size":
+		return codec.OptionalInt(dec, &x.ClusterSize)
+	case "encrypted":
+		return codec.OptionalBool(dec, &x.Encrypted)
+	case "compressed":
+		return codec.OptionalBool(dec, &x.Compressed)
+	case "backing-filename":
+		return codec.OptionalString(dec, &x.BackingFilename)
+	case "full-backing-filename":
+		return codec.OptionalString(dec, &x.FullBackingFilename)
+	case "backing-filename-format":
+		return codec.OptionalString(dec, &x.BackingFilenameFormat)
+	case "snapshots":
+		return codec.List(dec, &x.Snapshots, (*SnapshotInfo).decode)
+	case "limits":
+		return codec.OptionalObject(dec, &x.Limits, (*BlockLimitsInfo).decode)
+	case "format-specific":
+		return codec.OptionalObject(dec, &x.FormatSpecific, (*ImageInfoSpecific).UnmarshalJSONFrom)
+	case "backing-image":
+		return codec.OptionalObject(dec, &x.BackingImage, (*ImageInfo).decode)
+	}
+	return false, nil
+}
+
+func (x *ImageInfo) decode(dec *jsontext.Decoder) error {
+	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
 // BlockChildInfo is a child of an image's node, such as the file of a format.
@@ -654,6 +754,22 @@ type BlockdevCacheInfo struct {
 	NoFlush bool `json:"no-flush"`
 }
 
+func (x *BlockdevCacheInfo) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+	switch string(name) {
+	case "writeback":
+		return codec.Bool(dec, &x.Writeback)
+	case "direct":
+		return codec.Bool(dec, &x.Direct)
+	case "no-flush":
+		return codec.Bool(dec, &x.NoFlush)
+	}
+	return false, nil
+}
+
+func (x *BlockdevCacheInfo) decode(dec *jsontext.Decoder) error {
+	return codec.DecodeObject(dec, x, x.decodeMember)
+}
+
 // BlockdevChild is a child of a node, by name.
 //
 // It is the struct BlockdevChild of block-core.json.
@@ -666,6 +782,20 @@ type BlockdevChild struct {
 	Child string `json:"child"`
 	// The node that plays it.
 	NodeName string `json:"node-name"`
+}
+
+func (x *BlockdevChild) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+	switch string(name) {
+	case "child":
+		return codec.String(dec, &x.Child)
+	case "node-name":
+		return codec.String(dec, &x.NodeName)
+	}
+	return false, nil
+}
+
+func (x *BlockdevChild) decode(dec *jsontext.Decoder) error {
+	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
 // BlockDeviceInfo is a node of the block graph: its driver, its image, and what
@@ -757,6 +887,84 @@ type BlockDeviceInfo struct {
 	DirtyBitmaps []BlockDirtyInfo `json:"dirty-bitmaps,omitzero"`
 }
 
+func (x *BlockDeviceInfo) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+	switch string(name) {
+	case "file":
+		return codec.String(dec, &x.File)
+	case "node-name":
+		return codec.String(dec, &x.NodeName)
+	case "ro":
+		return codec.Bool(dec, &x.Ro)
+	case "drv":
+		return codec.String(dec, &x.Drv)
+	case "backing_file":
+		return codec.OptionalString(dec, &x.BackingFile)
+	case "backing_file_depth":
+		return codec.Int(dec, &x.BackingFileDepth)
+	case "children":
+		return codec.List(dec, &x.Children, (*BlockdevChild).decode)
+	case "active":
+		return codec.Bool(dec, &x.Active)
+	case "encrypted":
+		return codec.Bool(dec, &x.Encrypted)
+	case "detect_zeroes":
+		return codec.String(dec, &x.DetectZeroes)
+	case "bps":
+		return codec.Int(dec, &x.BPS)
+	case "bps_rd":
+		return codec.Int(dec, &x.BPSRd)
+	case "bps_wr":
+		return codec.Int(dec, &x.BPSWr)
+	case "iops":
+		return codec.Int(dec, &x.IOPS)
+	case "iops_rd":
+		return codec.Int(dec, &x.IOPSRd)
+	case "iops_wr":
+		return codec.Int(dec, &x.IOPSWr)
+	case "image":
+		return codec.Object(dec, &x.Image, (*ImageInfo).decode)
+	case "bps_max":
+		return codec.OptionalInt(dec, &x.BPSMax)
+	case "bps_rd_max":
+		return codec.OptionalInt(dec, &x.BPSRdMax)
+	case "bps_wr_max":
+		return codec.OptionalInt(dec, &x.BPSWrMax)
+	case "iops_max":
+		return codec.OptionalInt(dec, &x.IOPSMax)
+	case "iops_rd_max":
+		return codec.OptionalInt(dec, &x.IOPSRdMax)
+	case "iops_wr_max":
+		return codec.OptionalInt(dec, &x.IOPSWrMax)
+	case "bps_max_length":
+		return codec.OptionalInt(dec, &x.BPSMaxLength)
+	case "bps_rd_max_length":
+		return codec.OptionalInt(dec, &x.BPSRdMaxLength)
+	case "bps_wr_max_length":
+		return codec.OptionalInt(dec, &x.BPSWrMaxLength)
+	case "iops_max_length":
+		return codec.OptionalInt(dec, &x.IOPSMaxLength)
+	case "iops_rd_max_length":
+		return codec.OptionalInt(dec, &x.IOPSRdMaxLength)
+	case "iops_wr_max_length":
+		return codec.OptionalInt(dec, &x.IOPSWrMaxLength)
+	case "iops_size":
+		return codec.OptionalInt(dec, &x.IOPSSize)
+	case "group":
+		return codec.OptionalString(dec, &x.Group)
+	case "cache":
+		return codec.Object(dec, &x.Cache, (*BlockdevCacheInfo).decode)
+	case "write_threshold":
+		return codec.Int(dec, &x.WriteThreshold)
+	case "dirty-bitmaps":
+		return codec.List(dec, &x.DirtyBitmaps, (*BlockDirtyInfo).decode)
+	}
+	return false, nil
+}
+
+func (x *BlockDeviceInfo) decode(dec *jsontext.Decoder) error {
+	return codec.DecodeObject(dec, x, x.decodeMember)
+}
+
 // BlockDeviceIOStatus says whether a device or job has run into an error and
 // stopped.
 //
@@ -813,6 +1021,30 @@ type BlockDirtyInfo struct {
 	// Whether it was not saved properly and is useless; it can only be removed.
 	// Since QEMU 4.0.
 	Inconsistent *bool `json:"inconsistent,omitzero"`
+}
+
+func (x *BlockDirtyInfo) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+	switch string(name) {
+	case "name":
+		return codec.OptionalString(dec, &x.Name)
+	case "count":
+		return codec.Int(dec, &x.Count)
+	case "granularity":
+		return codec.Uint(dec, &x.Granularity)
+	case "recording":
+		return codec.Bool(dec, &x.Recording)
+	case "busy":
+		return codec.Bool(dec, &x.Busy)
+	case "persistent":
+		return codec.Bool(dec, &x.Persistent)
+	case "inconsistent":
+		return codec.OptionalBool(dec, &x.Inconsistent)
+	}
+	return false, nil
+}
+
+func (x *BlockDirtyInfo) decode(dec *jsontext.Decoder) error {
+	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
 // Qcow2BitmapInfoFlags says what state a dirty bitmap in a qcow2 file is in.
@@ -2503,7 +2735,7 @@ func (BlockJobInfoSnapshotDelete) encodeBlockJobInfo(e *codec.Encoder) {}
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.query-block-jobs
 func (c *Client) QueryBlockJobs(ctx context.Context) ([]BlockJobInfo, error) {
 	var result []BlockJobInfo
-	err := c.conn.Execute(ctx, "query-block-jobs", nil, &result)
+	err := c.conn.Execute(ctx, "query-block-jobs", nil, codec.ListOf(&result, (*BlockJobInfo).UnmarshalJSONFrom))
 	return result, err
 }
 
@@ -2934,7 +3166,7 @@ type QueryNamedBlockNodesArgs struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.query-named-block-nodes
 func (c *Client) QueryNamedBlockNodes(ctx context.Context, args QueryNamedBlockNodesArgs) ([]BlockDeviceInfo, error) {
 	var result []BlockDeviceInfo
-	err := c.conn.Execute(ctx, "query-named-block-nodes", args, &result)
+	err := c.conn.Execute(ctx, "query-named-block-nodes", args, codec.ListOf(&result, (*BlockDeviceInfo).decode))
 	return result, err
 }
 

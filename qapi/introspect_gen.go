@@ -24,7 +24,7 @@ import (
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-introspect.query-qmp-schema
 func (c *Client) QueryQMPSchema(ctx context.Context) ([]SchemaInfo, error) {
 	var result []SchemaInfo
-	err := c.conn.Execute(ctx, "query-qmp-schema", nil, &result)
+	err := c.conn.Execute(ctx, "query-qmp-schema", nil, codec.ListOf(&result, (*SchemaInfo).UnmarshalJSONFrom))
 	return result, err
 }
 

@@ -675,7 +675,7 @@ func (CPUInfoFastXtensaeb) encodeCPUInfoFast(e *codec.Encoder) {}
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-cpus-fast
 func (c *Client) QueryCPUsFast(ctx context.Context) ([]CPUInfoFast, error) {
 	var result []CPUInfoFast
-	err := c.conn.Execute(ctx, "query-cpus-fast", nil, &result)
+	err := c.conn.Execute(ctx, "query-cpus-fast", nil, codec.ListOf(&result, (*CPUInfoFast).UnmarshalJSONFrom))
 	return result, err
 }
 
@@ -2379,7 +2379,7 @@ type SGXEPCProperties struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-memory-devices
 func (c *Client) QueryMemoryDevices(ctx context.Context) ([]MemoryDeviceInfo, error) {
 	var result []MemoryDeviceInfo
-	err := c.conn.Execute(ctx, "query-memory-devices", nil, &result)
+	err := c.conn.Execute(ctx, "query-memory-devices", nil, codec.ListOf(&result, (*MemoryDeviceInfo).UnmarshalJSONFrom))
 	return result, err
 }
 
@@ -2921,6 +2921,30 @@ type CPUDefinitionInfo struct {
 	Deprecated bool `json:"deprecated"`
 }
 
+func (x *CPUDefinitionInfo) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+	switch string(name) {
+	case "name":
+		return codec.String(dec, &x.Name)
+	case "migration-safe":
+		return codec.OptionalBool(dec, &x.MigrationSafe)
+	case "static":
+		return codec.Bool(dec, &x.Static)
+	case "unavailable-features":
+		return codec.Value(dec, &x.UnavailableFeatures)
+	case "typename":
+		return codec.String(dec, &x.Typename)
+	case "alias-of":
+		return codec.OptionalString(dec, &x.AliasOf)
+	case "deprecated":
+		return codec.Bool(dec, &x.Deprecated)
+	}
+	return false, nil
+}
+
+func (x *CPUDefinitionInfo) decode(dec *jsontext.Decoder) error {
+	return codec.DecodeObject(dec, x, x.decodeMember)
+}
+
 // QueryCPUDefinitions returns the processor models that this QEMU has, and
 // which of them can run here. The reply is large, some 100 KiB.
 //
@@ -2931,6 +2955,6 @@ type CPUDefinitionInfo struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-cpu-definitions
 func (c *Client) QueryCPUDefinitions(ctx context.Context) ([]CPUDefinitionInfo, error) {
 	var result []CPUDefinitionInfo
-	err := c.conn.Execute(ctx, "query-cpu-definitions", nil, &result)
+	err := c.conn.Execute(ctx, "query-cpu-definitions", nil, codec.ListOf(&result, (*CPUDefinitionInfo).decode))
 	return result, err
 }

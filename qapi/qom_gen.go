@@ -164,6 +164,22 @@ type ObjectTypeInfo struct {
 	Parent *string `json:"parent,omitzero"`
 }
 
+func (x *ObjectTypeInfo) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+	switch string(name) {
+	case "name":
+		return codec.String(dec, &x.Name)
+	case "abstract":
+		return codec.OptionalBool(dec, &x.Abstract)
+	case "parent":
+		return codec.OptionalString(dec, &x.Parent)
+	}
+	return false, nil
+}
+
+func (x *ObjectTypeInfo) decode(dec *jsontext.Decoder) error {
+	return codec.DecodeObject(dec, x, x.decodeMember)
+}
+
 // QOMListTypesArgs are the arguments of [Client.QOMListTypes].
 type QOMListTypesArgs struct {
 	// Only those that are of this type or interface: device, for example.
@@ -181,7 +197,7 @@ type QOMListTypesArgs struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-qom.qom-list-types
 func (c *Client) QOMListTypes(ctx context.Context, args QOMListTypesArgs) ([]ObjectTypeInfo, error) {
 	var result []ObjectTypeInfo
-	err := c.conn.Execute(ctx, "qom-list-types", args, &result)
+	err := c.conn.Execute(ctx, "qom-list-types", args, codec.ListOf(&result, (*ObjectTypeInfo).decode))
 	return result, err
 }
 

@@ -235,6 +235,6 @@ func (c *Client) Yank(ctx context.Context, args YankArgs) error {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-yank.query-yank
 func (c *Client) QueryYank(ctx context.Context) ([]YankInstance, error) {
 	var result []YankInstance
-	err := c.conn.Execute(ctx, "query-yank", nil, &result)
+	err := c.conn.Execute(ctx, "query-yank", nil, codec.ListOf(&result, (*YankInstance).UnmarshalJSONFrom))
 	return result, err
 }

@@ -2584,7 +2584,7 @@ func (x GuestCPUStats) String() string {
 // https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-get-cpustats
 func (c *Client) GuestGetCpustats(ctx context.Context) ([]GuestCPUStats, error) {
 	var result []GuestCPUStats
-	err := c.conn.Execute(ctx, "guest-get-cpustats", nil, &result)
+	err := c.conn.Execute(ctx, "guest-get-cpustats", nil, codec.ListOf(&result, (*GuestCPUStats).UnmarshalJSONFrom))
 	return result, err
 }
 

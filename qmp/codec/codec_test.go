@@ -2,6 +2,7 @@ package codec_test
 
 import (
 	"encoding/json"
+	"errors"
 	"math"
 	"strings"
 	"testing"
@@ -199,6 +200,49 @@ func TestRawValue(t *testing.T) {
 		assert.Equal(t, wantErr, err, text)
 		if err == nil {
 			assert.Equal(t, string(want), string(got))
+		}
+	}
+}
+
+type point struct{ X, Y int64 }
+
+func (p *point) decode(dec *jsontext.Decoder) error {
+	return codec.DecodeObject(dec, p, func(dec *jsontext.Decoder, name []byte) (bool, error) {
+		if string(name) == "x" {
+			return codec.Int(dec, &p.X)
+		}
+		return false, nil
+	})
+}
+
+// A result that is a list comes out as by reflection, and its errors say where.
+func TestListOf(t *testing.T) {
+	decode := func(text string) ([]point, error) {
+		var list []point
+		err := jsonv2.Unmarshal([]byte(text), codec.ListOf(&list, (*point).decode))
+		return list, err
+	}
+	list, err := decode(`[{"x":1,"new":[]},{"x":-9223372036854775808}]`)
+	require.NoError(t, err)
+	assert.Equal(t, []point{{X: 1}, {X: -1 << 63}}, list)
+	list, err = decode(`[]`)
+	require.NoError(t, err)
+	assert.Equal(t, []point{}, list)
+	list, err = decode(`null`)
+	require.NoError(t, err)
+	assert.Nil(t, list)
+	for text, where := range map[string]string{
+		`{}`:                          "",
+		`[{"x":1},5]`:                 "/1",
+		`[{"x":1},{"x":"1"}]`:         "/1/x",
+		`[{"x":9223372036854775808}]`: "/0/x",
+		`[{"x":1.5}]`:                 "/0/x",
+	} {
+		_, err := decode(text)
+		if assert.Error(t, err, text) {
+			semantic, ok := errors.AsType[*jsonv2.SemanticError](err)
+			require.True(t, ok, "%s: %v", text, err)
+			assert.Equal(t, where, string(semantic.JSONPointer), "%s: %v", text, err)
 		}
 	}
 }

@@ -62,6 +62,22 @@ func List[T any](dec *jsontext.Decoder, x *[]T, decode func(*T, *jsontext.Decode
 	return true, err
 }
 
+// ListOf is a place for a result that is a list whose elements have a function of
+// their own to be decoded by.
+func ListOf[T any](x *[]T, decode func(*T, *jsontext.Decoder) error) json.UnmarshalerFrom {
+	return &listOf[T]{x, decode}
+}
+
+type listOf[T any] struct {
+	x      *[]T
+	decode func(*T, *jsontext.Decoder) error
+}
+
+func (l *listOf[T]) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	_, err := List(dec, l.x, l.decode)
+	return err
+}
+
 // Prop decodes a member that the schema does not know.
 func Prop(dec *jsontext.Decoder, name []byte, props *map[string]any) (known bool, err error) {
 	key := string(name)
@@ -151,7 +167,10 @@ func expectObject(dec *jsontext.Decoder, x any) error {
 	if err := dec.SkipValue(); err != nil {
 		return err
 	}
-	return &json.SemanticError{JSONKind: kind, Err: fmt.Errorf("an object is expected for %s", goName(x))}
+	return &json.SemanticError{
+		JSONPointer: dec.StackPointer(), JSONKind: kind,
+		Err: fmt.Errorf("an object is expected for %s", goName(x)),
+	}
 }
 
 // eachNext calls f with the name of each member that is left of the object

@@ -44,42 +44,50 @@ func Bool[T ~bool](dec *jsontext.Decoder, x *T) (known bool, err error) {
 
 // Int decodes a signed integer.
 func Int[T ~int8 | ~int16 | ~int32 | ~int64](dec *jsontext.Decoder, x *T) (known bool, err error) {
-	return number(dec, x, func(text string, bits int) error {
-		n, err := strconv.ParseInt(text, 10, bits)
-		*x = T(n)
-		return err
-	})
+	text, err := number(dec, x)
+	if text == nil {
+		return true, err
+	}
+	n, err := strconv.ParseInt(string(text), 10, reflect.TypeFor[T]().Bits())
+	*x = T(n)
+	return true, badNumber(dec, x, text, err)
 }
 
 // Uint decodes an unsigned integer.
 func Uint[T ~uint8 | ~uint16 | ~uint32 | ~uint64](dec *jsontext.Decoder, x *T) (known bool, err error) {
-	return number(dec, x, func(text string, bits int) error {
-		n, err := strconv.ParseUint(text, 10, bits)
-		*x = T(n)
-		return err
-	})
-}
-
-// number decodes a number of type T with a function that parses its text.
-func number[T any](dec *jsontext.Decoder, x *T, parse func(text string, bits int) error) (known bool, err error) {
-	text, err := dec.ReadValue()
-	if err != nil {
+	text, err := number(dec, x)
+	if text == nil {
 		return true, err
 	}
+	n, err := strconv.ParseUint(string(text), 10, reflect.TypeFor[T]().Bits())
+	*x = T(n)
+	return true, badNumber(dec, x, text, err)
+}
+
+// number reads the text of a number. What is none has been dealt with when it is nil.
+func number(dec *jsontext.Decoder, x any) (jsontext.Value, error) {
+	text, err := dec.ReadValue()
+	if err != nil {
+		return nil, err
+	}
 	if text.Kind() != '0' {
-		return true, again(dec, text, x)
+		return nil, again(dec, text, x)
 	}
-	t := reflect.TypeFor[T]()
-	if err := parse(string(text), t.Bits()); err != nil {
-		return true, &json.SemanticError{
-			JSONPointer: dec.StackPointer(),
-			JSONKind:    '0',
-			JSONValue:   text.Clone(),
-			GoType:      t,
-			Err:         errors.Unwrap(err), // strconv's own repeats the text
-		}
+	return text, nil
+}
+
+// badNumber is err, of parsing a number into what x points to, with its place.
+func badNumber(dec *jsontext.Decoder, x any, text jsontext.Value, err error) error {
+	if err == nil {
+		return nil
 	}
-	return true, nil
+	return &json.SemanticError{
+		JSONPointer: dec.StackPointer(),
+		JSONKind:    '0',
+		JSONValue:   text.Clone(),
+		GoType:      reflect.TypeOf(x).Elem(),
+		Err:         errors.Unwrap(err), // strconv's own repeats the text
+	}
 }
 
 // OptionalString is String for an optional member.

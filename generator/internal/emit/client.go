@@ -37,9 +37,15 @@ func (g *group) command(c *plan.Command) {
 	case c.Result == nil:
 		method.Error().Block(jen.Return(conn.Dot("Execute").Call(jen.Id("ctx"), jen.Lit(c.QAPI), args, jen.Nil())))
 	default:
+		result := jen.Op("&").Id("result")
+		if c.Result.Kind == plan.List {
+			if decode := decoderOf(*c.Result.Elem); decode != nil {
+				result = jen.Qual(pkgCodec, "ListOf").Call(result, decode)
+			}
+		}
 		method.Params(goType(*c.Result), jen.Error()).Block(
 			jen.Var().Id("result").Add(goType(*c.Result)),
-			jen.Err().Op(":=").Add(conn).Dot("Execute").Call(jen.Id("ctx"), jen.Lit(c.QAPI), args, jen.Op("&").Id("result")),
+			jen.Err().Op(":=").Add(conn).Dot("Execute").Call(jen.Id("ctx"), jen.Lit(c.QAPI), args, result),
 			jen.Return(jen.Id("result"), jen.Err()),
 		)
 	}

@@ -401,7 +401,7 @@ func (b *builder) markCodecs() {
 }
 
 // markLoops finds the structs that a server sends within one that is decoded
-// member by member.
+// member by member, or in a long list.
 func (b *builder) markLoops() {
 	received := map[*Struct]bool{}
 	for d, st := range b.structs {
@@ -417,6 +417,13 @@ func (b *builder) markLoops() {
 			if st := t.Struct; st != nil && received[st] && !st.Codec && !st.Loop {
 				st.Loop = true
 				within(st.Fields)
+			}
+		}
+	}
+	for _, f := range b.pkg.Files {
+		for _, decl := range f.Decls {
+			if c, ok := decl.(*Command); ok && isLong(c) {
+				within([]*Field{{Type: *c.Result}})
 			}
 		}
 	}

@@ -141,7 +141,7 @@ type Struct struct {
 	// Codec tells that the struct has JSON methods of its own.
 	Codec bool
 	// Loop tells that the struct is decoded member by member as part of one
-	// that is: faster than by reflection, for what servers send.
+	// that is, or in a long list: faster than by reflection, for what servers send.
 	Loop bool
 	// Alternates are those that have the struct as a branch.
 	Alternates []*Alternate
