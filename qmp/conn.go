@@ -113,13 +113,30 @@ func (l *link) handshake(ctx context.Context) error {
 	if l.opts.oob {
 		args = map[string][]string{"enable": {"oob"}}
 	}
-	if err := l.conn().Execute(ctx, "qmp_capabilities", args, nil); err != nil {
-		return err
+	err := l.conn().Execute(ctx, "qmp_capabilities", args, nil)
+	for range 3 {
+		if err != nil || l.finishHandshake() {
+			return err
+		}
+		err = l.conn().Execute(ctx, "qmp_capabilities", args, nil)
+		if e, ok := errors.AsType[*Error](err); ok && e.Class == ClassCommandNotFound {
+			err = nil // it had negotiated
+		}
 	}
+	return errors.New("the server greets again and again")
+}
+
+// finishHandshake lets commands be issued, unless the server has greeted again, and
+// may not have negotiated.
+func (l *link) finishHandshake() bool {
 	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.regreeted {
+		l.regreeted = false
+		return false
+	}
 	l.ready, l.oob = true, l.opts.oob
-	l.mu.Unlock()
-	return nil
+	return true
 }
 
 // noGreeting is the error for a greeting that did not come, with what came instead.

@@ -6,13 +6,19 @@ import (
 	"fmt"
 )
 
-// greet takes the greeting, which opens the handshake.
+// greet takes the greeting, which opens the handshake. A QEMU that is connected to
+// while it starts may greet twice, and be back before the negotiation then.
 func (l *link) greet(m *message) {
-	switch {
-	case !l.greeted:
+	if !l.greeted {
 		l.greeted = true
 		l.greeting <- bytes.Clone(m.members[memberQMP])
-	case l.opts.handshake:
+		return
+	}
+	l.mu.Lock()
+	restarted := l.ready && l.opts.handshake
+	l.regreeted = !restarted
+	l.mu.Unlock()
+	if restarted {
 		l.fail(errors.New("the server greets again: it was restarted"))
 	}
 }

@@ -51,6 +51,54 @@ func TestHandshake(t *testing.T) {
 	})
 }
 
+// A QEMU that starts may greet twice, and negotiate or not before the second time.
+func TestSecondGreeting(t *testing.T) {
+	const negotiation = `{"execute":"qmp_capabilities","arguments":{"enable":["oob"]}}`
+	for name, second := range map[string]string{
+		"it had not negotiated": `{"return": {}}`,
+		"it had negotiated":     `{"error": {"class": "CommandNotFound", "desc": "already complete"}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			shake(t, func(t *testing.T, p *peer) {
+				p.send(greetingText)
+				r := p.expect(negotiation)
+				p.send(greetingText)
+				p.answer(r, "{}")
+				p.expect(negotiation)
+				p.send("%s\r\n", second)
+				p.answer(p.expect(`{"exec-oob":"yank","id":1}`), "{}")
+			}, func(t *testing.T, c *Conn, err error) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := c.With(OutOfBand()).Execute(t.Context(), "yank", nil, nil); err != nil {
+					t.Error(err)
+				}
+			}, WithOOB())
+		})
+	}
+	t.Run("refusal", func(t *testing.T) {
+		shake(t, func(t *testing.T, p *peer) {
+			p.send(greetingText)
+			r := p.next()
+			p.send(greetingText)
+			p.answer(r, "{}")
+			p.next()
+			p.send(cannotParse)
+		}, wantFailure(nil, ""))
+	})
+	t.Run("without end", func(t *testing.T) {
+		shake(t, func(t *testing.T, p *peer) {
+			p.send(greetingText)
+			for range 4 {
+				r := p.next()
+				p.send(greetingText)
+				p.answer(r, "{}")
+			}
+		}, wantFailure(nil, "qmp: handshake: the server greets again and again"))
+	})
+}
+
 // wantFailure is a check that the handshake fails like this.
 func wantFailure(target error, text string) func(*testing.T, *Conn, error) {
 	return func(t *testing.T, c *Conn, err error) {
@@ -58,7 +106,11 @@ func wantFailure(target error, text string) func(*testing.T, *Conn, error) {
 		if c != nil || err == nil {
 			t.Fatal("the handshake succeeds")
 		}
-		wantErr(t, err, target, text)
+		if target != nil {
+			wantErr(t, err, target, text)
+		} else if text != "" && err.Error() != text {
+			t.Errorf("error %q, want %q", err, text)
+		}
 	}
 }
 

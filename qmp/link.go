@@ -57,12 +57,13 @@ type link struct {
 	broken bool        // nothing can be written any more
 	linger *time.Timer
 
-	ready   bool   // negotiated
-	oob     bool   // and that out-of-band, too
-	junk    error  // what came instead of a greeting
-	orphan  *call  // an answer that names no call, held for the one that gets none
-	probing bool   // a probe is queued or sent
-	doubt   uint64 // not 0: until a call later than this is answered, more orphans may come
+	ready     bool   // negotiated
+	regreeted bool   // the server has greeted again before it was
+	oob       bool   // and that out-of-band, too
+	junk      error  // what came instead of a greeting
+	orphan    *call  // an answer that names no call, held for the one that gets none
+	probing   bool   // a probe is queued or sent
+	doubt     uint64 // not 0: until a call later than this is answered, more orphans may come
 
 	writing bool // somebody has the right to write, and to use out
 	out     []byte

@@ -233,7 +233,11 @@ func converse(t *testing.T, c *Conn) {
 	if !slices.Equal(events, []string{"SHUTDOWN"}) {
 		t.Errorf("last events: %v", events)
 	}
-	<-shutdown
+	select {
+	case <-shutdown:
+	case <-ctx.Done():
+		t.Fatal("the handler has not been told of the SHUTDOWN")
+	}
 	if !strings.Contains(last, "host-qmp-quit") {
 		t.Errorf("SHUTDOWN says %s", last)
 	}
@@ -295,7 +299,18 @@ func TestQEMU(t *testing.T) {
 			}
 			i := slices.IndexFunc(chardevs, func(c map[string]any) bool { return c["label"] == "p" })
 			path := strings.TrimPrefix(chardevs[i]["filename"].(string), "pty:")
-			converse(t, dial(t, fmt.Sprintf("fd:%d", openTerminal(t, path))))
+			c := dial(t, fmt.Sprintf("fd:%d", openTerminal(t, path)))
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			all := c.Subscribe(nil) // but no quit: a terminal drops what has not been read when the other side closes it
+			for _, test := range []struct{ command, event string }{{"cont", "RESUME"}, {"stop", "STOP"}} {
+				if err := c.Execute(ctx, test.command, nil, nil); err != nil {
+					t.Fatal(err)
+				}
+				if e, err := all.Next(ctx); err != nil || e.Name != test.event {
+					t.Errorf("%s: %v, %v", test.command, e, err)
+				}
+			}
 		})
 		t.Run("socketpair", func(t *testing.T) {
 			fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
