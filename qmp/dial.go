@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"time"
 )
 
 // Dial connects to a server and negotiates. addr is written as QEMU's own -qmp
@@ -110,7 +111,10 @@ func openFD(fd int) (io.ReadWriteCloser, error) {
 }
 
 // A pipe is a pair of FIFOs.
-type pipe struct{ in, out *os.File }
+type pipe struct {
+	in, out *os.File
+	written bool // something has come out
+}
 
 // openPipe opens what QEMU's pipe:PATH has opened already: PATH.in is QEMU's
 // input, PATH.out its output. To open one that nobody has fails at once.
@@ -124,10 +128,24 @@ func openPipe(path string) (io.ReadWriteCloser, error) {
 		out.Close()
 		return nil, err
 	}
-	return &pipe{in, out}, nil
+	return &pipe{in: in, out: out}, nil
 }
 
-func (p *pipe) Read(b []byte) (int, error)  { return p.out.Read(b) }
+// Read waits a second for the one that writes: QEMU opens its input first, and a FIFO
+// that nobody has opened to write to reads as ended.
+func (p *pipe) Read(b []byte) (int, error) {
+	for try := 0; ; try++ {
+		n, err := p.out.Read(b)
+		if n > 0 {
+			p.written = true
+		}
+		if err != io.EOF || p.written || try == 100 {
+			return n, err
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
 func (p *pipe) Write(b []byte) (int, error) { return p.in.Write(b) }
 
 func (p *pipe) Close() error {

@@ -190,14 +190,23 @@ func TestDial(t *testing.T) {
 			if err := syscall.Mkfifo(name, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			f, err := os.OpenFile(name, os.O_RDWR, 0) // as QEMU does
-			if err != nil {
-				t.Fatal(err)
+			open := func() {
+				f, err := os.OpenFile(name, os.O_RDWR, 0) // as QEMU does
+				if err != nil {
+					t.Error(err)
+				}
+				t.Cleanup(func() { f.Close() })
+				ends[i] = f
 			}
-			defer f.Close()
-			ends[i] = f
+			if i == 0 {
+				open()
+				continue
+			}
+			time.AfterFunc(50*time.Millisecond, func() { // and not both at once
+				open()
+				serveOne(t, &pipe{in: ends[1], out: ends[0]})
+			})
 		}
-		go serveOne(t, &pipe{in: ends[1], out: ends[0]})
 		ping(t, "pipe:"+path)
 	})
 }
