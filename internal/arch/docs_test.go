@@ -33,6 +33,24 @@ func TestReadmeShowsQuickstart(t *testing.T) {
 	assert.Equal(t, source[at:], shown)
 }
 
+// Every line of Go that README shows is one of a file that compiles.
+func TestReadmeCompiles(t *testing.T) {
+	compiled := map[string]bool{"": true, "…": true}
+	for _, file := range []string{"internal/arch/readme_test.go", "qmp/qmptest/manager_test.go", "examples/quickstart/main.go"} {
+		for line := range strings.Lines(read(t, filepath.FromSlash(file))) {
+			compiled[strings.TrimSpace(line)] = true
+		}
+	}
+	blocks := strings.Split(read(t, "README.md"), "```go\n")[1:]
+	require.NotEmpty(t, blocks)
+	for _, block := range blocks {
+		shown, _, _ := strings.Cut(block, "```\n")
+		for line := range strings.Lines(shown) {
+			assert.True(t, compiled[strings.TrimSpace(line)], "README.md: no file that compiles has %s", line)
+		}
+	}
+}
+
 // The places in ARCHITECTURE's table exist.
 func TestArchitectureNamesPlaces(t *testing.T) {
 	_, rest, found := strings.Cut(read(t, "ARCHITECTURE.md"), "| rule | place |\n")

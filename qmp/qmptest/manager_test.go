@@ -61,6 +61,27 @@ func TestChangeDisc(t *testing.T) {
 	}
 }
 
+// What README shows.
+func TestJammedDisc(t *testing.T) {
+	srv := qmptest.Start(t, qmptest.Release("7.2"))
+	conn, err := srv.Dial(t.Context())
+	require.NoError(t, err)
+	c := qapi.NewClient(conn)
+
+	require.NoError(t, changeDisc(t.Context(), c, "cd0", "new.iso")) // your code
+	drives, err := c.QueryBlock(t.Context(), qapi.QueryBlockArgs{})
+	require.NoError(t, err)
+	assert.Equal(t, "new.iso", drives[0].Inserted.File)
+
+	// any command can be given another answer; what does not exist does not compile
+	qmptest.Handle(srv, srv.Commands.BlockdevChangeMedium,
+		func(context.Context, qapi.BlockdevChangeMediumArgs) error {
+			return &qmp.Error{Class: qmp.ClassGenericError, Desc: "jammed"}
+		})
+	require.ErrorContains(t, changeDisc(t.Context(), c, "cd0", "newer.iso"), "jammed")
+	assert.Equal(t, 2, srv.Count("cont"), "the guest goes on, even so")
+}
+
 // A program that is no test hears of what went wrong when it closes the server.
 func ExampleServer_Expect() {
 	srv := qmptest.New(qmptest.Release("10.0"))

@@ -1,0 +1,85 @@
+package arch
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os/exec"
+
+	"github.com/goqapi/goqapi/qapi"
+	"github.com/goqapi/goqapi/qapi/qga"
+	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/qmp/qmplog"
+	"github.com/goqapi/goqapi/qmp/qmptls"
+)
+
+// What README shows in pieces, so that they compile; [TestReadmeCompiles] finds them
+// here. They would need servers to run, and other tests run the like.
+var _ = []any{introspect, tls, spawn, listen, reconnect, log, agent}
+
+func introspect(ctx context.Context, c *qapi.Client) (bool, error) {
+	caps, err := qapi.Introspect(ctx, c)
+	if err != nil {
+		return false, err
+	}
+	if caps.Supports("blockdev-add/driver=nvme-io_uring") {
+		return true, nil
+	}
+	return false, nil
+}
+
+func tls(ctx context.Context) (*qapi.Client, error) {
+	// TLS, with the files of QEMU's tls-creds-x509
+	cfg, err := qmptls.LoadClient("/etc/pki/qemu")
+	if err != nil {
+		return nil, err
+	}
+	c, err := qapi.Dial(ctx, "tcp:vmhost:4444", qmptls.With(cfg))
+	return c, err
+}
+
+func spawn(ctx context.Context) (*qapi.Client, error) {
+	// a QEMU of our own, on its standard input and output; it ends with the connection
+	p, err := qmp.Start(ctx, exec.Command("qemu-system-x86_64", "-qmp", "stdio", "-display", "none"))
+	if err != nil {
+		return nil, err
+	}
+	c := qapi.NewClient(p.Conn)
+	return c, nil
+}
+
+func listen(ctx context.Context) (*qmp.Conn, error) {
+	// a QEMU that dials us: -chardev socket,id=c,path=/run/vm/qmp.sock -mon chardev=c,mode=control
+	l, err := qmp.Listen(ctx, "unix:/run/vm/qmp.sock")
+	if err != nil {
+		return nil, err
+	}
+	conn, err := l.Accept(ctx)
+	return conn, err
+}
+
+func reconnect(ctx context.Context, addr string) (*qapi.Client, error) {
+	c, err := qapi.Dial(ctx, addr, qmp.WithReconnect(qmp.Reconnect{}))
+	return c, err
+}
+
+func log() qmp.Option {
+	return qmplog.With(slog.Default())
+}
+
+func agent(ctx context.Context, snapshot func(context.Context) error) error {
+	g, err := qga.Dial(ctx, "unix:/run/vm/qga.sock") // gets in step with it first
+	if err != nil {
+		return err
+	}
+	result, err := qga.Run(ctx, g, qga.Command{Path: "df", Args: []string{"-h", "/"}})
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%d\n%s", result.ExitCode, result.Stdout)
+
+	err = qga.WithFrozen(ctx, g, nil, func(ctx context.Context, frozen int) error {
+		return snapshot(ctx) // the guest's file systems stand still, and are thawed whatever happens
+	})
+	return err
+}
