@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -334,6 +335,41 @@ func TestTimeout(t *testing.T) {
 		cancel()
 		err = p.Execute(ctx, "never", nil, nil)
 		wantErr(t, err, context.Canceled, "qmp: never: context canceled")
+	})
+}
+
+// A hasty context ends as soon as it has been asked whether it has.
+type hasty struct {
+	context.Context
+	asked atomic.Bool
+}
+
+func (c *hasty) Err() error {
+	if !c.asked.Swap(true) {
+		return nil
+	}
+	return context.Canceled
+}
+
+func (c *hasty) Done() <-chan struct{} {
+	done := make(chan struct{})
+	close(done)
+	return done
+}
+
+// A context may end while a call is being made.
+func TestGoWithHastyContext(t *testing.T) {
+	bubble(t, func(t *testing.T, p pair) {
+		for range 100 {
+			p.Go(&hasty{Context: t.Context()}, "a", nil, nil, func(err error) {
+				if !errors.Is(err, context.Canceled) {
+					t.Error(err)
+				}
+			})
+		}
+		if err := p.Wait(t.Context()); err != nil {
+			t.Error(err)
+		}
 	})
 }
 

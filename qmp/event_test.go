@@ -520,6 +520,26 @@ func TestHandlerErrors(t *testing.T) {
 	}, WithEventBuffer(3))
 }
 
+// Errors are reported also after what they are reported to has panicked.
+func TestReportPanics(t *testing.T) {
+	var caught []any
+	var got []string
+	report := func(err error) {
+		if got = append(got, err.Error()); len(got) < 3 {
+			panic(len(got))
+		}
+	}
+	bubble(t, func(t *testing.T, p pair) {
+		for i := range 3 {
+			p.peer.send("{\"return\": %d}\r\n", i)
+			synctest.Wait()
+		}
+		if len(got) != 3 || fmt.Sprint(caught) != "[1 2]" {
+			t.Errorf("reported: %q, panics: %v", got, caught)
+		}
+	}, WithEventError(report), WithPanicHandler(func(v any, _ []byte) { caught = append(caught, v) }))
+}
+
 // Of a flood of errors the first are reported, and the rest is counted.
 func TestReportFlood(t *testing.T) {
 	bubble(t, func(t *testing.T, p pair) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"sync"
 )
 
 // Execute issues a command and waits for its reply.
@@ -198,12 +199,12 @@ func (c *Conn) start(ctx context.Context, call *call, cb *callback, err error) {
 		ctx, cancel = context.WithTimeout(ctx, c.opts.timeout)
 	}
 	stop := context.AfterFunc(ctx, func() { _ = l.abandon(call, contextError(ctx)) }) // cb is told
-	cb.stop = func() {
+	cb.stopWith(func() {
 		stop()
 		if cancel != nil {
 			cancel()
 		}
-	}
+	})
 	l.submit(call)
 }
 
@@ -215,7 +216,18 @@ type callback struct {
 	watch callTrace
 	take  func(answer []byte) error
 	done  func(error)
-	stop  func()
+
+	once sync.Once // the first of run and stopWith
+	stop func()
+}
+
+// stopWith has run call f, or calls it if run is ahead: ctx can end at once.
+func (cb *callback) stopWith(f func()) {
+	first := false
+	cb.once.Do(func() { cb.stop, first = f, true })
+	if !first {
+		f()
+	}
 }
 
 func (cb *callback) run(workerID) {
@@ -224,6 +236,7 @@ func (cb *callback) run(workerID) {
 		defer cb.link.mu.Unlock()
 		cb.link.live.done()
 	}()
+	cb.once.Do(func() {})
 	err := cb.err
 	if err == nil {
 		var answer []byte

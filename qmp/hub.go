@@ -15,7 +15,7 @@ type hub struct {
 func newHub(o options) *hub {
 	h := &hub{opts: o}
 	h.pool.size, h.pool.caught = o.workers, o.panicked
-	h.report.pool, h.report.to = &h.pool, o.eventError
+	h.report.calls.pool, h.report.to = &h.pool, o.eventError
 	return h
 }
 

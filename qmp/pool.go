@@ -17,6 +17,41 @@ type taskFunc func()
 
 func (f taskFunc) run(workerID) { f() }
 
+// A sequence runs functions on the workers one after another, in order.
+type sequence struct {
+	pool *pool
+
+	mu    sync.Mutex
+	funcs []func() // the first may be running
+}
+
+func (s *sequence) add(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.funcs = append(s.funcs, f)
+	if len(s.funcs) == 1 {
+		s.pool.add(s)
+	}
+}
+
+func (s *sequence) run(workerID) {
+	defer s.next() // also after a panic
+	s.mu.Lock()
+	f := s.funcs[0]
+	s.mu.Unlock()
+	f()
+}
+
+// next goes on to the function behind the one that has run.
+func (s *sequence) next() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.funcs[0] = nil
+	if s.funcs = s.funcs[1:]; len(s.funcs) > 0 {
+		s.pool.add(s)
+	}
+}
+
 // A pool runs tasks on up to size workers. They come when there is something to
 // run and go when there is not.
 type pool struct {

@@ -20,7 +20,8 @@ type Reconnect struct {
 
 	// FailFast has calls fail at once, with [ErrNotSent], while there is no
 	// connection. Otherwise they wait for it as long as their context allows, and
-	// those that had not been sent when it was lost are sent again.
+	// those that had not been sent when it was lost are sent again. Of the order of
+	// calls that wait for a connection nothing is promised.
 	FailFast bool
 
 	// Patient has the first connection waited for in the same way, until the
@@ -32,8 +33,8 @@ type Reconnect struct {
 	// the last. If it returns true, the connection has ended for good.
 	GiveUp func(failed int, err error) bool
 
-	// Lost and Restored, if set, are called, by a worker, when the connection is
-	// lost and when it is back. The server that is back may be another one: what was
+	// Lost and Restored, if set, are called, by a worker and one at a time, when the
+	// connection is lost and when it is back. The server that is back may be another one: what was
 	// plugged into the old one, enabled in it or asked of it is to be done again.
 	Lost     func(err error)
 	Restored func(c *Conn)
@@ -78,10 +79,12 @@ type supervisor struct {
 	ctx     context.Context // ends with the connection
 	cancel  context.CancelFunc
 	over    chan struct{}
+	news    sequence // calls of Lost and Restored
 
 	mu      sync.Mutex
 	link    *link         // the last that there was
 	up      bool          // it can be used, as far as we know
+	wasUp   bool          // or another was
 	changed chan struct{} // closed when up or err changes
 	err     error         // why all is over
 	live    tally
@@ -94,6 +97,7 @@ func (r Reconnect) dial(
 		Reconnect: r, hub: newHub(o), connect: connect, as: as,
 		over: make(chan struct{}), changed: make(chan struct{}),
 	}
+	s.news.pool = &s.hub.pool
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.conn = &Conn{hub: s.hub, again: s}
 	s.link = newLink(nil, s.hub) // until there is one
@@ -150,7 +154,10 @@ func (s *supervisor) use(l *link) bool {
 	if s.err != nil {
 		return false
 	}
-	s.link, s.up = l, true
+	if s.wasUp && s.Restored != nil {
+		s.news.add(func() { s.Restored(s.conn) })
+	}
+	s.link, s.up, s.wasUp = l, true, true
 	s.changeLocked()
 	return true
 }
@@ -170,17 +177,10 @@ func (s *supervisor) lost(err error) {
 	s.up = false
 	s.changeLocked()
 	s.hub.events.interrupt(&GapError{err})
-	go s.restore(err)
-}
-
-// restore makes a link in place of one that is lost.
-func (s *supervisor) restore(err error) {
 	if s.Lost != nil {
-		s.hub.pool.add(taskFunc(func() { s.Lost(err) }))
+		s.news.add(func() { s.Lost(err) })
 	}
-	if s.persist(s.ctx, err, 0) == nil && s.Restored != nil {
-		s.hub.pool.add(taskFunc(func() { s.Restored(s.conn) }))
-	}
+	go func() { _ = s.persist(s.ctx, err, 0) }() // what it fails with has ended all
 }
 
 // persist tries until there is a link. err is why there is none, or why the last of

@@ -157,6 +157,32 @@ func TestReconnect(t *testing.T) {
 	})
 }
 
+// However long Lost takes, what it and Restored say comes in order.
+func TestReconnectNews(t *testing.T) {
+	var said []string
+	var gate chan struct{} // of the bubble
+	cfg := Reconnect{
+		Lost: func(error) {
+			<-gate
+			said = append(said, "lost")
+		},
+		Restored: func(*Conn) { said = append(said, "restored") },
+	}
+	reconnecting(t, cfg, func(t *testing.T, r *redialled, p *peer) {
+		gate = make(chan struct{})
+		for range 3 {
+			p.rw.Close()
+			p = r.next()
+		}
+		synctest.Wait()
+		close(gate)
+		synctest.Wait()
+		if fmt.Sprint(said) != "[lost restored lost restored lost restored]" {
+			t.Error(said)
+		}
+	})
+}
+
 // Attempts come at growing distances, each shortened by up to a half.
 func TestReconnectBackoff(t *testing.T) {
 	reconnecting(t, Reconnect{MinDelay: time.Second, MaxDelay: 5 * time.Second}, func(t *testing.T, r *redialled, p *peer) {

@@ -11,45 +11,35 @@ const maxReports = 16
 // A reporter tells the user's function of errors that have no other receiver,
 // one at a time. Of many that come at once it keeps the first and counts the rest.
 type reporter struct {
-	pool *pool
-	to   func(error)
+	to    func(error)
+	calls sequence
 
-	mu     sync.Mutex
-	errs   []error
-	more   int
-	active bool // a worker is at it
+	mu      sync.Mutex
+	waiting int // errors that to has not been told of
+	more    int // that it will not be told of
 }
 
 func (r *reporter) add(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.errs) == maxReports {
+	if r.waiting == maxReports {
 		r.more++
 		return
 	}
-	r.errs = append(r.errs, err)
-	if !r.active {
-		r.active = true
-		r.pool.add(r)
-	}
+	r.waiting++
+	r.calls.add(func() {
+		r.told()
+		r.to(err)
+	})
 }
 
-func (r *reporter) run(workerID) {
-	for errs := r.take(); errs != nil; errs = r.take() {
-		for _, err := range errs {
-			r.to(err)
-		}
-	}
-}
-
-// take returns what there is to report, or ends the run.
-func (r *reporter) take() []error {
+// told counts one error less. Behind the last comes how many there were no room for.
+func (r *reporter) told() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	errs := r.errs
-	if r.more > 0 {
-		errs = append(errs, fmt.Errorf("qmp: %d more errors like these", r.more))
+	if r.waiting--; r.waiting == 0 && r.more > 0 {
+		more := fmt.Errorf("qmp: %d more errors like these", r.more)
+		r.more = 0
+		r.calls.add(func() { r.to(more) })
 	}
-	r.errs, r.more, r.active = nil, 0, errs != nil
-	return errs
 }
