@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/go-json-experiment/json"
 	"github.com/stretchr/testify/assert"
@@ -202,4 +204,17 @@ func TestKnown(t *testing.T) {
 	assert.True(t, qapi.RunStateRunning.Known())
 	assert.False(t, qapi.RunState("levitating").Known())
 	assert.False(t, qapi.RunState("").Known())
+}
+
+// An error in a union below a union says where it is, also when the text comes bit by
+// bit.
+func TestNestedUnionError(t *testing.T) {
+	var list []qapi.MigrationAddress
+	text := `[{"transport":"socket","type":"vsock","cid":"3","port":7}]`
+	for name, err := range map[string]error{
+		"whole":      json.Unmarshal([]byte(text), &list),
+		"bit by bit": json.UnmarshalRead(iotest.OneByteReader(strings.NewReader(text)), &list),
+	} {
+		assert.ErrorContains(t, err, `"/0/port"`, name)
+	}
 }

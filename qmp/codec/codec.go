@@ -31,7 +31,8 @@ func Marshal(x any) ([]byte, error) {
 
 // Text is x's JSON for people: compact, with secrets blotted out.
 func Text(x any) string {
-	text, err := Marshal(x)
+	text, err := json.Marshal(x, json.Deterministic(true),
+		jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) // as it came
 	if err != nil {
 		return "%!v(" + err.Error() + ")"
 	}

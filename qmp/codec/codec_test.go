@@ -120,6 +120,7 @@ func TestUnion(t *testing.T) {
 		{"no tag", `{"p":1,"id":"a"}`, shape{"a", unknown{"", []byte(`{"p":1}`)}}, `{"id":"a","p":1}`},
 		{"nothing at all", `{}`, shape{"", unknown{"", []byte(`{}`)}}, `{"id":""}`},
 		{"escaped names", `{"\u006bind":"circle","r\u0061dius":4}`, shape{"", circle{4}}, `{"id":"","kind":"circle","radius":4}`},
+		{"half a surrogate pair", `{"kind":"circle","id":"a\ud800b"}`, shape{"a\ufffdb", circle{}}, "{\"id\":\"a\ufffdb\",\"kind\":\"circle\",\"radius\":0}"},
 		{"repeated", `{"kind":"circle","radius":1,"radius":2}`, shape{"", circle{2}}, `{"id":"","kind":"circle","radius":2}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -142,6 +143,14 @@ func TestUnion(t *testing.T) {
 			assert.JSONEq(t, c.out, string(text))
 		})
 	}
+}
+
+// What no text can hold is replaced, as by reflection, and prints whatever it is.
+func TestUnionIsNoText(t *testing.T) {
+	var got shape
+	require.NoError(t, codec.Unmarshal([]byte("{\"kind\":\"hexagon\",\"a\\ud800\":1,\"\x80\":2,\"b\":\"\x80\",\"b\":3}"), &got))
+	assert.Equal(t, unknown{"hexagon", []byte("{\"a\ufffd\":1,\"\ufffd\":2,\"b\":\"\x80\",\"b\":3}")}, got.Kind)
+	assert.Equal(t, "{\"id\":\"\",\"kind\":\"hexagon\",\"a\ufffd\":1,\"\ufffd\":2,\"b\":\"\ufffd\",\"b\":3}", codec.Text(got))
 }
 
 func TestUnionErrors(t *testing.T) {
@@ -245,4 +254,19 @@ func TestListOf(t *testing.T) {
 			assert.Equal(t, where, string(semantic.JSONPointer), "%s: %v", text, err)
 		}
 	}
+}
+
+// Members that the schema does not know may be anything, but no number that is too big.
+func TestProp(t *testing.T) {
+	decode := func(text string) (props map[string]any, err error) {
+		err = codec.DecodeObject(jsontext.NewDecoder(strings.NewReader(text)), &props, func(dec *jsontext.Decoder, name []byte) (bool, error) {
+			return codec.Prop(dec, name, &props)
+		})
+		return props, err
+	}
+	props, err := decode(`{"a":{"b":[1,-1.5,18446744073709551615,null,"x"]}}`)
+	require.NoError(t, err)
+	assert.Equal(t, map[string]any{"a": map[string]any{"b": []any{int64(1), -1.5, uint64(math.MaxUint64), nil, "x"}}}, props)
+	_, err = decode(`{"a":{"b":[1,1e999]}}`)
+	assert.ErrorContains(t, err, "/a/b/1")
 }

@@ -104,7 +104,8 @@ func anything(dec *jsontext.Decoder) (any, error) {
 		if u, err := strconv.ParseUint(string(text), 10, 64); err == nil {
 			return u, nil
 		}
-		return strconv.ParseFloat(string(text), 64)
+		f, err := strconv.ParseFloat(string(text), 64)
+		return f, badNumber(dec, &f, text, err)
 	case '[':
 		list := []any{}
 		_, err := List(dec, &list, func(x *any, dec *jsontext.Decoder) (err error) {

@@ -117,14 +117,12 @@ func skipNested(text []byte, i int) int {
 	return -1
 }
 
-// unquote returns what a string in quotes holds.
+// unquote returns what a string in quotes holds. Of a surrogate without its pair
+// there is U+FFFD, as json.Unmarshal has it.
 func unquote(quoted []byte) []byte {
 	if bytes.IndexByte(quoted, '\\') < 0 {
 		return quoted[1 : len(quoted)-1]
 	}
-	text, err := jsontext.AppendUnquote(nil, quoted)
-	if err != nil {
-		return nil // the decoder will say so
-	}
+	text, _ := jsontext.AppendUnquote(nil, quoted) // what is no string the decoder will see
 	return text
 }

@@ -106,10 +106,7 @@ func (u *Union) Members() ([]byte, error) {
 		if len(object) > 1 {
 			object = append(object, ',')
 		}
-		var err error
-		if object, err = jsontext.AppendQuote(object, name); err != nil {
-			return err
-		}
+		object, _ = jsontext.AppendQuote(object, name) // U+FFFD for what is no text
 		value, err := u.dec.ReadValue()
 		object = append(append(object, ':'), value...)
 		return err
@@ -119,7 +116,7 @@ func (u *Union) Members() ([]byte, error) {
 
 // Nested decodes a variant that is itself a union, in the same object.
 func (u *Union) Nested(x any) error {
-	at := u.dec.StackPointer()
+	at := u.at + u.dec.StackPointer()
 	object, err := u.Members()
 	if err != nil {
 		return err
