@@ -113,7 +113,7 @@ func openFD(fd int) (io.ReadWriteCloser, error) {
 // A pipe is a pair of FIFOs.
 type pipe struct {
 	in, out *os.File
-	written bool // something has come out
+	written bool // something has come out, or could
 }
 
 // openPipe opens what QEMU's pipe:PATH has opened already: PATH.in is QEMU's

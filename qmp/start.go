@@ -118,7 +118,7 @@ func (p *Process) start(ctx context.Context) (*stdio, error) {
 		return nil, err
 	}
 	go p.reap(out)
-	return &stdio{pipe: pipe{in: in, out: out}, process: p, closed: make(chan struct{})}, nil
+	return &stdio{pipe: pipe{in: in, out: out, written: true}, process: p, closed: make(chan struct{})}, nil
 }
 
 func (p *Process) reap(out *os.File) {
