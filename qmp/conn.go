@@ -113,14 +113,13 @@ func (l *link) handshake(ctx context.Context) error {
 	if l.opts.oob {
 		args = map[string][]string{"enable": {"oob"}}
 	}
-	err := l.conn().Execute(ctx, "qmp_capabilities", args, nil)
-	for range 3 {
+	for again := range 4 {
+		err := l.conn().Execute(ctx, "qmp_capabilities", args, nil)
+		if e, ok := err.(*Error); ok && again > 0 && e.Class == ClassCommandNotFound {
+			err = nil // it had negotiated
+		}
 		if err != nil || l.finishHandshake() {
 			return err
-		}
-		err = l.conn().Execute(ctx, "qmp_capabilities", args, nil)
-		if e, ok := errors.AsType[*Error](err); ok && e.Class == ClassCommandNotFound {
-			err = nil // it had negotiated
 		}
 	}
 	return errors.New("the server greets again and again")
