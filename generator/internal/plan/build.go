@@ -238,7 +238,7 @@ func (b *builder) typeOf(t schema.Type, received bool, pos schema.Pos) Type {
 
 // files sorts everything into files by module, in the schema's order.
 func (b *builder) files() {
-	taken := map[string]string{}
+	taken := map[string]string{ClientFile: "what all modules share", ValuesFile: "what all modules share"}
 	for _, module := range b.schema.Modules {
 		f := &File{Name: names.File(module.Path), Module: module.Path[strings.LastIndexByte(module.Path, '/')+1:]}
 		for _, def := range module.Definitions {
@@ -252,10 +252,14 @@ func (b *builder) files() {
 		if len(f.Decls) == 0 {
 			continue
 		}
-		if other, ok := taken[f.Name]; ok {
-			b.errs = append(b.errs, fmt.Errorf("modules %s and %s both become %s", other, module.Path, f.Name))
+		if strings.ContainsRune("_.", rune(f.Name[0])) {
+			b.errs = append(b.errs, fmt.Errorf("module %s becomes the file %s, which Go does not compile", module.Path, f.Name))
 		}
-		taken[f.Name] = module.Path
+		key := strings.ToLower(f.Name) // some file systems do not tell case
+		if other, ok := taken[key]; ok {
+			b.errs = append(b.errs, fmt.Errorf("module %s becomes the file %s, and so does %s", module.Path, f.Name, other))
+		}
+		taken[key] = "module " + module.Path
 		b.pkg.Files = append(b.pkg.Files, f)
 	}
 }

@@ -184,6 +184,27 @@ func TestClashes(t *testing.T) {
 	}
 }
 
+// TestFileClashes are modules whose files would take each other's place, or
+// would be left out of the package.
+func TestFileClashes(t *testing.T) {
+	for module, want := range map[string]string{
+		"client.json":   "module qapi/client.json becomes the file client_gen.go, and so does what all modules share",
+		"Values.json":   "module qapi/Values.json becomes the file Values_gen.go, and so does what all modules share",
+		"sub/test.json": "module qapi/sub/test.json becomes the file test_gen.go, and so does module qapi/test.json",
+		"_x.json":       "module qapi/_x.json becomes the file _x_gen.go, which Go does not compile",
+		".x.json":       "module qapi/.x.json becomes the file .x_gen.go, which Go does not compile",
+	} {
+		s, err := schema.Load(fstest.MapFS{
+			"qapi/main.json": {Data: []byte("{ 'include': 'test.json' }\n{ 'include': '" + module + "' }")},
+			"qapi/test.json": {Data: []byte("{ 'command': 'one' }")},
+			"qapi/" + module: {Data: []byte("{ 'command': 'two' }")},
+		}, "qapi/main.json")
+		require.NoError(t, err)
+		_, err = Build(s, Options{Package: "p"})
+		assert.EqualError(t, err, want)
+	}
+}
+
 // TestReleases plans every known release, without a clash.
 func TestReleases(t *testing.T) {
 	for _, release := range qemu.Releases() {
