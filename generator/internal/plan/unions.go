@@ -105,9 +105,6 @@ func (b *builder) completeVariant(v *Variant, branch *schema.Branch) {
 		if !v.Wrapped {
 			v.Form = Nested
 		}
-	case *schema.Alternate:
-		b.errorf(branch.Pos, "branch '%s' wraps alternate '%s', which no variant can hold", branch.Name, t.Name)
-		return
 	}
 	v.Over = b.typeOf(t, b.uses.received[t], branch.Pos)
 }

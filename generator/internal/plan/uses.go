@@ -109,8 +109,10 @@ func (u *uses) value(t schema.Type) {
 func (u *uses) branch(b *schema.Branch) {
 	if inner, ok := unwrap(b.Type); ok {
 		u.wrappers[b.Type.(*schema.Struct)] = true
-		if a, isArray := inner.(*schema.Array); isArray {
-			u.value(a.Elem)
+		_, wraps := unwrap(inner)
+		_, isArray := inner.(*schema.Array)
+		if isArray || wraps {
+			u.value(inner)
 		}
 		u.branches[inner] = append(u.branches[inner], b)
 		return
@@ -118,14 +120,27 @@ func (u *uses) branch(b *schema.Branch) {
 	u.branches[b.Type] = append(u.branches[b.Type], b)
 }
 
-// unwrap returns T if t is a struct that is nothing but {data: T}.
+// unwrap returns T if t is a struct that is nothing but {data: T}, and a
+// variant can be a type over T.
 func unwrap(t schema.Type) (schema.Type, bool) {
 	st, ok := t.(*schema.Struct)
 	if !ok || st.Base != nil || len(st.Members) != 1 {
 		return nil, false
 	}
 	m := st.Members[0]
-	return m.Type, m.Name == "data" && !m.Optional
+	return m.Type, m.Name == "data" && !m.Optional && canBeUnder(m.Type)
+}
+
+// canBeUnder reports whether a type over t's Go type can have methods and keeps
+// how t is encoded: no interface can, and a json.RawMessage or a Null does not.
+func canBeUnder(t schema.Type) bool {
+	switch t := t.(type) {
+	case *schema.Array:
+		return canBeUnder(t.Elem)
+	case *schema.Alternate:
+		return false
+	}
+	return t != schema.Type(schema.Any) && t != schema.Type(schema.Null)
 }
 
 // receive notes t and all that it holds as something that a server sends.
