@@ -86,7 +86,7 @@ func SubscribeEvents(c *Client, events []Event, opts ...qmp.SubscribeOption) *qm
 	for _, e := range events {
 		names = append(names, e.EventName())
 	}
-	return qmp.NewStream(c.conn.Subscribe(names, opts...), decodeAny)
+	return qmp.NewStream(c.conn.Subscribe(names, opts...), anyEvent)
 }
 
 // on calls f for every event of a type.
@@ -101,8 +101,8 @@ func decodeEvent[E any, P eventPointer[E]](e qmp.Event) (E, error) {
 	return x, err
 }
 
-// decodeAny decodes an event into whichever type has its name.
-func decodeAny(e qmp.Event) (Event, error) {
+// anyEvent decodes an event into whichever type has its name.
+func anyEvent(e qmp.Event) (Event, error) {
 	switch e.Name {
 	case "SHUTDOWN":
 		return decodeEvent[ShutdownEvent](e)

@@ -84,7 +84,7 @@ func (g *group) events() {
 		jen.Var().Id("names").Index().String(),
 		jen.For(jen.List(jen.Id("_"), jen.Id("e")).Op(":=").Range().Id("events")).Block(
 			jen.Id("names").Op("=").Append(jen.Id("names"), jen.Id("e").Dot("EventName").Call())),
-		jen.Return(jen.Qual(pkgQMP, "NewStream").Call(subscribe, jen.Id("decodeAny"))),
+		jen.Return(jen.Qual(pkgQMP, "NewStream").Call(subscribe, jen.Id("anyEvent"))),
 	)
 
 	g.comment("// on calls f for every event of a type.")
@@ -99,8 +99,8 @@ func (g *group) events() {
 		jen.Return(jen.Id("x"), jen.Err()),
 	)
 
-	g.comment("// decodeAny decodes an event into whichever type has its name.")
-	g.Func().Id("decodeAny").Params(jen.Id("e").Add(event)).Params(jen.Id("Event"), jen.Error()).Block(
+	g.comment("// anyEvent decodes an event into whichever type has its name.")
+	g.Func().Id("anyEvent").Params(jen.Id("e").Add(event)).Params(jen.Id("Event"), jen.Error()).Block(
 		jen.Switch(jen.Id("e").Dot("Name")).BlockFunc(func(cases *jen.Group) {
 			for _, e := range g.pkg.Events {
 				cases.Case(jen.Lit(e.QAPI)).Block(

@@ -44,8 +44,14 @@ func commonFields(u *plan.Union) []*plan.Field {
 }
 
 // tagMethod and sealMethod are the methods that make a type a variant.
-func tagMethod(u *plan.Union) string  { return u.Enum.Name }
-func sealMethod(u *plan.Union) string { return "encode" + u.Name }
+func tagMethod(u *plan.Union) string { return u.Enum.TagMethod }
+
+func sealMethod(u *plan.Union) string {
+	if u.Name == "Members" { // encodeMembers is what structs have
+		return "encode" + u.Sum
+	}
+	return "encode" + u.Name
+}
 
 // sum writes the interface of the variants.
 func (g *group) sum(u *plan.Union) {

@@ -154,6 +154,7 @@ func (b *builder) completeTypes() {
 			b.completeAlternate(d)
 		}
 	}
+	b.nameTagMethods()
 	b.pkg.Wrappers = sortedWrappers(b.wrappers)
 }
 
@@ -228,7 +229,8 @@ func (b *builder) typeOf(t schema.Type, received bool, pos schema.Pos) Type {
 			return Type{Kind: Object, Name: st.Name, Struct: st}
 		}
 	case *schema.Union:
-		return Type{Kind: Object, Name: b.unions[t].Name}
+		u := b.unions[t]
+		return Type{Kind: Object, Name: u.Name, Union: u}
 	case *schema.Alternate:
 		return Type{Kind: Interface, Name: b.alternates[t].Name}
 	}

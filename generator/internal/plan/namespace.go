@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -86,12 +87,56 @@ func (b *builder) checkMembers() {
 
 var codecMethods = []string{"MarshalJSON", "UnmarshalJSON", "MarshalJSONTo", "UnmarshalJSONFrom"}
 
+// unknownFields are the fields of the variant that the bindings do not know.
+var unknownFields = []string{"Tag", "JSON"}
+
+// nameTagMethods gives each discriminator's enum the method that tells its
+// value: one of the enum's own name, unless a variant has a field or another
+// method of that name.
+func (b *builder) nameTagMethods() {
+	methods := map[string]bool{}
+	for _, name := range slices.Concat(unknownFields, codecMethods) {
+		methods[strings.ToLower(name)] = true
+	}
+	fields := map[*Enum]map[string]bool{}
+	for _, u := range b.pkg.Unions {
+		if fields[u.Enum] == nil {
+			fields[u.Enum] = map[string]bool{}
+		}
+		for _, v := range u.Variants {
+			for _, f := range v.fields() {
+				fields[u.Enum][strings.ToLower(f.Name)] = true
+			}
+		}
+	}
+	for _, u := range b.pkg.Unions {
+		e := u.Enum
+		if e == nil || e.TagMethod != "" {
+			continue
+		}
+		name := e.Name
+		for key := strings.ToLower(name); methods[key] || fields[e][key]; key += "tag" {
+			name += "Tag"
+		}
+		methods[strings.ToLower(name)] = true
+		e.TagMethod = name
+	}
+}
+
+// fields are those of a variant's Go type.
+func (v *Variant) fields() []*Field {
+	switch {
+	case v.Struct != nil:
+		return v.Struct.Fields
+	case v.Over.Union != nil:
+		return v.Over.Union.Fields
+	}
+	return nil
+}
+
 func (b *builder) checkStruct(st *Struct) {
 	members := map[string]taken{}
 	b.takeMembers(members, st.Name, codecMethods...)
-	if st.Variant != nil {
-		b.takeMembers(members, st.Name, st.Variant.Union.Enum.Name)
-	}
 	if st.Props != "" {
 		b.takeMembers(members, st.Name, st.Props)
 	}

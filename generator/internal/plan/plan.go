@@ -90,6 +90,7 @@ type Type struct {
 	Elem *Type  // of a List
 
 	Struct *Struct // of an Object that is no union
+	Union  *Union  // of an Object that is one
 }
 
 // A Field is a member of a struct.
@@ -115,6 +116,9 @@ type Enum struct {
 	Facts
 	Name   string
 	Values []*Value
+	// TagMethod is the method by which a union's variants tell their tag, if
+	// the enum is that of a discriminator.
+	TagMethod string
 	// Alternates are those that have the enum as a branch.
 	Alternates []*Alternate
 }
