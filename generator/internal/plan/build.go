@@ -54,6 +54,7 @@ func Build(s *schema.Schema, opts Options) (*Package, error) {
 	b.files()
 	b.markCodecs()
 	b.checkMembers()
+	b.checkEndless()
 	if len(b.errs) > 0 {
 		return nil, errorList(b.errs)
 	}

@@ -205,6 +205,33 @@ func TestFileClashes(t *testing.T) {
 	}
 }
 
+// TestEndless refuses types of which no value ends.
+func TestEndless(t *testing.T) {
+	for name, c := range map[string]struct{ schema, want string }{
+		"direct": {`{ 'struct': 'Aa', 'data': { 'a': 'Aa' } }
+{ 'command': 'c', 'data': 'Aa' }`, "qapi/test.json:1: struct 'Aa' never ends: its member 'a' holds another 'Aa', and must be there"},
+		"through others": {`{ 'struct': 'Aa', 'data': { '*o': 'Aa', 'b': 'Bb' } }
+{ 'struct': 'Bb', 'data': { 'c': 'Cc' } }
+{ 'struct': 'Cc', 'data': { 'a': 'Aa' } }
+{ 'command': 'c', 'data': 'Aa' }`, "qapi/test.json:1: struct 'Aa' never ends: its member 'b' holds another 'Aa', and must be there"},
+		"by a base": {`{ 'struct': 'Base', 'data': { 'd': 'Derived' } }
+{ 'struct': 'Derived', 'base': 'Base', 'data': { } }
+{ 'command': 'c', 'data': 'Derived' }`, "qapi/test.json:1: struct 'Derived' never ends: its member 'd' holds another 'Derived', and must be there"},
+		"union": {`{ 'enum': 'Kind', 'data': [ 'a' ] }
+{ 'union': 'Uu', 'base': { 'k': 'Kind', 'uu': 'Uu' }, 'discriminator': 'k', 'data': {} }
+{ 'command': 'c', 'data': { 'uu': 'Uu' } }`, "qapi/test.json:2: union 'Uu' never ends: its member 'uu' holds another 'Uu', and must be there"},
+	} {
+		_, err := Build(load(t, c.schema), Options{Package: "p"})
+		assert.EqualError(t, err, c.want, name)
+	}
+	build(t, `
+{ 'enum': 'Kind', 'data': [ 'a' ] }
+{ 'struct': 'Aa', 'data': { '*a': 'Aa', 'l': [ 'Aa' ], 'uu': 'Uu', 'alt': 'Alt' } }
+{ 'union': 'Uu', 'base': { 'k': 'Kind' }, 'discriminator': 'k', 'data': { 'a': 'Aa' } }
+{ 'alternate': 'Alt', 'data': { 's': 'str', 'a': 'Aa' } }
+{ 'command': 'c', 'data': { 'a': 'Aa' } }`)
+}
+
 // TestReleases plans every known release, without a clash.
 func TestReleases(t *testing.T) {
 	for _, release := range qemu.Releases() {

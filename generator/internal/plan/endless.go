@@ -1,0 +1,56 @@
+package plan
+
+import "github.com/goqapi/goqapi/schema"
+
+// checkEndless refuses types that hold themselves in members that must be
+// there: no value of theirs ends, and Go has no such type.
+func (b *builder) checkEndless() {
+	done := map[schema.Type]bool{}
+	for _, def := range b.schema.Definitions() {
+		if t, ok := def.(schema.Type); ok && !done[t] {
+			b.endless(t, nil, done)
+		}
+	}
+}
+
+// A holding is a type on the way from one that may hold itself, with the
+// member that leads on.
+type holding struct {
+	of     schema.Type
+	member *schema.Member
+}
+
+// endless looks for the types on the way, and t, in what t holds.
+func (b *builder) endless(t schema.Type, way []holding, done map[schema.Type]bool) {
+	for _, h := range way {
+		if h.of == t {
+			b.errorf(h.member.Pos, "%s never ends: its member '%s' holds another '%s', and must be there",
+				quoted(t.(schema.Definition)), h.member.Name, t.TypeName())
+			return
+		}
+	}
+	if done[t] {
+		return
+	}
+	for _, m := range mustHold(t) {
+		b.endless(m.Type, append(way, holding{t, m}), done)
+	}
+	done[t] = true
+}
+
+// mustHold are the members that a type's Go type holds in place.
+func mustHold(t schema.Type) []*schema.Member {
+	var all, must []*schema.Member
+	switch t := t.(type) {
+	case *schema.Struct:
+		all = t.AllMembers()
+	case *schema.Union:
+		all = t.Base.AllMembers()
+	}
+	for _, m := range all {
+		if !m.Optional {
+			must = append(must, m)
+		}
+	}
+	return must
+}
