@@ -1,6 +1,8 @@
 package emit
 
 import (
+	"slices"
+
 	"github.com/dave/jennifer/jen"
 
 	"github.com/goqapi/goqapi/generator/internal/plan"
@@ -53,18 +55,13 @@ func (g *group) command(c *plan.Command) {
 
 func (g *group) event(e *plan.Event) {
 	g.comment(about(e.Struct.Name, "is the event "+e.QAPI, e.Facts, g.module)...)
-	first := []jen.Code{
-		jen.Comment("// Timestamp is when the server sent the event; zero if it could not tell."),
-		jen.Id("Timestamp").Qual("time", "Time").Tag(map[string]string{"json": "timestamp,omitzero"}),
-	}
 	payload := jen.Id("x")
 	if e.Data != nil {
 		payload = jen.Op("&").Id("x").Dot("Data")
-		first = append(first,
-			jen.Comment("// Data is what the event tells."),
-			jen.Id("Data").Add(goType(*e.Data)).Tag(map[string]string{"json": "data"}))
 	}
-	g.structType(e.Struct, first...)
+	st := *e.Struct
+	st.Fields = slices.Concat(e.Own, st.Fields)
+	g.structType(&st)
 
 	g.comment("// EventName returns " + e.QAPI + ".")
 	g.Func().Params(jen.Id(e.Struct.Name)).Id("EventName").Params().String().Block(jen.Return(jen.Lit(e.QAPI)))

@@ -130,6 +130,8 @@ func goType(t plan.Type) *jen.Statement {
 		return jen.Index().Add(goType(*t.Elem))
 	case plan.Raw:
 		return jen.Qual(pkgJSON, "RawMessage")
+	case plan.Time:
+		return jen.Qual("time", "Time")
 	}
 	return jen.Id(t.Name)
 }

@@ -21,6 +21,9 @@ func encodeField(f *plan.Field) jen.Code {
 	if !f.Optional {
 		return call
 	}
+	if f.Type.Kind == plan.Time {
+		return jen.If(jen.Op("!").Add(field.Clone()).Dot("IsZero").Call()).Block(call)
+	}
 	return jen.If(field.Clone().Op("!=").Nil()).Block(call)
 }
 

@@ -58,11 +58,8 @@ func (g *group) structure(s *plan.Struct) {
 }
 
 // structType writes the type and, if it needs any, its code.
-func (g *group) structType(s *plan.Struct, first ...jen.Code) {
+func (g *group) structType(s *plan.Struct) {
 	g.Type().Id(s.Name).StructFunc(func(body *jen.Group) {
-		for _, code := range first {
-			body.Add(code)
-		}
 		fields(body, s.Fields)
 		if s.Props != "" {
 			body.Comment("// " + s.Props + " are further members, merged into the object.")

@@ -363,6 +363,12 @@ func (b *builder) event(d *schema.Event) *Event {
 		b.errorf(d.Pos, "%v", err)
 	}
 	e.Struct = &Struct{Facts: e.Facts, Name: b.declare(e.Name+"Event", d)}
+	e.Own = []*Field{{
+		Facts:    Facts{QAPI: "timestamp", Text: "Timestamp is when the server sent the event; zero if it could not tell."},
+		Name:     "Timestamp",
+		Type:     Type{Kind: Time, Name: "Time"},
+		Optional: true,
+	}}
 	switch data := d.Data.(type) {
 	case nil:
 	case *schema.Struct:
@@ -370,6 +376,7 @@ func (b *builder) event(d *schema.Event) *Event {
 	default:
 		t := b.typeOf(data, true, d.Pos)
 		e.Data = &t
+		e.Own = append(e.Own, &Field{Facts: Facts{QAPI: "data", Text: "Data is what the event tells."}, Name: "Data", Type: t})
 	}
 	return e
 }

@@ -75,9 +75,9 @@ func (b *builder) checkMembers() {
 				}
 			case *Event:
 				members := map[string]taken{}
-				b.takeMembers(members, d.Struct.Name, "Timestamp", "EventName")
-				if d.Data != nil {
-					b.takeMembers(members, d.Struct.Name, "Data")
+				b.takeMembers(members, d.Struct.Name, "EventName")
+				for _, f := range d.Own {
+					b.takeMembers(members, d.Struct.Name, f.Name)
 				}
 				b.takeFields(members, d.Struct.Name, d.Struct.Fields)
 			}

@@ -78,6 +78,7 @@ const (
 	Any                   // any
 	Raw                   // json.RawMessage
 	Null                  // the wrapper for null
+	Time                  // time.Time
 	Object                // a struct, a union among them
 	Interface             // an alternate
 	List                  // a slice
@@ -105,7 +106,7 @@ type Field struct {
 // and nothing of its own type can stand for its absence.
 func (f *Field) Pointer() bool {
 	switch f.Type.Kind {
-	case Any, Raw, Bytes, Interface, List:
+	case Any, Raw, Bytes, Interface, List, Time:
 		return false
 	}
 	return f.Optional
@@ -231,7 +232,9 @@ type Event struct {
 	Facts
 	Name   string  // BlockIOError
 	Struct *Struct // BlockIOErrorEvent
-	// Data is the union that the event carries, if it does.
+	// Own are the fields that the struct has before those of the event's data.
+	Own []*Field
+	// Data is the union that the event carries, if it does; a field holds it.
 	Data *Type
 }
 
