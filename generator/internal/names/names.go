@@ -8,8 +8,19 @@ import (
 )
 
 // Exported is the exported Go name for a QAPI name of any kind but an event:
-// query-cpus-fast gives QueryCPUsFast, VncInfo VNCInfo, and x86_64 X86_64.
+// query-cpus-fast gives QueryCPUsFast, VncInfo VNCInfo, and x86_64 X86_64. An
+// X is before what does not begin with a letter.
 func Exported(name string) string {
+	s := Suffix(name)
+	if s == "" || !unicode.IsLetter(rune(s[0])) {
+		return "X" + s
+	}
+	return s
+}
+
+// Suffix is the Go name for what stands behind another one: an enum's value
+// behind the enum, a variant's tag behind the union. It may begin with a digit.
+func Suffix(name string) string {
 	var b strings.Builder
 	for _, part := range words(name) {
 		b.WriteString(part.sep)
@@ -21,20 +32,6 @@ func Exported(name string) string {
 // Event is the Go name for an event, which the schema writes in capitals:
 // BLOCK_IO_ERROR gives BlockIOError.
 func Event(name string) string { return Exported(strings.ToLower(name)) }
-
-// Unexported is Exported with its first word in lower case.
-func Unexported(name string) string {
-	var b strings.Builder
-	for i, part := range words(name) {
-		b.WriteString(part.sep)
-		if i == 0 {
-			b.WriteString(strings.ToLower(part.word))
-		} else {
-			b.WriteString(capitalize(part.word))
-		}
-	}
-	return b.String()
-}
 
 // File is the name of the Go file for a module, such as qapi/block-core.json.
 // Its suffix keeps Go from taking an s390x at the end for an architecture.

@@ -19,7 +19,6 @@ func TestExported(t *testing.T) {
 		{"ACPIOSTInfo", "ACPIOSTInfo"},
 		{"QCryptoBlockOptionsQCow", "QCryptoBlockOptionsQCow"},
 		{"PCIELinkSpeed", "PCIELinkSpeed"},
-		{"2_5", "2_5"},
 		{"x86_64", "X86_64"},
 		{"s390x", "S390x"},
 		{"tls-creds-x509", "TLSCredsX509"},
@@ -33,9 +32,22 @@ func TestExported(t *testing.T) {
 		{"__org.example_x-1", "OrgExampleX1"},
 		{"GenericError", "GenericError"},
 		{"TPMEmulatorOptions", "TPMEmulatorOptions"},
-		{"2.12", "212"},
+		{"__3com.com_thing", "X3comComThing"},
+		{"2fa", "X2fa"},
+		{"_", "X"},
 	} {
 		assert.Equal(t, c.want, Exported(c.in), c.in)
+	}
+}
+
+func TestSuffix(t *testing.T) {
+	for _, c := range []struct{ in, want string }{
+		{"2_5", "2_5"},
+		{"2.12", "212"},
+		{"__3com.com_thing", "3comComThing"},
+		{"io-error", "IOError"},
+	} {
+		assert.Equal(t, c.want, Suffix(c.in), c.in)
 	}
 }
 

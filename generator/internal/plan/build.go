@@ -173,7 +173,7 @@ func (b *builder) completeEnum(d *schema.Enum, by schema.Definition) {
 	for _, v := range d.Values {
 		e.Values = append(e.Values, &Value{
 			Facts: b.partOf(by, facts(v.Name, v.Since, v.If, v.Features)),
-			Name:  b.declare(e.Name+names.Exported(v.Name), by),
+			Name:  b.declare(e.Name+names.Suffix(v.Name), by),
 		})
 	}
 }

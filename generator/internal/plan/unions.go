@@ -23,7 +23,7 @@ func (b *builder) variantNames() map[*schema.Struct]string {
 			if st == nil {
 				continue
 			}
-			name := names.Exported(union.Name) + names.Exported(branch.Name)
+			name := names.Exported(union.Name) + names.Suffix(branch.Name)
 			only := len(b.uses.branches[st]) == 1 && !b.uses.data[st]
 			if only || strings.EqualFold(names.Exported(st.Name), name) {
 				found[st] = name
@@ -64,7 +64,7 @@ func (b *builder) completeUnion(d *schema.Union) {
 		v := &Variant{
 			Facts: value.Facts,
 			Union: u,
-			Name:  u.Name + names.Exported(value.QAPI),
+			Name:  u.Name + names.Suffix(value.QAPI),
 			Value: value,
 			Form:  Empty,
 		}
