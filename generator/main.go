@@ -11,6 +11,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"go/token"
 	"io"
 	"os"
 	"path/filepath"
@@ -94,9 +95,13 @@ func parseArgs(args []string, stderr io.Writer) (config, error) {
 		return complain("-schema, -package and -out are needed")
 	case c.target != "qmp" && c.target != "qga":
 		return complain("-target is qmp or qga, not %q", c.target)
+	case !token.IsIdentifier(c.pkg) || c.pkg == "_":
+		return complain("-package is a name in Go, not %q", c.pkg)
+	case c.release != "" && !version.MatchString(c.release):
+		return complain("-release is a version such as 11.1, not %q", c.release)
 	}
 	if c.root == "" {
-		c.root = filepath.Dir(filepath.Dir(filepath.Clean(c.schema)))
+		c.root = filepath.Join(filepath.Dir(c.schema), "..")
 	}
 	return c, nil
 }
@@ -123,20 +128,21 @@ func run(args []string, stdout, stderr io.Writer) error {
 
 // generate is the generator without its input and output of files' text.
 func generate(c config) ([]emit.File, error) {
-	inside, err := filepath.Rel(c.root, c.schema)
+	src, err := openSource(c)
 	if err != nil {
-		return nil, fmt.Errorf("generator: schema %s is not below root %s", c.schema, c.root)
+		return nil, fmt.Errorf("generator: %w", err)
 	}
+	defer src.root.Close()
 	var opts []schema.Option
 	if c.docs {
 		opts = append(opts, schema.KeepDocs())
 	}
-	s, err := schema.Load(os.DirFS(c.root), filepath.ToSlash(inside), opts...)
+	s, err := src.load(opts...)
 	if err != nil {
-		return nil, fmt.Errorf("generator: %w", err)
+		return nil, fmt.Errorf("generator: %w", src.named(err))
 	}
 	if c.release == "" {
-		c.release = versionBelow(c.root)
+		c.release = src.version()
 	}
 	releases, err := knownReleases(c, s)
 	if err != nil {
@@ -155,9 +161,13 @@ func generate(c config) ([]emit.File, error) {
 		QEMUDocs:     c.docs,
 	})
 	if err != nil {
+		return nil, fmt.Errorf("generator: %w", src.named(err))
+	}
+	files, err := emit.Files(p)
+	if err != nil {
 		return nil, fmt.Errorf("generator: %w", err)
 	}
-	return emit.Files(p)
+	return files, nil
 }
 
 // loadDescriptions reads the descriptions in a folder, which must be of this
@@ -166,9 +176,15 @@ func loadDescriptions(dir string, s *schema.Schema) (describe.Descriptions, erro
 	if dir == "" {
 		return nil, nil
 	}
+	if _, err := os.Stat(dir); err != nil {
+		return nil, err
+	}
 	all, err := describe.Load(os.DirFS(dir))
 	if err != nil {
 		return nil, err
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("the folder %s holds no *.md file with any", dir)
 	}
 	return all, errors.Join(all.Check(s)...)
 }
@@ -180,17 +196,6 @@ func heading(c config) string {
 		what = "QEMU's guest agent"
 	}
 	return strings.TrimSpace(what + " " + c.release)
-}
-
-// versionBelow is the version in the file VERSION of a schema's root folder,
-// if it has one, as QEMU's source and our snapshots do.
-func versionBelow(root string) string {
-	text, err := os.ReadFile(filepath.Join(root, "VERSION"))
-	if err != nil {
-		return ""
-	}
-	version, _, _ := strings.Cut(string(text), "\n")
-	return strings.TrimSpace(version)
 }
 
 // knownReleases are the releases that comments can tell about: those of the

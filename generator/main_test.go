@@ -6,6 +6,7 @@ import (
 	"go/format"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -85,11 +86,19 @@ func TestUsage(t *testing.T) {
 		want string
 		is   error
 	}{
-		"nothing":        {nil, "-schema, -package and -out are needed", errUsage},
-		"unknown flag":   {[]string{"-frobnicate"}, "not defined: -frobnicate", errUsage},
-		"stray argument": {[]string{"-schema", "a", "b"}, `unexpected argument "b"`, errUsage},
-		"unknown target": {[]string{"-schema", "a", "-package", "b", "-out", "c", "-target", "d"}, "qmp or qga", errUsage},
-		"help":           {[]string{"-help"}, "Usage: generator", flag.ErrHelp},
+		"nothing":              {nil, "-schema, -package and -out are needed", errUsage},
+		"unknown flag":         {[]string{"-frobnicate"}, "not defined: -frobnicate", errUsage},
+		"stray argument":       {[]string{"-schema", "a", "b"}, `unexpected argument "b"`, errUsage},
+		"unknown target":       {[]string{"-schema", "a", "-package", "b", "-out", "c", "-target", "d"}, "qmp or qga", errUsage},
+		"package of two words": {[]string{"-schema", "a", "-package", "b c", "-out", "c"}, `-package is a name in Go, not "b c"`, errUsage},
+		"package of a keyword": {[]string{"-schema", "a", "-package", "type", "-out", "c"}, `not "type"`, errUsage},
+		"package of a digit":   {[]string{"-schema", "a", "-package", "1x", "-out", "c"}, `not "1x"`, errUsage},
+		"blank package":        {[]string{"-schema", "a", "-package", "_", "-out", "c"}, `not "_"`, errUsage},
+		"release of a word":    {[]string{"-schema", "a", "-package", "b", "-out", "c", "-release", "foo"}, `-release is a version such as 11.1, not "foo"`, errUsage},
+		"release of dots":      {[]string{"-schema", "a", "-package", "b", "-out", "c", "-release", ".."}, `not ".."`, errUsage},
+		"release with a word":  {[]string{"-schema", "a", "-package", "b", "-out", "c", "-release", "11.x"}, `not "11.x"`, errUsage},
+		"release of one part":  {[]string{"-schema", "a", "-package", "b", "-out", "c", "-release", "11"}, `not "11"`, errUsage},
+		"help":                 {[]string{"-help"}, "Usage: generator", flag.ErrHelp},
 	} {
 		var stdout, stderr bytes.Buffer
 		assert.ErrorIs(t, run(c.args, &stdout, &stderr), c.is, name)
@@ -117,6 +126,75 @@ func TestNothingIsWrittenOnError(t *testing.T) {
 	err := run([]string{"-schema", filepath.Join(dir, "none.json"), "-package", "p", "-out", dir}, new(bytes.Buffer), new(bytes.Buffer))
 	require.Error(t, err)
 	assert.Contains(t, err.Error(), "none.json")
+}
+
+// TestRoot finds the folder that includes stay below from any folder, and
+// names files as the user does.
+func TestRoot(t *testing.T) {
+	root := t.TempDir()
+	folder := filepath.Join(root, "q")
+	require.NoError(t, os.Mkdir(folder, 0o777))
+	for name, text := range map[string]string{
+		"q/good.json":    "{ 'include': '../common.json' }",
+		"q/include.json": "{ 'include': '../common.json' }\n{ 'teleport': 'a' }",
+		"q/load.json":    "{ 'command': 'a', 'data': 'NoSuchType' }",
+		"q/plan.json":    "{ 'command': 'close' }",
+		"common.json":    "{ 'command': 'a' }",
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(root, name), []byte(text), 0o666))
+	}
+	generateIn := func(folder string, args ...string) error {
+		t.Chdir(folder)
+		return run(append(args, "-package", "p", "-out", filepath.Join(t.TempDir(), "out")), new(bytes.Buffer), new(bytes.Buffer))
+	}
+	require.NoError(t, generateIn(folder, "-schema", "good.json"))
+	require.NoError(t, generateIn(folder, "-schema", "good.json", "-root", ".."))
+	require.NoError(t, generateIn(folder, "-schema", "good.json", "-root", "../.."))
+	require.NoError(t, generateIn(folder, "-schema", filepath.Join(folder, "good.json"), "-root", ".."))
+	require.NoError(t, generateIn(root, "-schema", "q/good.json"))
+	require.NoError(t, generateIn(root, "-schema", "./q/good.json", "-root", root))
+
+	for _, c := range []struct{ in, schema, want string }{
+		{folder, "load.json", "generator: load.json:1: in command 'a'"},
+		{root, "q/load.json", "generator: q/load.json:1: in command 'a'"},
+		{root, folder + "/load.json", "generator: " + folder + "/load.json:1: in command 'a'"},
+		{folder, "plan.json", "generator: plan.json:1: command 'close' becomes Close in Go"},
+		{root, "q/include.json", "generator: q/include.json:2: "},
+		{root, "q/none.json", "generator: q/none.json: "},
+	} {
+		err := generateIn(c.in, "-schema", c.schema)
+		require.Error(t, err)
+		assert.True(t, strings.HasPrefix(err.Error(), c.want), "%s: %v", c.schema, err)
+	}
+	assert.EqualError(t, generateIn(folder, "-schema", "good.json", "-root", "other"), "generator: schema good.json is not below root other")
+}
+
+// TestNoWayOut keeps includes from leaving the root by a symbolic link.
+func TestNoWayOut(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "s", "q"), 0o777))
+	secret := filepath.Join(dir, "secret.json")
+	require.NoError(t, os.WriteFile(secret, []byte("{ 'command': 'stolen' }"), 0o666))
+	require.NoError(t, os.Symlink(secret, filepath.Join(dir, "s", "q", "x.json")))
+	root := filepath.Join(dir, "s", "q", "s.json")
+	require.NoError(t, os.WriteFile(root, []byte("{ 'include': 'x.json' }"), 0o666))
+	err := run([]string{"-schema", root, "-package", "p", "-out", filepath.Join(dir, "out")}, new(bytes.Buffer), new(bytes.Buffer))
+	require.Error(t, err)
+	assert.Contains(t, err.Error(), "x.json")
+	assert.Contains(t, err.Error(), "escapes")
+}
+
+// TestNoDescriptions fails where descriptions are asked for and none are.
+func TestNoDescriptions(t *testing.T) {
+	dir := t.TempDir()
+	for folder, want := range map[string]string{
+		filepath.Join(dir, "none"): "none: ",
+		dir:                        "the folder " + dir + " holds no *.md file with any",
+	} {
+		err := run([]string{"-schema", example, "-package", "p", "-out", filepath.Join(dir, "out"), "-descriptions", folder}, new(bytes.Buffer), new(bytes.Buffer))
+		require.Error(t, err)
+		assert.Contains(t, err.Error(), want)
+	}
 }
 
 func BenchmarkGenerate(b *testing.B) {

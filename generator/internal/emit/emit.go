@@ -5,6 +5,7 @@ package emit
 import (
 	"bytes"
 	"fmt"
+	"strings"
 
 	"github.com/dave/jennifer/jen"
 
@@ -94,7 +95,8 @@ var licenceNotice = []string{
 func (g *group) render(name string) (File, error) {
 	var b bytes.Buffer
 	if err := g.Render(&b); err != nil {
-		return File{}, fmt.Errorf("%s: %w", name, err)
+		what, _, _ := strings.Cut(err.Error(), "\n") // all of the source is behind it
+		return File{}, fmt.Errorf("%s is no Go: %s", name, strings.TrimSuffix(what, " while formatting source:"))
 	}
 	return File{name, b.Bytes()}, nil
 }

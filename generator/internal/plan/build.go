@@ -44,6 +44,7 @@ func Build(s *schema.Schema, opts Options) (*Package, error) {
 		unions:       map[*schema.Union]*Union{},
 		alternates:   map[*schema.Alternate]*Alternate{},
 		wrappers:     map[string]*Wrapper{},
+		places:       map[Decl]schema.Pos{},
 	}
 	if opts.Agent {
 		b.pkg.Dial, b.pkg.Manual, b.pkg.ManualPrefix = "DialAgent", agentManual, "QGA"
@@ -56,18 +57,9 @@ func Build(s *schema.Schema, opts Options) (*Package, error) {
 	b.checkMembers()
 	b.checkEndless()
 	if len(b.errs) > 0 {
-		return nil, errorList(b.errs)
+		return nil, b.errs
 	}
 	return b.pkg, nil
-}
-
-// errorList joins errors, one a line.
-func errorList(errs []error) error {
-	var lines []string
-	for _, err := range errs {
-		lines = append(lines, err.Error())
-	}
-	return fmt.Errorf("%s", strings.Join(lines, "\n"))
 }
 
 // A builder plans in two steps, since definitions refer to each other: every
@@ -80,7 +72,8 @@ type builder struct {
 	history      *history
 	pkg          *Package
 	names        *namespace
-	errs         []error
+	errs         schema.ErrorList
+	places       map[Decl]schema.Pos // where the schema has what a declaration is for
 
 	enums      map[*schema.Enum]*Enum
 	structs    map[*schema.Struct]*Struct // those that have a Go type
@@ -90,7 +83,8 @@ type builder struct {
 }
 
 func (b *builder) errorf(pos schema.Pos, format string, args ...any) {
-	b.errs = append(b.errs, fmt.Errorf("%s:%d: %s", pos.File, pos.Line, fmt.Sprintf(format, args...)))
+	pos.Col = 0
+	b.errs = append(b.errs, &schema.Error{Pos: pos, Msg: fmt.Sprintf(format, args...)})
 }
 
 // declare takes a name of the package for what a definition becomes.
@@ -213,7 +207,7 @@ func (b *builder) typeOf(t schema.Type, received bool, pos schema.Pos) Type {
 			return Type{Kind: Any, Name: "any"}
 		}
 		if t == schema.Null {
-			b.wrapper("Null", "", "null")
+			b.wrapper("Null", "", "null", pos)
 		}
 		return builtins[t]
 	case *schema.Array:
@@ -250,17 +244,18 @@ func (b *builder) files() {
 			}
 			if decl := b.decl(def); decl != nil {
 				f.Decls = append(f.Decls, decl)
+				b.places[decl] = def.Def().Pos
 			}
 		}
 		if len(f.Decls) == 0 {
 			continue
 		}
 		if strings.ContainsRune("_.", rune(f.Name[0])) {
-			b.errs = append(b.errs, fmt.Errorf("module %s becomes the file %s, which Go does not compile", module.Path, f.Name))
+			b.errorf(schema.Pos{File: module.Path}, "the module becomes the file %s, which Go does not compile", f.Name)
 		}
 		key := strings.ToLower(f.Name) // some file systems do not tell case
 		if other, ok := taken[key]; ok {
-			b.errs = append(b.errs, fmt.Errorf("module %s becomes the file %s, and so does %s", module.Path, f.Name, other))
+			b.errorf(schema.Pos{File: module.Path}, "the module becomes the file %s, and so does %s", f.Name, other)
 		}
 		taken[key] = "module " + module.Path
 		b.pkg.Files = append(b.pkg.Files, f)

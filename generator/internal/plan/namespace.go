@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/goqapi/goqapi/schema"
 )
 
 // A namespace holds the names that a package declares, to refuse two things
@@ -62,24 +64,25 @@ func take(names map[string]taken, name, by string) error {
 func (b *builder) checkMembers() {
 	for _, f := range b.pkg.Files {
 		for _, decl := range f.Decls {
+			at := b.places[decl]
 			switch d := decl.(type) {
 			case *Struct:
-				b.checkStruct(d)
+				b.checkStruct(d, at)
 			case *Union:
 				methods := map[string]taken{}
-				b.takeMembers(methods, d.Name, append(codecMethods, "String")...)
-				b.takeFields(methods, d.Name, d.Fields)
+				b.takeMembers(methods, at, d.Name, append(codecMethods, "String")...)
+				b.takeFields(methods, at, d.Name, d.Fields)
 			case *Command:
 				if d.Own != nil {
-					b.checkStruct(d.Own)
+					b.checkStruct(d.Own, at)
 				}
 			case *Event:
 				members := map[string]taken{}
-				b.takeMembers(members, d.Struct.Name, "EventName")
+				b.takeMembers(members, at, d.Struct.Name, "EventName")
 				for _, f := range d.Own {
-					b.takeMembers(members, d.Struct.Name, f.Name)
+					b.takeMembers(members, at, d.Struct.Name, f.Name)
 				}
-				b.takeFields(members, d.Struct.Name, d.Struct.Fields)
+				b.takeFields(members, at, d.Struct.Name, d.Struct.Fields)
 			}
 		}
 	}
@@ -134,27 +137,27 @@ func (v *Variant) fields() []*Field {
 	return nil
 }
 
-func (b *builder) checkStruct(st *Struct) {
+func (b *builder) checkStruct(st *Struct, at schema.Pos) {
 	members := map[string]taken{}
-	b.takeMembers(members, st.Name, codecMethods...)
+	b.takeMembers(members, at, st.Name, codecMethods...)
 	if st.Props != "" {
-		b.takeMembers(members, st.Name, st.Props)
+		b.takeMembers(members, at, st.Name, st.Props)
 	}
-	b.takeFields(members, st.Name, st.Fields)
+	b.takeFields(members, at, st.Name, st.Fields)
 }
 
-func (b *builder) takeMembers(members map[string]taken, of string, names ...string) {
+func (b *builder) takeMembers(members map[string]taken, at schema.Pos, of string, names ...string) {
 	for _, name := range names {
 		if err := take(members, name, "a part that every "+of+" has"); err != nil {
-			b.errs = append(b.errs, fmt.Errorf("%s: %w", of, err))
+			b.errorf(at, "%s: %v", of, err)
 		}
 	}
 }
 
-func (b *builder) takeFields(members map[string]taken, of string, fields []*Field) {
+func (b *builder) takeFields(members map[string]taken, at schema.Pos, of string, fields []*Field) {
 	for _, f := range fields {
 		if err := take(members, f.Name, "member '"+f.QAPI+"'"); err != nil {
-			b.errs = append(b.errs, fmt.Errorf("%s: %w", of, err))
+			b.errorf(at, "%s: %v", of, err)
 		}
 	}
 }

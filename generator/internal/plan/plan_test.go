@@ -167,7 +167,7 @@ func TestClashes(t *testing.T) {
 		"reserved type":     {`{ 'struct': 'Client', 'data': {} }`, "the client's type"},
 		"reserved method":   {`{ 'command': 'close' }`, "the method that closes the connection"},
 		"command and event": {"{ 'command': 'on-stop' }\n{ 'event': 'STOP' }", "event 'STOP' becomes OnStop"},
-		"members":           {`{ 'command': 'c', 'data': { 'id': 'str', 'i-d': 'str' } }`, "member 'i-d' becomes ID"},
+		"members":           {`{ 'command': 'c', 'data': { 'id': 'str', 'i-d': 'str' } }`, "qapi/test.json:1: CArgs: member 'i-d' becomes ID"},
 		"member and method": {`{ 'enum': 'Tag', 'data': [ 'a' ] }
 { 'union': 'Uni', 'base': { 't': 'Tag', 'string': 'str' }, 'discriminator': 't', 'data': {} }`, "member 'string' becomes String"},
 		"member of an event": {`{ 'event': 'EVE', 'data': { 'timestamp': 'int' } }`, "member 'timestamp' becomes Timestamp"},
@@ -188,11 +188,11 @@ func TestClashes(t *testing.T) {
 // would be left out of the package.
 func TestFileClashes(t *testing.T) {
 	for module, want := range map[string]string{
-		"client.json":   "module qapi/client.json becomes the file client_gen.go, and so does what all modules share",
-		"Values.json":   "module qapi/Values.json becomes the file Values_gen.go, and so does what all modules share",
-		"sub/test.json": "module qapi/sub/test.json becomes the file test_gen.go, and so does module qapi/test.json",
-		"_x.json":       "module qapi/_x.json becomes the file _x_gen.go, which Go does not compile",
-		".x.json":       "module qapi/.x.json becomes the file .x_gen.go, which Go does not compile",
+		"client.json":   "qapi/client.json: the module becomes the file client_gen.go, and so does what all modules share",
+		"Values.json":   "qapi/Values.json: the module becomes the file Values_gen.go, and so does what all modules share",
+		"sub/test.json": "qapi/sub/test.json: the module becomes the file test_gen.go, and so does module qapi/test.json",
+		"_x.json":       "qapi/_x.json: the module becomes the file _x_gen.go, which Go does not compile",
+		".x.json":       "qapi/.x.json: the module becomes the file .x_gen.go, which Go does not compile",
 	} {
 		s, err := schema.Load(fstest.MapFS{
 			"qapi/main.json": {Data: []byte("{ 'include': 'test.json' }\n{ 'include': '" + module + "' }")},

@@ -140,27 +140,27 @@ func (b *builder) completeAlternate(d *schema.Alternate) {
 func (b *builder) wrapperOf(t Type, pos schema.Pos) *Wrapper {
 	switch t.Kind {
 	case Null:
-		return b.wrapper("Null", "", "null")
+		return b.wrapper("Null", "", "null", pos)
 	case String:
-		return b.wrapper("Str", "string", "a string")
+		return b.wrapper("Str", "string", "a string", pos)
 	case Bool:
-		return b.wrapper("Bool", "bool", "true or false")
+		return b.wrapper("Bool", "bool", "true or false", pos)
 	case Int:
-		return b.wrapper("Int", "int64", "an integer")
+		return b.wrapper("Int", "int64", "an integer", pos)
 	case Uint:
-		return b.wrapper("Uint", "uint64", "an integer that is not negative")
+		return b.wrapper("Uint", "uint64", "an integer that is not negative", pos)
 	case Float:
-		return b.wrapper("Num", "float64", "a number")
+		return b.wrapper("Num", "float64", "a number", pos)
 	case List:
 		switch elem := *t.Elem; elem.Kind {
 		case String, Bool, Int, Uint, Float:
 			if isBuiltin(elem.Name) {
 				w := b.wrapperOf(elem, pos)
-				return b.wrapper(w.Name+"List", "[]"+w.Over, "a list, each "+w.JSON)
+				return b.wrapper(w.Name+"List", "[]"+w.Over, "a list, each "+w.JSON, pos)
 			}
 			fallthrough
 		case Object:
-			return b.wrapper(elem.Name+"List", "[]"+elem.Name, "a list of "+elem.Name)
+			return b.wrapper(elem.Name+"List", "[]"+elem.Name, "a list of "+elem.Name, pos)
 		}
 	}
 	b.errorf(pos, "no wrapper is known for a branch of this type")
@@ -176,12 +176,12 @@ func isBuiltin(name string) bool {
 	return false
 }
 
-func (b *builder) wrapper(name, over, json string) *Wrapper {
+func (b *builder) wrapper(name, over, json string, pos schema.Pos) *Wrapper {
 	w := b.wrappers[name]
 	if w == nil {
 		w = &Wrapper{Name: name, Over: over, JSON: json}
 		if err := b.names.take(name, "the wrapper for "+json); err != nil {
-			b.errs = append(b.errs, err)
+			b.errorf(pos, "%v", err)
 		}
 		b.wrappers[name] = w
 	}

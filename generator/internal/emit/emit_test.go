@@ -1,0 +1,15 @@
+package emit
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/goqapi/goqapi/generator/internal/plan"
+)
+
+// TestNoGo tells of what is no Go in one line, without the source.
+func TestNoGo(t *testing.T) {
+	_, err := Files(&plan.Package{Name: "two words"})
+	assert.EqualError(t, err, "client_gen.go is no Go: Error 3:13: expected ';', found words")
+}
