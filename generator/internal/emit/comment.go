@@ -1,7 +1,9 @@
 package emit
 
 import (
+	"go/build/constraint"
 	"strings"
+	"unicode"
 
 	"github.com/goqapi/goqapi/generator/internal/plan"
 )
@@ -126,12 +128,35 @@ func wrap(text string) []string {
 	const width = 80
 	var lines []string
 	line := "//"
-	for _, word := range strings.Fields(text) {
+	for _, word := range strings.Fields(plain(text)) {
 		if len(line)+1+len(word) > width && line != "//" {
-			lines = append(lines, line)
+			lines = append(lines, noConstraint(line))
 			line = "//"
 		}
 		line += " " + word
 	}
-	return append(lines, line)
+	return append(lines, noConstraint(line))
+}
+
+// plain is a text without what Go does not take in a comment.
+func plain(text string) string {
+	text = strings.ReplaceAll(text, "\t", "        ")
+	return strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case unicode.IsControl(r), r == '\ufeff': // a byte order mark
+			return -1
+		}
+		return r
+	}, text)
+}
+
+// noConstraint is a line of a comment that is no build constraint: gofmt would
+// move one to the head of the file.
+func noConstraint(line string) string {
+	if constraint.IsPlusBuild(line) {
+		return strings.Replace(line, "+build", `"+build"`, 1)
+	}
+	return line
 }

@@ -10,7 +10,7 @@ import (
 func markup(text string) []string {
 	m := &marker{margin: -1}
 	for _, line := range strings.Split(text, "\n") {
-		m.line(strings.TrimRight(line, " \t\r"))
+		m.line(strings.TrimRight(plain(line), " "))
 	}
 	return tidy(m.out)
 }
@@ -50,7 +50,10 @@ func (m *marker) line(line string) {
 	default:
 		literal := strings.HasSuffix(line, "::")
 		m.begin(literal)
-		if literal {
+		switch {
+		case line[indent:] == "::": // it only says that an example follows
+			line = line[:indent]
+		case literal:
 			line = strings.TrimSuffix(line, ":")
 		}
 		m.add(line[indent:])
@@ -105,7 +108,7 @@ func tidy(lines []string) []string {
 		if line == "//" && (len(out) == 0 || out[len(out)-1] == "//") {
 			continue
 		}
-		out = append(out, line)
+		out = append(out, noConstraint(line))
 	}
 	for len(out) > 0 && out[len(out)-1] == "//" {
 		out = out[:len(out)-1]

@@ -18,6 +18,10 @@ func TestMarkup(t *testing.T) {
 		"note":        {".. note:: Slow.\n   Very.", "// Note: Slow.\n// Very."},
 		"literal":     {"Like this::\n\n    a\n      b\n\nEnd.", "// Like this:\n//\n//\ta\n//\t  b\n//\n// End."},
 		"nothing":     {"", ""},
+		"lone colons": {"Before.\n\n::\n\n    code\n\nBehind.", "// Before.\n//\n//\tcode\n//\n// Behind."},
+		"constraint":  {"Text.\n\n+build ignore\n\nMore::\n\n    +build ignore", "// Text.\n//\n// \"+build\" ignore\n//\n// More:\n//\n//\t\"+build\" ignore"},
+		"no text":     {"a\x00b\ufeffc\rd\x1be\n\v\n\f\n\u00a0\nf\u2028g \xff.", "// abc de.\n//\n// f g \ufffd."},
+		"tabs":        {"Either:\n\n-\ta\n\tb", "// Either:\n//\n//   - a\n//     b"},
 	} {
 		assert.Equal(t, c.want, strings.Join(markup(c.in), "\n"), name)
 	}

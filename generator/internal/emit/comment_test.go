@@ -1,0 +1,36 @@
+package emit
+
+import (
+	"go/format"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/goqapi/goqapi/generator/internal/plan"
+)
+
+// FuzzComment makes any text a comment, as QEMU's documentation and as a
+// description, and nothing more: no directive, and nothing for gofmt to do.
+func FuzzComment(f *testing.F) {
+	for _, text := range []string{
+		"+build ignore", "//go:build ignore", "go:generate rm", "*/ func f() {", "/*", "a\x00b\ufeffc\rd\x1be\xff",
+		"a\n\n\v\n\n\fb", "::", "::\n\n    code", "- \n- a", "# head", "    code\n\n  +build x", "=====\n\n-----", "[a]: b",
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		doc, about := plan.Facts{Doc: text, Features: []string{"f"}}, plan.Facts{Text: text}
+		str := plan.Type{Name: "string"}
+		files, err := Files(&plan.Package{Name: "p", Dial: "Dial", Files: []*plan.File{{Name: "s_gen.go", Decls: []plan.Decl{
+			&plan.Struct{Facts: doc, Name: "A", Fields: []*plan.Field{{Facts: doc, Name: "F", Type: str}}},
+			&plan.Struct{Facts: about, Name: "B", Fields: []*plan.Field{{Facts: about, Name: "F", Type: str}}},
+		}}}})
+		require.NoError(t, err)
+		got := string(files[0].Text)
+		assert.NotRegexp(t, `(?m)^\s*//(go:|\s*\+build([ \t]|$))`, got)
+		formatted, err := format.Source([]byte(got))
+		require.NoError(t, err)
+		assert.Equal(t, string(formatted), got)
+	})
+}
