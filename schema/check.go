@@ -1,7 +1,6 @@
 package schema
 
 import (
-	"maps"
 	"slices"
 	"strings"
 )
@@ -16,7 +15,7 @@ func (l *loader) check() {
 	for _, d := range l.decls {
 		byDef[d.def] = d
 	}
-	c := &checker{byDef: byDef, featureNames: map[string]bool{"deprecated": true, "unstable": true}}
+	c := &checker{byDef: byDef, featureNames: map[string]bool{"deprecated": true, "unstable": true}, reached: map[Type][]memberOf{}}
 	for _, d := range l.decls {
 		err := c.features(d)
 		if err == nil {
@@ -29,6 +28,7 @@ func (l *loader) check() {
 type checker struct {
 	byDef        map[Definition]*decl
 	featureNames map[string]bool
+	reached      map[Type][]memberOf // what reachable has returned
 }
 
 // features checks the number of names, and that the special ones mark nothing
@@ -124,7 +124,7 @@ func (c *checker) objectParts(d *decl) *Error {
 			}
 		}
 	}
-	return d.memberClash(make(memberSet), d.def.(Type))
+	return c.memberClash(d, make(memberSet), d.def.(Type))
 }
 
 // part checks an object that d is made of. If that is bad then so is d, but
@@ -186,37 +186,92 @@ func (d *decl) discriminated(u *Union) *Error {
 type memberSet map[string]string
 
 // memberClash checks that what t adds to the members of seen clashes neither
-// with them nor with itself. Branches can't clash with each other.
-func (d *decl) memberClash(seen memberSet, t Type) *Error {
+// with them nor with itself. Branches can't clash with each other, and do not with
+// themselves: they have been checked.
+func (c *checker) memberClash(d *decl, seen memberSet, t Type) *Error {
 	switch t := t.(type) {
 	case *Struct:
 		if t.Base != nil {
-			if err := d.memberClash(seen, t.Base); err != nil {
+			if err := c.memberClash(d, seen, t.Base); err != nil {
 				return err
 			}
 		}
 		for _, m := range t.Members {
-			what := "the member '" + m.Name + "'"
-			if !t.Implicit && t.Name != d.def.Def().Name {
-				what += " of '" + t.Name + "'"
+			m := memberOf{m, t}
+			if err := m.clash(d, seen); err != nil {
+				return err
 			}
-			name := mangle(m.Name)
-			if other, ok := seen[name]; ok {
-				return d.errorf("%s clashes with %s", what, other)
-			}
-			seen[name] = what
+			seen[mangle(m.Name)] = m.describe(d)
 		}
 	case *Union:
-		if err := d.memberClash(seen, t.Base); err != nil {
+		if err := c.memberClash(d, seen, t.Base); err != nil {
 			return err
 		}
 		for _, b := range t.Branches {
-			if err := d.memberClash(maps.Clone(seen), b.Type); err != nil {
-				return err
+			for _, m := range c.reachable(b.Type) {
+				if err := m.clash(d, seen); err != nil {
+					return err
+				}
 			}
 		}
 	}
 	return nil
+}
+
+// A memberOf is a member of a struct.
+type memberOf struct {
+	*Member
+	owner *Struct
+}
+
+// describe names the member as an error in d does.
+func (m memberOf) describe(d *decl) string {
+	what := "the member '" + m.Name + "'"
+	if !m.owner.Implicit && m.owner.Name != d.def.Def().Name {
+		what += " of '" + m.owner.Name + "'"
+	}
+	return what
+}
+
+func (m memberOf) clash(d *decl, seen memberSet) *Error {
+	if other, ok := seen[mangle(m.Name)]; ok {
+		return d.errorf("%s clashes with %s", m.describe(d), other)
+	}
+	return nil
+}
+
+// reachable returns the members that an object of type t can have, whatever its
+// tags, of those with the same name in C the first.
+func (c *checker) reachable(t Type) []memberOf {
+	if list, ok := c.reached[t]; ok {
+		return list
+	}
+	var list []memberOf
+	seen := make(map[string]bool)
+	add := func(more ...memberOf) {
+		for _, m := range more {
+			if name := mangle(m.Name); !seen[name] {
+				seen[name] = true
+				list = append(list, m)
+			}
+		}
+	}
+	switch t := t.(type) {
+	case *Struct:
+		if t.Base != nil {
+			add(c.reachable(t.Base)...)
+		}
+		for _, m := range t.Members {
+			add(memberOf{m, t})
+		}
+	case *Union:
+		add(c.reachable(t.Base)...)
+		for _, b := range t.Branches {
+			add(c.reachable(b.Type)...)
+		}
+	}
+	c.reached[t] = list
+	return list
 }
 
 // alternateClash checks that the branches of an alternate are of different
@@ -275,7 +330,7 @@ func (c *checker) arguments(d *decl, args Type, boxed bool) *Error {
 		_ = c.object(c.byDef[t]) // reported with t
 	case *Struct:
 		if t.Implicit {
-			if err := d.memberClash(make(memberSet), t); err != nil {
+			if err := c.memberClash(d, make(memberSet), t); err != nil {
 				return err
 			}
 		} else if err := c.object(c.byDef[t]); err != nil || c.byDef[t].bad {

@@ -111,7 +111,7 @@ func (d *differ) definition(old, new Definition) {
 		d.condition(what, name, o.If, n.If)
 		d.arguments(what, name, o.Args, n.Args)
 		d.typed(Returns, what, name, o.Returns, n.Returns)
-		d.flag(what, name, "free arguments", !o.Gen, !n.Gen, true)
+		d.freeArguments(o, n)
 		d.flag(what, name, "success-response", o.SuccessResponse, n.SuccessResponse, false)
 		d.flag(what, name, "allow-oob", o.AllowOOB, n.AllowOOB, false)
 		d.flag(what, name, "allow-preconfig", o.AllowPreconfig, n.AllowPreconfig, false)
@@ -119,6 +119,16 @@ func (d *differ) definition(old, new Definition) {
 		o := old.(*Event)
 		d.condition(what, name, o.If, n.If)
 		d.arguments(what, name, o.Data, n.Data)
+	}
+}
+
+// freeArguments reports that a command now takes any arguments, or no longer. Where
+// it had none of its own, or a named type's, those get a type that they had not.
+func (d *differ) freeArguments(old, new *Command) {
+	const flag = "free arguments"
+	d.flag("command", new.Name, flag, !old.Gen, !new.Gen, true)
+	if members, ok := inPlace(old.Args); old.Gen && !new.Gen && (!ok || len(members) == 0) {
+		d.changes[len(d.changes)-1].Breaks = true
 	}
 }
 
@@ -370,6 +380,7 @@ func (d *differ) branches(owner string, old, new []branch) {
 			continue
 		}
 		d.typed(Retyped, "branch", name, branchType(o.typ), branchType(b.typ))
+		d.flag("branch", name, "data wrapper", wraps(o.typ), wraps(b.typ), false)
 		d.condition("branch", name, o.cond, b.cond)
 	}
 }
@@ -377,8 +388,13 @@ func (d *differ) branches(owner string, old, new []branch) {
 // branchType is the type of a branch; of one that only wraps another in a
 // member data, it is that other.
 func branchType(t Type) Type {
-	if s, ok := t.(*Struct); ok && s.Base == nil && len(s.Members) == 1 && s.Members[0].Name == "data" && !s.Members[0].Optional {
-		return s.Members[0].Type
+	if wraps(t) {
+		return t.(*Struct).Members[0].Type
 	}
 	return t
+}
+
+func wraps(t Type) bool {
+	s, ok := t.(*Struct)
+	return ok && s.Base == nil && len(s.Members) == 1 && s.Members[0].Name == "data" && !s.Members[0].Optional
 }

@@ -53,8 +53,12 @@ type lexer struct {
 	text string
 }
 
+// newlines are the ends of lines in all the ways of text files, as QEMU's Python reads
+// them.
+var newlines = strings.NewReplacer("\r\n", "\n", "\r", "\n")
+
 func newLexer(file string, src []byte) *lexer {
-	s := string(src)
+	s := newlines.Replace(string(src))
 	if !strings.HasSuffix(s, "\n") {
 		s += "\n"
 	}
@@ -99,7 +103,7 @@ func (l *lexer) scan(comments bool) *Error {
 			}
 			l.line++
 			l.mark, l.before = l.off, 0
-		case ' ', '\t', '\r', '\f', '\v':
+		case ' ', '\t', '\f', '\v':
 		case '#':
 			doc := l.src[l.off] == '#'
 			end := l.off + strings.IndexByte(l.src[l.off:], '\n')

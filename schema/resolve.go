@@ -24,6 +24,11 @@ func (l *loader) define() {
 		c.Module.Definitions = append(c.Module.Definitions, d.def)
 		if u, ok := d.def.(*Union); ok && u.Simple {
 			kind := u.Discriminator.Type.(*Enum)
+			if other := l.schema.defs[kind.Name]; other != nil {
+				l.fail(d.errorf("the name of its tag's type, '%s', is taken by the %s that is defined at %v",
+					kind.Name, other.Kind(), other.Def().Pos))
+				continue
+			}
 			l.schema.defs[kind.Name] = kind
 		}
 	}

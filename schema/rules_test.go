@@ -28,6 +28,7 @@ func TestRules(t *testing.T) {
 	for _, c := range []struct{ name, text, err string }{
 		{"nothing", "", ""},
 		{"only comments", "# a\n#b\n#\n\n", ""},
+		{"lines that end as elsewhere", "##\r\n# @a:\r\n##\r{ 'command': 'a' }\r\n\r;", "a.json:6:1: \";\" does not belong here"},
 		{"no newline at the end", "{ 'command': 'a' }", ""},
 		{"escaped backslash", `{ 'command': 'a\\b' }`, `a.json:1: in command 'a\b': the command has a name that is not allowed: it must begin with a letter, and hold letters, digits, '-' and '_' only`},
 		{"trailing backslash", `{ 'command': 'a\`, `a.json:1:14: the string holds the escape \; the only one is \\`},
@@ -76,6 +77,8 @@ func TestRules(t *testing.T) {
 		{"command as a type", "{ 'command': 'a', 'data': 'b' }\n{ 'command': 'b' }", "a.json:1: in command 'a': 'data' uses 'b' as a type, which is the command 'b'"},
 		{"name used twice across kinds", "{ 'command': 'a' }\n{ 'command': 'b' }\n{ 'command': 'a' }", "a.json:3: in command 'a': the name is taken by the command that is defined at a.json:1"},
 
+		{"name of a simple union's tag", "{ 'enum': 'UnKind', 'data': [] }\n##\n# @Un:\n#\n# Note: old\n##\n{ 'union': 'Un', 'data': { 'a': 'int' } }",
+			"a.json:7: in union 'Un': the name of its tag's type, 'UnKind', is taken by the enum that is defined at a.json:1"},
 		{"union base not an object", "{ 'union': 'Un', 'base': [], 'discriminator': 'a', 'data': {} }", "a.json:1: in union 'Un': the 'base' of a union must be an object, or the name of a struct"},
 		{"union without discriminator", structS + "{ 'union': 'Un', 'base': 'St', 'data': {} }", "a.json:2: in union 'Un': the union lacks the key 'discriminator'"},
 		{"discriminator not an enum", structS + "{ 'union': 'Un', 'base': 'St', 'discriminator': 'x', 'data': {} }", "a.json:2: in union 'Un': the discriminator 'x' in the base 'St' must be of an enum type, not 'int'"},
@@ -240,7 +243,15 @@ func TestBombs(t *testing.T) {
 		loadText(text) // right or wrong
 		t.Log(name, len(text), time.Since(start))
 	}
-	_, err := loadText("{ 'command': '" + strings.Repeat("a", 10*many) + "' }")
+	var unions strings.Builder // each of the one before it, twice
+	unions.WriteString("{ 'struct': 'Un0', 'data': {} }")
+	for i := range 60 {
+		fmt.Fprintf(&unions, "{ 'enum': 'En%[1]d', 'data': [ 'a', 'b' ] }\n"+
+			"{ 'union': 'Un%[1]d', 'base': { 't%[1]d': 'En%[1]d' }, 'discriminator': 't%[1]d', 'data': { 'a': 'Un%[2]d', 'b': 'Un%[2]d' } }\n", i+1, i)
+	}
+	_, err := loadText(unions.String())
+	require.NoError(t, err)
+	_, err = loadText("{ 'command': '" + strings.Repeat("a", 10*many) + "' }")
 	require.NoError(t, err)
 
 	files := fstest.MapFS{}
