@@ -118,6 +118,17 @@ func TestCheck(t *testing.T) {
 	require.Equal(t, exitBad, code)
 	require.Contains(t, stderr, "the included file 'link.json' cannot be read")
 
+	// Where the user stands makes no difference but to the names in messages.
+	t.Chdir(file("qapi"))
+	code, stdout, stderr = run(t, nil, "check", "qapi-schema.json")
+	require.Equal(t, exitOK, code, stderr)
+	require.Contains(t, stdout, "qapi-schema.json: QMP: 0 commands, 1 events")
+	code, _, stderr = run(t, nil, "check", "-root", "../sub", "../sub/out.json")
+	require.Equal(t, exitBad, code)
+	require.Contains(t, stderr, filepath.FromSlash("../sub/out.json:1: "))
+	code, _, stderr = run(t, nil, "check", "-root", "..", "../sub/out.json")
+	require.Equal(t, exitOK, code, stderr)
+
 	code, stdout, _ = run(t, nil, "check", "11.1")
 	require.Equal(t, exitOK, code)
 	require.Contains(t, stdout, "QEMU 11.1: guest agent: 44 commands")

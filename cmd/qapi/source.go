@@ -67,10 +67,28 @@ func openTree(dir string) (*source, error) {
 }
 
 func openFile(file, root string) (*source, error) {
-	if root == "" {
-		root = treeOf(file)
+	abs, err := filepath.Abs(file) // what is above a file may not be in its name
+	if err != nil {
+		return nil, err
 	}
-	rel, err := filepath.Rel(root, file)
+	switch {
+	case root != "":
+	case filepath.IsAbs(file):
+		root = treeOf(abs)
+	default: // to be named as the user names things
+		here, err := os.Getwd()
+		if err != nil {
+			return nil, err
+		}
+		if root, err = filepath.Rel(here, treeOf(abs)); err != nil {
+			return nil, err
+		}
+	}
+	absRoot, err := filepath.Abs(root)
+	if err != nil {
+		return nil, err
+	}
+	rel, err := filepath.Rel(absRoot, abs)
 	if err != nil {
 		return nil, err
 	}
