@@ -205,8 +205,13 @@ func (r *imported) write(out, origin string) error {
 			return err
 		}
 	}
-	if err := os.Rename(dir, filepath.Join(tmp, "old")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	old := filepath.Join(tmp, "old")
+	if err := os.Rename(dir, old); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return os.Rename(fresh, dir)
+	if err := os.Rename(fresh, dir); err != nil {
+		_ = os.Rename(old, dir) // as it was, if there was one
+		return err
+	}
+	return nil
 }
