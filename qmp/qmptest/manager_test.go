@@ -13,13 +13,13 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
-// changeDisc is the work of a small VM manager: it changes the disc in a drive while
+// changeDisc is the work of a small VM manager: it changes the disc in cd0 while
 // the guest stands still.
-func changeDisc(ctx context.Context, c *qapi.Client, drive, file string) error {
+func changeDisc(ctx context.Context, c *qapi.Client, file string) error {
 	if err := c.Stop(ctx); err != nil {
 		return err
 	}
-	err := c.BlockdevChangeMedium(ctx, qapi.BlockdevChangeMediumArgs{ID: &drive, Filename: file})
+	err := c.BlockdevChangeMedium(ctx, qapi.BlockdevChangeMediumArgs{ID: new("cd0"), Filename: file})
 	if goOn := c.Cont(ctx); err == nil {
 		err = goOn
 	}
@@ -44,7 +44,7 @@ func TestChangeDisc(t *testing.T) {
 			},
 			qmptest.Step{Command: "cont"},
 		)
-		require.NoError(t, changeDisc(t.Context(), c, "cd0", "new.iso"))
+		require.NoError(t, changeDisc(t.Context(), c, "new.iso"))
 		drives, err := c.QueryBlock(t.Context(), qapi.QueryBlockArgs{})
 		require.NoError(t, err)
 		assert.Equal(t, "new.iso", drives[0].Inserted.File)
@@ -54,7 +54,7 @@ func TestChangeDisc(t *testing.T) {
 			qmptest.Step{Command: "blockdev-change-medium", Err: &qmp.Error{Class: qmp.ClassGenericError, Desc: "jammed"}},
 			qmptest.Step{Command: "cont"},
 		)
-		assert.ErrorContains(t, changeDisc(t.Context(), c, "cd0", "newer.iso"), "jammed")
+		assert.ErrorContains(t, changeDisc(t.Context(), c, "newer.iso"), "jammed")
 		status, err := c.QueryStatus(t.Context())
 		require.NoError(t, err)
 		assert.True(t, status.Running)
@@ -68,7 +68,7 @@ func TestJammedDisc(t *testing.T) {
 	require.NoError(t, err)
 	c := qapi.NewClient(conn)
 
-	require.NoError(t, changeDisc(t.Context(), c, "cd0", "new.iso")) // your code
+	require.NoError(t, changeDisc(t.Context(), c, "new.iso")) // your code
 	drives, err := c.QueryBlock(t.Context(), qapi.QueryBlockArgs{})
 	require.NoError(t, err)
 	assert.Equal(t, "new.iso", drives[0].Inserted.File)
@@ -78,7 +78,7 @@ func TestJammedDisc(t *testing.T) {
 		func(context.Context, qapi.BlockdevChangeMediumArgs) error {
 			return &qmp.Error{Class: qmp.ClassGenericError, Desc: "jammed"}
 		})
-	require.ErrorContains(t, changeDisc(t.Context(), c, "cd0", "newer.iso"), "jammed")
+	require.ErrorContains(t, changeDisc(t.Context(), c, "newer.iso"), "jammed")
 	assert.Equal(t, 2, srv.Count("cont"), "the guest goes on, even so")
 }
 
@@ -97,7 +97,7 @@ func ExampleServer_Expect() {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println(changeDisc(ctx, qapi.NewClient(conn), "cd0", "new.iso"))
+	fmt.Println(changeDisc(ctx, qapi.NewClient(conn), "new.iso"))
 	conn.Close()
 	fmt.Println(srv.Close())
 	// Output:
