@@ -16,8 +16,12 @@ func (l *loader) check() {
 		byDef[d.def] = d
 	}
 	c := &checker{byDef: byDef, featureNames: map[string]bool{"deprecated": true, "unstable": true}, reached: map[Type][]memberOf{}}
+	simple := slices.ContainsFunc(l.decls, func(d *decl) bool { return oldForm(d.def) })
 	for _, d := range l.decls {
 		err := c.features(d)
+		if err == nil && simple {
+			err = d.reservedKind()
+		}
 		if err == nil {
 			err = c.definition(d)
 		}

@@ -1,6 +1,9 @@
 package schema
 
-import "regexp"
+import (
+	"regexp"
+	"slices"
+)
 
 // An era is a form of the language. A schema does not say for which release it
 // was written, but older ones show it by constructs that newer ones no longer
@@ -32,4 +35,47 @@ func eraOf(d *docComment) era {
 		}
 	}
 	return eraCurrent
+}
+
+// oldForm tells whether a definition has something that only releases up to 6.1
+// have: a simple union, or a condition on what is no symbol of a configuration.
+func oldForm(def Definition) bool {
+	if u, ok := def.(*Union); ok && u.Simple {
+		return true
+	}
+	return slices.ContainsFunc(conds(def), (*Cond).oldForm)
+}
+
+func (c *Cond) oldForm() bool {
+	if c == nil {
+		return false
+	}
+	return c.Symbol != "" && !condSymbol.MatchString(c.Symbol) || c.Not.oldForm() ||
+		slices.ContainsFunc(c.All, (*Cond).oldForm) || slices.ContainsFunc(c.Any, (*Cond).oldForm)
+}
+
+// conds lists the conditions of a definition and of what it holds, nil for none.
+func conds(def Definition) []*Cond {
+	list := []*Cond{def.Def().If}
+	switch def := def.(type) {
+	case *Enum:
+		for _, v := range def.Values {
+			list = append(list, v.If)
+		}
+	case *Union:
+		for _, b := range def.Branches {
+			list = append(list, b.If)
+		}
+	case *Alternate:
+		for _, b := range def.Branches {
+			list = append(list, b.If)
+		}
+	}
+	for _, m := range ownMembers(def) {
+		list = append(list, m.If)
+	}
+	for _, f := range allFeatures(def) {
+		list = append(list, f.If)
+	}
+	return list
 }

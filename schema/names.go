@@ -86,8 +86,17 @@ func (d *decl) defName() *Error {
 	if strings.HasSuffix(c.Name, "List") {
 		return d.errorf("%s must not have a name that ends in 'List'", what)
 	}
-	if d.era == eraWhitelists && strings.HasSuffix(c.Name, "Kind") {
-		return d.errorf("%s must not have a name that ends in 'Kind'", what)
+	if d.era == eraWhitelists {
+		return d.reservedKind()
+	}
+	return nil
+}
+
+// reservedKind refuses a type's name that a simple union's tag could have, as
+// every release does that has simple unions.
+func (d *decl) reservedKind() *Error {
+	if _, isType := d.def.(Type); isType && strings.HasSuffix(d.def.Def().Name, "Kind") {
+		return d.errorf("the %s must not have a name that ends in 'Kind'", d.def.Kind())
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package schema
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -11,13 +12,11 @@ import (
 // text. What Load makes of all modules' output equals the schema, but for
 // positions, texts of documentation and the pragmas about documentation.
 //
-// A schema of QEMU 5.2 or older, or one with simple unions, is written in the
-// language of its time; any other in that of QEMU 9.0 and later.
+// A schema of QEMU 5.2 or older, or one with something that only older releases
+// have, such as simple unions, is written in the language of its time; any other
+// in that of QEMU 9.0 and later.
 func (s *Schema) Format(m *Module) []byte {
-	p := &printer{schema: s, old: s.whitelists}
-	for _, u := range s.Unions() {
-		p.old = p.old || u.Simple
-	}
+	p := &printer{schema: s, old: s.whitelists || slices.ContainsFunc(s.Definitions(), oldForm)}
 	p.module(m)
 	return []byte(p.out.String())
 }

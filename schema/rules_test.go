@@ -79,6 +79,8 @@ func TestRules(t *testing.T) {
 
 		{"name of a simple union's tag", "{ 'enum': 'UnKind', 'data': [] }\n##\n# @Un:\n#\n# Note: old\n##\n{ 'union': 'Un', 'data': { 'a': 'int' } }",
 			"a.json:7: in union 'Un': the name of its tag's type, 'UnKind', is taken by the enum that is defined at a.json:1"},
+		{"type named like a kind, with simple unions", "{ 'enum': 'FooKind', 'data': [] }\n##\n# @Un:\n#\n# Note: old\n##\n{ 'union': 'Un', 'data': { 'a': 'int' } }",
+			"a.json:1: in enum 'FooKind': the enum must not have a name that ends in 'Kind'"},
 		{"union base not an object", "{ 'union': 'Un', 'base': [], 'discriminator': 'a', 'data': {} }", "a.json:1: in union 'Un': the 'base' of a union must be an object, or the name of a struct"},
 		{"union without discriminator", structS + "{ 'union': 'Un', 'base': 'St', 'data': {} }", "a.json:2: in union 'Un': the union lacks the key 'discriminator'"},
 		{"discriminator not an enum", structS + "{ 'union': 'Un', 'base': 'St', 'discriminator': 'x', 'data': {} }", "a.json:2: in union 'Un': the discriminator 'x' in the base 'St' must be of an enum type, not 'int'"},

@@ -111,3 +111,22 @@ func TestStorageDaemon(t *testing.T) {
 		})
 	}
 }
+
+// TestFormatMiddle prints what only releases between 5.2 and 9.0 have, and reads
+// it back.
+func TestFormatMiddle(t *testing.T) {
+	const note = "##\n# Text\n##\n##\n# @Aa:\n#\n# Note: old\n##\n{ 'struct': 'Aa', 'data': { 'x': 'str' } }\n"
+	for _, text := range []string{
+		"{ 'command': 'c', 'if': 'defined(_WIN32) && !defined(foo)' }",
+		"{ 'struct': 'Bb', 'data': { 'x': { 'type': 'int', 'if': 'defined(foo)' } } }",
+		"{ 'enum': 'En', 'data': [ { 'name': 'a', 'if': { 'any': [ 'A', 'defined(_A)' ] } } ] }",
+		"{ 'union': 'Un', 'data': { 'a': 'Aa' } }",
+		"{ 'struct': 'FooKind', 'data': { 'x': 'int' }, 'if': 'defined(A)' }",
+	} {
+		s, err := loadText(note + text)
+		require.NoError(t, err, text)
+		again, err := schema.Load(formatted(s), s.Modules[0].Path)
+		require.NoError(t, err, text)
+		requireSameModel(t, s, again)
+	}
+}
