@@ -51,10 +51,11 @@ type Change struct {
 func Diff(old, new *Schema) []Change {
 	d := &differ{old: old, new: new, renamed: make(map[string]string)}
 	d.findRenames()
+	bases := pureBases(old)
 	for _, def := range old.Definitions() {
 		name := def.Def().Name
 		if d.new.Lookup(name) == nil && d.renamed[name] == "" {
-			d.add(Change{Kind: Removed, What: def.Kind(), Name: name, Breaks: true})
+			d.add(Change{Kind: Removed, What: def.Kind(), Name: name, Breaks: !bases[def]})
 		}
 	}
 	olds := make(map[string]string) // new name to old
@@ -66,7 +67,7 @@ func Diff(old, new *Schema) []Change {
 		before := old.Lookup(name)
 		if o := olds[name]; o != "" {
 			before = old.Lookup(o)
-			d.add(Change{Kind: Renamed, What: def.Kind(), Name: o, Old: o, New: name, Breaks: true})
+			d.add(Change{Kind: Renamed, What: def.Kind(), Name: o, Old: o, New: name, Breaks: !bases[before]})
 		}
 		if before == nil {
 			d.add(Change{Kind: Added, What: def.Kind(), Name: name, Features: featureNames(def.Def().Features)})
@@ -288,10 +289,15 @@ func sameBuiltin(a, b string) bool {
 	return plain(a) == plain(b)
 }
 
-// arguments compares what a command takes or an event carries.
+// arguments compares what a command takes or an event carries. An event has the
+// members of a struct itself, with a name or not.
 func (d *differ) arguments(what, name string, old, new Type) {
 	o, oldInPlace := inPlace(old)
 	n, newInPlace := inPlace(new)
+	if what == "event" && oldInPlace != newInPlace {
+		o, oldInPlace = structMembers(old)
+		n, newInPlace = structMembers(new)
+	}
 	part := "argument"
 	if what == "event" {
 		part = "member"
@@ -324,6 +330,15 @@ func inPlace(t Type) ([]*Member, bool) {
 		return s.Members, true
 	}
 	return nil, false
+}
+
+// structMembers returns the members of a struct, named or not, or of nothing.
+func structMembers(t Type) ([]*Member, bool) {
+	if t == nil {
+		return nil, true
+	}
+	s, ok := t.(*Struct)
+	return s.AllMembers(), ok
 }
 
 func argumentsText(t Type) string {

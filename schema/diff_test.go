@@ -50,7 +50,13 @@ func TestDiff(t *testing.T) {
 			"!the argument 'a.y' is gone\n!the argument 'a.x' is now 'str', before 'int'\nthe argument 'a.z', 'int', is new\n" +
 				"!the command 'b' now takes nothing, before 'St'\nthe argument 'c.x', 'int', is new\n!the command 'c' now takes members of its own, before nothing\n" +
 				"!the command 'd' now takes members of its own, before 'St'\n!the argument 'd.x' is now 'str', before 'int'"},
-		{"event data", "{ 'event': 'A', 'data': { 'x': 'int' } }", "{ 'event': 'A', 'data': 'St' }", "!the event 'A' now takes 'St', before members of its own"},
+		{"event data", "{ 'event': 'A', 'data': { 'x': 'int' } }", "{ 'event': 'A', 'data': 'St' }", ""},
+		{"event data of another name", "{ 'event': 'A', 'data': 'St' }", "{ 'event': 'A', 'data': { 'y': 'int' } }", "!the member 'A.x' is gone\nthe member 'A.y', 'int', is new, mandatory"},
+		{"event data of a union", "{ 'event': 'A', 'data': 'St' } { 'union': 'Un', 'base': { 't': 'En' }, 'discriminator': 't', 'data': {} }",
+			"{ 'event': 'A', 'data': 'Un', 'boxed': true } { 'union': 'Un', 'base': { 't': 'En' }, 'discriminator': 't', 'data': {} }", "!the event 'A' now takes 'Un', before 'St'"},
+		{"pure base", "{ 'struct': 'Ba', 'data': { 'a': 'int' } } { 'struct': 'Ab', 'base': 'Ba', 'data': {} } { 'struct': 'Bb', 'data': { 'a': 'int' } } { 'struct': 'Ac', 'base': 'Bb', 'data': { 'l': [ 'Bb' ] } }",
+			"{ 'struct': 'Ab', 'data': { 'a': 'int' } } { 'struct': 'Ac', 'data': { 'a': 'int', 'l': [ 'Ab' ] } }",
+			"the struct 'Ba' is gone\n!the struct 'Bb' is gone\n!the member 'Ac.l' is now '[Ab]', before '[Bb]'"},
 		{"returns", "{ 'command': 'a', 'returns': 'St' } { 'command': 'b' }", "{ 'command': 'a', 'returns': ['St'] } { 'command': 'b', 'returns': 'St' }",
 			"!the command 'a' now returns '[St]', before 'St'\n!the command 'b' now returns 'St', before nothing"},
 		{"flags", "{ 'command': 'a', 'gen': false, 'allow-oob': true }", "{ 'command': 'a', 'allow-preconfig': true }",

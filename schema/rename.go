@@ -117,6 +117,30 @@ func uses(def Definition) map[string]Type {
 	return m
 }
 
+// pureBases are the structs of a schema that only give their members to others:
+// no value is of them.
+func pureBases(s *Schema) map[Definition]bool {
+	pure := make(map[Definition]bool)
+	for _, def := range s.Definitions() {
+		switch def := def.(type) {
+		case *Struct:
+			if def.Base != nil {
+				pure[def.Base] = true
+			}
+		case *Union:
+			pure[def.Base] = true
+		}
+	}
+	for _, def := range s.Definitions() {
+		for place, t := range uses(def) {
+			if used, ok := elem(t).(Definition); ok && place != "base" {
+				delete(pure, used)
+			}
+		}
+	}
+	return pure
+}
+
 // alike tells whether two types are of the same kind and share at least half of
 // their parts.
 func alike(a, b Definition) bool {
