@@ -188,7 +188,12 @@ func (r *imported) write(out, origin string) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(tmp)
+	keep := false
+	defer func() {
+		if !keep {
+			os.RemoveAll(tmp)
+		}
+	}()
 	fresh := filepath.Join(tmp, "new")
 	files := map[string][]byte{"VERSION": []byte(r.version + "\n" + origin + "\n")}
 	for _, s := range r.schemas {
@@ -210,7 +215,11 @@ func (r *imported) write(out, origin string) error {
 		return err
 	}
 	if err := os.Rename(fresh, dir); err != nil {
-		_ = os.Rename(old, dir) // as it was, if there was one
+		// As it was, if there was one.
+		if back := os.Rename(old, dir); back != nil && !errors.Is(back, fs.ErrNotExist) {
+			keep = true
+			return fmt.Errorf("%w; what was there is now %s", err, old)
+		}
 		return err
 	}
 	return nil
