@@ -41,6 +41,13 @@ func (f *File) errorf(action string, err error) error {
 	return fmt.Errorf("qga: %s %s: %w", action, f.path, err)
 }
 
+// A broken read is no end of the file, which its error could be taken for: that of a
+// connection which the other side closes wraps io.EOF, too.
+type broken struct{ error }
+
+func (b broken) Is(target error) bool { return target != io.EOF && errors.Is(b.error, target) }
+func (b broken) As(target any) bool   { return errors.As(b.error, target) }
+
 // Read reads up to len(p) bytes, but no more than one command moves.
 func (f *File) Read(p []byte) (int, error) {
 	if len(p) == 0 {
@@ -55,7 +62,7 @@ func (f *File) read(size int) ([]byte, error) {
 	r, err := f.c.GuestFileRead(f.ctx, GuestFileReadArgs{Handle: f.handle, Count: new(int64(size))})
 	switch {
 	case err != nil:
-		return nil, f.errorf("read", err)
+		return nil, broken{f.errorf("read", err)}
 	case len(r.BufB64) > size:
 		return nil, f.errorf("read", fmt.Errorf("the agent sent %d bytes when it was asked for %d", len(r.BufB64), size))
 	case len(r.BufB64) > 0:
@@ -71,7 +78,7 @@ func (f *File) WriteTo(w io.Writer) (int64, error) {
 	var total int64
 	for {
 		data, err := f.read(chunkSize)
-		if errors.Is(err, io.EOF) {
+		if err == io.EOF {
 			return total, nil
 		}
 		if err != nil {

@@ -18,6 +18,7 @@ var ErrStillFrozen = errors.New("the guest's file systems may still be frozen")
 const (
 	thawTime    = time.Minute      // in all
 	thawAttempt = 15 * time.Second // until the agent is asked again
+	thawPause   = 100 * time.Millisecond
 )
 
 // WithFrozen freezes the guest's file systems, those at the mount points or, if
@@ -83,8 +84,25 @@ func thaw(ctx context.Context, c *Client) (thawed int64, err error) {
 			return -1, nil
 		case err == nil:
 			return thawed, nil
-		case ctx.Err() != nil, !errors.Is(err, context.DeadlineExceeded): // else of the attempt, or no agent
+		case ctx.Err() != nil || !comesBack(ctx, c, err):
 			return -1, fmt.Errorf("qga: thaw: %w: %w", ErrStillFrozen, err)
 		}
 	}
+}
+
+// comesBack reports whether another attempt may do better than the one that ended
+// with err. For a connection that is made again it waits a little.
+func comesBack(ctx context.Context, c *Client, err error) bool {
+	if !errors.Is(err, qmp.ErrClosed) {
+		return errors.Is(err, context.DeadlineExceeded) // of the attempt, or no agent
+	}
+	pause := time.NewTimer(thawPause)
+	defer pause.Stop()
+	select {
+	case <-pause.C:
+		return true
+	case <-c.Conn().Done():
+	case <-ctx.Done():
+	}
+	return false
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 
 	"github.com/goqapi/goqapi/qapi/qga"
 	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
 const (
@@ -111,6 +113,43 @@ func TestFrozenAgentAway(t *testing.T) {
 		err := qga.WithFrozen(t.Context(), c, nil, ok)
 		require.ErrorIs(t, err, qga.ErrStillFrozen)
 		assert.Equal(t, time.Minute, time.Since(begin))
+	})
+}
+
+// A dialer that leads to a fake agent, however often.
+type toFake struct{ a *fakeAgent }
+
+func (d toFake) DialContext(context.Context, string, string) (net.Conn, error) {
+	return d.a.Pipe(), nil
+}
+
+// TestFrozenReconnect loses the connection when it is to thaw, which is made again.
+func TestFrozenReconnect(t *testing.T) {
+	answers := freezer()
+	withFake(t, answers, func(t *testing.T, _ *qga.Client, a *fakeAgent) {
+		thaws := 0
+		a.Handle(thaw, func(context.Context, *qmptest.Request) (any, error) {
+			if thaws++; thaws <= 2 {
+				a.Cut()
+				return nil, qmptest.ErrNoReply
+			}
+			return 2, nil
+		})
+		for name, cfg := range map[string]qmp.Reconnect{"patient": {}, "fail fast": {FailFast: true}} {
+			thaws = 0
+			c, err := qga.Dial(t.Context(), "unix:agent", qmp.WithDialer(toFake{a}), qmp.WithReconnect(cfg))
+			require.NoError(t, err, name)
+			require.NoError(t, qga.WithFrozen(t.Context(), c, nil, ok), name)
+			assert.Equal(t, 3, thaws, name)
+			c.Close()
+		}
+	})
+	withFake(t, freezer(), func(t *testing.T, c *qga.Client, a *fakeAgent) {
+		a.Handle(thaw, func(context.Context, *qmptest.Request) (any, error) {
+			a.Cut()
+			return nil, qmptest.ErrNoReply
+		})
+		require.ErrorIs(t, qga.WithFrozen(t.Context(), c, nil, ok), qga.ErrStillFrozen, "not made again")
 	})
 }
 

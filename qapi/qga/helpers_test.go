@@ -16,6 +16,7 @@ import (
 
 	"github.com/goqapi/goqapi/qapi/qga"
 	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
 type object = map[string]any
@@ -262,6 +263,24 @@ func TestFileFails(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestFileCut loses the connection in the middle of a file, which is not its end.
+func TestFileCut(t *testing.T) {
+	withFake(t, fileAnswers(bytes.NewBufferString("text")), func(t *testing.T, c *qga.Client, a *fakeAgent) {
+		f, err := qga.OpenFile(t.Context(), c, "/f", "r")
+		require.NoError(t, err)
+		a.Handle("guest-file-read", func(context.Context, *qmptest.Request) (any, error) {
+			a.Cut()
+			return nil, qmptest.ErrNoReply
+		})
+		_, err = io.Copy(io.Discard, f)
+		require.ErrorIs(t, err, qmp.ErrClosed)
+		require.NotErrorIs(t, err, io.EOF)
+		_, err = f.Read(make([]byte, 10))
+		require.ErrorIs(t, err, qmp.ErrClosed)
+		require.NotErrorIs(t, err, io.EOF)
+	})
 }
 
 // TestFileContext gives up in the middle: the file is closed in the guest.
