@@ -32,6 +32,8 @@ func (s *Server) emit(n int, event string, data any) {
 	if err != nil {
 		return
 	}
+	s.emitting.Lock() // each client gets the same order
+	defer s.emitting.Unlock()
 	for range n {
 		for _, c := range s.clients() {
 			if c.negotiated.Load() {

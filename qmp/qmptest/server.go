@@ -77,6 +77,8 @@ type Server struct {
 	cancel   context.CancelFunc
 	sessions sync.WaitGroup // and what else runs
 
+	emitting sync.Mutex // held while an event is sent to all clients
+
 	mu       sync.Mutex
 	closed   bool
 	builtin  map[string]Handler
@@ -182,7 +184,9 @@ func (s *Server) Close() error {
 	s.t.Helper()
 	s.stopListening()
 	s.cancel()
-	s.Cut()
+	for _, c := range s.clients() {
+		c.conn.Close()
+	}
 	s.sessions.Wait()
 	s.finish()
 	if f, ok := s.t.(*failures); ok {
@@ -199,10 +203,11 @@ func (s *Server) Inject(text string) {
 	}
 }
 
-// Cut breaks all connections, as the kernel does when QEMU is killed.
+// Cut breaks all connections, as the kernel does when QEMU is killed: what has been sent
+// by then still reaches the clients.
 func (s *Server) Cut() {
 	for _, c := range s.clients() {
-		c.conn.Close()
+		c.out.end()
 	}
 }
 

@@ -43,31 +43,49 @@ func newSession(srv *Server, conn net.Conn) *session {
 // inBand is how many commands QEMU reads ahead.
 const inBand = 8
 
-// run talks to the client until it leaves. Commands are executed one at a time
-// and in order, those out of band at once.
+// run talks to the client until it leaves.
 func (c *session) run() {
-	var others sync.WaitGroup
+	in := newInbox()
+	var others, workers sync.WaitGroup
 	others.Go(func() { c.out.drain(c.conn) })
-	queue := make(chan *Request, inBand)
 	others.Go(func() {
-		for req := range queue {
-			c.execute(req)
-		}
-		c.out.end()
+		defer c.cancel()
+		in.fill(c.conn)
 	})
+	queue, urgent := make(chan *Request, inBand), make(chan *Request, inBand)
+	workers.Go(func() { c.work(queue) })
+	workers.Go(func() { c.work(urgent) })
 	if !c.srv.agent {
 		c.send(c.srv.greeting())
 	}
-	c.read(queue)
+	c.read(bufio.NewReader(in), queue, urgent)
 	close(queue)
+	close(urgent)
 	c.cancel()
+	workers.Wait()
+	c.out.end()
 	others.Wait()
 	c.conn.Close()
 }
 
-// read reads requests until the client leaves.
-func (c *session) read(queue chan<- *Request) {
-	in := bufio.NewReader(c.conn)
+// work executes commands one at a time and in order.
+func (c *session) work(queue <-chan *Request) {
+	ended := false
+	defer func() {
+		if !ended { // a handler has ended its goroutine, as t.FailNow does
+			c.out.end()
+			c.cancel()
+		}
+	}()
+	for req := range queue {
+		c.execute(req)
+	}
+	ended = true
+}
+
+// read reads requests until the client has left. Those out of band go their own way, and
+// wait only to be read.
+func (c *session) read(in *bufio.Reader, queue, urgent chan<- *Request) {
 	for {
 		text, err := readMessage(in, c.srv.agent)
 		if err != nil {
@@ -77,17 +95,23 @@ func (c *session) read(queue chan<- *Request) {
 		if err == nil && !c.srv.handshake(req.Command) {
 			c.srv.log(req.Call)
 		}
+		to := queue
 		switch {
 		case err != nil:
 			c.send(errorText(req.id, err))
+			continue
 		case req.OOB:
-			c.execute(req)
+			to = urgent
+		}
+		select {
+		case to <- req: // also those of a client that has left
+			continue
 		default:
-			select {
-			case queue <- req:
-			case <-c.ctx.Done():
-				return
-			}
+		}
+		select {
+		case to <- req:
+		case <-c.ctx.Done():
+			return
 		}
 	}
 }
@@ -195,7 +219,7 @@ func (c *session) dispatch(req *Request) ([]byte, error) {
 	}
 	switch {
 	case negotiation:
-		h = c.negotiate
+		h = c.negotiateAfter(h)
 	case h == nil && c.srv.scripted(req.Command):
 		h = func(context.Context, *Request) (any, error) { return nil, nil }
 	case h == nil && c.srv.unchecked:
@@ -209,6 +233,20 @@ func (c *session) dispatch(req *Request) ([]byte, error) {
 	}
 	r := c.srv.newReply(req.Command, result)
 	return r.text, r.err
+}
+
+// negotiateAfter executes qmp_capabilities, unless the user's handler, if there is one,
+// refuses.
+func (c *session) negotiateAfter(h Handler) Handler {
+	if h == nil {
+		return c.negotiate
+	}
+	return func(ctx context.Context, req *Request) (any, error) {
+		if _, err := h(ctx, req); err != nil {
+			return nil, err
+		}
+		return c.negotiate(ctx, req)
+	}
 }
 
 // negotiate executes qmp_capabilities.

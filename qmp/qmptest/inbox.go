@@ -1,0 +1,61 @@
+package qmptest
+
+import (
+	"net"
+	"sync"
+)
+
+// An inbox holds what a client has written until it is taken, so that its leaving is
+// seen at once, whatever is still to be done for it.
+type inbox struct {
+	mu   sync.Mutex
+	text []byte
+	err  error         // what comes behind the text
+	more chan struct{} // holds a value if there may be some
+}
+
+func newInbox() *inbox { return &inbox{more: make(chan struct{}, 1)} }
+
+// fill reads from conn until the end.
+func (i *inbox) fill(conn net.Conn) {
+	buf := make([]byte, 4<<10)
+	for {
+		n, err := conn.Read(buf)
+		i.add(buf[:n], err)
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (i *inbox) add(text []byte, err error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.text, i.err = append(i.text, text...), err
+	select {
+	case i.more <- struct{}{}:
+	default:
+	}
+}
+
+// Read takes what has come, for which it waits.
+func (i *inbox) Read(p []byte) (int, error) {
+	for {
+		n, err := i.take(p)
+		if n > 0 || err != nil {
+			return n, err
+		}
+		<-i.more
+	}
+}
+
+func (i *inbox) take(p []byte) (int, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if len(i.text) == 0 {
+		return 0, i.err
+	}
+	n := copy(p, i.text)
+	i.text = i.text[n:]
+	return n, nil
+}
