@@ -172,3 +172,14 @@ func TestIntrospection(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, qapi.VersionTriple{Major: 7, Minor: 2}, version.QEMU)
 }
+
+// What only the old release has, and the bindings do not, is zero; of an enum, its first
+// value.
+func TestTypedReplyLacksAnEnum(t *testing.T) {
+	srv, c, w := start(t, qmptest.Release("5.2"))
+	srv.Reply("query-cpus-fast", []qapi.CPUInfoFast{{QOMPath: "/x", ThreadID: 5, Target: qapi.CPUInfoFastX86_64{}}})
+	assert.Empty(t, w.said())
+	cpus, err := c.QueryCPUsFast(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, int64(5), cpus[0].ThreadID)
+}

@@ -102,19 +102,24 @@ func (s *Server) follow(call Call) Handler {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sc := &s.script
-	place := -1
+	place, missed := -1, -1
 	named := false
 	for i, st := range sc.steps {
 		if st.command == call.Command {
 			named = true
-			if i >= sc.next && place < 0 {
+			switch {
+			case i >= sc.next && place < 0:
 				place = i
+			case i < sc.next && !st.came && missed < 0:
+				missed = i
 			}
 		}
 	}
 	switch {
 	case !named:
 		return nil
+	case place < 0 && missed >= 0: // others came before it, which has been told
+		place = missed
 	case place < 0:
 		_ = s.fail("%s came once more than expected:\n%s", sent(call), sc)
 		return nil
@@ -122,7 +127,7 @@ func (s *Server) follow(call Call) Handler {
 		_ = s.fail("%s came out of order:\n%s", sent(call), sc)
 	}
 	st := &sc.steps[place]
-	st.came, sc.next = true, place+1
+	st.came, sc.next = true, max(sc.next, place+1)
 	sc.settle()
 	if st.args != nil {
 		got := call.Arguments

@@ -78,6 +78,20 @@ func TestExpectationsThatAreNotMet(t *testing.T) {
 	assert.Len(t, w.said(), 1)
 }
 
+// A command that comes late is the one that was missed, and gets its reply.
+func TestExpectationIsMetLate(t *testing.T) {
+	srv, c, w := start(t, qmptest.Bare())
+	srv.Expect(qmptest.Step{Command: "query-name", Reply: qapi.NameInfo{Name: new("vm")}}, qmptest.Step{Command: "stop"}, qmptest.Step{Command: "cont"})
+	require.NoError(t, c.Stop(t.Context()))
+	assert.Len(t, w.said(), 1, "out of order")
+	name, err := c.QueryName(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, "vm", *name.Name)
+	require.NoError(t, c.Cont(t.Context()))
+	require.NoError(t, srv.Close())
+	assert.Empty(t, w.said())
+}
+
 func TestExpectationsThatNobodyCanMeet(t *testing.T) {
 	srv, _, w := start(t, qmptest.Bare())
 	srv.Expect(qmptest.Step{Command: "stopp"}, qmptest.Step{Command: "stop", Reply: 1},

@@ -34,8 +34,9 @@
 // objects, character devices and network backends. There is no guest in it, but one
 // is assumed that does at once what it is asked; every file exists, and every address
 // can be reached. A job has done its work right behind the reply to what starts it;
-// with a limit of its speed, it is a second further behind each query-jobs and
-// query-block-jobs. [Bare] leaves the machine out.
+// one that takes seconds at its limit of speed is one further behind each query-jobs and
+// query-block-jobs, and stands still if nobody asks. Buses and the properties of
+// devices are not looked at. [Bare] leaves the machine out.
 //
 // Over [Server.Dial] and [Server.Pipe] it works inside testing/synctest bubbles.
 package qmptest

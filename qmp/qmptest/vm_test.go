@@ -81,3 +81,25 @@ func TestMachineOverridden(t *testing.T) {
 	assert.Equal(t, 1, watched)
 	assert.Nil(t, srv.Handler("x-levitate"))
 }
+
+// A job that fails says why as QEMU does.
+func TestJobFails(t *testing.T) {
+	srv := qmptest.Start(t)
+	conn, err := srv.Dial(t.Context())
+	require.NoError(t, err)
+	c := qapi.NewClient(conn)
+	defer c.Close()
+	for name, size := range map[string]int64{"a": 1 << 20, "b": 2 << 20} {
+		require.NoError(t, c.BlockdevAdd(t.Context(), qapi.BlockdevOptions{
+			NodeName: &name, Driver: qapi.BlockdevOptionsNullCo{Size: &size},
+		}))
+	}
+	done := qapi.Subscribe[qapi.BlockJobCompletedEvent](c)
+	require.NoError(t, c.BlockdevMirror(t.Context(), qapi.BlockdevMirrorArgs{
+		JobID: new("m"), Device: "a", Target: "b", Sync: qapi.MirrorSyncModeFull,
+	}))
+	e, err := done.Next(t.Context())
+	require.NoError(t, err)
+	require.NotNil(t, e.Error)
+	assert.Equal(t, "Source and target image have different sizes", *e.Error)
+}

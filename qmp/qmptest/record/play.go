@@ -46,6 +46,13 @@ func newPlay(p *Player, conn net.Conn) *play {
 func (p *play) run() error {
 	var writer sync.WaitGroup
 	writer.Go(p.write)
+	read := false
+	defer func() {
+		if !read { // Accept has ended this goroutine
+			close(p.out)
+			p.conn.Close()
+		}
+	}()
 	p.give(-1)
 	in := &splitter{message: p.command, noise: p.noise}
 	piece := make([]byte, 4096)
@@ -56,6 +63,7 @@ func (p *play) run() error {
 			break
 		}
 	}
+	read = true
 	close(p.out)
 	writer.Wait()
 	p.conn.Close()

@@ -46,6 +46,7 @@ type Player struct {
 
 	mu     sync.Mutex
 	closed bool
+	served bool // somebody
 	open   map[net.Conn]bool
 	ends   []net.Listener
 	wrong  []error
@@ -126,14 +127,18 @@ func (p *Player) serve(conn net.Conn) {
 		return
 	}
 	p.open[conn] = true
+	p.served = true
 	p.running.Go(func() {
-		err := newPlay(p, conn).run()
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		delete(p.open, conn)
-		if err != nil {
-			p.wrong = append(p.wrong, err)
-		}
+		err := errors.New("record: Options.Accept ended its goroutine, as t.FailNow does")
+		defer func() {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			delete(p.open, conn)
+			if err != nil {
+				p.wrong = append(p.wrong, err)
+			}
+		}()
+		err = newPlay(p, conn).run()
 	})
 }
 
@@ -152,5 +157,8 @@ func (p *Player) Close() error {
 	p.running.Wait()
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if !p.served {
+		return newPlay(p, nil).verdict()
+	}
 	return errors.Join(p.wrong...)
 }

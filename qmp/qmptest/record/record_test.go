@@ -121,11 +121,25 @@ func TestReplayToPrograms(t *testing.T) {
 // A player that is closed has nothing left to say.
 func TestClosed(t *testing.T) {
 	p := load(t, recording).Replay(record.Options{})
-	require.NoError(t, p.Close())
+	require.ErrorContains(t, p.Close(), "7 of 7 recorded commands did not come", "nobody was there")
+	require.NoError(t, load(t, recording).Replay(record.Options{Lenient: true}).Close())
 	_, err := p.Listen("tcp:127.0.0.1:0")
 	assert.ErrorIs(t, err, net.ErrClosed)
 	_, err = p.Dial(t.Context())
 	assert.Error(t, err)
+}
+
+// A function of the test's may end its goroutine, as t.FailNow does.
+func TestAcceptGone(t *testing.T) {
+	p := load(t, recording).Replay(record.Options{Accept: func(string, string, any, any) bool {
+		new(testing.T).FailNow()
+		return true
+	}})
+	conn, err := p.Dial(t.Context())
+	require.NoError(t, err)
+	defer conn.Close()
+	require.ErrorIs(t, conn.Execute(t.Context(), "device_del", map[string]string{"id": "no"}, nil), qmp.ErrClosed)
+	require.ErrorContains(t, p.Close(), "Options.Accept ended its goroutine")
 }
 
 // wrong replays a session to f and returns what was wrong with f.

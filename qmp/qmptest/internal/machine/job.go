@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -10,8 +11,8 @@ import (
 
 // A job works behind the replies.
 //
-// A job without a limit of its speed has done its work right behind the reply of
-// the command that has started it. With a limit, each query-jobs or
+// A job that takes no second at its limit of speed, or has none, has done its work right
+// behind the reply of the command that has started it. Of others each query-jobs or
 // query-block-jobs is a second later than the last: behind its reply the job is
 // ahead by as many bytes.
 type job struct {
@@ -117,7 +118,7 @@ func (m *Machine) run(j *job, second bool) {
 		do := j.do
 		j.do, j.done = nil, j.total
 		if err := do(); err != nil {
-			m.abort(j, err.Error())
+			m.abort(j, description(err))
 			return
 		}
 	case j.bad != 0:
@@ -126,7 +127,7 @@ func (m *Machine) run(j *job, second bool) {
 		})
 		m.abort(j, reason(j.bad))
 		return
-	case j.speed == 0:
+	case j.speed == 0 || j.speed >= j.total: // within the first second
 		j.done = j.total
 	case second:
 		j.done = min(j.done+j.speed, j.total)
@@ -139,6 +140,14 @@ func (m *Machine) run(j *job, second bool) {
 	default:
 		m.prepare(j)
 	}
+}
+
+// description is what the server says of an error.
+func description(err error) string {
+	if e, ok := errors.AsType[*qmp.Error](err); ok {
+		return e.Desc
+	}
+	return err.Error()
 }
 
 // secondPasses for the jobs that need time.

@@ -32,6 +32,12 @@ func (m *Machine) object(id string) *object {
 }
 
 func (m *Machine) objectAdd(args qapi.ObjectOptions, req Request) error {
+	if !m.since("6.0") {
+		var err error
+		if args, req, err = unfold(args, req); err != nil {
+			return err
+		}
+	}
 	if !wellFormed(args.ID) && m.since("6.0") {
 		return badID()
 	}
@@ -54,6 +60,34 @@ func (m *Machine) objectAdd(args qapi.ObjectOptions, req Request) error {
 	m.objects = append(m.objects, o)
 	return nil
 }
+
+// unfold puts what QEMU 5.2 takes in a member props, as its predecessors did, beside the
+// other members.
+func unfold(args qapi.ObjectOptions, req Request) (qapi.ObjectOptions, Request, error) {
+	var given, props map[string]jsontext.Value
+	if err := req.Decode(&given); err != nil || given["props"] == nil {
+		return args, req, err
+	}
+	if err := json.Unmarshal(given["props"], &props); err != nil {
+		return args, req, generic("Invalid parameter type for 'props', expected: object")
+	}
+	delete(given, "props")
+	maps.Copy(given, props)
+	text, err := json.Marshal(given)
+	if err != nil {
+		return args, req, err
+	}
+	req = unfolded{req, text}
+	return args, req, req.Decode(&args)
+}
+
+// An unfolded request has other arguments than those that came.
+type unfolded struct {
+	Request
+	text []byte
+}
+
+func (u unfolded) Decode(v any) error { return json.Unmarshal(u.text, v) }
 
 // known checks what the schema of QEMU 5.2 leaves to object-add: the type of an
 // object, and the names of its properties.

@@ -144,6 +144,9 @@ func (m *Machine) changeMedium(args mediumArgs, _ Request) error {
 	if err != nil {
 		return err
 	}
+	if args.Format != nil && !qapi.BlockdevDriver(*args.Format).Known() {
+		return generic("Unknown driver '%s'", *args.Format)
+	}
 	n, err := m.open(medium(d, args))
 	if err != nil {
 		return err

@@ -8,8 +8,11 @@ import (
 	"github.com/goqapi/goqapi/schema"
 )
 
-// zeroOf is what is sent for a member that a Go type does not have.
+// zeroOf is what is sent for a member that a Go type does not have: of an enum, its first value.
 func zeroOf(t schema.Type) (any, bool) {
+	if e, ok := t.(*schema.Enum); ok && len(e.Values) > 0 {
+		return e.Values[0].Name, true
+	}
 	switch schema.KindOf(t) {
 	case schema.JSONBool:
 		return false, true
