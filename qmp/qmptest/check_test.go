@@ -146,6 +146,7 @@ func TestArgumentsAreHeldAgainstTheSchema(t *testing.T) {
 
 		require.ErrorAs(t, c.Stop(t.Context()), &refused)
 		assert.Contains(t, refused.Desc, "nothing executes stop here")
+		assert.Len(t, w.said(), 1, "who tolerates errors should know")
 	}
 }
 

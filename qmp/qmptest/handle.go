@@ -44,8 +44,9 @@ func (c Call) Decode(v any) error {
 // A Request is a command on its way to a handler.
 type Request struct {
 	Call
-	id    jsontext.Value // nil: none
-	after []func()
+	id     jsontext.Value // nil: none
+	broken error          // it is none, for this reason
+	after  []func()
 }
 
 // After has f called behind the reply, for events that come later than it.

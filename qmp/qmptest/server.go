@@ -4,7 +4,8 @@
 // of the release that it plays: a command that this one does not have, and
 // arguments that it does not take, are refused as it refuses them; and a reply or an
 // event of yours that it would never send fails the test. Behind it is a small virtual
-// machine, of which each command can be replaced:
+// machine, of which each command can be replaced; one that neither it nor you execute
+// fails the test:
 //
 //	srv := qmptest.Start(t, qmptest.Release("10.0"))
 //	srv.Reply("query-name", qapi.NameInfo{Name: new("vm1")})

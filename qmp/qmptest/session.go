@@ -45,71 +45,76 @@ const inBand = 8
 
 // run talks to the client until it leaves.
 func (c *session) run() {
-	in := newInbox()
+	in, queue := newInbox(), make(chan *Request, inBand)
 	var others, workers sync.WaitGroup
 	others.Go(func() { c.out.drain(c.conn) })
 	others.Go(func() {
 		defer c.cancel()
 		in.fill(c.conn)
 	})
-	queue, urgent := make(chan *Request, inBand), make(chan *Request, inBand)
-	workers.Go(func() { c.work(queue) })
-	workers.Go(func() { c.work(urgent) })
 	if !c.srv.agent {
 		c.send(c.srv.greeting())
 	}
-	c.read(bufio.NewReader(in), queue, urgent)
-	close(queue)
-	close(urgent)
-	c.cancel()
+	workers.Go(func() {
+		defer close(queue)
+		c.handling(func() { c.read(bufio.NewReader(in), queue) })
+	})
+	workers.Go(func() { c.handling(func() { c.work(queue) }) })
 	workers.Wait()
 	c.out.end()
 	others.Wait()
 	c.conn.Close()
 }
 
-// work executes commands one at a time and in order.
-func (c *session) work(queue <-chan *Request) {
-	ended := false
+// handling calls f, which calls handlers. One that ends its goroutine, as t.FailNow
+// does, ends the connection.
+func (c *session) handling(f func()) {
+	returned := false
 	defer func() {
-		if !ended { // a handler has ended its goroutine, as t.FailNow does
+		if !returned {
 			c.out.end()
 			c.cancel()
 		}
 	}()
-	for req := range queue {
-		c.execute(req)
-	}
-	ended = true
+	f()
+	returned = true
 }
 
-// read reads requests until the client has left. Those out of band go their own way, and
-// wait only to be read.
-func (c *session) read(in *bufio.Reader, queue, urgent chan<- *Request) {
+// work executes commands one at a time and in order.
+func (c *session) work(queue <-chan *Request) {
+	for req := range queue {
+		if req.broken != nil {
+			c.send(errorText(req.id, req.broken))
+			continue
+		}
+		c.execute(req)
+	}
+}
+
+// read reads requests until the client has left, and executes those out of band at
+// once.
+func (c *session) read(in *bufio.Reader, queue chan<- *Request) {
 	for {
 		text, err := readMessage(in, c.srv.agent)
 		if err != nil {
 			return
 		}
 		req, err := c.parse(text)
+		req.broken = err
 		if err == nil && !c.srv.handshake(req.Command) {
 			c.srv.log(req.Call)
 		}
-		to := queue
-		switch {
-		case err != nil:
-			c.send(errorText(req.id, err))
+		if err == nil && req.OOB {
+			c.execute(req)
 			continue
-		case req.OOB:
-			to = urgent
 		}
 		select {
-		case to <- req: // also those of a client that has left
+		case queue <- req: // also those of a client that has left
 			continue
 		default:
 		}
 		select {
-		case to <- req:
+		case queue <- req:
 		case <-c.ctx.Done():
 			return
 		}
@@ -225,7 +230,7 @@ func (c *session) dispatch(req *Request) ([]byte, error) {
 	case h == nil && c.srv.unchecked:
 		return nil, notFound(req.Command)
 	case h == nil:
-		return nil, generic("qmptest: nothing executes " + req.Command + " here; see Handle and Reply")
+		return nil, generic(c.srv.fail("nothing executes %s here; see Handle and Reply", req.Command).Error())
 	}
 	result, err := h(context.WithValue(c.ctx, requestKey{}, req), req)
 	if err != nil {
