@@ -8,7 +8,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"os"
 	"runtime"
 	"strings"
 	"sync"
@@ -24,26 +23,6 @@ const (
 	statusRequest = `{"execute":"query-status"}`
 	statusReply   = `{"return": {"status": "running", "running": true}}` + "\r\n"
 )
-
-// socketpair returns the two ends of a Unix socket.
-func socketpair(tb testing.TB) (ours, theirs *net.UnixConn) {
-	tb.Helper()
-	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	var ends [2]*net.UnixConn
-	for i, fd := range fds {
-		f := os.NewFile(uintptr(fd), "")
-		c, err := net.FileConn(f)
-		if err != nil {
-			tb.Fatal(err)
-		}
-		f.Close()
-		ends[i] = c.(*net.UnixConn)
-	}
-	return ends[0], ends[1]
-}
 
 // echo answers each request with reply, and with its id. It is no more than that,
 // so as not to be what is measured.
@@ -238,29 +217,21 @@ func TestIdleMemory(t *testing.T) {
 	var ends []int
 	m1, g1 := used()
 	for range conns {
-		fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		f := os.NewFile(uintptr(fds[0]), "")
-		conn, err := net.FileConn(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		f.Close()
+		end, f := fdPair(t)
+		conn := unixConn(t, f)
 		go func() {
-			syscall.Write(fds[1], []byte(greetingText))
-			syscall.Read(fds[1], make([]byte, 100))
-			syscall.Write(fds[1], []byte("{\"return\": {}}\r\n"))
+			syscall.Write(end, []byte(greetingText))
+			syscall.Read(end, make([]byte, 100))
+			syscall.Write(end, []byte("{\"return\": {}}\r\n"))
 		}()
 		c, err := NewConn(background, conn)
 		if err != nil {
 			t.Fatal(err)
 		}
 		sent := async(func() error {
-			syscall.Read(fds[1], make([]byte, 100))
+			syscall.Read(end, make([]byte, 100))
 			for text := big; len(text) > 0; {
-				n, err := syscall.Write(fds[1], text)
+				n, err := syscall.Write(end, text)
 				if err != nil {
 					return err
 				}
@@ -275,7 +246,7 @@ func TestIdleMemory(t *testing.T) {
 		if err := <-sent; err != nil {
 			t.Fatal(err)
 		}
-		list, ends = append(list, c), append(ends, fds[1])
+		list, ends = append(list, c), append(ends, end)
 	}
 	m2, g2 := used()
 	memory, goroutines := int(m2-m1)/conns, float64(g2-g1)/float64(conns)

@@ -169,19 +169,11 @@ func TestDial(t *testing.T) {
 		ping(t, "tcp:[::1]:"+port)
 	})
 	t.Run("fd", func(t *testing.T) {
-		fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		f := os.NewFile(uintptr(fds[1]), "peer")
-		peer, err := net.FileConn(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		f.Close()
+		fd, f := fdPair(t)
+		peer := unixConn(t, f)
 		defer peer.Close()
 		go serveOne(t, peer)
-		ping(t, fmt.Sprintf("fd:%d", fds[0]))
+		ping(t, fmt.Sprintf("fd:%d", fd))
 	})
 	t.Run("pipe", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "p")
@@ -262,21 +254,13 @@ func TestDialFails(t *testing.T) {
 // On a socket a large request is written in parts, by a goroutine when the kernel
 // takes no more, and the call can still be given up.
 func TestLargeRequest(t *testing.T) {
-	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := os.NewFile(uintptr(fds[1]), "peer")
-	conn, err := net.FileConn(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.Close()
+	fd, f := fdPair(t)
+	conn := unixConn(t, f)
 	defer conn.Close()
 	p := newPeer(t, conn)
 	shaken := make(chan struct{})
 	go func() { defer close(shaken); p.handshake() }()
-	c, err := Dial(t.Context(), fmt.Sprintf("fd:%d", fds[0]))
+	c, err := Dial(t.Context(), fmt.Sprintf("fd:%d", fd))
 	if err != nil {
 		t.Fatal(err)
 	}

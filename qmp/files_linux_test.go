@@ -17,27 +17,6 @@ import (
 	"github.com/goqapi/goqapi/internal/qemutest"
 )
 
-// socketPair returns the two ends of a Unix socket.
-func socketPair(t *testing.T) (a, b *net.UnixConn) {
-	t.Helper()
-	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var ends [2]*net.UnixConn
-	for i, fd := range fds {
-		f := os.NewFile(uintptr(fd), "socketpair")
-		c, err := net.FileConn(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		f.Close()
-		t.Cleanup(func() { c.Close() })
-		ends[i] = c.(*net.UnixConn)
-	}
-	return ends[0], ends[1]
-}
-
 // A fileReader reads a socket byte by byte, as QEMU does, and notes with which
 // byte files came.
 type fileReader struct {
@@ -86,7 +65,7 @@ func TestFiles(t *testing.T) {
 	for _, oob := range []bool{false, true} {
 		t.Run(fmt.Sprint("oob ", oob), func(t *testing.T) {
 			checkLeaks(t)
-			ours, theirs := socketPair(t)
+			ours, theirs := socketpair(t)
 			r := &fileReader{theirs, 0, make(map[int][]int)}
 			p := newPeer(t, r)
 			var opts []Option
@@ -154,7 +133,7 @@ func TestFiles(t *testing.T) {
 
 // With out-of-band execution a command with files is with the server alone.
 func TestFilesAlone(t *testing.T) {
-	ours, theirs := socketPair(t)
+	ours, theirs := socketpair(t)
 	p := newPeer(t, theirs)
 	go p.negotiate(`{"execute":"qmp_capabilities","arguments":{"enable":["oob"]}}`)
 	c, err := NewConn(t.Context(), ours, WithOOB())
@@ -202,7 +181,7 @@ func TestFilesRefused(t *testing.T) {
 		_, err = p.With(Files(os.Stdin)).RoundTrip(t.Context(), []byte(`{"execute":"getfd"}`))
 		wantErr(t, err, ErrNoFiles, "qmp: message: files cannot be passed on this connection: it is no Unix socket")
 	})
-	ours, theirs := socketPair(t)
+	ours, theirs := socketpair(t)
 	p := newPeer(t, theirs)
 	go p.handshake()
 	c, err := NewConn(t.Context(), ours)

@@ -40,16 +40,22 @@ type qemu struct {
 
 // start runs a QEMU without a machine and with these arguments. It is killed when
 // the test ends.
+//
+// It waits until QEMU runs. A QEMU 5.2 whose socket is dialled while it starts lets
+// two threads accept the connection: one of them waits for another one, and QEMU does
+// nothing until that comes; or both read, each a part.
 func start(t testing.TB, bin string, files []*os.File, args ...string) *qemu {
 	t.Helper()
-	q := &qemu{exited: make(chan struct{})}
-	q.Cmd = exec.Command(bin, append([]string{"-S", "-nodefaults", "-display", "none", "-machine", "none"}, args...)...)
+	ours, theirs := fdPair(t)
+	args = append([]string{"-S", "-nodefaults", "-display", "none", "-machine", "none"}, args...)
+	args = append(args, "-chardev", fmt.Sprintf("socket,id=running,fd=%d", 3+len(files)), "-mon", "chardev=running,mode=control")
+	q := &qemu{Cmd: exec.Command(bin, args...), exited: make(chan struct{})}
 	q.Cmd.Stderr = &q.stderr
-	q.Cmd.ExtraFiles = files
+	q.Cmd.ExtraFiles = append(slices.Clone(files), theirs)
 	if err := q.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range files {
+	for _, f := range q.Cmd.ExtraFiles {
 		f.Close()
 	}
 	go func() {
@@ -63,6 +69,7 @@ func start(t testing.TB, bin string, files []*os.File, args ...string) *qemu {
 			t.Logf("QEMU said: %s", &q.stderr)
 		}
 	})
+	dial(t, fmt.Sprintf("fd:%d", ours)).Close()
 	return q
 }
 
@@ -313,12 +320,9 @@ func TestQEMU(t *testing.T) {
 			}
 		})
 		t.Run("socketpair", func(t *testing.T) {
-			fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
-			if err != nil {
-				t.Fatal(err)
-			}
-			start(t, bin, []*os.File{os.NewFile(uintptr(fds[1]), "")}, "-chardev", "socket,id=c,fd=3", "-mon", "chardev=c,mode=control")
-			converse(t, dial(t, fmt.Sprintf("fd:%d", fds[0])))
+			ours, theirs := fdPair(t)
+			start(t, bin, []*os.File{theirs}, "-chardev", "socket,id=c,fd=3", "-mon", "chardev=c,mode=control")
+			converse(t, dial(t, fmt.Sprintf("fd:%d", ours)))
 		})
 		t.Run("pipe", func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "p")
@@ -617,7 +621,8 @@ func TestQEMUReconnect(t *testing.T) {
 		first := start(t, q.Path, nil, args...)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		c := dial(t, "unix:"+path, WithReconnect(Reconnect{MinDelay: 10 * time.Millisecond, Patient: true}))
+		c := dial(t, "unix:"+path, WithHandshakeTimeout(2*time.Second), // see start: it dials while QEMU starts
+			WithReconnect(Reconnect{MinDelay: 10 * time.Millisecond, Patient: true}))
 		events := c.Subscribe([]string{"RESUME"})
 		for range 2 {
 			if err := c.Execute(ctx, "cont", nil, nil); err != nil {

@@ -26,6 +26,10 @@ type Reconnect struct {
 
 	// Patient has the first connection waited for in the same way, until the
 	// dial's context ends. Otherwise a first attempt that fails ends the dial.
+	//
+	// Together with a [WithHandshakeTimeout] of a second or two it gets through to a
+	// QEMU 5.2 whose socket is dialled in the very moment of its start: there two
+	// threads may accept the connection, and QEMU stands still until it is dialled again.
 	Patient bool
 
 	// GiveUp, if set, is asked before each attempt: with 0 and how the connection

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 // An Agent is an installed release of the guest agent.
@@ -63,36 +62,34 @@ func (a Agent) Start(t testing.TB) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
+	// It is started as systemd does it: with a socket that listens, since one that it
+	// had yet to make would have to be waited for, and with SIGPIPE ignored.
 	socket := filepath.Join(dir, "s")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	l.(*net.UnixListener).SetUnlinkOnClose(false)
+	f, err := l.(*net.UnixListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
 	var output strings.Builder
-	cmd := exec.Command(a.Path, "-m", "unix-listen", "-p", socket, "-t", dir, "-f", filepath.Join(dir, "pid"))
+	cmd := exec.Command("sh", "-c", `trap "" PIPE; LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"`, "sh",
+		a.Path, "-m", "unix-listen", "-p", socket, "-t", dir, "-f", filepath.Join(dir, "pid"))
 	cmd.Stdout, cmd.Stderr = &output, &output
+	cmd.ExtraFiles = []*os.File{f}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		_ = cmd.Wait() // killed, as a rule
-	}()
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
-		<-ended
+		_ = cmd.Wait() // killed, as a rule
+		if t.Failed() {
+			t.Logf("%s: %v, it said %q", a.Path, cmd.ProcessState, &output)
+		}
 	})
-	// It tells nobody when it listens.
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
-		if conn, err := net.Dial("unix", socket); err == nil {
-			conn.Close()
-			return socket
-		}
-		select {
-		case <-tick.C:
-		case <-ended:
-			t.Fatalf("%s ended: %s", a.Path, &output)
-		}
-	}
-	t.Fatalf("%s does not listen at %s", a.Path, socket)
-	return ""
+	return socket
 }
