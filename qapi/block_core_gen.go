@@ -6399,9 +6399,9 @@ func (x *BlockdevOptionsBlkdebug) decodeMember(dec *jsontext.Decoder, name []byt
 	case "set-state":
 		return codec.Value(dec, &x.SetState)
 	case "take-child-perms":
-		return codec.Value(dec, &x.TakeChildPerms)
+		return codec.Strings(dec, &x.TakeChildPerms)
 	case "unshare-child-perms":
-		return codec.Value(dec, &x.UnshareChildPerms)
+		return codec.Strings(dec, &x.UnshareChildPerms)
 	}
 	return false, nil
 }
@@ -7590,7 +7590,7 @@ func (x *BlockdevOptionsRBD) decodeMember(dec *jsontext.Decoder, name []byte) (b
 	case "user":
 		return codec.OptionalString(dec, &x.User)
 	case "auth-client-required":
-		return codec.Value(dec, &x.AuthClientRequired)
+		return codec.Strings(dec, &x.AuthClientRequired)
 	case "key-secret":
 		return codec.OptionalString(dec, &x.KeySecret)
 	case "server":

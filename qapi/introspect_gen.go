@@ -116,7 +116,7 @@ func (x *SchemaInfo) decodeMember(dec *jsontext.Decoder, name []byte) (bool, err
 	case "name":
 		return codec.String(dec, &x.Name)
 	case "features":
-		return codec.Value(dec, &x.Features)
+		return codec.Strings(dec, &x.Features)
 	}
 	return false, nil
 }
@@ -285,7 +285,7 @@ func (x *SchemaInfoEnum) decodeMember(dec *jsontext.Decoder, name []byte) (bool,
 	case "members":
 		return codec.List(dec, &x.Members, (*SchemaInfoEnumMember).decode)
 	case "values":
-		return codec.Value(dec, &x.Values)
+		return codec.Strings(dec, &x.Values)
 	}
 	return false, nil
 }
@@ -323,7 +323,7 @@ func (x *SchemaInfoEnumMember) decodeMember(dec *jsontext.Decoder, name []byte) 
 	case "name":
 		return codec.String(dec, &x.Name)
 	case "features":
-		return codec.Value(dec, &x.Features)
+		return codec.Strings(dec, &x.Features)
 	}
 	return false, nil
 }
@@ -442,7 +442,7 @@ func (x *SchemaInfoObjectMember) decodeMember(dec *jsontext.Decoder, name []byte
 	case "default":
 		return codec.Value(dec, &x.Default)
 	case "features":
-		return codec.Value(dec, &x.Features)
+		return codec.Strings(dec, &x.Features)
 	}
 	return false, nil
 }

@@ -2930,7 +2930,7 @@ func (x *CPUDefinitionInfo) decodeMember(dec *jsontext.Decoder, name []byte) (bo
 	case "static":
 		return codec.Bool(dec, &x.Static)
 	case "unavailable-features":
-		return codec.Value(dec, &x.UnavailableFeatures)
+		return codec.Strings(dec, &x.UnavailableFeatures)
 	case "typename":
 		return codec.String(dec, &x.Typename)
 	case "alias-of":

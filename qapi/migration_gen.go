@@ -947,7 +947,7 @@ func (x *MigrationParameters) decodeMember(dec *jsontext.Decoder, name []byte) (
 	case "x-rdma-chunk-size":
 		return codec.OptionalUint(dec, &x.XRdmaChunkSize)
 	case "cpr-exec-command":
-		return codec.Value(dec, &x.CprExecCommand)
+		return codec.Strings(dec, &x.CprExecCommand)
 	}
 	return false, nil
 }
@@ -1489,7 +1489,7 @@ type MigrationAddressExec struct {
 func (x *MigrationAddressExec) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "args":
-		return codec.Value(dec, &x.Args)
+		return codec.Strings(dec, &x.Args)
 	}
 	return false, nil
 }

@@ -168,7 +168,7 @@ type StatsFilterVcpu struct {
 func (x *StatsFilterVcpu) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "vcpus":
-		return codec.Value(dec, &x.Vcpus)
+		return codec.Strings(dec, &x.Vcpus)
 	}
 	return false, nil
 }

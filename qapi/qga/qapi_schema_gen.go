@@ -1861,9 +1861,9 @@ func (x *GuestExecArgs) decodeMember(dec *jsontext.Decoder, name []byte) (bool, 
 	case "path":
 		return codec.String(dec, &x.Path)
 	case "arg":
-		return codec.Value(dec, &x.Arg)
+		return codec.Strings(dec, &x.Arg)
 	case "env":
-		return codec.Value(dec, &x.Env)
+		return codec.Strings(dec, &x.Env)
 	case "input-data":
 		return codec.Value(dec, &x.InputData)
 	case "capture-output":

@@ -256,6 +256,26 @@ func TestListOf(t *testing.T) {
 	}
 }
 
+// A list of strings comes out as by reflection, errors included.
+func TestStrings(t *testing.T) {
+	type enum string
+	for _, text := range []string{
+		`["a","","\u00e9\n","\ud800"]`, `[]`, `null`, `{}`, `"a"`, `[1]`, `["a",null,["b"]]`, `["a"`, `["a" "b"]`, `[`,
+	} {
+		var got, want struct{ L []enum }
+		text = `{"L":` + text + `}`
+		wantErr := jsonv2.Unmarshal([]byte(text), &want, jsontext.AllowInvalidUTF8(true))
+		err := codec.DecodeObject(jsontext.NewDecoder(strings.NewReader(text), jsontext.AllowInvalidUTF8(true)), &got,
+			func(dec *jsontext.Decoder, name []byte) (bool, error) { return codec.Strings(dec, &got.L) })
+		assert.Equal(t, wantErr == nil, err == nil, "%s: %v, not %v", text, err, wantErr)
+		if err == nil {
+			assert.Equal(t, want, got, text)
+		} else if semantic, ok := errors.AsType[*jsonv2.SemanticError](wantErr); ok {
+			assert.ErrorContains(t, err, string(semantic.JSONPointer), text)
+		}
+	}
+}
+
 // Members that the schema does not know may be anything, but no number that is too big.
 func TestProp(t *testing.T) {
 	decode := func(text string) (props map[string]any, err error) {

@@ -25,6 +25,14 @@ func String[T ~string](dec *jsontext.Decoder, x *T) (known bool, err error) {
 	return true, err
 }
 
+// Strings decodes a list of strings or enums.
+func Strings[T ~string](dec *jsontext.Decoder, x *[]T) (known bool, err error) {
+	return List(dec, x, func(x *T, dec *jsontext.Decoder) error {
+		_, err := String(dec, x)
+		return err
+	})
+}
+
 // again decodes the value that dec has just read by reflection, for the error.
 func again(dec *jsontext.Decoder, text jsontext.Value, x any) error {
 	return below(dec.StackPointer(), dec, Unmarshal(text, x))

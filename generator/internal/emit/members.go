@@ -119,6 +119,9 @@ func decodeCall(f *plan.Field) jen.Code {
 		if decode := decoderOf(*f.Type.Elem); decode != nil {
 			return call("List", decode)
 		}
+		if f.Type.Elem.Kind == plan.String {
+			return call("Strings")
+		}
 	}
 	return jen.Qual(pkgCodec, "Value").Call(jen.Id("dec"), field)
 }
