@@ -35,7 +35,7 @@ type AudiodevPerDirectionOptions struct {
 	BufferLength *uint32 `json:"buffer-length,omitzero"`
 }
 
-func (x *AudiodevPerDirectionOptions) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *AudiodevPerDirectionOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "mixing-engine":
 		return codec.OptionalBool(dec, &x.MixingEngine)
@@ -55,7 +55,7 @@ func (x *AudiodevPerDirectionOptions) decodeMember(dec *jsontext.Decoder, name [
 	return false, nil
 }
 
-func (x *AudiodevPerDirectionOptions) decode(dec *jsontext.Decoder) error {
+func (x *AudiodevPerDirectionOptions) decode(dec *codec.Decoder) error {
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
@@ -74,7 +74,7 @@ type AudiodevGenericOptions struct {
 	Out *AudiodevPerDirectionOptions `json:"out,omitzero"`
 }
 
-func (x *AudiodevGenericOptions) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *AudiodevGenericOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "in":
 		return codec.OptionalObject(dec, &x.In, (*AudiodevPerDirectionOptions).decode)
@@ -110,7 +110,7 @@ type AudiodevDbus struct {
 	Nsamples *uint32 `json:"nsamples,omitzero"`
 }
 
-func (x *AudiodevDbus) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *AudiodevDbus) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "in":
 		return codec.OptionalObject(dec, &x.In, (*AudiodevPerDirectionOptions).decode)
@@ -175,7 +175,7 @@ type AudiodevAlsaPerDirectionOptions struct {
 	TryPoll *bool `json:"try-poll,omitzero"`
 }
 
-func (x *AudiodevAlsaPerDirectionOptions) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *AudiodevAlsaPerDirectionOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "mixing-engine":
 		return codec.OptionalBool(dec, &x.MixingEngine)
@@ -201,7 +201,7 @@ func (x *AudiodevAlsaPerDirectionOptions) decodeMember(dec *jsontext.Decoder, na
 	return false, nil
 }
 
-func (x *AudiodevAlsaPerDirectionOptions) decode(dec *jsontext.Decoder) error {
+func (x *AudiodevAlsaPerDirectionOptions) decode(dec *codec.Decoder) error {
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
@@ -222,7 +222,7 @@ type AudiodevAlsa struct {
 	Threshold *uint32 `json:"threshold,omitzero"`
 }
 
-func (x *AudiodevAlsa) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *AudiodevAlsa) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "in":
 		return codec.OptionalObject(dec, &x.In, (*AudiodevAlsaPerDirectionOptions).decode)
@@ -274,7 +274,7 @@ type AudiodevSndio struct {
 	Latency *uint32 `json:"latency,omitzero"`
 }
 
-func (x *AudiodevSndio) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *AudiodevSndio) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "in":
 		return codec.OptionalObject(dec, &x.In, (*AudiodevPerDirectionOptions).decode)
@@ -341,7 +341,7 @@ type AudiodevCoreaudioPerDirectionOptions struct {
 	BufferCount *uint32 `json:"buffer-count,omitzero"`
 }
 
-func (x *AudiodevCoreaudioPerDirectionOptions) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *AudiodevCoreaudioPerDirectionOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "mixing-engine":
 		return codec.OptionalBool(dec, &x.MixingEngine)
@@ -363,7 +363,7 @@ func (x *AudiodevCoreaudioPerDirectionOptions) decodeMember(dec *jsontext.Decode
 	return false, nil
 }
 
-func (x *AudiodevCoreaudioPerDirectionOptions) decode(dec *jsontext.Decoder) error {
+func (x *AudiodevCoreaudioPerDirectionOptions) decode(dec *codec.Decoder) error {
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
@@ -382,7 +382,7 @@ type AudiodevCoreaudio struct {
 	Out *AudiodevCoreaudioPerDirectionOptions `json:"out,omitzero"`
 }
 
-func (x *AudiodevCoreaudio) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *AudiodevCoreaudio) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "in":
 		return codec.OptionalObject(dec, &x.In, (*AudiodevCoreaudioPerDirectionOptions).decode)
@@ -427,7 +427,7 @@ type AudiodevDsound struct {
 	Latency *uint32 `json:"latency,omitzero"`
 }
 
-func (x *AudiodevDsound) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *AudiodevDsound) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "in":
 		return codec.OptionalObject(dec, &x.In, (*AudiodevPerDirectionOptions).decode)
@@ -496,7 +496,7 @@ type AudiodevJackPerDirectionOptions struct {
 	ExactName *bool `json:"exact-name,omitzero"`
 }
 
-func (x *AudiodevJackPerDirectionOptions) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *AudiodevJackPerDirectionOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "mixing-engine":
 		return codec.OptionalBool(dec, &x.MixingEngine)
@@ -526,7 +526,7 @@ func (x *AudiodevJackPerDirectionOptions) decodeMember(dec *jsontext.Decoder, na
 	return false, nil
 }
 
-func (x *AudiodevJackPerDirectionOptions) decode(dec *jsontext.Decoder) error {
+func (x *AudiodevJackPerDirectionOptions) decode(dec *codec.Decoder) error {
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
@@ -545,7 +545,7 @@ type AudiodevJack struct {
 	Out *AudiodevJackPerDirectionOptions `json:"out,omitzero"`
 }
 
-func (x *AudiodevJack) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *AudiodevJack) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "in":
 		return codec.OptionalObject(dec, &x.In, (*AudiodevJackPerDirectionOptions).decode)
@@ -605,7 +605,7 @@ type AudiodevOssPerDirectionOptions struct {
 	TryPoll *bool `json:"try-poll,omitzero"`
 }
 
-func (x *AudiodevOssPerDirectionOptions) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *AudiodevOssPerDirectionOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "mixing-engine":
 		return codec.OptionalBool(dec, &x.MixingEngine)
@@ -631,7 +631,7 @@ func (x *AudiodevOssPerDirectionOptions) decodeMember(dec *jsontext.Decoder, nam
 	return false, nil
 }
 
-func (x *AudiodevOssPerDirectionOptions) decode(dec *jsontext.Decoder) error {
+func (x *AudiodevOssPerDirectionOptions) decode(dec *codec.Decoder) error {
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
@@ -657,7 +657,7 @@ type AudiodevOss struct {
 	DspPolicy *uint32 `json:"dsp-policy,omitzero"`
 }
 
-func (x *AudiodevOss) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *AudiodevOss) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "in":
 		return codec.OptionalObject(dec, &x.In, (*AudiodevOssPerDirectionOptions).decode)
@@ -734,7 +734,7 @@ type AudiodevPaPerDirectionOptions struct {
 	Latency *uint32 `json:"latency,omitzero"`
 }
 
-func (x *AudiodevPaPerDirectionOptions) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *AudiodevPaPerDirectionOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "mixing-engine":
 		return codec.OptionalBool(dec, &x.MixingEngine)
@@ -760,7 +760,7 @@ func (x *AudiodevPaPerDirectionOptions) decodeMember(dec *jsontext.Decoder, name
 	return false, nil
 }
 
-func (x *AudiodevPaPerDirectionOptions) decode(dec *jsontext.Decoder) error {
+func (x *AudiodevPaPerDirectionOptions) decode(dec *codec.Decoder) error {
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
@@ -781,7 +781,7 @@ type AudiodevPa struct {
 	Server *string `json:"server,omitzero"`
 }
 
-func (x *AudiodevPa) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *AudiodevPa) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "in":
 		return codec.OptionalObject(dec, &x.In, (*AudiodevPaPerDirectionOptions).decode)
@@ -847,7 +847,7 @@ type AudiodevPipewirePerDirectionOptions struct {
 	Latency *uint32 `json:"latency,omitzero"`
 }
 
-func (x *AudiodevPipewirePerDirectionOptions) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *AudiodevPipewirePerDirectionOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "mixing-engine":
 		return codec.OptionalBool(dec, &x.MixingEngine)
@@ -873,7 +873,7 @@ func (x *AudiodevPipewirePerDirectionOptions) decodeMember(dec *jsontext.Decoder
 	return false, nil
 }
 
-func (x *AudiodevPipewirePerDirectionOptions) decode(dec *jsontext.Decoder) error {
+func (x *AudiodevPipewirePerDirectionOptions) decode(dec *codec.Decoder) error {
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
@@ -892,7 +892,7 @@ type AudiodevPipewire struct {
 	Out *AudiodevPipewirePerDirectionOptions `json:"out,omitzero"`
 }
 
-func (x *AudiodevPipewire) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *AudiodevPipewire) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "in":
 		return codec.OptionalObject(dec, &x.In, (*AudiodevPipewirePerDirectionOptions).decode)
@@ -948,7 +948,7 @@ type AudiodevSdlPerDirectionOptions struct {
 	BufferCount *uint32 `json:"buffer-count,omitzero"`
 }
 
-func (x *AudiodevSdlPerDirectionOptions) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *AudiodevSdlPerDirectionOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "mixing-engine":
 		return codec.OptionalBool(dec, &x.MixingEngine)
@@ -970,7 +970,7 @@ func (x *AudiodevSdlPerDirectionOptions) decodeMember(dec *jsontext.Decoder, nam
 	return false, nil
 }
 
-func (x *AudiodevSdlPerDirectionOptions) decode(dec *jsontext.Decoder) error {
+func (x *AudiodevSdlPerDirectionOptions) decode(dec *codec.Decoder) error {
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
@@ -989,7 +989,7 @@ type AudiodevSdl struct {
 	Out *AudiodevSdlPerDirectionOptions `json:"out,omitzero"`
 }
 
-func (x *AudiodevSdl) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *AudiodevSdl) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "in":
 		return codec.OptionalObject(dec, &x.In, (*AudiodevSdlPerDirectionOptions).decode)
@@ -1034,7 +1034,7 @@ type AudiodevWav struct {
 	Path *string `json:"path,omitzero"`
 }
 
-func (x *AudiodevWav) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *AudiodevWav) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "in":
 		return codec.OptionalObject(dec, &x.In, (*AudiodevPerDirectionOptions).decode)
@@ -1214,7 +1214,7 @@ func (x *Audiodev) encodeMembers(e *codec.Encoder) {
 	x.Driver.encodeAudiodev(e)
 }
 
-func (x *Audiodev) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *Audiodev) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "id":
 		return codec.String(dec, &x.ID)
@@ -1241,65 +1241,69 @@ func (x *Audiodev) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *Audiodev) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "driver", x.decodeMember)
+	return codec.Decode(dec, x.decode)
+}
+
+func (x *Audiodev) decode(dec *codec.Decoder) error {
+	u, err := codec.BeginUnion(dec, x, "driver")
 	if err != nil {
 		return err
 	}
 	switch AudiodevDriver(u.Tag) {
 	case AudiodevDriverNone:
 		var v AudiodevNone
-		err = u.Variant((*AudiodevGenericOptions)(&v).decodeMember)
+		err = u.Variant(x.decodeMember, (*AudiodevGenericOptions)(&v).decodeMember)
 		x.Driver = v
 	case AudiodevDriverAlsa:
 		var v AudiodevAlsa
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case AudiodevDriverCoreaudio:
 		var v AudiodevCoreaudio
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case AudiodevDriverDbus:
 		var v AudiodevDbus
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case AudiodevDriverDsound:
 		var v AudiodevDsound
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case AudiodevDriverJack:
 		var v AudiodevJack
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case AudiodevDriverOss:
 		var v AudiodevOss
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case AudiodevDriverPa:
 		var v AudiodevPa
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case AudiodevDriverPipewire:
 		var v AudiodevPipewire
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case AudiodevDriverSdl:
 		var v AudiodevSdl
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case AudiodevDriverSndio:
 		var v AudiodevSndio
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case AudiodevDriverSpice:
 		var v AudiodevSpice
-		err = u.Variant((*AudiodevGenericOptions)(&v).decodeMember)
+		err = u.Variant(x.decodeMember, (*AudiodevGenericOptions)(&v).decodeMember)
 		x.Driver = v
 	case AudiodevDriverWav:
 		var v AudiodevWav
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	default:
-		x.Driver, err = unknownVariant(&u)
+		x.Driver, err = unknownVariant(&u, x.decodeMember)
 	}
 	return err
 }
@@ -1350,6 +1354,6 @@ func (v AudiodevSpice) encodeAudiodev(e *codec.Encoder) {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-audio.query-audiodevs
 func (c *Client) QueryAudiodevs(ctx context.Context) ([]Audiodev, error) {
 	var result []Audiodev
-	err := c.conn.Execute(ctx, "query-audiodevs", nil, codec.ListOf(&result, (*Audiodev).UnmarshalJSONFrom))
+	err := c.conn.Execute(ctx, "query-audiodevs", nil, codec.ListOf(&result, (*Audiodev).decode))
 	return result, err
 }

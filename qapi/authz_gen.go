@@ -2,10 +2,7 @@
 
 package qapi
 
-import (
-	"github.com/go-json-experiment/json/jsontext"
-	"github.com/goqapi/goqapi/qmp/codec"
-)
+import "github.com/goqapi/goqapi/qmp/codec"
 
 // QAuthZListPolicy says whether access is granted.
 //
@@ -95,7 +92,7 @@ type ObjectOptionsAuthzList struct {
 	Rules []QAuthZListRule `json:"rules,omitzero"`
 }
 
-func (x *ObjectOptionsAuthzList) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ObjectOptionsAuthzList) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "policy":
 		return codec.OptionalString(dec, &x.Policy)
@@ -140,7 +137,7 @@ type ObjectOptionsAuthzListfile struct {
 	Refresh *bool `json:"refresh,omitzero"`
 }
 
-func (x *ObjectOptionsAuthzListfile) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ObjectOptionsAuthzListfile) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "filename":
 		return codec.String(dec, &x.Filename)
@@ -180,7 +177,7 @@ type ObjectOptionsAuthzPam struct {
 	Service string `json:"service"`
 }
 
-func (x *ObjectOptionsAuthzPam) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ObjectOptionsAuthzPam) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "service":
 		return codec.String(dec, &x.Service)
@@ -215,7 +212,7 @@ type ObjectOptionsAuthzSimple struct {
 	Identity string `json:"identity"`
 }
 
-func (x *ObjectOptionsAuthzSimple) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ObjectOptionsAuthzSimple) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "identity":
 		return codec.String(dec, &x.Identity)

@@ -38,7 +38,7 @@ type SnapshotInfo struct {
 	Icount *int64 `json:"icount,omitzero"`
 }
 
-func (x *SnapshotInfo) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *SnapshotInfo) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "id":
 		return codec.String(dec, &x.ID)
@@ -60,7 +60,7 @@ func (x *SnapshotInfo) decodeMember(dec *jsontext.Decoder, name []byte) (bool, e
 	return false, nil
 }
 
-func (x *SnapshotInfo) decode(dec *jsontext.Decoder) error {
+func (x *SnapshotInfo) decode(dec *codec.Decoder) error {
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
@@ -98,7 +98,7 @@ func (x *ImageInfoSpecificQCow2Encryption) encodeMembers(e *codec.Encoder) {
 	x.Format.encodeImageInfoSpecificQCow2Encryption(e)
 }
 
-func (x *ImageInfoSpecificQCow2Encryption) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ImageInfoSpecificQCow2Encryption) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	return false, nil
 }
 
@@ -119,20 +119,24 @@ func (x *ImageInfoSpecificQCow2Encryption) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *ImageInfoSpecificQCow2Encryption) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "format", x.decodeMember)
+	return codec.Decode(dec, x.decode)
+}
+
+func (x *ImageInfoSpecificQCow2Encryption) decode(dec *codec.Decoder) error {
+	u, err := codec.BeginUnion(dec, x, "format")
 	if err != nil {
 		return err
 	}
 	switch BlockdevQcow2EncryptionFormat(u.Tag) {
 	case BlockdevQcow2EncryptionFormatAes:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Format = ImageInfoSpecificQCow2EncryptionAes{}
 	case BlockdevQcow2EncryptionFormatLUKS:
 		var v ImageInfoSpecificQCow2EncryptionLUKS
-		err = u.Variant((*QCryptoBlockInfoLUKS)(&v).decodeMember)
+		err = u.Variant(x.decodeMember, (*QCryptoBlockInfoLUKS)(&v).decodeMember)
 		x.Format = v
 	default:
-		x.Format, err = unknownVariant(&u)
+		x.Format, err = unknownVariant(&u, x.decodeMember)
 	}
 	return err
 }
@@ -375,7 +379,7 @@ func (x *ImageInfoSpecific) encodeMembers(e *codec.Encoder) {
 	x.Type.encodeImageInfoSpecific(e)
 }
 
-func (x *ImageInfoSpecific) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ImageInfoSpecific) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	return false, nil
 }
 
@@ -396,33 +400,37 @@ func (x *ImageInfoSpecific) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *ImageInfoSpecific) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "type", x.decodeMember)
+	return codec.Decode(dec, x.decode)
+}
+
+func (x *ImageInfoSpecific) decode(dec *codec.Decoder) error {
+	u, err := codec.BeginUnion(dec, x, "type")
 	if err != nil {
 		return err
 	}
 	switch ImageInfoSpecificKind(u.Tag) {
 	case ImageInfoSpecificKindQcow2:
 		var v ImageInfoSpecificQcow2
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	case ImageInfoSpecificKindVmdk:
 		var v ImageInfoSpecificVmdk
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	case ImageInfoSpecificKindLUKS:
 		var v ImageInfoSpecificLUKS
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	case ImageInfoSpecificKindRBD:
 		var v ImageInfoSpecificRBD
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	case ImageInfoSpecificKindFile:
 		var v ImageInfoSpecificFile
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	default:
-		x.Type, err = unknownVariant(&u)
+		x.Type, err = unknownVariant(&u, x.decodeMember)
 	}
 	return err
 }
@@ -490,7 +498,7 @@ type BlockLimitsInfo struct {
 	OptMemAlignment uint64 `json:"opt-mem-alignment"`
 }
 
-func (x *BlockLimitsInfo) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockLimitsInfo) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "request-alignment":
 		return codec.Uint(dec, &x.RequestAlignment)
@@ -520,7 +528,7 @@ func (x *BlockLimitsInfo) decodeMember(dec *jsontext.Decoder, name []byte) (bool
 	return false, nil
 }
 
-func (x *BlockLimitsInfo) decode(dec *jsontext.Decoder) error {
+func (x *BlockLimitsInfo) decode(dec *codec.Decoder) error {
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
@@ -570,7 +578,7 @@ type ImageInfo struct {
 	BackingImage *ImageInfo `json:"backing-image,omitzero"`
 }
 
-func (x *ImageInfo) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ImageInfo) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "filename":
 		return codec.String(dec, &x.Filename)
@@ -599,14 +607,14 @@ func (x *ImageInfo) decodeMember(dec *jsontext.Decoder, name []byte) (bool, erro
 	case "limits":
 		return codec.OptionalObject(dec, &x.Limits, (*BlockLimitsInfo).decode)
 	case "format-specific":
-		return codec.OptionalObject(dec, &x.FormatSpecific, (*ImageInfoSpecific).UnmarshalJSONFrom)
+		return codec.OptionalObject(dec, &x.FormatSpecific, (*ImageInfoSpecific).decode)
 	case "backing-image":
 		return codec.OptionalObject(dec, &x.BackingImage, (*ImageInfo).decode)
 	}
 	return false, nil
 }
 
-func (x *ImageInfo) decode(dec *jsontext.Decoder) error {
+func (x *ImageInfo) decode(dec *codec.Decoder) error {
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
@@ -754,7 +762,7 @@ type BlockdevCacheInfo struct {
 	NoFlush bool `json:"no-flush"`
 }
 
-func (x *BlockdevCacheInfo) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevCacheInfo) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "writeback":
 		return codec.Bool(dec, &x.Writeback)
@@ -766,7 +774,7 @@ func (x *BlockdevCacheInfo) decodeMember(dec *jsontext.Decoder, name []byte) (bo
 	return false, nil
 }
 
-func (x *BlockdevCacheInfo) decode(dec *jsontext.Decoder) error {
+func (x *BlockdevCacheInfo) decode(dec *codec.Decoder) error {
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
@@ -784,7 +792,7 @@ type BlockdevChild struct {
 	NodeName string `json:"node-name"`
 }
 
-func (x *BlockdevChild) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevChild) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "child":
 		return codec.String(dec, &x.Child)
@@ -794,7 +802,7 @@ func (x *BlockdevChild) decodeMember(dec *jsontext.Decoder, name []byte) (bool, 
 	return false, nil
 }
 
-func (x *BlockdevChild) decode(dec *jsontext.Decoder) error {
+func (x *BlockdevChild) decode(dec *codec.Decoder) error {
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
@@ -887,7 +895,7 @@ type BlockDeviceInfo struct {
 	DirtyBitmaps []BlockDirtyInfo `json:"dirty-bitmaps,omitzero"`
 }
 
-func (x *BlockDeviceInfo) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockDeviceInfo) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "file":
 		return codec.String(dec, &x.File)
@@ -961,7 +969,7 @@ func (x *BlockDeviceInfo) decodeMember(dec *jsontext.Decoder, name []byte) (bool
 	return false, nil
 }
 
-func (x *BlockDeviceInfo) decode(dec *jsontext.Decoder) error {
+func (x *BlockDeviceInfo) decode(dec *codec.Decoder) error {
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
@@ -1023,7 +1031,7 @@ type BlockDirtyInfo struct {
 	Inconsistent *bool `json:"inconsistent,omitzero"`
 }
 
-func (x *BlockDirtyInfo) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockDirtyInfo) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "name":
 		return codec.OptionalString(dec, &x.Name)
@@ -1043,7 +1051,7 @@ func (x *BlockDirtyInfo) decodeMember(dec *jsontext.Decoder, name []byte) (bool,
 	return false, nil
 }
 
-func (x *BlockDirtyInfo) decode(dec *jsontext.Decoder) error {
+func (x *BlockDirtyInfo) decode(dec *codec.Decoder) error {
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
@@ -1335,7 +1343,7 @@ type BlockStatsSpecificFile struct {
 	DiscardBytesOk uint64 `json:"discard-bytes-ok"`
 }
 
-func (x *BlockStatsSpecificFile) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockStatsSpecificFile) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "discard-nb-ok":
 		return codec.Uint(dec, &x.DiscardNbOk)
@@ -1379,7 +1387,7 @@ type BlockStatsSpecificNvme struct {
 	UnalignedAccesses uint64 `json:"unaligned-accesses"`
 }
 
-func (x *BlockStatsSpecificNvme) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockStatsSpecificNvme) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "completion-errors":
 		return codec.Uint(dec, &x.CompletionErrors)
@@ -1458,7 +1466,7 @@ func (x *BlockStatsSpecific) encodeMembers(e *codec.Encoder) {
 	x.Driver.encodeBlockStatsSpecific(e)
 }
 
-func (x *BlockStatsSpecific) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockStatsSpecific) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	return false, nil
 }
 
@@ -1479,154 +1487,158 @@ func (x *BlockStatsSpecific) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockStatsSpecific) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "driver", x.decodeMember)
+	return codec.Decode(dec, x.decode)
+}
+
+func (x *BlockStatsSpecific) decode(dec *codec.Decoder) error {
+	u, err := codec.BeginUnion(dec, x, "driver")
 	if err != nil {
 		return err
 	}
 	switch BlockdevDriver(u.Tag) {
 	case BlockdevDriverBlkdebug:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockStatsSpecificBlkdebug{}
 	case BlockdevDriverBlklogwrites:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockStatsSpecificBlklogwrites{}
 	case BlockdevDriverBlkreplay:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockStatsSpecificBlkreplay{}
 	case BlockdevDriverBlkverify:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockStatsSpecificBlkverify{}
 	case BlockdevDriverBochs:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockStatsSpecificBochs{}
 	case BlockdevDriverCloop:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockStatsSpecificCloop{}
 	case BlockdevDriverCompress:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockStatsSpecificCompress{}
 	case BlockdevDriverCopyBeforeWrite:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockStatsSpecificCopyBeforeWrite{}
 	case BlockdevDriverCopyOnRead:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockStatsSpecificCopyOnRead{}
 	case BlockdevDriverDmg:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockStatsSpecificDmg{}
 	case BlockdevDriverFile:
 		var v BlockStatsSpecificFile
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case BlockdevDriverSnapshotAccess:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockStatsSpecificSnapshotAccess{}
 	case BlockdevDriverFTP:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockStatsSpecificFTP{}
 	case BlockdevDriverFTPS:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockStatsSpecificFTPS{}
 	case BlockdevDriverHostCdrom:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockStatsSpecificHostCdrom{}
 	case BlockdevDriverHostDevice:
 		var v BlockStatsSpecificHostDevice
-		err = u.Variant((*BlockStatsSpecificFile)(&v).decodeMember)
+		err = u.Variant(x.decodeMember, (*BlockStatsSpecificFile)(&v).decodeMember)
 		x.Driver = v
 	case BlockdevDriverHTTP:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockStatsSpecificHTTP{}
 	case BlockdevDriverHTTPS:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockStatsSpecificHTTPS{}
 	case BlockdevDriverIOUring:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockStatsSpecificIOUring{}
 	case BlockdevDriverIscsi:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockStatsSpecificIscsi{}
 	case BlockdevDriverLUKS:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockStatsSpecificLUKS{}
 	case BlockdevDriverNBD:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockStatsSpecificNBD{}
 	case BlockdevDriverNFS:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockStatsSpecificNFS{}
 	case BlockdevDriverNullAio:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockStatsSpecificNullAio{}
 	case BlockdevDriverNullCo:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockStatsSpecificNullCo{}
 	case BlockdevDriverNvme:
 		var v BlockStatsSpecificNvme
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case BlockdevDriverNvmeIOUring:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockStatsSpecificNvmeIOUring{}
 	case BlockdevDriverParallels:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockStatsSpecificParallels{}
 	case BlockdevDriverPreallocate:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockStatsSpecificPreallocate{}
 	case BlockdevDriverQcow:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockStatsSpecificQcow{}
 	case BlockdevDriverQcow2:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockStatsSpecificQcow2{}
 	case BlockdevDriverQed:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockStatsSpecificQed{}
 	case BlockdevDriverQuorum:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockStatsSpecificQuorum{}
 	case BlockdevDriverRaw:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockStatsSpecificRaw{}
 	case BlockdevDriverRBD:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockStatsSpecificRBD{}
 	case BlockdevDriverReplication:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockStatsSpecificReplication{}
 	case BlockdevDriverSSH:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockStatsSpecificSSH{}
 	case BlockdevDriverThrottle:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockStatsSpecificThrottle{}
 	case BlockdevDriverVdi:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockStatsSpecificVdi{}
 	case BlockdevDriverVhdx:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockStatsSpecificVhdx{}
 	case BlockdevDriverVirtioBlkVfioPCI:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockStatsSpecificVirtioBlkVfioPCI{}
 	case BlockdevDriverVirtioBlkVhostUser:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockStatsSpecificVirtioBlkVhostUser{}
 	case BlockdevDriverVirtioBlkVhostVdpa:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockStatsSpecificVirtioBlkVhostVdpa{}
 	case BlockdevDriverVmdk:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockStatsSpecificVmdk{}
 	case BlockdevDriverVpc:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockStatsSpecificVpc{}
 	case BlockdevDriverVvfat:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockStatsSpecificVvfat{}
 	default:
-		x.Driver, err = unknownVariant(&u)
+		x.Driver, err = unknownVariant(&u, x.decodeMember)
 	}
 	return err
 }
@@ -2428,7 +2440,7 @@ type BlockJobInfoMirror struct {
 	ActivelySynced bool `json:"actively-synced"`
 }
 
-func (x *BlockJobInfoMirror) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockJobInfoMirror) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "actively-synced":
 		return codec.Bool(dec, &x.ActivelySynced)
@@ -2523,7 +2535,7 @@ func (x *BlockJobInfo) encodeMembers(e *codec.Encoder) {
 	x.Type.encodeBlockJobInfo(e)
 }
 
-func (x *BlockJobInfo) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockJobInfo) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "device":
 		return codec.String(dec, &x.Device)
@@ -2570,41 +2582,45 @@ func (x *BlockJobInfo) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockJobInfo) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "type", x.decodeMember)
+	return codec.Decode(dec, x.decode)
+}
+
+func (x *BlockJobInfo) decode(dec *codec.Decoder) error {
+	u, err := codec.BeginUnion(dec, x, "type")
 	if err != nil {
 		return err
 	}
 	switch JobType(u.Tag) {
 	case JobTypeCommit:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Type = BlockJobInfoCommit{}
 	case JobTypeStream:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Type = BlockJobInfoStream{}
 	case JobTypeMirror:
 		var v BlockJobInfoMirror
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Type = v
 	case JobTypeBackup:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Type = BlockJobInfoBackup{}
 	case JobTypeCreate:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Type = BlockJobInfoCreate{}
 	case JobTypeAmend:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Type = BlockJobInfoAmend{}
 	case JobTypeSnapshotLoad:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Type = BlockJobInfoSnapshotLoad{}
 	case JobTypeSnapshotSave:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Type = BlockJobInfoSnapshotSave{}
 	case JobTypeSnapshotDelete:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Type = BlockJobInfoSnapshotDelete{}
 	default:
-		x.Type, err = unknownVariant(&u)
+		x.Type, err = unknownVariant(&u, x.decodeMember)
 	}
 	return err
 }
@@ -2735,7 +2751,7 @@ func (BlockJobInfoSnapshotDelete) encodeBlockJobInfo(e *codec.Encoder) {}
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.query-block-jobs
 func (c *Client) QueryBlockJobs(ctx context.Context) ([]BlockJobInfo, error) {
 	var result []BlockJobInfo
-	err := c.conn.Execute(ctx, "query-block-jobs", nil, codec.ListOf(&result, (*BlockJobInfo).UnmarshalJSONFrom))
+	err := c.conn.Execute(ctx, "query-block-jobs", nil, codec.ListOf(&result, (*BlockJobInfo).decode))
 	return result, err
 }
 
@@ -3430,7 +3446,7 @@ type BlockDirtyBitmapOrStr interface {
 	isBlockDirtyBitmapOrStr()
 }
 
-func decodeBlockDirtyBitmapOrStr(x *BlockDirtyBitmapOrStr, dec *jsontext.Decoder) error {
+func decodeBlockDirtyBitmapOrStr(x *BlockDirtyBitmapOrStr, dec *codec.Decoder) error {
 	switch dec.PeekKind() {
 	case '"':
 		var v Str
@@ -3467,7 +3483,7 @@ type BlockDirtyBitmapMerge struct {
 	Bitmaps []BlockDirtyBitmapOrStr `json:"bitmaps"`
 }
 
-func (x *BlockDirtyBitmapMerge) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockDirtyBitmapMerge) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "node":
 		return codec.String(dec, &x.Node)
@@ -3477,6 +3493,10 @@ func (x *BlockDirtyBitmapMerge) decodeMember(dec *jsontext.Decoder, name []byte)
 		return codec.List(dec, &x.Bitmaps, decodeBlockDirtyBitmapOrStr)
 	}
 	return false, nil
+}
+
+func (x *BlockDirtyBitmapMerge) decode(dec *codec.Decoder) error {
+	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
 func (x *BlockDirtyBitmapMerge) encodeMembers(e *codec.Encoder) {
@@ -3502,7 +3522,7 @@ func (x *BlockDirtyBitmapMerge) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockDirtyBitmapMerge) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+	return codec.Decode(dec, x.decode)
 }
 
 // BlockDirtyBitmapAdd creates a dirty bitmap, which from now on records the
@@ -3880,7 +3900,7 @@ type ObjectOptionsThrottleGroup struct {
 	XIOPSSize *int64 `json:"x-iops-size,omitzero"`
 }
 
-func (x *ObjectOptionsThrottleGroup) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ObjectOptionsThrottleGroup) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "limits":
 		return codec.Value(dec, &x.Limits)
@@ -4234,7 +4254,7 @@ type BlockJobChangeOptionsMirror struct {
 	CopyMode MirrorCopyMode `json:"copy-mode"`
 }
 
-func (x *BlockJobChangeOptionsMirror) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockJobChangeOptionsMirror) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "copy-mode":
 		return codec.String(dec, &x.CopyMode)
@@ -4294,7 +4314,7 @@ func (x *BlockJobChangeOptions) encodeMembers(e *codec.Encoder) {
 	x.Type.encodeBlockJobChangeOptions(e)
 }
 
-func (x *BlockJobChangeOptions) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockJobChangeOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "id":
 		return codec.String(dec, &x.ID)
@@ -4319,41 +4339,45 @@ func (x *BlockJobChangeOptions) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockJobChangeOptions) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "type", x.decodeMember)
+	return codec.Decode(dec, x.decode)
+}
+
+func (x *BlockJobChangeOptions) decode(dec *codec.Decoder) error {
+	u, err := codec.BeginUnion(dec, x, "type")
 	if err != nil {
 		return err
 	}
 	switch JobType(u.Tag) {
 	case JobTypeCommit:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Type = BlockJobChangeOptionsCommit{}
 	case JobTypeStream:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Type = BlockJobChangeOptionsStream{}
 	case JobTypeMirror:
 		var v BlockJobChangeOptionsMirror
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Type = v
 	case JobTypeBackup:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Type = BlockJobChangeOptionsBackup{}
 	case JobTypeCreate:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Type = BlockJobChangeOptionsCreate{}
 	case JobTypeAmend:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Type = BlockJobChangeOptionsAmend{}
 	case JobTypeSnapshotLoad:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Type = BlockJobChangeOptionsSnapshotLoad{}
 	case JobTypeSnapshotSave:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Type = BlockJobChangeOptionsSnapshotSave{}
 	case JobTypeSnapshotDelete:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Type = BlockJobChangeOptionsSnapshotDelete{}
 	default:
-		x.Type, err = unknownVariant(&u)
+		x.Type, err = unknownVariant(&u, x.decodeMember)
 	}
 	return err
 }
@@ -4805,7 +4829,7 @@ type BlockdevOptionsFile struct {
 	XCheckCacheDropped *bool `json:"x-check-cache-dropped,omitzero"`
 }
 
-func (x *BlockdevOptionsFile) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevOptionsFile) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "filename":
 		return codec.String(dec, &x.Filename)
@@ -4873,7 +4897,7 @@ type BlockdevOptionsNull struct {
 	ReadZeroes *bool `json:"read-zeroes,omitzero"`
 }
 
-func (x *BlockdevOptionsNull) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevOptionsNull) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "size":
 		return codec.OptionalInt(dec, &x.Size)
@@ -4913,7 +4937,7 @@ type BlockdevOptionsNvme struct {
 	Namespace int64 `json:"namespace"`
 }
 
-func (x *BlockdevOptionsNvme) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevOptionsNvme) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "device":
 		return codec.String(dec, &x.Device)
@@ -4961,7 +4985,7 @@ type BlockdevOptionsVvfat struct {
 	Rw *bool `json:"rw,omitzero"`
 }
 
-func (x *BlockdevOptionsVvfat) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevOptionsVvfat) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "dir":
 		return codec.String(dec, &x.Dir)
@@ -5015,12 +5039,16 @@ type BlockdevOptionsGenericFormat struct {
 	File BlockdevRef `json:"file"`
 }
 
-func (x *BlockdevOptionsGenericFormat) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevOptionsGenericFormat) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "file":
 		return codec.Object(dec, &x.File, decodeBlockdevRef)
 	}
 	return false, nil
+}
+
+func (x *BlockdevOptionsGenericFormat) decode(dec *codec.Decoder) error {
+	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
 func (x *BlockdevOptionsGenericFormat) encodeMembers(e *codec.Encoder) {
@@ -5044,7 +5072,7 @@ func (x *BlockdevOptionsGenericFormat) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsGenericFormat) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+	return codec.Decode(dec, x.decode)
 }
 
 // BlockdevOptionsLUKS are the options of a LUKS volume.
@@ -5066,7 +5094,7 @@ type BlockdevOptionsLUKS struct {
 	Header BlockdevRef `json:"header,omitzero"`
 }
 
-func (x *BlockdevOptionsLUKS) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevOptionsLUKS) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "file":
 		return codec.Object(dec, &x.File, decodeBlockdevRef)
@@ -5076,6 +5104,10 @@ func (x *BlockdevOptionsLUKS) decodeMember(dec *jsontext.Decoder, name []byte) (
 		return codec.Object(dec, &x.Header, decodeBlockdevRef)
 	}
 	return false, nil
+}
+
+func (x *BlockdevOptionsLUKS) decode(dec *codec.Decoder) error {
+	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
 func (x *BlockdevOptionsLUKS) encodeMembers(e *codec.Encoder) {
@@ -5105,7 +5137,7 @@ func (x *BlockdevOptionsLUKS) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsLUKS) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+	return codec.Decode(dec, x.decode)
 }
 
 // BlockdevDriver returns [BlockdevDriverLUKS].
@@ -5133,7 +5165,7 @@ type BlockdevOptionsGenericCOWFormat struct {
 	Backing BlockdevRefOrNull `json:"backing,omitzero"`
 }
 
-func (x *BlockdevOptionsGenericCOWFormat) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevOptionsGenericCOWFormat) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "file":
 		return codec.Object(dec, &x.File, decodeBlockdevRef)
@@ -5141,6 +5173,10 @@ func (x *BlockdevOptionsGenericCOWFormat) decodeMember(dec *jsontext.Decoder, na
 		return codec.Object(dec, &x.Backing, decodeBlockdevRefOrNull)
 	}
 	return false, nil
+}
+
+func (x *BlockdevOptionsGenericCOWFormat) decode(dec *codec.Decoder) error {
+	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
 func (x *BlockdevOptionsGenericCOWFormat) encodeMembers(e *codec.Encoder) {
@@ -5167,7 +5203,7 @@ func (x *BlockdevOptionsGenericCOWFormat) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsGenericCOWFormat) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+	return codec.Decode(dec, x.decode)
 }
 
 // Qcow2OverlapCheckMode says how far qcow2 checks that writes do not hit its
@@ -5254,7 +5290,7 @@ type Qcow2OverlapChecks interface {
 	isQcow2OverlapChecks()
 }
 
-func decodeQcow2OverlapChecks(x *Qcow2OverlapChecks, dec *jsontext.Decoder) error {
+func decodeQcow2OverlapChecks(x *Qcow2OverlapChecks, dec *codec.Decoder) error {
 	switch dec.PeekKind() {
 	case '{':
 		var v Qcow2OverlapCheckFlags
@@ -5330,7 +5366,7 @@ func (x *BlockdevQcowEncryption) encodeMembers(e *codec.Encoder) {
 	x.Format.encodeBlockdevQcowEncryption(e)
 }
 
-func (x *BlockdevQcowEncryption) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevQcowEncryption) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	return false, nil
 }
 
@@ -5351,17 +5387,21 @@ func (x *BlockdevQcowEncryption) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevQcowEncryption) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "format", x.decodeMember)
+	return codec.Decode(dec, x.decode)
+}
+
+func (x *BlockdevQcowEncryption) decode(dec *codec.Decoder) error {
+	u, err := codec.BeginUnion(dec, x, "format")
 	if err != nil {
 		return err
 	}
 	switch BlockdevQcowEncryptionFormat(u.Tag) {
 	case BlockdevQcowEncryptionFormatAes:
 		var v BlockdevQcowEncryptionAes
-		err = u.Variant((*QCryptoBlockOptionsQCow)(&v).decodeMember)
+		err = u.Variant(x.decodeMember, (*QCryptoBlockOptionsQCow)(&v).decodeMember)
 		x.Format = v
 	default:
-		x.Format, err = unknownVariant(&u)
+		x.Format, err = unknownVariant(&u, x.decodeMember)
 	}
 	return err
 }
@@ -5404,16 +5444,20 @@ type BlockdevOptionsQcow struct {
 	Encrypt *BlockdevQcowEncryption `json:"encrypt,omitzero"`
 }
 
-func (x *BlockdevOptionsQcow) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevOptionsQcow) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "file":
 		return codec.Object(dec, &x.File, decodeBlockdevRef)
 	case "backing":
 		return codec.Object(dec, &x.Backing, decodeBlockdevRefOrNull)
 	case "encrypt":
-		return codec.OptionalObject(dec, &x.Encrypt, (*BlockdevQcowEncryption).UnmarshalJSONFrom)
+		return codec.OptionalObject(dec, &x.Encrypt, (*BlockdevQcowEncryption).decode)
 	}
 	return false, nil
+}
+
+func (x *BlockdevOptionsQcow) decode(dec *codec.Decoder) error {
+	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
 func (x *BlockdevOptionsQcow) encodeMembers(e *codec.Encoder) {
@@ -5443,7 +5487,7 @@ func (x *BlockdevOptionsQcow) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsQcow) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+	return codec.Decode(dec, x.decode)
 }
 
 // BlockdevDriver returns [BlockdevDriverQcow].
@@ -5514,7 +5558,7 @@ func (x *BlockdevQcow2Encryption) encodeMembers(e *codec.Encoder) {
 	x.Format.encodeBlockdevQcow2Encryption(e)
 }
 
-func (x *BlockdevQcow2Encryption) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevQcow2Encryption) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	return false, nil
 }
 
@@ -5535,21 +5579,25 @@ func (x *BlockdevQcow2Encryption) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevQcow2Encryption) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "format", x.decodeMember)
+	return codec.Decode(dec, x.decode)
+}
+
+func (x *BlockdevQcow2Encryption) decode(dec *codec.Decoder) error {
+	u, err := codec.BeginUnion(dec, x, "format")
 	if err != nil {
 		return err
 	}
 	switch BlockdevQcow2EncryptionFormat(u.Tag) {
 	case BlockdevQcow2EncryptionFormatAes:
 		var v BlockdevQcow2EncryptionAes
-		err = u.Variant((*QCryptoBlockOptionsQCow)(&v).decodeMember)
+		err = u.Variant(x.decodeMember, (*QCryptoBlockOptionsQCow)(&v).decodeMember)
 		x.Format = v
 	case BlockdevQcow2EncryptionFormatLUKS:
 		var v BlockdevQcow2EncryptionLUKS
-		err = u.Variant((*QCryptoBlockOptionsLUKS)(&v).decodeMember)
+		err = u.Variant(x.decodeMember, (*QCryptoBlockOptionsLUKS)(&v).decodeMember)
 		x.Format = v
 	default:
-		x.Format, err = unknownVariant(&u)
+		x.Format, err = unknownVariant(&u, x.decodeMember)
 	}
 	return err
 }
@@ -5607,7 +5655,7 @@ type BlockdevOptionsPreallocate struct {
 	PreallocSize *int64 `json:"prealloc-size,omitzero"`
 }
 
-func (x *BlockdevOptionsPreallocate) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevOptionsPreallocate) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "file":
 		return codec.Object(dec, &x.File, decodeBlockdevRef)
@@ -5617,6 +5665,10 @@ func (x *BlockdevOptionsPreallocate) decodeMember(dec *jsontext.Decoder, name []
 		return codec.OptionalInt(dec, &x.PreallocSize)
 	}
 	return false, nil
+}
+
+func (x *BlockdevOptionsPreallocate) decode(dec *codec.Decoder) error {
+	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
 func (x *BlockdevOptionsPreallocate) encodeMembers(e *codec.Encoder) {
@@ -5646,7 +5698,7 @@ func (x *BlockdevOptionsPreallocate) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsPreallocate) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+	return codec.Decode(dec, x.decode)
 }
 
 // BlockdevDriver returns [BlockdevDriverPreallocate].
@@ -5712,7 +5764,7 @@ type BlockdevOptionsQcow2 struct {
 	DataFile BlockdevRef `json:"data-file,omitzero"`
 }
 
-func (x *BlockdevOptionsQcow2) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevOptionsQcow2) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "file":
 		return codec.Object(dec, &x.File, decodeBlockdevRef)
@@ -5741,11 +5793,15 @@ func (x *BlockdevOptionsQcow2) decodeMember(dec *jsontext.Decoder, name []byte) 
 	case "cache-clean-interval":
 		return codec.OptionalInt(dec, &x.CacheCleanInterval)
 	case "encrypt":
-		return codec.OptionalObject(dec, &x.Encrypt, (*BlockdevQcow2Encryption).UnmarshalJSONFrom)
+		return codec.OptionalObject(dec, &x.Encrypt, (*BlockdevQcow2Encryption).decode)
 	case "data-file":
 		return codec.Object(dec, &x.DataFile, decodeBlockdevRef)
 	}
 	return false, nil
+}
+
+func (x *BlockdevOptionsQcow2) decode(dec *codec.Decoder) error {
+	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
 func (x *BlockdevOptionsQcow2) encodeMembers(e *codec.Encoder) {
@@ -5811,7 +5867,7 @@ func (x *BlockdevOptionsQcow2) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsQcow2) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+	return codec.Decode(dec, x.decode)
 }
 
 // BlockdevDriver returns [BlockdevDriverQcow2].
@@ -5900,7 +5956,7 @@ type SSHHostKeyCheckHash struct {
 	Hash string `json:"hash"`
 }
 
-func (x *SSHHostKeyCheckHash) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *SSHHostKeyCheckHash) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "type":
 		return codec.String(dec, &x.Type)
@@ -5956,7 +6012,7 @@ func (x *SSHHostKeyCheck) encodeMembers(e *codec.Encoder) {
 	x.Mode.encodeSSHHostKeyCheck(e)
 }
 
-func (x *SSHHostKeyCheck) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *SSHHostKeyCheck) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	return false, nil
 }
 
@@ -5977,23 +6033,27 @@ func (x *SSHHostKeyCheck) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *SSHHostKeyCheck) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "mode", x.decodeMember)
+	return codec.Decode(dec, x.decode)
+}
+
+func (x *SSHHostKeyCheck) decode(dec *codec.Decoder) error {
+	u, err := codec.BeginUnion(dec, x, "mode")
 	if err != nil {
 		return err
 	}
 	switch SSHHostKeyCheckMode(u.Tag) {
 	case SSHHostKeyCheckModeNone:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Mode = SSHHostKeyCheckNone{}
 	case SSHHostKeyCheckModeHash:
 		var v SSHHostKeyCheckHash
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Mode = v
 	case SSHHostKeyCheckModeKnownHosts:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Mode = SSHHostKeyCheckKnownHosts{}
 	default:
-		x.Mode, err = unknownVariant(&u)
+		x.Mode, err = unknownVariant(&u, x.decodeMember)
 	}
 	return err
 }
@@ -6049,7 +6109,7 @@ type BlockdevOptionsSSH struct {
 	HostKeyCheck *SSHHostKeyCheck `json:"host-key-check,omitzero"`
 }
 
-func (x *BlockdevOptionsSSH) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevOptionsSSH) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "server":
 		return codec.Object(dec, &x.Server, (*InetSocketAddress).decode)
@@ -6058,7 +6118,7 @@ func (x *BlockdevOptionsSSH) decodeMember(dec *jsontext.Decoder, name []byte) (b
 	case "user":
 		return codec.OptionalString(dec, &x.User)
 	case "host-key-check":
-		return codec.OptionalObject(dec, &x.HostKeyCheck, (*SSHHostKeyCheck).UnmarshalJSONFrom)
+		return codec.OptionalObject(dec, &x.HostKeyCheck, (*SSHHostKeyCheck).decode)
 	}
 	return false, nil
 }
@@ -6376,7 +6436,7 @@ type BlockdevOptionsBlkdebug struct {
 	UnshareChildPerms []BlockPermission `json:"unshare-child-perms,omitzero"`
 }
 
-func (x *BlockdevOptionsBlkdebug) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevOptionsBlkdebug) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "image":
 		return codec.Object(dec, &x.Image, decodeBlockdevRef)
@@ -6404,6 +6464,10 @@ func (x *BlockdevOptionsBlkdebug) decodeMember(dec *jsontext.Decoder, name []byt
 		return codec.Strings(dec, &x.UnshareChildPerms)
 	}
 	return false, nil
+}
+
+func (x *BlockdevOptionsBlkdebug) decode(dec *codec.Decoder) error {
+	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
 func (x *BlockdevOptionsBlkdebug) encodeMembers(e *codec.Encoder) {
@@ -6460,7 +6524,7 @@ func (x *BlockdevOptionsBlkdebug) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsBlkdebug) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+	return codec.Decode(dec, x.decode)
 }
 
 // BlockdevDriver returns [BlockdevDriverBlkdebug].
@@ -6494,7 +6558,7 @@ type BlockdevOptionsBlklogwrites struct {
 	LogSuperUpdateInterval *uint64 `json:"log-super-update-interval,omitzero"`
 }
 
-func (x *BlockdevOptionsBlklogwrites) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevOptionsBlklogwrites) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "file":
 		return codec.Object(dec, &x.File, decodeBlockdevRef)
@@ -6508,6 +6572,10 @@ func (x *BlockdevOptionsBlklogwrites) decodeMember(dec *jsontext.Decoder, name [
 		return codec.OptionalUint(dec, &x.LogSuperUpdateInterval)
 	}
 	return false, nil
+}
+
+func (x *BlockdevOptionsBlklogwrites) decode(dec *codec.Decoder) error {
+	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
 func (x *BlockdevOptionsBlklogwrites) encodeMembers(e *codec.Encoder) {
@@ -6541,7 +6609,7 @@ func (x *BlockdevOptionsBlklogwrites) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsBlklogwrites) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+	return codec.Decode(dec, x.decode)
 }
 
 // BlockdevDriver returns [BlockdevDriverBlklogwrites].
@@ -6569,7 +6637,7 @@ type BlockdevOptionsBlkverify struct {
 	Raw BlockdevRef `json:"raw"`
 }
 
-func (x *BlockdevOptionsBlkverify) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevOptionsBlkverify) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "test":
 		return codec.Object(dec, &x.Test, decodeBlockdevRef)
@@ -6577,6 +6645,10 @@ func (x *BlockdevOptionsBlkverify) decodeMember(dec *jsontext.Decoder, name []by
 		return codec.Object(dec, &x.Raw, decodeBlockdevRef)
 	}
 	return false, nil
+}
+
+func (x *BlockdevOptionsBlkverify) decode(dec *codec.Decoder) error {
+	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
 func (x *BlockdevOptionsBlkverify) encodeMembers(e *codec.Encoder) {
@@ -6601,7 +6673,7 @@ func (x *BlockdevOptionsBlkverify) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsBlkverify) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+	return codec.Decode(dec, x.decode)
 }
 
 // BlockdevDriver returns [BlockdevDriverBlkverify].
@@ -6626,12 +6698,16 @@ type BlockdevOptionsBlkreplay struct {
 	Image BlockdevRef `json:"image"`
 }
 
-func (x *BlockdevOptionsBlkreplay) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevOptionsBlkreplay) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "image":
 		return codec.Object(dec, &x.Image, decodeBlockdevRef)
 	}
 	return false, nil
+}
+
+func (x *BlockdevOptionsBlkreplay) decode(dec *codec.Decoder) error {
+	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
 func (x *BlockdevOptionsBlkreplay) encodeMembers(e *codec.Encoder) {
@@ -6655,7 +6731,7 @@ func (x *BlockdevOptionsBlkreplay) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsBlkreplay) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+	return codec.Decode(dec, x.decode)
 }
 
 // BlockdevDriver returns [BlockdevDriverBlkreplay].
@@ -6719,7 +6795,7 @@ type BlockdevOptionsQuorum struct {
 	ReadPattern *QuorumReadPattern `json:"read-pattern,omitzero"`
 }
 
-func (x *BlockdevOptionsQuorum) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevOptionsQuorum) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "blkverify":
 		return codec.OptionalBool(dec, &x.Blkverify)
@@ -6733,6 +6809,10 @@ func (x *BlockdevOptionsQuorum) decodeMember(dec *jsontext.Decoder, name []byte)
 		return codec.OptionalString(dec, &x.ReadPattern)
 	}
 	return false, nil
+}
+
+func (x *BlockdevOptionsQuorum) decode(dec *codec.Decoder) error {
+	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
 func (x *BlockdevOptionsQuorum) encodeMembers(e *codec.Encoder) {
@@ -6766,7 +6846,7 @@ func (x *BlockdevOptionsQuorum) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsQuorum) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+	return codec.Decode(dec, x.decode)
 }
 
 // BlockdevDriver returns [BlockdevDriverQuorum].
@@ -6792,7 +6872,7 @@ type BlockdevOptionsIOUring struct {
 	Filename string `json:"filename"`
 }
 
-func (x *BlockdevOptionsIOUring) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevOptionsIOUring) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "filename":
 		return codec.String(dec, &x.Filename)
@@ -6827,7 +6907,7 @@ type BlockdevOptionsNvmeIOUring struct {
 	Path string `json:"path"`
 }
 
-func (x *BlockdevOptionsNvmeIOUring) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevOptionsNvmeIOUring) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "path":
 		return codec.String(dec, &x.Path)
@@ -6862,7 +6942,7 @@ type BlockdevOptionsVirtioBlkVfioPCI struct {
 	Path string `json:"path"`
 }
 
-func (x *BlockdevOptionsVirtioBlkVfioPCI) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevOptionsVirtioBlkVfioPCI) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "path":
 		return codec.String(dec, &x.Path)
@@ -6897,7 +6977,7 @@ type BlockdevOptionsVirtioBlkVhostUser struct {
 	Path string `json:"path"`
 }
 
-func (x *BlockdevOptionsVirtioBlkVhostUser) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevOptionsVirtioBlkVhostUser) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "path":
 		return codec.String(dec, &x.Path)
@@ -6934,7 +7014,7 @@ type BlockdevOptionsVirtioBlkVhostVdpa struct {
 	Path string `json:"path"`
 }
 
-func (x *BlockdevOptionsVirtioBlkVhostVdpa) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevOptionsVirtioBlkVhostVdpa) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "path":
 		return codec.String(dec, &x.Path)
@@ -7049,7 +7129,7 @@ type BlockdevOptionsIscsi struct {
 	Timeout *int64 `json:"timeout,omitzero"`
 }
 
-func (x *BlockdevOptionsIscsi) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevOptionsIscsi) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "transport":
 		return codec.String(dec, &x.Transport)
@@ -7180,7 +7260,7 @@ type RBDEncryptionOptionsLUKS struct {
 	KeySecret string `json:"key-secret"`
 }
 
-func (x *RBDEncryptionOptionsLUKS) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *RBDEncryptionOptionsLUKS) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "key-secret":
 		return codec.String(dec, &x.KeySecret)
@@ -7215,7 +7295,7 @@ type RBDEncryptionOptionsLuks2 struct {
 	KeySecret string `json:"key-secret"`
 }
 
-func (x *RBDEncryptionOptionsLuks2) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *RBDEncryptionOptionsLuks2) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "key-secret":
 		return codec.String(dec, &x.KeySecret)
@@ -7250,7 +7330,7 @@ type RBDEncryptionOptionsLUKSAny struct {
 	KeySecret string `json:"key-secret"`
 }
 
-func (x *RBDEncryptionOptionsLUKSAny) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *RBDEncryptionOptionsLUKSAny) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "key-secret":
 		return codec.String(dec, &x.KeySecret)
@@ -7287,7 +7367,7 @@ type RBDEncryptionCreateOptionsLUKS struct {
 	CipherAlg *QCryptoCipherAlgo `json:"cipher-alg,omitzero"`
 }
 
-func (x *RBDEncryptionCreateOptionsLUKS) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *RBDEncryptionCreateOptionsLUKS) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "key-secret":
 		return codec.String(dec, &x.KeySecret)
@@ -7329,7 +7409,7 @@ type RBDEncryptionCreateOptionsLuks2 struct {
 	CipherAlg *QCryptoCipherAlgo `json:"cipher-alg,omitzero"`
 }
 
-func (x *RBDEncryptionCreateOptionsLuks2) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *RBDEncryptionCreateOptionsLuks2) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "key-secret":
 		return codec.String(dec, &x.KeySecret)
@@ -7392,10 +7472,10 @@ func (x *RBDEncryptionOptions) encodeMembers(e *codec.Encoder) {
 	x.Format.encodeRBDEncryptionOptions(e)
 }
 
-func (x *RBDEncryptionOptions) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *RBDEncryptionOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "parent":
-		return codec.OptionalObject(dec, &x.Parent, (*RBDEncryptionOptions).UnmarshalJSONFrom)
+		return codec.OptionalObject(dec, &x.Parent, (*RBDEncryptionOptions).decode)
 	}
 	return false, nil
 }
@@ -7417,25 +7497,29 @@ func (x *RBDEncryptionOptions) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *RBDEncryptionOptions) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "format", x.decodeMember)
+	return codec.Decode(dec, x.decode)
+}
+
+func (x *RBDEncryptionOptions) decode(dec *codec.Decoder) error {
+	u, err := codec.BeginUnion(dec, x, "format")
 	if err != nil {
 		return err
 	}
 	switch RBDImageEncryptionFormat(u.Tag) {
 	case RBDImageEncryptionFormatLUKS:
 		var v RBDEncryptionOptionsLUKS
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Format = v
 	case RBDImageEncryptionFormatLuks2:
 		var v RBDEncryptionOptionsLuks2
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Format = v
 	case RBDImageEncryptionFormatLUKSAny:
 		var v RBDEncryptionOptionsLUKSAny
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Format = v
 	default:
-		x.Format, err = unknownVariant(&u)
+		x.Format, err = unknownVariant(&u, x.decodeMember)
 	}
 	return err
 }
@@ -7477,7 +7561,7 @@ func (x *RBDEncryptionCreateOptions) encodeMembers(e *codec.Encoder) {
 	x.Format.encodeRBDEncryptionCreateOptions(e)
 }
 
-func (x *RBDEncryptionCreateOptions) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *RBDEncryptionCreateOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	return false, nil
 }
 
@@ -7498,24 +7582,28 @@ func (x *RBDEncryptionCreateOptions) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *RBDEncryptionCreateOptions) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "format", x.decodeMember)
+	return codec.Decode(dec, x.decode)
+}
+
+func (x *RBDEncryptionCreateOptions) decode(dec *codec.Decoder) error {
+	u, err := codec.BeginUnion(dec, x, "format")
 	if err != nil {
 		return err
 	}
 	switch RBDImageEncryptionFormat(u.Tag) {
 	case RBDImageEncryptionFormatLUKS:
 		var v RBDEncryptionCreateOptionsLUKS
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Format = v
 	case RBDImageEncryptionFormatLuks2:
 		var v RBDEncryptionCreateOptionsLuks2
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Format = v
 	case RBDImageEncryptionFormatLUKSAny:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Format = RBDEncryptionCreateOptionsLUKSAny{}
 	default:
-		x.Format, err = unknownVariant(&u)
+		x.Format, err = unknownVariant(&u, x.decodeMember)
 	}
 	return err
 }
@@ -7573,7 +7661,7 @@ type BlockdevOptionsRBD struct {
 	Server []InetSocketAddressBase `json:"server,omitzero"`
 }
 
-func (x *BlockdevOptionsRBD) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevOptionsRBD) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "pool":
 		return codec.String(dec, &x.Pool)
@@ -7586,7 +7674,7 @@ func (x *BlockdevOptionsRBD) decodeMember(dec *jsontext.Decoder, name []byte) (b
 	case "snapshot":
 		return codec.OptionalString(dec, &x.Snapshot)
 	case "encrypt":
-		return codec.OptionalObject(dec, &x.Encrypt, (*RBDEncryptionOptions).UnmarshalJSONFrom)
+		return codec.OptionalObject(dec, &x.Encrypt, (*RBDEncryptionOptions).decode)
 	case "user":
 		return codec.OptionalString(dec, &x.User)
 	case "auth-client-required":
@@ -7685,7 +7773,7 @@ type BlockdevOptionsReplication struct {
 	TopID *string `json:"top-id,omitzero"`
 }
 
-func (x *BlockdevOptionsReplication) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevOptionsReplication) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "file":
 		return codec.Object(dec, &x.File, decodeBlockdevRef)
@@ -7695,6 +7783,10 @@ func (x *BlockdevOptionsReplication) decodeMember(dec *jsontext.Decoder, name []
 		return codec.OptionalString(dec, &x.TopID)
 	}
 	return false, nil
+}
+
+func (x *BlockdevOptionsReplication) decode(dec *codec.Decoder) error {
+	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
 func (x *BlockdevOptionsReplication) encodeMembers(e *codec.Encoder) {
@@ -7722,7 +7814,7 @@ func (x *BlockdevOptionsReplication) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsReplication) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+	return codec.Decode(dec, x.decode)
 }
 
 // BlockdevDriver returns [BlockdevDriverReplication].
@@ -7801,7 +7893,7 @@ type BlockdevOptionsNFS struct {
 	Debug *int64 `json:"debug,omitzero"`
 }
 
-func (x *BlockdevOptionsNFS) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevOptionsNFS) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "server":
 		return codec.Value(dec, &x.Server)
@@ -7890,7 +7982,7 @@ type BlockdevOptionsHTTP struct {
 	ForceRange *bool `json:"force-range,omitzero"`
 }
 
-func (x *BlockdevOptionsHTTP) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevOptionsHTTP) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "url":
 		return codec.String(dec, &x.URL)
@@ -7992,7 +8084,7 @@ type BlockdevOptionsHTTPS struct {
 	Sslverify *bool `json:"sslverify,omitzero"`
 }
 
-func (x *BlockdevOptionsHTTPS) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevOptionsHTTPS) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "url":
 		return codec.String(dec, &x.URL)
@@ -8089,7 +8181,7 @@ type BlockdevOptionsFTP struct {
 	ProxyPasswordSecret *string `json:"proxy-password-secret,omitzero"`
 }
 
-func (x *BlockdevOptionsFTP) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevOptionsFTP) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "url":
 		return codec.String(dec, &x.URL)
@@ -8168,7 +8260,7 @@ type BlockdevOptionsFTPS struct {
 	Sslverify *bool `json:"sslverify,omitzero"`
 }
 
-func (x *BlockdevOptionsFTPS) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevOptionsFTPS) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "url":
 		return codec.String(dec, &x.URL)
@@ -8256,10 +8348,10 @@ type BlockdevOptionsNBD struct {
 	OpenTimeout *uint32 `json:"open-timeout,omitzero"`
 }
 
-func (x *BlockdevOptionsNBD) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevOptionsNBD) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "server":
-		return codec.Object(dec, &x.Server, (*SocketAddress).UnmarshalJSONFrom)
+		return codec.Object(dec, &x.Server, (*SocketAddress).decode)
 	case "export":
 		return codec.OptionalString(dec, &x.Export)
 	case "tls-creds":
@@ -8325,7 +8417,7 @@ type BlockdevOptionsRaw struct {
 	Size *int64 `json:"size,omitzero"`
 }
 
-func (x *BlockdevOptionsRaw) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevOptionsRaw) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "file":
 		return codec.Object(dec, &x.File, decodeBlockdevRef)
@@ -8335,6 +8427,10 @@ func (x *BlockdevOptionsRaw) decodeMember(dec *jsontext.Decoder, name []byte) (b
 		return codec.OptionalInt(dec, &x.Size)
 	}
 	return false, nil
+}
+
+func (x *BlockdevOptionsRaw) decode(dec *codec.Decoder) error {
+	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
 func (x *BlockdevOptionsRaw) encodeMembers(e *codec.Encoder) {
@@ -8364,7 +8460,7 @@ func (x *BlockdevOptionsRaw) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsRaw) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+	return codec.Decode(dec, x.decode)
 }
 
 // BlockdevDriver returns [BlockdevDriverRaw].
@@ -8392,7 +8488,7 @@ type BlockdevOptionsThrottle struct {
 	File BlockdevRef `json:"file"`
 }
 
-func (x *BlockdevOptionsThrottle) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevOptionsThrottle) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "throttle-group":
 		return codec.String(dec, &x.ThrottleGroup)
@@ -8400,6 +8496,10 @@ func (x *BlockdevOptionsThrottle) decodeMember(dec *jsontext.Decoder, name []byt
 		return codec.Object(dec, &x.File, decodeBlockdevRef)
 	}
 	return false, nil
+}
+
+func (x *BlockdevOptionsThrottle) decode(dec *codec.Decoder) error {
+	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
 func (x *BlockdevOptionsThrottle) encodeMembers(e *codec.Encoder) {
@@ -8424,7 +8524,7 @@ func (x *BlockdevOptionsThrottle) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsThrottle) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+	return codec.Decode(dec, x.decode)
 }
 
 // BlockdevDriver returns [BlockdevDriverThrottle].
@@ -8452,7 +8552,7 @@ type BlockdevOptionsCopyOnRead struct {
 	Bottom *string `json:"bottom,omitzero"`
 }
 
-func (x *BlockdevOptionsCopyOnRead) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevOptionsCopyOnRead) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "file":
 		return codec.Object(dec, &x.File, decodeBlockdevRef)
@@ -8460,6 +8560,10 @@ func (x *BlockdevOptionsCopyOnRead) decodeMember(dec *jsontext.Decoder, name []b
 		return codec.OptionalString(dec, &x.Bottom)
 	}
 	return false, nil
+}
+
+func (x *BlockdevOptionsCopyOnRead) decode(dec *codec.Decoder) error {
+	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
 func (x *BlockdevOptionsCopyOnRead) encodeMembers(e *codec.Encoder) {
@@ -8486,7 +8590,7 @@ func (x *BlockdevOptionsCopyOnRead) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsCopyOnRead) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+	return codec.Decode(dec, x.decode)
 }
 
 // BlockdevDriver returns [BlockdevDriverCopyOnRead].
@@ -8554,7 +8658,7 @@ type BlockdevOptionsCopyBeforeWrite struct {
 	MinClusterSize *uint64 `json:"min-cluster-size,omitzero"`
 }
 
-func (x *BlockdevOptionsCopyBeforeWrite) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevOptionsCopyBeforeWrite) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "file":
 		return codec.Object(dec, &x.File, decodeBlockdevRef)
@@ -8570,6 +8674,10 @@ func (x *BlockdevOptionsCopyBeforeWrite) decodeMember(dec *jsontext.Decoder, nam
 		return codec.OptionalUint(dec, &x.MinClusterSize)
 	}
 	return false, nil
+}
+
+func (x *BlockdevOptionsCopyBeforeWrite) decode(dec *codec.Decoder) error {
+	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
 func (x *BlockdevOptionsCopyBeforeWrite) encodeMembers(e *codec.Encoder) {
@@ -8606,7 +8714,7 @@ func (x *BlockdevOptionsCopyBeforeWrite) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsCopyBeforeWrite) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+	return codec.Decode(dec, x.decode)
 }
 
 // BlockdevDriver returns [BlockdevDriverCopyBeforeWrite].
@@ -8716,7 +8824,7 @@ func (x *BlockdevOptions) encodeMembers(e *codec.Encoder) {
 	x.Driver.encodeBlockdevOptions(e)
 }
 
-func (x *BlockdevOptions) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "node-name":
 		return codec.OptionalString(dec, &x.NodeName)
@@ -8755,197 +8863,201 @@ func (x *BlockdevOptions) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptions) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "driver", x.decodeMember)
+	return codec.Decode(dec, x.decode)
+}
+
+func (x *BlockdevOptions) decode(dec *codec.Decoder) error {
+	u, err := codec.BeginUnion(dec, x, "driver")
 	if err != nil {
 		return err
 	}
 	switch BlockdevDriver(u.Tag) {
 	case BlockdevDriverBlkdebug:
 		var v BlockdevOptionsBlkdebug
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case BlockdevDriverBlklogwrites:
 		var v BlockdevOptionsBlklogwrites
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case BlockdevDriverBlkreplay:
 		var v BlockdevOptionsBlkreplay
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case BlockdevDriverBlkverify:
 		var v BlockdevOptionsBlkverify
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case BlockdevDriverBochs:
 		var v BlockdevOptionsBochs
-		err = u.Variant((*BlockdevOptionsGenericFormat)(&v).decodeMember)
+		err = u.Variant(x.decodeMember, (*BlockdevOptionsGenericFormat)(&v).decodeMember)
 		x.Driver = v
 	case BlockdevDriverCloop:
 		var v BlockdevOptionsCloop
-		err = u.Variant((*BlockdevOptionsGenericFormat)(&v).decodeMember)
+		err = u.Variant(x.decodeMember, (*BlockdevOptionsGenericFormat)(&v).decodeMember)
 		x.Driver = v
 	case BlockdevDriverCompress:
 		var v BlockdevOptionsCompress
-		err = u.Variant((*BlockdevOptionsGenericFormat)(&v).decodeMember)
+		err = u.Variant(x.decodeMember, (*BlockdevOptionsGenericFormat)(&v).decodeMember)
 		x.Driver = v
 	case BlockdevDriverCopyBeforeWrite:
 		var v BlockdevOptionsCopyBeforeWrite
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case BlockdevDriverCopyOnRead:
 		var v BlockdevOptionsCopyOnRead
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case BlockdevDriverDmg:
 		var v BlockdevOptionsDmg
-		err = u.Variant((*BlockdevOptionsGenericFormat)(&v).decodeMember)
+		err = u.Variant(x.decodeMember, (*BlockdevOptionsGenericFormat)(&v).decodeMember)
 		x.Driver = v
 	case BlockdevDriverFile:
 		var v BlockdevOptionsFile
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case BlockdevDriverSnapshotAccess:
 		var v BlockdevOptionsSnapshotAccess
-		err = u.Variant((*BlockdevOptionsGenericFormat)(&v).decodeMember)
+		err = u.Variant(x.decodeMember, (*BlockdevOptionsGenericFormat)(&v).decodeMember)
 		x.Driver = v
 	case BlockdevDriverFTP:
 		var v BlockdevOptionsFTP
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case BlockdevDriverFTPS:
 		var v BlockdevOptionsFTPS
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case BlockdevDriverHostCdrom:
 		var v BlockdevOptionsHostCdrom
-		err = u.Variant((*BlockdevOptionsFile)(&v).decodeMember)
+		err = u.Variant(x.decodeMember, (*BlockdevOptionsFile)(&v).decodeMember)
 		x.Driver = v
 	case BlockdevDriverHostDevice:
 		var v BlockdevOptionsHostDevice
-		err = u.Variant((*BlockdevOptionsFile)(&v).decodeMember)
+		err = u.Variant(x.decodeMember, (*BlockdevOptionsFile)(&v).decodeMember)
 		x.Driver = v
 	case BlockdevDriverHTTP:
 		var v BlockdevOptionsHTTP
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case BlockdevDriverHTTPS:
 		var v BlockdevOptionsHTTPS
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case BlockdevDriverIOUring:
 		var v BlockdevOptionsIOUring
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case BlockdevDriverIscsi:
 		var v BlockdevOptionsIscsi
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case BlockdevDriverLUKS:
 		var v BlockdevOptionsLUKS
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case BlockdevDriverNBD:
 		var v BlockdevOptionsNBD
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case BlockdevDriverNFS:
 		var v BlockdevOptionsNFS
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case BlockdevDriverNullAio:
 		var v BlockdevOptionsNullAio
-		err = u.Variant((*BlockdevOptionsNull)(&v).decodeMember)
+		err = u.Variant(x.decodeMember, (*BlockdevOptionsNull)(&v).decodeMember)
 		x.Driver = v
 	case BlockdevDriverNullCo:
 		var v BlockdevOptionsNullCo
-		err = u.Variant((*BlockdevOptionsNull)(&v).decodeMember)
+		err = u.Variant(x.decodeMember, (*BlockdevOptionsNull)(&v).decodeMember)
 		x.Driver = v
 	case BlockdevDriverNvme:
 		var v BlockdevOptionsNvme
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case BlockdevDriverNvmeIOUring:
 		var v BlockdevOptionsNvmeIOUring
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case BlockdevDriverParallels:
 		var v BlockdevOptionsParallels
-		err = u.Variant((*BlockdevOptionsGenericFormat)(&v).decodeMember)
+		err = u.Variant(x.decodeMember, (*BlockdevOptionsGenericFormat)(&v).decodeMember)
 		x.Driver = v
 	case BlockdevDriverPreallocate:
 		var v BlockdevOptionsPreallocate
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case BlockdevDriverQcow:
 		var v BlockdevOptionsQcow
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case BlockdevDriverQcow2:
 		var v BlockdevOptionsQcow2
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case BlockdevDriverQed:
 		var v BlockdevOptionsQed
-		err = u.Variant((*BlockdevOptionsGenericCOWFormat)(&v).decodeMember)
+		err = u.Variant(x.decodeMember, (*BlockdevOptionsGenericCOWFormat)(&v).decodeMember)
 		x.Driver = v
 	case BlockdevDriverQuorum:
 		var v BlockdevOptionsQuorum
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case BlockdevDriverRaw:
 		var v BlockdevOptionsRaw
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case BlockdevDriverRBD:
 		var v BlockdevOptionsRBD
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case BlockdevDriverReplication:
 		var v BlockdevOptionsReplication
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case BlockdevDriverSSH:
 		var v BlockdevOptionsSSH
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case BlockdevDriverThrottle:
 		var v BlockdevOptionsThrottle
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case BlockdevDriverVdi:
 		var v BlockdevOptionsVdi
-		err = u.Variant((*BlockdevOptionsGenericFormat)(&v).decodeMember)
+		err = u.Variant(x.decodeMember, (*BlockdevOptionsGenericFormat)(&v).decodeMember)
 		x.Driver = v
 	case BlockdevDriverVhdx:
 		var v BlockdevOptionsVhdx
-		err = u.Variant((*BlockdevOptionsGenericFormat)(&v).decodeMember)
+		err = u.Variant(x.decodeMember, (*BlockdevOptionsGenericFormat)(&v).decodeMember)
 		x.Driver = v
 	case BlockdevDriverVirtioBlkVfioPCI:
 		var v BlockdevOptionsVirtioBlkVfioPCI
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case BlockdevDriverVirtioBlkVhostUser:
 		var v BlockdevOptionsVirtioBlkVhostUser
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case BlockdevDriverVirtioBlkVhostVdpa:
 		var v BlockdevOptionsVirtioBlkVhostVdpa
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case BlockdevDriverVmdk:
 		var v BlockdevOptionsVmdk
-		err = u.Variant((*BlockdevOptionsGenericCOWFormat)(&v).decodeMember)
+		err = u.Variant(x.decodeMember, (*BlockdevOptionsGenericCOWFormat)(&v).decodeMember)
 		x.Driver = v
 	case BlockdevDriverVpc:
 		var v BlockdevOptionsVpc
-		err = u.Variant((*BlockdevOptionsGenericFormat)(&v).decodeMember)
+		err = u.Variant(x.decodeMember, (*BlockdevOptionsGenericFormat)(&v).decodeMember)
 		x.Driver = v
 	case BlockdevDriverVvfat:
 		var v BlockdevOptionsVvfat
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	default:
-		x.Driver, err = unknownVariant(&u)
+		x.Driver, err = unknownVariant(&u, x.decodeMember)
 	}
 	return err
 }
@@ -9427,11 +9539,11 @@ type BlockdevRef interface {
 	isBlockdevRef()
 }
 
-func decodeBlockdevRef(x *BlockdevRef, dec *jsontext.Decoder) error {
+func decodeBlockdevRef(x *BlockdevRef, dec *codec.Decoder) error {
 	switch dec.PeekKind() {
 	case '{':
 		var v BlockdevOptions
-		_, err := codec.Value(dec, &v)
+		_, err := codec.Object(dec, &v, (*BlockdevOptions).decode)
 		*x = v
 		return err
 	case '"':
@@ -9460,11 +9572,11 @@ type BlockdevRefOrNull interface {
 	isBlockdevRefOrNull()
 }
 
-func decodeBlockdevRefOrNull(x *BlockdevRefOrNull, dec *jsontext.Decoder) error {
+func decodeBlockdevRefOrNull(x *BlockdevRefOrNull, dec *codec.Decoder) error {
 	switch dec.PeekKind() {
 	case '{':
 		var v BlockdevOptions
-		_, err := codec.Value(dec, &v)
+		_, err := codec.Object(dec, &v, (*BlockdevOptions).decode)
 		*x = v
 		return err
 	case '"':
@@ -9595,7 +9707,7 @@ type BlockdevCreateOptionsFile struct {
 	ExtentSizeHint *uint64 `json:"extent-size-hint,omitzero"`
 }
 
-func (x *BlockdevCreateOptionsFile) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevCreateOptionsFile) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "filename":
 		return codec.String(dec, &x.Filename)
@@ -9670,7 +9782,7 @@ type BlockdevCreateOptionsLUKS struct {
 	Preallocation *PreallocMode `json:"preallocation,omitzero"`
 }
 
-func (x *BlockdevCreateOptionsLUKS) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevCreateOptionsLUKS) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "key-secret":
 		return codec.OptionalString(dec, &x.KeySecret)
@@ -9696,6 +9808,10 @@ func (x *BlockdevCreateOptionsLUKS) decodeMember(dec *jsontext.Decoder, name []b
 		return codec.OptionalString(dec, &x.Preallocation)
 	}
 	return false, nil
+}
+
+func (x *BlockdevCreateOptionsLUKS) decode(dec *codec.Decoder) error {
+	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
 func (x *BlockdevCreateOptionsLUKS) encodeMembers(e *codec.Encoder) {
@@ -9749,7 +9865,7 @@ func (x *BlockdevCreateOptionsLUKS) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevCreateOptionsLUKS) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+	return codec.Decode(dec, x.decode)
 }
 
 // BlockdevDriver returns [BlockdevDriverLUKS].
@@ -9776,7 +9892,7 @@ type BlockdevCreateOptionsNFS struct {
 	Size uint64 `json:"size"`
 }
 
-func (x *BlockdevCreateOptionsNFS) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevCreateOptionsNFS) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "location":
 		return codec.Value(dec, &x.Location)
@@ -9817,7 +9933,7 @@ type BlockdevCreateOptionsParallels struct {
 	ClusterSize *uint64 `json:"cluster-size,omitzero"`
 }
 
-func (x *BlockdevCreateOptionsParallels) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevCreateOptionsParallels) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "file":
 		return codec.Object(dec, &x.File, decodeBlockdevRef)
@@ -9827,6 +9943,10 @@ func (x *BlockdevCreateOptionsParallels) decodeMember(dec *jsontext.Decoder, nam
 		return codec.OptionalUint(dec, &x.ClusterSize)
 	}
 	return false, nil
+}
+
+func (x *BlockdevCreateOptionsParallels) decode(dec *codec.Decoder) error {
+	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
 func (x *BlockdevCreateOptionsParallels) encodeMembers(e *codec.Encoder) {
@@ -9854,7 +9974,7 @@ func (x *BlockdevCreateOptionsParallels) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevCreateOptionsParallels) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+	return codec.Decode(dec, x.decode)
 }
 
 // BlockdevDriver returns [BlockdevDriverParallels].
@@ -9885,7 +10005,7 @@ type BlockdevCreateOptionsQcow struct {
 	Encrypt *QCryptoBlockCreateOptions `json:"encrypt,omitzero"`
 }
 
-func (x *BlockdevCreateOptionsQcow) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevCreateOptionsQcow) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "file":
 		return codec.Object(dec, &x.File, decodeBlockdevRef)
@@ -9894,9 +10014,13 @@ func (x *BlockdevCreateOptionsQcow) decodeMember(dec *jsontext.Decoder, name []b
 	case "backing-file":
 		return codec.OptionalString(dec, &x.BackingFile)
 	case "encrypt":
-		return codec.OptionalObject(dec, &x.Encrypt, (*QCryptoBlockCreateOptions).UnmarshalJSONFrom)
+		return codec.OptionalObject(dec, &x.Encrypt, (*QCryptoBlockCreateOptions).decode)
 	}
 	return false, nil
+}
+
+func (x *BlockdevCreateOptionsQcow) decode(dec *codec.Decoder) error {
+	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
 func (x *BlockdevCreateOptionsQcow) encodeMembers(e *codec.Encoder) {
@@ -9927,7 +10051,7 @@ func (x *BlockdevCreateOptionsQcow) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevCreateOptionsQcow) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+	return codec.Decode(dec, x.decode)
 }
 
 // BlockdevDriver returns [BlockdevDriverQcow].
@@ -10041,7 +10165,7 @@ type BlockdevCreateOptionsQcow2 struct {
 	CompressionType *Qcow2CompressionType `json:"compression-type,omitzero"`
 }
 
-func (x *BlockdevCreateOptionsQcow2) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevCreateOptionsQcow2) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "file":
 		return codec.Object(dec, &x.File, decodeBlockdevRef)
@@ -10060,7 +10184,7 @@ func (x *BlockdevCreateOptionsQcow2) decodeMember(dec *jsontext.Decoder, name []
 	case "backing-fmt":
 		return codec.OptionalString(dec, &x.BackingFmt)
 	case "encrypt":
-		return codec.OptionalObject(dec, &x.Encrypt, (*QCryptoBlockCreateOptions).UnmarshalJSONFrom)
+		return codec.OptionalObject(dec, &x.Encrypt, (*QCryptoBlockCreateOptions).decode)
 	case "cluster-size":
 		return codec.OptionalUint(dec, &x.ClusterSize)
 	case "preallocation":
@@ -10073,6 +10197,10 @@ func (x *BlockdevCreateOptionsQcow2) decodeMember(dec *jsontext.Decoder, name []
 		return codec.OptionalString(dec, &x.CompressionType)
 	}
 	return false, nil
+}
+
+func (x *BlockdevCreateOptionsQcow2) decode(dec *codec.Decoder) error {
+	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
 func (x *BlockdevCreateOptionsQcow2) encodeMembers(e *codec.Encoder) {
@@ -10133,7 +10261,7 @@ func (x *BlockdevCreateOptionsQcow2) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevCreateOptionsQcow2) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+	return codec.Decode(dec, x.decode)
 }
 
 // BlockdevDriver returns [BlockdevDriverQcow2].
@@ -10168,7 +10296,7 @@ type BlockdevCreateOptionsQed struct {
 	TableSize *int64 `json:"table-size,omitzero"`
 }
 
-func (x *BlockdevCreateOptionsQed) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevCreateOptionsQed) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "file":
 		return codec.Object(dec, &x.File, decodeBlockdevRef)
@@ -10184,6 +10312,10 @@ func (x *BlockdevCreateOptionsQed) decodeMember(dec *jsontext.Decoder, name []by
 		return codec.OptionalInt(dec, &x.TableSize)
 	}
 	return false, nil
+}
+
+func (x *BlockdevCreateOptionsQed) decode(dec *codec.Decoder) error {
+	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
 func (x *BlockdevCreateOptionsQed) encodeMembers(e *codec.Encoder) {
@@ -10220,7 +10352,7 @@ func (x *BlockdevCreateOptionsQed) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevCreateOptionsQed) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+	return codec.Decode(dec, x.decode)
 }
 
 // BlockdevDriver returns [BlockdevDriverQed].
@@ -10252,7 +10384,7 @@ type BlockdevCreateOptionsRBD struct {
 	Encrypt *RBDEncryptionCreateOptions `json:"encrypt,omitzero"`
 }
 
-func (x *BlockdevCreateOptionsRBD) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevCreateOptionsRBD) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "location":
 		return codec.Value(dec, &x.Location)
@@ -10261,7 +10393,7 @@ func (x *BlockdevCreateOptionsRBD) decodeMember(dec *jsontext.Decoder, name []by
 	case "cluster-size":
 		return codec.OptionalUint(dec, &x.ClusterSize)
 	case "encrypt":
-		return codec.OptionalObject(dec, &x.Encrypt, (*RBDEncryptionCreateOptions).UnmarshalJSONFrom)
+		return codec.OptionalObject(dec, &x.Encrypt, (*RBDEncryptionCreateOptions).decode)
 	}
 	return false, nil
 }
@@ -10390,7 +10522,7 @@ type BlockdevCreateOptionsVmdk struct {
 	ZeroedGrain *bool `json:"zeroed-grain,omitzero"`
 }
 
-func (x *BlockdevCreateOptionsVmdk) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevCreateOptionsVmdk) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "file":
 		return codec.Object(dec, &x.File, decodeBlockdevRef)
@@ -10412,6 +10544,10 @@ func (x *BlockdevCreateOptionsVmdk) decodeMember(dec *jsontext.Decoder, name []b
 		return codec.OptionalBool(dec, &x.ZeroedGrain)
 	}
 	return false, nil
+}
+
+func (x *BlockdevCreateOptionsVmdk) decode(dec *codec.Decoder) error {
+	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
 func (x *BlockdevCreateOptionsVmdk) encodeMembers(e *codec.Encoder) {
@@ -10457,7 +10593,7 @@ func (x *BlockdevCreateOptionsVmdk) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevCreateOptionsVmdk) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+	return codec.Decode(dec, x.decode)
 }
 
 // BlockdevDriver returns [BlockdevDriverVmdk].
@@ -10484,7 +10620,7 @@ type BlockdevCreateOptionsSSH struct {
 	Size uint64 `json:"size"`
 }
 
-func (x *BlockdevCreateOptionsSSH) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevCreateOptionsSSH) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "location":
 		return codec.Value(dec, &x.Location)
@@ -10525,7 +10661,7 @@ type BlockdevCreateOptionsVdi struct {
 	Preallocation *PreallocMode `json:"preallocation,omitzero"`
 }
 
-func (x *BlockdevCreateOptionsVdi) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevCreateOptionsVdi) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "file":
 		return codec.Object(dec, &x.File, decodeBlockdevRef)
@@ -10535,6 +10671,10 @@ func (x *BlockdevCreateOptionsVdi) decodeMember(dec *jsontext.Decoder, name []by
 		return codec.OptionalString(dec, &x.Preallocation)
 	}
 	return false, nil
+}
+
+func (x *BlockdevCreateOptionsVdi) decode(dec *codec.Decoder) error {
+	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
 func (x *BlockdevCreateOptionsVdi) encodeMembers(e *codec.Encoder) {
@@ -10562,7 +10702,7 @@ func (x *BlockdevCreateOptionsVdi) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevCreateOptionsVdi) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+	return codec.Decode(dec, x.decode)
 }
 
 // BlockdevDriver returns [BlockdevDriverVdi].
@@ -10627,7 +10767,7 @@ type BlockdevCreateOptionsVhdx struct {
 	BlockStateZero *bool `json:"block-state-zero,omitzero"`
 }
 
-func (x *BlockdevCreateOptionsVhdx) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevCreateOptionsVhdx) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "file":
 		return codec.Object(dec, &x.File, decodeBlockdevRef)
@@ -10643,6 +10783,10 @@ func (x *BlockdevCreateOptionsVhdx) decodeMember(dec *jsontext.Decoder, name []b
 		return codec.OptionalBool(dec, &x.BlockStateZero)
 	}
 	return false, nil
+}
+
+func (x *BlockdevCreateOptionsVhdx) decode(dec *codec.Decoder) error {
+	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
 func (x *BlockdevCreateOptionsVhdx) encodeMembers(e *codec.Encoder) {
@@ -10679,7 +10823,7 @@ func (x *BlockdevCreateOptionsVhdx) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevCreateOptionsVhdx) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+	return codec.Decode(dec, x.decode)
 }
 
 // BlockdevDriver returns [BlockdevDriverVhdx].
@@ -10739,7 +10883,7 @@ type BlockdevCreateOptionsVpc struct {
 	ForceSize *bool `json:"force-size,omitzero"`
 }
 
-func (x *BlockdevCreateOptionsVpc) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevCreateOptionsVpc) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "file":
 		return codec.Object(dec, &x.File, decodeBlockdevRef)
@@ -10751,6 +10895,10 @@ func (x *BlockdevCreateOptionsVpc) decodeMember(dec *jsontext.Decoder, name []by
 		return codec.OptionalBool(dec, &x.ForceSize)
 	}
 	return false, nil
+}
+
+func (x *BlockdevCreateOptionsVpc) decode(dec *codec.Decoder) error {
+	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
 func (x *BlockdevCreateOptionsVpc) encodeMembers(e *codec.Encoder) {
@@ -10781,7 +10929,7 @@ func (x *BlockdevCreateOptionsVpc) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevCreateOptionsVpc) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+	return codec.Decode(dec, x.decode)
 }
 
 // BlockdevDriver returns [BlockdevDriverVpc].
@@ -10847,7 +10995,7 @@ func (x *BlockdevCreateOptions) encodeMembers(e *codec.Encoder) {
 	x.Driver.encodeBlockdevCreateOptions(e)
 }
 
-func (x *BlockdevCreateOptions) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevCreateOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	return false, nil
 }
 
@@ -10868,164 +11016,168 @@ func (x *BlockdevCreateOptions) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevCreateOptions) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "driver", x.decodeMember)
+	return codec.Decode(dec, x.decode)
+}
+
+func (x *BlockdevCreateOptions) decode(dec *codec.Decoder) error {
+	u, err := codec.BeginUnion(dec, x, "driver")
 	if err != nil {
 		return err
 	}
 	switch BlockdevDriver(u.Tag) {
 	case BlockdevDriverBlkdebug:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevCreateOptionsBlkdebug{}
 	case BlockdevDriverBlklogwrites:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevCreateOptionsBlklogwrites{}
 	case BlockdevDriverBlkreplay:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevCreateOptionsBlkreplay{}
 	case BlockdevDriverBlkverify:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevCreateOptionsBlkverify{}
 	case BlockdevDriverBochs:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevCreateOptionsBochs{}
 	case BlockdevDriverCloop:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevCreateOptionsCloop{}
 	case BlockdevDriverCompress:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevCreateOptionsCompress{}
 	case BlockdevDriverCopyBeforeWrite:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevCreateOptionsCopyBeforeWrite{}
 	case BlockdevDriverCopyOnRead:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevCreateOptionsCopyOnRead{}
 	case BlockdevDriverDmg:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevCreateOptionsDmg{}
 	case BlockdevDriverFile:
 		var v BlockdevCreateOptionsFile
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case BlockdevDriverSnapshotAccess:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevCreateOptionsSnapshotAccess{}
 	case BlockdevDriverFTP:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevCreateOptionsFTP{}
 	case BlockdevDriverFTPS:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevCreateOptionsFTPS{}
 	case BlockdevDriverHostCdrom:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevCreateOptionsHostCdrom{}
 	case BlockdevDriverHostDevice:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevCreateOptionsHostDevice{}
 	case BlockdevDriverHTTP:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevCreateOptionsHTTP{}
 	case BlockdevDriverHTTPS:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevCreateOptionsHTTPS{}
 	case BlockdevDriverIOUring:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevCreateOptionsIOUring{}
 	case BlockdevDriverIscsi:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevCreateOptionsIscsi{}
 	case BlockdevDriverLUKS:
 		var v BlockdevCreateOptionsLUKS
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case BlockdevDriverNBD:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevCreateOptionsNBD{}
 	case BlockdevDriverNFS:
 		var v BlockdevCreateOptionsNFS
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case BlockdevDriverNullAio:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevCreateOptionsNullAio{}
 	case BlockdevDriverNullCo:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevCreateOptionsNullCo{}
 	case BlockdevDriverNvme:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevCreateOptionsNvme{}
 	case BlockdevDriverNvmeIOUring:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevCreateOptionsNvmeIOUring{}
 	case BlockdevDriverParallels:
 		var v BlockdevCreateOptionsParallels
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case BlockdevDriverPreallocate:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevCreateOptionsPreallocate{}
 	case BlockdevDriverQcow:
 		var v BlockdevCreateOptionsQcow
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case BlockdevDriverQcow2:
 		var v BlockdevCreateOptionsQcow2
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case BlockdevDriverQed:
 		var v BlockdevCreateOptionsQed
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case BlockdevDriverQuorum:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevCreateOptionsQuorum{}
 	case BlockdevDriverRaw:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevCreateOptionsRaw{}
 	case BlockdevDriverRBD:
 		var v BlockdevCreateOptionsRBD
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case BlockdevDriverReplication:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevCreateOptionsReplication{}
 	case BlockdevDriverSSH:
 		var v BlockdevCreateOptionsSSH
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case BlockdevDriverThrottle:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevCreateOptionsThrottle{}
 	case BlockdevDriverVdi:
 		var v BlockdevCreateOptionsVdi
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case BlockdevDriverVhdx:
 		var v BlockdevCreateOptionsVhdx
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case BlockdevDriverVirtioBlkVfioPCI:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevCreateOptionsVirtioBlkVfioPCI{}
 	case BlockdevDriverVirtioBlkVhostUser:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevCreateOptionsVirtioBlkVhostUser{}
 	case BlockdevDriverVirtioBlkVhostVdpa:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevCreateOptionsVirtioBlkVhostVdpa{}
 	case BlockdevDriverVmdk:
 		var v BlockdevCreateOptionsVmdk
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case BlockdevDriverVpc:
 		var v BlockdevCreateOptionsVpc
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case BlockdevDriverVvfat:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevCreateOptionsVvfat{}
 	default:
-		x.Driver, err = unknownVariant(&u)
+		x.Driver, err = unknownVariant(&u, x.decodeMember)
 	}
 	return err
 }
@@ -11545,7 +11697,7 @@ type BlockdevAmendOptionsLUKS struct {
 	Secret *string `json:"secret,omitzero"`
 }
 
-func (x *BlockdevAmendOptionsLUKS) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevAmendOptionsLUKS) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "state":
 		return codec.String(dec, &x.State)
@@ -11604,10 +11756,10 @@ type BlockdevAmendOptionsQcow2 struct {
 	Encrypt *QCryptoBlockAmendOptions `json:"encrypt,omitzero"`
 }
 
-func (x *BlockdevAmendOptionsQcow2) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevAmendOptionsQcow2) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "encrypt":
-		return codec.OptionalObject(dec, &x.Encrypt, (*QCryptoBlockAmendOptions).UnmarshalJSONFrom)
+		return codec.OptionalObject(dec, &x.Encrypt, (*QCryptoBlockAmendOptions).decode)
 	}
 	return false, nil
 }
@@ -11681,7 +11833,7 @@ func (x *BlockdevAmendOptions) encodeMembers(e *codec.Encoder) {
 	x.Driver.encodeBlockdevAmendOptions(e)
 }
 
-func (x *BlockdevAmendOptions) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockdevAmendOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	return false, nil
 }
 
@@ -11702,153 +11854,157 @@ func (x *BlockdevAmendOptions) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevAmendOptions) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "driver", x.decodeMember)
+	return codec.Decode(dec, x.decode)
+}
+
+func (x *BlockdevAmendOptions) decode(dec *codec.Decoder) error {
+	u, err := codec.BeginUnion(dec, x, "driver")
 	if err != nil {
 		return err
 	}
 	switch BlockdevDriver(u.Tag) {
 	case BlockdevDriverBlkdebug:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevAmendOptionsBlkdebug{}
 	case BlockdevDriverBlklogwrites:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevAmendOptionsBlklogwrites{}
 	case BlockdevDriverBlkreplay:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevAmendOptionsBlkreplay{}
 	case BlockdevDriverBlkverify:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevAmendOptionsBlkverify{}
 	case BlockdevDriverBochs:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevAmendOptionsBochs{}
 	case BlockdevDriverCloop:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevAmendOptionsCloop{}
 	case BlockdevDriverCompress:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevAmendOptionsCompress{}
 	case BlockdevDriverCopyBeforeWrite:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevAmendOptionsCopyBeforeWrite{}
 	case BlockdevDriverCopyOnRead:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevAmendOptionsCopyOnRead{}
 	case BlockdevDriverDmg:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevAmendOptionsDmg{}
 	case BlockdevDriverFile:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevAmendOptionsFile{}
 	case BlockdevDriverSnapshotAccess:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevAmendOptionsSnapshotAccess{}
 	case BlockdevDriverFTP:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevAmendOptionsFTP{}
 	case BlockdevDriverFTPS:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevAmendOptionsFTPS{}
 	case BlockdevDriverHostCdrom:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevAmendOptionsHostCdrom{}
 	case BlockdevDriverHostDevice:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevAmendOptionsHostDevice{}
 	case BlockdevDriverHTTP:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevAmendOptionsHTTP{}
 	case BlockdevDriverHTTPS:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevAmendOptionsHTTPS{}
 	case BlockdevDriverIOUring:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevAmendOptionsIOUring{}
 	case BlockdevDriverIscsi:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevAmendOptionsIscsi{}
 	case BlockdevDriverLUKS:
 		var v BlockdevAmendOptionsLUKS
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case BlockdevDriverNBD:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevAmendOptionsNBD{}
 	case BlockdevDriverNFS:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevAmendOptionsNFS{}
 	case BlockdevDriverNullAio:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevAmendOptionsNullAio{}
 	case BlockdevDriverNullCo:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevAmendOptionsNullCo{}
 	case BlockdevDriverNvme:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevAmendOptionsNvme{}
 	case BlockdevDriverNvmeIOUring:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevAmendOptionsNvmeIOUring{}
 	case BlockdevDriverParallels:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevAmendOptionsParallels{}
 	case BlockdevDriverPreallocate:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevAmendOptionsPreallocate{}
 	case BlockdevDriverQcow:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevAmendOptionsQcow{}
 	case BlockdevDriverQcow2:
 		var v BlockdevAmendOptionsQcow2
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Driver = v
 	case BlockdevDriverQed:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevAmendOptionsQed{}
 	case BlockdevDriverQuorum:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevAmendOptionsQuorum{}
 	case BlockdevDriverRaw:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevAmendOptionsRaw{}
 	case BlockdevDriverRBD:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevAmendOptionsRBD{}
 	case BlockdevDriverReplication:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevAmendOptionsReplication{}
 	case BlockdevDriverSSH:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevAmendOptionsSSH{}
 	case BlockdevDriverThrottle:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevAmendOptionsThrottle{}
 	case BlockdevDriverVdi:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevAmendOptionsVdi{}
 	case BlockdevDriverVhdx:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevAmendOptionsVhdx{}
 	case BlockdevDriverVirtioBlkVfioPCI:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevAmendOptionsVirtioBlkVfioPCI{}
 	case BlockdevDriverVirtioBlkVhostUser:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevAmendOptionsVirtioBlkVhostUser{}
 	case BlockdevDriverVirtioBlkVhostVdpa:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevAmendOptionsVirtioBlkVhostVdpa{}
 	case BlockdevDriverVmdk:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevAmendOptionsVmdk{}
 	case BlockdevDriverVpc:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevAmendOptionsVpc{}
 	case BlockdevDriverVvfat:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Driver = BlockdevAmendOptionsVvfat{}
 	default:
-		x.Driver, err = unknownVariant(&u)
+		x.Driver, err = unknownVariant(&u, x.decodeMember)
 	}
 	return err
 }
@@ -12924,7 +13080,7 @@ type XBlockdevSetIothreadArgs struct {
 	Force *bool `json:"force,omitzero"`
 }
 
-func (x *XBlockdevSetIothreadArgs) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *XBlockdevSetIothreadArgs) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "node-name":
 		return codec.String(dec, &x.NodeName)
@@ -12934,6 +13090,10 @@ func (x *XBlockdevSetIothreadArgs) decodeMember(dec *jsontext.Decoder, name []by
 		return codec.OptionalBool(dec, &x.Force)
 	}
 	return false, nil
+}
+
+func (x *XBlockdevSetIothreadArgs) decode(dec *codec.Decoder) error {
+	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
 func (x *XBlockdevSetIothreadArgs) encodeMembers(e *codec.Encoder) {
@@ -12961,7 +13121,7 @@ func (x *XBlockdevSetIothreadArgs) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *XBlockdevSetIothreadArgs) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+	return codec.Decode(dec, x.decode)
 }
 
 // XBlockdevSetIothread moves a node and its children to an iothread, or back to

@@ -98,7 +98,7 @@ type BlockExportOptionsNBD struct {
 	AllocationDepth *bool `json:"allocation-depth,omitzero"`
 }
 
-func (x *BlockExportOptionsNBD) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockExportOptionsNBD) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "name":
 		return codec.OptionalString(dec, &x.Name)
@@ -110,6 +110,10 @@ func (x *BlockExportOptionsNBD) decodeMember(dec *jsontext.Decoder, name []byte)
 		return codec.OptionalBool(dec, &x.AllocationDepth)
 	}
 	return false, nil
+}
+
+func (x *BlockExportOptionsNBD) decode(dec *codec.Decoder) error {
+	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
 func (x *BlockExportOptionsNBD) encodeMembers(e *codec.Encoder) {
@@ -144,7 +148,7 @@ func (x *BlockExportOptionsNBD) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockExportOptionsNBD) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+	return codec.Decode(dec, x.decode)
 }
 
 // BlockExportType returns [BlockExportTypeNBD].
@@ -174,10 +178,10 @@ type BlockExportOptionsVhostUserBlk struct {
 	NumQueues *uint16 `json:"num-queues,omitzero"`
 }
 
-func (x *BlockExportOptionsVhostUserBlk) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockExportOptionsVhostUserBlk) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "addr":
-		return codec.Object(dec, &x.Addr, (*SocketAddress).UnmarshalJSONFrom)
+		return codec.Object(dec, &x.Addr, (*SocketAddress).decode)
 	case "logical-block-size":
 		return codec.OptionalUint(dec, &x.LogicalBlockSize)
 	case "num-queues":
@@ -255,7 +259,7 @@ type BlockExportOptionsFuse struct {
 	AllowOther *FuseExportAllowOther `json:"allow-other,omitzero"`
 }
 
-func (x *BlockExportOptionsFuse) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockExportOptionsFuse) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "mountpoint":
 		return codec.String(dec, &x.Mountpoint)
@@ -309,7 +313,7 @@ type BlockExportOptionsVduseBlk struct {
 	Serial *string `json:"serial,omitzero"`
 }
 
-func (x *BlockExportOptionsVduseBlk) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockExportOptionsVduseBlk) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "name":
 		return codec.String(dec, &x.Name)
@@ -563,7 +567,7 @@ func (x *BlockExportOptions) encodeMembers(e *codec.Encoder) {
 	x.Type.encodeBlockExportOptions(e)
 }
 
-func (x *BlockExportOptions) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BlockExportOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "id":
 		return codec.String(dec, &x.ID)
@@ -600,29 +604,33 @@ func (x *BlockExportOptions) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockExportOptions) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "type", x.decodeMember)
+	return codec.Decode(dec, x.decode)
+}
+
+func (x *BlockExportOptions) decode(dec *codec.Decoder) error {
+	u, err := codec.BeginUnion(dec, x, "type")
 	if err != nil {
 		return err
 	}
 	switch BlockExportType(u.Tag) {
 	case BlockExportTypeNBD:
 		var v BlockExportOptionsNBD
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Type = v
 	case BlockExportTypeVhostUserBlk:
 		var v BlockExportOptionsVhostUserBlk
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Type = v
 	case BlockExportTypeFuse:
 		var v BlockExportOptionsFuse
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Type = v
 	case BlockExportTypeVduseBlk:
 		var v BlockExportOptionsVduseBlk
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Type = v
 	default:
-		x.Type, err = unknownVariant(&u)
+		x.Type, err = unknownVariant(&u, x.decodeMember)
 	}
 	return err
 }
@@ -645,7 +653,7 @@ type BlockExportIothreads interface {
 	isBlockExportIothreads()
 }
 
-func decodeBlockExportIothreads(x *BlockExportIothreads, dec *jsontext.Decoder) error {
+func decodeBlockExportIothreads(x *BlockExportIothreads, dec *codec.Decoder) error {
 	switch dec.PeekKind() {
 	case '"':
 		var v Str

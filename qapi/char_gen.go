@@ -792,7 +792,7 @@ func (x *ChardevBackend) encodeMembers(e *codec.Encoder) {
 	x.Type.encodeChardevBackend(e)
 }
 
-func (x *ChardevBackend) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ChardevBackend) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	return false, nil
 }
 
@@ -813,105 +813,109 @@ func (x *ChardevBackend) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *ChardevBackend) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "type", x.decodeMember)
+	return codec.Decode(dec, x.decode)
+}
+
+func (x *ChardevBackend) decode(dec *codec.Decoder) error {
+	u, err := codec.BeginUnion(dec, x, "type")
 	if err != nil {
 		return err
 	}
 	switch ChardevBackendKind(u.Tag) {
 	case ChardevBackendKindFile:
 		var v ChardevBackendFile
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	case ChardevBackendKindSerial:
 		var v ChardevBackendSerial
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	case ChardevBackendKindParallel:
 		var v ChardevBackendParallel
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	case ChardevBackendKindPipe:
 		var v ChardevBackendPipe
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	case ChardevBackendKindSocket:
 		var v ChardevBackendSocket
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	case ChardevBackendKindUDP:
 		var v ChardevBackendUDP
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	case ChardevBackendKindPty:
 		var v ChardevBackendPty
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	case ChardevBackendKindNull:
 		var v ChardevBackendNull
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	case ChardevBackendKindMux:
 		var v ChardevBackendMux
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	case ChardevBackendKindHub:
 		var v ChardevBackendHub
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	case ChardevBackendKindMsmouse:
 		var v ChardevBackendMsmouse
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	case ChardevBackendKindWctablet:
 		var v ChardevBackendWctablet
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	case ChardevBackendKindBraille:
 		var v ChardevBackendBraille
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	case ChardevBackendKindTestdev:
 		var v ChardevBackendTestdev
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	case ChardevBackendKindStdio:
 		var v ChardevBackendStdio
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	case ChardevBackendKindConsole:
 		var v ChardevBackendConsole
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	case ChardevBackendKindSpicevmc:
 		var v ChardevBackendSpicevmc
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	case ChardevBackendKindSpiceport:
 		var v ChardevBackendSpiceport
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	case ChardevBackendKindQEMUVdagent:
 		var v ChardevBackendQEMUVdagent
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	case ChardevBackendKindDbus:
 		var v ChardevBackendDbus
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	case ChardevBackendKindVc:
 		var v ChardevBackendVc
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	case ChardevBackendKindRingbuf:
 		var v ChardevBackendRingbuf
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	case ChardevBackendKindMemory:
 		var v ChardevBackendMemory
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	default:
-		x.Type, err = unknownVariant(&u)
+		x.Type, err = unknownVariant(&u, x.decodeMember)
 	}
 	return err
 }

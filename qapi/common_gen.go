@@ -2,10 +2,7 @@
 
 package qapi
 
-import (
-	"github.com/go-json-experiment/json/jsontext"
-	"github.com/goqapi/goqapi/qmp/codec"
-)
+import "github.com/goqapi/goqapi/qmp/codec"
 
 // IOOperationType says what a request to a disk does.
 //
@@ -110,7 +107,7 @@ type StrOrNull interface {
 	isStrOrNull()
 }
 
-func decodeStrOrNull(x *StrOrNull, dec *jsontext.Decoder) error {
+func decodeStrOrNull(x *StrOrNull, dec *codec.Decoder) error {
 	switch dec.PeekKind() {
 	case '"':
 		var v Str

@@ -280,7 +280,7 @@ type QCryptoBlockOptionsQCow struct {
 	KeySecret *string `json:"key-secret,omitzero"`
 }
 
-func (x *QCryptoBlockOptionsQCow) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *QCryptoBlockOptionsQCow) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "key-secret":
 		return codec.OptionalString(dec, &x.KeySecret)
@@ -307,7 +307,7 @@ type QCryptoBlockOptionsLUKS struct {
 	KeySecret *string `json:"key-secret,omitzero"`
 }
 
-func (x *QCryptoBlockOptionsLUKS) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *QCryptoBlockOptionsLUKS) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "key-secret":
 		return codec.OptionalString(dec, &x.KeySecret)
@@ -349,7 +349,7 @@ type QCryptoBlockCreateOptionsLUKS struct {
 	IterTime *int64 `json:"iter-time,omitzero"`
 }
 
-func (x *QCryptoBlockCreateOptionsLUKS) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *QCryptoBlockCreateOptionsLUKS) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "key-secret":
 		return codec.OptionalString(dec, &x.KeySecret)
@@ -433,7 +433,7 @@ func (x *QCryptoBlockOpenOptions) encodeMembers(e *codec.Encoder) {
 	x.Format.encodeQCryptoBlockOpenOptions(e)
 }
 
-func (x *QCryptoBlockOpenOptions) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *QCryptoBlockOpenOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	return false, nil
 }
 
@@ -454,21 +454,25 @@ func (x *QCryptoBlockOpenOptions) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *QCryptoBlockOpenOptions) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "format", x.decodeMember)
+	return codec.Decode(dec, x.decode)
+}
+
+func (x *QCryptoBlockOpenOptions) decode(dec *codec.Decoder) error {
+	u, err := codec.BeginUnion(dec, x, "format")
 	if err != nil {
 		return err
 	}
 	switch QCryptoBlockFormat(u.Tag) {
 	case QCryptoBlockFormatQcow:
 		var v QCryptoBlockOpenOptionsQcow
-		err = u.Variant((*QCryptoBlockOptionsQCow)(&v).decodeMember)
+		err = u.Variant(x.decodeMember, (*QCryptoBlockOptionsQCow)(&v).decodeMember)
 		x.Format = v
 	case QCryptoBlockFormatLUKS:
 		var v QCryptoBlockOpenOptionsLUKS
-		err = u.Variant((*QCryptoBlockOptionsLUKS)(&v).decodeMember)
+		err = u.Variant(x.decodeMember, (*QCryptoBlockOptionsLUKS)(&v).decodeMember)
 		x.Format = v
 	default:
-		x.Format, err = unknownVariant(&u)
+		x.Format, err = unknownVariant(&u, x.decodeMember)
 	}
 	return err
 }
@@ -541,7 +545,7 @@ func (x *QCryptoBlockCreateOptions) encodeMembers(e *codec.Encoder) {
 	x.Format.encodeQCryptoBlockCreateOptions(e)
 }
 
-func (x *QCryptoBlockCreateOptions) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *QCryptoBlockCreateOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	return false, nil
 }
 
@@ -562,21 +566,25 @@ func (x *QCryptoBlockCreateOptions) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *QCryptoBlockCreateOptions) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "format", x.decodeMember)
+	return codec.Decode(dec, x.decode)
+}
+
+func (x *QCryptoBlockCreateOptions) decode(dec *codec.Decoder) error {
+	u, err := codec.BeginUnion(dec, x, "format")
 	if err != nil {
 		return err
 	}
 	switch QCryptoBlockFormat(u.Tag) {
 	case QCryptoBlockFormatQcow:
 		var v QCryptoBlockCreateOptionsQcow
-		err = u.Variant((*QCryptoBlockOptionsQCow)(&v).decodeMember)
+		err = u.Variant(x.decodeMember, (*QCryptoBlockOptionsQCow)(&v).decodeMember)
 		x.Format = v
 	case QCryptoBlockFormatLUKS:
 		var v QCryptoBlockCreateOptionsLUKS
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Format = v
 	default:
-		x.Format, err = unknownVariant(&u)
+		x.Format, err = unknownVariant(&u, x.decodeMember)
 	}
 	return err
 }
@@ -620,7 +628,7 @@ type QCryptoBlockInfoLUKSSlot struct {
 	KeyOffset int64 `json:"key-offset"`
 }
 
-func (x *QCryptoBlockInfoLUKSSlot) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *QCryptoBlockInfoLUKSSlot) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "active":
 		return codec.Bool(dec, &x.Active)
@@ -634,7 +642,7 @@ func (x *QCryptoBlockInfoLUKSSlot) decodeMember(dec *jsontext.Decoder, name []by
 	return false, nil
 }
 
-func (x *QCryptoBlockInfoLUKSSlot) decode(dec *jsontext.Decoder) error {
+func (x *QCryptoBlockInfoLUKSSlot) decode(dec *codec.Decoder) error {
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
@@ -670,7 +678,7 @@ type QCryptoBlockInfoLUKS struct {
 	Slots []QCryptoBlockInfoLUKSSlot `json:"slots"`
 }
 
-func (x *QCryptoBlockInfoLUKS) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *QCryptoBlockInfoLUKS) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "cipher-alg":
 		return codec.String(dec, &x.CipherAlg)
@@ -751,7 +759,7 @@ func (x *QCryptoBlockInfo) encodeMembers(e *codec.Encoder) {
 	x.Format.encodeQCryptoBlockInfo(e)
 }
 
-func (x *QCryptoBlockInfo) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *QCryptoBlockInfo) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	return false, nil
 }
 
@@ -772,20 +780,24 @@ func (x *QCryptoBlockInfo) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *QCryptoBlockInfo) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "format", x.decodeMember)
+	return codec.Decode(dec, x.decode)
+}
+
+func (x *QCryptoBlockInfo) decode(dec *codec.Decoder) error {
+	u, err := codec.BeginUnion(dec, x, "format")
 	if err != nil {
 		return err
 	}
 	switch QCryptoBlockFormat(u.Tag) {
 	case QCryptoBlockFormatQcow:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Format = QCryptoBlockInfoQcow{}
 	case QCryptoBlockFormatLUKS:
 		var v QCryptoBlockInfoLUKS
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Format = v
 	default:
-		x.Format, err = unknownVariant(&u)
+		x.Format, err = unknownVariant(&u, x.decodeMember)
 	}
 	return err
 }
@@ -863,7 +875,7 @@ type QCryptoBlockAmendOptionsLUKS struct {
 	Secret *string `json:"secret,omitzero"`
 }
 
-func (x *QCryptoBlockAmendOptionsLUKS) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *QCryptoBlockAmendOptionsLUKS) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "state":
 		return codec.String(dec, &x.State)
@@ -940,7 +952,7 @@ func (x *QCryptoBlockAmendOptions) encodeMembers(e *codec.Encoder) {
 	x.Format.encodeQCryptoBlockAmendOptions(e)
 }
 
-func (x *QCryptoBlockAmendOptions) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *QCryptoBlockAmendOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	return false, nil
 }
 
@@ -961,20 +973,24 @@ func (x *QCryptoBlockAmendOptions) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *QCryptoBlockAmendOptions) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "format", x.decodeMember)
+	return codec.Decode(dec, x.decode)
+}
+
+func (x *QCryptoBlockAmendOptions) decode(dec *codec.Decoder) error {
+	u, err := codec.BeginUnion(dec, x, "format")
 	if err != nil {
 		return err
 	}
 	switch QCryptoBlockFormat(u.Tag) {
 	case QCryptoBlockFormatQcow:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Format = QCryptoBlockAmendOptionsQcow{}
 	case QCryptoBlockFormatLUKS:
 		var v QCryptoBlockAmendOptionsLUKS
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Format = v
 	default:
-		x.Format, err = unknownVariant(&u)
+		x.Format, err = unknownVariant(&u, x.decodeMember)
 	}
 	return err
 }
@@ -1024,7 +1040,7 @@ type ObjectOptionsSecret struct {
 	File *string `json:"file,omitzero"`
 }
 
-func (x *ObjectOptionsSecret) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ObjectOptionsSecret) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "format":
 		return codec.OptionalString(dec, &x.Format)
@@ -1089,7 +1105,7 @@ type ObjectOptionsSecretKeyring struct {
 	Serial int32 `json:"serial"`
 }
 
-func (x *ObjectOptionsSecretKeyring) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ObjectOptionsSecretKeyring) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "format":
 		return codec.OptionalString(dec, &x.Format)
@@ -1145,7 +1161,7 @@ type ObjectOptionsTLSCipherSuites struct {
 	Priority *string `json:"priority,omitzero"`
 }
 
-func (x *ObjectOptionsTLSCipherSuites) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ObjectOptionsTLSCipherSuites) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "verify-peer":
 		return codec.OptionalBool(dec, &x.VerifyPeer)
@@ -1203,7 +1219,7 @@ type ObjectOptionsTLSCredsAnon struct {
 	Priority *string `json:"priority,omitzero"`
 }
 
-func (x *ObjectOptionsTLSCredsAnon) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ObjectOptionsTLSCredsAnon) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "verify-peer":
 		return codec.OptionalBool(dec, &x.VerifyPeer)
@@ -1263,7 +1279,7 @@ type ObjectOptionsTLSCredsPSK struct {
 	Username *string `json:"username,omitzero"`
 }
 
-func (x *ObjectOptionsTLSCredsPSK) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ObjectOptionsTLSCredsPSK) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "verify-peer":
 		return codec.OptionalBool(dec, &x.VerifyPeer)
@@ -1331,7 +1347,7 @@ type ObjectOptionsTLSCredsX509 struct {
 	Passwordid *string `json:"passwordid,omitzero"`
 }
 
-func (x *ObjectOptionsTLSCredsX509) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ObjectOptionsTLSCredsX509) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "verify-peer":
 		return codec.OptionalBool(dec, &x.VerifyPeer)
@@ -1475,7 +1491,7 @@ type QCryptoAkCipherOptionsRSA struct {
 	PaddingAlg QCryptoRSAPaddingAlgo `json:"padding-alg"`
 }
 
-func (x *QCryptoAkCipherOptionsRSA) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *QCryptoAkCipherOptionsRSA) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "hash-alg":
 		return codec.String(dec, &x.HashAlg)
@@ -1531,7 +1547,7 @@ func (x *QCryptoAkCipherOptions) encodeMembers(e *codec.Encoder) {
 	x.Alg.encodeQCryptoAkCipherOptions(e)
 }
 
-func (x *QCryptoAkCipherOptions) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *QCryptoAkCipherOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	return false, nil
 }
 
@@ -1552,17 +1568,21 @@ func (x *QCryptoAkCipherOptions) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *QCryptoAkCipherOptions) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "alg", x.decodeMember)
+	return codec.Decode(dec, x.decode)
+}
+
+func (x *QCryptoAkCipherOptions) decode(dec *codec.Decoder) error {
+	u, err := codec.BeginUnion(dec, x, "alg")
 	if err != nil {
 		return err
 	}
 	switch QCryptoAkCipherAlgo(u.Tag) {
 	case QCryptoAkCipherAlgoRSA:
 		var v QCryptoAkCipherOptionsRSA
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Alg = v
 	default:
-		x.Alg, err = unknownVariant(&u)
+		x.Alg, err = unknownVariant(&u, x.decodeMember)
 	}
 	return err
 }

@@ -24,7 +24,7 @@ import (
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-introspect.query-qmp-schema
 func (c *Client) QueryQMPSchema(ctx context.Context) ([]SchemaInfo, error) {
 	var result []SchemaInfo
-	err := c.conn.Execute(ctx, "query-qmp-schema", nil, codec.ListOf(&result, (*SchemaInfo).UnmarshalJSONFrom))
+	err := c.conn.Execute(ctx, "query-qmp-schema", nil, codec.ListOf(&result, (*SchemaInfo).decode))
 	return result, err
 }
 
@@ -111,7 +111,7 @@ func (x *SchemaInfo) encodeMembers(e *codec.Encoder) {
 	x.MetaType.encodeSchemaInfo(e)
 }
 
-func (x *SchemaInfo) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *SchemaInfo) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "name":
 		return codec.String(dec, &x.Name)
@@ -138,41 +138,45 @@ func (x *SchemaInfo) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *SchemaInfo) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "meta-type", x.decodeMember)
+	return codec.Decode(dec, x.decode)
+}
+
+func (x *SchemaInfo) decode(dec *codec.Decoder) error {
+	u, err := codec.BeginUnion(dec, x, "meta-type")
 	if err != nil {
 		return err
 	}
 	switch SchemaMetaType(u.Tag) {
 	case SchemaMetaTypeBuiltin:
 		var v SchemaInfoBuiltin
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.MetaType = v
 	case SchemaMetaTypeEnum:
 		var v SchemaInfoEnum
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.MetaType = v
 	case SchemaMetaTypeArray:
 		var v SchemaInfoArray
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.MetaType = v
 	case SchemaMetaTypeObject:
 		var v SchemaInfoObject
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.MetaType = v
 	case SchemaMetaTypeAlternate:
 		var v SchemaInfoAlternate
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.MetaType = v
 	case SchemaMetaTypeCommand:
 		var v SchemaInfoCommand
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.MetaType = v
 	case SchemaMetaTypeEvent:
 		var v SchemaInfoEvent
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.MetaType = v
 	default:
-		x.MetaType, err = unknownVariant(&u)
+		x.MetaType, err = unknownVariant(&u, x.decodeMember)
 	}
 	return err
 }
@@ -195,7 +199,7 @@ type SchemaInfoBuiltin struct {
 	JSONType JSONType `json:"json-type"`
 }
 
-func (x *SchemaInfoBuiltin) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *SchemaInfoBuiltin) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "json-type":
 		return codec.String(dec, &x.JSONType)
@@ -280,7 +284,7 @@ type SchemaInfoEnum struct {
 	Values []string `json:"values"`
 }
 
-func (x *SchemaInfoEnum) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *SchemaInfoEnum) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "members":
 		return codec.List(dec, &x.Members, (*SchemaInfoEnumMember).decode)
@@ -318,7 +322,7 @@ type SchemaInfoEnumMember struct {
 	Features []string `json:"features,omitzero"`
 }
 
-func (x *SchemaInfoEnumMember) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *SchemaInfoEnumMember) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "name":
 		return codec.String(dec, &x.Name)
@@ -328,7 +332,7 @@ func (x *SchemaInfoEnumMember) decodeMember(dec *jsontext.Decoder, name []byte) 
 	return false, nil
 }
 
-func (x *SchemaInfoEnumMember) decode(dec *jsontext.Decoder) error {
+func (x *SchemaInfoEnumMember) decode(dec *codec.Decoder) error {
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
@@ -345,7 +349,7 @@ type SchemaInfoArray struct {
 	ElementType string `json:"element-type"`
 }
 
-func (x *SchemaInfoArray) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *SchemaInfoArray) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "element-type":
 		return codec.String(dec, &x.ElementType)
@@ -384,7 +388,7 @@ type SchemaInfoObject struct {
 	Variants []SchemaInfoObjectVariant `json:"variants,omitzero"`
 }
 
-func (x *SchemaInfoObject) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *SchemaInfoObject) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "members":
 		return codec.List(dec, &x.Members, (*SchemaInfoObjectMember).decode)
@@ -433,7 +437,7 @@ type SchemaInfoObjectMember struct {
 	Features []string `json:"features,omitzero"`
 }
 
-func (x *SchemaInfoObjectMember) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *SchemaInfoObjectMember) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "name":
 		return codec.String(dec, &x.Name)
@@ -447,7 +451,7 @@ func (x *SchemaInfoObjectMember) decodeMember(dec *jsontext.Decoder, name []byte
 	return false, nil
 }
 
-func (x *SchemaInfoObjectMember) decode(dec *jsontext.Decoder) error {
+func (x *SchemaInfoObjectMember) decode(dec *codec.Decoder) error {
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
@@ -465,7 +469,7 @@ type SchemaInfoObjectVariant struct {
 	Type string `json:"type"`
 }
 
-func (x *SchemaInfoObjectVariant) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *SchemaInfoObjectVariant) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "case":
 		return codec.String(dec, &x.Case)
@@ -475,7 +479,7 @@ func (x *SchemaInfoObjectVariant) decodeMember(dec *jsontext.Decoder, name []byt
 	return false, nil
 }
 
-func (x *SchemaInfoObjectVariant) decode(dec *jsontext.Decoder) error {
+func (x *SchemaInfoObjectVariant) decode(dec *codec.Decoder) error {
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
@@ -492,7 +496,7 @@ type SchemaInfoAlternate struct {
 	Members []SchemaInfoAlternateMember `json:"members"`
 }
 
-func (x *SchemaInfoAlternate) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *SchemaInfoAlternate) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "members":
 		return codec.List(dec, &x.Members, (*SchemaInfoAlternateMember).decode)
@@ -525,7 +529,7 @@ type SchemaInfoAlternateMember struct {
 	Type string `json:"type"`
 }
 
-func (x *SchemaInfoAlternateMember) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *SchemaInfoAlternateMember) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "type":
 		return codec.String(dec, &x.Type)
@@ -533,7 +537,7 @@ func (x *SchemaInfoAlternateMember) decodeMember(dec *jsontext.Decoder, name []b
 	return false, nil
 }
 
-func (x *SchemaInfoAlternateMember) decode(dec *jsontext.Decoder) error {
+func (x *SchemaInfoAlternateMember) decode(dec *codec.Decoder) error {
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
@@ -554,7 +558,7 @@ type SchemaInfoCommand struct {
 	AllowOOB *bool `json:"allow-oob,omitzero"`
 }
 
-func (x *SchemaInfoCommand) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *SchemaInfoCommand) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "arg-type":
 		return codec.String(dec, &x.ArgType)
@@ -596,7 +600,7 @@ type SchemaInfoEvent struct {
 	ArgType string `json:"arg-type"`
 }
 
-func (x *SchemaInfoEvent) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *SchemaInfoEvent) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "arg-type":
 		return codec.String(dec, &x.ArgType)

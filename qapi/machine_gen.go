@@ -151,7 +151,7 @@ type CPUInfoFastS390x struct {
 	Entitlement *S390CPUEntitlement `json:"entitlement,omitzero"`
 }
 
-func (x *CPUInfoFastS390x) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *CPUInfoFastS390x) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "cpu-state":
 		return codec.String(dec, &x.CPUState)
@@ -240,7 +240,7 @@ func (x *CPUInfoFast) encodeMembers(e *codec.Encoder) {
 	x.Target.encodeCPUInfoFast(e)
 }
 
-func (x *CPUInfoFast) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *CPUInfoFast) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "cpu-index":
 		return codec.Int(dec, &x.CPUIndex)
@@ -273,101 +273,105 @@ func (x *CPUInfoFast) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *CPUInfoFast) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "target", x.decodeMember)
+	return codec.Decode(dec, x.decode)
+}
+
+func (x *CPUInfoFast) decode(dec *codec.Decoder) error {
+	u, err := codec.BeginUnion(dec, x, "target")
 	if err != nil {
 		return err
 	}
 	switch SysEmuTarget(u.Tag) {
 	case SysEmuTargetAarch64:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Target = CPUInfoFastAarch64{}
 	case SysEmuTargetAlpha:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Target = CPUInfoFastAlpha{}
 	case SysEmuTargetArm:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Target = CPUInfoFastArm{}
 	case SysEmuTargetAvr:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Target = CPUInfoFastAvr{}
 	case SysEmuTargetHexagon:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Target = CPUInfoFastHexagon{}
 	case SysEmuTargetHppa:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Target = CPUInfoFastHppa{}
 	case SysEmuTargetI386:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Target = CPUInfoFastI386{}
 	case SysEmuTargetLoongarch64:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Target = CPUInfoFastLoongarch64{}
 	case SysEmuTargetM68k:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Target = CPUInfoFastM68k{}
 	case SysEmuTargetMicroblaze:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Target = CPUInfoFastMicroblaze{}
 	case SysEmuTargetMips:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Target = CPUInfoFastMips{}
 	case SysEmuTargetMips64:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Target = CPUInfoFastMips64{}
 	case SysEmuTargetMips64el:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Target = CPUInfoFastMips64el{}
 	case SysEmuTargetMipsel:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Target = CPUInfoFastMipsel{}
 	case SysEmuTargetOr1k:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Target = CPUInfoFastOr1k{}
 	case SysEmuTargetPpc:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Target = CPUInfoFastPpc{}
 	case SysEmuTargetPpc64:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Target = CPUInfoFastPpc64{}
 	case SysEmuTargetRiscv32:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Target = CPUInfoFastRiscv32{}
 	case SysEmuTargetRiscv64:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Target = CPUInfoFastRiscv64{}
 	case SysEmuTargetRx:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Target = CPUInfoFastRx{}
 	case SysEmuTargetS390x:
 		var v CPUInfoFastS390x
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Target = v
 	case SysEmuTargetSh4:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Target = CPUInfoFastSh4{}
 	case SysEmuTargetSh4eb:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Target = CPUInfoFastSh4eb{}
 	case SysEmuTargetSparc:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Target = CPUInfoFastSparc{}
 	case SysEmuTargetSparc64:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Target = CPUInfoFastSparc64{}
 	case SysEmuTargetTricore:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Target = CPUInfoFastTricore{}
 	case SysEmuTargetX86_64:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Target = CPUInfoFastX86_64{}
 	case SysEmuTargetXtensa:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Target = CPUInfoFastXtensa{}
 	case SysEmuTargetXtensaeb:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Target = CPUInfoFastXtensaeb{}
 	default:
-		x.Target, err = unknownVariant(&u)
+		x.Target, err = unknownVariant(&u, x.decodeMember)
 	}
 	return err
 }
@@ -675,7 +679,7 @@ func (CPUInfoFastXtensaeb) encodeCPUInfoFast(e *codec.Encoder) {}
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-cpus-fast
 func (c *Client) QueryCPUsFast(ctx context.Context) ([]CPUInfoFast, error) {
 	var result []CPUInfoFast
-	err := c.conn.Execute(ctx, "query-cpus-fast", nil, codec.ListOf(&result, (*CPUInfoFast).UnmarshalJSONFrom))
+	err := c.conn.Execute(ctx, "query-cpus-fast", nil, codec.ListOf(&result, (*CPUInfoFast).decode))
 	return result, err
 }
 
@@ -1010,7 +1014,7 @@ func (x *NUMAOptions) encodeMembers(e *codec.Encoder) {
 	x.Type.encodeNUMAOptions(e)
 }
 
-func (x *NUMAOptions) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *NUMAOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	return false, nil
 }
 
@@ -1031,33 +1035,37 @@ func (x *NUMAOptions) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *NUMAOptions) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "type", x.decodeMember)
+	return codec.Decode(dec, x.decode)
+}
+
+func (x *NUMAOptions) decode(dec *codec.Decoder) error {
+	u, err := codec.BeginUnion(dec, x, "type")
 	if err != nil {
 		return err
 	}
 	switch NUMAOptionsType(u.Tag) {
 	case NUMAOptionsTypeNode:
 		var v NUMAOptionsNode
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Type = v
 	case NUMAOptionsTypeDist:
 		var v NUMAOptionsDist
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Type = v
 	case NUMAOptionsTypeCPU:
 		var v NUMAOptionsCPU
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Type = v
 	case NUMAOptionsTypeHmatLb:
 		var v NUMAOptionsHmatLb
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Type = v
 	case NUMAOptionsTypeHmatCache:
 		var v NUMAOptionsHmatCache
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Type = v
 	default:
-		x.Type, err = unknownVariant(&u)
+		x.Type, err = unknownVariant(&u, x.decodeMember)
 	}
 	return err
 }
@@ -1089,7 +1097,7 @@ type NUMAOptionsNode struct {
 	Initiator *uint16 `json:"initiator,omitzero"`
 }
 
-func (x *NUMAOptionsNode) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *NUMAOptionsNode) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "nodeid":
 		return codec.OptionalUint(dec, &x.Nodeid)
@@ -1149,7 +1157,7 @@ type NUMAOptionsDist struct {
 	Val uint8 `json:"val"`
 }
 
-func (x *NUMAOptionsDist) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *NUMAOptionsDist) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "src":
 		return codec.Uint(dec, &x.Src)
@@ -1303,7 +1311,7 @@ type NUMAOptionsCPU struct {
 	ThreadID *int64 `json:"thread-id,omitzero"`
 }
 
-func (x *NUMAOptionsCPU) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *NUMAOptionsCPU) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "node-id":
 		return codec.OptionalInt(dec, &x.NodeID)
@@ -1464,7 +1472,7 @@ type NUMAOptionsHmatLb struct {
 	Bandwidth *uint64 `json:"bandwidth,omitzero"`
 }
 
-func (x *NUMAOptionsHmatLb) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *NUMAOptionsHmatLb) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "initiator":
 		return codec.Uint(dec, &x.Initiator)
@@ -1590,7 +1598,7 @@ type NUMAOptionsHmatCache struct {
 	Line uint16 `json:"line"`
 }
 
-func (x *NUMAOptionsHmatCache) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *NUMAOptionsHmatCache) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "node-id":
 		return codec.Uint(dec, &x.NodeID)
@@ -1745,7 +1753,7 @@ type CPUInstanceProperties struct {
 	ThreadID *int64 `json:"thread-id,omitzero"`
 }
 
-func (x *CPUInstanceProperties) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *CPUInstanceProperties) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "node-id":
 		return codec.OptionalInt(dec, &x.NodeID)
@@ -1769,7 +1777,7 @@ func (x *CPUInstanceProperties) decodeMember(dec *jsontext.Decoder, name []byte)
 	return false, nil
 }
 
-func (x *CPUInstanceProperties) decode(dec *jsontext.Decoder) error {
+func (x *CPUInstanceProperties) decode(dec *codec.Decoder) error {
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
@@ -2244,7 +2252,7 @@ func (x *MemoryDeviceInfo) encodeMembers(e *codec.Encoder) {
 	x.Type.encodeMemoryDeviceInfo(e)
 }
 
-func (x *MemoryDeviceInfo) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *MemoryDeviceInfo) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	return false, nil
 }
 
@@ -2265,41 +2273,45 @@ func (x *MemoryDeviceInfo) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *MemoryDeviceInfo) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "type", x.decodeMember)
+	return codec.Decode(dec, x.decode)
+}
+
+func (x *MemoryDeviceInfo) decode(dec *codec.Decoder) error {
+	u, err := codec.BeginUnion(dec, x, "type")
 	if err != nil {
 		return err
 	}
 	switch MemoryDeviceInfoKind(u.Tag) {
 	case MemoryDeviceInfoKindDimm:
 		var v MemoryDeviceInfoDimm
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	case MemoryDeviceInfoKindNvdimm:
 		var v MemoryDeviceInfoNvdimm
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	case MemoryDeviceInfoKindVirtioPmem:
 		var v MemoryDeviceInfoVirtioPmem
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	case MemoryDeviceInfoKindVirtioMem:
 		var v MemoryDeviceInfoVirtioMem
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	case MemoryDeviceInfoKindSGXEpc:
 		var v MemoryDeviceInfoSGXEpc
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	case MemoryDeviceInfoKindHvBalloon:
 		var v MemoryDeviceInfoHvBalloon
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	case MemoryDeviceInfoKindSpMem:
 		var v MemoryDeviceInfoSpMem
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	default:
-		x.Type, err = unknownVariant(&u)
+		x.Type, err = unknownVariant(&u, x.decodeMember)
 	}
 	return err
 }
@@ -2379,7 +2391,7 @@ type SGXEPCProperties struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-memory-devices
 func (c *Client) QueryMemoryDevices(ctx context.Context) ([]MemoryDeviceInfo, error) {
 	var result []MemoryDeviceInfo
-	err := c.conn.Execute(ctx, "query-memory-devices", nil, codec.ListOf(&result, (*MemoryDeviceInfo).UnmarshalJSONFrom))
+	err := c.conn.Execute(ctx, "query-memory-devices", nil, codec.ListOf(&result, (*MemoryDeviceInfo).decode))
 	return result, err
 }
 
@@ -2921,7 +2933,7 @@ type CPUDefinitionInfo struct {
 	Deprecated bool `json:"deprecated"`
 }
 
-func (x *CPUDefinitionInfo) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *CPUDefinitionInfo) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "name":
 		return codec.String(dec, &x.Name)
@@ -2941,7 +2953,7 @@ func (x *CPUDefinitionInfo) decodeMember(dec *jsontext.Decoder, name []byte) (bo
 	return false, nil
 }
 
-func (x *CPUDefinitionInfo) decode(dec *jsontext.Decoder) error {
+func (x *CPUDefinitionInfo) decode(dec *codec.Decoder) error {
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 

@@ -568,7 +568,7 @@ type BitmapMigrationBitmapAliasTransform struct {
 	Persistent *bool `json:"persistent,omitzero"`
 }
 
-func (x *BitmapMigrationBitmapAliasTransform) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BitmapMigrationBitmapAliasTransform) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "persistent":
 		return codec.OptionalBool(dec, &x.Persistent)
@@ -576,7 +576,7 @@ func (x *BitmapMigrationBitmapAliasTransform) decodeMember(dec *jsontext.Decoder
 	return false, nil
 }
 
-func (x *BitmapMigrationBitmapAliasTransform) decode(dec *jsontext.Decoder) error {
+func (x *BitmapMigrationBitmapAliasTransform) decode(dec *codec.Decoder) error {
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
@@ -598,7 +598,7 @@ type BitmapMigrationBitmapAlias struct {
 	Transform *BitmapMigrationBitmapAliasTransform `json:"transform,omitzero"`
 }
 
-func (x *BitmapMigrationBitmapAlias) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BitmapMigrationBitmapAlias) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "name":
 		return codec.String(dec, &x.Name)
@@ -610,7 +610,7 @@ func (x *BitmapMigrationBitmapAlias) decodeMember(dec *jsontext.Decoder, name []
 	return false, nil
 }
 
-func (x *BitmapMigrationBitmapAlias) decode(dec *jsontext.Decoder) error {
+func (x *BitmapMigrationBitmapAlias) decode(dec *codec.Decoder) error {
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
@@ -631,7 +631,7 @@ type BitmapMigrationNodeAlias struct {
 	Bitmaps []BitmapMigrationBitmapAlias `json:"bitmaps"`
 }
 
-func (x *BitmapMigrationNodeAlias) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *BitmapMigrationNodeAlias) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "node-name":
 		return codec.String(dec, &x.NodeName)
@@ -643,7 +643,7 @@ func (x *BitmapMigrationNodeAlias) decodeMember(dec *jsontext.Decoder, name []by
 	return false, nil
 }
 
-func (x *BitmapMigrationNodeAlias) decode(dec *jsontext.Decoder) error {
+func (x *BitmapMigrationNodeAlias) decode(dec *codec.Decoder) error {
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
@@ -884,7 +884,7 @@ type MigrationParameters struct {
 	CprExecCommand []string `json:"cpr-exec-command,omitzero"`
 }
 
-func (x *MigrationParameters) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *MigrationParameters) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "announce-initial":
 		return codec.OptionalUint(dec, &x.AnnounceInitial)
@@ -950,6 +950,10 @@ func (x *MigrationParameters) decodeMember(dec *jsontext.Decoder, name []byte) (
 		return codec.Strings(dec, &x.CprExecCommand)
 	}
 	return false, nil
+}
+
+func (x *MigrationParameters) decode(dec *codec.Decoder) error {
+	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
 func (x *MigrationParameters) encodeMembers(e *codec.Encoder) {
@@ -1065,7 +1069,7 @@ func (x *MigrationParameters) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *MigrationParameters) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+	return codec.Decode(dec, x.decode)
 }
 
 // QueryMigrateParameters returns the parameters of migrations with their
@@ -1449,7 +1453,7 @@ type MigrationAddressFile struct {
 	Offset uint64 `json:"offset"`
 }
 
-func (x *MigrationAddressFile) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *MigrationAddressFile) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "filename":
 		return codec.String(dec, &x.Filename)
@@ -1486,7 +1490,7 @@ type MigrationAddressExec struct {
 	Args []string `json:"args"`
 }
 
-func (x *MigrationAddressExec) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *MigrationAddressExec) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "args":
 		return codec.Strings(dec, &x.Args)
@@ -1539,7 +1543,7 @@ func (x *MigrationAddress) encodeMembers(e *codec.Encoder) {
 	x.Transport.encodeMigrationAddress(e)
 }
 
-func (x *MigrationAddress) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *MigrationAddress) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	return false, nil
 }
 
@@ -1560,29 +1564,33 @@ func (x *MigrationAddress) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *MigrationAddress) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "transport", x.decodeMember)
+	return codec.Decode(dec, x.decode)
+}
+
+func (x *MigrationAddress) decode(dec *codec.Decoder) error {
+	u, err := codec.BeginUnion(dec, x, "transport")
 	if err != nil {
 		return err
 	}
 	switch MigrationAddressType(u.Tag) {
 	case MigrationAddressTypeSocket:
 		var v MigrationAddressSocket
-		err = u.Nested(&v)
+		err = u.Nested(x.decodeMember, &v)
 		x.Transport = v
 	case MigrationAddressTypeExec:
 		var v MigrationAddressExec
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Transport = v
 	case MigrationAddressTypeRdma:
 		var v MigrationAddressRdma
-		err = u.Variant((*InetSocketAddress)(&v).decodeMember)
+		err = u.Variant(x.decodeMember, (*InetSocketAddress)(&v).decodeMember)
 		x.Transport = v
 	case MigrationAddressTypeFile:
 		var v MigrationAddressFile
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Transport = v
 	default:
-		x.Transport, err = unknownVariant(&u)
+		x.Transport, err = unknownVariant(&u, x.decodeMember)
 	}
 	return err
 }

@@ -103,7 +103,7 @@ type SEVInfoSEV struct {
 	Handle uint32 `json:"handle"`
 }
 
-func (x *SEVInfoSEV) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *SEVInfoSEV) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "policy":
 		return codec.Uint(dec, &x.Policy)
@@ -140,7 +140,7 @@ type SEVInfoSEVSnp struct {
 	SnpPolicy uint64 `json:"snp-policy"`
 }
 
-func (x *SEVInfoSEVSnp) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *SEVInfoSEVSnp) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "snp-policy":
 		return codec.Uint(dec, &x.SnpPolicy)
@@ -207,7 +207,7 @@ func (x *SEVInfo) encodeMembers(e *codec.Encoder) {
 	x.SEVType.encodeSEVInfo(e)
 }
 
-func (x *SEVInfo) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *SEVInfo) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "enabled":
 		return codec.Bool(dec, &x.Enabled)
@@ -240,21 +240,25 @@ func (x *SEVInfo) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *SEVInfo) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "sev-type", x.decodeMember)
+	return codec.Decode(dec, x.decode)
+}
+
+func (x *SEVInfo) decode(dec *codec.Decoder) error {
+	u, err := codec.BeginUnion(dec, x, "sev-type")
 	if err != nil {
 		return err
 	}
 	switch SEVGuestType(u.Tag) {
 	case SEVGuestTypeSEV:
 		var v SEVInfoSEV
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.SEVType = v
 	case SEVGuestTypeSEVSnp:
 		var v SEVInfoSEVSnp
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.SEVType = v
 	default:
-		x.SEVType, err = unknownVariant(&u)
+		x.SEVType, err = unknownVariant(&u, x.decodeMember)
 	}
 	return err
 }

@@ -92,7 +92,7 @@ type NetdevNIC struct {
 	Vectors *uint32 `json:"vectors,omitzero"`
 }
 
-func (x *NetdevNIC) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *NetdevNIC) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "netdev":
 		return codec.OptionalString(dec, &x.Netdev)
@@ -252,7 +252,7 @@ type NetdevPasst struct {
 	Param []PasstParameter `json:"param,omitzero"`
 }
 
-func (x *NetdevPasst) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *NetdevPasst) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "path":
 		return codec.OptionalString(dec, &x.Path)
@@ -537,7 +537,7 @@ type NetdevUser struct {
 	TFTPServerName *string `json:"tftp-server-name,omitzero"`
 }
 
-func (x *NetdevUser) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *NetdevUser) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "hostname":
 		return codec.OptionalString(dec, &x.Hostname)
@@ -713,7 +713,7 @@ type NetdevTap struct {
 	PollUs *uint32 `json:"poll-us,omitzero"`
 }
 
-func (x *NetdevTap) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *NetdevTap) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "ifname":
 		return codec.OptionalString(dec, &x.Ifname)
@@ -831,7 +831,7 @@ type NetdevSocket struct {
 	UDP *string `json:"udp,omitzero"`
 }
 
-func (x *NetdevSocket) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *NetdevSocket) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "fd":
 		return codec.OptionalString(dec, &x.FD)
@@ -918,7 +918,7 @@ type NetdevL2tpv3 struct {
 	Offset *uint32 `json:"offset,omitzero"`
 }
 
-func (x *NetdevL2tpv3) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *NetdevL2tpv3) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "src":
 		return codec.String(dec, &x.Src)
@@ -1019,7 +1019,7 @@ type NetdevVde struct {
 	Mode *uint16 `json:"mode,omitzero"`
 }
 
-func (x *NetdevVde) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *NetdevVde) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "sock":
 		return codec.OptionalString(dec, &x.Sock)
@@ -1073,7 +1073,7 @@ type NetdevBridge struct {
 	Helper *string `json:"helper,omitzero"`
 }
 
-func (x *NetdevBridge) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *NetdevBridge) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "br":
 		return codec.OptionalString(dec, &x.Br)
@@ -1119,7 +1119,7 @@ type NetdevHubport struct {
 	Netdev *string `json:"netdev,omitzero"`
 }
 
-func (x *NetdevHubport) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *NetdevHubport) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "hubid":
 		return codec.Int(dec, &x.Hubid)
@@ -1161,7 +1161,7 @@ type NetdevNetmap struct {
 	Devname *string `json:"devname,omitzero"`
 }
 
-func (x *NetdevNetmap) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *NetdevNetmap) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "ifname":
 		return codec.String(dec, &x.Ifname)
@@ -1251,7 +1251,7 @@ type NetdevAfXdp struct {
 	MapStartIndex *int32 `json:"map-start-index,omitzero"`
 }
 
-func (x *NetdevAfXdp) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *NetdevAfXdp) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "ifname":
 		return codec.String(dec, &x.Ifname)
@@ -1330,7 +1330,7 @@ type NetdevVhostUser struct {
 	Queues *int64 `json:"queues,omitzero"`
 }
 
-func (x *NetdevVhostUser) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *NetdevVhostUser) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "chardev":
 		return codec.String(dec, &x.Chardev)
@@ -1383,7 +1383,7 @@ type NetdevVhostVdpa struct {
 	XSvq *bool `json:"x-svq,omitzero"`
 }
 
-func (x *NetdevVhostVdpa) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *NetdevVhostVdpa) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "vhostdev":
 		return codec.OptionalString(dec, &x.Vhostdev)
@@ -1443,7 +1443,7 @@ type NetdevVmnetHost struct {
 	NetUUID *string `json:"net-uuid,omitzero"`
 }
 
-func (x *NetdevVmnetHost) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *NetdevVmnetHost) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "start-address":
 		return codec.OptionalString(dec, &x.StartAddress)
@@ -1508,7 +1508,7 @@ type NetdevVmnetShared struct {
 	Nat66Prefix *string `json:"nat66-prefix,omitzero"`
 }
 
-func (x *NetdevVmnetShared) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *NetdevVmnetShared) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "start-address":
 		return codec.OptionalString(dec, &x.StartAddress)
@@ -1567,7 +1567,7 @@ type NetdevVmnetBridged struct {
 	Isolated *bool `json:"isolated,omitzero"`
 }
 
-func (x *NetdevVmnetBridged) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *NetdevVmnetBridged) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "ifname":
 		return codec.String(dec, &x.Ifname)
@@ -1612,10 +1612,10 @@ type NetdevStream struct {
 	ReconnectMs *int64 `json:"reconnect-ms,omitzero"`
 }
 
-func (x *NetdevStream) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *NetdevStream) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "addr":
-		return codec.Object(dec, &x.Addr, (*SocketAddress).UnmarshalJSONFrom)
+		return codec.Object(dec, &x.Addr, (*SocketAddress).decode)
 	case "server":
 		return codec.OptionalBool(dec, &x.Server)
 	case "reconnect-ms":
@@ -1659,12 +1659,12 @@ type NetdevDgram struct {
 	Remote *SocketAddress `json:"remote,omitzero"`
 }
 
-func (x *NetdevDgram) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *NetdevDgram) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "local":
-		return codec.OptionalObject(dec, &x.Local, (*SocketAddress).UnmarshalJSONFrom)
+		return codec.OptionalObject(dec, &x.Local, (*SocketAddress).decode)
 	case "remote":
-		return codec.OptionalObject(dec, &x.Remote, (*SocketAddress).UnmarshalJSONFrom)
+		return codec.OptionalObject(dec, &x.Remote, (*SocketAddress).decode)
 	}
 	return false, nil
 }
@@ -1807,7 +1807,7 @@ func (x *Netdev) encodeMembers(e *codec.Encoder) {
 	x.Type.encodeNetdev(e)
 }
 
-func (x *Netdev) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *Netdev) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "id":
 		return codec.String(dec, &x.ID)
@@ -1832,88 +1832,92 @@ func (x *Netdev) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *Netdev) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "type", x.decodeMember)
+	return codec.Decode(dec, x.decode)
+}
+
+func (x *Netdev) decode(dec *codec.Decoder) error {
+	u, err := codec.BeginUnion(dec, x, "type")
 	if err != nil {
 		return err
 	}
 	switch NetClientDriver(u.Tag) {
 	case NetClientDriverNone:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Type = NetdevNone{}
 	case NetClientDriverNIC:
 		var v NetdevNIC
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Type = v
 	case NetClientDriverUser:
 		var v NetdevUser
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Type = v
 	case NetClientDriverTap:
 		var v NetdevTap
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Type = v
 	case NetClientDriverL2tpv3:
 		var v NetdevL2tpv3
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Type = v
 	case NetClientDriverSocket:
 		var v NetdevSocket
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Type = v
 	case NetClientDriverStream:
 		var v NetdevStream
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Type = v
 	case NetClientDriverDgram:
 		var v NetdevDgram
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Type = v
 	case NetClientDriverVde:
 		var v NetdevVde
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Type = v
 	case NetClientDriverBridge:
 		var v NetdevBridge
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Type = v
 	case NetClientDriverHubport:
 		var v NetdevHubport
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Type = v
 	case NetClientDriverNetmap:
 		var v NetdevNetmap
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Type = v
 	case NetClientDriverVhostUser:
 		var v NetdevVhostUser
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Type = v
 	case NetClientDriverVhostVdpa:
 		var v NetdevVhostVdpa
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Type = v
 	case NetClientDriverPasst:
 		var v NetdevPasst
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Type = v
 	case NetClientDriverAfXdp:
 		var v NetdevAfXdp
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Type = v
 	case NetClientDriverVmnetHost:
 		var v NetdevVmnetHost
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Type = v
 	case NetClientDriverVmnetShared:
 		var v NetdevVmnetShared
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Type = v
 	case NetClientDriverVmnetBridged:
 		var v NetdevVmnetBridged
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Type = v
 	default:
-		x.Type, err = unknownVariant(&u)
+		x.Type, err = unknownVariant(&u, x.decodeMember)
 	}
 	return err
 }

@@ -46,7 +46,7 @@ type DeviceAddArgs struct {
 	Props map[string]any `json:"-"`
 }
 
-func (x *DeviceAddArgs) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *DeviceAddArgs) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "driver":
 		return codec.String(dec, &x.Driver)
@@ -56,6 +56,10 @@ func (x *DeviceAddArgs) decodeMember(dec *jsontext.Decoder, name []byte) (bool, 
 		return codec.OptionalString(dec, &x.ID)
 	}
 	return codec.Prop(dec, name, &x.Props)
+}
+
+func (x *DeviceAddArgs) decode(dec *codec.Decoder) error {
+	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
 func (x *DeviceAddArgs) encodeMembers(e *codec.Encoder) {
@@ -86,7 +90,7 @@ func (x *DeviceAddArgs) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *DeviceAddArgs) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+	return codec.Decode(dec, x.decode)
 }
 
 // DeviceAdd plugs a device in.

@@ -164,7 +164,7 @@ type ObjectTypeInfo struct {
 	Parent *string `json:"parent,omitzero"`
 }
 
-func (x *ObjectTypeInfo) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ObjectTypeInfo) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "name":
 		return codec.String(dec, &x.Name)
@@ -176,7 +176,7 @@ func (x *ObjectTypeInfo) decodeMember(dec *jsontext.Decoder, name []byte) (bool,
 	return false, nil
 }
 
-func (x *ObjectTypeInfo) decode(dec *jsontext.Decoder) error {
+func (x *ObjectTypeInfo) decode(dec *codec.Decoder) error {
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
@@ -237,7 +237,7 @@ type ObjectOptionsCanHostSocketcan struct {
 	Canbus string `json:"canbus"`
 }
 
-func (x *ObjectOptionsCanHostSocketcan) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ObjectOptionsCanHostSocketcan) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "if":
 		return codec.String(dec, &x.If)
@@ -291,7 +291,7 @@ type ObjectOptionsColoCompare struct {
 	VnetHdrSupport *bool `json:"vnet_hdr_support,omitzero"`
 }
 
-func (x *ObjectOptionsColoCompare) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ObjectOptionsColoCompare) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "primary_in":
 		return codec.String(dec, &x.PrimaryIn)
@@ -365,7 +365,7 @@ type CryptodevBackendProperties struct {
 	ThrottleOps *uint64 `json:"throttle-ops,omitzero"`
 }
 
-func (x *CryptodevBackendProperties) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *CryptodevBackendProperties) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "queues":
 		return codec.OptionalUint(dec, &x.Queues)
@@ -412,7 +412,7 @@ type ObjectOptionsCryptodevVhostUser struct {
 	Chardev string `json:"chardev"`
 }
 
-func (x *ObjectOptionsCryptodevVhostUser) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ObjectOptionsCryptodevVhostUser) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "queues":
 		return codec.OptionalUint(dec, &x.Queues)
@@ -464,7 +464,7 @@ type ObjectOptionsDbusVmstate struct {
 	IDList *string `json:"id-list,omitzero"`
 }
 
-func (x *ObjectOptionsDbusVmstate) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ObjectOptionsDbusVmstate) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "addr":
 		return codec.String(dec, &x.Addr)
@@ -540,7 +540,7 @@ type ObjectOptionsFilterReplay struct {
 	Insert *NetfilterInsert `json:"insert,omitzero"`
 }
 
-func (x *ObjectOptionsFilterReplay) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ObjectOptionsFilterReplay) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "netdev":
 		return codec.String(dec, &x.Netdev)
@@ -606,7 +606,7 @@ type ObjectOptionsFilterBuffer struct {
 	Interval uint32 `json:"interval"`
 }
 
-func (x *ObjectOptionsFilterBuffer) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ObjectOptionsFilterBuffer) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "netdev":
 		return codec.String(dec, &x.Netdev)
@@ -677,7 +677,7 @@ type ObjectOptionsFilterDump struct {
 	Maxlen *uint32 `json:"maxlen,omitzero"`
 }
 
-func (x *ObjectOptionsFilterDump) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ObjectOptionsFilterDump) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "netdev":
 		return codec.String(dec, &x.Netdev)
@@ -753,7 +753,7 @@ type ObjectOptionsFilterMirror struct {
 	VnetHdrSupport *bool `json:"vnet_hdr_support,omitzero"`
 }
 
-func (x *ObjectOptionsFilterMirror) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ObjectOptionsFilterMirror) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "netdev":
 		return codec.String(dec, &x.Netdev)
@@ -831,7 +831,7 @@ type ObjectOptionsFilterRedirector struct {
 	VnetHdrSupport *bool `json:"vnet_hdr_support,omitzero"`
 }
 
-func (x *ObjectOptionsFilterRedirector) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ObjectOptionsFilterRedirector) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "netdev":
 		return codec.String(dec, &x.Netdev)
@@ -912,7 +912,7 @@ type ObjectOptionsFilterRewriter struct {
 	VnetHdrSupport *bool `json:"vnet_hdr_support,omitzero"`
 }
 
-func (x *ObjectOptionsFilterRewriter) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ObjectOptionsFilterRewriter) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "netdev":
 		return codec.String(dec, &x.Netdev)
@@ -984,7 +984,7 @@ type ObjectOptionsInputBarrier struct {
 	Height *string `json:"height,omitzero"`
 }
 
-func (x *ObjectOptionsInputBarrier) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ObjectOptionsInputBarrier) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "name":
 		return codec.String(dec, &x.Name)
@@ -1055,7 +1055,7 @@ type ObjectOptionsInputLinux struct {
 	GrabToggle *GrabToggleKeys `json:"grab-toggle,omitzero"`
 }
 
-func (x *ObjectOptionsInputLinux) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ObjectOptionsInputLinux) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "evdev":
 		return codec.String(dec, &x.Evdev)
@@ -1119,7 +1119,7 @@ type ObjectOptionsIothread struct {
 	PollWeight *int64 `json:"poll-weight,omitzero"`
 }
 
-func (x *ObjectOptionsIothread) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ObjectOptionsIothread) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "aio-max-batch":
 		return codec.OptionalInt(dec, &x.AioMaxBatch)
@@ -1189,7 +1189,7 @@ type ObjectOptionsMainLoop struct {
 	ThreadPoolMax *int64 `json:"thread-pool-max,omitzero"`
 }
 
-func (x *ObjectOptionsMainLoop) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ObjectOptionsMainLoop) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "aio-max-batch":
 		return codec.OptionalInt(dec, &x.AioMaxBatch)
@@ -1257,7 +1257,7 @@ type ObjectOptionsMemoryBackendRAM struct {
 	XUseCanonicalPathForRamblockID *bool `json:"x-use-canonical-path-for-ramblock-id,omitzero"`
 }
 
-func (x *ObjectOptionsMemoryBackendRAM) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ObjectOptionsMemoryBackendRAM) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "dump":
 		return codec.OptionalBool(dec, &x.Dump)
@@ -1381,7 +1381,7 @@ type ObjectOptionsMemoryBackendFile struct {
 	ROM *OnOffAuto `json:"rom,omitzero"`
 }
 
-func (x *ObjectOptionsMemoryBackendFile) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ObjectOptionsMemoryBackendFile) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "dump":
 		return codec.OptionalBool(dec, &x.Dump)
@@ -1526,7 +1526,7 @@ type ObjectOptionsMemoryBackendMemfd struct {
 	Seal *bool `json:"seal,omitzero"`
 }
 
-func (x *ObjectOptionsMemoryBackendMemfd) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ObjectOptionsMemoryBackendMemfd) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "dump":
 		return codec.OptionalBool(dec, &x.Dump)
@@ -1647,7 +1647,7 @@ type ObjectOptionsMemoryBackendShm struct {
 	XUseCanonicalPathForRamblockID *bool `json:"x-use-canonical-path-for-ramblock-id,omitzero"`
 }
 
-func (x *ObjectOptionsMemoryBackendShm) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ObjectOptionsMemoryBackendShm) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "dump":
 		return codec.OptionalBool(dec, &x.Dump)
@@ -1753,7 +1753,7 @@ type ObjectOptionsMemoryBackendEpc struct {
 	XUseCanonicalPathForRamblockID *bool `json:"x-use-canonical-path-for-ramblock-id,omitzero"`
 }
 
-func (x *ObjectOptionsMemoryBackendEpc) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ObjectOptionsMemoryBackendEpc) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "dump":
 		return codec.OptionalBool(dec, &x.Dump)
@@ -1838,7 +1838,7 @@ type ObjectOptionsPrManagerHelper struct {
 	Path string `json:"path"`
 }
 
-func (x *ObjectOptionsPrManagerHelper) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ObjectOptionsPrManagerHelper) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "path":
 		return codec.String(dec, &x.Path)
@@ -1874,7 +1874,7 @@ type ObjectOptionsQtest struct {
 	Log *string `json:"log,omitzero"`
 }
 
-func (x *ObjectOptionsQtest) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ObjectOptionsQtest) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "chardev":
 		return codec.String(dec, &x.Chardev)
@@ -1916,7 +1916,7 @@ type ObjectOptionsXRemoteObject struct {
 	Devid string `json:"devid"`
 }
 
-func (x *ObjectOptionsXRemoteObject) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ObjectOptionsXRemoteObject) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "fd":
 		return codec.String(dec, &x.FD)
@@ -1956,10 +1956,10 @@ type ObjectOptionsXVfioUserServer struct {
 	Device string `json:"device"`
 }
 
-func (x *ObjectOptionsXVfioUserServer) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ObjectOptionsXVfioUserServer) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "socket":
-		return codec.Object(dec, &x.Socket, (*SocketAddress).UnmarshalJSONFrom)
+		return codec.Object(dec, &x.Socket, (*SocketAddress).decode)
 	case "device":
 		return codec.String(dec, &x.Device)
 	}
@@ -1993,7 +1993,7 @@ type ObjectOptionsIommufd struct {
 	FD *string `json:"fd,omitzero"`
 }
 
-func (x *ObjectOptionsIommufd) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ObjectOptionsIommufd) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "fd":
 		return codec.OptionalString(dec, &x.FD)
@@ -2032,7 +2032,7 @@ type ObjectOptionsACPIGenericInitiator struct {
 	Node uint32 `json:"node"`
 }
 
-func (x *ObjectOptionsACPIGenericInitiator) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ObjectOptionsACPIGenericInitiator) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "pci-dev":
 		return codec.String(dec, &x.PCIDev)
@@ -2072,7 +2072,7 @@ type ObjectOptionsACPIGenericPort struct {
 	Node uint32 `json:"node"`
 }
 
-func (x *ObjectOptionsACPIGenericPort) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ObjectOptionsACPIGenericPort) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "pci-bus":
 		return codec.String(dec, &x.PCIBus)
@@ -2112,7 +2112,7 @@ type ObjectOptionsRngBuiltin struct {
 	Opened *bool `json:"opened,omitzero"`
 }
 
-func (x *ObjectOptionsRngBuiltin) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ObjectOptionsRngBuiltin) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "opened":
 		return codec.OptionalBool(dec, &x.Opened)
@@ -2153,7 +2153,7 @@ type ObjectOptionsRngEgd struct {
 	Chardev string `json:"chardev"`
 }
 
-func (x *ObjectOptionsRngEgd) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ObjectOptionsRngEgd) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "opened":
 		return codec.OptionalBool(dec, &x.Opened)
@@ -2197,7 +2197,7 @@ type ObjectOptionsRngRandom struct {
 	Filename *string `json:"filename,omitzero"`
 }
 
-func (x *ObjectOptionsRngRandom) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ObjectOptionsRngRandom) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "opened":
 		return codec.OptionalBool(dec, &x.Opened)
@@ -2239,7 +2239,7 @@ type ObjectOptionsIgvmCfg struct {
 	File string `json:"file"`
 }
 
-func (x *ObjectOptionsIgvmCfg) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ObjectOptionsIgvmCfg) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "file":
 		return codec.String(dec, &x.File)
@@ -2291,7 +2291,7 @@ type ObjectOptionsSEVGuest struct {
 	LegacyVMType *OnOffAuto `json:"legacy-vm-type,omitzero"`
 }
 
-func (x *ObjectOptionsSEVGuest) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ObjectOptionsSEVGuest) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "sev-device":
 		return codec.OptionalString(dec, &x.SEVDevice)
@@ -2387,7 +2387,7 @@ type ObjectOptionsSEVSnpGuest struct {
 	VcekDisabled *bool `json:"vcek-disabled,omitzero"`
 }
 
-func (x *ObjectOptionsSEVSnpGuest) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ObjectOptionsSEVSnpGuest) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "sev-device":
 		return codec.OptionalString(dec, &x.SEVDevice)
@@ -2483,7 +2483,7 @@ type ObjectOptionsTdxGuest struct {
 	QuoteGenerationSocket *SocketAddress `json:"quote-generation-socket,omitzero"`
 }
 
-func (x *ObjectOptionsTdxGuest) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ObjectOptionsTdxGuest) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "attributes":
 		return codec.OptionalUint(dec, &x.Attributes)
@@ -2496,7 +2496,7 @@ func (x *ObjectOptionsTdxGuest) decodeMember(dec *jsontext.Decoder, name []byte)
 	case "mrownerconfig":
 		return codec.OptionalString(dec, &x.Mrownerconfig)
 	case "quote-generation-socket":
-		return codec.OptionalObject(dec, &x.QuoteGenerationSocket, (*SocketAddress).UnmarshalJSONFrom)
+		return codec.OptionalObject(dec, &x.QuoteGenerationSocket, (*SocketAddress).decode)
 	}
 	return false, nil
 }
@@ -2547,7 +2547,7 @@ type ObjectOptionsThreadContext struct {
 	NodeAffinity []uint16 `json:"node-affinity,omitzero"`
 }
 
-func (x *ObjectOptionsThreadContext) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ObjectOptionsThreadContext) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "cpu-affinity":
 		return codec.Value(dec, &x.CPUAffinity)
@@ -2590,7 +2590,7 @@ type ObjectOptionsMonitorHMP struct {
 	Readline *bool `json:"readline,omitzero"`
 }
 
-func (x *ObjectOptionsMonitorHMP) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ObjectOptionsMonitorHMP) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "chardev":
 		return codec.String(dec, &x.Chardev)
@@ -2661,7 +2661,7 @@ type ObjectOptionsMonitorQMP struct {
 	CloseAction *MonitorQMPCloseAction `json:"close-action,omitzero"`
 }
 
-func (x *ObjectOptionsMonitorQMP) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ObjectOptionsMonitorQMP) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "chardev":
 		return codec.String(dec, &x.Chardev)
@@ -2904,7 +2904,7 @@ func (x *ObjectOptions) encodeMembers(e *codec.Encoder) {
 	x.QOMType.encodeObjectOptions(e)
 }
 
-func (x *ObjectOptions) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ObjectOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "id":
 		return codec.String(dec, &x.ID)
@@ -2929,222 +2929,226 @@ func (x *ObjectOptions) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *ObjectOptions) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "qom-type", x.decodeMember)
+	return codec.Decode(dec, x.decode)
+}
+
+func (x *ObjectOptions) decode(dec *codec.Decoder) error {
+	u, err := codec.BeginUnion(dec, x, "qom-type")
 	if err != nil {
 		return err
 	}
 	switch ObjectType(u.Tag) {
 	case ObjectTypeACPIGenericInitiator:
 		var v ObjectOptionsACPIGenericInitiator
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.QOMType = v
 	case ObjectTypeACPIGenericPort:
 		var v ObjectOptionsACPIGenericPort
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.QOMType = v
 	case ObjectTypeAuthzList:
 		var v ObjectOptionsAuthzList
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.QOMType = v
 	case ObjectTypeAuthzListfile:
 		var v ObjectOptionsAuthzListfile
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.QOMType = v
 	case ObjectTypeAuthzPam:
 		var v ObjectOptionsAuthzPam
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.QOMType = v
 	case ObjectTypeAuthzSimple:
 		var v ObjectOptionsAuthzSimple
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.QOMType = v
 	case ObjectTypeCanBus:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.QOMType = ObjectOptionsCanBus{}
 	case ObjectTypeCanHostSocketcan:
 		var v ObjectOptionsCanHostSocketcan
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.QOMType = v
 	case ObjectTypeColoCompare:
 		var v ObjectOptionsColoCompare
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.QOMType = v
 	case ObjectTypeCryptodevBackend:
 		var v ObjectOptionsCryptodevBackend
-		err = u.Variant((*CryptodevBackendProperties)(&v).decodeMember)
+		err = u.Variant(x.decodeMember, (*CryptodevBackendProperties)(&v).decodeMember)
 		x.QOMType = v
 	case ObjectTypeCryptodevBackendBuiltin:
 		var v ObjectOptionsCryptodevBackendBuiltin
-		err = u.Variant((*CryptodevBackendProperties)(&v).decodeMember)
+		err = u.Variant(x.decodeMember, (*CryptodevBackendProperties)(&v).decodeMember)
 		x.QOMType = v
 	case ObjectTypeCryptodevBackendLkcf:
 		var v ObjectOptionsCryptodevBackendLkcf
-		err = u.Variant((*CryptodevBackendProperties)(&v).decodeMember)
+		err = u.Variant(x.decodeMember, (*CryptodevBackendProperties)(&v).decodeMember)
 		x.QOMType = v
 	case ObjectTypeCryptodevVhostUser:
 		var v ObjectOptionsCryptodevVhostUser
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.QOMType = v
 	case ObjectTypeDbusVmstate:
 		var v ObjectOptionsDbusVmstate
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.QOMType = v
 	case ObjectTypeFilterBuffer:
 		var v ObjectOptionsFilterBuffer
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.QOMType = v
 	case ObjectTypeFilterDump:
 		var v ObjectOptionsFilterDump
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.QOMType = v
 	case ObjectTypeFilterMirror:
 		var v ObjectOptionsFilterMirror
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.QOMType = v
 	case ObjectTypeFilterRedirector:
 		var v ObjectOptionsFilterRedirector
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.QOMType = v
 	case ObjectTypeFilterReplay:
 		var v ObjectOptionsFilterReplay
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.QOMType = v
 	case ObjectTypeFilterRewriter:
 		var v ObjectOptionsFilterRewriter
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.QOMType = v
 	case ObjectTypeIgvmCfg:
 		var v ObjectOptionsIgvmCfg
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.QOMType = v
 	case ObjectTypeInputBarrier:
 		var v ObjectOptionsInputBarrier
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.QOMType = v
 	case ObjectTypeInputLinux:
 		var v ObjectOptionsInputLinux
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.QOMType = v
 	case ObjectTypeIommufd:
 		var v ObjectOptionsIommufd
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.QOMType = v
 	case ObjectTypeIothread:
 		var v ObjectOptionsIothread
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.QOMType = v
 	case ObjectTypeMainLoop:
 		var v ObjectOptionsMainLoop
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.QOMType = v
 	case ObjectTypeMemoryBackendEpc:
 		var v ObjectOptionsMemoryBackendEpc
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.QOMType = v
 	case ObjectTypeMemoryBackendFile:
 		var v ObjectOptionsMemoryBackendFile
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.QOMType = v
 	case ObjectTypeMemoryBackendMemfd:
 		var v ObjectOptionsMemoryBackendMemfd
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.QOMType = v
 	case ObjectTypeMemoryBackendRAM:
 		var v ObjectOptionsMemoryBackendRAM
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.QOMType = v
 	case ObjectTypeMemoryBackendShm:
 		var v ObjectOptionsMemoryBackendShm
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.QOMType = v
 	case ObjectTypeMonitorHMP:
 		var v ObjectOptionsMonitorHMP
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.QOMType = v
 	case ObjectTypeMonitorQMP:
 		var v ObjectOptionsMonitorQMP
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.QOMType = v
 	case ObjectTypePefGuest:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.QOMType = ObjectOptionsPefGuest{}
 	case ObjectTypePrManagerHelper:
 		var v ObjectOptionsPrManagerHelper
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.QOMType = v
 	case ObjectTypeQtest:
 		var v ObjectOptionsQtest
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.QOMType = v
 	case ObjectTypeRngBuiltin:
 		var v ObjectOptionsRngBuiltin
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.QOMType = v
 	case ObjectTypeRngEgd:
 		var v ObjectOptionsRngEgd
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.QOMType = v
 	case ObjectTypeRngRandom:
 		var v ObjectOptionsRngRandom
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.QOMType = v
 	case ObjectTypeSecret:
 		var v ObjectOptionsSecret
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.QOMType = v
 	case ObjectTypeSecretKeyring:
 		var v ObjectOptionsSecretKeyring
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.QOMType = v
 	case ObjectTypeSEVGuest:
 		var v ObjectOptionsSEVGuest
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.QOMType = v
 	case ObjectTypeSEVSnpGuest:
 		var v ObjectOptionsSEVSnpGuest
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.QOMType = v
 	case ObjectTypeThreadContext:
 		var v ObjectOptionsThreadContext
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.QOMType = v
 	case ObjectTypeS390PvGuest:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.QOMType = ObjectOptionsS390PvGuest{}
 	case ObjectTypeTdxGuest:
 		var v ObjectOptionsTdxGuest
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.QOMType = v
 	case ObjectTypeThrottleGroup:
 		var v ObjectOptionsThrottleGroup
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.QOMType = v
 	case ObjectTypeTLSCredsAnon:
 		var v ObjectOptionsTLSCredsAnon
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.QOMType = v
 	case ObjectTypeTLSCredsPSK:
 		var v ObjectOptionsTLSCredsPSK
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.QOMType = v
 	case ObjectTypeTLSCredsX509:
 		var v ObjectOptionsTLSCredsX509
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.QOMType = v
 	case ObjectTypeTLSCipherSuites:
 		var v ObjectOptionsTLSCipherSuites
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.QOMType = v
 	case ObjectTypeXRemoteObject:
 		var v ObjectOptionsXRemoteObject
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.QOMType = v
 	case ObjectTypeXVfioUserServer:
 		var v ObjectOptionsXVfioUserServer
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.QOMType = v
 	default:
-		x.QOMType, err = unknownVariant(&u)
+		x.QOMType, err = unknownVariant(&u, x.decodeMember)
 	}
 	return err
 }

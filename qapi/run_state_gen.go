@@ -802,7 +802,7 @@ func (x *GuestPanicInformation) encodeMembers(e *codec.Encoder) {
 	x.Type.encodeGuestPanicInformation(e)
 }
 
-func (x *GuestPanicInformation) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *GuestPanicInformation) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	return false, nil
 }
 
@@ -823,29 +823,33 @@ func (x *GuestPanicInformation) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *GuestPanicInformation) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "type", x.decodeMember)
+	return codec.Decode(dec, x.decode)
+}
+
+func (x *GuestPanicInformation) decode(dec *codec.Decoder) error {
+	u, err := codec.BeginUnion(dec, x, "type")
 	if err != nil {
 		return err
 	}
 	switch GuestPanicInformationType(u.Tag) {
 	case GuestPanicInformationTypeHyperV:
 		var v GuestPanicInformationHyperV
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Type = v
 	case GuestPanicInformationTypeS390:
 		var v GuestPanicInformationS390
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Type = v
 	case GuestPanicInformationTypeTdx:
 		var v GuestPanicInformationTdx
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Type = v
 	case GuestPanicInformationTypeSEV:
 		var v GuestPanicInformationSEV
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Type = v
 	default:
-		x.Type, err = unknownVariant(&u)
+		x.Type, err = unknownVariant(&u, x.decodeMember)
 	}
 	return err
 }
@@ -877,7 +881,7 @@ type GuestPanicInformationHyperV struct {
 	Arg5 uint64 `json:"arg5"`
 }
 
-func (x *GuestPanicInformationHyperV) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *GuestPanicInformationHyperV) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "arg1":
 		return codec.Uint(dec, &x.Arg1)
@@ -966,7 +970,7 @@ type GuestPanicInformationS390 struct {
 	Reason S390CrashReason `json:"reason"`
 }
 
-func (x *GuestPanicInformationS390) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *GuestPanicInformationS390) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "core":
 		return codec.Uint(dec, &x.Core)
@@ -1013,7 +1017,7 @@ type GuestPanicInformationTdx struct {
 	Gpa *uint64 `json:"gpa,omitzero"`
 }
 
-func (x *GuestPanicInformationTdx) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *GuestPanicInformationTdx) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "error-code":
 		return codec.Uint(dec, &x.ErrorCode)
@@ -1057,7 +1061,7 @@ type GuestPanicInformationSEV struct {
 	Code int64 `json:"code"`
 }
 
-func (x *GuestPanicInformationSEV) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *GuestPanicInformationSEV) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "set":
 		return codec.Int(dec, &x.Set)

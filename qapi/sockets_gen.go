@@ -59,7 +59,7 @@ type InetSocketAddressBase struct {
 	Port string `json:"port"`
 }
 
-func (x *InetSocketAddressBase) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *InetSocketAddressBase) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "host":
 		return codec.String(dec, &x.Host)
@@ -69,7 +69,7 @@ func (x *InetSocketAddressBase) decodeMember(dec *jsontext.Decoder, name []byte)
 	return false, nil
 }
 
-func (x *InetSocketAddressBase) decode(dec *jsontext.Decoder) error {
+func (x *InetSocketAddressBase) decode(dec *codec.Decoder) error {
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
@@ -114,7 +114,7 @@ type InetSocketAddress struct {
 	Mptcp *bool `json:"mptcp,omitzero"`
 }
 
-func (x *InetSocketAddress) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *InetSocketAddress) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "host":
 		return codec.String(dec, &x.Host)
@@ -142,7 +142,7 @@ func (x *InetSocketAddress) decodeMember(dec *jsontext.Decoder, name []byte) (bo
 	return false, nil
 }
 
-func (x *InetSocketAddress) decode(dec *jsontext.Decoder) error {
+func (x *InetSocketAddress) decode(dec *codec.Decoder) error {
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
@@ -198,7 +198,7 @@ type UnixSocketAddress struct {
 	Tight *bool `json:"tight,omitzero"`
 }
 
-func (x *UnixSocketAddress) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *UnixSocketAddress) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "path":
 		return codec.String(dec, &x.Path)
@@ -234,7 +234,7 @@ type VsockSocketAddress struct {
 	Port string `json:"port"`
 }
 
-func (x *VsockSocketAddress) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *VsockSocketAddress) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "cid":
 		return codec.String(dec, &x.Cid)
@@ -262,7 +262,7 @@ type FDSocketAddress struct {
 	Str string `json:"str"`
 }
 
-func (x *FDSocketAddress) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *FDSocketAddress) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "str":
 		return codec.String(dec, &x.Str)
@@ -307,7 +307,7 @@ func (x *SocketAddressLegacy) encodeMembers(e *codec.Encoder) {
 	x.Type.encodeSocketAddressLegacy(e)
 }
 
-func (x *SocketAddressLegacy) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *SocketAddressLegacy) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	return false, nil
 }
 
@@ -328,29 +328,33 @@ func (x *SocketAddressLegacy) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *SocketAddressLegacy) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "type", x.decodeMember)
+	return codec.Decode(dec, x.decode)
+}
+
+func (x *SocketAddressLegacy) decode(dec *codec.Decoder) error {
+	u, err := codec.BeginUnion(dec, x, "type")
 	if err != nil {
 		return err
 	}
 	switch SocketAddressType(u.Tag) {
 	case SocketAddressTypeInet:
 		var v SocketAddressLegacyInet
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	case SocketAddressTypeUnix:
 		var v SocketAddressLegacyUnix
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	case SocketAddressTypeVsock:
 		var v SocketAddressLegacyVsock
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	case SocketAddressTypeFD:
 		var v SocketAddressLegacyFD
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	default:
-		x.Type, err = unknownVariant(&u)
+		x.Type, err = unknownVariant(&u, x.decodeMember)
 	}
 	return err
 }
@@ -485,7 +489,7 @@ func (x *SocketAddress) encodeMembers(e *codec.Encoder) {
 	x.Type.encodeSocketAddress(e)
 }
 
-func (x *SocketAddress) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *SocketAddress) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	return false, nil
 }
 
@@ -506,29 +510,33 @@ func (x *SocketAddress) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *SocketAddress) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "type", x.decodeMember)
+	return codec.Decode(dec, x.decode)
+}
+
+func (x *SocketAddress) decode(dec *codec.Decoder) error {
+	u, err := codec.BeginUnion(dec, x, "type")
 	if err != nil {
 		return err
 	}
 	switch SocketAddressType(u.Tag) {
 	case SocketAddressTypeInet:
 		var v SocketAddressInet
-		err = u.Variant((*InetSocketAddress)(&v).decodeMember)
+		err = u.Variant(x.decodeMember, (*InetSocketAddress)(&v).decodeMember)
 		x.Type = v
 	case SocketAddressTypeUnix:
 		var v SocketAddressUnix
-		err = u.Variant((*UnixSocketAddress)(&v).decodeMember)
+		err = u.Variant(x.decodeMember, (*UnixSocketAddress)(&v).decodeMember)
 		x.Type = v
 	case SocketAddressTypeVsock:
 		var v SocketAddressVsock
-		err = u.Variant((*VsockSocketAddress)(&v).decodeMember)
+		err = u.Variant(x.decodeMember, (*VsockSocketAddress)(&v).decodeMember)
 		x.Type = v
 	case SocketAddressTypeFD:
 		var v SocketAddressFD
-		err = u.Variant((*FDSocketAddress)(&v).decodeMember)
+		err = u.Variant(x.decodeMember, (*FDSocketAddress)(&v).decodeMember)
 		x.Type = v
 	default:
-		x.Type, err = unknownVariant(&u)
+		x.Type, err = unknownVariant(&u, x.decodeMember)
 	}
 	return err
 }

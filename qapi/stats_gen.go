@@ -165,7 +165,7 @@ type StatsFilterVcpu struct {
 	Vcpus []string `json:"vcpus,omitzero"`
 }
 
-func (x *StatsFilterVcpu) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *StatsFilterVcpu) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "vcpus":
 		return codec.Strings(dec, &x.Vcpus)
@@ -224,7 +224,7 @@ func (x *StatsFilter) encodeMembers(e *codec.Encoder) {
 	x.Target.encodeStatsFilter(e)
 }
 
-func (x *StatsFilter) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *StatsFilter) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "providers":
 		return codec.Value(dec, &x.Providers)
@@ -249,23 +249,27 @@ func (x *StatsFilter) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *StatsFilter) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "target", x.decodeMember)
+	return codec.Decode(dec, x.decode)
+}
+
+func (x *StatsFilter) decode(dec *codec.Decoder) error {
+	u, err := codec.BeginUnion(dec, x, "target")
 	if err != nil {
 		return err
 	}
 	switch StatsTarget(u.Tag) {
 	case StatsTargetVM:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Target = StatsFilterVM{}
 	case StatsTargetVcpu:
 		var v StatsFilterVcpu
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Target = v
 	case StatsTargetCryptodev:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Target = StatsFilterCryptodev{}
 	default:
-		x.Target, err = unknownVariant(&u)
+		x.Target, err = unknownVariant(&u, x.decodeMember)
 	}
 	return err
 }
@@ -314,7 +318,7 @@ type StatsValue interface {
 	isStatsValue()
 }
 
-func decodeStatsValue(x *StatsValue, dec *jsontext.Decoder) error {
+func decodeStatsValue(x *StatsValue, dec *codec.Decoder) error {
 	switch dec.PeekKind() {
 	case '0':
 		var v Uint
@@ -353,7 +357,7 @@ type Stats struct {
 	Value StatsValue `json:"value"`
 }
 
-func (x *Stats) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *Stats) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "name":
 		return codec.String(dec, &x.Name)
@@ -361,6 +365,10 @@ func (x *Stats) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
 		return codec.Object(dec, &x.Value, decodeStatsValue)
 	}
 	return false, nil
+}
+
+func (x *Stats) decode(dec *codec.Decoder) error {
+	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
 func (x *Stats) encodeMembers(e *codec.Encoder) {
@@ -385,7 +393,7 @@ func (x *Stats) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *Stats) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+	return codec.Decode(dec, x.decode)
 }
 
 // StatsResult are the statistics of a provider about one thing.

@@ -172,7 +172,7 @@ func (x *TPMTypeOptions) encodeMembers(e *codec.Encoder) {
 	x.Type.encodeTPMTypeOptions(e)
 }
 
-func (x *TPMTypeOptions) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *TPMTypeOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	return false, nil
 }
 
@@ -193,21 +193,25 @@ func (x *TPMTypeOptions) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *TPMTypeOptions) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "type", x.decodeMember)
+	return codec.Decode(dec, x.decode)
+}
+
+func (x *TPMTypeOptions) decode(dec *codec.Decoder) error {
+	u, err := codec.BeginUnion(dec, x, "type")
 	if err != nil {
 		return err
 	}
 	switch TPMType(u.Tag) {
 	case TPMTypePassthrough:
 		var v TPMTypeOptionsPassthrough
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	case TPMTypeEmulator:
 		var v TPMTypeOptionsEmulator
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	default:
-		x.Type, err = unknownVariant(&u)
+		x.Type, err = unknownVariant(&u, x.decodeMember)
 	}
 	return err
 }

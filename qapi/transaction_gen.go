@@ -162,7 +162,7 @@ func (x *TransactionAction) encodeMembers(e *codec.Encoder) {
 	x.Type.encodeTransactionAction(e)
 }
 
-func (x *TransactionAction) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *TransactionAction) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	return false, nil
 }
 
@@ -183,61 +183,65 @@ func (x *TransactionAction) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *TransactionAction) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "type", x.decodeMember)
+	return codec.Decode(dec, x.decode)
+}
+
+func (x *TransactionAction) decode(dec *codec.Decoder) error {
+	u, err := codec.BeginUnion(dec, x, "type")
 	if err != nil {
 		return err
 	}
 	switch TransactionActionKind(u.Tag) {
 	case TransactionActionKindAbort:
 		var v TransactionActionAbort
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	case TransactionActionKindBlockDirtyBitmapAdd:
 		var v TransactionActionBlockDirtyBitmapAdd
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	case TransactionActionKindBlockDirtyBitmapRemove:
 		var v TransactionActionBlockDirtyBitmapRemove
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	case TransactionActionKindBlockDirtyBitmapClear:
 		var v TransactionActionBlockDirtyBitmapClear
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	case TransactionActionKindBlockDirtyBitmapEnable:
 		var v TransactionActionBlockDirtyBitmapEnable
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	case TransactionActionKindBlockDirtyBitmapDisable:
 		var v TransactionActionBlockDirtyBitmapDisable
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	case TransactionActionKindBlockDirtyBitmapMerge:
 		var v TransactionActionBlockDirtyBitmapMerge
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	case TransactionActionKindBlockdevBackup:
 		var v TransactionActionBlockdevBackup
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	case TransactionActionKindBlockdevSnapshot:
 		var v TransactionActionBlockdevSnapshot
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	case TransactionActionKindBlockdevSnapshotInternalSync:
 		var v TransactionActionBlockdevSnapshotInternalSync
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	case TransactionActionKindBlockdevSnapshotSync:
 		var v TransactionActionBlockdevSnapshotSync
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	case TransactionActionKindDriveBackup:
 		var v TransactionActionDriveBackup
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	default:
-		x.Type, err = unknownVariant(&u)
+		x.Type, err = unknownVariant(&u, x.decodeMember)
 	}
 	return err
 }

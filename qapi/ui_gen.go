@@ -110,7 +110,7 @@ func (x *SetPasswordOptions) encodeMembers(e *codec.Encoder) {
 	x.Protocol.encodeSetPasswordOptions(e)
 }
 
-func (x *SetPasswordOptions) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *SetPasswordOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "password":
 		return codec.String(dec, &x.Password)
@@ -137,20 +137,24 @@ func (x *SetPasswordOptions) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *SetPasswordOptions) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "protocol", x.decodeMember)
+	return codec.Decode(dec, x.decode)
+}
+
+func (x *SetPasswordOptions) decode(dec *codec.Decoder) error {
+	u, err := codec.BeginUnion(dec, x, "protocol")
 	if err != nil {
 		return err
 	}
 	switch DisplayProtocol(u.Tag) {
 	case DisplayProtocolVNC:
 		var v SetPasswordOptionsVNC
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Protocol = v
 	case DisplayProtocolSpice:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Protocol = SetPasswordOptionsSpice{}
 	default:
-		x.Protocol, err = unknownVariant(&u)
+		x.Protocol, err = unknownVariant(&u, x.decodeMember)
 	}
 	return err
 }
@@ -186,7 +190,7 @@ type SetPasswordOptionsVNC struct {
 	Display *string `json:"display,omitzero"`
 }
 
-func (x *SetPasswordOptionsVNC) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *SetPasswordOptionsVNC) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "display":
 		return codec.OptionalString(dec, &x.Display)
@@ -259,7 +263,7 @@ func (x *ExpirePasswordOptions) encodeMembers(e *codec.Encoder) {
 	x.Protocol.encodeExpirePasswordOptions(e)
 }
 
-func (x *ExpirePasswordOptions) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ExpirePasswordOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "time":
 		return codec.String(dec, &x.Time)
@@ -284,20 +288,24 @@ func (x *ExpirePasswordOptions) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *ExpirePasswordOptions) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "protocol", x.decodeMember)
+	return codec.Decode(dec, x.decode)
+}
+
+func (x *ExpirePasswordOptions) decode(dec *codec.Decoder) error {
+	u, err := codec.BeginUnion(dec, x, "protocol")
 	if err != nil {
 		return err
 	}
 	switch DisplayProtocol(u.Tag) {
 	case DisplayProtocolVNC:
 		var v ExpirePasswordOptionsVNC
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Protocol = v
 	case DisplayProtocolSpice:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Protocol = ExpirePasswordOptionsSpice{}
 	default:
-		x.Protocol, err = unknownVariant(&u)
+		x.Protocol, err = unknownVariant(&u, x.decodeMember)
 	}
 	return err
 }
@@ -334,7 +342,7 @@ type ExpirePasswordOptionsVNC struct {
 	Display *string `json:"display,omitzero"`
 }
 
-func (x *ExpirePasswordOptionsVNC) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *ExpirePasswordOptionsVNC) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "display":
 		return codec.OptionalString(dec, &x.Display)
@@ -1666,7 +1674,7 @@ func (x *KeyValue) encodeMembers(e *codec.Encoder) {
 	x.Type.encodeKeyValue(e)
 }
 
-func (x *KeyValue) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *KeyValue) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	return false, nil
 }
 
@@ -1687,21 +1695,25 @@ func (x *KeyValue) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *KeyValue) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "type", x.decodeMember)
+	return codec.Decode(dec, x.decode)
+}
+
+func (x *KeyValue) decode(dec *codec.Decoder) error {
+	u, err := codec.BeginUnion(dec, x, "type")
 	if err != nil {
 		return err
 	}
 	switch KeyValueKind(u.Tag) {
 	case KeyValueKindNumber:
 		var v KeyValueNumber
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	case KeyValueKindQcode:
 		var v KeyValueQcode
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	default:
-		x.Type, err = unknownVariant(&u)
+		x.Type, err = unknownVariant(&u, x.decodeMember)
 	}
 	return err
 }
@@ -2045,7 +2057,7 @@ func (x *InputEvent) encodeMembers(e *codec.Encoder) {
 	x.Type.encodeInputEvent(e)
 }
 
-func (x *InputEvent) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *InputEvent) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	return false, nil
 }
 
@@ -2066,33 +2078,37 @@ func (x *InputEvent) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *InputEvent) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "type", x.decodeMember)
+	return codec.Decode(dec, x.decode)
+}
+
+func (x *InputEvent) decode(dec *codec.Decoder) error {
+	u, err := codec.BeginUnion(dec, x, "type")
 	if err != nil {
 		return err
 	}
 	switch InputEventKind(u.Tag) {
 	case InputEventKindKey:
 		var v InputEventKey
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	case InputEventKindBtn:
 		var v InputEventBtn
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	case InputEventKindRel:
 		var v InputEventRel
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	case InputEventKindAbs:
 		var v InputEventAbs
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	case InputEventKindMtt:
 		var v InputEventMtt
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Type = v
 	default:
-		x.Type, err = unknownVariant(&u)
+		x.Type, err = unknownVariant(&u, x.decodeMember)
 	}
 	return err
 }
@@ -2194,7 +2210,7 @@ type DisplayOptionsGtk struct {
 	Scale *float64 `json:"scale,omitzero"`
 }
 
-func (x *DisplayOptionsGtk) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *DisplayOptionsGtk) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "clipboard":
 		return codec.OptionalBool(dec, &x.Clipboard)
@@ -2261,7 +2277,7 @@ type DisplayOptionsEglHeadless struct {
 	Rendernode *string `json:"rendernode,omitzero"`
 }
 
-func (x *DisplayOptionsEglHeadless) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *DisplayOptionsEglHeadless) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "rendernode":
 		return codec.OptionalString(dec, &x.Rendernode)
@@ -2304,7 +2320,7 @@ type DisplayOptionsDbus struct {
 	Audiodev *string `json:"audiodev,omitzero"`
 }
 
-func (x *DisplayOptionsDbus) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *DisplayOptionsDbus) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "rendernode":
 		return codec.OptionalString(dec, &x.Rendernode)
@@ -2389,7 +2405,7 @@ type DisplayOptionsCurses struct {
 	Charset *string `json:"charset,omitzero"`
 }
 
-func (x *DisplayOptionsCurses) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *DisplayOptionsCurses) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "charset":
 		return codec.OptionalString(dec, &x.Charset)
@@ -2436,7 +2452,7 @@ type DisplayOptionsCocoa struct {
 	ZoomInterpolation *bool `json:"zoom-interpolation,omitzero"`
 }
 
-func (x *DisplayOptionsCocoa) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *DisplayOptionsCocoa) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "left-command-key":
 		return codec.OptionalBool(dec, &x.LeftCommandKey)
@@ -2524,7 +2540,7 @@ type DisplayOptionsSdl struct {
 	GrabMod *HotKeyMod `json:"grab-mod,omitzero"`
 }
 
-func (x *DisplayOptionsSdl) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *DisplayOptionsSdl) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "grab-mod":
 		return codec.OptionalString(dec, &x.GrabMod)
@@ -2653,7 +2669,7 @@ func (x *DisplayOptions) encodeMembers(e *codec.Encoder) {
 	x.Type.encodeDisplayOptions(e)
 }
 
-func (x *DisplayOptions) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *DisplayOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "full-screen":
 		return codec.OptionalBool(dec, &x.FullScreen)
@@ -2684,46 +2700,50 @@ func (x *DisplayOptions) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *DisplayOptions) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "type", x.decodeMember)
+	return codec.Decode(dec, x.decode)
+}
+
+func (x *DisplayOptions) decode(dec *codec.Decoder) error {
+	u, err := codec.BeginUnion(dec, x, "type")
 	if err != nil {
 		return err
 	}
 	switch DisplayType(u.Tag) {
 	case DisplayTypeDefault:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Type = DisplayOptionsDefault{}
 	case DisplayTypeNone:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Type = DisplayOptionsNone{}
 	case DisplayTypeGtk:
 		var v DisplayOptionsGtk
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Type = v
 	case DisplayTypeSdl:
 		var v DisplayOptionsSdl
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Type = v
 	case DisplayTypeEglHeadless:
 		var v DisplayOptionsEglHeadless
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Type = v
 	case DisplayTypeCurses:
 		var v DisplayOptionsCurses
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Type = v
 	case DisplayTypeCocoa:
 		var v DisplayOptionsCocoa
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Type = v
 	case DisplayTypeSpiceApp:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Type = DisplayOptionsSpiceApp{}
 	case DisplayTypeDbus:
 		var v DisplayOptionsDbus
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Type = v
 	default:
-		x.Type, err = unknownVariant(&u)
+		x.Type, err = unknownVariant(&u, x.decodeMember)
 	}
 	return err
 }
@@ -2823,7 +2843,7 @@ type DisplayReloadOptionsVNC struct {
 	TLSCerts *bool `json:"tls-certs,omitzero"`
 }
 
-func (x *DisplayReloadOptionsVNC) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *DisplayReloadOptionsVNC) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "tls-certs":
 		return codec.OptionalBool(dec, &x.TLSCerts)
@@ -2877,7 +2897,7 @@ func (x *DisplayReloadOptions) encodeMembers(e *codec.Encoder) {
 	x.Type.encodeDisplayReloadOptions(e)
 }
 
-func (x *DisplayReloadOptions) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *DisplayReloadOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	return false, nil
 }
 
@@ -2898,17 +2918,21 @@ func (x *DisplayReloadOptions) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *DisplayReloadOptions) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "type", x.decodeMember)
+	return codec.Decode(dec, x.decode)
+}
+
+func (x *DisplayReloadOptions) decode(dec *codec.Decoder) error {
+	u, err := codec.BeginUnion(dec, x, "type")
 	if err != nil {
 		return err
 	}
 	switch DisplayReloadType(u.Tag) {
 	case DisplayReloadTypeVNC:
 		var v DisplayReloadOptionsVNC
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Type = v
 	default:
-		x.Type, err = unknownVariant(&u)
+		x.Type, err = unknownVariant(&u, x.decodeMember)
 	}
 	return err
 }
@@ -2972,10 +2996,10 @@ type DisplayUpdateOptionsVNC struct {
 	Addresses []SocketAddress `json:"addresses,omitzero"`
 }
 
-func (x *DisplayUpdateOptionsVNC) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *DisplayUpdateOptionsVNC) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "addresses":
-		return codec.List(dec, &x.Addresses, (*SocketAddress).UnmarshalJSONFrom)
+		return codec.List(dec, &x.Addresses, (*SocketAddress).decode)
 	}
 	return false, nil
 }
@@ -3026,7 +3050,7 @@ func (x *DisplayUpdateOptions) encodeMembers(e *codec.Encoder) {
 	x.Type.encodeDisplayUpdateOptions(e)
 }
 
-func (x *DisplayUpdateOptions) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *DisplayUpdateOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	return false, nil
 }
 
@@ -3047,17 +3071,21 @@ func (x *DisplayUpdateOptions) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *DisplayUpdateOptions) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "type", x.decodeMember)
+	return codec.Decode(dec, x.decode)
+}
+
+func (x *DisplayUpdateOptions) decode(dec *codec.Decoder) error {
+	u, err := codec.BeginUnion(dec, x, "type")
 	if err != nil {
 		return err
 	}
 	switch DisplayUpdateType(u.Tag) {
 	case DisplayUpdateTypeVNC:
 		var v DisplayUpdateOptionsVNC
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Type = v
 	default:
-		x.Type, err = unknownVariant(&u)
+		x.Type, err = unknownVariant(&u, x.decodeMember)
 	}
 	return err
 }

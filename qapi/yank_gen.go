@@ -52,7 +52,7 @@ type YankInstanceBlockNode struct {
 	NodeName string `json:"node-name"`
 }
 
-func (x *YankInstanceBlockNode) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *YankInstanceBlockNode) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "node-name":
 		return codec.String(dec, &x.NodeName)
@@ -86,7 +86,7 @@ type YankInstanceChardev struct {
 	ID string `json:"id"`
 }
 
-func (x *YankInstanceChardev) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *YankInstanceChardev) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "id":
 		return codec.String(dec, &x.ID)
@@ -138,7 +138,7 @@ func (x *YankInstance) encodeMembers(e *codec.Encoder) {
 	x.Type.encodeYankInstance(e)
 }
 
-func (x *YankInstance) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *YankInstance) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	return false, nil
 }
 
@@ -159,24 +159,28 @@ func (x *YankInstance) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *YankInstance) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "type", x.decodeMember)
+	return codec.Decode(dec, x.decode)
+}
+
+func (x *YankInstance) decode(dec *codec.Decoder) error {
+	u, err := codec.BeginUnion(dec, x, "type")
 	if err != nil {
 		return err
 	}
 	switch YankInstanceType(u.Tag) {
 	case YankInstanceTypeBlockNode:
 		var v YankInstanceBlockNode
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Type = v
 	case YankInstanceTypeChardev:
 		var v YankInstanceChardev
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Type = v
 	case YankInstanceTypeMigration:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Type = YankInstanceMigration{}
 	default:
-		x.Type, err = unknownVariant(&u)
+		x.Type, err = unknownVariant(&u, x.decodeMember)
 	}
 	return err
 }
@@ -235,6 +239,6 @@ func (c *Client) Yank(ctx context.Context, args YankArgs) error {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-yank.query-yank
 func (c *Client) QueryYank(ctx context.Context) ([]YankInstance, error) {
 	var result []YankInstance
-	err := c.conn.Execute(ctx, "query-yank", nil, codec.ListOf(&result, (*YankInstance).UnmarshalJSONFrom))
+	err := c.conn.Execute(ctx, "query-yank", nil, codec.ListOf(&result, (*YankInstance).decode))
 	return result, err
 }

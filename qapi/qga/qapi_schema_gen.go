@@ -350,7 +350,7 @@ type GuestFileWhence interface {
 	isGuestFileWhence()
 }
 
-func decodeGuestFileWhence(x *GuestFileWhence, dec *jsontext.Decoder) error {
+func decodeGuestFileWhence(x *GuestFileWhence, dec *codec.Decoder) error {
 	switch dec.PeekKind() {
 	case '0':
 		var v Int
@@ -380,7 +380,7 @@ type GuestFileSeekArgs struct {
 	Whence GuestFileWhence `json:"whence"`
 }
 
-func (x *GuestFileSeekArgs) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *GuestFileSeekArgs) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "handle":
 		return codec.Int(dec, &x.Handle)
@@ -390,6 +390,10 @@ func (x *GuestFileSeekArgs) decodeMember(dec *jsontext.Decoder, name []byte) (bo
 		return codec.Object(dec, &x.Whence, decodeGuestFileWhence)
 	}
 	return false, nil
+}
+
+func (x *GuestFileSeekArgs) decode(dec *codec.Decoder) error {
+	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
 func (x *GuestFileSeekArgs) encodeMembers(e *codec.Encoder) {
@@ -415,7 +419,7 @@ func (x *GuestFileSeekArgs) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *GuestFileSeekArgs) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+	return codec.Decode(dec, x.decode)
 }
 
 // GuestFileSeek moves an open file's position, and returns it. An offset of 0
@@ -1018,7 +1022,7 @@ type GuestDiskSmartNvme struct {
 	NumberOfErrorLogEntriesHi uint64 `json:"number-of-error-log-entries-hi"`
 }
 
-func (x *GuestDiskSmartNvme) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *GuestDiskSmartNvme) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "critical-warning":
 		return codec.Int(dec, &x.CriticalWarning)
@@ -1149,7 +1153,7 @@ func (x *GuestDiskSmart) encodeMembers(e *codec.Encoder) {
 	x.Type.encodeGuestDiskSmart(e)
 }
 
-func (x *GuestDiskSmart) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *GuestDiskSmart) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	return false, nil
 }
 
@@ -1170,74 +1174,78 @@ func (x *GuestDiskSmart) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *GuestDiskSmart) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "type", x.decodeMember)
+	return codec.Decode(dec, x.decode)
+}
+
+func (x *GuestDiskSmart) decode(dec *codec.Decoder) error {
+	u, err := codec.BeginUnion(dec, x, "type")
 	if err != nil {
 		return err
 	}
 	switch GuestDiskBusType(u.Tag) {
 	case GuestDiskBusTypeIDE:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Type = GuestDiskSmartIDE{}
 	case GuestDiskBusTypeFdc:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Type = GuestDiskSmartFdc{}
 	case GuestDiskBusTypeSCSI:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Type = GuestDiskSmartSCSI{}
 	case GuestDiskBusTypeVirtio:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Type = GuestDiskSmartVirtio{}
 	case GuestDiskBusTypeXen:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Type = GuestDiskSmartXen{}
 	case GuestDiskBusTypeUSB:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Type = GuestDiskSmartUSB{}
 	case GuestDiskBusTypeUml:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Type = GuestDiskSmartUml{}
 	case GuestDiskBusTypeSATA:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Type = GuestDiskSmartSATA{}
 	case GuestDiskBusTypeSd:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Type = GuestDiskSmartSd{}
 	case GuestDiskBusTypeUnknown:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Type = GuestDiskSmartUnknown{}
 	case GuestDiskBusTypeIeee1394:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Type = GuestDiskSmartIeee1394{}
 	case GuestDiskBusTypeSsa:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Type = GuestDiskSmartSsa{}
 	case GuestDiskBusTypeFibre:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Type = GuestDiskSmartFibre{}
 	case GuestDiskBusTypeRaid:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Type = GuestDiskSmartRaid{}
 	case GuestDiskBusTypeIscsi:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Type = GuestDiskSmartIscsi{}
 	case GuestDiskBusTypeSas:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Type = GuestDiskSmartSas{}
 	case GuestDiskBusTypeMmc:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Type = GuestDiskSmartMmc{}
 	case GuestDiskBusTypeVirtual:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Type = GuestDiskSmartVirtual{}
 	case GuestDiskBusTypeFileBackedVirtual:
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Type = GuestDiskSmartFileBackedVirtual{}
 	case GuestDiskBusTypeNvme:
 		var v GuestDiskSmartNvme
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Type = v
 	default:
-		x.Type, err = unknownVariant(&u)
+		x.Type, err = unknownVariant(&u, x.decodeMember)
 	}
 	return err
 }
@@ -1822,7 +1830,7 @@ type GuestExecCaptureOutput interface {
 	isGuestExecCaptureOutput()
 }
 
-func decodeGuestExecCaptureOutput(x *GuestExecCaptureOutput, dec *jsontext.Decoder) error {
+func decodeGuestExecCaptureOutput(x *GuestExecCaptureOutput, dec *codec.Decoder) error {
 	switch dec.PeekKind() {
 	case 't', 'f':
 		var v Bool
@@ -1856,7 +1864,7 @@ type GuestExecArgs struct {
 	CaptureOutput GuestExecCaptureOutput `json:"capture-output,omitzero"`
 }
 
-func (x *GuestExecArgs) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *GuestExecArgs) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "path":
 		return codec.String(dec, &x.Path)
@@ -1870,6 +1878,10 @@ func (x *GuestExecArgs) decodeMember(dec *jsontext.Decoder, name []byte) (bool, 
 		return codec.Object(dec, &x.CaptureOutput, decodeGuestExecCaptureOutput)
 	}
 	return false, nil
+}
+
+func (x *GuestExecArgs) decode(dec *codec.Decoder) error {
+	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
 func (x *GuestExecArgs) encodeMembers(e *codec.Encoder) {
@@ -1905,7 +1917,7 @@ func (x *GuestExecArgs) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *GuestExecArgs) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+	return codec.Decode(dec, x.decode)
 }
 
 // GuestExec starts a program in the guest, with the agent's own rights, and
@@ -2095,7 +2107,7 @@ type GuestDeviceIDPCI struct {
 	DeviceID uint16 `json:"device-id"`
 }
 
-func (x *GuestDeviceIDPCI) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *GuestDeviceIDPCI) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "vendor-id":
 		return codec.Uint(dec, &x.VendorID)
@@ -2150,7 +2162,7 @@ func (x *GuestDeviceID) encodeMembers(e *codec.Encoder) {
 	x.Type.encodeGuestDeviceID(e)
 }
 
-func (x *GuestDeviceID) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *GuestDeviceID) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	return false, nil
 }
 
@@ -2171,17 +2183,21 @@ func (x *GuestDeviceID) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *GuestDeviceID) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "type", x.decodeMember)
+	return codec.Decode(dec, x.decode)
+}
+
+func (x *GuestDeviceID) decode(dec *codec.Decoder) error {
+	u, err := codec.BeginUnion(dec, x, "type")
 	if err != nil {
 		return err
 	}
 	switch GuestDeviceType(u.Tag) {
 	case GuestDeviceTypePCI:
 		var v GuestDeviceIDPCI
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Type = v
 	default:
-		x.Type, err = unknownVariant(&u)
+		x.Type, err = unknownVariant(&u, x.decodeMember)
 	}
 	return err
 }
@@ -2439,7 +2455,7 @@ type GuestCPUStatsLinux struct {
 	Guestnice *uint64 `json:"guestnice,omitzero"`
 }
 
-func (x *GuestCPUStatsLinux) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *GuestCPUStatsLinux) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	switch string(name) {
 	case "cpu":
 		return codec.Int(dec, &x.CPU)
@@ -2534,7 +2550,7 @@ func (x *GuestCPUStats) encodeMembers(e *codec.Encoder) {
 	x.Type.encodeGuestCPUStats(e)
 }
 
-func (x *GuestCPUStats) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *GuestCPUStats) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	return false, nil
 }
 
@@ -2555,17 +2571,21 @@ func (x *GuestCPUStats) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *GuestCPUStats) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "type", x.decodeMember)
+	return codec.Decode(dec, x.decode)
+}
+
+func (x *GuestCPUStats) decode(dec *codec.Decoder) error {
+	u, err := codec.BeginUnion(dec, x, "type")
 	if err != nil {
 		return err
 	}
 	switch GuestCPUStatsType(u.Tag) {
 	case GuestCPUStatsTypeLinux:
 		var v GuestCPUStatsLinux
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Type = v
 	default:
-		x.Type, err = unknownVariant(&u)
+		x.Type, err = unknownVariant(&u, x.decodeMember)
 	}
 	return err
 }
@@ -2584,7 +2604,7 @@ func (x GuestCPUStats) String() string {
 // https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-get-cpustats
 func (c *Client) GuestGetCpustats(ctx context.Context) ([]GuestCPUStats, error) {
 	var result []GuestCPUStats
-	err := c.conn.Execute(ctx, "guest-get-cpustats", nil, codec.ListOf(&result, (*GuestCPUStats).UnmarshalJSONFrom))
+	err := c.conn.Execute(ctx, "guest-get-cpustats", nil, codec.ListOf(&result, (*GuestCPUStats).decode))
 	return result, err
 }
 

@@ -79,9 +79,9 @@ func (Unknown) isGuestFileWhence() {}
 func (Unknown) isGuestExecCaptureOutput() {}
 
 // unknownVariant decodes the rest of a union whose tag is not known.
-func unknownVariant(u *codec.Union) (Unknown, error) {
+func unknownVariant(u *codec.Union, common codec.MemberFunc) (Unknown, error) {
 	tag := string(u.Tag)
-	members, err := u.Members()
+	members, err := u.Members(common)
 	return Unknown{
 		JSON: members,
 		Tag:  tag,

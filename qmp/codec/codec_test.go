@@ -48,7 +48,7 @@ func (nothing) encodeShape(*codec.Encoder)     {}
 func (v boxed) encodeShape(e *codec.Encoder)   { e.Value("data", &v) }
 func (u unknown) encodeShape(e *codec.Encoder) { e.Members(u.members) }
 
-func (v *circle) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (v *circle) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	if string(name) == "radius" {
 		return codec.Value(dec, &v.Radius)
 	}
@@ -63,7 +63,7 @@ func (x *shape) encodeMembers(e *codec.Encoder) {
 	}
 }
 
-func (x *shape) decodeMember(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (x *shape) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
 	if string(name) == "id" {
 		return codec.String(dec, &x.ID)
 	}
@@ -76,25 +76,29 @@ func (x shape) MarshalJSONTo(enc *jsontext.Encoder) error {
 }
 func (x *shape) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, x) }
 func (x *shape) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "kind", x.decodeMember)
+	return codec.Decode(dec, x.decode)
+}
+
+func (x *shape) decode(dec *codec.Decoder) error {
+	u, err := codec.BeginUnion(dec, x, "kind")
 	if err != nil {
 		return err
 	}
 	switch tag := string(u.Tag); tag {
 	case "circle":
 		var v circle
-		err = u.Variant(v.decodeMember)
+		err = u.Variant(x.decodeMember, v.decodeMember)
 		x.Kind = v
 	case "nothing":
-		err = u.Empty()
+		err = u.Empty(x.decodeMember)
 		x.Kind = nothing{}
 	case "boxed":
 		var v boxed
-		err = u.Data(&v)
+		err = u.Data(x.decodeMember, &v)
 		x.Kind = v
 	default:
 		var members []byte
-		members, err = u.Members()
+		members, err = u.Members(x.decodeMember)
 		x.Kind = unknown{tag, members}
 	}
 	return err
@@ -202,9 +206,11 @@ func TestRawValue(t *testing.T) {
 			return jsonv2.UnmarshalDecode(dec, raw)
 		})
 		got, err := read(func(dec *jsontext.Decoder, raw *json.RawMessage) error {
-			known, err := codec.Value(dec, raw)
-			assert.True(t, known)
-			return err
+			return codec.Decode(dec, func(dec *codec.Decoder) error {
+				known, err := codec.Value(dec, raw)
+				assert.True(t, known)
+				return err
+			})
 		})
 		assert.Equal(t, wantErr, err, text)
 		if err == nil {
@@ -215,8 +221,8 @@ func TestRawValue(t *testing.T) {
 
 type point struct{ X, Y int64 }
 
-func (p *point) decode(dec *jsontext.Decoder) error {
-	return codec.DecodeObject(dec, p, func(dec *jsontext.Decoder, name []byte) (bool, error) {
+func (p *point) decode(dec *codec.Decoder) error {
+	return codec.DecodeObject(dec, p, func(dec *codec.Decoder, name []byte) (bool, error) {
 		if string(name) == "x" {
 			return codec.Int(dec, &p.X)
 		}
@@ -256,6 +262,12 @@ func TestListOf(t *testing.T) {
 	}
 }
 
+// decodeObject decodes text with a function for its members.
+func decodeObject(text string, x any, member codec.MemberFunc) error {
+	dec := jsontext.NewDecoder(strings.NewReader(text), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	return codec.Decode(dec, func(dec *codec.Decoder) error { return codec.DecodeObject(dec, x, member) })
+}
+
 // A list of strings comes out as by reflection, errors included.
 func TestStrings(t *testing.T) {
 	type enum string
@@ -265,8 +277,7 @@ func TestStrings(t *testing.T) {
 		var got, want struct{ L []enum }
 		text = `{"L":` + text + `}`
 		wantErr := jsonv2.Unmarshal([]byte(text), &want, jsontext.AllowInvalidUTF8(true))
-		err := codec.DecodeObject(jsontext.NewDecoder(strings.NewReader(text), jsontext.AllowInvalidUTF8(true)), &got,
-			func(dec *jsontext.Decoder, name []byte) (bool, error) { return codec.Strings(dec, &got.L) })
+		err := decodeObject(text, &got, func(dec *codec.Decoder, name []byte) (bool, error) { return codec.Strings(dec, &got.L) })
 		assert.Equal(t, wantErr == nil, err == nil, "%s: %v, not %v", text, err, wantErr)
 		if err == nil {
 			assert.Equal(t, want, got, text)
@@ -279,7 +290,7 @@ func TestStrings(t *testing.T) {
 // Members that the schema does not know may be anything, but no number that is too big.
 func TestProp(t *testing.T) {
 	decode := func(text string) (props map[string]any, err error) {
-		err = codec.DecodeObject(jsontext.NewDecoder(strings.NewReader(text)), &props, func(dec *jsontext.Decoder, name []byte) (bool, error) {
+		err = decodeObject(text, &props, func(dec *codec.Decoder, name []byte) (bool, error) {
 			return codec.Prop(dec, name, &props)
 		})
 		return props, err

@@ -1,7 +1,7 @@
 package codec
 
 import (
-	"errors"
+	"bytes"
 	"fmt"
 	"maps"
 	"slices"
@@ -130,14 +130,15 @@ func (e *Encoder) Members(object []byte) {
 		return
 	}
 	var none struct{}
-	dec := newDecoder(object)
-	e.err = DecodeObject(dec, &none, func(dec *jsontext.Decoder, name []byte) (bool, error) {
-		e.token(jsontext.String(string(name)))
-		value, err := dec.ReadValue()
-		if err == nil && e.err == nil {
-			err = e.enc.WriteValue(value)
-		}
-		return true, errors.Join(e.err, err)
+	text := jsontext.NewDecoder(bytes.NewReader(object), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	e.err = Decode(text, func(dec *Decoder) error {
+		return DecodeObject(dec, &none, func(dec *Decoder, name []byte) (bool, error) {
+			e.token(jsontext.String(string(name)))
+			if e.err == nil {
+				e.err = e.enc.WriteValue(dec.readValue())
+			}
+			return true, e.err
+		})
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"testing/iotest"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/stretchr/testify/require"
 
 	"github.com/goqapi/goqapi/qmp/codec"
@@ -46,6 +47,49 @@ func FuzzUnion(f *testing.F) {
 		require.Equal(t, x.ID, again.ID)
 		require.Equal(t, x.Kind.kind(), again.Kind.kind())
 	})
+}
+
+// FuzzProps decodes any object as members that no schema knows. It comes out as by
+// reflection, but for the types of integers.
+func FuzzProps(f *testing.F) {
+	for _, seed := range []string{
+		`{}`, ` { "a" : [ 1 , -2.5e3 , { } , [ ] , "x\"}" , null , true ] , "\u0062\\" : { "" : false } } `, `{"a":1,"a":[2]}`,
+		"{\"a\":\t1\r\n}", `{"a":18446744073709551615}`, `{"a":"\ud83d\ude00\ud83d"}`, `{"a":1e999}`, `{"a":tru}`, `{"a" 1}`, `[]`, `{"a":"`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var want map[string]any
+		wantErr := json.Unmarshal(text, &want, jsontext.AllowDuplicateNames(true))
+		got := map[string]any{}
+		err := decodeObject(string(text), &got, func(dec *codec.Decoder, name []byte) (bool, error) {
+			return codec.Prop(dec, name, &got)
+		})
+		if wantErr != nil || want == nil {
+			return // not to panic is enough: what follows the object is not read here
+		}
+		require.NoError(t, err)
+		require.Equal(t, want, floats(got))
+	})
+}
+
+// floats makes every number in v a float.
+func floats(v any) any {
+	switch v := v.(type) {
+	case int64:
+		return float64(v)
+	case uint64:
+		return float64(v)
+	case []any:
+		for i := range v {
+			v[i] = floats(v[i])
+		}
+	case map[string]any:
+		for name := range v {
+			v[name] = floats(v[name])
+		}
+	}
+	return v
 }
 
 // TestStream decodes unions from a stream that comes in small pieces.

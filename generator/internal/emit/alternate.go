@@ -16,7 +16,7 @@ func (g *group) alternate(a *plan.Alternate) {
 	g.Type().Id(a.Name).Interface(jen.Id("is" + a.Name).Params())
 	g.Line()
 	g.Func().Id("decode"+a.Name).
-		Params(jen.Id("x").Op("*").Id(a.Name), jen.Id("dec").Op("*").Qual(pkgJSONText, "Decoder")).
+		Params(jen.Id("x").Op("*").Id(a.Name), jen.Id("dec").Op("*").Qual(pkgCodec, "Decoder")).
 		Error().Block(
 		jen.Switch(jen.Id("dec").Dot("PeekKind").Call()).BlockFunc(func(cases *jen.Group) {
 			for _, b := range a.Branches {
@@ -24,18 +24,23 @@ func (g *group) alternate(a *plan.Alternate) {
 				for _, k := range jsonKinds(b.Type.Kind)[1:] {
 					kinds.Op(",").LitRune(k)
 				}
-				cases.Case(kinds).Block(branch(b.Type.Name)...)
+				cases.Case(kinds).Block(branch(b.Type.Name, decoderOf(b.Type))...)
 			}
-			cases.Default().Block(branch("Unknown")...)
+			cases.Default().Block(branch("Unknown", nil)...)
 		}),
 	)
 }
 
-// branch decodes one form of an alternate into the interface.
-func branch(name string) []jen.Code {
+// branch decodes one form of an alternate into the interface, with a function if
+// there is one.
+func branch(name string, decode jen.Code) []jen.Code {
+	call := jen.Qual(pkgCodec, "Value").Call(jen.Id("dec"), jen.Op("&").Id("v"))
+	if decode != nil {
+		call = jen.Qual(pkgCodec, "Object").Call(jen.Id("dec"), jen.Op("&").Id("v"), decode)
+	}
 	return []jen.Code{
 		jen.Var().Id("v").Id(name),
-		jen.List(jen.Id("_"), jen.Err()).Op(":=").Qual(pkgCodec, "Value").Call(jen.Id("dec"), jen.Op("&").Id("v")),
+		jen.List(jen.Id("_"), jen.Err()).Op(":=").Add(call),
 		jen.Op("*").Id("x").Op("=").Id("v"),
 		jen.Return(jen.Err()),
 	}

@@ -76,7 +76,7 @@ func encodeProps(s *plan.Struct) jen.Code {
 func (g *group) decodeMember(name string, list []*plan.Field, props string) {
 	g.Line()
 	g.Func().Params(jen.Id("x").Op("*").Id(name)).Id("decodeMember").
-		Params(jen.Id("dec").Op("*").Qual(pkgJSONText, "Decoder"), jen.Id("name").Index().Byte()).
+		Params(jen.Id("dec").Op("*").Qual(pkgCodec, "Decoder"), jen.Id("name").Index().Byte()).
 		Params(jen.Bool(), jen.Error()).BlockFunc(func(body *jen.Group) {
 		if len(list) > 0 {
 			body.Switch(jen.String().Call(jen.Id("name"))).BlockFunc(func(cases *jen.Group) {
@@ -131,10 +131,8 @@ func decoderOf(t plan.Type) jen.Code {
 	switch {
 	case t.Kind == plan.Interface:
 		return jen.Id("decode" + t.Name)
-	case t.Kind == plan.Object && t.Struct != nil && t.Struct.Loop:
+	case t.Union != nil || t.Struct != nil && (t.Struct.Codec || t.Struct.Loop):
 		return jen.Parens(jen.Op("*").Id(t.Name)).Dot("decode")
-	case t.Kind == plan.Object && (t.Struct == nil || t.Struct.Codec):
-		return jen.Parens(jen.Op("*").Id(t.Name)).Dot("UnmarshalJSONFrom")
 	}
 	return nil
 }

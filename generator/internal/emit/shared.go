@@ -155,9 +155,11 @@ func (g *group) values() {
 
 	if len(g.pkg.Unions) > 0 {
 		g.comment("// unknownVariant decodes the rest of a union whose tag is not known.")
-		g.Func().Id("unknownVariant").Params(jen.Id("u").Op("*").Qual(pkgCodec, "Union")).Params(jen.Id("Unknown"), jen.Error()).Block(
+		g.Func().Id("unknownVariant").Params(
+			jen.Id("u").Op("*").Qual(pkgCodec, "Union"), jen.Id("common").Qual(pkgCodec, "MemberFunc"),
+		).Params(jen.Id("Unknown"), jen.Error()).Block(
 			jen.Id("tag").Op(":=").String().Call(jen.Id("u").Dot("Tag")),
-			jen.List(jen.Id("members"), jen.Err()).Op(":=").Id("u").Dot("Members").Call(),
+			jen.List(jen.Id("members"), jen.Err()).Op(":=").Id("u").Dot("Members").Call(jen.Id("common")),
 			jen.Return(jen.Id("Unknown").Values(jen.Dict{jen.Id("Tag"): jen.Id("tag"), jen.Id("JSON"): jen.Id("members")}), jen.Err()))
 	}
 }

@@ -69,10 +69,8 @@ func (g *group) structType(s *plan.Struct) {
 	if s.Members || s.Loop {
 		g.decodeMember(s.Name, s.Fields, s.Props)
 	}
-	if s.Loop {
-		g.Line()
-		g.Func().Params(jen.Id("x").Op("*").Id(s.Name)).Id("decode").
-			Params(jen.Id("dec").Op("*").Qual(pkgJSONText, "Decoder")).Error().Block(
+	if s.Codec || s.Loop {
+		g.decode(s.Name,
 			jen.Return(jen.Qual(pkgCodec, "DecodeObject").Call(jen.Id("dec"), jen.Id("x"), jen.Id("x").Dot("decodeMember"))))
 	}
 	if s.Members {
@@ -88,7 +86,7 @@ func (g *group) structType(s *plan.Struct) {
 	if s.Codec {
 		g.codecMethods(s.Name,
 			jen.Qual(pkgCodec, "EncodeObject").Call(jen.Id("enc"), jen.Lit(s.Name), jen.Id("x").Dot("encodeMembers")),
-			jen.Qual(pkgCodec, "DecodeObject").Call(jen.Id("dec"), jen.Id("x"), jen.Id("x").Dot("decodeMember")),
+			decodeChecked(),
 		)
 	}
 }
@@ -124,14 +122,19 @@ func (g *group) codecMethods(name string, encode, decode jen.Code) {
 	g.comment("// UnmarshalJSON implements json.Unmarshaler.")
 	g.Func().Params(ptr).Id("UnmarshalJSON").Params(jen.Id("data").Add(bytes)).Error().Block(
 		jen.Return(jen.Qual(pkgCodec, "Unmarshal").Call(jen.Id("data"), jen.Id("x"))))
-	if decode == nil {
-		return
-	}
 	g.comment("// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.")
-	g.unmarshalFrom(name).Block(jen.Return(decode))
+	g.Func().Params(ptr).Id("UnmarshalJSONFrom").Params(jen.Id("dec").Op("*").Qual(pkgJSONText, "Decoder")).Error().Block(
+		jen.Return(decode))
 }
 
-func (g *group) unmarshalFrom(name string) *jen.Statement {
-	return g.Func().Params(jen.Id("x").Op("*").Id(name)).Id("UnmarshalJSONFrom").
-		Params(jen.Id("dec").Op("*").Qual(pkgJSONText, "Decoder")).Error()
+// decode writes the method that decodes a value which has been checked.
+func (g *group) decode(name string, body ...jen.Code) {
+	g.Line()
+	g.Func().Params(jen.Id("x").Op("*").Id(name)).Id("decode").
+		Params(jen.Id("dec").Op("*").Qual(pkgCodec, "Decoder")).Error().Block(body...)
+}
+
+// decodeChecked checks a value and calls that method.
+func decodeChecked() jen.Code {
+	return jen.Qual(pkgCodec, "Decode").Call(jen.Id("dec"), jen.Id("x").Dot("decode"))
 }

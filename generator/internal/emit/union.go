@@ -19,7 +19,7 @@ func (g *group) union(u *plan.Union) {
 	g.decodeMember(u.Name, commonFields(u), "")
 	g.codecMethods(u.Name,
 		jen.Qual(pkgCodec, "EncodeObject").Call(jen.Id("enc"), jen.Lit(u.Name), jen.Id("x").Dot("encodeMembers")),
-		nil)
+		decodeChecked())
 	g.unionDecoder(u)
 	g.comment("// String is the union's JSON, compact, with secrets blotted out.")
 	g.Func().Params(jen.Id("x").Id(u.Name)).Id("String").Params().String().Block(
@@ -87,10 +87,9 @@ func (g *group) unionEncoder(u *plan.Union) {
 // tag demands.
 func (g *group) unionDecoder(u *plan.Union) {
 	holder := jen.Id("x").Dot(u.Discriminator.Name)
-	g.comment("// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.")
-	g.unmarshalFrom(u.Name).Block(
+	g.decode(u.Name,
 		jen.List(jen.Id("u"), jen.Err()).Op(":=").Qual(pkgCodec, "BeginUnion").Call(
-			jen.Id("dec"), jen.Id("x"), jen.Lit(u.Discriminator.QAPI), jen.Id("x").Dot("decodeMember")),
+			jen.Id("dec"), jen.Id("x"), jen.Lit(u.Discriminator.QAPI)),
 		jen.If(jen.Err().Op("!=").Nil()).Block(jen.Return(jen.Err())),
 		jen.Switch(jen.Id(u.Enum.Name).Call(jen.Id("u").Dot("Tag"))).BlockFunc(func(cases *jen.Group) {
 			for _, v := range u.Variants {
@@ -99,15 +98,16 @@ func (g *group) unionDecoder(u *plan.Union) {
 				})
 			}
 			cases.Default().Block(
-				jen.List(holder.Clone(), jen.Err()).Op("=").Id("unknownVariant").Call(jen.Op("&").Id("u")))
+				jen.List(holder.Clone(), jen.Err()).Op("=").Id("unknownVariant").Call(jen.Op("&").Id("u"), jen.Id("x").Dot("decodeMember")))
 		}),
 		jen.Return(jen.Err()),
 	)
 }
 
 func decodeVariant(body *jen.Group, v *plan.Variant, holder *jen.Statement) {
+	common := jen.Id("x").Dot("decodeMember")
 	if v.Form == plan.Empty {
-		body.Err().Op("=").Id("u").Dot("Empty").Call()
+		body.Err().Op("=").Id("u").Dot("Empty").Call(common)
 		body.Add(holder.Clone()).Op("=").Id(v.Name).Values()
 		return
 	}
@@ -115,11 +115,11 @@ func decodeVariant(body *jen.Group, v *plan.Variant, holder *jen.Statement) {
 	call := body.Err().Op("=").Id("u")
 	switch {
 	case v.Wrapped:
-		call.Dot("Data").Call(jen.Op("&").Id("v"))
+		call.Dot("Data").Call(common, jen.Op("&").Id("v"))
 	case v.Form == plan.Nested:
-		call.Dot("Nested").Call(jen.Op("&").Id("v"))
+		call.Dot("Nested").Call(common, jen.Op("&").Id("v"))
 	default:
-		call.Dot("Variant").Call(behind(v).Dot("decodeMember"))
+		call.Dot("Variant").Call(common, behind(v).Dot("decodeMember"))
 	}
 	body.Add(holder.Clone()).Op("=").Id("v")
 }

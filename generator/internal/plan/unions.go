@@ -121,11 +121,11 @@ func (b *builder) completeAlternate(d *schema.Alternate) {
 		case *schema.Struct:
 			st := b.structs[t]
 			st.Alternates = append(st.Alternates, a)
-			br.Type = Type{Kind: Object, Name: st.Name}
+			br.Type = Type{Kind: Object, Name: st.Name, Struct: st}
 		case *schema.Union:
 			u := b.unions[t]
 			u.Alternates = append(u.Alternates, a)
-			br.Type = Type{Kind: Object, Name: u.Name}
+			br.Type = Type{Kind: Object, Name: u.Name, Union: u}
 		default:
 			br.Type = b.typeOf(t, b.uses.received[d], branch.Pos)
 			w := b.wrapperOf(br.Type, branch.Pos)
