@@ -258,7 +258,7 @@ func TestBlockedWrite(t *testing.T) {
 
 		cancel2()
 		err := returned(t, "second", second)
-		wantErr(t, err, context.Canceled, "qmp: second: context canceled")
+		wantErr(t, err, context.Canceled, "qmp: second: context canceled: the command was not sent")
 		if errors.Is(err, ErrAbandoned) {
 			t.Error("a call that was never sent is abandoned")
 		}
@@ -334,7 +334,7 @@ func TestTimeout(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		err = p.Execute(ctx, "never", nil, nil)
-		wantErr(t, err, context.Canceled, "qmp: never: context canceled")
+		wantErr(t, err, context.Canceled, "qmp: never: context canceled: the command was not sent")
 	})
 }
 
@@ -404,7 +404,7 @@ func TestGo(t *testing.T) {
 
 		p.Go(ctx, "d", nil, nil, func(err error) { done <- err })
 		err = returned(t, "callback", done)
-		wantErr(t, err, context.Canceled, "qmp: d: context canceled")
+		wantErr(t, err, context.Canceled, "qmp: d: context canceled: the command was not sent")
 
 		p.Go(t.Context(), "e", 5, nil, func(err error) { done <- err })
 		if err := returned(t, "callback", done); err == nil {

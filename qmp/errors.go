@@ -10,8 +10,10 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// ErrClosed is wrapped by every error that comes of the connection being
-// closed, by either side, beside the cause: [io.EOF] when the server went away.
+// ErrClosed is wrapped by every error that comes of the connection being closed, by
+// either side, beside the cause: [io.EOF] if the server closed it in order, as after
+// quit; otherwise what the transport says, such as ECONNRESET of a server that was
+// killed, or how the process of [Start] ended.
 var ErrClosed = errors.New("connection closed")
 
 // ErrAbandoned is wrapped, beside the context's own error, by the error of a
@@ -19,8 +21,9 @@ var ErrClosed = errors.New("connection closed")
 // the command is not known.
 var ErrAbandoned = errors.New("the command was sent, its reply is abandoned")
 
-// ErrNotSent is wrapped, beside [ErrClosed], by the error of a call that the server
-// cannot have run, since the connection ended before it was sent.
+// ErrNotSent is wrapped by the error of a call that the server cannot have run: beside
+// [ErrClosed] if the connection ended before it was sent, beside the context's own
+// error if that did.
 var ErrNotSent = errors.New("the command was not sent")
 
 // ErrNoOOB is wrapped by the error of a call with [OutOfBand] on a connection that
@@ -104,6 +107,11 @@ func contextError(ctx context.Context) error {
 		return err
 	}
 	return fmt.Errorf("%w: %w", err, cause)
+}
+
+// tooLate is the error of a command that was not sent before ctx ended.
+func tooLate(ctx context.Context, command string) error {
+	return fmt.Errorf("qmp: %s: %w: %w", command, contextError(ctx), ErrNotSent)
 }
 
 // jsonError is err, of the JSON library, in words that say where: in the

@@ -126,6 +126,15 @@ func TestNext(t *testing.T) {
 		defer cancel()
 		_, err := s.Next(ctx)
 		wantErr(t, err, context.DeadlineExceeded, "qmp: waiting for an event: context deadline exceeded")
+		for _, test := range []struct {
+			names []string
+			what  string
+		}{
+			{[]string{"STOP"}, "STOP"}, {[]string{"A", "B"}, "A or B"}, {[]string{"A", "B", "C", "D"}, "one of 4 events"},
+		} {
+			_, err := p.Subscribe(test.names).Next(ctx)
+			wantErr(t, err, context.DeadlineExceeded, "qmp: waiting for "+test.what+": context deadline exceeded")
+		}
 
 		// Several may wait: each event goes to one of them.
 		var got atomic.Int32

@@ -3,7 +3,6 @@ package qmp
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"sync"
 )
 
@@ -119,7 +118,7 @@ func (c *Conn) wait(ctx context.Context, call *call) (*call, error) {
 		defer cancel()
 	}
 	if ctx.Err() != nil {
-		err := fmt.Errorf("qmp: %s: %w", call.command, contextError(ctx))
+		err := tooLate(ctx, call.command)
 		endWatch(watch, err)
 		return nil, err
 	}
@@ -185,7 +184,7 @@ func (c *Conn) start(ctx context.Context, call *call, cb *callback, err error) {
 	if err == nil {
 		cb.watch = call.watch
 		if ctx.Err() != nil {
-			err = fmt.Errorf("qmp: %s: %w", call.command, contextError(ctx))
+			err = tooLate(ctx, call.command)
 		}
 	}
 	if err != nil {

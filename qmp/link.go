@@ -360,7 +360,7 @@ func (l *link) writeFailed(err error) {
 func (l *link) abandon(c *call, why error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	err := fmt.Errorf("qmp: %s: %w", c.command, why)
+	outcome := ErrNotSent
 	switch c.state {
 	case finished:
 		return nil
@@ -373,8 +373,9 @@ func (l *link) abandon(c *call, why error) error {
 		c.state = abandoned
 		l.unread--
 		l.unsyncLocked()
-		err = fmt.Errorf("qmp: %s: %w: %w", c.command, why, ErrAbandoned)
+		outcome = ErrAbandoned
 	}
+	err := fmt.Errorf("qmp: %s: %w: %w", c.command, why, outcome)
 	c.s.release()
 	c.s = nil
 	if c.then != nil {

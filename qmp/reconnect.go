@@ -87,6 +87,7 @@ type supervisor struct {
 
 	mu      sync.Mutex
 	link    *link         // the last that there was
+	failed  error         // why the last attempt to make another did, if one was made
 	up      bool          // it can be used, as far as we know
 	wasUp   bool          // or another was
 	changed chan struct{} // closed when up or err changes
@@ -178,7 +179,7 @@ func (s *supervisor) lost(err error) {
 	if s.err != nil {
 		return
 	}
-	s.up = false
+	s.up, s.failed = false, nil
 	s.changeLocked()
 	s.hub.events.interrupt(&GapError{err})
 	if s.Lost != nil {
@@ -200,12 +201,15 @@ func (s *supervisor) persist(ctx context.Context, err error, failed int) error {
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return fmt.Errorf("%w; %d attempts failed, the last: %w", contextError(ctx), failed, err)
+			return fmt.Errorf("qmp: waiting for a connection: %w; %d attempts failed, the last: %w", contextError(ctx), failed, err)
 		}
 		if err = s.attempt(ctx); err == nil {
 			return nil
 		}
 		failed++
+		s.mu.Lock()
+		s.failed = err
+		s.mu.Unlock()
 	}
 }
 
@@ -238,13 +242,30 @@ func (s *supervisor) wait(ctx context.Context, command string, failed *link) (*l
 		select {
 		case <-change:
 		case <-ctx.Done():
-			return nil, fmt.Errorf("qmp: %s: waiting for the connection: %w", command, contextError(ctx))
+			err := tooLate(ctx, command)
+			if why := s.absence(); why != nil { // for people: the call did not end for it
+				err = fmt.Errorf("%w; there is no connection: %s", err, why.Error())
+			}
+			return nil, err
 		}
 	}
 }
 
+// absence is why there is no connection: how the last attempt failed, or how the one
+// that there was ended.
+func (s *supervisor) absence() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.failed != nil {
+		return s.failed
+	}
+	return s.link.closedBy()
+}
+
 // again reports whether a call that ended with err is to be made anew.
-func (s *supervisor) again(err error) bool { return !s.FailFast && errors.Is(err, ErrNotSent) }
+func (s *supervisor) again(err error) bool {
+	return !s.FailFast && errors.Is(err, ErrClosed) && errors.Is(err, ErrNotSent)
+}
 
 func (s *supervisor) handle(c *Conn, l *link) *Conn { return &Conn{hub: s.hub, link: l, opts: c.opts} }
 

@@ -232,8 +232,12 @@ func TestReconnectContext(t *testing.T) {
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		const text = "qmp: x: waiting for the connection: context deadline exceeded"
-		wantErr(t, r.Execute(ctx, "x", nil, nil), context.DeadlineExceeded, text)
+		const text = "qmp: x: context deadline exceeded: the command was not sent; there is no connection: nobody there"
+		err := r.Execute(ctx, "x", nil, nil)
+		wantErr(t, err, context.DeadlineExceeded, text)
+		if !errors.Is(err, ErrNotSent) || errors.Is(err, ErrClosed) {
+			t.Errorf("%v: the call was not sent, and the connection has not ended for good", err)
+		}
 		short := r.With(Timeout(time.Second))
 		before := time.Now()
 		wantErr(t, short.Execute(t.Context(), "x", nil, nil), context.DeadlineExceeded, text)
@@ -298,7 +302,7 @@ func TestReconnectDial(t *testing.T) {
 		r.away, r.tries = 1<<30, nil
 		_, err = DialFunc(ctx, r.connect, WithReconnect(Reconnect{Patient: true}))
 		wantErr(t, err, context.DeadlineExceeded,
-			fmt.Sprintf("context deadline exceeded; %d attempts failed, the last: nobody there", len(r.tries)))
+			fmt.Sprintf("qmp: waiting for a connection: context deadline exceeded; %d attempts failed, the last: nobody there", len(r.tries)))
 
 		r.away = 3
 		go r.next()

@@ -71,19 +71,21 @@ func Start(ctx context.Context, cmd *exec.Cmd, opts ...Option) (*Process, error)
 	return p, nil
 }
 
-// Wait waits until the process has ended, and is nil if it did so well. Otherwise
-// the error wraps an [*exec.ExitError] that has the process's state and up to
+// Wait waits until the process has ended, and the connection with it. It is nil if the
+// process ended well. Otherwise the error wraps an [*exec.ExitError] that has the process's state and up to
 // 64 KiB of what it said last on its standard error.
 func (p *Process) Wait(ctx context.Context) error {
-	select {
-	case <-p.exited:
-		if p.err != nil {
-			return fmt.Errorf("qmp: %s: %w", p.name, p.err)
+	for _, end := range []<-chan struct{}{p.exited, p.Conn.Done()} {
+		select {
+		case <-end:
+		case <-ctx.Done():
+			return fmt.Errorf("qmp: waiting for %s to end: %w", p.name, contextError(ctx))
 		}
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("qmp: waiting for %s to end: %w", p.name, contextError(ctx))
 	}
+	if p.err != nil {
+		return fmt.Errorf("qmp: %s: %w", p.name, p.err)
+	}
+	return nil
 }
 
 // start starts the process and reaps it.

@@ -119,12 +119,11 @@ func TestStart(t *testing.T) {
 	if err := p.Conn.Execute(t.Context(), "quit", nil, nil); err != nil {
 		t.Error(err)
 	}
-	<-p.Conn.Done()
-	if err := p.Conn.Err(); !errors.Is(err, io.EOF) {
-		t.Errorf("after quit: %v", err)
-	}
 	if err := ended(t, p); err != nil {
 		t.Error(err)
+	}
+	if err := p.Conn.Err(); !errors.Is(err, io.EOF) { // Wait is not ahead of it
+		t.Errorf("after quit: %v", err)
 	}
 	if s := p.cmd.ProcessState; s == nil || !s.Success() {
 		t.Errorf("the process's state is %v", s)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
+	"strings"
 )
 
 // ErrUnsubscribed is what a subscription gives after its Close.
@@ -24,6 +26,7 @@ func Buffer(n int) SubscribeOption {
 // Close it when it is not read any more.
 type Subscription struct {
 	hub   *hub
+	names []string
 	queue queue
 	ready chan struct{} // holds a value if the queue may hold something
 }
@@ -36,10 +39,10 @@ func (c *Conn) Subscribe(names []string, opts ...SubscribeOption) *Subscription 
 	for _, opt := range opts {
 		opt(&o)
 	}
-	s := &Subscription{hub: c.hub, ready: make(chan struct{}, 1)}
+	s := &Subscription{hub: c.hub, names: slices.Clone(names), ready: make(chan struct{}, 1)}
 	s.queue.limit, s.queue.bytes = o.buffer, c.hub.opts.maxMessage
 	s.queue.wake = s.wake
-	c.hub.events.registry().add(&s.queue, names)
+	c.hub.events.registry().add(&s.queue, s.names)
 	return s
 }
 
@@ -68,8 +71,20 @@ func (s *Subscription) Next(ctx context.Context) (Event, error) {
 		select {
 		case <-s.ready:
 		case <-ctx.Done():
-			return Event{}, fmt.Errorf("qmp: waiting for an event: %w", contextError(ctx))
+			return Event{}, fmt.Errorf("qmp: waiting for %s: %w", s.what(), contextError(ctx))
 		}
+	}
+}
+
+// what is what the subscription is to, in words.
+func (s *Subscription) what() string {
+	switch n := len(s.names); {
+	case n == 0:
+		return "an event"
+	case n <= 3:
+		return strings.Join(s.names, " or ")
+	default:
+		return fmt.Sprintf("one of %d events", n)
 	}
 }
 

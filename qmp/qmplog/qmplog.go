@@ -4,12 +4,16 @@
 //	c, err := qapi.Dial(ctx, addr, qmplog.With(slog.Default()))
 //
 // There is a record for each call, with its command, how long it took and how it
-// ended, for each event, and for the beginning and the end of the connection. It is
+// ended, for each event, and for the beginning and the end of the connection. An end
+// that nobody asked for, and what no caller can be told (see [qmp.WithEventError]), are
+// at warn level. It is
 // a package of its own since programs that do not log need not carry log/slog.
 package qmplog
 
 import (
 	"context"
+	"errors"
+	"io"
 	"log/slog"
 
 	"github.com/goqapi/goqapi/internal/redact"
@@ -25,7 +29,8 @@ type Option func(*recorder)
 func Payloads() Option { return func(r *recorder) { r.payloads = true } }
 
 // With writes to a logger what happens on the connection. A logger that has no
-// debug level costs next to nothing.
+// debug level costs next to nothing. A [qmp.WithEventError] of your own belongs behind
+// it: the last one counts.
 func With(logger *slog.Logger, opts ...Option) qmp.Option {
 	r := &recorder{log: logger}
 	for _, opt := range opts {
@@ -33,6 +38,7 @@ func With(logger *slog.Logger, opts ...Option) qmp.Option {
 	}
 	return qmp.Options(
 		qmp.WithTrace(qmp.Trace{Call: r.call, Connected: r.connected, Closed: r.closed, Payloads: r.payloads}),
+		qmp.WithEventError(r.problem),
 		qmp.WithSetup(func(c *qmp.Conn) { c.Handle("", r.event) }),
 	)
 }
@@ -101,5 +107,16 @@ func (r *recorder) connected(g qmp.Greeting) {
 }
 
 func (r *recorder) closed(err error) {
-	r.write(context.Background(), "qmp closed", slog.Any("error", err))
+	level := slog.LevelWarn
+	if errors.Is(err, io.EOF) || err.Error() == byUs {
+		level = slog.LevelDebug
+	}
+	r.log.LogAttrs(context.Background(), level, "qmp closed", slog.Any("error", err))
+}
+
+// byUs is what a connection says that Close has ended: it has no cause.
+var byUs = "qmp: " + qmp.ErrClosed.Error()
+
+func (r *recorder) problem(err error) {
+	r.log.LogAttrs(context.Background(), slog.LevelWarn, "qmp problem", slog.Any("error", err))
 }

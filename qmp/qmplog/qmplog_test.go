@@ -41,16 +41,18 @@ func serve(t *testing.T, conn net.Conn) {
 	}
 }
 
+func withoutTime(_ []string, a slog.Attr) slog.Attr {
+	if a.Key == slog.TimeKey {
+		return slog.Attr{}
+	}
+	return a
+}
+
 // session returns what is logged of a connection, its call and its end.
 func session(t *testing.T, level slog.Level, opts ...qmplog.Option) []string {
 	var log bytes.Buffer
 	synctest.Test(t, func(t *testing.T) {
-		h := slog.NewTextHandler(&log, &slog.HandlerOptions{Level: level, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
-			if a.Key == slog.TimeKey {
-				return slog.Attr{}
-			}
-			return a
-		}})
+		h := slog.NewTextHandler(&log, &slog.HandlerOptions{Level: level, ReplaceAttr: withoutTime})
 		ours, theirs := net.Pipe()
 		go serve(t, theirs)
 		c, err := qmp.NewConn(t.Context(), ours, qmplog.With(slog.New(h), opts...))
@@ -91,6 +93,27 @@ func TestPayloadsWithoutSecrets(t *testing.T) {
 	assert.NotContains(t, log, "hunter")
 	assert.Contains(t, log, `request="{\"execute\":\"set_password\",\"arguments\":{\"password\":\"[redacted]\"}}" reply={}`)
 	assert.Contains(t, log, `data="{\"password\":\"[redacted]\"}"`)
+}
+
+// What nobody asked for is seen without the debug level.
+func TestProblems(t *testing.T) {
+	var log bytes.Buffer
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		go serve(t, theirs)
+		h := slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn, ReplaceAttr: withoutTime})
+		c, err := qmp.NewConn(t.Context(), ours, qmplog.With(slog.New(h)))
+		require.NoError(t, err)
+		_, err = fmt.Fprint(theirs, "Formatting 'x'\n{\"return\": ")
+		require.NoError(t, err)
+		synctest.Wait()
+		theirs.Close()
+		<-c.Done()
+	})
+	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+	require.Len(t, lines, 2, "%q", lines)
+	assert.Contains(t, lines[0], `level=WARN msg="qmp problem" error="qmp: 14 bytes from the server are no message`)
+	assert.Contains(t, lines[1], `level=WARN msg="qmp closed" error="qmp: connection closed by the server in the middle of a message"`)
 }
 
 func TestNoDebugLevel(t *testing.T) {
