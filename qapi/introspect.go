@@ -2,6 +2,7 @@ package qapi
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -49,8 +50,14 @@ func NewCapabilities(list []SchemaInfo) *Capabilities {
 //	screendump/format/@unstable             a feature of what is named before it
 //
 // Lists and alternates are looked through. Where no value of a union's tag is
-// given, a member of any variant counts.
+// given, a member of any variant counts. What a server does not list is not supported
+// as far as it says; [Capabilities.Check] tells that from what it lacks.
 func (c *Capabilities) Supports(path string) bool { return c.Check(path) == nil }
+
+// ErrNotListed is wrapped by the error of [Capabilities.Check] if the server does not
+// list the values of a member, which is any string to it, such as qom-type of
+// object-add in QEMU 5.2: whether it has the value is not known.
+var ErrNotListed = errors.New("the server does not list its values")
 
 // Check is Supports with the reason: which part of the path the server lacks.
 func (c *Capabilities) Check(path string) error {
@@ -137,7 +144,8 @@ func (c *Capabilities) featuresAt(at place) []string {
 
 // value finds a value of an enum that member m of object o has.
 func (c *Capabilities) value(o SchemaInfoObject, m SchemaInfoObjectMember, value string) (place, error) {
-	for _, t := range c.through(m.Type) {
+	types := c.through(m.Type)
+	for _, t := range types {
 		enum, ok := c.entries[t].MetaType.(SchemaInfoEnum)
 		if !ok || !slices.Contains(enum.Values, value) {
 			continue
@@ -156,6 +164,11 @@ func (c *Capabilities) value(o SchemaInfoObject, m SchemaInfoObjectMember, value
 			}
 		}
 		return at, nil
+	}
+	for _, t := range types {
+		if builtin, ok := c.entries[t].MetaType.(SchemaInfoBuiltin); ok && builtin.JSONType == JSONTypeString {
+			return place{}, fmt.Errorf("%s is any string: %w", m.Name, ErrNotListed)
+		}
 	}
 	return place{}, fmt.Errorf("%s has no value %q", m.Name, value)
 }

@@ -43,6 +43,7 @@ var supported = map[string][4]bool{
 	"query-status->running":                            {true, true, true, true},
 	"query-status->singlestep":                         {true, true, false, false},
 	"device_add":                                       {true, true, true, true},
+	"object-add/qom-type=iothread":                     {false, true, true, true}, // 5.2 does not list them
 	"x-blockdev-change/@unstable":                      {false, true, true, true},
 	"query-cpus-fast->target=s390x/cpu-state":          {true, true, true, true},
 	"":               {},
@@ -85,25 +86,32 @@ func TestQEMUSupports(t *testing.T) {
 			t.Skipf("what QEMU %s has is not in the table", release)
 		}
 		checkSupported(t, caps, release)
+		if release == "5.2" {
+			assert.ErrorIs(t, caps.Check("object-add/qom-type=iothread"), qapi.ErrNotListed)
+		}
 	})
 }
 
 func TestCheckNamesThePart(t *testing.T) {
 	caps := qapi.NewCapabilities([]qapi.SchemaInfo{
 		{Name: "go", MetaType: qapi.SchemaInfoCommand{ArgType: "1"}, Features: []string{"unstable"}},
-		{Name: "1", MetaType: qapi.SchemaInfoObject{Members: []qapi.SchemaInfoObjectMember{{Name: "mode", Type: "2"}}}},
+		{Name: "1", MetaType: qapi.SchemaInfoObject{Members: []qapi.SchemaInfoObjectMember{{Name: "mode", Type: "2"}, {Name: "to", Type: "str"}}}},
 		{Name: "2", MetaType: qapi.SchemaInfoEnum{Values: []string{"fast"}}},
+		{Name: "str", MetaType: qapi.SchemaInfoBuiltin{JSONType: qapi.JSONTypeString}},
 	})
 	for path, want := range map[string]string{
 		"run":              `qapi: "run": the server has no command "run"`,
 		"event GONE":       `the server has no event "GONE"`,
 		"go/speed":         `go has no member "speed"`,
 		"go/mode=slow":     `mode has no value "slow"`,
+		"go/to=there":      `to is any string: the server does not list its values`,
 		"go/mode=fast/max": `mode=fast has no member "max"`,
 		"go/@deprecated":   `go has no feature "deprecated"`,
 	} {
 		assert.ErrorContains(t, caps.Check(path), want)
 	}
+	assert.ErrorIs(t, caps.Check("go/to=there"), qapi.ErrNotListed)
+	assert.NotErrorIs(t, caps.Check("go/mode=slow"), qapi.ErrNotListed)
 	for _, path := range []string{"go", "go/mode", "go/mode=fast", "go/@unstable"} {
 		assert.NoError(t, caps.Check(path))
 	}

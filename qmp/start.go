@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -29,7 +30,8 @@ const (
 	stderrShown = 1 << 10
 )
 
-// A Process is a server that [Start] started.
+// A Process is a server that [Start] started. Its number and its signals are in the
+// Process of the [exec.Cmd] that was started.
 type Process struct {
 	// Conn is the connection to it. The process ends with it: what Close leaves
 	// running gets SIGTERM and, if it is there 5 s later, SIGKILL.
@@ -51,8 +53,15 @@ type Process struct {
 // exit status and the last lines of its standard error. They are also in the
 // errors of calls that a failing process leaves unanswered.
 //
-// QEMU ends with its connection but not with this program: if that is killed,
-// QEMU lives on.
+// QEMU ends with its connection but not with this program: if that is killed, QEMU
+// lives on, and nobody can reach it, unless it has a second monitor. On Linux
+// cmd.SysProcAttr can have it killed, too (Pdeathsig).
+//
+// Standard input and output are simple, and limited: [Files] cannot be passed,
+// [WithReconnect] is impossible, and what QEMU prints there, such as the "Formatting" of
+// a new image, is skipped and reported (see [WithEventError]). A socketpair whose other
+// end QEMU inherits has the first and the last of these for the price of a few lines;
+// see the example of [NewConn].
 func Start(ctx context.Context, cmd *exec.Cmd, opts ...Option) (*Process, error) {
 	p := &Process{cmd: cmd, name: filepath.Base(cmp.Or(cmd.Path, "?")), exited: make(chan struct{})}
 	stream, err := p.start(ctx)
@@ -64,6 +73,9 @@ func Start(ctx context.Context, cmd *exec.Cmd, opts ...Option) (*Process, error)
 		case <-p.exited: // the error says how
 		default:
 			err = p.withStderr(err)
+			if !slices.ContainsFunc(cmd.Args, func(arg string) bool { return strings.Contains(arg, "stdio") }) {
+				err = fmt.Errorf("%w; it was not told to have its monitor there, as -qmp stdio does", err)
+			}
 		}
 		return nil, fmt.Errorf("%w (of %s)", err, p.name)
 	}

@@ -242,7 +242,7 @@ func TestStartMute(t *testing.T) {
 	cmd.Stderr = &listening{text: "thinking", seen: cancel}
 	_, err := Start(ctx, cmd)
 	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "waiting for the greeting") ||
-		!strings.Contains(err.Error(), "thinking") {
+		!strings.Contains(err.Error(), "thinking") || !strings.Contains(err.Error(), "-qmp stdio") {
 		t.Error(err)
 	}
 }
