@@ -12,8 +12,11 @@ import (
 )
 
 func main() {
+	if len(os.Args) != 2 {
+		log.Fatal("usage: quickstart unix:/run/vm/qmp.sock")
+	}
 	ctx := context.Background()
-	c, err := qapi.Dial(ctx, os.Args[1]) // unix:/run/vm/qmp.sock
+	c, err := qapi.Dial(ctx, os.Args[1])
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
 	"os/exec"
+	"time"
 
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qapi/qga"
@@ -15,7 +17,7 @@ import (
 
 // What README shows in pieces, so that they compile; [TestReadmeCompiles] finds them
 // here. They would need servers to run, and other tests run the like.
-var _ = []any{introspect, tls, spawn, listen, reconnect, log, agent}
+var _ = []any{introspect, tls, spawn, listen, options, reconnect, log, agent}
 
 func introspect(ctx context.Context, c *qapi.Client) (bool, error) {
 	caps, err := qapi.Introspect(ctx, c)
@@ -49,13 +51,31 @@ func spawn(ctx context.Context) (*qapi.Client, error) {
 }
 
 func listen(ctx context.Context) (*qmp.Conn, error) {
-	// a QEMU that dials us: -chardev socket,id=c,path=/run/vm/qmp.sock -mon chardev=c,mode=control
+	// a QEMU that dials us: -qmp unix:/run/vm/qmp.sock
 	l, err := qmp.Listen(ctx, "unix:/run/vm/qmp.sock")
 	if err != nil {
 		return nil, err
 	}
 	conn, err := l.Accept(ctx)
 	return conn, err
+}
+
+func options(ctx context.Context, c *qapi.Client) error {
+	f, err := os.Open("/dev/vhost-net")
+	if err != nil {
+		return err
+	}
+	err = c.With(qmp.Files(f)).Getfd(ctx, qapi.GetfdArgs{Fdname: "vhost"}) // the file travels with the command
+	if err != nil {
+		return err
+	}
+	err = c.With(qmp.Timeout(time.Second)).Stop(ctx)
+	if err != nil {
+		return err
+	}
+	// out of band: overtakes commands that wait; for a connection dialled with qmp.WithOOB()
+	err = c.With(qmp.OutOfBand()).MigratePause(ctx)
+	return err
 }
 
 func reconnect(ctx context.Context, addr string) (*qapi.Client, error) {
