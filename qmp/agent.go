@@ -50,7 +50,7 @@ func agentServer() kind { return kind{(*link).prepareAgent, (*link).openAgent} }
 
 func (l *link) prepareAgent() {
 	l.agent = &agent{
-		sync: (*link).syncLocked, stale: (*link).stale,
+		sync: (*link).syncLocked, stale: (*link).stale, held: (*link).heldLocked,
 		limit: l.opts.handshakeTimeout, dialled: make(chan error, 1),
 	}
 	l.mu.Lock()
@@ -78,6 +78,7 @@ func (l *link) openAgent(ctx context.Context) error {
 type agent struct {
 	sync  func(*link)                // begins a synchronisation; called with the link locked
 	stale func(*link, *message) bool // whether a message is from before one, or its answer
+	held  func(*link)                // nothing can be sent now; called with the link locked
 
 	limit   time.Duration // for an answer to a synchronisation; 0: none
 	state   agentState
@@ -141,10 +142,35 @@ func (l *link) syncLocked() {
 	a.number = strconv.AppendInt(a.number[:0], rand.Int64N(1<<53), 10)
 	l.out = append(l.out, resync)
 	l.out = fmt.Appendf(l.out, `{"execute":"guest-sync-delimited","arguments":{"id":%s},"id":%[1]s}`+"\n", a.number)
+	if a.timer != nil { // heldLocked's
+		a.timer.Stop()
+	}
 	if a.limit > 0 {
 		number := string(a.number)
 		a.timer = time.AfterFunc(a.limit, func() { l.noAgent(number) })
 	}
+}
+
+// heldLocked is for when there is something to send, and an earlier write has not ended.
+// If nobody waits for what it writes, an agent that does not read is no agent.
+func (l *link) heldLocked() {
+	a := l.agent
+	if a.state != unsynced || l.unread > 0 || l.queue.first == nil || a.timer != nil || a.limit <= 0 {
+		return
+	}
+	a.timer = time.AfterFunc(a.limit, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.err == nil && a.state == unsynced {
+			l.notSyncedLocked(a.absence())
+		}
+	})
+}
+
+// absence is the error for an agent that has not answered within the limit.
+func (a *agent) absence() error {
+	return fmt.Errorf("%w within %v: it is not running, or busy with an earlier command: %w",
+		ErrNoAgent, a.limit, context.DeadlineExceeded)
 }
 
 // noAgent is called when the synchronisation of a number has had its time.
@@ -152,8 +178,7 @@ func (l *link) noAgent(number string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if a := l.agent; l.err == nil && a.state == syncing && string(a.number) == number {
-		l.notSyncedLocked(fmt.Errorf("%w within %v: it is not running, or busy with an earlier command: %w",
-			ErrNoAgent, a.limit, context.DeadlineExceeded))
+		l.notSyncedLocked(a.absence())
 	}
 }
 

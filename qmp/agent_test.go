@@ -435,3 +435,34 @@ func FuzzAgentStale(f *testing.F) {
 		require.Equal(t, "mine", text)
 	})
 }
+
+// An agent that does not read is no agent: what waits behind a write that does not end,
+// and that nobody waits for, is told so.
+func TestAgentDoesNotRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		p := newPeer(t, &agentEnd{Conn: theirs})
+		go func() { p.synced(p.sync()) }()
+		c, err := NewAgentConn(t.Context(), ours)
+		require.NoError(t, err)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		require.ErrorIs(t, c.Execute(ctx, "guest-file-write", nil, nil), ErrAbandoned)
+		for range 2 {
+			before := time.Now()
+			err = c.Execute(t.Context(), "guest-ping", nil, nil)
+			require.ErrorIs(t, err, ErrNoAgent)
+			require.Equal(t, agentLimit, time.Since(before))
+		}
+		// It reads on, in the end.
+		ping := async(func() error { return c.Execute(t.Context(), "guest-ping", nil, nil) })
+		time.Sleep(agentLimit / 2)
+		p.next()
+		p.synced(p.sync())
+		p.answer(p.next(), "{}")
+		require.NoError(t, returned(t, "guest-ping", ping))
+		c.Close()
+		theirs.Close()
+		time.Sleep(time.Hour)
+	})
+}

@@ -192,6 +192,9 @@ func (l *link) overtakenLocked(c *call) {
 			return
 		}
 		l.offWireLocked(o)
+		if o.mode == probe {
+			l.probing = false
+		}
 		if o.state == sent && o.mode != probe {
 			l.unread--
 			if o.answer, o.refused = answer.answer, answer.refused; !o.refused {

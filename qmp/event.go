@@ -88,8 +88,12 @@ type registry struct {
 	names map[string]string // the reader's alone: names as strings, made once
 }
 
-// maxNames bounds what a server can make us remember. QEMU has some 70 events.
-const maxNames = 1000
+// maxNames and maxName bound what a server can make us remember. QEMU has some 70
+// events, whose names are shorter than 40 bytes.
+const (
+	maxNames = 1000
+	maxName  = 100
+)
 
 // add lets q have the events of these names, or all if there are none.
 func (r *registry) add(q *queue, names []string) {
@@ -182,6 +186,7 @@ func (l *link) event(m *message) {
 	}
 	l.mu.Lock()
 	if l.err == nil {
+		l.heard = true
 		l.events.event(m)
 	}
 	l.mu.Unlock()
@@ -212,7 +217,7 @@ func (r *registry) name(text []byte) string {
 		if r.names == nil {
 			r.names = make(map[string]string)
 		}
-		if len(r.names) < maxNames {
+		if len(r.names) < maxNames && len(name) <= maxName {
 			r.names[name] = name
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"runtime"
 	"strings"
 	"sync"
@@ -566,4 +567,97 @@ func TestReportFlood(t *testing.T) {
 			t.Errorf("%d reports, the last: %v", len(errs), errs[len(errs)-1])
 		}
 	}, WithWorkers(1))
+}
+
+// A handler that has stopped itself is still waited for by others who stop it.
+func TestStopTwice(t *testing.T) {
+	bubble(t, func(t *testing.T, p pair) {
+		var stop func()
+		running := false
+		stopped := make(chan struct{})
+		stop = p.Handle("E", func(Event) {
+			running = true
+			stop()
+			close(stopped)
+			time.Sleep(time.Minute)
+			running = false
+		})
+		p.peer.event("E", "")
+		<-stopped
+		stop()
+		if running {
+			t.Error("stop has returned, and the handler runs on")
+		}
+	})
+}
+
+// A handler may stop itself while somebody else waits for its end.
+func TestStopFromBothSides(t *testing.T) {
+	ours, theirs := net.Pipe()
+	p := newPeer(t, theirs)
+	go p.handshake()
+	c, err := NewConn(t.Context(), ours) // no bubble: one that waits for a lock does not count as waiting
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	var stop func()
+	running, goOn := make(chan struct{}), make(chan struct{})
+	stop = c.Handle("E", func(Event) {
+		close(running)
+		<-goOn
+		stop()
+	})
+	go p.event("E", "")
+	<-running
+	other := async(func() error { stop(); return nil })
+	for removed := false; !removed; runtime.Gosched() { // the other has begun
+		events := c.hub.events.registry()
+		events.mu.RLock()
+		removed = len(events.named) == 0
+		events.mu.RUnlock()
+	}
+	close(goOn)
+	if err := <-other; err != nil {
+		t.Error(err)
+	}
+}
+
+// All ends with its context, also if there is always another event.
+func TestAllEndsWithContext(t *testing.T) {
+	bubble(t, func(t *testing.T, p pair) {
+		s := p.Subscribe([]string{"E"})
+		for range 10 {
+			p.peer.event("E", "")
+		}
+		synctest.Wait()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var events int
+		var last error
+		for _, err := range s.All(ctx) {
+			events, last = events+1, err
+			cancel()
+		}
+		if events != 2 {
+			t.Errorf("%d events and errors, not one of each", events)
+		}
+		wantErr(t, last, context.Canceled, "qmp: waiting for E: context canceled")
+	})
+}
+
+// The names of events count as their data do, and are not remembered if they are long.
+func TestLongEventNames(t *testing.T) {
+	bubble(t, func(t *testing.T, p pair) {
+		s := p.Subscribe(nil)
+		name := strings.Repeat("x", 600)
+		for i := range 10 {
+			p.peer.event(fmt.Sprint(i, name), "")
+		}
+		synctest.Wait()
+		wantNames(t, s, "qmp: 9 events were lost: they were not taken in time", "9"+name)
+		if n := len(p.hub.events.registry().names); n != 0 {
+			t.Errorf("%d names are remembered", n)
+		}
+	}, WithMaxMessage(1000))
 }

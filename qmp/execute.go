@@ -142,7 +142,8 @@ func (c *Conn) wait(ctx context.Context, call *call) (*call, error) {
 // return; result is set by then. done may issue commands itself.
 func (c *Conn) Go(ctx context.Context, command string, args, result any, done func(error)) {
 	if c.again != nil {
-		c.again.start(ctx, c, command, func(now *Conn, done func(error)) { now.Go(ctx, command, args, result, done) }, done)
+		begin := func(ctx context.Context, now *Conn, done func(error)) { now.Go(ctx, command, args, result, done) }
+		c.again.start(ctx, c, command, begin, done)
 		return
 	}
 	l := c.link
@@ -157,7 +158,7 @@ func (c *Conn) Go(ctx context.Context, command string, args, result any, done fu
 func (c *Conn) GoRoundTrip(ctx context.Context, message []byte, done func(answer []byte, err error)) {
 	var whole []byte
 	if c.again != nil {
-		begin := func(now *Conn, done func(error)) {
+		begin := func(ctx context.Context, now *Conn, done func(error)) {
 			now.GoRoundTrip(ctx, message, func(answer []byte, err error) {
 				whole = answer
 				done(err)

@@ -10,7 +10,8 @@ const (
 	// readSize is the size of a read buffer at rest.
 	readSize = 4 << 10
 	// maxRescan is the size up to which a broken message is searched for the
-	// messages that it may have swallowed.
+	// messages that it may have swallowed, and how many bytes are read again for that
+	// until there is one.
 	maxRescan = 256 << 10
 	// sampleSize is how much is shown of what could not be read.
 	sampleSize = 80
@@ -52,10 +53,11 @@ type framer struct {
 	// Then a reply is recognised by the two ends of its line.
 	compact bool
 
-	skipping bool   // what cannot be read, up to the end of the line
-	skipped  int    // bytes
-	sample   []byte // the first of them
-	cause    string
+	rescanned int    // bytes, since the last message
+	skipping  bool   // what cannot be read, up to the end of the line
+	skipped   int    // bytes
+	sample    []byte // the first of them
+	cause     string
 
 	msg message
 }
@@ -290,7 +292,7 @@ func (f *framer) line(text []byte) (m *message, more bool) {
 
 func (f *framer) consume(n int) {
 	f.start += n
-	f.within, f.ended = false, true
+	f.within, f.ended, f.rescanned = false, true, 0
 }
 
 // drop gives up the message at start, broken where the scanner stands. If it
@@ -299,8 +301,10 @@ func (f *framer) consume(n int) {
 func (f *framer) drop(text []byte, cause string) {
 	f.within, f.cause = false, cause
 	bad := f.scan.pos
+	search := f.rescanned+bad <= maxRescan
 	for i := 1; i <= bad; i++ {
-		if text[i] == resync || bad <= maxRescan && text[i] == '{' && text[i-1] == '\n' {
+		if text[i] == resync || search && text[i] == '{' && text[i-1] == '\n' {
+			f.rescanned += bad - i
 			f.skip(i)
 			return
 		}

@@ -336,3 +336,24 @@ func TestTakenBufferIsNotReadAnyMore(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, event, string(m.text))
 }
+
+// What never becomes a message is not read again and again: each of these lines could
+// be the beginning of one, and they nest too deep.
+func TestFrameRescansLittle(t *testing.T) {
+	text := strings.Repeat("{\"a\":\n", 1<<20/6)
+	f := newFramer(strings.NewReader(text), 64<<20)
+	stretches := 0
+	for {
+		m, err := f.next()
+		if err != nil {
+			break
+		}
+		if m.text != nil {
+			t.Fatal("a message")
+		}
+		stretches++
+	}
+	if most := 10 + len(text)/(4*maxDepth); stretches > most {
+		t.Errorf("%d stretches of %d bytes, at most %d are expected", stretches, len(text), most)
+	}
+}

@@ -2,7 +2,6 @@ package qmp
 
 import (
 	"fmt"
-	"sync"
 	"sync/atomic"
 )
 
@@ -40,7 +39,7 @@ func (c *Conn) handle(name string, f func(Event)) (stop func()) {
 		names = []string{name}
 	}
 	hub.events.registry().add(&h.queue, names)
-	return sync.OnceFunc(h.stop)
+	return h.stop
 }
 
 // A handler is a queue whose events the workers hand to a function.
@@ -117,6 +116,7 @@ func (h *handler) pop() (e Event, ok bool, err error) {
 	return e, h.active, err
 }
 
+// stop may be called any number of times, and by several at once: each waits for f.
 func (h *handler) stop() {
 	h.hub.events.registry().remove(&h.queue)
 	h.queue.drop(ErrUnsubscribed)

@@ -41,6 +41,7 @@ type link struct {
 	done chan struct{} // closed when the connection is
 
 	lasting bool // the hub outlives this link
+	heard   bool // it has been given an event of this link
 
 	mu     sync.Mutex
 	err    error       // why the connection is closed
@@ -186,7 +187,13 @@ func (l *link) queueOf(c *call) *callList {
 // startLocked gathers what can be sent, and reports whether the caller is the
 // one to write it.
 func (l *link) startLocked() bool {
-	if l.writing || !l.gatherLocked() {
+	if l.writing {
+		if l.agent != nil {
+			l.agent.held(l)
+		}
+		return false
+	}
+	if !l.gatherLocked() {
 		return false
 	}
 	l.writing = true

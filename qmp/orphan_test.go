@@ -300,3 +300,36 @@ func TestErrorBurst(t *testing.T) {
 		}
 	})
 }
+
+// A probe that is itself lost is not waited for: a later one can be sent, and whole
+// messages pass.
+func TestProbeIsLost(t *testing.T) {
+	bubble(t, func(t *testing.T, p pair) {
+		for range 2 {
+			a := async(func() error { return p.Execute(t.Context(), "a", nil, nil) })
+			p.peer.next()
+			p.peer.send("garbage\r\n") // instead of its reply
+			if r := p.peer.next(); r.Execute != "qmp_capabilities" {
+				t.Errorf("got %s, want a probe", r.text)
+			}
+			b := async(func() error { return p.Execute(t.Context(), "b", nil, nil) })
+			later := p.peer.next()
+			p.peer.send("garbage\r\n") // instead of the probe's reply
+			p.peer.answer(later, "{}")
+			if err := returned(t, "a", a); err == nil || !strings.Contains(err.Error(), "the reply is lost") {
+				t.Errorf("a: %v", err)
+			}
+			if err := returned(t, "b", b); err != nil {
+				t.Errorf("b: %v", err)
+			}
+		}
+		whole := async(func() error { _, err := p.RoundTrip(t.Context(), []byte(`{"execute":"x"}`)); return err })
+		p.peer.next()
+		p.peer.send("{\"return\": {}}\r\n")
+		if err := returned(t, "x", whole); err != nil {
+			t.Errorf("a whole message: %v", err)
+		}
+		synctest.Wait()
+		p.log.take()
+	})
+}

@@ -53,11 +53,13 @@ type queue struct {
 	ring  []entry // len is a power of two
 	head  int
 	count int
-	size  int       // bytes of data
+	size  int       // bytes of names and data
 	lost  int       // just before head
 	gap   *GapError // behind what was lost: one that made room
 	err   error     // what comes behind the last event
 }
+
+func (e *entry) size() int { return len(e.Name) + len(e.Data) }
 
 // push appends e. It never waits.
 func (q *queue) push(e Event) { q.add(entry{Event: e}) }
@@ -68,7 +70,7 @@ func (q *queue) add(e entry) {
 	if q.err != nil {
 		return
 	}
-	for q.count == q.limit || q.count > 0 && q.size+len(e.Data) > q.bytes {
+	for q.count == q.limit || q.count > 0 && q.size+e.size() > q.bytes {
 		if old := q.shift(); old.gap != nil {
 			q.gap = old.gap
 		} else {
@@ -83,7 +85,7 @@ func (q *queue) add(e entry) {
 	}
 	q.ring[(q.head+q.count)&(len(q.ring)-1)] = e
 	q.count++
-	q.size += len(e.Data)
+	q.size += e.size()
 	q.wake()
 }
 
@@ -93,7 +95,7 @@ func (q *queue) shift() entry {
 	q.ring[q.head] = entry{}
 	q.head = (q.head + 1) & (len(q.ring) - 1)
 	q.count--
-	q.size -= len(e.Data)
+	q.size -= e.size()
 	if q.count == 0 && len(q.ring) > 64 {
 		q.ring, q.head = nil, 0
 	}

@@ -61,11 +61,14 @@ func WithReconnect(r Reconnect) Option {
 	return func(o *options) { o.reconnect = r.dial }
 }
 
+// A beginFunc begins a call whose end is told to done.
+type beginFunc func(ctx context.Context, now *Conn, done func(error))
+
 // supervision is a supervisor, if there is one. Being an interface, it lets the
 // linker leave out what programs that do not reconnect do not use.
 type supervision interface {
 	do(ctx context.Context, c *Conn, command string, f func(now *Conn) error) error
-	start(ctx context.Context, c *Conn, command string, begin func(now *Conn, done func(error)), done func(error))
+	start(ctx context.Context, c *Conn, command string, begin beginFunc, done func(error))
 	last() *link
 	idle() <-chan struct{}
 	end(cause error)
@@ -136,11 +139,12 @@ func (s *supervisor) attempt(ctx context.Context) error {
 	l.lasting = true
 	s.as.prepare(l)
 	if err := s.as.open(l, ctx); err != nil {
+		s.missed(l)
 		return err
 	}
 	if !s.use(l) {
 		l.fail(nil)
-		return ErrClosed
+		return s.endedBy()
 	}
 	l.mu.Lock()
 	l.lost = func(err error) { s.lost(err) }
@@ -150,6 +154,16 @@ func (s *supervisor) attempt(ctx context.Context) error {
 		s.lost(err)
 	}
 	return nil
+}
+
+// missed tells the subscriptions where the events of a link ended that failed before
+// it could be used.
+func (s *supervisor) missed(l *link) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.heard && l.err != nil {
+		s.hub.events.interrupt(&GapError{l.err})
+	}
 }
 
 // use lets calls have l, unless all is over.
@@ -199,6 +213,9 @@ func (s *supervisor) persist(ctx context.Context, err error, failed int) error {
 		timer := time.NewTimer(delay - rand.N(delay/2+1))
 		select {
 		case <-timer.C:
+		case <-s.ctx.Done():
+			timer.Stop()
+			return fmt.Errorf("qmp: %w", s.endedBy())
 		case <-ctx.Done():
 			timer.Stop()
 			return fmt.Errorf("qmp: waiting for a connection: %w; %d attempts failed, the last: %w", contextError(ctx), failed, err)
@@ -209,7 +226,11 @@ func (s *supervisor) persist(ctx context.Context, err error, failed int) error {
 		failed++
 		s.mu.Lock()
 		s.failed = err
+		over := s.err
 		s.mu.Unlock()
+		if over != nil {
+			return fmt.Errorf("qmp: %w", over)
+		}
 	}
 }
 
@@ -291,12 +312,15 @@ func (s *supervisor) do(ctx context.Context, c *Conn, command string, f func(now
 }
 
 // start is do for calls that end with a callback.
-func (s *supervisor) start(
-	ctx context.Context, c *Conn, command string, begin func(now *Conn, done func(error)), done func(error),
-) {
+func (s *supervisor) start(ctx context.Context, c *Conn, command string, begin beginFunc, done func(error)) {
 	s.begin()
+	cancel := func() {}
+	if c.opts.timeout > 0 {
+		ctx, cancel = context.WithTimeout(ctx, c.opts.timeout)
+	}
 	finish := func(err error) {
 		defer s.finish()
+		cancel()
 		done(err)
 	}
 	var on func(l *link)
@@ -309,7 +333,7 @@ func (s *supervisor) start(
 		on(l)
 	}
 	on = func(l *link) {
-		begin(s.handle(c, l), func(err error) {
+		begin(ctx, s.handle(c, l), func(err error) {
 			if s.again(err) {
 				go later(l)
 			} else {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -482,6 +483,68 @@ func TestReconnectAgent(t *testing.T) {
 		p.answer(p.next(), "{}")
 		if err := returned(t, "guest-ping", ping); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// A call's own time limit holds for one with a callback, too, when nobody is there.
+func TestReconnectGoTimeout(t *testing.T) {
+	reconnecting(t, Reconnect{}, func(t *testing.T, r *redialled, p *peer) {
+		r.away = 1 << 30
+		p.rw.Close()
+		synctest.Wait()
+		before := time.Now()
+		done := make(chan error, 1)
+		r.With(Timeout(time.Second)).Go(t.Context(), "x", nil, nil, func(err error) { done <- err })
+		err := <-done
+		if d := time.Since(before); d != time.Second || !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, ErrNotSent) {
+			t.Errorf("after %v: %v", d, err)
+		}
+	})
+}
+
+// A link that ends in its handshake may have brought events, and the next may have
+// missed some.
+func TestReconnectGapOfHandshake(t *testing.T) {
+	reconnecting(t, Reconnect{}, func(t *testing.T, r *redialled, p *peer) {
+		s := r.Subscribe(nil)
+		p.event("A", "")
+		p.rw.Close()
+		second := <-r.peers
+		second.send(greetingText)
+		second.next() // it negotiates, and an event comes before the reply
+		second.event("B", "")
+		second.rw.Close()
+		third := r.next()
+		third.event("C", "")
+		var got []string
+		for range 5 {
+			e, err := s.Next(t.Context())
+			if _, gap := errors.AsType[*GapError](err); gap {
+				e.Name = "gap"
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, e.Name)
+		}
+		if want := []string{"A", "gap", "B", "gap", "C"}; !slices.Equal(want, got) {
+			t.Errorf("got %v, want %v", got, want)
+		}
+		third.rw.Close()
+	})
+}
+
+// A patient dial ends when what it gave to the setup is closed.
+func TestReconnectPatientClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &redialled{t: t, peers: make(chan *peer, 10), away: 1 << 30}
+		before := time.Now()
+		_, err := DialFunc(t.Context(), r.connect, WithReconnect(Reconnect{Patient: true}), WithSetup(func(c *Conn) {
+			time.AfterFunc(time.Minute, func() { c.Close() })
+		}))
+		wantErr(t, err, ErrClosed, "qmp: connection closed")
+		if d := time.Since(before); d != time.Minute {
+			t.Errorf("it went on for %v", d)
 		}
 	})
 }

@@ -71,9 +71,14 @@ func (s *Subscription) Next(ctx context.Context) (Event, error) {
 		select {
 		case <-s.ready:
 		case <-ctx.Done():
-			return Event{}, fmt.Errorf("qmp: waiting for %s: %w", s.what(), contextError(ctx))
+			return Event{}, s.late(ctx)
 		}
 	}
+}
+
+// late is the error for events that did not come before ctx ended.
+func (s *Subscription) late(ctx context.Context) error {
+	return fmt.Errorf("qmp: waiting for %s: %w", s.what(), contextError(ctx))
 }
 
 // what is what the subscription is to, in words.
@@ -98,6 +103,11 @@ func (s *Subscription) All(ctx context.Context) iter.Seq2[Event, error] {
 func all[E any](ctx context.Context, s *Subscription, decode func(Event) (E, error)) iter.Seq2[E, error] {
 	return func(yield func(E, error) bool) {
 		for {
+			if ctx.Err() != nil { // Next would go on while there are events
+				var none E
+				yield(none, s.late(ctx))
+				return
+			}
 			e, err := s.Next(ctx)
 			if err == nil {
 				if !yield(decode(e)) {
