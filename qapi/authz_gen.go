@@ -82,7 +82,7 @@ type QAuthZListRule struct {
 // It is the variant of [ObjectOptions] for authz-list, the struct
 // AuthZListProperties of authz.json.
 //
-// In QEMU 7.2 and later, upstream since 4.0.
+// In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-authz.AuthZListProperties
 type ObjectOptionsAuthzList struct {
@@ -126,7 +126,7 @@ func (v ObjectOptionsAuthzList) encodeObjectOptions(e *codec.Encoder) {
 // It is the variant of [ObjectOptions] for authz-listfile, the struct
 // AuthZListFileProperties of authz.json.
 //
-// In QEMU 7.2 and later, upstream since 4.0.
+// In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-authz.AuthZListFileProperties
 type ObjectOptionsAuthzListfile struct {
@@ -169,7 +169,7 @@ func (v ObjectOptionsAuthzListfile) encodeObjectOptions(e *codec.Encoder) {
 // It is the variant of [ObjectOptions] for authz-pam, the struct
 // AuthZPAMProperties of authz.json.
 //
-// In QEMU 7.2 and later, upstream since 4.0.
+// In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-authz.AuthZPAMProperties
 type ObjectOptionsAuthzPam struct {
@@ -204,7 +204,7 @@ func (v ObjectOptionsAuthzPam) encodeObjectOptions(e *codec.Encoder) {
 // It is the variant of [ObjectOptions] for authz-simple, the struct
 // AuthZSimpleProperties of authz.json.
 //
-// In QEMU 7.2 and later, upstream since 4.0.
+// In QEMU 5.2 and later, upstream since 4.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-authz.AuthZSimpleProperties
 type ObjectOptionsAuthzSimple struct {

@@ -321,11 +321,11 @@ type ImageInfoSpecificKind string
 
 // The values of ImageInfoSpecificKind.
 const (
-	// A qcow2 image. In QEMU 7.2 and later.
+	// A qcow2 image.
 	ImageInfoSpecificKindQcow2 ImageInfoSpecificKind = "qcow2"
-	// A VMDK image. In QEMU 7.2 and later.
+	// A VMDK image.
 	ImageInfoSpecificKindVmdk ImageInfoSpecificKind = "vmdk"
-	// A LUKS volume. In QEMU 7.2 and later, upstream since 2.7.
+	// A LUKS volume. Since QEMU 2.7.
 	ImageInfoSpecificKindLUKS ImageInfoSpecificKind = "luks"
 	// A Ceph RBD image. In QEMU 7.2 and later, upstream since 6.1.
 	ImageInfoSpecificKindRBD ImageInfoSpecificKind = "rbd"
@@ -445,7 +445,7 @@ func (x ImageInfoSpecific) String() string {
 //
 // A LUKS volume.
 //
-// In QEMU 7.2 and later, upstream since 2.7.
+// Since QEMU 2.7.
 type ImageInfoSpecificLUKS QCryptoBlockInfoLUKS
 
 // ImageInfoSpecificKind returns [ImageInfoSpecificKindLUKS].
@@ -3439,7 +3439,7 @@ type BlockDirtyBitmapAdd struct {
 //
 // It holds [Str], [BlockDirtyBitmap] or [Unknown].
 //
-// In QEMU 7.2 and later, upstream since 4.1.
+// In QEMU 5.2 and later, upstream since 4.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#alternate-QMP-block-core.BlockDirtyBitmapOrStr
 type BlockDirtyBitmapOrStr interface {
@@ -3834,7 +3834,7 @@ type ThrottleLimits struct {
 // It is the variant of [ObjectOptions] for throttle-group, the struct
 // ThrottleGroupProperties of block-core.json.
 //
-// In QEMU 7.2 and later, upstream since 2.11.
+// In QEMU 5.2 and later, upstream since 2.11.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.ThrottleGroupProperties
 type ObjectOptionsThrottleGroup struct {

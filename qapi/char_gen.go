@@ -663,48 +663,41 @@ type ChardevBackendKind string
 
 // The values of ChardevBackendKind.
 const (
-	// A file that output goes to. In QEMU 7.2 and later.
+	// A file that output goes to.
 	ChardevBackendKindFile ChardevBackendKind = "file"
-	// A serial port of the host. In QEMU 7.2 and later. Only in builds with
-	// HAVE_CHARDEV_SERIAL.
+	// A serial port of the host. Only in builds with HAVE_CHARDEV_SERIAL.
 	ChardevBackendKindSerial ChardevBackendKind = "serial"
-	// A parallel port of the host. In QEMU 7.2 and later. Only in builds with
-	// HAVE_CHARDEV_PARALLEL.
+	// A parallel port of the host. Only in builds with HAVE_CHARDEV_PARALLEL.
 	ChardevBackendKindParallel ChardevBackendKind = "parallel"
-	// A named pipe. In QEMU 7.2 and later, upstream since 1.5.
+	// A named pipe. Since QEMU 1.5.
 	ChardevBackendKindPipe ChardevBackendKind = "pipe"
-	// A stream socket. In QEMU 7.2 and later.
+	// A stream socket.
 	ChardevBackendKindSocket ChardevBackendKind = "socket"
-	// A datagram socket. In QEMU 7.2 and later, upstream since 1.5.
+	// A datagram socket. Since QEMU 1.5.
 	ChardevBackendKindUDP ChardevBackendKind = "udp"
-	// A pseudo-terminal, chosen by the host. In QEMU 7.2 and later.
+	// A pseudo-terminal, chosen by the host.
 	ChardevBackendKindPty ChardevBackendKind = "pty"
-	// Nothing: output is lost and there is no input. In QEMU 7.2 and later.
+	// Nothing: output is lost and there is no input.
 	ChardevBackendKindNull ChardevBackendKind = "null"
-	// Another one, shared by several devices. In QEMU 7.2 and later, upstream since
-	// 1.5.
+	// Another one, shared by several devices. Since QEMU 1.5.
 	ChardevBackendKindMux ChardevBackendKind = "mux"
 	// Several others at once. In QEMU 10.0 and later, upstream since 10.0.
 	ChardevBackendKindHub ChardevBackendKind = "hub"
-	// An emulated serial mouse. In QEMU 7.2 and later, upstream since 1.5.
+	// An emulated serial mouse. Since QEMU 1.5.
 	ChardevBackendKindMsmouse ChardevBackendKind = "msmouse"
-	// An emulated serial tablet. In QEMU 7.2 and later, upstream since 2.9.
+	// An emulated serial tablet. Since QEMU 2.9.
 	ChardevBackendKindWctablet ChardevBackendKind = "wctablet"
-	// A Braille display. In QEMU 7.2 and later, upstream since 1.5. Only in builds
-	// with CONFIG_BRLAPI.
+	// A Braille display. Since QEMU 1.5. Only in builds with CONFIG_BRLAPI.
 	ChardevBackendKindBraille ChardevBackendKind = "braille"
-	// A device by which tests end QEMU. In QEMU 7.2 and later, upstream since 2.2.
+	// A device by which tests end QEMU. Since QEMU 2.2.
 	ChardevBackendKindTestdev ChardevBackendKind = "testdev"
-	// Standard input and output. In QEMU 7.2 and later, upstream since 1.5.
+	// Standard input and output. Since QEMU 1.5.
 	ChardevBackendKindStdio ChardevBackendKind = "stdio"
-	// The console on Windows. In QEMU 7.2 and later, upstream since 1.5. Only in
-	// builds with CONFIG_WIN32.
+	// The console on Windows. Since QEMU 1.5. Only in builds with CONFIG_WIN32.
 	ChardevBackendKindConsole ChardevBackendKind = "console"
-	// A channel of SPICE. In QEMU 7.2 and later, upstream since 1.5. Only in builds
-	// with CONFIG_SPICE.
+	// A channel of SPICE. Since QEMU 1.5. Only in builds with CONFIG_SPICE.
 	ChardevBackendKindSpicevmc ChardevBackendKind = "spicevmc"
-	// A port of SPICE. In QEMU 7.2 and later, upstream since 1.5. Only in builds
-	// with CONFIG_SPICE.
+	// A port of SPICE. Since QEMU 1.5. Only in builds with CONFIG_SPICE.
 	ChardevBackendKindSpiceport ChardevBackendKind = "spiceport"
 	// SPICE's agent protocol, served by QEMU. In QEMU 7.2 and later, upstream since
 	// 6.1. Only in builds with CONFIG_SPICE_PROTOCOL.
@@ -712,11 +705,11 @@ const (
 	// A channel of the D-Bus display. In QEMU 7.2 and later, upstream since 7.0.
 	// Only in builds with CONFIG_DBUS_DISPLAY.
 	ChardevBackendKindDbus ChardevBackendKind = "dbus"
-	// A text console in the display. In QEMU 7.2 and later, upstream since 1.5.
+	// A text console in the display. Since QEMU 1.5.
 	ChardevBackendKindVc ChardevBackendKind = "vc"
-	// A ring buffer in memory. In QEMU 7.2 and later, upstream since 1.6.
+	// A ring buffer in memory. Since QEMU 1.6.
 	ChardevBackendKindRingbuf ChardevBackendKind = "ringbuf"
-	// Old name of ringbuf. In QEMU 7.2 and later, upstream since 1.5.
+	// Old name of ringbuf. Since QEMU 1.5.
 	//
 	// Deprecated: QEMU means to remove it; use ringbuf.
 	ChardevBackendKindMemory ChardevBackendKind = "memory"
@@ -930,7 +923,7 @@ func (x ChardevBackend) String() string {
 //
 // A serial port of the host.
 //
-// In QEMU 7.2 and later. Only in builds with HAVE_CHARDEV_SERIAL.
+// Only in builds with HAVE_CHARDEV_SERIAL.
 type ChardevBackendSerial ChardevHostdev
 
 // ChardevBackendKind returns [ChardevBackendKindSerial].
@@ -947,7 +940,7 @@ func (v ChardevBackendSerial) encodeChardevBackend(e *codec.Encoder) {
 //
 // A parallel port of the host.
 //
-// In QEMU 7.2 and later. Only in builds with HAVE_CHARDEV_PARALLEL.
+// Only in builds with HAVE_CHARDEV_PARALLEL.
 type ChardevBackendParallel ChardevHostdev
 
 // ChardevBackendKind returns [ChardevBackendKindParallel].
@@ -964,7 +957,7 @@ func (v ChardevBackendParallel) encodeChardevBackend(e *codec.Encoder) {
 //
 // A named pipe.
 //
-// In QEMU 7.2 and later, upstream since 1.5.
+// Since QEMU 1.5.
 type ChardevBackendPipe ChardevHostdev
 
 // ChardevBackendKind returns [ChardevBackendKindPipe].
@@ -980,8 +973,6 @@ func (v ChardevBackendPipe) encodeChardevBackend(e *codec.Encoder) {
 // ChardevCommon.
 //
 // Nothing: output is lost and there is no input.
-//
-// In QEMU 7.2 and later.
 type ChardevBackendNull ChardevCommon
 
 // ChardevBackendKind returns [ChardevBackendKindNull].
@@ -998,7 +989,7 @@ func (v ChardevBackendNull) encodeChardevBackend(e *codec.Encoder) {
 //
 // An emulated serial mouse.
 //
-// In QEMU 7.2 and later, upstream since 1.5.
+// Since QEMU 1.5.
 type ChardevBackendMsmouse ChardevCommon
 
 // ChardevBackendKind returns [ChardevBackendKindMsmouse].
@@ -1015,7 +1006,7 @@ func (v ChardevBackendMsmouse) encodeChardevBackend(e *codec.Encoder) {
 //
 // An emulated serial tablet.
 //
-// In QEMU 7.2 and later, upstream since 2.9.
+// Since QEMU 2.9.
 type ChardevBackendWctablet ChardevCommon
 
 // ChardevBackendKind returns [ChardevBackendKindWctablet].
@@ -1032,7 +1023,7 @@ func (v ChardevBackendWctablet) encodeChardevBackend(e *codec.Encoder) {
 //
 // A Braille display.
 //
-// In QEMU 7.2 and later, upstream since 1.5. Only in builds with CONFIG_BRLAPI.
+// Since QEMU 1.5. Only in builds with CONFIG_BRLAPI.
 type ChardevBackendBraille ChardevCommon
 
 // ChardevBackendKind returns [ChardevBackendKindBraille].
@@ -1049,7 +1040,7 @@ func (v ChardevBackendBraille) encodeChardevBackend(e *codec.Encoder) {
 //
 // A device by which tests end QEMU.
 //
-// In QEMU 7.2 and later, upstream since 2.2.
+// Since QEMU 2.2.
 type ChardevBackendTestdev ChardevCommon
 
 // ChardevBackendKind returns [ChardevBackendKindTestdev].
@@ -1066,7 +1057,7 @@ func (v ChardevBackendTestdev) encodeChardevBackend(e *codec.Encoder) {
 //
 // The console on Windows.
 //
-// In QEMU 7.2 and later, upstream since 1.5. Only in builds with CONFIG_WIN32.
+// Since QEMU 1.5. Only in builds with CONFIG_WIN32.
 type ChardevBackendConsole ChardevCommon
 
 // ChardevBackendKind returns [ChardevBackendKindConsole].
@@ -1083,7 +1074,7 @@ func (v ChardevBackendConsole) encodeChardevBackend(e *codec.Encoder) {
 //
 // A ring buffer in memory.
 //
-// In QEMU 7.2 and later, upstream since 1.6.
+// Since QEMU 1.6.
 type ChardevBackendRingbuf ChardevRingbuf
 
 // ChardevBackendKind returns [ChardevBackendKindRingbuf].
@@ -1100,7 +1091,7 @@ func (v ChardevBackendRingbuf) encodeChardevBackend(e *codec.Encoder) {
 //
 // Old name of ringbuf.
 //
-// In QEMU 7.2 and later, upstream since 1.5.
+// Since QEMU 1.5.
 //
 // Deprecated: QEMU means to remove it; use ringbuf.
 type ChardevBackendMemory ChardevRingbuf

@@ -1023,7 +1023,7 @@ func (QCryptoBlockAmendOptionsQcow) encodeQCryptoBlockAmendOptions(e *codec.Enco
 // It is the variant of [ObjectOptions] for secret, the struct SecretProperties
 // of crypto.json.
 //
-// In QEMU 7.2 and later, upstream since 2.6.
+// In QEMU 5.2 and later, upstream since 2.6.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.SecretProperties
 type ObjectOptionsSecret struct {
@@ -1089,7 +1089,7 @@ func (v ObjectOptionsSecret) encodeObjectOptions(e *codec.Encoder) {
 // It is the variant of [ObjectOptions] for secret_keyring, the struct
 // SecretKeyringProperties of crypto.json.
 //
-// In QEMU 7.2 and later, upstream since 5.1. Only in builds with
+// In QEMU 5.2 and later, upstream since 5.1. Only in builds with
 // CONFIG_SECRET_KEYRING.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.SecretKeyringProperties
@@ -1147,7 +1147,7 @@ func (v ObjectOptionsSecretKeyring) encodeObjectOptions(e *codec.Encoder) {
 // It is the variant of [ObjectOptions] for tls-cipher-suites, the struct
 // TlsCredsProperties of crypto.json.
 //
-// In QEMU 7.2 and later, upstream since 2.5.
+// In QEMU 5.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.TlsCredsProperties
 type ObjectOptionsTLSCipherSuites struct {
@@ -1205,7 +1205,7 @@ func (v ObjectOptionsTLSCipherSuites) encodeObjectOptions(e *codec.Encoder) {
 // It is the variant of [ObjectOptions] for tls-creds-anon, the struct
 // TlsCredsAnonProperties of crypto.json.
 //
-// In QEMU 7.2 and later, upstream since 2.5.
+// In QEMU 5.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.TlsCredsAnonProperties
 type ObjectOptionsTLSCredsAnon struct {
@@ -1263,7 +1263,7 @@ func (v ObjectOptionsTLSCredsAnon) encodeObjectOptions(e *codec.Encoder) {
 // It is the variant of [ObjectOptions] for tls-creds-psk, the struct
 // TlsCredsPskProperties of crypto.json.
 //
-// In QEMU 7.2 and later, upstream since 3.0.
+// In QEMU 5.2 and later, upstream since 3.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.TlsCredsPskProperties
 type ObjectOptionsTLSCredsPSK struct {
@@ -1328,7 +1328,7 @@ func (v ObjectOptionsTLSCredsPSK) encodeObjectOptions(e *codec.Encoder) {
 // It is the variant of [ObjectOptions] for tls-creds-x509, the struct
 // TlsCredsX509Properties of crypto.json.
 //
-// In QEMU 7.2 and later, upstream since 2.5.
+// In QEMU 5.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.TlsCredsX509Properties
 type ObjectOptionsTLSCredsX509 struct {

@@ -2187,13 +2187,13 @@ type MemoryDeviceInfoKind string
 
 // The values of MemoryDeviceInfoKind.
 const (
-	// A DIMM. In QEMU 7.2 and later.
+	// A DIMM.
 	MemoryDeviceInfoKindDimm MemoryDeviceInfoKind = "dimm"
-	// A DIMM that keeps its content. In QEMU 7.2 and later, upstream since 2.12.
+	// A DIMM that keeps its content. Since QEMU 2.12.
 	MemoryDeviceInfoKindNvdimm MemoryDeviceInfoKind = "nvdimm"
-	// Persistent memory by virtio. In QEMU 7.2 and later, upstream since 4.1.
+	// Persistent memory by virtio. Since QEMU 4.1.
 	MemoryDeviceInfoKindVirtioPmem MemoryDeviceInfoKind = "virtio-pmem"
-	// Memory that grows and shrinks. In QEMU 7.2 and later, upstream since 5.1.
+	// Memory that grows and shrinks. Since QEMU 5.1.
 	MemoryDeviceInfoKindVirtioMem MemoryDeviceInfoKind = "virtio-mem"
 	// Memory for SGX enclaves. In QEMU 7.2 and later, upstream since 6.2.
 	MemoryDeviceInfoKindSGXEpc MemoryDeviceInfoKind = "sgx-epc"
@@ -2325,8 +2325,6 @@ func (x MemoryDeviceInfo) String() string {
 // struct PCDIMMDeviceInfo.
 //
 // A DIMM.
-//
-// In QEMU 7.2 and later.
 type MemoryDeviceInfoDimm PCDIMMDeviceInfo
 
 // MemoryDeviceInfoKind returns [MemoryDeviceInfoKindDimm].
@@ -2343,7 +2341,7 @@ func (v MemoryDeviceInfoDimm) encodeMemoryDeviceInfo(e *codec.Encoder) {
 //
 // A DIMM that keeps its content.
 //
-// In QEMU 7.2 and later, upstream since 2.12.
+// Since QEMU 2.12.
 type MemoryDeviceInfoNvdimm PCDIMMDeviceInfo
 
 // MemoryDeviceInfoKind returns [MemoryDeviceInfoKindNvdimm].

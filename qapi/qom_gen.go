@@ -227,7 +227,7 @@ func (c *Client) QOMListProperties(ctx context.Context, args QOMListPropertiesAr
 // It is the variant of [ObjectOptions] for can-host-socketcan, the struct
 // CanHostSocketcanProperties of qom.json.
 //
-// In QEMU 7.2 and later, upstream since 2.12. Only in builds with CONFIG_LINUX.
+// In QEMU 5.2 and later, upstream since 2.12. Only in builds with CONFIG_LINUX.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.CanHostSocketcanProperties
 type ObjectOptionsCanHostSocketcan struct {
@@ -267,7 +267,7 @@ func (v ObjectOptionsCanHostSocketcan) encodeObjectOptions(e *codec.Encoder) {
 // It is the variant of [ObjectOptions] for colo-compare, the struct
 // ColoCompareProperties of qom.json.
 //
-// In QEMU 7.2 and later, upstream since 2.8.
+// In QEMU 5.2 and later, upstream since 2.8.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.ColoCompareProperties
 type ObjectOptionsColoCompare struct {
@@ -351,7 +351,7 @@ func (v ObjectOptionsColoCompare) encodeObjectOptions(e *codec.Encoder) {
 //
 // It is the struct CryptodevBackendProperties of qom.json.
 //
-// In QEMU 7.2 and later, upstream since 2.8.
+// In QEMU 5.2 and later, upstream since 2.8.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.CryptodevBackendProperties
 type CryptodevBackendProperties struct {
@@ -395,7 +395,7 @@ func (x *CryptodevBackendProperties) encodeMembers(e *codec.Encoder) {
 // It is the variant of [ObjectOptions] for cryptodev-vhost-user, the struct
 // CryptodevVhostUserProperties of qom.json.
 //
-// In QEMU 7.2 and later, upstream since 2.12. Only in builds with
+// In QEMU 5.2 and later, upstream since 2.12. Only in builds with
 // CONFIG_VHOST_CRYPTO.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.CryptodevVhostUserProperties
@@ -454,7 +454,7 @@ func (v ObjectOptionsCryptodevVhostUser) encodeObjectOptions(e *codec.Encoder) {
 // It is the variant of [ObjectOptions] for dbus-vmstate, the struct
 // DBusVMStateProperties of qom.json.
 //
-// In QEMU 7.2 and later, upstream since 5.0.
+// In QEMU 5.2 and later, upstream since 5.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.DBusVMStateProperties
 type ObjectOptionsDbusVmstate struct {
@@ -494,7 +494,7 @@ func (v ObjectOptionsDbusVmstate) encodeObjectOptions(e *codec.Encoder) {
 //
 // It is the enum NetfilterInsert of qom.json.
 //
-// In QEMU 7.2 and later, upstream since 5.0.
+// In QEMU 5.2 and later, upstream since 5.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-qom.NetfilterInsert
 type NetfilterInsert string
@@ -523,7 +523,7 @@ func (e NetfilterInsert) Known() bool {
 // It is the variant of [ObjectOptions] for filter-replay, the struct
 // NetfilterProperties of qom.json.
 //
-// In QEMU 7.2 and later, upstream since 2.5.
+// In QEMU 5.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.NetfilterProperties
 type ObjectOptionsFilterReplay struct {
@@ -587,7 +587,7 @@ func (v ObjectOptionsFilterReplay) encodeObjectOptions(e *codec.Encoder) {
 // It is the variant of [ObjectOptions] for filter-buffer, the struct
 // FilterBufferProperties of qom.json.
 //
-// In QEMU 7.2 and later, upstream since 2.5.
+// In QEMU 5.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.FilterBufferProperties
 type ObjectOptionsFilterBuffer struct {
@@ -656,7 +656,7 @@ func (v ObjectOptionsFilterBuffer) encodeObjectOptions(e *codec.Encoder) {
 // It is the variant of [ObjectOptions] for filter-dump, the struct
 // FilterDumpProperties of qom.json.
 //
-// In QEMU 7.2 and later, upstream since 2.5.
+// In QEMU 5.2 and later, upstream since 2.5.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.FilterDumpProperties
 type ObjectOptionsFilterDump struct {
@@ -732,7 +732,7 @@ func (v ObjectOptionsFilterDump) encodeObjectOptions(e *codec.Encoder) {
 // It is the variant of [ObjectOptions] for filter-mirror, the struct
 // FilterMirrorProperties of qom.json.
 //
-// In QEMU 7.2 and later, upstream since 2.6.
+// In QEMU 5.2 and later, upstream since 2.6.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.FilterMirrorProperties
 type ObjectOptionsFilterMirror struct {
@@ -808,7 +808,7 @@ func (v ObjectOptionsFilterMirror) encodeObjectOptions(e *codec.Encoder) {
 // It is the variant of [ObjectOptions] for filter-redirector, the struct
 // FilterRedirectorProperties of qom.json.
 //
-// In QEMU 7.2 and later, upstream since 2.6.
+// In QEMU 5.2 and later, upstream since 2.6.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.FilterRedirectorProperties
 type ObjectOptionsFilterRedirector struct {
@@ -893,7 +893,7 @@ func (v ObjectOptionsFilterRedirector) encodeObjectOptions(e *codec.Encoder) {
 // It is the variant of [ObjectOptions] for filter-rewriter, the struct
 // FilterRewriterProperties of qom.json.
 //
-// In QEMU 7.2 and later, upstream since 2.8.
+// In QEMU 5.2 and later, upstream since 2.8.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.FilterRewriterProperties
 type ObjectOptionsFilterRewriter struct {
@@ -964,7 +964,7 @@ func (v ObjectOptionsFilterRewriter) encodeObjectOptions(e *codec.Encoder) {
 // It is the variant of [ObjectOptions] for input-barrier, the struct
 // InputBarrierProperties of qom.json.
 //
-// In QEMU 7.2 and later, upstream since 4.2.
+// In QEMU 5.2 and later, upstream since 4.2.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.InputBarrierProperties
 type ObjectOptionsInputBarrier struct {
@@ -1041,7 +1041,7 @@ func (v ObjectOptionsInputBarrier) encodeObjectOptions(e *codec.Encoder) {
 // It is the variant of [ObjectOptions] for input-linux, the struct
 // InputLinuxProperties of qom.json.
 //
-// In QEMU 7.2 and later, upstream since 2.6. Only in builds with CONFIG_LINUX.
+// In QEMU 5.2 and later, upstream since 2.6. Only in builds with CONFIG_LINUX.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.InputLinuxProperties
 type ObjectOptionsInputLinux struct {
@@ -1097,7 +1097,7 @@ func (v ObjectOptionsInputLinux) encodeObjectOptions(e *codec.Encoder) {
 // It is the variant of [ObjectOptions] for iothread, the struct
 // IothreadProperties of qom.json.
 //
-// In QEMU 7.2 and later, upstream since 2.0.
+// In QEMU 5.2 and later, upstream since 2.0.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.IothreadProperties
 type ObjectOptionsIothread struct {
@@ -1228,7 +1228,7 @@ func (v ObjectOptionsMainLoop) encodeObjectOptions(e *codec.Encoder) {
 // It is the variant of [ObjectOptions] for memory-backend-ram, the struct
 // MemoryBackendProperties of qom.json.
 //
-// In QEMU 7.2 and later, upstream since 2.1.
+// In QEMU 5.2 and later, upstream since 2.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.MemoryBackendProperties
 type ObjectOptionsMemoryBackendRAM struct {
@@ -1334,7 +1334,7 @@ func (v ObjectOptionsMemoryBackendRAM) encodeObjectOptions(e *codec.Encoder) {
 // It is the variant of [ObjectOptions] for memory-backend-file, the struct
 // MemoryBackendFileProperties of qom.json.
 //
-// In QEMU 7.2 and later, upstream since 2.1.
+// In QEMU 5.2 and later, upstream since 2.1.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.MemoryBackendFileProperties
 type ObjectOptionsMemoryBackendFile struct {
@@ -1491,7 +1491,7 @@ func (v ObjectOptionsMemoryBackendFile) encodeObjectOptions(e *codec.Encoder) {
 // It is the variant of [ObjectOptions] for memory-backend-memfd, the struct
 // MemoryBackendMemfdProperties of qom.json.
 //
-// In QEMU 7.2 and later, upstream since 2.12. Only in builds with CONFIG_LINUX.
+// In QEMU 5.2 and later, upstream since 2.12. Only in builds with CONFIG_LINUX.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.MemoryBackendMemfdProperties
 type ObjectOptionsMemoryBackendMemfd struct {
@@ -1830,7 +1830,7 @@ func (v ObjectOptionsMemoryBackendEpc) encodeObjectOptions(e *codec.Encoder) {
 // It is the variant of [ObjectOptions] for pr-manager-helper, the struct
 // PrManagerHelperProperties of qom.json.
 //
-// In QEMU 7.2 and later, upstream since 2.11. Only in builds with CONFIG_LINUX.
+// In QEMU 5.2 and later, upstream since 2.11. Only in builds with CONFIG_LINUX.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.PrManagerHelperProperties
 type ObjectOptionsPrManagerHelper struct {
@@ -2102,7 +2102,7 @@ func (v ObjectOptionsACPIGenericPort) encodeObjectOptions(e *codec.Encoder) {
 // It is the variant of [ObjectOptions] for rng-builtin, the struct
 // RngProperties of qom.json.
 //
-// In QEMU 7.2 and later, upstream since 1.3.
+// In QEMU 5.2 and later, upstream since 1.3.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.RngProperties
 type ObjectOptionsRngBuiltin struct {
@@ -2141,7 +2141,7 @@ func (v ObjectOptionsRngBuiltin) encodeObjectOptions(e *codec.Encoder) {
 // It is the variant of [ObjectOptions] for rng-egd, the struct RngEgdProperties
 // of qom.json.
 //
-// In QEMU 7.2 and later, upstream since 1.3.
+// In QEMU 5.2 and later, upstream since 1.3.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.RngEgdProperties
 type ObjectOptionsRngEgd struct {
@@ -2185,7 +2185,7 @@ func (v ObjectOptionsRngEgd) encodeObjectOptions(e *codec.Encoder) {
 // It is the variant of [ObjectOptions] for rng-random, the struct
 // RngRandomProperties of qom.json.
 //
-// In QEMU 7.2 and later, upstream since 1.3. Only in builds with CONFIG_POSIX.
+// In QEMU 5.2 and later, upstream since 1.3. Only in builds with CONFIG_POSIX.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.RngRandomProperties
 type ObjectOptionsRngRandom struct {
@@ -2265,7 +2265,7 @@ func (v ObjectOptionsIgvmCfg) encodeObjectOptions(e *codec.Encoder) {
 // It is the variant of [ObjectOptions] for sev-guest, the struct
 // SevGuestProperties of qom.json.
 //
-// In QEMU 7.2 and later, upstream since 2.12.
+// In QEMU 5.2 and later, upstream since 2.12.
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.SevGuestProperties
 type ObjectOptionsSEVGuest struct {

@@ -69,33 +69,29 @@ type TransactionActionKind string
 
 // The values of TransactionActionKind.
 const (
-	// Fails. It is for tests of undoing. In QEMU 7.2 and later, upstream since 1.6.
+	// Fails. It is for tests of undoing. Since QEMU 1.6.
 	TransactionActionKindAbort TransactionActionKind = "abort"
-	// Creates a dirty bitmap. In QEMU 7.2 and later, upstream since 2.5.
+	// Creates a dirty bitmap. Since QEMU 2.5.
 	TransactionActionKindBlockDirtyBitmapAdd TransactionActionKind = "block-dirty-bitmap-add"
-	// Deletes a dirty bitmap. In QEMU 7.2 and later, upstream since 4.2.
+	// Deletes a dirty bitmap. Since QEMU 4.2.
 	TransactionActionKindBlockDirtyBitmapRemove TransactionActionKind = "block-dirty-bitmap-remove"
-	// Forgets what a dirty bitmap has recorded. In QEMU 7.2 and later, upstream
-	// since 2.5.
+	// Forgets what a dirty bitmap has recorded. Since QEMU 2.5.
 	TransactionActionKindBlockDirtyBitmapClear TransactionActionKind = "block-dirty-bitmap-clear"
-	// Lets a dirty bitmap record writes. In QEMU 7.2 and later, upstream since 4.0.
+	// Lets a dirty bitmap record writes. Since QEMU 4.0.
 	TransactionActionKindBlockDirtyBitmapEnable TransactionActionKind = "block-dirty-bitmap-enable"
-	// Stops a dirty bitmap from recording. In QEMU 7.2 and later, upstream since
-	// 4.0.
+	// Stops a dirty bitmap from recording. Since QEMU 4.0.
 	TransactionActionKindBlockDirtyBitmapDisable TransactionActionKind = "block-dirty-bitmap-disable"
-	// Adds dirty bitmaps to another one. In QEMU 7.2 and later, upstream since 4.0.
+	// Adds dirty bitmaps to another one. Since QEMU 4.0.
 	TransactionActionKindBlockDirtyBitmapMerge TransactionActionKind = "block-dirty-bitmap-merge"
-	// Starts a backup to a node. In QEMU 7.2 and later, upstream since 2.3.
+	// Starts a backup to a node. Since QEMU 2.3.
 	TransactionActionKindBlockdevBackup TransactionActionKind = "blockdev-backup"
-	// Puts an existing node on top as overlay. In QEMU 7.2 and later, upstream
-	// since 2.5.
+	// Puts an existing node on top as overlay. Since QEMU 2.5.
 	TransactionActionKindBlockdevSnapshot TransactionActionKind = "blockdev-snapshot"
-	// Takes a snapshot inside an image. In QEMU 7.2 and later, upstream since 1.7.
+	// Takes a snapshot inside an image. Since QEMU 1.7.
 	TransactionActionKindBlockdevSnapshotInternalSync TransactionActionKind = "blockdev-snapshot-internal-sync"
-	// Creates an overlay and puts it on top. In QEMU 7.2 and later, upstream since
-	// 1.1.
+	// Creates an overlay and puts it on top. Since QEMU 1.1.
 	TransactionActionKindBlockdevSnapshotSync TransactionActionKind = "blockdev-snapshot-sync"
-	// Starts a backup to a file. In QEMU 7.2 and later, upstream since 1.6.
+	// Starts a backup to a file. Since QEMU 1.6.
 	//
 	// Deprecated: QEMU means to remove it; use blockdev-backup.
 	TransactionActionKindDriveBackup TransactionActionKind = "drive-backup"
@@ -256,7 +252,7 @@ func (x TransactionAction) String() string {
 //
 // Creates a dirty bitmap.
 //
-// In QEMU 7.2 and later, upstream since 2.5.
+// Since QEMU 2.5.
 type TransactionActionBlockDirtyBitmapAdd BlockDirtyBitmapAdd
 
 // TransactionActionKind returns [TransactionActionKindBlockDirtyBitmapAdd].
@@ -273,7 +269,7 @@ func (v TransactionActionBlockDirtyBitmapAdd) encodeTransactionAction(e *codec.E
 //
 // Deletes a dirty bitmap.
 //
-// In QEMU 7.2 and later, upstream since 4.2.
+// Since QEMU 4.2.
 type TransactionActionBlockDirtyBitmapRemove BlockDirtyBitmap
 
 // TransactionActionKind returns [TransactionActionKindBlockDirtyBitmapRemove].
@@ -290,7 +286,7 @@ func (v TransactionActionBlockDirtyBitmapRemove) encodeTransactionAction(e *code
 //
 // Forgets what a dirty bitmap has recorded.
 //
-// In QEMU 7.2 and later, upstream since 2.5.
+// Since QEMU 2.5.
 type TransactionActionBlockDirtyBitmapClear BlockDirtyBitmap
 
 // TransactionActionKind returns [TransactionActionKindBlockDirtyBitmapClear].
@@ -307,7 +303,7 @@ func (v TransactionActionBlockDirtyBitmapClear) encodeTransactionAction(e *codec
 //
 // Lets a dirty bitmap record writes.
 //
-// In QEMU 7.2 and later, upstream since 4.0.
+// Since QEMU 4.0.
 type TransactionActionBlockDirtyBitmapEnable BlockDirtyBitmap
 
 // TransactionActionKind returns [TransactionActionKindBlockDirtyBitmapEnable].
@@ -325,7 +321,7 @@ func (v TransactionActionBlockDirtyBitmapEnable) encodeTransactionAction(e *code
 //
 // Stops a dirty bitmap from recording.
 //
-// In QEMU 7.2 and later, upstream since 4.0.
+// Since QEMU 4.0.
 type TransactionActionBlockDirtyBitmapDisable BlockDirtyBitmap
 
 // TransactionActionKind returns [TransactionActionKindBlockDirtyBitmapDisable].
@@ -342,7 +338,7 @@ func (v TransactionActionBlockDirtyBitmapDisable) encodeTransactionAction(e *cod
 //
 // Adds dirty bitmaps to another one.
 //
-// In QEMU 7.2 and later, upstream since 4.0.
+// Since QEMU 4.0.
 type TransactionActionBlockDirtyBitmapMerge BlockDirtyBitmapMerge
 
 // MarshalJSON implements json.Marshaler.
@@ -379,7 +375,7 @@ func (v TransactionActionBlockDirtyBitmapMerge) encodeTransactionAction(e *codec
 //
 // Starts a backup to a node.
 //
-// In QEMU 7.2 and later, upstream since 2.3.
+// Since QEMU 2.3.
 type TransactionActionBlockdevBackup BlockdevBackup
 
 // TransactionActionKind returns [TransactionActionKindBlockdevBackup].
@@ -396,7 +392,7 @@ func (v TransactionActionBlockdevBackup) encodeTransactionAction(e *codec.Encode
 //
 // Puts an existing node on top as overlay.
 //
-// In QEMU 7.2 and later, upstream since 2.5.
+// Since QEMU 2.5.
 type TransactionActionBlockdevSnapshot BlockdevSnapshot
 
 // TransactionActionKind returns [TransactionActionKindBlockdevSnapshot].
@@ -414,7 +410,7 @@ func (v TransactionActionBlockdevSnapshot) encodeTransactionAction(e *codec.Enco
 //
 // Takes a snapshot inside an image.
 //
-// In QEMU 7.2 and later, upstream since 1.7.
+// Since QEMU 1.7.
 type TransactionActionBlockdevSnapshotInternalSync BlockdevSnapshotInternal
 
 // TransactionActionKind returns [TransactionActionKindBlockdevSnapshotInternalSync].
@@ -431,7 +427,7 @@ func (v TransactionActionBlockdevSnapshotInternalSync) encodeTransactionAction(e
 //
 // Creates an overlay and puts it on top.
 //
-// In QEMU 7.2 and later, upstream since 1.1.
+// Since QEMU 1.1.
 type TransactionActionBlockdevSnapshotSync BlockdevSnapshotSync
 
 // TransactionActionKind returns [TransactionActionKindBlockdevSnapshotSync].
@@ -448,7 +444,7 @@ func (v TransactionActionBlockdevSnapshotSync) encodeTransactionAction(e *codec.
 //
 // Starts a backup to a file.
 //
-// In QEMU 7.2 and later, upstream since 1.6.
+// Since QEMU 1.6.
 //
 // Deprecated: QEMU means to remove it; use blockdev-backup.
 type TransactionActionDriveBackup DriveBackup

@@ -1626,9 +1626,9 @@ type KeyValueKind string
 
 // The values of KeyValueKind.
 const (
-	// By its scan code. In QEMU 7.2 and later.
+	// By its scan code.
 	KeyValueKindNumber KeyValueKind = "number"
-	// By its name. In QEMU 7.2 and later.
+	// By its name.
 	KeyValueKindQcode KeyValueKind = "qcode"
 )
 
@@ -1726,8 +1726,6 @@ func (x KeyValue) String() string {
 // KeyValueNumber is the variant of [KeyValue] for number, the type int.
 //
 // By its scan code.
-//
-// In QEMU 7.2 and later.
 type KeyValueNumber int64
 
 // KeyValueKind returns [KeyValueKindNumber].
@@ -1742,8 +1740,6 @@ func (v KeyValueNumber) encodeKeyValue(e *codec.Encoder) {
 // KeyValueQcode is the variant of [KeyValue] for qcode, the enum QKeyCode.
 //
 // By its name.
-//
-// In QEMU 7.2 and later.
 type KeyValueQcode QKeyCode
 
 // KeyValueKind returns [KeyValueKindQcode].
@@ -1999,13 +1995,13 @@ type InputEventKind string
 
 // The values of InputEventKind.
 const (
-	// A key. In QEMU 7.2 and later.
+	// A key.
 	InputEventKindKey InputEventKind = "key"
-	// A button. In QEMU 7.2 and later.
+	// A button.
 	InputEventKindBtn InputEventKind = "btn"
-	// A movement relative to the last place, as of a mouse. In QEMU 7.2 and later.
+	// A movement relative to the last place, as of a mouse.
 	InputEventKindRel InputEventKind = "rel"
-	// A movement to an absolute place, as of a tablet. In QEMU 7.2 and later.
+	// A movement to an absolute place, as of a tablet.
 	InputEventKindAbs InputEventKind = "abs"
 	// A touch. In QEMU 10.0 and later.
 	InputEventKindMtt InputEventKind = "mtt"
@@ -2122,8 +2118,6 @@ func (x InputEvent) String() string {
 // InputMoveEvent.
 //
 // A movement relative to the last place, as of a mouse.
-//
-// In QEMU 7.2 and later.
 type InputEventRel InputMoveEvent
 
 // InputEventKind returns [InputEventKindRel].
@@ -2139,8 +2133,6 @@ func (v InputEventRel) encodeInputEvent(e *codec.Encoder) {
 // InputMoveEvent.
 //
 // A movement to an absolute place, as of a tablet.
-//
-// In QEMU 7.2 and later.
 type InputEventAbs InputMoveEvent
 
 // InputEventKind returns [InputEventKindAbs].

@@ -24,7 +24,7 @@ func (b *builder) factsOf(def schema.Definition) Facts {
 	f := facts(c.Name, c.Since, c.If, c.Features)
 	f.Kind = def.Kind()
 	f.Instead = replacements[c.Name]
-	f.In = b.history.describe(b.history.definition(def))
+	f.In = b.history.describe(b.history.withSince(b.history.definition(def), c.Since))
 	if d := b.descriptions[c.Name]; d != nil {
 		f.Text = d.Text
 	}
@@ -54,7 +54,7 @@ func (b *builder) anchor(def schema.Definition) string {
 func (b *builder) partOf(owner schema.Definition, f Facts) Facts {
 	in := b.history.part(owner, f.QAPI)
 	if !slices.Equal(in, b.history.definition(owner)) {
-		f.In = b.history.describe(in)
+		f.In = b.history.describe(b.history.withSince(in, f.Since))
 	}
 	f.Instead = replacements[owner.Def().Name+"/"+f.QAPI]
 	f.Text = b.descriptions.Member(owner, f.QAPI)

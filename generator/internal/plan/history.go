@@ -2,6 +2,7 @@ package plan
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/goqapi/goqapi/schema"
@@ -33,6 +34,14 @@ func newHistory(releases []Release) *history {
 			for _, name := range partNames(def) {
 				h.members[memberKey{i, def.Def().Name, name}] = true
 			}
+			union, ok := def.(*schema.Union)
+			if !ok || implicitEnum(union) == nil {
+				continue
+			}
+			enum := implicitEnum(union) // an explicit one of the same name in later releases
+			for _, value := range enum.Values {
+				h.members[memberKey{i, enum.Name, value.Name}] = true
+			}
 		}
 	}
 	return h
@@ -49,6 +58,31 @@ func (h *history) definition(def schema.Definition) []bool {
 // part tells which releases have a member, value or argument of a definition.
 func (h *history) part(owner schema.Definition, name string) []bool {
 	return h.where(func(i int) bool { return h.members[memberKey{i, owner.Def().Name, name}] })
+}
+
+// withSince is in, but for the oldest release, if upstream says that a thing was there
+// already: the schema of 5.2 does not list what object-add takes, nor the types behind
+// simple unions, but QEMU 5.2 has them.
+func (h *history) withSince(in []bool, since string) []bool {
+	if len(in) < 2 || in[0] || !in[1] || since == "" || slices.Compare(numbers(since), numbers(h.releases[0].Name)) > 0 {
+		return in
+	}
+	in = slices.Clone(in)
+	in[0] = true
+	return in
+}
+
+// numbers are those of a version.
+func numbers(version string) []int {
+	var list []int
+	for part := range strings.SplitSeq(version, ".") {
+		n, err := strconv.Atoi(part)
+		if err != nil {
+			break
+		}
+		list = append(list, n)
+	}
+	return list
 }
 
 func (h *history) where(has func(release int) bool) []bool {

@@ -24,6 +24,17 @@ func TestDescribeReleases(t *testing.T) {
 	}
 }
 
+// Upstream's word counts for what the oldest schema does not list, and for nothing else.
+func TestWithSince(t *testing.T) {
+	h := &history{releases: []Release{{Name: "5.2"}, {Name: "7.2"}, {Name: "10.0"}}}
+	later := []bool{false, true, true}
+	for since, oldest := range map[string]bool{"2.12": true, "5.2": true, "5.2.1": false, "6.0": false, "10.0": false, "": false} {
+		assert.Equal(t, []bool{oldest, true, true}, h.withSince(later, since), since)
+	}
+	assert.Equal(t, []bool{false, false, true}, h.withSince([]bool{false, false, true}, "2.12"), "it was gone, or another thing")
+	assert.Equal(t, []bool{false, true, true}, later)
+}
+
 // TestAvailability looks at things whose history is known.
 func TestAvailability(t *testing.T) {
 	var releases []Release
@@ -41,6 +52,12 @@ func TestAvailability(t *testing.T) {
 	assert.Equal(t, "10.0 and later", find[*Command](t, p, "BlockJobChange").In)
 	assert.Equal(t, "5.2 and later", find[*Enum](t, p, "RunState").In)
 	assert.Equal(t, "5.2 and later", find[*Union](t, p, "SEVInfo").In, "a struct once, a union now")
+
+	assert.Equal(t, "5.2 and later", find[*Struct](t, p, "ObjectOptionsIothread").In, "5.2 has it, but does not list it")
+	assert.Equal(t, "10.0 and later", find[*Struct](t, p, "ObjectOptionsACPIGenericPort").In)
+	for _, v := range find[*Enum](t, p, "TransactionActionKind").Values {
+		assert.Contains(t, []string{"", "11.1"}, v.In, v.QAPI) // a simple union's in 5.2
+	}
 
 	event := find[*Event](t, p, "BlockIOError")
 	assert.Equal(t, "5.2 and later", event.In)
