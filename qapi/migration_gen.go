@@ -1925,7 +1925,7 @@ type MigrateRecoverArgs struct {
 // again, at a new address.
 //
 // It needs the status postcopy-paused and returns at once. Then call migrate
-// with resume at the source. It may be executed out of band.
+// with resume at the source.
 //
 // It executes the command migrate-recover of migration.json.
 //
@@ -1942,8 +1942,7 @@ func (c *Client) MigrateRecover(ctx context.Context, args MigrateRecoverArgs) er
 // for example because a network path hangs.
 //
 // Both sides go to the status postcopy-paused; migrate-recover and migrate with
-// resume continue it. It fails outside of postcopy. It may be executed out of
-// band.
+// resume continue it. It fails outside of postcopy.
 //
 // It executes the command migrate-pause of migration.json.
 //

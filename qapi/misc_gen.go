@@ -182,7 +182,8 @@ type GetfdArgs struct {
 // under a name, for one later command.
 //
 // A second one under the same name takes the place of the first, which is
-// closed. It fails if none came.
+// closed. It fails if none came: in Go c.With(qmp.Files(f)) sends one with the
+// command.
 //
 // It executes the command getfd of misc.json.
 //
@@ -257,7 +258,7 @@ type AddFDArgs struct {
 // which files can be opened as /dev/fdset/N.
 //
 // A set can hold one for reading and one for writing; QEMU takes what fits. It
-// fails if none came.
+// fails if none came: in Go c.With(qmp.Files(f)) sends one with the command.
 //
 // It executes the command add-fd of misc.json.
 //

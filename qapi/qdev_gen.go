@@ -139,7 +139,8 @@ func (c *Client) DeviceDel(ctx context.Context, args DeviceDelArgs) error {
 // behind it can be used again.
 //
 // A PCIe device brings two: for a part of it without an id, then for itself. A
-// reset of the machine completes an unplug that the guest had not answered.
+// reset of the machine completes an unplug that the guest had not answered;
+// with PCI Express not in QEMU 5.2.
 //
 // It is the event DEVICE_DELETED of qdev.json.
 //

@@ -227,8 +227,7 @@ func (c *Client) Yank(ctx context.Context, args YankArgs) error {
 	return c.conn.Execute(ctx, "yank", args, nil)
 }
 
-// QueryYank returns the connections that yank can cut now. It may be executed
-// out of band.
+// QueryYank returns the connections that yank can cut now.
 //
 // It executes the command query-yank of yank.json.
 //
