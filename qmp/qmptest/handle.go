@@ -120,13 +120,18 @@ func (s *Server) Calls() []Call {
 	return slices.Clone(s.calls)
 }
 
-// Count returns how often clients have issued a command so far.
+// Count returns how often clients have issued a command so far. A command that there
+// is not, and that nobody has issued, fails the test.
 func (s *Server) Count(command string) int {
+	s.t.Helper()
 	n := 0
 	for _, call := range s.Calls() {
 		if call.Command == command {
 			n++
 		}
+	}
+	if n == 0 {
+		s.known(command)
 	}
 	return n
 }
