@@ -26,6 +26,14 @@ var ErrAbandoned = errors.New("the command was sent, its reply is abandoned")
 // error if that did.
 var ErrNotSent = errors.New("the command was not sent")
 
+// MayHaveRun reports whether the server may have executed the command of a call that
+// ended with err: false for its refusal, an [*Error], and for what wraps [ErrNotSent],
+// after which the command can be issued again without being done twice.
+func MayHaveRun(err error) bool {
+	_, refused := errors.AsType[*Error](err)
+	return !refused && !errors.Is(err, ErrNotSent)
+}
+
 // ErrNoOOB is wrapped by the error of a call with [OutOfBand] on a connection that
 // was made without [WithOOB].
 var ErrNoOOB = errors.New("out-of-band execution was not negotiated")

@@ -1,0 +1,50 @@
+// Package printable makes text from a peer safe to print: a server or a guest must
+// not be able to move the cursor of a terminal or to forge a line of a log.
+package printable
+
+import (
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// String returns s with everything that is not printable written as in a Go string
+// literal: control characters, line ends, invalid UTF-8, and the characters that
+// change the direction of text.
+func String(s string) string {
+	if strings.IndexFunc(s, unsafe) < 0 {
+		return s
+	}
+	var b strings.Builder
+	for i, r := range s {
+		switch {
+		case r == utf8.RuneError && !strings.HasPrefix(s[i:], string(utf8.RuneError)):
+			b.WriteString(`\x`)
+			b.WriteString(strconv.FormatUint(uint64(s[i])|0x100, 16)[1:])
+		case unsafe(r):
+			quoted := strconv.QuoteRune(r)
+			b.WriteString(quoted[1 : len(quoted)-1])
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// unsafe reports whether r, or the invalid byte that it stands for, needs an escape.
+// unicode.IsPrint knows control characters and those that change the direction.
+func unsafe(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) }
+
+// Start returns at most limit bytes from the start of text, printable, with an
+// ellipsis where something was cut off.
+func Start(text []byte, limit int) string {
+	if len(text) <= limit {
+		return String(string(text))
+	}
+	cut := limit
+	for cut > 0 && limit-cut < utf8.UTFMax && !utf8.RuneStart(text[cut]) {
+		cut--
+	}
+	return String(string(text[:cut])) + "…"
+}
