@@ -221,8 +221,10 @@ func TestIdleMemory(t *testing.T) {
 		conn := unixConn(t, f)
 		go func() {
 			syscall.Write(end, []byte(greetingText))
-			syscall.Read(end, make([]byte, 100))
-			syscall.Write(end, []byte("{\"return\": {}}\r\n"))
+			request := make([]byte, 100)
+			n, _ := syscall.Read(end, request)
+			_, id, _ := bytes.Cut(request[:n], []byte(`"id":`))
+			syscall.Write(end, fmt.Appendf(nil, "{\"return\": {}, \"id\": %s\r\n", id))
 		}()
 		c, err := NewConn(background, conn)
 		if err != nil {

@@ -12,12 +12,14 @@ type call struct {
 	oob     bool
 	files   []*os.File // that go with it
 	passing *passing
+	eager   bool     // goes to an agent that has not answered yet
 	s       *scratch // the request; then the answer, if it is small
-	number  int      // the id it was sent with, 0 for none
+	number  int64    // the id it was sent with, 0 for none
 	order   uint64   // counts what is sent
-	taken   int      // the number that a whole message has as its id, or 0
+	taken   int64    // the number that a whole message has as its id, or 0
 
 	answer  []byte // the return or error member; the whole text for a whole message
+	line    []byte // the reply that answer was found in by its two ends; nil: by scanning
 	buffer  []byte // the read buffer that answer lies in, if that is the call's
 	refused bool   // answer is an error member
 	err     error  // there is no answer
@@ -32,10 +34,11 @@ type call struct {
 type callMode uint8
 
 const (
-	plain   callMode = iota
-	noReply          // success is silent, or the server's end
-	whole            // a message that the user built; alone on the wire
-	probe            // our own, for its reply's place among the others
+	plain     callMode = iota
+	noReply            // success is silent, or the server's end
+	whole              // a message that the user built; alone on the wire
+	negotiate          // our own, before all others
+	probe              // our own, for its reply's place among the others
 )
 
 type callState uint8
@@ -101,66 +104,4 @@ func (q *callList) remove(c *call) {
 		c.next.prev = c.prev
 	}
 	c.prev, c.next = nil, nil
-}
-
-// numbers are the ids in use, each with its call: 1 is calls[0].
-type numbers struct {
-	calls []*call
-	used  int
-	low   int // all before calls[low] are in use
-}
-
-// add gives c the smallest free number but for one, which may be 0.
-func (n *numbers) add(c *call, but int) {
-	i := n.low
-	for i < len(n.calls) && (n.calls[i] != nil || i+1 == but) {
-		i++
-	}
-	if i+1 == but { // at the end
-		n.calls = append(n.calls, nil)
-		i++
-	}
-	if i == len(n.calls) {
-		n.calls = append(n.calls, nil)
-	}
-	if but == 0 || but > i {
-		n.low = i + 1
-	}
-	n.calls[i] = c
-	n.used++
-	c.number = i + 1
-}
-
-func (n *numbers) get(number int) *call {
-	if number < 1 || number > len(n.calls) {
-		return nil
-	}
-	return n.calls[number-1]
-}
-
-func (n *numbers) remove(number int) {
-	n.calls[number-1] = nil
-	n.low = min(n.low, number-1)
-	n.used--
-	if n.used == 0 {
-		n.low = 0
-		if cap(n.calls) > 64 {
-			n.calls = nil
-		}
-	}
-}
-
-// ownNumber is the number in an id member, 0 if it is none that we send.
-func ownNumber(id []byte) int {
-	if len(id) == 0 || len(id) > 9 || id[0] == '0' {
-		return 0
-	}
-	n := 0
-	for _, c := range id {
-		if c < '0' || c > '9' {
-			return 0
-		}
-		n = 10*n + int(c-'0')
-	}
-	return n
 }

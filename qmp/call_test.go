@@ -85,8 +85,8 @@ func TestBadArguments(t *testing.T) {
 	}{
 		{"x", map[string]any{"m": inner{}}, "qmp: x: arguments: member /m/f: the Go type func() has no JSON"},
 		{"x", map[string]any{"m": "\xff"}, "qmp: x: arguments: member /m: not JSON: invalid UTF-8"},
-		{"x", []int{1}, "qmp: x: arguments: []int is no JSON object, but [1]"},
-		{"x", "text", `qmp: x: arguments: string is no JSON object, but "text"`},
+		{"x", []int{1}, "qmp: x: arguments: []int is not a JSON object, but [1]"},
+		{"x", "text", `qmp: x: arguments: string is not a JSON object, but "text"`},
 		{"x", json.RawMessage("{"), "qmp: x: arguments: not JSON: unexpected EOF"},
 		{"x", json.RawMessage(nest), "qmp: x: arguments: they nest deeper than QEMU's limit of 1024 levels"},
 		{"\xff", nil, `qmp: command name "\xff": jsontext: invalid UTF-8`},
@@ -125,7 +125,6 @@ func TestBadReplies(t *testing.T) {
 		{`[{"inserted": {"size": "big"}}]`, new(blocks), "qmp: x: reply: member /0/inserted/size: a string does not fit the Go type int64"},
 		{`[{"inserted": {"size": 1.5}}]`, new(blocks), "qmp: x: reply: member /0/inserted/size: invalid syntax: 1.5"},
 		{`[{"inserted": {"size": inf}}]`, new(blocks), "qmp: x: reply: member /0/inserted/size: not JSON: invalid character 'i' at start of value"},
-		{`{}, 1`, nil, "qmp: x: reply: not JSON: invalid character ',' after top-level value"},
 		{`[nan]`, new(json.RawMessage), "qmp: x: reply: member /0: not JSON: invalid character 'a' in literal null (expecting 'u')"},
 	}
 	bubble(t, func(t *testing.T, p pair) {
@@ -164,7 +163,7 @@ func TestServerError(t *testing.T) {
 		done := async(func() error { return p.Execute(t.Context(), "x", nil, nil) })
 		p.peer.next()
 		p.peer.send("{\"error\": 7}\r\n")
-		if err := returned(t, "Execute", done); err == nil || err.Error() != "qmp: x: an error reply that cannot be read: 7" {
+		if err := returned(t, "Execute", done); err == nil || err.Error() != "qmp: x: an error reply that cannot be read: \"7\"" {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -215,13 +214,13 @@ func TestNumbers(t *testing.T) {
 }
 
 func TestNumbersTable(t *testing.T) {
-	var n numbers
+	n := numbers{base: 1 << 52}
 	calls := make([]call, 300)
 	for i := range calls {
-		n.add(&calls[i], 7)
+		n.add(&calls[i], 7, false)
 	}
 	for i := range calls {
-		want := i + 1
+		want := int64(i + 1)
 		if want >= 7 {
 			want++
 		}
@@ -229,14 +228,25 @@ func TestNumbersTable(t *testing.T) {
 			t.Fatalf("call %d has number %d, want %d", i, calls[i].number, want)
 		}
 	}
-	n.remove(200)
-	n.remove(3)
-	var a, b, c call
-	n.add(&a, 0)
-	n.add(&b, 0)
-	n.add(&c, 0)
-	if a.number != 3 || b.number != 7 || c.number != 200 {
-		t.Errorf("got %d, %d, %d, want the smallest free 3, 7, 200", a.number, b.number, c.number)
+	n.remove(&calls[198])
+	n.remove(&calls[2])
+	var first, second, last, unique call
+	n.add(&first, 0, false)
+	n.add(&unique, 0, true)
+	n.add(&second, 200, false)
+	n.add(&last, 0, false)
+	want := []int64{3, 1<<52 + 7, 302, 200}
+	got := []int64{first.number, unique.number, second.number, last.number}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if n.get(7) != nil || n.get(1<<52+3) != nil || n.get(1<<52+7) != &unique {
+		t.Error("a number is not another with the same place")
+	}
+	for _, number := range []int64{0, -1, 303, 1 << 60, 1 << 52} {
+		if n.get(number) != nil {
+			t.Errorf("there is a call with number %d", number)
+		}
 	}
 	for _, id := range []string{"", "0", "01", "+1", "-1", "1.0", "1e0", `"1"`, "99999999999999999999", "null"} {
 		if got := ownNumber([]byte(id)); got != 0 {
@@ -326,7 +336,7 @@ func TestTimeout(t *testing.T) {
 		done := async(func() error { return p.With(Timeout(3*time.Second)).Execute(t.Context(), "slow", nil, nil) })
 		r := p.peer.next()
 		err := returned(t, "slow", done)
-		wantErr(t, err, context.DeadlineExceeded, "qmp: slow: context deadline exceeded: the command was sent, its reply is abandoned")
+		wantErr(t, err, context.DeadlineExceeded, "qmp: slow: context deadline exceeded: no reply within 3s: the command was sent, its reply is abandoned")
 		if took := time.Since(start); took != 3*time.Second {
 			t.Errorf("it took %v", took)
 		}

@@ -54,9 +54,7 @@ func newConn(ctx context.Context, rw io.ReadWriteCloser, o options, as kind) (*C
 	l := newLink(rw, newHub(o))
 	as.prepare(l)
 	c := l.conn()
-	for _, f := range o.setup {
-		f(c)
-	}
+	c.hub.setUp(c)
 	if err := as.open(l, ctx); err != nil {
 		return nil, err
 	}
@@ -71,108 +69,6 @@ type kind struct {
 
 func qmpServer() kind { return kind{func(*link) {}, (*link).openQMP} }
 
-func (l *link) openQMP(ctx context.Context) error {
-	go l.read()
-	if !l.opts.handshake {
-		return nil
-	}
-	if err := l.handshake(ctx); err != nil {
-		l.fail(err)
-		return fmt.Errorf("qmp: handshake: %w", err)
-	}
-	if l.opts.trace != nil {
-		l.opts.trace.connected(l)
-	}
-	return nil
-}
-
-// handshake waits for the greeting and leaves the negotiation mode.
-func (l *link) handshake(ctx context.Context) error {
-	if d := l.opts.handshakeTimeout; d > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, d,
-			fmt.Errorf("no answer within %v: another client may hold this server, or it is no QMP server", d))
-		defer cancel()
-	}
-	select {
-	case text := <-l.greeting:
-		g, err := parseGreeting(text)
-		if err != nil {
-			return err
-		}
-		l.hello.Store(&g)
-		if l.opts.oob && !slices.Contains(g.Capabilities, "oob") {
-			return errors.New("the server does not offer out-of-band execution")
-		}
-	case <-l.done:
-		return l.closedBy()
-	case <-ctx.Done():
-		return l.noGreeting(ctx)
-	}
-	var args any
-	if l.opts.oob {
-		args = map[string][]string{"enable": {"oob"}}
-	}
-	for again := range 4 {
-		err := l.conn().Execute(ctx, "qmp_capabilities", args, nil)
-		if e, ok := err.(*Error); ok && again > 0 && e.Class == ClassCommandNotFound {
-			err = nil // it had negotiated
-		}
-		if err != nil || l.finishHandshake() {
-			return err
-		}
-	}
-	return errors.New("the server greets again and again")
-}
-
-// finishHandshake lets commands be issued, unless the server has greeted again, and
-// may not have negotiated.
-func (l *link) finishHandshake() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.regreeted {
-		l.regreeted = false
-		return false
-	}
-	l.ready, l.oob = true, l.opts.oob
-	return true
-}
-
-// noGreeting is the error for a greeting that did not come, with what came instead.
-func (l *link) noGreeting(ctx context.Context) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.junk != nil {
-		return fmt.Errorf("waiting for the greeting: %w; before: %w", contextError(ctx), l.junk)
-	}
-	return fmt.Errorf("waiting for the greeting: %w", contextError(ctx))
-}
-
-func parseGreeting(text []byte) (Greeting, error) {
-	var wire struct {
-		Version struct {
-			QEMU struct {
-				Major int `json:"major"`
-				Minor int `json:"minor"`
-				Micro int `json:"micro"`
-			} `json:"qemu"`
-			Package string `json:"package"`
-		} `json:"version"`
-		Capabilities []any `json:"capabilities"`
-	}
-	if err := decode(text, &wire); err != nil {
-		return Greeting{}, fmt.Errorf("greeting: %w", jsonError(err))
-	}
-	q := wire.Version.QEMU
-	g := Greeting{Version: Version{q.Major, q.Minor, q.Micro, wire.Version.Package}}
-	for _, c := range wire.Capabilities {
-		if name, ok := c.(string); ok { // what else may come is not known yet
-			g.Capabilities = append(g.Capabilities, name)
-		}
-	}
-	return g, nil
-}
-
 // current is the link that the connection has, or had last.
 func (c *Conn) current() *link {
 	if c.again != nil {
@@ -183,7 +79,7 @@ func (c *Conn) current() *link {
 
 // Greeting returns what the server said of itself; nothing, if it was not asked.
 func (c *Conn) Greeting() Greeting {
-	g := c.current().hello.Load()
+	g := c.current().hello.said.Load()
 	if g == nil {
 		return Greeting{}
 	}
@@ -257,11 +153,4 @@ func (c *Conn) Err() error {
 		return fmt.Errorf("qmp: %w", err)
 	}
 	return nil
-}
-
-// closedBy is why the connection is closed, nil while it is not.
-func (l *link) closedBy() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.err
 }

@@ -247,7 +247,7 @@ func TestDialFails(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	_, err = Dial(ctx, "unix:"+dir+"/busy")
-	want = "qmp: handshake: waiting for the greeting: context deadline exceeded (at unix:" + dir + "/busy)"
+	want = "qmp: handshake: waiting for the greeting: context deadline exceeded" + hint + " (at unix:" + dir + "/busy)"
 	wantErr(t, err, context.DeadlineExceeded, want)
 }
 

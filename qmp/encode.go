@@ -55,7 +55,7 @@ func encodeCommand(verb, command string, args any) (*scratch, error) {
 	case string(text) == "{}" || string(text) == "null":
 		b.Truncate(at - len(before))
 	case text[0] != '{':
-		return nil, fmt.Errorf("qmp: %s: arguments: %T is no JSON object, but %.100s", command, args, text)
+		return nil, fmt.Errorf("qmp: %s: arguments: %T is not a JSON object, but %.100s", command, args, text)
 	case tooNested(text, maxNesting-1):
 		return nil, fmt.Errorf("qmp: %s: arguments: they nest deeper than QEMU's limit of %d levels", command, maxNesting)
 	}
@@ -92,13 +92,13 @@ func tooNested(text []byte, limit int) bool {
 
 // wholeMessage checks a message that the user built, and finds the number that
 // is its id, if it is one, as a server may print it.
-func wholeMessage(text []byte) (number int, err error) {
+func wholeMessage(text []byte) (number int64, err error) {
 	var members struct {
 		ID jsontext.Value `json:"id"`
 	}
 	switch {
 	case jsontext.Value(text).Kind() != '{':
-		return 0, errors.New("qmp: message: it is no JSON object")
+		return 0, errors.New("qmp: message: it is not a JSON object")
 	case tooNested(text, maxNesting):
 		return 0, fmt.Errorf("qmp: message: it nests deeper than QEMU's limit of %d levels", maxNesting)
 	}
@@ -106,8 +106,8 @@ func wholeMessage(text []byte) (number int, err error) {
 		return 0, fmt.Errorf("qmp: message: %w", jsonError(err))
 	}
 	id, err := strconv.ParseFloat(string(members.ID), 64)
-	if err == nil && id == math.Trunc(id) && 0 < id && id < math.MaxInt32 {
-		number = int(id)
+	if err == nil && id == math.Trunc(id) && 0 < id && id < 1<<53 {
+		number = int64(id)
 	}
 	return number, nil
 }
@@ -117,26 +117,6 @@ func decode(text []byte, result any) error {
 	return json.Unmarshal(text, result,
 		jsontext.AllowDuplicateNames(true), // not to look for them is faster
 		jsontext.AllowInvalidUTF8(true))
-}
-
-// decodeReply stores a return member in result; nil: nowhere.
-func (l *link) decodeReply(command string, answer []byte, result any) error {
-	if result == nil {
-		if string(answer) == "{}" {
-			return nil
-		}
-		result = new(skipped)
-	}
-	err := decode(answer, result)
-	if err == nil {
-		return nil
-	}
-	_, damaged := errors.AsType[*jsontext.SyntacticError](err)
-	err = fmt.Errorf("qmp: %s: reply: %w", command, jsonError(err))
-	if damaged {
-		l.damaged(err)
-	}
-	return err
 }
 
 // skipped takes any JSON value, and keeps nothing of it.

@@ -8,6 +8,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/goqapi/goqapi/internal/printable"
 )
 
 // ErrClosed is wrapped by every error that comes of the connection being closed, by
@@ -34,13 +36,29 @@ func MayHaveRun(err error) bool {
 	return !refused && !errors.Is(err, ErrNotSent)
 }
 
+// unsent is err, of a command that was not sent. It wraps ErrNotSent without saying so
+// in its text, where that would say nothing new.
+func unsent(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &unsentError{err}
+}
+
+type unsentError struct{ error }
+
+func (e *unsentError) Unwrap() []error { return []error{e.error, ErrNotSent} }
+
+// errSettingUp is for a call whose reply cannot be read before its caller returns.
+var errSettingUp = errors.New("a function of WithSetup must not wait for a command: the connection does not exist yet")
+
 // ErrNoOOB is wrapped by the error of a call with [OutOfBand] on a connection that
 // was made without [WithOOB].
 var ErrNoOOB = errors.New("out-of-band execution was not negotiated")
 
 // ErrNoFiles is wrapped by the error of a call with [Files] on a connection that
 // cannot pass any: only a Unix socket can.
-var ErrNoFiles = errors.New("files cannot be passed on this connection: it is no Unix socket")
+var ErrNoFiles = errors.New("files cannot be passed on this connection: it is not a Unix socket")
 
 // Classes of [Error]. Servers may have others: the set is open.
 const (
@@ -51,7 +69,8 @@ const (
 	ClassKVMMissingCap   = "KVMMissingCap"
 )
 
-// An Error is the server's refusal of a command.
+// An Error is the server's refusal of a command. Its fields are as the server sent
+// them; the text of Error has control characters and line ends escaped.
 type Error struct {
 	Command string // as it was sent
 	Class   string // one of the Class constants, or another
@@ -59,17 +78,17 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	text := "qmp: "
+	text, class, desc := "qmp: ", printable.String(e.Class), printable.String(e.Desc)
 	if e.Command != "" {
-		text += e.Command + ": "
+		text += printable.String(e.Command) + ": "
 	}
 	switch {
-	case e.Desc == "":
-		return text + "error of class " + e.Class
-	case e.Class == ClassGenericError:
-		return text + e.Desc
+	case desc == "":
+		return text + "error of class " + class
+	case class == ClassGenericError:
+		return text + desc
 	}
-	return text + e.Desc + " (" + e.Class + ")"
+	return text + desc + " (" + class + ")"
 }
 
 // refusal makes the error of an error reply's error member.
@@ -80,14 +99,17 @@ func refusal(command string, member []byte) error {
 		Desc  string `json:"desc"`
 	}
 	if err := decode(member, &wire); err != nil {
-		return fmt.Errorf("qmp: %s: an error reply that cannot be read: %.200s", command, member)
+		return fmt.Errorf("qmp: %s: an error reply that cannot be read: %.200q", command, member)
 	}
 	e.Class, e.Desc = wire.Class, wire.Desc
 	return &e
 }
 
 // closedError is how a connection ended.
-type closedError struct{ cause error } // nil: by Close
+type closedError struct {
+	cause  error // nil: by Close
+	byPeer bool  // the stream ended; it was not ended by us
+}
 
 func (e *closedError) Error() string {
 	switch {
@@ -154,7 +176,7 @@ func jsonError(err error) error {
 	if at != "" {
 		text = fmt.Sprintf("member %s: %s", at, text)
 	}
-	return &textError{text, err}
+	return &textError{printable.String(text), err}
 }
 
 // kindName is a JSON kind with its article.

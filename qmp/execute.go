@@ -3,7 +3,11 @@ package qmp
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"sync"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Execute issues a command and waits for its reply.
@@ -16,12 +20,21 @@ import (
 // The error is an [*Error] if the server refused; it wraps [ErrClosed] if the
 // connection ended first, ctx's error if ctx did, and [ErrAbandoned] beside that
 // if the command had been sent by then. Arguments that cannot be encoded are an
-// error before anything is sent.
+// error before anything is sent. [MayHaveRun] sums up what an error says of the
+// command.
+//
+// At most 32 commands are with the server at a time; further ones wait here, and are
+// not sent if their context ends meanwhile. So a server that stalls does not execute,
+// when it goes on, what nobody waits for any more.
 func (c *Conn) Execute(ctx context.Context, command string, args, result any) error {
 	if c.again != nil {
 		return c.again.do(ctx, c, command, func(now *Conn) error { return now.Execute(ctx, command, args, result) })
 	}
-	call, err := c.newCall(ctx, command, plain, args)
+	return c.execute(ctx, plain, command, args, result)
+}
+
+func (c *Conn) execute(ctx context.Context, mode callMode, command string, args, result any) error {
+	call, err := c.newCall(ctx, command, mode, args)
 	if err != nil {
 		return err
 	}
@@ -29,13 +42,42 @@ func (c *Conn) Execute(ctx context.Context, command string, args, result any) er
 		return err
 	}
 	l := c.link
-	answer, err := call.outcome()
-	if err == nil {
-		err = l.decodeReply(command, answer, result)
+	if _, err = call.outcome(); err == nil {
+		err = l.store(call, result)
 	}
 	endWatch(call.watch, err)
 	l.recycle(call)
 	return err
+}
+
+// store stores a call's answer in result; nil: nowhere. An answer that is not one value
+// was found by the two ends of its line: then the server has added members, and scanning
+// finds the answer; or the line is damaged.
+func (l *link) store(c *call, result any) error {
+	if result == nil {
+		if string(c.answer) == "{}" {
+			return nil
+		}
+		result = new(skipped)
+	}
+	err := decode(c.answer, result)
+	if _, damaged := errors.AsType[*jsontext.SyntacticError](err); damaged && c.line != nil {
+		m := message{text: c.line}
+		if !m.scan() {
+			err = fmt.Errorf("qmp: %s: reply: %w", c.command, jsonError(err))
+			l.damaged(err)
+			return err
+		}
+		if id := m.members[memberID]; id != nil && ownNumber(id) != c.number {
+			return fmt.Errorf("qmp: %s: %w", c.command, l.contradicted(c, id))
+		}
+		c.answer, c.line = m.members[memberReturn], nil
+		return l.store(c, result)
+	}
+	if err != nil {
+		return fmt.Errorf("qmp: %s: reply: %w", c.command, jsonError(err))
+	}
+	return nil
 }
 
 // ExecuteNoReply issues a command that, if it succeeds, is not answered, such as
@@ -97,6 +139,7 @@ func (c *Conn) newWhole(ctx context.Context, message []byte) (*call, error) {
 	watch := c.link.traceCall(ctx, "")
 	number, err := wholeMessage(message)
 	if err != nil {
+		err = unsent(err)
 		endWatch(watch, err)
 		return nil, err
 	}
@@ -112,10 +155,12 @@ func (c *Conn) newWhole(ctx context.Context, message []byte) (*call, error) {
 // is given up, and the error says so.
 func (c *Conn) wait(ctx context.Context, call *call) (*call, error) {
 	watch := call.watch
-	if c.opts.timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, c.opts.timeout)
-		defer cancel()
+	ctx, cancel := c.opts.limit(ctx)
+	defer cancel()
+	if c.hub.settingUp.Load() {
+		err := fmt.Errorf("qmp: %s: %w", call.command, unsent(errSettingUp))
+		endWatch(watch, err)
+		return nil, err
 	}
 	if ctx.Err() != nil {
 		err := tooLate(ctx, call.command)
@@ -140,6 +185,10 @@ func (c *Conn) wait(ctx context.Context, call *call) (*call, error) {
 // Go issues a command as [Conn.Execute] does and returns at once. done is called
 // once, from the workers (see [WithWorkers]), with the error that Execute would
 // return; result is set by then. done may issue commands itself.
+//
+// The command may not be on its way yet when Go returns: a [Conn.Close] that follows at
+// once can overtake it, and then done gets an error that wraps [ErrNotSent]. [Conn.Wait]
+// before Close lets it through.
 func (c *Conn) Go(ctx context.Context, command string, args, result any, done func(error)) {
 	if c.again != nil {
 		begin := func(ctx context.Context, now *Conn, done func(error)) { now.Go(ctx, command, args, result, done) }
@@ -148,7 +197,7 @@ func (c *Conn) Go(ctx context.Context, command string, args, result any, done fu
 	}
 	l := c.link
 	cb := &callback{link: l, done: done}
-	cb.take = func(answer []byte) error { return l.decodeReply(command, answer, result) }
+	cb.take = func(call *call) error { return l.store(call, result) }
 	call, err := c.newCall(ctx, command, plain, args)
 	c.start(ctx, call, cb, err)
 }
@@ -168,8 +217,8 @@ func (c *Conn) GoRoundTrip(ctx context.Context, message []byte, done func(answer
 		return
 	}
 	cb := &callback{link: c.link, done: func(err error) { done(whole, err) }}
-	cb.take = func(answer []byte) error {
-		whole = bytes.Clone(answer) // it may lie in memory that is used again
+	cb.take = func(call *call) error {
+		whole = bytes.Clone(call.answer) // it may lie in memory that is used again
 		return nil
 	}
 	call, err := c.newWhole(ctx, message)
@@ -194,16 +243,11 @@ func (c *Conn) start(ctx context.Context, call *call, cb *callback, err error) {
 		return
 	}
 	call.then = cb
-	var cancel context.CancelFunc
-	if c.opts.timeout > 0 {
-		ctx, cancel = context.WithTimeout(ctx, c.opts.timeout)
-	}
-	stop := context.AfterFunc(ctx, func() { _ = l.abandon(call, contextError(ctx)) }) // cb is told
+	ctx, cancel := c.opts.limit(ctx)
+	stop := context.AfterFunc(ctx, func() { _ = l.abandon(call, contextError(ctx)) }) // cb gets its error
 	cb.stopWith(func() {
 		stop()
-		if cancel != nil {
-			cancel()
-		}
+		cancel()
 	})
 	l.submit(call)
 }
@@ -214,7 +258,7 @@ type callback struct {
 	call  *call // finished; nil if err is set
 	err   error
 	watch callTrace
-	take  func(answer []byte) error
+	take  func(*call) error
 	done  func(error)
 
 	once sync.Once // the first of run and stopWith
@@ -239,9 +283,8 @@ func (cb *callback) run(workerID) {
 	cb.once.Do(func() {})
 	err := cb.err
 	if err == nil {
-		var answer []byte
-		if answer, err = cb.call.outcome(); err == nil {
-			err = cb.take(answer)
+		if _, err = cb.call.outcome(); err == nil {
+			err = cb.take(cb.call)
 		}
 		cb.call.s.release()
 		freeBuffer(cb.call.buffer)

@@ -131,6 +131,7 @@ func (f *faulty) serve(requests io.Reader, pretty bool) {
 		return
 	}
 	dec := jsontext.NewDecoder(requests)
+	negotiated := false
 	for events := 0; ; {
 		text, err := dec.ReadValue()
 		if err != nil {
@@ -154,9 +155,10 @@ func (f *faulty) serve(requests io.Reader, pretty bool) {
 				panic(err)
 			}
 			answer = `"return": ` + string(text)
-		case r.ID != nil:
+		case negotiated:
 			answer = `"error": {"class": "CommandNotFound", "desc": "already complete"}`
 		}
+		negotiated = true
 		if r.ID != nil {
 			answer += `, "id": ` + string(r.ID)
 		}

@@ -3,6 +3,7 @@ package qmp
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 )
@@ -10,17 +11,17 @@ import (
 // A passing is how files are passed. It is reached through [Files] alone, so that
 // the linker leaves it out of programs that pass none.
 type passing struct {
-	refused func(*link, *call) error
+	refused func(io.ReadWriteCloser, *call) error
 	dup     func([]*os.File) ([]int, error)
-	write   func(*link) (int, error)
+	write   func(*writer) (int, error)
 }
 
 // maxFiles is how many files QEMU takes with a message; it drops the rest.
 const maxFiles = 16
 
 // filesRefused is why c's files cannot be passed.
-func (l *link) filesRefused(c *call) error {
-	_, can := l.rw.(*net.UnixConn)
+func filesRefused(rw io.ReadWriteCloser, c *call) error {
+	_, can := rw.(*net.UnixConn)
 	switch {
 	case !can || !canPassFiles:
 		return ErrNoFiles
@@ -34,12 +35,12 @@ func (l *link) filesRefused(c *call) error {
 
 // writeFiles writes the beginning of out with the files that go with it, and
 // returns how long that was, at least a byte.
-func (l *link) writeFiles() (int, error) {
+func (w *writer) writeFiles() (int, error) {
 	defer func() {
-		closeFDs(l.outFDs)
-		l.outFDs = nil
+		closeFDs(w.fds)
+		w.fds = nil
 	}()
-	n, _, err := l.rw.(*net.UnixConn).WriteMsgUnix(l.out, fileRights(l.outFDs), nil)
+	n, _, err := w.rw.(*net.UnixConn).WriteMsgUnix(w.out, fileRights(w.fds), nil)
 	if err != nil {
 		return n, fmt.Errorf("passing files: %w", err)
 	}

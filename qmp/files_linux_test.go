@@ -69,10 +69,10 @@ func TestFiles(t *testing.T) {
 			r := &fileReader{theirs, 0, make(map[int][]int)}
 			p := newPeer(t, r)
 			var opts []Option
-			negotiation := `{"execute":"qmp_capabilities"}`
+			negotiation := `{"execute":"qmp_capabilities","id":#}`
 			if oob {
 				opts = append(opts, WithOOB())
-				negotiation = `{"execute":"qmp_capabilities","arguments":{"enable":["oob"]}}`
+				negotiation = `{"execute":"qmp_capabilities","arguments":{"enable":["oob"]},"id":#}`
 			}
 			shaken := make(chan struct{})
 			go func() { defer close(shaken); p.negotiate(negotiation) }()
@@ -135,7 +135,7 @@ func TestFiles(t *testing.T) {
 func TestFilesAlone(t *testing.T) {
 	ours, theirs := socketpair(t)
 	p := newPeer(t, theirs)
-	go p.negotiate(`{"execute":"qmp_capabilities","arguments":{"enable":["oob"]}}`)
+	go p.negotiate(`{"execute":"qmp_capabilities","arguments":{"enable":["oob"]},"id":#}`)
 	c, err := NewConn(t.Context(), ours, WithOOB())
 	if err != nil {
 		t.Fatal(err)
@@ -177,9 +177,9 @@ func TestFilesAlone(t *testing.T) {
 func TestFilesRefused(t *testing.T) {
 	bubble(t, func(t *testing.T, p pair) {
 		err := p.With(Files(os.Stdin)).Execute(t.Context(), "getfd", nil, nil)
-		wantErr(t, err, ErrNoFiles, "qmp: getfd: files cannot be passed on this connection: it is no Unix socket")
+		wantErr(t, err, ErrNoFiles, "qmp: getfd: files cannot be passed on this connection: it is not a Unix socket")
 		_, err = p.With(Files(os.Stdin)).RoundTrip(t.Context(), []byte(`{"execute":"getfd"}`))
-		wantErr(t, err, ErrNoFiles, "qmp: message: files cannot be passed on this connection: it is no Unix socket")
+		wantErr(t, err, ErrNoFiles, "qmp: message: files cannot be passed on this connection: it is not a Unix socket")
 	})
 	ours, theirs := socketpair(t)
 	p := newPeer(t, theirs)

@@ -2,6 +2,7 @@ package qmp
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 )
@@ -31,9 +32,37 @@ type message struct {
 	// unsure says instead that a message has begun which may never end: its line
 	// has ended, which no message did before.
 	unsure bool
+	// byEnds says that the members were found by the two ends of a line. If what lies
+	// between is not one value, there are others, the id perhaps among them.
+	byEnds bool
 }
 
 func (m *message) has(which member) bool { return m.members[which] != nil }
+
+func (m *message) isReply() bool { return m.has(memberReturn) || m.has(memberError) }
+
+// scan finds the members by scanning the text, and reports whether it is one object.
+func (m *message) scan() bool {
+	var s scanner
+	if s.scan(m.text) != complete || s.pos != len(m.text) {
+		return false
+	}
+	m.byEnds = false
+	m.set(&s)
+	return true
+}
+
+// set takes the members that a scanner has found.
+func (m *message) set(s *scanner) {
+	for i, part := range s.members {
+		m.members[i] = nil
+		if part.to > 0 {
+			m.members[i] = m.text[part.from:part.to]
+		}
+	}
+}
+
+var errTooLarge = errors.New("a message is larger than the limit")
 
 // A framer cuts the incoming stream into messages: JSON values, not lines.
 type framer struct {
@@ -136,7 +165,7 @@ func (f *framer) fill() error {
 	}
 	size := f.end - f.start
 	if f.within && size >= f.max {
-		return fmt.Errorf("a message is larger than the limit of %d bytes", f.max)
+		return fmt.Errorf("%w of %d bytes", errTooLarge, f.max)
 	}
 	switch {
 	case size == 0:
@@ -188,7 +217,7 @@ func (f *framer) find() bool {
 			f.scan.reset()
 			continue
 		case !isSpace(c):
-			f.skipping, f.cause = true, "it is no JSON object"
+			f.skipping, f.cause = true, "it is not a JSON object"
 			continue
 		}
 		f.start++
@@ -210,7 +239,7 @@ func (f *framer) spoilt() *message {
 	if f.skipped > len(f.sample) {
 		dots = " …"
 	}
-	err := fmt.Errorf("%d bytes from the server are no message: %s: %q%s", f.skipped, f.cause, f.sample, dots)
+	err := fmt.Errorf("%d bytes from the server are not a message: %s: %q%s", f.skipped, f.cause, f.sample, dots)
 	f.skipped, f.sample = 0, nil
 	f.msg = message{spoilt: err}
 	return &f.msg
@@ -242,11 +271,7 @@ func (f *framer) cut() (m *message, more bool) {
 		return nil, false
 	}
 	f.msg = message{text: text[:f.scan.pos]}
-	for i, part := range f.scan.members {
-		if part.to > 0 {
-			f.msg.members[i] = text[part.from:part.to]
-		}
-	}
+	f.msg.set(&f.scan)
 	f.consume(len(f.msg.text))
 	return &f.msg, false
 }
@@ -259,7 +284,7 @@ const (
 // line recognises a reply as QEMU prints it, `{"return": …, "id": 7}` and a
 // newline, by the two ends, without a look at what lies between: a newline
 // stands in no string, and what does not fit between the ends is not JSON,
-// which decoding will tell. Otherwise it says whether it is worth waiting for
+// which decoding finds. Otherwise it says whether it is worth waiting for
 // the rest of the line.
 func (f *framer) line(text []byte) (m *message, more bool) {
 	if !bytes.HasPrefix(text, []byte(returnBegins)) {
@@ -276,18 +301,44 @@ func (f *framer) line(text []byte) (m *message, more bool) {
 		return nil, false
 	}
 	value := line[len(returnBegins) : len(line)-1]
-	f.msg = message{text: line}
 	id := len(value)
 	for id > 0 && value[id-1]-'0' < 10 {
 		id--
 	}
+	f.msg = message{text: line, byEnds: true}
 	if id < len(value) && bytes.HasSuffix(value[:id], []byte(idBegins)) {
 		f.msg.members[memberID] = value[id:]
 		value = value[:id-len(idBegins)]
 	}
+	if !endsFit(value) {
+		return nil, false
+	}
 	f.msg.members[memberReturn] = value
 	f.consume(len(line))
 	return &f.msg, false
+}
+
+// endsFit reports whether text may be one JSON value, going by its first byte and its
+// last; what is neither an object, a list nor a string is looked at whole.
+func endsFit(text []byte) bool {
+	if len(text) == 0 {
+		return false
+	}
+	last := text[len(text)-1]
+	switch text[0] {
+	case '{':
+		return last == '}'
+	case '[':
+		return last == ']'
+	case '"':
+		return last == '"' && len(text) > 1
+	}
+	for _, c := range text {
+		if !isScalar(c) {
+			return false
+		}
+	}
+	return true
 }
 
 func (f *framer) consume(n int) {

@@ -115,7 +115,7 @@ var frameTests = []struct {
 		"a fresh start in mid-message",
 		"{\"return\": [1, 2\xff{\"return\": 7890}\n",
 		[]string{
-			`spoilt: 16 bytes from the server are no message: it is broken at byte 16: "{\"return\": [1, 2"`,
+			`spoilt: 16 bytes from the server are not a message: it is broken at byte 16: "{\"return\": [1, 2"`,
 			`return=7890 of {"return": 7890}`,
 			"EOF",
 		},
@@ -125,8 +125,8 @@ var frameTests = []struct {
 		"{\"event\": \"A\"}\nQEMU 7.2 monitor {\"return\": 1}\n\n  oops\n{\"event\": \"B\"}\n",
 		[]string{
 			`event="A" of {"event": "A"}`,
-			`spoilt: 30 bytes from the server are no message: it is no JSON object: "QEMU 7.2 monitor {\"return\": 1}"`,
-			`spoilt: 4 bytes from the server are no message: it is no JSON object: "oops"`,
+			`spoilt: 30 bytes from the server are not a message: it is not a JSON object: "QEMU 7.2 monitor {\"return\": 1}"`,
+			`spoilt: 4 bytes from the server are not a message: it is not a JSON object: "oops"`,
 			`event="B" of {"event": "B"}`,
 			"EOF",
 		},
@@ -135,7 +135,7 @@ var frameTests = []struct {
 		"a message cut short swallows no other",
 		"{\"event\": \"A\", \"data\": {\"x\": \r\n{\"event\": \"B\"}\r\n{\"event\": \"C\"}\r\n",
 		[]string{
-			`spoilt: 31 bytes from the server are no message: it is broken at byte 47: "{\"event\": \"A\", \"data\": {\"x\": \r\n"`,
+			`spoilt: 31 bytes from the server are not a message: it is broken at byte 47: "{\"event\": \"A\", \"data\": {\"x\": \r\n"`,
 			`event="B" of {"event": "B"}`,
 			`event="C" of {"event": "C"}`,
 			"EOF",
@@ -145,7 +145,7 @@ var frameTests = []struct {
 		"a message cut short in a string",
 		"{\"event\": \"A\", \"data\": {\"x\": \"y\r\n{\"event\": \"B\"}\r\n",
 		[]string{
-			`spoilt: 32 bytes from the server are no message: it is broken at byte 32: "{\"event\": \"A\", \"data\": {\"x\": \"y\r"`,
+			`spoilt: 32 bytes from the server are not a message: it is broken at byte 32: "{\"event\": \"A\", \"data\": {\"x\": \"y\r"`,
 			`event="B" of {"event": "B"}`,
 			"EOF",
 		},
@@ -154,7 +154,7 @@ var frameTests = []struct {
 		"brackets that do not fit",
 		"{\"event\": [\"A\"}]\n{\"event\": \"B\"}\n",
 		[]string{
-			`spoilt: 16 bytes from the server are no message: it is broken at byte 14: "{\"event\": [\"A\"}]"`,
+			`spoilt: 16 bytes from the server are not a message: it is broken at byte 14: "{\"event\": [\"A\"}]"`,
 			`event="B" of {"event": "B"}`,
 			"EOF",
 		},
@@ -164,7 +164,7 @@ var frameTests = []struct {
 		"{\"event\": \"A\"}\noops\n",
 		[]string{
 			`event="A" of {"event": "A"}`,
-			`spoilt: 4 bytes from the server are no message: it is no JSON object: "oops"`,
+			`spoilt: 4 bytes from the server are not a message: it is not a JSON object: "oops"`,
 			"EOF",
 		},
 	},
@@ -182,8 +182,8 @@ var frameTests = []struct {
 		"a reply that is a prefix and nothing else",
 		"{\"return\": }\n{\"return\": \n}\n{\"event\": \"B\"}\n",
 		[]string{
-			`spoilt: 12 bytes from the server are no message: it is broken at byte 11: "{\"return\": }"`,
-			`spoilt: 13 bytes from the server are no message: it is broken at byte 12: "{\"return\": \n}"`,
+			`spoilt: 12 bytes from the server are not a message: it is broken at byte 11: "{\"return\": }"`,
+			`spoilt: 13 bytes from the server are not a message: it is broken at byte 12: "{\"return\": \n}"`,
 			`event="B" of {"event": "B"}`,
 			"EOF",
 		},

@@ -10,6 +10,8 @@ type hub struct {
 	events events
 	report reporter
 	late   atomic.Int64 // replies that nobody waited for any more
+
+	settingUp atomic.Bool // the functions of WithSetup are called
 }
 
 func newHub(o options) *hub {
@@ -17,6 +19,15 @@ func newHub(o options) *hub {
 	h.pool.size, h.pool.caught = o.workers, o.panicked
 	h.report.calls.pool, h.report.to = &h.pool, o.eventError
 	return h
+}
+
+// setUp calls the functions of WithSetup with c.
+func (h *hub) setUp(c *Conn) {
+	h.settingUp.Store(true)
+	defer h.settingUp.Store(false)
+	for _, f := range h.opts.setup {
+		f(c)
+	}
 }
 
 // A tally counts what is outstanding. It is guarded by its owner's mutex.

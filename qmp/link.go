@@ -7,88 +7,72 @@ import (
 	"net"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
-const (
-	// batchSize is how many bytes of requests are gathered into one write.
-	batchSize = 16 << 10
-	// lingerAfter is how long the reader may go on when nothing can be written
-	// any more.
-	lingerAfter = time.Second
-	// maxInband is how many commands QEMU takes in a row and still reads on, so as
-	// to see one that is out-of-band.
-	maxInband = 7
-)
+// lingerAfter is how long the reader may go on when nothing can be written any more.
+const lingerAfter = time.Second
 
-// A link is a connection's state, shared by all its handles.
+// A link is one stream to a server and what is under way on it. One goroutine, read,
+// takes what the server sends; requests are written by their callers and by a
+// goroutine of the writer.
 //
-// One goroutine, read, takes what the server sends. Requests are written by the
-// caller who finds nobody writing, as far as that takes no waiting, else by a
-// goroutine that lives as long as there is something to write.
+// What a link is in decides how commands are sent, and what becomes of a reply that
+// answers none of them:
+//
+//	state         from                       commands                        such a reply is
+//	negotiating   the first byte             only the negotiation            reported, passed over
+//	unproven      the negotiation, if any    have unique numbers             reported, passed over
+//	in step       the first answer           one at a time needs no number   the end of the link
+//	in doubt      garbage, a lost reply      have numbers; a probe is sent   reported, passed over
+//	closed        fail                       refused                         -
+//
+// The negotiation's answer is a first answer. "In doubt" ends, in step, when a command
+// is answered that was sent after it began. With an agent (agent.go) the answer to a
+// synchronisation puts a link in step, and an abandoned call out of it.
 type link struct {
 	*hub
 	rw    io.ReadWriteCloser
 	memo  memo
 	agent *agent // nil: it is QEMU
 
-	in       *framer
-	greeting chan []byte
-	greeted  bool // the reader's alone
-	hello    atomic.Pointer[Greeting]
-
+	in   *framer // the reader's
+	out  writer
 	done chan struct{} // closed when the connection is
 
 	lasting bool // the hub outlives this link
 	heard   bool // it has been given an event of this link
 
-	mu     sync.Mutex
-	err    error       // why the connection is closed
-	lost   func(error) // told of that
-	queue  callList    // not sent yet, in order
-	urgent callList    // the same, out-of-band: sent first
-	ids    numbers     // sent with a number of ours
-	bare   *call       // sent without one
-	order  uint64      // of the last call sent
-	live   tally       // calls not finished that somebody waits for, callbacks included
-	unread int         // of them, sent and not answered
-	fenced bool        // one of those in band has files, and QEMU out-of-band: nothing goes beside it
-	inband int         // sent and not answered, whether or not somebody waits, without the out-of-band ones
-	broken bool        // nothing can be written any more
-	linger *time.Timer
-
-	ready     bool   // negotiated
-	regreeted bool   // the server has greeted again before it was
-	oob       bool   // and that out-of-band, too
-	junk      error  // what came instead of a greeting
-	orphan    *call  // an answer that names no call, held for the one that gets none
-	probing   bool   // a probe is queued or sent
-	doubt     uint64 // not 0: until a call later than this is answered, more orphans may come
-
-	writing bool // somebody has the right to write, and to use out
-	out     []byte
-	outFrom int      // where a writing goroutine begins
-	outFDs  []int    // that go with the first byte of out; ours to close
-	passing *passing // of outFDs
-	try     *trier
-	write   func() // writeOut, made once
+	mu       sync.Mutex
+	err      error       // why the link is closed
+	lost     func(error) // called with that
+	linger   *time.Timer
+	queue    callList // not sent yet, in order
+	urgent   callList // the same, out-of-band: sent first
+	live     tally    // calls not finished that somebody waits for, callbacks included
+	flight   inFlight
+	hello    handshake
+	recovery recovery
+	oob      bool // out-of-band execution is negotiated, or will be
 
 	calls sync.Pool // of finished calls; not shared: their channels are the link's
 }
 
 func newLink(rw io.ReadWriteCloser, h *hub) *link {
+	shake := h.opts.handshake
 	l := &link{
-		hub:      h,
-		rw:       rw,
-		in:       newFramer(rw, h.opts.maxMessage),
-		greeting: make(chan []byte, 1),
-		done:     make(chan struct{}),
-		try:      newTrier(rw),
-		ready:    !h.opts.handshake,
-		greeted:  !h.opts.handshake,
+		hub:    h,
+		rw:     rw,
+		in:     newFramer(rw, h.opts.maxMessage),
+		done:   make(chan struct{}),
+		flight: newInFlight(),
+		hello:  handshake{greeting: make(chan []byte, 1), greeted: !shake, ready: !shake},
+		oob:    h.opts.oob && shake,
 	}
-	l.write = l.writeOut
+	if shake {
+		l.in.max = min(l.in.max, maxGreeting)
+	}
+	l.out.init(&l.mu, rw, l.gatherLocked, l.writeFailed)
 	return l
 }
 
@@ -111,12 +95,14 @@ func (c *Conn) newCall(ctx context.Context, command string, mode callMode, args 
 	}
 	s, err := encodeCommand(verb, command, args)
 	if err != nil {
+		err = unsent(err)
 		endWatch(watch, err)
 		return nil, err
 	}
 	call := c.link.newCall(command, mode, s)
 	call.watch = watch
-	call.oob, call.files, call.passing = c.opts.oob, c.opts.files, c.opts.passing
+	call.oob, call.eager = c.opts.oob, c.opts.eager
+	call.files, call.passing = c.opts.files, c.opts.passing
 	return call, nil
 }
 
@@ -155,11 +141,15 @@ func (l *link) submit(c *call) {
 		return
 	}
 	c.state = queued
-	l.queueOf(c).push(c)
+	if c.mode == negotiate || c.eager {
+		l.queue.pushFirst(c)
+	} else {
+		l.queueOf(c).push(c)
+	}
 	mine := l.startLocked()
 	l.mu.Unlock()
 	if mine {
-		l.writeNow()
+		l.out.now()
 	}
 }
 
@@ -169,9 +159,9 @@ func (l *link) refusalLocked(c *call) error {
 	case l.err != nil:
 		return fmt.Errorf("%w: %w", l.err, ErrNotSent)
 	case c.oob && !l.oob:
-		return ErrNoOOB
+		return unsent(ErrNoOOB)
 	case len(c.files) > 0:
-		return c.passing.refused(l, c)
+		return unsent(c.passing.refused(l.rw, c))
 	}
 	return nil
 }
@@ -187,178 +177,93 @@ func (l *link) queueOf(c *call) *callList {
 // startLocked gathers what can be sent, and reports whether the caller is the
 // one to write it.
 func (l *link) startLocked() bool {
-	if l.writing {
-		if l.agent != nil {
-			l.agent.held(l)
-		}
-		return false
+	if l.out.busy && l.agent != nil {
+		l.agent.held(l)
 	}
-	if !l.gatherLocked() {
-		return false
-	}
-	l.writing = true
-	return true
+	return l.out.start()
 }
 
 // kickLocked has a goroutine write what can be sent now.
 func (l *link) kickLocked() {
 	if (l.queue.first != nil || l.urgent.first != nil) && l.startLocked() {
-		go l.write()
+		go l.out.loop()
 	}
 }
 
-// gatherLocked moves requests from the queue to out, and reports whether there
-// are any.
-func (l *link) gatherLocked() bool {
-	for len(l.out) < batchSize && l.err == nil && !l.broken {
+// gatherLocked moves requests from the queues to the writer.
+func (l *link) gatherLocked() {
+	for l.err == nil && l.out.hasRoom() {
 		c := l.nextLocked()
-		if c == nil || len(c.files) > 0 && len(l.out) > 0 {
-			break
+		if c == nil || len(c.files) > 0 && len(l.out.out) > 0 {
+			return
 		}
 		l.queueOf(c).remove(c)
-		if len(c.files) == 0 {
-			l.sendLocked(c)
-			continue
+		if len(c.files) > 0 {
+			fds, err := c.passing.dup(c.files)
+			if err != nil {
+				c.err = fmt.Errorf("qmp: %s: passing files: %w", c.command, unsent(err))
+				l.finishLocked(c)
+				continue
+			}
+			l.out.fds, l.out.passing = fds, c.passing
 		}
-		fds, err := c.passing.dup(c.files)
-		if err == nil {
-			l.outFDs, l.passing = fds, c.passing
-			l.sendLocked(c)
-			break
-		}
-		c.err = fmt.Errorf("qmp: %s: passing files: %w", c.command, err)
-		l.finishLocked(c)
+		l.sendLocked(c)
 	}
-	return len(l.out) > 0
 }
 
 // nextLocked is the call to send now, if there is one.
 func (l *link) nextLocked() *call {
-	if l.urgent.first != nil { // with a number of its own, it may go at any time
-		return l.urgent.first
-	}
-	if c := l.queue.first; c != nil && l.agentReadyLocked(c) && l.mayGoLocked(c) {
+	if c := l.urgent.first; c != nil && l.hello.ready && l.flight.admits(c, l.oob) {
 		return c
 	}
-	return nil
-}
-
-// mayGoLocked reports whether c can be on the wire with what is there already.
-// A whole message's answer is told by its not being any other call's.
-func (l *link) mayGoLocked(c *call) bool {
-	if c.mode == probe {
-		return true
-	}
-	if l.oob && (l.fenced || l.inband >= maxInband || len(c.files) > 0 && l.inband > 0) {
-		return false
-	}
-	if l.bare != nil && l.bare.mode == whole && l.bare.state != abandoned {
-		return false
-	}
-	if c.mode == whole {
-		return l.unread == 0 && l.bare == nil && !l.probing && l.ids.get(c.taken) == nil
-	}
-	return true
-}
-
-// sendLocked numbers c and appends it to out. Without a number it is a good deal
-// faster, as QEMU reads byte by byte; then the next reply must be its own.
-func (l *link) sendLocked(c *call) {
-	l.order++
-	c.order, c.state = l.order, sent
-	if c.mode != probe {
-		l.unread++
-	}
-	if !c.oob {
-		l.inband++
-	}
-	if len(c.files) > 0 {
-		l.fenced = l.oob
-	}
-	from := len(l.out)
-	l.out = append(l.out, c.s.buf.Bytes()...)
+	c := l.queue.first
 	switch {
-	case c.mode == whole:
-		l.bare = c
-		c.traceSent(l.out[from:])
-		return
-	case c.mode == plain && !l.oob && l.bare == nil && l.ids.used == 0 && l.doubt == 0:
-		l.bare = c
-	default:
-		taken := 0
-		if l.bare != nil {
-			taken = l.bare.taken
-		}
-		l.ids.add(c, taken)
-		l.out = append(l.out, `,"id":`...)
-		l.out = strconv.AppendInt(l.out, int64(c.number), 10)
+	case c == nil:
+		return nil
+	case !l.hello.ready && c.mode != negotiate:
+		return nil
+	case l.agent != nil && !l.agent.ready(l, c):
+		return nil
+	case c.mode == whole && !l.flight.proven && l.flight.total+l.flight.probes == 0:
+		l.queueProbeLocked() // its own answer could be any message
+		c = l.queue.first
 	}
-	l.out = append(l.out, '}')
-	c.traceSent(l.out[from:])
+	if !l.flight.admits(c, l.oob) {
+		return nil
+	}
+	return c
 }
 
-// writeNow writes out on the goroutine of a caller, who must not have to wait.
-func (l *link) writeNow() {
-	if l.try == nil || l.outFDs != nil {
-		go l.write()
-		return
+// sendLocked appends c to what is written, with a number if it needs one.
+func (l *link) sendLocked(c *call) {
+	numbered := c.mode != whole && (l.oob || l.recovery.on || l.flight.needsNumber(c))
+	l.flight.add(c, numbered, l.oob)
+	c.state = sent
+	if c.mode == probe {
+		l.recovery.queued--
 	}
-	n, err := l.try.try(l.out)
-	if err != nil {
-		l.writeFailed(err)
-		return
+	out := append(l.out.out, c.s.buf.Bytes()...)
+	if numbered {
+		out = append(out, `,"id":`...)
+		out = strconv.AppendInt(out, c.number, 10)
 	}
-	if n < len(l.out) {
-		l.outFrom = n
-		go l.write()
-		return
+	if c.mode != whole {
+		out = append(out, '}')
 	}
-	if l.wrote() {
-		go l.write()
+	if l.agent != nil {
+		out = append(out, '\n') // some agents read lines
 	}
+	c.traceSent(out[len(l.out.out):])
+	l.out.out = out
 }
 
-// writeOut writes until there is nothing left to.
-func (l *link) writeOut() {
-	for {
-		if l.outFDs != nil {
-			n, err := l.passing.write(l)
-			if err != nil {
-				l.writeFailed(err)
-				return
-			}
-			l.outFrom = n
-		}
-		if _, err := l.rw.Write(l.out[l.outFrom:]); err != nil {
-			l.writeFailed(err)
-			return
-		}
-		if !l.wrote() {
-			return
-		}
-	}
-}
-
-// wrote ends a write that is complete, and reports whether there is more.
-func (l *link) wrote() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.out, l.outFrom = l.out[:0], 0
-	if cap(l.out) > 4*batchSize {
-		l.out = nil
-	}
-	l.writing = l.gatherLocked()
-	return l.writing
-}
-
-// writeFailed ends the writing for good. The reading goes on for a moment: it
-// gets what the server said last, and finds out how the connection ended.
+// writeFailed is called when nothing can be written any more. The reading goes on for
+// a moment: it gets what the server said last, and finds out how the connection ended.
 func (l *link) writeFailed(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.err == nil {
-		l.broken = true
-		l.linger = time.AfterFunc(lingerAfter, func() { l.fail(err) })
+		l.linger = time.AfterFunc(lingerAfter, func() { l.fail(&peerError{err}) })
 	}
 }
 
@@ -378,8 +283,10 @@ func (l *link) abandon(c *call, why error) error {
 		c.state = finished
 	case sent:
 		c.state = abandoned
-		l.unread--
-		l.unsyncLocked()
+		l.flight.abandon()
+		if l.agent != nil {
+			l.agent.state = unsynced
+		}
 		outcome = ErrAbandoned
 	}
 	err := fmt.Errorf("qmp: %s: %w: %w", c.command, why, outcome)
@@ -393,21 +300,6 @@ func (l *link) abandon(c *call, why error) error {
 	}
 	l.kickLocked()
 	return err
-}
-
-// offWireLocked is for a call that was sent and will get no other answer.
-func (l *link) offWireLocked(c *call) {
-	if c.number != 0 {
-		l.ids.remove(c.number)
-	} else {
-		l.bare = nil
-	}
-	if !c.oob {
-		l.inband--
-	}
-	if len(c.files) > 0 {
-		l.fenced = false
-	}
 }
 
 // finishLocked tells whoever waits for c that it has come to its end.
@@ -424,40 +316,44 @@ func (l *link) finishLocked(c *call) {
 	}
 }
 
-// fail closes the connection, because of cause or, if that is nil, on demand.
+// A peerError is an error of the stream itself: the peer, or the network, has ended it.
+type peerError struct{ error }
+
+func (e *peerError) Unwrap() error { return e.error }
+
+// fail closes the link, because of cause or, if that is nil, on demand.
 func (l *link) fail(cause error) {
 	l.mu.Lock()
 	if l.err != nil {
 		l.mu.Unlock()
 		return
 	}
-	l.err = &closedError{cause}
+	closed := &closedError{cause: cause}
+	if peer, ok := cause.(*peerError); ok {
+		closed.cause, closed.byPeer = peer.error, true
+	}
+	l.err = closed
 	if l.linger != nil {
 		l.linger.Stop()
 	}
 	for _, q := range []*callList{&l.urgent, &l.queue} {
 		for c := q.first; c != nil; c = q.first {
 			q.remove(c)
-			l.loseLocked(c)
+			l.loseLocked(c, closed)
 		}
 	}
-	for _, c := range l.ids.calls {
-		if c != nil {
-			l.loseLocked(c)
-		}
+	for _, c := range l.flight.all() {
+		l.loseLocked(c, closed)
 	}
-	if l.bare != nil {
-		l.loseLocked(l.bare)
-	}
-	l.ids, l.bare, l.orphan, l.unread, l.inband = numbers{}, nil, nil, 0, 0
-	err, lost := l.err, l.lost
+	l.flight, l.recovery = newInFlight(), recovery{}
+	lost := l.lost
 	l.mu.Unlock()
 
 	close(l.done)
 	if lost != nil {
-		lost(err)
+		lost(closed)
 	} else if !l.lasting {
-		l.events.end(fmt.Errorf("qmp: events: %w", err))
+		l.events.end(fmt.Errorf("qmp: events: %w", closed))
 	}
 	if l.opts.trace != nil {
 		l.opts.trace.closed(l)
@@ -470,17 +366,24 @@ func (l *link) fail(cause error) {
 	}
 }
 
-// loseLocked finishes a call that the connection's end overtook.
-func (l *link) loseLocked(c *call) {
-	if c.state == abandoned {
-		return
-	}
+// loseLocked finishes a call that the link's end overtook.
+func (l *link) loseLocked(c *call, closed *closedError) {
 	wasSent := c.state == sent
-	if closed := l.err.(*closedError); !(c.mode == noReply && wasSent && closed.cause != nil) {
-		c.err = fmt.Errorf("qmp: %s: %w", c.command, l.err)
-		if !wasSent {
-			c.err = fmt.Errorf("%w: %w", c.err, ErrNotSent)
-		}
+	switch {
+	case c.state == abandoned:
+		return
+	case !wasSent:
+		c.err = fmt.Errorf("qmp: %s: %w: %w", c.command, closed, ErrNotSent)
+	case c.mode == noReply && closed.byPeer: // so it ends that succeeds
+	default:
+		c.err = fmt.Errorf("qmp: %s: %w", c.command, closed)
 	}
 	l.finishLocked(c)
+}
+
+// closedBy is why the link is closed, nil while it is not.
+func (l *link) closedBy() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.err
 }

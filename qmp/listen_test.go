@@ -193,7 +193,7 @@ func TestAcceptSilent(t *testing.T) {
 	}
 	cancel()
 	err = <-waits
-	want := "qmp: handshake: waiting for the greeting: context canceled (accepted at " + l.Addr() + ")"
+	want := "qmp: handshake: waiting for the greeting: context canceled" + hint + " (accepted at " + l.Addr() + ")"
 	wantErr(t, err, context.Canceled, want)
 	if _, err := silent.Read(make([]byte, 1)); err != io.EOF {
 		t.Errorf("the silent one is not let go: %v", err)

@@ -117,6 +117,7 @@ type CallOption func(*callOptions)
 type callOptions struct {
 	timeout time.Duration
 	oob     bool
+	eager   bool
 	files   []*os.File
 	passing *passing // how they are passed
 }
@@ -128,8 +129,28 @@ type callOptions struct {
 func OutOfBand() CallOption { return func(o *callOptions) { o.oob = true } }
 
 // Timeout limits how long each call may take from its start to its reply. 0: no
-// limit but the context's.
+// limit but the context's. The error of a call that takes longer has the limit in its
+// text and wraps [context.DeadlineExceeded].
 func Timeout(d time.Duration) CallOption { return func(o *callOptions) { o.timeout = d } }
+
+// limit applies the time limit.
+func (o *callOptions) limit(ctx context.Context) (context.Context, context.CancelFunc) {
+	if o.timeout <= 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeoutCause(ctx, o.timeout, timeoutError(o.timeout))
+}
+
+// A timeoutError is how long a limit was.
+type timeoutError time.Duration
+
+func (e timeoutError) Error() string { return "no reply within " + time.Duration(e).String() }
+
+// WithoutSync is for a command to a guest agent that is to reach it even if it does not
+// answer at present, because the machine is paused, say: the command is written at once
+// after a synchronisation, and does not wait for its answer. The agent executes it when
+// it goes on. Its reply is recognised by its id.
+func WithoutSync() CallOption { return func(o *callOptions) { o.eager = true } }
 
 // Files passes files along with each command, at most 16, for those such as getfd
 // and add-fd that take one. The server gets duplicates: the files stay the
@@ -141,6 +162,6 @@ func Timeout(d time.Duration) CallOption { return func(o *callOptions) { o.timeo
 func Files(files ...*os.File) CallOption {
 	return func(o *callOptions) {
 		o.files = slices.Clone(files)
-		o.passing = &passing{(*link).filesRefused, dupFiles, (*link).writeFiles}
+		o.passing = &passing{filesRefused, dupFiles, (*writer).writeFiles}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -34,7 +35,7 @@ type request struct {
 }
 
 func newPeer(t testing.TB, rw io.ReadWriteCloser) *peer {
-	return &peer{t, rw, jsontext.NewDecoder(rw)}
+	return &peer{t: t, rw: rw, dec: jsontext.NewDecoder(rw)}
 }
 
 // next reads the next request.
@@ -53,10 +54,14 @@ func (p *peer) next() request {
 	return r
 }
 
-// expect reads the next request, which must be this text.
+// expect reads the next request, which must be this text. A # in it stands for an id
+// that no other client can have used.
 func (p *peer) expect(text string) request {
 	p.t.Helper()
 	r := p.next()
+	if len(r.ID) >= len("4503599627370496") { // 1<<52
+		text = strings.Replace(text, "#", string(r.ID), 1)
+	}
 	if r.text != text {
 		p.t.Errorf("peer: got request %s, want %s", r.text, text)
 	}
@@ -93,7 +98,7 @@ const greetingText = `{"QMP": {"version": {"qemu": {"micro": 3, "minor": 1, "maj
 // handshake plays the server's part of it.
 func (p *peer) handshake() {
 	p.t.Helper()
-	p.negotiate(`{"execute":"qmp_capabilities"}`)
+	p.negotiate(`{"execute":"qmp_capabilities","id":#}`)
 }
 
 func (p *peer) negotiate(request string) {
@@ -140,7 +145,7 @@ func bubble(t *testing.T, f func(t *testing.T, p pair), opts ...Option) {
 		var shaken sync.WaitGroup
 		shaken.Go(func() {
 			if newOptions(opts).oob {
-				p.peer.negotiate(`{"execute":"qmp_capabilities","arguments":{"enable":["oob"]}}`)
+				p.peer.negotiate(`{"execute":"qmp_capabilities","arguments":{"enable":["oob"]},"id":#}`)
 			} else {
 				p.peer.handshake()
 			}

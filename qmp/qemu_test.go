@@ -207,7 +207,7 @@ func converse(t *testing.T, c *Conn) {
 	}
 	const name = "/é ☃ 😀 \" \\ \u007f\u0001"
 	err = c.Execute(ctx, "qom-list", map[string]string{"path": name}, nil)
-	if err == nil || !strings.Contains(err.Error(), name) {
+	if e, ok := errors.AsType[*Error](err); !ok || !strings.Contains(e.Desc, name) {
 		t.Errorf("an error that quotes %q: %v", name, err)
 	}
 	answer, err := c.RoundTrip(ctx, []byte(`{"execute": "query-name", "id": {"my": ["own", 1.0]}}`))

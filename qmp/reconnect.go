@@ -61,7 +61,7 @@ func WithReconnect(r Reconnect) Option {
 	return func(o *options) { o.reconnect = r.dial }
 }
 
-// A beginFunc begins a call whose end is told to done.
+// A beginFunc begins a call that ends with a call of done.
 type beginFunc func(ctx context.Context, now *Conn, done func(error))
 
 // supervision is a supervisor, if there is one. Being an interface, it lets the
@@ -109,10 +109,8 @@ func (r Reconnect) dial(
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.conn = &Conn{hub: s.hub, again: s}
 	s.link = newLink(nil, s.hub) // until there is one
-	s.link.err = &closedError{errors.New("there was none yet")}
-	for _, f := range o.setup {
-		f(s.conn)
-	}
+	s.link.err = &closedError{cause: errors.New("there was none yet")}
+	s.hub.setUp(s.conn)
 	err := s.attempt(ctx)
 	if err != nil && r.Patient {
 		err = s.persist(ctx, err, 1)
@@ -147,7 +145,7 @@ func (s *supervisor) attempt(ctx context.Context) error {
 		return s.endedBy()
 	}
 	l.mu.Lock()
-	l.lost = func(err error) { s.lost(err) }
+	l.lost = s.lost
 	err = l.err
 	l.mu.Unlock()
 	if err != nil { // so soon that nobody has been told
@@ -292,11 +290,8 @@ func (s *supervisor) handle(c *Conn, l *link) *Conn { return &Conn{hub: s.hub, l
 
 // do has f make a call, on each link until it is sent.
 func (s *supervisor) do(ctx context.Context, c *Conn, command string, f func(now *Conn) error) error {
-	if c.opts.timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, c.opts.timeout)
-		defer cancel()
-	}
+	ctx, cancel := c.opts.limit(ctx)
+	defer cancel()
 	s.begin()
 	defer s.finish()
 	for failed := (*link)(nil); ; {
@@ -314,10 +309,7 @@ func (s *supervisor) do(ctx context.Context, c *Conn, command string, f func(now
 // start is do for calls that end with a callback.
 func (s *supervisor) start(ctx context.Context, c *Conn, command string, begin beginFunc, done func(error)) {
 	s.begin()
-	cancel := func() {}
-	if c.opts.timeout > 0 {
-		ctx, cancel = context.WithTimeout(ctx, c.opts.timeout)
-	}
+	ctx, cancel := c.opts.limit(ctx)
 	finish := func(err error) {
 		defer s.finish()
 		cancel()
@@ -382,7 +374,7 @@ func (s *supervisor) end(cause error) {
 	if lost, ok := errors.AsType[*closedError](cause); ok {
 		s.err = lost
 	} else {
-		s.err = &closedError{cause}
+		s.err = &closedError{cause: cause}
 	}
 	s.cancel()
 	s.changeLocked()

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -241,7 +242,8 @@ func TestReconnectContext(t *testing.T) {
 		}
 		short := r.With(Timeout(time.Second))
 		before := time.Now()
-		wantErr(t, short.Execute(t.Context(), "x", nil, nil), context.DeadlineExceeded, text)
+		wantErr(t, short.Execute(t.Context(), "x", nil, nil), context.DeadlineExceeded,
+			strings.Replace(text, ": the command", ": no reply within 1s: the command", 1))
 		if d := time.Since(before); d != time.Second {
 			t.Errorf("it took %v", d)
 		}

@@ -77,7 +77,11 @@ func playServer(script string) {
 				say(fmt.Sprint("line ", i))
 			}
 		}
-		fmt.Print("{\"return\": {}}\r\n")
+		_, id, ok := strings.Cut(string(text), `"id":`)
+		if id = strings.TrimSuffix(id, "}"); ok {
+			id = `, "id": ` + id
+		}
+		fmt.Printf("{\"return\": {}%s}\r\n", id)
 		if strings.Contains(string(text), `"quit"`) {
 			os.Exit(0)
 		}

@@ -29,7 +29,7 @@ type Trace struct {
 // CallInfo is how a call went.
 type CallInfo struct {
 	Command   string
-	ID        int // the number it was sent with; 0: none
+	ID        int64 // the number it was sent with; 0: none
 	OutOfBand bool
 
 	Start time.Time // when it was issued
@@ -68,7 +68,7 @@ type tracing interface {
 // A callTrace is one call as a trace sees it. Until the call is sent its fields are the
 // caller's, then they are guarded by the link's mutex until it is answered.
 type callTrace interface {
-	sent(number int, oob bool, request []byte)
+	sent(number int64, oob bool, request []byte)
 	answered(reply []byte)
 	end(error)
 }
@@ -135,7 +135,7 @@ type watcher struct {
 	payloads bool
 }
 
-func (s *watcher) sent(number int, oob bool, request []byte) {
+func (s *watcher) sent(number int64, oob bool, request []byte) {
 	s.info.ID, s.info.OutOfBand, s.info.Sent = number, oob, time.Now()
 	s.info.RequestSize = len(request)
 	if s.payloads {

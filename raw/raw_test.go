@@ -114,7 +114,7 @@ func TestGoSend(t *testing.T) {
 
 	failed := make(chan error)
 	c.GoSend(t.Context(), []byte(`[]`), func(_ json.RawMessage, err error) { failed <- err })
-	assert.ErrorContains(t, <-failed, "no JSON object")
+	assert.ErrorContains(t, <-failed, "not a JSON object")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	c.GoSend(ctx, []byte(`{"execute":"echo"}`), func(_ json.RawMessage, err error) { failed <- err })

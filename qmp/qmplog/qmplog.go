@@ -61,7 +61,7 @@ func (r *recorder) call(ctx context.Context, _ string) func(qmp.CallInfo) {
 	return func(c qmp.CallInfo) {
 		attrs := []slog.Attr{slog.String("command", c.Command), slog.Duration("took", c.End.Sub(c.Start))}
 		if c.ID != 0 {
-			attrs = append(attrs, slog.Int("id", c.ID))
+			attrs = append(attrs, slog.Int64("id", c.ID))
 		}
 		if c.OutOfBand {
 			attrs = append(attrs, slog.Bool("oob", true))

@@ -33,6 +33,9 @@ func serve(t *testing.T, conn net.Conn) {
 		}
 		time.Sleep(time.Second)
 		answer := `{"return": {}}`
+		if req.ID != nil {
+			answer = `{"return": {}, "id": ` + string(req.ID) + `}`
+		}
 		if req.Execute == "set_password" {
 			answer = `{"timestamp": {"seconds": 1, "microseconds": 0}, "event": "E", "data": {"password": "hunter3"}}` + answer
 		}
@@ -42,7 +45,7 @@ func serve(t *testing.T, conn net.Conn) {
 }
 
 func withoutTime(_ []string, a slog.Attr) slog.Attr {
-	if a.Key == slog.TimeKey {
+	if a.Key == slog.TimeKey || a.Key == "id" && a.Value.Int64() > 1<<52 { // the negotiation's
 		return slog.Attr{}
 	}
 	return a
@@ -69,7 +72,7 @@ func session(t *testing.T, level slog.Level, opts ...qmplog.Option) []string {
 
 func TestLog(t *testing.T) {
 	assert.Equal(t, []string{
-		`level=DEBUG msg="qmp call" command=qmp_capabilities took=1s waited=0s request_bytes=30 reply_bytes=2`,
+		`level=DEBUG msg="qmp call" command=qmp_capabilities took=1s waited=0s request_bytes=52 reply_bytes=2`,
 		`level=DEBUG msg="qmp connected" version=11.1.3 capabilities=[oob]`,
 		`level=DEBUG msg="qmp event" event=E timestamp=1970-01-01T00:00:01.000Z data_bytes=23`,
 		`level=DEBUG msg="qmp call" command=set_password took=1s waited=0s request_bytes=61 reply_bytes=2`,
@@ -112,7 +115,7 @@ func TestProblems(t *testing.T) {
 	})
 	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
 	require.Len(t, lines, 2, "%q", lines)
-	assert.Contains(t, lines[0], `level=WARN msg="qmp problem" error="qmp: 14 bytes from the server are no message`)
+	assert.Contains(t, lines[0], `level=WARN msg="qmp problem" error="qmp: 14 bytes from the server are not a message`)
 	assert.Contains(t, lines[1], `level=WARN msg="qmp closed" error="qmp: connection closed by the server in the middle of a message"`)
 }
 

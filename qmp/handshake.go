@@ -1,0 +1,150 @@
+package qmp
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+)
+
+// maxGreeting is the size of the largest greeting that is read. QEMU's has 200 bytes.
+const maxGreeting = 64 << 10
+
+// A handshake is how far a link has come with greeting and negotiation.
+type handshake struct {
+	greeting chan []byte // gets the first
+	greeted  bool        // the reader's alone
+	said     atomic.Pointer[Greeting]
+
+	// Guarded by the link's mutex:
+	ready  bool  // commands may be sent
+	anew   bool  // the server has greeted again before it was
+	before error // what came instead of a greeting, or of the negotiation's answer
+}
+
+// openQMP begins to read, and negotiates. It closes the link if it fails.
+func (l *link) openQMP(ctx context.Context) error {
+	go l.read()
+	if !l.opts.handshake {
+		return nil
+	}
+	if err := l.shakeHands(ctx); err != nil {
+		l.fail(err)
+		return fmt.Errorf("qmp: handshake: %w", err)
+	}
+	if l.opts.trace != nil {
+		l.opts.trace.connected(l)
+	}
+	return nil
+}
+
+// shakeHands waits for the greeting and leaves the negotiation mode.
+func (l *link) shakeHands(ctx context.Context) error {
+	if d := l.opts.handshakeTimeout; d > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, d, fmt.Errorf("no answer within %v", d))
+		defer cancel()
+	}
+	select {
+	case text := <-l.hello.greeting:
+		g, err := parseGreeting(text)
+		if err != nil {
+			return err
+		}
+		l.hello.said.Store(&g)
+		if l.opts.oob && !slices.Contains(g.Capabilities, "oob") {
+			return errors.New("the server does not offer out-of-band execution")
+		}
+	case <-l.done:
+		return l.closedBy()
+	case <-ctx.Done():
+		return l.unanswered("waiting for the greeting", contextError(ctx))
+	}
+	var args any
+	if l.opts.oob {
+		args = map[string][]string{"enable": {"oob"}}
+	}
+	for again := range 4 {
+		err := l.conn().execute(ctx, negotiate, "qmp_capabilities", args, nil)
+		if e, ok := err.(*Error); ok && again > 0 && e.Class == ClassCommandNotFound {
+			err = nil // it had negotiated
+		}
+		if err != nil && ctx.Err() != nil {
+			return l.unanswered("waiting for the answer to qmp_capabilities", contextError(ctx))
+		}
+		if err != nil || l.shaken() {
+			return err
+		}
+	}
+	return errors.New("the server greets again and again")
+}
+
+// shaken lets commands be sent, unless the server has greeted again, and may not have
+// negotiated.
+func (l *link) shaken() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.hello.anew {
+		l.hello.anew = false
+		return false
+	}
+	l.hello.ready = true
+	l.kickLocked()
+	return true
+}
+
+// unanswered is err, of waiting in vain, with what may be the reason.
+func (l *link) unanswered(doing string, err error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	err = fmt.Errorf("%s: %w; another client may hold this server, or it is still starting, or it is not a QMP server", doing, err)
+	if l.hello.before != nil {
+		err = fmt.Errorf("%w; what came: %w", err, l.hello.before)
+	}
+	return err
+}
+
+// greet takes the greeting, which opens the handshake. A QEMU that is connected to
+// while it starts may greet twice, and be back before the negotiation then.
+func (l *link) greet(m *message) error {
+	if !l.hello.greeted {
+		l.hello.greeted = true
+		l.in.max = l.opts.maxMessage
+		l.hello.greeting <- bytes.Clone(m.members[memberQMP])
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.hello.ready && l.opts.handshake {
+		return errors.New("the server greets again: it was restarted")
+	}
+	l.hello.anew = true
+	return nil
+}
+
+func parseGreeting(text []byte) (Greeting, error) {
+	var wire struct {
+		Version struct {
+			QEMU struct {
+				Major int `json:"major"`
+				Minor int `json:"minor"`
+				Micro int `json:"micro"`
+			} `json:"qemu"`
+			Package string `json:"package"`
+		} `json:"version"`
+		Capabilities []any `json:"capabilities"`
+	}
+	if err := decode(text, &wire); err != nil {
+		return Greeting{}, fmt.Errorf("greeting: %w", jsonError(err))
+	}
+	q := wire.Version.QEMU
+	g := Greeting{Version: Version{q.Major, q.Minor, q.Micro, wire.Version.Package}}
+	for _, c := range wire.Capabilities {
+		if name, ok := c.(string); ok { // what else may come is not known yet
+			g.Capabilities = append(g.Capabilities, name)
+		}
+	}
+	return g, nil
+}

@@ -1,0 +1,215 @@
+package qmp
+
+import "math/rand/v2"
+
+const (
+	// maxInFlight is how many commands may be with the server at a time, abandoned
+	// ones included. QEMU executes one at a time, and what it has not been sent it
+	// does not execute after a stall, when nobody waits for it any more.
+	maxInFlight = 32
+	// maxInband is how many commands QEMU takes in a row and still reads on, so as
+	// to see one that is out-of-band.
+	maxInband = 7
+	// maxUnnumbered is how many commands in a row may be sent without a number. A reply
+	// too many, which would have each of them take the reply of the one before it, is
+	// noticed at the next number.
+	maxUnnumbered = 63
+)
+
+// An inFlight is the commands that were sent and that have no answer yet, and knows
+// which of them a reply answers. It is guarded by the link's mutex.
+type inFlight struct {
+	numbers    numbers
+	unnumbered *call  // the one that was sent without a number
+	order      uint64 // of the call sent last
+	total      int    // all but probes
+	waited     int    // of them, those that somebody waits for
+	inband     int    // those that are not out-of-band, probes included
+	probes     int
+	fenced     bool // one has files, and QEMU out-of-band: nothing goes beside it
+	row        int  // how many were sent without a number since the last that had one
+
+	// proven says that a command of ours has been answered. Until then a reply may be
+	// one that the server owes to an earlier client, so commands have numbers that
+	// nobody else can have used.
+	proven bool
+}
+
+func newInFlight() inFlight {
+	return inFlight{numbers: numbers{base: 1<<52 + rand.Int64N(1<<52)}}
+}
+
+// admits reports whether c may be with the server beside what is there already. oob
+// says whether out-of-band execution was negotiated.
+func (f *inFlight) admits(c *call, oob bool) bool {
+	switch {
+	case c.mode == probe:
+		return true
+	case f.total >= maxInFlight:
+		return false
+	case c.oob: // it has a number, and overtakes the others
+		return true
+	case oob && (f.fenced || f.inband >= maxInband || len(c.files) > 0 && f.inband > 0):
+		return false
+	case f.unnumbered != nil && f.unnumbered.mode == whole && f.unnumbered.state != abandoned:
+		return false // whatever comes next is its answer
+	case c.mode == whole:
+		return f.proven && f.waited == 0 && f.unnumbered == nil && f.probes == 0 && f.numbers.get(c.taken) == nil
+	}
+	return true
+}
+
+// needsNumber reports whether c has to be sent with a number. Without one it is a good
+// deal faster, as QEMU reads byte by byte; then the next reply must be its own.
+func (f *inFlight) needsNumber(c *call) bool {
+	return c.mode != plain || c.oob || c.eager || !f.proven || f.total+f.probes > 0 || f.row >= maxUnnumbered
+}
+
+// add takes c, which is being sent now, with a number or without.
+func (f *inFlight) add(c *call, numbered, oob bool) {
+	f.order++
+	c.order = f.order
+	if numbered {
+		taken := int64(0)
+		if f.unnumbered != nil {
+			taken = f.unnumbered.taken
+		}
+		f.numbers.add(c, taken, !f.proven || c.mode == negotiate || c.mode == probe || c.eager)
+		f.row = 0
+	} else {
+		f.unnumbered = c
+		f.row++
+	}
+	if c.mode == probe {
+		f.probes++
+	} else {
+		f.total++
+		f.waited++
+	}
+	if !c.oob {
+		f.inband++
+	}
+	if len(c.files) > 0 {
+		f.fenced = oob
+	}
+}
+
+// find returns the call that m answers.
+func (f *inFlight) find(m *message) *call {
+	if c := f.numbers.get(ownNumber(m.members[memberID])); c != nil {
+		return c
+	}
+	if c := f.unnumbered; c != nil && (c.mode == whole || !m.has(memberID)) {
+		return c
+	}
+	return nil
+}
+
+// onlyUnnumbered reports whether a reply without an id can only be one call's.
+func (f *inFlight) onlyUnnumbered() bool {
+	return f.unnumbered != nil && f.unnumbered.mode != whole && f.numbers.used == 0
+}
+
+// remove is for a call that was sent and that will get no other answer.
+func (f *inFlight) remove(c *call) {
+	if c.number != 0 {
+		f.numbers.remove(c)
+	} else {
+		f.unnumbered = nil
+	}
+	if c.mode == probe {
+		f.probes--
+	} else {
+		f.total--
+	}
+	if c.state == sent && c.mode != probe {
+		f.waited--
+	}
+	if !c.oob {
+		f.inband--
+	}
+	if len(c.files) > 0 {
+		f.fenced = false
+	}
+}
+
+// abandon is for a call that nobody waits for any more, and that stays with the server.
+func (f *inFlight) abandon() { f.waited-- }
+
+// before returns the calls that were sent before a moment.
+func (f *inFlight) before(order uint64) []*call {
+	var calls []*call
+	for _, c := range f.numbers.calls {
+		if c != nil && c.order < order {
+			calls = append(calls, c)
+		}
+	}
+	if c := f.unnumbered; c != nil && c.order < order {
+		calls = append(calls, c)
+	}
+	return calls
+}
+
+// all returns all of them.
+func (f *inFlight) all() []*call { return f.before(f.order + 1) }
+
+// numbers are the ids in use, each with its call: 1 is calls[0].
+type numbers struct {
+	calls []*call
+	used  int
+	base  int64 // added to make an id that nobody else can have used
+}
+
+// add gives c the smallest free number but for one, which may be 0, or one that nobody
+// else can have used.
+func (n *numbers) add(c *call, but int64, unique bool) {
+	i := 0
+	for i < len(n.calls) && n.calls[i] != nil || int64(i)+1 == but {
+		i++
+	}
+	for i >= len(n.calls) {
+		n.calls = append(n.calls, nil)
+	}
+	n.calls[i] = c
+	n.used++
+	c.number = int64(i) + 1
+	if unique {
+		c.number += n.base
+	}
+}
+
+// slot is where the call with a number is, or would be.
+func (n *numbers) slot(number int64) int64 {
+	if number > n.base {
+		number -= n.base
+	}
+	return number - 1
+}
+
+func (n *numbers) get(number int64) *call {
+	i := n.slot(number)
+	if i < 0 || i >= int64(len(n.calls)) || n.calls[i] == nil || n.calls[i].number != number {
+		return nil
+	}
+	return n.calls[i]
+}
+
+func (n *numbers) remove(c *call) {
+	n.calls[n.slot(c.number)] = nil
+	n.used--
+}
+
+// ownNumber is the number in an id member, 0 if it is none that we send.
+func ownNumber(id []byte) int64 {
+	if len(id) == 0 || len(id) > 17 || id[0] == '0' {
+		return 0
+	}
+	var n int64
+	for _, c := range id {
+		if c < '0' || c > '9' {
+			return 0
+		}
+		n = 10*n + int64(c-'0')
+	}
+	return n
+}

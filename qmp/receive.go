@@ -1,0 +1,175 @@
+package qmp
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+)
+
+// read takes what the server sends until the end. It waits for nothing but the
+// server, and runs nobody's code.
+func (l *link) read() {
+	for {
+		m, err := l.in.next()
+		switch {
+		case err == nil:
+			err = l.receive(m)
+		case !errors.Is(err, errTooLarge):
+			err = &peerError{err}
+		}
+		if err != nil {
+			l.fail(err)
+			return
+		}
+	}
+}
+
+// receive takes a message, or what there is instead. An error ends the link.
+func (l *link) receive(m *message) error {
+	switch {
+	case l.agent != nil && l.agent.stale(l, m):
+	case m.unsure:
+		l.damaged(errors.New("its end is missing"))
+	case m.spoilt != nil:
+		l.garbage(m.spoilt)
+	case m.has(memberQMP):
+		return l.greet(m)
+	case !l.hello.greeted:
+		l.report.add(fmt.Errorf("qmp: a message before the greeting: %.100q", m.text))
+	case m.has(memberEvent):
+		l.event(m)
+	default:
+		return l.reply(m)
+	}
+	return nil
+}
+
+// reply gives an answer to the call it belongs to.
+func (l *link) reply(m *message) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if m.byEnds && !l.conclusiveLocked(m) {
+		l.mu.Unlock() // it may be long
+		whole := m.scan()
+		l.mu.Lock()
+		if !whole {
+			l.garbageLocked(fmt.Errorf("%d bytes from the server are not a message: %.80q", len(m.text), m.text))
+			return nil
+		}
+	}
+	if l.err != nil {
+		return nil
+	}
+	c := l.flight.find(m)
+	if c == nil || c.mode != whole && !m.isReply() {
+		return l.unclaimedLocked(m)
+	}
+	if l.agent == nil { // an agent is asked by a synchronisation
+		l.flight.proven = true
+	}
+	if c.mode == whole && m.has(memberError) && !m.has(memberID) {
+		l.doubtLocked(nil) // the first of several, perhaps
+	}
+	l.settleLocked(c)
+	l.flight.remove(c)
+	switch c.state {
+	case abandoned:
+		l.late.Add(1)
+	case sent:
+		l.answerLocked(c, m)
+	}
+	l.kickLocked()
+	return nil
+}
+
+// conclusiveLocked reports whether the two ends of a reply say whose it is. Its id, if
+// it is not the last member, has not been seen.
+func (l *link) conclusiveLocked(m *message) bool {
+	if m.has(memberID) {
+		c := l.flight.numbers.get(ownNumber(m.members[memberID]))
+		return c != nil && c.watch == nil
+	}
+	return l.flight.onlyUnnumbered() && l.flight.unnumbered.watch == nil
+}
+
+// answerLocked finishes c with what m says.
+func (l *link) answerLocked(c *call, m *message) {
+	part := m.members[memberReturn]
+	if m.has(memberError) {
+		part, c.refused = m.members[memberError], true
+	}
+	text := part
+	switch {
+	case c.mode == whole:
+		text, part, c.refused = m.text, m.text, false
+	case m.byEnds:
+		text = m.text
+	}
+	if c.watch != nil {
+		c.watch.answered(part)
+	}
+	if len(text) < readSize {
+		c.s.buf.Reset()
+		c.s.buf.Write(text)
+		text = c.s.buf.Bytes()
+	} else {
+		text, c.buffer = l.in.take(text)
+	}
+	c.answer = text
+	if m.byEnds {
+		c.line, c.answer = text, text[len(returnBegins):len(returnBegins)+len(part)]
+	}
+	l.finishLocked(c)
+}
+
+// unclaimedLocked deals with an answer to no call.
+func (l *link) unclaimedLocked(m *message) error {
+	switch {
+	case !m.isReply():
+		l.garbageLocked(fmt.Errorf("a message from the server that is neither an answer nor an event: %.100q", m.text))
+	case !l.flight.proven && l.agent != nil: // a synchronisation leaves such behind
+	case !l.flight.proven:
+		err := fmt.Errorf("a reply to an earlier client of this server: %.100q", m.text)
+		l.hello.before = err
+		l.report.add(fmt.Errorf("qmp: %w", err))
+	case m.has(memberError) && !m.has(memberID) && l.flight.total > 0: // as for a request that cannot be parsed
+		l.doubtLocked(&lost{refusal: bytes.Clone(m.members[memberError])})
+	case l.recovery.on:
+		l.report.add(fmt.Errorf("qmp: a reply that answers no command: %.100q", m.text))
+	default:
+		return fmt.Errorf("the server's replies do not fit the commands: one that answers none of the %d in flight: %.100q",
+			l.flight.total, m.text)
+	}
+	return nil
+}
+
+// garbage deals with what is no message. There may have been a reply in it.
+func (l *link) garbage(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.garbageLocked(err)
+}
+
+func (l *link) garbageLocked(err error) {
+	l.report.add(fmt.Errorf("qmp: %w", err))
+	if !l.hello.ready {
+		l.hello.before = err
+	}
+	l.doubtLocked(&lost{err: err})
+}
+
+// damaged is for when a reply may have been lost, without being sure: it was part of
+// another, perhaps, which its caller found to be no JSON; or it is still to come.
+func (l *link) damaged(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.doubtLocked(&lost{err: err})
+}
+
+// contradicted is for a caller who finds another call's id in the reply that was given
+// to c by its two ends.
+func (l *link) contradicted(c *call, id []byte) error {
+	err := fmt.Errorf("the server's replies do not fit the commands: the reply to %s has the id %.40q", c.command, id)
+	l.fail(err)
+	return err
+}

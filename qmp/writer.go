@@ -1,0 +1,107 @@
+package qmp
+
+import (
+	"io"
+	"sync"
+)
+
+// batchSize is how many bytes of requests are gathered into one write.
+const batchSize = 16 << 10
+
+// A writer writes requests to the stream, one write at a time. A caller writes on its
+// own goroutine as far as that takes no waiting; the rest is written by a goroutine
+// that lives as long as there is something to write.
+type writer struct {
+	mu     *sync.Mutex // the link's; guards busy, and the rest while nobody is busy
+	rw     io.ReadWriteCloser
+	gather func()      // appends to out what may be sent now; called with mu held
+	failed func(error) // called, without mu, when nothing can be written any more
+
+	busy    bool // somebody has the right to write, and to use out
+	broken  bool // nothing can be written any more
+	out     []byte
+	from    int      // where a writing goroutine begins
+	fds     []int    // that go with the first byte of out; ours to close
+	passing *passing // of fds
+	try     *trier
+	loop    func() // run, made once
+}
+
+func (w *writer) init(mu *sync.Mutex, rw io.ReadWriteCloser, gather func(), failed func(error)) {
+	w.mu, w.rw, w.gather, w.failed = mu, rw, gather, failed
+	w.try = newTrier(rw)
+	w.loop = w.run
+}
+
+// hasRoom reports whether more requests may be gathered.
+func (w *writer) hasRoom() bool { return len(w.out) < batchSize && w.fds == nil && !w.broken }
+
+// start gathers what can be sent, and reports whether the caller, who holds mu, is the
+// one to write it: by now or, on another goroutine, by loop.
+func (w *writer) start() bool {
+	if w.busy {
+		return false
+	}
+	w.gather()
+	w.busy = len(w.out) > 0
+	return w.busy
+}
+
+// now writes on the goroutine of a caller, who must not have to wait.
+func (w *writer) now() {
+	if w.try == nil || w.fds != nil {
+		go w.loop()
+		return
+	}
+	n, err := w.try.try(w.out)
+	switch {
+	case err != nil:
+		w.fail(err)
+	case n < len(w.out):
+		w.from = n
+		go w.loop()
+	case w.more():
+		go w.loop()
+	}
+}
+
+// run writes until there is nothing left to.
+func (w *writer) run() {
+	for {
+		if w.fds != nil {
+			n, err := w.passing.write(w)
+			if err != nil {
+				w.fail(err)
+				return
+			}
+			w.from = n
+		}
+		if _, err := w.rw.Write(w.out[w.from:]); err != nil {
+			w.fail(err)
+			return
+		}
+		if !w.more() {
+			return
+		}
+	}
+}
+
+// more ends a write that is complete, and reports whether there is another.
+func (w *writer) more() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.out, w.from = w.out[:0], 0
+	if cap(w.out) > 4*batchSize {
+		w.out = nil
+	}
+	w.busy = false
+	return w.start()
+}
+
+// fail ends the writing for good.
+func (w *writer) fail(err error) {
+	w.mu.Lock()
+	w.broken = true
+	w.mu.Unlock()
+	w.failed(err)
+}
