@@ -268,7 +268,7 @@ func TestBlockedWrite(t *testing.T) {
 
 		cancel2()
 		err := returned(t, "second", second)
-		wantErr(t, err, context.Canceled, "qmp: second: context canceled: the command was not sent")
+		wantErr(t, err, context.Canceled, "qmp: second: context canceled: the command was not sent: the server does not read what was sent before")
 		if errors.Is(err, ErrAbandoned) {
 			t.Error("a call that was never sent is abandoned")
 		}

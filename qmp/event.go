@@ -14,7 +14,7 @@ import (
 type Event struct {
 	Name      string
 	Timestamp time.Time       // UTC, to the microsecond; zero when the server does not know
-	Data      json.RawMessage // a JSON object, the receiver's own; nil without data
+	Data      json.RawMessage // a JSON object, shared with others who get the event: not to be changed; nil without data
 }
 
 // Decode stores the event's data in the value that v points to. An event without
@@ -32,7 +32,8 @@ func (e Event) Decode(v any) error {
 // events hands events on if somebody wants any. Until then there is no registry,
 // and in a program where nobody ever does there is not even its code.
 type events struct {
-	sink atomic.Pointer[eventSink]
+	sink  atomic.Pointer[eventSink]
+	limit int64 // bytes of the events that wait in all queues
 
 	mu    sync.Mutex // held to make the registry, and to end
 	ended error
@@ -72,7 +73,7 @@ func (e *events) registry() *registry {
 	if s := e.sink.Load(); s != nil {
 		return (*s).(*registry)
 	}
-	r := &registry{err: e.ended}
+	r := &registry{err: e.ended, limit: e.limit}
 	var s eventSink = r
 	e.sink.Store(&s)
 	return r
@@ -84,6 +85,9 @@ type registry struct {
 	named map[string][]*queue
 	all   []*queue
 	err   error // the connection is closed
+
+	limit int64        // bytes of the events that wait in all queues
+	used  atomic.Int64 // of them
 
 	names map[string]string // the reader's alone: names as strings, made once
 }
@@ -201,12 +205,39 @@ func (r *registry) event(m *message) {
 	if len(named)+len(all) == 0 {
 		return
 	}
-	e := Event{Name: r.name(name), Timestamp: timestamp(m.members[memberTimestamp])}
+	e := entry{Event: Event{Name: r.name(name), Timestamp: timestamp(m.members[memberTimestamp])}}
+	e.Data = bytes.Clone(m.members[memberData])
+	e.memory = &memory{size: int64(len(e.Name) + len(e.Data)), total: &r.used}
+	e.memory.holders.Add(1) // until it is in the queues
+	r.used.Add(e.memory.size)
 	for _, list := range [2][]*queue{named, all} {
 		for _, q := range list {
-			e.Data = bytes.Clone(m.members[memberData]) // a copy for each, to do with as it likes
-			q.push(e)
+			q.add(e)
 		}
+	}
+	e.memory.release()
+	if r.used.Load() > r.limit {
+		r.makeRoom()
+	}
+}
+
+// makeRoom has the queues that hold most lose their oldest events. Each keeps its newest.
+func (r *registry) makeRoom() {
+	r.mu.RLock()
+	queues := r.queuesLocked()
+	r.mu.RUnlock()
+	for r.used.Load() > r.limit {
+		var fullest *queue
+		most := int64(0)
+		for q := range queues {
+			if held := q.held(); held > most {
+				fullest, most = q, held
+			}
+		}
+		if fullest == nil {
+			return
+		}
+		fullest.lose()
 	}
 }
 

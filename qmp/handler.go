@@ -10,8 +10,9 @@ import (
 // (see [WithWorkers]); f may issue commands, and take its time. Events that it
 // loses by taking too much of it are reported to [WithEventError].
 //
-// No call runs after stop has returned. Called by f itself stop returns at once,
-// and the running call is the last.
+// No call runs after stop has returned: stop waits for the one that runs. Called by f
+// itself it returns at once, and the running call is the last. Two handlers must not
+// stop each other at the same time: each would wait for the other for ever.
 func (c *Conn) Handle(name string, f func(Event)) (stop func()) {
 	return c.handle(name, f)
 }
@@ -32,7 +33,7 @@ func On[E any](c *Conn, name string, decode func(Event) (E, error), f func(E)) (
 func (c *Conn) handle(name string, f func(Event)) (stop func()) {
 	hub := c.hub
 	h := &handler{hub: hub, name: name, f: f, turn: make(chan struct{}, 1)}
-	h.queue.limit, h.queue.bytes = hub.opts.eventBuffer, hub.opts.maxMessage
+	h.queue.limit = hub.opts.eventBuffer
 	h.queue.wake = h.wake
 	var names []string
 	if name != "" {

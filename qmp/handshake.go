@@ -9,7 +9,9 @@ import (
 	"sync/atomic"
 )
 
-// maxGreeting is the size of the largest greeting that is read. QEMU's has 200 bytes.
+// maxGreeting is the size of the largest greeting that is decoded. QEMU's has 200 bytes.
+// What comes before it may be larger: QEMU 5.2 sends first what it owes to the client
+// before.
 const maxGreeting = 64 << 10
 
 // A handshake is how far a link has come with greeting and negotiation.
@@ -109,9 +111,11 @@ func (l *link) unanswered(doing string, err error) error {
 // greet takes the greeting, which opens the handshake. A QEMU that is connected to
 // while it starts may greet twice, and be back before the negotiation then.
 func (l *link) greet(m *message) error {
+	if len(m.members[memberQMP]) > maxGreeting {
+		return fmt.Errorf("the greeting is larger than the limit of %d bytes", maxGreeting)
+	}
 	if !l.hello.greeted {
 		l.hello.greeted = true
-		l.in.max = l.opts.maxMessage
 		l.hello.greeting <- bytes.Clone(m.members[memberQMP])
 		return nil
 	}

@@ -16,6 +16,7 @@ type hub struct {
 
 func newHub(o options) *hub {
 	h := &hub{opts: o}
+	h.events.limit = int64(o.maxMessage)
 	h.pool.size, h.pool.caught = o.workers, o.panicked
 	h.report.calls.pool, h.report.to = &h.pool, o.eventError
 	return h

@@ -69,9 +69,6 @@ func newLink(rw io.ReadWriteCloser, h *hub) *link {
 		hello:  handshake{greeting: make(chan []byte, 1), greeted: !shake, ready: !shake},
 		oob:    h.opts.oob && shake,
 	}
-	if shake {
-		l.in.max = min(l.in.max, maxGreeting)
-	}
 	l.out.init(&l.mu, rw, l.gatherLocked, l.writeFailed)
 	return l
 }
@@ -279,6 +276,7 @@ func (l *link) abandon(c *call, why error) error {
 	case fresh:
 		c.state = finished
 	case queued:
+		outcome = fmt.Errorf("%w: %s", ErrNotSent, l.holdupLocked())
 		l.queueOf(c).remove(c)
 		c.state = finished
 	case sent:
@@ -300,6 +298,19 @@ func (l *link) abandon(c *call, why error) error {
 	}
 	l.kickLocked()
 	return err
+}
+
+// holdupLocked is why a command that waits to be sent has not been.
+func (l *link) holdupLocked() string {
+	switch {
+	case !l.hello.ready:
+		return "the negotiation has not ended"
+	case l.out.busy:
+		return "the server does not read what was sent before"
+	case l.agent != nil && l.agent.state != synced:
+		return "the agent has not answered earlier commands, or a synchronisation"
+	}
+	return fmt.Sprintf("the server has not answered the %d sent before", l.flight.total)
 }
 
 // finishLocked tells whoever waits for c that it has come to its end.

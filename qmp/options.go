@@ -75,7 +75,8 @@ func WithOOB() Option { return func(o *options) { o.oob = true } }
 
 // WithEventBuffer sets how many events a subscription or a handler may have
 // waiting, unless it says so itself; 4096 without this option. Memory is taken
-// as it is needed.
+// as it is needed: all that wait on a connection have as many bytes as one message
+// may ([WithMaxMessage]). Beyond that the subscription that holds most loses its oldest.
 func WithEventBuffer(n int) Option { return func(o *options) { o.eventBuffer = max(n, 1) } }
 
 // WithEventError sets what is told of errors that no caller can be given: events
@@ -91,9 +92,14 @@ func WithPanicHandler(f func(value any, stack []byte)) Option {
 	return func(o *options) { o.panicked = f }
 }
 
-// WithSetup calls f when the connection exists but has not negotiated yet, that
+// WithSetup calls f once, when the connection exists but has not negotiated yet, that
 // is before the first event can come: the place to subscribe and to register
-// handlers so that not even that one is missed. It may be given several times.
+// handlers so that not even that one is missed. What f sets up stays when a connection
+// is made again ([WithReconnect]); f is not called again, [Reconnect.Restored] is.
+//
+// f must not wait for a command, since no reply can come before it returns: such a call
+// is an error. A command issued with [Conn.Go] is sent after the negotiation.
+// The option may be given several times.
 func WithSetup(f func(*Conn)) Option {
 	return func(o *options) { o.setup = append(o.setup, f) }
 }

@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -368,6 +369,76 @@ func TestQEMUSecondClient(t *testing.T) {
 		first.Close()
 		if c := <-second; c != nil {
 			converse(t, c)
+		}
+	})
+}
+
+// A client that takes over a monitor while the command of the one before still runs gets
+// its own replies, not that one's: 300 of 300 with QAPI_LONG=1.
+func TestQEMUTakeover(t *testing.T) {
+	runs := 30
+	if long() {
+		runs = 300
+	}
+	eachQEMU(t, func(t *testing.T, bin string) {
+		_, addrs := startMonitors(t, bin, 1, "")
+		var leftover atomic.Int32
+		quiet := WithEventError(func(err error) {
+			if strings.Contains(err.Error(), "a reply to an earlier client") {
+				leftover.Add(1)
+			}
+		})
+		for i := range runs {
+			first := dial(t, addrs[0], quiet)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(1+i%8)*time.Millisecond)
+			if i%3 == 0 {
+				_ = first.Execute(ctx, "human-monitor-command", map[string]int{"no": 1}, nil) // fails
+			}
+			_ = first.Execute(ctx, "query-qmp-schema", nil, nil)
+			cancel()
+			first.Close()
+
+			second, err := Dial(t.Context(), addrs[0], quiet)
+			if err != nil {
+				t.Fatalf("run %d: %v", i, err)
+			}
+			var status status
+			if err := second.Execute(t.Context(), "query-status", nil, &status); err != nil || status.Status == "" {
+				t.Errorf("run %d: query-status: %+v, %v", i, status, err)
+			}
+			if err := second.Execute(t.Context(), "blockdev-del", map[string]string{"node-name": "none"}, nil); err == nil {
+				t.Errorf("run %d: a node that does not exist is deleted", i)
+			}
+			second.Close()
+			second.Wait(t.Context())
+		}
+		t.Logf("%d of %d runs had a reply to the client before", leftover.Load(), runs)
+	})
+}
+
+// The same without a negotiation: the first command's id shows which reply is its own.
+func TestQEMUTakeoverWithoutHandshake(t *testing.T) {
+	eachQEMU(t, func(t *testing.T, bin string) {
+		_, addrs := startMonitors(t, bin, 1, "")
+		addr := strings.TrimPrefix(addrs[0], "unix:")
+		for range 5 {
+			rw, err := net.Dial("unix", addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprint(rw, `{"execute":"qmp_capabilities"}{"execute":"query-qmp-schema"}`)
+			time.Sleep(5 * time.Millisecond) // its replies are outstanding, whatever has come
+			c, err := NewConn(t.Context(), rw, WithoutHandshake(), WithEventError(func(error) {}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 3 {
+				var status status
+				if err := c.Execute(t.Context(), "query-status", nil, &status); err != nil || status.Status == "" {
+					t.Errorf("query-status: %+v, %v", status, err)
+				}
+			}
+			c.Close()
 		}
 	})
 }

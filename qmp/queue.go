@@ -3,10 +3,11 @@ package qmp
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 )
 
 // An OverflowError stands in a stream of events for those that were lost because
-// they were not read in time. The stream goes on behind it.
+// they were not read in time. The stream goes on after it.
 type OverflowError struct {
 	Lost int // how many events
 }
@@ -17,7 +18,7 @@ func (e *OverflowError) Error() string {
 
 // A GapError stands in a stream of events where a connection made [WithReconnect]
 // was lost: what happens until it is back does not reach the stream, which goes on
-// behind it. Whoever follows a state by its events has to ask for it again; a
+// after it. Whoever follows a state by its events has to ask for it again; a
 // command does that as soon as the connection is back.
 type GapError struct {
 	Cause error // how the connection ended; wraps [ErrClosed]
@@ -26,7 +27,7 @@ type GapError struct {
 func (e *GapError) Error() string { return "qmp: events may be missing here: " + e.Cause.Error() }
 func (e *GapError) Unwrap() error { return e.Cause }
 
-// goesOn reports whether a stream of events goes on behind err.
+// goesOn reports whether a stream of events goes on after err.
 func goesOn(err error) bool {
 	switch err.(type) {
 	case *OverflowError, *GapError:
@@ -38,44 +39,50 @@ func goesOn(err error) bool {
 // An entry is an event in a queue, or a gap.
 type entry struct {
 	Event
-	gap *GapError
+	memory *memory // of the event; nil for a gap
+	gap    *GapError
+}
+
+// A memory is that of an event, which all queues that hold the event share. It counts
+// in the connection's total until none does.
+type memory struct {
+	size    int64
+	holders atomic.Int32
+	total   *atomic.Int64
+}
+
+func (m *memory) release() {
+	if m.holders.Add(-1) == 0 {
+		m.total.Add(-m.size)
+	}
 }
 
 // A queue holds events in order. When it is full it loses the oldest: the newest
-// tell more of how things stand, and the last of all is SHUTDOWN.
+// say more about how things stand, and the last of all is SHUTDOWN.
 type queue struct {
 	names []string // the registry's
 	limit int      // events
-	bytes int      // of data, at least one event
 	wake  func()   // called, in order, when there is something new, or the end
 
 	mu    sync.Mutex
 	ring  []entry // len is a power of two
 	head  int
 	count int
-	size  int       // bytes of names and data
+	size  int64     // bytes of its events
 	lost  int       // just before head
-	gap   *GapError // behind what was lost: one that made room
-	err   error     // what comes behind the last event
+	gap   *GapError // after what was lost: one that made room
+	err   error     // what comes after the last event
 }
 
-func (e *entry) size() int { return len(e.Name) + len(e.Data) }
-
-// push appends e. It never waits.
-func (q *queue) push(e Event) { q.add(entry{Event: e}) }
-
+// add appends e. It never waits.
 func (q *queue) add(e entry) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.err != nil {
 		return
 	}
-	for q.count == q.limit || q.count > 0 && q.size+e.size() > q.bytes {
-		if old := q.shift(); old.gap != nil {
-			q.gap = old.gap
-		} else {
-			q.lost++
-		}
+	if q.count == q.limit {
+		q.loseLocked()
 	}
 	if q.count == len(q.ring) {
 		grown := make([]entry, max(4, 2*len(q.ring)))
@@ -85,8 +92,38 @@ func (q *queue) add(e entry) {
 	}
 	q.ring[(q.head+q.count)&(len(q.ring)-1)] = e
 	q.count++
-	q.size += e.size()
+	if e.memory != nil {
+		q.size += e.memory.size
+		e.memory.holders.Add(1)
+	}
 	q.wake()
+}
+
+// lose loses the oldest event, if there is another after it.
+func (q *queue) lose() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.count > 1 {
+		q.loseLocked()
+	}
+}
+
+func (q *queue) loseLocked() {
+	if old := q.shift(); old.gap != nil {
+		q.gap = old.gap
+	} else {
+		q.lost++
+	}
+}
+
+// held is how many bytes the events of the queue have; 0 if it holds one at most.
+func (q *queue) held() int64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.count <= 1 {
+		return 0
+	}
+	return q.size
 }
 
 // shift takes the oldest entry out.
@@ -95,7 +132,10 @@ func (q *queue) shift() entry {
 	q.ring[q.head] = entry{}
 	q.head = (q.head + 1) & (len(q.ring) - 1)
 	q.count--
-	q.size -= e.size()
+	if e.memory != nil {
+		q.size -= e.memory.size
+		e.memory.release()
+	}
 	if q.count == 0 && len(q.ring) > 64 {
 		q.ring, q.head = nil, 0
 	}
@@ -135,7 +175,7 @@ func (q *queue) popLocked() (e Event, more int, err error) {
 	return e, more, err
 }
 
-// end puts err behind what the queue holds. Only the first end counts.
+// end puts err after what the queue holds. Only the first end counts.
 func (q *queue) end(err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -149,7 +189,10 @@ func (q *queue) end(err error) {
 func (q *queue) drop(err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.ring, q.head, q.count, q.size, q.lost, q.gap = nil, 0, 0, 0, 0, nil
+	for q.count > 0 {
+		q.shift()
+	}
+	q.ring, q.head, q.lost, q.gap = nil, 0, 0, nil
 	q.err = err
 	q.wake()
 }

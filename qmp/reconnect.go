@@ -15,7 +15,9 @@ import (
 type Reconnect struct {
 	// MinDelay is how long to wait before the first attempt; it doubles with each
 	// that fails, up to MaxDelay. Up to half of it is taken off at random, so that
-	// many clients do not come at once. 0: 100 ms and 10 s.
+	// many clients do not come at once. 0: 100 ms and 10 s. A connection that is lost
+	// before it has lasted for MaxDelay counts as one more attempt that failed, so that
+	// a server that greets and drops is not dialled all the time.
 	MinDelay, MaxDelay time.Duration
 
 	// FailFast has calls fail at once, with [ErrNotSent], while there is no
@@ -34,11 +36,17 @@ type Reconnect struct {
 
 	// GiveUp, if set, is asked before each attempt: with 0 and how the connection
 	// was lost, then with the number of attempts that have failed and the error of
-	// the last. If it returns true, the connection has ended for good.
+	// the last. If it returns true, the connection has ended for good. It must not wait
+	// for a command, which in turn would wait for the next attempt; nor must it be slow.
 	GiveUp func(failed int, err error) bool
 
 	// Lost and Restored, if set, are called, by a worker and one at a time, when the
-	// connection is lost and when it is back. The server that is back may be another one: what was
+	// connection is lost and when it is back, in the order in which that happens. Before
+	// Lost is called, every subscription has its [GapError]; events of the new connection
+	// may be read before Restored is called. So whoever follows a state by a subscription
+	// asks for it after each GapError, and needs neither.
+	//
+	// The server that is back may be another one: what was
 	// plugged into the old one, enabled in it or asked of it is to be done again.
 	Lost     func(err error)
 	Restored func(c *Conn)
@@ -93,6 +101,8 @@ type supervisor struct {
 	failed  error         // why the last attempt to make another did, if one was made
 	up      bool          // it can be used, as far as we know
 	wasUp   bool          // or another was
+	since   time.Time     // when the link became usable
+	delay   time.Duration // before the next attempt
 	changed chan struct{} // closed when up or err changes
 	err     error         // why all is over
 	live    tally
@@ -174,7 +184,7 @@ func (s *supervisor) use(l *link) bool {
 	if s.wasUp && s.Restored != nil {
 		s.news.add(func() { s.Restored(s.conn) })
 	}
-	s.link, s.up, s.wasUp = l, true, true
+	s.link, s.up, s.wasUp, s.since = l, true, true, time.Now()
 	s.changeLocked()
 	return true
 }
@@ -192,6 +202,9 @@ func (s *supervisor) lost(err error) {
 		return
 	}
 	s.up, s.failed = false, nil
+	if time.Since(s.since) >= s.MaxDelay {
+		s.delay = 0
+	}
 	s.changeLocked()
 	s.hub.events.interrupt(&GapError{err})
 	if s.Lost != nil {
@@ -203,7 +216,8 @@ func (s *supervisor) lost(err error) {
 // persist tries until there is a link. err is why there is none, or why the last of
 // the attempts failed that were made already.
 func (s *supervisor) persist(ctx context.Context, err error, failed int) error {
-	for delay := s.MinDelay; ; delay = min(2*delay, s.MaxDelay) {
+	for {
+		delay := s.nextDelay()
 		if s.GiveUp != nil && s.GiveUp(failed, err) {
 			s.end(err)
 			return err
@@ -232,6 +246,14 @@ func (s *supervisor) persist(ctx context.Context, err error, failed int) error {
 	}
 }
 
+// nextDelay is how long to wait before the next attempt.
+func (s *supervisor) nextDelay() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.delay = min(max(2*s.delay, s.MinDelay), s.MaxDelay)
+	return s.delay
+}
+
 // now returns the link if there is one to be used. Else err is why there never
 // will be, or change is closed when that may be otherwise.
 func (s *supervisor) now() (l *link, change <-chan struct{}, err error) {
@@ -243,7 +265,11 @@ func (s *supervisor) now() (l *link, change <-chan struct{}, err error) {
 	case s.up:
 		return s.link, s.changed, nil
 	case s.FailFast:
-		return nil, nil, fmt.Errorf("%w: %w", s.link.closedBy(), ErrNotSent)
+		err := fmt.Errorf("%w: %w", s.link.closedBy(), ErrNotSent)
+		if s.failed != nil {
+			err = fmt.Errorf("%w; there is no connection: %s", err, s.failed.Error()) // for people
+		}
+		return nil, nil, err
 	}
 	return nil, s.changed, nil
 }
@@ -290,6 +316,9 @@ func (s *supervisor) handle(c *Conn, l *link) *Conn { return &Conn{hub: s.hub, l
 
 // do has f make a call, on each link until it is sent.
 func (s *supervisor) do(ctx context.Context, c *Conn, command string, f func(now *Conn) error) error {
+	if s.hub.settingUp.Load() {
+		return fmt.Errorf("qmp: %s: %w", command, unsent(errSettingUp))
+	}
 	ctx, cancel := c.opts.limit(ctx)
 	defer cancel()
 	s.begin()

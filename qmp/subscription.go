@@ -40,7 +40,7 @@ func (c *Conn) Subscribe(names []string, opts ...SubscribeOption) *Subscription 
 		opt(&o)
 	}
 	s := &Subscription{hub: c.hub, names: slices.Clone(names), ready: make(chan struct{}, 1)}
-	s.queue.limit, s.queue.bytes = o.buffer, c.hub.opts.maxMessage
+	s.queue.limit = o.buffer
 	s.queue.wake = s.wake
 	c.hub.events.registry().add(&s.queue, s.names)
 	return s
@@ -56,7 +56,7 @@ func (s *Subscription) wake() {
 // Next returns the next event, for which it waits. An [*OverflowError] stands in
 // the place of events that were lost, a [*GapError] in that of those that the
 // server may have sent while there was no connection (see [WithReconnect]); the
-// stream goes on behind either. After the
+// stream goes on after either. After the
 // last event that came before the connection's end the error wraps [ErrClosed],
 // after Close it is [ErrUnsubscribed].
 func (s *Subscription) Next(ctx context.Context) (Event, error) {
@@ -142,7 +142,7 @@ func NewStream[E any](s *Subscription, decode func(Event) (E, error)) *Stream[E]
 }
 
 // Next is [Subscription.Next]. An event that cannot be decoded gives an error in
-// its place; the stream goes on behind it.
+// its place; the stream goes on after it.
 func (s *Stream[E]) Next(ctx context.Context) (E, error) {
 	e, err := s.s.Next(ctx)
 	if err != nil {
