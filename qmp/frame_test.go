@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"strings"
 	"testing"
 	"testing/iotest"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -356,4 +358,55 @@ func TestFrameRescansLittle(t *testing.T) {
 	if most := 10 + len(text)/(4*maxDepth); stretches > most {
 		t.Errorf("%d stretches of %d bytes, at most %d are expected", stretches, len(text), most)
 	}
+}
+
+// FuzzEnds holds the two ways to read a reply to each other. What is recognised by the two
+// ends of its line, and is one value, the scanner finds as well, with the same id; what is
+// not one value no caller is given without the scanner.
+func FuzzEnds(f *testing.F) {
+	for _, line := range []string{
+		`{"return": {}}`, `{"return": {}, "id": 1}`, `{"return": "c0", "id": 1, "x": 1}`,
+		`{"return": {}, "x": {}, "id": 1}`, `{"return": {}, "id": 1, "x": {"id": 2}}`, `{"return": [1], "x": [2]}`,
+		`{"return": "a", "x": "b"}`, `{"return": "a\", \"id\": 7"}`, `{"return": {} , "id": 7}`, `{"return":  5, "id": 7}`,
+		`{"return": {}}{"return": {}, "id": 2}`, `{"return": -1.5e3}`, `{"return": inf, "id": 3}`, `{"return": , "id": 3}`,
+		`{"return": {"id": 1}, "id": 0}`, `{"return": {"a": {}, "id": 12}}`, `{"return": "}", "id": 5}`, `{"return": {}, "id": 18446744073709551616}`,
+	} {
+		f.Add(line)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		if strings.Contains(line, "\n") {
+			return
+		}
+		m, err := newFramer(strings.NewReader(line+"\n"), 1<<20).next()
+		if err != nil || !m.byEnds {
+			return
+		}
+		value, id := string(m.members[memberReturn]), string(m.members[memberID])
+		scanned := *m
+		whole := scanned.scan()
+		if one := jsontext.Value(value); one.IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) {
+			got, gotID := string(scanned.members[memberReturn]), string(scanned.members[memberID])
+			if !whole || strings.TrimSpace(got) != strings.TrimSpace(value) || id != "" && gotID != id {
+				t.Errorf("by the ends %q with id %q, by scanning %q with id %q, %v", value, id, got, gotID, whole)
+			}
+			if id == "" && gotID != "" {
+				t.Errorf("the id %q is not seen although the value is one: %q", gotID, line)
+			}
+			return
+		}
+		// Not one value: the caller must get what the scanner finds, or an error.
+		ours, _ := net.Pipe()
+		l := newLink(ours, newHub(newOptions(nil)))
+		c := &call{command: "x", number: ownNumber([]byte(id)), line: m.text, answer: m.members[memberReturn]}
+		var got jsontext.Value
+		err = l.store(c, &got)
+		want := jsontext.Value(scanned.members[memberReturn])
+		switch {
+		case err != nil:
+		case !whole || string(got) != string(want):
+			t.Errorf("%q gives %q, want %q", line, got, want)
+		case scanned.has(memberID) && ownNumber(scanned.members[memberID]) != c.number:
+			t.Errorf("%q is given to a call with number %d", line, c.number)
+		}
+	})
 }
