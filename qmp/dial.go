@@ -38,8 +38,12 @@ func Dial(ctx context.Context, addr string, opts ...Option) (*Conn, error) {
 }
 
 // DialFunc is [Dial] for a stream that connect makes: once, or with
-// [WithReconnect] each time that one is needed. It is to return when ctx ends.
+// [WithReconnect] each time that one is needed. It is to return when ctx ends, and must
+// not be nil.
 func DialFunc(ctx context.Context, connect func(context.Context) (io.ReadWriteCloser, error), opts ...Option) (*Conn, error) {
+	if connect == nil {
+		panic("qmp: DialFunc: connect is nil")
+	}
 	return dialStream(ctx, connect, newOptions(opts), qmpServer())
 }
 

@@ -239,3 +239,25 @@ func TestLargeRequest(t *testing.T) {
 	}
 	<-c.Done()
 }
+
+// A dialer that is nil is as none.
+func TestNilDialer(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Skip(err)
+	}
+	defer l.Close()
+	go func() {
+		if c, err := l.Accept(); err == nil {
+			serveOne(t, c)
+		}
+	}()
+	c, err := Dial(t.Context(), "tcp:"+l.Addr().String(), WithDialer(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.Execute(t.Context(), "ping", nil, nil); err != nil {
+		t.Error(err)
+	}
+}

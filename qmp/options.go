@@ -35,11 +35,15 @@ func newOptions(opts []Option) options {
 		eventBuffer:      4096,
 		handshakeTimeout: 10 * time.Second,
 		handshake:        true,
-		eventError:       func(err error) { log.Print(err) },
-		dialer:           new(net.Dialer),
 	}
 	for _, opt := range opts {
 		opt(&o)
+	}
+	if o.eventError == nil {
+		o.eventError = func(err error) { log.Print(err) }
+	}
+	if o.dialer == nil {
+		o.dialer = new(net.Dialer)
 	}
 	return o
 }
@@ -81,21 +85,26 @@ func WithEventBuffer(n int) Option { return func(o *options) { o.eventBuffer = m
 // WithEventError sets what is told of errors that no caller can be given: events
 // that a handler lost or that could not be decoded, and bytes or replies from the
 // server that belong to nothing. Calls come one at a time, from the workers.
-// Without this option such errors go to [log.Print].
+// Without this option, or if f is nil, such errors go to [log.Print].
 func WithEventError(f func(error)) Option { return func(o *options) { o.eventError = f } }
 
 // WithPanicHandler has f called with the value and the stack of a panic in a
-// handler or a callback. Without this option, and that is well so unless something
-// else restarts what is broken, a panic ends the process.
+// handler or a callback. Without this option, or if f is nil, a panic ends the process,
+// and that is well so unless something else restarts what is broken.
 func WithPanicHandler(f func(value any, stack []byte)) Option {
 	return func(o *options) { o.panicked = f }
 }
 
 // WithSetup calls f when the connection exists but has not negotiated yet, that
 // is before the first event can come: the place to subscribe and to register
-// handlers so that not even that one is missed. It may be given several times.
+// handlers so that not even that one is missed. It may be given several times. nil sets
+// nothing up.
 func WithSetup(f func(*Conn)) Option {
-	return func(o *options) { o.setup = append(o.setup, f) }
+	return func(o *options) {
+		if f != nil {
+			o.setup = append(o.setup, f)
+		}
+	}
 }
 
 // Options is several options in one, for packages that offer options of their own.
@@ -108,7 +117,8 @@ func Options(opts ...Option) Option {
 }
 
 // WithDialer has d make the connections to unix: and tcp: addresses, to go through
-// a tunnel, say, or to set how a socket behaves.
+// a tunnel, say, or to set how a socket behaves. nil is a [net.Dialer], as without this
+// option.
 func WithDialer(d Dialer) Option { return func(o *options) { o.dialer = d } }
 
 // A CallOption sets something about calls; see [Conn.With].

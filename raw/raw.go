@@ -32,9 +32,12 @@ func (c *Client) Execute(ctx context.Context, command string, args any) (json.Ra
 	return reply, err
 }
 
-// Go is Execute without the wait: it returns at once, and done is called with
-// the outcome, once, from the connection's workers.
+// Go is Execute without the wait: it returns at once, and done, unless it is nil, is
+// called with the outcome, once, from the connection's workers.
 func (c *Client) Go(ctx context.Context, command string, args any, done func(json.RawMessage, error)) {
+	if done == nil {
+		done = func(json.RawMessage, error) {}
+	}
 	reply := new(json.RawMessage)
 	c.conn.Go(ctx, command, args, reply, func(err error) { done(*reply, err) })
 }

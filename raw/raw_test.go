@@ -67,6 +67,9 @@ func TestGo(t *testing.T) {
 		got <- outcome{reply, err}
 	})
 	assert.Error(t, (<-got).err)
+	c.Go(t.Context(), "echo", nil, nil) // nobody wants to know
+	_, err := c.Execute(t.Context(), "echo", nil)
+	assert.NoError(t, err)
 }
 
 func TestSend(t *testing.T) {
