@@ -42,7 +42,7 @@ var arrows = []arrow{
 	{"qmp/qmptls", []string{"qmp"}},
 	{"qmp/qmptest/...", []string{jsonModule, "qmp", "qmp/qmptest/internal/...", "qapi/...", "schema/...", "internal/address", "internal/redact"}},
 	{"qapi/...", []string{jsonModule, "qmp", "qmp/codec"}},
-	{"raw", []string{jsonModule, "qmp"}},
+	{"raw", []string{jsonModule, "internal/printable", "qmp", "qmp/codec"}},
 	{"schema", nil},
 	{"schema/qemu", []string{"schema"}},
 	{"generator/...", []string{"generator/...", "schema/...", "github.com/dave/jennifer/..."}},
