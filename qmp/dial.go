@@ -124,6 +124,10 @@ func openFD(fd int) (io.ReadWriteCloser, error) {
 	return c, nil
 }
 
+// A quickCloser is a stream whose Close takes no time, and is to be over when that of
+// the connection returns.
+type quickCloser interface{ closesQuickly() }
+
 // A pipe is a pair of FIFOs.
 type pipe struct {
 	in, out *os.File

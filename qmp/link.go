@@ -463,7 +463,7 @@ func (l *link) fail(cause error) {
 		l.opts.trace.closed(l)
 	}
 	switch l.rw.(type) {
-	case *net.UnixConn, *net.TCPConn, *stdio:
+	case *net.UnixConn, *net.TCPConn, quickCloser:
 		l.rw.Close()
 	default: // may take its time
 		go l.rw.Close()

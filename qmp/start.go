@@ -272,6 +272,8 @@ func (s *stdio) Close() error {
 	return nil
 }
 
+func (s *stdio) closesQuickly() {} // the end of main may follow
+
 // A tail keeps the end of what is written to it, and passes all on.
 type tail struct {
 	next io.Writer // may be nil
