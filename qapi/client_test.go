@@ -40,6 +40,42 @@ func TestBadArguments(t *testing.T) {
 	assert.Equal(t, "quit", calls[0].Command)
 }
 
+// checkProps has properties refused that no server may see, and leaves out those that
+// are not set: QEMU 5.2 and 7.2 take null for anything, 10.0 refuses it.
+func checkProps(t *testing.T, c *qapi.Client) {
+	t.Helper()
+	for _, name := range []string{"realized", "type", "parent_bus", "hotplugged", "id", "bus", "driver"} {
+		err := c.DeviceAdd(t.Context(), qapi.DeviceAddArgs{Driver: "virtio-rng-pci", Props: map[string]any{name: true}})
+		require.ErrorContains(t, err, "device_add: arguments: ", "not the server's own words")
+		require.ErrorContains(t, err, "DeviceAddArgs.Props has '"+name+"'")
+	}
+	var unset *int32
+	err := c.DeviceAdd(t.Context(), qapi.DeviceAddArgs{Driver: "virtio-rng-pci", ID: new("rng0"), Props: map[string]any{
+		"bootindex": unset, "max-bytes": new(uint64(1 << 20)), "period": any(nil),
+	}})
+	require.NoError(t, err)
+}
+
+func TestDeviceProps(t *testing.T) {
+	srv, c := dialFake(t)
+	checkProps(t, c)
+	calls := srv.Calls()
+	require.Len(t, calls, 1)
+	assert.JSONEq(t, `{"driver":"virtio-rng-pci","id":"rng0","max-bytes":1048576}`, string(calls[0].Arguments))
+}
+
+func TestQEMUDeviceProps(t *testing.T) {
+	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
+		conn, err := qmp.NewConn(t.Context(), q.Start(t, "-qmp", "-machine", "pc", "-accel", "tcg"))
+		require.NoError(t, err)
+		c := qapi.NewClient(conn)
+		checkProps(t, c)
+		got, err := c.QOMGet(t.Context(), qapi.QOMGetArgs{Path: "/machine/peripheral/rng0", Property: "max-bytes"})
+		require.NoError(t, err)
+		assert.JSONEq(t, "1048576", string(got))
+	})
+}
+
 // TestNoSuchCommand is what a server that is older than a command says.
 func TestNoSuchCommand(t *testing.T) {
 	conn, err := qmptest.Start(t, qmptest.Release("5.2")).Dial(t.Context())

@@ -42,7 +42,9 @@ type DeviceAddArgs struct {
 	// The id by which device_del and events refer to it. Without one it can hardly
 	// be unplugged.
 	ID *string `json:"id,omitzero"`
-	// Props are further members, merged into the object.
+	// Props are further members, merged into the object; nil ones are left out.
+	// Those that only the server may set are an error:
+	// hotplugged, parent_bus, realized, type.
 	Props map[string]any `json:"-"`
 }
 
@@ -70,6 +72,7 @@ func (x *DeviceAddArgs) encodeMembers(e *codec.Encoder) {
 	if x.ID != nil {
 		e.String("id", *x.ID)
 	}
+	e.RefuseProps(x.Props, "hotplugged", "parent_bus", "realized", "type")
 	e.Props(x.Props, "driver", "bus", "id")
 }
 

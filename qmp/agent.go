@@ -32,9 +32,9 @@ var ErrNoAgent = errors.New("no guest agent answers")
 // context: once synchronised it is there, if slow.
 //
 // An agent sends no events. It executes one command at a time. The guest is not to be
-// trusted: a message of more than 32 MiB ends the connection, unless [WithMaxMessage]
+// trusted: a message of more than 48 MiB ends the connection, unless [WithMaxMessage]
 // says otherwise. (The whole output that an agent keeps of a program, 16 MiB each of
-// standard output and error, can be 43 MiB.)
+// standard output and error, takes 43 MiB.)
 func DialAgent(ctx context.Context, addr string, opts ...Option) (*Conn, error) {
 	return dialAddress(ctx, addr, agentOptions(opts), agentServer())
 }
@@ -46,7 +46,7 @@ func NewAgentConn(ctx context.Context, rw io.ReadWriteCloser, opts ...Option) (*
 }
 
 // maxAgentMessage is the size of the largest message that is taken from an agent.
-const maxAgentMessage = 32 << 20
+const maxAgentMessage = 48 << 20
 
 func agentOptions(opts []Option) options {
 	o := newOptions(append([]Option{WithMaxMessage(maxAgentMessage)}, opts...))

@@ -8,10 +8,12 @@ import (
 	"net"
 	"os"
 	"time"
+
+	"github.com/goqapi/goqapi/internal/address"
 )
 
 // Dial connects to a server and negotiates. addr is written as QEMU's own -qmp
-// argument, with its options; those that do not say where to connect are ignored:
+// argument, with its options:
 //
 //	unix:/run/vm/qmp.sock
 //	unix:/run/vm/qmp.sock,server=on,wait=off
@@ -26,13 +28,22 @@ import (
 //	vsock:3:4444          a context and a port of it, decimal; on Linux
 //	fd:3                  a descriptor that this process was started with,
 //	                      which becomes the connection's
+//
+// Options that do not say where to connect, such as server, wait, reconnect and
+// logfile, are passed over. An option that QEMU does not have, a value that it would
+// not take, and a path that is too long for a socket are errors. A comma that belongs
+// to the path of a socket is doubled; [UnixAddr] does so.
 func Dial(ctx context.Context, addr string, opts ...Option) (*Conn, error) {
 	return dialAddress(ctx, addr, newOptions(opts), qmpServer())
 }
 
 // DialFunc is [Dial] for a stream that connect makes: once, or with
-// [WithReconnect] each time that one is needed. It is to return when ctx ends.
+// [WithReconnect] each time that one is needed. It is to return when ctx ends, and must
+// not be nil.
 func DialFunc(ctx context.Context, connect func(context.Context) (io.ReadWriteCloser, error), opts ...Option) (*Conn, error) {
+	if connect == nil {
+		panic("qmp: DialFunc: connect is nil")
+	}
 	return dialStream(ctx, connect, newOptions(opts), qmpServer())
 }
 
@@ -66,35 +77,38 @@ type Dialer interface {
 
 // openAddress makes a stream to an address.
 func openAddress(ctx context.Context, addr string, o options) (io.ReadWriteCloser, error) {
-	a, err := parseAddress(addr)
+	a, err := address.Parse(addr)
 	if err != nil {
-		return nil, fmt.Errorf("qmp: address %q: %w", addr, err)
+		return nil, fmt.Errorf("qmp: %w", err)
 	}
-	rw, err := a.dial(ctx, o.dialer)
+	rw, err := dialParsed(ctx, a, o.dialer)
 	if err != nil {
 		return nil, fmt.Errorf("qmp: dial %s: %w", addr, err)
 	}
 	return rw, nil
 }
 
-func (a address) dial(ctx context.Context, d Dialer) (io.ReadWriteCloser, error) {
+func dialParsed(ctx context.Context, a address.Address, d Dialer) (io.ReadWriteCloser, error) {
 	_, direct := d.(*net.Dialer)
 	switch {
-	case a.secure && direct:
+	case a.Secure && direct:
 		return nil, errors.New("the address has tls-creds, and TLS takes package qmptls")
-	case a.kind == "unix":
-		return d.DialContext(ctx, "unix", a.path)
-	case a.kind == "tcp":
-		return d.DialContext(ctx, "tcp"+a.family, net.JoinHostPort(a.host, a.port))
+	case a.Kind == "unix" || a.Kind == "tcp":
+		network, where := a.Net()
+		return d.DialContext(ctx, network, where)
 	case !direct: // it may encrypt
 		return nil, errors.New("WithDialer is for unix: and tcp: addresses")
-	case a.kind == "fd":
-		return openFD(a.fd)
-	case a.kind == "vsock":
-		return dialVsock(ctx, a.cid, a.vport)
+	case a.Kind == "fd":
+		return openFD(a.FD)
+	case a.Kind == "vsock":
+		return dialVsock(ctx, a.CID, a.VPort)
 	}
-	return openPipe(a.path)
+	return openPipe(a.Path)
 }
+
+// UnixAddr is the address, for [Dial], [Listen] or QEMU's -qmp, of the Unix socket
+// whose file is at path.
+func UnixAddr(path string) string { return address.Unix(path) }
 
 // openFD makes a stream of a descriptor.
 func openFD(fd int) (io.ReadWriteCloser, error) {
@@ -109,6 +123,10 @@ func openFD(fd int) (io.ReadWriteCloser, error) {
 	f.Close() // c has a copy
 	return c, nil
 }
+
+// A quickCloser is a stream whose Close takes no time, and is to be over when that of
+// the connection returns.
+type quickCloser interface{ closesQuickly() }
 
 // A pipe is a pair of FIFOs.
 type pipe struct {

@@ -18,88 +18,17 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
-	"github.com/google/go-cmp/cmp"
 )
 
-func TestParseAddress(t *testing.T) {
-	tests := []struct {
-		text string
-		want address
-	}{
-		{"unix:/run/x.sock", address{kind: "unix", path: "/run/x.sock"}},
-		{"unix:/run/x.sock,server=on,wait=off", address{kind: "unix", path: "/run/x.sock"}},
-		{"unix:/run/x.sock,server,nowait", address{kind: "unix", path: "/run/x.sock"}},
-		{"unix:/run/a,,b:c.sock,server=on", address{kind: "unix", path: "/run/a,b:c.sock"}},
-		{"unix:@x", address{kind: "unix", path: "./@x"}},
-		{"unix:name,abstract=on", address{kind: "unix", path: "\x00name"}},
-		{"unix:name,abstract", address{kind: "unix", path: "\x00name"}},
-		{"unix:name,abstract=on,tight=off", address{kind: "unix", path: "\x00name" + strings.Repeat("\x00", 103)}},
-		{"unix:name,abstract,notight", address{kind: "unix", path: "\x00name" + strings.Repeat("\x00", 103)}},
-		{"unix:name,abstract=off", address{kind: "unix", path: "name"}},
-		{"tcp:localhost:4444,server=on", address{kind: "tcp", host: "localhost", port: "4444"}},
-		{"tcp::4444", address{kind: "tcp", port: "4444"}},
-		{"tcp:[::1]:4444", address{kind: "tcp", host: "::1", port: "4444"}},
-		{"tcp::4444,server,nowait", address{kind: "tcp", port: "4444"}},
-		{"tcp:[::1]:4444,server=on,wait=off,ipv6=on", address{kind: "tcp", host: "::1", port: "4444", family: "6"}},
-		{"tcp:h:4444,ipv6=off,nodelay=on", address{kind: "tcp", host: "h", port: "4444", family: "4"}},
-		{"tcp:h:4444,ipv4", address{kind: "tcp", host: "h", port: "4444", family: "4"}},
-		{"tcp:h:4444,noipv4", address{kind: "tcp", host: "h", port: "4444", family: "6"}},
-		{"tcp:h:4444,ipv4=on,ipv6=on", address{kind: "tcp", host: "h", port: "4444"}},
-		{"tcp:h:4444,ipv4=on,ipv4=off", address{kind: "tcp", host: "h", port: "4444", family: "6"}},
-		{"tcp:h:4444,server=on,tls-creds=t", address{kind: "tcp", host: "h", port: "4444", secure: true}},
-		{"tcp:h:4444,websocket=off", address{kind: "tcp", host: "h", port: "4444"}},
-		{"vsock:3:1024", address{kind: "vsock", cid: 3, vport: 1024}},
-		{"vsock:4294967295:4294967295", address{kind: "vsock", cid: 1<<32 - 1, vport: 1<<32 - 1}},
-		{"fd:3", address{kind: "fd", fd: 3}},
-		{"pipe:/run/x", address{kind: "pipe", path: "/run/x"}},
+// The address is read before anything else is done.
+func TestBadAddress(t *testing.T) {
+	const addr = "unix:/run/x.sock,abstarct=on"
+	want := `address "` + addr + `": unknown option "abstarct"; is "abstract" meant?`
+	if _, err := Dial(t.Context(), addr); err == nil || err.Error() != "qmp: "+want {
+		t.Errorf("got %v, want %s", err, want)
 	}
-	for _, test := range tests {
-		got, err := parseAddress(test.text)
-		if err != nil {
-			t.Errorf("%s: %v", test.text, err)
-			continue
-		}
-		if diff := cmp.Diff(test.want, got, cmp.AllowUnexported(address{})); diff != "" {
-			t.Errorf("%s: -want +got\n%s", test.text, diff)
-		}
-		test.want.secure = false // says how, not where
-		if again, err := parseAddress(got.String()); err != nil || again != test.want {
-			t.Errorf("%s became %s: %+v, %v", test.text, got, again, err)
-		}
-	}
-}
-
-func TestBadAddresses(t *testing.T) {
-	tests := []struct{ text, want string }{
-		{"/run/x.sock", `it does not begin with its kind, such as "unix:" or "tcp:"`},
-		{"./a:b", `it does not begin with its kind, such as "unix:" or "tcp:"`},
-		{"", `it does not begin with its kind, such as "unix:" or "tcp:"`},
-		{"unix:", "the path is missing"},
-		{"unix:,server=on", "the path is missing"},
-		{"pipe:", "the path is missing"},
-		{"tcp:localhost", "the port is missing"},
-		{"tcp:localhost:", "the port is missing"},
-		{"tcp:::1:4444", "an IPv6 address needs brackets"},
-		{"tcp:[::1:4444", "a bracket is missing"},
-		{"tcp:[[::1]:4444", "a bracket is out of place"},
-		{"fd:x", `"x" is no file descriptor`},
-		{"fd:-1", `"-1" is no file descriptor`},
-		{"unix:/a\x00b", "it contains a zero byte"},
-		{"tcp:localhost:1,server,websocket", "QMP is not spoken through telnet or a websocket"},
-		{"tcp:localhost:1,telnet=on", "QMP is not spoken through telnet or a websocket"},
-		{"vsock:3", `"3" is not the numbers CID:PORT`},
-		{"vsock:host:1", `"host:1" is not the numbers CID:PORT`},
-		{"vsock:3:4294967296", `"3:4294967296" is not the numbers CID:PORT`},
-		{"vsock:-1:1", `"-1:1" is not the numbers CID:PORT`},
-		{"stdio", "Start makes a connection of a program's standard input and output"},
-		{"telnet:localhost:1", `a connection of the kind "telnet" is not made with an address`},
-		{"udp:localhost:1", `unknown kind "udp"; there are unix, tcp, vsock, fd and pipe`},
-	}
-	for _, test := range tests {
-		_, err := Dial(t.Context(), test.text)
-		if want := fmt.Sprintf("qmp: address %q: %s", test.text, test.want); err == nil || err.Error() != want {
-			t.Errorf("%s: got %v, want %s", test.text, err, want)
-		}
+	if _, err := Listen(t.Context(), addr); err == nil || err.Error() != "qmp: listen: "+want {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }
 
@@ -309,4 +238,26 @@ func TestLargeRequest(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	<-c.Done()
+}
+
+// A dialer that is nil is as none.
+func TestNilDialer(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Skip(err)
+	}
+	defer l.Close()
+	go func() {
+		if c, err := l.Accept(); err == nil {
+			serveOne(t, c)
+		}
+	}()
+	c, err := Dial(t.Context(), "tcp:"+l.Addr().String(), WithDialer(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.Execute(t.Context(), "ping", nil, nil); err != nil {
+		t.Error(err)
+	}
 }

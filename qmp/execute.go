@@ -184,12 +184,16 @@ func (c *Conn) wait(ctx context.Context, call *call) (*call, error) {
 
 // Go issues a command as [Conn.Execute] does and returns at once. done is called
 // once, from the workers (see [WithWorkers]), with the error that Execute would
-// return; result is set by then. done may issue commands itself.
+// return; result is set by then. done may issue commands itself; nil
+// is as good as a function that does nothing.
 //
 // The command may not be on its way yet when Go returns: a [Conn.Close] that follows at
 // once can overtake it, and then done gets an error that wraps [ErrNotSent]. [Conn.Wait]
 // before Close lets it through.
 func (c *Conn) Go(ctx context.Context, command string, args, result any, done func(error)) {
+	if done == nil {
+		done = func(error) {}
+	}
 	if c.again != nil {
 		begin := func(ctx context.Context, now *Conn, done func(error)) { now.Go(ctx, command, args, result, done) }
 		c.again.start(ctx, c, command, begin, done)
@@ -205,6 +209,9 @@ func (c *Conn) Go(ctx context.Context, command string, args, result any, done fu
 // GoRoundTrip is [Conn.RoundTrip] as [Conn.Go] is Execute. Messages are sent in
 // the order of the calls.
 func (c *Conn) GoRoundTrip(ctx context.Context, message []byte, done func(answer []byte, err error)) {
+	if done == nil {
+		done = func([]byte, error) {}
+	}
 	var whole []byte
 	if c.again != nil {
 		begin := func(ctx context.Context, now *Conn, done func(error)) {

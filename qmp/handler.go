@@ -12,14 +12,21 @@ import (
 //
 // No call runs after stop has returned: stop waits for the one that runs. Called by f
 // itself it returns at once, and the running call is the last. Two handlers must not
-// stop each other at the same time: each would wait for the other for ever.
+// stop each other at the same time: each would wait for the other for ever. Handle
+// panics if f is nil.
 func (c *Conn) Handle(name string, f func(Event)) (stop func()) {
+	if f == nil {
+		panic("qmp: Handle: the function is nil")
+	}
 	return c.handle(name, f)
 }
 
 // On is [Conn.Handle] for events that are decoded into a type. An event that
 // cannot be decoded is reported to [WithEventError]. Bindings use it.
 func On[E any](c *Conn, name string, decode func(Event) (E, error), f func(E)) (stop func()) {
+	if f == nil {
+		panic("qmp: the handler of " + name + " is nil")
+	}
 	return c.handle(name, func(e Event) {
 		v, err := decode(e)
 		if err != nil {

@@ -370,7 +370,7 @@ func (l *link) fail(cause error) {
 		l.opts.trace.closed(l)
 	}
 	switch l.rw.(type) {
-	case *net.UnixConn, *net.TCPConn:
+	case *net.UnixConn, *net.TCPConn, quickCloser:
 		l.rw.Close()
 	default: // may take its time
 		go l.rw.Close()

@@ -6,18 +6,16 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"strconv"
 	"time"
+
+	"github.com/goqapi/goqapi/internal/address"
 )
 
 // A Listener is where servers connect to: QEMU with -qmp unix:PATH, or with
 // -chardev socket,…,server=off, which connects again and again if it has reconnect
 // or reconnect-ms, too. Any number of goroutines may use it at the same time.
 type Listener struct {
-	l interface {
-		net.Listener
-		SetDeadline(time.Time) error
-	}
+	l    *address.Listener
 	addr string
 	turn chan struct{} // to accept, and to set the deadline for it
 }
@@ -31,45 +29,15 @@ type Listener struct {
 // there. An abstract socket has no owner; every process in the network namespace
 // can connect to it.
 func Listen(ctx context.Context, addr string) (*Listener, error) {
-	a, err := parseAddress(addr)
+	a, err := address.ParseStream(addr)
 	if err != nil {
-		return nil, fmt.Errorf("qmp: address %q: %w", addr, err)
+		return nil, fmt.Errorf("qmp: listen: %w", err)
 	}
-	l, err := a.listen(ctx)
+	l, err := a.Listen(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("qmp: listen at %s: %w", addr, err)
 	}
-	return l, nil
-}
-
-func (a address) listen(ctx context.Context) (*Listener, error) {
-	turn := make(chan struct{}, 1)
-	switch {
-	case a.secure:
-		return nil, errors.New("the address has tls-creds, and TLS takes package qmptls")
-	case a.kind == "unix":
-		l, err := listenUnix(ctx, a.path)
-		if err != nil {
-			return nil, err
-		}
-		return &Listener{l, a.String(), turn}, nil
-	case a.kind == "tcp":
-		var lc net.ListenConfig
-		l, err := lc.Listen(ctx, "tcp"+a.family, net.JoinHostPort(a.host, a.port))
-		if err != nil {
-			return nil, err
-		}
-		tcp := l.(*net.TCPListener)
-		a.port = strconv.Itoa(tcp.Addr().(*net.TCPAddr).Port)
-		if a.host == "" {
-			a.host = "localhost"
-			if a.family == "6" { // which localhost need not have
-				a.host = "::1"
-			}
-		}
-		return &Listener{tcp, a.String(), turn}, nil
-	}
-	return nil, errors.New("only unix: and tcp: addresses can be listened at")
+	return &Listener{l, l.Address().String(), make(chan struct{}, 1)}, nil
 }
 
 // Addr is the address for QEMU's -qmp, or for [Dial], on the same machine. It is as
@@ -128,6 +96,6 @@ func (l *Listener) accept(ctx context.Context) (net.Conn, error) {
 	return c, err
 }
 
-// Close ends the listening; a Unix socket's file is removed. Connections that were
-// accepted live on.
+// Close ends the listening. A Unix socket's file is removed, unless somebody else has
+// put another in its place. Connections that were accepted live on.
 func (l *Listener) Close() error { return l.l.Close() }

@@ -69,7 +69,7 @@ func TestQEMUListenOnce(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		for _, addr := range []string{"unix:" + t.TempDir() + "/q,,m", "tcp::0", "tcp:127.0.0.1:0,ipv4=on"} {
+		for _, addr := range []string{UnixAddr(t.TempDir() + "/q,=m"), "tcp::0", "tcp:127.0.0.1:0,ipv4=on"} {
 			l, err := Listen(ctx, addr)
 			if err != nil {
 				t.Fatal(err)

@@ -108,11 +108,45 @@ func TestListenFile(t *testing.T) {
 	}
 }
 
+// Another's file at the same path stays.
+func TestListenCloseLeavesOthers(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	old, err := Listen(t.Context(), UnixAddr(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	other, err := Listen(t.Context(), UnixAddr(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	for range 2 {
+		old.Close()
+		if _, err := os.Lstat(path); err != nil {
+			t.Fatalf("another's socket is gone: %v", err)
+		}
+	}
+	other.Close()
+	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("it is left: %v", err)
+	}
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	other.Close() // may have the inode number of what it removed
+	if _, err := os.Lstat(path); err != nil {
+		t.Errorf("another's file is gone: %v", err)
+	}
+}
+
 func TestListenFails(t *testing.T) {
 	for addr, want := range map[string]string{
-		"here":                       `qmp: address "here": it does not begin with its kind, such as "unix:" or "tcp:"`,
-		"fd:3":                       "qmp: listen at fd:3: only unix: and tcp: addresses can be listened at",
-		"tcp::0,server,tls-creds=t0": "qmp: listen at tcp::0,server,tls-creds=t0: the address has tls-creds, and TLS takes package qmptls",
+		"here":                       `qmp: listen: address "here": it does not begin with its kind, such as "unix:" or "tcp:"`,
+		"fd:3":                       `qmp: listen: address "fd:3": it is neither a unix: nor a tcp: address`,
+		"tcp::0,server,tls-creds=t0": `qmp: listen: address "tcp::0,server,tls-creds=t0": it has tls-creds, and TLS takes package qmptls`,
 	} {
 		if _, err := Listen(t.Context(), addr); err == nil || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)

@@ -35,11 +35,15 @@ func newOptions(opts []Option) options {
 		eventBuffer:      4096,
 		handshakeTimeout: 10 * time.Second,
 		handshake:        true,
-		eventError:       func(err error) { log.Print(err) },
-		dialer:           new(net.Dialer),
 	}
 	for _, opt := range opts {
 		opt(&o)
+	}
+	if o.eventError == nil {
+		o.eventError = func(err error) { log.Print(err) }
+	}
+	if o.dialer == nil {
+		o.dialer = new(net.Dialer)
 	}
 	return o
 }
@@ -82,12 +86,12 @@ func WithEventBuffer(n int) Option { return func(o *options) { o.eventBuffer = m
 // WithEventError sets what is told of errors that no caller can be given: events
 // that a handler lost or that could not be decoded, and bytes or replies from the
 // server that belong to nothing. Calls come one at a time, from the workers.
-// Without this option such errors go to [log.Print].
+// Without this option, or if f is nil, such errors go to [log.Print].
 func WithEventError(f func(error)) Option { return func(o *options) { o.eventError = f } }
 
 // WithPanicHandler has f called with the value and the stack of a panic in a
-// handler or a callback. Without this option, and that is well so unless something
-// else restarts what is broken, a panic ends the process.
+// handler or a callback. Without this option, or if f is nil, a panic ends the process,
+// and that is well so unless something else restarts what is broken.
 func WithPanicHandler(f func(value any, stack []byte)) Option {
 	return func(o *options) { o.panicked = f }
 }
@@ -99,9 +103,13 @@ func WithPanicHandler(f func(value any, stack []byte)) Option {
 //
 // f must not wait for a command, since no reply can come before it returns: such a call
 // is an error. A command issued with [Conn.Go] is sent after the negotiation.
-// The option may be given several times.
+// The option may be given several times; nil does nothing.
 func WithSetup(f func(*Conn)) Option {
-	return func(o *options) { o.setup = append(o.setup, f) }
+	return func(o *options) {
+		if f != nil {
+			o.setup = append(o.setup, f)
+		}
+	}
 }
 
 // Options is several options in one, for packages that offer options of their own.
@@ -114,7 +122,8 @@ func Options(opts ...Option) Option {
 }
 
 // WithDialer has d make the connections to unix: and tcp: addresses, to go through
-// a tunnel, say, or to set how a socket behaves.
+// a tunnel, say, or to set how a socket behaves. nil is a [net.Dialer], as without this
+// option.
 func WithDialer(d Dialer) Option { return func(o *options) { o.dialer = d } }
 
 // A CallOption sets something about calls; see [Conn.With].

@@ -15,6 +15,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/goqapi/goqapi/internal/printable"
 )
 
 const (
@@ -33,8 +35,9 @@ const (
 // A Process is a server that [Start] started. Its number and its signals are in the
 // Process of the [exec.Cmd] that was started.
 type Process struct {
-	// Conn is the connection to it. The process ends with it: what Close leaves
-	// running gets SIGTERM and, if it is there 5 s later, SIGKILL.
+	// Conn is the connection to it. The process ends with it: when Conn.Close returns
+	// the process has got SIGTERM, and if it is still there 5 s later it gets SIGKILL,
+	// provided that this program still runs. See [Process.Close], too.
 	Conn *Conn
 
 	cmd    *exec.Cmd
@@ -42,19 +45,22 @@ type Process struct {
 	stderr tail
 	exited chan struct{} // closed when the process has ended and err is set
 	err    error
+	killed atomic.Bool // it did not end by itself
 }
 
 // Start runs a program whose monitor is on its standard input and output, such as
 // QEMU with -qmp stdio, and negotiates. cmd has not been started; its Stdin and
-// Stdout are not set. Its Stderr may be: it gets all that the process says there.
-// Start is the one to wait for the process.
+// Stdout are not set. Its Stderr may be: it gets all that the process says there, but for
+// what it has not taken 1 s (or cmd.WaitDelay) after the process's end. Start is the one
+// to wait for the process.
 //
 // ctx bounds the start. If that fails, the process is ended, and the error has its
 // exit status and the last lines of its standard error. They are also in the
 // errors of calls that a failing process leaves unanswered.
 //
-// QEMU ends with its connection but not with this program: if that is killed, QEMU
-// lives on, and nobody can reach it, unless it has a second monitor. On Linux
+// QEMU ends with its connection but not with this program: if that is killed, or ends
+// without a Close, QEMU lives on, and nobody can reach it, unless it has a second monitor.
+// On Linux
 // cmd.SysProcAttr can have it killed, too (Pdeathsig).
 //
 // Standard input and output are simple, and limited: [Files] cannot be passed,
@@ -100,6 +106,18 @@ func (p *Process) Wait(ctx context.Context) error {
 	return nil
 }
 
+// Close closes the connection and waits until the process has ended, as it is told to
+// by SIGTERM. One that is still there after 5 s is killed, which is an error. How a process
+// ended otherwise is for [Process.Wait] to say. Close may be called more than once.
+func (p *Process) Close() error {
+	p.Conn.Close()
+	<-p.exited
+	if p.killed.Load() {
+		return fmt.Errorf("qmp: %s was killed: it did not end within %v of SIGTERM", p.name, endGrace)
+	}
+	return nil
+}
+
 // start starts the process and reaps it.
 func (p *Process) start(ctx context.Context) (*stdio, error) {
 	if err := ctx.Err(); err != nil {
@@ -108,41 +126,68 @@ func (p *Process) start(ctx context.Context) (*stdio, error) {
 	if p.cmd.Stdin != nil || p.cmd.Stdout != nil {
 		return nil, errors.New("standard input and output must not be set: they are the monitor's")
 	}
-	theirIn, in, err := os.Pipe()
+	pipes, err := makePipes(3)
 	if err != nil {
 		return nil, err
 	}
-	out, theirOut, err := os.Pipe()
-	if err != nil {
-		theirIn.Close()
-		in.Close()
-		return nil, err
-	}
+	in, out, said := pipes[0], pipes[1], pipes[2]
 	p.stderr.next = p.cmd.Stderr
-	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = theirIn, theirOut, &p.stderr
-	if p.cmd.WaitDelay == 0 {
-		p.cmd.WaitDelay = drainTime
-	}
+	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = in.r, out.w, said.w
 	err = p.cmd.Start()
-	theirIn.Close()
-	theirOut.Close()
+	in.r.Close()
+	out.w.Close()
+	said.w.Close()
 	if err != nil {
-		in.Close()
-		out.Close()
+		in.w.Close()
+		out.r.Close()
+		said.r.Close()
 		return nil, err
 	}
-	go p.reap(out)
-	return &stdio{pipe: pipe{in: in, out: out, written: true}, process: p, closed: make(chan struct{})}, nil
+	heard := make(chan struct{})
+	go func() {
+		defer close(heard)
+		_, _ = io.Copy(&p.stderr, said.r)
+		said.r.Close()
+	}()
+	go p.reap(out.r, said.r, heard)
+	return &stdio{pipe: pipe{in: in.w, out: out.r, written: true}, process: p, closed: make(chan struct{})}, nil
 }
 
-func (p *Process) reap(out *os.File) {
+// An osPipe is what is written to w and read from r.
+type osPipe struct{ r, w *os.File }
+
+func makePipes(n int) ([]osPipe, error) {
+	list := make([]osPipe, n)
+	for i := range list {
+		var err error
+		if list[i].r, list[i].w, err = os.Pipe(); err != nil {
+			for _, made := range list[:i] {
+				made.r.Close()
+				made.w.Close()
+			}
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// reap waits for the process. What it said is waited for, too, but not for ever: a child
+// of its own may hold its outputs open, and the user's writer may block. That is why
+// package exec has no writer to copy to: it would wait for that.
+func (p *Process) reap(out, said *os.File, heard <-chan struct{}) {
 	defer close(p.exited)
 	err := p.cmd.Wait()
+	timer := time.NewTimer(cmp.Or(p.cmd.WaitDelay, drainTime))
+	defer timer.Stop()
+	select {
+	case <-heard:
+	case <-timer.C:
+		_ = said.SetReadDeadline(time.Now())
+	}
+	p.err = err
 	if exit, failed := errors.AsType[*exec.ExitError](err); failed {
 		exit.Stderr = []byte(p.stderr.String())
 		p.err = p.withStderr(err)
-	} else if !errors.Is(err, exec.ErrWaitDelay) {
-		p.err = err
 	}
 	_ = out.SetReadDeadline(time.Now().Add(drainTime))
 }
@@ -159,21 +204,29 @@ func (p *Process) withStderr(err error) error {
 	if text == "" {
 		return err
 	}
-	return fmt.Errorf("%w: %s", err, text)
+	lines := strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' })
+	for i := range lines {
+		lines[i] = printable.String(lines[i])
+	}
+	return fmt.Errorf("%w: %s", err, strings.Join(lines, "; "))
 }
 
-// end has the process end, and waits for it.
-func (p *Process) end() {
+// terminate has the process end. It has been told to when terminate returns: the
+// program may end then. What is left to do is done in the background.
+func (p *Process) terminate() {
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		_ = p.cmd.Process.Kill() // it has ended, or the system has no such signal
 	}
-	grace := time.NewTimer(endGrace)
-	defer grace.Stop()
-	select {
-	case <-p.exited:
-	case <-grace.C:
-		_ = p.cmd.Process.Kill() // the reaper sees that it ends
-	}
+	go func() {
+		grace := time.NewTimer(endGrace)
+		defer grace.Stop()
+		select {
+		case <-p.exited:
+		case <-grace.C:
+			p.killed.Store(true)
+			_ = p.cmd.Process.Kill() // the reaper sees that it ends
+		}
+	}()
 }
 
 // stdio is the stream of a process's standard input and output.
@@ -209,15 +262,17 @@ func (s *stdio) Read(b []byte) (int, error) {
 	return n, io.EOF
 }
 
-// Close ends the process in its own time.
+// Close has the process end, and does not wait for that.
 func (s *stdio) Close() error {
 	s.once.Do(func() {
+		s.process.terminate()
 		close(s.closed)
 		_ = s.pipe.Close()
-		go s.process.end()
 	})
 	return nil
 }
+
+func (s *stdio) closesQuickly() {} // the end of main may follow
 
 // A tail keeps the end of what is written to it, and passes all on.
 type tail struct {

@@ -20,7 +20,7 @@ func ExampleStart() {
 		fmt.Println(err)
 		return
 	}
-	defer p.Conn.Close()
+	defer p.Close()
 	if err := p.Conn.Execute(ctx, "quit", nil, nil); err != nil {
 		fmt.Println(err)
 	}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -41,6 +43,49 @@ func TestStartLeavesNothing(t *testing.T) {
 				reaped(t, cmd)
 			}
 		})
+	}
+}
+
+// A program that closes the connection and ends leaves no server behind.
+func TestStartMainEnds(t *testing.T) {
+	mainEnds(t, "")
+}
+
+func TestQEMUStartMainEnds(t *testing.T) {
+	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) { mainEnds(t, q.Path) })
+}
+
+// mainEnds runs such a program again and again. It and its server hold the one end of a
+// pipe open as long as they live.
+func mainEnds(t *testing.T, qemu string) {
+	t.Helper()
+	const times = 30
+	left := 0
+	for range times {
+		dead, life, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd := server("main")
+		cmd.Env = append(cmd.Env, "QMP_TEST_QEMU="+qemu)
+		cmd.ExtraFiles = []*os.File{life}
+		out, err := cmd.Output()
+		life.Close()
+		pid, notPID := strconv.Atoi(string(out))
+		if err := errors.Join(err, notPID); err != nil {
+			t.Fatal(err)
+		}
+		if err := dead.SetReadDeadline(time.Now().Add(2 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := dead.Read(make([]byte, 1)); err != io.EOF {
+			left++
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+		dead.Close()
+	}
+	if left > 0 {
+		t.Errorf("%d times of %d the server is left", left, times)
 	}
 }
 

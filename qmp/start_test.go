@@ -40,6 +40,19 @@ func playServer(script string) {
 	case "refuse":
 		say("qemu: a line before\nqemu: -machine nope: unsupported machine type")
 		os.Exit(1)
+	case "main": // a program that starts a server, closes the connection and is done
+		cmd := server("serve")
+		if path := os.Getenv("QMP_TEST_QEMU"); path != "" {
+			cmd = exec.Command(path, "-S", "-nodefaults", "-display", "none", "-machine", "none", "-qmp", "stdio")
+		}
+		cmd.ExtraFiles = []*os.File{os.NewFile(3, "life")}
+		p, err := Start(background, cmd)
+		if err != nil {
+			panic(err)
+		}
+		fmt.Print(cmd.Process.Pid)
+		p.Conn.Close()
+		os.Exit(0)
 	case "leave":
 		say("nothing to do")
 		os.Exit(0)
@@ -72,6 +85,8 @@ func playServer(script string) {
 		case strings.Contains(string(text), `"hide"`):
 			os.Stdout.Close()
 			continue
+		case strings.Contains(string(text), `"murmur"`):
+			say("hm\x1b[31m")
 		case strings.Contains(string(text), `"talk"`):
 			for i := range 20_000 {
 				say(fmt.Sprint("line ", i))
@@ -152,6 +167,58 @@ func TestStartClose(t *testing.T) {
 	}
 }
 
+// Process.Close returns when the process is gone.
+func TestProcessClose(t *testing.T) {
+	p := startServer(t, "serve")
+	for range 2 {
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+		if p.cmd.ProcessState == nil {
+			t.Error("it has not ended")
+		}
+	}
+	if err := p.Wait(t.Context()); err == nil {
+		t.Error("it ended well")
+	}
+}
+
+// A writer that takes nothing holds up neither Wait nor Close.
+func TestStartBlockedStderr(t *testing.T) {
+	t.Parallel() // it takes a second of real time
+	for name, end := range map[string]func(*Process) error{
+		"quit":  func(p *Process) error { return p.Conn.Execute(background, "quit", nil, nil) },
+		"close": func(p *Process) error { return p.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			never := make(blocked)
+			defer close(never)
+			cmd := server("serve")
+			cmd.Stderr = never
+			p, err := Start(t.Context(), cmd)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := p.Conn.Execute(t.Context(), "murmur", nil, nil); err != nil {
+				t.Error(err)
+			}
+			if err := end(p); err != nil {
+				t.Error(err)
+			}
+			_ = ended(t, p)
+		})
+	}
+}
+
+// A blocked writer returns when it is closed.
+type blocked chan struct{}
+
+func (b blocked) Write(p []byte) (int, error) {
+	<-b
+	return len(p), nil
+}
+
 func TestStartStubborn(t *testing.T) {
 	t.Parallel() // it takes seconds of real time
 	if runtime.GOOS == "windows" {
@@ -163,6 +230,9 @@ func TestStartStubborn(t *testing.T) {
 	if took := time.Since(begin); took > time.Second {
 		t.Errorf("Close took %v", took)
 	}
+	if err := p.Close(); err == nil || !strings.HasSuffix(err.Error(), " was killed: it did not end within 5s of SIGTERM") {
+		t.Errorf("Process.Close: %v", err)
+	}
 	if err := ended(t, p); err == nil || !strings.Contains(err.Error(), "signal: killed") {
 		t.Errorf("it ended with %v", err)
 	}
@@ -173,12 +243,15 @@ func TestStartStubborn(t *testing.T) {
 
 func TestStartCrash(t *testing.T) {
 	p := startServer(t, "serve")
+	if err := p.Conn.Execute(t.Context(), "murmur", nil, nil); err != nil {
+		t.Error(err)
+	}
 	err := p.Conn.Execute(t.Context(), "crash", nil, nil)
 	exit, _ := errors.AsType[*exec.ExitError](err)
-	if exit == nil || !errors.Is(err, ErrClosed) || !strings.Contains(err.Error(), "qemu: internal error") {
+	if exit == nil || !errors.Is(err, ErrClosed) || !strings.Contains(err.Error(), `: hm\x1b[31m; qemu: internal error`) {
 		t.Fatalf("the call that it crashed in: %v", err)
 	}
-	if string(exit.Stderr) != "qemu: internal error\n" || exit.Success() {
+	if string(exit.Stderr) != "hm\x1b[31m\nqemu: internal error\n" || exit.Success() {
 		t.Errorf("%v, %q", exit, exit.Stderr)
 	}
 	if err := ended(t, p); !errors.Is(err, exit) {
@@ -189,7 +262,7 @@ func TestStartCrash(t *testing.T) {
 func TestStartFails(t *testing.T) {
 	name := server("serve").Path[strings.LastIndexAny(server("serve").Path, `/\`)+1:]
 	_, err := Start(t.Context(), server("refuse"))
-	want := "qmp: handshake: connection closed: exit status 1: qemu: a line before\n" +
+	want := "qmp: handshake: connection closed: exit status 1: qemu: a line before; " +
 		"qemu: -machine nope: unsupported machine type (of " + name + ")"
 	if err == nil || err.Error() != want || !errors.As(err, new(*exec.ExitError)) {
 		t.Errorf("got %v, want %s", err, want)

@@ -3,12 +3,13 @@ package qmp
 import (
 	"bytes"
 	"context"
+	"sync"
 	"time"
 )
 
 // A Trace is told of what happens on a connection, for logs, traces and metrics;
-// see [WithTrace]. Its functions must be quick, and may be nil. Events are seen by
-// a handler of all events ([Conn.Handle]).
+// see [WithTrace]. Its functions must be quick, must not wait for the connection, and
+// may be nil. Events are seen by a handler of all events ([Conn.Handle]).
 type Trace struct {
 	// Call is called for each command as it is issued, the negotiation's included,
 	// before its arguments are encoded, on the goroutine that issues it, with that
@@ -17,8 +18,15 @@ type Trace struct {
 	// command "".
 	Call func(ctx context.Context, command string) (end func(CallInfo))
 
+	// Sent is called for each call whose turn to be written has come, in the order in
+	// which they are sent, with the context of the call and what is known of it by then.
+	// It is called from a goroutine of its own, soon after, and before the call has ended.
+	// A call for which Call has returned nil is left out.
+	Sent func(context.Context, CallInfo)
+
 	// Connected is called when the server has greeted and negotiated, Closed when
-	// the connection has ended, with the error that [Conn.Err] gives.
+	// the connection has ended, with the error that [Conn.Err] gives. On a connection
+	// made [WithReconnect] both are called each time.
 	Connected func(Greeting)
 	Closed    func(error)
 
@@ -48,19 +56,26 @@ type CallInfo struct {
 }
 
 // WithTrace has t told of what happens. It may be given several times.
-func WithTrace(t Trace) Option {
+func WithTrace(t Trace) Option { return WithTraceFunc(func() Trace { return t }) }
+
+// WithTraceFunc is [WithTrace] for a trace with a state: f makes one for each connection
+// that is made with this option. nil makes none.
+func WithTraceFunc(f func() Trace) Option {
 	return func(o *options) {
+		if f == nil {
+			return
+		}
 		if o.trace == nil {
 			o.trace = &tracer{}
 		}
-		o.trace.(*tracer).traces = append(o.trace.(*tracer).traces, t)
+		o.trace.(*tracer).traces = append(o.trace.(*tracer).traces, f())
 	}
 }
 
 // tracing is a tracer, if there is one. Being an interface, it lets the linker leave
 // out what programs without a trace do not use.
 type tracing interface {
-	call(ctx context.Context, command string) callTrace
+	call(ctx context.Context, l *link, command string) callTrace
 	connected(*link)
 	closed(*link)
 }
@@ -78,7 +93,7 @@ func (l *link) traceCall(ctx context.Context, command string) callTrace {
 	if l.opts.trace == nil {
 		return nil
 	}
-	return l.opts.trace.call(ctx, command)
+	return l.opts.trace.call(ctx, l, command)
 }
 
 // endWatch ends a watch, if there is one.
@@ -88,22 +103,23 @@ func endWatch(s callTrace, err error) {
 	}
 }
 
-type tracer struct{ traces []Trace }
+type tracer struct {
+	traces []Trace
+	once   sync.Once
+	tells  pool // of one worker: it tells of what is sent, in order
+}
 
-func (t *tracer) call(ctx context.Context, command string) callTrace {
-	s := &watcher{}
+func (t *tracer) call(ctx context.Context, l *link, command string) callTrace {
+	s := &watcher{tracer: t, ctx: ctx}
 	for i := range t.traces {
-		if t.traces[i].Call == nil {
-			continue
-		}
-		if end := t.traces[i].Call(ctx, command); end != nil {
-			s.ends = append(s.ends, end)
+		if s.add(&t.traces[i], command) {
 			s.payloads = s.payloads || t.traces[i].Payloads
 		}
 	}
-	if s.ends == nil {
+	if s.ends == nil && s.sends == nil {
 		return nil
 	}
+	t.once.Do(func() { t.tells.size, t.tells.caught = 1, l.opts.panicked })
 	s.info = CallInfo{Command: command, Start: time.Now()}
 	return s
 }
@@ -130,9 +146,28 @@ func (t *tracer) closed(l *link) {
 }
 
 type watcher struct {
+	tracer   *tracer
+	ctx      context.Context
 	info     CallInfo
+	sends    []func(context.Context, CallInfo)
 	ends     []func(CallInfo)
 	payloads bool
+	told     chan struct{} // closed when sends have been called; nil: there is nothing to tell
+}
+
+// add begins to watch for a trace, if it wants that.
+func (s *watcher) add(t *Trace, command string) bool {
+	if t.Call != nil {
+		end := t.Call(s.ctx, command)
+		if end == nil {
+			return false
+		}
+		s.ends = append(s.ends, end)
+	}
+	if t.Sent != nil {
+		s.sends = append(s.sends, t.Sent)
+	}
+	return t.Call != nil || t.Sent != nil
 }
 
 func (s *watcher) sent(number int64, oob bool, request []byte) {
@@ -141,6 +176,17 @@ func (s *watcher) sent(number int64, oob bool, request []byte) {
 	if s.payloads {
 		s.info.Request = bytes.Clone(request)
 	}
+	if s.sends == nil {
+		return
+	}
+	info, told := s.info, make(chan struct{})
+	s.told = told
+	s.tracer.tells.add(taskFunc(func() {
+		defer close(told) // also after a panic
+		for _, send := range s.sends {
+			send(s.ctx, info)
+		}
+	}))
 }
 
 func (s *watcher) answered(reply []byte) {
@@ -150,7 +196,11 @@ func (s *watcher) answered(reply []byte) {
 	}
 }
 
+// end ends the watch. The link must not be locked.
 func (s *watcher) end(err error) {
+	if s.told != nil {
+		<-s.told
+	}
 	s.info.End, s.info.Err = time.Now(), err
 	for _, end := range s.ends {
 		end(s.info)

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -115,4 +117,116 @@ func TestTrace(t *testing.T) {
 			t.Errorf("the second trace was told of %d calls", calls)
 		}
 	}, WithTrace(trace), WithTrace(counting), WithOOB())
+}
+
+// A call is told of when it is sent, so that one without a reply is seen, too.
+func TestTraceSent(t *testing.T) {
+	var mu sync.Mutex
+	var told []string
+	tell := func(format string, args ...any) {
+		mu.Lock()
+		defer mu.Unlock()
+		told = append(told, fmt.Sprintf(format, args...))
+	}
+	expect := func(t *testing.T, lines ...string) {
+		t.Helper()
+		synctest.Wait()
+		mu.Lock()
+		defer mu.Unlock()
+		unique := regexp.MustCompile(`\b[0-9]{16,}\b`)
+		if got, want := unique.ReplaceAllString(strings.Join(told, "\n"), "#"), strings.Join(lines, "\n"); got != want {
+			t.Errorf("told:\n%s\nwant:\n%s", got, want)
+		}
+		told = nil
+	}
+	trace := func() Trace {
+		return Trace{
+			Call: func(_ context.Context, command string) func(CallInfo) {
+				if command == "secret" {
+					return nil
+				}
+				return func(c CallInfo) { tell("%s has ended", c.Command) }
+			},
+			Sent: func(ctx context.Context, c CallInfo) {
+				tell("%s is sent with id %d by %v after %v: %s, %d bytes", c.Command, c.ID, ctx.Value(traceKey{}), c.Sent.Sub(c.Start), c.Request, c.RequestSize)
+			},
+			Payloads: true,
+		}
+	}
+	simple := Trace{Sent: func(_ context.Context, c CallInfo) {
+		if c.Command == "b" {
+			panic("at the disco")
+		}
+	}}
+	panics := 0
+	bubble(t, func(t *testing.T, p pair) {
+		expect(t, `qmp_capabilities is sent with id # by <nil> after 0s: {"execute":"qmp_capabilities","id":#}, 52 bytes`, "qmp_capabilities has ended")
+		ctx := context.WithValue(t.Context(), traceKey{}, "me")
+		p.Go(ctx, "a", nil, nil, func(error) { tell("callback of a") })
+		p.Go(t.Context(), "b", nil, nil, func(error) {})
+		p.Go(t.Context(), "secret", nil, nil, func(error) {})
+		if err := p.Execute(t.Context(), "bad", 5, nil); err == nil {
+			t.Error("no error")
+		}
+		requests := []request{p.peer.next(), p.peer.next(), p.peer.next()}
+		expect(t,
+			"bad has ended",
+			`a is sent with id 0 by me after 0s: {"execute":"a"}, 15 bytes`,
+			`b is sent with id 1 by <nil> after 0s: {"execute":"b","id":1}, 22 bytes`)
+		for _, r := range requests {
+			p.peer.answer(r, "{}")
+		}
+		expect(t, "a has ended", "callback of a", "b has ended")
+		if panics != 1 {
+			t.Errorf("%d panics", panics)
+		}
+	}, WithTraceFunc(trace), WithTraceFunc(nil), WithTrace(simple), WithWorkers(1), WithPanicHandler(func(any, []byte) { panics++ }))
+}
+
+// Many calls at once are told of in the order of the wire, each before its end.
+func TestTraceSentOrder(t *testing.T) {
+	const calls = 200
+	var mu sync.Mutex
+	var order []string
+	ended := map[string]bool{}
+	trace := Trace{
+		Call: func(context.Context, string) func(CallInfo) {
+			return func(c CallInfo) {
+				mu.Lock()
+				defer mu.Unlock()
+				ended[c.Command] = true
+			}
+		},
+		Sent: func(_ context.Context, c CallInfo) {
+			mu.Lock()
+			defer mu.Unlock()
+			if ended[c.Command] {
+				t.Errorf("%s had ended", c.Command)
+			}
+			order = append(order, c.Command)
+		},
+	}
+	bubble(t, func(t *testing.T, p pair) {
+		for i := range calls {
+			go func() { _ = p.Execute(t.Context(), fmt.Sprint("c", i), nil, nil) }()
+		}
+		var want []string
+		for range calls {
+			r := p.peer.next()
+			want = append(want, r.Execute)
+			p.peer.answer(r, "{}")
+		}
+		if err := p.Wait(t.Context()); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+		mu.Lock()
+		defer mu.Unlock()
+		if !slices.Equal(order[1:], want) {
+			t.Errorf("told of %v, sent %v", order[1:], want)
+		}
+		if len(ended) != calls+1 {
+			t.Errorf("%d have ended", len(ended))
+		}
+	}, WithTrace(trace))
 }

@@ -10,10 +10,17 @@
 package raw
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/goqapi/goqapi/internal/printable"
 	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/qmp/codec"
 )
 
 // A Client sends messages that no schema knows. It is safe for use by any number
@@ -32,24 +39,64 @@ func (c *Client) Execute(ctx context.Context, command string, args any) (json.Ra
 	return reply, err
 }
 
-// Go is Execute without the wait: it returns at once, and done is called with
-// the outcome, once, from the connection's workers.
+// Go is Execute without the wait: it returns at once, and done, unless it is nil, is
+// called with the outcome, once, from the connection's workers.
 func (c *Client) Go(ctx context.Context, command string, args any, done func(json.RawMessage, error)) {
+	if done == nil {
+		done = func(json.RawMessage, error) {}
+	}
 	reply := new(json.RawMessage)
 	c.conn.Go(ctx, command, args, reply, func(err error) { done(*reply, err) })
 }
 
-// Send sends a whole message as it is, byte for byte, and returns the whole
-// answer, be it a return or an error. The message must be one JSON object; what
-// is in it, an id among others, is up to you. It is alone on the wire: see
+// Send sends a whole message as it is, byte for byte, and returns the whole answer. If
+// that is a refusal there is an [*qmp.Error], too. The message must be one JSON object;
+// what is in it, an id among others, is up to you. It is alone on the wire: see
 // [qmp.Conn.RoundTrip].
 func (c *Client) Send(ctx context.Context, message []byte) (json.RawMessage, error) {
-	return c.conn.RoundTrip(ctx, message)
+	answer, err := c.conn.RoundTrip(ctx, message)
+	if err != nil {
+		return nil, err
+	}
+	return answer, refusal(message, answer)
 }
 
-// GoSend is Send without the wait. Messages are sent in the order of the calls.
+// GoSend is Send without the wait: done, unless it is nil, is called with what Send
+// returns. Messages are sent in the order of the calls.
 func (c *Client) GoSend(ctx context.Context, message []byte, done func(json.RawMessage, error)) {
-	c.conn.GoRoundTrip(ctx, message, func(answer []byte, err error) { done(answer, err) })
+	if done == nil {
+		done = func(json.RawMessage, error) {}
+	}
+	message = bytes.Clone(message) // which is the caller's again before the answer comes
+	c.conn.GoRoundTrip(ctx, message, func(answer []byte, err error) {
+		if err == nil {
+			err = refusal(message, answer)
+		}
+		done(answer, err)
+	})
+}
+
+// refusal is the error of an answer that is one.
+func refusal(message, answer []byte) error {
+	var reply struct {
+		Error jsontext.Value `json:"error"`
+	}
+	if err := codec.Unmarshal(answer, &reply); err != nil || reply.Error == nil {
+		return nil //nolint:nilerr // what is no reply is no refusal: the caller has the text
+	}
+	var e struct {
+		Class string `json:"class"`
+		Desc  string `json:"desc"`
+	}
+	if err := codec.Unmarshal(reply.Error, &e); err != nil {
+		return fmt.Errorf("raw: an error reply that cannot be read: %s", printable.Start(reply.Error, 200))
+	}
+	var request struct {
+		Execute string `json:"execute"`
+		ExecOOB string `json:"exec-oob"`
+	}
+	_ = codec.Unmarshal(message, &request) // without a command the error has none
+	return &qmp.Error{Command: cmp.Or(request.Execute, request.ExecOOB), Class: e.Class, Desc: e.Desc}
 }
 
 // Subscribe starts a subscription to the events of the given names, or to all

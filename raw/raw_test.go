@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -67,21 +70,30 @@ func TestGo(t *testing.T) {
 		got <- outcome{reply, err}
 	})
 	assert.Error(t, (<-got).err)
+	c.Go(t.Context(), "echo", nil, nil) // nobody wants to know
+	_, err := c.Execute(t.Context(), "echo", nil)
+	assert.NoError(t, err)
 }
 
 func TestSend(t *testing.T) {
 	_, c := echo(t)
-	for _, m := range []struct{ name, message, want string }{
+	for _, m := range []struct {
+		name, message, want string
+		err                 error
+	}{
 		{"with an id", `{"execute": "echo", "arguments": {"a": 1}, "id": {"mine": [1, 2]}}`,
-			`{"return": {"a": 1}, "id": {"mine": [1, 2]}}`},
-		{"without", `{"execute":"echo","arguments":{}}`, `{"return": {}}`},
+			`{"return": {"a": 1}, "id": {"mine": [1, 2]}}`, nil},
+		{"without", `{"execute":"echo","arguments":{}}`, `{"return": {}}`, nil},
+		{"an error within", `{"execute":"echo","arguments":{"error":1}}`, `{"return": {"error": 1}}`, nil},
 		{"refused", `{"execute":"nope","id":"x"}`,
-			`{"id": "x", "error": {"class": "CommandNotFound", "desc": "The command nope has not been found"}}`},
+			`{"id": "x", "error": {"class": "CommandNotFound", "desc": "The command nope has not been found"}}`,
+			&qmp.Error{Command: "nope", Class: "CommandNotFound", Desc: "The command nope has not been found"}},
 		{"no command", `{"exec":"echo"}`,
-			`{"error": {"class": "GenericError", "desc": "a request has no member 'exec'"}}`},
+			`{"error": {"class": "GenericError", "desc": "a request has no member 'exec'"}}`,
+			&qmp.Error{Class: "GenericError", Desc: "a request has no member 'exec'"}},
 	} {
 		answer, err := c.Send(t.Context(), []byte(m.message))
-		require.NoError(t, err, m.name)
+		assert.Equal(t, m.err, err, m.name)
 		assert.Equal(t, m.want, string(answer), m.name)
 	}
 	for _, bad := range []string{``, `{`, `[]`, `{}{}`, `7`} {
@@ -113,6 +125,14 @@ func TestGoSend(t *testing.T) {
 	}
 
 	failed := make(chan error)
+	c.GoSend(t.Context(), []byte(`{"exec-oob":"nope"}`), nil)
+	message := []byte(`{"execute":"nope"}`)
+	c.GoSend(t.Context(), message, func(answer json.RawMessage, err error) {
+		assert.Contains(t, string(answer), `"CommandNotFound"`, "the whole of it")
+		failed <- err
+	})
+	clear(message)
+	assert.EqualError(t, <-failed, "qmp: nope: The command nope has not been found (CommandNotFound)")
 	c.GoSend(t.Context(), []byte(`[]`), func(_ json.RawMessage, err error) { failed <- err })
 	assert.ErrorContains(t, <-failed, "not a JSON object")
 	ctx, cancel := context.WithCancel(t.Context())
@@ -146,6 +166,30 @@ func TestEvents(t *testing.T) {
 	srv.EmitNamed("STOP", nil)
 	srv.EmitNamed("RESUME", nil)
 	assert.Equal(t, "RESUME", <-got)
+}
+
+// An error that is not like an error is one, and cannot move a terminal's cursor.
+func TestOddRefusal(t *testing.T) {
+	ours, theirs := net.Pipe()
+	defer theirs.Close()
+	go func() {
+		request := make([]byte, 100)
+		n, err := theirs.Read(request) // before a whole message the link asks whether it is in step
+		assert.NoError(t, err)
+		_, id, _ := strings.Cut(string(request[:n]), `"id":`)
+		_, err = fmt.Fprintf(theirs, "{\"return\": {}, \"id\": %s\n", id)
+		assert.NoError(t, err)
+		_, err = theirs.Read(request)
+		assert.NoError(t, err)
+		_, err = io.WriteString(theirs, "{\"error\": \"\u202e\"}\n")
+		assert.NoError(t, err)
+	}()
+	conn, err := qmp.NewConn(t.Context(), ours, qmp.WithoutHandshake())
+	require.NoError(t, err)
+	defer conn.Close()
+	answer, err := raw.New(conn).Send(t.Context(), []byte(`{"execute":"x"}`))
+	assert.EqualError(t, err, `raw: an error reply that cannot be read: "\u202e"`)
+	assert.Equal(t, "{\"error\": \"\u202e\"}", string(answer))
 }
 
 func TestClosed(t *testing.T) {

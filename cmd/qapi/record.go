@@ -3,10 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
-	"strings"
 
+	"github.com/goqapi/goqapi/internal/address"
 	"github.com/goqapi/goqapi/qmp/qmptest/record"
 )
 
@@ -20,9 +19,9 @@ the file in tests.`)
 	if err := t.parse(f, args, 3, 3); err != nil {
 		return err
 	}
-	network, where, ok := strings.Cut(f.Arg(0), ":")
-	if !ok || network != "unix" && network != "tcp" {
-		return fmt.Errorf("listen at %q: it is neither a unix: nor a tcp: address", f.Arg(0))
+	a, err := address.ParseStream(f.Arg(0))
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
 	}
 	// What only its owner knows to be a secret is in the file, too.
 	file, err := os.OpenFile(f.Arg(2), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
@@ -34,10 +33,10 @@ the file in tests.`)
 			err = e
 		}
 	}()
-	l, err := net.Listen(network, where)
+	l, err := a.Listen(ctx)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(t.stderr, "waiting at %s:%s\n", network, l.Addr())
+	fmt.Fprintf(t.stderr, "waiting at %s\n", l.Address())
 	return record.Serve(ctx, l, f.Arg(1), file)
 }

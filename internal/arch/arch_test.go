@@ -33,15 +33,16 @@ type arrow struct {
 }
 
 var arrows = []arrow{
+	{"internal/address", nil},
 	{"internal/printable", nil},
 	{"internal/redact", []string{jsonModule}},
-	{"qmp", []string{jsonModule, "internal/printable"}},
+	{"qmp", []string{jsonModule, "internal/address", "internal/printable"}},
 	{"qmp/qmplog", []string{"qmp", "internal/redact"}},
 	{"qmp/codec", []string{jsonModule, "internal/redact"}},
-	{"qmp/qmptls", []string{"qmp"}},
-	{"qmp/qmptest/...", []string{jsonModule, "qmp", "qmp/qmptest/internal/...", "qapi/...", "schema/...", "internal/redact"}},
+	{"qmp/qmptls", []string{"internal/printable", "qmp"}},
+	{"qmp/qmptest/...", []string{jsonModule, "qmp", "qmp/qmptest/internal/...", "qapi/...", "schema/...", "internal/address", "internal/redact"}},
 	{"qapi/...", []string{jsonModule, "qmp", "qmp/codec"}},
-	{"raw", []string{jsonModule, "qmp"}},
+	{"raw", []string{jsonModule, "internal/printable", "qmp", "qmp/codec"}},
 	{"schema", nil},
 	{"schema/qemu", []string{"schema"}},
 	{"generator/...", []string{"generator/...", "schema/...", "github.com/dave/jennifer/..."}},
@@ -126,7 +127,7 @@ func TestUsersCompile(t *testing.T) {
 	for _, p := range list(t, "-deps", "./qmp", "./raw", "./qapi/...") {
 		standard[p.ImportPath] = p.Standard
 	}
-	ours := []string{jsonModule, module + "/qmp", module + "/qmp/codec", module + "/raw", module + "/qapi/...", module + "/internal/redact"}
+	ours := []string{jsonModule, module + "/qmp", module + "/qmp/codec", module + "/raw", module + "/qapi/...", module + "/internal/address", module + "/internal/printable", module + "/internal/redact"}
 	for path, std := range standard {
 		if !std && !anyBelow(ours, path) {
 			t.Errorf("users of the bindings would compile %s", path)

@@ -41,7 +41,7 @@ func tls(ctx context.Context) (*qapi.Client, error) {
 }
 
 func spawn(ctx context.Context) (*qapi.Client, error) {
-	// a QEMU of our own, on its standard input and output; it ends with the connection
+	// a QEMU of our own, on its standard input and output; p.Close ends it and waits
 	p, err := qmp.Start(ctx, exec.Command("qemu-system-x86_64", "-qmp", "stdio", "-display", "none"))
 	if err != nil {
 		return nil, err

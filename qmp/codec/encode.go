@@ -112,14 +112,30 @@ func (e *Encoder) Tag(name, tag string) {
 	}
 }
 
+// RefuseProps makes it an error that one of these members, which the server takes but
+// only it may set, is in props.
+func (e *Encoder) RefuseProps(props map[string]any, names ...string) {
+	e.failOn(props, names, "which only the server itself may set")
+}
+
 // Props writes members that the schema does not know, in the order of their
-// names. They must not repeat those that it does.
+// names, but for those that are nil: servers refuse null, or take no notice of it.
+// They must not repeat the members that the schema knows.
 func (e *Encoder) Props(props map[string]any, known ...string) {
+	e.failOn(props, known, "which is a member of its own")
 	for _, name := range slices.Sorted(maps.Keys(props)) {
-		if e.err == nil && slices.Contains(known, name) {
-			e.err = fmt.Errorf("%s.Props has '%s', which is a member of its own", e.typ, name)
+		if v := props[name]; !isNil(v) {
+			e.Value(name, v)
 		}
-		e.Value(name, props[name])
+	}
+}
+
+// failOn makes it an error that one of the names is in props.
+func (e *Encoder) failOn(props map[string]any, names []string, why string) {
+	for _, name := range names {
+		if _, there := props[name]; there && e.err == nil {
+			e.err = fmt.Errorf("%s.Props has '%s', %s", e.typ, name, why)
+		}
 	}
 }
 

@@ -3,18 +3,18 @@
 //
 //	c, err := qapi.Dial(ctx, addr, qmplog.With(slog.Default()))
 //
-// There is a record for each call, with its command, how long it took and how it
-// ended, for each event, and for the beginning and the end of the connection. An end
-// that nobody asked for, and what no caller can be told (see [qmp.WithEventError]), are
-// at warn level. It is
-// a package of its own since programs that do not log need not carry log/slog.
+// There is a record for each call when it is sent ("qmp sent") and when it has ended
+// ("qmp call"), for each event, and for the beginning and the end of the connection.
+// An end that neither Close nor a command such as quit asked for is at warn level, each
+// time on a connection that is made again, and so is what no caller can be told (see
+// [qmp.WithEventError]). It is a package of its own since programs that do not log need
+// not carry log/slog.
 package qmplog
 
 import (
 	"context"
-	"errors"
-	"io"
 	"log/slog"
+	"sync/atomic"
 
 	"github.com/goqapi/goqapi/internal/redact"
 	"github.com/goqapi/goqapi/qmp"
@@ -28,16 +28,22 @@ type Option func(*recorder)
 // not known here: names, paths, what the guest says.
 func Payloads() Option { return func(r *recorder) { r.payloads = true } }
 
-// With writes to a logger what happens on the connection. A logger that has no
-// debug level costs next to nothing. A [qmp.WithEventError] of your own belongs behind
+// With writes to a logger, [slog.Default] if it is nil, what happens on the connection. A
+// logger that has no debug level costs next to nothing. A [qmp.WithEventError] of your own belongs behind
 // it: the last one counts.
 func With(logger *slog.Logger, opts ...Option) qmp.Option {
+	if logger == nil {
+		logger = slog.Default()
+	}
 	r := &recorder{log: logger}
 	for _, opt := range opts {
 		opt(r)
 	}
 	return qmp.Options(
-		qmp.WithTrace(qmp.Trace{Call: r.call, Connected: r.connected, Closed: r.closed, Payloads: r.payloads}),
+		qmp.WithTraceFunc(func() qmp.Trace {
+			s := &session{recorder: r}
+			return qmp.Trace{Call: s.call, Sent: s.sent, Connected: s.connected, Closed: s.closed, Payloads: r.payloads}
+		}),
 		qmp.WithEventError(r.problem),
 		qmp.WithSetup(func(c *qmp.Conn) { c.Handle("", r.event) }),
 	)
@@ -54,32 +60,69 @@ func (r *recorder) write(ctx context.Context, text string, attrs ...slog.Attr) {
 
 func (r *recorder) enabled(ctx context.Context) bool { return r.log.Enabled(ctx, slog.LevelDebug) }
 
-func (r *recorder) call(ctx context.Context, _ string) func(qmp.CallInfo) {
-	if !r.enabled(ctx) {
+// A session is one connection.
+type session struct {
+	*recorder
+	leaving atomic.Bool // the server was told to hang up
+}
+
+// endings are the commands after which a server hangs up.
+var endings = map[string]bool{"quit": true, "guest-shutdown": true}
+
+func (s *session) call(ctx context.Context, command string) func(qmp.CallInfo) {
+	ending := endings[command]
+	if ending {
+		s.leaving.Store(true)
+	}
+	if !ending && !s.enabled(ctx) {
 		return nil
 	}
 	return func(c qmp.CallInfo) {
-		attrs := []slog.Attr{slog.String("command", c.Command), slog.Duration("took", c.End.Sub(c.Start))}
-		if c.ID != 0 {
-			attrs = append(attrs, slog.Int64("id", c.ID))
+		if ending && (c.Sent.IsZero() || !qmp.MayHaveRun(c.Err)) {
+			s.leaving.Store(false)
 		}
-		if c.OutOfBand {
-			attrs = append(attrs, slog.Bool("oob", true))
+		if s.enabled(ctx) {
+			s.ended(ctx, c)
 		}
-		if c.Sent.IsZero() {
-			attrs = append(attrs, slog.Bool("sent", false))
-		} else {
-			attrs = append(attrs,
-				slog.Duration("waited", c.Sent.Sub(c.Start)),
-				slog.Int("request_bytes", c.RequestSize), slog.Int("reply_bytes", c.ReplySize))
-		}
-		attrs = r.payload(attrs, "request", c.Request)
-		attrs = r.payload(attrs, "reply", c.Reply)
-		if c.Err != nil {
-			attrs = append(attrs, slog.Any("error", c.Err))
-		}
-		r.write(ctx, "qmp call", attrs...)
 	}
+}
+
+// sent shows a call that may never end.
+func (r *recorder) sent(ctx context.Context, c qmp.CallInfo) {
+	if !r.enabled(ctx) {
+		return
+	}
+	attrs := append(identity(c), slog.Int("request_bytes", c.RequestSize))
+	r.write(ctx, "qmp sent", r.payload(attrs, "request", c.Request)...)
+}
+
+func (r *recorder) ended(ctx context.Context, c qmp.CallInfo) {
+	attrs := append(identity(c), slog.Duration("took", c.End.Sub(c.Start)))
+	if c.Sent.IsZero() {
+		attrs = append(attrs, slog.Bool("sent", false))
+	} else {
+		attrs = append(attrs,
+			slog.Duration("waited", c.Sent.Sub(c.Start)),
+			slog.Int("request_bytes", c.RequestSize), slog.Int("reply_bytes", c.ReplySize))
+	}
+	attrs = r.payload(attrs, "request", c.Request)
+	attrs = r.payload(attrs, "reply", c.Reply)
+	if c.Err != nil {
+		attrs = append(attrs, slog.Any("error", c.Err))
+	}
+	r.write(ctx, "qmp call", attrs...)
+}
+
+// identity is which call it is.
+func identity(c qmp.CallInfo) []slog.Attr {
+	attrs := []slog.Attr{slog.String("command", c.Command)}
+	if c.ID != 0 {
+		attrs = append(attrs, slog.Int64("id", c.ID))
+	}
+	if c.OutOfBand {
+		attrs = append(attrs, slog.Bool("oob", true))
+	}
+	return attrs
 }
 
 // payload adds a text, if texts are asked for and there is one.
@@ -106,12 +149,12 @@ func (r *recorder) connected(g qmp.Greeting) {
 		slog.String("version", g.Version.String()), slog.Any("capabilities", g.Capabilities))
 }
 
-func (r *recorder) closed(err error) {
+func (s *session) closed(err error) {
 	level := slog.LevelWarn
-	if errors.Is(err, io.EOF) || err.Error() == byUs {
+	if s.leaving.Swap(false) || err.Error() == byUs {
 		level = slog.LevelDebug
 	}
-	r.log.LogAttrs(context.Background(), level, "qmp closed", slog.Any("error", err))
+	s.log.LogAttrs(context.Background(), level, "qmp closed", slog.Any("error", err))
 }
 
 // byUs is what a connection says that Close has ended: it has no cause.

@@ -2,8 +2,10 @@ package qmplog_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"strings"
@@ -72,8 +74,10 @@ func session(t *testing.T, level slog.Level, opts ...qmplog.Option) []string {
 
 func TestLog(t *testing.T) {
 	assert.Equal(t, []string{
+		`level=DEBUG msg="qmp sent" command=qmp_capabilities request_bytes=52`,
 		`level=DEBUG msg="qmp call" command=qmp_capabilities took=1s waited=0s request_bytes=52 reply_bytes=2`,
 		`level=DEBUG msg="qmp connected" version=11.1.3 capabilities=[oob]`,
+		`level=DEBUG msg="qmp sent" command=set_password request_bytes=61`,
 		`level=DEBUG msg="qmp event" event=E timestamp=1970-01-01T00:00:01.000Z data_bytes=23`,
 		`level=DEBUG msg="qmp call" command=set_password took=1s waited=0s request_bytes=61 reply_bytes=2`,
 		`level=DEBUG msg="qmp call" command=x took=0s sent=false error="qmp: x: arguments: the Go type func() has no JSON"`,
@@ -84,7 +88,7 @@ func TestLog(t *testing.T) {
 // inOrder puts the event, which a worker logs, before the call it came before.
 func inOrder(lines []string) []string {
 	for i := 1; i < len(lines); i++ {
-		if strings.Contains(lines[i], `"qmp event"`) && strings.Contains(lines[i-1], "set_password") {
+		if strings.Contains(lines[i], `"qmp event"`) && strings.Contains(lines[i-1], `"qmp call" command=set_password`) {
 			lines[i-1], lines[i] = lines[i], lines[i-1]
 		}
 	}
@@ -121,4 +125,101 @@ func TestProblems(t *testing.T) {
 
 func TestNoDebugLevel(t *testing.T) {
 	assert.Equal(t, []string{""}, session(t, slog.LevelInfo))
+}
+
+// ends returns the levels at which the ends of a connection are logged. act has a
+// connection and its server; a server's every connection is another pipe.
+func ends(t *testing.T, act func(t *testing.T, c *qmp.Conn, server func() net.Conn), opts ...qmp.Option) []string {
+	t.Helper()
+	var log bytes.Buffer
+	synctest.Test(t, func(t *testing.T) {
+		h := slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: withoutTime})
+		servers := make(chan net.Conn, 10)
+		connect := func(context.Context) (io.ReadWriteCloser, error) {
+			ours, theirs := net.Pipe()
+			go serve(t, theirs)
+			servers <- theirs
+			return ours, nil
+		}
+		c, err := qmp.DialFunc(t.Context(), connect, append(opts, qmplog.With(slog.New(h)))...)
+		require.NoError(t, err)
+		act(t, c, func() net.Conn { return <-servers })
+		c.Close()
+		synctest.Wait()
+		for len(servers) > 0 {
+			(<-servers).Close()
+		}
+	})
+	var levels []string
+	for line := range strings.Lines(log.String()) {
+		if level, _, ok := strings.Cut(line, ` msg="qmp closed"`); ok {
+			levels = append(levels, strings.TrimPrefix(level, "level="))
+		}
+	}
+	return levels
+}
+
+// Every end that nobody asked for is a warning.
+func TestEnds(t *testing.T) {
+	lost := func(_ *testing.T, _ *qmp.Conn, server func() net.Conn) {
+		synctest.Wait()
+		server().Close() // as when QEMU is killed
+		synctest.Wait()
+	}
+	quit := func(t *testing.T, c *qmp.Conn, server func() net.Conn) {
+		_ = c.Execute(t.Context(), "quit", nil, nil)
+		lost(t, c, server)
+	}
+	reconnecting := qmp.WithReconnect(qmp.Reconnect{})
+	assert.Equal(t, []string{"WARN"}, ends(t, lost), "the server is killed")
+	assert.Equal(t, []string{"DEBUG"}, ends(t, quit), "it was told to quit")
+	assert.Equal(t, []string{"DEBUG"}, ends(t, func(*testing.T, *qmp.Conn, func() net.Conn) {}), "Close")
+	assert.Equal(t, []string{"WARN"}, ends(t, func(t *testing.T, c *qmp.Conn, server func() net.Conn) {
+		assert.Error(t, c.Execute(t.Context(), "quit", func() {}, nil))
+		lost(t, c, server)
+	}), "quit was not sent")
+	assert.Equal(t, []string{"WARN", "WARN", "DEBUG", "WARN", "DEBUG"}, ends(t, func(t *testing.T, c *qmp.Conn, server func() net.Conn) {
+		for _, end := range []func(*testing.T, *qmp.Conn, func() net.Conn){lost, lost, quit, lost} {
+			end(t, c, server)
+			assert.NoError(t, c.Execute(t.Context(), "query-status", nil, nil), "it is back")
+		}
+	}, reconnecting), "each loss of a connection that is made again, then Close")
+}
+
+// A call that is not answered is in the log.
+func TestHang(t *testing.T) {
+	var log bytes.Buffer
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		defer theirs.Close()
+		go func() {
+			_, err := theirs.Read(make([]byte, 100))
+			assert.NoError(t, err)
+		}()
+		h := slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: withoutTime})
+		c, err := qmp.NewConn(t.Context(), ours, qmp.WithoutHandshake(), qmplog.With(slog.New(h), qmplog.Payloads()))
+		require.NoError(t, err)
+		defer c.Close()
+		c.Go(t.Context(), "hang", nil, nil, func(error) {})
+		synctest.Wait()
+		assert.Regexp(t, `^level=DEBUG msg="qmp sent" command=hang request_bytes=40 request="{\\"execute\\":\\"hang\\",\\"id\\":[0-9]{16}}"\n$`, log.String())
+	})
+}
+
+// Without a logger it is the default one.
+func TestNilLogger(t *testing.T) {
+	old := slog.Default()
+	defer slog.SetDefault(old)
+	var log bytes.Buffer
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+	opt := qmplog.With(nil)
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		c, err := qmp.NewConn(t.Context(), ours, qmp.WithoutHandshake(), opt)
+		require.NoError(t, err)
+		theirs.Close()
+		<-c.Done()
+		synctest.Wait()
+	})
+	assert.Contains(t, log.String(), "qmp closed")
 }

@@ -50,12 +50,17 @@ type Request struct {
 }
 
 // After has f called behind the reply, for events that come later than it.
-func (r *Request) After(f func()) { r.after = append(r.after, f) }
+func (r *Request) After(f func()) {
+	if f == nil {
+		panic("qmptest: After: the function is nil")
+	}
+	r.after = append(r.after, f)
+}
 
 // Handle makes h execute a command. It takes the place of what executed it before,
 // built-in commands included: query-version, query-commands, query-qmp-schema and
 // quit, after which the server takes no more clients. The package's function
-// [Handle] does the same with types.
+// [Handle] does the same with types. nil takes back what an earlier call has set.
 func (s *Server) Handle(command string, h Handler) {
 	s.t.Helper()
 	s.known(command)

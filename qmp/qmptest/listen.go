@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"strings"
 
+	"github.com/goqapi/goqapi/internal/address"
 	"github.com/goqapi/goqapi/qmp"
 )
 
@@ -25,19 +25,14 @@ func (s *Server) Dial(ctx context.Context, opts ...qmp.Option) (*qmp.Conn, error
 }
 
 // Listen lets clients connect at an address such as unix:/tmp/qmp.sock or
-// tcp:127.0.0.1:0, and returns the one to dial. As with QEMU, one client is
-// served at a time; the next gets no greeting until it leaves. A comma in a path
-// is doubled, as in QEMU's own arguments.
+// tcp:127.0.0.1:0, written as for [qmp.Listen], and returns the one to dial. As with
+// QEMU, one client is served at a time; the next gets no greeting until it leaves.
 func (s *Server) Listen(addr string) (string, error) {
-	network, where, ok := strings.Cut(addr, ":")
-	path := strings.ReplaceAll(where, ",,", "\x00")
-	switch {
-	case !ok || network != "unix" && network != "tcp":
-		return "", fmt.Errorf("qmptest: listen at %q: it is neither a unix: nor a tcp: address", addr)
-	case strings.Contains(path, ","):
-		return "", fmt.Errorf("qmptest: listen at %q: the server has no options", addr)
+	a, err := address.ParseStream(addr)
+	if err != nil {
+		return "", fmt.Errorf("qmptest: listen: %w", err)
 	}
-	l, err := net.Listen(network, strings.ReplaceAll(path, "\x00", ","))
+	l, err := a.Listen(context.Background())
 	if err != nil {
 		return "", fmt.Errorf("qmptest: %w", err)
 	}
@@ -51,7 +46,7 @@ func (s *Server) Listen(addr string) (string, error) {
 	s.sessions.Add(1)
 	s.mu.Unlock()
 	go s.accept(l)
-	return network + ":" + strings.ReplaceAll(l.Addr().String(), ",", ",,"), nil
+	return l.Address().String(), nil
 }
 
 func (s *Server) accept(l net.Listener) {

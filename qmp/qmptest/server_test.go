@@ -235,7 +235,7 @@ func TestFlood(t *testing.T) {
 func TestListen(t *testing.T) {
 	for _, addr := range []string{"unix:" + filepath.Join(t.TempDir(), "q"), "tcp:127.0.0.1:0"} {
 		srv := qmptest.Start(t)
-		at, err := srv.Listen(addr)
+		at, err := srv.Listen(addr + ",server=on,wait=off")
 		require.NoError(t, err)
 		first, err := qapi.Dial(t.Context(), at)
 		require.NoError(t, err)
@@ -249,9 +249,9 @@ func TestListen(t *testing.T) {
 		next.Close()
 	}
 	_, err := qmptest.Start(t).Listen("carrier-pigeon")
-	assert.ErrorContains(t, err, "neither a unix: nor a tcp: address")
-	_, err = qmptest.Start(t).Listen("unix:x,server=on")
-	assert.ErrorContains(t, err, "no options")
+	assert.EqualError(t, err, `qmptest: listen: address "carrier-pigeon": it does not begin with its kind, such as "unix:" or "tcp:"`)
+	_, err = qmptest.Start(t).Listen("unix:x,abstract=maybe")
+	assert.EqualError(t, err, `qmptest: listen: address "unix:x,abstract=maybe": the option "abstract" is on or off, not "maybe"`)
 }
 
 // TestQuit sees SHUTDOWN before the reply, or behind it as with old releases,

@@ -30,6 +30,7 @@ import (
 	"net"
 	"sync/atomic"
 
+	"github.com/goqapi/goqapi/internal/printable"
 	"github.com/goqapi/goqapi/qmp"
 )
 
@@ -101,8 +102,12 @@ func Client(stream net.Conn, cfg *tls.Config) net.Conn {
 }
 
 // Server makes the server's side of a TLS connection of a stream, from a QEMU that
-// connects to us, for [qmp.NewConn]. cfg needs a certificate.
+// connects to us, for [qmp.NewConn]. cfg needs a certificate; without one, and if it is
+// nil, the handshake fails.
 func Server(stream net.Conn, cfg *tls.Config) net.Conn {
+	if cfg == nil {
+		cfg = new(tls.Config) // crypto/tls would crash
+	}
 	return &conn{Conn: tls.Server(stream, cfg)}
 }
 
@@ -162,7 +167,16 @@ func (c *conn) Write(b []byte) (int, error) {
 
 func (c *conn) handshake() error {
 	if err := c.Conn.Handshake(); err != nil {
-		return fmt.Errorf("TLS handshake: %w", err)
+		return &handshakeError{err}
 	}
 	return nil
 }
+
+// A handshakeError may quote a certificate that nobody vouches for.
+type handshakeError struct{ err error }
+
+func (e *handshakeError) Error() string {
+	return "TLS handshake: " + printable.Start([]byte(e.err.Error()), 1<<10)
+}
+
+func (e *handshakeError) Unwrap() error { return e.err }

@@ -3,6 +3,7 @@ package qmptls_test
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -330,6 +331,29 @@ func TestRevoked(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A certificate that nobody vouches for cannot forge a line of a log.
+func TestHandshakeErrorIsPrintable(t *testing.T) {
+	ca, key := newAuthority(t, "Test Authority"), newKey(t)
+	cert := tls.Certificate{PrivateKey: key, Certificate: [][]byte{ca.sign(t, &x509.Certificate{
+		SerialNumber: big.NewInt(2), NotBefore: ca.cert.NotBefore, NotAfter: ca.cert.NotAfter,
+		DNSNames: []string{"x\nall is well \x1b[31m", strings.Repeat("y", 5000)},
+	}, key)}}
+	addr := listen(t, "tcp", func(c net.Conn) { serve(qmptls.Server(c, &tls.Config{Certificates: []tls.Certificate{cert}})) })
+	_, err := qmp.Dial(t.Context(), "tcp:"+addr.String(), qmptls.With(&tls.Config{ServerName: "localhost"}))
+	assert.ErrorAs(t, err, new(x509.HostnameError))
+	assert.ErrorContains(t, err, `certificate is valid for x\nall is well \x1b[31m, yyyy`)
+	assert.Less(t, len(err.Error()), 1500)
+}
+
+// Without credentials a server fails, and does not crash.
+func TestNilServer(t *testing.T) {
+	ours, theirs := net.Pipe()
+	defer ours.Close()
+	go func() { _, _ = qmptls.Client(ours, &tls.Config{ServerName: "localhost"}).Read(make([]byte, 1)) }()
+	_, err := qmptls.Server(theirs, nil).Read(make([]byte, 1))
+	assert.ErrorContains(t, err, "TLS handshake: tls: ")
 }
 
 func Example() {

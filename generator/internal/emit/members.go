@@ -1,6 +1,8 @@
 package emit
 
 import (
+	"strings"
+
 	"github.com/dave/jennifer/jen"
 
 	"github.com/goqapi/goqapi/generator/internal/plan"
@@ -61,14 +63,34 @@ func encodeCall(f *plan.Field, field *jen.Statement) jen.Code {
 	return jen.Id("e").Dot("Value").Call(name, jen.Op("&").Add(field))
 }
 
+// aboutProps is the comment on the field for the members that the schema does not know.
+func aboutProps(s *plan.Struct) []string {
+	lines := []string{s.Props + " are further members, merged into the object; nil ones are left out."}
+	if len(s.Refused) > 0 {
+		lines = append(lines, "Those that only the server may set are an error:", strings.Join(s.Refused, ", ")+".")
+	}
+	return lines
+}
+
 // encodeProps writes the members that the schema does not know.
-func encodeProps(s *plan.Struct) jen.Code {
-	return jen.Id("e").Dot("Props").CallFunc(func(args *jen.Group) {
-		args.Id("x").Dot(s.Props)
-		for _, f := range s.Fields {
-			args.Lit(f.QAPI)
-		}
-	})
+func encodeProps(s *plan.Struct) []jen.Code {
+	call := func(method string, names []string) jen.Code {
+		return jen.Id("e").Dot(method).CallFunc(func(args *jen.Group) {
+			args.Id("x").Dot(s.Props)
+			for _, name := range names {
+				args.Lit(name)
+			}
+		})
+	}
+	var known []string
+	for _, f := range s.Fields {
+		known = append(known, f.QAPI)
+	}
+	code := []jen.Code{call("Props", known)}
+	if len(s.Refused) > 0 {
+		code = append([]jen.Code{call("RefuseProps", s.Refused)}, code...)
+	}
+	return code
 }
 
 // decodeMember writes the method that reads the member of a given name, if

@@ -62,7 +62,9 @@ func (g *group) structType(s *plan.Struct) {
 	g.Type().Id(s.Name).StructFunc(func(body *jen.Group) {
 		fields(body, s.Fields)
 		if s.Props != "" {
-			body.Comment("// " + s.Props + " are further members, merged into the object.")
+			for _, line := range aboutProps(s) {
+				body.Comment("// " + line)
+			}
 			body.Id(s.Props).Map(jen.String()).Any().Tag(map[string]string{"json": "-"})
 		}
 	})
@@ -79,7 +81,7 @@ func (g *group) structType(s *plan.Struct) {
 			body = append(body, encodeField(f))
 		}
 		if s.Props != "" {
-			body = append(body, encodeProps(s))
+			body = append(body, encodeProps(s)...)
 		}
 		g.encodeMembers(s.Name, body...)
 	}

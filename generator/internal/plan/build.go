@@ -317,7 +317,7 @@ func (b *builder) command(d *schema.Command) *Command {
 			Fields: fields,
 		}
 		if !d.Gen {
-			c.Own.Props = propsName(fields)
+			c.Own.Props, c.Own.Refused = propsName(fields), refusedProps[d.Name]
 		}
 		c.Args = &Type{Kind: Object, Name: c.Own.Name}
 	default:
@@ -332,6 +332,12 @@ func (b *builder) command(d *schema.Command) *Command {
 		}
 	}
 	return c
+}
+
+// refusedProps are, by command, members that QEMU takes although only it may set them:
+// realized ends every release with SIGSEGV.
+var refusedProps = map[string][]string{
+	"device_add": {"hotplugged", "parent_bus", "realized", "type"},
 }
 
 // propsName is the name of the field for further members: Props, unless the

@@ -138,6 +138,8 @@ type Struct struct {
 	// Props is the field for further members, of a command that takes more
 	// than the schema knows; empty if it does not.
 	Props string
+	// Refused are further members that must not be sent.
+	Refused []string
 	// Variant is set if the struct is a union's variant itself.
 	Variant *Variant
 	// Members tells that the struct reads and writes its members one by one,

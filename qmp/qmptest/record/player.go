@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strings"
 	"sync"
 	"testing"
 
+	"github.com/goqapi/goqapi/internal/address"
 	"github.com/goqapi/goqapi/qmp"
 )
 
@@ -89,13 +89,13 @@ func (p *Player) DialAgent(ctx context.Context, opts ...qmp.Option) (*qmp.Conn, 
 }
 
 // Listen lets clients connect at an address such as unix:/tmp/qmp.sock or
-// tcp:127.0.0.1:0, and returns the one to dial.
+// tcp:127.0.0.1:0, written as for [qmp.Listen], and returns the one to dial.
 func (p *Player) Listen(addr string) (string, error) {
-	network, where, ok := strings.Cut(addr, ":")
-	if !ok || network != "unix" && network != "tcp" {
-		return "", fmt.Errorf("record: listen at %q: it is neither a unix: nor a tcp: address", addr)
+	a, err := address.ParseStream(addr)
+	if err != nil {
+		return "", fmt.Errorf("record: listen: %w", err)
 	}
-	l, err := net.Listen(network, where)
+	l, err := a.Listen(context.Background())
 	if err != nil {
 		return "", fmt.Errorf("record: %w", err)
 	}
@@ -115,7 +115,7 @@ func (p *Player) Listen(addr string) (string, error) {
 			p.serve(conn)
 		}
 	})
-	return network + ":" + l.Addr().String(), nil
+	return l.Address().String(), nil
 }
 
 // serve replays the session to a client.

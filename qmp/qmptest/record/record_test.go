@@ -104,7 +104,7 @@ func TestReplay(t *testing.T) {
 
 func TestReplayToPrograms(t *testing.T) {
 	p := load(t, recording).Start(t, record.Options{})
-	for _, addr := range []string{"unix:" + filepath.Join(t.TempDir(), "q"), "tcp:127.0.0.1:0"} {
+	for _, addr := range []string{"unix:" + filepath.Join(t.TempDir(), "q,,r") + ",server=on", "tcp:127.0.0.1:0"} {
 		at, err := p.Listen(addr)
 		require.NoError(t, err)
 		for range 2 {
@@ -114,8 +114,8 @@ func TestReplayToPrograms(t *testing.T) {
 			c.Close()
 		}
 	}
-	_, err := p.Listen("pigeon:x")
-	assert.ErrorContains(t, err, "neither a unix: nor a tcp: address")
+	_, err := p.Listen("pipe:x")
+	assert.EqualError(t, err, `record: listen: address "pipe:x": it is neither a unix: nor a tcp: address`)
 }
 
 // A player that is closed has nothing left to say.

@@ -5,16 +5,22 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"strings"
 	"sync"
+
+	"github.com/goqapi/goqapi/internal/address"
 )
 
 // Serve records the session of a client that is another program: it takes one client
-// from l, connects it to the server at target, such as unix:/run/vm/qmp.sock or
-// tcp:localhost:4444, passes on what each says, writes the recording to w as [Stream]
-// does, and returns nil when one of them has left. When ctx ends, so does the session.
-// l is closed.
+// from l, connects it to the server at target, passes on what each says, writes the
+// recording to w as [Stream] does, and returns nil when one of them has left. target is
+// an address such as unix:/run/vm/qmp.sock or tcp:localhost:4444, written as for
+// [qmp.Dial]. When ctx ends, so does the session. l is closed.
 func Serve(ctx context.Context, l net.Listener, target string, w io.Writer) error {
+	to, err := address.ParseStream(target)
+	if err != nil {
+		l.Close()
+		return fmt.Errorf("record: connect: %w", err)
+	}
 	stop := context.AfterFunc(ctx, func() { l.Close() })
 	theirs, err := l.Accept()
 	stop()
@@ -26,9 +32,10 @@ func Serve(ctx context.Context, l net.Listener, target string, w io.Writer) erro
 		return fmt.Errorf("record: wait for a client: %w", err)
 	}
 	defer theirs.Close()
-	ours, err := dial(ctx, target)
+	network, where := to.Net()
+	ours, err := new(net.Dialer).DialContext(ctx, network, where)
 	if err != nil {
-		return err
+		return fmt.Errorf("record: connect to %s: %w", target, err)
 	}
 	recorded := Stream(ours, w)
 	end := func() {
@@ -48,18 +55,4 @@ func Serve(ctx context.Context, l net.Listener, target string, w io.Writer) erro
 		return fmt.Errorf("record: the session was cut: %w", ctx.Err())
 	}
 	return recorded.(*stream).tape.failure()
-}
-
-func dial(ctx context.Context, target string) (net.Conn, error) {
-	network, where, ok := strings.Cut(target, ":")
-	where, _, _ = strings.Cut(where, ",") // QEMU's options
-	if !ok || network != "unix" && network != "tcp" {
-		return nil, fmt.Errorf("record: connect to %q: it is neither a unix: nor a tcp: address", target)
-	}
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, network, where)
-	if err != nil {
-		return nil, fmt.Errorf("record: connect to %s: %w", target, err)
-	}
-	return conn, nil
 }

@@ -192,7 +192,7 @@ func TestServeEnds(t *testing.T) {
 	err := record.Serve(cancelled(), listen(), "tcp:127.0.0.1:1", io.Discard)
 	assert.ErrorContains(t, err, "wait for a client: context canceled")
 
-	for _, target := range []string{"unix:" + filepath.Join(t.TempDir(), "none"), "fd:7"} {
+	for _, target := range []string{"unix:" + filepath.Join(t.TempDir(), "none"), "tcp:127.0.0.1:0"} {
 		l := listen()
 		go func() {
 			if conn, err := net.Dial("tcp", l.Addr().String()); err == nil {
@@ -204,6 +204,11 @@ func TestServeEnds(t *testing.T) {
 		assert.ErrorContains(t, err, "record: connect to ")
 		assert.ErrorContains(t, err, target)
 	}
+	l := listen()
+	err = record.Serve(t.Context(), l, "fd:7", io.Discard)
+	assert.EqualError(t, err, `record: connect: address "fd:7": it is neither a unix: nor a tcp: address`, "nobody has to come first")
+	_, err = l.Accept()
+	assert.ErrorIs(t, err, net.ErrClosed)
 }
 
 // Whatever is said can be loaded, and replays as it was.

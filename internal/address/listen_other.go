@@ -1,6 +1,6 @@
 //go:build !linux
 
-package qmp
+package address
 
 import (
 	"context"

@@ -1,0 +1,45 @@
+package address
+
+import "testing"
+
+// What can be parsed is written so that it is parsed the same.
+func FuzzAddress(f *testing.F) {
+	for _, text := range []string{
+		"unix:/run/x.sock,server=on,wait=off", "unix:a,,b,abstract,notight", "unix:@x", "unix:@x,abstract=on",
+		"unix:path=/a=b", "unix:path=", "unix:a,reconnect=5,logfile=x", "unix:x,abstarct=on", "unix:@,=",
+		"tcp:localhost:4444,server,nowait", "tcp:[::1]:4444,ipv6=on", "tcp::1", "tcp:[::1:1", "tcp:a]b:1", "tcp:[[x]:1",
+		"tcp:h:1,tls-creds=t,nodelay", "vsock:3:1024", "fd:3", "fd:+3", "pipe:/run/x", "pipe:,,", "stdio", "unix:,", "",
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		a, err := Parse(text)
+		if err != nil {
+			return
+		}
+		a.Secure = false // says how, not where
+		again, err := Parse(a.String())
+		if err != nil || again != a {
+			t.Errorf("%q is %+v, but as %q %+v, %v", text, a, a, again, err)
+		}
+	})
+}
+
+// Any path without a zero byte can be an address, and means that file.
+func FuzzUnix(f *testing.F) {
+	for _, path := range []string{"/run/x.sock", "a,b", ",,", "@x", "./@x", "path=x", "a=b,server", ",abstract=on", " ", "é"} {
+		f.Add(path)
+	}
+	f.Fuzz(func(t *testing.T, path string) {
+		a, err := Parse(Unix(path))
+		if err != nil {
+			return // too long, or empty
+		}
+		if path[0] == '@' {
+			path = "./" + path
+		}
+		if a != (Address{Kind: "unix", Path: path}) {
+			t.Errorf("%q became %q, which is %+v", path, Unix(path), a)
+		}
+	})
+}

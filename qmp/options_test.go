@@ -1,0 +1,55 @@
+package qmp
+
+import (
+	"bytes"
+	"context"
+	"log"
+	"strings"
+	"testing"
+	"testing/synctest"
+)
+
+// Options that are given nil are as those that are not given.
+func TestNilOptions(t *testing.T) {
+	var said bytes.Buffer
+	defer log.SetOutput(log.Writer())
+	log.SetOutput(&said)
+	failing := func(error) { t.Error("an option counts that was taken back") }
+	bubble(t, func(t *testing.T, p pair) {
+		p.peer.send("rubbish\n{\"x\": 1}\n")
+		synctest.Wait()
+	}, WithEventError(failing), WithEventError(nil), WithPanicHandler(nil), WithSetup(nil), WithTraceFunc(nil),
+		WithTrace(Trace{}))
+	if !strings.Contains(said.String(), "qmp: ") {
+		t.Errorf("reported: %q", said.String())
+	}
+}
+
+// wantPanic fails the test unless f panics with a text.
+func wantPanic(t *testing.T, want string, f func()) {
+	t.Helper()
+	defer func() {
+		if v := recover(); v != want {
+			t.Errorf("got %v, want %s", v, want)
+		}
+	}()
+	f()
+}
+
+// What cannot work without a function says so at once, not in a goroutine later.
+func TestNilFunctions(t *testing.T) {
+	bubble(t, func(t *testing.T, p pair) {
+		wantPanic(t, "qmp: Handle: the function is nil", func() { p.Handle("X", nil) })
+		wantPanic(t, "qmp: the handler of X is nil", func() {
+			On(p.Conn, "X", func(e Event) (Event, error) { return e, nil }, nil)
+		})
+		p.Go(t.Context(), "a", nil, nil, nil)
+		p.peer.answer(p.peer.next(), "{}")
+		p.GoRoundTrip(t.Context(), []byte(`{"execute":"b"}`), nil)
+		p.peer.answer(p.peer.next(), "{}")
+		if err := p.Wait(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+	wantPanic(t, "qmp: DialFunc: connect is nil", func() { _, _ = DialFunc(context.Background(), nil) })
+}
