@@ -40,7 +40,7 @@ var arrows = []arrow{
 	{"qmp/codec", []string{jsonModule, "internal/redact"}},
 	{"qmp/qmptls", []string{"qmp"}},
 	{"qmp/qmptest/...", []string{jsonModule, "qmp", "qmp/qmptest/internal/...", "qapi/...", "schema/...", "internal/redact"}},
-	{"qapi/...", []string{jsonModule, "qmp", "qmp/codec"}},
+	{"qapi/...", []string{jsonModule, "qmp", "qmp/codec", "internal/printable"}},
 	{"raw", []string{jsonModule, "qmp"}},
 	{"schema", nil},
 	{"schema/qemu", []string{"schema"}},
