@@ -126,7 +126,7 @@ func TestUsersCompile(t *testing.T) {
 	for _, p := range list(t, "-deps", "./qmp", "./raw", "./qapi/...") {
 		standard[p.ImportPath] = p.Standard
 	}
-	ours := []string{jsonModule, module + "/qmp", module + "/qmp/codec", module + "/raw", module + "/qapi/...", module + "/internal/redact"}
+	ours := []string{jsonModule, module + "/qmp", module + "/qmp/codec", module + "/raw", module + "/qapi/...", module + "/internal/redact", module + "/internal/printable"}
 	for path, std := range standard {
 		if !std && !anyBelow(ours, path) {
 			t.Errorf("users of the bindings would compile %s", path)
