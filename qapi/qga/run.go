@@ -21,7 +21,7 @@ type Command struct {
 	// Stdin is what it reads; nil: nothing.
 	Stdin []byte
 	// Capture is what is to be captured; nil: standard output and error, apart.
-	// The agents of QEMU before 8.0 know only [Bool].
+	// The agents of QEMU before 8.1 know only [Bool].
 	Capture GuestExecCaptureOutput
 }
 
