@@ -133,7 +133,7 @@ type ObjectOptionsAuthzListfile struct {
 	// The file, with the properties of authz-list as JSON.
 	Filename string `json:"filename"`
 	// Whether the file is read again when it changes. While it has errors nobody
-	// gets access. True if absent, where the host can tell.
+	// gets access. True if absent, where the host reports changes.
 	Refresh *bool `json:"refresh,omitzero"`
 }
 

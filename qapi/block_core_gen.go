@@ -3304,7 +3304,7 @@ type XDbgBlockGraphEdge struct {
 type XDbgBlockGraph struct {
 	// The nodes, devices and jobs.
 	Nodes []XDbgBlockGraphNode `json:"nodes"`
-	// Who uses what.
+	// Which node, device or job uses which node.
 	Edges []XDbgBlockGraphEdge `json:"edges"`
 }
 
@@ -3787,7 +3787,7 @@ type BlockIOThrottle struct {
 }
 
 // ThrottleLimits are limits for reads and writes. Those for both together
-// exclude those for either. 0, the default, is no limit.
+// exclude those for either. 0, the default, means no limit.
 //
 // It is the struct ThrottleLimits of block-core.json.
 //
@@ -7780,7 +7780,7 @@ func (e ReplicationMode) Known() bool {
 type BlockdevOptionsReplication struct {
 	// The node below, by name or with its options.
 	File BlockdevRef `json:"file"`
-	// The side.
+	// The side of the replication that this machine is.
 	Mode ReplicationMode `json:"mode"`
 	// The root node, or drive, of the chain. For the secondary only, and required
 	// there.

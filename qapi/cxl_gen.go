@@ -63,18 +63,18 @@ type CXLGeneralMediaEvent struct {
 	HeadID *uint8 `json:"head-id,omitzero"`
 	// The address within the device; the low bits are flags.
 	Dpa uint64 `json:"dpa"`
-	// What is known of it, bit by bit: uncorrectable, over a threshold, poison
-	// overflowed.
+	// What is known of the error, bit by bit: uncorrectable, over a threshold,
+	// poison overflowed.
 	Descriptor uint8 `json:"descriptor"`
 	// The kind of error.
 	Type uint8 `json:"type"`
-	// Who met it: the host, the scrubber, the host's scan for poison, …
+	// Who met the error: the host, the scrubber, the host's scan for poison, …
 	TransactionType uint8 `json:"transaction-type"`
 	// The channel, if it is known.
 	Channel *uint8 `json:"channel,omitzero"`
 	// The rank, if it is known.
 	Rank *uint8 `json:"rank,omitzero"`
-	// The devices of the rank that it concerns, bit by bit.
+	// The devices of the rank that the error concerns, bit by bit.
 	Device *uint32 `json:"device,omitzero"`
 	// What the vendor calls the part, up to 16 bytes.
 	ComponentID *string `json:"component-id,omitzero"`
@@ -84,7 +84,7 @@ type CXLGeneralMediaEvent struct {
 	CmeEvFlags *uint8 `json:"cme-ev-flags,omitzero"`
 	// How many corrected errors there were.
 	CmeCount *uint32 `json:"cme-count,omitzero"`
-	// The kind within the kind.
+	// The kind of error within its type.
 	SubType uint8 `json:"sub-type"`
 }
 
@@ -128,25 +128,25 @@ type CXLDRAMEvent struct {
 	HeadID *uint8 `json:"head-id,omitzero"`
 	// The address within the device; the low bits are flags.
 	Dpa uint64 `json:"dpa"`
-	// What is known of it, bit by bit.
+	// What is known of the error, bit by bit.
 	Descriptor uint8 `json:"descriptor"`
 	// The kind of error.
 	Type uint8 `json:"type"`
-	// Who met it.
+	// Who met the error: the host, the scrubber, the host's scan for poison, …
 	TransactionType uint8 `json:"transaction-type"`
 	// The channel, if it is known.
 	Channel *uint8 `json:"channel,omitzero"`
 	// The rank, if it is known.
 	Rank *uint8 `json:"rank,omitzero"`
-	// The nibbles that it concerns, bit by bit.
+	// The nibbles that the error concerns, bit by bit.
 	NibbleMask *uint32 `json:"nibble-mask,omitzero"`
-	// The group of banks.
+	// The group of banks that the error is in.
 	BankGroup *uint8 `json:"bank-group,omitzero"`
-	// The bank.
+	// The bank that the error is in.
 	Bank *uint8 `json:"bank,omitzero"`
-	// The row.
+	// The row that the error is in.
 	Row *uint32 `json:"row,omitzero"`
-	// The column.
+	// The column that the error is in.
 	Column *uint16 `json:"column,omitzero"`
 	// Which bits were corrected, in four words.
 	CorrectionMask []uint64 `json:"correction-mask,omitzero"`
@@ -154,13 +154,13 @@ type CXLDRAMEvent struct {
 	ComponentID *string `json:"component-id,omitzero"`
 	// The component id is one of PLDM's.
 	IsCompIDPldm *bool `json:"is-comp-id-pldm,omitzero"`
-	// The sub-channel.
+	// The sub-channel that the error is in.
 	SubChannel *uint8 `json:"sub-channel,omitzero"`
 	// Flags about corrected errors, bit by bit.
 	CmeEvFlags *uint8 `json:"cme-ev-flags,omitzero"`
 	// How many corrected errors of volatile memory there were.
 	CvmeCount *uint32 `json:"cvme-count,omitzero"`
-	// The kind within the kind.
+	// The kind of error within its type.
 	SubType uint8 `json:"sub-type"`
 }
 
@@ -499,9 +499,9 @@ type CXLExtentRemovalPolicy string
 
 // The values of CXLExtentRemovalPolicy.
 const (
-	// By its tag.
+	// Named by the tag that was given with it.
 	CXLExtentRemovalPolicyTagBased CXLExtentRemovalPolicy = "tag-based"
-	// Piece by piece.
+	// Named piece by piece.
 	CXLExtentRemovalPolicyPrescriptive CXLExtentRemovalPolicy = "prescriptive"
 )
 

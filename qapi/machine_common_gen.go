@@ -16,11 +16,11 @@ type S390CPUEntitlement string
 const (
 	// Medium, or the most that being dedicated gives.
 	S390CPUEntitlementAuto S390CPUEntitlement = "auto"
-	// Little.
+	// A small share of a real processor.
 	S390CPUEntitlementLow S390CPUEntitlement = "low"
-	// A share.
+	// A share of a real processor.
 	S390CPUEntitlementMedium S390CPUEntitlement = "medium"
-	// All of it.
+	// All of a real processor.
 	S390CPUEntitlementHigh S390CPUEntitlement = "high"
 )
 

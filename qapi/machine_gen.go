@@ -1264,9 +1264,9 @@ func (e X86CPURegister32) Known() bool {
 type X86CPUFeatureWordInfo struct {
 	// What EAX holds before the instruction.
 	CPUIDInputEax int64 `json:"cpuid-input-eax"`
-	// What ECX holds before it, where that matters.
+	// What ECX holds before the instruction, where that matters.
 	CPUIDInputEcx *int64 `json:"cpuid-input-ecx,omitzero"`
-	// The register that holds the word behind it.
+	// The register that holds the word after the instruction.
 	CPUIDRegister X86CPURegister32 `json:"cpuid-register"`
 	// The features, bit by bit.
 	Features int64 `json:"features"`
@@ -1924,7 +1924,8 @@ type HvBalloonInfo struct {
 }
 
 // QueryHvBalloonStatusReport returns what the guest last reported through the
-// Hyper-V balloon. It fails if there was no report or is no such balloon.
+// Hyper-V balloon. It fails if there was no report, or if there is no such
+// balloon.
 //
 // It executes the command query-hv-balloon-status-report of machine.json.
 //
@@ -2595,11 +2596,11 @@ type SMBIOSEntryPointType string
 
 // The values of SMBIOSEntryPointType.
 const (
-	// The old form.
+	// The old form, with 32-bit addresses.
 	SMBIOSEntryPointType32 SMBIOSEntryPointType = "32"
-	// The new form.
+	// The new form, with 64-bit addresses.
 	SMBIOSEntryPointType64 SMBIOSEntryPointType = "64"
-	// The old one as long as it will do. In QEMU 10.0 and later, upstream since
+	// The old form as long as it will do. In QEMU 10.0 and later, upstream since
 	// 9.0.
 	SMBIOSEntryPointTypeAuto SMBIOSEntryPointType = "auto"
 )

@@ -19,9 +19,9 @@ type S390CPUPolarization string
 
 // The values of S390CPUPolarization.
 const (
-	// Evenly.
+	// Work is spread evenly.
 	S390CPUPolarizationHorizontal S390CPUPolarization = "horizontal"
-	// Over few, as their entitlements say.
+	// Work is spread over few processors, as their entitlements say.
 	S390CPUPolarizationVertical S390CPUPolarization = "vertical"
 )
 

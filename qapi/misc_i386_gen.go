@@ -319,7 +319,7 @@ func (c *Client) QuerySEVLaunchMeasure(ctx context.Context) (SEVLaunchMeasureInf
 type SEVCapability struct {
 	// The platform's public key, in base64.
 	Pdh string `json:"pdh"`
-	// The certificates behind it, in base64.
+	// The certificates of the platform's public key, in base64.
 	CertChain string `json:"cert-chain"`
 	// The unique id of processor 0, in base64. In QEMU 7.2 and later, upstream
 	// since 7.1.
@@ -471,9 +471,9 @@ type EvtchnPortType string
 
 // The values of EvtchnPortType.
 const (
-	// Nothing.
+	// The channel is not in use.
 	EvtchnPortTypeClosed EvtchnPortType = "closed"
-	// Nothing yet.
+	// The channel is not connected to anything yet.
 	EvtchnPortTypeUnbound EvtchnPortType = "unbound"
 	// A port of another domain.
 	EvtchnPortTypeInterdomain EvtchnPortType = "interdomain"

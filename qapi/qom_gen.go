@@ -502,9 +502,9 @@ type NetfilterInsert string
 
 // The values of NetfilterInsert.
 const (
-	// In front of it.
+	// In front of the other filter.
 	NetfilterInsertBefore NetfilterInsert = "before"
-	// Behind it.
+	// Behind the other filter.
 	NetfilterInsertBehind NetfilterInsert = "behind"
 )
 
@@ -1846,7 +1846,7 @@ func (v ObjectOptionsMemoryBackendEpc) encodeObjectOptions(e *codec.Encoder) {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.PrManagerHelperProperties
 type ObjectOptionsPrManagerHelper struct {
-	// The helper's socket.
+	// The socket of qemu-pr-helper.
 	Path string `json:"path"`
 }
 

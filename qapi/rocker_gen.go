@@ -153,11 +153,11 @@ type RockerOfDpaFlowKey struct {
 	TblID uint32 `json:"tbl-id"`
 	// The port that the packet came in at.
 	InPport *uint32 `json:"in-pport,omitzero"`
-	// The tunnel.
+	// The tunnel that the packet comes from.
 	TunnelID *uint32 `json:"tunnel-id,omitzero"`
-	// The VLAN.
+	// The VLAN of the packet.
 	VLANID *uint16 `json:"vlan-id,omitzero"`
-	// The Ethernet type.
+	// The Ethernet type of the packet.
 	EthType *uint16 `json:"eth-type,omitzero"`
 	// The sender's MAC address.
 	EthSrc *string `json:"eth-src,omitzero"`
@@ -179,19 +179,19 @@ type RockerOfDpaFlowKey struct {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-rocker.RockerOfDpaFlowMask
 type RockerOfDpaFlowMask struct {
-	// Of the port.
+	// Bits of the port that the packet came in at.
 	InPport *uint32 `json:"in-pport,omitzero"`
-	// Of the tunnel.
+	// Bits of the tunnel.
 	TunnelID *uint32 `json:"tunnel-id,omitzero"`
-	// Of the VLAN.
+	// Bits of the VLAN.
 	VLANID *uint16 `json:"vlan-id,omitzero"`
-	// Of the sender's MAC address.
+	// Bits of the sender's MAC address.
 	EthSrc *string `json:"eth-src,omitzero"`
-	// Of the receiver's MAC address.
+	// Bits of the receiver's MAC address.
 	EthDst *string `json:"eth-dst,omitzero"`
-	// Of the protocol.
+	// Bits of the protocol over IP.
 	IPProto *uint8 `json:"ip-proto,omitzero"`
-	// Of the type of service.
+	// Bits of the type of service.
 	IPTos *uint8 `json:"ip-tos,omitzero"`
 }
 

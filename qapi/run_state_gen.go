@@ -174,9 +174,9 @@ func (c *Client) QueryStatus(ctx context.Context) (StatusInfo, error) {
 type ShutdownEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
 	Timestamp time.Time `json:"timestamp,omitzero"`
-	// The guest did it, or asked for it. Since QEMU 2.10.
+	// The guest shut itself down, or asked for it. Since QEMU 2.10.
 	Guest bool `json:"guest"`
-	// Why. Since QEMU 4.0.
+	// Why the machine was shut down. Since QEMU 4.0.
 	Reason ShutdownCause `json:"reason"`
 }
 
@@ -236,9 +236,9 @@ func (c *Client) OnPowerdown(f func(PowerdownEvent)) (stop func()) {
 type ResetEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
 	Timestamp time.Time `json:"timestamp,omitzero"`
-	// The guest did it. Since QEMU 2.10.
+	// The guest reset itself. Since QEMU 2.10.
 	Guest bool `json:"guest"`
-	// Why. Since QEMU 4.0.
+	// Why the machine was reset. Since QEMU 4.0.
 	Reason ShutdownCause `json:"reason"`
 }
 
@@ -783,7 +783,7 @@ func (e GuestPanicInformationType) Known() bool {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-run-state.GuestPanicInformation
 type GuestPanicInformation struct {
-	// The kind.
+	// The form of the report: hyper-v, s390 or tdx.
 	Type GuestPanicInformationVariant `json:"type"`
 }
 
@@ -1133,9 +1133,9 @@ type MemoryFailureRecipient string
 
 // The values of MemoryFailureRecipient.
 const (
-	// QEMU's own.
+	// QEMU's own memory.
 	MemoryFailureRecipientHypervisor MemoryFailureRecipient = "hypervisor"
-	// The guest's.
+	// The guest's memory.
 	MemoryFailureRecipientGuest MemoryFailureRecipient = "guest"
 )
 

@@ -1626,9 +1626,9 @@ type KeyValueKind string
 
 // The values of KeyValueKind.
 const (
-	// By its scan code.
+	// A key named by its scan code.
 	KeyValueKindNumber KeyValueKind = "number"
-	// By its name.
+	// A key named by its name.
 	KeyValueKindQcode KeyValueKind = "qcode"
 )
 
@@ -1725,7 +1725,7 @@ func (x KeyValue) String() string {
 
 // KeyValueNumber is the variant of [KeyValue] for number, the type int.
 //
-// By its scan code.
+// A key named by its scan code.
 type KeyValueNumber int64
 
 // KeyValueKind returns [KeyValueKindNumber].
@@ -1739,7 +1739,7 @@ func (v KeyValueNumber) encodeKeyValue(e *codec.Encoder) {
 
 // KeyValueQcode is the variant of [KeyValue] for qcode, the enum QKeyCode.
 //
-// By its name.
+// A key named by its name.
 type KeyValueQcode QKeyCode
 
 // KeyValueKind returns [KeyValueKindQcode].
@@ -1785,19 +1785,19 @@ type InputButton string
 
 // The values of InputButton.
 const (
-	// The left one.
+	// The left button.
 	InputButtonLeft InputButton = "left"
-	// The middle one, usually the wheel pressed.
+	// The middle button, usually the wheel pressed.
 	InputButtonMiddle InputButton = "middle"
-	// The right one.
+	// The right button.
 	InputButtonRight InputButton = "right"
 	// One step of the wheel up.
 	InputButtonWheelUp InputButton = "wheel-up"
 	// One step of the wheel down.
 	InputButtonWheelDown InputButton = "wheel-down"
-	// The fourth one, usually for back. Since QEMU 2.9.
+	// The fourth button, usually for back. Since QEMU 2.9.
 	InputButtonSide InputButton = "side"
-	// The fifth one, usually for forward. Since QEMU 2.9.
+	// The fifth button, usually for forward. Since QEMU 2.9.
 	InputButtonExtra InputButton = "extra"
 	// One step of the wheel to the left. In QEMU 7.2 and later.
 	InputButtonWheelLeft InputButton = "wheel-left"

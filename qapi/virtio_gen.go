@@ -493,7 +493,7 @@ type VMAppleVirtioBlkVariant string
 const (
 	// Nothing in particular.
 	VMAppleVirtioBlkVariantUnspecified VMAppleVirtioBlkVariant = "unspecified"
-	// The system.
+	// The disk of the system.
 	VMAppleVirtioBlkVariantRoot VMAppleVirtioBlkVariant = "root"
 	// The guest's auxiliary data.
 	VMAppleVirtioBlkVariantAux VMAppleVirtioBlkVariant = "aux"

@@ -1984,12 +1984,12 @@ func (c *Client) GuestGetHostName(ctx context.Context) (GuestHostName, error) {
 //
 // https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#object-QGA-qapi-schema.GuestUser
 type GuestUser struct {
-	// The name.
+	// The user's name.
 	User string `json:"user"`
 	// When the user logged in first, in seconds since 1970-01-01 UTC, with a
 	// fraction.
 	LoginTime float64 `json:"login-time"`
-	// The domain, in Windows.
+	// The user's domain, in Windows.
 	Domain *string `json:"domain,omitzero"`
 }
 
@@ -2629,11 +2629,11 @@ func (c *Client) GuestGetCpustats(ctx context.Context) ([]GuestCPUStats, error) 
 //
 // https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#object-QGA-qapi-schema.GuestLoadAverage
 type GuestLoadAverage struct {
-	// Over one minute.
+	// How many processes wanted to run, on average over one minute.
 	Load1m float64 `json:"load1m"`
-	// Over five minutes.
+	// How many processes wanted to run, on average over five minutes.
 	Load5m float64 `json:"load5m"`
-	// Over fifteen minutes.
+	// How many processes wanted to run, on average over fifteen minutes.
 	Load15m float64 `json:"load15m"`
 }
 
