@@ -14,12 +14,12 @@ import "context"
 type KVMInfo struct {
 	// The machine runs with KVM.
 	Enabled bool `json:"enabled"`
-	// This QEMU was built with KVM.
+	// QEMU was built with KVM.
 	Present bool `json:"present"`
 }
 
-// QueryKVM returns whether the machine runs with KVM. query-accelerators tells
-// the same of all accelerators.
+// QueryKVM returns whether the machine runs with KVM.
+// [Client.QueryAccelerators] reports the same of all accelerators.
 //
 // It executes the command query-kvm of accelerator.json.
 //
@@ -70,7 +70,7 @@ const (
 	AcceleratorNvmm Accelerator = "nvmm"
 	// None: QEMU's own tests drive the machine.
 	AcceleratorQtest Accelerator = "qtest"
-	// QEMU's translator: software alone.
+	// QEMU's translator: only software.
 	AcceleratorTCG Accelerator = "tcg"
 	// The hypervisor platform of Windows.
 	AcceleratorWHPX Accelerator = "whpx"
@@ -105,7 +105,7 @@ func (e Accelerator) Known() bool {
 type AcceleratorInfo struct {
 	// The one that the machine runs with.
 	Enabled Accelerator `json:"enabled"`
-	// Those that this QEMU was built with.
+	// The accelerators that QEMU was built with.
 	Present []Accelerator `json:"present"`
 }
 

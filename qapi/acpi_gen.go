@@ -20,7 +20,7 @@ import (
 type ACPITableOptions struct {
 	// The table's signature, four characters.
 	Sig *string `json:"sig,omitzero"`
-	// Its revision.
+	// The table's revision.
 	Rev *uint8 `json:"rev,omitzero"`
 	// The maker, six characters.
 	OemID *string `json:"oem_id,omitzero"`
@@ -79,19 +79,20 @@ type ACPIOSTInfo struct {
 	Device *string `json:"device,omitzero"`
 	// The slot's number, in decimal.
 	Slot string `json:"slot"`
-	// What it takes.
+	// What the slot takes.
 	SlotType ACPISlotType `json:"slot-type"`
 	// What the guest was asked to do: the argument of ACPI's _OST.
 	Source int64 `json:"source"`
-	// What it made of that, 0 for success; likewise.
+	// What the guest made of what it was asked to do, 0 for success: the status of
+	// ACPI's _OST.
 	Status int64 `json:"status"`
 }
 
 // QueryACPIOspmStatus returns what the guest last said of each slot for memory
 // and processors.
 //
-// It fails if the machine has no ACPI. A device_del that nothing seems to come
-// of can be understood with it.
+// It fails if the machine has no ACPI. A [Client.DeviceDel] that nothing seems
+// to come of can be understood with it.
 //
 // It executes the command query-acpi-ospm-status of acpi.json.
 //
@@ -104,7 +105,7 @@ func (c *Client) QueryACPIOspmStatus(ctx context.Context) ([]ACPIOSTInfo, error)
 	return result, err
 }
 
-// ACPIDeviceOstEvent tells that the guest has said what it made of a hot-plug
+// ACPIDeviceOstEvent reports that the guest has said what it made of a hot-plug
 // or an unplug.
 //
 // It is the event ACPI_DEVICE_OST of acpi.json.

@@ -15,9 +15,9 @@ type QAuthZListPolicy string
 
 // The values of QAuthZListPolicy.
 const (
-	// It is not.
+	// Access is not granted.
 	QAuthZListPolicyDeny QAuthZListPolicy = "deny"
-	// It is.
+	// Access is granted.
 	QAuthZListPolicyAllow QAuthZListPolicy = "allow"
 )
 
@@ -43,7 +43,7 @@ type QAuthZListFormat string
 
 // The values of QAuthZListFormat.
 const (
-	// Both must be the same.
+	// The identity and the pattern must be the same.
 	QAuthZListFormatExact QAuthZListFormat = "exact"
 	// The rule may contain * and ?.
 	QAuthZListFormatGlob QAuthZListFormat = "glob"
@@ -133,7 +133,7 @@ type ObjectOptionsAuthzListfile struct {
 	// The file, with the properties of authz-list as JSON.
 	Filename string `json:"filename"`
 	// Whether the file is read again when it changes. While it has errors nobody
-	// gets access. True if absent, where the host can tell.
+	// gets access. True if absent, where the host reports changes.
 	Refresh *bool `json:"refresh,omitzero"`
 }
 

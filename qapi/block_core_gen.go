@@ -18,14 +18,14 @@ import (
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.SnapshotInfo
 type SnapshotInfo struct {
-	// Its id, a number given by the format, as text.
+	// The snapshot's id, a number given by the format, as text.
 	ID string `json:"id"`
-	// Its name. Names need not be unique.
+	// The snapshot's name. Names need not be unique.
 	Name string `json:"name"`
 	// The size of the machine's state saved with it, in bytes; 0 if only the disk
 	// is in it.
 	VMStateSize int64 `json:"vm-state-size"`
-	// When it was taken, in seconds since the Unix epoch.
+	// When the snapshot was taken, in seconds since the Unix epoch.
 	DateSec int64 `json:"date-sec"`
 	// The fraction of that second, in nanoseconds.
 	DateNsec int64 `json:"date-nsec"`
@@ -174,7 +174,7 @@ func (v ImageInfoSpecificQCow2EncryptionLUKS) encodeImageInfoSpecificQCow2Encryp
 	(*QCryptoBlockInfoLUKS)(&v).encodeMembers(e)
 }
 
-// ImageInfoSpecificQcow2 is what QEMU tells of qcow2 images in particular.
+// ImageInfoSpecificQcow2 is what QEMU reports of qcow2 images in particular.
 //
 // It is the variant of [ImageInfoSpecific] for qcow2, the struct
 // ImageInfoSpecificQCow2 of block-core.json.
@@ -195,8 +195,8 @@ type ImageInfoSpecificQcow2 struct {
 	// Whether reference counts are updated late, so that a crash makes a repair
 	// necessary.
 	LazyRefcounts *bool `json:"lazy-refcounts,omitzero"`
-	// Whether the image is marked as damaged; it can then be opened for reading
-	// alone. Since QEMU 2.2.
+	// Whether the image is marked as damaged; it can then be opened only for
+	// reading. Since QEMU 2.2.
 	Corrupt *bool `json:"corrupt,omitzero"`
 	// The width of a reference count in bits. Since QEMU 2.3.
 	RefcountBits int64 `json:"refcount-bits"`
@@ -217,7 +217,7 @@ func (v ImageInfoSpecificQcow2) encodeImageInfoSpecific(e *codec.Encoder) {
 	e.Value("data", &v)
 }
 
-// ImageInfoSpecificVmdk is what QEMU tells of VMDK images in particular.
+// ImageInfoSpecificVmdk is what QEMU reports of VMDK images in particular.
 //
 // It is the variant of [ImageInfoSpecific] for vmdk, the struct
 // ImageInfoSpecificVmdk of block-core.json.
@@ -253,19 +253,19 @@ func (v ImageInfoSpecificVmdk) encodeImageInfoSpecific(e *codec.Encoder) {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.VmdkExtentInfo
 type VmdkExtentInfo struct {
-	// Its name.
+	// The name of the extent.
 	Filename string `json:"filename"`
-	// Its type, such as SPARSE or FLAT.
+	// The type of the extent, such as SPARSE or FLAT.
 	Format string `json:"format"`
-	// How much of the disk it holds, in bytes.
+	// How much of the disk the extent holds, in bytes.
 	VirtualSize int64 `json:"virtual-size"`
 	// The size of its clusters (VMware calls them grains), in bytes.
 	ClusterSize *int64 `json:"cluster-size,omitzero"`
-	// Whether its data are compressed.
+	// Whether the extent's data are compressed.
 	Compressed *bool `json:"compressed,omitzero"`
 }
 
-// ImageInfoSpecificRBD is what QEMU tells of Ceph's RBD images in particular.
+// ImageInfoSpecificRBD is what QEMU reports of Ceph's RBD images in particular.
 //
 // It is the variant of [ImageInfoSpecific] for rbd, the struct
 // ImageInfoSpecificRbd of block-core.json.
@@ -287,7 +287,7 @@ func (v ImageInfoSpecificRBD) encodeImageInfoSpecific(e *codec.Encoder) {
 	e.Value("data", &v)
 }
 
-// ImageInfoSpecificFile is what QEMU tells of plain files in particular.
+// ImageInfoSpecificFile is what QEMU reports of plain files in particular.
 //
 // It is the variant of [ImageInfoSpecific] for file, the struct
 // ImageInfoSpecificFile of block-core.json.
@@ -347,7 +347,7 @@ func (e ImageInfoSpecificKind) Known() bool {
 	return false
 }
 
-// ImageInfoSpecific is what only images of a certain format have to tell.
+// ImageInfoSpecific is what only images of a certain format have to say.
 //
 // It is the union ImageInfoSpecific of block-core.json.
 //
@@ -561,7 +561,7 @@ type ImageInfo struct {
 	// The name of the backing file as recorded in the image, perhaps relative to
 	// it.
 	BackingFilename *string `json:"backing-filename,omitzero"`
-	// That name made complete, so that it can be opened.
+	// The backing file's name made complete, so that it can be opened.
 	FullBackingFilename *string `json:"full-backing-filename,omitzero"`
 	// The recorded format of the backing file. Not recording it is a security risk,
 	// as the guest could then make a raw image look like another format.
@@ -571,7 +571,7 @@ type ImageInfo struct {
 	// The limits for requests. Absent for images that are not in use. In QEMU 10.2
 	// and later, upstream since 10.2.
 	Limits *BlockLimitsInfo `json:"limits,omitzero"`
-	// What only images of this format have to tell. Since QEMU 1.7.
+	// What only images of this format have to say. Since QEMU 1.7.
 	FormatSpecific *ImageInfoSpecific `json:"format-specific,omitzero"`
 	// The backing image, which can have one of its own. Absent if there is none or
 	// the answer is flat.
@@ -626,7 +626,7 @@ func (x *ImageInfo) decode(dec *codec.Decoder) error {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockChildInfo
 type BlockChildInfo struct {
-	// Its role, such as file or backing.
+	// The role of the child, such as file or backing.
 	Name string `json:"name"`
 	// The child itself.
 	Info BlockGraphInfo `json:"info"`
@@ -661,7 +661,7 @@ type BlockGraphInfo struct {
 	// The name of the backing file as recorded in the image, perhaps relative to
 	// it.
 	BackingFilename *string `json:"backing-filename,omitzero"`
-	// That name made complete, so that it can be opened.
+	// The backing file's name made complete, so that it can be opened.
 	FullBackingFilename *string `json:"full-backing-filename,omitzero"`
 	// The recorded format of the backing file. Not recording it is a security risk,
 	// as the guest could then make a raw image look like another format.
@@ -671,9 +671,9 @@ type BlockGraphInfo struct {
 	// The limits for requests. Absent for images that are not in use. In QEMU 10.2
 	// and later, upstream since 10.2.
 	Limits *BlockLimitsInfo `json:"limits,omitzero"`
-	// What only images of this format have to tell. Since QEMU 1.7.
+	// What only images of this format have to say. Since QEMU 1.7.
 	FormatSpecific *ImageInfoSpecific `json:"format-specific,omitzero"`
-	// The nodes right below.
+	// The nodes directly below this one.
 	Children []BlockChildInfo `json:"children"`
 }
 
@@ -705,11 +705,11 @@ type ImageCheck struct {
 	LeaksFixed *int64 `json:"leaks-fixed,omitzero"`
 	// How many clusters the disk has.
 	TotalClusters *int64 `json:"total-clusters,omitzero"`
-	// How many of them hold data.
+	// How many clusters of the disk hold data.
 	AllocatedClusters *int64 `json:"allocated-clusters,omitzero"`
-	// How many do not lie next to the one before.
+	// How many clusters do not lie next to the one before.
 	FragmentedClusters *int64 `json:"fragmented-clusters,omitzero"`
-	// How many are compressed.
+	// How many clusters are compressed.
 	CompressedClusters *int64 `json:"compressed-clusters,omitzero"`
 }
 
@@ -724,13 +724,14 @@ type ImageCheck struct {
 type MapEntry struct {
 	// Where the part begins on the disk, in bytes.
 	Start int64 `json:"start"`
-	// How long it is, in bytes.
+	// How long the range is, in bytes.
 	Length int64 `json:"length"`
-	// Whether storage is allocated for it.
+	// Whether storage is allocated for the range.
 	Data bool `json:"data"`
-	// Whether it reads as zeros.
+	// Whether the range reads as zeros.
 	Zero bool `json:"zero"`
-	// Whether its data are compressed. In QEMU 10.0 and later, upstream since 8.2.
+	// Whether the range's data are compressed. In QEMU 10.0 and later, upstream
+	// since 8.2.
 	Compressed bool `json:"compressed"`
 	// How far down the chain the data are: 0 for the topmost image, 1 for its
 	// backing image, and so on.
@@ -810,7 +811,7 @@ func (x *BlockdevChild) decode(dec *codec.Decoder) error {
 // applies to reads and writes.
 //
 // The limits of throttling are those of the drive on top, in requests or bytes
-// per second; 0 is no limit.
+// per second; 0 means no limit.
 //
 // It is the struct BlockDeviceInfo of block-core.json.
 //
@@ -820,24 +821,25 @@ func (x *BlockdevChild) decode(dec *codec.Decoder) error {
 type BlockDeviceInfo struct {
 	// The file name or URL of the node.
 	File string `json:"file"`
-	// Its name. Names that begin with # were made up by QEMU. Since QEMU 2.0.
+	// The name of the node. Names that begin with # were made up by QEMU. Since
+	// QEMU 2.0.
 	NodeName string `json:"node-name"`
-	// Whether it is open for reading alone.
+	// Whether the node is opened only for reading.
 	Ro bool `json:"ro"`
-	// Its driver, such as qcow2, raw or file.
+	// The driver of the node, such as qcow2, raw or file.
 	Drv string `json:"drv"`
 	// The name of the backing file.
 	BackingFile *string `json:"backing_file,omitzero"`
-	// How many backing images lie below. Since QEMU 1.2.
+	// How many backing images the node has, one below the other. Since QEMU 1.2.
 	BackingFileDepth int64 `json:"backing_file_depth"`
-	// The nodes right below and their roles. In QEMU 10.2 and later, upstream since
-	// 10.1.
+	// The nodes directly below this one and their roles. In QEMU 10.2 and later,
+	// upstream since 10.1.
 	Children []BlockdevChild `json:"children"`
 	// Whether this process may use the image. It may not on the destination before
 	// a migration is done, nor on the source afterwards. In QEMU 10.0 and later,
 	// upstream since 10.0.
 	Active bool `json:"active"`
-	// Whether its content is encrypted.
+	// Whether the node's content is encrypted.
 	Encrypted bool `json:"encrypted"`
 	// What is done when the guest writes zeros. Since QEMU 2.1.
 	DetectZeroes BlockdevDetectZeroesOptions `json:"detect_zeroes"`
@@ -888,8 +890,8 @@ type BlockDeviceInfo struct {
 	Group *string `json:"group,omitzero"`
 	// How writes are cached. Since QEMU 2.3.
 	Cache BlockdevCacheInfo `json:"cache"`
-	// The offset at which BLOCK_WRITE_THRESHOLD comes, in bytes; 0 for none. Since
-	// QEMU 2.3.
+	// The offset at which [BlockWriteThresholdEvent] comes, in bytes; 0 for none.
+	// Since QEMU 2.3.
 	WriteThreshold int64 `json:"write_threshold"`
 	// The dirty bitmaps of the node. Absent if there are none. Since QEMU 4.2.
 	DirtyBitmaps []BlockDirtyInfo `json:"dirty-bitmaps,omitzero"`
@@ -985,7 +987,7 @@ type BlockDeviceIOStatus string
 
 // The values of BlockDeviceIOStatus.
 const (
-	// No error since the start, or since the last cont.
+	// No error since the start, or since the last [Client.Cont].
 	BlockDeviceIOStatusOk BlockDeviceIOStatus = "ok"
 	// A read or write failed.
 	BlockDeviceIOStatusFailed BlockDeviceIOStatus = "failed"
@@ -1013,7 +1015,8 @@ func (e BlockDeviceIOStatus) Known() bool {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockDirtyInfo
 type BlockDirtyInfo struct {
-	// Its name. Absent for those that jobs keep for themselves. Since QEMU 2.4.
+	// The name of the bitmap. Absent for those that jobs keep for themselves. Since
+	// QEMU 2.4.
 	Name *string `json:"name,omitzero"`
 	// How much is marked as written, in bytes.
 	Count int64 `json:"count"`
@@ -1021,13 +1024,13 @@ type BlockDirtyInfo struct {
 	Granularity uint32 `json:"granularity"`
 	// Whether new writes are recorded. Since QEMU 4.0.
 	Recording bool `json:"recording"`
-	// Whether a job or an export uses it, so that it cannot be changed or removed.
-	// Since QEMU 4.0.
+	// Whether a job or an export uses the bitmap, so that it cannot be changed or
+	// removed. Since QEMU 4.0.
 	Busy bool `json:"busy"`
-	// Whether it is kept in the image when QEMU ends. Since QEMU 4.0.
+	// Whether the bitmap is kept in the image when QEMU ends. Since QEMU 4.0.
 	Persistent bool `json:"persistent"`
-	// Whether it was not saved properly and is useless; it can only be removed.
-	// Since QEMU 4.0.
+	// Whether the bitmap was not saved properly and is useless; it can only be
+	// removed. Since QEMU 4.0.
 	Inconsistent *bool `json:"inconsistent,omitzero"`
 }
 
@@ -1069,7 +1072,7 @@ const (
 	// A process works with it; or, if none does, it was not saved properly and must
 	// not be trusted.
 	Qcow2BitmapInfoFlagsInUse Qcow2BitmapInfoFlags = "in-use"
-	// It records writes whenever the image is opened.
+	// The bitmap records writes whenever the image is opened.
 	Qcow2BitmapInfoFlagsAuto Qcow2BitmapInfoFlags = "auto"
 )
 
@@ -1092,7 +1095,7 @@ func (e Qcow2BitmapInfoFlags) Known() bool {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.Qcow2BitmapInfo
 type Qcow2BitmapInfo struct {
-	// Its name.
+	// The name of the bitmap.
 	Name string `json:"name"`
 	// How many bytes each bit stands for.
 	Granularity uint32 `json:"granularity"`
@@ -1124,7 +1127,7 @@ type BlockLatencyHistogramInfo struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockInfo
 type BlockInfo struct {
 	// The name of the drive; empty for devices that use a node by its name, as with
-	// blockdev-add.
+	// [Client.BlockdevAdd].
 	Device string `json:"device"`
 	// The id of the device, or its QOM path if it has no id. Absent if no device
 	// uses the drive. Since QEMU 2.10.
@@ -1171,9 +1174,9 @@ type QueryBlockArgs struct {
 // QueryBlock returns the drives of the guest's devices, those with an empty
 // tray included, and drives that no device uses yet.
 //
-// A drive is seen from the device's side here; query-named-block-nodes lists
-// every node of the graph. Filters that jobs have put in by themselves are
-// skipped.
+// A drive is seen from the device's side here; [Client.QueryNamedBlockNodes]
+// lists every node of the graph. Filters that jobs have put in by themselves
+// are skipped.
 //
 // It executes the command query-block of block-core.json.
 //
@@ -1271,7 +1274,7 @@ type BlockDeviceStats struct {
 	// The duration of all discards together, in nanoseconds. Since QEMU 4.2.
 	UnmapTotalTimeNs int64 `json:"unmap_total_time_ns"`
 	// Where the farthest write ended, in bytes. On the node of a thin volume it
-	// tells when to enlarge it.
+	// says when to enlarge it.
 	WrHighestOffset int64 `json:"wr_highest_offset"`
 	// Reads that became part of another read. Since QEMU 2.3.
 	RdMerged int64 `json:"rd_merged"`
@@ -1315,8 +1318,8 @@ type BlockDeviceStats struct {
 	// What happened in past intervals, if the drive keeps such records. Since QEMU
 	// 2.5.
 	TimedStats []BlockDeviceTimedStats `json:"timed_stats"`
-	// How long reads took. Only present after block-latency-histogram-set, like the
-	// ones that follow. Since QEMU 4.0.
+	// How long reads took. Only present after [Client.BlockLatencyHistogramSet],
+	// like the ones that follow. Since QEMU 4.0.
 	RdLatencyHistogram *BlockLatencyHistogramInfo `json:"rd_latency_histogram,omitzero"`
 	// How long writes took. Since QEMU 4.0.
 	WrLatencyHistogram *BlockLatencyHistogramInfo `json:"wr_latency_histogram,omitzero"`
@@ -2294,11 +2297,11 @@ type BlockdevOnError string
 const (
 	// Passes the error on: to the guest, or in a job so that the job fails.
 	BlockdevOnErrorReport BlockdevOnError = "report"
-	// Goes on as if nothing had happened; only an event tells of it, and a guest
+	// Goes on as if nothing had happened; only an event reports it, and a guest
 	// takes the request for done. Backup, mirror and commit try again later; a
 	// stream leaves the part out and fails at its end.
 	BlockdevOnErrorIgnore BlockdevOnError = "ignore"
-	// Like stop if storage is full, and otherwise like report.
+	// Stops if storage is full, and otherwise reports the error.
 	BlockdevOnErrorEnospc BlockdevOnError = "enospc"
 	// Stops the machine, or pauses the job, until somebody has helped and resumes
 	// it.
@@ -2374,13 +2377,13 @@ type BitmapSyncMode string
 
 // The values of BitmapSyncMode.
 const (
-	// It is cleared of what was copied if the job succeeds, and stays unchanged if
-	// it fails.
+	// The bitmap is cleared of what was copied if the job succeeds, and stays
+	// unchanged if it fails.
 	BitmapSyncModeOnSuccess BitmapSyncMode = "on-success"
-	// It stays unchanged, so that the backup is a differential one.
+	// The bitmap stays unchanged, so that the backup is a differential one.
 	BitmapSyncModeNever BitmapSyncMode = "never"
-	// It is cleared of what was copied even if the job fails, so that the next try
-	// need not begin anew.
+	// The bitmap is cleared of what was copied even if the job fails, so that the
+	// next try need not begin anew.
 	BitmapSyncModeAlways BitmapSyncMode = "always"
 )
 
@@ -2426,7 +2429,7 @@ func (e MirrorCopyMode) Known() bool {
 	return false
 }
 
-// BlockJobInfoMirror is what only mirrors tell of themselves.
+// BlockJobInfoMirror is what only mirrors report of themselves.
 //
 // It is the variant of [BlockJobInfo] for mirror, the struct BlockJobInfoMirror
 // of block-core.json.
@@ -2480,25 +2483,26 @@ type BlockJobInfo struct {
 	Device string `json:"device"`
 	// The end of its progress: bytes, mostly. It may change while the job runs.
 	Len int64 `json:"len"`
-	// How far it has got. The job is done when this equals len, but the job goes on
-	// if it is a mirror.
+	// How far the job has got. The job is done when this equals len, but the job
+	// goes on if it is a mirror.
 	Offset int64 `json:"offset"`
-	// Whether it is working right now, or waiting. Since QEMU 1.3.
+	// Whether the job is working right now, or waiting. Since QEMU 1.3.
 	Busy bool `json:"busy"`
-	// Whether it is paused, or about to be. Since QEMU 1.3.
+	// Whether the job is paused, or about to be. Since QEMU 1.3.
 	Paused bool `json:"paused"`
 	// The limit in bytes per second; 0 for none.
 	Speed int64 `json:"speed"`
-	// Whether it has stopped for an error. Since QEMU 1.3.
+	// Whether the job has stopped for an error. Since QEMU 1.3.
 	IOStatus BlockDeviceIOStatus `json:"io-status"`
-	// Whether it may be completed. Since QEMU 2.2.
+	// Whether the job may be completed. Since QEMU 2.2.
 	Ready bool `json:"ready"`
 	// The state it is in. Since QEMU 2.12.
 	Status JobStatus `json:"status"`
-	// Whether it makes its changes without waiting for job-finalize. Since QEMU
-	// 2.12.
+	// Whether the job makes its changes without waiting for [Client.JobFinalize].
+	// Since QEMU 2.12.
 	AutoFinalize bool `json:"auto-finalize"`
-	// Whether it vanishes without waiting for job-dismiss. Since QEMU 2.12.
+	// Whether the job vanishes without waiting for [Client.JobDismiss]. Since QEMU
+	// 2.12.
 	AutoDismiss bool `json:"auto-dismiss"`
 	// What went wrong, for people. Only present if the job has ended with an error.
 	// Since QEMU 2.12.1.
@@ -2632,7 +2636,7 @@ func (x BlockJobInfo) String() string {
 
 // BlockJobInfoCommit is the variant of [BlockJobInfo] for commit.
 //
-// Writes overlays down into a backing image (block-commit).
+// Writes overlays down into a backing image ([Client.BlockCommit]).
 type BlockJobInfoCommit struct{}
 
 // JobType returns [JobTypeCommit].
@@ -2644,7 +2648,7 @@ func (BlockJobInfoCommit) encodeBlockJobInfo(e *codec.Encoder) {}
 
 // BlockJobInfoStream is the variant of [BlockJobInfo] for stream.
 //
-// Copies backing images up into an image (block-stream).
+// Copies backing images up into an image ([Client.BlockStream]).
 type BlockJobInfoStream struct{}
 
 // JobType returns [JobTypeStream].
@@ -2656,7 +2660,8 @@ func (BlockJobInfoStream) encodeBlockJobInfo(e *codec.Encoder) {}
 
 // BlockJobInfoBackup is the variant of [BlockJobInfo] for backup.
 //
-// Copies a disk as it was at the start (blockdev-backup, drive-backup).
+// Copies a disk as it was at the start ([Client.BlockdevBackup],
+// [Client.DriveBackup]).
 type BlockJobInfoBackup struct{}
 
 // JobType returns [JobTypeBackup].
@@ -2668,7 +2673,7 @@ func (BlockJobInfoBackup) encodeBlockJobInfo(e *codec.Encoder) {}
 
 // BlockJobInfoCreate is the variant of [BlockJobInfo] for create.
 //
-// Creates an image (blockdev-create).
+// Creates an image ([Client.BlockdevCreate]).
 //
 // Since QEMU 3.0.
 type BlockJobInfoCreate struct{}
@@ -2682,7 +2687,7 @@ func (BlockJobInfoCreate) encodeBlockJobInfo(e *codec.Encoder) {}
 
 // BlockJobInfoAmend is the variant of [BlockJobInfo] for amend.
 //
-// Changes a format's options (x-blockdev-amend).
+// Changes a format's options ([Client.XBlockdevAmend]).
 //
 // Since QEMU 5.1.
 type BlockJobInfoAmend struct{}
@@ -2696,7 +2701,7 @@ func (BlockJobInfoAmend) encodeBlockJobInfo(e *codec.Encoder) {}
 
 // BlockJobInfoSnapshotLoad is the variant of [BlockJobInfo] for snapshot-load.
 //
-// Returns to a snapshot of machine and disks (snapshot-load).
+// Returns to a snapshot of machine and disks ([Client.SnapshotLoad]).
 //
 // In QEMU 7.2 and later, upstream since 6.0.
 type BlockJobInfoSnapshotLoad struct{}
@@ -2710,7 +2715,7 @@ func (BlockJobInfoSnapshotLoad) encodeBlockJobInfo(e *codec.Encoder) {}
 
 // BlockJobInfoSnapshotSave is the variant of [BlockJobInfo] for snapshot-save.
 //
-// Takes a snapshot of machine and disks (snapshot-save).
+// Takes a snapshot of machine and disks ([Client.SnapshotSave]).
 //
 // In QEMU 7.2 and later, upstream since 6.0.
 type BlockJobInfoSnapshotSave struct{}
@@ -2725,7 +2730,7 @@ func (BlockJobInfoSnapshotSave) encodeBlockJobInfo(e *codec.Encoder) {}
 // BlockJobInfoSnapshotDelete is the variant of [BlockJobInfo] for
 // snapshot-delete.
 //
-// Deletes a snapshot of machine and disks (snapshot-delete).
+// Deletes a snapshot of machine and disks ([Client.SnapshotDelete]).
 //
 // In QEMU 7.2 and later, upstream since 6.0.
 type BlockJobInfoSnapshotDelete struct{}
@@ -2740,9 +2745,9 @@ func (BlockJobInfoSnapshotDelete) encodeBlockJobInfo(e *codec.Encoder) {}
 // QueryBlockJobs returns the block jobs: backup, commit, mirror and stream.
 // Jobs that QEMU runs for itself are left out.
 //
-// query-jobs also knows jobs of other types, such as create and snapshot-save.
-// Jobs that dismiss themselves are gone from the answer as soon as they have
-// ended.
+// [Client.QueryJobs] also knows jobs of other types, such as create and
+// [Client.SnapshotSave]. Jobs that dismiss themselves are gone from the answer
+// as soon as they have ended.
 //
 // It executes the command query-block-jobs of block-core.json.
 //
@@ -2796,9 +2801,9 @@ type NewImageMode string
 
 // The values of NewImageMode.
 const (
-	// It is there already, and its size and backing file are right.
+	// The image is there already, and its size and backing file are right.
 	NewImageModeExisting NewImageMode = "existing"
-	// QEMU creates it, and records backing files by their absolute names.
+	// QEMU creates the image, and records backing files by their absolute names.
 	NewImageModeAbsolutePaths NewImageMode = "absolute-paths"
 )
 
@@ -2888,9 +2893,9 @@ type DriveBackup struct {
 	JobID *string `json:"job-id,omitzero"`
 	// The drive, or the root node, that is copied.
 	Device string `json:"device"`
-	// Which data are copied: full for all, top for the topmost image's alone,
-	// bitmap and incremental for what a dirty bitmap has marked, none for what the
-	// guest overwrites from now on.
+	// Which data are copied: full for all, top for only the topmost image's, bitmap
+	// and incremental for what a dirty bitmap has marked, none for what the guest
+	// overwrites from now on.
 	Sync MirrorSyncMode `json:"sync"`
 	// The most that the job may copy, in bytes per second; 0 for no limit. 0 if
 	// absent. Copies for the guest's writes are not held back.
@@ -2912,12 +2917,12 @@ type DriveBackup struct {
 	// fail the guest's write or give up the backup. break-guest-write if absent. In
 	// QEMU 10.2 and later, upstream since 10.1.
 	OnCbwError *OnCbwError `json:"on-cbw-error,omitzero"`
-	// Whether the job ends by itself when all is copied, or waits for job-finalize.
-	// True if absent. Since QEMU 2.12.
+	// Whether the job ends by itself when all is copied, or waits for
+	// [Client.JobFinalize]. True if absent. Since QEMU 2.12.
 	AutoFinalize *bool `json:"auto-finalize,omitzero"`
 	// Whether the job vanishes by itself once it has ended, or stays until
-	// job-dismiss, so that its error can still be queried. True if absent. Since
-	// QEMU 2.12.
+	// [Client.JobDismiss], so that its error can still be queried. True if absent.
+	// Since QEMU 2.12.
 	AutoDismiss *bool `json:"auto-dismiss,omitzero"`
 	// The name of the filter node that the job puts above the source while it runs.
 	// QEMU picks a name if absent. Since QEMU 4.2.
@@ -2951,9 +2956,9 @@ type BlockdevBackup struct {
 	JobID *string `json:"job-id,omitzero"`
 	// The drive, or the root node, that is copied.
 	Device string `json:"device"`
-	// Which data are copied: full for all, top for the topmost image's alone,
-	// bitmap and incremental for what a dirty bitmap has marked, none for what the
-	// guest overwrites from now on.
+	// Which data are copied: full for all, top for only the topmost image's, bitmap
+	// and incremental for what a dirty bitmap has marked, none for what the guest
+	// overwrites from now on.
 	Sync MirrorSyncMode `json:"sync"`
 	// The most that the job may copy, in bytes per second; 0 for no limit. 0 if
 	// absent. Copies for the guest's writes are not held back.
@@ -2975,12 +2980,12 @@ type BlockdevBackup struct {
 	// fail the guest's write or give up the backup. break-guest-write if absent. In
 	// QEMU 10.2 and later, upstream since 10.1.
 	OnCbwError *OnCbwError `json:"on-cbw-error,omitzero"`
-	// Whether the job ends by itself when all is copied, or waits for job-finalize.
-	// True if absent. Since QEMU 2.12.
+	// Whether the job ends by itself when all is copied, or waits for
+	// [Client.JobFinalize]. True if absent. Since QEMU 2.12.
 	AutoFinalize *bool `json:"auto-finalize,omitzero"`
 	// Whether the job vanishes by itself once it has ended, or stays until
-	// job-dismiss, so that its error can still be queried. True if absent. Since
-	// QEMU 2.12.
+	// [Client.JobDismiss], so that its error can still be queried. True if absent.
+	// Since QEMU 2.12.
 	AutoDismiss *bool `json:"auto-dismiss,omitzero"`
 	// The name of the filter node that the job puts above the source while it runs.
 	// QEMU picks a name if absent. Since QEMU 4.2.
@@ -3001,9 +3006,9 @@ type BlockdevBackup struct {
 //
 // It returns when the guest writes to the overlay. The guest's data on disk are
 // as after a power failure, unless guest-fsfreeze-freeze came before. To take
-// snapshots of several disks at one moment, use transaction. With
-// blockdev-create, blockdev-add and blockdev-snapshot there is more control
-// over the overlay.
+// snapshots of several disks at one moment, use [Client.Transaction]. With
+// [Client.BlockdevCreate], [Client.BlockdevAdd] and [Client.BlockdevSnapshot]
+// there is more control over the overlay.
 //
 // It executes the command blockdev-snapshot-sync of block-core.json.
 //
@@ -3017,9 +3022,10 @@ func (c *Client) BlockdevSnapshotSync(ctx context.Context, args BlockdevSnapshot
 // BlockdevSnapshot puts a node that exists already on top of another one as its
 // overlay, so that new writes go to it.
 //
-// The overlay is prepared with blockdev-add and its backing set to null; it
-// must not be in use. The method returns when the graph has changed. It fails
-// when the overlay has a backing node already, or a job forbids the change.
+// The overlay is prepared with [Client.BlockdevAdd] and its backing set to
+// null; it must not be in use. The method returns when the graph has changed.
+// It fails when the overlay has a backing node already, or a job forbids the
+// change.
 //
 // It executes the command blockdev-snapshot of block-core.json.
 //
@@ -3099,11 +3105,11 @@ type BlockCommitArgs struct {
 	// picks a name if absent. Since QEMU 2.9.
 	FilterNodeName *string `json:"filter-node-name,omitzero"`
 	// Whether the job changes the graph by itself when it is done, or waits for
-	// job-finalize. True if absent. Since QEMU 3.1.
+	// [Client.JobFinalize]. True if absent. Since QEMU 3.1.
 	AutoFinalize *bool `json:"auto-finalize,omitzero"`
 	// Whether the job vanishes by itself once it has ended, or stays until
-	// job-dismiss, so that its error can still be queried. True if absent. Since
-	// QEMU 3.1.
+	// [Client.JobDismiss], so that its error can still be queried. True if absent.
+	// Since QEMU 3.1.
 	AutoDismiss *bool `json:"auto-dismiss,omitzero"`
 }
 
@@ -3112,11 +3118,12 @@ type BlockCommitArgs struct {
 //
 // It returns when the job has started. When the topmost image that the guest
 // writes to is among the overlays, the job does not end by itself: it becomes
-// ready (BLOCK_JOB_READY) and keeps both in step until job-complete switches
-// the guest over to the base, or job-cancel gives up. Otherwise it ends when
-// all is copied, with BLOCK_JOB_COMPLETED. The base grows if it is smaller than
-// the top. Images that are dropped are stale afterwards and should be deleted;
-// other images that have them or the base as backing files are ruined.
+// ready ([BlockJobReadyEvent]) and keeps both in step until
+// [Client.JobComplete] switches the guest over to the base, or
+// [Client.JobCancel] gives up. Otherwise it ends when all is copied, with
+// [BlockJobCompletedEvent]. The base grows if it is smaller than the top.
+// Images that are dropped are stale afterwards and should be deleted; other
+// images that have them or the base as backing files are ruined.
 //
 // It executes the command block-commit of block-core.json.
 //
@@ -3130,9 +3137,9 @@ func (c *Client) BlockCommit(ctx context.Context, args BlockCommitArgs) error {
 // DriveBackup starts a job that copies a disk as it is at this moment to a
 // file, which QEMU creates and opens by itself.
 //
-// It returns when the job has started; BLOCK_JOB_COMPLETED follows.
-// blockdev-backup does the same with a node as the target and leaves nothing to
-// guess.
+// It returns when the job has started; [BlockJobCompletedEvent] follows.
+// [Client.BlockdevBackup] does the same with a node as the target and leaves
+// nothing to guess.
 //
 // It executes the command drive-backup of block-core.json.
 //
@@ -3150,10 +3157,10 @@ func (c *Client) DriveBackup(ctx context.Context, args DriveBackup) error {
 //
 // Before the guest overwrites anything that is not copied yet, the old data go
 // to the target first; a slow target thus slows the guest's writes down. The
-// method returns when the job has started, and BLOCK_JOB_COMPLETED follows. The
-// target needs the same size as the source, and must not be in use. Use
-// transaction to back several disks up at one moment, or to start a new dirty
-// bitmap with the backup.
+// method returns when the job has started, and [BlockJobCompletedEvent]
+// follows. The target needs the same size as the source, and must not be in
+// use. Use [Client.Transaction] to back several disks up at one moment, or to
+// start a new dirty bitmap with the backup.
 //
 // It executes the command blockdev-backup of block-core.json.
 //
@@ -3227,9 +3234,9 @@ func (e XDbgBlockGraphNodeType) Known() bool {
 type XDbgBlockGraphNode struct {
 	// A number for the edges to refer to, good for this one answer.
 	ID uint64 `json:"id"`
-	// What it is.
+	// What sort of thing the vertex is.
 	Type XDbgBlockGraphNodeType `json:"type"`
-	// Its name: a node name, a job's id, or that of a device.
+	// The name of the vertex: a node name, a job's id, or that of a device.
 	Name string `json:"name"`
 }
 
@@ -3297,7 +3304,7 @@ type XDbgBlockGraphEdge struct {
 type XDbgBlockGraph struct {
 	// The nodes, devices and jobs.
 	Nodes []XDbgBlockGraphNode `json:"nodes"`
-	// Who uses what.
+	// Which node, device or job uses which node.
 	Edges []XDbgBlockGraphEdge `json:"edges"`
 }
 
@@ -3323,11 +3330,11 @@ func (c *Client) XDebugQueryBlockGraph(ctx context.Context) (XDbgBlockGraph, err
 // DriveMirror starts a job that copies a disk to a file, which QEMU creates and
 // opens by itself, and keeps the copy up to date.
 //
-// It becomes ready (BLOCK_JOB_READY) when the copy has caught up with the
-// guest. Then job-complete switches the guest over to the copy;
-// block-job-cancel without force ends the job with a copy of this moment and
-// leaves the guest where it is. blockdev-mirror does the same with a node as
-// the target and leaves nothing to guess.
+// It becomes ready ([BlockJobReadyEvent]) when the copy has caught up with the
+// guest. Then [Client.JobComplete] switches the guest over to the copy;
+// [Client.BlockJobCancel] without force ends the job with a copy of this moment
+// and leaves the guest where it is. [Client.BlockdevMirror] does the same with
+// a node as the target and leaves nothing to guess.
 //
 // It executes the command drive-mirror of block-core.json.
 //
@@ -3361,8 +3368,8 @@ type DriveMirror struct {
 	// The node that the target takes the place of when the job completes. The
 	// source itself if absent. Requires node-name for the target. Since QEMU 2.1.
 	Replaces *string `json:"replaces,omitzero"`
-	// Which data are copied to begin with: full for all, top for the topmost
-	// image's alone, none for new writes only.
+	// Which data are copied to begin with: full for all, top for only the topmost
+	// image's, none for new writes only.
 	Sync MirrorSyncMode `json:"sync"`
 	// Whether QEMU creates the file. absolute-paths, that is, yes, if absent.
 	Mode *NewImageMode `json:"mode,omitzero"`
@@ -3386,11 +3393,11 @@ type DriveMirror struct {
 	// Whether a write of the guest waits until it is on the target, too.
 	// background, that is, no, if absent. Since QEMU 3.0.
 	CopyMode *MirrorCopyMode `json:"copy-mode,omitzero"`
-	// Whether the job ends by itself once it is told to, or waits for job-finalize.
-	// True if absent. Since QEMU 3.1.
+	// Whether the job ends by itself once it is told to, or waits for
+	// [Client.JobFinalize]. True if absent. Since QEMU 3.1.
 	AutoFinalize *bool `json:"auto-finalize,omitzero"`
 	// Whether the job vanishes by itself once it has ended, or stays until
-	// job-dismiss. True if absent. Since QEMU 3.1.
+	// [Client.JobDismiss]. True if absent. Since QEMU 3.1.
 	AutoDismiss *bool `json:"auto-dismiss,omitzero"`
 }
 
@@ -3654,8 +3661,8 @@ type BlockdevMirrorArgs struct {
 	// The node that the target takes the place of when the job completes. The
 	// source itself if absent. Meant for repairing one child of a quorum.
 	Replaces *string `json:"replaces,omitzero"`
-	// Which data are copied to begin with: full for all, top for the topmost
-	// image's alone, none for new writes only.
+	// Which data are copied to begin with: full for all, top for only the topmost
+	// image's, none for new writes only.
 	Sync MirrorSyncMode `json:"sync"`
 	// The most that the job may copy, in bytes per second; 0 for no limit. 0 if
 	// absent.
@@ -3677,11 +3684,11 @@ type BlockdevMirrorArgs struct {
 	// Whether a write of the guest waits until it is on the target, too.
 	// background, that is, no, if absent. Since QEMU 3.0.
 	CopyMode *MirrorCopyMode `json:"copy-mode,omitzero"`
-	// Whether the job ends by itself once it is told to, or waits for job-finalize.
-	// True if absent. Since QEMU 3.1.
+	// Whether the job ends by itself once it is told to, or waits for
+	// [Client.JobFinalize]. True if absent. Since QEMU 3.1.
 	AutoFinalize *bool `json:"auto-finalize,omitzero"`
 	// Whether the job vanishes by itself once it has ended, or stays until
-	// job-dismiss. True if absent. Since QEMU 3.1.
+	// [Client.JobDismiss]. True if absent. Since QEMU 3.1.
 	AutoDismiss *bool `json:"auto-dismiss,omitzero"`
 	// Promises that the target reads as zeros all over, so that the job need not
 	// write zeros to it. A promise that does not hold ruins the copy. False if
@@ -3693,12 +3700,12 @@ type BlockdevMirrorArgs struct {
 // copy up to date with what the guest writes.
 //
 // The method returns when the job has started. The job becomes ready
-// (BLOCK_JOB_READY) when the copy has caught up; from then on job-complete
-// switches the guest over to the target, and block-job-cancel without force
-// ends the job with a copy of that moment and leaves the guest where it is.
-// Until one of them comes, the job runs on. BLOCK_JOB_COMPLETED or
-// BLOCK_JOB_CANCELLED follows. The target must be exactly as large as the
-// source, or the job fails, and not in use.
+// ([BlockJobReadyEvent]) when the copy has caught up; from then on
+// [Client.JobComplete] switches the guest over to the target, and
+// [Client.BlockJobCancel] without force ends the job with a copy of that moment
+// and leaves the guest where it is. Until one of them comes, the job runs on.
+// [BlockJobCompletedEvent] or [BlockJobCancelledEvent] follows. The target must
+// be exactly as large as the source, or the job fails, and not in use.
 //
 // It executes the command blockdev-mirror of block-core.json.
 //
@@ -3710,7 +3717,8 @@ func (c *Client) BlockdevMirror(ctx context.Context, args BlockdevMirrorArgs) er
 }
 
 // BlockIOThrottle are the limits of a drive. Those for reads and writes
-// together exclude those for either. All six need to be given; 0 is no limit.
+// together exclude those for either. All six need to be given; 0 means no
+// limit.
 //
 // It is the struct BlockIOThrottle of block-core.json.
 //
@@ -3722,9 +3730,9 @@ type BlockIOThrottle struct {
 	//
 	// Deprecated: QEMU means to remove it; use id.
 	Device *string `json:"device,omitzero"`
-	// The id or QOM path of the device, best as query-block has it in qdev: the id
-	// of a virtio-blk-pci device does not do, as the drive belongs to its child
-	// virtio-backend. Either this or device, not both. Since QEMU 2.8.
+	// The id or QOM path of the device, best as [Client.QueryBlock] has it in qdev:
+	// the id of a virtio-blk-pci device does not do, as the drive belongs to its
+	// child virtio-backend. Either this or device, not both. Since QEMU 2.8.
 	ID *string `json:"id,omitzero"`
 	// The limit of reads and writes together, in bytes per second.
 	BPS int64 `json:"bps"`
@@ -3779,7 +3787,7 @@ type BlockIOThrottle struct {
 }
 
 // ThrottleLimits are limits for reads and writes. Those for both together
-// exclude those for either. 0, the default, is no limit.
+// exclude those for either. 0, the default, means no limit.
 //
 // It is the struct ThrottleLimits of block-core.json.
 //
@@ -3838,8 +3846,8 @@ type ThrottleLimits struct {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.ThrottleGroupProperties
 type ObjectOptionsThrottleGroup struct {
-	// The limits, which all nodes of the group share. qom-set of this property
-	// changes them while the machine runs.
+	// The limits, which all nodes of the group share. [Client.QOMSet] of this
+	// property changes them while the machine runs.
 	Limits *ThrottleLimits `json:"limits,omitzero"`
 	// An older form of iops-total in limits. Unstable: QEMU may change it in any
 	// release.
@@ -4052,10 +4060,10 @@ type BlockStreamArgs struct {
 	// QEMU picks a name if absent. In QEMU 7.2 and later, upstream since 6.0.
 	FilterNodeName *string `json:"filter-node-name,omitzero"`
 	// Whether the job changes the graph by itself when it is done, or waits for
-	// job-finalize. True if absent. Since QEMU 3.1.
+	// [Client.JobFinalize]. True if absent. Since QEMU 3.1.
 	AutoFinalize *bool `json:"auto-finalize,omitzero"`
 	// Whether the job vanishes by itself once it has ended, or stays until
-	// job-dismiss. True if absent. Since QEMU 3.1.
+	// [Client.JobDismiss]. True if absent. Since QEMU 3.1.
 	AutoDismiss *bool `json:"auto-dismiss,omitzero"`
 }
 
@@ -4064,8 +4072,8 @@ type BlockStreamArgs struct {
 //
 // The guest goes on with the same topmost image. The method returns when the
 // job has started; the job ends by itself when all is copied, with
-// BLOCK_JOB_COMPLETED. If it is cancelled, the chain stays as it was, and what
-// was copied need not be copied again.
+// [BlockJobCompletedEvent]. If it is cancelled, the chain stays as it was, and
+// what was copied need not be copied again.
 //
 // It executes the command block-stream of block-core.json.
 //
@@ -4103,19 +4111,19 @@ func (c *Client) BlockJobSetSpeed(ctx context.Context, args BlockJobSetSpeedArgs
 type BlockJobCancelArgs struct {
 	// The id of the job. Since QEMU 2.7.
 	Device string `json:"device"`
-	// Gives up a mirror that is ready, too, with BLOCK_JOB_CANCELLED; and cancels a
-	// job although it is paused, which otherwise fails. False if absent. Since QEMU
-	// 1.3.
+	// Gives up a mirror that is ready, too, with [BlockJobCancelledEvent]; and
+	// cancels a job although it is paused, which otherwise fails. False if absent.
+	// Since QEMU 1.3.
 	Force *bool `json:"force,omitzero"`
 }
 
 // BlockJobCancel tells a block job to stop.
 //
-// It returns at once; BLOCK_JOB_CANCELLED follows when the job has stopped,
-// which may take long if a request hangs. A mirror that is ready ends in good
-// order instead, with BLOCK_JOB_COMPLETED: the target is then a copy of that
-// moment and the guest stays on the source. It fails with DeviceNotActive if
-// there is no such job.
+// It returns at once; [BlockJobCancelledEvent] follows when the job has
+// stopped, which may take long if a request hangs. A mirror that is ready ends
+// in good order instead, with [BlockJobCompletedEvent]: the target is then a
+// copy of that moment and the guest stays on the source. It fails with
+// DeviceNotActive if there is no such job.
 //
 // It executes the command block-job-cancel of block-core.json.
 //
@@ -4135,8 +4143,8 @@ type BlockJobPauseArgs struct {
 // BlockJobPause pauses a block job. It returns at once; the job stops at its
 // next opportunity.
 //
-// job-pause does the same. It fails if the job is paused already, or with
-// DeviceNotActive if there is none.
+// [Client.JobPause] does the same. It fails if the job is paused already, or
+// with DeviceNotActive if there is none.
 //
 // It executes the command block-job-pause of block-core.json.
 //
@@ -4155,10 +4163,10 @@ type BlockJobResumeArgs struct {
 	Device string `json:"device"`
 }
 
-// BlockJobResume lets a block job go on that was paused by block-job-pause or
-// by an error.
+// BlockJobResume lets a block job go on that was paused by
+// [Client.BlockJobPause] or by an error.
 //
-// job-resume does the same. It fails if the job is not paused.
+// [Client.JobResume] does the same. It fails if the job is not paused.
 //
 // It executes the command block-job-resume of block-core.json.
 //
@@ -4180,8 +4188,9 @@ type BlockJobCompleteArgs struct {
 // BlockJobComplete tells a block job that is ready to finish its work: the
 // guest goes over to the target of a mirror, or the base of a commit.
 //
-// It returns at once and BLOCK_JOB_COMPLETED follows. It fails if the job is
-// not ready, which BLOCK_JOB_READY announces. job-complete does the same.
+// It returns at once and [BlockJobCompletedEvent] follows. It fails if the job
+// is not ready, which [BlockJobReadyEvent] announces. [Client.JobComplete] does
+// the same.
 //
 // It executes the command block-job-complete of block-core.json.
 //
@@ -4203,7 +4212,7 @@ type BlockJobDismissArgs struct {
 // BlockJobDismiss forgets a block job that has ended and was started with
 // auto-dismiss set to false.
 //
-// job-dismiss does the same. It fails if the job has not ended yet.
+// [Client.JobDismiss] does the same. It fails if the job has not ended yet.
 //
 // It executes the command block-job-dismiss of block-core.json.
 //
@@ -4225,8 +4234,9 @@ type BlockJobFinalizeArgs struct {
 // BlockJobFinalize lets a block job that was started with auto-finalize set to
 // false make its changes and end.
 //
-// The job must be pending, which BLOCK_JOB_PENDING announces. In a group of a
-// transaction, this finalizes all of its jobs. job-finalize does the same.
+// The job must be pending, which [BlockJobPendingEvent] announces. In a group
+// of a transaction, this finalizes all of its jobs. [Client.JobFinalize] does
+// the same.
 //
 // It executes the command block-job-finalize of block-core.json.
 //
@@ -4390,7 +4400,7 @@ func (x BlockJobChangeOptions) String() string {
 // BlockJobChangeOptionsCommit is the variant of [BlockJobChangeOptions] for
 // commit.
 //
-// Writes overlays down into a backing image (block-commit).
+// Writes overlays down into a backing image ([Client.BlockCommit]).
 type BlockJobChangeOptionsCommit struct{}
 
 // JobType returns [JobTypeCommit].
@@ -4403,7 +4413,7 @@ func (BlockJobChangeOptionsCommit) encodeBlockJobChangeOptions(e *codec.Encoder)
 // BlockJobChangeOptionsStream is the variant of [BlockJobChangeOptions] for
 // stream.
 //
-// Copies backing images up into an image (block-stream).
+// Copies backing images up into an image ([Client.BlockStream]).
 type BlockJobChangeOptionsStream struct{}
 
 // JobType returns [JobTypeStream].
@@ -4416,7 +4426,8 @@ func (BlockJobChangeOptionsStream) encodeBlockJobChangeOptions(e *codec.Encoder)
 // BlockJobChangeOptionsBackup is the variant of [BlockJobChangeOptions] for
 // backup.
 //
-// Copies a disk as it was at the start (blockdev-backup, drive-backup).
+// Copies a disk as it was at the start ([Client.BlockdevBackup],
+// [Client.DriveBackup]).
 type BlockJobChangeOptionsBackup struct{}
 
 // JobType returns [JobTypeBackup].
@@ -4429,7 +4440,7 @@ func (BlockJobChangeOptionsBackup) encodeBlockJobChangeOptions(e *codec.Encoder)
 // BlockJobChangeOptionsCreate is the variant of [BlockJobChangeOptions] for
 // create.
 //
-// Creates an image (blockdev-create).
+// Creates an image ([Client.BlockdevCreate]).
 //
 // Since QEMU 3.0.
 type BlockJobChangeOptionsCreate struct{}
@@ -4444,7 +4455,7 @@ func (BlockJobChangeOptionsCreate) encodeBlockJobChangeOptions(e *codec.Encoder)
 // BlockJobChangeOptionsAmend is the variant of [BlockJobChangeOptions] for
 // amend.
 //
-// Changes a format's options (x-blockdev-amend).
+// Changes a format's options ([Client.XBlockdevAmend]).
 //
 // Since QEMU 5.1.
 type BlockJobChangeOptionsAmend struct{}
@@ -4459,7 +4470,7 @@ func (BlockJobChangeOptionsAmend) encodeBlockJobChangeOptions(e *codec.Encoder) 
 // BlockJobChangeOptionsSnapshotLoad is the variant of [BlockJobChangeOptions]
 // for snapshot-load.
 //
-// Returns to a snapshot of machine and disks (snapshot-load).
+// Returns to a snapshot of machine and disks ([Client.SnapshotLoad]).
 //
 // In QEMU 7.2 and later, upstream since 6.0.
 type BlockJobChangeOptionsSnapshotLoad struct{}
@@ -4474,7 +4485,7 @@ func (BlockJobChangeOptionsSnapshotLoad) encodeBlockJobChangeOptions(e *codec.En
 // BlockJobChangeOptionsSnapshotSave is the variant of [BlockJobChangeOptions]
 // for snapshot-save.
 //
-// Takes a snapshot of machine and disks (snapshot-save).
+// Takes a snapshot of machine and disks ([Client.SnapshotSave]).
 //
 // In QEMU 7.2 and later, upstream since 6.0.
 type BlockJobChangeOptionsSnapshotSave struct{}
@@ -4489,7 +4500,7 @@ func (BlockJobChangeOptionsSnapshotSave) encodeBlockJobChangeOptions(e *codec.En
 // BlockJobChangeOptionsSnapshotDelete is the variant of [BlockJobChangeOptions]
 // for snapshot-delete.
 //
-// Deletes a snapshot of machine and disks (snapshot-delete).
+// Deletes a snapshot of machine and disks ([Client.SnapshotDelete]).
 //
 // In QEMU 7.2 and later, upstream since 6.0.
 type BlockJobChangeOptionsSnapshotDelete struct{}
@@ -4504,8 +4515,8 @@ func (BlockJobChangeOptionsSnapshotDelete) encodeBlockJobChangeOptions(e *codec.
 // BlockJobChange changes options of a block job that runs. At present that is
 // the copy mode of a mirror, and that only from background to write-blocking.
 //
-// It returns at once; a mirror's member actively-synced in query-block-jobs
-// tells when the copy is in step.
+// It returns at once; a mirror's member actively-synced in
+// [Client.QueryBlockJobs] says when the copy is in step.
 //
 // It executes the command block-job-change of block-core.json.
 //
@@ -4527,9 +4538,9 @@ type BlockdevDiscardOptions string
 
 // The values of BlockdevDiscardOptions.
 const (
-	// They have no effect.
+	// Discards have no effect.
 	BlockdevDiscardOptionsIgnore BlockdevDiscardOptions = "ignore"
-	// They free storage where the layers below can.
+	// Discards free storage where the layers below can.
 	BlockdevDiscardOptionsUnmap BlockdevDiscardOptions = "unmap"
 )
 
@@ -4556,12 +4567,13 @@ type BlockdevDetectZeroesOptions string
 
 // The values of BlockdevDetectZeroesOptions.
 const (
-	// They are written.
+	// Zeros are written.
 	BlockdevDetectZeroesOptionsOff BlockdevDetectZeroesOptions = "off"
-	// They are recognised, and written as efficiently as the format can. This costs
-	// time for looking.
+	// Zeros are recognised, and written as efficiently as the format can. This
+	// costs time for looking.
 	BlockdevDetectZeroesOptionsOn BlockdevDetectZeroesOptions = "on"
-	// Beyond that, storage is freed. Requires discard to be unmap.
+	// Zeros are recognised, and their storage is freed. Requires discard to be
+	// unmap.
 	BlockdevDetectZeroesOptionsUnmap BlockdevDetectZeroesOptions = "unmap"
 )
 
@@ -4807,7 +4819,8 @@ func (e BlockdevDriver) Known() bool {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsFile
 type BlockdevOptionsFile struct {
-	// Its name. /dev/fdset/N refers to a set of file descriptors made with add-fd.
+	// The name of the file. /dev/fdset/N refers to a set of file descriptors made
+	// with [Client.AddFD].
 	Filename string `json:"filename"`
 	// The id of the object that does SCSI persistent reservations for the guest.
 	// Since QEMU 2.11.
@@ -4975,7 +4988,8 @@ type BlockdevOptionsVvfat struct {
 	// The width of the FAT: 12, 16 or 32 bits. Chosen by the kind of disk if
 	// absent.
 	FatType *int64 `json:"fat-type,omitzero"`
-	// Whether it looks like a floppy disk rather than a hard disk. False if absent.
+	// Whether the folder looks like a floppy disk rather than a hard disk. False if
+	// absent.
 	Floppy *bool `json:"floppy,omitzero"`
 	// The name of the volume, at most 11 bytes. QEMU VVFAT if absent. Since QEMU
 	// 2.4.
@@ -5222,7 +5236,7 @@ const (
 	Qcow2OverlapCheckModeNone Qcow2OverlapCheckMode = "none"
 	// Only checks that cost the same for every image.
 	Qcow2OverlapCheckModeConstant Qcow2OverlapCheckMode = "constant"
-	// Those that need no reading.
+	// Only checks that need no reading.
 	Qcow2OverlapCheckModeCached Qcow2OverlapCheckMode = "cached"
 	// All, even those that read from the image first.
 	Qcow2OverlapCheckModeAll Qcow2OverlapCheckMode = "all"
@@ -6249,8 +6263,8 @@ const (
 	BlkdebugEventCorWrite BlkdebugEvent = "cor_write"
 	// New clusters are filled with zeros in one go. Since QEMU 4.1.
 	BlkdebugEventClusterAllocSpace BlkdebugEvent = "cluster_alloc_space"
-	// No point at all: for errors that are bound to the kind of request alone.
-	// Since QEMU 4.1.
+	// No point at all: for errors that are bound only to the kind of request. Since
+	// QEMU 4.1.
 	BlkdebugEventNone BlkdebugEvent = "none"
 )
 
@@ -6784,7 +6798,7 @@ type BlockdevOptionsQuorum struct {
 	// Whether a mismatch ends QEMU, for tests; possible with two children and a
 	// threshold of two. False if absent.
 	Blkverify *bool `json:"blkverify,omitzero"`
-	// The nodes with the same data, at least one.
+	// The nodes that hold the same data, at least one.
 	Children []BlockdevRef `json:"children"`
 	// How many children must agree.
 	VoteThreshold int64 `json:"vote-threshold"`
@@ -7010,7 +7024,7 @@ func (v BlockdevOptionsVirtioBlkVhostUser) encodeBlockdevOptions(e *codec.Encode
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsVirtioBlkVhostVdpa
 type BlockdevOptionsVirtioBlkVhostVdpa struct {
 	// The character device, such as /dev/vhost-vdpa-0, or /dev/fdset/N for one
-	// passed with add-fd.
+	// passed with [Client.AddFD].
 	Path string `json:"path"`
 }
 
@@ -7075,13 +7089,13 @@ type IscsiHeaderDigest string
 
 // The values of IscsiHeaderDigest.
 const (
-	// They must.
+	// Headers must carry a checksum.
 	IscsiHeaderDigestCrc32c IscsiHeaderDigest = "crc32c"
-	// They must not.
+	// Headers must not carry a checksum.
 	IscsiHeaderDigestNone IscsiHeaderDigest = "none"
-	// They do if the target can.
+	// Headers carry a checksum if the target can.
 	IscsiHeaderDigestCrc32cNone IscsiHeaderDigest = "crc32c-none"
-	// They do if the target insists.
+	// Headers carry a checksum only if the target insists.
 	IscsiHeaderDigestNoneCrc32c IscsiHeaderDigest = "none-crc32c"
 )
 
@@ -7229,8 +7243,8 @@ const (
 	RBDImageEncryptionFormatLUKS RBDImageEncryptionFormat = "luks"
 	// LUKS, version 2.
 	RBDImageEncryptionFormatLuks2 RBDImageEncryptionFormat = "luks2"
-	// LUKS of any version, for opening alone. In QEMU 10.0 and later, upstream
-	// since 8.0.
+	// LUKS of any version, only for opening. In QEMU 10.0 and later, upstream since
+	// 8.0.
 	RBDImageEncryptionFormatLUKSAny RBDImageEncryptionFormat = "luks-any"
 )
 
@@ -7446,10 +7460,10 @@ func (v RBDEncryptionCreateOptionsLuks2) encodeRBDEncryptionCreateOptions(e *cod
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.RbdEncryptionOptions
 type RBDEncryptionOptions struct {
-	// How it is encrypted.
+	// How the image is encrypted.
 	Format RBDEncryptionOptionsVariant `json:"format"`
-	// How the image that it was cloned from is encrypted, if that differs. In QEMU
-	// 10.0 and later, upstream since 8.0.
+	// How the image that this one was cloned from is encrypted, if that differs. In
+	// QEMU 10.0 and later, upstream since 8.0.
 	Parent *RBDEncryptionOptions `json:"parent,omitzero"`
 }
 
@@ -7616,7 +7630,7 @@ func (x RBDEncryptionCreateOptions) String() string {
 // RBDEncryptionCreateOptionsLUKSAny is the variant of
 // [RBDEncryptionCreateOptions] for luks-any.
 //
-// LUKS of any version, for opening alone.
+// LUKS of any version, only for opening.
 //
 // In QEMU 10.0 and later, upstream since 8.0.
 type RBDEncryptionCreateOptionsLUKSAny struct{}
@@ -7766,7 +7780,7 @@ func (e ReplicationMode) Known() bool {
 type BlockdevOptionsReplication struct {
 	// The node below, by name or with its options.
 	File BlockdevRef `json:"file"`
-	// The side.
+	// The side of the replication that this machine is.
 	Mode ReplicationMode `json:"mode"`
 	// The root node, or drive, of the chain. For the secondary only, and required
 	// there.
@@ -7859,9 +7873,9 @@ func (e NFSTransport) Known() bool {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.NFSServer
 type NFSServer struct {
-	// How it is reached.
+	// How the server is reached.
 	Type NFSTransport `json:"type"`
-	// Its host name or address.
+	// The host name or address of the server.
 	Host string `json:"host"`
 }
 
@@ -8758,8 +8772,8 @@ type BlockdevOptions struct {
 	// The driver, which says what the node does.
 	Driver BlockdevOptionsVariant `json:"driver"`
 	// The name of the node: at most 31 characters, a letter first, then letters,
-	// digits, hyphens, dots and underscores. blockdev-add requires it at the top;
-	// further down QEMU makes one up if absent. Since QEMU 2.0.
+	// digits, hyphens, dots and underscores. [Client.BlockdevAdd] requires it at
+	// the top; further down QEMU makes one up if absent. Since QEMU 2.0.
 	NodeName *string `json:"node-name,omitzero"`
 	// What becomes of discards. ignore if absent: the guest's discards then free
 	// nothing.
@@ -8770,7 +8784,7 @@ type BlockdevOptions struct {
 	// migration, while the source still has the image. True if absent. In QEMU 10.0
 	// and later, upstream since 10.0.
 	Active *bool `json:"active,omitzero"`
-	// Whether the node is opened for reading alone. False if absent; drivers that
+	// Whether the node is opened only for reading. False if absent; drivers that
 	// only read need it to be true, or auto-read-only.
 	ReadOnly *bool `json:"read-only,omitzero"`
 	// Whether the node may open read-only when writing is not possible, and go over
@@ -9602,9 +9616,9 @@ func decodeBlockdevRefOrNull(x *BlockdevRefOrNull, dec *codec.Decoder) error {
 //
 // It returns when the node is there, which may take as long as it takes to
 // connect to a server. On the top level the options need a node-name. Children
-// may be given in place, or by the name of a node added before. blockdev-del
-// removes the node again. It fails if the name is taken, the image cannot be
-// opened or another process holds its lock.
+// may be given in place, or by the name of a node added before.
+// [Client.BlockdevDel] removes the node again. It fails if the name is taken,
+// the image cannot be opened or another process holds its lock.
 //
 // It executes the command blockdev-add of block-core.json.
 //
@@ -9645,11 +9659,11 @@ type BlockdevDelArgs struct {
 	NodeName string `json:"node-name"`
 }
 
-// BlockdevDel removes a node that blockdev-add has added, and closes its image.
-// Children that were given in place go with it.
+// BlockdevDel removes a node that [Client.BlockdevAdd] has added, and closes
+// its image. Children that were given in place go with it.
 //
 // It fails while a device, a job, an export or another node uses it. After
-// device_del, wait for DEVICE_DELETED first.
+// [Client.DeviceDel], wait for [DeviceDeletedEvent] first.
 //
 // It executes the command blockdev-del of block-core.json.
 //
@@ -9760,7 +9774,7 @@ type BlockdevCreateOptionsLUKS struct {
 	KeySecret *string `json:"key-secret,omitzero"`
 	// The cipher; aes-256 if absent.
 	CipherAlg *QCryptoCipherAlgo `json:"cipher-alg,omitzero"`
-	// Its mode; xts if absent.
+	// The mode of the cipher; xts if absent.
 	CipherMode *QCryptoCipherMode `json:"cipher-mode,omitzero"`
 	// Where initial values come from; plain64 if absent.
 	IvgenAlg *QCryptoIVGenAlgo `json:"ivgen-alg,omitzero"`
@@ -10474,7 +10488,7 @@ const (
 	BlockdevVmdkAdapterTypeBuslogic BlockdevVmdkAdapterType = "buslogic"
 	// LSI Logic SCSI.
 	BlockdevVmdkAdapterTypeLsilogic BlockdevVmdkAdapterType = "lsilogic"
-	// That of old releases of ESX.
+	// The adapter of old releases of ESX.
 	BlockdevVmdkAdapterTypeLegacyESX BlockdevVmdkAdapterType = "legacyESX"
 )
 
@@ -10500,7 +10514,7 @@ func (e BlockdevVmdkAdapterType) Known() bool {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevCreateOptionsVmdk
 type BlockdevCreateOptionsVmdk struct {
-	// The node to format; it gets the description alone if the data are in extents.
+	// The node to format; it gets only the description if the data are in extents.
 	File BlockdevRef `json:"file"`
 	// The size of the disk in bytes.
 	Size uint64 `json:"size"`
@@ -10725,9 +10739,9 @@ type BlockdevVhdxSubformat string
 
 // The values of BlockdevVhdxSubformat.
 const (
-	// It does.
+	// The file grows as data are written.
 	BlockdevVhdxSubformatDynamic BlockdevVhdxSubformat = "dynamic"
-	// It has its full size from the start.
+	// The file has its full size from the start.
 	BlockdevVhdxSubformatFixed BlockdevVhdxSubformat = "fixed"
 )
 
@@ -10846,9 +10860,9 @@ type BlockdevVpcSubformat string
 
 // The values of BlockdevVpcSubformat.
 const (
-	// It does.
+	// The file grows as data are written.
 	BlockdevVpcSubformatDynamic BlockdevVpcSubformat = "dynamic"
-	// It has its full size from the start.
+	// The file has its full size from the start.
 	BlockdevVpcSubformatFixed BlockdevVpcSubformat = "fixed"
 )
 
@@ -11656,10 +11670,11 @@ type BlockdevCreateArgs struct {
 // storage (driver file, rbd, nfs), or a format, such as qcow2, within a node
 // that was added before.
 //
-// It returns when the job has started. JOB_STATUS_CHANGE with status concluded
-// follows, in case of failure, too: read the error from query-jobs and then
-// call job-dismiss, as this job never dismisses itself. The new image is not
-// opened; blockdev-add does that.
+// It returns when the job has started. [JobStatusChangeEvent] with status
+// concluded follows, in case of failure, too: read the error from
+// [Client.QueryJobs] and then call [Client.JobDismiss], as this job never
+// dismisses itself. The new image is not opened; [Client.BlockdevAdd] does
+// that.
 //
 // It executes the command blockdev-create of block-core.json.
 //
@@ -12615,7 +12630,8 @@ type XBlockdevAmendArgs struct {
 // XBlockdevAmend starts a job that changes the format's own options of an image
 // in use, such as the passphrases of a LUKS volume.
 //
-// The job ends with JOB_STATUS_CHANGE and has to be dismissed with job-dismiss.
+// The job ends with [JobStatusChangeEvent] and has to be dismissed with
+// [Client.JobDismiss].
 //
 // It executes the command x-blockdev-amend of block-core.json.
 //
@@ -12639,11 +12655,11 @@ type BlockErrorAction string
 
 // The values of BlockErrorAction.
 const (
-	// Nothing; it went on as if there was no error.
+	// Nothing; QEMU went on as if there was no error.
 	BlockErrorActionIgnore BlockErrorAction = "ignore"
-	// It passed the error on to the guest, or let the job fail.
+	// QEMU passed the error on to the guest, or let the job fail.
 	BlockErrorActionReport BlockErrorAction = "report"
-	// It stopped the machine, or paused the job.
+	// QEMU stopped the machine, or paused the job.
 	BlockErrorActionStop BlockErrorAction = "stop"
 )
 
@@ -12659,7 +12675,7 @@ func (e BlockErrorAction) Known() bool {
 	return false
 }
 
-// BlockImageCorruptedEvent tells that an image turned out to be damaged, or
+// BlockImageCorruptedEvent reports that an image turned out to be damaged, or
 // that a write would have damaged it and was refused.
 //
 // It is the event BLOCK_IMAGE_CORRUPTED of block-core.json.
@@ -12702,12 +12718,12 @@ func (c *Client) OnBlockImageCorrupted(f func(BlockImageCorruptedEvent)) (stop f
 	return on(c, f)
 }
 
-// BlockIOErrorEvent tells that a read or write of a device has failed and what
-// QEMU has done about it.
+// BlockIOErrorEvent reports that a read or write of a device has failed and
+// what QEMU has done about it.
 //
-// With action stop, the event STOP follows and the machine stays paused until
-// cont; requests are then tried again. Other actions are reported at most once
-// a second, so that some may get lost.
+// With action stop, the event [StopEvent] follows and the machine stays paused
+// until [Client.Cont]; requests are then tried again. Other actions are
+// reported at most once a second, so that some may get lost.
 //
 // It is the event BLOCK_IO_ERROR of block-core.json.
 //
@@ -12720,7 +12736,7 @@ type BlockIOErrorEvent struct {
 	// The QOM path of the device. In QEMU 10.0 and later, upstream since 9.2.
 	QOMPath string `json:"qom-path"`
 	// The name of its drive; empty for drives without one, which is usual with
-	// blockdev-add.
+	// [Client.BlockdevAdd].
 	Device string `json:"device"`
 	// The node that the device uses. It is the root node, even when the error is
 	// from a node below. Absent if the drive is empty. Since QEMU 2.8.
@@ -12753,7 +12769,7 @@ func (c *Client) OnBlockIOError(f func(BlockIOErrorEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// BlockJobCompletedEvent tells that a block job has ended without being
+// BlockJobCompletedEvent reports that a block job has ended without being
 // cancelled, with success or with an error.
 //
 // If there was little to do, it comes even before the method that has started
@@ -12799,7 +12815,7 @@ func (c *Client) OnBlockJobCompleted(f func(BlockJobCompletedEvent)) (stop func(
 	return on(c, f)
 }
 
-// BlockJobCancelledEvent tells that a block job has stopped as it was
+// BlockJobCancelledEvent reports that a block job has stopped as it was
 // cancelled, or because another job of its transaction failed.
 //
 // It is the event BLOCK_JOB_CANCELLED of block-core.json.
@@ -12838,11 +12854,11 @@ func (c *Client) OnBlockJobCancelled(f func(BlockJobCancelledEvent)) (stop func(
 	return on(c, f)
 }
 
-// BlockJobErrorEvent tells that a read or write of a block job has failed and
+// BlockJobErrorEvent reports that a read or write of a block job has failed and
 // what the job does about it, as its on-error options say.
 //
-// It does not mean that the job has failed; BLOCK_JOB_COMPLETED with an error
-// does.
+// It does not mean that the job has failed; [BlockJobCompletedEvent] with an
+// error does.
 //
 // It is the event BLOCK_JOB_ERROR of block-core.json.
 //
@@ -12856,7 +12872,7 @@ type BlockJobErrorEvent struct {
 	Device string `json:"device"`
 	// Whether a read or a write failed.
 	Operation IOOperationType `json:"operation"`
-	// What the job does. With stop it is paused until job-resume.
+	// What the job does. With stop it is paused until [Client.JobResume].
 	Action BlockErrorAction `json:"action"`
 }
 
@@ -12876,8 +12892,8 @@ func (c *Client) OnBlockJobError(f func(BlockJobErrorEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// BlockJobReadyEvent tells that a mirror or an active commit has caught up, and
-// that job-complete or block-job-cancel may now end it.
+// BlockJobReadyEvent reports that a mirror or an active commit has caught up,
+// and that [Client.JobComplete] or [Client.BlockJobCancel] may now end it.
 //
 // It is the event BLOCK_JOB_READY of block-core.json.
 //
@@ -12915,8 +12931,8 @@ func (c *Client) OnBlockJobReady(f func(BlockJobReadyEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// BlockJobPendingEvent tells that a block job with auto-finalize set to false
-// has done its work and waits for job-finalize or job-cancel.
+// BlockJobPendingEvent reports that a block job with auto-finalize set to false
+// has done its work and waits for [Client.JobFinalize] or [Client.JobCancel].
 //
 // It is the event BLOCK_JOB_PENDING of block-core.json.
 //
@@ -12983,8 +12999,9 @@ func (e PreallocMode) Known() bool {
 	return false
 }
 
-// BlockWriteThresholdEvent tells that a write went beyond the threshold set
-// with block-set-write-threshold, so that it is time to enlarge the volume.
+// BlockWriteThresholdEvent reports that a write went beyond the threshold set
+// with [Client.BlockSetWriteThreshold], so that it is time to enlarge the
+// volume.
 //
 // It comes once; then the threshold is off until set again.
 //
@@ -13028,7 +13045,7 @@ type BlockSetWriteThresholdArgs struct {
 	WriteThreshold uint64 `json:"write-threshold"`
 }
 
-// BlockSetWriteThreshold asks for the event BLOCK_WRITE_THRESHOLD when the
+// BlockSetWriteThreshold asks for the event [BlockWriteThresholdEvent] when the
 // guest's writes reach a certain offset of a node, as a thin volume under a
 // qcow2 image has to be enlarged in time.
 //
@@ -13169,8 +13186,8 @@ func (e QuorumOpType) Known() bool {
 	return false
 }
 
-// QuorumFailureEvent tells that a quorum node's children disagree so much that
-// a read or write failed.
+// QuorumFailureEvent reports that a quorum node's children disagree so much
+// that a read or write failed.
 //
 // At most one such event comes each second.
 //
@@ -13206,7 +13223,7 @@ func (c *Client) OnQuorumFailure(f func(QuorumFailureEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// QuorumReportBadEvent tells that one child of a quorum node has failed or
+// QuorumReportBadEvent reports that one child of a quorum node has failed or
 // holds other data than most.
 //
 // At most one such event comes each second for each child.
@@ -13263,8 +13280,8 @@ type BlockdevSnapshotInternal struct {
 }
 
 // BlockdevSnapshotInternalSync takes a snapshot of a disk inside its own image,
-// such as a qcow2 file. The machine's state is not part of it; snapshot-save
-// stores that, too.
+// such as a qcow2 file. The machine's state is not part of it;
+// [Client.SnapshotSave] stores that, too.
 //
 // It returns when the snapshot is there. It fails if the format knows no
 // snapshots, or has one of that name.

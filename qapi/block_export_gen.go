@@ -35,8 +35,9 @@ type NBDServerOptions struct {
 	Addr SocketAddress `json:"addr"`
 }
 
-// NBDServerOptionsLegacy are the options of the NBD server, as nbd-server-start
-// takes them. Their address is nested deeper than usual.
+// NBDServerOptionsLegacy are the options of the NBD server, as
+// [Client.NBDServerStart] takes them. Their address is nested deeper than
+// usual.
 //
 // It is the struct NbdServerOptionsLegacy of block-export.json.
 //
@@ -61,7 +62,7 @@ type NBDServerOptionsLegacy struct {
 }
 
 // NBDServerStart starts the NBD server of this process, which exports are then
-// added to with block-export-add.
+// added to with [Client.BlockExportAdd].
 //
 // It returns when the server listens. There is one server to a process: it
 // fails if that is running already.
@@ -354,7 +355,8 @@ func (v BlockExportOptionsVduseBlk) encodeBlockExportOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// NBDServerAddOptions are the options of an NBD export made by nbd-server-add.
+// NBDServerAddOptions are the options of an NBD export made by
+// [Client.NBDServerAdd].
 //
 // It is the struct NbdServerAddOptions of block-export.json.
 //
@@ -376,8 +378,8 @@ type NBDServerAddOptions struct {
 	Bitmap *string `json:"bitmap,omitzero"`
 }
 
-// NBDServerAdd exports a node through the NBD server. block-export-add does the
-// same for exports of every type.
+// NBDServerAdd exports a node through the NBD server. [Client.BlockExportAdd]
+// does the same for exports of every type.
 //
 // It fails if the server has not been started, or the name of the export is in
 // use.
@@ -404,9 +406,9 @@ type BlockExportRemoveMode string
 
 // The values of BlockExportRemoveMode.
 const (
-	// They may stay: the export cannot end while there are any.
+	// Clients may stay: the export cannot end while there are any.
 	BlockExportRemoveModeSafe BlockExportRemoveMode = "safe"
-	// They are disconnected at once.
+	// Clients are disconnected at once.
 	BlockExportRemoveModeHard BlockExportRemoveMode = "hard"
 )
 
@@ -423,17 +425,17 @@ func (e BlockExportRemoveMode) Known() bool {
 
 // NBDServerRemoveArgs are the arguments of [Client.NBDServerRemove].
 type NBDServerRemoveArgs struct {
-	// The id of the export; for one made by nbd-server-add that is its name.
+	// The id of the export; for one made by [Client.NBDServerAdd] that is its name.
 	Name string `json:"name"`
 	// What happens to clients that are connected. safe if absent.
 	Mode *BlockExportRemoveMode `json:"mode,omitzero"`
 }
 
-// NBDServerRemove ends an export of the NBD server. block-export-del does the
-// same for exports of every type.
+// NBDServerRemove ends an export of the NBD server. [Client.BlockExportDel]
+// does the same for exports of every type.
 //
-// It returns when new clients are refused; BLOCK_EXPORT_DELETED follows when
-// the last client is gone.
+// It returns when new clients are refused; [BlockExportDeletedEvent] follows
+// when the last client is gone.
 //
 // It executes the command nbd-server-remove of block-export.json.
 //
@@ -676,10 +678,10 @@ func decodeBlockExportIothreads(x *BlockExportIothreads, dec *codec.Decoder) err
 // BlockExportAdd makes a node accessible to other processes or hosts: over NBD,
 // as a vhost-user or VDUSE device, or as a file through FUSE.
 //
-// It returns when clients can connect. Type nbd needs nbd-server-start before.
-// Whether the guest and the clients may write to the same node at once is
-// checked as between devices: a node in use by a guest's disk cannot usually be
-// exported writable. It fails if the id is in use, or this QEMU was built
+// It returns when clients can connect. Type nbd needs [Client.NBDServerStart]
+// before. Whether the guest and the clients may write to the same node at once
+// is checked as between devices: a node in use by a guest's disk cannot usually
+// be exported writable. It fails if the id is in use, or this QEMU was built
 // without the type.
 //
 // It executes the command block-export-add of block-export.json.
@@ -701,8 +703,8 @@ type BlockExportDelArgs struct {
 
 // BlockExportDel ends an export.
 //
-// It returns at once; BLOCK_EXPORT_DELETED follows when the export is gone and
-// its node and id are free. With mode safe it fails while clients are
+// It returns at once; [BlockExportDeletedEvent] follows when the export is gone
+// and its node and id are free. With mode safe it fails while clients are
 // connected.
 //
 // It executes the command block-export-del of block-export.json.
@@ -714,10 +716,10 @@ func (c *Client) BlockExportDel(ctx context.Context, args BlockExportDelArgs) er
 	return c.conn.Execute(ctx, "block-export-del", args, nil)
 }
 
-// BlockExportDeletedEvent tells that an export is gone, so that its node may be
-// removed and its id used again.
+// BlockExportDeletedEvent reports that an export is gone, so that its node may
+// be removed and its id used again.
 //
-// It comes for exports that nbd-server-stop ends, too.
+// It comes for exports that [Client.NBDServerStop] ends, too.
 //
 // It is the event BLOCK_EXPORT_DELETED of block-export.json.
 //
@@ -755,13 +757,13 @@ func (c *Client) OnBlockExportDeleted(f func(BlockExportDeletedEvent)) (stop fun
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-export.BlockExportInfo
 type BlockExportInfo struct {
-	// Its id.
+	// The id of the export.
 	ID string `json:"id"`
-	// Its type.
+	// The type of the export.
 	Type BlockExportType `json:"type"`
 	// The node that is exported.
 	NodeName string `json:"node-name"`
-	// Whether it is about to end.
+	// Whether the export is about to end.
 	ShuttingDown bool `json:"shutting-down"`
 }
 

@@ -91,9 +91,9 @@ func (e FloppyDriveType) Known() bool {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.PRManagerInfo
 type PRManagerInfo struct {
-	// Its id.
+	// The id of the object.
 	ID string `json:"id"`
-	// Whether it is connected to its helper process.
+	// Whether the object is connected to its helper process.
 	Connected bool `json:"connected"`
 }
 
@@ -127,7 +127,7 @@ type EjectArgs struct {
 //
 // It succeeds with an empty drive, too. It fails while the guest has locked the
 // tray: the guest is then asked to let go, and a second try may succeed. The
-// event DEVICE_TRAY_MOVED tells when the tray moves.
+// event [DeviceTrayMovedEvent] reports when the tray moves.
 //
 // It executes the command eject of block.json.
 //
@@ -154,8 +154,8 @@ type BlockdevOpenTrayArgs struct {
 // out of the guest's reach.
 //
 // If the guest has locked the tray, the method succeeds without having opened
-// it: the guest is asked, and DEVICE_TRAY_MOVED follows if it lets go. It fails
-// for drives that are not removable.
+// it: the guest is asked, and [DeviceTrayMovedEvent] follows if it lets go. It
+// fails for drives that are not removable.
 //
 // It executes the command blockdev-open-tray of block.json.
 //
@@ -179,8 +179,8 @@ type BlockdevCloseTrayArgs struct {
 // BlockdevCloseTray closes the tray of a removable drive. If a medium is in it,
 // the guest sees a new medium.
 //
-// Closing a closed tray is no error. The event DEVICE_TRAY_MOVED tells when the
-// tray moves.
+// Closing a closed tray is not an error. The event [DeviceTrayMovedEvent]
+// reports when the tray moves.
 //
 // It executes the command blockdev-close-tray of block.json.
 //
@@ -200,8 +200,8 @@ type BlockdevRemoveMediumArgs struct {
 // BlockdevRemoveMedium takes the medium out of a removable drive, whose tray
 // has to be open.
 //
-// The node stays if blockdev-add has added it. Taking the medium out of an
-// empty drive is no error.
+// The node stays if [Client.BlockdevAdd] has added it. Taking the medium out of
+// an empty drive is not an error.
 //
 // It executes the command blockdev-remove-medium of block.json.
 //
@@ -221,7 +221,7 @@ type BlockdevInsertMediumArgs struct {
 }
 
 // BlockdevInsertMedium puts a node into an empty removable drive, whose tray
-// has to be open. The guest sees it after blockdev-close-tray.
+// has to be open. The guest sees it after [Client.BlockdevCloseTray].
 //
 // It fails if the drive has a medium already, or if something uses the node in
 // a way that forbids it.
@@ -246,11 +246,11 @@ type BlockdevChangeReadOnlyMode string
 
 // The values of BlockdevChangeReadOnlyMode.
 const (
-	// As the one before.
+	// The new medium may be written if the one before could be.
 	BlockdevChangeReadOnlyModeRetain BlockdevChangeReadOnlyMode = "retain"
-	// It may not.
+	// The new medium may not be written.
 	BlockdevChangeReadOnlyModeReadOnly BlockdevChangeReadOnlyMode = "read-only"
-	// It may.
+	// The new medium may be written.
 	BlockdevChangeReadOnlyModeReadWrite BlockdevChangeReadOnlyMode = "read-write"
 )
 
@@ -301,8 +301,8 @@ func (c *Client) BlockdevChangeMedium(ctx context.Context, args BlockdevChangeMe
 	return c.conn.Execute(ctx, "blockdev-change-medium", args, nil)
 }
 
-// DeviceTrayMovedEvent tells that the tray of a removable drive has been opened
-// or closed, by a method here or by the guest.
+// DeviceTrayMovedEvent reports that the tray of a removable drive has been
+// opened or closed, by a method here or by the guest.
 //
 // It is the event DEVICE_TRAY_MOVED of block.json.
 //
@@ -336,7 +336,7 @@ func (c *Client) OnDeviceTrayMoved(f func(DeviceTrayMovedEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// PrManagerStatusChangedEvent tells that the connection to a helper for SCSI
+// PrManagerStatusChangedEvent reports that the connection to a helper for SCSI
 // persistent reservations was lost, or is there again.
 //
 // QEMU goes on trying to connect; requests of the guest fail or wait meanwhile.
@@ -351,7 +351,7 @@ type PrManagerStatusChangedEvent struct {
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The id of the pr-manager object.
 	ID string `json:"id"`
-	// Whether it is connected now.
+	// Whether the helper is connected now.
 	Connected bool `json:"connected"`
 }
 
@@ -379,7 +379,7 @@ func (c *Client) OnPrManagerStatusChanged(f func(PrManagerStatusChangedEvent)) (
 // them 0 the drive leaves its throttle group. The drives of a group share its
 // limits. It fails if the drive is empty, or a limit for reads and writes
 // together is given along with one for either. Nodes of the driver throttle are
-// changed with qom-set instead.
+// changed with [Client.QOMSet] instead.
 //
 // It executes the command block_set_io_throttle of block.json.
 //
@@ -392,7 +392,7 @@ func (c *Client) BlockSetIOThrottle(ctx context.Context, args BlockIOThrottle) e
 
 // BlockLatencyHistogramSetArgs are the arguments of [Client.BlockLatencyHistogramSet].
 type BlockLatencyHistogramSetArgs struct {
-	// The id or QOM path of the device, best as query-block has it in qdev.
+	// The id or QOM path of the device, best as [Client.QueryBlock] has it in qdev.
 	ID string `json:"id"`
 	// Where intervals end, for all kinds of requests that are not given apart.
 	Boundaries []uint64 `json:"boundaries,omitzero"`
@@ -407,9 +407,9 @@ type BlockLatencyHistogramSetArgs struct {
 }
 
 // BlockLatencyHistogramSet starts or stops counting how long requests of a
-// drive take. query-blockstats then has the counts.
+// drive take. [Client.QueryBlockstats] then has the counts.
 //
-// With id alone it stops counting. Boundaries are in nanoseconds and ascending;
+// With only id it stops counting. Boundaries are in nanoseconds and ascending;
 // setting them resets the counts. It returns at once.
 //
 // It executes the command block-latency-histogram-set of block.json.

@@ -20,8 +20,8 @@ import (
 type ChardevInfo struct {
 	// The id of the character device.
 	Label string `json:"label"`
-	// Where it leads, in a form like that of the command line; for a socket it also
-	// tells whether somebody is connected.
+	// Where the character device leads, in a form like that of the command line;
+	// for a socket it also says whether somebody is connected.
 	Filename string `json:"filename"`
 	// Whether the device or monitor that uses it is open; for a virtio-serial port,
 	// whether the guest has opened it. Since QEMU 2.1.
@@ -50,7 +50,7 @@ func (c *Client) QueryChardev(ctx context.Context) ([]ChardevInfo, error) {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-char.ChardevBackendInfo
 type ChardevBackendInfo struct {
-	// Its name, as in the type of a backend.
+	// The name of the backend, as in the type of a backend.
 	Name string `json:"name"`
 }
 
@@ -107,7 +107,7 @@ type RingbufWriteArgs struct {
 }
 
 // RingbufWrite writes data into a ring buffer character device, where
-// ringbuf-read finds it.
+// [Client.RingbufRead] finds it.
 //
 // If there is too much for the buffer the oldest data is lost, without an
 // error.
@@ -566,7 +566,7 @@ func (v ChardevBackendVc) encodeChardevBackend(e *codec.Encoder) {
 }
 
 // ChardevRingbuf are the options of a character device that keeps the last
-// output in memory; see ringbuf-read.
+// output in memory; see [Client.RingbufRead].
 //
 // It is the struct ChardevRingbuf of char.json.
 //
@@ -679,7 +679,7 @@ const (
 	ChardevBackendKindPty ChardevBackendKind = "pty"
 	// Nothing: output is lost and there is no input.
 	ChardevBackendKindNull ChardevBackendKind = "null"
-	// Another one, shared by several devices. Since QEMU 1.5.
+	// Another character device, shared by several devices. Since QEMU 1.5.
 	ChardevBackendKindMux ChardevBackendKind = "mux"
 	// Several others at once. In QEMU 10.0 and later, upstream since 10.0.
 	ChardevBackendKindHub ChardevBackendKind = "hub"
@@ -765,7 +765,7 @@ func (e ChardevBackendKind) Known() bool {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-char.ChardevBackend
 type ChardevBackend struct {
-	// Its kind; the options depend on it.
+	// The kind of the backend; the options depend on it.
 	Type ChardevBackendVariant `json:"type"`
 }
 
@@ -1121,7 +1121,7 @@ type ChardevReturn struct {
 type ChardevAddArgs struct {
 	// The id for the character device, to be chosen by the caller.
 	ID string `json:"id"`
-	// What it leads to.
+	// What the character device leads to.
 	Backend ChardevBackend `json:"backend"`
 }
 
@@ -1147,7 +1147,7 @@ func (c *Client) ChardevAdd(ctx context.Context, args ChardevAddArgs) (ChardevRe
 type ChardevChangeArgs struct {
 	// The id of the character device.
 	ID string `json:"id"`
-	// What it leads to from now on.
+	// What the character device leads to from now on.
 	Backend ChardevBackend `json:"backend"`
 }
 
@@ -1208,8 +1208,8 @@ func (c *Client) ChardevSendBreak(ctx context.Context, args ChardevSendBreakArgs
 	return c.conn.Execute(ctx, "chardev-send-break", args, nil)
 }
 
-// VserportChangeEvent tells that a process in the guest has opened or closed a
-// virtio-serial port, for example that the guest agent has come up.
+// VserportChangeEvent reports that a process in the guest has opened or closed
+// a virtio-serial port, for example that the guest agent has come up.
 //
 // At most one event a second is sent for each port; the last state is never
 // lost.
@@ -1222,7 +1222,7 @@ func (c *Client) ChardevSendBreak(ctx context.Context, args ChardevSendBreakArgs
 type VserportChangeEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
 	Timestamp time.Time `json:"timestamp,omitzero"`
-	// The id of the port, as given to device_add.
+	// The id of the port, as given to [Client.DeviceAdd].
 	ID string `json:"id"`
 	// True if it has been opened.
 	Open bool `json:"open"`

@@ -15,9 +15,9 @@ type IOOperationType string
 
 // The values of IOOperationType.
 const (
-	// It reads.
+	// The operation reads.
 	IOOperationTypeRead IOOperationType = "read"
-	// It writes, discards or flushes.
+	// The operation writes, discards or flushes.
 	IOOperationTypeWrite IOOperationType = "write"
 )
 
@@ -271,7 +271,7 @@ const (
 	HostMemPolicyDefault HostMemPolicy = "default"
 	// The given nodes first, others when they are full.
 	HostMemPolicyPreferred HostMemPolicy = "preferred"
-	// The given nodes alone.
+	// Only the given nodes.
 	HostMemPolicyBind HostMemPolicy = "bind"
 	// The given nodes in turn, page by page.
 	HostMemPolicyInterleave HostMemPolicy = "interleave"
@@ -303,9 +303,9 @@ type NetFilterDirection string
 const (
 	// All packets.
 	NetFilterDirectionAll NetFilterDirection = "all"
-	// Those that its backend receives.
+	// Packets that the network backend receives.
 	NetFilterDirectionRx NetFilterDirection = "rx"
-	// Those that its backend sends.
+	// Packets that the network backend sends.
 	NetFilterDirectionTx NetFilterDirection = "tx"
 )
 
@@ -385,7 +385,7 @@ type EndianMode string
 
 // The values of EndianMode.
 const (
-	// That of the machine.
+	// The byte order of the machine.
 	EndianModeUnspecified EndianMode = "unspecified"
 	// Little endian.
 	EndianModeLittle EndianMode = "little"

@@ -74,8 +74,8 @@ type CompatPolicy struct {
 	DeprecatedInput *CompatPolicyInput `json:"deprecated-input,omitzero"`
 	// Deprecated members and events; sent if absent.
 	DeprecatedOutput *CompatPolicyOutput `json:"deprecated-output,omitzero"`
-	// The same for what is unstable. Since QEMU 6.2.
+	// Unstable commands, arguments and values; accepted if absent. Since QEMU 6.2.
 	UnstableInput *CompatPolicyInput `json:"unstable-input,omitzero"`
-	// The same for what is unstable. Since QEMU 6.2.
+	// Unstable members and events; sent if absent. Since QEMU 6.2.
 	UnstableOutput *CompatPolicyOutput `json:"unstable-output,omitzero"`
 }

@@ -59,11 +59,11 @@ func (e QMPCapability) Known() bool {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-control.VersionTriple
 type VersionTriple struct {
-	// The first.
+	// The first number.
 	Major int64 `json:"major"`
-	// The second.
+	// The second number.
 	Minor int64 `json:"minor"`
-	// The third; 50 and more on the way to the next minor version.
+	// The third number; 50 and more on the way to the next minor version.
 	Micro int64 `json:"micro"`
 }
 
@@ -107,8 +107,8 @@ type CommandInfo struct {
 	Name string `json:"name"`
 }
 
-// QueryCommands returns the commands that the server has. query-qmp-schema
-// tells their arguments, too.
+// QueryCommands returns the commands that the server has.
+// [Client.QueryQMPSchema] reports their arguments, too.
 //
 // It executes the command query-commands of control.json.
 //
@@ -124,9 +124,9 @@ func (c *Client) QueryCommands(ctx context.Context) ([]CommandInfo, error) {
 // Quit makes QEMU exit at once, without a word to the guest: like pulling the
 // plug.
 //
-// SHUTDOWN with the reason host-qmp-quit comes before the reply, in QEMU 5.2
-// behind it; then the connection ends. Use system_powerdown for guests that
-// should shut down first.
+// [ShutdownEvent] with the reason host-qmp-quit comes before the reply, in QEMU
+// 5.2 after it; then the connection ends. Use [Client.SystemPowerdown] for
+// guests that should shut down first.
 //
 // It executes the command quit of control.json.
 //
@@ -175,7 +175,7 @@ func (e MonitorMode) Known() bool {
 type MonitorOptions struct {
 	// The monitor's id.
 	ID *string `json:"id,omitzero"`
-	// Its language; readline if absent.
+	// The language of the monitor; readline if absent.
 	Mode *MonitorMode `json:"mode,omitzero"`
 	// Print messages over several lines; false if absent. For QMP.
 	Pretty *bool `json:"pretty,omitzero"`

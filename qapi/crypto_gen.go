@@ -75,9 +75,9 @@ type QCryptoHashAlgo string
 
 // The values of QCryptoHashAlgo.
 const (
-	// MD5; broken, for old images alone.
+	// MD5; broken, only for old images.
 	QCryptoHashAlgoMD5 QCryptoHashAlgo = "md5"
-	// SHA-1; weak, for old images alone.
+	// SHA-1; weak, only for old images.
 	QCryptoHashAlgoSHA1 QCryptoHashAlgo = "sha1"
 	// SHA-224. Since QEMU 2.7.
 	QCryptoHashAlgoSHA224 QCryptoHashAlgo = "sha224"
@@ -127,7 +127,7 @@ const (
 	QCryptoCipherAlgoAes192 QCryptoCipherAlgo = "aes-192"
 	// AES, 256 bits; what new LUKS images have.
 	QCryptoCipherAlgoAes256 QCryptoCipherAlgo = "aes-256"
-	// DES, one key; for VNC passwords alone. Since QEMU 6.1.
+	// DES, one key; only for VNC passwords. Since QEMU 6.1.
 	QCryptoCipherAlgoDES QCryptoCipherAlgo = "des"
 	// DES, three keys. Since QEMU 2.9.
 	QCryptoCipherAlgo3des QCryptoCipherAlgo = "3des"
@@ -336,7 +336,7 @@ type QCryptoBlockCreateOptionsLUKS struct {
 	KeySecret *string `json:"key-secret,omitzero"`
 	// The cipher; aes-256 if absent.
 	CipherAlg *QCryptoCipherAlgo `json:"cipher-alg,omitzero"`
-	// Its mode; xts if absent.
+	// The mode of the cipher; xts if absent.
 	CipherMode *QCryptoCipherMode `json:"cipher-mode,omitzero"`
 	// Where initial values come from; plain64 if absent.
 	IvgenAlg *QCryptoIVGenAlgo `json:"ivgen-alg,omitzero"`
@@ -646,7 +646,7 @@ func (x *QCryptoBlockInfoLUKSSlot) decode(dec *codec.Decoder) error {
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
-// QCryptoBlockInfoLUKS tells how a LUKS disk is encrypted.
+// QCryptoBlockInfoLUKS says how a LUKS disk is encrypted.
 //
 // It is the variant of [QCryptoBlockInfo] for luks, the struct
 // QCryptoBlockInfoLUKS of crypto.json.
@@ -657,7 +657,7 @@ func (x *QCryptoBlockInfoLUKSSlot) decode(dec *codec.Decoder) error {
 type QCryptoBlockInfoLUKS struct {
 	// The cipher.
 	CipherAlg QCryptoCipherAlgo `json:"cipher-alg"`
-	// Its mode.
+	// The mode of the cipher.
 	CipherMode QCryptoCipherMode `json:"cipher-mode"`
 	// Where initial values come from.
 	IvgenAlg QCryptoIVGenAlgo `json:"ivgen-alg"`
@@ -728,7 +728,7 @@ func (v QCryptoBlockInfoLUKS) encodeQCryptoBlockInfo(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// QCryptoBlockInfo tells how a disk is encrypted.
+// QCryptoBlockInfo says how a disk is encrypted.
 //
 // It is the union QCryptoBlockInfo of crypto.json.
 //
@@ -833,7 +833,7 @@ type QCryptoBlockLUKSKeyslotState string
 const (
 	// A password opens it.
 	QCryptoBlockLUKSKeyslotStateActive QCryptoBlockLUKSKeyslotState = "active"
-	// It is empty.
+	// The slot is empty.
 	QCryptoBlockLUKSKeyslotStateInactive QCryptoBlockLUKSKeyslotState = "inactive"
 )
 
@@ -1151,7 +1151,7 @@ func (v ObjectOptionsSecretKeyring) encodeObjectOptions(e *codec.Encoder) {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.TlsCredsProperties
 type ObjectOptionsTLSCipherSuites struct {
-	// The other end must prove who it is; true if absent.
+	// The peer must prove who it is; true if absent.
 	VerifyPeer *bool `json:"verify-peer,omitzero"`
 	// The folder that holds the files of the credentials.
 	Dir *string `json:"dir,omitzero"`
@@ -1209,7 +1209,7 @@ func (v ObjectOptionsTLSCipherSuites) encodeObjectOptions(e *codec.Encoder) {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.TlsCredsAnonProperties
 type ObjectOptionsTLSCredsAnon struct {
-	// The other end must prove who it is; true if absent.
+	// The peer must prove who it is; true if absent.
 	VerifyPeer *bool `json:"verify-peer,omitzero"`
 	// The folder that holds the files of the credentials.
 	Dir *string `json:"dir,omitzero"`
@@ -1267,7 +1267,7 @@ func (v ObjectOptionsTLSCredsAnon) encodeObjectOptions(e *codec.Encoder) {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.TlsCredsPskProperties
 type ObjectOptionsTLSCredsPSK struct {
-	// The other end must prove who it is; true if absent.
+	// The peer must prove who it is; true if absent.
 	VerifyPeer *bool `json:"verify-peer,omitzero"`
 	// The folder that holds the files of the credentials.
 	Dir *string `json:"dir,omitzero"`
@@ -1332,7 +1332,7 @@ func (v ObjectOptionsTLSCredsPSK) encodeObjectOptions(e *codec.Encoder) {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.TlsCredsX509Properties
 type ObjectOptionsTLSCredsX509 struct {
-	// The other end must prove who it is; true if absent.
+	// The peer must prove who it is; true if absent.
 	VerifyPeer *bool `json:"verify-peer,omitzero"`
 	// The folder that holds the files of the credentials.
 	Dir *string `json:"dir,omitzero"`
@@ -1516,7 +1516,7 @@ func (v QCryptoAkCipherOptionsRSA) encodeQCryptoAkCipherOptions(e *codec.Encoder
 }
 
 // QCryptoAkCipherOptions are the options of a cipher with two keys; the
-// algorithm tells which.
+// algorithm says which.
 //
 // It is the union QCryptoAkCipherOptions of crypto.json.
 //

@@ -83,7 +83,7 @@ type QCryptodevBackendType string
 const (
 	// QEMU's own library.
 	QCryptodevBackendTypeBuiltin QCryptodevBackendType = "builtin"
-	// Another process.
+	// A process of its own, connected by vhost-user.
 	QCryptodevBackendTypeVhostUser QCryptodevBackendType = "vhost-user"
 	// The host's kernel.
 	QCryptodevBackendTypeLkcf QCryptodevBackendType = "lkcf"
@@ -109,9 +109,9 @@ func (e QCryptodevBackendType) Known() bool {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-cryptodev.QCryptodevBackendClient
 type QCryptodevBackendClient struct {
-	// Its number.
+	// The number of the queue.
 	Queue uint32 `json:"queue"`
-	// Who does its work.
+	// Who does the queue's work.
 	Type QCryptodevBackendType `json:"type"`
 }
 
@@ -125,9 +125,9 @@ type QCryptodevBackendClient struct {
 type QCryptodevInfo struct {
 	// The id of the object.
 	ID string `json:"id"`
-	// What it offers to the guest.
+	// What the device offers to the guest.
 	Service []QCryptodevBackendServiceType `json:"service"`
-	// Its queues.
+	// The queues of the device.
 	Client []QCryptodevBackendClient `json:"client"`
 }
 

@@ -63,28 +63,28 @@ type CXLGeneralMediaEvent struct {
 	HeadID *uint8 `json:"head-id,omitzero"`
 	// The address within the device; the low bits are flags.
 	Dpa uint64 `json:"dpa"`
-	// What is known of it, bit by bit: uncorrectable, over a threshold, poison
-	// overflowed.
+	// What is known of the error, bit by bit: uncorrectable, over a threshold,
+	// poison overflowed.
 	Descriptor uint8 `json:"descriptor"`
 	// The kind of error.
 	Type uint8 `json:"type"`
-	// Who met it: the host, the scrubber, the host's scan for poison, …
+	// Who met the error: the host, the scrubber, the host's scan for poison, …
 	TransactionType uint8 `json:"transaction-type"`
 	// The channel, if it is known.
 	Channel *uint8 `json:"channel,omitzero"`
 	// The rank, if it is known.
 	Rank *uint8 `json:"rank,omitzero"`
-	// The devices of the rank that it concerns, bit by bit.
+	// The devices of the rank that the error concerns, bit by bit.
 	Device *uint32 `json:"device,omitzero"`
 	// What the vendor calls the part, up to 16 bytes.
 	ComponentID *string `json:"component-id,omitzero"`
-	// That name is one of PLDM's.
+	// The component id is one of PLDM's.
 	IsCompIDPldm *bool `json:"is-comp-id-pldm,omitzero"`
 	// Flags about corrected errors, bit by bit.
 	CmeEvFlags *uint8 `json:"cme-ev-flags,omitzero"`
 	// How many corrected errors there were.
 	CmeCount *uint32 `json:"cme-count,omitzero"`
-	// The kind within the kind.
+	// The kind of error within its type.
 	SubType uint8 `json:"sub-type"`
 }
 
@@ -128,39 +128,39 @@ type CXLDRAMEvent struct {
 	HeadID *uint8 `json:"head-id,omitzero"`
 	// The address within the device; the low bits are flags.
 	Dpa uint64 `json:"dpa"`
-	// What is known of it, bit by bit.
+	// What is known of the error, bit by bit.
 	Descriptor uint8 `json:"descriptor"`
 	// The kind of error.
 	Type uint8 `json:"type"`
-	// Who met it.
+	// Who met the error: the host, the scrubber, the host's scan for poison, …
 	TransactionType uint8 `json:"transaction-type"`
 	// The channel, if it is known.
 	Channel *uint8 `json:"channel,omitzero"`
 	// The rank, if it is known.
 	Rank *uint8 `json:"rank,omitzero"`
-	// The nibbles that it concerns, bit by bit.
+	// The nibbles that the error concerns, bit by bit.
 	NibbleMask *uint32 `json:"nibble-mask,omitzero"`
-	// The group of banks.
+	// The group of banks that the error is in.
 	BankGroup *uint8 `json:"bank-group,omitzero"`
-	// The bank.
+	// The bank that the error is in.
 	Bank *uint8 `json:"bank,omitzero"`
-	// The row.
+	// The row that the error is in.
 	Row *uint32 `json:"row,omitzero"`
-	// The column.
+	// The column that the error is in.
 	Column *uint16 `json:"column,omitzero"`
 	// Which bits were corrected, in four words.
 	CorrectionMask []uint64 `json:"correction-mask,omitzero"`
 	// What the vendor calls the part, up to 16 bytes.
 	ComponentID *string `json:"component-id,omitzero"`
-	// That name is one of PLDM's.
+	// The component id is one of PLDM's.
 	IsCompIDPldm *bool `json:"is-comp-id-pldm,omitzero"`
-	// The sub-channel.
+	// The sub-channel that the error is in.
 	SubChannel *uint8 `json:"sub-channel,omitzero"`
 	// Flags about corrected errors, bit by bit.
 	CmeEvFlags *uint8 `json:"cme-ev-flags,omitzero"`
 	// How many corrected errors of volatile memory there were.
 	CvmeCount *uint32 `json:"cvme-count,omitzero"`
-	// The kind within the kind.
+	// The kind of error within its type.
 	SubType uint8 `json:"sub-type"`
 }
 
@@ -204,21 +204,21 @@ type CXLMemModuleEvent struct {
 	HealthStatus uint8 `json:"health-status"`
 	// The state of its media, by number.
 	MediaStatus uint8 `json:"media-status"`
-	// What is near its limits, bit by bit.
+	// Which of the values are near their limits, bit by bit.
 	AdditionalStatus uint8 `json:"additional-status"`
-	// How much of its life is over, in percent.
+	// How much of the device's life is over, in percent.
 	LifeUsed uint8 `json:"life-used"`
-	// Its temperature, in degrees Celsius.
+	// The temperature of the device, in degrees Celsius.
 	Temperature int16 `json:"temperature"`
-	// How often it lost power before it was ready.
+	// How often the device lost power before it was ready.
 	DirtyShutdownCount uint32 `json:"dirty-shutdown-count"`
-	// How many errors it has corrected in volatile memory.
+	// How many errors the device has corrected in volatile memory.
 	CorrectedVolatileErrorCount uint32 `json:"corrected-volatile-error-count"`
 	// How many in persistent memory.
 	CorrectedPersistentErrorCount uint32 `json:"corrected-persistent-error-count"`
 	// What the vendor calls the part, up to 16 bytes.
 	ComponentID *string `json:"component-id,omitzero"`
-	// That name is one of PLDM's.
+	// The component id is one of PLDM's.
 	IsCompIDPldm *bool `json:"is-comp-id-pldm,omitzero"`
 	// The kind within the kind.
 	SubType uint8 `json:"sub-type"`
@@ -240,7 +240,7 @@ func (c *Client) CXLInjectMemoryModuleEvent(ctx context.Context, args CXLMemModu
 type CXLInjectPoisonArgs struct {
 	// The QOM path of the type 3 device.
 	Path string `json:"path"`
-	// Where it begins within the device, in bytes; a multiple of 64.
+	// Where the range begins within the device, in bytes; a multiple of 64.
 	Start uint64 `json:"start"`
 	// How much, in bytes; a multiple of 64.
 	Length uint64 `json:"length"`
@@ -338,7 +338,7 @@ type CXLInjectUncorrectableErrorsArgs struct {
 }
 
 // CXLInjectUncorrectableErrors makes a CXL device report errors that it cannot
-// correct, one behind the other. It is for testing drivers.
+// correct, one after the other. It is for testing drivers.
 //
 // It executes the command cxl-inject-uncorrectable-errors of cxl.json.
 //
@@ -415,9 +415,9 @@ func (c *Client) CXLInjectCorrectableError(ctx context.Context, args CXLInjectCo
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-cxl.CxlDynamicCapacityExtent
 type CXLDynamicCapacityExtent struct {
-	// Where it begins within its region, in bytes.
+	// Where the extent begins within its region, in bytes.
 	Offset uint64 `json:"offset"`
-	// How much it is, in bytes.
+	// How much the extent is, in bytes.
 	Len uint64 `json:"len"`
 }
 
@@ -499,9 +499,9 @@ type CXLExtentRemovalPolicy string
 
 // The values of CXLExtentRemovalPolicy.
 const (
-	// By its tag.
+	// Named by the tag that was given with it.
 	CXLExtentRemovalPolicyTagBased CXLExtentRemovalPolicy = "tag-based"
-	// Piece by piece.
+	// Named piece by piece.
 	CXLExtentRemovalPolicyPrescriptive CXLExtentRemovalPolicy = "prescriptive"
 )
 

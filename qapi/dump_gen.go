@@ -65,7 +65,7 @@ type DumpGuestMemoryArgs struct {
 	// addresses. Only with format elf; a hostile guest can make it use much memory
 	// of the host. Usually false.
 	Paging bool `json:"paging"`
-	// Where to write: file:PATH, or fd:NAME with a name given to getfd.
+	// Where to write: file:PATH, or fd:NAME with a name given to [Client.Getfd].
 	Protocol string `json:"protocol"`
 	// Whether to write in the background. False if absent. Since QEMU 2.6.
 	Detach *bool `json:"detach,omitzero"`
@@ -83,9 +83,9 @@ type DumpGuestMemoryArgs struct {
 //
 // The guest stands still meanwhile and goes on afterwards. Without detach it
 // returns when all is written, which can take minutes; with detach it returns
-// at once, query-dump tells the progress and DUMP_COMPLETED the end. Only one
-// dump can run at a time. A whole dump needs as much space as the guest has
-// memory, and is full of secrets.
+// at once, [Client.QueryDump] reports the progress and [DumpCompletedEvent] the
+// end. Only one dump can run at a time. A whole dump needs as much space as the
+// guest has memory, and is full of secrets.
 //
 // It executes the command dump-guest-memory of dump.json.
 //
@@ -109,11 +109,11 @@ type DumpStatus string
 const (
 	// There has been none.
 	DumpStatusNone DumpStatus = "none"
-	// It is being written.
+	// The dump is being written.
 	DumpStatusActive DumpStatus = "active"
-	// It is written.
+	// The dump is written.
 	DumpStatusCompleted DumpStatus = "completed"
-	// It has failed.
+	// The dump has failed.
 	DumpStatusFailed DumpStatus = "failed"
 )
 
@@ -160,7 +160,7 @@ func (c *Client) QueryDump(ctx context.Context) (DumpQueryResult, error) {
 	return result, err
 }
 
-// DumpCompletedEvent tells that a dump of guest memory is over, in success or
+// DumpCompletedEvent reports that a dump of guest memory is over, in success or
 // failure. It is sent with and without detach.
 //
 // It is the event DUMP_COMPLETED of dump.json.
@@ -201,7 +201,7 @@ func (c *Client) OnDumpCompleted(f func(DumpCompletedEvent)) (stop func()) {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-dump.DumpGuestMemoryCapability
 type DumpGuestMemoryCapability struct {
-	// The formats that can be given to dump-guest-memory.
+	// The formats that can be given to [Client.DumpGuestMemory].
 	Formats []DumpGuestMemoryFormat `json:"formats"`
 }
 

@@ -51,7 +51,7 @@ type RequestEbpfArgs struct {
 // privilege loads it into the kernel and gives QEMU, which has none, the
 // descriptors (ebpf-rss-fds of virtio-net).
 //
-// It fits this build of QEMU alone, so do not keep it.
+// It fits only this build of QEMU, so do not keep it.
 //
 // It executes the command request-ebpf of ebpf.json.
 //

@@ -87,7 +87,7 @@ type SchemaInfo struct {
 	Name string `json:"name"`
 	// The kind of entity.
 	MetaType SchemaInfoVariant `json:"meta-type"`
-	// Its features, such as deprecated. Since QEMU 4.1.
+	// The features of the definition, such as deprecated. Since QEMU 4.1.
 	Features []string `json:"features,omitzero"`
 }
 
@@ -318,7 +318,7 @@ func (v SchemaInfoEnum) encodeSchemaInfo(e *codec.Encoder) {
 type SchemaInfoEnumMember struct {
 	// The string.
 	Name string `json:"name"`
-	// Its features.
+	// The features of the value.
 	Features []string `json:"features,omitzero"`
 }
 
@@ -382,7 +382,7 @@ func (v SchemaInfoArray) encodeSchemaInfo(e *codec.Encoder) {
 type SchemaInfoObject struct {
 	// The members that all variants have, in no order that means anything.
 	Members []SchemaInfoObjectMember `json:"members"`
-	// The member whose value tells the variant.
+	// The member whose value selects the variant.
 	Tag *string `json:"tag,omitzero"`
 	// The variants.
 	Variants []SchemaInfoObjectVariant `json:"variants,omitzero"`
@@ -433,7 +433,7 @@ type SchemaInfoObjectMember struct {
 	Type string `json:"type"`
 	// Null if the member is optional; absent if it is not. Nothing else so far.
 	Default json.RawMessage `json:"default,omitzero"`
-	// Its features. Since QEMU 5.0.
+	// The features of the member. Since QEMU 5.0.
 	Features []string `json:"features,omitzero"`
 }
 
@@ -552,9 +552,9 @@ func (x *SchemaInfoAlternateMember) decode(dec *codec.Decoder) error {
 type SchemaInfoCommand struct {
 	// The object type of its arguments.
 	ArgType string `json:"arg-type"`
-	// The type of its reply.
+	// The type of the command's reply.
 	RetType string `json:"ret-type"`
-	// It can be executed out of band; absent means no. Since QEMU 2.12.
+	// The command can be executed out of band; absent means no. Since QEMU 2.12.
 	AllowOOB *bool `json:"allow-oob,omitzero"`
 }
 

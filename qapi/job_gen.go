@@ -19,26 +19,28 @@ type JobType string
 
 // The values of JobType.
 const (
-	// Writes overlays down into a backing image (block-commit).
+	// Writes overlays down into a backing image ([Client.BlockCommit]).
 	JobTypeCommit JobType = "commit"
-	// Copies backing images up into an image (block-stream).
+	// Copies backing images up into an image ([Client.BlockStream]).
 	JobTypeStream JobType = "stream"
-	// Copies a disk and keeps the copy up to date (blockdev-mirror, drive-mirror).
+	// Copies a disk and keeps the copy up to date ([Client.BlockdevMirror],
+	// [Client.DriveMirror]).
 	JobTypeMirror JobType = "mirror"
-	// Copies a disk as it was at the start (blockdev-backup, drive-backup).
+	// Copies a disk as it was at the start ([Client.BlockdevBackup],
+	// [Client.DriveBackup]).
 	JobTypeBackup JobType = "backup"
-	// Creates an image (blockdev-create). Since QEMU 3.0.
+	// Creates an image ([Client.BlockdevCreate]). Since QEMU 3.0.
 	JobTypeCreate JobType = "create"
-	// Changes a format's options (x-blockdev-amend). Since QEMU 5.1.
+	// Changes a format's options ([Client.XBlockdevAmend]). Since QEMU 5.1.
 	JobTypeAmend JobType = "amend"
-	// Returns to a snapshot of machine and disks (snapshot-load). In QEMU 7.2 and
-	// later, upstream since 6.0.
+	// Returns to a snapshot of machine and disks ([Client.SnapshotLoad]). In QEMU
+	// 7.2 and later, upstream since 6.0.
 	JobTypeSnapshotLoad JobType = "snapshot-load"
-	// Takes a snapshot of machine and disks (snapshot-save). In QEMU 7.2 and later,
-	// upstream since 6.0.
+	// Takes a snapshot of machine and disks ([Client.SnapshotSave]). In QEMU 7.2
+	// and later, upstream since 6.0.
 	JobTypeSnapshotSave JobType = "snapshot-save"
-	// Deletes a snapshot of machine and disks (snapshot-delete). In QEMU 7.2 and
-	// later, upstream since 6.0.
+	// Deletes a snapshot of machine and disks ([Client.SnapshotDelete]). In QEMU
+	// 7.2 and later, upstream since 6.0.
 	JobTypeSnapshotDelete JobType = "snapshot-delete"
 )
 
@@ -73,26 +75,26 @@ type JobStatus string
 const (
 	// None. It is never seen.
 	JobStatusUndefined JobStatus = "undefined"
-	// It is there, but has not started.
+	// The job is there, but has not started.
 	JobStatusCreated JobStatus = "created"
-	// It works.
+	// The job works.
 	JobStatusRunning JobStatus = "running"
-	// It is paused, by a user or by QEMU for a moment.
+	// The job is paused, by a user or by QEMU for a moment.
 	JobStatusPaused JobStatus = "paused"
-	// It has caught up and works on until told to complete.
+	// The job has caught up and works on until told to complete.
 	JobStatusReady JobStatus = "ready"
-	// It is ready, but paused.
+	// The job is ready, but paused.
 	JobStatusStandby JobStatus = "standby"
-	// It has done its work and waits for the other jobs of its transaction.
+	// The job has done its work and waits for the other jobs of its transaction.
 	JobStatusWaiting JobStatus = "waiting"
-	// It has done its work and is about to make its changes; with auto-finalize set
-	// to false it waits for job-finalize.
+	// The job has done its work and is about to make its changes; with
+	// auto-finalize set to false it waits for [Client.JobFinalize].
 	JobStatusPending JobStatus = "pending"
-	// It has failed or was cancelled, and cleans up.
+	// The job has failed or was cancelled, and cleans up.
 	JobStatusAborting JobStatus = "aborting"
-	// It has ended, well or not. It stays like that until it is dismissed.
+	// The job has ended, well or not. It stays like that until it is dismissed.
 	JobStatusConcluded JobStatus = "concluded"
-	// It is gone. Only JOB_STATUS_CHANGE shows this state.
+	// The job is gone. Only [JobStatusChangeEvent] shows this state.
 	JobStatusNull JobStatus = "null"
 )
 
@@ -128,22 +130,22 @@ type JobVerb string
 
 // The values of JobVerb.
 const (
-	// Stop it (job-cancel).
+	// Stop it ([Client.JobCancel]).
 	JobVerbCancel JobVerb = "cancel"
-	// Pause it (job-pause).
+	// Pause it ([Client.JobPause]).
 	JobVerbPause JobVerb = "pause"
-	// Let it go on (job-resume).
+	// Let it go on ([Client.JobResume]).
 	JobVerbResume JobVerb = "resume"
-	// Limit its speed (block-job-set-speed).
+	// Limit its speed ([Client.BlockJobSetSpeed]).
 	JobVerbSetSpeed JobVerb = "set-speed"
-	// Let it finish (job-complete).
+	// Let it finish ([Client.JobComplete]).
 	JobVerbComplete JobVerb = "complete"
-	// Forget it (job-dismiss).
+	// Forget it ([Client.JobDismiss]).
 	JobVerbDismiss JobVerb = "dismiss"
-	// Let it make its changes (job-finalize).
+	// Let it make its changes ([Client.JobFinalize]).
 	JobVerbFinalize JobVerb = "finalize"
-	// Change its options (block-job-change). In QEMU 10.0 and later, upstream since
-	// 8.2.
+	// Change its options ([Client.BlockJobChange]). In QEMU 10.0 and later,
+	// upstream since 8.2.
 	JobVerbChange JobVerb = "change"
 )
 
@@ -164,15 +166,15 @@ func (e JobVerb) Known() bool {
 	return false
 }
 
-// JobStatusChangeEvent tells that a job has gone over to another state. It
+// JobStatusChangeEvent reports that a job has gone over to another state. It
 // comes for jobs of all types, and for every change.
 //
 // The first ones come before the method that starts the job returns, with quick
 // jobs all of them: subscribe first.
 //
 // The end of a job is status concluded. Whether it has failed is known only
-// from query-jobs, and thus only if the job does not dismiss itself, or, for
-// block jobs, from BLOCK_JOB_COMPLETED.
+// from [Client.QueryJobs], and thus only if the job does not dismiss itself,
+// or, for block jobs, from [BlockJobCompletedEvent].
 //
 // It is the event JOB_STATUS_CHANGE of job.json.
 //
@@ -210,8 +212,8 @@ type JobPauseArgs struct {
 	ID string `json:"id"`
 }
 
-// JobPause pauses a job. It returns at once; JOB_STATUS_CHANGE with paused, or
-// standby if it was ready, follows.
+// JobPause pauses a job. It returns at once; [JobStatusChangeEvent] with
+// paused, or standby if it was ready, follows.
 //
 // It fails if the job is paused already, or has come to its end.
 //
@@ -230,7 +232,8 @@ type JobResumeArgs struct {
 	ID string `json:"id"`
 }
 
-// JobResume lets a job go on that was paused by job-pause or by an error.
+// JobResume lets a job go on that was paused by [Client.JobPause] or by an
+// error.
 //
 // It returns at once, and clears a block job's record of the error. It fails if
 // the job is not paused.
@@ -253,11 +256,11 @@ type JobCancelArgs struct {
 // JobCancel tells a job to stop and to undo what is not final, such as a switch
 // to a mirror's target.
 //
-// It returns at once; JOB_STATUS_CHANGE with concluded follows, for block jobs
-// BLOCK_JOB_CANCELLED, too. A job that is almost done may still complete. A
-// mirror that is ready is given up as well; to end it in good order and stay on
-// the source use block-job-cancel. Types that cannot be stopped, such as
-// create, run to their end.
+// It returns at once; [JobStatusChangeEvent] with concluded follows, for block
+// jobs [BlockJobCancelledEvent], too. A job that is almost done may still
+// complete. A mirror that is ready is given up as well; to end it in good order
+// and stay on the source use [Client.BlockJobCancel]. Types that cannot be
+// stopped, such as create, run to their end.
 //
 // It executes the command job-cancel of job.json.
 //
@@ -277,9 +280,10 @@ type JobCompleteArgs struct {
 // JobComplete tells a job that is ready to finish: a mirror or an active commit
 // then switches the guest over.
 //
-// It returns at once, in most cases; JOB_STATUS_CHANGE and BLOCK_JOB_COMPLETED
-// follow and tell whether it succeeded. It fails if the job is not ready, which
-// BLOCK_JOB_READY announces; other types of jobs end by themselves.
+// It returns at once, in most cases; [JobStatusChangeEvent] and
+// [BlockJobCompletedEvent] follow and report whether it succeeded. It fails if
+// the job is not ready, which [BlockJobReadyEvent] announces; other types of
+// jobs end by themselves.
 //
 // It executes the command job-complete of job.json.
 //
@@ -341,16 +345,16 @@ func (c *Client) JobFinalize(ctx context.Context, args JobFinalizeArgs) error {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-job.JobInfo
 type JobInfo struct {
-	// Its id.
+	// The id of the job.
 	ID string `json:"id"`
-	// What it does.
+	// What the job does.
 	Type JobType `json:"type"`
 	// The state it is in.
 	Status JobStatus `json:"status"`
-	// How far it has got, in no fixed unit: only its ratio to total-progress has a
-	// meaning.
+	// How far the job has got, in no fixed unit: only its ratio to total-progress
+	// has a meaning.
 	CurrentProgress int64 `json:"current-progress"`
-	// Where current-progress will end, as estimated; it may change in both
+	// Where current-progress will end, as estimated; this may change in both
 	// directions.
 	TotalProgress int64 `json:"total-progress"`
 	// What went wrong, for people. Absent unless the job has failed.
@@ -358,7 +362,7 @@ type JobInfo struct {
 }
 
 // QueryJobs returns all jobs of every type, those that have ended and wait for
-// job-dismiss included.
+// [Client.JobDismiss] included.
 //
 // Jobs that QEMU runs for itself are left out.
 //

@@ -16,11 +16,11 @@ type S390CPUEntitlement string
 const (
 	// Medium, or the most that being dedicated gives.
 	S390CPUEntitlementAuto S390CPUEntitlement = "auto"
-	// Little.
+	// A small share of a real processor.
 	S390CPUEntitlementLow S390CPUEntitlement = "low"
-	// A share.
+	// A share of a real processor.
 	S390CPUEntitlementMedium S390CPUEntitlement = "medium"
-	// All of it.
+	// All of a real processor.
 	S390CPUEntitlementHigh S390CPUEntitlement = "high"
 )
 
@@ -61,9 +61,9 @@ const (
 	CPUTopologyLevelDie CPUTopologyLevel = "die"
 	// A socket.
 	CPUTopologyLevelSocket CPUTopologyLevel = "socket"
-	// A book of sockets; s390x alone.
+	// A book of sockets; only on s390x.
 	CPUTopologyLevelBook CPUTopologyLevel = "book"
-	// A drawer of books; s390x alone.
+	// A drawer of books; only on s390x.
 	CPUTopologyLevelDrawer CPUTopologyLevel = "drawer"
 	// As the machine has it.
 	CPUTopologyLevelDefault CPUTopologyLevel = "default"
@@ -98,13 +98,13 @@ type CacheLevelAndType string
 
 // The values of CacheLevelAndType.
 const (
-	// The first level, for data.
+	// The first level of cache, for data.
 	CacheLevelAndTypeL1d CacheLevelAndType = "l1d"
-	// The first level, for instructions.
+	// The first level of cache, for instructions.
 	CacheLevelAndTypeL1i CacheLevelAndType = "l1i"
-	// The second level.
+	// The second level of cache.
 	CacheLevelAndTypeL2 CacheLevelAndType = "l2"
-	// The third level.
+	// The third level of cache.
 	CacheLevelAndTypeL3 CacheLevelAndType = "l3"
 )
 

@@ -107,15 +107,15 @@ type S390CPUState string
 
 // The values of S390CPUState.
 const (
-	// It was never set up.
+	// The processor was never set up.
 	S390CPUStateUninitialized S390CPUState = "uninitialized"
-	// It stands still.
+	// The processor stands still.
 	S390CPUStateStopped S390CPUState = "stopped"
-	// It has stopped because of an error.
+	// The processor has stopped because of an error.
 	S390CPUStateCheckStop S390CPUState = "check-stop"
-	// It runs.
+	// The processor runs.
 	S390CPUStateOperating S390CPUState = "operating"
-	// It is loading its program.
+	// The processor is loading its program.
 	S390CPUStateLoad S390CPUState = "load"
 )
 
@@ -182,8 +182,7 @@ func (v CPUInfoFastS390x) encodeCPUInfoFast(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// CPUInfoFast is a virtual processor, as far as can be told without stopping
-// it.
+// CPUInfoFast is a virtual processor, as far as is known without stopping it.
 //
 // It is the union CpuInfoFast of machine.json.
 //
@@ -202,18 +201,18 @@ func (v CPUInfoFastS390x) encodeCPUInfoFast(e *codec.Encoder) {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.CpuInfoFast
 type CPUInfoFast struct {
-	// QEMU's number of it.
+	// QEMU's number of the processor.
 	CPUIndex int64 `json:"cpu-index"`
-	// The type of its object; empty from servers before 10.2. In QEMU 10.2 and
-	// later, upstream since 10.1.
+	// The type of the processor's object; empty from servers before 10.2. In QEMU
+	// 10.2 and later, upstream since 10.1.
 	QOMType string `json:"qom-type"`
 	// The path of its object.
 	QOMPath string `json:"qom-path"`
-	// The host's number of the thread that runs it, to pin it with.
+	// The host's number of the thread that runs the processor, to pin it with.
 	ThreadID int64 `json:"thread-id"`
-	// Where it sits in the topology; absent if the machine has none.
+	// Where the processor sits in the topology; absent if the machine has none.
 	Props *CPUInstanceProperties `json:"props,omitzero"`
-	// Its architecture. Since QEMU 3.0.
+	// The architecture of the processor. Since QEMU 3.0.
 	Target CPUInfoFastVariant `json:"target"`
 }
 
@@ -708,30 +707,31 @@ type CompatProperty struct {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.MachineInfo
 type MachineInfo struct {
-	// Its name, such as pc-q35-11.1.
+	// The name of the machine type, such as pc-q35-11.1.
 	Name string `json:"name"`
-	// Another name for it, such as q35.
+	// Another name for the machine type, such as q35.
 	Alias *string `json:"alias,omitzero"`
-	// It is taken if the command line names none; absent means no.
+	// The machine type is taken if the command line names none; absent means no.
 	IsDefault *bool `json:"is-default,omitzero"`
-	// How many processors it can have. Since QEMU 1.5.
+	// How many processors the machine type can have. Since QEMU 1.5.
 	CPUMax int64 `json:"cpu-max"`
 	// Processors can be plugged in. Since QEMU 2.7.
 	HotpluggableCPUs bool `json:"hotpluggable-cpus"`
 	// NUMA nodes take a size of memory, rather than a memory backend. Since QEMU
 	// 4.1.
 	NUMAMemSupported bool `json:"numa-mem-supported"`
-	// QEMU means to remove it. Since QEMU 4.1.
+	// QEMU means to remove the machine type. Since QEMU 4.1.
 	Deprecated bool `json:"deprecated"`
-	// The type of its processors if the command line names none. Since QEMU 4.2.
+	// The type of the machine's processors if the command line names none. Since
+	// QEMU 4.2.
 	DefaultCPUType *string `json:"default-cpu-type,omitzero"`
-	// The id of its main memory, for those who make that themselves. Since QEMU
-	// 5.2.
+	// The id of the machine's main memory, for those who make that themselves.
+	// Since QEMU 5.2.
 	DefaultRAMID *string `json:"default-ram-id,omitzero"`
-	// It has ACPI. In QEMU 10.0 and later, upstream since 8.0.
+	// The machine type has ACPI. In QEMU 10.0 and later, upstream since 8.0.
 	ACPI bool `json:"acpi"`
-	// What it sets on devices; if asked for. In QEMU 10.0 and later, upstream since
-	// 9.1. Unstable: QEMU may change it in any release.
+	// What the machine type sets on devices; if asked for. In QEMU 10.0 and later,
+	// upstream since 9.1. Unstable: QEMU may change it in any release.
 	CompatProps []CompatProperty `json:"compat-props,omitzero"`
 }
 
@@ -763,7 +763,7 @@ func (c *Client) QueryMachines(ctx context.Context, args QueryMachinesArgs) ([]M
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.CurrentMachineParams
 type CurrentMachineParams struct {
-	// system_wakeup can wake the guest.
+	// [Client.SystemWakeup] can wake the guest.
 	WakeupSuspendSupport bool `json:"wakeup-suspend-support"`
 }
 
@@ -857,7 +857,7 @@ func (c *Client) QueryVMGenerationID(ctx context.Context) (GUIDInfo, error) {
 }
 
 // SystemReset resets the machine, as its reset button would. The guest is not
-// asked; RESET follows.
+// asked; [ResetEvent] follows.
 //
 // It also brings a machine back to life that -no-shutdown has kept, and
 // completes unplugs that the guest has not answered.
@@ -871,9 +871,10 @@ func (c *Client) SystemReset(ctx context.Context) error {
 	return c.conn.Execute(ctx, "system_reset", nil, nil)
 }
 
-// SystemPowerdown presses the power button. It returns at once; POWERDOWN
-// follows, and what the guest makes of it is its own business: SHUTDOWN comes
-// when it has shut down, seconds or minutes later, or never.
+// SystemPowerdown presses the power button. It returns at once;
+// [PowerdownEvent] follows, and what the guest makes of it is its own business:
+// [ShutdownEvent] comes when it has shut down, seconds or minutes later, or
+// never.
 //
 // It executes the command system_powerdown of machine.json.
 //
@@ -887,7 +888,7 @@ func (c *Client) SystemPowerdown(ctx context.Context) error {
 // SystemWakeup wakes a guest that sleeps, ACPI S3.
 //
 // It fails if the guest does not sleep, or if the machine cannot wake it.
-// WAKEUP follows.
+// [WakeupEvent] follows.
 //
 // It executes the command system_wakeup of machine.json.
 //
@@ -910,11 +911,11 @@ type LostTickPolicy string
 
 // The values of LostTickPolicy.
 const (
-	// They are gone; the guest's clock is late if it counts them.
+	// Missed ticks are gone; the guest's clock is late if it counts them.
 	LostTickPolicyDiscard LostTickPolicy = "discard"
-	// They come later, at the usual pace.
+	// Missed ticks come later, at the usual pace.
 	LostTickPolicyDelay LostTickPolicy = "delay"
-	// They come later, at a faster pace, until none is owed.
+	// Missed ticks come later, at a faster pace, until none is owed.
 	LostTickPolicySlew LostTickPolicy = "slew"
 )
 
@@ -933,8 +934,9 @@ func (e LostTickPolicy) Known() bool {
 // InjectNMI sends the guest an interrupt that cannot be masked, mostly to make
 // it write a crash dump.
 //
-// On x86 it goes to all processors, on s390x to one, as human-monitor-command
-// with cpu chooses. It fails where there is no such thing.
+// On x86 it goes to all processors, on s390x to one, as
+// [Client.HumanMonitorCommand] with cpu chooses. It fails where there is no
+// such thing.
 //
 // It executes the command inject-nmi of machine.json.
 //
@@ -994,7 +996,7 @@ func (e NUMAOptionsType) Known() bool {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.NumaOptions
 type NUMAOptions struct {
-	// What it is about.
+	// What the option is about.
 	Type NUMAOptionsVariant `json:"type"`
 }
 
@@ -1084,14 +1086,14 @@ func (x NUMAOptions) String() string {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.NumaNodeOptions
 type NUMAOptionsNode struct {
-	// Its number; the next if absent.
+	// The number of the node; the next if absent.
 	Nodeid *uint16 `json:"nodeid,omitzero"`
 	// The processors in it, by index; none if absent. The type cpu is the better
 	// way.
 	CPUs []uint16 `json:"cpus,omitzero"`
-	// How much memory it has, in bytes; not with memdev.
+	// How much memory the node has, in bytes; not with memdev.
 	Mem *uint64 `json:"mem,omitzero"`
-	// The id of the memory backend that is its memory; not with mem.
+	// The id of the memory backend that is the node's memory; not with mem.
 	Memdev *string `json:"memdev,omitzero"`
 	// The node whose processors reach it fastest. Since QEMU 5.0.
 	Initiator *uint16 `json:"initiator,omitzero"`
@@ -1252,7 +1254,7 @@ func (e X86CPURegister32) Known() bool {
 }
 
 // X86CPUFeatureWordInfo is a word of features of an x86 processor, as the
-// instruction CPUID tells them.
+// instruction CPUID reports them.
 //
 // It is the struct X86CPUFeatureWordInfo of machine.json.
 //
@@ -1262,15 +1264,15 @@ func (e X86CPURegister32) Known() bool {
 type X86CPUFeatureWordInfo struct {
 	// What EAX holds before the instruction.
 	CPUIDInputEax int64 `json:"cpuid-input-eax"`
-	// What ECX holds before it, where that matters.
+	// What ECX holds before the instruction, where that matters.
 	CPUIDInputEcx *int64 `json:"cpuid-input-ecx,omitzero"`
-	// The register that holds the word behind it.
+	// The register that holds the word after the instruction.
 	CPUIDRegister X86CPURegister32 `json:"cpuid-register"`
 	// The features, bit by bit.
 	Features int64 `json:"features"`
 }
 
-// DummyForceArrays serves QEMU's own build alone; nothing sends it.
+// DummyForceArrays serves only QEMU's own build; nothing sends it.
 //
 // It is the struct DummyForceArrays of machine.json.
 //
@@ -1293,9 +1295,9 @@ type DummyForceArrays struct {
 type NUMAOptionsCPU struct {
 	// The NUMA node.
 	NodeID *int64 `json:"node-id,omitzero"`
-	// The drawer; s390x alone. In QEMU 10.0 and later, upstream since 8.2.
+	// The drawer; only on s390x. In QEMU 10.0 and later, upstream since 8.2.
 	DrawerID *int64 `json:"drawer-id,omitzero"`
-	// The book in it; s390x alone. In QEMU 10.0 and later, upstream since 8.2.
+	// The book in it; only on s390x. In QEMU 10.0 and later, upstream since 8.2.
 	BookID *int64 `json:"book-id,omitzero"`
 	// The socket.
 	SocketID *int64 `json:"socket-id,omitzero"`
@@ -1387,11 +1389,11 @@ type HmatLBMemoryHierarchy string
 const (
 	// The memory itself.
 	HmatLBMemoryHierarchyMemory HmatLBMemoryHierarchy = "memory"
-	// The first cache in front of it.
+	// The first cache in front of the memory.
 	HmatLBMemoryHierarchyFirstLevel HmatLBMemoryHierarchy = "first-level"
-	// The second.
+	// The second cache in front of the memory.
 	HmatLBMemoryHierarchySecondLevel HmatLBMemoryHierarchy = "second-level"
-	// The third.
+	// The third cache in front of the memory.
 	HmatLBMemoryHierarchyThirdLevel HmatLBMemoryHierarchy = "third-level"
 )
 
@@ -1554,11 +1556,11 @@ type HmatCacheWritePolicy string
 
 // The values of HmatCacheWritePolicy.
 const (
-	// Nothing is known, or it has none.
+	// Nothing is known, or the cache has no policy.
 	HmatCacheWritePolicyNone HmatCacheWritePolicy = "none"
-	// When it must.
+	// The cache passes writes on when it must.
 	HmatCacheWritePolicyWriteBack HmatCacheWritePolicy = "write-back"
-	// At once.
+	// The cache passes writes on at once.
 	HmatCacheWritePolicyWriteThrough HmatCacheWritePolicy = "write-through"
 )
 
@@ -1586,13 +1588,13 @@ func (e HmatCacheWritePolicy) Known() bool {
 type NUMAOptionsHmatCache struct {
 	// The node.
 	NodeID uint32 `json:"node-id"`
-	// How large it is, in bytes.
+	// How large the cache is, in bytes.
 	Size uint64 `json:"size"`
-	// Its level, 1 to 3.
+	// The level of the cache, 1 to 3.
 	Level uint8 `json:"level"`
-	// How it finds its lines.
+	// How the cache finds its lines.
 	Associativity HmatCacheAssociativity `json:"associativity"`
-	// When it passes writes on.
+	// When the cache passes writes on.
 	Policy HmatCacheWritePolicy `json:"policy"`
 	// How long a line is, in bytes.
 	Line uint16 `json:"line"`
@@ -1690,22 +1692,23 @@ func (c *Client) Pmemsave(ctx context.Context, args PmemsaveArgs) error {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.Memdev
 type Memdev struct {
-	// Its id; absent for the machine's own. Since QEMU 2.9.
+	// The id of the backend; absent for the machine's own. Since QEMU 2.9.
 	ID *string `json:"id,omitzero"`
 	// How much memory, in bytes.
 	Size uint64 `json:"size"`
 	// The host may merge equal pages.
 	Merge bool `json:"merge"`
-	// It is part of core dumps of QEMU.
+	// The memory is part of core dumps of QEMU.
 	Dump bool `json:"dump"`
-	// All of it was taken at once.
+	// All of the memory was taken at once.
 	Prealloc bool `json:"prealloc"`
-	// Other processes can share it. In QEMU 7.2 and later, upstream since 6.1.
-	Share bool `json:"share"`
-	// Swap or huge pages are reserved for it. In QEMU 7.2 and later, upstream since
+	// Other processes can share the memory. In QEMU 7.2 and later, upstream since
 	// 6.1.
+	Share bool `json:"share"`
+	// Swap or huge pages are reserved for the memory. In QEMU 7.2 and later,
+	// upstream since 6.1.
 	Reserve *bool `json:"reserve,omitzero"`
-	// The host's NUMA nodes that it comes from.
+	// The host's NUMA nodes that the backend's memory comes from.
 	HostNodes []uint16 `json:"host-nodes"`
 	// How those are used.
 	Policy HostMemPolicy `json:"policy"`
@@ -1735,9 +1738,9 @@ func (c *Client) QueryMemdev(ctx context.Context) ([]Memdev, error) {
 type CPUInstanceProperties struct {
 	// The NUMA node.
 	NodeID *int64 `json:"node-id,omitzero"`
-	// The drawer; s390x alone. In QEMU 10.0 and later, upstream since 8.2.
+	// The drawer; only on s390x. In QEMU 10.0 and later, upstream since 8.2.
 	DrawerID *int64 `json:"drawer-id,omitzero"`
-	// The book in it; s390x alone. In QEMU 10.0 and later, upstream since 8.2.
+	// The book in it; only on s390x. In QEMU 10.0 and later, upstream since 8.2.
 	BookID *int64 `json:"book-id,omitzero"`
 	// The socket.
 	SocketID *int64 `json:"socket-id,omitzero"`
@@ -1789,11 +1792,11 @@ func (x *CPUInstanceProperties) decode(dec *codec.Decoder) error {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.HotpluggableCPU
 type HotpluggableCPU struct {
-	// The driver to give to device_add.
+	// The driver to give to [Client.DeviceAdd].
 	Type string `json:"type"`
 	// How many virtual processors come with it.
 	VcpusCount int64 `json:"vcpus-count"`
-	// The properties to give to device_add, but for node-id.
+	// The properties to give to [Client.DeviceAdd], but for node-id.
 	Props CPUInstanceProperties `json:"props"`
 	// The processor that is there; absent if the place is free.
 	QOMPath *string `json:"qom-path,omitzero"`
@@ -1835,8 +1838,9 @@ type BalloonArgs struct {
 // as much as is said.
 //
 // It returns at once, and the guest moves at its own pace, as far as it likes:
-// BALLOON_CHANGE and query-balloon tell. It fails with DeviceNotActive if the
-// machine has no balloon, and with KVMMissingCap if KVM cannot do it.
+// [BalloonChangeEvent] and [Client.QueryBalloon] report it. It fails with
+// DeviceNotActive if the machine has no balloon, and with KVMMissingCap if KVM
+// cannot do it.
 //
 // It executes the command balloon of machine.json.
 //
@@ -1860,7 +1864,7 @@ type BalloonInfo struct {
 }
 
 // QueryBalloon returns how much memory the guest has of what it was given. It
-// fails like balloon.
+// fails like [Client.Balloon].
 //
 // It executes the command query-balloon of machine.json.
 //
@@ -1873,8 +1877,8 @@ func (c *Client) QueryBalloon(ctx context.Context) (BalloonInfo, error) {
 	return result, err
 }
 
-// BalloonChangeEvent tells that the guest's memory has changed by its balloon.
-// At most one a second.
+// BalloonChangeEvent reports that the guest's memory has changed by its
+// balloon. At most one a second.
 //
 // It is the event BALLOON_CHANGE of machine.json.
 //
@@ -1920,7 +1924,8 @@ type HvBalloonInfo struct {
 }
 
 // QueryHvBalloonStatusReport returns what the guest last reported through the
-// Hyper-V balloon. It fails if there was no report or is no such balloon.
+// Hyper-V balloon. It fails if there was no report, or if there is no such
+// balloon.
 //
 // It executes the command query-hv-balloon-status-report of machine.json.
 //
@@ -1933,7 +1938,7 @@ func (c *Client) QueryHvBalloonStatusReport(ctx context.Context) (HvBalloonInfo,
 	return result, err
 }
 
-// HvBalloonStatusReportEvent tells that the guest has reported through the
+// HvBalloonStatusReportEvent reports that the guest has reported through the
 // Hyper-V balloon, which must have status-report=on. At most one a second.
 //
 // It is the event HV_BALLOON_STATUS_REPORT of machine.json.
@@ -1974,7 +1979,7 @@ func (c *Client) OnHvBalloonStatusReport(f func(HvBalloonStatusReportEvent)) (st
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.MemoryInfo
 type MemoryInfo struct {
-	// What it started with, in bytes.
+	// What the machine started with, in bytes.
 	BaseMemory uint64 `json:"base-memory"`
 	// What was plugged in, in bytes; absent where none can be.
 	PluggedMemory *uint64 `json:"plugged-memory,omitzero"`
@@ -2002,21 +2007,21 @@ func (c *Client) QueryMemorySizeSummary(ctx context.Context) (MemoryInfo, error)
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.PCDIMMDeviceInfo
 type PCDIMMDeviceInfo struct {
-	// Its id; absent if it has none.
+	// The id of the DIMM; absent if it has none.
 	ID *string `json:"id,omitzero"`
-	// The guest address of its memory.
+	// The guest address of the DIMM's memory.
 	Addr int64 `json:"addr"`
 	// How much that is, in bytes.
 	Size int64 `json:"size"`
-	// Its slot.
+	// The slot of the DIMM.
 	Slot int64 `json:"slot"`
-	// Its NUMA node.
+	// The NUMA node of the DIMM.
 	Node int64 `json:"node"`
-	// The path of the memory backend behind it.
+	// The path of the memory backend behind the DIMM.
 	Memdev string `json:"memdev"`
-	// It was plugged in while the machine ran.
+	// The DIMM was plugged in while the machine ran.
 	Hotplugged bool `json:"hotplugged"`
-	// It can be unplugged.
+	// The DIMM can be unplugged.
 	Hotpluggable bool `json:"hotpluggable"`
 }
 
@@ -2030,13 +2035,13 @@ type PCDIMMDeviceInfo struct {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.VirtioPMEMDeviceInfo
 type MemoryDeviceInfoVirtioPmem struct {
-	// Its id; absent if it has none.
+	// The id of the device; absent if it has none.
 	ID *string `json:"id,omitzero"`
-	// The guest address of its memory.
+	// The guest address of the device's memory.
 	Memaddr uint64 `json:"memaddr"`
 	// How much that is, in bytes.
 	Size uint64 `json:"size"`
-	// The path of the memory backend behind it.
+	// The path of the memory backend behind the device.
 	Memdev string `json:"memdev"`
 }
 
@@ -2059,22 +2064,22 @@ func (v MemoryDeviceInfoVirtioPmem) encodeMemoryDeviceInfo(e *codec.Encoder) {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.VirtioMEMDeviceInfo
 type MemoryDeviceInfoVirtioMem struct {
-	// Its id; absent if it has none.
+	// The id of the device; absent if it has none.
 	ID *string `json:"id,omitzero"`
-	// The guest address where its memory begins.
+	// The guest address where the device's memory begins.
 	Memaddr uint64 `json:"memaddr"`
 	// How much the guest is asked to use, in bytes: the property to set with
-	// qom-set.
+	// [Client.QOMSet].
 	RequestedSize uint64 `json:"requested-size"`
 	// How much the guest uses now, in bytes.
 	Size uint64 `json:"size"`
-	// How much it can use at the most, in bytes.
+	// How much the device can use at the most, in bytes.
 	MaxSize uint64 `json:"max-size"`
 	// In which steps, in bytes.
 	BlockSize uint64 `json:"block-size"`
-	// Its NUMA node.
+	// The NUMA node of the device.
 	Node int64 `json:"node"`
-	// The path of the memory backend behind it.
+	// The path of the memory backend behind the device.
 	Memdev string `json:"memdev"`
 }
 
@@ -2096,15 +2101,15 @@ func (v MemoryDeviceInfoVirtioMem) encodeMemoryDeviceInfo(e *codec.Encoder) {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.SgxEPCDeviceInfo
 type MemoryDeviceInfoSGXEpc struct {
-	// Its id; absent if it has none.
+	// The id of the section; absent if it has none.
 	ID *string `json:"id,omitzero"`
-	// Its guest address.
+	// The guest address of the section.
 	Memaddr uint64 `json:"memaddr"`
-	// How much it is, in bytes.
+	// How much the section is, in bytes.
 	Size uint64 `json:"size"`
-	// Its NUMA node. Since QEMU 7.0.
+	// The NUMA node of the section. Since QEMU 7.0.
 	Node int64 `json:"node"`
-	// The path of the memory backend behind it.
+	// The path of the memory backend behind the section.
 	Memdev string `json:"memdev"`
 }
 
@@ -2126,13 +2131,13 @@ func (v MemoryDeviceInfoSGXEpc) encodeMemoryDeviceInfo(e *codec.Encoder) {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.HvBalloonDeviceInfo
 type MemoryDeviceInfoHvBalloon struct {
-	// Its id; absent if it has none.
+	// The id of the device; absent if it has none.
 	ID *string `json:"id,omitzero"`
-	// The guest address of what it can add; absent if it can add none.
+	// The guest address of what the device can add; absent if it can add none.
 	Memaddr *uint64 `json:"memaddr,omitzero"`
-	// How much it can add, in bytes.
+	// How much the device can add, in bytes.
 	MaxSize uint64 `json:"max-size"`
-	// The path of the memory backend behind that.
+	// The path of the memory backend behind the memory that the device can add.
 	Memdev *string `json:"memdev,omitzero"`
 }
 
@@ -2155,15 +2160,15 @@ func (v MemoryDeviceInfoHvBalloon) encodeMemoryDeviceInfo(e *codec.Encoder) {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.SpMemDeviceInfo
 type MemoryDeviceInfoSpMem struct {
-	// Its id; absent if it has none.
+	// The id of the device; absent if it has none.
 	ID *string `json:"id,omitzero"`
-	// Its guest address.
+	// The guest address of the device.
 	Addr int64 `json:"addr"`
-	// How much it is, in bytes.
+	// How much memory the device has, in bytes.
 	Size int64 `json:"size"`
-	// Its NUMA node.
+	// The NUMA node of the device.
 	Node int64 `json:"node"`
-	// The path of the memory backend behind it.
+	// The path of the memory backend behind the device.
 	Memdev string `json:"memdev"`
 }
 
@@ -2361,9 +2366,9 @@ func (v MemoryDeviceInfoNvdimm) encodeMemoryDeviceInfo(e *codec.Encoder) {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.SgxEPC
 type SGXEPC struct {
-	// The id of the memory backend behind it.
+	// The id of the memory backend behind the section.
 	Memdev string `json:"memdev"`
-	// Its NUMA node. Since QEMU 7.0.
+	// The NUMA node of the section. Since QEMU 7.0.
 	Node int64 `json:"node"`
 }
 
@@ -2393,7 +2398,7 @@ func (c *Client) QueryMemoryDevices(ctx context.Context) ([]MemoryDeviceInfo, er
 	return result, err
 }
 
-// MemoryDeviceSizeChangeEvent tells that the guest uses more or less of a
+// MemoryDeviceSizeChangeEvent reports that the guest uses more or less of a
 // virtio-mem device, or of a Hyper-V balloon. At most one a second for each.
 //
 // It is the event MEMORY_DEVICE_SIZE_CHANGE of machine.json.
@@ -2440,13 +2445,13 @@ func (c *Client) OnMemoryDeviceSizeChange(f func(MemoryDeviceSizeChangeEvent)) (
 type BootConfiguration struct {
 	// The drives to try, by letters.
 	Order *string `json:"order,omitzero"`
-	// The same for the first boot alone.
+	// The drives to try at the first boot only, by letters.
 	Once *string `json:"once,omitzero"`
 	// Show the firmware's menu.
 	Menu *bool `json:"menu,omitzero"`
 	// A picture to show.
 	Splash *string `json:"splash,omitzero"`
-	// How long to show it, in milliseconds.
+	// How long to show the picture, in milliseconds.
 	SplashTime *int64 `json:"splash-time,omitzero"`
 	// How long to wait before trying again, in milliseconds; -1: not at all.
 	RebootTimeout *int64 `json:"reboot-timeout,omitzero"`
@@ -2591,11 +2596,11 @@ type SMBIOSEntryPointType string
 
 // The values of SMBIOSEntryPointType.
 const (
-	// The old form.
+	// The old form, with 32-bit addresses.
 	SMBIOSEntryPointType32 SMBIOSEntryPointType = "32"
-	// The new form.
+	// The new form, with 64-bit addresses.
 	SMBIOSEntryPointType64 SMBIOSEntryPointType = "64"
-	// The old one as long as it will do. In QEMU 10.0 and later, upstream since
+	// The old form as long as it will do. In QEMU 10.0 and later, upstream since
 	// 9.0.
 	SMBIOSEntryPointTypeAuto SMBIOSEntryPointType = "auto"
 )
@@ -2621,11 +2626,11 @@ func (e SMBIOSEntryPointType) Known() bool {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.MemorySizeConfiguration
 type MemorySizeConfiguration struct {
-	// What it starts with, in bytes.
+	// What the machine starts with, in bytes.
 	Size *uint64 `json:"size,omitzero"`
-	// How much there can be with what is plugged in, in bytes.
+	// How much memory there can be with what is plugged in, in bytes.
 	MaxSize *uint64 `json:"max-size,omitzero"`
-	// How many slots there are to plug it into.
+	// How many slots there are to plug memory into.
 	Slots *uint64 `json:"slots,omitzero"`
 }
 
@@ -2740,8 +2745,8 @@ type CPUModelExpansionType string
 
 // The values of CPUModelExpansionType.
 const (
-	// So much that it means the same for every QEMU, on top of a model that never
-	// changes.
+	// The features on top of a model that never changes, so that the result means
+	// the same for every QEMU.
 	CPUModelExpansionTypeStatic CPUModelExpansionType = "static"
 	// Everything.
 	CPUModelExpansionTypeFull CPUModelExpansionType = "full"
@@ -2770,9 +2775,9 @@ type CPUModelCompareResult string
 
 // The values of CPUModelCompareResult.
 const (
-	// Neither can take the place of the other.
+	// Neither model can take the place of the other.
 	CPUModelCompareResultIncompatible CPUModelCompareResult = "incompatible"
-	// They are the same.
+	// The models are the same.
 	CPUModelCompareResultIdentical CPUModelCompareResult = "identical"
 	// A has all that B has, and more.
 	CPUModelCompareResultSuperset CPUModelCompareResult = "superset"
@@ -2813,7 +2818,7 @@ type CPUModelBaselineInfo struct {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.CpuModelCompareInfo
 type CPUModelCompareInfo struct {
-	// What they are.
+	// What the models are to each other.
 	Result CPUModelCompareResult `json:"result"`
 	// The features that make the difference; empty if they are identical.
 	ResponsibleProperties []string `json:"responsible-properties"`
@@ -2828,8 +2833,8 @@ type QueryCPUModelComparisonArgs struct {
 }
 
 // QueryCPUModelComparison returns what two processor models are to each other:
-// whether a guest with the one can run on a host with the other. s390x alone
-// has it.
+// whether a guest with the one can run on a host with the other. Only s390x has
+// it.
 //
 // It executes the command query-cpu-model-comparison of machine.json.
 //
@@ -2844,14 +2849,14 @@ func (c *Client) QueryCPUModelComparison(ctx context.Context, args QueryCPUModel
 
 // QueryCPUModelBaselineArgs are the arguments of [Client.QueryCPUModelBaseline].
 type QueryCPUModelBaselineArgs struct {
-	// One model.
+	// The first model.
 	Modela CPUModelInfo `json:"modela"`
-	// The other.
+	// The second model.
 	Modelb CPUModelInfo `json:"modelb"`
 }
 
 // QueryCPUModelBaseline returns a processor model that hosts with either of two
-// models can run. s390x alone has it.
+// models can run. Only s390x has it.
 //
 // It executes the command query-cpu-model-baseline of machine.json.
 //
@@ -2874,7 +2879,7 @@ func (c *Client) QueryCPUModelBaseline(ctx context.Context, args QueryCPUModelBa
 type CPUModelExpansionInfo struct {
 	// The model.
 	Model CPUModelInfo `json:"model"`
-	// Those of its features that should not be used any more. In QEMU 10.0 and
+	// The features of the model that should not be used any more. In QEMU 10.0 and
 	// later.
 	DeprecatedProps []string `json:"deprecated-props,omitzero"`
 }
@@ -2913,21 +2918,23 @@ func (c *Client) QueryCPUModelExpansion(ctx context.Context, args QueryCPUModelE
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.CpuDefinitionInfo
 type CPUDefinitionInfo struct {
-	// Its name, for the option -cpu.
+	// The name of the model, for the option -cpu.
 	Name string `json:"name"`
-	// It means the same on every host, so that guests with it can migrate; absent
-	// if nothing is known. Since QEMU 2.8.
+	// The model means the same on every host, so that guests with it can migrate;
+	// absent if nothing is known. Since QEMU 2.8.
 	MigrationSafe *bool `json:"migration-safe,omitzero"`
-	// It never changes with QEMU's versions or with the machine. Since QEMU 2.8.
+	// The model never changes with QEMU's versions or with the machine. Since QEMU
+	// 2.8.
 	Static bool `json:"static"`
 	// What keeps it from running here: features that the host or the accelerator
 	// lacks. Empty if it can run; absent if nothing is known. Since QEMU 2.8.
 	UnavailableFeatures []string `json:"unavailable-features,omitzero"`
-	// The type of its object, for device-list-properties. Since QEMU 2.9.
+	// The type of the model's object, for [Client.DeviceListProperties]. Since QEMU
+	// 2.9.
 	Typename string `json:"typename"`
 	// The model that the name stands for in this machine. Since QEMU 4.1.
 	AliasOf *string `json:"alias-of,omitzero"`
-	// QEMU means to remove it. Since QEMU 5.2.
+	// QEMU means to remove the model. Since QEMU 5.2.
 	Deprecated bool `json:"deprecated"`
 }
 

@@ -19,9 +19,9 @@ type S390CPUPolarization string
 
 // The values of S390CPUPolarization.
 const (
-	// Evenly.
+	// Work is spread evenly.
 	S390CPUPolarizationHorizontal S390CPUPolarization = "horizontal"
-	// Over few, as their entitlements say.
+	// Work is spread over few processors, as their entitlements say.
 	S390CPUPolarizationVertical S390CPUPolarization = "vertical"
 )
 
@@ -40,11 +40,11 @@ func (e S390CPUPolarization) Known() bool {
 type SetCPUTopologyArgs struct {
 	// The processor, by its core.
 	CoreID uint16 `json:"core-id"`
-	// The socket to move it to; as it is if absent.
+	// The socket to move the processor to; as it is if absent.
 	SocketID *uint16 `json:"socket-id,omitzero"`
-	// The book to move it to; likewise.
+	// The book to move the processor to; as it is if absent.
 	BookID *uint16 `json:"book-id,omitzero"`
-	// The drawer to move it to; likewise.
+	// The drawer to move the processor to; as it is if absent.
 	DrawerID *uint16 `json:"drawer-id,omitzero"`
 	// How much of a real processor it may expect under vertical polarization.
 	Entitlement *S390CPUEntitlement `json:"entitlement,omitzero"`
@@ -68,7 +68,7 @@ func (c *Client) SetCPUTopology(ctx context.Context, args SetCPUTopologyArgs) er
 	return c.conn.Execute(ctx, "set-cpu-topology", args, nil)
 }
 
-// CPUPolarizationChangeEvent tells that an s390x guest wants its processors
+// CPUPolarizationChangeEvent reports that an s390x guest wants its processors
 // polarized in another way. QEMU does nothing about it; who places the
 // processors may.
 //
@@ -132,8 +132,9 @@ func (c *Client) QueryS390xCPUPolarization(ctx context.Context) (CPUPolarization
 	return result, err
 }
 
-// SclpCpiInfoAvailableEvent tells that an s390x guest has said what runs in it:
-// its type, name and level, to be read with qom-get below /machine/sclp.
+// SclpCpiInfoAvailableEvent reports that an s390x guest has said what runs in
+// it: its type, name and level, to be read with [Client.QOMGet] below
+// /machine/sclp.
 //
 // It is the event SCLP_CPI_INFO_AVAILABLE of machine-s390x.json.
 //

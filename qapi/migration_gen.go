@@ -118,11 +118,11 @@ type MigrationStatus string
 const (
 	// There has been no migration.
 	MigrationStatusNone MigrationStatus = "none"
-	// It is being set up: connections, tracking of memory.
+	// The migration is being set up: connections, tracking of memory.
 	MigrationStatusSetup MigrationStatus = "setup"
-	// It is being cancelled.
+	// The migration is being cancelled.
 	MigrationStatusCancelling MigrationStatus = "cancelling"
-	// It has been cancelled; the guest goes on at the source.
+	// The migration has been cancelled; the guest goes on at the source.
 	MigrationStatusCancelled MigrationStatus = "cancelled"
 	// Memory is transferred while the guest runs at the source.
 	MigrationStatusActive MigrationStatus = "active"
@@ -132,24 +132,26 @@ const (
 	MigrationStatusPostcopyDevice MigrationStatus = "postcopy-device"
 	// The guest runs at the destination and fetches missing pages. Since QEMU 2.5.
 	MigrationStatusPostcopyActive MigrationStatus = "postcopy-active"
-	// The connection broke during postcopy; see migrate-recover. Since QEMU 3.0.
+	// The connection broke during postcopy; see [Client.MigrateRecover]. Since QEMU
+	// 3.0.
 	MigrationStatusPostcopyPaused MigrationStatus = "postcopy-paused"
 	// Recovery of a paused postcopy is being set up. In QEMU 10.0 and later,
 	// upstream since 9.1.
 	MigrationStatusPostcopyRecoverSetup MigrationStatus = "postcopy-recover-setup"
 	// The sides agree on what is still to be sent after a pause. Since QEMU 3.0.
 	MigrationStatusPostcopyRecover MigrationStatus = "postcopy-recover"
-	// It is done. The guest belongs to the destination.
+	// The migration is done. The guest belongs to the destination.
 	MigrationStatusCompleted MigrationStatus = "completed"
 	// An error has happened and the migration is being torn down; failed follows.
 	// In QEMU 11.1, upstream since 11.0.
 	MigrationStatusFailing MigrationStatus = "failing"
-	// It has failed; error-desc tells why. The guest goes on at the source unless
-	// postcopy had begun.
+	// The migration has failed; error-desc says why. The guest goes on at the
+	// source unless postcopy had begun.
 	MigrationStatusFailed MigrationStatus = "failed"
 	// The VM is replicated continuously (COLO). Since QEMU 2.8.
 	MigrationStatusColo MigrationStatus = "colo"
-	// The guest is stopped and QEMU waits for migrate-continue. Since QEMU 2.11.
+	// The guest is stopped and QEMU waits for [Client.MigrateContinue]. Since QEMU
+	// 2.11.
 	MigrationStatusPreSwitchover MigrationStatus = "pre-switchover"
 	// The guest is stopped and the last memory and device state are transferred:
 	// the downtime. Since QEMU 2.11.
@@ -249,11 +251,13 @@ type MigrationInfo struct {
 	// below 2^(N+1) microseconds. In QEMU 10.2 and later, upstream since 10.1.
 	// Unstable: QEMU may change it in any release.
 	PostcopyLatencyDist []uint64 `json:"postcopy-latency-dist,omitzero"`
-	// Like postcopy-latency, for each virtual CPU. In QEMU 10.2 and later, upstream
-	// since 10.1. Unstable: QEMU may change it in any release.
+	// Average nanoseconds until a page that a virtual CPU asked for arrived, for
+	// each of them. With the capability postcopy-blocktime. In QEMU 10.2 and later,
+	// upstream since 10.1. Unstable: QEMU may change it in any release.
 	PostcopyVcpuLatency []uint64 `json:"postcopy-vcpu-latency,omitzero"`
-	// Like postcopy-latency, for threads other than virtual CPUs. In QEMU 10.2 and
-	// later, upstream since 10.1. Unstable: QEMU may change it in any release.
+	// Average nanoseconds until a page that another thread than a virtual CPU asked
+	// for arrived. With the capability postcopy-blocktime. In QEMU 10.2 and later,
+	// upstream since 10.1. Unstable: QEMU may change it in any release.
 	PostcopyNonVcpuLatency *uint64 `json:"postcopy-non-vcpu-latency,omitzero"`
 	// Where the destination listens, with the port chosen if it was 0. Since QEMU
 	// 4.0.
@@ -271,7 +275,7 @@ type MigrationInfo struct {
 //
 // Before the first migration the result is empty, without a status. Poll it
 // about once a second for progress, or enable the capability events and wait
-// for MIGRATION; the statistics stay available after the end.
+// for [MigrationEvent]; the statistics stay available after the end.
 //
 // It executes the command query-migrate of migration.json.
 //
@@ -305,9 +309,9 @@ const (
 	// Slows the guest's CPUs down more and more while the migration does not
 	// converge. Since QEMU 1.6.
 	MigrationCapabilityAutoConverge MigrationCapability = "auto-converge"
-	// Sends MIGRATION and MIGRATION_PASS. Since QEMU 2.4.
+	// Sends [MigrationEvent] and [MigrationPassEvent]. Since QEMU 2.4.
 	MigrationCapabilityEvents MigrationCapability = "events"
-	// Allows migrate-start-postcopy. Needed on both sides. Since QEMU 2.6.
+	// Allows [Client.MigrateStartPostcopy]. Needed on both sides. Since QEMU 2.6.
 	MigrationCapabilityPostcopyRAM MigrationCapability = "postcopy-ram"
 	// Keeps the destination as a hot standby that is synchronised continuously, and
 	// so never completes. Since QEMU 2.8. Unstable: QEMU may change it in any
@@ -320,7 +324,7 @@ const (
 	// source knows that the destination has succeeded. Since QEMU 2.10.
 	MigrationCapabilityReturnPath MigrationCapability = "return-path"
 	// Stops in the status pre-switchover, before disks are handed over, until
-	// migrate-continue. Since QEMU 2.11.
+	// [Client.MigrateContinue]. Since QEMU 2.11.
 	MigrationCapabilityPauseBeforeSwitchover MigrationCapability = "pause-before-switchover"
 	// Sends memory over several connections in parallel; see multifd-channels.
 	// Needed on both sides. Since QEMU 4.0.
@@ -331,8 +335,8 @@ const (
 	// Measures at the destination how long virtual CPUs wait for pages during
 	// postcopy. Since QEMU 3.0.
 	MigrationCapabilityPostcopyBlocktime MigrationCapability = "postcopy-blocktime"
-	// Lets the destination open and lock its disks only at cont, when it arrives
-	// paused. Since QEMU 3.0.
+	// Lets the destination open and lock its disks only at [Client.Cont], when it
+	// arrives paused. Since QEMU 3.0.
 	MigrationCapabilityLateBlockActivate MigrationCapability = "late-block-activate"
 	// Leaves out shared memory, which the destination has as the same file. Since
 	// QEMU 4.0. Unstable: QEMU may change it in any release.
@@ -415,10 +419,10 @@ type MigrateSetCapabilitiesArgs struct {
 
 // MigrateSetCapabilities turns migration capabilities on or off.
 //
-// Capabilities that are not listed keep their state. Set them before migrate or
-// migrate-incoming: it fails while a migration runs, and when capabilities
-// contradict each other. Most, such as multifd and postcopy-ram, must be the
-// same on both sides.
+// Capabilities that are not listed keep their state. Set them before
+// [Client.Migrate] or [Client.MigrateIncoming]: it fails while a migration
+// runs, and when capabilities contradict each other. Most, such as multifd and
+// postcopy-ram, must be the same on both sides.
 //
 // It executes the command migrate-set-capabilities of migration.json.
 //
@@ -539,7 +543,7 @@ const (
 	ZeroPageDetectionNone ZeroPageDetection = "none"
 	// The main thread of the migration.
 	ZeroPageDetectionLegacy ZeroPageDetection = "legacy"
-	// The threads of multifd; without multifd the same as legacy.
+	// The threads of multifd; without multifd the main thread of the migration.
 	ZeroPageDetectionMultifd ZeroPageDetection = "multifd"
 )
 
@@ -648,7 +652,7 @@ func (x *BitmapMigrationNodeAlias) decode(dec *codec.Decoder) error {
 }
 
 // MigrationParameter is the name of a migration parameter. What each means is
-// told with MigrationParameters.
+// said with [MigrationParameters].
 //
 // It is the enum MigrationParameter of migration.json.
 //
@@ -1093,8 +1097,8 @@ func (c *Client) QueryMigrateParameters(ctx context.Context) (MigrationParameter
 // source when it touches them.
 //
 // It returns at once; status postcopy-active follows. The capability
-// postcopy-ram must have been enabled on both sides before migrate. From here
-// on neither side alone has a whole guest: a lost connection pauses the
+// postcopy-ram must have been enabled on both sides before [Client.Migrate].
+// From here on neither side has a whole guest: a lost connection pauses the
 // migration, and a lost host loses the guest.
 //
 // It executes the command migrate-start-postcopy of migration.json.
@@ -1106,8 +1110,8 @@ func (c *Client) MigrateStartPostcopy(ctx context.Context) error {
 	return c.conn.Execute(ctx, "migrate-start-postcopy", nil, nil)
 }
 
-// MigrationEvent tells the status of a migration when it changes, now and then
-// twice. Sent only with the capability events, on either side.
+// MigrationEvent reports the status of a migration when it changes, now and
+// then twice. Sent only with the capability events, on either side.
 //
 // It is the event MIGRATION of migration.json.
 //
@@ -1137,10 +1141,10 @@ func (c *Client) OnMigration(f func(MigrationEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// MigrationPassEvent tells that the source begins another pass over the guest's
-// memory, to send what the guest has changed meanwhile. Sent only with the
-// capability events. Many passes mean that the guest dirties memory faster than
-// the connection carries it.
+// MigrationPassEvent reports that the source begins another pass over the
+// guest's memory, to send what the guest has changed meanwhile. Sent only with
+// the capability events. Many passes mean that the guest dirties memory faster
+// than the connection carries it.
 //
 // It is the event MIGRATION_PASS of migration.json.
 //
@@ -1227,9 +1231,9 @@ type COLOMode string
 const (
 	// COLO does not run.
 	COLOModeNone COLOMode = "none"
-	// It serves, and is replicated.
+	// The VM serves, and is replicated.
 	COLOModePrimary COLOMode = "primary"
-	// It follows, ready to take over.
+	// The VM follows, ready to take over.
 	COLOModeSecondary COLOMode = "secondary"
 )
 
@@ -1259,14 +1263,14 @@ type FailoverStatus string
 const (
 	// There has been none.
 	FailoverStatusNone FailoverStatus = "none"
-	// It has been asked for.
+	// The failover has been asked for.
 	FailoverStatusRequire FailoverStatus = "require"
-	// It is under way.
+	// The failover is under way.
 	FailoverStatusActive FailoverStatus = "active"
-	// It is done.
+	// The failover is done.
 	FailoverStatusCompleted FailoverStatus = "completed"
-	// It was asked for in the middle of a checkpoint and is to be started again.
-	// Since QEMU 2.9.
+	// The failover was asked for in the middle of a checkpoint and is to be started
+	// again. Since QEMU 2.9.
 	FailoverStatusRelaunch FailoverStatus = "relaunch"
 )
 
@@ -1284,7 +1288,7 @@ func (e FailoverStatus) Known() bool {
 	return false
 }
 
-// ColoExitEvent tells that COLO replication has ended, after an error or on
+// ColoExitEvent reports that COLO replication has ended, after an error or on
 // request.
 //
 // It is the event COLO_EXIT of migration.json.
@@ -1297,7 +1301,7 @@ type ColoExitEvent struct {
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The side that this VM was on.
 	Mode COLOMode `json:"mode"`
-	// Why it ended.
+	// Why replication ended.
 	Reason COLOExitReason `json:"reason"`
 }
 
@@ -1328,9 +1332,9 @@ type COLOExitReason string
 
 // The values of COLOExitReason.
 const (
-	// It has not ended.
+	// Replication has not ended.
 	COLOExitReasonNone COLOExitReason = "none"
-	// Somebody asked for it.
+	// Somebody asked for replication to end.
 	COLOExitReasonRequest COLOExitReason = "request"
 	// An error happened.
 	COLOExitReasonError COLOExitReason = "error"
@@ -1523,7 +1527,7 @@ func (v MigrationAddressExec) encodeMigrationAddress(e *codec.Encoder) {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-migration.MigrationAddress
 type MigrationAddress struct {
-	// How it is carried.
+	// How the stream is carried.
 	Transport MigrationAddressVariant `json:"transport"`
 }
 
@@ -1687,15 +1691,15 @@ func (e MigrationChannelType) Known() bool {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-migration.MigrationChannel
 type MigrationChannel struct {
-	// What it is for.
+	// What the channel is for.
 	ChannelType MigrationChannelType `json:"channel-type"`
-	// Where it goes to or comes from.
+	// Where the channel goes to or comes from.
 	Addr MigrationAddress `json:"addr"`
 }
 
 // MigrateArgs are the arguments of [Client.Migrate].
 type MigrateArgs struct {
-	// Where to send it: tcp:HOST:PORT, unix:PATH, fd:NAME (from getfd),
+	// Where to send it: tcp:HOST:PORT, unix:PATH, fd:NAME (from [Client.Getfd]),
 	// exec:COMMAND, rdma:HOST:PORT or file:PATH[,offset=N]. Either this or
 	// channels.
 	URI *string `json:"uri,omitzero"`
@@ -1712,10 +1716,11 @@ type MigrateArgs struct {
 // into a file.
 //
 // It returns when the migration has begun, not when it is done: follow it with
-// query-migrate or MIGRATION. When it completes, this QEMU keeps the stopped
-// guest in run state postmigrate until told to quit. It fails at once when a
-// device blocks migration or another migration runs; a connection that cannot
-// be made may show only as the status failed with an error-desc.
+// [Client.QueryMigrate] or [MigrationEvent]. When it completes, this QEMU keeps
+// the stopped guest in run state postmigrate until told to [Client.Quit]. It
+// fails at once when a device blocks migration or another migration runs; a
+// connection that cannot be made may show only as the status failed with an
+// error-desc.
 //
 // It executes the command migrate of migration.json.
 //
@@ -1728,15 +1733,15 @@ func (c *Client) Migrate(ctx context.Context, args MigrateArgs) error {
 
 // MigrateIncomingArgs are the arguments of [Client.MigrateIncoming].
 type MigrateIncomingArgs struct {
-	// Where to listen or read, in the form that migrate knows. With tcp port 0
-	// query-migrate tells the real port. Either this or channels.
+	// Where to listen or read, in the form that [Client.Migrate] knows. With tcp
+	// port 0 [Client.QueryMigrate] reports the real port. Either this or channels.
 	URI *string `json:"uri,omitzero"`
-	// Where to listen or read, in structured form: the channel main alone. Either
+	// Where to listen or read, in structured form: only the channel main. Either
 	// this or uri. In QEMU 10.0 and later.
 	Channels []MigrationChannel `json:"channels,omitzero"`
 	// Whether QEMU exits when the migration fails. True if absent; if false, the
-	// status is failed and query-migrate tells the error. In QEMU 10.0 and later,
-	// upstream since 9.1.
+	// status is failed and [Client.QueryMigrate] reports the error. In QEMU 10.0
+	// and later, upstream since 9.1.
 	ExitOnError *bool `json:"exit-on-error,omitzero"`
 }
 
@@ -1744,8 +1749,8 @@ type MigrateIncomingArgs struct {
 // an incoming migration at an address.
 //
 // It returns when QEMU listens; the result of the migration is a matter of
-// MIGRATION and query-migrate. It fails without -incoming defer, and if called
-// twice. Set capabilities and parameters before it.
+// [MigrationEvent] and [Client.QueryMigrate]. It fails without -incoming defer,
+// and if called twice. Set capabilities and parameters before it.
 //
 // It executes the command migrate-incoming of migration.json.
 //
@@ -1804,7 +1809,7 @@ type XenLoadDevicesStateArgs struct {
 }
 
 // XenLoadDevicesState restores the state of all devices from a file that
-// xen-save-devices-state has written.
+// [Client.XenSaveDevicesState] has written.
 //
 // The guest must be stopped. It returns when all is loaded.
 //
@@ -1917,15 +1922,15 @@ func (c *Client) QueryColoStatus(ctx context.Context) (COLOStatus, error) {
 
 // MigrateRecoverArgs are the arguments of [Client.MigrateRecover].
 type MigrateRecoverArgs struct {
-	// Where to listen, in the form that migrate-incoming knows.
+	// Where to listen, in the form that [Client.MigrateIncoming] knows.
 	URI string `json:"uri"`
 }
 
 // MigrateRecover makes the destination of a paused postcopy migration listen
 // again, at a new address.
 //
-// It needs the status postcopy-paused and returns at once. Then call migrate
-// with resume at the source.
+// It needs the status postcopy-paused and returns at once. Then call
+// [Client.Migrate] with resume at the source.
 //
 // It executes the command migrate-recover of migration.json.
 //
@@ -1941,8 +1946,8 @@ func (c *Client) MigrateRecover(ctx context.Context, args MigrateRecoverArgs) er
 // MigratePause pauses a postcopy migration by shutting its connections down,
 // for example because a network path hangs.
 //
-// Both sides go to the status postcopy-paused; migrate-recover and migrate with
-// resume continue it. It fails outside of postcopy.
+// Both sides go to the status postcopy-paused; [Client.MigrateRecover] and
+// [Client.Migrate] with resume continue it. It fails outside of postcopy.
 //
 // It executes the command migrate-pause of migration.json.
 //
@@ -1955,9 +1960,9 @@ func (c *Client) MigratePause(ctx context.Context) error {
 	return c.conn.Execute(ctx, "migrate-pause", nil, nil)
 }
 
-// UnplugPrimaryEvent tells that the guest has released the primary device of a
-// failover pair, so that the migration, which waits in wait-unplug, can go on.
-// QEMU keeps the device to give it back should the migration fail.
+// UnplugPrimaryEvent reports that the guest has released the primary device of
+// a failover pair, so that the migration, which waits in wait-unplug, can go
+// on. QEMU keeps the device to give it back should the migration fail.
 //
 // It is the event UNPLUG_PRIMARY of migration.json.
 //
@@ -1967,7 +1972,7 @@ func (c *Client) MigratePause(ctx context.Context) error {
 type UnplugPrimaryEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
 	Timestamp time.Time `json:"timestamp,omitzero"`
-	// The device's id, as given to device_add.
+	// The device's id, as given to [Client.DeviceAdd].
 	DeviceID string `json:"device-id"`
 }
 
@@ -1997,7 +2002,7 @@ func (c *Client) OnUnplugPrimary(f func(UnplugPrimaryEvent)) (stop func()) {
 type DirtyRateVcpu struct {
 	// The virtual CPU's index.
 	ID int64 `json:"id"`
-	// Its rate in MiB/s.
+	// The rate of the virtual CPU in MiB/s.
 	DirtyRate int64 `json:"dirty-rate"`
 }
 
@@ -2014,9 +2019,9 @@ type DirtyRateStatus string
 const (
 	// There has been none.
 	DirtyRateStatusUnstarted DirtyRateStatus = "unstarted"
-	// It is under way.
+	// The measurement is under way.
 	DirtyRateStatusMeasuring DirtyRateStatus = "measuring"
-	// It is done.
+	// The measurement is done.
 	DirtyRateStatusMeasured DirtyRateStatus = "measured"
 )
 
@@ -2100,20 +2105,20 @@ func (e TimeUnit) Known() bool {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-migration.DirtyRateInfo
 type DirtyRateInfo struct {
-	// Rate of the whole VM in MiB/s. Only when it is measured.
+	// Rate of the whole VM in MiB/s. Only when the measurement is done.
 	DirtyRate *int64 `json:"dirty-rate,omitzero"`
-	// How far it is.
+	// How far the measurement is.
 	Status DirtyRateStatus `json:"status"`
-	// When it began, in seconds of the host's monotonic clock.
+	// When the measurement began, in seconds of the host's monotonic clock.
 	StartTime int64 `json:"start-time"`
-	// How long it measures, in calc-time-unit.
+	// How long the measurement takes, in calc-time-unit.
 	CalcTime int64 `json:"calc-time"`
 	// The unit of calc-time. In QEMU 10.0 and later, upstream since 8.2.
 	CalcTimeUnit TimeUnit `json:"calc-time-unit"`
 	// Pages sampled per GiB of memory, with page-sampling. In QEMU 7.2 and later,
 	// upstream since 6.1.
 	SamplePages uint64 `json:"sample-pages"`
-	// How it measures. In QEMU 7.2 and later, upstream since 6.2.
+	// How the dirty rate is measured. In QEMU 7.2 and later, upstream since 6.2.
 	Mode DirtyRateMeasureMode `json:"mode"`
 	// Rates of the virtual CPUs, with dirty-ring. In QEMU 7.2 and later, upstream
 	// since 6.2.
@@ -2138,9 +2143,9 @@ type CalcDirtyRateArgs struct {
 // CalcDirtyRate starts to measure how fast the guest dirties memory, to judge
 // whether a migration can converge.
 //
-// It returns at once; ask query-dirty-rate after calc-time. It fails while
-// another measurement runs. A page counts only once in a measurement, so longer
-// times give lower rates.
+// It returns at once; ask [Client.QueryDirtyRate] after calc-time. It fails
+// while another measurement runs. A page counts only once in a measurement, so
+// longer times give lower rates.
 //
 // It executes the command calc-dirty-rate of migration.json.
 //
@@ -2159,7 +2164,7 @@ type QueryDirtyRateArgs struct {
 }
 
 // QueryDirtyRate returns the state and the result of the last measurement that
-// calc-dirty-rate has started.
+// [Client.CalcDirtyRate] has started.
 //
 // It executes the command query-dirty-rate of migration.json.
 //
@@ -2184,7 +2189,7 @@ type DirtyLimitInfo struct {
 	CPUIndex int64 `json:"cpu-index"`
 	// The limit in MB/s; 0 for none.
 	LimitRate uint64 `json:"limit-rate"`
-	// Its present rate in MB/s.
+	// The present rate of the virtual CPU in MB/s.
 	CurrentRate uint64 `json:"current-rate"`
 }
 
@@ -2199,8 +2204,8 @@ type SetVcpuDirtyLimitArgs struct {
 // SetVcpuDirtyLimit limits how fast virtual CPUs may dirty memory, by slowing
 // down those that exceed it.
 //
-// It takes effect at once and stays until cancel-vcpu-dirty-limit. It needs KVM
-// with dirty-ring-size set.
+// It takes effect at once and stays until [Client.CancelVcpuDirtyLimit]. It
+// needs KVM with dirty-ring-size set.
 //
 // It executes the command set-vcpu-dirty-limit of migration.json.
 //
@@ -2217,9 +2222,9 @@ type CancelVcpuDirtyLimitArgs struct {
 	CPUIndex *int64 `json:"cpu-index,omitzero"`
 }
 
-// CancelVcpuDirtyLimit removes the limits that set-vcpu-dirty-limit has set. It
-// needs KVM with dirty-ring-size set, and fails while a migration with the
-// capability dirty-limit runs.
+// CancelVcpuDirtyLimit removes the limits that [Client.SetVcpuDirtyLimit] has
+// set. It needs KVM with dirty-ring-size set, and fails while a migration with
+// the capability dirty-limit runs.
 //
 // It executes the command cancel-vcpu-dirty-limit of migration.json.
 //
@@ -2262,9 +2267,9 @@ type SnapshotSaveArgs struct {
 // snapshot of disks and one of memory and devices.
 //
 // It returns when the job has been created: errors are the job's, so wait for
-// the status concluded, read the error with query-jobs and call job-dismiss.
-// The guest is stopped while memory is written. The images must support
-// snapshots (qcow2).
+// the status concluded, read the error with [Client.QueryJobs] and call
+// [Client.JobDismiss]. The guest is stopped while memory is written. The images
+// must support snapshots (qcow2).
 //
 // It executes the command snapshot-save of migration.json.
 //
@@ -2292,9 +2297,9 @@ type SnapshotLoadArgs struct {
 // SnapshotLoad starts a job that takes the VM back to an internal snapshot.
 //
 // It returns when the job has been created; wait for the status concluded and
-// call job-dismiss, as with snapshot-save. The guest is stopped while it loads,
-// and stays so if loading fails. The machine must have the devices that it had
-// then.
+// call [Client.JobDismiss], as with [Client.SnapshotSave]. The guest is stopped
+// while it loads, and stays so if loading fails. The machine must have the
+// devices that it had then.
 //
 // It executes the command snapshot-load of migration.json.
 //
@@ -2318,7 +2323,7 @@ type SnapshotDeleteArgs struct {
 // SnapshotDelete starts a job that deletes an internal snapshot.
 //
 // It returns when the job has been created; wait for the status concluded and
-// call job-dismiss. A node without such a snapshot is not an error.
+// call [Client.JobDismiss]. A node without such a snapshot is not an error.
 //
 // It executes the command snapshot-delete of migration.json.
 //

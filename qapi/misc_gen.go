@@ -12,7 +12,7 @@ import (
 type AddClientArgs struct {
 	// vnc, spice, @dbus-display, or the id of a character device.
 	Protocol string `json:"protocol"`
-	// The name given to getfd.
+	// The name given to [Client.Getfd].
 	Fdname string `json:"fdname"`
 	// Let the client in without a password; false if absent. For VNC and SPICE.
 	Skipauth *bool `json:"skipauth,omitzero"`
@@ -23,7 +23,7 @@ type AddClientArgs struct {
 // AddClient hands a connection that somebody else has accepted to a server of
 // QEMU's: a display, or a character device.
 //
-// The connection is a socket that was passed with getfd before.
+// The connection is a socket that was passed with [Client.Getfd] before.
 //
 // It executes the command add_client of misc.json.
 //
@@ -103,8 +103,8 @@ func (c *Client) QueryIothreads(ctx context.Context) ([]IOThreadInfo, error) {
 
 // Stop stops all processors of the guest.
 //
-// The event STOP comes before the reply. It succeeds if the guest stands still
-// already, without an event.
+// The event [StopEvent] comes before the reply. It succeeds if the guest stands
+// still already, without an event.
 //
 // It executes the command stop of misc.json.
 //
@@ -117,9 +117,9 @@ func (c *Client) Stop(ctx context.Context) error {
 
 // Cont lets the guest run, or run on.
 //
-// The event RESUME comes before the reply. While a migration comes in, the
-// guest runs when it is complete. It fails after a shutdown with -no-shutdown,
-// until system_reset, and if a disk's key is missing.
+// The event [ResumeEvent] comes before the reply. While a migration comes in,
+// the guest runs when it is complete. It fails after a shutdown with
+// -no-shutdown, until [Client.SystemReset], and if a disk's key is missing.
 //
 // It executes the command cont of misc.json.
 //
@@ -196,13 +196,13 @@ func (c *Client) Getfd(ctx context.Context, args GetfdArgs) error {
 
 // GetWin32SocketArgs are the arguments of [Client.GetWin32Socket].
 type GetWin32SocketArgs struct {
-	// That structure, in base64.
+	// The structure that WSADuplicateSocketW gave, in base64.
 	Info string `json:"info"`
 	// The name; it must not begin with a digit.
 	Fdname string `json:"fdname"`
 }
 
-// GetWin32Socket is getfd for Windows, where a socket comes as what
+// GetWin32Socket is [Client.Getfd] for Windows, where a socket comes as what
 // WSADuplicateSocketW gave.
 //
 // It executes the command get-win32-socket of misc.json.
@@ -216,12 +216,12 @@ func (c *Client) GetWin32Socket(ctx context.Context, args GetWin32SocketArgs) er
 
 // ClosefdArgs are the arguments of [Client.Closefd].
 type ClosefdArgs struct {
-	// The name given to getfd.
+	// The name given to [Client.Getfd].
 	Fdname string `json:"fdname"`
 }
 
-// Closefd closes a file descriptor that getfd has taken and that nothing has
-// used.
+// Closefd closes a file descriptor that [Client.Getfd] has taken and that
+// nothing has used.
 //
 // It executes the command closefd of misc.json.
 //
@@ -250,7 +250,7 @@ type AddfdInfo struct {
 type AddFDArgs struct {
 	// The set; a new one if absent.
 	FdsetID *int64 `json:"fdset-id,omitzero"`
-	// A note of your own, which query-fdsets shows.
+	// A note of your own, which [Client.QueryFdsets] shows.
 	Opaque *string `json:"opaque,omitzero"`
 }
 
@@ -301,7 +301,7 @@ func (c *Client) RemoveFD(ctx context.Context, args RemoveFDArgs) error {
 type FdsetFDInfo struct {
 	// QEMU's own number of it.
 	FD int64 `json:"fd"`
-	// The note given to add-fd.
+	// The note given to [Client.AddFD].
 	Opaque *string `json:"opaque,omitzero"`
 }
 
@@ -315,7 +315,7 @@ type FdsetFDInfo struct {
 type FdsetInfo struct {
 	// The set's number, for /dev/fdset/N.
 	FdsetID int64 `json:"fdset-id"`
-	// What it holds.
+	// The file descriptors that the set holds.
 	FDs []FdsetFDInfo `json:"fds"`
 }
 
@@ -374,13 +374,13 @@ func (e CommandLineParameterType) Known() bool {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-misc.CommandLineParameterInfo
 type CommandLineParameterInfo struct {
-	// Its name.
+	// The name of the parameter.
 	Name string `json:"name"`
-	// What it takes.
+	// What the parameter takes.
 	Type CommandLineParameterType `json:"type"`
-	// What it is for, in words.
+	// What the parameter is for, in words.
 	Help *string `json:"help,omitzero"`
-	// What it is if absent. Since QEMU 2.1.
+	// What the parameter is if absent. Since QEMU 2.1.
 	Default *string `json:"default,omitzero"`
 }
 
@@ -392,9 +392,9 @@ type CommandLineParameterInfo struct {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-misc.CommandLineOptionInfo
 type CommandLineOptionInfo struct {
-	// Its name, without the dash.
+	// The name of the option, without the dash.
 	Option string `json:"option"`
-	// Its parameters; empty if QEMU does not know them in advance.
+	// The parameters of the option; empty if QEMU does not know them in advance.
 	Parameters []CommandLineParameterInfo `json:"parameters"`
 }
 
@@ -421,8 +421,8 @@ func (c *Client) QueryCommandLineOptions(ctx context.Context, args QueryCommandL
 	return result, err
 }
 
-// RTCChangeEvent tells that the guest has set its real-time clock. At most one
-// a second.
+// RTCChangeEvent reports that the guest has set its real-time clock. At most
+// one a second.
 //
 // It is the event RTC_CHANGE of misc.json.
 //
@@ -456,7 +456,7 @@ func (c *Client) OnRTCChange(f func(RTCChangeEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// VfuClientHangupEvent tells that the client of a vfio-user server has gone.
+// VfuClientHangupEvent reports that the client of a vfio-user server has gone.
 //
 // It is the event VFU_CLIENT_HANGUP of misc.json.
 //
@@ -468,9 +468,9 @@ type VfuClientHangupEvent struct {
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The id of the server object.
 	VfuID string `json:"vfu-id"`
-	// Its QOM path.
+	// The QOM path of the server.
 	VfuQOMPath string `json:"vfu-qom-path"`
-	// The id of the device that it serves.
+	// The id of the device that the server serves.
 	DevID string `json:"dev-id"`
 	// The QOM path of that device.
 	DevQOMPath string `json:"dev-qom-path"`

@@ -39,9 +39,9 @@ const (
 	SEVStateLaunchSecret SEVState = "launch-secret"
 	// The guest runs.
 	SEVStateRunning SEVState = "running"
-	// It is being migrated away.
+	// The guest is being migrated away.
 	SEVStateSendUpdate SEVState = "send-update"
-	// It is being migrated here.
+	// The guest is being migrated here.
 	SEVStateReceiveUpdate SEVState = "receive-update"
 )
 
@@ -319,7 +319,7 @@ func (c *Client) QuerySEVLaunchMeasure(ctx context.Context) (SEVLaunchMeasureInf
 type SEVCapability struct {
 	// The platform's public key, in base64.
 	Pdh string `json:"pdh"`
-	// The certificates behind it, in base64.
+	// The certificates of the platform's public key, in base64.
 	CertChain string `json:"cert-chain"`
 	// The unique id of processor 0, in base64. In QEMU 7.2 and later, upstream
 	// since 7.1.
@@ -356,7 +356,7 @@ type SEVInjectLaunchSecretArgs struct {
 }
 
 // SEVInjectLaunchSecret puts a secret into an SEV guest before it starts,
-// encrypted by its owner for it alone.
+// encrypted by its owner only for it.
 //
 // The guest must be in the state launch-secret: created with -S, and measured.
 //
@@ -424,9 +424,9 @@ type SGXEpcSection struct {
 type SGXInfo struct {
 	// There is SGX.
 	SGX bool `json:"sgx"`
-	// Its first instructions.
+	// There are the first instructions of SGX.
 	Sgx1 bool `json:"sgx1"`
-	// Its second instructions, with dynamic memory.
+	// There are the second instructions of SGX, with dynamic memory.
 	Sgx2 bool `json:"sgx2"`
 	// Launches can be controlled by the operating system.
 	Flc bool `json:"flc"`
@@ -471,17 +471,17 @@ type EvtchnPortType string
 
 // The values of EvtchnPortType.
 const (
-	// Nothing.
+	// The channel is not in use.
 	EvtchnPortTypeClosed EvtchnPortType = "closed"
-	// Nothing yet.
+	// The channel is not connected to anything yet.
 	EvtchnPortTypeUnbound EvtchnPortType = "unbound"
-	// Another domain.
+	// A port of another domain.
 	EvtchnPortTypeInterdomain EvtchnPortType = "interdomain"
 	// A physical interrupt.
 	EvtchnPortTypePirq EvtchnPortType = "pirq"
 	// A virtual interrupt.
 	EvtchnPortTypeVirq EvtchnPortType = "virq"
-	// Another processor.
+	// Another processor of the guest.
 	EvtchnPortTypeIpi EvtchnPortType = "ipi"
 )
 
@@ -508,19 +508,19 @@ func (e EvtchnPortType) Known() bool {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-misc-i386.EvtchnInfo
 type EvtchnInfo struct {
-	// Its number.
+	// The number of the port.
 	Port uint16 `json:"port"`
 	// The processor that it interrupts.
 	Vcpu uint32 `json:"vcpu"`
-	// What it is connected to.
+	// What the port is connected to.
 	Type EvtchnPortType `json:"type"`
 	// The domain at its other end.
 	RemoteDomain string `json:"remote-domain"`
 	// The channel or interrupt at its other end.
 	Target uint16 `json:"target"`
-	// It has fired and was not handled yet.
+	// The port has fired and was not handled yet.
 	Pending bool `json:"pending"`
-	// It is held back.
+	// The port is held back.
 	Masked bool `json:"masked"`
 }
 

@@ -12,7 +12,8 @@ import (
 
 // SetLinkArgs are the arguments of [Client.SetLink].
 type SetLinkArgs struct {
-	// The id of the card, as given to device_add, or of the netdev behind it.
+	// The id of the card, as given to [Client.DeviceAdd], or of the netdev behind
+	// it.
 	Name string `json:"name"`
 	// True for connected.
 	Up bool `json:"up"`
@@ -34,11 +35,11 @@ func (c *Client) SetLink(ctx context.Context, args SetLinkArgs) error {
 }
 
 // NetdevAdd creates a network backend, to which a network card is then attached
-// with device_add and its property netdev.
+// with [Client.DeviceAdd] and its property netdev.
 //
 // The backend is ready when the method returns, except that stream and
-// vhost-user connect on their own time. File descriptors are passed with getfd
-// before.
+// vhost-user connect on their own time. File descriptors are passed with
+// [Client.Getfd] before.
 //
 // It executes the command netdev_add of net.json.
 //
@@ -51,7 +52,7 @@ func (c *Client) NetdevAdd(ctx context.Context, args Netdev) error {
 
 // NetdevDelArgs are the arguments of [Client.NetdevDel].
 type NetdevDelArgs struct {
-	// The backend's id, as given to netdev_add.
+	// The backend's id, as given to [Client.NetdevAdd].
 	ID string `json:"id"`
 }
 
@@ -71,7 +72,7 @@ func (c *Client) NetdevDel(ctx context.Context, args NetdevDelArgs) error {
 }
 
 // NetdevNIC are the options of a network card made with -net nic. Not for
-// netdev_add.
+// [Client.NetdevAdd].
 //
 // It is the variant of [Netdev] for nic, the struct NetLegacyNicOptions of
 // net.json.
@@ -211,9 +212,9 @@ type NetdevPasst struct {
 	Search []PasstSearch `json:"search,omitzero"`
 	// Host name for the guest, with domain.
 	FQDN *string `json:"fqdn,omitzero"`
-	// Whether DHCP tells the guest name servers.
+	// Whether DHCP gives the guest name servers.
 	DHCPDNS *bool `json:"dhcp-dns,omitzero"`
-	// Whether DHCP tells the guest search domains.
+	// Whether DHCP gives the guest search domains.
 	DHCPSearch *bool `json:"dhcp-search,omitzero"`
 	// Address under which the guest reaches the host's loopback.
 	MapHostLoopback *string `json:"map-host-loopback,omitzero"`
@@ -487,7 +488,7 @@ type NetdevUserGuestForward struct {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.NetdevUserOptions
 type NetdevUser struct {
-	// Host name that DHCP tells the guest.
+	// Host name that DHCP gives the guest.
 	Hostname *string `json:"hostname,omitzero"`
 	// Cuts the guest off from host and outside; only forwards pass. False if
 	// absent.
@@ -533,7 +534,7 @@ type NetdevUser struct {
 	Hostfwd []NetdevUserHostForward `json:"hostfwd,omitzero"`
 	// Addresses in the network at which services of the host answer.
 	Guestfwd []NetdevUserGuestForward `json:"guestfwd,omitzero"`
-	// Name of the TFTP server that DHCP tells (option 66). Since QEMU 3.1.
+	// Name of the TFTP server that DHCP gives (option 66). Since QEMU 3.1.
 	TFTPServerName *string `json:"tftp-server-name,omitzero"`
 }
 
@@ -677,7 +678,8 @@ func (v NetdevUser) encodeNetdev(e *codec.Encoder) {
 type NetdevTap struct {
 	// The interface's name; chosen by the kernel if absent.
 	Ifname *string `json:"ifname,omitzero"`
-	// An open tap, by the name given to getfd. Not with ifname, scripts or helper.
+	// An open tap, by the name given to [Client.Getfd]. Not with ifname, scripts or
+	// helper.
 	FD *string `json:"fd,omitzero"`
 	// Open queues of a tap, by names separated by colons.
 	FDs *string `json:"fds,omitzero"`
@@ -700,7 +702,7 @@ type NetdevTap struct {
 	// Lets the kernel move the packets (vhost-net), for virtio-net. False if
 	// absent.
 	Vhost *bool `json:"vhost,omitzero"`
-	// An open /dev/vhost-net, by the name given to getfd.
+	// An open /dev/vhost-net, by the name given to [Client.Getfd].
 	Vhostfd *string `json:"vhostfd,omitzero"`
 	// Open /dev/vhost-net, one for each queue, by names separated by colons.
 	Vhostfds *string `json:"vhostfds,omitzero"`
@@ -817,7 +819,7 @@ func (v NetdevTap) encodeNetdev(e *codec.Encoder) {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.NetdevSocketOptions
 type NetdevSocket struct {
-	// An open socket, by the name given to getfd.
+	// An open socket, by the name given to [Client.Getfd].
 	FD *string `json:"fd,omitzero"`
 	// [HOST]:PORT at which to wait for a TCP connection.
 	Listen *string `json:"listen,omitzero"`
@@ -1373,7 +1375,7 @@ func (v NetdevVhostUser) encodeNetdev(e *codec.Encoder) {
 type NetdevVhostVdpa struct {
 	// Path of the device, such as /dev/vhost-vdpa-0. Either this or vhostfd.
 	Vhostdev *string `json:"vhostdev,omitzero"`
-	// The open device, by the name given to getfd. In QEMU 7.2 and later.
+	// The open device, by the name given to [Client.Getfd]. In QEMU 7.2 and later.
 	Vhostfd *string `json:"vhostfd,omitzero"`
 	// Number of queue pairs; 1 if absent.
 	Queues *int64 `json:"queues,omitzero"`
@@ -1787,7 +1789,7 @@ func (e NetClientDriver) Known() bool {
 type Netdev struct {
 	// The id for the backend, to be chosen by the caller.
 	ID string `json:"id"`
-	// What it is; the further options depend on it.
+	// What the backend is; the further options depend on it.
 	Type NetdevVariant `json:"type"`
 }
 
@@ -1950,11 +1952,11 @@ type RxState string
 
 // The values of RxState.
 const (
-	// It receives those that its table lists.
+	// The card receives the packets that its table lists.
 	RxStateNormal RxState = "normal"
-	// It receives none.
+	// The card receives no packet.
 	RxStateNone RxState = "none"
-	// It receives all.
+	// The card receives all packets.
 	RxStateAll RxState = "all"
 )
 
@@ -1980,21 +1982,21 @@ func (e RxState) Known() bool {
 type RxFilterInfo struct {
 	// The card's name, that is, its device id.
 	Name string `json:"name"`
-	// Whether it receives everything.
+	// Whether the card receives everything.
 	Promiscuous bool `json:"promiscuous"`
-	// How it treats multicast.
+	// How the card treats multicast.
 	Multicast RxState `json:"multicast"`
-	// How it treats unicast.
+	// How the card treats unicast.
 	Unicast RxState `json:"unicast"`
-	// How it treats VLANs. Since QEMU 2.0.
+	// How the card treats VLANs. Since QEMU 2.0.
 	VLAN RxState `json:"vlan"`
-	// Whether it receives broadcasts.
+	// Whether the card receives broadcasts.
 	BroadcastAllowed bool `json:"broadcast-allowed"`
-	// Whether there were too many multicast addresses for the table, so that all
-	// are received.
+	// Whether there were too many multicast addresses for the table, so that the
+	// card receives all multicast.
 	MulticastOverflow bool `json:"multicast-overflow"`
-	// Whether there were too many unicast addresses for the table, so that all are
-	// received.
+	// Whether there were too many unicast addresses for the table, so that the card
+	// receives all unicast.
 	UnicastOverflow bool `json:"unicast-overflow"`
 	// The card's MAC address, as the guest has set it.
 	MainMAC string `json:"main-mac"`
@@ -2016,8 +2018,8 @@ type QueryRxFilterArgs struct {
 // receive: addresses, VLANs and modes. Used to set up the host's side of
 // macvtap to match.
 //
-// Calling it also lets the next NIC_RX_FILTER_CHANGED through. It fails if the
-// named card is unknown or does not support filters; today virtio-net does.
+// Calling it also lets the next [NICRxFilterChangedEvent] through. It fails if
+// the named card is unknown or does not support filters; today virtio-net does.
 //
 // It executes the command query-rx-filter of net.json.
 //
@@ -2030,11 +2032,11 @@ func (c *Client) QueryRxFilter(ctx context.Context, args QueryRxFilterArgs) ([]R
 	return result, err
 }
 
-// NICRxFilterChangedEvent tells that the guest has changed which packets a
+// NICRxFilterChangedEvent reports that the guest has changed which packets a
 // network card is to receive.
 //
-// Only the first change is told; further ones are once query-rx-filter has been
-// called.
+// Only the first change is reported; further ones are once
+// [Client.QueryRxFilter] has been called.
 //
 // It is the event NIC_RX_FILTER_CHANGED of net.json.
 //
@@ -2105,7 +2107,7 @@ func (c *Client) AnnounceSelf(ctx context.Context, args AnnounceParameters) erro
 	return c.conn.Execute(ctx, "announce-self", args, nil)
 }
 
-// FailoverNegotiatedEvent tells that the guest's driver supports failover, so
+// FailoverNegotiatedEvent reports that the guest's driver supports failover, so
 // that QEMU now plugs in the primary device that it has kept hidden.
 //
 // It is the event FAILOVER_NEGOTIATED of net.json.
@@ -2136,7 +2138,8 @@ func (c *Client) OnFailoverNegotiated(f func(FailoverNegotiatedEvent)) (stop fun
 	return on(c, f)
 }
 
-// NetdevStreamConnectedEvent tells that a backend of type stream is connected.
+// NetdevStreamConnectedEvent reports that a backend of type stream is
+// connected.
 //
 // It is the event NETDEV_STREAM_CONNECTED of net.json.
 //
@@ -2148,7 +2151,7 @@ type NetdevStreamConnectedEvent struct {
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The backend's id.
 	NetdevID string `json:"netdev-id"`
-	// The address of the other end.
+	// The address of the peer.
 	Addr SocketAddress `json:"addr"`
 }
 
@@ -2168,7 +2171,7 @@ func (c *Client) OnNetdevStreamConnected(f func(NetdevStreamConnectedEvent)) (st
 	return on(c, f)
 }
 
-// NetdevStreamDisconnectedEvent tells that a backend of type stream has lost
+// NetdevStreamDisconnectedEvent reports that a backend of type stream has lost
 // its connection. With reconnect-ms it tries again.
 //
 // It is the event NETDEV_STREAM_DISCONNECTED of net.json.
@@ -2200,8 +2203,8 @@ func (c *Client) OnNetdevStreamDisconnected(f func(NetdevStreamDisconnectedEvent
 	return on(c, f)
 }
 
-// NetdevVhostUserConnectedEvent tells that the process that serves a backend of
-// type vhost-user has connected.
+// NetdevVhostUserConnectedEvent reports that the process that serves a backend
+// of type vhost-user has connected.
 //
 // It is the event NETDEV_VHOST_USER_CONNECTED of net.json.
 //
@@ -2234,8 +2237,8 @@ func (c *Client) OnNetdevVhostUserConnected(f func(NetdevVhostUserConnectedEvent
 	return on(c, f)
 }
 
-// NetdevVhostUserDisconnectedEvent tells that the process that serves a backend
-// of type vhost-user is gone.
+// NetdevVhostUserDisconnectedEvent reports that the process that serves a
+// backend of type vhost-user is gone.
 //
 // It is the event NETDEV_VHOST_USER_DISCONNECTED of net.json.
 //

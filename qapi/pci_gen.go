@@ -26,17 +26,17 @@ type PCIMemoryRange struct {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-pci.PciMemoryRegion
 type PCIMemoryRegion struct {
-	// Its number; 6 for the ROM.
+	// The number of the base address register; 6 for the ROM.
 	Bar int64 `json:"bar"`
 	// io or memory.
 	Type string `json:"type"`
-	// Where the guest has put it; -1 if nowhere.
+	// Where the guest has put the region; -1 if nowhere.
 	Address int64 `json:"address"`
-	// How long it is, in bytes.
+	// How long the region is, in bytes.
 	Size int64 `json:"size"`
-	// It can be prefetched; for memory.
+	// The region can be prefetched; for memory.
 	Prefetch *bool `json:"prefetch,omitzero"`
-	// It is 64 bits wide; for memory.
+	// The region is 64 bits wide; for memory.
 	MemType64 *bool `json:"mem_type_64,omitzero"`
 }
 
@@ -50,9 +50,9 @@ type PCIMemoryRegion struct {
 type PCIBusInfo struct {
 	// The bus that the bridge is on.
 	Number int64 `json:"number"`
-	// The bus behind it.
+	// The number of the bus behind the bridge.
 	Secondary int64 `json:"secondary"`
-	// The highest bus behind it.
+	// The highest number of a bus behind the bridge.
 	Subordinate int64 `json:"subordinate"`
 	// The I/O ports that it passes on.
 	IORange PCIMemoryRange `json:"io_range"`
@@ -70,9 +70,9 @@ type PCIBusInfo struct {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-pci.PciBridgeInfo
 type PCIBridgeInfo struct {
-	// What it leads to.
+	// What the bridge leads to.
 	Bus PCIBusInfo `json:"bus"`
-	// The devices behind it.
+	// The devices behind the bridge.
 	Devices []PCIDeviceInfo `json:"devices,omitzero"`
 }
 
@@ -116,25 +116,25 @@ type PCIDeviceID struct {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-pci.PciDeviceInfo
 type PCIDeviceInfo struct {
-	// The bus that it is on.
+	// The bus that the device is on.
 	Bus int64 `json:"bus"`
 	// The slot.
 	Slot int64 `json:"slot"`
 	// The function.
 	Function int64 `json:"function"`
-	// Its class.
+	// The class of the device.
 	ClassInfo PCIDeviceClass `json:"class_info"`
-	// Its model.
+	// The model of the device.
 	ID PCIDeviceID `json:"id"`
 	// The interrupt that the guest has given it.
 	IRQ *int64 `json:"irq,omitzero"`
-	// Its interrupt pin; 0 for none. Since QEMU 5.1.
+	// The interrupt pin of the device; 0 for none. Since QEMU 5.1.
 	IRQPin int64 `json:"irq_pin"`
-	// The id given to device_add; empty if there was none.
+	// The id given to [Client.DeviceAdd]; empty if there was none.
 	QdevID string `json:"qdev_id"`
-	// What it leads to, if it is a bridge.
+	// What the device leads to, if it is a bridge.
 	PCIBridge *PCIBridgeInfo `json:"pci_bridge,omitzero"`
-	// Its base address registers.
+	// The base address registers of the device.
 	Regions []PCIMemoryRegion `json:"regions"`
 }
 
@@ -146,7 +146,7 @@ type PCIDeviceInfo struct {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-pci.PciInfo
 type PCIInfo struct {
-	// Its number.
+	// The number of the bus.
 	Bus int64 `json:"bus"`
 	// The devices on it.
 	Devices []PCIDeviceInfo `json:"devices"`

@@ -16,11 +16,11 @@ type DeviceListPropertiesArgs struct {
 	Typename string `json:"typename"`
 }
 
-// DeviceListProperties returns the properties that device_add takes for a type
-// of device.
+// DeviceListProperties returns the properties that [Client.DeviceAdd] takes for
+// a type of device.
 //
 // It makes such a device for a moment, so a few types are refused.
-// query-qmp-schema does not tell these.
+// [Client.QueryQMPSchema] does not list these.
 //
 // It executes the command device-list-properties of qdev.json.
 //
@@ -39,8 +39,8 @@ type DeviceAddArgs struct {
 	Driver string `json:"driver"`
 	// The bus to plug it into; one that fits if absent.
 	Bus *string `json:"bus,omitzero"`
-	// The id by which device_del and events refer to it. Without one it can hardly
-	// be unplugged.
+	// The id by which [Client.DeviceDel] and events refer to it. Without one it can
+	// hardly be unplugged.
 	ID *string `json:"id,omitzero"`
 	// Props are further members, merged into the object; nil ones are left out.
 	// Those that only the server may set are an error:
@@ -99,11 +99,11 @@ func (x *DeviceAddArgs) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 // DeviceAdd plugs a device in.
 //
 // Its other members are the properties of the type, which
-// device-list-properties lists: Props in Go. It returns when the device is
-// there; a running guest still has to notice it. It fails with DeviceNotFound
-// for a bus that there is not, and with GenericError for unknown properties,
-// for a bus that does not take devices while the machine runs, and when all
-// places are taken. PCI Express devices need a free pcie-root-port.
+// [Client.DeviceListProperties] lists: Props in Go. It returns when the device
+// is there; a running guest still has to notice it. It fails with
+// DeviceNotFound for a bus that there is not, and with GenericError for unknown
+// properties, for a bus that does not take devices while the machine runs, and
+// when all places are taken. PCI Express devices need a free pcie-root-port.
 //
 // It executes the command device_add of qdev.json.
 //
@@ -117,17 +117,17 @@ func (c *Client) DeviceAdd(ctx context.Context, args DeviceAddArgs) error {
 
 // DeviceDelArgs are the arguments of [Client.DeviceDel].
 type DeviceDelArgs struct {
-	// The id given to device_add, or the device's QOM path.
+	// The id given to [Client.DeviceAdd], or the device's QOM path.
 	ID string `json:"id"`
 }
 
 // DeviceDel asks the guest to let go of a device, and takes it out when it has.
 //
 // It returns when the guest has been asked, not when the device is gone: wait
-// for DEVICE_DELETED, or for DEVICE_UNPLUG_GUEST_ERROR where the guest says no.
-// Many guests say nothing, and a guest that does not run never answers; asking
-// again is allowed after a while. USB and SCSI devices go at once, without the
-// guest. Block nodes and backends behind the device stay.
+// for [DeviceDeletedEvent], or for [DeviceUnplugGuestErrorEvent] where the
+// guest says no. Many guests say nothing, and a guest that does not run never
+// answers; asking again is allowed after a while. USB and SCSI devices go at
+// once, without the guest. Block nodes and backends behind the device stay.
 //
 // It executes the command device_del of qdev.json.
 //
@@ -138,7 +138,7 @@ func (c *Client) DeviceDel(ctx context.Context, args DeviceDelArgs) error {
 	return c.conn.Execute(ctx, "device_del", args, nil)
 }
 
-// DeviceDeletedEvent tells that a device is gone, so that its id and what was
+// DeviceDeletedEvent reports that a device is gone, so that its id and what was
 // behind it can be used again.
 //
 // A PCIe device brings two: for a part of it without an id, then for itself. A
@@ -155,7 +155,7 @@ type DeviceDeletedEvent struct {
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The device's id; absent if it had none.
 	Device *string `json:"device,omitzero"`
-	// Its QOM path.
+	// The QOM path of the device.
 	Path string `json:"path"`
 }
 
@@ -175,8 +175,8 @@ func (c *Client) OnDeviceDeleted(f func(DeviceDeletedEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// DeviceUnplugGuestErrorEvent tells that the guest will not let go of a device.
-// It stays plugged in.
+// DeviceUnplugGuestErrorEvent reports that the guest will not let go of a
+// device. It stays plugged in.
 //
 // It is the event DEVICE_UNPLUG_GUEST_ERROR of qdev.json.
 //
@@ -188,7 +188,7 @@ type DeviceUnplugGuestErrorEvent struct {
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The device's id; absent if it has none.
 	Device *string `json:"device,omitzero"`
-	// Its QOM path.
+	// The QOM path of the device.
 	Path string `json:"path"`
 }
 

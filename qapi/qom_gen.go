@@ -17,14 +17,15 @@ import (
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.ObjectPropertyInfo
 type ObjectPropertyInfo struct {
-	// Its name.
+	// The name of the property.
 	Name string `json:"name"`
-	// Its type: str, bool, int and the like; child<T> for an object below, link<T>
-	// for one elsewhere.
+	// The type of the property: str, bool, int and the like; child<T> for an object
+	// below, link<T> for one elsewhere.
 	Type string `json:"type"`
-	// What it is for, if QEMU says so.
+	// What the property is for, if QEMU says so.
 	Description *string `json:"description,omitzero"`
-	// What it is unless it is set, if QEMU says so. Of types alone. Since QEMU 5.0.
+	// What the property is unless it is set, if QEMU says so. Only of types. Since
+	// QEMU 5.0.
 	DefaultValue json.RawMessage `json:"default-value,omitzero"`
 }
 
@@ -36,11 +37,11 @@ type ObjectPropertyInfo struct {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.ObjectPropertyValue
 type ObjectPropertyValue struct {
-	// Its name.
+	// The name of the property.
 	Name string `json:"name"`
-	// Its type.
+	// The type of the property.
 	Type string `json:"type"`
-	// Its value; absent if it cannot be read.
+	// The value of the property; absent if it cannot be read.
 	Value json.RawMessage `json:"value,omitzero"`
 }
 
@@ -66,8 +67,8 @@ type QOMListArgs struct {
 // QOMList returns the properties of an object, among them the objects below it:
 // the way to walk the tree of all that the machine is made of.
 //
-// /machine/peripheral has the devices with ids, /objects what object-add has
-// made.
+// /machine/peripheral has the devices with ids, /objects what
+// [Client.ObjectAdd] has made.
 //
 // It executes the command qom-list of qom.json.
 //
@@ -82,7 +83,7 @@ func (c *Client) QOMList(ctx context.Context, args QOMListArgs) ([]ObjectPropert
 
 // QOMGetArgs are the arguments of [Client.QOMGet].
 type QOMGetArgs struct {
-	// The object's path, as for qom-list.
+	// The object's path, as for [Client.QOMList].
 	Path string `json:"path"`
 	// The property.
 	Property string `json:"property"`
@@ -111,7 +112,7 @@ type QOMListGetArgs struct {
 }
 
 // QOMListGet returns the properties of several objects with their values:
-// qom-list and qom-get in one, for as many as are asked for.
+// [Client.QOMList] and [Client.QOMGet] in one, for as many as are asked for.
 //
 // It executes the command qom-list-get of qom.json.
 //
@@ -126,7 +127,7 @@ func (c *Client) QOMListGet(ctx context.Context, args QOMListGetArgs) ([]ObjectP
 
 // QOMSetArgs are the arguments of [Client.QOMSet].
 type QOMSetArgs struct {
-	// The object's path, as for qom-list.
+	// The object's path, as for [Client.QOMList].
 	Path string `json:"path"`
 	// The property.
 	Property string `json:"property"`
@@ -137,7 +138,7 @@ type QOMSetArgs struct {
 // QOMSet sets a property of an object.
 //
 // Many can only be set before the object is complete, and say so. It fails like
-// qom-get.
+// [Client.QOMGet].
 //
 // It executes the command qom-set of qom.json.
 //
@@ -156,11 +157,11 @@ func (c *Client) QOMSet(ctx context.Context, args QOMSetArgs) error {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.ObjectTypeInfo
 type ObjectTypeInfo struct {
-	// Its name.
+	// The name of the type.
 	Name string `json:"name"`
-	// It only serves other types; absent means no. Since QEMU 2.10.
+	// The type only serves other types; absent means no. Since QEMU 2.10.
 	Abstract *bool `json:"abstract,omitzero"`
-	// The type that it derives from. Since QEMU 2.10.
+	// The type that this one derives from. Since QEMU 2.10.
 	Parent *string `json:"parent,omitzero"`
 }
 
@@ -184,7 +185,7 @@ func (x *ObjectTypeInfo) decode(dec *codec.Decoder) error {
 type QOMListTypesArgs struct {
 	// Only those that are of this type or interface: device, for example.
 	Implements *string `json:"implements,omitzero"`
-	// Those that only serve others as well; false if absent.
+	// Whether types that only serve others are listed as well; false if absent.
 	Abstract *bool `json:"abstract,omitzero"`
 }
 
@@ -501,9 +502,9 @@ type NetfilterInsert string
 
 // The values of NetfilterInsert.
 const (
-	// In front of it.
+	// In front of the other filter.
 	NetfilterInsertBefore NetfilterInsert = "before"
-	// Behind it.
+	// Behind the other filter.
 	NetfilterInsertBehind NetfilterInsert = "behind"
 )
 
@@ -536,7 +537,8 @@ type ObjectOptionsFilterReplay struct {
 	// Where among the filters: head, tail, or id= with the id of another; tail if
 	// absent.
 	Position *string `json:"position,omitzero"`
-	// On which side of that other one; behind if absent.
+	// On which side of the filter named by position: before or behind; behind if
+	// absent.
 	Insert *NetfilterInsert `json:"insert,omitzero"`
 }
 
@@ -600,7 +602,8 @@ type ObjectOptionsFilterBuffer struct {
 	// Where among the filters: head, tail, or id= with the id of another; tail if
 	// absent.
 	Position *string `json:"position,omitzero"`
-	// On which side of that other one; behind if absent.
+	// On which side of the filter named by position: before or behind; behind if
+	// absent.
 	Insert *NetfilterInsert `json:"insert,omitzero"`
 	// How long, in microseconds.
 	Interval uint32 `json:"interval"`
@@ -669,7 +672,8 @@ type ObjectOptionsFilterDump struct {
 	// Where among the filters: head, tail, or id= with the id of another; tail if
 	// absent.
 	Position *string `json:"position,omitzero"`
-	// On which side of that other one; behind if absent.
+	// On which side of the filter named by position: before or behind; behind if
+	// absent.
 	Insert *NetfilterInsert `json:"insert,omitzero"`
 	// The file.
 	File string `json:"file"`
@@ -745,7 +749,8 @@ type ObjectOptionsFilterMirror struct {
 	// Where among the filters: head, tail, or id= with the id of another; tail if
 	// absent.
 	Position *string `json:"position,omitzero"`
-	// On which side of that other one; behind if absent.
+	// On which side of the filter named by position: before or behind; behind if
+	// absent.
 	Insert *NetfilterInsert `json:"insert,omitzero"`
 	// The id of the character device.
 	Outdev string `json:"outdev"`
@@ -821,7 +826,8 @@ type ObjectOptionsFilterRedirector struct {
 	// Where among the filters: head, tail, or id= with the id of another; tail if
 	// absent.
 	Position *string `json:"position,omitzero"`
-	// On which side of that other one; behind if absent.
+	// On which side of the filter named by position: before or behind; behind if
+	// absent.
 	Insert *NetfilterInsert `json:"insert,omitzero"`
 	// The id of the character device with packets to take in.
 	Indev *string `json:"indev,omitzero"`
@@ -906,7 +912,8 @@ type ObjectOptionsFilterRewriter struct {
 	// Where among the filters: head, tail, or id= with the id of another; tail if
 	// absent.
 	Position *string `json:"position,omitzero"`
-	// On which side of that other one; behind if absent.
+	// On which side of the filter named by position: before or behind; behind if
+	// absent.
 	Insert *NetfilterInsert `json:"insert,omitzero"`
 	// Packets have virtio headers; false if absent.
 	VnetHdrSupport *bool `json:"vnet_hdr_support,omitzero"`
@@ -968,19 +975,19 @@ func (v ObjectOptionsFilterRewriter) encodeObjectOptions(e *codec.Encoder) {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.InputBarrierProperties
 type ObjectOptionsInputBarrier struct {
-	// The name of this screen there.
+	// The name of this screen at the server.
 	Name string `json:"name"`
 	// The host of the server; localhost if absent.
 	Server *string `json:"server,omitzero"`
-	// Its port; 24800 if absent.
+	// The server's port; 24800 if absent.
 	Port *string `json:"port,omitzero"`
 	// Where the screen begins from the left, in pixels.
 	XOrigin *string `json:"x-origin,omitzero"`
-	// Where it begins from the top, in pixels.
+	// Where the screen begins from the top, in pixels.
 	YOrigin *string `json:"y-origin,omitzero"`
-	// How wide it is, in pixels.
+	// How wide the screen is, in pixels.
 	Width *string `json:"width,omitzero"`
-	// How high it is, in pixels.
+	// How high the screen is, in pixels.
 	Height *string `json:"height,omitzero"`
 }
 
@@ -1232,28 +1239,29 @@ func (v ObjectOptionsMainLoop) encodeObjectOptions(e *codec.Encoder) {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.MemoryBackendProperties
 type ObjectOptionsMemoryBackendRAM struct {
-	// It is part of core dumps of QEMU; as the machine has it if absent.
+	// The memory is part of core dumps of QEMU; as the machine has it if absent.
 	Dump *bool `json:"dump,omitzero"`
-	// The host's NUMA nodes that it comes from, with policy.
+	// The host's NUMA nodes that the memory comes from, with policy.
 	HostNodes []uint16 `json:"host-nodes,omitzero"`
 	// The host may merge equal pages; as the machine has it if absent.
 	Merge *bool `json:"merge,omitzero"`
 	// How those nodes are used; default if absent.
 	Policy *HostMemPolicy `json:"policy,omitzero"`
-	// Take all of it at once, so that it cannot run out later; false if absent.
+	// Take all of the memory at once, so that it cannot run out later; false if
+	// absent.
 	Prealloc *bool `json:"prealloc,omitzero"`
 	// How many threads do that; 1 if absent.
 	PreallocThreads *uint32 `json:"prealloc-threads,omitzero"`
 	// The id of a thread-context object that makes those threads. Since QEMU 7.2.
 	PreallocContext *string `json:"prealloc-context,omitzero"`
-	// Other processes can share it, as vhost-user needs; false if absent, but for
-	// those that can only be shared.
+	// Other processes can share the memory, as vhost-user needs; false if absent,
+	// but for those that can only be shared.
 	Share *bool `json:"share,omitzero"`
-	// Reserve swap or huge pages for it; true if absent. Since QEMU 6.1.
+	// Reserve swap or huge pages for the memory; true if absent. Since QEMU 6.1.
 	Reserve *bool `json:"reserve,omitzero"`
 	// How much, in bytes.
 	Size uint64 `json:"size"`
-	// Name it in migrations by its full path. For old machine types.
+	// Name the memory in migrations by its full path. For old machine types.
 	XUseCanonicalPathForRamblockID *bool `json:"x-use-canonical-path-for-ramblock-id,omitzero"`
 }
 
@@ -1338,28 +1346,29 @@ func (v ObjectOptionsMemoryBackendRAM) encodeObjectOptions(e *codec.Encoder) {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.MemoryBackendFileProperties
 type ObjectOptionsMemoryBackendFile struct {
-	// It is part of core dumps of QEMU; as the machine has it if absent.
+	// The memory is part of core dumps of QEMU; as the machine has it if absent.
 	Dump *bool `json:"dump,omitzero"`
-	// The host's NUMA nodes that it comes from, with policy.
+	// The host's NUMA nodes that the memory comes from, with policy.
 	HostNodes []uint16 `json:"host-nodes,omitzero"`
 	// The host may merge equal pages; as the machine has it if absent.
 	Merge *bool `json:"merge,omitzero"`
 	// How those nodes are used; default if absent.
 	Policy *HostMemPolicy `json:"policy,omitzero"`
-	// Take all of it at once, so that it cannot run out later; false if absent.
+	// Take all of the memory at once, so that it cannot run out later; false if
+	// absent.
 	Prealloc *bool `json:"prealloc,omitzero"`
 	// How many threads do that; 1 if absent.
 	PreallocThreads *uint32 `json:"prealloc-threads,omitzero"`
 	// The id of a thread-context object that makes those threads. Since QEMU 7.2.
 	PreallocContext *string `json:"prealloc-context,omitzero"`
-	// Other processes can share it, as vhost-user needs; false if absent, but for
-	// those that can only be shared.
+	// Other processes can share the memory, as vhost-user needs; false if absent,
+	// but for those that can only be shared.
 	Share *bool `json:"share,omitzero"`
-	// Reserve swap or huge pages for it; true if absent. Since QEMU 6.1.
+	// Reserve swap or huge pages for the memory; true if absent. Since QEMU 6.1.
 	Reserve *bool `json:"reserve,omitzero"`
 	// How much, in bytes.
 	Size uint64 `json:"size"`
-	// Name it in migrations by its full path. For old machine types.
+	// Name the memory in migrations by its full path. For old machine types.
 	XUseCanonicalPathForRamblockID *bool `json:"x-use-canonical-path-for-ramblock-id,omitzero"`
 	// How to align it, in bytes; as the file system has it if absent.
 	Align *uint64 `json:"align,omitzero"`
@@ -1495,28 +1504,29 @@ func (v ObjectOptionsMemoryBackendFile) encodeObjectOptions(e *codec.Encoder) {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.MemoryBackendMemfdProperties
 type ObjectOptionsMemoryBackendMemfd struct {
-	// It is part of core dumps of QEMU; as the machine has it if absent.
+	// The memory is part of core dumps of QEMU; as the machine has it if absent.
 	Dump *bool `json:"dump,omitzero"`
-	// The host's NUMA nodes that it comes from, with policy.
+	// The host's NUMA nodes that the memory comes from, with policy.
 	HostNodes []uint16 `json:"host-nodes,omitzero"`
 	// The host may merge equal pages; as the machine has it if absent.
 	Merge *bool `json:"merge,omitzero"`
 	// How those nodes are used; default if absent.
 	Policy *HostMemPolicy `json:"policy,omitzero"`
-	// Take all of it at once, so that it cannot run out later; false if absent.
+	// Take all of the memory at once, so that it cannot run out later; false if
+	// absent.
 	Prealloc *bool `json:"prealloc,omitzero"`
 	// How many threads do that; 1 if absent.
 	PreallocThreads *uint32 `json:"prealloc-threads,omitzero"`
 	// The id of a thread-context object that makes those threads. Since QEMU 7.2.
 	PreallocContext *string `json:"prealloc-context,omitzero"`
-	// Other processes can share it, as vhost-user needs; false if absent, but for
-	// those that can only be shared.
+	// Other processes can share the memory, as vhost-user needs; false if absent,
+	// but for those that can only be shared.
 	Share *bool `json:"share,omitzero"`
-	// Reserve swap or huge pages for it; true if absent. Since QEMU 6.1.
+	// Reserve swap or huge pages for the memory; true if absent. Since QEMU 6.1.
 	Reserve *bool `json:"reserve,omitzero"`
 	// How much, in bytes.
 	Size uint64 `json:"size"`
-	// Name it in migrations by its full path. For old machine types.
+	// Name the memory in migrations by its full path. For old machine types.
 	XUseCanonicalPathForRamblockID *bool `json:"x-use-canonical-path-for-ramblock-id,omitzero"`
 	// Of huge pages; false if absent.
 	Hugetlb *bool `json:"hugetlb,omitzero"`
@@ -1622,28 +1632,29 @@ func (v ObjectOptionsMemoryBackendMemfd) encodeObjectOptions(e *codec.Encoder) {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.MemoryBackendShmProperties
 type ObjectOptionsMemoryBackendShm struct {
-	// It is part of core dumps of QEMU; as the machine has it if absent.
+	// The memory is part of core dumps of QEMU; as the machine has it if absent.
 	Dump *bool `json:"dump,omitzero"`
-	// The host's NUMA nodes that it comes from, with policy.
+	// The host's NUMA nodes that the memory comes from, with policy.
 	HostNodes []uint16 `json:"host-nodes,omitzero"`
 	// The host may merge equal pages; as the machine has it if absent.
 	Merge *bool `json:"merge,omitzero"`
 	// How those nodes are used; default if absent.
 	Policy *HostMemPolicy `json:"policy,omitzero"`
-	// Take all of it at once, so that it cannot run out later; false if absent.
+	// Take all of the memory at once, so that it cannot run out later; false if
+	// absent.
 	Prealloc *bool `json:"prealloc,omitzero"`
 	// How many threads do that; 1 if absent.
 	PreallocThreads *uint32 `json:"prealloc-threads,omitzero"`
 	// The id of a thread-context object that makes those threads. Since QEMU 7.2.
 	PreallocContext *string `json:"prealloc-context,omitzero"`
-	// Other processes can share it, as vhost-user needs; false if absent, but for
-	// those that can only be shared.
+	// Other processes can share the memory, as vhost-user needs; false if absent,
+	// but for those that can only be shared.
 	Share *bool `json:"share,omitzero"`
-	// Reserve swap or huge pages for it; true if absent. Since QEMU 6.1.
+	// Reserve swap or huge pages for the memory; true if absent. Since QEMU 6.1.
 	Reserve *bool `json:"reserve,omitzero"`
 	// How much, in bytes.
 	Size uint64 `json:"size"`
-	// Name it in migrations by its full path. For old machine types.
+	// Name the memory in migrations by its full path. For old machine types.
 	XUseCanonicalPathForRamblockID *bool `json:"x-use-canonical-path-for-ramblock-id,omitzero"`
 }
 
@@ -1728,28 +1739,29 @@ func (v ObjectOptionsMemoryBackendShm) encodeObjectOptions(e *codec.Encoder) {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.MemoryBackendEpcProperties
 type ObjectOptionsMemoryBackendEpc struct {
-	// It is part of core dumps of QEMU; as the machine has it if absent.
+	// The memory is part of core dumps of QEMU; as the machine has it if absent.
 	Dump *bool `json:"dump,omitzero"`
-	// The host's NUMA nodes that it comes from, with policy.
+	// The host's NUMA nodes that the memory comes from, with policy.
 	HostNodes []uint16 `json:"host-nodes,omitzero"`
 	// The host may merge equal pages; as the machine has it if absent.
 	Merge *bool `json:"merge,omitzero"`
 	// How those nodes are used; default if absent.
 	Policy *HostMemPolicy `json:"policy,omitzero"`
-	// Take all of it at once, so that it cannot run out later; false if absent.
+	// Take all of the memory at once, so that it cannot run out later; false if
+	// absent.
 	Prealloc *bool `json:"prealloc,omitzero"`
 	// How many threads do that; 1 if absent.
 	PreallocThreads *uint32 `json:"prealloc-threads,omitzero"`
 	// The id of a thread-context object that makes those threads. Since QEMU 7.2.
 	PreallocContext *string `json:"prealloc-context,omitzero"`
-	// Other processes can share it, as vhost-user needs; false if absent, but for
-	// those that can only be shared.
+	// Other processes can share the memory, as vhost-user needs; false if absent,
+	// but for those that can only be shared.
 	Share *bool `json:"share,omitzero"`
-	// Reserve swap or huge pages for it; true if absent. Since QEMU 6.1.
+	// Reserve swap or huge pages for the memory; true if absent. Since QEMU 6.1.
 	Reserve *bool `json:"reserve,omitzero"`
 	// How much, in bytes.
 	Size uint64 `json:"size"`
-	// Name it in migrations by its full path. For old machine types.
+	// Name the memory in migrations by its full path. For old machine types.
 	XUseCanonicalPathForRamblockID *bool `json:"x-use-canonical-path-for-ramblock-id,omitzero"`
 }
 
@@ -1834,7 +1846,7 @@ func (v ObjectOptionsMemoryBackendEpc) encodeObjectOptions(e *codec.Encoder) {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-qom.PrManagerHelperProperties
 type ObjectOptionsPrManagerHelper struct {
-	// Its socket.
+	// The socket of qemu-pr-helper.
 	Path string `json:"path"`
 }
 
@@ -2376,9 +2388,9 @@ type ObjectOptionsSEVSnpGuest struct {
 	GuestVisibleWorkarounds *string `json:"guest-visible-workarounds,omitzero"`
 	// Who the guest is, 96 bytes in base64.
 	IDBlock *string `json:"id-block,omitzero"`
-	// The proof of that, 4096 bytes in base64.
+	// The proof of who the guest is, 4096 bytes in base64.
 	IDAuth *string `json:"id-auth,omitzero"`
-	// That proof has an author's key as well; false if absent.
+	// The proof of who the guest is has an author's key as well; false if absent.
 	AuthorKeyEnabled *bool `json:"author-key-enabled,omitzero"`
 	// 32 bytes for attestation reports, in base64.
 	HostData *string `json:"host-data,omitzero"`
@@ -2475,9 +2487,9 @@ type ObjectOptionsTdxGuest struct {
 	SeptVeDisable *bool `json:"sept-ve-disable,omitzero"`
 	// What is not in the measurement but in the report, 48 bytes in base64.
 	Mrconfigid *string `json:"mrconfigid,omitzero"`
-	// Who owns the guest, likewise.
+	// Who owns the guest, 48 bytes in base64.
 	Mrowner *string `json:"mrowner,omitzero"`
-	// The owner's own part, likewise.
+	// The owner's own part of the configuration, 48 bytes in base64.
 	Mrownerconfig *string `json:"mrownerconfig,omitzero"`
 	// Where quotes are made.
 	QuoteGenerationSocket *SocketAddress `json:"quote-generation-socket,omitzero"`
@@ -2627,9 +2639,9 @@ type MonitorQMPCloseAction string
 
 // The values of MonitorQMPCloseAction.
 const (
-	// It waits for another client.
+	// The monitor waits for another client.
 	MonitorQMPCloseActionNone MonitorQMPCloseAction = "none"
-	// It is deleted, and its character device with it.
+	// The monitor is deleted, and its character device with it.
 	MonitorQMPCloseActionDelete MonitorQMPCloseAction = "delete"
 )
 
@@ -2692,7 +2704,7 @@ func (v ObjectOptionsMonitorQMP) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// ObjectType is a type of object that object-add makes.
+// ObjectType is a type of object that [Client.ObjectAdd] makes.
 //
 // It is the enum ObjectType of qom.json.
 //
@@ -2883,7 +2895,8 @@ func (e ObjectType) Known() bool {
 type ObjectOptions struct {
 	// The type.
 	QOMType ObjectOptionsVariant `json:"qom-type"`
-	// The id, by which others refer to it; below /objects in the tree.
+	// The id, by which others refer to the object; it is below /objects in the
+	// tree.
 	ID string `json:"id"`
 }
 
@@ -3248,7 +3261,7 @@ type ObjectDelArgs struct {
 	ID string `json:"id"`
 }
 
-// ObjectDel deletes an object that object-add has made. It fails while
+// ObjectDel deletes an object that [Client.ObjectAdd] has made. It fails while
 // something uses it.
 //
 // It executes the command object-del of qom.json.

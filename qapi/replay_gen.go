@@ -15,11 +15,12 @@ type ReplayMode string
 
 // The values of ReplayMode.
 const (
-	// Neither.
+	// Execution is neither recorded nor replayed.
 	ReplayModeNone ReplayMode = "none"
 	// All that is not determined by the guest is written to a log.
 	ReplayModeRecord ReplayMode = "record"
-	// It is read from the log, so that the guest does just the same again.
+	// What is not determined by the guest is read from the log, so that the guest
+	// does just the same again.
 	ReplayModePlay ReplayMode = "play"
 )
 
@@ -74,8 +75,8 @@ type ReplayBreakArgs struct {
 // ReplayBreak sets the one breakpoint of a replay, and so removes an earlier
 // one. It works only while replaying.
 //
-// It returns at once; the VM stops in run state debug, with the event STOP,
-// when it gets there.
+// It returns at once; the VM stops in run state debug, with the event
+// [StopEvent], when it gets there.
 //
 // It executes the command replay-break of replay.json.
 //
@@ -107,9 +108,9 @@ type ReplaySeekArgs struct {
 // ReplaySeek lets a replay go to an instruction, back or ahead: it loads the
 // nearest earlier snapshot if need be and runs on from there.
 //
-// It returns when the VM runs; the VM stops, with the event STOP, when it gets
-// there. It fails if nothing is replayed, and if there is no snapshot from
-// which to get there.
+// It returns when the VM runs; the VM stops, with the event [StopEvent], when
+// it gets there. It fails if nothing is replayed, and if there is no snapshot
+// from which to get there.
 //
 // It executes the command replay-seek of replay.json.
 //

@@ -12,11 +12,11 @@ import "context"
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-rocker.RockerSwitch
 type RockerSwitch struct {
-	// Its name, the property of the device rocker.
+	// The name of the switch, the property of the device rocker.
 	Name string `json:"name"`
-	// Its 64-bit id.
+	// The switch's 64-bit id.
 	ID uint64 `json:"id"`
-	// How many front-panel ports it has.
+	// How many front-panel ports the switch has.
 	Ports uint32 `json:"ports"`
 }
 
@@ -51,9 +51,9 @@ type RockerPortDuplex string
 
 // The values of RockerPortDuplex.
 const (
-	// One at a time.
+	// Sends or receives, one at a time.
 	RockerPortDuplexHalf RockerPortDuplex = "half"
-	// Both at once.
+	// Sends and receives at once.
 	RockerPortDuplexFull RockerPortDuplex = "full"
 )
 
@@ -79,9 +79,9 @@ type RockerPortAutoneg string
 
 // The values of RockerPortAutoneg.
 const (
-	// It does not.
+	// The port does not negotiate its speed.
 	RockerPortAutonegOff RockerPortAutoneg = "off"
-	// It does.
+	// The port negotiates its speed.
 	RockerPortAutonegOn RockerPortAutoneg = "on"
 )
 
@@ -104,17 +104,17 @@ func (e RockerPortAutoneg) Known() bool {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-rocker.RockerPort
 type RockerPort struct {
-	// Its name.
+	// The name of the port.
 	Name string `json:"name"`
-	// The guest's driver has enabled it.
+	// The guest's driver has enabled the port.
 	Enabled bool `json:"enabled"`
-	// It has a link.
+	// The port has a link.
 	LinkUp bool `json:"link-up"`
-	// Its speed, in Mbit/s.
+	// The speed of the port, in Mbit/s.
 	Speed uint32 `json:"speed"`
-	// Whether it sends and receives at once.
+	// Whether the port sends and receives at once.
 	Duplex RockerPortDuplex `json:"duplex"`
-	// Whether it negotiates its speed.
+	// Whether the port negotiates its speed.
 	Autoneg RockerPortAutoneg `json:"autoneg"`
 }
 
@@ -153,11 +153,11 @@ type RockerOfDpaFlowKey struct {
 	TblID uint32 `json:"tbl-id"`
 	// The port that the packet came in at.
 	InPport *uint32 `json:"in-pport,omitzero"`
-	// The tunnel.
+	// The tunnel that the packet comes from.
 	TunnelID *uint32 `json:"tunnel-id,omitzero"`
-	// The VLAN.
+	// The VLAN of the packet.
 	VLANID *uint16 `json:"vlan-id,omitzero"`
-	// The Ethernet type.
+	// The Ethernet type of the packet.
 	EthType *uint16 `json:"eth-type,omitzero"`
 	// The sender's MAC address.
 	EthSrc *string `json:"eth-src,omitzero"`
@@ -179,19 +179,19 @@ type RockerOfDpaFlowKey struct {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-rocker.RockerOfDpaFlowMask
 type RockerOfDpaFlowMask struct {
-	// Of the port.
+	// Bits of the port that the packet came in at.
 	InPport *uint32 `json:"in-pport,omitzero"`
-	// Of the tunnel.
+	// Bits of the tunnel.
 	TunnelID *uint32 `json:"tunnel-id,omitzero"`
-	// Of the VLAN.
+	// Bits of the VLAN.
 	VLANID *uint16 `json:"vlan-id,omitzero"`
-	// Of the sender's MAC address.
+	// Bits of the sender's MAC address.
 	EthSrc *string `json:"eth-src,omitzero"`
-	// Of the receiver's MAC address.
+	// Bits of the receiver's MAC address.
 	EthDst *string `json:"eth-dst,omitzero"`
-	// Of the protocol.
+	// Bits of the protocol over IP.
 	IPProto *uint8 `json:"ip-proto,omitzero"`
-	// Of the type of service.
+	// Bits of the type of service.
 	IPTos *uint8 `json:"ip-tos,omitzero"`
 }
 
@@ -260,7 +260,7 @@ func (c *Client) QueryRockerOfDpaFlows(ctx context.Context, args QueryRockerOfDp
 }
 
 // RockerOfDpaGroup is a group of a Rocker switch: what several flows do in
-// common. Its type tells which members it has.
+// common. Its type says which members it has.
 //
 // It is the struct RockerOfDpaGroup of rocker.json.
 //

@@ -23,23 +23,24 @@ type RunState string
 const (
 	// A debugger has stopped it.
 	RunStateDebug RunState = "debug"
-	// It waits for a migration to come in.
+	// The machine waits for a migration to come in.
 	RunStateInmigrate RunState = "inmigrate"
 	// QEMU or KVM has failed, and the guest cannot go on.
 	RunStateInternalError RunState = "internal-error"
-	// A disk has failed and was told to stop the machine; cont tries again.
+	// A disk has failed and was told to stop the machine; [Client.Cont] tries
+	// again.
 	RunStateIOError RunState = "io-error"
-	// The command stop has stopped it.
+	// The command [Client.Stop] has stopped it.
 	RunStatePaused RunState = "paused"
-	// It has been migrated away and must not run here any more.
+	// The machine has been migrated away and must not run here any more.
 	RunStatePostmigrate RunState = "postmigrate"
-	// It was started with -S and has not run yet.
+	// The machine was started with -S and has not run yet.
 	RunStatePrelaunch RunState = "prelaunch"
 	// The end of a migration away: it stands still for the last pages.
 	RunStateFinishMigrate RunState = "finish-migrate"
 	// A snapshot is being loaded.
 	RunStateRestoreVM RunState = "restore-vm"
-	// It runs.
+	// The machine runs.
 	RunStateRunning RunState = "running"
 	// A snapshot is being saved.
 	RunStateSaveVM RunState = "save-vm"
@@ -51,7 +52,7 @@ const (
 	RunStateWatchdog RunState = "watchdog"
 	// The guest's kernel has crashed and said so.
 	RunStateGuestPanicked RunState = "guest-panicked"
-	// It waits for a checkpoint of COLO.
+	// The machine waits for a checkpoint of COLO.
 	RunStateColo RunState = "colo"
 )
 
@@ -91,13 +92,13 @@ type ShutdownCause string
 
 // The values of ShutdownCause.
 const (
-	// It was not.
+	// The machine was not shut down or reset.
 	ShutdownCauseNone ShutdownCause = "none"
 	// QEMU met an error that it could not get over.
 	ShutdownCauseHostError ShutdownCause = "host-error"
-	// The command quit.
+	// The command [Client.Quit].
 	ShutdownCauseHostQMPQuit ShutdownCause = "host-qmp-quit"
-	// The command system_reset.
+	// The command [Client.SystemReset].
 	ShutdownCauseHostQMPSystemReset ShutdownCause = "host-qmp-system-reset"
 	// A signal to QEMU, such as SIGTERM.
 	ShutdownCauseHostSignal ShutdownCause = "host-signal"
@@ -145,7 +146,7 @@ func (e ShutdownCause) Known() bool {
 type StatusInfo struct {
 	// The guest's processors run.
 	Running bool `json:"running"`
-	// What it is doing.
+	// What the machine is doing.
 	Status RunState `json:"status"`
 }
 
@@ -162,8 +163,8 @@ func (c *Client) QueryStatus(ctx context.Context) (StatusInfo, error) {
 	return result, err
 }
 
-// ShutdownEvent tells that the machine has shut down. QEMU exits next, unless
-// it was started with -no-shutdown, and then STOP follows.
+// ShutdownEvent reports that the machine has shut down. QEMU exits next, unless
+// it was started with -no-shutdown, and then [StopEvent] follows.
 //
 // It is the event SHUTDOWN of run-state.json.
 //
@@ -173,9 +174,9 @@ func (c *Client) QueryStatus(ctx context.Context) (StatusInfo, error) {
 type ShutdownEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
 	Timestamp time.Time `json:"timestamp,omitzero"`
-	// The guest did it, or asked for it. Since QEMU 2.10.
+	// The guest shut itself down, or asked for it. Since QEMU 2.10.
 	Guest bool `json:"guest"`
-	// Why. Since QEMU 4.0.
+	// Why the machine was shut down. Since QEMU 4.0.
 	Reason ShutdownCause `json:"reason"`
 }
 
@@ -195,9 +196,9 @@ func (c *Client) OnShutdown(f func(ShutdownEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// PowerdownEvent tells that the guest has been asked to shut down, as by the
-// power button: by system_powerdown, or by the user interface. Whether it does
-// is another matter.
+// PowerdownEvent reports that the guest has been asked to shut down, as by the
+// power button: by [Client.SystemPowerdown], or by the user interface. Whether
+// it does is another matter.
 //
 // It is the event POWERDOWN of run-state.json.
 //
@@ -225,7 +226,7 @@ func (c *Client) OnPowerdown(f func(PowerdownEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// ResetEvent tells that the machine has been reset.
+// ResetEvent reports that the machine has been reset.
 //
 // It is the event RESET of run-state.json.
 //
@@ -235,9 +236,9 @@ func (c *Client) OnPowerdown(f func(PowerdownEvent)) (stop func()) {
 type ResetEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
 	Timestamp time.Time `json:"timestamp,omitzero"`
-	// The guest did it. Since QEMU 2.10.
+	// The guest reset itself. Since QEMU 2.10.
 	Guest bool `json:"guest"`
-	// Why. Since QEMU 4.0.
+	// Why the machine was reset. Since QEMU 4.0.
 	Reason ShutdownCause `json:"reason"`
 }
 
@@ -257,8 +258,8 @@ func (c *Client) OnReset(f func(ResetEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// StopEvent tells that the guest's processors have stopped: by stop, or because
-// of something that other events tell.
+// StopEvent reports that the guest's processors have stopped: by [Client.Stop],
+// or because of something that other events report.
 //
 // It is the event STOP of run-state.json.
 //
@@ -286,7 +287,7 @@ func (c *Client) OnStop(f func(StopEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// ResumeEvent tells that the guest's processors run, for the first time or
+// ResumeEvent reports that the guest's processors run, for the first time or
 // again.
 //
 // It is the event RESUME of run-state.json.
@@ -315,8 +316,8 @@ func (c *Client) OnResume(f func(ResumeEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// SuspendEvent tells that the guest has gone to sleep, ACPI S3. WAKEUP follows
-// when it wakes.
+// SuspendEvent reports that the guest has gone to sleep, ACPI S3. [WakeupEvent]
+// follows when it wakes.
 //
 // It is the event SUSPEND of run-state.json.
 //
@@ -344,8 +345,8 @@ func (c *Client) OnSuspend(f func(SuspendEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// SuspendDiskEvent tells that the guest hibernates, ACPI S4. SHUTDOWN follows,
-// as with any guest that powers off.
+// SuspendDiskEvent reports that the guest hibernates, ACPI S4. [ShutdownEvent]
+// follows, as with any guest that powers off.
 //
 // It is the event SUSPEND_DISK of run-state.json.
 //
@@ -373,8 +374,8 @@ func (c *Client) OnSuspendDisk(f func(SuspendDiskEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// WakeupEvent tells that the guest has woken from the sleep that SUSPEND told
-// of.
+// WakeupEvent reports that the guest has woken from the sleep that
+// [SuspendEvent] reported.
 //
 // It is the event WAKEUP of run-state.json.
 //
@@ -402,7 +403,7 @@ func (c *Client) OnWakeup(f func(WakeupEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// WatchdogEvent tells that the guest's watchdog has run out. At most one a
+// WatchdogEvent reports that the guest's watchdog has run out. At most one a
 // second.
 //
 // It is the event WATCHDOG of run-state.json.
@@ -444,19 +445,19 @@ type WatchdogAction string
 
 // The values of WatchdogAction.
 const (
-	// It resets the machine, at once.
+	// QEMU resets the machine, at once.
 	WatchdogActionReset WatchdogAction = "reset"
-	// It presses the power button.
+	// QEMU presses the power button.
 	WatchdogActionShutdown WatchdogAction = "shutdown"
-	// It exits, at once.
+	// QEMU exits, at once.
 	WatchdogActionPoweroff WatchdogAction = "poweroff"
-	// It stops the machine.
+	// QEMU stops the machine.
 	WatchdogActionPause WatchdogAction = "pause"
-	// It prints a line.
+	// QEMU prints a line.
 	WatchdogActionDebug WatchdogAction = "debug"
 	// Nothing.
 	WatchdogActionNone WatchdogAction = "none"
-	// It sends the guest an interrupt that cannot be masked. Since QEMU 2.4.
+	// QEMU sends the guest an interrupt that cannot be masked. Since QEMU 2.4.
 	WatchdogActionInjectNMI WatchdogAction = "inject-nmi"
 )
 
@@ -487,9 +488,9 @@ type RebootAction string
 
 // The values of RebootAction.
 const (
-	// It resets the machine.
+	// QEMU resets the machine.
 	RebootActionReset RebootAction = "reset"
-	// It takes it for a shutdown, like -no-reboot.
+	// QEMU takes the reset for a shutdown, like -no-reboot.
 	RebootActionShutdown RebootAction = "shutdown"
 )
 
@@ -515,9 +516,9 @@ type ShutdownAction string
 
 // The values of ShutdownAction.
 const (
-	// It exits.
+	// QEMU exits.
 	ShutdownActionPoweroff ShutdownAction = "poweroff"
-	// It stops the machine and stays, like -no-shutdown.
+	// QEMU stops the machine and stays, like -no-shutdown.
 	ShutdownActionPause ShutdownAction = "pause"
 )
 
@@ -544,13 +545,13 @@ type PanicAction string
 
 // The values of PanicAction.
 const (
-	// It stops the machine.
+	// QEMU stops the machine.
 	PanicActionPause PanicAction = "pause"
-	// It shuts the machine down, as set for shutdowns.
+	// QEMU shuts the machine down, as set for shutdowns.
 	PanicActionShutdown PanicAction = "shutdown"
-	// It exits with status 1. Since QEMU 7.1.
+	// QEMU exits with status 1. Since QEMU 7.1.
 	PanicActionExitFailure PanicAction = "exit-failure"
-	// It lets the guest go on.
+	// QEMU lets the guest go on.
 	PanicActionNone PanicAction = "none"
 )
 
@@ -569,7 +570,7 @@ func (e PanicAction) Known() bool {
 
 // WatchdogSetActionArgs are the arguments of [Client.WatchdogSetAction].
 type WatchdogSetActionArgs struct {
-	// What it is to do.
+	// What QEMU is to do.
 	Action WatchdogAction `json:"action"`
 }
 
@@ -586,13 +587,13 @@ func (c *Client) WatchdogSetAction(ctx context.Context, args WatchdogSetActionAr
 
 // SetActionArgs are the arguments of [Client.SetAction].
 type SetActionArgs struct {
-	// When it resets itself.
+	// What QEMU does when the guest resets itself.
 	Reboot *RebootAction `json:"reboot,omitzero"`
-	// When it shuts down.
+	// What QEMU does when the guest shuts down.
 	Shutdown *ShutdownAction `json:"shutdown,omitzero"`
-	// When its kernel crashes.
+	// What QEMU does when the guest's kernel crashes.
 	Panic *PanicAction `json:"panic,omitzero"`
-	// When its watchdog runs out.
+	// What QEMU does when the guest's watchdog runs out.
 	Watchdog *WatchdogAction `json:"watchdog,omitzero"`
 }
 
@@ -608,10 +609,10 @@ func (c *Client) SetAction(ctx context.Context, args SetActionArgs) error {
 	return c.conn.Execute(ctx, "set-action", args, nil)
 }
 
-// GuestPanickedEvent tells that the guest's kernel has crashed, through a
+// GuestPanickedEvent reports that the guest's kernel has crashed, through a
 // device such as pvpanic or by means of its processors.
 //
-// SHUTDOWN or STOP follows, as set-action has it.
+// [ShutdownEvent] or [StopEvent] follows, as [Client.SetAction] has it.
 //
 // It is the event GUEST_PANICKED of run-state.json.
 //
@@ -643,8 +644,8 @@ func (c *Client) OnGuestPanicked(f func(GuestPanickedEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// GuestCrashloadedEvent tells that the guest's kernel has crashed and now runs
-// its crash kernel, to write a dump.
+// GuestCrashloadedEvent reports that the guest's kernel has crashed and now
+// runs its crash kernel, to write a dump.
 //
 // It is the event GUEST_CRASHLOADED of run-state.json.
 //
@@ -676,7 +677,7 @@ func (c *Client) OnGuestCrashloaded(f func(GuestCrashloadedEvent)) (stop func())
 	return on(c, f)
 }
 
-// GuestPvshutdownEvent tells that the guest asks for a shutdown through its
+// GuestPvshutdownEvent reports that the guest asks for a shutdown through its
 // pvpanic device, where it has no other means.
 //
 // It is the event GUEST_PVSHUTDOWN of run-state.json.
@@ -716,11 +717,11 @@ type GuestPanicAction string
 
 // The values of GuestPanicAction.
 const (
-	// It stops the machine.
+	// QEMU stops the machine.
 	GuestPanicActionPause GuestPanicAction = "pause"
-	// It shuts the machine down. Since QEMU 2.8.
+	// QEMU shuts the machine down. Since QEMU 2.8.
 	GuestPanicActionPoweroff GuestPanicAction = "poweroff"
-	// It lets the guest go on. Since QEMU 5.0.
+	// QEMU lets the guest go on. Since QEMU 5.0.
 	GuestPanicActionRun GuestPanicAction = "run"
 )
 
@@ -782,7 +783,7 @@ func (e GuestPanicInformationType) Known() bool {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-run-state.GuestPanicInformation
 type GuestPanicInformation struct {
-	// The kind.
+	// The form of the report: hyper-v, s390 or tdx.
 	Type GuestPanicInformationVariant `json:"type"`
 }
 
@@ -860,7 +861,7 @@ func (x GuestPanicInformation) String() string {
 }
 
 // GuestPanicInformationHyperV are the five registers by which a Windows guest
-// tells of a crash; the first is the code of the blue screen.
+// reports a crash; the first is the code of the blue screen.
 //
 // It is the variant of [GuestPanicInformation] for hyper-v, the struct
 // GuestPanicInformationHyperV of run-state.json.
@@ -869,15 +870,15 @@ func (x GuestPanicInformation) String() string {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-run-state.GuestPanicInformationHyperV
 type GuestPanicInformationHyperV struct {
-	// The first.
+	// The first register.
 	Arg1 uint64 `json:"arg1"`
-	// The second.
+	// The second register.
 	Arg2 uint64 `json:"arg2"`
-	// The third.
+	// The third register.
 	Arg3 uint64 `json:"arg3"`
-	// The fourth.
+	// The fourth register.
 	Arg4 uint64 `json:"arg4"`
-	// The fifth.
+	// The fifth register.
 	Arg5 uint64 `json:"arg5"`
 }
 
@@ -927,13 +928,13 @@ type S390CrashReason string
 const (
 	// Nobody knows.
 	S390CrashReasonUnknown S390CrashReason = "unknown"
-	// It waits for an interrupt that cannot come.
+	// The guest waits for an interrupt that cannot come.
 	S390CrashReasonDisabledWait S390CrashReason = "disabled-wait"
-	// Its handler for external interrupts fails again and again.
+	// The guest's handler for external interrupts fails again and again.
 	S390CrashReasonExtintLoop S390CrashReason = "extint-loop"
-	// Its handler for program interrupts does.
+	// The guest's handler for program interrupts fails again and again.
 	S390CrashReasonPgmintLoop S390CrashReason = "pgmint-loop"
-	// Its handler for operation exceptions does.
+	// The guest's handler for operation exceptions fails again and again.
 	S390CrashReasonOpintLoop S390CrashReason = "opint-loop"
 )
 
@@ -966,7 +967,7 @@ type GuestPanicInformationS390 struct {
 	PswMask uint64 `json:"psw-mask"`
 	// The address in its status word.
 	PswAddr uint64 `json:"psw-addr"`
-	// Why it is taken for crashed.
+	// Why the guest is taken for crashed.
 	Reason S390CrashReason `json:"reason"`
 }
 
@@ -1011,7 +1012,8 @@ func (v GuestPanicInformationS390) encodeGuestPanicInformation(e *codec.Encoder)
 type GuestPanicInformationTdx struct {
 	// The code of the error; 0 stands for a panic.
 	ErrorCode uint32 `json:"error-code"`
-	// What it says, made printable. Whoever attacks the guest may have written it.
+	// What the guest says, made printable. Whoever attacks the guest may have
+	// written it.
 	Message string `json:"message"`
 	// The guest address of a page with more, if there is one.
 	Gpa *uint64 `json:"gpa,omitzero"`
@@ -1085,8 +1087,8 @@ func (v GuestPanicInformationSEV) encodeGuestPanicInformation(e *codec.Encoder) 
 	v.encodeMembers(e)
 }
 
-// MemoryFailureEvent tells that memory of the host that the guest or QEMU uses
-// has failed.
+// MemoryFailureEvent reports that memory of the host that the guest or QEMU
+// uses has failed.
 //
 // It is the event MEMORY_FAILURE of run-state.json.
 //
@@ -1131,9 +1133,9 @@ type MemoryFailureRecipient string
 
 // The values of MemoryFailureRecipient.
 const (
-	// QEMU's own.
+	// QEMU's own memory.
 	MemoryFailureRecipientHypervisor MemoryFailureRecipient = "hypervisor"
-	// The guest's.
+	// The guest's memory.
 	MemoryFailureRecipientGuest MemoryFailureRecipient = "guest"
 )
 
@@ -1208,11 +1210,11 @@ type NotifyVmexitOption string
 
 // The values of NotifyVmexitOption.
 const (
-	// It tells QEMU, which lets the guest go on.
+	// KVM reports it to QEMU, which lets the guest go on.
 	NotifyVmexitOptionRun NotifyVmexitOption = "run"
-	// It tells QEMU, which stops the machine.
+	// KVM reports it to QEMU, which stops the machine.
 	NotifyVmexitOptionInternalError NotifyVmexitOption = "internal-error"
-	// It does not look.
+	// KVM does not look for it.
 	NotifyVmexitOptionDisable NotifyVmexitOption = "disable"
 )
 

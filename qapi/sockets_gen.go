@@ -189,8 +189,8 @@ type UnixSocketAddress struct {
 	// Path of the socket in the file system, or name of an abstract one. About 107
 	// bytes at most.
 	Path string `json:"path"`
-	// Whether it is an abstract socket, which has no file. False if absent. Since
-	// QEMU 5.1. Only in builds with CONFIG_LINUX.
+	// Whether the socket is an abstract socket, which has no file. False if absent.
+	// Since QEMU 5.1. Only in builds with CONFIG_LINUX.
 	Abstract *bool `json:"abstract,omitzero"`
 	// Whether the name of an abstract socket ends with its last byte; if false it
 	// is filled up with null bytes, as some old programs do. True if absent. Since
@@ -257,8 +257,8 @@ func (x *VsockSocketAddress) encodeMembers(e *codec.Encoder) {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-sockets.FdSocketAddress
 type FDSocketAddress struct {
-	// The name given to getfd. A number is a descriptor that QEMU has inherited;
-	// not over QMP.
+	// The name given to [Client.Getfd]. A number is a descriptor that QEMU has
+	// inherited; not over QMP.
 	Str string `json:"str"`
 }
 

@@ -161,7 +161,7 @@ type StatsRequest struct {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-stats.StatsVCPUFilter
 type StatsFilterVcpu struct {
-	// Their QOM paths, as in query-cpus-fast; all if absent.
+	// The QOM paths of the CPUs, as in [Client.QueryCPUsFast]; all if absent.
 	Vcpus []string `json:"vcpus,omitzero"`
 }
 
@@ -199,7 +199,7 @@ func (v StatsFilterVcpu) encodeStatsFilter(e *codec.Encoder) {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-stats.StatsFilter
 type StatsFilter struct {
-	// What they are about.
+	// What the statistics are about.
 	Target StatsFilterVariant `json:"target"`
 	// Which ones of which providers; all of all if absent.
 	Providers []StatsRequest `json:"providers,omitzero"`
@@ -351,9 +351,10 @@ func decodeStatsValue(x *StatsValue, dec *codec.Decoder) error {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-stats.Stats
 type Stats struct {
-	// Its name.
+	// The name of the statistic.
 	Name string `json:"name"`
-	// Its value, in the unit that query-stats-schemas tells.
+	// The value of the statistic, in the unit that [Client.QueryStatsSchemas]
+	// reports.
 	Value StatsValue `json:"value"`
 }
 
@@ -416,8 +417,8 @@ type StatsResult struct {
 // the VM, its virtual CPUs or its crypto devices.
 //
 // It returns at once, with nothing if there is no provider for the target:
-// under TCG there are no statistics of CPUs. Only query-stats-schemas tells
-// units and scales. Which statistics there are depends on the kernel.
+// under TCG there are no statistics of CPUs. Only [Client.QueryStatsSchemas]
+// has units and scales. Which statistics there are depends on the kernel.
 //
 // It executes the command query-stats of stats.json.
 //
@@ -438,11 +439,11 @@ func (c *Client) QueryStats(ctx context.Context, args StatsFilter) ([]StatsResul
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-stats.StatsSchemaValue
 type StatsSchemaValue struct {
-	// Its name, unique for a provider and target.
+	// The name of the statistic, unique for a provider and target.
 	Name string `json:"name"`
-	// What kind it is.
+	// What kind the statistic is.
 	Type StatsType `json:"type"`
-	// Its unit; a plain number if absent.
+	// The unit of the statistic; a plain number if absent.
 	Unit *StatsUnit `json:"unit,omitzero"`
 	// Base of the factor base^exponent on the unit, 2 or 10. Absent if exponent is
 	// 0.
@@ -463,7 +464,7 @@ type StatsSchemaValue struct {
 type StatsSchema struct {
 	// The provider.
 	Provider StatsProvider `json:"provider"`
-	// What they are about.
+	// What the statistics are about.
 	Target StatsTarget `json:"target"`
 	// The statistics.
 	Stats []StatsSchemaValue `json:"stats"`
@@ -475,8 +476,8 @@ type QueryStatsSchemasArgs struct {
 	Provider *StatsProvider `json:"provider,omitzero"`
 }
 
-// QueryStatsSchemas returns which statistics query-stats can give, with their
-// kinds and units.
+// QueryStatsSchemas returns which statistics [Client.QueryStats] can give, with
+// their kinds and units.
 //
 // It executes the command query-stats-schemas of stats.json.
 //

@@ -15,11 +15,11 @@ type TraceEventState string
 
 // The values of TraceEventState.
 const (
-	// It has been left out of this QEMU.
+	// The event has been left out of this QEMU.
 	TraceEventStateUnavailable TraceEventState = "unavailable"
-	// It is off.
+	// The event is off.
 	TraceEventStateDisabled TraceEventState = "disabled"
-	// It is on.
+	// The event is on.
 	TraceEventStateEnabled TraceEventState = "enabled"
 )
 
@@ -43,9 +43,9 @@ func (e TraceEventState) Known() bool {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-trace.TraceEventInfo
 type TraceEventInfo struct {
-	// Its name.
+	// The name of the event.
 	Name string `json:"name"`
-	// Whether it is on.
+	// Whether the event is on.
 	State TraceEventState `json:"state"`
 }
 

@@ -12,13 +12,14 @@ package qapi
 type UEFIVariable struct {
 	// The GUID of its name space.
 	GUID string `json:"guid"`
-	// Its name.
+	// The name of the variable.
 	Name string `json:"name"`
-	// Its attributes, bit by bit.
+	// The attributes of the variable, bit by bit.
 	Attr int64 `json:"attr"`
-	// Its content, in hexadecimal.
+	// The content of the variable, in hexadecimal.
 	Data string `json:"data"`
-	// When it was signed, for variables that only a newer signature may change.
+	// When the variable was signed; for variables that only a newer signature may
+	// change.
 	Time *string `json:"time,omitzero"`
 	// The hash of the certificate that it is bound to.
 	Digest *string `json:"digest,omitzero"`

@@ -50,11 +50,11 @@ type SetPasswordAction string
 
 // The values of SetPasswordAction.
 const (
-	// They stay.
+	// Clients stay.
 	SetPasswordActionKeep SetPasswordAction = "keep"
-	// The call fails if there are any.
+	// The call fails if there are any clients.
 	SetPasswordActionFail SetPasswordAction = "fail"
-	// They are disconnected.
+	// Clients are disconnected.
 	SetPasswordActionDisconnect SetPasswordAction = "disconnect"
 )
 
@@ -217,7 +217,7 @@ func (v SetPasswordOptionsVNC) encodeSetPasswordOptions(e *codec.Encoder) {
 //
 // VNC must have been started with password=on; only the first 8 characters
 // count there. Clients that are connected are not asked again. A password does
-// not expire unless expire_password says so.
+// not expire unless [Client.ExpirePassword] says so.
 //
 // It executes the command set_password of ui.json.
 //
@@ -407,7 +407,7 @@ func (e ImageFormat) Known() bool {
 
 // ScreendumpArgs are the arguments of [Client.Screendump].
 type ScreendumpArgs struct {
-	// The file on the host; /dev/fdset/N for a descriptor from add-fd.
+	// The file on the host; /dev/fdset/N for a descriptor from [Client.AddFD].
 	Filename string `json:"filename"`
 	// The id of the display device; the primary screen if absent. Since QEMU 2.12.
 	Device *string `json:"device,omitzero"`
@@ -483,13 +483,13 @@ type SpiceChannel struct {
 	Port string `json:"port"`
 	// Address family.
 	Family NetworkAddressFamily `json:"family"`
-	// Number of the session; all channels of a client have the same.
+	// Number of the session, which all channels of a client have in common.
 	ConnectionID int64 `json:"connection-id"`
 	// Number of the kind; 1 is the main channel, of which each client has one.
 	ChannelType int64 `json:"channel-type"`
 	// Number among channels of the same kind, from 0.
 	ChannelID int64 `json:"channel-id"`
-	// Whether it is encrypted.
+	// Whether the channel is encrypted.
 	TLS bool `json:"tls"`
 }
 
@@ -508,7 +508,7 @@ const (
 	SpiceQueryMouseModeClient SpiceQueryMouseMode = "client"
 	// The guest, with relative movements.
 	SpiceQueryMouseModeServer SpiceQueryMouseMode = "server"
-	// It cannot be told.
+	// Who moves the pointer is not known.
 	SpiceQueryMouseModeUnknown SpiceQueryMouseMode = "unknown"
 )
 
@@ -532,11 +532,11 @@ func (e SpiceQueryMouseMode) Known() bool {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.SpiceInfo
 type SpiceInfo struct {
-	// Whether it runs; if not, most of the rest is absent.
+	// Whether the server runs; if not, most of the rest is absent.
 	Enabled bool `json:"enabled"`
 	// Whether the clients have moved on after a migration. Since QEMU 1.4.
 	Migrated bool `json:"migrated"`
-	// Address at which it listens.
+	// Address at which the server listens.
 	Host *string `json:"host,omitzero"`
 	// Port without TLS, if there is one.
 	Port *int64 `json:"port,omitzero"`
@@ -565,7 +565,7 @@ func (c *Client) QuerySpice(ctx context.Context) (SpiceInfo, error) {
 	return result, err
 }
 
-// SpiceConnectedEvent tells that a SPICE client has opened a channel; it has
+// SpiceConnectedEvent reports that a SPICE client has opened a channel; it has
 // not been authenticated yet. A client opens several.
 //
 // It is the event SPICE_CONNECTED of ui.json.
@@ -598,8 +598,8 @@ func (c *Client) OnSpiceConnected(f func(SpiceConnectedEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// SpiceInitializedEvent tells that a channel of a SPICE client is authenticated
-// and in use.
+// SpiceInitializedEvent reports that a channel of a SPICE client is
+// authenticated and in use.
 //
 // It is the event SPICE_INITIALIZED of ui.json.
 //
@@ -631,7 +631,7 @@ func (c *Client) OnSpiceInitialized(f func(SpiceInitializedEvent)) (stop func())
 	return on(c, f)
 }
 
-// SpiceDisconnectedEvent tells that a channel of a SPICE client is closed.
+// SpiceDisconnectedEvent reports that a channel of a SPICE client is closed.
 //
 // It is the event SPICE_DISCONNECTED of ui.json.
 //
@@ -663,7 +663,7 @@ func (c *Client) OnSpiceDisconnected(f func(SpiceDisconnectedEvent)) (stop func(
 	return on(c, f)
 }
 
-// SpiceMigrateCompletedEvent tells that the clients of the SPICE server have
+// SpiceMigrateCompletedEvent reports that the clients of the SPICE server have
 // moved on to the destination of a migration, so that this QEMU may be ended.
 //
 // It is the event SPICE_MIGRATE_COMPLETED of ui.json.
@@ -707,7 +707,7 @@ type VNCBasicInfo struct {
 	Service string `json:"service"`
 	// Address family.
 	Family NetworkAddressFamily `json:"family"`
-	// Whether it is for WebSocket. Since QEMU 2.3.
+	// Whether the connection is for WebSocket. Since QEMU 2.3.
 	Websocket bool `json:"websocket"`
 }
 
@@ -726,7 +726,7 @@ type VNCServerInfo struct {
 	Service string `json:"service"`
 	// Address family.
 	Family NetworkAddressFamily `json:"family"`
-	// Whether it is for WebSocket. Since QEMU 2.3.
+	// Whether the connection is for WebSocket. Since QEMU 2.3.
 	Websocket bool `json:"websocket"`
 	// How clients are authenticated, as in VncInfo.
 	Auth *string `json:"auth,omitzero"`
@@ -747,7 +747,7 @@ type VNCClientInfo struct {
 	Service string `json:"service"`
 	// Address family.
 	Family NetworkAddressFamily `json:"family"`
-	// Whether it is for WebSocket. Since QEMU 2.3.
+	// Whether the connection is for WebSocket. Since QEMU 2.3.
 	Websocket bool `json:"websocket"`
 	// Distinguished name in its certificate, if it has shown one.
 	X509Dname *string `json:"x509_dname,omitzero"`
@@ -763,9 +763,9 @@ type VNCClientInfo struct {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.VncInfo
 type VNCInfo struct {
-	// Whether it runs; if not, the rest is absent.
+	// Whether the server runs; if not, the rest is absent.
 	Enabled bool `json:"enabled"`
-	// Address at which it listens; empty for a UNIX socket.
+	// Address at which the server listens; empty for a UNIX socket.
 	Host *string `json:"host,omitzero"`
 	// Address family.
 	Family *NetworkAddressFamily `json:"family,omitzero"`
@@ -842,9 +842,9 @@ type VNCVencryptSubAuth string
 const (
 	// User name and password without TLS.
 	VNCVencryptSubAuthPlain VNCVencryptSubAuth = "plain"
-	// Anonymous TLS alone.
+	// Only anonymous TLS.
 	VNCVencryptSubAuthTLSNone VNCVencryptSubAuth = "tls-none"
-	// Certificates alone.
+	// Only certificates.
 	VNCVencryptSubAuthX509None VNCVencryptSubAuth = "x509-none"
 	// Anonymous TLS and a VNC password.
 	VNCVencryptSubAuthTLSVNC VNCVencryptSubAuth = "tls-vnc"
@@ -893,11 +893,11 @@ type VNCServerInfo2 struct {
 	Service string `json:"service"`
 	// Address family.
 	Family NetworkAddressFamily `json:"family"`
-	// Whether it is for WebSocket. Since QEMU 2.3.
+	// Whether the connection is for WebSocket. Since QEMU 2.3.
 	Websocket bool `json:"websocket"`
 	// How clients are authenticated.
 	Auth VNCPrimaryAuth `json:"auth"`
-	// How they are inside TLS, if auth is vencrypt.
+	// How clients are authenticated inside TLS, if auth is vencrypt.
 	Vencrypt *VNCVencryptSubAuth `json:"vencrypt,omitzero"`
 }
 
@@ -917,14 +917,14 @@ type VNCInfo2 struct {
 	Clients []VNCClientInfo `json:"clients"`
 	// How clients are authenticated, except those over WebSocket.
 	Auth VNCPrimaryAuth `json:"auth"`
-	// How they are inside TLS, if auth is vencrypt.
+	// How clients are authenticated inside TLS, if auth is vencrypt.
 	Vencrypt *VNCVencryptSubAuth `json:"vencrypt,omitzero"`
 	// The id of the display device that it shows, if it is bound to one.
 	Display *string `json:"display,omitzero"`
 }
 
 // QueryVNC returns the state of the first VNC server and its clients.
-// query-vnc-servers returns all.
+// [Client.QueryVNCServers] returns all.
 //
 // It executes the command query-vnc of ui.json.
 //
@@ -956,8 +956,8 @@ type ChangeVNCPasswordArgs struct {
 	Password string `json:"password"`
 }
 
-// ChangeVNCPassword sets the password of the first VNC server. set_password can
-// do the same for any.
+// ChangeVNCPassword sets the password of the first VNC server.
+// [Client.SetPassword] can do the same for any.
 //
 // Clients that are connected are not asked again. The server must have been
 // started with password=on; only the first 8 characters count. An empty
@@ -972,7 +972,7 @@ func (c *Client) ChangeVNCPassword(ctx context.Context, args ChangeVNCPasswordAr
 	return c.conn.Execute(ctx, "change-vnc-password", args, nil)
 }
 
-// VNCConnectedEvent tells that a VNC client has connected; it has not been
+// VNCConnectedEvent reports that a VNC client has connected; it has not been
 // authenticated yet.
 //
 // It is the event VNC_CONNECTED of ui.json.
@@ -1005,7 +1005,7 @@ func (c *Client) OnVNCConnected(f func(VNCConnectedEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// VNCInitializedEvent tells that a VNC client is authenticated and sees the
+// VNCInitializedEvent reports that a VNC client is authenticated and sees the
 // screen.
 //
 // It is the event VNC_INITIALIZED of ui.json.
@@ -1038,7 +1038,7 @@ func (c *Client) OnVNCInitialized(f func(VNCInitializedEvent)) (stop func()) {
 	return on(c, f)
 }
 
-// VNCDisconnectedEvent tells that a VNC client is gone.
+// VNCDisconnectedEvent reports that a VNC client is gone.
 //
 // It is the event VNC_DISCONNECTED of ui.json.
 //
@@ -1078,13 +1078,13 @@ func (c *Client) OnVNCDisconnected(f func(VNCDisconnectedEvent)) (stop func()) {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.MouseInfo
 type MouseInfo struct {
-	// What it is.
+	// What the device is.
 	Name string `json:"name"`
-	// Its number, for mouse_set of the human monitor.
+	// The number of the device, for mouse_set of the human monitor.
 	Index int64 `json:"index"`
-	// Whether it gets the input.
+	// Whether the device gets the input.
 	Current bool `json:"current"`
-	// Whether it takes absolute coordinates, as a tablet does.
+	// Whether the device takes absolute coordinates, as a tablet does.
 	Absolute bool `json:"absolute"`
 }
 
@@ -1276,7 +1276,7 @@ const (
 	QKeyCodeKpEnter QKeyCode = "kp_enter"
 	// Decimal point on the number pad.
 	QKeyCodeKpDecimal QKeyCode = "kp_decimal"
-	// The same as print.
+	// SysRq, which is the same key as print.
 	QKeyCodeSysrq QKeyCode = "sysrq"
 	// 0 on the number pad.
 	QKeyCodeKp0 QKeyCode = "kp_0"
@@ -1626,9 +1626,9 @@ type KeyValueKind string
 
 // The values of KeyValueKind.
 const (
-	// By its scan code.
+	// A key named by its scan code.
 	KeyValueKindNumber KeyValueKind = "number"
-	// By its name.
+	// A key named by its name.
 	KeyValueKindQcode KeyValueKind = "qcode"
 )
 
@@ -1725,7 +1725,7 @@ func (x KeyValue) String() string {
 
 // KeyValueNumber is the variant of [KeyValue] for number, the type int.
 //
-// By its scan code.
+// A key named by its scan code.
 type KeyValueNumber int64
 
 // KeyValueKind returns [KeyValueKindNumber].
@@ -1739,7 +1739,7 @@ func (v KeyValueNumber) encodeKeyValue(e *codec.Encoder) {
 
 // KeyValueQcode is the variant of [KeyValue] for qcode, the enum QKeyCode.
 //
-// By its name.
+// A key named by its name.
 type KeyValueQcode QKeyCode
 
 // KeyValueKind returns [KeyValueKindQcode].
@@ -1785,19 +1785,19 @@ type InputButton string
 
 // The values of InputButton.
 const (
-	// The left one.
+	// The left button.
 	InputButtonLeft InputButton = "left"
-	// The middle one, usually the wheel pressed.
+	// The middle button, usually the wheel pressed.
 	InputButtonMiddle InputButton = "middle"
-	// The right one.
+	// The right button.
 	InputButtonRight InputButton = "right"
 	// One step of the wheel up.
 	InputButtonWheelUp InputButton = "wheel-up"
 	// One step of the wheel down.
 	InputButtonWheelDown InputButton = "wheel-down"
-	// The fourth one, usually for back. Since QEMU 2.9.
+	// The fourth button, usually for back. Since QEMU 2.9.
 	InputButtonSide InputButton = "side"
-	// The fifth one, usually for forward. Since QEMU 2.9.
+	// The fifth button, usually for forward. Since QEMU 2.9.
 	InputButtonExtra InputButton = "extra"
 	// One step of the wheel to the left. In QEMU 7.2 and later.
 	InputButtonWheelLeft InputButton = "wheel-left"
@@ -1865,15 +1865,15 @@ type InputMultiTouchType string
 
 // The values of InputMultiTouchType.
 const (
-	// It has come down.
+	// The finger has come down.
 	InputMultiTouchTypeBegin InputMultiTouchType = "begin"
-	// It is still there.
+	// The finger is still there.
 	InputMultiTouchTypeUpdate InputMultiTouchType = "update"
-	// It has gone up.
+	// The finger has gone up.
 	InputMultiTouchTypeEnd InputMultiTouchType = "end"
-	// What it did is void.
+	// What the finger did is void.
 	InputMultiTouchTypeCancel InputMultiTouchType = "cancel"
-	// Where it is, on one axis.
+	// Where the finger is, on one axis.
 	InputMultiTouchTypeData InputMultiTouchType = "data"
 )
 
@@ -1963,7 +1963,7 @@ type InputMoveEvent struct {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.InputMultiTouchEvent
 type InputEventMtt struct {
-	// What it does.
+	// What the finger does.
 	Type InputMultiTouchType `json:"type"`
 	// Number of the finger, from 0.
 	Slot int64 `json:"slot"`
@@ -2033,7 +2033,7 @@ func (e InputEventKind) Known() bool {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-ui.InputEvent
 type InputEvent struct {
-	// What it is.
+	// What the event is.
 	Type InputEventVariant `json:"type"`
 }
 
@@ -2306,7 +2306,7 @@ type DisplayOptionsDbus struct {
 	Rendernode *string `json:"rendernode,omitzero"`
 	// Address of the bus; the session bus if absent.
 	Addr *string `json:"addr,omitzero"`
-	// Takes connections from add_client instead of a bus.
+	// Takes connections from [Client.AddClient] instead of a bus.
 	P2p *bool `json:"p2p,omitzero"`
 	// The id of the audio backend of type dbus to offer, too.
 	Audiodev *string `json:"audiodev,omitzero"`
@@ -2568,7 +2568,7 @@ type DisplayType string
 const (
 	// The first that is available of those with a window, else VNC.
 	DisplayTypeDefault DisplayType = "default"
-	// None; the guest has its graphics card all the same.
+	// No display; the guest has its graphics card all the same.
 	DisplayTypeNone DisplayType = "none"
 	// A window of GTK. Only in builds with CONFIG_GTK.
 	DisplayTypeGtk DisplayType = "gtk"
@@ -2759,7 +2759,7 @@ func (DisplayOptionsDefault) encodeDisplayOptions(e *codec.Encoder) {}
 
 // DisplayOptionsNone is the variant of [DisplayOptions] for none.
 //
-// None; the guest has its graphics card all the same.
+// No display; the guest has its graphics card all the same.
 type DisplayOptionsNone struct{}
 
 // DisplayType returns [DisplayTypeNone].
@@ -3119,8 +3119,8 @@ type ClientMigrateInfoArgs struct {
 // ClientMigrateInfo tells the SPICE server where the VM will be after a
 // migration, so that clients connect there by themselves.
 //
-// Call it before migrate. It needs at least one of port and tls-port, and fails
-// with DeviceNotActive if there is no SPICE server.
+// Call it before [Client.Migrate]. It needs at least one of port and tls-port,
+// and fails with DeviceNotActive if there is no SPICE server.
 //
 // It executes the command client_migrate_info of ui.json.
 //

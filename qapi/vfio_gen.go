@@ -18,22 +18,22 @@ type QAPIVfioMigrationState string
 
 // The values of QAPIVfioMigrationState.
 const (
-	// It stands still.
+	// The device stands still.
 	QAPIVfioMigrationStateStop QAPIVfioMigrationState = "stop"
-	// It works.
+	// The device works.
 	QAPIVfioMigrationStateRunning QAPIVfioMigrationState = "running"
-	// It stands still and its state is read.
+	// The device stands still and its state is read.
 	QAPIVfioMigrationStateStopCopy QAPIVfioMigrationState = "stop-copy"
-	// It stands still and its state is written.
+	// The device stands still and its state is written.
 	QAPIVfioMigrationStateResuming QAPIVfioMigrationState = "resuming"
-	// It works but sends nothing to other devices.
+	// The device works but sends nothing to other devices.
 	QAPIVfioMigrationStateRunningP2p QAPIVfioMigrationState = "running-p2p"
-	// It works while its state is read.
+	// The device works while its state is read.
 	QAPIVfioMigrationStatePreCopy QAPIVfioMigrationState = "pre-copy"
-	// It works but sends nothing to other devices, while its state is read.
+	// The device works but sends nothing to other devices, while its state is read.
 	QAPIVfioMigrationStatePreCopyP2p QAPIVfioMigrationState = "pre-copy-p2p"
-	// It is about to enter pre-copy-p2p, for which a manager may prepare. In QEMU
-	// 11.1, upstream since 11.0.
+	// The device is about to enter pre-copy-p2p, for which a manager may prepare.
+	// In QEMU 11.1, upstream since 11.0.
 	QAPIVfioMigrationStatePreCopyP2pPrepare QAPIVfioMigrationState = "pre-copy-p2p-prepare"
 )
 
@@ -54,8 +54,8 @@ func (e QAPIVfioMigrationState) Known() bool {
 	return false
 }
 
-// VfioMigrationEvent tells that a VFIO device has entered another state on the
-// way through a migration. It is sent only for devices with the property
+// VfioMigrationEvent reports that a VFIO device has entered another state on
+// the way through a migration. It is sent only for devices with the property
 // migration-events on.
 //
 // It is the event VFIO_MIGRATION of vfio.json.
@@ -66,7 +66,7 @@ func (e QAPIVfioMigrationState) Known() bool {
 type VfioMigrationEvent struct {
 	// Timestamp is when the server sent the event; zero if it could not tell.
 	Timestamp time.Time `json:"timestamp,omitzero"`
-	// The device's id, as given to device_add; empty if it has none.
+	// The device's id, as given to [Client.DeviceAdd]; empty if it has none.
 	DeviceID string `json:"device-id"`
 	// The device's QOM path.
 	QOMPath string `json:"qom-path"`

@@ -12,9 +12,9 @@ import "context"
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-virtio.VirtioInfo
 type VirtioInfo struct {
-	// Its QOM path, which the other queries take.
+	// The QOM path of the device, which the other queries take.
 	Path string `json:"path"`
-	// Its type, such as virtio-net.
+	// The type of the device, such as virtio-net.
 	Name string `json:"name"`
 }
 
@@ -42,25 +42,25 @@ func (c *Client) XQueryVirtio(ctx context.Context) ([]VirtioInfo, error) {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-virtio.VhostStatus
 type VhostStatus struct {
-	// How many pieces of guest memory it knows.
+	// How many pieces of guest memory the vhost device knows.
 	NMemSections int64 `json:"n-mem-sections"`
-	// How many of them are being built up.
+	// How many sections of memory are being built up.
 	NTmpSections int64 `json:"n-tmp-sections"`
-	// How many queues it serves.
+	// How many queues the vhost device serves.
 	Nvqs uint32 `json:"nvqs"`
-	// The first of them.
+	// The first queue that the vhost device serves.
 	VqIndex int64 `json:"vq-index"`
-	// What it offers.
+	// What the vhost device offers.
 	Features VirtioDeviceFeatures `json:"features"`
-	// What the guest has taken of it.
+	// What the guest has taken of the features.
 	AckedFeatures VirtioDeviceFeatures `json:"acked-features"`
 	// What the two processes speak.
 	ProtocolFeatures VhostDeviceProtocols `json:"protocol-features"`
-	// How many queues it could serve.
+	// How many queues the vhost device could serve.
 	MaxQueues uint64 `json:"max-queues"`
-	// What its backend can do, bit by bit.
+	// What the vhost device's backend can do, bit by bit.
 	BackendCap uint64 `json:"backend-cap"`
-	// It logs which memory it writes, for a migration.
+	// The vhost device logs which memory it writes, for a migration.
 	LogEnabled bool `json:"log-enabled"`
 	// How large that log is, in words of 64 bits.
 	LogSize uint64 `json:"log-size"`
@@ -74,25 +74,25 @@ type VhostStatus struct {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-virtio.VirtioStatus
 type VirtioStatus struct {
-	// Its type, such as virtio-net.
+	// The type of the device, such as virtio-net.
 	Name string `json:"name"`
-	// The number of its type.
+	// The number of the device's type.
 	DeviceID uint16 `json:"device-id"`
-	// Its vhost device is at work.
+	// The vhost device is at work.
 	VhostStarted bool `json:"vhost-started"`
-	// Its byte order: little, big or unknown.
+	// The byte order of the device: little, big or unknown.
 	DeviceEndian string `json:"device-endian"`
 	// What the guest has taken of what is offered.
 	GuestFeatures VirtioDeviceFeatures `json:"guest-features"`
-	// What it offers.
+	// What the device offers.
 	HostFeatures VirtioDeviceFeatures `json:"host-features"`
-	// What its backend offers.
+	// What the device's backend offers.
 	BackendFeatures VirtioDeviceFeatures `json:"backend-features"`
-	// How many queues it has.
+	// How many queues the device has.
 	NumVqs int64 `json:"num-vqs"`
 	// How far the guest's driver has come.
 	Status VirtioDeviceStatus `json:"status"`
-	// The bits of its interrupt register.
+	// The bits of the device's interrupt register.
 	Isr uint8 `json:"isr"`
 	// The queue that the driver has selected.
 	QueueSel uint16 `json:"queue-sel"`
@@ -102,19 +102,19 @@ type VirtioStatus struct {
 	Broken bool `json:"broken"`
 	// The device takes no requests.
 	Disabled bool `json:"disabled"`
-	// The next member means something.
+	// The member started means something.
 	UseStarted bool `json:"use-started"`
 	// The device is at work.
 	Started bool `json:"started"`
 	// The first request starts it.
 	StartOnKick bool `json:"start-on-kick"`
-	// It does not insist on being modern or transitional as its bus wants.
+	// The device does not insist on being modern or transitional as its bus wants.
 	DisableLegacyCheck bool `json:"disable-legacy-check"`
-	// The bus that it is on.
+	// The bus that the device is on.
 	BusName string `json:"bus-name"`
-	// It can hold interrupts back.
+	// The device can hold interrupts back.
 	UseGuestNotifierMask bool `json:"use-guest-notifier-mask"`
-	// Its vhost device; absent if it has none.
+	// The vhost device that serves the device; absent if there is none.
 	VhostDev *VhostStatus `json:"vhost-dev,omitzero"`
 }
 
@@ -177,13 +177,14 @@ type VhostDeviceProtocols struct {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-virtio.VirtioDeviceFeatures
 type VirtioDeviceFeatures struct {
-	// Those of all virtio devices, in words.
+	// Features of all virtio devices, in words.
 	Transports []string `json:"transports"`
-	// Those of this type of device, in words.
+	// Features of this type of device, in words.
 	DevFeatures []string `json:"dev-features,omitzero"`
 	// Bits that this QEMU has no words for.
 	UnknownDevFeatures *uint64 `json:"unknown-dev-features,omitzero"`
-	// Such bits among the second 64. In QEMU 10.2 and later, upstream since 10.2.
+	// Bits that this QEMU has no words for, among the second 64. In QEMU 10.2 and
+	// later, upstream since 10.2.
 	UnknownDevFeatures2 *uint64 `json:"unknown-dev-features2,omitzero"`
 }
 
@@ -195,19 +196,19 @@ type VirtioDeviceFeatures struct {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-virtio.VirtQueueStatus
 type VirtQueueStatus struct {
-	// The type of its device.
+	// The type of the queue's device.
 	Name string `json:"name"`
-	// Its number.
+	// The number of the queue.
 	QueueIndex uint16 `json:"queue-index"`
 	// How many requests are with the device.
 	Inuse uint32 `json:"inuse"`
-	// How many entries its ring has.
+	// How many entries the queue's ring has.
 	VringNum uint32 `json:"vring-num"`
-	// How many it has unless the driver changes that.
+	// How many entries the ring has unless the driver changes that.
 	VringNumDefault uint32 `json:"vring-num-default"`
-	// How its parts are aligned, in bytes.
+	// How the queue's parts are aligned, in bytes.
 	VringAlign uint32 `json:"vring-align"`
-	// The guest address of its descriptors.
+	// The guest address of the queue's descriptors.
 	VringDesc uint64 `json:"vring-desc"`
 	// The guest address of what the driver offers.
 	VringAvail uint64 `json:"vring-avail"`
@@ -216,13 +217,14 @@ type VirtQueueStatus struct {
 	// How far the device has read of what is offered; absent if vhost serves the
 	// queue.
 	LastAvailIdx *uint16 `json:"last-avail-idx,omitzero"`
-	// How far the driver has offered, as last seen; absent likewise.
+	// How far the driver has offered, as last seen; absent if vhost serves the
+	// queue.
 	ShadowAvailIdx *uint16 `json:"shadow-avail-idx,omitzero"`
 	// How far the device has reported.
 	UsedIdx uint16 `json:"used-idx"`
-	// What it had reported at its last interrupt.
+	// What the device had reported as used at its last interrupt.
 	SignalledUsed uint16 `json:"signalled-used"`
-	// That number means something.
+	// The number of signalled-used means something.
 	SignalledUsedValid bool `json:"signalled-used-valid"`
 }
 
@@ -312,11 +314,11 @@ func (c *Client) XQueryVirtioVhostQueueStatus(ctx context.Context, args XQueryVi
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-virtio.VirtioRingDesc
 type VirtioRingDesc struct {
-	// Its guest address.
+	// The guest address of the piece.
 	Addr uint64 `json:"addr"`
-	// How long it is, in bytes.
+	// How long the piece is, in bytes.
 	Len uint32 `json:"len"`
-	// What it is for, in words.
+	// What the piece is for, in words.
 	Flags []string `json:"flags"`
 }
 
@@ -328,9 +330,9 @@ type VirtioRingDesc struct {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-virtio.VirtioRingAvail
 type VirtioRingAvail struct {
-	// Its flags.
+	// The flags of the ring.
 	Flags uint16 `json:"flags"`
-	// How many it has offered, modulo 65536.
+	// How many descriptors the driver has offered, modulo 65536.
 	Idx uint16 `json:"idx"`
 	// The entry asked about.
 	Ring uint16 `json:"ring"`
@@ -344,9 +346,9 @@ type VirtioRingAvail struct {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-virtio.VirtioRingUsed
 type VirtioRingUsed struct {
-	// Its flags.
+	// The flags of the ring.
 	Flags uint16 `json:"flags"`
-	// How many it has reported, modulo 65536.
+	// How many descriptors the device has reported, modulo 65536.
 	Idx uint16 `json:"idx"`
 }
 
@@ -420,15 +422,15 @@ type IOThreadVirtQueueMapping struct {
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-virtio.VirtIOGPUOutput
 type VirtIOGPUOutput struct {
-	// Its name, which the guest sees in the EDID.
+	// The name of the output, which the guest sees in the EDID.
 	Name string `json:"name"`
-	// How wide it is, in pixels. In QEMU 11.1, upstream since 11.0.
+	// How wide the output is, in pixels. In QEMU 11.1, upstream since 11.0.
 	Xres *uint16 `json:"xres,omitzero"`
-	// How high it is, in pixels. In QEMU 11.1, upstream since 11.0.
+	// How high the output is, in pixels. In QEMU 11.1, upstream since 11.0.
 	Yres *uint16 `json:"yres,omitzero"`
 }
 
-// DummyVirtioForceArrays serves QEMU's own build alone; nothing sends it.
+// DummyVirtioForceArrays serves only QEMU's own build; nothing sends it.
 //
 // It is the struct DummyVirtioForceArrays of virtio.json.
 //
@@ -460,7 +462,7 @@ const (
 	GranuleMode16k GranuleMode = "16k"
 	// 64 KiB.
 	GranuleMode64k GranuleMode = "64k"
-	// That of the host's pages.
+	// The size of the host's pages.
 	GranuleModeHost GranuleMode = "host"
 )
 
@@ -491,7 +493,7 @@ type VMAppleVirtioBlkVariant string
 const (
 	// Nothing in particular.
 	VMAppleVirtioBlkVariantUnspecified VMAppleVirtioBlkVariant = "unspecified"
-	// The system.
+	// The disk of the system.
 	VMAppleVirtioBlkVariantRoot VMAppleVirtioBlkVariant = "root"
 	// The guest's auxiliary data.
 	VMAppleVirtioBlkVariantAux VMAppleVirtioBlkVariant = "aux"

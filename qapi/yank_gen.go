@@ -204,7 +204,7 @@ func (YankInstanceMigration) encodeYankInstance(e *codec.Encoder) {}
 
 // YankArgs are the arguments of [Client.Yank].
 type YankArgs struct {
-	// The connections to cut, as query-yank lists them.
+	// The connections to cut, as [Client.QueryYank] lists them.
 	Instances []YankInstance `json:"instances"`
 }
 

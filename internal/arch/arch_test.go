@@ -41,7 +41,7 @@ var arrows = []arrow{
 	{"qmp/codec", []string{jsonModule, "internal/redact"}},
 	{"qmp/qmptls", []string{"internal/printable", "qmp"}},
 	{"qmp/qmptest/...", []string{jsonModule, "qmp", "qmp/qmptest/internal/...", "qapi/...", "schema/...", "internal/address", "internal/redact"}},
-	{"qapi/...", []string{jsonModule, "qmp", "qmp/codec"}},
+	{"qapi/...", []string{jsonModule, "internal/printable", "qmp", "qmp/codec"}},
 	{"raw", []string{jsonModule, "internal/printable", "qmp", "qmp/codec"}},
 	{"schema", nil},
 	{"schema/qemu", []string{"schema"}},

@@ -101,5 +101,10 @@ func agent(ctx context.Context, snapshot func(context.Context) error) error {
 	err = qga.WithFrozen(ctx, g, nil, func(ctx context.Context, frozen int) error {
 		return snapshot(ctx) // the guest's file systems stand still, and are thawed whatever happens
 	})
+	if err != nil {
+		return err
+	}
+
+	err = qga.Shutdown(ctx, g, qga.ShutdownPowerdown) // nil: the agent has not refused
 	return err
 }

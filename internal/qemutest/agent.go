@@ -57,11 +57,28 @@ func Agents(t testing.TB) []Agent {
 // test ends.
 func (a Agent) Start(t testing.TB) string {
 	t.Helper()
+	return a.start(t, false)
+}
+
+// StartFrozen starts an agent that takes the file systems of this machine, which are
+// not frozen, for frozen.
+func (a Agent) StartFrozen(t testing.TB) string {
+	t.Helper()
+	return a.start(t, true)
+}
+
+func (a Agent) start(t testing.TB, frozen bool) string {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "qga") // t.TempDir can be too long for a socket
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
+	if frozen {
+		if err := os.WriteFile(filepath.Join(dir, "qga.state.isfrozen"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	// It is started as systemd does it: with a socket that listens, since one that it
 	// had yet to make would have to be waited for, and with SIGPIPE ignored.
 	socket := filepath.Join(dir, "s")

@@ -25,11 +25,10 @@
 //
 // # No reply
 //
-// [Client.GuestShutdown] and the commands to suspend are not answered when they
-// succeed. They return nil when the connection ends, and otherwise wait for a
-// refusal until their context ends: give it a few seconds, take
-// [context.DeadlineExceeded] for success, and let the events of the machine's
-// monitor tell what has come of it.
+// Agents do not answer [Client.GuestShutdown] and the commands to suspend when they
+// succeed. [Shutdown] and [Suspend] return nil then: when the agent can no longer be
+// expected to refuse. That the guest is down, or asleep, is for the events of the
+// machine's monitor to say.
 //
 // # Bytes
 //
@@ -41,4 +40,12 @@
 // [Run] runs a program and returns what it wrote and how it ended; [OpenFile],
 // [Download] and [Upload] move files; [WithFrozen] does something while the
 // guest's file systems stand still, and thaws them whatever happens.
+//
+// # Trust
+//
+// A guest, and so its agent, can be in the hands of anybody. These functions check the
+// counts, sizes and states that it says, and take what does not fit for an error; the
+// content of files and of a program's output is as the guest wants it, and a file can
+// be without end. After an error [qmp.MayHaveRun] reports whether the agent may have
+// executed a command all the same.
 package qga

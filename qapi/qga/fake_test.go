@@ -70,3 +70,16 @@ func (a *fakeAgent) commands() []string {
 	}
 	return all
 }
+
+// withGuest runs f in a bubble of synthetic time with a client of a fake agent that has
+// its guest's file systems built in.
+func withGuest(t *testing.T, f func(t *testing.T, c *qga.Client, srv *qmptest.Server), opts ...qmptest.Option) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		srv := qmptest.StartAgent(t, opts...)
+		conn, err := srv.Dial(t.Context(), qmp.WithEventError(func(err error) { t.Error(err) }))
+		require.NoError(t, err)
+		defer conn.Close()
+		f(t, qga.NewClient(conn), srv)
+	})
+}

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/goqapi/goqapi/internal/printable"
+	"github.com/goqapi/goqapi/qmp"
 )
 
 // chunkSize is how much of a file is moved by one command: enough for the command
@@ -29,20 +32,46 @@ type File struct {
 // to write it anew, "a" to append, with a "+" to do both. All that the file does
 // happens under ctx. It has to be closed: the agent keeps it open, also when the
 // connection ends.
+//
+// If ctx ends while the agent opens it, the agent has 10 s more, in the background:
+// the file is then closed.
 func OpenFile(ctx context.Context, c *Client, path, mode string) (*File, error) {
-	handle, err := c.GuestFileOpen(ctx, GuestFileOpenArgs{Path: path, Mode: &mode})
-	if err != nil {
-		return nil, fmt.Errorf("qga: open %s: %w", path, err)
+	f := &File{ctx: ctx, c: c, path: path}
+	if err := c.GuestPing(ctx); err != nil { // after it, nothing holds up the command to open
+		return nil, f.errorf("open", err)
 	}
-	return &File{ctx, c, path, handle}, nil
+	opened := make(chan error)
+	late, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	go func() {
+		defer cancel()
+		handle, err := c.GuestFileOpen(late, GuestFileOpenArgs{Path: path, Mode: &mode})
+		f.handle = handle
+		select {
+		case opened <- err:
+		case <-ctx.Done():
+			if err == nil {
+				_ = c.GuestFileClose(late, GuestFileCloseArgs{Handle: handle}) // nobody waits to hear how it went
+			}
+		}
+	}()
+	select {
+	case err := <-opened:
+		if err != nil {
+			return nil, f.errorf("open", err)
+		}
+		return f, nil
+	case <-ctx.Done():
+		time.AfterFunc(cleanupTime, cancel)
+		return nil, f.errorf("open", fmt.Errorf("%w: %w", ctx.Err(), qmp.ErrAbandoned))
+	}
 }
 
 func (f *File) errorf(action string, err error) error {
-	return fmt.Errorf("qga: %s %s: %w", action, f.path, err)
+	return fmt.Errorf("qga: %s %s: %w", action, printable.String(f.path), err)
 }
 
-// A broken read is no end of the file, which its error could be taken for: that of a
-// connection which the other side closes wraps io.EOF, too.
+// A broken read is not the end of the file, which its error could be taken for: that of
+// a connection which the other side closes wraps io.EOF, too.
 type broken struct{ error }
 
 func (b broken) Is(target error) bool { return target != io.EOF && errors.Is(b.error, target) }
@@ -65,6 +94,8 @@ func (f *File) read(size int) ([]byte, error) {
 		return nil, broken{f.errorf("read", err)}
 	case len(r.BufB64) > size:
 		return nil, f.errorf("read", fmt.Errorf("the agent sent %d bytes when it was asked for %d", len(r.BufB64), size))
+	case r.Count != int64(len(r.BufB64)):
+		return nil, f.errorf("read", fmt.Errorf("the agent sent %d bytes, but says that it read %d", len(r.BufB64), r.Count))
 	case len(r.BufB64) > 0:
 		return r.BufB64, nil
 	case r.EOF:
@@ -147,6 +178,9 @@ func (f *File) Seek(offset int64, whence int) (int64, error) {
 	if err != nil {
 		return 0, f.errorf("seek in", err)
 	}
+	if r.Position < 0 {
+		return 0, f.errorf("seek in", fmt.Errorf("the agent says that the position is %d", r.Position))
+	}
 	return r.Position, nil
 }
 
@@ -173,7 +207,8 @@ func (f *File) Close() error {
 	return nil
 }
 
-// Download copies the file at a path in the guest to w, and returns its size.
+// Download copies the file at a path in the guest to w, and returns its size. The
+// guest decides what that is: where it is not trusted, let w or ctx set a limit.
 func Download(ctx context.Context, c *Client, path string, w io.Writer) (int64, error) {
 	f, err := OpenFile(ctx, c, path, "r")
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"maps"
+	"strings"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -32,7 +33,7 @@ func TestRun(t *testing.T) {
 		begin := time.Now()
 		r, err := qga.Run(t.Context(), c, qga.Command{Path: "/bin/sh", Args: []string{"-c", "x"}, Stdin: []byte("in")})
 		require.NoError(t, err)
-		assert.Equal(t, qga.Result{ExitCode: 3, Stdout: []byte("out"), Stderr: []byte("err"), StdoutTruncated: true}, r)
+		assert.Equal(t, qga.Result{Exited: true, ExitCode: 3, Stdout: []byte("out"), Stderr: []byte("err"), StdoutTruncated: true}, r)
 		assert.False(t, r.Success())
 		assert.Equal(t, (1+2+4)*time.Millisecond, time.Since(begin), "it asks ever more seldom")
 		const status = `guest-exec-status{"pid":7}`
@@ -45,13 +46,23 @@ func TestRun(t *testing.T) {
 
 func TestRunEnds(t *testing.T) {
 	for name, test := range map[string]struct {
-		status object
-		want   qga.Result
+		status  object
+		want    qga.Result
+		success bool
 	}{
-		"well":             {object{"exited": true, "exitcode": 0}, qga.Result{}},
-		"by a signal":      {object{"exited": true, "signal": 9}, qga.Result{ExitCode: -1, Signal: 9}},
-		"an old agent":     {object{"exited": true, "exitcode": 1, "err-data": "ZXJy"}, qga.Result{ExitCode: 1, Stderr: []byte("err")}},
-		"output cut short": {object{"exited": true, "exitcode": 0, "err-truncated": true}, qga.Result{StderrTruncated: true}},
+		"well":             {object{"exited": true, "exitcode": 0}, qga.Result{Exited: true}, true},
+		"without a signal": {object{"exited": true, "exitcode": 0, "signal": 0}, qga.Result{Exited: true}, true},
+		"by a signal":      {object{"exited": true, "signal": 9}, qga.Result{ExitCode: -1, Signal: 9}, false},
+		"an old agent": {object{"exited": true, "exitcode": 1, "err-data": "ZXJy"},
+			qga.Result{Exited: true, ExitCode: 1, Stderr: []byte("err")}, false},
+		"output cut short": {object{"exited": true, "exitcode": 0, "err-truncated": true},
+			qga.Result{Exited: true, StderrTruncated: true}, true},
+		"it is not said how":    {object{"exited": true}, qga.Result{ExitCode: -1}, false},
+		"by no signal":          {object{"exited": true, "signal": 0}, qga.Result{ExitCode: -1}, false},
+		"by both":               {object{"exited": true, "exitcode": 0, "signal": 9}, qga.Result{ExitCode: -1, Signal: 9}, false},
+		"with 32 zeroes":        {object{"exited": true, "exitcode": 1 << 32}, qga.Result{Exited: true, ExitCode: 1 << 32}, false},
+		"a signal of 32 zeroes": {object{"exited": true, "exitcode": 0, "signal": 1 << 32}, qga.Result{ExitCode: -1, Signal: 1 << 32}, false},
+		"by an exception":       {object{"exited": true, "signal": 0xC0000005}, qga.Result{ExitCode: -1, Signal: 0xC0000005}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			answers := map[string]answer{
@@ -62,9 +73,26 @@ func TestRunEnds(t *testing.T) {
 				got, err := qga.Run(t.Context(), c, qga.Command{Path: "p"})
 				require.NoError(t, err)
 				assert.Equal(t, test.want, got)
+				assert.Equal(t, test.success, got.Success())
 			})
 		})
 	}
+	assert.False(t, qga.Result{}.Success(), "as it comes with an error")
+}
+
+// TestRunOutput has a guest that sends more than an agent keeps. TestQEMURun has one
+// that sends as much.
+func TestRunOutput(t *testing.T) {
+	output := strings.Repeat("AAAA", (16<<20)/3+1)
+	answers := map[string]answer{
+		"guest-exec":        reply(object{"pid": 7}),
+		"guest-exec-status": reply(object{"exited": true, "exitcode": 0, "err-data": output}),
+	}
+	withFake(t, answers, func(t *testing.T, c *qga.Client, _ *fakeAgent) {
+		r, err := qga.Run(t.Context(), c, qga.Command{Path: "p"})
+		require.EqualError(t, err, "qga: run p: waiting for process 7: the agent sent 16777218 bytes of standard error: the limit is 16777216")
+		assert.False(t, r.Success())
+	})
 }
 
 func TestRunFails(t *testing.T) {
@@ -73,6 +101,12 @@ func TestRunFails(t *testing.T) {
 		withFake(t, answers, func(t *testing.T, c *qga.Client, _ *fakeAgent) {
 			_, err := qga.Run(t.Context(), c, qga.Command{Path: "/bin/fly"})
 			require.EqualError(t, err, "qga: run /bin/fly: qmp: guest-exec: no")
+			failed := new(qga.RunError)
+			require.ErrorAs(t, err, &failed)
+			assert.Equal(t, "/bin/fly", failed.Path)
+			assert.Zero(t, failed.PID)
+			_, err = qga.Run(t.Context(), c, qga.Command{Path: "/bin/\x1b[2Jfly\n"})
+			require.EqualError(t, err, `qga: run /bin/\x1b[2Jfly\n: qmp: guest-exec: no`)
 		})
 	})
 	t.Run("it takes too long", func(t *testing.T) {
@@ -86,6 +120,9 @@ func TestRunFails(t *testing.T) {
 			_, err := qga.Run(ctx, c, qga.Command{Path: "/bin/sleep"})
 			require.EqualError(t, err, "qga: run /bin/sleep: waiting for process 7: context deadline exceeded")
 			require.ErrorIs(t, err, context.DeadlineExceeded)
+			failed := new(qga.RunError)
+			require.ErrorAs(t, err, &failed)
+			assert.EqualValues(t, 7, failed.PID)
 			assert.Less(t, len(a.commands()), 140, "not much more often than every half second")
 			require.NoError(t, c.GuestPing(t.Context()), "the client is as good as before")
 		})
@@ -141,7 +178,7 @@ func TestFile(t *testing.T) {
 			require.NoError(t, err)
 			assert.EqualValues(t, size, n)
 			assert.True(t, bytes.Equal(want, content.Bytes()))
-			assert.Equal(t, `guest-file-open{"path":"/f","mode":"w"}`, a.commands()[0])
+			assert.Equal(t, `guest-file-open{"path":"/f","mode":"w"}`, a.commands()[1], "after a ping")
 
 			got := new(bytes.Buffer)
 			n, err = qga.Download(t.Context(), c, "/f", got)
@@ -237,6 +274,44 @@ func TestFileFails(t *testing.T) {
 			},
 			0, "qga: read /f: the agent sent 3 bytes when it was asked for 2",
 		},
+		"less is read than is said": {
+			map[string]answer{"guest-file-read": reply(object{"count": 4, "buf-b64": "AAAA", "eof": false})},
+			func(ctx context.Context, c *qga.Client) (int64, error) {
+				return qga.Download(ctx, c, "/f\n", io.Discard)
+			},
+			0, `qga: read /f\n: the agent sent 3 bytes, but says that it read 4`,
+		},
+		"less than nothing is read": {
+			map[string]answer{"guest-file-read": reply(object{"count": -1, "buf-b64": "", "eof": true})},
+			func(ctx context.Context, c *qga.Client) (int64, error) { return qga.Download(ctx, c, "/f", io.Discard) },
+			0, "qga: read /f: the agent sent 0 bytes, but says that it read -1",
+		},
+		"more is written than there is": {
+			map[string]answer{"guest-file-write": reply(object{"count": 6, "eof": false})},
+			func(ctx context.Context, c *qga.Client) (int64, error) {
+				return qga.Upload(ctx, c, "/f", bytes.NewReader(make([]byte, 5)))
+			},
+			0, "qga: write /f: the agent wrote 6 bytes of 5",
+		},
+		"less than nothing is written": {
+			map[string]answer{"guest-file-write": reply(object{"count": -1, "eof": false})},
+			func(ctx context.Context, c *qga.Client) (int64, error) {
+				return qga.Upload(ctx, c, "/f", bytes.NewReader(make([]byte, 5)))
+			},
+			0, "qga: write /f: the agent wrote -1 bytes of 5",
+		},
+		"the position is none": {
+			map[string]answer{"guest-file-seek": reply(object{"position": -1, "eof": false})},
+			func(ctx context.Context, c *qga.Client) (int64, error) {
+				f, err := qga.OpenFile(ctx, c, "/f", "r")
+				if err != nil {
+					return 0, err
+				}
+				n, err := f.Seek(0, io.SeekCurrent)
+				return n, errors.Join(err, f.Close())
+			},
+			0, "qga: seek in /f: the agent says that the position is -1",
+		},
 		"no such whence": {
 			nil,
 			func(ctx context.Context, c *qga.Client) (int64, error) {
@@ -257,7 +332,7 @@ func TestFileFails(t *testing.T) {
 				n, err := test.do(t.Context(), c)
 				require.EqualError(t, err, test.want)
 				assert.Equal(t, test.n, n)
-				if log := a.commands(); len(log) > 1 {
+				if log := a.commands(); len(log) > 2 {
 					assert.Equal(t, `guest-file-close{"handle":1000}`, log[len(log)-1], "it is closed all the same")
 				}
 			})
@@ -297,6 +372,48 @@ func TestFileContext(t *testing.T) {
 	})
 }
 
+// TestOpenLate ends the context of a file while the agent opens it.
+func TestOpenLate(t *testing.T) {
+	withFake(t, fileAnswers(new(bytes.Buffer)), func(t *testing.T, c *qga.Client, a *fakeAgent) {
+		a.Fault("guest-file-open", qmptest.Delay(3*time.Second))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		begin := time.Now()
+		_, err := qga.OpenFile(ctx, c, "/f", "w")
+		require.EqualError(t, err, "qga: open /f: context deadline exceeded: the command was sent, its reply is abandoned")
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.True(t, qmp.MayHaveRun(err))
+		assert.Equal(t, time.Second, time.Since(begin))
+		assert.Len(t, a.commands(), 2)
+		time.Sleep(5 * time.Second)
+		assert.Equal(t, `guest-file-close{"handle":1000}`, a.commands()[2])
+	})
+	t.Run("the agent is gone", func(t *testing.T) {
+		answers := fileAnswers(new(bytes.Buffer))
+		answers["guest-file-open"] = reply(silence{})
+		withFake(t, answers, func(t *testing.T, c *qga.Client, a *fakeAgent) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			_, err := qga.OpenFile(ctx, c, "/f", "w")
+			require.ErrorIs(t, err, qmp.ErrAbandoned)
+			time.Sleep(time.Minute)
+			require.NoError(t, c.Conn().Wait(t.Context()), "nobody waits for it for ever")
+			assert.Len(t, a.commands(), 2)
+		})
+	})
+	t.Run("the agent is silent before", func(t *testing.T) {
+		withFake(t, fileAnswers(new(bytes.Buffer)), func(t *testing.T, c *qga.Client, a *fakeAgent) {
+			resume := a.PauseGuest()
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			_, err := qga.OpenFile(ctx, c, "/f", "w")
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			resume()
+			require.NoError(t, c.GuestPing(t.Context()))
+			assert.Zero(t, a.Count("guest-file-open"), "it is not emptied later")
+		})
+	})
+}
 func TestShutdown(t *testing.T) {
 	answers := map[string]answer{"guest-shutdown": inTurn(refusal(qmp.ClassGenericError), silence{})}
 	withFake(t, answers, func(t *testing.T, c *qga.Client, a *fakeAgent) {

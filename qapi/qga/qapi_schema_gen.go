@@ -10,8 +10,8 @@ import (
 
 // GuestSyncDelimitedArgs are the arguments of [Client.GuestSyncDelimited].
 type GuestSyncDelimitedArgs struct {
-	// Any number that was not used before, so that the reply can be told from an
-	// older one's.
+	// Any number that was not used before, so that its reply can be distinguished
+	// from an older one's.
 	ID int64 `json:"id"`
 }
 
@@ -41,8 +41,8 @@ type GuestSyncArgs struct {
 
 // GuestSync returns the number it is given.
 //
-// It has no mark that old output cannot contain; guest-sync-delimited is the
-// safer choice.
+// It has no mark that old output cannot contain; [Client.GuestSyncDelimited] is
+// the safer choice.
 //
 // It executes the command guest-sync of qapi-schema.json.
 //
@@ -116,7 +116,7 @@ type GuestAgentCommandInfo struct {
 	SuccessResponse bool `json:"success-response"`
 }
 
-// GuestAgentInfo is what an agent tells about itself.
+// GuestAgentInfo is what an agent reports about itself.
 //
 // It is the struct GuestAgentInfo of qapi-schema.json.
 //
@@ -153,8 +153,9 @@ type GuestShutdownArgs struct {
 // GuestShutdown makes the guest's operating system shut down.
 //
 // It returns when the agent goes away, which a guest that hangs on its way down
-// may put off for long: give the context a limit, and watch for the event
-// SHUTDOWN on the machine's monitor to know that it is off.
+// may put off for long: the function [Shutdown] returns as soon as the agent
+// will not refuse any more. Watch for the event SHUTDOWN on the machine's
+// monitor to know that the guest is off.
 //
 // It executes the command guest-shutdown of qapi-schema.json.
 //
@@ -179,7 +180,7 @@ type GuestFileOpenArgs struct {
 // GuestFileOpen opens a file in the guest and returns a handle for it.
 //
 // The agent opens it with its own rights, mostly root's. Handles stay open,
-// also across connections, until guest-file-close.
+// also across connections, until [Client.GuestFileClose].
 //
 // It executes the command guest-file-open of qapi-schema.json.
 //
@@ -198,8 +199,8 @@ type GuestFileCloseArgs struct {
 	Handle int64 `json:"handle"`
 }
 
-// GuestFileClose closes a file that guest-file-open has opened, and writes out
-// what is still buffered.
+// GuestFileClose closes a file that [Client.GuestFileOpen] has opened, and
+// writes out what is still buffered.
 //
 // It executes the command guest-file-close of qapi-schema.json.
 //
@@ -276,8 +277,8 @@ type GuestFileWriteArgs struct {
 
 // GuestFileWrite writes at an open file's current position.
 //
-// The data may stay in the agent's buffer until guest-file-flush or
-// guest-file-close.
+// The data may stay in the agent's buffer until [Client.GuestFileFlush] or
+// [Client.GuestFileClose].
 //
 // It executes the command guest-file-write of qapi-schema.json.
 //
@@ -466,9 +467,9 @@ type GuestFsfreezeStatus string
 
 // The values of GuestFsfreezeStatus.
 const (
-	// They take writes.
+	// File systems take writes.
 	GuestFsfreezeStatusThawed GuestFsfreezeStatus = "thawed"
-	// At least one of them is frozen by this agent.
+	// At least one file system is frozen by this agent.
 	GuestFsfreezeStatusFrozen GuestFsfreezeStatus = "frozen"
 )
 
@@ -502,10 +503,10 @@ func (c *Client) GuestFsfreezeStatus(ctx context.Context) (GuestFsfreezeStatus, 
 // systems, so that a snapshot of its disks is consistent; returns how many it
 // froze.
 //
-// Until guest-fsfreeze-thaw, every process of the guest that writes hangs, and
-// the agent takes few other commands. Freeze for as short as can be, and make
-// sure to thaw whatever goes wrong. In Windows a shadow copy ends the freeze by
-// itself after some ten seconds.
+// Until [Client.GuestFsfreezeThaw], every process of the guest that writes
+// hangs, and the agent takes few other commands. Freeze for as short as can be,
+// and make sure to thaw whatever goes wrong, as [WithFrozen] does. In Windows a
+// shadow copy ends the freeze by itself after some ten seconds.
 //
 // It executes the command guest-fsfreeze-freeze of qapi-schema.json.
 //
@@ -525,7 +526,8 @@ type GuestFsfreezeFreezeListArgs struct {
 	Mountpoints []string `json:"mountpoints,omitzero"`
 }
 
-// GuestFsfreezeFreezeList is guest-fsfreeze-freeze for some file systems only.
+// GuestFsfreezeFreezeList is [Client.GuestFsfreezeFreeze] for some file systems
+// only.
 //
 // Mount points that are none are passed over in silence: compare the count
 // returned with what was asked for.
@@ -575,7 +577,7 @@ type GuestFilesystemTrimResult struct {
 	// The shortest run of free bytes that was looked at, which the kernel may have
 	// raised.
 	Minimum *int64 `json:"minimum,omitzero"`
-	// Why it failed; absent if it did not.
+	// Why the file system could not be trimmed; absent if it was.
 	Error *string `json:"error,omitzero"`
 }
 
@@ -620,8 +622,9 @@ func (c *Client) GuestFstrim(ctx context.Context, args GuestFstrimArgs) (GuestFi
 // GuestSuspendDisk makes the guest hibernate: its memory goes to its disk, and
 // the machine powers off.
 //
-// The method returns when the agent goes away or an error comes. Start the
-// machine again to wake it.
+// The method returns when the agent goes away or an error comes, the function
+// [Suspend] as soon as the agent will not refuse any more. Start the machine
+// again to wake it.
 //
 // It executes the command guest-suspend-disk of qapi-schema.json.
 //
@@ -639,7 +642,8 @@ func (c *Client) GuestSuspendDisk(ctx context.Context) error {
 // GuestSuspendRAM makes the guest sleep with its memory powered, ACPI S3.
 //
 // The event SUSPEND follows on the machine's monitor; system_wakeup wakes it.
-// Be sure that the guest can sleep at all, or it is lost.
+// Be sure that the guest can sleep at all, or it is lost. The function
+// [Suspend] returns as soon as the agent will not refuse any more.
 //
 // It executes the command guest-suspend-ram of qapi-schema.json.
 //
@@ -655,7 +659,7 @@ func (c *Client) GuestSuspendRAM(ctx context.Context) error {
 }
 
 // GuestSuspendHybrid makes the guest save its memory to disk and then sleep as
-// with guest-suspend-ram, so that a loss of power does no harm.
+// with [Client.GuestSuspendRAM], so that a loss of power does no harm.
 //
 // It executes the command guest-suspend-hybrid of qapi-schema.json.
 //
@@ -709,7 +713,7 @@ func (e GuestIPAddressType) Known() bool {
 type GuestIPAddress struct {
 	// The address as text.
 	IPAddress string `json:"ip-address"`
-	// Its kind.
+	// The kind of address: IPv4 or IPv6.
 	IPAddressType GuestIPAddressType `json:"ip-address-type"`
 	// The length of its network's prefix, in bits.
 	Prefix int64 `json:"prefix"`
@@ -752,13 +756,14 @@ type GuestNetworkInterfaceStat struct {
 //
 // https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#object-QGA-qapi-schema.GuestNetworkInterface
 type GuestNetworkInterface struct {
-	// The guest's name for it, such as eth0. It has nothing to do with ids in QEMU.
+	// The guest's name for the interface, such as eth0. It has nothing to do with
+	// ids in QEMU.
 	Name string `json:"name"`
 	// The MAC address; the way to match it with a card of the machine.
 	HardwareAddress *string `json:"hardware-address,omitzero"`
-	// Its addresses.
+	// The addresses of the interface.
 	IPAddresses []GuestIPAddress `json:"ip-addresses,omitzero"`
-	// Its counters. Since QEMU 2.11.
+	// The counters of the interface. Since QEMU 2.11.
 	Statistics *GuestNetworkInterfaceStat `json:"statistics,omitzero"`
 }
 
@@ -818,9 +823,9 @@ type GuestSetVcpusArgs struct {
 // GuestSetVcpus makes the guest use or leave processors, and returns how many
 // of the list it has handled.
 //
-// It stops at the first that fails. A count below the list's length tells
-// which: the rest was not tried; call again with it to get the error. This
-// unplugs nothing; see device_del of the machine's monitor for that.
+// It stops at the first that fails. A count below the list's length says which:
+// the rest was not tried; call again with it to get the error. This unplugs
+// nothing; see device_del of the machine's monitor for that.
 //
 // It executes the command guest-set-vcpus of qapi-schema.json.
 //
@@ -863,25 +868,25 @@ const (
 	GuestDiskBusTypeSATA GuestDiskBusType = "sata"
 	// An SD card.
 	GuestDiskBusTypeSd GuestDiskBusType = "sd"
-	// The agent cannot tell.
+	// The agent does not know.
 	GuestDiskBusTypeUnknown GuestDiskBusType = "unknown"
-	// FireWire; Windows alone.
+	// FireWire; only in Windows.
 	GuestDiskBusTypeIeee1394 GuestDiskBusType = "ieee1394"
-	// SSA; Windows alone.
+	// SSA; only in Windows.
 	GuestDiskBusTypeSsa GuestDiskBusType = "ssa"
-	// Fibre Channel; Windows alone.
+	// Fibre Channel; only in Windows.
 	GuestDiskBusTypeFibre GuestDiskBusType = "fibre"
-	// A RAID controller; Windows alone.
+	// A RAID controller; only in Windows.
 	GuestDiskBusTypeRaid GuestDiskBusType = "raid"
-	// iSCSI; Windows alone.
+	// iSCSI; only in Windows.
 	GuestDiskBusTypeIscsi GuestDiskBusType = "iscsi"
-	// SAS; Windows alone.
+	// SAS; only in Windows.
 	GuestDiskBusTypeSas GuestDiskBusType = "sas"
-	// A multimedia card; Windows alone.
+	// A multimedia card; only in Windows.
 	GuestDiskBusTypeMmc GuestDiskBusType = "mmc"
-	// A virtual disk of the operating system; Windows alone.
+	// A virtual disk of the operating system; only in Windows.
 	GuestDiskBusTypeVirtual GuestDiskBusType = "virtual"
-	// A virtual disk in a file; Windows alone.
+	// A virtual disk in a file; only in Windows.
 	GuestDiskBusTypeFileBackedVirtual GuestDiskBusType = "file-backed-virtual"
 	// NVMe. In QEMU 7.2 and later, upstream since 7.1.
 	GuestDiskBusTypeNvme GuestDiskBusType = "nvme"
@@ -964,9 +969,10 @@ type GuestCCWAddress struct {
 //
 // https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#object-QGA-qapi-schema.GuestDiskAddress
 type GuestDiskAddress struct {
-	// The PCI address of its controller; members of -1 if the agent cannot tell.
+	// The PCI address of the disk's controller; members of -1 if the agent does not
+	// know.
 	PCIController GuestPCIAddress `json:"pci-controller"`
-	// How it is attached.
+	// How the disk is attached.
 	BusType GuestDiskBusType `json:"bus-type"`
 	// The bus of the controller.
 	Bus int64 `json:"bus"`
@@ -974,13 +980,13 @@ type GuestDiskAddress struct {
 	Target int64 `json:"target"`
 	// The unit of the target.
 	Unit int64 `json:"unit"`
-	// Its serial number, that of the device's property serial: the surest match.
-	// Since QEMU 3.1.
+	// The disk's serial number, that of the device's property serial: the surest
+	// match. Since QEMU 3.1.
 	Serial *string `json:"serial,omitzero"`
-	// Its device node in Linux, its name in Windows. Since QEMU 3.1.
+	// The disk's device node in Linux, its name in Windows. Since QEMU 3.1.
 	Dev *string `json:"dev,omitzero"`
-	// Its channel address, in s390x guests. In QEMU 7.2 and later, upstream since
-	// 6.0.
+	// The disk's channel address, in s390x guests. In QEMU 7.2 and later, upstream
+	// since 6.0.
 	CcwAddress *GuestCCWAddress `json:"ccw-address,omitzero"`
 }
 
@@ -1115,7 +1121,8 @@ func (v GuestDiskSmartNvme) encodeGuestDiskSmart(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// GuestDiskSmart is a disk's own report on its health; the bus tells the form.
+// GuestDiskSmart is a disk's own report on its health; the bus decides the
+// form.
 //
 // It is the union GuestDiskSmart of qapi-schema.json.
 //
@@ -1365,7 +1372,7 @@ func (GuestDiskSmartSd) encodeGuestDiskSmart(e *codec.Encoder) {}
 
 // GuestDiskSmartUnknown is the variant of [GuestDiskSmart] for unknown.
 //
-// The agent cannot tell.
+// The agent does not know.
 type GuestDiskSmartUnknown struct{}
 
 // GuestDiskBusType returns [GuestDiskBusTypeUnknown].
@@ -1377,7 +1384,7 @@ func (GuestDiskSmartUnknown) encodeGuestDiskSmart(e *codec.Encoder) {}
 
 // GuestDiskSmartIeee1394 is the variant of [GuestDiskSmart] for ieee1394.
 //
-// FireWire; Windows alone.
+// FireWire; only in Windows.
 type GuestDiskSmartIeee1394 struct{}
 
 // GuestDiskBusType returns [GuestDiskBusTypeIeee1394].
@@ -1389,7 +1396,7 @@ func (GuestDiskSmartIeee1394) encodeGuestDiskSmart(e *codec.Encoder) {}
 
 // GuestDiskSmartSsa is the variant of [GuestDiskSmart] for ssa.
 //
-// SSA; Windows alone.
+// SSA; only in Windows.
 type GuestDiskSmartSsa struct{}
 
 // GuestDiskBusType returns [GuestDiskBusTypeSsa].
@@ -1401,7 +1408,7 @@ func (GuestDiskSmartSsa) encodeGuestDiskSmart(e *codec.Encoder) {}
 
 // GuestDiskSmartFibre is the variant of [GuestDiskSmart] for fibre.
 //
-// Fibre Channel; Windows alone.
+// Fibre Channel; only in Windows.
 type GuestDiskSmartFibre struct{}
 
 // GuestDiskBusType returns [GuestDiskBusTypeFibre].
@@ -1413,7 +1420,7 @@ func (GuestDiskSmartFibre) encodeGuestDiskSmart(e *codec.Encoder) {}
 
 // GuestDiskSmartRaid is the variant of [GuestDiskSmart] for raid.
 //
-// A RAID controller; Windows alone.
+// A RAID controller; only in Windows.
 type GuestDiskSmartRaid struct{}
 
 // GuestDiskBusType returns [GuestDiskBusTypeRaid].
@@ -1425,7 +1432,7 @@ func (GuestDiskSmartRaid) encodeGuestDiskSmart(e *codec.Encoder) {}
 
 // GuestDiskSmartIscsi is the variant of [GuestDiskSmart] for iscsi.
 //
-// iSCSI; Windows alone.
+// iSCSI; only in Windows.
 type GuestDiskSmartIscsi struct{}
 
 // GuestDiskBusType returns [GuestDiskBusTypeIscsi].
@@ -1437,7 +1444,7 @@ func (GuestDiskSmartIscsi) encodeGuestDiskSmart(e *codec.Encoder) {}
 
 // GuestDiskSmartSas is the variant of [GuestDiskSmart] for sas.
 //
-// SAS; Windows alone.
+// SAS; only in Windows.
 type GuestDiskSmartSas struct{}
 
 // GuestDiskBusType returns [GuestDiskBusTypeSas].
@@ -1449,7 +1456,7 @@ func (GuestDiskSmartSas) encodeGuestDiskSmart(e *codec.Encoder) {}
 
 // GuestDiskSmartMmc is the variant of [GuestDiskSmart] for mmc.
 //
-// A multimedia card; Windows alone.
+// A multimedia card; only in Windows.
 type GuestDiskSmartMmc struct{}
 
 // GuestDiskBusType returns [GuestDiskBusTypeMmc].
@@ -1461,7 +1468,7 @@ func (GuestDiskSmartMmc) encodeGuestDiskSmart(e *codec.Encoder) {}
 
 // GuestDiskSmartVirtual is the variant of [GuestDiskSmart] for virtual.
 //
-// A virtual disk of the operating system; Windows alone.
+// A virtual disk of the operating system; only in Windows.
 type GuestDiskSmartVirtual struct{}
 
 // GuestDiskBusType returns [GuestDiskBusTypeVirtual].
@@ -1474,7 +1481,7 @@ func (GuestDiskSmartVirtual) encodeGuestDiskSmart(e *codec.Encoder) {}
 // GuestDiskSmartFileBackedVirtual is the variant of [GuestDiskSmart] for
 // file-backed-virtual.
 //
-// A virtual disk in a file; Windows alone.
+// A virtual disk in a file; only in Windows.
 type GuestDiskSmartFileBackedVirtual struct{}
 
 // GuestDiskBusType returns [GuestDiskBusTypeFileBackedVirtual].
@@ -1493,23 +1500,23 @@ func (GuestDiskSmartFileBackedVirtual) encodeGuestDiskSmart(e *codec.Encoder) {}
 //
 // https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#object-QGA-qapi-schema.GuestDiskInfo
 type GuestDiskInfo struct {
-	// Its device node in Linux, its name in Windows.
+	// The disk's device node in Linux, its name in Windows.
 	Name string `json:"name"`
-	// It is a partition.
+	// The disk is a partition.
 	Partition bool `json:"partition"`
 	// The device nodes that it is made of: the disk of a partition, the members of
 	// a volume.
 	Dependencies []string `json:"dependencies,omitzero"`
 	// Where the disk is attached.
 	Address *GuestDiskAddress `json:"address,omitzero"`
-	// The name that the device mapper has for it.
+	// The name that the device mapper has for the disk.
 	Alias *string `json:"alias,omitzero"`
-	// Its report on its health. In QEMU 7.2 and later, upstream since 7.1.
+	// The disk's report on its health. In QEMU 7.2 and later, upstream since 7.1.
 	Smart *GuestDiskSmart `json:"smart,omitzero"`
 }
 
 // GuestGetDisks returns the guest's disks and partitions, mounted or not. For
-// file systems there is guest-get-fsinfo.
+// file systems there is [Client.GuestGetFsinfo].
 //
 // It executes the command guest-get-disks of qapi-schema.json.
 //
@@ -1532,19 +1539,19 @@ func (c *Client) GuestGetDisks(ctx context.Context) ([]GuestDiskInfo, error) {
 //
 // https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#object-QGA-qapi-schema.GuestFilesystemInfo
 type GuestFilesystemInfo struct {
-	// The name of the device below it.
+	// The name of the device below the file system.
 	Name string `json:"name"`
-	// Where it is mounted.
+	// Where the file system is mounted.
 	Mountpoint string `json:"mountpoint"`
-	// Its type, such as ext4 or NTFS.
+	// The type of the file system, such as ext4 or NTFS.
 	Type string `json:"type"`
-	// How much of it is in use, in bytes. Since QEMU 3.0.
+	// How much of the file system is in use, in bytes. Since QEMU 3.0.
 	UsedBytes *uint64 `json:"used-bytes,omitzero"`
 	// How much users other than root can fill, in bytes. Since QEMU 3.0.
 	TotalBytes *uint64 `json:"total-bytes,omitzero"`
 	// How much root can fill, in bytes. In QEMU 10.0 and later, upstream since 9.1.
 	TotalBytesPrivileged *uint64 `json:"total-bytes-privileged,omitzero"`
-	// The disks that it lies on; empty if the agent cannot tell.
+	// The disks that the file system lies on; empty if the agent does not know.
 	Disk []GuestDiskAddress `json:"disk"`
 }
 
@@ -1631,11 +1638,11 @@ type GuestMemoryBlockResponseType string
 
 // The values of GuestMemoryBlockResponseType.
 const (
-	// It changed.
+	// The block changed.
 	GuestMemoryBlockResponseTypeSuccess GuestMemoryBlockResponseType = "success"
 	// The guest has no such block.
 	GuestMemoryBlockResponseTypeNotFound GuestMemoryBlockResponseType = "not-found"
-	// The guest's kernel cannot switch it.
+	// The guest's kernel cannot switch the block.
 	GuestMemoryBlockResponseTypeOperationNotSupported GuestMemoryBlockResponseType = "operation-not-supported"
 	// The kernel tried and failed; the error code says why.
 	GuestMemoryBlockResponseTypeOperationFailed GuestMemoryBlockResponseType = "operation-failed"
@@ -1717,7 +1724,8 @@ func (c *Client) GuestGetMemoryBlockInfo(ctx context.Context) (GuestMemoryBlockI
 	return result, err
 }
 
-// GuestExecStatus is the state of a process that guest-exec has started.
+// GuestExecStatus is the state of a process that [Client.GuestExec] has
+// started.
 //
 // It is the struct GuestExecStatus of qapi-schema.json.
 //
@@ -1725,30 +1733,33 @@ func (c *Client) GuestGetMemoryBlockInfo(ctx context.Context) (GuestMemoryBlockI
 //
 // https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#object-QGA-qapi-schema.GuestExecStatus
 type GuestExecStatus struct {
-	// It has ended; else the other members are absent.
+	// The process has ended; else the other members are absent.
 	Exited bool `json:"exited"`
-	// Its exit status, if it ended by itself.
+	// The exit status of the process, if it ended by itself.
 	Exitcode *int64 `json:"exitcode,omitzero"`
 	// The signal that killed it, in Linux; the exception code in Windows.
 	Signal *int64 `json:"signal,omitzero"`
-	// What it wrote to its standard output, base64 on the wire, if that was
-	// captured. It comes once, when the process has ended.
+	// What the process wrote to its standard output, base64 on the wire, if that
+	// was captured. It comes once, when the process has ended.
 	OutData []byte `json:"out-data,omitzero"`
-	// What it wrote to its standard error, likewise.
+	// What the process wrote to its standard error, base64 on the wire, if that was
+	// captured. It comes once, when the process has ended.
 	ErrData []byte `json:"err-data,omitzero"`
 	// The agent has kept only the beginning of the output, its first 16 MiB.
 	OutTruncated *bool `json:"out-truncated,omitzero"`
-	// The same for standard error.
+	// The agent has kept only the beginning of the standard error, its first 16
+	// MiB.
 	ErrTruncated *bool `json:"err-truncated,omitzero"`
 }
 
 // GuestExecStatusArgs are the arguments of [Client.GuestExecStatus].
 type GuestExecStatusArgs struct {
-	// The number that guest-exec returned.
+	// The number that [Client.GuestExec] returned.
 	PID int64 `json:"pid"`
 }
 
-// GuestExecStatus returns how a process that guest-exec has started is doing.
+// GuestExecStatus returns how a process that [Client.GuestExec] has started is
+// doing.
 //
 // Ask until exited is true: that reply carries all output, and the agent
 // forgets the process with it. A second question fails.
@@ -1772,7 +1783,8 @@ func (c *Client) GuestExecStatus(ctx context.Context, args GuestExecStatusArgs) 
 //
 // https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#object-QGA-qapi-schema.GuestExec
 type GuestExec struct {
-	// Its process id in the guest, to ask guest-exec-status about it.
+	// The process id in the guest, to ask [Client.GuestExecStatus] about the
+	// process.
 	PID int64 `json:"pid"`
 }
 
@@ -1789,14 +1801,14 @@ type GuestExecCaptureOutputMode string
 const (
 	// None.
 	GuestExecCaptureOutputModeNone GuestExecCaptureOutputMode = "none"
-	// Standard output alone.
+	// Only standard output.
 	GuestExecCaptureOutputModeStdout GuestExecCaptureOutputMode = "stdout"
-	// Standard error alone.
+	// Only standard error.
 	GuestExecCaptureOutputModeStderr GuestExecCaptureOutputMode = "stderr"
-	// Both, each by itself.
+	// Standard output and standard error, each by itself.
 	GuestExecCaptureOutputModeSeparated GuestExecCaptureOutputMode = "separated"
-	// Both in one, in the order in which they were written, as standard output.
-	// Only in builds with not CONFIG_WIN32.
+	// Standard output and standard error in one, in the order in which they were
+	// written, as standard output. Only in builds with not CONFIG_WIN32.
 	GuestExecCaptureOutputModeMerged GuestExecCaptureOutputMode = "merged"
 )
 
@@ -1854,11 +1866,11 @@ func decodeGuestExecCaptureOutput(x *GuestExecCaptureOutput, dec *codec.Decoder)
 type GuestExecArgs struct {
 	// The program: a full path, or a name that is looked up in the agent's PATH.
 	Path string `json:"path"`
-	// Its arguments, without the name of the program.
+	// The program's arguments, without its name.
 	Arg []string `json:"arg,omitzero"`
-	// Its whole environment, as NAME=value. Absent: the agent's.
+	// The program's whole environment, as NAME=value. Absent: the agent's.
 	Env []string `json:"env,omitzero"`
-	// What it gets on its standard input, base64 on the wire.
+	// What the program gets on its standard input, base64 on the wire.
 	InputData []byte `json:"input-data,omitzero"`
 	// Which output to keep; none if absent.
 	CaptureOutput GuestExecCaptureOutput `json:"capture-output,omitzero"`
@@ -1924,7 +1936,7 @@ func (x *GuestExecArgs) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 // returns its process id at once.
 //
 // There is no shell: name one, with -c and the command, where one is wanted.
-// Output is only kept if asked for; guest-exec-status brings it when the
+// Output is only kept if asked for; [Client.GuestExecStatus] brings it when the
 // program has ended.
 //
 // It executes the command guest-exec of qapi-schema.json.
@@ -1972,12 +1984,12 @@ func (c *Client) GuestGetHostName(ctx context.Context) (GuestHostName, error) {
 //
 // https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#object-QGA-qapi-schema.GuestUser
 type GuestUser struct {
-	// The name.
+	// The user's name.
 	User string `json:"user"`
 	// When the user logged in first, in seconds since 1970-01-01 UTC, with a
 	// fraction.
 	LoginTime float64 `json:"login-time"`
-	// The domain, in Windows.
+	// The user's domain, in Windows.
 	Domain *string `json:"domain,omitzero"`
 }
 
@@ -2003,10 +2015,10 @@ func (c *Client) GuestGetUsers(ctx context.Context) ([]GuestUser, error) {
 //
 // https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#object-QGA-qapi-schema.GuestTimezone
 type GuestTimezone struct {
-	// Its name; short, such as CET, or long, as the guest has it.
+	// The name of the time zone; short, such as CET, or long, as the guest has it.
 	Zone *string `json:"zone,omitzero"`
-	// How far it is ahead of UTC, in seconds, daylight saving time included;
-	// negative to the west.
+	// How far the time zone is ahead of UTC, in seconds, daylight saving time
+	// included; negative to the west.
 	Offset int64 `json:"offset"`
 }
 
@@ -2023,7 +2035,7 @@ func (c *Client) GuestGetTimezone(ctx context.Context) (GuestTimezone, error) {
 	return result, err
 }
 
-// GuestOSInfo tells which operating system runs in the guest. Linux has most
+// GuestOSInfo says which operating system runs in the guest. Linux has most
 // members from os-release.
 //
 // It is the struct GuestOSInfo of qapi-schema.json.
@@ -2040,13 +2052,13 @@ type GuestOSInfo struct {
 	Machine *string `json:"machine,omitzero"`
 	// The system's short name, such as debian or mswindows.
 	ID *string `json:"id,omitzero"`
-	// Its name.
+	// The name of the operating system.
 	Name *string `json:"name,omitzero"`
-	// Its name with its version, for people.
+	// The name of the operating system with its version, for people.
 	PrettyName *string `json:"pretty-name,omitzero"`
-	// Its version, for people.
+	// The version of the operating system, for people.
 	Version *string `json:"version,omitzero"`
-	// Its version, for programs.
+	// The version of the operating system, for programs.
 	VersionID *string `json:"version-id,omitzero"`
 	// The edition, for people.
 	Variant *string `json:"variant,omitzero"`
@@ -2131,7 +2143,7 @@ func (v GuestDeviceIDPCI) encodeGuestDeviceID(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// GuestDeviceID names the model of a device; the kind tells how.
+// GuestDeviceID names the model of a device; the kind says how.
 //
 // It is the union GuestDeviceId of qapi-schema.json.
 //
@@ -2360,7 +2372,7 @@ type GuestDiskStats struct {
 	IOsPgr *uint64 `json:"ios-pgr,omitzero"`
 	// Time in which at least one request was under way.
 	TotalTicks *uint64 `json:"total-ticks,omitzero"`
-	// That time, counted for each request under way.
+	// Time in which requests were under way, counted for each of them.
 	WeightTicks *uint64 `json:"weight-ticks,omitzero"`
 }
 
@@ -2451,7 +2463,7 @@ type GuestCPUStatsLinux struct {
 	Steal *uint64 `json:"steal,omitzero"`
 	// Time in which the guest ran guests of its own.
 	Guest *uint64 `json:"guest,omitzero"`
-	// The same at low priority.
+	// Time in which the guest ran guests of its own at low priority.
 	Guestnice *uint64 `json:"guestnice,omitzero"`
 }
 
@@ -2518,8 +2530,8 @@ func (v GuestCPUStatsLinux) encodeGuestCPUStats(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// GuestCPUStats are the counters of a processor; the operating system tells the
-// form.
+// GuestCPUStats are the counters of a processor; the operating system decides
+// the form.
 //
 // It is the union GuestCpuStats of qapi-schema.json.
 //
@@ -2617,11 +2629,11 @@ func (c *Client) GuestGetCpustats(ctx context.Context) ([]GuestCPUStats, error) 
 //
 // https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#object-QGA-qapi-schema.GuestLoadAverage
 type GuestLoadAverage struct {
-	// Over one minute.
+	// How many processes wanted to run, on average over one minute.
 	Load1m float64 `json:"load1m"`
-	// Over five minutes.
+	// How many processes wanted to run, on average over five minutes.
 	Load5m float64 `json:"load5m"`
-	// Over fifteen minutes.
+	// How many processes wanted to run, on average over fifteen minutes.
 	Load15m float64 `json:"load15m"`
 }
 
@@ -2654,7 +2666,7 @@ type GuestNetworkRoute struct {
 	Iface string `json:"iface"`
 	// The network that it leads to.
 	Destination string `json:"destination"`
-	// Its cost; of several routes to one place the cheapest is taken.
+	// The cost of the route; of several to one place the cheapest is taken.
 	Metric int64 `json:"metric"`
 	// The router; absent or 0.0.0.0 if there is none.
 	Gateway *string `json:"gateway,omitzero"`
@@ -2666,7 +2678,7 @@ type GuestNetworkRoute struct {
 	Flags *uint64 `json:"flags,omitzero"`
 	// How many refer to the route.
 	Refcnt *int64 `json:"refcnt,omitzero"`
-	// How often it was looked up.
+	// How often the route was looked up.
 	Use *int64 `json:"use,omitzero"`
 	// The TCP window for it.
 	Window *int64 `json:"window,omitzero"`

@@ -102,7 +102,7 @@ func TestQEMURun(t *testing.T) {
 			return r
 		}
 		r := run(sh("echo out; echo err >&2; sleep 0.05; exit 3"))
-		assert.Equal(t, qga.Result{ExitCode: 3, Stdout: []byte("out\n"), Stderr: []byte("err\n")}, r)
+		assert.Equal(t, qga.Result{Exited: true, ExitCode: 3, Stdout: []byte("out\n"), Stderr: []byte("err\n")}, r)
 		r = run(sh("kill -9 $$"))
 		assert.Equal(t, qga.Result{ExitCode: -1, Signal: 9}, r)
 
@@ -135,6 +135,18 @@ func TestQEMURun(t *testing.T) {
 		defer cancel()
 		_, err = qga.Run(ctx, c, sh("sleep 0.3"))
 		require.ErrorIs(t, err, context.DeadlineExceeded)
+		failed := new(qga.RunError)
+		require.ErrorAs(t, err, &failed)
+		status, err := c.GuestExecStatus(t.Context(), qga.GuestExecStatusArgs{PID: failed.PID})
+		require.NoError(t, err)
+		assert.False(t, status.Exited)
+
+		begin := time.Now()
+		run(sh("sleep 0.3 &"))
+		assert.GreaterOrEqual(t, time.Since(begin), 300*time.Millisecond, "what runs in the background holds the output")
+		begin = time.Now()
+		run(sh("sleep 5 >/dev/null 2>&1 &"))
+		assert.Less(t, time.Since(begin), 4*time.Second)
 		require.NoError(t, c.GuestPing(t.Context()))
 	})
 }
@@ -195,5 +207,44 @@ func TestQEMUFiles(t *testing.T) {
 		require.ErrorContains(t, err, "qga: open "+path+".none: qmp: guest-file-open: ")
 		_, err = qga.Upload(t.Context(), c, "/dev/full", bytes.NewReader(content))
 		require.Error(t, err)
+	})
+}
+
+// TestQEMUFrozen has an agent that takes its guest's file systems for frozen: the one
+// before it has left a file that says so. Nothing is frozen on this machine.
+func TestQEMUFrozen(t *testing.T) {
+	qemutest.EachAgent(t, func(t *testing.T, a qemutest.Agent) {
+		conn, err := qmp.DialAgent(t.Context(), "unix:"+a.StartFrozen(t))
+		require.NoError(t, err)
+		defer conn.Close()
+		c := qga.NewClient(conn)
+		info, err := c.GuestInfo(t.Context())
+		require.NoError(t, err)
+		var enabled []string
+		for _, command := range info.SupportedCommands {
+			if command.Enabled {
+				enabled = append(enabled, command.Name)
+			}
+		}
+		slices.Sort(enabled)
+		require.Equal(t, []string{
+			"guest-fsfreeze-status", "guest-fsfreeze-thaw", "guest-info", "guest-ping", "guest-sync", "guest-sync-delimited",
+		}, enabled, "nothing must be frozen here")
+
+		err = qga.WithFrozen(t.Context(), c, nil, func(context.Context, int) error { panic("called") })
+		require.ErrorAs(t, err, new(*qmp.Error))
+		require.NotErrorIs(t, err, qga.ErrStillFrozen, "it is not ours")
+		status, err := c.GuestFsfreezeStatus(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, qga.GuestFsfreezeStatusFrozen, status)
+
+		thawed, err := c.GuestFsfreezeThaw(t.Context())
+		require.NoError(t, err)
+		assert.Zero(t, thawed)
+		status, err = c.GuestFsfreezeStatus(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, qga.GuestFsfreezeStatusThawed, status)
+		_, err = c.GuestGetTime(t.Context())
+		require.NoError(t, err)
 	})
 }

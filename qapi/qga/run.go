@@ -1,9 +1,12 @@
 package qga
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/goqapi/goqapi/internal/printable"
 )
 
 // A Command is a program to be run in the guest.
@@ -18,29 +21,54 @@ type Command struct {
 	// Stdin is what it reads; nil: nothing.
 	Stdin []byte
 	// Capture is what is to be captured; nil: standard output and error, apart.
-	// The agents of QEMU before 8.0 know [Bool] alone.
+	// The agents of QEMU before 8.1 know only [Bool].
 	Capture GuestExecCaptureOutput
 }
 
+// maxOutput is how much of each output agents keep. A guest that sends more is not to
+// be trusted.
+const maxOutput = 16 << 20
+
 // A Result is how a program ended, and what it wrote.
 type Result struct {
-	// ExitCode is the program's exit status, -1 if a signal ended it.
-	ExitCode int
+	// Exited reports that the program ended by itself: ExitCode is what it returned.
+	Exited bool
+	// ExitCode is the program's exit status; -1 if a signal ended it, or if the agent
+	// does not say.
+	ExitCode int64
 	// Signal is the signal that ended the program, in Windows the exception; 0 if
 	// it ended by itself.
-	Signal int
+	Signal int64
 	// Stdout and Stderr are what it wrote. Agents keep 16 MiB of each; what was
 	// written beyond that is lost.
 	Stdout, Stderr []byte
-	// StdoutTruncated and StderrTruncated tell that something was lost. Not every
-	// agent does: that of 5.2 never sets them.
+	// StdoutTruncated and StderrTruncated report that something was lost. Not every
+	// agent says so: that of 5.2 never does.
 	StdoutTruncated, StderrTruncated bool
 }
 
-// Success reports whether the program ended by itself with an exit status of 0.
-func (r Result) Success() bool { return r.ExitCode == 0 && r.Signal == 0 }
+// Success reports whether the agent said that the program ended by itself with an exit
+// status of 0. It is false for a result that comes with an error.
+func (r Result) Success() bool { return r.Exited && r.ExitCode == 0 && r.Signal == 0 }
 
-// Agents do not tell when a program ends, they have to be asked: soon at first,
+// A RunError is why [Run] did not see the end of a program.
+type RunError struct {
+	Path string // the program
+	PID  int64  // its process id in the guest; 0 if the agent did not say one
+	Err  error
+}
+
+func (e *RunError) Error() string {
+	text := "qga: run " + printable.String(e.Path)
+	if e.PID != 0 {
+		text += fmt.Sprintf(": waiting for process %d", e.PID)
+	}
+	return text + ": " + e.Err.Error()
+}
+
+func (e *RunError) Unwrap() error { return e.Err }
+
+// Agents do not report that a program has ended, they have to be asked: soon at first,
 // for what is quick, and then ever more seldom, as they have better things to do.
 const (
 	firstPoll = time.Millisecond
@@ -48,11 +76,14 @@ const (
 )
 
 // Run runs a program in the guest, waits for its end, and returns how it ended. A
-// program that fails is no error: see [Result].
+// program that fails is not an error: see [Result.Success]. It has ended when nothing
+// holds its captured output open any more: Run waits also for what it has started in
+// the background, unless that has its output elsewhere.
 //
-// When ctx ends first, its error tells the process id. The program runs on, since
-// agents have no way to end it, and [Client.GuestExecStatus] can be asked how it
-// goes.
+// The error is a [*RunError]. When ctx ends first, its PID is that of the program,
+// which runs on, since agents have no way to end it; [Client.GuestExecStatus] can be
+// asked how it goes. Without a PID, [qmp.MayHaveRun] reports whether the program may
+// have been started. A guest that sends more output than 16 MiB is an error, too.
 func Run(ctx context.Context, c *Client, command Command) (Result, error) {
 	args := GuestExecArgs{
 		Path:          command.Path,
@@ -66,11 +97,14 @@ func Run(ctx context.Context, c *Client, command Command) (Result, error) {
 	}
 	started, err := c.GuestExec(ctx, args)
 	if err != nil {
-		return Result{}, fmt.Errorf("qga: run %s: %w", command.Path, err)
+		return Result{}, &RunError{command.Path, 0, err}
 	}
 	status, err := waitExit(ctx, c, started.PID)
+	if err == nil {
+		err = cmp.Or(checkOutput("standard output", status.OutData), checkOutput("standard error", status.ErrData))
+	}
 	if err != nil {
-		return Result{}, fmt.Errorf("qga: run %s: waiting for process %d: %w", command.Path, started.PID, err)
+		return Result{}, &RunError{command.Path, started.PID, err}
 	}
 	return resultOf(status), nil
 }
@@ -94,18 +128,27 @@ func waitExit(ctx context.Context, c *Client, pid int64) (GuestExecStatus, error
 	}
 }
 
+// checkOutput returns an error if a guest sent more of an output than an agent keeps.
+func checkOutput(name string, data []byte) error {
+	if len(data) > maxOutput {
+		return fmt.Errorf("the agent sent %d bytes of %s: the limit is %d", len(data), name, maxOutput)
+	}
+	return nil
+}
+
 func resultOf(s GuestExecStatus) Result {
 	r := Result{
+		ExitCode:        -1,
 		Stdout:          s.OutData,
 		Stderr:          s.ErrData,
 		StdoutTruncated: s.OutTruncated != nil && *s.OutTruncated,
 		StderrTruncated: s.ErrTruncated != nil && *s.ErrTruncated,
 	}
 	switch {
+	case s.Signal != nil && *s.Signal != 0:
+		r.Signal = *s.Signal
 	case s.Exitcode != nil:
-		r.ExitCode = int(*s.Exitcode)
-	case s.Signal != nil:
-		r.ExitCode, r.Signal = -1, int(*s.Signal)
+		r.Exited, r.ExitCode = true, *s.Exitcode
 	}
 	return r
 }

@@ -11,8 +11,11 @@ import (
 // NewAgent returns a fake guest agent. It is as a server of [New] is, but speaks as an
 // agent does: it does not greet, negotiate or send events, a byte 0xFF drops what it
 // has of a message, and commands that do not answer a success are not answered. It
-// has guest-sync, guest-sync-delimited, guest-ping and guest-info built in;
-// [Server.AgentCommands] names its commands.
+// has guest-sync, guest-sync-delimited, guest-ping and guest-info built in, and those
+// that freeze and thaw the file systems that [FileSystems] names, in a guest that may
+// be a [WindowsGuest]: while they are frozen it refuses what agents refuse then.
+// [Server.AgentCommands] names its commands; [Server.PauseGuest] and [Server.StopAgent]
+// silence it.
 func NewAgent(opts ...Option) *Server { return New(append([]Option{asAgent}, opts...)...) }
 
 // StartAgent returns a fake guest agent that is closed when the test ends, as [Start]
@@ -31,6 +34,11 @@ func (s *Server) agentBuiltins() map[string]Handler {
 		"guest-sync-delimited": guestSync,
 		"guest-ping":           func(context.Context, *Request) (any, error) { return nil, nil },
 		"guest-info":           func(context.Context, *Request) (any, error) { return s.guestInfo(), nil },
+
+		"guest-fsfreeze-freeze":      s.guest.freeze,
+		"guest-fsfreeze-freeze-list": s.guest.freeze,
+		"guest-fsfreeze-status":      s.guest.status,
+		"guest-fsfreeze-thaw":        s.guest.thaw,
 	}
 }
 
@@ -45,7 +53,7 @@ func (s *Server) guestInfo() qga.GuestAgentInfo {
 	info := qga.GuestAgentInfo{Version: fmt.Sprintf("%d.%d.%d", v.Major, v.Minor, v.Micro)}
 	for _, name := range s.rel.Commands() {
 		info.SupportedCommands = append(info.SupportedCommands, qga.GuestAgentCommandInfo{
-			Name: name, Enabled: true, SuccessResponse: s.rel.Command(name).SuccessResponse,
+			Name: name, Enabled: s.guest.admit(name) == nil, SuccessResponse: s.rel.Command(name).SuccessResponse,
 		})
 	}
 	return info

@@ -42,6 +42,11 @@ func (s *Server) admit(req *Request) error {
 	case req.OOB && !def.AllowOOB:
 		return generic(fmt.Sprintf("The command %s does not support OOB", req.Command))
 	}
+	if s.agent {
+		if err := s.guest.admit(req.Command); err != nil {
+			return err
+		}
+	}
 	if refusal := s.rel.Refuse(def, req.Arguments); refusal != "" {
 		return generic(refusal)
 	}

@@ -47,6 +47,7 @@ type Request struct {
 	id     jsontext.Value // nil: none
 	broken error          // it is none, for this reason
 	after  []func()
+	life   int // of the agent that it was written to
 }
 
 // After has f called behind the reply, for events that come later than it.

@@ -73,6 +73,8 @@ type Server struct {
 	unchecked bool
 	bare      bool
 	agent     bool
+	guest     guest
+	pulse     pulse
 	slow      slowness
 
 	ctx      context.Context // ends with the server
@@ -153,6 +155,7 @@ func newServer(t reporter, opts []Option) (*Server, error) {
 		handlers: map[string]Handler{},
 		open:     map[*session]bool{},
 		faults:   map[string]*faults{},
+		guest:    guest{mounted: []string{"/"}},
 	}
 	Release(release.Newest())(s)
 	for _, opt := range opts {

@@ -83,6 +83,9 @@ func (c *session) handling(f func()) {
 // work executes commands one at a time and in order.
 func (c *session) work(queue <-chan *Request) {
 	for req := range queue {
+		if !c.srv.pulse.await(c.srv.ctx, req.life) {
+			continue
+		}
 		if req.broken != nil {
 			c.send(errorText(req.id, req.broken))
 			continue
@@ -100,7 +103,7 @@ func (c *session) read(in *bufio.Reader, queue chan<- *Request) {
 			return
 		}
 		req, err := c.parse(text)
-		req.broken = err
+		req.broken, req.life = err, c.srv.pulse.current()
 		if err == nil && !c.srv.handshake(req.Command) {
 			c.srv.log(req.Call)
 		}

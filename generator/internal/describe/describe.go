@@ -12,7 +12,9 @@
 //
 // The text of a definition completes a sentence that begins with its Go name.
 // Items describe members, arguments and values by their QAPI names; they may go
-// on in indented lines. Paragraphs are parted by empty lines.
+// on in indented lines. Paragraphs are parted by empty lines. Names of commands and
+// events become links to what Go calls them; where they are words of English, and where
+// types are meant, they are in brackets: [stop].
 package describe
 
 import (

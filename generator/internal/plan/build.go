@@ -50,6 +50,7 @@ func Build(s *schema.Schema, opts Options) (*Package, error) {
 		b.pkg.Dial, b.pkg.Manual, b.pkg.ManualPrefix = "DialAgent", agentManual, "QGA"
 	}
 	b.pkg.QEMUDocs = opts.QEMUDocs
+	b.descriptions = b.descriptions.Link(b.linkTarget)
 	b.declareTypes()
 	b.completeTypes()
 	b.files()

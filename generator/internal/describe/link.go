@@ -1,0 +1,60 @@
+package describe
+
+import (
+	"regexp"
+	"strings"
+)
+
+// mention is what may be the name of a command or an event: in brackets, or by itself.
+var mention = regexp.MustCompile(`\[[A-Za-z][\w-]*\]|[A-Za-z][\w-]*\w`)
+
+// goesOn is what follows a name that is part of a longer one.
+var goesOn = regexp.MustCompile(`^[.:]\w`)
+
+// Link returns the descriptions with the names of commands, events and types as Go has
+// them, in links: goName returns the Go name of what QAPI calls so, or "". A name that
+// cannot be anything else, such as job-pause or STOP, is found by itself; others, such as
+// stop, are in brackets.
+func (all Descriptions) Link(goName func(qapi string) string) Descriptions {
+	linked := Descriptions{}
+	for name, d := range all {
+		l := &Description{Text: link(d.Text, goName), Members: map[string]string{}, At: d.At}
+		for member, text := range d.Members {
+			l.Members[member] = link(text, goName)
+		}
+		linked[name] = l
+	}
+	return linked
+}
+
+func link(text string, goName func(qapi string) string) string {
+	var b strings.Builder
+	from := 0
+	for _, at := range mention.FindAllStringIndex(text, -1) {
+		word := text[at[0]:at[1]]
+		name := strings.Trim(word, "[]")
+		if name == word && (!distinct(name) || !free(text[:at[0]], text[at[1]:])) {
+			continue
+		}
+		if target := goName(name); target != "" {
+			b.WriteString(text[from:at[0]] + "[" + target + "]")
+			from = at[1]
+		}
+	}
+	return b.String() + text[from:]
+}
+
+// distinct reports whether a name is not a word that may mean something else.
+func distinct(name string) bool {
+	return strings.ContainsAny(name, "-_") || len(name) >= 4 && strings.ToUpper(name) == name
+}
+
+// free reports whether what stands between before and after is a word of its own, and
+// not part of a path, an option or a link.
+func free(before, after string) bool {
+	const glue = "/-=[]"
+	if before != "" && strings.ContainsAny(before[len(before)-1:], glue+".:") {
+		return false
+	}
+	return after == "" || !strings.ContainsAny(after[:1], glue) && !goesOn.MatchString(after)
+}

@@ -1,0 +1,90 @@
+package qga
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/goqapi/goqapi/qmp"
+)
+
+// A ShutdownMode is what becomes of a machine whose guest shuts down.
+type ShutdownMode string
+
+// The modes that agents know.
+const (
+	ShutdownPowerdown ShutdownMode = "powerdown" // it is powered off
+	ShutdownHalt      ShutdownMode = "halt"      // it stays on, and does nothing any more
+	ShutdownReboot    ShutdownMode = "reboot"    // it starts again
+)
+
+// A SuspendMode is where a guest that is suspended keeps its memory.
+type SuspendMode string
+
+// The modes that agents know. That of Windows has no SuspendHybrid.
+const (
+	SuspendDisk   SuspendMode = "disk"   // on its disk; the machine is powered off
+	SuspendRAM    SuspendMode = "ram"    // in the machine, which sleeps: ACPI S3
+	SuspendHybrid SuspendMode = "hybrid" // in both: after a loss of power the disk has it
+)
+
+// An agent does not answer a shutdown or a suspension that succeeds.
+const (
+	refusalTime = 10 * time.Second       // for the agent to refuse
+	pingPause   = 100 * time.Millisecond // until it is given another command
+)
+
+// Shutdown has the guest's operating system shut down. An error that is not the
+// agent's refusal, a [*qmp.Error], says that the agent did not answer before, or that
+// ctx ended first.
+//
+// nil means that the agent has taken the command and has not refused it. Agents do not
+// answer a success, so that this is seen by what comes after it: the agent answers
+// another command, or the other side ends the connection, or the agent, which answered
+// just before, says nothing for 10 s. It does not mean that the guest is down, or that
+// it will be: a guest can hang on its way. The event SHUTDOWN of the machine's monitor
+// reports the end, and RESET that of a reboot.
+func Shutdown(ctx context.Context, c *Client, mode ShutdownMode) error {
+	return unanswered(ctx, c, "shut down", func(ctx context.Context) error {
+		return c.GuestShutdown(ctx, GuestShutdownArgs{Mode: new(string(mode))})
+	})
+}
+
+// Suspend has the guest sleep. Errors and nil mean what they do for [Shutdown]. An agent
+// can take seconds to find out that its guest cannot sleep. Most execute nothing else
+// until the guest has woken up, so that success mostly takes the 10 s. The events
+// SUSPEND and SUSPEND_DISK of the machine's monitor report that the guest sleeps.
+func Suspend(ctx context.Context, c *Client, mode SuspendMode) error {
+	issue, ok := map[SuspendMode]func(context.Context) error{
+		SuspendDisk:   c.GuestSuspendDisk,
+		SuspendRAM:    c.GuestSuspendRAM,
+		SuspendHybrid: c.GuestSuspendHybrid,
+	}[mode]
+	if !ok {
+		return fmt.Errorf("qga: suspend: there is no mode %q", mode)
+	}
+	return unanswered(ctx, c, "suspend", issue)
+}
+
+// unanswered issues a command whose success is not answered, and waits until a refusal
+// is not to be expected any more.
+func unanswered(ctx context.Context, c *Client, action string, issue func(context.Context) error) error {
+	if err := c.GuestPing(ctx); err != nil { // from an agent that is there, silence says something
+		return fmt.Errorf("qga: %s: %w", action, err)
+	}
+	limited, cancel := context.WithTimeout(ctx, refusalTime)
+	defer cancel()
+	// An agent executes its commands in order: when it has answered the second, it will
+	// not refuse the first any more.
+	go func() {
+		if sleep(limited, c, pingPause) && c.GuestPing(limited) == nil {
+			cancel()
+		}
+	}()
+	err := issue(limited)
+	if err == nil || errors.Is(err, qmp.ErrAbandoned) && ctx.Err() == nil {
+		return nil
+	}
+	return fmt.Errorf("qga: %s: %w", action, err)
+}

@@ -1,0 +1,163 @@
+package qmptest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/goqapi/goqapi/qapi/qga"
+	"github.com/goqapi/goqapi/qmp"
+)
+
+// FileSystems sets where the file systems of a fake agent's guest are mounted; without
+// it there is one, at "/".
+func FileSystems(mountpoints ...string) Option {
+	return func(s *Server) { s.guest.mounted = mountpoints }
+}
+
+// WindowsGuest has the guest of a fake agent freeze as Windows does: after 10 s a freeze
+// ends by itself, and the agent refuses the next guest-fsfreeze-thaw, after which the
+// file systems count as thawed.
+func WindowsGuest() Option { return func(s *Server) { s.guest.windows = true } }
+
+// shadowTime is how long Windows holds back what is written.
+const shadowTime = 10 * time.Second
+
+// A guest is what an agent freezes and thaws.
+type guest struct {
+	mounted []string
+	windows bool
+
+	mu     sync.Mutex
+	frozen int // file systems
+	since  time.Time
+}
+
+// whileFrozen are the commands that agents execute while file systems are frozen.
+var whileFrozen = []string{
+	"guest-fsfreeze-status", "guest-fsfreeze-thaw", "guest-info", "guest-ping", "guest-sync", "guest-sync-delimited",
+}
+
+// admit returns the error by which an agent refuses a command, whatever its arguments.
+func (g *guest) admit(command string) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.frozen == 0 || slices.Contains(whileFrozen, command) {
+		return nil
+	}
+	return &qmp.Error{
+		Class: qmp.ClassCommandNotFound, Desc: fmt.Sprintf("Command %s has been disabled: file systems are frozen", command),
+	}
+}
+
+func (g *guest) freeze(_ context.Context, req *Request) (any, error) {
+	var args qga.GuestFsfreezeFreezeListArgs
+	if err := req.Decode(&args); err != nil {
+		return nil, err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.frozen, g.since = 0, time.Now()
+	for _, point := range g.mounted {
+		if args.Mountpoints == nil || slices.Contains(args.Mountpoints, point) {
+			g.frozen++
+		}
+	}
+	return g.frozen, nil
+}
+
+func (g *guest) status(context.Context, *Request) (any, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.frozen > 0 {
+		return qga.GuestFsfreezeStatusFrozen, nil
+	}
+	return qga.GuestFsfreezeStatusThawed, nil
+}
+
+func (g *guest) thaw(context.Context, *Request) (any, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	thawed := g.frozen
+	g.frozen = 0
+	if thawed > 0 && g.windows && time.Since(g.since) >= shadowTime {
+		return nil, generic(fmt.Sprintf("couldn't hold writes for longer than %v", shadowTime))
+	}
+	return thawed, nil
+}
+
+// A pulse is whether an agent runs.
+type pulse struct {
+	mu      sync.Mutex
+	resumed chan struct{} // closed when it goes on; nil: it runs
+	stopped bool
+	lives   int // how often it was stopped
+}
+
+// PauseGuest has the server execute nothing any more, as when a guest agent's machine
+// is paused, until resume is called. Then it executes what clients have written
+// meanwhile.
+func (s *Server) PauseGuest() (resume func()) { return s.pulse.pause(false) }
+
+// StopAgent ends a guest agent until start is called. The connections stay, as they are
+// the machine's. What clients write meanwhile is lost, and so is what they had written
+// before if it was not being executed yet. start also resumes a guest that is paused.
+func (s *Server) StopAgent() (start func()) { return s.pulse.pause(true) }
+
+func (p *pulse) pause(stop bool) (resume func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.resumed == nil {
+		p.resumed = make(chan struct{})
+	}
+	if stop {
+		p.stopped = true
+		p.lives++
+	}
+	return p.resume
+}
+
+func (p *pulse) resume() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.resumed != nil {
+		close(p.resumed)
+	}
+	p.resumed, p.stopped = nil, false
+}
+
+// lost is the life of a request that no agent gets.
+const lost = -1
+
+// current is the life of an agent that a request is written to now.
+func (p *pulse) current() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.stopped {
+		return lost
+	}
+	return p.lives
+}
+
+// await waits until a request can be executed, and reports whether it is to be: also
+// one of a client that has left meanwhile.
+func (p *pulse) await(server context.Context, life int) bool {
+	for {
+		p.mu.Lock()
+		resumed, mine := p.resumed, life == p.lives
+		p.mu.Unlock()
+		switch {
+		case !mine:
+			return false
+		case resumed == nil:
+			return true
+		}
+		select {
+		case <-resumed:
+		case <-server.Done():
+			return false
+		}
+	}
+}
