@@ -44,7 +44,7 @@ var arrows = []arrow{
 	{"raw", []string{jsonModule, "qmp"}},
 	{"schema", nil},
 	{"schema/qemu", []string{"schema"}},
-	{"generator/...", []string{"generator/...", "schema/...", "github.com/dave/jennifer/..."}},
+	{"generator/...", []string{"generator/...", "schema/...", "internal/redact", "github.com/dave/jennifer/..."}},
 }
 
 const jsonModule = "github.com/go-json-experiment/json/..."

@@ -54,13 +54,7 @@ const (
 // agents have no way to end it, and [Client.GuestExecStatus] can be asked how it
 // goes.
 func Run(ctx context.Context, c *Client, command Command) (Result, error) {
-	args := GuestExecArgs{
-		Path:          command.Path,
-		Arg:           command.Args,
-		Env:           command.Env,
-		InputData:     command.Stdin,
-		CaptureOutput: command.Capture,
-	}
+	args := command.args()
 	if args.CaptureOutput == nil {
 		args.CaptureOutput = Bool(true)
 	}
