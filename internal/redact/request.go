@@ -48,7 +48,8 @@ func (f *finder) strings() []string {
 }
 
 // hidesResult reports whether the result of a command is a secret: that of qom-get for
-// such a property, and that of a command of the human monitor unless it is harmless.
+// such a property, that of ringbuf-read, since ringbuf-write has written it, and that of a
+// command of the human monitor unless it is harmless.
 func hidesResult(message []byte) bool {
 	var m struct {
 		Execute   string         `json:"execute"`
@@ -64,11 +65,13 @@ func hidesResult(message []byte) bool {
 		return false
 	}
 	text := func(v any) string { s, _ := v.(string); return s }
-	switch {
-	case m.Execute == "qom-get" || m.OutOfBand == "qom-get":
+	switch m.Execute + m.OutOfBand {
+	case "qom-get":
 		return slices.Contains(properties, text(args.Property))
-	case m.Execute == "human-monitor-command" || m.OutOfBand == "human-monitor-command":
+	case "human-monitor-command":
 		return !slices.Contains(harmless, firstWord(text(args.CommandLine)))
+	case "ringbuf-read":
+		return true
 	}
 	return false
 }
