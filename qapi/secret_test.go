@@ -9,6 +9,7 @@ import (
 	"maps"
 	"reflect"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -97,6 +98,26 @@ func TestPrintIsCut(t *testing.T) {
 	for how, text := range prints(v) {
 		assert.Less(t, len(text), 2*66<<10, how)
 		assert.Contains(t, text, "… (1048597 bytes)", how)
+	}
+}
+
+// Printing takes memory in proportion to what is printed, however it nests.
+func TestPrintCost(t *testing.T) {
+	deep := strings.Repeat(`{"a":[`, 500) + `"` + strings.Repeat("x", 1<<20) + `"` + strings.Repeat(`]}`, 500)
+	unknown := qapi.BlockdevOptions{Driver: qapi.Unknown{Tag: "x", JSON: stdjson.RawMessage(`{"a":` + deep + `}`)}}
+	nested := qapi.BlockdevOptions{Driver: qapi.BlockdevOptionsNullCo{}}
+	for range 500 {
+		nested = qapi.BlockdevOptions{NodeName: new(strings.Repeat("n", 2000)), Driver: qapi.BlockdevOptionsRaw{File: nested}}
+	}
+	for name, v := range map[string]any{"unknown variant": unknown, "unions in unions": nested} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		text := fmt.Sprint(v)
+		runtime.ReadMemStats(&after)
+		allocated := (after.TotalAlloc - before.TotalAlloc) >> 20
+		t.Logf("%s: %d bytes printed, %d MiB allocated in all", name, len(text), allocated)
+		assert.Contains(t, text, " bytes)", name)
+		assert.Less(t, allocated, uint64(64), name)
 	}
 }
 

@@ -51,11 +51,13 @@ const (
 	ClassKVMMissingCap   = "KVMMissingCap"
 )
 
-// An Error is the server's refusal of a command.
+// An Error is the server's refusal of a command. Its text is all that the server said, for
+// who sent the command. The name of an image in it, or a quoted argument, may show a
+// password: qapi.Text hides those that it recognises, and so does package qmplog.
 type Error struct {
 	Command string // as it was sent
 	Class   string // one of the Class constants, or another
-	Desc    string // for people; differs between releases
+	Desc    string // for people; differs between releases, and may quote secrets of the command
 }
 
 func (e *Error) Error() string {

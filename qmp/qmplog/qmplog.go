@@ -76,7 +76,10 @@ func (r *recorder) call(ctx context.Context, _ string) func(qmp.CallInfo) {
 				slog.Duration("waited", c.Sent.Sub(c.Start)),
 				slog.Int("request_bytes", c.RequestSize), slog.Int("reply_bytes", c.ReplySize))
 		}
-		request := redact.ReadRequest(c.Request)
+		var request redact.Request
+		if r.payloads || c.Err != nil {
+			request = redact.ReadRequest(c.Request)
+		}
 		attrs = r.payload(attrs, "request", c.Request, redact.JSON)
 		if _, refused := errors.AsType[*qmp.Error](c.Err); refused {
 			attrs = r.payload(attrs, "reply", c.Reply, request.Error)

@@ -29,7 +29,10 @@ type File struct {
 // Files prints a package, a file for each module and two for what all share.
 func Files(p *plan.Package) ([]File, error) {
 	var files []File
-	holders := holders(p)
+	holders, err := holders(p)
+	if err != nil {
+		return nil, err
+	}
 	for _, f := range p.Files {
 		g := newGroup(p, f.Module, holders)
 		for _, decl := range f.Decls {

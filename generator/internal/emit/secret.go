@@ -1,6 +1,7 @@
 package emit
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 
@@ -11,9 +12,10 @@ import (
 )
 
 // holders are the names of the types that can hold a secret: in a member of their own, in
-// one that can hold anything, or in another such type.
-func holders(p *plan.Package) map[string]bool {
-	h := holding{holds: map[string]bool{"Unknown": true}, within: map[string][]string{}}
+// one that can hold anything, or in another such type. None of them may have a member that
+// is called in Go like one of the methods that print it.
+func holders(p *plan.Package) (map[string]bool, error) {
+	h := holding{holds: map[string]bool{"Unknown": true}, within: map[string][]string{}, clashes: map[string]*plan.Field{}}
 	for _, file := range p.Files {
 		for _, decl := range file.Decls {
 			switch d := decl.(type) {
@@ -40,13 +42,19 @@ func holders(p *plan.Package) map[string]bool {
 	for _, name := range slices.Collect(maps.Keys(h.holds)) {
 		h.spread(name)
 	}
-	return h.holds
+	for _, name := range slices.Sorted(maps.Keys(h.clashes)) {
+		if f := h.clashes[name]; h.holds[name] {
+			return nil, fmt.Errorf("%s can hold a secret and so has a method %s, but its member '%s' has that name, too", name, f.Name, f.QAPI)
+		}
+	}
+	return h.holds, nil
 }
 
 // holding is what is known of types while holders looks for them.
 type holding struct {
-	holds  map[string]bool
-	within map[string][]string // the types that hold one of a name
+	holds   map[string]bool
+	within  map[string][]string    // the types that hold one of a name
+	clashes map[string]*plan.Field // members with the name of a method
 }
 
 func (h *holding) union(u *plan.Union) {
@@ -78,6 +86,9 @@ func (h *holding) structure(name string, s *plan.Struct, v *plan.Variant) {
 		h.holds[name] = true
 	}
 	for _, f := range s.Fields {
+		if slices.Contains(plan.PrintMethods, f.Name) {
+			h.clashes[name] = f
+		}
 		if redact.Holds(f.QAPI, isText(f.Type), beside) {
 			h.holds[name] = true
 		}

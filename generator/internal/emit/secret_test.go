@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/goqapi/goqapi/generator/internal/plan"
 )
@@ -23,7 +24,7 @@ func TestHolders(t *testing.T) {
 			Form: plan.Over, Over: object("Props"), Struct: props,
 		})
 	}
-	got := holders(&plan.Package{Files: []*plan.File{{Decls: []plan.Decl{
+	got, err := holders(&plan.Package{Files: []*plan.File{{Decls: []plan.Decl{
 		&plan.Struct{Name: "Password", Fields: []*plan.Field{field("password", str)}},
 		&plan.Struct{Name: "Outer", Fields: []*plan.Field{field("a", list(object("Middle")))}},
 		&plan.Struct{Name: "Middle", Fields: []*plan.Field{field("b", object("Password")), field("c", object("Outer"))}},
@@ -34,6 +35,7 @@ func TestHolders(t *testing.T) {
 		&plan.Event{Struct: &plan.Struct{Name: "Event"}, Data: new(object("U"))},
 		u, props,
 	}}}})
+	require.NoError(t, err)
 	want := map[string]bool{
 		"Unknown": true, "Password": true, "Outer": true, "Middle": true, "Anything": true, "Alternate": true,
 		"Args": true, "Event": true, "U": true, "U-secret": true,
@@ -44,4 +46,17 @@ func TestHolders(t *testing.T) {
 	for name := range want {
 		assert.True(t, got[name], name)
 	}
+}
+
+// Only a type that prints itself cannot have a member of that name.
+func TestPrintMethodsAreTaken(t *testing.T) {
+	st := &plan.Struct{Name: "S", Fields: []*plan.Field{
+		{Facts: plan.Facts{QAPI: "string"}, Name: "String", Type: plan.Type{Kind: plan.String, Name: "string"}},
+	}}
+	p := &plan.Package{Name: "p", Dial: "Dial", Files: []*plan.File{{Name: "s_gen.go", Decls: []plan.Decl{st}}}}
+	_, err := Files(p)
+	require.NoError(t, err)
+	st.Props = "Props"
+	_, err = Files(p)
+	assert.EqualError(t, err, "S can hold a secret and so has a method String, but its member 'string' has that name, too")
 }

@@ -70,7 +70,7 @@ func (b *builder) checkMembers() {
 				b.checkStruct(d, at)
 			case *Union:
 				methods := map[string]taken{}
-				b.takeMembers(methods, at, d.Name, slices.Concat(codecMethods, printMethods)...)
+				b.takeMembers(methods, at, d.Name, slices.Concat(codecMethods, PrintMethods)...)
 				b.takeFields(methods, at, d.Name, d.Fields)
 			case *Command:
 				if d.Own != nil {
@@ -78,7 +78,7 @@ func (b *builder) checkMembers() {
 				}
 			case *Event:
 				members := map[string]taken{}
-				b.takeMembers(members, at, d.Struct.Name, append(printMethods, "EventName")...)
+				b.takeMembers(members, at, d.Struct.Name, "EventName")
 				for _, f := range d.Own {
 					b.takeMembers(members, at, d.Struct.Name, f.Name)
 				}
@@ -88,8 +88,8 @@ func (b *builder) checkMembers() {
 	}
 }
 
-// printMethods are those of types that can hold a secret.
-var printMethods = []string{"String", "GoString", "LogValue"}
+// PrintMethods are those of types that can hold a secret, as all unions can.
+var PrintMethods = []string{"String", "GoString", "LogValue"}
 
 var codecMethods = []string{"MarshalJSON", "UnmarshalJSON", "MarshalJSONTo", "UnmarshalJSONFrom"}
 
@@ -101,7 +101,7 @@ var unknownFields = []string{"Tag", "JSON"}
 // method of that name.
 func (b *builder) nameTagMethods() {
 	methods := map[string]bool{}
-	for _, name := range slices.Concat(unknownFields, codecMethods, printMethods) {
+	for _, name := range slices.Concat(unknownFields, codecMethods, PrintMethods) {
 		methods[strings.ToLower(name)] = true
 	}
 	fields := map[*Enum]map[string]bool{}
@@ -142,7 +142,7 @@ func (v *Variant) fields() []*Field {
 
 func (b *builder) checkStruct(st *Struct, at schema.Pos) {
 	members := map[string]taken{}
-	b.takeMembers(members, at, st.Name, slices.Concat(codecMethods, printMethods)...)
+	b.takeMembers(members, at, st.Name, codecMethods...)
 	if st.Props != "" {
 		b.takeMembers(members, at, st.Name, st.Props)
 	}
