@@ -157,8 +157,8 @@ func TestEveryType(t *testing.T) {
 			f := filler{choice: choice}
 			v := f.fill(typ, 0)
 			check(v.Interface(), secretsOf(v.Interface()))
-			for i := range v.NumField() { // a variant by itself has what is secret beside its tag
-				if field := v.Field(i); field.Kind() == reflect.Interface && !field.IsNil() {
+			for _, field := range v.Fields() { // a variant by itself has what is secret beside its tag
+				if field.Kind() == reflect.Interface && !field.IsNil() {
 					check(field.Interface(), secretsOf(v.Interface()))
 				}
 			}
@@ -170,9 +170,9 @@ func TestEveryType(t *testing.T) {
 // choices are the types that the interfaces of a struct's own fields can hold.
 func choices(typ reflect.Type) []reflect.Type {
 	var all []reflect.Type
-	for i := range typ.NumField() {
-		if field := typ.Field(i).Type; field.Kind() == reflect.Interface && field.NumMethod() > 0 {
-			all = append(all, holdable(field)...)
+	for field := range typ.Fields() {
+		if t := field.Type; t.Kind() == reflect.Interface && t.NumMethod() > 0 {
+			all = append(all, holdable(t)...)
 		}
 	}
 	if all == nil {

@@ -151,7 +151,7 @@ func TestQEMUSecrets(t *testing.T) {
 		quoted += w.say(t, "block-commit", object{"job-id": "j", "device": "f", "top": secretName})
 		quoted += w.say(t, "drive-backup", object{"job-id": "j", "device": "f", "target": secretName, "sync": "full", "mode": "existing"})
 		assert.Contains(t, quoted, secret)
-		err = c.BlockCommit(t.Context(), qapi.BlockCommitArgs{JobID: new("j"), Device: "f", Top: new(secretName)})
+		err = c.BlockStream(t.Context(), qapi.BlockStreamArgs{JobID: new("j"), Device: "f", Base: new(secretName)})
 		require.ErrorContains(t, err, secret, "the caller is told all that QEMU said")
 		assert.NotContains(t, qapi.Text(err), secret)
 

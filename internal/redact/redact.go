@@ -46,14 +46,8 @@ func Cut(text []byte) string {
 
 // hide finds secrets and writes the text without them.
 func hide(text []byte, f finder, w writer) []byte {
-	f.text = bytes.Clone(text)
-	if (*jsontext.Value)(&f.text).Compact() != nil {
+	if f.find(text) != nil {
 		return []byte(blot)
-	}
-	if f.all {
-		f.spans = []span{{to: len(f.text)}}
-	} else {
-		f.value(0)
 	}
 	return w.write(f.text, f.sorted())
 }
@@ -72,6 +66,20 @@ type finder struct {
 	alone  bool // members that are missing may be those that make a secret
 	all    bool // all of it is a secret
 	result bool // the member return of the whole is one
+}
+
+// find makes a text compact and looks for the secrets in it.
+func (f *finder) find(text []byte) error {
+	f.text = bytes.Clone(text)
+	if err := (*jsontext.Value)(&f.text).Compact(); err != nil {
+		return err
+	}
+	if f.all {
+		f.spans = []span{{to: len(f.text)}}
+	} else {
+		f.value(0)
+	}
+	return nil
 }
 
 // sorted are the spans in the order of the text; one that lies in another comes after it.

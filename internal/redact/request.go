@@ -16,13 +16,11 @@ type Request struct {
 
 // ReadRequest reads a command as it is sent, with its arguments.
 func ReadRequest(message []byte) Request {
-	text := jsontext.Value(slices.Clone(message))
-	if text.Compact() != nil || text.Kind() != '{' {
+	var f finder
+	if f.find(message) != nil {
 		return Request{}
 	}
-	f := finder{text: text}
-	f.value(0)
-	return Request{hides: hidesResult(text), secrets: f.strings()}
+	return Request{hides: hidesResult(message), secrets: f.strings()}
 }
 
 // strings are the strings of the secrets that were found.
