@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -177,6 +178,32 @@ func TestQEMUSecrets(t *testing.T) {
 		w.say(t, "ringbuf-write", object{"device": "c", "data": secret})
 		assert.Contains(t, w.say(t, "ringbuf-read", object{"device": "c", "size": 100}), secret)
 		w.end(t)
+	})
+}
+
+// A QEMU that refuses an option quotes it.
+func TestQEMURefusesOptions(t *testing.T) {
+	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
+		for _, args := range [][]string{
+			{"-object", "secret,id=s0,data=" + secret + ",format=no"},
+			{"-object", `{"qom-type":"secret","id":"s0","data":"` + secret + `","format":"no"}`},
+			{"-drive", "if=none,file=" + secretURL},
+			{"-drive", "if=none,driver=nbd,file.cookie=" + secret},
+			{"-spice", "password=" + secret + ",no=1"},
+			{"-vnc", ":0,password=" + secret},
+			{"-fw_cfg", "name=opt/x,string=" + secret + ",no=1"},
+		} {
+			cmd := exec.CommandContext(t.Context(), q.Path, append([]string{"-machine", "none", "-display", "none", "-S", "-qmp", "stdio"}, args...)...)
+			p, err := qmp.Start(t.Context(), cmd)
+			if err == nil {
+				t.Errorf("%q: QEMU accepts it", args)
+				p.Conn.Close()
+				continue
+			}
+			require.ErrorContains(t, err, secret)
+			assert.NotContains(t, qapi.Text(err), secret)
+			assert.Contains(t, qapi.Text(err), args[0])
+		}
 	})
 }
 

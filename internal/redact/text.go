@@ -8,12 +8,13 @@ import (
 )
 
 // suspicious are the bytes of which a text must have one for Text to hide anything.
-const suspicious = ":{"
+const suspicious = ":{="
 
 // Text returns a text, such as that of an error, without the secrets that their looks
 // show: those in JSON objects, as in the json: names that QEMU gives to images; user and
 // password in URLs; the query of a URL of the web, which may be a signature; the key in a
-// name of RBD; the command of exec:.
+// name of RBD; the command of exec:; and options of QEMU's command line, which it quotes
+// when it refuses them.
 func Text(s string) string {
 	if !strings.ContainsAny(s, suspicious) {
 		return s
@@ -65,7 +66,11 @@ func hideIn(object []byte) []byte {
 
 // hideNames hides what is secret in the names of images and in addresses.
 func hideNames(s string) string {
-	return hideKeys(hideQueries(hideUsers(hideCommand(s))))
+	s = hideKeys(hideQueries(hideUsers(hideCommand(s))))
+	for _, mark := range options {
+		s = hideOption(s, mark)
+	}
+	return s
 }
 
 // ends are the bytes that end a name in a text for people.
@@ -105,6 +110,42 @@ func hideKeys(s string) string {
 		out.WriteString(s[:i] + Word)
 		s = s[indexAny(s, i, ":"+ends):]
 	}
+}
+
+// options are those of QEMU's command line that hold a secret, with what comes before them:
+// -vnc and -spice, -object secret, -drive, -fw_cfg, -smbios.
+var options = []string{",password=", " password=", ",data=", ",cookie=", ".cookie=", ",string=", ",value="}
+
+// hideOption hides the values of an option.
+func hideOption(s, mark string) string {
+	var out strings.Builder
+	for {
+		i := strings.Index(s, mark)
+		if i < 0 {
+			return out.String() + s
+		}
+		i += len(mark)
+		out.WriteString(s[:i] + Word)
+		s = s[endOfOption(s, i):]
+	}
+}
+
+// endOfOption is where the value of an option that begins at a place ends: two commas are
+// one of its own.
+func endOfOption(s string, at int) int {
+	for ; at < len(s); at++ {
+		next := byte(' ')
+		if at+1 < len(s) {
+			next = s[at+1]
+		}
+		switch c := s[at]; {
+		case c == ',' && next == ',':
+			at++
+		case c == ',', c == ':' && next == ' ', c == '\n', c == '"', c == '\'':
+			return at
+		}
+	}
+	return len(s)
 }
 
 // indexAny is where the first of some bytes is in s from a place on, or the text's length.
