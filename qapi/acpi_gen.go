@@ -5,6 +5,8 @@ package qapi
 import (
 	"context"
 	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/qmp/codec"
+	"log/slog"
 	"time"
 )
 
@@ -36,6 +38,21 @@ type ACPITableOptions struct {
 	File *string `json:"file,omitzero"`
 	// Files with the table but for its header, parted by colons.
 	Data *string `json:"data,omitzero"`
+}
+
+// String is x as JSON, without secrets.
+func (x ACPITableOptions) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x ACPITableOptions) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x ACPITableOptions) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // ACPISlotType is what an ACPI slot takes.

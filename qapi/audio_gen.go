@@ -6,6 +6,7 @@ import (
 	"context"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/goqapi/goqapi/qmp/codec"
+	"log/slog"
 )
 
 // AudiodevPerDirectionOptions are the options that every audio backend has for
@@ -1308,9 +1309,19 @@ func (x *Audiodev) decode(dec *codec.Decoder) error {
 	return err
 }
 
-// String is the union's JSON, compact, with secrets blotted out.
+// String is x as JSON, without secrets.
 func (x Audiodev) String() string {
-	return codec.Text(x)
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x Audiodev) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x Audiodev) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // AudiodevNone is the variant of [Audiodev] for none, the struct

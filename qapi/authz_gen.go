@@ -2,7 +2,10 @@
 
 package qapi
 
-import "github.com/goqapi/goqapi/qmp/codec"
+import (
+	"github.com/goqapi/goqapi/qmp/codec"
+	"log/slog"
+)
 
 // QAuthZListPolicy says whether access is granted.
 //
@@ -152,6 +155,21 @@ func (x *ObjectOptionsAuthzListfile) encodeMembers(e *codec.Encoder) {
 	if x.Refresh != nil {
 		e.Bool("refresh", *x.Refresh)
 	}
+}
+
+// String is x as JSON, without secrets.
+func (x ObjectOptionsAuthzListfile) String() string {
+	return codec.Short(codec.Tagged(x, "qom-type", "authz-listfile", x.encodeObjectOptions))
+}
+
+// GoString is String with the type's name.
+func (x ObjectOptionsAuthzListfile) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "qom-type", "authz-listfile", x.encodeObjectOptions))
+}
+
+// LogValue is String for package slog.
+func (x ObjectOptionsAuthzListfile) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "qom-type", "authz-listfile", x.encodeObjectOptions))
 }
 
 // ObjectType returns [ObjectTypeAuthzListfile].

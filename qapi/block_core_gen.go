@@ -7,6 +7,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/qmp/codec"
+	"log/slog"
 	"time"
 )
 
@@ -141,9 +142,19 @@ func (x *ImageInfoSpecificQCow2Encryption) decode(dec *codec.Decoder) error {
 	return err
 }
 
-// String is the union's JSON, compact, with secrets blotted out.
+// String is x as JSON, without secrets.
 func (x ImageInfoSpecificQCow2Encryption) String() string {
-	return codec.Text(x)
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x ImageInfoSpecificQCow2Encryption) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x ImageInfoSpecificQCow2Encryption) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // ImageInfoSpecificQCow2EncryptionAes is the variant of
@@ -208,6 +219,21 @@ type ImageInfoSpecificQcow2 struct {
 	CompressionType Qcow2CompressionType `json:"compression-type"`
 }
 
+// String is x as JSON, without secrets.
+func (x ImageInfoSpecificQcow2) String() string {
+	return codec.Short(codec.Tagged(x, "type", "qcow2", x.encodeImageInfoSpecific))
+}
+
+// GoString is String with the type's name.
+func (x ImageInfoSpecificQcow2) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "type", "qcow2", x.encodeImageInfoSpecific))
+}
+
+// LogValue is String for package slog.
+func (x ImageInfoSpecificQcow2) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "type", "qcow2", x.encodeImageInfoSpecific))
+}
+
 // ImageInfoSpecificKind returns [ImageInfoSpecificKindQcow2].
 func (ImageInfoSpecificQcow2) ImageInfoSpecificKind() ImageInfoSpecificKind {
 	return ImageInfoSpecificKindQcow2
@@ -234,6 +260,21 @@ type ImageInfoSpecificVmdk struct {
 	ParentCid int64 `json:"parent-cid"`
 	// The files that make up the image.
 	Extents []VmdkExtentInfo `json:"extents"`
+}
+
+// String is x as JSON, without secrets.
+func (x ImageInfoSpecificVmdk) String() string {
+	return codec.Short(codec.Tagged(x, "type", "vmdk", x.encodeImageInfoSpecific))
+}
+
+// GoString is String with the type's name.
+func (x ImageInfoSpecificVmdk) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "type", "vmdk", x.encodeImageInfoSpecific))
+}
+
+// LogValue is String for package slog.
+func (x ImageInfoSpecificVmdk) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "type", "vmdk", x.encodeImageInfoSpecific))
 }
 
 // ImageInfoSpecificKind returns [ImageInfoSpecificKindVmdk].
@@ -263,6 +304,21 @@ type VmdkExtentInfo struct {
 	ClusterSize *int64 `json:"cluster-size,omitzero"`
 	// Whether the extent's data are compressed.
 	Compressed *bool `json:"compressed,omitzero"`
+}
+
+// String is x as JSON, without secrets.
+func (x VmdkExtentInfo) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x VmdkExtentInfo) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x VmdkExtentInfo) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // ImageInfoSpecificRBD is what QEMU reports of Ceph's RBD images in particular.
@@ -435,9 +491,19 @@ func (x *ImageInfoSpecific) decode(dec *codec.Decoder) error {
 	return err
 }
 
-// String is the union's JSON, compact, with secrets blotted out.
+// String is x as JSON, without secrets.
 func (x ImageInfoSpecific) String() string {
-	return codec.Text(x)
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x ImageInfoSpecific) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x ImageInfoSpecific) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // ImageInfoSpecificLUKS is the variant of [ImageInfoSpecific] for luks, the
@@ -618,6 +684,21 @@ func (x *ImageInfo) decode(dec *codec.Decoder) error {
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
+// String is x as JSON, without secrets.
+func (x ImageInfo) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x ImageInfo) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x ImageInfo) LogValue() slog.Value {
+	return codec.LogValue(x)
+}
+
 // BlockChildInfo is a child of an image's node, such as the file of a format.
 //
 // It is the struct BlockChildInfo of block-core.json.
@@ -630,6 +711,21 @@ type BlockChildInfo struct {
 	Name string `json:"name"`
 	// The child itself.
 	Info BlockGraphInfo `json:"info"`
+}
+
+// String is x as JSON, without secrets.
+func (x BlockChildInfo) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x BlockChildInfo) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x BlockChildInfo) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // BlockGraphInfo is an image with all nodes below it.
@@ -677,6 +773,21 @@ type BlockGraphInfo struct {
 	Children []BlockChildInfo `json:"children"`
 }
 
+// String is x as JSON, without secrets.
+func (x BlockGraphInfo) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x BlockGraphInfo) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x BlockGraphInfo) LogValue() slog.Value {
+	return codec.LogValue(x)
+}
+
 // ImageCheck is the result of checking an image, as qemu-img check
 // --output=json prints it.
 //
@@ -713,6 +824,21 @@ type ImageCheck struct {
 	CompressedClusters *int64 `json:"compressed-clusters,omitzero"`
 }
 
+// String is x as JSON, without secrets.
+func (x ImageCheck) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x ImageCheck) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x ImageCheck) LogValue() slog.Value {
+	return codec.LogValue(x)
+}
+
 // MapEntry is a part of a disk and where its data are, as qemu-img map
 // --output=json prints it.
 //
@@ -744,6 +870,21 @@ type MapEntry struct {
 	Offset *int64 `json:"offset,omitzero"`
 	// The file that holds the data.
 	Filename *string `json:"filename,omitzero"`
+}
+
+// String is x as JSON, without secrets.
+func (x MapEntry) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x MapEntry) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x MapEntry) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // BlockdevCacheInfo says how writes to a node are cached.
@@ -975,6 +1116,21 @@ func (x *BlockDeviceInfo) decode(dec *codec.Decoder) error {
 	return codec.DecodeObject(dec, x, x.decodeMember)
 }
 
+// String is x as JSON, without secrets.
+func (x BlockDeviceInfo) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x BlockDeviceInfo) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x BlockDeviceInfo) LogValue() slog.Value {
+	return codec.LogValue(x)
+}
+
 // BlockDeviceIOStatus says whether a device or job has run into an error and
 // stopped.
 //
@@ -1145,6 +1301,21 @@ type BlockInfo struct {
 	// Whether the device has stopped for an error. Only present for devices that
 	// can stop the machine on errors.
 	IOStatus *BlockDeviceIOStatus `json:"io-status,omitzero"`
+}
+
+// String is x as JSON, without secrets.
+func (x BlockInfo) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x BlockInfo) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x BlockInfo) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // BlockMeasureInfo is how large a new image would be, as qemu-img measure
@@ -1646,9 +1817,19 @@ func (x *BlockStatsSpecific) decode(dec *codec.Decoder) error {
 	return err
 }
 
-// String is the union's JSON, compact, with secrets blotted out.
+// String is x as JSON, without secrets.
 func (x BlockStatsSpecific) String() string {
-	return codec.Text(x)
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x BlockStatsSpecific) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x BlockStatsSpecific) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // BlockStatsSpecificBlkdebug is the variant of [BlockStatsSpecific] for
@@ -2259,6 +2440,21 @@ type BlockStats struct {
 	Backing *BlockStats `json:"backing,omitzero"`
 }
 
+// String is x as JSON, without secrets.
+func (x BlockStats) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x BlockStats) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x BlockStats) LogValue() slog.Value {
+	return codec.LogValue(x)
+}
+
 // QueryBlockstatsArgs are the arguments of [Client.QueryBlockstats].
 type QueryBlockstatsArgs struct {
 	// Returns one element for every node that has a name, rather than for each
@@ -2629,9 +2825,19 @@ func (x *BlockJobInfo) decode(dec *codec.Decoder) error {
 	return err
 }
 
-// String is the union's JSON, compact, with secrets blotted out.
+// String is x as JSON, without secrets.
 func (x BlockJobInfo) String() string {
-	return codec.Text(x)
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x BlockJobInfo) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x BlockJobInfo) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // BlockJobInfoCommit is the variant of [BlockJobInfo] for commit.
@@ -2844,6 +3050,21 @@ type BlockdevSnapshotSync struct {
 	Mode *NewImageMode `json:"mode,omitzero"`
 }
 
+// String is x as JSON, without secrets.
+func (x BlockdevSnapshotSync) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x BlockdevSnapshotSync) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x BlockdevSnapshotSync) LogValue() slog.Value {
+	return codec.LogValue(x)
+}
+
 // BlockdevSnapshot says which node gets which overlay.
 //
 // It is the struct BlockdevSnapshot of block-core.json.
@@ -2943,6 +3164,21 @@ type DriveBackup struct {
 	Mode *NewImageMode `json:"mode,omitzero"`
 }
 
+// String is x as JSON, without secrets.
+func (x DriveBackup) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x DriveBackup) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x DriveBackup) LogValue() slog.Value {
+	return codec.LogValue(x)
+}
+
 // BlockdevBackup are the options of a backup to a node.
 //
 // It is the struct BlockdevBackup of block-core.json.
@@ -3001,6 +3237,21 @@ type BlockdevBackup struct {
 	Target string `json:"target"`
 }
 
+// String is x as JSON, without secrets.
+func (x BlockdevBackup) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x BlockdevBackup) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x BlockdevBackup) LogValue() slog.Value {
+	return codec.LogValue(x)
+}
+
 // BlockdevSnapshotSync freezes a disk's image as it is: it creates an overlay
 // file on top, and new writes go there.
 //
@@ -3046,6 +3297,21 @@ type ChangeBackingFileArgs struct {
 	ImageNodeName string `json:"image-node-name"`
 	// The new name, as it will stand in the image's header.
 	BackingFile string `json:"backing-file"`
+}
+
+// String is x as JSON, without secrets.
+func (x ChangeBackingFileArgs) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x ChangeBackingFileArgs) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x ChangeBackingFileArgs) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // ChangeBackingFile changes the name of the backing file that is recorded
@@ -3111,6 +3377,21 @@ type BlockCommitArgs struct {
 	// [Client.JobDismiss], so that its error can still be queried. True if absent.
 	// Since QEMU 3.1.
 	AutoDismiss *bool `json:"auto-dismiss,omitzero"`
+}
+
+// String is x as JSON, without secrets.
+func (x BlockCommitArgs) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x BlockCommitArgs) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x BlockCommitArgs) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // BlockCommit starts a job that writes the data of overlays down into a backing
@@ -3401,6 +3682,21 @@ type DriveMirror struct {
 	AutoDismiss *bool `json:"auto-dismiss,omitzero"`
 }
 
+// String is x as JSON, without secrets.
+func (x DriveMirror) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x DriveMirror) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x DriveMirror) LogValue() slog.Value {
+	return codec.LogValue(x)
+}
+
 // BlockDirtyBitmap names a dirty bitmap.
 //
 // It is the struct BlockDirtyBitmap of block-core.json.
@@ -3530,6 +3826,21 @@ func (x *BlockDirtyBitmapMerge) UnmarshalJSON(data []byte) error {
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockDirtyBitmapMerge) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.Decode(dec, x.decode)
+}
+
+// String is x as JSON, without secrets.
+func (x BlockDirtyBitmapMerge) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x BlockDirtyBitmapMerge) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x BlockDirtyBitmapMerge) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // BlockDirtyBitmapAdd creates a dirty bitmap, which from now on records the
@@ -3694,6 +4005,21 @@ type BlockdevMirrorArgs struct {
 	// write zeros to it. A promise that does not hold ruins the copy. False if
 	// absent. In QEMU 10.2 and later, upstream since 10.1.
 	TargetIsZero *bool `json:"target-is-zero,omitzero"`
+}
+
+// String is x as JSON, without secrets.
+func (x BlockdevMirrorArgs) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x BlockdevMirrorArgs) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x BlockdevMirrorArgs) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // BlockdevMirror starts a job that copies a disk to another node and keeps that
@@ -4067,6 +4393,21 @@ type BlockStreamArgs struct {
 	AutoDismiss *bool `json:"auto-dismiss,omitzero"`
 }
 
+// String is x as JSON, without secrets.
+func (x BlockStreamArgs) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x BlockStreamArgs) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x BlockStreamArgs) LogValue() slog.Value {
+	return codec.LogValue(x)
+}
+
 // BlockStream starts a job that copies data of backing images up into the image
 // above them, and then drops these backing images from the chain.
 //
@@ -4392,9 +4733,19 @@ func (x *BlockJobChangeOptions) decode(dec *codec.Decoder) error {
 	return err
 }
 
-// String is the union's JSON, compact, with secrets blotted out.
+// String is x as JSON, without secrets.
 func (x BlockJobChangeOptions) String() string {
-	return codec.Text(x)
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x BlockJobChangeOptions) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x BlockJobChangeOptions) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // BlockJobChangeOptionsCommit is the variant of [BlockJobChangeOptions] for
@@ -4884,6 +5235,21 @@ func (x *BlockdevOptionsFile) encodeMembers(e *codec.Encoder) {
 	}
 }
 
+// String is x as JSON, without secrets.
+func (x BlockdevOptionsFile) String() string {
+	return codec.Short(codec.Tagged(x, "driver", "file", x.encodeBlockdevOptions))
+}
+
+// GoString is String with the type's name.
+func (x BlockdevOptionsFile) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "driver", "file", x.encodeBlockdevOptions))
+}
+
+// LogValue is String for package slog.
+func (x BlockdevOptionsFile) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "driver", "file", x.encodeBlockdevOptions))
+}
+
 // BlockdevDriver returns [BlockdevDriverFile].
 func (BlockdevOptionsFile) BlockdevDriver() BlockdevDriver {
 	return BlockdevDriverFile
@@ -5089,6 +5455,21 @@ func (x *BlockdevOptionsGenericFormat) UnmarshalJSONFrom(dec *jsontext.Decoder) 
 	return codec.Decode(dec, x.decode)
 }
 
+// String is x as JSON, without secrets.
+func (x BlockdevOptionsGenericFormat) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x BlockdevOptionsGenericFormat) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x BlockdevOptionsGenericFormat) LogValue() slog.Value {
+	return codec.LogValue(x)
+}
+
 // BlockdevOptionsLUKS are the options of a LUKS volume.
 //
 // It is the variant of [BlockdevOptions] for luks, the struct
@@ -5152,6 +5533,21 @@ func (x *BlockdevOptionsLUKS) UnmarshalJSON(data []byte) error {
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsLUKS) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.Decode(dec, x.decode)
+}
+
+// String is x as JSON, without secrets.
+func (x BlockdevOptionsLUKS) String() string {
+	return codec.Short(codec.Tagged(x, "driver", "luks", x.encodeBlockdevOptions))
+}
+
+// GoString is String with the type's name.
+func (x BlockdevOptionsLUKS) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "driver", "luks", x.encodeBlockdevOptions))
+}
+
+// LogValue is String for package slog.
+func (x BlockdevOptionsLUKS) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "driver", "luks", x.encodeBlockdevOptions))
 }
 
 // BlockdevDriver returns [BlockdevDriverLUKS].
@@ -5218,6 +5614,21 @@ func (x *BlockdevOptionsGenericCOWFormat) UnmarshalJSON(data []byte) error {
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsGenericCOWFormat) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.Decode(dec, x.decode)
+}
+
+// String is x as JSON, without secrets.
+func (x BlockdevOptionsGenericCOWFormat) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x BlockdevOptionsGenericCOWFormat) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x BlockdevOptionsGenericCOWFormat) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // Qcow2OverlapCheckMode says how far qcow2 checks that writes do not hit its
@@ -5420,9 +5831,19 @@ func (x *BlockdevQcowEncryption) decode(dec *codec.Decoder) error {
 	return err
 }
 
-// String is the union's JSON, compact, with secrets blotted out.
+// String is x as JSON, without secrets.
 func (x BlockdevQcowEncryption) String() string {
-	return codec.Text(x)
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x BlockdevQcowEncryption) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x BlockdevQcowEncryption) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // BlockdevQcowEncryptionAes is the variant of [BlockdevQcowEncryption] for aes,
@@ -5502,6 +5923,21 @@ func (x *BlockdevOptionsQcow) UnmarshalJSON(data []byte) error {
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsQcow) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.Decode(dec, x.decode)
+}
+
+// String is x as JSON, without secrets.
+func (x BlockdevOptionsQcow) String() string {
+	return codec.Short(codec.Tagged(x, "driver", "qcow", x.encodeBlockdevOptions))
+}
+
+// GoString is String with the type's name.
+func (x BlockdevOptionsQcow) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "driver", "qcow", x.encodeBlockdevOptions))
+}
+
+// LogValue is String for package slog.
+func (x BlockdevOptionsQcow) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "driver", "qcow", x.encodeBlockdevOptions))
 }
 
 // BlockdevDriver returns [BlockdevDriverQcow].
@@ -5616,9 +6052,19 @@ func (x *BlockdevQcow2Encryption) decode(dec *codec.Decoder) error {
 	return err
 }
 
-// String is the union's JSON, compact, with secrets blotted out.
+// String is x as JSON, without secrets.
 func (x BlockdevQcow2Encryption) String() string {
-	return codec.Text(x)
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x BlockdevQcow2Encryption) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x BlockdevQcow2Encryption) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // BlockdevQcow2EncryptionAes is the variant of [BlockdevQcow2Encryption] for
@@ -5713,6 +6159,21 @@ func (x *BlockdevOptionsPreallocate) UnmarshalJSON(data []byte) error {
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsPreallocate) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.Decode(dec, x.decode)
+}
+
+// String is x as JSON, without secrets.
+func (x BlockdevOptionsPreallocate) String() string {
+	return codec.Short(codec.Tagged(x, "driver", "preallocate", x.encodeBlockdevOptions))
+}
+
+// GoString is String with the type's name.
+func (x BlockdevOptionsPreallocate) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "driver", "preallocate", x.encodeBlockdevOptions))
+}
+
+// LogValue is String for package slog.
+func (x BlockdevOptionsPreallocate) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "driver", "preallocate", x.encodeBlockdevOptions))
 }
 
 // BlockdevDriver returns [BlockdevDriverPreallocate].
@@ -5882,6 +6343,21 @@ func (x *BlockdevOptionsQcow2) UnmarshalJSON(data []byte) error {
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsQcow2) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.Decode(dec, x.decode)
+}
+
+// String is x as JSON, without secrets.
+func (x BlockdevOptionsQcow2) String() string {
+	return codec.Short(codec.Tagged(x, "driver", "qcow2", x.encodeBlockdevOptions))
+}
+
+// GoString is String with the type's name.
+func (x BlockdevOptionsQcow2) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "driver", "qcow2", x.encodeBlockdevOptions))
+}
+
+// LogValue is String for package slog.
+func (x BlockdevOptionsQcow2) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "driver", "qcow2", x.encodeBlockdevOptions))
 }
 
 // BlockdevDriver returns [BlockdevDriverQcow2].
@@ -6072,9 +6548,19 @@ func (x *SSHHostKeyCheck) decode(dec *codec.Decoder) error {
 	return err
 }
 
-// String is the union's JSON, compact, with secrets blotted out.
+// String is x as JSON, without secrets.
 func (x SSHHostKeyCheck) String() string {
-	return codec.Text(x)
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x SSHHostKeyCheck) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x SSHHostKeyCheck) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // SSHHostKeyCheckNone is the variant of [SSHHostKeyCheck] for none.
@@ -6146,6 +6632,21 @@ func (x *BlockdevOptionsSSH) encodeMembers(e *codec.Encoder) {
 	if x.HostKeyCheck != nil {
 		e.Value("host-key-check", x.HostKeyCheck)
 	}
+}
+
+// String is x as JSON, without secrets.
+func (x BlockdevOptionsSSH) String() string {
+	return codec.Short(codec.Tagged(x, "driver", "ssh", x.encodeBlockdevOptions))
+}
+
+// GoString is String with the type's name.
+func (x BlockdevOptionsSSH) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "driver", "ssh", x.encodeBlockdevOptions))
+}
+
+// LogValue is String for package slog.
+func (x BlockdevOptionsSSH) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "driver", "ssh", x.encodeBlockdevOptions))
 }
 
 // BlockdevDriver returns [BlockdevDriverSSH].
@@ -6541,6 +7042,21 @@ func (x *BlockdevOptionsBlkdebug) UnmarshalJSONFrom(dec *jsontext.Decoder) error
 	return codec.Decode(dec, x.decode)
 }
 
+// String is x as JSON, without secrets.
+func (x BlockdevOptionsBlkdebug) String() string {
+	return codec.Short(codec.Tagged(x, "driver", "blkdebug", x.encodeBlockdevOptions))
+}
+
+// GoString is String with the type's name.
+func (x BlockdevOptionsBlkdebug) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "driver", "blkdebug", x.encodeBlockdevOptions))
+}
+
+// LogValue is String for package slog.
+func (x BlockdevOptionsBlkdebug) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "driver", "blkdebug", x.encodeBlockdevOptions))
+}
+
 // BlockdevDriver returns [BlockdevDriverBlkdebug].
 func (BlockdevOptionsBlkdebug) BlockdevDriver() BlockdevDriver {
 	return BlockdevDriverBlkdebug
@@ -6626,6 +7142,21 @@ func (x *BlockdevOptionsBlklogwrites) UnmarshalJSONFrom(dec *jsontext.Decoder) e
 	return codec.Decode(dec, x.decode)
 }
 
+// String is x as JSON, without secrets.
+func (x BlockdevOptionsBlklogwrites) String() string {
+	return codec.Short(codec.Tagged(x, "driver", "blklogwrites", x.encodeBlockdevOptions))
+}
+
+// GoString is String with the type's name.
+func (x BlockdevOptionsBlklogwrites) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "driver", "blklogwrites", x.encodeBlockdevOptions))
+}
+
+// LogValue is String for package slog.
+func (x BlockdevOptionsBlklogwrites) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "driver", "blklogwrites", x.encodeBlockdevOptions))
+}
+
 // BlockdevDriver returns [BlockdevDriverBlklogwrites].
 func (BlockdevOptionsBlklogwrites) BlockdevDriver() BlockdevDriver {
 	return BlockdevDriverBlklogwrites
@@ -6690,6 +7221,21 @@ func (x *BlockdevOptionsBlkverify) UnmarshalJSONFrom(dec *jsontext.Decoder) erro
 	return codec.Decode(dec, x.decode)
 }
 
+// String is x as JSON, without secrets.
+func (x BlockdevOptionsBlkverify) String() string {
+	return codec.Short(codec.Tagged(x, "driver", "blkverify", x.encodeBlockdevOptions))
+}
+
+// GoString is String with the type's name.
+func (x BlockdevOptionsBlkverify) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "driver", "blkverify", x.encodeBlockdevOptions))
+}
+
+// LogValue is String for package slog.
+func (x BlockdevOptionsBlkverify) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "driver", "blkverify", x.encodeBlockdevOptions))
+}
+
 // BlockdevDriver returns [BlockdevDriverBlkverify].
 func (BlockdevOptionsBlkverify) BlockdevDriver() BlockdevDriver {
 	return BlockdevDriverBlkverify
@@ -6746,6 +7292,21 @@ func (x *BlockdevOptionsBlkreplay) UnmarshalJSON(data []byte) error {
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsBlkreplay) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.Decode(dec, x.decode)
+}
+
+// String is x as JSON, without secrets.
+func (x BlockdevOptionsBlkreplay) String() string {
+	return codec.Short(codec.Tagged(x, "driver", "blkreplay", x.encodeBlockdevOptions))
+}
+
+// GoString is String with the type's name.
+func (x BlockdevOptionsBlkreplay) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "driver", "blkreplay", x.encodeBlockdevOptions))
+}
+
+// LogValue is String for package slog.
+func (x BlockdevOptionsBlkreplay) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "driver", "blkreplay", x.encodeBlockdevOptions))
 }
 
 // BlockdevDriver returns [BlockdevDriverBlkreplay].
@@ -6863,6 +7424,21 @@ func (x *BlockdevOptionsQuorum) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.Decode(dec, x.decode)
 }
 
+// String is x as JSON, without secrets.
+func (x BlockdevOptionsQuorum) String() string {
+	return codec.Short(codec.Tagged(x, "driver", "quorum", x.encodeBlockdevOptions))
+}
+
+// GoString is String with the type's name.
+func (x BlockdevOptionsQuorum) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "driver", "quorum", x.encodeBlockdevOptions))
+}
+
+// LogValue is String for package slog.
+func (x BlockdevOptionsQuorum) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "driver", "quorum", x.encodeBlockdevOptions))
+}
+
 // BlockdevDriver returns [BlockdevDriverQuorum].
 func (BlockdevOptionsQuorum) BlockdevDriver() BlockdevDriver {
 	return BlockdevDriverQuorum
@@ -6896,6 +7472,21 @@ func (x *BlockdevOptionsIOUring) decodeMember(dec *codec.Decoder, name []byte) (
 
 func (x *BlockdevOptionsIOUring) encodeMembers(e *codec.Encoder) {
 	e.String("filename", x.Filename)
+}
+
+// String is x as JSON, without secrets.
+func (x BlockdevOptionsIOUring) String() string {
+	return codec.Short(codec.Tagged(x, "driver", "io_uring", x.encodeBlockdevOptions))
+}
+
+// GoString is String with the type's name.
+func (x BlockdevOptionsIOUring) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "driver", "io_uring", x.encodeBlockdevOptions))
+}
+
+// LogValue is String for package slog.
+func (x BlockdevOptionsIOUring) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "driver", "io_uring", x.encodeBlockdevOptions))
 }
 
 // BlockdevDriver returns [BlockdevDriverIOUring].
@@ -7189,6 +7780,21 @@ func (x *BlockdevOptionsIscsi) encodeMembers(e *codec.Encoder) {
 	if x.Timeout != nil {
 		e.Int("timeout", *x.Timeout)
 	}
+}
+
+// String is x as JSON, without secrets.
+func (x BlockdevOptionsIscsi) String() string {
+	return codec.Short(codec.Tagged(x, "driver", "iscsi", x.encodeBlockdevOptions))
+}
+
+// GoString is String with the type's name.
+func (x BlockdevOptionsIscsi) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "driver", "iscsi", x.encodeBlockdevOptions))
+}
+
+// LogValue is String for package slog.
+func (x BlockdevOptionsIscsi) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "driver", "iscsi", x.encodeBlockdevOptions))
 }
 
 // BlockdevDriver returns [BlockdevDriverIscsi].
@@ -7538,9 +8144,19 @@ func (x *RBDEncryptionOptions) decode(dec *codec.Decoder) error {
 	return err
 }
 
-// String is the union's JSON, compact, with secrets blotted out.
+// String is x as JSON, without secrets.
 func (x RBDEncryptionOptions) String() string {
-	return codec.Text(x)
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x RBDEncryptionOptions) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x RBDEncryptionOptions) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // RBDEncryptionCreateOptions says how to encrypt a new RBD image.
@@ -7622,9 +8238,19 @@ func (x *RBDEncryptionCreateOptions) decode(dec *codec.Decoder) error {
 	return err
 }
 
-// String is the union's JSON, compact, with secrets blotted out.
+// String is x as JSON, without secrets.
 func (x RBDEncryptionCreateOptions) String() string {
-	return codec.Text(x)
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x RBDEncryptionCreateOptions) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x RBDEncryptionCreateOptions) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // RBDEncryptionCreateOptionsLUKSAny is the variant of
@@ -7730,6 +8356,21 @@ func (x *BlockdevOptionsRBD) encodeMembers(e *codec.Encoder) {
 	}
 }
 
+// String is x as JSON, without secrets.
+func (x BlockdevOptionsRBD) String() string {
+	return codec.Short(codec.Tagged(x, "driver", "rbd", x.encodeBlockdevOptions))
+}
+
+// GoString is String with the type's name.
+func (x BlockdevOptionsRBD) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "driver", "rbd", x.encodeBlockdevOptions))
+}
+
+// LogValue is String for package slog.
+func (x BlockdevOptionsRBD) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "driver", "rbd", x.encodeBlockdevOptions))
+}
+
 // BlockdevDriver returns [BlockdevDriverRBD].
 func (BlockdevOptionsRBD) BlockdevDriver() BlockdevDriver {
 	return BlockdevDriverRBD
@@ -7829,6 +8470,21 @@ func (x *BlockdevOptionsReplication) UnmarshalJSON(data []byte) error {
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsReplication) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.Decode(dec, x.decode)
+}
+
+// String is x as JSON, without secrets.
+func (x BlockdevOptionsReplication) String() string {
+	return codec.Short(codec.Tagged(x, "driver", "replication", x.encodeBlockdevOptions))
+}
+
+// GoString is String with the type's name.
+func (x BlockdevOptionsReplication) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "driver", "replication", x.encodeBlockdevOptions))
+}
+
+// LogValue is String for package slog.
+func (x BlockdevOptionsReplication) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "driver", "replication", x.encodeBlockdevOptions))
 }
 
 // BlockdevDriver returns [BlockdevDriverReplication].
@@ -8053,6 +8709,21 @@ func (x *BlockdevOptionsHTTP) encodeMembers(e *codec.Encoder) {
 	}
 }
 
+// String is x as JSON, without secrets.
+func (x BlockdevOptionsHTTP) String() string {
+	return codec.Short(codec.Tagged(x, "driver", "http", x.encodeBlockdevOptions))
+}
+
+// GoString is String with the type's name.
+func (x BlockdevOptionsHTTP) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "driver", "http", x.encodeBlockdevOptions))
+}
+
+// LogValue is String for package slog.
+func (x BlockdevOptionsHTTP) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "driver", "http", x.encodeBlockdevOptions))
+}
+
 // BlockdevDriver returns [BlockdevDriverHTTP].
 func (BlockdevOptionsHTTP) BlockdevDriver() BlockdevDriver {
 	return BlockdevDriverHTTP
@@ -8160,6 +8831,21 @@ func (x *BlockdevOptionsHTTPS) encodeMembers(e *codec.Encoder) {
 	}
 }
 
+// String is x as JSON, without secrets.
+func (x BlockdevOptionsHTTPS) String() string {
+	return codec.Short(codec.Tagged(x, "driver", "https", x.encodeBlockdevOptions))
+}
+
+// GoString is String with the type's name.
+func (x BlockdevOptionsHTTPS) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "driver", "https", x.encodeBlockdevOptions))
+}
+
+// LogValue is String for package slog.
+func (x BlockdevOptionsHTTPS) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "driver", "https", x.encodeBlockdevOptions))
+}
+
 // BlockdevDriver returns [BlockdevDriverHTTPS].
 func (BlockdevOptionsHTTPS) BlockdevDriver() BlockdevDriver {
 	return BlockdevDriverHTTPS
@@ -8235,6 +8921,21 @@ func (x *BlockdevOptionsFTP) encodeMembers(e *codec.Encoder) {
 	if x.ProxyPasswordSecret != nil {
 		e.String("proxy-password-secret", *x.ProxyPasswordSecret)
 	}
+}
+
+// String is x as JSON, without secrets.
+func (x BlockdevOptionsFTP) String() string {
+	return codec.Short(codec.Tagged(x, "driver", "ftp", x.encodeBlockdevOptions))
+}
+
+// GoString is String with the type's name.
+func (x BlockdevOptionsFTP) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "driver", "ftp", x.encodeBlockdevOptions))
+}
+
+// LogValue is String for package slog.
+func (x BlockdevOptionsFTP) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "driver", "ftp", x.encodeBlockdevOptions))
 }
 
 // BlockdevDriver returns [BlockdevDriverFTP].
@@ -8321,6 +9022,21 @@ func (x *BlockdevOptionsFTPS) encodeMembers(e *codec.Encoder) {
 	}
 }
 
+// String is x as JSON, without secrets.
+func (x BlockdevOptionsFTPS) String() string {
+	return codec.Short(codec.Tagged(x, "driver", "ftps", x.encodeBlockdevOptions))
+}
+
+// GoString is String with the type's name.
+func (x BlockdevOptionsFTPS) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "driver", "ftps", x.encodeBlockdevOptions))
+}
+
+// LogValue is String for package slog.
+func (x BlockdevOptionsFTPS) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "driver", "ftps", x.encodeBlockdevOptions))
+}
+
 // BlockdevDriver returns [BlockdevDriverFTPS].
 func (BlockdevOptionsFTPS) BlockdevDriver() BlockdevDriver {
 	return BlockdevDriverFTPS
@@ -8404,6 +9120,21 @@ func (x *BlockdevOptionsNBD) encodeMembers(e *codec.Encoder) {
 	}
 }
 
+// String is x as JSON, without secrets.
+func (x BlockdevOptionsNBD) String() string {
+	return codec.Short(codec.Tagged(x, "driver", "nbd", x.encodeBlockdevOptions))
+}
+
+// GoString is String with the type's name.
+func (x BlockdevOptionsNBD) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "driver", "nbd", x.encodeBlockdevOptions))
+}
+
+// LogValue is String for package slog.
+func (x BlockdevOptionsNBD) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "driver", "nbd", x.encodeBlockdevOptions))
+}
+
 // BlockdevDriver returns [BlockdevDriverNBD].
 func (BlockdevOptionsNBD) BlockdevDriver() BlockdevDriver {
 	return BlockdevDriverNBD
@@ -8477,6 +9208,21 @@ func (x *BlockdevOptionsRaw) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.Decode(dec, x.decode)
 }
 
+// String is x as JSON, without secrets.
+func (x BlockdevOptionsRaw) String() string {
+	return codec.Short(codec.Tagged(x, "driver", "raw", x.encodeBlockdevOptions))
+}
+
+// GoString is String with the type's name.
+func (x BlockdevOptionsRaw) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "driver", "raw", x.encodeBlockdevOptions))
+}
+
+// LogValue is String for package slog.
+func (x BlockdevOptionsRaw) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "driver", "raw", x.encodeBlockdevOptions))
+}
+
 // BlockdevDriver returns [BlockdevDriverRaw].
 func (BlockdevOptionsRaw) BlockdevDriver() BlockdevDriver {
 	return BlockdevDriverRaw
@@ -8539,6 +9285,21 @@ func (x *BlockdevOptionsThrottle) UnmarshalJSON(data []byte) error {
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsThrottle) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.Decode(dec, x.decode)
+}
+
+// String is x as JSON, without secrets.
+func (x BlockdevOptionsThrottle) String() string {
+	return codec.Short(codec.Tagged(x, "driver", "throttle", x.encodeBlockdevOptions))
+}
+
+// GoString is String with the type's name.
+func (x BlockdevOptionsThrottle) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "driver", "throttle", x.encodeBlockdevOptions))
+}
+
+// LogValue is String for package slog.
+func (x BlockdevOptionsThrottle) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "driver", "throttle", x.encodeBlockdevOptions))
 }
 
 // BlockdevDriver returns [BlockdevDriverThrottle].
@@ -8605,6 +9366,21 @@ func (x *BlockdevOptionsCopyOnRead) UnmarshalJSON(data []byte) error {
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsCopyOnRead) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.Decode(dec, x.decode)
+}
+
+// String is x as JSON, without secrets.
+func (x BlockdevOptionsCopyOnRead) String() string {
+	return codec.Short(codec.Tagged(x, "driver", "copy-on-read", x.encodeBlockdevOptions))
+}
+
+// GoString is String with the type's name.
+func (x BlockdevOptionsCopyOnRead) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "driver", "copy-on-read", x.encodeBlockdevOptions))
+}
+
+// LogValue is String for package slog.
+func (x BlockdevOptionsCopyOnRead) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "driver", "copy-on-read", x.encodeBlockdevOptions))
 }
 
 // BlockdevDriver returns [BlockdevDriverCopyOnRead].
@@ -8729,6 +9505,21 @@ func (x *BlockdevOptionsCopyBeforeWrite) UnmarshalJSON(data []byte) error {
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsCopyBeforeWrite) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.Decode(dec, x.decode)
+}
+
+// String is x as JSON, without secrets.
+func (x BlockdevOptionsCopyBeforeWrite) String() string {
+	return codec.Short(codec.Tagged(x, "driver", "copy-before-write", x.encodeBlockdevOptions))
+}
+
+// GoString is String with the type's name.
+func (x BlockdevOptionsCopyBeforeWrite) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "driver", "copy-before-write", x.encodeBlockdevOptions))
+}
+
+// LogValue is String for package slog.
+func (x BlockdevOptionsCopyBeforeWrite) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "driver", "copy-before-write", x.encodeBlockdevOptions))
 }
 
 // BlockdevDriver returns [BlockdevDriverCopyBeforeWrite].
@@ -9076,9 +9867,19 @@ func (x *BlockdevOptions) decode(dec *codec.Decoder) error {
 	return err
 }
 
-// String is the union's JSON, compact, with secrets blotted out.
+// String is x as JSON, without secrets.
 func (x BlockdevOptions) String() string {
-	return codec.Text(x)
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x BlockdevOptions) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x BlockdevOptions) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 func (BlockdevOptions) isBlockdevRef() {}
@@ -9109,6 +9910,21 @@ func (x *BlockdevOptionsBochs) UnmarshalJSON(data []byte) error {
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsBochs) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return (*BlockdevOptionsGenericFormat)(x).UnmarshalJSONFrom(dec)
+}
+
+// String is x as JSON, without secrets.
+func (x BlockdevOptionsBochs) String() string {
+	return codec.Short(codec.Tagged(x, "driver", "bochs", x.encodeBlockdevOptions))
+}
+
+// GoString is String with the type's name.
+func (x BlockdevOptionsBochs) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "driver", "bochs", x.encodeBlockdevOptions))
+}
+
+// LogValue is String for package slog.
+func (x BlockdevOptionsBochs) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "driver", "bochs", x.encodeBlockdevOptions))
 }
 
 // BlockdevDriver returns [BlockdevDriverBochs].
@@ -9144,6 +9960,21 @@ func (x *BlockdevOptionsCloop) UnmarshalJSON(data []byte) error {
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsCloop) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return (*BlockdevOptionsGenericFormat)(x).UnmarshalJSONFrom(dec)
+}
+
+// String is x as JSON, without secrets.
+func (x BlockdevOptionsCloop) String() string {
+	return codec.Short(codec.Tagged(x, "driver", "cloop", x.encodeBlockdevOptions))
+}
+
+// GoString is String with the type's name.
+func (x BlockdevOptionsCloop) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "driver", "cloop", x.encodeBlockdevOptions))
+}
+
+// LogValue is String for package slog.
+func (x BlockdevOptionsCloop) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "driver", "cloop", x.encodeBlockdevOptions))
 }
 
 // BlockdevDriver returns [BlockdevDriverCloop].
@@ -9183,6 +10014,21 @@ func (x *BlockdevOptionsCompress) UnmarshalJSONFrom(dec *jsontext.Decoder) error
 	return (*BlockdevOptionsGenericFormat)(x).UnmarshalJSONFrom(dec)
 }
 
+// String is x as JSON, without secrets.
+func (x BlockdevOptionsCompress) String() string {
+	return codec.Short(codec.Tagged(x, "driver", "compress", x.encodeBlockdevOptions))
+}
+
+// GoString is String with the type's name.
+func (x BlockdevOptionsCompress) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "driver", "compress", x.encodeBlockdevOptions))
+}
+
+// LogValue is String for package slog.
+func (x BlockdevOptionsCompress) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "driver", "compress", x.encodeBlockdevOptions))
+}
+
 // BlockdevDriver returns [BlockdevDriverCompress].
 func (BlockdevOptionsCompress) BlockdevDriver() BlockdevDriver {
 	return BlockdevDriverCompress
@@ -9216,6 +10062,21 @@ func (x *BlockdevOptionsDmg) UnmarshalJSON(data []byte) error {
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsDmg) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return (*BlockdevOptionsGenericFormat)(x).UnmarshalJSONFrom(dec)
+}
+
+// String is x as JSON, without secrets.
+func (x BlockdevOptionsDmg) String() string {
+	return codec.Short(codec.Tagged(x, "driver", "dmg", x.encodeBlockdevOptions))
+}
+
+// GoString is String with the type's name.
+func (x BlockdevOptionsDmg) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "driver", "dmg", x.encodeBlockdevOptions))
+}
+
+// LogValue is String for package slog.
+func (x BlockdevOptionsDmg) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "driver", "dmg", x.encodeBlockdevOptions))
 }
 
 // BlockdevDriver returns [BlockdevDriverDmg].
@@ -9256,6 +10117,21 @@ func (x *BlockdevOptionsSnapshotAccess) UnmarshalJSONFrom(dec *jsontext.Decoder)
 	return (*BlockdevOptionsGenericFormat)(x).UnmarshalJSONFrom(dec)
 }
 
+// String is x as JSON, without secrets.
+func (x BlockdevOptionsSnapshotAccess) String() string {
+	return codec.Short(codec.Tagged(x, "driver", "snapshot-access", x.encodeBlockdevOptions))
+}
+
+// GoString is String with the type's name.
+func (x BlockdevOptionsSnapshotAccess) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "driver", "snapshot-access", x.encodeBlockdevOptions))
+}
+
+// LogValue is String for package slog.
+func (x BlockdevOptionsSnapshotAccess) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "driver", "snapshot-access", x.encodeBlockdevOptions))
+}
+
 // BlockdevDriver returns [BlockdevDriverSnapshotAccess].
 func (BlockdevOptionsSnapshotAccess) BlockdevDriver() BlockdevDriver {
 	return BlockdevDriverSnapshotAccess
@@ -9273,6 +10149,21 @@ func (v BlockdevOptionsSnapshotAccess) encodeBlockdevOptions(e *codec.Encoder) {
 // Only in builds with HAVE_HOST_BLOCK_DEVICE.
 type BlockdevOptionsHostCdrom BlockdevOptionsFile
 
+// String is x as JSON, without secrets.
+func (x BlockdevOptionsHostCdrom) String() string {
+	return codec.Short(codec.Tagged(x, "driver", "host_cdrom", x.encodeBlockdevOptions))
+}
+
+// GoString is String with the type's name.
+func (x BlockdevOptionsHostCdrom) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "driver", "host_cdrom", x.encodeBlockdevOptions))
+}
+
+// LogValue is String for package slog.
+func (x BlockdevOptionsHostCdrom) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "driver", "host_cdrom", x.encodeBlockdevOptions))
+}
+
 // BlockdevDriver returns [BlockdevDriverHostCdrom].
 func (BlockdevOptionsHostCdrom) BlockdevDriver() BlockdevDriver {
 	return BlockdevDriverHostCdrom
@@ -9289,6 +10180,21 @@ func (v BlockdevOptionsHostCdrom) encodeBlockdevOptions(e *codec.Encoder) {
 //
 // Only in builds with HAVE_HOST_BLOCK_DEVICE.
 type BlockdevOptionsHostDevice BlockdevOptionsFile
+
+// String is x as JSON, without secrets.
+func (x BlockdevOptionsHostDevice) String() string {
+	return codec.Short(codec.Tagged(x, "driver", "host_device", x.encodeBlockdevOptions))
+}
+
+// GoString is String with the type's name.
+func (x BlockdevOptionsHostDevice) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "driver", "host_device", x.encodeBlockdevOptions))
+}
+
+// LogValue is String for package slog.
+func (x BlockdevOptionsHostDevice) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "driver", "host_device", x.encodeBlockdevOptions))
+}
 
 // BlockdevDriver returns [BlockdevDriverHostDevice].
 func (BlockdevOptionsHostDevice) BlockdevDriver() BlockdevDriver {
@@ -9355,6 +10261,21 @@ func (x *BlockdevOptionsParallels) UnmarshalJSONFrom(dec *jsontext.Decoder) erro
 	return (*BlockdevOptionsGenericFormat)(x).UnmarshalJSONFrom(dec)
 }
 
+// String is x as JSON, without secrets.
+func (x BlockdevOptionsParallels) String() string {
+	return codec.Short(codec.Tagged(x, "driver", "parallels", x.encodeBlockdevOptions))
+}
+
+// GoString is String with the type's name.
+func (x BlockdevOptionsParallels) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "driver", "parallels", x.encodeBlockdevOptions))
+}
+
+// LogValue is String for package slog.
+func (x BlockdevOptionsParallels) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "driver", "parallels", x.encodeBlockdevOptions))
+}
+
 // BlockdevDriver returns [BlockdevDriverParallels].
 func (BlockdevOptionsParallels) BlockdevDriver() BlockdevDriver {
 	return BlockdevDriverParallels
@@ -9388,6 +10309,21 @@ func (x *BlockdevOptionsQed) UnmarshalJSON(data []byte) error {
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsQed) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return (*BlockdevOptionsGenericCOWFormat)(x).UnmarshalJSONFrom(dec)
+}
+
+// String is x as JSON, without secrets.
+func (x BlockdevOptionsQed) String() string {
+	return codec.Short(codec.Tagged(x, "driver", "qed", x.encodeBlockdevOptions))
+}
+
+// GoString is String with the type's name.
+func (x BlockdevOptionsQed) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "driver", "qed", x.encodeBlockdevOptions))
+}
+
+// LogValue is String for package slog.
+func (x BlockdevOptionsQed) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "driver", "qed", x.encodeBlockdevOptions))
 }
 
 // BlockdevDriver returns [BlockdevDriverQed].
@@ -9425,6 +10361,21 @@ func (x *BlockdevOptionsVdi) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return (*BlockdevOptionsGenericFormat)(x).UnmarshalJSONFrom(dec)
 }
 
+// String is x as JSON, without secrets.
+func (x BlockdevOptionsVdi) String() string {
+	return codec.Short(codec.Tagged(x, "driver", "vdi", x.encodeBlockdevOptions))
+}
+
+// GoString is String with the type's name.
+func (x BlockdevOptionsVdi) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "driver", "vdi", x.encodeBlockdevOptions))
+}
+
+// LogValue is String for package slog.
+func (x BlockdevOptionsVdi) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "driver", "vdi", x.encodeBlockdevOptions))
+}
+
 // BlockdevDriver returns [BlockdevDriverVdi].
 func (BlockdevOptionsVdi) BlockdevDriver() BlockdevDriver {
 	return BlockdevDriverVdi
@@ -9458,6 +10409,21 @@ func (x *BlockdevOptionsVhdx) UnmarshalJSON(data []byte) error {
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsVhdx) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return (*BlockdevOptionsGenericFormat)(x).UnmarshalJSONFrom(dec)
+}
+
+// String is x as JSON, without secrets.
+func (x BlockdevOptionsVhdx) String() string {
+	return codec.Short(codec.Tagged(x, "driver", "vhdx", x.encodeBlockdevOptions))
+}
+
+// GoString is String with the type's name.
+func (x BlockdevOptionsVhdx) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "driver", "vhdx", x.encodeBlockdevOptions))
+}
+
+// LogValue is String for package slog.
+func (x BlockdevOptionsVhdx) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "driver", "vhdx", x.encodeBlockdevOptions))
 }
 
 // BlockdevDriver returns [BlockdevDriverVhdx].
@@ -9495,6 +10461,21 @@ func (x *BlockdevOptionsVmdk) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return (*BlockdevOptionsGenericCOWFormat)(x).UnmarshalJSONFrom(dec)
 }
 
+// String is x as JSON, without secrets.
+func (x BlockdevOptionsVmdk) String() string {
+	return codec.Short(codec.Tagged(x, "driver", "vmdk", x.encodeBlockdevOptions))
+}
+
+// GoString is String with the type's name.
+func (x BlockdevOptionsVmdk) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "driver", "vmdk", x.encodeBlockdevOptions))
+}
+
+// LogValue is String for package slog.
+func (x BlockdevOptionsVmdk) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "driver", "vmdk", x.encodeBlockdevOptions))
+}
+
 // BlockdevDriver returns [BlockdevDriverVmdk].
 func (BlockdevOptionsVmdk) BlockdevDriver() BlockdevDriver {
 	return BlockdevDriverVmdk
@@ -9528,6 +10509,21 @@ func (x *BlockdevOptionsVpc) UnmarshalJSON(data []byte) error {
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsVpc) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return (*BlockdevOptionsGenericFormat)(x).UnmarshalJSONFrom(dec)
+}
+
+// String is x as JSON, without secrets.
+func (x BlockdevOptionsVpc) String() string {
+	return codec.Short(codec.Tagged(x, "driver", "vpc", x.encodeBlockdevOptions))
+}
+
+// GoString is String with the type's name.
+func (x BlockdevOptionsVpc) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "driver", "vpc", x.encodeBlockdevOptions))
+}
+
+// LogValue is String for package slog.
+func (x BlockdevOptionsVpc) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "driver", "vpc", x.encodeBlockdevOptions))
 }
 
 // BlockdevDriver returns [BlockdevDriverVpc].
@@ -9634,6 +10630,21 @@ type BlockdevReopenArgs struct {
 	// The complete new options of each node. Children given by name replace the
 	// present ones; a backing of null drops the backing node.
 	Options []BlockdevOptions `json:"options"`
+}
+
+// String is x as JSON, without secrets.
+func (x BlockdevReopenArgs) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x BlockdevReopenArgs) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x BlockdevReopenArgs) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // BlockdevReopen changes options of nodes that are in use, all in one step:
@@ -9749,6 +10760,21 @@ func (x *BlockdevCreateOptionsFile) encodeMembers(e *codec.Encoder) {
 	if x.ExtentSizeHint != nil {
 		e.Uint("extent-size-hint", *x.ExtentSizeHint)
 	}
+}
+
+// String is x as JSON, without secrets.
+func (x BlockdevCreateOptionsFile) String() string {
+	return codec.Short(codec.Tagged(x, "driver", "file", x.encodeBlockdevCreateOptions))
+}
+
+// GoString is String with the type's name.
+func (x BlockdevCreateOptionsFile) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "driver", "file", x.encodeBlockdevCreateOptions))
+}
+
+// LogValue is String for package slog.
+func (x BlockdevCreateOptionsFile) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "driver", "file", x.encodeBlockdevCreateOptions))
 }
 
 // BlockdevDriver returns [BlockdevDriverFile].
@@ -9882,6 +10908,21 @@ func (x *BlockdevCreateOptionsLUKS) UnmarshalJSONFrom(dec *jsontext.Decoder) err
 	return codec.Decode(dec, x.decode)
 }
 
+// String is x as JSON, without secrets.
+func (x BlockdevCreateOptionsLUKS) String() string {
+	return codec.Short(codec.Tagged(x, "driver", "luks", x.encodeBlockdevCreateOptions))
+}
+
+// GoString is String with the type's name.
+func (x BlockdevCreateOptionsLUKS) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "driver", "luks", x.encodeBlockdevCreateOptions))
+}
+
+// LogValue is String for package slog.
+func (x BlockdevCreateOptionsLUKS) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "driver", "luks", x.encodeBlockdevCreateOptions))
+}
+
 // BlockdevDriver returns [BlockdevDriverLUKS].
 func (BlockdevCreateOptionsLUKS) BlockdevDriver() BlockdevDriver {
 	return BlockdevDriverLUKS
@@ -9991,6 +11032,21 @@ func (x *BlockdevCreateOptionsParallels) UnmarshalJSONFrom(dec *jsontext.Decoder
 	return codec.Decode(dec, x.decode)
 }
 
+// String is x as JSON, without secrets.
+func (x BlockdevCreateOptionsParallels) String() string {
+	return codec.Short(codec.Tagged(x, "driver", "parallels", x.encodeBlockdevCreateOptions))
+}
+
+// GoString is String with the type's name.
+func (x BlockdevCreateOptionsParallels) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "driver", "parallels", x.encodeBlockdevCreateOptions))
+}
+
+// LogValue is String for package slog.
+func (x BlockdevCreateOptionsParallels) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "driver", "parallels", x.encodeBlockdevCreateOptions))
+}
+
 // BlockdevDriver returns [BlockdevDriverParallels].
 func (BlockdevCreateOptionsParallels) BlockdevDriver() BlockdevDriver {
 	return BlockdevDriverParallels
@@ -10066,6 +11122,21 @@ func (x *BlockdevCreateOptionsQcow) UnmarshalJSON(data []byte) error {
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevCreateOptionsQcow) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.Decode(dec, x.decode)
+}
+
+// String is x as JSON, without secrets.
+func (x BlockdevCreateOptionsQcow) String() string {
+	return codec.Short(codec.Tagged(x, "driver", "qcow", x.encodeBlockdevCreateOptions))
+}
+
+// GoString is String with the type's name.
+func (x BlockdevCreateOptionsQcow) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "driver", "qcow", x.encodeBlockdevCreateOptions))
+}
+
+// LogValue is String for package slog.
+func (x BlockdevCreateOptionsQcow) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "driver", "qcow", x.encodeBlockdevCreateOptions))
 }
 
 // BlockdevDriver returns [BlockdevDriverQcow].
@@ -10278,6 +11349,21 @@ func (x *BlockdevCreateOptionsQcow2) UnmarshalJSONFrom(dec *jsontext.Decoder) er
 	return codec.Decode(dec, x.decode)
 }
 
+// String is x as JSON, without secrets.
+func (x BlockdevCreateOptionsQcow2) String() string {
+	return codec.Short(codec.Tagged(x, "driver", "qcow2", x.encodeBlockdevCreateOptions))
+}
+
+// GoString is String with the type's name.
+func (x BlockdevCreateOptionsQcow2) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "driver", "qcow2", x.encodeBlockdevCreateOptions))
+}
+
+// LogValue is String for package slog.
+func (x BlockdevCreateOptionsQcow2) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "driver", "qcow2", x.encodeBlockdevCreateOptions))
+}
+
 // BlockdevDriver returns [BlockdevDriverQcow2].
 func (BlockdevCreateOptionsQcow2) BlockdevDriver() BlockdevDriver {
 	return BlockdevDriverQcow2
@@ -10369,6 +11455,21 @@ func (x *BlockdevCreateOptionsQed) UnmarshalJSONFrom(dec *jsontext.Decoder) erro
 	return codec.Decode(dec, x.decode)
 }
 
+// String is x as JSON, without secrets.
+func (x BlockdevCreateOptionsQed) String() string {
+	return codec.Short(codec.Tagged(x, "driver", "qed", x.encodeBlockdevCreateOptions))
+}
+
+// GoString is String with the type's name.
+func (x BlockdevCreateOptionsQed) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "driver", "qed", x.encodeBlockdevCreateOptions))
+}
+
+// LogValue is String for package slog.
+func (x BlockdevCreateOptionsQed) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "driver", "qed", x.encodeBlockdevCreateOptions))
+}
+
 // BlockdevDriver returns [BlockdevDriverQed].
 func (BlockdevCreateOptionsQed) BlockdevDriver() BlockdevDriver {
 	return BlockdevDriverQed
@@ -10421,6 +11522,21 @@ func (x *BlockdevCreateOptionsRBD) encodeMembers(e *codec.Encoder) {
 	if x.Encrypt != nil {
 		e.Value("encrypt", x.Encrypt)
 	}
+}
+
+// String is x as JSON, without secrets.
+func (x BlockdevCreateOptionsRBD) String() string {
+	return codec.Short(codec.Tagged(x, "driver", "rbd", x.encodeBlockdevCreateOptions))
+}
+
+// GoString is String with the type's name.
+func (x BlockdevCreateOptionsRBD) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "driver", "rbd", x.encodeBlockdevCreateOptions))
+}
+
+// LogValue is String for package slog.
+func (x BlockdevCreateOptionsRBD) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "driver", "rbd", x.encodeBlockdevCreateOptions))
 }
 
 // BlockdevDriver returns [BlockdevDriverRBD].
@@ -10610,6 +11726,21 @@ func (x *BlockdevCreateOptionsVmdk) UnmarshalJSONFrom(dec *jsontext.Decoder) err
 	return codec.Decode(dec, x.decode)
 }
 
+// String is x as JSON, without secrets.
+func (x BlockdevCreateOptionsVmdk) String() string {
+	return codec.Short(codec.Tagged(x, "driver", "vmdk", x.encodeBlockdevCreateOptions))
+}
+
+// GoString is String with the type's name.
+func (x BlockdevCreateOptionsVmdk) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "driver", "vmdk", x.encodeBlockdevCreateOptions))
+}
+
+// LogValue is String for package slog.
+func (x BlockdevCreateOptionsVmdk) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "driver", "vmdk", x.encodeBlockdevCreateOptions))
+}
+
 // BlockdevDriver returns [BlockdevDriverVmdk].
 func (BlockdevCreateOptionsVmdk) BlockdevDriver() BlockdevDriver {
 	return BlockdevDriverVmdk
@@ -10647,6 +11778,21 @@ func (x *BlockdevCreateOptionsSSH) decodeMember(dec *codec.Decoder, name []byte)
 func (x *BlockdevCreateOptionsSSH) encodeMembers(e *codec.Encoder) {
 	e.Value("location", &x.Location)
 	e.Uint("size", x.Size)
+}
+
+// String is x as JSON, without secrets.
+func (x BlockdevCreateOptionsSSH) String() string {
+	return codec.Short(codec.Tagged(x, "driver", "ssh", x.encodeBlockdevCreateOptions))
+}
+
+// GoString is String with the type's name.
+func (x BlockdevCreateOptionsSSH) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "driver", "ssh", x.encodeBlockdevCreateOptions))
+}
+
+// LogValue is String for package slog.
+func (x BlockdevCreateOptionsSSH) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "driver", "ssh", x.encodeBlockdevCreateOptions))
 }
 
 // BlockdevDriver returns [BlockdevDriverSSH].
@@ -10717,6 +11863,21 @@ func (x *BlockdevCreateOptionsVdi) UnmarshalJSON(data []byte) error {
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevCreateOptionsVdi) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.Decode(dec, x.decode)
+}
+
+// String is x as JSON, without secrets.
+func (x BlockdevCreateOptionsVdi) String() string {
+	return codec.Short(codec.Tagged(x, "driver", "vdi", x.encodeBlockdevCreateOptions))
+}
+
+// GoString is String with the type's name.
+func (x BlockdevCreateOptionsVdi) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "driver", "vdi", x.encodeBlockdevCreateOptions))
+}
+
+// LogValue is String for package slog.
+func (x BlockdevCreateOptionsVdi) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "driver", "vdi", x.encodeBlockdevCreateOptions))
 }
 
 // BlockdevDriver returns [BlockdevDriverVdi].
@@ -10840,6 +12001,21 @@ func (x *BlockdevCreateOptionsVhdx) UnmarshalJSONFrom(dec *jsontext.Decoder) err
 	return codec.Decode(dec, x.decode)
 }
 
+// String is x as JSON, without secrets.
+func (x BlockdevCreateOptionsVhdx) String() string {
+	return codec.Short(codec.Tagged(x, "driver", "vhdx", x.encodeBlockdevCreateOptions))
+}
+
+// GoString is String with the type's name.
+func (x BlockdevCreateOptionsVhdx) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "driver", "vhdx", x.encodeBlockdevCreateOptions))
+}
+
+// LogValue is String for package slog.
+func (x BlockdevCreateOptionsVhdx) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "driver", "vhdx", x.encodeBlockdevCreateOptions))
+}
+
 // BlockdevDriver returns [BlockdevDriverVhdx].
 func (BlockdevCreateOptionsVhdx) BlockdevDriver() BlockdevDriver {
 	return BlockdevDriverVhdx
@@ -10944,6 +12120,21 @@ func (x *BlockdevCreateOptionsVpc) UnmarshalJSON(data []byte) error {
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevCreateOptionsVpc) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.Decode(dec, x.decode)
+}
+
+// String is x as JSON, without secrets.
+func (x BlockdevCreateOptionsVpc) String() string {
+	return codec.Short(codec.Tagged(x, "driver", "vpc", x.encodeBlockdevCreateOptions))
+}
+
+// GoString is String with the type's name.
+func (x BlockdevCreateOptionsVpc) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "driver", "vpc", x.encodeBlockdevCreateOptions))
+}
+
+// LogValue is String for package slog.
+func (x BlockdevCreateOptionsVpc) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "driver", "vpc", x.encodeBlockdevCreateOptions))
 }
 
 // BlockdevDriver returns [BlockdevDriverVpc].
@@ -11196,9 +12387,19 @@ func (x *BlockdevCreateOptions) decode(dec *codec.Decoder) error {
 	return err
 }
 
-// String is the union's JSON, compact, with secrets blotted out.
+// String is x as JSON, without secrets.
 func (x BlockdevCreateOptions) String() string {
-	return codec.Text(x)
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x BlockdevCreateOptions) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x BlockdevCreateOptions) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // BlockdevCreateOptionsBlkdebug is the variant of [BlockdevCreateOptions] for
@@ -11666,6 +12867,21 @@ type BlockdevCreateArgs struct {
 	Options BlockdevCreateOptions `json:"options"`
 }
 
+// String is x as JSON, without secrets.
+func (x BlockdevCreateArgs) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x BlockdevCreateArgs) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x BlockdevCreateArgs) LogValue() slog.Value {
+	return codec.LogValue(x)
+}
+
 // BlockdevCreate starts a job that creates an image: either a file or other
 // storage (driver file, rbd, nfs), or a format, such as qcow2, within a node
 // that was added before.
@@ -11783,6 +12999,21 @@ func (x *BlockdevAmendOptionsQcow2) encodeMembers(e *codec.Encoder) {
 	if x.Encrypt != nil {
 		e.Value("encrypt", x.Encrypt)
 	}
+}
+
+// String is x as JSON, without secrets.
+func (x BlockdevAmendOptionsQcow2) String() string {
+	return codec.Short(codec.Tagged(x, "driver", "qcow2", x.encodeBlockdevAmendOptions))
+}
+
+// GoString is String with the type's name.
+func (x BlockdevAmendOptionsQcow2) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "driver", "qcow2", x.encodeBlockdevAmendOptions))
+}
+
+// LogValue is String for package slog.
+func (x BlockdevAmendOptionsQcow2) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "driver", "qcow2", x.encodeBlockdevAmendOptions))
 }
 
 // BlockdevDriver returns [BlockdevDriverQcow2].
@@ -12024,9 +13255,19 @@ func (x *BlockdevAmendOptions) decode(dec *codec.Decoder) error {
 	return err
 }
 
-// String is the union's JSON, compact, with secrets blotted out.
+// String is x as JSON, without secrets.
 func (x BlockdevAmendOptions) String() string {
-	return codec.Text(x)
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x BlockdevAmendOptions) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x BlockdevAmendOptions) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // BlockdevAmendOptionsBlkdebug is the variant of [BlockdevAmendOptions] for
@@ -12627,6 +13868,21 @@ type XBlockdevAmendArgs struct {
 	Force *bool `json:"force,omitzero"`
 }
 
+// String is x as JSON, without secrets.
+func (x XBlockdevAmendArgs) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x XBlockdevAmendArgs) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x XBlockdevAmendArgs) LogValue() slog.Value {
+	return codec.LogValue(x)
+}
+
 // XBlockdevAmend starts a job that changes the format's own options of an image
 // in use, such as the passphrases of a LUKS volume.
 //
@@ -12700,6 +13956,21 @@ type BlockImageCorruptedEvent struct {
 	// Whether the image can no longer be used: it is then marked as corrupt and
 	// accesses fail until it is repaired. Since QEMU 2.2.
 	Fatal bool `json:"fatal"`
+}
+
+// String is x as JSON, without secrets.
+func (x BlockImageCorruptedEvent) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x BlockImageCorruptedEvent) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x BlockImageCorruptedEvent) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // EventName returns BLOCK_IMAGE_CORRUPTED.
@@ -12797,6 +14068,21 @@ type BlockJobCompletedEvent struct {
 	// What went wrong, for people. Absent if the job succeeded: this is the only
 	// sign of failure.
 	Error *string `json:"error,omitzero"`
+}
+
+// String is x as JSON, without secrets.
+func (x BlockJobCompletedEvent) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x BlockJobCompletedEvent) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x BlockJobCompletedEvent) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // EventName returns BLOCK_JOB_COMPLETED.
@@ -13249,6 +14535,21 @@ type QuorumReportBadEvent struct {
 	SectorsCount int64 `json:"sectors-count"`
 }
 
+// String is x as JSON, without secrets.
+func (x QuorumReportBadEvent) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x QuorumReportBadEvent) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x QuorumReportBadEvent) LogValue() slog.Value {
+	return codec.LogValue(x)
+}
+
 // EventName returns QUORUM_REPORT_BAD.
 func (QuorumReportBadEvent) EventName() string {
 	return "QUORUM_REPORT_BAD"
@@ -13334,4 +14635,19 @@ func (c *Client) BlockdevSnapshotDeleteInternalSync(ctx context.Context, args Bl
 type DummyBlockCoreForceArrays struct {
 	// Unused.
 	UnusedBlockGraphInfo []BlockGraphInfo `json:"unused-block-graph-info"`
+}
+
+// String is x as JSON, without secrets.
+func (x DummyBlockCoreForceArrays) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x DummyBlockCoreForceArrays) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x DummyBlockCoreForceArrays) LogValue() slog.Value {
+	return codec.LogValue(x)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/qmp/codec"
+	"log/slog"
 	"time"
 )
 
@@ -35,6 +36,21 @@ type NBDServerOptions struct {
 	Addr SocketAddress `json:"addr"`
 }
 
+// String is x as JSON, without secrets.
+func (x NBDServerOptions) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x NBDServerOptions) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x NBDServerOptions) LogValue() slog.Value {
+	return codec.LogValue(x)
+}
+
 // NBDServerOptionsLegacy are the options of the NBD server, as
 // [Client.NBDServerStart] takes them. Their address is nested deeper than
 // usual.
@@ -59,6 +75,21 @@ type NBDServerOptionsLegacy struct {
 	MaxConnections *uint32 `json:"max-connections,omitzero"`
 	// Where to listen.
 	Addr SocketAddressLegacy `json:"addr"`
+}
+
+// String is x as JSON, without secrets.
+func (x NBDServerOptionsLegacy) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x NBDServerOptionsLegacy) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x NBDServerOptionsLegacy) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // NBDServerStart starts the NBD server of this process, which exports are then
@@ -199,6 +230,21 @@ func (x *BlockExportOptionsVhostUserBlk) encodeMembers(e *codec.Encoder) {
 	if x.NumQueues != nil {
 		e.Uint("num-queues", uint64(*x.NumQueues))
 	}
+}
+
+// String is x as JSON, without secrets.
+func (x BlockExportOptionsVhostUserBlk) String() string {
+	return codec.Short(codec.Tagged(x, "type", "vhost-user-blk", x.encodeBlockExportOptions))
+}
+
+// GoString is String with the type's name.
+func (x BlockExportOptionsVhostUserBlk) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "type", "vhost-user-blk", x.encodeBlockExportOptions))
+}
+
+// LogValue is String for package slog.
+func (x BlockExportOptionsVhostUserBlk) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "type", "vhost-user-blk", x.encodeBlockExportOptions))
 }
 
 // BlockExportType returns [BlockExportTypeVhostUserBlk].
@@ -637,9 +683,19 @@ func (x *BlockExportOptions) decode(dec *codec.Decoder) error {
 	return err
 }
 
-// String is the union's JSON, compact, with secrets blotted out.
+// String is x as JSON, without secrets.
 func (x BlockExportOptions) String() string {
-	return codec.Text(x)
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x BlockExportOptions) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x BlockExportOptions) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // BlockExportIothreads names one iothread object or several.

@@ -5,6 +5,8 @@ package qapi
 import (
 	"context"
 	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/qmp/codec"
+	"log/slog"
 	"time"
 )
 
@@ -284,6 +286,21 @@ type BlockdevChangeMediumArgs struct {
 	Force *bool `json:"force,omitzero"`
 	// Whether the guest may write to the medium. retain if absent.
 	ReadOnlyMode *BlockdevChangeReadOnlyMode `json:"read-only-mode,omitzero"`
+}
+
+// String is x as JSON, without secrets.
+func (x BlockdevChangeMediumArgs) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x BlockdevChangeMediumArgs) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x BlockdevChangeMediumArgs) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // BlockdevChangeMedium opens an image and puts it into a removable drive, in

@@ -7,6 +7,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/qmp/codec"
+	"log/slog"
 	"time"
 )
 
@@ -26,6 +27,21 @@ type ChardevInfo struct {
 	// Whether the device or monitor that uses it is open; for a virtio-serial port,
 	// whether the guest has opened it. Since QEMU 2.1.
 	FrontendOpen bool `json:"frontend-open"`
+}
+
+// String is x as JSON, without secrets.
+func (x ChardevInfo) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x ChardevInfo) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x ChardevInfo) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // QueryChardev returns all character devices with where they lead and whether
@@ -104,6 +120,21 @@ type RingbufWriteArgs struct {
 	Data string `json:"data"`
 	// How data is encoded; utf8 if absent.
 	Format *DataFormat `json:"format,omitzero"`
+}
+
+// String is x as JSON, without secrets.
+func (x RingbufWriteArgs) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x RingbufWriteArgs) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x RingbufWriteArgs) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // RingbufWrite writes data into a ring buffer character device, where
@@ -268,6 +299,21 @@ type ChardevBackendSocket struct {
 	ReconnectMs *int64 `json:"reconnect-ms,omitzero"`
 }
 
+// String is x as JSON, without secrets.
+func (x ChardevBackendSocket) String() string {
+	return codec.Short(codec.Tagged(x, "type", "socket", x.encodeChardevBackend))
+}
+
+// GoString is String with the type's name.
+func (x ChardevBackendSocket) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "type", "socket", x.encodeChardevBackend))
+}
+
+// LogValue is String for package slog.
+func (x ChardevBackendSocket) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "type", "socket", x.encodeChardevBackend))
+}
+
 // ChardevBackendKind returns [ChardevBackendKindSocket].
 func (ChardevBackendSocket) ChardevBackendKind() ChardevBackendKind {
 	return ChardevBackendKindSocket
@@ -299,6 +345,21 @@ type ChardevBackendUDP struct {
 	Remote SocketAddressLegacy `json:"remote"`
 	// Where to receive; any free port if absent.
 	Local *SocketAddressLegacy `json:"local,omitzero"`
+}
+
+// String is x as JSON, without secrets.
+func (x ChardevBackendUDP) String() string {
+	return codec.Short(codec.Tagged(x, "type", "udp", x.encodeChardevBackend))
+}
+
+// GoString is String with the type's name.
+func (x ChardevBackendUDP) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "type", "udp", x.encodeChardevBackend))
+}
+
+// LogValue is String for package slog.
+func (x ChardevBackendUDP) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "type", "udp", x.encodeChardevBackend))
 }
 
 // ChardevBackendKind returns [ChardevBackendKindUDP].
@@ -913,9 +974,19 @@ func (x *ChardevBackend) decode(dec *codec.Decoder) error {
 	return err
 }
 
-// String is the union's JSON, compact, with secrets blotted out.
+// String is x as JSON, without secrets.
 func (x ChardevBackend) String() string {
-	return codec.Text(x)
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x ChardevBackend) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x ChardevBackend) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // ChardevBackendSerial is the variant of [ChardevBackend] for serial, the
@@ -1125,6 +1196,21 @@ type ChardevAddArgs struct {
 	Backend ChardevBackend `json:"backend"`
 }
 
+// String is x as JSON, without secrets.
+func (x ChardevAddArgs) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x ChardevAddArgs) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x ChardevAddArgs) LogValue() slog.Value {
+	return codec.LogValue(x)
+}
+
 // ChardevAdd creates a character device, to which a device can then be attached
 // with its property chardev.
 //
@@ -1149,6 +1235,21 @@ type ChardevChangeArgs struct {
 	ID string `json:"id"`
 	// What the character device leads to from now on.
 	Backend ChardevBackend `json:"backend"`
+}
+
+// String is x as JSON, without secrets.
+func (x ChardevChangeArgs) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x ChardevChangeArgs) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x ChardevChangeArgs) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // ChardevChange replaces what a character device leads to while a guest device

@@ -5,6 +5,7 @@ package qapi
 import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/goqapi/goqapi/qmp/codec"
+	"log/slog"
 )
 
 // QCryptoTLSCredsEndpoint says which end of a TLS connection credentials are
@@ -477,9 +478,19 @@ func (x *QCryptoBlockOpenOptions) decode(dec *codec.Decoder) error {
 	return err
 }
 
-// String is the union's JSON, compact, with secrets blotted out.
+// String is x as JSON, without secrets.
 func (x QCryptoBlockOpenOptions) String() string {
-	return codec.Text(x)
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x QCryptoBlockOpenOptions) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x QCryptoBlockOpenOptions) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // QCryptoBlockOpenOptionsQcow is the variant of [QCryptoBlockOpenOptions] for
@@ -589,9 +600,19 @@ func (x *QCryptoBlockCreateOptions) decode(dec *codec.Decoder) error {
 	return err
 }
 
-// String is the union's JSON, compact, with secrets blotted out.
+// String is x as JSON, without secrets.
 func (x QCryptoBlockCreateOptions) String() string {
-	return codec.Text(x)
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x QCryptoBlockCreateOptions) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x QCryptoBlockCreateOptions) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // QCryptoBlockCreateOptionsQcow is the variant of [QCryptoBlockCreateOptions]
@@ -802,9 +823,19 @@ func (x *QCryptoBlockInfo) decode(dec *codec.Decoder) error {
 	return err
 }
 
-// String is the union's JSON, compact, with secrets blotted out.
+// String is x as JSON, without secrets.
 func (x QCryptoBlockInfo) String() string {
-	return codec.Text(x)
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x QCryptoBlockInfo) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x QCryptoBlockInfo) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // QCryptoBlockInfoQcow is the variant of [QCryptoBlockInfo] for qcow.
@@ -995,9 +1026,19 @@ func (x *QCryptoBlockAmendOptions) decode(dec *codec.Decoder) error {
 	return err
 }
 
-// String is the union's JSON, compact, with secrets blotted out.
+// String is x as JSON, without secrets.
 func (x QCryptoBlockAmendOptions) String() string {
-	return codec.Text(x)
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x QCryptoBlockAmendOptions) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x QCryptoBlockAmendOptions) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // QCryptoBlockAmendOptionsQcow is the variant of [QCryptoBlockAmendOptions] for
@@ -1072,6 +1113,21 @@ func (x *ObjectOptionsSecret) encodeMembers(e *codec.Encoder) {
 	if x.File != nil {
 		e.String("file", *x.File)
 	}
+}
+
+// String is x as JSON, without secrets.
+func (x ObjectOptionsSecret) String() string {
+	return codec.Short(codec.Tagged(x, "qom-type", "secret", x.encodeObjectOptions))
+}
+
+// GoString is String with the type's name.
+func (x ObjectOptionsSecret) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "qom-type", "secret", x.encodeObjectOptions))
+}
+
+// LogValue is String for package slog.
+func (x ObjectOptionsSecret) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "qom-type", "secret", x.encodeObjectOptions))
 }
 
 // ObjectType returns [ObjectTypeSecret].
@@ -1587,7 +1643,17 @@ func (x *QCryptoAkCipherOptions) decode(dec *codec.Decoder) error {
 	return err
 }
 
-// String is the union's JSON, compact, with secrets blotted out.
+// String is x as JSON, without secrets.
 func (x QCryptoAkCipherOptions) String() string {
-	return codec.Text(x)
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x QCryptoAkCipherOptions) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x QCryptoAkCipherOptions) LogValue() slog.Value {
+	return codec.LogValue(x)
 }

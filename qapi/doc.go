@@ -47,6 +47,11 @@
 //
 //	qapi.BlockdevOptionsQcow2{File: qapi.Str("proto0"), Backing: qapi.Null{}}
 //
+// # Printing
+//
+// What can hold a secret prints without it, as JSON, with package fmt and with log/slog.
+// [Text] does this for any value, and follows pointers.
+//
 // # Other releases
 //
 // Only what is set is sent. Members that a server does not send stay zero, and

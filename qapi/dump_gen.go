@@ -5,6 +5,8 @@ package qapi
 import (
 	"context"
 	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/qmp/codec"
+	"log/slog"
 	"time"
 )
 
@@ -175,6 +177,21 @@ type DumpCompletedEvent struct {
 	Result DumpQueryResult `json:"result"`
 	// What went wrong, in words for people. Only after a failure.
 	Error *string `json:"error,omitzero"`
+}
+
+// String is x as JSON, without secrets.
+func (x DumpCompletedEvent) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x DumpCompletedEvent) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x DumpCompletedEvent) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // EventName returns DUMP_COMPLETED.

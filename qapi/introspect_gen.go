@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/goqapi/goqapi/qmp/codec"
+	"log/slog"
 )
 
 // QueryQMPSchema returns the server's whole interface: every command, event and
@@ -181,9 +182,19 @@ func (x *SchemaInfo) decode(dec *codec.Decoder) error {
 	return err
 }
 
-// String is the union's JSON, compact, with secrets blotted out.
+// String is x as JSON, without secrets.
 func (x SchemaInfo) String() string {
-	return codec.Text(x)
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x SchemaInfo) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x SchemaInfo) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // SchemaInfoBuiltin is a type of the language.
@@ -410,6 +421,21 @@ func (x *SchemaInfoObject) encodeMembers(e *codec.Encoder) {
 	}
 }
 
+// String is x as JSON, without secrets.
+func (x SchemaInfoObject) String() string {
+	return codec.Short(codec.Tagged(x, "meta-type", "object", x.encodeSchemaInfo))
+}
+
+// GoString is String with the type's name.
+func (x SchemaInfoObject) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "meta-type", "object", x.encodeSchemaInfo))
+}
+
+// LogValue is String for package slog.
+func (x SchemaInfoObject) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "meta-type", "object", x.encodeSchemaInfo))
+}
+
 // SchemaMetaType returns [SchemaMetaTypeObject].
 func (SchemaInfoObject) SchemaMetaType() SchemaMetaType {
 	return SchemaMetaTypeObject
@@ -453,6 +479,21 @@ func (x *SchemaInfoObjectMember) decodeMember(dec *codec.Decoder, name []byte) (
 
 func (x *SchemaInfoObjectMember) decode(dec *codec.Decoder) error {
 	return codec.DecodeObject(dec, x, x.decodeMember)
+}
+
+// String is x as JSON, without secrets.
+func (x SchemaInfoObjectMember) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x SchemaInfoObjectMember) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x SchemaInfoObjectMember) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // SchemaInfoObjectVariant is what one value of a tag adds to an object.

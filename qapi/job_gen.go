@@ -5,6 +5,8 @@ package qapi
 import (
 	"context"
 	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/qmp/codec"
+	"log/slog"
 	"time"
 )
 
@@ -359,6 +361,21 @@ type JobInfo struct {
 	TotalProgress int64 `json:"total-progress"`
 	// What went wrong, for people. Absent unless the job has failed.
 	Error *string `json:"error,omitzero"`
+}
+
+// String is x as JSON, without secrets.
+func (x JobInfo) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x JobInfo) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x JobInfo) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // QueryJobs returns all jobs of every type, those that have ended and wait for

@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/qmp/codec"
+	"log/slog"
 	"time"
 )
 
@@ -375,9 +376,19 @@ func (x *CPUInfoFast) decode(dec *codec.Decoder) error {
 	return err
 }
 
-// String is the union's JSON, compact, with secrets blotted out.
+// String is x as JSON, without secrets.
 func (x CPUInfoFast) String() string {
-	return codec.Text(x)
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x CPUInfoFast) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x CPUInfoFast) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // CPUInfoFastAarch64 is the variant of [CPUInfoFast] for aarch64.
@@ -699,6 +710,21 @@ type CompatProperty struct {
 	Value string `json:"value"`
 }
 
+// String is x as JSON, without secrets.
+func (x CompatProperty) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x CompatProperty) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x CompatProperty) LogValue() slog.Value {
+	return codec.LogValue(x)
+}
+
 // MachineInfo is a type of machine.
 //
 // It is the struct MachineInfo of machine.json.
@@ -733,6 +759,21 @@ type MachineInfo struct {
 	// What the machine type sets on devices; if asked for. In QEMU 10.0 and later,
 	// upstream since 9.1. Unstable: QEMU may change it in any release.
 	CompatProps []CompatProperty `json:"compat-props,omitzero"`
+}
+
+// String is x as JSON, without secrets.
+func (x MachineInfo) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x MachineInfo) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x MachineInfo) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // QueryMachinesArgs are the arguments of [Client.QueryMachines].
@@ -1072,9 +1113,19 @@ func (x *NUMAOptions) decode(dec *codec.Decoder) error {
 	return err
 }
 
-// String is the union's JSON, compact, with secrets blotted out.
+// String is x as JSON, without secrets.
 func (x NUMAOptions) String() string {
-	return codec.Text(x)
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x NUMAOptions) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x NUMAOptions) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // NUMAOptionsNode is a NUMA node of the guest.
@@ -1648,6 +1699,21 @@ type MemsaveArgs struct {
 	CPUIndex *int64 `json:"cpu-index,omitzero"`
 }
 
+// String is x as JSON, without secrets.
+func (x MemsaveArgs) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x MemsaveArgs) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x MemsaveArgs) LogValue() slog.Value {
+	return codec.LogValue(x)
+}
+
 // Memsave writes memory of the guest to a file, by the addresses that a
 // processor sees now.
 //
@@ -1671,6 +1737,21 @@ type PmemsaveArgs struct {
 	Size uint64 `json:"size"`
 	// The file.
 	Filename string `json:"filename"`
+}
+
+// String is x as JSON, without secrets.
+func (x PmemsaveArgs) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x PmemsaveArgs) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x PmemsaveArgs) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // Pmemsave writes memory of the guest to a file, by physical addresses.
@@ -2321,9 +2402,19 @@ func (x *MemoryDeviceInfo) decode(dec *codec.Decoder) error {
 	return err
 }
 
-// String is the union's JSON, compact, with secrets blotted out.
+// String is x as JSON, without secrets.
 func (x MemoryDeviceInfo) String() string {
-	return codec.Text(x)
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x MemoryDeviceInfo) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x MemoryDeviceInfo) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // MemoryDeviceInfoDimm is the variant of [MemoryDeviceInfo] for dimm, the
@@ -2640,6 +2731,21 @@ type DumpdtbArgs struct {
 	Filename string `json:"filename"`
 }
 
+// String is x as JSON, without secrets.
+func (x DumpdtbArgs) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x DumpdtbArgs) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x DumpdtbArgs) LogValue() slog.Value {
+	return codec.LogValue(x)
+}
+
 // Dumpdtb writes the machine's device tree to a file, in its binary form. It
 // fails if the machine has none.
 //
@@ -2708,6 +2814,21 @@ type DumpSkeysArgs struct {
 	Filename string `json:"filename"`
 }
 
+// String is x as JSON, without secrets.
+func (x DumpSkeysArgs) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x DumpSkeysArgs) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x DumpSkeysArgs) LogValue() slog.Value {
+	return codec.LogValue(x)
+}
+
 // DumpSkeys writes the storage keys of an s390x guest to a file. It fails for
 // guests that use none.
 //
@@ -2732,6 +2853,21 @@ type CPUModelInfo struct {
 	Name string `json:"name"`
 	// The features that were changed, an object of feature and value.
 	Props json.RawMessage `json:"props,omitzero"`
+}
+
+// String is x as JSON, without secrets.
+func (x CPUModelInfo) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x CPUModelInfo) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x CPUModelInfo) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // CPUModelExpansionType says how much of a model to spell out.
@@ -2810,6 +2946,21 @@ type CPUModelBaselineInfo struct {
 	Model CPUModelInfo `json:"model"`
 }
 
+// String is x as JSON, without secrets.
+func (x CPUModelBaselineInfo) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x CPUModelBaselineInfo) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x CPUModelBaselineInfo) LogValue() slog.Value {
+	return codec.LogValue(x)
+}
+
 // CPUModelCompareInfo is what two models are to each other.
 //
 // It is the struct CpuModelCompareInfo of machine.json.
@@ -2830,6 +2981,21 @@ type QueryCPUModelComparisonArgs struct {
 	Modela CPUModelInfo `json:"modela"`
 	// The model B.
 	Modelb CPUModelInfo `json:"modelb"`
+}
+
+// String is x as JSON, without secrets.
+func (x QueryCPUModelComparisonArgs) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x QueryCPUModelComparisonArgs) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x QueryCPUModelComparisonArgs) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // QueryCPUModelComparison returns what two processor models are to each other:
@@ -2853,6 +3019,21 @@ type QueryCPUModelBaselineArgs struct {
 	Modela CPUModelInfo `json:"modela"`
 	// The second model.
 	Modelb CPUModelInfo `json:"modelb"`
+}
+
+// String is x as JSON, without secrets.
+func (x QueryCPUModelBaselineArgs) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x QueryCPUModelBaselineArgs) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x QueryCPUModelBaselineArgs) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // QueryCPUModelBaseline returns a processor model that hosts with either of two
@@ -2884,12 +3065,42 @@ type CPUModelExpansionInfo struct {
 	DeprecatedProps []string `json:"deprecated-props,omitzero"`
 }
 
+// String is x as JSON, without secrets.
+func (x CPUModelExpansionInfo) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x CPUModelExpansionInfo) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x CPUModelExpansionInfo) LogValue() slog.Value {
+	return codec.LogValue(x)
+}
+
 // QueryCPUModelExpansionArgs are the arguments of [Client.QueryCPUModelExpansion].
 type QueryCPUModelExpansionArgs struct {
 	// How much to spell out.
 	Type CPUModelExpansionType `json:"type"`
 	// The model.
 	Model CPUModelInfo `json:"model"`
+}
+
+// String is x as JSON, without secrets.
+func (x QueryCPUModelExpansionArgs) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x QueryCPUModelExpansionArgs) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x QueryCPUModelExpansionArgs) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // QueryCPUModelExpansion returns what a processor model means here: the

@@ -7,6 +7,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/qmp/codec"
+	"log/slog"
 	"time"
 )
 
@@ -268,6 +269,21 @@ type MigrationInfo struct {
 	// Estimated microseconds until a virtual CPU's dirty ring is full. Zero if the
 	// guest changes no memory. In QEMU 10.0 and later, upstream since 8.1.
 	DirtyLimitRingFullTime *uint64 `json:"dirty-limit-ring-full-time,omitzero"`
+}
+
+// String is x as JSON, without secrets.
+func (x MigrationInfo) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x MigrationInfo) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x MigrationInfo) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // QueryMigrate returns the state of the last or the running migration, outgoing
@@ -1076,6 +1092,21 @@ func (x *MigrationParameters) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.Decode(dec, x.decode)
 }
 
+// String is x as JSON, without secrets.
+func (x MigrationParameters) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x MigrationParameters) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x MigrationParameters) LogValue() slog.Value {
+	return codec.LogValue(x)
+}
+
 // QueryMigrateParameters returns the parameters of migrations with their
 // current values.
 //
@@ -1472,6 +1503,21 @@ func (x *MigrationAddressFile) encodeMembers(e *codec.Encoder) {
 	e.Uint("offset", x.Offset)
 }
 
+// String is x as JSON, without secrets.
+func (x MigrationAddressFile) String() string {
+	return codec.Short(codec.Tagged(x, "transport", "file", x.encodeMigrationAddress))
+}
+
+// GoString is String with the type's name.
+func (x MigrationAddressFile) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "transport", "file", x.encodeMigrationAddress))
+}
+
+// LogValue is String for package slog.
+func (x MigrationAddressFile) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "transport", "file", x.encodeMigrationAddress))
+}
+
 // MigrationAddressType returns [MigrationAddressTypeFile].
 func (MigrationAddressFile) MigrationAddressType() MigrationAddressType {
 	return MigrationAddressTypeFile
@@ -1504,6 +1550,21 @@ func (x *MigrationAddressExec) decodeMember(dec *codec.Decoder, name []byte) (bo
 
 func (x *MigrationAddressExec) encodeMembers(e *codec.Encoder) {
 	e.Value("args", &x.Args)
+}
+
+// String is x as JSON, without secrets.
+func (x MigrationAddressExec) String() string {
+	return codec.Short(codec.Tagged(x, "transport", "exec", x.encodeMigrationAddress))
+}
+
+// GoString is String with the type's name.
+func (x MigrationAddressExec) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "transport", "exec", x.encodeMigrationAddress))
+}
+
+// LogValue is String for package slog.
+func (x MigrationAddressExec) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "transport", "exec", x.encodeMigrationAddress))
 }
 
 // MigrationAddressType returns [MigrationAddressTypeExec].
@@ -1599,9 +1660,19 @@ func (x *MigrationAddress) decode(dec *codec.Decoder) error {
 	return err
 }
 
-// String is the union's JSON, compact, with secrets blotted out.
+// String is x as JSON, without secrets.
 func (x MigrationAddress) String() string {
-	return codec.Text(x)
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x MigrationAddress) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x MigrationAddress) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // MigrationAddressSocket is the variant of [MigrationAddress] for socket, the
@@ -1628,6 +1699,21 @@ func (x *MigrationAddressSocket) UnmarshalJSON(data []byte) error {
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *MigrationAddressSocket) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return (*SocketAddress)(x).UnmarshalJSONFrom(dec)
+}
+
+// String is x as JSON, without secrets.
+func (x MigrationAddressSocket) String() string {
+	return codec.Short(codec.Tagged(x, "transport", "socket", x.encodeMigrationAddress))
+}
+
+// GoString is String with the type's name.
+func (x MigrationAddressSocket) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "transport", "socket", x.encodeMigrationAddress))
+}
+
+// LogValue is String for package slog.
+func (x MigrationAddressSocket) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "transport", "socket", x.encodeMigrationAddress))
 }
 
 // MigrationAddressType returns [MigrationAddressTypeSocket].
@@ -1697,6 +1783,21 @@ type MigrationChannel struct {
 	Addr MigrationAddress `json:"addr"`
 }
 
+// String is x as JSON, without secrets.
+func (x MigrationChannel) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x MigrationChannel) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x MigrationChannel) LogValue() slog.Value {
+	return codec.LogValue(x)
+}
+
 // MigrateArgs are the arguments of [Client.Migrate].
 type MigrateArgs struct {
 	// Where to send it: tcp:HOST:PORT, unix:PATH, fd:NAME (from [Client.Getfd]),
@@ -1710,6 +1811,21 @@ type MigrateArgs struct {
 	// Takes up a postcopy migration in status postcopy-paused again instead of
 	// starting one. False if absent. Since QEMU 3.0.
 	Resume *bool `json:"resume,omitzero"`
+}
+
+// String is x as JSON, without secrets.
+func (x MigrateArgs) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x MigrateArgs) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x MigrateArgs) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // Migrate starts to migrate the running VM: to another QEMU, to a command, or
@@ -1745,6 +1861,21 @@ type MigrateIncomingArgs struct {
 	ExitOnError *bool `json:"exit-on-error,omitzero"`
 }
 
+// String is x as JSON, without secrets.
+func (x MigrateIncomingArgs) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x MigrateIncomingArgs) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x MigrateIncomingArgs) LogValue() slog.Value {
+	return codec.LogValue(x)
+}
+
 // MigrateIncoming makes a QEMU that was started with -incoming defer wait for
 // an incoming migration at an address.
 //
@@ -1768,6 +1899,21 @@ type XenSaveDevicesStateArgs struct {
 	// Whether this is part of a live migration, so that the block devices are given
 	// up for the destination. True if absent. Since QEMU 2.11.
 	Live *bool `json:"live,omitzero"`
+}
+
+// String is x as JSON, without secrets.
+func (x XenSaveDevicesStateArgs) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x XenSaveDevicesStateArgs) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x XenSaveDevicesStateArgs) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // XenSaveDevicesState writes the state of all devices to a file, without memory
@@ -1806,6 +1952,21 @@ func (c *Client) XenSetGlobalDirtyLog(ctx context.Context, args XenSetGlobalDirt
 type XenLoadDevicesStateArgs struct {
 	// The file to read, on the host.
 	Filename string `json:"filename"`
+}
+
+// String is x as JSON, without secrets.
+func (x XenLoadDevicesStateArgs) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x XenLoadDevicesStateArgs) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x XenLoadDevicesStateArgs) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // XenLoadDevicesState restores the state of all devices from a file that
@@ -1858,6 +2019,21 @@ type ReplicationStatus struct {
 	Error bool `json:"error"`
 	// The error in words, if there is one.
 	Desc *string `json:"desc,omitzero"`
+}
+
+// String is x as JSON, without secrets.
+func (x ReplicationStatus) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x ReplicationStatus) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x ReplicationStatus) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // QueryXenReplicationStatus returns whether block replication under Xen has met
@@ -1924,6 +2100,21 @@ func (c *Client) QueryColoStatus(ctx context.Context) (COLOStatus, error) {
 type MigrateRecoverArgs struct {
 	// Where to listen, in the form that [Client.MigrateIncoming] knows.
 	URI string `json:"uri"`
+}
+
+// String is x as JSON, without secrets.
+func (x MigrateRecoverArgs) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x MigrateRecoverArgs) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x MigrateRecoverArgs) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // MigrateRecover makes the destination of a paused postcopy migration listen

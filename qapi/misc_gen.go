@@ -5,6 +5,8 @@ package qapi
 import (
 	"context"
 	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/qmp/codec"
+	"log/slog"
 	"time"
 )
 
@@ -152,6 +154,21 @@ type HumanMonitorCommandArgs struct {
 	CommandLine string `json:"command-line"`
 	// The processor that commands about one are about; 0 if absent.
 	CPUIndex *int64 `json:"cpu-index,omitzero"`
+}
+
+// String is x as JSON, without secrets.
+func (x HumanMonitorCommandArgs) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x HumanMonitorCommandArgs) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x HumanMonitorCommandArgs) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // HumanMonitorCommand executes a command of the monitor for people and returns

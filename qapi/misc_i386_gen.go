@@ -6,6 +6,7 @@ import (
 	"context"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/goqapi/goqapi/qmp/codec"
+	"log/slog"
 )
 
 // RTCResetReinjection forgets the ticks of the real-time clock that are still
@@ -263,9 +264,19 @@ func (x *SEVInfo) decode(dec *codec.Decoder) error {
 	return err
 }
 
-// String is the union's JSON, compact, with secrets blotted out.
+// String is x as JSON, without secrets.
 func (x SEVInfo) String() string {
-	return codec.Text(x)
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x SEVInfo) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x SEVInfo) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // QuerySEV returns the state of AMD memory encryption. It fails on machines
@@ -353,6 +364,21 @@ type SEVInjectLaunchSecretArgs struct {
 	// The guest address to put it at; where the firmware has a table for it if
 	// absent.
 	Gpa *uint64 `json:"gpa,omitzero"`
+}
+
+// String is x as JSON, without secrets.
+func (x SEVInjectLaunchSecretArgs) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x SEVInjectLaunchSecretArgs) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x SEVInjectLaunchSecretArgs) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // SEVInjectLaunchSecret puts a secret into an SEV guest before it starts,

@@ -7,6 +7,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/qmp/codec"
+	"log/slog"
 	"time"
 )
 
@@ -657,6 +658,21 @@ func (x *NetdevUser) encodeMembers(e *codec.Encoder) {
 	}
 }
 
+// String is x as JSON, without secrets.
+func (x NetdevUser) String() string {
+	return codec.Short(codec.Tagged(x, "type", "user", x.encodeNetdev))
+}
+
+// GoString is String with the type's name.
+func (x NetdevUser) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "type", "user", x.encodeNetdev))
+}
+
+// LogValue is String for package slog.
+func (x NetdevUser) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "type", "user", x.encodeNetdev))
+}
+
 // NetClientDriver returns [NetClientDriverUser].
 func (NetdevUser) NetClientDriver() NetClientDriver {
 	return NetClientDriverUser
@@ -991,6 +1007,21 @@ func (x *NetdevL2tpv3) encodeMembers(e *codec.Encoder) {
 	if x.Offset != nil {
 		e.Uint("offset", uint64(*x.Offset))
 	}
+}
+
+// String is x as JSON, without secrets.
+func (x NetdevL2tpv3) String() string {
+	return codec.Short(codec.Tagged(x, "type", "l2tpv3", x.encodeNetdev))
+}
+
+// GoString is String with the type's name.
+func (x NetdevL2tpv3) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "type", "l2tpv3", x.encodeNetdev))
+}
+
+// LogValue is String for package slog.
+func (x NetdevL2tpv3) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "type", "l2tpv3", x.encodeNetdev))
 }
 
 // NetClientDriver returns [NetClientDriverL2tpv3].
@@ -1636,6 +1667,21 @@ func (x *NetdevStream) encodeMembers(e *codec.Encoder) {
 	}
 }
 
+// String is x as JSON, without secrets.
+func (x NetdevStream) String() string {
+	return codec.Short(codec.Tagged(x, "type", "stream", x.encodeNetdev))
+}
+
+// GoString is String with the type's name.
+func (x NetdevStream) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "type", "stream", x.encodeNetdev))
+}
+
+// LogValue is String for package slog.
+func (x NetdevStream) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "type", "stream", x.encodeNetdev))
+}
+
 // NetClientDriver returns [NetClientDriverStream].
 func (NetdevStream) NetClientDriver() NetClientDriver {
 	return NetClientDriverStream
@@ -1678,6 +1724,21 @@ func (x *NetdevDgram) encodeMembers(e *codec.Encoder) {
 	if x.Remote != nil {
 		e.Value("remote", x.Remote)
 	}
+}
+
+// String is x as JSON, without secrets.
+func (x NetdevDgram) String() string {
+	return codec.Short(codec.Tagged(x, "type", "dgram", x.encodeNetdev))
+}
+
+// GoString is String with the type's name.
+func (x NetdevDgram) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "type", "dgram", x.encodeNetdev))
+}
+
+// LogValue is String for package slog.
+func (x NetdevDgram) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "type", "dgram", x.encodeNetdev))
 }
 
 // NetClientDriver returns [NetClientDriverDgram].
@@ -1924,9 +1985,19 @@ func (x *Netdev) decode(dec *codec.Decoder) error {
 	return err
 }
 
-// String is the union's JSON, compact, with secrets blotted out.
+// String is x as JSON, without secrets.
 func (x Netdev) String() string {
-	return codec.Text(x)
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x Netdev) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x Netdev) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // NetdevNone is the variant of [Netdev] for none.
@@ -2153,6 +2224,21 @@ type NetdevStreamConnectedEvent struct {
 	NetdevID string `json:"netdev-id"`
 	// The address of the peer.
 	Addr SocketAddress `json:"addr"`
+}
+
+// String is x as JSON, without secrets.
+func (x NetdevStreamConnectedEvent) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x NetdevStreamConnectedEvent) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x NetdevStreamConnectedEvent) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // EventName returns NETDEV_STREAM_CONNECTED.

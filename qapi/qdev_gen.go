@@ -7,6 +7,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/qmp/codec"
+	"log/slog"
 	"time"
 )
 
@@ -94,6 +95,21 @@ func (x *DeviceAddArgs) UnmarshalJSON(data []byte) error {
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *DeviceAddArgs) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.Decode(dec, x.decode)
+}
+
+// String is x as JSON, without secrets.
+func (x DeviceAddArgs) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x DeviceAddArgs) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x DeviceAddArgs) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // DeviceAdd plugs a device in.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/goqapi/goqapi/qmp/codec"
+	"log/slog"
 )
 
 // ObjectPropertyInfo is a property of an object, or of a type.
@@ -29,6 +30,21 @@ type ObjectPropertyInfo struct {
 	DefaultValue json.RawMessage `json:"default-value,omitzero"`
 }
 
+// String is x as JSON, without secrets.
+func (x ObjectPropertyInfo) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x ObjectPropertyInfo) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x ObjectPropertyInfo) LogValue() slog.Value {
+	return codec.LogValue(x)
+}
+
 // ObjectPropertyValue is a property of an object with its value.
 //
 // It is the struct ObjectPropertyValue of qom.json.
@@ -45,6 +61,21 @@ type ObjectPropertyValue struct {
 	Value json.RawMessage `json:"value,omitzero"`
 }
 
+// String is x as JSON, without secrets.
+func (x ObjectPropertyValue) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x ObjectPropertyValue) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x ObjectPropertyValue) LogValue() slog.Value {
+	return codec.LogValue(x)
+}
+
 // ObjectPropertiesValues are the properties of one object.
 //
 // It is the struct ObjectPropertiesValues of qom.json.
@@ -55,6 +86,21 @@ type ObjectPropertyValue struct {
 type ObjectPropertiesValues struct {
 	// The properties.
 	Properties []ObjectPropertyValue `json:"properties"`
+}
+
+// String is x as JSON, without secrets.
+func (x ObjectPropertiesValues) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x ObjectPropertiesValues) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x ObjectPropertiesValues) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // QOMListArgs are the arguments of [Client.QOMList].
@@ -133,6 +179,21 @@ type QOMSetArgs struct {
 	Property string `json:"property"`
 	// The value, of the property's type.
 	Value any `json:"value"`
+}
+
+// String is x as JSON, without secrets.
+func (x QOMSetArgs) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x QOMSetArgs) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x QOMSetArgs) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // QOMSet sets a property of an object.
@@ -719,6 +780,21 @@ func (x *ObjectOptionsFilterDump) encodeMembers(e *codec.Encoder) {
 	if x.Maxlen != nil {
 		e.Uint("maxlen", uint64(*x.Maxlen))
 	}
+}
+
+// String is x as JSON, without secrets.
+func (x ObjectOptionsFilterDump) String() string {
+	return codec.Short(codec.Tagged(x, "qom-type", "filter-dump", x.encodeObjectOptions))
+}
+
+// GoString is String with the type's name.
+func (x ObjectOptionsFilterDump) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "qom-type", "filter-dump", x.encodeObjectOptions))
+}
+
+// LogValue is String for package slog.
+func (x ObjectOptionsFilterDump) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "qom-type", "filter-dump", x.encodeObjectOptions))
 }
 
 // ObjectType returns [ObjectTypeFilterDump].
@@ -1983,6 +2059,21 @@ func (x *ObjectOptionsXVfioUserServer) encodeMembers(e *codec.Encoder) {
 	e.String("device", x.Device)
 }
 
+// String is x as JSON, without secrets.
+func (x ObjectOptionsXVfioUserServer) String() string {
+	return codec.Short(codec.Tagged(x, "qom-type", "x-vfio-user-server", x.encodeObjectOptions))
+}
+
+// GoString is String with the type's name.
+func (x ObjectOptionsXVfioUserServer) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "qom-type", "x-vfio-user-server", x.encodeObjectOptions))
+}
+
+// LogValue is String for package slog.
+func (x ObjectOptionsXVfioUserServer) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "qom-type", "x-vfio-user-server", x.encodeObjectOptions))
+}
+
 // ObjectType returns [ObjectTypeXVfioUserServer].
 func (ObjectOptionsXVfioUserServer) ObjectType() ObjectType {
 	return ObjectTypeXVfioUserServer
@@ -2228,6 +2319,21 @@ func (x *ObjectOptionsRngRandom) encodeMembers(e *codec.Encoder) {
 	}
 }
 
+// String is x as JSON, without secrets.
+func (x ObjectOptionsRngRandom) String() string {
+	return codec.Short(codec.Tagged(x, "qom-type", "rng-random", x.encodeObjectOptions))
+}
+
+// GoString is String with the type's name.
+func (x ObjectOptionsRngRandom) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "qom-type", "rng-random", x.encodeObjectOptions))
+}
+
+// LogValue is String for package slog.
+func (x ObjectOptionsRngRandom) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "qom-type", "rng-random", x.encodeObjectOptions))
+}
+
 // ObjectType returns [ObjectTypeRngRandom].
 func (ObjectOptionsRngRandom) ObjectType() ObjectType {
 	return ObjectTypeRngRandom
@@ -2261,6 +2367,21 @@ func (x *ObjectOptionsIgvmCfg) decodeMember(dec *codec.Decoder, name []byte) (bo
 
 func (x *ObjectOptionsIgvmCfg) encodeMembers(e *codec.Encoder) {
 	e.String("file", x.File)
+}
+
+// String is x as JSON, without secrets.
+func (x ObjectOptionsIgvmCfg) String() string {
+	return codec.Short(codec.Tagged(x, "qom-type", "igvm-cfg", x.encodeObjectOptions))
+}
+
+// GoString is String with the type's name.
+func (x ObjectOptionsIgvmCfg) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "qom-type", "igvm-cfg", x.encodeObjectOptions))
+}
+
+// LogValue is String for package slog.
+func (x ObjectOptionsIgvmCfg) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "qom-type", "igvm-cfg", x.encodeObjectOptions))
 }
 
 // ObjectType returns [ObjectTypeIgvmCfg].
@@ -2532,6 +2653,21 @@ func (x *ObjectOptionsTdxGuest) encodeMembers(e *codec.Encoder) {
 	if x.QuoteGenerationSocket != nil {
 		e.Value("quote-generation-socket", x.QuoteGenerationSocket)
 	}
+}
+
+// String is x as JSON, without secrets.
+func (x ObjectOptionsTdxGuest) String() string {
+	return codec.Short(codec.Tagged(x, "qom-type", "tdx-guest", x.encodeObjectOptions))
+}
+
+// GoString is String with the type's name.
+func (x ObjectOptionsTdxGuest) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "qom-type", "tdx-guest", x.encodeObjectOptions))
+}
+
+// LogValue is String for package slog.
+func (x ObjectOptionsTdxGuest) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "qom-type", "tdx-guest", x.encodeObjectOptions))
 }
 
 // ObjectType returns [ObjectTypeTdxGuest].
@@ -3166,9 +3302,19 @@ func (x *ObjectOptions) decode(dec *codec.Decoder) error {
 	return err
 }
 
-// String is the union's JSON, compact, with secrets blotted out.
+// String is x as JSON, without secrets.
 func (x ObjectOptions) String() string {
-	return codec.Text(x)
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x ObjectOptions) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x ObjectOptions) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // ObjectOptionsCanBus is the variant of [ObjectOptions] for can-bus.

@@ -2,7 +2,11 @@
 
 package qapi
 
-import "context"
+import (
+	"context"
+	"github.com/goqapi/goqapi/qmp/codec"
+	"log/slog"
+)
 
 // ReplayMode says whether execution is recorded or replayed.
 //
@@ -50,6 +54,21 @@ type ReplayInfo struct {
 	Filename *string `json:"filename,omitzero"`
 	// Instructions executed so far.
 	Icount int64 `json:"icount"`
+}
+
+// String is x as JSON, without secrets.
+func (x ReplayInfo) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x ReplayInfo) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x ReplayInfo) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // QueryReplay returns whether execution is being recorded or replayed, and how

@@ -7,6 +7,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/qmp/codec"
+	"log/slog"
 	"time"
 )
 
@@ -628,6 +629,21 @@ type GuestPanickedEvent struct {
 	Info *GuestPanicInformation `json:"info,omitzero"`
 }
 
+// String is x as JSON, without secrets.
+func (x GuestPanickedEvent) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x GuestPanickedEvent) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x GuestPanickedEvent) LogValue() slog.Value {
+	return codec.LogValue(x)
+}
+
 // EventName returns GUEST_PANICKED.
 func (GuestPanickedEvent) EventName() string {
 	return "GUEST_PANICKED"
@@ -659,6 +675,21 @@ type GuestCrashloadedEvent struct {
 	Action GuestPanicAction `json:"action"`
 	// What the guest said about it.
 	Info *GuestPanicInformation `json:"info,omitzero"`
+}
+
+// String is x as JSON, without secrets.
+func (x GuestCrashloadedEvent) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x GuestCrashloadedEvent) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x GuestCrashloadedEvent) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // EventName returns GUEST_CRASHLOADED.
@@ -855,9 +886,19 @@ func (x *GuestPanicInformation) decode(dec *codec.Decoder) error {
 	return err
 }
 
-// String is the union's JSON, compact, with secrets blotted out.
+// String is x as JSON, without secrets.
 func (x GuestPanicInformation) String() string {
-	return codec.Text(x)
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x GuestPanicInformation) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x GuestPanicInformation) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // GuestPanicInformationHyperV are the five registers by which a Windows guest

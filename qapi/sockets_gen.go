@@ -5,6 +5,7 @@ package qapi
 import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/goqapi/goqapi/qmp/codec"
+	"log/slog"
 )
 
 // NetworkAddressFamily is a family of socket addresses.
@@ -359,9 +360,19 @@ func (x *SocketAddressLegacy) decode(dec *codec.Decoder) error {
 	return err
 }
 
-// String is the union's JSON, compact, with secrets blotted out.
+// String is x as JSON, without secrets.
 func (x SocketAddressLegacy) String() string {
-	return codec.Text(x)
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x SocketAddressLegacy) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x SocketAddressLegacy) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // SocketAddressLegacyInet is the variant of [SocketAddressLegacy] for inet, the
@@ -541,9 +552,19 @@ func (x *SocketAddress) decode(dec *codec.Decoder) error {
 	return err
 }
 
-// String is the union's JSON, compact, with secrets blotted out.
+// String is x as JSON, without secrets.
 func (x SocketAddress) String() string {
-	return codec.Text(x)
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x SocketAddress) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x SocketAddress) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // SocketAddressInet is the variant of [SocketAddress] for inet, the struct

@@ -6,6 +6,7 @@ import (
 	"context"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/goqapi/goqapi/qmp/codec"
+	"log/slog"
 )
 
 // StatsType is a kind of statistic.
@@ -274,9 +275,19 @@ func (x *StatsFilter) decode(dec *codec.Decoder) error {
 	return err
 }
 
-// String is the union's JSON, compact, with secrets blotted out.
+// String is x as JSON, without secrets.
 func (x StatsFilter) String() string {
-	return codec.Text(x)
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x StatsFilter) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x StatsFilter) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // StatsFilterVM is the variant of [StatsFilter] for vm.
@@ -397,6 +408,21 @@ func (x *Stats) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.Decode(dec, x.decode)
 }
 
+// String is x as JSON, without secrets.
+func (x Stats) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x Stats) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x Stats) LogValue() slog.Value {
+	return codec.LogValue(x)
+}
+
 // StatsResult are the statistics of a provider about one thing.
 //
 // It is the struct StatsResult of stats.json.
@@ -411,6 +437,21 @@ type StatsResult struct {
 	QOMPath *string `json:"qom-path,omitzero"`
 	// The statistics.
 	Stats []Stats `json:"stats"`
+}
+
+// String is x as JSON, without secrets.
+func (x StatsResult) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x StatsResult) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x StatsResult) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // QueryStats returns statistics that QEMU or the kernel keep at run time about
@@ -468,6 +509,21 @@ type StatsSchema struct {
 	Target StatsTarget `json:"target"`
 	// The statistics.
 	Stats []StatsSchemaValue `json:"stats"`
+}
+
+// String is x as JSON, without secrets.
+func (x StatsSchema) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x StatsSchema) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x StatsSchema) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // QueryStatsSchemasArgs are the arguments of [Client.QueryStatsSchemas].

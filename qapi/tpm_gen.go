@@ -6,6 +6,7 @@ import (
 	"context"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/goqapi/goqapi/qmp/codec"
+	"log/slog"
 )
 
 // TPMModel is a model of TPM that a guest sees.
@@ -216,9 +217,19 @@ func (x *TPMTypeOptions) decode(dec *codec.Decoder) error {
 	return err
 }
 
-// String is the union's JSON, compact, with secrets blotted out.
+// String is x as JSON, without secrets.
 func (x TPMTypeOptions) String() string {
-	return codec.Text(x)
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x TPMTypeOptions) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x TPMTypeOptions) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // TPMInfo is a TPM that a VM has.
@@ -235,6 +246,21 @@ type TPMInfo struct {
 	Model TPMModel `json:"model"`
 	// The backend.
 	Options TPMTypeOptions `json:"options"`
+}
+
+// String is x as JSON, without secrets.
+func (x TPMInfo) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x TPMInfo) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x TPMInfo) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // QueryTPM returns the VM's TPM; an empty list if it has none.

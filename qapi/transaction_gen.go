@@ -6,6 +6,7 @@ import (
 	"context"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/goqapi/goqapi/qmp/codec"
+	"log/slog"
 )
 
 // TransactionActionAbort has no members: it belongs to an action that always
@@ -242,9 +243,19 @@ func (x *TransactionAction) decode(dec *codec.Decoder) error {
 	return err
 }
 
-// String is the union's JSON, compact, with secrets blotted out.
+// String is x as JSON, without secrets.
 func (x TransactionAction) String() string {
-	return codec.Text(x)
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x TransactionAction) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x TransactionAction) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // TransactionActionBlockDirtyBitmapAdd is the variant of [TransactionAction]
@@ -361,6 +372,21 @@ func (x *TransactionActionBlockDirtyBitmapMerge) UnmarshalJSONFrom(dec *jsontext
 	return (*BlockDirtyBitmapMerge)(x).UnmarshalJSONFrom(dec)
 }
 
+// String is x as JSON, without secrets.
+func (x TransactionActionBlockDirtyBitmapMerge) String() string {
+	return codec.Short(codec.Tagged(x, "type", "block-dirty-bitmap-merge", x.encodeTransactionAction))
+}
+
+// GoString is String with the type's name.
+func (x TransactionActionBlockDirtyBitmapMerge) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "type", "block-dirty-bitmap-merge", x.encodeTransactionAction))
+}
+
+// LogValue is String for package slog.
+func (x TransactionActionBlockDirtyBitmapMerge) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "type", "block-dirty-bitmap-merge", x.encodeTransactionAction))
+}
+
 // TransactionActionKind returns [TransactionActionKindBlockDirtyBitmapMerge].
 func (TransactionActionBlockDirtyBitmapMerge) TransactionActionKind() TransactionActionKind {
 	return TransactionActionKindBlockDirtyBitmapMerge
@@ -377,6 +403,21 @@ func (v TransactionActionBlockDirtyBitmapMerge) encodeTransactionAction(e *codec
 //
 // Since QEMU 2.3.
 type TransactionActionBlockdevBackup BlockdevBackup
+
+// String is x as JSON, without secrets.
+func (x TransactionActionBlockdevBackup) String() string {
+	return codec.Short(codec.Tagged(x, "type", "blockdev-backup", x.encodeTransactionAction))
+}
+
+// GoString is String with the type's name.
+func (x TransactionActionBlockdevBackup) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "type", "blockdev-backup", x.encodeTransactionAction))
+}
+
+// LogValue is String for package slog.
+func (x TransactionActionBlockdevBackup) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "type", "blockdev-backup", x.encodeTransactionAction))
+}
 
 // TransactionActionKind returns [TransactionActionKindBlockdevBackup].
 func (TransactionActionBlockdevBackup) TransactionActionKind() TransactionActionKind {
@@ -430,6 +471,21 @@ func (v TransactionActionBlockdevSnapshotInternalSync) encodeTransactionAction(e
 // Since QEMU 1.1.
 type TransactionActionBlockdevSnapshotSync BlockdevSnapshotSync
 
+// String is x as JSON, without secrets.
+func (x TransactionActionBlockdevSnapshotSync) String() string {
+	return codec.Short(codec.Tagged(x, "type", "blockdev-snapshot-sync", x.encodeTransactionAction))
+}
+
+// GoString is String with the type's name.
+func (x TransactionActionBlockdevSnapshotSync) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "type", "blockdev-snapshot-sync", x.encodeTransactionAction))
+}
+
+// LogValue is String for package slog.
+func (x TransactionActionBlockdevSnapshotSync) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "type", "blockdev-snapshot-sync", x.encodeTransactionAction))
+}
+
 // TransactionActionKind returns [TransactionActionKindBlockdevSnapshotSync].
 func (TransactionActionBlockdevSnapshotSync) TransactionActionKind() TransactionActionKind {
 	return TransactionActionKindBlockdevSnapshotSync
@@ -448,6 +504,21 @@ func (v TransactionActionBlockdevSnapshotSync) encodeTransactionAction(e *codec.
 //
 // Deprecated: QEMU means to remove it; use blockdev-backup.
 type TransactionActionDriveBackup DriveBackup
+
+// String is x as JSON, without secrets.
+func (x TransactionActionDriveBackup) String() string {
+	return codec.Short(codec.Tagged(x, "type", "drive-backup", x.encodeTransactionAction))
+}
+
+// GoString is String with the type's name.
+func (x TransactionActionDriveBackup) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "type", "drive-backup", x.encodeTransactionAction))
+}
+
+// LogValue is String for package slog.
+func (x TransactionActionDriveBackup) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "type", "drive-backup", x.encodeTransactionAction))
+}
 
 // TransactionActionKind returns [TransactionActionKindDriveBackup].
 func (TransactionActionDriveBackup) TransactionActionKind() TransactionActionKind {
@@ -476,6 +547,21 @@ type TransactionArgs struct {
 	Actions []TransactionAction `json:"actions"`
 	// How the jobs depend on each other. Independent of each other if absent.
 	Properties *TransactionProperties `json:"properties,omitzero"`
+}
+
+// String is x as JSON, without secrets.
+func (x TransactionArgs) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x TransactionArgs) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x TransactionArgs) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // Transaction does several things with disks at one moment, all of them or

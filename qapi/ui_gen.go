@@ -7,6 +7,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/qmp/codec"
+	"log/slog"
 	"time"
 )
 
@@ -159,9 +160,19 @@ func (x *SetPasswordOptions) decode(dec *codec.Decoder) error {
 	return err
 }
 
-// String is the union's JSON, compact, with secrets blotted out.
+// String is x as JSON, without secrets.
 func (x SetPasswordOptions) String() string {
-	return codec.Text(x)
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x SetPasswordOptions) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x SetPasswordOptions) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // SetPasswordOptionsSpice is the variant of [SetPasswordOptions] for spice.
@@ -310,9 +321,19 @@ func (x *ExpirePasswordOptions) decode(dec *codec.Decoder) error {
 	return err
 }
 
-// String is the union's JSON, compact, with secrets blotted out.
+// String is x as JSON, without secrets.
 func (x ExpirePasswordOptions) String() string {
-	return codec.Text(x)
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x ExpirePasswordOptions) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x ExpirePasswordOptions) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // ExpirePasswordOptionsSpice is the variant of [ExpirePasswordOptions] for
@@ -417,6 +438,21 @@ type ScreendumpArgs struct {
 	// The picture's format; ppm if absent. In QEMU 7.2 and later, upstream since
 	// 7.1.
 	Format *ImageFormat `json:"format,omitzero"`
+}
+
+// String is x as JSON, without secrets.
+func (x ScreendumpArgs) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x ScreendumpArgs) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x ScreendumpArgs) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // Screendump saves what a screen shows as a picture.
@@ -954,6 +990,21 @@ func (c *Client) QueryVNCServers(ctx context.Context) ([]VNCInfo2, error) {
 type ChangeVNCPasswordArgs struct {
 	// The new password.
 	Password string `json:"password"`
+}
+
+// String is x as JSON, without secrets.
+func (x ChangeVNCPasswordArgs) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x ChangeVNCPasswordArgs) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x ChangeVNCPasswordArgs) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // ChangeVNCPassword sets the password of the first VNC server.
@@ -1718,9 +1769,19 @@ func (x *KeyValue) decode(dec *codec.Decoder) error {
 	return err
 }
 
-// String is the union's JSON, compact, with secrets blotted out.
+// String is x as JSON, without secrets.
 func (x KeyValue) String() string {
-	return codec.Text(x)
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x KeyValue) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x KeyValue) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // KeyValueNumber is the variant of [KeyValue] for number, the type int.
@@ -1757,6 +1818,21 @@ type SendKeyArgs struct {
 	Keys []KeyValue `json:"keys"`
 	// Milliseconds until they are released; 100 if absent.
 	HoldTime *int64 `json:"hold-time,omitzero"`
+}
+
+// String is x as JSON, without secrets.
+func (x SendKeyArgs) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x SendKeyArgs) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x SendKeyArgs) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // SendKey presses keys of the guest's keyboard together and releases them in
@@ -1904,6 +1980,21 @@ type InputEventKey struct {
 	Key KeyValue `json:"key"`
 	// True for down.
 	Down bool `json:"down"`
+}
+
+// String is x as JSON, without secrets.
+func (x InputEventKey) String() string {
+	return codec.Short(codec.Tagged(x, "type", "key", x.encodeInputEvent))
+}
+
+// GoString is String with the type's name.
+func (x InputEventKey) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "type", "key", x.encodeInputEvent))
+}
+
+// LogValue is String for package slog.
+func (x InputEventKey) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "type", "key", x.encodeInputEvent))
 }
 
 // InputEventKind returns [InputEventKindKey].
@@ -2109,9 +2200,19 @@ func (x *InputEvent) decode(dec *codec.Decoder) error {
 	return err
 }
 
-// String is the union's JSON, compact, with secrets blotted out.
+// String is x as JSON, without secrets.
 func (x InputEvent) String() string {
-	return codec.Text(x)
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x InputEvent) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x InputEvent) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // InputEventRel is the variant of [InputEvent] for rel, the struct
@@ -2153,6 +2254,21 @@ type InputSendEventArgs struct {
 	Head *int64 `json:"head,omitzero"`
 	// The input, in order.
 	Events []InputEvent `json:"events"`
+}
+
+// String is x as JSON, without secrets.
+func (x InputSendEventArgs) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x InputSendEventArgs) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x InputSendEventArgs) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // InputSendEvent sends input to the guest: keys, buttons and movements, which
@@ -2740,9 +2856,19 @@ func (x *DisplayOptions) decode(dec *codec.Decoder) error {
 	return err
 }
 
-// String is the union's JSON, compact, with secrets blotted out.
+// String is x as JSON, without secrets.
 func (x DisplayOptions) String() string {
-	return codec.Text(x)
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x DisplayOptions) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x DisplayOptions) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // DisplayOptionsDefault is the variant of [DisplayOptions] for default.
@@ -2929,9 +3055,19 @@ func (x *DisplayReloadOptions) decode(dec *codec.Decoder) error {
 	return err
 }
 
-// String is the union's JSON, compact, with secrets blotted out.
+// String is x as JSON, without secrets.
 func (x DisplayReloadOptions) String() string {
-	return codec.Text(x)
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x DisplayReloadOptions) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x DisplayReloadOptions) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // DisplayReload makes a display load part of its configuration again, such as
@@ -3000,6 +3136,21 @@ func (x *DisplayUpdateOptionsVNC) encodeMembers(e *codec.Encoder) {
 	if x.Addresses != nil {
 		e.Value("addresses", &x.Addresses)
 	}
+}
+
+// String is x as JSON, without secrets.
+func (x DisplayUpdateOptionsVNC) String() string {
+	return codec.Short(codec.Tagged(x, "type", "vnc", x.encodeDisplayUpdateOptions))
+}
+
+// GoString is String with the type's name.
+func (x DisplayUpdateOptionsVNC) GoString() string {
+	return codec.GoShort(codec.Tagged(x, "type", "vnc", x.encodeDisplayUpdateOptions))
+}
+
+// LogValue is String for package slog.
+func (x DisplayUpdateOptionsVNC) LogValue() slog.Value {
+	return codec.LogValue(codec.Tagged(x, "type", "vnc", x.encodeDisplayUpdateOptions))
 }
 
 // DisplayUpdateType returns [DisplayUpdateTypeVNC].
@@ -3082,9 +3233,19 @@ func (x *DisplayUpdateOptions) decode(dec *codec.Decoder) error {
 	return err
 }
 
-// String is the union's JSON, compact, with secrets blotted out.
+// String is x as JSON, without secrets.
 func (x DisplayUpdateOptions) String() string {
-	return codec.Text(x)
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x DisplayUpdateOptions) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x DisplayUpdateOptions) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // DisplayUpdate changes the configuration of a display while it runs, such as

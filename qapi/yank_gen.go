@@ -6,6 +6,7 @@ import (
 	"context"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/goqapi/goqapi/qmp/codec"
+	"log/slog"
 )
 
 // YankInstanceType is a kind of connection that can be cut.
@@ -185,9 +186,19 @@ func (x *YankInstance) decode(dec *codec.Decoder) error {
 	return err
 }
 
-// String is the union's JSON, compact, with secrets blotted out.
+// String is x as JSON, without secrets.
 func (x YankInstance) String() string {
-	return codec.Text(x)
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x YankInstance) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x YankInstance) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // YankInstanceMigration is the variant of [YankInstance] for migration.
@@ -206,6 +217,21 @@ func (YankInstanceMigration) encodeYankInstance(e *codec.Encoder) {}
 type YankArgs struct {
 	// The connections to cut, as [Client.QueryYank] lists them.
 	Instances []YankInstance `json:"instances"`
+}
+
+// String is x as JSON, without secrets.
+func (x YankArgs) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x YankArgs) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x YankArgs) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // Yank cuts connections that hang, so that QEMU, which may wait for them, goes

@@ -69,12 +69,15 @@ const (
 	ClassKVMMissingCap   = "KVMMissingCap"
 )
 
-// An Error is the server's refusal of a command. Its fields are as the server sent
-// them; the text of Error has control characters and line ends escaped.
+// An Error is the server's refusal of a command. Its fields are as the server sent them.
+// The text of Error has control characters and line ends escaped, and is otherwise all
+// that the server said, for whoever sent the command: the name of an image in it, or a
+// quoted argument, may show a password. qapi.Text hides those that it recognises, and so
+// does package qmplog.
 type Error struct {
 	Command string // as it was sent
 	Class   string // one of the Class constants, or another
-	Desc    string // for people; differs between releases
+	Desc    string // for people; differs between releases, and may quote secrets of the command
 }
 
 func (e *Error) Error() string {

@@ -45,7 +45,7 @@ var arrows = []arrow{
 	{"raw", []string{jsonModule, "internal/printable", "qmp", "qmp/codec"}},
 	{"schema", nil},
 	{"schema/qemu", []string{"schema"}},
-	{"generator/...", []string{"generator/...", "schema/...", "github.com/dave/jennifer/..."}},
+	{"generator/...", []string{"generator/...", "schema/...", "internal/redact", "github.com/dave/jennifer/..."}},
 }
 
 const jsonModule = "github.com/go-json-experiment/json/..."

@@ -1,146 +1,261 @@
-// Package redact blots secrets out of JSON that people will read: the strings
-// that unions print as, and logs.
+// Package redact hides secrets in what people will read: the strings that values print
+// as, logs, recordings. Its table says what a secret is.
 package redact
 
 import (
 	"bytes"
-	"errors"
+	"cmp"
+	"encoding/base64"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Blot stands where a secret was.
-const Blot = `"[redacted]"`
+// Word stands where a secret was.
+const Word = "[redacted]"
 
-// secrets are the members that hold a secret, with the reason. Members that
-// only name a secret object, such as key-secret, are none.
-var secrets = []struct {
-	member string
-	// beside, if set, is a string member that the same object must have for
-	// the first to be a secret, and among are the values that make it one.
-	beside string
-	among  []string
-	reason string
-}{
-	{"password", "", nil, "set_password, change-vnc-password and guest-set-user-password carry it"},
-	{"data", "qom-type", []string{"secret"}, "object-add gives the content of a secret object in it"},
-	{"props", "qom-type", []string{"secret"}, "that of QEMU 5.2 gives it in there"},
-	{"arg", "target", []string{"password", "passwd"}, "change, up to QEMU 5.2, sets the VNC server's password so"},
-	{"value", "property", []string{"data", "password"}, "qom-set can give such a property"},
-	{"secret", "", nil, "sev-inject-launch-secret carries it"},
-	{"input-data", "", nil, "guest-exec gives it to a program that may ask for a password"},
-	{"command-line", "", nil, "human-monitor-command passes on set_password, change and object_add"},
+const blot = `"` + Word + `"`
+
+// word64 is Word where the secret was base64 and must stay decodable.
+var word64 = base64.StdEncoding.EncodeToString([]byte(Word))
+
+// IsWord reports whether a string stands for a secret.
+func IsWord(s string) bool { return s == Word || s == word64 }
+
+// JSON returns the text of a JSON value, compact, without its secrets: each string,
+// number or boolean of one becomes [Word]. What is not JSON becomes Word as a whole,
+// since nobody knows what it holds.
+func JSON(text []byte) []byte { return hide(text, finder{}, writer{}) }
+
+// JSONAlone is JSON for an object that was taken out of another one, whose tag may be
+// what makes one of its members a secret. It hides all that may be one.
+func JSONAlone(text []byte) []byte { return hide(text, finder{alone: true}, writer{}) }
+
+// most is how many bytes of a text people are shown.
+const most = 64 << 10
+
+// Cut returns a text, or the beginning of one that is very long, and says so.
+func Cut(text []byte) string {
+	if len(text) <= most {
+		return string(text)
+	}
+	return strings.ToValidUTF8(string(text[:most]), "") + "… (" + strconv.Itoa(len(text)) + " bytes)"
 }
 
-// JSON returns the text of a JSON value without its secrets. What is not JSON
-// is left out, since it cannot be told what it holds.
-func JSON(text []byte) []byte {
-	if !bytes.ContainsRune(text, '{') {
-		return text
+// hide finds secrets and writes the text without them.
+func hide(text []byte, f finder, w writer) []byte {
+	if f.find(text) != nil {
+		return []byte(blot)
 	}
-	out, err := value(nil, text)
-	if err != nil {
-		return []byte(Blot)
-	}
-	return out
+	return w.write(f.text, f.sorted())
 }
 
-// value appends a value without its secrets.
-func value(out []byte, v jsontext.Value) ([]byte, error) {
-	switch v.Kind() {
+// A span is the place of a secret in a text.
+type span struct {
+	from, to int
+	kind     kind
+}
+
+// A finder finds the secrets in JSON that is valid and compact.
+type finder struct {
+	text  []byte
+	spans []span
+
+	alone  bool // members that are missing may be those that make a secret
+	all    bool // all of it is a secret
+	result bool // the member return of the whole is one
+}
+
+// find makes a text compact and looks for the secrets in it.
+func (f *finder) find(text []byte) error {
+	f.text = bytes.Clone(text)
+	if err := (*jsontext.Value)(&f.text).Compact(); err != nil {
+		return err
+	}
+	if f.all {
+		f.spans = []span{{to: len(f.text)}}
+	} else {
+		f.value(0)
+	}
+	return nil
+}
+
+// sorted are the spans in the order of the text; one that lies in another comes after it.
+func (f *finder) sorted() []span {
+	slices.SortFunc(f.spans, func(a, b span) int { return cmp.Compare(a.from, b.from) })
+	return f.spans
+}
+
+// value looks through the value that begins at a place and returns where it ends.
+func (f *finder) value(at int) int {
+	switch f.text[at] {
 	case '{':
-		members, err := split(v)
-		if err != nil {
-			return out, err
-		}
-		return object(out, members)
+		return f.object(at)
 	case '[':
-		elems, err := split(v)
-		if err != nil {
-			return out, err
-		}
-		out = append(out, '[')
-		for i, elem := range elems {
-			if i > 0 {
-				out = append(out, ',')
-			}
-			if out, err = value(out, elem); err != nil {
-				return out, err
+		for at++; f.text[at] != ']'; {
+			if at = f.value(at); f.text[at] == ',' {
+				at++
 			}
 		}
-		return append(out, ']'), nil
+		return at + 1
 	}
-	return append(out, v...), nil
+	return endOfScalar(f.text, at)
 }
 
-// object appends an object of which names and values are given in turn.
-func object(out []byte, members []jsontext.Value) ([]byte, error) {
-	var err error
-	out = append(out, '{')
-	for i := 0; i < len(members); i += 2 {
-		if i > 0 {
-			out = append(out, ',')
-		}
-		out = append(append(out, members[i]...), ':')
-		if isSecret(members, members[i]) {
-			out = append(out, Blot...)
-		} else if out, err = value(out, members[i+1]); err != nil {
-			return out, err
-		}
-	}
-	return append(out, '}'), nil
+// A member is one that is a secret if its row of the table says so without another member,
+// or if that one is there.
+type member struct {
+	row int
+	span
 }
 
-// isSecret reports whether the member of that name, in quotes, is a secret.
-func isSecret(members []jsontext.Value, name jsontext.Value) bool {
-	for _, s := range secrets {
-		if unquote(name) != s.member {
+func (f *finder) object(at int) int {
+	var found []member
+	var met []int // the rows whose other member is there
+	top := at == 0
+	for at++; f.text[at] != '}'; {
+		end := endOfScalar(f.text, at)
+		name := unquote(f.text[at:end])
+		at = f.value(end + 1)
+		place := span{from: end + 1, to: at}
+		if top && f.result && name == "return" {
+			f.spans = append(f.spans, place)
+		}
+		if i := strings.LastIndexByte(name, '.'); i >= 0 {
+			name = name[i+1:] // such as file.cookie
+		}
+		for row := range secrets {
+			if secrets[row].member == name && f.mayBe(&secrets[row], place) {
+				place.kind = secrets[row].kind
+				found = append(found, member{row, place})
+			}
+			if secrets[row].needs(name, f.text[place.from:at]) && !slices.Contains(met, row) {
+				met = append(met, row)
+			}
+		}
+		if f.text[at] == ',' {
+			at++
+		}
+	}
+	for _, m := range found {
+		if f.alone || secrets[m.row].beside == "" || slices.Contains(met, m.row) {
+			f.spans = append(f.spans, m.span)
+		}
+	}
+	return at + 1
+}
+
+// mayBe reports whether a value can be the secret of a row.
+func (f *finder) mayBe(s *secret, place span) bool {
+	if s.kind == part || s.kind == str && f.text[place.from] != '"' {
+		return false
+	}
+	return s.except == nil || !slices.Contains(s.except, firstWord(unquote(f.text[place.from:place.to])))
+}
+
+// A writer writes JSON that is valid and compact without its secrets.
+type writer struct {
+	out    []byte
+	base64 bool     // keep base64 decodable
+	quoted []string // secrets from elsewhere, which strings may quote
+}
+
+func (w *writer) write(text []byte, spans []span) []byte {
+	w.out = make([]byte, 0, len(text)+len(text)/16)
+	for at := 0; at < len(text); {
+		for len(spans) > 0 && spans[0].to <= at {
+			spans = spans[1:]
+		}
+		switch text[at] {
+		case '{', '}', '[', ']', ':', ',':
+			w.out = append(w.out, text[at])
+			at++
 			continue
 		}
-		if s.beside == "" {
-			return true
+		end := endOfScalar(text, at)
+		switch scalar := text[at:end]; {
+		case end < len(text) && text[end] == ':', text[at] == 'n': // a name, null
+			w.out = append(w.out, scalar...)
+		case len(spans) > 0 && spans[0].from <= at:
+			w.secret(spans[0].kind)
+		case text[at] == '"':
+			w.string(scalar)
+		default:
+			w.out = append(w.out, scalar...)
 		}
-		for i := 0; i < len(members); i += 2 {
-			if unquote(members[i]) == s.beside && slices.Contains(s.among, unquote(members[i+1])) {
-				return true
-			}
-		}
+		at = end
 	}
-	return false
+	return w.out
 }
 
-func unquote(v jsontext.Value) string {
-	if v.Kind() != '"' {
+func (w *writer) secret(k kind) {
+	if k == base64Text && w.base64 {
+		w.out = append(append(append(w.out, '"'), word64...), '"')
+		return
+	}
+	w.out = append(w.out, blot...)
+}
+
+// string writes a string without what is secret in it, as it came if nothing is.
+func (w *writer) string(quoted []byte) {
+	if len(w.quoted) == 0 && !bytes.ContainsAny(quoted, suspicious+`\`) {
+		w.out = append(w.out, quoted...)
+		return
+	}
+	text := unquote(quoted)
+	if clean := hideQuoted(Text(text), w.quoted); clean != text {
+		w.out, _ = jsontext.AppendQuote(w.out, clean) // U+FFFD for what is no text
+		return
+	}
+	w.out = append(w.out, quoted...)
+}
+
+// hideQuoted returns a text without secrets that it quotes.
+func hideQuoted(text string, secrets []string) string {
+	for _, s := range secrets {
+		switch {
+		case s == "" || !strings.Contains(text, s):
+		case len(s) < 4: // what is left would show which letters are missing
+			return Word
+		default:
+			text = strings.ReplaceAll(text, s, Word)
+		}
+	}
+	return text
+}
+
+// endOfScalar returns where the string, number or literal that begins at a place ends.
+func endOfScalar(text []byte, at int) int {
+	if text[at] != '"' {
+		for at < len(text) && text[at] != ',' && text[at] != ']' && text[at] != '}' {
+			at++
+		}
+		return at
+	}
+	for at++; text[at] != '"'; at++ {
+		if text[at] == '\\' {
+			at++
+		}
+	}
+	return at + 1
+}
+
+// unquote returns what a string in quotes holds; "" of another value.
+func unquote(quoted []byte) string {
+	if quoted[0] != '"' {
 		return ""
 	}
-	text, err := jsontext.AppendUnquote(nil, v)
-	if err != nil {
-		return ""
+	if bytes.IndexByte(quoted, '\\') < 0 {
+		return string(quoted[1 : len(quoted)-1])
 	}
+	text, _ := jsontext.AppendUnquote(nil, quoted) // U+FFFD for what is no text
 	return string(text)
 }
 
-// split returns the elements of an array, or the names and values of an
-// object in turn.
-func split(v jsontext.Value) ([]jsontext.Value, error) {
-	dec := jsontext.NewDecoder(bytes.NewReader(v), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-	if _, err := dec.ReadToken(); err != nil {
-		return nil, err
-	}
-	var parts []jsontext.Value
-	for {
-		switch dec.PeekKind() {
-		case '}', ']':
-			if v.Kind() == '{' && len(parts)%2 != 0 {
-				return nil, errors.New("a name without a value")
-			}
-			return parts, nil
-		}
-		part, err := dec.ReadValue()
-		if err != nil {
-			return nil, err
-		}
-		parts = append(parts, part.Clone())
-	}
+// firstWord is the first word of a text.
+func firstWord(text string) string {
+	word, _, _ := strings.Cut(strings.TrimSpace(text), " ")
+	return word
 }

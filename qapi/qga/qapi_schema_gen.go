@@ -6,6 +6,7 @@ import (
 	"context"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/goqapi/goqapi/qmp/codec"
+	"log/slog"
 )
 
 // GuestSyncDelimitedArgs are the arguments of [Client.GuestSyncDelimited].
@@ -227,6 +228,21 @@ type GuestFileRead struct {
 	EOF bool `json:"eof"`
 }
 
+// String is x as JSON, without secrets.
+func (x GuestFileRead) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x GuestFileRead) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x GuestFileRead) LogValue() slog.Value {
+	return codec.LogValue(x)
+}
+
 // GuestFileReadArgs are the arguments of [Client.GuestFileRead].
 type GuestFileReadArgs struct {
 	// The handle of the file.
@@ -273,6 +289,21 @@ type GuestFileWriteArgs struct {
 	BufB64 []byte `json:"buf-b64"`
 	// How many of the bytes to write; all of them if absent.
 	Count *int64 `json:"count,omitzero"`
+}
+
+// String is x as JSON, without secrets.
+func (x GuestFileWriteArgs) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x GuestFileWriteArgs) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x GuestFileWriteArgs) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // GuestFileWrite writes at an open file's current position.
@@ -581,6 +612,21 @@ type GuestFilesystemTrimResult struct {
 	Error *string `json:"error,omitzero"`
 }
 
+// String is x as JSON, without secrets.
+func (x GuestFilesystemTrimResult) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x GuestFilesystemTrimResult) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x GuestFilesystemTrimResult) LogValue() slog.Value {
+	return codec.LogValue(x)
+}
+
 // GuestFilesystemTrimResponse is what a trim did.
 //
 // It is the struct GuestFilesystemTrimResponse of qapi-schema.json.
@@ -592,6 +638,21 @@ type GuestFilesystemTrimResult struct {
 type GuestFilesystemTrimResponse struct {
 	// A result for each file system that was tried.
 	Paths []GuestFilesystemTrimResult `json:"paths"`
+}
+
+// String is x as JSON, without secrets.
+func (x GuestFilesystemTrimResponse) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x GuestFilesystemTrimResponse) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x GuestFilesystemTrimResponse) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // GuestFstrimArgs are the arguments of [Client.GuestFstrim].
@@ -1257,9 +1318,19 @@ func (x *GuestDiskSmart) decode(dec *codec.Decoder) error {
 	return err
 }
 
-// String is the union's JSON, compact, with secrets blotted out.
+// String is x as JSON, without secrets.
 func (x GuestDiskSmart) String() string {
-	return codec.Text(x)
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x GuestDiskSmart) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x GuestDiskSmart) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // GuestDiskSmartIDE is the variant of [GuestDiskSmart] for ide.
@@ -1515,6 +1586,21 @@ type GuestDiskInfo struct {
 	Smart *GuestDiskSmart `json:"smart,omitzero"`
 }
 
+// String is x as JSON, without secrets.
+func (x GuestDiskInfo) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x GuestDiskInfo) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x GuestDiskInfo) LogValue() slog.Value {
+	return codec.LogValue(x)
+}
+
 // GuestGetDisks returns the guest's disks and partitions, mounted or not. For
 // file systems there is [Client.GuestGetFsinfo].
 //
@@ -1580,6 +1666,21 @@ type GuestSetUserPasswordArgs struct {
 	// The password is already hashed as the guest's crypt wants it; always false
 	// for Windows.
 	Crypted bool `json:"crypted"`
+}
+
+// String is x as JSON, without secrets.
+func (x GuestSetUserPasswordArgs) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x GuestSetUserPasswordArgs) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x GuestSetUserPasswordArgs) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // GuestSetUserPassword sets the password of a user of the guest.
@@ -1750,6 +1851,21 @@ type GuestExecStatus struct {
 	// The agent has kept only the beginning of the standard error, its first 16
 	// MiB.
 	ErrTruncated *bool `json:"err-truncated,omitzero"`
+}
+
+// String is x as JSON, without secrets.
+func (x GuestExecStatus) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x GuestExecStatus) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x GuestExecStatus) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // GuestExecStatusArgs are the arguments of [Client.GuestExecStatus].
@@ -1930,6 +2046,21 @@ func (x *GuestExecArgs) UnmarshalJSON(data []byte) error {
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *GuestExecArgs) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.Decode(dec, x.decode)
+}
+
+// String is x as JSON, without secrets.
+func (x GuestExecArgs) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x GuestExecArgs) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x GuestExecArgs) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // GuestExec starts a program in the guest, with the agent's own rights, and
@@ -2214,9 +2345,19 @@ func (x *GuestDeviceID) decode(dec *codec.Decoder) error {
 	return err
 }
 
-// String is the union's JSON, compact, with secrets blotted out.
+// String is x as JSON, without secrets.
 func (x GuestDeviceID) String() string {
-	return codec.Text(x)
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x GuestDeviceID) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x GuestDeviceID) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // GuestDeviceInfo is a device of a Windows guest with its driver.
@@ -2235,6 +2376,21 @@ type GuestDeviceInfo struct {
 	DriverVersion *string `json:"driver-version,omitzero"`
 	// The device's model.
 	ID *GuestDeviceID `json:"id,omitzero"`
+}
+
+// String is x as JSON, without secrets.
+func (x GuestDeviceInfo) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x GuestDeviceInfo) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x GuestDeviceInfo) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // GuestGetDevices returns the devices of a Windows guest and their drivers:
@@ -2261,6 +2417,21 @@ func (c *Client) GuestGetDevices(ctx context.Context) ([]GuestDeviceInfo, error)
 type GuestAuthorizedKeys struct {
 	// The keys, a line of the file each.
 	Keys []string `json:"keys"`
+}
+
+// String is x as JSON, without secrets.
+func (x GuestAuthorizedKeys) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x GuestAuthorizedKeys) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x GuestAuthorizedKeys) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // GuestSSHGetAuthorizedKeysArgs are the arguments of [Client.GuestSSHGetAuthorizedKeys].
@@ -2295,6 +2466,21 @@ type GuestSSHAddAuthorizedKeysArgs struct {
 	Reset *bool `json:"reset,omitzero"`
 }
 
+// String is x as JSON, without secrets.
+func (x GuestSSHAddAuthorizedKeysArgs) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x GuestSSHAddAuthorizedKeysArgs) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x GuestSSHAddAuthorizedKeysArgs) LogValue() slog.Value {
+	return codec.LogValue(x)
+}
+
 // GuestSSHAddAuthorizedKeys adds public keys to the authorized_keys file of a
 // user, which is made if need be.
 //
@@ -2315,6 +2501,21 @@ type GuestSSHRemoveAuthorizedKeysArgs struct {
 	Username string `json:"username"`
 	// The keys, spelled as the file has them.
 	Keys []string `json:"keys"`
+}
+
+// String is x as JSON, without secrets.
+func (x GuestSSHRemoveAuthorizedKeysArgs) String() string {
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x GuestSSHRemoveAuthorizedKeysArgs) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x GuestSSHRemoveAuthorizedKeysArgs) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // GuestSSHRemoveAuthorizedKeys takes public keys out of the authorized_keys
@@ -2602,9 +2803,19 @@ func (x *GuestCPUStats) decode(dec *codec.Decoder) error {
 	return err
 }
 
-// String is the union's JSON, compact, with secrets blotted out.
+// String is x as JSON, without secrets.
 func (x GuestCPUStats) String() string {
-	return codec.Text(x)
+	return codec.Short(x)
+}
+
+// GoString is String with the type's name.
+func (x GuestCPUStats) GoString() string {
+	return codec.GoShort(x)
+}
+
+// LogValue is String for package slog.
+func (x GuestCPUStats) LogValue() slog.Value {
+	return codec.LogValue(x)
 }
 
 // GuestGetCpustats returns the counters of the guest's processors.

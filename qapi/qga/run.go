@@ -85,13 +85,7 @@ const (
 // asked how it goes. Without a PID, [qmp.MayHaveRun] reports whether the program may
 // have been started. A guest that sends more output than 16 MiB is an error, too.
 func Run(ctx context.Context, c *Client, command Command) (Result, error) {
-	args := GuestExecArgs{
-		Path:          command.Path,
-		Arg:           command.Args,
-		Env:           command.Env,
-		InputData:     command.Stdin,
-		CaptureOutput: command.Capture,
-	}
+	args := command.args()
 	if args.CaptureOutput == nil {
 		args.CaptureOutput = Bool(true)
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/goqapi/goqapi/qmp/codec"
+	"log/slog"
 )
 
 // Bool is true or false where an alternate can hold one.
@@ -45,6 +46,21 @@ func (x *Unknown) UnmarshalJSON(data []byte) error {
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *Unknown) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.DecodeRaw(dec, &x.JSON)
+}
+
+// String is x as JSON, without secrets.
+func (x Unknown) String() string {
+	return codec.Short(codec.Alone(x))
+}
+
+// GoString is String with the type's name.
+func (x Unknown) GoString() string {
+	return codec.GoShort(codec.Alone(x))
+}
+
+// LogValue is String for package slog.
+func (x Unknown) LogValue() slog.Value {
+	return codec.LogValue(codec.Alone(x))
 }
 
 // GuestDiskBusType returns the tag.

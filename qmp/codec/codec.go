@@ -12,8 +12,6 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
-
-	"github.com/goqapi/goqapi/internal/redact"
 )
 
 // Unmarshal decodes one JSON value as a server sends it: a member that x does
@@ -27,16 +25,6 @@ func Unmarshal(data []byte, x any) error {
 // Marshal encodes x as a server wants it: compact, every member once.
 func Marshal(x any) ([]byte, error) {
 	return json.Marshal(x, json.Deterministic(true))
-}
-
-// Text is x's JSON for people: compact, with secrets blotted out.
-func Text(x any) string {
-	text, err := json.Marshal(x, json.Deterministic(true),
-		jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) // as it came
-	if err != nil {
-		return "%!v(" + err.Error() + ")"
-	}
-	return string(redact.JSON(text))
 }
 
 // errNotSet is the cause when a union or a required alternate holds nothing.

@@ -23,9 +23,11 @@ import (
 // An Option sets something about the log.
 type Option func(*recorder)
 
-// Payloads has arguments, replies and the data of events written, too, as JSON.
-// Passwords and the contents of secrets are left out; what else is confidential is
-// not known here: names, paths, what the guest says.
+// Payloads has arguments, replies and the data of events written, too, as JSON, up to
+// 64 KiB of each. "[redacted]" stands for passwords, the contents of secret objects, user
+// and password in URLs, cookies, command lines, what is put into a guest or read from it,
+// and the replies that show them. Other confidential things are written, since nobody knows
+// them here: names, paths, what events of the guest say.
 func Payloads() Option { return func(r *recorder) { r.payloads = true } }
 
 // With writes to a logger, [slog.Default] if it is nil, what happens on the connection. A
@@ -42,7 +44,8 @@ func With(logger *slog.Logger, opts ...Option) qmp.Option {
 	return qmp.Options(
 		qmp.WithTraceFunc(func() qmp.Trace {
 			s := &session{recorder: r}
-			return qmp.Trace{Call: s.call, Sent: s.sent, Connected: s.connected, Closed: s.closed, Payloads: r.payloads}
+			// The request says what is secret in its reply, and in the text of its error.
+			return qmp.Trace{Call: s.call, Sent: s.sent, Connected: s.connected, Closed: s.closed, Payloads: true}
 		}),
 		qmp.WithEventError(r.problem),
 		qmp.WithSetup(func(c *qmp.Conn) { c.Handle("", r.event) }),
@@ -93,7 +96,7 @@ func (r *recorder) sent(ctx context.Context, c qmp.CallInfo) {
 		return
 	}
 	attrs := append(identity(c), slog.Int("request_bytes", c.RequestSize))
-	r.write(ctx, "qmp sent", r.payload(attrs, "request", c.Request)...)
+	r.write(ctx, "qmp sent", r.payload(attrs, "request", c.Request, redact.JSON)...)
 }
 
 func (r *recorder) ended(ctx context.Context, c qmp.CallInfo) {
@@ -105,10 +108,18 @@ func (r *recorder) ended(ctx context.Context, c qmp.CallInfo) {
 			slog.Duration("waited", c.Sent.Sub(c.Start)),
 			slog.Int("request_bytes", c.RequestSize), slog.Int("reply_bytes", c.ReplySize))
 	}
-	attrs = r.payload(attrs, "request", c.Request)
-	attrs = r.payload(attrs, "reply", c.Reply)
+	var request redact.Request
+	if r.payloads || c.Err != nil {
+		request = redact.ReadRequest(c.Request)
+	}
+	attrs = r.payload(attrs, "request", c.Request, redact.JSON)
+	if _, refused := errors.AsType[*qmp.Error](c.Err); refused {
+		attrs = r.payload(attrs, "reply", c.Reply, request.Error)
+	} else {
+		attrs = r.payload(attrs, "reply", c.Reply, request.Result)
+	}
 	if c.Err != nil {
-		attrs = append(attrs, slog.Any("error", c.Err))
+		attrs = append(attrs, failure(c.Err, request))
 	}
 	r.write(ctx, "qmp call", attrs...)
 }
@@ -125,12 +136,20 @@ func identity(c qmp.CallInfo) []slog.Attr {
 	return attrs
 }
 
-// payload adds a text, if texts are asked for and there is one.
-func (r *recorder) payload(attrs []slog.Attr, name string, text []byte) []slog.Attr {
+// payload adds a text without its secrets, if texts are asked for and there is one.
+func (r *recorder) payload(attrs []slog.Attr, name string, text []byte, clean func([]byte) []byte) []slog.Attr {
 	if !r.payloads || len(text) == 0 {
 		return attrs
 	}
-	return append(attrs, slog.String(name, string(redact.JSON(text))))
+	return append(attrs, slog.String(name, redact.Cut(clean(text))))
+}
+
+// failure is an error as an attribute; only its text if that had to be changed.
+func failure(err error, request redact.Request) slog.Attr {
+	if text := err.Error(); request.Text(text) != text {
+		return slog.String("error", request.Text(text))
+	}
+	return slog.Any("error", err)
 }
 
 func (r *recorder) event(e qmp.Event) {
@@ -141,7 +160,7 @@ func (r *recorder) event(e qmp.Event) {
 	attrs := []slog.Attr{
 		slog.String("event", e.Name), slog.Time("timestamp", e.Timestamp), slog.Int("data_bytes", len(e.Data)),
 	}
-	r.write(ctx, "qmp event", r.payload(attrs, "data", e.Data)...)
+	r.write(ctx, "qmp event", r.payload(attrs, "data", e.Data, redact.JSON)...)
 }
 
 func (r *recorder) connected(g qmp.Greeting) {
@@ -154,12 +173,12 @@ func (s *session) closed(err error) {
 	if s.leaving.Swap(false) || err.Error() == byUs {
 		level = slog.LevelDebug
 	}
-	s.log.LogAttrs(context.Background(), level, "qmp closed", slog.Any("error", err))
+	s.log.LogAttrs(context.Background(), level, "qmp closed", failure(err, redact.Request{}))
 }
 
 // byUs is what a connection says that Close has ended: it has no cause.
 var byUs = "qmp: " + qmp.ErrClosed.Error()
 
 func (r *recorder) problem(err error) {
-	r.log.LogAttrs(context.Background(), slog.LevelWarn, "qmp problem", slog.Any("error", err))
+	r.log.LogAttrs(context.Background(), slog.LevelWarn, "qmp problem", failure(err, redact.Request{}))
 }

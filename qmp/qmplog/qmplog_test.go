@@ -102,6 +102,54 @@ func TestPayloadsWithoutSecrets(t *testing.T) {
 	assert.Contains(t, log, `data="{\"password\":\"[redacted]\"}"`)
 }
 
+// Replies and errors may show what the command has hidden.
+func TestRepliesWithoutSecrets(t *testing.T) {
+	type object = map[string]any
+	for _, c := range []struct {
+		command      string
+		args         object
+		answer, want string
+	}{
+		{"qom-get", object{"property": "data"}, `{"return":"hunter2"}`, `reply="\"[redacted]\""`},
+		{"human-monitor-command", object{"command-line": "x hunter2"}, `{"return":"what is hunter2?"}`, `reply="\"[redacted]\""`},
+		{"set_password", object{"password": "hunter2"}, `{"error":{"class":"GenericError","desc":"hunter2 is short"}}`,
+			`reply="{\"class\":\"GenericError\",\"desc\":\"[redacted] is short\"}" error="qmp: set_password: [redacted] is short"`},
+		{"blockdev-add", nil, `{"error":{"class":"GenericError","desc":"Could not open 'json:{\"cookie\": \"hunter2\"}'"}}`,
+			`error="qmp: blockdev-add: Could not open 'json:{\"cookie\":\"[redacted]\"}'"`},
+		{"query-x", nil, `{"return":"` + strings.Repeat("x", 1<<20) + `"}`, `xxx… (1048578 bytes)"`},
+	} {
+		for _, opts := range [][]qmplog.Option{nil, {qmplog.Payloads()}} {
+			var log bytes.Buffer
+			ours, theirs := net.Pipe()
+			go func() {
+				defer theirs.Close()
+				var req object
+				if json.NewDecoder(theirs).Decode(&req) == nil {
+					fmt.Fprintln(theirs, withID(req["id"], c.answer))
+				}
+			}()
+			h := slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})
+			conn, err := qmp.NewConn(t.Context(), ours, qmp.WithoutHandshake(), qmplog.With(slog.New(h), opts...))
+			require.NoError(t, err)
+			_ = conn.Execute(t.Context(), c.command, c.args, nil)
+			conn.Close()
+			assert.NotContains(t, log.String(), "hunter2")
+			if opts != nil {
+				assert.Contains(t, log.String(), c.want)
+			}
+			assert.Less(t, log.Len(), 100_000)
+		}
+	}
+}
+
+// withID is a reply with the id of its command, if that had one.
+func withID(id any, reply string) string {
+	if id == nil {
+		return reply
+	}
+	return fmt.Sprintf(`%s, "id": %v}`, strings.TrimSuffix(reply, "}"), id)
+}
+
 // What nobody asked for is seen without the debug level.
 func TestProblems(t *testing.T) {
 	var log bytes.Buffer

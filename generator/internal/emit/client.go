@@ -12,6 +12,7 @@ func (g *group) command(c *plan.Command) {
 	if c.Own != nil {
 		g.comment("// " + c.Own.Name + " are the arguments of [Client." + c.Name + "].")
 		g.structType(c.Own)
+		g.printing(c.Own.Name, jen.Id("x"))
 	}
 	var notes []string
 	if c.NoReply {
@@ -62,6 +63,7 @@ func (g *group) event(e *plan.Event) {
 	st := *e.Struct
 	st.Fields = slices.Concat(e.Own, st.Fields)
 	g.structType(&st)
+	g.printing(st.Name, jen.Id("x"))
 
 	g.comment("// EventName returns " + e.QAPI + ".")
 	g.Func().Params(jen.Id(e.Struct.Name)).Id("EventName").Params().String().Block(jen.Return(jen.Lit(e.QAPI)))

@@ -29,8 +29,12 @@ type File struct {
 // Files prints a package, a file for each module and two for what all share.
 func Files(p *plan.Package) ([]File, error) {
 	var files []File
+	holders, err := holders(p)
+	if err != nil {
+		return nil, err
+	}
 	for _, f := range p.Files {
-		g := newGroup(p, f.Module)
+		g := newGroup(p, f.Module, holders)
 		for _, decl := range f.Decls {
 			g.decl(decl)
 		}
@@ -47,7 +51,7 @@ func Files(p *plan.Package) ([]File, error) {
 		{plan.ClientFile, (*group).client},
 		{plan.ValuesFile, (*group).values},
 	} {
-		g := newGroup(p, "")
+		g := newGroup(p, "", holders)
 		shared.emit(g)
 		file, err := g.render(shared.name)
 		if err != nil {
@@ -61,12 +65,13 @@ func Files(p *plan.Package) ([]File, error) {
 // A group is a file in the making.
 type group struct {
 	*jen.File
-	pkg    *plan.Package
-	module string // that the file is for; empty for the shared files
+	pkg     *plan.Package
+	module  string          // that the file is for; empty for the shared files
+	holders map[string]bool // the types that can hold a secret
 }
 
-func newGroup(p *plan.Package, module string) *group {
-	g := &group{jen.NewFile(p.Name), p, module}
+func newGroup(p *plan.Package, module string, holders map[string]bool) *group {
+	g := &group{jen.NewFile(p.Name), p, module, holders}
 	source := p.Schema
 	if module != "" {
 		source = module + " of " + source

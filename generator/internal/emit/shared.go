@@ -139,6 +139,7 @@ func (g *group) values() {
 	g.codecMethods("Unknown",
 		jen.Qual(pkgCodec, "EncodeRaw").Call(jen.Id("enc"), jen.Id("x").Dot("JSON")),
 		jen.Qual(pkgCodec, "DecodeRaw").Call(jen.Id("dec"), jen.Op("&").Id("x").Dot("JSON")))
+	g.printing("Unknown", jen.Qual(pkgCodec, "Alone").Call(jen.Id("x")))
 	enums := map[*plan.Enum]bool{}
 	for _, u := range g.pkg.Unions {
 		if !enums[u.Enum] {

@@ -53,6 +53,8 @@ func (g *group) structure(s *plan.Struct) {
 	g.structType(s)
 	if s.Variant != nil {
 		g.variantMethods(s.Variant)
+	} else {
+		g.printing(s.Name, jen.Id("x"))
 	}
 	g.seals(s.Name, s.Alternates)
 }

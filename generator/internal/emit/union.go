@@ -21,9 +21,7 @@ func (g *group) union(u *plan.Union) {
 		jen.Qual(pkgCodec, "EncodeObject").Call(jen.Id("enc"), jen.Lit(u.Name), jen.Id("x").Dot("encodeMembers")),
 		decodeChecked())
 	g.unionDecoder(u)
-	g.comment("// String is the union's JSON, compact, with secrets blotted out.")
-	g.Func().Params(jen.Id("x").Id(u.Name)).Id("String").Params().String().Block(
-		jen.Return(jen.Qual(pkgCodec, "Text").Call(jen.Id("x"))))
+	g.printing(u.Name, jen.Id("x"))
 	g.seals(u.Name, u.Alternates)
 	for _, v := range u.Variants {
 		if v.Form != plan.Itself {
@@ -174,6 +172,7 @@ func (g *group) delegate(v *plan.Variant) {
 
 // variantMethods writes the methods that make a type a variant.
 func (g *group) variantMethods(v *plan.Variant) {
+	g.printing(v.Name, tagged(v))
 	g.comment("// " + tagMethod(v.Union) + " returns [" + v.Value.Name + "].")
 	g.Func().Params(jen.Id(v.Name)).Id(tagMethod(v.Union)).Params().Id(v.Union.Enum.Name).Block(
 		jen.Return(jen.Id(v.Value.Name)))

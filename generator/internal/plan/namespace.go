@@ -70,7 +70,7 @@ func (b *builder) checkMembers() {
 				b.checkStruct(d, at)
 			case *Union:
 				methods := map[string]taken{}
-				b.takeMembers(methods, at, d.Name, append(codecMethods, "String")...)
+				b.takeMembers(methods, at, d.Name, slices.Concat(codecMethods, PrintMethods)...)
 				b.takeFields(methods, at, d.Name, d.Fields)
 			case *Command:
 				if d.Own != nil {
@@ -88,6 +88,9 @@ func (b *builder) checkMembers() {
 	}
 }
 
+// PrintMethods are those of types that can hold a secret, as all unions can.
+var PrintMethods = []string{"String", "GoString", "LogValue"}
+
 var codecMethods = []string{"MarshalJSON", "UnmarshalJSON", "MarshalJSONTo", "UnmarshalJSONFrom"}
 
 // unknownFields are the fields of the variant that the bindings do not know.
@@ -98,7 +101,7 @@ var unknownFields = []string{"Tag", "JSON"}
 // method of that name.
 func (b *builder) nameTagMethods() {
 	methods := map[string]bool{}
-	for _, name := range slices.Concat(unknownFields, codecMethods) {
+	for _, name := range slices.Concat(unknownFields, codecMethods, PrintMethods) {
 		methods[strings.ToLower(name)] = true
 	}
 	fields := map[*Enum]map[string]bool{}

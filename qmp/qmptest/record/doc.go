@@ -26,8 +26,10 @@
 //
 // # Secrets
 //
-// Passwords and the data of secret objects do not reach the file: the string
-// "[redacted]" stands where they were. When the recording is replayed, it equals
-// whatever the client says there. What only the user knows to be secret, such as a
-// file that is written into a guest, is recorded.
+// Passwords, the data of secret objects, user and password in URLs, cookies, command
+// lines, what is put into a guest or read from it, and the replies that show them do not
+// reach the file: "[redacted]" stands where they were, in base64 where they were in base64.
+// When the recording is replayed, it equals whatever the client says there, and the client
+// is told it. Of the human monitor only info and help are recorded with their replies. What
+// only the user knows to be secret, such as a name, is recorded.
 package record

@@ -3,17 +3,110 @@ package record
 import (
 	"bytes"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/goqapi/goqapi/internal/redact"
 )
 
-// withoutSecrets is a message, compact and without its secrets; false if it cannot
-// be searched for them.
-func withoutSecrets(text []byte) ([]byte, bool) {
+// checked is a message that can be searched for secrets, or false.
+func checked(text []byte) ([]byte, bool) {
 	text = bytes.ToValidUTF8(text, []byte("\ufffd"))
-	if !jsontext.Value(text).IsValid(jsontext.AllowDuplicateNames(true)) {
+	return text, jsontext.Value(text).IsValid(jsontext.AllowDuplicateNames(true))
+}
+
+// withoutSecrets is a command, compact and without its secrets; false if it cannot be
+// searched for them.
+func withoutSecrets(text []byte) ([]byte, bool) {
+	text, ok := checked(text)
+	return redact.JSON(text), ok
+}
+
+// secrets hides the secrets in what two sides say. What a reply may show depends on the
+// command that it answers.
+type secrets struct {
+	calls map[string]*calls // without a reply yet, by their ids
+	last  redact.Request    // the command that was answered last
+}
+
+// calls are commands of one id, in their order, which are answered in that order.
+type calls struct {
+	asked, answered int
+	secret          []call // those that have secrets and no reply yet
+}
+
+type call struct {
+	number  int
+	request redact.Request
+}
+
+// without is a message, compact and without its secrets; false if it cannot be searched
+// for them.
+func (s *secrets) without(from string, text []byte) ([]byte, bool) {
+	text, ok := checked(text)
+	if !ok {
 		return nil, false
 	}
-	return redact.JSON(text), true
+	var m struct {
+		ID     jsontext.Value `json:"id"`
+		Return jsontext.Value `json:"return"`
+		Error  jsontext.Value `json:"error"`
+	}
+	_ = json.Unmarshal(text, &m, jsontext.AllowDuplicateNames(true)) // it is an object
+	_ = m.ID.Canonicalize()
+	id := string(m.ID)
+	switch {
+	case from == client:
+		s.asked(id, redact.ReadRequest(text))
+		return redact.JSON(text), true
+	case m.Return == nil && m.Error == nil:
+		return redact.JSON(text), true
+	}
+	return s.answered(id).Message(text), true
+}
+
+func (s *secrets) asked(id string, request redact.Request) {
+	if s.calls == nil {
+		s.calls = map[string]*calls{}
+	}
+	c := s.calls[id]
+	if c == nil {
+		c = &calls{}
+		s.calls[id] = c
+	}
+	if request.HasSecrets() {
+		c.secret = append(c.secret, call{c.asked, request})
+	}
+	c.asked++
+}
+
+// answered is the command that a reply with an id answers: the first that has none.
+// Since some commands have no reply, another one may be meant: it has all their secrets.
+func (s *secrets) answered(id string) redact.Request {
+	c := s.calls[id]
+	if c == nil { // the server could not read a command, or answered twice
+		all := s.last
+		for _, c := range s.calls {
+			all = all.Or(c.all())
+		}
+		return all
+	}
+	all := c.all()
+	s.last = all
+	for c.answered++; len(c.secret) > 0 && c.secret[0].number < c.answered; {
+		c.secret = c.secret[1:]
+	}
+	if c.answered == c.asked {
+		delete(s.calls, id)
+	}
+	return all
+}
+
+// all is a command with the secrets of all.
+func (c *calls) all() redact.Request {
+	var all redact.Request
+	for _, call := range c.secret {
+		all = all.Or(call.request)
+	}
+	return all
 }

@@ -95,7 +95,7 @@ func TestSecrets(t *testing.T) {
 		{`{"execute":"object-add","arguments":{"qom-type":"secret","id":"s","data":"hunter2"}}`,
 			`{"execute":"object-add","arguments":{"qom-type":"secret","id":"s","data":"[redacted]"}}`},
 		{`{"execute":"object-add","arguments":{"qom-type":"secret","id":"s","props":{"data":"hunter2","format":"raw"}}}`,
-			`{"execute":"object-add","arguments":{"qom-type":"secret","id":"s","props":"[redacted]"}}`},
+			`{"execute":"object-add","arguments":{"qom-type":"secret","id":"s","props":{"data":"[redacted]","format":"[redacted]"}}}`},
 		{`{"execute":"change","arguments":{"device":"vnc","target":"password","arg":"hunter2"}}`,
 			`{"execute":"change","arguments":{"device":"vnc","target":"password","arg":"[redacted]"}}`},
 		{`{"execute":"change","arguments":{"target":"x","arg":"y"}}`, `{"execute":"change","arguments":{"target":"x","arg":"y"}}`},
@@ -116,6 +116,37 @@ func TestSecrets(t *testing.T) {
 	require.NoError(t, err)
 	assert.NotContains(t, tape.String(), "hunter2")
 	assert.Contains(t, tape.String(), `"noise":33`)
+}
+
+// What a reply shows depends on the command, whatever lies between the two.
+func TestSecretReplies(t *testing.T) {
+	const get = `{"execute":"qom-get","arguments":{"path":"/objects/s0","property":"data"}`
+	for name, c := range map[string]struct{ said, answer, want string }{
+		"qom-get": {get + `}`, `{"return":"hunter2"}`, `{"return":"[redacted]"}`},
+		"by id":   {`{"execute":"stop","id":1}` + get + `,"id":2}`, `{"return":{},"id":1}{"return": "hunter2", "id": 2}`, `{"return":"[redacted]","id":2}`},
+		"overtaken": {get + `,"id":"a"}{"exec-oob":"x","id":"b"}`, `{"return":1,"id":"b"}{"return":"hunter2","id":"a"}`,
+			`{"return":1,"id":"b"}` + "}\n" + `{"us":0,"from":"server","message":{"return":"[redacted]","id":"a"}`},
+		"after one without a reply": {`{"execute":"guest-shutdown"}` + get + `}`, `{"return":"hunter2"}`, `{"return":"[redacted]"}`},
+		"answered twice":            {get + `}`, `{"return":1}{"return":"hunter2"}`, `{"return":"[redacted]"}`},
+		"and the next":              {get + `}{"execute":"x"}`, `{"return":"hunter2"}{"return":2}`, `{"return":2}`},
+		"HMP": {`{"execute":"human-monitor-command","arguments":{"command-line":"change vnc password hunter2"}}`,
+			`{"return":"unknown command: 'change vnc password hunter2'"}`, `{"return":"[redacted]"}`},
+		"error": {`{"execute":"guest-set-user-password","arguments":{"password":"hunter2"},"id":1}`,
+			`{"error":{"class":"GenericError","desc":"no: hunter2"},"id":1}`, `{"error":{"class":"GenericError","desc":"no: [redacted]"},"id":1}`},
+		"error without an id": {`{"execute":"x","arguments":{"password":"hunter2"},"id":1}`,
+			`{"error":{"class":"GenericError","desc":"JSON parse error at hunter2"}}`, `{"error":{"class":"GenericError","desc":"JSON parse error at [redacted]"}}`},
+		"base64": {`{"execute":"guest-file-read","arguments":{"handle":1}}`, `{"return":{"count":7,"buf-b64":"aHVudGVyMg==","eof":true}}`,
+			`{"return":{"count":7,"buf-b64":"W3JlZGFjdGVkXQ==","eof":true}}`},
+	} {
+		var tape bytes.Buffer
+		rw := record.Stream(scripted(t, c.said, c.answer), &tape)
+		_, err := io.WriteString(rw, c.said)
+		require.NoError(t, err, name)
+		_, err = io.ReadAll(rw)
+		require.NoError(t, err, name)
+		assert.Contains(t, stable(tape.String()), `"message":`+c.want+"}\n", name)
+		assert.NotContains(t, tape.String(), "hunter2", name)
+	}
 }
 
 // A recording that cannot be written does not end the session.

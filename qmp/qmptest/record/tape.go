@@ -28,6 +28,8 @@ type tape struct {
 	err   error // why nothing more is written
 	ended bool
 	sides map[string]*splitter
+
+	secrets secrets
 }
 
 func newTape(w io.Writer) *tape {
@@ -40,7 +42,7 @@ func newTape(w io.Writer) *tape {
 func (t *tape) splitter(from string) *splitter {
 	return &splitter{
 		message: func(text []byte) {
-			if clean, ok := withoutSecrets(text); ok {
+			if clean, ok := t.secrets.without(from, text); ok {
 				t.line(from, "message", clean)
 			} else {
 				t.line(from, "noise", strconv.AppendInt(nil, int64(len(text)), 10))

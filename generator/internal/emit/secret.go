@@ -1,0 +1,150 @@
+package emit
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/dave/jennifer/jen"
+
+	"github.com/goqapi/goqapi/generator/internal/plan"
+	"github.com/goqapi/goqapi/internal/redact"
+)
+
+// holders are the names of the types that can hold a secret: in a member of their own, in
+// one that can hold anything, or in another such type. None of them may have a member that
+// is called in Go like one of the methods that print it.
+func holders(p *plan.Package) (map[string]bool, error) {
+	h := holding{holds: map[string]bool{"Unknown": true}, within: map[string][]string{}, clashes: map[string]*plan.Field{}}
+	for _, file := range p.Files {
+		for _, decl := range file.Decls {
+			switch d := decl.(type) {
+			case *plan.Struct:
+				h.structure(d.Name, d, d.Variant)
+			case *plan.Union:
+				h.union(d)
+			case *plan.Alternate:
+				for _, b := range d.Branches {
+					h.part(d.Name, b.Type)
+				}
+			case *plan.Command:
+				if d.Own != nil {
+					h.structure(d.Own.Name, d.Own, nil)
+				}
+			case *plan.Event:
+				h.structure(d.Struct.Name, d.Struct, nil)
+				if d.Data != nil {
+					h.part(d.Struct.Name, *d.Data)
+				}
+			}
+		}
+	}
+	for _, name := range slices.Collect(maps.Keys(h.holds)) {
+		h.spread(name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(h.clashes)) {
+		if f := h.clashes[name]; h.holds[name] {
+			return nil, fmt.Errorf("%s can hold a secret and so has a method %s, but its member '%s' has that name, too", name, f.Name, f.QAPI)
+		}
+	}
+	return h.holds, nil
+}
+
+// holding is what is known of types while holders looks for them.
+type holding struct {
+	holds   map[string]bool
+	within  map[string][]string    // the types that hold one of a name
+	clashes map[string]*plan.Field // members with the name of a method
+}
+
+func (h *holding) union(u *plan.Union) {
+	h.holds[u.Name] = true // in a variant that is not known
+	for _, v := range u.Variants {
+		switch {
+		case v.Form == plan.Itself:
+		case v.Struct != nil:
+			h.structure(v.Name, v.Struct, v)
+		case v.Form != plan.Empty:
+			h.part(v.Name, v.Over)
+		}
+	}
+}
+
+// structure looks at the members of a struct, which may be those of a variant.
+func (h *holding) structure(name string, s *plan.Struct, v *plan.Variant) {
+	beside := map[string]string{}
+	for _, f := range s.Fields {
+		beside[f.QAPI] = ""
+	}
+	if v != nil && !v.Wrapped {
+		for _, f := range v.Union.Fields {
+			beside[f.QAPI] = ""
+		}
+		beside[v.Union.Discriminator.QAPI] = v.Value.QAPI
+	}
+	if s.Props != "" {
+		h.holds[name] = true
+	}
+	for _, f := range s.Fields {
+		if slices.Contains(plan.PrintMethods, f.Name) {
+			h.clashes[name] = f
+		}
+		if redact.Holds(f.QAPI, isText(f.Type), beside) {
+			h.holds[name] = true
+		}
+		h.part(name, f.Type)
+	}
+}
+
+// isText reports whether a type is a string, a list of them, or base64.
+func isText(t plan.Type) bool {
+	for t.Kind == plan.List {
+		t = *t.Elem
+	}
+	return t.Kind == plan.String || t.Kind == plan.Bytes
+}
+
+// part notes that the type of a name has a part of a type.
+func (h *holding) part(name string, t plan.Type) {
+	for t.Kind == plan.List {
+		t = *t.Elem
+	}
+	switch t.Kind {
+	case plan.Any, plan.Raw:
+		h.holds[name] = true
+	case plan.Object, plan.Interface:
+		h.within[t.Name] = append(h.within[t.Name], name)
+	}
+}
+
+// spread notes that what holds a type that can hold a secret can.
+func (h *holding) spread(name string) {
+	for _, outer := range h.within[name] {
+		if !h.holds[outer] {
+			h.holds[outer] = true
+			h.spread(outer)
+		}
+	}
+}
+
+// printing writes the methods that print a type without its secrets, if it can hold any.
+// printed is what to print of x.
+func (g *group) printing(name string, printed jen.Code) {
+	if !g.holders[name] {
+		return
+	}
+	x := jen.Id("x").Id(name)
+	call := func(f string) jen.Code { return jen.Return(jen.Qual(pkgCodec, f).Call(printed)) }
+	g.comment("// String is x as JSON, without secrets.")
+	g.Func().Params(x).Id("String").Params().String().Block(call("Short"))
+	g.comment("// GoString is String with the type's name.")
+	g.Func().Params(x).Id("GoString").Params().String().Block(call("GoShort"))
+	g.comment("// LogValue is String for package slog.")
+	g.Func().Params(x).Id("LogValue").Params().Qual("log/slog", "Value").Block(call("LogValue"))
+}
+
+// tagged is a variant as it is printed: with its tag, which says what is a secret.
+func tagged(v *plan.Variant) jen.Code {
+	return jen.Qual(pkgCodec, "Tagged").Call(
+		jen.Id("x"), jen.Lit(v.Union.Discriminator.QAPI), jen.Lit(v.Value.QAPI), jen.Id("x").Dot(sealMethod(v.Union)))
+}

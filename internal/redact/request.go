@@ -1,0 +1,99 @@
+package redact
+
+import (
+	"slices"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// A Request is what must be known of a command to hide the secrets in what is said of it
+// later: in its reply and in errors. The zero Request is that of a command without any.
+type Request struct {
+	hides   bool     // its result is a secret
+	secrets []string // that it carries
+}
+
+// ReadRequest reads a command as it is sent, with its arguments.
+func ReadRequest(message []byte) Request {
+	var f finder
+	if f.find(message) != nil {
+		return Request{}
+	}
+	return Request{hides: hidesResult(message), secrets: f.strings()}
+}
+
+// strings are the strings of the secrets that were found.
+func (f *finder) strings() []string {
+	var all []string
+	end := 0
+	for _, s := range f.sorted() {
+		for at := max(s.from, end); at < s.to; {
+			switch f.text[at] {
+			case '{', '}', '[', ']', ':', ',':
+				at++
+				continue
+			}
+			next := endOfScalar(f.text, at)
+			if next == len(f.text) || f.text[next] != ':' { // not a name
+				all = append(all, unquote(f.text[at:next]))
+			}
+			at = next
+		}
+		end = max(end, s.to)
+	}
+	return all
+}
+
+// hidesResult reports whether the result of a command is a secret: that of qom-get for
+// such a property, that of ringbuf-read, since ringbuf-write has written it, and that of a
+// command of the human monitor unless it is harmless.
+func hidesResult(message []byte) bool {
+	var m struct {
+		Execute   string         `json:"execute"`
+		OutOfBand string         `json:"exec-oob"`
+		Arguments jsontext.Value `json:"arguments"`
+	}
+	var args struct {
+		Property    any `json:"property"`
+		CommandLine any `json:"command-line"`
+	}
+	lenient := json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	if json.Unmarshal(message, &m, lenient) != nil || json.Unmarshal(m.Arguments, &args, lenient) != nil {
+		return false
+	}
+	text := func(v any) string { s, _ := v.(string); return s }
+	switch m.Execute + m.OutOfBand {
+	case "qom-get":
+		return slices.Contains(properties, text(args.Property))
+	case "human-monitor-command":
+		return !slices.Contains(harmless, firstWord(text(args.CommandLine)))
+	case "ringbuf-read":
+		return true
+	}
+	return false
+}
+
+// HasSecrets reports whether anything is to be hidden in what is said of the command.
+func (r Request) HasSecrets() bool { return r.hides || len(r.secrets) > 0 }
+
+// Or is a request whose secrets are those of two.
+func (r Request) Or(other Request) Request {
+	return Request{r.hides || other.hides, slices.Concat(r.secrets, other.secrets)}
+}
+
+// Result is [JSON] for the command's result.
+func (r Request) Result(text []byte) []byte {
+	return hide(text, finder{all: r.hides}, writer{quoted: r.secrets})
+}
+
+// Error is [JSON] for the member error of the reply to the command.
+func (r Request) Error(text []byte) []byte { return hide(text, finder{}, writer{quoted: r.secrets}) }
+
+// Message is [JSON] for the reply to the command, whole. Base64 stays decodable.
+func (r Request) Message(text []byte) []byte {
+	return hide(text, finder{result: r.hides}, writer{quoted: r.secrets, base64: true})
+}
+
+// Text is [Text] for what is said of the command.
+func (r Request) Text(s string) string { return hideQuoted(Text(s), r.secrets) }
