@@ -34,6 +34,7 @@ type arrow struct {
 
 var arrows = []arrow{
 	{"internal/printable", nil},
+	{"internal/regular", nil},
 	{"internal/redact", []string{jsonModule}},
 	{"qmp", []string{jsonModule, "internal/printable"}},
 	{"qmp/qmplog", []string{"qmp", "internal/redact"}},
@@ -42,16 +43,16 @@ var arrows = []arrow{
 	{"qmp/qmptest/...", []string{jsonModule, "qmp", "qmp/qmptest/internal/...", "qapi/...", "schema/...", "internal/redact"}},
 	{"qapi/...", []string{jsonModule, "qmp", "qmp/codec"}},
 	{"raw", []string{jsonModule, "qmp"}},
-	{"schema", nil},
+	{"schema", []string{"internal/printable", "internal/regular"}},
 	{"schema/qemu", []string{"schema"}},
-	{"generator/...", []string{"generator/...", "schema/...", "github.com/dave/jennifer/..."}},
+	{"generator/...", []string{"generator/...", "schema/...", "internal/regular", "github.com/dave/jennifer/..."}},
 }
 
 const jsonModule = "github.com/go-json-experiment/json/..."
 
 // unbound are the packages that arrows says nothing of: programs, and what only
 // tests import.
-var unbound = []string{"", "cmd/...", "examples/...", "internal/arch", "internal/bench", "internal/wiretest", "internal/qemutest"}
+var unbound = []string{"", "cmd/...", "examples/...", "internal/arch", "internal/bench", "internal/growth", "internal/wiretest", "internal/qemutest"}
 
 // A listed package is one as the go command describes it.
 type listed struct {
