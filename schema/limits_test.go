@@ -98,8 +98,12 @@ func TestDiffOfMuch(t *testing.T) {
 		return func() { require.NotEmpty(t, schema.Diff(a, b)) }
 	}
 	for name, text := range map[string]func(n int, last string) string{
-		"values":  func(n int, last string) string { return "{ 'enum': 'En', 'data': [ " + numbered(n, "'v#',") + last + " ] }" },
-		"members": func(n int, last string) string { return "{ 'struct': 'St', 'data': { " + numbered(n, "'m#': 'int',") + last + ": 'int' } }" },
+		"values": func(n int, last string) string {
+			return "{ 'enum': 'En', 'data': [ " + numbered(n, "'v#',") + last + " ] }"
+		},
+		"members": func(n int, last string) string {
+			return "{ 'struct': 'St', 'data': { " + numbered(n, "'m#': 'int',") + last + ": 'int' } }"
+		},
 		"branches": func(n int, last string) string {
 			return "{ 'enum': 'En', 'data': [ " + numbered(n, "'v#',") + last + " ] } { 'struct': 'St', 'data': {} }" +
 				"{ 'union': 'Un', 'base': { 't': 'En' }, 'discriminator': 't', 'data': { " + numbered(n, "'v#': 'St',") + last + ": 'St' } }"

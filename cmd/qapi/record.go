@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"strings"
 
@@ -25,7 +24,7 @@ the file in tests.`)
 		return fmt.Errorf("listen at %q: it is neither a unix: nor a tcp: address", f.Arg(0))
 	}
 	// What only its owner knows to be a secret is in the file, too.
-	file, err := os.OpenFile(f.Arg(2), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	file, err := createPrivate(f.Arg(2))
 	if err != nil {
 		return err
 	}
@@ -34,10 +33,29 @@ the file in tests.`)
 			err = e
 		}
 	}()
-	l, err := net.Listen(network, where)
+	l, err := listenPrivate(network, where) // who connects can do with the QEMU what they like
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(t.stderr, "waiting at %s:%s\n", network, l.Addr())
 	return record.Serve(ctx, l, f.Arg(1), file)
+}
+
+// createPrivate makes a file that only its owner can read, or empties one.
+func createPrivate(path string) (*os.File, error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is there and is not a regular file", path)
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err = file.Chmod(0o600); err == nil { // it can have been there
+		err = file.Truncate(0)
+	}
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	return file, nil
 }

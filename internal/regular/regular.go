@@ -7,9 +7,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 )
 
-// ErrIrregular is wrapped by the error of [ReadFile] for what is not a regular file: a
+// ErrIrregular is wrapped by the errors for what is not a regular file: a
 // folder, a device, or a named pipe, which would wait for somebody who writes to it.
 var ErrIrregular = errors.New("not a regular file")
 
@@ -20,10 +21,10 @@ func ReadFile(fsys fs.FS, name string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	fail := func(err error) ([]byte, error) { return nil, &fs.PathError{Op: "read", Path: name, Err: err} }
-	switch {
-	case !info.Mode().IsRegular():
-		return fail(fmt.Errorf("it is %s, %w", kind(info.Mode()), ErrIrregular))
-	case info.Size() > limit:
+	if err := check(info); err != nil {
+		return fail(err)
+	}
+	if info.Size() > limit {
 		return fail(fmt.Errorf("it has %d bytes; there may be %d", info.Size(), limit))
 	}
 	f, err := fsys.Open(name)
@@ -39,6 +40,23 @@ func ReadFile(fsys fs.FS, name string, limit int64) ([]byte, error) {
 		return fail(fmt.Errorf("it has more than %d bytes", limit))
 	}
 	return text, nil
+}
+
+// Open opens a regular file to read from it.
+func Open(path string) (*os.File, error) {
+	if info, err := os.Stat(path); err == nil {
+		if err := check(info); err != nil {
+			return nil, &fs.PathError{Op: "open", Path: path, Err: err}
+		}
+	}
+	return os.Open(path)
+}
+
+func check(info fs.FileInfo) error {
+	if info.Mode().IsRegular() {
+		return nil
+	}
+	return fmt.Errorf("it is %s, %w", kind(info.Mode()), ErrIrregular)
 }
 
 // kind names what is not a regular file.

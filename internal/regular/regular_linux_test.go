@@ -18,6 +18,11 @@ func TestPipesAndProc(t *testing.T) {
 	require.NoError(t, syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o600))
 	_, err := regular.ReadFile(os.DirFS(dir), "pipe", 10)
 	assert.EqualError(t, err, "read pipe: it is a named pipe, not a regular file")
+	_, err = regular.Open(filepath.Join(dir, "pipe"))
+	assert.EqualError(t, err, "open "+filepath.Join(dir, "pipe")+": it is a named pipe, not a regular file")
+	f, err := regular.Open("/proc/self/status")
+	require.NoError(t, err)
+	f.Close()
 
 	_, err = regular.ReadFile(os.DirFS("/proc/self"), "status", 10)
 	assert.EqualError(t, err, "read status: it has more than 10 bytes")
