@@ -58,7 +58,7 @@ func Load(r io.Reader) (*Session, error) {
 }
 
 func load(name string, r io.Reader) (*Session, error) {
-	l := &loader{session: &Session{name: name}, waiting: map[string][]int{}}
+	l := &loader{session: &Session{name: name}, syncs: agentSyncs{by: map[string][]int{}}, waiting: map[string][]int{}}
 	in := bufio.NewReader(r)
 	for {
 		text, err := readLine(in)
