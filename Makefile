@@ -63,7 +63,8 @@ bench: ## measure the figures of the design, in one table; all that was printed 
 .PHONY: fuzz
 fuzz: ## run each fuzz test for FUZZTIME (20s)
 	@grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n 1 dirname | sort -u | while read -r dir; do \
-		for name in $$($(GO) test -list '^Fuzz' "$$dir" | grep '^Fuzz'); do \
+		names=$$($(GO) test -list '^Fuzz' "$$dir") || { echo "$$names"; exit 1; }; \
+		for name in $$(echo "$$names" | grep '^Fuzz'); do \
 			$(GO) test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) "$$dir" </dev/null || exit 1; \
 		done || exit 1; \
 	done
