@@ -40,7 +40,7 @@ var arrows = []arrow{
 	{"qmp/qmplog", []string{"qmp", "internal/redact"}},
 	{"qmp/codec", []string{jsonModule, "internal/redact"}},
 	{"qmp/qmptls", []string{"qmp"}},
-	{"qmp/qmptest/...", []string{jsonModule, "qmp", "qmp/qmptest/internal/...", "qapi/...", "schema/...", "internal/redact"}},
+	{"qmp/qmptest/...", []string{jsonModule, "qmp", "qmp/qmptest/internal/...", "qapi/...", "schema/...", "internal/redact", "internal/regular"}},
 	{"qapi/...", []string{jsonModule, "qmp", "qmp/codec"}},
 	{"raw", []string{jsonModule, "qmp"}},
 	{"schema", []string{"internal/printable", "internal/regular"}},
