@@ -34,7 +34,9 @@ func TestReadFile(t *testing.T) {
 	} {
 		_, err := regular.ReadFile(fsys, name, 4)
 		assert.EqualError(t, err, want)
-		assert.IsType(t, &fs.PathError{}, err)
+		var named *fs.PathError
+		require.ErrorAs(t, err, &named)
+		assert.Equal(t, name, named.Path)
 	}
 	_, err := regular.ReadFile(fsys, "folder", 4)
 	assert.ErrorIs(t, err, regular.ErrIrregular)

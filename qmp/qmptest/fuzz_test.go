@@ -24,7 +24,7 @@ func FuzzServer(f *testing.F) {
 	f.Add([]byte(`{"execute":"blockdev-create","arguments":{"job-id":"j","options":{"driver":"file","filename":"f","size":1}}}` +
 		`{"execute":"query-jobs"}{"execute":"job-dismiss","arguments":{"id":"j"}}{"execute":"quit"}`))
 	f.Add([]byte(`{"execute":"query-memory-size-summary"}`)) // which nothing executes here
-	log.SetOutput(io.Discard) // a server says there what it says at its end
+	log.SetOutput(io.Discard)                                // a server says there what it says at its end
 	f.Cleanup(func() { log.SetOutput(os.Stderr) })
 	f.Fuzz(func(t *testing.T, text []byte) {
 		for _, srv := range []*qmptest.Server{qmptest.New(), qmptest.New(qmptest.Release("5.2")), qmptest.NewAgent()} {
