@@ -63,7 +63,7 @@ bzip2 or none) or the https address of one. No text of QEMU's is kept.`)
 		}
 		fmt.Fprintln(t.stdout)
 	}
-	fmt.Fprintln(t.stdout, "Next: make generate, make test; read the report above, and put it into CHANGELOG.md.")
+	fmt.Fprintln(t.stdout, "Next: read the report above; make generate; UPDATE=1 go test -run TestChanges ./cmd/qapi, which writes the report into schema/qemu/CHANGES.md; make test.")
 	return nil
 }
 
