@@ -78,7 +78,7 @@ func TestTooManyParts(t *testing.T) {
 
 // TestManyAlternates has many alternates of one large enum.
 func TestManyAlternates(t *testing.T) {
-	growth.Linear(t, 4000, func(n int) func() {
+	growth.Linear(t, 2000, func(n int) func() {
 		text := "{ 'enum': 'En', 'data': [ " + numbered(n, "'v#',") + " 'last' ] }\n" +
 			numbered(n, "{ 'alternate': 'Al#', 'data': { 'e': 'En', 'o': 'int' } }\n")
 		return func() {
@@ -110,18 +110,18 @@ func TestDiffOfMuch(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			growth.Linear(t, 5000, func(n int) func() { return diff(text(n, "'old'"), text(n, "'new'")) })
+			growth.Linear(t, 2000, func(n int) func() { return diff(text(n, "'old'"), text(n, "'new'")) })
 		})
 	}
 	// All types have other names.
 	t.Run("renamed", func(t *testing.T) {
 		const text = "{ 'struct': 'Ab#', 'data': { 'a': 'int' } } { 'command': 'c#', 'returns': 'Ab#' }\n"
-		growth.Linear(t, 2000, func(n int) func() { return diff(numbered(n, text), numbered(n, strings.ReplaceAll(text, "Ab", "Cd"))) })
+		growth.Linear(t, 500, func(n int) func() { return diff(numbered(n, text), numbered(n, strings.ReplaceAll(text, "Ab", "Cd"))) })
 	})
 	// Each type shows that the next one has another name.
 	t.Run("renamed one after another", func(t *testing.T) {
 		const first, text = "{ 'command': 'c', 'returns': 'Ab1' }\n", "{ 'struct': 'Ab<', 'data': { 'a': 'Ab#' } }\n"
-		growth.Linear(t, 1000, func(n int) func() {
+		growth.Linear(t, 300, func(n int) func() {
 			last := fmt.Sprintf("{ 'struct': 'Ab%d', 'data': {} }\n", n)
 			old := first + numbered(n, text) + last
 			return diff(old, strings.ReplaceAll(old, "Ab", "Cd"))

@@ -19,18 +19,21 @@ func TestLinear(t *testing.T) {
 		}
 		return b.String()
 	}
-	for name, text := range map[string]func(n int) string{
-		"branches": func(n int) string {
+	for name, c := range map[string]struct {
+		n    int
+		text func(n int) string
+	}{
+		"branches": {2000, func(n int) string {
 			return "{ 'enum': 'En', 'data': [ " + list(n, "'v%[1]d',") + " 'last' ] } { 'struct': 'St', 'data': {} }\n" +
 				"{ 'union': 'Un', 'base': { 't': 'En' }, 'discriminator': 't', 'data': { " + list(n, "'v%[1]d': 'St',") + " 'last': 'St' } }"
-		},
-		"members that hold members": func(n int) string {
+		}},
+		"members that hold members": {4000, func(n int) string {
 			return list(n, "{ 'struct': 'St%d', 'data': { 'm': 'St%d' } }\n") + fmt.Sprintf("{ 'struct': 'St%d', 'data': {} }", n)
-		},
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			growth.Linear(t, 5000, func(n int) func() {
-				s := load(t, text(n))
+			growth.Linear(t, c.n, func(n int) func() {
+				s := load(t, c.text(n))
 				return func() {
 					_, err := Build(s, Options{Package: "p", Schema: "a test"})
 					require.NoError(t, err)
