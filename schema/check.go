@@ -53,7 +53,7 @@ type checker struct {
 }
 
 // count counts parts that d has or takes from others. It bounds the work that is done
-// here, and that of all who go through a schema's members.
+// here, and the work of every program that goes through a schema's members.
 func (c *checker) count(d *decl, parts int) *Error {
 	c.parts += parts
 	if c.parts > maxParts && c.tooLarge == nil {
@@ -222,7 +222,7 @@ func (c *checker) discriminated(d *decl, u *Union) *Error {
 	return nil
 }
 
-// has tells whether an enum has a value.
+// has reports whether an enum has a value.
 func (c *checker) has(e *Enum, value string) bool {
 	values := c.values[e]
 	if values == nil {

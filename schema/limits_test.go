@@ -28,8 +28,8 @@ func numbered(n int, text string) string {
 
 const baseChain = "{ 'struct': 'Ab#', 'base': 'Ab<', 'data': { 'm#': 'int' } }\n"
 
-// TestDeepBases refuses chains of bases that are deeper than anybody needs, in whatever
-// order they are in, and says so once.
+// TestDeepBases refuses chains of bases that are far deeper than in any real schema, in
+// either order, with one error.
 func TestDeepBases(t *testing.T) {
 	const first = "{ 'struct': 'Ab0', 'data': {} }\n"
 	_, err := loadText(first + numbered(100, baseChain))
@@ -50,8 +50,8 @@ func TestDeepBases(t *testing.T) {
 	require.EqualError(t, err, "a.json:102: in union 'Un101': its bases and branches nest deeper than 100 levels")
 }
 
-// TestTooManyParts refuses schemas that are small as they are written, but of which
-// definitions take so much from others that going through all of it takes for ever.
+// TestTooManyParts refuses schemas that are small as they are written, but whose
+// definitions take so much from others that to go through all of it takes far too long.
 func TestTooManyParts(t *testing.T) {
 	const n = 5000
 	members := numbered(n, "'m#': 'int',")

@@ -28,7 +28,7 @@ const (
 	maxIncludes = 100      // how deep includes nest; QEMU's go to five
 	maxText     = 16 << 20 // bytes of all files; QEMU's have 0.8 million
 	maxBases    = 100      // how deep bases and branches nest; QEMU's go to three
-	maxParts    = 500_000  // members, values and branches, for each definition also those that it takes from others; QEMU's have 6,100
+	maxParts    = 500_000  // members, values and branches, those that a definition takes from others counted again; QEMU's have 6,100
 )
 
 // A loader reads the files of one schema.

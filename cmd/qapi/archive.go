@@ -132,8 +132,7 @@ type unpacker struct {
 	text  int64 // bytes of the schema files
 }
 
-// Read reads from the tar file, as long as it is not too large and nobody has ended the
-// program.
+// Read reads from the tar file until it is too large, or ctx ends.
 func (u *unpacker) Read(p []byte) (int, error) {
 	if err := u.ctx.Err(); err != nil {
 		return 0, err

@@ -33,7 +33,7 @@ the file in tests.`)
 			err = e
 		}
 	}()
-	l, err := listenPrivate(network, where) // who connects can do with the QEMU what they like
+	l, err := listenPrivate(network, where) // a client can do anything with the QEMU
 	if err != nil {
 		return err
 	}

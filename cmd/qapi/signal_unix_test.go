@@ -49,8 +49,8 @@ func TestTerminated(t *testing.T) {
 	}
 }
 
-// TestPrivate lets nobody else connect or read, whatever the program's mask allows and
-// whatever was there before.
+// TestPrivate checks that no other user can connect or read, also if the umask is 0 and the
+// file was there before.
 func TestPrivate(t *testing.T) {
 	defer syscall.Umask(syscall.Umask(0))
 	srv := qmptest.Start(t)
@@ -84,7 +84,7 @@ func TestPrivate(t *testing.T) {
 	assert.NotContains(t, string(text), "before")
 }
 
-// TestPipes waits for nobody who writes to a pipe, or reads from one.
+// TestPipes does not wait for the other end of a named pipe.
 func TestPipes(t *testing.T) {
 	dir := writeFiles(t, map[string]string{"qapi/qapi-schema.json": "{ 'include': 'pipe.json' }", "qga/qapi-schema.json": ""})
 	pipe := filepath.Join(dir, "qapi", "pipe.json")

@@ -79,8 +79,8 @@ func (s *source) findRoots() error {
 	return nil
 }
 
-// exists reports whether there is a file, or a link on the way to it, wherever that
-// leads: a schema that cannot be read is an error, and not one that is not there.
+// exists reports whether there is a file, or a link on the way to it, also one that leads
+// nowhere: a schema that cannot be read must be an error, and is not simply absent.
 func exists(fsys fs.FS, name string) (bool, error) {
 	for at := name; at != "."; at = path.Dir(at) {
 		info, err := fs.Lstat(fsys, at)

@@ -20,7 +20,7 @@ func loader() (func(path string) (*types.Package, error), error) {
 		args = append(args, module+"/"+path)
 	}
 	cmd := exec.Command("go", args...)
-	cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH=amd64") // one record for all who check
+	cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH=amd64") // the same record on all machines
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {

@@ -4,9 +4,9 @@
 //	go run ./internal/api          # fails on what is incompatible
 //	go run ./internal/api -update  # records the API as it is
 //
-// A line that is recorded and is no longer true breaks programs, unless a type was only
-// renamed and has an alias. It is accepted if the section "Unreleased" of CHANGELOG.md
-// names the thing in backquotes, such as `qmp.Conn.Execute`, or its type.
+// A recorded line that is no longer true breaks programs, unless a type was only renamed
+// and has an alias. It is accepted if the section "Unreleased" of CHANGELOG.md names the
+// thing in backquotes, such as `qmp.Conn.Execute`, or its type.
 package main
 
 import (

@@ -35,7 +35,7 @@ func TestLinear(t *testing.T) {
 			})
 			assert.Equal(t, c.failed, f.failed, name)
 		}
-		// A machine that is busy once is none that is slow.
+		// One slow run proves nothing.
 		f, runs := &failing{TB: t}, 0
 		growth.Linear(f, 100, func(n int) func() {
 			return func() {

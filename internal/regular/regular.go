@@ -1,5 +1,5 @@
-// Package regular reads files by name of which nothing is known: it waits for no other
-// program, and takes no more memory than it is allowed.
+// Package regular reads files that may be anything: it never waits for another program,
+// and takes no more memory than it is allowed.
 package regular
 
 import (
@@ -10,13 +10,13 @@ import (
 	"os"
 )
 
-// ErrIrregular is wrapped by the errors for what is not a regular file: a
-// folder, a device, or a named pipe, which would wait for somebody who writes to it.
+// ErrIrregular is wrapped by the errors for what is not a regular file: a folder, a
+// device, or a named pipe, which cannot be opened until another program writes to it.
 var ErrIrregular = errors.New("not a regular file")
 
 // ReadFile reads a regular file of at most limit bytes. Its errors are *fs.PathError.
 func ReadFile(fsys fs.FS, name string, limit int64) ([]byte, error) {
-	info, err := fs.Stat(fsys, name) // before it is opened: that would wait, too
+	info, err := fs.Stat(fsys, name) // before it is opened, since that can wait, too
 	if err != nil {
 		return nil, err
 	}
@@ -32,7 +32,7 @@ func ReadFile(fsys fs.FS, name string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, limit+1)) // a size can change, and some files say 0
+	text, err := io.ReadAll(io.LimitReader(f, limit+1)) // a size can change, and some files report 0
 	if err != nil {
 		return nil, err
 	}

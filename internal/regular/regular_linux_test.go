@@ -12,7 +12,7 @@ import (
 	"github.com/goqapi/goqapi/internal/regular"
 )
 
-// A pipe that nobody writes to, and a file that does not say how long it is.
+// A pipe without a writer, and a file that does not report how long it is.
 func TestPipesAndProc(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o600))

@@ -48,8 +48,8 @@ func TestLongMessages(t *testing.T) {
 	assert.Equal(t, `{"execute":"b"}`, string(text))
 }
 
-// TestInboxIsBounded leaves what a client writes to the connection when nobody takes it,
-// and sees the end of the connection when nobody will.
+// TestInboxIsBounded: what the server has not taken stays in the connection, and fill ends
+// when the server takes nothing any more.
 func TestInboxIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := newInbox()

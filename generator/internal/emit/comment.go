@@ -138,8 +138,8 @@ func wrap(text string) []string {
 	return append(lines, noConstraint(line))
 }
 
-// plain is a text without what Go does not take in a comment, and without characters
-// that cannot be seen, of which some have a text read otherwise than it stands there.
+// plain is a text without what Go does not take in a comment, and without invisible
+// characters: some of them change the order in which a text is shown.
 func plain(text string) string {
 	text = strings.ReplaceAll(text, "\t", "        ")
 	return strings.Map(func(r rune) rune {

@@ -88,7 +88,7 @@ func TestReplayOfMuch(t *testing.T) {
 	}
 }
 
-// TestNoName has a command whose name is no string, over and over.
+// TestNoName has a command whose name is not a string.
 func TestNoName(t *testing.T) {
 	const odd = `{"execute":{}}`
 	s := load(t, header+`{"us":0,"from":"client","message":`+odd+`}`+"\n"+`{"us":1,"from":"server","message":{"return":{}}}`+"\n")
