@@ -12,6 +12,7 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"os"
 	"os/exec"
 	"path"
 	"strings"
@@ -93,7 +94,8 @@ var errTruncated = errors.New("the archive ends too early")
 func throughXZ(ctx context.Context, r io.Reader, use func(io.Reader) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "xz", "--decompress", "--stdout", "--quiet", "--memlimit-decompress=512MiB")
+	cmd := exec.CommandContext(ctx, "xz", "--decompress", "--stdout", "--quiet")
+	cmd.Env = append(os.Environ(), "XZ_DEFAULTS=--memlimit-decompress=512MiB") // which other xz programs do not know as an option
 	cmd.Stdin = r
 	var messages bytes.Buffer
 	cmd.Stderr = &messages
@@ -118,7 +120,7 @@ func throughXZ(ctx context.Context, r io.Reader, use func(io.Reader) error) erro
 			return ctx.Err()
 		}
 		said := strings.TrimSpace(strings.TrimPrefix(messages.String(), "xz: (stdin): "))
-		return fmt.Errorf("the archive is damaged: %s", printable.String(said))
+		return fmt.Errorf("xz cannot unpack the archive: %s", printable.String(said))
 	}
 	return err
 }

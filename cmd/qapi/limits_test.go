@@ -3,7 +3,9 @@ package main
 import (
 	"archive/tar"
 	"bytes"
+	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -137,4 +139,16 @@ func TestLinksOutOfTheTree(t *testing.T) {
 	code, _, stderr := run(t, nil, "import", "-out", t.TempDir(), "-release", "1.0", dir)
 	require.Equal(t, exitBad, code)
 	require.Contains(t, stderr, "path escapes")
+}
+
+// TestGreedyXZ has an archive whose header asks for 4 GiB of memory.
+func TestGreedyXZ(t *testing.T) {
+	data := compressed(t, "xz", []byte("text"))
+	const header = 12 // of the stream; that of the block follows
+	block := data[header : header+4*(int(data[header])+1)]
+	require.Equal(t, []byte{0x21, 1}, block[2:4], "the filter is LZMA2, with one byte of properties")
+	block[4] = 40
+	binary.LittleEndian.PutUint32(block[len(block)-4:], crc32.ChecksumIEEE(block[:len(block)-4]))
+	_, err := extract(t.Context(), bytes.NewReader(data))
+	require.ErrorContains(t, err, "xz cannot unpack the archive: Memory usage limit reached")
 }

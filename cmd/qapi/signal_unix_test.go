@@ -49,6 +49,25 @@ func TestTerminated(t *testing.T) {
 	}
 }
 
+// TestClosedPipe has nobody read what import prints.
+func TestClosedPipe(t *testing.T) {
+	temp, out := t.TempDir(), t.TempDir()
+	file := filepath.Join(t.TempDir(), "qemu.tar")
+	require.NoError(t, os.WriteFile(file, archive(t, "11.1", "11.2.0"), 0o600))
+	read, write, err := os.Pipe()
+	require.NoError(t, err)
+	read.Close()
+	cmd := exec.Command(os.Args[0], "import", "-out", out, file)
+	cmd.Env = append(os.Environ(), asProgram+"=1", "TMPDIR="+temp)
+	cmd.Stdout = write
+	require.Error(t, cmd.Run()) // by SIGPIPE
+	write.Close()
+	left, err := os.ReadDir(temp)
+	require.NoError(t, err)
+	assert.Empty(t, left)
+	requireImported(t, filepath.Join(out, "11.2"), "11.1", "11.2.0")
+}
+
 // TestPrivate checks that no other user can connect or read, also if the umask is 0 and the
 // file was there before.
 func TestPrivate(t *testing.T) {
