@@ -43,8 +43,16 @@ check-generate: ## fail if the bindings are not what the generator writes
 docs: ## how much of the schema our own descriptions cover
 	$(GO) test -count=1 -v -run '^TestCoverage$$' ./generator/internal/describe | sed -n 's/.*_test.go:[0-9]*: //p'
 
+.PHONY: api
+api: ## fail if programs of users no longer compile, and CHANGELOG.md does not say why
+	$(GO) run ./internal/api
+
+.PHONY: api-update
+api-update: ## record the exported API as it is, after a look at what make api says
+	$(GO) run ./internal/api -update
+
 .PHONY: lint
-lint: ## gofmt, go vet, staticcheck, golangci-lint
+lint: api ## gofmt, go vet, staticcheck, golangci-lint, api
 	@files=$$(gofmt -l .); test -z "$$files" || { echo "not as gofmt writes it:" $$files; exit 1; }
 	$(GO) vet ./...
 	$(GO) vet tools.go
@@ -63,7 +71,8 @@ bench: ## measure the figures of the design, in one table; all that was printed 
 .PHONY: fuzz
 fuzz: ## run each fuzz test for FUZZTIME (20s)
 	@grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n 1 dirname | sort -u | while read -r dir; do \
-		for name in $$($(GO) test -list '^Fuzz' "$$dir" | grep '^Fuzz'); do \
+		names=$$($(GO) test -list '^Fuzz' "$$dir") || { echo "$$names"; exit 1; }; \
+		for name in $$(echo "$$names" | grep '^Fuzz'); do \
 			$(GO) test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) "$$dir" </dev/null || exit 1; \
 		done || exit 1; \
 	done

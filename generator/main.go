@@ -142,7 +142,9 @@ func generate(c config) ([]emit.File, error) {
 		return nil, fmt.Errorf("generator: %w", src.named(err))
 	}
 	if c.release == "" {
-		c.release = src.version()
+		if c.release, err = src.version(); err != nil {
+			return nil, fmt.Errorf("generator: %w", err)
+		}
 	}
 	releases, err := knownReleases(c, s)
 	if err != nil {

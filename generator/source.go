@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/goqapi/goqapi/internal/regular"
 	"github.com/goqapi/goqapi/schema"
 )
 
@@ -47,13 +48,13 @@ func (s *source) load(opts ...schema.Option) (*schema.Schema, error) {
 
 // version is the version in the file VERSION of the root, if it has one, as
 // QEMU's source and our snapshots do.
-func (s *source) version() string {
-	text, err := fs.ReadFile(s.root.FS(), "VERSION")
-	if err != nil {
-		return ""
+func (s *source) version() (string, error) {
+	text, err := regular.ReadFile(s.root.FS(), "VERSION", 4096)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
 	}
 	line, _, _ := strings.Cut(string(text), "\n")
-	return version.FindString(strings.TrimSpace(line))
+	return version.FindString(strings.TrimSpace(line)), err
 }
 
 // version is a version of QEMU, such as 11.1, 10.0.2 or 10.1.0-rc1.

@@ -41,6 +41,18 @@ func (m *message) has(which member) bool { return m.members[which] != nil }
 
 func (m *message) isReply() bool { return m.has(memberReturn) || m.has(memberError) }
 
+// describe says which reply m is, and nothing that it holds, which may be a secret.
+func (m *message) describe() string {
+	what := "a reply"
+	if m.has(memberError) {
+		what = "an error reply"
+	}
+	if m.has(memberID) {
+		return fmt.Sprintf("%s of %d bytes with the id %.40q", what, len(m.text), m.members[memberID])
+	}
+	return fmt.Sprintf("%s of %d bytes without an id", what, len(m.text))
+}
+
 // scan finds the members by scanning the text, and reports whether it is one object.
 func (m *message) scan() bool {
 	var s scanner

@@ -384,7 +384,7 @@ func TestQEMUTakeover(t *testing.T) {
 		_, addrs := startMonitors(t, bin, 1, "")
 		var leftover atomic.Int32
 		quiet := WithEventError(func(err error) {
-			if strings.Contains(err.Error(), "a reply to an earlier client") {
+			if strings.Contains(err.Error(), "belongs to an earlier client") {
 				leftover.Add(1)
 			}
 		})

@@ -129,16 +129,15 @@ func (l *link) unclaimedLocked(m *message) error {
 		l.garbageLocked(fmt.Errorf("a message from the server that is neither an answer nor an event: %.100q", m.text))
 	case !l.flight.proven && l.agent != nil: // a synchronisation leaves such behind
 	case !l.flight.proven:
-		err := fmt.Errorf("a reply to an earlier client of this server: %.100q", m.text)
+		err := fmt.Errorf("%s belongs to an earlier client of this server", m.describe())
 		l.hello.before = err
 		l.report.add(fmt.Errorf("qmp: %w", err))
 	case m.has(memberError) && !m.has(memberID) && l.flight.total > 0: // as for a request that cannot be parsed
 		l.doubtLocked(&lost{refusal: bytes.Clone(m.members[memberError])})
 	case l.recovery.on:
-		l.report.add(fmt.Errorf("qmp: a reply that answers no command: %.100q", m.text))
+		l.report.add(fmt.Errorf("qmp: %s answers no command", m.describe()))
 	default:
-		return fmt.Errorf("the server's replies do not fit the commands: one that answers none of the %d in flight: %.100q",
-			l.flight.total, m.text)
+		return fmt.Errorf("the server's replies do not fit the commands: %s answers none of the %d in flight", m.describe(), l.flight.total)
 	}
 	return nil
 }

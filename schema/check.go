@@ -15,7 +15,13 @@ func (l *loader) check() {
 	for _, d := range l.decls {
 		byDef[d.def] = d
 	}
-	c := &checker{byDef: byDef, featureNames: map[string]bool{"deprecated": true, "unstable": true}, reached: map[Type][]memberOf{}}
+	c := &checker{
+		byDef:        byDef,
+		featureNames: map[string]bool{"deprecated": true, "unstable": true},
+		reached:      make(map[Type][]memberOf),
+		values:       make(map[*Enum]map[string]bool),
+		kinds:        make(map[*Enum][]JSONKind),
+	}
 	simple := slices.ContainsFunc(l.decls, func(d *decl) bool { return oldForm(d.def) })
 	for _, d := range l.decls {
 		err := c.features(d)
@@ -25,6 +31,10 @@ func (l *loader) check() {
 		if err == nil {
 			err = c.definition(d)
 		}
+		if c.tooLarge != nil {
+			l.fail(c.tooLarge)
+			return
+		}
 		l.fail(err)
 	}
 }
@@ -32,7 +42,24 @@ func (l *loader) check() {
 type checker struct {
 	byDef        map[Definition]*decl
 	featureNames map[string]bool
-	reached      map[Type][]memberOf // what reachable has returned
+
+	// What has been found out of types.
+	reached map[Type][]memberOf // by reachable
+	values  map[*Enum]map[string]bool
+	kinds   map[*Enum][]JSONKind
+
+	parts    int    // how many of maxParts there have been
+	tooLarge *Error // there have been more
+}
+
+// count counts parts that d has or takes from others. It bounds the work that is done
+// here, and the work of every program that goes through a schema's members.
+func (c *checker) count(d *decl, parts int) *Error {
+	c.parts += parts
+	if c.parts > maxParts && c.tooLarge == nil {
+		c.tooLarge = d.errorf("with it the schema has more than %d members, values and branches, counting those that definitions take from others", maxParts)
+	}
+	return c.tooLarge
 }
 
 // features checks the number of names, and that the special ones mark nothing
@@ -58,11 +85,11 @@ func (c *checker) features(d *decl) *Error {
 func (c *checker) definition(d *decl) *Error {
 	switch def := d.def.(type) {
 	case *Enum:
-		return d.enumClash(def)
+		return c.enumClash(d, def)
 	case *Struct, *Union:
 		return c.object(d)
 	case *Alternate:
-		return d.alternateClash(def)
+		return c.alternateClash(d, def)
 	case *Command:
 		if err := c.arguments(d, def.Args, def.Boxed); err != nil {
 			return err
@@ -74,7 +101,10 @@ func (c *checker) definition(d *decl) *Error {
 	return nil
 }
 
-func (d *decl) enumClash(e *Enum) *Error {
+func (c *checker) enumClash(d *decl, e *Enum) *Error {
+	if err := c.count(d, len(e.Values)); err != nil {
+		return err
+	}
 	seen := make(map[string]string)
 	for _, v := range e.Values {
 		name := mangle(v.Name)
@@ -110,7 +140,7 @@ func (c *checker) objectParts(d *decl) *Error {
 		if !def.Base.Implicit && !c.part(d, def.Base) {
 			return nil
 		}
-		if err := d.discriminated(def); err != nil {
+		if err := c.discriminated(d, def); err != nil {
 			return err
 		}
 		for _, b := range def.Branches {
@@ -145,21 +175,29 @@ func (c *checker) part(d *decl, def Definition) bool {
 	}
 	_ = c.object(p) // reported with p
 	d.bad = d.bad || p.bad
-	return !p.bad
+	if d.nesting = max(d.nesting, p.nesting+1); d.nesting > maxBases && !d.bad {
+		d.err = d.errorf("its bases and branches nest deeper than %d levels", maxBases)
+		d.bad = true
+	}
+	return !d.bad
 }
 
 // discriminated checks a union's discriminator and the names of its branches.
-func (d *decl) discriminated(u *Union) *Error {
+func (c *checker) discriminated(d *decl, u *Union) *Error {
 	base := "the base"
 	if !u.Base.Implicit {
 		base = "the base '" + u.Base.Name + "'"
 	}
 	if !u.Simple {
-		i := slices.IndexFunc(u.Base.AllMembers(), func(m *Member) bool { return m.Name == d.discriminator })
+		members := u.Base.AllMembers()
+		if err := c.count(d, len(members)); err != nil {
+			return err
+		}
+		i := slices.IndexFunc(members, func(m *Member) bool { return m.Name == d.discriminator })
 		if i < 0 {
 			return d.errorf("the discriminator '%s' is not a member of %s", d.discriminator, base)
 		}
-		u.Discriminator = u.Base.AllMembers()[i]
+		u.Discriminator = members[i]
 	}
 	m := u.Discriminator
 	tag, isEnum := m.Type.(*Enum)
@@ -173,21 +211,32 @@ func (d *decl) discriminated(u *Union) *Error {
 	case len(tag.Values) == 0:
 		return d.errorf("the union has no branches, as the enum '%s' has no values", tag.Name)
 	}
-	values := make(map[string]bool)
-	for _, v := range tag.Values {
-		values[v.Name] = true
+	if err := c.count(d, len(tag.Values)); err != nil { // each is a variant
+		return err
 	}
 	for _, b := range u.Branches {
-		if !values[b.Name] {
+		if !c.has(tag, b.Name) {
 			return d.errorf("the branch '%s' is not a value of the enum '%s'", b.Name, tag.Name)
 		}
 	}
 	return nil
 }
 
-// A memberSet holds the members that an object has, by their names in C, each
-// with a description.
-type memberSet map[string]string
+// has reports whether an enum has a value.
+func (c *checker) has(e *Enum, value string) bool {
+	values := c.values[e]
+	if values == nil {
+		values = make(map[string]bool, len(e.Values))
+		for _, v := range e.Values {
+			values[v.Name] = true
+		}
+		c.values[e] = values
+	}
+	return values[value]
+}
+
+// A memberSet holds the members that an object has, by their names in C.
+type memberSet map[string]memberOf
 
 // memberClash checks that what t adds to the members of seen clashes neither
 // with them nor with itself. Branches can't clash with each other, and do not with
@@ -200,19 +249,26 @@ func (c *checker) memberClash(d *decl, seen memberSet, t Type) *Error {
 				return err
 			}
 		}
+		if err := c.count(d, len(t.Members)); err != nil {
+			return err
+		}
 		for _, m := range t.Members {
 			m := memberOf{m, t}
 			if err := m.clash(d, seen); err != nil {
 				return err
 			}
-			seen[mangle(m.Name)] = m.describe(d)
+			seen[mangle(m.Name)] = m
 		}
 	case *Union:
 		if err := c.memberClash(d, seen, t.Base); err != nil {
 			return err
 		}
 		for _, b := range t.Branches {
-			for _, m := range c.reachable(b.Type) {
+			members := c.reachable(b.Type)
+			if err := c.count(d, len(members)); err != nil {
+				return err
+			}
+			for _, m := range members {
 				if err := m.clash(d, seen); err != nil {
 					return err
 				}
@@ -239,7 +295,7 @@ func (m memberOf) describe(d *decl) string {
 
 func (m memberOf) clash(d *decl, seen memberSet) *Error {
 	if other, ok := seen[mangle(m.Name)]; ok {
-		return d.errorf("%s clashes with %s", m.describe(d), other)
+		return d.errorf("%s clashes with %s", m.describe(d), other.describe(d))
 	}
 	return nil
 }
@@ -280,7 +336,7 @@ func (c *checker) reachable(t Type) []memberOf {
 
 // alternateClash checks that the branches of an alternate are of different
 // kinds in JSON.
-func (d *decl) alternateClash(a *Alternate) *Error {
+func (c *checker) alternateClash(d *decl, a *Alternate) *Error {
 	names := make(map[string]string)
 	taken := make(map[JSONKind]string)
 	for _, b := range a.Branches {
@@ -292,7 +348,7 @@ func (d *decl) alternateClash(a *Alternate) *Error {
 		if KindOf(b.Type) == "" {
 			return d.errorf("the branch '%s' can't be of the %s", b.Name, describe(b.Type))
 		}
-		for _, k := range alternateKinds(b.Type) {
+		for _, k := range c.alternateKinds(b.Type) {
 			if other, ok := taken[k]; ok {
 				return d.errorf("the branch '%s' can't be told from the branch '%s'", b.Name, other)
 			}
@@ -305,20 +361,25 @@ func (d *decl) alternateClash(a *Alternate) *Error {
 // alternateKinds returns what a type takes away from the other branches of an
 // alternate: the kind of its values, and those kinds that QEMU's command line
 // could not tell from its strings.
-func alternateKinds(t Type) []JSONKind {
-	kind := KindOf(t)
-	kinds := []JSONKind{kind}
+func (c *checker) alternateKinds(t Type) []JSONKind {
+	kinds := []JSONKind{KindOf(t)}
 	if t == Str {
 		return append(kinds, JSONNumber, JSONBool)
 	}
-	if e, ok := t.(*Enum); ok {
-		if e.Value("on") != nil || e.Value("off") != nil {
-			kinds = append(kinds, JSONBool)
-		}
-		if slices.ContainsFunc(e.Values, func(v *EnumValue) bool { return strings.ContainsAny(v.Name[:1], "-+.0123456789") }) {
-			kinds = append(kinds, JSONNumber)
-		}
+	e, ok := t.(*Enum)
+	if !ok {
+		return kinds
 	}
+	if known, ok := c.kinds[e]; ok {
+		return known
+	}
+	if c.has(e, "on") || c.has(e, "off") {
+		kinds = append(kinds, JSONBool)
+	}
+	if slices.ContainsFunc(e.Values, func(v *EnumValue) bool { return strings.ContainsAny(v.Name[:1], "-+.0123456789") }) {
+		kinds = append(kinds, JSONNumber)
+	}
+	c.kinds[e] = kinds
 	return kinds
 }
 
@@ -340,10 +401,11 @@ func (c *checker) arguments(d *decl, args Type, boxed bool) *Error {
 		} else if err := c.object(c.byDef[t]); err != nil || c.byDef[t].bad {
 			return nil //nolint:nilerr // it is reported with t
 		}
-		if boxed {
-			return nil
+		members := t.AllMembers()
+		if err := c.count(d, len(members)); err != nil || boxed {
+			return err
 		}
-		for _, m := range t.AllMembers() {
+		for _, m := range members {
 			if m.If != nil {
 				return d.errorf("the member '%s' of the 'data' is conditional, which needs 'boxed': true", m.Name)
 			}

@@ -181,15 +181,26 @@ func (d *differ) features(what, name string, old, new []*Feature) {
 	}
 }
 
+// byName keys the elements of a list by their names.
+func byName[E any](list []*E, name func(*E) string) map[string]*E {
+	m := make(map[string]*E, len(list))
+	for _, e := range list {
+		m[name(e)] = e
+	}
+	return m
+}
+
 func (d *differ) values(old, new *Enum) {
+	name := func(v *EnumValue) string { return v.Name }
+	before, now := byName(old.Values, name), byName(new.Values, name)
 	for _, v := range old.Values {
-		if new.Value(v.Name) == nil {
+		if now[v.Name] == nil {
 			d.add(Change{Kind: Removed, What: "value", Name: new.Name + "." + v.Name, Breaks: true})
 		}
 	}
 	for _, v := range new.Values {
 		name := new.Name + "." + v.Name
-		o := old.Value(v.Name)
+		o := before[v.Name]
 		if o == nil {
 			d.add(Change{Kind: Added, What: "value", Name: name, Features: featureNames(v.Features)})
 			continue
@@ -200,22 +211,16 @@ func (d *differ) values(old, new *Enum) {
 }
 
 func (d *differ) members(what, owner string, old, new []*Member) {
-	find := func(members []*Member, name string) *Member {
-		for _, m := range members {
-			if m.Name == name {
-				return m
-			}
-		}
-		return nil
-	}
+	name := func(m *Member) string { return m.Name }
+	before, now := byName(old, name), byName(new, name)
 	for _, m := range old {
-		if find(new, m.Name) == nil {
+		if now[m.Name] == nil {
 			d.add(Change{Kind: Removed, What: what, Name: owner + "." + m.Name, Old: m.Type.TypeName(), Breaks: true})
 		}
 	}
 	for _, m := range new {
 		name := owner + "." + m.Name
-		o := find(old, m.Name)
+		o := before[m.Name]
 		if o == nil {
 			kind := Mandatory
 			if m.Optional {
@@ -357,39 +362,33 @@ type branch struct {
 	cond *Cond
 }
 
-func unionBranches(u *Union) []branch {
-	var list []branch
+func unionBranches(u *Union) []*branch {
+	var list []*branch
 	for _, b := range u.Branches {
-		list = append(list, branch{b.Name, b.Type, b.If})
+		list = append(list, &branch{b.Name, b.Type, b.If})
 	}
 	return list
 }
 
-func alternateBranches(a *Alternate) []branch {
-	var list []branch
+func alternateBranches(a *Alternate) []*branch {
+	var list []*branch
 	for _, b := range a.Branches {
-		list = append(list, branch{b.Name, b.Type, b.If})
+		list = append(list, &branch{b.Name, b.Type, b.If})
 	}
 	return list
 }
 
-func (d *differ) branches(owner string, old, new []branch) {
-	find := func(list []branch, name string) *branch {
-		for i := range list {
-			if list[i].name == name {
-				return &list[i]
-			}
-		}
-		return nil
-	}
+func (d *differ) branches(owner string, old, new []*branch) {
+	name := func(b *branch) string { return b.name }
+	before, now := byName(old, name), byName(new, name)
 	for _, b := range old {
-		if find(new, b.name) == nil {
+		if now[b.name] == nil {
 			d.add(Change{Kind: Removed, What: "branch", Name: owner + "." + b.name, Old: branchType(b.typ).TypeName(), Breaks: true})
 		}
 	}
 	for _, b := range new {
 		name := owner + "." + b.name
-		o := find(old, b.name)
+		o := before[b.name]
 		if o == nil {
 			d.add(Change{Kind: Added, What: "branch", Name: name, New: branchType(b.typ).TypeName()})
 			continue

@@ -3,6 +3,8 @@ package schema
 import (
 	"fmt"
 	"strings"
+
+	"github.com/goqapi/goqapi/internal/printable"
 )
 
 // String gives the place as file:line:col, or file:line, or the file alone.
@@ -31,7 +33,8 @@ type Error struct {
 	Err error
 }
 
-// Error gives the whole message on one line.
+// Error gives the whole message on one line. What of a file's name or of its text is
+// not printable stands in it as in a Go string literal.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString(e.Pos.String())
@@ -51,7 +54,7 @@ func (e *Error) Error() string {
 	if len(e.Included) > 0 {
 		b.WriteByte(')')
 	}
-	return b.String()
+	return printable.String(b.String())
 }
 
 // Unwrap returns the cause.

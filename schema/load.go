@@ -8,6 +8,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/goqapi/goqapi/internal/regular"
 )
 
 // An Option changes what Load does.
@@ -20,8 +22,14 @@ func CheckLayout() Option { return func(l *loader) { l.layout = true } }
 // KeepDocs keeps the text of documentation comments, in Common.Doc.
 func KeepDocs() Option { return func(l *loader) { l.keepDocs = true } }
 
-// maxIncludes bounds how deep includes nest; QEMU's go to five.
-const maxIncludes = 100
+// Limits on what a schema may be, far above what QEMU's are, so that the time and the
+// memory that a bad one takes are bounded.
+const (
+	maxIncludes = 100      // how deep includes nest; QEMU's go to five
+	maxText     = 16 << 20 // bytes of all files; QEMU's have 0.8 million
+	maxBases    = 100      // how deep bases and branches nest; QEMU's go to three
+	maxParts    = 500_000  // members, values and branches, those that a definition takes from others counted again; QEMU's have 6,100
+)
 
 // A loader reads the files of one schema.
 type loader struct {
@@ -35,6 +43,7 @@ type loader struct {
 	docs       []*docComment
 	errs       ErrorList
 	era        era
+	text       int64 // bytes that have been read
 }
 
 // A sourceFile is a module with what only the loader needs to know.
@@ -62,6 +71,7 @@ type decl struct {
 	discriminator string
 	checking      bool // to find a struct that contains itself
 	checked       bool
+	nesting       int // how deep its bases and branches nest, once it is checked
 }
 
 func (d *decl) errorf(format string, args ...any) *Error {
@@ -124,7 +134,7 @@ func (l *loader) readRoot(root string) *Error {
 	if !fs.ValidPath(root) || root == "." {
 		return &Error{Pos: Pos{File: root}, Msg: "the root of a schema must be a path with slashes, without '.' and '..'"}
 	}
-	src, err := fs.ReadFile(l.fsys, root)
+	src, err := l.read(root)
 	if err != nil {
 		return &Error{Pos: Pos{File: root}, Msg: "the schema cannot be read: " + reason(err), Err: err}
 	}
@@ -133,6 +143,13 @@ func (l *loader) readRoot(root string) *Error {
 		return err
 	}
 	return nil
+}
+
+// read reads a file, as far as the limit for all files allows.
+func (l *loader) read(name string) ([]byte, error) {
+	src, err := regular.ReadFile(l.fsys, name, maxText-l.text)
+	l.text += int64(len(src))
+	return src, err
 }
 
 // reason is an error of the file system without the path that it repeats.
@@ -242,7 +259,7 @@ func (l *loader) include(f *sourceFile, n *node) *Error {
 		if len(f.from) >= maxIncludes {
 			return fail("includes nest deeper than %d levels", maxIncludes)
 		}
-		src, err := fs.ReadFile(l.fsys, name)
+		src, err := l.read(name)
 		if err != nil {
 			e := fail("the included file '%s' cannot be read: %s", arg.text, reason(err))
 			e.Err = err

@@ -1,64 +1,77 @@
 package schema
 
+import (
+	"maps"
+	"slices"
+)
+
 // findRenames finds the types that are gone of which one that is new takes the
 // place: where the old one was used the new one is now, and what they hold is
 // mostly the same.
 func (d *differ) findRenames() {
-	taken := make(map[string]string) // new name to old
-	for {
-		found := len(d.renamed)
-		votes := d.countUses(taken)
-		for _, def := range d.old.Definitions() {
-			o := def.Def().Name
-			best, most := "", 0
-			for _, cand := range d.new.Definitions() {
-				n := cand.Def().Name
-				if v := votes[[2]string{o, n}]; v > most && taken[n] == "" && alike(def, cand) {
-					best, most = n, v
-				}
-			}
-			if 2*most > votes[[2]string{o}] && d.renamed[o] == "" {
-				d.renamed[o] = best
-				taken[best] = o
-			}
+	taken := make(map[string]bool)    // new names
+	counted := make(map[string]votes) // by old name
+	var pairs [][2]Definition         // old and new, whose uses have not been compared
+	for _, def := range d.new.Definitions() {
+		if old := d.old.Lookup(def.Def().Name); old != nil {
+			pairs = append(pairs, [2]Definition{old, def})
 		}
-		if len(d.renamed) == found {
-			return
+	}
+	for len(pairs) > 0 {
+		changed := make(map[string]bool)
+		for _, p := range pairs {
+			d.countUses(counted, changed, p[0], p[1])
 		}
-		// What the renamed types hold may now be recognised, too.
+		pairs = nil
+		for _, o := range slices.Sorted(maps.Keys(changed)) {
+			n := counted[o].winner()
+			old, new := d.old.Lookup(o), d.new.Lookup(n)
+			if new == nil || d.renamed[o] != "" || taken[n] || !alike(old, new) {
+				continue
+			}
+			d.renamed[o], taken[n] = n, true
+			// What they hold may now be recognised, too.
+			pairs = append(pairs, [2]Definition{old, new})
+		}
 	}
 }
 
-// countUses counts the places where a type that is gone was used, by its name
-// alone, and those where one that is new is used now, by both names.
-func (d *differ) countUses(taken map[string]string) map[[2]string]int {
-	votes := make(map[[2]string]int)
-	for _, def := range d.new.Definitions() {
-		name := def.Def().Name
-		if o := taken[name]; o != "" {
-			name = o
-		}
-		old := d.old.Lookup(name)
-		if old == nil {
-			continue
-		}
-		before := uses(old)
-		for place, typ := range uses(def) {
-			was := before[place]
-			if was == nil || typ == nil {
-				continue
-			}
-			o, n := elem(branchType(was)).TypeName(), elem(branchType(typ)).TypeName()
-			if !d.gone(o) {
-				continue
-			}
-			votes[[2]string{o}]++
-			if d.fresh(n) {
-				votes[[2]string{o, n}]++
-			}
+// votes are the places where a type that is gone was used: how many are of each type
+// that is new, and, with no name, how many there are.
+type votes map[string]int
+
+// winner is the new type that most of the places have now, or "".
+func (v votes) winner() string {
+	for name, n := range v {
+		if name != "" && 2*n > v[""] {
+			return name
 		}
 	}
-	return votes
+	return ""
+}
+
+// countUses compares the places where a definition, of the old schema and of the new,
+// uses types.
+func (d *differ) countUses(all map[string]votes, changed map[string]bool, old, new Definition) {
+	before := uses(old)
+	for place, typ := range uses(new) {
+		was := before[place]
+		if was == nil || typ == nil {
+			continue
+		}
+		o, n := elem(branchType(was)).TypeName(), elem(branchType(typ)).TypeName()
+		if !d.gone(o) {
+			continue
+		}
+		if all[o] == nil {
+			all[o] = make(votes)
+		}
+		changed[o] = true
+		all[o][""]++
+		if d.fresh(n) {
+			all[o][n]++
+		}
+	}
 }
 
 func elem(t Type) Type {

@@ -196,7 +196,7 @@ func TestIncludes(t *testing.T) {
 		"../../../etc/passwd": "a/b/root.json:1: the included file '../../../etc/passwd' is not below the root of the schema",
 		"/etc/passwd":         "a/b/root.json:1: the included file '/etc/passwd' is not below the root of the schema",
 		"../..":               "a/b/root.json:1: the included file '../..' is not below the root of the schema",
-		"":                    "a/b/root.json:1: the included file '' cannot be read: invalid argument",
+		"":                    "a/b/root.json:1: the included file '' cannot be read: it is a folder, not a regular file",
 		"nope.json":           "a/b/root.json:1: the included file 'nope.json' cannot be read: file does not exist",
 		"root.json":           "a/b/root.json:1: the file 'a/b/root.json' includes itself",
 	} {

@@ -1,5 +1,7 @@
 package schema
 
+import "slices"
+
 // The kinds of definition.
 
 func (*Enum) Kind() string      { return "enum" }
@@ -65,8 +67,15 @@ func (s *Struct) AllMembers() []*Member {
 	if s.Base == nil {
 		return s.Members
 	}
-	inherited := s.Base.AllMembers()
-	return append(inherited[:len(inherited):len(inherited)], s.Members...)
+	var chain []*Struct
+	for ; s != nil; s = s.Base {
+		chain = append(chain, s)
+	}
+	var all []*Member
+	for _, s := range slices.Backward(chain) {
+		all = append(all, s.Members...)
+	}
+	return all
 }
 
 // Value returns the value of that name, or nil.

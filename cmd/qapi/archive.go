@@ -16,10 +16,17 @@ import (
 	"os/exec"
 	"path"
 	"strings"
+	"testing/fstest"
+
+	"github.com/goqapi/goqapi/internal/printable"
 )
 
-// maxSchemaFile bounds the size of one schema file; the largest has 0.3 MB.
-const maxSchemaFile = 16 << 20
+// Limits on a release archive, far above what QEMU's have.
+const (
+	maxArchive     = 4 << 30  // bytes when it is unpacked; QEMU's have 0.9 GB
+	maxSchemaFiles = 1000     // QEMU has 80
+	maxSchemaText  = 32 << 20 // bytes of all of them; QEMU's have 0.9 MB
+)
 
 func httpClient() *http.Client {
 	return &http.Client{CheckRedirect: func(req *http.Request, via []*http.Request) error {
@@ -45,45 +52,50 @@ func (t *tool) download(ctx context.Context, address string) (io.ReadCloser, err
 	}
 	if resp.StatusCode != http.StatusOK {
 		resp.Body.Close()
-		return nil, fmt.Errorf("%s: the server answers %s", address, resp.Status)
+		return nil, fmt.Errorf("%s: the server answers %s", address, printable.String(resp.Status))
 	}
 	return resp.Body, nil
 }
 
-// extract reads a release archive, and writes its schema files below dir. What
-// name is, is told by its first bytes: a tar file, as it is or compressed by
-// xz, gzip or bzip2.
-func extract(ctx context.Context, r io.Reader, dir string) error {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return err
-	}
-	defer root.Close()
+// extract reads a release archive, and returns its schema files. What it is, is told by
+// its first bytes: a tar file, as it is or compressed by xz, gzip or bzip2. Nothing is
+// written to disk.
+func extract(ctx context.Context, r io.Reader) (fs.FS, error) {
 	in := bufio.NewReaderSize(r, 1<<16)
 	magic, err := in.Peek(6)
 	if err != nil && err != io.EOF {
-		return err
+		return nil, err
 	}
+	u := &unpacker{ctx: ctx, left: maxArchive, files: fstest.MapFS{}}
 	switch {
 	case bytes.HasPrefix(magic, []byte("\xfd7zXZ\x00")):
-		return throughXZ(ctx, in, func(r io.Reader) error { return untar(r, root) })
+		err = throughXZ(ctx, in, u.untar)
 	case bytes.HasPrefix(magic, []byte("\x1f\x8b")):
-		gz, err := gzip.NewReader(in)
-		if err != nil {
-			return truncated(err)
+		var gz *gzip.Reader
+		if gz, err = gzip.NewReader(in); err == nil {
+			err = u.untar(gz)
 		}
-		return untar(gz, root)
 	case bytes.HasPrefix(magic, []byte("BZh")):
-		return untar(bzip2.NewReader(in), root)
+		err = u.untar(bzip2.NewReader(in))
 	default:
-		return untar(in, root)
+		err = u.untar(in)
 	}
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = errTruncated
+	}
+	return u.files, err
 }
+
+// errTruncated says in words what io.ErrUnexpectedEOF means.
+var errTruncated = errors.New("the archive ends too early")
 
 // throughXZ gives use what xz makes of r. The standard library can't read the
 // format, so the system's xz does.
 func throughXZ(ctx context.Context, r io.Reader, use func(io.Reader) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	cmd := exec.CommandContext(ctx, "xz", "--decompress", "--stdout", "--quiet")
+	cmd.Env = append(os.Environ(), "XZ_DEFAULTS=--memlimit-decompress=512MiB") // which other xz programs do not know as an option
 	cmd.Stdin = r
 	var messages bytes.Buffer
 	cmd.Stderr = &messages
@@ -98,59 +110,76 @@ func throughXZ(ctx context.Context, r io.Reader, use func(io.Reader) error) erro
 		return err
 	}
 	err = use(out)
-	if err != nil {
-		// Let xz end: it may say why, or else waits for us to read on.
-		_, _ = io.Copy(io.Discard, out)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) { // then xz has ended, and may say why
+		cancel()
+		_ = cmd.Wait() // it was killed
+		return err
 	}
-	if werr := cmd.Wait(); werr != nil {
+	if cmd.Wait() != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		return fmt.Errorf("the archive is damaged: %s", strings.TrimSpace(strings.TrimPrefix(messages.String(), "xz: (stdin): ")))
+		said := strings.TrimSpace(strings.TrimPrefix(messages.String(), "xz: (stdin): "))
+		return fmt.Errorf("xz cannot unpack the archive: %s", printable.String(said))
 	}
 	return err
 }
 
-// untar writes the schema files of an archive below root.
-func untar(r io.Reader, root *os.Root) error {
-	tr := tar.NewReader(r)
+// An unpacker takes the schema files out of a tar file.
+type unpacker struct {
+	ctx   context.Context
+	tar   io.Reader
+	left  int64 // how many bytes it may still have
+	files fstest.MapFS
+	text  int64 // bytes of the schema files
+}
+
+// Read reads from the tar file until it is too large, or ctx ends.
+func (u *unpacker) Read(p []byte) (int, error) {
+	if err := u.ctx.Err(); err != nil {
+		return 0, err
+	}
+	n, err := u.tar.Read(p)
+	if u.left -= int64(n); u.left < 0 {
+		return 0, fmt.Errorf("the archive has more than %d bytes when it is unpacked", int64(maxArchive))
+	}
+	return n, err
+}
+
+// untar keeps the schema files of a tar file.
+func (u *unpacker) untar(r io.Reader) error {
+	u.tar = r
+	tr := tar.NewReader(u)
 	for n := 0; ; n++ {
 		h, err := tr.Next()
 		if err == io.EOF {
 			// Read what follows, to see that all of it is there.
-			_, err = io.Copy(io.Discard, r)
-			return truncated(err)
+			_, err = io.Copy(io.Discard, u)
+			return err
 		}
 		if n == 0 && errors.Is(err, tar.ErrHeader) {
 			return errors.New("this is not a tar archive")
 		}
 		if err != nil {
-			return truncated(err)
-		}
-		name := schemaFile(h.Name)
-		if name == "" || h.Typeflag != tar.TypeReg {
-			continue
-		}
-		if h.Size > maxSchemaFile {
-			return fmt.Errorf("the file %s has %d bytes, which is too much for a schema", h.Name, h.Size)
-		}
-		text, err := io.ReadAll(tr)
-		if err != nil {
-			return truncated(err)
-		}
-		if err := root.MkdirAll(path.Dir(name), 0o755); err != nil {
 			return err
 		}
-		if err := root.WriteFile(name, text, 0o644); err != nil {
-			return err
+		if name := schemaFile(h.Name); name != "" && h.Typeflag == tar.TypeReg {
+			if err := u.keep(name, h.Size, tr); err != nil {
+				return err
+			}
 		}
 	}
 }
 
-// truncated says in words that an archive ends too early.
-func truncated(err error) error {
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return errors.New("the archive ends too early")
+// keep keeps a file.
+func (u *unpacker) keep(name string, size int64, r io.Reader) error {
+	if u.text += size; u.text > maxSchemaText {
+		return fmt.Errorf("the schema files have more than %d bytes; the last one was %s", maxSchemaText, printable.String(name))
+	}
+	text, err := io.ReadAll(r)
+	u.files[name] = &fstest.MapFile{Data: text}
+	if err == nil && len(u.files) > maxSchemaFiles {
+		err = fmt.Errorf("there are more than %d schema files", maxSchemaFiles)
 	}
 	return err
 }

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/goqapi/goqapi/internal/regular"
 	"github.com/goqapi/goqapi/schema/qemu"
 )
 
@@ -34,16 +35,18 @@ bzip2 or none) or the https address of one. No text of QEMU's is kept.`)
 	if info, err := os.Stat(*out); err != nil || !info.IsDir() {
 		return fmt.Errorf("there is no folder %s: run qapi in the module's root, or say -out", *out)
 	}
-	src, done, err := t.openImport(ctx, f.Arg(0))
+	src, err := t.openImport(ctx, f.Arg(0))
 	if err != nil {
 		return fmt.Errorf("import %s: %w", f.Arg(0), err)
 	}
-	defer done()
 	r, err := readRelease(src, *release)
 	if err != nil {
 		return fmt.Errorf("import %s: %w", f.Arg(0), err)
 	}
 	before, err := previous(*out, r.release)
+	if err == nil {
+		err = ctx.Err()
+	}
 	if err != nil {
 		return err
 	}
@@ -60,45 +63,44 @@ bzip2 or none) or the https address of one. No text of QEMU's is kept.`)
 		}
 		fmt.Fprintln(t.stdout)
 	}
-	fmt.Fprintln(t.stdout, "Next: make generate, make test; read the report above, and put it into CHANGELOG.md.")
+	fmt.Fprintln(t.stdout, "Next: read the report above; make generate; UPDATE=1 go test -run TestChanges ./cmd/qapi, which writes the report into schema/qemu/CHANGES.md; make test.")
 	return nil
 }
 
-// openImport opens a source tree or an archive; done removes what was unpacked.
-func (t *tool) openImport(ctx context.Context, what string) (src *source, done func(), err error) {
+// openImport opens a source tree or an archive.
+func (t *tool) openImport(ctx context.Context, what string) (*source, error) {
 	var in io.ReadCloser
+	var err error
 	if strings.HasPrefix(what, "http://") {
-		return nil, nil, errors.New("the address must begin with https://")
+		return nil, errors.New("the address must begin with https://")
 	}
 	if strings.HasPrefix(what, "https://") {
 		in, err = t.download(ctx, what)
 	} else if info, serr := os.Stat(what); serr == nil && info.IsDir() {
-		src, err = openTree(what)
-		return src, func() {}, err
+		return openTree(what)
 	} else {
-		in, err = os.Open(what)
+		in, err = regular.Open(what)
 	}
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	defer in.Close()
-	tmp, err := os.MkdirTemp("", "qapi-import-")
+	files, err := extract(ctx, in)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	done = func() { os.RemoveAll(tmp) }
-	if err = extract(ctx, in, tmp); err == nil {
-		if src, err = openTree(tmp); err != nil {
-			err = fmt.Errorf("the archive holds no schema: neither %s nor %s is in it", qemu.QMP, qemu.QGA)
-		}
+	src := &source{fsys: files}
+	if err := src.findRoots(); err != nil {
+		return nil, err
 	}
-	if err != nil {
-		done()
-		return nil, nil, err
+	if len(src.roots) == 0 {
+		return nil, fmt.Errorf("the archive holds no schema: neither %s nor %s is in it", qemu.QMP, qemu.QGA)
 	}
-	src.dir = "" // a temporary folder means nothing to people
-	return src, done, nil
+	return src, nil
 }
+
+// readVersion reads the file VERSION of a source tree or of a release's folder.
+func readVersion(fsys fs.FS) ([]byte, error) { return regular.ReadFile(fsys, "VERSION", 4096) }
 
 // An imported is a release that is to be written.
 type imported struct {
@@ -112,7 +114,7 @@ var versionPattern = regexp.MustCompile(`^(\d+\.\d+)(\.\d+)*$`)
 // readRelease loads the schemas of a source; release may be empty.
 func readRelease(src *source, release string) (*imported, error) {
 	version := release
-	text, err := fs.ReadFile(src.fsys, "VERSION")
+	text, err := readVersion(src.fsys)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && release != "":
 	case err != nil:
@@ -178,7 +180,7 @@ func (r *imported) write(out, origin string) error {
 	if origin == "" {
 		origin = defaultOrigin
 		// What an earlier import of the same version was told still holds.
-		if old, err := os.ReadFile(filepath.Join(dir, "VERSION")); err == nil {
+		if old, err := readVersion(os.DirFS(dir)); err == nil {
 			if version, rest, _ := strings.Cut(string(old), "\n"); version == r.version && rest != "" {
 				origin = strings.TrimSpace(rest)
 			}

@@ -112,7 +112,7 @@ func TestImportArchive(t *testing.T) {
 			code, stdout, stderr := run(t, nil, "import", "-out", out, file)
 			require.Equal(t, exitOK, code, stderr)
 			require.Contains(t, stdout, "11.2: QMP: 243 commands")
-			require.Contains(t, stdout, "Next: make generate")
+			require.Contains(t, stdout, "Next: read the report above; make generate")
 			requireImported(t, filepath.Join(out, "11.2"), "11.1", "11.2.0")
 			entries, err := os.ReadDir(out)
 			require.NoError(t, err)
@@ -126,7 +126,7 @@ func TestImportArchive(t *testing.T) {
 					continue // within the zeros at its end: all is there
 				}
 				require.Equal(t, exitBad, code, size)
-				require.Regexp(t, "the archive (ends too early|is damaged|holds no schema)|not a tar archive|unexpected EOF", stderr)
+				require.Regexp(t, "the archive (ends too early|holds no schema)|xz cannot unpack the archive|not a tar archive", stderr)
 			}
 		})
 	}

@@ -12,6 +12,10 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/goqapi/goqapi/internal/printable"
 )
 
 // Exit codes.
@@ -51,8 +55,12 @@ type tool struct {
 var errUsage = errors.New("wrong usage")
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // by nohup
+		signals = append(signals, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), signals...)
+	context.AfterFunc(ctx, stop) // the second one ends the program at once
 	t := &tool{stdout: os.Stdout, stderr: os.Stderr, client: httpClient()}
 	os.Exit(t.run(ctx, os.Args[1:]))
 }
@@ -87,7 +95,9 @@ func (t *tool) run(ctx context.Context, args []string) int {
 	case errors.Is(err, errUsage):
 		return exitUsage
 	}
-	fmt.Fprintln(t.stderr, err)
+	for line := range strings.Lines(err.Error()) {
+		fmt.Fprintln(t.stderr, printable.String(strings.TrimSuffix(line, "\n")))
+	}
 	return exitBad
 }
 

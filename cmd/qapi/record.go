@@ -24,7 +24,7 @@ the file in tests.`)
 		return fmt.Errorf("listen: %w", err)
 	}
 	// What only its owner knows to be a secret is in the file, too.
-	file, err := os.OpenFile(f.Arg(2), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	file, err := createPrivate(f.Arg(2))
 	if err != nil {
 		return err
 	}
@@ -39,4 +39,23 @@ the file in tests.`)
 	}
 	fmt.Fprintf(t.stderr, "waiting at %s\n", l.Address())
 	return record.Serve(ctx, l, f.Arg(1), file)
+}
+
+// createPrivate makes a file that only its owner can read, or empties one.
+func createPrivate(path string) (*os.File, error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is there and is not a regular file", path)
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err = file.Chmod(0o600); err == nil { // it can have been there
+		err = file.Truncate(0)
+	}
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	return file, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -55,15 +56,39 @@ func openTree(dir string) (*source, error) {
 		return nil, err
 	}
 	s.name = dir
-	for _, i := range interfaces {
-		if _, err := fs.Stat(s.fsys, i.root); err == nil {
-			s.roots = append(s.roots, i.root)
-		}
+	if err := s.findRoots(); err != nil {
+		return nil, fmt.Errorf("the folder %s: %w", dir, err)
 	}
 	if len(s.roots) == 0 {
 		return nil, fmt.Errorf("the folder %s holds no schema: neither %s nor %s is there", dir, qemu.QMP, qemu.QGA)
 	}
 	return s, nil
+}
+
+// findRoots finds the schemas that a source tree has.
+func (s *source) findRoots() error {
+	for _, i := range interfaces {
+		there, err := exists(s.fsys, i.root)
+		if err != nil {
+			return err
+		}
+		if there {
+			s.roots = append(s.roots, i.root)
+		}
+	}
+	return nil
+}
+
+// exists reports whether there is a file, or a link on the way to it, also one that leads
+// nowhere: a schema that cannot be read must be an error, and is not simply absent.
+func exists(fsys fs.FS, name string) (bool, error) {
+	for at := name; at != "."; at = path.Dir(at) {
+		info, err := fs.Lstat(fsys, at)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return err == nil && (at == name || info.Mode()&fs.ModeSymlink != 0), err
+		}
+	}
+	return false, nil
 }
 
 func openFile(file, root string) (*source, error) {

@@ -35,24 +35,25 @@ type arrow struct {
 var arrows = []arrow{
 	{"internal/address", nil},
 	{"internal/printable", nil},
+	{"internal/regular", nil},
 	{"internal/redact", []string{jsonModule}},
 	{"qmp", []string{jsonModule, "internal/address", "internal/printable"}},
 	{"qmp/qmplog", []string{"qmp", "internal/redact"}},
 	{"qmp/codec", []string{jsonModule, "internal/redact"}},
 	{"qmp/qmptls", []string{"internal/printable", "qmp"}},
-	{"qmp/qmptest/...", []string{jsonModule, "qmp", "qmp/qmptest/internal/...", "qapi/...", "schema/...", "internal/address", "internal/redact"}},
+	{"qmp/qmptest/...", []string{jsonModule, "qmp", "qmp/qmptest/internal/...", "qapi/...", "schema/...", "internal/address", "internal/redact", "internal/regular"}},
 	{"qapi/...", []string{jsonModule, "internal/printable", "qmp", "qmp/codec"}},
 	{"raw", []string{jsonModule, "internal/printable", "qmp", "qmp/codec"}},
-	{"schema", nil},
+	{"schema", []string{"internal/printable", "internal/regular"}},
 	{"schema/qemu", []string{"schema"}},
-	{"generator/...", []string{"generator/...", "schema/...", "internal/redact", "github.com/dave/jennifer/..."}},
+	{"generator/...", []string{"generator/...", "schema/...", "internal/redact", "internal/regular", "github.com/dave/jennifer/..."}},
 }
 
 const jsonModule = "github.com/go-json-experiment/json/..."
 
 // unbound are the packages that arrows says nothing of: programs, and what only
 // tests import.
-var unbound = []string{"", "cmd/...", "examples/...", "internal/arch", "internal/bench", "internal/wiretest", "internal/qemutest"}
+var unbound = []string{"", "cmd/...", "examples/...", "internal/api", "internal/arch", "internal/bench", "internal/growth", "internal/wiretest", "internal/qemutest"}
 
 // A listed package is one as the go command describes it.
 type listed struct {

@@ -9,6 +9,13 @@ import (
 	"log/slog"
 )
 
+// These bindings are made for a version of package codec. If one of these constants
+// overflows, its type says what to do.
+const (
+	_ codec.GenerateAgain = 1 - codec.OldestVersion
+	_ codec.UpdateGoqapi  = codec.Version - 1
+)
+
 // Bool is true or false where an alternate can hold one.
 type Bool bool
 

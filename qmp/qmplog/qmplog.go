@@ -13,6 +13,7 @@ package qmplog
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync/atomic"
 

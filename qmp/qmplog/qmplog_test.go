@@ -123,9 +123,9 @@ func TestRepliesWithoutSecrets(t *testing.T) {
 			ours, theirs := net.Pipe()
 			go func() {
 				defer theirs.Close()
-				var req object
+				var req struct{ ID json.RawMessage }
 				if json.NewDecoder(theirs).Decode(&req) == nil {
-					fmt.Fprintln(theirs, withID(req["id"], c.answer))
+					fmt.Fprintln(theirs, withID(req.ID, c.answer))
 				}
 			}()
 			h := slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})
@@ -142,12 +142,9 @@ func TestRepliesWithoutSecrets(t *testing.T) {
 	}
 }
 
-// withID is a reply with the id of its command, if that had one.
-func withID(id any, reply string) string {
-	if id == nil {
-		return reply
-	}
-	return fmt.Sprintf(`%s, "id": %v}`, strings.TrimSuffix(reply, "}"), id)
+// withID is a reply with the id of its command.
+func withID(id json.RawMessage, reply string) string {
+	return fmt.Sprintf(`%s, "id": %s}`, strings.TrimSuffix(reply, "}"), id)
 }
 
 // What nobody asked for is seen without the debug level.

@@ -6,15 +6,20 @@ import (
 )
 
 // An inbox holds what a client has written until it is taken, so that its leaving is
-// seen at once, whatever is still to be done for it.
+// seen at once, whatever is still to be done for it. What is more than a message can be
+// is left to the connection to hold.
 type inbox struct {
 	mu   sync.Mutex
 	text []byte
 	err  error         // what comes behind the text
 	more chan struct{} // holds a value if there may be some
+	room chan struct{} // holds a value if there may be some
+	gone chan struct{} // closed when nothing is taken any more
 }
 
-func newInbox() *inbox { return &inbox{more: make(chan struct{}, 1)} }
+func newInbox() *inbox {
+	return &inbox{more: make(chan struct{}, 1), room: make(chan struct{}, 1), gone: make(chan struct{})}
+}
 
 // fill reads from conn until the end.
 func (i *inbox) fill(conn net.Conn) {
@@ -25,8 +30,24 @@ func (i *inbox) fill(conn net.Conn) {
 		if err != nil {
 			return
 		}
+		for i.full() {
+			select {
+			case <-i.room:
+			case <-i.gone:
+				return
+			}
+		}
 	}
 }
+
+func (i *inbox) full() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return len(i.text) >= maxMessage
+}
+
+// close has fill wait for nothing any more.
+func (i *inbox) close() { close(i.gone) }
 
 func (i *inbox) add(text []byte, err error) {
 	i.mu.Lock()
@@ -57,5 +78,9 @@ func (i *inbox) take(p []byte) (int, error) {
 	}
 	n := copy(p, i.text)
 	i.text = i.text[n:]
+	select {
+	case i.room <- struct{}{}:
+	default:
+	}
 	return n, nil
 }

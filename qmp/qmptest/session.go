@@ -61,6 +61,7 @@ func (c *session) run() {
 	})
 	workers.Go(func() { c.handling(func() { c.work(queue) }) })
 	workers.Wait()
+	in.close()
 	c.out.end()
 	others.Wait()
 	c.conn.Close()
@@ -99,10 +100,13 @@ func (c *session) work(queue <-chan *Request) {
 func (c *session) read(in *bufio.Reader, queue chan<- *Request) {
 	for {
 		text, err := readMessage(in, c.srv.agent)
-		if err != nil {
+		if err != nil && !errors.Is(err, errTooLong) {
 			return
 		}
-		req, err := c.parse(text)
+		req := &Request{}
+		if err == nil {
+			req, err = c.parse(text)
+		}
 		req.broken, req.life = err, c.srv.pulse.current()
 		if err == nil && !c.srv.handshake(req.Command) {
 			c.srv.log(req.Call)

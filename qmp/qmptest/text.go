@@ -169,16 +169,32 @@ func ascii(text []byte) []byte {
 	return out
 }
 
+// maxMessage is how long a client's message may be, in bytes, as it is with QEMU.
+const maxMessage = 64 << 20
+
+var errTooLong error = generic("the message is longer than 64 MiB")
+
 // readMessage reads an object up to the brace that closes it, or a line of what
 // is no object. An agent drops what there is of them at a certain byte, which it
-// complains of.
+// complains of. Of a message that is too long the rest is skipped.
 func readMessage(in *bufio.Reader, agent bool) ([]byte, error) {
 	var text []byte
-	depth, quoted := 0, false
+	length, depth, quoted := 0, 0, false
+	keep := func(b byte) {
+		if length++; length <= maxMessage {
+			text = append(text, b)
+		}
+	}
+	message := func() ([]byte, error) {
+		if length > maxMessage {
+			return nil, errTooLong
+		}
+		return text, nil
+	}
 	for {
 		b, err := in.ReadByte()
 		if err != nil {
-			if len(text) > 0 && err == io.EOF {
+			if length > 0 && err == io.EOF {
 				err = io.ErrUnexpectedEOF
 			}
 			return nil, err
@@ -186,17 +202,17 @@ func readMessage(in *bufio.Reader, agent bool) ([]byte, error) {
 		if agent && b == resync {
 			return []byte{resync}, nil
 		}
-		if len(text) == 0 && (b == ' ' || b == '\t' || b == '\r' || b == '\n') {
+		if length == 0 && (b == ' ' || b == '\t' || b == '\r' || b == '\n') {
 			continue
 		}
-		text = append(text, b)
+		keep(b)
 		switch {
 		case quoted && b == '\\':
 			next, err := in.ReadByte()
 			if err != nil {
 				return nil, err
 			}
-			text = append(text, next)
+			keep(next)
 		case b == '"':
 			quoted = !quoted
 		case quoted:
@@ -204,10 +220,10 @@ func readMessage(in *bufio.Reader, agent bool) ([]byte, error) {
 			depth++
 		case b == '}' || b == ']':
 			if depth--; depth <= 0 {
-				return text, nil
+				return message()
 			}
 		case b == '\n' && depth == 0:
-			return text, nil
+			return message()
 		}
 	}
 }

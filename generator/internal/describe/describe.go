@@ -24,6 +24,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/goqapi/goqapi/internal/regular"
 	"github.com/goqapi/goqapi/schema"
 )
 
@@ -45,7 +46,7 @@ func Load(fsys fs.FS) (Descriptions, error) {
 	}
 	all := Descriptions{}
 	for _, name := range paths {
-		text, err := fs.ReadFile(fsys, name)
+		text, err := regular.ReadFile(fsys, name, 16<<20)
 		if err != nil {
 			return nil, err
 		}

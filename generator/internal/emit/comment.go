@@ -49,7 +49,7 @@ func about(name, origin string, f plan.Facts, module string, more ...string) []s
 		paragraph("Unstable: QEMU may change it or take it away in any release.")
 	}
 	if f.Link != "" {
-		lines = append(lines, "//", "// "+f.Link)
+		lines = append(lines, "//", "// "+plain(f.Link))
 	}
 	if f.Deprecated {
 		paragraph(deprecation(f))
@@ -138,14 +138,15 @@ func wrap(text string) []string {
 	return append(lines, noConstraint(line))
 }
 
-// plain is a text without what Go does not take in a comment.
+// plain is a text without what Go does not take in a comment, and without invisible
+// characters: some of them change the order in which a text is shown.
 func plain(text string) string {
 	text = strings.ReplaceAll(text, "\t", "        ")
 	return strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r):
 			return ' '
-		case unicode.IsControl(r), r == '\ufeff': // a byte order mark
+		case !unicode.IsPrint(r):
 			return -1
 		}
 		return r

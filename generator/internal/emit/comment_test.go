@@ -2,7 +2,9 @@ package emit
 
 import (
 	"go/format"
+	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -16,6 +18,7 @@ func FuzzComment(f *testing.F) {
 	for _, text := range []string{
 		"+build ignore", "//go:build ignore", "go:generate rm", "*/ func f() {", "/*", "a\x00b\ufeffc\rd\x1be\xff",
 		"a\n\n\v\n\n\fb", "::", "::\n\n    code", "- \n- a", "# head", "    code\n\n  +build x", "=====\n\n-----", "[a]: b",
+		"\u202eno\u2066t a\u2069 \u200bcomment\u2028x",
 	} {
 		f.Add(text)
 	}
@@ -29,8 +32,17 @@ func FuzzComment(f *testing.F) {
 		require.NoError(t, err)
 		got := string(files[0].Text)
 		assert.NotRegexp(t, `(?m)^\s*//(go:|\s*\+build([ \t]|$))`, got)
+		assert.Empty(t, strings.Map(visible, got), "%q", got)
 		formatted, err := format.Source([]byte(got))
 		require.NoError(t, err)
 		assert.Equal(t, string(formatted), got)
 	})
+}
+
+// visible drops what can be seen, and what Go source is laid out with.
+func visible(r rune) rune {
+	if unicode.IsPrint(r) || r == '\n' || r == '\t' {
+		return -1
+	}
+	return r
 }

@@ -112,9 +112,23 @@ func (g *group) events() {
 	)
 }
 
+// CodecVersion is the version of package qmp/codec that the generated code is made for.
+const CodecVersion = 1
+
+// codecVersion writes what the compiler refuses with another version.
+func (g *group) codecVersion() {
+	g.comment("// These bindings are made for a version of package codec. If one of these constants",
+		"// overflows, its type says what to do.")
+	g.Const().Defs(
+		jen.Id("_").Qual(pkgCodec, "GenerateAgain").Op("=").Lit(CodecVersion).Op("-").Qual(pkgCodec, "OldestVersion"),
+		jen.Id("_").Qual(pkgCodec, "UpdateGoqapi").Op("=").Qual(pkgCodec, "Version").Op("-").Lit(CodecVersion),
+	)
+}
+
 // values writes the types that stand for bare JSON values in alternates, and
 // the one for what these bindings do not know.
 func (g *group) values() {
+	g.codecVersion()
 	for _, w := range g.pkg.Wrappers {
 		g.comment(w.Name + " is " + w.JSON + " where an alternate can hold one.")
 		if w.Over == "" {

@@ -33,11 +33,18 @@ func Suffix(name string) string {
 // BLOCK_IO_ERROR gives BlockIOError.
 func Event(name string) string { return Exported(strings.ToLower(name)) }
 
-// File is the name of the Go file for a module, such as qapi/block-core.json.
-// Its suffix keeps Go from taking an s390x at the end for an architecture.
+// File is the name of the Go file for a module, such as qapi/block-core.json. It holds
+// letters, digits, '_' and '.', which every system and the go command take. Its suffix
+// keeps Go from taking an s390x at the end for an architecture.
 func File(module string) string {
 	base := strings.TrimSuffix(module[strings.LastIndexByte(module, '/')+1:], ".json")
-	return strings.ReplaceAll(base, "-", "_") + "_gen.go"
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '.', '0' <= r && r <= '9', 'A' <= r && r <= 'Z', 'a' <= r && r <= 'z':
+			return r
+		}
+		return '_'
+	}, base) + "_gen.go"
 }
 
 // A part is a word of a name, and what is kept of the separator before it.

@@ -60,4 +60,7 @@ func TestEvent(t *testing.T) {
 func TestFile(t *testing.T) {
 	assert.Equal(t, "block_core_gen.go", File("qapi/block-core.json"))
 	assert.Equal(t, "machine_s390x_gen.go", File("qapi/machine-s390x.json"))
+	assert.Equal(t, "__gen.go", File(";.json"))
+	assert.Equal(t, "a________b.c_gen.go", File("x/a :*?\"\n\\-b.c.json"))
+	assert.Equal(t, "n_tz__gen.go", File("nétz\u202e.json"))
 }

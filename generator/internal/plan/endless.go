@@ -7,34 +7,31 @@ import "github.com/goqapi/goqapi/schema"
 func (b *builder) checkEndless() {
 	done := map[schema.Type]bool{}
 	for _, def := range b.schema.Definitions() {
-		if t, ok := def.(schema.Type); ok && !done[t] {
-			b.endless(t, nil, done)
+		if t, ok := def.(schema.Type); ok {
+			b.endless(t, way{}, done)
 		}
 	}
 }
 
-// A holding is a type on the way from one that may hold itself, with the
-// member that leads on.
-type holding struct {
-	of     schema.Type
-	member *schema.Member
-}
+// A way holds the types on the way from one that may hold itself, each with the member
+// that leads on.
+type way map[schema.Type]*schema.Member
 
 // endless looks for the types on the way, and t, in what t holds.
-func (b *builder) endless(t schema.Type, way []holding, done map[schema.Type]bool) {
-	for _, h := range way {
-		if h.of == t {
-			b.errorf(h.member.Pos, "%s never ends: its member '%s' holds another '%s', and must be there",
-				quoted(t.(schema.Definition)), h.member.Name, t.TypeName())
-			return
-		}
+func (b *builder) endless(t schema.Type, way way, done map[schema.Type]bool) {
+	if m := way[t]; m != nil {
+		b.errorf(m.Pos, "%s never ends: its member '%s' holds another '%s', and must be there",
+			quoted(t.(schema.Definition)), m.Name, t.TypeName())
+		return
 	}
 	if done[t] {
 		return
 	}
 	for _, m := range mustHold(t) {
-		b.endless(m.Type, append(way, holding{t, m}), done)
+		way[t] = m
+		b.endless(m.Type, way, done)
 	}
+	delete(way, t)
 	done[t] = true
 }
 

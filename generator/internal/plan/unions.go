@@ -60,6 +60,10 @@ func (b *builder) completeUnion(d *schema.Union) {
 		}
 		u.Fields = append(u.Fields, f)
 	}
+	branches := make(map[string]*schema.Branch, len(d.Branches))
+	for _, branch := range d.Branches {
+		branches[branch.Name] = branch
+	}
 	for _, value := range u.Enum.Values {
 		v := &Variant{
 			Facts: value.Facts,
@@ -68,8 +72,8 @@ func (b *builder) completeUnion(d *schema.Union) {
 			Value: value,
 			Form:  Empty,
 		}
-		if i := slices.IndexFunc(d.Branches, func(br *schema.Branch) bool { return br.Name == value.QAPI }); i >= 0 {
-			b.completeVariant(v, d.Branches[i])
+		if branch := branches[value.QAPI]; branch != nil {
+			b.completeVariant(v, branch)
 		}
 		if v.Form != Itself {
 			b.declare(v.Name, d)

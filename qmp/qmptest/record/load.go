@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 )
 
 // A loader makes a session of lines.
@@ -15,7 +14,7 @@ type loader struct {
 	line    int
 	ended   bool
 	placed  []placement
-	syncs   []agentSync // those of an agent that are not answered yet
+	syncs   agentSyncs
 
 	waiting    map[string][]int // commands without a reply, by their ids
 	negotiated bool
@@ -27,10 +26,51 @@ type placement struct {
 	commands int
 }
 
-// An agentSync is a synchronisation with an agent.
-type agentSync struct {
-	number any
-	id     string
+// agentSyncs are the synchronisations with an agent that may still be answered, numbered
+// in the order in which they came.
+type agentSyncs struct {
+	by    map[string][]int // what an answer has of them: "return 5", or "id 5" of an error
+	next  int
+	first int // those before it are answered, or never will be
+}
+
+func (s *agentSyncs) add(number any, id string) {
+	for _, key := range syncKeys(number, id, true, id != "") {
+		s.by[key] = append(s.by[key], s.next)
+	}
+	s.next++
+}
+
+// answered reports whether a reply answers one of them. Those before that one will have
+// no answer.
+func (s *agentSyncs) answered(result any, id string, good, bad bool) bool {
+	at := s.next
+	for _, key := range syncKeys(result, id, good, bad) {
+		waiting := s.by[key]
+		for len(waiting) > 0 && waiting[0] < s.first {
+			waiting = waiting[1:]
+		}
+		s.by[key] = waiting
+		if len(waiting) > 0 {
+			at = min(at, waiting[0])
+		}
+	}
+	if at == s.next {
+		return false
+	}
+	s.first = at + 1
+	return true
+}
+
+func syncKeys(number any, id string, good, bad bool) []string {
+	var keys []string
+	if n, is := number.(json.Number); is && good {
+		keys = append(keys, "return "+n.String())
+	}
+	if bad {
+		keys = append(keys, "id "+id)
+	}
+	return keys
 }
 
 // take takes a line. why is what reading it ended with.
@@ -138,7 +178,7 @@ func (l *loader) command(text []byte) error {
 		return err
 	}
 	if number, is := syncNumber(value); is { // each client has numbers of its own
-		l.syncs = append(l.syncs, agentSync{number, id})
+		l.syncs.add(number, id)
 		return nil
 	}
 	l.waiting[id] = append(l.waiting[id], len(l.session.commands))
@@ -159,12 +199,9 @@ func (l *loader) fromServer(text []byte) error {
 	_, greeting := value["QMP"]
 	switch {
 	case good || bad:
-		sync := slices.IndexFunc(l.syncs, func(s agentSync) bool { return good && result == s.number || bad && s.id != "" && id == s.id })
-		if sync >= 0 {
-			l.syncs = slices.Delete(l.syncs, 0, sync+1)
-			return nil
+		if !l.syncs.answered(result, id, good, bad) {
+			l.reply(text, id, good)
 		}
-		l.reply(text, id, good)
 	default: // an event, or nothing that we know
 		l.session.qmp = l.session.qmp || greeting
 		l.add(output{message: text})

@@ -36,7 +36,15 @@ func parseMessage(text []byte) (value map[string]any, id string, err error) {
 
 // negotiates reports whether a command ends the negotiation. Behind that it does
 // nothing, and a client may give it for its reply's sake.
-func negotiates(message map[string]any) bool { return message["execute"] == "qmp_capabilities" }
+func negotiates(message map[string]any) bool { return nameOf(message) == negotiation }
+
+const negotiation = "qmp_capabilities"
+
+// nameOf is the name of a command; "" if it has none.
+func nameOf(message map[string]any) string {
+	name, _ := message["execute"].(string)
+	return name
+}
 
 // syncNumber is what a client synchronises with an agent by.
 func syncNumber(message map[string]any) (number any, is bool) {

@@ -21,11 +21,13 @@ type play struct {
 	out     chan []byte // to the client; nil: its end
 	gone    chan struct{}
 
-	came  []bool   // which commands have come
-	ids   []string // that the client gave them
-	next  int      // the first output that has not been sent, if the order is strict
-	first int      // no command before this one is waited for
-	ended bool     // the server has left
+	came  []bool           // which commands have come
+	open  map[string][]int // by name, those that have not
+	all   map[string][]int // by name
+	ids   []string         // that the client gave them
+	next  int              // the first output that has not been sent, if the order is strict
+	first int              // no command before this one is waited for
+	ended bool             // the server has left
 	wrong error
 }
 
@@ -35,9 +37,15 @@ func newPlay(p *Player, conn net.Conn) *play {
 		session: p.session, opts: p.opts, conn: conn,
 		out: make(chan []byte, 64), gone: make(chan struct{}),
 		came: make([]bool, n), ids: make([]string, n),
+		open: map[string][]int{}, all: map[string][]int{},
 	}
 	for i, c := range p.session.commands {
+		name := nameOf(c.value)
+		play.all[name] = append(play.all[name], i)
 		play.came[i] = c.probe // nobody waits for it
+		if !c.probe {
+			play.open[name] = append(play.open[name], i)
+		}
 	}
 	return play
 }
@@ -168,6 +176,12 @@ func (p *play) command(text []byte) {
 		p.repeat(i, id)
 	default:
 		p.came[i], p.ids[i] = true, id
+		name := nameOf(value)
+		if at := slices.Index(p.open[name], i); at == 0 {
+			p.open[name] = p.open[name][1:]
+		} else {
+			p.open[name] = slices.Delete(p.open[name], at, at+1)
+		}
 		p.give(i)
 	}
 }
@@ -177,15 +191,7 @@ const negotiatedAlready = `{"error": {"class": "CommandNotFound", "desc": "the n
 
 // negotiated reports whether all negotiations have come that were recorded.
 func (p *play) negotiated() bool {
-	some := false
-	for i, c := range p.session.commands {
-		if negotiates(c.value) && !c.probe {
-			if some = true; !p.came[i] {
-				return false
-			}
-		}
-	}
-	return some
+	return len(p.all[negotiation]) > 0 && len(p.open[negotiation]) == 0
 }
 
 func (p *play) synchronise(number any, id string, delimited bool) {
@@ -268,33 +274,32 @@ func (p *play) find(value map[string]any, text []byte) (i int, again bool) {
 }
 
 func (p *play) findAnywhere(value map[string]any, text []byte) (i int, again bool) {
-	last, closest := -1, -1
-	var found []difference
-	for i, c := range p.session.commands {
-		if c.value["execute"] != value["execute"] {
-			continue
-		}
-		differences := p.compare(i, value)
-		switch {
-		case len(differences) > 0:
-			if closest < 0 || len(differences) < len(found) {
-				closest, found = i, differences
-			}
-		case !p.came[i]:
+	name := nameOf(value)
+	for _, i := range p.open[name] {
+		if len(p.compare(i, value)) == 0 {
 			return i, false
-		default:
-			last = i
 		}
 	}
-	name, _ := value["execute"].(string)
-	switch {
-	case last >= 0 && onlyAsks(name):
-		return last, true
-	case last >= 0:
-		p.fail(fmt.Errorf("%s came more often than it was recorded:\n\t%s", p.where(last), text))
-	case closest >= 0:
+	for _, i := range slices.Backward(p.all[name]) {
+		if !p.came[i] || len(p.compare(i, value)) > 0 {
+			continue
+		}
+		if onlyAsks(name) {
+			return i, true
+		}
+		p.fail(fmt.Errorf("%s came more often than it was recorded:\n\t%s", p.where(i), text))
+		return -1, false
+	}
+	closest := -1
+	var found []difference
+	for _, i := range p.all[name] {
+		if differences := p.compare(i, value); closest < 0 || len(differences) < len(found) {
+			closest, found = i, differences
+		}
+	}
+	if closest >= 0 {
 		p.fail(fmt.Errorf("%s is the closest to one that was not recorded:\n%s", p.where(closest), p.diff(closest, text, found)))
-	default:
+	} else {
 		p.fail(fmt.Errorf("record: %s: a command came that was not recorded:\n\t%s", p.session.name, text))
 	}
 	return -1, false
@@ -315,7 +320,7 @@ func (p *play) compare(i int, value map[string]any) []difference {
 	c := &comparison{}
 	recorded := p.session.commands[i].value
 	if p.opts.Accept != nil {
-		name, _ := recorded["execute"].(string)
+		name := nameOf(recorded)
 		c.accept = func(path string, recorded, came any) bool {
 			return p.opts.Accept(name, path, orNil(recorded), orNil(came))
 		}

@@ -6,7 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
+
+	"github.com/goqapi/goqapi/internal/regular"
 )
 
 // A Session is a recorded one.
@@ -40,7 +41,7 @@ type output struct {
 
 // Open loads a recording from a file.
 func Open(path string) (*Session, error) {
-	f, err := os.Open(path)
+	f, err := regular.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("record: %w", err)
 	}
@@ -58,7 +59,7 @@ func Load(r io.Reader) (*Session, error) {
 }
 
 func load(name string, r io.Reader) (*Session, error) {
-	l := &loader{session: &Session{name: name}, waiting: map[string][]int{}}
+	l := &loader{session: &Session{name: name}, syncs: agentSyncs{by: map[string][]int{}}, waiting: map[string][]int{}}
 	in := bufio.NewReader(r)
 	for {
 		text, err := readLine(in)

@@ -1,0 +1,39 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/goqapi/goqapi/schema/qemu"
+)
+
+const changesHead = `# What QEMU has changed
+
+The reports of ` + "`qapi diff -markdown`" + ` on each release that is here and the one before it,
+the newest first. What breaks Go code breaks that of users who generate bindings from
+one release alone, and move to the next.
+`
+
+// TestChanges compares schema/qemu/CHANGES.md with what the tool reports of the releases
+// that are there. UPDATE=1 writes it anew.
+func TestChanges(t *testing.T) {
+	const path = "../../schema/qemu/CHANGES.md"
+	changes := bytes.NewBufferString(changesHead)
+	releases := qemu.Releases()
+	slices.Reverse(releases)
+	for i, old := range releases[1:] {
+		changes.WriteByte('\n')
+		tool := &tool{stdout: changes, stderr: os.Stderr}
+		require.Equal(t, exitOK, tool.run(t.Context(), []string{"diff", "-markdown", old, releases[i]}))
+	}
+	if os.Getenv("UPDATE") == "1" {
+		require.NoError(t, os.WriteFile(path, changes.Bytes(), 0o666))
+	}
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, changes.String(), string(text), "%s is not what qapi diff reports: see UPDATE=1 in CONTRIBUTING.md", path)
+}
