@@ -23,6 +23,8 @@ import (
 	"github.com/goqapi/goqapi/internal/qemutest"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/qmp/qmptest"
+	"github.com/goqapi/goqapi/schema"
+	"github.com/goqapi/goqapi/schema/qemu"
 )
 
 // A table is what testdata/conformance.txt says.
@@ -37,7 +39,8 @@ type conformanceCase struct {
 	text    string
 	request string // as it is sent
 	wait    *awaited
-	ends    bool // the connection
+	ends    bool   // the connection
+	fails   string // the class of the error that it must be, where the command is
 	accept  []acceptance
 }
 
@@ -58,6 +61,22 @@ func (c *conformanceCase) accepted(release string) string {
 		}
 	}
 	return ""
+}
+
+func (c *conformanceCase) place() string {
+	return fmt.Sprintf("testdata/conformance.txt:%d: %s", c.line, c.text)
+}
+
+// command is the name of the command, if the case has one.
+func (c *conformanceCase) command() string {
+	name, _, _ := strings.Cut(strings.TrimPrefix(c.text, "oob "), " ")
+	return name
+}
+
+// failsAsSaid reports whether a command that is to fail with a class of error did so
+// in a release that has it.
+func (c *conformanceCase) failsAsSaid(s *schema.Schema, o outcome) bool {
+	return c.fails == "" || slices.Contains(o.said, "error "+c.fails) || s.Lookup(c.command()) == nil
 }
 
 func readTable(t *testing.T, dir string) *table {
@@ -99,6 +118,9 @@ func (c *conformanceCase) attach(word, rest string) bool {
 	case "ends":
 		c.ends = true
 		return rest == ""
+	case "fails":
+		c.fails = rest
+		return rest != ""
 	case "accept":
 		releases, reason, ok := strings.Cut(rest, ": ")
 		c.accept = append(c.accept, acceptance{strings.Fields(releases), reason})
@@ -416,13 +438,16 @@ func TestQEMUConformance(t *testing.T) {
 			t.Skipf("this is QEMU %s, which qmptest does not play", release)
 		}
 		fake := newMonitor(t, srv.Pipe())
+		s, err := qemu.Load(release, qemu.QMP)
+		require.NoError(t, err)
 
 		tab, agree := readTable(t, t.TempDir()), 0
 		for _, c := range tab.cases {
 			want := tab.outcome(real.tell(c))
 			got := tab.outcome(fake.tell(c))
 			differ := compare(want, got)
-			place := fmt.Sprintf("testdata/conformance.txt:%d: %s", c.line, c.text)
+			place := c.place()
+			assert.True(t, c.failsAsSaid(s, want), "%s\n\tQEMU does not fail with %s: %q", place, c.fails, want.said)
 			reason := c.accepted(release)
 			switch {
 			case len(differ) == 0 && reason == "":

@@ -22,6 +22,9 @@ type device struct {
 	trayOpen   bool
 	readOnly   bool // its last medium was
 	failed     bool // the machine has stopped for an error of the drive
+
+	has, wanted int64 // bytes of memory that a balloon has left the guest, and should
+	polling     int64 // seconds between its statistics
 }
 
 const (
@@ -146,6 +149,11 @@ func (m *Machine) deviceAdd(args qapi.DeviceAddArgs, _ Request) error {
 func (m *Machine) connect(d *device) error {
 	if d.isDisk() && d.props["drive"] == nil && d.driver != "nvme-ns" {
 		return generic("drive property not set")
+	}
+	if d.isBalloon() {
+		if err := m.useBalloon(d); err != nil {
+			return err
+		}
 	}
 	for _, use := range []struct {
 		prop string

@@ -2,7 +2,6 @@ package machine
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/goqapi/goqapi/qapi"
@@ -241,5 +240,5 @@ func (m *Machine) queryJobs(_ struct{}, req Request) (any, error) {
 }
 
 func noBlockJob(id string) error {
-	return &qmp.Error{Class: qmp.ClassDeviceNotActive, Desc: fmt.Sprintf("Block job '%s' not found", id)}
+	return inactive("Block job '%s' not found", id)
 }

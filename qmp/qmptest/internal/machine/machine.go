@@ -81,6 +81,7 @@ func (m *Machine) Commands() map[string]Handler {
 	for _, some := range []map[string]Handler{
 		m.runCommands(), m.nodeCommands(), m.trayCommands(), m.deviceCommands(), m.qomCommands(),
 		m.objectCommands(), m.netdevCommands(), m.chardevCommands(), m.jobCommands(), m.blockJobCommands(), m.chainCommands(),
+		m.memoryCommands(), m.screenCommands(), m.yankCommands(),
 	} {
 		maps.Copy(all, some)
 	}
@@ -138,8 +139,14 @@ func generic(format string, args ...any) error {
 	return &qmp.Error{Class: qmp.ClassGenericError, Desc: fmt.Sprintf(format, args...)}
 }
 
-func notFound(id string) error {
-	return &qmp.Error{Class: qmp.ClassDeviceNotFound, Desc: fmt.Sprintf("Device '%s' not found", id)}
+func notFound(id string) error { return notFoundf("Device '%s' not found", id) }
+
+func notFoundf(format string, args ...any) error {
+	return &qmp.Error{Class: qmp.ClassDeviceNotFound, Desc: fmt.Sprintf(format, args...)}
+}
+
+func inactive(format string, args ...any) error {
+	return &qmp.Error{Class: qmp.ClassDeviceNotActive, Desc: fmt.Sprintf(format, args...)}
 }
 
 // wellFormed reports whether an id has the form that QEMU asks for in most places.
@@ -159,8 +166,13 @@ func badID() error { return generic("Parameter 'id' expects an identifier") }
 
 // value is what a pointer points to, or the zero value.
 func value[T any](p *T) (v T) {
+	return valueOr(p, v)
+}
+
+// valueOr is what a pointer points to, or what is meant without one.
+func valueOr[T any](p *T, absent T) T {
 	if p != nil {
-		v = *p
+		return *p
 	}
-	return v
+	return absent
 }
