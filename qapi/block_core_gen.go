@@ -2478,7 +2478,9 @@ type BlockJobInfo struct {
 	Type BlockJobInfoVariant `json:"type"`
 	// The id of the job. Since QEMU 2.7.
 	Device string `json:"device"`
-	// The end of its progress: bytes, mostly. It may change while the job runs.
+	// The end of its progress: bytes, mostly. It may change while the job runs, and
+	// is 0 if there is nothing to copy, as in a stream without a backing image:
+	// take care when dividing by it.
 	Len int64 `json:"len"`
 	// How far it has got. The job is done when this equals len, but the job goes on
 	// if it is a mirror.
@@ -2500,8 +2502,8 @@ type BlockJobInfo struct {
 	AutoFinalize bool `json:"auto-finalize"`
 	// Whether it vanishes without waiting for job-dismiss. Since QEMU 2.12.
 	AutoDismiss bool `json:"auto-dismiss"`
-	// What went wrong, for people. Only present if the job has ended with an error.
-	// Since QEMU 2.12.1.
+	// What went wrong, for people; "Operation canceled" if the job was cancelled.
+	// Absent while the job works, and if it has succeeded. Since QEMU 2.12.1.
 	Error *string `json:"error,omitzero"`
 }
 
@@ -4087,8 +4089,9 @@ type BlockJobSetSpeedArgs struct {
 
 // BlockJobSetSpeed sets how fast a block job may copy.
 //
-// It may be called at any time and takes effect at once. It fails with
-// DeviceNotActive if there is no such job.
+// It takes effect at once, also while the job is paused or ready. It fails with
+// GenericError if the job has done its work and waits for job-finalize or
+// job-dismiss, and with DeviceNotActive if there is no such job.
 //
 // It executes the command block-job-set-speed of block-core.json.
 //
@@ -10975,7 +10978,8 @@ func (v BlockdevCreateOptionsVpc) encodeBlockdevCreateOptions(e *codec.Encoder) 
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevCreateOptions
 type BlockdevCreateOptions struct {
-	// The format or protocol. Not every driver can create images.
+	// The format or protocol. Not every driver can create images: those without
+	// members cannot.
 	Driver BlockdevCreateOptionsVariant `json:"driver"`
 }
 
@@ -11191,6 +11195,8 @@ func (x BlockdevCreateOptions) String() string {
 // blkdebug.
 //
 // Injects errors, for tests.
+//
+// No QEMU can create such an image: blockdev-create refuses it.
 type BlockdevCreateOptionsBlkdebug struct{}
 
 // BlockdevDriver returns [BlockdevDriverBlkdebug].
@@ -11204,6 +11210,8 @@ func (BlockdevCreateOptionsBlkdebug) encodeBlockdevCreateOptions(e *codec.Encode
 // for blklogwrites.
 //
 // Logs all writes to a second node, for tests.
+//
+// No QEMU can create such an image: blockdev-create refuses it.
 //
 // Since QEMU 3.0.
 type BlockdevCreateOptionsBlklogwrites struct{}
@@ -11220,6 +11228,8 @@ func (BlockdevCreateOptionsBlklogwrites) encodeBlockdevCreateOptions(e *codec.En
 //
 // Makes the order of completions repeatable, for record and replay.
 //
+// No QEMU can create such an image: blockdev-create refuses it.
+//
 // Since QEMU 4.2.
 type BlockdevCreateOptionsBlkreplay struct{}
 
@@ -11234,6 +11244,8 @@ func (BlockdevCreateOptionsBlkreplay) encodeBlockdevCreateOptions(e *codec.Encod
 // blkverify.
 //
 // Compares two nodes read by read, for tests.
+//
+// No QEMU can create such an image: blockdev-create refuses it.
 type BlockdevCreateOptionsBlkverify struct{}
 
 // BlockdevDriver returns [BlockdevDriverBlkverify].
@@ -11247,6 +11259,8 @@ func (BlockdevCreateOptionsBlkverify) encodeBlockdevCreateOptions(e *codec.Encod
 // bochs.
 //
 // The format of Bochs, for reading.
+//
+// No QEMU can create such an image: blockdev-create refuses it.
 type BlockdevCreateOptionsBochs struct{}
 
 // BlockdevDriver returns [BlockdevDriverBochs].
@@ -11260,6 +11274,8 @@ func (BlockdevCreateOptionsBochs) encodeBlockdevCreateOptions(e *codec.Encoder) 
 // cloop.
 //
 // The format of compressed loop images, for reading.
+//
+// No QEMU can create such an image: blockdev-create refuses it.
 type BlockdevCreateOptionsCloop struct{}
 
 // BlockdevDriver returns [BlockdevDriverCloop].
@@ -11273,6 +11289,8 @@ func (BlockdevCreateOptionsCloop) encodeBlockdevCreateOptions(e *codec.Encoder) 
 // compress.
 //
 // Compresses whatever is written through it.
+//
+// No QEMU can create such an image: blockdev-create refuses it.
 //
 // Since QEMU 5.0.
 type BlockdevCreateOptionsCompress struct{}
@@ -11289,6 +11307,8 @@ func (BlockdevCreateOptionsCompress) encodeBlockdevCreateOptions(e *codec.Encode
 //
 // Saves old data to another node before they are overwritten, as backups do.
 //
+// No QEMU can create such an image: blockdev-create refuses it.
+//
 // In QEMU 7.2 and later, upstream since 6.2.
 type BlockdevCreateOptionsCopyBeforeWrite struct{}
 
@@ -11304,6 +11324,8 @@ func (BlockdevCreateOptionsCopyBeforeWrite) encodeBlockdevCreateOptions(e *codec
 //
 // Copies what is read from backing images into the image.
 //
+// No QEMU can create such an image: blockdev-create refuses it.
+//
 // Since QEMU 3.0.
 type BlockdevCreateOptionsCopyOnRead struct{}
 
@@ -11317,6 +11339,8 @@ func (BlockdevCreateOptionsCopyOnRead) encodeBlockdevCreateOptions(e *codec.Enco
 // BlockdevCreateOptionsDmg is the variant of [BlockdevCreateOptions] for dmg.
 //
 // Apple's disk images, for reading.
+//
+// No QEMU can create such an image: blockdev-create refuses it.
 type BlockdevCreateOptionsDmg struct{}
 
 // BlockdevDriver returns [BlockdevDriverDmg].
@@ -11332,6 +11356,8 @@ func (BlockdevCreateOptionsDmg) encodeBlockdevCreateOptions(e *codec.Encoder) {}
 // Reads the saved state behind a copy-before-write filter, for backups by
 // others (fleecing).
 //
+// No QEMU can create such an image: blockdev-create refuses it.
+//
 // In QEMU 7.2 and later, upstream since 7.0.
 type BlockdevCreateOptionsSnapshotAccess struct{}
 
@@ -11345,6 +11371,8 @@ func (BlockdevCreateOptionsSnapshotAccess) encodeBlockdevCreateOptions(e *codec.
 // BlockdevCreateOptionsFTP is the variant of [BlockdevCreateOptions] for ftp.
 //
 // A file on an FTP server, for reading.
+//
+// No QEMU can create such an image: blockdev-create refuses it.
 type BlockdevCreateOptionsFTP struct{}
 
 // BlockdevDriver returns [BlockdevDriverFTP].
@@ -11357,6 +11385,8 @@ func (BlockdevCreateOptionsFTP) encodeBlockdevCreateOptions(e *codec.Encoder) {}
 // BlockdevCreateOptionsFTPS is the variant of [BlockdevCreateOptions] for ftps.
 //
 // A file on an FTP server with TLS, for reading.
+//
+// No QEMU can create such an image: blockdev-create refuses it.
 type BlockdevCreateOptionsFTPS struct{}
 
 // BlockdevDriver returns [BlockdevDriverFTPS].
@@ -11370,6 +11400,8 @@ func (BlockdevCreateOptionsFTPS) encodeBlockdevCreateOptions(e *codec.Encoder) {
 // host_cdrom.
 //
 // A CD drive of the host, with tray and lock passed through.
+//
+// No QEMU can create such an image: blockdev-create refuses it.
 //
 // Only in builds with HAVE_HOST_BLOCK_DEVICE.
 type BlockdevCreateOptionsHostCdrom struct{}
@@ -11386,6 +11418,8 @@ func (BlockdevCreateOptionsHostCdrom) encodeBlockdevCreateOptions(e *codec.Encod
 //
 // A block device of the host.
 //
+// No QEMU can create such an image: blockdev-create refuses it.
+//
 // Only in builds with HAVE_HOST_BLOCK_DEVICE.
 type BlockdevCreateOptionsHostDevice struct{}
 
@@ -11399,6 +11433,8 @@ func (BlockdevCreateOptionsHostDevice) encodeBlockdevCreateOptions(e *codec.Enco
 // BlockdevCreateOptionsHTTP is the variant of [BlockdevCreateOptions] for http.
 //
 // A file on a web server, for reading.
+//
+// No QEMU can create such an image: blockdev-create refuses it.
 type BlockdevCreateOptionsHTTP struct{}
 
 // BlockdevDriver returns [BlockdevDriverHTTP].
@@ -11412,6 +11448,8 @@ func (BlockdevCreateOptionsHTTP) encodeBlockdevCreateOptions(e *codec.Encoder) {
 // https.
 //
 // A file on a web server with TLS, for reading.
+//
+// No QEMU can create such an image: blockdev-create refuses it.
 type BlockdevCreateOptionsHTTPS struct{}
 
 // BlockdevDriver returns [BlockdevDriverHTTPS].
@@ -11425,6 +11463,8 @@ func (BlockdevCreateOptionsHTTPS) encodeBlockdevCreateOptions(e *codec.Encoder) 
 // io_uring.
 //
 // A file or block device through libblkio with io_uring.
+//
+// No QEMU can create such an image: blockdev-create refuses it.
 //
 // In QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
 type BlockdevCreateOptionsIOUring struct{}
@@ -11440,6 +11480,8 @@ func (BlockdevCreateOptionsIOUring) encodeBlockdevCreateOptions(e *codec.Encoder
 // iscsi.
 //
 // A logical unit of an iSCSI target.
+//
+// No QEMU can create such an image: blockdev-create refuses it.
 type BlockdevCreateOptionsIscsi struct{}
 
 // BlockdevDriver returns [BlockdevDriverIscsi].
@@ -11452,6 +11494,8 @@ func (BlockdevCreateOptionsIscsi) encodeBlockdevCreateOptions(e *codec.Encoder) 
 // BlockdevCreateOptionsNBD is the variant of [BlockdevCreateOptions] for nbd.
 //
 // An export of an NBD server.
+//
+// No QEMU can create such an image: blockdev-create refuses it.
 type BlockdevCreateOptionsNBD struct{}
 
 // BlockdevDriver returns [BlockdevDriverNBD].
@@ -11465,6 +11509,8 @@ func (BlockdevCreateOptionsNBD) encodeBlockdevCreateOptions(e *codec.Encoder) {}
 // null-aio.
 //
 // Nothing at all: writes vanish, and reads may give anything. For measurements.
+//
+// No QEMU can create such an image: blockdev-create refuses it.
 type BlockdevCreateOptionsNullAio struct{}
 
 // BlockdevDriver returns [BlockdevDriverNullAio].
@@ -11478,6 +11524,8 @@ func (BlockdevCreateOptionsNullAio) encodeBlockdevCreateOptions(e *codec.Encoder
 // null-co.
 //
 // Like null-aio, with another internal interface.
+//
+// No QEMU can create such an image: blockdev-create refuses it.
 type BlockdevCreateOptionsNullCo struct{}
 
 // BlockdevDriver returns [BlockdevDriverNullCo].
@@ -11490,6 +11538,8 @@ func (BlockdevCreateOptionsNullCo) encodeBlockdevCreateOptions(e *codec.Encoder)
 // BlockdevCreateOptionsNvme is the variant of [BlockdevCreateOptions] for nvme.
 //
 // An NVMe disk of the host that QEMU drives itself through VFIO.
+//
+// No QEMU can create such an image: blockdev-create refuses it.
 //
 // Since QEMU 2.12.
 type BlockdevCreateOptionsNvme struct{}
@@ -11506,6 +11556,8 @@ func (BlockdevCreateOptionsNvme) encodeBlockdevCreateOptions(e *codec.Encoder) {
 //
 // An NVMe namespace through libblkio and the kernel's character device.
 //
+// No QEMU can create such an image: blockdev-create refuses it.
+//
 // In QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
 type BlockdevCreateOptionsNvmeIOUring struct{}
 
@@ -11521,6 +11573,8 @@ func (BlockdevCreateOptionsNvmeIOUring) encodeBlockdevCreateOptions(e *codec.Enc
 //
 // Enlarges a file ahead of the writes, for file systems where that costs much.
 //
+// No QEMU can create such an image: blockdev-create refuses it.
+//
 // In QEMU 7.2 and later.
 type BlockdevCreateOptionsPreallocate struct{}
 
@@ -11535,6 +11589,8 @@ func (BlockdevCreateOptionsPreallocate) encodeBlockdevCreateOptions(e *codec.Enc
 // quorum.
 //
 // Several children with the same data, which vote.
+//
+// No QEMU can create such an image: blockdev-create refuses it.
 type BlockdevCreateOptionsQuorum struct{}
 
 // BlockdevDriver returns [BlockdevDriverQuorum].
@@ -11547,6 +11603,8 @@ func (BlockdevCreateOptionsQuorum) encodeBlockdevCreateOptions(e *codec.Encoder)
 // BlockdevCreateOptionsRaw is the variant of [BlockdevCreateOptions] for raw.
 //
 // The bytes of a file as they are, or a part of it.
+//
+// No QEMU can create such an image: blockdev-create refuses it.
 type BlockdevCreateOptionsRaw struct{}
 
 // BlockdevDriver returns [BlockdevDriverRaw].
@@ -11560,6 +11618,8 @@ func (BlockdevCreateOptionsRaw) encodeBlockdevCreateOptions(e *codec.Encoder) {}
 // for replication.
 //
 // Keeps a second machine's disk in step, for COLO.
+//
+// No QEMU can create such an image: blockdev-create refuses it.
 //
 // Only in builds with CONFIG_REPLICATION.
 type BlockdevCreateOptionsReplication struct{}
@@ -11576,6 +11636,8 @@ func (BlockdevCreateOptionsReplication) encodeBlockdevCreateOptions(e *codec.Enc
 //
 // Limits reads and writes.
 //
+// No QEMU can create such an image: blockdev-create refuses it.
+//
 // Since QEMU 2.11.
 type BlockdevCreateOptionsThrottle struct{}
 
@@ -11590,6 +11652,8 @@ func (BlockdevCreateOptionsThrottle) encodeBlockdevCreateOptions(e *codec.Encode
 // [BlockdevCreateOptions] for virtio-blk-vfio-pci.
 //
 // A virtio-blk PCI device of the host through libblkio and VFIO.
+//
+// No QEMU can create such an image: blockdev-create refuses it.
 //
 // In QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
 type BlockdevCreateOptionsVirtioBlkVfioPCI struct{}
@@ -11606,6 +11670,8 @@ func (BlockdevCreateOptionsVirtioBlkVfioPCI) encodeBlockdevCreateOptions(e *code
 //
 // The device of a vhost-user server, through libblkio.
 //
+// No QEMU can create such an image: blockdev-create refuses it.
+//
 // In QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
 type BlockdevCreateOptionsVirtioBlkVhostUser struct{}
 
@@ -11621,6 +11687,8 @@ func (BlockdevCreateOptionsVirtioBlkVhostUser) encodeBlockdevCreateOptions(e *co
 //
 // A vhost-vdpa device of the host, through libblkio.
 //
+// No QEMU can create such an image: blockdev-create refuses it.
+//
 // In QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
 type BlockdevCreateOptionsVirtioBlkVhostVdpa struct{}
 
@@ -11635,6 +11703,8 @@ func (BlockdevCreateOptionsVirtioBlkVhostVdpa) encodeBlockdevCreateOptions(e *co
 // vvfat.
 //
 // A folder of the host as if it were a FAT disk.
+//
+// No QEMU can create such an image: blockdev-create refuses it.
 type BlockdevCreateOptionsVvfat struct{}
 
 // BlockdevDriver returns [BlockdevDriverVvfat].
@@ -12772,7 +12842,7 @@ type BlockJobCompletedEvent struct {
 	// The id of the job. Since QEMU 2.7.
 	Device string `json:"device"`
 	// The end of the job's progress at last. Bytes, mostly; offset equals it when
-	// the job is complete.
+	// the job is complete. 0 if there was nothing to copy.
 	Len int64 `json:"len"`
 	// How far the job got.
 	Offset int64 `json:"offset"`

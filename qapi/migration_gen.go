@@ -1109,6 +1109,9 @@ func (c *Client) MigrateStartPostcopy(ctx context.Context) error {
 // MigrationEvent tells the status of a migration when it changes, now and then
 // twice. Sent only with the capability events, on either side.
 //
+// After completed the source needs some milliseconds more: ask query-status
+// until the run state is postmigrate before calling cont.
+//
 // It is the event MIGRATION of migration.json.
 //
 // In QEMU 5.2 and later, upstream since 2.4.
@@ -1712,10 +1715,11 @@ type MigrateArgs struct {
 // into a file.
 //
 // It returns when the migration has begun, not when it is done: follow it with
-// query-migrate or MIGRATION. When it completes, this QEMU keeps the stopped
-// guest in run state postmigrate until told to quit. It fails at once when a
-// device blocks migration or another migration runs; a connection that cannot
-// be made may show only as the status failed with an error-desc.
+// query-migrate or MIGRATION. When it has completed, this QEMU keeps the
+// stopped guest until told to quit. The run state is finish-migrate for some
+// milliseconds more, in which cont fails, and then postmigrate. It fails at
+// once when a device blocks migration or another migration runs; a connection
+// that cannot be made may show only as the status failed with an error-desc.
 //
 // It executes the command migrate of migration.json.
 //

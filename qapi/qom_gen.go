@@ -106,7 +106,8 @@ func (c *Client) QOMGet(ctx context.Context, args QOMGetArgs) (json.RawMessage, 
 
 // QOMListGetArgs are the arguments of [Client.QOMListGet].
 type QOMListGetArgs struct {
-	// The objects' paths. One that leads nowhere fails the call.
+	// The objects' paths. One that leads nowhere fails the call with
+	// DeviceNotFound.
 	Paths []string `json:"paths"`
 }
 
@@ -136,8 +137,9 @@ type QOMSetArgs struct {
 
 // QOMSet sets a property of an object.
 //
-// Many can only be set before the object is complete, and say so. It fails like
-// qom-get.
+// Many can only be set before the object is complete, and say so. It fails with
+// DeviceNotFound if there is no such object, and with GenericError for a
+// property that there is not or that cannot be set.
 //
 // It executes the command qom-set of qom.json.
 //
