@@ -16,8 +16,9 @@
 //
 // What clients do is seen by [Server.Expect], [Server.Met], [Server.Calls] and [Server.Count]; what
 // goes wrong is up to [Server.Fail], [Server.Fault], [Server.Inject], [Server.Cut],
-// [Server.CutAfter], [Server.Flood] and [SlowReader]. [StartAgent] starts a fake guest
-// agent.
+// [Server.CutAfter], [Server.Flood] and [SlowReader]. Servers that are hostile, or were
+// left in the middle of something, are made by [Server.FaultGreeting], [Server.Stall],
+// [Server.Stray], [Server.Leftover] and [Leftovers]. [StartAgent] starts a fake guest agent.
 //
 // # Releases
 //
@@ -49,6 +50,7 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qapi/qga"
@@ -74,6 +76,7 @@ type Server struct {
 	bare      bool
 	agent     bool
 	slow      slowness
+	leftovers bool
 
 	ctx      context.Context // ends with the server
 	cancel   context.CancelFunc
@@ -90,6 +93,8 @@ type Server struct {
 	calls    []Call
 	script   script
 	faults   map[string]*faults // by command; "": of all
+	left     [][]byte           // what the next client gets of the one before it
+	stalled  time.Time          // until when nothing is executed
 }
 
 // An Option sets something about a server.

@@ -53,7 +53,12 @@ func (c *session) run() {
 		in.fill(c.conn)
 	})
 	if !c.srv.agent {
-		c.send(c.srv.greeting())
+		f := c.srv.faultsOf(greeting)
+		pause(c.ctx, f.delay)
+		c.deliver(f, c.srv.greeting(), nil)
+	}
+	for _, text := range c.srv.takeLeft() {
+		c.send(text)
 	}
 	workers.Go(func() {
 		defer close(queue)
@@ -83,6 +88,9 @@ func (c *session) handling(f func()) {
 // work executes commands one at a time and in order.
 func (c *session) work(queue <-chan *Request) {
 	for req := range queue {
+		if c.srv.leftovers && c.ctx.Err() != nil {
+			continue
+		}
 		if req.broken != nil {
 			c.send(errorText(req.id, req.broken))
 			continue
@@ -165,25 +173,44 @@ func (c *session) parse(text []byte) (*Request, error) {
 // execute executes a request and replies.
 func (c *session) execute(req *Request) {
 	f := c.srv.faultsOf(req.Command)
-	c.wait(f.delay)
+	pause(c.srv.ctx, c.srv.stall())
+	pause(c.ctx, f.delay)
 	result, err := c.dispatch(req)
 	id := req.id
 	if f.noID {
 		id = nil
 	}
-	text := returnText(id, result)
+	text, mark := returnText(id, result), []byte(nil)
 	switch {
 	case errors.Is(err, ErrNoReply):
 		f.drop = true
 	case err != nil:
 		text = errorText(id, c.srv.checkError(req.Command, err))
 	case c.srv.agent && req.Command == "guest-sync-delimited":
-		text = append([]byte{resync}, text...)
+		mark = []byte{resync}
 	case c.srv.silent(req.Command):
 		f.drop = true
 	}
+	if c.srv.leftovers && c.ctx.Err() != nil {
+		if !f.drop {
+			c.srv.leave(f.shaped(text))
+		}
+	} else {
+		c.deliver(f, text, mark)
+	}
+	for _, f := range req.after {
+		f()
+	}
+}
+
+// deliver sends a message with what goes wrong with it. mark is what stands in front of
+// it.
+func (c *session) deliver(f faults, text, mark []byte) {
 	c.out.write([]byte(f.noise))
-	text = c.line(text)
+	for _, stray := range f.strays {
+		c.send(stray)
+	}
+	text = append(mark, f.spaced(c.line(f.shaped(text)))...)
 	switch {
 	case f.cut:
 		c.out.write(text[:max(0, min(f.most, len(text)))])
@@ -191,13 +218,13 @@ func (c *session) execute(req *Request) {
 	case !f.drop:
 		c.out.write(text)
 	}
-	for _, f := range req.after {
-		f()
+	if f.hangUp {
+		c.out.end()
 	}
 }
 
-// wait returns after a while, or when the client has left.
-func (c *session) wait(d time.Duration) {
+// pause returns after a while, or when ctx ends.
+func pause(ctx context.Context, d time.Duration) {
 	if d <= 0 {
 		return
 	}
@@ -205,7 +232,7 @@ func (c *session) wait(d time.Duration) {
 	defer t.Stop()
 	select {
 	case <-t.C:
-	case <-c.ctx.Done():
+	case <-ctx.Done():
 	}
 }
 
