@@ -62,7 +62,7 @@ type Machine struct {
 	objects  []*object
 	chardevs []*chardev
 	jobs     []*job
-	made     struct{ nodes, devices, ptys, threads int } // how many names were made up
+	made     struct{ nodes, devices, ptys, threads, groups int } // how many names were made up
 }
 
 // New returns a machine that has not been started.
@@ -81,7 +81,8 @@ func (m *Machine) Commands() map[string]Handler {
 	for _, some := range []map[string]Handler{
 		m.runCommands(), m.nodeCommands(), m.trayCommands(), m.deviceCommands(), m.qomCommands(),
 		m.objectCommands(), m.netdevCommands(), m.chardevCommands(), m.jobCommands(), m.blockJobCommands(), m.chainCommands(),
-		m.memoryCommands(), m.screenCommands(), m.yankCommands(),
+		m.memoryCommands(), m.screenCommands(), m.yankCommands(), m.bitmapCommands(),
+		{"transaction": change(m, m.transaction)},
 	} {
 		maps.Copy(all, some)
 	}

@@ -21,6 +21,7 @@ type node struct {
 	owned        bool   // by the monitor: made by blockdev-add itself
 	group        string // of throttling
 	errno        int64  // what reading fails with, if it is a bad one; else 0
+	bitmaps      []bitmap
 }
 
 // A child is a node below another.
@@ -35,6 +36,7 @@ type disk struct {
 	format  string // that blockdev-create has given it
 	virtual int64  // size of the disk in that format
 	foreign bool   // it has been there before: any format is right
+	bitmaps []bitmap
 }
 
 // foreignSize is that of files of which only the name is known.
@@ -231,7 +233,7 @@ func (m *Machine) measure(n *node, o options) error {
 		if other := m.sharer(n); other != nil {
 			return generic("Permission conflict on node '%s': it holds the image of node '%s'", below.name, other.name)
 		}
-		n.size = n.disk.virtual
+		n.size, n.bitmaps = n.disk.virtual, n.disk.bitmaps
 	default:
 		n.filename, n.disk = below.filename, below.disk
 		n.size = max(below.size-member[int64](o, "offset"), 0)
@@ -333,6 +335,7 @@ func (m *Machine) letGo(n *node) {
 	if parent, _ := m.parent(n); n.owned || parent != nil || m.deviceOf(n) != nil {
 		return
 	}
+	n.keepBitmaps()
 	m.nodes = slices.DeleteFunc(m.nodes, func(other *node) bool { return other == n })
 	for _, c := range n.children {
 		m.letGo(c.node)

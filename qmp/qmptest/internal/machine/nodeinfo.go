@@ -35,6 +35,7 @@ func (m *Machine) nodeInfo(n *node, flat bool) qapi.BlockDeviceInfo {
 		DetectZeroes: qapi.BlockdevDetectZeroesOptionsOff,
 		Image:        m.imageInfo(n, flat),
 		Cache:        qapi.BlockdevCacheInfo{Writeback: true},
+		DirtyBitmaps: m.bitmapInfo(n),
 	}
 	if b := n.backing(); b != nil {
 		info.BackingFile = &b.filename
