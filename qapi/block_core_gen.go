@@ -3480,8 +3480,8 @@ type BlockDirtyBitmapMerge struct {
 	Node string `json:"node"`
 	// The name of the bitmap that is changed.
 	Target string `json:"target"`
-	// The bitmaps to add: a name for those of the same node, or node and name.
-	// Since QEMU 4.1.
+	// The bitmaps to add: a name for those of the same node, or node and name. At
+	// least one, as QEMU 7.2, 10.0 and 11.1 crash without. Since QEMU 4.1.
 	Bitmaps []BlockDirtyBitmapOrStr `json:"bitmaps"`
 }
 
@@ -3605,7 +3605,8 @@ func (c *Client) BlockDirtyBitmapDisable(ctx context.Context, args BlockDirtyBit
 // others. The others stay as they are.
 //
 // If one cannot be merged, the target stays unchanged, too. The bitmaps need
-// nodes of the same size; their granularities may differ.
+// nodes of the same size; their granularities may differ. Without any to add,
+// QEMU 7.2, 10.0 and 11.1 crash.
 //
 // It executes the command block-dirty-bitmap-merge of block-core.json.
 //
@@ -9631,7 +9632,8 @@ type BlockdevReopenArgs struct {
 // What the options leave out goes back to its default, not to what it was.
 // Nodes are found by node-name, which cannot be changed itself. backing must be
 // given for images that have a backing file. It returns when the change is done
-// and fails if a driver cannot change an option while running.
+// and fails if a driver cannot change an option while running. With an empty
+// list QEMU 7.2, 10.0 and 11.1 crash.
 //
 // It executes the command blockdev-reopen of block-core.json.
 //
