@@ -203,6 +203,11 @@ func (m *Machine) useNode(d *device, prop, name string) error {
 	if user := m.writer(d.node); user != nil {
 		return conflict(d.node, user)
 	}
+	for _, e := range m.exports {
+		if e.node == d.node && e.writable {
+			return generic("Permission conflict on node '%s': export '%s' writes to it", d.node.name, e.id)
+		}
+	}
 	for _, j := range m.jobs {
 		if j.target == d.node && j.status != qapi.JobStatusConcluded {
 			return generic("Permission conflict on node '%s': job '%s' writes to it", d.node.name, j.id)

@@ -62,6 +62,8 @@ type Machine struct {
 	objects  []*object
 	chardevs []*chardev
 	jobs     []*job
+	nbd      bool // its server runs
+	exports  []*export
 	made     struct{ nodes, devices, ptys, threads, groups int } // how many names were made up
 }
 
@@ -81,7 +83,7 @@ func (m *Machine) Commands() map[string]Handler {
 	for _, some := range []map[string]Handler{
 		m.runCommands(), m.nodeCommands(), m.trayCommands(), m.deviceCommands(), m.qomCommands(),
 		m.objectCommands(), m.netdevCommands(), m.chardevCommands(), m.jobCommands(), m.blockJobCommands(), m.chainCommands(),
-		m.memoryCommands(), m.screenCommands(), m.yankCommands(), m.bitmapCommands(),
+		m.memoryCommands(), m.screenCommands(), m.yankCommands(), m.bitmapCommands(), m.exportCommands(),
 		{"transaction": change(m, m.transaction)},
 	} {
 		maps.Copy(all, some)

@@ -311,7 +311,7 @@ func (m *Machine) blockdevDel(args qapi.BlockdevDelArgs, _ Request) error {
 	if n == nil {
 		return generic("Failed to find node with node-name='%s'", args.NodeName)
 	}
-	if m.deviceOf(n) != nil {
+	if m.deviceOf(n) != nil || m.exported(n) {
 		return generic("Node %s is in use", n.name)
 	}
 	if err := m.busy(n); err != nil {
@@ -332,7 +332,7 @@ func (m *Machine) blockdevDel(args qapi.BlockdevDelArgs, _ Request) error {
 
 // letGo removes a node that nobody needs any longer, and what it has brought along.
 func (m *Machine) letGo(n *node) {
-	if parent, _ := m.parent(n); n.owned || parent != nil || m.deviceOf(n) != nil {
+	if parent, _ := m.parent(n); n.owned || parent != nil || m.deviceOf(n) != nil || m.exported(n) {
 		return
 	}
 	n.keepBitmaps()
