@@ -45,7 +45,15 @@ type conformanceCase struct {
 }
 
 // An awaited event comes some time after the reply.
-type awaited struct{ name, text string }
+type awaited struct {
+	name  string
+	words []string // that its data have
+}
+
+func (a *awaited) is(s *said) bool {
+	lacks := func(word string) bool { return !strings.Contains(string(s.Data), word) }
+	return s.Event == a.name && !slices.ContainsFunc(a.words, lacks)
+}
 
 // An acceptance says why a disagreement is there to stay.
 type acceptance struct {
@@ -113,7 +121,7 @@ func (c *conformanceCase) attach(word, rest string) bool {
 	switch word {
 	case "wait":
 		name, text, ok := strings.Cut(rest, " ")
-		c.wait = &awaited{name, text}
+		c.wait = &awaited{name, strings.Fields(text)}
 		return ok
 	case "ends":
 		c.ends = true
@@ -221,7 +229,7 @@ func (m *monitor) tell(c *conformanceCase) (all []*said, end string) {
 				continue
 			}
 			all = append(all, s)
-			if waiting && s.Event == c.wait.name && strings.Contains(string(s.Data), c.wait.text) {
+			if waiting && c.wait.is(s) {
 				waiting = false
 			}
 		case <-timer.C:

@@ -147,35 +147,40 @@ func (m *Machine) replace(old, n *node) {
 type backupArgs struct {
 	copyArgs
 
-	Sync   qapi.MirrorSyncMode  `json:"sync"`
-	Bitmap string               `json:"bitmap"`
-	Mode   *qapi.BitmapSyncMode `json:"bitmap-mode"`
+	Sync       qapi.MirrorSyncMode  `json:"sync"`
+	Bitmap     string               `json:"bitmap"`
+	BitmapMode *qapi.BitmapSyncMode `json:"bitmap-mode"`
 }
 
 func (m *Machine) backup(args backupArgs, _ Request) (step, error) {
-	j, err := m.copyJob(qapi.JobTypeBackup, args.copyArgs)
+	j, err := m.admitBackup(args)
 	if err != nil {
-		return step{}, err
-	}
-	if err := m.useBitmap(j, args); err != nil {
-		return step{}, err
-	}
-	if j.nodes[0].size != j.target.size {
-		return step{}, differentSizes()
-	}
-	if user := m.writer(j.target); user != nil { // where a mirror gets a little further
-		return step{}, conflict(j.target, user)
-	}
-	if err := m.admitBlockJob(j, args.jobArgs); err != nil {
 		return step{}, err
 	}
 	return m.beginning(j), nil
 }
 
+func (m *Machine) admitBackup(args backupArgs) (*job, error) {
+	j, err := m.copyJob(qapi.JobTypeBackup, args.copyArgs)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.useBitmap(j, args); err != nil {
+		return nil, err
+	}
+	if j.nodes[0].size != j.target.size {
+		return nil, differentSizes()
+	}
+	if user := m.writer(j.target); user != nil { // where a mirror gets a little further
+		return nil, conflict(j.target, user)
+	}
+	return j, m.admitBlockJob(j, args.jobArgs)
+}
+
 // useBitmap gives a backup the bitmap that it is to use.
 func (m *Machine) useBitmap(j *job, args backupArgs) error {
 	marked := args.Sync == qapi.MirrorSyncModeBitmap || args.Sync == qapi.MirrorSyncModeIncremental
-	mode := args.Mode
+	mode := args.BitmapMode
 	if args.Sync == qapi.MirrorSyncModeIncremental && mode == nil {
 		mode = new(qapi.BitmapSyncModeOnSuccess)
 	}

@@ -190,12 +190,30 @@ func (m *Machine) putAbove(n, overlay *node) (step, error) {
 	case !slices.Contains(overlays, overlay.driver):
 		return step{}, generic("The overlay does not support backing images")
 	}
-	readOnly, children := n.readOnly, slices.Clone(overlay.children)
-	n.readOnly = true
+	children := slices.Clone(overlay.children)
+	writable := n.protect()
 	m.setBacking(overlay, n)
 	m.replace(n, overlay)
 	return step{undo: func() {
 		m.replace(overlay, n)
-		n.readOnly, overlay.children = readOnly, children
+		overlay.children = children
+		for _, n := range writable {
+			n.readOnly = false
+		}
 	}}, nil
+}
+
+// protect makes a node read-only, and those below it that it has brought along. It
+// returns which of them were writable.
+func (n *node) protect() (writable []*node) {
+	if !n.readOnly {
+		n.readOnly = true
+		writable = append(writable, n)
+	}
+	for _, c := range n.children {
+		if c.role != "backing" && !c.owned {
+			writable = append(writable, c.protect()...)
+		}
+	}
+	return writable
 }

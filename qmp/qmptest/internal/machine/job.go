@@ -35,6 +35,7 @@ type job struct {
 	untilTold bool    // it goes on when its work is done, until it is told to complete
 	do        func() error
 	finish    func() // makes its change at last
+	release   func() // lets go of what it has brought along; nil: nothing
 }
 
 // mates are the jobs that stand or fall together with one, and itself, the newest first.
@@ -138,6 +139,9 @@ func (m *Machine) beginning(j *job) step {
 		undo: func() {
 			m.set(j, qapi.JobStatusAborting)
 			m.set(j, qapi.JobStatusConcluded)
+			if j.release != nil {
+				j.release()
+			}
 			m.forget(j)
 		},
 	}
@@ -269,6 +273,9 @@ func (m *Machine) end(j *job, wanted bool) {
 		})
 	}
 	m.set(j, qapi.JobStatusConcluded)
+	if j.release != nil {
+		j.release()
+	}
 	if j.autoDismiss {
 		m.forget(j)
 	}

@@ -37,6 +37,9 @@ type disk struct {
 	virtual int64  // size of the disk in that format
 	foreign bool   // it has been there before: any format is right
 	bitmaps []bitmap
+
+	snapshots []qapi.SnapshotInfo // inside it
+	made      int                 // how many there have been
 }
 
 // foreignSize is that of files of which only the name is known.

@@ -66,6 +66,9 @@ func (m *Machine) imageInfo(n *node, flat bool) qapi.ImageInfo {
 			RequestAlignment: 1, MinMemAlignment: 512, OptMemAlignment: 4096, MaxIov: 1024,
 		}
 	}
+	if slices.Contains(formats, n.driver) {
+		info.Snapshots = n.disk.snapshots
+	}
 	if b := n.backing(); b != nil {
 		info.BackingFilename, info.FullBackingFilename = &b.filename, &b.filename
 		if !flat {

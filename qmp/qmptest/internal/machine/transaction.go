@@ -61,14 +61,17 @@ func (m *Machine) actions() map[string]action {
 		"abort": func(jsontext.Value, Request) (step, error) {
 			return step{}, generic("Transaction aborted using Abort action")
 		},
-		"block-dirty-bitmap-add":     actionOf(m.addBitmap),
-		"block-dirty-bitmap-remove":  actionOf(m.removeBitmap),
-		"block-dirty-bitmap-clear":   actionOf(m.clearBitmap),
-		"block-dirty-bitmap-enable":  actionOf(m.enableBitmap),
-		"block-dirty-bitmap-disable": actionOf(m.disableBitmap),
-		"block-dirty-bitmap-merge":   actionOf(m.mergeBitmaps),
-		"blockdev-backup":            actionOf(m.backup),
-		"blockdev-snapshot":          actionOf(m.snapshot),
+		"block-dirty-bitmap-add":          actionOf(m.addBitmap),
+		"block-dirty-bitmap-remove":       actionOf(m.removeBitmap),
+		"block-dirty-bitmap-clear":        actionOf(m.clearBitmap),
+		"block-dirty-bitmap-enable":       actionOf(m.enableBitmap),
+		"block-dirty-bitmap-disable":      actionOf(m.disableBitmap),
+		"block-dirty-bitmap-merge":        actionOf(m.mergeBitmaps),
+		"blockdev-backup":                 actionOf(m.backup),
+		"blockdev-snapshot":               actionOf(m.snapshot),
+		"blockdev-snapshot-internal-sync": actionOf(m.internalSnapshot),
+		"blockdev-snapshot-sync":          actionOf(m.snapshotSync),
+		"drive-backup":                    actionOf(m.driveBackup),
 	}
 }
 
