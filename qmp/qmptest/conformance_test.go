@@ -31,6 +31,7 @@ import (
 type table struct {
 	cases []*conformanceCase
 	free  map[string]bool // members whose values do not matter
+	file  *os.File        // that is passed
 }
 
 // A conformanceCase is a line of the table.
@@ -38,6 +39,7 @@ type conformanceCase struct {
 	line    int
 	text    string
 	request string // as it is sent
+	file    *os.File
 	wait    *awaited
 	ends    bool   // the connection
 	fails   string // the class of the error that it must be, where the command is
@@ -77,8 +79,11 @@ func (c *conformanceCase) place() string {
 
 // command is the name of the command, if the case has one.
 func (c *conformanceCase) command() string {
-	name, _, _ := strings.Cut(strings.TrimPrefix(c.text, "oob "), " ")
-	return name
+	words := strings.Fields(c.text)
+	if words[0] == "oob" || words[0] == "file" {
+		words = words[1:]
+	}
+	return words[0]
 }
 
 // failsAsSaid reports whether a command that is to fail with a class of error did so
@@ -109,11 +114,27 @@ func readTable(t *testing.T, dir string) *table {
 			}
 		default:
 			c := &conformanceCase{line: number, text: line}
+			if rest, ok := strings.CutPrefix(line, "file "); ok {
+				line, c.file = rest, tab.passed(t, dir)
+			}
 			c.request = strings.ReplaceAll(requestOf(line), "$DIR", dir)
 			tab.cases = append(tab.cases, c)
 		}
 	}
 	return tab
+}
+
+// passed is the file that is passed with requests.
+func (tab *table) passed(t *testing.T, dir string) *os.File {
+	t.Helper()
+	if tab.file == nil {
+		var err error
+		tab.file, err = os.Create(filepath.Join(dir, "passed"))
+		require.NoError(t, err)
+		t.Cleanup(func() { tab.file.Close() })
+		require.NoError(t, tab.file.Truncate(1<<20))
+	}
+	return tab.file
 }
 
 // attach takes an indented line.
@@ -212,6 +233,12 @@ type said struct {
 // up to the event that is awaited; and, if that is not all, why.
 func (m *monitor) tell(c *conformanceCase) (all []*said, end string) {
 	const marker = `{"execute":"qmp_capabilities","id":"marker"}`
+	if c.file != nil {
+		if err := writeFile(m.conn, c.request, c.file); err != nil {
+			return nil, "closed"
+		}
+		c = &conformanceCase{wait: c.wait, ends: c.ends}
+	}
 	if _, err := io.WriteString(m.conn, c.request+marker); err != nil {
 		return nil, "closed"
 	}
@@ -430,6 +457,15 @@ func (d disagreement) String() string {
 	return strings.Join(d, "\n\t") + more
 }
 
+// socketDir is a folder for sockets, for which t.TempDir can be too long.
+func socketDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "qmptest")
+	require.NoError(t, err)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
 // TestQEMUConformance has a real QEMU of each release and the fake one told the same,
 // and compares what they answer.
 func TestQEMUConformance(t *testing.T) {
@@ -445,7 +481,11 @@ func TestQEMUConformance(t *testing.T) {
 		if srv.Release() != release {
 			t.Skipf("this is QEMU %s, which qmptest does not play", release)
 		}
-		fake := newMonitor(t, srv.Pipe())
+		addr, err := srv.Listen("unix:" + filepath.Join(socketDir(t), "fake"))
+		require.NoError(t, err)
+		conn, err := net.Dial("unix", strings.TrimPrefix(addr, "unix:"))
+		require.NoError(t, err)
+		fake := newMonitor(t, conn)
 		s, err := qemu.Load(release, qemu.QMP)
 		require.NoError(t, err)
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"os"
 	"slices"
 	"sync"
 
@@ -47,6 +48,9 @@ type Request struct {
 	id     jsontext.Value // nil: none
 	broken error          // it is none, for this reason
 	after  []func()
+
+	session *session
+	files   []*os.File // that came with it
 }
 
 // After has f called behind the reply, for events that come later than it.

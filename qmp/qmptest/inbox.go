@@ -2,6 +2,7 @@ package qmptest
 
 import (
 	"net"
+	"os"
 	"sync"
 )
 
@@ -12,6 +13,9 @@ type inbox struct {
 	text []byte
 	err  error         // what comes behind the text
 	more chan struct{} // holds a value if there may be some
+
+	came, taken int64 // bytes
+	arrivals    []arrival
 }
 
 func newInbox() *inbox { return &inbox{more: make(chan struct{}, 1)} }
@@ -19,18 +23,30 @@ func newInbox() *inbox { return &inbox{more: make(chan struct{}, 1)} }
 // fill reads from conn until the end.
 func (i *inbox) fill(conn net.Conn) {
 	buf := make([]byte, 4<<10)
+	source := withFiles(conn)
 	for {
-		n, err := conn.Read(buf)
-		i.add(buf[:n], err)
+		var n int
+		var files []*os.File
+		var err error
+		if source != nil {
+			n, files, err = source.readFiles(buf)
+		} else {
+			n, err = conn.Read(buf)
+		}
+		i.add(buf[:n], files, err)
 		if err != nil {
 			return
 		}
 	}
 }
 
-func (i *inbox) add(text []byte, err error) {
+func (i *inbox) add(text []byte, files []*os.File, err error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	if len(files) > 0 {
+		i.arrivals = append(i.arrivals, arrival{i.came, files})
+	}
+	i.came += int64(len(text))
 	i.text, i.err = append(i.text, text...), err
 	select {
 	case i.more <- struct{}{}:
@@ -57,5 +73,27 @@ func (i *inbox) take(p []byte) (int, error) {
 	}
 	n := copy(p, i.text)
 	i.text = i.text[n:]
+	i.taken += int64(n)
 	return n, nil
+}
+
+// files takes the last files that came with what was taken, but for so many bytes; those
+// that came before them are closed.
+func (i *inbox) files(butFor int) (last []*os.File) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for len(i.arrivals) > 0 && i.arrivals[0].at < i.taken-int64(butFor) {
+		closeFiles(last)
+		last, i.arrivals = i.arrivals[0].files, i.arrivals[1:]
+	}
+	return last
+}
+
+// close closes the files that nobody has taken.
+func (i *inbox) close() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for _, a := range i.arrivals {
+		closeFiles(a.files)
+	}
 }

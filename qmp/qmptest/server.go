@@ -55,6 +55,7 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qapi/qga"
 	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/qmp/qmptest/internal/machine"
 	"github.com/goqapi/goqapi/qmp/qmptest/internal/release"
 	"github.com/goqapi/goqapi/schema/qemu"
 )
@@ -81,6 +82,8 @@ type Server struct {
 	ctx      context.Context // ends with the server
 	cancel   context.CancelFunc
 	sessions sync.WaitGroup // and what else runs
+
+	vm *machine.Machine // nil: there is none
 
 	emitting sync.Mutex // held while an event is sent to all clients
 
@@ -195,6 +198,9 @@ func (s *Server) Close() error {
 		c.conn.Close()
 	}
 	s.sessions.Wait()
+	if s.vm != nil {
+		s.vm.Close()
+	}
 	s.finish()
 	if f, ok := s.t.(*failures); ok {
 		return f.take()

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -28,6 +29,9 @@ type session struct {
 	cancel     context.CancelFunc
 	negotiated atomic.Bool
 	oob        atomic.Bool
+
+	filesMu sync.Mutex
+	files   []*os.File // that came with the last request that had some, until one is taken
 }
 
 func newSession(srv *Server, conn net.Conn) *session {
@@ -62,13 +66,15 @@ func (c *session) run() {
 	}
 	workers.Go(func() {
 		defer close(queue)
-		c.handling(func() { c.read(bufio.NewReader(in), queue) })
+		c.handling(func() { c.read(in, queue) })
 	})
 	workers.Go(func() { c.handling(func() { c.work(queue) }) })
 	workers.Wait()
 	c.out.end()
 	others.Wait()
 	c.conn.Close()
+	in.close()
+	closeFiles(c.files)
 }
 
 // handling calls f, which calls handlers. One that ends its goroutine, as t.FailNow
@@ -88,6 +94,7 @@ func (c *session) handling(f func()) {
 // work executes commands one at a time and in order.
 func (c *session) work(queue <-chan *Request) {
 	for req := range queue {
+		c.bring(req.files)
 		if c.srv.leftovers && c.ctx.Err() != nil {
 			continue
 		}
@@ -101,18 +108,21 @@ func (c *session) work(queue <-chan *Request) {
 
 // read reads requests until the client has left, and executes those out of band at
 // once.
-func (c *session) read(in *bufio.Reader, queue chan<- *Request) {
+func (c *session) read(box *inbox, queue chan<- *Request) {
+	in := bufio.NewReader(box)
 	for {
 		text, err := readMessage(in, c.srv.agent)
 		if err != nil {
 			return
 		}
 		req, err := c.parse(text)
+		req.session, req.files = c, box.files(in.Buffered())
 		req.broken = err
 		if err == nil && !c.srv.handshake(req.Command) {
 			c.srv.log(req.Call)
 		}
 		if err == nil && req.OOB {
+			c.bring(req.files)
 			c.execute(req)
 			continue
 		}
@@ -124,6 +134,7 @@ func (c *session) read(in *bufio.Reader, queue chan<- *Request) {
 		select {
 		case queue <- req:
 		case <-c.ctx.Done():
+			closeFiles(req.files)
 			return
 		}
 	}

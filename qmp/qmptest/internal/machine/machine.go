@@ -21,6 +21,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"os"
 	"sync"
 
 	"github.com/goqapi/goqapi/qapi"
@@ -44,6 +45,8 @@ type Request interface {
 	Decode(v any) error
 	// After has f called behind the reply.
 	After(f func())
+	// TakeFile takes a file that was passed; nil if there is none.
+	TakeFile() *os.File
 }
 
 // A Handler executes a command. Its errors are of type [*qmp.Error].
@@ -64,12 +67,14 @@ type Machine struct {
 	jobs     []*job
 	nbd      bool // its server runs
 	exports  []*export
-	made     struct{ nodes, devices, ptys, threads, groups int } // how many names were made up
+	files    map[string]*os.File                                        // of getfd
+	fdsets   []*fdset                                                   // by their numbers
+	made     struct{ nodes, devices, ptys, threads, groups, files int } // how many names were made up
 }
 
 // New returns a machine that has not been started.
 func New(h Host) *Machine {
-	m := &Machine{host: h, status: qapi.RunStatePrelaunch, disks: map[string]*disk{}}
+	m := &Machine{host: h, status: qapi.RunStatePrelaunch, disks: map[string]*disk{}, files: map[string]*os.File{}}
 	m.devices = []*device{
 		{driver: "virtio-scsi-pci", id: "scsi0", path: peripheral + "scsi0"},
 		{driver: "ide-cd", id: "cd0", path: peripheral + "cd0", fixed: true},
@@ -83,7 +88,7 @@ func (m *Machine) Commands() map[string]Handler {
 	for _, some := range []map[string]Handler{
 		m.runCommands(), m.nodeCommands(), m.trayCommands(), m.deviceCommands(), m.qomCommands(),
 		m.objectCommands(), m.netdevCommands(), m.chardevCommands(), m.jobCommands(), m.blockJobCommands(), m.chainCommands(),
-		m.memoryCommands(), m.screenCommands(), m.yankCommands(), m.bitmapCommands(), m.exportCommands(), m.imageCommands(),
+		m.memoryCommands(), m.screenCommands(), m.yankCommands(), m.bitmapCommands(), m.exportCommands(), m.imageCommands(), m.fileCommands(),
 		{"transaction": change(m, m.transaction)},
 	} {
 		maps.Copy(all, some)

@@ -100,9 +100,19 @@ func (m *Machine) open(o options) (*node, error) {
 	before := m.nodes
 	n, err := m.openAll(o)
 	if err != nil {
-		m.nodes = before
+		m.backTo(before)
 	}
 	return n, err
+}
+
+// backTo drops the nodes that were not there before.
+func (m *Machine) backTo(before []*node) {
+	for _, n := range m.nodes {
+		if !slices.Contains(before, n) {
+			m.shutFile(n)
+		}
+	}
+	m.nodes = before
 }
 
 func (m *Machine) openAll(o options) (*node, error) {
@@ -226,6 +236,9 @@ func (m *Machine) measure(n *node, o options) error {
 		if n.filename == "" {
 			n.filename = fmt.Sprintf(`json:{"driver": "%s"}`, n.driver)
 		}
+		if err := m.openFile(n); err != nil {
+			return err
+		}
 		n.disk = m.fileAt(n.filename)
 		n.size = n.disk.size
 	case slices.Contains(formats, n.driver):
@@ -339,6 +352,7 @@ func (m *Machine) letGo(n *node) {
 		return
 	}
 	n.keepBitmaps()
+	m.shutFile(n)
 	m.nodes = slices.DeleteFunc(m.nodes, func(other *node) bool { return other == n })
 	for _, c := range n.children {
 		m.letGo(c.node)
