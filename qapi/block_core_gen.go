@@ -3005,7 +3005,8 @@ type BlockdevBackup struct {
 // as after a power failure, unless guest-fsfreeze-freeze came before. To take
 // snapshots of several disks at one moment, use transaction. With
 // blockdev-create, blockdev-add and blockdev-snapshot there is more control
-// over the overlay.
+// over the overlay. If no device uses the node, the overlay is gone again at
+// once, as nobody owns it, and the node stays read-only.
 //
 // It executes the command blockdev-snapshot-sync of block-core.json.
 //
