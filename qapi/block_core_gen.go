@@ -2677,7 +2677,9 @@ type BlockJobInfo struct {
 	Type BlockJobInfoVariant `json:"type"`
 	// The id of the job. Since QEMU 2.7.
 	Device string `json:"device"`
-	// The end of its progress: bytes, mostly. It may change while the job runs.
+	// The end of its progress: bytes, mostly. It may change while the job runs, and
+	// is 0 if there is nothing to copy, as in a stream without a backing image:
+	// take care when dividing by it.
 	Len int64 `json:"len"`
 	// How far the job has got. The job is done when this equals len, but the job
 	// goes on if it is a mirror.
@@ -2700,8 +2702,8 @@ type BlockJobInfo struct {
 	// Whether the job vanishes without waiting for [Client.JobDismiss]. Since QEMU
 	// 2.12.
 	AutoDismiss bool `json:"auto-dismiss"`
-	// What went wrong, for people. Only present if the job has ended with an error.
-	// Since QEMU 2.12.1.
+	// What went wrong, for people; "Operation canceled" if the job was cancelled.
+	// Absent while the job works, and if it has succeeded. Since QEMU 2.12.1.
 	Error *string `json:"error,omitzero"`
 }
 
@@ -3259,7 +3261,9 @@ func (x BlockdevBackup) LogValue() slog.Value {
 // as after a power failure, unless guest-fsfreeze-freeze came before. To take
 // snapshots of several disks at one moment, use [Client.Transaction]. With
 // [Client.BlockdevCreate], [Client.BlockdevAdd] and [Client.BlockdevSnapshot]
-// there is more control over the overlay.
+// there is more control over the overlay. If no device uses the node, the
+// overlay is gone again at once, as nobody owns it, and the node stays
+// read-only.
 //
 // It executes the command blockdev-snapshot-sync of block-core.json.
 //
@@ -3781,8 +3785,8 @@ type BlockDirtyBitmapMerge struct {
 	Node string `json:"node"`
 	// The name of the bitmap that is changed.
 	Target string `json:"target"`
-	// The bitmaps to add: a name for those of the same node, or node and name.
-	// Since QEMU 4.1.
+	// The bitmaps to add: a name for those of the same node, or node and name. At
+	// least one, as QEMU 7.2, 10.0 and 11.1 crash without. Since QEMU 4.1.
 	Bitmaps []BlockDirtyBitmapOrStr `json:"bitmaps"`
 }
 
@@ -3921,7 +3925,8 @@ func (c *Client) BlockDirtyBitmapDisable(ctx context.Context, args BlockDirtyBit
 // others. The others stay as they are.
 //
 // If one cannot be merged, the target stays unchanged, too. The bitmaps need
-// nodes of the same size; their granularities may differ.
+// nodes of the same size; their granularities may differ. Without any to add,
+// QEMU 7.2, 10.0 and 11.1 crash.
 //
 // It executes the command block-dirty-bitmap-merge of block-core.json.
 //
@@ -4436,8 +4441,9 @@ type BlockJobSetSpeedArgs struct {
 
 // BlockJobSetSpeed sets how fast a block job may copy.
 //
-// It may be called at any time and takes effect at once. It fails with
-// DeviceNotActive if there is no such job.
+// It takes effect at once, also while the job is paused or ready. It fails with
+// GenericError if the job has done its work and waits for [Client.JobFinalize]
+// or [Client.JobDismiss], and with DeviceNotActive if there is no such job.
 //
 // It executes the command block-job-set-speed of block-core.json.
 //
@@ -10653,7 +10659,8 @@ func (x BlockdevReopenArgs) LogValue() slog.Value {
 // What the options leave out goes back to its default, not to what it was.
 // Nodes are found by node-name, which cannot be changed itself. backing must be
 // given for images that have a backing file. It returns when the change is done
-// and fails if a driver cannot change an option while running.
+// and fails if a driver cannot change an option while running. With an empty
+// list QEMU 7.2, 10.0 and 11.1 crash.
 //
 // It executes the command blockdev-reopen of block-core.json.
 //
@@ -12180,7 +12187,8 @@ func (v BlockdevCreateOptionsVpc) encodeBlockdevCreateOptions(e *codec.Encoder) 
 //
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevCreateOptions
 type BlockdevCreateOptions struct {
-	// The format or protocol. Not every driver can create images.
+	// The format or protocol. Not every driver can create images: those without
+	// members cannot.
 	Driver BlockdevCreateOptionsVariant `json:"driver"`
 }
 
@@ -12406,6 +12414,8 @@ func (x BlockdevCreateOptions) LogValue() slog.Value {
 // blkdebug.
 //
 // Injects errors, for tests.
+//
+// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
 type BlockdevCreateOptionsBlkdebug struct{}
 
 // BlockdevDriver returns [BlockdevDriverBlkdebug].
@@ -12419,6 +12429,8 @@ func (BlockdevCreateOptionsBlkdebug) encodeBlockdevCreateOptions(e *codec.Encode
 // for blklogwrites.
 //
 // Logs all writes to a second node, for tests.
+//
+// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
 //
 // Since QEMU 3.0.
 type BlockdevCreateOptionsBlklogwrites struct{}
@@ -12435,6 +12447,8 @@ func (BlockdevCreateOptionsBlklogwrites) encodeBlockdevCreateOptions(e *codec.En
 //
 // Makes the order of completions repeatable, for record and replay.
 //
+// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
+//
 // Since QEMU 4.2.
 type BlockdevCreateOptionsBlkreplay struct{}
 
@@ -12449,6 +12463,8 @@ func (BlockdevCreateOptionsBlkreplay) encodeBlockdevCreateOptions(e *codec.Encod
 // blkverify.
 //
 // Compares two nodes read by read, for tests.
+//
+// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
 type BlockdevCreateOptionsBlkverify struct{}
 
 // BlockdevDriver returns [BlockdevDriverBlkverify].
@@ -12462,6 +12478,8 @@ func (BlockdevCreateOptionsBlkverify) encodeBlockdevCreateOptions(e *codec.Encod
 // bochs.
 //
 // The format of Bochs, for reading.
+//
+// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
 type BlockdevCreateOptionsBochs struct{}
 
 // BlockdevDriver returns [BlockdevDriverBochs].
@@ -12475,6 +12493,8 @@ func (BlockdevCreateOptionsBochs) encodeBlockdevCreateOptions(e *codec.Encoder) 
 // cloop.
 //
 // The format of compressed loop images, for reading.
+//
+// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
 type BlockdevCreateOptionsCloop struct{}
 
 // BlockdevDriver returns [BlockdevDriverCloop].
@@ -12488,6 +12508,8 @@ func (BlockdevCreateOptionsCloop) encodeBlockdevCreateOptions(e *codec.Encoder) 
 // compress.
 //
 // Compresses whatever is written through it.
+//
+// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
 //
 // Since QEMU 5.0.
 type BlockdevCreateOptionsCompress struct{}
@@ -12504,6 +12526,8 @@ func (BlockdevCreateOptionsCompress) encodeBlockdevCreateOptions(e *codec.Encode
 //
 // Saves old data to another node before they are overwritten, as backups do.
 //
+// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
+//
 // In QEMU 7.2 and later, upstream since 6.2.
 type BlockdevCreateOptionsCopyBeforeWrite struct{}
 
@@ -12519,6 +12543,8 @@ func (BlockdevCreateOptionsCopyBeforeWrite) encodeBlockdevCreateOptions(e *codec
 //
 // Copies what is read from backing images into the image.
 //
+// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
+//
 // Since QEMU 3.0.
 type BlockdevCreateOptionsCopyOnRead struct{}
 
@@ -12532,6 +12558,8 @@ func (BlockdevCreateOptionsCopyOnRead) encodeBlockdevCreateOptions(e *codec.Enco
 // BlockdevCreateOptionsDmg is the variant of [BlockdevCreateOptions] for dmg.
 //
 // Apple's disk images, for reading.
+//
+// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
 type BlockdevCreateOptionsDmg struct{}
 
 // BlockdevDriver returns [BlockdevDriverDmg].
@@ -12547,6 +12575,8 @@ func (BlockdevCreateOptionsDmg) encodeBlockdevCreateOptions(e *codec.Encoder) {}
 // Reads the saved state behind a copy-before-write filter, for backups by
 // others (fleecing).
 //
+// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
+//
 // In QEMU 7.2 and later, upstream since 7.0.
 type BlockdevCreateOptionsSnapshotAccess struct{}
 
@@ -12560,6 +12590,8 @@ func (BlockdevCreateOptionsSnapshotAccess) encodeBlockdevCreateOptions(e *codec.
 // BlockdevCreateOptionsFTP is the variant of [BlockdevCreateOptions] for ftp.
 //
 // A file on an FTP server, for reading.
+//
+// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
 type BlockdevCreateOptionsFTP struct{}
 
 // BlockdevDriver returns [BlockdevDriverFTP].
@@ -12572,6 +12604,8 @@ func (BlockdevCreateOptionsFTP) encodeBlockdevCreateOptions(e *codec.Encoder) {}
 // BlockdevCreateOptionsFTPS is the variant of [BlockdevCreateOptions] for ftps.
 //
 // A file on an FTP server with TLS, for reading.
+//
+// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
 type BlockdevCreateOptionsFTPS struct{}
 
 // BlockdevDriver returns [BlockdevDriverFTPS].
@@ -12585,6 +12619,8 @@ func (BlockdevCreateOptionsFTPS) encodeBlockdevCreateOptions(e *codec.Encoder) {
 // host_cdrom.
 //
 // A CD drive of the host, with tray and lock passed through.
+//
+// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
 //
 // Only in builds with HAVE_HOST_BLOCK_DEVICE.
 type BlockdevCreateOptionsHostCdrom struct{}
@@ -12601,6 +12637,8 @@ func (BlockdevCreateOptionsHostCdrom) encodeBlockdevCreateOptions(e *codec.Encod
 //
 // A block device of the host.
 //
+// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
+//
 // Only in builds with HAVE_HOST_BLOCK_DEVICE.
 type BlockdevCreateOptionsHostDevice struct{}
 
@@ -12614,6 +12652,8 @@ func (BlockdevCreateOptionsHostDevice) encodeBlockdevCreateOptions(e *codec.Enco
 // BlockdevCreateOptionsHTTP is the variant of [BlockdevCreateOptions] for http.
 //
 // A file on a web server, for reading.
+//
+// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
 type BlockdevCreateOptionsHTTP struct{}
 
 // BlockdevDriver returns [BlockdevDriverHTTP].
@@ -12627,6 +12667,8 @@ func (BlockdevCreateOptionsHTTP) encodeBlockdevCreateOptions(e *codec.Encoder) {
 // https.
 //
 // A file on a web server with TLS, for reading.
+//
+// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
 type BlockdevCreateOptionsHTTPS struct{}
 
 // BlockdevDriver returns [BlockdevDriverHTTPS].
@@ -12640,6 +12682,8 @@ func (BlockdevCreateOptionsHTTPS) encodeBlockdevCreateOptions(e *codec.Encoder) 
 // io_uring.
 //
 // A file or block device through libblkio with io_uring.
+//
+// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
 //
 // In QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
 type BlockdevCreateOptionsIOUring struct{}
@@ -12655,6 +12699,8 @@ func (BlockdevCreateOptionsIOUring) encodeBlockdevCreateOptions(e *codec.Encoder
 // iscsi.
 //
 // A logical unit of an iSCSI target.
+//
+// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
 type BlockdevCreateOptionsIscsi struct{}
 
 // BlockdevDriver returns [BlockdevDriverIscsi].
@@ -12667,6 +12713,8 @@ func (BlockdevCreateOptionsIscsi) encodeBlockdevCreateOptions(e *codec.Encoder) 
 // BlockdevCreateOptionsNBD is the variant of [BlockdevCreateOptions] for nbd.
 //
 // An export of an NBD server.
+//
+// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
 type BlockdevCreateOptionsNBD struct{}
 
 // BlockdevDriver returns [BlockdevDriverNBD].
@@ -12680,6 +12728,8 @@ func (BlockdevCreateOptionsNBD) encodeBlockdevCreateOptions(e *codec.Encoder) {}
 // null-aio.
 //
 // Nothing at all: writes vanish, and reads may give anything. For measurements.
+//
+// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
 type BlockdevCreateOptionsNullAio struct{}
 
 // BlockdevDriver returns [BlockdevDriverNullAio].
@@ -12693,6 +12743,8 @@ func (BlockdevCreateOptionsNullAio) encodeBlockdevCreateOptions(e *codec.Encoder
 // null-co.
 //
 // Like null-aio, with another internal interface.
+//
+// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
 type BlockdevCreateOptionsNullCo struct{}
 
 // BlockdevDriver returns [BlockdevDriverNullCo].
@@ -12705,6 +12757,8 @@ func (BlockdevCreateOptionsNullCo) encodeBlockdevCreateOptions(e *codec.Encoder)
 // BlockdevCreateOptionsNvme is the variant of [BlockdevCreateOptions] for nvme.
 //
 // An NVMe disk of the host that QEMU drives itself through VFIO.
+//
+// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
 //
 // Since QEMU 2.12.
 type BlockdevCreateOptionsNvme struct{}
@@ -12721,6 +12775,8 @@ func (BlockdevCreateOptionsNvme) encodeBlockdevCreateOptions(e *codec.Encoder) {
 //
 // An NVMe namespace through libblkio and the kernel's character device.
 //
+// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
+//
 // In QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
 type BlockdevCreateOptionsNvmeIOUring struct{}
 
@@ -12736,6 +12792,8 @@ func (BlockdevCreateOptionsNvmeIOUring) encodeBlockdevCreateOptions(e *codec.Enc
 //
 // Enlarges a file ahead of the writes, for file systems where that costs much.
 //
+// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
+//
 // In QEMU 7.2 and later.
 type BlockdevCreateOptionsPreallocate struct{}
 
@@ -12750,6 +12808,8 @@ func (BlockdevCreateOptionsPreallocate) encodeBlockdevCreateOptions(e *codec.Enc
 // quorum.
 //
 // Several children with the same data, which vote.
+//
+// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
 type BlockdevCreateOptionsQuorum struct{}
 
 // BlockdevDriver returns [BlockdevDriverQuorum].
@@ -12762,6 +12822,8 @@ func (BlockdevCreateOptionsQuorum) encodeBlockdevCreateOptions(e *codec.Encoder)
 // BlockdevCreateOptionsRaw is the variant of [BlockdevCreateOptions] for raw.
 //
 // The bytes of a file as they are, or a part of it.
+//
+// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
 type BlockdevCreateOptionsRaw struct{}
 
 // BlockdevDriver returns [BlockdevDriverRaw].
@@ -12775,6 +12837,8 @@ func (BlockdevCreateOptionsRaw) encodeBlockdevCreateOptions(e *codec.Encoder) {}
 // for replication.
 //
 // Keeps a second machine's disk in step, for COLO.
+//
+// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
 //
 // Only in builds with CONFIG_REPLICATION.
 type BlockdevCreateOptionsReplication struct{}
@@ -12791,6 +12855,8 @@ func (BlockdevCreateOptionsReplication) encodeBlockdevCreateOptions(e *codec.Enc
 //
 // Limits reads and writes.
 //
+// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
+//
 // Since QEMU 2.11.
 type BlockdevCreateOptionsThrottle struct{}
 
@@ -12805,6 +12871,8 @@ func (BlockdevCreateOptionsThrottle) encodeBlockdevCreateOptions(e *codec.Encode
 // [BlockdevCreateOptions] for virtio-blk-vfio-pci.
 //
 // A virtio-blk PCI device of the host through libblkio and VFIO.
+//
+// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
 //
 // In QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
 type BlockdevCreateOptionsVirtioBlkVfioPCI struct{}
@@ -12821,6 +12889,8 @@ func (BlockdevCreateOptionsVirtioBlkVfioPCI) encodeBlockdevCreateOptions(e *code
 //
 // The device of a vhost-user server, through libblkio.
 //
+// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
+//
 // In QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
 type BlockdevCreateOptionsVirtioBlkVhostUser struct{}
 
@@ -12836,6 +12906,8 @@ func (BlockdevCreateOptionsVirtioBlkVhostUser) encodeBlockdevCreateOptions(e *co
 //
 // A vhost-vdpa device of the host, through libblkio.
 //
+// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
+//
 // In QEMU 7.2 and later. Only in builds with CONFIG_BLKIO.
 type BlockdevCreateOptionsVirtioBlkVhostVdpa struct{}
 
@@ -12850,6 +12922,8 @@ func (BlockdevCreateOptionsVirtioBlkVhostVdpa) encodeBlockdevCreateOptions(e *co
 // vvfat.
 //
 // A folder of the host as if it were a FAT disk.
+//
+// No QEMU can create such an image: [Client.BlockdevCreate] refuses it.
 type BlockdevCreateOptionsVvfat struct{}
 
 // BlockdevDriver returns [BlockdevDriverVvfat].
@@ -14059,7 +14133,7 @@ type BlockJobCompletedEvent struct {
 	// The id of the job. Since QEMU 2.7.
 	Device string `json:"device"`
 	// The end of the job's progress at last. Bytes, mostly; offset equals it when
-	// the job is complete.
+	// the job is complete. 0 if there was nothing to copy.
 	Len int64 `json:"len"`
 	// How far the job got.
 	Offset int64 `json:"offset"`

@@ -142,7 +142,8 @@ func ExampleClient_ChardevAdd() {
 	// chardev-add {"id":"serial0","backend":{"type":"socket","data":{"addr":{"type":"unix","data":{"path":"/run/vm/serial"}},"server":true,"wait":false}}}
 }
 
-// What a server sends is told apart by the types of the variants.
+// What a server sends is told apart by the types of the variants. The length of a job
+// with nothing to do is 0.
 func ExampleClient_QueryBlockJobs() {
 	ctx := context.Background()
 	c, srv, done := connect()
@@ -156,6 +157,10 @@ func ExampleClient_QueryBlockJobs() {
 			Device: "job1", Len: 100, Offset: 7, Type: qapi.BlockJobInfoCommit{},
 			Status: qapi.JobStatusRunning, IOStatus: qapi.BlockDeviceIOStatusOk,
 		},
+		{
+			Device: "job2", Type: qapi.BlockJobInfoStream{},
+			Status: qapi.JobStatusConcluded, IOStatus: qapi.BlockDeviceIOStatusOk,
+		},
 	})
 
 	jobs, err := c.QueryBlockJobs(ctx)
@@ -163,16 +168,18 @@ func ExampleClient_QueryBlockJobs() {
 		log.Fatal(err)
 	}
 	for _, job := range jobs {
+		percent := 100 * job.Offset / max(job.Len, 1)
 		switch j := job.Type.(type) {
 		case qapi.BlockJobInfoMirror:
-			fmt.Printf("%s mirrors, %d %%, in sync: %t\n", job.Device, 100*job.Offset/job.Len, j.ActivelySynced)
+			fmt.Printf("%s mirrors, %d %%, in sync: %t\n", job.Device, percent, j.ActivelySynced)
 		default:
-			fmt.Printf("%s: %s, %d %%\n", job.Device, j.JobType(), 100*job.Offset/job.Len)
+			fmt.Printf("%s: %s, %d %%, %s\n", job.Device, j.JobType(), percent, job.Status)
 		}
 	}
 	// Output:
 	// job0 mirrors, 42 %, in sync: true
-	// job1: commit, 7 %
+	// job1: commit, 7 %, running
+	// job2: stream, 0 %, concluded
 }
 
 // A server knows best what it can do.

@@ -357,9 +357,11 @@ type JobInfo struct {
 	// has a meaning.
 	CurrentProgress int64 `json:"current-progress"`
 	// Where current-progress will end, as estimated; this may change in both
-	// directions.
+	// directions. 0 if there is nothing to do, or it is not known yet: take care
+	// when dividing by it.
 	TotalProgress int64 `json:"total-progress"`
-	// What went wrong, for people. Absent unless the job has failed.
+	// What went wrong, for people; "Operation canceled" if the job was cancelled.
+	// Absent while the job works, and if it has succeeded.
 	Error *string `json:"error,omitzero"`
 }
 

@@ -1945,7 +1945,8 @@ type BalloonInfo struct {
 }
 
 // QueryBalloon returns how much memory the guest has of what it was given. It
-// fails like [Client.Balloon].
+// fails with DeviceNotActive if the machine has no balloon, and with
+// KVMMissingCap if KVM cannot do it.
 //
 // It executes the command query-balloon of machine.json.
 //

@@ -1144,6 +1144,9 @@ func (c *Client) MigrateStartPostcopy(ctx context.Context) error {
 // MigrationEvent reports the status of a migration when it changes, now and
 // then twice. Sent only with the capability events, on either side.
 //
+// After completed the source needs some milliseconds more: ask
+// [Client.QueryStatus] until the run state is postmigrate before calling cont.
+//
 // It is the event MIGRATION of migration.json.
 //
 // In QEMU 5.2 and later, upstream since 2.4.
@@ -1832,11 +1835,12 @@ func (x MigrateArgs) LogValue() slog.Value {
 // into a file.
 //
 // It returns when the migration has begun, not when it is done: follow it with
-// [Client.QueryMigrate] or [MigrationEvent]. When it completes, this QEMU keeps
-// the stopped guest in run state postmigrate until told to [Client.Quit]. It
-// fails at once when a device blocks migration or another migration runs; a
-// connection that cannot be made may show only as the status failed with an
-// error-desc.
+// [Client.QueryMigrate] or [MigrationEvent]. When it has completed, this QEMU
+// keeps the stopped guest until told to [Client.Quit]. The run state is
+// finish-migrate for some milliseconds more, in which cont fails, and then
+// postmigrate. It fails at once when a device blocks migration or another
+// migration runs; a connection that cannot be made may show only as the status
+// failed with an error-desc.
 //
 // It executes the command migrate of migration.json.
 //

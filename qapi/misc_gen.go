@@ -121,7 +121,9 @@ func (c *Client) Stop(ctx context.Context) error {
 //
 // The event [ResumeEvent] comes before the reply. While a migration comes in,
 // the guest runs when it is complete. It fails after a shutdown with
-// -no-shutdown, until [Client.SystemReset], and if a disk's key is missing.
+// -no-shutdown, until [Client.SystemReset], and just after an outgoing
+// migration has completed: ask [Client.QueryStatus] until the run state is
+// postmigrate.
 //
 // It executes the command cont of misc.json.
 //
@@ -174,9 +176,11 @@ func (x HumanMonitorCommandArgs) LogValue() slog.Value {
 // HumanMonitorCommand executes a command of the monitor for people and returns
 // what it prints.
 //
-// It is the last resort: the text changes without notice, errors are text, too,
-// and lines end in CR LF. Each call has a state of its own, so that commands
-// which set something for the monitor itself do nothing.
+// It is the last resort: the text changes without notice, and lines end in CR
+// LF. What the command does not like comes as text, too, and the call succeeds:
+// it fails only for a cpu-index that does not exist. Each call has a state of
+// its own, so that commands which set something for the monitor itself do
+// nothing.
 //
 // It executes the command human-monitor-command of misc.json.
 //
@@ -277,6 +281,9 @@ type AddFDArgs struct {
 // A set can hold one for reading and one for writing; QEMU takes what fits. It
 // fails if none came: in Go c.With(qmp.Files(f)) sends one with the command.
 //
+// In QEMU 5.2 and 7.2 a set that nothing has opened vanishes when the last
+// monitor disconnects while the guest runs; newer ones keep it.
+//
 // It executes the command add-fd of misc.json.
 //
 // In QEMU 5.2 and later, upstream since 1.2.
@@ -298,6 +305,8 @@ type RemoveFDArgs struct {
 
 // RemoveFD takes file descriptors out of a set. What has been opened from it
 // stays open.
+//
+// In QEMU 5.2 and 7.2 it takes effect only while the guest runs.
 //
 // It executes the command remove-fd of misc.json.
 //

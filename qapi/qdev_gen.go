@@ -116,10 +116,10 @@ func (x DeviceAddArgs) LogValue() slog.Value {
 //
 // Its other members are the properties of the type, which
 // [Client.DeviceListProperties] lists: Props in Go. It returns when the device
-// is there; a running guest still has to notice it. It fails with
-// DeviceNotFound for a bus that there is not, and with GenericError for unknown
-// properties, for a bus that does not take devices while the machine runs, and
-// when all places are taken. PCI Express devices need a free pcie-root-port.
+// is there; a running guest still has to notice it. It fails with GenericError
+// for a type, a bus or a property that does not exist, for a bus that takes no
+// devices while the machine runs, and when all places are taken. PCI Express
+// devices need a free pcie-root-port.
 //
 // It executes the command device_add of qdev.json.
 //
@@ -145,6 +145,11 @@ type DeviceDelArgs struct {
 // answers; asking again is allowed after a while. USB and SCSI devices go at
 // once, without the guest. Block nodes and backends behind the device stay.
 //
+// For a processor on x86 do not wait for [DeviceDeletedEvent]: it comes for its
+// lapic, but for itself not at all, or when the next one is plugged in.
+// [Client.QueryHotpluggableCPUs] shows at once that it is gone. In QEMU 7.2,
+// plugging it in again then ends QEMU.
+//
 // It executes the command device_del of qdev.json.
 //
 // In QEMU 5.2 and later, upstream since 0.14.
@@ -159,7 +164,8 @@ func (c *Client) DeviceDel(ctx context.Context, args DeviceDelArgs) error {
 //
 // A PCIe device brings two: for a part of it without an id, then for itself. A
 // reset of the machine completes an unplug that the guest had not answered;
-// with PCI Express not in QEMU 5.2.
+// with PCI Express not in QEMU 5.2. With a virtio-balloon such a reset ends
+// QEMU 10.0 and 11.1. For a processor on x86 it comes only for its lapic.
 //
 // It is the event DEVICE_DELETED of qdev.json.
 //

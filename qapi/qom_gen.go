@@ -153,7 +153,8 @@ func (c *Client) QOMGet(ctx context.Context, args QOMGetArgs) (json.RawMessage, 
 
 // QOMListGetArgs are the arguments of [Client.QOMListGet].
 type QOMListGetArgs struct {
-	// The objects' paths. One that leads nowhere fails the call.
+	// The objects' paths. One that leads nowhere fails the call with
+	// DeviceNotFound.
 	Paths []string `json:"paths"`
 }
 
@@ -198,8 +199,9 @@ func (x QOMSetArgs) LogValue() slog.Value {
 
 // QOMSet sets a property of an object.
 //
-// Many can only be set before the object is complete, and say so. It fails like
-// [Client.QOMGet].
+// Many can only be set before the object is complete, and say so. It fails with
+// DeviceNotFound if there is no such object, and with GenericError for a
+// property that there is not or that cannot be set.
 //
 // It executes the command qom-set of qom.json.
 //

@@ -573,6 +573,9 @@ func (x TransactionArgs) LogValue() slog.Value {
 // backup of each disk, and with it a dirty bitmap that starts at the same
 // moment.
 //
+// Make sure that the bitmap of a [Client.BlockDirtyBitmapEnable] is there: if
+// it is not, QEMU 5.2, 7.2, 10.0 and 11.1 crash.
+//
 // It executes the command transaction of transaction.json.
 //
 // In QEMU 5.2 and later, upstream since 1.1.

@@ -81,7 +81,8 @@ func (UintList) isStatsValue() {}
 type Unknown struct {
 	// Tag is the union's discriminator; empty if it had none, and for alternates.
 	Tag string
-	// JSON is an object of the variant's own members, or the alternate's value.
+	// JSON is an object of the variant's own members, or the alternate's value. Where a
+	// union has its variants below a member data, as ChardevBackend does, it is {"data": …}.
 	JSON json.RawMessage
 }
 

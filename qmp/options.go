@@ -170,6 +170,10 @@ func WithoutSync() CallOption { return func(o *callOptions) { o.eager = true } }
 // Files passes files along with each command, at most 16, for those such as getfd
 // and add-fd that take one. The server gets duplicates: the files stay the
 // caller's, who may close them when the call has returned or its callback runs.
+// But QEMU makes every file that it is passed blocking, and that holds for the
+// caller's as well, which is the same open file: an [os.File] or a connection that
+// relied on it loses its deadlines. Pass a file that you do not read or write any more.
+//
 // Only a Unix socket can pass files, else the error wraps [ErrNoFiles].
 //
 // On a connection made [WithOOB] such a command is with the server alone, but for

@@ -578,7 +578,9 @@ func (c *Client) GuestFsfreezeFreezeList(ctx context.Context, args GuestFsfreeze
 // GuestFsfreezeThaw thaws all frozen file systems, and returns how many it
 // thawed.
 //
-// It is harmless when none is frozen, and returns 0 then.
+// In Linux it also thaws what others than the agent have frozen; when nothing
+// is frozen it returns 0. In Windows it fails if the freeze has ended by
+// itself, and cleans up: [Client.GuestFsfreezeStatus] then says thawed.
 //
 // It executes the command guest-fsfreeze-thaw of qapi-schema.json.
 //

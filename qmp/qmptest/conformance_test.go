@@ -23,12 +23,15 @@ import (
 	"github.com/goqapi/goqapi/internal/qemutest"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/qmp/qmptest"
+	"github.com/goqapi/goqapi/schema"
+	"github.com/goqapi/goqapi/schema/qemu"
 )
 
 // A table is what testdata/conformance.txt says.
 type table struct {
 	cases []*conformanceCase
 	free  map[string]bool // members whose values do not matter
+	file  *os.File        // that is passed
 }
 
 // A conformanceCase is a line of the table.
@@ -36,13 +39,23 @@ type conformanceCase struct {
 	line    int
 	text    string
 	request string // as it is sent
+	file    *os.File
 	wait    *awaited
-	ends    bool // the connection
+	ends    bool   // the connection
+	fails   string // the class of the error that it must be, where the command is
 	accept  []acceptance
 }
 
 // An awaited event comes some time after the reply.
-type awaited struct{ name, text string }
+type awaited struct {
+	name  string
+	words []string // that its data have
+}
+
+func (a *awaited) is(s *said) bool {
+	lacks := func(word string) bool { return !strings.Contains(string(s.Data), word) }
+	return s.Event == a.name && !slices.ContainsFunc(a.words, lacks)
+}
 
 // An acceptance says why a disagreement is there to stay.
 type acceptance struct {
@@ -58,6 +71,25 @@ func (c *conformanceCase) accepted(release string) string {
 		}
 	}
 	return ""
+}
+
+func (c *conformanceCase) place() string {
+	return fmt.Sprintf("testdata/conformance.txt:%d: %s", c.line, c.text)
+}
+
+// command is the name of the command, if the case has one.
+func (c *conformanceCase) command() string {
+	words := strings.Fields(c.text)
+	if words[0] == "oob" || words[0] == "file" {
+		words = words[1:]
+	}
+	return words[0]
+}
+
+// failsAsSaid reports whether a command that is to fail with a class of error did so
+// in a release that has it.
+func (c *conformanceCase) failsAsSaid(s *schema.Schema, o outcome) bool {
+	return c.fails == "" || slices.Contains(o.said, "error "+c.fails) || s.Lookup(c.command()) == nil
 }
 
 func readTable(t *testing.T, dir string) *table {
@@ -82,6 +114,9 @@ func readTable(t *testing.T, dir string) *table {
 			}
 		default:
 			c := &conformanceCase{line: number, text: line}
+			if rest, ok := strings.CutPrefix(line, "file "); ok {
+				line, c.file = rest, tab.passed(t, dir)
+			}
 			c.request = strings.ReplaceAll(requestOf(line), "$DIR", dir)
 			tab.cases = append(tab.cases, c)
 		}
@@ -89,16 +124,32 @@ func readTable(t *testing.T, dir string) *table {
 	return tab
 }
 
+// passed is the file that is passed with requests.
+func (tab *table) passed(t *testing.T, dir string) *os.File {
+	t.Helper()
+	if tab.file == nil {
+		var err error
+		tab.file, err = os.Create(filepath.Join(dir, "passed"))
+		require.NoError(t, err)
+		t.Cleanup(func() { tab.file.Close() })
+		require.NoError(t, tab.file.Truncate(1<<20))
+	}
+	return tab.file
+}
+
 // attach takes an indented line.
 func (c *conformanceCase) attach(word, rest string) bool {
 	switch word {
 	case "wait":
 		name, text, ok := strings.Cut(rest, " ")
-		c.wait = &awaited{name, text}
+		c.wait = &awaited{name, strings.Fields(text)}
 		return ok
 	case "ends":
 		c.ends = true
 		return rest == ""
+	case "fails":
+		c.fails = rest
+		return rest != ""
 	case "accept":
 		releases, reason, ok := strings.Cut(rest, ": ")
 		c.accept = append(c.accept, acceptance{strings.Fields(releases), reason})
@@ -182,6 +233,12 @@ type said struct {
 // up to the event that is awaited; and, if that is not all, why.
 func (m *monitor) tell(c *conformanceCase) (all []*said, end string) {
 	const marker = `{"execute":"qmp_capabilities","id":"marker"}`
+	if c.file != nil {
+		if err := writeFile(m.conn, c.request, c.file); err != nil {
+			return nil, "closed"
+		}
+		c = &conformanceCase{wait: c.wait, ends: c.ends}
+	}
 	if _, err := io.WriteString(m.conn, c.request+marker); err != nil {
 		return nil, "closed"
 	}
@@ -199,7 +256,7 @@ func (m *monitor) tell(c *conformanceCase) (all []*said, end string) {
 				continue
 			}
 			all = append(all, s)
-			if waiting && s.Event == c.wait.name && strings.Contains(string(s.Data), c.wait.text) {
+			if waiting && c.wait.is(s) {
 				waiting = false
 			}
 		case <-timer.C:
@@ -400,6 +457,15 @@ func (d disagreement) String() string {
 	return strings.Join(d, "\n\t") + more
 }
 
+// socketDir is a folder for sockets, for which t.TempDir can be too long.
+func socketDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "qmptest")
+	require.NoError(t, err)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
 // TestQEMUConformance has a real QEMU of each release and the fake one told the same,
 // and compares what they answer.
 func TestQEMUConformance(t *testing.T) {
@@ -415,14 +481,21 @@ func TestQEMUConformance(t *testing.T) {
 		if srv.Release() != release {
 			t.Skipf("this is QEMU %s, which qmptest does not play", release)
 		}
-		fake := newMonitor(t, srv.Pipe())
+		addr, err := srv.Listen("unix:" + filepath.Join(socketDir(t), "fake"))
+		require.NoError(t, err)
+		conn, err := net.Dial("unix", strings.TrimPrefix(addr, "unix:"))
+		require.NoError(t, err)
+		fake := newMonitor(t, conn)
+		s, err := qemu.Load(release, qemu.QMP)
+		require.NoError(t, err)
 
 		tab, agree := readTable(t, t.TempDir()), 0
 		for _, c := range tab.cases {
 			want := tab.outcome(real.tell(c))
 			got := tab.outcome(fake.tell(c))
 			differ := compare(want, got)
-			place := fmt.Sprintf("testdata/conformance.txt:%d: %s", c.line, c.text)
+			place := c.place()
+			assert.True(t, c.failsAsSaid(s, want), "%s\n\tQEMU does not fail with %s: %q", place, c.fails, want.said)
 			reason := c.accepted(release)
 			switch {
 			case len(differ) == 0 && reason == "":

@@ -5,16 +5,22 @@ import (
 	"time"
 )
 
-// A Fault is something that goes wrong with a command; see [Server.Fault].
+// A Fault is something that goes wrong with a command, or with the greeting; see
+// [Server.Fault] and [Server.FaultGreeting]. Some are no faults of the server, but what
+// a client must be able to take.
 type Fault func(*faults)
 
 type faults struct {
-	delay time.Duration
-	drop  bool
-	cut   bool
-	most  int // bytes of the reply that are sent before the cut
-	noise string
-	noID  bool
+	delay  time.Duration
+	drop   bool
+	cut    bool
+	most   int // bytes of the reply that are sent before the cut
+	noise  string
+	strays [][]byte // replies to nothing
+	noID   bool
+	once   bool
+	hangUp bool
+	shape
 }
 
 // Delay has a command take longer. Those behind it wait, as they do in QEMU.
@@ -30,6 +36,19 @@ func CutReply(bytes int) Fault { return func(f *faults) { f.cut, f.most = true, 
 // Noise sends any text in front of a reply: garbage, or half a message.
 func Noise(text string) Fault { return func(f *faults) { f.noise += text } }
 
+// Stray sends a reply that nobody waits for in front of the reply, as a server does
+// that has lost count: a result, encoded as JSON and not held against the schema, or an
+// error. id is that of the request it pretends to answer; nil leaves it out.
+func Stray(id, result any) Fault {
+	return func(f *faults) { f.strays = append(f.strays, strayText(id, result)) }
+}
+
+// HangUp breaks the connection after the reply, or the greeting.
+func HangUp() Fault { return func(f *faults) { f.hangUp = true } }
+
+// Once has it go wrong the next time only.
+func Once() Fault { return func(f *faults) { f.once = true } }
+
 // NoID leaves the id out of a reply, as QEMU does in its errors about what it could
 // not parse.
 func NoID() Fault { return func(f *faults) { f.noID = true } }
@@ -44,6 +63,21 @@ func (s *Server) Fault(command string, list ...Fault) (heal func()) {
 	if command != "" {
 		s.known(command)
 	}
+	return s.setFaults(command, list)
+}
+
+// FaultGreeting has things go wrong with the greeting of each new client until heal is
+// called, as [Server.Fault] does with a command. A server that greets and drops, and
+// one whose greeting is too large:
+//
+//	srv.FaultGreeting(qmptest.HangUp())
+//	srv.FaultGreeting(qmptest.Oversize(60 << 20))
+func (s *Server) FaultGreeting(list ...Fault) (heal func()) { return s.setFaults(greeting, list) }
+
+// greeting stands among the commands for what a server says first.
+const greeting = "the greeting"
+
+func (s *Server) setFaults(command string, list []Fault) (heal func()) {
 	f := &faults{}
 	for _, each := range list {
 		each(f)
@@ -64,14 +98,68 @@ func (s *Server) Fault(command string, list ...Fault) (heal func()) {
 func (s *Server) faultsOf(command string) faults {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f := s.faults[command]
-	if f == nil && !s.handshake(command) {
-		f = s.faults[""]
+	if s.faults[command] == nil && !s.handshake(command) && command != greeting {
+		command = ""
 	}
+	f := s.faults[command]
 	if f == nil {
 		return faults{}
 	}
+	if f.once {
+		delete(s.faults, command)
+	}
 	return *f
+}
+
+// Stray sends a reply that nobody waits for to all clients, at once; see the function
+// [Stray].
+func (s *Server) Stray(id, result any) {
+	for _, c := range s.clients() {
+		c.send(strayText(id, result))
+	}
+}
+
+// Leftover has the next client get a reply that its predecessor did not wait for: right
+// after the greeting, before the answer to its negotiation. See the function [Stray].
+// [Leftovers] does so by itself where it happens.
+func (s *Server) Leftover(id, result any) { s.leave(strayText(id, result)) }
+
+func (s *Server) leave(text []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.left = append(s.left, text)
+}
+
+// takeLeft takes what is left for the next client.
+func (s *Server) takeLeft() [][]byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	left := s.left
+	s.left = nil
+	return left
+}
+
+// Leftovers does to the next client what QEMU does: if one leaves while its command is
+// executed, the reply goes to the one after it, between the greeting and the answer to
+// the negotiation. Its commands behind that one are not executed.
+//
+//	srv := qmptest.Start(t, qmptest.Leftovers())
+//	srv.Fault("query-qmp-schema", qmptest.Delay(time.Minute))
+func Leftovers() Option { return func(s *Server) { s.leftovers = true } }
+
+// Stall has nothing executed for a time, as in a server that waits for its disk. After it
+// all is executed that has come meanwhile, also what nobody waits for any more.
+func (s *Server) Stall(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stalled = time.Now().Add(d)
+}
+
+// stall is how long nothing is executed.
+func (s *Server) stall() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return time.Until(s.stalled)
 }
 
 // CutAfter breaks each of the connections there are when that many more bytes have

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"os"
 	"slices"
 	"sync"
 
@@ -48,6 +49,9 @@ type Request struct {
 	broken error          // it is none, for this reason
 	after  []func()
 	life   int // of the agent that it was written to
+
+	session *session
+	files   []*os.File // that came with it
 }
 
 // After has f called behind the reply, for events that come later than it.

@@ -2,6 +2,7 @@ package qmptest
 
 import (
 	"net"
+	"os"
 	"sync"
 )
 
@@ -15,6 +16,9 @@ type inbox struct {
 	more chan struct{} // holds a value if there may be some
 	room chan struct{} // holds a value if there may be some
 	gone chan struct{} // closed when nothing is taken any more
+
+	came, taken int64 // bytes
+	arrivals    []arrival
 }
 
 func newInbox() *inbox {
@@ -24,9 +28,17 @@ func newInbox() *inbox {
 // fill reads from conn until the end.
 func (i *inbox) fill(conn net.Conn) {
 	buf := make([]byte, 4<<10)
+	source := withFiles(conn)
 	for {
-		n, err := conn.Read(buf)
-		i.add(buf[:n], err)
+		var n int
+		var files []*os.File
+		var err error
+		if source != nil {
+			n, files, err = source.readFiles(buf)
+		} else {
+			n, err = conn.Read(buf)
+		}
+		i.add(buf[:n], files, err)
 		if err != nil {
 			return
 		}
@@ -46,12 +58,13 @@ func (i *inbox) full() bool {
 	return len(i.text) >= maxMessage
 }
 
-// close has fill wait for nothing any more.
-func (i *inbox) close() { close(i.gone) }
-
-func (i *inbox) add(text []byte, err error) {
+func (i *inbox) add(text []byte, files []*os.File, err error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	if len(files) > 0 {
+		i.arrivals = append(i.arrivals, arrival{i.came, files})
+	}
+	i.came += int64(len(text))
 	i.text, i.err = append(i.text, text...), err
 	select {
 	case i.more <- struct{}{}:
@@ -78,9 +91,34 @@ func (i *inbox) take(p []byte) (int, error) {
 	}
 	n := copy(p, i.text)
 	i.text = i.text[n:]
+	i.taken += int64(n)
 	select {
 	case i.room <- struct{}{}:
 	default:
 	}
 	return n, nil
+}
+
+// files takes the last files that came with what was taken, but for so many bytes; those
+// that came before them are closed.
+func (i *inbox) files(butFor int) (last []*os.File) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for len(i.arrivals) > 0 && i.arrivals[0].at < i.taken-int64(butFor) {
+		closeFiles(last)
+		last, i.arrivals = i.arrivals[0].files, i.arrivals[1:]
+	}
+	return last
+}
+
+// stop has fill wait for nothing any more.
+func (i *inbox) stop() { close(i.gone) }
+
+// close closes the files that nobody has taken.
+func (i *inbox) close() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for _, a := range i.arrivals {
+		closeFiles(a.files)
+	}
 }

@@ -80,8 +80,12 @@ func (s *Server) serve(conn net.Conn, left func()) {
 		defer left()
 		c.run()
 		s.mu.Lock()
-		defer s.mu.Unlock()
 		delete(s.open, c)
+		last := len(s.open) == 0
+		s.mu.Unlock()
+		if last && s.vm != nil {
+			s.vm.MonitorsLeft()
+		}
 	}()
 }
 

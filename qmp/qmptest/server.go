@@ -16,8 +16,9 @@
 //
 // What clients do is seen by [Server.Expect], [Server.Met], [Server.Calls] and [Server.Count]; what
 // goes wrong is up to [Server.Fail], [Server.Fault], [Server.Inject], [Server.Cut],
-// [Server.CutAfter], [Server.Flood] and [SlowReader]. [StartAgent] starts a fake guest
-// agent.
+// [Server.CutAfter], [Server.Flood] and [SlowReader]. Servers that are hostile, or were
+// left in the middle of something, are made by [Server.FaultGreeting], [Server.Stall],
+// [Server.Stray], [Server.Leftover] and [Leftovers]. [StartAgent] starts a fake guest agent.
 //
 // # Releases
 //
@@ -49,10 +50,12 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qapi/qga"
 	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/qmp/qmptest/internal/machine"
 	"github.com/goqapi/goqapi/qmp/qmptest/internal/release"
 	"github.com/goqapi/goqapi/schema/qemu"
 )
@@ -76,10 +79,13 @@ type Server struct {
 	guest     guest
 	pulse     pulse
 	slow      slowness
+	leftovers bool
 
 	ctx      context.Context // ends with the server
 	cancel   context.CancelFunc
 	sessions sync.WaitGroup // and what else runs
+
+	vm *machine.Machine // nil: there is none
 
 	emitting sync.Mutex // held while an event is sent to all clients
 
@@ -92,6 +98,8 @@ type Server struct {
 	calls    []Call
 	script   script
 	faults   map[string]*faults // by command; "": of all
+	left     [][]byte           // what the next client gets of the one before it
+	stalled  time.Time          // until when nothing is executed
 }
 
 // An Option sets something about a server.
@@ -193,6 +201,9 @@ func (s *Server) Close() error {
 		c.conn.Close()
 	}
 	s.sessions.Wait()
+	if s.vm != nil {
+		s.vm.Close()
+	}
 	s.finish()
 	if f, ok := s.t.(*failures); ok {
 		return f.take()

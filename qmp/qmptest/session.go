@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -28,6 +29,9 @@ type session struct {
 	cancel     context.CancelFunc
 	negotiated atomic.Bool
 	oob        atomic.Bool
+
+	filesMu sync.Mutex
+	files   []*os.File // that came with the last request that had some, until one is taken
 }
 
 func newSession(srv *Server, conn net.Conn) *session {
@@ -53,18 +57,25 @@ func (c *session) run() {
 		in.fill(c.conn)
 	})
 	if !c.srv.agent {
-		c.send(c.srv.greeting())
+		f := c.srv.faultsOf(greeting)
+		pause(c.ctx, f.delay)
+		c.deliver(f, c.srv.greeting(), nil)
+	}
+	for _, text := range c.srv.takeLeft() {
+		c.send(text)
 	}
 	workers.Go(func() {
 		defer close(queue)
-		c.handling(func() { c.read(bufio.NewReader(in), queue) })
+		c.handling(func() { c.read(in, queue) })
 	})
 	workers.Go(func() { c.handling(func() { c.work(queue) }) })
 	workers.Wait()
-	in.close()
+	in.stop()
 	c.out.end()
 	others.Wait()
 	c.conn.Close()
+	in.close()
+	closeFiles(c.files)
 }
 
 // handling calls f, which calls handlers. One that ends its goroutine, as t.FailNow
@@ -84,7 +95,8 @@ func (c *session) handling(f func()) {
 // work executes commands one at a time and in order.
 func (c *session) work(queue <-chan *Request) {
 	for req := range queue {
-		if !c.srv.pulse.await(c.srv.ctx, req.life) {
+		c.bring(req.files)
+		if c.srv.leftovers && c.ctx.Err() != nil || !c.srv.pulse.await(c.srv.ctx, req.life) {
 			continue
 		}
 		if req.broken != nil {
@@ -97,7 +109,8 @@ func (c *session) work(queue <-chan *Request) {
 
 // read reads requests until the client has left, and executes those out of band at
 // once.
-func (c *session) read(in *bufio.Reader, queue chan<- *Request) {
+func (c *session) read(box *inbox, queue chan<- *Request) {
+	in := bufio.NewReader(box)
 	for {
 		text, err := readMessage(in, c.srv.agent)
 		if err != nil && !errors.Is(err, errTooLong) {
@@ -107,11 +120,13 @@ func (c *session) read(in *bufio.Reader, queue chan<- *Request) {
 		if err == nil {
 			req, err = c.parse(text)
 		}
+		req.session, req.files = c, box.files(in.Buffered())
 		req.broken, req.life = err, c.srv.pulse.current()
 		if err == nil && !c.srv.handshake(req.Command) {
 			c.srv.log(req.Call)
 		}
 		if err == nil && req.OOB {
+			c.bring(req.files)
 			c.execute(req)
 			continue
 		}
@@ -123,6 +138,7 @@ func (c *session) read(in *bufio.Reader, queue chan<- *Request) {
 		select {
 		case queue <- req:
 		case <-c.ctx.Done():
+			closeFiles(req.files)
 			return
 		}
 	}
@@ -172,25 +188,44 @@ func (c *session) parse(text []byte) (*Request, error) {
 // execute executes a request and replies.
 func (c *session) execute(req *Request) {
 	f := c.srv.faultsOf(req.Command)
-	c.wait(f.delay)
+	pause(c.srv.ctx, c.srv.stall())
+	pause(c.ctx, f.delay)
 	result, err := c.dispatch(req)
 	id := req.id
 	if f.noID {
 		id = nil
 	}
-	text := returnText(id, result)
+	text, mark := returnText(id, result), []byte(nil)
 	switch {
 	case errors.Is(err, ErrNoReply):
 		f.drop = true
 	case err != nil:
 		text = errorText(id, c.srv.checkError(req.Command, err))
 	case c.srv.agent && req.Command == "guest-sync-delimited":
-		text = append([]byte{resync}, text...)
+		mark = []byte{resync}
 	case c.srv.silent(req.Command):
 		f.drop = true
 	}
+	if c.srv.leftovers && c.ctx.Err() != nil {
+		if !f.drop {
+			c.srv.leave(f.shaped(text))
+		}
+	} else {
+		c.deliver(f, text, mark)
+	}
+	for _, f := range req.after {
+		f()
+	}
+}
+
+// deliver sends a message with what goes wrong with it. mark is what stands in front of
+// it.
+func (c *session) deliver(f faults, text, mark []byte) {
 	c.out.write([]byte(f.noise))
-	text = c.line(text)
+	for _, stray := range f.strays {
+		c.send(stray)
+	}
+	text = append(mark, f.spaced(c.line(f.shaped(text)))...)
 	switch {
 	case f.cut:
 		c.out.write(text[:max(0, min(f.most, len(text)))])
@@ -198,13 +233,13 @@ func (c *session) execute(req *Request) {
 	case !f.drop:
 		c.out.write(text)
 	}
-	for _, f := range req.after {
-		f()
+	if f.hangUp {
+		c.out.end()
 	}
 }
 
-// wait returns after a while, or when the client has left.
-func (c *session) wait(d time.Duration) {
+// pause returns after a while, or when ctx ends.
+func pause(ctx context.Context, d time.Duration) {
 	if d <= 0 {
 		return
 	}
@@ -212,7 +247,7 @@ func (c *session) wait(d time.Duration) {
 	defer t.Stop()
 	select {
 	case <-t.C:
-	case <-c.ctx.Done():
+	case <-ctx.Done():
 	}
 }
 

@@ -58,6 +58,26 @@ func errorText(id jsontext.Value, err error) []byte {
 	return fmt.Appendf(nil, `{"id": %s, "error": %s}`, idText(id), text)
 }
 
+// strayText is a reply to nothing: a result or an error.
+func strayText(id, result any) []byte {
+	var idValue jsontext.Value
+	if id != nil {
+		text, err := printed(id)
+		if err != nil {
+			panic(fmt.Sprintf("qmptest: Stray: the id cannot be encoded: %v", err))
+		}
+		idValue = text
+	}
+	if err, ok := result.(error); ok {
+		return errorText(idValue, err)
+	}
+	text, err := printed(result)
+	if err != nil {
+		panic(fmt.Sprintf("qmptest: Stray: the result cannot be encoded: %v", err))
+	}
+	return returnText(idValue, text)
+}
+
 // idText is an id as QEMU prints it.
 func idText(id jsontext.Value) []byte {
 	text, err := printed(id)

@@ -13,7 +13,8 @@ func Bare() Option { return func(s *Server) { s.bare = true } }
 // machineHandlers are the commands of a virtual machine of the server's own.
 func (s *Server) machineHandlers() map[string]Handler {
 	all := map[string]Handler{}
-	for name, h := range machine.New(host{s}).Commands() {
+	s.vm = machine.New(host{s})
+	for name, h := range s.vm.Commands() {
 		all[name] = func(ctx context.Context, req *Request) (any, error) { return h(ctx, req) }
 	}
 	return all

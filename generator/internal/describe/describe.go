@@ -12,7 +12,8 @@
 //
 // The text of a definition completes a sentence that begins with its Go name.
 // Items describe members, arguments and values by their QAPI names; they may go
-// on in indented lines. Paragraphs are parted by empty lines. Names of commands and
+// on in indented lines. In a union the item named * is said of each variant without
+// members. Paragraphs are parted by empty lines. Names of commands and
 // events become links to what Go calls them; where they are words of English, and where
 // types are meant, they are in brackets: [stop].
 package describe
@@ -27,6 +28,9 @@ import (
 	"github.com/goqapi/goqapi/internal/regular"
 	"github.com/goqapi/goqapi/schema"
 )
+
+// Empty is the name of the item about a union's variants without members.
+const Empty = "*"
 
 // A Description is what is said of one definition.
 type Description struct {
@@ -120,6 +124,9 @@ func (all Descriptions) Check(s *schema.Schema) []error {
 			complain(d.At, "'%s' belongs into %s.md", name, module)
 		}
 		parts := schema.Parts(def)
+		if _, ok := def.(*schema.Union); ok {
+			parts = append(parts, Empty)
+		}
 		for member := range d.Members {
 			if !slices.Contains(parts, member) {
 				complain(d.At, "%s '%s' has no '%s'", def.Kind(), name, member)

@@ -41,9 +41,11 @@ func TestCheck(t *testing.T) {
 { 'struct': 'Base', 'data': { 'id': 'str' } }
 { 'struct': 'Derived', 'base': 'Base', 'data': { 'size': 'int' } }
 { 'command': 'eject', 'data': { 'force': 'bool' } }
+{ 'enum': 'Tag', 'data': [ 'one', 'two' ] }
+{ 'union': 'Uni', 'base': { 'tag': 'Tag' }, 'discriminator': 'tag', 'data': { 'one': 'Base' } }
 `)}}, "test.json")
 	require.NoError(t, err)
-	all, err := load("# eject\n\nx\n\n- force: y\n- farce: z\n\n# Base\n\n- id: The id.\n\n# Derived\n\n- id: no\n\n# gone\n\nx\n")
+	all, err := load("# eject\n\nx\n\n- force: y\n- farce: z\n\n# Base\n\n- id: The id.\n- *: no\n\n# Derived\n\n- id: no\n\n# gone\n\nx\n\n# Uni\n\n- *: x\n")
 	require.NoError(t, err)
 	var got []string
 	for _, err := range all.Check(s) {
@@ -51,8 +53,9 @@ func TestCheck(t *testing.T) {
 	}
 	assert.ElementsMatch(t, []string{
 		"test.md:1: command 'eject' has no 'farce'",
-		"test.md:12: struct 'Derived' has no 'id'",
-		"test.md:16: the schema has no 'gone'",
+		"test.md:8: struct 'Base' has no '*'",
+		"test.md:13: struct 'Derived' has no 'id'",
+		"test.md:17: the schema has no 'gone'",
 	}, got)
 	delete(all["Derived"].Members, "id")
 	assert.Equal(t, "The id.", all.Member(s.Lookup("Derived"), "id"), "told by the base")

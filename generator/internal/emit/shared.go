@@ -147,7 +147,8 @@ func (g *group) values() {
 	g.Type().Id("Unknown").Struct(
 		jen.Comment("// Tag is the union's discriminator; empty if it had none, and for alternates."),
 		jen.Id("Tag").String(),
-		jen.Comment("// JSON is an object of the variant's own members, or the alternate's value."),
+		jen.Comment("// JSON is an object of the variant's own members, or the alternate's value. Where a"),
+		jen.Comment("// union has its variants below a member data, as ChardevBackend does, it is {\"data\": …}."),
 		jen.Id("JSON").Qual(pkgJSON, "RawMessage"),
 	)
 	g.codecMethods("Unknown",

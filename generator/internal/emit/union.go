@@ -138,7 +138,7 @@ func (g *group) variantType(v *plan.Variant) {
 	}
 	value := v.Facts
 	value.Text = "" // it describes the enum's value
-	g.comment(about(v.Name, origin, value, "", v.Text)...)
+	g.comment(about(v.Name, origin, value, "", v.Text, v.Note)...)
 	if v.Form == plan.Empty {
 		g.Type().Id(v.Name).Struct()
 	} else {

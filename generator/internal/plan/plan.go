@@ -195,6 +195,8 @@ type Variant struct {
 	Over Type
 	// Behind is the name of the struct in the schema, empty if there is none.
 	Behind string
+	// Note is what the union's description says of variants without members.
+	Note string
 }
 
 // An Alternate is a sealed interface over types of different JSON kinds.

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/goqapi/goqapi/generator/internal/describe"
 	"github.com/goqapi/goqapi/internal/wiretest"
 	"github.com/goqapi/goqapi/schema"
 	"github.com/goqapi/goqapi/schema/qemu"
@@ -112,6 +113,20 @@ func TestVariants(t *testing.T) {
 	}, declared(p), "neither the base nor the wrapper has a Go type")
 	assert.Equal(t, "UniVariant", u.Sum)
 	assert.Equal(t, "Kind", u.Discriminator.Name)
+}
+
+// TestNotes gives what is said of a union's variants without members to those.
+func TestNotes(t *testing.T) {
+	said := describe.Descriptions{"Uni": {Members: map[string]string{describe.Empty: "Refused."}}}
+	p, err := Build(load(t, shapes), Options{Package: "p", Schema: "a test", Descriptions: said})
+	require.NoError(t, err)
+	notes := map[string]string{}
+	for _, v := range find[*Union](t, p, "Uni").Variants {
+		notes[v.Name] = v.Note
+	}
+	assert.Equal(t, map[string]string{
+		"UniOne": "", "UniTwo": "", "UniThree": "", "UniFour": "", "UniNone": "Refused.", "UniSix": "",
+	}, notes)
 }
 
 func TestOptional(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/goqapi/goqapi/generator/internal/describe"
 	"github.com/goqapi/goqapi/generator/internal/names"
 	"github.com/goqapi/goqapi/schema"
 )
@@ -77,6 +78,9 @@ func (b *builder) completeUnion(d *schema.Union) {
 		}
 		if v.Form != Itself {
 			b.declare(v.Name, d)
+		}
+		if v.Form == Empty {
+			v.Note = b.descriptions.Member(d, describe.Empty)
 		}
 		u.Variants = append(u.Variants, v)
 	}

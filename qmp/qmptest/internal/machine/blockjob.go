@@ -2,6 +2,7 @@ package machine
 
 import (
 	"math/bits"
+	"slices"
 
 	"github.com/goqapi/goqapi/qapi"
 )
@@ -10,7 +11,7 @@ func (m *Machine) blockJobCommands() map[string]Handler {
 	return map[string]Handler{
 		"blockdev-create":     change(m, m.blockdevCreate),
 		"blockdev-mirror":     change(m, m.mirror),
-		"blockdev-backup":     change(m, m.backup),
+		"blockdev-backup":     change(m, alone(m, m.backup)),
 		"query-block-jobs":    handle(m, m.queryBlockJobs),
 		"block-job-cancel":    change(m, m.cancelBlockJob),
 		"block-job-pause":     change(m, onBlockJob(m, func(a qapi.BlockJobPauseArgs) string { return a.Device }, m.pause)),
@@ -51,6 +52,14 @@ type jobArgs struct {
 
 // startBlockJob starts a job that works on nodes.
 func (m *Machine) startBlockJob(j *job, args jobArgs, req Request) error {
+	if err := m.admitBlockJob(j, args); err != nil {
+		return err
+	}
+	m.begin(j, req)
+	return nil
+}
+
+func (m *Machine) admitBlockJob(j *job, args jobArgs) error {
 	for _, n := range j.nodes {
 		if err := m.busy(n); err != nil {
 			return err
@@ -68,7 +77,7 @@ func (m *Machine) startBlockJob(j *job, args jobArgs, req Request) error {
 	case user != nil:
 		return m.stillborn(j, conflict(j.target, user))
 	}
-	return m.start(j, req)
+	return m.admit(j)
 }
 
 // copyArgs are the arguments of commands that copy.
@@ -138,28 +147,69 @@ func (m *Machine) replace(old, n *node) {
 type backupArgs struct {
 	copyArgs
 
-	Sync   qapi.MirrorSyncMode `json:"sync"`
-	Bitmap *string             `json:"bitmap"`
+	Sync       qapi.MirrorSyncMode  `json:"sync"`
+	Bitmap     string               `json:"bitmap"`
+	BitmapMode *qapi.BitmapSyncMode `json:"bitmap-mode"`
 }
 
-func (m *Machine) backup(args backupArgs, req Request) error {
+func (m *Machine) backup(args backupArgs, _ Request) (step, error) {
+	j, err := m.admitBackup(args)
+	if err != nil {
+		return step{}, err
+	}
+	return m.beginning(j), nil
+}
+
+func (m *Machine) admitBackup(args backupArgs) (*job, error) {
 	j, err := m.copyJob(qapi.JobTypeBackup, args.copyArgs)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	switch { // there are no bitmaps here
-	case args.Bitmap != nil:
-		return generic("Bitmap '%s' could not be found", *args.Bitmap)
-	case args.Sync == qapi.MirrorSyncModeBitmap, args.Sync == qapi.MirrorSyncModeIncremental:
-		return generic("must provide a valid bitmap name for '%s' sync mode", args.Sync)
+	if err := m.useBitmap(j, args); err != nil {
+		return nil, err
 	}
 	if j.nodes[0].size != j.target.size {
-		return differentSizes()
+		return nil, differentSizes()
 	}
 	if user := m.writer(j.target); user != nil { // where a mirror gets a little further
-		return conflict(j.target, user)
+		return nil, conflict(j.target, user)
 	}
-	return m.startBlockJob(j, args.jobArgs, req)
+	return j, m.admitBlockJob(j, args.jobArgs)
+}
+
+// useBitmap gives a backup the bitmap that it is to use.
+func (m *Machine) useBitmap(j *job, args backupArgs) error {
+	marked := args.Sync == qapi.MirrorSyncModeBitmap || args.Sync == qapi.MirrorSyncModeIncremental
+	mode := args.BitmapMode
+	if args.Sync == qapi.MirrorSyncModeIncremental && mode == nil {
+		mode = new(qapi.BitmapSyncModeOnSuccess)
+	}
+	switch {
+	case args.Bitmap == "" && marked:
+		return generic("must provide a valid bitmap name for '%s' sync mode", args.Sync)
+	case args.Bitmap == "" && mode != nil:
+		return generic("Cannot specify bitmap sync mode without a bitmap")
+	case args.Bitmap == "":
+		return nil
+	case !slices.ContainsFunc(j.nodes[0].bitmaps, func(b bitmap) bool { return b.name == args.Bitmap }):
+		return generic("Bitmap '%s' could not be found", args.Bitmap)
+	case mode == nil:
+		return generic("Bitmap sync mode must be given when providing a bitmap")
+	case args.Sync == qapi.MirrorSyncModeIncremental && *mode != qapi.BitmapSyncModeOnSuccess:
+		return generic("Bitmap sync mode must be 'on-success' when using sync mode 'incremental'")
+	case args.Sync == qapi.MirrorSyncModeNone:
+		return generic("sync mode 'none' does not produce meaningful bitmap outputs")
+	case *mode == qapi.BitmapSyncModeNever && !marked:
+		return generic("Bitmap sync mode 'never' has no meaningful effect when combined with sync mode '%s'", args.Sync)
+	}
+	if _, _, err := m.bitmap(j.nodes[0].name, args.Bitmap); err != nil {
+		return err
+	}
+	j.bitmap = args.Bitmap
+	if marked { // nothing is
+		j.total = 0
+	}
+	return nil
 }
 
 func (m *Machine) queryBlockJobs(_ struct{}, req Request) (any, error) {

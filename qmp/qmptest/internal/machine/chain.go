@@ -10,7 +10,7 @@ func (m *Machine) chainCommands() map[string]Handler {
 	return map[string]Handler{
 		"block-commit":      change(m, m.commit),
 		"block-stream":      change(m, m.stream),
-		"blockdev-snapshot": change(m, m.snapshot),
+		"blockdev-snapshot": change(m, alone(m, m.snapshot)),
 	}
 }
 
@@ -162,32 +162,58 @@ func (m *Machine) stream(args streamArgs, req Request) error {
 var overlays = []string{"parallels", "qcow", "qcow2", "qed", "vmdk"}
 
 // snapshot puts a node above another: what is written from now on goes there.
-func (m *Machine) snapshot(args qapi.BlockdevSnapshot, _ Request) error {
+func (m *Machine) snapshot(args qapi.BlockdevSnapshot, _ Request) (step, error) {
 	n, err := m.lookup(args.Node)
 	if err != nil {
-		return err
+		return step{}, err
 	}
 	overlay, err := m.lookup(args.Overlay)
 	if err != nil {
-		return err
+		return step{}, err
 	}
+	return m.putAbove(n, overlay)
+}
+
+func (m *Machine) putAbove(n, overlay *node) (step, error) {
 	if err := m.busy(n); err != nil {
-		return err
+		return step{}, err
 	}
 	parent, role := m.parent(n)
 	above, _ := m.parent(overlay)
 	switch {
 	case role == "backing":
-		return generic("Node '%s' is busy: node is used as backing hd of '%s'", n.name, parent.name)
+		return step{}, generic("Node '%s' is busy: node is used as backing hd of '%s'", n.name, parent.name)
 	case n == overlay, above != nil, m.deviceOf(overlay) != nil:
-		return generic("The overlay is already in use")
+		return step{}, generic("The overlay is already in use")
 	case overlay.backing() != nil:
-		return generic("The overlay already has a backing image")
+		return step{}, generic("The overlay already has a backing image")
 	case !slices.Contains(overlays, overlay.driver):
-		return generic("The overlay does not support backing images")
+		return step{}, generic("The overlay does not support backing images")
 	}
-	n.readOnly = true
+	children := slices.Clone(overlay.children)
+	writable := n.protect()
 	m.setBacking(overlay, n)
 	m.replace(n, overlay)
-	return nil
+	return step{undo: func() {
+		m.replace(overlay, n)
+		overlay.children = children
+		for _, n := range writable {
+			n.readOnly = false
+		}
+	}}, nil
+}
+
+// protect makes a node read-only, and those below it that it has brought along. It
+// returns which of them were writable.
+func (n *node) protect() (writable []*node) {
+	if !n.readOnly {
+		n.readOnly = true
+		writable = append(writable, n)
+	}
+	for _, c := range n.children {
+		if c.role != "backing" && !c.owned {
+			writable = append(writable, c.protect()...)
+		}
+	}
+	return writable
 }

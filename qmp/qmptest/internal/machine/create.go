@@ -41,7 +41,7 @@ func (m *Machine) create(driver string, o options) error {
 	before := m.nodes
 	n, err := m.openRef(o["file"])
 	if err != nil {
-		m.nodes = before
+		m.backTo(before)
 		return err
 	}
 	n.disk.format, n.disk.virtual, n.disk.foreign = driver, size, false

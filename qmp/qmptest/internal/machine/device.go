@@ -22,6 +22,9 @@ type device struct {
 	trayOpen   bool
 	readOnly   bool // its last medium was
 	failed     bool // the machine has stopped for an error of the drive
+
+	has, wanted int64 // bytes of memory that a balloon has left the guest, and should
+	polling     int64 // seconds between its statistics
 }
 
 const (
@@ -147,6 +150,11 @@ func (m *Machine) connect(d *device) error {
 	if d.isDisk() && d.props["drive"] == nil && d.driver != "nvme-ns" {
 		return generic("drive property not set")
 	}
+	if d.isBalloon() {
+		if err := m.useBalloon(d); err != nil {
+			return err
+		}
+	}
 	for _, use := range []struct {
 		prop string
 		find func(d *device, prop, what string) error
@@ -194,6 +202,11 @@ func (m *Machine) useNode(d *device, prop, name string) error {
 	}
 	if user := m.writer(d.node); user != nil {
 		return conflict(d.node, user)
+	}
+	for _, e := range m.exports {
+		if e.node == d.node && e.writable {
+			return generic("Permission conflict on node '%s': export '%s' writes to it", d.node.name, e.id)
+		}
 	}
 	for _, j := range m.jobs {
 		if j.target == d.node && j.status != qapi.JobStatusConcluded {

@@ -2,7 +2,6 @@ package machine
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/goqapi/goqapi/qapi"
@@ -30,10 +29,21 @@ type job struct {
 
 	nodes     []*node // that it keeps others from using
 	target    *node   // the one of them that it writes to, and nobody else; nil: none
+	bitmap    string  // of the first of them, that it uses; "": none
+	group     int     // of jobs that stand or fall together; 0: it stands alone
 	bad       int64   // what reading its source fails with; 0 if it does not
 	untilTold bool    // it goes on when its work is done, until it is told to complete
 	do        func() error
 	finish    func() // makes its change at last
+	release   func() // lets go of what it has brought along; nil: nothing
+}
+
+// mates are the jobs that stand or fall together with one, and itself, the newest first.
+func (m *Machine) mates(j *job) []*job {
+	if j.group == 0 {
+		return []*job{j}
+	}
+	return slices.DeleteFunc(slices.Clone(m.jobs), func(other *job) bool { return other.group != j.group })
 }
 
 func (m *Machine) jobCommands() map[string]Handler {
@@ -99,14 +109,42 @@ func (m *Machine) stillborn(j *job, err error) error {
 
 // start starts a job. Its work is done behind the reply.
 func (m *Machine) start(j *job, req Request) error {
+	if err := m.admit(j); err != nil {
+		return err
+	}
+	m.begin(j, req)
+	return nil
+}
+
+// admit adds a job that has not begun.
+func (m *Machine) admit(j *job) error {
 	if err := m.unfit(j.id); err != nil {
 		return err
 	}
 	m.jobs = append([]*job{j}, m.jobs...)
 	m.set(j, qapi.JobStatusCreated)
+	return nil
+}
+
+func (m *Machine) begin(j *job, req Request) {
 	m.set(j, qapi.JobStatusRunning)
 	m.after(req, func() { m.run(j, false) })
-	return nil
+}
+
+// beginning is the step that begins a job that was admitted.
+func (m *Machine) beginning(j *job) step {
+	return step{
+		commit: func() { m.set(j, qapi.JobStatusRunning) },
+		work:   func() { m.run(j, false) },
+		undo: func() {
+			m.set(j, qapi.JobStatusAborting)
+			m.set(j, qapi.JobStatusConcluded)
+			if j.release != nil {
+				j.release()
+			}
+			m.forget(j)
+		},
+	}
 }
 
 // run lets a job do its work: all of it, or what it does in a second.
@@ -159,29 +197,40 @@ func (m *Machine) secondPasses(req Request) {
 	})
 }
 
-// prepare brings a job to where its change is made, or is waited for.
+// prepare brings a job to where its change is made, or is waited for: when all that it
+// stands or falls together with are as far.
 func (m *Machine) prepare(j *job) {
 	m.set(j, qapi.JobStatusWaiting)
-	m.set(j, qapi.JobStatusPending)
-	if j.autoFinalize {
+	mates := m.mates(j)
+	if slices.ContainsFunc(mates, func(j *job) bool { return j.status != qapi.JobStatusWaiting }) {
+		return
+	}
+	for _, j := range mates {
+		m.set(j, qapi.JobStatusPending)
+		if !j.autoFinalize {
+			m.host.Emit(qapi.BlockJobPendingEvent{Type: j.kind, ID: j.id})
+		}
+	}
+	if !slices.ContainsFunc(mates, func(j *job) bool { return !j.autoFinalize }) {
 		m.conclude(j)
-	} else {
-		m.host.Emit(qapi.BlockJobPendingEvent{Type: j.kind, ID: j.id})
 	}
 }
 
+// conclude makes the change of a job, and of those that it stands or falls together with.
 func (m *Machine) conclude(j *job) {
-	if j.finish != nil {
-		j.finish()
+	for _, j := range m.mates(j) {
+		if j.finish != nil {
+			j.finish()
+		}
+		m.end(j, false)
 	}
-	m.end(j, false)
 }
 
 // abort ends a job for an error.
 func (m *Machine) abort(j *job, why string) {
 	j.err = why
 	m.set(j, qapi.JobStatusAborting)
-	m.end(j, false)
+	m.fall(j, false)
 }
 
 // cancelled is the error of jobs that were.
@@ -194,7 +243,21 @@ func (m *Machine) abandon(j *job) {
 	}
 	j.err = cancelled
 	m.set(j, qapi.JobStatusAborting)
-	m.end(j, true)
+	m.fall(j, true)
+}
+
+// fall ends a job that has failed, or was cancelled if that was wanted, and then those
+// that fall with it.
+func (m *Machine) fall(j *job, wanted bool) {
+	mates := m.mates(j)
+	j.group = 0
+	m.end(j, wanted)
+	for _, other := range mates {
+		if other != j && other.status != qapi.JobStatusConcluded {
+			other.group = 0
+			m.abandon(other)
+		}
+	}
 }
 
 func (m *Machine) end(j *job, wanted bool) {
@@ -210,6 +273,9 @@ func (m *Machine) end(j *job, wanted bool) {
 		})
 	}
 	m.set(j, qapi.JobStatusConcluded)
+	if j.release != nil {
+		j.release()
+	}
 	if j.autoDismiss {
 		m.forget(j)
 	}
@@ -241,5 +307,5 @@ func (m *Machine) queryJobs(_ struct{}, req Request) (any, error) {
 }
 
 func noBlockJob(id string) error {
-	return &qmp.Error{Class: qmp.ClassDeviceNotActive, Desc: fmt.Sprintf("Block job '%s' not found", id)}
+	return inactive("Block job '%s' not found", id)
 }

@@ -21,6 +21,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"os"
 	"sync"
 
 	"github.com/goqapi/goqapi/qapi"
@@ -44,6 +45,8 @@ type Request interface {
 	Decode(v any) error
 	// After has f called behind the reply.
 	After(f func())
+	// TakeFile takes a file that was passed; nil if there is none.
+	TakeFile() *os.File
 }
 
 // A Handler executes a command. Its errors are of type [*qmp.Error].
@@ -62,12 +65,16 @@ type Machine struct {
 	objects  []*object
 	chardevs []*chardev
 	jobs     []*job
-	made     struct{ nodes, devices, ptys, threads int } // how many names were made up
+	nbd      bool // its server runs
+	exports  []*export
+	files    map[string]*os.File                                        // of getfd
+	fdsets   []*fdset                                                   // by their numbers
+	made     struct{ nodes, devices, ptys, threads, groups, files int } // how many names were made up
 }
 
 // New returns a machine that has not been started.
 func New(h Host) *Machine {
-	m := &Machine{host: h, status: qapi.RunStatePrelaunch, disks: map[string]*disk{}}
+	m := &Machine{host: h, status: qapi.RunStatePrelaunch, disks: map[string]*disk{}, files: map[string]*os.File{}}
 	m.devices = []*device{
 		{driver: "virtio-scsi-pci", id: "scsi0", path: peripheral + "scsi0"},
 		{driver: "ide-cd", id: "cd0", path: peripheral + "cd0", fixed: true},
@@ -81,6 +88,8 @@ func (m *Machine) Commands() map[string]Handler {
 	for _, some := range []map[string]Handler{
 		m.runCommands(), m.nodeCommands(), m.trayCommands(), m.deviceCommands(), m.qomCommands(),
 		m.objectCommands(), m.netdevCommands(), m.chardevCommands(), m.jobCommands(), m.blockJobCommands(), m.chainCommands(),
+		m.memoryCommands(), m.screenCommands(), m.yankCommands(), m.bitmapCommands(), m.exportCommands(), m.imageCommands(), m.fileCommands(),
+		{"transaction": change(m, m.transaction)},
 	} {
 		maps.Copy(all, some)
 	}
@@ -138,8 +147,14 @@ func generic(format string, args ...any) error {
 	return &qmp.Error{Class: qmp.ClassGenericError, Desc: fmt.Sprintf(format, args...)}
 }
 
-func notFound(id string) error {
-	return &qmp.Error{Class: qmp.ClassDeviceNotFound, Desc: fmt.Sprintf("Device '%s' not found", id)}
+func notFound(id string) error { return notFoundf("Device '%s' not found", id) }
+
+func notFoundf(format string, args ...any) error {
+	return &qmp.Error{Class: qmp.ClassDeviceNotFound, Desc: fmt.Sprintf(format, args...)}
+}
+
+func inactive(format string, args ...any) error {
+	return &qmp.Error{Class: qmp.ClassDeviceNotActive, Desc: fmt.Sprintf(format, args...)}
 }
 
 // wellFormed reports whether an id has the form that QEMU asks for in most places.
@@ -159,8 +174,13 @@ func badID() error { return generic("Parameter 'id' expects an identifier") }
 
 // value is what a pointer points to, or the zero value.
 func value[T any](p *T) (v T) {
+	return valueOr(p, v)
+}
+
+// valueOr is what a pointer points to, or what is meant without one.
+func valueOr[T any](p *T, absent T) T {
 	if p != nil {
-		v = *p
+		return *p
 	}
-	return v
+	return absent
 }

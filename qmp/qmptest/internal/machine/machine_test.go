@@ -77,6 +77,8 @@ func (r *request) Decode(v any) error {
 	return nil
 }
 
+func (r *request) TakeFile() *os.File { return nil }
+
 func (r *request) After(f func()) { r.after = append(r.after, f) }
 
 // execute executes a command and returns what is said then: events, and the reply,

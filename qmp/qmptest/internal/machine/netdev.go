@@ -2,6 +2,7 @@ package machine
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/goqapi/goqapi/qapi"
 )
@@ -10,7 +11,28 @@ func (m *Machine) netdevCommands() map[string]Handler {
 	return map[string]Handler{
 		"netdev_add": change(m, m.netdevAdd),
 		"netdev_del": change(m, m.netdevDel),
+		"set_link":   change(m, m.setLink),
 	}
+}
+
+// cards are the models of network cards, and the beginnings of more of their names.
+var cards = []string{"e1000", "i82", "igb", "ne2k_", "pcnet", "rtl8139", "tulip", "usb-net", "virtio-net-", "vmxnet3"}
+
+func (d *device) isCard() bool {
+	return slices.ContainsFunc(cards, func(card string) bool { return strings.HasPrefix(d.driver, card) })
+}
+
+// setLink plugs a cable in or out, of which nothing is to be seen here.
+func (m *Machine) setLink(args qapi.SetLinkArgs, _ Request) error {
+	if slices.Contains(m.netdevs, args.Name) {
+		return nil
+	}
+	for _, d := range m.devices {
+		if d.id == args.Name && d.isCard() {
+			return nil
+		}
+	}
+	return notFound(args.Name)
 }
 
 func (m *Machine) netdevAdd(args qapi.Netdev, _ Request) error {

@@ -21,6 +21,7 @@ type node struct {
 	owned        bool   // by the monitor: made by blockdev-add itself
 	group        string // of throttling
 	errno        int64  // what reading fails with, if it is a bad one; else 0
+	bitmaps      []bitmap
 }
 
 // A child is a node below another.
@@ -35,6 +36,10 @@ type disk struct {
 	format  string // that blockdev-create has given it
 	virtual int64  // size of the disk in that format
 	foreign bool   // it has been there before: any format is right
+	bitmaps []bitmap
+
+	snapshots []qapi.SnapshotInfo // inside it
+	made      int                 // how many there have been
 }
 
 // foreignSize is that of files of which only the name is known.
@@ -95,9 +100,19 @@ func (m *Machine) open(o options) (*node, error) {
 	before := m.nodes
 	n, err := m.openAll(o)
 	if err != nil {
-		m.nodes = before
+		m.backTo(before)
 	}
 	return n, err
+}
+
+// backTo drops the nodes that were not there before.
+func (m *Machine) backTo(before []*node) {
+	for _, n := range m.nodes {
+		if !slices.Contains(before, n) {
+			m.shutFile(n)
+		}
+	}
+	m.nodes = before
 }
 
 func (m *Machine) openAll(o options) (*node, error) {
@@ -221,6 +236,9 @@ func (m *Machine) measure(n *node, o options) error {
 		if n.filename == "" {
 			n.filename = fmt.Sprintf(`json:{"driver": "%s"}`, n.driver)
 		}
+		if err := m.openFile(n); err != nil {
+			return err
+		}
 		n.disk = m.fileAt(n.filename)
 		n.size = n.disk.size
 	case slices.Contains(formats, n.driver):
@@ -231,7 +249,7 @@ func (m *Machine) measure(n *node, o options) error {
 		if other := m.sharer(n); other != nil {
 			return generic("Permission conflict on node '%s': it holds the image of node '%s'", below.name, other.name)
 		}
-		n.size = n.disk.virtual
+		n.size, n.bitmaps = n.disk.virtual, n.disk.bitmaps
 	default:
 		n.filename, n.disk = below.filename, below.disk
 		n.size = max(below.size-member[int64](o, "offset"), 0)
@@ -309,7 +327,7 @@ func (m *Machine) blockdevDel(args qapi.BlockdevDelArgs, _ Request) error {
 	if n == nil {
 		return generic("Failed to find node with node-name='%s'", args.NodeName)
 	}
-	if m.deviceOf(n) != nil {
+	if m.deviceOf(n) != nil || m.exported(n) {
 		return generic("Node %s is in use", n.name)
 	}
 	if err := m.busy(n); err != nil {
@@ -330,9 +348,11 @@ func (m *Machine) blockdevDel(args qapi.BlockdevDelArgs, _ Request) error {
 
 // letGo removes a node that nobody needs any longer, and what it has brought along.
 func (m *Machine) letGo(n *node) {
-	if parent, _ := m.parent(n); n.owned || parent != nil || m.deviceOf(n) != nil {
+	if parent, _ := m.parent(n); n.owned || parent != nil || m.deviceOf(n) != nil || m.exported(n) {
 		return
 	}
+	n.keepBitmaps()
+	m.shutFile(n)
 	m.nodes = slices.DeleteFunc(m.nodes, func(other *node) bool { return other == n })
 	for _, c := range n.children {
 		m.letGo(c.node)

@@ -35,6 +35,7 @@ func (m *Machine) nodeInfo(n *node, flat bool) qapi.BlockDeviceInfo {
 		DetectZeroes: qapi.BlockdevDetectZeroesOptionsOff,
 		Image:        m.imageInfo(n, flat),
 		Cache:        qapi.BlockdevCacheInfo{Writeback: true},
+		DirtyBitmaps: m.bitmapInfo(n),
 	}
 	if b := n.backing(); b != nil {
 		info.BackingFile = &b.filename
@@ -64,6 +65,9 @@ func (m *Machine) imageInfo(n *node, flat bool) qapi.ImageInfo {
 		info.Limits = &qapi.BlockLimitsInfo{
 			RequestAlignment: 1, MinMemAlignment: 512, OptMemAlignment: 4096, MaxIov: 1024,
 		}
+	}
+	if slices.Contains(formats, n.driver) {
+		info.Snapshots = n.disk.snapshots
 	}
 	if b := n.backing(); b != nil {
 		info.BackingFilename, info.FullBackingFilename = &b.filename, &b.filename

@@ -14,6 +14,7 @@ import (
 type object struct {
 	id, kind string
 	iothread *qapi.IOThreadInfo // what it is, if it is one
+	memdev   *qapi.Memdev       // so is this
 }
 
 func (m *Machine) objectCommands() map[string]Handler {
@@ -44,8 +45,9 @@ func (m *Machine) objectAdd(args qapi.ObjectOptions, req Request) error {
 	if err := known(args, req); err != nil {
 		return err
 	}
-	if ram, ok := args.QOMType.(qapi.ObjectOptionsMemoryBackendRAM); ok && ram.Size == 0 {
-		return generic("can't create backend with size 0")
+	memdev, err := newMemdev(args.ID, string(args.QOMType.ObjectType()), req)
+	if err != nil {
+		return err
 	}
 	if secret, ok := args.QOMType.(qapi.ObjectOptionsSecret); ok && (secret.Data == nil) == (secret.File == nil) {
 		return generic("One of 'file' and 'data' must be provided, not both")
@@ -53,7 +55,7 @@ func (m *Machine) objectAdd(args qapi.ObjectOptions, req Request) error {
 	if m.object(args.ID) != nil {
 		return generic("attempt to add duplicate property '%s' to object (type 'container')", args.ID)
 	}
-	o := &object{id: args.ID, kind: string(args.QOMType.ObjectType())}
+	o := &object{id: args.ID, kind: string(args.QOMType.ObjectType()), memdev: memdev}
 	if args, ok := args.QOMType.(qapi.ObjectOptionsIothread); ok {
 		o.iothread = m.newIOThread(o.id, args)
 	}

@@ -2,6 +2,7 @@ package machine
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -12,6 +13,7 @@ func (m *Machine) qomCommands() map[string]Handler {
 	return map[string]Handler{
 		"qom-list": handle(m, m.qomList),
 		"qom-get":  handle(m, m.qomGet),
+		"qom-set":  change(m, m.qomSet),
 	}
 }
 
@@ -97,6 +99,9 @@ func (m *Machine) qomGet(args qapi.QOMGetArgs, _ Request) (any, error) {
 	if args.Property == "type" {
 		return kind, nil
 	}
+	if v := m.settable(path)[args.Property]; v != nil {
+		return *v, nil
+	}
 	if d := m.device(path); d != nil {
 		switch v, given := d.props[args.Property]; {
 		case args.Property == "realized":
@@ -108,6 +113,46 @@ func (m *Machine) qomGet(args qapi.QOMGetArgs, _ Request) (any, error) {
 		}
 	}
 	return nil, generic("Property '%s.%s' not found", kind, args.Property)
+}
+
+// settable are the properties of an object that change something here.
+func (m *Machine) settable(path string) map[string]*int64 {
+	if d := m.device(path); d != nil && d.isBalloon() {
+		return map[string]*int64{"guest-stats-polling-interval": &d.polling}
+	}
+	id, ok := strings.CutPrefix(path, "/objects/")
+	if o := m.object(id); ok && o != nil && o.iothread != nil {
+		return map[string]*int64{
+			"poll-max-ns": &o.iothread.PollMaxNs, "poll-grow": &o.iothread.PollGrow, "poll-shrink": &o.iothread.PollShrink,
+		}
+	}
+	return nil
+}
+
+// qomSet sets what can be set while a device or an object is in use, which is little.
+func (m *Machine) qomSet(args qapi.QOMSetArgs, req Request) error {
+	path, properties, err := m.resolve(args.Path)
+	if err != nil {
+		return err
+	}
+	if to := m.settable(path)[args.Property]; to != nil {
+		var v struct {
+			Value int64 `json:"value"`
+		}
+		switch err := req.Decode(&v); {
+		case err != nil:
+			return generic("Invalid parameter type for '%s', expected: integer", args.Property)
+		case v.Value < 0:
+			return generic("%s value must be in range [0, %d]", args.Property, math.MaxInt64)
+		}
+		*to = v.Value
+		return nil
+	}
+	kind := m.typeOf(path)
+	if !slices.ContainsFunc(properties, func(p qapi.ObjectPropertyInfo) bool { return p.Name == args.Property }) {
+		return generic("Property '%s.%s' not found", kind, args.Property)
+	}
+	return generic("Property '%s.%s' is not writable", kind, args.Property)
 }
 
 func (m *Machine) typeOf(path string) string {

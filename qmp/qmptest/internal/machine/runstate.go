@@ -40,6 +40,7 @@ func (m *Machine) cont(_ struct{}, req Request) error {
 	}
 	m.host.Emit(qapi.ResumeEvent{})
 	m.after(req, m.firmwareReads)
+	m.after(req, m.balloonMoves)
 	return nil
 }
 

@@ -1,0 +1,121 @@
+package qmptest_test
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/qmp/qmptest"
+	"github.com/goqapi/goqapi/schema"
+	"github.com/goqapi/goqapi/schema/qemu"
+)
+
+// A claim is what the comment of a command says of its errors: their class; or that
+// it can be called "at any time".
+type claim struct{ command, what string }
+
+// unshown are the claims that no row of the conformance table can show, with the reason.
+var unshown = map[claim]string{
+	{"balloon", qmp.ClassKVMMissingCap}:       "every KVM of today can do it",
+	{"query-balloon", qmp.ClassKVMMissingCap}: "every KVM of today can do it",
+}
+
+var claimed = regexp.MustCompile(strings.Join([]string{
+	qmp.ClassGenericError, qmp.ClassCommandNotFound, qmp.ClassDeviceNotActive, qmp.ClassDeviceNotFound,
+	qmp.ClassKVMMissingCap, "at any time",
+}, "|"))
+
+// claimsIn finds the claims in a file of descriptions, and the lines where they are.
+func claimsIn(text string, isCommand func(string) bool) map[claim]int {
+	found, command := map[claim]int{}, ""
+	flowing := "" // the text of the command so far, since a claim may go over two lines
+	number := 0
+	for line := range strings.Lines(text) {
+		number++
+		line = strings.TrimSpace(line)
+		if name, ok := strings.CutPrefix(line, "# "); ok {
+			command, flowing = name, ""
+		}
+		if !isCommand(command) {
+			continue
+		}
+		flowing += line + " "
+		for _, what := range claimed.FindAllString(flowing, -1) {
+			if c := (claim{command, what}); found[c] == 0 {
+				found[c] = number
+			}
+		}
+	}
+	return found
+}
+
+// TestClaims holds that what the comments of the bindings say of the class of an error is
+// shown by a row of the conformance table, where real QEMUs have to agree to it.
+func TestClaims(t *testing.T) {
+	tab := readTable(t, "")
+	shown := map[claim]bool{}
+	for _, c := range tab.cases {
+		if c.fails != "" {
+			shown[claim{c.command(), c.fails}] = true
+		}
+	}
+	s, err := qemu.Load("11.1", qemu.QMP)
+	require.NoError(t, err)
+	isCommand := func(name string) bool { _, ok := s.Lookup(name).(*schema.Command); return ok }
+	files, err := filepath.Glob("../../generator/descriptions/qmp/*.md")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	unused := maps.Clone(unshown)
+	total := 0
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for c, line := range claimsIn(string(text), isCommand) {
+			total++
+			delete(unused, c)
+			assert.True(t, shown[c] != (unshown[c] != ""),
+				"%s:%d: the comment of %s says %q: testdata/conformance.txt needs a row of that command with \"fails %s\" "+
+					"below it, or else unshown the reason why there is none", file, line, c.command, c.what, c.what)
+		}
+	}
+	assert.Empty(t, unused, "no comment says that")
+	assert.NotZero(t, total)
+}
+
+func TestClaimsAreFound(t *testing.T) {
+	text := "# eject\n\nopens. It can be called at any\ntime.\n\n- id: It fails with DeviceNotFound.\n\n# Tray\n\nGenericError\n\n# stop\n\nx\n"
+	got := claimsIn(text, func(name string) bool { return name == "eject" || name == "stop" })
+	assert.Equal(t, map[claim]int{{"eject", "at any time"}: 4, {"eject", "DeviceNotFound"}: 6}, got)
+}
+
+// TestFails holds the fake, without any QEMU, to what the table says of classes.
+func TestFails(t *testing.T) {
+	for _, release := range []string{"5.2", "7.2", "10.0", "11.1"} {
+		t.Run(release, func(t *testing.T) {
+			t.Parallel()
+			s, err := qemu.Load(release, qemu.QMP)
+			require.NoError(t, err)
+			w := &watched{TB: t}
+			srv := qmptest.Start(w, qmptest.Release(release))
+			fake := newMonitor(t, srv.Pipe())
+			tab := readTable(t, t.TempDir())
+			for _, c := range tab.cases {
+				got := tab.outcome(fake.tell(c))
+				if c.accepted(release) == "" {
+					assert.True(t, c.failsAsSaid(s, got), "%s\n\tthe fake does not fail with %s: %q", c.place(), c.fails, got.said)
+				}
+			}
+			for _, report := range slices.Compact(w.said()) {
+				assert.Contains(t, report, "nothing executes", "what the fake says of the test")
+			}
+		})
+	}
+}

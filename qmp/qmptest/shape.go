@@ -1,0 +1,119 @@
+package qmptest
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// A Place is where [Extra] puts members.
+type Place int
+
+// The places.
+const (
+	First   Place = iota // in front of all others
+	Between              // after the first
+	Last                 // after all others
+)
+
+// Extra puts members into a reply, or the greeting, that no QEMU sends yet: the
+// specification lets servers add some. members is what stands between their braces:
+//
+//	qmptest.Extra(qmptest.First, `"time": {"id": 7, "return": []}`)
+func Extra(at Place, members string) Fault {
+	return func(f *faults) { f.extra = append(f.extra, extra{at, members}) }
+}
+
+// IDFirst puts the id of a reply in front of its result.
+func IDFirst() Fault { return func(f *faults) { f.idFirst = true } }
+
+// Spaces puts text, which is to be white space, everywhere in a reply where JSON allows
+// it: "\n\t" or "".
+func Spaces(text string) Fault { return func(f *faults) { f.spaces = &text } }
+
+// Oversize makes a reply, or the greeting, at least so many bytes long.
+func Oversize(bytes int) Fault { return func(f *faults) { f.least = bytes } }
+
+type extra struct {
+	at      Place
+	members string
+}
+
+// A shape is how a message differs from what QEMU makes of it, but for what it says.
+type shape struct {
+	extra   []extra
+	idFirst bool
+	spaces  *string // nil: where QEMU has them
+	least   int     // bytes
+}
+
+// shaped is a message with other members.
+func (s shape) shaped(text []byte) []byte {
+	if len(s.extra) == 0 && !s.idFirst && s.least == 0 {
+		return text
+	}
+	members := membersOf(text)
+	if s.idFirst {
+		isID := func(m string) bool { return strings.HasPrefix(m, `"id":`) }
+		if i := slices.IndexFunc(members, isID); i > 0 {
+			members = slices.Concat(members[i:i+1], members[:i], members[i+1:])
+		}
+	}
+	for _, e := range s.extra {
+		at := map[Place]int{First: 0, Between: min(1, len(members)), Last: len(members)}[e.at]
+		members = slices.Insert(members, at, e.members)
+	}
+	if missing := s.least - len(text); missing > 0 {
+		members = append(members, `"padding": "`+strings.Repeat("x", missing)+`"`)
+	}
+	return []byte("{" + strings.Join(members, ", ") + "}")
+}
+
+// membersOf are the members of an object that this package has written.
+func membersOf(text []byte) (all []string) {
+	in := jsontext.NewDecoder(bytes.NewReader(text))
+	next := func(read func() error) {
+		if err := read(); err != nil {
+			panic(err)
+		}
+	}
+	next(func() error { _, err := in.ReadToken(); return err })
+	for in.PeekKind() == '"' {
+		var name, value jsontext.Value
+		next(func() (err error) { name, err = in.ReadValue(); name = name.Clone(); return err })
+		next(func() (err error) { value, err = in.ReadValue(); return err })
+		all = append(all, string(name)+": "+string(value))
+	}
+	return all
+}
+
+// spaced is a message with other white space, up to the end of its line.
+func (s shape) spaced(line []byte) []byte {
+	if s.spaces == nil {
+		return line
+	}
+	text := bytes.TrimRight(line, "\r\n")
+	var out []byte
+	quoted := false
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		switch {
+		case quoted && c == '\\':
+			out = append(out, c)
+			i++
+			c = text[i]
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case strings.IndexByte(" \t\r\n", c) >= 0:
+			continue
+		case strings.IndexByte("{}[]:,", c) >= 0:
+			out = append(append(append(out, *s.spaces...), c), *s.spaces...)
+			continue
+		}
+		out = append(out, c)
+	}
+	return append(out, line[len(text):]...)
+}
