@@ -78,7 +78,7 @@ func TestInboxIsBounded(t *testing.T) {
 		synctest.Wait()
 		assert.Len(t, in.text, maxMessage, "there was room for %d more", took)
 
-		in.close()
+		in.stop()
 		<-filled
 		client.Close()
 		synctest.Wait()
