@@ -111,35 +111,3 @@ func wholeMessage(text []byte) (number int, err error) {
 	}
 	return number, nil
 }
-
-// decode reads JSON as servers print it.
-func decode(text []byte, result any) error {
-	return json.Unmarshal(text, result,
-		jsontext.AllowDuplicateNames(true), // not to look for them is faster
-		jsontext.AllowInvalidUTF8(true))
-}
-
-// decodeReply stores a return member in result; nil: nowhere.
-func (l *link) decodeReply(command string, answer []byte, result any) error {
-	if result == nil {
-		if string(answer) == "{}" {
-			return nil
-		}
-		result = new(skipped)
-	}
-	err := decode(answer, result)
-	if err == nil {
-		return nil
-	}
-	_, damaged := errors.AsType[*jsontext.SyntacticError](err)
-	err = fmt.Errorf("qmp: %s: reply: %w", command, jsonError(err))
-	if damaged {
-		l.damaged(err)
-	}
-	return err
-}
-
-// skipped takes any JSON value, and keeps nothing of it.
-type skipped struct{}
-
-func (*skipped) UnmarshalJSONFrom(d *jsontext.Decoder) error { return d.SkipValue() }

@@ -31,7 +31,7 @@ func (c *Conn) Execute(ctx context.Context, command string, args, result any) er
 	l := c.link
 	answer, err := call.outcome()
 	if err == nil {
-		err = l.decodeReply(command, answer, result)
+		err = l.decodeReply(ctx, command, answer, result)
 	}
 	endWatch(call.watch, err)
 	l.recycle(call)
@@ -148,7 +148,7 @@ func (c *Conn) Go(ctx context.Context, command string, args, result any, done fu
 	}
 	l := c.link
 	cb := &callback{link: l, done: done}
-	cb.take = func(answer []byte) error { return l.decodeReply(command, answer, result) }
+	cb.take = func(answer []byte) error { return l.decodeReply(ctx, command, answer, result) }
 	call, err := c.newCall(ctx, command, plain, args)
 	c.start(ctx, call, cb, err)
 }

@@ -35,7 +35,7 @@ type arrow struct {
 var arrows = []arrow{
 	{"internal/printable", nil},
 	{"internal/redact", []string{jsonModule}},
-	{"qmp", []string{jsonModule, "internal/printable"}},
+	{"qmp", []string{jsonModule, "internal/printable", "qmp/codec"}},
 	{"qmp/qmplog", []string{"qmp", "internal/redact"}},
 	{"qmp/codec", []string{jsonModule, "internal/redact"}},
 	{"qmp/qmptls", []string{"qmp"}},

@@ -7,22 +7,12 @@ package codec
 
 import (
 	"errors"
-	"fmt"
 	"reflect"
 
 	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/goqapi/goqapi/internal/redact"
 )
-
-// Unmarshal decodes one JSON value as a server sends it: a member that x does
-// not have is ignored, and a repeated one counts once, the last.
-func Unmarshal(data []byte, x any) error {
-	return json.Unmarshal(data, x,
-		jsontext.AllowDuplicateNames(true), // not looking for them is faster
-		jsontext.AllowInvalidUTF8(true))
-}
 
 // Marshal encodes x as a server wants it: compact, every member once.
 func Marshal(x any) ([]byte, error) {
@@ -31,8 +21,7 @@ func Marshal(x any) ([]byte, error) {
 
 // Text is x's JSON for people: compact, with secrets blotted out.
 func Text(x any) string {
-	text, err := json.Marshal(x, json.Deterministic(true),
-		jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) // as it came
+	text, err := json.Marshal(x, json.Deterministic(true), lenient) // as it came
 	if err != nil {
 		return "%!v(" + err.Error() + ")"
 	}
@@ -41,11 +30,6 @@ func Text(x any) string {
 
 // errNotSet is the cause when a union or a required alternate holds nothing.
 var errNotSet = errors.New("not set")
-
-// notSet tells that nothing is in a place that must hold one of want's types.
-func notSet(place, want string) error {
-	return fmt.Errorf("%s is %w: it needs one of the types of %s", place, errNotSet, want)
-}
 
 // isNil reports whether v holds nothing to encode: no value, or a nil pointer.
 func isNil(v any) bool {
