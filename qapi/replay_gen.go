@@ -2,7 +2,10 @@
 
 package qapi
 
-import "context"
+import (
+	"context"
+	"github.com/goqapi/goqapi/qmp/codec"
+)
 
 // ReplayMode says whether execution is recorded or replayed.
 //
@@ -51,6 +54,24 @@ type ReplayInfo struct {
 	Icount int64 `json:"icount"`
 }
 
+func (x *ReplayInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "mode":
+		x.Mode = ReplayMode(d.String())
+	case "filename":
+		x.Filename = codec.Ptr(d, x.Filename, codec.DecodeString[string])
+	case "icount":
+		x.Icount = codec.Int[int64](d)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *ReplayInfo) decode(d *codec.Decoder) {
+	d.Object("ReplayInfo", x.member)
+}
+
 // QueryReplay returns whether execution is being recorded or replayed, and how
 // many instructions have been executed.
 //
@@ -61,7 +82,7 @@ type ReplayInfo struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-replay.query-replay
 func (c *Client) QueryReplay(ctx context.Context) (ReplayInfo, error) {
 	var result ReplayInfo
-	err := c.conn.Execute(ctx, "query-replay", nil, &result)
+	err := c.conn.Execute(ctx, "query-replay", nil, codec.Into(result.decode))
 	return result, err
 }
 
