@@ -251,3 +251,103 @@ func decodeProps(text string) (props map[string]any, err error) {
 	}))
 	return props, err
 }
+
+// countdown is a context that has ended when it has been looked at so often.
+type countdown struct {
+	context.Context
+	looks int
+}
+
+func (c *countdown) Err() error {
+	if c.looks--; c.looks < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// Decoding looks at its context again and again, and ends with it.
+func TestContext(t *testing.T) {
+	for name, c := range map[string]struct {
+		text string
+		x    func() any
+	}{
+		"list":            {strings.Repeat(`{"int":1},`, 1e5), func() any { return codec.Into(func(d *codec.Decoder) { codec.List(d, (*all).decode) }) }},
+		"unknown members": {strings.Repeat(`{"new":[[1],{"a":2}]},`, 1e5), func() any { return codec.Into(func(d *codec.Decoder) { codec.List(d, (*all).decode) }) }},
+		"skipped":         {strings.Repeat(`{"int":1},`, 1e5), func() any { return codec.Into(codec.Skip) }},
+		"reflection":      {strings.Repeat(`{"x":1},`, 1e5), func() any { return new([]point) }},
+		"any":             {strings.Repeat(`{"int":1},`, 1e5), func() any { return new(any) }},
+		"unions":          {strings.Repeat(`{"kind":"circle"},`, 1e5), func() any { return new([]shape) }},
+	} {
+		text := []byte("[" + strings.TrimSuffix(c.text, ",") + "]")
+		enough := &countdown{context.Background(), 1e6}
+		require.NoError(t, codec.Decode(enough, text, c.x()), name)
+		looks := int(1e6) - enough.looks
+		assert.Greater(t, looks, 10, name)
+		err := codec.Decode(&countdown{context.Background(), looks / 2}, text, c.x())
+		assert.ErrorIs(t, err, context.Canceled, name)
+	}
+}
+
+// Unknown members are an error to whoever asks for that, wherever they are.
+func TestRejectUnknownMembers(t *testing.T) {
+	for _, c := range []struct{ text, at string }{
+		{`{"list":[{"kind":"circle","id":"a","radius":3}]}`, ""},
+		{`{"list":[{"kind":"circle","id":"a","radios":3}]}`, "/list/0/radios"},
+		{`{"list":[{"radios":3,"kind":"circle"}]}`, "/list/0/radios"},
+		{`{"list":[{"kind":"nothing","x":1}]}`, "/list/0/x"},
+		{`{"list":[{"kind":"boxed","x":1,"data":{"a":1}}]}`, "/list/0/x"},
+		{`{"list":[{"kind":"boxed","data":{"b":1}}]}`, "/list/0/data/b"},
+		{`{"list":[{"kind":"hexagon","x":1}]}`, ""}, // it is kept
+		{`{"list":[{"x":1}]}`, ""},
+		{`{"new":1}`, "/new"},
+	} {
+		var x struct {
+			List []shape `json:"list"`
+		}
+		require.NoError(t, json.Unmarshal([]byte(c.text), &x), c.text)
+		require.NoError(t, decode(c.text, &x), c.text)
+		err := json.Unmarshal([]byte(c.text), &x, json.RejectUnknownMembers(true))
+		if c.at == "" {
+			require.NoError(t, err, c.text)
+			continue
+		}
+		require.ErrorIs(t, err, json.ErrUnknownName, c.text)
+		semantic, _ := errors.AsType[*json.SemanticError](err)
+		assert.Equal(t, c.at, string(semantic.JSONPointer))
+	}
+}
+
+// What reflection decodes counts in one budget with what it calls methods for.
+func TestBudgetIsShared(t *testing.T) {
+	part := `{"kind":"boxed","data":{"list":[` + strings.Repeat(`{},`, 1e4) + `{}]}}`
+	text := `{"boxes":[` + strings.Repeat(part+",", 200) + part + `]}`
+	var x struct {
+		Boxes []crate `json:"boxes"`
+	}
+	err := decode(text, &x)
+	require.ErrorContains(t, err, fmt.Sprintf("%d bytes of JSON would take more than %d MiB of memory", len(text), 64+16*len(text)>>20))
+	x.Boxes = nil
+	require.NoError(t, decode(`{"boxes":[`+part+`]}`, &x))
+	require.Len(t, x.Boxes[0].List, 1e4+1)
+}
+
+// crate decodes itself, and is large in memory.
+type crate struct {
+	List []struct{ Numbers [200]byte }
+}
+
+func (x *crate) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
+		d.Object("crate", func(d *codec.Decoder) bool {
+			if string(d.Name()) == "data" {
+				d.Value(x)
+				return true
+			}
+			if string(d.Name()) == "list" {
+				d.Value(&x.List)
+				return true
+			}
+			return false
+		})
+	})
+}

@@ -68,8 +68,8 @@ func decodeText(ctx context.Context, text []byte, strict bool, within *Decoder, 
 	d.size, d.unmeasured = len(text), fewBytes
 	d.left = budget(d.size)
 	if within != nil {
-		d.ctx, d.size, d.left = within.ctx, within.size, within.left
-		defer func() { within.left = d.left }()
+		d.ctx, d.size, d.left, d.unmeasured = within.ctx, within.size, within.left, within.unmeasured
+		defer func() { within.left, within.unmeasured = d.left, d.unmeasured }()
 	}
 	decode(d)
 	return d.finish()
