@@ -2,7 +2,10 @@
 
 package qapi
 
-import "context"
+import (
+	"context"
+	"github.com/goqapi/goqapi/qmp/codec"
+)
 
 // KVMInfo says whether KVM is at work.
 //
@@ -18,6 +21,22 @@ type KVMInfo struct {
 	Present bool `json:"present"`
 }
 
+func (x *KVMInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "enabled":
+		x.Enabled = d.Bool()
+	case "present":
+		x.Present = d.Bool()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *KVMInfo) decode(d *codec.Decoder) {
+	d.Object("KVMInfo", x.member)
+}
+
 // QueryKVM returns whether the machine runs with KVM.
 // [Client.QueryAccelerators] reports the same of all accelerators.
 //
@@ -30,7 +49,7 @@ type KVMInfo struct {
 // Deprecated: QEMU means to remove it; use query-accelerators.
 func (c *Client) QueryKVM(ctx context.Context) (KVMInfo, error) {
 	var result KVMInfo
-	err := c.conn.Execute(ctx, "query-kvm", nil, &result)
+	err := c.conn.Execute(ctx, "query-kvm", nil, codec.Into(result.decode))
 	return result, err
 }
 
@@ -45,7 +64,7 @@ func (c *Client) QueryKVM(ctx context.Context) (KVMInfo, error) {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-accelerator.x-accel-stats
 func (c *Client) XAccelStats(ctx context.Context) (HumanReadableText, error) {
 	var result HumanReadableText
-	err := c.conn.Execute(ctx, "x-accel-stats", nil, &result)
+	err := c.conn.Execute(ctx, "x-accel-stats", nil, codec.Into(result.decode))
 	return result, err
 }
 
@@ -109,6 +128,22 @@ type AcceleratorInfo struct {
 	Present []Accelerator `json:"present"`
 }
 
+func (x *AcceleratorInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "enabled":
+		x.Enabled = Accelerator(d.String())
+	case "present":
+		x.Present = codec.List(d, codec.DecodeString[Accelerator])
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *AcceleratorInfo) decode(d *codec.Decoder) {
+	d.Object("AcceleratorInfo", x.member)
+}
+
 // QueryAccelerators returns which accelerator the machine runs with, and which
 // this QEMU was built with.
 //
@@ -119,6 +154,6 @@ type AcceleratorInfo struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-accelerator.query-accelerators
 func (c *Client) QueryAccelerators(ctx context.Context) (AcceleratorInfo, error) {
 	var result AcceleratorInfo
-	err := c.conn.Execute(ctx, "query-accelerators", nil, &result)
+	err := c.conn.Execute(ctx, "query-accelerators", nil, codec.Into(result.decode))
 	return result, err
 }

@@ -105,6 +105,28 @@ type ACPIOSTInfo struct {
 	Status int64 `json:"status"`
 }
 
+func (x *ACPIOSTInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "device":
+		x.Device = codec.Ptr(d, x.Device, codec.DecodeString[string])
+	case "slot":
+		x.Slot = d.String()
+	case "slot-type":
+		x.SlotType = ACPISlotType(d.String())
+	case "source":
+		x.Source = codec.Int[int64](d)
+	case "status":
+		x.Status = codec.Int[int64](d)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *ACPIOSTInfo) decode(d *codec.Decoder) {
+	d.Object("ACPIOSTInfo", x.member)
+}
+
 // QueryACPIOspmStatus returns what the guest last said of each slot for memory
 // and processors.
 //
@@ -118,7 +140,9 @@ type ACPIOSTInfo struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-acpi.query-acpi-ospm-status
 func (c *Client) QueryACPIOspmStatus(ctx context.Context) ([]ACPIOSTInfo, error) {
 	var result []ACPIOSTInfo
-	err := c.conn.Execute(ctx, "query-acpi-ospm-status", nil, &result)
+	err := c.conn.Execute(ctx, "query-acpi-ospm-status", nil, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, (*ACPIOSTInfo).decode)
+	}))
 	return result, err
 }
 
@@ -137,6 +161,20 @@ type ACPIDeviceOstEvent struct {
 	Info ACPIOSTInfo `json:"info"`
 }
 
+func (x *ACPIDeviceOstEvent) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "info":
+		x.Info.decode(d)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *ACPIDeviceOstEvent) decode(d *codec.Decoder) {
+	d.Object("ACPIDeviceOstEvent", x.member)
+}
+
 // EventName returns ACPI_DEVICE_OST.
 func (ACPIDeviceOstEvent) EventName() string {
 	return "ACPI_DEVICE_OST"
@@ -144,7 +182,7 @@ func (ACPIDeviceOstEvent) EventName() string {
 
 func (x *ACPIDeviceOstEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return e.Decode(codec.Into(x.decode))
 }
 
 // OnACPIDeviceOst calls f for every event ACPI_DEVICE_OST, in order and never

@@ -36,28 +36,30 @@ type AudiodevPerDirectionOptions struct {
 	BufferLength *uint32 `json:"buffer-length,omitzero"`
 }
 
-func (x *AudiodevPerDirectionOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *AudiodevPerDirectionOptions) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "mixing-engine":
-		return codec.OptionalBool(dec, &x.MixingEngine)
+		x.MixingEngine = codec.Ptr(d, x.MixingEngine, codec.DecodeBool[bool])
 	case "fixed-settings":
-		return codec.OptionalBool(dec, &x.FixedSettings)
+		x.FixedSettings = codec.Ptr(d, x.FixedSettings, codec.DecodeBool[bool])
 	case "frequency":
-		return codec.OptionalUint(dec, &x.Frequency)
+		x.Frequency = codec.Ptr(d, x.Frequency, codec.DecodeUint[uint32])
 	case "channels":
-		return codec.OptionalUint(dec, &x.Channels)
+		x.Channels = codec.Ptr(d, x.Channels, codec.DecodeUint[uint32])
 	case "voices":
-		return codec.OptionalUint(dec, &x.Voices)
+		x.Voices = codec.Ptr(d, x.Voices, codec.DecodeUint[uint32])
 	case "format":
-		return codec.OptionalString(dec, &x.Format)
+		x.Format = codec.Ptr(d, x.Format, codec.DecodeString[AudioFormat])
 	case "buffer-length":
-		return codec.OptionalUint(dec, &x.BufferLength)
+		x.BufferLength = codec.Ptr(d, x.BufferLength, codec.DecodeUint[uint32])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *AudiodevPerDirectionOptions) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *AudiodevPerDirectionOptions) decode(d *codec.Decoder) {
+	d.Object("AudiodevPerDirectionOptions", x.member)
 }
 
 // AudiodevGenericOptions are the options of an audio backend that has none of
@@ -75,14 +77,20 @@ type AudiodevGenericOptions struct {
 	Out *AudiodevPerDirectionOptions `json:"out,omitzero"`
 }
 
-func (x *AudiodevGenericOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *AudiodevGenericOptions) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "in":
-		return codec.OptionalObject(dec, &x.In, (*AudiodevPerDirectionOptions).decode)
+		x.In = codec.Ptr(d, x.In, (*AudiodevPerDirectionOptions).decode)
 	case "out":
-		return codec.OptionalObject(dec, &x.Out, (*AudiodevPerDirectionOptions).decode)
+		x.Out = codec.Ptr(d, x.Out, (*AudiodevPerDirectionOptions).decode)
+	default:
+		return false
 	}
-	return false, nil
+	return true
+}
+
+func (x *AudiodevGenericOptions) decode(d *codec.Decoder) {
+	d.Object("AudiodevGenericOptions", x.member)
 }
 
 func (x *AudiodevGenericOptions) encodeMembers(e *codec.Encoder) {
@@ -111,16 +119,22 @@ type AudiodevDbus struct {
 	Nsamples *uint32 `json:"nsamples,omitzero"`
 }
 
-func (x *AudiodevDbus) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *AudiodevDbus) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "in":
-		return codec.OptionalObject(dec, &x.In, (*AudiodevPerDirectionOptions).decode)
+		x.In = codec.Ptr(d, x.In, (*AudiodevPerDirectionOptions).decode)
 	case "out":
-		return codec.OptionalObject(dec, &x.Out, (*AudiodevPerDirectionOptions).decode)
+		x.Out = codec.Ptr(d, x.Out, (*AudiodevPerDirectionOptions).decode)
 	case "nsamples":
-		return codec.OptionalUint(dec, &x.Nsamples)
+		x.Nsamples = codec.Ptr(d, x.Nsamples, codec.DecodeUint[uint32])
+	default:
+		return false
 	}
-	return false, nil
+	return true
+}
+
+func (x *AudiodevDbus) decode(d *codec.Decoder) {
+	d.Object("AudiodevDbus", x.member)
 }
 
 func (x *AudiodevDbus) encodeMembers(e *codec.Encoder) {
@@ -141,6 +155,7 @@ func (AudiodevDbus) AudiodevDriver() AudiodevDriver {
 }
 
 func (v AudiodevDbus) encodeAudiodev(e *codec.Encoder) {
+	e.In("AudiodevDbus")
 	v.encodeMembers(e)
 }
 
@@ -176,34 +191,36 @@ type AudiodevAlsaPerDirectionOptions struct {
 	TryPoll *bool `json:"try-poll,omitzero"`
 }
 
-func (x *AudiodevAlsaPerDirectionOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *AudiodevAlsaPerDirectionOptions) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "mixing-engine":
-		return codec.OptionalBool(dec, &x.MixingEngine)
+		x.MixingEngine = codec.Ptr(d, x.MixingEngine, codec.DecodeBool[bool])
 	case "fixed-settings":
-		return codec.OptionalBool(dec, &x.FixedSettings)
+		x.FixedSettings = codec.Ptr(d, x.FixedSettings, codec.DecodeBool[bool])
 	case "frequency":
-		return codec.OptionalUint(dec, &x.Frequency)
+		x.Frequency = codec.Ptr(d, x.Frequency, codec.DecodeUint[uint32])
 	case "channels":
-		return codec.OptionalUint(dec, &x.Channels)
+		x.Channels = codec.Ptr(d, x.Channels, codec.DecodeUint[uint32])
 	case "voices":
-		return codec.OptionalUint(dec, &x.Voices)
+		x.Voices = codec.Ptr(d, x.Voices, codec.DecodeUint[uint32])
 	case "format":
-		return codec.OptionalString(dec, &x.Format)
+		x.Format = codec.Ptr(d, x.Format, codec.DecodeString[AudioFormat])
 	case "buffer-length":
-		return codec.OptionalUint(dec, &x.BufferLength)
+		x.BufferLength = codec.Ptr(d, x.BufferLength, codec.DecodeUint[uint32])
 	case "dev":
-		return codec.OptionalString(dec, &x.Dev)
+		x.Dev = codec.Ptr(d, x.Dev, codec.DecodeString[string])
 	case "period-length":
-		return codec.OptionalUint(dec, &x.PeriodLength)
+		x.PeriodLength = codec.Ptr(d, x.PeriodLength, codec.DecodeUint[uint32])
 	case "try-poll":
-		return codec.OptionalBool(dec, &x.TryPoll)
+		x.TryPoll = codec.Ptr(d, x.TryPoll, codec.DecodeBool[bool])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *AudiodevAlsaPerDirectionOptions) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *AudiodevAlsaPerDirectionOptions) decode(d *codec.Decoder) {
+	d.Object("AudiodevAlsaPerDirectionOptions", x.member)
 }
 
 // AudiodevAlsa are the options of audio over ALSA.
@@ -223,16 +240,22 @@ type AudiodevAlsa struct {
 	Threshold *uint32 `json:"threshold,omitzero"`
 }
 
-func (x *AudiodevAlsa) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *AudiodevAlsa) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "in":
-		return codec.OptionalObject(dec, &x.In, (*AudiodevAlsaPerDirectionOptions).decode)
+		x.In = codec.Ptr(d, x.In, (*AudiodevAlsaPerDirectionOptions).decode)
 	case "out":
-		return codec.OptionalObject(dec, &x.Out, (*AudiodevAlsaPerDirectionOptions).decode)
+		x.Out = codec.Ptr(d, x.Out, (*AudiodevAlsaPerDirectionOptions).decode)
 	case "threshold":
-		return codec.OptionalUint(dec, &x.Threshold)
+		x.Threshold = codec.Ptr(d, x.Threshold, codec.DecodeUint[uint32])
+	default:
+		return false
 	}
-	return false, nil
+	return true
+}
+
+func (x *AudiodevAlsa) decode(d *codec.Decoder) {
+	d.Object("AudiodevAlsa", x.member)
 }
 
 func (x *AudiodevAlsa) encodeMembers(e *codec.Encoder) {
@@ -253,6 +276,7 @@ func (AudiodevAlsa) AudiodevDriver() AudiodevDriver {
 }
 
 func (v AudiodevAlsa) encodeAudiodev(e *codec.Encoder) {
+	e.In("AudiodevAlsa")
 	v.encodeMembers(e)
 }
 
@@ -275,18 +299,24 @@ type AudiodevSndio struct {
 	Latency *uint32 `json:"latency,omitzero"`
 }
 
-func (x *AudiodevSndio) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *AudiodevSndio) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "in":
-		return codec.OptionalObject(dec, &x.In, (*AudiodevPerDirectionOptions).decode)
+		x.In = codec.Ptr(d, x.In, (*AudiodevPerDirectionOptions).decode)
 	case "out":
-		return codec.OptionalObject(dec, &x.Out, (*AudiodevPerDirectionOptions).decode)
+		x.Out = codec.Ptr(d, x.Out, (*AudiodevPerDirectionOptions).decode)
 	case "dev":
-		return codec.OptionalString(dec, &x.Dev)
+		x.Dev = codec.Ptr(d, x.Dev, codec.DecodeString[string])
 	case "latency":
-		return codec.OptionalUint(dec, &x.Latency)
+		x.Latency = codec.Ptr(d, x.Latency, codec.DecodeUint[uint32])
+	default:
+		return false
 	}
-	return false, nil
+	return true
+}
+
+func (x *AudiodevSndio) decode(d *codec.Decoder) {
+	d.Object("AudiodevSndio", x.member)
 }
 
 func (x *AudiodevSndio) encodeMembers(e *codec.Encoder) {
@@ -310,6 +340,7 @@ func (AudiodevSndio) AudiodevDriver() AudiodevDriver {
 }
 
 func (v AudiodevSndio) encodeAudiodev(e *codec.Encoder) {
+	e.In("AudiodevSndio")
 	v.encodeMembers(e)
 }
 
@@ -342,30 +373,32 @@ type AudiodevCoreaudioPerDirectionOptions struct {
 	BufferCount *uint32 `json:"buffer-count,omitzero"`
 }
 
-func (x *AudiodevCoreaudioPerDirectionOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *AudiodevCoreaudioPerDirectionOptions) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "mixing-engine":
-		return codec.OptionalBool(dec, &x.MixingEngine)
+		x.MixingEngine = codec.Ptr(d, x.MixingEngine, codec.DecodeBool[bool])
 	case "fixed-settings":
-		return codec.OptionalBool(dec, &x.FixedSettings)
+		x.FixedSettings = codec.Ptr(d, x.FixedSettings, codec.DecodeBool[bool])
 	case "frequency":
-		return codec.OptionalUint(dec, &x.Frequency)
+		x.Frequency = codec.Ptr(d, x.Frequency, codec.DecodeUint[uint32])
 	case "channels":
-		return codec.OptionalUint(dec, &x.Channels)
+		x.Channels = codec.Ptr(d, x.Channels, codec.DecodeUint[uint32])
 	case "voices":
-		return codec.OptionalUint(dec, &x.Voices)
+		x.Voices = codec.Ptr(d, x.Voices, codec.DecodeUint[uint32])
 	case "format":
-		return codec.OptionalString(dec, &x.Format)
+		x.Format = codec.Ptr(d, x.Format, codec.DecodeString[AudioFormat])
 	case "buffer-length":
-		return codec.OptionalUint(dec, &x.BufferLength)
+		x.BufferLength = codec.Ptr(d, x.BufferLength, codec.DecodeUint[uint32])
 	case "buffer-count":
-		return codec.OptionalUint(dec, &x.BufferCount)
+		x.BufferCount = codec.Ptr(d, x.BufferCount, codec.DecodeUint[uint32])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *AudiodevCoreaudioPerDirectionOptions) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *AudiodevCoreaudioPerDirectionOptions) decode(d *codec.Decoder) {
+	d.Object("AudiodevCoreaudioPerDirectionOptions", x.member)
 }
 
 // AudiodevCoreaudio are the options of audio over Core Audio, on macOS.
@@ -383,14 +416,20 @@ type AudiodevCoreaudio struct {
 	Out *AudiodevCoreaudioPerDirectionOptions `json:"out,omitzero"`
 }
 
-func (x *AudiodevCoreaudio) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *AudiodevCoreaudio) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "in":
-		return codec.OptionalObject(dec, &x.In, (*AudiodevCoreaudioPerDirectionOptions).decode)
+		x.In = codec.Ptr(d, x.In, (*AudiodevCoreaudioPerDirectionOptions).decode)
 	case "out":
-		return codec.OptionalObject(dec, &x.Out, (*AudiodevCoreaudioPerDirectionOptions).decode)
+		x.Out = codec.Ptr(d, x.Out, (*AudiodevCoreaudioPerDirectionOptions).decode)
+	default:
+		return false
 	}
-	return false, nil
+	return true
+}
+
+func (x *AudiodevCoreaudio) decode(d *codec.Decoder) {
+	d.Object("AudiodevCoreaudio", x.member)
 }
 
 func (x *AudiodevCoreaudio) encodeMembers(e *codec.Encoder) {
@@ -408,6 +447,7 @@ func (AudiodevCoreaudio) AudiodevDriver() AudiodevDriver {
 }
 
 func (v AudiodevCoreaudio) encodeAudiodev(e *codec.Encoder) {
+	e.In("AudiodevCoreaudio")
 	v.encodeMembers(e)
 }
 
@@ -428,16 +468,22 @@ type AudiodevDsound struct {
 	Latency *uint32 `json:"latency,omitzero"`
 }
 
-func (x *AudiodevDsound) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *AudiodevDsound) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "in":
-		return codec.OptionalObject(dec, &x.In, (*AudiodevPerDirectionOptions).decode)
+		x.In = codec.Ptr(d, x.In, (*AudiodevPerDirectionOptions).decode)
 	case "out":
-		return codec.OptionalObject(dec, &x.Out, (*AudiodevPerDirectionOptions).decode)
+		x.Out = codec.Ptr(d, x.Out, (*AudiodevPerDirectionOptions).decode)
 	case "latency":
-		return codec.OptionalUint(dec, &x.Latency)
+		x.Latency = codec.Ptr(d, x.Latency, codec.DecodeUint[uint32])
+	default:
+		return false
 	}
-	return false, nil
+	return true
+}
+
+func (x *AudiodevDsound) decode(d *codec.Decoder) {
+	d.Object("AudiodevDsound", x.member)
 }
 
 func (x *AudiodevDsound) encodeMembers(e *codec.Encoder) {
@@ -458,6 +504,7 @@ func (AudiodevDsound) AudiodevDriver() AudiodevDriver {
 }
 
 func (v AudiodevDsound) encodeAudiodev(e *codec.Encoder) {
+	e.In("AudiodevDsound")
 	v.encodeMembers(e)
 }
 
@@ -497,38 +544,40 @@ type AudiodevJackPerDirectionOptions struct {
 	ExactName *bool `json:"exact-name,omitzero"`
 }
 
-func (x *AudiodevJackPerDirectionOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *AudiodevJackPerDirectionOptions) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "mixing-engine":
-		return codec.OptionalBool(dec, &x.MixingEngine)
+		x.MixingEngine = codec.Ptr(d, x.MixingEngine, codec.DecodeBool[bool])
 	case "fixed-settings":
-		return codec.OptionalBool(dec, &x.FixedSettings)
+		x.FixedSettings = codec.Ptr(d, x.FixedSettings, codec.DecodeBool[bool])
 	case "frequency":
-		return codec.OptionalUint(dec, &x.Frequency)
+		x.Frequency = codec.Ptr(d, x.Frequency, codec.DecodeUint[uint32])
 	case "channels":
-		return codec.OptionalUint(dec, &x.Channels)
+		x.Channels = codec.Ptr(d, x.Channels, codec.DecodeUint[uint32])
 	case "voices":
-		return codec.OptionalUint(dec, &x.Voices)
+		x.Voices = codec.Ptr(d, x.Voices, codec.DecodeUint[uint32])
 	case "format":
-		return codec.OptionalString(dec, &x.Format)
+		x.Format = codec.Ptr(d, x.Format, codec.DecodeString[AudioFormat])
 	case "buffer-length":
-		return codec.OptionalUint(dec, &x.BufferLength)
+		x.BufferLength = codec.Ptr(d, x.BufferLength, codec.DecodeUint[uint32])
 	case "server-name":
-		return codec.OptionalString(dec, &x.ServerName)
+		x.ServerName = codec.Ptr(d, x.ServerName, codec.DecodeString[string])
 	case "client-name":
-		return codec.OptionalString(dec, &x.ClientName)
+		x.ClientName = codec.Ptr(d, x.ClientName, codec.DecodeString[string])
 	case "connect-ports":
-		return codec.OptionalString(dec, &x.ConnectPorts)
+		x.ConnectPorts = codec.Ptr(d, x.ConnectPorts, codec.DecodeString[string])
 	case "start-server":
-		return codec.OptionalBool(dec, &x.StartServer)
+		x.StartServer = codec.Ptr(d, x.StartServer, codec.DecodeBool[bool])
 	case "exact-name":
-		return codec.OptionalBool(dec, &x.ExactName)
+		x.ExactName = codec.Ptr(d, x.ExactName, codec.DecodeBool[bool])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *AudiodevJackPerDirectionOptions) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *AudiodevJackPerDirectionOptions) decode(d *codec.Decoder) {
+	d.Object("AudiodevJackPerDirectionOptions", x.member)
 }
 
 // AudiodevJack are the options of audio over JACK.
@@ -546,14 +595,20 @@ type AudiodevJack struct {
 	Out *AudiodevJackPerDirectionOptions `json:"out,omitzero"`
 }
 
-func (x *AudiodevJack) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *AudiodevJack) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "in":
-		return codec.OptionalObject(dec, &x.In, (*AudiodevJackPerDirectionOptions).decode)
+		x.In = codec.Ptr(d, x.In, (*AudiodevJackPerDirectionOptions).decode)
 	case "out":
-		return codec.OptionalObject(dec, &x.Out, (*AudiodevJackPerDirectionOptions).decode)
+		x.Out = codec.Ptr(d, x.Out, (*AudiodevJackPerDirectionOptions).decode)
+	default:
+		return false
 	}
-	return false, nil
+	return true
+}
+
+func (x *AudiodevJack) decode(d *codec.Decoder) {
+	d.Object("AudiodevJack", x.member)
 }
 
 func (x *AudiodevJack) encodeMembers(e *codec.Encoder) {
@@ -571,6 +626,7 @@ func (AudiodevJack) AudiodevDriver() AudiodevDriver {
 }
 
 func (v AudiodevJack) encodeAudiodev(e *codec.Encoder) {
+	e.In("AudiodevJack")
 	v.encodeMembers(e)
 }
 
@@ -606,34 +662,36 @@ type AudiodevOssPerDirectionOptions struct {
 	TryPoll *bool `json:"try-poll,omitzero"`
 }
 
-func (x *AudiodevOssPerDirectionOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *AudiodevOssPerDirectionOptions) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "mixing-engine":
-		return codec.OptionalBool(dec, &x.MixingEngine)
+		x.MixingEngine = codec.Ptr(d, x.MixingEngine, codec.DecodeBool[bool])
 	case "fixed-settings":
-		return codec.OptionalBool(dec, &x.FixedSettings)
+		x.FixedSettings = codec.Ptr(d, x.FixedSettings, codec.DecodeBool[bool])
 	case "frequency":
-		return codec.OptionalUint(dec, &x.Frequency)
+		x.Frequency = codec.Ptr(d, x.Frequency, codec.DecodeUint[uint32])
 	case "channels":
-		return codec.OptionalUint(dec, &x.Channels)
+		x.Channels = codec.Ptr(d, x.Channels, codec.DecodeUint[uint32])
 	case "voices":
-		return codec.OptionalUint(dec, &x.Voices)
+		x.Voices = codec.Ptr(d, x.Voices, codec.DecodeUint[uint32])
 	case "format":
-		return codec.OptionalString(dec, &x.Format)
+		x.Format = codec.Ptr(d, x.Format, codec.DecodeString[AudioFormat])
 	case "buffer-length":
-		return codec.OptionalUint(dec, &x.BufferLength)
+		x.BufferLength = codec.Ptr(d, x.BufferLength, codec.DecodeUint[uint32])
 	case "dev":
-		return codec.OptionalString(dec, &x.Dev)
+		x.Dev = codec.Ptr(d, x.Dev, codec.DecodeString[string])
 	case "buffer-count":
-		return codec.OptionalUint(dec, &x.BufferCount)
+		x.BufferCount = codec.Ptr(d, x.BufferCount, codec.DecodeUint[uint32])
 	case "try-poll":
-		return codec.OptionalBool(dec, &x.TryPoll)
+		x.TryPoll = codec.Ptr(d, x.TryPoll, codec.DecodeBool[bool])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *AudiodevOssPerDirectionOptions) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *AudiodevOssPerDirectionOptions) decode(d *codec.Decoder) {
+	d.Object("AudiodevOssPerDirectionOptions", x.member)
 }
 
 // AudiodevOss are the options of audio over OSS.
@@ -658,20 +716,26 @@ type AudiodevOss struct {
 	DspPolicy *uint32 `json:"dsp-policy,omitzero"`
 }
 
-func (x *AudiodevOss) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *AudiodevOss) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "in":
-		return codec.OptionalObject(dec, &x.In, (*AudiodevOssPerDirectionOptions).decode)
+		x.In = codec.Ptr(d, x.In, (*AudiodevOssPerDirectionOptions).decode)
 	case "out":
-		return codec.OptionalObject(dec, &x.Out, (*AudiodevOssPerDirectionOptions).decode)
+		x.Out = codec.Ptr(d, x.Out, (*AudiodevOssPerDirectionOptions).decode)
 	case "try-mmap":
-		return codec.OptionalBool(dec, &x.TryMmap)
+		x.TryMmap = codec.Ptr(d, x.TryMmap, codec.DecodeBool[bool])
 	case "exclusive":
-		return codec.OptionalBool(dec, &x.Exclusive)
+		x.Exclusive = codec.Ptr(d, x.Exclusive, codec.DecodeBool[bool])
 	case "dsp-policy":
-		return codec.OptionalUint(dec, &x.DspPolicy)
+		x.DspPolicy = codec.Ptr(d, x.DspPolicy, codec.DecodeUint[uint32])
+	default:
+		return false
 	}
-	return false, nil
+	return true
+}
+
+func (x *AudiodevOss) decode(d *codec.Decoder) {
+	d.Object("AudiodevOss", x.member)
 }
 
 func (x *AudiodevOss) encodeMembers(e *codec.Encoder) {
@@ -698,6 +762,7 @@ func (AudiodevOss) AudiodevDriver() AudiodevDriver {
 }
 
 func (v AudiodevOss) encodeAudiodev(e *codec.Encoder) {
+	e.In("AudiodevOss")
 	v.encodeMembers(e)
 }
 
@@ -735,34 +800,36 @@ type AudiodevPaPerDirectionOptions struct {
 	Latency *uint32 `json:"latency,omitzero"`
 }
 
-func (x *AudiodevPaPerDirectionOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *AudiodevPaPerDirectionOptions) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "mixing-engine":
-		return codec.OptionalBool(dec, &x.MixingEngine)
+		x.MixingEngine = codec.Ptr(d, x.MixingEngine, codec.DecodeBool[bool])
 	case "fixed-settings":
-		return codec.OptionalBool(dec, &x.FixedSettings)
+		x.FixedSettings = codec.Ptr(d, x.FixedSettings, codec.DecodeBool[bool])
 	case "frequency":
-		return codec.OptionalUint(dec, &x.Frequency)
+		x.Frequency = codec.Ptr(d, x.Frequency, codec.DecodeUint[uint32])
 	case "channels":
-		return codec.OptionalUint(dec, &x.Channels)
+		x.Channels = codec.Ptr(d, x.Channels, codec.DecodeUint[uint32])
 	case "voices":
-		return codec.OptionalUint(dec, &x.Voices)
+		x.Voices = codec.Ptr(d, x.Voices, codec.DecodeUint[uint32])
 	case "format":
-		return codec.OptionalString(dec, &x.Format)
+		x.Format = codec.Ptr(d, x.Format, codec.DecodeString[AudioFormat])
 	case "buffer-length":
-		return codec.OptionalUint(dec, &x.BufferLength)
+		x.BufferLength = codec.Ptr(d, x.BufferLength, codec.DecodeUint[uint32])
 	case "name":
-		return codec.OptionalString(dec, &x.Name)
+		x.Name = codec.Ptr(d, x.Name, codec.DecodeString[string])
 	case "stream-name":
-		return codec.OptionalString(dec, &x.StreamName)
+		x.StreamName = codec.Ptr(d, x.StreamName, codec.DecodeString[string])
 	case "latency":
-		return codec.OptionalUint(dec, &x.Latency)
+		x.Latency = codec.Ptr(d, x.Latency, codec.DecodeUint[uint32])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *AudiodevPaPerDirectionOptions) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *AudiodevPaPerDirectionOptions) decode(d *codec.Decoder) {
+	d.Object("AudiodevPaPerDirectionOptions", x.member)
 }
 
 // AudiodevPa are the options of audio over PulseAudio.
@@ -782,16 +849,22 @@ type AudiodevPa struct {
 	Server *string `json:"server,omitzero"`
 }
 
-func (x *AudiodevPa) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *AudiodevPa) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "in":
-		return codec.OptionalObject(dec, &x.In, (*AudiodevPaPerDirectionOptions).decode)
+		x.In = codec.Ptr(d, x.In, (*AudiodevPaPerDirectionOptions).decode)
 	case "out":
-		return codec.OptionalObject(dec, &x.Out, (*AudiodevPaPerDirectionOptions).decode)
+		x.Out = codec.Ptr(d, x.Out, (*AudiodevPaPerDirectionOptions).decode)
 	case "server":
-		return codec.OptionalString(dec, &x.Server)
+		x.Server = codec.Ptr(d, x.Server, codec.DecodeString[string])
+	default:
+		return false
 	}
-	return false, nil
+	return true
+}
+
+func (x *AudiodevPa) decode(d *codec.Decoder) {
+	d.Object("AudiodevPa", x.member)
 }
 
 func (x *AudiodevPa) encodeMembers(e *codec.Encoder) {
@@ -812,6 +885,7 @@ func (AudiodevPa) AudiodevDriver() AudiodevDriver {
 }
 
 func (v AudiodevPa) encodeAudiodev(e *codec.Encoder) {
+	e.In("AudiodevPa")
 	v.encodeMembers(e)
 }
 
@@ -848,34 +922,36 @@ type AudiodevPipewirePerDirectionOptions struct {
 	Latency *uint32 `json:"latency,omitzero"`
 }
 
-func (x *AudiodevPipewirePerDirectionOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *AudiodevPipewirePerDirectionOptions) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "mixing-engine":
-		return codec.OptionalBool(dec, &x.MixingEngine)
+		x.MixingEngine = codec.Ptr(d, x.MixingEngine, codec.DecodeBool[bool])
 	case "fixed-settings":
-		return codec.OptionalBool(dec, &x.FixedSettings)
+		x.FixedSettings = codec.Ptr(d, x.FixedSettings, codec.DecodeBool[bool])
 	case "frequency":
-		return codec.OptionalUint(dec, &x.Frequency)
+		x.Frequency = codec.Ptr(d, x.Frequency, codec.DecodeUint[uint32])
 	case "channels":
-		return codec.OptionalUint(dec, &x.Channels)
+		x.Channels = codec.Ptr(d, x.Channels, codec.DecodeUint[uint32])
 	case "voices":
-		return codec.OptionalUint(dec, &x.Voices)
+		x.Voices = codec.Ptr(d, x.Voices, codec.DecodeUint[uint32])
 	case "format":
-		return codec.OptionalString(dec, &x.Format)
+		x.Format = codec.Ptr(d, x.Format, codec.DecodeString[AudioFormat])
 	case "buffer-length":
-		return codec.OptionalUint(dec, &x.BufferLength)
+		x.BufferLength = codec.Ptr(d, x.BufferLength, codec.DecodeUint[uint32])
 	case "name":
-		return codec.OptionalString(dec, &x.Name)
+		x.Name = codec.Ptr(d, x.Name, codec.DecodeString[string])
 	case "stream-name":
-		return codec.OptionalString(dec, &x.StreamName)
+		x.StreamName = codec.Ptr(d, x.StreamName, codec.DecodeString[string])
 	case "latency":
-		return codec.OptionalUint(dec, &x.Latency)
+		x.Latency = codec.Ptr(d, x.Latency, codec.DecodeUint[uint32])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *AudiodevPipewirePerDirectionOptions) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *AudiodevPipewirePerDirectionOptions) decode(d *codec.Decoder) {
+	d.Object("AudiodevPipewirePerDirectionOptions", x.member)
 }
 
 // AudiodevPipewire are the options of audio over PipeWire.
@@ -893,14 +969,20 @@ type AudiodevPipewire struct {
 	Out *AudiodevPipewirePerDirectionOptions `json:"out,omitzero"`
 }
 
-func (x *AudiodevPipewire) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *AudiodevPipewire) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "in":
-		return codec.OptionalObject(dec, &x.In, (*AudiodevPipewirePerDirectionOptions).decode)
+		x.In = codec.Ptr(d, x.In, (*AudiodevPipewirePerDirectionOptions).decode)
 	case "out":
-		return codec.OptionalObject(dec, &x.Out, (*AudiodevPipewirePerDirectionOptions).decode)
+		x.Out = codec.Ptr(d, x.Out, (*AudiodevPipewirePerDirectionOptions).decode)
+	default:
+		return false
 	}
-	return false, nil
+	return true
+}
+
+func (x *AudiodevPipewire) decode(d *codec.Decoder) {
+	d.Object("AudiodevPipewire", x.member)
 }
 
 func (x *AudiodevPipewire) encodeMembers(e *codec.Encoder) {
@@ -918,6 +1000,7 @@ func (AudiodevPipewire) AudiodevDriver() AudiodevDriver {
 }
 
 func (v AudiodevPipewire) encodeAudiodev(e *codec.Encoder) {
+	e.In("AudiodevPipewire")
 	v.encodeMembers(e)
 }
 
@@ -949,30 +1032,32 @@ type AudiodevSdlPerDirectionOptions struct {
 	BufferCount *uint32 `json:"buffer-count,omitzero"`
 }
 
-func (x *AudiodevSdlPerDirectionOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *AudiodevSdlPerDirectionOptions) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "mixing-engine":
-		return codec.OptionalBool(dec, &x.MixingEngine)
+		x.MixingEngine = codec.Ptr(d, x.MixingEngine, codec.DecodeBool[bool])
 	case "fixed-settings":
-		return codec.OptionalBool(dec, &x.FixedSettings)
+		x.FixedSettings = codec.Ptr(d, x.FixedSettings, codec.DecodeBool[bool])
 	case "frequency":
-		return codec.OptionalUint(dec, &x.Frequency)
+		x.Frequency = codec.Ptr(d, x.Frequency, codec.DecodeUint[uint32])
 	case "channels":
-		return codec.OptionalUint(dec, &x.Channels)
+		x.Channels = codec.Ptr(d, x.Channels, codec.DecodeUint[uint32])
 	case "voices":
-		return codec.OptionalUint(dec, &x.Voices)
+		x.Voices = codec.Ptr(d, x.Voices, codec.DecodeUint[uint32])
 	case "format":
-		return codec.OptionalString(dec, &x.Format)
+		x.Format = codec.Ptr(d, x.Format, codec.DecodeString[AudioFormat])
 	case "buffer-length":
-		return codec.OptionalUint(dec, &x.BufferLength)
+		x.BufferLength = codec.Ptr(d, x.BufferLength, codec.DecodeUint[uint32])
 	case "buffer-count":
-		return codec.OptionalUint(dec, &x.BufferCount)
+		x.BufferCount = codec.Ptr(d, x.BufferCount, codec.DecodeUint[uint32])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *AudiodevSdlPerDirectionOptions) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *AudiodevSdlPerDirectionOptions) decode(d *codec.Decoder) {
+	d.Object("AudiodevSdlPerDirectionOptions", x.member)
 }
 
 // AudiodevSdl are the options of audio over SDL.
@@ -990,14 +1075,20 @@ type AudiodevSdl struct {
 	Out *AudiodevSdlPerDirectionOptions `json:"out,omitzero"`
 }
 
-func (x *AudiodevSdl) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *AudiodevSdl) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "in":
-		return codec.OptionalObject(dec, &x.In, (*AudiodevSdlPerDirectionOptions).decode)
+		x.In = codec.Ptr(d, x.In, (*AudiodevSdlPerDirectionOptions).decode)
 	case "out":
-		return codec.OptionalObject(dec, &x.Out, (*AudiodevSdlPerDirectionOptions).decode)
+		x.Out = codec.Ptr(d, x.Out, (*AudiodevSdlPerDirectionOptions).decode)
+	default:
+		return false
 	}
-	return false, nil
+	return true
+}
+
+func (x *AudiodevSdl) decode(d *codec.Decoder) {
+	d.Object("AudiodevSdl", x.member)
 }
 
 func (x *AudiodevSdl) encodeMembers(e *codec.Encoder) {
@@ -1015,6 +1106,7 @@ func (AudiodevSdl) AudiodevDriver() AudiodevDriver {
 }
 
 func (v AudiodevSdl) encodeAudiodev(e *codec.Encoder) {
+	e.In("AudiodevSdl")
 	v.encodeMembers(e)
 }
 
@@ -1035,16 +1127,22 @@ type AudiodevWav struct {
 	Path *string `json:"path,omitzero"`
 }
 
-func (x *AudiodevWav) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *AudiodevWav) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "in":
-		return codec.OptionalObject(dec, &x.In, (*AudiodevPerDirectionOptions).decode)
+		x.In = codec.Ptr(d, x.In, (*AudiodevPerDirectionOptions).decode)
 	case "out":
-		return codec.OptionalObject(dec, &x.Out, (*AudiodevPerDirectionOptions).decode)
+		x.Out = codec.Ptr(d, x.Out, (*AudiodevPerDirectionOptions).decode)
 	case "path":
-		return codec.OptionalString(dec, &x.Path)
+		x.Path = codec.Ptr(d, x.Path, codec.DecodeString[string])
+	default:
+		return false
 	}
-	return false, nil
+	return true
+}
+
+func (x *AudiodevWav) decode(d *codec.Decoder) {
+	d.Object("AudiodevWav", x.member)
 }
 
 func (x *AudiodevWav) encodeMembers(e *codec.Encoder) {
@@ -1065,6 +1163,7 @@ func (AudiodevWav) AudiodevDriver() AudiodevDriver {
 }
 
 func (v AudiodevWav) encodeAudiodev(e *codec.Encoder) {
+	e.In("AudiodevWav")
 	v.encodeMembers(e)
 }
 
@@ -1204,7 +1303,7 @@ type AudiodevVariant interface {
 }
 
 func (x *Audiodev) encodeMembers(e *codec.Encoder) {
-	if !e.Variant("Audiodev.Driver", "AudiodevVariant", x.Driver) {
+	if !e.Variant("Driver", "AudiodevVariant", x.Driver) {
 		return
 	}
 	e.String("id", x.ID)
@@ -1215,14 +1314,16 @@ func (x *Audiodev) encodeMembers(e *codec.Encoder) {
 	x.Driver.encodeAudiodev(e)
 }
 
-func (x *Audiodev) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *Audiodev) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "id":
-		return codec.String(dec, &x.ID)
+		x.ID = d.String()
 	case "timer-period":
-		return codec.OptionalUint(dec, &x.TimerPeriod)
+		x.TimerPeriod = codec.Ptr(d, x.TimerPeriod, codec.DecodeUint[uint32])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -1237,76 +1338,72 @@ func (x Audiodev) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *Audiodev) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *Audiodev) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-func (x *Audiodev) decode(dec *codec.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "driver")
-	if err != nil {
-		return err
-	}
+func (x *Audiodev) decode(d *codec.Decoder) {
+	u := d.Union("Audiodev", "driver")
 	switch AudiodevDriver(u.Tag) {
 	case AudiodevDriverNone:
 		var v AudiodevNone
-		err = u.Variant(x.decodeMember, (*AudiodevGenericOptions)(&v).decodeMember)
+		u.Variant(x.member, (*AudiodevGenericOptions)(&v).member)
 		x.Driver = v
 	case AudiodevDriverAlsa:
 		var v AudiodevAlsa
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case AudiodevDriverCoreaudio:
 		var v AudiodevCoreaudio
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case AudiodevDriverDbus:
 		var v AudiodevDbus
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case AudiodevDriverDsound:
 		var v AudiodevDsound
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case AudiodevDriverJack:
 		var v AudiodevJack
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case AudiodevDriverOss:
 		var v AudiodevOss
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case AudiodevDriverPa:
 		var v AudiodevPa
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case AudiodevDriverPipewire:
 		var v AudiodevPipewire
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case AudiodevDriverSdl:
 		var v AudiodevSdl
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case AudiodevDriverSndio:
 		var v AudiodevSndio
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case AudiodevDriverSpice:
 		var v AudiodevSpice
-		err = u.Variant(x.decodeMember, (*AudiodevGenericOptions)(&v).decodeMember)
+		u.Variant(x.member, (*AudiodevGenericOptions)(&v).member)
 		x.Driver = v
 	case AudiodevDriverWav:
 		var v AudiodevWav
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	default:
-		x.Driver, err = unknownVariant(&u, x.decodeMember)
+		x.Driver = unknownVariant(&u, x.member)
 	}
-	return err
 }
 
 // String is x as JSON, without secrets.
@@ -1336,6 +1433,7 @@ func (AudiodevNone) AudiodevDriver() AudiodevDriver {
 }
 
 func (v AudiodevNone) encodeAudiodev(e *codec.Encoder) {
+	e.In("AudiodevNone")
 	(*AudiodevGenericOptions)(&v).encodeMembers(e)
 }
 
@@ -1353,6 +1451,7 @@ func (AudiodevSpice) AudiodevDriver() AudiodevDriver {
 }
 
 func (v AudiodevSpice) encodeAudiodev(e *codec.Encoder) {
+	e.In("AudiodevSpice")
 	(*AudiodevGenericOptions)(&v).encodeMembers(e)
 }
 
@@ -1365,6 +1464,8 @@ func (v AudiodevSpice) encodeAudiodev(e *codec.Encoder) {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-audio.query-audiodevs
 func (c *Client) QueryAudiodevs(ctx context.Context) ([]Audiodev, error) {
 	var result []Audiodev
-	err := c.conn.Execute(ctx, "query-audiodevs", nil, codec.ListOf(&result, (*Audiodev).decode))
+	err := c.conn.Execute(ctx, "query-audiodevs", nil, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, (*Audiodev).decode)
+	}))
 	return result, err
 }

@@ -95,14 +95,16 @@ type ObjectOptionsAuthzList struct {
 	Rules []QAuthZListRule `json:"rules,omitzero"`
 }
 
-func (x *ObjectOptionsAuthzList) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *ObjectOptionsAuthzList) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "policy":
-		return codec.OptionalString(dec, &x.Policy)
+		x.Policy = codec.Ptr(d, x.Policy, codec.DecodeString[QAuthZListPolicy])
 	case "rules":
-		return codec.Value(dec, &x.Rules)
+		d.Value(&x.Rules)
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *ObjectOptionsAuthzList) encodeMembers(e *codec.Encoder) {
@@ -120,6 +122,7 @@ func (ObjectOptionsAuthzList) ObjectType() ObjectType {
 }
 
 func (v ObjectOptionsAuthzList) encodeObjectOptions(e *codec.Encoder) {
+	e.In("ObjectOptionsAuthzList")
 	v.encodeMembers(e)
 }
 
@@ -140,14 +143,16 @@ type ObjectOptionsAuthzListfile struct {
 	Refresh *bool `json:"refresh,omitzero"`
 }
 
-func (x *ObjectOptionsAuthzListfile) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *ObjectOptionsAuthzListfile) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "filename":
-		return codec.String(dec, &x.Filename)
+		x.Filename = d.String()
 	case "refresh":
-		return codec.OptionalBool(dec, &x.Refresh)
+		x.Refresh = codec.Ptr(d, x.Refresh, codec.DecodeBool[bool])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *ObjectOptionsAuthzListfile) encodeMembers(e *codec.Encoder) {
@@ -178,6 +183,7 @@ func (ObjectOptionsAuthzListfile) ObjectType() ObjectType {
 }
 
 func (v ObjectOptionsAuthzListfile) encodeObjectOptions(e *codec.Encoder) {
+	e.In("ObjectOptionsAuthzListfile")
 	v.encodeMembers(e)
 }
 
@@ -195,12 +201,14 @@ type ObjectOptionsAuthzPam struct {
 	Service string `json:"service"`
 }
 
-func (x *ObjectOptionsAuthzPam) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *ObjectOptionsAuthzPam) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "service":
-		return codec.String(dec, &x.Service)
+		x.Service = d.String()
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *ObjectOptionsAuthzPam) encodeMembers(e *codec.Encoder) {
@@ -213,6 +221,7 @@ func (ObjectOptionsAuthzPam) ObjectType() ObjectType {
 }
 
 func (v ObjectOptionsAuthzPam) encodeObjectOptions(e *codec.Encoder) {
+	e.In("ObjectOptionsAuthzPam")
 	v.encodeMembers(e)
 }
 
@@ -230,12 +239,14 @@ type ObjectOptionsAuthzSimple struct {
 	Identity string `json:"identity"`
 }
 
-func (x *ObjectOptionsAuthzSimple) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *ObjectOptionsAuthzSimple) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "identity":
-		return codec.String(dec, &x.Identity)
+		x.Identity = d.String()
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *ObjectOptionsAuthzSimple) encodeMembers(e *codec.Encoder) {
@@ -248,5 +259,6 @@ func (ObjectOptionsAuthzSimple) ObjectType() ObjectType {
 }
 
 func (v ObjectOptionsAuthzSimple) encodeObjectOptions(e *codec.Encoder) {
+	e.In("ObjectOptionsAuthzSimple")
 	v.encodeMembers(e)
 }

@@ -13,7 +13,7 @@ import (
 
 // answering is a connection to a server that gives the same reply to whatever
 // it reads, and allocates nothing for it.
-func answering(b *testing.B, reply string) *qapi.Client {
+func answering(b testing.TB, reply string) *qapi.Client {
 	b.Helper()
 	client, server := net.Pipe()
 	go func() {

@@ -39,30 +39,32 @@ type SnapshotInfo struct {
 	Icount *int64 `json:"icount,omitzero"`
 }
 
-func (x *SnapshotInfo) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *SnapshotInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "id":
-		return codec.String(dec, &x.ID)
+		x.ID = d.String()
 	case "name":
-		return codec.String(dec, &x.Name)
+		x.Name = d.String()
 	case "vm-state-size":
-		return codec.Int(dec, &x.VMStateSize)
+		x.VMStateSize = codec.Int[int64](d)
 	case "date-sec":
-		return codec.Int(dec, &x.DateSec)
+		x.DateSec = codec.Int[int64](d)
 	case "date-nsec":
-		return codec.Int(dec, &x.DateNsec)
+		x.DateNsec = codec.Int[int64](d)
 	case "vm-clock-sec":
-		return codec.Int(dec, &x.VMClockSec)
+		x.VMClockSec = codec.Int[int64](d)
 	case "vm-clock-nsec":
-		return codec.Int(dec, &x.VMClockNsec)
+		x.VMClockNsec = codec.Int[int64](d)
 	case "icount":
-		return codec.OptionalInt(dec, &x.Icount)
+		x.Icount = codec.Ptr(d, x.Icount, codec.DecodeInt[int64])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *SnapshotInfo) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *SnapshotInfo) decode(d *codec.Decoder) {
+	d.Object("SnapshotInfo", x.member)
 }
 
 // ImageInfoSpecificQCow2Encryption says how a qcow2 image is encrypted, with
@@ -92,15 +94,15 @@ type ImageInfoSpecificQCow2EncryptionVariant interface {
 }
 
 func (x *ImageInfoSpecificQCow2Encryption) encodeMembers(e *codec.Encoder) {
-	if !e.Variant("ImageInfoSpecificQCow2Encryption.Format", "ImageInfoSpecificQCow2EncryptionVariant", x.Format) {
+	if !e.Variant("Format", "ImageInfoSpecificQCow2EncryptionVariant", x.Format) {
 		return
 	}
 	e.Tag("format", string(x.Format.BlockdevQcow2EncryptionFormat()))
 	x.Format.encodeImageInfoSpecificQCow2Encryption(e)
 }
 
-func (x *ImageInfoSpecificQCow2Encryption) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	return false, nil
+func (x *ImageInfoSpecificQCow2Encryption) member(d *codec.Decoder) bool {
+	return false
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -115,31 +117,27 @@ func (x ImageInfoSpecificQCow2Encryption) MarshalJSONTo(enc *jsontext.Encoder) e
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *ImageInfoSpecificQCow2Encryption) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *ImageInfoSpecificQCow2Encryption) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-func (x *ImageInfoSpecificQCow2Encryption) decode(dec *codec.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "format")
-	if err != nil {
-		return err
-	}
+func (x *ImageInfoSpecificQCow2Encryption) decode(d *codec.Decoder) {
+	u := d.Union("ImageInfoSpecificQCow2Encryption", "format")
 	switch BlockdevQcow2EncryptionFormat(u.Tag) {
 	case BlockdevQcow2EncryptionFormatAes:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Format = ImageInfoSpecificQCow2EncryptionAes{}
 	case BlockdevQcow2EncryptionFormatLUKS:
 		var v ImageInfoSpecificQCow2EncryptionLUKS
-		err = u.Variant(x.decodeMember, (*QCryptoBlockInfoLUKS)(&v).decodeMember)
+		u.Variant(x.member, (*QCryptoBlockInfoLUKS)(&v).member)
 		x.Format = v
 	default:
-		x.Format, err = unknownVariant(&u, x.decodeMember)
+		x.Format = unknownVariant(&u, x.member)
 	}
-	return err
 }
 
 // String is x as JSON, without secrets.
@@ -182,6 +180,7 @@ func (ImageInfoSpecificQCow2EncryptionLUKS) BlockdevQcow2EncryptionFormat() Bloc
 }
 
 func (v ImageInfoSpecificQCow2EncryptionLUKS) encodeImageInfoSpecificQCow2Encryption(e *codec.Encoder) {
+	e.In("ImageInfoSpecificQCow2EncryptionLUKS")
 	(*QCryptoBlockInfoLUKS)(&v).encodeMembers(e)
 }
 
@@ -217,6 +216,38 @@ type ImageInfoSpecificQcow2 struct {
 	Bitmaps []Qcow2BitmapInfo `json:"bitmaps,omitzero"`
 	// What compressed clusters are compressed with. Since QEMU 5.1.
 	CompressionType Qcow2CompressionType `json:"compression-type"`
+}
+
+func (x *ImageInfoSpecificQcow2) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "compat":
+		x.Compat = d.String()
+	case "data-file":
+		x.DataFile = codec.Ptr(d, x.DataFile, codec.DecodeString[string])
+	case "data-file-raw":
+		x.DataFileRaw = codec.Ptr(d, x.DataFileRaw, codec.DecodeBool[bool])
+	case "extended-l2":
+		x.ExtendedL2 = codec.Ptr(d, x.ExtendedL2, codec.DecodeBool[bool])
+	case "lazy-refcounts":
+		x.LazyRefcounts = codec.Ptr(d, x.LazyRefcounts, codec.DecodeBool[bool])
+	case "corrupt":
+		x.Corrupt = codec.Ptr(d, x.Corrupt, codec.DecodeBool[bool])
+	case "refcount-bits":
+		x.RefcountBits = codec.Int[int64](d)
+	case "encrypt":
+		x.Encrypt = codec.Ptr(d, x.Encrypt, (*ImageInfoSpecificQCow2Encryption).decode)
+	case "bitmaps":
+		x.Bitmaps = codec.List(d, (*Qcow2BitmapInfo).decode)
+	case "compression-type":
+		x.CompressionType = Qcow2CompressionType(d.String())
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *ImageInfoSpecificQcow2) decode(d *codec.Decoder) {
+	d.Object("ImageInfoSpecificQcow2", x.member)
 }
 
 // String is x as JSON, without secrets.
@@ -260,6 +291,26 @@ type ImageInfoSpecificVmdk struct {
 	ParentCid int64 `json:"parent-cid"`
 	// The files that make up the image.
 	Extents []VmdkExtentInfo `json:"extents"`
+}
+
+func (x *ImageInfoSpecificVmdk) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "create-type":
+		x.CreateType = d.String()
+	case "cid":
+		x.Cid = codec.Int[int64](d)
+	case "parent-cid":
+		x.ParentCid = codec.Int[int64](d)
+	case "extents":
+		x.Extents = codec.List(d, (*VmdkExtentInfo).decode)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *ImageInfoSpecificVmdk) decode(d *codec.Decoder) {
+	d.Object("ImageInfoSpecificVmdk", x.member)
 }
 
 // String is x as JSON, without secrets.
@@ -306,6 +357,28 @@ type VmdkExtentInfo struct {
 	Compressed *bool `json:"compressed,omitzero"`
 }
 
+func (x *VmdkExtentInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "filename":
+		x.Filename = d.String()
+	case "format":
+		x.Format = d.String()
+	case "virtual-size":
+		x.VirtualSize = codec.Int[int64](d)
+	case "cluster-size":
+		x.ClusterSize = codec.Ptr(d, x.ClusterSize, codec.DecodeInt[int64])
+	case "compressed":
+		x.Compressed = codec.Ptr(d, x.Compressed, codec.DecodeBool[bool])
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *VmdkExtentInfo) decode(d *codec.Decoder) {
+	d.Object("VmdkExtentInfo", x.member)
+}
+
 // String is x as JSON, without secrets.
 func (x VmdkExtentInfo) String() string {
 	return codec.Short(x)
@@ -334,6 +407,20 @@ type ImageInfoSpecificRBD struct {
 	EncryptionFormat *RBDImageEncryptionFormat `json:"encryption-format,omitzero"`
 }
 
+func (x *ImageInfoSpecificRBD) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "encryption-format":
+		x.EncryptionFormat = codec.Ptr(d, x.EncryptionFormat, codec.DecodeString[RBDImageEncryptionFormat])
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *ImageInfoSpecificRBD) decode(d *codec.Decoder) {
+	d.Object("ImageInfoSpecificRBD", x.member)
+}
+
 // ImageInfoSpecificKind returns [ImageInfoSpecificKindRBD].
 func (ImageInfoSpecificRBD) ImageInfoSpecificKind() ImageInfoSpecificKind {
 	return ImageInfoSpecificKindRBD
@@ -355,6 +442,20 @@ type ImageInfoSpecificFile struct {
 	// The file system's hint for how much to allocate at once, in bytes. Absent if
 	// it knows none.
 	ExtentSizeHint *uint64 `json:"extent-size-hint,omitzero"`
+}
+
+func (x *ImageInfoSpecificFile) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "extent-size-hint":
+		x.ExtentSizeHint = codec.Ptr(d, x.ExtentSizeHint, codec.DecodeUint[uint64])
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *ImageInfoSpecificFile) decode(d *codec.Decoder) {
+	d.Object("ImageInfoSpecificFile", x.member)
 }
 
 // ImageInfoSpecificKind returns [ImageInfoSpecificKindFile].
@@ -428,15 +529,15 @@ type ImageInfoSpecificVariant interface {
 }
 
 func (x *ImageInfoSpecific) encodeMembers(e *codec.Encoder) {
-	if !e.Variant("ImageInfoSpecific.Type", "ImageInfoSpecificVariant", x.Type) {
+	if !e.Variant("Type", "ImageInfoSpecificVariant", x.Type) {
 		return
 	}
 	e.Tag("type", string(x.Type.ImageInfoSpecificKind()))
 	x.Type.encodeImageInfoSpecific(e)
 }
 
-func (x *ImageInfoSpecific) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	return false, nil
+func (x *ImageInfoSpecific) member(d *codec.Decoder) bool {
+	return false
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -451,44 +552,40 @@ func (x ImageInfoSpecific) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *ImageInfoSpecific) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *ImageInfoSpecific) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-func (x *ImageInfoSpecific) decode(dec *codec.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "type")
-	if err != nil {
-		return err
-	}
+func (x *ImageInfoSpecific) decode(d *codec.Decoder) {
+	u := d.Union("ImageInfoSpecific", "type")
 	switch ImageInfoSpecificKind(u.Tag) {
 	case ImageInfoSpecificKindQcow2:
 		var v ImageInfoSpecificQcow2
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, v.decode)
 		x.Type = v
 	case ImageInfoSpecificKindVmdk:
 		var v ImageInfoSpecificVmdk
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, v.decode)
 		x.Type = v
 	case ImageInfoSpecificKindLUKS:
 		var v ImageInfoSpecificLUKS
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, (*QCryptoBlockInfoLUKS)(&v).decode)
 		x.Type = v
 	case ImageInfoSpecificKindRBD:
 		var v ImageInfoSpecificRBD
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, v.decode)
 		x.Type = v
 	case ImageInfoSpecificKindFile:
 		var v ImageInfoSpecificFile
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, v.decode)
 		x.Type = v
 	default:
-		x.Type, err = unknownVariant(&u, x.decodeMember)
+		x.Type = unknownVariant(&u, x.member)
 	}
-	return err
 }
 
 // String is x as JSON, without secrets.
@@ -564,38 +661,40 @@ type BlockLimitsInfo struct {
 	OptMemAlignment uint64 `json:"opt-mem-alignment"`
 }
 
-func (x *BlockLimitsInfo) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockLimitsInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "request-alignment":
-		return codec.Uint(dec, &x.RequestAlignment)
+		x.RequestAlignment = codec.Uint[uint32](d)
 	case "max-discard":
-		return codec.OptionalUint(dec, &x.MaxDiscard)
+		x.MaxDiscard = codec.Ptr(d, x.MaxDiscard, codec.DecodeUint[uint64])
 	case "discard-alignment":
-		return codec.OptionalUint(dec, &x.DiscardAlignment)
+		x.DiscardAlignment = codec.Ptr(d, x.DiscardAlignment, codec.DecodeUint[uint32])
 	case "max-write-zeroes":
-		return codec.OptionalUint(dec, &x.MaxWriteZeroes)
+		x.MaxWriteZeroes = codec.Ptr(d, x.MaxWriteZeroes, codec.DecodeUint[uint64])
 	case "write-zeroes-alignment":
-		return codec.OptionalUint(dec, &x.WriteZeroesAlignment)
+		x.WriteZeroesAlignment = codec.Ptr(d, x.WriteZeroesAlignment, codec.DecodeUint[uint32])
 	case "opt-transfer":
-		return codec.OptionalUint(dec, &x.OptTransfer)
+		x.OptTransfer = codec.Ptr(d, x.OptTransfer, codec.DecodeUint[uint32])
 	case "max-transfer":
-		return codec.OptionalUint(dec, &x.MaxTransfer)
+		x.MaxTransfer = codec.Ptr(d, x.MaxTransfer, codec.DecodeUint[uint32])
 	case "max-hw-transfer":
-		return codec.OptionalUint(dec, &x.MaxHwTransfer)
+		x.MaxHwTransfer = codec.Ptr(d, x.MaxHwTransfer, codec.DecodeUint[uint32])
 	case "max-iov":
-		return codec.Int(dec, &x.MaxIov)
+		x.MaxIov = codec.Int[int64](d)
 	case "max-hw-iov":
-		return codec.OptionalInt(dec, &x.MaxHwIov)
+		x.MaxHwIov = codec.Ptr(d, x.MaxHwIov, codec.DecodeInt[int64])
 	case "min-mem-alignment":
-		return codec.Uint(dec, &x.MinMemAlignment)
+		x.MinMemAlignment = codec.Uint[uint64](d)
 	case "opt-mem-alignment":
-		return codec.Uint(dec, &x.OptMemAlignment)
+		x.OptMemAlignment = codec.Uint[uint64](d)
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *BlockLimitsInfo) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *BlockLimitsInfo) decode(d *codec.Decoder) {
+	d.Object("BlockLimitsInfo", x.member)
 }
 
 // ImageInfo is an image with its backing images.
@@ -644,44 +743,46 @@ type ImageInfo struct {
 	BackingImage *ImageInfo `json:"backing-image,omitzero"`
 }
 
-func (x *ImageInfo) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *ImageInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "filename":
-		return codec.String(dec, &x.Filename)
+		x.Filename = d.String()
 	case "format":
-		return codec.String(dec, &x.Format)
+		x.Format = d.String()
 	case "dirty-flag":
-		return codec.OptionalBool(dec, &x.DirtyFlag)
+		x.DirtyFlag = codec.Ptr(d, x.DirtyFlag, codec.DecodeBool[bool])
 	case "actual-size":
-		return codec.OptionalInt(dec, &x.ActualSize)
+		x.ActualSize = codec.Ptr(d, x.ActualSize, codec.DecodeInt[int64])
 	case "virtual-size":
-		return codec.Int(dec, &x.VirtualSize)
+		x.VirtualSize = codec.Int[int64](d)
 	case "cluster-size":
-		return codec.OptionalInt(dec, &x.ClusterSize)
+		x.ClusterSize = codec.Ptr(d, x.ClusterSize, codec.DecodeInt[int64])
 	case "encrypted":
-		return codec.OptionalBool(dec, &x.Encrypted)
+		x.Encrypted = codec.Ptr(d, x.Encrypted, codec.DecodeBool[bool])
 	case "compressed":
-		return codec.OptionalBool(dec, &x.Compressed)
+		x.Compressed = codec.Ptr(d, x.Compressed, codec.DecodeBool[bool])
 	case "backing-filename":
-		return codec.OptionalString(dec, &x.BackingFilename)
+		x.BackingFilename = codec.Ptr(d, x.BackingFilename, codec.DecodeString[string])
 	case "full-backing-filename":
-		return codec.OptionalString(dec, &x.FullBackingFilename)
+		x.FullBackingFilename = codec.Ptr(d, x.FullBackingFilename, codec.DecodeString[string])
 	case "backing-filename-format":
-		return codec.OptionalString(dec, &x.BackingFilenameFormat)
+		x.BackingFilenameFormat = codec.Ptr(d, x.BackingFilenameFormat, codec.DecodeString[string])
 	case "snapshots":
-		return codec.List(dec, &x.Snapshots, (*SnapshotInfo).decode)
+		x.Snapshots = codec.List(d, (*SnapshotInfo).decode)
 	case "limits":
-		return codec.OptionalObject(dec, &x.Limits, (*BlockLimitsInfo).decode)
+		x.Limits = codec.Ptr(d, x.Limits, (*BlockLimitsInfo).decode)
 	case "format-specific":
-		return codec.OptionalObject(dec, &x.FormatSpecific, (*ImageInfoSpecific).decode)
+		x.FormatSpecific = codec.Ptr(d, x.FormatSpecific, (*ImageInfoSpecific).decode)
 	case "backing-image":
-		return codec.OptionalObject(dec, &x.BackingImage, (*ImageInfo).decode)
+		x.BackingImage = codec.Ptr(d, x.BackingImage, (*ImageInfo).decode)
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *ImageInfo) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *ImageInfo) decode(d *codec.Decoder) {
+	d.Object("ImageInfo", x.member)
 }
 
 // String is x as JSON, without secrets.
@@ -904,20 +1005,22 @@ type BlockdevCacheInfo struct {
 	NoFlush bool `json:"no-flush"`
 }
 
-func (x *BlockdevCacheInfo) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockdevCacheInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "writeback":
-		return codec.Bool(dec, &x.Writeback)
+		x.Writeback = d.Bool()
 	case "direct":
-		return codec.Bool(dec, &x.Direct)
+		x.Direct = d.Bool()
 	case "no-flush":
-		return codec.Bool(dec, &x.NoFlush)
+		x.NoFlush = d.Bool()
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *BlockdevCacheInfo) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *BlockdevCacheInfo) decode(d *codec.Decoder) {
+	d.Object("BlockdevCacheInfo", x.member)
 }
 
 // BlockdevChild is a child of a node, by name.
@@ -934,18 +1037,20 @@ type BlockdevChild struct {
 	NodeName string `json:"node-name"`
 }
 
-func (x *BlockdevChild) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockdevChild) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "child":
-		return codec.String(dec, &x.Child)
+		x.Child = d.String()
 	case "node-name":
-		return codec.String(dec, &x.NodeName)
+		x.NodeName = d.String()
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *BlockdevChild) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *BlockdevChild) decode(d *codec.Decoder) {
+	d.Object("BlockdevChild", x.member)
 }
 
 // BlockDeviceInfo is a node of the block graph: its driver, its image, and what
@@ -1038,82 +1143,84 @@ type BlockDeviceInfo struct {
 	DirtyBitmaps []BlockDirtyInfo `json:"dirty-bitmaps,omitzero"`
 }
 
-func (x *BlockDeviceInfo) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockDeviceInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "file":
-		return codec.String(dec, &x.File)
+		x.File = d.String()
 	case "node-name":
-		return codec.String(dec, &x.NodeName)
+		x.NodeName = d.String()
 	case "ro":
-		return codec.Bool(dec, &x.Ro)
+		x.Ro = d.Bool()
 	case "drv":
-		return codec.String(dec, &x.Drv)
+		x.Drv = d.String()
 	case "backing_file":
-		return codec.OptionalString(dec, &x.BackingFile)
+		x.BackingFile = codec.Ptr(d, x.BackingFile, codec.DecodeString[string])
 	case "backing_file_depth":
-		return codec.Int(dec, &x.BackingFileDepth)
+		x.BackingFileDepth = codec.Int[int64](d)
 	case "children":
-		return codec.List(dec, &x.Children, (*BlockdevChild).decode)
+		x.Children = codec.List(d, (*BlockdevChild).decode)
 	case "active":
-		return codec.Bool(dec, &x.Active)
+		x.Active = d.Bool()
 	case "encrypted":
-		return codec.Bool(dec, &x.Encrypted)
+		x.Encrypted = d.Bool()
 	case "detect_zeroes":
-		return codec.String(dec, &x.DetectZeroes)
+		x.DetectZeroes = BlockdevDetectZeroesOptions(d.String())
 	case "bps":
-		return codec.Int(dec, &x.BPS)
+		x.BPS = codec.Int[int64](d)
 	case "bps_rd":
-		return codec.Int(dec, &x.BPSRd)
+		x.BPSRd = codec.Int[int64](d)
 	case "bps_wr":
-		return codec.Int(dec, &x.BPSWr)
+		x.BPSWr = codec.Int[int64](d)
 	case "iops":
-		return codec.Int(dec, &x.IOPS)
+		x.IOPS = codec.Int[int64](d)
 	case "iops_rd":
-		return codec.Int(dec, &x.IOPSRd)
+		x.IOPSRd = codec.Int[int64](d)
 	case "iops_wr":
-		return codec.Int(dec, &x.IOPSWr)
+		x.IOPSWr = codec.Int[int64](d)
 	case "image":
-		return codec.Object(dec, &x.Image, (*ImageInfo).decode)
+		x.Image.decode(d)
 	case "bps_max":
-		return codec.OptionalInt(dec, &x.BPSMax)
+		x.BPSMax = codec.Ptr(d, x.BPSMax, codec.DecodeInt[int64])
 	case "bps_rd_max":
-		return codec.OptionalInt(dec, &x.BPSRdMax)
+		x.BPSRdMax = codec.Ptr(d, x.BPSRdMax, codec.DecodeInt[int64])
 	case "bps_wr_max":
-		return codec.OptionalInt(dec, &x.BPSWrMax)
+		x.BPSWrMax = codec.Ptr(d, x.BPSWrMax, codec.DecodeInt[int64])
 	case "iops_max":
-		return codec.OptionalInt(dec, &x.IOPSMax)
+		x.IOPSMax = codec.Ptr(d, x.IOPSMax, codec.DecodeInt[int64])
 	case "iops_rd_max":
-		return codec.OptionalInt(dec, &x.IOPSRdMax)
+		x.IOPSRdMax = codec.Ptr(d, x.IOPSRdMax, codec.DecodeInt[int64])
 	case "iops_wr_max":
-		return codec.OptionalInt(dec, &x.IOPSWrMax)
+		x.IOPSWrMax = codec.Ptr(d, x.IOPSWrMax, codec.DecodeInt[int64])
 	case "bps_max_length":
-		return codec.OptionalInt(dec, &x.BPSMaxLength)
+		x.BPSMaxLength = codec.Ptr(d, x.BPSMaxLength, codec.DecodeInt[int64])
 	case "bps_rd_max_length":
-		return codec.OptionalInt(dec, &x.BPSRdMaxLength)
+		x.BPSRdMaxLength = codec.Ptr(d, x.BPSRdMaxLength, codec.DecodeInt[int64])
 	case "bps_wr_max_length":
-		return codec.OptionalInt(dec, &x.BPSWrMaxLength)
+		x.BPSWrMaxLength = codec.Ptr(d, x.BPSWrMaxLength, codec.DecodeInt[int64])
 	case "iops_max_length":
-		return codec.OptionalInt(dec, &x.IOPSMaxLength)
+		x.IOPSMaxLength = codec.Ptr(d, x.IOPSMaxLength, codec.DecodeInt[int64])
 	case "iops_rd_max_length":
-		return codec.OptionalInt(dec, &x.IOPSRdMaxLength)
+		x.IOPSRdMaxLength = codec.Ptr(d, x.IOPSRdMaxLength, codec.DecodeInt[int64])
 	case "iops_wr_max_length":
-		return codec.OptionalInt(dec, &x.IOPSWrMaxLength)
+		x.IOPSWrMaxLength = codec.Ptr(d, x.IOPSWrMaxLength, codec.DecodeInt[int64])
 	case "iops_size":
-		return codec.OptionalInt(dec, &x.IOPSSize)
+		x.IOPSSize = codec.Ptr(d, x.IOPSSize, codec.DecodeInt[int64])
 	case "group":
-		return codec.OptionalString(dec, &x.Group)
+		x.Group = codec.Ptr(d, x.Group, codec.DecodeString[string])
 	case "cache":
-		return codec.Object(dec, &x.Cache, (*BlockdevCacheInfo).decode)
+		x.Cache.decode(d)
 	case "write_threshold":
-		return codec.Int(dec, &x.WriteThreshold)
+		x.WriteThreshold = codec.Int[int64](d)
 	case "dirty-bitmaps":
-		return codec.List(dec, &x.DirtyBitmaps, (*BlockDirtyInfo).decode)
+		x.DirtyBitmaps = codec.List(d, (*BlockDirtyInfo).decode)
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *BlockDeviceInfo) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *BlockDeviceInfo) decode(d *codec.Decoder) {
+	d.Object("BlockDeviceInfo", x.member)
 }
 
 // String is x as JSON, without secrets.
@@ -1190,28 +1297,30 @@ type BlockDirtyInfo struct {
 	Inconsistent *bool `json:"inconsistent,omitzero"`
 }
 
-func (x *BlockDirtyInfo) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockDirtyInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "name":
-		return codec.OptionalString(dec, &x.Name)
+		x.Name = codec.Ptr(d, x.Name, codec.DecodeString[string])
 	case "count":
-		return codec.Int(dec, &x.Count)
+		x.Count = codec.Int[int64](d)
 	case "granularity":
-		return codec.Uint(dec, &x.Granularity)
+		x.Granularity = codec.Uint[uint32](d)
 	case "recording":
-		return codec.Bool(dec, &x.Recording)
+		x.Recording = d.Bool()
 	case "busy":
-		return codec.Bool(dec, &x.Busy)
+		x.Busy = d.Bool()
 	case "persistent":
-		return codec.Bool(dec, &x.Persistent)
+		x.Persistent = d.Bool()
 	case "inconsistent":
-		return codec.OptionalBool(dec, &x.Inconsistent)
+		x.Inconsistent = codec.Ptr(d, x.Inconsistent, codec.DecodeBool[bool])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *BlockDirtyInfo) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *BlockDirtyInfo) decode(d *codec.Decoder) {
+	d.Object("BlockDirtyInfo", x.member)
 }
 
 // Qcow2BitmapInfoFlags says what state a dirty bitmap in a qcow2 file is in.
@@ -1259,6 +1368,24 @@ type Qcow2BitmapInfo struct {
 	Flags []Qcow2BitmapInfoFlags `json:"flags"`
 }
 
+func (x *Qcow2BitmapInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "name":
+		x.Name = d.String()
+	case "granularity":
+		x.Granularity = codec.Uint[uint32](d)
+	case "flags":
+		x.Flags = codec.List(d, codec.DecodeString[Qcow2BitmapInfoFlags])
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *Qcow2BitmapInfo) decode(d *codec.Decoder) {
+	d.Object("Qcow2BitmapInfo", x.member)
+}
+
 // BlockLatencyHistogramInfo says how many requests took how long.
 //
 // It is the struct BlockLatencyHistogramInfo of block-core.json.
@@ -1272,6 +1399,22 @@ type BlockLatencyHistogramInfo struct {
 	Boundaries []uint64 `json:"boundaries"`
 	// How many requests each interval has had: one more than there are boundaries.
 	Bins []uint64 `json:"bins"`
+}
+
+func (x *BlockLatencyHistogramInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "boundaries":
+		x.Boundaries = codec.List(d, codec.DecodeUint[uint64])
+	case "bins":
+		x.Bins = codec.List(d, codec.DecodeUint[uint64])
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *BlockLatencyHistogramInfo) decode(d *codec.Decoder) {
+	d.Object("BlockLatencyHistogramInfo", x.member)
 }
 
 // BlockInfo is a drive: what a guest's device has to do with its image.
@@ -1301,6 +1444,34 @@ type BlockInfo struct {
 	// Whether the device has stopped for an error. Only present for devices that
 	// can stop the machine on errors.
 	IOStatus *BlockDeviceIOStatus `json:"io-status,omitzero"`
+}
+
+func (x *BlockInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "device":
+		x.Device = d.String()
+	case "qdev":
+		x.Qdev = codec.Ptr(d, x.Qdev, codec.DecodeString[string])
+	case "type":
+		x.Type = d.String()
+	case "removable":
+		x.Removable = d.Bool()
+	case "locked":
+		x.Locked = d.Bool()
+	case "inserted":
+		x.Inserted = codec.Ptr(d, x.Inserted, (*BlockDeviceInfo).decode)
+	case "tray_open":
+		x.TrayOpen = codec.Ptr(d, x.TrayOpen, codec.DecodeBool[bool])
+	case "io-status":
+		x.IOStatus = codec.Ptr(d, x.IOStatus, codec.DecodeString[BlockDeviceIOStatus])
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *BlockInfo) decode(d *codec.Decoder) {
+	d.Object("BlockInfo", x.member)
 }
 
 // String is x as JSON, without secrets.
@@ -1356,7 +1527,9 @@ type QueryBlockArgs struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.query-block
 func (c *Client) QueryBlock(ctx context.Context, args QueryBlockArgs) ([]BlockInfo, error) {
 	var result []BlockInfo
-	err := c.conn.Execute(ctx, "query-block", args, &result)
+	err := c.conn.Execute(ctx, "query-block", args, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, (*BlockInfo).decode)
+	}))
 	return result, err
 }
 
@@ -1402,6 +1575,50 @@ type BlockDeviceTimedStats struct {
 	// How many zone appends were under way on average. In QEMU 10.0 and later,
 	// upstream since 8.1.
 	AvgZoneAppendQueueDepth float64 `json:"avg_zone_append_queue_depth"`
+}
+
+func (x *BlockDeviceTimedStats) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "interval_length":
+		x.IntervalLength = codec.Int[int64](d)
+	case "min_rd_latency_ns":
+		x.MinRdLatencyNs = codec.Int[int64](d)
+	case "max_rd_latency_ns":
+		x.MaxRdLatencyNs = codec.Int[int64](d)
+	case "avg_rd_latency_ns":
+		x.AvgRdLatencyNs = codec.Int[int64](d)
+	case "min_wr_latency_ns":
+		x.MinWrLatencyNs = codec.Int[int64](d)
+	case "max_wr_latency_ns":
+		x.MaxWrLatencyNs = codec.Int[int64](d)
+	case "avg_wr_latency_ns":
+		x.AvgWrLatencyNs = codec.Int[int64](d)
+	case "min_zone_append_latency_ns":
+		x.MinZoneAppendLatencyNs = codec.Int[int64](d)
+	case "max_zone_append_latency_ns":
+		x.MaxZoneAppendLatencyNs = codec.Int[int64](d)
+	case "avg_zone_append_latency_ns":
+		x.AvgZoneAppendLatencyNs = codec.Int[int64](d)
+	case "min_flush_latency_ns":
+		x.MinFlushLatencyNs = codec.Int[int64](d)
+	case "max_flush_latency_ns":
+		x.MaxFlushLatencyNs = codec.Int[int64](d)
+	case "avg_flush_latency_ns":
+		x.AvgFlushLatencyNs = codec.Int[int64](d)
+	case "avg_rd_queue_depth":
+		x.AvgRdQueueDepth = d.Float()
+	case "avg_wr_queue_depth":
+		x.AvgWrQueueDepth = d.Float()
+	case "avg_zone_append_queue_depth":
+		x.AvgZoneAppendQueueDepth = d.Float()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *BlockDeviceTimedStats) decode(d *codec.Decoder) {
+	d.Object("BlockDeviceTimedStats", x.member)
 }
 
 // BlockDeviceStats are the counters of a drive since the machine's start.
@@ -1500,6 +1717,92 @@ type BlockDeviceStats struct {
 	FlushLatencyHistogram *BlockLatencyHistogramInfo `json:"flush_latency_histogram,omitzero"`
 }
 
+func (x *BlockDeviceStats) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "rd_bytes":
+		x.RdBytes = codec.Int[int64](d)
+	case "wr_bytes":
+		x.WrBytes = codec.Int[int64](d)
+	case "zone_append_bytes":
+		x.ZoneAppendBytes = codec.Int[int64](d)
+	case "unmap_bytes":
+		x.UnmapBytes = codec.Int[int64](d)
+	case "rd_operations":
+		x.RdOperations = codec.Int[int64](d)
+	case "wr_operations":
+		x.WrOperations = codec.Int[int64](d)
+	case "zone_append_operations":
+		x.ZoneAppendOperations = codec.Int[int64](d)
+	case "flush_operations":
+		x.FlushOperations = codec.Int[int64](d)
+	case "unmap_operations":
+		x.UnmapOperations = codec.Int[int64](d)
+	case "rd_total_time_ns":
+		x.RdTotalTimeNs = codec.Int[int64](d)
+	case "wr_total_time_ns":
+		x.WrTotalTimeNs = codec.Int[int64](d)
+	case "zone_append_total_time_ns":
+		x.ZoneAppendTotalTimeNs = codec.Int[int64](d)
+	case "flush_total_time_ns":
+		x.FlushTotalTimeNs = codec.Int[int64](d)
+	case "unmap_total_time_ns":
+		x.UnmapTotalTimeNs = codec.Int[int64](d)
+	case "wr_highest_offset":
+		x.WrHighestOffset = codec.Int[int64](d)
+	case "rd_merged":
+		x.RdMerged = codec.Int[int64](d)
+	case "wr_merged":
+		x.WrMerged = codec.Int[int64](d)
+	case "zone_append_merged":
+		x.ZoneAppendMerged = codec.Int[int64](d)
+	case "unmap_merged":
+		x.UnmapMerged = codec.Int[int64](d)
+	case "idle_time_ns":
+		x.IdleTimeNs = codec.Ptr(d, x.IdleTimeNs, codec.DecodeInt[int64])
+	case "failed_rd_operations":
+		x.FailedRdOperations = codec.Int[int64](d)
+	case "failed_wr_operations":
+		x.FailedWrOperations = codec.Int[int64](d)
+	case "failed_zone_append_operations":
+		x.FailedZoneAppendOperations = codec.Int[int64](d)
+	case "failed_flush_operations":
+		x.FailedFlushOperations = codec.Int[int64](d)
+	case "failed_unmap_operations":
+		x.FailedUnmapOperations = codec.Int[int64](d)
+	case "invalid_rd_operations":
+		x.InvalidRdOperations = codec.Int[int64](d)
+	case "invalid_wr_operations":
+		x.InvalidWrOperations = codec.Int[int64](d)
+	case "invalid_zone_append_operations":
+		x.InvalidZoneAppendOperations = codec.Int[int64](d)
+	case "invalid_flush_operations":
+		x.InvalidFlushOperations = codec.Int[int64](d)
+	case "invalid_unmap_operations":
+		x.InvalidUnmapOperations = codec.Int[int64](d)
+	case "account_invalid":
+		x.AccountInvalid = d.Bool()
+	case "account_failed":
+		x.AccountFailed = d.Bool()
+	case "timed_stats":
+		x.TimedStats = codec.List(d, (*BlockDeviceTimedStats).decode)
+	case "rd_latency_histogram":
+		x.RdLatencyHistogram = codec.Ptr(d, x.RdLatencyHistogram, (*BlockLatencyHistogramInfo).decode)
+	case "wr_latency_histogram":
+		x.WrLatencyHistogram = codec.Ptr(d, x.WrLatencyHistogram, (*BlockLatencyHistogramInfo).decode)
+	case "zone_append_latency_histogram":
+		x.ZoneAppendLatencyHistogram = codec.Ptr(d, x.ZoneAppendLatencyHistogram, (*BlockLatencyHistogramInfo).decode)
+	case "flush_latency_histogram":
+		x.FlushLatencyHistogram = codec.Ptr(d, x.FlushLatencyHistogram, (*BlockLatencyHistogramInfo).decode)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *BlockDeviceStats) decode(d *codec.Decoder) {
+	d.Object("BlockDeviceStats", x.member)
+}
+
 // BlockStatsSpecificFile are the counters of discards on a file or host device.
 //
 // It is the variant of [BlockStatsSpecific] for file, the struct
@@ -1517,16 +1820,22 @@ type BlockStatsSpecificFile struct {
 	DiscardBytesOk uint64 `json:"discard-bytes-ok"`
 }
 
-func (x *BlockStatsSpecificFile) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockStatsSpecificFile) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "discard-nb-ok":
-		return codec.Uint(dec, &x.DiscardNbOk)
+		x.DiscardNbOk = codec.Uint[uint64](d)
 	case "discard-nb-failed":
-		return codec.Uint(dec, &x.DiscardNbFailed)
+		x.DiscardNbFailed = codec.Uint[uint64](d)
 	case "discard-bytes-ok":
-		return codec.Uint(dec, &x.DiscardBytesOk)
+		x.DiscardBytesOk = codec.Uint[uint64](d)
+	default:
+		return false
 	}
-	return false, nil
+	return true
+}
+
+func (x *BlockStatsSpecificFile) decode(d *codec.Decoder) {
+	d.Object("BlockStatsSpecificFile", x.member)
 }
 
 func (x *BlockStatsSpecificFile) encodeMembers(e *codec.Encoder) {
@@ -1541,6 +1850,7 @@ func (BlockStatsSpecificFile) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockStatsSpecificFile) encodeBlockStatsSpecific(e *codec.Encoder) {
+	e.In("BlockStatsSpecificFile")
 	v.encodeMembers(e)
 }
 
@@ -1561,16 +1871,22 @@ type BlockStatsSpecificNvme struct {
 	UnalignedAccesses uint64 `json:"unaligned-accesses"`
 }
 
-func (x *BlockStatsSpecificNvme) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockStatsSpecificNvme) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "completion-errors":
-		return codec.Uint(dec, &x.CompletionErrors)
+		x.CompletionErrors = codec.Uint[uint64](d)
 	case "aligned-accesses":
-		return codec.Uint(dec, &x.AlignedAccesses)
+		x.AlignedAccesses = codec.Uint[uint64](d)
 	case "unaligned-accesses":
-		return codec.Uint(dec, &x.UnalignedAccesses)
+		x.UnalignedAccesses = codec.Uint[uint64](d)
+	default:
+		return false
 	}
-	return false, nil
+	return true
+}
+
+func (x *BlockStatsSpecificNvme) decode(d *codec.Decoder) {
+	d.Object("BlockStatsSpecificNvme", x.member)
 }
 
 func (x *BlockStatsSpecificNvme) encodeMembers(e *codec.Encoder) {
@@ -1585,6 +1901,7 @@ func (BlockStatsSpecificNvme) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockStatsSpecificNvme) encodeBlockStatsSpecific(e *codec.Encoder) {
+	e.In("BlockStatsSpecificNvme")
 	v.encodeMembers(e)
 }
 
@@ -1633,15 +1950,15 @@ type BlockStatsSpecificVariant interface {
 }
 
 func (x *BlockStatsSpecific) encodeMembers(e *codec.Encoder) {
-	if !e.Variant("BlockStatsSpecific.Driver", "BlockStatsSpecificVariant", x.Driver) {
+	if !e.Variant("Driver", "BlockStatsSpecificVariant", x.Driver) {
 		return
 	}
 	e.Tag("driver", string(x.Driver.BlockdevDriver()))
 	x.Driver.encodeBlockStatsSpecific(e)
 }
 
-func (x *BlockStatsSpecific) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	return false, nil
+func (x *BlockStatsSpecific) member(d *codec.Decoder) bool {
+	return false
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -1656,165 +1973,161 @@ func (x BlockStatsSpecific) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *BlockStatsSpecific) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockStatsSpecific) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-func (x *BlockStatsSpecific) decode(dec *codec.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "driver")
-	if err != nil {
-		return err
-	}
+func (x *BlockStatsSpecific) decode(d *codec.Decoder) {
+	u := d.Union("BlockStatsSpecific", "driver")
 	switch BlockdevDriver(u.Tag) {
 	case BlockdevDriverBlkdebug:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockStatsSpecificBlkdebug{}
 	case BlockdevDriverBlklogwrites:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockStatsSpecificBlklogwrites{}
 	case BlockdevDriverBlkreplay:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockStatsSpecificBlkreplay{}
 	case BlockdevDriverBlkverify:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockStatsSpecificBlkverify{}
 	case BlockdevDriverBochs:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockStatsSpecificBochs{}
 	case BlockdevDriverCloop:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockStatsSpecificCloop{}
 	case BlockdevDriverCompress:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockStatsSpecificCompress{}
 	case BlockdevDriverCopyBeforeWrite:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockStatsSpecificCopyBeforeWrite{}
 	case BlockdevDriverCopyOnRead:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockStatsSpecificCopyOnRead{}
 	case BlockdevDriverDmg:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockStatsSpecificDmg{}
 	case BlockdevDriverFile:
 		var v BlockStatsSpecificFile
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case BlockdevDriverSnapshotAccess:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockStatsSpecificSnapshotAccess{}
 	case BlockdevDriverFTP:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockStatsSpecificFTP{}
 	case BlockdevDriverFTPS:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockStatsSpecificFTPS{}
 	case BlockdevDriverHostCdrom:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockStatsSpecificHostCdrom{}
 	case BlockdevDriverHostDevice:
 		var v BlockStatsSpecificHostDevice
-		err = u.Variant(x.decodeMember, (*BlockStatsSpecificFile)(&v).decodeMember)
+		u.Variant(x.member, (*BlockStatsSpecificFile)(&v).member)
 		x.Driver = v
 	case BlockdevDriverHTTP:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockStatsSpecificHTTP{}
 	case BlockdevDriverHTTPS:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockStatsSpecificHTTPS{}
 	case BlockdevDriverIOUring:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockStatsSpecificIOUring{}
 	case BlockdevDriverIscsi:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockStatsSpecificIscsi{}
 	case BlockdevDriverLUKS:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockStatsSpecificLUKS{}
 	case BlockdevDriverNBD:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockStatsSpecificNBD{}
 	case BlockdevDriverNFS:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockStatsSpecificNFS{}
 	case BlockdevDriverNullAio:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockStatsSpecificNullAio{}
 	case BlockdevDriverNullCo:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockStatsSpecificNullCo{}
 	case BlockdevDriverNvme:
 		var v BlockStatsSpecificNvme
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case BlockdevDriverNvmeIOUring:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockStatsSpecificNvmeIOUring{}
 	case BlockdevDriverParallels:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockStatsSpecificParallels{}
 	case BlockdevDriverPreallocate:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockStatsSpecificPreallocate{}
 	case BlockdevDriverQcow:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockStatsSpecificQcow{}
 	case BlockdevDriverQcow2:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockStatsSpecificQcow2{}
 	case BlockdevDriverQed:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockStatsSpecificQed{}
 	case BlockdevDriverQuorum:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockStatsSpecificQuorum{}
 	case BlockdevDriverRaw:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockStatsSpecificRaw{}
 	case BlockdevDriverRBD:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockStatsSpecificRBD{}
 	case BlockdevDriverReplication:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockStatsSpecificReplication{}
 	case BlockdevDriverSSH:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockStatsSpecificSSH{}
 	case BlockdevDriverThrottle:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockStatsSpecificThrottle{}
 	case BlockdevDriverVdi:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockStatsSpecificVdi{}
 	case BlockdevDriverVhdx:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockStatsSpecificVhdx{}
 	case BlockdevDriverVirtioBlkVfioPCI:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockStatsSpecificVirtioBlkVfioPCI{}
 	case BlockdevDriverVirtioBlkVhostUser:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockStatsSpecificVirtioBlkVhostUser{}
 	case BlockdevDriverVirtioBlkVhostVdpa:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockStatsSpecificVirtioBlkVhostVdpa{}
 	case BlockdevDriverVmdk:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockStatsSpecificVmdk{}
 	case BlockdevDriverVpc:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockStatsSpecificVpc{}
 	case BlockdevDriverVvfat:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockStatsSpecificVvfat{}
 	default:
-		x.Driver, err = unknownVariant(&u, x.decodeMember)
+		x.Driver = unknownVariant(&u, x.member)
 	}
-	return err
 }
 
 // String is x as JSON, without secrets.
@@ -2038,6 +2351,7 @@ func (BlockStatsSpecificHostDevice) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockStatsSpecificHostDevice) encodeBlockStatsSpecific(e *codec.Encoder) {
+	e.In("BlockStatsSpecificHostDevice")
 	(*BlockStatsSpecificFile)(&v).encodeMembers(e)
 }
 
@@ -2440,6 +2754,32 @@ type BlockStats struct {
 	Backing *BlockStats `json:"backing,omitzero"`
 }
 
+func (x *BlockStats) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "device":
+		x.Device = codec.Ptr(d, x.Device, codec.DecodeString[string])
+	case "qdev":
+		x.Qdev = codec.Ptr(d, x.Qdev, codec.DecodeString[string])
+	case "node-name":
+		x.NodeName = codec.Ptr(d, x.NodeName, codec.DecodeString[string])
+	case "stats":
+		x.Stats.decode(d)
+	case "driver-specific":
+		x.DriverSpecific = codec.Ptr(d, x.DriverSpecific, (*BlockStatsSpecific).decode)
+	case "parent":
+		x.Parent = codec.Ptr(d, x.Parent, (*BlockStats).decode)
+	case "backing":
+		x.Backing = codec.Ptr(d, x.Backing, (*BlockStats).decode)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *BlockStats) decode(d *codec.Decoder) {
+	d.Object("BlockStats", x.member)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockStats) String() string {
 	return codec.Short(x)
@@ -2476,7 +2816,9 @@ type QueryBlockstatsArgs struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.query-blockstats
 func (c *Client) QueryBlockstats(ctx context.Context, args QueryBlockstatsArgs) ([]BlockStats, error) {
 	var result []BlockStats
-	err := c.conn.Execute(ctx, "query-blockstats", args, &result)
+	err := c.conn.Execute(ctx, "query-blockstats", args, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, (*BlockStats).decode)
+	}))
 	return result, err
 }
 
@@ -2639,12 +2981,18 @@ type BlockJobInfoMirror struct {
 	ActivelySynced bool `json:"actively-synced"`
 }
 
-func (x *BlockJobInfoMirror) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockJobInfoMirror) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "actively-synced":
-		return codec.Bool(dec, &x.ActivelySynced)
+		x.ActivelySynced = d.Bool()
+	default:
+		return false
 	}
-	return false, nil
+	return true
+}
+
+func (x *BlockJobInfoMirror) decode(d *codec.Decoder) {
+	d.Object("BlockJobInfoMirror", x.member)
 }
 
 func (x *BlockJobInfoMirror) encodeMembers(e *codec.Encoder) {
@@ -2657,6 +3005,7 @@ func (BlockJobInfoMirror) JobType() JobType {
 }
 
 func (v BlockJobInfoMirror) encodeBlockJobInfo(e *codec.Encoder) {
+	e.In("BlockJobInfoMirror")
 	v.encodeMembers(e)
 }
 
@@ -2716,7 +3065,7 @@ type BlockJobInfoVariant interface {
 }
 
 func (x *BlockJobInfo) encodeMembers(e *codec.Encoder) {
-	if !e.Variant("BlockJobInfo.Type", "BlockJobInfoVariant", x.Type) {
+	if !e.Variant("Type", "BlockJobInfoVariant", x.Type) {
 		return
 	}
 	e.Tag("type", string(x.Type.JobType()))
@@ -2737,34 +3086,36 @@ func (x *BlockJobInfo) encodeMembers(e *codec.Encoder) {
 	x.Type.encodeBlockJobInfo(e)
 }
 
-func (x *BlockJobInfo) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockJobInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "device":
-		return codec.String(dec, &x.Device)
+		x.Device = d.String()
 	case "len":
-		return codec.Int(dec, &x.Len)
+		x.Len = codec.Int[int64](d)
 	case "offset":
-		return codec.Int(dec, &x.Offset)
+		x.Offset = codec.Int[int64](d)
 	case "busy":
-		return codec.Bool(dec, &x.Busy)
+		x.Busy = d.Bool()
 	case "paused":
-		return codec.Bool(dec, &x.Paused)
+		x.Paused = d.Bool()
 	case "speed":
-		return codec.Int(dec, &x.Speed)
+		x.Speed = codec.Int[int64](d)
 	case "io-status":
-		return codec.String(dec, &x.IOStatus)
+		x.IOStatus = BlockDeviceIOStatus(d.String())
 	case "ready":
-		return codec.Bool(dec, &x.Ready)
+		x.Ready = d.Bool()
 	case "status":
-		return codec.String(dec, &x.Status)
+		x.Status = JobStatus(d.String())
 	case "auto-finalize":
-		return codec.Bool(dec, &x.AutoFinalize)
+		x.AutoFinalize = d.Bool()
 	case "auto-dismiss":
-		return codec.Bool(dec, &x.AutoDismiss)
+		x.AutoDismiss = d.Bool()
 	case "error":
-		return codec.OptionalString(dec, &x.Error)
+		x.Error = codec.Ptr(d, x.Error, codec.DecodeString[string])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -2779,52 +3130,48 @@ func (x BlockJobInfo) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *BlockJobInfo) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockJobInfo) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-func (x *BlockJobInfo) decode(dec *codec.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "type")
-	if err != nil {
-		return err
-	}
+func (x *BlockJobInfo) decode(d *codec.Decoder) {
+	u := d.Union("BlockJobInfo", "type")
 	switch JobType(u.Tag) {
 	case JobTypeCommit:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Type = BlockJobInfoCommit{}
 	case JobTypeStream:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Type = BlockJobInfoStream{}
 	case JobTypeMirror:
 		var v BlockJobInfoMirror
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Type = v
 	case JobTypeBackup:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Type = BlockJobInfoBackup{}
 	case JobTypeCreate:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Type = BlockJobInfoCreate{}
 	case JobTypeAmend:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Type = BlockJobInfoAmend{}
 	case JobTypeSnapshotLoad:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Type = BlockJobInfoSnapshotLoad{}
 	case JobTypeSnapshotSave:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Type = BlockJobInfoSnapshotSave{}
 	case JobTypeSnapshotDelete:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Type = BlockJobInfoSnapshotDelete{}
 	default:
-		x.Type, err = unknownVariant(&u, x.decodeMember)
+		x.Type = unknownVariant(&u, x.member)
 	}
-	return err
 }
 
 // String is x as JSON, without secrets.
@@ -2964,7 +3311,9 @@ func (BlockJobInfoSnapshotDelete) encodeBlockJobInfo(e *codec.Encoder) {}
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.query-block-jobs
 func (c *Client) QueryBlockJobs(ctx context.Context) ([]BlockJobInfo, error) {
 	var result []BlockJobInfo
-	err := c.conn.Execute(ctx, "query-block-jobs", nil, codec.ListOf(&result, (*BlockJobInfo).decode))
+	err := c.conn.Execute(ctx, "query-block-jobs", nil, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, (*BlockJobInfo).decode)
+	}))
 	return result, err
 }
 
@@ -3474,7 +3823,9 @@ type QueryNamedBlockNodesArgs struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.query-named-block-nodes
 func (c *Client) QueryNamedBlockNodes(ctx context.Context, args QueryNamedBlockNodesArgs) ([]BlockDeviceInfo, error) {
 	var result []BlockDeviceInfo
-	err := c.conn.Execute(ctx, "query-named-block-nodes", args, codec.ListOf(&result, (*BlockDeviceInfo).decode))
+	err := c.conn.Execute(ctx, "query-named-block-nodes", args, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, (*BlockDeviceInfo).decode)
+	}))
 	return result, err
 }
 
@@ -3523,6 +3874,24 @@ type XDbgBlockGraphNode struct {
 	Type XDbgBlockGraphNodeType `json:"type"`
 	// The name of the vertex: a node name, a job's id, or that of a device.
 	Name string `json:"name"`
+}
+
+func (x *XDbgBlockGraphNode) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "id":
+		x.ID = codec.Uint[uint64](d)
+	case "type":
+		x.Type = XDbgBlockGraphNodeType(d.String())
+	case "name":
+		x.Name = d.String()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *XDbgBlockGraphNode) decode(d *codec.Decoder) {
+	d.Object("XDbgBlockGraphNode", x.member)
 }
 
 // BlockPermission says what a user of a node may do with it, or lets others do.
@@ -3579,6 +3948,28 @@ type XDbgBlockGraphEdge struct {
 	SharedPerm []BlockPermission `json:"shared-perm"`
 }
 
+func (x *XDbgBlockGraphEdge) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "parent":
+		x.Parent = codec.Uint[uint64](d)
+	case "child":
+		x.Child = codec.Uint[uint64](d)
+	case "name":
+		x.Name = d.String()
+	case "perm":
+		x.Perm = codec.List(d, codec.DecodeString[BlockPermission])
+	case "shared-perm":
+		x.SharedPerm = codec.List(d, codec.DecodeString[BlockPermission])
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *XDbgBlockGraphEdge) decode(d *codec.Decoder) {
+	d.Object("XDbgBlockGraphEdge", x.member)
+}
+
 // XDbgBlockGraph is the block graph as QEMU sees it itself.
 //
 // It is the struct XDbgBlockGraph of block-core.json.
@@ -3591,6 +3982,22 @@ type XDbgBlockGraph struct {
 	Nodes []XDbgBlockGraphNode `json:"nodes"`
 	// Which node, device or job uses which node.
 	Edges []XDbgBlockGraphEdge `json:"edges"`
+}
+
+func (x *XDbgBlockGraph) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "nodes":
+		x.Nodes = codec.List(d, (*XDbgBlockGraphNode).decode)
+	case "edges":
+		x.Edges = codec.List(d, (*XDbgBlockGraphEdge).decode)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *XDbgBlockGraph) decode(d *codec.Decoder) {
+	d.Object("XDbgBlockGraph", x.member)
 }
 
 // XDebugQueryBlockGraph returns the whole block graph: nodes, devices and jobs,
@@ -3608,7 +4015,7 @@ type XDbgBlockGraph struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.x-debug-query-block-graph
 func (c *Client) XDebugQueryBlockGraph(ctx context.Context) (XDbgBlockGraph, error) {
 	var result XDbgBlockGraph
-	err := c.conn.Execute(ctx, "x-debug-query-block-graph", nil, &result)
+	err := c.conn.Execute(ctx, "x-debug-query-block-graph", nil, codec.Into(result.decode))
 	return result, err
 }
 
@@ -3753,23 +4160,16 @@ type BlockDirtyBitmapOrStr interface {
 	isBlockDirtyBitmapOrStr()
 }
 
-func decodeBlockDirtyBitmapOrStr(x *BlockDirtyBitmapOrStr, dec *codec.Decoder) error {
-	switch dec.PeekKind() {
+func decodeBlockDirtyBitmapOrStr(x *BlockDirtyBitmapOrStr, d *codec.Decoder) {
+	switch d.Alternate() {
 	case '"':
-		var v Str
-		_, err := codec.Value(dec, &v)
-		*x = v
-		return err
+		*x = Str(d.String())
 	case '{':
 		var v BlockDirtyBitmap
-		_, err := codec.Value(dec, &v)
+		d.Value(&v)
 		*x = v
-		return err
 	default:
-		var v Unknown
-		_, err := codec.Value(dec, &v)
-		*x = v
-		return err
+		*x = Unknown{JSON: d.Raw()}
 	}
 }
 
@@ -3790,26 +4190,28 @@ type BlockDirtyBitmapMerge struct {
 	Bitmaps []BlockDirtyBitmapOrStr `json:"bitmaps"`
 }
 
-func (x *BlockDirtyBitmapMerge) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockDirtyBitmapMerge) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "node":
-		return codec.String(dec, &x.Node)
+		x.Node = d.String()
 	case "target":
-		return codec.String(dec, &x.Target)
+		x.Target = d.String()
 	case "bitmaps":
-		return codec.List(dec, &x.Bitmaps, decodeBlockDirtyBitmapOrStr)
+		x.Bitmaps = codec.List(d, decodeBlockDirtyBitmapOrStr)
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *BlockDirtyBitmapMerge) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *BlockDirtyBitmapMerge) decode(d *codec.Decoder) {
+	d.Object("BlockDirtyBitmapMerge", x.member)
 }
 
 func (x *BlockDirtyBitmapMerge) encodeMembers(e *codec.Encoder) {
 	e.String("node", x.Node)
 	e.String("target", x.Target)
-	codec.Alternates(e, "bitmaps", "BlockDirtyBitmapOrStr", x.Bitmaps)
+	codec.Alternates(e, "bitmaps", "Bitmaps", "BlockDirtyBitmapOrStr", x.Bitmaps)
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -3824,12 +4226,12 @@ func (x BlockDirtyBitmapMerge) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *BlockDirtyBitmapMerge) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockDirtyBitmapMerge) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
 // String is x as JSON, without secrets.
@@ -3949,6 +4351,20 @@ type BlockDirtyBitmapSHA256 struct {
 	SHA256 string `json:"sha256"`
 }
 
+func (x *BlockDirtyBitmapSHA256) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "sha256":
+		x.SHA256 = d.String()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *BlockDirtyBitmapSHA256) decode(d *codec.Decoder) {
+	d.Object("BlockDirtyBitmapSHA256", x.member)
+}
+
 // XDebugBlockDirtyBitmapSHA256 returns a checksum of a dirty bitmap, for tests
 // that compare bitmaps.
 //
@@ -3961,7 +4377,7 @@ type BlockDirtyBitmapSHA256 struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.x-debug-block-dirty-bitmap-sha256
 func (c *Client) XDebugBlockDirtyBitmapSHA256(ctx context.Context, args BlockDirtyBitmap) (BlockDirtyBitmapSHA256, error) {
 	var result BlockDirtyBitmapSHA256
-	err := c.conn.Execute(ctx, "x-debug-block-dirty-bitmap-sha256", args, &result)
+	err := c.conn.Execute(ctx, "x-debug-block-dirty-bitmap-sha256", args, codec.Into(result.decode))
 	return result, err
 }
 
@@ -4239,50 +4655,52 @@ type ObjectOptionsThrottleGroup struct {
 	XIOPSSize *int64 `json:"x-iops-size,omitzero"`
 }
 
-func (x *ObjectOptionsThrottleGroup) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *ObjectOptionsThrottleGroup) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "limits":
-		return codec.Value(dec, &x.Limits)
+		d.Value(&x.Limits)
 	case "x-iops-total":
-		return codec.OptionalInt(dec, &x.XIOPSTotal)
+		x.XIOPSTotal = codec.Ptr(d, x.XIOPSTotal, codec.DecodeInt[int64])
 	case "x-iops-total-max":
-		return codec.OptionalInt(dec, &x.XIOPSTotalMax)
+		x.XIOPSTotalMax = codec.Ptr(d, x.XIOPSTotalMax, codec.DecodeInt[int64])
 	case "x-iops-total-max-length":
-		return codec.OptionalInt(dec, &x.XIOPSTotalMaxLength)
+		x.XIOPSTotalMaxLength = codec.Ptr(d, x.XIOPSTotalMaxLength, codec.DecodeInt[int64])
 	case "x-iops-read":
-		return codec.OptionalInt(dec, &x.XIOPSRead)
+		x.XIOPSRead = codec.Ptr(d, x.XIOPSRead, codec.DecodeInt[int64])
 	case "x-iops-read-max":
-		return codec.OptionalInt(dec, &x.XIOPSReadMax)
+		x.XIOPSReadMax = codec.Ptr(d, x.XIOPSReadMax, codec.DecodeInt[int64])
 	case "x-iops-read-max-length":
-		return codec.OptionalInt(dec, &x.XIOPSReadMaxLength)
+		x.XIOPSReadMaxLength = codec.Ptr(d, x.XIOPSReadMaxLength, codec.DecodeInt[int64])
 	case "x-iops-write":
-		return codec.OptionalInt(dec, &x.XIOPSWrite)
+		x.XIOPSWrite = codec.Ptr(d, x.XIOPSWrite, codec.DecodeInt[int64])
 	case "x-iops-write-max":
-		return codec.OptionalInt(dec, &x.XIOPSWriteMax)
+		x.XIOPSWriteMax = codec.Ptr(d, x.XIOPSWriteMax, codec.DecodeInt[int64])
 	case "x-iops-write-max-length":
-		return codec.OptionalInt(dec, &x.XIOPSWriteMaxLength)
+		x.XIOPSWriteMaxLength = codec.Ptr(d, x.XIOPSWriteMaxLength, codec.DecodeInt[int64])
 	case "x-bps-total":
-		return codec.OptionalInt(dec, &x.XBPSTotal)
+		x.XBPSTotal = codec.Ptr(d, x.XBPSTotal, codec.DecodeInt[int64])
 	case "x-bps-total-max":
-		return codec.OptionalInt(dec, &x.XBPSTotalMax)
+		x.XBPSTotalMax = codec.Ptr(d, x.XBPSTotalMax, codec.DecodeInt[int64])
 	case "x-bps-total-max-length":
-		return codec.OptionalInt(dec, &x.XBPSTotalMaxLength)
+		x.XBPSTotalMaxLength = codec.Ptr(d, x.XBPSTotalMaxLength, codec.DecodeInt[int64])
 	case "x-bps-read":
-		return codec.OptionalInt(dec, &x.XBPSRead)
+		x.XBPSRead = codec.Ptr(d, x.XBPSRead, codec.DecodeInt[int64])
 	case "x-bps-read-max":
-		return codec.OptionalInt(dec, &x.XBPSReadMax)
+		x.XBPSReadMax = codec.Ptr(d, x.XBPSReadMax, codec.DecodeInt[int64])
 	case "x-bps-read-max-length":
-		return codec.OptionalInt(dec, &x.XBPSReadMaxLength)
+		x.XBPSReadMaxLength = codec.Ptr(d, x.XBPSReadMaxLength, codec.DecodeInt[int64])
 	case "x-bps-write":
-		return codec.OptionalInt(dec, &x.XBPSWrite)
+		x.XBPSWrite = codec.Ptr(d, x.XBPSWrite, codec.DecodeInt[int64])
 	case "x-bps-write-max":
-		return codec.OptionalInt(dec, &x.XBPSWriteMax)
+		x.XBPSWriteMax = codec.Ptr(d, x.XBPSWriteMax, codec.DecodeInt[int64])
 	case "x-bps-write-max-length":
-		return codec.OptionalInt(dec, &x.XBPSWriteMaxLength)
+		x.XBPSWriteMaxLength = codec.Ptr(d, x.XBPSWriteMaxLength, codec.DecodeInt[int64])
 	case "x-iops-size":
-		return codec.OptionalInt(dec, &x.XIOPSSize)
+		x.XIOPSSize = codec.Ptr(d, x.XIOPSSize, codec.DecodeInt[int64])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *ObjectOptionsThrottleGroup) encodeMembers(e *codec.Encoder) {
@@ -4354,6 +4772,7 @@ func (ObjectOptionsThrottleGroup) ObjectType() ObjectType {
 }
 
 func (v ObjectOptionsThrottleGroup) encodeObjectOptions(e *codec.Encoder) {
+	e.In("ObjectOptionsThrottleGroup")
 	v.encodeMembers(e)
 }
 
@@ -4611,12 +5030,14 @@ type BlockJobChangeOptionsMirror struct {
 	CopyMode MirrorCopyMode `json:"copy-mode"`
 }
 
-func (x *BlockJobChangeOptionsMirror) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockJobChangeOptionsMirror) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "copy-mode":
-		return codec.String(dec, &x.CopyMode)
+		x.CopyMode = MirrorCopyMode(d.String())
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *BlockJobChangeOptionsMirror) encodeMembers(e *codec.Encoder) {
@@ -4629,6 +5050,7 @@ func (BlockJobChangeOptionsMirror) JobType() JobType {
 }
 
 func (v BlockJobChangeOptionsMirror) encodeBlockJobChangeOptions(e *codec.Encoder) {
+	e.In("BlockJobChangeOptionsMirror")
 	v.encodeMembers(e)
 }
 
@@ -4663,7 +5085,7 @@ type BlockJobChangeOptionsVariant interface {
 }
 
 func (x *BlockJobChangeOptions) encodeMembers(e *codec.Encoder) {
-	if !e.Variant("BlockJobChangeOptions.Type", "BlockJobChangeOptionsVariant", x.Type) {
+	if !e.Variant("Type", "BlockJobChangeOptionsVariant", x.Type) {
 		return
 	}
 	e.String("id", x.ID)
@@ -4671,12 +5093,14 @@ func (x *BlockJobChangeOptions) encodeMembers(e *codec.Encoder) {
 	x.Type.encodeBlockJobChangeOptions(e)
 }
 
-func (x *BlockJobChangeOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockJobChangeOptions) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "id":
-		return codec.String(dec, &x.ID)
+		x.ID = d.String()
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -4691,52 +5115,48 @@ func (x BlockJobChangeOptions) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *BlockJobChangeOptions) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockJobChangeOptions) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-func (x *BlockJobChangeOptions) decode(dec *codec.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "type")
-	if err != nil {
-		return err
-	}
+func (x *BlockJobChangeOptions) decode(d *codec.Decoder) {
+	u := d.Union("BlockJobChangeOptions", "type")
 	switch JobType(u.Tag) {
 	case JobTypeCommit:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Type = BlockJobChangeOptionsCommit{}
 	case JobTypeStream:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Type = BlockJobChangeOptionsStream{}
 	case JobTypeMirror:
 		var v BlockJobChangeOptionsMirror
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Type = v
 	case JobTypeBackup:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Type = BlockJobChangeOptionsBackup{}
 	case JobTypeCreate:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Type = BlockJobChangeOptionsCreate{}
 	case JobTypeAmend:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Type = BlockJobChangeOptionsAmend{}
 	case JobTypeSnapshotLoad:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Type = BlockJobChangeOptionsSnapshotLoad{}
 	case JobTypeSnapshotSave:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Type = BlockJobChangeOptionsSnapshotSave{}
 	case JobTypeSnapshotDelete:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Type = BlockJobChangeOptionsSnapshotDelete{}
 	default:
-		x.Type, err = unknownVariant(&u, x.decodeMember)
+		x.Type = unknownVariant(&u, x.member)
 	}
-	return err
 }
 
 // String is x as JSON, without secrets.
@@ -5199,24 +5619,26 @@ type BlockdevOptionsFile struct {
 	XCheckCacheDropped *bool `json:"x-check-cache-dropped,omitzero"`
 }
 
-func (x *BlockdevOptionsFile) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockdevOptionsFile) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "filename":
-		return codec.String(dec, &x.Filename)
+		x.Filename = d.String()
 	case "pr-manager":
-		return codec.OptionalString(dec, &x.PrManager)
+		x.PrManager = codec.Ptr(d, x.PrManager, codec.DecodeString[string])
 	case "locking":
-		return codec.OptionalString(dec, &x.Locking)
+		x.Locking = codec.Ptr(d, x.Locking, codec.DecodeString[OnOffAuto])
 	case "aio":
-		return codec.OptionalString(dec, &x.Aio)
+		x.Aio = codec.Ptr(d, x.Aio, codec.DecodeString[BlockdevAioOptions])
 	case "aio-max-batch":
-		return codec.OptionalInt(dec, &x.AioMaxBatch)
+		x.AioMaxBatch = codec.Ptr(d, x.AioMaxBatch, codec.DecodeInt[int64])
 	case "drop-cache":
-		return codec.OptionalBool(dec, &x.DropCache)
+		x.DropCache = codec.Ptr(d, x.DropCache, codec.DecodeBool[bool])
 	case "x-check-cache-dropped":
-		return codec.OptionalBool(dec, &x.XCheckCacheDropped)
+		x.XCheckCacheDropped = codec.Ptr(d, x.XCheckCacheDropped, codec.DecodeBool[bool])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *BlockdevOptionsFile) encodeMembers(e *codec.Encoder) {
@@ -5262,6 +5684,7 @@ func (BlockdevOptionsFile) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevOptionsFile) encodeBlockdevOptions(e *codec.Encoder) {
+	e.In("BlockdevOptionsFile")
 	v.encodeMembers(e)
 }
 
@@ -5282,16 +5705,18 @@ type BlockdevOptionsNull struct {
 	ReadZeroes *bool `json:"read-zeroes,omitzero"`
 }
 
-func (x *BlockdevOptionsNull) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockdevOptionsNull) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "size":
-		return codec.OptionalInt(dec, &x.Size)
+		x.Size = codec.Ptr(d, x.Size, codec.DecodeInt[int64])
 	case "latency-ns":
-		return codec.OptionalUint(dec, &x.LatencyNs)
+		x.LatencyNs = codec.Ptr(d, x.LatencyNs, codec.DecodeUint[uint64])
 	case "read-zeroes":
-		return codec.OptionalBool(dec, &x.ReadZeroes)
+		x.ReadZeroes = codec.Ptr(d, x.ReadZeroes, codec.DecodeBool[bool])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *BlockdevOptionsNull) encodeMembers(e *codec.Encoder) {
@@ -5322,14 +5747,16 @@ type BlockdevOptionsNvme struct {
 	Namespace int64 `json:"namespace"`
 }
 
-func (x *BlockdevOptionsNvme) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockdevOptionsNvme) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "device":
-		return codec.String(dec, &x.Device)
+		x.Device = d.String()
 	case "namespace":
-		return codec.Int(dec, &x.Namespace)
+		x.Namespace = codec.Int[int64](d)
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *BlockdevOptionsNvme) encodeMembers(e *codec.Encoder) {
@@ -5343,6 +5770,7 @@ func (BlockdevOptionsNvme) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevOptionsNvme) encodeBlockdevOptions(e *codec.Encoder) {
+	e.In("BlockdevOptionsNvme")
 	v.encodeMembers(e)
 }
 
@@ -5371,20 +5799,22 @@ type BlockdevOptionsVvfat struct {
 	Rw *bool `json:"rw,omitzero"`
 }
 
-func (x *BlockdevOptionsVvfat) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockdevOptionsVvfat) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "dir":
-		return codec.String(dec, &x.Dir)
+		x.Dir = d.String()
 	case "fat-type":
-		return codec.OptionalInt(dec, &x.FatType)
+		x.FatType = codec.Ptr(d, x.FatType, codec.DecodeInt[int64])
 	case "floppy":
-		return codec.OptionalBool(dec, &x.Floppy)
+		x.Floppy = codec.Ptr(d, x.Floppy, codec.DecodeBool[bool])
 	case "label":
-		return codec.OptionalString(dec, &x.Label)
+		x.Label = codec.Ptr(d, x.Label, codec.DecodeString[string])
 	case "rw":
-		return codec.OptionalBool(dec, &x.Rw)
+		x.Rw = codec.Ptr(d, x.Rw, codec.DecodeBool[bool])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *BlockdevOptionsVvfat) encodeMembers(e *codec.Encoder) {
@@ -5409,6 +5839,7 @@ func (BlockdevOptionsVvfat) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevOptionsVvfat) encodeBlockdevOptions(e *codec.Encoder) {
+	e.In("BlockdevOptionsVvfat")
 	v.encodeMembers(e)
 }
 
@@ -5425,20 +5856,22 @@ type BlockdevOptionsGenericFormat struct {
 	File BlockdevRef `json:"file"`
 }
 
-func (x *BlockdevOptionsGenericFormat) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockdevOptionsGenericFormat) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "file":
-		return codec.Object(dec, &x.File, decodeBlockdevRef)
+		decodeBlockdevRef(&x.File, d)
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *BlockdevOptionsGenericFormat) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *BlockdevOptionsGenericFormat) decode(d *codec.Decoder) {
+	d.Object("BlockdevOptionsGenericFormat", x.member)
 }
 
 func (x *BlockdevOptionsGenericFormat) encodeMembers(e *codec.Encoder) {
-	e.Alternate("file", "BlockdevRef", x.File)
+	e.Alternate("file", "File", "BlockdevRef", x.File)
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -5453,12 +5886,12 @@ func (x BlockdevOptionsGenericFormat) MarshalJSONTo(enc *jsontext.Encoder) error
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *BlockdevOptionsGenericFormat) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsGenericFormat) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
 // String is x as JSON, without secrets.
@@ -5495,29 +5928,31 @@ type BlockdevOptionsLUKS struct {
 	Header BlockdevRef `json:"header,omitzero"`
 }
 
-func (x *BlockdevOptionsLUKS) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockdevOptionsLUKS) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "file":
-		return codec.Object(dec, &x.File, decodeBlockdevRef)
+		decodeBlockdevRef(&x.File, d)
 	case "key-secret":
-		return codec.OptionalString(dec, &x.KeySecret)
+		x.KeySecret = codec.Ptr(d, x.KeySecret, codec.DecodeString[string])
 	case "header":
-		return codec.Object(dec, &x.Header, decodeBlockdevRef)
+		decodeBlockdevRef(&x.Header, d)
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *BlockdevOptionsLUKS) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *BlockdevOptionsLUKS) decode(d *codec.Decoder) {
+	d.Object("BlockdevOptionsLUKS", x.member)
 }
 
 func (x *BlockdevOptionsLUKS) encodeMembers(e *codec.Encoder) {
-	e.Alternate("file", "BlockdevRef", x.File)
+	e.Alternate("file", "File", "BlockdevRef", x.File)
 	if x.KeySecret != nil {
 		e.String("key-secret", *x.KeySecret)
 	}
 	if x.Header != nil {
-		e.Alternate("header", "BlockdevRef", x.Header)
+		e.Alternate("header", "Header", "BlockdevRef", x.Header)
 	}
 }
 
@@ -5533,12 +5968,12 @@ func (x BlockdevOptionsLUKS) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *BlockdevOptionsLUKS) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsLUKS) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
 // String is x as JSON, without secrets.
@@ -5562,6 +5997,7 @@ func (BlockdevOptionsLUKS) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevOptionsLUKS) encodeBlockdevOptions(e *codec.Encoder) {
+	e.In("BlockdevOptionsLUKS")
 	v.encodeMembers(e)
 }
 
@@ -5581,24 +6017,26 @@ type BlockdevOptionsGenericCOWFormat struct {
 	Backing BlockdevRefOrNull `json:"backing,omitzero"`
 }
 
-func (x *BlockdevOptionsGenericCOWFormat) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockdevOptionsGenericCOWFormat) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "file":
-		return codec.Object(dec, &x.File, decodeBlockdevRef)
+		decodeBlockdevRef(&x.File, d)
 	case "backing":
-		return codec.Object(dec, &x.Backing, decodeBlockdevRefOrNull)
+		decodeBlockdevRefOrNull(&x.Backing, d)
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *BlockdevOptionsGenericCOWFormat) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *BlockdevOptionsGenericCOWFormat) decode(d *codec.Decoder) {
+	d.Object("BlockdevOptionsGenericCOWFormat", x.member)
 }
 
 func (x *BlockdevOptionsGenericCOWFormat) encodeMembers(e *codec.Encoder) {
-	e.Alternate("file", "BlockdevRef", x.File)
+	e.Alternate("file", "File", "BlockdevRef", x.File)
 	if x.Backing != nil {
-		e.Alternate("backing", "BlockdevRefOrNull", x.Backing)
+		e.Alternate("backing", "Backing", "BlockdevRefOrNull", x.Backing)
 	}
 }
 
@@ -5614,12 +6052,12 @@ func (x BlockdevOptionsGenericCOWFormat) MarshalJSONTo(enc *jsontext.Encoder) er
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *BlockdevOptionsGenericCOWFormat) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsGenericCOWFormat) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
 // String is x as JSON, without secrets.
@@ -5721,23 +6159,16 @@ type Qcow2OverlapChecks interface {
 	isQcow2OverlapChecks()
 }
 
-func decodeQcow2OverlapChecks(x *Qcow2OverlapChecks, dec *codec.Decoder) error {
-	switch dec.PeekKind() {
+func decodeQcow2OverlapChecks(x *Qcow2OverlapChecks, d *codec.Decoder) {
+	switch d.Alternate() {
 	case '{':
 		var v Qcow2OverlapCheckFlags
-		_, err := codec.Value(dec, &v)
+		d.Value(&v)
 		*x = v
-		return err
 	case '"':
-		var v Qcow2OverlapCheckMode
-		_, err := codec.Value(dec, &v)
-		*x = v
-		return err
+		*x = Qcow2OverlapCheckMode(d.String())
 	default:
-		var v Unknown
-		_, err := codec.Value(dec, &v)
-		*x = v
-		return err
+		*x = Unknown{JSON: d.Raw()}
 	}
 }
 
@@ -5790,15 +6221,15 @@ type BlockdevQcowEncryptionVariant interface {
 }
 
 func (x *BlockdevQcowEncryption) encodeMembers(e *codec.Encoder) {
-	if !e.Variant("BlockdevQcowEncryption.Format", "BlockdevQcowEncryptionVariant", x.Format) {
+	if !e.Variant("Format", "BlockdevQcowEncryptionVariant", x.Format) {
 		return
 	}
 	e.Tag("format", string(x.Format.BlockdevQcowEncryptionFormat()))
 	x.Format.encodeBlockdevQcowEncryption(e)
 }
 
-func (x *BlockdevQcowEncryption) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	return false, nil
+func (x *BlockdevQcowEncryption) member(d *codec.Decoder) bool {
+	return false
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -5813,28 +6244,24 @@ func (x BlockdevQcowEncryption) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *BlockdevQcowEncryption) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevQcowEncryption) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-func (x *BlockdevQcowEncryption) decode(dec *codec.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "format")
-	if err != nil {
-		return err
-	}
+func (x *BlockdevQcowEncryption) decode(d *codec.Decoder) {
+	u := d.Union("BlockdevQcowEncryption", "format")
 	switch BlockdevQcowEncryptionFormat(u.Tag) {
 	case BlockdevQcowEncryptionFormatAes:
 		var v BlockdevQcowEncryptionAes
-		err = u.Variant(x.decodeMember, (*QCryptoBlockOptionsQCow)(&v).decodeMember)
+		u.Variant(x.member, (*QCryptoBlockOptionsQCow)(&v).member)
 		x.Format = v
 	default:
-		x.Format, err = unknownVariant(&u, x.decodeMember)
+		x.Format = unknownVariant(&u, x.member)
 	}
-	return err
 }
 
 // String is x as JSON, without secrets.
@@ -5864,6 +6291,7 @@ func (BlockdevQcowEncryptionAes) BlockdevQcowEncryptionFormat() BlockdevQcowEncr
 }
 
 func (v BlockdevQcowEncryptionAes) encodeBlockdevQcowEncryption(e *codec.Encoder) {
+	e.In("BlockdevQcowEncryptionAes")
 	(*QCryptoBlockOptionsQCow)(&v).encodeMembers(e)
 }
 
@@ -5885,26 +6313,28 @@ type BlockdevOptionsQcow struct {
 	Encrypt *BlockdevQcowEncryption `json:"encrypt,omitzero"`
 }
 
-func (x *BlockdevOptionsQcow) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockdevOptionsQcow) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "file":
-		return codec.Object(dec, &x.File, decodeBlockdevRef)
+		decodeBlockdevRef(&x.File, d)
 	case "backing":
-		return codec.Object(dec, &x.Backing, decodeBlockdevRefOrNull)
+		decodeBlockdevRefOrNull(&x.Backing, d)
 	case "encrypt":
-		return codec.OptionalObject(dec, &x.Encrypt, (*BlockdevQcowEncryption).decode)
+		x.Encrypt = codec.Ptr(d, x.Encrypt, (*BlockdevQcowEncryption).decode)
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *BlockdevOptionsQcow) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *BlockdevOptionsQcow) decode(d *codec.Decoder) {
+	d.Object("BlockdevOptionsQcow", x.member)
 }
 
 func (x *BlockdevOptionsQcow) encodeMembers(e *codec.Encoder) {
-	e.Alternate("file", "BlockdevRef", x.File)
+	e.Alternate("file", "File", "BlockdevRef", x.File)
 	if x.Backing != nil {
-		e.Alternate("backing", "BlockdevRefOrNull", x.Backing)
+		e.Alternate("backing", "Backing", "BlockdevRefOrNull", x.Backing)
 	}
 	if x.Encrypt != nil {
 		e.Value("encrypt", x.Encrypt)
@@ -5923,12 +6353,12 @@ func (x BlockdevOptionsQcow) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *BlockdevOptionsQcow) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsQcow) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
 // String is x as JSON, without secrets.
@@ -5952,6 +6382,7 @@ func (BlockdevOptionsQcow) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevOptionsQcow) encodeBlockdevOptions(e *codec.Encoder) {
+	e.In("BlockdevOptionsQcow")
 	v.encodeMembers(e)
 }
 
@@ -6007,15 +6438,15 @@ type BlockdevQcow2EncryptionVariant interface {
 }
 
 func (x *BlockdevQcow2Encryption) encodeMembers(e *codec.Encoder) {
-	if !e.Variant("BlockdevQcow2Encryption.Format", "BlockdevQcow2EncryptionVariant", x.Format) {
+	if !e.Variant("Format", "BlockdevQcow2EncryptionVariant", x.Format) {
 		return
 	}
 	e.Tag("format", string(x.Format.BlockdevQcow2EncryptionFormat()))
 	x.Format.encodeBlockdevQcow2Encryption(e)
 }
 
-func (x *BlockdevQcow2Encryption) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	return false, nil
+func (x *BlockdevQcow2Encryption) member(d *codec.Decoder) bool {
+	return false
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -6030,32 +6461,28 @@ func (x BlockdevQcow2Encryption) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *BlockdevQcow2Encryption) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevQcow2Encryption) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-func (x *BlockdevQcow2Encryption) decode(dec *codec.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "format")
-	if err != nil {
-		return err
-	}
+func (x *BlockdevQcow2Encryption) decode(d *codec.Decoder) {
+	u := d.Union("BlockdevQcow2Encryption", "format")
 	switch BlockdevQcow2EncryptionFormat(u.Tag) {
 	case BlockdevQcow2EncryptionFormatAes:
 		var v BlockdevQcow2EncryptionAes
-		err = u.Variant(x.decodeMember, (*QCryptoBlockOptionsQCow)(&v).decodeMember)
+		u.Variant(x.member, (*QCryptoBlockOptionsQCow)(&v).member)
 		x.Format = v
 	case BlockdevQcow2EncryptionFormatLUKS:
 		var v BlockdevQcow2EncryptionLUKS
-		err = u.Variant(x.decodeMember, (*QCryptoBlockOptionsLUKS)(&v).decodeMember)
+		u.Variant(x.member, (*QCryptoBlockOptionsLUKS)(&v).member)
 		x.Format = v
 	default:
-		x.Format, err = unknownVariant(&u, x.decodeMember)
+		x.Format = unknownVariant(&u, x.member)
 	}
-	return err
 }
 
 // String is x as JSON, without secrets.
@@ -6085,6 +6512,7 @@ func (BlockdevQcow2EncryptionAes) BlockdevQcow2EncryptionFormat() BlockdevQcow2E
 }
 
 func (v BlockdevQcow2EncryptionAes) encodeBlockdevQcow2Encryption(e *codec.Encoder) {
+	e.In("BlockdevQcow2EncryptionAes")
 	(*QCryptoBlockOptionsQCow)(&v).encodeMembers(e)
 }
 
@@ -6100,6 +6528,7 @@ func (BlockdevQcow2EncryptionLUKS) BlockdevQcow2EncryptionFormat() BlockdevQcow2
 }
 
 func (v BlockdevQcow2EncryptionLUKS) encodeBlockdevQcow2Encryption(e *codec.Encoder) {
+	e.In("BlockdevQcow2EncryptionLUKS")
 	(*QCryptoBlockOptionsLUKS)(&v).encodeMembers(e)
 }
 
@@ -6121,24 +6550,26 @@ type BlockdevOptionsPreallocate struct {
 	PreallocSize *int64 `json:"prealloc-size,omitzero"`
 }
 
-func (x *BlockdevOptionsPreallocate) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockdevOptionsPreallocate) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "file":
-		return codec.Object(dec, &x.File, decodeBlockdevRef)
+		decodeBlockdevRef(&x.File, d)
 	case "prealloc-align":
-		return codec.OptionalInt(dec, &x.PreallocAlign)
+		x.PreallocAlign = codec.Ptr(d, x.PreallocAlign, codec.DecodeInt[int64])
 	case "prealloc-size":
-		return codec.OptionalInt(dec, &x.PreallocSize)
+		x.PreallocSize = codec.Ptr(d, x.PreallocSize, codec.DecodeInt[int64])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *BlockdevOptionsPreallocate) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *BlockdevOptionsPreallocate) decode(d *codec.Decoder) {
+	d.Object("BlockdevOptionsPreallocate", x.member)
 }
 
 func (x *BlockdevOptionsPreallocate) encodeMembers(e *codec.Encoder) {
-	e.Alternate("file", "BlockdevRef", x.File)
+	e.Alternate("file", "File", "BlockdevRef", x.File)
 	if x.PreallocAlign != nil {
 		e.Int("prealloc-align", *x.PreallocAlign)
 	}
@@ -6159,12 +6590,12 @@ func (x BlockdevOptionsPreallocate) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *BlockdevOptionsPreallocate) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsPreallocate) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
 // String is x as JSON, without secrets.
@@ -6188,6 +6619,7 @@ func (BlockdevOptionsPreallocate) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevOptionsPreallocate) encodeBlockdevOptions(e *codec.Encoder) {
+	e.In("BlockdevOptionsPreallocate")
 	v.encodeMembers(e)
 }
 
@@ -6245,50 +6677,52 @@ type BlockdevOptionsQcow2 struct {
 	DataFile BlockdevRef `json:"data-file,omitzero"`
 }
 
-func (x *BlockdevOptionsQcow2) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockdevOptionsQcow2) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "file":
-		return codec.Object(dec, &x.File, decodeBlockdevRef)
+		decodeBlockdevRef(&x.File, d)
 	case "backing":
-		return codec.Object(dec, &x.Backing, decodeBlockdevRefOrNull)
+		decodeBlockdevRefOrNull(&x.Backing, d)
 	case "lazy-refcounts":
-		return codec.OptionalBool(dec, &x.LazyRefcounts)
+		x.LazyRefcounts = codec.Ptr(d, x.LazyRefcounts, codec.DecodeBool[bool])
 	case "pass-discard-request":
-		return codec.OptionalBool(dec, &x.PassDiscardRequest)
+		x.PassDiscardRequest = codec.Ptr(d, x.PassDiscardRequest, codec.DecodeBool[bool])
 	case "pass-discard-snapshot":
-		return codec.OptionalBool(dec, &x.PassDiscardSnapshot)
+		x.PassDiscardSnapshot = codec.Ptr(d, x.PassDiscardSnapshot, codec.DecodeBool[bool])
 	case "pass-discard-other":
-		return codec.OptionalBool(dec, &x.PassDiscardOther)
+		x.PassDiscardOther = codec.Ptr(d, x.PassDiscardOther, codec.DecodeBool[bool])
 	case "discard-no-unref":
-		return codec.OptionalBool(dec, &x.DiscardNoUnref)
+		x.DiscardNoUnref = codec.Ptr(d, x.DiscardNoUnref, codec.DecodeBool[bool])
 	case "overlap-check":
-		return codec.Object(dec, &x.OverlapCheck, decodeQcow2OverlapChecks)
+		decodeQcow2OverlapChecks(&x.OverlapCheck, d)
 	case "cache-size":
-		return codec.OptionalInt(dec, &x.CacheSize)
+		x.CacheSize = codec.Ptr(d, x.CacheSize, codec.DecodeInt[int64])
 	case "l2-cache-size":
-		return codec.OptionalInt(dec, &x.L2CacheSize)
+		x.L2CacheSize = codec.Ptr(d, x.L2CacheSize, codec.DecodeInt[int64])
 	case "l2-cache-entry-size":
-		return codec.OptionalInt(dec, &x.L2CacheEntrySize)
+		x.L2CacheEntrySize = codec.Ptr(d, x.L2CacheEntrySize, codec.DecodeInt[int64])
 	case "refcount-cache-size":
-		return codec.OptionalInt(dec, &x.RefcountCacheSize)
+		x.RefcountCacheSize = codec.Ptr(d, x.RefcountCacheSize, codec.DecodeInt[int64])
 	case "cache-clean-interval":
-		return codec.OptionalInt(dec, &x.CacheCleanInterval)
+		x.CacheCleanInterval = codec.Ptr(d, x.CacheCleanInterval, codec.DecodeInt[int64])
 	case "encrypt":
-		return codec.OptionalObject(dec, &x.Encrypt, (*BlockdevQcow2Encryption).decode)
+		x.Encrypt = codec.Ptr(d, x.Encrypt, (*BlockdevQcow2Encryption).decode)
 	case "data-file":
-		return codec.Object(dec, &x.DataFile, decodeBlockdevRef)
+		decodeBlockdevRef(&x.DataFile, d)
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *BlockdevOptionsQcow2) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *BlockdevOptionsQcow2) decode(d *codec.Decoder) {
+	d.Object("BlockdevOptionsQcow2", x.member)
 }
 
 func (x *BlockdevOptionsQcow2) encodeMembers(e *codec.Encoder) {
-	e.Alternate("file", "BlockdevRef", x.File)
+	e.Alternate("file", "File", "BlockdevRef", x.File)
 	if x.Backing != nil {
-		e.Alternate("backing", "BlockdevRefOrNull", x.Backing)
+		e.Alternate("backing", "Backing", "BlockdevRefOrNull", x.Backing)
 	}
 	if x.LazyRefcounts != nil {
 		e.Bool("lazy-refcounts", *x.LazyRefcounts)
@@ -6306,7 +6740,7 @@ func (x *BlockdevOptionsQcow2) encodeMembers(e *codec.Encoder) {
 		e.Bool("discard-no-unref", *x.DiscardNoUnref)
 	}
 	if x.OverlapCheck != nil {
-		e.Alternate("overlap-check", "Qcow2OverlapChecks", x.OverlapCheck)
+		e.Alternate("overlap-check", "OverlapCheck", "Qcow2OverlapChecks", x.OverlapCheck)
 	}
 	if x.CacheSize != nil {
 		e.Int("cache-size", *x.CacheSize)
@@ -6327,7 +6761,7 @@ func (x *BlockdevOptionsQcow2) encodeMembers(e *codec.Encoder) {
 		e.Value("encrypt", x.Encrypt)
 	}
 	if x.DataFile != nil {
-		e.Alternate("data-file", "BlockdevRef", x.DataFile)
+		e.Alternate("data-file", "DataFile", "BlockdevRef", x.DataFile)
 	}
 }
 
@@ -6343,12 +6777,12 @@ func (x BlockdevOptionsQcow2) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *BlockdevOptionsQcow2) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsQcow2) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
 // String is x as JSON, without secrets.
@@ -6372,6 +6806,7 @@ func (BlockdevOptionsQcow2) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevOptionsQcow2) encodeBlockdevOptions(e *codec.Encoder) {
+	e.In("BlockdevOptionsQcow2")
 	v.encodeMembers(e)
 }
 
@@ -6452,14 +6887,16 @@ type SSHHostKeyCheckHash struct {
 	Hash string `json:"hash"`
 }
 
-func (x *SSHHostKeyCheckHash) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *SSHHostKeyCheckHash) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "type":
-		return codec.String(dec, &x.Type)
+		x.Type = SSHHostKeyCheckHashType(d.String())
 	case "hash":
-		return codec.String(dec, &x.Hash)
+		x.Hash = d.String()
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *SSHHostKeyCheckHash) encodeMembers(e *codec.Encoder) {
@@ -6473,6 +6910,7 @@ func (SSHHostKeyCheckHash) SSHHostKeyCheckMode() SSHHostKeyCheckMode {
 }
 
 func (v SSHHostKeyCheckHash) encodeSSHHostKeyCheck(e *codec.Encoder) {
+	e.In("SSHHostKeyCheckHash")
 	v.encodeMembers(e)
 }
 
@@ -6501,15 +6939,15 @@ type SSHHostKeyCheckVariant interface {
 }
 
 func (x *SSHHostKeyCheck) encodeMembers(e *codec.Encoder) {
-	if !e.Variant("SSHHostKeyCheck.Mode", "SSHHostKeyCheckVariant", x.Mode) {
+	if !e.Variant("Mode", "SSHHostKeyCheckVariant", x.Mode) {
 		return
 	}
 	e.Tag("mode", string(x.Mode.SSHHostKeyCheckMode()))
 	x.Mode.encodeSSHHostKeyCheck(e)
 }
 
-func (x *SSHHostKeyCheck) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	return false, nil
+func (x *SSHHostKeyCheck) member(d *codec.Decoder) bool {
+	return false
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -6524,34 +6962,30 @@ func (x SSHHostKeyCheck) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *SSHHostKeyCheck) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *SSHHostKeyCheck) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-func (x *SSHHostKeyCheck) decode(dec *codec.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "mode")
-	if err != nil {
-		return err
-	}
+func (x *SSHHostKeyCheck) decode(d *codec.Decoder) {
+	u := d.Union("SSHHostKeyCheck", "mode")
 	switch SSHHostKeyCheckMode(u.Tag) {
 	case SSHHostKeyCheckModeNone:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Mode = SSHHostKeyCheckNone{}
 	case SSHHostKeyCheckModeHash:
 		var v SSHHostKeyCheckHash
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Mode = v
 	case SSHHostKeyCheckModeKnownHosts:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Mode = SSHHostKeyCheckKnownHosts{}
 	default:
-		x.Mode, err = unknownVariant(&u, x.decodeMember)
+		x.Mode = unknownVariant(&u, x.member)
 	}
-	return err
 }
 
 // String is x as JSON, without secrets.
@@ -6615,18 +7049,20 @@ type BlockdevOptionsSSH struct {
 	HostKeyCheck *SSHHostKeyCheck `json:"host-key-check,omitzero"`
 }
 
-func (x *BlockdevOptionsSSH) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockdevOptionsSSH) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "server":
-		return codec.Object(dec, &x.Server, (*InetSocketAddress).decode)
+		x.Server.decode(d)
 	case "path":
-		return codec.String(dec, &x.Path)
+		x.Path = d.String()
 	case "user":
-		return codec.OptionalString(dec, &x.User)
+		x.User = codec.Ptr(d, x.User, codec.DecodeString[string])
 	case "host-key-check":
-		return codec.OptionalObject(dec, &x.HostKeyCheck, (*SSHHostKeyCheck).decode)
+		x.HostKeyCheck = codec.Ptr(d, x.HostKeyCheck, (*SSHHostKeyCheck).decode)
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *BlockdevOptionsSSH) encodeMembers(e *codec.Encoder) {
@@ -6661,6 +7097,7 @@ func (BlockdevOptionsSSH) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevOptionsSSH) encodeBlockdevOptions(e *codec.Encoder) {
+	e.In("BlockdevOptionsSSH")
 	v.encodeMembers(e)
 }
 
@@ -6957,42 +7394,44 @@ type BlockdevOptionsBlkdebug struct {
 	UnshareChildPerms []BlockPermission `json:"unshare-child-perms,omitzero"`
 }
 
-func (x *BlockdevOptionsBlkdebug) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockdevOptionsBlkdebug) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "image":
-		return codec.Object(dec, &x.Image, decodeBlockdevRef)
+		decodeBlockdevRef(&x.Image, d)
 	case "config":
-		return codec.OptionalString(dec, &x.Config)
+		x.Config = codec.Ptr(d, x.Config, codec.DecodeString[string])
 	case "align":
-		return codec.OptionalInt(dec, &x.Align)
+		x.Align = codec.Ptr(d, x.Align, codec.DecodeInt[int64])
 	case "max-transfer":
-		return codec.OptionalInt(dec, &x.MaxTransfer)
+		x.MaxTransfer = codec.Ptr(d, x.MaxTransfer, codec.DecodeInt[int32])
 	case "opt-write-zero":
-		return codec.OptionalInt(dec, &x.OptWriteZero)
+		x.OptWriteZero = codec.Ptr(d, x.OptWriteZero, codec.DecodeInt[int32])
 	case "max-write-zero":
-		return codec.OptionalInt(dec, &x.MaxWriteZero)
+		x.MaxWriteZero = codec.Ptr(d, x.MaxWriteZero, codec.DecodeInt[int32])
 	case "opt-discard":
-		return codec.OptionalInt(dec, &x.OptDiscard)
+		x.OptDiscard = codec.Ptr(d, x.OptDiscard, codec.DecodeInt[int32])
 	case "max-discard":
-		return codec.OptionalInt(dec, &x.MaxDiscard)
+		x.MaxDiscard = codec.Ptr(d, x.MaxDiscard, codec.DecodeInt[int32])
 	case "inject-error":
-		return codec.Value(dec, &x.InjectError)
+		d.Value(&x.InjectError)
 	case "set-state":
-		return codec.Value(dec, &x.SetState)
+		d.Value(&x.SetState)
 	case "take-child-perms":
-		return codec.Strings(dec, &x.TakeChildPerms)
+		x.TakeChildPerms = codec.List(d, codec.DecodeString[BlockPermission])
 	case "unshare-child-perms":
-		return codec.Strings(dec, &x.UnshareChildPerms)
+		x.UnshareChildPerms = codec.List(d, codec.DecodeString[BlockPermission])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *BlockdevOptionsBlkdebug) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *BlockdevOptionsBlkdebug) decode(d *codec.Decoder) {
+	d.Object("BlockdevOptionsBlkdebug", x.member)
 }
 
 func (x *BlockdevOptionsBlkdebug) encodeMembers(e *codec.Encoder) {
-	e.Alternate("image", "BlockdevRef", x.Image)
+	e.Alternate("image", "Image", "BlockdevRef", x.Image)
 	if x.Config != nil {
 		e.String("config", *x.Config)
 	}
@@ -7040,12 +7479,12 @@ func (x BlockdevOptionsBlkdebug) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *BlockdevOptionsBlkdebug) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsBlkdebug) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
 // String is x as JSON, without secrets.
@@ -7069,6 +7508,7 @@ func (BlockdevOptionsBlkdebug) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevOptionsBlkdebug) encodeBlockdevOptions(e *codec.Encoder) {
+	e.In("BlockdevOptionsBlkdebug")
 	v.encodeMembers(e)
 }
 
@@ -7094,29 +7534,31 @@ type BlockdevOptionsBlklogwrites struct {
 	LogSuperUpdateInterval *uint64 `json:"log-super-update-interval,omitzero"`
 }
 
-func (x *BlockdevOptionsBlklogwrites) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockdevOptionsBlklogwrites) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "file":
-		return codec.Object(dec, &x.File, decodeBlockdevRef)
+		decodeBlockdevRef(&x.File, d)
 	case "log":
-		return codec.Object(dec, &x.Log, decodeBlockdevRef)
+		decodeBlockdevRef(&x.Log, d)
 	case "log-sector-size":
-		return codec.OptionalUint(dec, &x.LogSectorSize)
+		x.LogSectorSize = codec.Ptr(d, x.LogSectorSize, codec.DecodeUint[uint32])
 	case "log-append":
-		return codec.OptionalBool(dec, &x.LogAppend)
+		x.LogAppend = codec.Ptr(d, x.LogAppend, codec.DecodeBool[bool])
 	case "log-super-update-interval":
-		return codec.OptionalUint(dec, &x.LogSuperUpdateInterval)
+		x.LogSuperUpdateInterval = codec.Ptr(d, x.LogSuperUpdateInterval, codec.DecodeUint[uint64])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *BlockdevOptionsBlklogwrites) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *BlockdevOptionsBlklogwrites) decode(d *codec.Decoder) {
+	d.Object("BlockdevOptionsBlklogwrites", x.member)
 }
 
 func (x *BlockdevOptionsBlklogwrites) encodeMembers(e *codec.Encoder) {
-	e.Alternate("file", "BlockdevRef", x.File)
-	e.Alternate("log", "BlockdevRef", x.Log)
+	e.Alternate("file", "File", "BlockdevRef", x.File)
+	e.Alternate("log", "Log", "BlockdevRef", x.Log)
 	if x.LogSectorSize != nil {
 		e.Uint("log-sector-size", uint64(*x.LogSectorSize))
 	}
@@ -7140,12 +7582,12 @@ func (x BlockdevOptionsBlklogwrites) MarshalJSONTo(enc *jsontext.Encoder) error 
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *BlockdevOptionsBlklogwrites) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsBlklogwrites) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
 // String is x as JSON, without secrets.
@@ -7169,6 +7611,7 @@ func (BlockdevOptionsBlklogwrites) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevOptionsBlklogwrites) encodeBlockdevOptions(e *codec.Encoder) {
+	e.In("BlockdevOptionsBlklogwrites")
 	v.encodeMembers(e)
 }
 
@@ -7188,23 +7631,25 @@ type BlockdevOptionsBlkverify struct {
 	Raw BlockdevRef `json:"raw"`
 }
 
-func (x *BlockdevOptionsBlkverify) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockdevOptionsBlkverify) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "test":
-		return codec.Object(dec, &x.Test, decodeBlockdevRef)
+		decodeBlockdevRef(&x.Test, d)
 	case "raw":
-		return codec.Object(dec, &x.Raw, decodeBlockdevRef)
+		decodeBlockdevRef(&x.Raw, d)
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *BlockdevOptionsBlkverify) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *BlockdevOptionsBlkverify) decode(d *codec.Decoder) {
+	d.Object("BlockdevOptionsBlkverify", x.member)
 }
 
 func (x *BlockdevOptionsBlkverify) encodeMembers(e *codec.Encoder) {
-	e.Alternate("test", "BlockdevRef", x.Test)
-	e.Alternate("raw", "BlockdevRef", x.Raw)
+	e.Alternate("test", "Test", "BlockdevRef", x.Test)
+	e.Alternate("raw", "Raw", "BlockdevRef", x.Raw)
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -7219,12 +7664,12 @@ func (x BlockdevOptionsBlkverify) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *BlockdevOptionsBlkverify) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsBlkverify) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
 // String is x as JSON, without secrets.
@@ -7248,6 +7693,7 @@ func (BlockdevOptionsBlkverify) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevOptionsBlkverify) encodeBlockdevOptions(e *codec.Encoder) {
+	e.In("BlockdevOptionsBlkverify")
 	v.encodeMembers(e)
 }
 
@@ -7264,20 +7710,22 @@ type BlockdevOptionsBlkreplay struct {
 	Image BlockdevRef `json:"image"`
 }
 
-func (x *BlockdevOptionsBlkreplay) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockdevOptionsBlkreplay) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "image":
-		return codec.Object(dec, &x.Image, decodeBlockdevRef)
+		decodeBlockdevRef(&x.Image, d)
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *BlockdevOptionsBlkreplay) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *BlockdevOptionsBlkreplay) decode(d *codec.Decoder) {
+	d.Object("BlockdevOptionsBlkreplay", x.member)
 }
 
 func (x *BlockdevOptionsBlkreplay) encodeMembers(e *codec.Encoder) {
-	e.Alternate("image", "BlockdevRef", x.Image)
+	e.Alternate("image", "Image", "BlockdevRef", x.Image)
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -7292,12 +7740,12 @@ func (x BlockdevOptionsBlkreplay) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *BlockdevOptionsBlkreplay) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsBlkreplay) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
 // String is x as JSON, without secrets.
@@ -7321,6 +7769,7 @@ func (BlockdevOptionsBlkreplay) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevOptionsBlkreplay) encodeBlockdevOptions(e *codec.Encoder) {
+	e.In("BlockdevOptionsBlkreplay")
 	v.encodeMembers(e)
 }
 
@@ -7376,31 +7825,33 @@ type BlockdevOptionsQuorum struct {
 	ReadPattern *QuorumReadPattern `json:"read-pattern,omitzero"`
 }
 
-func (x *BlockdevOptionsQuorum) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockdevOptionsQuorum) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "blkverify":
-		return codec.OptionalBool(dec, &x.Blkverify)
+		x.Blkverify = codec.Ptr(d, x.Blkverify, codec.DecodeBool[bool])
 	case "children":
-		return codec.List(dec, &x.Children, decodeBlockdevRef)
+		x.Children = codec.List(d, decodeBlockdevRef)
 	case "vote-threshold":
-		return codec.Int(dec, &x.VoteThreshold)
+		x.VoteThreshold = codec.Int[int64](d)
 	case "rewrite-corrupted":
-		return codec.OptionalBool(dec, &x.RewriteCorrupted)
+		x.RewriteCorrupted = codec.Ptr(d, x.RewriteCorrupted, codec.DecodeBool[bool])
 	case "read-pattern":
-		return codec.OptionalString(dec, &x.ReadPattern)
+		x.ReadPattern = codec.Ptr(d, x.ReadPattern, codec.DecodeString[QuorumReadPattern])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *BlockdevOptionsQuorum) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *BlockdevOptionsQuorum) decode(d *codec.Decoder) {
+	d.Object("BlockdevOptionsQuorum", x.member)
 }
 
 func (x *BlockdevOptionsQuorum) encodeMembers(e *codec.Encoder) {
 	if x.Blkverify != nil {
 		e.Bool("blkverify", *x.Blkverify)
 	}
-	codec.Alternates(e, "children", "BlockdevRef", x.Children)
+	codec.Alternates(e, "children", "Children", "BlockdevRef", x.Children)
 	e.Int("vote-threshold", x.VoteThreshold)
 	if x.RewriteCorrupted != nil {
 		e.Bool("rewrite-corrupted", *x.RewriteCorrupted)
@@ -7422,12 +7873,12 @@ func (x BlockdevOptionsQuorum) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *BlockdevOptionsQuorum) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsQuorum) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
 // String is x as JSON, without secrets.
@@ -7451,6 +7902,7 @@ func (BlockdevOptionsQuorum) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevOptionsQuorum) encodeBlockdevOptions(e *codec.Encoder) {
+	e.In("BlockdevOptionsQuorum")
 	v.encodeMembers(e)
 }
 
@@ -7468,12 +7920,14 @@ type BlockdevOptionsIOUring struct {
 	Filename string `json:"filename"`
 }
 
-func (x *BlockdevOptionsIOUring) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockdevOptionsIOUring) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "filename":
-		return codec.String(dec, &x.Filename)
+		x.Filename = d.String()
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *BlockdevOptionsIOUring) encodeMembers(e *codec.Encoder) {
@@ -7501,6 +7955,7 @@ func (BlockdevOptionsIOUring) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevOptionsIOUring) encodeBlockdevOptions(e *codec.Encoder) {
+	e.In("BlockdevOptionsIOUring")
 	v.encodeMembers(e)
 }
 
@@ -7518,12 +7973,14 @@ type BlockdevOptionsNvmeIOUring struct {
 	Path string `json:"path"`
 }
 
-func (x *BlockdevOptionsNvmeIOUring) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockdevOptionsNvmeIOUring) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "path":
-		return codec.String(dec, &x.Path)
+		x.Path = d.String()
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *BlockdevOptionsNvmeIOUring) encodeMembers(e *codec.Encoder) {
@@ -7536,6 +7993,7 @@ func (BlockdevOptionsNvmeIOUring) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevOptionsNvmeIOUring) encodeBlockdevOptions(e *codec.Encoder) {
+	e.In("BlockdevOptionsNvmeIOUring")
 	v.encodeMembers(e)
 }
 
@@ -7553,12 +8011,14 @@ type BlockdevOptionsVirtioBlkVfioPCI struct {
 	Path string `json:"path"`
 }
 
-func (x *BlockdevOptionsVirtioBlkVfioPCI) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockdevOptionsVirtioBlkVfioPCI) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "path":
-		return codec.String(dec, &x.Path)
+		x.Path = d.String()
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *BlockdevOptionsVirtioBlkVfioPCI) encodeMembers(e *codec.Encoder) {
@@ -7571,6 +8031,7 @@ func (BlockdevOptionsVirtioBlkVfioPCI) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevOptionsVirtioBlkVfioPCI) encodeBlockdevOptions(e *codec.Encoder) {
+	e.In("BlockdevOptionsVirtioBlkVfioPCI")
 	v.encodeMembers(e)
 }
 
@@ -7588,12 +8049,14 @@ type BlockdevOptionsVirtioBlkVhostUser struct {
 	Path string `json:"path"`
 }
 
-func (x *BlockdevOptionsVirtioBlkVhostUser) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockdevOptionsVirtioBlkVhostUser) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "path":
-		return codec.String(dec, &x.Path)
+		x.Path = d.String()
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *BlockdevOptionsVirtioBlkVhostUser) encodeMembers(e *codec.Encoder) {
@@ -7606,6 +8069,7 @@ func (BlockdevOptionsVirtioBlkVhostUser) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevOptionsVirtioBlkVhostUser) encodeBlockdevOptions(e *codec.Encoder) {
+	e.In("BlockdevOptionsVirtioBlkVhostUser")
 	v.encodeMembers(e)
 }
 
@@ -7625,12 +8089,14 @@ type BlockdevOptionsVirtioBlkVhostVdpa struct {
 	Path string `json:"path"`
 }
 
-func (x *BlockdevOptionsVirtioBlkVhostVdpa) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockdevOptionsVirtioBlkVhostVdpa) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "path":
-		return codec.String(dec, &x.Path)
+		x.Path = d.String()
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *BlockdevOptionsVirtioBlkVhostVdpa) encodeMembers(e *codec.Encoder) {
@@ -7643,6 +8109,7 @@ func (BlockdevOptionsVirtioBlkVhostVdpa) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevOptionsVirtioBlkVhostVdpa) encodeBlockdevOptions(e *codec.Encoder) {
+	e.In("BlockdevOptionsVirtioBlkVhostVdpa")
 	v.encodeMembers(e)
 }
 
@@ -7740,28 +8207,30 @@ type BlockdevOptionsIscsi struct {
 	Timeout *int64 `json:"timeout,omitzero"`
 }
 
-func (x *BlockdevOptionsIscsi) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockdevOptionsIscsi) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "transport":
-		return codec.String(dec, &x.Transport)
+		x.Transport = IscsiTransport(d.String())
 	case "portal":
-		return codec.String(dec, &x.Portal)
+		x.Portal = d.String()
 	case "target":
-		return codec.String(dec, &x.Target)
+		x.Target = d.String()
 	case "lun":
-		return codec.OptionalInt(dec, &x.LUN)
+		x.LUN = codec.Ptr(d, x.LUN, codec.DecodeInt[int64])
 	case "user":
-		return codec.OptionalString(dec, &x.User)
+		x.User = codec.Ptr(d, x.User, codec.DecodeString[string])
 	case "password-secret":
-		return codec.OptionalString(dec, &x.PasswordSecret)
+		x.PasswordSecret = codec.Ptr(d, x.PasswordSecret, codec.DecodeString[string])
 	case "initiator-name":
-		return codec.OptionalString(dec, &x.InitiatorName)
+		x.InitiatorName = codec.Ptr(d, x.InitiatorName, codec.DecodeString[string])
 	case "header-digest":
-		return codec.OptionalString(dec, &x.HeaderDigest)
+		x.HeaderDigest = codec.Ptr(d, x.HeaderDigest, codec.DecodeString[IscsiHeaderDigest])
 	case "timeout":
-		return codec.OptionalInt(dec, &x.Timeout)
+		x.Timeout = codec.Ptr(d, x.Timeout, codec.DecodeInt[int64])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *BlockdevOptionsIscsi) encodeMembers(e *codec.Encoder) {
@@ -7809,6 +8278,7 @@ func (BlockdevOptionsIscsi) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevOptionsIscsi) encodeBlockdevOptions(e *codec.Encoder) {
+	e.In("BlockdevOptionsIscsi")
 	v.encodeMembers(e)
 }
 
@@ -7886,12 +8356,14 @@ type RBDEncryptionOptionsLUKS struct {
 	KeySecret string `json:"key-secret"`
 }
 
-func (x *RBDEncryptionOptionsLUKS) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *RBDEncryptionOptionsLUKS) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "key-secret":
-		return codec.String(dec, &x.KeySecret)
+		x.KeySecret = d.String()
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *RBDEncryptionOptionsLUKS) encodeMembers(e *codec.Encoder) {
@@ -7904,6 +8376,7 @@ func (RBDEncryptionOptionsLUKS) RBDImageEncryptionFormat() RBDImageEncryptionFor
 }
 
 func (v RBDEncryptionOptionsLUKS) encodeRBDEncryptionOptions(e *codec.Encoder) {
+	e.In("RBDEncryptionOptionsLUKS")
 	v.encodeMembers(e)
 }
 
@@ -7921,12 +8394,14 @@ type RBDEncryptionOptionsLuks2 struct {
 	KeySecret string `json:"key-secret"`
 }
 
-func (x *RBDEncryptionOptionsLuks2) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *RBDEncryptionOptionsLuks2) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "key-secret":
-		return codec.String(dec, &x.KeySecret)
+		x.KeySecret = d.String()
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *RBDEncryptionOptionsLuks2) encodeMembers(e *codec.Encoder) {
@@ -7939,6 +8414,7 @@ func (RBDEncryptionOptionsLuks2) RBDImageEncryptionFormat() RBDImageEncryptionFo
 }
 
 func (v RBDEncryptionOptionsLuks2) encodeRBDEncryptionOptions(e *codec.Encoder) {
+	e.In("RBDEncryptionOptionsLuks2")
 	v.encodeMembers(e)
 }
 
@@ -7956,12 +8432,14 @@ type RBDEncryptionOptionsLUKSAny struct {
 	KeySecret string `json:"key-secret"`
 }
 
-func (x *RBDEncryptionOptionsLUKSAny) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *RBDEncryptionOptionsLUKSAny) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "key-secret":
-		return codec.String(dec, &x.KeySecret)
+		x.KeySecret = d.String()
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *RBDEncryptionOptionsLUKSAny) encodeMembers(e *codec.Encoder) {
@@ -7974,6 +8452,7 @@ func (RBDEncryptionOptionsLUKSAny) RBDImageEncryptionFormat() RBDImageEncryption
 }
 
 func (v RBDEncryptionOptionsLUKSAny) encodeRBDEncryptionOptions(e *codec.Encoder) {
+	e.In("RBDEncryptionOptionsLUKSAny")
 	v.encodeMembers(e)
 }
 
@@ -7993,14 +8472,16 @@ type RBDEncryptionCreateOptionsLUKS struct {
 	CipherAlg *QCryptoCipherAlgo `json:"cipher-alg,omitzero"`
 }
 
-func (x *RBDEncryptionCreateOptionsLUKS) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *RBDEncryptionCreateOptionsLUKS) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "key-secret":
-		return codec.String(dec, &x.KeySecret)
+		x.KeySecret = d.String()
 	case "cipher-alg":
-		return codec.OptionalString(dec, &x.CipherAlg)
+		x.CipherAlg = codec.Ptr(d, x.CipherAlg, codec.DecodeString[QCryptoCipherAlgo])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *RBDEncryptionCreateOptionsLUKS) encodeMembers(e *codec.Encoder) {
@@ -8016,6 +8497,7 @@ func (RBDEncryptionCreateOptionsLUKS) RBDImageEncryptionFormat() RBDImageEncrypt
 }
 
 func (v RBDEncryptionCreateOptionsLUKS) encodeRBDEncryptionCreateOptions(e *codec.Encoder) {
+	e.In("RBDEncryptionCreateOptionsLUKS")
 	v.encodeMembers(e)
 }
 
@@ -8035,14 +8517,16 @@ type RBDEncryptionCreateOptionsLuks2 struct {
 	CipherAlg *QCryptoCipherAlgo `json:"cipher-alg,omitzero"`
 }
 
-func (x *RBDEncryptionCreateOptionsLuks2) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *RBDEncryptionCreateOptionsLuks2) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "key-secret":
-		return codec.String(dec, &x.KeySecret)
+		x.KeySecret = d.String()
 	case "cipher-alg":
-		return codec.OptionalString(dec, &x.CipherAlg)
+		x.CipherAlg = codec.Ptr(d, x.CipherAlg, codec.DecodeString[QCryptoCipherAlgo])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *RBDEncryptionCreateOptionsLuks2) encodeMembers(e *codec.Encoder) {
@@ -8058,6 +8542,7 @@ func (RBDEncryptionCreateOptionsLuks2) RBDImageEncryptionFormat() RBDImageEncryp
 }
 
 func (v RBDEncryptionCreateOptionsLuks2) encodeRBDEncryptionCreateOptions(e *codec.Encoder) {
+	e.In("RBDEncryptionCreateOptionsLuks2")
 	v.encodeMembers(e)
 }
 
@@ -8088,7 +8573,7 @@ type RBDEncryptionOptionsVariant interface {
 }
 
 func (x *RBDEncryptionOptions) encodeMembers(e *codec.Encoder) {
-	if !e.Variant("RBDEncryptionOptions.Format", "RBDEncryptionOptionsVariant", x.Format) {
+	if !e.Variant("Format", "RBDEncryptionOptionsVariant", x.Format) {
 		return
 	}
 	e.Tag("format", string(x.Format.RBDImageEncryptionFormat()))
@@ -8098,12 +8583,14 @@ func (x *RBDEncryptionOptions) encodeMembers(e *codec.Encoder) {
 	x.Format.encodeRBDEncryptionOptions(e)
 }
 
-func (x *RBDEncryptionOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *RBDEncryptionOptions) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "parent":
-		return codec.OptionalObject(dec, &x.Parent, (*RBDEncryptionOptions).decode)
+		x.Parent = codec.Ptr(d, x.Parent, (*RBDEncryptionOptions).decode)
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -8118,36 +8605,32 @@ func (x RBDEncryptionOptions) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *RBDEncryptionOptions) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *RBDEncryptionOptions) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-func (x *RBDEncryptionOptions) decode(dec *codec.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "format")
-	if err != nil {
-		return err
-	}
+func (x *RBDEncryptionOptions) decode(d *codec.Decoder) {
+	u := d.Union("RBDEncryptionOptions", "format")
 	switch RBDImageEncryptionFormat(u.Tag) {
 	case RBDImageEncryptionFormatLUKS:
 		var v RBDEncryptionOptionsLUKS
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Format = v
 	case RBDImageEncryptionFormatLuks2:
 		var v RBDEncryptionOptionsLuks2
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Format = v
 	case RBDImageEncryptionFormatLUKSAny:
 		var v RBDEncryptionOptionsLUKSAny
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Format = v
 	default:
-		x.Format, err = unknownVariant(&u, x.decodeMember)
+		x.Format = unknownVariant(&u, x.member)
 	}
-	return err
 }
 
 // String is x as JSON, without secrets.
@@ -8190,15 +8673,15 @@ type RBDEncryptionCreateOptionsVariant interface {
 }
 
 func (x *RBDEncryptionCreateOptions) encodeMembers(e *codec.Encoder) {
-	if !e.Variant("RBDEncryptionCreateOptions.Format", "RBDEncryptionCreateOptionsVariant", x.Format) {
+	if !e.Variant("Format", "RBDEncryptionCreateOptionsVariant", x.Format) {
 		return
 	}
 	e.Tag("format", string(x.Format.RBDImageEncryptionFormat()))
 	x.Format.encodeRBDEncryptionCreateOptions(e)
 }
 
-func (x *RBDEncryptionCreateOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	return false, nil
+func (x *RBDEncryptionCreateOptions) member(d *codec.Decoder) bool {
+	return false
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -8213,35 +8696,31 @@ func (x RBDEncryptionCreateOptions) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *RBDEncryptionCreateOptions) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *RBDEncryptionCreateOptions) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-func (x *RBDEncryptionCreateOptions) decode(dec *codec.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "format")
-	if err != nil {
-		return err
-	}
+func (x *RBDEncryptionCreateOptions) decode(d *codec.Decoder) {
+	u := d.Union("RBDEncryptionCreateOptions", "format")
 	switch RBDImageEncryptionFormat(u.Tag) {
 	case RBDImageEncryptionFormatLUKS:
 		var v RBDEncryptionCreateOptionsLUKS
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Format = v
 	case RBDImageEncryptionFormatLuks2:
 		var v RBDEncryptionCreateOptionsLuks2
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Format = v
 	case RBDImageEncryptionFormatLUKSAny:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Format = RBDEncryptionCreateOptionsLUKSAny{}
 	default:
-		x.Format, err = unknownVariant(&u, x.decodeMember)
+		x.Format = unknownVariant(&u, x.member)
 	}
-	return err
 }
 
 // String is x as JSON, without secrets.
@@ -8307,30 +8786,32 @@ type BlockdevOptionsRBD struct {
 	Server []InetSocketAddressBase `json:"server,omitzero"`
 }
 
-func (x *BlockdevOptionsRBD) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockdevOptionsRBD) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "pool":
-		return codec.String(dec, &x.Pool)
+		x.Pool = d.String()
 	case "namespace":
-		return codec.OptionalString(dec, &x.Namespace)
+		x.Namespace = codec.Ptr(d, x.Namespace, codec.DecodeString[string])
 	case "image":
-		return codec.String(dec, &x.Image)
+		x.Image = d.String()
 	case "conf":
-		return codec.OptionalString(dec, &x.Conf)
+		x.Conf = codec.Ptr(d, x.Conf, codec.DecodeString[string])
 	case "snapshot":
-		return codec.OptionalString(dec, &x.Snapshot)
+		x.Snapshot = codec.Ptr(d, x.Snapshot, codec.DecodeString[string])
 	case "encrypt":
-		return codec.OptionalObject(dec, &x.Encrypt, (*RBDEncryptionOptions).decode)
+		x.Encrypt = codec.Ptr(d, x.Encrypt, (*RBDEncryptionOptions).decode)
 	case "user":
-		return codec.OptionalString(dec, &x.User)
+		x.User = codec.Ptr(d, x.User, codec.DecodeString[string])
 	case "auth-client-required":
-		return codec.Strings(dec, &x.AuthClientRequired)
+		x.AuthClientRequired = codec.List(d, codec.DecodeString[RBDAuthMode])
 	case "key-secret":
-		return codec.OptionalString(dec, &x.KeySecret)
+		x.KeySecret = codec.Ptr(d, x.KeySecret, codec.DecodeString[string])
 	case "server":
-		return codec.List(dec, &x.Server, (*InetSocketAddressBase).decode)
+		x.Server = codec.List(d, (*InetSocketAddressBase).decode)
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *BlockdevOptionsRBD) encodeMembers(e *codec.Encoder) {
@@ -8383,6 +8864,7 @@ func (BlockdevOptionsRBD) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevOptionsRBD) encodeBlockdevOptions(e *codec.Encoder) {
+	e.In("BlockdevOptionsRBD")
 	v.encodeMembers(e)
 }
 
@@ -8434,24 +8916,26 @@ type BlockdevOptionsReplication struct {
 	TopID *string `json:"top-id,omitzero"`
 }
 
-func (x *BlockdevOptionsReplication) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockdevOptionsReplication) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "file":
-		return codec.Object(dec, &x.File, decodeBlockdevRef)
+		decodeBlockdevRef(&x.File, d)
 	case "mode":
-		return codec.String(dec, &x.Mode)
+		x.Mode = ReplicationMode(d.String())
 	case "top-id":
-		return codec.OptionalString(dec, &x.TopID)
+		x.TopID = codec.Ptr(d, x.TopID, codec.DecodeString[string])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *BlockdevOptionsReplication) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *BlockdevOptionsReplication) decode(d *codec.Decoder) {
+	d.Object("BlockdevOptionsReplication", x.member)
 }
 
 func (x *BlockdevOptionsReplication) encodeMembers(e *codec.Encoder) {
-	e.Alternate("file", "BlockdevRef", x.File)
+	e.Alternate("file", "File", "BlockdevRef", x.File)
 	e.String("mode", string(x.Mode))
 	if x.TopID != nil {
 		e.String("top-id", *x.TopID)
@@ -8470,12 +8954,12 @@ func (x BlockdevOptionsReplication) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *BlockdevOptionsReplication) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsReplication) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
 // String is x as JSON, without secrets.
@@ -8499,6 +8983,7 @@ func (BlockdevOptionsReplication) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevOptionsReplication) encodeBlockdevOptions(e *codec.Encoder) {
+	e.In("BlockdevOptionsReplication")
 	v.encodeMembers(e)
 }
 
@@ -8569,26 +9054,28 @@ type BlockdevOptionsNFS struct {
 	Debug *int64 `json:"debug,omitzero"`
 }
 
-func (x *BlockdevOptionsNFS) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockdevOptionsNFS) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "server":
-		return codec.Value(dec, &x.Server)
+		d.Value(&x.Server)
 	case "path":
-		return codec.String(dec, &x.Path)
+		x.Path = d.String()
 	case "user":
-		return codec.OptionalInt(dec, &x.User)
+		x.User = codec.Ptr(d, x.User, codec.DecodeInt[int64])
 	case "group":
-		return codec.OptionalInt(dec, &x.Group)
+		x.Group = codec.Ptr(d, x.Group, codec.DecodeInt[int64])
 	case "tcp-syn-count":
-		return codec.OptionalInt(dec, &x.TCPSynCount)
+		x.TCPSynCount = codec.Ptr(d, x.TCPSynCount, codec.DecodeInt[int64])
 	case "readahead-size":
-		return codec.OptionalInt(dec, &x.ReadaheadSize)
+		x.ReadaheadSize = codec.Ptr(d, x.ReadaheadSize, codec.DecodeInt[int64])
 	case "page-cache-size":
-		return codec.OptionalInt(dec, &x.PageCacheSize)
+		x.PageCacheSize = codec.Ptr(d, x.PageCacheSize, codec.DecodeInt[int64])
 	case "debug":
-		return codec.OptionalInt(dec, &x.Debug)
+		x.Debug = codec.Ptr(d, x.Debug, codec.DecodeInt[int64])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *BlockdevOptionsNFS) encodeMembers(e *codec.Encoder) {
@@ -8620,6 +9107,7 @@ func (BlockdevOptionsNFS) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevOptionsNFS) encodeBlockdevOptions(e *codec.Encoder) {
+	e.In("BlockdevOptionsNFS")
 	v.encodeMembers(e)
 }
 
@@ -8658,30 +9146,32 @@ type BlockdevOptionsHTTP struct {
 	ForceRange *bool `json:"force-range,omitzero"`
 }
 
-func (x *BlockdevOptionsHTTP) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockdevOptionsHTTP) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "url":
-		return codec.String(dec, &x.URL)
+		x.URL = d.String()
 	case "readahead":
-		return codec.OptionalInt(dec, &x.Readahead)
+		x.Readahead = codec.Ptr(d, x.Readahead, codec.DecodeInt[int64])
 	case "timeout":
-		return codec.OptionalInt(dec, &x.Timeout)
+		x.Timeout = codec.Ptr(d, x.Timeout, codec.DecodeInt[int64])
 	case "username":
-		return codec.OptionalString(dec, &x.Username)
+		x.Username = codec.Ptr(d, x.Username, codec.DecodeString[string])
 	case "password-secret":
-		return codec.OptionalString(dec, &x.PasswordSecret)
+		x.PasswordSecret = codec.Ptr(d, x.PasswordSecret, codec.DecodeString[string])
 	case "proxy-username":
-		return codec.OptionalString(dec, &x.ProxyUsername)
+		x.ProxyUsername = codec.Ptr(d, x.ProxyUsername, codec.DecodeString[string])
 	case "proxy-password-secret":
-		return codec.OptionalString(dec, &x.ProxyPasswordSecret)
+		x.ProxyPasswordSecret = codec.Ptr(d, x.ProxyPasswordSecret, codec.DecodeString[string])
 	case "cookie":
-		return codec.OptionalString(dec, &x.Cookie)
+		x.Cookie = codec.Ptr(d, x.Cookie, codec.DecodeString[string])
 	case "cookie-secret":
-		return codec.OptionalString(dec, &x.CookieSecret)
+		x.CookieSecret = codec.Ptr(d, x.CookieSecret, codec.DecodeString[string])
 	case "force-range":
-		return codec.OptionalBool(dec, &x.ForceRange)
+		x.ForceRange = codec.Ptr(d, x.ForceRange, codec.DecodeBool[bool])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *BlockdevOptionsHTTP) encodeMembers(e *codec.Encoder) {
@@ -8736,6 +9226,7 @@ func (BlockdevOptionsHTTP) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevOptionsHTTP) encodeBlockdevOptions(e *codec.Encoder) {
+	e.In("BlockdevOptionsHTTP")
 	v.encodeMembers(e)
 }
 
@@ -8775,32 +9266,34 @@ type BlockdevOptionsHTTPS struct {
 	Sslverify *bool `json:"sslverify,omitzero"`
 }
 
-func (x *BlockdevOptionsHTTPS) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockdevOptionsHTTPS) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "url":
-		return codec.String(dec, &x.URL)
+		x.URL = d.String()
 	case "readahead":
-		return codec.OptionalInt(dec, &x.Readahead)
+		x.Readahead = codec.Ptr(d, x.Readahead, codec.DecodeInt[int64])
 	case "timeout":
-		return codec.OptionalInt(dec, &x.Timeout)
+		x.Timeout = codec.Ptr(d, x.Timeout, codec.DecodeInt[int64])
 	case "username":
-		return codec.OptionalString(dec, &x.Username)
+		x.Username = codec.Ptr(d, x.Username, codec.DecodeString[string])
 	case "password-secret":
-		return codec.OptionalString(dec, &x.PasswordSecret)
+		x.PasswordSecret = codec.Ptr(d, x.PasswordSecret, codec.DecodeString[string])
 	case "proxy-username":
-		return codec.OptionalString(dec, &x.ProxyUsername)
+		x.ProxyUsername = codec.Ptr(d, x.ProxyUsername, codec.DecodeString[string])
 	case "proxy-password-secret":
-		return codec.OptionalString(dec, &x.ProxyPasswordSecret)
+		x.ProxyPasswordSecret = codec.Ptr(d, x.ProxyPasswordSecret, codec.DecodeString[string])
 	case "cookie":
-		return codec.OptionalString(dec, &x.Cookie)
+		x.Cookie = codec.Ptr(d, x.Cookie, codec.DecodeString[string])
 	case "cookie-secret":
-		return codec.OptionalString(dec, &x.CookieSecret)
+		x.CookieSecret = codec.Ptr(d, x.CookieSecret, codec.DecodeString[string])
 	case "force-range":
-		return codec.OptionalBool(dec, &x.ForceRange)
+		x.ForceRange = codec.Ptr(d, x.ForceRange, codec.DecodeBool[bool])
 	case "sslverify":
-		return codec.OptionalBool(dec, &x.Sslverify)
+		x.Sslverify = codec.Ptr(d, x.Sslverify, codec.DecodeBool[bool])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *BlockdevOptionsHTTPS) encodeMembers(e *codec.Encoder) {
@@ -8858,6 +9351,7 @@ func (BlockdevOptionsHTTPS) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevOptionsHTTPS) encodeBlockdevOptions(e *codec.Encoder) {
+	e.In("BlockdevOptionsHTTPS")
 	v.encodeMembers(e)
 }
 
@@ -8887,24 +9381,26 @@ type BlockdevOptionsFTP struct {
 	ProxyPasswordSecret *string `json:"proxy-password-secret,omitzero"`
 }
 
-func (x *BlockdevOptionsFTP) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockdevOptionsFTP) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "url":
-		return codec.String(dec, &x.URL)
+		x.URL = d.String()
 	case "readahead":
-		return codec.OptionalInt(dec, &x.Readahead)
+		x.Readahead = codec.Ptr(d, x.Readahead, codec.DecodeInt[int64])
 	case "timeout":
-		return codec.OptionalInt(dec, &x.Timeout)
+		x.Timeout = codec.Ptr(d, x.Timeout, codec.DecodeInt[int64])
 	case "username":
-		return codec.OptionalString(dec, &x.Username)
+		x.Username = codec.Ptr(d, x.Username, codec.DecodeString[string])
 	case "password-secret":
-		return codec.OptionalString(dec, &x.PasswordSecret)
+		x.PasswordSecret = codec.Ptr(d, x.PasswordSecret, codec.DecodeString[string])
 	case "proxy-username":
-		return codec.OptionalString(dec, &x.ProxyUsername)
+		x.ProxyUsername = codec.Ptr(d, x.ProxyUsername, codec.DecodeString[string])
 	case "proxy-password-secret":
-		return codec.OptionalString(dec, &x.ProxyPasswordSecret)
+		x.ProxyPasswordSecret = codec.Ptr(d, x.ProxyPasswordSecret, codec.DecodeString[string])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *BlockdevOptionsFTP) encodeMembers(e *codec.Encoder) {
@@ -8950,6 +9446,7 @@ func (BlockdevOptionsFTP) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevOptionsFTP) encodeBlockdevOptions(e *codec.Encoder) {
+	e.In("BlockdevOptionsFTP")
 	v.encodeMembers(e)
 }
 
@@ -8981,26 +9478,28 @@ type BlockdevOptionsFTPS struct {
 	Sslverify *bool `json:"sslverify,omitzero"`
 }
 
-func (x *BlockdevOptionsFTPS) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockdevOptionsFTPS) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "url":
-		return codec.String(dec, &x.URL)
+		x.URL = d.String()
 	case "readahead":
-		return codec.OptionalInt(dec, &x.Readahead)
+		x.Readahead = codec.Ptr(d, x.Readahead, codec.DecodeInt[int64])
 	case "timeout":
-		return codec.OptionalInt(dec, &x.Timeout)
+		x.Timeout = codec.Ptr(d, x.Timeout, codec.DecodeInt[int64])
 	case "username":
-		return codec.OptionalString(dec, &x.Username)
+		x.Username = codec.Ptr(d, x.Username, codec.DecodeString[string])
 	case "password-secret":
-		return codec.OptionalString(dec, &x.PasswordSecret)
+		x.PasswordSecret = codec.Ptr(d, x.PasswordSecret, codec.DecodeString[string])
 	case "proxy-username":
-		return codec.OptionalString(dec, &x.ProxyUsername)
+		x.ProxyUsername = codec.Ptr(d, x.ProxyUsername, codec.DecodeString[string])
 	case "proxy-password-secret":
-		return codec.OptionalString(dec, &x.ProxyPasswordSecret)
+		x.ProxyPasswordSecret = codec.Ptr(d, x.ProxyPasswordSecret, codec.DecodeString[string])
 	case "sslverify":
-		return codec.OptionalBool(dec, &x.Sslverify)
+		x.Sslverify = codec.Ptr(d, x.Sslverify, codec.DecodeBool[bool])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *BlockdevOptionsFTPS) encodeMembers(e *codec.Encoder) {
@@ -9049,6 +9548,7 @@ func (BlockdevOptionsFTPS) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevOptionsFTPS) encodeBlockdevOptions(e *codec.Encoder) {
+	e.In("BlockdevOptionsFTPS")
 	v.encodeMembers(e)
 }
 
@@ -9084,24 +9584,26 @@ type BlockdevOptionsNBD struct {
 	OpenTimeout *uint32 `json:"open-timeout,omitzero"`
 }
 
-func (x *BlockdevOptionsNBD) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockdevOptionsNBD) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "server":
-		return codec.Object(dec, &x.Server, (*SocketAddress).decode)
+		x.Server.decode(d)
 	case "export":
-		return codec.OptionalString(dec, &x.Export)
+		x.Export = codec.Ptr(d, x.Export, codec.DecodeString[string])
 	case "tls-creds":
-		return codec.OptionalString(dec, &x.TLSCreds)
+		x.TLSCreds = codec.Ptr(d, x.TLSCreds, codec.DecodeString[string])
 	case "tls-hostname":
-		return codec.OptionalString(dec, &x.TLSHostname)
+		x.TLSHostname = codec.Ptr(d, x.TLSHostname, codec.DecodeString[string])
 	case "x-dirty-bitmap":
-		return codec.OptionalString(dec, &x.XDirtyBitmap)
+		x.XDirtyBitmap = codec.Ptr(d, x.XDirtyBitmap, codec.DecodeString[string])
 	case "reconnect-delay":
-		return codec.OptionalUint(dec, &x.ReconnectDelay)
+		x.ReconnectDelay = codec.Ptr(d, x.ReconnectDelay, codec.DecodeUint[uint32])
 	case "open-timeout":
-		return codec.OptionalUint(dec, &x.OpenTimeout)
+		x.OpenTimeout = codec.Ptr(d, x.OpenTimeout, codec.DecodeUint[uint32])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *BlockdevOptionsNBD) encodeMembers(e *codec.Encoder) {
@@ -9147,6 +9649,7 @@ func (BlockdevOptionsNBD) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevOptionsNBD) encodeBlockdevOptions(e *codec.Encoder) {
+	e.In("BlockdevOptionsNBD")
 	v.encodeMembers(e)
 }
 
@@ -9168,24 +9671,26 @@ type BlockdevOptionsRaw struct {
 	Size *int64 `json:"size,omitzero"`
 }
 
-func (x *BlockdevOptionsRaw) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockdevOptionsRaw) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "file":
-		return codec.Object(dec, &x.File, decodeBlockdevRef)
+		decodeBlockdevRef(&x.File, d)
 	case "offset":
-		return codec.OptionalInt(dec, &x.Offset)
+		x.Offset = codec.Ptr(d, x.Offset, codec.DecodeInt[int64])
 	case "size":
-		return codec.OptionalInt(dec, &x.Size)
+		x.Size = codec.Ptr(d, x.Size, codec.DecodeInt[int64])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *BlockdevOptionsRaw) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *BlockdevOptionsRaw) decode(d *codec.Decoder) {
+	d.Object("BlockdevOptionsRaw", x.member)
 }
 
 func (x *BlockdevOptionsRaw) encodeMembers(e *codec.Encoder) {
-	e.Alternate("file", "BlockdevRef", x.File)
+	e.Alternate("file", "File", "BlockdevRef", x.File)
 	if x.Offset != nil {
 		e.Int("offset", *x.Offset)
 	}
@@ -9206,12 +9711,12 @@ func (x BlockdevOptionsRaw) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *BlockdevOptionsRaw) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsRaw) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
 // String is x as JSON, without secrets.
@@ -9235,6 +9740,7 @@ func (BlockdevOptionsRaw) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevOptionsRaw) encodeBlockdevOptions(e *codec.Encoder) {
+	e.In("BlockdevOptionsRaw")
 	v.encodeMembers(e)
 }
 
@@ -9254,23 +9760,25 @@ type BlockdevOptionsThrottle struct {
 	File BlockdevRef `json:"file"`
 }
 
-func (x *BlockdevOptionsThrottle) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockdevOptionsThrottle) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "throttle-group":
-		return codec.String(dec, &x.ThrottleGroup)
+		x.ThrottleGroup = d.String()
 	case "file":
-		return codec.Object(dec, &x.File, decodeBlockdevRef)
+		decodeBlockdevRef(&x.File, d)
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *BlockdevOptionsThrottle) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *BlockdevOptionsThrottle) decode(d *codec.Decoder) {
+	d.Object("BlockdevOptionsThrottle", x.member)
 }
 
 func (x *BlockdevOptionsThrottle) encodeMembers(e *codec.Encoder) {
 	e.String("throttle-group", x.ThrottleGroup)
-	e.Alternate("file", "BlockdevRef", x.File)
+	e.Alternate("file", "File", "BlockdevRef", x.File)
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -9285,12 +9793,12 @@ func (x BlockdevOptionsThrottle) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *BlockdevOptionsThrottle) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsThrottle) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
 // String is x as JSON, without secrets.
@@ -9314,6 +9822,7 @@ func (BlockdevOptionsThrottle) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevOptionsThrottle) encodeBlockdevOptions(e *codec.Encoder) {
+	e.In("BlockdevOptionsThrottle")
 	v.encodeMembers(e)
 }
 
@@ -9333,22 +9842,24 @@ type BlockdevOptionsCopyOnRead struct {
 	Bottom *string `json:"bottom,omitzero"`
 }
 
-func (x *BlockdevOptionsCopyOnRead) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockdevOptionsCopyOnRead) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "file":
-		return codec.Object(dec, &x.File, decodeBlockdevRef)
+		decodeBlockdevRef(&x.File, d)
 	case "bottom":
-		return codec.OptionalString(dec, &x.Bottom)
+		x.Bottom = codec.Ptr(d, x.Bottom, codec.DecodeString[string])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *BlockdevOptionsCopyOnRead) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *BlockdevOptionsCopyOnRead) decode(d *codec.Decoder) {
+	d.Object("BlockdevOptionsCopyOnRead", x.member)
 }
 
 func (x *BlockdevOptionsCopyOnRead) encodeMembers(e *codec.Encoder) {
-	e.Alternate("file", "BlockdevRef", x.File)
+	e.Alternate("file", "File", "BlockdevRef", x.File)
 	if x.Bottom != nil {
 		e.String("bottom", *x.Bottom)
 	}
@@ -9366,12 +9877,12 @@ func (x BlockdevOptionsCopyOnRead) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *BlockdevOptionsCopyOnRead) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsCopyOnRead) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
 // String is x as JSON, without secrets.
@@ -9395,6 +9906,7 @@ func (BlockdevOptionsCopyOnRead) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevOptionsCopyOnRead) encodeBlockdevOptions(e *codec.Encoder) {
+	e.In("BlockdevOptionsCopyOnRead")
 	v.encodeMembers(e)
 }
 
@@ -9454,31 +9966,33 @@ type BlockdevOptionsCopyBeforeWrite struct {
 	MinClusterSize *uint64 `json:"min-cluster-size,omitzero"`
 }
 
-func (x *BlockdevOptionsCopyBeforeWrite) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockdevOptionsCopyBeforeWrite) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "file":
-		return codec.Object(dec, &x.File, decodeBlockdevRef)
+		decodeBlockdevRef(&x.File, d)
 	case "target":
-		return codec.Object(dec, &x.Target, decodeBlockdevRef)
+		decodeBlockdevRef(&x.Target, d)
 	case "bitmap":
-		return codec.Value(dec, &x.Bitmap)
+		d.Value(&x.Bitmap)
 	case "on-cbw-error":
-		return codec.OptionalString(dec, &x.OnCbwError)
+		x.OnCbwError = codec.Ptr(d, x.OnCbwError, codec.DecodeString[OnCbwError])
 	case "cbw-timeout":
-		return codec.OptionalUint(dec, &x.CbwTimeout)
+		x.CbwTimeout = codec.Ptr(d, x.CbwTimeout, codec.DecodeUint[uint32])
 	case "min-cluster-size":
-		return codec.OptionalUint(dec, &x.MinClusterSize)
+		x.MinClusterSize = codec.Ptr(d, x.MinClusterSize, codec.DecodeUint[uint64])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *BlockdevOptionsCopyBeforeWrite) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *BlockdevOptionsCopyBeforeWrite) decode(d *codec.Decoder) {
+	d.Object("BlockdevOptionsCopyBeforeWrite", x.member)
 }
 
 func (x *BlockdevOptionsCopyBeforeWrite) encodeMembers(e *codec.Encoder) {
-	e.Alternate("file", "BlockdevRef", x.File)
-	e.Alternate("target", "BlockdevRef", x.Target)
+	e.Alternate("file", "File", "BlockdevRef", x.File)
+	e.Alternate("target", "Target", "BlockdevRef", x.Target)
 	if x.Bitmap != nil {
 		e.Value("bitmap", x.Bitmap)
 	}
@@ -9505,12 +10019,12 @@ func (x BlockdevOptionsCopyBeforeWrite) MarshalJSONTo(enc *jsontext.Encoder) err
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *BlockdevOptionsCopyBeforeWrite) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsCopyBeforeWrite) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
 // String is x as JSON, without secrets.
@@ -9534,6 +10048,7 @@ func (BlockdevOptionsCopyBeforeWrite) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevOptionsCopyBeforeWrite) encodeBlockdevOptions(e *codec.Encoder) {
+	e.In("BlockdevOptionsCopyBeforeWrite")
 	v.encodeMembers(e)
 }
 
@@ -9604,7 +10119,7 @@ type BlockdevOptionsVariant interface {
 }
 
 func (x *BlockdevOptions) encodeMembers(e *codec.Encoder) {
-	if !e.Variant("BlockdevOptions.Driver", "BlockdevOptionsVariant", x.Driver) {
+	if !e.Variant("Driver", "BlockdevOptionsVariant", x.Driver) {
 		return
 	}
 	e.Tag("driver", string(x.Driver.BlockdevDriver()))
@@ -9635,26 +10150,28 @@ func (x *BlockdevOptions) encodeMembers(e *codec.Encoder) {
 	x.Driver.encodeBlockdevOptions(e)
 }
 
-func (x *BlockdevOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockdevOptions) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "node-name":
-		return codec.OptionalString(dec, &x.NodeName)
+		x.NodeName = codec.Ptr(d, x.NodeName, codec.DecodeString[string])
 	case "discard":
-		return codec.OptionalString(dec, &x.Discard)
+		x.Discard = codec.Ptr(d, x.Discard, codec.DecodeString[BlockdevDiscardOptions])
 	case "cache":
-		return codec.Value(dec, &x.Cache)
+		d.Value(&x.Cache)
 	case "active":
-		return codec.OptionalBool(dec, &x.Active)
+		x.Active = codec.Ptr(d, x.Active, codec.DecodeBool[bool])
 	case "read-only":
-		return codec.OptionalBool(dec, &x.ReadOnly)
+		x.ReadOnly = codec.Ptr(d, x.ReadOnly, codec.DecodeBool[bool])
 	case "auto-read-only":
-		return codec.OptionalBool(dec, &x.AutoReadOnly)
+		x.AutoReadOnly = codec.Ptr(d, x.AutoReadOnly, codec.DecodeBool[bool])
 	case "force-share":
-		return codec.OptionalBool(dec, &x.ForceShare)
+		x.ForceShare = codec.Ptr(d, x.ForceShare, codec.DecodeBool[bool])
 	case "detect-zeroes":
-		return codec.OptionalString(dec, &x.DetectZeroes)
+		x.DetectZeroes = codec.Ptr(d, x.DetectZeroes, codec.DecodeString[BlockdevDetectZeroesOptions])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -9669,208 +10186,204 @@ func (x BlockdevOptions) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *BlockdevOptions) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptions) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-func (x *BlockdevOptions) decode(dec *codec.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "driver")
-	if err != nil {
-		return err
-	}
+func (x *BlockdevOptions) decode(d *codec.Decoder) {
+	u := d.Union("BlockdevOptions", "driver")
 	switch BlockdevDriver(u.Tag) {
 	case BlockdevDriverBlkdebug:
 		var v BlockdevOptionsBlkdebug
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case BlockdevDriverBlklogwrites:
 		var v BlockdevOptionsBlklogwrites
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case BlockdevDriverBlkreplay:
 		var v BlockdevOptionsBlkreplay
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case BlockdevDriverBlkverify:
 		var v BlockdevOptionsBlkverify
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case BlockdevDriverBochs:
 		var v BlockdevOptionsBochs
-		err = u.Variant(x.decodeMember, (*BlockdevOptionsGenericFormat)(&v).decodeMember)
+		u.Variant(x.member, (*BlockdevOptionsGenericFormat)(&v).member)
 		x.Driver = v
 	case BlockdevDriverCloop:
 		var v BlockdevOptionsCloop
-		err = u.Variant(x.decodeMember, (*BlockdevOptionsGenericFormat)(&v).decodeMember)
+		u.Variant(x.member, (*BlockdevOptionsGenericFormat)(&v).member)
 		x.Driver = v
 	case BlockdevDriverCompress:
 		var v BlockdevOptionsCompress
-		err = u.Variant(x.decodeMember, (*BlockdevOptionsGenericFormat)(&v).decodeMember)
+		u.Variant(x.member, (*BlockdevOptionsGenericFormat)(&v).member)
 		x.Driver = v
 	case BlockdevDriverCopyBeforeWrite:
 		var v BlockdevOptionsCopyBeforeWrite
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case BlockdevDriverCopyOnRead:
 		var v BlockdevOptionsCopyOnRead
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case BlockdevDriverDmg:
 		var v BlockdevOptionsDmg
-		err = u.Variant(x.decodeMember, (*BlockdevOptionsGenericFormat)(&v).decodeMember)
+		u.Variant(x.member, (*BlockdevOptionsGenericFormat)(&v).member)
 		x.Driver = v
 	case BlockdevDriverFile:
 		var v BlockdevOptionsFile
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case BlockdevDriverSnapshotAccess:
 		var v BlockdevOptionsSnapshotAccess
-		err = u.Variant(x.decodeMember, (*BlockdevOptionsGenericFormat)(&v).decodeMember)
+		u.Variant(x.member, (*BlockdevOptionsGenericFormat)(&v).member)
 		x.Driver = v
 	case BlockdevDriverFTP:
 		var v BlockdevOptionsFTP
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case BlockdevDriverFTPS:
 		var v BlockdevOptionsFTPS
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case BlockdevDriverHostCdrom:
 		var v BlockdevOptionsHostCdrom
-		err = u.Variant(x.decodeMember, (*BlockdevOptionsFile)(&v).decodeMember)
+		u.Variant(x.member, (*BlockdevOptionsFile)(&v).member)
 		x.Driver = v
 	case BlockdevDriverHostDevice:
 		var v BlockdevOptionsHostDevice
-		err = u.Variant(x.decodeMember, (*BlockdevOptionsFile)(&v).decodeMember)
+		u.Variant(x.member, (*BlockdevOptionsFile)(&v).member)
 		x.Driver = v
 	case BlockdevDriverHTTP:
 		var v BlockdevOptionsHTTP
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case BlockdevDriverHTTPS:
 		var v BlockdevOptionsHTTPS
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case BlockdevDriverIOUring:
 		var v BlockdevOptionsIOUring
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case BlockdevDriverIscsi:
 		var v BlockdevOptionsIscsi
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case BlockdevDriverLUKS:
 		var v BlockdevOptionsLUKS
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case BlockdevDriverNBD:
 		var v BlockdevOptionsNBD
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case BlockdevDriverNFS:
 		var v BlockdevOptionsNFS
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case BlockdevDriverNullAio:
 		var v BlockdevOptionsNullAio
-		err = u.Variant(x.decodeMember, (*BlockdevOptionsNull)(&v).decodeMember)
+		u.Variant(x.member, (*BlockdevOptionsNull)(&v).member)
 		x.Driver = v
 	case BlockdevDriverNullCo:
 		var v BlockdevOptionsNullCo
-		err = u.Variant(x.decodeMember, (*BlockdevOptionsNull)(&v).decodeMember)
+		u.Variant(x.member, (*BlockdevOptionsNull)(&v).member)
 		x.Driver = v
 	case BlockdevDriverNvme:
 		var v BlockdevOptionsNvme
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case BlockdevDriverNvmeIOUring:
 		var v BlockdevOptionsNvmeIOUring
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case BlockdevDriverParallels:
 		var v BlockdevOptionsParallels
-		err = u.Variant(x.decodeMember, (*BlockdevOptionsGenericFormat)(&v).decodeMember)
+		u.Variant(x.member, (*BlockdevOptionsGenericFormat)(&v).member)
 		x.Driver = v
 	case BlockdevDriverPreallocate:
 		var v BlockdevOptionsPreallocate
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case BlockdevDriverQcow:
 		var v BlockdevOptionsQcow
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case BlockdevDriverQcow2:
 		var v BlockdevOptionsQcow2
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case BlockdevDriverQed:
 		var v BlockdevOptionsQed
-		err = u.Variant(x.decodeMember, (*BlockdevOptionsGenericCOWFormat)(&v).decodeMember)
+		u.Variant(x.member, (*BlockdevOptionsGenericCOWFormat)(&v).member)
 		x.Driver = v
 	case BlockdevDriverQuorum:
 		var v BlockdevOptionsQuorum
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case BlockdevDriverRaw:
 		var v BlockdevOptionsRaw
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case BlockdevDriverRBD:
 		var v BlockdevOptionsRBD
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case BlockdevDriverReplication:
 		var v BlockdevOptionsReplication
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case BlockdevDriverSSH:
 		var v BlockdevOptionsSSH
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case BlockdevDriverThrottle:
 		var v BlockdevOptionsThrottle
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case BlockdevDriverVdi:
 		var v BlockdevOptionsVdi
-		err = u.Variant(x.decodeMember, (*BlockdevOptionsGenericFormat)(&v).decodeMember)
+		u.Variant(x.member, (*BlockdevOptionsGenericFormat)(&v).member)
 		x.Driver = v
 	case BlockdevDriverVhdx:
 		var v BlockdevOptionsVhdx
-		err = u.Variant(x.decodeMember, (*BlockdevOptionsGenericFormat)(&v).decodeMember)
+		u.Variant(x.member, (*BlockdevOptionsGenericFormat)(&v).member)
 		x.Driver = v
 	case BlockdevDriverVirtioBlkVfioPCI:
 		var v BlockdevOptionsVirtioBlkVfioPCI
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case BlockdevDriverVirtioBlkVhostUser:
 		var v BlockdevOptionsVirtioBlkVhostUser
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case BlockdevDriverVirtioBlkVhostVdpa:
 		var v BlockdevOptionsVirtioBlkVhostVdpa
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case BlockdevDriverVmdk:
 		var v BlockdevOptionsVmdk
-		err = u.Variant(x.decodeMember, (*BlockdevOptionsGenericCOWFormat)(&v).decodeMember)
+		u.Variant(x.member, (*BlockdevOptionsGenericCOWFormat)(&v).member)
 		x.Driver = v
 	case BlockdevDriverVpc:
 		var v BlockdevOptionsVpc
-		err = u.Variant(x.decodeMember, (*BlockdevOptionsGenericFormat)(&v).decodeMember)
+		u.Variant(x.member, (*BlockdevOptionsGenericFormat)(&v).member)
 		x.Driver = v
 	case BlockdevDriverVvfat:
 		var v BlockdevOptionsVvfat
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	default:
-		x.Driver, err = unknownVariant(&u, x.decodeMember)
+		x.Driver = unknownVariant(&u, x.member)
 	}
-	return err
 }
 
 // String is x as JSON, without secrets.
@@ -9905,17 +10418,17 @@ func (x BlockdevOptionsBochs) MarshalJSON() ([]byte, error) {
 
 // MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
 func (x BlockdevOptionsBochs) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return BlockdevOptionsGenericFormat(x).MarshalJSONTo(enc)
+	return codec.EncodeObject(enc, "BlockdevOptionsBochs", (*BlockdevOptionsGenericFormat)(&x).encodeMembers)
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *BlockdevOptionsBochs) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, (*BlockdevOptionsGenericFormat)(x).decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsBochs) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return (*BlockdevOptionsGenericFormat)(x).UnmarshalJSONFrom(dec)
+	return codec.UnmarshalFrom(dec, (*BlockdevOptionsGenericFormat)(x).decode)
 }
 
 // String is x as JSON, without secrets.
@@ -9939,6 +10452,7 @@ func (BlockdevOptionsBochs) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevOptionsBochs) encodeBlockdevOptions(e *codec.Encoder) {
+	e.In("BlockdevOptionsBochs")
 	(*BlockdevOptionsGenericFormat)(&v).encodeMembers(e)
 }
 
@@ -9955,17 +10469,17 @@ func (x BlockdevOptionsCloop) MarshalJSON() ([]byte, error) {
 
 // MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
 func (x BlockdevOptionsCloop) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return BlockdevOptionsGenericFormat(x).MarshalJSONTo(enc)
+	return codec.EncodeObject(enc, "BlockdevOptionsCloop", (*BlockdevOptionsGenericFormat)(&x).encodeMembers)
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *BlockdevOptionsCloop) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, (*BlockdevOptionsGenericFormat)(x).decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsCloop) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return (*BlockdevOptionsGenericFormat)(x).UnmarshalJSONFrom(dec)
+	return codec.UnmarshalFrom(dec, (*BlockdevOptionsGenericFormat)(x).decode)
 }
 
 // String is x as JSON, without secrets.
@@ -9989,6 +10503,7 @@ func (BlockdevOptionsCloop) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevOptionsCloop) encodeBlockdevOptions(e *codec.Encoder) {
+	e.In("BlockdevOptionsCloop")
 	(*BlockdevOptionsGenericFormat)(&v).encodeMembers(e)
 }
 
@@ -10007,17 +10522,17 @@ func (x BlockdevOptionsCompress) MarshalJSON() ([]byte, error) {
 
 // MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
 func (x BlockdevOptionsCompress) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return BlockdevOptionsGenericFormat(x).MarshalJSONTo(enc)
+	return codec.EncodeObject(enc, "BlockdevOptionsCompress", (*BlockdevOptionsGenericFormat)(&x).encodeMembers)
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *BlockdevOptionsCompress) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, (*BlockdevOptionsGenericFormat)(x).decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsCompress) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return (*BlockdevOptionsGenericFormat)(x).UnmarshalJSONFrom(dec)
+	return codec.UnmarshalFrom(dec, (*BlockdevOptionsGenericFormat)(x).decode)
 }
 
 // String is x as JSON, without secrets.
@@ -10041,6 +10556,7 @@ func (BlockdevOptionsCompress) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevOptionsCompress) encodeBlockdevOptions(e *codec.Encoder) {
+	e.In("BlockdevOptionsCompress")
 	(*BlockdevOptionsGenericFormat)(&v).encodeMembers(e)
 }
 
@@ -10057,17 +10573,17 @@ func (x BlockdevOptionsDmg) MarshalJSON() ([]byte, error) {
 
 // MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
 func (x BlockdevOptionsDmg) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return BlockdevOptionsGenericFormat(x).MarshalJSONTo(enc)
+	return codec.EncodeObject(enc, "BlockdevOptionsDmg", (*BlockdevOptionsGenericFormat)(&x).encodeMembers)
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *BlockdevOptionsDmg) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, (*BlockdevOptionsGenericFormat)(x).decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsDmg) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return (*BlockdevOptionsGenericFormat)(x).UnmarshalJSONFrom(dec)
+	return codec.UnmarshalFrom(dec, (*BlockdevOptionsGenericFormat)(x).decode)
 }
 
 // String is x as JSON, without secrets.
@@ -10091,6 +10607,7 @@ func (BlockdevOptionsDmg) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevOptionsDmg) encodeBlockdevOptions(e *codec.Encoder) {
+	e.In("BlockdevOptionsDmg")
 	(*BlockdevOptionsGenericFormat)(&v).encodeMembers(e)
 }
 
@@ -10110,17 +10627,17 @@ func (x BlockdevOptionsSnapshotAccess) MarshalJSON() ([]byte, error) {
 
 // MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
 func (x BlockdevOptionsSnapshotAccess) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return BlockdevOptionsGenericFormat(x).MarshalJSONTo(enc)
+	return codec.EncodeObject(enc, "BlockdevOptionsSnapshotAccess", (*BlockdevOptionsGenericFormat)(&x).encodeMembers)
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *BlockdevOptionsSnapshotAccess) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, (*BlockdevOptionsGenericFormat)(x).decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsSnapshotAccess) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return (*BlockdevOptionsGenericFormat)(x).UnmarshalJSONFrom(dec)
+	return codec.UnmarshalFrom(dec, (*BlockdevOptionsGenericFormat)(x).decode)
 }
 
 // String is x as JSON, without secrets.
@@ -10144,6 +10661,7 @@ func (BlockdevOptionsSnapshotAccess) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevOptionsSnapshotAccess) encodeBlockdevOptions(e *codec.Encoder) {
+	e.In("BlockdevOptionsSnapshotAccess")
 	(*BlockdevOptionsGenericFormat)(&v).encodeMembers(e)
 }
 
@@ -10176,6 +10694,7 @@ func (BlockdevOptionsHostCdrom) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevOptionsHostCdrom) encodeBlockdevOptions(e *codec.Encoder) {
+	e.In("BlockdevOptionsHostCdrom")
 	(*BlockdevOptionsFile)(&v).encodeMembers(e)
 }
 
@@ -10208,6 +10727,7 @@ func (BlockdevOptionsHostDevice) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevOptionsHostDevice) encodeBlockdevOptions(e *codec.Encoder) {
+	e.In("BlockdevOptionsHostDevice")
 	(*BlockdevOptionsFile)(&v).encodeMembers(e)
 }
 
@@ -10223,6 +10743,7 @@ func (BlockdevOptionsNullAio) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevOptionsNullAio) encodeBlockdevOptions(e *codec.Encoder) {
+	e.In("BlockdevOptionsNullAio")
 	(*BlockdevOptionsNull)(&v).encodeMembers(e)
 }
 
@@ -10238,6 +10759,7 @@ func (BlockdevOptionsNullCo) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevOptionsNullCo) encodeBlockdevOptions(e *codec.Encoder) {
+	e.In("BlockdevOptionsNullCo")
 	(*BlockdevOptionsNull)(&v).encodeMembers(e)
 }
 
@@ -10254,17 +10776,17 @@ func (x BlockdevOptionsParallels) MarshalJSON() ([]byte, error) {
 
 // MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
 func (x BlockdevOptionsParallels) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return BlockdevOptionsGenericFormat(x).MarshalJSONTo(enc)
+	return codec.EncodeObject(enc, "BlockdevOptionsParallels", (*BlockdevOptionsGenericFormat)(&x).encodeMembers)
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *BlockdevOptionsParallels) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, (*BlockdevOptionsGenericFormat)(x).decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsParallels) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return (*BlockdevOptionsGenericFormat)(x).UnmarshalJSONFrom(dec)
+	return codec.UnmarshalFrom(dec, (*BlockdevOptionsGenericFormat)(x).decode)
 }
 
 // String is x as JSON, without secrets.
@@ -10288,6 +10810,7 @@ func (BlockdevOptionsParallels) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevOptionsParallels) encodeBlockdevOptions(e *codec.Encoder) {
+	e.In("BlockdevOptionsParallels")
 	(*BlockdevOptionsGenericFormat)(&v).encodeMembers(e)
 }
 
@@ -10304,17 +10827,17 @@ func (x BlockdevOptionsQed) MarshalJSON() ([]byte, error) {
 
 // MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
 func (x BlockdevOptionsQed) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return BlockdevOptionsGenericCOWFormat(x).MarshalJSONTo(enc)
+	return codec.EncodeObject(enc, "BlockdevOptionsQed", (*BlockdevOptionsGenericCOWFormat)(&x).encodeMembers)
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *BlockdevOptionsQed) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, (*BlockdevOptionsGenericCOWFormat)(x).decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsQed) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return (*BlockdevOptionsGenericCOWFormat)(x).UnmarshalJSONFrom(dec)
+	return codec.UnmarshalFrom(dec, (*BlockdevOptionsGenericCOWFormat)(x).decode)
 }
 
 // String is x as JSON, without secrets.
@@ -10338,6 +10861,7 @@ func (BlockdevOptionsQed) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevOptionsQed) encodeBlockdevOptions(e *codec.Encoder) {
+	e.In("BlockdevOptionsQed")
 	(*BlockdevOptionsGenericCOWFormat)(&v).encodeMembers(e)
 }
 
@@ -10354,17 +10878,17 @@ func (x BlockdevOptionsVdi) MarshalJSON() ([]byte, error) {
 
 // MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
 func (x BlockdevOptionsVdi) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return BlockdevOptionsGenericFormat(x).MarshalJSONTo(enc)
+	return codec.EncodeObject(enc, "BlockdevOptionsVdi", (*BlockdevOptionsGenericFormat)(&x).encodeMembers)
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *BlockdevOptionsVdi) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, (*BlockdevOptionsGenericFormat)(x).decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsVdi) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return (*BlockdevOptionsGenericFormat)(x).UnmarshalJSONFrom(dec)
+	return codec.UnmarshalFrom(dec, (*BlockdevOptionsGenericFormat)(x).decode)
 }
 
 // String is x as JSON, without secrets.
@@ -10388,6 +10912,7 @@ func (BlockdevOptionsVdi) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevOptionsVdi) encodeBlockdevOptions(e *codec.Encoder) {
+	e.In("BlockdevOptionsVdi")
 	(*BlockdevOptionsGenericFormat)(&v).encodeMembers(e)
 }
 
@@ -10404,17 +10929,17 @@ func (x BlockdevOptionsVhdx) MarshalJSON() ([]byte, error) {
 
 // MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
 func (x BlockdevOptionsVhdx) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return BlockdevOptionsGenericFormat(x).MarshalJSONTo(enc)
+	return codec.EncodeObject(enc, "BlockdevOptionsVhdx", (*BlockdevOptionsGenericFormat)(&x).encodeMembers)
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *BlockdevOptionsVhdx) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, (*BlockdevOptionsGenericFormat)(x).decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsVhdx) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return (*BlockdevOptionsGenericFormat)(x).UnmarshalJSONFrom(dec)
+	return codec.UnmarshalFrom(dec, (*BlockdevOptionsGenericFormat)(x).decode)
 }
 
 // String is x as JSON, without secrets.
@@ -10438,6 +10963,7 @@ func (BlockdevOptionsVhdx) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevOptionsVhdx) encodeBlockdevOptions(e *codec.Encoder) {
+	e.In("BlockdevOptionsVhdx")
 	(*BlockdevOptionsGenericFormat)(&v).encodeMembers(e)
 }
 
@@ -10454,17 +10980,17 @@ func (x BlockdevOptionsVmdk) MarshalJSON() ([]byte, error) {
 
 // MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
 func (x BlockdevOptionsVmdk) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return BlockdevOptionsGenericCOWFormat(x).MarshalJSONTo(enc)
+	return codec.EncodeObject(enc, "BlockdevOptionsVmdk", (*BlockdevOptionsGenericCOWFormat)(&x).encodeMembers)
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *BlockdevOptionsVmdk) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, (*BlockdevOptionsGenericCOWFormat)(x).decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsVmdk) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return (*BlockdevOptionsGenericCOWFormat)(x).UnmarshalJSONFrom(dec)
+	return codec.UnmarshalFrom(dec, (*BlockdevOptionsGenericCOWFormat)(x).decode)
 }
 
 // String is x as JSON, without secrets.
@@ -10488,6 +11014,7 @@ func (BlockdevOptionsVmdk) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevOptionsVmdk) encodeBlockdevOptions(e *codec.Encoder) {
+	e.In("BlockdevOptionsVmdk")
 	(*BlockdevOptionsGenericCOWFormat)(&v).encodeMembers(e)
 }
 
@@ -10504,17 +11031,17 @@ func (x BlockdevOptionsVpc) MarshalJSON() ([]byte, error) {
 
 // MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
 func (x BlockdevOptionsVpc) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return BlockdevOptionsGenericFormat(x).MarshalJSONTo(enc)
+	return codec.EncodeObject(enc, "BlockdevOptionsVpc", (*BlockdevOptionsGenericFormat)(&x).encodeMembers)
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *BlockdevOptionsVpc) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, (*BlockdevOptionsGenericFormat)(x).decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevOptionsVpc) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return (*BlockdevOptionsGenericFormat)(x).UnmarshalJSONFrom(dec)
+	return codec.UnmarshalFrom(dec, (*BlockdevOptionsGenericFormat)(x).decode)
 }
 
 // String is x as JSON, without secrets.
@@ -10538,6 +11065,7 @@ func (BlockdevOptionsVpc) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevOptionsVpc) encodeBlockdevOptions(e *codec.Encoder) {
+	e.In("BlockdevOptionsVpc")
 	(*BlockdevOptionsGenericFormat)(&v).encodeMembers(e)
 }
 
@@ -10555,23 +11083,16 @@ type BlockdevRef interface {
 	isBlockdevRef()
 }
 
-func decodeBlockdevRef(x *BlockdevRef, dec *codec.Decoder) error {
-	switch dec.PeekKind() {
+func decodeBlockdevRef(x *BlockdevRef, d *codec.Decoder) {
+	switch d.Alternate() {
 	case '{':
 		var v BlockdevOptions
-		_, err := codec.Object(dec, &v, (*BlockdevOptions).decode)
+		v.decode(d)
 		*x = v
-		return err
 	case '"':
-		var v Str
-		_, err := codec.Value(dec, &v)
-		*x = v
-		return err
+		*x = Str(d.String())
 	default:
-		var v Unknown
-		_, err := codec.Value(dec, &v)
-		*x = v
-		return err
+		*x = Unknown{JSON: d.Raw()}
 	}
 }
 
@@ -10588,28 +11109,20 @@ type BlockdevRefOrNull interface {
 	isBlockdevRefOrNull()
 }
 
-func decodeBlockdevRefOrNull(x *BlockdevRefOrNull, dec *codec.Decoder) error {
-	switch dec.PeekKind() {
+func decodeBlockdevRefOrNull(x *BlockdevRefOrNull, d *codec.Decoder) {
+	switch d.Alternate() {
 	case '{':
 		var v BlockdevOptions
-		_, err := codec.Object(dec, &v, (*BlockdevOptions).decode)
+		v.decode(d)
 		*x = v
-		return err
 	case '"':
-		var v Str
-		_, err := codec.Value(dec, &v)
-		*x = v
-		return err
+		*x = Str(d.String())
 	case 'n':
 		var v Null
-		_, err := codec.Value(dec, &v)
+		d.Null()
 		*x = v
-		return err
 	default:
-		var v Unknown
-		_, err := codec.Value(dec, &v)
-		*x = v
-		return err
+		*x = Unknown{JSON: d.Raw()}
 	}
 }
 
@@ -10739,20 +11252,22 @@ type BlockdevCreateOptionsFile struct {
 	ExtentSizeHint *uint64 `json:"extent-size-hint,omitzero"`
 }
 
-func (x *BlockdevCreateOptionsFile) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockdevCreateOptionsFile) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "filename":
-		return codec.String(dec, &x.Filename)
+		x.Filename = d.String()
 	case "size":
-		return codec.Uint(dec, &x.Size)
+		x.Size = codec.Uint[uint64](d)
 	case "preallocation":
-		return codec.OptionalString(dec, &x.Preallocation)
+		x.Preallocation = codec.Ptr(d, x.Preallocation, codec.DecodeString[PreallocMode])
 	case "nocow":
-		return codec.OptionalBool(dec, &x.Nocow)
+		x.Nocow = codec.Ptr(d, x.Nocow, codec.DecodeBool[bool])
 	case "extent-size-hint":
-		return codec.OptionalUint(dec, &x.ExtentSizeHint)
+		x.ExtentSizeHint = codec.Ptr(d, x.ExtentSizeHint, codec.DecodeUint[uint64])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *BlockdevCreateOptionsFile) encodeMembers(e *codec.Encoder) {
@@ -10790,6 +11305,7 @@ func (BlockdevCreateOptionsFile) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevCreateOptionsFile) encodeBlockdevCreateOptions(e *codec.Encoder) {
+	e.In("BlockdevCreateOptionsFile")
 	v.encodeMembers(e)
 }
 
@@ -10829,36 +11345,38 @@ type BlockdevCreateOptionsLUKS struct {
 	Preallocation *PreallocMode `json:"preallocation,omitzero"`
 }
 
-func (x *BlockdevCreateOptionsLUKS) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockdevCreateOptionsLUKS) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "key-secret":
-		return codec.OptionalString(dec, &x.KeySecret)
+		x.KeySecret = codec.Ptr(d, x.KeySecret, codec.DecodeString[string])
 	case "cipher-alg":
-		return codec.OptionalString(dec, &x.CipherAlg)
+		x.CipherAlg = codec.Ptr(d, x.CipherAlg, codec.DecodeString[QCryptoCipherAlgo])
 	case "cipher-mode":
-		return codec.OptionalString(dec, &x.CipherMode)
+		x.CipherMode = codec.Ptr(d, x.CipherMode, codec.DecodeString[QCryptoCipherMode])
 	case "ivgen-alg":
-		return codec.OptionalString(dec, &x.IvgenAlg)
+		x.IvgenAlg = codec.Ptr(d, x.IvgenAlg, codec.DecodeString[QCryptoIVGenAlgo])
 	case "ivgen-hash-alg":
-		return codec.OptionalString(dec, &x.IvgenHashAlg)
+		x.IvgenHashAlg = codec.Ptr(d, x.IvgenHashAlg, codec.DecodeString[QCryptoHashAlgo])
 	case "hash-alg":
-		return codec.OptionalString(dec, &x.HashAlg)
+		x.HashAlg = codec.Ptr(d, x.HashAlg, codec.DecodeString[QCryptoHashAlgo])
 	case "iter-time":
-		return codec.OptionalInt(dec, &x.IterTime)
+		x.IterTime = codec.Ptr(d, x.IterTime, codec.DecodeInt[int64])
 	case "file":
-		return codec.Object(dec, &x.File, decodeBlockdevRef)
+		decodeBlockdevRef(&x.File, d)
 	case "header":
-		return codec.Object(dec, &x.Header, decodeBlockdevRef)
+		decodeBlockdevRef(&x.Header, d)
 	case "size":
-		return codec.Uint(dec, &x.Size)
+		x.Size = codec.Uint[uint64](d)
 	case "preallocation":
-		return codec.OptionalString(dec, &x.Preallocation)
+		x.Preallocation = codec.Ptr(d, x.Preallocation, codec.DecodeString[PreallocMode])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *BlockdevCreateOptionsLUKS) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *BlockdevCreateOptionsLUKS) decode(d *codec.Decoder) {
+	d.Object("BlockdevCreateOptionsLUKS", x.member)
 }
 
 func (x *BlockdevCreateOptionsLUKS) encodeMembers(e *codec.Encoder) {
@@ -10884,10 +11402,10 @@ func (x *BlockdevCreateOptionsLUKS) encodeMembers(e *codec.Encoder) {
 		e.Int("iter-time", *x.IterTime)
 	}
 	if x.File != nil {
-		e.Alternate("file", "BlockdevRef", x.File)
+		e.Alternate("file", "File", "BlockdevRef", x.File)
 	}
 	if x.Header != nil {
-		e.Alternate("header", "BlockdevRef", x.Header)
+		e.Alternate("header", "Header", "BlockdevRef", x.Header)
 	}
 	e.Uint("size", x.Size)
 	if x.Preallocation != nil {
@@ -10907,12 +11425,12 @@ func (x BlockdevCreateOptionsLUKS) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *BlockdevCreateOptionsLUKS) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevCreateOptionsLUKS) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
 // String is x as JSON, without secrets.
@@ -10936,6 +11454,7 @@ func (BlockdevCreateOptionsLUKS) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevCreateOptionsLUKS) encodeBlockdevCreateOptions(e *codec.Encoder) {
+	e.In("BlockdevCreateOptionsLUKS")
 	v.encodeMembers(e)
 }
 
@@ -10954,14 +11473,16 @@ type BlockdevCreateOptionsNFS struct {
 	Size uint64 `json:"size"`
 }
 
-func (x *BlockdevCreateOptionsNFS) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockdevCreateOptionsNFS) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "location":
-		return codec.Value(dec, &x.Location)
+		d.Value(&x.Location)
 	case "size":
-		return codec.Uint(dec, &x.Size)
+		x.Size = codec.Uint[uint64](d)
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *BlockdevCreateOptionsNFS) encodeMembers(e *codec.Encoder) {
@@ -10975,6 +11496,7 @@ func (BlockdevCreateOptionsNFS) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevCreateOptionsNFS) encodeBlockdevCreateOptions(e *codec.Encoder) {
+	e.In("BlockdevCreateOptionsNFS")
 	v.encodeMembers(e)
 }
 
@@ -10995,24 +11517,26 @@ type BlockdevCreateOptionsParallels struct {
 	ClusterSize *uint64 `json:"cluster-size,omitzero"`
 }
 
-func (x *BlockdevCreateOptionsParallels) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockdevCreateOptionsParallels) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "file":
-		return codec.Object(dec, &x.File, decodeBlockdevRef)
+		decodeBlockdevRef(&x.File, d)
 	case "size":
-		return codec.Uint(dec, &x.Size)
+		x.Size = codec.Uint[uint64](d)
 	case "cluster-size":
-		return codec.OptionalUint(dec, &x.ClusterSize)
+		x.ClusterSize = codec.Ptr(d, x.ClusterSize, codec.DecodeUint[uint64])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *BlockdevCreateOptionsParallels) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *BlockdevCreateOptionsParallels) decode(d *codec.Decoder) {
+	d.Object("BlockdevCreateOptionsParallels", x.member)
 }
 
 func (x *BlockdevCreateOptionsParallels) encodeMembers(e *codec.Encoder) {
-	e.Alternate("file", "BlockdevRef", x.File)
+	e.Alternate("file", "File", "BlockdevRef", x.File)
 	e.Uint("size", x.Size)
 	if x.ClusterSize != nil {
 		e.Uint("cluster-size", *x.ClusterSize)
@@ -11031,12 +11555,12 @@ func (x BlockdevCreateOptionsParallels) MarshalJSONTo(enc *jsontext.Encoder) err
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *BlockdevCreateOptionsParallels) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevCreateOptionsParallels) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
 // String is x as JSON, without secrets.
@@ -11060,6 +11584,7 @@ func (BlockdevCreateOptionsParallels) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevCreateOptionsParallels) encodeBlockdevCreateOptions(e *codec.Encoder) {
+	e.In("BlockdevCreateOptionsParallels")
 	v.encodeMembers(e)
 }
 
@@ -11082,26 +11607,28 @@ type BlockdevCreateOptionsQcow struct {
 	Encrypt *QCryptoBlockCreateOptions `json:"encrypt,omitzero"`
 }
 
-func (x *BlockdevCreateOptionsQcow) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockdevCreateOptionsQcow) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "file":
-		return codec.Object(dec, &x.File, decodeBlockdevRef)
+		decodeBlockdevRef(&x.File, d)
 	case "size":
-		return codec.Uint(dec, &x.Size)
+		x.Size = codec.Uint[uint64](d)
 	case "backing-file":
-		return codec.OptionalString(dec, &x.BackingFile)
+		x.BackingFile = codec.Ptr(d, x.BackingFile, codec.DecodeString[string])
 	case "encrypt":
-		return codec.OptionalObject(dec, &x.Encrypt, (*QCryptoBlockCreateOptions).decode)
+		x.Encrypt = codec.Ptr(d, x.Encrypt, (*QCryptoBlockCreateOptions).decode)
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *BlockdevCreateOptionsQcow) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *BlockdevCreateOptionsQcow) decode(d *codec.Decoder) {
+	d.Object("BlockdevCreateOptionsQcow", x.member)
 }
 
 func (x *BlockdevCreateOptionsQcow) encodeMembers(e *codec.Encoder) {
-	e.Alternate("file", "BlockdevRef", x.File)
+	e.Alternate("file", "File", "BlockdevRef", x.File)
 	e.Uint("size", x.Size)
 	if x.BackingFile != nil {
 		e.String("backing-file", *x.BackingFile)
@@ -11123,12 +11650,12 @@ func (x BlockdevCreateOptionsQcow) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *BlockdevCreateOptionsQcow) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevCreateOptionsQcow) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
 // String is x as JSON, without secrets.
@@ -11152,6 +11679,7 @@ func (BlockdevCreateOptionsQcow) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevCreateOptionsQcow) encodeBlockdevCreateOptions(e *codec.Encoder) {
+	e.In("BlockdevCreateOptionsQcow")
 	v.encodeMembers(e)
 }
 
@@ -11257,48 +11785,50 @@ type BlockdevCreateOptionsQcow2 struct {
 	CompressionType *Qcow2CompressionType `json:"compression-type,omitzero"`
 }
 
-func (x *BlockdevCreateOptionsQcow2) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockdevCreateOptionsQcow2) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "file":
-		return codec.Object(dec, &x.File, decodeBlockdevRef)
+		decodeBlockdevRef(&x.File, d)
 	case "data-file":
-		return codec.Object(dec, &x.DataFile, decodeBlockdevRef)
+		decodeBlockdevRef(&x.DataFile, d)
 	case "data-file-raw":
-		return codec.OptionalBool(dec, &x.DataFileRaw)
+		x.DataFileRaw = codec.Ptr(d, x.DataFileRaw, codec.DecodeBool[bool])
 	case "extended-l2":
-		return codec.OptionalBool(dec, &x.ExtendedL2)
+		x.ExtendedL2 = codec.Ptr(d, x.ExtendedL2, codec.DecodeBool[bool])
 	case "size":
-		return codec.Uint(dec, &x.Size)
+		x.Size = codec.Uint[uint64](d)
 	case "version":
-		return codec.OptionalString(dec, &x.Version)
+		x.Version = codec.Ptr(d, x.Version, codec.DecodeString[BlockdevQcow2Version])
 	case "backing-file":
-		return codec.OptionalString(dec, &x.BackingFile)
+		x.BackingFile = codec.Ptr(d, x.BackingFile, codec.DecodeString[string])
 	case "backing-fmt":
-		return codec.OptionalString(dec, &x.BackingFmt)
+		x.BackingFmt = codec.Ptr(d, x.BackingFmt, codec.DecodeString[BlockdevDriver])
 	case "encrypt":
-		return codec.OptionalObject(dec, &x.Encrypt, (*QCryptoBlockCreateOptions).decode)
+		x.Encrypt = codec.Ptr(d, x.Encrypt, (*QCryptoBlockCreateOptions).decode)
 	case "cluster-size":
-		return codec.OptionalUint(dec, &x.ClusterSize)
+		x.ClusterSize = codec.Ptr(d, x.ClusterSize, codec.DecodeUint[uint64])
 	case "preallocation":
-		return codec.OptionalString(dec, &x.Preallocation)
+		x.Preallocation = codec.Ptr(d, x.Preallocation, codec.DecodeString[PreallocMode])
 	case "lazy-refcounts":
-		return codec.OptionalBool(dec, &x.LazyRefcounts)
+		x.LazyRefcounts = codec.Ptr(d, x.LazyRefcounts, codec.DecodeBool[bool])
 	case "refcount-bits":
-		return codec.OptionalInt(dec, &x.RefcountBits)
+		x.RefcountBits = codec.Ptr(d, x.RefcountBits, codec.DecodeInt[int64])
 	case "compression-type":
-		return codec.OptionalString(dec, &x.CompressionType)
+		x.CompressionType = codec.Ptr(d, x.CompressionType, codec.DecodeString[Qcow2CompressionType])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *BlockdevCreateOptionsQcow2) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *BlockdevCreateOptionsQcow2) decode(d *codec.Decoder) {
+	d.Object("BlockdevCreateOptionsQcow2", x.member)
 }
 
 func (x *BlockdevCreateOptionsQcow2) encodeMembers(e *codec.Encoder) {
-	e.Alternate("file", "BlockdevRef", x.File)
+	e.Alternate("file", "File", "BlockdevRef", x.File)
 	if x.DataFile != nil {
-		e.Alternate("data-file", "BlockdevRef", x.DataFile)
+		e.Alternate("data-file", "DataFile", "BlockdevRef", x.DataFile)
 	}
 	if x.DataFileRaw != nil {
 		e.Bool("data-file-raw", *x.DataFileRaw)
@@ -11348,12 +11878,12 @@ func (x BlockdevCreateOptionsQcow2) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *BlockdevCreateOptionsQcow2) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevCreateOptionsQcow2) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
 // String is x as JSON, without secrets.
@@ -11377,6 +11907,7 @@ func (BlockdevCreateOptionsQcow2) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevCreateOptionsQcow2) encodeBlockdevCreateOptions(e *codec.Encoder) {
+	e.In("BlockdevCreateOptionsQcow2")
 	v.encodeMembers(e)
 }
 
@@ -11403,30 +11934,32 @@ type BlockdevCreateOptionsQed struct {
 	TableSize *int64 `json:"table-size,omitzero"`
 }
 
-func (x *BlockdevCreateOptionsQed) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockdevCreateOptionsQed) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "file":
-		return codec.Object(dec, &x.File, decodeBlockdevRef)
+		decodeBlockdevRef(&x.File, d)
 	case "size":
-		return codec.Uint(dec, &x.Size)
+		x.Size = codec.Uint[uint64](d)
 	case "backing-file":
-		return codec.OptionalString(dec, &x.BackingFile)
+		x.BackingFile = codec.Ptr(d, x.BackingFile, codec.DecodeString[string])
 	case "backing-fmt":
-		return codec.OptionalString(dec, &x.BackingFmt)
+		x.BackingFmt = codec.Ptr(d, x.BackingFmt, codec.DecodeString[BlockdevDriver])
 	case "cluster-size":
-		return codec.OptionalUint(dec, &x.ClusterSize)
+		x.ClusterSize = codec.Ptr(d, x.ClusterSize, codec.DecodeUint[uint64])
 	case "table-size":
-		return codec.OptionalInt(dec, &x.TableSize)
+		x.TableSize = codec.Ptr(d, x.TableSize, codec.DecodeInt[int64])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *BlockdevCreateOptionsQed) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *BlockdevCreateOptionsQed) decode(d *codec.Decoder) {
+	d.Object("BlockdevCreateOptionsQed", x.member)
 }
 
 func (x *BlockdevCreateOptionsQed) encodeMembers(e *codec.Encoder) {
-	e.Alternate("file", "BlockdevRef", x.File)
+	e.Alternate("file", "File", "BlockdevRef", x.File)
 	e.Uint("size", x.Size)
 	if x.BackingFile != nil {
 		e.String("backing-file", *x.BackingFile)
@@ -11454,12 +11987,12 @@ func (x BlockdevCreateOptionsQed) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *BlockdevCreateOptionsQed) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevCreateOptionsQed) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
 // String is x as JSON, without secrets.
@@ -11483,6 +12016,7 @@ func (BlockdevCreateOptionsQed) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevCreateOptionsQed) encodeBlockdevCreateOptions(e *codec.Encoder) {
+	e.In("BlockdevCreateOptionsQed")
 	v.encodeMembers(e)
 }
 
@@ -11506,18 +12040,20 @@ type BlockdevCreateOptionsRBD struct {
 	Encrypt *RBDEncryptionCreateOptions `json:"encrypt,omitzero"`
 }
 
-func (x *BlockdevCreateOptionsRBD) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockdevCreateOptionsRBD) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "location":
-		return codec.Value(dec, &x.Location)
+		d.Value(&x.Location)
 	case "size":
-		return codec.Uint(dec, &x.Size)
+		x.Size = codec.Uint[uint64](d)
 	case "cluster-size":
-		return codec.OptionalUint(dec, &x.ClusterSize)
+		x.ClusterSize = codec.Ptr(d, x.ClusterSize, codec.DecodeUint[uint64])
 	case "encrypt":
-		return codec.OptionalObject(dec, &x.Encrypt, (*RBDEncryptionCreateOptions).decode)
+		x.Encrypt = codec.Ptr(d, x.Encrypt, (*RBDEncryptionCreateOptions).decode)
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *BlockdevCreateOptionsRBD) encodeMembers(e *codec.Encoder) {
@@ -11552,6 +12088,7 @@ func (BlockdevCreateOptionsRBD) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevCreateOptionsRBD) encodeBlockdevCreateOptions(e *codec.Encoder) {
+	e.In("BlockdevCreateOptionsRBD")
 	v.encodeMembers(e)
 }
 
@@ -11659,39 +12196,41 @@ type BlockdevCreateOptionsVmdk struct {
 	ZeroedGrain *bool `json:"zeroed-grain,omitzero"`
 }
 
-func (x *BlockdevCreateOptionsVmdk) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockdevCreateOptionsVmdk) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "file":
-		return codec.Object(dec, &x.File, decodeBlockdevRef)
+		decodeBlockdevRef(&x.File, d)
 	case "size":
-		return codec.Uint(dec, &x.Size)
+		x.Size = codec.Uint[uint64](d)
 	case "extents":
-		return codec.List(dec, &x.Extents, decodeBlockdevRef)
+		x.Extents = codec.List(d, decodeBlockdevRef)
 	case "subformat":
-		return codec.OptionalString(dec, &x.Subformat)
+		x.Subformat = codec.Ptr(d, x.Subformat, codec.DecodeString[BlockdevVmdkSubformat])
 	case "backing-file":
-		return codec.OptionalString(dec, &x.BackingFile)
+		x.BackingFile = codec.Ptr(d, x.BackingFile, codec.DecodeString[string])
 	case "adapter-type":
-		return codec.OptionalString(dec, &x.AdapterType)
+		x.AdapterType = codec.Ptr(d, x.AdapterType, codec.DecodeString[BlockdevVmdkAdapterType])
 	case "hwversion":
-		return codec.OptionalString(dec, &x.Hwversion)
+		x.Hwversion = codec.Ptr(d, x.Hwversion, codec.DecodeString[string])
 	case "toolsversion":
-		return codec.OptionalString(dec, &x.Toolsversion)
+		x.Toolsversion = codec.Ptr(d, x.Toolsversion, codec.DecodeString[string])
 	case "zeroed-grain":
-		return codec.OptionalBool(dec, &x.ZeroedGrain)
+		x.ZeroedGrain = codec.Ptr(d, x.ZeroedGrain, codec.DecodeBool[bool])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *BlockdevCreateOptionsVmdk) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *BlockdevCreateOptionsVmdk) decode(d *codec.Decoder) {
+	d.Object("BlockdevCreateOptionsVmdk", x.member)
 }
 
 func (x *BlockdevCreateOptionsVmdk) encodeMembers(e *codec.Encoder) {
-	e.Alternate("file", "BlockdevRef", x.File)
+	e.Alternate("file", "File", "BlockdevRef", x.File)
 	e.Uint("size", x.Size)
 	if x.Extents != nil {
-		codec.Alternates(e, "extents", "BlockdevRef", x.Extents)
+		codec.Alternates(e, "extents", "Extents", "BlockdevRef", x.Extents)
 	}
 	if x.Subformat != nil {
 		e.String("subformat", string(*x.Subformat))
@@ -11725,12 +12264,12 @@ func (x BlockdevCreateOptionsVmdk) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *BlockdevCreateOptionsVmdk) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevCreateOptionsVmdk) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
 // String is x as JSON, without secrets.
@@ -11754,6 +12293,7 @@ func (BlockdevCreateOptionsVmdk) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevCreateOptionsVmdk) encodeBlockdevCreateOptions(e *codec.Encoder) {
+	e.In("BlockdevCreateOptionsVmdk")
 	v.encodeMembers(e)
 }
 
@@ -11772,14 +12312,16 @@ type BlockdevCreateOptionsSSH struct {
 	Size uint64 `json:"size"`
 }
 
-func (x *BlockdevCreateOptionsSSH) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockdevCreateOptionsSSH) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "location":
-		return codec.Value(dec, &x.Location)
+		d.Value(&x.Location)
 	case "size":
-		return codec.Uint(dec, &x.Size)
+		x.Size = codec.Uint[uint64](d)
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *BlockdevCreateOptionsSSH) encodeMembers(e *codec.Encoder) {
@@ -11808,6 +12350,7 @@ func (BlockdevCreateOptionsSSH) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevCreateOptionsSSH) encodeBlockdevCreateOptions(e *codec.Encoder) {
+	e.In("BlockdevCreateOptionsSSH")
 	v.encodeMembers(e)
 }
 
@@ -11828,24 +12371,26 @@ type BlockdevCreateOptionsVdi struct {
 	Preallocation *PreallocMode `json:"preallocation,omitzero"`
 }
 
-func (x *BlockdevCreateOptionsVdi) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockdevCreateOptionsVdi) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "file":
-		return codec.Object(dec, &x.File, decodeBlockdevRef)
+		decodeBlockdevRef(&x.File, d)
 	case "size":
-		return codec.Uint(dec, &x.Size)
+		x.Size = codec.Uint[uint64](d)
 	case "preallocation":
-		return codec.OptionalString(dec, &x.Preallocation)
+		x.Preallocation = codec.Ptr(d, x.Preallocation, codec.DecodeString[PreallocMode])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *BlockdevCreateOptionsVdi) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *BlockdevCreateOptionsVdi) decode(d *codec.Decoder) {
+	d.Object("BlockdevCreateOptionsVdi", x.member)
 }
 
 func (x *BlockdevCreateOptionsVdi) encodeMembers(e *codec.Encoder) {
-	e.Alternate("file", "BlockdevRef", x.File)
+	e.Alternate("file", "File", "BlockdevRef", x.File)
 	e.Uint("size", x.Size)
 	if x.Preallocation != nil {
 		e.String("preallocation", string(*x.Preallocation))
@@ -11864,12 +12409,12 @@ func (x BlockdevCreateOptionsVdi) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *BlockdevCreateOptionsVdi) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevCreateOptionsVdi) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
 // String is x as JSON, without secrets.
@@ -11893,6 +12438,7 @@ func (BlockdevCreateOptionsVdi) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevCreateOptionsVdi) encodeBlockdevCreateOptions(e *codec.Encoder) {
+	e.In("BlockdevCreateOptionsVdi")
 	v.encodeMembers(e)
 }
 
@@ -11949,30 +12495,32 @@ type BlockdevCreateOptionsVhdx struct {
 	BlockStateZero *bool `json:"block-state-zero,omitzero"`
 }
 
-func (x *BlockdevCreateOptionsVhdx) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockdevCreateOptionsVhdx) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "file":
-		return codec.Object(dec, &x.File, decodeBlockdevRef)
+		decodeBlockdevRef(&x.File, d)
 	case "size":
-		return codec.Uint(dec, &x.Size)
+		x.Size = codec.Uint[uint64](d)
 	case "log-size":
-		return codec.OptionalUint(dec, &x.LogSize)
+		x.LogSize = codec.Ptr(d, x.LogSize, codec.DecodeUint[uint64])
 	case "block-size":
-		return codec.OptionalUint(dec, &x.BlockSize)
+		x.BlockSize = codec.Ptr(d, x.BlockSize, codec.DecodeUint[uint64])
 	case "subformat":
-		return codec.OptionalString(dec, &x.Subformat)
+		x.Subformat = codec.Ptr(d, x.Subformat, codec.DecodeString[BlockdevVhdxSubformat])
 	case "block-state-zero":
-		return codec.OptionalBool(dec, &x.BlockStateZero)
+		x.BlockStateZero = codec.Ptr(d, x.BlockStateZero, codec.DecodeBool[bool])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *BlockdevCreateOptionsVhdx) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *BlockdevCreateOptionsVhdx) decode(d *codec.Decoder) {
+	d.Object("BlockdevCreateOptionsVhdx", x.member)
 }
 
 func (x *BlockdevCreateOptionsVhdx) encodeMembers(e *codec.Encoder) {
-	e.Alternate("file", "BlockdevRef", x.File)
+	e.Alternate("file", "File", "BlockdevRef", x.File)
 	e.Uint("size", x.Size)
 	if x.LogSize != nil {
 		e.Uint("log-size", *x.LogSize)
@@ -12000,12 +12548,12 @@ func (x BlockdevCreateOptionsVhdx) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *BlockdevCreateOptionsVhdx) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevCreateOptionsVhdx) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
 // String is x as JSON, without secrets.
@@ -12029,6 +12577,7 @@ func (BlockdevCreateOptionsVhdx) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevCreateOptionsVhdx) encodeBlockdevCreateOptions(e *codec.Encoder) {
+	e.In("BlockdevCreateOptionsVhdx")
 	v.encodeMembers(e)
 }
 
@@ -12080,26 +12629,28 @@ type BlockdevCreateOptionsVpc struct {
 	ForceSize *bool `json:"force-size,omitzero"`
 }
 
-func (x *BlockdevCreateOptionsVpc) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockdevCreateOptionsVpc) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "file":
-		return codec.Object(dec, &x.File, decodeBlockdevRef)
+		decodeBlockdevRef(&x.File, d)
 	case "size":
-		return codec.Uint(dec, &x.Size)
+		x.Size = codec.Uint[uint64](d)
 	case "subformat":
-		return codec.OptionalString(dec, &x.Subformat)
+		x.Subformat = codec.Ptr(d, x.Subformat, codec.DecodeString[BlockdevVpcSubformat])
 	case "force-size":
-		return codec.OptionalBool(dec, &x.ForceSize)
+		x.ForceSize = codec.Ptr(d, x.ForceSize, codec.DecodeBool[bool])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *BlockdevCreateOptionsVpc) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *BlockdevCreateOptionsVpc) decode(d *codec.Decoder) {
+	d.Object("BlockdevCreateOptionsVpc", x.member)
 }
 
 func (x *BlockdevCreateOptionsVpc) encodeMembers(e *codec.Encoder) {
-	e.Alternate("file", "BlockdevRef", x.File)
+	e.Alternate("file", "File", "BlockdevRef", x.File)
 	e.Uint("size", x.Size)
 	if x.Subformat != nil {
 		e.String("subformat", string(*x.Subformat))
@@ -12121,12 +12672,12 @@ func (x BlockdevCreateOptionsVpc) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *BlockdevCreateOptionsVpc) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevCreateOptionsVpc) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
 // String is x as JSON, without secrets.
@@ -12150,6 +12701,7 @@ func (BlockdevCreateOptionsVpc) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevCreateOptionsVpc) encodeBlockdevCreateOptions(e *codec.Encoder) {
+	e.In("BlockdevCreateOptionsVpc")
 	v.encodeMembers(e)
 }
 
@@ -12201,15 +12753,15 @@ type BlockdevCreateOptionsVariant interface {
 }
 
 func (x *BlockdevCreateOptions) encodeMembers(e *codec.Encoder) {
-	if !e.Variant("BlockdevCreateOptions.Driver", "BlockdevCreateOptionsVariant", x.Driver) {
+	if !e.Variant("Driver", "BlockdevCreateOptionsVariant", x.Driver) {
 		return
 	}
 	e.Tag("driver", string(x.Driver.BlockdevDriver()))
 	x.Driver.encodeBlockdevCreateOptions(e)
 }
 
-func (x *BlockdevCreateOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	return false, nil
+func (x *BlockdevCreateOptions) member(d *codec.Decoder) bool {
+	return false
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -12224,175 +12776,171 @@ func (x BlockdevCreateOptions) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *BlockdevCreateOptions) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevCreateOptions) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-func (x *BlockdevCreateOptions) decode(dec *codec.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "driver")
-	if err != nil {
-		return err
-	}
+func (x *BlockdevCreateOptions) decode(d *codec.Decoder) {
+	u := d.Union("BlockdevCreateOptions", "driver")
 	switch BlockdevDriver(u.Tag) {
 	case BlockdevDriverBlkdebug:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevCreateOptionsBlkdebug{}
 	case BlockdevDriverBlklogwrites:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevCreateOptionsBlklogwrites{}
 	case BlockdevDriverBlkreplay:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevCreateOptionsBlkreplay{}
 	case BlockdevDriverBlkverify:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevCreateOptionsBlkverify{}
 	case BlockdevDriverBochs:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevCreateOptionsBochs{}
 	case BlockdevDriverCloop:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevCreateOptionsCloop{}
 	case BlockdevDriverCompress:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevCreateOptionsCompress{}
 	case BlockdevDriverCopyBeforeWrite:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevCreateOptionsCopyBeforeWrite{}
 	case BlockdevDriverCopyOnRead:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevCreateOptionsCopyOnRead{}
 	case BlockdevDriverDmg:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevCreateOptionsDmg{}
 	case BlockdevDriverFile:
 		var v BlockdevCreateOptionsFile
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case BlockdevDriverSnapshotAccess:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevCreateOptionsSnapshotAccess{}
 	case BlockdevDriverFTP:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevCreateOptionsFTP{}
 	case BlockdevDriverFTPS:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevCreateOptionsFTPS{}
 	case BlockdevDriverHostCdrom:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevCreateOptionsHostCdrom{}
 	case BlockdevDriverHostDevice:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevCreateOptionsHostDevice{}
 	case BlockdevDriverHTTP:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevCreateOptionsHTTP{}
 	case BlockdevDriverHTTPS:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevCreateOptionsHTTPS{}
 	case BlockdevDriverIOUring:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevCreateOptionsIOUring{}
 	case BlockdevDriverIscsi:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevCreateOptionsIscsi{}
 	case BlockdevDriverLUKS:
 		var v BlockdevCreateOptionsLUKS
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case BlockdevDriverNBD:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevCreateOptionsNBD{}
 	case BlockdevDriverNFS:
 		var v BlockdevCreateOptionsNFS
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case BlockdevDriverNullAio:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevCreateOptionsNullAio{}
 	case BlockdevDriverNullCo:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevCreateOptionsNullCo{}
 	case BlockdevDriverNvme:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevCreateOptionsNvme{}
 	case BlockdevDriverNvmeIOUring:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevCreateOptionsNvmeIOUring{}
 	case BlockdevDriverParallels:
 		var v BlockdevCreateOptionsParallels
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case BlockdevDriverPreallocate:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevCreateOptionsPreallocate{}
 	case BlockdevDriverQcow:
 		var v BlockdevCreateOptionsQcow
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case BlockdevDriverQcow2:
 		var v BlockdevCreateOptionsQcow2
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case BlockdevDriverQed:
 		var v BlockdevCreateOptionsQed
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case BlockdevDriverQuorum:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevCreateOptionsQuorum{}
 	case BlockdevDriverRaw:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevCreateOptionsRaw{}
 	case BlockdevDriverRBD:
 		var v BlockdevCreateOptionsRBD
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case BlockdevDriverReplication:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevCreateOptionsReplication{}
 	case BlockdevDriverSSH:
 		var v BlockdevCreateOptionsSSH
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case BlockdevDriverThrottle:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevCreateOptionsThrottle{}
 	case BlockdevDriverVdi:
 		var v BlockdevCreateOptionsVdi
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case BlockdevDriverVhdx:
 		var v BlockdevCreateOptionsVhdx
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case BlockdevDriverVirtioBlkVfioPCI:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevCreateOptionsVirtioBlkVfioPCI{}
 	case BlockdevDriverVirtioBlkVhostUser:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevCreateOptionsVirtioBlkVhostUser{}
 	case BlockdevDriverVirtioBlkVhostVdpa:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevCreateOptionsVirtioBlkVhostVdpa{}
 	case BlockdevDriverVmdk:
 		var v BlockdevCreateOptionsVmdk
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case BlockdevDriverVpc:
 		var v BlockdevCreateOptionsVpc
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case BlockdevDriverVvfat:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevCreateOptionsVvfat{}
 	default:
-		x.Driver, err = unknownVariant(&u, x.decodeMember)
+		x.Driver = unknownVariant(&u, x.member)
 	}
-	return err
 }
 
 // String is x as JSON, without secrets.
@@ -13002,22 +13550,24 @@ type BlockdevAmendOptionsLUKS struct {
 	Secret *string `json:"secret,omitzero"`
 }
 
-func (x *BlockdevAmendOptionsLUKS) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockdevAmendOptionsLUKS) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "state":
-		return codec.String(dec, &x.State)
+		x.State = QCryptoBlockLUKSKeyslotState(d.String())
 	case "new-secret":
-		return codec.OptionalString(dec, &x.NewSecret)
+		x.NewSecret = codec.Ptr(d, x.NewSecret, codec.DecodeString[string])
 	case "old-secret":
-		return codec.OptionalString(dec, &x.OldSecret)
+		x.OldSecret = codec.Ptr(d, x.OldSecret, codec.DecodeString[string])
 	case "keyslot":
-		return codec.OptionalInt(dec, &x.Keyslot)
+		x.Keyslot = codec.Ptr(d, x.Keyslot, codec.DecodeInt[int64])
 	case "iter-time":
-		return codec.OptionalInt(dec, &x.IterTime)
+		x.IterTime = codec.Ptr(d, x.IterTime, codec.DecodeInt[int64])
 	case "secret":
-		return codec.OptionalString(dec, &x.Secret)
+		x.Secret = codec.Ptr(d, x.Secret, codec.DecodeString[string])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *BlockdevAmendOptionsLUKS) encodeMembers(e *codec.Encoder) {
@@ -13045,6 +13595,7 @@ func (BlockdevAmendOptionsLUKS) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevAmendOptionsLUKS) encodeBlockdevAmendOptions(e *codec.Encoder) {
+	e.In("BlockdevAmendOptionsLUKS")
 	v.encodeMembers(e)
 }
 
@@ -13061,12 +13612,14 @@ type BlockdevAmendOptionsQcow2 struct {
 	Encrypt *QCryptoBlockAmendOptions `json:"encrypt,omitzero"`
 }
 
-func (x *BlockdevAmendOptionsQcow2) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockdevAmendOptionsQcow2) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "encrypt":
-		return codec.OptionalObject(dec, &x.Encrypt, (*QCryptoBlockAmendOptions).decode)
+		x.Encrypt = codec.Ptr(d, x.Encrypt, (*QCryptoBlockAmendOptions).decode)
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *BlockdevAmendOptionsQcow2) encodeMembers(e *codec.Encoder) {
@@ -13096,6 +13649,7 @@ func (BlockdevAmendOptionsQcow2) BlockdevDriver() BlockdevDriver {
 }
 
 func (v BlockdevAmendOptionsQcow2) encodeBlockdevAmendOptions(e *codec.Encoder) {
+	e.In("BlockdevAmendOptionsQcow2")
 	v.encodeMembers(e)
 }
 
@@ -13146,15 +13700,15 @@ type BlockdevAmendOptionsVariant interface {
 }
 
 func (x *BlockdevAmendOptions) encodeMembers(e *codec.Encoder) {
-	if !e.Variant("BlockdevAmendOptions.Driver", "BlockdevAmendOptionsVariant", x.Driver) {
+	if !e.Variant("Driver", "BlockdevAmendOptionsVariant", x.Driver) {
 		return
 	}
 	e.Tag("driver", string(x.Driver.BlockdevDriver()))
 	x.Driver.encodeBlockdevAmendOptions(e)
 }
 
-func (x *BlockdevAmendOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	return false, nil
+func (x *BlockdevAmendOptions) member(d *codec.Decoder) bool {
+	return false
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -13169,164 +13723,160 @@ func (x BlockdevAmendOptions) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *BlockdevAmendOptions) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockdevAmendOptions) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-func (x *BlockdevAmendOptions) decode(dec *codec.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "driver")
-	if err != nil {
-		return err
-	}
+func (x *BlockdevAmendOptions) decode(d *codec.Decoder) {
+	u := d.Union("BlockdevAmendOptions", "driver")
 	switch BlockdevDriver(u.Tag) {
 	case BlockdevDriverBlkdebug:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevAmendOptionsBlkdebug{}
 	case BlockdevDriverBlklogwrites:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevAmendOptionsBlklogwrites{}
 	case BlockdevDriverBlkreplay:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevAmendOptionsBlkreplay{}
 	case BlockdevDriverBlkverify:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevAmendOptionsBlkverify{}
 	case BlockdevDriverBochs:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevAmendOptionsBochs{}
 	case BlockdevDriverCloop:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevAmendOptionsCloop{}
 	case BlockdevDriverCompress:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevAmendOptionsCompress{}
 	case BlockdevDriverCopyBeforeWrite:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevAmendOptionsCopyBeforeWrite{}
 	case BlockdevDriverCopyOnRead:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevAmendOptionsCopyOnRead{}
 	case BlockdevDriverDmg:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevAmendOptionsDmg{}
 	case BlockdevDriverFile:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevAmendOptionsFile{}
 	case BlockdevDriverSnapshotAccess:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevAmendOptionsSnapshotAccess{}
 	case BlockdevDriverFTP:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevAmendOptionsFTP{}
 	case BlockdevDriverFTPS:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevAmendOptionsFTPS{}
 	case BlockdevDriverHostCdrom:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevAmendOptionsHostCdrom{}
 	case BlockdevDriverHostDevice:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevAmendOptionsHostDevice{}
 	case BlockdevDriverHTTP:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevAmendOptionsHTTP{}
 	case BlockdevDriverHTTPS:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevAmendOptionsHTTPS{}
 	case BlockdevDriverIOUring:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevAmendOptionsIOUring{}
 	case BlockdevDriverIscsi:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevAmendOptionsIscsi{}
 	case BlockdevDriverLUKS:
 		var v BlockdevAmendOptionsLUKS
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case BlockdevDriverNBD:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevAmendOptionsNBD{}
 	case BlockdevDriverNFS:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevAmendOptionsNFS{}
 	case BlockdevDriverNullAio:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevAmendOptionsNullAio{}
 	case BlockdevDriverNullCo:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevAmendOptionsNullCo{}
 	case BlockdevDriverNvme:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevAmendOptionsNvme{}
 	case BlockdevDriverNvmeIOUring:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevAmendOptionsNvmeIOUring{}
 	case BlockdevDriverParallels:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevAmendOptionsParallels{}
 	case BlockdevDriverPreallocate:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevAmendOptionsPreallocate{}
 	case BlockdevDriverQcow:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevAmendOptionsQcow{}
 	case BlockdevDriverQcow2:
 		var v BlockdevAmendOptionsQcow2
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Driver = v
 	case BlockdevDriverQed:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevAmendOptionsQed{}
 	case BlockdevDriverQuorum:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevAmendOptionsQuorum{}
 	case BlockdevDriverRaw:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevAmendOptionsRaw{}
 	case BlockdevDriverRBD:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevAmendOptionsRBD{}
 	case BlockdevDriverReplication:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevAmendOptionsReplication{}
 	case BlockdevDriverSSH:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevAmendOptionsSSH{}
 	case BlockdevDriverThrottle:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevAmendOptionsThrottle{}
 	case BlockdevDriverVdi:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevAmendOptionsVdi{}
 	case BlockdevDriverVhdx:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevAmendOptionsVhdx{}
 	case BlockdevDriverVirtioBlkVfioPCI:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevAmendOptionsVirtioBlkVfioPCI{}
 	case BlockdevDriverVirtioBlkVhostUser:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevAmendOptionsVirtioBlkVhostUser{}
 	case BlockdevDriverVirtioBlkVhostVdpa:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevAmendOptionsVirtioBlkVhostVdpa{}
 	case BlockdevDriverVmdk:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevAmendOptionsVmdk{}
 	case BlockdevDriverVpc:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevAmendOptionsVpc{}
 	case BlockdevDriverVvfat:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Driver = BlockdevAmendOptionsVvfat{}
 	default:
-		x.Driver, err = unknownVariant(&u, x.decodeMember)
+		x.Driver = unknownVariant(&u, x.member)
 	}
-	return err
 }
 
 // String is x as JSON, without secrets.
@@ -14032,6 +14582,30 @@ type BlockImageCorruptedEvent struct {
 	Fatal bool `json:"fatal"`
 }
 
+func (x *BlockImageCorruptedEvent) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "device":
+		x.Device = d.String()
+	case "node-name":
+		x.NodeName = codec.Ptr(d, x.NodeName, codec.DecodeString[string])
+	case "msg":
+		x.Msg = d.String()
+	case "offset":
+		x.Offset = codec.Ptr(d, x.Offset, codec.DecodeInt[int64])
+	case "size":
+		x.Size = codec.Ptr(d, x.Size, codec.DecodeInt[int64])
+	case "fatal":
+		x.Fatal = d.Bool()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *BlockImageCorruptedEvent) decode(d *codec.Decoder) {
+	d.Object("BlockImageCorruptedEvent", x.member)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockImageCorruptedEvent) String() string {
 	return codec.Short(x)
@@ -14054,7 +14628,7 @@ func (BlockImageCorruptedEvent) EventName() string {
 
 func (x *BlockImageCorruptedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return e.Decode(codec.Into(x.decode))
 }
 
 // OnBlockImageCorrupted calls f for every event BLOCK_IMAGE_CORRUPTED, in order
@@ -14098,6 +14672,32 @@ type BlockIOErrorEvent struct {
 	Reason string `json:"reason"`
 }
 
+func (x *BlockIOErrorEvent) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "qom-path":
+		x.QOMPath = d.String()
+	case "device":
+		x.Device = d.String()
+	case "node-name":
+		x.NodeName = codec.Ptr(d, x.NodeName, codec.DecodeString[string])
+	case "operation":
+		x.Operation = IOOperationType(d.String())
+	case "action":
+		x.Action = BlockErrorAction(d.String())
+	case "nospace":
+		x.Nospace = codec.Ptr(d, x.Nospace, codec.DecodeBool[bool])
+	case "reason":
+		x.Reason = d.String()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *BlockIOErrorEvent) decode(d *codec.Decoder) {
+	d.Object("BlockIOErrorEvent", x.member)
+}
+
 // EventName returns BLOCK_IO_ERROR.
 func (BlockIOErrorEvent) EventName() string {
 	return "BLOCK_IO_ERROR"
@@ -14105,7 +14705,7 @@ func (BlockIOErrorEvent) EventName() string {
 
 func (x *BlockIOErrorEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return e.Decode(codec.Into(x.decode))
 }
 
 // OnBlockIOError calls f for every event BLOCK_IO_ERROR, in order and never
@@ -14144,6 +14744,30 @@ type BlockJobCompletedEvent struct {
 	Error *string `json:"error,omitzero"`
 }
 
+func (x *BlockJobCompletedEvent) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "type":
+		x.Type = JobType(d.String())
+	case "device":
+		x.Device = d.String()
+	case "len":
+		x.Len = codec.Int[int64](d)
+	case "offset":
+		x.Offset = codec.Int[int64](d)
+	case "speed":
+		x.Speed = codec.Int[int64](d)
+	case "error":
+		x.Error = codec.Ptr(d, x.Error, codec.DecodeString[string])
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *BlockJobCompletedEvent) decode(d *codec.Decoder) {
+	d.Object("BlockJobCompletedEvent", x.member)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockJobCompletedEvent) String() string {
 	return codec.Short(x)
@@ -14166,7 +14790,7 @@ func (BlockJobCompletedEvent) EventName() string {
 
 func (x *BlockJobCompletedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return e.Decode(codec.Into(x.decode))
 }
 
 // OnBlockJobCompleted calls f for every event BLOCK_JOB_COMPLETED, in order and
@@ -14198,6 +14822,28 @@ type BlockJobCancelledEvent struct {
 	Speed int64 `json:"speed"`
 }
 
+func (x *BlockJobCancelledEvent) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "type":
+		x.Type = JobType(d.String())
+	case "device":
+		x.Device = d.String()
+	case "len":
+		x.Len = codec.Int[int64](d)
+	case "offset":
+		x.Offset = codec.Int[int64](d)
+	case "speed":
+		x.Speed = codec.Int[int64](d)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *BlockJobCancelledEvent) decode(d *codec.Decoder) {
+	d.Object("BlockJobCancelledEvent", x.member)
+}
+
 // EventName returns BLOCK_JOB_CANCELLED.
 func (BlockJobCancelledEvent) EventName() string {
 	return "BLOCK_JOB_CANCELLED"
@@ -14205,7 +14851,7 @@ func (BlockJobCancelledEvent) EventName() string {
 
 func (x *BlockJobCancelledEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return e.Decode(codec.Into(x.decode))
 }
 
 // OnBlockJobCancelled calls f for every event BLOCK_JOB_CANCELLED, in order and
@@ -14236,6 +14882,24 @@ type BlockJobErrorEvent struct {
 	Action BlockErrorAction `json:"action"`
 }
 
+func (x *BlockJobErrorEvent) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "device":
+		x.Device = d.String()
+	case "operation":
+		x.Operation = IOOperationType(d.String())
+	case "action":
+		x.Action = BlockErrorAction(d.String())
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *BlockJobErrorEvent) decode(d *codec.Decoder) {
+	d.Object("BlockJobErrorEvent", x.member)
+}
+
 // EventName returns BLOCK_JOB_ERROR.
 func (BlockJobErrorEvent) EventName() string {
 	return "BLOCK_JOB_ERROR"
@@ -14243,7 +14907,7 @@ func (BlockJobErrorEvent) EventName() string {
 
 func (x *BlockJobErrorEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return e.Decode(codec.Into(x.decode))
 }
 
 // OnBlockJobError calls f for every event BLOCK_JOB_ERROR, in order and never
@@ -14275,6 +14939,28 @@ type BlockJobReadyEvent struct {
 	Speed int64 `json:"speed"`
 }
 
+func (x *BlockJobReadyEvent) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "type":
+		x.Type = JobType(d.String())
+	case "device":
+		x.Device = d.String()
+	case "len":
+		x.Len = codec.Int[int64](d)
+	case "offset":
+		x.Offset = codec.Int[int64](d)
+	case "speed":
+		x.Speed = codec.Int[int64](d)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *BlockJobReadyEvent) decode(d *codec.Decoder) {
+	d.Object("BlockJobReadyEvent", x.member)
+}
+
 // EventName returns BLOCK_JOB_READY.
 func (BlockJobReadyEvent) EventName() string {
 	return "BLOCK_JOB_READY"
@@ -14282,7 +14968,7 @@ func (BlockJobReadyEvent) EventName() string {
 
 func (x *BlockJobReadyEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return e.Decode(codec.Into(x.decode))
 }
 
 // OnBlockJobReady calls f for every event BLOCK_JOB_READY, in order and never
@@ -14308,6 +14994,22 @@ type BlockJobPendingEvent struct {
 	ID string `json:"id"`
 }
 
+func (x *BlockJobPendingEvent) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "type":
+		x.Type = JobType(d.String())
+	case "id":
+		x.ID = d.String()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *BlockJobPendingEvent) decode(d *codec.Decoder) {
+	d.Object("BlockJobPendingEvent", x.member)
+}
+
 // EventName returns BLOCK_JOB_PENDING.
 func (BlockJobPendingEvent) EventName() string {
 	return "BLOCK_JOB_PENDING"
@@ -14315,7 +15017,7 @@ func (BlockJobPendingEvent) EventName() string {
 
 func (x *BlockJobPendingEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return e.Decode(codec.Into(x.decode))
 }
 
 // OnBlockJobPending calls f for every event BLOCK_JOB_PENDING, in order and
@@ -14381,6 +15083,24 @@ type BlockWriteThresholdEvent struct {
 	WriteThreshold uint64 `json:"write-threshold"`
 }
 
+func (x *BlockWriteThresholdEvent) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "node-name":
+		x.NodeName = d.String()
+	case "amount-exceeded":
+		x.AmountExceeded = codec.Uint[uint64](d)
+	case "write-threshold":
+		x.WriteThreshold = codec.Uint[uint64](d)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *BlockWriteThresholdEvent) decode(d *codec.Decoder) {
+	d.Object("BlockWriteThresholdEvent", x.member)
+}
+
 // EventName returns BLOCK_WRITE_THRESHOLD.
 func (BlockWriteThresholdEvent) EventName() string {
 	return "BLOCK_WRITE_THRESHOLD"
@@ -14388,7 +15108,7 @@ func (BlockWriteThresholdEvent) EventName() string {
 
 func (x *BlockWriteThresholdEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return e.Decode(codec.Into(x.decode))
 }
 
 // OnBlockWriteThreshold calls f for every event BLOCK_WRITE_THRESHOLD, in order
@@ -14457,25 +15177,27 @@ type XBlockdevSetIothreadArgs struct {
 	Force *bool `json:"force,omitzero"`
 }
 
-func (x *XBlockdevSetIothreadArgs) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *XBlockdevSetIothreadArgs) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "node-name":
-		return codec.String(dec, &x.NodeName)
+		x.NodeName = d.String()
 	case "iothread":
-		return codec.Object(dec, &x.Iothread, decodeStrOrNull)
+		decodeStrOrNull(&x.Iothread, d)
 	case "force":
-		return codec.OptionalBool(dec, &x.Force)
+		x.Force = codec.Ptr(d, x.Force, codec.DecodeBool[bool])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *XBlockdevSetIothreadArgs) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *XBlockdevSetIothreadArgs) decode(d *codec.Decoder) {
+	d.Object("XBlockdevSetIothreadArgs", x.member)
 }
 
 func (x *XBlockdevSetIothreadArgs) encodeMembers(e *codec.Encoder) {
 	e.String("node-name", x.NodeName)
-	e.Alternate("iothread", "StrOrNull", x.Iothread)
+	e.Alternate("iothread", "Iothread", "StrOrNull", x.Iothread)
 	if x.Force != nil {
 		e.Bool("force", *x.Force)
 	}
@@ -14493,12 +15215,12 @@ func (x XBlockdevSetIothreadArgs) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *XBlockdevSetIothreadArgs) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *XBlockdevSetIothreadArgs) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
 // XBlockdevSetIothread moves a node and its children to an iothread, or back to
@@ -14567,6 +15289,24 @@ type QuorumFailureEvent struct {
 	SectorsCount int64 `json:"sectors-count"`
 }
 
+func (x *QuorumFailureEvent) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "reference":
+		x.Reference = d.String()
+	case "sector-num":
+		x.SectorNum = codec.Int[int64](d)
+	case "sectors-count":
+		x.SectorsCount = codec.Int[int64](d)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *QuorumFailureEvent) decode(d *codec.Decoder) {
+	d.Object("QuorumFailureEvent", x.member)
+}
+
 // EventName returns QUORUM_FAILURE.
 func (QuorumFailureEvent) EventName() string {
 	return "QUORUM_FAILURE"
@@ -14574,7 +15314,7 @@ func (QuorumFailureEvent) EventName() string {
 
 func (x *QuorumFailureEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return e.Decode(codec.Into(x.decode))
 }
 
 // OnQuorumFailure calls f for every event QUORUM_FAILURE, in order and never
@@ -14609,6 +15349,28 @@ type QuorumReportBadEvent struct {
 	SectorsCount int64 `json:"sectors-count"`
 }
 
+func (x *QuorumReportBadEvent) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "type":
+		x.Type = QuorumOpType(d.String())
+	case "error":
+		x.Error = codec.Ptr(d, x.Error, codec.DecodeString[string])
+	case "node-name":
+		x.NodeName = d.String()
+	case "sector-num":
+		x.SectorNum = codec.Int[int64](d)
+	case "sectors-count":
+		x.SectorsCount = codec.Int[int64](d)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *QuorumReportBadEvent) decode(d *codec.Decoder) {
+	d.Object("QuorumReportBadEvent", x.member)
+}
+
 // String is x as JSON, without secrets.
 func (x QuorumReportBadEvent) String() string {
 	return codec.Short(x)
@@ -14631,7 +15393,7 @@ func (QuorumReportBadEvent) EventName() string {
 
 func (x *QuorumReportBadEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return e.Decode(codec.Into(x.decode))
 }
 
 // OnQuorumReportBad calls f for every event QUORUM_REPORT_BAD, in order and
@@ -14694,7 +15456,7 @@ type BlockdevSnapshotDeleteInternalSyncArgs struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.blockdev-snapshot-delete-internal-sync
 func (c *Client) BlockdevSnapshotDeleteInternalSync(ctx context.Context, args BlockdevSnapshotDeleteInternalSyncArgs) (SnapshotInfo, error) {
 	var result SnapshotInfo
-	err := c.conn.Execute(ctx, "blockdev-snapshot-delete-internal-sync", args, &result)
+	err := c.conn.Execute(ctx, "blockdev-snapshot-delete-internal-sync", args, codec.Into(result.decode))
 	return result, err
 }
 

@@ -130,22 +130,24 @@ type BlockExportOptionsNBD struct {
 	AllocationDepth *bool `json:"allocation-depth,omitzero"`
 }
 
-func (x *BlockExportOptionsNBD) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockExportOptionsNBD) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "name":
-		return codec.OptionalString(dec, &x.Name)
+		x.Name = codec.Ptr(d, x.Name, codec.DecodeString[string])
 	case "description":
-		return codec.OptionalString(dec, &x.Description)
+		x.Description = codec.Ptr(d, x.Description, codec.DecodeString[string])
 	case "bitmaps":
-		return codec.List(dec, &x.Bitmaps, decodeBlockDirtyBitmapOrStr)
+		x.Bitmaps = codec.List(d, decodeBlockDirtyBitmapOrStr)
 	case "allocation-depth":
-		return codec.OptionalBool(dec, &x.AllocationDepth)
+		x.AllocationDepth = codec.Ptr(d, x.AllocationDepth, codec.DecodeBool[bool])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *BlockExportOptionsNBD) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *BlockExportOptionsNBD) decode(d *codec.Decoder) {
+	d.Object("BlockExportOptionsNBD", x.member)
 }
 
 func (x *BlockExportOptionsNBD) encodeMembers(e *codec.Encoder) {
@@ -156,7 +158,7 @@ func (x *BlockExportOptionsNBD) encodeMembers(e *codec.Encoder) {
 		e.String("description", *x.Description)
 	}
 	if x.Bitmaps != nil {
-		codec.Alternates(e, "bitmaps", "BlockDirtyBitmapOrStr", x.Bitmaps)
+		codec.Alternates(e, "bitmaps", "Bitmaps", "BlockDirtyBitmapOrStr", x.Bitmaps)
 	}
 	if x.AllocationDepth != nil {
 		e.Bool("allocation-depth", *x.AllocationDepth)
@@ -175,12 +177,12 @@ func (x BlockExportOptionsNBD) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *BlockExportOptionsNBD) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockExportOptionsNBD) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
 // BlockExportType returns [BlockExportTypeNBD].
@@ -189,6 +191,7 @@ func (BlockExportOptionsNBD) BlockExportType() BlockExportType {
 }
 
 func (v BlockExportOptionsNBD) encodeBlockExportOptions(e *codec.Encoder) {
+	e.In("BlockExportOptionsNBD")
 	v.encodeMembers(e)
 }
 
@@ -210,16 +213,18 @@ type BlockExportOptionsVhostUserBlk struct {
 	NumQueues *uint16 `json:"num-queues,omitzero"`
 }
 
-func (x *BlockExportOptionsVhostUserBlk) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockExportOptionsVhostUserBlk) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "addr":
-		return codec.Object(dec, &x.Addr, (*SocketAddress).decode)
+		x.Addr.decode(d)
 	case "logical-block-size":
-		return codec.OptionalUint(dec, &x.LogicalBlockSize)
+		x.LogicalBlockSize = codec.Ptr(d, x.LogicalBlockSize, codec.DecodeUint[uint64])
 	case "num-queues":
-		return codec.OptionalUint(dec, &x.NumQueues)
+		x.NumQueues = codec.Ptr(d, x.NumQueues, codec.DecodeUint[uint16])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *BlockExportOptionsVhostUserBlk) encodeMembers(e *codec.Encoder) {
@@ -253,6 +258,7 @@ func (BlockExportOptionsVhostUserBlk) BlockExportType() BlockExportType {
 }
 
 func (v BlockExportOptionsVhostUserBlk) encodeBlockExportOptions(e *codec.Encoder) {
+	e.In("BlockExportOptionsVhostUserBlk")
 	v.encodeMembers(e)
 }
 
@@ -306,16 +312,18 @@ type BlockExportOptionsFuse struct {
 	AllowOther *FuseExportAllowOther `json:"allow-other,omitzero"`
 }
 
-func (x *BlockExportOptionsFuse) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockExportOptionsFuse) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "mountpoint":
-		return codec.String(dec, &x.Mountpoint)
+		x.Mountpoint = d.String()
 	case "growable":
-		return codec.OptionalBool(dec, &x.Growable)
+		x.Growable = codec.Ptr(d, x.Growable, codec.DecodeBool[bool])
 	case "allow-other":
-		return codec.OptionalString(dec, &x.AllowOther)
+		x.AllowOther = codec.Ptr(d, x.AllowOther, codec.DecodeString[FuseExportAllowOther])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *BlockExportOptionsFuse) encodeMembers(e *codec.Encoder) {
@@ -334,6 +342,7 @@ func (BlockExportOptionsFuse) BlockExportType() BlockExportType {
 }
 
 func (v BlockExportOptionsFuse) encodeBlockExportOptions(e *codec.Encoder) {
+	e.In("BlockExportOptionsFuse")
 	v.encodeMembers(e)
 }
 
@@ -360,20 +369,22 @@ type BlockExportOptionsVduseBlk struct {
 	Serial *string `json:"serial,omitzero"`
 }
 
-func (x *BlockExportOptionsVduseBlk) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockExportOptionsVduseBlk) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "name":
-		return codec.String(dec, &x.Name)
+		x.Name = d.String()
 	case "num-queues":
-		return codec.OptionalUint(dec, &x.NumQueues)
+		x.NumQueues = codec.Ptr(d, x.NumQueues, codec.DecodeUint[uint16])
 	case "queue-size":
-		return codec.OptionalUint(dec, &x.QueueSize)
+		x.QueueSize = codec.Ptr(d, x.QueueSize, codec.DecodeUint[uint16])
 	case "logical-block-size":
-		return codec.OptionalUint(dec, &x.LogicalBlockSize)
+		x.LogicalBlockSize = codec.Ptr(d, x.LogicalBlockSize, codec.DecodeUint[uint64])
 	case "serial":
-		return codec.OptionalString(dec, &x.Serial)
+		x.Serial = codec.Ptr(d, x.Serial, codec.DecodeString[string])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *BlockExportOptionsVduseBlk) encodeMembers(e *codec.Encoder) {
@@ -398,6 +409,7 @@ func (BlockExportOptionsVduseBlk) BlockExportType() BlockExportType {
 }
 
 func (v BlockExportOptionsVduseBlk) encodeBlockExportOptions(e *codec.Encoder) {
+	e.In("BlockExportOptionsVduseBlk")
 	v.encodeMembers(e)
 }
 
@@ -591,7 +603,7 @@ type BlockExportOptionsVariant interface {
 }
 
 func (x *BlockExportOptions) encodeMembers(e *codec.Encoder) {
-	if !e.Variant("BlockExportOptions.Type", "BlockExportOptionsVariant", x.Type) {
+	if !e.Variant("Type", "BlockExportOptionsVariant", x.Type) {
 		return
 	}
 	e.Tag("type", string(x.Type.BlockExportType()))
@@ -600,7 +612,7 @@ func (x *BlockExportOptions) encodeMembers(e *codec.Encoder) {
 		e.Bool("fixed-iothread", *x.FixedIothread)
 	}
 	if x.Iothread != nil {
-		e.Alternate("iothread", "BlockExportIothreads", x.Iothread)
+		e.Alternate("iothread", "Iothread", "BlockExportIothreads", x.Iothread)
 	}
 	e.String("node-name", x.NodeName)
 	if x.Writable != nil {
@@ -615,24 +627,26 @@ func (x *BlockExportOptions) encodeMembers(e *codec.Encoder) {
 	x.Type.encodeBlockExportOptions(e)
 }
 
-func (x *BlockExportOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BlockExportOptions) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "id":
-		return codec.String(dec, &x.ID)
+		x.ID = d.String()
 	case "fixed-iothread":
-		return codec.OptionalBool(dec, &x.FixedIothread)
+		x.FixedIothread = codec.Ptr(d, x.FixedIothread, codec.DecodeBool[bool])
 	case "iothread":
-		return codec.Object(dec, &x.Iothread, decodeBlockExportIothreads)
+		decodeBlockExportIothreads(&x.Iothread, d)
 	case "node-name":
-		return codec.String(dec, &x.NodeName)
+		x.NodeName = d.String()
 	case "writable":
-		return codec.OptionalBool(dec, &x.Writable)
+		x.Writable = codec.Ptr(d, x.Writable, codec.DecodeBool[bool])
 	case "writethrough":
-		return codec.OptionalBool(dec, &x.Writethrough)
+		x.Writethrough = codec.Ptr(d, x.Writethrough, codec.DecodeBool[bool])
 	case "allow-inactive":
-		return codec.OptionalBool(dec, &x.AllowInactive)
+		x.AllowInactive = codec.Ptr(d, x.AllowInactive, codec.DecodeBool[bool])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -647,40 +661,36 @@ func (x BlockExportOptions) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *BlockExportOptions) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *BlockExportOptions) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-func (x *BlockExportOptions) decode(dec *codec.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "type")
-	if err != nil {
-		return err
-	}
+func (x *BlockExportOptions) decode(d *codec.Decoder) {
+	u := d.Union("BlockExportOptions", "type")
 	switch BlockExportType(u.Tag) {
 	case BlockExportTypeNBD:
 		var v BlockExportOptionsNBD
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Type = v
 	case BlockExportTypeVhostUserBlk:
 		var v BlockExportOptionsVhostUserBlk
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Type = v
 	case BlockExportTypeFuse:
 		var v BlockExportOptionsFuse
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Type = v
 	case BlockExportTypeVduseBlk:
 		var v BlockExportOptionsVduseBlk
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Type = v
 	default:
-		x.Type, err = unknownVariant(&u, x.decodeMember)
+		x.Type = unknownVariant(&u, x.member)
 	}
-	return err
 }
 
 // String is x as JSON, without secrets.
@@ -711,23 +721,16 @@ type BlockExportIothreads interface {
 	isBlockExportIothreads()
 }
 
-func decodeBlockExportIothreads(x *BlockExportIothreads, dec *codec.Decoder) error {
-	switch dec.PeekKind() {
+func decodeBlockExportIothreads(x *BlockExportIothreads, d *codec.Decoder) {
+	switch d.Alternate() {
 	case '"':
-		var v Str
-		_, err := codec.Value(dec, &v)
-		*x = v
-		return err
+		*x = Str(d.String())
 	case '[':
 		var v StrList
-		_, err := codec.Value(dec, &v)
+		v = codec.List(d, codec.DecodeString[string])
 		*x = v
-		return err
 	default:
-		var v Unknown
-		_, err := codec.Value(dec, &v)
-		*x = v
-		return err
+		*x = Unknown{JSON: d.Raw()}
 	}
 }
 
@@ -789,6 +792,20 @@ type BlockExportDeletedEvent struct {
 	ID string `json:"id"`
 }
 
+func (x *BlockExportDeletedEvent) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "id":
+		x.ID = d.String()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *BlockExportDeletedEvent) decode(d *codec.Decoder) {
+	d.Object("BlockExportDeletedEvent", x.member)
+}
+
 // EventName returns BLOCK_EXPORT_DELETED.
 func (BlockExportDeletedEvent) EventName() string {
 	return "BLOCK_EXPORT_DELETED"
@@ -796,7 +813,7 @@ func (BlockExportDeletedEvent) EventName() string {
 
 func (x *BlockExportDeletedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return e.Decode(codec.Into(x.decode))
 }
 
 // OnBlockExportDeleted calls f for every event BLOCK_EXPORT_DELETED, in order
@@ -823,6 +840,26 @@ type BlockExportInfo struct {
 	ShuttingDown bool `json:"shutting-down"`
 }
 
+func (x *BlockExportInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "id":
+		x.ID = d.String()
+	case "type":
+		x.Type = BlockExportType(d.String())
+	case "node-name":
+		x.NodeName = d.String()
+	case "shutting-down":
+		x.ShuttingDown = d.Bool()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *BlockExportInfo) decode(d *codec.Decoder) {
+	d.Object("BlockExportInfo", x.member)
+}
+
 // QueryBlockExports returns all exports, of every type, those that are about to
 // end included.
 //
@@ -833,6 +870,8 @@ type BlockExportInfo struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-export.query-block-exports
 func (c *Client) QueryBlockExports(ctx context.Context) ([]BlockExportInfo, error) {
 	var result []BlockExportInfo
-	err := c.conn.Execute(ctx, "query-block-exports", nil, &result)
+	err := c.conn.Execute(ctx, "query-block-exports", nil, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, (*BlockExportInfo).decode)
+	}))
 	return result, err
 }

@@ -99,6 +99,22 @@ type PRManagerInfo struct {
 	Connected bool `json:"connected"`
 }
 
+func (x *PRManagerInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "id":
+		x.ID = d.String()
+	case "connected":
+		x.Connected = d.Bool()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *PRManagerInfo) decode(d *codec.Decoder) {
+	d.Object("PRManagerInfo", x.member)
+}
+
 // QueryPrManagers returns the objects that do SCSI persistent reservations for
 // guests, and whether their helper process can be reached.
 //
@@ -109,7 +125,9 @@ type PRManagerInfo struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.query-pr-managers
 func (c *Client) QueryPrManagers(ctx context.Context) ([]PRManagerInfo, error) {
 	var result []PRManagerInfo
-	err := c.conn.Execute(ctx, "query-pr-managers", nil, &result)
+	err := c.conn.Execute(ctx, "query-pr-managers", nil, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, (*PRManagerInfo).decode)
+	}))
 	return result, err
 }
 
@@ -337,6 +355,24 @@ type DeviceTrayMovedEvent struct {
 	TrayOpen bool `json:"tray-open"`
 }
 
+func (x *DeviceTrayMovedEvent) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "device":
+		x.Device = d.String()
+	case "id":
+		x.ID = d.String()
+	case "tray-open":
+		x.TrayOpen = d.Bool()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *DeviceTrayMovedEvent) decode(d *codec.Decoder) {
+	d.Object("DeviceTrayMovedEvent", x.member)
+}
+
 // EventName returns DEVICE_TRAY_MOVED.
 func (DeviceTrayMovedEvent) EventName() string {
 	return "DEVICE_TRAY_MOVED"
@@ -344,7 +380,7 @@ func (DeviceTrayMovedEvent) EventName() string {
 
 func (x *DeviceTrayMovedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return e.Decode(codec.Into(x.decode))
 }
 
 // OnDeviceTrayMoved calls f for every event DEVICE_TRAY_MOVED, in order and
@@ -372,6 +408,22 @@ type PrManagerStatusChangedEvent struct {
 	Connected bool `json:"connected"`
 }
 
+func (x *PrManagerStatusChangedEvent) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "id":
+		x.ID = d.String()
+	case "connected":
+		x.Connected = d.Bool()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *PrManagerStatusChangedEvent) decode(d *codec.Decoder) {
+	d.Object("PrManagerStatusChangedEvent", x.member)
+}
+
 // EventName returns PR_MANAGER_STATUS_CHANGED.
 func (PrManagerStatusChangedEvent) EventName() string {
 	return "PR_MANAGER_STATUS_CHANGED"
@@ -379,7 +431,7 @@ func (PrManagerStatusChangedEvent) EventName() string {
 
 func (x *PrManagerStatusChangedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return e.Decode(codec.Into(x.decode))
 }
 
 // OnPrManagerStatusChanged calls f for every event PR_MANAGER_STATUS_CHANGED,

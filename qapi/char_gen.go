@@ -29,6 +29,24 @@ type ChardevInfo struct {
 	FrontendOpen bool `json:"frontend-open"`
 }
 
+func (x *ChardevInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "label":
+		x.Label = d.String()
+	case "filename":
+		x.Filename = d.String()
+	case "frontend-open":
+		x.FrontendOpen = d.Bool()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *ChardevInfo) decode(d *codec.Decoder) {
+	d.Object("ChardevInfo", x.member)
+}
+
 // String is x as JSON, without secrets.
 func (x ChardevInfo) String() string {
 	return codec.Short(x)
@@ -54,7 +72,9 @@ func (x ChardevInfo) LogValue() slog.Value {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-char.query-chardev
 func (c *Client) QueryChardev(ctx context.Context) ([]ChardevInfo, error) {
 	var result []ChardevInfo
-	err := c.conn.Execute(ctx, "query-chardev", nil, &result)
+	err := c.conn.Execute(ctx, "query-chardev", nil, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, (*ChardevInfo).decode)
+	}))
 	return result, err
 }
 
@@ -70,6 +90,20 @@ type ChardevBackendInfo struct {
 	Name string `json:"name"`
 }
 
+func (x *ChardevBackendInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "name":
+		x.Name = d.String()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *ChardevBackendInfo) decode(d *codec.Decoder) {
+	d.Object("ChardevBackendInfo", x.member)
+}
+
 // QueryChardevBackends returns the kinds of character devices that this QEMU
 // can create.
 //
@@ -80,7 +114,9 @@ type ChardevBackendInfo struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-char.query-chardev-backends
 func (c *Client) QueryChardevBackends(ctx context.Context) ([]ChardevBackendInfo, error) {
 	var result []ChardevBackendInfo
-	err := c.conn.Execute(ctx, "query-chardev-backends", nil, &result)
+	err := c.conn.Execute(ctx, "query-chardev-backends", nil, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, (*ChardevBackendInfo).decode)
+	}))
 	return result, err
 }
 
@@ -176,7 +212,9 @@ type RingbufReadArgs struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-char.ringbuf-read
 func (c *Client) RingbufRead(ctx context.Context, args RingbufReadArgs) (string, error) {
 	var result string
-	err := c.conn.Execute(ctx, "ringbuf-read", args, &result)
+	err := c.conn.Execute(ctx, "ringbuf-read", args, codec.Into(func(d *codec.Decoder) {
+		result = d.String()
+	}))
 	return result, err
 }
 
@@ -839,15 +877,15 @@ type ChardevBackendVariant interface {
 }
 
 func (x *ChardevBackend) encodeMembers(e *codec.Encoder) {
-	if !e.Variant("ChardevBackend.Type", "ChardevBackendVariant", x.Type) {
+	if !e.Variant("Type", "ChardevBackendVariant", x.Type) {
 		return
 	}
 	e.Tag("type", string(x.Type.ChardevBackendKind()))
 	x.Type.encodeChardevBackend(e)
 }
 
-func (x *ChardevBackend) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	return false, nil
+func (x *ChardevBackend) member(d *codec.Decoder) bool {
+	return false
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -862,116 +900,158 @@ func (x ChardevBackend) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *ChardevBackend) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *ChardevBackend) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-func (x *ChardevBackend) decode(dec *codec.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "type")
-	if err != nil {
-		return err
-	}
+func (x *ChardevBackend) decode(d *codec.Decoder) {
+	u := d.Union("ChardevBackend", "type")
 	switch ChardevBackendKind(u.Tag) {
 	case ChardevBackendKindFile:
 		var v ChardevBackendFile
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, func(d *codec.Decoder) {
+			d.Value(&v)
+		})
 		x.Type = v
 	case ChardevBackendKindSerial:
 		var v ChardevBackendSerial
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, func(d *codec.Decoder) {
+			d.Value(&v)
+		})
 		x.Type = v
 	case ChardevBackendKindParallel:
 		var v ChardevBackendParallel
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, func(d *codec.Decoder) {
+			d.Value(&v)
+		})
 		x.Type = v
 	case ChardevBackendKindPipe:
 		var v ChardevBackendPipe
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, func(d *codec.Decoder) {
+			d.Value(&v)
+		})
 		x.Type = v
 	case ChardevBackendKindSocket:
 		var v ChardevBackendSocket
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, func(d *codec.Decoder) {
+			d.Value(&v)
+		})
 		x.Type = v
 	case ChardevBackendKindUDP:
 		var v ChardevBackendUDP
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, func(d *codec.Decoder) {
+			d.Value(&v)
+		})
 		x.Type = v
 	case ChardevBackendKindPty:
 		var v ChardevBackendPty
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, func(d *codec.Decoder) {
+			d.Value(&v)
+		})
 		x.Type = v
 	case ChardevBackendKindNull:
 		var v ChardevBackendNull
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, func(d *codec.Decoder) {
+			d.Value(&v)
+		})
 		x.Type = v
 	case ChardevBackendKindMux:
 		var v ChardevBackendMux
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, func(d *codec.Decoder) {
+			d.Value(&v)
+		})
 		x.Type = v
 	case ChardevBackendKindHub:
 		var v ChardevBackendHub
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, func(d *codec.Decoder) {
+			d.Value(&v)
+		})
 		x.Type = v
 	case ChardevBackendKindMsmouse:
 		var v ChardevBackendMsmouse
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, func(d *codec.Decoder) {
+			d.Value(&v)
+		})
 		x.Type = v
 	case ChardevBackendKindWctablet:
 		var v ChardevBackendWctablet
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, func(d *codec.Decoder) {
+			d.Value(&v)
+		})
 		x.Type = v
 	case ChardevBackendKindBraille:
 		var v ChardevBackendBraille
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, func(d *codec.Decoder) {
+			d.Value(&v)
+		})
 		x.Type = v
 	case ChardevBackendKindTestdev:
 		var v ChardevBackendTestdev
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, func(d *codec.Decoder) {
+			d.Value(&v)
+		})
 		x.Type = v
 	case ChardevBackendKindStdio:
 		var v ChardevBackendStdio
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, func(d *codec.Decoder) {
+			d.Value(&v)
+		})
 		x.Type = v
 	case ChardevBackendKindConsole:
 		var v ChardevBackendConsole
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, func(d *codec.Decoder) {
+			d.Value(&v)
+		})
 		x.Type = v
 	case ChardevBackendKindSpicevmc:
 		var v ChardevBackendSpicevmc
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, func(d *codec.Decoder) {
+			d.Value(&v)
+		})
 		x.Type = v
 	case ChardevBackendKindSpiceport:
 		var v ChardevBackendSpiceport
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, func(d *codec.Decoder) {
+			d.Value(&v)
+		})
 		x.Type = v
 	case ChardevBackendKindQEMUVdagent:
 		var v ChardevBackendQEMUVdagent
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, func(d *codec.Decoder) {
+			d.Value(&v)
+		})
 		x.Type = v
 	case ChardevBackendKindDbus:
 		var v ChardevBackendDbus
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, func(d *codec.Decoder) {
+			d.Value(&v)
+		})
 		x.Type = v
 	case ChardevBackendKindVc:
 		var v ChardevBackendVc
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, func(d *codec.Decoder) {
+			d.Value(&v)
+		})
 		x.Type = v
 	case ChardevBackendKindRingbuf:
 		var v ChardevBackendRingbuf
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, func(d *codec.Decoder) {
+			d.Value(&v)
+		})
 		x.Type = v
 	case ChardevBackendKindMemory:
 		var v ChardevBackendMemory
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, func(d *codec.Decoder) {
+			d.Value(&v)
+		})
 		x.Type = v
 	default:
-		x.Type, err = unknownVariant(&u, x.decodeMember)
+		x.Type = unknownVariant(&u, x.member)
 	}
-	return err
 }
 
 // String is x as JSON, without secrets.
@@ -1188,6 +1268,20 @@ type ChardevReturn struct {
 	Pty *string `json:"pty,omitzero"`
 }
 
+func (x *ChardevReturn) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "pty":
+		x.Pty = codec.Ptr(d, x.Pty, codec.DecodeString[string])
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *ChardevReturn) decode(d *codec.Decoder) {
+	d.Object("ChardevReturn", x.member)
+}
+
 // ChardevAddArgs are the arguments of [Client.ChardevAdd].
 type ChardevAddArgs struct {
 	// The id for the character device, to be chosen by the caller.
@@ -1225,7 +1319,7 @@ func (x ChardevAddArgs) LogValue() slog.Value {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-char.chardev-add
 func (c *Client) ChardevAdd(ctx context.Context, args ChardevAddArgs) (ChardevReturn, error) {
 	var result ChardevReturn
-	err := c.conn.Execute(ctx, "chardev-add", args, &result)
+	err := c.conn.Execute(ctx, "chardev-add", args, codec.Into(result.decode))
 	return result, err
 }
 
@@ -1265,7 +1359,7 @@ func (x ChardevChangeArgs) LogValue() slog.Value {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-char.chardev-change
 func (c *Client) ChardevChange(ctx context.Context, args ChardevChangeArgs) (ChardevReturn, error) {
 	var result ChardevReturn
-	err := c.conn.Execute(ctx, "chardev-change", args, &result)
+	err := c.conn.Execute(ctx, "chardev-change", args, codec.Into(result.decode))
 	return result, err
 }
 
@@ -1329,6 +1423,22 @@ type VserportChangeEvent struct {
 	Open bool `json:"open"`
 }
 
+func (x *VserportChangeEvent) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "id":
+		x.ID = d.String()
+	case "open":
+		x.Open = d.Bool()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *VserportChangeEvent) decode(d *codec.Decoder) {
+	d.Object("VserportChangeEvent", x.member)
+}
+
 // EventName returns VSERPORT_CHANGE.
 func (VserportChangeEvent) EventName() string {
 	return "VSERPORT_CHANGE"
@@ -1336,7 +1446,7 @@ func (VserportChangeEvent) EventName() string {
 
 func (x *VserportChangeEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return e.Decode(codec.Into(x.decode))
 }
 
 // OnVserportChange calls f for every event VSERPORT_CHANGE, in order and never

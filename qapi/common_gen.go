@@ -107,23 +107,16 @@ type StrOrNull interface {
 	isStrOrNull()
 }
 
-func decodeStrOrNull(x *StrOrNull, dec *codec.Decoder) error {
-	switch dec.PeekKind() {
+func decodeStrOrNull(x *StrOrNull, d *codec.Decoder) {
+	switch d.Alternate() {
 	case '"':
-		var v Str
-		_, err := codec.Value(dec, &v)
-		*x = v
-		return err
+		*x = Str(d.String())
 	case 'n':
 		var v Null
-		_, err := codec.Value(dec, &v)
+		d.Null()
 		*x = v
-		return err
 	default:
-		var v Unknown
-		_, err := codec.Value(dec, &v)
-		*x = v
-		return err
+		*x = Unknown{JSON: d.Raw()}
 	}
 }
 
@@ -372,6 +365,20 @@ func (e GrabToggleKeys) Known() bool {
 type HumanReadableText struct {
 	// The text.
 	HumanReadableText string `json:"human-readable-text"`
+}
+
+func (x *HumanReadableText) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "human-readable-text":
+		x.HumanReadableText = d.String()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *HumanReadableText) decode(d *codec.Decoder) {
+	d.Object("HumanReadableText", x.member)
 }
 
 // EndianMode is a byte order.

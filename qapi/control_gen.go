@@ -2,7 +2,10 @@
 
 package qapi
 
-import "context"
+import (
+	"context"
+	"github.com/goqapi/goqapi/qmp/codec"
+)
 
 // QMPCapabilitiesArgs are the arguments of [Client.QMPCapabilities].
 type QMPCapabilitiesArgs struct {
@@ -67,6 +70,24 @@ type VersionTriple struct {
 	Micro int64 `json:"micro"`
 }
 
+func (x *VersionTriple) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "major":
+		x.Major = codec.Int[int64](d)
+	case "minor":
+		x.Minor = codec.Int[int64](d)
+	case "micro":
+		x.Micro = codec.Int[int64](d)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *VersionTriple) decode(d *codec.Decoder) {
+	d.Object("VersionTriple", x.member)
+}
+
 // VersionInfo is the version of a QEMU.
 //
 // It is the struct VersionInfo of control.json.
@@ -81,6 +102,22 @@ type VersionInfo struct {
 	Package string `json:"package"`
 }
 
+func (x *VersionInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "qemu":
+		x.QEMU.decode(d)
+	case "package":
+		x.Package = d.String()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *VersionInfo) decode(d *codec.Decoder) {
+	d.Object("VersionInfo", x.member)
+}
+
 // QueryVersion returns the server's version. To learn what it can do there is a
 // better way: see Introspect.
 //
@@ -91,7 +128,7 @@ type VersionInfo struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-control.query-version
 func (c *Client) QueryVersion(ctx context.Context) (VersionInfo, error) {
 	var result VersionInfo
-	err := c.conn.Execute(ctx, "query-version", nil, &result)
+	err := c.conn.Execute(ctx, "query-version", nil, codec.Into(result.decode))
 	return result, err
 }
 
@@ -107,6 +144,20 @@ type CommandInfo struct {
 	Name string `json:"name"`
 }
 
+func (x *CommandInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "name":
+		x.Name = d.String()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *CommandInfo) decode(d *codec.Decoder) {
+	d.Object("CommandInfo", x.member)
+}
+
 // QueryCommands returns the commands that the server has.
 // [Client.QueryQMPSchema] reports their arguments, too.
 //
@@ -117,7 +168,9 @@ type CommandInfo struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-control.query-commands
 func (c *Client) QueryCommands(ctx context.Context) ([]CommandInfo, error) {
 	var result []CommandInfo
-	err := c.conn.Execute(ctx, "query-commands", nil, &result)
+	err := c.conn.Execute(ctx, "query-commands", nil, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, (*CommandInfo).decode)
+	}))
 	return result, err
 }
 

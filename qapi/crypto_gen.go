@@ -281,12 +281,14 @@ type QCryptoBlockOptionsQCow struct {
 	KeySecret *string `json:"key-secret,omitzero"`
 }
 
-func (x *QCryptoBlockOptionsQCow) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *QCryptoBlockOptionsQCow) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "key-secret":
-		return codec.OptionalString(dec, &x.KeySecret)
+		x.KeySecret = codec.Ptr(d, x.KeySecret, codec.DecodeString[string])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *QCryptoBlockOptionsQCow) encodeMembers(e *codec.Encoder) {
@@ -308,12 +310,14 @@ type QCryptoBlockOptionsLUKS struct {
 	KeySecret *string `json:"key-secret,omitzero"`
 }
 
-func (x *QCryptoBlockOptionsLUKS) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *QCryptoBlockOptionsLUKS) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "key-secret":
-		return codec.OptionalString(dec, &x.KeySecret)
+		x.KeySecret = codec.Ptr(d, x.KeySecret, codec.DecodeString[string])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *QCryptoBlockOptionsLUKS) encodeMembers(e *codec.Encoder) {
@@ -350,24 +354,26 @@ type QCryptoBlockCreateOptionsLUKS struct {
 	IterTime *int64 `json:"iter-time,omitzero"`
 }
 
-func (x *QCryptoBlockCreateOptionsLUKS) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *QCryptoBlockCreateOptionsLUKS) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "key-secret":
-		return codec.OptionalString(dec, &x.KeySecret)
+		x.KeySecret = codec.Ptr(d, x.KeySecret, codec.DecodeString[string])
 	case "cipher-alg":
-		return codec.OptionalString(dec, &x.CipherAlg)
+		x.CipherAlg = codec.Ptr(d, x.CipherAlg, codec.DecodeString[QCryptoCipherAlgo])
 	case "cipher-mode":
-		return codec.OptionalString(dec, &x.CipherMode)
+		x.CipherMode = codec.Ptr(d, x.CipherMode, codec.DecodeString[QCryptoCipherMode])
 	case "ivgen-alg":
-		return codec.OptionalString(dec, &x.IvgenAlg)
+		x.IvgenAlg = codec.Ptr(d, x.IvgenAlg, codec.DecodeString[QCryptoIVGenAlgo])
 	case "ivgen-hash-alg":
-		return codec.OptionalString(dec, &x.IvgenHashAlg)
+		x.IvgenHashAlg = codec.Ptr(d, x.IvgenHashAlg, codec.DecodeString[QCryptoHashAlgo])
 	case "hash-alg":
-		return codec.OptionalString(dec, &x.HashAlg)
+		x.HashAlg = codec.Ptr(d, x.HashAlg, codec.DecodeString[QCryptoHashAlgo])
 	case "iter-time":
-		return codec.OptionalInt(dec, &x.IterTime)
+		x.IterTime = codec.Ptr(d, x.IterTime, codec.DecodeInt[int64])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *QCryptoBlockCreateOptionsLUKS) encodeMembers(e *codec.Encoder) {
@@ -400,6 +406,7 @@ func (QCryptoBlockCreateOptionsLUKS) QCryptoBlockFormat() QCryptoBlockFormat {
 }
 
 func (v QCryptoBlockCreateOptionsLUKS) encodeQCryptoBlockCreateOptions(e *codec.Encoder) {
+	e.In("QCryptoBlockCreateOptionsLUKS")
 	v.encodeMembers(e)
 }
 
@@ -427,15 +434,15 @@ type QCryptoBlockOpenOptionsVariant interface {
 }
 
 func (x *QCryptoBlockOpenOptions) encodeMembers(e *codec.Encoder) {
-	if !e.Variant("QCryptoBlockOpenOptions.Format", "QCryptoBlockOpenOptionsVariant", x.Format) {
+	if !e.Variant("Format", "QCryptoBlockOpenOptionsVariant", x.Format) {
 		return
 	}
 	e.Tag("format", string(x.Format.QCryptoBlockFormat()))
 	x.Format.encodeQCryptoBlockOpenOptions(e)
 }
 
-func (x *QCryptoBlockOpenOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	return false, nil
+func (x *QCryptoBlockOpenOptions) member(d *codec.Decoder) bool {
+	return false
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -450,32 +457,28 @@ func (x QCryptoBlockOpenOptions) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *QCryptoBlockOpenOptions) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *QCryptoBlockOpenOptions) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-func (x *QCryptoBlockOpenOptions) decode(dec *codec.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "format")
-	if err != nil {
-		return err
-	}
+func (x *QCryptoBlockOpenOptions) decode(d *codec.Decoder) {
+	u := d.Union("QCryptoBlockOpenOptions", "format")
 	switch QCryptoBlockFormat(u.Tag) {
 	case QCryptoBlockFormatQcow:
 		var v QCryptoBlockOpenOptionsQcow
-		err = u.Variant(x.decodeMember, (*QCryptoBlockOptionsQCow)(&v).decodeMember)
+		u.Variant(x.member, (*QCryptoBlockOptionsQCow)(&v).member)
 		x.Format = v
 	case QCryptoBlockFormatLUKS:
 		var v QCryptoBlockOpenOptionsLUKS
-		err = u.Variant(x.decodeMember, (*QCryptoBlockOptionsLUKS)(&v).decodeMember)
+		u.Variant(x.member, (*QCryptoBlockOptionsLUKS)(&v).member)
 		x.Format = v
 	default:
-		x.Format, err = unknownVariant(&u, x.decodeMember)
+		x.Format = unknownVariant(&u, x.member)
 	}
-	return err
 }
 
 // String is x as JSON, without secrets.
@@ -506,6 +509,7 @@ func (QCryptoBlockOpenOptionsQcow) QCryptoBlockFormat() QCryptoBlockFormat {
 }
 
 func (v QCryptoBlockOpenOptionsQcow) encodeQCryptoBlockOpenOptions(e *codec.Encoder) {
+	e.In("QCryptoBlockOpenOptionsQcow")
 	(*QCryptoBlockOptionsQCow)(&v).encodeMembers(e)
 }
 
@@ -521,6 +525,7 @@ func (QCryptoBlockOpenOptionsLUKS) QCryptoBlockFormat() QCryptoBlockFormat {
 }
 
 func (v QCryptoBlockOpenOptionsLUKS) encodeQCryptoBlockOpenOptions(e *codec.Encoder) {
+	e.In("QCryptoBlockOpenOptionsLUKS")
 	(*QCryptoBlockOptionsLUKS)(&v).encodeMembers(e)
 }
 
@@ -549,15 +554,15 @@ type QCryptoBlockCreateOptionsVariant interface {
 }
 
 func (x *QCryptoBlockCreateOptions) encodeMembers(e *codec.Encoder) {
-	if !e.Variant("QCryptoBlockCreateOptions.Format", "QCryptoBlockCreateOptionsVariant", x.Format) {
+	if !e.Variant("Format", "QCryptoBlockCreateOptionsVariant", x.Format) {
 		return
 	}
 	e.Tag("format", string(x.Format.QCryptoBlockFormat()))
 	x.Format.encodeQCryptoBlockCreateOptions(e)
 }
 
-func (x *QCryptoBlockCreateOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	return false, nil
+func (x *QCryptoBlockCreateOptions) member(d *codec.Decoder) bool {
+	return false
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -572,32 +577,28 @@ func (x QCryptoBlockCreateOptions) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *QCryptoBlockCreateOptions) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *QCryptoBlockCreateOptions) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-func (x *QCryptoBlockCreateOptions) decode(dec *codec.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "format")
-	if err != nil {
-		return err
-	}
+func (x *QCryptoBlockCreateOptions) decode(d *codec.Decoder) {
+	u := d.Union("QCryptoBlockCreateOptions", "format")
 	switch QCryptoBlockFormat(u.Tag) {
 	case QCryptoBlockFormatQcow:
 		var v QCryptoBlockCreateOptionsQcow
-		err = u.Variant(x.decodeMember, (*QCryptoBlockOptionsQCow)(&v).decodeMember)
+		u.Variant(x.member, (*QCryptoBlockOptionsQCow)(&v).member)
 		x.Format = v
 	case QCryptoBlockFormatLUKS:
 		var v QCryptoBlockCreateOptionsLUKS
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Format = v
 	default:
-		x.Format, err = unknownVariant(&u, x.decodeMember)
+		x.Format = unknownVariant(&u, x.member)
 	}
-	return err
 }
 
 // String is x as JSON, without secrets.
@@ -628,6 +629,7 @@ func (QCryptoBlockCreateOptionsQcow) QCryptoBlockFormat() QCryptoBlockFormat {
 }
 
 func (v QCryptoBlockCreateOptionsQcow) encodeQCryptoBlockCreateOptions(e *codec.Encoder) {
+	e.In("QCryptoBlockCreateOptionsQcow")
 	(*QCryptoBlockOptionsQCow)(&v).encodeMembers(e)
 }
 
@@ -649,22 +651,24 @@ type QCryptoBlockInfoLUKSSlot struct {
 	KeyOffset int64 `json:"key-offset"`
 }
 
-func (x *QCryptoBlockInfoLUKSSlot) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *QCryptoBlockInfoLUKSSlot) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "active":
-		return codec.Bool(dec, &x.Active)
+		x.Active = d.Bool()
 	case "iters":
-		return codec.OptionalInt(dec, &x.Iters)
+		x.Iters = codec.Ptr(d, x.Iters, codec.DecodeInt[int64])
 	case "stripes":
-		return codec.OptionalInt(dec, &x.Stripes)
+		x.Stripes = codec.Ptr(d, x.Stripes, codec.DecodeInt[int64])
 	case "key-offset":
-		return codec.Int(dec, &x.KeyOffset)
+		x.KeyOffset = codec.Int[int64](d)
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *QCryptoBlockInfoLUKSSlot) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *QCryptoBlockInfoLUKSSlot) decode(d *codec.Decoder) {
+	d.Object("QCryptoBlockInfoLUKSSlot", x.member)
 }
 
 // QCryptoBlockInfoLUKS says how a LUKS disk is encrypted.
@@ -699,30 +703,36 @@ type QCryptoBlockInfoLUKS struct {
 	Slots []QCryptoBlockInfoLUKSSlot `json:"slots"`
 }
 
-func (x *QCryptoBlockInfoLUKS) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *QCryptoBlockInfoLUKS) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "cipher-alg":
-		return codec.String(dec, &x.CipherAlg)
+		x.CipherAlg = QCryptoCipherAlgo(d.String())
 	case "cipher-mode":
-		return codec.String(dec, &x.CipherMode)
+		x.CipherMode = QCryptoCipherMode(d.String())
 	case "ivgen-alg":
-		return codec.String(dec, &x.IvgenAlg)
+		x.IvgenAlg = QCryptoIVGenAlgo(d.String())
 	case "ivgen-hash-alg":
-		return codec.OptionalString(dec, &x.IvgenHashAlg)
+		x.IvgenHashAlg = codec.Ptr(d, x.IvgenHashAlg, codec.DecodeString[QCryptoHashAlgo])
 	case "hash-alg":
-		return codec.String(dec, &x.HashAlg)
+		x.HashAlg = QCryptoHashAlgo(d.String())
 	case "detached-header":
-		return codec.Bool(dec, &x.DetachedHeader)
+		x.DetachedHeader = d.Bool()
 	case "payload-offset":
-		return codec.Int(dec, &x.PayloadOffset)
+		x.PayloadOffset = codec.Int[int64](d)
 	case "master-key-iters":
-		return codec.Int(dec, &x.MasterKeyIters)
+		x.MasterKeyIters = codec.Int[int64](d)
 	case "uuid":
-		return codec.String(dec, &x.UUID)
+		x.UUID = d.String()
 	case "slots":
-		return codec.List(dec, &x.Slots, (*QCryptoBlockInfoLUKSSlot).decode)
+		x.Slots = codec.List(d, (*QCryptoBlockInfoLUKSSlot).decode)
+	default:
+		return false
 	}
-	return false, nil
+	return true
+}
+
+func (x *QCryptoBlockInfoLUKS) decode(d *codec.Decoder) {
+	d.Object("QCryptoBlockInfoLUKS", x.member)
 }
 
 func (x *QCryptoBlockInfoLUKS) encodeMembers(e *codec.Encoder) {
@@ -746,6 +756,7 @@ func (QCryptoBlockInfoLUKS) QCryptoBlockFormat() QCryptoBlockFormat {
 }
 
 func (v QCryptoBlockInfoLUKS) encodeQCryptoBlockInfo(e *codec.Encoder) {
+	e.In("QCryptoBlockInfoLUKS")
 	v.encodeMembers(e)
 }
 
@@ -773,15 +784,15 @@ type QCryptoBlockInfoVariant interface {
 }
 
 func (x *QCryptoBlockInfo) encodeMembers(e *codec.Encoder) {
-	if !e.Variant("QCryptoBlockInfo.Format", "QCryptoBlockInfoVariant", x.Format) {
+	if !e.Variant("Format", "QCryptoBlockInfoVariant", x.Format) {
 		return
 	}
 	e.Tag("format", string(x.Format.QCryptoBlockFormat()))
 	x.Format.encodeQCryptoBlockInfo(e)
 }
 
-func (x *QCryptoBlockInfo) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	return false, nil
+func (x *QCryptoBlockInfo) member(d *codec.Decoder) bool {
+	return false
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -796,31 +807,27 @@ func (x QCryptoBlockInfo) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *QCryptoBlockInfo) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *QCryptoBlockInfo) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-func (x *QCryptoBlockInfo) decode(dec *codec.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "format")
-	if err != nil {
-		return err
-	}
+func (x *QCryptoBlockInfo) decode(d *codec.Decoder) {
+	u := d.Union("QCryptoBlockInfo", "format")
 	switch QCryptoBlockFormat(u.Tag) {
 	case QCryptoBlockFormatQcow:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Format = QCryptoBlockInfoQcow{}
 	case QCryptoBlockFormatLUKS:
 		var v QCryptoBlockInfoLUKS
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Format = v
 	default:
-		x.Format, err = unknownVariant(&u, x.decodeMember)
+		x.Format = unknownVariant(&u, x.member)
 	}
-	return err
 }
 
 // String is x as JSON, without secrets.
@@ -906,22 +913,24 @@ type QCryptoBlockAmendOptionsLUKS struct {
 	Secret *string `json:"secret,omitzero"`
 }
 
-func (x *QCryptoBlockAmendOptionsLUKS) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *QCryptoBlockAmendOptionsLUKS) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "state":
-		return codec.String(dec, &x.State)
+		x.State = QCryptoBlockLUKSKeyslotState(d.String())
 	case "new-secret":
-		return codec.OptionalString(dec, &x.NewSecret)
+		x.NewSecret = codec.Ptr(d, x.NewSecret, codec.DecodeString[string])
 	case "old-secret":
-		return codec.OptionalString(dec, &x.OldSecret)
+		x.OldSecret = codec.Ptr(d, x.OldSecret, codec.DecodeString[string])
 	case "keyslot":
-		return codec.OptionalInt(dec, &x.Keyslot)
+		x.Keyslot = codec.Ptr(d, x.Keyslot, codec.DecodeInt[int64])
 	case "iter-time":
-		return codec.OptionalInt(dec, &x.IterTime)
+		x.IterTime = codec.Ptr(d, x.IterTime, codec.DecodeInt[int64])
 	case "secret":
-		return codec.OptionalString(dec, &x.Secret)
+		x.Secret = codec.Ptr(d, x.Secret, codec.DecodeString[string])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *QCryptoBlockAmendOptionsLUKS) encodeMembers(e *codec.Encoder) {
@@ -949,6 +958,7 @@ func (QCryptoBlockAmendOptionsLUKS) QCryptoBlockFormat() QCryptoBlockFormat {
 }
 
 func (v QCryptoBlockAmendOptionsLUKS) encodeQCryptoBlockAmendOptions(e *codec.Encoder) {
+	e.In("QCryptoBlockAmendOptionsLUKS")
 	v.encodeMembers(e)
 }
 
@@ -976,15 +986,15 @@ type QCryptoBlockAmendOptionsVariant interface {
 }
 
 func (x *QCryptoBlockAmendOptions) encodeMembers(e *codec.Encoder) {
-	if !e.Variant("QCryptoBlockAmendOptions.Format", "QCryptoBlockAmendOptionsVariant", x.Format) {
+	if !e.Variant("Format", "QCryptoBlockAmendOptionsVariant", x.Format) {
 		return
 	}
 	e.Tag("format", string(x.Format.QCryptoBlockFormat()))
 	x.Format.encodeQCryptoBlockAmendOptions(e)
 }
 
-func (x *QCryptoBlockAmendOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	return false, nil
+func (x *QCryptoBlockAmendOptions) member(d *codec.Decoder) bool {
+	return false
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -999,31 +1009,27 @@ func (x QCryptoBlockAmendOptions) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *QCryptoBlockAmendOptions) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *QCryptoBlockAmendOptions) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-func (x *QCryptoBlockAmendOptions) decode(dec *codec.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "format")
-	if err != nil {
-		return err
-	}
+func (x *QCryptoBlockAmendOptions) decode(d *codec.Decoder) {
+	u := d.Union("QCryptoBlockAmendOptions", "format")
 	switch QCryptoBlockFormat(u.Tag) {
 	case QCryptoBlockFormatQcow:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Format = QCryptoBlockAmendOptionsQcow{}
 	case QCryptoBlockFormatLUKS:
 		var v QCryptoBlockAmendOptionsLUKS
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Format = v
 	default:
-		x.Format, err = unknownVariant(&u, x.decodeMember)
+		x.Format = unknownVariant(&u, x.member)
 	}
-	return err
 }
 
 // String is x as JSON, without secrets.
@@ -1081,20 +1087,22 @@ type ObjectOptionsSecret struct {
 	File *string `json:"file,omitzero"`
 }
 
-func (x *ObjectOptionsSecret) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *ObjectOptionsSecret) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "format":
-		return codec.OptionalString(dec, &x.Format)
+		x.Format = codec.Ptr(d, x.Format, codec.DecodeString[QCryptoSecretFormat])
 	case "keyid":
-		return codec.OptionalString(dec, &x.Keyid)
+		x.Keyid = codec.Ptr(d, x.Keyid, codec.DecodeString[string])
 	case "iv":
-		return codec.OptionalString(dec, &x.Iv)
+		x.Iv = codec.Ptr(d, x.Iv, codec.DecodeString[string])
 	case "data":
-		return codec.OptionalString(dec, &x.Data)
+		x.Data = codec.Ptr(d, x.Data, codec.DecodeString[string])
 	case "file":
-		return codec.OptionalString(dec, &x.File)
+		x.File = codec.Ptr(d, x.File, codec.DecodeString[string])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *ObjectOptionsSecret) encodeMembers(e *codec.Encoder) {
@@ -1136,6 +1144,7 @@ func (ObjectOptionsSecret) ObjectType() ObjectType {
 }
 
 func (v ObjectOptionsSecret) encodeObjectOptions(e *codec.Encoder) {
+	e.In("ObjectOptionsSecret")
 	v.encodeMembers(e)
 }
 
@@ -1161,18 +1170,20 @@ type ObjectOptionsSecretKeyring struct {
 	Serial int32 `json:"serial"`
 }
 
-func (x *ObjectOptionsSecretKeyring) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *ObjectOptionsSecretKeyring) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "format":
-		return codec.OptionalString(dec, &x.Format)
+		x.Format = codec.Ptr(d, x.Format, codec.DecodeString[QCryptoSecretFormat])
 	case "keyid":
-		return codec.OptionalString(dec, &x.Keyid)
+		x.Keyid = codec.Ptr(d, x.Keyid, codec.DecodeString[string])
 	case "iv":
-		return codec.OptionalString(dec, &x.Iv)
+		x.Iv = codec.Ptr(d, x.Iv, codec.DecodeString[string])
 	case "serial":
-		return codec.Int(dec, &x.Serial)
+		x.Serial = codec.Int[int32](d)
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *ObjectOptionsSecretKeyring) encodeMembers(e *codec.Encoder) {
@@ -1194,6 +1205,7 @@ func (ObjectOptionsSecretKeyring) ObjectType() ObjectType {
 }
 
 func (v ObjectOptionsSecretKeyring) encodeObjectOptions(e *codec.Encoder) {
+	e.In("ObjectOptionsSecretKeyring")
 	v.encodeMembers(e)
 }
 
@@ -1217,18 +1229,20 @@ type ObjectOptionsTLSCipherSuites struct {
 	Priority *string `json:"priority,omitzero"`
 }
 
-func (x *ObjectOptionsTLSCipherSuites) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *ObjectOptionsTLSCipherSuites) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "verify-peer":
-		return codec.OptionalBool(dec, &x.VerifyPeer)
+		x.VerifyPeer = codec.Ptr(d, x.VerifyPeer, codec.DecodeBool[bool])
 	case "dir":
-		return codec.OptionalString(dec, &x.Dir)
+		x.Dir = codec.Ptr(d, x.Dir, codec.DecodeString[string])
 	case "endpoint":
-		return codec.OptionalString(dec, &x.Endpoint)
+		x.Endpoint = codec.Ptr(d, x.Endpoint, codec.DecodeString[QCryptoTLSCredsEndpoint])
 	case "priority":
-		return codec.OptionalString(dec, &x.Priority)
+		x.Priority = codec.Ptr(d, x.Priority, codec.DecodeString[string])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *ObjectOptionsTLSCipherSuites) encodeMembers(e *codec.Encoder) {
@@ -1252,6 +1266,7 @@ func (ObjectOptionsTLSCipherSuites) ObjectType() ObjectType {
 }
 
 func (v ObjectOptionsTLSCipherSuites) encodeObjectOptions(e *codec.Encoder) {
+	e.In("ObjectOptionsTLSCipherSuites")
 	v.encodeMembers(e)
 }
 
@@ -1275,18 +1290,20 @@ type ObjectOptionsTLSCredsAnon struct {
 	Priority *string `json:"priority,omitzero"`
 }
 
-func (x *ObjectOptionsTLSCredsAnon) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *ObjectOptionsTLSCredsAnon) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "verify-peer":
-		return codec.OptionalBool(dec, &x.VerifyPeer)
+		x.VerifyPeer = codec.Ptr(d, x.VerifyPeer, codec.DecodeBool[bool])
 	case "dir":
-		return codec.OptionalString(dec, &x.Dir)
+		x.Dir = codec.Ptr(d, x.Dir, codec.DecodeString[string])
 	case "endpoint":
-		return codec.OptionalString(dec, &x.Endpoint)
+		x.Endpoint = codec.Ptr(d, x.Endpoint, codec.DecodeString[QCryptoTLSCredsEndpoint])
 	case "priority":
-		return codec.OptionalString(dec, &x.Priority)
+		x.Priority = codec.Ptr(d, x.Priority, codec.DecodeString[string])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *ObjectOptionsTLSCredsAnon) encodeMembers(e *codec.Encoder) {
@@ -1310,6 +1327,7 @@ func (ObjectOptionsTLSCredsAnon) ObjectType() ObjectType {
 }
 
 func (v ObjectOptionsTLSCredsAnon) encodeObjectOptions(e *codec.Encoder) {
+	e.In("ObjectOptionsTLSCredsAnon")
 	v.encodeMembers(e)
 }
 
@@ -1335,20 +1353,22 @@ type ObjectOptionsTLSCredsPSK struct {
 	Username *string `json:"username,omitzero"`
 }
 
-func (x *ObjectOptionsTLSCredsPSK) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *ObjectOptionsTLSCredsPSK) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "verify-peer":
-		return codec.OptionalBool(dec, &x.VerifyPeer)
+		x.VerifyPeer = codec.Ptr(d, x.VerifyPeer, codec.DecodeBool[bool])
 	case "dir":
-		return codec.OptionalString(dec, &x.Dir)
+		x.Dir = codec.Ptr(d, x.Dir, codec.DecodeString[string])
 	case "endpoint":
-		return codec.OptionalString(dec, &x.Endpoint)
+		x.Endpoint = codec.Ptr(d, x.Endpoint, codec.DecodeString[QCryptoTLSCredsEndpoint])
 	case "priority":
-		return codec.OptionalString(dec, &x.Priority)
+		x.Priority = codec.Ptr(d, x.Priority, codec.DecodeString[string])
 	case "username":
-		return codec.OptionalString(dec, &x.Username)
+		x.Username = codec.Ptr(d, x.Username, codec.DecodeString[string])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *ObjectOptionsTLSCredsPSK) encodeMembers(e *codec.Encoder) {
@@ -1375,6 +1395,7 @@ func (ObjectOptionsTLSCredsPSK) ObjectType() ObjectType {
 }
 
 func (v ObjectOptionsTLSCredsPSK) encodeObjectOptions(e *codec.Encoder) {
+	e.In("ObjectOptionsTLSCredsPSK")
 	v.encodeMembers(e)
 }
 
@@ -1403,22 +1424,24 @@ type ObjectOptionsTLSCredsX509 struct {
 	Passwordid *string `json:"passwordid,omitzero"`
 }
 
-func (x *ObjectOptionsTLSCredsX509) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *ObjectOptionsTLSCredsX509) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "verify-peer":
-		return codec.OptionalBool(dec, &x.VerifyPeer)
+		x.VerifyPeer = codec.Ptr(d, x.VerifyPeer, codec.DecodeBool[bool])
 	case "dir":
-		return codec.OptionalString(dec, &x.Dir)
+		x.Dir = codec.Ptr(d, x.Dir, codec.DecodeString[string])
 	case "endpoint":
-		return codec.OptionalString(dec, &x.Endpoint)
+		x.Endpoint = codec.Ptr(d, x.Endpoint, codec.DecodeString[QCryptoTLSCredsEndpoint])
 	case "priority":
-		return codec.OptionalString(dec, &x.Priority)
+		x.Priority = codec.Ptr(d, x.Priority, codec.DecodeString[string])
 	case "sanity-check":
-		return codec.OptionalBool(dec, &x.SanityCheck)
+		x.SanityCheck = codec.Ptr(d, x.SanityCheck, codec.DecodeBool[bool])
 	case "passwordid":
-		return codec.OptionalString(dec, &x.Passwordid)
+		x.Passwordid = codec.Ptr(d, x.Passwordid, codec.DecodeString[string])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *ObjectOptionsTLSCredsX509) encodeMembers(e *codec.Encoder) {
@@ -1448,6 +1471,7 @@ func (ObjectOptionsTLSCredsX509) ObjectType() ObjectType {
 }
 
 func (v ObjectOptionsTLSCredsX509) encodeObjectOptions(e *codec.Encoder) {
+	e.In("ObjectOptionsTLSCredsX509")
 	v.encodeMembers(e)
 }
 
@@ -1547,14 +1571,16 @@ type QCryptoAkCipherOptionsRSA struct {
 	PaddingAlg QCryptoRSAPaddingAlgo `json:"padding-alg"`
 }
 
-func (x *QCryptoAkCipherOptionsRSA) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *QCryptoAkCipherOptionsRSA) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "hash-alg":
-		return codec.String(dec, &x.HashAlg)
+		x.HashAlg = QCryptoHashAlgo(d.String())
 	case "padding-alg":
-		return codec.String(dec, &x.PaddingAlg)
+		x.PaddingAlg = QCryptoRSAPaddingAlgo(d.String())
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *QCryptoAkCipherOptionsRSA) encodeMembers(e *codec.Encoder) {
@@ -1568,6 +1594,7 @@ func (QCryptoAkCipherOptionsRSA) QCryptoAkCipherAlgo() QCryptoAkCipherAlgo {
 }
 
 func (v QCryptoAkCipherOptionsRSA) encodeQCryptoAkCipherOptions(e *codec.Encoder) {
+	e.In("QCryptoAkCipherOptionsRSA")
 	v.encodeMembers(e)
 }
 
@@ -1596,15 +1623,15 @@ type QCryptoAkCipherOptionsVariant interface {
 }
 
 func (x *QCryptoAkCipherOptions) encodeMembers(e *codec.Encoder) {
-	if !e.Variant("QCryptoAkCipherOptions.Alg", "QCryptoAkCipherOptionsVariant", x.Alg) {
+	if !e.Variant("Alg", "QCryptoAkCipherOptionsVariant", x.Alg) {
 		return
 	}
 	e.Tag("alg", string(x.Alg.QCryptoAkCipherAlgo()))
 	x.Alg.encodeQCryptoAkCipherOptions(e)
 }
 
-func (x *QCryptoAkCipherOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	return false, nil
+func (x *QCryptoAkCipherOptions) member(d *codec.Decoder) bool {
+	return false
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -1619,28 +1646,24 @@ func (x QCryptoAkCipherOptions) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *QCryptoAkCipherOptions) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *QCryptoAkCipherOptions) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-func (x *QCryptoAkCipherOptions) decode(dec *codec.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "alg")
-	if err != nil {
-		return err
-	}
+func (x *QCryptoAkCipherOptions) decode(d *codec.Decoder) {
+	u := d.Union("QCryptoAkCipherOptions", "alg")
 	switch QCryptoAkCipherAlgo(u.Tag) {
 	case QCryptoAkCipherAlgoRSA:
 		var v QCryptoAkCipherOptionsRSA
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Alg = v
 	default:
-		x.Alg, err = unknownVariant(&u, x.decodeMember)
+		x.Alg = unknownVariant(&u, x.member)
 	}
-	return err
 }
 
 // String is x as JSON, without secrets.

@@ -2,7 +2,10 @@
 
 package qapi
 
-import "context"
+import (
+	"context"
+	"github.com/goqapi/goqapi/qmp/codec"
+)
 
 // QCryptodevBackendAlgoType is the family of a cipher.
 //
@@ -115,6 +118,22 @@ type QCryptodevBackendClient struct {
 	Type QCryptodevBackendType `json:"type"`
 }
 
+func (x *QCryptodevBackendClient) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "queue":
+		x.Queue = codec.Uint[uint32](d)
+	case "type":
+		x.Type = QCryptodevBackendType(d.String())
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *QCryptodevBackendClient) decode(d *codec.Decoder) {
+	d.Object("QCryptodevBackendClient", x.member)
+}
+
 // QCryptodevInfo is a backend of virtio-crypto.
 //
 // It is the struct QCryptodevInfo of cryptodev.json.
@@ -131,6 +150,24 @@ type QCryptodevInfo struct {
 	Client []QCryptodevBackendClient `json:"client"`
 }
 
+func (x *QCryptodevInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "id":
+		x.ID = d.String()
+	case "service":
+		x.Service = codec.List(d, codec.DecodeString[QCryptodevBackendServiceType])
+	case "client":
+		x.Client = codec.List(d, (*QCryptodevBackendClient).decode)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *QCryptodevInfo) decode(d *codec.Decoder) {
+	d.Object("QCryptodevInfo", x.member)
+}
+
 // QueryCryptodev returns the backends of virtio-crypto that there are.
 //
 // It executes the command query-cryptodev of cryptodev.json.
@@ -140,6 +177,8 @@ type QCryptodevInfo struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-cryptodev.query-cryptodev
 func (c *Client) QueryCryptodev(ctx context.Context) ([]QCryptodevInfo, error) {
 	var result []QCryptodevInfo
-	err := c.conn.Execute(ctx, "query-cryptodev", nil, &result)
+	err := c.conn.Execute(ctx, "query-cryptodev", nil, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, (*QCryptodevInfo).decode)
+	}))
 	return result, err
 }

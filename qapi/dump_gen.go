@@ -148,6 +148,24 @@ type DumpQueryResult struct {
 	Total int64 `json:"total"`
 }
 
+func (x *DumpQueryResult) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "status":
+		x.Status = DumpStatus(d.String())
+	case "completed":
+		x.Completed = codec.Int[int64](d)
+	case "total":
+		x.Total = codec.Int[int64](d)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *DumpQueryResult) decode(d *codec.Decoder) {
+	d.Object("DumpQueryResult", x.member)
+}
+
 // QueryDump returns the progress of the running dump, or the result of the last
 // one.
 //
@@ -158,7 +176,7 @@ type DumpQueryResult struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-dump.query-dump
 func (c *Client) QueryDump(ctx context.Context) (DumpQueryResult, error) {
 	var result DumpQueryResult
-	err := c.conn.Execute(ctx, "query-dump", nil, &result)
+	err := c.conn.Execute(ctx, "query-dump", nil, codec.Into(result.decode))
 	return result, err
 }
 
@@ -177,6 +195,22 @@ type DumpCompletedEvent struct {
 	Result DumpQueryResult `json:"result"`
 	// What went wrong, in words for people. Only after a failure.
 	Error *string `json:"error,omitzero"`
+}
+
+func (x *DumpCompletedEvent) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "result":
+		x.Result.decode(d)
+	case "error":
+		x.Error = codec.Ptr(d, x.Error, codec.DecodeString[string])
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *DumpCompletedEvent) decode(d *codec.Decoder) {
+	d.Object("DumpCompletedEvent", x.member)
 }
 
 // String is x as JSON, without secrets.
@@ -201,7 +235,7 @@ func (DumpCompletedEvent) EventName() string {
 
 func (x *DumpCompletedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return e.Decode(codec.Into(x.decode))
 }
 
 // OnDumpCompleted calls f for every event DUMP_COMPLETED, in order and never
@@ -222,6 +256,20 @@ type DumpGuestMemoryCapability struct {
 	Formats []DumpGuestMemoryFormat `json:"formats"`
 }
 
+func (x *DumpGuestMemoryCapability) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "formats":
+		x.Formats = codec.List(d, codec.DecodeString[DumpGuestMemoryFormat])
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *DumpGuestMemoryCapability) decode(d *codec.Decoder) {
+	d.Object("DumpGuestMemoryCapability", x.member)
+}
+
 // QueryDumpGuestMemoryCapability returns the formats in which this guest's
 // memory can be dumped.
 //
@@ -232,6 +280,6 @@ type DumpGuestMemoryCapability struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-dump.query-dump-guest-memory-capability
 func (c *Client) QueryDumpGuestMemoryCapability(ctx context.Context) (DumpGuestMemoryCapability, error) {
 	var result DumpGuestMemoryCapability
-	err := c.conn.Execute(ctx, "query-dump-guest-memory-capability", nil, &result)
+	err := c.conn.Execute(ctx, "query-dump-guest-memory-capability", nil, codec.Into(result.decode))
 	return result, err
 }

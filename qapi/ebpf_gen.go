@@ -2,7 +2,10 @@
 
 package qapi
 
-import "context"
+import (
+	"context"
+	"github.com/goqapi/goqapi/qmp/codec"
+)
 
 // EbpfObject is an eBPF program.
 //
@@ -14,6 +17,20 @@ import "context"
 type EbpfObject struct {
 	// The ELF file in Base64, for libbpf.
 	Object string `json:"object"`
+}
+
+func (x *EbpfObject) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "object":
+		x.Object = d.String()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *EbpfObject) decode(d *codec.Decoder) {
+	d.Object("EbpfObject", x.member)
 }
 
 // EbpfProgramID is the name of an eBPF program.
@@ -60,6 +77,6 @@ type RequestEbpfArgs struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-ebpf.request-ebpf
 func (c *Client) RequestEbpf(ctx context.Context, args RequestEbpfArgs) (EbpfObject, error) {
 	var result EbpfObject
-	err := c.conn.Execute(ctx, "request-ebpf", args, &result)
+	err := c.conn.Execute(ctx, "request-ebpf", args, codec.Into(result.decode))
 	return result, err
 }

@@ -121,13 +121,16 @@ func (c *Capabilities) step(at place, step string) (place, error) {
 		return place{name: step}, nil
 	}
 	member, value, valued := strings.Cut(step, "=")
-	objects := c.objects(at.types)
-	for _, o := range objects {
-		if m, ok := c.member(o, member); ok {
-			if valued {
+	for _, t := range c.reach(at.types...) {
+		o, _ := c.entries[t].MetaType.(SchemaInfoObject)
+		for _, m := range o.Members {
+			switch {
+			case m.Name != member:
+			case valued:
 				return c.value(o, m, value)
+			default:
+				return place{member, m.Features, []string{m.Type}}, nil
 			}
-			return place{member, m.Features, []string{m.Type}}, nil
 		}
 	}
 	return place{}, fmt.Errorf("%s has no member %q", at.name, member)
@@ -144,7 +147,7 @@ func (c *Capabilities) featuresAt(at place) []string {
 
 // value finds a value of an enum that member m of object o has.
 func (c *Capabilities) value(o SchemaInfoObject, m SchemaInfoObjectMember, value string) (place, error) {
-	types := c.through(m.Type)
+	types := c.reach(m.Type)
 	for _, t := range types {
 		enum, ok := c.entries[t].MetaType.(SchemaInfoEnum)
 		if !ok || !slices.Contains(enum.Values, value) {
@@ -173,66 +176,31 @@ func (c *Capabilities) value(o SchemaInfoObject, m SchemaInfoObjectMember, value
 	return place{}, fmt.Errorf("%s has no value %q", m.Name, value)
 }
 
-// member finds a member of an object, in any of its variants.
-func (c *Capabilities) member(o SchemaInfoObject, name string) (SchemaInfoObjectMember, bool) {
-	return c.memberWithin(o, name, maxNesting)
-}
-
-// maxNesting bounds how far types are followed that hold each other: variants
-// of variants, lists of lists. QEMU has two levels; a server that has gone mad
-// could have a circle.
-const maxNesting = 8
-
-func (c *Capabilities) memberWithin(o SchemaInfoObject, name string, levels int) (SchemaInfoObjectMember, bool) {
-	for _, m := range o.Members {
-		if m.Name == name {
-			return m, true
+// reach returns types and those that one of them stands for, each once: what is in
+// a list, the forms of an alternate, and after an object those of its variants. A
+// server that has gone mad could have circles.
+func (c *Capabilities) reach(types ...string) []string {
+	var found []string
+	seen := map[string]bool{}
+	for queue := slices.Clone(types); len(queue) > 0; queue = queue[1:] {
+		t := queue[0]
+		if seen[t] {
+			continue
 		}
-	}
-	for _, variant := range o.Variants {
-		if v, ok := c.entries[variant.Type].MetaType.(SchemaInfoObject); ok && levels > 0 {
-			if m, ok := c.memberWithin(v, name, levels-1); ok {
-				return m, true
+		seen[t] = true
+		found = append(found, t)
+		switch v := c.entries[t].MetaType.(type) {
+		case SchemaInfoArray:
+			queue = append(queue, v.ElementType)
+		case SchemaInfoAlternate:
+			for _, m := range v.Members {
+				queue = append(queue, m.Type)
 			}
-		}
-	}
-	return SchemaInfoObjectMember{}, false
-}
-
-// objects are the object types among types, or that those hold.
-func (c *Capabilities) objects(types []string) []SchemaInfoObject {
-	var found []SchemaInfoObject
-	for _, t := range types {
-		for _, inner := range c.through(t) {
-			if o, ok := c.entries[inner].MetaType.(SchemaInfoObject); ok {
-				found = append(found, o)
+		case SchemaInfoObject:
+			for _, variant := range v.Variants {
+				queue = append(queue, variant.Type)
 			}
 		}
 	}
 	return found
-}
-
-// through looks through lists and alternates, and both within each other.
-func (c *Capabilities) through(t string) []string {
-	types := []string{t}
-	for range maxNesting {
-		var inner []string
-		for _, t := range types {
-			switch v := c.entries[t].MetaType.(type) {
-			case SchemaInfoArray:
-				inner = append(inner, v.ElementType)
-			case SchemaInfoAlternate:
-				for _, m := range v.Members {
-					inner = append(inner, m.Type)
-				}
-			default:
-				inner = append(inner, t)
-			}
-		}
-		if slices.Equal(types, inner) {
-			break
-		}
-		types = inner
-	}
-	return types
 }

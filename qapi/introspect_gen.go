@@ -25,7 +25,9 @@ import (
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-introspect.query-qmp-schema
 func (c *Client) QueryQMPSchema(ctx context.Context) ([]SchemaInfo, error) {
 	var result []SchemaInfo
-	err := c.conn.Execute(ctx, "query-qmp-schema", nil, codec.ListOf(&result, (*SchemaInfo).decode))
+	err := c.conn.Execute(ctx, "query-qmp-schema", nil, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, (*SchemaInfo).decode)
+	}))
 	return result, err
 }
 
@@ -101,7 +103,7 @@ type SchemaInfoVariant interface {
 }
 
 func (x *SchemaInfo) encodeMembers(e *codec.Encoder) {
-	if !e.Variant("SchemaInfo.MetaType", "SchemaInfoVariant", x.MetaType) {
+	if !e.Variant("MetaType", "SchemaInfoVariant", x.MetaType) {
 		return
 	}
 	e.String("name", x.Name)
@@ -112,14 +114,16 @@ func (x *SchemaInfo) encodeMembers(e *codec.Encoder) {
 	x.MetaType.encodeSchemaInfo(e)
 }
 
-func (x *SchemaInfo) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *SchemaInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "name":
-		return codec.String(dec, &x.Name)
+		x.Name = d.String()
 	case "features":
-		return codec.Strings(dec, &x.Features)
+		x.Features = codec.List(d, codec.DecodeString[string])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -134,52 +138,48 @@ func (x SchemaInfo) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *SchemaInfo) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *SchemaInfo) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-func (x *SchemaInfo) decode(dec *codec.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "meta-type")
-	if err != nil {
-		return err
-	}
+func (x *SchemaInfo) decode(d *codec.Decoder) {
+	u := d.Union("SchemaInfo", "meta-type")
 	switch SchemaMetaType(u.Tag) {
 	case SchemaMetaTypeBuiltin:
 		var v SchemaInfoBuiltin
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.MetaType = v
 	case SchemaMetaTypeEnum:
 		var v SchemaInfoEnum
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.MetaType = v
 	case SchemaMetaTypeArray:
 		var v SchemaInfoArray
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.MetaType = v
 	case SchemaMetaTypeObject:
 		var v SchemaInfoObject
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.MetaType = v
 	case SchemaMetaTypeAlternate:
 		var v SchemaInfoAlternate
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.MetaType = v
 	case SchemaMetaTypeCommand:
 		var v SchemaInfoCommand
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.MetaType = v
 	case SchemaMetaTypeEvent:
 		var v SchemaInfoEvent
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.MetaType = v
 	default:
-		x.MetaType, err = unknownVariant(&u, x.decodeMember)
+		x.MetaType = unknownVariant(&u, x.member)
 	}
-	return err
 }
 
 // String is x as JSON, without secrets.
@@ -210,12 +210,18 @@ type SchemaInfoBuiltin struct {
 	JSONType JSONType `json:"json-type"`
 }
 
-func (x *SchemaInfoBuiltin) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *SchemaInfoBuiltin) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "json-type":
-		return codec.String(dec, &x.JSONType)
+		x.JSONType = JSONType(d.String())
+	default:
+		return false
 	}
-	return false, nil
+	return true
+}
+
+func (x *SchemaInfoBuiltin) decode(d *codec.Decoder) {
+	d.Object("SchemaInfoBuiltin", x.member)
 }
 
 func (x *SchemaInfoBuiltin) encodeMembers(e *codec.Encoder) {
@@ -228,6 +234,7 @@ func (SchemaInfoBuiltin) SchemaMetaType() SchemaMetaType {
 }
 
 func (v SchemaInfoBuiltin) encodeSchemaInfo(e *codec.Encoder) {
+	e.In("SchemaInfoBuiltin")
 	v.encodeMembers(e)
 }
 
@@ -295,14 +302,20 @@ type SchemaInfoEnum struct {
 	Values []string `json:"values"`
 }
 
-func (x *SchemaInfoEnum) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *SchemaInfoEnum) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "members":
-		return codec.List(dec, &x.Members, (*SchemaInfoEnumMember).decode)
+		x.Members = codec.List(d, (*SchemaInfoEnumMember).decode)
 	case "values":
-		return codec.Strings(dec, &x.Values)
+		x.Values = codec.List(d, codec.DecodeString[string])
+	default:
+		return false
 	}
-	return false, nil
+	return true
+}
+
+func (x *SchemaInfoEnum) decode(d *codec.Decoder) {
+	d.Object("SchemaInfoEnum", x.member)
 }
 
 func (x *SchemaInfoEnum) encodeMembers(e *codec.Encoder) {
@@ -316,6 +329,7 @@ func (SchemaInfoEnum) SchemaMetaType() SchemaMetaType {
 }
 
 func (v SchemaInfoEnum) encodeSchemaInfo(e *codec.Encoder) {
+	e.In("SchemaInfoEnum")
 	v.encodeMembers(e)
 }
 
@@ -333,18 +347,20 @@ type SchemaInfoEnumMember struct {
 	Features []string `json:"features,omitzero"`
 }
 
-func (x *SchemaInfoEnumMember) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *SchemaInfoEnumMember) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "name":
-		return codec.String(dec, &x.Name)
+		x.Name = d.String()
 	case "features":
-		return codec.Strings(dec, &x.Features)
+		x.Features = codec.List(d, codec.DecodeString[string])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *SchemaInfoEnumMember) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *SchemaInfoEnumMember) decode(d *codec.Decoder) {
+	d.Object("SchemaInfoEnumMember", x.member)
 }
 
 // SchemaInfoArray is a list.
@@ -360,12 +376,18 @@ type SchemaInfoArray struct {
 	ElementType string `json:"element-type"`
 }
 
-func (x *SchemaInfoArray) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *SchemaInfoArray) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "element-type":
-		return codec.String(dec, &x.ElementType)
+		x.ElementType = d.String()
+	default:
+		return false
 	}
-	return false, nil
+	return true
+}
+
+func (x *SchemaInfoArray) decode(d *codec.Decoder) {
+	d.Object("SchemaInfoArray", x.member)
 }
 
 func (x *SchemaInfoArray) encodeMembers(e *codec.Encoder) {
@@ -378,6 +400,7 @@ func (SchemaInfoArray) SchemaMetaType() SchemaMetaType {
 }
 
 func (v SchemaInfoArray) encodeSchemaInfo(e *codec.Encoder) {
+	e.In("SchemaInfoArray")
 	v.encodeMembers(e)
 }
 
@@ -399,16 +422,22 @@ type SchemaInfoObject struct {
 	Variants []SchemaInfoObjectVariant `json:"variants,omitzero"`
 }
 
-func (x *SchemaInfoObject) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *SchemaInfoObject) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "members":
-		return codec.List(dec, &x.Members, (*SchemaInfoObjectMember).decode)
+		x.Members = codec.List(d, (*SchemaInfoObjectMember).decode)
 	case "tag":
-		return codec.OptionalString(dec, &x.Tag)
+		x.Tag = codec.Ptr(d, x.Tag, codec.DecodeString[string])
 	case "variants":
-		return codec.List(dec, &x.Variants, (*SchemaInfoObjectVariant).decode)
+		x.Variants = codec.List(d, (*SchemaInfoObjectVariant).decode)
+	default:
+		return false
 	}
-	return false, nil
+	return true
+}
+
+func (x *SchemaInfoObject) decode(d *codec.Decoder) {
+	d.Object("SchemaInfoObject", x.member)
 }
 
 func (x *SchemaInfoObject) encodeMembers(e *codec.Encoder) {
@@ -442,6 +471,7 @@ func (SchemaInfoObject) SchemaMetaType() SchemaMetaType {
 }
 
 func (v SchemaInfoObject) encodeSchemaInfo(e *codec.Encoder) {
+	e.In("SchemaInfoObject")
 	v.encodeMembers(e)
 }
 
@@ -463,22 +493,24 @@ type SchemaInfoObjectMember struct {
 	Features []string `json:"features,omitzero"`
 }
 
-func (x *SchemaInfoObjectMember) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *SchemaInfoObjectMember) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "name":
-		return codec.String(dec, &x.Name)
+		x.Name = d.String()
 	case "type":
-		return codec.String(dec, &x.Type)
+		x.Type = d.String()
 	case "default":
-		return codec.Value(dec, &x.Default)
+		x.Default = d.Raw()
 	case "features":
-		return codec.Strings(dec, &x.Features)
+		x.Features = codec.List(d, codec.DecodeString[string])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *SchemaInfoObjectMember) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *SchemaInfoObjectMember) decode(d *codec.Decoder) {
+	d.Object("SchemaInfoObjectMember", x.member)
 }
 
 // String is x as JSON, without secrets.
@@ -510,18 +542,20 @@ type SchemaInfoObjectVariant struct {
 	Type string `json:"type"`
 }
 
-func (x *SchemaInfoObjectVariant) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *SchemaInfoObjectVariant) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "case":
-		return codec.String(dec, &x.Case)
+		x.Case = d.String()
 	case "type":
-		return codec.String(dec, &x.Type)
+		x.Type = d.String()
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *SchemaInfoObjectVariant) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *SchemaInfoObjectVariant) decode(d *codec.Decoder) {
+	d.Object("SchemaInfoObjectVariant", x.member)
 }
 
 // SchemaInfoAlternate is one of several types.
@@ -537,12 +571,18 @@ type SchemaInfoAlternate struct {
 	Members []SchemaInfoAlternateMember `json:"members"`
 }
 
-func (x *SchemaInfoAlternate) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *SchemaInfoAlternate) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "members":
-		return codec.List(dec, &x.Members, (*SchemaInfoAlternateMember).decode)
+		x.Members = codec.List(d, (*SchemaInfoAlternateMember).decode)
+	default:
+		return false
 	}
-	return false, nil
+	return true
+}
+
+func (x *SchemaInfoAlternate) decode(d *codec.Decoder) {
+	d.Object("SchemaInfoAlternate", x.member)
 }
 
 func (x *SchemaInfoAlternate) encodeMembers(e *codec.Encoder) {
@@ -555,6 +595,7 @@ func (SchemaInfoAlternate) SchemaMetaType() SchemaMetaType {
 }
 
 func (v SchemaInfoAlternate) encodeSchemaInfo(e *codec.Encoder) {
+	e.In("SchemaInfoAlternate")
 	v.encodeMembers(e)
 }
 
@@ -570,16 +611,18 @@ type SchemaInfoAlternateMember struct {
 	Type string `json:"type"`
 }
 
-func (x *SchemaInfoAlternateMember) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *SchemaInfoAlternateMember) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "type":
-		return codec.String(dec, &x.Type)
+		x.Type = d.String()
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *SchemaInfoAlternateMember) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *SchemaInfoAlternateMember) decode(d *codec.Decoder) {
+	d.Object("SchemaInfoAlternateMember", x.member)
 }
 
 // SchemaInfoCommand is a command.
@@ -599,16 +642,22 @@ type SchemaInfoCommand struct {
 	AllowOOB *bool `json:"allow-oob,omitzero"`
 }
 
-func (x *SchemaInfoCommand) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *SchemaInfoCommand) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "arg-type":
-		return codec.String(dec, &x.ArgType)
+		x.ArgType = d.String()
 	case "ret-type":
-		return codec.String(dec, &x.RetType)
+		x.RetType = d.String()
 	case "allow-oob":
-		return codec.OptionalBool(dec, &x.AllowOOB)
+		x.AllowOOB = codec.Ptr(d, x.AllowOOB, codec.DecodeBool[bool])
+	default:
+		return false
 	}
-	return false, nil
+	return true
+}
+
+func (x *SchemaInfoCommand) decode(d *codec.Decoder) {
+	d.Object("SchemaInfoCommand", x.member)
 }
 
 func (x *SchemaInfoCommand) encodeMembers(e *codec.Encoder) {
@@ -625,6 +674,7 @@ func (SchemaInfoCommand) SchemaMetaType() SchemaMetaType {
 }
 
 func (v SchemaInfoCommand) encodeSchemaInfo(e *codec.Encoder) {
+	e.In("SchemaInfoCommand")
 	v.encodeMembers(e)
 }
 
@@ -641,12 +691,18 @@ type SchemaInfoEvent struct {
 	ArgType string `json:"arg-type"`
 }
 
-func (x *SchemaInfoEvent) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *SchemaInfoEvent) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "arg-type":
-		return codec.String(dec, &x.ArgType)
+		x.ArgType = d.String()
+	default:
+		return false
 	}
-	return false, nil
+	return true
+}
+
+func (x *SchemaInfoEvent) decode(d *codec.Decoder) {
+	d.Object("SchemaInfoEvent", x.member)
 }
 
 func (x *SchemaInfoEvent) encodeMembers(e *codec.Encoder) {
@@ -659,5 +715,6 @@ func (SchemaInfoEvent) SchemaMetaType() SchemaMetaType {
 }
 
 func (v SchemaInfoEvent) encodeSchemaInfo(e *codec.Encoder) {
+	e.In("SchemaInfoEvent")
 	v.encodeMembers(e)
 }

@@ -126,6 +126,23 @@ func TestCircle(t *testing.T) {
 	})
 	assert.False(t, caps.Supports("go/x"))
 	assert.False(t, caps.Supports("go->x"))
+
+	// Each of these holds all, itself among them: there are 20^n ways of n steps.
+	list := []qapi.SchemaInfo{
+		{Name: "go", MetaType: qapi.SchemaInfoCommand{ArgType: "1"}},
+		{Name: "1", MetaType: qapi.SchemaInfoObject{Members: []qapi.SchemaInfoObjectMember{{Name: "mode", Type: "a0"}}}},
+	}
+	for i := range 20 {
+		var alternate qapi.SchemaInfoAlternate
+		for j := range 20 {
+			alternate.Members = append(alternate.Members, qapi.SchemaInfoAlternateMember{Type: fmt.Sprint("a", j)})
+		}
+		list = append(list, qapi.SchemaInfo{Name: fmt.Sprint("a", i), MetaType: alternate})
+	}
+	caps = qapi.NewCapabilities(list)
+	assert.True(t, caps.Supports("go/mode"))
+	assert.False(t, caps.Supports("go/mode=x"))
+	assert.False(t, caps.Supports("go/mode/x/y"))
 }
 
 // TestIntrospectAsksOnce shares the answer among all clients of a connection.

@@ -192,6 +192,22 @@ type JobStatusChangeEvent struct {
 	Status JobStatus `json:"status"`
 }
 
+func (x *JobStatusChangeEvent) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "id":
+		x.ID = d.String()
+	case "status":
+		x.Status = JobStatus(d.String())
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *JobStatusChangeEvent) decode(d *codec.Decoder) {
+	d.Object("JobStatusChangeEvent", x.member)
+}
+
 // EventName returns JOB_STATUS_CHANGE.
 func (JobStatusChangeEvent) EventName() string {
 	return "JOB_STATUS_CHANGE"
@@ -199,7 +215,7 @@ func (JobStatusChangeEvent) EventName() string {
 
 func (x *JobStatusChangeEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return e.Decode(codec.Into(x.decode))
 }
 
 // OnJobStatusChange calls f for every event JOB_STATUS_CHANGE, in order and
@@ -365,6 +381,30 @@ type JobInfo struct {
 	Error *string `json:"error,omitzero"`
 }
 
+func (x *JobInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "id":
+		x.ID = d.String()
+	case "type":
+		x.Type = JobType(d.String())
+	case "status":
+		x.Status = JobStatus(d.String())
+	case "current-progress":
+		x.CurrentProgress = codec.Int[int64](d)
+	case "total-progress":
+		x.TotalProgress = codec.Int[int64](d)
+	case "error":
+		x.Error = codec.Ptr(d, x.Error, codec.DecodeString[string])
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *JobInfo) decode(d *codec.Decoder) {
+	d.Object("JobInfo", x.member)
+}
+
 // String is x as JSON, without secrets.
 func (x JobInfo) String() string {
 	return codec.Short(x)
@@ -392,6 +432,8 @@ func (x JobInfo) LogValue() slog.Value {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-job.query-jobs
 func (c *Client) QueryJobs(ctx context.Context) ([]JobInfo, error) {
 	var result []JobInfo
-	err := c.conn.Execute(ctx, "query-jobs", nil, &result)
+	err := c.conn.Execute(ctx, "query-jobs", nil, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, (*JobInfo).decode)
+	}))
 	return result, err
 }

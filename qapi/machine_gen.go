@@ -152,16 +152,22 @@ type CPUInfoFastS390x struct {
 	Entitlement *S390CPUEntitlement `json:"entitlement,omitzero"`
 }
 
-func (x *CPUInfoFastS390x) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *CPUInfoFastS390x) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "cpu-state":
-		return codec.String(dec, &x.CPUState)
+		x.CPUState = S390CPUState(d.String())
 	case "dedicated":
-		return codec.OptionalBool(dec, &x.Dedicated)
+		x.Dedicated = codec.Ptr(d, x.Dedicated, codec.DecodeBool[bool])
 	case "entitlement":
-		return codec.OptionalString(dec, &x.Entitlement)
+		x.Entitlement = codec.Ptr(d, x.Entitlement, codec.DecodeString[S390CPUEntitlement])
+	default:
+		return false
 	}
-	return false, nil
+	return true
+}
+
+func (x *CPUInfoFastS390x) decode(d *codec.Decoder) {
+	d.Object("CPUInfoFastS390x", x.member)
 }
 
 func (x *CPUInfoFastS390x) encodeMembers(e *codec.Encoder) {
@@ -180,6 +186,7 @@ func (CPUInfoFastS390x) SysEmuTarget() SysEmuTarget {
 }
 
 func (v CPUInfoFastS390x) encodeCPUInfoFast(e *codec.Encoder) {
+	e.In("CPUInfoFastS390x")
 	v.encodeMembers(e)
 }
 
@@ -226,7 +233,7 @@ type CPUInfoFastVariant interface {
 }
 
 func (x *CPUInfoFast) encodeMembers(e *codec.Encoder) {
-	if !e.Variant("CPUInfoFast.Target", "CPUInfoFastVariant", x.Target) {
+	if !e.Variant("Target", "CPUInfoFastVariant", x.Target) {
 		return
 	}
 	e.Int("cpu-index", x.CPUIndex)
@@ -240,20 +247,22 @@ func (x *CPUInfoFast) encodeMembers(e *codec.Encoder) {
 	x.Target.encodeCPUInfoFast(e)
 }
 
-func (x *CPUInfoFast) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *CPUInfoFast) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "cpu-index":
-		return codec.Int(dec, &x.CPUIndex)
+		x.CPUIndex = codec.Int[int64](d)
 	case "qom-type":
-		return codec.String(dec, &x.QOMType)
+		x.QOMType = d.String()
 	case "qom-path":
-		return codec.String(dec, &x.QOMPath)
+		x.QOMPath = d.String()
 	case "thread-id":
-		return codec.Int(dec, &x.ThreadID)
+		x.ThreadID = codec.Int[int64](d)
 	case "props":
-		return codec.OptionalObject(dec, &x.Props, (*CPUInstanceProperties).decode)
+		x.Props = codec.Ptr(d, x.Props, (*CPUInstanceProperties).decode)
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -268,112 +277,108 @@ func (x CPUInfoFast) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *CPUInfoFast) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *CPUInfoFast) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-func (x *CPUInfoFast) decode(dec *codec.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "target")
-	if err != nil {
-		return err
-	}
+func (x *CPUInfoFast) decode(d *codec.Decoder) {
+	u := d.Union("CPUInfoFast", "target")
 	switch SysEmuTarget(u.Tag) {
 	case SysEmuTargetAarch64:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Target = CPUInfoFastAarch64{}
 	case SysEmuTargetAlpha:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Target = CPUInfoFastAlpha{}
 	case SysEmuTargetArm:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Target = CPUInfoFastArm{}
 	case SysEmuTargetAvr:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Target = CPUInfoFastAvr{}
 	case SysEmuTargetHexagon:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Target = CPUInfoFastHexagon{}
 	case SysEmuTargetHppa:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Target = CPUInfoFastHppa{}
 	case SysEmuTargetI386:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Target = CPUInfoFastI386{}
 	case SysEmuTargetLoongarch64:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Target = CPUInfoFastLoongarch64{}
 	case SysEmuTargetM68k:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Target = CPUInfoFastM68k{}
 	case SysEmuTargetMicroblaze:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Target = CPUInfoFastMicroblaze{}
 	case SysEmuTargetMips:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Target = CPUInfoFastMips{}
 	case SysEmuTargetMips64:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Target = CPUInfoFastMips64{}
 	case SysEmuTargetMips64el:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Target = CPUInfoFastMips64el{}
 	case SysEmuTargetMipsel:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Target = CPUInfoFastMipsel{}
 	case SysEmuTargetOr1k:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Target = CPUInfoFastOr1k{}
 	case SysEmuTargetPpc:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Target = CPUInfoFastPpc{}
 	case SysEmuTargetPpc64:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Target = CPUInfoFastPpc64{}
 	case SysEmuTargetRiscv32:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Target = CPUInfoFastRiscv32{}
 	case SysEmuTargetRiscv64:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Target = CPUInfoFastRiscv64{}
 	case SysEmuTargetRx:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Target = CPUInfoFastRx{}
 	case SysEmuTargetS390x:
 		var v CPUInfoFastS390x
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Target = v
 	case SysEmuTargetSh4:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Target = CPUInfoFastSh4{}
 	case SysEmuTargetSh4eb:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Target = CPUInfoFastSh4eb{}
 	case SysEmuTargetSparc:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Target = CPUInfoFastSparc{}
 	case SysEmuTargetSparc64:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Target = CPUInfoFastSparc64{}
 	case SysEmuTargetTricore:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Target = CPUInfoFastTricore{}
 	case SysEmuTargetX86_64:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Target = CPUInfoFastX86_64{}
 	case SysEmuTargetXtensa:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Target = CPUInfoFastXtensa{}
 	case SysEmuTargetXtensaeb:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Target = CPUInfoFastXtensaeb{}
 	default:
-		x.Target, err = unknownVariant(&u, x.decodeMember)
+		x.Target = unknownVariant(&u, x.member)
 	}
-	return err
 }
 
 // String is x as JSON, without secrets.
@@ -689,7 +694,9 @@ func (CPUInfoFastXtensaeb) encodeCPUInfoFast(e *codec.Encoder) {}
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-cpus-fast
 func (c *Client) QueryCPUsFast(ctx context.Context) ([]CPUInfoFast, error) {
 	var result []CPUInfoFast
-	err := c.conn.Execute(ctx, "query-cpus-fast", nil, codec.ListOf(&result, (*CPUInfoFast).decode))
+	err := c.conn.Execute(ctx, "query-cpus-fast", nil, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, (*CPUInfoFast).decode)
+	}))
 	return result, err
 }
 
@@ -708,6 +715,24 @@ type CompatProperty struct {
 	Property string `json:"property"`
 	// The value.
 	Value string `json:"value"`
+}
+
+func (x *CompatProperty) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "qom-type":
+		x.QOMType = d.String()
+	case "property":
+		x.Property = d.String()
+	case "value":
+		x.Value = d.String()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *CompatProperty) decode(d *codec.Decoder) {
+	d.Object("CompatProperty", x.member)
 }
 
 // String is x as JSON, without secrets.
@@ -761,6 +786,40 @@ type MachineInfo struct {
 	CompatProps []CompatProperty `json:"compat-props,omitzero"`
 }
 
+func (x *MachineInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "name":
+		x.Name = d.String()
+	case "alias":
+		x.Alias = codec.Ptr(d, x.Alias, codec.DecodeString[string])
+	case "is-default":
+		x.IsDefault = codec.Ptr(d, x.IsDefault, codec.DecodeBool[bool])
+	case "cpu-max":
+		x.CPUMax = codec.Int[int64](d)
+	case "hotpluggable-cpus":
+		x.HotpluggableCPUs = d.Bool()
+	case "numa-mem-supported":
+		x.NUMAMemSupported = d.Bool()
+	case "deprecated":
+		x.Deprecated = d.Bool()
+	case "default-cpu-type":
+		x.DefaultCPUType = codec.Ptr(d, x.DefaultCPUType, codec.DecodeString[string])
+	case "default-ram-id":
+		x.DefaultRAMID = codec.Ptr(d, x.DefaultRAMID, codec.DecodeString[string])
+	case "acpi":
+		x.ACPI = d.Bool()
+	case "compat-props":
+		x.CompatProps = codec.List(d, (*CompatProperty).decode)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *MachineInfo) decode(d *codec.Decoder) {
+	d.Object("MachineInfo", x.member)
+}
+
 // String is x as JSON, without secrets.
 func (x MachineInfo) String() string {
 	return codec.Short(x)
@@ -792,7 +851,9 @@ type QueryMachinesArgs struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-machines
 func (c *Client) QueryMachines(ctx context.Context, args QueryMachinesArgs) ([]MachineInfo, error) {
 	var result []MachineInfo
-	err := c.conn.Execute(ctx, "query-machines", args, &result)
+	err := c.conn.Execute(ctx, "query-machines", args, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, (*MachineInfo).decode)
+	}))
 	return result, err
 }
 
@@ -808,6 +869,20 @@ type CurrentMachineParams struct {
 	WakeupSuspendSupport bool `json:"wakeup-suspend-support"`
 }
 
+func (x *CurrentMachineParams) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "wakeup-suspend-support":
+		x.WakeupSuspendSupport = d.Bool()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *CurrentMachineParams) decode(d *codec.Decoder) {
+	d.Object("CurrentMachineParams", x.member)
+}
+
 // QueryCurrentMachine returns facts about the machine at hand.
 //
 // It executes the command query-current-machine of machine.json.
@@ -817,7 +892,7 @@ type CurrentMachineParams struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-current-machine
 func (c *Client) QueryCurrentMachine(ctx context.Context) (CurrentMachineParams, error) {
 	var result CurrentMachineParams
-	err := c.conn.Execute(ctx, "query-current-machine", nil, &result)
+	err := c.conn.Execute(ctx, "query-current-machine", nil, codec.Into(result.decode))
 	return result, err
 }
 
@@ -833,6 +908,20 @@ type QEMUTargetInfo struct {
 	Arch SysEmuTarget `json:"arch"`
 }
 
+func (x *QEMUTargetInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "arch":
+		x.Arch = SysEmuTarget(d.String())
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *QEMUTargetInfo) decode(d *codec.Decoder) {
+	d.Object("QEMUTargetInfo", x.member)
+}
+
 // QueryTarget returns the architecture that this QEMU emulates.
 //
 // It executes the command query-target of machine.json.
@@ -842,7 +931,7 @@ type QEMUTargetInfo struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-target
 func (c *Client) QueryTarget(ctx context.Context) (QEMUTargetInfo, error) {
 	var result QEMUTargetInfo
-	err := c.conn.Execute(ctx, "query-target", nil, &result)
+	err := c.conn.Execute(ctx, "query-target", nil, codec.Into(result.decode))
 	return result, err
 }
 
@@ -858,6 +947,20 @@ type UUIDInfo struct {
 	UUID string `json:"UUID"`
 }
 
+func (x *UUIDInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "UUID":
+		x.UUID = d.String()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *UUIDInfo) decode(d *codec.Decoder) {
+	d.Object("UUIDInfo", x.member)
+}
+
 // QueryUUID returns the UUID of the machine, from the option -uuid.
 //
 // It executes the command query-uuid of machine.json.
@@ -867,7 +970,7 @@ type UUIDInfo struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-uuid
 func (c *Client) QueryUUID(ctx context.Context) (UUIDInfo, error) {
 	var result UUIDInfo
-	err := c.conn.Execute(ctx, "query-uuid", nil, &result)
+	err := c.conn.Execute(ctx, "query-uuid", nil, codec.Into(result.decode))
 	return result, err
 }
 
@@ -883,6 +986,20 @@ type GUIDInfo struct {
 	GUID string `json:"guid"`
 }
 
+func (x *GUIDInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "guid":
+		x.GUID = d.String()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *GUIDInfo) decode(d *codec.Decoder) {
+	d.Object("GUIDInfo", x.member)
+}
+
 // QueryVMGenerationID returns the generation id of the guest, which changes
 // when it is copied or set back. It fails if the machine has no device vmgenid.
 //
@@ -893,7 +1010,7 @@ type GUIDInfo struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-vm-generation-id
 func (c *Client) QueryVMGenerationID(ctx context.Context) (GUIDInfo, error) {
 	var result GUIDInfo
-	err := c.conn.Execute(ctx, "query-vm-generation-id", nil, &result)
+	err := c.conn.Execute(ctx, "query-vm-generation-id", nil, codec.Into(result.decode))
 	return result, err
 }
 
@@ -1050,15 +1167,15 @@ type NUMAOptionsVariant interface {
 }
 
 func (x *NUMAOptions) encodeMembers(e *codec.Encoder) {
-	if !e.Variant("NUMAOptions.Type", "NUMAOptionsVariant", x.Type) {
+	if !e.Variant("Type", "NUMAOptionsVariant", x.Type) {
 		return
 	}
 	e.Tag("type", string(x.Type.NUMAOptionsType()))
 	x.Type.encodeNUMAOptions(e)
 }
 
-func (x *NUMAOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	return false, nil
+func (x *NUMAOptions) member(d *codec.Decoder) bool {
+	return false
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -1073,44 +1190,40 @@ func (x NUMAOptions) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *NUMAOptions) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *NUMAOptions) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-func (x *NUMAOptions) decode(dec *codec.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "type")
-	if err != nil {
-		return err
-	}
+func (x *NUMAOptions) decode(d *codec.Decoder) {
+	u := d.Union("NUMAOptions", "type")
 	switch NUMAOptionsType(u.Tag) {
 	case NUMAOptionsTypeNode:
 		var v NUMAOptionsNode
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Type = v
 	case NUMAOptionsTypeDist:
 		var v NUMAOptionsDist
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Type = v
 	case NUMAOptionsTypeCPU:
 		var v NUMAOptionsCPU
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Type = v
 	case NUMAOptionsTypeHmatLb:
 		var v NUMAOptionsHmatLb
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Type = v
 	case NUMAOptionsTypeHmatCache:
 		var v NUMAOptionsHmatCache
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Type = v
 	default:
-		x.Type, err = unknownVariant(&u, x.decodeMember)
+		x.Type = unknownVariant(&u, x.member)
 	}
-	return err
 }
 
 // String is x as JSON, without secrets.
@@ -1150,20 +1263,22 @@ type NUMAOptionsNode struct {
 	Initiator *uint16 `json:"initiator,omitzero"`
 }
 
-func (x *NUMAOptionsNode) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *NUMAOptionsNode) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "nodeid":
-		return codec.OptionalUint(dec, &x.Nodeid)
+		x.Nodeid = codec.Ptr(d, x.Nodeid, codec.DecodeUint[uint16])
 	case "cpus":
-		return codec.Value(dec, &x.CPUs)
+		x.CPUs = codec.List(d, codec.DecodeUint[uint16])
 	case "mem":
-		return codec.OptionalUint(dec, &x.Mem)
+		x.Mem = codec.Ptr(d, x.Mem, codec.DecodeUint[uint64])
 	case "memdev":
-		return codec.OptionalString(dec, &x.Memdev)
+		x.Memdev = codec.Ptr(d, x.Memdev, codec.DecodeString[string])
 	case "initiator":
-		return codec.OptionalUint(dec, &x.Initiator)
+		x.Initiator = codec.Ptr(d, x.Initiator, codec.DecodeUint[uint16])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *NUMAOptionsNode) encodeMembers(e *codec.Encoder) {
@@ -1190,6 +1305,7 @@ func (NUMAOptionsNode) NUMAOptionsType() NUMAOptionsType {
 }
 
 func (v NUMAOptionsNode) encodeNUMAOptions(e *codec.Encoder) {
+	e.In("NUMAOptionsNode")
 	v.encodeMembers(e)
 }
 
@@ -1210,16 +1326,18 @@ type NUMAOptionsDist struct {
 	Val uint8 `json:"val"`
 }
 
-func (x *NUMAOptionsDist) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *NUMAOptionsDist) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "src":
-		return codec.Uint(dec, &x.Src)
+		x.Src = codec.Uint[uint16](d)
 	case "dst":
-		return codec.Uint(dec, &x.Dst)
+		x.Dst = codec.Uint[uint16](d)
 	case "val":
-		return codec.Uint(dec, &x.Val)
+		x.Val = codec.Uint[uint8](d)
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *NUMAOptionsDist) encodeMembers(e *codec.Encoder) {
@@ -1234,6 +1352,7 @@ func (NUMAOptionsDist) NUMAOptionsType() NUMAOptionsType {
 }
 
 func (v NUMAOptionsDist) encodeNUMAOptions(e *codec.Encoder) {
+	e.In("NUMAOptionsDist")
 	v.encodeMembers(e)
 }
 
@@ -1364,28 +1483,30 @@ type NUMAOptionsCPU struct {
 	ThreadID *int64 `json:"thread-id,omitzero"`
 }
 
-func (x *NUMAOptionsCPU) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *NUMAOptionsCPU) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "node-id":
-		return codec.OptionalInt(dec, &x.NodeID)
+		x.NodeID = codec.Ptr(d, x.NodeID, codec.DecodeInt[int64])
 	case "drawer-id":
-		return codec.OptionalInt(dec, &x.DrawerID)
+		x.DrawerID = codec.Ptr(d, x.DrawerID, codec.DecodeInt[int64])
 	case "book-id":
-		return codec.OptionalInt(dec, &x.BookID)
+		x.BookID = codec.Ptr(d, x.BookID, codec.DecodeInt[int64])
 	case "socket-id":
-		return codec.OptionalInt(dec, &x.SocketID)
+		x.SocketID = codec.Ptr(d, x.SocketID, codec.DecodeInt[int64])
 	case "die-id":
-		return codec.OptionalInt(dec, &x.DieID)
+		x.DieID = codec.Ptr(d, x.DieID, codec.DecodeInt[int64])
 	case "cluster-id":
-		return codec.OptionalInt(dec, &x.ClusterID)
+		x.ClusterID = codec.Ptr(d, x.ClusterID, codec.DecodeInt[int64])
 	case "module-id":
-		return codec.OptionalInt(dec, &x.ModuleID)
+		x.ModuleID = codec.Ptr(d, x.ModuleID, codec.DecodeInt[int64])
 	case "core-id":
-		return codec.OptionalInt(dec, &x.CoreID)
+		x.CoreID = codec.Ptr(d, x.CoreID, codec.DecodeInt[int64])
 	case "thread-id":
-		return codec.OptionalInt(dec, &x.ThreadID)
+		x.ThreadID = codec.Ptr(d, x.ThreadID, codec.DecodeInt[int64])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *NUMAOptionsCPU) encodeMembers(e *codec.Encoder) {
@@ -1424,6 +1545,7 @@ func (NUMAOptionsCPU) NUMAOptionsType() NUMAOptionsType {
 }
 
 func (v NUMAOptionsCPU) encodeNUMAOptions(e *codec.Encoder) {
+	e.In("NUMAOptionsCPU")
 	v.encodeMembers(e)
 }
 
@@ -1525,22 +1647,24 @@ type NUMAOptionsHmatLb struct {
 	Bandwidth *uint64 `json:"bandwidth,omitzero"`
 }
 
-func (x *NUMAOptionsHmatLb) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *NUMAOptionsHmatLb) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "initiator":
-		return codec.Uint(dec, &x.Initiator)
+		x.Initiator = codec.Uint[uint16](d)
 	case "target":
-		return codec.Uint(dec, &x.Target)
+		x.Target = codec.Uint[uint16](d)
 	case "hierarchy":
-		return codec.String(dec, &x.Hierarchy)
+		x.Hierarchy = HmatLBMemoryHierarchy(d.String())
 	case "data-type":
-		return codec.String(dec, &x.DataType)
+		x.DataType = HmatLBDataType(d.String())
 	case "latency":
-		return codec.OptionalUint(dec, &x.Latency)
+		x.Latency = codec.Ptr(d, x.Latency, codec.DecodeUint[uint64])
 	case "bandwidth":
-		return codec.OptionalUint(dec, &x.Bandwidth)
+		x.Bandwidth = codec.Ptr(d, x.Bandwidth, codec.DecodeUint[uint64])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *NUMAOptionsHmatLb) encodeMembers(e *codec.Encoder) {
@@ -1562,6 +1686,7 @@ func (NUMAOptionsHmatLb) NUMAOptionsType() NUMAOptionsType {
 }
 
 func (v NUMAOptionsHmatLb) encodeNUMAOptions(e *codec.Encoder) {
+	e.In("NUMAOptionsHmatLb")
 	v.encodeMembers(e)
 }
 
@@ -1651,22 +1776,24 @@ type NUMAOptionsHmatCache struct {
 	Line uint16 `json:"line"`
 }
 
-func (x *NUMAOptionsHmatCache) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *NUMAOptionsHmatCache) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "node-id":
-		return codec.Uint(dec, &x.NodeID)
+		x.NodeID = codec.Uint[uint32](d)
 	case "size":
-		return codec.Uint(dec, &x.Size)
+		x.Size = codec.Uint[uint64](d)
 	case "level":
-		return codec.Uint(dec, &x.Level)
+		x.Level = codec.Uint[uint8](d)
 	case "associativity":
-		return codec.String(dec, &x.Associativity)
+		x.Associativity = HmatCacheAssociativity(d.String())
 	case "policy":
-		return codec.String(dec, &x.Policy)
+		x.Policy = HmatCacheWritePolicy(d.String())
 	case "line":
-		return codec.Uint(dec, &x.Line)
+		x.Line = codec.Uint[uint16](d)
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *NUMAOptionsHmatCache) encodeMembers(e *codec.Encoder) {
@@ -1684,6 +1811,7 @@ func (NUMAOptionsHmatCache) NUMAOptionsType() NUMAOptionsType {
 }
 
 func (v NUMAOptionsHmatCache) encodeNUMAOptions(e *codec.Encoder) {
+	e.In("NUMAOptionsHmatCache")
 	v.encodeMembers(e)
 }
 
@@ -1795,6 +1923,36 @@ type Memdev struct {
 	Policy HostMemPolicy `json:"policy"`
 }
 
+func (x *Memdev) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "id":
+		x.ID = codec.Ptr(d, x.ID, codec.DecodeString[string])
+	case "size":
+		x.Size = codec.Uint[uint64](d)
+	case "merge":
+		x.Merge = d.Bool()
+	case "dump":
+		x.Dump = d.Bool()
+	case "prealloc":
+		x.Prealloc = d.Bool()
+	case "share":
+		x.Share = d.Bool()
+	case "reserve":
+		x.Reserve = codec.Ptr(d, x.Reserve, codec.DecodeBool[bool])
+	case "host-nodes":
+		x.HostNodes = codec.List(d, codec.DecodeUint[uint16])
+	case "policy":
+		x.Policy = HostMemPolicy(d.String())
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *Memdev) decode(d *codec.Decoder) {
+	d.Object("Memdev", x.member)
+}
+
 // QueryMemdev returns the memory backends that there are.
 //
 // It executes the command query-memdev of machine.json.
@@ -1804,7 +1962,9 @@ type Memdev struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-memdev
 func (c *Client) QueryMemdev(ctx context.Context) ([]Memdev, error) {
 	var result []Memdev
-	err := c.conn.Execute(ctx, "query-memdev", nil, &result)
+	err := c.conn.Execute(ctx, "query-memdev", nil, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, (*Memdev).decode)
+	}))
 	return result, err
 }
 
@@ -1837,32 +1997,34 @@ type CPUInstanceProperties struct {
 	ThreadID *int64 `json:"thread-id,omitzero"`
 }
 
-func (x *CPUInstanceProperties) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *CPUInstanceProperties) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "node-id":
-		return codec.OptionalInt(dec, &x.NodeID)
+		x.NodeID = codec.Ptr(d, x.NodeID, codec.DecodeInt[int64])
 	case "drawer-id":
-		return codec.OptionalInt(dec, &x.DrawerID)
+		x.DrawerID = codec.Ptr(d, x.DrawerID, codec.DecodeInt[int64])
 	case "book-id":
-		return codec.OptionalInt(dec, &x.BookID)
+		x.BookID = codec.Ptr(d, x.BookID, codec.DecodeInt[int64])
 	case "socket-id":
-		return codec.OptionalInt(dec, &x.SocketID)
+		x.SocketID = codec.Ptr(d, x.SocketID, codec.DecodeInt[int64])
 	case "die-id":
-		return codec.OptionalInt(dec, &x.DieID)
+		x.DieID = codec.Ptr(d, x.DieID, codec.DecodeInt[int64])
 	case "cluster-id":
-		return codec.OptionalInt(dec, &x.ClusterID)
+		x.ClusterID = codec.Ptr(d, x.ClusterID, codec.DecodeInt[int64])
 	case "module-id":
-		return codec.OptionalInt(dec, &x.ModuleID)
+		x.ModuleID = codec.Ptr(d, x.ModuleID, codec.DecodeInt[int64])
 	case "core-id":
-		return codec.OptionalInt(dec, &x.CoreID)
+		x.CoreID = codec.Ptr(d, x.CoreID, codec.DecodeInt[int64])
 	case "thread-id":
-		return codec.OptionalInt(dec, &x.ThreadID)
+		x.ThreadID = codec.Ptr(d, x.ThreadID, codec.DecodeInt[int64])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *CPUInstanceProperties) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *CPUInstanceProperties) decode(d *codec.Decoder) {
+	d.Object("CPUInstanceProperties", x.member)
 }
 
 // HotpluggableCPU is a place for a processor, taken or free.
@@ -1883,6 +2045,26 @@ type HotpluggableCPU struct {
 	QOMPath *string `json:"qom-path,omitzero"`
 }
 
+func (x *HotpluggableCPU) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "type":
+		x.Type = d.String()
+	case "vcpus-count":
+		x.VcpusCount = codec.Int[int64](d)
+	case "props":
+		x.Props.decode(d)
+	case "qom-path":
+		x.QOMPath = codec.Ptr(d, x.QOMPath, codec.DecodeString[string])
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *HotpluggableCPU) decode(d *codec.Decoder) {
+	d.Object("HotpluggableCPU", x.member)
+}
+
 // QueryHotpluggableCPUs returns the places that the machine has for processors.
 // It fails for machines whose processors cannot be plugged.
 //
@@ -1893,7 +2075,9 @@ type HotpluggableCPU struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-hotpluggable-cpus
 func (c *Client) QueryHotpluggableCPUs(ctx context.Context) ([]HotpluggableCPU, error) {
 	var result []HotpluggableCPU
-	err := c.conn.Execute(ctx, "query-hotpluggable-cpus", nil, &result)
+	err := c.conn.Execute(ctx, "query-hotpluggable-cpus", nil, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, (*HotpluggableCPU).decode)
+	}))
 	return result, err
 }
 
@@ -1944,6 +2128,20 @@ type BalloonInfo struct {
 	Actual int64 `json:"actual"`
 }
 
+func (x *BalloonInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "actual":
+		x.Actual = codec.Int[int64](d)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *BalloonInfo) decode(d *codec.Decoder) {
+	d.Object("BalloonInfo", x.member)
+}
+
 // QueryBalloon returns how much memory the guest has of what it was given. It
 // fails with DeviceNotActive if the machine has no balloon, and with
 // KVMMissingCap if KVM cannot do it.
@@ -1955,7 +2153,7 @@ type BalloonInfo struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-balloon
 func (c *Client) QueryBalloon(ctx context.Context) (BalloonInfo, error) {
 	var result BalloonInfo
-	err := c.conn.Execute(ctx, "query-balloon", nil, &result)
+	err := c.conn.Execute(ctx, "query-balloon", nil, codec.Into(result.decode))
 	return result, err
 }
 
@@ -1974,6 +2172,20 @@ type BalloonChangeEvent struct {
 	Actual int64 `json:"actual"`
 }
 
+func (x *BalloonChangeEvent) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "actual":
+		x.Actual = codec.Int[int64](d)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *BalloonChangeEvent) decode(d *codec.Decoder) {
+	d.Object("BalloonChangeEvent", x.member)
+}
+
 // EventName returns BALLOON_CHANGE.
 func (BalloonChangeEvent) EventName() string {
 	return "BALLOON_CHANGE"
@@ -1981,7 +2193,7 @@ func (BalloonChangeEvent) EventName() string {
 
 func (x *BalloonChangeEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return e.Decode(codec.Into(x.decode))
 }
 
 // OnBalloonChange calls f for every event BALLOON_CHANGE, in order and never
@@ -2005,6 +2217,22 @@ type HvBalloonInfo struct {
 	Available uint64 `json:"available"`
 }
 
+func (x *HvBalloonInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "committed":
+		x.Committed = codec.Uint[uint64](d)
+	case "available":
+		x.Available = codec.Uint[uint64](d)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *HvBalloonInfo) decode(d *codec.Decoder) {
+	d.Object("HvBalloonInfo", x.member)
+}
+
 // QueryHvBalloonStatusReport returns what the guest last reported through the
 // Hyper-V balloon. It fails if there was no report, or if there is no such
 // balloon.
@@ -2016,7 +2244,7 @@ type HvBalloonInfo struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-hv-balloon-status-report
 func (c *Client) QueryHvBalloonStatusReport(ctx context.Context) (HvBalloonInfo, error) {
 	var result HvBalloonInfo
-	err := c.conn.Execute(ctx, "query-hv-balloon-status-report", nil, &result)
+	err := c.conn.Execute(ctx, "query-hv-balloon-status-report", nil, codec.Into(result.decode))
 	return result, err
 }
 
@@ -2037,6 +2265,22 @@ type HvBalloonStatusReportEvent struct {
 	Available uint64 `json:"available"`
 }
 
+func (x *HvBalloonStatusReportEvent) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "committed":
+		x.Committed = codec.Uint[uint64](d)
+	case "available":
+		x.Available = codec.Uint[uint64](d)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *HvBalloonStatusReportEvent) decode(d *codec.Decoder) {
+	d.Object("HvBalloonStatusReportEvent", x.member)
+}
+
 // EventName returns HV_BALLOON_STATUS_REPORT.
 func (HvBalloonStatusReportEvent) EventName() string {
 	return "HV_BALLOON_STATUS_REPORT"
@@ -2044,7 +2288,7 @@ func (HvBalloonStatusReportEvent) EventName() string {
 
 func (x *HvBalloonStatusReportEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return e.Decode(codec.Into(x.decode))
 }
 
 // OnHvBalloonStatusReport calls f for every event HV_BALLOON_STATUS_REPORT, in
@@ -2067,6 +2311,22 @@ type MemoryInfo struct {
 	PluggedMemory *uint64 `json:"plugged-memory,omitzero"`
 }
 
+func (x *MemoryInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "base-memory":
+		x.BaseMemory = codec.Uint[uint64](d)
+	case "plugged-memory":
+		x.PluggedMemory = codec.Ptr(d, x.PluggedMemory, codec.DecodeUint[uint64])
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *MemoryInfo) decode(d *codec.Decoder) {
+	d.Object("MemoryInfo", x.member)
+}
+
 // QueryMemorySizeSummary returns how much memory the machine has, without what
 // was plugged in and with it.
 //
@@ -2077,7 +2337,7 @@ type MemoryInfo struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-memory-size-summary
 func (c *Client) QueryMemorySizeSummary(ctx context.Context) (MemoryInfo, error) {
 	var result MemoryInfo
-	err := c.conn.Execute(ctx, "query-memory-size-summary", nil, &result)
+	err := c.conn.Execute(ctx, "query-memory-size-summary", nil, codec.Into(result.decode))
 	return result, err
 }
 
@@ -2107,6 +2367,34 @@ type PCDIMMDeviceInfo struct {
 	Hotpluggable bool `json:"hotpluggable"`
 }
 
+func (x *PCDIMMDeviceInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "id":
+		x.ID = codec.Ptr(d, x.ID, codec.DecodeString[string])
+	case "addr":
+		x.Addr = codec.Int[int64](d)
+	case "size":
+		x.Size = codec.Int[int64](d)
+	case "slot":
+		x.Slot = codec.Int[int64](d)
+	case "node":
+		x.Node = codec.Int[int64](d)
+	case "memdev":
+		x.Memdev = d.String()
+	case "hotplugged":
+		x.Hotplugged = d.Bool()
+	case "hotpluggable":
+		x.Hotpluggable = d.Bool()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *PCDIMMDeviceInfo) decode(d *codec.Decoder) {
+	d.Object("PCDIMMDeviceInfo", x.member)
+}
+
 // MemoryDeviceInfoVirtioPmem is a virtio-pmem device: a file of the host as
 // persistent memory.
 //
@@ -2125,6 +2413,26 @@ type MemoryDeviceInfoVirtioPmem struct {
 	Size uint64 `json:"size"`
 	// The path of the memory backend behind the device.
 	Memdev string `json:"memdev"`
+}
+
+func (x *MemoryDeviceInfoVirtioPmem) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "id":
+		x.ID = codec.Ptr(d, x.ID, codec.DecodeString[string])
+	case "memaddr":
+		x.Memaddr = codec.Uint[uint64](d)
+	case "size":
+		x.Size = codec.Uint[uint64](d)
+	case "memdev":
+		x.Memdev = d.String()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *MemoryDeviceInfoVirtioPmem) decode(d *codec.Decoder) {
+	d.Object("MemoryDeviceInfoVirtioPmem", x.member)
 }
 
 // MemoryDeviceInfoKind returns [MemoryDeviceInfoKindVirtioPmem].
@@ -2165,6 +2473,34 @@ type MemoryDeviceInfoVirtioMem struct {
 	Memdev string `json:"memdev"`
 }
 
+func (x *MemoryDeviceInfoVirtioMem) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "id":
+		x.ID = codec.Ptr(d, x.ID, codec.DecodeString[string])
+	case "memaddr":
+		x.Memaddr = codec.Uint[uint64](d)
+	case "requested-size":
+		x.RequestedSize = codec.Uint[uint64](d)
+	case "size":
+		x.Size = codec.Uint[uint64](d)
+	case "max-size":
+		x.MaxSize = codec.Uint[uint64](d)
+	case "block-size":
+		x.BlockSize = codec.Uint[uint64](d)
+	case "node":
+		x.Node = codec.Int[int64](d)
+	case "memdev":
+		x.Memdev = d.String()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *MemoryDeviceInfoVirtioMem) decode(d *codec.Decoder) {
+	d.Object("MemoryDeviceInfoVirtioMem", x.member)
+}
+
 // MemoryDeviceInfoKind returns [MemoryDeviceInfoKindVirtioMem].
 func (MemoryDeviceInfoVirtioMem) MemoryDeviceInfoKind() MemoryDeviceInfoKind {
 	return MemoryDeviceInfoKindVirtioMem
@@ -2195,6 +2531,28 @@ type MemoryDeviceInfoSGXEpc struct {
 	Memdev string `json:"memdev"`
 }
 
+func (x *MemoryDeviceInfoSGXEpc) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "id":
+		x.ID = codec.Ptr(d, x.ID, codec.DecodeString[string])
+	case "memaddr":
+		x.Memaddr = codec.Uint[uint64](d)
+	case "size":
+		x.Size = codec.Uint[uint64](d)
+	case "node":
+		x.Node = codec.Int[int64](d)
+	case "memdev":
+		x.Memdev = d.String()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *MemoryDeviceInfoSGXEpc) decode(d *codec.Decoder) {
+	d.Object("MemoryDeviceInfoSGXEpc", x.member)
+}
+
 // MemoryDeviceInfoKind returns [MemoryDeviceInfoKindSGXEpc].
 func (MemoryDeviceInfoSGXEpc) MemoryDeviceInfoKind() MemoryDeviceInfoKind {
 	return MemoryDeviceInfoKindSGXEpc
@@ -2221,6 +2579,26 @@ type MemoryDeviceInfoHvBalloon struct {
 	MaxSize uint64 `json:"max-size"`
 	// The path of the memory backend behind the memory that the device can add.
 	Memdev *string `json:"memdev,omitzero"`
+}
+
+func (x *MemoryDeviceInfoHvBalloon) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "id":
+		x.ID = codec.Ptr(d, x.ID, codec.DecodeString[string])
+	case "memaddr":
+		x.Memaddr = codec.Ptr(d, x.Memaddr, codec.DecodeUint[uint64])
+	case "max-size":
+		x.MaxSize = codec.Uint[uint64](d)
+	case "memdev":
+		x.Memdev = codec.Ptr(d, x.Memdev, codec.DecodeString[string])
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *MemoryDeviceInfoHvBalloon) decode(d *codec.Decoder) {
+	d.Object("MemoryDeviceInfoHvBalloon", x.member)
 }
 
 // MemoryDeviceInfoKind returns [MemoryDeviceInfoKindHvBalloon].
@@ -2252,6 +2630,28 @@ type MemoryDeviceInfoSpMem struct {
 	Node int64 `json:"node"`
 	// The path of the memory backend behind the device.
 	Memdev string `json:"memdev"`
+}
+
+func (x *MemoryDeviceInfoSpMem) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "id":
+		x.ID = codec.Ptr(d, x.ID, codec.DecodeString[string])
+	case "addr":
+		x.Addr = codec.Int[int64](d)
+	case "size":
+		x.Size = codec.Int[int64](d)
+	case "node":
+		x.Node = codec.Int[int64](d)
+	case "memdev":
+		x.Memdev = d.String()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *MemoryDeviceInfoSpMem) decode(d *codec.Decoder) {
+	d.Object("MemoryDeviceInfoSpMem", x.member)
 }
 
 // MemoryDeviceInfoKind returns [MemoryDeviceInfoKindSpMem].
@@ -2332,15 +2732,15 @@ type MemoryDeviceInfoVariant interface {
 }
 
 func (x *MemoryDeviceInfo) encodeMembers(e *codec.Encoder) {
-	if !e.Variant("MemoryDeviceInfo.Type", "MemoryDeviceInfoVariant", x.Type) {
+	if !e.Variant("Type", "MemoryDeviceInfoVariant", x.Type) {
 		return
 	}
 	e.Tag("type", string(x.Type.MemoryDeviceInfoKind()))
 	x.Type.encodeMemoryDeviceInfo(e)
 }
 
-func (x *MemoryDeviceInfo) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	return false, nil
+func (x *MemoryDeviceInfo) member(d *codec.Decoder) bool {
+	return false
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -2355,52 +2755,48 @@ func (x MemoryDeviceInfo) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *MemoryDeviceInfo) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *MemoryDeviceInfo) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-func (x *MemoryDeviceInfo) decode(dec *codec.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "type")
-	if err != nil {
-		return err
-	}
+func (x *MemoryDeviceInfo) decode(d *codec.Decoder) {
+	u := d.Union("MemoryDeviceInfo", "type")
 	switch MemoryDeviceInfoKind(u.Tag) {
 	case MemoryDeviceInfoKindDimm:
 		var v MemoryDeviceInfoDimm
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, (*PCDIMMDeviceInfo)(&v).decode)
 		x.Type = v
 	case MemoryDeviceInfoKindNvdimm:
 		var v MemoryDeviceInfoNvdimm
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, (*PCDIMMDeviceInfo)(&v).decode)
 		x.Type = v
 	case MemoryDeviceInfoKindVirtioPmem:
 		var v MemoryDeviceInfoVirtioPmem
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, v.decode)
 		x.Type = v
 	case MemoryDeviceInfoKindVirtioMem:
 		var v MemoryDeviceInfoVirtioMem
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, v.decode)
 		x.Type = v
 	case MemoryDeviceInfoKindSGXEpc:
 		var v MemoryDeviceInfoSGXEpc
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, v.decode)
 		x.Type = v
 	case MemoryDeviceInfoKindHvBalloon:
 		var v MemoryDeviceInfoHvBalloon
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, v.decode)
 		x.Type = v
 	case MemoryDeviceInfoKindSpMem:
 		var v MemoryDeviceInfoSpMem
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, v.decode)
 		x.Type = v
 	default:
-		x.Type, err = unknownVariant(&u, x.decodeMember)
+		x.Type = unknownVariant(&u, x.member)
 	}
-	return err
 }
 
 // String is x as JSON, without secrets.
@@ -2486,7 +2882,9 @@ type SGXEPCProperties struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-memory-devices
 func (c *Client) QueryMemoryDevices(ctx context.Context) ([]MemoryDeviceInfo, error) {
 	var result []MemoryDeviceInfo
-	err := c.conn.Execute(ctx, "query-memory-devices", nil, codec.ListOf(&result, (*MemoryDeviceInfo).decode))
+	err := c.conn.Execute(ctx, "query-memory-devices", nil, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, (*MemoryDeviceInfo).decode)
+	}))
 	return result, err
 }
 
@@ -2509,6 +2907,24 @@ type MemoryDeviceSizeChangeEvent struct {
 	QOMPath string `json:"qom-path"`
 }
 
+func (x *MemoryDeviceSizeChangeEvent) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "id":
+		x.ID = codec.Ptr(d, x.ID, codec.DecodeString[string])
+	case "size":
+		x.Size = codec.Uint[uint64](d)
+	case "qom-path":
+		x.QOMPath = d.String()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *MemoryDeviceSizeChangeEvent) decode(d *codec.Decoder) {
+	d.Object("MemoryDeviceSizeChangeEvent", x.member)
+}
+
 // EventName returns MEMORY_DEVICE_SIZE_CHANGE.
 func (MemoryDeviceSizeChangeEvent) EventName() string {
 	return "MEMORY_DEVICE_SIZE_CHANGE"
@@ -2516,7 +2932,7 @@ func (MemoryDeviceSizeChangeEvent) EventName() string {
 
 func (x *MemoryDeviceSizeChangeEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return e.Decode(codec.Into(x.decode))
 }
 
 // OnMemoryDeviceSizeChange calls f for every event MEMORY_DEVICE_SIZE_CHANGE,
@@ -2594,7 +3010,7 @@ type SMPConfiguration struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.x-query-irq
 func (c *Client) XQueryIRQ(ctx context.Context) (HumanReadableText, error) {
 	var result HumanReadableText
-	err := c.conn.Execute(ctx, "x-query-irq", nil, &result)
+	err := c.conn.Execute(ctx, "x-query-irq", nil, codec.Into(result.decode))
 	return result, err
 }
 
@@ -2610,7 +3026,7 @@ func (c *Client) XQueryIRQ(ctx context.Context) (HumanReadableText, error) {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.x-query-jit
 func (c *Client) XQueryJit(ctx context.Context) (HumanReadableText, error) {
 	var result HumanReadableText
-	err := c.conn.Execute(ctx, "x-query-jit", nil, &result)
+	err := c.conn.Execute(ctx, "x-query-jit", nil, codec.Into(result.decode))
 	return result, err
 }
 
@@ -2625,7 +3041,7 @@ func (c *Client) XQueryJit(ctx context.Context) (HumanReadableText, error) {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.x-query-numa
 func (c *Client) XQueryNUMA(ctx context.Context) (HumanReadableText, error) {
 	var result HumanReadableText
-	err := c.conn.Execute(ctx, "x-query-numa", nil, &result)
+	err := c.conn.Execute(ctx, "x-query-numa", nil, codec.Into(result.decode))
 	return result, err
 }
 
@@ -2641,7 +3057,7 @@ func (c *Client) XQueryNUMA(ctx context.Context) (HumanReadableText, error) {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.x-query-ramblock
 func (c *Client) XQueryRamblock(ctx context.Context) (HumanReadableText, error) {
 	var result HumanReadableText
-	err := c.conn.Execute(ctx, "x-query-ramblock", nil, &result)
+	err := c.conn.Execute(ctx, "x-query-ramblock", nil, codec.Into(result.decode))
 	return result, err
 }
 
@@ -2656,7 +3072,7 @@ func (c *Client) XQueryRamblock(ctx context.Context) (HumanReadableText, error) 
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.x-query-roms
 func (c *Client) XQueryROMs(ctx context.Context) (HumanReadableText, error) {
 	var result HumanReadableText
-	err := c.conn.Execute(ctx, "x-query-roms", nil, &result)
+	err := c.conn.Execute(ctx, "x-query-roms", nil, codec.Into(result.decode))
 	return result, err
 }
 
@@ -2672,7 +3088,7 @@ func (c *Client) XQueryROMs(ctx context.Context) (HumanReadableText, error) {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.x-query-usb
 func (c *Client) XQueryUSB(ctx context.Context) (HumanReadableText, error) {
 	var result HumanReadableText
-	err := c.conn.Execute(ctx, "x-query-usb", nil, &result)
+	err := c.conn.Execute(ctx, "x-query-usb", nil, codec.Into(result.decode))
 	return result, err
 }
 
@@ -2771,7 +3187,7 @@ func (c *Client) Dumpdtb(ctx context.Context, args DumpdtbArgs) error {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.x-query-interrupt-controllers
 func (c *Client) XQueryInterruptControllers(ctx context.Context) (HumanReadableText, error) {
 	var result HumanReadableText
-	err := c.conn.Execute(ctx, "x-query-interrupt-controllers", nil, &result)
+	err := c.conn.Execute(ctx, "x-query-interrupt-controllers", nil, codec.Into(result.decode))
 	return result, err
 }
 
@@ -2787,6 +3203,22 @@ type FirmwareLog struct {
 	Version *string `json:"version,omitzero"`
 	// The log, in base64.
 	Log string `json:"log"`
+}
+
+func (x *FirmwareLog) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "version":
+		x.Version = codec.Ptr(d, x.Version, codec.DecodeString[string])
+	case "log":
+		x.Log = d.String()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *FirmwareLog) decode(d *codec.Decoder) {
+	d.Object("FirmwareLog", x.member)
 }
 
 // QueryFirmwareLogArgs are the arguments of [Client.QueryFirmwareLog].
@@ -2805,7 +3237,7 @@ type QueryFirmwareLogArgs struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-firmware-log
 func (c *Client) QueryFirmwareLog(ctx context.Context, args QueryFirmwareLogArgs) (FirmwareLog, error) {
 	var result FirmwareLog
-	err := c.conn.Execute(ctx, "query-firmware-log", args, &result)
+	err := c.conn.Execute(ctx, "query-firmware-log", args, codec.Into(result.decode))
 	return result, err
 }
 
@@ -2854,6 +3286,22 @@ type CPUModelInfo struct {
 	Name string `json:"name"`
 	// The features that were changed, an object of feature and value.
 	Props json.RawMessage `json:"props,omitzero"`
+}
+
+func (x *CPUModelInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "name":
+		x.Name = d.String()
+	case "props":
+		x.Props = d.Raw()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *CPUModelInfo) decode(d *codec.Decoder) {
+	d.Object("CPUModelInfo", x.member)
 }
 
 // String is x as JSON, without secrets.
@@ -2947,6 +3395,20 @@ type CPUModelBaselineInfo struct {
 	Model CPUModelInfo `json:"model"`
 }
 
+func (x *CPUModelBaselineInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "model":
+		x.Model.decode(d)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *CPUModelBaselineInfo) decode(d *codec.Decoder) {
+	d.Object("CPUModelBaselineInfo", x.member)
+}
+
 // String is x as JSON, without secrets.
 func (x CPUModelBaselineInfo) String() string {
 	return codec.Short(x)
@@ -2974,6 +3436,22 @@ type CPUModelCompareInfo struct {
 	Result CPUModelCompareResult `json:"result"`
 	// The features that make the difference; empty if they are identical.
 	ResponsibleProperties []string `json:"responsible-properties"`
+}
+
+func (x *CPUModelCompareInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "result":
+		x.Result = CPUModelCompareResult(d.String())
+	case "responsible-properties":
+		x.ResponsibleProperties = codec.List(d, codec.DecodeString[string])
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *CPUModelCompareInfo) decode(d *codec.Decoder) {
+	d.Object("CPUModelCompareInfo", x.member)
 }
 
 // QueryCPUModelComparisonArgs are the arguments of [Client.QueryCPUModelComparison].
@@ -3010,7 +3488,7 @@ func (x QueryCPUModelComparisonArgs) LogValue() slog.Value {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-cpu-model-comparison
 func (c *Client) QueryCPUModelComparison(ctx context.Context, args QueryCPUModelComparisonArgs) (CPUModelCompareInfo, error) {
 	var result CPUModelCompareInfo
-	err := c.conn.Execute(ctx, "query-cpu-model-comparison", args, &result)
+	err := c.conn.Execute(ctx, "query-cpu-model-comparison", args, codec.Into(result.decode))
 	return result, err
 }
 
@@ -3047,7 +3525,7 @@ func (x QueryCPUModelBaselineArgs) LogValue() slog.Value {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-cpu-model-baseline
 func (c *Client) QueryCPUModelBaseline(ctx context.Context, args QueryCPUModelBaselineArgs) (CPUModelBaselineInfo, error) {
 	var result CPUModelBaselineInfo
-	err := c.conn.Execute(ctx, "query-cpu-model-baseline", args, &result)
+	err := c.conn.Execute(ctx, "query-cpu-model-baseline", args, codec.Into(result.decode))
 	return result, err
 }
 
@@ -3064,6 +3542,22 @@ type CPUModelExpansionInfo struct {
 	// The features of the model that should not be used any more. In QEMU 10.0 and
 	// later.
 	DeprecatedProps []string `json:"deprecated-props,omitzero"`
+}
+
+func (x *CPUModelExpansionInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "model":
+		x.Model.decode(d)
+	case "deprecated-props":
+		x.DeprecatedProps = codec.List(d, codec.DecodeString[string])
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *CPUModelExpansionInfo) decode(d *codec.Decoder) {
+	d.Object("CPUModelExpansionInfo", x.member)
 }
 
 // String is x as JSON, without secrets.
@@ -3118,7 +3612,7 @@ func (x QueryCPUModelExpansionArgs) LogValue() slog.Value {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-cpu-model-expansion
 func (c *Client) QueryCPUModelExpansion(ctx context.Context, args QueryCPUModelExpansionArgs) (CPUModelExpansionInfo, error) {
 	var result CPUModelExpansionInfo
-	err := c.conn.Execute(ctx, "query-cpu-model-expansion", args, &result)
+	err := c.conn.Execute(ctx, "query-cpu-model-expansion", args, codec.Into(result.decode))
 	return result, err
 }
 
@@ -3150,28 +3644,30 @@ type CPUDefinitionInfo struct {
 	Deprecated bool `json:"deprecated"`
 }
 
-func (x *CPUDefinitionInfo) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *CPUDefinitionInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "name":
-		return codec.String(dec, &x.Name)
+		x.Name = d.String()
 	case "migration-safe":
-		return codec.OptionalBool(dec, &x.MigrationSafe)
+		x.MigrationSafe = codec.Ptr(d, x.MigrationSafe, codec.DecodeBool[bool])
 	case "static":
-		return codec.Bool(dec, &x.Static)
+		x.Static = d.Bool()
 	case "unavailable-features":
-		return codec.Strings(dec, &x.UnavailableFeatures)
+		x.UnavailableFeatures = codec.List(d, codec.DecodeString[string])
 	case "typename":
-		return codec.String(dec, &x.Typename)
+		x.Typename = d.String()
 	case "alias-of":
-		return codec.OptionalString(dec, &x.AliasOf)
+		x.AliasOf = codec.Ptr(d, x.AliasOf, codec.DecodeString[string])
 	case "deprecated":
-		return codec.Bool(dec, &x.Deprecated)
+		x.Deprecated = d.Bool()
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *CPUDefinitionInfo) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *CPUDefinitionInfo) decode(d *codec.Decoder) {
+	d.Object("CPUDefinitionInfo", x.member)
 }
 
 // QueryCPUDefinitions returns the processor models that this QEMU has, and
@@ -3184,6 +3680,8 @@ func (x *CPUDefinitionInfo) decode(dec *codec.Decoder) error {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.query-cpu-definitions
 func (c *Client) QueryCPUDefinitions(ctx context.Context) ([]CPUDefinitionInfo, error) {
 	var result []CPUDefinitionInfo
-	err := c.conn.Execute(ctx, "query-cpu-definitions", nil, codec.ListOf(&result, (*CPUDefinitionInfo).decode))
+	err := c.conn.Execute(ctx, "query-cpu-definitions", nil, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, (*CPUDefinitionInfo).decode)
+	}))
 	return result, err
 }

@@ -5,6 +5,7 @@ package qapi
 import (
 	"context"
 	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/qmp/codec"
 	"time"
 )
 
@@ -86,6 +87,20 @@ type CPUPolarizationChangeEvent struct {
 	Polarization S390CPUPolarization `json:"polarization"`
 }
 
+func (x *CPUPolarizationChangeEvent) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "polarization":
+		x.Polarization = S390CPUPolarization(d.String())
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *CPUPolarizationChangeEvent) decode(d *codec.Decoder) {
+	d.Object("CPUPolarizationChangeEvent", x.member)
+}
+
 // EventName returns CPU_POLARIZATION_CHANGE.
 func (CPUPolarizationChangeEvent) EventName() string {
 	return "CPU_POLARIZATION_CHANGE"
@@ -93,7 +108,7 @@ func (CPUPolarizationChangeEvent) EventName() string {
 
 func (x *CPUPolarizationChangeEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return e.Decode(codec.Into(x.decode))
 }
 
 // OnCPUPolarizationChange calls f for every event CPU_POLARIZATION_CHANGE, in
@@ -116,6 +131,20 @@ type CPUPolarizationInfo struct {
 	Polarization S390CPUPolarization `json:"polarization"`
 }
 
+func (x *CPUPolarizationInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "polarization":
+		x.Polarization = S390CPUPolarization(d.String())
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *CPUPolarizationInfo) decode(d *codec.Decoder) {
+	d.Object("CPUPolarizationInfo", x.member)
+}
+
 // QueryS390xCPUPolarization returns the polarization that an s390x guest has
 // asked for.
 //
@@ -128,7 +157,7 @@ type CPUPolarizationInfo struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine-s390x.query-s390x-cpu-polarization
 func (c *Client) QueryS390xCPUPolarization(ctx context.Context) (CPUPolarizationInfo, error) {
 	var result CPUPolarizationInfo
-	err := c.conn.Execute(ctx, "query-s390x-cpu-polarization", nil, &result)
+	err := c.conn.Execute(ctx, "query-s390x-cpu-polarization", nil, codec.Into(result.decode))
 	return result, err
 }
 
@@ -155,7 +184,7 @@ func (SclpCpiInfoAvailableEvent) EventName() string {
 
 func (x *SclpCpiInfoAvailableEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return nil
 }
 
 // OnSclpCpiInfoAvailable calls f for every event SCLP_CPI_INFO_AVAILABLE, in

@@ -59,6 +59,52 @@ type MigrationRAMStats struct {
 	DirtySyncMissedZeroCopy uint64 `json:"dirty-sync-missed-zero-copy"`
 }
 
+func (x *MigrationRAMStats) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "transferred":
+		x.Transferred = codec.Int[int64](d)
+	case "remaining":
+		x.Remaining = codec.Int[int64](d)
+	case "total":
+		x.Total = codec.Int[int64](d)
+	case "duplicate":
+		x.Duplicate = codec.Int[int64](d)
+	case "normal":
+		x.Normal = codec.Int[int64](d)
+	case "normal-bytes":
+		x.NormalBytes = codec.Int[int64](d)
+	case "dirty-pages-rate":
+		x.DirtyPagesRate = codec.Int[int64](d)
+	case "mbps":
+		x.Mbps = d.Float()
+	case "dirty-sync-count":
+		x.DirtySyncCount = codec.Int[int64](d)
+	case "postcopy-requests":
+		x.PostcopyRequests = codec.Int[int64](d)
+	case "page-size":
+		x.PageSize = codec.Int[int64](d)
+	case "multifd-bytes":
+		x.MultifdBytes = codec.Uint[uint64](d)
+	case "pages-per-second":
+		x.PagesPerSecond = codec.Uint[uint64](d)
+	case "precopy-bytes":
+		x.PrecopyBytes = codec.Uint[uint64](d)
+	case "downtime-bytes":
+		x.DowntimeBytes = codec.Uint[uint64](d)
+	case "postcopy-bytes":
+		x.PostcopyBytes = codec.Uint[uint64](d)
+	case "dirty-sync-missed-zero-copy":
+		x.DirtySyncMissedZeroCopy = codec.Uint[uint64](d)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *MigrationRAMStats) decode(d *codec.Decoder) {
+	d.Object("MigrationRAMStats", x.member)
+}
+
 // XBZRLECacheStats is how well XBZRLE, which sends the differences of pages,
 // does.
 //
@@ -83,6 +129,32 @@ type XBZRLECacheStats struct {
 	EncodingRate float64 `json:"encoding-rate"`
 	// Pages whose difference was larger than the page.
 	Overflow int64 `json:"overflow"`
+}
+
+func (x *XBZRLECacheStats) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "cache-size":
+		x.CacheSize = codec.Uint[uint64](d)
+	case "bytes":
+		x.Bytes = codec.Int[int64](d)
+	case "pages":
+		x.Pages = codec.Int[int64](d)
+	case "cache-miss":
+		x.CacheMiss = codec.Int[int64](d)
+	case "cache-miss-rate":
+		x.CacheMissRate = d.Float()
+	case "encoding-rate":
+		x.EncodingRate = d.Float()
+	case "overflow":
+		x.Overflow = codec.Int[int64](d)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *XBZRLECacheStats) decode(d *codec.Decoder) {
+	d.Object("XBZRLECacheStats", x.member)
 }
 
 // CompressionStats are the counters of the compression threads of old releases.
@@ -200,6 +272,20 @@ type VfioStats struct {
 	Transferred int64 `json:"transferred"`
 }
 
+func (x *VfioStats) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "transferred":
+		x.Transferred = codec.Int[int64](d)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *VfioStats) decode(d *codec.Decoder) {
+	d.Object("VfioStats", x.member)
+}
+
 // MigrationInfo is the state of a migration with its statistics.
 //
 // It is the struct MigrationInfo of migration.json.
@@ -271,6 +357,60 @@ type MigrationInfo struct {
 	DirtyLimitRingFullTime *uint64 `json:"dirty-limit-ring-full-time,omitzero"`
 }
 
+func (x *MigrationInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "status":
+		x.Status = codec.Ptr(d, x.Status, codec.DecodeString[MigrationStatus])
+	case "ram":
+		x.RAM = codec.Ptr(d, x.RAM, (*MigrationRAMStats).decode)
+	case "remaining":
+		x.Remaining = codec.Ptr(d, x.Remaining, codec.DecodeInt[int64])
+	case "vfio":
+		x.Vfio = codec.Ptr(d, x.Vfio, (*VfioStats).decode)
+	case "xbzrle-cache":
+		x.XbzrleCache = codec.Ptr(d, x.XbzrleCache, (*XBZRLECacheStats).decode)
+	case "total-time":
+		x.TotalTime = codec.Ptr(d, x.TotalTime, codec.DecodeInt[int64])
+	case "expected-downtime":
+		x.ExpectedDowntime = codec.Ptr(d, x.ExpectedDowntime, codec.DecodeInt[int64])
+	case "downtime":
+		x.Downtime = codec.Ptr(d, x.Downtime, codec.DecodeInt[int64])
+	case "setup-time":
+		x.SetupTime = codec.Ptr(d, x.SetupTime, codec.DecodeInt[int64])
+	case "cpu-throttle-percentage":
+		x.CPUThrottlePercentage = codec.Ptr(d, x.CPUThrottlePercentage, codec.DecodeInt[int64])
+	case "error-desc":
+		x.ErrorDesc = codec.Ptr(d, x.ErrorDesc, codec.DecodeString[string])
+	case "blocked-reasons":
+		x.BlockedReasons = codec.List(d, codec.DecodeString[string])
+	case "postcopy-blocktime":
+		x.PostcopyBlocktime = codec.Ptr(d, x.PostcopyBlocktime, codec.DecodeUint[uint32])
+	case "postcopy-vcpu-blocktime":
+		x.PostcopyVcpuBlocktime = codec.List(d, codec.DecodeUint[uint32])
+	case "postcopy-latency":
+		x.PostcopyLatency = codec.Ptr(d, x.PostcopyLatency, codec.DecodeUint[uint64])
+	case "postcopy-latency-dist":
+		x.PostcopyLatencyDist = codec.List(d, codec.DecodeUint[uint64])
+	case "postcopy-vcpu-latency":
+		x.PostcopyVcpuLatency = codec.List(d, codec.DecodeUint[uint64])
+	case "postcopy-non-vcpu-latency":
+		x.PostcopyNonVcpuLatency = codec.Ptr(d, x.PostcopyNonVcpuLatency, codec.DecodeUint[uint64])
+	case "socket-address":
+		x.SocketAddress = codec.List(d, (*SocketAddress).decode)
+	case "dirty-limit-throttle-time-per-round":
+		x.DirtyLimitThrottleTimePerRound = codec.Ptr(d, x.DirtyLimitThrottleTimePerRound, codec.DecodeUint[uint64])
+	case "dirty-limit-ring-full-time":
+		x.DirtyLimitRingFullTime = codec.Ptr(d, x.DirtyLimitRingFullTime, codec.DecodeUint[uint64])
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *MigrationInfo) decode(d *codec.Decoder) {
+	d.Object("MigrationInfo", x.member)
+}
+
 // String is x as JSON, without secrets.
 func (x MigrationInfo) String() string {
 	return codec.Short(x)
@@ -300,7 +440,7 @@ func (x MigrationInfo) LogValue() slog.Value {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.query-migrate
 func (c *Client) QueryMigrate(ctx context.Context) (MigrationInfo, error) {
 	var result MigrationInfo
-	err := c.conn.Execute(ctx, "query-migrate", nil, &result)
+	err := c.conn.Execute(ctx, "query-migrate", nil, codec.Into(result.decode))
 	return result, err
 }
 
@@ -427,6 +567,22 @@ type MigrationCapabilityStatus struct {
 	State bool `json:"state"`
 }
 
+func (x *MigrationCapabilityStatus) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "capability":
+		x.Capability = MigrationCapability(d.String())
+	case "state":
+		x.State = d.Bool()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *MigrationCapabilityStatus) decode(d *codec.Decoder) {
+	d.Object("MigrationCapabilityStatus", x.member)
+}
+
 // MigrateSetCapabilitiesArgs are the arguments of [Client.MigrateSetCapabilities].
 type MigrateSetCapabilitiesArgs struct {
 	// The capabilities to change, each with its new state.
@@ -459,7 +615,9 @@ func (c *Client) MigrateSetCapabilities(ctx context.Context, args MigrateSetCapa
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.query-migrate-capabilities
 func (c *Client) QueryMigrateCapabilities(ctx context.Context) ([]MigrationCapabilityStatus, error) {
 	var result []MigrationCapabilityStatus
-	err := c.conn.Execute(ctx, "query-migrate-capabilities", nil, &result)
+	err := c.conn.Execute(ctx, "query-migrate-capabilities", nil, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, (*MigrationCapabilityStatus).decode)
+	}))
 	return result, err
 }
 
@@ -588,16 +746,18 @@ type BitmapMigrationBitmapAliasTransform struct {
 	Persistent *bool `json:"persistent,omitzero"`
 }
 
-func (x *BitmapMigrationBitmapAliasTransform) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BitmapMigrationBitmapAliasTransform) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "persistent":
-		return codec.OptionalBool(dec, &x.Persistent)
+		x.Persistent = codec.Ptr(d, x.Persistent, codec.DecodeBool[bool])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *BitmapMigrationBitmapAliasTransform) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *BitmapMigrationBitmapAliasTransform) decode(d *codec.Decoder) {
+	d.Object("BitmapMigrationBitmapAliasTransform", x.member)
 }
 
 // BitmapMigrationBitmapAlias maps a dirty bitmap to its name in the migration
@@ -618,20 +778,22 @@ type BitmapMigrationBitmapAlias struct {
 	Transform *BitmapMigrationBitmapAliasTransform `json:"transform,omitzero"`
 }
 
-func (x *BitmapMigrationBitmapAlias) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BitmapMigrationBitmapAlias) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "name":
-		return codec.String(dec, &x.Name)
+		x.Name = d.String()
 	case "alias":
-		return codec.String(dec, &x.Alias)
+		x.Alias = d.String()
 	case "transform":
-		return codec.OptionalObject(dec, &x.Transform, (*BitmapMigrationBitmapAliasTransform).decode)
+		x.Transform = codec.Ptr(d, x.Transform, (*BitmapMigrationBitmapAliasTransform).decode)
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *BitmapMigrationBitmapAlias) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *BitmapMigrationBitmapAlias) decode(d *codec.Decoder) {
+	d.Object("BitmapMigrationBitmapAlias", x.member)
 }
 
 // BitmapMigrationNodeAlias maps a block node and its dirty bitmaps to their
@@ -651,20 +813,22 @@ type BitmapMigrationNodeAlias struct {
 	Bitmaps []BitmapMigrationBitmapAlias `json:"bitmaps"`
 }
 
-func (x *BitmapMigrationNodeAlias) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *BitmapMigrationNodeAlias) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "node-name":
-		return codec.String(dec, &x.NodeName)
+		x.NodeName = d.String()
 	case "alias":
-		return codec.String(dec, &x.Alias)
+		x.Alias = d.String()
 	case "bitmaps":
-		return codec.List(dec, &x.Bitmaps, (*BitmapMigrationBitmapAlias).decode)
+		x.Bitmaps = codec.List(d, (*BitmapMigrationBitmapAlias).decode)
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *BitmapMigrationNodeAlias) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *BitmapMigrationNodeAlias) decode(d *codec.Decoder) {
+	d.Object("BitmapMigrationNodeAlias", x.member)
 }
 
 // MigrationParameter is the name of a migration parameter. What each means is
@@ -904,76 +1068,78 @@ type MigrationParameters struct {
 	CprExecCommand []string `json:"cpr-exec-command,omitzero"`
 }
 
-func (x *MigrationParameters) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *MigrationParameters) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "announce-initial":
-		return codec.OptionalUint(dec, &x.AnnounceInitial)
+		x.AnnounceInitial = codec.Ptr(d, x.AnnounceInitial, codec.DecodeUint[uint64])
 	case "announce-max":
-		return codec.OptionalUint(dec, &x.AnnounceMax)
+		x.AnnounceMax = codec.Ptr(d, x.AnnounceMax, codec.DecodeUint[uint64])
 	case "announce-rounds":
-		return codec.OptionalUint(dec, &x.AnnounceRounds)
+		x.AnnounceRounds = codec.Ptr(d, x.AnnounceRounds, codec.DecodeUint[uint64])
 	case "announce-step":
-		return codec.OptionalUint(dec, &x.AnnounceStep)
+		x.AnnounceStep = codec.Ptr(d, x.AnnounceStep, codec.DecodeUint[uint64])
 	case "throttle-trigger-threshold":
-		return codec.OptionalUint(dec, &x.ThrottleTriggerThreshold)
+		x.ThrottleTriggerThreshold = codec.Ptr(d, x.ThrottleTriggerThreshold, codec.DecodeUint[uint8])
 	case "cpu-throttle-initial":
-		return codec.OptionalUint(dec, &x.CPUThrottleInitial)
+		x.CPUThrottleInitial = codec.Ptr(d, x.CPUThrottleInitial, codec.DecodeUint[uint8])
 	case "cpu-throttle-increment":
-		return codec.OptionalUint(dec, &x.CPUThrottleIncrement)
+		x.CPUThrottleIncrement = codec.Ptr(d, x.CPUThrottleIncrement, codec.DecodeUint[uint8])
 	case "cpu-throttle-tailslow":
-		return codec.OptionalBool(dec, &x.CPUThrottleTailslow)
+		x.CPUThrottleTailslow = codec.Ptr(d, x.CPUThrottleTailslow, codec.DecodeBool[bool])
 	case "tls-creds":
-		return codec.Object(dec, &x.TLSCreds, decodeStrOrNull)
+		decodeStrOrNull(&x.TLSCreds, d)
 	case "tls-hostname":
-		return codec.Object(dec, &x.TLSHostname, decodeStrOrNull)
+		decodeStrOrNull(&x.TLSHostname, d)
 	case "tls-authz":
-		return codec.Object(dec, &x.TLSAuthz, decodeStrOrNull)
+		decodeStrOrNull(&x.TLSAuthz, d)
 	case "max-bandwidth":
-		return codec.OptionalUint(dec, &x.MaxBandwidth)
+		x.MaxBandwidth = codec.Ptr(d, x.MaxBandwidth, codec.DecodeUint[uint64])
 	case "avail-switchover-bandwidth":
-		return codec.OptionalUint(dec, &x.AvailSwitchoverBandwidth)
+		x.AvailSwitchoverBandwidth = codec.Ptr(d, x.AvailSwitchoverBandwidth, codec.DecodeUint[uint64])
 	case "downtime-limit":
-		return codec.OptionalUint(dec, &x.DowntimeLimit)
+		x.DowntimeLimit = codec.Ptr(d, x.DowntimeLimit, codec.DecodeUint[uint64])
 	case "x-checkpoint-delay":
-		return codec.OptionalUint(dec, &x.XCheckpointDelay)
+		x.XCheckpointDelay = codec.Ptr(d, x.XCheckpointDelay, codec.DecodeUint[uint32])
 	case "multifd-channels":
-		return codec.OptionalUint(dec, &x.MultifdChannels)
+		x.MultifdChannels = codec.Ptr(d, x.MultifdChannels, codec.DecodeUint[uint8])
 	case "xbzrle-cache-size":
-		return codec.OptionalUint(dec, &x.XbzrleCacheSize)
+		x.XbzrleCacheSize = codec.Ptr(d, x.XbzrleCacheSize, codec.DecodeUint[uint64])
 	case "max-postcopy-bandwidth":
-		return codec.OptionalUint(dec, &x.MaxPostcopyBandwidth)
+		x.MaxPostcopyBandwidth = codec.Ptr(d, x.MaxPostcopyBandwidth, codec.DecodeUint[uint64])
 	case "max-cpu-throttle":
-		return codec.OptionalUint(dec, &x.MaxCPUThrottle)
+		x.MaxCPUThrottle = codec.Ptr(d, x.MaxCPUThrottle, codec.DecodeUint[uint8])
 	case "multifd-compression":
-		return codec.OptionalString(dec, &x.MultifdCompression)
+		x.MultifdCompression = codec.Ptr(d, x.MultifdCompression, codec.DecodeString[MultiFDCompression])
 	case "multifd-zlib-level":
-		return codec.OptionalUint(dec, &x.MultifdZlibLevel)
+		x.MultifdZlibLevel = codec.Ptr(d, x.MultifdZlibLevel, codec.DecodeUint[uint8])
 	case "multifd-qatzip-level":
-		return codec.OptionalUint(dec, &x.MultifdQatzipLevel)
+		x.MultifdQatzipLevel = codec.Ptr(d, x.MultifdQatzipLevel, codec.DecodeUint[uint8])
 	case "multifd-zstd-level":
-		return codec.OptionalUint(dec, &x.MultifdZstdLevel)
+		x.MultifdZstdLevel = codec.Ptr(d, x.MultifdZstdLevel, codec.DecodeUint[uint8])
 	case "block-bitmap-mapping":
-		return codec.List(dec, &x.BlockBitmapMapping, (*BitmapMigrationNodeAlias).decode)
+		x.BlockBitmapMapping = codec.List(d, (*BitmapMigrationNodeAlias).decode)
 	case "x-vcpu-dirty-limit-period":
-		return codec.OptionalUint(dec, &x.XVcpuDirtyLimitPeriod)
+		x.XVcpuDirtyLimitPeriod = codec.Ptr(d, x.XVcpuDirtyLimitPeriod, codec.DecodeUint[uint64])
 	case "vcpu-dirty-limit":
-		return codec.OptionalUint(dec, &x.VcpuDirtyLimit)
+		x.VcpuDirtyLimit = codec.Ptr(d, x.VcpuDirtyLimit, codec.DecodeUint[uint64])
 	case "mode":
-		return codec.OptionalString(dec, &x.Mode)
+		x.Mode = codec.Ptr(d, x.Mode, codec.DecodeString[MigMode])
 	case "zero-page-detection":
-		return codec.OptionalString(dec, &x.ZeroPageDetection)
+		x.ZeroPageDetection = codec.Ptr(d, x.ZeroPageDetection, codec.DecodeString[ZeroPageDetection])
 	case "direct-io":
-		return codec.OptionalBool(dec, &x.DirectIO)
+		x.DirectIO = codec.Ptr(d, x.DirectIO, codec.DecodeBool[bool])
 	case "x-rdma-chunk-size":
-		return codec.OptionalUint(dec, &x.XRdmaChunkSize)
+		x.XRdmaChunkSize = codec.Ptr(d, x.XRdmaChunkSize, codec.DecodeUint[uint64])
 	case "cpr-exec-command":
-		return codec.Strings(dec, &x.CprExecCommand)
+		x.CprExecCommand = codec.List(d, codec.DecodeString[string])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *MigrationParameters) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *MigrationParameters) decode(d *codec.Decoder) {
+	d.Object("MigrationParameters", x.member)
 }
 
 func (x *MigrationParameters) encodeMembers(e *codec.Encoder) {
@@ -1002,13 +1168,13 @@ func (x *MigrationParameters) encodeMembers(e *codec.Encoder) {
 		e.Bool("cpu-throttle-tailslow", *x.CPUThrottleTailslow)
 	}
 	if x.TLSCreds != nil {
-		e.Alternate("tls-creds", "StrOrNull", x.TLSCreds)
+		e.Alternate("tls-creds", "TLSCreds", "StrOrNull", x.TLSCreds)
 	}
 	if x.TLSHostname != nil {
-		e.Alternate("tls-hostname", "StrOrNull", x.TLSHostname)
+		e.Alternate("tls-hostname", "TLSHostname", "StrOrNull", x.TLSHostname)
 	}
 	if x.TLSAuthz != nil {
-		e.Alternate("tls-authz", "StrOrNull", x.TLSAuthz)
+		e.Alternate("tls-authz", "TLSAuthz", "StrOrNull", x.TLSAuthz)
 	}
 	if x.MaxBandwidth != nil {
 		e.Uint("max-bandwidth", *x.MaxBandwidth)
@@ -1084,12 +1250,12 @@ func (x MigrationParameters) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *MigrationParameters) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *MigrationParameters) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
 // String is x as JSON, without secrets.
@@ -1119,7 +1285,7 @@ func (x MigrationParameters) LogValue() slog.Value {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.query-migrate-parameters
 func (c *Client) QueryMigrateParameters(ctx context.Context) (MigrationParameters, error) {
 	var result MigrationParameters
-	err := c.conn.Execute(ctx, "query-migrate-parameters", nil, &result)
+	err := c.conn.Execute(ctx, "query-migrate-parameters", nil, codec.Into(result.decode))
 	return result, err
 }
 
@@ -1159,6 +1325,20 @@ type MigrationEvent struct {
 	Status MigrationStatus `json:"status"`
 }
 
+func (x *MigrationEvent) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "status":
+		x.Status = MigrationStatus(d.String())
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *MigrationEvent) decode(d *codec.Decoder) {
+	d.Object("MigrationEvent", x.member)
+}
+
 // EventName returns MIGRATION.
 func (MigrationEvent) EventName() string {
 	return "MIGRATION"
@@ -1166,7 +1346,7 @@ func (MigrationEvent) EventName() string {
 
 func (x *MigrationEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return e.Decode(codec.Into(x.decode))
 }
 
 // OnMigration calls f for every event MIGRATION, in order and never beside
@@ -1192,6 +1372,20 @@ type MigrationPassEvent struct {
 	Pass int64 `json:"pass"`
 }
 
+func (x *MigrationPassEvent) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "pass":
+		x.Pass = codec.Int[int64](d)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *MigrationPassEvent) decode(d *codec.Decoder) {
+	d.Object("MigrationPassEvent", x.member)
+}
+
 // EventName returns MIGRATION_PASS.
 func (MigrationPassEvent) EventName() string {
 	return "MIGRATION_PASS"
@@ -1199,7 +1393,7 @@ func (MigrationPassEvent) EventName() string {
 
 func (x *MigrationPassEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return e.Decode(codec.Into(x.decode))
 }
 
 // OnMigrationPass calls f for every event MIGRATION_PASS, in order and never
@@ -1339,6 +1533,22 @@ type ColoExitEvent struct {
 	Reason COLOExitReason `json:"reason"`
 }
 
+func (x *ColoExitEvent) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "mode":
+		x.Mode = COLOMode(d.String())
+	case "reason":
+		x.Reason = COLOExitReason(d.String())
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *ColoExitEvent) decode(d *codec.Decoder) {
+	d.Object("ColoExitEvent", x.member)
+}
+
 // EventName returns COLO_EXIT.
 func (ColoExitEvent) EventName() string {
 	return "COLO_EXIT"
@@ -1346,7 +1556,7 @@ func (ColoExitEvent) EventName() string {
 
 func (x *ColoExitEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return e.Decode(codec.Into(x.decode))
 }
 
 // OnColoExit calls f for every event COLO_EXIT, in order and never beside
@@ -1491,14 +1701,16 @@ type MigrationAddressFile struct {
 	Offset uint64 `json:"offset"`
 }
 
-func (x *MigrationAddressFile) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *MigrationAddressFile) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "filename":
-		return codec.String(dec, &x.Filename)
+		x.Filename = d.String()
 	case "offset":
-		return codec.Uint(dec, &x.Offset)
+		x.Offset = codec.Uint[uint64](d)
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *MigrationAddressFile) encodeMembers(e *codec.Encoder) {
@@ -1527,6 +1739,7 @@ func (MigrationAddressFile) MigrationAddressType() MigrationAddressType {
 }
 
 func (v MigrationAddressFile) encodeMigrationAddress(e *codec.Encoder) {
+	e.In("MigrationAddressFile")
 	v.encodeMembers(e)
 }
 
@@ -1543,12 +1756,14 @@ type MigrationAddressExec struct {
 	Args []string `json:"args"`
 }
 
-func (x *MigrationAddressExec) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *MigrationAddressExec) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "args":
-		return codec.Strings(dec, &x.Args)
+		x.Args = codec.List(d, codec.DecodeString[string])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *MigrationAddressExec) encodeMembers(e *codec.Encoder) {
@@ -1576,6 +1791,7 @@ func (MigrationAddressExec) MigrationAddressType() MigrationAddressType {
 }
 
 func (v MigrationAddressExec) encodeMigrationAddress(e *codec.Encoder) {
+	e.In("MigrationAddressExec")
 	v.encodeMembers(e)
 }
 
@@ -1604,15 +1820,15 @@ type MigrationAddressVariant interface {
 }
 
 func (x *MigrationAddress) encodeMembers(e *codec.Encoder) {
-	if !e.Variant("MigrationAddress.Transport", "MigrationAddressVariant", x.Transport) {
+	if !e.Variant("Transport", "MigrationAddressVariant", x.Transport) {
 		return
 	}
 	e.Tag("transport", string(x.Transport.MigrationAddressType()))
 	x.Transport.encodeMigrationAddress(e)
 }
 
-func (x *MigrationAddress) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	return false, nil
+func (x *MigrationAddress) member(d *codec.Decoder) bool {
+	return false
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -1627,40 +1843,36 @@ func (x MigrationAddress) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *MigrationAddress) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *MigrationAddress) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-func (x *MigrationAddress) decode(dec *codec.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "transport")
-	if err != nil {
-		return err
-	}
+func (x *MigrationAddress) decode(d *codec.Decoder) {
+	u := d.Union("MigrationAddress", "transport")
 	switch MigrationAddressType(u.Tag) {
 	case MigrationAddressTypeSocket:
 		var v MigrationAddressSocket
-		err = u.Nested(x.decodeMember, &v)
+		u.Nested(x.member, (*SocketAddress)(&v).decode)
 		x.Transport = v
 	case MigrationAddressTypeExec:
 		var v MigrationAddressExec
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Transport = v
 	case MigrationAddressTypeRdma:
 		var v MigrationAddressRdma
-		err = u.Variant(x.decodeMember, (*InetSocketAddress)(&v).decodeMember)
+		u.Variant(x.member, (*InetSocketAddress)(&v).member)
 		x.Transport = v
 	case MigrationAddressTypeFile:
 		var v MigrationAddressFile
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Transport = v
 	default:
-		x.Transport, err = unknownVariant(&u, x.decodeMember)
+		x.Transport = unknownVariant(&u, x.member)
 	}
-	return err
 }
 
 // String is x as JSON, without secrets.
@@ -1691,17 +1903,17 @@ func (x MigrationAddressSocket) MarshalJSON() ([]byte, error) {
 
 // MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
 func (x MigrationAddressSocket) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return SocketAddress(x).MarshalJSONTo(enc)
+	return codec.EncodeObject(enc, "MigrationAddressSocket", (*SocketAddress)(&x).encodeMembers)
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *MigrationAddressSocket) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, (*SocketAddress)(x).decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *MigrationAddressSocket) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return (*SocketAddress)(x).UnmarshalJSONFrom(dec)
+	return codec.UnmarshalFrom(dec, (*SocketAddress)(x).decode)
 }
 
 // String is x as JSON, without secrets.
@@ -1725,6 +1937,7 @@ func (MigrationAddressSocket) MigrationAddressType() MigrationAddressType {
 }
 
 func (v MigrationAddressSocket) encodeMigrationAddress(e *codec.Encoder) {
+	e.In("MigrationAddressSocket")
 	(*SocketAddress)(&v).encodeMembers(e)
 }
 
@@ -1740,6 +1953,7 @@ func (MigrationAddressRdma) MigrationAddressType() MigrationAddressType {
 }
 
 func (v MigrationAddressRdma) encodeMigrationAddress(e *codec.Encoder) {
+	e.In("MigrationAddressRdma")
 	(*InetSocketAddress)(&v).encodeMembers(e)
 }
 
@@ -2025,6 +2239,22 @@ type ReplicationStatus struct {
 	Desc *string `json:"desc,omitzero"`
 }
 
+func (x *ReplicationStatus) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "error":
+		x.Error = d.Bool()
+	case "desc":
+		x.Desc = codec.Ptr(d, x.Desc, codec.DecodeString[string])
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *ReplicationStatus) decode(d *codec.Decoder) {
+	d.Object("ReplicationStatus", x.member)
+}
+
 // String is x as JSON, without secrets.
 func (x ReplicationStatus) String() string {
 	return codec.Short(x)
@@ -2051,7 +2281,7 @@ func (x ReplicationStatus) LogValue() slog.Value {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.query-xen-replication-status
 func (c *Client) QueryXenReplicationStatus(ctx context.Context) (ReplicationStatus, error) {
 	var result ReplicationStatus
-	err := c.conn.Execute(ctx, "query-xen-replication-status", nil, &result)
+	err := c.conn.Execute(ctx, "query-xen-replication-status", nil, codec.Into(result.decode))
 	return result, err
 }
 
@@ -2085,6 +2315,24 @@ type COLOStatus struct {
 	Reason COLOExitReason `json:"reason"`
 }
 
+func (x *COLOStatus) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "mode":
+		x.Mode = COLOMode(d.String())
+	case "last-mode":
+		x.LastMode = COLOMode(d.String())
+	case "reason":
+		x.Reason = COLOExitReason(d.String())
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *COLOStatus) decode(d *codec.Decoder) {
+	d.Object("COLOStatus", x.member)
+}
+
 // QueryColoStatus returns which part the VM plays in COLO and why COLO ended if
 // it did.
 //
@@ -2096,7 +2344,7 @@ type COLOStatus struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.query-colo-status
 func (c *Client) QueryColoStatus(ctx context.Context) (COLOStatus, error) {
 	var result COLOStatus
-	err := c.conn.Execute(ctx, "query-colo-status", nil, &result)
+	err := c.conn.Execute(ctx, "query-colo-status", nil, codec.Into(result.decode))
 	return result, err
 }
 
@@ -2171,6 +2419,20 @@ type UnplugPrimaryEvent struct {
 	DeviceID string `json:"device-id"`
 }
 
+func (x *UnplugPrimaryEvent) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "device-id":
+		x.DeviceID = d.String()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *UnplugPrimaryEvent) decode(d *codec.Decoder) {
+	d.Object("UnplugPrimaryEvent", x.member)
+}
+
 // EventName returns UNPLUG_PRIMARY.
 func (UnplugPrimaryEvent) EventName() string {
 	return "UNPLUG_PRIMARY"
@@ -2178,7 +2440,7 @@ func (UnplugPrimaryEvent) EventName() string {
 
 func (x *UnplugPrimaryEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return e.Decode(codec.Into(x.decode))
 }
 
 // OnUnplugPrimary calls f for every event UNPLUG_PRIMARY, in order and never
@@ -2199,6 +2461,22 @@ type DirtyRateVcpu struct {
 	ID int64 `json:"id"`
 	// The rate of the virtual CPU in MiB/s.
 	DirtyRate int64 `json:"dirty-rate"`
+}
+
+func (x *DirtyRateVcpu) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "id":
+		x.ID = codec.Int[int64](d)
+	case "dirty-rate":
+		x.DirtyRate = codec.Int[int64](d)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *DirtyRateVcpu) decode(d *codec.Decoder) {
+	d.Object("DirtyRateVcpu", x.member)
 }
 
 // DirtyRateStatus is how far a measurement of the dirty rate is.
@@ -2320,6 +2598,34 @@ type DirtyRateInfo struct {
 	VcpuDirtyRate []DirtyRateVcpu `json:"vcpu-dirty-rate,omitzero"`
 }
 
+func (x *DirtyRateInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "dirty-rate":
+		x.DirtyRate = codec.Ptr(d, x.DirtyRate, codec.DecodeInt[int64])
+	case "status":
+		x.Status = DirtyRateStatus(d.String())
+	case "start-time":
+		x.StartTime = codec.Int[int64](d)
+	case "calc-time":
+		x.CalcTime = codec.Int[int64](d)
+	case "calc-time-unit":
+		x.CalcTimeUnit = TimeUnit(d.String())
+	case "sample-pages":
+		x.SamplePages = codec.Uint[uint64](d)
+	case "mode":
+		x.Mode = DirtyRateMeasureMode(d.String())
+	case "vcpu-dirty-rate":
+		x.VcpuDirtyRate = codec.List(d, (*DirtyRateVcpu).decode)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *DirtyRateInfo) decode(d *codec.Decoder) {
+	d.Object("DirtyRateInfo", x.member)
+}
+
 // CalcDirtyRateArgs are the arguments of [Client.CalcDirtyRate].
 type CalcDirtyRateArgs struct {
 	// How long to measure, in calc-time-unit, from 50 ms to 60 s.
@@ -2368,7 +2674,7 @@ type QueryDirtyRateArgs struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.query-dirty-rate
 func (c *Client) QueryDirtyRate(ctx context.Context, args QueryDirtyRateArgs) (DirtyRateInfo, error) {
 	var result DirtyRateInfo
-	err := c.conn.Execute(ctx, "query-dirty-rate", args, &result)
+	err := c.conn.Execute(ctx, "query-dirty-rate", args, codec.Into(result.decode))
 	return result, err
 }
 
@@ -2386,6 +2692,24 @@ type DirtyLimitInfo struct {
 	LimitRate uint64 `json:"limit-rate"`
 	// The present rate of the virtual CPU in MB/s.
 	CurrentRate uint64 `json:"current-rate"`
+}
+
+func (x *DirtyLimitInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "cpu-index":
+		x.CPUIndex = codec.Int[int64](d)
+	case "limit-rate":
+		x.LimitRate = codec.Uint[uint64](d)
+	case "current-rate":
+		x.CurrentRate = codec.Uint[uint64](d)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *DirtyLimitInfo) decode(d *codec.Decoder) {
+	d.Object("DirtyLimitInfo", x.member)
 }
 
 // SetVcpuDirtyLimitArgs are the arguments of [Client.SetVcpuDirtyLimit].
@@ -2440,7 +2764,9 @@ func (c *Client) CancelVcpuDirtyLimit(ctx context.Context, args CancelVcpuDirtyL
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.query-vcpu-dirty-limit
 func (c *Client) QueryVcpuDirtyLimit(ctx context.Context) ([]DirtyLimitInfo, error) {
 	var result []DirtyLimitInfo
-	err := c.conn.Execute(ctx, "query-vcpu-dirty-limit", nil, &result)
+	err := c.conn.Execute(ctx, "query-vcpu-dirty-limit", nil, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, (*DirtyLimitInfo).decode)
+	}))
 	return result, err
 }
 

@@ -2,7 +2,10 @@
 
 package qapi
 
-import "context"
+import (
+	"context"
+	"github.com/goqapi/goqapi/qmp/codec"
+)
 
 // GICCapability is a version of Arm's interrupt controller.
 //
@@ -20,6 +23,24 @@ type GICCapability struct {
 	Kernel bool `json:"kernel"`
 }
 
+func (x *GICCapability) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "version":
+		x.Version = codec.Int[int64](d)
+	case "emulated":
+		x.Emulated = d.Bool()
+	case "kernel":
+		x.Kernel = d.Bool()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *GICCapability) decode(d *codec.Decoder) {
+	d.Object("GICCapability", x.member)
+}
+
 // QueryGICCapabilities returns which versions of Arm's interrupt controller
 // machines can have here; none for other architectures.
 //
@@ -30,7 +51,9 @@ type GICCapability struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc-arm.query-gic-capabilities
 func (c *Client) QueryGICCapabilities(ctx context.Context) ([]GICCapability, error) {
 	var result []GICCapability
-	err := c.conn.Execute(ctx, "query-gic-capabilities", nil, &result)
+	err := c.conn.Execute(ctx, "query-gic-capabilities", nil, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, (*GICCapability).decode)
+	}))
 	return result, err
 }
 

@@ -48,6 +48,20 @@ type NameInfo struct {
 	Name *string `json:"name,omitzero"`
 }
 
+func (x *NameInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "name":
+		x.Name = codec.Ptr(d, x.Name, codec.DecodeString[string])
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *NameInfo) decode(d *codec.Decoder) {
+	d.Object("NameInfo", x.member)
+}
+
 // QueryName returns the name of the machine.
 //
 // It executes the command query-name of misc.json.
@@ -57,7 +71,7 @@ type NameInfo struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc.query-name
 func (c *Client) QueryName(ctx context.Context) (NameInfo, error) {
 	var result NameInfo
-	err := c.conn.Execute(ctx, "query-name", nil, &result)
+	err := c.conn.Execute(ctx, "query-name", nil, codec.Into(result.decode))
 	return result, err
 }
 
@@ -89,6 +103,32 @@ type IOThreadInfo struct {
 	AioMaxBatch int64 `json:"aio-max-batch"`
 }
 
+func (x *IOThreadInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "id":
+		x.ID = d.String()
+	case "thread-id":
+		x.ThreadID = codec.Int[int64](d)
+	case "poll-max-ns":
+		x.PollMaxNs = codec.Int[int64](d)
+	case "poll-grow":
+		x.PollGrow = codec.Int[int64](d)
+	case "poll-shrink":
+		x.PollShrink = codec.Int[int64](d)
+	case "poll-weight":
+		x.PollWeight = codec.Int[int64](d)
+	case "aio-max-batch":
+		x.AioMaxBatch = codec.Int[int64](d)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *IOThreadInfo) decode(d *codec.Decoder) {
+	d.Object("IOThreadInfo", x.member)
+}
+
 // QueryIothreads returns the threads that serve devices, with their numbers in
 // the host.
 //
@@ -99,7 +139,9 @@ type IOThreadInfo struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc.query-iothreads
 func (c *Client) QueryIothreads(ctx context.Context) ([]IOThreadInfo, error) {
 	var result []IOThreadInfo
-	err := c.conn.Execute(ctx, "query-iothreads", nil, &result)
+	err := c.conn.Execute(ctx, "query-iothreads", nil, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, (*IOThreadInfo).decode)
+	}))
 	return result, err
 }
 
@@ -189,7 +231,9 @@ func (x HumanMonitorCommandArgs) LogValue() slog.Value {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc.human-monitor-command
 func (c *Client) HumanMonitorCommand(ctx context.Context, args HumanMonitorCommandArgs) (string, error) {
 	var result string
-	err := c.conn.Execute(ctx, "human-monitor-command", args, &result)
+	err := c.conn.Execute(ctx, "human-monitor-command", args, codec.Into(func(d *codec.Decoder) {
+		result = d.String()
+	}))
 	return result, err
 }
 
@@ -267,6 +311,22 @@ type AddfdInfo struct {
 	FD int64 `json:"fd"`
 }
 
+func (x *AddfdInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "fdset-id":
+		x.FdsetID = codec.Int[int64](d)
+	case "fd":
+		x.FD = codec.Int[int64](d)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *AddfdInfo) decode(d *codec.Decoder) {
+	d.Object("AddfdInfo", x.member)
+}
+
 // AddFDArgs are the arguments of [Client.AddFD].
 type AddFDArgs struct {
 	// The set; a new one if absent.
@@ -291,7 +351,7 @@ type AddFDArgs struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc.add-fd
 func (c *Client) AddFD(ctx context.Context, args AddFDArgs) (AddfdInfo, error) {
 	var result AddfdInfo
-	err := c.conn.Execute(ctx, "add-fd", args, &result)
+	err := c.conn.Execute(ctx, "add-fd", args, codec.Into(result.decode))
 	return result, err
 }
 
@@ -331,6 +391,22 @@ type FdsetFDInfo struct {
 	Opaque *string `json:"opaque,omitzero"`
 }
 
+func (x *FdsetFDInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "fd":
+		x.FD = codec.Int[int64](d)
+	case "opaque":
+		x.Opaque = codec.Ptr(d, x.Opaque, codec.DecodeString[string])
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *FdsetFDInfo) decode(d *codec.Decoder) {
+	d.Object("FdsetFDInfo", x.member)
+}
+
 // FdsetInfo is a set of file descriptors.
 //
 // It is the struct FdsetInfo of misc.json.
@@ -345,6 +421,22 @@ type FdsetInfo struct {
 	FDs []FdsetFDInfo `json:"fds"`
 }
 
+func (x *FdsetInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "fdset-id":
+		x.FdsetID = codec.Int[int64](d)
+	case "fds":
+		x.FDs = codec.List(d, (*FdsetFDInfo).decode)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *FdsetInfo) decode(d *codec.Decoder) {
+	d.Object("FdsetInfo", x.member)
+}
+
 // QueryFdsets returns the sets of file descriptors.
 //
 // It executes the command query-fdsets of misc.json.
@@ -354,7 +446,9 @@ type FdsetInfo struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc.query-fdsets
 func (c *Client) QueryFdsets(ctx context.Context) ([]FdsetInfo, error) {
 	var result []FdsetInfo
-	err := c.conn.Execute(ctx, "query-fdsets", nil, &result)
+	err := c.conn.Execute(ctx, "query-fdsets", nil, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, (*FdsetInfo).decode)
+	}))
 	return result, err
 }
 
@@ -410,6 +504,26 @@ type CommandLineParameterInfo struct {
 	Default *string `json:"default,omitzero"`
 }
 
+func (x *CommandLineParameterInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "name":
+		x.Name = d.String()
+	case "type":
+		x.Type = CommandLineParameterType(d.String())
+	case "help":
+		x.Help = codec.Ptr(d, x.Help, codec.DecodeString[string])
+	case "default":
+		x.Default = codec.Ptr(d, x.Default, codec.DecodeString[string])
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *CommandLineParameterInfo) decode(d *codec.Decoder) {
+	d.Object("CommandLineParameterInfo", x.member)
+}
+
 // CommandLineOptionInfo is an option of QEMU's command line.
 //
 // It is the struct CommandLineOptionInfo of misc.json.
@@ -422,6 +536,22 @@ type CommandLineOptionInfo struct {
 	Option string `json:"option"`
 	// The parameters of the option; empty if QEMU does not know them in advance.
 	Parameters []CommandLineParameterInfo `json:"parameters"`
+}
+
+func (x *CommandLineOptionInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "option":
+		x.Option = d.String()
+	case "parameters":
+		x.Parameters = codec.List(d, (*CommandLineParameterInfo).decode)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *CommandLineOptionInfo) decode(d *codec.Decoder) {
+	d.Object("CommandLineOptionInfo", x.member)
 }
 
 // QueryCommandLineOptionsArgs are the arguments of [Client.QueryCommandLineOptions].
@@ -443,7 +573,9 @@ type QueryCommandLineOptionsArgs struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc.query-command-line-options
 func (c *Client) QueryCommandLineOptions(ctx context.Context, args QueryCommandLineOptionsArgs) ([]CommandLineOptionInfo, error) {
 	var result []CommandLineOptionInfo
-	err := c.conn.Execute(ctx, "query-command-line-options", args, &result)
+	err := c.conn.Execute(ctx, "query-command-line-options", args, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, (*CommandLineOptionInfo).decode)
+	}))
 	return result, err
 }
 
@@ -466,6 +598,22 @@ type RTCChangeEvent struct {
 	QOMPath string `json:"qom-path"`
 }
 
+func (x *RTCChangeEvent) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "offset":
+		x.Offset = codec.Int[int64](d)
+	case "qom-path":
+		x.QOMPath = d.String()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *RTCChangeEvent) decode(d *codec.Decoder) {
+	d.Object("RTCChangeEvent", x.member)
+}
+
 // EventName returns RTC_CHANGE.
 func (RTCChangeEvent) EventName() string {
 	return "RTC_CHANGE"
@@ -473,7 +621,7 @@ func (RTCChangeEvent) EventName() string {
 
 func (x *RTCChangeEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return e.Decode(codec.Into(x.decode))
 }
 
 // OnRTCChange calls f for every event RTC_CHANGE, in order and never beside
@@ -502,6 +650,26 @@ type VfuClientHangupEvent struct {
 	DevQOMPath string `json:"dev-qom-path"`
 }
 
+func (x *VfuClientHangupEvent) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "vfu-id":
+		x.VfuID = d.String()
+	case "vfu-qom-path":
+		x.VfuQOMPath = d.String()
+	case "dev-id":
+		x.DevID = d.String()
+	case "dev-qom-path":
+		x.DevQOMPath = d.String()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *VfuClientHangupEvent) decode(d *codec.Decoder) {
+	d.Object("VfuClientHangupEvent", x.member)
+}
+
 // EventName returns VFU_CLIENT_HANGUP.
 func (VfuClientHangupEvent) EventName() string {
 	return "VFU_CLIENT_HANGUP"
@@ -509,7 +677,7 @@ func (VfuClientHangupEvent) EventName() string {
 
 func (x *VfuClientHangupEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return e.Decode(codec.Into(x.decode))
 }
 
 // OnVfuClientHangup calls f for every event VFU_CLIENT_HANGUP, in order and

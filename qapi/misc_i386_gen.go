@@ -104,14 +104,20 @@ type SEVInfoSEV struct {
 	Handle uint32 `json:"handle"`
 }
 
-func (x *SEVInfoSEV) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *SEVInfoSEV) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "policy":
-		return codec.Uint(dec, &x.Policy)
+		x.Policy = codec.Uint[uint32](d)
 	case "handle":
-		return codec.Uint(dec, &x.Handle)
+		x.Handle = codec.Uint[uint32](d)
+	default:
+		return false
 	}
-	return false, nil
+	return true
+}
+
+func (x *SEVInfoSEV) decode(d *codec.Decoder) {
+	d.Object("SEVInfoSEV", x.member)
 }
 
 func (x *SEVInfoSEV) encodeMembers(e *codec.Encoder) {
@@ -125,6 +131,7 @@ func (SEVInfoSEV) SEVGuestType() SEVGuestType {
 }
 
 func (v SEVInfoSEV) encodeSEVInfo(e *codec.Encoder) {
+	e.In("SEVInfoSEV")
 	v.encodeMembers(e)
 }
 
@@ -141,12 +148,18 @@ type SEVInfoSEVSnp struct {
 	SnpPolicy uint64 `json:"snp-policy"`
 }
 
-func (x *SEVInfoSEVSnp) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *SEVInfoSEVSnp) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "snp-policy":
-		return codec.Uint(dec, &x.SnpPolicy)
+		x.SnpPolicy = codec.Uint[uint64](d)
+	default:
+		return false
 	}
-	return false, nil
+	return true
+}
+
+func (x *SEVInfoSEVSnp) decode(d *codec.Decoder) {
+	d.Object("SEVInfoSEVSnp", x.member)
 }
 
 func (x *SEVInfoSEVSnp) encodeMembers(e *codec.Encoder) {
@@ -159,6 +172,7 @@ func (SEVInfoSEVSnp) SEVGuestType() SEVGuestType {
 }
 
 func (v SEVInfoSEVSnp) encodeSEVInfo(e *codec.Encoder) {
+	e.In("SEVInfoSEVSnp")
 	v.encodeMembers(e)
 }
 
@@ -196,7 +210,7 @@ type SEVInfoVariant interface {
 }
 
 func (x *SEVInfo) encodeMembers(e *codec.Encoder) {
-	if !e.Variant("SEVInfo.SEVType", "SEVInfoVariant", x.SEVType) {
+	if !e.Variant("SEVType", "SEVInfoVariant", x.SEVType) {
 		return
 	}
 	e.Bool("enabled", x.Enabled)
@@ -208,20 +222,22 @@ func (x *SEVInfo) encodeMembers(e *codec.Encoder) {
 	x.SEVType.encodeSEVInfo(e)
 }
 
-func (x *SEVInfo) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *SEVInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "enabled":
-		return codec.Bool(dec, &x.Enabled)
+		x.Enabled = d.Bool()
 	case "api-major":
-		return codec.Uint(dec, &x.APIMajor)
+		x.APIMajor = codec.Uint[uint8](d)
 	case "api-minor":
-		return codec.Uint(dec, &x.APIMinor)
+		x.APIMinor = codec.Uint[uint8](d)
 	case "build-id":
-		return codec.Uint(dec, &x.BuildID)
+		x.BuildID = codec.Uint[uint8](d)
 	case "state":
-		return codec.String(dec, &x.State)
+		x.State = SEVState(d.String())
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -236,32 +252,28 @@ func (x SEVInfo) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *SEVInfo) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *SEVInfo) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-func (x *SEVInfo) decode(dec *codec.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "sev-type")
-	if err != nil {
-		return err
-	}
+func (x *SEVInfo) decode(d *codec.Decoder) {
+	u := d.Union("SEVInfo", "sev-type")
 	switch SEVGuestType(u.Tag) {
 	case SEVGuestTypeSEV:
 		var v SEVInfoSEV
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.SEVType = v
 	case SEVGuestTypeSEVSnp:
 		var v SEVInfoSEVSnp
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.SEVType = v
 	default:
-		x.SEVType, err = unknownVariant(&u, x.decodeMember)
+		x.SEVType = unknownVariant(&u, x.member)
 	}
-	return err
 }
 
 // String is x as JSON, without secrets.
@@ -289,7 +301,7 @@ func (x SEVInfo) LogValue() slog.Value {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc-i386.query-sev
 func (c *Client) QuerySEV(ctx context.Context) (SEVInfo, error) {
 	var result SEVInfo
-	err := c.conn.Execute(ctx, "query-sev", nil, &result)
+	err := c.conn.Execute(ctx, "query-sev", nil, codec.Into(result.decode))
 	return result, err
 }
 
@@ -305,6 +317,20 @@ type SEVLaunchMeasureInfo struct {
 	Data string `json:"data"`
 }
 
+func (x *SEVLaunchMeasureInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "data":
+		x.Data = d.String()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *SEVLaunchMeasureInfo) decode(d *codec.Decoder) {
+	d.Object("SEVLaunchMeasureInfo", x.member)
+}
+
 // QuerySEVLaunchMeasure returns the measurement of what an SEV guest starts
 // with, for its owner to check. It fails unless the guest is in the state
 // launch-secret.
@@ -316,7 +342,7 @@ type SEVLaunchMeasureInfo struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc-i386.query-sev-launch-measure
 func (c *Client) QuerySEVLaunchMeasure(ctx context.Context) (SEVLaunchMeasureInfo, error) {
 	var result SEVLaunchMeasureInfo
-	err := c.conn.Execute(ctx, "query-sev-launch-measure", nil, &result)
+	err := c.conn.Execute(ctx, "query-sev-launch-measure", nil, codec.Into(result.decode))
 	return result, err
 }
 
@@ -341,6 +367,28 @@ type SEVCapability struct {
 	ReducedPhysBits int64 `json:"reduced-phys-bits"`
 }
 
+func (x *SEVCapability) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "pdh":
+		x.Pdh = d.String()
+	case "cert-chain":
+		x.CertChain = d.String()
+	case "cpu0-id":
+		x.Cpu0ID = d.String()
+	case "cbitpos":
+		x.Cbitpos = codec.Int[int64](d)
+	case "reduced-phys-bits":
+		x.ReducedPhysBits = codec.Int[int64](d)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *SEVCapability) decode(d *codec.Decoder) {
+	d.Object("SEVCapability", x.member)
+}
+
 // QuerySEVCapabilities returns what SEV of this host can do. It fails where the
 // host or KVM has no SEV.
 //
@@ -351,7 +399,7 @@ type SEVCapability struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc-i386.query-sev-capabilities
 func (c *Client) QuerySEVCapabilities(ctx context.Context) (SEVCapability, error) {
 	var result SEVCapability
-	err := c.conn.Execute(ctx, "query-sev-capabilities", nil, &result)
+	err := c.conn.Execute(ctx, "query-sev-capabilities", nil, codec.Into(result.decode))
 	return result, err
 }
 
@@ -407,6 +455,20 @@ type SEVAttestationReport struct {
 	Data string `json:"data"`
 }
 
+func (x *SEVAttestationReport) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "data":
+		x.Data = d.String()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *SEVAttestationReport) decode(d *codec.Decoder) {
+	d.Object("SEVAttestationReport", x.member)
+}
+
 // QuerySEVAttestationReportArgs are the arguments of [Client.QuerySEVAttestationReport].
 type QuerySEVAttestationReportArgs struct {
 	// 16 bytes of the asker's, in base64, which the report repeats.
@@ -422,7 +484,7 @@ type QuerySEVAttestationReportArgs struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc-i386.query-sev-attestation-report
 func (c *Client) QuerySEVAttestationReport(ctx context.Context, args QuerySEVAttestationReportArgs) (SEVAttestationReport, error) {
 	var result SEVAttestationReport
-	err := c.conn.Execute(ctx, "query-sev-attestation-report", args, &result)
+	err := c.conn.Execute(ctx, "query-sev-attestation-report", args, codec.Into(result.decode))
 	return result, err
 }
 
@@ -438,6 +500,22 @@ type SGXEpcSection struct {
 	Node int64 `json:"node"`
 	// How long it is, in bytes.
 	Size uint64 `json:"size"`
+}
+
+func (x *SGXEpcSection) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "node":
+		x.Node = codec.Int[int64](d)
+	case "size":
+		x.Size = codec.Uint[uint64](d)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *SGXEpcSection) decode(d *codec.Decoder) {
+	d.Object("SGXEpcSection", x.member)
 }
 
 // SGXInfo says what SGX can do.
@@ -460,6 +538,28 @@ type SGXInfo struct {
 	Sections []SGXEpcSection `json:"sections"`
 }
 
+func (x *SGXInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "sgx":
+		x.SGX = d.Bool()
+	case "sgx1":
+		x.Sgx1 = d.Bool()
+	case "sgx2":
+		x.Sgx2 = d.Bool()
+	case "flc":
+		x.Flc = d.Bool()
+	case "sections":
+		x.Sections = codec.List(d, (*SGXEpcSection).decode)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *SGXInfo) decode(d *codec.Decoder) {
+	d.Object("SGXInfo", x.member)
+}
+
 // QuerySGX returns what SGX this machine has. It fails if it has none.
 //
 // It executes the command query-sgx of misc-i386.json.
@@ -469,7 +569,7 @@ type SGXInfo struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc-i386.query-sgx
 func (c *Client) QuerySGX(ctx context.Context) (SGXInfo, error) {
 	var result SGXInfo
-	err := c.conn.Execute(ctx, "query-sgx", nil, &result)
+	err := c.conn.Execute(ctx, "query-sgx", nil, codec.Into(result.decode))
 	return result, err
 }
 
@@ -482,7 +582,7 @@ func (c *Client) QuerySGX(ctx context.Context) (SGXInfo, error) {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc-i386.query-sgx-capabilities
 func (c *Client) QuerySGXCapabilities(ctx context.Context) (SGXInfo, error) {
 	var result SGXInfo
-	err := c.conn.Execute(ctx, "query-sgx-capabilities", nil, &result)
+	err := c.conn.Execute(ctx, "query-sgx-capabilities", nil, codec.Into(result.decode))
 	return result, err
 }
 
@@ -550,6 +650,32 @@ type EvtchnInfo struct {
 	Masked bool `json:"masked"`
 }
 
+func (x *EvtchnInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "port":
+		x.Port = codec.Uint[uint16](d)
+	case "vcpu":
+		x.Vcpu = codec.Uint[uint32](d)
+	case "type":
+		x.Type = EvtchnPortType(d.String())
+	case "remote-domain":
+		x.RemoteDomain = d.String()
+	case "target":
+		x.Target = codec.Uint[uint16](d)
+	case "pending":
+		x.Pending = d.Bool()
+	case "masked":
+		x.Masked = d.Bool()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *EvtchnInfo) decode(d *codec.Decoder) {
+	d.Object("EvtchnInfo", x.member)
+}
+
 // XenEventList returns the event channels of a guest that runs under KVM as if
 // under Xen.
 //
@@ -560,7 +686,9 @@ type EvtchnInfo struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-misc-i386.xen-event-list
 func (c *Client) XenEventList(ctx context.Context) ([]EvtchnInfo, error) {
 	var result []EvtchnInfo
-	err := c.conn.Execute(ctx, "xen-event-list", nil, &result)
+	err := c.conn.Execute(ctx, "xen-event-list", nil, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, (*EvtchnInfo).decode)
+	}))
 	return result, err
 }
 

@@ -94,20 +94,22 @@ type NetdevNIC struct {
 	Vectors *uint32 `json:"vectors,omitzero"`
 }
 
-func (x *NetdevNIC) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *NetdevNIC) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "netdev":
-		return codec.OptionalString(dec, &x.Netdev)
+		x.Netdev = codec.Ptr(d, x.Netdev, codec.DecodeString[string])
 	case "macaddr":
-		return codec.OptionalString(dec, &x.Macaddr)
+		x.Macaddr = codec.Ptr(d, x.Macaddr, codec.DecodeString[string])
 	case "model":
-		return codec.OptionalString(dec, &x.Model)
+		x.Model = codec.Ptr(d, x.Model, codec.DecodeString[string])
 	case "addr":
-		return codec.OptionalString(dec, &x.Addr)
+		x.Addr = codec.Ptr(d, x.Addr, codec.DecodeString[string])
 	case "vectors":
-		return codec.OptionalUint(dec, &x.Vectors)
+		x.Vectors = codec.Ptr(d, x.Vectors, codec.DecodeUint[uint32])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *NetdevNIC) encodeMembers(e *codec.Encoder) {
@@ -134,6 +136,7 @@ func (NetdevNIC) NetClientDriver() NetClientDriver {
 }
 
 func (v NetdevNIC) encodeNetdev(e *codec.Encoder) {
+	e.In("NetdevNIC")
 	v.encodeMembers(e)
 }
 
@@ -254,78 +257,80 @@ type NetdevPasst struct {
 	Param []PasstParameter `json:"param,omitzero"`
 }
 
-func (x *NetdevPasst) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *NetdevPasst) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "path":
-		return codec.OptionalString(dec, &x.Path)
+		x.Path = codec.Ptr(d, x.Path, codec.DecodeString[string])
 	case "quiet":
-		return codec.OptionalBool(dec, &x.Quiet)
+		x.Quiet = codec.Ptr(d, x.Quiet, codec.DecodeBool[bool])
 	case "vhost-user":
-		return codec.OptionalBool(dec, &x.VhostUser)
+		x.VhostUser = codec.Ptr(d, x.VhostUser, codec.DecodeBool[bool])
 	case "mtu":
-		return codec.OptionalInt(dec, &x.MTU)
+		x.MTU = codec.Ptr(d, x.MTU, codec.DecodeInt[int64])
 	case "address":
-		return codec.OptionalString(dec, &x.Address)
+		x.Address = codec.Ptr(d, x.Address, codec.DecodeString[string])
 	case "netmask":
-		return codec.OptionalString(dec, &x.Netmask)
+		x.Netmask = codec.Ptr(d, x.Netmask, codec.DecodeString[string])
 	case "mac":
-		return codec.OptionalString(dec, &x.MAC)
+		x.MAC = codec.Ptr(d, x.MAC, codec.DecodeString[string])
 	case "gateway":
-		return codec.OptionalString(dec, &x.Gateway)
+		x.Gateway = codec.Ptr(d, x.Gateway, codec.DecodeString[string])
 	case "interface":
-		return codec.OptionalString(dec, &x.Interface)
+		x.Interface = codec.Ptr(d, x.Interface, codec.DecodeString[string])
 	case "outbound":
-		return codec.OptionalString(dec, &x.Outbound)
+		x.Outbound = codec.Ptr(d, x.Outbound, codec.DecodeString[string])
 	case "outbound-if4":
-		return codec.OptionalString(dec, &x.OutboundIf4)
+		x.OutboundIf4 = codec.Ptr(d, x.OutboundIf4, codec.DecodeString[string])
 	case "outbound-if6":
-		return codec.OptionalString(dec, &x.OutboundIf6)
+		x.OutboundIf6 = codec.Ptr(d, x.OutboundIf6, codec.DecodeString[string])
 	case "dns":
-		return codec.OptionalString(dec, &x.DNS)
+		x.DNS = codec.Ptr(d, x.DNS, codec.DecodeString[string])
 	case "search":
-		return codec.Value(dec, &x.Search)
+		d.Value(&x.Search)
 	case "fqdn":
-		return codec.OptionalString(dec, &x.FQDN)
+		x.FQDN = codec.Ptr(d, x.FQDN, codec.DecodeString[string])
 	case "dhcp-dns":
-		return codec.OptionalBool(dec, &x.DHCPDNS)
+		x.DHCPDNS = codec.Ptr(d, x.DHCPDNS, codec.DecodeBool[bool])
 	case "dhcp-search":
-		return codec.OptionalBool(dec, &x.DHCPSearch)
+		x.DHCPSearch = codec.Ptr(d, x.DHCPSearch, codec.DecodeBool[bool])
 	case "map-host-loopback":
-		return codec.OptionalString(dec, &x.MapHostLoopback)
+		x.MapHostLoopback = codec.Ptr(d, x.MapHostLoopback, codec.DecodeString[string])
 	case "map-guest-addr":
-		return codec.OptionalString(dec, &x.MapGuestAddr)
+		x.MapGuestAddr = codec.Ptr(d, x.MapGuestAddr, codec.DecodeString[string])
 	case "dns-forward":
-		return codec.OptionalString(dec, &x.DNSForward)
+		x.DNSForward = codec.Ptr(d, x.DNSForward, codec.DecodeString[string])
 	case "dns-host":
-		return codec.OptionalString(dec, &x.DNSHost)
+		x.DNSHost = codec.Ptr(d, x.DNSHost, codec.DecodeString[string])
 	case "tcp":
-		return codec.OptionalBool(dec, &x.TCP)
+		x.TCP = codec.Ptr(d, x.TCP, codec.DecodeBool[bool])
 	case "udp":
-		return codec.OptionalBool(dec, &x.UDP)
+		x.UDP = codec.Ptr(d, x.UDP, codec.DecodeBool[bool])
 	case "icmp":
-		return codec.OptionalBool(dec, &x.ICMP)
+		x.ICMP = codec.Ptr(d, x.ICMP, codec.DecodeBool[bool])
 	case "dhcp":
-		return codec.OptionalBool(dec, &x.DHCP)
+		x.DHCP = codec.Ptr(d, x.DHCP, codec.DecodeBool[bool])
 	case "ndp":
-		return codec.OptionalBool(dec, &x.Ndp)
+		x.Ndp = codec.Ptr(d, x.Ndp, codec.DecodeBool[bool])
 	case "dhcpv6":
-		return codec.OptionalBool(dec, &x.Dhcpv6)
+		x.Dhcpv6 = codec.Ptr(d, x.Dhcpv6, codec.DecodeBool[bool])
 	case "ra":
-		return codec.OptionalBool(dec, &x.Ra)
+		x.Ra = codec.Ptr(d, x.Ra, codec.DecodeBool[bool])
 	case "freebind":
-		return codec.OptionalBool(dec, &x.Freebind)
+		x.Freebind = codec.Ptr(d, x.Freebind, codec.DecodeBool[bool])
 	case "ipv4":
-		return codec.OptionalBool(dec, &x.IPv4)
+		x.IPv4 = codec.Ptr(d, x.IPv4, codec.DecodeBool[bool])
 	case "ipv6":
-		return codec.OptionalBool(dec, &x.IPv6)
+		x.IPv6 = codec.Ptr(d, x.IPv6, codec.DecodeBool[bool])
 	case "tcp-ports":
-		return codec.Value(dec, &x.TCPPorts)
+		d.Value(&x.TCPPorts)
 	case "udp-ports":
-		return codec.Value(dec, &x.UDPPorts)
+		d.Value(&x.UDPPorts)
 	case "param":
-		return codec.Value(dec, &x.Param)
+		d.Value(&x.Param)
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *NetdevPasst) encodeMembers(e *codec.Encoder) {
@@ -439,6 +444,7 @@ func (NetdevPasst) NetClientDriver() NetClientDriver {
 }
 
 func (v NetdevPasst) encodeNetdev(e *codec.Encoder) {
+	e.In("NetdevPasst")
 	v.encodeMembers(e)
 }
 
@@ -539,54 +545,56 @@ type NetdevUser struct {
 	TFTPServerName *string `json:"tftp-server-name,omitzero"`
 }
 
-func (x *NetdevUser) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *NetdevUser) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "hostname":
-		return codec.OptionalString(dec, &x.Hostname)
+		x.Hostname = codec.Ptr(d, x.Hostname, codec.DecodeString[string])
 	case "restrict":
-		return codec.OptionalBool(dec, &x.Restrict)
+		x.Restrict = codec.Ptr(d, x.Restrict, codec.DecodeBool[bool])
 	case "ipv4":
-		return codec.OptionalBool(dec, &x.IPv4)
+		x.IPv4 = codec.Ptr(d, x.IPv4, codec.DecodeBool[bool])
 	case "ipv6":
-		return codec.OptionalBool(dec, &x.IPv6)
+		x.IPv6 = codec.Ptr(d, x.IPv6, codec.DecodeBool[bool])
 	case "ip":
-		return codec.OptionalString(dec, &x.IP)
+		x.IP = codec.Ptr(d, x.IP, codec.DecodeString[string])
 	case "net":
-		return codec.OptionalString(dec, &x.Net)
+		x.Net = codec.Ptr(d, x.Net, codec.DecodeString[string])
 	case "host":
-		return codec.OptionalString(dec, &x.Host)
+		x.Host = codec.Ptr(d, x.Host, codec.DecodeString[string])
 	case "tftp":
-		return codec.OptionalString(dec, &x.TFTP)
+		x.TFTP = codec.Ptr(d, x.TFTP, codec.DecodeString[string])
 	case "bootfile":
-		return codec.OptionalString(dec, &x.Bootfile)
+		x.Bootfile = codec.Ptr(d, x.Bootfile, codec.DecodeString[string])
 	case "dhcpstart":
-		return codec.OptionalString(dec, &x.Dhcpstart)
+		x.Dhcpstart = codec.Ptr(d, x.Dhcpstart, codec.DecodeString[string])
 	case "dns":
-		return codec.OptionalString(dec, &x.DNS)
+		x.DNS = codec.Ptr(d, x.DNS, codec.DecodeString[string])
 	case "dnssearch":
-		return codec.Value(dec, &x.Dnssearch)
+		d.Value(&x.Dnssearch)
 	case "domainname":
-		return codec.OptionalString(dec, &x.Domainname)
+		x.Domainname = codec.Ptr(d, x.Domainname, codec.DecodeString[string])
 	case "ipv6-prefix":
-		return codec.OptionalString(dec, &x.IPv6Prefix)
+		x.IPv6Prefix = codec.Ptr(d, x.IPv6Prefix, codec.DecodeString[string])
 	case "ipv6-prefixlen":
-		return codec.OptionalInt(dec, &x.IPv6Prefixlen)
+		x.IPv6Prefixlen = codec.Ptr(d, x.IPv6Prefixlen, codec.DecodeInt[int64])
 	case "ipv6-host":
-		return codec.OptionalString(dec, &x.IPv6Host)
+		x.IPv6Host = codec.Ptr(d, x.IPv6Host, codec.DecodeString[string])
 	case "ipv6-dns":
-		return codec.OptionalString(dec, &x.IPv6DNS)
+		x.IPv6DNS = codec.Ptr(d, x.IPv6DNS, codec.DecodeString[string])
 	case "smb":
-		return codec.OptionalString(dec, &x.SMB)
+		x.SMB = codec.Ptr(d, x.SMB, codec.DecodeString[string])
 	case "smbserver":
-		return codec.OptionalString(dec, &x.Smbserver)
+		x.Smbserver = codec.Ptr(d, x.Smbserver, codec.DecodeString[string])
 	case "hostfwd":
-		return codec.Value(dec, &x.Hostfwd)
+		d.Value(&x.Hostfwd)
 	case "guestfwd":
-		return codec.Value(dec, &x.Guestfwd)
+		d.Value(&x.Guestfwd)
 	case "tftp-server-name":
-		return codec.OptionalString(dec, &x.TFTPServerName)
+		x.TFTPServerName = codec.Ptr(d, x.TFTPServerName, codec.DecodeString[string])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *NetdevUser) encodeMembers(e *codec.Encoder) {
@@ -679,6 +687,7 @@ func (NetdevUser) NetClientDriver() NetClientDriver {
 }
 
 func (v NetdevUser) encodeNetdev(e *codec.Encoder) {
+	e.In("NetdevUser")
 	v.encodeMembers(e)
 }
 
@@ -731,40 +740,42 @@ type NetdevTap struct {
 	PollUs *uint32 `json:"poll-us,omitzero"`
 }
 
-func (x *NetdevTap) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *NetdevTap) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "ifname":
-		return codec.OptionalString(dec, &x.Ifname)
+		x.Ifname = codec.Ptr(d, x.Ifname, codec.DecodeString[string])
 	case "fd":
-		return codec.OptionalString(dec, &x.FD)
+		x.FD = codec.Ptr(d, x.FD, codec.DecodeString[string])
 	case "fds":
-		return codec.OptionalString(dec, &x.FDs)
+		x.FDs = codec.Ptr(d, x.FDs, codec.DecodeString[string])
 	case "script":
-		return codec.OptionalString(dec, &x.Script)
+		x.Script = codec.Ptr(d, x.Script, codec.DecodeString[string])
 	case "downscript":
-		return codec.OptionalString(dec, &x.Downscript)
+		x.Downscript = codec.Ptr(d, x.Downscript, codec.DecodeString[string])
 	case "br":
-		return codec.OptionalString(dec, &x.Br)
+		x.Br = codec.Ptr(d, x.Br, codec.DecodeString[string])
 	case "helper":
-		return codec.OptionalString(dec, &x.Helper)
+		x.Helper = codec.Ptr(d, x.Helper, codec.DecodeString[string])
 	case "sndbuf":
-		return codec.OptionalUint(dec, &x.Sndbuf)
+		x.Sndbuf = codec.Ptr(d, x.Sndbuf, codec.DecodeUint[uint64])
 	case "vnet_hdr":
-		return codec.OptionalBool(dec, &x.VnetHdr)
+		x.VnetHdr = codec.Ptr(d, x.VnetHdr, codec.DecodeBool[bool])
 	case "vhost":
-		return codec.OptionalBool(dec, &x.Vhost)
+		x.Vhost = codec.Ptr(d, x.Vhost, codec.DecodeBool[bool])
 	case "vhostfd":
-		return codec.OptionalString(dec, &x.Vhostfd)
+		x.Vhostfd = codec.Ptr(d, x.Vhostfd, codec.DecodeString[string])
 	case "vhostfds":
-		return codec.OptionalString(dec, &x.Vhostfds)
+		x.Vhostfds = codec.Ptr(d, x.Vhostfds, codec.DecodeString[string])
 	case "vhostforce":
-		return codec.OptionalBool(dec, &x.Vhostforce)
+		x.Vhostforce = codec.Ptr(d, x.Vhostforce, codec.DecodeBool[bool])
 	case "queues":
-		return codec.OptionalUint(dec, &x.Queues)
+		x.Queues = codec.Ptr(d, x.Queues, codec.DecodeUint[uint32])
 	case "poll-us":
-		return codec.OptionalUint(dec, &x.PollUs)
+		x.PollUs = codec.Ptr(d, x.PollUs, codec.DecodeUint[uint32])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *NetdevTap) encodeMembers(e *codec.Encoder) {
@@ -821,6 +832,7 @@ func (NetdevTap) NetClientDriver() NetClientDriver {
 }
 
 func (v NetdevTap) encodeNetdev(e *codec.Encoder) {
+	e.In("NetdevTap")
 	v.encodeMembers(e)
 }
 
@@ -849,22 +861,24 @@ type NetdevSocket struct {
 	UDP *string `json:"udp,omitzero"`
 }
 
-func (x *NetdevSocket) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *NetdevSocket) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "fd":
-		return codec.OptionalString(dec, &x.FD)
+		x.FD = codec.Ptr(d, x.FD, codec.DecodeString[string])
 	case "listen":
-		return codec.OptionalString(dec, &x.Listen)
+		x.Listen = codec.Ptr(d, x.Listen, codec.DecodeString[string])
 	case "connect":
-		return codec.OptionalString(dec, &x.Connect)
+		x.Connect = codec.Ptr(d, x.Connect, codec.DecodeString[string])
 	case "mcast":
-		return codec.OptionalString(dec, &x.Mcast)
+		x.Mcast = codec.Ptr(d, x.Mcast, codec.DecodeString[string])
 	case "localaddr":
-		return codec.OptionalString(dec, &x.Localaddr)
+		x.Localaddr = codec.Ptr(d, x.Localaddr, codec.DecodeString[string])
 	case "udp":
-		return codec.OptionalString(dec, &x.UDP)
+		x.UDP = codec.Ptr(d, x.UDP, codec.DecodeString[string])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *NetdevSocket) encodeMembers(e *codec.Encoder) {
@@ -894,6 +908,7 @@ func (NetdevSocket) NetClientDriver() NetClientDriver {
 }
 
 func (v NetdevSocket) encodeNetdev(e *codec.Encoder) {
+	e.In("NetdevSocket")
 	v.encodeMembers(e)
 }
 
@@ -936,38 +951,40 @@ type NetdevL2tpv3 struct {
 	Offset *uint32 `json:"offset,omitzero"`
 }
 
-func (x *NetdevL2tpv3) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *NetdevL2tpv3) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "src":
-		return codec.String(dec, &x.Src)
+		x.Src = d.String()
 	case "dst":
-		return codec.String(dec, &x.Dst)
+		x.Dst = d.String()
 	case "srcport":
-		return codec.OptionalString(dec, &x.Srcport)
+		x.Srcport = codec.Ptr(d, x.Srcport, codec.DecodeString[string])
 	case "dstport":
-		return codec.OptionalString(dec, &x.Dstport)
+		x.Dstport = codec.Ptr(d, x.Dstport, codec.DecodeString[string])
 	case "ipv6":
-		return codec.OptionalBool(dec, &x.IPv6)
+		x.IPv6 = codec.Ptr(d, x.IPv6, codec.DecodeBool[bool])
 	case "udp":
-		return codec.OptionalBool(dec, &x.UDP)
+		x.UDP = codec.Ptr(d, x.UDP, codec.DecodeBool[bool])
 	case "cookie64":
-		return codec.OptionalBool(dec, &x.Cookie64)
+		x.Cookie64 = codec.Ptr(d, x.Cookie64, codec.DecodeBool[bool])
 	case "counter":
-		return codec.OptionalBool(dec, &x.Counter)
+		x.Counter = codec.Ptr(d, x.Counter, codec.DecodeBool[bool])
 	case "pincounter":
-		return codec.OptionalBool(dec, &x.Pincounter)
+		x.Pincounter = codec.Ptr(d, x.Pincounter, codec.DecodeBool[bool])
 	case "txcookie":
-		return codec.OptionalUint(dec, &x.Txcookie)
+		x.Txcookie = codec.Ptr(d, x.Txcookie, codec.DecodeUint[uint64])
 	case "rxcookie":
-		return codec.OptionalUint(dec, &x.Rxcookie)
+		x.Rxcookie = codec.Ptr(d, x.Rxcookie, codec.DecodeUint[uint64])
 	case "txsession":
-		return codec.Uint(dec, &x.Txsession)
+		x.Txsession = codec.Uint[uint32](d)
 	case "rxsession":
-		return codec.OptionalUint(dec, &x.Rxsession)
+		x.Rxsession = codec.Ptr(d, x.Rxsession, codec.DecodeUint[uint32])
 	case "offset":
-		return codec.OptionalUint(dec, &x.Offset)
+		x.Offset = codec.Ptr(d, x.Offset, codec.DecodeUint[uint32])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *NetdevL2tpv3) encodeMembers(e *codec.Encoder) {
@@ -1030,6 +1047,7 @@ func (NetdevL2tpv3) NetClientDriver() NetClientDriver {
 }
 
 func (v NetdevL2tpv3) encodeNetdev(e *codec.Encoder) {
+	e.In("NetdevL2tpv3")
 	v.encodeMembers(e)
 }
 
@@ -1052,18 +1070,20 @@ type NetdevVde struct {
 	Mode *uint16 `json:"mode,omitzero"`
 }
 
-func (x *NetdevVde) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *NetdevVde) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "sock":
-		return codec.OptionalString(dec, &x.Sock)
+		x.Sock = codec.Ptr(d, x.Sock, codec.DecodeString[string])
 	case "port":
-		return codec.OptionalUint(dec, &x.Port)
+		x.Port = codec.Ptr(d, x.Port, codec.DecodeUint[uint16])
 	case "group":
-		return codec.OptionalString(dec, &x.Group)
+		x.Group = codec.Ptr(d, x.Group, codec.DecodeString[string])
 	case "mode":
-		return codec.OptionalUint(dec, &x.Mode)
+		x.Mode = codec.Ptr(d, x.Mode, codec.DecodeUint[uint16])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *NetdevVde) encodeMembers(e *codec.Encoder) {
@@ -1087,6 +1107,7 @@ func (NetdevVde) NetClientDriver() NetClientDriver {
 }
 
 func (v NetdevVde) encodeNetdev(e *codec.Encoder) {
+	e.In("NetdevVde")
 	v.encodeMembers(e)
 }
 
@@ -1106,14 +1127,16 @@ type NetdevBridge struct {
 	Helper *string `json:"helper,omitzero"`
 }
 
-func (x *NetdevBridge) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *NetdevBridge) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "br":
-		return codec.OptionalString(dec, &x.Br)
+		x.Br = codec.Ptr(d, x.Br, codec.DecodeString[string])
 	case "helper":
-		return codec.OptionalString(dec, &x.Helper)
+		x.Helper = codec.Ptr(d, x.Helper, codec.DecodeString[string])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *NetdevBridge) encodeMembers(e *codec.Encoder) {
@@ -1131,6 +1154,7 @@ func (NetdevBridge) NetClientDriver() NetClientDriver {
 }
 
 func (v NetdevBridge) encodeNetdev(e *codec.Encoder) {
+	e.In("NetdevBridge")
 	v.encodeMembers(e)
 }
 
@@ -1152,14 +1176,16 @@ type NetdevHubport struct {
 	Netdev *string `json:"netdev,omitzero"`
 }
 
-func (x *NetdevHubport) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *NetdevHubport) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "hubid":
-		return codec.Int(dec, &x.Hubid)
+		x.Hubid = codec.Int[int32](d)
 	case "netdev":
-		return codec.OptionalString(dec, &x.Netdev)
+		x.Netdev = codec.Ptr(d, x.Netdev, codec.DecodeString[string])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *NetdevHubport) encodeMembers(e *codec.Encoder) {
@@ -1175,6 +1201,7 @@ func (NetdevHubport) NetClientDriver() NetClientDriver {
 }
 
 func (v NetdevHubport) encodeNetdev(e *codec.Encoder) {
+	e.In("NetdevHubport")
 	v.encodeMembers(e)
 }
 
@@ -1194,14 +1221,16 @@ type NetdevNetmap struct {
 	Devname *string `json:"devname,omitzero"`
 }
 
-func (x *NetdevNetmap) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *NetdevNetmap) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "ifname":
-		return codec.String(dec, &x.Ifname)
+		x.Ifname = d.String()
 	case "devname":
-		return codec.OptionalString(dec, &x.Devname)
+		x.Devname = codec.Ptr(d, x.Devname, codec.DecodeString[string])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *NetdevNetmap) encodeMembers(e *codec.Encoder) {
@@ -1217,6 +1246,7 @@ func (NetdevNetmap) NetClientDriver() NetClientDriver {
 }
 
 func (v NetdevNetmap) encodeNetdev(e *codec.Encoder) {
+	e.In("NetdevNetmap")
 	v.encodeMembers(e)
 }
 
@@ -1284,28 +1314,30 @@ type NetdevAfXdp struct {
 	MapStartIndex *int32 `json:"map-start-index,omitzero"`
 }
 
-func (x *NetdevAfXdp) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *NetdevAfXdp) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "ifname":
-		return codec.String(dec, &x.Ifname)
+		x.Ifname = d.String()
 	case "mode":
-		return codec.OptionalString(dec, &x.Mode)
+		x.Mode = codec.Ptr(d, x.Mode, codec.DecodeString[AFXDPMode])
 	case "force-copy":
-		return codec.OptionalBool(dec, &x.ForceCopy)
+		x.ForceCopy = codec.Ptr(d, x.ForceCopy, codec.DecodeBool[bool])
 	case "queues":
-		return codec.OptionalInt(dec, &x.Queues)
+		x.Queues = codec.Ptr(d, x.Queues, codec.DecodeInt[int64])
 	case "start-queue":
-		return codec.OptionalInt(dec, &x.StartQueue)
+		x.StartQueue = codec.Ptr(d, x.StartQueue, codec.DecodeInt[int64])
 	case "inhibit":
-		return codec.OptionalBool(dec, &x.Inhibit)
+		x.Inhibit = codec.Ptr(d, x.Inhibit, codec.DecodeBool[bool])
 	case "sock-fds":
-		return codec.OptionalString(dec, &x.SockFDs)
+		x.SockFDs = codec.Ptr(d, x.SockFDs, codec.DecodeString[string])
 	case "map-path":
-		return codec.OptionalString(dec, &x.MapPath)
+		x.MapPath = codec.Ptr(d, x.MapPath, codec.DecodeString[string])
 	case "map-start-index":
-		return codec.OptionalInt(dec, &x.MapStartIndex)
+		x.MapStartIndex = codec.Ptr(d, x.MapStartIndex, codec.DecodeInt[int32])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *NetdevAfXdp) encodeMembers(e *codec.Encoder) {
@@ -1342,6 +1374,7 @@ func (NetdevAfXdp) NetClientDriver() NetClientDriver {
 }
 
 func (v NetdevAfXdp) encodeNetdev(e *codec.Encoder) {
+	e.In("NetdevAfXdp")
 	v.encodeMembers(e)
 }
 
@@ -1363,16 +1396,18 @@ type NetdevVhostUser struct {
 	Queues *int64 `json:"queues,omitzero"`
 }
 
-func (x *NetdevVhostUser) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *NetdevVhostUser) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "chardev":
-		return codec.String(dec, &x.Chardev)
+		x.Chardev = d.String()
 	case "vhostforce":
-		return codec.OptionalBool(dec, &x.Vhostforce)
+		x.Vhostforce = codec.Ptr(d, x.Vhostforce, codec.DecodeBool[bool])
 	case "queues":
-		return codec.OptionalInt(dec, &x.Queues)
+		x.Queues = codec.Ptr(d, x.Queues, codec.DecodeInt[int64])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *NetdevVhostUser) encodeMembers(e *codec.Encoder) {
@@ -1391,6 +1426,7 @@ func (NetdevVhostUser) NetClientDriver() NetClientDriver {
 }
 
 func (v NetdevVhostUser) encodeNetdev(e *codec.Encoder) {
+	e.In("NetdevVhostUser")
 	v.encodeMembers(e)
 }
 
@@ -1416,18 +1452,20 @@ type NetdevVhostVdpa struct {
 	XSvq *bool `json:"x-svq,omitzero"`
 }
 
-func (x *NetdevVhostVdpa) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *NetdevVhostVdpa) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "vhostdev":
-		return codec.OptionalString(dec, &x.Vhostdev)
+		x.Vhostdev = codec.Ptr(d, x.Vhostdev, codec.DecodeString[string])
 	case "vhostfd":
-		return codec.OptionalString(dec, &x.Vhostfd)
+		x.Vhostfd = codec.Ptr(d, x.Vhostfd, codec.DecodeString[string])
 	case "queues":
-		return codec.OptionalInt(dec, &x.Queues)
+		x.Queues = codec.Ptr(d, x.Queues, codec.DecodeInt[int64])
 	case "x-svq":
-		return codec.OptionalBool(dec, &x.XSvq)
+		x.XSvq = codec.Ptr(d, x.XSvq, codec.DecodeBool[bool])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *NetdevVhostVdpa) encodeMembers(e *codec.Encoder) {
@@ -1451,6 +1489,7 @@ func (NetdevVhostVdpa) NetClientDriver() NetClientDriver {
 }
 
 func (v NetdevVhostVdpa) encodeNetdev(e *codec.Encoder) {
+	e.In("NetdevVhostVdpa")
 	v.encodeMembers(e)
 }
 
@@ -1476,20 +1515,22 @@ type NetdevVmnetHost struct {
 	NetUUID *string `json:"net-uuid,omitzero"`
 }
 
-func (x *NetdevVmnetHost) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *NetdevVmnetHost) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "start-address":
-		return codec.OptionalString(dec, &x.StartAddress)
+		x.StartAddress = codec.Ptr(d, x.StartAddress, codec.DecodeString[string])
 	case "end-address":
-		return codec.OptionalString(dec, &x.EndAddress)
+		x.EndAddress = codec.Ptr(d, x.EndAddress, codec.DecodeString[string])
 	case "subnet-mask":
-		return codec.OptionalString(dec, &x.SubnetMask)
+		x.SubnetMask = codec.Ptr(d, x.SubnetMask, codec.DecodeString[string])
 	case "isolated":
-		return codec.OptionalBool(dec, &x.Isolated)
+		x.Isolated = codec.Ptr(d, x.Isolated, codec.DecodeBool[bool])
 	case "net-uuid":
-		return codec.OptionalString(dec, &x.NetUUID)
+		x.NetUUID = codec.Ptr(d, x.NetUUID, codec.DecodeString[string])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *NetdevVmnetHost) encodeMembers(e *codec.Encoder) {
@@ -1516,6 +1557,7 @@ func (NetdevVmnetHost) NetClientDriver() NetClientDriver {
 }
 
 func (v NetdevVmnetHost) encodeNetdev(e *codec.Encoder) {
+	e.In("NetdevVmnetHost")
 	v.encodeMembers(e)
 }
 
@@ -1541,20 +1583,22 @@ type NetdevVmnetShared struct {
 	Nat66Prefix *string `json:"nat66-prefix,omitzero"`
 }
 
-func (x *NetdevVmnetShared) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *NetdevVmnetShared) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "start-address":
-		return codec.OptionalString(dec, &x.StartAddress)
+		x.StartAddress = codec.Ptr(d, x.StartAddress, codec.DecodeString[string])
 	case "end-address":
-		return codec.OptionalString(dec, &x.EndAddress)
+		x.EndAddress = codec.Ptr(d, x.EndAddress, codec.DecodeString[string])
 	case "subnet-mask":
-		return codec.OptionalString(dec, &x.SubnetMask)
+		x.SubnetMask = codec.Ptr(d, x.SubnetMask, codec.DecodeString[string])
 	case "isolated":
-		return codec.OptionalBool(dec, &x.Isolated)
+		x.Isolated = codec.Ptr(d, x.Isolated, codec.DecodeBool[bool])
 	case "nat66-prefix":
-		return codec.OptionalString(dec, &x.Nat66Prefix)
+		x.Nat66Prefix = codec.Ptr(d, x.Nat66Prefix, codec.DecodeString[string])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *NetdevVmnetShared) encodeMembers(e *codec.Encoder) {
@@ -1581,6 +1625,7 @@ func (NetdevVmnetShared) NetClientDriver() NetClientDriver {
 }
 
 func (v NetdevVmnetShared) encodeNetdev(e *codec.Encoder) {
+	e.In("NetdevVmnetShared")
 	v.encodeMembers(e)
 }
 
@@ -1600,14 +1645,16 @@ type NetdevVmnetBridged struct {
 	Isolated *bool `json:"isolated,omitzero"`
 }
 
-func (x *NetdevVmnetBridged) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *NetdevVmnetBridged) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "ifname":
-		return codec.String(dec, &x.Ifname)
+		x.Ifname = d.String()
 	case "isolated":
-		return codec.OptionalBool(dec, &x.Isolated)
+		x.Isolated = codec.Ptr(d, x.Isolated, codec.DecodeBool[bool])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *NetdevVmnetBridged) encodeMembers(e *codec.Encoder) {
@@ -1623,6 +1670,7 @@ func (NetdevVmnetBridged) NetClientDriver() NetClientDriver {
 }
 
 func (v NetdevVmnetBridged) encodeNetdev(e *codec.Encoder) {
+	e.In("NetdevVmnetBridged")
 	v.encodeMembers(e)
 }
 
@@ -1645,16 +1693,18 @@ type NetdevStream struct {
 	ReconnectMs *int64 `json:"reconnect-ms,omitzero"`
 }
 
-func (x *NetdevStream) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *NetdevStream) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "addr":
-		return codec.Object(dec, &x.Addr, (*SocketAddress).decode)
+		x.Addr.decode(d)
 	case "server":
-		return codec.OptionalBool(dec, &x.Server)
+		x.Server = codec.Ptr(d, x.Server, codec.DecodeBool[bool])
 	case "reconnect-ms":
-		return codec.OptionalInt(dec, &x.ReconnectMs)
+		x.ReconnectMs = codec.Ptr(d, x.ReconnectMs, codec.DecodeInt[int64])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *NetdevStream) encodeMembers(e *codec.Encoder) {
@@ -1688,6 +1738,7 @@ func (NetdevStream) NetClientDriver() NetClientDriver {
 }
 
 func (v NetdevStream) encodeNetdev(e *codec.Encoder) {
+	e.In("NetdevStream")
 	v.encodeMembers(e)
 }
 
@@ -1707,14 +1758,16 @@ type NetdevDgram struct {
 	Remote *SocketAddress `json:"remote,omitzero"`
 }
 
-func (x *NetdevDgram) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *NetdevDgram) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "local":
-		return codec.OptionalObject(dec, &x.Local, (*SocketAddress).decode)
+		x.Local = codec.Ptr(d, x.Local, (*SocketAddress).decode)
 	case "remote":
-		return codec.OptionalObject(dec, &x.Remote, (*SocketAddress).decode)
+		x.Remote = codec.Ptr(d, x.Remote, (*SocketAddress).decode)
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *NetdevDgram) encodeMembers(e *codec.Encoder) {
@@ -1747,6 +1800,7 @@ func (NetdevDgram) NetClientDriver() NetClientDriver {
 }
 
 func (v NetdevDgram) encodeNetdev(e *codec.Encoder) {
+	e.In("NetdevDgram")
 	v.encodeMembers(e)
 }
 
@@ -1862,7 +1916,7 @@ type NetdevVariant interface {
 }
 
 func (x *Netdev) encodeMembers(e *codec.Encoder) {
-	if !e.Variant("Netdev.Type", "NetdevVariant", x.Type) {
+	if !e.Variant("Type", "NetdevVariant", x.Type) {
 		return
 	}
 	e.String("id", x.ID)
@@ -1870,12 +1924,14 @@ func (x *Netdev) encodeMembers(e *codec.Encoder) {
 	x.Type.encodeNetdev(e)
 }
 
-func (x *Netdev) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *Netdev) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "id":
-		return codec.String(dec, &x.ID)
+		x.ID = d.String()
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -1890,99 +1946,95 @@ func (x Netdev) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *Netdev) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *Netdev) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-func (x *Netdev) decode(dec *codec.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "type")
-	if err != nil {
-		return err
-	}
+func (x *Netdev) decode(d *codec.Decoder) {
+	u := d.Union("Netdev", "type")
 	switch NetClientDriver(u.Tag) {
 	case NetClientDriverNone:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Type = NetdevNone{}
 	case NetClientDriverNIC:
 		var v NetdevNIC
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Type = v
 	case NetClientDriverUser:
 		var v NetdevUser
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Type = v
 	case NetClientDriverTap:
 		var v NetdevTap
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Type = v
 	case NetClientDriverL2tpv3:
 		var v NetdevL2tpv3
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Type = v
 	case NetClientDriverSocket:
 		var v NetdevSocket
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Type = v
 	case NetClientDriverStream:
 		var v NetdevStream
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Type = v
 	case NetClientDriverDgram:
 		var v NetdevDgram
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Type = v
 	case NetClientDriverVde:
 		var v NetdevVde
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Type = v
 	case NetClientDriverBridge:
 		var v NetdevBridge
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Type = v
 	case NetClientDriverHubport:
 		var v NetdevHubport
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Type = v
 	case NetClientDriverNetmap:
 		var v NetdevNetmap
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Type = v
 	case NetClientDriverVhostUser:
 		var v NetdevVhostUser
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Type = v
 	case NetClientDriverVhostVdpa:
 		var v NetdevVhostVdpa
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Type = v
 	case NetClientDriverPasst:
 		var v NetdevPasst
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Type = v
 	case NetClientDriverAfXdp:
 		var v NetdevAfXdp
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Type = v
 	case NetClientDriverVmnetHost:
 		var v NetdevVmnetHost
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Type = v
 	case NetClientDriverVmnetShared:
 		var v NetdevVmnetShared
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Type = v
 	case NetClientDriverVmnetBridged:
 		var v NetdevVmnetBridged
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Type = v
 	default:
-		x.Type, err = unknownVariant(&u, x.decodeMember)
+		x.Type = unknownVariant(&u, x.member)
 	}
-	return err
 }
 
 // String is x as JSON, without secrets.
@@ -2079,6 +2131,42 @@ type RxFilterInfo struct {
 	MulticastTable []string `json:"multicast-table"`
 }
 
+func (x *RxFilterInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "name":
+		x.Name = d.String()
+	case "promiscuous":
+		x.Promiscuous = d.Bool()
+	case "multicast":
+		x.Multicast = RxState(d.String())
+	case "unicast":
+		x.Unicast = RxState(d.String())
+	case "vlan":
+		x.VLAN = RxState(d.String())
+	case "broadcast-allowed":
+		x.BroadcastAllowed = d.Bool()
+	case "multicast-overflow":
+		x.MulticastOverflow = d.Bool()
+	case "unicast-overflow":
+		x.UnicastOverflow = d.Bool()
+	case "main-mac":
+		x.MainMAC = d.String()
+	case "vlan-table":
+		x.VLANTable = codec.List(d, codec.DecodeInt[int64])
+	case "unicast-table":
+		x.UnicastTable = codec.List(d, codec.DecodeString[string])
+	case "multicast-table":
+		x.MulticastTable = codec.List(d, codec.DecodeString[string])
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *RxFilterInfo) decode(d *codec.Decoder) {
+	d.Object("RxFilterInfo", x.member)
+}
+
 // QueryRxFilterArgs are the arguments of [Client.QueryRxFilter].
 type QueryRxFilterArgs struct {
 	// The card's name, that is, its device id; all cards that support it if absent.
@@ -2099,7 +2187,9 @@ type QueryRxFilterArgs struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-net.query-rx-filter
 func (c *Client) QueryRxFilter(ctx context.Context, args QueryRxFilterArgs) ([]RxFilterInfo, error) {
 	var result []RxFilterInfo
-	err := c.conn.Execute(ctx, "query-rx-filter", args, &result)
+	err := c.conn.Execute(ctx, "query-rx-filter", args, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, (*RxFilterInfo).decode)
+	}))
 	return result, err
 }
 
@@ -2123,6 +2213,22 @@ type NICRxFilterChangedEvent struct {
 	Path string `json:"path"`
 }
 
+func (x *NICRxFilterChangedEvent) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "name":
+		x.Name = codec.Ptr(d, x.Name, codec.DecodeString[string])
+	case "path":
+		x.Path = d.String()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *NICRxFilterChangedEvent) decode(d *codec.Decoder) {
+	d.Object("NICRxFilterChangedEvent", x.member)
+}
+
 // EventName returns NIC_RX_FILTER_CHANGED.
 func (NICRxFilterChangedEvent) EventName() string {
 	return "NIC_RX_FILTER_CHANGED"
@@ -2130,7 +2236,7 @@ func (NICRxFilterChangedEvent) EventName() string {
 
 func (x *NICRxFilterChangedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return e.Decode(codec.Into(x.decode))
 }
 
 // OnNICRxFilterChanged calls f for every event NIC_RX_FILTER_CHANGED, in order
@@ -2193,6 +2299,20 @@ type FailoverNegotiatedEvent struct {
 	DeviceID string `json:"device-id"`
 }
 
+func (x *FailoverNegotiatedEvent) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "device-id":
+		x.DeviceID = d.String()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *FailoverNegotiatedEvent) decode(d *codec.Decoder) {
+	d.Object("FailoverNegotiatedEvent", x.member)
+}
+
 // EventName returns FAILOVER_NEGOTIATED.
 func (FailoverNegotiatedEvent) EventName() string {
 	return "FAILOVER_NEGOTIATED"
@@ -2200,7 +2320,7 @@ func (FailoverNegotiatedEvent) EventName() string {
 
 func (x *FailoverNegotiatedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return e.Decode(codec.Into(x.decode))
 }
 
 // OnFailoverNegotiated calls f for every event FAILOVER_NEGOTIATED, in order
@@ -2226,6 +2346,22 @@ type NetdevStreamConnectedEvent struct {
 	Addr SocketAddress `json:"addr"`
 }
 
+func (x *NetdevStreamConnectedEvent) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "netdev-id":
+		x.NetdevID = d.String()
+	case "addr":
+		x.Addr.decode(d)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *NetdevStreamConnectedEvent) decode(d *codec.Decoder) {
+	d.Object("NetdevStreamConnectedEvent", x.member)
+}
+
 // String is x as JSON, without secrets.
 func (x NetdevStreamConnectedEvent) String() string {
 	return codec.Short(x)
@@ -2248,7 +2384,7 @@ func (NetdevStreamConnectedEvent) EventName() string {
 
 func (x *NetdevStreamConnectedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return e.Decode(codec.Into(x.decode))
 }
 
 // OnNetdevStreamConnected calls f for every event NETDEV_STREAM_CONNECTED, in
@@ -2272,6 +2408,20 @@ type NetdevStreamDisconnectedEvent struct {
 	NetdevID string `json:"netdev-id"`
 }
 
+func (x *NetdevStreamDisconnectedEvent) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "netdev-id":
+		x.NetdevID = d.String()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *NetdevStreamDisconnectedEvent) decode(d *codec.Decoder) {
+	d.Object("NetdevStreamDisconnectedEvent", x.member)
+}
+
 // EventName returns NETDEV_STREAM_DISCONNECTED.
 func (NetdevStreamDisconnectedEvent) EventName() string {
 	return "NETDEV_STREAM_DISCONNECTED"
@@ -2279,7 +2429,7 @@ func (NetdevStreamDisconnectedEvent) EventName() string {
 
 func (x *NetdevStreamDisconnectedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return e.Decode(codec.Into(x.decode))
 }
 
 // OnNetdevStreamDisconnected calls f for every event
@@ -2306,6 +2456,22 @@ type NetdevVhostUserConnectedEvent struct {
 	ChardevID string `json:"chardev-id"`
 }
 
+func (x *NetdevVhostUserConnectedEvent) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "netdev-id":
+		x.NetdevID = d.String()
+	case "chardev-id":
+		x.ChardevID = d.String()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *NetdevVhostUserConnectedEvent) decode(d *codec.Decoder) {
+	d.Object("NetdevVhostUserConnectedEvent", x.member)
+}
+
 // EventName returns NETDEV_VHOST_USER_CONNECTED.
 func (NetdevVhostUserConnectedEvent) EventName() string {
 	return "NETDEV_VHOST_USER_CONNECTED"
@@ -2313,7 +2479,7 @@ func (NetdevVhostUserConnectedEvent) EventName() string {
 
 func (x *NetdevVhostUserConnectedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return e.Decode(codec.Into(x.decode))
 }
 
 // OnNetdevVhostUserConnected calls f for every event
@@ -2338,6 +2504,20 @@ type NetdevVhostUserDisconnectedEvent struct {
 	NetdevID string `json:"netdev-id"`
 }
 
+func (x *NetdevVhostUserDisconnectedEvent) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "netdev-id":
+		x.NetdevID = d.String()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *NetdevVhostUserDisconnectedEvent) decode(d *codec.Decoder) {
+	d.Object("NetdevVhostUserDisconnectedEvent", x.member)
+}
+
 // EventName returns NETDEV_VHOST_USER_DISCONNECTED.
 func (NetdevVhostUserDisconnectedEvent) EventName() string {
 	return "NETDEV_VHOST_USER_DISCONNECTED"
@@ -2345,7 +2525,7 @@ func (NetdevVhostUserDisconnectedEvent) EventName() string {
 
 func (x *NetdevVhostUserDisconnectedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return e.Decode(codec.Into(x.decode))
 }
 
 // OnNetdevVhostUserDisconnected calls f for every event

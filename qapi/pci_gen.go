@@ -22,6 +22,22 @@ type PCIMemoryRange struct {
 	Limit int64 `json:"limit"`
 }
 
+func (x *PCIMemoryRange) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "base":
+		x.Base = codec.Int[int64](d)
+	case "limit":
+		x.Limit = codec.Int[int64](d)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *PCIMemoryRange) decode(d *codec.Decoder) {
+	d.Object("PCIMemoryRange", x.member)
+}
+
 // PCIMemoryRegion is a base address register of a PCI device.
 //
 // It is the struct PciMemoryRegion of pci.json.
@@ -42,6 +58,30 @@ type PCIMemoryRegion struct {
 	Prefetch *bool `json:"prefetch,omitzero"`
 	// The region is 64 bits wide; for memory.
 	MemType64 *bool `json:"mem_type_64,omitzero"`
+}
+
+func (x *PCIMemoryRegion) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "bar":
+		x.Bar = codec.Int[int64](d)
+	case "type":
+		x.Type = d.String()
+	case "address":
+		x.Address = codec.Int[int64](d)
+	case "size":
+		x.Size = codec.Int[int64](d)
+	case "prefetch":
+		x.Prefetch = codec.Ptr(d, x.Prefetch, codec.DecodeBool[bool])
+	case "mem_type_64":
+		x.MemType64 = codec.Ptr(d, x.MemType64, codec.DecodeBool[bool])
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *PCIMemoryRegion) decode(d *codec.Decoder) {
+	d.Object("PCIMemoryRegion", x.member)
 }
 
 // PCIBusInfo is what a PCI bridge leads to.
@@ -66,6 +106,30 @@ type PCIBusInfo struct {
 	PrefetchableRange PCIMemoryRange `json:"prefetchable_range"`
 }
 
+func (x *PCIBusInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "number":
+		x.Number = codec.Int[int64](d)
+	case "secondary":
+		x.Secondary = codec.Int[int64](d)
+	case "subordinate":
+		x.Subordinate = codec.Int[int64](d)
+	case "io_range":
+		x.IORange.decode(d)
+	case "memory_range":
+		x.MemoryRange.decode(d)
+	case "prefetchable_range":
+		x.PrefetchableRange.decode(d)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *PCIBusInfo) decode(d *codec.Decoder) {
+	d.Object("PCIBusInfo", x.member)
+}
+
 // PCIBridgeInfo is a PCI bridge.
 //
 // It is the struct PciBridgeInfo of pci.json.
@@ -78,6 +142,22 @@ type PCIBridgeInfo struct {
 	Bus PCIBusInfo `json:"bus"`
 	// The devices behind the bridge.
 	Devices []PCIDeviceInfo `json:"devices,omitzero"`
+}
+
+func (x *PCIBridgeInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "bus":
+		x.Bus.decode(d)
+	case "devices":
+		x.Devices = codec.List(d, (*PCIDeviceInfo).decode)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *PCIBridgeInfo) decode(d *codec.Decoder) {
+	d.Object("PCIBridgeInfo", x.member)
 }
 
 // String is x as JSON, without secrets.
@@ -107,6 +187,22 @@ type PCIDeviceClass struct {
 	Desc *string `json:"desc,omitzero"`
 	// The class, by number.
 	Class int64 `json:"class"`
+}
+
+func (x *PCIDeviceClass) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "desc":
+		x.Desc = codec.Ptr(d, x.Desc, codec.DecodeString[string])
+	case "class":
+		x.Class = codec.Int[int64](d)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *PCIDeviceClass) decode(d *codec.Decoder) {
+	d.Object("PCIDeviceClass", x.member)
 }
 
 // String is x as JSON, without secrets.
@@ -142,6 +238,26 @@ type PCIDeviceID struct {
 	SubsystemVendor *int64 `json:"subsystem-vendor,omitzero"`
 }
 
+func (x *PCIDeviceID) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "device":
+		x.Device = codec.Int[int64](d)
+	case "vendor":
+		x.Vendor = codec.Int[int64](d)
+	case "subsystem":
+		x.Subsystem = codec.Ptr(d, x.Subsystem, codec.DecodeInt[int64])
+	case "subsystem-vendor":
+		x.SubsystemVendor = codec.Ptr(d, x.SubsystemVendor, codec.DecodeInt[int64])
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *PCIDeviceID) decode(d *codec.Decoder) {
+	d.Object("PCIDeviceID", x.member)
+}
+
 // PCIDeviceInfo is a PCI device of the machine, as the guest finds it.
 //
 // It is the struct PciDeviceInfo of pci.json.
@@ -170,6 +286,38 @@ type PCIDeviceInfo struct {
 	PCIBridge *PCIBridgeInfo `json:"pci_bridge,omitzero"`
 	// The base address registers of the device.
 	Regions []PCIMemoryRegion `json:"regions"`
+}
+
+func (x *PCIDeviceInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "bus":
+		x.Bus = codec.Int[int64](d)
+	case "slot":
+		x.Slot = codec.Int[int64](d)
+	case "function":
+		x.Function = codec.Int[int64](d)
+	case "class_info":
+		x.ClassInfo.decode(d)
+	case "id":
+		x.ID.decode(d)
+	case "irq":
+		x.IRQ = codec.Ptr(d, x.IRQ, codec.DecodeInt[int64])
+	case "irq_pin":
+		x.IRQPin = codec.Int[int64](d)
+	case "qdev_id":
+		x.QdevID = d.String()
+	case "pci_bridge":
+		x.PCIBridge = codec.Ptr(d, x.PCIBridge, (*PCIBridgeInfo).decode)
+	case "regions":
+		x.Regions = codec.List(d, (*PCIMemoryRegion).decode)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *PCIDeviceInfo) decode(d *codec.Decoder) {
+	d.Object("PCIDeviceInfo", x.member)
 }
 
 // String is x as JSON, without secrets.
@@ -201,6 +349,22 @@ type PCIInfo struct {
 	Devices []PCIDeviceInfo `json:"devices"`
 }
 
+func (x *PCIInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "bus":
+		x.Bus = codec.Int[int64](d)
+	case "devices":
+		x.Devices = codec.List(d, (*PCIDeviceInfo).decode)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *PCIInfo) decode(d *codec.Decoder) {
+	d.Object("PCIInfo", x.member)
+}
+
 // String is x as JSON, without secrets.
 func (x PCIInfo) String() string {
 	return codec.Short(x)
@@ -226,6 +390,8 @@ func (x PCIInfo) LogValue() slog.Value {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-pci.query-pci
 func (c *Client) QueryPCI(ctx context.Context) ([]PCIInfo, error) {
 	var result []PCIInfo
-	err := c.conn.Execute(ctx, "query-pci", nil, &result)
+	err := c.conn.Execute(ctx, "query-pci", nil, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, (*PCIInfo).decode)
+	}))
 	return result, err
 }

@@ -30,7 +30,9 @@ type DeviceListPropertiesArgs struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-qdev.device-list-properties
 func (c *Client) DeviceListProperties(ctx context.Context, args DeviceListPropertiesArgs) ([]ObjectPropertyInfo, error) {
 	var result []ObjectPropertyInfo
-	err := c.conn.Execute(ctx, "device-list-properties", args, &result)
+	err := c.conn.Execute(ctx, "device-list-properties", args, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, (*ObjectPropertyInfo).decode)
+	}))
 	return result, err
 }
 
@@ -49,20 +51,22 @@ type DeviceAddArgs struct {
 	Props map[string]any `json:"-"`
 }
 
-func (x *DeviceAddArgs) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *DeviceAddArgs) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "driver":
-		return codec.String(dec, &x.Driver)
+		x.Driver = d.String()
 	case "bus":
-		return codec.OptionalString(dec, &x.Bus)
+		x.Bus = codec.Ptr(d, x.Bus, codec.DecodeString[string])
 	case "id":
-		return codec.OptionalString(dec, &x.ID)
+		x.ID = codec.Ptr(d, x.ID, codec.DecodeString[string])
+	default:
+		d.Prop(&x.Props)
 	}
-	return codec.Prop(dec, name, &x.Props)
+	return true
 }
 
-func (x *DeviceAddArgs) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *DeviceAddArgs) decode(d *codec.Decoder) {
+	d.Object("DeviceAddArgs", x.member)
 }
 
 func (x *DeviceAddArgs) encodeMembers(e *codec.Encoder) {
@@ -89,12 +93,12 @@ func (x DeviceAddArgs) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *DeviceAddArgs) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *DeviceAddArgs) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
 // String is x as JSON, without secrets.
@@ -181,6 +185,22 @@ type DeviceDeletedEvent struct {
 	Path string `json:"path"`
 }
 
+func (x *DeviceDeletedEvent) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "device":
+		x.Device = codec.Ptr(d, x.Device, codec.DecodeString[string])
+	case "path":
+		x.Path = d.String()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *DeviceDeletedEvent) decode(d *codec.Decoder) {
+	d.Object("DeviceDeletedEvent", x.member)
+}
+
 // EventName returns DEVICE_DELETED.
 func (DeviceDeletedEvent) EventName() string {
 	return "DEVICE_DELETED"
@@ -188,7 +208,7 @@ func (DeviceDeletedEvent) EventName() string {
 
 func (x *DeviceDeletedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return e.Decode(codec.Into(x.decode))
 }
 
 // OnDeviceDeleted calls f for every event DEVICE_DELETED, in order and never
@@ -214,6 +234,22 @@ type DeviceUnplugGuestErrorEvent struct {
 	Path string `json:"path"`
 }
 
+func (x *DeviceUnplugGuestErrorEvent) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "device":
+		x.Device = codec.Ptr(d, x.Device, codec.DecodeString[string])
+	case "path":
+		x.Path = d.String()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *DeviceUnplugGuestErrorEvent) decode(d *codec.Decoder) {
+	d.Object("DeviceUnplugGuestErrorEvent", x.member)
+}
+
 // EventName returns DEVICE_UNPLUG_GUEST_ERROR.
 func (DeviceUnplugGuestErrorEvent) EventName() string {
 	return "DEVICE_UNPLUG_GUEST_ERROR"
@@ -221,7 +257,7 @@ func (DeviceUnplugGuestErrorEvent) EventName() string {
 
 func (x *DeviceUnplugGuestErrorEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return e.Decode(codec.Into(x.decode))
 }
 
 // OnDeviceUnplugGuestError calls f for every event DEVICE_UNPLUG_GUEST_ERROR,

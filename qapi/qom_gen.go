@@ -30,6 +30,26 @@ type ObjectPropertyInfo struct {
 	DefaultValue json.RawMessage `json:"default-value,omitzero"`
 }
 
+func (x *ObjectPropertyInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "name":
+		x.Name = d.String()
+	case "type":
+		x.Type = d.String()
+	case "description":
+		x.Description = codec.Ptr(d, x.Description, codec.DecodeString[string])
+	case "default-value":
+		x.DefaultValue = d.Raw()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *ObjectPropertyInfo) decode(d *codec.Decoder) {
+	d.Object("ObjectPropertyInfo", x.member)
+}
+
 // String is x as JSON, without secrets.
 func (x ObjectPropertyInfo) String() string {
 	return codec.Short(x)
@@ -61,6 +81,24 @@ type ObjectPropertyValue struct {
 	Value json.RawMessage `json:"value,omitzero"`
 }
 
+func (x *ObjectPropertyValue) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "name":
+		x.Name = d.String()
+	case "type":
+		x.Type = d.String()
+	case "value":
+		x.Value = d.Raw()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *ObjectPropertyValue) decode(d *codec.Decoder) {
+	d.Object("ObjectPropertyValue", x.member)
+}
+
 // String is x as JSON, without secrets.
 func (x ObjectPropertyValue) String() string {
 	return codec.Short(x)
@@ -86,6 +124,20 @@ func (x ObjectPropertyValue) LogValue() slog.Value {
 type ObjectPropertiesValues struct {
 	// The properties.
 	Properties []ObjectPropertyValue `json:"properties"`
+}
+
+func (x *ObjectPropertiesValues) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "properties":
+		x.Properties = codec.List(d, (*ObjectPropertyValue).decode)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *ObjectPropertiesValues) decode(d *codec.Decoder) {
+	d.Object("ObjectPropertiesValues", x.member)
 }
 
 // String is x as JSON, without secrets.
@@ -123,7 +175,9 @@ type QOMListArgs struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-qom.qom-list
 func (c *Client) QOMList(ctx context.Context, args QOMListArgs) ([]ObjectPropertyInfo, error) {
 	var result []ObjectPropertyInfo
-	err := c.conn.Execute(ctx, "qom-list", args, &result)
+	err := c.conn.Execute(ctx, "qom-list", args, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, (*ObjectPropertyInfo).decode)
+	}))
 	return result, err
 }
 
@@ -147,7 +201,9 @@ type QOMGetArgs struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-qom.qom-get
 func (c *Client) QOMGet(ctx context.Context, args QOMGetArgs) (json.RawMessage, error) {
 	var result json.RawMessage
-	err := c.conn.Execute(ctx, "qom-get", args, &result)
+	err := c.conn.Execute(ctx, "qom-get", args, codec.Into(func(d *codec.Decoder) {
+		result = d.Raw()
+	}))
 	return result, err
 }
 
@@ -168,7 +224,9 @@ type QOMListGetArgs struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-qom.qom-list-get
 func (c *Client) QOMListGet(ctx context.Context, args QOMListGetArgs) ([]ObjectPropertiesValues, error) {
 	var result []ObjectPropertiesValues
-	err := c.conn.Execute(ctx, "qom-list-get", args, &result)
+	err := c.conn.Execute(ctx, "qom-list-get", args, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, (*ObjectPropertiesValues).decode)
+	}))
 	return result, err
 }
 
@@ -228,20 +286,22 @@ type ObjectTypeInfo struct {
 	Parent *string `json:"parent,omitzero"`
 }
 
-func (x *ObjectTypeInfo) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *ObjectTypeInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "name":
-		return codec.String(dec, &x.Name)
+		x.Name = d.String()
 	case "abstract":
-		return codec.OptionalBool(dec, &x.Abstract)
+		x.Abstract = codec.Ptr(d, x.Abstract, codec.DecodeBool[bool])
 	case "parent":
-		return codec.OptionalString(dec, &x.Parent)
+		x.Parent = codec.Ptr(d, x.Parent, codec.DecodeString[string])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *ObjectTypeInfo) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *ObjectTypeInfo) decode(d *codec.Decoder) {
+	d.Object("ObjectTypeInfo", x.member)
 }
 
 // QOMListTypesArgs are the arguments of [Client.QOMListTypes].
@@ -261,7 +321,9 @@ type QOMListTypesArgs struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-qom.qom-list-types
 func (c *Client) QOMListTypes(ctx context.Context, args QOMListTypesArgs) ([]ObjectTypeInfo, error) {
 	var result []ObjectTypeInfo
-	err := c.conn.Execute(ctx, "qom-list-types", args, codec.ListOf(&result, (*ObjectTypeInfo).decode))
+	err := c.conn.Execute(ctx, "qom-list-types", args, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, (*ObjectTypeInfo).decode)
+	}))
 	return result, err
 }
 
@@ -281,7 +343,9 @@ type QOMListPropertiesArgs struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-qom.qom-list-properties
 func (c *Client) QOMListProperties(ctx context.Context, args QOMListPropertiesArgs) ([]ObjectPropertyInfo, error) {
 	var result []ObjectPropertyInfo
-	err := c.conn.Execute(ctx, "qom-list-properties", args, &result)
+	err := c.conn.Execute(ctx, "qom-list-properties", args, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, (*ObjectPropertyInfo).decode)
+	}))
 	return result, err
 }
 
@@ -301,14 +365,16 @@ type ObjectOptionsCanHostSocketcan struct {
 	Canbus string `json:"canbus"`
 }
 
-func (x *ObjectOptionsCanHostSocketcan) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *ObjectOptionsCanHostSocketcan) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "if":
-		return codec.String(dec, &x.If)
+		x.If = d.String()
 	case "canbus":
-		return codec.String(dec, &x.Canbus)
+		x.Canbus = d.String()
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *ObjectOptionsCanHostSocketcan) encodeMembers(e *codec.Encoder) {
@@ -322,6 +388,7 @@ func (ObjectOptionsCanHostSocketcan) ObjectType() ObjectType {
 }
 
 func (v ObjectOptionsCanHostSocketcan) encodeObjectOptions(e *codec.Encoder) {
+	e.In("ObjectOptionsCanHostSocketcan")
 	v.encodeMembers(e)
 }
 
@@ -355,28 +422,30 @@ type ObjectOptionsColoCompare struct {
 	VnetHdrSupport *bool `json:"vnet_hdr_support,omitzero"`
 }
 
-func (x *ObjectOptionsColoCompare) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *ObjectOptionsColoCompare) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "primary_in":
-		return codec.String(dec, &x.PrimaryIn)
+		x.PrimaryIn = d.String()
 	case "secondary_in":
-		return codec.String(dec, &x.SecondaryIn)
+		x.SecondaryIn = d.String()
 	case "outdev":
-		return codec.String(dec, &x.Outdev)
+		x.Outdev = d.String()
 	case "iothread":
-		return codec.String(dec, &x.Iothread)
+		x.Iothread = d.String()
 	case "notify_dev":
-		return codec.OptionalString(dec, &x.NotifyDev)
+		x.NotifyDev = codec.Ptr(d, x.NotifyDev, codec.DecodeString[string])
 	case "compare_timeout":
-		return codec.OptionalUint(dec, &x.CompareTimeout)
+		x.CompareTimeout = codec.Ptr(d, x.CompareTimeout, codec.DecodeUint[uint64])
 	case "expired_scan_cycle":
-		return codec.OptionalUint(dec, &x.ExpiredScanCycle)
+		x.ExpiredScanCycle = codec.Ptr(d, x.ExpiredScanCycle, codec.DecodeUint[uint32])
 	case "max_queue_size":
-		return codec.OptionalUint(dec, &x.MaxQueueSize)
+		x.MaxQueueSize = codec.Ptr(d, x.MaxQueueSize, codec.DecodeUint[uint32])
 	case "vnet_hdr_support":
-		return codec.OptionalBool(dec, &x.VnetHdrSupport)
+		x.VnetHdrSupport = codec.Ptr(d, x.VnetHdrSupport, codec.DecodeBool[bool])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *ObjectOptionsColoCompare) encodeMembers(e *codec.Encoder) {
@@ -407,6 +476,7 @@ func (ObjectOptionsColoCompare) ObjectType() ObjectType {
 }
 
 func (v ObjectOptionsColoCompare) encodeObjectOptions(e *codec.Encoder) {
+	e.In("ObjectOptionsColoCompare")
 	v.encodeMembers(e)
 }
 
@@ -429,16 +499,18 @@ type CryptodevBackendProperties struct {
 	ThrottleOps *uint64 `json:"throttle-ops,omitzero"`
 }
 
-func (x *CryptodevBackendProperties) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *CryptodevBackendProperties) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "queues":
-		return codec.OptionalUint(dec, &x.Queues)
+		x.Queues = codec.Ptr(d, x.Queues, codec.DecodeUint[uint32])
 	case "throttle-bps":
-		return codec.OptionalUint(dec, &x.ThrottleBPS)
+		x.ThrottleBPS = codec.Ptr(d, x.ThrottleBPS, codec.DecodeUint[uint64])
 	case "throttle-ops":
-		return codec.OptionalUint(dec, &x.ThrottleOps)
+		x.ThrottleOps = codec.Ptr(d, x.ThrottleOps, codec.DecodeUint[uint64])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *CryptodevBackendProperties) encodeMembers(e *codec.Encoder) {
@@ -476,18 +548,20 @@ type ObjectOptionsCryptodevVhostUser struct {
 	Chardev string `json:"chardev"`
 }
 
-func (x *ObjectOptionsCryptodevVhostUser) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *ObjectOptionsCryptodevVhostUser) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "queues":
-		return codec.OptionalUint(dec, &x.Queues)
+		x.Queues = codec.Ptr(d, x.Queues, codec.DecodeUint[uint32])
 	case "throttle-bps":
-		return codec.OptionalUint(dec, &x.ThrottleBPS)
+		x.ThrottleBPS = codec.Ptr(d, x.ThrottleBPS, codec.DecodeUint[uint64])
 	case "throttle-ops":
-		return codec.OptionalUint(dec, &x.ThrottleOps)
+		x.ThrottleOps = codec.Ptr(d, x.ThrottleOps, codec.DecodeUint[uint64])
 	case "chardev":
-		return codec.String(dec, &x.Chardev)
+		x.Chardev = d.String()
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *ObjectOptionsCryptodevVhostUser) encodeMembers(e *codec.Encoder) {
@@ -509,6 +583,7 @@ func (ObjectOptionsCryptodevVhostUser) ObjectType() ObjectType {
 }
 
 func (v ObjectOptionsCryptodevVhostUser) encodeObjectOptions(e *codec.Encoder) {
+	e.In("ObjectOptionsCryptodevVhostUser")
 	v.encodeMembers(e)
 }
 
@@ -528,14 +603,16 @@ type ObjectOptionsDbusVmstate struct {
 	IDList *string `json:"id-list,omitzero"`
 }
 
-func (x *ObjectOptionsDbusVmstate) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *ObjectOptionsDbusVmstate) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "addr":
-		return codec.String(dec, &x.Addr)
+		x.Addr = d.String()
 	case "id-list":
-		return codec.OptionalString(dec, &x.IDList)
+		x.IDList = codec.Ptr(d, x.IDList, codec.DecodeString[string])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *ObjectOptionsDbusVmstate) encodeMembers(e *codec.Encoder) {
@@ -551,6 +628,7 @@ func (ObjectOptionsDbusVmstate) ObjectType() ObjectType {
 }
 
 func (v ObjectOptionsDbusVmstate) encodeObjectOptions(e *codec.Encoder) {
+	e.In("ObjectOptionsDbusVmstate")
 	v.encodeMembers(e)
 }
 
@@ -605,20 +683,22 @@ type ObjectOptionsFilterReplay struct {
 	Insert *NetfilterInsert `json:"insert,omitzero"`
 }
 
-func (x *ObjectOptionsFilterReplay) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *ObjectOptionsFilterReplay) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "netdev":
-		return codec.String(dec, &x.Netdev)
+		x.Netdev = d.String()
 	case "queue":
-		return codec.OptionalString(dec, &x.Queue)
+		x.Queue = codec.Ptr(d, x.Queue, codec.DecodeString[NetFilterDirection])
 	case "status":
-		return codec.OptionalString(dec, &x.Status)
+		x.Status = codec.Ptr(d, x.Status, codec.DecodeString[string])
 	case "position":
-		return codec.OptionalString(dec, &x.Position)
+		x.Position = codec.Ptr(d, x.Position, codec.DecodeString[string])
 	case "insert":
-		return codec.OptionalString(dec, &x.Insert)
+		x.Insert = codec.Ptr(d, x.Insert, codec.DecodeString[NetfilterInsert])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *ObjectOptionsFilterReplay) encodeMembers(e *codec.Encoder) {
@@ -643,6 +723,7 @@ func (ObjectOptionsFilterReplay) ObjectType() ObjectType {
 }
 
 func (v ObjectOptionsFilterReplay) encodeObjectOptions(e *codec.Encoder) {
+	e.In("ObjectOptionsFilterReplay")
 	v.encodeMembers(e)
 }
 
@@ -672,22 +753,24 @@ type ObjectOptionsFilterBuffer struct {
 	Interval uint32 `json:"interval"`
 }
 
-func (x *ObjectOptionsFilterBuffer) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *ObjectOptionsFilterBuffer) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "netdev":
-		return codec.String(dec, &x.Netdev)
+		x.Netdev = d.String()
 	case "queue":
-		return codec.OptionalString(dec, &x.Queue)
+		x.Queue = codec.Ptr(d, x.Queue, codec.DecodeString[NetFilterDirection])
 	case "status":
-		return codec.OptionalString(dec, &x.Status)
+		x.Status = codec.Ptr(d, x.Status, codec.DecodeString[string])
 	case "position":
-		return codec.OptionalString(dec, &x.Position)
+		x.Position = codec.Ptr(d, x.Position, codec.DecodeString[string])
 	case "insert":
-		return codec.OptionalString(dec, &x.Insert)
+		x.Insert = codec.Ptr(d, x.Insert, codec.DecodeString[NetfilterInsert])
 	case "interval":
-		return codec.Uint(dec, &x.Interval)
+		x.Interval = codec.Uint[uint32](d)
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *ObjectOptionsFilterBuffer) encodeMembers(e *codec.Encoder) {
@@ -713,6 +796,7 @@ func (ObjectOptionsFilterBuffer) ObjectType() ObjectType {
 }
 
 func (v ObjectOptionsFilterBuffer) encodeObjectOptions(e *codec.Encoder) {
+	e.In("ObjectOptionsFilterBuffer")
 	v.encodeMembers(e)
 }
 
@@ -744,24 +828,26 @@ type ObjectOptionsFilterDump struct {
 	Maxlen *uint32 `json:"maxlen,omitzero"`
 }
 
-func (x *ObjectOptionsFilterDump) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *ObjectOptionsFilterDump) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "netdev":
-		return codec.String(dec, &x.Netdev)
+		x.Netdev = d.String()
 	case "queue":
-		return codec.OptionalString(dec, &x.Queue)
+		x.Queue = codec.Ptr(d, x.Queue, codec.DecodeString[NetFilterDirection])
 	case "status":
-		return codec.OptionalString(dec, &x.Status)
+		x.Status = codec.Ptr(d, x.Status, codec.DecodeString[string])
 	case "position":
-		return codec.OptionalString(dec, &x.Position)
+		x.Position = codec.Ptr(d, x.Position, codec.DecodeString[string])
 	case "insert":
-		return codec.OptionalString(dec, &x.Insert)
+		x.Insert = codec.Ptr(d, x.Insert, codec.DecodeString[NetfilterInsert])
 	case "file":
-		return codec.String(dec, &x.File)
+		x.File = d.String()
 	case "maxlen":
-		return codec.OptionalUint(dec, &x.Maxlen)
+		x.Maxlen = codec.Ptr(d, x.Maxlen, codec.DecodeUint[uint32])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *ObjectOptionsFilterDump) encodeMembers(e *codec.Encoder) {
@@ -805,6 +891,7 @@ func (ObjectOptionsFilterDump) ObjectType() ObjectType {
 }
 
 func (v ObjectOptionsFilterDump) encodeObjectOptions(e *codec.Encoder) {
+	e.In("ObjectOptionsFilterDump")
 	v.encodeMembers(e)
 }
 
@@ -836,24 +923,26 @@ type ObjectOptionsFilterMirror struct {
 	VnetHdrSupport *bool `json:"vnet_hdr_support,omitzero"`
 }
 
-func (x *ObjectOptionsFilterMirror) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *ObjectOptionsFilterMirror) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "netdev":
-		return codec.String(dec, &x.Netdev)
+		x.Netdev = d.String()
 	case "queue":
-		return codec.OptionalString(dec, &x.Queue)
+		x.Queue = codec.Ptr(d, x.Queue, codec.DecodeString[NetFilterDirection])
 	case "status":
-		return codec.OptionalString(dec, &x.Status)
+		x.Status = codec.Ptr(d, x.Status, codec.DecodeString[string])
 	case "position":
-		return codec.OptionalString(dec, &x.Position)
+		x.Position = codec.Ptr(d, x.Position, codec.DecodeString[string])
 	case "insert":
-		return codec.OptionalString(dec, &x.Insert)
+		x.Insert = codec.Ptr(d, x.Insert, codec.DecodeString[NetfilterInsert])
 	case "outdev":
-		return codec.String(dec, &x.Outdev)
+		x.Outdev = d.String()
 	case "vnet_hdr_support":
-		return codec.OptionalBool(dec, &x.VnetHdrSupport)
+		x.VnetHdrSupport = codec.Ptr(d, x.VnetHdrSupport, codec.DecodeBool[bool])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *ObjectOptionsFilterMirror) encodeMembers(e *codec.Encoder) {
@@ -882,6 +971,7 @@ func (ObjectOptionsFilterMirror) ObjectType() ObjectType {
 }
 
 func (v ObjectOptionsFilterMirror) encodeObjectOptions(e *codec.Encoder) {
+	e.In("ObjectOptionsFilterMirror")
 	v.encodeMembers(e)
 }
 
@@ -915,26 +1005,28 @@ type ObjectOptionsFilterRedirector struct {
 	VnetHdrSupport *bool `json:"vnet_hdr_support,omitzero"`
 }
 
-func (x *ObjectOptionsFilterRedirector) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *ObjectOptionsFilterRedirector) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "netdev":
-		return codec.String(dec, &x.Netdev)
+		x.Netdev = d.String()
 	case "queue":
-		return codec.OptionalString(dec, &x.Queue)
+		x.Queue = codec.Ptr(d, x.Queue, codec.DecodeString[NetFilterDirection])
 	case "status":
-		return codec.OptionalString(dec, &x.Status)
+		x.Status = codec.Ptr(d, x.Status, codec.DecodeString[string])
 	case "position":
-		return codec.OptionalString(dec, &x.Position)
+		x.Position = codec.Ptr(d, x.Position, codec.DecodeString[string])
 	case "insert":
-		return codec.OptionalString(dec, &x.Insert)
+		x.Insert = codec.Ptr(d, x.Insert, codec.DecodeString[NetfilterInsert])
 	case "indev":
-		return codec.OptionalString(dec, &x.Indev)
+		x.Indev = codec.Ptr(d, x.Indev, codec.DecodeString[string])
 	case "outdev":
-		return codec.OptionalString(dec, &x.Outdev)
+		x.Outdev = codec.Ptr(d, x.Outdev, codec.DecodeString[string])
 	case "vnet_hdr_support":
-		return codec.OptionalBool(dec, &x.VnetHdrSupport)
+		x.VnetHdrSupport = codec.Ptr(d, x.VnetHdrSupport, codec.DecodeBool[bool])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *ObjectOptionsFilterRedirector) encodeMembers(e *codec.Encoder) {
@@ -968,6 +1060,7 @@ func (ObjectOptionsFilterRedirector) ObjectType() ObjectType {
 }
 
 func (v ObjectOptionsFilterRedirector) encodeObjectOptions(e *codec.Encoder) {
+	e.In("ObjectOptionsFilterRedirector")
 	v.encodeMembers(e)
 }
 
@@ -997,22 +1090,24 @@ type ObjectOptionsFilterRewriter struct {
 	VnetHdrSupport *bool `json:"vnet_hdr_support,omitzero"`
 }
 
-func (x *ObjectOptionsFilterRewriter) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *ObjectOptionsFilterRewriter) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "netdev":
-		return codec.String(dec, &x.Netdev)
+		x.Netdev = d.String()
 	case "queue":
-		return codec.OptionalString(dec, &x.Queue)
+		x.Queue = codec.Ptr(d, x.Queue, codec.DecodeString[NetFilterDirection])
 	case "status":
-		return codec.OptionalString(dec, &x.Status)
+		x.Status = codec.Ptr(d, x.Status, codec.DecodeString[string])
 	case "position":
-		return codec.OptionalString(dec, &x.Position)
+		x.Position = codec.Ptr(d, x.Position, codec.DecodeString[string])
 	case "insert":
-		return codec.OptionalString(dec, &x.Insert)
+		x.Insert = codec.Ptr(d, x.Insert, codec.DecodeString[NetfilterInsert])
 	case "vnet_hdr_support":
-		return codec.OptionalBool(dec, &x.VnetHdrSupport)
+		x.VnetHdrSupport = codec.Ptr(d, x.VnetHdrSupport, codec.DecodeBool[bool])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *ObjectOptionsFilterRewriter) encodeMembers(e *codec.Encoder) {
@@ -1040,6 +1135,7 @@ func (ObjectOptionsFilterRewriter) ObjectType() ObjectType {
 }
 
 func (v ObjectOptionsFilterRewriter) encodeObjectOptions(e *codec.Encoder) {
+	e.In("ObjectOptionsFilterRewriter")
 	v.encodeMembers(e)
 }
 
@@ -1069,24 +1165,26 @@ type ObjectOptionsInputBarrier struct {
 	Height *string `json:"height,omitzero"`
 }
 
-func (x *ObjectOptionsInputBarrier) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *ObjectOptionsInputBarrier) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "name":
-		return codec.String(dec, &x.Name)
+		x.Name = d.String()
 	case "server":
-		return codec.OptionalString(dec, &x.Server)
+		x.Server = codec.Ptr(d, x.Server, codec.DecodeString[string])
 	case "port":
-		return codec.OptionalString(dec, &x.Port)
+		x.Port = codec.Ptr(d, x.Port, codec.DecodeString[string])
 	case "x-origin":
-		return codec.OptionalString(dec, &x.XOrigin)
+		x.XOrigin = codec.Ptr(d, x.XOrigin, codec.DecodeString[string])
 	case "y-origin":
-		return codec.OptionalString(dec, &x.YOrigin)
+		x.YOrigin = codec.Ptr(d, x.YOrigin, codec.DecodeString[string])
 	case "width":
-		return codec.OptionalString(dec, &x.Width)
+		x.Width = codec.Ptr(d, x.Width, codec.DecodeString[string])
 	case "height":
-		return codec.OptionalString(dec, &x.Height)
+		x.Height = codec.Ptr(d, x.Height, codec.DecodeString[string])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *ObjectOptionsInputBarrier) encodeMembers(e *codec.Encoder) {
@@ -1117,6 +1215,7 @@ func (ObjectOptionsInputBarrier) ObjectType() ObjectType {
 }
 
 func (v ObjectOptionsInputBarrier) encodeObjectOptions(e *codec.Encoder) {
+	e.In("ObjectOptionsInputBarrier")
 	v.encodeMembers(e)
 }
 
@@ -1140,18 +1239,20 @@ type ObjectOptionsInputLinux struct {
 	GrabToggle *GrabToggleKeys `json:"grab-toggle,omitzero"`
 }
 
-func (x *ObjectOptionsInputLinux) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *ObjectOptionsInputLinux) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "evdev":
-		return codec.String(dec, &x.Evdev)
+		x.Evdev = d.String()
 	case "grab_all":
-		return codec.OptionalBool(dec, &x.GrabAll)
+		x.GrabAll = codec.Ptr(d, x.GrabAll, codec.DecodeBool[bool])
 	case "repeat":
-		return codec.OptionalBool(dec, &x.Repeat)
+		x.Repeat = codec.Ptr(d, x.Repeat, codec.DecodeBool[bool])
 	case "grab-toggle":
-		return codec.OptionalString(dec, &x.GrabToggle)
+		x.GrabToggle = codec.Ptr(d, x.GrabToggle, codec.DecodeString[GrabToggleKeys])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *ObjectOptionsInputLinux) encodeMembers(e *codec.Encoder) {
@@ -1173,6 +1274,7 @@ func (ObjectOptionsInputLinux) ObjectType() ObjectType {
 }
 
 func (v ObjectOptionsInputLinux) encodeObjectOptions(e *codec.Encoder) {
+	e.In("ObjectOptionsInputLinux")
 	v.encodeMembers(e)
 }
 
@@ -1204,24 +1306,26 @@ type ObjectOptionsIothread struct {
 	PollWeight *int64 `json:"poll-weight,omitzero"`
 }
 
-func (x *ObjectOptionsIothread) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *ObjectOptionsIothread) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "aio-max-batch":
-		return codec.OptionalInt(dec, &x.AioMaxBatch)
+		x.AioMaxBatch = codec.Ptr(d, x.AioMaxBatch, codec.DecodeInt[int64])
 	case "thread-pool-min":
-		return codec.OptionalInt(dec, &x.ThreadPoolMin)
+		x.ThreadPoolMin = codec.Ptr(d, x.ThreadPoolMin, codec.DecodeInt[int64])
 	case "thread-pool-max":
-		return codec.OptionalInt(dec, &x.ThreadPoolMax)
+		x.ThreadPoolMax = codec.Ptr(d, x.ThreadPoolMax, codec.DecodeInt[int64])
 	case "poll-max-ns":
-		return codec.OptionalInt(dec, &x.PollMaxNs)
+		x.PollMaxNs = codec.Ptr(d, x.PollMaxNs, codec.DecodeInt[int64])
 	case "poll-grow":
-		return codec.OptionalInt(dec, &x.PollGrow)
+		x.PollGrow = codec.Ptr(d, x.PollGrow, codec.DecodeInt[int64])
 	case "poll-shrink":
-		return codec.OptionalInt(dec, &x.PollShrink)
+		x.PollShrink = codec.Ptr(d, x.PollShrink, codec.DecodeInt[int64])
 	case "poll-weight":
-		return codec.OptionalInt(dec, &x.PollWeight)
+		x.PollWeight = codec.Ptr(d, x.PollWeight, codec.DecodeInt[int64])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *ObjectOptionsIothread) encodeMembers(e *codec.Encoder) {
@@ -1254,6 +1358,7 @@ func (ObjectOptionsIothread) ObjectType() ObjectType {
 }
 
 func (v ObjectOptionsIothread) encodeObjectOptions(e *codec.Encoder) {
+	e.In("ObjectOptionsIothread")
 	v.encodeMembers(e)
 }
 
@@ -1274,16 +1379,18 @@ type ObjectOptionsMainLoop struct {
 	ThreadPoolMax *int64 `json:"thread-pool-max,omitzero"`
 }
 
-func (x *ObjectOptionsMainLoop) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *ObjectOptionsMainLoop) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "aio-max-batch":
-		return codec.OptionalInt(dec, &x.AioMaxBatch)
+		x.AioMaxBatch = codec.Ptr(d, x.AioMaxBatch, codec.DecodeInt[int64])
 	case "thread-pool-min":
-		return codec.OptionalInt(dec, &x.ThreadPoolMin)
+		x.ThreadPoolMin = codec.Ptr(d, x.ThreadPoolMin, codec.DecodeInt[int64])
 	case "thread-pool-max":
-		return codec.OptionalInt(dec, &x.ThreadPoolMax)
+		x.ThreadPoolMax = codec.Ptr(d, x.ThreadPoolMax, codec.DecodeInt[int64])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *ObjectOptionsMainLoop) encodeMembers(e *codec.Encoder) {
@@ -1304,6 +1411,7 @@ func (ObjectOptionsMainLoop) ObjectType() ObjectType {
 }
 
 func (v ObjectOptionsMainLoop) encodeObjectOptions(e *codec.Encoder) {
+	e.In("ObjectOptionsMainLoop")
 	v.encodeMembers(e)
 }
 
@@ -1343,32 +1451,34 @@ type ObjectOptionsMemoryBackendRAM struct {
 	XUseCanonicalPathForRamblockID *bool `json:"x-use-canonical-path-for-ramblock-id,omitzero"`
 }
 
-func (x *ObjectOptionsMemoryBackendRAM) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *ObjectOptionsMemoryBackendRAM) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "dump":
-		return codec.OptionalBool(dec, &x.Dump)
+		x.Dump = codec.Ptr(d, x.Dump, codec.DecodeBool[bool])
 	case "host-nodes":
-		return codec.Value(dec, &x.HostNodes)
+		x.HostNodes = codec.List(d, codec.DecodeUint[uint16])
 	case "merge":
-		return codec.OptionalBool(dec, &x.Merge)
+		x.Merge = codec.Ptr(d, x.Merge, codec.DecodeBool[bool])
 	case "policy":
-		return codec.OptionalString(dec, &x.Policy)
+		x.Policy = codec.Ptr(d, x.Policy, codec.DecodeString[HostMemPolicy])
 	case "prealloc":
-		return codec.OptionalBool(dec, &x.Prealloc)
+		x.Prealloc = codec.Ptr(d, x.Prealloc, codec.DecodeBool[bool])
 	case "prealloc-threads":
-		return codec.OptionalUint(dec, &x.PreallocThreads)
+		x.PreallocThreads = codec.Ptr(d, x.PreallocThreads, codec.DecodeUint[uint32])
 	case "prealloc-context":
-		return codec.OptionalString(dec, &x.PreallocContext)
+		x.PreallocContext = codec.Ptr(d, x.PreallocContext, codec.DecodeString[string])
 	case "share":
-		return codec.OptionalBool(dec, &x.Share)
+		x.Share = codec.Ptr(d, x.Share, codec.DecodeBool[bool])
 	case "reserve":
-		return codec.OptionalBool(dec, &x.Reserve)
+		x.Reserve = codec.Ptr(d, x.Reserve, codec.DecodeBool[bool])
 	case "size":
-		return codec.Uint(dec, &x.Size)
+		x.Size = codec.Uint[uint64](d)
 	case "x-use-canonical-path-for-ramblock-id":
-		return codec.OptionalBool(dec, &x.XUseCanonicalPathForRamblockID)
+		x.XUseCanonicalPathForRamblockID = codec.Ptr(d, x.XUseCanonicalPathForRamblockID, codec.DecodeBool[bool])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *ObjectOptionsMemoryBackendRAM) encodeMembers(e *codec.Encoder) {
@@ -1411,6 +1521,7 @@ func (ObjectOptionsMemoryBackendRAM) ObjectType() ObjectType {
 }
 
 func (v ObjectOptionsMemoryBackendRAM) encodeObjectOptions(e *codec.Encoder) {
+	e.In("ObjectOptionsMemoryBackendRAM")
 	v.encodeMembers(e)
 }
 
@@ -1468,46 +1579,48 @@ type ObjectOptionsMemoryBackendFile struct {
 	ROM *OnOffAuto `json:"rom,omitzero"`
 }
 
-func (x *ObjectOptionsMemoryBackendFile) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *ObjectOptionsMemoryBackendFile) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "dump":
-		return codec.OptionalBool(dec, &x.Dump)
+		x.Dump = codec.Ptr(d, x.Dump, codec.DecodeBool[bool])
 	case "host-nodes":
-		return codec.Value(dec, &x.HostNodes)
+		x.HostNodes = codec.List(d, codec.DecodeUint[uint16])
 	case "merge":
-		return codec.OptionalBool(dec, &x.Merge)
+		x.Merge = codec.Ptr(d, x.Merge, codec.DecodeBool[bool])
 	case "policy":
-		return codec.OptionalString(dec, &x.Policy)
+		x.Policy = codec.Ptr(d, x.Policy, codec.DecodeString[HostMemPolicy])
 	case "prealloc":
-		return codec.OptionalBool(dec, &x.Prealloc)
+		x.Prealloc = codec.Ptr(d, x.Prealloc, codec.DecodeBool[bool])
 	case "prealloc-threads":
-		return codec.OptionalUint(dec, &x.PreallocThreads)
+		x.PreallocThreads = codec.Ptr(d, x.PreallocThreads, codec.DecodeUint[uint32])
 	case "prealloc-context":
-		return codec.OptionalString(dec, &x.PreallocContext)
+		x.PreallocContext = codec.Ptr(d, x.PreallocContext, codec.DecodeString[string])
 	case "share":
-		return codec.OptionalBool(dec, &x.Share)
+		x.Share = codec.Ptr(d, x.Share, codec.DecodeBool[bool])
 	case "reserve":
-		return codec.OptionalBool(dec, &x.Reserve)
+		x.Reserve = codec.Ptr(d, x.Reserve, codec.DecodeBool[bool])
 	case "size":
-		return codec.Uint(dec, &x.Size)
+		x.Size = codec.Uint[uint64](d)
 	case "x-use-canonical-path-for-ramblock-id":
-		return codec.OptionalBool(dec, &x.XUseCanonicalPathForRamblockID)
+		x.XUseCanonicalPathForRamblockID = codec.Ptr(d, x.XUseCanonicalPathForRamblockID, codec.DecodeBool[bool])
 	case "align":
-		return codec.OptionalUint(dec, &x.Align)
+		x.Align = codec.Ptr(d, x.Align, codec.DecodeUint[uint64])
 	case "offset":
-		return codec.OptionalUint(dec, &x.Offset)
+		x.Offset = codec.Ptr(d, x.Offset, codec.DecodeUint[uint64])
 	case "discard-data":
-		return codec.OptionalBool(dec, &x.DiscardData)
+		x.DiscardData = codec.Ptr(d, x.DiscardData, codec.DecodeBool[bool])
 	case "mem-path":
-		return codec.String(dec, &x.MemPath)
+		x.MemPath = d.String()
 	case "pmem":
-		return codec.OptionalBool(dec, &x.Pmem)
+		x.Pmem = codec.Ptr(d, x.Pmem, codec.DecodeBool[bool])
 	case "readonly":
-		return codec.OptionalBool(dec, &x.Readonly)
+		x.Readonly = codec.Ptr(d, x.Readonly, codec.DecodeBool[bool])
 	case "rom":
-		return codec.OptionalString(dec, &x.ROM)
+		x.ROM = codec.Ptr(d, x.ROM, codec.DecodeString[OnOffAuto])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *ObjectOptionsMemoryBackendFile) encodeMembers(e *codec.Encoder) {
@@ -1569,6 +1682,7 @@ func (ObjectOptionsMemoryBackendFile) ObjectType() ObjectType {
 }
 
 func (v ObjectOptionsMemoryBackendFile) encodeObjectOptions(e *codec.Encoder) {
+	e.In("ObjectOptionsMemoryBackendFile")
 	v.encodeMembers(e)
 }
 
@@ -1614,38 +1728,40 @@ type ObjectOptionsMemoryBackendMemfd struct {
 	Seal *bool `json:"seal,omitzero"`
 }
 
-func (x *ObjectOptionsMemoryBackendMemfd) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *ObjectOptionsMemoryBackendMemfd) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "dump":
-		return codec.OptionalBool(dec, &x.Dump)
+		x.Dump = codec.Ptr(d, x.Dump, codec.DecodeBool[bool])
 	case "host-nodes":
-		return codec.Value(dec, &x.HostNodes)
+		x.HostNodes = codec.List(d, codec.DecodeUint[uint16])
 	case "merge":
-		return codec.OptionalBool(dec, &x.Merge)
+		x.Merge = codec.Ptr(d, x.Merge, codec.DecodeBool[bool])
 	case "policy":
-		return codec.OptionalString(dec, &x.Policy)
+		x.Policy = codec.Ptr(d, x.Policy, codec.DecodeString[HostMemPolicy])
 	case "prealloc":
-		return codec.OptionalBool(dec, &x.Prealloc)
+		x.Prealloc = codec.Ptr(d, x.Prealloc, codec.DecodeBool[bool])
 	case "prealloc-threads":
-		return codec.OptionalUint(dec, &x.PreallocThreads)
+		x.PreallocThreads = codec.Ptr(d, x.PreallocThreads, codec.DecodeUint[uint32])
 	case "prealloc-context":
-		return codec.OptionalString(dec, &x.PreallocContext)
+		x.PreallocContext = codec.Ptr(d, x.PreallocContext, codec.DecodeString[string])
 	case "share":
-		return codec.OptionalBool(dec, &x.Share)
+		x.Share = codec.Ptr(d, x.Share, codec.DecodeBool[bool])
 	case "reserve":
-		return codec.OptionalBool(dec, &x.Reserve)
+		x.Reserve = codec.Ptr(d, x.Reserve, codec.DecodeBool[bool])
 	case "size":
-		return codec.Uint(dec, &x.Size)
+		x.Size = codec.Uint[uint64](d)
 	case "x-use-canonical-path-for-ramblock-id":
-		return codec.OptionalBool(dec, &x.XUseCanonicalPathForRamblockID)
+		x.XUseCanonicalPathForRamblockID = codec.Ptr(d, x.XUseCanonicalPathForRamblockID, codec.DecodeBool[bool])
 	case "hugetlb":
-		return codec.OptionalBool(dec, &x.Hugetlb)
+		x.Hugetlb = codec.Ptr(d, x.Hugetlb, codec.DecodeBool[bool])
 	case "hugetlbsize":
-		return codec.OptionalUint(dec, &x.Hugetlbsize)
+		x.Hugetlbsize = codec.Ptr(d, x.Hugetlbsize, codec.DecodeUint[uint64])
 	case "seal":
-		return codec.OptionalBool(dec, &x.Seal)
+		x.Seal = codec.Ptr(d, x.Seal, codec.DecodeBool[bool])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *ObjectOptionsMemoryBackendMemfd) encodeMembers(e *codec.Encoder) {
@@ -1697,6 +1813,7 @@ func (ObjectOptionsMemoryBackendMemfd) ObjectType() ObjectType {
 }
 
 func (v ObjectOptionsMemoryBackendMemfd) encodeObjectOptions(e *codec.Encoder) {
+	e.In("ObjectOptionsMemoryBackendMemfd")
 	v.encodeMembers(e)
 }
 
@@ -1736,32 +1853,34 @@ type ObjectOptionsMemoryBackendShm struct {
 	XUseCanonicalPathForRamblockID *bool `json:"x-use-canonical-path-for-ramblock-id,omitzero"`
 }
 
-func (x *ObjectOptionsMemoryBackendShm) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *ObjectOptionsMemoryBackendShm) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "dump":
-		return codec.OptionalBool(dec, &x.Dump)
+		x.Dump = codec.Ptr(d, x.Dump, codec.DecodeBool[bool])
 	case "host-nodes":
-		return codec.Value(dec, &x.HostNodes)
+		x.HostNodes = codec.List(d, codec.DecodeUint[uint16])
 	case "merge":
-		return codec.OptionalBool(dec, &x.Merge)
+		x.Merge = codec.Ptr(d, x.Merge, codec.DecodeBool[bool])
 	case "policy":
-		return codec.OptionalString(dec, &x.Policy)
+		x.Policy = codec.Ptr(d, x.Policy, codec.DecodeString[HostMemPolicy])
 	case "prealloc":
-		return codec.OptionalBool(dec, &x.Prealloc)
+		x.Prealloc = codec.Ptr(d, x.Prealloc, codec.DecodeBool[bool])
 	case "prealloc-threads":
-		return codec.OptionalUint(dec, &x.PreallocThreads)
+		x.PreallocThreads = codec.Ptr(d, x.PreallocThreads, codec.DecodeUint[uint32])
 	case "prealloc-context":
-		return codec.OptionalString(dec, &x.PreallocContext)
+		x.PreallocContext = codec.Ptr(d, x.PreallocContext, codec.DecodeString[string])
 	case "share":
-		return codec.OptionalBool(dec, &x.Share)
+		x.Share = codec.Ptr(d, x.Share, codec.DecodeBool[bool])
 	case "reserve":
-		return codec.OptionalBool(dec, &x.Reserve)
+		x.Reserve = codec.Ptr(d, x.Reserve, codec.DecodeBool[bool])
 	case "size":
-		return codec.Uint(dec, &x.Size)
+		x.Size = codec.Uint[uint64](d)
 	case "x-use-canonical-path-for-ramblock-id":
-		return codec.OptionalBool(dec, &x.XUseCanonicalPathForRamblockID)
+		x.XUseCanonicalPathForRamblockID = codec.Ptr(d, x.XUseCanonicalPathForRamblockID, codec.DecodeBool[bool])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *ObjectOptionsMemoryBackendShm) encodeMembers(e *codec.Encoder) {
@@ -1804,6 +1923,7 @@ func (ObjectOptionsMemoryBackendShm) ObjectType() ObjectType {
 }
 
 func (v ObjectOptionsMemoryBackendShm) encodeObjectOptions(e *codec.Encoder) {
+	e.In("ObjectOptionsMemoryBackendShm")
 	v.encodeMembers(e)
 }
 
@@ -1843,32 +1963,34 @@ type ObjectOptionsMemoryBackendEpc struct {
 	XUseCanonicalPathForRamblockID *bool `json:"x-use-canonical-path-for-ramblock-id,omitzero"`
 }
 
-func (x *ObjectOptionsMemoryBackendEpc) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *ObjectOptionsMemoryBackendEpc) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "dump":
-		return codec.OptionalBool(dec, &x.Dump)
+		x.Dump = codec.Ptr(d, x.Dump, codec.DecodeBool[bool])
 	case "host-nodes":
-		return codec.Value(dec, &x.HostNodes)
+		x.HostNodes = codec.List(d, codec.DecodeUint[uint16])
 	case "merge":
-		return codec.OptionalBool(dec, &x.Merge)
+		x.Merge = codec.Ptr(d, x.Merge, codec.DecodeBool[bool])
 	case "policy":
-		return codec.OptionalString(dec, &x.Policy)
+		x.Policy = codec.Ptr(d, x.Policy, codec.DecodeString[HostMemPolicy])
 	case "prealloc":
-		return codec.OptionalBool(dec, &x.Prealloc)
+		x.Prealloc = codec.Ptr(d, x.Prealloc, codec.DecodeBool[bool])
 	case "prealloc-threads":
-		return codec.OptionalUint(dec, &x.PreallocThreads)
+		x.PreallocThreads = codec.Ptr(d, x.PreallocThreads, codec.DecodeUint[uint32])
 	case "prealloc-context":
-		return codec.OptionalString(dec, &x.PreallocContext)
+		x.PreallocContext = codec.Ptr(d, x.PreallocContext, codec.DecodeString[string])
 	case "share":
-		return codec.OptionalBool(dec, &x.Share)
+		x.Share = codec.Ptr(d, x.Share, codec.DecodeBool[bool])
 	case "reserve":
-		return codec.OptionalBool(dec, &x.Reserve)
+		x.Reserve = codec.Ptr(d, x.Reserve, codec.DecodeBool[bool])
 	case "size":
-		return codec.Uint(dec, &x.Size)
+		x.Size = codec.Uint[uint64](d)
 	case "x-use-canonical-path-for-ramblock-id":
-		return codec.OptionalBool(dec, &x.XUseCanonicalPathForRamblockID)
+		x.XUseCanonicalPathForRamblockID = codec.Ptr(d, x.XUseCanonicalPathForRamblockID, codec.DecodeBool[bool])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *ObjectOptionsMemoryBackendEpc) encodeMembers(e *codec.Encoder) {
@@ -1911,6 +2033,7 @@ func (ObjectOptionsMemoryBackendEpc) ObjectType() ObjectType {
 }
 
 func (v ObjectOptionsMemoryBackendEpc) encodeObjectOptions(e *codec.Encoder) {
+	e.In("ObjectOptionsMemoryBackendEpc")
 	v.encodeMembers(e)
 }
 
@@ -1928,12 +2051,14 @@ type ObjectOptionsPrManagerHelper struct {
 	Path string `json:"path"`
 }
 
-func (x *ObjectOptionsPrManagerHelper) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *ObjectOptionsPrManagerHelper) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "path":
-		return codec.String(dec, &x.Path)
+		x.Path = d.String()
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *ObjectOptionsPrManagerHelper) encodeMembers(e *codec.Encoder) {
@@ -1946,6 +2071,7 @@ func (ObjectOptionsPrManagerHelper) ObjectType() ObjectType {
 }
 
 func (v ObjectOptionsPrManagerHelper) encodeObjectOptions(e *codec.Encoder) {
+	e.In("ObjectOptionsPrManagerHelper")
 	v.encodeMembers(e)
 }
 
@@ -1964,14 +2090,16 @@ type ObjectOptionsQtest struct {
 	Log *string `json:"log,omitzero"`
 }
 
-func (x *ObjectOptionsQtest) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *ObjectOptionsQtest) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "chardev":
-		return codec.String(dec, &x.Chardev)
+		x.Chardev = d.String()
 	case "log":
-		return codec.OptionalString(dec, &x.Log)
+		x.Log = codec.Ptr(d, x.Log, codec.DecodeString[string])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *ObjectOptionsQtest) encodeMembers(e *codec.Encoder) {
@@ -1987,6 +2115,7 @@ func (ObjectOptionsQtest) ObjectType() ObjectType {
 }
 
 func (v ObjectOptionsQtest) encodeObjectOptions(e *codec.Encoder) {
+	e.In("ObjectOptionsQtest")
 	v.encodeMembers(e)
 }
 
@@ -2006,14 +2135,16 @@ type ObjectOptionsXRemoteObject struct {
 	Devid string `json:"devid"`
 }
 
-func (x *ObjectOptionsXRemoteObject) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *ObjectOptionsXRemoteObject) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "fd":
-		return codec.String(dec, &x.FD)
+		x.FD = d.String()
 	case "devid":
-		return codec.String(dec, &x.Devid)
+		x.Devid = d.String()
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *ObjectOptionsXRemoteObject) encodeMembers(e *codec.Encoder) {
@@ -2027,6 +2158,7 @@ func (ObjectOptionsXRemoteObject) ObjectType() ObjectType {
 }
 
 func (v ObjectOptionsXRemoteObject) encodeObjectOptions(e *codec.Encoder) {
+	e.In("ObjectOptionsXRemoteObject")
 	v.encodeMembers(e)
 }
 
@@ -2046,14 +2178,16 @@ type ObjectOptionsXVfioUserServer struct {
 	Device string `json:"device"`
 }
 
-func (x *ObjectOptionsXVfioUserServer) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *ObjectOptionsXVfioUserServer) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "socket":
-		return codec.Object(dec, &x.Socket, (*SocketAddress).decode)
+		x.Socket.decode(d)
 	case "device":
-		return codec.String(dec, &x.Device)
+		x.Device = d.String()
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *ObjectOptionsXVfioUserServer) encodeMembers(e *codec.Encoder) {
@@ -2082,6 +2216,7 @@ func (ObjectOptionsXVfioUserServer) ObjectType() ObjectType {
 }
 
 func (v ObjectOptionsXVfioUserServer) encodeObjectOptions(e *codec.Encoder) {
+	e.In("ObjectOptionsXVfioUserServer")
 	v.encodeMembers(e)
 }
 
@@ -2098,12 +2233,14 @@ type ObjectOptionsIommufd struct {
 	FD *string `json:"fd,omitzero"`
 }
 
-func (x *ObjectOptionsIommufd) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *ObjectOptionsIommufd) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "fd":
-		return codec.OptionalString(dec, &x.FD)
+		x.FD = codec.Ptr(d, x.FD, codec.DecodeString[string])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *ObjectOptionsIommufd) encodeMembers(e *codec.Encoder) {
@@ -2118,6 +2255,7 @@ func (ObjectOptionsIommufd) ObjectType() ObjectType {
 }
 
 func (v ObjectOptionsIommufd) encodeObjectOptions(e *codec.Encoder) {
+	e.In("ObjectOptionsIommufd")
 	v.encodeMembers(e)
 }
 
@@ -2137,14 +2275,16 @@ type ObjectOptionsACPIGenericInitiator struct {
 	Node uint32 `json:"node"`
 }
 
-func (x *ObjectOptionsACPIGenericInitiator) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *ObjectOptionsACPIGenericInitiator) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "pci-dev":
-		return codec.String(dec, &x.PCIDev)
+		x.PCIDev = d.String()
 	case "node":
-		return codec.Uint(dec, &x.Node)
+		x.Node = codec.Uint[uint32](d)
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *ObjectOptionsACPIGenericInitiator) encodeMembers(e *codec.Encoder) {
@@ -2158,6 +2298,7 @@ func (ObjectOptionsACPIGenericInitiator) ObjectType() ObjectType {
 }
 
 func (v ObjectOptionsACPIGenericInitiator) encodeObjectOptions(e *codec.Encoder) {
+	e.In("ObjectOptionsACPIGenericInitiator")
 	v.encodeMembers(e)
 }
 
@@ -2177,14 +2318,16 @@ type ObjectOptionsACPIGenericPort struct {
 	Node uint32 `json:"node"`
 }
 
-func (x *ObjectOptionsACPIGenericPort) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *ObjectOptionsACPIGenericPort) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "pci-bus":
-		return codec.String(dec, &x.PCIBus)
+		x.PCIBus = d.String()
 	case "node":
-		return codec.Uint(dec, &x.Node)
+		x.Node = codec.Uint[uint32](d)
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *ObjectOptionsACPIGenericPort) encodeMembers(e *codec.Encoder) {
@@ -2198,6 +2341,7 @@ func (ObjectOptionsACPIGenericPort) ObjectType() ObjectType {
 }
 
 func (v ObjectOptionsACPIGenericPort) encodeObjectOptions(e *codec.Encoder) {
+	e.In("ObjectOptionsACPIGenericPort")
 	v.encodeMembers(e)
 }
 
@@ -2217,12 +2361,14 @@ type ObjectOptionsRngBuiltin struct {
 	Opened *bool `json:"opened,omitzero"`
 }
 
-func (x *ObjectOptionsRngBuiltin) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *ObjectOptionsRngBuiltin) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "opened":
-		return codec.OptionalBool(dec, &x.Opened)
+		x.Opened = codec.Ptr(d, x.Opened, codec.DecodeBool[bool])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *ObjectOptionsRngBuiltin) encodeMembers(e *codec.Encoder) {
@@ -2237,6 +2383,7 @@ func (ObjectOptionsRngBuiltin) ObjectType() ObjectType {
 }
 
 func (v ObjectOptionsRngBuiltin) encodeObjectOptions(e *codec.Encoder) {
+	e.In("ObjectOptionsRngBuiltin")
 	v.encodeMembers(e)
 }
 
@@ -2258,14 +2405,16 @@ type ObjectOptionsRngEgd struct {
 	Chardev string `json:"chardev"`
 }
 
-func (x *ObjectOptionsRngEgd) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *ObjectOptionsRngEgd) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "opened":
-		return codec.OptionalBool(dec, &x.Opened)
+		x.Opened = codec.Ptr(d, x.Opened, codec.DecodeBool[bool])
 	case "chardev":
-		return codec.String(dec, &x.Chardev)
+		x.Chardev = d.String()
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *ObjectOptionsRngEgd) encodeMembers(e *codec.Encoder) {
@@ -2281,6 +2430,7 @@ func (ObjectOptionsRngEgd) ObjectType() ObjectType {
 }
 
 func (v ObjectOptionsRngEgd) encodeObjectOptions(e *codec.Encoder) {
+	e.In("ObjectOptionsRngEgd")
 	v.encodeMembers(e)
 }
 
@@ -2302,14 +2452,16 @@ type ObjectOptionsRngRandom struct {
 	Filename *string `json:"filename,omitzero"`
 }
 
-func (x *ObjectOptionsRngRandom) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *ObjectOptionsRngRandom) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "opened":
-		return codec.OptionalBool(dec, &x.Opened)
+		x.Opened = codec.Ptr(d, x.Opened, codec.DecodeBool[bool])
 	case "filename":
-		return codec.OptionalString(dec, &x.Filename)
+		x.Filename = codec.Ptr(d, x.Filename, codec.DecodeString[string])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *ObjectOptionsRngRandom) encodeMembers(e *codec.Encoder) {
@@ -2342,6 +2494,7 @@ func (ObjectOptionsRngRandom) ObjectType() ObjectType {
 }
 
 func (v ObjectOptionsRngRandom) encodeObjectOptions(e *codec.Encoder) {
+	e.In("ObjectOptionsRngRandom")
 	v.encodeMembers(e)
 }
 
@@ -2359,12 +2512,14 @@ type ObjectOptionsIgvmCfg struct {
 	File string `json:"file"`
 }
 
-func (x *ObjectOptionsIgvmCfg) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *ObjectOptionsIgvmCfg) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "file":
-		return codec.String(dec, &x.File)
+		x.File = d.String()
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *ObjectOptionsIgvmCfg) encodeMembers(e *codec.Encoder) {
@@ -2392,6 +2547,7 @@ func (ObjectOptionsIgvmCfg) ObjectType() ObjectType {
 }
 
 func (v ObjectOptionsIgvmCfg) encodeObjectOptions(e *codec.Encoder) {
+	e.In("ObjectOptionsIgvmCfg")
 	v.encodeMembers(e)
 }
 
@@ -2426,28 +2582,30 @@ type ObjectOptionsSEVGuest struct {
 	LegacyVMType *OnOffAuto `json:"legacy-vm-type,omitzero"`
 }
 
-func (x *ObjectOptionsSEVGuest) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *ObjectOptionsSEVGuest) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "sev-device":
-		return codec.OptionalString(dec, &x.SEVDevice)
+		x.SEVDevice = codec.Ptr(d, x.SEVDevice, codec.DecodeString[string])
 	case "cbitpos":
-		return codec.OptionalUint(dec, &x.Cbitpos)
+		x.Cbitpos = codec.Ptr(d, x.Cbitpos, codec.DecodeUint[uint32])
 	case "reduced-phys-bits":
-		return codec.Uint(dec, &x.ReducedPhysBits)
+		x.ReducedPhysBits = codec.Uint[uint32](d)
 	case "kernel-hashes":
-		return codec.OptionalBool(dec, &x.KernelHashes)
+		x.KernelHashes = codec.Ptr(d, x.KernelHashes, codec.DecodeBool[bool])
 	case "dh-cert-file":
-		return codec.OptionalString(dec, &x.DhCertFile)
+		x.DhCertFile = codec.Ptr(d, x.DhCertFile, codec.DecodeString[string])
 	case "session-file":
-		return codec.OptionalString(dec, &x.SessionFile)
+		x.SessionFile = codec.Ptr(d, x.SessionFile, codec.DecodeString[string])
 	case "policy":
-		return codec.OptionalUint(dec, &x.Policy)
+		x.Policy = codec.Ptr(d, x.Policy, codec.DecodeUint[uint32])
 	case "handle":
-		return codec.OptionalUint(dec, &x.Handle)
+		x.Handle = codec.Ptr(d, x.Handle, codec.DecodeUint[uint32])
 	case "legacy-vm-type":
-		return codec.OptionalString(dec, &x.LegacyVMType)
+		x.LegacyVMType = codec.Ptr(d, x.LegacyVMType, codec.DecodeString[OnOffAuto])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *ObjectOptionsSEVGuest) encodeMembers(e *codec.Encoder) {
@@ -2484,6 +2642,7 @@ func (ObjectOptionsSEVGuest) ObjectType() ObjectType {
 }
 
 func (v ObjectOptionsSEVGuest) encodeObjectOptions(e *codec.Encoder) {
+	e.In("ObjectOptionsSEVGuest")
 	v.encodeMembers(e)
 }
 
@@ -2522,32 +2681,34 @@ type ObjectOptionsSEVSnpGuest struct {
 	VcekDisabled *bool `json:"vcek-disabled,omitzero"`
 }
 
-func (x *ObjectOptionsSEVSnpGuest) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *ObjectOptionsSEVSnpGuest) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "sev-device":
-		return codec.OptionalString(dec, &x.SEVDevice)
+		x.SEVDevice = codec.Ptr(d, x.SEVDevice, codec.DecodeString[string])
 	case "cbitpos":
-		return codec.OptionalUint(dec, &x.Cbitpos)
+		x.Cbitpos = codec.Ptr(d, x.Cbitpos, codec.DecodeUint[uint32])
 	case "reduced-phys-bits":
-		return codec.Uint(dec, &x.ReducedPhysBits)
+		x.ReducedPhysBits = codec.Uint[uint32](d)
 	case "kernel-hashes":
-		return codec.OptionalBool(dec, &x.KernelHashes)
+		x.KernelHashes = codec.Ptr(d, x.KernelHashes, codec.DecodeBool[bool])
 	case "policy":
-		return codec.OptionalUint(dec, &x.Policy)
+		x.Policy = codec.Ptr(d, x.Policy, codec.DecodeUint[uint64])
 	case "guest-visible-workarounds":
-		return codec.OptionalString(dec, &x.GuestVisibleWorkarounds)
+		x.GuestVisibleWorkarounds = codec.Ptr(d, x.GuestVisibleWorkarounds, codec.DecodeString[string])
 	case "id-block":
-		return codec.OptionalString(dec, &x.IDBlock)
+		x.IDBlock = codec.Ptr(d, x.IDBlock, codec.DecodeString[string])
 	case "id-auth":
-		return codec.OptionalString(dec, &x.IDAuth)
+		x.IDAuth = codec.Ptr(d, x.IDAuth, codec.DecodeString[string])
 	case "author-key-enabled":
-		return codec.OptionalBool(dec, &x.AuthorKeyEnabled)
+		x.AuthorKeyEnabled = codec.Ptr(d, x.AuthorKeyEnabled, codec.DecodeBool[bool])
 	case "host-data":
-		return codec.OptionalString(dec, &x.HostData)
+		x.HostData = codec.Ptr(d, x.HostData, codec.DecodeString[string])
 	case "vcek-disabled":
-		return codec.OptionalBool(dec, &x.VcekDisabled)
+		x.VcekDisabled = codec.Ptr(d, x.VcekDisabled, codec.DecodeBool[bool])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *ObjectOptionsSEVSnpGuest) encodeMembers(e *codec.Encoder) {
@@ -2590,6 +2751,7 @@ func (ObjectOptionsSEVSnpGuest) ObjectType() ObjectType {
 }
 
 func (v ObjectOptionsSEVSnpGuest) encodeObjectOptions(e *codec.Encoder) {
+	e.In("ObjectOptionsSEVSnpGuest")
 	v.encodeMembers(e)
 }
 
@@ -2618,22 +2780,24 @@ type ObjectOptionsTdxGuest struct {
 	QuoteGenerationSocket *SocketAddress `json:"quote-generation-socket,omitzero"`
 }
 
-func (x *ObjectOptionsTdxGuest) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *ObjectOptionsTdxGuest) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "attributes":
-		return codec.OptionalUint(dec, &x.Attributes)
+		x.Attributes = codec.Ptr(d, x.Attributes, codec.DecodeUint[uint64])
 	case "sept-ve-disable":
-		return codec.OptionalBool(dec, &x.SeptVeDisable)
+		x.SeptVeDisable = codec.Ptr(d, x.SeptVeDisable, codec.DecodeBool[bool])
 	case "mrconfigid":
-		return codec.OptionalString(dec, &x.Mrconfigid)
+		x.Mrconfigid = codec.Ptr(d, x.Mrconfigid, codec.DecodeString[string])
 	case "mrowner":
-		return codec.OptionalString(dec, &x.Mrowner)
+		x.Mrowner = codec.Ptr(d, x.Mrowner, codec.DecodeString[string])
 	case "mrownerconfig":
-		return codec.OptionalString(dec, &x.Mrownerconfig)
+		x.Mrownerconfig = codec.Ptr(d, x.Mrownerconfig, codec.DecodeString[string])
 	case "quote-generation-socket":
-		return codec.OptionalObject(dec, &x.QuoteGenerationSocket, (*SocketAddress).decode)
+		x.QuoteGenerationSocket = codec.Ptr(d, x.QuoteGenerationSocket, (*SocketAddress).decode)
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *ObjectOptionsTdxGuest) encodeMembers(e *codec.Encoder) {
@@ -2678,6 +2842,7 @@ func (ObjectOptionsTdxGuest) ObjectType() ObjectType {
 }
 
 func (v ObjectOptionsTdxGuest) encodeObjectOptions(e *codec.Encoder) {
+	e.In("ObjectOptionsTdxGuest")
 	v.encodeMembers(e)
 }
 
@@ -2697,14 +2862,16 @@ type ObjectOptionsThreadContext struct {
 	NodeAffinity []uint16 `json:"node-affinity,omitzero"`
 }
 
-func (x *ObjectOptionsThreadContext) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *ObjectOptionsThreadContext) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "cpu-affinity":
-		return codec.Value(dec, &x.CPUAffinity)
+		x.CPUAffinity = codec.List(d, codec.DecodeUint[uint16])
 	case "node-affinity":
-		return codec.Value(dec, &x.NodeAffinity)
+		x.NodeAffinity = codec.List(d, codec.DecodeUint[uint16])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *ObjectOptionsThreadContext) encodeMembers(e *codec.Encoder) {
@@ -2722,6 +2889,7 @@ func (ObjectOptionsThreadContext) ObjectType() ObjectType {
 }
 
 func (v ObjectOptionsThreadContext) encodeObjectOptions(e *codec.Encoder) {
+	e.In("ObjectOptionsThreadContext")
 	v.encodeMembers(e)
 }
 
@@ -2740,14 +2908,16 @@ type ObjectOptionsMonitorHMP struct {
 	Readline *bool `json:"readline,omitzero"`
 }
 
-func (x *ObjectOptionsMonitorHMP) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *ObjectOptionsMonitorHMP) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "chardev":
-		return codec.String(dec, &x.Chardev)
+		x.Chardev = d.String()
 	case "readline":
-		return codec.OptionalBool(dec, &x.Readline)
+		x.Readline = codec.Ptr(d, x.Readline, codec.DecodeBool[bool])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *ObjectOptionsMonitorHMP) encodeMembers(e *codec.Encoder) {
@@ -2763,6 +2933,7 @@ func (ObjectOptionsMonitorHMP) ObjectType() ObjectType {
 }
 
 func (v ObjectOptionsMonitorHMP) encodeObjectOptions(e *codec.Encoder) {
+	e.In("ObjectOptionsMonitorHMP")
 	v.encodeMembers(e)
 }
 
@@ -2811,16 +2982,18 @@ type ObjectOptionsMonitorQMP struct {
 	CloseAction *MonitorQMPCloseAction `json:"close-action,omitzero"`
 }
 
-func (x *ObjectOptionsMonitorQMP) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *ObjectOptionsMonitorQMP) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "chardev":
-		return codec.String(dec, &x.Chardev)
+		x.Chardev = d.String()
 	case "pretty":
-		return codec.OptionalBool(dec, &x.Pretty)
+		x.Pretty = codec.Ptr(d, x.Pretty, codec.DecodeBool[bool])
 	case "close-action":
-		return codec.OptionalString(dec, &x.CloseAction)
+		x.CloseAction = codec.Ptr(d, x.CloseAction, codec.DecodeString[MonitorQMPCloseAction])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *ObjectOptionsMonitorQMP) encodeMembers(e *codec.Encoder) {
@@ -2839,6 +3012,7 @@ func (ObjectOptionsMonitorQMP) ObjectType() ObjectType {
 }
 
 func (v ObjectOptionsMonitorQMP) encodeObjectOptions(e *codec.Encoder) {
+	e.In("ObjectOptionsMonitorQMP")
 	v.encodeMembers(e)
 }
 
@@ -3047,7 +3221,7 @@ type ObjectOptionsVariant interface {
 }
 
 func (x *ObjectOptions) encodeMembers(e *codec.Encoder) {
-	if !e.Variant("ObjectOptions.QOMType", "ObjectOptionsVariant", x.QOMType) {
+	if !e.Variant("QOMType", "ObjectOptionsVariant", x.QOMType) {
 		return
 	}
 	e.Tag("qom-type", string(x.QOMType.ObjectType()))
@@ -3055,12 +3229,14 @@ func (x *ObjectOptions) encodeMembers(e *codec.Encoder) {
 	x.QOMType.encodeObjectOptions(e)
 }
 
-func (x *ObjectOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *ObjectOptions) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "id":
-		return codec.String(dec, &x.ID)
+		x.ID = d.String()
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -3075,233 +3251,229 @@ func (x ObjectOptions) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *ObjectOptions) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *ObjectOptions) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-func (x *ObjectOptions) decode(dec *codec.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "qom-type")
-	if err != nil {
-		return err
-	}
+func (x *ObjectOptions) decode(d *codec.Decoder) {
+	u := d.Union("ObjectOptions", "qom-type")
 	switch ObjectType(u.Tag) {
 	case ObjectTypeACPIGenericInitiator:
 		var v ObjectOptionsACPIGenericInitiator
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.QOMType = v
 	case ObjectTypeACPIGenericPort:
 		var v ObjectOptionsACPIGenericPort
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.QOMType = v
 	case ObjectTypeAuthzList:
 		var v ObjectOptionsAuthzList
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.QOMType = v
 	case ObjectTypeAuthzListfile:
 		var v ObjectOptionsAuthzListfile
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.QOMType = v
 	case ObjectTypeAuthzPam:
 		var v ObjectOptionsAuthzPam
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.QOMType = v
 	case ObjectTypeAuthzSimple:
 		var v ObjectOptionsAuthzSimple
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.QOMType = v
 	case ObjectTypeCanBus:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.QOMType = ObjectOptionsCanBus{}
 	case ObjectTypeCanHostSocketcan:
 		var v ObjectOptionsCanHostSocketcan
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.QOMType = v
 	case ObjectTypeColoCompare:
 		var v ObjectOptionsColoCompare
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.QOMType = v
 	case ObjectTypeCryptodevBackend:
 		var v ObjectOptionsCryptodevBackend
-		err = u.Variant(x.decodeMember, (*CryptodevBackendProperties)(&v).decodeMember)
+		u.Variant(x.member, (*CryptodevBackendProperties)(&v).member)
 		x.QOMType = v
 	case ObjectTypeCryptodevBackendBuiltin:
 		var v ObjectOptionsCryptodevBackendBuiltin
-		err = u.Variant(x.decodeMember, (*CryptodevBackendProperties)(&v).decodeMember)
+		u.Variant(x.member, (*CryptodevBackendProperties)(&v).member)
 		x.QOMType = v
 	case ObjectTypeCryptodevBackendLkcf:
 		var v ObjectOptionsCryptodevBackendLkcf
-		err = u.Variant(x.decodeMember, (*CryptodevBackendProperties)(&v).decodeMember)
+		u.Variant(x.member, (*CryptodevBackendProperties)(&v).member)
 		x.QOMType = v
 	case ObjectTypeCryptodevVhostUser:
 		var v ObjectOptionsCryptodevVhostUser
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.QOMType = v
 	case ObjectTypeDbusVmstate:
 		var v ObjectOptionsDbusVmstate
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.QOMType = v
 	case ObjectTypeFilterBuffer:
 		var v ObjectOptionsFilterBuffer
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.QOMType = v
 	case ObjectTypeFilterDump:
 		var v ObjectOptionsFilterDump
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.QOMType = v
 	case ObjectTypeFilterMirror:
 		var v ObjectOptionsFilterMirror
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.QOMType = v
 	case ObjectTypeFilterRedirector:
 		var v ObjectOptionsFilterRedirector
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.QOMType = v
 	case ObjectTypeFilterReplay:
 		var v ObjectOptionsFilterReplay
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.QOMType = v
 	case ObjectTypeFilterRewriter:
 		var v ObjectOptionsFilterRewriter
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.QOMType = v
 	case ObjectTypeIgvmCfg:
 		var v ObjectOptionsIgvmCfg
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.QOMType = v
 	case ObjectTypeInputBarrier:
 		var v ObjectOptionsInputBarrier
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.QOMType = v
 	case ObjectTypeInputLinux:
 		var v ObjectOptionsInputLinux
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.QOMType = v
 	case ObjectTypeIommufd:
 		var v ObjectOptionsIommufd
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.QOMType = v
 	case ObjectTypeIothread:
 		var v ObjectOptionsIothread
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.QOMType = v
 	case ObjectTypeMainLoop:
 		var v ObjectOptionsMainLoop
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.QOMType = v
 	case ObjectTypeMemoryBackendEpc:
 		var v ObjectOptionsMemoryBackendEpc
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.QOMType = v
 	case ObjectTypeMemoryBackendFile:
 		var v ObjectOptionsMemoryBackendFile
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.QOMType = v
 	case ObjectTypeMemoryBackendMemfd:
 		var v ObjectOptionsMemoryBackendMemfd
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.QOMType = v
 	case ObjectTypeMemoryBackendRAM:
 		var v ObjectOptionsMemoryBackendRAM
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.QOMType = v
 	case ObjectTypeMemoryBackendShm:
 		var v ObjectOptionsMemoryBackendShm
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.QOMType = v
 	case ObjectTypeMonitorHMP:
 		var v ObjectOptionsMonitorHMP
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.QOMType = v
 	case ObjectTypeMonitorQMP:
 		var v ObjectOptionsMonitorQMP
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.QOMType = v
 	case ObjectTypePefGuest:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.QOMType = ObjectOptionsPefGuest{}
 	case ObjectTypePrManagerHelper:
 		var v ObjectOptionsPrManagerHelper
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.QOMType = v
 	case ObjectTypeQtest:
 		var v ObjectOptionsQtest
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.QOMType = v
 	case ObjectTypeRngBuiltin:
 		var v ObjectOptionsRngBuiltin
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.QOMType = v
 	case ObjectTypeRngEgd:
 		var v ObjectOptionsRngEgd
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.QOMType = v
 	case ObjectTypeRngRandom:
 		var v ObjectOptionsRngRandom
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.QOMType = v
 	case ObjectTypeSecret:
 		var v ObjectOptionsSecret
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.QOMType = v
 	case ObjectTypeSecretKeyring:
 		var v ObjectOptionsSecretKeyring
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.QOMType = v
 	case ObjectTypeSEVGuest:
 		var v ObjectOptionsSEVGuest
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.QOMType = v
 	case ObjectTypeSEVSnpGuest:
 		var v ObjectOptionsSEVSnpGuest
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.QOMType = v
 	case ObjectTypeThreadContext:
 		var v ObjectOptionsThreadContext
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.QOMType = v
 	case ObjectTypeS390PvGuest:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.QOMType = ObjectOptionsS390PvGuest{}
 	case ObjectTypeTdxGuest:
 		var v ObjectOptionsTdxGuest
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.QOMType = v
 	case ObjectTypeThrottleGroup:
 		var v ObjectOptionsThrottleGroup
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.QOMType = v
 	case ObjectTypeTLSCredsAnon:
 		var v ObjectOptionsTLSCredsAnon
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.QOMType = v
 	case ObjectTypeTLSCredsPSK:
 		var v ObjectOptionsTLSCredsPSK
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.QOMType = v
 	case ObjectTypeTLSCredsX509:
 		var v ObjectOptionsTLSCredsX509
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.QOMType = v
 	case ObjectTypeTLSCipherSuites:
 		var v ObjectOptionsTLSCipherSuites
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.QOMType = v
 	case ObjectTypeXRemoteObject:
 		var v ObjectOptionsXRemoteObject
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.QOMType = v
 	case ObjectTypeXVfioUserServer:
 		var v ObjectOptionsXVfioUserServer
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.QOMType = v
 	default:
-		x.QOMType, err = unknownVariant(&u, x.decodeMember)
+		x.QOMType = unknownVariant(&u, x.member)
 	}
-	return err
 }
 
 // String is x as JSON, without secrets.
@@ -3339,6 +3511,7 @@ func (ObjectOptionsCryptodevBackend) ObjectType() ObjectType {
 }
 
 func (v ObjectOptionsCryptodevBackend) encodeObjectOptions(e *codec.Encoder) {
+	e.In("ObjectOptionsCryptodevBackend")
 	(*CryptodevBackendProperties)(&v).encodeMembers(e)
 }
 
@@ -3352,6 +3525,7 @@ func (ObjectOptionsCryptodevBackendBuiltin) ObjectType() ObjectType {
 }
 
 func (v ObjectOptionsCryptodevBackendBuiltin) encodeObjectOptions(e *codec.Encoder) {
+	e.In("ObjectOptionsCryptodevBackendBuiltin")
 	(*CryptodevBackendProperties)(&v).encodeMembers(e)
 }
 
@@ -3365,6 +3539,7 @@ func (ObjectOptionsCryptodevBackendLkcf) ObjectType() ObjectType {
 }
 
 func (v ObjectOptionsCryptodevBackendLkcf) encodeObjectOptions(e *codec.Encoder) {
+	e.In("ObjectOptionsCryptodevBackendLkcf")
 	(*CryptodevBackendProperties)(&v).encodeMembers(e)
 }
 

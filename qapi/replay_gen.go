@@ -56,6 +56,24 @@ type ReplayInfo struct {
 	Icount int64 `json:"icount"`
 }
 
+func (x *ReplayInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "mode":
+		x.Mode = ReplayMode(d.String())
+	case "filename":
+		x.Filename = codec.Ptr(d, x.Filename, codec.DecodeString[string])
+	case "icount":
+		x.Icount = codec.Int[int64](d)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *ReplayInfo) decode(d *codec.Decoder) {
+	d.Object("ReplayInfo", x.member)
+}
+
 // String is x as JSON, without secrets.
 func (x ReplayInfo) String() string {
 	return codec.Short(x)
@@ -81,7 +99,7 @@ func (x ReplayInfo) LogValue() slog.Value {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-replay.query-replay
 func (c *Client) QueryReplay(ctx context.Context) (ReplayInfo, error) {
 	var result ReplayInfo
-	err := c.conn.Execute(ctx, "query-replay", nil, &result)
+	err := c.conn.Execute(ctx, "query-replay", nil, codec.Into(result.decode))
 	return result, err
 }
 

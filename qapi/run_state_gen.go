@@ -151,6 +151,22 @@ type StatusInfo struct {
 	Status RunState `json:"status"`
 }
 
+func (x *StatusInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "running":
+		x.Running = d.Bool()
+	case "status":
+		x.Status = RunState(d.String())
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *StatusInfo) decode(d *codec.Decoder) {
+	d.Object("StatusInfo", x.member)
+}
+
 // QueryStatus returns what the machine is doing.
 //
 // It executes the command query-status of run-state.json.
@@ -160,7 +176,7 @@ type StatusInfo struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-run-state.query-status
 func (c *Client) QueryStatus(ctx context.Context) (StatusInfo, error) {
 	var result StatusInfo
-	err := c.conn.Execute(ctx, "query-status", nil, &result)
+	err := c.conn.Execute(ctx, "query-status", nil, codec.Into(result.decode))
 	return result, err
 }
 
@@ -181,6 +197,22 @@ type ShutdownEvent struct {
 	Reason ShutdownCause `json:"reason"`
 }
 
+func (x *ShutdownEvent) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "guest":
+		x.Guest = d.Bool()
+	case "reason":
+		x.Reason = ShutdownCause(d.String())
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *ShutdownEvent) decode(d *codec.Decoder) {
+	d.Object("ShutdownEvent", x.member)
+}
+
 // EventName returns SHUTDOWN.
 func (ShutdownEvent) EventName() string {
 	return "SHUTDOWN"
@@ -188,7 +220,7 @@ func (ShutdownEvent) EventName() string {
 
 func (x *ShutdownEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return e.Decode(codec.Into(x.decode))
 }
 
 // OnShutdown calls f for every event SHUTDOWN, in order and never beside
@@ -218,7 +250,7 @@ func (PowerdownEvent) EventName() string {
 
 func (x *PowerdownEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return nil
 }
 
 // OnPowerdown calls f for every event POWERDOWN, in order and never beside
@@ -243,6 +275,22 @@ type ResetEvent struct {
 	Reason ShutdownCause `json:"reason"`
 }
 
+func (x *ResetEvent) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "guest":
+		x.Guest = d.Bool()
+	case "reason":
+		x.Reason = ShutdownCause(d.String())
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *ResetEvent) decode(d *codec.Decoder) {
+	d.Object("ResetEvent", x.member)
+}
+
 // EventName returns RESET.
 func (ResetEvent) EventName() string {
 	return "RESET"
@@ -250,7 +298,7 @@ func (ResetEvent) EventName() string {
 
 func (x *ResetEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return e.Decode(codec.Into(x.decode))
 }
 
 // OnReset calls f for every event RESET, in order and never beside itself,
@@ -279,7 +327,7 @@ func (StopEvent) EventName() string {
 
 func (x *StopEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return nil
 }
 
 // OnStop calls f for every event STOP, in order and never beside itself, until
@@ -308,7 +356,7 @@ func (ResumeEvent) EventName() string {
 
 func (x *ResumeEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return nil
 }
 
 // OnResume calls f for every event RESUME, in order and never beside itself,
@@ -337,7 +385,7 @@ func (SuspendEvent) EventName() string {
 
 func (x *SuspendEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return nil
 }
 
 // OnSuspend calls f for every event SUSPEND, in order and never beside itself,
@@ -366,7 +414,7 @@ func (SuspendDiskEvent) EventName() string {
 
 func (x *SuspendDiskEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return nil
 }
 
 // OnSuspendDisk calls f for every event SUSPEND_DISK, in order and never beside
@@ -395,7 +443,7 @@ func (WakeupEvent) EventName() string {
 
 func (x *WakeupEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return nil
 }
 
 // OnWakeup calls f for every event WAKEUP, in order and never beside itself,
@@ -419,6 +467,20 @@ type WatchdogEvent struct {
 	Action WatchdogAction `json:"action"`
 }
 
+func (x *WatchdogEvent) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "action":
+		x.Action = WatchdogAction(d.String())
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *WatchdogEvent) decode(d *codec.Decoder) {
+	d.Object("WatchdogEvent", x.member)
+}
+
 // EventName returns WATCHDOG.
 func (WatchdogEvent) EventName() string {
 	return "WATCHDOG"
@@ -426,7 +488,7 @@ func (WatchdogEvent) EventName() string {
 
 func (x *WatchdogEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return e.Decode(codec.Into(x.decode))
 }
 
 // OnWatchdog calls f for every event WATCHDOG, in order and never beside
@@ -629,6 +691,22 @@ type GuestPanickedEvent struct {
 	Info *GuestPanicInformation `json:"info,omitzero"`
 }
 
+func (x *GuestPanickedEvent) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "action":
+		x.Action = GuestPanicAction(d.String())
+	case "info":
+		x.Info = codec.Ptr(d, x.Info, (*GuestPanicInformation).decode)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *GuestPanickedEvent) decode(d *codec.Decoder) {
+	d.Object("GuestPanickedEvent", x.member)
+}
+
 // String is x as JSON, without secrets.
 func (x GuestPanickedEvent) String() string {
 	return codec.Short(x)
@@ -651,7 +729,7 @@ func (GuestPanickedEvent) EventName() string {
 
 func (x *GuestPanickedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return e.Decode(codec.Into(x.decode))
 }
 
 // OnGuestPanicked calls f for every event GUEST_PANICKED, in order and never
@@ -677,6 +755,22 @@ type GuestCrashloadedEvent struct {
 	Info *GuestPanicInformation `json:"info,omitzero"`
 }
 
+func (x *GuestCrashloadedEvent) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "action":
+		x.Action = GuestPanicAction(d.String())
+	case "info":
+		x.Info = codec.Ptr(d, x.Info, (*GuestPanicInformation).decode)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *GuestCrashloadedEvent) decode(d *codec.Decoder) {
+	d.Object("GuestCrashloadedEvent", x.member)
+}
+
 // String is x as JSON, without secrets.
 func (x GuestCrashloadedEvent) String() string {
 	return codec.Short(x)
@@ -699,7 +793,7 @@ func (GuestCrashloadedEvent) EventName() string {
 
 func (x *GuestCrashloadedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return e.Decode(codec.Into(x.decode))
 }
 
 // OnGuestCrashloaded calls f for every event GUEST_CRASHLOADED, in order and
@@ -728,7 +822,7 @@ func (GuestPvshutdownEvent) EventName() string {
 
 func (x *GuestPvshutdownEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return nil
 }
 
 // OnGuestPvshutdown calls f for every event GUEST_PVSHUTDOWN, in order and
@@ -827,15 +921,15 @@ type GuestPanicInformationVariant interface {
 }
 
 func (x *GuestPanicInformation) encodeMembers(e *codec.Encoder) {
-	if !e.Variant("GuestPanicInformation.Type", "GuestPanicInformationVariant", x.Type) {
+	if !e.Variant("Type", "GuestPanicInformationVariant", x.Type) {
 		return
 	}
 	e.Tag("type", string(x.Type.GuestPanicInformationType()))
 	x.Type.encodeGuestPanicInformation(e)
 }
 
-func (x *GuestPanicInformation) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	return false, nil
+func (x *GuestPanicInformation) member(d *codec.Decoder) bool {
+	return false
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -850,40 +944,36 @@ func (x GuestPanicInformation) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *GuestPanicInformation) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *GuestPanicInformation) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-func (x *GuestPanicInformation) decode(dec *codec.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "type")
-	if err != nil {
-		return err
-	}
+func (x *GuestPanicInformation) decode(d *codec.Decoder) {
+	u := d.Union("GuestPanicInformation", "type")
 	switch GuestPanicInformationType(u.Tag) {
 	case GuestPanicInformationTypeHyperV:
 		var v GuestPanicInformationHyperV
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Type = v
 	case GuestPanicInformationTypeS390:
 		var v GuestPanicInformationS390
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Type = v
 	case GuestPanicInformationTypeTdx:
 		var v GuestPanicInformationTdx
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Type = v
 	case GuestPanicInformationTypeSEV:
 		var v GuestPanicInformationSEV
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Type = v
 	default:
-		x.Type, err = unknownVariant(&u, x.decodeMember)
+		x.Type = unknownVariant(&u, x.member)
 	}
-	return err
 }
 
 // String is x as JSON, without secrets.
@@ -923,20 +1013,26 @@ type GuestPanicInformationHyperV struct {
 	Arg5 uint64 `json:"arg5"`
 }
 
-func (x *GuestPanicInformationHyperV) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *GuestPanicInformationHyperV) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "arg1":
-		return codec.Uint(dec, &x.Arg1)
+		x.Arg1 = codec.Uint[uint64](d)
 	case "arg2":
-		return codec.Uint(dec, &x.Arg2)
+		x.Arg2 = codec.Uint[uint64](d)
 	case "arg3":
-		return codec.Uint(dec, &x.Arg3)
+		x.Arg3 = codec.Uint[uint64](d)
 	case "arg4":
-		return codec.Uint(dec, &x.Arg4)
+		x.Arg4 = codec.Uint[uint64](d)
 	case "arg5":
-		return codec.Uint(dec, &x.Arg5)
+		x.Arg5 = codec.Uint[uint64](d)
+	default:
+		return false
 	}
-	return false, nil
+	return true
+}
+
+func (x *GuestPanicInformationHyperV) decode(d *codec.Decoder) {
+	d.Object("GuestPanicInformationHyperV", x.member)
 }
 
 func (x *GuestPanicInformationHyperV) encodeMembers(e *codec.Encoder) {
@@ -953,6 +1049,7 @@ func (GuestPanicInformationHyperV) GuestPanicInformationType() GuestPanicInforma
 }
 
 func (v GuestPanicInformationHyperV) encodeGuestPanicInformation(e *codec.Encoder) {
+	e.In("GuestPanicInformationHyperV")
 	v.encodeMembers(e)
 }
 
@@ -1012,18 +1109,24 @@ type GuestPanicInformationS390 struct {
 	Reason S390CrashReason `json:"reason"`
 }
 
-func (x *GuestPanicInformationS390) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *GuestPanicInformationS390) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "core":
-		return codec.Uint(dec, &x.Core)
+		x.Core = codec.Uint[uint32](d)
 	case "psw-mask":
-		return codec.Uint(dec, &x.PswMask)
+		x.PswMask = codec.Uint[uint64](d)
 	case "psw-addr":
-		return codec.Uint(dec, &x.PswAddr)
+		x.PswAddr = codec.Uint[uint64](d)
 	case "reason":
-		return codec.String(dec, &x.Reason)
+		x.Reason = S390CrashReason(d.String())
+	default:
+		return false
 	}
-	return false, nil
+	return true
+}
+
+func (x *GuestPanicInformationS390) decode(d *codec.Decoder) {
+	d.Object("GuestPanicInformationS390", x.member)
 }
 
 func (x *GuestPanicInformationS390) encodeMembers(e *codec.Encoder) {
@@ -1039,6 +1142,7 @@ func (GuestPanicInformationS390) GuestPanicInformationType() GuestPanicInformati
 }
 
 func (v GuestPanicInformationS390) encodeGuestPanicInformation(e *codec.Encoder) {
+	e.In("GuestPanicInformationS390")
 	v.encodeMembers(e)
 }
 
@@ -1060,16 +1164,22 @@ type GuestPanicInformationTdx struct {
 	Gpa *uint64 `json:"gpa,omitzero"`
 }
 
-func (x *GuestPanicInformationTdx) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *GuestPanicInformationTdx) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "error-code":
-		return codec.Uint(dec, &x.ErrorCode)
+		x.ErrorCode = codec.Uint[uint32](d)
 	case "message":
-		return codec.String(dec, &x.Message)
+		x.Message = d.String()
 	case "gpa":
-		return codec.OptionalUint(dec, &x.Gpa)
+		x.Gpa = codec.Ptr(d, x.Gpa, codec.DecodeUint[uint64])
+	default:
+		return false
 	}
-	return false, nil
+	return true
+}
+
+func (x *GuestPanicInformationTdx) decode(d *codec.Decoder) {
+	d.Object("GuestPanicInformationTdx", x.member)
 }
 
 func (x *GuestPanicInformationTdx) encodeMembers(e *codec.Encoder) {
@@ -1086,6 +1196,7 @@ func (GuestPanicInformationTdx) GuestPanicInformationType() GuestPanicInformatio
 }
 
 func (v GuestPanicInformationTdx) encodeGuestPanicInformation(e *codec.Encoder) {
+	e.In("GuestPanicInformationTdx")
 	v.encodeMembers(e)
 }
 
@@ -1104,14 +1215,20 @@ type GuestPanicInformationSEV struct {
 	Code int64 `json:"code"`
 }
 
-func (x *GuestPanicInformationSEV) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *GuestPanicInformationSEV) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "set":
-		return codec.Int(dec, &x.Set)
+		x.Set = codec.Int[int64](d)
 	case "code":
-		return codec.Int(dec, &x.Code)
+		x.Code = codec.Int[int64](d)
+	default:
+		return false
 	}
-	return false, nil
+	return true
+}
+
+func (x *GuestPanicInformationSEV) decode(d *codec.Decoder) {
+	d.Object("GuestPanicInformationSEV", x.member)
 }
 
 func (x *GuestPanicInformationSEV) encodeMembers(e *codec.Encoder) {
@@ -1125,6 +1242,7 @@ func (GuestPanicInformationSEV) GuestPanicInformationType() GuestPanicInformatio
 }
 
 func (v GuestPanicInformationSEV) encodeGuestPanicInformation(e *codec.Encoder) {
+	e.In("GuestPanicInformationSEV")
 	v.encodeMembers(e)
 }
 
@@ -1147,6 +1265,24 @@ type MemoryFailureEvent struct {
 	Flags MemoryFailureFlags `json:"flags"`
 }
 
+func (x *MemoryFailureEvent) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "recipient":
+		x.Recipient = MemoryFailureRecipient(d.String())
+	case "action":
+		x.Action = MemoryFailureAction(d.String())
+	case "flags":
+		x.Flags.decode(d)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *MemoryFailureEvent) decode(d *codec.Decoder) {
+	d.Object("MemoryFailureEvent", x.member)
+}
+
 // EventName returns MEMORY_FAILURE.
 func (MemoryFailureEvent) EventName() string {
 	return "MEMORY_FAILURE"
@@ -1154,7 +1290,7 @@ func (MemoryFailureEvent) EventName() string {
 
 func (x *MemoryFailureEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return e.Decode(codec.Into(x.decode))
 }
 
 // OnMemoryFailure calls f for every event MEMORY_FAILURE, in order and never
@@ -1237,6 +1373,22 @@ type MemoryFailureFlags struct {
 	ActionRequired bool `json:"action-required"`
 	// The guest was handling an earlier failure.
 	Recursive bool `json:"recursive"`
+}
+
+func (x *MemoryFailureFlags) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "action-required":
+		x.ActionRequired = d.Bool()
+	case "recursive":
+		x.Recursive = d.Bool()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *MemoryFailureFlags) decode(d *codec.Decoder) {
+	d.Object("MemoryFailureFlags", x.member)
 }
 
 // NotifyVmexitOption is what KVM does when a guest keeps a processor from ever

@@ -60,18 +60,20 @@ type InetSocketAddressBase struct {
 	Port string `json:"port"`
 }
 
-func (x *InetSocketAddressBase) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *InetSocketAddressBase) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "host":
-		return codec.String(dec, &x.Host)
+		x.Host = d.String()
 	case "port":
-		return codec.String(dec, &x.Port)
+		x.Port = d.String()
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *InetSocketAddressBase) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *InetSocketAddressBase) decode(d *codec.Decoder) {
+	d.Object("InetSocketAddressBase", x.member)
 }
 
 // InetSocketAddress is the address of a TCP or UDP socket.
@@ -115,36 +117,38 @@ type InetSocketAddress struct {
 	Mptcp *bool `json:"mptcp,omitzero"`
 }
 
-func (x *InetSocketAddress) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *InetSocketAddress) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "host":
-		return codec.String(dec, &x.Host)
+		x.Host = d.String()
 	case "port":
-		return codec.String(dec, &x.Port)
+		x.Port = d.String()
 	case "numeric":
-		return codec.OptionalBool(dec, &x.Numeric)
+		x.Numeric = codec.Ptr(d, x.Numeric, codec.DecodeBool[bool])
 	case "to":
-		return codec.OptionalUint(dec, &x.To)
+		x.To = codec.Ptr(d, x.To, codec.DecodeUint[uint16])
 	case "ipv4":
-		return codec.OptionalBool(dec, &x.IPv4)
+		x.IPv4 = codec.Ptr(d, x.IPv4, codec.DecodeBool[bool])
 	case "ipv6":
-		return codec.OptionalBool(dec, &x.IPv6)
+		x.IPv6 = codec.Ptr(d, x.IPv6, codec.DecodeBool[bool])
 	case "keep-alive":
-		return codec.OptionalBool(dec, &x.KeepAlive)
+		x.KeepAlive = codec.Ptr(d, x.KeepAlive, codec.DecodeBool[bool])
 	case "keep-alive-count":
-		return codec.OptionalUint(dec, &x.KeepAliveCount)
+		x.KeepAliveCount = codec.Ptr(d, x.KeepAliveCount, codec.DecodeUint[uint32])
 	case "keep-alive-idle":
-		return codec.OptionalUint(dec, &x.KeepAliveIdle)
+		x.KeepAliveIdle = codec.Ptr(d, x.KeepAliveIdle, codec.DecodeUint[uint32])
 	case "keep-alive-interval":
-		return codec.OptionalUint(dec, &x.KeepAliveInterval)
+		x.KeepAliveInterval = codec.Ptr(d, x.KeepAliveInterval, codec.DecodeUint[uint32])
 	case "mptcp":
-		return codec.OptionalBool(dec, &x.Mptcp)
+		x.Mptcp = codec.Ptr(d, x.Mptcp, codec.DecodeBool[bool])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *InetSocketAddress) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *InetSocketAddress) decode(d *codec.Decoder) {
+	d.Object("InetSocketAddress", x.member)
 }
 
 func (x *InetSocketAddress) encodeMembers(e *codec.Encoder) {
@@ -199,16 +203,22 @@ type UnixSocketAddress struct {
 	Tight *bool `json:"tight,omitzero"`
 }
 
-func (x *UnixSocketAddress) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *UnixSocketAddress) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "path":
-		return codec.String(dec, &x.Path)
+		x.Path = d.String()
 	case "abstract":
-		return codec.OptionalBool(dec, &x.Abstract)
+		x.Abstract = codec.Ptr(d, x.Abstract, codec.DecodeBool[bool])
 	case "tight":
-		return codec.OptionalBool(dec, &x.Tight)
+		x.Tight = codec.Ptr(d, x.Tight, codec.DecodeBool[bool])
+	default:
+		return false
 	}
-	return false, nil
+	return true
+}
+
+func (x *UnixSocketAddress) decode(d *codec.Decoder) {
+	d.Object("UnixSocketAddress", x.member)
 }
 
 func (x *UnixSocketAddress) encodeMembers(e *codec.Encoder) {
@@ -235,14 +245,20 @@ type VsockSocketAddress struct {
 	Port string `json:"port"`
 }
 
-func (x *VsockSocketAddress) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *VsockSocketAddress) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "cid":
-		return codec.String(dec, &x.Cid)
+		x.Cid = d.String()
 	case "port":
-		return codec.String(dec, &x.Port)
+		x.Port = d.String()
+	default:
+		return false
 	}
-	return false, nil
+	return true
+}
+
+func (x *VsockSocketAddress) decode(d *codec.Decoder) {
+	d.Object("VsockSocketAddress", x.member)
 }
 
 func (x *VsockSocketAddress) encodeMembers(e *codec.Encoder) {
@@ -263,12 +279,18 @@ type FDSocketAddress struct {
 	Str string `json:"str"`
 }
 
-func (x *FDSocketAddress) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *FDSocketAddress) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "str":
-		return codec.String(dec, &x.Str)
+		x.Str = d.String()
+	default:
+		return false
 	}
-	return false, nil
+	return true
+}
+
+func (x *FDSocketAddress) decode(d *codec.Decoder) {
+	d.Object("FDSocketAddress", x.member)
 }
 
 func (x *FDSocketAddress) encodeMembers(e *codec.Encoder) {
@@ -301,15 +323,15 @@ type SocketAddressLegacyVariant interface {
 }
 
 func (x *SocketAddressLegacy) encodeMembers(e *codec.Encoder) {
-	if !e.Variant("SocketAddressLegacy.Type", "SocketAddressLegacyVariant", x.Type) {
+	if !e.Variant("Type", "SocketAddressLegacyVariant", x.Type) {
 		return
 	}
 	e.Tag("type", string(x.Type.SocketAddressType()))
 	x.Type.encodeSocketAddressLegacy(e)
 }
 
-func (x *SocketAddressLegacy) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	return false, nil
+func (x *SocketAddressLegacy) member(d *codec.Decoder) bool {
+	return false
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -324,40 +346,36 @@ func (x SocketAddressLegacy) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *SocketAddressLegacy) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *SocketAddressLegacy) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-func (x *SocketAddressLegacy) decode(dec *codec.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "type")
-	if err != nil {
-		return err
-	}
+func (x *SocketAddressLegacy) decode(d *codec.Decoder) {
+	u := d.Union("SocketAddressLegacy", "type")
 	switch SocketAddressType(u.Tag) {
 	case SocketAddressTypeInet:
 		var v SocketAddressLegacyInet
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, (*InetSocketAddress)(&v).decode)
 		x.Type = v
 	case SocketAddressTypeUnix:
 		var v SocketAddressLegacyUnix
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, (*UnixSocketAddress)(&v).decode)
 		x.Type = v
 	case SocketAddressTypeVsock:
 		var v SocketAddressLegacyVsock
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, (*VsockSocketAddress)(&v).decode)
 		x.Type = v
 	case SocketAddressTypeFD:
 		var v SocketAddressLegacyFD
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, (*FDSocketAddress)(&v).decode)
 		x.Type = v
 	default:
-		x.Type, err = unknownVariant(&u, x.decodeMember)
+		x.Type = unknownVariant(&u, x.member)
 	}
-	return err
 }
 
 // String is x as JSON, without secrets.
@@ -493,15 +511,15 @@ type SocketAddressVariant interface {
 }
 
 func (x *SocketAddress) encodeMembers(e *codec.Encoder) {
-	if !e.Variant("SocketAddress.Type", "SocketAddressVariant", x.Type) {
+	if !e.Variant("Type", "SocketAddressVariant", x.Type) {
 		return
 	}
 	e.Tag("type", string(x.Type.SocketAddressType()))
 	x.Type.encodeSocketAddress(e)
 }
 
-func (x *SocketAddress) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	return false, nil
+func (x *SocketAddress) member(d *codec.Decoder) bool {
+	return false
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -516,40 +534,36 @@ func (x SocketAddress) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *SocketAddress) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *SocketAddress) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-func (x *SocketAddress) decode(dec *codec.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "type")
-	if err != nil {
-		return err
-	}
+func (x *SocketAddress) decode(d *codec.Decoder) {
+	u := d.Union("SocketAddress", "type")
 	switch SocketAddressType(u.Tag) {
 	case SocketAddressTypeInet:
 		var v SocketAddressInet
-		err = u.Variant(x.decodeMember, (*InetSocketAddress)(&v).decodeMember)
+		u.Variant(x.member, (*InetSocketAddress)(&v).member)
 		x.Type = v
 	case SocketAddressTypeUnix:
 		var v SocketAddressUnix
-		err = u.Variant(x.decodeMember, (*UnixSocketAddress)(&v).decodeMember)
+		u.Variant(x.member, (*UnixSocketAddress)(&v).member)
 		x.Type = v
 	case SocketAddressTypeVsock:
 		var v SocketAddressVsock
-		err = u.Variant(x.decodeMember, (*VsockSocketAddress)(&v).decodeMember)
+		u.Variant(x.member, (*VsockSocketAddress)(&v).member)
 		x.Type = v
 	case SocketAddressTypeFD:
 		var v SocketAddressFD
-		err = u.Variant(x.decodeMember, (*FDSocketAddress)(&v).decodeMember)
+		u.Variant(x.member, (*FDSocketAddress)(&v).member)
 		x.Type = v
 	default:
-		x.Type, err = unknownVariant(&u, x.decodeMember)
+		x.Type = unknownVariant(&u, x.member)
 	}
-	return err
 }
 
 // String is x as JSON, without secrets.
@@ -579,6 +593,7 @@ func (SocketAddressInet) SocketAddressType() SocketAddressType {
 }
 
 func (v SocketAddressInet) encodeSocketAddress(e *codec.Encoder) {
+	e.In("SocketAddressInet")
 	(*InetSocketAddress)(&v).encodeMembers(e)
 }
 
@@ -594,6 +609,7 @@ func (SocketAddressUnix) SocketAddressType() SocketAddressType {
 }
 
 func (v SocketAddressUnix) encodeSocketAddress(e *codec.Encoder) {
+	e.In("SocketAddressUnix")
 	(*UnixSocketAddress)(&v).encodeMembers(e)
 }
 
@@ -609,6 +625,7 @@ func (SocketAddressVsock) SocketAddressType() SocketAddressType {
 }
 
 func (v SocketAddressVsock) encodeSocketAddress(e *codec.Encoder) {
+	e.In("SocketAddressVsock")
 	(*VsockSocketAddress)(&v).encodeMembers(e)
 }
 
@@ -624,5 +641,6 @@ func (SocketAddressFD) SocketAddressType() SocketAddressType {
 }
 
 func (v SocketAddressFD) encodeSocketAddress(e *codec.Encoder) {
+	e.In("SocketAddressFD")
 	(*FDSocketAddress)(&v).encodeMembers(e)
 }

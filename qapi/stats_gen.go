@@ -166,12 +166,14 @@ type StatsFilterVcpu struct {
 	Vcpus []string `json:"vcpus,omitzero"`
 }
 
-func (x *StatsFilterVcpu) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *StatsFilterVcpu) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "vcpus":
-		return codec.Strings(dec, &x.Vcpus)
+		x.Vcpus = codec.List(d, codec.DecodeString[string])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *StatsFilterVcpu) encodeMembers(e *codec.Encoder) {
@@ -186,6 +188,7 @@ func (StatsFilterVcpu) StatsTarget() StatsTarget {
 }
 
 func (v StatsFilterVcpu) encodeStatsFilter(e *codec.Encoder) {
+	e.In("StatsFilterVcpu")
 	v.encodeMembers(e)
 }
 
@@ -215,7 +218,7 @@ type StatsFilterVariant interface {
 }
 
 func (x *StatsFilter) encodeMembers(e *codec.Encoder) {
-	if !e.Variant("StatsFilter.Target", "StatsFilterVariant", x.Target) {
+	if !e.Variant("Target", "StatsFilterVariant", x.Target) {
 		return
 	}
 	e.Tag("target", string(x.Target.StatsTarget()))
@@ -225,12 +228,14 @@ func (x *StatsFilter) encodeMembers(e *codec.Encoder) {
 	x.Target.encodeStatsFilter(e)
 }
 
-func (x *StatsFilter) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *StatsFilter) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "providers":
-		return codec.Value(dec, &x.Providers)
+		d.Value(&x.Providers)
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -245,34 +250,30 @@ func (x StatsFilter) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *StatsFilter) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *StatsFilter) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-func (x *StatsFilter) decode(dec *codec.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "target")
-	if err != nil {
-		return err
-	}
+func (x *StatsFilter) decode(d *codec.Decoder) {
+	u := d.Union("StatsFilter", "target")
 	switch StatsTarget(u.Tag) {
 	case StatsTargetVM:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Target = StatsFilterVM{}
 	case StatsTargetVcpu:
 		var v StatsFilterVcpu
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Target = v
 	case StatsTargetCryptodev:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Target = StatsFilterCryptodev{}
 	default:
-		x.Target, err = unknownVariant(&u, x.decodeMember)
+		x.Target = unknownVariant(&u, x.member)
 	}
-	return err
 }
 
 // String is x as JSON, without secrets.
@@ -329,28 +330,18 @@ type StatsValue interface {
 	isStatsValue()
 }
 
-func decodeStatsValue(x *StatsValue, dec *codec.Decoder) error {
-	switch dec.PeekKind() {
+func decodeStatsValue(x *StatsValue, d *codec.Decoder) {
+	switch d.Alternate() {
 	case '0':
-		var v Uint
-		_, err := codec.Value(dec, &v)
-		*x = v
-		return err
+		*x = codec.Uint[Uint](d)
 	case 't', 'f':
-		var v Bool
-		_, err := codec.Value(dec, &v)
-		*x = v
-		return err
+		*x = Bool(d.Bool())
 	case '[':
 		var v UintList
-		_, err := codec.Value(dec, &v)
+		v = codec.List(d, codec.DecodeUint[uint64])
 		*x = v
-		return err
 	default:
-		var v Unknown
-		_, err := codec.Value(dec, &v)
-		*x = v
-		return err
+		*x = Unknown{JSON: d.Raw()}
 	}
 }
 
@@ -369,23 +360,25 @@ type Stats struct {
 	Value StatsValue `json:"value"`
 }
 
-func (x *Stats) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *Stats) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "name":
-		return codec.String(dec, &x.Name)
+		x.Name = d.String()
 	case "value":
-		return codec.Object(dec, &x.Value, decodeStatsValue)
+		decodeStatsValue(&x.Value, d)
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *Stats) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *Stats) decode(d *codec.Decoder) {
+	d.Object("Stats", x.member)
 }
 
 func (x *Stats) encodeMembers(e *codec.Encoder) {
 	e.String("name", x.Name)
-	e.Alternate("value", "StatsValue", x.Value)
+	e.Alternate("value", "Value", "StatsValue", x.Value)
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -400,12 +393,12 @@ func (x Stats) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *Stats) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *Stats) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
 // String is x as JSON, without secrets.
@@ -439,6 +432,24 @@ type StatsResult struct {
 	Stats []Stats `json:"stats"`
 }
 
+func (x *StatsResult) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "provider":
+		x.Provider = StatsProvider(d.String())
+	case "qom-path":
+		x.QOMPath = codec.Ptr(d, x.QOMPath, codec.DecodeString[string])
+	case "stats":
+		x.Stats = codec.List(d, (*Stats).decode)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *StatsResult) decode(d *codec.Decoder) {
+	d.Object("StatsResult", x.member)
+}
+
 // String is x as JSON, without secrets.
 func (x StatsResult) String() string {
 	return codec.Short(x)
@@ -468,7 +479,9 @@ func (x StatsResult) LogValue() slog.Value {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-stats.query-stats
 func (c *Client) QueryStats(ctx context.Context, args StatsFilter) ([]StatsResult, error) {
 	var result []StatsResult
-	err := c.conn.Execute(ctx, "query-stats", args, &result)
+	err := c.conn.Execute(ctx, "query-stats", args, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, (*StatsResult).decode)
+	}))
 	return result, err
 }
 
@@ -495,6 +508,30 @@ type StatsSchemaValue struct {
 	BucketSize *uint32 `json:"bucket-size,omitzero"`
 }
 
+func (x *StatsSchemaValue) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "name":
+		x.Name = d.String()
+	case "type":
+		x.Type = StatsType(d.String())
+	case "unit":
+		x.Unit = codec.Ptr(d, x.Unit, codec.DecodeString[StatsUnit])
+	case "base":
+		x.Base = codec.Ptr(d, x.Base, codec.DecodeInt[int8])
+	case "exponent":
+		x.Exponent = codec.Int[int16](d)
+	case "bucket-size":
+		x.BucketSize = codec.Ptr(d, x.BucketSize, codec.DecodeUint[uint32])
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *StatsSchemaValue) decode(d *codec.Decoder) {
+	d.Object("StatsSchemaValue", x.member)
+}
+
 // StatsSchema describes the statistics of a provider about a target.
 //
 // It is the struct StatsSchema of stats.json.
@@ -509,6 +546,24 @@ type StatsSchema struct {
 	Target StatsTarget `json:"target"`
 	// The statistics.
 	Stats []StatsSchemaValue `json:"stats"`
+}
+
+func (x *StatsSchema) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "provider":
+		x.Provider = StatsProvider(d.String())
+	case "target":
+		x.Target = StatsTarget(d.String())
+	case "stats":
+		x.Stats = codec.List(d, (*StatsSchemaValue).decode)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *StatsSchema) decode(d *codec.Decoder) {
+	d.Object("StatsSchema", x.member)
 }
 
 // String is x as JSON, without secrets.
@@ -542,6 +597,8 @@ type QueryStatsSchemasArgs struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-stats.query-stats-schemas
 func (c *Client) QueryStatsSchemas(ctx context.Context, args QueryStatsSchemasArgs) ([]StatsSchema, error) {
 	var result []StatsSchema
-	err := c.conn.Execute(ctx, "query-stats-schemas", args, &result)
+	err := c.conn.Execute(ctx, "query-stats-schemas", args, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, (*StatsSchema).decode)
+	}))
 	return result, err
 }

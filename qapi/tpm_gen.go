@@ -49,7 +49,9 @@ func (e TPMModel) Known() bool {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-tpm.query-tpm-models
 func (c *Client) QueryTPMModels(ctx context.Context) ([]TPMModel, error) {
 	var result []TPMModel
-	err := c.conn.Execute(ctx, "query-tpm-models", nil, &result)
+	err := c.conn.Execute(ctx, "query-tpm-models", nil, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, codec.DecodeString[TPMModel])
+	}))
 	return result, err
 }
 
@@ -90,7 +92,9 @@ func (e TPMType) Known() bool {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-tpm.query-tpm-types
 func (c *Client) QueryTPMTypes(ctx context.Context) ([]TPMType, error) {
 	var result []TPMType
-	err := c.conn.Execute(ctx, "query-tpm-types", nil, &result)
+	err := c.conn.Execute(ctx, "query-tpm-types", nil, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, codec.DecodeString[TPMType])
+	}))
 	return result, err
 }
 
@@ -107,6 +111,22 @@ type TPMTypeOptionsPassthrough struct {
 	Path *string `json:"path,omitzero"`
 	// File in sysfs by which a command can be cancelled; found by QEMU if absent.
 	CancelPath *string `json:"cancel-path,omitzero"`
+}
+
+func (x *TPMTypeOptionsPassthrough) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "path":
+		x.Path = codec.Ptr(d, x.Path, codec.DecodeString[string])
+	case "cancel-path":
+		x.CancelPath = codec.Ptr(d, x.CancelPath, codec.DecodeString[string])
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *TPMTypeOptionsPassthrough) decode(d *codec.Decoder) {
+	d.Object("TPMTypeOptionsPassthrough", x.member)
 }
 
 // TPMType returns [TPMTypePassthrough].
@@ -131,6 +151,20 @@ type TPMTypeOptionsEmulator struct {
 	// The id of the character device: a UNIX socket to that process's control
 	// channel.
 	Chardev string `json:"chardev"`
+}
+
+func (x *TPMTypeOptionsEmulator) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "chardev":
+		x.Chardev = d.String()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *TPMTypeOptionsEmulator) decode(d *codec.Decoder) {
+	d.Object("TPMTypeOptionsEmulator", x.member)
 }
 
 // TPMType returns [TPMTypeEmulator].
@@ -166,15 +200,15 @@ type TPMTypeOptionsVariant interface {
 }
 
 func (x *TPMTypeOptions) encodeMembers(e *codec.Encoder) {
-	if !e.Variant("TPMTypeOptions.Type", "TPMTypeOptionsVariant", x.Type) {
+	if !e.Variant("Type", "TPMTypeOptionsVariant", x.Type) {
 		return
 	}
 	e.Tag("type", string(x.Type.TPMType()))
 	x.Type.encodeTPMTypeOptions(e)
 }
 
-func (x *TPMTypeOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	return false, nil
+func (x *TPMTypeOptions) member(d *codec.Decoder) bool {
+	return false
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -189,32 +223,28 @@ func (x TPMTypeOptions) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *TPMTypeOptions) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *TPMTypeOptions) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-func (x *TPMTypeOptions) decode(dec *codec.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "type")
-	if err != nil {
-		return err
-	}
+func (x *TPMTypeOptions) decode(d *codec.Decoder) {
+	u := d.Union("TPMTypeOptions", "type")
 	switch TPMType(u.Tag) {
 	case TPMTypePassthrough:
 		var v TPMTypeOptionsPassthrough
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, v.decode)
 		x.Type = v
 	case TPMTypeEmulator:
 		var v TPMTypeOptionsEmulator
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, v.decode)
 		x.Type = v
 	default:
-		x.Type, err = unknownVariant(&u, x.decodeMember)
+		x.Type = unknownVariant(&u, x.member)
 	}
-	return err
 }
 
 // String is x as JSON, without secrets.
@@ -248,6 +278,24 @@ type TPMInfo struct {
 	Options TPMTypeOptions `json:"options"`
 }
 
+func (x *TPMInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "id":
+		x.ID = d.String()
+	case "model":
+		x.Model = TPMModel(d.String())
+	case "options":
+		x.Options.decode(d)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *TPMInfo) decode(d *codec.Decoder) {
+	d.Object("TPMInfo", x.member)
+}
+
 // String is x as JSON, without secrets.
 func (x TPMInfo) String() string {
 	return codec.Short(x)
@@ -272,6 +320,8 @@ func (x TPMInfo) LogValue() slog.Value {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-tpm.query-tpm
 func (c *Client) QueryTPM(ctx context.Context) ([]TPMInfo, error) {
 	var result []TPMInfo
-	err := c.conn.Execute(ctx, "query-tpm", nil, &result)
+	err := c.conn.Execute(ctx, "query-tpm", nil, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, (*TPMInfo).decode)
+	}))
 	return result, err
 }

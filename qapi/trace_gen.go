@@ -2,7 +2,10 @@
 
 package qapi
 
-import "context"
+import (
+	"context"
+	"github.com/goqapi/goqapi/qmp/codec"
+)
 
 // TraceEventState says whether a trace event is on.
 //
@@ -49,6 +52,22 @@ type TraceEventInfo struct {
 	State TraceEventState `json:"state"`
 }
 
+func (x *TraceEventInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "name":
+		x.Name = d.String()
+	case "state":
+		x.State = TraceEventState(d.String())
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *TraceEventInfo) decode(d *codec.Decoder) {
+	d.Object("TraceEventInfo", x.member)
+}
+
 // TraceEventGetStateArgs are the arguments of [Client.TraceEventGetState].
 type TraceEventGetStateArgs struct {
 	// A name, or a pattern with * and ?, case-sensitive. An unknown name fails; a
@@ -66,7 +85,9 @@ type TraceEventGetStateArgs struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-trace.trace-event-get-state
 func (c *Client) TraceEventGetState(ctx context.Context, args TraceEventGetStateArgs) ([]TraceEventInfo, error) {
 	var result []TraceEventInfo
-	err := c.conn.Execute(ctx, "trace-event-get-state", args, &result)
+	err := c.conn.Execute(ctx, "trace-event-get-state", args, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, (*TraceEventInfo).decode)
+	}))
 	return result, err
 }
 

@@ -152,15 +152,15 @@ type TransactionActionVariant interface {
 }
 
 func (x *TransactionAction) encodeMembers(e *codec.Encoder) {
-	if !e.Variant("TransactionAction.Type", "TransactionActionVariant", x.Type) {
+	if !e.Variant("Type", "TransactionActionVariant", x.Type) {
 		return
 	}
 	e.Tag("type", string(x.Type.TransactionActionKind()))
 	x.Type.encodeTransactionAction(e)
 }
 
-func (x *TransactionAction) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	return false, nil
+func (x *TransactionAction) member(d *codec.Decoder) bool {
+	return false
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -175,72 +175,90 @@ func (x TransactionAction) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *TransactionAction) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *TransactionAction) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-func (x *TransactionAction) decode(dec *codec.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "type")
-	if err != nil {
-		return err
-	}
+func (x *TransactionAction) decode(d *codec.Decoder) {
+	u := d.Union("TransactionAction", "type")
 	switch TransactionActionKind(u.Tag) {
 	case TransactionActionKindAbort:
 		var v TransactionActionAbort
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, func(d *codec.Decoder) {
+			d.Value(&v)
+		})
 		x.Type = v
 	case TransactionActionKindBlockDirtyBitmapAdd:
 		var v TransactionActionBlockDirtyBitmapAdd
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, func(d *codec.Decoder) {
+			d.Value(&v)
+		})
 		x.Type = v
 	case TransactionActionKindBlockDirtyBitmapRemove:
 		var v TransactionActionBlockDirtyBitmapRemove
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, func(d *codec.Decoder) {
+			d.Value(&v)
+		})
 		x.Type = v
 	case TransactionActionKindBlockDirtyBitmapClear:
 		var v TransactionActionBlockDirtyBitmapClear
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, func(d *codec.Decoder) {
+			d.Value(&v)
+		})
 		x.Type = v
 	case TransactionActionKindBlockDirtyBitmapEnable:
 		var v TransactionActionBlockDirtyBitmapEnable
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, func(d *codec.Decoder) {
+			d.Value(&v)
+		})
 		x.Type = v
 	case TransactionActionKindBlockDirtyBitmapDisable:
 		var v TransactionActionBlockDirtyBitmapDisable
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, func(d *codec.Decoder) {
+			d.Value(&v)
+		})
 		x.Type = v
 	case TransactionActionKindBlockDirtyBitmapMerge:
 		var v TransactionActionBlockDirtyBitmapMerge
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, (*BlockDirtyBitmapMerge)(&v).decode)
 		x.Type = v
 	case TransactionActionKindBlockdevBackup:
 		var v TransactionActionBlockdevBackup
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, func(d *codec.Decoder) {
+			d.Value(&v)
+		})
 		x.Type = v
 	case TransactionActionKindBlockdevSnapshot:
 		var v TransactionActionBlockdevSnapshot
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, func(d *codec.Decoder) {
+			d.Value(&v)
+		})
 		x.Type = v
 	case TransactionActionKindBlockdevSnapshotInternalSync:
 		var v TransactionActionBlockdevSnapshotInternalSync
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, func(d *codec.Decoder) {
+			d.Value(&v)
+		})
 		x.Type = v
 	case TransactionActionKindBlockdevSnapshotSync:
 		var v TransactionActionBlockdevSnapshotSync
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, func(d *codec.Decoder) {
+			d.Value(&v)
+		})
 		x.Type = v
 	case TransactionActionKindDriveBackup:
 		var v TransactionActionDriveBackup
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, func(d *codec.Decoder) {
+			d.Value(&v)
+		})
 		x.Type = v
 	default:
-		x.Type, err = unknownVariant(&u, x.decodeMember)
+		x.Type = unknownVariant(&u, x.member)
 	}
-	return err
 }
 
 // String is x as JSON, without secrets.
@@ -359,17 +377,17 @@ func (x TransactionActionBlockDirtyBitmapMerge) MarshalJSON() ([]byte, error) {
 
 // MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
 func (x TransactionActionBlockDirtyBitmapMerge) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return BlockDirtyBitmapMerge(x).MarshalJSONTo(enc)
+	return codec.EncodeObject(enc, "TransactionActionBlockDirtyBitmapMerge", (*BlockDirtyBitmapMerge)(&x).encodeMembers)
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *TransactionActionBlockDirtyBitmapMerge) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, (*BlockDirtyBitmapMerge)(x).decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *TransactionActionBlockDirtyBitmapMerge) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return (*BlockDirtyBitmapMerge)(x).UnmarshalJSONFrom(dec)
+	return codec.UnmarshalFrom(dec, (*BlockDirtyBitmapMerge)(x).decode)
 }
 
 // String is x as JSON, without secrets.

@@ -100,7 +100,7 @@ type SetPasswordOptionsVariant interface {
 }
 
 func (x *SetPasswordOptions) encodeMembers(e *codec.Encoder) {
-	if !e.Variant("SetPasswordOptions.Protocol", "SetPasswordOptionsVariant", x.Protocol) {
+	if !e.Variant("Protocol", "SetPasswordOptionsVariant", x.Protocol) {
 		return
 	}
 	e.Tag("protocol", string(x.Protocol.DisplayProtocol()))
@@ -111,14 +111,16 @@ func (x *SetPasswordOptions) encodeMembers(e *codec.Encoder) {
 	x.Protocol.encodeSetPasswordOptions(e)
 }
 
-func (x *SetPasswordOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *SetPasswordOptions) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "password":
-		return codec.String(dec, &x.Password)
+		x.Password = d.String()
 	case "connected":
-		return codec.OptionalString(dec, &x.Connected)
+		x.Connected = codec.Ptr(d, x.Connected, codec.DecodeString[SetPasswordAction])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -133,31 +135,27 @@ func (x SetPasswordOptions) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *SetPasswordOptions) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *SetPasswordOptions) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-func (x *SetPasswordOptions) decode(dec *codec.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "protocol")
-	if err != nil {
-		return err
-	}
+func (x *SetPasswordOptions) decode(d *codec.Decoder) {
+	u := d.Union("SetPasswordOptions", "protocol")
 	switch DisplayProtocol(u.Tag) {
 	case DisplayProtocolVNC:
 		var v SetPasswordOptionsVNC
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Protocol = v
 	case DisplayProtocolSpice:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Protocol = SetPasswordOptionsSpice{}
 	default:
-		x.Protocol, err = unknownVariant(&u, x.decodeMember)
+		x.Protocol = unknownVariant(&u, x.member)
 	}
-	return err
 }
 
 // String is x as JSON, without secrets.
@@ -201,12 +199,14 @@ type SetPasswordOptionsVNC struct {
 	Display *string `json:"display,omitzero"`
 }
 
-func (x *SetPasswordOptionsVNC) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *SetPasswordOptionsVNC) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "display":
-		return codec.OptionalString(dec, &x.Display)
+		x.Display = codec.Ptr(d, x.Display, codec.DecodeString[string])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *SetPasswordOptionsVNC) encodeMembers(e *codec.Encoder) {
@@ -221,6 +221,7 @@ func (SetPasswordOptionsVNC) DisplayProtocol() DisplayProtocol {
 }
 
 func (v SetPasswordOptionsVNC) encodeSetPasswordOptions(e *codec.Encoder) {
+	e.In("SetPasswordOptionsVNC")
 	v.encodeMembers(e)
 }
 
@@ -266,7 +267,7 @@ type ExpirePasswordOptionsVariant interface {
 }
 
 func (x *ExpirePasswordOptions) encodeMembers(e *codec.Encoder) {
-	if !e.Variant("ExpirePasswordOptions.Protocol", "ExpirePasswordOptionsVariant", x.Protocol) {
+	if !e.Variant("Protocol", "ExpirePasswordOptionsVariant", x.Protocol) {
 		return
 	}
 	e.Tag("protocol", string(x.Protocol.DisplayProtocol()))
@@ -274,12 +275,14 @@ func (x *ExpirePasswordOptions) encodeMembers(e *codec.Encoder) {
 	x.Protocol.encodeExpirePasswordOptions(e)
 }
 
-func (x *ExpirePasswordOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *ExpirePasswordOptions) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "time":
-		return codec.String(dec, &x.Time)
+		x.Time = d.String()
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -294,31 +297,27 @@ func (x ExpirePasswordOptions) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *ExpirePasswordOptions) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *ExpirePasswordOptions) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-func (x *ExpirePasswordOptions) decode(dec *codec.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "protocol")
-	if err != nil {
-		return err
-	}
+func (x *ExpirePasswordOptions) decode(d *codec.Decoder) {
+	u := d.Union("ExpirePasswordOptions", "protocol")
 	switch DisplayProtocol(u.Tag) {
 	case DisplayProtocolVNC:
 		var v ExpirePasswordOptionsVNC
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Protocol = v
 	case DisplayProtocolSpice:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Protocol = ExpirePasswordOptionsSpice{}
 	default:
-		x.Protocol, err = unknownVariant(&u, x.decodeMember)
+		x.Protocol = unknownVariant(&u, x.member)
 	}
-	return err
 }
 
 // String is x as JSON, without secrets.
@@ -363,12 +362,14 @@ type ExpirePasswordOptionsVNC struct {
 	Display *string `json:"display,omitzero"`
 }
 
-func (x *ExpirePasswordOptionsVNC) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *ExpirePasswordOptionsVNC) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "display":
-		return codec.OptionalString(dec, &x.Display)
+		x.Display = codec.Ptr(d, x.Display, codec.DecodeString[string])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *ExpirePasswordOptionsVNC) encodeMembers(e *codec.Encoder) {
@@ -383,6 +384,7 @@ func (ExpirePasswordOptionsVNC) DisplayProtocol() DisplayProtocol {
 }
 
 func (v ExpirePasswordOptionsVNC) encodeExpirePasswordOptions(e *codec.Encoder) {
+	e.In("ExpirePasswordOptionsVNC")
 	v.encodeMembers(e)
 }
 
@@ -487,6 +489,24 @@ type SpiceBasicInfo struct {
 	Family NetworkAddressFamily `json:"family"`
 }
 
+func (x *SpiceBasicInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "host":
+		x.Host = d.String()
+	case "port":
+		x.Port = d.String()
+	case "family":
+		x.Family = NetworkAddressFamily(d.String())
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *SpiceBasicInfo) decode(d *codec.Decoder) {
+	d.Object("SpiceBasicInfo", x.member)
+}
+
 // SpiceServerInfo is the server's end of a SPICE connection.
 //
 // It is the struct SpiceServerInfo of ui.json.
@@ -503,6 +523,26 @@ type SpiceServerInfo struct {
 	Family NetworkAddressFamily `json:"family"`
 	// How clients are authenticated: none, spice or sasl.
 	Auth *string `json:"auth,omitzero"`
+}
+
+func (x *SpiceServerInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "host":
+		x.Host = d.String()
+	case "port":
+		x.Port = d.String()
+	case "family":
+		x.Family = NetworkAddressFamily(d.String())
+	case "auth":
+		x.Auth = codec.Ptr(d, x.Auth, codec.DecodeString[string])
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *SpiceServerInfo) decode(d *codec.Decoder) {
+	d.Object("SpiceServerInfo", x.member)
 }
 
 // SpiceChannel is a channel that a SPICE client has open.
@@ -527,6 +567,32 @@ type SpiceChannel struct {
 	ChannelID int64 `json:"channel-id"`
 	// Whether the channel is encrypted.
 	TLS bool `json:"tls"`
+}
+
+func (x *SpiceChannel) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "host":
+		x.Host = d.String()
+	case "port":
+		x.Port = d.String()
+	case "family":
+		x.Family = NetworkAddressFamily(d.String())
+	case "connection-id":
+		x.ConnectionID = codec.Int[int64](d)
+	case "channel-type":
+		x.ChannelType = codec.Int[int64](d)
+	case "channel-id":
+		x.ChannelID = codec.Int[int64](d)
+	case "tls":
+		x.TLS = d.Bool()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *SpiceChannel) decode(d *codec.Decoder) {
+	d.Object("SpiceChannel", x.member)
 }
 
 // SpiceQueryMouseMode says who moves the pointer under SPICE.
@@ -588,6 +654,36 @@ type SpiceInfo struct {
 	Channels []SpiceChannel `json:"channels,omitzero"`
 }
 
+func (x *SpiceInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "enabled":
+		x.Enabled = d.Bool()
+	case "migrated":
+		x.Migrated = d.Bool()
+	case "host":
+		x.Host = codec.Ptr(d, x.Host, codec.DecodeString[string])
+	case "port":
+		x.Port = codec.Ptr(d, x.Port, codec.DecodeInt[int64])
+	case "tls-port":
+		x.TLSPort = codec.Ptr(d, x.TLSPort, codec.DecodeInt[int64])
+	case "auth":
+		x.Auth = codec.Ptr(d, x.Auth, codec.DecodeString[string])
+	case "compiled-version":
+		x.CompiledVersion = codec.Ptr(d, x.CompiledVersion, codec.DecodeString[string])
+	case "mouse-mode":
+		x.MouseMode = SpiceQueryMouseMode(d.String())
+	case "channels":
+		x.Channels = codec.List(d, (*SpiceChannel).decode)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *SpiceInfo) decode(d *codec.Decoder) {
+	d.Object("SpiceInfo", x.member)
+}
+
 // QuerySpice returns the state of the SPICE server and its clients' channels.
 //
 // It executes the command query-spice of ui.json.
@@ -597,7 +693,7 @@ type SpiceInfo struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-ui.query-spice
 func (c *Client) QuerySpice(ctx context.Context) (SpiceInfo, error) {
 	var result SpiceInfo
-	err := c.conn.Execute(ctx, "query-spice", nil, &result)
+	err := c.conn.Execute(ctx, "query-spice", nil, codec.Into(result.decode))
 	return result, err
 }
 
@@ -618,6 +714,22 @@ type SpiceConnectedEvent struct {
 	Client SpiceBasicInfo `json:"client"`
 }
 
+func (x *SpiceConnectedEvent) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "server":
+		x.Server.decode(d)
+	case "client":
+		x.Client.decode(d)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *SpiceConnectedEvent) decode(d *codec.Decoder) {
+	d.Object("SpiceConnectedEvent", x.member)
+}
+
 // EventName returns SPICE_CONNECTED.
 func (SpiceConnectedEvent) EventName() string {
 	return "SPICE_CONNECTED"
@@ -625,7 +737,7 @@ func (SpiceConnectedEvent) EventName() string {
 
 func (x *SpiceConnectedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return e.Decode(codec.Into(x.decode))
 }
 
 // OnSpiceConnected calls f for every event SPICE_CONNECTED, in order and never
@@ -651,6 +763,22 @@ type SpiceInitializedEvent struct {
 	Client SpiceChannel `json:"client"`
 }
 
+func (x *SpiceInitializedEvent) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "server":
+		x.Server.decode(d)
+	case "client":
+		x.Client.decode(d)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *SpiceInitializedEvent) decode(d *codec.Decoder) {
+	d.Object("SpiceInitializedEvent", x.member)
+}
+
 // EventName returns SPICE_INITIALIZED.
 func (SpiceInitializedEvent) EventName() string {
 	return "SPICE_INITIALIZED"
@@ -658,7 +786,7 @@ func (SpiceInitializedEvent) EventName() string {
 
 func (x *SpiceInitializedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return e.Decode(codec.Into(x.decode))
 }
 
 // OnSpiceInitialized calls f for every event SPICE_INITIALIZED, in order and
@@ -683,6 +811,22 @@ type SpiceDisconnectedEvent struct {
 	Client SpiceBasicInfo `json:"client"`
 }
 
+func (x *SpiceDisconnectedEvent) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "server":
+		x.Server.decode(d)
+	case "client":
+		x.Client.decode(d)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *SpiceDisconnectedEvent) decode(d *codec.Decoder) {
+	d.Object("SpiceDisconnectedEvent", x.member)
+}
+
 // EventName returns SPICE_DISCONNECTED.
 func (SpiceDisconnectedEvent) EventName() string {
 	return "SPICE_DISCONNECTED"
@@ -690,7 +834,7 @@ func (SpiceDisconnectedEvent) EventName() string {
 
 func (x *SpiceDisconnectedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return e.Decode(codec.Into(x.decode))
 }
 
 // OnSpiceDisconnected calls f for every event SPICE_DISCONNECTED, in order and
@@ -719,7 +863,7 @@ func (SpiceMigrateCompletedEvent) EventName() string {
 
 func (x *SpiceMigrateCompletedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return nil
 }
 
 // OnSpiceMigrateCompleted calls f for every event SPICE_MIGRATE_COMPLETED, in
@@ -747,6 +891,26 @@ type VNCBasicInfo struct {
 	Websocket bool `json:"websocket"`
 }
 
+func (x *VNCBasicInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "host":
+		x.Host = d.String()
+	case "service":
+		x.Service = d.String()
+	case "family":
+		x.Family = NetworkAddressFamily(d.String())
+	case "websocket":
+		x.Websocket = d.Bool()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *VNCBasicInfo) decode(d *codec.Decoder) {
+	d.Object("VNCBasicInfo", x.member)
+}
+
 // VNCServerInfo is the server's end of a VNC connection.
 //
 // It is the struct VncServerInfo of ui.json.
@@ -766,6 +930,28 @@ type VNCServerInfo struct {
 	Websocket bool `json:"websocket"`
 	// How clients are authenticated, as in VncInfo.
 	Auth *string `json:"auth,omitzero"`
+}
+
+func (x *VNCServerInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "host":
+		x.Host = d.String()
+	case "service":
+		x.Service = d.String()
+	case "family":
+		x.Family = NetworkAddressFamily(d.String())
+	case "websocket":
+		x.Websocket = d.Bool()
+	case "auth":
+		x.Auth = codec.Ptr(d, x.Auth, codec.DecodeString[string])
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *VNCServerInfo) decode(d *codec.Decoder) {
+	d.Object("VNCServerInfo", x.member)
 }
 
 // VNCClientInfo is a connected VNC client.
@@ -791,6 +977,30 @@ type VNCClientInfo struct {
 	SASLUsername *string `json:"sasl_username,omitzero"`
 }
 
+func (x *VNCClientInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "host":
+		x.Host = d.String()
+	case "service":
+		x.Service = d.String()
+	case "family":
+		x.Family = NetworkAddressFamily(d.String())
+	case "websocket":
+		x.Websocket = d.Bool()
+	case "x509_dname":
+		x.X509Dname = codec.Ptr(d, x.X509Dname, codec.DecodeString[string])
+	case "sasl_username":
+		x.SASLUsername = codec.Ptr(d, x.SASLUsername, codec.DecodeString[string])
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *VNCClientInfo) decode(d *codec.Decoder) {
+	d.Object("VNCClientInfo", x.member)
+}
+
 // VNCInfo is the state of the first VNC server.
 //
 // It is the struct VncInfo of ui.json.
@@ -812,6 +1022,30 @@ type VNCInfo struct {
 	Auth *string `json:"auth,omitzero"`
 	// The clients that are connected.
 	Clients []VNCClientInfo `json:"clients,omitzero"`
+}
+
+func (x *VNCInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "enabled":
+		x.Enabled = d.Bool()
+	case "host":
+		x.Host = codec.Ptr(d, x.Host, codec.DecodeString[string])
+	case "family":
+		x.Family = codec.Ptr(d, x.Family, codec.DecodeString[NetworkAddressFamily])
+	case "service":
+		x.Service = codec.Ptr(d, x.Service, codec.DecodeString[string])
+	case "auth":
+		x.Auth = codec.Ptr(d, x.Auth, codec.DecodeString[string])
+	case "clients":
+		x.Clients = codec.List(d, (*VNCClientInfo).decode)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *VNCInfo) decode(d *codec.Decoder) {
+	d.Object("VNCInfo", x.member)
 }
 
 // VNCPrimaryAuth is a way of VNC to authenticate clients. QEMU uses none, vnc,
@@ -937,6 +1171,30 @@ type VNCServerInfo2 struct {
 	Vencrypt *VNCVencryptSubAuth `json:"vencrypt,omitzero"`
 }
 
+func (x *VNCServerInfo2) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "host":
+		x.Host = d.String()
+	case "service":
+		x.Service = d.String()
+	case "family":
+		x.Family = NetworkAddressFamily(d.String())
+	case "websocket":
+		x.Websocket = d.Bool()
+	case "auth":
+		x.Auth = VNCPrimaryAuth(d.String())
+	case "vencrypt":
+		x.Vencrypt = codec.Ptr(d, x.Vencrypt, codec.DecodeString[VNCVencryptSubAuth])
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *VNCServerInfo2) decode(d *codec.Decoder) {
+	d.Object("VNCServerInfo2", x.member)
+}
+
 // VNCInfo2 is a VNC server.
 //
 // It is the struct VncInfo2 of ui.json.
@@ -959,6 +1217,30 @@ type VNCInfo2 struct {
 	Display *string `json:"display,omitzero"`
 }
 
+func (x *VNCInfo2) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "id":
+		x.ID = d.String()
+	case "server":
+		x.Server = codec.List(d, (*VNCServerInfo2).decode)
+	case "clients":
+		x.Clients = codec.List(d, (*VNCClientInfo).decode)
+	case "auth":
+		x.Auth = VNCPrimaryAuth(d.String())
+	case "vencrypt":
+		x.Vencrypt = codec.Ptr(d, x.Vencrypt, codec.DecodeString[VNCVencryptSubAuth])
+	case "display":
+		x.Display = codec.Ptr(d, x.Display, codec.DecodeString[string])
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *VNCInfo2) decode(d *codec.Decoder) {
+	d.Object("VNCInfo2", x.member)
+}
+
 // QueryVNC returns the state of the first VNC server and its clients.
 // [Client.QueryVNCServers] returns all.
 //
@@ -969,7 +1251,7 @@ type VNCInfo2 struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-ui.query-vnc
 func (c *Client) QueryVNC(ctx context.Context) (VNCInfo, error) {
 	var result VNCInfo
-	err := c.conn.Execute(ctx, "query-vnc", nil, &result)
+	err := c.conn.Execute(ctx, "query-vnc", nil, codec.Into(result.decode))
 	return result, err
 }
 
@@ -982,7 +1264,9 @@ func (c *Client) QueryVNC(ctx context.Context) (VNCInfo, error) {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-ui.query-vnc-servers
 func (c *Client) QueryVNCServers(ctx context.Context) ([]VNCInfo2, error) {
 	var result []VNCInfo2
-	err := c.conn.Execute(ctx, "query-vnc-servers", nil, &result)
+	err := c.conn.Execute(ctx, "query-vnc-servers", nil, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, (*VNCInfo2).decode)
+	}))
 	return result, err
 }
 
@@ -1040,6 +1324,22 @@ type VNCConnectedEvent struct {
 	Client VNCBasicInfo `json:"client"`
 }
 
+func (x *VNCConnectedEvent) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "server":
+		x.Server.decode(d)
+	case "client":
+		x.Client.decode(d)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *VNCConnectedEvent) decode(d *codec.Decoder) {
+	d.Object("VNCConnectedEvent", x.member)
+}
+
 // EventName returns VNC_CONNECTED.
 func (VNCConnectedEvent) EventName() string {
 	return "VNC_CONNECTED"
@@ -1047,7 +1347,7 @@ func (VNCConnectedEvent) EventName() string {
 
 func (x *VNCConnectedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return e.Decode(codec.Into(x.decode))
 }
 
 // OnVNCConnected calls f for every event VNC_CONNECTED, in order and never
@@ -1073,6 +1373,22 @@ type VNCInitializedEvent struct {
 	Client VNCClientInfo `json:"client"`
 }
 
+func (x *VNCInitializedEvent) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "server":
+		x.Server.decode(d)
+	case "client":
+		x.Client.decode(d)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *VNCInitializedEvent) decode(d *codec.Decoder) {
+	d.Object("VNCInitializedEvent", x.member)
+}
+
 // EventName returns VNC_INITIALIZED.
 func (VNCInitializedEvent) EventName() string {
 	return "VNC_INITIALIZED"
@@ -1080,7 +1396,7 @@ func (VNCInitializedEvent) EventName() string {
 
 func (x *VNCInitializedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return e.Decode(codec.Into(x.decode))
 }
 
 // OnVNCInitialized calls f for every event VNC_INITIALIZED, in order and never
@@ -1105,6 +1421,22 @@ type VNCDisconnectedEvent struct {
 	Client VNCClientInfo `json:"client"`
 }
 
+func (x *VNCDisconnectedEvent) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "server":
+		x.Server.decode(d)
+	case "client":
+		x.Client.decode(d)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *VNCDisconnectedEvent) decode(d *codec.Decoder) {
+	d.Object("VNCDisconnectedEvent", x.member)
+}
+
 // EventName returns VNC_DISCONNECTED.
 func (VNCDisconnectedEvent) EventName() string {
 	return "VNC_DISCONNECTED"
@@ -1112,7 +1444,7 @@ func (VNCDisconnectedEvent) EventName() string {
 
 func (x *VNCDisconnectedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return e.Decode(codec.Into(x.decode))
 }
 
 // OnVNCDisconnected calls f for every event VNC_DISCONNECTED, in order and
@@ -1139,6 +1471,26 @@ type MouseInfo struct {
 	Absolute bool `json:"absolute"`
 }
 
+func (x *MouseInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "name":
+		x.Name = d.String()
+	case "index":
+		x.Index = codec.Int[int64](d)
+	case "current":
+		x.Current = d.Bool()
+	case "absolute":
+		x.Absolute = d.Bool()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *MouseInfo) decode(d *codec.Decoder) {
+	d.Object("MouseInfo", x.member)
+}
+
 // QueryMice returns the guest's pointer devices and which of them gets the
 // input.
 //
@@ -1151,7 +1503,9 @@ type MouseInfo struct {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-ui.query-mice
 func (c *Client) QueryMice(ctx context.Context) ([]MouseInfo, error) {
 	var result []MouseInfo
-	err := c.conn.Execute(ctx, "query-mice", nil, &result)
+	err := c.conn.Execute(ctx, "query-mice", nil, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, (*MouseInfo).decode)
+	}))
 	return result, err
 }
 
@@ -1718,15 +2072,15 @@ type KeyValueVariant interface {
 }
 
 func (x *KeyValue) encodeMembers(e *codec.Encoder) {
-	if !e.Variant("KeyValue.Type", "KeyValueVariant", x.Type) {
+	if !e.Variant("Type", "KeyValueVariant", x.Type) {
 		return
 	}
 	e.Tag("type", string(x.Type.KeyValueKind()))
 	x.Type.encodeKeyValue(e)
 }
 
-func (x *KeyValue) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	return false, nil
+func (x *KeyValue) member(d *codec.Decoder) bool {
+	return false
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -1741,32 +2095,32 @@ func (x KeyValue) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *KeyValue) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *KeyValue) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-func (x *KeyValue) decode(dec *codec.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "type")
-	if err != nil {
-		return err
-	}
+func (x *KeyValue) decode(d *codec.Decoder) {
+	u := d.Union("KeyValue", "type")
 	switch KeyValueKind(u.Tag) {
 	case KeyValueKindNumber:
 		var v KeyValueNumber
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, func(d *codec.Decoder) {
+			v = KeyValueNumber(codec.Int[int64](d))
+		})
 		x.Type = v
 	case KeyValueKindQcode:
 		var v KeyValueQcode
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, func(d *codec.Decoder) {
+			v = KeyValueQcode(QKeyCode(d.String()))
+		})
 		x.Type = v
 	default:
-		x.Type, err = unknownVariant(&u, x.decodeMember)
+		x.Type = unknownVariant(&u, x.member)
 	}
-	return err
 }
 
 // String is x as JSON, without secrets.
@@ -2137,15 +2491,15 @@ type InputEventVariant interface {
 }
 
 func (x *InputEvent) encodeMembers(e *codec.Encoder) {
-	if !e.Variant("InputEvent.Type", "InputEventVariant", x.Type) {
+	if !e.Variant("Type", "InputEventVariant", x.Type) {
 		return
 	}
 	e.Tag("type", string(x.Type.InputEventKind()))
 	x.Type.encodeInputEvent(e)
 }
 
-func (x *InputEvent) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	return false, nil
+func (x *InputEvent) member(d *codec.Decoder) bool {
+	return false
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -2160,44 +2514,50 @@ func (x InputEvent) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *InputEvent) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *InputEvent) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-func (x *InputEvent) decode(dec *codec.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "type")
-	if err != nil {
-		return err
-	}
+func (x *InputEvent) decode(d *codec.Decoder) {
+	u := d.Union("InputEvent", "type")
 	switch InputEventKind(u.Tag) {
 	case InputEventKindKey:
 		var v InputEventKey
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, func(d *codec.Decoder) {
+			d.Value(&v)
+		})
 		x.Type = v
 	case InputEventKindBtn:
 		var v InputEventBtn
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, func(d *codec.Decoder) {
+			d.Value(&v)
+		})
 		x.Type = v
 	case InputEventKindRel:
 		var v InputEventRel
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, func(d *codec.Decoder) {
+			d.Value(&v)
+		})
 		x.Type = v
 	case InputEventKindAbs:
 		var v InputEventAbs
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, func(d *codec.Decoder) {
+			d.Value(&v)
+		})
 		x.Type = v
 	case InputEventKindMtt:
 		var v InputEventMtt
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, func(d *codec.Decoder) {
+			d.Value(&v)
+		})
 		x.Type = v
 	default:
-		x.Type, err = unknownVariant(&u, x.decodeMember)
+		x.Type = unknownVariant(&u, x.member)
 	}
-	return err
 }
 
 // String is x as JSON, without secrets.
@@ -2318,24 +2678,30 @@ type DisplayOptionsGtk struct {
 	Scale *float64 `json:"scale,omitzero"`
 }
 
-func (x *DisplayOptionsGtk) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *DisplayOptionsGtk) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "clipboard":
-		return codec.OptionalBool(dec, &x.Clipboard)
+		x.Clipboard = codec.Ptr(d, x.Clipboard, codec.DecodeBool[bool])
 	case "grab-on-hover":
-		return codec.OptionalBool(dec, &x.GrabOnHover)
+		x.GrabOnHover = codec.Ptr(d, x.GrabOnHover, codec.DecodeBool[bool])
 	case "zoom-to-fit":
-		return codec.OptionalBool(dec, &x.ZoomToFit)
+		x.ZoomToFit = codec.Ptr(d, x.ZoomToFit, codec.DecodeBool[bool])
 	case "show-tabs":
-		return codec.OptionalBool(dec, &x.ShowTabs)
+		x.ShowTabs = codec.Ptr(d, x.ShowTabs, codec.DecodeBool[bool])
 	case "show-menubar":
-		return codec.OptionalBool(dec, &x.ShowMenubar)
+		x.ShowMenubar = codec.Ptr(d, x.ShowMenubar, codec.DecodeBool[bool])
 	case "keep-aspect-ratio":
-		return codec.OptionalBool(dec, &x.KeepAspectRatio)
+		x.KeepAspectRatio = codec.Ptr(d, x.KeepAspectRatio, codec.DecodeBool[bool])
 	case "scale":
-		return codec.Value(dec, &x.Scale)
+		x.Scale = codec.Ptr(d, x.Scale, codec.DecodeFloat[float64])
+	default:
+		return false
 	}
-	return false, nil
+	return true
+}
+
+func (x *DisplayOptionsGtk) decode(d *codec.Decoder) {
+	d.Object("DisplayOptionsGtk", x.member)
 }
 
 func (x *DisplayOptionsGtk) encodeMembers(e *codec.Encoder) {
@@ -2368,6 +2734,7 @@ func (DisplayOptionsGtk) DisplayType() DisplayType {
 }
 
 func (v DisplayOptionsGtk) encodeDisplayOptions(e *codec.Encoder) {
+	e.In("DisplayOptionsGtk")
 	v.encodeMembers(e)
 }
 
@@ -2385,12 +2752,18 @@ type DisplayOptionsEglHeadless struct {
 	Rendernode *string `json:"rendernode,omitzero"`
 }
 
-func (x *DisplayOptionsEglHeadless) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *DisplayOptionsEglHeadless) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "rendernode":
-		return codec.OptionalString(dec, &x.Rendernode)
+		x.Rendernode = codec.Ptr(d, x.Rendernode, codec.DecodeString[string])
+	default:
+		return false
 	}
-	return false, nil
+	return true
+}
+
+func (x *DisplayOptionsEglHeadless) decode(d *codec.Decoder) {
+	d.Object("DisplayOptionsEglHeadless", x.member)
 }
 
 func (x *DisplayOptionsEglHeadless) encodeMembers(e *codec.Encoder) {
@@ -2405,6 +2778,7 @@ func (DisplayOptionsEglHeadless) DisplayType() DisplayType {
 }
 
 func (v DisplayOptionsEglHeadless) encodeDisplayOptions(e *codec.Encoder) {
+	e.In("DisplayOptionsEglHeadless")
 	v.encodeMembers(e)
 }
 
@@ -2428,18 +2802,24 @@ type DisplayOptionsDbus struct {
 	Audiodev *string `json:"audiodev,omitzero"`
 }
 
-func (x *DisplayOptionsDbus) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *DisplayOptionsDbus) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "rendernode":
-		return codec.OptionalString(dec, &x.Rendernode)
+		x.Rendernode = codec.Ptr(d, x.Rendernode, codec.DecodeString[string])
 	case "addr":
-		return codec.OptionalString(dec, &x.Addr)
+		x.Addr = codec.Ptr(d, x.Addr, codec.DecodeString[string])
 	case "p2p":
-		return codec.OptionalBool(dec, &x.P2p)
+		x.P2p = codec.Ptr(d, x.P2p, codec.DecodeBool[bool])
 	case "audiodev":
-		return codec.OptionalString(dec, &x.Audiodev)
+		x.Audiodev = codec.Ptr(d, x.Audiodev, codec.DecodeString[string])
+	default:
+		return false
 	}
-	return false, nil
+	return true
+}
+
+func (x *DisplayOptionsDbus) decode(d *codec.Decoder) {
+	d.Object("DisplayOptionsDbus", x.member)
 }
 
 func (x *DisplayOptionsDbus) encodeMembers(e *codec.Encoder) {
@@ -2463,6 +2843,7 @@ func (DisplayOptionsDbus) DisplayType() DisplayType {
 }
 
 func (v DisplayOptionsDbus) encodeDisplayOptions(e *codec.Encoder) {
+	e.In("DisplayOptionsDbus")
 	v.encodeMembers(e)
 }
 
@@ -2513,12 +2894,18 @@ type DisplayOptionsCurses struct {
 	Charset *string `json:"charset,omitzero"`
 }
 
-func (x *DisplayOptionsCurses) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *DisplayOptionsCurses) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "charset":
-		return codec.OptionalString(dec, &x.Charset)
+		x.Charset = codec.Ptr(d, x.Charset, codec.DecodeString[string])
+	default:
+		return false
 	}
-	return false, nil
+	return true
+}
+
+func (x *DisplayOptionsCurses) decode(d *codec.Decoder) {
+	d.Object("DisplayOptionsCurses", x.member)
 }
 
 func (x *DisplayOptionsCurses) encodeMembers(e *codec.Encoder) {
@@ -2533,6 +2920,7 @@ func (DisplayOptionsCurses) DisplayType() DisplayType {
 }
 
 func (v DisplayOptionsCurses) encodeDisplayOptions(e *codec.Encoder) {
+	e.In("DisplayOptionsCurses")
 	v.encodeMembers(e)
 }
 
@@ -2560,20 +2948,26 @@ type DisplayOptionsCocoa struct {
 	ZoomInterpolation *bool `json:"zoom-interpolation,omitzero"`
 }
 
-func (x *DisplayOptionsCocoa) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *DisplayOptionsCocoa) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "left-command-key":
-		return codec.OptionalBool(dec, &x.LeftCommandKey)
+		x.LeftCommandKey = codec.Ptr(d, x.LeftCommandKey, codec.DecodeBool[bool])
 	case "full-grab":
-		return codec.OptionalBool(dec, &x.FullGrab)
+		x.FullGrab = codec.Ptr(d, x.FullGrab, codec.DecodeBool[bool])
 	case "swap-opt-cmd":
-		return codec.OptionalBool(dec, &x.SwapOptCmd)
+		x.SwapOptCmd = codec.Ptr(d, x.SwapOptCmd, codec.DecodeBool[bool])
 	case "zoom-to-fit":
-		return codec.OptionalBool(dec, &x.ZoomToFit)
+		x.ZoomToFit = codec.Ptr(d, x.ZoomToFit, codec.DecodeBool[bool])
 	case "zoom-interpolation":
-		return codec.OptionalBool(dec, &x.ZoomInterpolation)
+		x.ZoomInterpolation = codec.Ptr(d, x.ZoomInterpolation, codec.DecodeBool[bool])
+	default:
+		return false
 	}
-	return false, nil
+	return true
+}
+
+func (x *DisplayOptionsCocoa) decode(d *codec.Decoder) {
+	d.Object("DisplayOptionsCocoa", x.member)
 }
 
 func (x *DisplayOptionsCocoa) encodeMembers(e *codec.Encoder) {
@@ -2600,6 +2994,7 @@ func (DisplayOptionsCocoa) DisplayType() DisplayType {
 }
 
 func (v DisplayOptionsCocoa) encodeDisplayOptions(e *codec.Encoder) {
+	e.In("DisplayOptionsCocoa")
 	v.encodeMembers(e)
 }
 
@@ -2648,12 +3043,18 @@ type DisplayOptionsSdl struct {
 	GrabMod *HotKeyMod `json:"grab-mod,omitzero"`
 }
 
-func (x *DisplayOptionsSdl) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *DisplayOptionsSdl) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "grab-mod":
-		return codec.OptionalString(dec, &x.GrabMod)
+		x.GrabMod = codec.Ptr(d, x.GrabMod, codec.DecodeString[HotKeyMod])
+	default:
+		return false
 	}
-	return false, nil
+	return true
+}
+
+func (x *DisplayOptionsSdl) decode(d *codec.Decoder) {
+	d.Object("DisplayOptionsSdl", x.member)
 }
 
 func (x *DisplayOptionsSdl) encodeMembers(e *codec.Encoder) {
@@ -2668,6 +3069,7 @@ func (DisplayOptionsSdl) DisplayType() DisplayType {
 }
 
 func (v DisplayOptionsSdl) encodeDisplayOptions(e *codec.Encoder) {
+	e.In("DisplayOptionsSdl")
 	v.encodeMembers(e)
 }
 
@@ -2758,7 +3160,7 @@ type DisplayOptionsVariant interface {
 }
 
 func (x *DisplayOptions) encodeMembers(e *codec.Encoder) {
-	if !e.Variant("DisplayOptions.Type", "DisplayOptionsVariant", x.Type) {
+	if !e.Variant("Type", "DisplayOptionsVariant", x.Type) {
 		return
 	}
 	e.Tag("type", string(x.Type.DisplayType()))
@@ -2777,18 +3179,20 @@ func (x *DisplayOptions) encodeMembers(e *codec.Encoder) {
 	x.Type.encodeDisplayOptions(e)
 }
 
-func (x *DisplayOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *DisplayOptions) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "full-screen":
-		return codec.OptionalBool(dec, &x.FullScreen)
+		x.FullScreen = codec.Ptr(d, x.FullScreen, codec.DecodeBool[bool])
 	case "window-close":
-		return codec.OptionalBool(dec, &x.WindowClose)
+		x.WindowClose = codec.Ptr(d, x.WindowClose, codec.DecodeBool[bool])
 	case "show-cursor":
-		return codec.OptionalBool(dec, &x.ShowCursor)
+		x.ShowCursor = codec.Ptr(d, x.ShowCursor, codec.DecodeBool[bool])
 	case "gl":
-		return codec.OptionalString(dec, &x.Gl)
+		x.Gl = codec.Ptr(d, x.Gl, codec.DecodeString[DisplayGLMode])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -2803,57 +3207,53 @@ func (x DisplayOptions) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *DisplayOptions) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *DisplayOptions) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-func (x *DisplayOptions) decode(dec *codec.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "type")
-	if err != nil {
-		return err
-	}
+func (x *DisplayOptions) decode(d *codec.Decoder) {
+	u := d.Union("DisplayOptions", "type")
 	switch DisplayType(u.Tag) {
 	case DisplayTypeDefault:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Type = DisplayOptionsDefault{}
 	case DisplayTypeNone:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Type = DisplayOptionsNone{}
 	case DisplayTypeGtk:
 		var v DisplayOptionsGtk
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Type = v
 	case DisplayTypeSdl:
 		var v DisplayOptionsSdl
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Type = v
 	case DisplayTypeEglHeadless:
 		var v DisplayOptionsEglHeadless
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Type = v
 	case DisplayTypeCurses:
 		var v DisplayOptionsCurses
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Type = v
 	case DisplayTypeCocoa:
 		var v DisplayOptionsCocoa
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Type = v
 	case DisplayTypeSpiceApp:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Type = DisplayOptionsSpiceApp{}
 	case DisplayTypeDbus:
 		var v DisplayOptionsDbus
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Type = v
 	default:
-		x.Type, err = unknownVariant(&u, x.decodeMember)
+		x.Type = unknownVariant(&u, x.member)
 	}
-	return err
 }
 
 // String is x as JSON, without secrets.
@@ -2919,7 +3319,7 @@ func (DisplayOptionsSpiceApp) encodeDisplayOptions(e *codec.Encoder) {}
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-ui.query-display-options
 func (c *Client) QueryDisplayOptions(ctx context.Context) (DisplayOptions, error) {
 	var result DisplayOptions
-	err := c.conn.Execute(ctx, "query-display-options", nil, &result)
+	err := c.conn.Execute(ctx, "query-display-options", nil, codec.Into(result.decode))
 	return result, err
 }
 
@@ -2961,12 +3361,14 @@ type DisplayReloadOptionsVNC struct {
 	TLSCerts *bool `json:"tls-certs,omitzero"`
 }
 
-func (x *DisplayReloadOptionsVNC) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *DisplayReloadOptionsVNC) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "tls-certs":
-		return codec.OptionalBool(dec, &x.TLSCerts)
+		x.TLSCerts = codec.Ptr(d, x.TLSCerts, codec.DecodeBool[bool])
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *DisplayReloadOptionsVNC) encodeMembers(e *codec.Encoder) {
@@ -2981,6 +3383,7 @@ func (DisplayReloadOptionsVNC) DisplayReloadType() DisplayReloadType {
 }
 
 func (v DisplayReloadOptionsVNC) encodeDisplayReloadOptions(e *codec.Encoder) {
+	e.In("DisplayReloadOptionsVNC")
 	v.encodeMembers(e)
 }
 
@@ -3008,15 +3411,15 @@ type DisplayReloadOptionsVariant interface {
 }
 
 func (x *DisplayReloadOptions) encodeMembers(e *codec.Encoder) {
-	if !e.Variant("DisplayReloadOptions.Type", "DisplayReloadOptionsVariant", x.Type) {
+	if !e.Variant("Type", "DisplayReloadOptionsVariant", x.Type) {
 		return
 	}
 	e.Tag("type", string(x.Type.DisplayReloadType()))
 	x.Type.encodeDisplayReloadOptions(e)
 }
 
-func (x *DisplayReloadOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	return false, nil
+func (x *DisplayReloadOptions) member(d *codec.Decoder) bool {
+	return false
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -3031,28 +3434,24 @@ func (x DisplayReloadOptions) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *DisplayReloadOptions) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *DisplayReloadOptions) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-func (x *DisplayReloadOptions) decode(dec *codec.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "type")
-	if err != nil {
-		return err
-	}
+func (x *DisplayReloadOptions) decode(d *codec.Decoder) {
+	u := d.Union("DisplayReloadOptions", "type")
 	switch DisplayReloadType(u.Tag) {
 	case DisplayReloadTypeVNC:
 		var v DisplayReloadOptionsVNC
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Type = v
 	default:
-		x.Type, err = unknownVariant(&u, x.decodeMember)
+		x.Type = unknownVariant(&u, x.member)
 	}
-	return err
 }
 
 // String is x as JSON, without secrets.
@@ -3124,12 +3523,14 @@ type DisplayUpdateOptionsVNC struct {
 	Addresses []SocketAddress `json:"addresses,omitzero"`
 }
 
-func (x *DisplayUpdateOptionsVNC) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *DisplayUpdateOptionsVNC) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "addresses":
-		return codec.List(dec, &x.Addresses, (*SocketAddress).decode)
+		x.Addresses = codec.List(d, (*SocketAddress).decode)
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
 func (x *DisplayUpdateOptionsVNC) encodeMembers(e *codec.Encoder) {
@@ -3159,6 +3560,7 @@ func (DisplayUpdateOptionsVNC) DisplayUpdateType() DisplayUpdateType {
 }
 
 func (v DisplayUpdateOptionsVNC) encodeDisplayUpdateOptions(e *codec.Encoder) {
+	e.In("DisplayUpdateOptionsVNC")
 	v.encodeMembers(e)
 }
 
@@ -3186,15 +3588,15 @@ type DisplayUpdateOptionsVariant interface {
 }
 
 func (x *DisplayUpdateOptions) encodeMembers(e *codec.Encoder) {
-	if !e.Variant("DisplayUpdateOptions.Type", "DisplayUpdateOptionsVariant", x.Type) {
+	if !e.Variant("Type", "DisplayUpdateOptionsVariant", x.Type) {
 		return
 	}
 	e.Tag("type", string(x.Type.DisplayUpdateType()))
 	x.Type.encodeDisplayUpdateOptions(e)
 }
 
-func (x *DisplayUpdateOptions) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	return false, nil
+func (x *DisplayUpdateOptions) member(d *codec.Decoder) bool {
+	return false
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -3209,28 +3611,24 @@ func (x DisplayUpdateOptions) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *DisplayUpdateOptions) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *DisplayUpdateOptions) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-func (x *DisplayUpdateOptions) decode(dec *codec.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "type")
-	if err != nil {
-		return err
-	}
+func (x *DisplayUpdateOptions) decode(d *codec.Decoder) {
+	u := d.Union("DisplayUpdateOptions", "type")
 	switch DisplayUpdateType(u.Tag) {
 	case DisplayUpdateTypeVNC:
 		var v DisplayUpdateOptionsVNC
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Type = v
 	default:
-		x.Type, err = unknownVariant(&u, x.decodeMember)
+		x.Type = unknownVariant(&u, x.member)
 	}
-	return err
 }
 
 // String is x as JSON, without secrets.

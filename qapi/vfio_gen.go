@@ -4,6 +4,7 @@ package qapi
 
 import (
 	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/qmp/codec"
 	"time"
 )
 
@@ -74,6 +75,24 @@ type VfioMigrationEvent struct {
 	DeviceState QAPIVfioMigrationState `json:"device-state"`
 }
 
+func (x *VfioMigrationEvent) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "device-id":
+		x.DeviceID = d.String()
+	case "qom-path":
+		x.QOMPath = d.String()
+	case "device-state":
+		x.DeviceState = QAPIVfioMigrationState(d.String())
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *VfioMigrationEvent) decode(d *codec.Decoder) {
+	d.Object("VfioMigrationEvent", x.member)
+}
+
 // EventName returns VFIO_MIGRATION.
 func (VfioMigrationEvent) EventName() string {
 	return "VFIO_MIGRATION"
@@ -81,7 +100,7 @@ func (VfioMigrationEvent) EventName() string {
 
 func (x *VfioMigrationEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
-	return e.Decode(x)
+	return e.Decode(codec.Into(x.decode))
 }
 
 // OnVfioMigration calls f for every event VFIO_MIGRATION, in order and never

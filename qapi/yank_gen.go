@@ -53,12 +53,18 @@ type YankInstanceBlockNode struct {
 	NodeName string `json:"node-name"`
 }
 
-func (x *YankInstanceBlockNode) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *YankInstanceBlockNode) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "node-name":
-		return codec.String(dec, &x.NodeName)
+		x.NodeName = d.String()
+	default:
+		return false
 	}
-	return false, nil
+	return true
+}
+
+func (x *YankInstanceBlockNode) decode(d *codec.Decoder) {
+	d.Object("YankInstanceBlockNode", x.member)
 }
 
 func (x *YankInstanceBlockNode) encodeMembers(e *codec.Encoder) {
@@ -71,6 +77,7 @@ func (YankInstanceBlockNode) YankInstanceType() YankInstanceType {
 }
 
 func (v YankInstanceBlockNode) encodeYankInstance(e *codec.Encoder) {
+	e.In("YankInstanceBlockNode")
 	v.encodeMembers(e)
 }
 
@@ -87,12 +94,18 @@ type YankInstanceChardev struct {
 	ID string `json:"id"`
 }
 
-func (x *YankInstanceChardev) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *YankInstanceChardev) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "id":
-		return codec.String(dec, &x.ID)
+		x.ID = d.String()
+	default:
+		return false
 	}
-	return false, nil
+	return true
+}
+
+func (x *YankInstanceChardev) decode(d *codec.Decoder) {
+	d.Object("YankInstanceChardev", x.member)
 }
 
 func (x *YankInstanceChardev) encodeMembers(e *codec.Encoder) {
@@ -105,6 +118,7 @@ func (YankInstanceChardev) YankInstanceType() YankInstanceType {
 }
 
 func (v YankInstanceChardev) encodeYankInstance(e *codec.Encoder) {
+	e.In("YankInstanceChardev")
 	v.encodeMembers(e)
 }
 
@@ -132,15 +146,15 @@ type YankInstanceVariant interface {
 }
 
 func (x *YankInstance) encodeMembers(e *codec.Encoder) {
-	if !e.Variant("YankInstance.Type", "YankInstanceVariant", x.Type) {
+	if !e.Variant("Type", "YankInstanceVariant", x.Type) {
 		return
 	}
 	e.Tag("type", string(x.Type.YankInstanceType()))
 	x.Type.encodeYankInstance(e)
 }
 
-func (x *YankInstance) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	return false, nil
+func (x *YankInstance) member(d *codec.Decoder) bool {
+	return false
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -155,35 +169,31 @@ func (x YankInstance) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *YankInstance) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *YankInstance) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-func (x *YankInstance) decode(dec *codec.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "type")
-	if err != nil {
-		return err
-	}
+func (x *YankInstance) decode(d *codec.Decoder) {
+	u := d.Union("YankInstance", "type")
 	switch YankInstanceType(u.Tag) {
 	case YankInstanceTypeBlockNode:
 		var v YankInstanceBlockNode
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Type = v
 	case YankInstanceTypeChardev:
 		var v YankInstanceChardev
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Type = v
 	case YankInstanceTypeMigration:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Type = YankInstanceMigration{}
 	default:
-		x.Type, err = unknownVariant(&u, x.decodeMember)
+		x.Type = unknownVariant(&u, x.member)
 	}
-	return err
 }
 
 // String is x as JSON, without secrets.
@@ -264,6 +274,8 @@ func (c *Client) Yank(ctx context.Context, args YankArgs) error {
 // https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-yank.query-yank
 func (c *Client) QueryYank(ctx context.Context) ([]YankInstance, error) {
 	var result []YankInstance
-	err := c.conn.Execute(ctx, "query-yank", nil, codec.ListOf(&result, (*YankInstance).decode))
+	err := c.conn.Execute(ctx, "query-yank", nil, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, (*YankInstance).decode)
+	}))
 	return result, err
 }

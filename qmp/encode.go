@@ -111,15 +111,3 @@ func wholeMessage(text []byte) (number int64, err error) {
 	}
 	return number, nil
 }
-
-// decode reads JSON as servers print it.
-func decode(text []byte, result any) error {
-	return json.Unmarshal(text, result,
-		jsontext.AllowDuplicateNames(true), // not to look for them is faster
-		jsontext.AllowInvalidUTF8(true))
-}
-
-// skipped takes any JSON value, and keeps nothing of it.
-type skipped struct{}
-
-func (*skipped) UnmarshalJSONFrom(d *jsontext.Decoder) error { return d.SkipValue() }

@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/goqapi/goqapi/internal/printable"
+	"github.com/goqapi/goqapi/qmp/codec"
 )
 
 // ErrClosed is wrapped by every error that comes of the connection being closed, by
@@ -101,7 +102,7 @@ func refusal(command string, member []byte) error {
 		Class string `json:"class"`
 		Desc  string `json:"desc"`
 	}
-	if err := decode(member, &wire); err != nil {
+	if err := decode(context.Background(), member, &wire); err != nil {
 		return fmt.Errorf("qmp: %s: an error reply that cannot be read: %.200q", command, member)
 	}
 	e.Class, e.Desc = wire.Class, wire.Desc
@@ -166,7 +167,7 @@ func jsonError(err error) error {
 	case semantic.Err != nil:
 		text = semantic.Err.Error()
 	case semantic.GoType != nil && semantic.JSONKind != 0:
-		text = fmt.Sprintf("%s does not fit the Go type %s", kindName(semantic.JSONKind), semantic.GoType)
+		text = fmt.Sprintf("%s does not fit the Go type %s", codec.KindName(semantic.JSONKind), semantic.GoType)
 	case semantic.GoType != nil:
 		text = fmt.Sprintf("the Go type %s has no JSON", semantic.GoType)
 	}
@@ -180,23 +181,6 @@ func jsonError(err error) error {
 		text = fmt.Sprintf("member %s: %s", at, text)
 	}
 	return &textError{printable.String(text), err}
-}
-
-// kindName is a JSON kind with its article.
-func kindName(k jsontext.Kind) string {
-	switch k {
-	case '{':
-		return "an object"
-	case '[':
-		return "a list"
-	case '"':
-		return "a string"
-	case '0':
-		return "a number"
-	case 't', 'f':
-		return "a boolean"
-	}
-	return k.String()
 }
 
 // textError is an error put into other words.

@@ -2,6 +2,7 @@ package qmp
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -23,7 +24,7 @@ func (e Event) Decode(v any) error {
 	if len(e.Data) == 0 {
 		return nil
 	}
-	if err := decode(e.Data, v); err != nil {
+	if err := decode(context.Background(), e.Data, v); err != nil {
 		return fmt.Errorf("qmp: event %s: %w", e.Name, jsonError(err))
 	}
 	return nil
@@ -261,7 +262,7 @@ func unquote(text []byte) []byte {
 		return text[1 : len(text)-1]
 	}
 	var s string
-	if decode(text, &s) != nil {
+	if decode(context.Background(), text, &s) != nil {
 		return text
 	}
 	return []byte(s)
@@ -281,7 +282,7 @@ func timestamp(text []byte) time.Time {
 			Seconds      int64 `json:"seconds"`
 			Microseconds int64 `json:"microseconds"`
 		}
-		if decode(text, &wire) != nil {
+		if decode(context.Background(), text, &wire) != nil {
 			return time.Time{}
 		}
 		s, us = wire.Seconds, wire.Microseconds

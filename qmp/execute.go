@@ -3,11 +3,8 @@ package qmp
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"sync"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Execute issues a command and waits for its reply.
@@ -43,41 +40,11 @@ func (c *Conn) execute(ctx context.Context, mode callMode, command string, args,
 	}
 	l := c.link
 	if _, err = call.outcome(); err == nil {
-		err = l.store(call, result)
+		err = l.store(ctx, call, result)
 	}
 	endWatch(call.watch, err)
 	l.recycle(call)
 	return err
-}
-
-// store stores a call's answer in result; nil: nowhere. An answer that is not one value
-// was found by the two ends of its line: then the server has added members, and scanning
-// finds the answer; or the line is damaged.
-func (l *link) store(c *call, result any) error {
-	if result == nil {
-		if string(c.answer) == "{}" {
-			return nil
-		}
-		result = new(skipped)
-	}
-	err := decode(c.answer, result)
-	if _, damaged := errors.AsType[*jsontext.SyntacticError](err); damaged && c.line != nil {
-		m := message{text: c.line}
-		if !m.scan() {
-			err = fmt.Errorf("qmp: %s: reply: %w", c.command, jsonError(err))
-			l.damaged(err)
-			return err
-		}
-		if id := m.members[memberID]; id != nil && ownNumber(id) != c.number {
-			return fmt.Errorf("qmp: %s: %w", c.command, l.contradicted(c, id))
-		}
-		c.answer, c.line = m.members[memberReturn], nil
-		return l.store(c, result)
-	}
-	if err != nil {
-		return fmt.Errorf("qmp: %s: reply: %w", c.command, jsonError(err))
-	}
-	return nil
 }
 
 // ExecuteNoReply issues a command that, if it succeeds, is not answered, such as
@@ -201,7 +168,7 @@ func (c *Conn) Go(ctx context.Context, command string, args, result any, done fu
 	}
 	l := c.link
 	cb := &callback{link: l, done: done}
-	cb.take = func(call *call) error { return l.store(call, result) }
+	cb.take = func(call *call) error { return l.store(ctx, call, result) }
 	call, err := c.newCall(ctx, command, plain, args)
 	c.start(ctx, call, cb, err)
 }

@@ -399,7 +399,7 @@ func FuzzEnds(f *testing.F) {
 		l := newLink(ours, newHub(newOptions(nil)))
 		c := &call{command: "x", number: ownNumber([]byte(id)), line: m.text, answer: m.members[memberReturn]}
 		var got jsontext.Value
-		err = l.store(c, &got)
+		err = l.store(t.Context(), c, &got)
 		want := jsontext.Value(scanned.members[memberReturn])
 		switch {
 		case err != nil:

@@ -140,7 +140,7 @@ func parseGreeting(text []byte) (Greeting, error) {
 		} `json:"version"`
 		Capabilities []any `json:"capabilities"`
 	}
-	if err := decode(text, &wire); err != nil {
+	if err := decode(context.Background(), text, &wire); err != nil {
 		return Greeting{}, fmt.Errorf("greeting: %w", jsonError(err))
 	}
 	q := wire.Version.QEMU

@@ -402,7 +402,7 @@ func TestReconnectUnderFire(t *testing.T) {
 							break
 						}
 						var q request
-						if err := decode(text, &q); err != nil {
+						if err := decode(t.Context(), text, &q); err != nil {
 							t.Errorf("request %s: %v", text, err)
 						}
 						q.ID = q.ID.Clone()

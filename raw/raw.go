@@ -81,21 +81,21 @@ func refusal(message, answer []byte) error {
 	var reply struct {
 		Error jsontext.Value `json:"error"`
 	}
-	if err := codec.Unmarshal(answer, &reply); err != nil || reply.Error == nil {
+	if err := codec.Decode(context.Background(), answer, &reply); err != nil || reply.Error == nil {
 		return nil //nolint:nilerr // what is no reply is no refusal: the caller has the text
 	}
 	var e struct {
 		Class string `json:"class"`
 		Desc  string `json:"desc"`
 	}
-	if err := codec.Unmarshal(reply.Error, &e); err != nil {
+	if err := codec.Decode(context.Background(), reply.Error, &e); err != nil {
 		return fmt.Errorf("raw: an error reply that cannot be read: %s", printable.Start(reply.Error, 200))
 	}
 	var request struct {
 		Execute string `json:"execute"`
 		ExecOOB string `json:"exec-oob"`
 	}
-	_ = codec.Unmarshal(message, &request) // without a command the error has none
+	_ = codec.Decode(context.Background(), message, &request) // without a command the error has none
 	return &qmp.Error{Command: cmp.Or(request.Execute, request.ExecOOB), Class: e.Class, Desc: e.Desc}
 }
 

@@ -37,7 +37,7 @@ var arrows = []arrow{
 	{"internal/printable", nil},
 	{"internal/regular", nil},
 	{"internal/redact", []string{jsonModule}},
-	{"qmp", []string{jsonModule, "internal/address", "internal/printable"}},
+	{"qmp", []string{jsonModule, "internal/address", "internal/printable", "qmp/codec"}},
 	{"qmp/qmplog", []string{"qmp", "internal/redact"}},
 	{"qmp/codec", []string{jsonModule, "internal/redact"}},
 	{"qmp/qmptls", []string{"internal/printable", "qmp"}},

@@ -54,8 +54,12 @@ func (b Bindings) declared(t testing.TB) declared {
 			case *ast.GenDecl:
 				d.heading(decl.Doc)
 				for _, spec := range decl.Specs {
-					if v, ok := spec.(*ast.ValueSpec); ok && decl.Tok == token.CONST {
-						d.values[v.Type.(*ast.Ident).Name]++
+					v, ok := spec.(*ast.ValueSpec)
+					if !ok || decl.Tok != token.CONST {
+						continue
+					}
+					if enum, ok := v.Type.(*ast.Ident); ok {
+						d.values[enum.Name]++
 					}
 				}
 			case *ast.FuncDecl:

@@ -178,7 +178,7 @@ func TestFrozenFails(t *testing.T) {
 		answers := freezer()
 		answers[freezeAll] = reply("two")
 		withFake(t, answers, func(t *testing.T, c *qga.Client, a *fakeAgent) {
-			require.ErrorContains(t, qga.WithFrozen(t.Context(), c, nil, ok), "does not fit")
+			require.ErrorContains(t, qga.WithFrozen(t.Context(), c, nil, ok), "a number is expected")
 			assert.Equal(t, []string{freezeAll, thaw}, a.commands())
 		})
 	})

@@ -30,7 +30,9 @@ type GuestSyncDelimitedArgs struct {
 // https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-sync-delimited
 func (c *Client) GuestSyncDelimited(ctx context.Context, args GuestSyncDelimitedArgs) (int64, error) {
 	var result int64
-	err := c.conn.Execute(ctx, "guest-sync-delimited", args, &result)
+	err := c.conn.Execute(ctx, "guest-sync-delimited", args, codec.Into(func(d *codec.Decoder) {
+		result = codec.Int[int64](d)
+	}))
 	return result, err
 }
 
@@ -52,7 +54,9 @@ type GuestSyncArgs struct {
 // https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-sync
 func (c *Client) GuestSync(ctx context.Context, args GuestSyncArgs) (int64, error) {
 	var result int64
-	err := c.conn.Execute(ctx, "guest-sync", args, &result)
+	err := c.conn.Execute(ctx, "guest-sync", args, codec.Into(func(d *codec.Decoder) {
+		result = codec.Int[int64](d)
+	}))
 	return result, err
 }
 
@@ -77,7 +81,9 @@ func (c *Client) GuestPing(ctx context.Context) error {
 // https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-get-time
 func (c *Client) GuestGetTime(ctx context.Context) (int64, error) {
 	var result int64
-	err := c.conn.Execute(ctx, "guest-get-time", nil, &result)
+	err := c.conn.Execute(ctx, "guest-get-time", nil, codec.Into(func(d *codec.Decoder) {
+		result = codec.Int[int64](d)
+	}))
 	return result, err
 }
 
@@ -117,6 +123,24 @@ type GuestAgentCommandInfo struct {
 	SuccessResponse bool `json:"success-response"`
 }
 
+func (x *GuestAgentCommandInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "name":
+		x.Name = d.String()
+	case "enabled":
+		x.Enabled = d.Bool()
+	case "success-response":
+		x.SuccessResponse = d.Bool()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *GuestAgentCommandInfo) decode(d *codec.Decoder) {
+	d.Object("GuestAgentCommandInfo", x.member)
+}
+
 // GuestAgentInfo is what an agent reports about itself.
 //
 // It is the struct GuestAgentInfo of qapi-schema.json.
@@ -131,6 +155,22 @@ type GuestAgentInfo struct {
 	SupportedCommands []GuestAgentCommandInfo `json:"supported_commands"`
 }
 
+func (x *GuestAgentInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "version":
+		x.Version = d.String()
+	case "supported_commands":
+		x.SupportedCommands = codec.List(d, (*GuestAgentCommandInfo).decode)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *GuestAgentInfo) decode(d *codec.Decoder) {
+	d.Object("GuestAgentInfo", x.member)
+}
+
 // GuestInfo returns the agent's version and its commands: the way to learn what
 // can be asked of this guest.
 //
@@ -141,7 +181,7 @@ type GuestAgentInfo struct {
 // https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-info
 func (c *Client) GuestInfo(ctx context.Context) (GuestAgentInfo, error) {
 	var result GuestAgentInfo
-	err := c.conn.Execute(ctx, "guest-info", nil, &result)
+	err := c.conn.Execute(ctx, "guest-info", nil, codec.Into(result.decode))
 	return result, err
 }
 
@@ -190,7 +230,9 @@ type GuestFileOpenArgs struct {
 // https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-file-open
 func (c *Client) GuestFileOpen(ctx context.Context, args GuestFileOpenArgs) (int64, error) {
 	var result int64
-	err := c.conn.Execute(ctx, "guest-file-open", args, &result)
+	err := c.conn.Execute(ctx, "guest-file-open", args, codec.Into(func(d *codec.Decoder) {
+		result = codec.Int[int64](d)
+	}))
 	return result, err
 }
 
@@ -228,6 +270,24 @@ type GuestFileRead struct {
 	EOF bool `json:"eof"`
 }
 
+func (x *GuestFileRead) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "count":
+		x.Count = codec.Int[int64](d)
+	case "buf-b64":
+		d.Value(&x.BufB64)
+	case "eof":
+		x.EOF = d.Bool()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *GuestFileRead) decode(d *codec.Decoder) {
+	d.Object("GuestFileRead", x.member)
+}
+
 // String is x as JSON, without secrets.
 func (x GuestFileRead) String() string {
 	return codec.Short(x)
@@ -263,7 +323,7 @@ type GuestFileReadArgs struct {
 // https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-file-read
 func (c *Client) GuestFileRead(ctx context.Context, args GuestFileReadArgs) (GuestFileRead, error) {
 	var result GuestFileRead
-	err := c.conn.Execute(ctx, "guest-file-read", args, &result)
+	err := c.conn.Execute(ctx, "guest-file-read", args, codec.Into(result.decode))
 	return result, err
 }
 
@@ -279,6 +339,22 @@ type GuestFileWrite struct {
 	Count int64 `json:"count"`
 	// The end of the file was met, as C's feof has it.
 	EOF bool `json:"eof"`
+}
+
+func (x *GuestFileWrite) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "count":
+		x.Count = codec.Int[int64](d)
+	case "eof":
+		x.EOF = d.Bool()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *GuestFileWrite) decode(d *codec.Decoder) {
+	d.Object("GuestFileWrite", x.member)
 }
 
 // GuestFileWriteArgs are the arguments of [Client.GuestFileWrite].
@@ -318,7 +394,7 @@ func (x GuestFileWriteArgs) LogValue() slog.Value {
 // https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-file-write
 func (c *Client) GuestFileWrite(ctx context.Context, args GuestFileWriteArgs) (GuestFileWrite, error) {
 	var result GuestFileWrite
-	err := c.conn.Execute(ctx, "guest-file-write", args, &result)
+	err := c.conn.Execute(ctx, "guest-file-write", args, codec.Into(result.decode))
 	return result, err
 }
 
@@ -334,6 +410,22 @@ type GuestFileSeek struct {
 	Position int64 `json:"position"`
 	// The end of the file was met.
 	EOF bool `json:"eof"`
+}
+
+func (x *GuestFileSeek) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "position":
+		x.Position = codec.Int[int64](d)
+	case "eof":
+		x.EOF = d.Bool()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *GuestFileSeek) decode(d *codec.Decoder) {
+	d.Object("GuestFileSeek", x.member)
 }
 
 // QGASeek says from where a seek counts.
@@ -382,23 +474,14 @@ type GuestFileWhence interface {
 	isGuestFileWhence()
 }
 
-func decodeGuestFileWhence(x *GuestFileWhence, dec *codec.Decoder) error {
-	switch dec.PeekKind() {
+func decodeGuestFileWhence(x *GuestFileWhence, d *codec.Decoder) {
+	switch d.Alternate() {
 	case '0':
-		var v Int
-		_, err := codec.Value(dec, &v)
-		*x = v
-		return err
+		*x = codec.Int[Int](d)
 	case '"':
-		var v QGASeek
-		_, err := codec.Value(dec, &v)
-		*x = v
-		return err
+		*x = QGASeek(d.String())
 	default:
-		var v Unknown
-		_, err := codec.Value(dec, &v)
-		*x = v
-		return err
+		*x = Unknown{JSON: d.Raw()}
 	}
 }
 
@@ -412,26 +495,28 @@ type GuestFileSeekArgs struct {
 	Whence GuestFileWhence `json:"whence"`
 }
 
-func (x *GuestFileSeekArgs) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *GuestFileSeekArgs) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "handle":
-		return codec.Int(dec, &x.Handle)
+		x.Handle = codec.Int[int64](d)
 	case "offset":
-		return codec.Int(dec, &x.Offset)
+		x.Offset = codec.Int[int64](d)
 	case "whence":
-		return codec.Object(dec, &x.Whence, decodeGuestFileWhence)
+		decodeGuestFileWhence(&x.Whence, d)
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *GuestFileSeekArgs) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *GuestFileSeekArgs) decode(d *codec.Decoder) {
+	d.Object("GuestFileSeekArgs", x.member)
 }
 
 func (x *GuestFileSeekArgs) encodeMembers(e *codec.Encoder) {
 	e.Int("handle", x.Handle)
 	e.Int("offset", x.Offset)
-	e.Alternate("whence", "GuestFileWhence", x.Whence)
+	e.Alternate("whence", "Whence", "GuestFileWhence", x.Whence)
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -446,12 +531,12 @@ func (x GuestFileSeekArgs) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *GuestFileSeekArgs) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *GuestFileSeekArgs) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
 // GuestFileSeek moves an open file's position, and returns it. An offset of 0
@@ -464,7 +549,7 @@ func (x *GuestFileSeekArgs) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 // https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-file-seek
 func (c *Client) GuestFileSeek(ctx context.Context, args GuestFileSeekArgs) (GuestFileSeek, error) {
 	var result GuestFileSeek
-	err := c.conn.Execute(ctx, "guest-file-seek", args, &result)
+	err := c.conn.Execute(ctx, "guest-file-seek", args, codec.Into(result.decode))
 	return result, err
 }
 
@@ -526,7 +611,9 @@ func (e GuestFsfreezeStatus) Known() bool {
 // https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-fsfreeze-status
 func (c *Client) GuestFsfreezeStatus(ctx context.Context) (GuestFsfreezeStatus, error) {
 	var result GuestFsfreezeStatus
-	err := c.conn.Execute(ctx, "guest-fsfreeze-status", nil, &result)
+	err := c.conn.Execute(ctx, "guest-fsfreeze-status", nil, codec.Into(func(d *codec.Decoder) {
+		result = GuestFsfreezeStatus(d.String())
+	}))
 	return result, err
 }
 
@@ -547,7 +634,9 @@ func (c *Client) GuestFsfreezeStatus(ctx context.Context) (GuestFsfreezeStatus, 
 // https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-fsfreeze-freeze
 func (c *Client) GuestFsfreezeFreeze(ctx context.Context) (int64, error) {
 	var result int64
-	err := c.conn.Execute(ctx, "guest-fsfreeze-freeze", nil, &result)
+	err := c.conn.Execute(ctx, "guest-fsfreeze-freeze", nil, codec.Into(func(d *codec.Decoder) {
+		result = codec.Int[int64](d)
+	}))
 	return result, err
 }
 
@@ -571,7 +660,9 @@ type GuestFsfreezeFreezeListArgs struct {
 // https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-fsfreeze-freeze-list
 func (c *Client) GuestFsfreezeFreezeList(ctx context.Context, args GuestFsfreezeFreezeListArgs) (int64, error) {
 	var result int64
-	err := c.conn.Execute(ctx, "guest-fsfreeze-freeze-list", args, &result)
+	err := c.conn.Execute(ctx, "guest-fsfreeze-freeze-list", args, codec.Into(func(d *codec.Decoder) {
+		result = codec.Int[int64](d)
+	}))
 	return result, err
 }
 
@@ -590,7 +681,9 @@ func (c *Client) GuestFsfreezeFreezeList(ctx context.Context, args GuestFsfreeze
 // https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-fsfreeze-thaw
 func (c *Client) GuestFsfreezeThaw(ctx context.Context) (int64, error) {
 	var result int64
-	err := c.conn.Execute(ctx, "guest-fsfreeze-thaw", nil, &result)
+	err := c.conn.Execute(ctx, "guest-fsfreeze-thaw", nil, codec.Into(func(d *codec.Decoder) {
+		result = codec.Int[int64](d)
+	}))
 	return result, err
 }
 
@@ -612,6 +705,26 @@ type GuestFilesystemTrimResult struct {
 	Minimum *int64 `json:"minimum,omitzero"`
 	// Why the file system could not be trimmed; absent if it was.
 	Error *string `json:"error,omitzero"`
+}
+
+func (x *GuestFilesystemTrimResult) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "path":
+		x.Path = d.String()
+	case "trimmed":
+		x.Trimmed = codec.Ptr(d, x.Trimmed, codec.DecodeInt[int64])
+	case "minimum":
+		x.Minimum = codec.Ptr(d, x.Minimum, codec.DecodeInt[int64])
+	case "error":
+		x.Error = codec.Ptr(d, x.Error, codec.DecodeString[string])
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *GuestFilesystemTrimResult) decode(d *codec.Decoder) {
+	d.Object("GuestFilesystemTrimResult", x.member)
 }
 
 // String is x as JSON, without secrets.
@@ -640,6 +753,20 @@ func (x GuestFilesystemTrimResult) LogValue() slog.Value {
 type GuestFilesystemTrimResponse struct {
 	// A result for each file system that was tried.
 	Paths []GuestFilesystemTrimResult `json:"paths"`
+}
+
+func (x *GuestFilesystemTrimResponse) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "paths":
+		x.Paths = codec.List(d, (*GuestFilesystemTrimResult).decode)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *GuestFilesystemTrimResponse) decode(d *codec.Decoder) {
+	d.Object("GuestFilesystemTrimResponse", x.member)
 }
 
 // String is x as JSON, without secrets.
@@ -678,7 +805,7 @@ type GuestFstrimArgs struct {
 // https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-fstrim
 func (c *Client) GuestFstrim(ctx context.Context, args GuestFstrimArgs) (GuestFilesystemTrimResponse, error) {
 	var result GuestFilesystemTrimResponse
-	err := c.conn.Execute(ctx, "guest-fstrim", args, &result)
+	err := c.conn.Execute(ctx, "guest-fstrim", args, codec.Into(result.decode))
 	return result, err
 }
 
@@ -782,6 +909,24 @@ type GuestIPAddress struct {
 	Prefix int64 `json:"prefix"`
 }
 
+func (x *GuestIPAddress) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "ip-address":
+		x.IPAddress = d.String()
+	case "ip-address-type":
+		x.IPAddressType = GuestIPAddressType(d.String())
+	case "prefix":
+		x.Prefix = codec.Int[int64](d)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *GuestIPAddress) decode(d *codec.Decoder) {
+	d.Object("GuestIPAddress", x.member)
+}
+
 // GuestNetworkInterfaceStat are the counters of a network interface, from the
 // guest's boot on.
 //
@@ -810,6 +955,34 @@ type GuestNetworkInterfaceStat struct {
 	TxDropped uint64 `json:"tx-dropped"`
 }
 
+func (x *GuestNetworkInterfaceStat) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "rx-bytes":
+		x.RxBytes = codec.Uint[uint64](d)
+	case "rx-packets":
+		x.RxPackets = codec.Uint[uint64](d)
+	case "rx-errs":
+		x.RxErrs = codec.Uint[uint64](d)
+	case "rx-dropped":
+		x.RxDropped = codec.Uint[uint64](d)
+	case "tx-bytes":
+		x.TxBytes = codec.Uint[uint64](d)
+	case "tx-packets":
+		x.TxPackets = codec.Uint[uint64](d)
+	case "tx-errs":
+		x.TxErrs = codec.Uint[uint64](d)
+	case "tx-dropped":
+		x.TxDropped = codec.Uint[uint64](d)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *GuestNetworkInterfaceStat) decode(d *codec.Decoder) {
+	d.Object("GuestNetworkInterfaceStat", x.member)
+}
+
 // GuestNetworkInterface is a network interface as the guest sees it.
 //
 // It is the struct GuestNetworkInterface of qapi-schema.json.
@@ -830,6 +1003,26 @@ type GuestNetworkInterface struct {
 	Statistics *GuestNetworkInterfaceStat `json:"statistics,omitzero"`
 }
 
+func (x *GuestNetworkInterface) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "name":
+		x.Name = d.String()
+	case "hardware-address":
+		x.HardwareAddress = codec.Ptr(d, x.HardwareAddress, codec.DecodeString[string])
+	case "ip-addresses":
+		x.IPAddresses = codec.List(d, (*GuestIPAddress).decode)
+	case "statistics":
+		x.Statistics = codec.Ptr(d, x.Statistics, (*GuestNetworkInterfaceStat).decode)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *GuestNetworkInterface) decode(d *codec.Decoder) {
+	d.Object("GuestNetworkInterface", x.member)
+}
+
 // GuestNetworkGetInterfaces returns the guest's network interfaces with their
 // addresses, the loopback among them: the usual way to learn a guest's IP
 // address.
@@ -842,7 +1035,9 @@ type GuestNetworkInterface struct {
 // https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-network-get-interfaces
 func (c *Client) GuestNetworkGetInterfaces(ctx context.Context) ([]GuestNetworkInterface, error) {
 	var result []GuestNetworkInterface
-	err := c.conn.Execute(ctx, "guest-network-get-interfaces", nil, &result)
+	err := c.conn.Execute(ctx, "guest-network-get-interfaces", nil, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, (*GuestNetworkInterface).decode)
+	}))
 	return result, err
 }
 
@@ -863,6 +1058,24 @@ type GuestLogicalProcessor struct {
 	CanOffline *bool `json:"can-offline,omitzero"`
 }
 
+func (x *GuestLogicalProcessor) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "logical-id":
+		x.LogicalID = codec.Int[int64](d)
+	case "online":
+		x.Online = d.Bool()
+	case "can-offline":
+		x.CanOffline = codec.Ptr(d, x.CanOffline, codec.DecodeBool[bool])
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *GuestLogicalProcessor) decode(d *codec.Decoder) {
+	d.Object("GuestLogicalProcessor", x.member)
+}
+
 // GuestGetVcpus returns the guest's processors and which of them it uses.
 //
 // It executes the command guest-get-vcpus of qapi-schema.json.
@@ -873,7 +1086,9 @@ type GuestLogicalProcessor struct {
 // https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-get-vcpus
 func (c *Client) GuestGetVcpus(ctx context.Context) ([]GuestLogicalProcessor, error) {
 	var result []GuestLogicalProcessor
-	err := c.conn.Execute(ctx, "guest-get-vcpus", nil, &result)
+	err := c.conn.Execute(ctx, "guest-get-vcpus", nil, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, (*GuestLogicalProcessor).decode)
+	}))
 	return result, err
 }
 
@@ -897,7 +1112,9 @@ type GuestSetVcpusArgs struct {
 // https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-set-vcpus
 func (c *Client) GuestSetVcpus(ctx context.Context, args GuestSetVcpusArgs) (int64, error) {
 	var result int64
-	err := c.conn.Execute(ctx, "guest-set-vcpus", args, &result)
+	err := c.conn.Execute(ctx, "guest-set-vcpus", args, codec.Into(func(d *codec.Decoder) {
+		result = codec.Int[int64](d)
+	}))
 	return result, err
 }
 
@@ -1003,6 +1220,26 @@ type GuestPCIAddress struct {
 	Function int64 `json:"function"`
 }
 
+func (x *GuestPCIAddress) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "domain":
+		x.Domain = codec.Int[int64](d)
+	case "bus":
+		x.Bus = codec.Int[int64](d)
+	case "slot":
+		x.Slot = codec.Int[int64](d)
+	case "function":
+		x.Function = codec.Int[int64](d)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *GuestPCIAddress) decode(d *codec.Decoder) {
+	d.Object("GuestPCIAddress", x.member)
+}
+
 // GuestCCWAddress is where a channel device sits in an s390x guest.
 //
 // It is the struct GuestCCWAddress of qapi-schema.json.
@@ -1020,6 +1257,26 @@ type GuestCCWAddress struct {
 	Subchno int64 `json:"subchno"`
 	// The device's number.
 	Devno int64 `json:"devno"`
+}
+
+func (x *GuestCCWAddress) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "cssid":
+		x.Cssid = codec.Int[int64](d)
+	case "ssid":
+		x.Ssid = codec.Int[int64](d)
+	case "subchno":
+		x.Subchno = codec.Int[int64](d)
+	case "devno":
+		x.Devno = codec.Int[int64](d)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *GuestCCWAddress) decode(d *codec.Decoder) {
+	d.Object("GuestCCWAddress", x.member)
 }
 
 // GuestDiskAddress is where a disk is attached, to match it with a device of
@@ -1051,6 +1308,34 @@ type GuestDiskAddress struct {
 	// The disk's channel address, in s390x guests. In QEMU 7.2 and later, upstream
 	// since 6.0.
 	CcwAddress *GuestCCWAddress `json:"ccw-address,omitzero"`
+}
+
+func (x *GuestDiskAddress) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "pci-controller":
+		x.PCIController.decode(d)
+	case "bus-type":
+		x.BusType = GuestDiskBusType(d.String())
+	case "bus":
+		x.Bus = codec.Int[int64](d)
+	case "target":
+		x.Target = codec.Int[int64](d)
+	case "unit":
+		x.Unit = codec.Int[int64](d)
+	case "serial":
+		x.Serial = codec.Ptr(d, x.Serial, codec.DecodeString[string])
+	case "dev":
+		x.Dev = codec.Ptr(d, x.Dev, codec.DecodeString[string])
+	case "ccw-address":
+		x.CcwAddress = codec.Ptr(d, x.CcwAddress, (*GuestCCWAddress).decode)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *GuestDiskAddress) decode(d *codec.Decoder) {
+	d.Object("GuestDiskAddress", x.member)
 }
 
 // GuestDiskSmartNvme is the health log of an NVMe disk; numbers of 128 bits
@@ -1091,60 +1376,66 @@ type GuestDiskSmartNvme struct {
 	NumberOfErrorLogEntriesHi uint64 `json:"number-of-error-log-entries-hi"`
 }
 
-func (x *GuestDiskSmartNvme) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *GuestDiskSmartNvme) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "critical-warning":
-		return codec.Int(dec, &x.CriticalWarning)
+		x.CriticalWarning = codec.Int[int64](d)
 	case "temperature":
-		return codec.Int(dec, &x.Temperature)
+		x.Temperature = codec.Int[int64](d)
 	case "available-spare":
-		return codec.Int(dec, &x.AvailableSpare)
+		x.AvailableSpare = codec.Int[int64](d)
 	case "available-spare-threshold":
-		return codec.Int(dec, &x.AvailableSpareThreshold)
+		x.AvailableSpareThreshold = codec.Int[int64](d)
 	case "percentage-used":
-		return codec.Int(dec, &x.PercentageUsed)
+		x.PercentageUsed = codec.Int[int64](d)
 	case "data-units-read-lo":
-		return codec.Uint(dec, &x.DataUnitsReadLo)
+		x.DataUnitsReadLo = codec.Uint[uint64](d)
 	case "data-units-read-hi":
-		return codec.Uint(dec, &x.DataUnitsReadHi)
+		x.DataUnitsReadHi = codec.Uint[uint64](d)
 	case "data-units-written-lo":
-		return codec.Uint(dec, &x.DataUnitsWrittenLo)
+		x.DataUnitsWrittenLo = codec.Uint[uint64](d)
 	case "data-units-written-hi":
-		return codec.Uint(dec, &x.DataUnitsWrittenHi)
+		x.DataUnitsWrittenHi = codec.Uint[uint64](d)
 	case "host-read-commands-lo":
-		return codec.Uint(dec, &x.HostReadCommandsLo)
+		x.HostReadCommandsLo = codec.Uint[uint64](d)
 	case "host-read-commands-hi":
-		return codec.Uint(dec, &x.HostReadCommandsHi)
+		x.HostReadCommandsHi = codec.Uint[uint64](d)
 	case "host-write-commands-lo":
-		return codec.Uint(dec, &x.HostWriteCommandsLo)
+		x.HostWriteCommandsLo = codec.Uint[uint64](d)
 	case "host-write-commands-hi":
-		return codec.Uint(dec, &x.HostWriteCommandsHi)
+		x.HostWriteCommandsHi = codec.Uint[uint64](d)
 	case "controller-busy-time-lo":
-		return codec.Uint(dec, &x.ControllerBusyTimeLo)
+		x.ControllerBusyTimeLo = codec.Uint[uint64](d)
 	case "controller-busy-time-hi":
-		return codec.Uint(dec, &x.ControllerBusyTimeHi)
+		x.ControllerBusyTimeHi = codec.Uint[uint64](d)
 	case "power-cycles-lo":
-		return codec.Uint(dec, &x.PowerCyclesLo)
+		x.PowerCyclesLo = codec.Uint[uint64](d)
 	case "power-cycles-hi":
-		return codec.Uint(dec, &x.PowerCyclesHi)
+		x.PowerCyclesHi = codec.Uint[uint64](d)
 	case "power-on-hours-lo":
-		return codec.Uint(dec, &x.PowerOnHoursLo)
+		x.PowerOnHoursLo = codec.Uint[uint64](d)
 	case "power-on-hours-hi":
-		return codec.Uint(dec, &x.PowerOnHoursHi)
+		x.PowerOnHoursHi = codec.Uint[uint64](d)
 	case "unsafe-shutdowns-lo":
-		return codec.Uint(dec, &x.UnsafeShutdownsLo)
+		x.UnsafeShutdownsLo = codec.Uint[uint64](d)
 	case "unsafe-shutdowns-hi":
-		return codec.Uint(dec, &x.UnsafeShutdownsHi)
+		x.UnsafeShutdownsHi = codec.Uint[uint64](d)
 	case "media-errors-lo":
-		return codec.Uint(dec, &x.MediaErrorsLo)
+		x.MediaErrorsLo = codec.Uint[uint64](d)
 	case "media-errors-hi":
-		return codec.Uint(dec, &x.MediaErrorsHi)
+		x.MediaErrorsHi = codec.Uint[uint64](d)
 	case "number-of-error-log-entries-lo":
-		return codec.Uint(dec, &x.NumberOfErrorLogEntriesLo)
+		x.NumberOfErrorLogEntriesLo = codec.Uint[uint64](d)
 	case "number-of-error-log-entries-hi":
-		return codec.Uint(dec, &x.NumberOfErrorLogEntriesHi)
+		x.NumberOfErrorLogEntriesHi = codec.Uint[uint64](d)
+	default:
+		return false
 	}
-	return false, nil
+	return true
+}
+
+func (x *GuestDiskSmartNvme) decode(d *codec.Decoder) {
+	d.Object("GuestDiskSmartNvme", x.member)
 }
 
 func (x *GuestDiskSmartNvme) encodeMembers(e *codec.Encoder) {
@@ -1181,6 +1472,7 @@ func (GuestDiskSmartNvme) GuestDiskBusType() GuestDiskBusType {
 }
 
 func (v GuestDiskSmartNvme) encodeGuestDiskSmart(e *codec.Encoder) {
+	e.In("GuestDiskSmartNvme")
 	v.encodeMembers(e)
 }
 
@@ -1216,15 +1508,15 @@ type GuestDiskSmartVariant interface {
 }
 
 func (x *GuestDiskSmart) encodeMembers(e *codec.Encoder) {
-	if !e.Variant("GuestDiskSmart.Type", "GuestDiskSmartVariant", x.Type) {
+	if !e.Variant("Type", "GuestDiskSmartVariant", x.Type) {
 		return
 	}
 	e.Tag("type", string(x.Type.GuestDiskBusType()))
 	x.Type.encodeGuestDiskSmart(e)
 }
 
-func (x *GuestDiskSmart) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	return false, nil
+func (x *GuestDiskSmart) member(d *codec.Decoder) bool {
+	return false
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -1239,85 +1531,81 @@ func (x GuestDiskSmart) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *GuestDiskSmart) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *GuestDiskSmart) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-func (x *GuestDiskSmart) decode(dec *codec.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "type")
-	if err != nil {
-		return err
-	}
+func (x *GuestDiskSmart) decode(d *codec.Decoder) {
+	u := d.Union("GuestDiskSmart", "type")
 	switch GuestDiskBusType(u.Tag) {
 	case GuestDiskBusTypeIDE:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Type = GuestDiskSmartIDE{}
 	case GuestDiskBusTypeFdc:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Type = GuestDiskSmartFdc{}
 	case GuestDiskBusTypeSCSI:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Type = GuestDiskSmartSCSI{}
 	case GuestDiskBusTypeVirtio:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Type = GuestDiskSmartVirtio{}
 	case GuestDiskBusTypeXen:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Type = GuestDiskSmartXen{}
 	case GuestDiskBusTypeUSB:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Type = GuestDiskSmartUSB{}
 	case GuestDiskBusTypeUml:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Type = GuestDiskSmartUml{}
 	case GuestDiskBusTypeSATA:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Type = GuestDiskSmartSATA{}
 	case GuestDiskBusTypeSd:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Type = GuestDiskSmartSd{}
 	case GuestDiskBusTypeUnknown:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Type = GuestDiskSmartUnknown{}
 	case GuestDiskBusTypeIeee1394:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Type = GuestDiskSmartIeee1394{}
 	case GuestDiskBusTypeSsa:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Type = GuestDiskSmartSsa{}
 	case GuestDiskBusTypeFibre:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Type = GuestDiskSmartFibre{}
 	case GuestDiskBusTypeRaid:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Type = GuestDiskSmartRaid{}
 	case GuestDiskBusTypeIscsi:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Type = GuestDiskSmartIscsi{}
 	case GuestDiskBusTypeSas:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Type = GuestDiskSmartSas{}
 	case GuestDiskBusTypeMmc:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Type = GuestDiskSmartMmc{}
 	case GuestDiskBusTypeVirtual:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Type = GuestDiskSmartVirtual{}
 	case GuestDiskBusTypeFileBackedVirtual:
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Type = GuestDiskSmartFileBackedVirtual{}
 	case GuestDiskBusTypeNvme:
 		var v GuestDiskSmartNvme
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Type = v
 	default:
-		x.Type, err = unknownVariant(&u, x.decodeMember)
+		x.Type = unknownVariant(&u, x.member)
 	}
-	return err
 }
 
 // String is x as JSON, without secrets.
@@ -1588,6 +1876,30 @@ type GuestDiskInfo struct {
 	Smart *GuestDiskSmart `json:"smart,omitzero"`
 }
 
+func (x *GuestDiskInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "name":
+		x.Name = d.String()
+	case "partition":
+		x.Partition = d.Bool()
+	case "dependencies":
+		x.Dependencies = codec.List(d, codec.DecodeString[string])
+	case "address":
+		x.Address = codec.Ptr(d, x.Address, (*GuestDiskAddress).decode)
+	case "alias":
+		x.Alias = codec.Ptr(d, x.Alias, codec.DecodeString[string])
+	case "smart":
+		x.Smart = codec.Ptr(d, x.Smart, (*GuestDiskSmart).decode)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *GuestDiskInfo) decode(d *codec.Decoder) {
+	d.Object("GuestDiskInfo", x.member)
+}
+
 // String is x as JSON, without secrets.
 func (x GuestDiskInfo) String() string {
 	return codec.Short(x)
@@ -1614,7 +1926,9 @@ func (x GuestDiskInfo) LogValue() slog.Value {
 // https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-get-disks
 func (c *Client) GuestGetDisks(ctx context.Context) ([]GuestDiskInfo, error) {
 	var result []GuestDiskInfo
-	err := c.conn.Execute(ctx, "guest-get-disks", nil, &result)
+	err := c.conn.Execute(ctx, "guest-get-disks", nil, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, (*GuestDiskInfo).decode)
+	}))
 	return result, err
 }
 
@@ -1643,6 +1957,32 @@ type GuestFilesystemInfo struct {
 	Disk []GuestDiskAddress `json:"disk"`
 }
 
+func (x *GuestFilesystemInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "name":
+		x.Name = d.String()
+	case "mountpoint":
+		x.Mountpoint = d.String()
+	case "type":
+		x.Type = d.String()
+	case "used-bytes":
+		x.UsedBytes = codec.Ptr(d, x.UsedBytes, codec.DecodeUint[uint64])
+	case "total-bytes":
+		x.TotalBytes = codec.Ptr(d, x.TotalBytes, codec.DecodeUint[uint64])
+	case "total-bytes-privileged":
+		x.TotalBytesPrivileged = codec.Ptr(d, x.TotalBytesPrivileged, codec.DecodeUint[uint64])
+	case "disk":
+		x.Disk = codec.List(d, (*GuestDiskAddress).decode)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *GuestFilesystemInfo) decode(d *codec.Decoder) {
+	d.Object("GuestFilesystemInfo", x.member)
+}
+
 // GuestGetFsinfo returns the guest's mounted file systems, with the disks below
 // them and how full they are.
 //
@@ -1654,7 +1994,9 @@ type GuestFilesystemInfo struct {
 // https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-get-fsinfo
 func (c *Client) GuestGetFsinfo(ctx context.Context) ([]GuestFilesystemInfo, error) {
 	var result []GuestFilesystemInfo
-	err := c.conn.Execute(ctx, "guest-get-fsinfo", nil, &result)
+	err := c.conn.Execute(ctx, "guest-get-fsinfo", nil, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, (*GuestFilesystemInfo).decode)
+	}))
 	return result, err
 }
 
@@ -1715,6 +2057,24 @@ type GuestMemoryBlock struct {
 	CanOffline *bool `json:"can-offline,omitzero"`
 }
 
+func (x *GuestMemoryBlock) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "phys-index":
+		x.PhysIndex = codec.Uint[uint64](d)
+	case "online":
+		x.Online = d.Bool()
+	case "can-offline":
+		x.CanOffline = codec.Ptr(d, x.CanOffline, codec.DecodeBool[bool])
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *GuestMemoryBlock) decode(d *codec.Decoder) {
+	d.Object("GuestMemoryBlock", x.member)
+}
+
 // GuestGetMemoryBlocks returns the guest's blocks of memory and which of them
 // it uses.
 //
@@ -1725,7 +2085,9 @@ type GuestMemoryBlock struct {
 // https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-get-memory-blocks
 func (c *Client) GuestGetMemoryBlocks(ctx context.Context) ([]GuestMemoryBlock, error) {
 	var result []GuestMemoryBlock
-	err := c.conn.Execute(ctx, "guest-get-memory-blocks", nil, &result)
+	err := c.conn.Execute(ctx, "guest-get-memory-blocks", nil, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, (*GuestMemoryBlock).decode)
+	}))
 	return result, err
 }
 
@@ -1780,6 +2142,24 @@ type GuestMemoryBlockResponse struct {
 	ErrorCode *int64 `json:"error-code,omitzero"`
 }
 
+func (x *GuestMemoryBlockResponse) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "phys-index":
+		x.PhysIndex = codec.Uint[uint64](d)
+	case "response":
+		x.Response = GuestMemoryBlockResponseType(d.String())
+	case "error-code":
+		x.ErrorCode = codec.Ptr(d, x.ErrorCode, codec.DecodeInt[int64])
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *GuestMemoryBlockResponse) decode(d *codec.Decoder) {
+	d.Object("GuestMemoryBlockResponse", x.member)
+}
+
 // GuestSetMemoryBlocksArgs are the arguments of [Client.GuestSetMemoryBlocks].
 type GuestSetMemoryBlocksArgs struct {
 	// The blocks to change, by phys-index, with what online is to be.
@@ -1798,7 +2178,9 @@ type GuestSetMemoryBlocksArgs struct {
 // https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-set-memory-blocks
 func (c *Client) GuestSetMemoryBlocks(ctx context.Context, args GuestSetMemoryBlocksArgs) ([]GuestMemoryBlockResponse, error) {
 	var result []GuestMemoryBlockResponse
-	err := c.conn.Execute(ctx, "guest-set-memory-blocks", args, &result)
+	err := c.conn.Execute(ctx, "guest-set-memory-blocks", args, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, (*GuestMemoryBlockResponse).decode)
+	}))
 	return result, err
 }
 
@@ -1814,6 +2196,20 @@ type GuestMemoryBlockInfo struct {
 	Size uint64 `json:"size"`
 }
 
+func (x *GuestMemoryBlockInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "size":
+		x.Size = codec.Uint[uint64](d)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *GuestMemoryBlockInfo) decode(d *codec.Decoder) {
+	d.Object("GuestMemoryBlockInfo", x.member)
+}
+
 // GuestGetMemoryBlockInfo returns the size of the guest's blocks of memory.
 //
 // It executes the command guest-get-memory-block-info of qapi-schema.json.
@@ -1823,7 +2219,7 @@ type GuestMemoryBlockInfo struct {
 // https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-get-memory-block-info
 func (c *Client) GuestGetMemoryBlockInfo(ctx context.Context) (GuestMemoryBlockInfo, error) {
 	var result GuestMemoryBlockInfo
-	err := c.conn.Execute(ctx, "guest-get-memory-block-info", nil, &result)
+	err := c.conn.Execute(ctx, "guest-get-memory-block-info", nil, codec.Into(result.decode))
 	return result, err
 }
 
@@ -1853,6 +2249,32 @@ type GuestExecStatus struct {
 	// The agent has kept only the beginning of the standard error, its first 16
 	// MiB.
 	ErrTruncated *bool `json:"err-truncated,omitzero"`
+}
+
+func (x *GuestExecStatus) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "exited":
+		x.Exited = d.Bool()
+	case "exitcode":
+		x.Exitcode = codec.Ptr(d, x.Exitcode, codec.DecodeInt[int64])
+	case "signal":
+		x.Signal = codec.Ptr(d, x.Signal, codec.DecodeInt[int64])
+	case "out-data":
+		d.Value(&x.OutData)
+	case "err-data":
+		d.Value(&x.ErrData)
+	case "out-truncated":
+		x.OutTruncated = codec.Ptr(d, x.OutTruncated, codec.DecodeBool[bool])
+	case "err-truncated":
+		x.ErrTruncated = codec.Ptr(d, x.ErrTruncated, codec.DecodeBool[bool])
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *GuestExecStatus) decode(d *codec.Decoder) {
+	d.Object("GuestExecStatus", x.member)
 }
 
 // String is x as JSON, without secrets.
@@ -1889,7 +2311,7 @@ type GuestExecStatusArgs struct {
 // https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-exec-status
 func (c *Client) GuestExecStatus(ctx context.Context, args GuestExecStatusArgs) (GuestExecStatus, error) {
 	var result GuestExecStatus
-	err := c.conn.Execute(ctx, "guest-exec-status", args, &result)
+	err := c.conn.Execute(ctx, "guest-exec-status", args, codec.Into(result.decode))
 	return result, err
 }
 
@@ -1904,6 +2326,20 @@ type GuestExec struct {
 	// The process id in the guest, to ask [Client.GuestExecStatus] about the
 	// process.
 	PID int64 `json:"pid"`
+}
+
+func (x *GuestExec) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "pid":
+		x.PID = codec.Int[int64](d)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *GuestExec) decode(d *codec.Decoder) {
+	d.Object("GuestExec", x.member)
 }
 
 // GuestExecCaptureOutputMode says which output of a process the agent keeps.
@@ -1960,23 +2396,14 @@ type GuestExecCaptureOutput interface {
 	isGuestExecCaptureOutput()
 }
 
-func decodeGuestExecCaptureOutput(x *GuestExecCaptureOutput, dec *codec.Decoder) error {
-	switch dec.PeekKind() {
+func decodeGuestExecCaptureOutput(x *GuestExecCaptureOutput, d *codec.Decoder) {
+	switch d.Alternate() {
 	case 't', 'f':
-		var v Bool
-		_, err := codec.Value(dec, &v)
-		*x = v
-		return err
+		*x = Bool(d.Bool())
 	case '"':
-		var v GuestExecCaptureOutputMode
-		_, err := codec.Value(dec, &v)
-		*x = v
-		return err
+		*x = GuestExecCaptureOutputMode(d.String())
 	default:
-		var v Unknown
-		_, err := codec.Value(dec, &v)
-		*x = v
-		return err
+		*x = Unknown{JSON: d.Raw()}
 	}
 }
 
@@ -1994,24 +2421,26 @@ type GuestExecArgs struct {
 	CaptureOutput GuestExecCaptureOutput `json:"capture-output,omitzero"`
 }
 
-func (x *GuestExecArgs) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *GuestExecArgs) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "path":
-		return codec.String(dec, &x.Path)
+		x.Path = d.String()
 	case "arg":
-		return codec.Strings(dec, &x.Arg)
+		x.Arg = codec.List(d, codec.DecodeString[string])
 	case "env":
-		return codec.Strings(dec, &x.Env)
+		x.Env = codec.List(d, codec.DecodeString[string])
 	case "input-data":
-		return codec.Value(dec, &x.InputData)
+		d.Value(&x.InputData)
 	case "capture-output":
-		return codec.Object(dec, &x.CaptureOutput, decodeGuestExecCaptureOutput)
+		decodeGuestExecCaptureOutput(&x.CaptureOutput, d)
+	default:
+		return false
 	}
-	return false, nil
+	return true
 }
 
-func (x *GuestExecArgs) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, x, x.decodeMember)
+func (x *GuestExecArgs) decode(d *codec.Decoder) {
+	d.Object("GuestExecArgs", x.member)
 }
 
 func (x *GuestExecArgs) encodeMembers(e *codec.Encoder) {
@@ -2026,7 +2455,7 @@ func (x *GuestExecArgs) encodeMembers(e *codec.Encoder) {
 		e.Value("input-data", &x.InputData)
 	}
 	if x.CaptureOutput != nil {
-		e.Alternate("capture-output", "GuestExecCaptureOutput", x.CaptureOutput)
+		e.Alternate("capture-output", "CaptureOutput", "GuestExecCaptureOutput", x.CaptureOutput)
 	}
 }
 
@@ -2042,12 +2471,12 @@ func (x GuestExecArgs) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *GuestExecArgs) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *GuestExecArgs) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
 // String is x as JSON, without secrets.
@@ -2079,7 +2508,7 @@ func (x GuestExecArgs) LogValue() slog.Value {
 // https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-exec
 func (c *Client) GuestExec(ctx context.Context, args GuestExecArgs) (GuestExec, error) {
 	var result GuestExec
-	err := c.conn.Execute(ctx, "guest-exec", args, &result)
+	err := c.conn.Execute(ctx, "guest-exec", args, codec.Into(result.decode))
 	return result, err
 }
 
@@ -2095,6 +2524,20 @@ type GuestHostName struct {
 	HostName string `json:"host-name"`
 }
 
+func (x *GuestHostName) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "host-name":
+		x.HostName = d.String()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *GuestHostName) decode(d *codec.Decoder) {
+	d.Object("GuestHostName", x.member)
+}
+
 // GuestGetHostName returns the guest's host name.
 //
 // It executes the command guest-get-host-name of qapi-schema.json.
@@ -2104,7 +2547,7 @@ type GuestHostName struct {
 // https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-get-host-name
 func (c *Client) GuestGetHostName(ctx context.Context) (GuestHostName, error) {
 	var result GuestHostName
-	err := c.conn.Execute(ctx, "guest-get-host-name", nil, &result)
+	err := c.conn.Execute(ctx, "guest-get-host-name", nil, codec.Into(result.decode))
 	return result, err
 }
 
@@ -2126,6 +2569,24 @@ type GuestUser struct {
 	Domain *string `json:"domain,omitzero"`
 }
 
+func (x *GuestUser) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "user":
+		x.User = d.String()
+	case "login-time":
+		x.LoginTime = d.Float()
+	case "domain":
+		x.Domain = codec.Ptr(d, x.Domain, codec.DecodeString[string])
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *GuestUser) decode(d *codec.Decoder) {
+	d.Object("GuestUser", x.member)
+}
+
 // GuestGetUsers returns who is logged in to the guest, each user once.
 //
 // It executes the command guest-get-users of qapi-schema.json.
@@ -2136,7 +2597,9 @@ type GuestUser struct {
 // https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-get-users
 func (c *Client) GuestGetUsers(ctx context.Context) ([]GuestUser, error) {
 	var result []GuestUser
-	err := c.conn.Execute(ctx, "guest-get-users", nil, &result)
+	err := c.conn.Execute(ctx, "guest-get-users", nil, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, (*GuestUser).decode)
+	}))
 	return result, err
 }
 
@@ -2155,6 +2618,22 @@ type GuestTimezone struct {
 	Offset int64 `json:"offset"`
 }
 
+func (x *GuestTimezone) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "zone":
+		x.Zone = codec.Ptr(d, x.Zone, codec.DecodeString[string])
+	case "offset":
+		x.Offset = codec.Int[int64](d)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *GuestTimezone) decode(d *codec.Decoder) {
+	d.Object("GuestTimezone", x.member)
+}
+
 // GuestGetTimezone returns the guest's time zone.
 //
 // It executes the command guest-get-timezone of qapi-schema.json.
@@ -2164,7 +2643,7 @@ type GuestTimezone struct {
 // https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-get-timezone
 func (c *Client) GuestGetTimezone(ctx context.Context) (GuestTimezone, error) {
 	var result GuestTimezone
-	err := c.conn.Execute(ctx, "guest-get-timezone", nil, &result)
+	err := c.conn.Execute(ctx, "guest-get-timezone", nil, codec.Into(result.decode))
 	return result, err
 }
 
@@ -2199,6 +2678,38 @@ type GuestOSInfo struct {
 	VariantID *string `json:"variant-id,omitzero"`
 }
 
+func (x *GuestOSInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "kernel-release":
+		x.KernelRelease = codec.Ptr(d, x.KernelRelease, codec.DecodeString[string])
+	case "kernel-version":
+		x.KernelVersion = codec.Ptr(d, x.KernelVersion, codec.DecodeString[string])
+	case "machine":
+		x.Machine = codec.Ptr(d, x.Machine, codec.DecodeString[string])
+	case "id":
+		x.ID = codec.Ptr(d, x.ID, codec.DecodeString[string])
+	case "name":
+		x.Name = codec.Ptr(d, x.Name, codec.DecodeString[string])
+	case "pretty-name":
+		x.PrettyName = codec.Ptr(d, x.PrettyName, codec.DecodeString[string])
+	case "version":
+		x.Version = codec.Ptr(d, x.Version, codec.DecodeString[string])
+	case "version-id":
+		x.VersionID = codec.Ptr(d, x.VersionID, codec.DecodeString[string])
+	case "variant":
+		x.Variant = codec.Ptr(d, x.Variant, codec.DecodeString[string])
+	case "variant-id":
+		x.VariantID = codec.Ptr(d, x.VariantID, codec.DecodeString[string])
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *GuestOSInfo) decode(d *codec.Decoder) {
+	d.Object("GuestOSInfo", x.member)
+}
+
 // GuestGetOsinfo returns which operating system runs in the guest.
 //
 // It executes the command guest-get-osinfo of qapi-schema.json.
@@ -2208,7 +2719,7 @@ type GuestOSInfo struct {
 // https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-get-osinfo
 func (c *Client) GuestGetOsinfo(ctx context.Context) (GuestOSInfo, error) {
 	var result GuestOSInfo
-	err := c.conn.Execute(ctx, "guest-get-osinfo", nil, &result)
+	err := c.conn.Execute(ctx, "guest-get-osinfo", nil, codec.Into(result.decode))
 	return result, err
 }
 
@@ -2252,14 +2763,20 @@ type GuestDeviceIDPCI struct {
 	DeviceID uint16 `json:"device-id"`
 }
 
-func (x *GuestDeviceIDPCI) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *GuestDeviceIDPCI) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "vendor-id":
-		return codec.Uint(dec, &x.VendorID)
+		x.VendorID = codec.Uint[uint16](d)
 	case "device-id":
-		return codec.Uint(dec, &x.DeviceID)
+		x.DeviceID = codec.Uint[uint16](d)
+	default:
+		return false
 	}
-	return false, nil
+	return true
+}
+
+func (x *GuestDeviceIDPCI) decode(d *codec.Decoder) {
+	d.Object("GuestDeviceIDPCI", x.member)
 }
 
 func (x *GuestDeviceIDPCI) encodeMembers(e *codec.Encoder) {
@@ -2273,6 +2790,7 @@ func (GuestDeviceIDPCI) GuestDeviceType() GuestDeviceType {
 }
 
 func (v GuestDeviceIDPCI) encodeGuestDeviceID(e *codec.Encoder) {
+	e.In("GuestDeviceIDPCI")
 	v.encodeMembers(e)
 }
 
@@ -2300,15 +2818,15 @@ type GuestDeviceIDVariant interface {
 }
 
 func (x *GuestDeviceID) encodeMembers(e *codec.Encoder) {
-	if !e.Variant("GuestDeviceID.Type", "GuestDeviceIDVariant", x.Type) {
+	if !e.Variant("Type", "GuestDeviceIDVariant", x.Type) {
 		return
 	}
 	e.Tag("type", string(x.Type.GuestDeviceType()))
 	x.Type.encodeGuestDeviceID(e)
 }
 
-func (x *GuestDeviceID) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	return false, nil
+func (x *GuestDeviceID) member(d *codec.Decoder) bool {
+	return false
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -2323,28 +2841,24 @@ func (x GuestDeviceID) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *GuestDeviceID) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *GuestDeviceID) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-func (x *GuestDeviceID) decode(dec *codec.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "type")
-	if err != nil {
-		return err
-	}
+func (x *GuestDeviceID) decode(d *codec.Decoder) {
+	u := d.Union("GuestDeviceID", "type")
 	switch GuestDeviceType(u.Tag) {
 	case GuestDeviceTypePCI:
 		var v GuestDeviceIDPCI
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Type = v
 	default:
-		x.Type, err = unknownVariant(&u, x.decodeMember)
+		x.Type = unknownVariant(&u, x.member)
 	}
-	return err
 }
 
 // String is x as JSON, without secrets.
@@ -2380,6 +2894,26 @@ type GuestDeviceInfo struct {
 	ID *GuestDeviceID `json:"id,omitzero"`
 }
 
+func (x *GuestDeviceInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "driver-name":
+		x.DriverName = d.String()
+	case "driver-date":
+		x.DriverDate = codec.Ptr(d, x.DriverDate, codec.DecodeInt[int64])
+	case "driver-version":
+		x.DriverVersion = codec.Ptr(d, x.DriverVersion, codec.DecodeString[string])
+	case "id":
+		x.ID = codec.Ptr(d, x.ID, (*GuestDeviceID).decode)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *GuestDeviceInfo) decode(d *codec.Decoder) {
+	d.Object("GuestDeviceInfo", x.member)
+}
+
 // String is x as JSON, without secrets.
 func (x GuestDeviceInfo) String() string {
 	return codec.Short(x)
@@ -2405,7 +2939,9 @@ func (x GuestDeviceInfo) LogValue() slog.Value {
 // https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-get-devices
 func (c *Client) GuestGetDevices(ctx context.Context) ([]GuestDeviceInfo, error) {
 	var result []GuestDeviceInfo
-	err := c.conn.Execute(ctx, "guest-get-devices", nil, &result)
+	err := c.conn.Execute(ctx, "guest-get-devices", nil, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, (*GuestDeviceInfo).decode)
+	}))
 	return result, err
 }
 
@@ -2419,6 +2955,20 @@ func (c *Client) GuestGetDevices(ctx context.Context) ([]GuestDeviceInfo, error)
 type GuestAuthorizedKeys struct {
 	// The keys, a line of the file each.
 	Keys []string `json:"keys"`
+}
+
+func (x *GuestAuthorizedKeys) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "keys":
+		x.Keys = codec.List(d, codec.DecodeString[string])
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *GuestAuthorizedKeys) decode(d *codec.Decoder) {
+	d.Object("GuestAuthorizedKeys", x.member)
 }
 
 // String is x as JSON, without secrets.
@@ -2454,7 +3004,7 @@ type GuestSSHGetAuthorizedKeysArgs struct {
 // https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-ssh-get-authorized-keys
 func (c *Client) GuestSSHGetAuthorizedKeys(ctx context.Context, args GuestSSHGetAuthorizedKeysArgs) (GuestAuthorizedKeys, error) {
 	var result GuestAuthorizedKeys
-	err := c.conn.Execute(ctx, "guest-ssh-get-authorized-keys", args, &result)
+	err := c.conn.Execute(ctx, "guest-ssh-get-authorized-keys", args, codec.Into(result.decode))
 	return result, err
 }
 
@@ -2579,6 +3129,52 @@ type GuestDiskStats struct {
 	WeightTicks *uint64 `json:"weight-ticks,omitzero"`
 }
 
+func (x *GuestDiskStats) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "read-sectors":
+		x.ReadSectors = codec.Ptr(d, x.ReadSectors, codec.DecodeUint[uint64])
+	case "read-ios":
+		x.ReadIOs = codec.Ptr(d, x.ReadIOs, codec.DecodeUint[uint64])
+	case "read-merges":
+		x.ReadMerges = codec.Ptr(d, x.ReadMerges, codec.DecodeUint[uint64])
+	case "write-sectors":
+		x.WriteSectors = codec.Ptr(d, x.WriteSectors, codec.DecodeUint[uint64])
+	case "write-ios":
+		x.WriteIOs = codec.Ptr(d, x.WriteIOs, codec.DecodeUint[uint64])
+	case "write-merges":
+		x.WriteMerges = codec.Ptr(d, x.WriteMerges, codec.DecodeUint[uint64])
+	case "discard-sectors":
+		x.DiscardSectors = codec.Ptr(d, x.DiscardSectors, codec.DecodeUint[uint64])
+	case "discard-ios":
+		x.DiscardIOs = codec.Ptr(d, x.DiscardIOs, codec.DecodeUint[uint64])
+	case "discard-merges":
+		x.DiscardMerges = codec.Ptr(d, x.DiscardMerges, codec.DecodeUint[uint64])
+	case "flush-ios":
+		x.FlushIOs = codec.Ptr(d, x.FlushIOs, codec.DecodeUint[uint64])
+	case "read-ticks":
+		x.ReadTicks = codec.Ptr(d, x.ReadTicks, codec.DecodeUint[uint64])
+	case "write-ticks":
+		x.WriteTicks = codec.Ptr(d, x.WriteTicks, codec.DecodeUint[uint64])
+	case "discard-ticks":
+		x.DiscardTicks = codec.Ptr(d, x.DiscardTicks, codec.DecodeUint[uint64])
+	case "flush-ticks":
+		x.FlushTicks = codec.Ptr(d, x.FlushTicks, codec.DecodeUint[uint64])
+	case "ios-pgr":
+		x.IOsPgr = codec.Ptr(d, x.IOsPgr, codec.DecodeUint[uint64])
+	case "total-ticks":
+		x.TotalTicks = codec.Ptr(d, x.TotalTicks, codec.DecodeUint[uint64])
+	case "weight-ticks":
+		x.WeightTicks = codec.Ptr(d, x.WeightTicks, codec.DecodeUint[uint64])
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *GuestDiskStats) decode(d *codec.Decoder) {
+	d.Object("GuestDiskStats", x.member)
+}
+
 // GuestDiskStatsInfo are the counters of one disk or partition.
 //
 // It is the struct GuestDiskStatsInfo of qapi-schema.json.
@@ -2597,6 +3193,26 @@ type GuestDiskStatsInfo struct {
 	Stats GuestDiskStats `json:"stats"`
 }
 
+func (x *GuestDiskStatsInfo) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "name":
+		x.Name = d.String()
+	case "major":
+		x.Major = codec.Uint[uint64](d)
+	case "minor":
+		x.Minor = codec.Uint[uint64](d)
+	case "stats":
+		x.Stats.decode(d)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *GuestDiskStatsInfo) decode(d *codec.Decoder) {
+	d.Object("GuestDiskStatsInfo", x.member)
+}
+
 // GuestGetDiskstats returns the counters of the guest's disks.
 //
 // It executes the command guest-get-diskstats of qapi-schema.json.
@@ -2606,7 +3222,9 @@ type GuestDiskStatsInfo struct {
 // https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-get-diskstats
 func (c *Client) GuestGetDiskstats(ctx context.Context) ([]GuestDiskStatsInfo, error) {
 	var result []GuestDiskStatsInfo
-	err := c.conn.Execute(ctx, "guest-get-diskstats", nil, &result)
+	err := c.conn.Execute(ctx, "guest-get-diskstats", nil, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, (*GuestDiskStatsInfo).decode)
+	}))
 	return result, err
 }
 
@@ -2670,32 +3288,38 @@ type GuestCPUStatsLinux struct {
 	Guestnice *uint64 `json:"guestnice,omitzero"`
 }
 
-func (x *GuestCPUStatsLinux) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	switch string(name) {
+func (x *GuestCPUStatsLinux) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
 	case "cpu":
-		return codec.Int(dec, &x.CPU)
+		x.CPU = codec.Int[int64](d)
 	case "user":
-		return codec.Uint(dec, &x.User)
+		x.User = codec.Uint[uint64](d)
 	case "nice":
-		return codec.Uint(dec, &x.Nice)
+		x.Nice = codec.Uint[uint64](d)
 	case "system":
-		return codec.Uint(dec, &x.System)
+		x.System = codec.Uint[uint64](d)
 	case "idle":
-		return codec.Uint(dec, &x.Idle)
+		x.Idle = codec.Uint[uint64](d)
 	case "iowait":
-		return codec.OptionalUint(dec, &x.Iowait)
+		x.Iowait = codec.Ptr(d, x.Iowait, codec.DecodeUint[uint64])
 	case "irq":
-		return codec.OptionalUint(dec, &x.IRQ)
+		x.IRQ = codec.Ptr(d, x.IRQ, codec.DecodeUint[uint64])
 	case "softirq":
-		return codec.OptionalUint(dec, &x.Softirq)
+		x.Softirq = codec.Ptr(d, x.Softirq, codec.DecodeUint[uint64])
 	case "steal":
-		return codec.OptionalUint(dec, &x.Steal)
+		x.Steal = codec.Ptr(d, x.Steal, codec.DecodeUint[uint64])
 	case "guest":
-		return codec.OptionalUint(dec, &x.Guest)
+		x.Guest = codec.Ptr(d, x.Guest, codec.DecodeUint[uint64])
 	case "guestnice":
-		return codec.OptionalUint(dec, &x.Guestnice)
+		x.Guestnice = codec.Ptr(d, x.Guestnice, codec.DecodeUint[uint64])
+	default:
+		return false
 	}
-	return false, nil
+	return true
+}
+
+func (x *GuestCPUStatsLinux) decode(d *codec.Decoder) {
+	d.Object("GuestCPUStatsLinux", x.member)
 }
 
 func (x *GuestCPUStatsLinux) encodeMembers(e *codec.Encoder) {
@@ -2730,6 +3354,7 @@ func (GuestCPUStatsLinux) GuestCPUStatsType() GuestCPUStatsType {
 }
 
 func (v GuestCPUStatsLinux) encodeGuestCPUStats(e *codec.Encoder) {
+	e.In("GuestCPUStatsLinux")
 	v.encodeMembers(e)
 }
 
@@ -2758,15 +3383,15 @@ type GuestCPUStatsVariant interface {
 }
 
 func (x *GuestCPUStats) encodeMembers(e *codec.Encoder) {
-	if !e.Variant("GuestCPUStats.Type", "GuestCPUStatsVariant", x.Type) {
+	if !e.Variant("Type", "GuestCPUStatsVariant", x.Type) {
 		return
 	}
 	e.Tag("type", string(x.Type.GuestCPUStatsType()))
 	x.Type.encodeGuestCPUStats(e)
 }
 
-func (x *GuestCPUStats) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	return false, nil
+func (x *GuestCPUStats) member(d *codec.Decoder) bool {
+	return false
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -2781,28 +3406,24 @@ func (x GuestCPUStats) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *GuestCPUStats) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, x.decode)
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *GuestCPUStats) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-func (x *GuestCPUStats) decode(dec *codec.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "type")
-	if err != nil {
-		return err
-	}
+func (x *GuestCPUStats) decode(d *codec.Decoder) {
+	u := d.Union("GuestCPUStats", "type")
 	switch GuestCPUStatsType(u.Tag) {
 	case GuestCPUStatsTypeLinux:
 		var v GuestCPUStatsLinux
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Type = v
 	default:
-		x.Type, err = unknownVariant(&u, x.decodeMember)
+		x.Type = unknownVariant(&u, x.member)
 	}
-	return err
 }
 
 // String is x as JSON, without secrets.
@@ -2829,7 +3450,9 @@ func (x GuestCPUStats) LogValue() slog.Value {
 // https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-get-cpustats
 func (c *Client) GuestGetCpustats(ctx context.Context) ([]GuestCPUStats, error) {
 	var result []GuestCPUStats
-	err := c.conn.Execute(ctx, "guest-get-cpustats", nil, codec.ListOf(&result, (*GuestCPUStats).decode))
+	err := c.conn.Execute(ctx, "guest-get-cpustats", nil, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, (*GuestCPUStats).decode)
+	}))
 	return result, err
 }
 
@@ -2850,6 +3473,24 @@ type GuestLoadAverage struct {
 	Load15m float64 `json:"load15m"`
 }
 
+func (x *GuestLoadAverage) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "load1m":
+		x.Load1m = d.Float()
+	case "load5m":
+		x.Load5m = d.Float()
+	case "load15m":
+		x.Load15m = d.Float()
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *GuestLoadAverage) decode(d *codec.Decoder) {
+	d.Object("GuestLoadAverage", x.member)
+}
+
 // GuestGetLoad returns the guest's load averages. In Windows the agent has to
 // watch for a while before they mean anything.
 //
@@ -2861,7 +3502,7 @@ type GuestLoadAverage struct {
 // https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-get-load
 func (c *Client) GuestGetLoad(ctx context.Context) (GuestLoadAverage, error) {
 	var result GuestLoadAverage
-	err := c.conn.Execute(ctx, "guest-get-load", nil, &result)
+	err := c.conn.Execute(ctx, "guest-get-load", nil, codec.Into(result.decode))
 	return result, err
 }
 
@@ -2909,6 +3550,50 @@ type GuestNetworkRoute struct {
 	Version int64 `json:"version"`
 }
 
+func (x *GuestNetworkRoute) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "iface":
+		x.Iface = d.String()
+	case "destination":
+		x.Destination = d.String()
+	case "metric":
+		x.Metric = codec.Int[int64](d)
+	case "gateway":
+		x.Gateway = codec.Ptr(d, x.Gateway, codec.DecodeString[string])
+	case "mask":
+		x.Mask = codec.Ptr(d, x.Mask, codec.DecodeString[string])
+	case "irtt":
+		x.Irtt = codec.Ptr(d, x.Irtt, codec.DecodeInt[int64])
+	case "flags":
+		x.Flags = codec.Ptr(d, x.Flags, codec.DecodeUint[uint64])
+	case "refcnt":
+		x.Refcnt = codec.Ptr(d, x.Refcnt, codec.DecodeInt[int64])
+	case "use":
+		x.Use = codec.Ptr(d, x.Use, codec.DecodeInt[int64])
+	case "window":
+		x.Window = codec.Ptr(d, x.Window, codec.DecodeInt[int64])
+	case "mtu":
+		x.MTU = codec.Ptr(d, x.MTU, codec.DecodeInt[int64])
+	case "desprefixlen":
+		x.Desprefixlen = codec.Ptr(d, x.Desprefixlen, codec.DecodeString[string])
+	case "source":
+		x.Source = codec.Ptr(d, x.Source, codec.DecodeString[string])
+	case "srcprefixlen":
+		x.Srcprefixlen = codec.Ptr(d, x.Srcprefixlen, codec.DecodeString[string])
+	case "nexthop":
+		x.Nexthop = codec.Ptr(d, x.Nexthop, codec.DecodeString[string])
+	case "version":
+		x.Version = codec.Int[int64](d)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *GuestNetworkRoute) decode(d *codec.Decoder) {
+	d.Object("GuestNetworkRoute", x.member)
+}
+
 // GuestNetworkGetRoute returns the guest's routing table.
 //
 // It executes the command guest-network-get-route of qapi-schema.json.
@@ -2919,6 +3604,8 @@ type GuestNetworkRoute struct {
 // https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-network-get-route
 func (c *Client) GuestNetworkGetRoute(ctx context.Context) ([]GuestNetworkRoute, error) {
 	var result []GuestNetworkRoute
-	err := c.conn.Execute(ctx, "guest-network-get-route", nil, &result)
+	err := c.conn.Execute(ctx, "guest-network-get-route", nil, codec.Into(func(d *codec.Decoder) {
+		result = codec.List(d, (*GuestNetworkRoute).decode)
+	}))
 	return result, err
 }

@@ -48,12 +48,16 @@ func (x Unknown) MarshalJSONTo(enc *jsontext.Encoder) error {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (x *Unknown) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, x)
+	return codec.Unmarshal(data, func(d *codec.Decoder) {
+		x.JSON = d.Raw()
+	})
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *Unknown) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.DecodeRaw(dec, &x.JSON)
+	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
+		x.JSON = d.Raw()
+	})
 }
 
 // String is x as JSON, without secrets.
@@ -103,11 +107,9 @@ func (Unknown) isGuestFileWhence() {}
 func (Unknown) isGuestExecCaptureOutput() {}
 
 // unknownVariant decodes the rest of a union whose tag is not known.
-func unknownVariant(u *codec.Union, common codec.MemberFunc) (Unknown, error) {
-	tag := string(u.Tag)
-	members, err := u.Members(common)
+func unknownVariant(u *codec.Union, common codec.MemberFunc) Unknown {
 	return Unknown{
-		JSON: members,
-		Tag:  tag,
-	}, err
+		JSON: u.Members(common),
+		Tag:  string(u.Tag),
+	}
 }

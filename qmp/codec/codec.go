@@ -7,20 +7,10 @@ package codec
 
 import (
 	"errors"
-	"fmt"
 	"reflect"
 
 	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 )
-
-// Unmarshal decodes one JSON value as a server sends it: a member that x does
-// not have is ignored, and a repeated one counts once, the last.
-func Unmarshal(data []byte, x any) error {
-	return json.Unmarshal(data, x,
-		jsontext.AllowDuplicateNames(true), // not looking for them is faster
-		jsontext.AllowInvalidUTF8(true))
-}
 
 // Marshal encodes x as a server wants it: compact, every member once.
 func Marshal(x any) ([]byte, error) {
@@ -29,11 +19,6 @@ func Marshal(x any) ([]byte, error) {
 
 // errNotSet is the cause when a union or a required alternate holds nothing.
 var errNotSet = errors.New("not set")
-
-// notSet tells that nothing is in a place that must hold one of want's types.
-func notSet(place, want string) error {
-	return fmt.Errorf("%s is %w: it needs one of the types of %s", place, errNotSet, want)
-}
 
 // isNil reports whether v holds nothing to encode: no value, or a nil pointer.
 func isNil(v any) bool {

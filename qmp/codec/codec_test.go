@@ -1,13 +1,11 @@
 package codec_test
 
 import (
+	"context"
 	"encoding/json"
-	"errors"
 	"math"
-	"strings"
 	"testing"
 
-	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -48,61 +46,62 @@ func (nothing) encodeShape(*codec.Encoder)     {}
 func (v boxed) encodeShape(e *codec.Encoder)   { e.Value("data", &v) }
 func (u unknown) encodeShape(e *codec.Encoder) { e.Members(u.members) }
 
-func (v *circle) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	if string(name) == "radius" {
-		return codec.Value(dec, &v.Radius)
+func (v *circle) member(d *codec.Decoder) bool {
+	if string(d.Name()) == "radius" {
+		d.Value(&v.Radius)
+		return true
 	}
-	return false, nil
+	return false
 }
+
+func (v *boxed) decode(d *codec.Decoder) { d.Value(v) }
 
 func (x *shape) encodeMembers(e *codec.Encoder) {
 	e.String("id", x.ID)
-	if e.Variant("shape.Kind", "variant", x.Kind) {
+	if e.Variant("Kind", "variant", x.Kind) {
 		e.Tag("kind", x.Kind.kind())
 		x.Kind.encodeShape(e)
 	}
 }
 
-func (x *shape) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
-	if string(name) == "id" {
-		return codec.String(dec, &x.ID)
+func (x *shape) member(d *codec.Decoder) bool {
+	if string(d.Name()) == "id" {
+		x.ID = d.String()
+		return true
 	}
-	return false, nil
+	return false
 }
 
 func (x shape) MarshalJSON() ([]byte, error) { return codec.Marshal(x) }
 func (x shape) MarshalJSONTo(enc *jsontext.Encoder) error {
 	return codec.EncodeObject(enc, "shape", x.encodeMembers)
 }
-func (x *shape) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, x) }
+func (x *shape) UnmarshalJSON(data []byte) error { return codec.Unmarshal(data, x.decode) }
 func (x *shape) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.Decode(dec, x.decode)
+	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-func (x *shape) decode(dec *codec.Decoder) error {
-	u, err := codec.BeginUnion(dec, x, "kind")
-	if err != nil {
-		return err
-	}
+func (x *shape) decode(d *codec.Decoder) {
+	u := d.Union("shape", "kind")
 	switch tag := string(u.Tag); tag {
 	case "circle":
 		var v circle
-		err = u.Variant(x.decodeMember, v.decodeMember)
+		u.Variant(x.member, v.member)
 		x.Kind = v
 	case "nothing":
-		err = u.Empty(x.decodeMember)
+		u.Empty(x.member)
 		x.Kind = nothing{}
 	case "boxed":
 		var v boxed
-		err = u.Data(x.decodeMember, &v)
+		u.Data(x.member, v.decode)
 		x.Kind = v
 	default:
-		var members []byte
-		members, err = u.Members(x.decodeMember)
-		x.Kind = unknown{tag, members}
+		x.Kind = unknown{tag, u.Members(x.member)}
 	}
-	return err
 }
+
+// decode decodes text as a server's, into x.
+func decode(text string, x any) error { return codec.Decode(context.Background(), []byte(text), x) }
 
 func TestUnion(t *testing.T) {
 	for _, c := range []struct {
@@ -129,7 +128,7 @@ func TestUnion(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var got shape
-			require.NoError(t, codec.Unmarshal([]byte(c.in), &got))
+			require.NoError(t, decode(c.in, &got))
 			assert.Equal(t, c.want, got)
 			text, err := codec.Marshal(got)
 			require.NoError(t, err)
@@ -152,14 +151,14 @@ func TestUnion(t *testing.T) {
 // What no text can hold is replaced, as by reflection, and prints whatever it is.
 func TestUnionIsNoText(t *testing.T) {
 	var got shape
-	require.NoError(t, codec.Unmarshal([]byte("{\"kind\":\"hexagon\",\"a\\ud800\":1,\"\x80\":2,\"b\":\"\x80\",\"b\":3}"), &got))
+	require.NoError(t, decode("{\"kind\":\"hexagon\",\"a\\ud800\":1,\"\x80\":2,\"b\":\"\x80\",\"b\":3}", &got))
 	assert.Equal(t, unknown{"hexagon", []byte("{\"a\ufffd\":1,\"\ufffd\":2,\"b\":\"\x80\",\"b\":3}")}, got.Kind)
 	assert.Equal(t, "{\"id\":\"\",\"kind\":\"hexagon\",\"a\ufffd\":1,\"\ufffd\":2,\"b\":\"\ufffd\",\"b\":3}", codec.Text(got))
 }
 
 func TestUnionErrors(t *testing.T) {
 	for _, c := range []struct{ name, in, want string }{
-		{"not an object", `{"list":[7]}`, `an object is expected for codec_test.shape`},
+		{"not an object", `{"list":[7]}`, `an object is expected for shape`},
 		{"tag not a string", `{"list":[{"kind":7}]}`, `/list/0/kind`},
 		{"member behind the tag", `{"list":[{"kind":"circle","radius":"x"}]}`, `/list/0/radius`},
 		{"member before the tag", `{"list":[{"radius":"x","kind":"circle"}]}`, `/list/0/radius`},
@@ -171,7 +170,7 @@ func TestUnionErrors(t *testing.T) {
 			var x struct {
 				List []shape `json:"list"`
 			}
-			err := codec.Unmarshal([]byte(c.in), &x)
+			err := decode(c.in, &x)
 			require.Error(t, err)
 			assert.Contains(t, err.Error(), c.want)
 		})
@@ -192,112 +191,4 @@ func TestNoVariant(t *testing.T) {
 func TestUnknownMembersMustBeAnObject(t *testing.T) {
 	_, err := codec.Marshal(shape{Kind: unknown{"x", []byte(`[1]`)}})
 	assert.ErrorContains(t, err, "object")
-}
-
-// TestRawValue compares what has a way of its own with what reflection does.
-func TestRawValue(t *testing.T) {
-	for _, text := range []string{`null`, `"a\u0062"`, `-1.50e3`, `{"a": [1, "x"], "a": 2}`, `[]`, `{"a":`, `tru`, ``} {
-		read := func(value func(*jsontext.Decoder, *json.RawMessage) error) (json.RawMessage, error) {
-			raw := json.RawMessage("what was there before")
-			err := value(jsontext.NewDecoder(strings.NewReader(text), jsontext.AllowDuplicateNames(true)), &raw)
-			return raw, err
-		}
-		want, wantErr := read(func(dec *jsontext.Decoder, raw *json.RawMessage) error {
-			return jsonv2.UnmarshalDecode(dec, raw)
-		})
-		got, err := read(func(dec *jsontext.Decoder, raw *json.RawMessage) error {
-			return codec.Decode(dec, func(dec *codec.Decoder) error {
-				known, err := codec.Value(dec, raw)
-				assert.True(t, known)
-				return err
-			})
-		})
-		assert.Equal(t, wantErr, err, text)
-		if err == nil {
-			assert.Equal(t, string(want), string(got))
-		}
-	}
-}
-
-type point struct{ X, Y int64 }
-
-func (p *point) decode(dec *codec.Decoder) error {
-	return codec.DecodeObject(dec, p, func(dec *codec.Decoder, name []byte) (bool, error) {
-		if string(name) == "x" {
-			return codec.Int(dec, &p.X)
-		}
-		return false, nil
-	})
-}
-
-// A result that is a list comes out as by reflection, and its errors say where.
-func TestListOf(t *testing.T) {
-	decode := func(text string) ([]point, error) {
-		var list []point
-		err := jsonv2.Unmarshal([]byte(text), codec.ListOf(&list, (*point).decode))
-		return list, err
-	}
-	list, err := decode(`[{"x":1,"new":[]},{"x":-9223372036854775808}]`)
-	require.NoError(t, err)
-	assert.Equal(t, []point{{X: 1}, {X: -1 << 63}}, list)
-	list, err = decode(`[]`)
-	require.NoError(t, err)
-	assert.Equal(t, []point{}, list)
-	list, err = decode(`null`)
-	require.NoError(t, err)
-	assert.Nil(t, list)
-	for text, where := range map[string]string{
-		`{}`:                          "",
-		`[{"x":1},5]`:                 "/1",
-		`[{"x":1},{"x":"1"}]`:         "/1/x",
-		`[{"x":9223372036854775808}]`: "/0/x",
-		`[{"x":1.5}]`:                 "/0/x",
-	} {
-		_, err := decode(text)
-		if assert.Error(t, err, text) {
-			semantic, ok := errors.AsType[*jsonv2.SemanticError](err)
-			require.True(t, ok, "%s: %v", text, err)
-			assert.Equal(t, where, string(semantic.JSONPointer), "%s: %v", text, err)
-		}
-	}
-}
-
-// decodeObject decodes text with a function for its members.
-func decodeObject(text string, x any, member codec.MemberFunc) error {
-	dec := jsontext.NewDecoder(strings.NewReader(text), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-	return codec.Decode(dec, func(dec *codec.Decoder) error { return codec.DecodeObject(dec, x, member) })
-}
-
-// A list of strings comes out as by reflection, errors included.
-func TestStrings(t *testing.T) {
-	type enum string
-	for _, text := range []string{
-		`["a","","\u00e9\n","\ud800"]`, `[]`, `null`, `{}`, `"a"`, `[1]`, `["a",null,["b"]]`, `["a"`, `["a" "b"]`, `[`,
-	} {
-		var got, want struct{ L []enum }
-		text = `{"L":` + text + `}`
-		wantErr := jsonv2.Unmarshal([]byte(text), &want, jsontext.AllowInvalidUTF8(true))
-		err := decodeObject(text, &got, func(dec *codec.Decoder, name []byte) (bool, error) { return codec.Strings(dec, &got.L) })
-		assert.Equal(t, wantErr == nil, err == nil, "%s: %v, not %v", text, err, wantErr)
-		if err == nil {
-			assert.Equal(t, want, got, text)
-		} else if semantic, ok := errors.AsType[*jsonv2.SemanticError](wantErr); ok {
-			assert.ErrorContains(t, err, string(semantic.JSONPointer), text)
-		}
-	}
-}
-
-// Members that the schema does not know may be anything, but no number that is too big.
-func TestProp(t *testing.T) {
-	decode := func(text string) (props map[string]any, err error) {
-		err = decodeObject(text, &props, func(dec *codec.Decoder, name []byte) (bool, error) {
-			return codec.Prop(dec, name, &props)
-		})
-		return props, err
-	}
-	props, err := decode(`{"a":{"b":[1,-1.5,18446744073709551615,null,"x"]}}`)
-	require.NoError(t, err)
-	assert.Equal(t, map[string]any{"a": map[string]any{"b": []any{int64(1), -1.5, uint64(math.MaxUint64), nil, "x"}}}, props)
-	_, err = decode(`{"a":{"b":[1,1e999]}}`)
-	assert.ErrorContains(t, err, "/a/b/1")
 }

@@ -1,186 +1,134 @@
 package codec
 
 import (
-	"bytes"
-	stdjson "encoding/json"
-	"errors"
-	"fmt"
+	"context"
 	"reflect"
-	"strconv"
-	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// A MemberFunc decodes the value of the member of that name, which is next in
-// dec, if it knows the member; otherwise it reads nothing and returns false.
-type MemberFunc func(dec *Decoder, name []byte) (known bool, err error)
+// Into is a place for a result that has a function of its own to be decoded by.
+type Into func(*Decoder)
 
-// Value decodes the next value into what x points to, by reflection. Like all
-// functions here that decode a member's value, it tells that the member was known.
-func Value(dec *Decoder, x any) (known bool, err error) {
-	text := dec.readValue()
-	if raw, ok := x.(*stdjson.RawMessage); ok { // reflection has a long way to its methods
-		*raw = bytes.Clone(text)
-		return true, nil
-	}
-	return true, Unmarshal(text, x)
-}
+// Skip reads a value, and keeps nothing of it.
+func Skip(d *Decoder) { d.skip() }
 
-// Object decodes a value that has a function of its own for that.
-func Object[T any](dec *Decoder, x *T, decode func(*T, *Decoder) error) (known bool, err error) {
-	return true, decode(x, dec)
-}
-
-// OptionalObject is Object for an optional member.
-func OptionalObject[T any](dec *Decoder, x **T, decode func(*T, *Decoder) error) (known bool, err error) {
-	if dec.PeekKind() == 'n' {
-		return other(dec, x)
-	}
-	*x = new(T)
-	return true, decode(*x, dec)
-}
-
-// List decodes a list whose elements have a function of their own for that.
-func List[T any](dec *Decoder, x *[]T, decode func(*T, *Decoder) error) (known bool, err error) {
-	if dec.PeekKind() != '[' {
-		return other(dec, x) // null, or an error that says what is wrong
-	}
-	dec.enter()
-	list := []T{}
-	if dec.PeekKind() != ']' {
-		list = make([]T, 0, 4)
-	}
-	for dec.PeekKind() != ']' {
-		i := len(list)
-		list = append(list, *new(T)) // decoded in place: a variable would be one allocation more
-		if err := decode(&list[i], dec); err != nil {
-			return true, below(jsontext.Pointer("/"+strconv.Itoa(i)), err)
-		}
-	}
-	dec.leave()
-	*x = list
-	return true, nil
-}
-
-// ListOf is a place for a result that is a list whose elements have a function of
-// their own to be decoded by.
-func ListOf[T any](x *[]T, decode func(*T, *Decoder) error) json.UnmarshalerFrom {
-	return &listOf[T]{x, decode}
-}
-
-type listOf[T any] struct {
-	x      *[]T
-	decode func(*T, *Decoder) error
-}
-
-func (l *listOf[T]) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return Decode(dec, func(dec *Decoder) error {
-		_, err := List(dec, l.x, l.decode)
-		return err
-	})
-}
-
-// Prop decodes a member that the schema does not know.
-func Prop(dec *Decoder, name []byte, props *map[string]any) (known bool, err error) {
-	v, err := anything(dec)
-	if *props == nil {
-		*props = map[string]any{}
-	}
-	(*props)[string(name)] = v
-	return true, err
-}
-
-// anything decodes a value of any type. Integers keep all their digits: they
-// become int64, or uint64 where that is too small.
-func anything(dec *Decoder) (any, error) {
-	switch dec.PeekKind() {
-	case '0':
-		text := dec.readValue()
-		if i, err := strconv.ParseInt(string(text), 10, 64); err == nil {
-			return i, nil
-		}
-		if u, err := strconv.ParseUint(string(text), 10, 64); err == nil {
-			return u, nil
-		}
-		f, err := strconv.ParseFloat(string(text), 64)
-		return f, badNumber(reflect.TypeFor[float64](), text, err)
-	case '[':
-		list := []any{}
-		_, err := List(dec, &list, func(x *any, dec *Decoder) (err error) {
-			*x, err = anything(dec)
-			return err
-		})
-		return list, err
-	case '{':
-		object := map[string]any{}
-		err := DecodeObject(dec, &object, func(dec *Decoder, name []byte) (bool, error) {
-			return Prop(dec, name, &object)
-		})
-		return object, err
-	}
-	var v any
-	_, err := Value(dec, &v)
-	return v, err
-}
-
-// DecodeNull reads a null.
-func DecodeNull(dec *jsontext.Decoder) error {
-	if kind := dec.PeekKind(); kind != 'n' && kind != 0 {
-		return &json.SemanticError{JSONKind: kind, Err: errors.New("null is expected")}
-	}
-	_, err := dec.ReadToken()
-	return err
-}
-
-// DecodeRaw keeps the next value as it is.
-func DecodeRaw[T ~[]byte](dec *jsontext.Decoder, x *T) error {
-	text, err := dec.ReadValue()
-	*x = append((*x)[:0:0], text...)
-	return err
-}
-
-// DecodeObject decodes an object member by member, ignoring those that the
-// function does not know. x is what comes out of it.
-func DecodeObject(dec *Decoder, x any, member MemberFunc) error {
-	if err := expectObject(dec, x); err != nil {
-		return err
-	}
-	dec.enter()
-	return dec.eachMember(func(name []byte) error {
-		known, err := member(dec, name)
-		if !known {
-			dec.readValue()
-		}
-		return err
-	})
-}
-
-// expectObject fails unless an object is next; x is what should come out of it.
-func expectObject(dec *Decoder, x any) error {
-	kind := dec.PeekKind()
-	if kind == '{' {
-		return nil
-	}
-	return &json.SemanticError{JSONKind: kind, Err: fmt.Errorf("an object is expected for %s", goName(x))}
-}
-
-// below makes the place of an error one below at.
-func below(at jsontext.Pointer, err error) error {
-	if err == nil || at == "" {
-		return err
-	}
-	sem, ok := err.(*json.SemanticError)
+// Decode decodes one JSON value as a server sends it into x, an [Into] or what
+// x points to: a member that x does not have is ignored, and a repeated one counts
+// once, the last. It ends when ctx does. What is decoded may take memory in proportion
+// to text; beyond that there is an error.
+func Decode(ctx context.Context, text []byte, x any) error {
+	decode, ok := x.(Into)
 	if !ok {
-		return &json.SemanticError{JSONPointer: at, Err: err}
+		decode = func(d *Decoder) { d.reflect(text, x) }
 	}
-	moved := *sem
-	moved.JSONPointer = at + sem.JSONPointer
-	return &moved
+	return decodeText(ctx, text, false, nil, decode)
 }
 
-// goName is the name of x's type as users write it.
-func goName(x any) string {
-	return strings.TrimPrefix(fmt.Sprintf("%T", x), "*")
+// Unmarshal decodes a JSON value with a function, for an UnmarshalJSON method. The
+// one who calls that has no way to say that unknown members are errors.
+func Unmarshal(text []byte, decode func(*Decoder)) error {
+	return decodeText(context.Background(), text, false, nil, decode)
+}
+
+// UnmarshalFrom is Unmarshal for an UnmarshalJSONFrom method.
+func UnmarshalFrom(dec *jsontext.Decoder, decode func(*Decoder)) error {
+	var w whole
+	var err error
+	if _, ok := json.GetOption(dec.Options(), json.WithUnmarshalers); ok {
+		err = json.UnmarshalDecode(dec, &w)
+	} else {
+		err = w.UnmarshalJSONFrom(dec)
+	}
+	if err != nil {
+		return err
+	}
+	strict, _ := json.GetOption(dec.Options(), json.RejectUnknownMembers)
+	if err = decodeText(context.Background(), w.text, strict, w.within, decode); err != nil {
+		return below(dec.StackPointer(), err)
+	}
+	return nil
+}
+
+// whole is a value that is read as a whole. If the JSON module reads it for a
+// Decoder, meter puts that in.
+type whole struct {
+	text   []byte
+	within *Decoder
+}
+
+// UnmarshalJSONFrom reads the next value.
+func (w *whole) UnmarshalJSONFrom(dec *jsontext.Decoder) (err error) {
+	w.text, err = dec.ReadValue()
+	return err
+}
+
+// Value decodes the next value into what x points to, by reflection.
+func (d *Decoder) Value(x any) {
+	d.peek()
+	begin := d.at
+	if text := d.skip(); d.err == nil {
+		d.inner(begin, d.unmarshal(text, x))
+	}
+}
+
+// inner takes the error of decoding a part of the text that begins there.
+func (d *Decoder) inner(begin int, err error) {
+	if err != nil {
+		d.at = begin
+		d.fail(err)
+	}
+}
+
+// reflect decodes all of the text by reflection.
+func (d *Decoder) reflect(text []byte, x any) {
+	err := d.unmarshal(text, x)
+	d.at = len(text)
+	if d.err == nil && err != nil {
+		d.stop(err)
+	}
+}
+
+// unmarshal decodes a text by reflection, and counts what that allocates if it may be
+// much.
+func (d *Decoder) unmarshal(text []byte, x any) error {
+	opts := []json.Options{lenient, json.RejectUnknownMembers(d.strict)}
+	if d.unmeasured -= len(text); d.unmeasured < 0 {
+		if d.meter == nil {
+			d.meter = json.UnmarshalFromFunc(d.measure)
+		}
+		opts = append(opts, json.WithUnmarshalers(d.meter))
+	}
+	err := json.Unmarshal(text, x, opts...)
+	if d.stopped {
+		err = d.err
+	}
+	return err
+}
+
+// measure is called for each value that reflection is about to decode, with the
+// pointer to where; what an interface holds is one more. Lists grow, so that what is in
+// them takes memory several times.
+func (d *Decoder) measure(_ *jsontext.Decoder, x any) error {
+	if w, ok := x.(*whole); ok {
+		w.within = d
+		return useDefault
+	}
+	t := reflect.TypeOf(x).Elem()
+	size := 4 * int(t.Size())
+	switch t.Kind() {
+	case reflect.Map:
+		size += mapSize
+	case reflect.Slice, reflect.String:
+		size += 16
+	}
+	d.charge(size)
+	if d.look -= 64; d.look < d.at {
+		d.pause()
+	}
+	if d.err != nil {
+		return d.err
+	}
+	return useDefault
 }

@@ -1,77 +1,166 @@
 package codec
 
 import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// A Decoder reads a JSON value that has been checked: it needs no state but its
-// place in the text, which is why it is several times as fast as the one that checks.
+// A Decoder reads one JSON value in a single pass that checks and decodes. It
+// looks at a context, and counts the memory that the decoded value takes.
+//
+// After its first error it reads nothing more: its methods return zero values, and
+// report that there are no more members and elements. So those who use it need not
+// look at errors; the function that made the Decoder returns the first.
 type Decoder struct {
-	text []byte
-	at   int
+	text   []byte
+	at     int
+	name   []byte // of the member that is being read; valid until the next string is
+	depth  int
+	strict bool // an unknown member is an error
+
+	ctx  context.Context
+	look int // where in text to look at ctx again
+	left int // how many bytes of memory may still be allocated
+	size int // of the whole text, which that depends on
+
+	err     error // the first
+	errAt   int   // the place in text of the value that err is about
+	stopped bool  // err is not about the text
+
+	strings    strings.Builder // where short strings are kept, several in one allocation
+	scratch    []byte          // for strings with escapes
+	ahead      ahead
+	meter      *json.Unmarshalers // charges what reflection allocates
+	unmeasured int                // how much text reflection may still decode without the meter
 }
 
-// Decode checks the next value of dec and decodes it with a function.
-func Decode(dec *jsontext.Decoder, decode func(*Decoder) error) error {
-	text, err := dec.ReadValue()
-	if err != nil {
+const (
+	// maxDepth is how deep values may nest, as in jsontext.
+	maxDepth = 10000
+	// lookEvery is how many bytes are read between two looks at the context.
+	lookEvery = 64 << 10
+	// fewBytes is how much text reflection decodes unmeasured: what could come of
+	// it is not worth the time.
+	fewBytes = 64 << 10
+)
+
+// budget is how many bytes of memory decoding a text of that many bytes may take,
+// all that is allocated counted. No reply that a server has reason to send comes near:
+// its structs have their required members, and take about as much memory as text.
+// Without a limit, 16 MiB of [{},{},…] become several GiB of structs.
+func budget(text int) int { return 64<<20 + 16*text }
+
+var decoders = sync.Pool{New: func() any { return new(Decoder) }}
+
+// decodeText decodes a text with a function. If it is a part of what another Decoder
+// is decoding, that one's context and budget hold.
+func decodeText(ctx context.Context, text []byte, strict bool, within *Decoder, decode func(*Decoder)) error {
+	d := decoders.Get().(*Decoder)
+	defer d.release()
+	d.text, d.strict, d.ctx = text, strict, ctx
+	d.size, d.unmeasured = len(text), fewBytes
+	d.left = budget(d.size)
+	if within != nil {
+		d.ctx, d.size, d.left, d.unmeasured = within.ctx, within.size, within.left, within.unmeasured
+		defer func() { within.left, within.unmeasured = d.left, d.unmeasured }()
+	}
+	decode(d)
+	return d.finish()
+}
+
+// release lets others use d. It keeps its memory for short strings, of which
+// whoever holds one holds all.
+func (d *Decoder) release() {
+	*d = Decoder{strings: d.strings, scratch: d.scratch[:0], meter: d.meter}
+	if cap(d.scratch) > 64<<10 {
+		d.scratch = nil
+	}
+	decoders.Put(d)
+}
+
+// fail stops decoding with an error about the value that is next.
+func (d *Decoder) fail(err error) {
+	if d.err == nil {
+		d.err, d.errAt = err, d.at
+	}
+	d.at = len(d.text)
+}
+
+// stop stops decoding with an error that is not about the text.
+func (d *Decoder) stop(err error) {
+	if d.err == nil {
+		d.err, d.stopped = err, true
+	}
+	d.at = len(d.text)
+}
+
+// errSyntax stands for the error that jsontext has about a text.
+var errSyntax = errors.New("not JSON")
+
+// lenient are the options for text as servers print it: looking for repeated names
+// takes time, and file names need not be text.
+var lenient = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+
+// finish returns the first error, with its place. To find that takes time, which
+// only who has an error spends.
+func (d *Decoder) finish() error {
+	if d.err == nil && d.peek() != 0 {
+		d.fail(errSyntax)
+	}
+	if d.err == nil || d.stopped {
+		return d.err
+	}
+	if err := json.Unmarshal(d.text, new(whole), lenient); err != nil {
 		return err
 	}
-	return below(dec.StackPointer(), decode(&Decoder{text: text}))
+	return below(pointerAt(d.text, d.errAt), d.err)
 }
 
-// kinds are the kinds of what begins with a byte; 0 for what lies in between.
-var kinds = [256]jsontext.Kind{
-	'n': 'n', 't': 't', 'f': 'f', '"': '"', '{': '{', '}': '}', '[': '[', ']': ']',
-	'-': '0', '0': '0', '1': '0', '2': '0', '3': '0', '4': '0', '5': '0', '6': '0', '7': '0', '8': '0', '9': '0',
-}
-
-// PeekKind returns the kind of what is next: a value, a name, or an end.
-func (d *Decoder) PeekKind() jsontext.Kind {
-	for {
-		if kind := kinds[d.text[d.at]]; kind != 0 {
-			return kind
-		}
-		d.at++
-	}
-}
-
-// enter goes into the object or list that is next, and leave out of it.
-func (d *Decoder) enter() { d.at++ }
-func (d *Decoder) leave() { d.at++ }
-
-// readValue returns the text of the next value.
-func (d *Decoder) readValue() []byte {
-	d.PeekKind()
-	begin := d.at
-	d.at = skipValue(d.text, begin)
-	return d.text[begin:d.at]
-}
-
-// readString returns what a string holds, after PeekKind has told that one is next.
-func (d *Decoder) readString() []byte {
-	rest := d.text[d.at+1:]
-	for i, c := range rest { // most are too short for bytes.IndexByte to pay
-		switch c {
-		case '"':
-			d.at += i + 2
-			return rest[:i]
-		case '\\':
-			return unquote(d.readValue())
+// pointerAt returns the path to the value that begins at a place in text.
+func pointerAt(text []byte, at int) jsontext.Pointer {
+	dec := jsontext.NewDecoder(bytes.NewBuffer(text), lenient)
+	for dec.InputOffset() <= int64(at) {
+		if _, err := dec.ReadToken(); err != nil {
+			break
 		}
 	}
-	return nil // it has been checked that there is an end
+	return dec.StackPointer()
 }
 
-// eachMember calls f with the name of each member that is left of the object that
-// d is in, and leaves it. f must read the value.
-func (d *Decoder) eachMember(f func(name []byte) error) error {
-	for d.PeekKind() != '}' {
-		name := d.readString()
-		if err := f(name); err != nil {
-			return below(jsontext.Pointer("").AppendToken(string(name)), err)
-		}
+// below makes the place of an error one below at.
+func below(at jsontext.Pointer, err error) error {
+	if err == nil || at == "" {
+		return err
 	}
-	d.leave()
-	return nil
+	sem, ok := err.(*json.SemanticError)
+	if !ok {
+		return &json.SemanticError{JSONPointer: at, Err: err}
+	}
+	moved := *sem
+	moved.JSONPointer = at + sem.JSONPointer
+	return &moved
+}
+
+// charge counts memory that is about to be allocated, and reports whether it may be.
+func (d *Decoder) charge(bytes int) bool {
+	if d.left -= bytes; d.left < 0 {
+		d.stop(fmt.Errorf("%d bytes of JSON would take more than %d MiB of memory, which is the limit for that much text",
+			d.size, budget(d.size)>>20))
+	}
+	return d.err == nil
+}
+
+// pause looks at the context.
+func (d *Decoder) pause() {
+	d.look = d.at + lookEvery
+	if err := d.ctx.Err(); err != nil {
+		d.stop(err)
+	}
 }

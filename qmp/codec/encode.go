@@ -1,7 +1,6 @@
 package codec
 
 import (
-	"bytes"
 	"fmt"
 	"maps"
 	"slices"
@@ -72,21 +71,33 @@ func (e *Encoder) Value(name string, v any) {
 	}
 }
 
-// Alternate writes a member that holds an alternate, which must not be nil.
-func (e *Encoder) Alternate(name, alternate string, v any) {
+// In says that what follows are the members of another Go type, for errors: a
+// variant.
+func (e *Encoder) In(typ string) { e.typ = typ }
+
+// set reports whether v, of the field, holds something to encode; if it does not, that
+// becomes the error. want is the interface, whose types it could hold.
+func (e *Encoder) set(v any, field, want string) bool {
 	if e.err == nil && isNil(v) {
-		e.err = notSet(e.typ+"."+name, alternate)
+		e.err = fmt.Errorf("%s.%s is %w: it needs one of the types of %s", e.typ, field, errNotSet, want)
 	}
-	e.Value(name, v)
+	return e.err == nil
+}
+
+// Alternate writes a member that holds an alternate, which must not be nil.
+func (e *Encoder) Alternate(name, field, alternate string, v any) {
+	if e.set(v, field, alternate) {
+		e.Value(name, v)
+	}
 }
 
 // Alternates writes a member that is a list of alternates, none of them nil.
-func Alternates[T any](e *Encoder, name, alternate string, list []T) {
+func Alternates[T any](e *Encoder, name, field, alternate string, list []T) {
 	e.token(jsontext.String(name))
 	e.token(jsontext.BeginArray)
 	for i, v := range list {
 		if e.err == nil && isNil(v) {
-			e.err = notSet(e.typ+"."+name+"["+strconv.Itoa(i)+"]", alternate)
+			e.set(nil, field+"["+strconv.Itoa(i)+"]", alternate)
 		}
 		if e.err == nil {
 			e.err = json.MarshalEncode(e.enc, v)
@@ -98,10 +109,7 @@ func Alternates[T any](e *Encoder, name, alternate string, list []T) {
 // Variant reports whether a union's variant can be written; if there is none
 // in the field, that becomes the error.
 func (e *Encoder) Variant(field, sum string, v any) bool {
-	if e.err == nil && isNil(v) {
-		e.err = notSet(field, sum)
-	}
-	return e.err == nil
+	return e.set(v, field, sum)
 }
 
 // Tag writes a union's discriminator. An empty tag is that of a value which
@@ -145,17 +153,18 @@ func (e *Encoder) Members(object []byte) {
 	if e.err != nil || len(object) == 0 {
 		return
 	}
-	var none struct{}
-	text := jsontext.NewDecoder(bytes.NewReader(object), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-	e.err = Decode(text, func(dec *Decoder) error {
-		return DecodeObject(dec, &none, func(dec *Decoder, name []byte) (bool, error) {
-			e.token(jsontext.String(string(name)))
-			if e.err == nil {
-				e.err = e.enc.WriteValue(dec.readValue())
+	err := Unmarshal(object, func(d *Decoder) {
+		d.Object("the members of an unknown variant", func(d *Decoder) bool {
+			e.token(jsontext.String(string(d.name)))
+			if value := d.skip(); e.err == nil {
+				e.err = e.enc.WriteValue(value)
 			}
-			return true, e.err
+			return true
 		})
 	})
+	if e.err == nil {
+		e.err = err
+	}
 }
 
 // EncodeRaw writes JSON text that came from somewhere else; none is null.

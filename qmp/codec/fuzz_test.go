@@ -2,6 +2,7 @@ package codec_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"testing"
 	"testing/iotest"
@@ -28,7 +29,7 @@ func FuzzUnion(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var x shape
-		err := codec.Unmarshal(text, &x)
+		err := decode(string(text), &x)
 
 		var slow shape
 		slowErr := json.UnmarshalRead(iotest.OneByteReader(bytes.NewReader(text)), &slow)
@@ -43,7 +44,7 @@ func FuzzUnion(f *testing.F) {
 			return // text that is not UTF-8, or a tag that a variant has as a member
 		}
 		var again shape
-		require.NoError(t, codec.Unmarshal(out, &again), "%s", out)
+		require.NoError(t, decode(string(out), &again), "%s", out)
 		require.Equal(t, x.ID, again.ID)
 		require.Equal(t, x.Kind.kind(), again.Kind.kind())
 	})
@@ -60,16 +61,15 @@ func FuzzProps(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var want map[string]any
-		wantErr := json.Unmarshal(text, &want, jsontext.AllowDuplicateNames(true))
-		got := map[string]any{}
-		err := decodeObject(string(text), &got, func(dec *codec.Decoder, name []byte) (bool, error) {
-			return codec.Prop(dec, name, &got)
-		})
-		if wantErr != nil || want == nil {
-			return // not to panic is enough: what follows the object is not read here
+		wantErr := json.Unmarshal(text, &want, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+		got, err := decodeProps(string(text))
+		if _, syntax := errors.AsType[*jsontext.SyntacticError](wantErr); !syntax && !jsontext.Value(text).IsValid(jsontext.AllowInvalidUTF8(true)) {
+			return // a repeated member of another kind, which the JSON module decodes into what it had before
 		}
-		require.NoError(t, err)
-		require.Equal(t, want, floats(got))
+		require.Equal(t, wantErr == nil, err == nil, "%v, not %v", err, wantErr)
+		if err == nil && len(want) > 0 {
+			require.Equal(t, want, floats(got))
+		}
 	})
 }
 

@@ -4,108 +4,110 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// A Union is a union while it is decoded: BeginUnion looks ahead for its tag,
+// A MemberFunc decodes the value of the member of a [Decoder.Name] if it knows the
+// member; otherwise it reads nothing and returns false.
+type MemberFunc = func(*Decoder) bool
+
+// A Union is a union while it is decoded: [Decoder.Union] looks ahead for its tag,
 // and one of the other methods reads it, as the tag demands. Their first argument
 // decodes the members that all variants have.
 type Union struct {
 	// Tag is the discriminator's value; empty if the object has none. It is
-	// valid as long as the decoder's text.
+	// valid until the next string is read.
 	Tag []byte
 
-	dec     *Decoder
+	d       *Decoder
 	tagName string
 }
 
-// BeginUnion begins to decode the union x, which is next in dec: it finds the
-// value of the member named tag.
-func BeginUnion(dec *Decoder, x any, tag string) (Union, error) {
-	u := Union{dec: dec, tagName: tag}
-	if err := expectObject(dec, x); err != nil {
-		return u, err
+// boxed is what a variant or a form of an alternate is counted as: no type of a
+// variant is larger.
+const boxed = 512
+
+// Union begins to decode a union: it finds the value of the member named tag. typ is
+// the Go type, for errors.
+func (d *Decoder) Union(typ, tag string) Union {
+	u := Union{d: d, tagName: tag}
+	if d.peek() != '{' {
+		d.mismatch("an object is expected for " + typ)
+		return u
 	}
-	u.Tag = lookAhead(dec.text, dec.at, tag)
-	dec.enter()
-	return u, nil
+	d.enter()
+	d.charge(boxed)
+	u.Tag = d.tagAhead(tag)
+	return u
 }
 
-// rest calls f with the name of each member that is neither the tag nor
-// common. f must read the value.
-func (u *Union) rest(common MemberFunc, f func(name []byte) error) error {
-	return u.dec.eachMember(func(name []byte) error {
-		if string(name) == u.tagName {
-			return u.skipTag()
+// next goes to the next member that is neither the tag nor common.
+func (u *Union) next(common MemberFunc) bool {
+	for u.d.member() {
+		switch {
+		case string(u.d.name) == u.tagName:
+			u.skipTag()
+		case !common(u.d):
+			return true
 		}
-		known, err := common(u.dec, name)
-		if err == nil && !known {
-			err = f(name)
-		}
-		return err
-	})
-}
-
-// skipTag reads the tag, which is known already unless it is no string.
-func (u *Union) skipTag() error {
-	if u.dec.PeekKind() == '"' {
-		u.dec.readValue()
-		return nil
 	}
-	var tag string
-	_, err := Value(u.dec, &tag)
-	return err
+	return false
 }
 
-// Variant decodes the members of the variant. Those that neither it nor the
-// union knows are ignored.
-func (u *Union) Variant(common, member MemberFunc) error {
-	return u.rest(common, func(name []byte) error {
-		known, err := member(u.dec, name)
-		if !known {
-			u.dec.readValue()
+// skipTag reads the tag, which is known already.
+func (u *Union) skipTag() {
+	if u.d.peek() == '"' {
+		u.d.quoted()
+	} else {
+		u.d.other("a string is expected")
+	}
+}
+
+// Variant decodes the members of the variant.
+func (u *Union) Variant(common, member MemberFunc) {
+	for u.next(common) {
+		if !member(u.d) {
+			u.d.unknown()
 		}
-		return err
-	})
+	}
 }
 
 // Empty decodes a variant that adds no members.
-func (u *Union) Empty(common MemberFunc) error {
-	return u.rest(common, func([]byte) error {
-		u.dec.readValue()
-		return nil
-	})
+func (u *Union) Empty(common MemberFunc) {
+	for u.next(common) {
+		u.d.unknown()
+	}
 }
 
-// Data decodes a variant that is the value of one member, data.
-func (u *Union) Data(common MemberFunc, x any) error {
-	return u.rest(common, func(name []byte) error {
-		if string(name) == "data" {
-			_, err := Value(u.dec, x)
-			return err
+// Data decodes a variant that is the value of one member, data, with a function.
+func (u *Union) Data(common MemberFunc, decode func(*Decoder)) {
+	for u.next(common) {
+		if string(u.d.name) == "data" {
+			decode(u.d)
+		} else {
+			u.d.unknown()
 		}
-		u.dec.readValue()
-		return nil
-	})
+	}
 }
 
 // Members returns an object of all members that are neither the tag nor
 // common, for a variant that the bindings do not know.
-func (u *Union) Members(common MemberFunc) ([]byte, error) {
+func (u *Union) Members(common MemberFunc) []byte {
 	object := []byte("{")
-	err := u.rest(common, func(name []byte) error {
+	for u.next(common) {
 		if len(object) > 1 {
 			object = append(object, ',')
 		}
-		object, _ = jsontext.AppendQuote(object, name) // U+FFFD for what is no text
-		object = append(append(object, ':'), u.dec.readValue()...)
-		return nil
-	})
-	return append(object, '}'), err
+		object, _ = jsontext.AppendQuote(object, u.d.name) // U+FFFD for what is no text
+		value := u.d.skip()
+		u.d.charge(2 * len(value))
+		object = append(append(object, ':'), value...)
+	}
+	return append(object, '}')
 }
 
 // Nested decodes a variant that is itself a union, in the same object.
-func (u *Union) Nested(common MemberFunc, x any) error {
-	object, err := u.Members(common)
-	if err != nil {
-		return err
+func (u *Union) Nested(common MemberFunc, decode func(*Decoder)) {
+	begin := u.d.at - 1 // where the object is
+	object := u.Members(common)
+	if u.d.err == nil {
+		u.d.inner(begin, decodeText(nil, object, u.d.strict, u.d, decode))
 	}
-	return Unmarshal(object, x)
 }

@@ -15,34 +15,31 @@ func (g *group) alternate(a *plan.Alternate) {
 		"It holds "+eitherOf(append(forms, "[Unknown]"))+".")...)
 	g.Type().Id(a.Name).Interface(jen.Id("is" + a.Name).Params())
 	g.Line()
-	g.Func().Id("decode"+a.Name).
-		Params(jen.Id("x").Op("*").Id(a.Name), jen.Id("dec").Op("*").Qual(pkgCodec, "Decoder")).
-		Error().Block(
-		jen.Switch(jen.Id("dec").Dot("PeekKind").Call()).BlockFunc(func(cases *jen.Group) {
+	g.Func().Id("decode"+a.Name).Params(jen.Id("x").Op("*").Id(a.Name), decoderParam()).Block(
+		jen.Switch(decoder().Dot("Alternate").Call()).BlockFunc(func(cases *jen.Group) {
 			for _, b := range a.Branches {
 				kinds := jen.LitRune(jsonKinds(b.Type.Kind)[0])
 				for _, k := range jsonKinds(b.Type.Kind)[1:] {
 					kinds.Op(",").LitRune(k)
 				}
-				cases.Case(kinds).Block(branch(b.Type.Name, decoderOf(b.Type))...)
+				cases.Case(kinds).Block(branch(b)...)
 			}
-			cases.Default().Block(branch("Unknown", nil)...)
+			cases.Default().Block(jen.Op("*").Id("x").Op("=").Id("Unknown").Values(jen.Dict{
+				jen.Id("JSON"): decoder().Dot("Raw").Call(),
+			}))
 		}),
 	)
 }
 
-// branch decodes one form of an alternate into the interface, with a function if
-// there is one.
-func branch(name string, decode jen.Code) []jen.Code {
-	call := jen.Qual(pkgCodec, "Value").Call(jen.Id("dec"), jen.Op("&").Id("v"))
-	if decode != nil {
-		call = jen.Qual(pkgCodec, "Object").Call(jen.Id("dec"), jen.Op("&").Id("v"), decode)
+// branch decodes one form of an alternate into the interface.
+func branch(b *plan.Branch) []jen.Code {
+	if value := decoded(b.Type); value != nil && b.Type.Kind != plan.List {
+		return []jen.Code{jen.Op("*").Id("x").Op("=").Add(value)}
 	}
 	return []jen.Code{
-		jen.Var().Id("v").Id(name),
-		jen.List(jen.Id("_"), jen.Err()).Op(":=").Add(call),
+		jen.Var().Id("v").Id(b.Type.Name),
+		decodeInto(jen.Id("v"), b.Type, false),
 		jen.Op("*").Id("x").Op("=").Id("v"),
-		jen.Return(jen.Err()),
 	}
 }
 

@@ -40,15 +40,9 @@ func (g *group) command(c *plan.Command) {
 	case c.Result == nil:
 		method.Error().Block(jen.Return(conn.Dot("Execute").Call(jen.Id("ctx"), jen.Lit(c.QAPI), args, jen.Nil())))
 	default:
-		result := jen.Op("&").Id("result")
-		if c.Result.Kind == plan.List {
-			if decode := decoderOf(*c.Result.Elem); decode != nil {
-				result = jen.Qual(pkgCodec, "ListOf").Call(result, decode)
-			}
-		}
 		method.Params(goType(*c.Result), jen.Error()).Block(
 			jen.Var().Id("result").Add(goType(*c.Result)),
-			jen.Err().Op(":=").Add(conn).Dot("Execute").Call(jen.Id("ctx"), jen.Lit(c.QAPI), args, result),
+			jen.Err().Op(":=").Add(conn).Dot("Execute").Call(jen.Id("ctx"), jen.Lit(c.QAPI), args, into(jen.Id("result"), *c.Result)),
 			jen.Return(jen.Id("result"), jen.Err()),
 		)
 	}
@@ -56,9 +50,12 @@ func (g *group) command(c *plan.Command) {
 
 func (g *group) event(e *plan.Event) {
 	g.comment(about(e.Struct.Name, "is the event "+e.QAPI, e.Facts, g.module)...)
-	payload := jen.Id("x")
-	if e.Data != nil {
-		payload = jen.Op("&").Id("x").Dot("Data")
+	decode := jen.Nil()
+	switch {
+	case e.Data != nil:
+		decode = jen.Id("e").Dot("Decode").Call(into(jen.Id("x").Dot("Data"), *e.Data))
+	case len(e.Struct.Fields) > 0:
+		decode = jen.Id("e").Dot("Decode").Call(into(jen.Id("x"), plan.Type{Kind: plan.Object, Struct: e.Struct}))
 	}
 	st := *e.Struct
 	st.Fields = slices.Concat(e.Own, st.Fields)
@@ -70,7 +67,7 @@ func (g *group) event(e *plan.Event) {
 	g.Line()
 	g.Func().Params(jen.Id("x").Op("*").Id(e.Struct.Name)).Id("decodeEvent").Params(jen.Id("e").Qual(pkgQMP, "Event")).Error().Block(
 		jen.Id("x").Dot("Timestamp").Op("=").Id("e").Dot("Timestamp"),
-		jen.Return(jen.Id("e").Dot("Decode").Call(payload)),
+		jen.Return(decode),
 	)
 
 	g.comment(about("On"+e.Name, "calls f for every event "+e.QAPI+", in order and never beside itself, until stop is called. f may execute commands",

@@ -135,7 +135,7 @@ func (g *group) values() {
 			g.Type().Id(w.Name).Struct()
 			g.codecMethods(w.Name,
 				jen.Id("enc").Dot("WriteToken").Call(jen.Qual(pkgJSONText, "Null")),
-				jen.Qual(pkgCodec, "DecodeNull").Call(jen.Id("dec")))
+				jen.Parens(jen.Op("*").Qual(pkgCodec, "Decoder")).Dot("Null"))
 		} else {
 			g.Type().Id(w.Name).Id(w.Over)
 		}
@@ -153,7 +153,7 @@ func (g *group) values() {
 	)
 	g.codecMethods("Unknown",
 		jen.Qual(pkgCodec, "EncodeRaw").Call(jen.Id("enc"), jen.Id("x").Dot("JSON")),
-		jen.Qual(pkgCodec, "DecodeRaw").Call(jen.Id("dec"), jen.Op("&").Id("x").Dot("JSON")))
+		jen.Func().Params(decoderParam()).Block(jen.Id("x").Dot("JSON").Op("=").Add(decoder().Dot("Raw").Call())))
 	g.printing("Unknown", jen.Qual(pkgCodec, "Alone").Call(jen.Id("x")))
 	enums := map[*plan.Enum]bool{}
 	for _, u := range g.pkg.Unions {
@@ -173,9 +173,10 @@ func (g *group) values() {
 		g.comment("// unknownVariant decodes the rest of a union whose tag is not known.")
 		g.Func().Id("unknownVariant").Params(
 			jen.Id("u").Op("*").Qual(pkgCodec, "Union"), jen.Id("common").Qual(pkgCodec, "MemberFunc"),
-		).Params(jen.Id("Unknown"), jen.Error()).Block(
-			jen.Id("tag").Op(":=").String().Call(jen.Id("u").Dot("Tag")),
-			jen.List(jen.Id("members"), jen.Err()).Op(":=").Id("u").Dot("Members").Call(jen.Id("common")),
-			jen.Return(jen.Id("Unknown").Values(jen.Dict{jen.Id("Tag"): jen.Id("tag"), jen.Id("JSON"): jen.Id("members")}), jen.Err()))
+		).Id("Unknown").Block(
+			jen.Return(jen.Id("Unknown").Values(jen.Dict{
+				jen.Id("Tag"):  jen.String().Call(jen.Id("u").Dot("Tag")),
+				jen.Id("JSON"): jen.Id("u").Dot("Members").Call(jen.Id("common")),
+			})))
 	}
 }

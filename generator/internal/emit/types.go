@@ -1,6 +1,8 @@
 package emit
 
 import (
+	"slices"
+
 	"github.com/dave/jennifer/jen"
 
 	"github.com/goqapi/goqapi/generator/internal/plan"
@@ -71,11 +73,10 @@ func (g *group) structType(s *plan.Struct) {
 		}
 	})
 	if s.Members || s.Loop {
-		g.decodeMember(s.Name, s.Fields, s.Props)
+		g.memberMethod(s.Name, sent(s), s.Props)
 	}
 	if s.Codec || s.Loop {
-		g.decode(s.Name,
-			jen.Return(jen.Qual(pkgCodec, "DecodeObject").Call(jen.Id("dec"), jen.Id("x"), jen.Id("x").Dot("decodeMember"))))
+		g.decodeMethod(s.Name, decodeMembers(s.Name))
 	}
 	if s.Members {
 		var body []jen.Code
@@ -90,9 +91,18 @@ func (g *group) structType(s *plan.Struct) {
 	if s.Codec {
 		g.codecMethods(s.Name,
 			jen.Qual(pkgCodec, "EncodeObject").Call(jen.Id("enc"), jen.Lit(s.Name), jen.Id("x").Dot("encodeMembers")),
-			decodeChecked(),
+			jen.Id("x").Dot("decode"),
 		)
 	}
+}
+
+// sent are the members of a struct that a message may have. When an event was sent
+// stands beside its data.
+func sent(s *plan.Struct) []*plan.Field {
+	if s.Codec {
+		return s.Fields
+	}
+	return slices.DeleteFunc(slices.Clone(s.Fields), func(f *plan.Field) bool { return f.Type.Kind == plan.Time })
 }
 
 func fields(body *jen.Group, list []*plan.Field) {
@@ -113,8 +123,15 @@ func fields(body *jen.Group, list []*plan.Field) {
 }
 
 // codecMethods writes the four methods of a type that codes itself: one alone
-// could call itself for ever.
+// could call itself for ever. decode is a function for a codec.Decoder.
 func (g *group) codecMethods(name string, encode, decode jen.Code) {
+	g.jsonMethods(name, encode,
+		jen.Qual(pkgCodec, "UnmarshalFrom").Call(jen.Id("dec"), decode),
+		jen.Qual(pkgCodec, "Unmarshal").Call(jen.Id("data"), decode))
+}
+
+// jsonMethods writes these methods with what each of them returns.
+func (g *group) jsonMethods(name string, encode, decodeFrom, decode jen.Code) {
 	x, ptr := jen.Id("x").Id(name), jen.Id("x").Op("*").Id(name)
 	bytes := jen.Index().Byte()
 	g.comment("// MarshalJSON implements json.Marshaler.")
@@ -125,20 +142,8 @@ func (g *group) codecMethods(name string, encode, decode jen.Code) {
 		jen.Return(encode))
 	g.comment("// UnmarshalJSON implements json.Unmarshaler.")
 	g.Func().Params(ptr).Id("UnmarshalJSON").Params(jen.Id("data").Add(bytes)).Error().Block(
-		jen.Return(jen.Qual(pkgCodec, "Unmarshal").Call(jen.Id("data"), jen.Id("x"))))
+		jen.Return(decode))
 	g.comment("// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.")
 	g.Func().Params(ptr).Id("UnmarshalJSONFrom").Params(jen.Id("dec").Op("*").Qual(pkgJSONText, "Decoder")).Error().Block(
-		jen.Return(decode))
-}
-
-// decode writes the method that decodes a value which has been checked.
-func (g *group) decode(name string, body ...jen.Code) {
-	g.Line()
-	g.Func().Params(jen.Id("x").Op("*").Id(name)).Id("decode").
-		Params(jen.Id("dec").Op("*").Qual(pkgCodec, "Decoder")).Error().Block(body...)
-}
-
-// decodeChecked checks a value and calls that method.
-func decodeChecked() jen.Code {
-	return jen.Qual(pkgCodec, "Decode").Call(jen.Id("dec"), jen.Id("x").Dot("decode"))
+		jen.Return(decodeFrom))
 }

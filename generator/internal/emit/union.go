@@ -16,10 +16,10 @@ func (g *group) union(u *plan.Union) {
 	g.Type().Id(u.Name).StructFunc(func(body *jen.Group) { fields(body, u.Fields) })
 	g.sum(u)
 	g.unionEncoder(u)
-	g.decodeMember(u.Name, commonFields(u), "")
+	g.memberMethod(u.Name, commonFields(u), "")
 	g.codecMethods(u.Name,
 		jen.Qual(pkgCodec, "EncodeObject").Call(jen.Id("enc"), jen.Lit(u.Name), jen.Id("x").Dot("encodeMembers")),
-		decodeChecked())
+		jen.Id("x").Dot("decode"))
 	g.unionDecoder(u)
 	g.printing(u.Name, jen.Id("x"))
 	g.seals(u.Name, u.Alternates)
@@ -67,7 +67,7 @@ func (g *group) unionEncoder(u *plan.Union) {
 	holder := jen.Id("x").Dot(u.Discriminator.Name)
 	body := []jen.Code{
 		jen.If(jen.Op("!").Id("e").Dot("Variant").Call(
-			jen.Lit(u.Name+"."+u.Discriminator.Name), jen.Lit(u.Sum), holder,
+			jen.Lit(u.Discriminator.Name), jen.Lit(u.Sum), holder,
 		)).Block(jen.Return()),
 	}
 	for _, f := range u.Fields {
@@ -81,14 +81,12 @@ func (g *group) unionEncoder(u *plan.Union) {
 	g.encodeMembers(u.Name, append(body, holder.Clone().Dot(sealMethod(u)).Call(jen.Id("e")))...)
 }
 
-// unionDecoder writes the decoder: it reads up to the tag, and the rest as the
+// unionDecoder writes the decoder: it finds the tag, and reads the members as the
 // tag demands.
 func (g *group) unionDecoder(u *plan.Union) {
 	holder := jen.Id("x").Dot(u.Discriminator.Name)
-	g.decode(u.Name,
-		jen.List(jen.Id("u"), jen.Err()).Op(":=").Qual(pkgCodec, "BeginUnion").Call(
-			jen.Id("dec"), jen.Id("x"), jen.Lit(u.Discriminator.QAPI)),
-		jen.If(jen.Err().Op("!=").Nil()).Block(jen.Return(jen.Err())),
+	g.decodeMethod(u.Name,
+		jen.Id("u").Op(":=").Add(decoder()).Dot("Union").Call(jen.Lit(u.Name), jen.Lit(u.Discriminator.QAPI)),
 		jen.Switch(jen.Id(u.Enum.Name).Call(jen.Id("u").Dot("Tag"))).BlockFunc(func(cases *jen.Group) {
 			for _, v := range u.Variants {
 				cases.Case(jen.Id(v.Value.Name)).BlockFunc(func(body *jen.Group) {
@@ -96,30 +94,44 @@ func (g *group) unionDecoder(u *plan.Union) {
 				})
 			}
 			cases.Default().Block(
-				jen.List(holder.Clone(), jen.Err()).Op("=").Id("unknownVariant").Call(jen.Op("&").Id("u"), jen.Id("x").Dot("decodeMember")))
+				holder.Clone().Op("=").Id("unknownVariant").Call(jen.Op("&").Id("u"), jen.Id("x").Dot("member")))
 		}),
-		jen.Return(jen.Err()),
 	)
 }
 
 func decodeVariant(body *jen.Group, v *plan.Variant, holder *jen.Statement) {
-	common := jen.Id("x").Dot("decodeMember")
+	common := jen.Id("x").Dot("member")
 	if v.Form == plan.Empty {
-		body.Err().Op("=").Id("u").Dot("Empty").Call(common)
+		body.Id("u").Dot("Empty").Call(common)
 		body.Add(holder.Clone()).Op("=").Id(v.Name).Values()
 		return
 	}
 	body.Var().Id("v").Id(v.Name)
-	call := body.Err().Op("=").Id("u")
 	switch {
 	case v.Wrapped:
-		call.Dot("Data").Call(common, jen.Op("&").Id("v"))
+		body.Id("u").Dot("Data").Call(common, decodeData(v))
 	case v.Form == plan.Nested:
-		call.Dot("Nested").Call(common, jen.Op("&").Id("v"))
+		body.Id("u").Dot("Nested").Call(common, behind(v).Dot("decode"))
 	default:
-		call.Dot("Variant").Call(common, behind(v).Dot("decodeMember"))
+		body.Id("u").Dot("Variant").Call(common, behind(v).Dot("member"))
 	}
 	body.Add(holder.Clone()).Op("=").Id("v")
+}
+
+// decodeData is a function that reads the value of the member data into v.
+func decodeData(v *plan.Variant) jen.Code {
+	t := v.Over
+	if v.Form == plan.Itself {
+		t = plan.Type{Kind: plan.Object, Name: v.Name, Struct: v.Struct}
+	}
+	if hasDecoder(t) {
+		return behind(v).Dot("decode")
+	}
+	read := decoder().Dot("Value").Call(jen.Op("&").Id("v"))
+	if value := decoded(t); value != nil {
+		read = jen.Id("v").Op("=").Id(v.Name).Call(value)
+	}
+	return jen.Func().Params(decoderParam()).Block(read)
 }
 
 // behind is v as a pointer to the type whose methods know its members.
@@ -164,10 +176,10 @@ func kindOf(v *plan.Variant) string {
 
 // delegate gives a type over one with JSON methods the same methods.
 func (g *group) delegate(v *plan.Variant) {
+	over := jen.Parens(jen.Op("*").Id(v.Over.Name))
 	g.codecMethods(v.Name,
-		jen.Id(v.Over.Name).Call(jen.Id("x")).Dot("MarshalJSONTo").Call(jen.Id("enc")),
-		jen.Parens(jen.Op("*").Id(v.Over.Name)).Call(jen.Id("x")).Dot("UnmarshalJSONFrom").Call(jen.Id("dec")),
-	)
+		jen.Qual(pkgCodec, "EncodeObject").Call(jen.Id("enc"), jen.Lit(v.Name), over.Clone().Call(jen.Op("&").Id("x")).Dot("encodeMembers")),
+		over.Clone().Call(jen.Id("x")).Dot("decode"))
 }
 
 // variantMethods writes the methods that make a type a variant.
@@ -184,7 +196,9 @@ func (g *group) variantMethods(v *plan.Variant) {
 	case v.Wrapped:
 		encode = append(encode, jen.Id("e").Dot("Value").Call(jen.Lit("data"), jen.Op("&").Id("v")))
 	default:
-		encode = append(encode, behind(v).Dot("encodeMembers").Call(jen.Id("e")))
+		encode = append(encode,
+			jen.Id("e").Dot("In").Call(jen.Lit(v.Name)),
+			behind(v).Dot("encodeMembers").Call(jen.Id("e")))
 	}
 	g.Line()
 	g.Func().Params(receiver).Id(sealMethod(v.Union)).Params(jen.Id("e").Op("*").Qual(pkgCodec, "Encoder")).Block(encode...)

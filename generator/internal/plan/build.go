@@ -416,39 +416,13 @@ func (b *builder) markCodecs() {
 	b.markLoops()
 }
 
-// markLoops finds the structs that a server sends within one that is decoded
-// member by member, or in a long list.
+// markLoops finds the structs that a server sends: they are decoded member by member,
+// without reflection.
 func (b *builder) markLoops() {
-	received := map[*Struct]bool{}
 	for d, st := range b.structs {
-		received[st] = b.uses.received[d]
+		st.Loop = b.uses.received[d] && !st.Codec
 	}
-	var within func(fields []*Field)
-	within = func(fields []*Field) {
-		for _, f := range fields {
-			t := f.Type
-			if t.Kind == List {
-				t = *t.Elem
-			}
-			if st := t.Struct; st != nil && received[st] && !st.Codec && !st.Loop {
-				st.Loop = true
-				within(st.Fields)
-			}
-		}
-	}
-	for _, f := range b.pkg.Files {
-		for _, decl := range f.Decls {
-			if c, ok := decl.(*Command); ok && isLong(c) {
-				within([]*Field{{Type: *c.Result}})
-			}
-		}
-	}
-	for _, u := range b.pkg.Unions {
-		within(u.Fields)
-	}
-	for st := range received {
-		if st.Members {
-			within(st.Fields)
-		}
+	for _, e := range b.pkg.Events {
+		e.Struct.Loop = len(e.Struct.Fields) > 0 && !e.Struct.Codec
 	}
 }

@@ -147,8 +147,8 @@ type Struct struct {
 	Members bool
 	// Codec tells that the struct has JSON methods of its own.
 	Codec bool
-	// Loop tells that the struct is decoded member by member as part of one
-	// that is, or in a long list: faster than by reflection, for what servers send.
+	// Loop tells that the struct is decoded member by member although it has no JSON
+	// methods of its own, because a server sends it: faster than by reflection.
 	Loop bool
 	// Alternates are those that have the struct as a branch.
 	Alternates []*Alternate

@@ -1,0 +1,81 @@
+package qapi_test
+
+import (
+	"errors"
+	"reflect"
+	"testing"
+
+	"github.com/go-json-experiment/json"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/goqapi/goqapi/qapi"
+)
+
+// TestRejectUnknownMembers finds misspelt members in stored configuration.
+func TestRejectUnknownMembers(t *testing.T) {
+	for _, c := range []struct {
+		into any
+		text string
+		at   string // of what is not known; empty if all is
+	}{
+		{qapi.BlockdevOptions{}, `{"driver":"qcow2","node-name":"a","file":{"driver":"file","filename":"x"},"backing":null}`, ""},
+		{qapi.BlockdevOptions{}, `{"driver":"qcow2","file":{"driver":"file","filename":"x"},"bakcing":null}`, "/bakcing"},
+		{qapi.BlockdevOptions{}, `{"filename":"x","driver":"file","node_name":"a"}`, "/node_name"},
+		{qapi.BlockdevOptions{}, `{"driver":"qcow2","file":{"driver":"file","filenam":"x"}}`, "/file/filenam"},
+		{qapi.BlockdevOptions{}, `{"driver":"quorum","children":["a",{"driver":"null-co","syze":1}]}`, "/children/1/syze"},
+		{qapi.BlockdevOptions{}, `{"driver":"ssh","path":"p","server":{"host":"h","port":"1","prot":1}}`, "/server/prot"},
+		{qapi.BlockdevOptions{}, `{"driver":"newer","anything":1}`, ""},
+		{qapi.BlockdevOptionsQcow2{}, `{"file":"f","overlap-check":{"template":"all","inactive_l2":true}}`, "/overlap-check/inactive_l2"},
+		{qapi.TransactionAction{}, `{"type":"abort","data":{}}`, ""},
+		{qapi.TransactionAction{}, `{"type":"abort","data":{},"date":{}}`, "/date"},
+		{qapi.TransactionAction{}, `{"type":"blockdev-snapshot","data":{"node":"a","overlay":"b","overly":"c"}}`, "/data/overly"},
+		{qapi.TransactionArgs{}, `{"actions":[{"type":"abort","data":{"x":1}}]}`, "/actions/0/data/x"},
+		{qapi.MigrationAddress{}, `{"transport":"socket","type":"unix","path":"p"}`, ""},
+		{qapi.MigrationAddress{}, `{"transport":"socket","type":"unix","path":"p","pth":"q"}`, "/pth"},
+		{qapi.DeviceAddArgs{}, `{"driver":"d","whatever":{"x":1}}`, ""},
+		{qapi.EjectArgs{}, `{"id":"a","forse":true}`, "/forse"},
+		{qapi.DeviceDeletedEvent{}, `{"path":"/p","devise":"d"}`, "/devise"},
+		{qapi.StatsFilter{}, `{"target":"vm","vcpu":[]}`, "/vcpu"},
+		{[]qapi.SchemaInfo{}, `[{"name":"x","meta-type":"object","members":[{"name":"a","type":"int","tipe":"int"}]}]`, "/0/members/0/tipe"},
+	} {
+		x := reflect.New(reflect.TypeOf(c.into)).Interface()
+		require.NoError(t, json.Unmarshal([]byte(c.text), x), c.text)
+		err := json.Unmarshal([]byte(c.text), x, json.RejectUnknownMembers(true))
+		if c.at == "" {
+			require.NoError(t, err, c.text)
+			continue
+		}
+		require.ErrorIs(t, err, json.ErrUnknownName, c.text)
+		semantic, _ := errors.AsType[*json.SemanticError](err)
+		assert.Equal(t, c.at, string(semantic.JSONPointer), c.text)
+	}
+}
+
+// What an interface holds is counted as 512 bytes when it is decoded, whatever it is: no
+// type is larger.
+func TestVariantsAreSmall(t *testing.T) {
+	sealed := map[reflect.Type]bool{}
+	for _, typ := range allTypes {
+		if typ.Kind() != reflect.Struct {
+			continue
+		}
+		for i := range typ.NumField() {
+			f := typ.Field(i).Type
+			if f.Kind() == reflect.Slice {
+				f = f.Elem()
+			}
+			if f.Kind() == reflect.Interface && f.NumMethod() > 0 {
+				sealed[f] = true
+			}
+		}
+	}
+	assert.Greater(t, len(sealed), 40)
+	for name, typ := range allTypes {
+		for s := range sealed {
+			if typ.Implements(s) {
+				assert.LessOrEqual(t, typ.Size(), uintptr(512), name)
+			}
+		}
+	}
+}

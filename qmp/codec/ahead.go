@@ -1,0 +1,149 @@
+package codec
+
+import (
+	"bytes"
+	"sort"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// The tag of a union may stand anywhere in its object, and says how to decode what
+// stands before it. So it is looked for first, by functions that only find their way:
+// the text is checked when it is decoded.
+
+// ahead is what looking ahead has found in the text up to a place: where the long
+// values end. Without it, unions in unions would be passed again for each level.
+type ahead struct {
+	spans []span // by begin
+	upTo  int
+}
+
+// A span is an object or list of at least longSpan bytes.
+type span struct{ begin, end int }
+
+const longSpan = 1000
+
+// tagAhead returns the string that the member named tag holds in the object that d
+// has entered; nil if there is none.
+func (d *Decoder) tagAhead(tag string) []byte {
+	for i := passSpace(d.text, d.at); i < len(d.text) && d.text[i] == '"'; i = passSpace(d.text, i) {
+		end := passString(d.text, i)
+		value := passSpace(d.text, end)
+		if value < len(d.text) && holds(d.text[i:end], tag) {
+			if d.text[value] != '"' {
+				return nil
+			}
+			return unquote(d.text[value:passString(d.text, value)])
+		}
+		i = d.pass(value)
+	}
+	return nil
+}
+
+// holds reports whether a quoted string is name.
+func holds(quoted []byte, name string) bool {
+	if bytes.IndexByte(quoted, '\\') < 0 {
+		return len(quoted) == len(name)+2 && string(quoted[1:len(quoted)-1]) == name
+	}
+	return string(unquote(quoted)) == name
+}
+
+// unquote returns what a string in quotes holds.
+func unquote(quoted []byte) []byte {
+	if len(quoted) > 1 && bytes.IndexByte(quoted, '\\') < 0 {
+		return quoted[1 : len(quoted)-1]
+	}
+	text, _ := jsontext.AppendUnquote(nil, quoted)
+	return text
+}
+
+// passSpace returns where the next value, name or end is.
+func passSpace(text []byte, i int) int {
+	for ; i < len(text); i++ {
+		switch text[i] {
+		case ' ', '\t', '\r', '\n', ',', ':':
+		default:
+			return i
+		}
+	}
+	return i
+}
+
+// passString returns where the string that begins at i ends.
+func passString(text []byte, i int) int {
+	for i++; i < len(text); i++ { // most are too short for bytes.IndexByte to pay
+		switch text[i] {
+		case '"':
+			return i + 1
+		case '\\':
+			i++
+		}
+	}
+	return len(text)
+}
+
+// pass returns where the value that begins at i ends.
+func (d *Decoder) pass(i int) int {
+	if i >= len(d.text) {
+		return i
+	}
+	switch d.text[i] {
+	case '"':
+		return passString(d.text, i)
+	case '{', '[':
+		if i >= d.ahead.upTo {
+			d.ahead.upTo = d.passNested(i, 0, true)
+			return d.ahead.upTo
+		}
+		spans := d.ahead.spans
+		if at := sort.Search(len(spans), func(n int) bool { return spans[n].begin >= i }); at < len(spans) && spans[at].begin == i {
+			return spans[at].end
+		}
+		return d.passNested(i, 0, false)
+	}
+	for ; i < len(d.text); i++ { // a number or a word
+		switch d.text[i] {
+		case ',', '}', ']', ' ', '\t', '\r', '\n':
+			return i
+		}
+	}
+	return i
+}
+
+// structural are the bytes at which passNested has something to do. One look
+// here is faster than comparing each byte with all of them.
+var structural = [256]bool{'"': true, '{': true, '[': true, '}': true, ']': true}
+
+// passNested is pass for an object or a list that is that many levels deep in another.
+// It may keep where long ones end.
+func (d *Decoder) passNested(begin, depth int, keep bool) int {
+	if depth > maxDepth {
+		return len(d.text) // decoding will refuse it
+	}
+	slot := len(d.ahead.spans)
+	if keep {
+		if slot == cap(d.ahead.spans) {
+			d.ahead.spans = grow(d, d.ahead.spans, 2*slot)
+		}
+		d.ahead.spans = append(d.ahead.spans, span{begin: begin})
+	}
+	for i := begin + 1; i < len(d.text); {
+		switch c := d.text[i]; {
+		case !structural[c]:
+			i++
+		case c == '"':
+			i = passString(d.text, i)
+		case c == '{' || c == '[':
+			i = d.passNested(i, depth+1, keep)
+		default:
+			i++
+			if keep && i-begin < longSpan {
+				d.ahead.spans = d.ahead.spans[:slot]
+			} else if keep {
+				d.ahead.spans[slot].end = i
+			}
+			return i
+		}
+	}
+	return len(d.text)
+}

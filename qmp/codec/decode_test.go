@@ -1,0 +1,353 @@
+package codec_test
+
+import (
+	"bytes"
+	"context"
+	stdjson "encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/goqapi/goqapi/qmp/codec"
+)
+
+type enum string
+
+// all has a member of each kind of type, and decode is what the generator writes for it.
+// The JSON module does not know that method: it decodes all by reflection.
+type all struct {
+	String  string             `json:"string"`
+	Enum    enum               `json:"enum"`
+	Text    *string            `json:"text,omitzero"`
+	Bool    bool               `json:"bool"`
+	Flag    *bool              `json:"flag,omitzero"`
+	Int8    int8               `json:"int8"`
+	Int     int64              `json:"int"`
+	Uint8   uint8              `json:"uint8"`
+	Uint    uint64             `json:"uint"`
+	Size    *uint64            `json:"size,omitzero"`
+	Float   float64            `json:"float"`
+	Strings []enum             `json:"strings"`
+	Ints    []int64            `json:"ints,omitzero"`
+	Floats  []float64          `json:"floats,omitzero"`
+	Raw     stdjson.RawMessage `json:"raw,omitzero"`
+	Point   point              `json:"point"`
+	Down    *all               `json:"down,omitzero"`
+	List    []all              `json:"list,omitzero"`
+	Long    []long             `json:"long,omitzero"`
+	Bytes   []byte             `json:"bytes,omitzero"`
+}
+
+type point struct {
+	X int64 `json:"x"`
+	Y int64 `json:"y"`
+}
+
+// long is large in memory.
+type long struct {
+	Point   point     `json:"point"`
+	Numbers [100]byte `json:"-"`
+}
+
+func (x *all) decode(d *codec.Decoder) { d.Object("all", x.member) }
+
+func (x *all) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "string":
+		x.String = d.String()
+	case "enum":
+		x.Enum = enum(d.String())
+	case "text":
+		x.Text = codec.Ptr(d, x.Text, codec.DecodeString[string])
+	case "bool":
+		x.Bool = d.Bool()
+	case "flag":
+		x.Flag = codec.Ptr(d, x.Flag, codec.DecodeBool[bool])
+	case "int8":
+		x.Int8 = codec.Int[int8](d)
+	case "int":
+		x.Int = codec.Int[int64](d)
+	case "uint8":
+		x.Uint8 = codec.Uint[uint8](d)
+	case "uint":
+		x.Uint = codec.Uint[uint64](d)
+	case "size":
+		x.Size = codec.Ptr(d, x.Size, codec.DecodeUint[uint64])
+	case "float":
+		x.Float = d.Float()
+	case "strings":
+		x.Strings = codec.List(d, codec.DecodeString[enum])
+	case "ints":
+		x.Ints = codec.List(d, codec.DecodeInt[int64])
+	case "floats":
+		x.Floats = codec.List(d, codec.DecodeFloat[float64])
+	case "raw":
+		x.Raw = d.Raw()
+	case "point":
+		x.Point.decode(d)
+	case "down":
+		x.Down = codec.Ptr(d, x.Down, (*all).decode)
+	case "list":
+		x.List = codec.List(d, (*all).decode)
+	case "long":
+		x.Long = codec.List(d, (*long).decode)
+	case "bytes":
+		d.Value(&x.Bytes)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *point) decode(d *codec.Decoder) { d.Object("point", x.member) }
+
+func (x *point) member(d *codec.Decoder) bool {
+	switch string(d.Name()) {
+	case "x":
+		x.X = codec.Int[int64](d)
+	case "y":
+		x.Y = codec.Int[int64](d)
+	default:
+		return false
+	}
+	return true
+}
+
+func (x *long) decode(d *codec.Decoder) { d.Object("long", x.member) }
+
+func (x *long) member(d *codec.Decoder) bool {
+	if string(d.Name()) != "point" {
+		return false
+	}
+	x.Point.decode(d)
+	return true
+}
+
+// texts are what is tried in every place where a value may be.
+var texts = []string{
+	`null`, `true`, `false`, `tru`, `nulll`, ``, `{}`, `[]`, `{`, `[`, `}`, `]`, `,`, `{"x":1,}`, `[1,]`, `[,1]`, `{,"x":1}`, `[1 2]`, `{"x" 1}`,
+	`{"x":1 "y":2}`, `{"x":1,"y":2,"z":[{"y":3},[]]}`, `{"x":1,"x":2}`, `{1:2}`, `{"x":}`, `[[1],[2]]`, ` { "x" : 1 } `, "[\t1,\r\n2 ]", "[\v1]", "[1]\x00",
+	`0`, `-0`, `1`, `-1`, `01`, `-`, `+1`, `1.`, `.5`, `1.5`, `-1.5e3`, `1e`, `1e+`, `1E5`, `1e999`, `-1e-999`, `127`, `128`, `-128`, `-129`, `255`, `256`,
+	`9223372036854775807`, `9223372036854775808`, `-9223372036854775808`, `-9223372036854775809`, `18446744073709551615`, `18446744073709551616`,
+	`1.0`, `0x10`, `1_000`, `NaN`,
+	`""`, `"a"`, `"`, `"a`, `"\"`, `"\"\\\/\b\f\n\r\t"`, `"\u0041\u00e9"`, `"\ud83d\ude00"`, `"\ud83d"`, `"\ude00\ud83d"`, `"\ud83dx"`, `"\u12"`, `"\x"`, `"é€😀"`,
+	"\"\x80\"", "\"a\xffb\\n\"", "\"\xc3\"", "\"\n\"", "\"\x00\"", "\"\x7f\"", `"` + strings.Repeat("long", 1000) + `"`,
+	`["a","","\u00e9\n","\ud800"]`, `["a",null,["b"]]`, `[1.5,-0,1e2]`, `[{"string":"a"},{"down":{"int":1}}]`, `[1,2,3,4,5,6,7,8,9,10]`, `"AAEC"`, `"AAE"`,
+}
+
+// sameAsReflection fails unless text is decoded as the JSON module decodes it.
+func sameAsReflection(t require.TestingT, text []byte) {
+	var got, want all
+	wantErr := json.Unmarshal(text, &want, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	err := codec.Decode(context.Background(), text, codec.Into(got.decode))
+	require.Equal(t, wantErr == nil, err == nil, "%q: %v, not %v", text, err, wantErr)
+	if repeated := !jsontext.Value(text).IsValid(jsontext.AllowInvalidUTF8(true)); repeated && bytes.Contains(text, []byte("null")) {
+		return // a null that comes after a value changes nothing here
+	}
+	if err == nil {
+		require.Equal(t, want, got, "%q", text)
+		return
+	}
+	_, wantSyntax := errors.AsType[*jsontext.SyntacticError](wantErr)
+	if _, syntax := errors.AsType[*jsontext.SyntacticError](err); wantSyntax {
+		require.True(t, syntax, "%q: %v, not %v", text, err, wantErr)
+		return
+	}
+	if semantic, ok := errors.AsType[*json.SemanticError](err); ok {
+		wantSemantic, _ := errors.AsType[*json.SemanticError](wantErr)
+		require.Equal(t, wantSemantic.JSONPointer, semantic.JSONPointer, "%q: %v, not %v", text, err, wantErr)
+	}
+}
+
+func TestDecode(t *testing.T) {
+	members := []string{"string", "enum", "text", "bool", "flag", "int8", "int", "uint8", "uint", "size", "float", "strings", "ints", "floats",
+		"raw", "point", "down", "list", "long", "bytes", "unknown", `\u0073tring`}
+	for _, text := range texts {
+		sameAsReflection(t, []byte(text))
+		for _, name := range members {
+			sameAsReflection(t, fmt.Appendf(nil, `{"int":1, "%s": %s, "bool": true}`, name, text))
+			sameAsReflection(t, fmt.Appendf(nil, `{"list":[{},{"%s":%s}],"string":"after"}`, name, text))
+		}
+	}
+	for _, depth := range []int{9999, 10000, 10001} {
+		for _, text := range []string{strings.Repeat(`{"down":`, depth) + `null`, strings.Repeat(`{"list":[`, depth/2), strings.Repeat(`{"new":`, depth), `{"raw":` + strings.Repeat(`[`, depth-1)} {
+			sameAsReflection(t, []byte(text+closing(text)))
+		}
+	}
+}
+
+// closing are the ends of what text has begun.
+func closing(text string) string {
+	var ends []byte
+	for i := len(text) - 1; i >= 0; i-- {
+		switch text[i] {
+		case '{':
+			ends = append(ends, '}')
+		case '[':
+			ends = append(ends, ']')
+		case ':':
+			if i == len(text)-1 {
+				ends = append(ends, '1')
+			}
+		}
+	}
+	return string(ends)
+}
+
+// FuzzDecode holds the decoder to the JSON module's.
+func FuzzDecode(f *testing.F) {
+	for _, text := range texts {
+		for _, name := range []string{"string", "int", "uint", "float", "strings", "raw", "point", "list"} {
+			f.Add(fmt.Appendf(nil, `{"list": [{"%s": %s, "unknown": %s}], "down":{"bool":true}}`, name, text, text))
+		}
+	}
+	f.Fuzz(func(t *testing.T, text []byte) { sameAsReflection(t, text) })
+}
+
+// A list's memory is that of its elements, and not much more.
+func TestListsHaveTheirLength(t *testing.T) {
+	for n := range 2000 {
+		var x all
+		text := `{"list":[` + strings.TrimSuffix(strings.Repeat(`{"int":1},`, n), ",") + `]}`
+		require.NoError(t, decode(text, codec.Into(x.decode)))
+		require.Len(t, x.List, n)
+		require.LessOrEqual(t, cap(x.List), n+n/8+4)
+	}
+}
+
+// Strings that are kept keep little else.
+func TestStringsAreNotTheText(t *testing.T) {
+	var x all
+	text := []byte(`{"string":"abc","strings":["d","e"]}`)
+	require.NoError(t, codec.Decode(t.Context(), text, codec.Into(x.decode)))
+	clear(text)
+	assert.Equal(t, "abc", x.String)
+	assert.Equal(t, []enum{"d", "e"}, x.Strings)
+}
+
+// Members that the schema does not know may be anything, but no number that is too big.
+func TestProp(t *testing.T) {
+	props, err := decodeProps(`{"a":{"b":[1,-1.5,18446744073709551615,null,"x"]}}`)
+	require.NoError(t, err)
+	assert.Equal(t, map[string]any{"a": map[string]any{"b": []any{int64(1), -1.5, uint64(math.MaxUint64), nil, "x"}}}, props)
+	_, err = decodeProps(`{"a":{"b":[1,1e999]}}`)
+	assert.ErrorContains(t, err, "/a/b/1")
+}
+
+// decodeProps decodes an object as members that no schema knows.
+func decodeProps(text string) (props map[string]any, err error) {
+	err = decode(text, codec.Into(func(d *codec.Decoder) {
+		d.Object("any", func(d *codec.Decoder) bool {
+			d.Prop(&props)
+			return true
+		})
+	}))
+	return props, err
+}
+
+// countdown is a context that has ended when it has been looked at so often.
+type countdown struct {
+	context.Context
+	looks int
+}
+
+func (c *countdown) Err() error {
+	if c.looks--; c.looks < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// Decoding looks at its context again and again, and ends with it.
+func TestContext(t *testing.T) {
+	for name, c := range map[string]struct {
+		text string
+		x    func() any
+	}{
+		"list":            {strings.Repeat(`{"int":1},`, 1e5), func() any { return codec.Into(func(d *codec.Decoder) { codec.List(d, (*all).decode) }) }},
+		"unknown members": {strings.Repeat(`{"new":[[1],{"a":2}]},`, 1e5), func() any { return codec.Into(func(d *codec.Decoder) { codec.List(d, (*all).decode) }) }},
+		"skipped":         {strings.Repeat(`{"int":1},`, 1e5), func() any { return codec.Into(codec.Skip) }},
+		"reflection":      {strings.Repeat(`{"x":1},`, 1e5), func() any { return new([]point) }},
+		"any":             {strings.Repeat(`{"int":1},`, 1e5), func() any { return new(any) }},
+		"unions":          {strings.Repeat(`{"kind":"circle"},`, 1e5), func() any { return new([]shape) }},
+	} {
+		text := []byte("[" + strings.TrimSuffix(c.text, ",") + "]")
+		enough := &countdown{context.Background(), 1e6}
+		require.NoError(t, codec.Decode(enough, text, c.x()), name)
+		looks := int(1e6) - enough.looks
+		assert.Greater(t, looks, 10, name)
+		err := codec.Decode(&countdown{context.Background(), looks / 2}, text, c.x())
+		assert.ErrorIs(t, err, context.Canceled, name)
+	}
+}
+
+// Unknown members are an error to whoever asks for that, wherever they are.
+func TestRejectUnknownMembers(t *testing.T) {
+	for _, c := range []struct{ text, at string }{
+		{`{"list":[{"kind":"circle","id":"a","radius":3}]}`, ""},
+		{`{"list":[{"kind":"circle","id":"a","radios":3}]}`, "/list/0/radios"},
+		{`{"list":[{"radios":3,"kind":"circle"}]}`, "/list/0/radios"},
+		{`{"list":[{"kind":"nothing","x":1}]}`, "/list/0/x"},
+		{`{"list":[{"kind":"boxed","x":1,"data":{"a":1}}]}`, "/list/0/x"},
+		{`{"list":[{"kind":"boxed","data":{"b":1}}]}`, "/list/0/data/b"},
+		{`{"list":[{"kind":"hexagon","x":1}]}`, ""}, // it is kept
+		{`{"list":[{"x":1}]}`, ""},
+		{`{"new":1}`, "/new"},
+	} {
+		var x struct {
+			List []shape `json:"list"`
+		}
+		require.NoError(t, json.Unmarshal([]byte(c.text), &x), c.text)
+		require.NoError(t, decode(c.text, &x), c.text)
+		err := json.Unmarshal([]byte(c.text), &x, json.RejectUnknownMembers(true))
+		if c.at == "" {
+			require.NoError(t, err, c.text)
+			continue
+		}
+		require.ErrorIs(t, err, json.ErrUnknownName, c.text)
+		semantic, _ := errors.AsType[*json.SemanticError](err)
+		assert.Equal(t, c.at, string(semantic.JSONPointer))
+	}
+}
+
+// What reflection decodes counts in one budget with what it calls methods for.
+func TestBudgetIsShared(t *testing.T) {
+	part := `{"kind":"boxed","data":{"list":[` + strings.Repeat(`{},`, 1e4) + `{}]}}`
+	text := `{"boxes":[` + strings.Repeat(part+",", 200) + part + `]}`
+	var x struct {
+		Boxes []crate `json:"boxes"`
+	}
+	err := decode(text, &x)
+	require.ErrorContains(t, err, fmt.Sprintf("%d bytes of JSON would take more than %d MiB of memory", len(text), 64+16*len(text)>>20))
+	x.Boxes = nil
+	require.NoError(t, decode(`{"boxes":[`+part+`]}`, &x))
+	require.Len(t, x.Boxes[0].List, 1e4+1)
+}
+
+// crate decodes itself, and is large in memory.
+type crate struct {
+	List []struct{ Numbers [200]byte }
+}
+
+func (x *crate) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
+		d.Object("crate", func(d *codec.Decoder) bool {
+			if string(d.Name()) == "data" {
+				d.Value(x)
+				return true
+			}
+			if string(d.Name()) == "list" {
+				d.Value(&x.List)
+				return true
+			}
+			return false
+		})
+	})
+}

@@ -1,0 +1,189 @@
+package codec
+
+import (
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// What JSON is, byte by byte. Where text is not JSON, the methods fail with
+// errSyntax, and jsontext says what is wrong.
+
+// peek returns the first byte of what is next, after spaces; 0 at the end.
+func (d *Decoder) peek() byte {
+	for ; d.at < len(d.text); d.at++ {
+		switch c := d.text[d.at]; c {
+		case ' ', '\t', '\r', '\n':
+		case 0:
+			d.fail(errSyntax)
+		default:
+			return c
+		}
+	}
+	return 0
+}
+
+// enter goes into the object or list that is next.
+func (d *Decoder) enter() {
+	d.at++
+	if d.depth++; d.depth > maxDepth {
+		d.fail(errSyntax)
+	}
+}
+
+// next goes to the next member or element of the object or list that d is in, and
+// reports whether there is one; if not, it has left the object or list.
+func (d *Decoder) next(begin, end byte) bool {
+	first := d.at > 0 && d.text[d.at-1] == begin // only just after enter
+	c := d.peek()
+	if c == end {
+		d.at++
+		d.depth--
+		return false
+	}
+	if !first {
+		if c != ',' {
+			d.fail(errSyntax)
+			return false
+		}
+		d.at++
+	}
+	if d.at >= d.look {
+		d.pause()
+	}
+	return d.err == nil
+}
+
+// member reads the name of the next member of the object that d is in.
+func (d *Decoder) member() bool {
+	if !d.next('{', '}') {
+		return false
+	}
+	if d.peek() != '"' {
+		d.fail(errSyntax)
+		return false
+	}
+	d.name = d.quoted()
+	if d.peek() != ':' {
+		d.fail(errSyntax)
+		return false
+	}
+	d.at++
+	return true
+}
+
+// element goes to the next element of the list that d is in.
+func (d *Decoder) element() bool {
+	return d.next('[', ']')
+}
+
+// plain are the bytes that stand for themselves in a string.
+var plain = func() (table [256]bool) {
+	for c := ' '; c < 0x80; c++ {
+		table[c] = c != '"' && c != '\\'
+	}
+	return table
+}()
+
+// quoted reads the string that is next and returns what it holds; valid until the
+// next string is read.
+func (d *Decoder) quoted() []byte {
+	begin := d.at + 1
+	for i := begin; i < len(d.text); i++ {
+		if !plain[d.text[i]] {
+			if d.text[i] == '"' {
+				d.at = i + 1
+				return d.text[begin:i]
+			}
+			return d.unusual()
+		}
+	}
+	d.fail(errSyntax)
+	return nil
+}
+
+// unusual is quoted for strings that are not plain. Of what is no text in them there
+// is U+FFFD, as json.Unmarshal has it.
+func (d *Decoder) unusual() []byte {
+	quoted := d.text[d.at:passString(d.text, d.at)]
+	text, err := jsontext.AppendUnquote(d.scratch[:0], quoted)
+	if err != nil && !jsontext.Value(quoted).IsValid(lenient) {
+		d.fail(errSyntax)
+		return nil
+	}
+	d.at += len(quoted)
+	d.scratch = text
+	return text
+}
+
+// number reads the number that is next and returns its text.
+func (d *Decoder) number() []byte {
+	begin := d.at
+	if d.text[d.at] == '-' {
+		d.at++
+	}
+	if d.at < len(d.text) && d.text[d.at] == '0' {
+		d.at++
+	} else {
+		d.digits()
+	}
+	if d.at < len(d.text) && d.text[d.at] == '.' {
+		d.at++
+		d.digits()
+	}
+	if d.at < len(d.text) && d.text[d.at]|0x20 == 'e' {
+		d.at++
+		if d.at < len(d.text) && (d.text[d.at] == '+' || d.text[d.at] == '-') {
+			d.at++
+		}
+		d.digits()
+	}
+	return d.text[begin:d.at]
+}
+
+// digits passes one digit or more.
+func (d *Decoder) digits() {
+	begin := d.at
+	for d.at < len(d.text) && '0' <= d.text[d.at] && d.text[d.at] <= '9' {
+		d.at++
+	}
+	if d.at == begin {
+		d.fail(errSyntax)
+	}
+}
+
+// word reads null, true or false.
+func (d *Decoder) word(word string) {
+	if end := d.at + len(word); end > len(d.text) || string(d.text[d.at:end]) != word {
+		d.fail(errSyntax)
+		return
+	}
+	d.at += len(word)
+}
+
+// skip reads the next value and returns its text.
+func (d *Decoder) skip() []byte {
+	c := d.peek()
+	begin := d.at
+	switch c {
+	case '"':
+		d.quoted()
+	case '{':
+		for d.enter(); d.member(); {
+			d.skip()
+		}
+	case '[':
+		for d.enter(); d.element(); {
+			d.skip()
+		}
+	case 'n':
+		d.word("null")
+	case 't':
+		d.word("true")
+	case 'f':
+		d.word("false")
+	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
+		d.number()
+	default:
+		d.fail(errSyntax)
+	}
+	return d.text[begin:d.at]
+}

@@ -1,0 +1,339 @@
+package codec
+
+import (
+	"bytes"
+	"errors"
+	"reflect"
+	"strconv"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Name is the name of the member whose value is next.
+func (d *Decoder) Name() []byte { return d.name }
+
+// Kind is the first byte of the next value, which is that of its kind but for
+// numbers, whose is '0'; 0 if there is none.
+func (d *Decoder) Kind() jsontext.Kind {
+	c := d.peek()
+	if c == '-' || '0' <= c && c <= '9' {
+		return '0'
+	}
+	return jsontext.Kind(c)
+}
+
+// Object decodes an object member by member. member reads the value of the member
+// of a [Decoder.Name], or returns false if it does not know the member. typ is the
+// Go type, for errors.
+func (d *Decoder) Object(typ string, member func(*Decoder) bool) {
+	if d.peek() != '{' {
+		d.other("an object is expected for " + typ)
+		return
+	}
+	for d.enter(); d.member(); {
+		if !member(d) {
+			d.unknown()
+		}
+	}
+}
+
+// unknown reads the value of a member that nobody knows.
+func (d *Decoder) unknown() {
+	if d.strict {
+		d.peek()
+		d.fail(&json.SemanticError{Err: json.ErrUnknownName})
+	}
+	d.skip()
+}
+
+// other reads a null in place of another value, or fails because of what is there.
+func (d *Decoder) other(expected string) {
+	if d.peek() == 'n' {
+		d.word("null")
+	} else {
+		d.mismatch(expected)
+	}
+}
+
+// mismatch fails because of what is next.
+func (d *Decoder) mismatch(expected string) {
+	kind := d.Kind()
+	d.fail(&json.SemanticError{JSONKind: kind, Err: errors.New(expected + ", not " + KindName(kind))})
+}
+
+// KindName is a kind of JSON value with its article.
+func KindName(k jsontext.Kind) string {
+	switch k {
+	case '{':
+		return "an object"
+	case '[':
+		return "a list"
+	case '"':
+		return "a string"
+	case '0':
+		return "a number"
+	case 't', 'f':
+		return "a boolean"
+	}
+	return k.String()
+}
+
+// List decodes a list whose elements have a function of their own for that.
+func List[T any](d *Decoder, decode func(*T, *Decoder)) []T {
+	if d.peek() != '[' {
+		d.other("a list is expected")
+		return nil
+	}
+	begin := d.at
+	list := []T{}
+	for d.enter(); d.element(); {
+		if n := len(list); n == cap(list) {
+			// Twice as many, but no more than the rest of the text may have.
+			most := n + 1
+			if n > 0 {
+				most += (len(d.text) - d.at) / ((d.at - begin) / n)
+			}
+			list = grow(d, list, min(most, 2*n))
+			if d.err != nil {
+				return nil
+			}
+		}
+		list = list[:len(list)+1]
+		decode(&list[len(list)-1], d)
+	}
+	return list
+}
+
+// grow returns list with room for that many elements, or for one more at least.
+func grow[T any](d *Decoder, list []T, room int) []T {
+	size := int(reflect.TypeFor[T]().Size())
+	room = max(room, len(list)+1, min(4, 128/max(size, 1)))
+	d.charge(room * size)
+	if d.err != nil {
+		room = len(list) + 1
+	}
+	return append(make([]T, 0, room), list...)
+}
+
+// Ptr decodes an optional value that has a function of its own for that into x, or
+// a new T if that is nil. Null is none.
+func Ptr[T any](d *Decoder, x *T, decode func(*T, *Decoder)) *T {
+	if d.peek() == 'n' {
+		d.word("null")
+		return nil
+	}
+	if x == nil {
+		d.charge(int(reflect.TypeFor[T]().Size()))
+		x = new(T)
+	}
+	decode(x, d)
+	return x
+}
+
+// String decodes a string or an enum.
+func (d *Decoder) String() string {
+	if d.peek() != '"' {
+		d.other("a string is expected")
+		return ""
+	}
+	return d.keep(d.quoted())
+}
+
+const (
+	// chunk is how much memory short strings share. One that is kept keeps it all.
+	chunk = 1 << 10
+	// short is how long a string is that shares.
+	short = 128
+)
+
+// keep makes a string of text.
+func (d *Decoder) keep(text []byte) string {
+	if len(text) > short {
+		d.charge(len(text))
+		return string(text)
+	}
+	if d.strings.Cap()-d.strings.Len() < len(text) {
+		d.charge(chunk)
+		d.strings.Reset()
+		d.strings.Grow(chunk)
+	}
+	at := d.strings.Len()
+	d.strings.Write(text)
+	return d.strings.String()[at:]
+}
+
+// Bool decodes true or false.
+func (d *Decoder) Bool() bool {
+	switch d.peek() {
+	case 't':
+		d.word("true")
+		return true
+	case 'f':
+		d.word("false")
+	default:
+		d.other("true or false is expected")
+	}
+	return false
+}
+
+// Int decodes a signed integer.
+func Int[T ~int8 | ~int16 | ~int32 | ~int64](d *Decoder) T {
+	return T(d.integer(reflect.TypeFor[T]().Bits()))
+}
+
+// Uint decodes an unsigned integer.
+func Uint[T ~uint8 | ~uint16 | ~uint32 | ~uint64](d *Decoder) T {
+	return T(d.natural(reflect.TypeFor[T]().Bits()))
+}
+
+// integer decodes a signed integer of that many bits.
+func (d *Decoder) integer(bits int) int64 {
+	text := d.numeric()
+	if text == nil {
+		return 0
+	}
+	n, err := strconv.ParseInt(string(text), 10, bits)
+	d.badNumber(text, err)
+	return n
+}
+
+// natural decodes an unsigned integer of that many bits.
+func (d *Decoder) natural(bits int) uint64 {
+	text := d.numeric()
+	if text == nil {
+		return 0
+	}
+	n, err := strconv.ParseUint(string(text), 10, bits)
+	d.badNumber(text, err)
+	return n
+}
+
+// Float decodes a number.
+func (d *Decoder) Float() float64 {
+	text := d.numeric()
+	if text == nil {
+		return 0
+	}
+	n, err := strconv.ParseFloat(string(text), 64)
+	d.badNumber(text, err)
+	return n
+}
+
+// numeric reads a number; nil if something else is next.
+func (d *Decoder) numeric() []byte {
+	if c := d.peek(); c != '-' && (c < '0' || '9' < c) {
+		d.other("a number is expected")
+		return nil
+	}
+	return d.number()
+}
+
+// badNumber fails if there was an error about the number that has been read.
+func (d *Decoder) badNumber(text []byte, err error) {
+	if err != nil && d.err == nil {
+		d.at -= len(text)
+		d.fail(&json.SemanticError{
+			JSONKind:  '0',
+			JSONValue: bytes.Clone(text),
+			Err:       errors.Unwrap(err), // strconv's own repeats the text
+		})
+	}
+}
+
+// Null reads a null.
+func (d *Decoder) Null() {
+	if d.peek() != 'n' {
+		d.mismatch("null is expected")
+		return
+	}
+	d.word("null")
+}
+
+// Alternate is [Decoder.Kind] of a value that goes into an interface.
+func (d *Decoder) Alternate() jsontext.Kind {
+	d.charge(boxed)
+	return d.Kind()
+}
+
+// Raw returns the text of the next value.
+func (d *Decoder) Raw() []byte {
+	text := d.skip()
+	if !d.charge(len(text)) {
+		return nil
+	}
+	return bytes.Clone(text)
+}
+
+// The functions below fill places that a function for a list or a pointer can be
+// given.
+
+// DecodeString decodes a string or an enum.
+func DecodeString[T ~string](x *T, d *Decoder) { *x = T(d.String()) }
+
+// DecodeBool decodes true or false.
+func DecodeBool[T ~bool](x *T, d *Decoder) { *x = T(d.Bool()) }
+
+// DecodeInt decodes a signed integer.
+func DecodeInt[T ~int8 | ~int16 | ~int32 | ~int64](x *T, d *Decoder) { *x = Int[T](d) }
+
+// DecodeUint decodes an unsigned integer.
+func DecodeUint[T ~uint8 | ~uint16 | ~uint32 | ~uint64](x *T, d *Decoder) { *x = Uint[T](d) }
+
+// DecodeFloat decodes a number.
+func DecodeFloat[T ~float64](x *T, d *Decoder) { *x = T(d.Float()) }
+
+// Prop decodes the member that is next, which the schema does not know.
+func (d *Decoder) Prop(props *map[string]any) {
+	name := d.keep(d.name)
+	if *props == nil {
+		d.charge(mapSize)
+		*props = map[string]any{}
+	}
+	d.charge(entrySize)
+	(*props)[name] = d.anything()
+}
+
+// What a map and an entry in it take, roughly.
+const (
+	mapSize   = 400
+	entrySize = 64
+)
+
+// anything decodes a value of any type. Integers keep all their digits: they
+// become int64, or uint64 where that is too small.
+func (d *Decoder) anything() any {
+	switch d.Kind() {
+	case '"':
+		return d.String()
+	case 't', 'f':
+		return d.Bool()
+	case '0':
+		return d.anyNumber()
+	case '[':
+		return List(d, func(x *any, d *Decoder) { *x = d.anything() })
+	case '{':
+		d.charge(mapSize)
+		object := map[string]any{}
+		d.Object("any", func(d *Decoder) bool {
+			d.Prop(&object)
+			return true
+		})
+		return object
+	}
+	d.other("a value is expected")
+	return nil
+}
+
+func (d *Decoder) anyNumber() any {
+	text := d.number()
+	if i, err := strconv.ParseInt(string(text), 10, 64); err == nil {
+		return i
+	}
+	if u, err := strconv.ParseUint(string(text), 10, 64); err == nil {
+		return u
+	}
+	f, err := strconv.ParseFloat(string(text), 64)
+	d.badNumber(text, err)
+	return f
+}

@@ -1,0 +1,50 @@
+package qmp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/goqapi/goqapi/qmp/codec"
+)
+
+// decode reads JSON as servers print it, in memory that text limits, until ctx ends.
+func decode(ctx context.Context, text []byte, result any) error {
+	err := codec.Decode(ctx, text, result)
+	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return contextError(ctx)
+	}
+	return err
+}
+
+// store stores a call's answer in result; nil: nowhere. An answer that is not one value
+// was found by the two ends of its line: then the server has added members, and scanning
+// finds the answer; or the line is damaged.
+func (l *link) store(ctx context.Context, c *call, result any) error {
+	if result == nil {
+		if string(c.answer) == "{}" {
+			return nil
+		}
+		result = codec.Into(codec.Skip)
+	}
+	err := decode(ctx, c.answer, result)
+	if _, damaged := errors.AsType[*jsontext.SyntacticError](err); damaged && c.line != nil {
+		m := message{text: c.line}
+		if !m.scan() {
+			err = fmt.Errorf("qmp: %s: reply: %w", c.command, jsonError(err))
+			l.damaged(err)
+			return err
+		}
+		if id := m.members[memberID]; id != nil && ownNumber(id) != c.number {
+			return fmt.Errorf("qmp: %s: %w", c.command, l.contradicted(c, id))
+		}
+		c.answer, c.line = m.members[memberReturn], nil
+		return l.store(ctx, c, result)
+	}
+	if err != nil {
+		return fmt.Errorf("qmp: %s: reply: %w", c.command, jsonError(err))
+	}
+	return nil
+}
