@@ -14,14 +14,14 @@ import (
 	"github.com/goqapi/goqapi/schema/qemu"
 )
 
-// TestReleasesCompile generates bindings of every known release, of QMP and of
-// the guest agent, into a module of somebody else's, and compiles them.
+// TestReleasesCompile generates bindings of some releases alone, of QMP and of the
+// guest agent, into a module of somebody else's, and compiles them.
 func TestReleasesCompile(t *testing.T) {
 	if testing.Short() {
-		t.Skip("it compiles ten packages")
+		t.Skip("it compiles eight packages")
 	}
 	dir := userModule(t)
-	for _, release := range qemu.Releases() {
+	for _, release := range []string{"5.2", "7.2", "10.0", "11.1"} {
 		for _, target := range []string{"qmp", "qga"} {
 			root := map[string]string{"qmp": qemu.QMP, "qga": qemu.QGA}[target]
 			pkg := target + strings.ReplaceAll(release, ".", "_")

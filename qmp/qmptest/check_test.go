@@ -129,8 +129,8 @@ func TestCloseTellsWhatWasWrong(t *testing.T) {
 	assert.ErrorContains(t, err, `no command "quitt"`)
 	assert.Contains(t, logged.String(), "'reason' is not set", "also before that")
 	assert.PanicsWithValue(t,
-		`qmptest: there is no schema of QEMU "8.0"; there are those of 5.2, 7.2, 10.0, 10.2, 11.1`,
-		func() { qmptest.New(qmptest.Release("8.0")) })
+		`qmptest: there is no schema of QEMU "11.0"; there are those of 5.2, 6.0, 6.1, 6.2, 7.0, 7.1, 7.2, 8.0, 8.1, 8.2, 9.0, 9.1, 9.2, 10.0, 10.1, 10.2, 11.1`,
+		func() { qmptest.New(qmptest.Release("11.0")) })
 }
 
 // Arguments are those of the release.

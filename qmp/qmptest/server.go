@@ -95,8 +95,9 @@ type Server struct {
 // An Option sets something about a server.
 type Option func(*Server)
 
-// Release sets the release that the server plays: "5.2", "7.2", "10.0", "10.2" or
-// "11.1". Without it that is the newest. Any other makes [New] panic.
+// Release sets the release that the server plays, such as "7.2": any from 5.2 on
+// that package schema/qemu has. Without it that is the newest. Any other makes [New]
+// panic.
 func Release(name string) Option {
 	return func(s *Server) { s.plays, s.version = name, versionOf(name) }
 }

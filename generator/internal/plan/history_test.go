@@ -48,13 +48,13 @@ func TestAvailability(t *testing.T) {
 	require.NoError(t, err)
 
 	assert.Equal(t, "5.2 and later", find[*Command](t, p, "QueryStatus").In)
-	assert.Equal(t, "7.2 and later", find[*Command](t, p, "QueryStats").In)
-	assert.Equal(t, "10.0 and later", find[*Command](t, p, "BlockJobChange").In)
+	assert.Equal(t, "7.1 and later", find[*Command](t, p, "QueryStats").In)
+	assert.Equal(t, "8.2 and later", find[*Command](t, p, "BlockJobChange").In)
 	assert.Equal(t, "5.2 and later", find[*Enum](t, p, "RunState").In)
 	assert.Equal(t, "5.2 and later", find[*Union](t, p, "SEVInfo").In, "a struct once, a union now")
 
 	assert.Equal(t, "5.2 and later", find[*Struct](t, p, "ObjectOptionsIothread").In, "5.2 has it, but does not list it")
-	assert.Equal(t, "10.0 and later", find[*Struct](t, p, "ObjectOptionsACPIGenericPort").In)
+	assert.Equal(t, "9.2 and later", find[*Struct](t, p, "ObjectOptionsACPIGenericPort").In)
 	for _, v := range find[*Enum](t, p, "TransactionActionKind").Values {
 		assert.Contains(t, []string{"", "11.1"}, v.In, v.QAPI) // a simple union's in 5.2
 	}
@@ -65,7 +65,7 @@ func TestAvailability(t *testing.T) {
 	for _, f := range event.Struct.Fields {
 		fields[f.QAPI] = f.In
 	}
-	assert.Equal(t, "10.0 and later", fields["qom-path"])
+	assert.Equal(t, "9.2 and later", fields["qom-path"])
 	assert.Empty(t, fields["device"], "as long as the event itself")
 
 	p, err = Build(newest, Options{Package: "qapi"})

@@ -16,12 +16,12 @@ import (
 
 func TestNearest(t *testing.T) {
 	for version, want := range map[string]string{
-		"2.11": "5.2", "5.2": "5.2", "6.1": "5.2", "8.1": "7.2", "10.1": "10.0", "10.2": "10.2", "99.0": Newest(),
+		"2.11": "5.2", "5.2": "5.2", "6.1": "6.1", "10.2": "10.2", "11.0": "10.2", "99.0": Newest(),
 	} {
 		assert.Equal(t, want, Nearest(version), version)
 	}
-	_, err := Load("8.1", qemu.QMP)
-	assert.ErrorContains(t, err, `there is no schema of QEMU "8.1"; there are those of 5.2,`)
+	_, err := Load("11.0", qemu.QMP)
+	assert.ErrorContains(t, err, `there is no schema of QEMU "11.0"; there are those of 5.2,`)
 }
 
 func TestReplies(t *testing.T) {
