@@ -43,7 +43,8 @@ var arrows = []arrow{
 	{"qapi/...", []string{jsonModule, "qmp", "qmp/codec"}},
 	{"raw", []string{jsonModule, "qmp"}},
 	{"schema", nil},
-	{"schema/qemu", []string{"schema"}},
+	{"schema/merge", []string{"schema"}},
+	{"schema/qemu", []string{"schema", "schema/merge"}},
 	{"generator/...", []string{"generator/...", "schema/...", "github.com/dave/jennifer/..."}},
 }
 

@@ -22,6 +22,7 @@ import (
 	"strings"
 
 	"github.com/goqapi/goqapi/schema"
+	"github.com/goqapi/goqapi/schema/merge"
 )
 
 // The roots of a release's schemas, as arguments of schema.Load.
@@ -69,6 +70,28 @@ func FS(release string) (fs.FS, error) {
 		return nil, fmt.Errorf("there is no schema of QEMU %q; there are those of %s", release, strings.Join(Releases(), ", "))
 	}
 	return fs.Sub(releases, release)
+}
+
+// LoadAll loads a schema of all releases, the oldest first; root is QMP or QGA.
+func LoadAll(root string) ([]merge.Release, error) {
+	var all []merge.Release
+	for _, name := range Releases() {
+		s, err := Load(name, root)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, merge.Release{Name: name, Schema: s})
+	}
+	return all, nil
+}
+
+// Merge loads a schema of all releases, and makes one of them.
+func Merge(root string) (*merge.Merged, error) {
+	all, err := LoadAll(root)
+	if err != nil {
+		return nil, err
+	}
+	return merge.Schemas(all)
 }
 
 // Load loads a schema of a release; root is QMP or QGA.

@@ -72,3 +72,16 @@ func TestCompare(t *testing.T) {
 		require.Equal(t, -c.want, Compare(c.b, c.a), "%s %s", c.b, c.a)
 	}
 }
+
+// TestMerge holds that the releases can be one, and that the exceptions to the rules are
+// needed.
+func TestMerge(t *testing.T) {
+	for _, root := range []string{QMP, QGA} {
+		m, err := Merge(root)
+		require.NoError(t, err)
+		require.Equal(t, Releases(), m.Releases)
+		if root == QMP {
+			require.Empty(t, m.UnusedRows())
+		}
+	}
+}
