@@ -103,3 +103,6 @@ func ExampleClient_GuestExec() {
 	fmt.Println(string(text), err)
 	// Output: {"path":"/bin/uname","arg":["-r"],"capture-output":"separated"} <nil>
 }
+
+// TestAvailability holds what comments say of releases against each release.
+func TestAvailability(t *testing.T) { loadBindings(t).Availability(t, qemu.QGA) }
