@@ -2,8 +2,8 @@
 //
 //	go run github.com/goqapi/goqapi/generator -schema qapi/qapi-schema.json -package qapi -out ./qapi
 //
-// Several schemas, the oldest first, give bindings for all of them. With -known those
-// of the QEMU releases that this module knows come before the ones that are given.
+// Several schemas, the oldest first, give bindings for all of them. With -known the QEMU
+// releases that this module knows and that are older come before them.
 //
 // It loads and checks the schemas, merges them, gives everything a Go name, plans the
 // declarations, prints them, and only then writes files. The same schemas always give
@@ -17,6 +17,7 @@ import (
 	"go/token"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/goqapi/goqapi/generator/internal/describe"
@@ -87,7 +88,7 @@ func parseArgs(args []string, stderr io.Writer) (config, error) {
 		fs.PrintDefaults()
 	}
 	fs.Var(&c.schemas, "schema", "the schema's root `file`, such as qapi/qapi-schema.json of QEMU's source; once for each release, the newest last")
-	fs.BoolVar(&c.known, "known", false, "begin with the schemas of the QEMU releases that this module has, from 5.2 on")
+	fs.BoolVar(&c.known, "known", false, "add the QEMU releases that this module knows, from 5.2 on, which are older than the schemas that are given")
 	fs.StringVar(&c.root, "root", "", "the `folder` that includes must stay below (default: for each schema the one above its folder)")
 	fs.StringVar(&c.target, "target", "qmp", "whose schema it is: qmp, or qga for the guest agent")
 	fs.StringVar(&c.pkg, "package", "", "the `name` of the Go package")
@@ -157,6 +158,12 @@ func bindings(c config) ([]emit.File, error) {
 	if err != nil {
 		return nil, err
 	}
+	files, err := bindingsOf(c, releases)
+	return files, name(err)
+}
+
+// bindingsOf makes the bindings for releases, the oldest first.
+func bindingsOf(c config, releases []merge.Release) ([]emit.File, error) {
 	merged, err := merge.Schemas(releases)
 	if err != nil {
 		return nil, err
@@ -173,7 +180,7 @@ func bindings(c config) ([]emit.File, error) {
 		QEMUDocs:     c.docs,
 	})
 	if err != nil {
-		return nil, name(err)
+		return nil, err
 	}
 	return emit.Files(p)
 }
@@ -182,15 +189,6 @@ func bindings(c config) ([]emit.File, error) {
 // the newest as the user would.
 func load(c config) (releases []merge.Release, name func(error) error, err error) {
 	name = func(err error) error { return err }
-	if c.known {
-		root := qemu.QMP
-		if c.target == "qga" {
-			root = qemu.QGA
-		}
-		if releases, err = qemu.LoadAll(root); err != nil {
-			return nil, nil, err
-		}
-	}
 	var opts []schema.Option
 	if c.docs {
 		opts = append(opts, schema.KeepDocs())
@@ -212,12 +210,35 @@ func load(c config) (releases []merge.Release, name func(error) error, err error
 		}
 		releases = append(releases, merge.Release{Name: release, Schema: s})
 	}
-	if len(releases) > 1 {
-		for i := range releases {
+	if c.known {
+		if releases, err = withKnown(c.target, releases); err != nil {
+			return nil, nil, err
+		}
+	}
+	for i := range releases {
+		if len(releases) > 1 {
 			releases[i].Name = shortVersion(releases[i].Name)
 		}
 	}
 	return releases, name, nil
+}
+
+// withKnown adds the releases that this module knows and that are older than the others.
+func withKnown(target string, given []merge.Release) ([]merge.Release, error) {
+	root := qemu.QMP
+	if target == "qga" {
+		root = qemu.QGA
+	}
+	releases, err := qemu.LoadAll(root)
+	if err != nil || len(given) == 0 {
+		return releases, err
+	}
+	first := shortVersion(given[0].Name)
+	if first == "" {
+		return nil, errors.New("with -known the release of the first schema must be known: a file VERSION, or -release")
+	}
+	releases = slices.DeleteFunc(releases, func(r merge.Release) bool { return qemu.Compare(r.Name, first) >= 0 })
+	return append(releases, given...), nil
 }
 
 // shortVersion is a release as people call it: 10.0 for 10.0.13.

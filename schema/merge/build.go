@@ -28,7 +28,7 @@ func (m *merger) build() (*Merged, error) {
 	}
 	b.wire.assume()
 	for key := range m.live {
-		b.types[key] = shell(m.nodes[key].newest())
+		b.types[key] = shell(key, m.nodes[key].newest())
 		for base := baseOf(m.nodes[key].newest()); base != nil; base = base.Base {
 			b.derived[base.Name] = append(b.derived[base.Name], key)
 		}
@@ -48,16 +48,20 @@ func (m *merger) build() (*Merged, error) {
 }
 
 // shell is an empty definition of the same kind.
-func shell(t schema.Type) schema.Type {
+func shell(key string, t schema.Type) schema.Type {
+	common := *t.(schema.Definition).Def()
+	if common.Name != "" {
+		common.Name = key
+	}
 	switch t := t.(type) {
 	case *schema.Enum:
-		return &schema.Enum{Common: t.Common, Prefix: t.Prefix, Implicit: t.Implicit}
+		return &schema.Enum{Common: common, Prefix: t.Prefix, Implicit: t.Implicit}
 	case *schema.Struct:
-		return &schema.Struct{Common: t.Common, Implicit: t.Implicit}
+		return &schema.Struct{Common: common, Implicit: t.Implicit}
 	case *schema.Union:
-		return &schema.Union{Common: t.Common, Simple: t.Simple}
+		return &schema.Union{Common: common, Simple: t.Simple}
 	case *schema.Alternate:
-		return &schema.Alternate{Common: t.Common}
+		return &schema.Alternate{Common: common}
 	}
 	panic("no node is of " + t.TypeName())
 }

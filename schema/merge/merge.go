@@ -52,6 +52,8 @@ type Alias struct {
 	Was schema.Type
 	// WasIn is the schema of the newest release that has the name.
 	WasIn *schema.Schema
+	// Newer: Old is a name of the newest release, for a type that keeps its older one.
+	Newer bool
 	// Args is the command whose arguments in place it was; Old is empty then.
 	Args string
 }
@@ -64,7 +66,10 @@ func Schemas(releases []Release) (*Merged, error) {
 	case 1:
 		return One(releases[0]), nil
 	}
-	m := &merger{releases: releases, renamed: map[string]string{}, used: map[string]bool{}}
+	m := &merger{releases: releases, renamed: map[string]string{}, named: map[string]bool{}, used: map[string]bool{}}
+	for _, name := range m.names(func(schema.Definition) bool { return true }) {
+		m.named[name] = true
+	}
 	m.seed()
 	// Which type stands for others depends on all that correspond to it, so that
 	// this is found step by step.
@@ -91,6 +96,7 @@ type merger struct {
 	nodes    map[string]*node
 	live     map[string]bool // the nodes that are part of the outcome
 	renamed  map[string]string
+	named    map[string]bool // the names that any release has
 	used     map[string]bool
 	errs     schema.ErrorList
 }
@@ -190,7 +196,8 @@ func (m *merger) rename() bool {
 	}
 	found := false
 	for name, keys := range now {
-		if n := m.nodes[name]; n == nil || !n.wired || newest.Lookup(name) != nil || len(keys) != 1 {
+		n := m.nodes[name]
+		if n == nil || !n.wired || newest.Lookup(name) != nil || len(keys) != 1 || isKept(name) {
 			continue
 		}
 		for key := range keys {
@@ -198,6 +205,16 @@ func (m *merger) rename() bool {
 		}
 	}
 	return found
+}
+
+// isKept reports whether a type keeps its older name.
+func isKept(name string) bool {
+	for _, older := range kept {
+		if older == name {
+			return true
+		}
+	}
+	return false
 }
 
 func same(a, b map[string]*node) bool {

@@ -184,7 +184,7 @@ func TestUnion(t *testing.T) {
 		"numbers": {
 			[]string{`{ 'command': 'c', 'data': { 'a': 'int', 'b': 'uint8', 'c': 'int', 'd': 'int', 'e': 'uint32', 'f': 'uint8' } }`,
 				`{ 'command': 'c', 'data': { 'a': 'uint8', 'b': 'uint32', 'c': 'size', 'd': 'number', 'e': 'int', 'f': 'int8' } }`},
-			map[string]string{"c": "command a:int b:uint32 c:size d:number e:int f:int8"}, nil,
+			map[string]string{"c": "command a:uint8 b:uint32 c:size d:number e:int f:int8"}, nil,
 		},
 		"a string and an enum": {
 			[]string{`{ 'command': 'c', 'data': { 'a': 'str', 'b': 'Ee' } }

@@ -30,6 +30,11 @@ func (m *Merged) UnusedRows() []string {
 			unused = append(unused, at)
 		}
 	}
+	for name, older := range kept {
+		if !m.used[older] || !slices.ContainsFunc(m.Aliases, func(a Alias) bool { return a.Old == name }) {
+			unused = append(unused, name)
+		}
+	}
 	slices.Sort(unused)
 	return unused
 }
@@ -181,7 +186,7 @@ func (b *builder) alias() {
 			}
 		}
 		if len(now) == 1 {
-			b.out.Aliases = append(b.out.Aliases, Alias{Old: name, Now: b.types[now[0]], Was: was, WasIn: in})
+			b.out.Aliases = append(b.out.Aliases, Alias{Old: name, Now: b.types[now[0]], Was: was, WasIn: in, Newer: kept[name] == now[0]})
 		}
 	}
 	for _, name := range b.names(isCall) {

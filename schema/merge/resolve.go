@@ -106,6 +106,10 @@ func (m *merger) resolveTo(at string, comps []comp, names func(schema.Type) bool
 			if now := m.renamed[key]; now != "" {
 				key = now
 			}
+			if older := kept[key]; older != "" && m.named[older] {
+				key = older
+				m.used[key] = true
+			}
 			return resolved{key: key, nodes: map[string][]comp{key: comps}}
 		}
 	}
@@ -126,9 +130,10 @@ var spans = map[schema.Builtin]span{
 	schema.Number: {float: true},
 }
 
-// wider is the type that holds the values of both; the newer, if neither does.
+// wider is the type that holds the values of both; the newer, if neither does. A plain int
+// says nothing of the range, so that a size that a newer release gives is right.
 func wider(newer, older schema.Builtin) schema.Builtin {
-	if newer == older || schema.KindOf(newer) != schema.JSONNumber {
+	if newer == older || older == schema.Int || schema.KindOf(newer) != schema.JSONNumber {
 		return newer
 	}
 	if holds(spans[older], spans[newer]) && !holds(spans[newer], spans[older]) {

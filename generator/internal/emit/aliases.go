@@ -8,12 +8,17 @@ import (
 func (g *group) aliases() {
 	for _, a := range g.pkg.Aliases {
 		text := a.Name + " is an older name of [" + a.Of + "]."
-		if a.QAPI != "" {
+		switch {
+		case a.Newer:
+			text = a.Name + " is [" + a.Of + "], which newer releases call " + a.QAPI + " in some places."
+		case a.QAPI != "":
 			text = a.Name + " is [" + a.Of + "], which QEMU called " + a.QAPI + " before."
 		}
 		g.comment(wrap(text)...)
-		g.comment("//")
-		g.comment(wrap("Deprecated: use [" + a.Of + "].")...)
+		if !a.Newer {
+			g.comment("//")
+			g.comment(wrap("Deprecated: use [" + a.Of + "].")...)
+		}
 		g.Type().Id(a.Name).Op("=").Id(a.Of)
 		if len(a.Values) == 0 {
 			continue

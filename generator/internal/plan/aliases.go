@@ -18,8 +18,12 @@ func (b *builder) aliases() {
 		case *schema.Alternate:
 			b.alias(a.Old, names.Exported(a.Old), b.alternates[now].Name)
 		case *schema.Struct:
-			if st := b.structs[now]; st != nil && (a.Old == "" || hadType(a)) {
-				b.alias(a.Old, aliasName(a), st.Name)
+			st := b.structs[now]
+			if st == nil || a.Old != "" && !hadType(a) {
+				continue
+			}
+			if made := b.alias(a.Old, aliasName(a), st.Name); made != nil {
+				made.Newer = a.Newer
 			}
 		}
 	}

@@ -222,6 +222,7 @@ type Wrapper struct {
 // An Alias is an older name of a type.
 type Alias struct {
 	QAPI   string // the older name in the schema; empty if it had none
+	Newer  bool   // the name is QEMU's newest, and the type keeps its older one
 	Name   string
 	Of     string
 	Values []AliasValue // of an enum
