@@ -66,6 +66,30 @@ type MigrateSetParameters = MigrationParameters
 // Deprecated: use [MigrationRAMStats].
 type MigrationStats = MigrationRAMStats
 
+// NetdevUserDomainSuffix is [String], which newer releases call
+// NetdevUserDomainSuffix in some places.
+type NetdevUserDomainSuffix = String
+
+// NetdevUserGuestForward is [String], which newer releases call
+// NetdevUserGuestForward in some places.
+type NetdevUserGuestForward = String
+
+// NetdevUserHostForward is [String], which newer releases call
+// NetdevUserHostForward in some places.
+type NetdevUserHostForward = String
+
+// PasstParameter is [String], which newer releases call PasstParameter in some
+// places.
+type PasstParameter = String
+
+// PasstPortForward is [String], which newer releases call PasstPortForward in
+// some places.
+type PasstPortForward = String
+
+// PasstSearch is [String], which newer releases call PasstSearch in some
+// places.
+type PasstSearch = String
+
 // QCryptoCipherAlgorithm is [QCryptoCipherAlgo], which QEMU called
 // QCryptoCipherAlgorithm before.
 //

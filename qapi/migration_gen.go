@@ -754,11 +754,11 @@ type MigrationParameters struct {
 	AnnounceStep *uint64 `json:"announce-step,omitzero"`
 	// How much may be dirtied, in percent of what is sent in a period, before
 	// auto-converge throttles, 1 to 100. Default 50.
-	ThrottleTriggerThreshold *int64 `json:"throttle-trigger-threshold,omitzero"`
+	ThrottleTriggerThreshold *uint8 `json:"throttle-trigger-threshold,omitzero"`
 	// By how many percent auto-converge slows CPUs at first, 1 to 99. Default 20.
-	CPUThrottleInitial *int64 `json:"cpu-throttle-initial,omitzero"`
+	CPUThrottleInitial *uint8 `json:"cpu-throttle-initial,omitzero"`
 	// By how many percent it slows them further each time, 1 to 99. Default 10.
-	CPUThrottleIncrement *int64 `json:"cpu-throttle-increment,omitzero"`
+	CPUThrottleIncrement *uint8 `json:"cpu-throttle-increment,omitzero"`
 	// Makes the steps smaller when little is missing. Default false.
 	CPUThrottleTailslow *bool `json:"cpu-throttle-tailslow,omitzero"`
 	// The id of a tls-creds object, with endpoint client at the source and server
@@ -780,10 +780,10 @@ type MigrationParameters struct {
 	DowntimeLimit *uint64 `json:"downtime-limit,omitzero"`
 	// Milliseconds between two checkpoints of COLO. Default 20000. Unstable: QEMU
 	// may change or remove it in any release.
-	XCheckpointDelay *int64 `json:"x-checkpoint-delay,omitzero"`
+	XCheckpointDelay *uint32 `json:"x-checkpoint-delay,omitzero"`
 	// Number of connections of multifd, 1 to 255, the same on both sides. Default
 	// 2.
-	MultifdChannels *int64 `json:"multifd-channels,omitzero"`
+	MultifdChannels *uint8 `json:"multifd-channels,omitzero"`
 	// Bytes of the cache of XBZRLE: a power of 2, at least a page. Default 64 MiB.
 	XbzrleCacheSize *uint64 `json:"xbzrle-cache-size,omitzero"`
 	// Limit in bytes per second for pages sent unasked during postcopy. Default 0:
@@ -791,15 +791,15 @@ type MigrationParameters struct {
 	MaxPostcopyBandwidth *uint64 `json:"max-postcopy-bandwidth,omitzero"`
 	// By how many percent auto-converge slows CPUs at most, from
 	// cpu-throttle-initial to 99. Default 99.
-	MaxCPUThrottle *int64 `json:"max-cpu-throttle,omitzero"`
+	MaxCPUThrottle *uint8 `json:"max-cpu-throttle,omitzero"`
 	// How multifd compresses. Default none.
 	MultifdCompression *MultiFDCompression `json:"multifd-compression,omitzero"`
 	// Level of zlib, 0 to 9. Default 1.
-	MultifdZlibLevel *int64 `json:"multifd-zlib-level,omitzero"`
+	MultifdZlibLevel *uint8 `json:"multifd-zlib-level,omitzero"`
 	// Level of qatzip, 1 to 9. Default 1. QEMU 9.2 and later.
 	MultifdQatzipLevel *uint8 `json:"multifd-qatzip-level,omitzero"`
 	// Level of zstd, 0 to 20. Default 1.
-	MultifdZstdLevel *int64 `json:"multifd-zstd-level,omitzero"`
+	MultifdZstdLevel *uint8 `json:"multifd-zstd-level,omitzero"`
 	// Names of nodes and bitmaps in the stream. Once set, what is not in it does
 	// not migrate. If never set, names stay as they are.
 	BlockBitmapMapping []BitmapMigrationNodeAlias `json:"block-bitmap-mapping,omitzero"`
@@ -826,11 +826,11 @@ type MigrationParameters struct {
 	// How hard pages are compressed, from 0 (not at all) to 9. QEMU 5.2 to 9.0.
 	//
 	// Deprecated: QEMU removed it in 9.1; use MultifdZlibLevel.
-	CompressLevel *int64 `json:"compress-level,omitzero"`
+	CompressLevel *uint8 `json:"compress-level,omitzero"`
 	// The number of threads that compress. QEMU 5.2 to 9.0.
 	//
 	// Deprecated: QEMU removed it in 9.1; use MultifdChannels.
-	CompressThreads *int64 `json:"compress-threads,omitzero"`
+	CompressThreads *uint8 `json:"compress-threads,omitzero"`
 	// Waits for a thread if none is free; otherwise such a page is sent as it is.
 	// QEMU 5.2 to 9.0.
 	//
@@ -839,7 +839,7 @@ type MigrationParameters struct {
 	// The number of threads that decompress, on the destination. QEMU 5.2 to 9.0.
 	//
 	// Deprecated: QEMU removed it in 9.1; use MultifdChannels.
-	DecompressThreads *int64 `json:"decompress-threads,omitzero"`
+	DecompressThreads *uint8 `json:"decompress-threads,omitzero"`
 	// When disks are copied, leaves out what their backing images hold. QEMU 5.2 to
 	// 9.0.
 	//
@@ -858,11 +858,11 @@ func (x *MigrationParameters) decodeMember(dec *codec.Decoder, name []byte) (boo
 	case "announce-step":
 		return codec.OptionalUint(dec, &x.AnnounceStep)
 	case "throttle-trigger-threshold":
-		return codec.OptionalInt(dec, &x.ThrottleTriggerThreshold)
+		return codec.OptionalUint(dec, &x.ThrottleTriggerThreshold)
 	case "cpu-throttle-initial":
-		return codec.OptionalInt(dec, &x.CPUThrottleInitial)
+		return codec.OptionalUint(dec, &x.CPUThrottleInitial)
 	case "cpu-throttle-increment":
-		return codec.OptionalInt(dec, &x.CPUThrottleIncrement)
+		return codec.OptionalUint(dec, &x.CPUThrottleIncrement)
 	case "cpu-throttle-tailslow":
 		return codec.OptionalBool(dec, &x.CPUThrottleTailslow)
 	case "tls-creds":
@@ -878,23 +878,23 @@ func (x *MigrationParameters) decodeMember(dec *codec.Decoder, name []byte) (boo
 	case "downtime-limit":
 		return codec.OptionalUint(dec, &x.DowntimeLimit)
 	case "x-checkpoint-delay":
-		return codec.OptionalInt(dec, &x.XCheckpointDelay)
+		return codec.OptionalUint(dec, &x.XCheckpointDelay)
 	case "multifd-channels":
-		return codec.OptionalInt(dec, &x.MultifdChannels)
+		return codec.OptionalUint(dec, &x.MultifdChannels)
 	case "xbzrle-cache-size":
 		return codec.OptionalUint(dec, &x.XbzrleCacheSize)
 	case "max-postcopy-bandwidth":
 		return codec.OptionalUint(dec, &x.MaxPostcopyBandwidth)
 	case "max-cpu-throttle":
-		return codec.OptionalInt(dec, &x.MaxCPUThrottle)
+		return codec.OptionalUint(dec, &x.MaxCPUThrottle)
 	case "multifd-compression":
 		return codec.OptionalString(dec, &x.MultifdCompression)
 	case "multifd-zlib-level":
-		return codec.OptionalInt(dec, &x.MultifdZlibLevel)
+		return codec.OptionalUint(dec, &x.MultifdZlibLevel)
 	case "multifd-qatzip-level":
 		return codec.OptionalUint(dec, &x.MultifdQatzipLevel)
 	case "multifd-zstd-level":
-		return codec.OptionalInt(dec, &x.MultifdZstdLevel)
+		return codec.OptionalUint(dec, &x.MultifdZstdLevel)
 	case "block-bitmap-mapping":
 		return codec.List(dec, &x.BlockBitmapMapping, (*BitmapMigrationNodeAlias).decode)
 	case "x-vcpu-dirty-limit-period":
@@ -912,13 +912,13 @@ func (x *MigrationParameters) decodeMember(dec *codec.Decoder, name []byte) (boo
 	case "cpr-exec-command":
 		return codec.Strings(dec, &x.CprExecCommand)
 	case "compress-level":
-		return codec.OptionalInt(dec, &x.CompressLevel)
+		return codec.OptionalUint(dec, &x.CompressLevel)
 	case "compress-threads":
-		return codec.OptionalInt(dec, &x.CompressThreads)
+		return codec.OptionalUint(dec, &x.CompressThreads)
 	case "compress-wait-thread":
 		return codec.OptionalBool(dec, &x.CompressWaitThread)
 	case "decompress-threads":
-		return codec.OptionalInt(dec, &x.DecompressThreads)
+		return codec.OptionalUint(dec, &x.DecompressThreads)
 	case "block-incremental":
 		return codec.OptionalBool(dec, &x.BlockIncremental)
 	}
@@ -943,13 +943,13 @@ func (x *MigrationParameters) encodeMembers(e *codec.Encoder) {
 		e.Uint("announce-step", *x.AnnounceStep)
 	}
 	if x.ThrottleTriggerThreshold != nil {
-		e.Int("throttle-trigger-threshold", *x.ThrottleTriggerThreshold)
+		e.Uint("throttle-trigger-threshold", uint64(*x.ThrottleTriggerThreshold))
 	}
 	if x.CPUThrottleInitial != nil {
-		e.Int("cpu-throttle-initial", *x.CPUThrottleInitial)
+		e.Uint("cpu-throttle-initial", uint64(*x.CPUThrottleInitial))
 	}
 	if x.CPUThrottleIncrement != nil {
-		e.Int("cpu-throttle-increment", *x.CPUThrottleIncrement)
+		e.Uint("cpu-throttle-increment", uint64(*x.CPUThrottleIncrement))
 	}
 	if x.CPUThrottleTailslow != nil {
 		e.Bool("cpu-throttle-tailslow", *x.CPUThrottleTailslow)
@@ -973,10 +973,10 @@ func (x *MigrationParameters) encodeMembers(e *codec.Encoder) {
 		e.Uint("downtime-limit", *x.DowntimeLimit)
 	}
 	if x.XCheckpointDelay != nil {
-		e.Int("x-checkpoint-delay", *x.XCheckpointDelay)
+		e.Uint("x-checkpoint-delay", uint64(*x.XCheckpointDelay))
 	}
 	if x.MultifdChannels != nil {
-		e.Int("multifd-channels", *x.MultifdChannels)
+		e.Uint("multifd-channels", uint64(*x.MultifdChannels))
 	}
 	if x.XbzrleCacheSize != nil {
 		e.Uint("xbzrle-cache-size", *x.XbzrleCacheSize)
@@ -985,19 +985,19 @@ func (x *MigrationParameters) encodeMembers(e *codec.Encoder) {
 		e.Uint("max-postcopy-bandwidth", *x.MaxPostcopyBandwidth)
 	}
 	if x.MaxCPUThrottle != nil {
-		e.Int("max-cpu-throttle", *x.MaxCPUThrottle)
+		e.Uint("max-cpu-throttle", uint64(*x.MaxCPUThrottle))
 	}
 	if x.MultifdCompression != nil {
 		e.String("multifd-compression", string(*x.MultifdCompression))
 	}
 	if x.MultifdZlibLevel != nil {
-		e.Int("multifd-zlib-level", *x.MultifdZlibLevel)
+		e.Uint("multifd-zlib-level", uint64(*x.MultifdZlibLevel))
 	}
 	if x.MultifdQatzipLevel != nil {
 		e.Uint("multifd-qatzip-level", uint64(*x.MultifdQatzipLevel))
 	}
 	if x.MultifdZstdLevel != nil {
-		e.Int("multifd-zstd-level", *x.MultifdZstdLevel)
+		e.Uint("multifd-zstd-level", uint64(*x.MultifdZstdLevel))
 	}
 	if x.BlockBitmapMapping != nil {
 		e.Value("block-bitmap-mapping", &x.BlockBitmapMapping)
@@ -1024,16 +1024,16 @@ func (x *MigrationParameters) encodeMembers(e *codec.Encoder) {
 		e.Value("cpr-exec-command", &x.CprExecCommand)
 	}
 	if x.CompressLevel != nil {
-		e.Int("compress-level", *x.CompressLevel)
+		e.Uint("compress-level", uint64(*x.CompressLevel))
 	}
 	if x.CompressThreads != nil {
-		e.Int("compress-threads", *x.CompressThreads)
+		e.Uint("compress-threads", uint64(*x.CompressThreads))
 	}
 	if x.CompressWaitThread != nil {
 		e.Bool("compress-wait-thread", *x.CompressWaitThread)
 	}
 	if x.DecompressThreads != nil {
-		e.Int("decompress-threads", *x.DecompressThreads)
+		e.Uint("decompress-threads", uint64(*x.DecompressThreads))
 	}
 	if x.BlockIncremental != nil {
 		e.Bool("block-incremental", *x.BlockIncremental)

@@ -120,36 +120,6 @@ func (v NetdevNIC) encodeNetdev(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// PasstSearch is a search domain for passt.
-//
-// QAPI: struct PasstSearch (net.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.PasstSearch
-//
-// QEMU 10.1 and later.
-type PasstSearch struct {
-	// The domain.
-	Str string `json:"str"`
-}
-
-// PasstPortForward is a set of ports for passt to forward.
-//
-// QAPI: struct PasstPortForward (net.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.PasstPortForward
-//
-// QEMU 10.1 and later.
-type PasstPortForward struct {
-	// Ports or ranges in the syntax of passt's options -t and -u.
-	Str string `json:"str"`
-}
-
-// PasstParameter is an argument for passt that has no option of its own here.
-//
-// QAPI: struct PasstParameter (net.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.PasstParameter
-//
-// QEMU 10.1 and later.
-type PasstParameter struct {
-	// The argument as it appears on the command line.
-	Str string `json:"str"`
-}
-
 // NetdevPasst are the options of a network without privileges through passt, a
 // faster successor of user.
 //
@@ -186,7 +156,7 @@ type NetdevPasst struct {
 	// Address of the name server for the guest.
 	DNS *string `json:"dns,omitzero"`
 	// Search domains for the guest.
-	Search []PasstSearch `json:"search,omitzero"`
+	Search []String `json:"search,omitzero"`
 	// Host name for the guest, with domain.
 	FQDN *string `json:"fqdn,omitzero"`
 	// Whether DHCP tells the guest name servers.
@@ -222,12 +192,14 @@ type NetdevPasst struct {
 	IPv4 *bool `json:"ipv4,omitzero"`
 	// Whether IPv6 is on.
 	IPv6 *bool `json:"ipv6,omitzero"`
-	// TCP ports that are forwarded to the guest.
-	TCPPorts []PasstPortForward `json:"tcp-ports,omitzero"`
-	// UDP ports that are forwarded to the guest.
-	UDPPorts []PasstPortForward `json:"udp-ports,omitzero"`
-	// Further arguments of passt.
-	Param []PasstParameter `json:"param,omitzero"`
+	// TCP ports or ranges that are forwarded to the guest, in the syntax of passt's
+	// option -t.
+	TCPPorts []String `json:"tcp-ports,omitzero"`
+	// UDP ports or ranges that are forwarded to the guest, in the syntax of passt's
+	// option -u.
+	UDPPorts []String `json:"udp-ports,omitzero"`
+	// Further arguments of passt, as they appear on its command line.
+	Param []String `json:"param,omitzero"`
 }
 
 func (x *NetdevPasst) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
@@ -418,31 +390,6 @@ func (v NetdevPasst) encodeNetdev(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// NetdevUserDomainSuffix is a search domain for a user network.
-//
-// QAPI: struct NetdevUserDomainSuffix (net.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.NetdevUserDomainSuffix
-type NetdevUserDomainSuffix struct {
-	// The domain.
-	Str string `json:"str"`
-}
-
-// NetdevUserHostForward is a port of the host that leads into the guest.
-//
-// QAPI: struct NetdevUserHostForward (net.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.NetdevUserHostForward
-type NetdevUserHostForward struct {
-	// In the form [tcp|udp]:[hostaddr]:hostport-[guestaddr]:guestport.
-	Str string `json:"str"`
-}
-
-// NetdevUserGuestForward is an address in a user network at which a service of
-// the host answers.
-//
-// QAPI: struct NetdevUserGuestForward (net.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-net.NetdevUserGuestForward
-type NetdevUserGuestForward struct {
-	// In the form [tcp]:server:port-DEV, DEV a character device or cmd:COMMAND.
-	Str string `json:"str"`
-}
-
 // NetdevUser are the options of a user network: NAT inside QEMU (libslirp),
 // without privileges. The guest gets out, but nobody in.
 //
@@ -476,7 +423,7 @@ type NetdevUser struct {
 	// absent.
 	DNS *string `json:"dns,omitzero"`
 	// Search domains for the guest.
-	Dnssearch []NetdevUserDomainSuffix `json:"dnssearch,omitzero"`
+	Dnssearch []String `json:"dnssearch,omitzero"`
 	// Domain name for the guest.
 	Domainname *string `json:"domainname,omitzero"`
 	// IPv6 network; fec0:: if absent.
@@ -492,10 +439,12 @@ type NetdevUser struct {
 	SMB *string `json:"smb,omitzero"`
 	// The address of the SMB server; number 4 of the network if absent.
 	Smbserver *string `json:"smbserver,omitzero"`
-	// Ports of the host that lead into the guest.
-	Hostfwd []NetdevUserHostForward `json:"hostfwd,omitzero"`
-	// Addresses in the network at which services of the host answer.
-	Guestfwd []NetdevUserGuestForward `json:"guestfwd,omitzero"`
+	// Ports of the host that lead into the guest, each in the form
+	// [tcp|udp]:[hostaddr]:hostport-[guestaddr]:guestport.
+	Hostfwd []String `json:"hostfwd,omitzero"`
+	// Addresses in the network at which services of the host answer, each in the
+	// form [tcp]:server:port-DEV, DEV a character device or cmd:COMMAND.
+	Guestfwd []String `json:"guestfwd,omitzero"`
 	// Name of the TFTP server that DHCP tells (option 66).
 	TFTPServerName *string `json:"tftp-server-name,omitzero"`
 }
@@ -2159,4 +2108,12 @@ func (x *NetdevVhostUserDisconnectedEvent) decodeEvent(e qmp.Event) error {
 // QEMU 10.0 and later.
 func (c *Client) OnNetdevVhostUserDisconnected(f func(NetdevVhostUserDisconnectedEvent)) (stop func()) {
 	return on(c, f)
+}
+
+// String is a string that is an object of its own.
+//
+// QAPI: struct String (net.json)
+type String struct {
+	// The string.
+	Str string `json:"str"`
 }
