@@ -200,3 +200,16 @@ func TestQEMUReplies(t *testing.T) {
 		assert.Empty(t, checker.Unknown)
 	})
 }
+
+// TestSupportedPathsAreKnown holds that what a server supports is a path that some release
+// has, and that the paths that none supports are not.
+func TestSupportedPathsAreKnown(t *testing.T) {
+	for path, in := range supported {
+		err := qemu.CheckPath(qemu.QMP, path)
+		if in == [4]bool{} && path != "blockdev-add/node-name=x" { // it can be any string
+			assert.Error(t, err, path)
+		} else {
+			assert.NoError(t, err, path)
+		}
+	}
+}

@@ -20,6 +20,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/goqapi/goqapi/schema"
 	"github.com/goqapi/goqapi/schema/merge"
@@ -106,3 +107,27 @@ func Load(release, root string) (*schema.Schema, error) {
 	}
 	return s, nil
 }
+
+// CheckPath reports what is wrong with a path, such as "blockdev-add/driver=qcow2", that no
+// release has: it is misspelt. The error says which part, and what is most like it. root is
+// QMP or QGA.
+func CheckPath(root, path string) error {
+	merged := mergedQMP
+	if root == QGA {
+		merged = mergedQGA
+	}
+	m, err := merged()
+	if err != nil {
+		return err
+	}
+	if err := m.CheckPath(path); err != nil {
+		return fmt.Errorf("no release of QEMU has %w", err)
+	}
+	return nil
+}
+
+// The schemas of all releases, made once, for paths.
+var (
+	mergedQMP = sync.OnceValues(func() (*merge.Merged, error) { return Merge(QMP) })
+	mergedQGA = sync.OnceValues(func() (*merge.Merged, error) { return Merge(QGA) })
+)
