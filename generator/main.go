@@ -2,9 +2,12 @@
 //
 //	go run github.com/goqapi/goqapi/generator -schema qapi/qapi-schema.json -package qapi -out ./qapi
 //
-// It loads and checks the schema, gives everything a Go name, plans the
-// declarations, prints them, and only then writes files. The same schema
-// always gives the same bytes.
+// Several schemas, the oldest first, give bindings for all of them. With -known the QEMU
+// releases that this module knows and that are older come before them.
+//
+// It loads and checks the schemas, merges them, gives everything a Go name, plans the
+// declarations, prints them, and only then writes files. The same schemas always give
+// the same bytes.
 package main
 
 import (
@@ -14,7 +17,6 @@ import (
 	"go/token"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -22,6 +24,7 @@ import (
 	"github.com/goqapi/goqapi/generator/internal/emit"
 	"github.com/goqapi/goqapi/generator/internal/plan"
 	"github.com/goqapi/goqapi/schema"
+	"github.com/goqapi/goqapi/schema/merge"
 	"github.com/goqapi/goqapi/schema/qemu"
 )
 
@@ -42,8 +45,9 @@ var errUsage = errors.New("wrong usage")
 
 // A config is what the command line asks for.
 type config struct {
-	schema  string
+	schemas list
 	root    string
+	known   bool
 	target  string
 	pkg     string
 	out     string
@@ -53,10 +57,24 @@ type config struct {
 	check   bool
 }
 
+// A list is a flag that can be given several times.
+type list []string
+
+func (l *list) String() string { return strings.Join(*l, " ") }
+
+// Set adds a value.
+func (l *list) Set(value string) error {
+	*l = append(*l, value)
+	return nil
+}
+
 const usage = `Usage: generator -schema FILE -package NAME -out DIR [flags]
 
 Writes Go bindings for the QAPI schema whose root is FILE into DIR, a file for
 each module. Files of an earlier run that are no longer needed are removed.
+
+With several schemas, the oldest first, the bindings have what any of them has,
+and say which release has what.
 
 Flags:
 `
@@ -69,12 +87,13 @@ func parseArgs(args []string, stderr io.Writer) (config, error) {
 		fmt.Fprint(stderr, usage)
 		fs.PrintDefaults()
 	}
-	fs.StringVar(&c.schema, "schema", "", "the schema's root `file`, such as qapi/qapi-schema.json of QEMU's source")
-	fs.StringVar(&c.root, "root", "", "the `folder` that includes must stay below (default: the one above the schema's)")
+	fs.Var(&c.schemas, "schema", "the schema's root `file`, such as qapi/qapi-schema.json of QEMU's source; once for each release, the newest last")
+	fs.BoolVar(&c.known, "known", false, "add the QEMU releases that this module knows, from 5.2 on, which are older than the schemas that are given")
+	fs.StringVar(&c.root, "root", "", "the `folder` that includes must stay below (default: for each schema the one above its folder)")
 	fs.StringVar(&c.target, "target", "qmp", "whose schema it is: qmp, or qga for the guest agent")
 	fs.StringVar(&c.pkg, "package", "", "the `name` of the Go package")
 	fs.StringVar(&c.out, "out", "", "the `folder` to write to; it is made if need be")
-	fs.StringVar(&c.release, "release", "", "QEMU's `release`, for the files' headings (default: the text of a file VERSION below the root)")
+	fs.StringVar(&c.release, "release", "", "the `release` of the newest schema (default: the text of a file VERSION below the root)")
 	fs.StringVar(&c.texts, "descriptions", "", "a `folder` of descriptions in our own words, a file for each module, for the comments")
 	fs.BoolVar(&c.docs, "docs", false, "carry QEMU's own documentation over; the files are then under QEMU's licence")
 	fs.BoolVar(&c.check, "check", false, "write nothing; fail if what is in the folder differs")
@@ -91,17 +110,16 @@ func parseArgs(args []string, stderr io.Writer) (config, error) {
 	switch {
 	case fs.NArg() > 0:
 		return complain("unexpected argument %q", fs.Arg(0))
-	case c.schema == "" || c.pkg == "" || c.out == "":
-		return complain("-schema, -package and -out are needed")
+	case len(c.schemas) == 0 && !c.known:
+		return complain("-schema or -known is needed")
+	case c.pkg == "" || c.out == "":
+		return complain("-package and -out are needed")
 	case c.target != "qmp" && c.target != "qga":
 		return complain("-target is qmp or qga, not %q", c.target)
 	case !token.IsIdentifier(c.pkg) || c.pkg == "_":
 		return complain("-package is a name in Go, not %q", c.pkg)
 	case c.release != "" && !version.MatchString(c.release):
 		return complain("-release is a version such as 11.1, not %q", c.release)
-	}
-	if c.root == "" {
-		c.root = filepath.Join(filepath.Dir(c.schema), "..")
 	}
 	return c, nil
 }
@@ -128,48 +146,108 @@ func run(args []string, stdout, stderr io.Writer) error {
 
 // generate is the generator without its input and output of files' text.
 func generate(c config) ([]emit.File, error) {
-	src, err := openSource(c)
-	if err != nil {
-		return nil, fmt.Errorf("generator: %w", err)
-	}
-	defer src.root.Close()
-	var opts []schema.Option
-	if c.docs {
-		opts = append(opts, schema.KeepDocs())
-	}
-	s, err := src.load(opts...)
-	if err != nil {
-		return nil, fmt.Errorf("generator: %w", src.named(err))
-	}
-	if c.release == "" {
-		if c.release, err = src.version(); err != nil {
-			return nil, fmt.Errorf("generator: %w", err)
-		}
-	}
-	releases, err := knownReleases(c, s)
-	if err != nil {
-		return nil, fmt.Errorf("generator: %w", err)
-	}
-	descriptions, err := loadDescriptions(c.texts, s)
-	if err != nil {
-		return nil, fmt.Errorf("generator: descriptions: %w", err)
-	}
-	p, err := plan.Build(s, plan.Options{
-		Package:      c.pkg,
-		Schema:       heading(c),
-		Agent:        c.target == "qga",
-		Releases:     releases,
-		Descriptions: descriptions,
-		QEMUDocs:     c.docs,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("generator: %w", src.named(err))
-	}
-	files, err := emit.Files(p)
+	files, err := bindings(c)
 	if err != nil {
 		return nil, fmt.Errorf("generator: %w", err)
 	}
 	return files, nil
+}
+
+func bindings(c config) ([]emit.File, error) {
+	releases, name, err := load(c)
+	if err != nil {
+		return nil, err
+	}
+	files, err := bindingsOf(c, releases)
+	return files, name(err)
+}
+
+// bindingsOf makes the bindings for releases, the oldest first.
+func bindingsOf(c config, releases []merge.Release) ([]emit.File, error) {
+	merged, err := merge.Schemas(releases)
+	if err != nil {
+		return nil, err
+	}
+	descriptions, err := loadDescriptions(c.texts, merged.Schema)
+	if err != nil {
+		return nil, fmt.Errorf("descriptions: %w", err)
+	}
+	p, err := plan.Build(merged, plan.Options{
+		Package:      c.pkg,
+		Schema:       heading(c.target, releases),
+		Agent:        c.target == "qga",
+		Descriptions: descriptions,
+		QEMUDocs:     c.docs,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return emit.Files(p)
+}
+
+// load loads all schemas, the oldest first. name names the files in what is wrong with
+// the newest as the user would.
+func load(c config) (releases []merge.Release, name func(error) error, err error) {
+	name = func(err error) error { return err }
+	var opts []schema.Option
+	if c.docs {
+		opts = append(opts, schema.KeepDocs())
+	}
+	for i, file := range c.schemas {
+		src, err := openSource(file, c.root)
+		if err != nil {
+			return nil, nil, err
+		}
+		defer src.root.Close()
+		name = src.named
+		s, err := src.load(opts...)
+		if err != nil {
+			return nil, nil, name(err)
+		}
+		release, err := src.version()
+		if err != nil {
+			return nil, nil, err
+		}
+		if i == len(c.schemas)-1 && c.release != "" {
+			release = c.release
+		}
+		releases = append(releases, merge.Release{Name: release, Schema: s})
+	}
+	if c.known {
+		if releases, err = withKnown(c.target, releases); err != nil {
+			return nil, nil, err
+		}
+	}
+	for i := range releases {
+		if len(releases) > 1 {
+			releases[i].Name = shortVersion(releases[i].Name)
+		}
+	}
+	return releases, name, nil
+}
+
+// withKnown adds the releases that this module knows and that are older than the others.
+func withKnown(target string, given []merge.Release) ([]merge.Release, error) {
+	root := qemu.QMP
+	if target == "qga" {
+		root = qemu.QGA
+	}
+	releases, err := qemu.LoadAll(root)
+	if err != nil || len(given) == 0 {
+		return releases, err
+	}
+	first := shortVersion(given[0].Name)
+	if first == "" {
+		return nil, errors.New("with -known the release of the first schema must be known: a file VERSION, or -release")
+	}
+	releases = slices.DeleteFunc(releases, func(r merge.Release) bool { return qemu.Compare(r.Name, first) >= 0 })
+	return append(releases, given...), nil
+}
+
+// shortVersion is a release as people call it: 10.0 for 10.0.13.
+func shortVersion(version string) string {
+	parts := strings.SplitN(version, ".", 3)
+	return strings.Join(parts[:min(2, len(parts))], ".")
 }
 
 // loadDescriptions reads the descriptions in a folder, which must be of this
@@ -192,42 +270,14 @@ func loadDescriptions(dir string, s *schema.Schema) (describe.Descriptions, erro
 }
 
 // heading says where the bindings come from.
-func heading(c config) string {
+func heading(target string, releases []merge.Release) string {
 	what := "QEMU"
-	if c.target == "qga" {
+	if target == "qga" {
 		what = "QEMU's guest agent"
 	}
-	return strings.TrimSpace(what + " " + c.release)
-}
-
-// knownReleases are the releases that comments can tell about: those of the
-// snapshots, with the schema at hand in place of that of its own release. A
-// schema of no known version is compared with none.
-func knownReleases(c config, s *schema.Schema) ([]plan.Release, error) {
-	parts := strings.SplitN(c.release, ".", 3)
-	if len(parts) < 2 {
-		return nil, nil
+	oldest, newest := releases[0].Name, releases[len(releases)-1].Name
+	if oldest != newest {
+		newest = oldest + " to " + newest
 	}
-	own := parts[0] + "." + parts[1]
-	root := qemu.QMP
-	if c.target == "qga" {
-		root = qemu.QGA
-	}
-	names := qemu.Releases()
-	if !slices.Contains(names, own) {
-		names = append(names, own)
-		slices.SortFunc(names, qemu.Compare)
-	}
-	var releases []plan.Release
-	for _, name := range names {
-		known := s
-		if name != own {
-			var err error
-			if known, err = qemu.Load(name, root); err != nil {
-				return nil, err
-			}
-		}
-		releases = append(releases, plan.Release{Name: name, Schema: known})
-	}
-	return releases, nil
+	return strings.TrimSpace(what + " " + newest)
 }

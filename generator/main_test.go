@@ -19,7 +19,7 @@ const example = "testdata/example/qapi/schema.json"
 // TestExample compares the bindings of a small schema with files that people
 // can read. UPDATE=1 writes them anew.
 func TestExample(t *testing.T) {
-	files, err := generate(config{schema: example, root: "testdata/example", target: "qmp", pkg: "example", release: "0.1"})
+	files, err := generate(config{schemas: list{example}, root: "testdata/example", target: "qmp", pkg: "example", release: "0.1"})
 	require.NoError(t, err)
 	var names []string
 	for _, f := range files {
@@ -40,7 +40,7 @@ func TestExample(t *testing.T) {
 }
 
 func TestSameInputSameBytes(t *testing.T) {
-	c := config{schema: "../schema/qemu/11.1/qapi/qapi-schema.json", root: "../schema/qemu/11.1", target: "qmp", pkg: "qapi"}
+	c := config{known: true, target: "qmp", pkg: "qapi"}
 	first, err := generate(c)
 	require.NoError(t, err)
 	for range 2 {
@@ -86,7 +86,8 @@ func TestUsage(t *testing.T) {
 		want string
 		is   error
 	}{
-		"nothing":              {nil, "-schema, -package and -out are needed", errUsage},
+		"nothing":              {nil, "-schema or -known is needed", errUsage},
+		"no package":           {[]string{"-known"}, "-package and -out are needed", errUsage},
 		"unknown flag":         {[]string{"-frobnicate"}, "not defined: -frobnicate", errUsage},
 		"stray argument":       {[]string{"-schema", "a", "b"}, `unexpected argument "b"`, errUsage},
 		"unknown target":       {[]string{"-schema", "a", "-package", "b", "-out", "c", "-target", "d"}, "qmp or qga", errUsage},
@@ -198,10 +199,47 @@ func TestNoDescriptions(t *testing.T) {
 }
 
 func BenchmarkGenerate(b *testing.B) {
-	c := config{schema: "../schema/qemu/11.1/qapi/qapi-schema.json", root: "../schema/qemu/11.1", target: "qmp", pkg: "qapi"}
+	c := config{known: true, target: "qmp", pkg: "qapi"}
 	for b.Loop() {
 		if _, err := generate(c); err != nil {
 			b.Fatal(err)
 		}
 	}
+}
+
+// TestKnown adds the releases before a schema of somebody's own, here a changed QEMU 7.2.
+func TestKnown(t *testing.T) {
+	root := t.TempDir()
+	require.NoError(t, os.CopyFS(root, os.DirFS("../schema/qemu/7.2")))
+	control := filepath.Join(root, "qapi", "control.json")
+	text, err := os.ReadFile(control)
+	require.NoError(t, err)
+	text = append(text, "\n##\n# @x-own:\n#\n# @speed:\n##\n{ 'command': 'x-own', 'data': { '*speed': 'int' } }\n"...)
+	require.NoError(t, os.WriteFile(control, text, 0o666))
+	own := filepath.Join(root, "qapi", "qapi-schema.json")
+
+	generated := func(args ...string) string {
+		out := filepath.Join(t.TempDir(), "out")
+		args = append(args, "-package", "p", "-out", out)
+		require.NoError(t, run(args, new(bytes.Buffer), new(bytes.Buffer)))
+		text, err := os.ReadFile(filepath.Join(out, "control_gen.go"))
+		require.NoError(t, err)
+		return string(text)
+	}
+	with := generated("-known", "-schema", own)
+	assert.Contains(t, with, "from control.json of QEMU 5.2 to 7.2; DO NOT EDIT.")
+	assert.Contains(t, with, "QEMU 7.2 and later.\nfunc (c *Client) XOwn(ctx context.Context, args ...XOwnArgs) error {")
+	assert.Contains(t, with, "// QEMU 5.2 only.\n//\n// Deprecated: QEMU removed it in 6.0; use [Client.QueryQMPSchema].")
+	alone := generated("-schema", own)
+	assert.Contains(t, alone, "from control.json of QEMU 7.2.0; DO NOT EDIT.")
+	assert.NotContains(t, alone, "QEMU 7.2 and later")
+
+	// Two schemas, without those of this module.
+	two := generated("-schema", "../schema/qemu/7.1/qapi/qapi-schema.json", "-schema", own)
+	assert.Contains(t, two, "QEMU 7.1 to 7.2")
+	assert.NotContains(t, two, "QEMU 5.2")
+
+	require.NoError(t, os.Remove(filepath.Join(root, "VERSION")))
+	err = run([]string{"-known", "-schema", own, "-package", "p", "-out", root}, new(bytes.Buffer), new(bytes.Buffer))
+	assert.EqualError(t, err, "generator: with -known the release of the first schema must be known: a file VERSION, or -release")
 }

@@ -19,7 +19,7 @@ func TestOddSchemas(t *testing.T) {
 	require.NotEmpty(t, schemas)
 	dir := userModule(t)
 	for _, schema := range schemas {
-		files, err := generate(config{schema: schema, root: "testdata/odd", target: "qmp", pkg: "odd"})
+		files, err := generate(config{schemas: list{schema}, root: "testdata/odd", target: "qmp", pkg: "odd"})
 		if !assert.NoError(t, err) {
 			continue
 		}

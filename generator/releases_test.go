@@ -14,19 +14,19 @@ import (
 	"github.com/goqapi/goqapi/schema/qemu"
 )
 
-// TestReleasesCompile generates bindings of every known release, of QMP and of
-// the guest agent, into a module of somebody else's, and compiles them.
+// TestReleasesCompile generates bindings of some releases alone, of QMP and of the
+// guest agent, into a module of somebody else's, and compiles them.
 func TestReleasesCompile(t *testing.T) {
 	if testing.Short() {
-		t.Skip("it compiles ten packages")
+		t.Skip("it compiles eight packages")
 	}
 	dir := userModule(t)
-	for _, release := range qemu.Releases() {
+	for _, release := range []string{"5.2", "7.2", "10.0", "11.1"} {
 		for _, target := range []string{"qmp", "qga"} {
 			root := map[string]string{"qmp": qemu.QMP, "qga": qemu.QGA}[target]
 			pkg := target + strings.ReplaceAll(release, ".", "_")
 			files, err := generate(config{
-				schema: filepath.Join("..", "schema", "qemu", release, root), root: filepath.Join("..", "schema", "qemu", release),
+				schemas: list{filepath.Join("..", "schema", "qemu", release, root)}, root: filepath.Join("..", "schema", "qemu", release),
 				target: target, pkg: pkg,
 			})
 			require.NoError(t, err)
@@ -43,7 +43,7 @@ func TestDocs(t *testing.T) {
 	for _, release := range []string{"5.2", "7.2", "10.0", "10.2"} {
 		root := wiretest.Data(t, "schema", release)
 		pkg := "docs" + strings.ReplaceAll(release, ".", "_")
-		files, err := generate(config{schema: filepath.Join(root, qemu.QMP), root: root, target: "qmp", pkg: pkg, docs: true})
+		files, err := generate(config{schemas: list{filepath.Join(root, qemu.QMP)}, root: root, target: "qmp", pkg: pkg, docs: true})
 		require.NoError(t, err)
 		_, err = write(filepath.Join(dir, pkg), files)
 		require.NoError(t, err)

@@ -22,23 +22,26 @@ type source struct {
 	given  string // that file as the user gave it
 }
 
-// openSource opens the schema's root such that not even symbolic links lead
+// openSource opens the folder that a schema's files are below, such that not even symbolic links lead
 // out of it.
-func openSource(c config) (*source, error) {
-	root, err := filepath.Abs(c.root)
+func openSource(schema, below string) (*source, error) {
+	if below == "" {
+		below = filepath.Join(filepath.Dir(schema), "..")
+	}
+	root, err := filepath.Abs(below)
 	if err != nil {
 		return nil, err
 	}
-	file, err := filepath.Abs(c.schema)
+	file, err := filepath.Abs(schema)
 	if err != nil {
 		return nil, err
 	}
 	inside, err := filepath.Rel(root, file)
 	if err != nil || !filepath.IsLocal(inside) {
-		return nil, fmt.Errorf("schema %s is not below root %s", c.schema, c.root)
+		return nil, fmt.Errorf("schema %s is not below root %s", schema, below)
 	}
-	s := &source{inside: filepath.ToSlash(inside), given: c.schema}
-	s.root, err = os.OpenRoot(c.root)
+	s := &source{inside: filepath.ToSlash(inside), given: schema}
+	s.root, err = os.OpenRoot(below)
 	return s, err
 }
 

@@ -19,7 +19,7 @@ import (
 func TestCodecVersion(t *testing.T) {
 	require.Equal(t, codec.Version, emit.CodecVersion, "the generator and qmp/codec go together")
 	dir := userModule(t)
-	files, err := generate(config{schema: example, root: "testdata/example", target: "qmp", pkg: "example"})
+	files, err := generate(config{schemas: []string{example}, root: "testdata/example", target: "qmp", pkg: "example"})
 	require.NoError(t, err)
 	_, err = write(filepath.Join(dir, "example"), files)
 	require.NoError(t, err)

@@ -1,6 +1,8 @@
 package qapi_test
 
 import (
+	"bytes"
+	"fmt"
 	"io"
 	"net"
 	"testing"
@@ -21,12 +23,16 @@ func answering(b testing.TB, reply string) *qapi.Client {
 		buf := make([]byte, 64<<10)
 		_, _ = io.WriteString(server, `{"QMP": {"version": {"qemu": {"micro": 0, "minor": 1, "major": 11}, "package": ""}, "capabilities": []}}`+"\r\n")
 		for first := true; ; first = false {
-			if _, err := server.Read(buf); err != nil {
+			n, err := server.Read(buf)
+			if err != nil {
 				return
 			}
 			text := out
 			if first {
 				text = []byte("{\"return\": {}}\r\n")
+			}
+			if _, id, ok := bytes.Cut(buf[:n], []byte(`"id":`)); ok { // with the request's last brace
+				text = fmt.Appendf(bytes.TrimSuffix(bytes.Clone(text), []byte("}\r\n")), ", \"id\": %s\r\n", id)
 			}
 			if _, err := server.Write(text); err != nil {
 				return

@@ -9,9 +9,8 @@ import (
 	"github.com/goqapi/goqapi/schema/qemu"
 )
 
-// loadBindings returns the package, with the schema of the release that it is
-// generated from.
+// loadBindings returns the package, with the schema that it is generated from.
 func loadBindings(t testing.TB) wiretest.Bindings {
 	t.Helper()
-	return wiretest.Load(t, "11.1", qemu.QMP, reflect.TypeFor[*qapi.Client](), allTypes)
+	return wiretest.Load(t, qemu.QMP, reflect.TypeFor[*qapi.Client](), allTypes)
 }

@@ -1,6 +1,13 @@
 package qapi_test
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/goqapi/goqapi/schema/qemu"
+)
 
 // TestComplete compares what the bindings declare with the parsed schema.
 func TestComplete(t *testing.T) { loadBindings(t).Complete(t) }
+
+// TestAvailability holds what comments say of releases against each release.
+func TestAvailability(t *testing.T) { loadBindings(t).Availability(t, qemu.QMP) }

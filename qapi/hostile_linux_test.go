@@ -80,15 +80,20 @@ func typed[R any](command func(*qapi.Client, context.Context) (R, error)) func(c
 	}
 }
 
-// typedWith is typed for a command with arguments, which are left out.
-func typedWith[A, R any](command func(*qapi.Client, context.Context, A) (R, error)) func(context.Context, *qapi.Client) error {
-	return typed(func(c *qapi.Client, ctx context.Context) (R, error) { return command(c, ctx, *new(A)) })
+// typedWith is typed for a command whose arguments can be left out.
+func typedWith[A, R any](command func(*qapi.Client, context.Context, ...A) (R, error)) func(context.Context, *qapi.Client) error {
+	return typed(func(c *qapi.Client, ctx context.Context) (R, error) { return command(c, ctx) })
 }
 
 var (
 	nodes      = typedWith((*qapi.Client).QueryNamedBlockNodes)
 	blockStats = typedWith((*qapi.Client).QueryBlockstats)
 )
+
+func monitor(ctx context.Context, c *qapi.Client) error {
+	_, err := c.HumanMonitorCommand(ctx, qapi.HumanMonitorCommandArgs{})
+	return err
+}
 
 func diskStats(ctx context.Context, c *qapi.Client) error {
 	_, err := qga.NewClient(c.Conn()).GuestGetDiskstats(ctx)
@@ -111,7 +116,7 @@ var hostileReplies = []hostile{
 	{"entries with a tag", fill(`[`, `{"meta-type":"enum"}`, `]`), typed((*qapi.Client).QueryQMPSchema), false},
 	{"one large entry", fill(`[{"members":[`, `{}`, `],"meta-type":"object"}]`), typed((*qapi.Client).QueryQMPSchema), false},
 	{"unions in unions", fill(`[`, `{"image":{"format-specific":`+deep(2000, `{"data":{"extents":[{"format-specific":`, `{}`, `}]},"type":"vmdk"}`)+`}}`, `]`), nodes, true},
-	{"a text", func() string { return `"` + strings.Repeat(`\u0041`, replySize()/6) + `"` }, typedWith((*qapi.Client).HumanMonitorCommand), true},
+	{"a text", func() string { return `"` + strings.Repeat(`\u0041`, replySize()/6) + `"` }, monitor, true},
 	{"anything", fill(`[`, `{}`, `]`), execute[any], false},
 	{"anything, with a member", fill(`[`, `{"":0}`, `]`), execute[any], false},
 	{"anything, lists", fill(`[`, `[0]`, `]`), execute[any], false},
@@ -133,7 +138,7 @@ func TestHostileReplies(t *testing.T) {
 	}
 	for _, h := range hostileReplies {
 		t.Run(h.name, func(t *testing.T) {
-			err := decodeIn(t, h.text(), 128<<20+24*replySize(), h.call)
+			err := decodeIn(t, h.text(), min(512<<20, 160<<20+24*replySize()), h.call)
 			if h.ok {
 				require.NoError(t, err)
 			} else if err != nil || replySize() > 8<<20 {

@@ -52,6 +52,9 @@ func NewCapabilities(list []SchemaInfo) *Capabilities {
 // Lists and alternates are looked through. Where no value of a union's tag is
 // given, a member of any variant counts. What a server does not list is not supported
 // as far as it says; [Capabilities.Check] tells that from what it lacks.
+//
+// A path that is misspelt is not supported either. CheckPaths of package qmp/qmptest finds
+// those in a test: it fails for a path that no release of QEMU has.
 func (c *Capabilities) Supports(path string) bool { return c.Check(path) == nil }
 
 // ErrNotListed is wrapped by the error of [Capabilities.Check] if the server does not

@@ -158,7 +158,7 @@ func TestEveryType(t *testing.T) {
 			v := f.fill(typ, 0)
 			check(v.Interface(), secretsOf(v.Interface()))
 			for _, field := range v.Fields() { // a variant by itself has what is secret beside its tag
-				if field.Kind() == reflect.Interface && !field.IsNil() {
+				if field.Kind() == reflect.Interface && field.NumMethod() > 0 && !field.IsNil() {
 					check(field.Interface(), secretsOf(v.Interface()))
 				}
 			}

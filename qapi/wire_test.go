@@ -73,7 +73,7 @@ func TestWire(t *testing.T) {
 		{"further members", qapi.DeviceAddArgs{
 			Driver: "virtio-net-pci", ID: new("n"), Props: map[string]any{"mac": "52:54:00:12:34:56", "addr": int64(3), "big": uint64(math.MaxUint64)},
 		}, `{"driver":"virtio-net-pci","id":"n","addr":3,"big":18446744073709551615,"mac":"52:54:00:12:34:56"}`},
-		{"open enum", qapi.StatusInfo{Status: "levitating"}, `{"running":false,"status":"levitating"}`},
+		{"open enum", qapi.StatusInfo{Status: "levitating"}, `{"running":false,"status":"levitating","singlestep":false}`},
 		{"event", qapi.StopEvent{}, `{}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

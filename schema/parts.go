@@ -54,6 +54,9 @@ func Inherited(def Definition) Definition {
 		if !t.Implicit {
 			return t
 		}
+		if t.Base != nil { // a merged union's, with members that only older releases have
+			return t.Base
+		}
 	case *Union:
 		return t
 	}

@@ -15,7 +15,9 @@ var roots = map[string]string{
 	"qsd": "storage-daemon/qapi/qapi-schema.json",
 }
 
-var releases = []string{"5.2", "7.2", "10.0", "10.2", "11.1"}
+var releases = []string{
+	"5.2", "6.0", "6.1", "6.2", "7.0", "7.1", "7.2", "8.0", "8.1", "8.2", "9.0", "9.1", "9.2", "10.0", "10.1", "10.2", "11.1",
+}
 
 func loadRelease(t testing.TB, release, target string, opts ...schema.Option) *schema.Schema {
 	t.Helper()

@@ -53,7 +53,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"record", "unix:x"}, exitUsage, "wrong number of arguments: 1"},
 		{[]string{"record", "x", "y", "z"}, exitBad, `listen: address "x": it does not begin with its kind`},
 		{[]string{"record", "unix:/none/x", "y", "/none/z"}, exitBad, "open /none/z: no such file"},
-		{[]string{"check", "no-such-file"}, exitBad, "no-such-file is neither a file, nor a folder, nor a known release (5.2, 7.2, "},
+		{[]string{"check", "no-such-file"}, exitBad, "no-such-file is neither a file, nor a folder, nor a known release (5.2, 6.0, "},
 		{[]string{"check", "."}, exitBad, "the folder . holds no schema: neither qapi/qapi-schema.json nor qga/qapi-schema.json is there"},
 	} {
 		code, stdout, stderr := run(t, nil, c.args...)

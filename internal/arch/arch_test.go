@@ -45,7 +45,8 @@ var arrows = []arrow{
 	{"qapi/...", []string{jsonModule, "internal/printable", "qmp", "qmp/codec"}},
 	{"raw", []string{jsonModule, "internal/printable", "qmp", "qmp/codec"}},
 	{"schema", []string{"internal/printable", "internal/regular"}},
-	{"schema/qemu", []string{"schema"}},
+	{"schema/merge", []string{"schema"}},
+	{"schema/qemu", []string{"schema", "schema/merge"}},
 	{"generator/...", []string{"generator/...", "schema/...", "internal/redact", "internal/regular", "github.com/dave/jennifer/..."}},
 }
 

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net"
@@ -95,11 +96,13 @@ func accept(l net.Listener) (net.Conn, error) {
 		return nil, err
 	}
 	_, err = io.WriteString(conn, greeting)
+	request, n := make([]byte, 100), 0
 	if err == nil {
-		_, err = conn.Read(make([]byte, 100))
+		n, err = conn.Read(request)
 	}
 	if err == nil {
-		_, err = io.WriteString(conn, "{\"return\": {}}\r\n")
+		_, id, _ := bytes.Cut(request[:n], []byte(`"id":`)) // with the request's last brace
+		_, err = fmt.Fprintf(conn, "{\"return\": {}, \"id\": %s\r\n", id)
 	}
 	return conn, err
 }

@@ -10,11 +10,13 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/goqapi/goqapi/schema"
+	"github.com/goqapi/goqapi/schema/merge"
 	"github.com/goqapi/goqapi/schema/qemu"
 )
 
@@ -29,15 +31,19 @@ type Bindings struct {
 	Types map[string]reflect.Type
 }
 
+// merged are the schemas of all releases by their root, each made once.
+var merged sync.Map // func() (*merge.Merged, error)
+
 // Load returns the bindings with a type of client, in the folder of the test.
-func Load(t testing.TB, release, root string, client reflect.Type, types map[string]reflect.Type) Bindings {
+func Load(t testing.TB, root string, client reflect.Type, types map[string]reflect.Type) Bindings {
 	t.Helper()
-	s, err := qemu.Load(release, root)
+	once, _ := merged.LoadOrStore(root, sync.OnceValues(func() (*merge.Merged, error) { return qemu.Merge(root) }))
+	m, err := once.(func() (*merge.Merged, error))()
 	require.NoError(t, err)
 	source := os.DirFS(".")
 	commands, err := Methods(client, source)
 	require.NoError(t, err)
-	return Bindings{s, source, commands, Events(client), types}
+	return Bindings{m.Schema, source, commands, Events(client), types}
 }
 
 // Command returns a command of the schema, or nil.
@@ -76,7 +82,11 @@ func Methods(client reflect.Type, source fs.FS) (map[string]Method, error) {
 		}
 		found := Method{Name: name}
 		for i := 1; i < m.Type.NumIn(); i++ {
-			if in := m.Type.In(i); in != contexts {
+			in := m.Type.In(i)
+			if m.Type.IsVariadic() && i == m.Type.NumIn()-1 {
+				in = in.Elem()
+			}
+			if in != contexts {
 				found.Args = in
 			}
 		}

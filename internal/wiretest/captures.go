@@ -3,15 +3,11 @@ package wiretest
 import (
 	"bufio"
 	"encoding/json"
-	"maps"
 	"os"
-	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/goqapi/goqapi/schema"
@@ -138,17 +134,4 @@ func (c *Checker) Dialogue(t testing.TB, path string) {
 		}
 	}
 	require.NoError(t, lines.Err())
-}
-
-// Golden compares a set of lines with a file. With UPDATE=1 it writes the file.
-func Golden(t testing.TB, path string, lines map[string]bool) {
-	t.Helper()
-	got := strings.Join(slices.Sorted(maps.Keys(lines)), "\n") + "\n"
-	if os.Getenv("UPDATE") == "1" {
-		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o777))
-		require.NoError(t, os.WriteFile(path, []byte(got), 0o666))
-	}
-	want, err := os.ReadFile(path)
-	require.NoError(t, err)
-	assert.Equal(t, string(want), got, "UPDATE=1 writes %s anew", path)
 }

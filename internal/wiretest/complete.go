@@ -42,8 +42,8 @@ type declared struct {
 	receivers map[string]int // of each unexported method
 }
 
-// heading is how the comment of a generated declaration begins.
-var heading = regexp.MustCompile(`^(\w+) (?:.*? It )?(?:is the|executes the|is the variant of \[\w+\] for \S+, the) (command|event|enum|struct|union|alternate) (\S+) of \S+\.json\.`)
+// heading is how the comment of a generated declaration says what it is for.
+var heading = regexp.MustCompile(`^(\w+) .*? QAPI: (command|event|enum|struct|union|alternate) (\S+) \(\S+\.json\)`)
 
 func (b Bindings) declared(t testing.TB) declared {
 	t.Helper()
@@ -58,7 +58,7 @@ func (b Bindings) declared(t testing.TB) declared {
 					if !ok || decl.Tok != token.CONST {
 						continue
 					}
-					if enum, ok := v.Type.(*ast.Ident); ok {
+					if enum, ok := v.Type.(*ast.Ident); ok { // else an older name
 						d.values[enum.Name]++
 					}
 				}
@@ -174,7 +174,7 @@ func onlyShape(s *schema.Schema, st *schema.Struct) bool {
 }
 
 // declaredTypes are the exported types of the generated source that values can
-// have: not the client's, and no interfaces.
+// have: not the client's, and no interfaces or older names.
 func (b Bindings) declaredTypes(t testing.TB) map[string]bool {
 	t.Helper()
 	names := map[string]bool{}
@@ -187,7 +187,7 @@ func (b Bindings) declaredTypes(t testing.TB) map[string]bool {
 			for _, spec := range types.Specs {
 				spec := spec.(*ast.TypeSpec)
 				_, isInterface := spec.Type.(*ast.InterfaceType)
-				if !isInterface && spec.Name.IsExported() && spec.Name.Name != "Client" {
+				if !isInterface && !spec.Assign.IsValid() && spec.Name.IsExported() && spec.Name.Name != "Client" {
 					names[spec.Name.Name] = true
 				}
 			}

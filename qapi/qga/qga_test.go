@@ -21,7 +21,7 @@ import (
 // generated from.
 func loadBindings(t testing.TB) wiretest.Bindings {
 	t.Helper()
-	return wiretest.Load(t, "11.1", qemu.QGA, reflect.TypeFor[*qga.Client](), allTypes)
+	return wiretest.Load(t, qemu.QGA, reflect.TypeFor[*qga.Client](), allTypes)
 }
 
 // TestComplete compares what the bindings declare with the parsed schema.
@@ -103,3 +103,6 @@ func ExampleClient_GuestExec() {
 	fmt.Println(string(text), err)
 	// Output: {"path":"/bin/uname","arg":["-r"],"capture-output":"separated"} <nil>
 }
+
+// TestAvailability holds what comments say of releases against each release.
+func TestAvailability(t *testing.T) { loadBindings(t).Availability(t, qemu.QGA) }

@@ -9,7 +9,7 @@
 //
 //	srv := qmptest.Start(t, qmptest.Release("10.0"))
 //	srv.Reply("query-name", qapi.NameInfo{Name: new("vm1")})
-//	qmptest.Handle(srv, srv.Commands.Eject, func(ctx context.Context, args qapi.EjectArgs) error {
+//	qmptest.Handle(srv, srv.Commands.Eject, func(ctx context.Context, args ...qapi.EjectArgs) error {
 //		return &qmp.Error{Class: qmp.ClassGenericError, Desc: "the tray is jammed"}
 //	})
 //	conn, err := srv.Dial(t.Context())
@@ -22,10 +22,10 @@
 //
 // # Releases
 //
-// Values of package qapi's types, which are those of the newest release, are cut to
-// what the release has that is played: members that it does not have yet are left out
-// where they are zero, and those that only it had are sent as zero. One that is set
-// and does not fit fails the test, as does anything that does not fit in another value.
+// Values of package qapi's types, which are those of all releases, are cut to what the
+// release has that is played: members that it does not have are left out where they are
+// zero. One that is set and does not fit fails the test, as does anything that does not
+// fit in another value.
 //
 // # The virtual machine
 //
@@ -105,8 +105,9 @@ type Server struct {
 // An Option sets something about a server.
 type Option func(*Server)
 
-// Release sets the release that the server plays: "5.2", "7.2", "10.0", "10.2" or
-// "11.1". Without it that is the newest. Any other makes [New] panic.
+// Release sets the release that the server plays, such as "7.2": any from 5.2 on
+// that package schema/qemu has. Without it that is the newest. Any other makes [New]
+// panic.
 func Release(name string) Option {
 	return func(s *Server) { s.plays, s.version = name, versionOf(name) }
 }

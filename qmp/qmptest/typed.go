@@ -13,10 +13,13 @@ import (
 // [Server.Commands], and handler has the same type: a name that is misspelt and
 // arguments of another command do not compile.
 //
-//	qmptest.Handle(srv, srv.Commands.Eject, func(ctx context.Context, args qapi.EjectArgs) error {
-//		qmptest.After(ctx, func() { srv.Emit(qapi.DeviceTrayMovedEvent{ID: *args.ID, TrayOpen: true}) })
+//	qmptest.Handle(srv, srv.Commands.DeviceDel, func(ctx context.Context, args qapi.DeviceDelArgs) error {
+//		qmptest.After(ctx, func() { srv.Emit(qapi.DeviceDeletedEvent{Device: &args.ID}) })
 //		return nil
 //	})
+//
+// A handler of a command whose arguments can be left out, such as Eject, takes
+// args ...qapi.EjectArgs, and always gets one of them.
 //
 // What is said of a [Handler] holds for it as well. Handle panics if method is
 // anything else.
@@ -30,7 +33,11 @@ func Handle[F any](s *Server, method, handler F) {
 	s.Handle(command, func(ctx context.Context, req *Request) (any, error) {
 		in := []reflect.Value{reflect.ValueOf(&ctx).Elem()}
 		if f.Type().NumIn() == 2 {
-			args := reflect.New(f.Type().In(1))
+			of := f.Type().In(1)
+			if f.Type().IsVariadic() {
+				of = of.Elem()
+			}
+			args := reflect.New(of)
 			if err := req.Decode(args.Interface()); err != nil {
 				return nil, err
 			}
@@ -64,13 +71,13 @@ type requestKey struct{}
 func commandOf(method any) string {
 	f := reflect.ValueOf(method)
 	if !isCommand(f.Type()) || f.IsNil() {
-		panic(fmt.Sprintf("qmptest: Handle: %T is not what a command's method is: func(context.Context[, arguments]) ([result,] error)", method))
+		panic(fmt.Sprintf("qmptest: Handle: %T is not what a command's method is: func(context.Context[, [...]arguments]) ([result,] error)", method))
 	}
 	var name string
 	ctx, cancel := context.WithCancel(context.WithValue(context.Background(), nameKey{}, &name))
 	cancel()
 	in := []reflect.Value{reflect.ValueOf(&ctx).Elem().Convert(f.Type().In(0))}
-	if f.Type().NumIn() == 2 {
+	if f.Type().NumIn() == 2 && !f.Type().IsVariadic() {
 		in = append(in, reflect.Zero(f.Type().In(1)))
 	}
 	f.Call(in)
@@ -84,7 +91,7 @@ type nameKey struct{}
 
 // isCommand reports whether a type is that of a command's method.
 func isCommand(t reflect.Type) bool {
-	if t.Kind() != reflect.Func || t.IsVariadic() {
+	if t.Kind() != reflect.Func {
 		return false
 	}
 	in, out := t.NumIn(), t.NumOut()

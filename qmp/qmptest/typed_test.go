@@ -18,11 +18,12 @@ import (
 func TestTypedHandlers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv, c, w := start(t)
-		qmptest.Handle(srv, srv.Commands.Eject, func(ctx context.Context, args qapi.EjectArgs) error {
-			if args.ID == nil {
+		qmptest.Handle(srv, srv.Commands.Eject, func(ctx context.Context, args ...qapi.EjectArgs) error {
+			id := args[0].ID
+			if id == nil {
 				return errors.New("which one?")
 			}
-			qmptest.After(ctx, func() { srv.Emit(qapi.DeviceTrayMovedEvent{ID: *args.ID, TrayOpen: true}) })
+			qmptest.After(ctx, func() { srv.Emit(qapi.DeviceTrayMovedEvent{ID: *id, TrayOpen: true}) })
 			return nil
 		})
 		qmptest.Handle(srv, srv.Commands.QueryStatus, func(context.Context) (qapi.StatusInfo, error) {
@@ -44,6 +45,8 @@ func TestTypedHandlers(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, "cd0", move.ID)
 		assert.ErrorContains(t, c.Eject(t.Context(), qapi.EjectArgs{}), "which one?")
+		assert.ErrorContains(t, c.Eject(t.Context()), "which one?")
+		assert.ErrorContains(t, c.Eject(t.Context(), qapi.EjectArgs{}, qapi.EjectArgs{}), "2 structs of arguments, not one")
 		status, err := c.QueryStatus(t.Context())
 		require.NoError(t, err)
 		assert.Equal(t, qapi.RunStatePaused, status.Status)

@@ -59,7 +59,7 @@ func TestMachine(t *testing.T) {
 // What a test handles itself takes the machine's place.
 func TestMachineOverridden(t *testing.T) {
 	srv := qmptest.Start(t)
-	qmptest.Handle(srv, srv.Commands.Eject, func(context.Context, qapi.EjectArgs) error {
+	qmptest.Handle(srv, srv.Commands.Eject, func(context.Context, ...qapi.EjectArgs) error {
 		return &qmp.Error{Class: qmp.ClassGenericError, Desc: "jammed"}
 	})
 	conn, err := srv.Dial(t.Context())

@@ -20,8 +20,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/goqapi/goqapi/schema"
+	"github.com/goqapi/goqapi/schema/merge"
 )
 
 // The roots of a release's schemas, as arguments of schema.Load.
@@ -71,6 +73,28 @@ func FS(release string) (fs.FS, error) {
 	return fs.Sub(releases, release)
 }
 
+// LoadAll loads a schema of all releases, the oldest first; root is QMP or QGA.
+func LoadAll(root string) ([]merge.Release, error) {
+	var all []merge.Release
+	for _, name := range Releases() {
+		s, err := Load(name, root)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, merge.Release{Name: name, Schema: s})
+	}
+	return all, nil
+}
+
+// Merge loads a schema of all releases, and makes one of them.
+func Merge(root string) (*merge.Merged, error) {
+	all, err := LoadAll(root)
+	if err != nil {
+		return nil, err
+	}
+	return merge.Schemas(all)
+}
+
 // Load loads a schema of a release; root is QMP or QGA.
 func Load(release, root string) (*schema.Schema, error) {
 	fsys, err := FS(release)
@@ -83,3 +107,27 @@ func Load(release, root string) (*schema.Schema, error) {
 	}
 	return s, nil
 }
+
+// CheckPath reports what is wrong with a path, such as "blockdev-add/driver=qcow2", that no
+// release has: it is misspelt. The error says which part, and what is most like it. root is
+// QMP or QGA.
+func CheckPath(root, path string) error {
+	merged := mergedQMP
+	if root == QGA {
+		merged = mergedQGA
+	}
+	m, err := merged()
+	if err != nil {
+		return err
+	}
+	if err := m.CheckPath(path); err != nil {
+		return fmt.Errorf("no release of QEMU has %w", err)
+	}
+	return nil
+}
+
+// The schemas of all releases, made once, for paths.
+var (
+	mergedQMP = sync.OnceValues(func() (*merge.Merged, error) { return Merge(QMP) })
+	mergedQGA = sync.OnceValues(func() (*merge.Merged, error) { return Merge(QGA) })
+)

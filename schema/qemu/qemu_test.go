@@ -36,7 +36,7 @@ func TestReleases(t *testing.T) {
 		}))
 	}
 	_, err := FS("4.2")
-	require.EqualError(t, err, `there is no schema of QEMU "4.2"; there are those of 5.2, 7.2, 10.0, 10.2, 11.1`)
+	require.EqualError(t, err, `there is no schema of QEMU "4.2"; there are those of 5.2, 6.0, 6.1, 6.2, 7.0, 7.1, 7.2, 8.0, 8.1, 8.2, 9.0, 9.1, 9.2, 10.0, 10.1, 10.2, 11.1`)
 	_, err = FS("../qemu")
 	require.Error(t, err)
 	_, err = Load("4.2", QMP)
@@ -70,5 +70,18 @@ func TestCompare(t *testing.T) {
 	}{{"5.2", "10.0", -1}, {"10.2", "10.0", 1}, {"7.2", "7.2", 0}, {"7.2", "7.2.1", -1}, {"7.2.0", "7.2", 0}} {
 		require.Equal(t, c.want, Compare(c.a, c.b), "%s %s", c.a, c.b)
 		require.Equal(t, -c.want, Compare(c.b, c.a), "%s %s", c.b, c.a)
+	}
+}
+
+// TestMerge holds that the releases can be one, and that the exceptions to the rules are
+// needed.
+func TestMerge(t *testing.T) {
+	for _, root := range []string{QMP, QGA} {
+		m, err := Merge(root)
+		require.NoError(t, err)
+		require.Equal(t, Releases(), m.Releases)
+		if root == QMP {
+			require.Empty(t, m.UnusedRows())
+		}
 	}
 }

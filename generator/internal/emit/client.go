@@ -18,6 +18,9 @@ func (g *group) command(c *plan.Command) {
 	if c.NoReply {
 		notes = append(notes, "A server that succeeds sends no reply: the method returns nil when the server goes away, and an error when it refuses or ctx ends.")
 	}
+	if c.Maybe {
+		notes = append(notes, "The arguments can be left out; more than one are an error.")
+	}
 	if c.OOB {
 		notes = append(notes, "It can be executed out of band.")
 	}
@@ -26,11 +29,18 @@ func (g *group) command(c *plan.Command) {
 	method := g.Func().Params(jen.Id("c").Op("*").Id("Client")).Id(c.Name).ParamsFunc(func(params *jen.Group) {
 		params.Id("ctx").Qual("context", "Context")
 		if c.Args != nil {
-			params.Id("args").Add(goType(*c.Args))
+			params.Id("args").Do(func(s *jen.Statement) {
+				if c.Maybe {
+					s.Op("...")
+				}
+			}).Add(goType(*c.Args))
 		}
 	})
 	args := jen.Nil()
-	if c.Args != nil {
+	switch {
+	case c.Maybe:
+		args = jen.Qual(pkgCodec, "AtMostOne").Call(jen.Id("args"))
+	case c.Args != nil:
 		args = jen.Id("args")
 	}
 	conn := jen.Id("c").Dot("conn")
@@ -70,8 +80,8 @@ func (g *group) event(e *plan.Event) {
 		jen.Return(decode),
 	)
 
-	g.comment(about("On"+e.Name, "calls f for every event "+e.QAPI+", in order and never beside itself, until stop is called. f may execute commands",
-		plan.Facts{Deprecated: e.Deprecated, Unstable: e.Unstable}, "")...)
+	g.comment(about("On"+e.Name, "calls f for every "+e.QAPI+" event, in order and one at a time, until stop is called. f may execute commands",
+		plan.Facts{Deprecated: e.Deprecated, Gone: e.Gone, Instead: e.Instead, Unstable: e.Unstable, In: e.In}, "")...)
 	g.Func().Params(jen.Id("c").Op("*").Id("Client")).Id("On" + e.Name).
 		Params(jen.Id("f").Func().Params(jen.Id(e.Struct.Name))).
 		Params(jen.Id("stop").Func().Params()).Block(

@@ -8,14 +8,10 @@ import (
 	"github.com/goqapi/goqapi/generator/internal/plan"
 )
 
-// about is the comment of a declaration: what it is for, where it is from,
-// when it exists, what to beware of, and where QEMU's manual has it. origin
-// completes a sentence that begins with the Go name; a module, if it is given,
-// ends it.
+// about is the comment of a declaration: what it is for, what its name is in QAPI and
+// where QEMU's manual has it, when it exists, and what to beware of. origin completes a
+// sentence that begins with the Go name, for what has no description of its own.
 func about(name, origin string, f plan.Facts, module string, more ...string) []string {
-	if module != "" {
-		origin += " of " + module
-	}
 	var lines []string
 	paragraph := func(text string) {
 		if text == "" {
@@ -26,16 +22,15 @@ func about(name, origin string, f plan.Facts, module string, more ...string) []s
 		}
 		lines = append(lines, wrap(text)...)
 	}
-	if f.Text == "" {
-		paragraph(name + " " + origin + ".")
-	} else {
-		for i, text := range strings.Split(f.Text, "\n\n") {
-			if i == 0 {
-				text = name + " " + text
-			}
-			paragraph(text)
+	text := f.Text
+	if text == "" {
+		text = origin + "."
+	}
+	for i, text := range strings.Split(text, "\n\n") {
+		if i == 0 {
+			text = name + " " + text
 		}
-		paragraph("It " + origin + ".")
+		paragraph(text)
 	}
 	if f.Doc != "" {
 		lines = append(lines, "//")
@@ -44,27 +39,33 @@ func about(name, origin string, f plan.Facts, module string, more ...string) []s
 	for _, text := range more {
 		paragraph(text)
 	}
+	if module != "" {
+		lines = append(lines, "//", metadata(f, module))
+	}
 	paragraph(availability(f))
-	if f.Unstable {
-		paragraph("Unstable: QEMU may change it or take it away in any release.")
-	}
-	if f.Link != "" {
-		lines = append(lines, "//", "// "+plain(f.Link))
-	}
-	if f.Deprecated {
+	if f.Deprecated || f.Gone != "" {
 		paragraph(deprecation(f))
 	}
 	return lines
 }
 
-// availability tells since when and under which condition something exists.
+// metadata is the line that names a definition in QAPI, with its module and its place in
+// QEMU's manual.
+func metadata(f plan.Facts, module string) string {
+	line := "// QAPI: " + f.Kind + " " + f.QAPI + " (" + module + ")"
+	if f.Link != "" {
+		line += ", " + f.Link
+	}
+	return line
+}
+
+// availability says in which releases and under which condition something exists, and
+// whether that may change.
 func availability(f plan.Facts) string {
 	var parts []string
 	switch {
-	case f.In != "" && f.Since != "":
-		parts = append(parts, "In QEMU "+f.In+", upstream since "+f.Since+".")
 	case f.In != "":
-		parts = append(parts, "In QEMU "+f.In+".")
+		parts = append(parts, f.In+".")
 	case f.Since != "":
 		parts = append(parts, "Since QEMU "+f.Since+".")
 	}
@@ -74,6 +75,9 @@ func availability(f plan.Facts) string {
 	if len(f.Features) > 0 {
 		parts = append(parts, "Features: "+strings.Join(f.Features, ", ")+".")
 	}
+	if f.Unstable {
+		parts = append(parts, "Unstable: QEMU may change or remove it in any release.")
+	}
 	return strings.Join(parts, " ")
 }
 
@@ -82,9 +86,6 @@ func availability(f plan.Facts) string {
 func aside(f plan.Facts) []string {
 	var lines []string
 	text := availability(f)
-	if f.Unstable {
-		text = strings.TrimSpace(text + " Unstable: QEMU may change it in any release.")
-	}
 	switch {
 	case f.Doc != "":
 		lines = markup(f.Doc)
@@ -97,7 +98,7 @@ func aside(f plan.Facts) []string {
 	if text != "" {
 		lines = append(lines, wrap(text)...)
 	}
-	if f.Deprecated {
+	if f.Deprecated || f.Gone != "" {
 		if len(lines) > 0 {
 			lines = append(lines, "//")
 		}
@@ -117,10 +118,17 @@ func eitherOf(words []string) string {
 
 // deprecation is the paragraph by which tools know what should not be used.
 func deprecation(f plan.Facts) string {
-	if f.Instead == "" {
-		return "Deprecated: QEMU means to remove it."
+	text := "Deprecated: QEMU means to remove it"
+	if f.Gone != "" {
+		text = "Deprecated: QEMU removed it " + f.Gone
 	}
-	return "Deprecated: QEMU means to remove it; use " + f.Instead + "."
+	switch {
+	case strings.HasPrefix(f.Instead, "; "):
+		text += f.Instead
+	case f.Instead != "":
+		text += "; use " + f.Instead
+	}
+	return text + "."
 }
 
 // wrap breaks a text into comment lines.

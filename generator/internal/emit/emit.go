@@ -50,7 +50,11 @@ func Files(p *plan.Package) ([]File, error) {
 	}{
 		{plan.ClientFile, (*group).client},
 		{plan.ValuesFile, (*group).values},
+		{plan.AliasesFile, (*group).aliases},
 	} {
+		if shared.name == plan.AliasesFile && len(p.Aliases) == 0 {
+			continue
+		}
 		g := newGroup(p, "", holders)
 		shared.emit(g)
 		file, err := g.render(shared.name)

@@ -13,7 +13,7 @@ func (g *group) client() {
 	receiver := jen.Id("c").Op("*").Id("Client")
 	ctx := jen.Id("ctx").Qual("context", "Context")
 
-	g.comment("// A Client executes commands on one server, and tells of its events if it has any.", "// It is safe for use by any number of goroutines.")
+	g.comment("// A Client executes commands on one server and receives its events.", "// It is safe for use by any number of goroutines.")
 	g.Type().Id("Client").Struct(jen.Id("conn").Add(conn))
 
 	g.comment("// Dial connects to the server at an address, as [qmp." + g.pkg.Dial + "] does.")
@@ -130,7 +130,7 @@ func (g *group) codecVersion() {
 func (g *group) values() {
 	g.codecVersion()
 	for _, w := range g.pkg.Wrappers {
-		g.comment(w.Name + " is " + w.JSON + " where an alternate can hold one.")
+		g.comment(w.Name + " is " + w.JSON + ", as one of the forms of an alternate.")
 		if w.Over == "" {
 			g.Type().Id(w.Name).Struct()
 			g.codecMethods(w.Name,

@@ -48,10 +48,14 @@ func (g *group) seals(name string, alternates []*plan.Alternate) {
 
 func (g *group) structure(s *plan.Struct) {
 	origin := "is the struct " + s.QAPI
+	var more []string
 	if v := s.Variant; v != nil {
-		origin = "is the variant of [" + v.Union.Name + "] for " + v.QAPI + ", the struct " + s.QAPI
+		origin = "is the variant of [" + v.Union.Name + "] for " + v.QAPI
+		if s.Text != "" {
+			more = append(more, "It "+origin+".")
+		}
 	}
-	g.comment(about(s.Name, origin, s.Facts, g.module)...)
+	g.comment(about(s.Name, origin, s.Facts, g.module, more...)...)
 	g.structType(s)
 	if s.Variant != nil {
 		g.variantMethods(s.Variant)

@@ -8,6 +8,7 @@ import (
 	"github.com/goqapi/goqapi/generator/internal/describe"
 	"github.com/goqapi/goqapi/generator/internal/names"
 	"github.com/goqapi/goqapi/schema"
+	"github.com/goqapi/goqapi/schema/merge"
 )
 
 // Options are what a user can choose.
@@ -18,9 +19,6 @@ type Options struct {
 	Schema string
 	// Agent tells that the schema is the guest agent's, not QMP's.
 	Agent bool
-	// Releases are those that the comments tell about, the oldest first. The
-	// schema's own is among them, or they say nothing of it.
-	Releases []Release
 	// Descriptions are what our own words say of the schema, for the comments.
 	Descriptions describe.Descriptions
 	// QEMUDocs tells that the schema was loaded with QEMU's documentation, and
@@ -28,15 +26,15 @@ type Options struct {
 	QEMUDocs bool
 }
 
-// Build plans the bindings for a schema. Its errors are names that clash and
+// Build plans the bindings for what one or several releases have. Its errors are names that clash and
 // constructs that no binding can have.
-func Build(s *schema.Schema, opts Options) (*Package, error) {
+func Build(m *merge.Merged, opts Options) (*Package, error) {
 	b := &builder{
-		schema:       s,
+		schema:       m.Schema,
 		descriptions: opts.Descriptions,
 		agent:        opts.Agent,
-		uses:         usesOf(s),
-		history:      newHistory(opts.Releases),
+		uses:         usesOf(m.Schema),
+		history:      history{m},
 		pkg:          &Package{Name: opts.Package, Schema: opts.Schema, Dial: "Dial", Manual: qmpManual, ManualPrefix: "QMP"},
 		names:        newNamespace(),
 		enums:        map[*schema.Enum]*Enum{},
@@ -54,6 +52,7 @@ func Build(s *schema.Schema, opts Options) (*Package, error) {
 	b.declareTypes()
 	b.completeTypes()
 	b.files()
+	b.aliases()
 	b.markCodecs()
 	b.checkMembers()
 	b.checkEndless()
@@ -70,7 +69,7 @@ type builder struct {
 	descriptions describe.Descriptions
 	agent        bool
 	uses         *uses
-	history      *history
+	history      history
 	pkg          *Package
 	names        *namespace
 	errs         schema.ErrorList
@@ -236,7 +235,8 @@ func (b *builder) typeOf(t schema.Type, received bool, pos schema.Pos) Type {
 
 // files sorts everything into files by module, in the schema's order.
 func (b *builder) files() {
-	taken := map[string]string{ClientFile: "what all modules share", ValuesFile: "what all modules share"}
+	const all = "what all modules share"
+	taken := map[string]string{ClientFile: all, ValuesFile: all, AliasesFile: all}
 	for _, module := range b.schema.Modules {
 		f := &File{Name: names.File(module.Path), Module: module.Path[strings.LastIndexByte(module.Path, '/')+1:]}
 		for _, def := range module.Definitions {
@@ -305,7 +305,7 @@ func (b *builder) command(d *schema.Command) *Command {
 	case *schema.Struct:
 		if !args.Implicit && d.Gen {
 			t := b.typeOf(args, false, d.Pos)
-			c.Args = &t
+			c.Args, c.Maybe = &t, t.Struct != nil && allOptional(t.Struct.Fields)
 			break
 		}
 		fields := b.fields(d, args, false)
@@ -320,6 +320,7 @@ func (b *builder) command(d *schema.Command) *Command {
 		if !d.Gen {
 			c.Own.Props, c.Own.Refused = propsName(fields), refusedProps[d.Name]
 		}
+		c.Maybe = allOptional(fields)
 		c.Args = &Type{Kind: Object, Name: c.Own.Name}
 	default:
 		t := b.typeOf(args, false, d.Pos)
@@ -339,6 +340,11 @@ func (b *builder) command(d *schema.Command) *Command {
 // realized ends every release with SIGSEGV.
 var refusedProps = map[string][]string{
 	"device_add": {"hotplugged", "parent_bus", "realized", "type"},
+}
+
+// allOptional reports whether there are fields, and all can be left out.
+func allOptional(fields []*Field) bool {
+	return len(fields) > 0 && !slices.ContainsFunc(fields, func(f *Field) bool { return !f.Optional })
 }
 
 // propsName is the name of the field for further members: Props, unless the

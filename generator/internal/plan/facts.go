@@ -2,7 +2,6 @@ package plan
 
 import (
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/goqapi/goqapi/schema"
@@ -23,15 +22,17 @@ func (b *builder) factsOf(def schema.Definition) Facts {
 	c := def.Def()
 	f := facts(c.Name, c.Since, c.If, c.Features)
 	f.Kind = def.Kind()
-	f.Instead = replacements[c.Name]
-	f.In = b.history.describe(b.history.withSince(b.history.definition(def), c.Since))
+	f.Instead = b.instead(def, "")
+	b.history.say(&f, b.history.Has(def), b.history.all())
 	if d := b.descriptions[c.Name]; d != nil {
 		f.Text = d.Text
 	}
 	if c.Doc != nil {
 		f.Doc = docText(c.Doc)
 	}
-	f.Link = b.pkg.Manual + "#" + b.anchor(def)
+	if newest := b.history.Newest.Lookup(c.Name); newest != nil && newest.Kind() == def.Kind() {
+		f.Link = b.pkg.Manual + "#" + b.anchor(newest)
+	}
 	return f
 }
 
@@ -49,14 +50,11 @@ func (b *builder) anchor(def schema.Definition) string {
 	return kind + "-" + b.pkg.ManualPrefix + "-" + section + "." + c.Name
 }
 
-// partOf adds to the facts of a part what its definition tells: which releases
+// partOf adds to the facts of a part what its definition says: which releases
 // have it, if they are not those of the definition, and its documentation.
 func (b *builder) partOf(owner schema.Definition, f Facts) Facts {
-	in := b.history.part(owner, f.QAPI)
-	if !slices.Equal(in, b.history.definition(owner)) {
-		f.In = b.history.describe(b.history.withSince(in, f.Since))
-	}
-	f.Instead = replacements[owner.Def().Name+"/"+f.QAPI]
+	b.history.say(&f, b.history.Part(owner, f.QAPI), b.history.Has(owner))
+	f.Instead = b.instead(owner, f.QAPI)
 	f.Text = b.descriptions.Member(owner, f.QAPI)
 	f.Doc = memberDoc(owner, f.QAPI)
 	return f

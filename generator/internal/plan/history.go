@@ -1,142 +1,99 @@
 package plan
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/goqapi/goqapi/schema"
+	"github.com/goqapi/goqapi/schema/merge"
 )
 
-// A Release is a release of QEMU with its schema, for the comments that tell
-// which releases have a thing.
-type Release struct {
-	Name   string // such as "7.2"
-	Schema *schema.Schema
-}
+// A history tells which of the releases that were merged have a thing, in words.
+type history struct{ *merge.Merged }
 
-// A history tells which of the known releases, oldest first, have a thing.
-type history struct {
-	releases []Release
-	members  map[memberKey]bool // made when needed
-}
+// known reports whether there is more than one release to tell apart.
+func (h history) known() bool { return len(h.Releases) > 1 }
 
-// A memberKey names a member, value or argument in one release.
-type memberKey struct {
-	release     int
-	owner, name string
-}
+func (h history) all() merge.Set { return 1<<len(h.Releases) - 1 }
 
-func newHistory(releases []Release) *history {
-	h := &history{releases: releases, members: map[memberKey]bool{}}
-	for i, r := range releases {
-		for _, def := range r.Schema.Definitions() {
-			for _, name := range partNames(def) {
-				h.members[memberKey{i, def.Def().Name, name}] = true
-			}
-			union, ok := def.(*schema.Union)
-			if !ok || implicitEnum(union) == nil {
-				continue
-			}
-			enum := implicitEnum(union) // an explicit one of the same name in later releases
-			for _, value := range enum.Values {
-				h.members[memberKey{i, enum.Name, value.Name}] = true
-			}
-		}
+// say adds to facts in which releases a thing is, and whether it is gone, if that differs
+// from its owner. A definition's owner is there in all releases. What is nowhere on the wire
+// says nothing.
+func (h history) say(f *Facts, in, owner merge.Set) {
+	if !h.known() || in == 0 {
+		return
 	}
-	return h
-}
-
-// definition tells which releases have a definition of that name and sort.
-func (h *history) definition(def schema.Definition) []bool {
-	return h.where(func(i int) bool {
-		other := h.releases[i].Schema.Lookup(def.Def().Name)
-		return other != nil && sort(other) == sort(def)
-	})
-}
-
-// part tells which releases have a member, value or argument of a definition.
-func (h *history) part(owner schema.Definition, name string) []bool {
-	return h.where(func(i int) bool { return h.members[memberKey{i, owner.Def().Name, name}] })
-}
-
-// withSince is in, but for the oldest release, if upstream says that a thing was there
-// already: the schema of 5.2 does not list what object-add takes, nor the types behind
-// simple unions, but QEMU 5.2 has them.
-func (h *history) withSince(in []bool, since string) []bool {
-	if len(in) < 2 || in[0] || !in[1] || since == "" || slices.Compare(numbers(since), numbers(h.releases[0].Name)) > 0 {
-		return in
+	f.Since = h.began(in, f.Since)
+	if in != owner {
+		f.In = h.describe(in, f.Since)
 	}
-	in = slices.Clone(in)
-	in[0] = true
-	return in
+	if in.Last() < owner.Last() {
+		f.Gone = h.gone(in.Last())
+	}
 }
 
-// numbers are those of a version.
-func numbers(version string) []int {
-	var list []int
-	for part := range strings.SplitSeq(version, ".") {
-		n, err := strconv.Atoi(part)
-		if err != nil {
-			break
-		}
-		list = append(list, n)
-	}
-	return list
-}
-
-func (h *history) where(has func(release int) bool) []bool {
-	in := make([]bool, len(h.releases))
-	for i := range in {
-		in[i] = has(i)
-	}
-	return in
-}
-
-// sort is what a definition is for users: types may change their kind.
-func sort(def schema.Definition) string {
-	switch def.(type) {
-	case *schema.Command, *schema.Event:
-		return def.Kind()
-	}
-	return "type"
-}
-
-// describe writes a set of releases: "5.2 and later", "7.2 to 10.0". It is
-// empty if nothing is known.
-func (h *history) describe(in []bool) string {
-	first, last := slices.Index(in, true), len(in)-1
-	for last >= 0 && !in[last] {
-		last--
-	}
-	if first < 0 {
+// began is upstream's word for when a thing came, if the releases bear it out: it came
+// after the last one that lacks it, which need not be the one before.
+func (h history) began(in merge.Set, since string) string {
+	first := in.First()
+	if first == 0 || since == "" || merge.Compare(since, h.Releases[first]) > 0 ||
+		merge.Compare(since, h.Releases[first-1]) <= 0 {
 		return ""
 	}
-	if slices.Contains(in[first:last+1], false) {
-		var names []string
-		for i, has := range in {
-			if has {
-				names = append(names, h.releases[i].Name)
-			}
-		}
-		return strings.Join(names, ", ")
-	}
-	switch {
-	case last == len(in)-1 && first == last:
-		return h.releases[first].Name
-	case last == len(in)-1:
-		return h.releases[first].Name + " and later"
-	case first == last:
-		return h.releases[first].Name + " alone"
-	}
-	return h.releases[first].Name + " to " + h.releases[last].Name
+	return since
 }
 
-// partNames are the names of all that a definition is made of.
-func partNames(def schema.Definition) []string {
-	names := schema.Parts(def)
-	if from := schema.Inherited(def); from != nil {
-		names = append(names, partNames(from)...)
+// describe writes a set of releases: "QEMU 7.1 and later", "QEMU 5.2 to 9.0".
+func (h history) describe(in merge.Set, since string) string {
+	var spans []string
+	last := len(h.Releases) - 1
+	for i := 0; i <= last; i++ {
+		if !in.Has(i) {
+			continue
+		}
+		from := i
+		for i < last && in.Has(i+1) {
+			i++
+		}
+		first := h.Releases[from]
+		if from == in.First() && since != "" {
+			first = since
+		}
+		switch {
+		case i == last:
+			spans = append(spans, first+" and later")
+		case i == from:
+			spans = append(spans, first)
+		default:
+			spans = append(spans, first+" to "+h.Releases[i])
+		}
 	}
-	return names
+	text := "QEMU " + strings.Join(spans, ", ")
+	if len(spans) == 1 && !strings.Contains(text, " and later") && !strings.Contains(text, " to ") {
+		text += " only"
+	}
+	return text
+}
+
+// gone says when QEMU removed what was there in a release last: in the one after it, if
+// that is known.
+func (h history) gone(last int) string {
+	if next := h.Releases[last+1]; follows(next, h.Releases[last]) {
+		return "in " + next
+	}
+	return "after " + h.Releases[last]
+}
+
+// follows reports whether QEMU released one version right after another: three a year,
+// such as 10.0, 10.1 and 10.2, and then 11.0.
+func follows(next, last string) bool {
+	major, minor, _ := strings.Cut(last, ".")
+	m, err := strconv.Atoi(major)
+	n, err2 := strconv.Atoi(minor)
+	if err != nil || err2 != nil {
+		return false
+	}
+	if n == 2 {
+		m, n = m+1, -1
+	}
+	return next == strconv.Itoa(m)+"."+strconv.Itoa(n+1)
 }

@@ -35,7 +35,7 @@ func TestLinear(t *testing.T) {
 			growth.Linear(t, c.n, func(n int) func() {
 				s := load(t, c.text(n))
 				return func() {
-					_, err := Build(s, Options{Package: "p", Schema: "a test"})
+					_, err := Build(alone(s), Options{Package: "p", Schema: "a test"})
 					require.NoError(t, err)
 				}
 			})

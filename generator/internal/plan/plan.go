@@ -30,6 +30,8 @@ type Package struct {
 	Alternates []*Alternate
 	// Wrappers are the types that stand for bare JSON values in alternates.
 	Wrappers []*Wrapper
+	// Aliases are the names that types had in older releases.
+	Aliases []*Alias
 }
 
 // A File is one Go file.
@@ -48,7 +50,8 @@ type Facts struct {
 	QAPI       string // its name in the schema
 	Kind       string // the schema's word for it, such as "command"; empty for parts
 	Since      string // upstream's word, such as "2.12"
-	In         string // the known releases that have it, such as "5.2 and later"
+	In         string // the releases that have it, such as "QEMU 7.1 and later"; empty if all have
+	Gone       string // when QEMU removed it, such as "in 9.1"; empty if it is there
 	If         string
 	Deprecated bool
 	Instead    string // what to use in place of what is deprecated
@@ -220,11 +223,24 @@ type Wrapper struct {
 	Alternates []*Alternate
 }
 
+// An Alias is an older name of a type.
+type Alias struct {
+	QAPI   string // the older name in the schema; empty if it had none
+	Newer  bool   // the name is QEMU's newest, and the type keeps its older one
+	Name   string
+	Of     string
+	Values []AliasValue // of an enum
+}
+
+// An AliasValue is the older name of a constant.
+type AliasValue struct{ Name, Of string }
+
 // A Command is a method of the client.
 type Command struct {
 	Facts
 	Name    string
 	Args    *Type   // nil: none
+	Maybe   bool    // the arguments can be left out, since all are optional
 	Own     *Struct // the struct made for the arguments, if they are in place
 	Result  *Type   // nil: none
 	NoReply bool    // there is no reply but an error
@@ -263,6 +279,7 @@ var builtins = map[schema.Builtin]Type{
 
 // The files for what the modules share.
 const (
-	ClientFile = "client_gen.go"
-	ValuesFile = "values_gen.go"
+	ClientFile  = "client_gen.go"
+	ValuesFile  = "values_gen.go"
+	AliasesFile = "aliases_gen.go" // where there are any
 )

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/goqapi/goqapi/generator/internal/describe"
 	"github.com/goqapi/goqapi/internal/wiretest"
 	"github.com/goqapi/goqapi/schema"
+	"github.com/goqapi/goqapi/schema/merge"
 	"github.com/goqapi/goqapi/schema/qemu"
 )
 
@@ -24,10 +26,27 @@ func load(t *testing.T, text string) *schema.Schema {
 
 func build(t *testing.T, text string) *Package {
 	t.Helper()
-	p, err := Build(load(t, text), Options{Package: "p", Schema: "a test"})
+	p, err := Build(alone(load(t, text)), Options{Package: "p", Schema: "a test"})
 	require.NoError(t, err)
 	return p
 }
+
+// merged is what all releases have. It is made once.
+func merged(t *testing.T, root string) *merge.Merged {
+	t.Helper()
+	make := map[string]func() (*merge.Merged, error){qemu.QMP: mergedQMP, qemu.QGA: mergedQGA}[root]
+	m, err := make()
+	require.NoError(t, err)
+	return m
+}
+
+var (
+	mergedQMP = sync.OnceValues(func() (*merge.Merged, error) { return qemu.Merge(qemu.QMP) })
+	mergedQGA = sync.OnceValues(func() (*merge.Merged, error) { return qemu.Merge(qemu.QGA) })
+)
+
+// alone is one schema, without others to compare it with.
+func alone(s *schema.Schema) *merge.Merged { return merge.One(merge.Release{Schema: s}) }
 
 // find returns the declaration of a Go name.
 func find[T Decl](t *testing.T, p *Package, name string) T {
@@ -118,7 +137,7 @@ func TestVariants(t *testing.T) {
 // TestNotes gives what is said of a union's variants without members to those.
 func TestNotes(t *testing.T) {
 	said := describe.Descriptions{"Uni": {Members: map[string]string{describe.Empty: "Refused."}}}
-	p, err := Build(load(t, shapes), Options{Package: "p", Schema: "a test", Descriptions: said})
+	p, err := Build(alone(load(t, shapes)), Options{Package: "p", Schema: "a test", Descriptions: said})
 	require.NoError(t, err)
 	notes := map[string]string{}
 	for _, v := range find[*Union](t, p, "Uni").Variants {
@@ -192,7 +211,7 @@ func TestClashes(t *testing.T) {
 			if err != nil {
 				t.Fatalf("the language forbids it already: %v", err)
 			}
-			_, err = Build(s, Options{Package: "p"})
+			_, err = Build(alone(s), Options{Package: "p"})
 			require.Error(t, err)
 			assert.Contains(t, err.Error(), c.want)
 		})
@@ -215,7 +234,7 @@ func TestFileClashes(t *testing.T) {
 			"qapi/" + module: {Data: []byte("{ 'command': 'two' }")},
 		}, "qapi/main.json")
 		require.NoError(t, err)
-		_, err = Build(s, Options{Package: "p"})
+		_, err = Build(alone(s), Options{Package: "p"})
 		assert.EqualError(t, err, want)
 	}
 }
@@ -236,7 +255,7 @@ func TestEndless(t *testing.T) {
 { 'union': 'Uu', 'base': { 'k': 'Kind', 'uu': 'Uu' }, 'discriminator': 'k', 'data': {} }
 { 'command': 'c', 'data': { 'uu': 'Uu' } }`, "qapi/test.json:2: union 'Uu' never ends: its member 'uu' holds another 'Uu', and must be there"},
 	} {
-		_, err := Build(load(t, c.schema), Options{Package: "p"})
+		_, err := Build(alone(load(t, c.schema)), Options{Package: "p"})
 		assert.EqualError(t, err, c.want, name)
 	}
 	build(t, `
@@ -255,7 +274,7 @@ func TestReleases(t *testing.T) {
 			require.NoError(t, err)
 			s, err := schema.Load(fsys, target+"/qapi-schema.json")
 			require.NoError(t, err)
-			_, err = Build(s, Options{Package: target, Agent: target == "qga"})
+			_, err = Build(alone(s), Options{Package: target, Agent: target == "qga"})
 			assert.NoError(t, err, "%s %s", target, release)
 		}
 	}
@@ -269,7 +288,7 @@ func TestVariantNames(t *testing.T) {
 	require.NoError(t, err)
 	s, err := schema.Load(fsys, "qapi/qapi-schema.json")
 	require.NoError(t, err)
-	p, err := Build(s, Options{Package: "qapi"})
+	p, err := Build(alone(s), Options{Package: "qapi"})
 	require.NoError(t, err)
 	got := map[string]bool{}
 	for _, u := range p.Unions {
@@ -296,15 +315,16 @@ func TestLinks(t *testing.T) {
 	for _, line := range strings.Fields(wiretest.ReadData(t, "schema", "11.1", "manual-anchors.txt")) {
 		anchors[line] = true
 	}
-	fsys, err := qemu.FS("11.1")
-	require.NoError(t, err)
-	for _, target := range []string{"qapi", "qga"} {
-		s, err := schema.Load(fsys, target+"/qapi-schema.json")
-		require.NoError(t, err)
-		p, err := Build(s, Options{Package: target, Agent: target == "qga"})
+	for target, root := range map[string]string{"qapi": qemu.QMP, "qga": qemu.QGA} {
+		m := merged(t, root)
+		p, err := Build(m, Options{Package: target, Agent: target == "qga"})
 		require.NoError(t, err)
 		for _, f := range p.Files {
 			for _, decl := range f.Decls {
+				if decl.about().Link == "" {
+					assert.Nil(t, m.Newest.Lookup(decl.about().QAPI), "%s has no link", decl.about().QAPI)
+					continue
+				}
 				page, anchor, _ := strings.Cut(decl.about().Link, "#")
 				assert.True(t, strings.HasPrefix(page, "https://www.qemu.org/"), page)
 				assert.True(t, anchors[anchor], anchor)

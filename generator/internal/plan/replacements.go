@@ -1,9 +1,19 @@
 package plan
 
-// replacements say what to use in place of what QEMU has deprecated, by the name
-// of the definition, or of the definition and its part. TestReplacements fails
-// for one that is missing or no longer needed in the newest release.
+import (
+	"slices"
+
+	"github.com/goqapi/goqapi/generator/internal/names"
+	"github.com/goqapi/goqapi/schema"
+)
+
+// replacements say what to use in place of what QEMU has deprecated or removed, by the
+// name of the definition, or of the definition and its part. What is the name of a
+// command or an event, or of a part beside it, is written as Go has it. After a "; " it is
+// said what there is instead of a replacement. TestReplacements fails for a row that is
+// missing or no longer needed.
 var replacements = map[string]string{
+	// Deprecated.
 	"query-kvm":                          "query-accelerators",
 	"block-commit/base":                  "base-node",
 	"block-commit/top":                   "top-node",
@@ -22,6 +32,93 @@ var replacements = map[string]string{
 	"blockdev-change-medium/device":      "id",
 	"ChardevBackendKind/memory":          "ringbuf",
 	"SchemaInfoEnum/values":              "members",
-	"RngProperties/opened":               "nothing: it has no effect",
+	"RngProperties/opened":               "; it has no effect",
 	"TransactionActionKind/drive-backup": "blockdev-backup",
+
+	// Removed.
+	"block_passwd":                           "object-add",
+	"change":                                 "[Client.BlockdevChangeMedium], or [Client.SetPassword] for VNC",
+	"migrate-set-cache-size":                 "migrate-set-parameters",
+	"migrate_set_downtime":                   "migrate-set-parameters",
+	"migrate_set_speed":                      "migrate-set-parameters",
+	"query-migrate-cache-size":               "query-migrate-parameters",
+	"query-cpus":                             "query-cpus-fast",
+	"query-events":                           "query-qmp-schema",
+	"query-migrationthreads":                 "; there is nothing in its place",
+	"x-blockdev-reopen":                      "blockdev-reopen",
+	"x-query-opcount":                        "; there is nothing in its place",
+	"x-query-profile":                        "; there is nothing in its place",
+	"x-query-rdma":                           "; there is nothing in its place",
+	"MEM_UNPLUG_ERROR":                       "DEVICE_UNPLUG_GUEST_ERROR",
+	"RDMA_GID_STATUS_CHANGED":                "; there is nothing in its place",
+	"migrate/blk":                            "blockdev-mirror",
+	"migrate/inc":                            "blockdev-mirror",
+	"migrate/detach":                         "; it has no effect",
+	"trace-event-get-state/vcpu":             "; there is nothing in its place",
+	"trace-event-set-state/vcpu":             "; there is nothing in its place",
+	"BlockDeviceInfo/encryption_key_missing": "; it is always false",
+	"BlockDirtyInfo/status":                  "Recording, Busy and Inconsistent",
+	"BlockInfo/dirty-bitmaps":                "those of Inserted",
+	"ChardevSocket/reconnect":                "reconnect-ms",
+	"CpuInfoFast/arch":                       "target",
+	"MigrationCapability/block":              "blockdev-mirror",
+	"MigrationCapability/compress":           "multifd",
+	"MigrationInfo/blocked":                  "blocked-reasons",
+	"MigrationParameters/block-incremental":  "blockdev-mirror",
+	"MigrationParameters/compress-level":     "multifd-zlib-level",
+	"MigrationParameters/compress-threads":   "multifd-channels",
+	"MigrationParameters/decompress-threads": "multifd-channels",
+	"MigrationRAMStats/skipped":              "; it is always zero",
+	"NetdevStreamOptions/reconnect":          "reconnect-ms",
+	"ObjectOptions/props":                    "; the variants have the properties",
+	"QCryptoCipherAlgo/des-rfb":              "des",
+	"RunState/preconfig":                     "prelaunch",
+	"SecretKeyringProperties/loaded":         "; it has no effect",
+	"SecretProperties/loaded":                "; it has no effect",
+	"SgxInfo/section-size":                   "sections",
+	"StatusInfo/singlestep":                  "; the accelerator's property one-insn-per-tb has taken its place",
+	"TlsCredsAnonProperties/loaded":          "; it has no effect",
+	"TlsCredsPskProperties/loaded":           "; it has no effect",
+	"TlsCredsX509Properties/loaded":          "; it has no effect",
+}
+
+// instead is what takes the place of a definition, or of a part of one.
+func (b *builder) instead(of schema.Definition, part string) string {
+	name := replacements[of.Def().Name]
+	if part != "" {
+		name = replacementOf(of, part)
+	}
+	switch b.schema.Lookup(name).(type) {
+	case *schema.Command:
+		return "[Client." + names.Exported(name) + "]"
+	case *schema.Event:
+		return "[" + names.Event(name) + "Event]"
+	}
+	if part == "" || !hasPart(of, name) {
+		return name
+	}
+	if enum, ok := of.(*schema.Enum); ok {
+		return "[" + b.enums[enum].Name + names.Suffix(name) + "]"
+	}
+	return names.Exported(name)
+}
+
+// replacementOf is the row for a part, under the name of the definition that declares it.
+func replacementOf(of schema.Definition, part string) string {
+	for ; of != nil; of = schema.Inherited(of) {
+		if name := replacements[of.Def().Name+"/"+part]; name != "" {
+			return name
+		}
+	}
+	return ""
+}
+
+// hasPart reports whether a definition has a part, its own or an inherited one.
+func hasPart(def schema.Definition, name string) bool {
+	for ; def != nil; def = schema.Inherited(def) {
+		if slices.Contains(schema.Parts(def), name) {
+			return true
+		}
+	}
+	return false
 }

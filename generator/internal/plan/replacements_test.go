@@ -1,8 +1,7 @@
 package plan
 
 import (
-	"maps"
-	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -12,44 +11,73 @@ import (
 	"github.com/goqapi/goqapi/schema/qemu"
 )
 
-// TestReplacements holds that the table tells of each thing that the newest
-// release deprecates, and of nothing else.
+// TestReplacements holds that the table has a row for each thing that the newest release
+// deprecates, and for each command, event and argument that QEMU has removed, and rows for
+// nothing that is not one of the two.
 func TestReplacements(t *testing.T) {
-	names := qemu.Releases()
-	s, err := qemu.Load(names[len(names)-1], qemu.QMP)
-	require.NoError(t, err)
-	deprecated := map[string]bool{}
-	note := func(name string, features []*schema.Feature) {
-		for _, f := range features {
-			if f.Name == "deprecated" {
-				deprecated[name] = true
+	used := map[string]bool{}
+	for _, root := range []string{qemu.QMP, qemu.QGA} {
+		m := merged(t, root)
+		p, err := Build(m, Options{Package: "p"})
+		require.NoError(t, err)
+		note := func(key string, f Facts, call bool) {
+			if !f.Deprecated && f.Gone == "" {
+				return
+			}
+			if f.Deprecated && f.Gone == "" || call {
+				assert.NotEmpty(t, f.Instead, key)
+			}
+			used[key] = true
+			name, part, _ := strings.Cut(key, "/")
+			for def := m.Lookup(name); def != nil; def = schema.Inherited(def) {
+				used[def.Def().Name+"/"+part] = true
+			}
+		}
+		fields := func(owner string, list []*Field, call bool) {
+			for _, f := range list {
+				note(owner+"/"+f.QAPI, f.Facts, call)
+			}
+		}
+		for _, f := range p.Files {
+			for _, decl := range f.Decls {
+				name := decl.about().QAPI
+				switch d := decl.(type) {
+				case *Enum:
+					note(name, d.Facts, false)
+					for _, v := range d.Values {
+						note(name+"/"+v.QAPI, v.Facts, false)
+					}
+				case *Struct:
+					note(name, d.Facts, false)
+					fields(name, d.Fields, false)
+				case *Union:
+					note(name, d.Facts, false)
+					fields(name, d.Fields, false)
+				case *Command:
+					note(name, d.Facts, true)
+					if d.Own != nil {
+						fields(name, d.Own.Fields, true)
+					}
+				case *Event:
+					note(name, d.Facts, true)
+					fields(name, d.Struct.Fields, true)
+				}
 			}
 		}
 	}
-	members := func(owner string, t schema.Type) {
-		if st, ok := t.(*schema.Struct); ok && (st.Implicit || st.Name == owner) {
-			for _, m := range st.Members {
-				note(owner+"/"+m.Name, m.Features)
-			}
-		}
+	for key := range replacements {
+		assert.True(t, used[key], "%s is neither deprecated nor removed", key)
 	}
-	for _, def := range s.Definitions() {
-		name := def.Def().Name
-		note(name, def.Def().Features)
-		switch d := def.(type) {
-		case *schema.Enum:
-			for _, v := range d.Values {
-				note(name+"/"+v.Name, v.Features)
-			}
-		case *schema.Struct:
-			members(name, d)
-		case *schema.Union:
-			members(name, d.Base)
-		case *schema.Command:
-			members(name, d.Args)
-		case *schema.Event:
-			members(name, d.Data)
-		}
+}
+
+// TestCaseAlone fails for a row of the table that no name needs.
+func TestCaseAlone(t *testing.T) {
+	m := merged(t, qemu.QMP)
+	for name, reason := range caseAlone {
+		assert.NotEmpty(t, reason)
+		delete(caseAlone, name)
+		_, err := Build(m, Options{Package: "p"})
+		assert.ErrorContains(t, err, name)
+		caseAlone[name] = reason
 	}
-	assert.Equal(t, slices.Sorted(maps.Keys(deprecated)), slices.Sorted(maps.Keys(replacements)))
 }

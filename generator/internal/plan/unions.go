@@ -67,7 +67,7 @@ func (b *builder) completeUnion(d *schema.Union) {
 	}
 	for _, value := range u.Enum.Values {
 		v := &Variant{
-			Facts: value.Facts,
+			Facts: b.variantFacts(d, enum.Value(value.QAPI), value.Facts),
 			Union: u,
 			Name:  u.Name + names.Suffix(value.QAPI),
 			Value: value,
@@ -84,6 +84,13 @@ func (b *builder) completeUnion(d *schema.Union) {
 		}
 		u.Variants = append(u.Variants, v)
 	}
+}
+
+// variantFacts are those of a tag's value, with the releases in which the union has the tag.
+func (b *builder) variantFacts(d *schema.Union, value *schema.EnumValue, f Facts) Facts {
+	f.Since, f.In, f.Gone = value.Since, "", ""
+	b.history.say(&f, b.history.Part(d, "="+value.Name), b.history.all())
+	return f
 }
 
 func (b *builder) completeVariant(v *Variant, branch *schema.Branch) {
@@ -164,7 +171,7 @@ func (b *builder) wrapperOf(t Type, pos schema.Pos) *Wrapper {
 		case String, Bool, Int, Uint, Float:
 			if isBuiltin(elem.Name) {
 				w := b.wrapperOf(elem, pos)
-				return b.wrapper(w.Name+"List", "[]"+w.Over, "a list, each "+w.JSON, pos)
+				return b.wrapper(w.Name+"List", "[]"+w.Over, "a list, each element "+w.JSON, pos)
 			}
 			fallthrough
 		case Object:

@@ -40,8 +40,8 @@ func (r *Release) Refuse(c *schema.Command, args []byte) string {
 type Value struct {
 	JSON []byte
 	// Typed: it was encoded from the types of package qapi or qga, which are those
-	// of the newest release. Members of theirs that another release does not have
-	// are left out where they are not set, and what only that one has is added.
+	// of all releases. Members that a release does not have are left out where they
+	// are not set, and what the newest no longer has need not be set.
 	Typed bool
 }
 

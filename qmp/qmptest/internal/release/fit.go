@@ -106,7 +106,7 @@ func (f *fitter) object(t, now schema.Type, object map[string]any, path string) 
 			newType = c.Type
 		}
 		v, there := object[m.Name]
-		if !there && !m.Optional && f.typed && now != nil && newType == nil {
+		if (!there || v == "" || v == nil) && !m.Optional && f.typed && now != nil && newType == nil {
 			if zero, ok := zeroOf(m.Type); ok {
 				object[m.Name], v, there, f.changed = zero, zero, true, true
 			}
@@ -123,10 +123,10 @@ func (f *fitter) object(t, now schema.Type, object map[string]any, path string) 
 		refusal := fmt.Sprintf("Parameter '%s' is unexpected", at)
 		switch {
 		case known[name]:
-		case f.typed && current[name] != nil && isZero(object[name]):
+		case f.typed && isZero(object[name]):
 			delete(object, name)
 			f.changed = true
-		case current[name] != nil:
+		case f.typed || current[name] != nil:
 			f.wrong(at, refusal, "is not there in QEMU %s", f.rel.Name)
 		default:
 			f.wrong(at, refusal, "is unknown")

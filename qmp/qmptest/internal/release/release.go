@@ -18,8 +18,8 @@ type Release struct {
 	Name string // such as "10.0"
 
 	schema *schema.Schema
-	newest *schema.Schema // that of the bindings
-	types  func() []byte  // made once
+	newest *schema.Schema
+	types  func() []byte // made once
 }
 
 type key struct{ name, root string }

@@ -1,0 +1,306 @@
+// Package merge makes one schema of those of several releases: all that any of them
+// has on the wire.
+//
+// What a client sends and sees decides, not the names of types. A command or event is
+// that of the other releases by its name; what it takes and returns corresponds member
+// by member, and so does all below that. Types that correspond are one, under the name
+// and in the shape of the newest release, with what only older ones have added to it.
+// A type whose places have all gone to others is an alias: it was renamed.
+package merge
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/goqapi/goqapi/schema"
+)
+
+// A Release is one of the schemas that are merged.
+type Release struct {
+	Name   string // such as "7.2"
+	Schema *schema.Schema
+}
+
+// A Merged is what several releases have, and which of them has what.
+type Merged struct {
+	*schema.Schema
+	// Newest is the schema of the newest release.
+	Newest *schema.Schema
+	// Releases are the names of the releases, the oldest first.
+	Releases []string
+	// Aliases are the types that have another name now.
+	Aliases []Alias
+
+	has  map[string]Set            // where each definition is on the wire, by name
+	part map[string]map[string]Set // the same of its parts, inherited ones included
+	used map[string]bool           // rows of the tables
+}
+
+// One is what a single release has. Nothing is known of others, so that Has and Part are
+// empty.
+func One(r Release) *Merged {
+	return &Merged{Schema: r.Schema, Newest: r.Schema, Releases: []string{r.Name}}
+}
+
+// An Alias is the name that a type, or what a command took, had in older releases.
+type Alias struct {
+	Old string
+	// Now is what has taken its place.
+	Now schema.Type
+	// Was is the type in the newest release that has it.
+	Was schema.Type
+	// WasIn is the schema of the newest release that has the name.
+	WasIn *schema.Schema
+	// Newer: Old is a name of the newest release, for a type that keeps its older one.
+	Newer bool
+	// Args is the command whose arguments in place it was; Old is empty then.
+	Args string
+}
+
+// Schemas merges releases, the oldest first. One alone is left as it is.
+func Schemas(releases []Release) (*Merged, error) {
+	switch len(releases) {
+	case 0:
+		return nil, fmt.Errorf("there is no schema to merge")
+	case 1:
+		return One(releases[0]), nil
+	}
+	m := &merger{releases: releases, renamed: map[string]string{}, named: map[string]bool{}, used: map[string]bool{}}
+	for _, name := range m.names(func(schema.Definition) bool { return true }) {
+		m.named[name] = true
+	}
+	m.seed()
+	// Which type stands for others depends on all that correspond to it, so that
+	// this is found step by step.
+	for range maxSteps {
+		before := m.nodes
+		m.walk(before)
+		if len(m.errs) > 0 {
+			return nil, m.errs
+		}
+		if same(before, m.nodes) && !m.rename() {
+			return m.build()
+		}
+	}
+	return nil, fmt.Errorf("the types of %s and %s do not come to correspond", releases[0].Name, releases[len(releases)-1].Name)
+}
+
+// maxSteps is more than the steps that it takes: each finds what hangs on types found in
+// the one before.
+const maxSteps = 50
+
+// A merger finds which types correspond. Each type of the outcome is a node.
+type merger struct {
+	releases []Release
+	nodes    map[string]*node
+	live     map[string]bool // the nodes that are part of the outcome
+	renamed  map[string]string
+	named    map[string]bool // the names that any release has
+	used     map[string]bool
+	errs     schema.ErrorList
+}
+
+// A node is one type of the outcome, with the types that it stands for.
+type node struct {
+	key string
+	// comps are the oldest first.
+	comps []comp
+	// wired: something on the wire is of it.
+	wired bool
+}
+
+// A comp is a type in one release.
+type comp struct {
+	release int
+	typ     schema.Type
+}
+
+func (n *node) add(comps ...comp) {
+	for _, c := range comps {
+		i, found := slices.BinarySearchFunc(n.comps, c, func(a, b comp) int { return cmp.Compare(a.release, b.release) })
+		for found && i < len(n.comps) && n.comps[i].release == c.release {
+			if n.comps[i].typ == c.typ {
+				break
+			}
+			i++
+		}
+		if i == len(n.comps) || n.comps[i] != c {
+			n.comps = slices.Insert(n.comps, i, c)
+		}
+	}
+}
+
+// newest is the type whose shape the node has: the newest of those that can hold what the
+// others are.
+func (n *node) newest() schema.Type {
+	best := n.comps[len(n.comps)-1].typ
+	for _, c := range slices.Backward(n.comps) {
+		if rank(c.typ) > rank(best) {
+			best = c.typ
+		}
+	}
+	return best
+}
+
+func rank(t schema.Type) int {
+	switch t.(type) {
+	case *schema.Alternate:
+		return 3
+	case *schema.Union:
+		return 2
+	case *schema.Struct, *schema.Enum:
+		return 1
+	}
+	return 0
+}
+
+// seed makes a node of every name of a type: types of one name correspond.
+func (m *merger) seed() {
+	m.nodes = map[string]*node{}
+	for i, r := range m.releases {
+		for _, def := range r.Schema.Definitions() {
+			if t, ok := def.(schema.Type); ok {
+				m.node(def.Def().Name).add(comp{i, t})
+			}
+			if u, ok := def.(*schema.Union); ok && u.Tag().Implicit {
+				m.node(u.Tag().Name).add(comp{i, u.Tag()})
+			}
+		}
+	}
+}
+
+func (m *merger) node(key string) *node {
+	n := m.nodes[key]
+	if n == nil {
+		n = &node{key: key}
+		m.nodes[key] = n
+	}
+	return n
+}
+
+// rename finds the types that the newest release has under another name, although some
+// places of the older name are gone. It reports whether it has found any.
+func (m *merger) rename() bool {
+	newest := m.releases[len(m.releases)-1].Schema
+	now := map[string]map[string]bool{} // the nodes that types of a name belong to
+	for key, n := range m.nodes {
+		for _, c := range n.comps {
+			if name := c.typ.TypeName(); n.wired && name != key {
+				if now[name] == nil {
+					now[name] = map[string]bool{}
+				}
+				now[name][key] = true
+			}
+		}
+	}
+	found := false
+	for name, keys := range now {
+		n := m.nodes[name]
+		if n == nil || !n.wired || newest.Lookup(name) != nil || len(keys) != 1 || isKept(name) {
+			continue
+		}
+		for key := range keys {
+			m.renamed[name], found = key, true
+		}
+	}
+	return found
+}
+
+// isKept reports whether a type keeps its older name.
+func isKept(name string) bool {
+	for _, older := range kept {
+		if older == name {
+			return true
+		}
+	}
+	return false
+}
+
+func same(a, b map[string]*node) bool {
+	for key, n := range b {
+		if a[key] == nil || a[key].wired != n.wired || !slices.Equal(a[key].comps, n.comps) {
+			return false
+		}
+	}
+	return len(a) == len(b)
+}
+
+// walk goes through all that is on the wire, from commands and events down, and adds
+// each type to the node that it belongs to. How a node looks is taken from before.
+func (m *merger) walk(before map[string]*node) {
+	m.seed()
+	w := &walker{merger: m, before: before, done: map[string]bool{}, folded: map[comp]bool{}}
+	for _, name := range m.names(isCall) {
+		c := m.call(name)
+		w.place(inPlaceKey(name), c.args)
+		w.place(name+returns, c.returns)
+	}
+	w.drain()
+	// What nothing on the wire is of is kept as the newest release has it.
+	w.quiet = true
+	last := len(m.releases) - 1
+	for _, def := range m.releases[last].Schema.Definitions() {
+		t, ok := def.(schema.Type)
+		if n := m.nodes[def.Def().Name]; ok && !n.wired && !w.folded[comp{last, t}] {
+			n.comps = []comp{{last, t}}
+			w.enter(n.key)
+			w.drain()
+		}
+	}
+	m.live = w.done
+}
+
+const returns = "->"
+
+func inPlaceKey(call string) string { return call + "()" }
+
+func isCall(def schema.Definition) bool {
+	switch def.(type) {
+	case *schema.Command, *schema.Event:
+		return true
+	}
+	return false
+}
+
+// names are the definitions of a sort that any release has: those of the newest in its
+// order, then those of the one before, and so on.
+func (m *merger) names(of func(schema.Definition) bool) []string {
+	var names []string
+	seen := map[string]bool{}
+	for i := range slices.Backward(m.releases) {
+		for _, def := range m.releases[i].Schema.Definitions() {
+			if name := def.Def().Name; of(def) && !seen[name] {
+				seen[name] = true
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
+// A call is a command, or an event, in all releases.
+type call struct {
+	defs          []schema.Definition // by release; nil where there is none
+	args, returns []comp
+}
+
+func (m *merger) call(name string) call {
+	c := call{defs: make([]schema.Definition, len(m.releases))}
+	for i, r := range m.releases {
+		var args, result schema.Type
+		switch def := r.Schema.Lookup(name).(type) {
+		case *schema.Command:
+			c.defs[i], args, result = def, def.Args, def.Returns
+		case *schema.Event:
+			c.defs[i], args = def, def.Data
+		}
+		if args != nil {
+			c.args = append(c.args, comp{i, args})
+		}
+		if result != nil {
+			c.returns = append(c.returns, comp{i, result})
+		}
+	}
+	return c
+}

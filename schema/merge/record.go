@@ -1,0 +1,216 @@
+package merge
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/goqapi/goqapi/schema"
+)
+
+// Has tells in which releases a command or event is there, or a type is on the wire. It is
+// empty for a type that nothing on the wire is of.
+func (m *Merged) Has(def schema.Definition) Set { return m.has[def.Def().Name] }
+
+// Part tells in which releases a definition has a member, argument or value, its own or an
+// inherited one. Of a union, "=tag" is the variant of that tag.
+func (m *Merged) Part(of schema.Definition, name string) Set { return m.part[of.Def().Name][name] }
+
+// UnusedRows are the rows of the tables of exceptions that these releases do not need.
+func (m *Merged) UnusedRows() []string {
+	var unused []string
+	for at := range decisions {
+		if !m.used[at] {
+			unused = append(unused, at)
+		}
+	}
+	for at := range always {
+		if !m.used[at] {
+			unused = append(unused, at)
+		}
+	}
+	for name, older := range kept {
+		if !m.used[older] || !slices.ContainsFunc(m.Aliases, func(a Alias) bool { return a.Old == name }) {
+			unused = append(unused, name)
+		}
+	}
+	slices.Sort(unused)
+	return unused
+}
+
+// record keeps what is where, by the names of definitions.
+func (b *builder) record() {
+	for _, name := range b.names(isCall) {
+		on := b.wire.has[name][""]
+		b.out.has[name] = on
+		key := inPlaceKey(name)
+		if b.types[key] == nil {
+			if c := b.call(name); len(c.args) > 0 {
+				key = b.resolve(key, c.args).key
+			}
+		}
+		parts := map[string]Set{}
+		for part, has := range b.wire.has[key] {
+			parts[part] = has & on
+		}
+		b.out.part[name] = parts
+	}
+	for key := range b.types {
+		b.out.has[key] = b.wire.on[key]
+		b.out.part[key] = b.wire.has[key]
+	}
+}
+
+// assume tells what was there although a release does not list it, by what the next one
+// says: what it has, and does not say to be new.
+func (w *wire) assume() {
+	for i := range slices.Backward(w.releases[:len(w.releases)-1]) {
+		for key, releases := range w.free {
+			c := w.nodes[key].newest().(schema.Definition).Def()
+			if releases.Has(i) && !w.on[key].Has(i) && w.on[key].Has(i+1) && w.before(c.Since, i) {
+				w.on[key] = w.on[key].with(i)
+				w.open[key] = w.open[key].with(i)
+			}
+		}
+		for key, releases := range w.open {
+			if releases.Has(i) {
+				w.assumeParts(key, i)
+			}
+		}
+	}
+}
+
+// assumeParts does that for the parts of a node of which none is listed.
+func (w *wire) assumeParts(key string, release int) {
+	n := w.nodes[key]
+	_, isEnum := n.newest().(*schema.Enum)
+	for _, has := range w.has[key] {
+		if isEnum && has.Has(release) {
+			return // another place lists them
+		}
+	}
+	for part, has := range w.has[key] {
+		if has.Has(release+1) && w.before(w.since(n, part), release) {
+			w.has[key][part] = has.with(release)
+		}
+	}
+}
+
+// before reports whether something was there in a release; without a word on it, it was.
+func (w *wire) before(since string, release int) bool {
+	return since == "" || Compare(since, w.releases[release].Name) <= 0
+}
+
+// since is the release that brought a part, as far as the schema says. That of a variant is
+// when what it is made of came.
+func (w *wire) since(n *node, part string) string {
+	for _, c := range slices.Backward(n.comps) {
+		switch t := c.typ.(type) {
+		case *schema.Enum:
+			if v := t.Value(part); v != nil {
+				if v.Since != "" {
+					return v.Since
+				}
+				return w.branchSince(t, part)
+			}
+		case *schema.Union:
+			if name, ok := branchName(part); ok {
+				if v := t.Tag().Value(name); v != nil && v.Since != "" {
+					return v.Since
+				}
+				return w.branchSince(t.Tag(), name)
+			}
+		}
+		for _, m := range allMembers(c.typ) {
+			if m.Name == part {
+				return m.Since
+			}
+		}
+	}
+	return ""
+}
+
+// branchSince is when the type came that a value of a tag stands for.
+func (w *wire) branchSince(tag *schema.Enum, value string) string {
+	for _, key := range slices.Sorted(maps.Keys(w.free)) {
+		u, ok := w.nodes[key].newest().(*schema.Union)
+		if !ok || u.Tag().Name != tag.Name {
+			continue
+		}
+		if b := u.Branch(value); b != nil {
+			return b.Type.(schema.Definition).Def().Since
+		}
+	}
+	return ""
+}
+
+// missing reports whether a node lacks a part in some release.
+func (w *wire) missing(key, part string) bool { return w.has[key][part] != w.on[key] }
+
+// Compare orders versions by their numbers, as cmp.Compare does.
+func Compare(a, b string) int { return slices.Compare(numbers(a), numbers(b)) }
+
+// numbers are those of a version.
+func numbers(version string) []int {
+	var list []int
+	for part := range strings.SplitSeq(version, ".") {
+		n, err := strconv.Atoi(part)
+		if err != nil {
+			break
+		}
+		list = append(list, n)
+	}
+	return list
+}
+
+// alias finds the names that have gone while what they stood for is there.
+func (b *builder) alias() {
+	for _, name := range slices.Sorted(maps.Keys(b.wire.under)) {
+		if b.types[name] != nil {
+			continue
+		}
+		was, in := b.was(name)
+		if was == nil {
+			continue // a built-in type
+		}
+		// The places of the last release that has the name decide.
+		last := -1
+		for _, on := range b.wire.under[name] {
+			last = max(last, on.Last())
+		}
+		var now []string
+		for key, on := range b.wire.under[name] {
+			if on.Has(last) {
+				now = append(now, key)
+			}
+		}
+		if len(now) == 1 {
+			b.out.Aliases = append(b.out.Aliases, Alias{Old: name, Now: b.types[now[0]], Was: was, WasIn: in, Newer: kept[name] == now[0]})
+		}
+	}
+	for _, name := range b.names(isCall) {
+		c := b.call(name)
+		if len(c.args) == 0 || b.types[inPlaceKey(name)] != nil {
+			continue
+		}
+		if st, ok := c.args[0].typ.(*schema.Struct); ok && st.Implicit && b.isCommand(c) {
+			b.out.Aliases = append(b.out.Aliases, Alias{Args: name, Now: b.argsOf(name, c), Was: st})
+		}
+	}
+}
+
+func (b *builder) isCommand(c call) bool {
+	_, ok := c.defs[b.lastOf(c.defs)].(*schema.Command)
+	return ok
+}
+
+// was is the last definition of a type's name.
+func (b *builder) was(name string) (schema.Type, *schema.Schema) {
+	for _, r := range slices.Backward(b.releases) {
+		if t, ok := r.Schema.Lookup(name).(schema.Type); ok {
+			return t, r.Schema
+		}
+	}
+	return nil, nil
+}

@@ -1,0 +1,154 @@
+package merge
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/goqapi/goqapi/schema"
+)
+
+// A resolved says which type a place has in the outcome: a built-in one, or that of a
+// node, or lists of them.
+type resolved struct {
+	builtin schema.Builtin
+	key     string // of the node
+	elem    *resolved
+	nodes   map[string][]comp // what the nodes stand for at this place
+}
+
+// conflict notes types that cannot be one.
+func (m *merger) conflict(at, format string, args ...any) {
+	m.errs = append(m.errs, &schema.Error{Msg: fmt.Sprintf("%s: %s", at, fmt.Sprintf(format, args...))})
+}
+
+// sort is what can be one: lists, alternates, objects, enums with strings, and the
+// built-in types.
+func sortOf(t schema.Type) string {
+	switch t := t.(type) {
+	case *schema.Array:
+		return "list"
+	case *schema.Alternate:
+		return "alternate"
+	case *schema.Struct, *schema.Union:
+		return "object"
+	case *schema.Enum:
+		return "string"
+	case schema.Builtin:
+		switch schema.KindOf(t) {
+		case schema.JSONString:
+			return "string"
+		case schema.JSONNumber:
+			return "number"
+		}
+		return string(t)
+	}
+	return ""
+}
+
+// resolve finds the type that a place has, of those that it has in the releases.
+func (m *merger) resolve(at string, comps []comp) resolved {
+	if decided, ok := decisions[at]; ok {
+		m.used[at] = true
+		comps = slices.DeleteFunc(slices.Clone(comps), func(c comp) bool { return c.typ.TypeName() != decided.is })
+		if len(comps) == 0 {
+			return resolved{builtin: schema.Builtin(decided.is)}
+		}
+	}
+	sort := sortOf(comps[len(comps)-1].typ)
+	for _, c := range comps {
+		if sortOf(c.typ) == "alternate" {
+			sort = "alternate"
+		}
+	}
+	if sort != "alternate" {
+		for _, c := range comps {
+			if sortOf(c.typ) != sort {
+				m.conflict(at, "QEMU %s has %s, which cannot be one with %s", m.releases[c.release].Name, c.typ.TypeName(), comps[len(comps)-1].typ.TypeName())
+				return resolved{builtin: schema.Any}
+			}
+		}
+	}
+	switch sort {
+	case "list":
+		var elems []comp
+		for _, c := range comps {
+			elems = append(elems, comp{c.release, c.typ.(*schema.Array).Elem})
+		}
+		elem := m.resolve(at+"[]", elems)
+		return resolved{elem: &elem, nodes: elem.nodes}
+	case "alternate":
+		return m.resolveTo(at, comps, func(t schema.Type) bool { _, ok := t.(*schema.Alternate); return ok })
+	case "object":
+		return m.resolveTo(at, comps, func(schema.Type) bool { return true })
+	case "string":
+		// An enum holds any string, and says more.
+		isEnum := func(t schema.Type) bool { _, ok := t.(*schema.Enum); return ok }
+		if slices.ContainsFunc(comps, func(c comp) bool { return isEnum(c.typ) }) {
+			enums := slices.DeleteFunc(slices.Clone(comps), func(c comp) bool { return !isEnum(c.typ) })
+			return m.resolveTo(at, enums, isEnum)
+		}
+	}
+	wide := comps[len(comps)-1].typ.(schema.Builtin)
+	for _, c := range slices.Backward(comps) {
+		wide = wider(wide, c.typ.(schema.Builtin))
+	}
+	return resolved{builtin: wide}
+}
+
+// resolveTo is the node of the newest of the types that may give it its name.
+func (m *merger) resolveTo(at string, comps []comp, names func(schema.Type) bool) resolved {
+	for _, c := range slices.Backward(comps) {
+		if names(c.typ) {
+			key := c.typ.TypeName()
+			if key == "" {
+				key = at
+			}
+			if now := m.renamed[key]; now != "" {
+				key = now
+			}
+			if older := kept[key]; older != "" && m.named[older] {
+				key = older
+				m.used[key] = true
+			}
+			return resolved{key: key, nodes: map[string][]comp{key: comps}}
+		}
+	}
+	panic("unreachable: there is one")
+}
+
+// A number's range, by bits.
+type span struct {
+	signed bool
+	bits   int
+	float  bool
+}
+
+var spans = map[schema.Builtin]span{
+	schema.Int: {signed: true, bits: 64}, schema.Int8: {signed: true, bits: 8}, schema.Int16: {signed: true, bits: 16},
+	schema.Int32: {signed: true, bits: 32}, schema.Int64: {signed: true, bits: 64},
+	schema.Uint8: {bits: 8}, schema.Uint16: {bits: 16}, schema.Uint32: {bits: 32}, schema.Uint64: {bits: 64}, schema.Size: {bits: 64},
+	schema.Number: {float: true},
+}
+
+// wider is the type that holds the values of both; the newer, if neither does. A plain int
+// says nothing of the range, so that a size that a newer release gives is right.
+func wider(newer, older schema.Builtin) schema.Builtin {
+	if newer == older || older == schema.Int || schema.KindOf(newer) != schema.JSONNumber {
+		return newer
+	}
+	if holds(spans[older], spans[newer]) && !holds(spans[newer], spans[older]) {
+		return older
+	}
+	return newer
+}
+
+// holds reports whether all numbers of b are in a.
+func holds(a, b span) bool {
+	switch {
+	case a.float || b.float:
+		return a.float
+	case a.signed == b.signed:
+		return a.bits >= b.bits
+	}
+	return a.signed && a.bits > b.bits
+}

@@ -1,0 +1,173 @@
+package merge
+
+import (
+	"slices"
+
+	"github.com/goqapi/goqapi/schema"
+)
+
+// A walker goes from places to nodes, and from those to the places that they have.
+type walker struct {
+	*merger
+	before map[string]*node
+	queue  []string
+	done   map[string]bool
+	folded map[comp]bool // the types that are on the wire, as parts of some node
+	quiet  bool          // what is visited now is not on the wire
+}
+
+// place notes what a place holds.
+func (w *walker) place(at string, comps []comp) {
+	if len(comps) == 0 {
+		return
+	}
+	for key, list := range w.resolve(at, comps).nodes {
+		n := w.node(key)
+		n.add(list...)
+		if !w.quiet {
+			n.wired = true
+			for _, c := range list {
+				w.folded[c] = true
+			}
+		}
+		w.enter(key)
+	}
+}
+
+func (w *walker) enter(key string) {
+	if !w.done[key] {
+		w.done[key] = true
+		w.queue = append(w.queue, key)
+	}
+}
+
+// drain goes on from all nodes that were entered.
+func (w *walker) drain() {
+	for len(w.queue) > 0 {
+		n := w.before[w.queue[0]]
+		if n == nil || w.quiet { // it is new in this step
+			n = w.nodes[w.queue[0]]
+		}
+		w.queue = w.queue[1:]
+		for _, p := range w.places(n) {
+			w.place(p.at, p.comps)
+		}
+	}
+}
+
+// A place is where a value of some type is: a member, or a branch.
+type place struct {
+	name, at string
+	comps    []comp
+}
+
+// places are the members and branches of a node, in its order.
+func (m *merger) places(n *node) []place {
+	switch n.newest().(type) {
+	case *schema.Struct:
+		return m.members(n)
+	case *schema.Union:
+		return append(m.members(n), m.branches(n)...)
+	case *schema.Alternate:
+		return m.forms(n)
+	}
+	return nil
+}
+
+// ordered collects places by name, those of the newest release first.
+type ordered struct {
+	list  []place
+	index map[string]int
+}
+
+func (o *ordered) add(key, name string, c comp) {
+	i, ok := o.index[name]
+	if !ok {
+		if o.index == nil {
+			o.index = map[string]int{}
+		}
+		i = len(o.list)
+		o.index[name] = i
+		o.list = append(o.list, place{name: name, at: key + "." + name})
+	}
+	o.list[i].comps = slices.Insert(o.list[i].comps, 0, c)
+}
+
+// members are the members of a struct, or those that all variants of a union have.
+func (m *merger) members(n *node) []place {
+	var o ordered
+	for _, c := range slices.Backward(n.comps) {
+		for _, member := range allMembers(c.typ) {
+			if !m.inVariant(n, member.Name) {
+				o.add(n.key, member.Name, comp{c.release, member.Type})
+			}
+		}
+	}
+	return o.list
+}
+
+// inVariant reports whether a member that a union's struct of old had is one of some
+// variants now. A client finds it in Unknown, as the tag is missing, too.
+func (m *merger) inVariant(n *node, name string) bool {
+	union, ok := n.newest().(*schema.Union)
+	if !ok || slices.ContainsFunc(union.Base.AllMembers(), func(b *schema.Member) bool { return b.Name == name }) {
+		return false
+	}
+	return slices.ContainsFunc(union.Branches, func(b *schema.Branch) bool {
+		return slices.ContainsFunc(allMembers(b.Type), func(v *schema.Member) bool { return v.Name == name })
+	})
+}
+
+// allMembers are those of an object type, but for variants.
+func allMembers(t schema.Type) []*schema.Member {
+	switch t := t.(type) {
+	case *schema.Struct:
+		return t.AllMembers()
+	case *schema.Union:
+		return t.Base.AllMembers()
+	}
+	return nil
+}
+
+// branches are those of a union.
+func (m *merger) branches(n *node) []place {
+	var o ordered
+	for _, c := range slices.Backward(n.comps) {
+		if u, ok := c.typ.(*schema.Union); ok {
+			for _, b := range u.Branches {
+				o.add(n.key, "="+b.Name, comp{c.release, b.Type})
+			}
+		}
+	}
+	return o.list
+}
+
+// forms are the branches of an alternate. What the place held when it was not one is
+// added to the branch of that kind.
+func (m *merger) forms(n *node) []place {
+	var o ordered
+	for _, c := range slices.Backward(n.comps) {
+		if a, ok := c.typ.(*schema.Alternate); ok {
+			for _, b := range a.Branches {
+				o.add(n.key, "="+b.Name, comp{c.release, b.Type})
+			}
+		}
+	}
+	for _, c := range slices.Backward(n.comps) {
+		if _, ok := c.typ.(*schema.Alternate); ok {
+			continue
+		}
+		i := slices.IndexFunc(o.list, func(p place) bool {
+			return schema.KindOf(p.comps[len(p.comps)-1].typ) == schema.KindOf(c.typ)
+		})
+		if i < 0 {
+			m.conflict(n.key, "%s is none of its forms", c.typ.TypeName())
+			continue
+		}
+		o.list[i].comps = slices.Insert(o.list[i].comps, 0, c)
+	}
+	for i := range o.list {
+		slices.SortStableFunc(o.list[i].comps, func(a, b comp) int { return a.release - b.release })
+	}
+	return o.list
+}

@@ -1,0 +1,241 @@
+package merge
+
+import (
+	"slices"
+
+	"github.com/goqapi/goqapi/schema"
+)
+
+// A wire tells what is where in which release. It follows, other than the walker, each
+// release by itself, so that a type counts only where a command or event leads to it.
+type wire struct {
+	*merger
+	seen map[pair]bool
+	on   map[string]Set            // where nodes are
+	has  map[string]map[string]Set // which of their parts are there
+	// lacks are the places of a node that do not have a part. Where has is set, too, one
+	// type stands for others that differ.
+	lacks map[string]map[string]Set
+	// under are the names that types have where they are on the wire, with their nodes.
+	under map[string]map[string]Set
+	sent  map[string]bool
+	// free are the nodes below arguments that a release does not list, and open those
+	// that are there without all of their parts: arguments that are not all listed, and
+	// enums that are any string.
+	free, open map[string]Set
+}
+
+type pair struct {
+	key string
+	comp
+}
+
+func (m *merger) wire() *wire {
+	w := &wire{
+		merger: m, seen: map[pair]bool{}, on: map[string]Set{},
+		has: map[string]map[string]Set{}, lacks: map[string]map[string]Set{},
+		under: map[string]map[string]Set{}, sent: map[string]bool{}, free: map[string]Set{}, open: map[string]Set{},
+	}
+	for _, name := range m.names(isCall) {
+		c := m.call(name)
+		w.follow(inPlaceKey(name), c.args)
+		w.follow(name+returns, c.returns)
+		for i, def := range c.defs {
+			if def == nil {
+				continue
+			}
+			w.note(w.has, name, "", i)
+			// What is free in the newest release, too, has no types.
+			if command, ok := def.(*schema.Command); ok && !command.Gen && m.newestCommand(c).Gen && len(c.args) > 0 {
+				w.below(inPlaceKey(name), c.args, func(key string) { w.free[key] = w.free[key].with(i) })
+				key := w.resolve(inPlaceKey(name), c.args).key
+				w.open[key] = w.open[key].with(i)
+			}
+		}
+		if _, isCommand := c.defs[w.lastOf(c.defs)].(*schema.Command); isCommand {
+			w.below(inPlaceKey(name), c.args, func(key string) { w.sent[key] = true })
+		}
+	}
+	return w
+}
+
+// lastOf is the newest release that has a definition.
+func (m *merger) lastOf(defs []schema.Definition) int {
+	for i := range slices.Backward(defs) {
+		if defs[i] != nil {
+			return i
+		}
+	}
+	return -1
+}
+
+func (m *merger) newestCommand(c call) *schema.Command {
+	return c.defs[m.lastOf(c.defs)].(*schema.Command)
+}
+
+func (w *wire) note(in map[string]map[string]Set, key, part string, release int) {
+	if in[key] == nil {
+		in[key] = map[string]Set{}
+	}
+	in[key][part] = in[key][part].with(release)
+}
+
+// follow visits what each release has at a place.
+func (w *wire) follow(at string, comps []comp) {
+	if len(comps) == 0 {
+		return
+	}
+	r := w.resolve(at, comps)
+	for _, c := range comps {
+		w.descend(r, c)
+	}
+}
+
+func (w *wire) descend(r resolved, c comp) {
+	for r.elem != nil {
+		a, ok := c.typ.(*schema.Array)
+		if !ok {
+			return // decided otherwise
+		}
+		r, c.typ = *r.elem, a.Elem
+	}
+	if r.key != "" {
+		w.visit(r.key, c)
+	}
+}
+
+// visit notes which parts of a node a type of a release has.
+func (w *wire) visit(key string, c comp) {
+	if w.seen[pair{key, c}] {
+		return
+	}
+	w.seen[pair{key, c}] = true
+	w.on[key] = w.on[key].with(c.release)
+	n := w.nodes[key]
+	if name := c.typ.TypeName(); name != "" && sortOf(c.typ) == sortOf(n.newest()) {
+		w.note(w.under, name, key, c.release)
+	}
+	if _, ok := n.newest().(*schema.Enum); ok {
+		enum, listed := c.typ.(*schema.Enum)
+		if !listed {
+			w.open[key] = w.open[key].with(c.release)
+			return
+		}
+		for _, v := range w.values(n) {
+			w.mark(key, v.Name, c.release, enum.Value(v.Name) != nil)
+		}
+		return
+	}
+	for _, p := range w.places(n) {
+		t := under(n, c.typ, p)
+		if value, ok := branchName(p.name); !ok {
+			w.mark(key, p.name, c.release, t != nil)
+		} else if u, ok := c.typ.(*schema.Union); ok && t == nil && u.Tag().Value(value) != nil {
+			t = &schema.Struct{Implicit: true} // a tag that has no members yet
+		}
+		if t != nil {
+			w.descend(w.resolve(p.at, p.comps), comp{c.release, t})
+		}
+	}
+	if _, ok := n.newest().(*schema.Union); ok {
+		w.tags(n, c)
+	}
+}
+
+// tags notes which values the tag of a union can have.
+func (w *wire) tags(n *node, c comp) {
+	var values *schema.Enum
+	if u, ok := c.typ.(*schema.Union); ok {
+		values = u.Tag()
+	}
+	for _, v := range w.values(w.nodes[n.newest().(*schema.Union).Tag().Name]) {
+		w.mark(n.key, "="+v.Name, c.release, values != nil && values.Value(v.Name) != nil)
+	}
+}
+
+func (w *wire) mark(key, part string, release int, has bool) {
+	if has {
+		w.note(w.has, key, part, release)
+	} else {
+		w.note(w.lacks, key, part, release)
+	}
+}
+
+// under is the type that one of a node's types has at a place of it, nil if it has
+// nothing there.
+func under(n *node, t schema.Type, p place) schema.Type {
+	if name, ok := branchName(p.name); ok {
+		switch t := t.(type) {
+		case *schema.Union:
+			if b := t.Branch(name); b != nil {
+				return b.Type
+			}
+			return nil
+		case *schema.Alternate:
+			for _, b := range t.Branches {
+				if b.Name == name {
+					return b.Type
+				}
+			}
+			return nil
+		}
+		if _, ok := n.newest().(*schema.Alternate); ok && slices.ContainsFunc(p.comps, func(c comp) bool { return c.typ == t }) {
+			return t
+		}
+		return nil
+	}
+	for _, m := range allMembers(t) {
+		if m.Name == p.name {
+			return m.Type
+		}
+	}
+	return nil
+}
+
+func branchName(part string) (string, bool) {
+	if len(part) > 0 && part[0] == '=' {
+		return part[1:], true
+	}
+	return "", false
+}
+
+// values are those of an enum, the newest release's first.
+func (m *merger) values(n *node) []*schema.EnumValue {
+	var values []*schema.EnumValue
+	seen := map[string]bool{}
+	for _, c := range slices.Backward(n.comps) {
+		e, ok := c.typ.(*schema.Enum)
+		if !ok {
+			continue
+		}
+		for _, v := range e.Values {
+			if !seen[v.Name] {
+				seen[v.Name] = true
+				values = append(values, v)
+			}
+		}
+	}
+	return values
+}
+
+// below calls f for each node that a place leads to.
+func (w *wire) below(at string, comps []comp, f func(key string)) {
+	seen := map[string]bool{}
+	var visit func(at string, comps []comp)
+	visit = func(at string, comps []comp) {
+		if len(comps) == 0 {
+			return
+		}
+		for key := range w.resolve(at, comps).nodes {
+			if seen[key] {
+				continue
+			}
+			seen[key] = true
+			f(key)
+			for _, p := range w.places(w.nodes[key]) {
+				visit(p.at, p.comps)
+			}
+		}
+	}
+	visit(at, comps)
+}

@@ -1,0 +1,232 @@
+package schema
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// CheckPath reports what is wrong with a path into the interface: which part of it the
+// schema does not have, and what is most like it. Paths are those of Capabilities.Supports
+// of package qapi, such as "blockdev-add/driver=nvme-io_uring", "query-block->inserted/ro",
+// "event STOP" and "screendump/format/@unstable".
+func (s *Schema) CheckPath(path string) error {
+	head, steps, below := strings.Cut(path, "/")
+	at, err := s.pathStart(head)
+	if err == nil && below {
+		for step := range strings.SplitSeq(steps, "/") {
+			if at, err = at.step(step); err != nil {
+				break
+			}
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("%q: %w", path, err)
+	}
+	return nil
+}
+
+// A pathPlace is what a path has led to so far.
+type pathPlace struct {
+	name     string
+	features []*Feature
+	types    []Type // to look for members in
+}
+
+// lacks is the error for a name that is not among those there are.
+func lacks(what, name string, there []string) error {
+	if near := nearest(name, there); near != "" {
+		return fmt.Errorf("%s %q; did you mean %q?", what, name, near)
+	}
+	return fmt.Errorf("%s %q", what, name)
+}
+
+func (s *Schema) pathStart(head string) (pathPlace, error) {
+	if name, ok := strings.CutPrefix(head, "event "); ok {
+		e, ok := s.Lookup(name).(*Event)
+		if !ok {
+			return pathPlace{}, lacks("there is no event", name, definitionNames(s.Events()))
+		}
+		return pathPlace{name, e.Features, []Type{e.Data}}, nil
+	}
+	name, member, reply := strings.Cut(head, "->")
+	c, ok := s.Lookup(name).(*Command)
+	switch {
+	case !ok:
+		return pathPlace{}, lacks("there is no command", name, definitionNames(s.Commands()))
+	case !reply:
+		return pathPlace{name, c.Features, []Type{c.Args}}, nil
+	}
+	at := pathPlace{name + "->", c.Features, []Type{c.Returns}}
+	if member == "" {
+		return at, nil
+	}
+	return at.step(member)
+}
+
+func definitionNames[D Definition](defs []D) []string {
+	var names []string
+	for _, def := range defs {
+		names = append(names, def.Def().Name)
+	}
+	return names
+}
+
+// step goes on to a feature, a member, or a value of a member.
+func (at pathPlace) step(step string) (pathPlace, error) {
+	if feature, ok := strings.CutPrefix(step, "@"); ok {
+		return at.feature(feature)
+	}
+	name, value, valued := strings.Cut(step, "=")
+	members, tagged := pathMembers(at.types)
+	var found pathPlace
+	for _, m := range members {
+		if m.Name == name {
+			found.name = name
+			found.features = append(found.features, m.Features...)
+			found.types = append(found.types, m.Type)
+		}
+	}
+	if found.types == nil {
+		var there []string
+		for _, m := range members {
+			there = append(there, m.Name)
+		}
+		return pathPlace{}, lacks(at.name+" has no member", name, there)
+	}
+	if valued {
+		return found.value(value, tagged)
+	}
+	return found, nil
+}
+
+func (at pathPlace) feature(name string) (pathPlace, error) {
+	features := slices.Clone(at.features)
+	for _, t := range through(at.types) {
+		if def, ok := t.(Definition); ok {
+			features = append(features, def.Def().Features...)
+		}
+	}
+	var there []string
+	for _, f := range features {
+		there = append(there, f.Name)
+	}
+	if !slices.Contains(there, name) {
+		return pathPlace{}, lacks(at.name+" has no feature", name, there)
+	}
+	return pathPlace{name: "@" + name}, nil
+}
+
+// value goes on to a value: below that of a union's tag are the members of the variant.
+func (at pathPlace) value(value string, unions []*Union) (pathPlace, error) {
+	var there []string
+	found := pathPlace{name: at.name + "=" + value}
+	ok := false
+	for _, t := range through(at.types) {
+		e, isEnum := t.(*Enum)
+		if t == Type(Str) {
+			return found, nil // it can be any
+		}
+		if !isEnum {
+			continue
+		}
+		for _, v := range e.Values {
+			there = append(there, v.Name)
+			if v.Name == value {
+				ok, found.features = true, append(found.features, v.Features...)
+			}
+		}
+	}
+	if !ok {
+		return pathPlace{}, lacks(at.name+" has no value", value, there)
+	}
+	for _, u := range unions {
+		if b := u.Branch(value); u.Discriminator.Name == at.name && b != nil {
+			found.types = append(found.types, b.Type)
+		}
+	}
+	return found, nil
+}
+
+// pathMembers are the members of objects, those of all their variants included, and the
+// unions among them.
+func pathMembers(types []Type) (members []*Member, unions []*Union) {
+	seen := map[Type]bool{}
+	var look func([]Type)
+	look = func(types []Type) {
+		for _, t := range through(types) {
+			if seen[t] {
+				continue
+			}
+			seen[t] = true
+			switch t := t.(type) {
+			case *Struct:
+				members = append(members, t.AllMembers()...)
+			case *Union:
+				members = append(members, t.Base.AllMembers()...)
+				unions = append(unions, t)
+				for _, b := range t.Branches {
+					look([]Type{b.Type})
+				}
+			}
+		}
+	}
+	look(types)
+	return members, unions
+}
+
+// through looks through lists and alternates.
+func through(types []Type) []Type {
+	var found []Type
+	for _, t := range types {
+		switch t := t.(type) {
+		case nil:
+		case *Array:
+			found = append(found, through([]Type{t.Elem})...)
+		case *Alternate:
+			for _, b := range t.Branches {
+				found = append(found, through([]Type{b.Type})...)
+			}
+		default:
+			found = append(found, t)
+		}
+	}
+	return found
+}
+
+// nearest is the name that is most like another; "" if none is alike.
+func nearest(name string, names []string) string {
+	best, least := "", max(1, len(name)/3)+1
+	for _, n := range names {
+		if d := distance(name, n); d < least {
+			best, least = n, d
+		}
+	}
+	return best
+}
+
+// distance is how many letters have to be changed, added, left out, or swapped with the
+// next, to make one word another.
+func distance(a, b string) int {
+	rows := make([][]int, len(a)+1)
+	for i := range rows {
+		rows[i] = make([]int, len(b)+1)
+		rows[i][0] = i
+	}
+	for j := range rows[0] {
+		rows[0][j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			rows[i][j] = min(rows[i-1][j]+1, rows[i][j-1]+1, rows[i-1][j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
+			}
+		}
+	}
+	return rows[len(a)][len(b)]
+}
