@@ -96,7 +96,7 @@ func TestBadAddresses(t *testing.T) {
 		{"vsock:host:1", `"host:1" is not the numbers CID:PORT`},
 		{"vsock:3:4294967296", `"3:4294967296" is not the numbers CID:PORT`},
 		{"vsock:-1:1", `"-1:1" is not the numbers CID:PORT`},
-		{"stdio", "Start makes a connection of a program's standard input and output"},
+		{"stdio", "qmp.Start makes a connection of a program's standard input and output"},
 		{"telnet:localhost:1", `a connection of the kind "telnet" is not made with an address`},
 		{"udp:localhost:1", `unknown kind "udp"; there are unix, tcp, vsock, fd and pipe`},
 
