@@ -29,7 +29,7 @@ func TestParse(t *testing.T) {
 		{"unix:/run/x.sock,server,nowait", unix("/run/x.sock")},
 		{"unix:/run/x.sock,reconnect=5,nodelay,delay=off,id=m", unix("/run/x.sock")},
 		{"unix:/run/x.sock,reconnect-ms=5,telnet=off,tn3270=off,websocket=off", unix("/run/x.sock")},
-		{"unix:/run/x.sock,mux=on,logfile=/tmp/a,,b,logappend=on", unix("/run/x.sock")},
+		{"unix:/run/x.sock,mux=on,logfile=/tmp/a,,b,logappend=on,logtimestamp=on", unix("/run/x.sock")},
 		{"unix:/run/x.sock,tls-creds=t,tls-authz=a", secure(unix("/run/x.sock"))},
 		{"unix:/run/a,,b:c.sock,server=on", unix("/run/a,b:c.sock")},
 		{"unix:path=/run/a=b.sock,server=on", unix("/run/a=b.sock")},
