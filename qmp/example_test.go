@@ -15,6 +15,11 @@ import (
 
 // A manager that outlives its machines' monitors, and knows where it may have
 // missed something.
+func ExampleUnixAddr() {
+	fmt.Println(qmp.UnixAddr("/run/vm,1/qmp.sock") + ",server=on,wait=off")
+	// Output: unix:/run/vm,,1/qmp.sock,server=on,wait=off
+}
+
 func ExampleWithReconnect() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()

@@ -108,7 +108,8 @@ func (p *Process) Wait(ctx context.Context) error {
 
 // Close closes the connection and waits until the process has ended, as it is told to
 // by SIGTERM. One that is still there after 5 s is killed, which is an error. How a process
-// ended otherwise is for [Process.Wait] to say. Close may be called more than once.
+// ended otherwise is for [Process.Wait] to say. Commands that were issued with [Conn.Go]
+// and have no reply yet fail; [Conn.Wait] waits for them. Close may be called more than once.
 func (p *Process) Close() error {
 	p.Conn.Close()
 	<-p.exited

@@ -81,7 +81,7 @@ func parse(text string) (a Address, err error) {
 	case "vsock":
 		a.CID, a.VPort, err = contextPort(rest)
 	case "stdio":
-		err = errors.New("Start makes a connection of a program's standard input and output")
+		err = errors.New("qmp.Start makes a connection of a program's standard input and output")
 	case "pty", "telnet", "websocket", "ws", "wss", "tls":
 		err = fmt.Errorf("a connection of the kind %q is not made with an address", kind)
 	default:

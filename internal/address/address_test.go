@@ -29,7 +29,7 @@ func TestParse(t *testing.T) {
 		{"unix:/run/x.sock,server,nowait", unix("/run/x.sock")},
 		{"unix:/run/x.sock,reconnect=5,nodelay,delay=off,id=m", unix("/run/x.sock")},
 		{"unix:/run/x.sock,reconnect-ms=5,telnet=off,tn3270=off,websocket=off", unix("/run/x.sock")},
-		{"unix:/run/x.sock,mux=on,logfile=/tmp/a,,b,logappend=on", unix("/run/x.sock")},
+		{"unix:/run/x.sock,mux=on,logfile=/tmp/a,,b,logappend=on,logtimestamp=on", unix("/run/x.sock")},
 		{"unix:/run/x.sock,tls-creds=t,tls-authz=a", secure(unix("/run/x.sock"))},
 		{"unix:/run/a,,b:c.sock,server=on", unix("/run/a,b:c.sock")},
 		{"unix:path=/run/a=b.sock,server=on", unix("/run/a=b.sock")},
@@ -96,7 +96,7 @@ func TestBadAddresses(t *testing.T) {
 		{"vsock:host:1", `"host:1" is not the numbers CID:PORT`},
 		{"vsock:3:4294967296", `"3:4294967296" is not the numbers CID:PORT`},
 		{"vsock:-1:1", `"-1:1" is not the numbers CID:PORT`},
-		{"stdio", "Start makes a connection of a program's standard input and output"},
+		{"stdio", "qmp.Start makes a connection of a program's standard input and output"},
 		{"telnet:localhost:1", `a connection of the kind "telnet" is not made with an address`},
 		{"udp:localhost:1", `unknown kind "udp"; there are unix, tcp, vsock, fd and pipe`},
 

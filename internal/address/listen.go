@@ -49,7 +49,7 @@ func ownFile(l *net.UnixListener, path string) (remove func()) {
 	}
 	return func() {
 		if there, err := os.Lstat(path); err == nil && os.SameFile(own, there) {
-			os.Remove(path)
+			_ = os.Remove(path) // as package net does
 		}
 	}
 }

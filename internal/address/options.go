@@ -59,6 +59,7 @@ var options = []option{
 	{"mux", "", flag},
 	{"logfile", "", text},
 	{"logappend", "", flag},
+	{"logtimestamp", "", flag},
 }
 
 // values are the options of an address. Of one that is given twice the last counts.

@@ -39,7 +39,7 @@ func (s *Server) Listen(addr string) (string, error) {
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
-		l.Close()
+		_ = l.Close()
 		return "", fmt.Errorf("qmptest: listen at %q: %w", addr, net.ErrClosed)
 	}
 	s.ends = append(s.ends, l)

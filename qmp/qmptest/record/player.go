@@ -102,7 +102,7 @@ func (p *Player) Listen(addr string) (string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
-		l.Close()
+		_ = l.Close()
 		return "", fmt.Errorf("record: listen at %q: %w", addr, net.ErrClosed)
 	}
 	p.ends = append(p.ends, l)
