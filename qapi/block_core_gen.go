@@ -219,19 +219,23 @@ type ImageInfoSpecificQcow2 struct {
 	CompressionType Qcow2CompressionType `json:"compression-type"`
 }
 
+func (x ImageInfoSpecificQcow2) tagged() any {
+	return codec.Tagged(x, "type", "qcow2", x.encodeImageInfoSpecific)
+}
+
 // String is x as JSON, without secrets.
 func (x ImageInfoSpecificQcow2) String() string {
-	return codec.Short(codec.Tagged(x, "type", "qcow2", x.encodeImageInfoSpecific))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x ImageInfoSpecificQcow2) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "type", "qcow2", x.encodeImageInfoSpecific))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x ImageInfoSpecificQcow2) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "type", "qcow2", x.encodeImageInfoSpecific))
+	return codec.LogValue(x.tagged())
 }
 
 // ImageInfoSpecificKind returns [ImageInfoSpecificKindQcow2].
@@ -262,19 +266,23 @@ type ImageInfoSpecificVmdk struct {
 	Extents []VmdkExtentInfo `json:"extents"`
 }
 
+func (x ImageInfoSpecificVmdk) tagged() any {
+	return codec.Tagged(x, "type", "vmdk", x.encodeImageInfoSpecific)
+}
+
 // String is x as JSON, without secrets.
 func (x ImageInfoSpecificVmdk) String() string {
-	return codec.Short(codec.Tagged(x, "type", "vmdk", x.encodeImageInfoSpecific))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x ImageInfoSpecificVmdk) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "type", "vmdk", x.encodeImageInfoSpecific))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x ImageInfoSpecificVmdk) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "type", "vmdk", x.encodeImageInfoSpecific))
+	return codec.LogValue(x.tagged())
 }
 
 // ImageInfoSpecificKind returns [ImageInfoSpecificKindVmdk].
@@ -2435,21 +2443,6 @@ type BlockStats struct {
 	Parent *BlockStats `json:"parent,omitzero"`
 	// The counters of the backing node. Since QEMU 2.0.
 	Backing *BlockStats `json:"backing,omitzero"`
-}
-
-// String is x as JSON, without secrets.
-func (x BlockStats) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x BlockStats) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x BlockStats) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // QueryBlockstatsArgs are the arguments of [Client.QueryBlockstats].
@@ -5222,19 +5215,23 @@ func (x *BlockdevOptionsFile) encodeMembers(e *codec.Encoder) {
 	}
 }
 
+func (x BlockdevOptionsFile) tagged() any {
+	return codec.Tagged(x, "driver", "file", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsFile) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "file", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsFile) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "file", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsFile) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "file", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverFile].
@@ -5521,19 +5518,23 @@ func (x *BlockdevOptionsLUKS) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.Decode(dec, x.decode)
 }
 
+func (x BlockdevOptionsLUKS) tagged() any {
+	return codec.Tagged(x, "driver", "luks", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsLUKS) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "luks", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsLUKS) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "luks", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsLUKS) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "luks", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverLUKS].
@@ -5911,19 +5912,23 @@ func (x *BlockdevOptionsQcow) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.Decode(dec, x.decode)
 }
 
+func (x BlockdevOptionsQcow) tagged() any {
+	return codec.Tagged(x, "driver", "qcow", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsQcow) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "qcow", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsQcow) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "qcow", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsQcow) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "qcow", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverQcow].
@@ -6147,19 +6152,23 @@ func (x *BlockdevOptionsPreallocate) UnmarshalJSONFrom(dec *jsontext.Decoder) er
 	return codec.Decode(dec, x.decode)
 }
 
+func (x BlockdevOptionsPreallocate) tagged() any {
+	return codec.Tagged(x, "driver", "preallocate", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsPreallocate) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "preallocate", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsPreallocate) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "preallocate", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsPreallocate) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "preallocate", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverPreallocate].
@@ -6331,19 +6340,23 @@ func (x *BlockdevOptionsQcow2) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.Decode(dec, x.decode)
 }
 
+func (x BlockdevOptionsQcow2) tagged() any {
+	return codec.Tagged(x, "driver", "qcow2", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsQcow2) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "qcow2", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsQcow2) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "qcow2", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsQcow2) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "qcow2", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverQcow2].
@@ -6618,21 +6631,6 @@ func (x *BlockdevOptionsSSH) encodeMembers(e *codec.Encoder) {
 	if x.HostKeyCheck != nil {
 		e.Value("host-key-check", x.HostKeyCheck)
 	}
-}
-
-// String is x as JSON, without secrets.
-func (x BlockdevOptionsSSH) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "ssh", x.encodeBlockdevOptions))
-}
-
-// GoString is String with the type's name.
-func (x BlockdevOptionsSSH) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "ssh", x.encodeBlockdevOptions))
-}
-
-// LogValue is String for package slog.
-func (x BlockdevOptionsSSH) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "ssh", x.encodeBlockdevOptions))
 }
 
 // BlockdevDriver returns [BlockdevDriverSSH].
@@ -7028,19 +7026,23 @@ func (x *BlockdevOptionsBlkdebug) UnmarshalJSONFrom(dec *jsontext.Decoder) error
 	return codec.Decode(dec, x.decode)
 }
 
+func (x BlockdevOptionsBlkdebug) tagged() any {
+	return codec.Tagged(x, "driver", "blkdebug", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsBlkdebug) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "blkdebug", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsBlkdebug) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "blkdebug", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsBlkdebug) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "blkdebug", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverBlkdebug].
@@ -7128,19 +7130,23 @@ func (x *BlockdevOptionsBlklogwrites) UnmarshalJSONFrom(dec *jsontext.Decoder) e
 	return codec.Decode(dec, x.decode)
 }
 
+func (x BlockdevOptionsBlklogwrites) tagged() any {
+	return codec.Tagged(x, "driver", "blklogwrites", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsBlklogwrites) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "blklogwrites", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsBlklogwrites) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "blklogwrites", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsBlklogwrites) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "blklogwrites", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverBlklogwrites].
@@ -7207,19 +7213,23 @@ func (x *BlockdevOptionsBlkverify) UnmarshalJSONFrom(dec *jsontext.Decoder) erro
 	return codec.Decode(dec, x.decode)
 }
 
+func (x BlockdevOptionsBlkverify) tagged() any {
+	return codec.Tagged(x, "driver", "blkverify", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsBlkverify) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "blkverify", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsBlkverify) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "blkverify", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsBlkverify) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "blkverify", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverBlkverify].
@@ -7280,19 +7290,23 @@ func (x *BlockdevOptionsBlkreplay) UnmarshalJSONFrom(dec *jsontext.Decoder) erro
 	return codec.Decode(dec, x.decode)
 }
 
+func (x BlockdevOptionsBlkreplay) tagged() any {
+	return codec.Tagged(x, "driver", "blkreplay", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsBlkreplay) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "blkreplay", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsBlkreplay) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "blkreplay", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsBlkreplay) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "blkreplay", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverBlkreplay].
@@ -7410,19 +7424,23 @@ func (x *BlockdevOptionsQuorum) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.Decode(dec, x.decode)
 }
 
+func (x BlockdevOptionsQuorum) tagged() any {
+	return codec.Tagged(x, "driver", "quorum", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsQuorum) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "quorum", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsQuorum) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "quorum", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsQuorum) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "quorum", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverQuorum].
@@ -7460,19 +7478,23 @@ func (x *BlockdevOptionsIOUring) encodeMembers(e *codec.Encoder) {
 	e.String("filename", x.Filename)
 }
 
+func (x BlockdevOptionsIOUring) tagged() any {
+	return codec.Tagged(x, "driver", "io_uring", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsIOUring) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "io_uring", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsIOUring) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "io_uring", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsIOUring) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "io_uring", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverIOUring].
@@ -7768,19 +7790,23 @@ func (x *BlockdevOptionsIscsi) encodeMembers(e *codec.Encoder) {
 	}
 }
 
+func (x BlockdevOptionsIscsi) tagged() any {
+	return codec.Tagged(x, "driver", "iscsi", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsIscsi) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "iscsi", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsIscsi) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "iscsi", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsIscsi) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "iscsi", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverIscsi].
@@ -8342,21 +8368,6 @@ func (x *BlockdevOptionsRBD) encodeMembers(e *codec.Encoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
-func (x BlockdevOptionsRBD) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "rbd", x.encodeBlockdevOptions))
-}
-
-// GoString is String with the type's name.
-func (x BlockdevOptionsRBD) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "rbd", x.encodeBlockdevOptions))
-}
-
-// LogValue is String for package slog.
-func (x BlockdevOptionsRBD) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "rbd", x.encodeBlockdevOptions))
-}
-
 // BlockdevDriver returns [BlockdevDriverRBD].
 func (BlockdevOptionsRBD) BlockdevDriver() BlockdevDriver {
 	return BlockdevDriverRBD
@@ -8458,19 +8469,23 @@ func (x *BlockdevOptionsReplication) UnmarshalJSONFrom(dec *jsontext.Decoder) er
 	return codec.Decode(dec, x.decode)
 }
 
+func (x BlockdevOptionsReplication) tagged() any {
+	return codec.Tagged(x, "driver", "replication", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsReplication) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "replication", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsReplication) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "replication", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsReplication) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "replication", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverReplication].
@@ -8695,19 +8710,23 @@ func (x *BlockdevOptionsHTTP) encodeMembers(e *codec.Encoder) {
 	}
 }
 
+func (x BlockdevOptionsHTTP) tagged() any {
+	return codec.Tagged(x, "driver", "http", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsHTTP) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "http", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsHTTP) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "http", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsHTTP) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "http", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverHTTP].
@@ -8817,19 +8836,23 @@ func (x *BlockdevOptionsHTTPS) encodeMembers(e *codec.Encoder) {
 	}
 }
 
+func (x BlockdevOptionsHTTPS) tagged() any {
+	return codec.Tagged(x, "driver", "https", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsHTTPS) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "https", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsHTTPS) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "https", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsHTTPS) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "https", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverHTTPS].
@@ -8909,19 +8932,23 @@ func (x *BlockdevOptionsFTP) encodeMembers(e *codec.Encoder) {
 	}
 }
 
+func (x BlockdevOptionsFTP) tagged() any {
+	return codec.Tagged(x, "driver", "ftp", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsFTP) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "ftp", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsFTP) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "ftp", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsFTP) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "ftp", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverFTP].
@@ -9008,19 +9035,23 @@ func (x *BlockdevOptionsFTPS) encodeMembers(e *codec.Encoder) {
 	}
 }
 
+func (x BlockdevOptionsFTPS) tagged() any {
+	return codec.Tagged(x, "driver", "ftps", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsFTPS) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "ftps", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsFTPS) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "ftps", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsFTPS) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "ftps", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverFTPS].
@@ -9106,21 +9137,6 @@ func (x *BlockdevOptionsNBD) encodeMembers(e *codec.Encoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
-func (x BlockdevOptionsNBD) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "nbd", x.encodeBlockdevOptions))
-}
-
-// GoString is String with the type's name.
-func (x BlockdevOptionsNBD) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "nbd", x.encodeBlockdevOptions))
-}
-
-// LogValue is String for package slog.
-func (x BlockdevOptionsNBD) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "nbd", x.encodeBlockdevOptions))
-}
-
 // BlockdevDriver returns [BlockdevDriverNBD].
 func (BlockdevOptionsNBD) BlockdevDriver() BlockdevDriver {
 	return BlockdevDriverNBD
@@ -9194,19 +9210,23 @@ func (x *BlockdevOptionsRaw) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.Decode(dec, x.decode)
 }
 
+func (x BlockdevOptionsRaw) tagged() any {
+	return codec.Tagged(x, "driver", "raw", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsRaw) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "raw", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsRaw) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "raw", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsRaw) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "raw", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverRaw].
@@ -9273,19 +9293,23 @@ func (x *BlockdevOptionsThrottle) UnmarshalJSONFrom(dec *jsontext.Decoder) error
 	return codec.Decode(dec, x.decode)
 }
 
+func (x BlockdevOptionsThrottle) tagged() any {
+	return codec.Tagged(x, "driver", "throttle", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsThrottle) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "throttle", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsThrottle) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "throttle", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsThrottle) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "throttle", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverThrottle].
@@ -9354,19 +9378,23 @@ func (x *BlockdevOptionsCopyOnRead) UnmarshalJSONFrom(dec *jsontext.Decoder) err
 	return codec.Decode(dec, x.decode)
 }
 
+func (x BlockdevOptionsCopyOnRead) tagged() any {
+	return codec.Tagged(x, "driver", "copy-on-read", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsCopyOnRead) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "copy-on-read", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsCopyOnRead) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "copy-on-read", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsCopyOnRead) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "copy-on-read", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverCopyOnRead].
@@ -9493,19 +9521,23 @@ func (x *BlockdevOptionsCopyBeforeWrite) UnmarshalJSONFrom(dec *jsontext.Decoder
 	return codec.Decode(dec, x.decode)
 }
 
+func (x BlockdevOptionsCopyBeforeWrite) tagged() any {
+	return codec.Tagged(x, "driver", "copy-before-write", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsCopyBeforeWrite) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "copy-before-write", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsCopyBeforeWrite) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "copy-before-write", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsCopyBeforeWrite) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "copy-before-write", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverCopyBeforeWrite].
@@ -9898,19 +9930,23 @@ func (x *BlockdevOptionsBochs) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return (*BlockdevOptionsGenericFormat)(x).UnmarshalJSONFrom(dec)
 }
 
+func (x BlockdevOptionsBochs) tagged() any {
+	return codec.Tagged(x, "driver", "bochs", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsBochs) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "bochs", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsBochs) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "bochs", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsBochs) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "bochs", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverBochs].
@@ -9948,19 +9984,23 @@ func (x *BlockdevOptionsCloop) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return (*BlockdevOptionsGenericFormat)(x).UnmarshalJSONFrom(dec)
 }
 
+func (x BlockdevOptionsCloop) tagged() any {
+	return codec.Tagged(x, "driver", "cloop", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsCloop) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "cloop", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsCloop) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "cloop", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsCloop) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "cloop", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverCloop].
@@ -10000,19 +10040,23 @@ func (x *BlockdevOptionsCompress) UnmarshalJSONFrom(dec *jsontext.Decoder) error
 	return (*BlockdevOptionsGenericFormat)(x).UnmarshalJSONFrom(dec)
 }
 
+func (x BlockdevOptionsCompress) tagged() any {
+	return codec.Tagged(x, "driver", "compress", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsCompress) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "compress", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsCompress) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "compress", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsCompress) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "compress", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverCompress].
@@ -10050,19 +10094,23 @@ func (x *BlockdevOptionsDmg) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return (*BlockdevOptionsGenericFormat)(x).UnmarshalJSONFrom(dec)
 }
 
+func (x BlockdevOptionsDmg) tagged() any {
+	return codec.Tagged(x, "driver", "dmg", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsDmg) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "dmg", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsDmg) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "dmg", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsDmg) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "dmg", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverDmg].
@@ -10103,19 +10151,23 @@ func (x *BlockdevOptionsSnapshotAccess) UnmarshalJSONFrom(dec *jsontext.Decoder)
 	return (*BlockdevOptionsGenericFormat)(x).UnmarshalJSONFrom(dec)
 }
 
+func (x BlockdevOptionsSnapshotAccess) tagged() any {
+	return codec.Tagged(x, "driver", "snapshot-access", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsSnapshotAccess) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "snapshot-access", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsSnapshotAccess) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "snapshot-access", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsSnapshotAccess) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "snapshot-access", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverSnapshotAccess].
@@ -10135,19 +10187,23 @@ func (v BlockdevOptionsSnapshotAccess) encodeBlockdevOptions(e *codec.Encoder) {
 // Only in builds with HAVE_HOST_BLOCK_DEVICE.
 type BlockdevOptionsHostCdrom BlockdevOptionsFile
 
+func (x BlockdevOptionsHostCdrom) tagged() any {
+	return codec.Tagged(x, "driver", "host_cdrom", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsHostCdrom) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "host_cdrom", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsHostCdrom) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "host_cdrom", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsHostCdrom) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "host_cdrom", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverHostCdrom].
@@ -10167,19 +10223,23 @@ func (v BlockdevOptionsHostCdrom) encodeBlockdevOptions(e *codec.Encoder) {
 // Only in builds with HAVE_HOST_BLOCK_DEVICE.
 type BlockdevOptionsHostDevice BlockdevOptionsFile
 
+func (x BlockdevOptionsHostDevice) tagged() any {
+	return codec.Tagged(x, "driver", "host_device", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsHostDevice) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "host_device", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsHostDevice) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "host_device", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsHostDevice) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "host_device", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverHostDevice].
@@ -10247,19 +10307,23 @@ func (x *BlockdevOptionsParallels) UnmarshalJSONFrom(dec *jsontext.Decoder) erro
 	return (*BlockdevOptionsGenericFormat)(x).UnmarshalJSONFrom(dec)
 }
 
+func (x BlockdevOptionsParallels) tagged() any {
+	return codec.Tagged(x, "driver", "parallels", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsParallels) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "parallels", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsParallels) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "parallels", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsParallels) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "parallels", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverParallels].
@@ -10297,19 +10361,23 @@ func (x *BlockdevOptionsQed) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return (*BlockdevOptionsGenericCOWFormat)(x).UnmarshalJSONFrom(dec)
 }
 
+func (x BlockdevOptionsQed) tagged() any {
+	return codec.Tagged(x, "driver", "qed", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsQed) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "qed", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsQed) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "qed", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsQed) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "qed", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverQed].
@@ -10347,19 +10415,23 @@ func (x *BlockdevOptionsVdi) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return (*BlockdevOptionsGenericFormat)(x).UnmarshalJSONFrom(dec)
 }
 
+func (x BlockdevOptionsVdi) tagged() any {
+	return codec.Tagged(x, "driver", "vdi", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsVdi) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "vdi", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsVdi) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "vdi", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsVdi) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "vdi", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverVdi].
@@ -10397,19 +10469,23 @@ func (x *BlockdevOptionsVhdx) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return (*BlockdevOptionsGenericFormat)(x).UnmarshalJSONFrom(dec)
 }
 
+func (x BlockdevOptionsVhdx) tagged() any {
+	return codec.Tagged(x, "driver", "vhdx", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsVhdx) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "vhdx", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsVhdx) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "vhdx", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsVhdx) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "vhdx", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverVhdx].
@@ -10447,19 +10523,23 @@ func (x *BlockdevOptionsVmdk) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return (*BlockdevOptionsGenericCOWFormat)(x).UnmarshalJSONFrom(dec)
 }
 
+func (x BlockdevOptionsVmdk) tagged() any {
+	return codec.Tagged(x, "driver", "vmdk", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsVmdk) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "vmdk", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsVmdk) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "vmdk", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsVmdk) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "vmdk", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverVmdk].
@@ -10497,19 +10577,23 @@ func (x *BlockdevOptionsVpc) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return (*BlockdevOptionsGenericFormat)(x).UnmarshalJSONFrom(dec)
 }
 
+func (x BlockdevOptionsVpc) tagged() any {
+	return codec.Tagged(x, "driver", "vpc", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsVpc) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "vpc", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsVpc) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "vpc", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsVpc) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "vpc", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverVpc].
@@ -10748,19 +10832,23 @@ func (x *BlockdevCreateOptionsFile) encodeMembers(e *codec.Encoder) {
 	}
 }
 
+func (x BlockdevCreateOptionsFile) tagged() any {
+	return codec.Tagged(x, "driver", "file", x.encodeBlockdevCreateOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevCreateOptionsFile) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "file", x.encodeBlockdevCreateOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevCreateOptionsFile) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "file", x.encodeBlockdevCreateOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevCreateOptionsFile) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "file", x.encodeBlockdevCreateOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverFile].
@@ -10894,19 +10982,23 @@ func (x *BlockdevCreateOptionsLUKS) UnmarshalJSONFrom(dec *jsontext.Decoder) err
 	return codec.Decode(dec, x.decode)
 }
 
+func (x BlockdevCreateOptionsLUKS) tagged() any {
+	return codec.Tagged(x, "driver", "luks", x.encodeBlockdevCreateOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevCreateOptionsLUKS) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "luks", x.encodeBlockdevCreateOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevCreateOptionsLUKS) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "luks", x.encodeBlockdevCreateOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevCreateOptionsLUKS) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "luks", x.encodeBlockdevCreateOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverLUKS].
@@ -11018,19 +11110,23 @@ func (x *BlockdevCreateOptionsParallels) UnmarshalJSONFrom(dec *jsontext.Decoder
 	return codec.Decode(dec, x.decode)
 }
 
+func (x BlockdevCreateOptionsParallels) tagged() any {
+	return codec.Tagged(x, "driver", "parallels", x.encodeBlockdevCreateOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevCreateOptionsParallels) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "parallels", x.encodeBlockdevCreateOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevCreateOptionsParallels) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "parallels", x.encodeBlockdevCreateOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevCreateOptionsParallels) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "parallels", x.encodeBlockdevCreateOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverParallels].
@@ -11110,19 +11206,23 @@ func (x *BlockdevCreateOptionsQcow) UnmarshalJSONFrom(dec *jsontext.Decoder) err
 	return codec.Decode(dec, x.decode)
 }
 
+func (x BlockdevCreateOptionsQcow) tagged() any {
+	return codec.Tagged(x, "driver", "qcow", x.encodeBlockdevCreateOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevCreateOptionsQcow) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "qcow", x.encodeBlockdevCreateOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevCreateOptionsQcow) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "qcow", x.encodeBlockdevCreateOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevCreateOptionsQcow) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "qcow", x.encodeBlockdevCreateOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverQcow].
@@ -11335,19 +11435,23 @@ func (x *BlockdevCreateOptionsQcow2) UnmarshalJSONFrom(dec *jsontext.Decoder) er
 	return codec.Decode(dec, x.decode)
 }
 
+func (x BlockdevCreateOptionsQcow2) tagged() any {
+	return codec.Tagged(x, "driver", "qcow2", x.encodeBlockdevCreateOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevCreateOptionsQcow2) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "qcow2", x.encodeBlockdevCreateOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevCreateOptionsQcow2) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "qcow2", x.encodeBlockdevCreateOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevCreateOptionsQcow2) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "qcow2", x.encodeBlockdevCreateOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverQcow2].
@@ -11441,19 +11545,23 @@ func (x *BlockdevCreateOptionsQed) UnmarshalJSONFrom(dec *jsontext.Decoder) erro
 	return codec.Decode(dec, x.decode)
 }
 
+func (x BlockdevCreateOptionsQed) tagged() any {
+	return codec.Tagged(x, "driver", "qed", x.encodeBlockdevCreateOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevCreateOptionsQed) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "qed", x.encodeBlockdevCreateOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevCreateOptionsQed) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "qed", x.encodeBlockdevCreateOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevCreateOptionsQed) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "qed", x.encodeBlockdevCreateOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverQed].
@@ -11508,21 +11616,6 @@ func (x *BlockdevCreateOptionsRBD) encodeMembers(e *codec.Encoder) {
 	if x.Encrypt != nil {
 		e.Value("encrypt", x.Encrypt)
 	}
-}
-
-// String is x as JSON, without secrets.
-func (x BlockdevCreateOptionsRBD) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "rbd", x.encodeBlockdevCreateOptions))
-}
-
-// GoString is String with the type's name.
-func (x BlockdevCreateOptionsRBD) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "rbd", x.encodeBlockdevCreateOptions))
-}
-
-// LogValue is String for package slog.
-func (x BlockdevCreateOptionsRBD) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "rbd", x.encodeBlockdevCreateOptions))
 }
 
 // BlockdevDriver returns [BlockdevDriverRBD].
@@ -11712,19 +11805,23 @@ func (x *BlockdevCreateOptionsVmdk) UnmarshalJSONFrom(dec *jsontext.Decoder) err
 	return codec.Decode(dec, x.decode)
 }
 
+func (x BlockdevCreateOptionsVmdk) tagged() any {
+	return codec.Tagged(x, "driver", "vmdk", x.encodeBlockdevCreateOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevCreateOptionsVmdk) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "vmdk", x.encodeBlockdevCreateOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevCreateOptionsVmdk) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "vmdk", x.encodeBlockdevCreateOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevCreateOptionsVmdk) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "vmdk", x.encodeBlockdevCreateOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverVmdk].
@@ -11764,21 +11861,6 @@ func (x *BlockdevCreateOptionsSSH) decodeMember(dec *codec.Decoder, name []byte)
 func (x *BlockdevCreateOptionsSSH) encodeMembers(e *codec.Encoder) {
 	e.Value("location", &x.Location)
 	e.Uint("size", x.Size)
-}
-
-// String is x as JSON, without secrets.
-func (x BlockdevCreateOptionsSSH) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "ssh", x.encodeBlockdevCreateOptions))
-}
-
-// GoString is String with the type's name.
-func (x BlockdevCreateOptionsSSH) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "ssh", x.encodeBlockdevCreateOptions))
-}
-
-// LogValue is String for package slog.
-func (x BlockdevCreateOptionsSSH) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "ssh", x.encodeBlockdevCreateOptions))
 }
 
 // BlockdevDriver returns [BlockdevDriverSSH].
@@ -11851,19 +11933,23 @@ func (x *BlockdevCreateOptionsVdi) UnmarshalJSONFrom(dec *jsontext.Decoder) erro
 	return codec.Decode(dec, x.decode)
 }
 
+func (x BlockdevCreateOptionsVdi) tagged() any {
+	return codec.Tagged(x, "driver", "vdi", x.encodeBlockdevCreateOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevCreateOptionsVdi) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "vdi", x.encodeBlockdevCreateOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevCreateOptionsVdi) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "vdi", x.encodeBlockdevCreateOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevCreateOptionsVdi) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "vdi", x.encodeBlockdevCreateOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverVdi].
@@ -11987,19 +12073,23 @@ func (x *BlockdevCreateOptionsVhdx) UnmarshalJSONFrom(dec *jsontext.Decoder) err
 	return codec.Decode(dec, x.decode)
 }
 
+func (x BlockdevCreateOptionsVhdx) tagged() any {
+	return codec.Tagged(x, "driver", "vhdx", x.encodeBlockdevCreateOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevCreateOptionsVhdx) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "vhdx", x.encodeBlockdevCreateOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevCreateOptionsVhdx) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "vhdx", x.encodeBlockdevCreateOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevCreateOptionsVhdx) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "vhdx", x.encodeBlockdevCreateOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverVhdx].
@@ -12108,19 +12198,23 @@ func (x *BlockdevCreateOptionsVpc) UnmarshalJSONFrom(dec *jsontext.Decoder) erro
 	return codec.Decode(dec, x.decode)
 }
 
+func (x BlockdevCreateOptionsVpc) tagged() any {
+	return codec.Tagged(x, "driver", "vpc", x.encodeBlockdevCreateOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevCreateOptionsVpc) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "vpc", x.encodeBlockdevCreateOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevCreateOptionsVpc) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "vpc", x.encodeBlockdevCreateOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevCreateOptionsVpc) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "vpc", x.encodeBlockdevCreateOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverVpc].
@@ -12986,21 +13080,6 @@ func (x *BlockdevAmendOptionsQcow2) encodeMembers(e *codec.Encoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
-func (x BlockdevAmendOptionsQcow2) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "qcow2", x.encodeBlockdevAmendOptions))
-}
-
-// GoString is String with the type's name.
-func (x BlockdevAmendOptionsQcow2) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "qcow2", x.encodeBlockdevAmendOptions))
-}
-
-// LogValue is String for package slog.
-func (x BlockdevAmendOptionsQcow2) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "qcow2", x.encodeBlockdevAmendOptions))
-}
-
 // BlockdevDriver returns [BlockdevDriverQcow2].
 func (BlockdevAmendOptionsQcow2) BlockdevDriver() BlockdevDriver {
 	return BlockdevDriverQcow2
@@ -13851,21 +13930,6 @@ type XBlockdevAmendArgs struct {
 	// Allows what may make the data inaccessible, such as erasing the last
 	// passphrase. False if absent.
 	Force *bool `json:"force,omitzero"`
-}
-
-// String is x as JSON, without secrets.
-func (x XBlockdevAmendArgs) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x XBlockdevAmendArgs) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x XBlockdevAmendArgs) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // XBlockdevAmend starts a job that changes the format's own options of an image

@@ -2,11 +2,7 @@
 
 package qapi
 
-import (
-	"context"
-	"github.com/goqapi/goqapi/qmp/codec"
-	"log/slog"
-)
+import "context"
 
 // PCIMemoryRange is the range of addresses that a PCI bridge passes on.
 //
@@ -80,21 +76,6 @@ type PCIBridgeInfo struct {
 	Devices []PCIDeviceInfo `json:"devices,omitzero"`
 }
 
-// String is x as JSON, without secrets.
-func (x PCIBridgeInfo) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x PCIBridgeInfo) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x PCIBridgeInfo) LogValue() slog.Value {
-	return codec.LogValue(x)
-}
-
 // PCIDeviceClass is the class of a PCI device.
 //
 // It is the struct PciDeviceClass of pci.json.
@@ -107,21 +88,6 @@ type PCIDeviceClass struct {
 	Desc *string `json:"desc,omitzero"`
 	// The class, by number.
 	Class int64 `json:"class"`
-}
-
-// String is x as JSON, without secrets.
-func (x PCIDeviceClass) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x PCIDeviceClass) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x PCIDeviceClass) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // PCIDeviceID names the model of a PCI device.
@@ -172,21 +138,6 @@ type PCIDeviceInfo struct {
 	Regions []PCIMemoryRegion `json:"regions"`
 }
 
-// String is x as JSON, without secrets.
-func (x PCIDeviceInfo) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x PCIDeviceInfo) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x PCIDeviceInfo) LogValue() slog.Value {
-	return codec.LogValue(x)
-}
-
 // PCIInfo is a PCI bus that no other leads to.
 //
 // It is the struct PciInfo of pci.json.
@@ -199,21 +150,6 @@ type PCIInfo struct {
 	Bus int64 `json:"bus"`
 	// The devices on it.
 	Devices []PCIDeviceInfo `json:"devices"`
-}
-
-// String is x as JSON, without secrets.
-func (x PCIInfo) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x PCIInfo) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x PCIInfo) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // QueryPCI returns the PCI buses of the machine with all devices. Numbers of

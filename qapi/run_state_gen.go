@@ -628,21 +628,6 @@ type GuestPanickedEvent struct {
 	Info *GuestPanicInformation `json:"info,omitzero"`
 }
 
-// String is x as JSON, without secrets.
-func (x GuestPanickedEvent) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x GuestPanickedEvent) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x GuestPanickedEvent) LogValue() slog.Value {
-	return codec.LogValue(x)
-}
-
 // EventName returns GUEST_PANICKED.
 func (GuestPanickedEvent) EventName() string {
 	return "GUEST_PANICKED"
@@ -674,21 +659,6 @@ type GuestCrashloadedEvent struct {
 	Action GuestPanicAction `json:"action"`
 	// What the guest said about it.
 	Info *GuestPanicInformation `json:"info,omitzero"`
-}
-
-// String is x as JSON, without secrets.
-func (x GuestCrashloadedEvent) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x GuestCrashloadedEvent) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x GuestCrashloadedEvent) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // EventName returns GUEST_CRASHLOADED.

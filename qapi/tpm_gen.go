@@ -248,21 +248,6 @@ type TPMInfo struct {
 	Options TPMTypeOptions `json:"options"`
 }
 
-// String is x as JSON, without secrets.
-func (x TPMInfo) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x TPMInfo) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x TPMInfo) LogValue() slog.Value {
-	return codec.LogValue(x)
-}
-
 // QueryTPM returns the VM's TPM; an empty list if it has none.
 //
 // It executes the command query-tpm of tpm.json.

@@ -1579,21 +1579,6 @@ type GuestDiskInfo struct {
 	Smart *GuestDiskSmart `json:"smart,omitzero"`
 }
 
-// String is x as JSON, without secrets.
-func (x GuestDiskInfo) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x GuestDiskInfo) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x GuestDiskInfo) LogValue() slog.Value {
-	return codec.LogValue(x)
-}
-
 // GuestGetDisks returns the guest's disks and partitions, mounted or not. For
 // file systems there is guest-get-fsinfo.
 //
@@ -2364,21 +2349,6 @@ type GuestDeviceInfo struct {
 	DriverVersion *string `json:"driver-version,omitzero"`
 	// The device's model.
 	ID *GuestDeviceID `json:"id,omitzero"`
-}
-
-// String is x as JSON, without secrets.
-func (x GuestDeviceInfo) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x GuestDeviceInfo) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x GuestDeviceInfo) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // GuestGetDevices returns the devices of a Windows guest and their drivers:
