@@ -144,19 +144,23 @@ func (x *ObjectOptionsAuthzListfile) encodeMembers(e *codec.Encoder) {
 	}
 }
 
+func (x ObjectOptionsAuthzListfile) tagged() any {
+	return codec.Tagged(x, "qom-type", "authz-listfile", x.encodeObjectOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x ObjectOptionsAuthzListfile) String() string {
-	return codec.Short(codec.Tagged(x, "qom-type", "authz-listfile", x.encodeObjectOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x ObjectOptionsAuthzListfile) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "qom-type", "authz-listfile", x.encodeObjectOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x ObjectOptionsAuthzListfile) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "qom-type", "authz-listfile", x.encodeObjectOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // ObjectType returns [ObjectTypeAuthzListfile].

@@ -299,21 +299,6 @@ type ChardevBackendSocket struct {
 	Reconnect *int64 `json:"reconnect,omitzero"`
 }
 
-// String is x as JSON, without secrets.
-func (x ChardevBackendSocket) String() string {
-	return codec.Short(codec.Tagged(x, "type", "socket", x.encodeChardevBackend))
-}
-
-// GoString is String with the type's name.
-func (x ChardevBackendSocket) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "type", "socket", x.encodeChardevBackend))
-}
-
-// LogValue is String for package slog.
-func (x ChardevBackendSocket) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "type", "socket", x.encodeChardevBackend))
-}
-
 // ChardevBackendKind returns [ChardevBackendKindSocket].
 func (ChardevBackendSocket) ChardevBackendKind() ChardevBackendKind {
 	return ChardevBackendKindSocket
@@ -342,21 +327,6 @@ type ChardevBackendUDP struct {
 	Remote SocketAddressLegacy `json:"remote"`
 	// Where to receive; any free port if absent.
 	Local *SocketAddressLegacy `json:"local,omitzero"`
-}
-
-// String is x as JSON, without secrets.
-func (x ChardevBackendUDP) String() string {
-	return codec.Short(codec.Tagged(x, "type", "udp", x.encodeChardevBackend))
-}
-
-// GoString is String with the type's name.
-func (x ChardevBackendUDP) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "type", "udp", x.encodeChardevBackend))
-}
-
-// LogValue is String for package slog.
-func (x ChardevBackendUDP) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "type", "udp", x.encodeChardevBackend))
 }
 
 // ChardevBackendKind returns [ChardevBackendKindUDP].
@@ -1200,21 +1170,6 @@ type ChardevAddArgs struct {
 	Backend ChardevBackend `json:"backend"`
 }
 
-// String is x as JSON, without secrets.
-func (x ChardevAddArgs) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x ChardevAddArgs) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x ChardevAddArgs) LogValue() slog.Value {
-	return codec.LogValue(x)
-}
-
 // ChardevAdd creates a character device, to which a device can then be attached
 // with its property chardev.
 //
@@ -1235,21 +1190,6 @@ type ChardevChangeArgs struct {
 	ID string `json:"id"`
 	// What the character device leads to from now on.
 	Backend ChardevBackend `json:"backend"`
-}
-
-// String is x as JSON, without secrets.
-func (x ChardevChangeArgs) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x ChardevChangeArgs) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x ChardevChangeArgs) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // ChardevChange replaces what a character device leads to while a guest device

@@ -1078,19 +1078,23 @@ func (x *ObjectOptionsSecret) encodeMembers(e *codec.Encoder) {
 	}
 }
 
+func (x ObjectOptionsSecret) tagged() any {
+	return codec.Tagged(x, "qom-type", "secret", x.encodeObjectOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x ObjectOptionsSecret) String() string {
-	return codec.Short(codec.Tagged(x, "qom-type", "secret", x.encodeObjectOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x ObjectOptionsSecret) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "qom-type", "secret", x.encodeObjectOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x ObjectOptionsSecret) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "qom-type", "secret", x.encodeObjectOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // ObjectType returns [ObjectTypeSecret].

@@ -420,19 +420,23 @@ func (x *SchemaInfoObject) encodeMembers(e *codec.Encoder) {
 	}
 }
 
+func (x SchemaInfoObject) tagged() any {
+	return codec.Tagged(x, "meta-type", "object", x.encodeSchemaInfo)
+}
+
 // String is x as JSON, without secrets.
 func (x SchemaInfoObject) String() string {
-	return codec.Short(codec.Tagged(x, "meta-type", "object", x.encodeSchemaInfo))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x SchemaInfoObject) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "meta-type", "object", x.encodeSchemaInfo))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x SchemaInfoObject) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "meta-type", "object", x.encodeSchemaInfo))
+	return codec.LogValue(x.tagged())
 }
 
 // SchemaMetaType returns [SchemaMetaTypeObject].

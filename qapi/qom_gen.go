@@ -807,19 +807,23 @@ func (x *ObjectOptionsFilterDump) encodeMembers(e *codec.Encoder) {
 	}
 }
 
+func (x ObjectOptionsFilterDump) tagged() any {
+	return codec.Tagged(x, "qom-type", "filter-dump", x.encodeObjectOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x ObjectOptionsFilterDump) String() string {
-	return codec.Short(codec.Tagged(x, "qom-type", "filter-dump", x.encodeObjectOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x ObjectOptionsFilterDump) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "qom-type", "filter-dump", x.encodeObjectOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x ObjectOptionsFilterDump) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "qom-type", "filter-dump", x.encodeObjectOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // ObjectType returns [ObjectTypeFilterDump].
@@ -2109,21 +2113,6 @@ func (x *ObjectOptionsXVfioUserServer) encodeMembers(e *codec.Encoder) {
 	e.String("device", x.Device)
 }
 
-// String is x as JSON, without secrets.
-func (x ObjectOptionsXVfioUserServer) String() string {
-	return codec.Short(codec.Tagged(x, "qom-type", "x-vfio-user-server", x.encodeObjectOptions))
-}
-
-// GoString is String with the type's name.
-func (x ObjectOptionsXVfioUserServer) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "qom-type", "x-vfio-user-server", x.encodeObjectOptions))
-}
-
-// LogValue is String for package slog.
-func (x ObjectOptionsXVfioUserServer) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "qom-type", "x-vfio-user-server", x.encodeObjectOptions))
-}
-
 // ObjectType returns [ObjectTypeXVfioUserServer].
 func (ObjectOptionsXVfioUserServer) ObjectType() ObjectType {
 	return ObjectTypeXVfioUserServer
@@ -2377,19 +2366,23 @@ func (x *ObjectOptionsRngRandom) encodeMembers(e *codec.Encoder) {
 	}
 }
 
+func (x ObjectOptionsRngRandom) tagged() any {
+	return codec.Tagged(x, "qom-type", "rng-random", x.encodeObjectOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x ObjectOptionsRngRandom) String() string {
-	return codec.Short(codec.Tagged(x, "qom-type", "rng-random", x.encodeObjectOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x ObjectOptionsRngRandom) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "qom-type", "rng-random", x.encodeObjectOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x ObjectOptionsRngRandom) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "qom-type", "rng-random", x.encodeObjectOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // ObjectType returns [ObjectTypeRngRandom].
@@ -2429,19 +2422,23 @@ func (x *ObjectOptionsIgvmCfg) encodeMembers(e *codec.Encoder) {
 	e.String("file", x.File)
 }
 
+func (x ObjectOptionsIgvmCfg) tagged() any {
+	return codec.Tagged(x, "qom-type", "igvm-cfg", x.encodeObjectOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x ObjectOptionsIgvmCfg) String() string {
-	return codec.Short(codec.Tagged(x, "qom-type", "igvm-cfg", x.encodeObjectOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x ObjectOptionsIgvmCfg) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "qom-type", "igvm-cfg", x.encodeObjectOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x ObjectOptionsIgvmCfg) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "qom-type", "igvm-cfg", x.encodeObjectOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // ObjectType returns [ObjectTypeIgvmCfg].
@@ -2716,21 +2713,6 @@ func (x *ObjectOptionsTdxGuest) encodeMembers(e *codec.Encoder) {
 	if x.QuoteGenerationSocket != nil {
 		e.Value("quote-generation-socket", x.QuoteGenerationSocket)
 	}
-}
-
-// String is x as JSON, without secrets.
-func (x ObjectOptionsTdxGuest) String() string {
-	return codec.Short(codec.Tagged(x, "qom-type", "tdx-guest", x.encodeObjectOptions))
-}
-
-// GoString is String with the type's name.
-func (x ObjectOptionsTdxGuest) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "qom-type", "tdx-guest", x.encodeObjectOptions))
-}
-
-// LogValue is String for package slog.
-func (x ObjectOptionsTdxGuest) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "qom-type", "tdx-guest", x.encodeObjectOptions))
 }
 
 // ObjectType returns [ObjectTypeTdxGuest].

@@ -363,19 +363,23 @@ func (x *TransactionActionBlockDirtyBitmapMerge) UnmarshalJSONFrom(dec *jsontext
 	return codec.UnmarshalFrom(dec, (*BlockDirtyBitmapMerge)(x).decode)
 }
 
+func (x TransactionActionBlockDirtyBitmapMerge) tagged() any {
+	return codec.Tagged(x, "type", "block-dirty-bitmap-merge", x.encodeTransactionAction)
+}
+
 // String is x as JSON, without secrets.
 func (x TransactionActionBlockDirtyBitmapMerge) String() string {
-	return codec.Short(codec.Tagged(x, "type", "block-dirty-bitmap-merge", x.encodeTransactionAction))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x TransactionActionBlockDirtyBitmapMerge) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "type", "block-dirty-bitmap-merge", x.encodeTransactionAction))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x TransactionActionBlockDirtyBitmapMerge) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "type", "block-dirty-bitmap-merge", x.encodeTransactionAction))
+	return codec.LogValue(x.tagged())
 }
 
 // TransactionActionKind returns [TransactionActionKindBlockDirtyBitmapMerge].
@@ -393,19 +397,23 @@ func (v TransactionActionBlockDirtyBitmapMerge) encodeTransactionAction(e *codec
 // Starts a backup to a node.
 type TransactionActionBlockdevBackup BlockdevBackup
 
+func (x TransactionActionBlockdevBackup) tagged() any {
+	return codec.Tagged(x, "type", "blockdev-backup", x.encodeTransactionAction)
+}
+
 // String is x as JSON, without secrets.
 func (x TransactionActionBlockdevBackup) String() string {
-	return codec.Short(codec.Tagged(x, "type", "blockdev-backup", x.encodeTransactionAction))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x TransactionActionBlockdevBackup) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "type", "blockdev-backup", x.encodeTransactionAction))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x TransactionActionBlockdevBackup) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "type", "blockdev-backup", x.encodeTransactionAction))
+	return codec.LogValue(x.tagged())
 }
 
 // TransactionActionKind returns [TransactionActionKindBlockdevBackup].
@@ -454,19 +462,23 @@ func (v TransactionActionBlockdevSnapshotInternalSync) encodeTransactionAction(e
 // Creates an overlay and puts it on top.
 type TransactionActionBlockdevSnapshotSync BlockdevSnapshotSync
 
+func (x TransactionActionBlockdevSnapshotSync) tagged() any {
+	return codec.Tagged(x, "type", "blockdev-snapshot-sync", x.encodeTransactionAction)
+}
+
 // String is x as JSON, without secrets.
 func (x TransactionActionBlockdevSnapshotSync) String() string {
-	return codec.Short(codec.Tagged(x, "type", "blockdev-snapshot-sync", x.encodeTransactionAction))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x TransactionActionBlockdevSnapshotSync) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "type", "blockdev-snapshot-sync", x.encodeTransactionAction))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x TransactionActionBlockdevSnapshotSync) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "type", "blockdev-snapshot-sync", x.encodeTransactionAction))
+	return codec.LogValue(x.tagged())
 }
 
 // TransactionActionKind returns [TransactionActionKindBlockdevSnapshotSync].
@@ -486,19 +498,23 @@ func (v TransactionActionBlockdevSnapshotSync) encodeTransactionAction(e *codec.
 // Deprecated: QEMU means to remove it; use [Client.BlockdevBackup].
 type TransactionActionDriveBackup DriveBackup
 
+func (x TransactionActionDriveBackup) tagged() any {
+	return codec.Tagged(x, "type", "drive-backup", x.encodeTransactionAction)
+}
+
 // String is x as JSON, without secrets.
 func (x TransactionActionDriveBackup) String() string {
-	return codec.Short(codec.Tagged(x, "type", "drive-backup", x.encodeTransactionAction))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x TransactionActionDriveBackup) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "type", "drive-backup", x.encodeTransactionAction))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x TransactionActionDriveBackup) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "type", "drive-backup", x.encodeTransactionAction))
+	return codec.LogValue(x.tagged())
 }
 
 // TransactionActionKind returns [TransactionActionKindDriveBackup].

@@ -2220,19 +2220,23 @@ type InputEventKey struct {
 	Down bool `json:"down"`
 }
 
+func (x InputEventKey) tagged() any {
+	return codec.Tagged(x, "type", "key", x.encodeInputEvent)
+}
+
 // String is x as JSON, without secrets.
 func (x InputEventKey) String() string {
-	return codec.Short(codec.Tagged(x, "type", "key", x.encodeInputEvent))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x InputEventKey) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "type", "key", x.encodeInputEvent))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x InputEventKey) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "type", "key", x.encodeInputEvent))
+	return codec.LogValue(x.tagged())
 }
 
 // InputEventKind returns [InputEventKindKey].
@@ -3353,21 +3357,6 @@ func (x *DisplayUpdateOptionsVNC) encodeMembers(e *codec.Encoder) {
 	if x.Addresses != nil {
 		e.Value("addresses", &x.Addresses)
 	}
-}
-
-// String is x as JSON, without secrets.
-func (x DisplayUpdateOptionsVNC) String() string {
-	return codec.Short(codec.Tagged(x, "type", "vnc", x.encodeDisplayUpdateOptions))
-}
-
-// GoString is String with the type's name.
-func (x DisplayUpdateOptionsVNC) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "type", "vnc", x.encodeDisplayUpdateOptions))
-}
-
-// LogValue is String for package slog.
-func (x DisplayUpdateOptionsVNC) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "type", "vnc", x.encodeDisplayUpdateOptions))
 }
 
 // DisplayUpdateType returns [DisplayUpdateTypeVNC].

@@ -225,21 +225,6 @@ type YankArgs struct {
 	Instances []YankInstance `json:"instances"`
 }
 
-// String is x as JSON, without secrets.
-func (x YankArgs) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x YankArgs) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x YankArgs) LogValue() slog.Value {
-	return codec.LogValue(x)
-}
-
 // Yank cuts connections that hang, so that QEMU, which may wait for them, goes
 // on.
 //

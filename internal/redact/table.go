@@ -80,7 +80,6 @@ var secrets = []secret{
 	{member: "uri", kind: part, reason: "migrate can run a program by it"},
 	{member: "error", kind: part, reason: "errors quote the files of images"},
 	{member: "error-desc", kind: part, reason: "errors quote the files of images"},
-	{member: "desc", kind: part, reason: "errors quote the files of images"},
 	{member: "msg", kind: part, reason: "errors quote the files of images"},
 }
 

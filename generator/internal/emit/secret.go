@@ -12,10 +12,11 @@ import (
 )
 
 // holders are the names of the types that can hold a secret: in a member of their own, in
-// one that can hold anything, or in another such type. None of them may have a member that
+// one that can hold anything, or in another such type; and all unions, for the variants
+// that are not known: the types around those print them by the union. None of them may have a member that
 // is called in Go like one of the methods that print it.
 func holders(p *plan.Package) (map[string]bool, error) {
-	h := holding{holds: map[string]bool{"Unknown": true}, within: map[string][]string{}, clashes: map[string]*plan.Field{}}
+	h := holding{holds: map[string]bool{}, within: map[string][]string{}, clashes: map[string]*plan.Field{}}
 	for _, file := range p.Files {
 		for _, decl := range file.Decls {
 			switch d := decl.(type) {
@@ -42,6 +43,10 @@ func holders(p *plan.Package) (map[string]bool, error) {
 	for _, name := range slices.Collect(maps.Keys(h.holds)) {
 		h.spread(name)
 	}
+	h.holds["Unknown"] = true
+	for _, u := range p.Unions {
+		h.holds[u.Name] = true
+	}
 	for _, name := range slices.Sorted(maps.Keys(h.clashes)) {
 		if f := h.clashes[name]; h.holds[name] {
 			return nil, fmt.Errorf("%s can hold a secret and so has a method %s, but its member '%s' has that name, too", name, f.Name, f.QAPI)
@@ -58,8 +63,14 @@ type holding struct {
 }
 
 func (h *holding) union(u *plan.Union) {
-	h.holds[u.Name] = true // in a variant that is not known
+	for _, f := range u.Fields {
+		if redact.Holds(f.QAPI, isText(f.Type), nil) {
+			h.holds[u.Name] = true
+		}
+		h.part(u.Name, f.Type)
+	}
 	for _, v := range u.Variants {
+		h.within[v.Name] = append(h.within[v.Name], u.Name)
 		switch {
 		case v.Form == plan.Itself:
 		case v.Struct != nil:
@@ -143,8 +154,14 @@ func (g *group) printing(name string, printed jen.Code) {
 	g.Func().Params(x).Id("LogValue").Params().Qual("log/slog", "Value").Block(call("LogValue"))
 }
 
-// tagged is a variant as it is printed: with its tag, which says what is a secret.
-func tagged(v *plan.Variant) jen.Code {
-	return jen.Qual(pkgCodec, "Tagged").Call(
-		jen.Id("x"), jen.Lit(v.Union.Discriminator.QAPI), jen.Lit(v.Value.QAPI), jen.Id("x").Dot(sealMethod(v.Union)))
+// tagged writes the methods that print a variant: with its tag, which says what is a
+// secret.
+func (g *group) tagged(v *plan.Variant) {
+	if !g.holders[v.Name] {
+		return
+	}
+	g.Line()
+	g.Func().Params(jen.Id("x").Id(v.Name)).Id("tagged").Params().Any().Block(jen.Return(jen.Qual(pkgCodec, "Tagged").Call(
+		jen.Id("x"), jen.Lit(v.Union.Discriminator.QAPI), jen.Lit(v.Value.QAPI), jen.Id("x").Dot(sealMethod(v.Union)))))
+	g.printing(v.Name, jen.Id("x").Dot("tagged").Call())
 }

@@ -24,6 +24,7 @@ func TestHolders(t *testing.T) {
 			Form: plan.Over, Over: object("Props"), Struct: props,
 		})
 	}
+	harmless := &plan.Union{Name: "Tame", Fields: []*plan.Field{tag}, Discriminator: tag}
 	got, err := holders(&plan.Package{Files: []*plan.File{{Decls: []plan.Decl{
 		&plan.Struct{Name: "Password", Fields: []*plan.Field{field("password", str)}},
 		&plan.Struct{Name: "Outer", Fields: []*plan.Field{field("a", list(object("Middle")))}},
@@ -33,12 +34,13 @@ func TestHolders(t *testing.T) {
 		&plan.Alternate{Name: "Alternate", Branches: []*plan.Branch{{Type: str}, {Type: object("Outer")}}},
 		&plan.Command{Own: &plan.Struct{Name: "Args", Props: "Props"}},
 		&plan.Event{Struct: &plan.Struct{Name: "Event"}, Data: new(object("U"))},
-		u, props,
-	}}}})
+		u, harmless, props,
+		&plan.Struct{Name: "AroundHarmless", Fields: []*plan.Field{field("a", object("Tame"))}},
+	}}}, Unions: []*plan.Union{u, harmless}})
 	require.NoError(t, err)
 	want := map[string]bool{
 		"Unknown": true, "Password": true, "Outer": true, "Middle": true, "Anything": true, "Alternate": true,
-		"Args": true, "Event": true, "U": true, "U-secret": true,
+		"Args": true, "Event": true, "U": true, "U-secret": true, "Tame": true,
 	}
 	for name, is := range got {
 		assert.Equal(t, want[name], is, name)

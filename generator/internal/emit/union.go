@@ -184,7 +184,7 @@ func (g *group) delegate(v *plan.Variant) {
 
 // variantMethods writes the methods that make a type a variant.
 func (g *group) variantMethods(v *plan.Variant) {
-	g.printing(v.Name, tagged(v))
+	g.tagged(v)
 	g.comment("// " + tagMethod(v.Union) + " returns [" + v.Value.Name + "].")
 	g.Func().Params(jen.Id(v.Name)).Id(tagMethod(v.Union)).Params().Id(v.Union.Enum.Name).Block(
 		jen.Return(jen.Id(v.Value.Name)))
