@@ -20,7 +20,7 @@ func linear(t testing.TB, n int, prepare func(n int) (run func()), clock func() 
 	t.Helper()
 	const (
 		most  = 12 // caches make large n slower than it should be
-		runs  = 8
+		runs  = 3
 		least = 10 * time.Millisecond
 	)
 	took := func(run func()) time.Duration {
