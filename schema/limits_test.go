@@ -129,6 +129,23 @@ func TestDiffOfMuch(t *testing.T) {
 	})
 }
 
+// TestFormatOfMuch prints a schema of many files.
+func TestFormatOfMuch(t *testing.T) {
+	growth.Linear(t, 500, func(n int) func() {
+		files := fstest.MapFS{"a.json": {Data: []byte(numbered(n, "{ 'include': 'b#.json' }\n"))}}
+		for i := range n {
+			files[fmt.Sprintf("b%d.json", i+1)] = &fstest.MapFile{Data: fmt.Appendf(nil, "{ 'command': 'c%d' }\n", i)}
+		}
+		s, err := schema.Load(files, "a.json")
+		require.NoError(t, err)
+		return func() {
+			for _, m := range s.Modules {
+				s.Format(m)
+			}
+		}
+	})
+}
+
 // TestLargeFiles reads no file that is larger than a schema can be, and all files
 // together no further than that.
 func TestLargeFiles(t *testing.T) {

@@ -49,8 +49,9 @@ type loader struct {
 // A sourceFile is a module with what only the loader needs to know.
 type sourceFile struct {
 	*Module
-	from []Pos // the include directives that led here, the nearest first
-	open bool  // being read
+	from    []Pos // the include directives that led here, the nearest first
+	open    bool  // being read
+	pragmas bool  // there are some
 }
 
 // A decl is a definition on its way from syntax to model.
@@ -108,7 +109,11 @@ func load(fsys fs.FS, root string, opts []Option) (*Schema, error) {
 	if len(l.errs) > 0 {
 		return nil, l.errs
 	}
-	l.schema.whitelists = l.era == eraWhitelists
+	l.schema.pragmas = l.schema.Modules[0]
+	if i := slices.IndexFunc(l.schema.Modules, func(m *Module) bool { return l.files[m.Path].pragmas }); i > 0 {
+		l.schema.pragmas = l.schema.Modules[i]
+	}
+	l.schema.oldForm = l.era == eraWhitelists || slices.ContainsFunc(l.schema.Definitions(), oldForm)
 	return l.schema, nil
 }
 
@@ -288,7 +293,7 @@ func (l *loader) pragma(f *sourceFile, n *node) *Error {
 	if !arg.isObject() {
 		return fail("'pragma' must be an object")
 	}
-	f.hasPragmas = true
+	f.pragmas = true
 	p := &l.schema.Pragmas
 	for i, key := range arg.keys {
 		v := arg.elems[i]

@@ -25,8 +25,9 @@ type Schema struct {
 	// Pragmas are in force for the whole schema.
 	Pragmas Pragmas
 
-	defs       map[string]Definition
-	whitelists bool // written as QEMU 5.2 has it
+	defs    map[string]Definition
+	pragmas *Module // the first that has some, or else the root
+	oldForm bool    // it is written in the language of QEMU 5.2
 }
 
 // Lookup returns the definition of that name, or nil. It finds the enums that
@@ -41,8 +42,6 @@ type Module struct {
 	Includes []*Module
 	// Definitions are those that the file holds, in order.
 	Definitions []Definition
-
-	hasPragmas bool
 }
 
 // A Pos is a place in a schema. Line and Col count from 1, Col in characters;

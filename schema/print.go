@@ -3,7 +3,6 @@ package schema
 import (
 	"fmt"
 	"path"
-	"slices"
 	"strings"
 )
 
@@ -16,7 +15,7 @@ import (
 // have, such as simple unions, is written in the language of its time; any other
 // in that of QEMU 9.0 and later.
 func (s *Schema) Format(m *Module) []byte {
-	p := &printer{schema: s, old: s.whitelists || slices.ContainsFunc(s.Definitions(), oldForm)}
+	p := &printer{schema: s, old: s.oldForm}
 	p.module(m)
 	return []byte(p.out.String())
 }
@@ -40,7 +39,7 @@ func (p *printer) module(m *Module) {
 	for _, inc := range m.Includes {
 		p.top(object("include", str(relative(path.Dir(m.Path), inc.Path))))
 	}
-	if m == p.pragmaModule() {
+	if m == p.schema.pragmas {
 		p.pragmas()
 	}
 	for _, def := range m.Definitions {
@@ -61,16 +60,6 @@ func relative(dir, file string) string {
 		return up + file
 	}
 	return up + strings.TrimPrefix(file, dir+"/")
-}
-
-// pragmaModule is where the schema's pragmas go: the first file that has some.
-func (p *printer) pragmaModule() *Module {
-	for _, m := range p.schema.Modules {
-		if m.hasPragmas {
-			return m
-		}
-	}
-	return p.schema.Modules[0]
 }
 
 func (p *printer) pragmas() {

@@ -8,30 +8,41 @@ import (
 
 // Linear fails the test if the function that prepare(4n) returns takes far longer than
 // four times as long as that of prepare(n): quadratic work takes sixteen times as long.
-// Each runs again, and its shortest time counts, as long as a busy machine may be why.
-// n must be large enough for some milliseconds.
+// n is doubled until a run takes long enough to be measured. It is the time of the
+// processor that counts, where the system reports it, and the shortest of some runs, so
+// that a busy machine does not matter. Nothing else may run in the process.
 func Linear(t testing.TB, n int, prepare func(n int) (run func())) {
 	t.Helper()
+	linear(t, n, prepare, processorTime)
+}
+
+func linear(t testing.TB, n int, prepare func(n int) (run func()), clock func() time.Duration) {
+	t.Helper()
 	const (
-		most = 9
-		runs = 5
+		most  = 12 // caches make large n slower than it should be
+		runs  = 3
+		least = 10 * time.Millisecond
 	)
-	short, long := prepare(n), prepare(4*n)
-	small, large := took(short), took(long)
-	for range runs - 1 {
+	took := func(run func()) time.Duration {
+		start := clock()
+		run()
+		return clock() - start
+	}
+	short := prepare(n)
+	small := took(short)
+	for small < least && n < 1<<16 {
+		n *= 2
+		short = prepare(n)
+		small = took(short)
+	}
+	long := prepare(4 * n)
+	large := took(long)
+	for range runs {
 		if large < most*small {
 			return
 		}
 		large = min(large, took(long))
 		small = min(small, took(short))
 	}
-	if large >= most*small {
-		t.Errorf("%d took %v, %d took %v: %.1f times as long", n, small, 4*n, large, float64(large)/float64(small))
-	}
-}
-
-func took(run func()) time.Duration {
-	start := time.Now()
-	run()
-	return time.Since(start)
+	t.Errorf("%d took %v, %d took %v: %.1f times as long", n, small, 4*n, large, float64(large)/float64(small))
 }

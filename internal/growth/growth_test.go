@@ -1,13 +1,10 @@
-package growth_test
+package growth
 
 import (
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
-
-	"github.com/goqapi/goqapi/internal/growth"
 )
 
 // failing notes that a test has failed.
@@ -20,31 +17,40 @@ func (f *failing) Helper()               {}
 func (f *failing) Errorf(string, ...any) { f.failed = true }
 
 func TestLinear(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		for name, c := range map[string]struct {
-			work   func(n int) int
-			failed bool
-		}{
-			"constant":  {func(int) int { return 100 }, false},
-			"linear":    {func(n int) int { return n + 5 }, false},
-			"quadratic": {func(n int) int { return n * n }, true},
-		} {
-			f := &failing{TB: t}
-			growth.Linear(f, 100, func(n int) func() {
-				return func() { time.Sleep(time.Duration(c.work(n)) * time.Millisecond) }
-			})
-			assert.Equal(t, c.failed, f.failed, name)
-		}
-		// One slow run proves nothing.
-		f, runs := &failing{TB: t}, 0
-		growth.Linear(f, 100, func(n int) func() {
-			return func() {
-				if runs++; runs == 2 {
-					time.Sleep(time.Hour)
-				}
-				time.Sleep(time.Duration(n))
+	var now time.Duration
+	clock := func() time.Duration { return now }
+	for name, c := range map[string]struct {
+		work   func(n int) int
+		failed bool
+	}{
+		"constant":  {func(int) int { return 1000 }, false},
+		"linear":    {func(n int) int { return n + 5 }, false},
+		"quadratic": {func(n int) int { return n * n / 100 }, true},
+		"nothing":   {func(int) int { return 1 }, false},
+	} {
+		f := &failing{TB: t}
+		linear(f, 100, func(n int) func() {
+			return func() { now += time.Duration(c.work(n)) * time.Microsecond }
+		}, clock)
+		assert.Equal(t, c.failed, f.failed, name)
+	}
+
+	// Slow runs now and then prove nothing.
+	f, runs := &failing{TB: t}, 0
+	linear(f, 100, func(n int) func() {
+		return func() {
+			if runs++; runs%2 == 0 {
+				now += time.Hour
 			}
-		})
-		assert.False(t, f.failed)
-	})
+			now += time.Duration(n) * time.Millisecond
+		}
+	}, clock)
+	assert.False(t, f.failed)
+}
+
+func TestProcessorTime(t *testing.T) {
+	before := processorTime()
+	for processorTime() == before { // until something was executed
+	}
+	assert.Greater(t, processorTime(), before)
 }

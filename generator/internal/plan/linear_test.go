@@ -23,11 +23,11 @@ func TestLinear(t *testing.T) {
 		n    int
 		text func(n int) string
 	}{
-		"branches": {2000, func(n int) string {
+		"branches": {10000, func(n int) string {
 			return "{ 'enum': 'En', 'data': [ " + list(n, "'v%[1]d',") + " 'last' ] } { 'struct': 'St', 'data': {} }\n" +
 				"{ 'union': 'Un', 'base': { 't': 'En' }, 'discriminator': 't', 'data': { " + list(n, "'v%[1]d': 'St',") + " 'last': 'St' } }"
 		}},
-		"members that hold members": {4000, func(n int) string {
+		"members that hold members": {10000, func(n int) string {
 			return list(n, "{ 'struct': 'St%d', 'data': { 'm': 'St%d' } }\n") + fmt.Sprintf("{ 'struct': 'St%d', 'data': {} }", n)
 		}},
 	} {

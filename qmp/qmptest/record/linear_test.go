@@ -17,7 +17,7 @@ const header = `{"format":"qmp-record","version":1,"start":"2026-11-23T02:44:18Z
 // TestUnansweredSynchronisations loads the recording of an agent that answered only what
 // was no synchronisation.
 func TestUnansweredSynchronisations(t *testing.T) {
-	growth.Linear(t, 3000, func(n int) func() {
+	growth.Linear(t, 8000, func(n int) func() {
 		var b strings.Builder
 		b.WriteString(header)
 		for i := range n {

@@ -1,0 +1,10 @@
+//go:build !unix
+
+package growth
+
+import "time"
+
+var start = time.Now()
+
+// processorTime is how long the process has existed.
+func processorTime() time.Duration { return time.Since(start) }
