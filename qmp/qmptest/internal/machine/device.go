@@ -20,8 +20,9 @@ type device struct {
 	hotplugged bool  // by device_add
 	node       *node // of a drive; nil: empty
 	trayOpen   bool
-	readOnly   bool // its last medium was
-	failed     bool // the machine has stopped for an error of the drive
+	readOnly   bool                  // its last medium was
+	failed     bool                  // the machine has stopped for an error of the drive
+	throttle   *qapi.BlockIOThrottle // of the drive; nil: it is as fast as it can
 
 	has, wanted int64 // bytes of memory that a balloon has left the guest, and should
 	polling     int64 // seconds between its statistics

@@ -13,6 +13,7 @@ func (m *Machine) nodeCommands() map[string]Handler {
 		"block_resize":            change(m, m.resize),
 		"query-named-block-nodes": handle(m, m.queryNodes),
 		"query-block":             query(m, m.queryBlock),
+		"block_set_io_throttle":   change(m, m.setThrottle),
 	}
 }
 
@@ -99,6 +100,7 @@ func (m *Machine) queryBlock() []qapi.BlockInfo {
 		}
 		if d.node != nil {
 			info.Inserted = new(m.nodeInfo(d.node, false))
+			d.limits(info.Inserted)
 		}
 		all = append(all, info)
 	}
