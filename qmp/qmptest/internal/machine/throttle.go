@@ -41,8 +41,12 @@ func (l limit) check() error {
 	return nil
 }
 
-func (m *Machine) setThrottle(args qapi.BlockIOThrottle, _ Request) error {
-	d, err := m.drive(driveArgs{args.Device, args.ID})
+func (m *Machine) setThrottle(args qapi.BlockIOThrottle, req Request) error {
+	var which driveArgs
+	if err := req.Decode(&which); err != nil {
+		return err
+	}
+	d, err := m.drive(which)
 	switch {
 	case err != nil:
 		return err
