@@ -22,6 +22,7 @@ type node struct {
 	group        string // of throttling
 	errno        int64  // what reading fails with, if it is a bad one; else 0
 	bitmaps      []bitmap
+	threshold    int64 // of writing; 0: none
 }
 
 // A child is a node below another.
