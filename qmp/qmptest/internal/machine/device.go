@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/go-json-experiment/json"
+
 	"github.com/goqapi/goqapi/qapi"
 )
 
@@ -118,7 +120,17 @@ func (m *Machine) deviceOf(n *node) *device {
 	return nil
 }
 
-func (m *Machine) deviceAdd(args qapi.DeviceAddArgs, _ Request) error {
+// deviceAdd plugs a device in. An id that is no string counts for nothing.
+func (m *Machine) deviceAdd(given options, _ Request) error {
+	if given["id"].Kind() != '"' {
+		delete(given, "id")
+	}
+	var args qapi.DeviceAddArgs
+	if text, err := json.Marshal(given); err != nil {
+		return err
+	} else if err := json.Unmarshal(text, &args); err != nil {
+		return generic("%v", err)
+	}
 	d := &device{driver: args.Driver, id: value(args.ID), props: args.Props, hotplugged: true}
 	if models()[d.driver+"-pci"] { // virtio-blk is short for virtio-blk-pci
 		d.driver += "-pci"

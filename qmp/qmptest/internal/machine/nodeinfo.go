@@ -121,6 +121,9 @@ func (m *Machine) resize(args qapi.BlockResizeArgs, _ Request) error {
 	if err := m.busy(n); err != nil {
 		return err
 	}
+	if n.driver == "qcow2" && args.Size%512 != 0 {
+		return generic("The new size must be a multiple of 512")
+	}
 	if !n.resize(args.Size) {
 		return generic("Image format driver does not support resize")
 	}

@@ -70,6 +70,9 @@ func (m *Machine) reset(_ struct{}, req Request) error {
 	if !m.running() {
 		m.status = qapi.RunStatePrelaunch
 	}
+	for _, d := range m.devices {
+		d.trayOpen = false // without an event
+	}
 	m.emitEarly(req, qapi.ResetEvent{Reason: qapi.ShutdownCauseHostQMPSystemReset})
 	return nil
 }
