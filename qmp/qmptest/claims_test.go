@@ -81,7 +81,7 @@ func TestClaims(t *testing.T) {
 		for c, line := range claimsIn(string(text), isCommand) {
 			total++
 			delete(unused, c)
-			assert.True(t, shown[c] != (unshown[c] != ""),
+			assert.NotEqual(t, unshown[c] != "", shown[c],
 				"%s:%d: the comment of %s says %q: testdata/conformance.txt needs a row of that command with \"fails %s\" "+
 					"below it, or else unshown the reason why there is none", file, line, c.command, c.what, c.what)
 		}

@@ -1,9 +1,11 @@
 package machine
 
 import (
+	"encoding/base64"
 	"fmt"
 	"math/bits"
 	"slices"
+	"strings"
 
 	"github.com/goqapi/goqapi/qapi"
 )
@@ -12,13 +14,19 @@ import (
 type chardev struct {
 	id, kind string
 	filename string
+
+	size int64 // of a ring buffer
+	text []byte
 }
 
 func (m *Machine) chardevCommands() map[string]Handler {
 	return map[string]Handler{
 		"chardev-add":    handle(m, m.chardevAdd),
 		"chardev-remove": change(m, m.chardevRemove),
+		"chardev-change": handle(m, m.chardevChange),
 		"query-chardev":  query(m, m.queryChardev),
+		"ringbuf-read":   handle(m, m.ringbufRead),
+		"ringbuf-write":  change(m, m.ringbufWrite),
 	}
 }
 
@@ -36,6 +44,15 @@ func (m *Machine) chardevAdd(args qapi.ChardevAddArgs, _ Request) (any, error) {
 	if args.ID == monitor || m.chardev(args.ID) != nil {
 		return nil, generic("Chardev with id '%s' already exists", args.ID)
 	}
+	c, result, err := m.newChardev(args)
+	if err != nil {
+		return nil, err
+	}
+	m.chardevs = append(m.chardevs, c)
+	return result, nil
+}
+
+func (m *Machine) newChardev(args qapi.ChardevAddArgs) (*chardev, qapi.ChardevReturn, error) {
 	c := &chardev{id: args.ID, kind: string(args.Backend.Type.ChardevBackendKind())}
 	c.filename = c.kind
 	var result qapi.ChardevReturn
@@ -46,17 +63,78 @@ func (m *Machine) chardevAdd(args qapi.ChardevAddArgs, _ Request) (any, error) {
 		c.filename = "pty:" + *result.Pty
 	case qapi.ChardevBackendRingbuf:
 		if backend.Size != nil && (*backend.Size < 0 || bits.OnesCount64(uint64(*backend.Size)) != 1) {
-			return nil, m.noChardev(c, "size of ringbuf chardev must be power of two")
+			return nil, result, m.noChardev(c, "size of ringbuf chardev must be power of two")
 		}
+		c.size = valueOr(backend.Size, 65536)
 	case qapi.ChardevBackendMux:
 		if m.chardev(backend.Chardev) == nil {
-			return nil, m.noChardev(c, "mux: base chardev "+backend.Chardev+" not found")
+			return nil, result, m.noChardev(c, "mux: base chardev "+backend.Chardev+" not found")
 		}
 	case qapi.ChardevBackendSocket:
 		c.filename = m.socketName(backend)
 	}
-	m.chardevs = append(m.chardevs, c)
-	return result, nil
+	return c, result, nil
+}
+
+// chardevChange replaces a character device. One that no device uses is gone even if the
+// new one cannot be made, as it is in QEMU.
+func (m *Machine) chardevChange(args qapi.ChardevChangeArgs, _ Request) (any, error) {
+	i := slices.IndexFunc(m.chardevs, func(c *chardev) bool { return c.id == args.ID })
+	switch {
+	case args.ID == monitor:
+		return nil, generic("Chardev user does not support chardev hotswap")
+	case i < 0:
+		return nil, generic("Chardev '%s' does not exist", args.ID)
+	}
+	c, result, err := m.newChardev(qapi.ChardevAddArgs(args))
+	switch {
+	case err == nil:
+		m.chardevs[i] = c
+	case m.userOf("chardev", args.ID) == nil:
+		m.chardevs = slices.Delete(m.chardevs, i, i+1)
+	}
+	return result, err
+}
+
+// ringbuf finds a character device that is a ring buffer.
+func (m *Machine) ringbuf(id string) (*chardev, error) {
+	if c := m.chardev(id); c != nil && c.size > 0 {
+		return c, nil
+	}
+	return nil, generic("Device '%s' not found", id)
+}
+
+func (m *Machine) ringbufWrite(args qapi.RingbufWriteArgs, _ Request) error {
+	c, err := m.ringbuf(args.Device)
+	if err != nil {
+		return err
+	}
+	text := []byte(args.Data)
+	if valueOr(args.Format, qapi.DataFormatUTF8) == qapi.DataFormatBase64 {
+		if text, err = base64.StdEncoding.DecodeString(args.Data); err != nil {
+			return generic("Base64 data contains invalid characters")
+		}
+	}
+	c.text = append(c.text, text...)
+	c.text = c.text[max(0, len(c.text)-int(c.size)):]
+	return nil
+}
+
+func (m *Machine) ringbufRead(args qapi.RingbufReadArgs, _ Request) (any, error) {
+	c, err := m.ringbuf(args.Device)
+	if err != nil {
+		return nil, err
+	}
+	if args.Size <= 0 {
+		return nil, generic("size must be greater than zero")
+	}
+	n := min(args.Size, int64(len(c.text)))
+	text := c.text[:n]
+	c.text = c.text[n:]
+	if valueOr(args.Format, qapi.DataFormatUTF8) == qapi.DataFormatBase64 {
+		return base64.StdEncoding.EncodeToString(text), nil
+	}
+	return strings.ToValidUTF8(string(text), "\uFFFD"), nil
 }
 
 func (m *Machine) noChardev(c *chardev, why string) error {

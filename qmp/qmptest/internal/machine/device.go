@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/go-json-experiment/json"
+
 	"github.com/goqapi/goqapi/qapi"
 )
 
@@ -20,8 +22,9 @@ type device struct {
 	hotplugged bool  // by device_add
 	node       *node // of a drive; nil: empty
 	trayOpen   bool
-	readOnly   bool // its last medium was
-	failed     bool // the machine has stopped for an error of the drive
+	readOnly   bool                  // its last medium was
+	failed     bool                  // the machine has stopped for an error of the drive
+	throttle   *qapi.BlockIOThrottle // of the drive; nil: it is as fast as it can
 
 	has, wanted int64 // bytes of memory that a balloon has left the guest, and should
 	polling     int64 // seconds between its statistics
@@ -117,7 +120,17 @@ func (m *Machine) deviceOf(n *node) *device {
 	return nil
 }
 
-func (m *Machine) deviceAdd(args qapi.DeviceAddArgs, _ Request) error {
+// deviceAdd plugs a device in. An id that is no string counts for nothing.
+func (m *Machine) deviceAdd(given options, _ Request) error {
+	if given["id"].Kind() != '"' {
+		delete(given, "id")
+	}
+	var args qapi.DeviceAddArgs
+	if text, err := json.Marshal(given); err != nil {
+		return err
+	} else if err := json.Unmarshal(text, &args); err != nil {
+		return generic("%v", err)
+	}
 	d := &device{driver: args.Driver, id: value(args.ID), props: args.Props, hotplugged: true}
 	if models()[d.driver+"-pci"] { // virtio-blk is short for virtio-blk-pci
 		d.driver += "-pci"

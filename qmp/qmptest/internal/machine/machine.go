@@ -58,7 +58,8 @@ type Machine struct {
 
 	mu       sync.Mutex // for all below; events are emitted under it, to be in order
 	status   qapi.RunState
-	nodes    []*node // the newest first, parents before their children
+	action   struct{ stays, noReboot bool } // on a shutdown and on a reset; see set-action
+	nodes    []*node                        // the newest first, parents before their children
 	disks    map[string]*disk
 	devices  []*device
 	netdevs  []string
@@ -88,7 +89,7 @@ func (m *Machine) Commands() map[string]Handler {
 	for _, some := range []map[string]Handler{
 		m.runCommands(), m.nodeCommands(), m.trayCommands(), m.deviceCommands(), m.qomCommands(),
 		m.objectCommands(), m.netdevCommands(), m.chardevCommands(), m.jobCommands(), m.blockJobCommands(), m.chainCommands(),
-		m.memoryCommands(), m.screenCommands(), m.yankCommands(), m.bitmapCommands(), m.exportCommands(), m.imageCommands(), m.fileCommands(),
+		m.memoryCommands(), m.screenCommands(), m.yankCommands(), m.bitmapCommands(), m.exportCommands(), m.imageCommands(), m.fileCommands(), m.constantCommands(),
 		{"transaction": change(m, m.transaction)},
 	} {
 		maps.Copy(all, some)

@@ -22,6 +22,7 @@ type node struct {
 	group        string // of throttling
 	errno        int64  // what reading fails with, if it is a bad one; else 0
 	bitmaps      []bitmap
+	threshold    int64 // of writing; 0: none
 }
 
 // A child is a node below another.
@@ -132,6 +133,9 @@ func (m *Machine) openAll(o options) (*node, error) {
 	if n.children, err = m.openChildren(o); err != nil {
 		return nil, err
 	}
+	if err := checkQuorum(n, o); err != nil {
+		return nil, err
+	}
 	m.nodes = slices.DeleteFunc(m.nodes, func(other *node) bool { return other == n })
 	m.nodes = slices.Insert(m.nodes, 0, n)
 	if n.driver == "throttle" && m.object(n.group) == nil {
@@ -146,6 +150,22 @@ func (m *Machine) openAll(o options) (*node, error) {
 		}
 	}
 	return n, m.measure(n, o)
+}
+
+// checkQuorum is why a quorum cannot be; nil if it can, or the node is none.
+func checkQuorum(n *node, o options) error {
+	threshold := member[int64](o, "vote-threshold")
+	switch {
+	case n.driver != "quorum":
+		return nil
+	case len(n.children) == 0:
+		return generic("Number of provided children must be 1 or more")
+	case threshold < 1:
+		return generic("Parameter 'vote-threshold' expects a value >= 1")
+	case threshold > int64(len(n.children)):
+		return generic("threshold may not exceed children count")
+	}
+	return nil
 }
 
 // newName checks the name that a node is to have, or makes one up.

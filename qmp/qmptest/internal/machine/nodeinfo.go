@@ -8,11 +8,14 @@ import (
 
 func (m *Machine) nodeCommands() map[string]Handler {
 	return map[string]Handler{
-		"blockdev-add":            change(m, m.blockdevAdd),
-		"blockdev-del":            change(m, m.blockdevDel),
-		"block_resize":            change(m, m.resize),
-		"query-named-block-nodes": handle(m, m.queryNodes),
-		"query-block":             query(m, m.queryBlock),
+		"blockdev-add":              change(m, m.blockdevAdd),
+		"blockdev-del":              change(m, m.blockdevDel),
+		"block_resize":              change(m, m.resize),
+		"query-named-block-nodes":   handle(m, m.queryNodes),
+		"query-block":               query(m, m.queryBlock),
+		"block_set_io_throttle":     change(m, m.setThrottle),
+		"block-set-write-threshold": change(m, m.setWriteThreshold),
+		"query-blockstats":          handle(m, m.queryBlockstats),
 	}
 }
 
@@ -27,15 +30,16 @@ func (m *Machine) queryNodes(args qapi.QueryNamedBlockNodesArgs, _ Request) (any
 // nodeInfo is what a node looks like; flat leaves out the backing images.
 func (m *Machine) nodeInfo(n *node, flat bool) qapi.BlockDeviceInfo {
 	info := qapi.BlockDeviceInfo{
-		File:         n.filename,
-		NodeName:     n.name,
-		Ro:           n.readOnly,
-		Drv:          n.driver,
-		Active:       m.since("10.0"),
-		DetectZeroes: qapi.BlockdevDetectZeroesOptionsOff,
-		Image:        m.imageInfo(n, flat),
-		Cache:        qapi.BlockdevCacheInfo{Writeback: true},
-		DirtyBitmaps: m.bitmapInfo(n),
+		File:           n.filename,
+		NodeName:       n.name,
+		Ro:             n.readOnly,
+		Drv:            n.driver,
+		Active:         m.since("10.0"),
+		DetectZeroes:   qapi.BlockdevDetectZeroesOptionsOff,
+		Image:          m.imageInfo(n, flat),
+		Cache:          qapi.BlockdevCacheInfo{Writeback: true},
+		DirtyBitmaps:   m.bitmapInfo(n),
+		WriteThreshold: n.threshold,
 	}
 	if b := n.backing(); b != nil {
 		info.BackingFile = &b.filename
@@ -99,6 +103,7 @@ func (m *Machine) queryBlock() []qapi.BlockInfo {
 		}
 		if d.node != nil {
 			info.Inserted = new(m.nodeInfo(d.node, false))
+			d.limits(info.Inserted)
 		}
 		all = append(all, info)
 	}
@@ -115,6 +120,9 @@ func (m *Machine) resize(args qapi.BlockResizeArgs, _ Request) error {
 	}
 	if err := m.busy(n); err != nil {
 		return err
+	}
+	if n.driver == "qcow2" && args.Size%512 != 0 {
+		return generic("The new size must be a multiple of 512")
 	}
 	if !n.resize(args.Size) {
 		return generic("Image format driver does not support resize")

@@ -1,8 +1,11 @@
 package machine
 
 import (
+	"encoding/base64"
 	"maps"
+	"math"
 	"slices"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -45,12 +48,12 @@ func (m *Machine) objectAdd(args qapi.ObjectOptions, req Request) error {
 	if err := known(args, req); err != nil {
 		return err
 	}
+	if err := checkObject(args); err != nil {
+		return err
+	}
 	memdev, err := newMemdev(args.ID, string(args.QOMType.ObjectType()), req)
 	if err != nil {
 		return err
-	}
-	if secret, ok := args.QOMType.(qapi.ObjectOptionsSecret); ok && (secret.Data == nil) == (secret.File == nil) {
-		return generic("One of 'file' and 'data' must be provided, not both")
 	}
 	if m.object(args.ID) != nil {
 		return generic("attempt to add duplicate property '%s' to object (type 'container')", args.ID)
@@ -61,6 +64,38 @@ func (m *Machine) objectAdd(args qapi.ObjectOptions, req Request) error {
 	}
 	m.objects = append(m.objects, o)
 	return nil
+}
+
+// checkObject is why an object cannot be made of what it was given.
+func checkObject(args qapi.ObjectOptions) error {
+	switch o := args.QOMType.(type) {
+	case qapi.ObjectOptionsIothread:
+		for name, v := range map[string]*int64{
+			"poll-max-ns": o.PollMaxNs, "poll-grow": o.PollGrow, "poll-shrink": o.PollShrink, "aio-max-batch": o.AioMaxBatch,
+			"thread-pool-min": o.ThreadPoolMin, "thread-pool-max": o.ThreadPoolMax,
+		} {
+			if value(v) < 0 {
+				return generic("%s value must be in range [0, %d]", name, math.MaxInt64)
+			}
+		}
+		if value(o.ThreadPoolMin) > valueOr(o.ThreadPoolMax, 64) {
+			return generic("bad thread-pool-min/thread-pool-max values")
+		}
+	case qapi.ObjectOptionsSecret:
+		if (o.Data == nil) == (o.File == nil) {
+			return generic("One of 'file' and 'data' must be provided, not both")
+		}
+		if valueOr(o.Format, qapi.QCryptoSecretFormatRaw) == qapi.QCryptoSecretFormatBase64 && o.Data != nil && !isBase64(*o.Data) {
+			return generic("Base64 data contains invalid characters")
+		}
+	}
+	return nil
+}
+
+// isBase64 reports whether a text is in base64. Its end need not be filled up.
+func isBase64(text string) bool {
+	_, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(text, "="))
+	return err == nil
 }
 
 // unfold puts what QEMU 5.2 takes in a member props, as its predecessors did, beside the

@@ -13,6 +13,7 @@ func (m *Machine) runCommands() map[string]Handler {
 		"system_powerdown": change(m, m.powerdown),
 		"system_wakeup":    change(m, m.wakeup),
 		"quit":             change(m, m.quit),
+		"set-action":       change(m, m.setAction),
 		"query-name":       query(m, func() qapi.NameInfo { return qapi.NameInfo{} }),
 		"query-uuid": query(m, func() qapi.UUIDInfo {
 			return qapi.UUIDInfo{UUID: "00000000-0000-0000-0000-000000000000"}
@@ -33,6 +34,9 @@ func (m *Machine) queryStatus() qapi.StatusInfo {
 func (m *Machine) cont(_ struct{}, req Request) error {
 	if m.running() {
 		return nil
+	}
+	if m.status == qapi.RunStateShutdown {
+		return generic("Resetting the Virtual Machine is required")
 	}
 	m.status = qapi.RunStateRunning
 	for _, d := range m.devices {
@@ -59,8 +63,15 @@ func (m *Machine) halt(status qapi.RunState) {
 
 // reset brings a machine that does not run back to where it began.
 func (m *Machine) reset(_ struct{}, req Request) error {
+	if m.action.noReboot {
+		m.shutDown(req, qapi.ShutdownEvent{Reason: qapi.ShutdownCauseHostQMPSystemReset})
+		return nil
+	}
 	if !m.running() {
 		m.status = qapi.RunStatePrelaunch
+	}
+	for _, d := range m.devices {
+		d.trayOpen = false // without an event
 	}
 	m.emitEarly(req, qapi.ResetEvent{Reason: qapi.ShutdownCauseHostQMPSystemReset})
 	return nil
@@ -72,11 +83,38 @@ func (m *Machine) powerdown(_ struct{}, req Request) error {
 	m.emitEarly(req, qapi.PowerdownEvent{})
 	m.after(req, func() {
 		if m.running() {
-			m.status = qapi.RunStateShutdown
 			m.host.Emit(qapi.ShutdownEvent{Guest: true, Reason: qapi.ShutdownCauseGuestShutdown})
-			m.host.Stop()
+			m.isDown(m.host.Stop)
 		}
 	})
+	return nil
+}
+
+// shutDown shuts the machine down.
+func (m *Machine) shutDown(req Request, e qapi.ShutdownEvent) {
+	m.host.Emit(e)
+	m.isDown(func() { m.after(req, m.host.Stop) })
+}
+
+// isDown ends QEMU by stop, or leaves it with a machine that stands still.
+func (m *Machine) isDown(stop func()) {
+	switch {
+	case !m.action.stays:
+		stop()
+	case m.running():
+		m.halt(qapi.RunStateShutdown)
+	}
+}
+
+// setAction sets what happens when the guest shuts down or resets; its kernel does not
+// crash here, and it has no watchdog.
+func (m *Machine) setAction(args qapi.SetActionArgs, _ Request) error {
+	if args.Shutdown != nil {
+		m.action.stays = *args.Shutdown == qapi.ShutdownActionPause
+	}
+	if args.Reboot != nil {
+		m.action.noReboot = *args.Reboot == qapi.RebootActionShutdown
+	}
 	return nil
 }
 

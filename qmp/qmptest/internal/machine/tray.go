@@ -32,14 +32,15 @@ func (m *Machine) drive(args driveArgs) (*device, error) {
 	if args.Device != nil {
 		return nil, notFound(*args.Device)
 	}
-	d := m.device(*args.ID)
-	switch {
-	case d == nil:
-		return nil, notFound(*args.ID)
-	case !d.isDrive():
-		return nil, generic("Device does not have a block device backend")
+	for _, d := range m.devices {
+		if d.isDrive() && (d.drive() == *args.ID || d.backend() == *args.ID) {
+			return d, nil
+		}
 	}
-	return d, nil
+	if m.device(*args.ID) == nil {
+		return nil, notFound(*args.ID)
+	}
+	return nil, generic("Device does not have a block device backend")
 }
 
 // cdDrive finds a drive that must have a tray.

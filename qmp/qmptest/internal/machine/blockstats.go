@@ -1,0 +1,57 @@
+package machine
+
+import (
+	"github.com/goqapi/goqapi/qapi"
+)
+
+// queryBlockstats tells of no work: there is no guest that would read or write.
+func (m *Machine) queryBlockstats(args qapi.QueryBlockstatsArgs, _ Request) (any, error) {
+	all := []qapi.BlockStats{}
+	if value(args.QueryNodes) {
+		for _, n := range m.nodes {
+			all = append(all, m.nodeStats(n, true))
+		}
+		return all, nil
+	}
+	for _, d := range m.devices {
+		if !d.isDrive() {
+			continue
+		}
+		stats := qapi.BlockStats{}
+		if d.node != nil {
+			stats = m.nodeStats(d.node, false)
+		}
+		stats.Device, stats.Qdev = new(""), new(d.drive())
+		if m.since("7.2") {
+			stats.Stats.AccountInvalid, stats.Stats.AccountFailed = true, true
+		}
+		all = append(all, stats)
+	}
+	return all, nil
+}
+
+// nodeStats are those of a node and of what is below it; one that stands for itself does
+// not tell of its backing image.
+func (m *Machine) nodeStats(n *node, alone bool) qapi.BlockStats {
+	stats := qapi.BlockStats{NodeName: &n.name}
+	if n.driver == "file" {
+		stats.DriverSpecific = &qapi.BlockStatsSpecific{Driver: qapi.BlockStatsSpecificFile{}}
+	}
+	if below := n.below(); below != nil {
+		stats.Parent = new(m.nodeStats(below, alone))
+	}
+	if backing := n.backing(); backing != nil && !alone {
+		stats.Backing = new(m.nodeStats(backing, alone))
+	}
+	return stats
+}
+
+// setWriteThreshold is not reached by any write.
+func (m *Machine) setWriteThreshold(args qapi.BlockSetWriteThresholdArgs, _ Request) error {
+	n := m.node(args.NodeName)
+	if n == nil {
+		return generic("Device '%s' not found", args.NodeName)
+	}
+	n.threshold = int64(args.WriteThreshold)
+	return nil
+}

@@ -1,0 +1,97 @@
+package machine
+
+import (
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/goqapi/goqapi/qapi"
+)
+
+// constants are the replies of commands that are always answered alike here.
+var constants = map[string]string{
+	"inject-nmi":                   `{}`,
+	"announce-self":                `{}`,
+	"rtc-reset-reinjection":        `{}`,
+	"watchdog-set-action":          `{}`,
+	"query-audiodevs":              `[]`,
+	"query-colo-status":            `{"last-mode": "none", "mode": "none", "reason": "none"}`,
+	"query-cryptodev":              `[]`,
+	"query-current-machine":        `{"wakeup-suspend-support": true}`,
+	"query-display-options":        `{"type": "none"}`,
+	"query-dump":                   `{"total": 0, "status": "none", "completed": 0}`,
+	"query-mice":                   `[{"index": 2, "name": "QEMU PS/2 Mouse", "current": true, "absolute": false}]`,
+	"query-pr-managers":            `[]`,
+	"query-replay":                 `{"icount": 0, "mode": "none"}`,
+	"query-stats":                  `[]`,
+	"query-target":                 `{"arch": "x86_64"}`,
+	"query-tpm":                    `[]`,
+	"query-tpm-models":             `["tpm-crb", "tpm-tis"]`,
+	"query-tpm-types":              `["passthrough", "emulator"]`,
+	"query-vnc":                    `{"enabled": false}`,
+	"query-vnc-servers":            `[]`,
+	"query-xen-replication-status": `{"error": false}`,
+}
+
+// missing is why commands fail that need what the machine does not have.
+var missing = map[string]string{
+	"query-gic-capabilities": "GIC hardware is not available on this target",
+	"query-sev-capabilities": "KVM not enabled",
+	"query-sgx":              "No EPC regions defined, SGX not available",
+	"query-sgx-capabilities": "SGX is not enabled in KVM",
+	"query-vm-generation-id": "VM Generation ID device not found",
+	"query-firmware-log":     "firmware log buffer not found",
+	"set_password":           "Could not set password",
+	"expire_password":        "Could not set password expire time",
+}
+
+func (m *Machine) constantCommands() map[string]Handler {
+	all := map[string]Handler{
+		"query-acpi-ospm-status":             query(m, m.acpiSlots),
+		"query-dirty-rate":                   query(m, m.dirtyRate),
+		"query-dump-guest-memory-capability": query(m, m.dumpFormats),
+		"query-hotpluggable-cpus":            query(m, m.cpuPlaces),
+	}
+	for name, text := range constants {
+		all[name] = query(m, func() jsontext.Value { return jsontext.Value(text) })
+	}
+	for name, why := range missing {
+		all[name] = change(m, func(struct{}, Request) error { return generic("%s", why) })
+	}
+	return all
+}
+
+func (m *Machine) acpiSlots() []qapi.ACPIOSTInfo {
+	if !m.since("11.1") {
+		return []qapi.ACPIOSTInfo{}
+	}
+	return []qapi.ACPIOSTInfo{{Slot: "0", SlotType: qapi.ACPISlotTypeCPU}}
+}
+
+func (m *Machine) dirtyRate() qapi.DirtyRateInfo {
+	info := qapi.DirtyRateInfo{Status: qapi.DirtyRateStatusUnstarted}
+	if m.since("7.2") {
+		info.Mode = qapi.DirtyRateMeasureModePageSampling
+	}
+	if m.since("10.0") {
+		info.CalcTimeUnit = qapi.TimeUnitSecond
+	}
+	return info
+}
+
+func (m *Machine) dumpFormats() qapi.DumpGuestMemoryCapability {
+	formats := []qapi.DumpGuestMemoryFormat{qapi.DumpGuestMemoryFormatElf, qapi.DumpGuestMemoryFormatKdumpZlib}
+	if m.since("10.0") {
+		formats = append(formats, qapi.DumpGuestMemoryFormatKdumpRawZlib)
+	}
+	if !m.since("11.1") {
+		formats = append(formats, qapi.DumpGuestMemoryFormatWinDmp)
+	}
+	return qapi.DumpGuestMemoryCapability{Formats: formats}
+}
+
+// cpuPlaces are the places for processors: one, and it is taken.
+func (m *Machine) cpuPlaces() []qapi.HotpluggableCPU {
+	return []qapi.HotpluggableCPU{{
+		Type: cpuType, VcpusCount: 1, QOMPath: new(cpuPath),
+		Props: qapi.CPUInstanceProperties{SocketID: new(int64(0)), CoreID: new(int64(0)), ThreadID: new(int64(0))},
+	}}
+}
