@@ -238,19 +238,23 @@ func (x *ImageInfoSpecificQcow2) decode(d *codec.Decoder) {
 	d.Object("ImageInfoSpecificQcow2", x.member)
 }
 
+func (x ImageInfoSpecificQcow2) tagged() any {
+	return codec.Tagged(x, "type", "qcow2", x.encodeImageInfoSpecific)
+}
+
 // String is x as JSON, without secrets.
 func (x ImageInfoSpecificQcow2) String() string {
-	return codec.Short(codec.Tagged(x, "type", "qcow2", x.encodeImageInfoSpecific))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x ImageInfoSpecificQcow2) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "type", "qcow2", x.encodeImageInfoSpecific))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x ImageInfoSpecificQcow2) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "type", "qcow2", x.encodeImageInfoSpecific))
+	return codec.LogValue(x.tagged())
 }
 
 // ImageInfoSpecificKind returns [ImageInfoSpecificKindQcow2].
@@ -298,19 +302,23 @@ func (x *ImageInfoSpecificVmdk) decode(d *codec.Decoder) {
 	d.Object("ImageInfoSpecificVmdk", x.member)
 }
 
+func (x ImageInfoSpecificVmdk) tagged() any {
+	return codec.Tagged(x, "type", "vmdk", x.encodeImageInfoSpecific)
+}
+
 // String is x as JSON, without secrets.
 func (x ImageInfoSpecificVmdk) String() string {
-	return codec.Short(codec.Tagged(x, "type", "vmdk", x.encodeImageInfoSpecific))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x ImageInfoSpecificVmdk) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "type", "vmdk", x.encodeImageInfoSpecific))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x ImageInfoSpecificVmdk) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "type", "vmdk", x.encodeImageInfoSpecific))
+	return codec.LogValue(x.tagged())
 }
 
 // ImageInfoSpecificKind returns [ImageInfoSpecificKindVmdk].
@@ -2759,21 +2767,6 @@ func (x *BlockStats) member(d *codec.Decoder) bool {
 
 func (x *BlockStats) decode(d *codec.Decoder) {
 	d.Object("BlockStats", x.member)
-}
-
-// String is x as JSON, without secrets.
-func (x BlockStats) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x BlockStats) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x BlockStats) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // QueryBlockstatsArgs are the arguments of [Client.QueryBlockstats].
@@ -5414,19 +5407,23 @@ func (x *BlockdevOptionsFile) encodeMembers(e *codec.Encoder) {
 	}
 }
 
+func (x BlockdevOptionsFile) tagged() any {
+	return codec.Tagged(x, "driver", "file", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsFile) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "file", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsFile) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "file", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsFile) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "file", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverFile].
@@ -5708,19 +5705,23 @@ func (x *BlockdevOptionsLUKS) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.UnmarshalFrom(dec, x.decode)
 }
 
+func (x BlockdevOptionsLUKS) tagged() any {
+	return codec.Tagged(x, "driver", "luks", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsLUKS) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "luks", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsLUKS) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "luks", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsLUKS) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "luks", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverLUKS].
@@ -6066,19 +6067,23 @@ func (x *BlockdevOptionsQcow) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.UnmarshalFrom(dec, x.decode)
 }
 
+func (x BlockdevOptionsQcow) tagged() any {
+	return codec.Tagged(x, "driver", "qcow", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsQcow) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "qcow", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsQcow) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "qcow", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsQcow) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "qcow", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverQcow].
@@ -6294,19 +6299,23 @@ func (x *BlockdevOptionsPreallocate) UnmarshalJSONFrom(dec *jsontext.Decoder) er
 	return codec.UnmarshalFrom(dec, x.decode)
 }
 
+func (x BlockdevOptionsPreallocate) tagged() any {
+	return codec.Tagged(x, "driver", "preallocate", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsPreallocate) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "preallocate", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsPreallocate) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "preallocate", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsPreallocate) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "preallocate", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverPreallocate].
@@ -6476,19 +6485,23 @@ func (x *BlockdevOptionsQcow2) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.UnmarshalFrom(dec, x.decode)
 }
 
+func (x BlockdevOptionsQcow2) tagged() any {
+	return codec.Tagged(x, "driver", "qcow2", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsQcow2) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "qcow2", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsQcow2) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "qcow2", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsQcow2) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "qcow2", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverQcow2].
@@ -6747,21 +6760,6 @@ func (x *BlockdevOptionsSSH) encodeMembers(e *codec.Encoder) {
 	if x.HostKeyCheck != nil {
 		e.Value("host-key-check", x.HostKeyCheck)
 	}
-}
-
-// String is x as JSON, without secrets.
-func (x BlockdevOptionsSSH) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "ssh", x.encodeBlockdevOptions))
-}
-
-// GoString is String with the type's name.
-func (x BlockdevOptionsSSH) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "ssh", x.encodeBlockdevOptions))
-}
-
-// LogValue is String for package slog.
-func (x BlockdevOptionsSSH) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "ssh", x.encodeBlockdevOptions))
 }
 
 // BlockdevDriver returns [BlockdevDriverSSH].
@@ -7135,19 +7133,23 @@ func (x *BlockdevOptionsBlkdebug) UnmarshalJSONFrom(dec *jsontext.Decoder) error
 	return codec.UnmarshalFrom(dec, x.decode)
 }
 
+func (x BlockdevOptionsBlkdebug) tagged() any {
+	return codec.Tagged(x, "driver", "blkdebug", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsBlkdebug) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "blkdebug", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsBlkdebug) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "blkdebug", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsBlkdebug) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "blkdebug", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverBlkdebug].
@@ -7235,19 +7237,23 @@ func (x *BlockdevOptionsBlklogwrites) UnmarshalJSONFrom(dec *jsontext.Decoder) e
 	return codec.UnmarshalFrom(dec, x.decode)
 }
 
+func (x BlockdevOptionsBlklogwrites) tagged() any {
+	return codec.Tagged(x, "driver", "blklogwrites", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsBlklogwrites) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "blklogwrites", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsBlklogwrites) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "blklogwrites", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsBlklogwrites) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "blklogwrites", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverBlklogwrites].
@@ -7314,19 +7320,23 @@ func (x *BlockdevOptionsBlkverify) UnmarshalJSONFrom(dec *jsontext.Decoder) erro
 	return codec.UnmarshalFrom(dec, x.decode)
 }
 
+func (x BlockdevOptionsBlkverify) tagged() any {
+	return codec.Tagged(x, "driver", "blkverify", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsBlkverify) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "blkverify", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsBlkverify) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "blkverify", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsBlkverify) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "blkverify", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverBlkverify].
@@ -7387,19 +7397,23 @@ func (x *BlockdevOptionsBlkreplay) UnmarshalJSONFrom(dec *jsontext.Decoder) erro
 	return codec.UnmarshalFrom(dec, x.decode)
 }
 
+func (x BlockdevOptionsBlkreplay) tagged() any {
+	return codec.Tagged(x, "driver", "blkreplay", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsBlkreplay) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "blkreplay", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsBlkreplay) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "blkreplay", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsBlkreplay) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "blkreplay", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverBlkreplay].
@@ -7512,19 +7526,23 @@ func (x *BlockdevOptionsQuorum) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.UnmarshalFrom(dec, x.decode)
 }
 
+func (x BlockdevOptionsQuorum) tagged() any {
+	return codec.Tagged(x, "driver", "quorum", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsQuorum) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "quorum", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsQuorum) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "quorum", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsQuorum) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "quorum", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverQuorum].
@@ -7564,19 +7582,23 @@ func (x *BlockdevOptionsIOUring) encodeMembers(e *codec.Encoder) {
 	e.String("filename", x.Filename)
 }
 
+func (x BlockdevOptionsIOUring) tagged() any {
+	return codec.Tagged(x, "driver", "io_uring", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsIOUring) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "io_uring", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsIOUring) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "io_uring", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsIOUring) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "io_uring", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverIOUring].
@@ -7871,19 +7893,23 @@ func (x *BlockdevOptionsIscsi) encodeMembers(e *codec.Encoder) {
 	}
 }
 
+func (x BlockdevOptionsIscsi) tagged() any {
+	return codec.Tagged(x, "driver", "iscsi", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsIscsi) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "iscsi", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsIscsi) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "iscsi", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsIscsi) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "iscsi", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverIscsi].
@@ -8436,21 +8462,6 @@ func (x *BlockdevOptionsRBD) encodeMembers(e *codec.Encoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
-func (x BlockdevOptionsRBD) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "rbd", x.encodeBlockdevOptions))
-}
-
-// GoString is String with the type's name.
-func (x BlockdevOptionsRBD) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "rbd", x.encodeBlockdevOptions))
-}
-
-// LogValue is String for package slog.
-func (x BlockdevOptionsRBD) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "rbd", x.encodeBlockdevOptions))
-}
-
 // BlockdevDriver returns [BlockdevDriverRBD].
 func (BlockdevOptionsRBD) BlockdevDriver() BlockdevDriver {
 	return BlockdevDriverRBD
@@ -8550,19 +8561,23 @@ func (x *BlockdevOptionsReplication) UnmarshalJSONFrom(dec *jsontext.Decoder) er
 	return codec.UnmarshalFrom(dec, x.decode)
 }
 
+func (x BlockdevOptionsReplication) tagged() any {
+	return codec.Tagged(x, "driver", "replication", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsReplication) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "replication", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsReplication) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "replication", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsReplication) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "replication", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverReplication].
@@ -8779,19 +8794,23 @@ func (x *BlockdevOptionsHTTP) encodeMembers(e *codec.Encoder) {
 	}
 }
 
+func (x BlockdevOptionsHTTP) tagged() any {
+	return codec.Tagged(x, "driver", "http", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsHTTP) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "http", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsHTTP) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "http", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsHTTP) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "http", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverHTTP].
@@ -8901,19 +8920,23 @@ func (x *BlockdevOptionsHTTPS) encodeMembers(e *codec.Encoder) {
 	}
 }
 
+func (x BlockdevOptionsHTTPS) tagged() any {
+	return codec.Tagged(x, "driver", "https", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsHTTPS) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "https", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsHTTPS) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "https", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsHTTPS) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "https", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverHTTPS].
@@ -8993,19 +9016,23 @@ func (x *BlockdevOptionsFTP) encodeMembers(e *codec.Encoder) {
 	}
 }
 
+func (x BlockdevOptionsFTP) tagged() any {
+	return codec.Tagged(x, "driver", "ftp", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsFTP) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "ftp", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsFTP) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "ftp", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsFTP) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "ftp", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverFTP].
@@ -9092,19 +9119,23 @@ func (x *BlockdevOptionsFTPS) encodeMembers(e *codec.Encoder) {
 	}
 }
 
+func (x BlockdevOptionsFTPS) tagged() any {
+	return codec.Tagged(x, "driver", "ftps", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsFTPS) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "ftps", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsFTPS) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "ftps", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsFTPS) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "ftps", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverFTPS].
@@ -9189,21 +9220,6 @@ func (x *BlockdevOptionsNBD) encodeMembers(e *codec.Encoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
-func (x BlockdevOptionsNBD) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "nbd", x.encodeBlockdevOptions))
-}
-
-// GoString is String with the type's name.
-func (x BlockdevOptionsNBD) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "nbd", x.encodeBlockdevOptions))
-}
-
-// LogValue is String for package slog.
-func (x BlockdevOptionsNBD) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "nbd", x.encodeBlockdevOptions))
-}
-
 // BlockdevDriver returns [BlockdevDriverNBD].
 func (BlockdevOptionsNBD) BlockdevDriver() BlockdevDriver {
 	return BlockdevDriverNBD
@@ -9277,19 +9293,23 @@ func (x *BlockdevOptionsRaw) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.UnmarshalFrom(dec, x.decode)
 }
 
+func (x BlockdevOptionsRaw) tagged() any {
+	return codec.Tagged(x, "driver", "raw", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsRaw) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "raw", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsRaw) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "raw", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsRaw) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "raw", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverRaw].
@@ -9356,19 +9376,23 @@ func (x *BlockdevOptionsThrottle) UnmarshalJSONFrom(dec *jsontext.Decoder) error
 	return codec.UnmarshalFrom(dec, x.decode)
 }
 
+func (x BlockdevOptionsThrottle) tagged() any {
+	return codec.Tagged(x, "driver", "throttle", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsThrottle) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "throttle", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsThrottle) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "throttle", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsThrottle) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "throttle", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverThrottle].
@@ -9438,19 +9462,23 @@ func (x *BlockdevOptionsCopyOnRead) UnmarshalJSONFrom(dec *jsontext.Decoder) err
 	return codec.UnmarshalFrom(dec, x.decode)
 }
 
+func (x BlockdevOptionsCopyOnRead) tagged() any {
+	return codec.Tagged(x, "driver", "copy-on-read", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsCopyOnRead) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "copy-on-read", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsCopyOnRead) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "copy-on-read", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsCopyOnRead) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "copy-on-read", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverCopyOnRead].
@@ -9578,19 +9606,23 @@ func (x *BlockdevOptionsCopyBeforeWrite) UnmarshalJSONFrom(dec *jsontext.Decoder
 	return codec.UnmarshalFrom(dec, x.decode)
 }
 
+func (x BlockdevOptionsCopyBeforeWrite) tagged() any {
+	return codec.Tagged(x, "driver", "copy-before-write", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsCopyBeforeWrite) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "copy-before-write", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsCopyBeforeWrite) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "copy-before-write", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsCopyBeforeWrite) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "copy-before-write", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverCopyBeforeWrite].
@@ -9987,19 +10019,23 @@ func (x *BlockdevOptionsBochs) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.UnmarshalFrom(dec, (*BlockdevOptionsGenericFormat)(x).decode)
 }
 
+func (x BlockdevOptionsBochs) tagged() any {
+	return codec.Tagged(x, "driver", "bochs", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsBochs) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "bochs", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsBochs) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "bochs", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsBochs) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "bochs", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverBochs].
@@ -10038,19 +10074,23 @@ func (x *BlockdevOptionsCloop) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.UnmarshalFrom(dec, (*BlockdevOptionsGenericFormat)(x).decode)
 }
 
+func (x BlockdevOptionsCloop) tagged() any {
+	return codec.Tagged(x, "driver", "cloop", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsCloop) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "cloop", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsCloop) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "cloop", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsCloop) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "cloop", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverCloop].
@@ -10089,19 +10129,23 @@ func (x *BlockdevOptionsCompress) UnmarshalJSONFrom(dec *jsontext.Decoder) error
 	return codec.UnmarshalFrom(dec, (*BlockdevOptionsGenericFormat)(x).decode)
 }
 
+func (x BlockdevOptionsCompress) tagged() any {
+	return codec.Tagged(x, "driver", "compress", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsCompress) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "compress", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsCompress) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "compress", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsCompress) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "compress", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverCompress].
@@ -10140,19 +10184,23 @@ func (x *BlockdevOptionsDmg) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.UnmarshalFrom(dec, (*BlockdevOptionsGenericFormat)(x).decode)
 }
 
+func (x BlockdevOptionsDmg) tagged() any {
+	return codec.Tagged(x, "driver", "dmg", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsDmg) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "dmg", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsDmg) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "dmg", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsDmg) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "dmg", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverDmg].
@@ -10194,19 +10242,23 @@ func (x *BlockdevOptionsSnapshotAccess) UnmarshalJSONFrom(dec *jsontext.Decoder)
 	return codec.UnmarshalFrom(dec, (*BlockdevOptionsGenericFormat)(x).decode)
 }
 
+func (x BlockdevOptionsSnapshotAccess) tagged() any {
+	return codec.Tagged(x, "driver", "snapshot-access", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsSnapshotAccess) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "snapshot-access", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsSnapshotAccess) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "snapshot-access", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsSnapshotAccess) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "snapshot-access", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverSnapshotAccess].
@@ -10227,19 +10279,23 @@ func (v BlockdevOptionsSnapshotAccess) encodeBlockdevOptions(e *codec.Encoder) {
 // Only in builds with HAVE_HOST_BLOCK_DEVICE.
 type BlockdevOptionsHostCdrom BlockdevOptionsFile
 
+func (x BlockdevOptionsHostCdrom) tagged() any {
+	return codec.Tagged(x, "driver", "host_cdrom", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsHostCdrom) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "host_cdrom", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsHostCdrom) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "host_cdrom", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsHostCdrom) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "host_cdrom", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverHostCdrom].
@@ -10260,19 +10316,23 @@ func (v BlockdevOptionsHostCdrom) encodeBlockdevOptions(e *codec.Encoder) {
 // Only in builds with HAVE_HOST_BLOCK_DEVICE.
 type BlockdevOptionsHostDevice BlockdevOptionsFile
 
+func (x BlockdevOptionsHostDevice) tagged() any {
+	return codec.Tagged(x, "driver", "host_device", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsHostDevice) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "host_device", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsHostDevice) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "host_device", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsHostDevice) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "host_device", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverHostDevice].
@@ -10343,19 +10403,23 @@ func (x *BlockdevOptionsParallels) UnmarshalJSONFrom(dec *jsontext.Decoder) erro
 	return codec.UnmarshalFrom(dec, (*BlockdevOptionsGenericFormat)(x).decode)
 }
 
+func (x BlockdevOptionsParallels) tagged() any {
+	return codec.Tagged(x, "driver", "parallels", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsParallels) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "parallels", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsParallels) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "parallels", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsParallels) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "parallels", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverParallels].
@@ -10394,19 +10458,23 @@ func (x *BlockdevOptionsQed) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.UnmarshalFrom(dec, (*BlockdevOptionsGenericCOWFormat)(x).decode)
 }
 
+func (x BlockdevOptionsQed) tagged() any {
+	return codec.Tagged(x, "driver", "qed", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsQed) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "qed", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsQed) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "qed", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsQed) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "qed", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverQed].
@@ -10445,19 +10513,23 @@ func (x *BlockdevOptionsVdi) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.UnmarshalFrom(dec, (*BlockdevOptionsGenericFormat)(x).decode)
 }
 
+func (x BlockdevOptionsVdi) tagged() any {
+	return codec.Tagged(x, "driver", "vdi", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsVdi) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "vdi", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsVdi) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "vdi", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsVdi) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "vdi", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverVdi].
@@ -10496,19 +10568,23 @@ func (x *BlockdevOptionsVhdx) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.UnmarshalFrom(dec, (*BlockdevOptionsGenericFormat)(x).decode)
 }
 
+func (x BlockdevOptionsVhdx) tagged() any {
+	return codec.Tagged(x, "driver", "vhdx", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsVhdx) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "vhdx", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsVhdx) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "vhdx", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsVhdx) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "vhdx", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverVhdx].
@@ -10547,19 +10623,23 @@ func (x *BlockdevOptionsVmdk) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.UnmarshalFrom(dec, (*BlockdevOptionsGenericCOWFormat)(x).decode)
 }
 
+func (x BlockdevOptionsVmdk) tagged() any {
+	return codec.Tagged(x, "driver", "vmdk", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsVmdk) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "vmdk", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsVmdk) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "vmdk", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsVmdk) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "vmdk", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverVmdk].
@@ -10598,19 +10678,23 @@ func (x *BlockdevOptionsVpc) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.UnmarshalFrom(dec, (*BlockdevOptionsGenericFormat)(x).decode)
 }
 
+func (x BlockdevOptionsVpc) tagged() any {
+	return codec.Tagged(x, "driver", "vpc", x.encodeBlockdevOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevOptionsVpc) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "vpc", x.encodeBlockdevOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevOptionsVpc) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "vpc", x.encodeBlockdevOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevOptionsVpc) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "vpc", x.encodeBlockdevOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverVpc].
@@ -10815,19 +10899,23 @@ func (x *BlockdevCreateOptionsFile) encodeMembers(e *codec.Encoder) {
 	}
 }
 
+func (x BlockdevCreateOptionsFile) tagged() any {
+	return codec.Tagged(x, "driver", "file", x.encodeBlockdevCreateOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevCreateOptionsFile) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "file", x.encodeBlockdevCreateOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevCreateOptionsFile) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "file", x.encodeBlockdevCreateOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevCreateOptionsFile) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "file", x.encodeBlockdevCreateOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverFile].
@@ -10969,19 +11057,23 @@ func (x *BlockdevCreateOptionsLUKS) UnmarshalJSONFrom(dec *jsontext.Decoder) err
 	return codec.UnmarshalFrom(dec, x.decode)
 }
 
+func (x BlockdevCreateOptionsLUKS) tagged() any {
+	return codec.Tagged(x, "driver", "luks", x.encodeBlockdevCreateOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevCreateOptionsLUKS) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "luks", x.encodeBlockdevCreateOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevCreateOptionsLUKS) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "luks", x.encodeBlockdevCreateOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevCreateOptionsLUKS) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "luks", x.encodeBlockdevCreateOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverLUKS].
@@ -11093,19 +11185,23 @@ func (x *BlockdevCreateOptionsParallels) UnmarshalJSONFrom(dec *jsontext.Decoder
 	return codec.UnmarshalFrom(dec, x.decode)
 }
 
+func (x BlockdevCreateOptionsParallels) tagged() any {
+	return codec.Tagged(x, "driver", "parallels", x.encodeBlockdevCreateOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevCreateOptionsParallels) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "parallels", x.encodeBlockdevCreateOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevCreateOptionsParallels) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "parallels", x.encodeBlockdevCreateOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevCreateOptionsParallels) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "parallels", x.encodeBlockdevCreateOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverParallels].
@@ -11185,19 +11281,23 @@ func (x *BlockdevCreateOptionsQcow) UnmarshalJSONFrom(dec *jsontext.Decoder) err
 	return codec.UnmarshalFrom(dec, x.decode)
 }
 
+func (x BlockdevCreateOptionsQcow) tagged() any {
+	return codec.Tagged(x, "driver", "qcow", x.encodeBlockdevCreateOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevCreateOptionsQcow) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "qcow", x.encodeBlockdevCreateOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevCreateOptionsQcow) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "qcow", x.encodeBlockdevCreateOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevCreateOptionsQcow) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "qcow", x.encodeBlockdevCreateOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverQcow].
@@ -11400,19 +11500,23 @@ func (x *BlockdevCreateOptionsQcow2) UnmarshalJSONFrom(dec *jsontext.Decoder) er
 	return codec.UnmarshalFrom(dec, x.decode)
 }
 
+func (x BlockdevCreateOptionsQcow2) tagged() any {
+	return codec.Tagged(x, "driver", "qcow2", x.encodeBlockdevCreateOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevCreateOptionsQcow2) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "qcow2", x.encodeBlockdevCreateOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevCreateOptionsQcow2) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "qcow2", x.encodeBlockdevCreateOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevCreateOptionsQcow2) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "qcow2", x.encodeBlockdevCreateOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverQcow2].
@@ -11506,19 +11610,23 @@ func (x *BlockdevCreateOptionsQed) UnmarshalJSONFrom(dec *jsontext.Decoder) erro
 	return codec.UnmarshalFrom(dec, x.decode)
 }
 
+func (x BlockdevCreateOptionsQed) tagged() any {
+	return codec.Tagged(x, "driver", "qed", x.encodeBlockdevCreateOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevCreateOptionsQed) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "qed", x.encodeBlockdevCreateOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevCreateOptionsQed) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "qed", x.encodeBlockdevCreateOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevCreateOptionsQed) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "qed", x.encodeBlockdevCreateOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverQed].
@@ -11573,21 +11681,6 @@ func (x *BlockdevCreateOptionsRBD) encodeMembers(e *codec.Encoder) {
 	if x.Encrypt != nil {
 		e.Value("encrypt", x.Encrypt)
 	}
-}
-
-// String is x as JSON, without secrets.
-func (x BlockdevCreateOptionsRBD) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "rbd", x.encodeBlockdevCreateOptions))
-}
-
-// GoString is String with the type's name.
-func (x BlockdevCreateOptionsRBD) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "rbd", x.encodeBlockdevCreateOptions))
-}
-
-// LogValue is String for package slog.
-func (x BlockdevCreateOptionsRBD) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "rbd", x.encodeBlockdevCreateOptions))
 }
 
 // BlockdevDriver returns [BlockdevDriverRBD].
@@ -11769,19 +11862,23 @@ func (x *BlockdevCreateOptionsVmdk) UnmarshalJSONFrom(dec *jsontext.Decoder) err
 	return codec.UnmarshalFrom(dec, x.decode)
 }
 
+func (x BlockdevCreateOptionsVmdk) tagged() any {
+	return codec.Tagged(x, "driver", "vmdk", x.encodeBlockdevCreateOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevCreateOptionsVmdk) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "vmdk", x.encodeBlockdevCreateOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevCreateOptionsVmdk) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "vmdk", x.encodeBlockdevCreateOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevCreateOptionsVmdk) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "vmdk", x.encodeBlockdevCreateOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverVmdk].
@@ -11821,21 +11918,6 @@ func (x *BlockdevCreateOptionsSSH) member(d *codec.Decoder) bool {
 func (x *BlockdevCreateOptionsSSH) encodeMembers(e *codec.Encoder) {
 	e.Value("location", &x.Location)
 	e.Uint("size", x.Size)
-}
-
-// String is x as JSON, without secrets.
-func (x BlockdevCreateOptionsSSH) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "ssh", x.encodeBlockdevCreateOptions))
-}
-
-// GoString is String with the type's name.
-func (x BlockdevCreateOptionsSSH) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "ssh", x.encodeBlockdevCreateOptions))
-}
-
-// LogValue is String for package slog.
-func (x BlockdevCreateOptionsSSH) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "ssh", x.encodeBlockdevCreateOptions))
 }
 
 // BlockdevDriver returns [BlockdevDriverSSH].
@@ -11908,19 +11990,23 @@ func (x *BlockdevCreateOptionsVdi) UnmarshalJSONFrom(dec *jsontext.Decoder) erro
 	return codec.UnmarshalFrom(dec, x.decode)
 }
 
+func (x BlockdevCreateOptionsVdi) tagged() any {
+	return codec.Tagged(x, "driver", "vdi", x.encodeBlockdevCreateOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevCreateOptionsVdi) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "vdi", x.encodeBlockdevCreateOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevCreateOptionsVdi) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "vdi", x.encodeBlockdevCreateOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevCreateOptionsVdi) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "vdi", x.encodeBlockdevCreateOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverVdi].
@@ -12040,19 +12126,23 @@ func (x *BlockdevCreateOptionsVhdx) UnmarshalJSONFrom(dec *jsontext.Decoder) err
 	return codec.UnmarshalFrom(dec, x.decode)
 }
 
+func (x BlockdevCreateOptionsVhdx) tagged() any {
+	return codec.Tagged(x, "driver", "vhdx", x.encodeBlockdevCreateOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevCreateOptionsVhdx) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "vhdx", x.encodeBlockdevCreateOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevCreateOptionsVhdx) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "vhdx", x.encodeBlockdevCreateOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevCreateOptionsVhdx) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "vhdx", x.encodeBlockdevCreateOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverVhdx].
@@ -12157,19 +12247,23 @@ func (x *BlockdevCreateOptionsVpc) UnmarshalJSONFrom(dec *jsontext.Decoder) erro
 	return codec.UnmarshalFrom(dec, x.decode)
 }
 
+func (x BlockdevCreateOptionsVpc) tagged() any {
+	return codec.Tagged(x, "driver", "vpc", x.encodeBlockdevCreateOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevCreateOptionsVpc) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "vpc", x.encodeBlockdevCreateOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevCreateOptionsVpc) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "vpc", x.encodeBlockdevCreateOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevCreateOptionsVpc) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "vpc", x.encodeBlockdevCreateOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverVpc].
@@ -13088,21 +13182,6 @@ func (x *BlockdevAmendOptionsQcow2) encodeMembers(e *codec.Encoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
-func (x BlockdevAmendOptionsQcow2) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "qcow2", x.encodeBlockdevAmendOptions))
-}
-
-// GoString is String with the type's name.
-func (x BlockdevAmendOptionsQcow2) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "qcow2", x.encodeBlockdevAmendOptions))
-}
-
-// LogValue is String for package slog.
-func (x BlockdevAmendOptionsQcow2) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "qcow2", x.encodeBlockdevAmendOptions))
-}
-
 // BlockdevDriver returns [BlockdevDriverQcow2].
 func (BlockdevAmendOptionsQcow2) BlockdevDriver() BlockdevDriver {
 	return BlockdevDriverQcow2
@@ -13975,21 +14054,6 @@ type XBlockdevAmendArgs struct {
 	// Allows what may make the data inaccessible, such as erasing the last
 	// passphrase. False if absent.
 	Force *bool `json:"force,omitzero"`
-}
-
-// String is x as JSON, without secrets.
-func (x XBlockdevAmendArgs) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x XBlockdevAmendArgs) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x XBlockdevAmendArgs) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // XBlockdevAmend starts a job that changes the format's own options of an image
@@ -14942,21 +15006,6 @@ func (x *BlockdevOptionsGluster) encodeMembers(e *codec.Encoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
-func (x BlockdevOptionsGluster) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "gluster", x.encodeBlockdevOptions))
-}
-
-// GoString is String with the type's name.
-func (x BlockdevOptionsGluster) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "gluster", x.encodeBlockdevOptions))
-}
-
-// LogValue is String for package slog.
-func (x BlockdevOptionsGluster) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "gluster", x.encodeBlockdevOptions))
-}
-
 // BlockdevDriver returns [BlockdevDriverGluster].
 func (BlockdevOptionsGluster) BlockdevDriver() BlockdevDriver {
 	return BlockdevDriverGluster
@@ -15006,21 +15055,6 @@ func (x *BlockdevCreateOptionsGluster) encodeMembers(e *codec.Encoder) {
 	if x.Preallocation != nil {
 		e.String("preallocation", string(*x.Preallocation))
 	}
-}
-
-// String is x as JSON, without secrets.
-func (x BlockdevCreateOptionsGluster) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "gluster", x.encodeBlockdevCreateOptions))
-}
-
-// GoString is String with the type's name.
-func (x BlockdevCreateOptionsGluster) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "gluster", x.encodeBlockdevCreateOptions))
-}
-
-// LogValue is String for package slog.
-func (x BlockdevCreateOptionsGluster) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "gluster", x.encodeBlockdevCreateOptions))
 }
 
 // BlockdevDriver returns [BlockdevDriverGluster].
@@ -15078,21 +15112,6 @@ func (x *BlockdevOptionsSheepdog) encodeMembers(e *codec.Encoder) {
 	if x.Tag != nil {
 		e.String("tag", *x.Tag)
 	}
-}
-
-// String is x as JSON, without secrets.
-func (x BlockdevOptionsSheepdog) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "sheepdog", x.encodeBlockdevOptions))
-}
-
-// GoString is String with the type's name.
-func (x BlockdevOptionsSheepdog) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "sheepdog", x.encodeBlockdevOptions))
-}
-
-// LogValue is String for package slog.
-func (x BlockdevOptionsSheepdog) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "sheepdog", x.encodeBlockdevOptions))
 }
 
 // BlockdevDriver returns [BlockdevDriverSheepdog].
@@ -15376,19 +15395,23 @@ func (x *BlockdevCreateOptionsSheepdog) encodeMembers(e *codec.Encoder) {
 	}
 }
 
+func (x BlockdevCreateOptionsSheepdog) tagged() any {
+	return codec.Tagged(x, "driver", "sheepdog", x.encodeBlockdevCreateOptions)
+}
+
 // String is x as JSON, without secrets.
 func (x BlockdevCreateOptionsSheepdog) String() string {
-	return codec.Short(codec.Tagged(x, "driver", "sheepdog", x.encodeBlockdevCreateOptions))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x BlockdevCreateOptionsSheepdog) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "driver", "sheepdog", x.encodeBlockdevCreateOptions))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x BlockdevCreateOptionsSheepdog) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "driver", "sheepdog", x.encodeBlockdevCreateOptions))
+	return codec.LogValue(x.tagged())
 }
 
 // BlockdevDriver returns [BlockdevDriverSheepdog].

@@ -32,21 +32,6 @@ type NBDServerOptions struct {
 	Addr SocketAddress `json:"addr"`
 }
 
-// String is x as JSON, without secrets.
-func (x NBDServerOptions) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x NBDServerOptions) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x NBDServerOptions) LogValue() slog.Value {
-	return codec.LogValue(x)
-}
-
 // NBDServerOptionsLegacy are the options of the NBD server, as
 // [Client.NBDServerStart] takes them. Their address is nested deeper than
 // usual.
@@ -67,21 +52,6 @@ type NBDServerOptionsLegacy struct {
 	MaxConnections *uint32 `json:"max-connections,omitzero"`
 	// Where to listen.
 	Addr SocketAddressLegacy `json:"addr"`
-}
-
-// String is x as JSON, without secrets.
-func (x NBDServerOptionsLegacy) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x NBDServerOptionsLegacy) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x NBDServerOptionsLegacy) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // NBDServerStart starts the NBD server of this process, which exports are then
@@ -216,21 +186,6 @@ func (x *BlockExportOptionsVhostUserBlk) encodeMembers(e *codec.Encoder) {
 	if x.NumQueues != nil {
 		e.Uint("num-queues", uint64(*x.NumQueues))
 	}
-}
-
-// String is x as JSON, without secrets.
-func (x BlockExportOptionsVhostUserBlk) String() string {
-	return codec.Short(codec.Tagged(x, "type", "vhost-user-blk", x.encodeBlockExportOptions))
-}
-
-// GoString is String with the type's name.
-func (x BlockExportOptionsVhostUserBlk) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "type", "vhost-user-blk", x.encodeBlockExportOptions))
-}
-
-// LogValue is String for package slog.
-func (x BlockExportOptionsVhostUserBlk) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "type", "vhost-user-blk", x.encodeBlockExportOptions))
 }
 
 // BlockExportType returns [BlockExportTypeVhostUserBlk].

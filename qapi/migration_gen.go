@@ -1687,19 +1687,23 @@ func (x *MigrationAddressFile) encodeMembers(e *codec.Encoder) {
 	e.Uint("offset", x.Offset)
 }
 
+func (x MigrationAddressFile) tagged() any {
+	return codec.Tagged(x, "transport", "file", x.encodeMigrationAddress)
+}
+
 // String is x as JSON, without secrets.
 func (x MigrationAddressFile) String() string {
-	return codec.Short(codec.Tagged(x, "transport", "file", x.encodeMigrationAddress))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x MigrationAddressFile) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "transport", "file", x.encodeMigrationAddress))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x MigrationAddressFile) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "transport", "file", x.encodeMigrationAddress))
+	return codec.LogValue(x.tagged())
 }
 
 // MigrationAddressType returns [MigrationAddressTypeFile].
@@ -1738,19 +1742,23 @@ func (x *MigrationAddressExec) encodeMembers(e *codec.Encoder) {
 	e.Value("args", &x.Args)
 }
 
+func (x MigrationAddressExec) tagged() any {
+	return codec.Tagged(x, "transport", "exec", x.encodeMigrationAddress)
+}
+
 // String is x as JSON, without secrets.
 func (x MigrationAddressExec) String() string {
-	return codec.Short(codec.Tagged(x, "transport", "exec", x.encodeMigrationAddress))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x MigrationAddressExec) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "transport", "exec", x.encodeMigrationAddress))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x MigrationAddressExec) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "transport", "exec", x.encodeMigrationAddress))
+	return codec.LogValue(x.tagged())
 }
 
 // MigrationAddressType returns [MigrationAddressTypeExec].
@@ -1882,21 +1890,6 @@ func (x *MigrationAddressSocket) UnmarshalJSON(data []byte) error {
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
 func (x *MigrationAddressSocket) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.UnmarshalFrom(dec, (*SocketAddress)(x).decode)
-}
-
-// String is x as JSON, without secrets.
-func (x MigrationAddressSocket) String() string {
-	return codec.Short(codec.Tagged(x, "transport", "socket", x.encodeMigrationAddress))
-}
-
-// GoString is String with the type's name.
-func (x MigrationAddressSocket) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "transport", "socket", x.encodeMigrationAddress))
-}
-
-// LogValue is String for package slog.
-func (x MigrationAddressSocket) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "transport", "socket", x.encodeMigrationAddress))
 }
 
 // MigrationAddressType returns [MigrationAddressTypeSocket].
@@ -2209,21 +2202,6 @@ func (x *ReplicationStatus) member(d *codec.Decoder) bool {
 
 func (x *ReplicationStatus) decode(d *codec.Decoder) {
 	d.Object("ReplicationStatus", x.member)
-}
-
-// String is x as JSON, without secrets.
-func (x ReplicationStatus) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x ReplicationStatus) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x ReplicationStatus) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // QueryXenReplicationStatus returns whether block replication under Xen has met

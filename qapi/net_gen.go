@@ -578,19 +578,23 @@ func (x *NetdevUser) encodeMembers(e *codec.Encoder) {
 	}
 }
 
+func (x NetdevUser) tagged() any {
+	return codec.Tagged(x, "type", "user", x.encodeNetdev)
+}
+
 // String is x as JSON, without secrets.
 func (x NetdevUser) String() string {
-	return codec.Short(codec.Tagged(x, "type", "user", x.encodeNetdev))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x NetdevUser) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "type", "user", x.encodeNetdev))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x NetdevUser) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "type", "user", x.encodeNetdev))
+	return codec.LogValue(x.tagged())
 }
 
 // NetClientDriver returns [NetClientDriverUser].
@@ -927,19 +931,23 @@ func (x *NetdevL2tpv3) encodeMembers(e *codec.Encoder) {
 	}
 }
 
+func (x NetdevL2tpv3) tagged() any {
+	return codec.Tagged(x, "type", "l2tpv3", x.encodeNetdev)
+}
+
 // String is x as JSON, without secrets.
 func (x NetdevL2tpv3) String() string {
-	return codec.Short(codec.Tagged(x, "type", "l2tpv3", x.encodeNetdev))
+	return codec.Short(x.tagged())
 }
 
 // GoString is String with the type's name.
 func (x NetdevL2tpv3) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "type", "l2tpv3", x.encodeNetdev))
+	return codec.GoShort(x.tagged())
 }
 
 // LogValue is String for package slog.
 func (x NetdevL2tpv3) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "type", "l2tpv3", x.encodeNetdev))
+	return codec.LogValue(x.tagged())
 }
 
 // NetClientDriver returns [NetClientDriverL2tpv3].
@@ -1600,21 +1608,6 @@ func (x *NetdevStream) encodeMembers(e *codec.Encoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
-func (x NetdevStream) String() string {
-	return codec.Short(codec.Tagged(x, "type", "stream", x.encodeNetdev))
-}
-
-// GoString is String with the type's name.
-func (x NetdevStream) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "type", "stream", x.encodeNetdev))
-}
-
-// LogValue is String for package slog.
-func (x NetdevStream) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "type", "stream", x.encodeNetdev))
-}
-
 // NetClientDriver returns [NetClientDriverStream].
 func (NetdevStream) NetClientDriver() NetClientDriver {
 	return NetClientDriverStream
@@ -1659,21 +1652,6 @@ func (x *NetdevDgram) encodeMembers(e *codec.Encoder) {
 	if x.Remote != nil {
 		e.Value("remote", x.Remote)
 	}
-}
-
-// String is x as JSON, without secrets.
-func (x NetdevDgram) String() string {
-	return codec.Short(codec.Tagged(x, "type", "dgram", x.encodeNetdev))
-}
-
-// GoString is String with the type's name.
-func (x NetdevDgram) GoString() string {
-	return codec.GoShort(codec.Tagged(x, "type", "dgram", x.encodeNetdev))
-}
-
-// LogValue is String for package slog.
-func (x NetdevDgram) LogValue() slog.Value {
-	return codec.LogValue(codec.Tagged(x, "type", "dgram", x.encodeNetdev))
 }
 
 // NetClientDriver returns [NetClientDriverDgram].
@@ -2202,21 +2180,6 @@ func (x *NetdevStreamConnectedEvent) member(d *codec.Decoder) bool {
 
 func (x *NetdevStreamConnectedEvent) decode(d *codec.Decoder) {
 	d.Object("NetdevStreamConnectedEvent", x.member)
-}
-
-// String is x as JSON, without secrets.
-func (x NetdevStreamConnectedEvent) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x NetdevStreamConnectedEvent) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x NetdevStreamConnectedEvent) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // EventName returns NETDEV_STREAM_CONNECTED.

@@ -5,7 +5,6 @@ package qapi
 import (
 	"context"
 	"github.com/goqapi/goqapi/qmp/codec"
-	"log/slog"
 )
 
 // PCIMemoryRange is the range of addresses that a PCI bridge passes on.
@@ -144,21 +143,6 @@ func (x *PCIBridgeInfo) decode(d *codec.Decoder) {
 	d.Object("PCIBridgeInfo", x.member)
 }
 
-// String is x as JSON, without secrets.
-func (x PCIBridgeInfo) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x PCIBridgeInfo) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x PCIBridgeInfo) LogValue() slog.Value {
-	return codec.LogValue(x)
-}
-
 // PCIDeviceClass is the class of a PCI device.
 //
 // QAPI: struct PciDeviceClass (pci.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-pci.PciDeviceClass
@@ -183,21 +167,6 @@ func (x *PCIDeviceClass) member(d *codec.Decoder) bool {
 
 func (x *PCIDeviceClass) decode(d *codec.Decoder) {
 	d.Object("PCIDeviceClass", x.member)
-}
-
-// String is x as JSON, without secrets.
-func (x PCIDeviceClass) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x PCIDeviceClass) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x PCIDeviceClass) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // PCIDeviceID names the model of a PCI device.
@@ -292,21 +261,6 @@ func (x *PCIDeviceInfo) decode(d *codec.Decoder) {
 	d.Object("PCIDeviceInfo", x.member)
 }
 
-// String is x as JSON, without secrets.
-func (x PCIDeviceInfo) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x PCIDeviceInfo) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x PCIDeviceInfo) LogValue() slog.Value {
-	return codec.LogValue(x)
-}
-
 // PCIInfo is a PCI bus that no other leads to.
 //
 // QAPI: struct PciInfo (pci.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-pci.PciInfo
@@ -331,21 +285,6 @@ func (x *PCIInfo) member(d *codec.Decoder) bool {
 
 func (x *PCIInfo) decode(d *codec.Decoder) {
 	d.Object("PCIInfo", x.member)
-}
-
-// String is x as JSON, without secrets.
-func (x PCIInfo) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x PCIInfo) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x PCIInfo) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // QueryPCI returns the PCI buses of the machine with all devices. Numbers of

@@ -649,21 +649,6 @@ func (x *GuestPanickedEvent) decode(d *codec.Decoder) {
 	d.Object("GuestPanickedEvent", x.member)
 }
 
-// String is x as JSON, without secrets.
-func (x GuestPanickedEvent) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x GuestPanickedEvent) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x GuestPanickedEvent) LogValue() slog.Value {
-	return codec.LogValue(x)
-}
-
 // EventName returns GUEST_PANICKED.
 func (GuestPanickedEvent) EventName() string {
 	return "GUEST_PANICKED"
@@ -707,21 +692,6 @@ func (x *GuestCrashloadedEvent) member(d *codec.Decoder) bool {
 
 func (x *GuestCrashloadedEvent) decode(d *codec.Decoder) {
 	d.Object("GuestCrashloadedEvent", x.member)
-}
-
-// String is x as JSON, without secrets.
-func (x GuestCrashloadedEvent) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x GuestCrashloadedEvent) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x GuestCrashloadedEvent) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // EventName returns GUEST_CRASHLOADED.

@@ -282,21 +282,6 @@ func (x *TPMInfo) decode(d *codec.Decoder) {
 	d.Object("TPMInfo", x.member)
 }
 
-// String is x as JSON, without secrets.
-func (x TPMInfo) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x TPMInfo) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x TPMInfo) LogValue() slog.Value {
-	return codec.LogValue(x)
-}
-
 // QueryTPM returns the VM's TPM; an empty list if it has none.
 //
 // QAPI: command query-tpm (tpm.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-tpm.query-tpm

@@ -1790,21 +1790,6 @@ func (x *GuestDiskInfo) decode(d *codec.Decoder) {
 	d.Object("GuestDiskInfo", x.member)
 }
 
-// String is x as JSON, without secrets.
-func (x GuestDiskInfo) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x GuestDiskInfo) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x GuestDiskInfo) LogValue() slog.Value {
-	return codec.LogValue(x)
-}
-
 // GuestGetDisks returns the guest's disks and partitions, mounted or not. For
 // file systems there is [Client.GuestGetFsinfo].
 //
@@ -2717,21 +2702,6 @@ func (x *GuestDeviceInfo) member(d *codec.Decoder) bool {
 
 func (x *GuestDeviceInfo) decode(d *codec.Decoder) {
 	d.Object("GuestDeviceInfo", x.member)
-}
-
-// String is x as JSON, without secrets.
-func (x GuestDeviceInfo) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x GuestDeviceInfo) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x GuestDeviceInfo) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // GuestGetDevices returns the devices of a Windows guest and their drivers:
