@@ -76,8 +76,9 @@ var figures = []figure{
 	{"  blockdev-add, 8 callers, with an id", "BenchmarkBytes/blockdev-add/pipelined", "bytes/shortest", ratio, 1, 0},
 
 	{what: "Speed of decoding, from the socket to types, against json.Decoder and structs written by hand"},
-	{"  query-named-block-nodes, 500 nodes", "BenchmarkDecode/query-named-block-nodes", "json.Decoder/typed", ratio, 0, 2},
-	{"  query-qmp-schema", "BenchmarkDecode/query-qmp-schema", "json.Decoder/typed", ratio, 0, 2},
+	{"  query-named-block-nodes, 500 nodes", "BenchmarkDecode/query-named-block-nodes", "json.Decoder/typed", ratio, 0, 4},
+	{"  query-qmp-schema", "BenchmarkDecode/query-qmp-schema", "json.Decoder/typed", ratio, 0, 3.5},
+	{"  query-cpu-definitions", "BenchmarkDecode/query-cpu-definitions", "json.Decoder/typed", ratio, 0, 4},
 
 	{what: "What features cost calls that do not use them, in time; QEMU, one CPU"},
 	{"  out-of-band negotiated, against not", "BenchmarkOOB/*/callers=1", "oob/plain", ratio, 0, 0},

@@ -9,6 +9,13 @@ import (
 
 // peek returns the first byte of what is next, after spaces; 0 at the end.
 func (d *Decoder) peek() byte {
+	if d.at < len(d.text) && d.text[d.at] > ' ' {
+		return d.text[d.at]
+	}
+	return d.peekAfterSpace()
+}
+
+func (d *Decoder) peekAfterSpace() byte {
 	for ; d.at < len(d.text); d.at++ {
 		switch c := d.text[d.at]; c {
 		case ' ', '\t', '\r', '\n':
@@ -86,15 +93,16 @@ var plain = func() (table [256]bool) {
 // quoted reads the string that is next and returns what it holds; valid until the
 // next string is read.
 func (d *Decoder) quoted() []byte {
-	begin := d.at + 1
-	for i := begin; i < len(d.text); i++ {
-		if !plain[d.text[i]] {
-			if d.text[i] == '"' {
-				d.at = i + 1
-				return d.text[begin:i]
-			}
+	rest := d.text[d.at+1:]
+	for i, c := range rest { // most are too short for anything cleverer to pay
+		if plain[c] {
+			continue
+		}
+		if c != '"' {
 			return d.unusual()
 		}
+		d.at += i + 2
+		return rest[:i]
 	}
 	d.fail(errSyntax)
 	return nil

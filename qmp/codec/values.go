@@ -108,7 +108,7 @@ func List[T any](d *Decoder, decode func(*T, *Decoder)) []T {
 // grow returns list with room for that many elements, or for one more at least.
 func grow[T any](d *Decoder, list []T, room int) []T {
 	size := int(reflect.TypeFor[T]().Size())
-	room = max(room, len(list)+1, min(4, 128/max(size, 1)))
+	room = max(room, len(list)+1, min(4, 512/max(size, 1)))
 	d.charge(room * size)
 	if d.err != nil {
 		room = len(list) + 1
@@ -179,34 +179,45 @@ func (d *Decoder) Bool() bool {
 
 // Int decodes a signed integer.
 func Int[T ~int8 | ~int16 | ~int32 | ~int64](d *Decoder) T {
-	return T(d.integer(reflect.TypeFor[T]().Bits()))
+	n, text := d.digitsOf()
+	if text == nil {
+		return 0
+	}
+	if v := T(n); n >= 0 && int64(v) == n {
+		return v
+	}
+	m, err := strconv.ParseInt(string(text), 10, reflect.TypeFor[T]().Bits())
+	d.badNumber(text, err)
+	return T(m)
 }
 
 // Uint decodes an unsigned integer.
 func Uint[T ~uint8 | ~uint16 | ~uint32 | ~uint64](d *Decoder) T {
-	return T(d.natural(reflect.TypeFor[T]().Bits()))
-}
-
-// integer decodes a signed integer of that many bits.
-func (d *Decoder) integer(bits int) int64 {
-	text := d.numeric()
+	n, text := d.digitsOf()
 	if text == nil {
 		return 0
 	}
-	n, err := strconv.ParseInt(string(text), 10, bits)
+	if v := T(n); n >= 0 && int64(v) == n {
+		return v
+	}
+	m, err := strconv.ParseUint(string(text), 10, reflect.TypeFor[T]().Bits())
 	d.badNumber(text, err)
-	return n
+	return T(m)
 }
 
-// natural decodes an unsigned integer of that many bits.
-func (d *Decoder) natural(bits int) uint64 {
-	text := d.numeric()
-	if text == nil {
-		return 0
+// digitsOf reads a number and returns its text, and its value if that is a few
+// digits; else -1. There is no text if something else is next.
+func (d *Decoder) digitsOf() (n int64, text []byte) {
+	if text = d.numeric(); text == nil || len(text) > 18 {
+		return -1, text
 	}
-	n, err := strconv.ParseUint(string(text), 10, bits)
-	d.badNumber(text, err)
-	return n
+	for _, c := range text {
+		if c < '0' || '9' < c {
+			return -1, text
+		}
+		n = 10*n + int64(c-'0')
+	}
+	return n, text
 }
 
 // Float decodes a number.
