@@ -158,7 +158,7 @@ func (d *Decoder) keepSpans(begin, depth int) (end int) {
 	}
 	slot := len(d.ahead.spans)
 	if slot == cap(d.ahead.spans) {
-		d.ahead.spans = grow(d, d.ahead.spans, 2*slot)
+		d.charge(2 * slot * 16)
 	}
 	d.ahead.spans = append(d.ahead.spans, span{begin: begin})
 	for i := begin + 1; i < len(d.text); {

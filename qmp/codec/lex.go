@@ -59,8 +59,9 @@ func (d *Decoder) next(begin, end byte) bool {
 	return d.err == nil
 }
 
-// member reads the name of the next member of the object that d is in.
-func (d *Decoder) member() bool {
+// Member goes to the next member of the object that d is in, and reports whether there
+// is one; if not, it has left the object.
+func (d *Decoder) Member() bool {
 	if !d.next('{', '}') {
 		return false
 	}
@@ -175,7 +176,7 @@ func (d *Decoder) skip() []byte {
 	case '"':
 		d.quoted()
 	case '{':
-		for d.enter(); d.member(); {
+		for ok := d.Object(""); ok; ok = d.Member() {
 			d.skip()
 		}
 	case '[':
