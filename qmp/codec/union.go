@@ -108,6 +108,6 @@ func (u *Union) Nested(common MemberFunc, decode func(*Decoder)) {
 	begin := u.d.at - 1 // where the object is
 	object := u.Members(common)
 	if u.d.err == nil {
-		u.d.inner(begin, decodeText(nil, object, u.d.strict, u.d, decode))
+		u.d.inner(begin, decodeText(u.d.ctx, object, u.d.strict, u.d, decode))
 	}
 }

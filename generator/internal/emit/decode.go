@@ -95,14 +95,20 @@ func decodeInto(place *jen.Statement, t plan.Type, pointer bool) jen.Code {
 
 // decoded is an expression that reads a value of type t, or nil.
 func decoded(t plan.Type) jen.Code {
-	method, built := "", ""
+	read := func(method, result string) jen.Code {
+		value := decoder().Dot(method).Call()
+		if t.Name != result {
+			value = jen.Id(t.Name).Call(value)
+		}
+		return value
+	}
 	switch t.Kind {
 	case plan.String:
-		method, built = "String", "string"
+		return read("String", "string")
 	case plan.Bool:
-		method, built = "Bool", "bool"
+		return read("Bool", "bool")
 	case plan.Float:
-		method, built = "Float", "float64"
+		return read("Float", "float64")
 	case plan.Raw:
 		return decoder().Dot("Raw").Call()
 	case plan.Int, plan.Uint:
@@ -111,15 +117,8 @@ func decoded(t plan.Type) jen.Code {
 		if elem := elementDecoder(*t.Elem); elem != nil {
 			return jen.Qual(pkgCodec, "List").Call(decoder(), elem)
 		}
-		return nil
-	default:
-		return nil
 	}
-	value := decoder().Dot(method).Call()
-	if t.Name != built {
-		value = jen.Id(t.Name).Call(value)
-	}
-	return value
+	return nil
 }
 
 func numberFunc(kind plan.Kind) string {
