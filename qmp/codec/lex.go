@@ -21,6 +21,7 @@ func (d *Decoder) peekAfterSpace() byte {
 		case ' ', '\t', '\r', '\n':
 		case 0:
 			d.fail(errSyntax)
+			return 0
 		default:
 			return c
 		}
