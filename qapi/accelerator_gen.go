@@ -17,20 +17,17 @@ type KVMInfo struct {
 	Present bool `json:"present"`
 }
 
-func (x *KVMInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "enabled":
-		x.Enabled = d.Bool()
-	case "present":
-		x.Present = d.Bool()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *KVMInfo) decode(d *codec.Decoder) {
-	d.Object("KVMInfo", x.member)
+	for ok := d.Object("KVMInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "enabled":
+			x.Enabled = d.Bool()
+		case "present":
+			x.Present = d.Bool()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QueryKVM returns whether the machine runs with KVM.
@@ -112,20 +109,17 @@ type AcceleratorInfo struct {
 	Present []Accelerator `json:"present"`
 }
 
-func (x *AcceleratorInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "enabled":
-		x.Enabled = Accelerator(d.String())
-	case "present":
-		x.Present = codec.List(d, codec.DecodeString[Accelerator])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *AcceleratorInfo) decode(d *codec.Decoder) {
-	d.Object("AcceleratorInfo", x.member)
+	for ok := d.Object("AcceleratorInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "enabled":
+			x.Enabled = Accelerator(d.String())
+		case "present":
+			x.Present = codec.List(d, codec.DecodeString[Accelerator])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QueryAccelerators returns which accelerator the machine runs with, and which

@@ -95,26 +95,23 @@ type ACPIOSTInfo struct {
 	Status int64 `json:"status"`
 }
 
-func (x *ACPIOSTInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "device":
-		x.Device = codec.Ptr(d, x.Device, codec.DecodeString[string])
-	case "slot":
-		x.Slot = d.String()
-	case "slot-type":
-		x.SlotType = ACPISlotType(d.String())
-	case "source":
-		x.Source = codec.Int[int64](d)
-	case "status":
-		x.Status = codec.Int[int64](d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *ACPIOSTInfo) decode(d *codec.Decoder) {
-	d.Object("ACPIOSTInfo", x.member)
+	for ok := d.Object("ACPIOSTInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "device":
+			x.Device = codec.Ptr(d, x.Device, codec.DecodeString[string])
+		case "slot":
+			x.Slot = d.String()
+		case "slot-type":
+			x.SlotType = ACPISlotType(d.String())
+		case "source":
+			x.Source = codec.Int[int64](d)
+		case "status":
+			x.Status = codec.Int[int64](d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QueryACPIOspmStatus returns what the guest last said of each slot for memory
@@ -143,18 +140,15 @@ type ACPIDeviceOstEvent struct {
 	Info ACPIOSTInfo `json:"info"`
 }
 
-func (x *ACPIDeviceOstEvent) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "info":
-		x.Info.decode(d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *ACPIDeviceOstEvent) decode(d *codec.Decoder) {
-	d.Object("ACPIDeviceOstEvent", x.member)
+	for ok := d.Object("ACPIDeviceOstEvent"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "info":
+			x.Info.decode(d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // EventName returns ACPI_DEVICE_OST.

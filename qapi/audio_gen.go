@@ -33,30 +33,27 @@ type AudiodevPerDirectionOptions struct {
 	BufferLength *uint32 `json:"buffer-length,omitzero"`
 }
 
-func (x *AudiodevPerDirectionOptions) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "mixing-engine":
-		x.MixingEngine = codec.Ptr(d, x.MixingEngine, codec.DecodeBool[bool])
-	case "fixed-settings":
-		x.FixedSettings = codec.Ptr(d, x.FixedSettings, codec.DecodeBool[bool])
-	case "frequency":
-		x.Frequency = codec.Ptr(d, x.Frequency, codec.DecodeUint[uint32])
-	case "channels":
-		x.Channels = codec.Ptr(d, x.Channels, codec.DecodeUint[uint32])
-	case "voices":
-		x.Voices = codec.Ptr(d, x.Voices, codec.DecodeUint[uint32])
-	case "format":
-		x.Format = codec.Ptr(d, x.Format, codec.DecodeString[AudioFormat])
-	case "buffer-length":
-		x.BufferLength = codec.Ptr(d, x.BufferLength, codec.DecodeUint[uint32])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *AudiodevPerDirectionOptions) decode(d *codec.Decoder) {
-	d.Object("AudiodevPerDirectionOptions", x.member)
+	for ok := d.Object("AudiodevPerDirectionOptions"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "mixing-engine":
+			x.MixingEngine = codec.Ptr(d, x.MixingEngine, codec.DecodeBool[bool])
+		case "fixed-settings":
+			x.FixedSettings = codec.Ptr(d, x.FixedSettings, codec.DecodeBool[bool])
+		case "frequency":
+			x.Frequency = codec.Ptr(d, x.Frequency, codec.DecodeUint[uint32])
+		case "channels":
+			x.Channels = codec.Ptr(d, x.Channels, codec.DecodeUint[uint32])
+		case "voices":
+			x.Voices = codec.Ptr(d, x.Voices, codec.DecodeUint[uint32])
+		case "format":
+			x.Format = codec.Ptr(d, x.Format, codec.DecodeString[AudioFormat])
+		case "buffer-length":
+			x.BufferLength = codec.Ptr(d, x.BufferLength, codec.DecodeUint[uint32])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // AudiodevGenericOptions are the options of an audio backend that has none of
@@ -85,7 +82,11 @@ func (x *AudiodevGenericOptions) member(d *codec.Decoder) bool {
 }
 
 func (x *AudiodevGenericOptions) decode(d *codec.Decoder) {
-	d.Object("AudiodevGenericOptions", x.member)
+	for ok := d.Object("AudiodevGenericOptions"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *AudiodevGenericOptions) encodeMembers(e *codec.Encoder) {
@@ -128,7 +129,11 @@ func (x *AudiodevDbus) member(d *codec.Decoder) bool {
 }
 
 func (x *AudiodevDbus) decode(d *codec.Decoder) {
-	d.Object("AudiodevDbus", x.member)
+	for ok := d.Object("AudiodevDbus"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *AudiodevDbus) encodeMembers(e *codec.Encoder) {
@@ -182,36 +187,33 @@ type AudiodevAlsaPerDirectionOptions struct {
 	TryPoll *bool `json:"try-poll,omitzero"`
 }
 
-func (x *AudiodevAlsaPerDirectionOptions) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "mixing-engine":
-		x.MixingEngine = codec.Ptr(d, x.MixingEngine, codec.DecodeBool[bool])
-	case "fixed-settings":
-		x.FixedSettings = codec.Ptr(d, x.FixedSettings, codec.DecodeBool[bool])
-	case "frequency":
-		x.Frequency = codec.Ptr(d, x.Frequency, codec.DecodeUint[uint32])
-	case "channels":
-		x.Channels = codec.Ptr(d, x.Channels, codec.DecodeUint[uint32])
-	case "voices":
-		x.Voices = codec.Ptr(d, x.Voices, codec.DecodeUint[uint32])
-	case "format":
-		x.Format = codec.Ptr(d, x.Format, codec.DecodeString[AudioFormat])
-	case "buffer-length":
-		x.BufferLength = codec.Ptr(d, x.BufferLength, codec.DecodeUint[uint32])
-	case "dev":
-		x.Dev = codec.Ptr(d, x.Dev, codec.DecodeString[string])
-	case "period-length":
-		x.PeriodLength = codec.Ptr(d, x.PeriodLength, codec.DecodeUint[uint32])
-	case "try-poll":
-		x.TryPoll = codec.Ptr(d, x.TryPoll, codec.DecodeBool[bool])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *AudiodevAlsaPerDirectionOptions) decode(d *codec.Decoder) {
-	d.Object("AudiodevAlsaPerDirectionOptions", x.member)
+	for ok := d.Object("AudiodevAlsaPerDirectionOptions"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "mixing-engine":
+			x.MixingEngine = codec.Ptr(d, x.MixingEngine, codec.DecodeBool[bool])
+		case "fixed-settings":
+			x.FixedSettings = codec.Ptr(d, x.FixedSettings, codec.DecodeBool[bool])
+		case "frequency":
+			x.Frequency = codec.Ptr(d, x.Frequency, codec.DecodeUint[uint32])
+		case "channels":
+			x.Channels = codec.Ptr(d, x.Channels, codec.DecodeUint[uint32])
+		case "voices":
+			x.Voices = codec.Ptr(d, x.Voices, codec.DecodeUint[uint32])
+		case "format":
+			x.Format = codec.Ptr(d, x.Format, codec.DecodeString[AudioFormat])
+		case "buffer-length":
+			x.BufferLength = codec.Ptr(d, x.BufferLength, codec.DecodeUint[uint32])
+		case "dev":
+			x.Dev = codec.Ptr(d, x.Dev, codec.DecodeString[string])
+		case "period-length":
+			x.PeriodLength = codec.Ptr(d, x.PeriodLength, codec.DecodeUint[uint32])
+		case "try-poll":
+			x.TryPoll = codec.Ptr(d, x.TryPoll, codec.DecodeBool[bool])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // AudiodevAlsa are the options of audio over ALSA.
@@ -245,7 +247,11 @@ func (x *AudiodevAlsa) member(d *codec.Decoder) bool {
 }
 
 func (x *AudiodevAlsa) decode(d *codec.Decoder) {
-	d.Object("AudiodevAlsa", x.member)
+	for ok := d.Object("AudiodevAlsa"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *AudiodevAlsa) encodeMembers(e *codec.Encoder) {
@@ -305,7 +311,11 @@ func (x *AudiodevSndio) member(d *codec.Decoder) bool {
 }
 
 func (x *AudiodevSndio) decode(d *codec.Decoder) {
-	d.Object("AudiodevSndio", x.member)
+	for ok := d.Object("AudiodevSndio"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *AudiodevSndio) encodeMembers(e *codec.Encoder) {
@@ -359,32 +369,29 @@ type AudiodevCoreaudioPerDirectionOptions struct {
 	BufferCount *uint32 `json:"buffer-count,omitzero"`
 }
 
-func (x *AudiodevCoreaudioPerDirectionOptions) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "mixing-engine":
-		x.MixingEngine = codec.Ptr(d, x.MixingEngine, codec.DecodeBool[bool])
-	case "fixed-settings":
-		x.FixedSettings = codec.Ptr(d, x.FixedSettings, codec.DecodeBool[bool])
-	case "frequency":
-		x.Frequency = codec.Ptr(d, x.Frequency, codec.DecodeUint[uint32])
-	case "channels":
-		x.Channels = codec.Ptr(d, x.Channels, codec.DecodeUint[uint32])
-	case "voices":
-		x.Voices = codec.Ptr(d, x.Voices, codec.DecodeUint[uint32])
-	case "format":
-		x.Format = codec.Ptr(d, x.Format, codec.DecodeString[AudioFormat])
-	case "buffer-length":
-		x.BufferLength = codec.Ptr(d, x.BufferLength, codec.DecodeUint[uint32])
-	case "buffer-count":
-		x.BufferCount = codec.Ptr(d, x.BufferCount, codec.DecodeUint[uint32])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *AudiodevCoreaudioPerDirectionOptions) decode(d *codec.Decoder) {
-	d.Object("AudiodevCoreaudioPerDirectionOptions", x.member)
+	for ok := d.Object("AudiodevCoreaudioPerDirectionOptions"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "mixing-engine":
+			x.MixingEngine = codec.Ptr(d, x.MixingEngine, codec.DecodeBool[bool])
+		case "fixed-settings":
+			x.FixedSettings = codec.Ptr(d, x.FixedSettings, codec.DecodeBool[bool])
+		case "frequency":
+			x.Frequency = codec.Ptr(d, x.Frequency, codec.DecodeUint[uint32])
+		case "channels":
+			x.Channels = codec.Ptr(d, x.Channels, codec.DecodeUint[uint32])
+		case "voices":
+			x.Voices = codec.Ptr(d, x.Voices, codec.DecodeUint[uint32])
+		case "format":
+			x.Format = codec.Ptr(d, x.Format, codec.DecodeString[AudioFormat])
+		case "buffer-length":
+			x.BufferLength = codec.Ptr(d, x.BufferLength, codec.DecodeUint[uint32])
+		case "buffer-count":
+			x.BufferCount = codec.Ptr(d, x.BufferCount, codec.DecodeUint[uint32])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // AudiodevCoreaudio are the options of audio over Core Audio, on macOS.
@@ -414,7 +421,11 @@ func (x *AudiodevCoreaudio) member(d *codec.Decoder) bool {
 }
 
 func (x *AudiodevCoreaudio) decode(d *codec.Decoder) {
-	d.Object("AudiodevCoreaudio", x.member)
+	for ok := d.Object("AudiodevCoreaudio"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *AudiodevCoreaudio) encodeMembers(e *codec.Encoder) {
@@ -467,7 +478,11 @@ func (x *AudiodevDsound) member(d *codec.Decoder) bool {
 }
 
 func (x *AudiodevDsound) decode(d *codec.Decoder) {
-	d.Object("AudiodevDsound", x.member)
+	for ok := d.Object("AudiodevDsound"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *AudiodevDsound) encodeMembers(e *codec.Encoder) {
@@ -525,40 +540,37 @@ type AudiodevJackPerDirectionOptions struct {
 	ExactName *bool `json:"exact-name,omitzero"`
 }
 
-func (x *AudiodevJackPerDirectionOptions) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "mixing-engine":
-		x.MixingEngine = codec.Ptr(d, x.MixingEngine, codec.DecodeBool[bool])
-	case "fixed-settings":
-		x.FixedSettings = codec.Ptr(d, x.FixedSettings, codec.DecodeBool[bool])
-	case "frequency":
-		x.Frequency = codec.Ptr(d, x.Frequency, codec.DecodeUint[uint32])
-	case "channels":
-		x.Channels = codec.Ptr(d, x.Channels, codec.DecodeUint[uint32])
-	case "voices":
-		x.Voices = codec.Ptr(d, x.Voices, codec.DecodeUint[uint32])
-	case "format":
-		x.Format = codec.Ptr(d, x.Format, codec.DecodeString[AudioFormat])
-	case "buffer-length":
-		x.BufferLength = codec.Ptr(d, x.BufferLength, codec.DecodeUint[uint32])
-	case "server-name":
-		x.ServerName = codec.Ptr(d, x.ServerName, codec.DecodeString[string])
-	case "client-name":
-		x.ClientName = codec.Ptr(d, x.ClientName, codec.DecodeString[string])
-	case "connect-ports":
-		x.ConnectPorts = codec.Ptr(d, x.ConnectPorts, codec.DecodeString[string])
-	case "start-server":
-		x.StartServer = codec.Ptr(d, x.StartServer, codec.DecodeBool[bool])
-	case "exact-name":
-		x.ExactName = codec.Ptr(d, x.ExactName, codec.DecodeBool[bool])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *AudiodevJackPerDirectionOptions) decode(d *codec.Decoder) {
-	d.Object("AudiodevJackPerDirectionOptions", x.member)
+	for ok := d.Object("AudiodevJackPerDirectionOptions"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "mixing-engine":
+			x.MixingEngine = codec.Ptr(d, x.MixingEngine, codec.DecodeBool[bool])
+		case "fixed-settings":
+			x.FixedSettings = codec.Ptr(d, x.FixedSettings, codec.DecodeBool[bool])
+		case "frequency":
+			x.Frequency = codec.Ptr(d, x.Frequency, codec.DecodeUint[uint32])
+		case "channels":
+			x.Channels = codec.Ptr(d, x.Channels, codec.DecodeUint[uint32])
+		case "voices":
+			x.Voices = codec.Ptr(d, x.Voices, codec.DecodeUint[uint32])
+		case "format":
+			x.Format = codec.Ptr(d, x.Format, codec.DecodeString[AudioFormat])
+		case "buffer-length":
+			x.BufferLength = codec.Ptr(d, x.BufferLength, codec.DecodeUint[uint32])
+		case "server-name":
+			x.ServerName = codec.Ptr(d, x.ServerName, codec.DecodeString[string])
+		case "client-name":
+			x.ClientName = codec.Ptr(d, x.ClientName, codec.DecodeString[string])
+		case "connect-ports":
+			x.ConnectPorts = codec.Ptr(d, x.ConnectPorts, codec.DecodeString[string])
+		case "start-server":
+			x.StartServer = codec.Ptr(d, x.StartServer, codec.DecodeBool[bool])
+		case "exact-name":
+			x.ExactName = codec.Ptr(d, x.ExactName, codec.DecodeBool[bool])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // AudiodevJack are the options of audio over JACK.
@@ -588,7 +600,11 @@ func (x *AudiodevJack) member(d *codec.Decoder) bool {
 }
 
 func (x *AudiodevJack) decode(d *codec.Decoder) {
-	d.Object("AudiodevJack", x.member)
+	for ok := d.Object("AudiodevJack"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *AudiodevJack) encodeMembers(e *codec.Encoder) {
@@ -639,36 +655,33 @@ type AudiodevOssPerDirectionOptions struct {
 	TryPoll *bool `json:"try-poll,omitzero"`
 }
 
-func (x *AudiodevOssPerDirectionOptions) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "mixing-engine":
-		x.MixingEngine = codec.Ptr(d, x.MixingEngine, codec.DecodeBool[bool])
-	case "fixed-settings":
-		x.FixedSettings = codec.Ptr(d, x.FixedSettings, codec.DecodeBool[bool])
-	case "frequency":
-		x.Frequency = codec.Ptr(d, x.Frequency, codec.DecodeUint[uint32])
-	case "channels":
-		x.Channels = codec.Ptr(d, x.Channels, codec.DecodeUint[uint32])
-	case "voices":
-		x.Voices = codec.Ptr(d, x.Voices, codec.DecodeUint[uint32])
-	case "format":
-		x.Format = codec.Ptr(d, x.Format, codec.DecodeString[AudioFormat])
-	case "buffer-length":
-		x.BufferLength = codec.Ptr(d, x.BufferLength, codec.DecodeUint[uint32])
-	case "dev":
-		x.Dev = codec.Ptr(d, x.Dev, codec.DecodeString[string])
-	case "buffer-count":
-		x.BufferCount = codec.Ptr(d, x.BufferCount, codec.DecodeUint[uint32])
-	case "try-poll":
-		x.TryPoll = codec.Ptr(d, x.TryPoll, codec.DecodeBool[bool])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *AudiodevOssPerDirectionOptions) decode(d *codec.Decoder) {
-	d.Object("AudiodevOssPerDirectionOptions", x.member)
+	for ok := d.Object("AudiodevOssPerDirectionOptions"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "mixing-engine":
+			x.MixingEngine = codec.Ptr(d, x.MixingEngine, codec.DecodeBool[bool])
+		case "fixed-settings":
+			x.FixedSettings = codec.Ptr(d, x.FixedSettings, codec.DecodeBool[bool])
+		case "frequency":
+			x.Frequency = codec.Ptr(d, x.Frequency, codec.DecodeUint[uint32])
+		case "channels":
+			x.Channels = codec.Ptr(d, x.Channels, codec.DecodeUint[uint32])
+		case "voices":
+			x.Voices = codec.Ptr(d, x.Voices, codec.DecodeUint[uint32])
+		case "format":
+			x.Format = codec.Ptr(d, x.Format, codec.DecodeString[AudioFormat])
+		case "buffer-length":
+			x.BufferLength = codec.Ptr(d, x.BufferLength, codec.DecodeUint[uint32])
+		case "dev":
+			x.Dev = codec.Ptr(d, x.Dev, codec.DecodeString[string])
+		case "buffer-count":
+			x.BufferCount = codec.Ptr(d, x.BufferCount, codec.DecodeUint[uint32])
+		case "try-poll":
+			x.TryPoll = codec.Ptr(d, x.TryPoll, codec.DecodeBool[bool])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // AudiodevOss are the options of audio over OSS.
@@ -711,7 +724,11 @@ func (x *AudiodevOss) member(d *codec.Decoder) bool {
 }
 
 func (x *AudiodevOss) decode(d *codec.Decoder) {
-	d.Object("AudiodevOss", x.member)
+	for ok := d.Object("AudiodevOss"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *AudiodevOss) encodeMembers(e *codec.Encoder) {
@@ -772,36 +789,33 @@ type AudiodevPaPerDirectionOptions struct {
 	Latency *uint32 `json:"latency,omitzero"`
 }
 
-func (x *AudiodevPaPerDirectionOptions) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "mixing-engine":
-		x.MixingEngine = codec.Ptr(d, x.MixingEngine, codec.DecodeBool[bool])
-	case "fixed-settings":
-		x.FixedSettings = codec.Ptr(d, x.FixedSettings, codec.DecodeBool[bool])
-	case "frequency":
-		x.Frequency = codec.Ptr(d, x.Frequency, codec.DecodeUint[uint32])
-	case "channels":
-		x.Channels = codec.Ptr(d, x.Channels, codec.DecodeUint[uint32])
-	case "voices":
-		x.Voices = codec.Ptr(d, x.Voices, codec.DecodeUint[uint32])
-	case "format":
-		x.Format = codec.Ptr(d, x.Format, codec.DecodeString[AudioFormat])
-	case "buffer-length":
-		x.BufferLength = codec.Ptr(d, x.BufferLength, codec.DecodeUint[uint32])
-	case "name":
-		x.Name = codec.Ptr(d, x.Name, codec.DecodeString[string])
-	case "stream-name":
-		x.StreamName = codec.Ptr(d, x.StreamName, codec.DecodeString[string])
-	case "latency":
-		x.Latency = codec.Ptr(d, x.Latency, codec.DecodeUint[uint32])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *AudiodevPaPerDirectionOptions) decode(d *codec.Decoder) {
-	d.Object("AudiodevPaPerDirectionOptions", x.member)
+	for ok := d.Object("AudiodevPaPerDirectionOptions"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "mixing-engine":
+			x.MixingEngine = codec.Ptr(d, x.MixingEngine, codec.DecodeBool[bool])
+		case "fixed-settings":
+			x.FixedSettings = codec.Ptr(d, x.FixedSettings, codec.DecodeBool[bool])
+		case "frequency":
+			x.Frequency = codec.Ptr(d, x.Frequency, codec.DecodeUint[uint32])
+		case "channels":
+			x.Channels = codec.Ptr(d, x.Channels, codec.DecodeUint[uint32])
+		case "voices":
+			x.Voices = codec.Ptr(d, x.Voices, codec.DecodeUint[uint32])
+		case "format":
+			x.Format = codec.Ptr(d, x.Format, codec.DecodeString[AudioFormat])
+		case "buffer-length":
+			x.BufferLength = codec.Ptr(d, x.BufferLength, codec.DecodeUint[uint32])
+		case "name":
+			x.Name = codec.Ptr(d, x.Name, codec.DecodeString[string])
+		case "stream-name":
+			x.StreamName = codec.Ptr(d, x.StreamName, codec.DecodeString[string])
+		case "latency":
+			x.Latency = codec.Ptr(d, x.Latency, codec.DecodeUint[uint32])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // AudiodevPa are the options of audio over PulseAudio.
@@ -835,7 +849,11 @@ func (x *AudiodevPa) member(d *codec.Decoder) bool {
 }
 
 func (x *AudiodevPa) decode(d *codec.Decoder) {
-	d.Object("AudiodevPa", x.member)
+	for ok := d.Object("AudiodevPa"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *AudiodevPa) encodeMembers(e *codec.Encoder) {
@@ -890,36 +908,33 @@ type AudiodevPipewirePerDirectionOptions struct {
 	Latency *uint32 `json:"latency,omitzero"`
 }
 
-func (x *AudiodevPipewirePerDirectionOptions) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "mixing-engine":
-		x.MixingEngine = codec.Ptr(d, x.MixingEngine, codec.DecodeBool[bool])
-	case "fixed-settings":
-		x.FixedSettings = codec.Ptr(d, x.FixedSettings, codec.DecodeBool[bool])
-	case "frequency":
-		x.Frequency = codec.Ptr(d, x.Frequency, codec.DecodeUint[uint32])
-	case "channels":
-		x.Channels = codec.Ptr(d, x.Channels, codec.DecodeUint[uint32])
-	case "voices":
-		x.Voices = codec.Ptr(d, x.Voices, codec.DecodeUint[uint32])
-	case "format":
-		x.Format = codec.Ptr(d, x.Format, codec.DecodeString[AudioFormat])
-	case "buffer-length":
-		x.BufferLength = codec.Ptr(d, x.BufferLength, codec.DecodeUint[uint32])
-	case "name":
-		x.Name = codec.Ptr(d, x.Name, codec.DecodeString[string])
-	case "stream-name":
-		x.StreamName = codec.Ptr(d, x.StreamName, codec.DecodeString[string])
-	case "latency":
-		x.Latency = codec.Ptr(d, x.Latency, codec.DecodeUint[uint32])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *AudiodevPipewirePerDirectionOptions) decode(d *codec.Decoder) {
-	d.Object("AudiodevPipewirePerDirectionOptions", x.member)
+	for ok := d.Object("AudiodevPipewirePerDirectionOptions"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "mixing-engine":
+			x.MixingEngine = codec.Ptr(d, x.MixingEngine, codec.DecodeBool[bool])
+		case "fixed-settings":
+			x.FixedSettings = codec.Ptr(d, x.FixedSettings, codec.DecodeBool[bool])
+		case "frequency":
+			x.Frequency = codec.Ptr(d, x.Frequency, codec.DecodeUint[uint32])
+		case "channels":
+			x.Channels = codec.Ptr(d, x.Channels, codec.DecodeUint[uint32])
+		case "voices":
+			x.Voices = codec.Ptr(d, x.Voices, codec.DecodeUint[uint32])
+		case "format":
+			x.Format = codec.Ptr(d, x.Format, codec.DecodeString[AudioFormat])
+		case "buffer-length":
+			x.BufferLength = codec.Ptr(d, x.BufferLength, codec.DecodeUint[uint32])
+		case "name":
+			x.Name = codec.Ptr(d, x.Name, codec.DecodeString[string])
+		case "stream-name":
+			x.StreamName = codec.Ptr(d, x.StreamName, codec.DecodeString[string])
+		case "latency":
+			x.Latency = codec.Ptr(d, x.Latency, codec.DecodeUint[uint32])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // AudiodevPipewire are the options of audio over PipeWire.
@@ -949,7 +964,11 @@ func (x *AudiodevPipewire) member(d *codec.Decoder) bool {
 }
 
 func (x *AudiodevPipewire) decode(d *codec.Decoder) {
-	d.Object("AudiodevPipewire", x.member)
+	for ok := d.Object("AudiodevPipewire"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *AudiodevPipewire) encodeMembers(e *codec.Encoder) {
@@ -996,32 +1015,29 @@ type AudiodevSdlPerDirectionOptions struct {
 	BufferCount *uint32 `json:"buffer-count,omitzero"`
 }
 
-func (x *AudiodevSdlPerDirectionOptions) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "mixing-engine":
-		x.MixingEngine = codec.Ptr(d, x.MixingEngine, codec.DecodeBool[bool])
-	case "fixed-settings":
-		x.FixedSettings = codec.Ptr(d, x.FixedSettings, codec.DecodeBool[bool])
-	case "frequency":
-		x.Frequency = codec.Ptr(d, x.Frequency, codec.DecodeUint[uint32])
-	case "channels":
-		x.Channels = codec.Ptr(d, x.Channels, codec.DecodeUint[uint32])
-	case "voices":
-		x.Voices = codec.Ptr(d, x.Voices, codec.DecodeUint[uint32])
-	case "format":
-		x.Format = codec.Ptr(d, x.Format, codec.DecodeString[AudioFormat])
-	case "buffer-length":
-		x.BufferLength = codec.Ptr(d, x.BufferLength, codec.DecodeUint[uint32])
-	case "buffer-count":
-		x.BufferCount = codec.Ptr(d, x.BufferCount, codec.DecodeUint[uint32])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *AudiodevSdlPerDirectionOptions) decode(d *codec.Decoder) {
-	d.Object("AudiodevSdlPerDirectionOptions", x.member)
+	for ok := d.Object("AudiodevSdlPerDirectionOptions"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "mixing-engine":
+			x.MixingEngine = codec.Ptr(d, x.MixingEngine, codec.DecodeBool[bool])
+		case "fixed-settings":
+			x.FixedSettings = codec.Ptr(d, x.FixedSettings, codec.DecodeBool[bool])
+		case "frequency":
+			x.Frequency = codec.Ptr(d, x.Frequency, codec.DecodeUint[uint32])
+		case "channels":
+			x.Channels = codec.Ptr(d, x.Channels, codec.DecodeUint[uint32])
+		case "voices":
+			x.Voices = codec.Ptr(d, x.Voices, codec.DecodeUint[uint32])
+		case "format":
+			x.Format = codec.Ptr(d, x.Format, codec.DecodeString[AudioFormat])
+		case "buffer-length":
+			x.BufferLength = codec.Ptr(d, x.BufferLength, codec.DecodeUint[uint32])
+		case "buffer-count":
+			x.BufferCount = codec.Ptr(d, x.BufferCount, codec.DecodeUint[uint32])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // AudiodevSdl are the options of audio over SDL.
@@ -1051,7 +1067,11 @@ func (x *AudiodevSdl) member(d *codec.Decoder) bool {
 }
 
 func (x *AudiodevSdl) decode(d *codec.Decoder) {
-	d.Object("AudiodevSdl", x.member)
+	for ok := d.Object("AudiodevSdl"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *AudiodevSdl) encodeMembers(e *codec.Encoder) {
@@ -1104,7 +1124,11 @@ func (x *AudiodevWav) member(d *codec.Decoder) bool {
 }
 
 func (x *AudiodevWav) decode(d *codec.Decoder) {
-	d.Object("AudiodevWav", x.member)
+	for ok := d.Object("AudiodevWav"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *AudiodevWav) encodeMembers(e *codec.Encoder) {

@@ -101,7 +101,11 @@ func (x *BlockExportOptionsNBD) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockExportOptionsNBD) decode(d *codec.Decoder) {
-	d.Object("BlockExportOptionsNBD", x.member)
+	for ok := d.Object("BlockExportOptionsNBD"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *BlockExportOptionsNBD) encodeMembers(e *codec.Encoder) {
@@ -679,18 +683,15 @@ type BlockExportDeletedEvent struct {
 	ID string `json:"id"`
 }
 
-func (x *BlockExportDeletedEvent) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "id":
-		x.ID = d.String()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *BlockExportDeletedEvent) decode(d *codec.Decoder) {
-	d.Object("BlockExportDeletedEvent", x.member)
+	for ok := d.Object("BlockExportDeletedEvent"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "id":
+			x.ID = d.String()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // EventName returns BLOCK_EXPORT_DELETED.
@@ -723,24 +724,21 @@ type BlockExportInfo struct {
 	ShuttingDown bool `json:"shutting-down"`
 }
 
-func (x *BlockExportInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "id":
-		x.ID = d.String()
-	case "type":
-		x.Type = BlockExportType(d.String())
-	case "node-name":
-		x.NodeName = d.String()
-	case "shutting-down":
-		x.ShuttingDown = d.Bool()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *BlockExportInfo) decode(d *codec.Decoder) {
-	d.Object("BlockExportInfo", x.member)
+	for ok := d.Object("BlockExportInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "id":
+			x.ID = d.String()
+		case "type":
+			x.Type = BlockExportType(d.String())
+		case "node-name":
+			x.NodeName = d.String()
+		case "shutting-down":
+			x.ShuttingDown = d.Bool()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QueryBlockExports returns all exports, of every type, those that are about to

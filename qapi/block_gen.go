@@ -91,20 +91,17 @@ type PRManagerInfo struct {
 	Connected bool `json:"connected"`
 }
 
-func (x *PRManagerInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "id":
-		x.ID = d.String()
-	case "connected":
-		x.Connected = d.Bool()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *PRManagerInfo) decode(d *codec.Decoder) {
-	d.Object("PRManagerInfo", x.member)
+	for ok := d.Object("PRManagerInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "id":
+			x.ID = d.String()
+		case "connected":
+			x.Connected = d.Bool()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QueryPrManagers returns the objects that do SCSI persistent reservations for
@@ -317,22 +314,19 @@ type DeviceTrayMovedEvent struct {
 	TrayOpen bool `json:"tray-open"`
 }
 
-func (x *DeviceTrayMovedEvent) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "device":
-		x.Device = d.String()
-	case "id":
-		x.ID = d.String()
-	case "tray-open":
-		x.TrayOpen = d.Bool()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *DeviceTrayMovedEvent) decode(d *codec.Decoder) {
-	d.Object("DeviceTrayMovedEvent", x.member)
+	for ok := d.Object("DeviceTrayMovedEvent"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "device":
+			x.Device = d.String()
+		case "id":
+			x.ID = d.String()
+		case "tray-open":
+			x.TrayOpen = d.Bool()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // EventName returns DEVICE_TRAY_MOVED.
@@ -366,20 +360,17 @@ type PrManagerStatusChangedEvent struct {
 	Connected bool `json:"connected"`
 }
 
-func (x *PrManagerStatusChangedEvent) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "id":
-		x.ID = d.String()
-	case "connected":
-		x.Connected = d.Bool()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *PrManagerStatusChangedEvent) decode(d *codec.Decoder) {
-	d.Object("PrManagerStatusChangedEvent", x.member)
+	for ok := d.Object("PrManagerStatusChangedEvent"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "id":
+			x.ID = d.String()
+		case "connected":
+			x.Connected = d.Bool()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // EventName returns PR_MANAGER_STATUS_CHANGED.

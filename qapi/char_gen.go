@@ -25,22 +25,19 @@ type ChardevInfo struct {
 	FrontendOpen bool `json:"frontend-open"`
 }
 
-func (x *ChardevInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "label":
-		x.Label = d.String()
-	case "filename":
-		x.Filename = d.String()
-	case "frontend-open":
-		x.FrontendOpen = d.Bool()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *ChardevInfo) decode(d *codec.Decoder) {
-	d.Object("ChardevInfo", x.member)
+	for ok := d.Object("ChardevInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "label":
+			x.Label = d.String()
+		case "filename":
+			x.Filename = d.String()
+		case "frontend-open":
+			x.FrontendOpen = d.Bool()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // String is x as JSON, without secrets.
@@ -78,18 +75,15 @@ type ChardevBackendInfo struct {
 	Name string `json:"name"`
 }
 
-func (x *ChardevBackendInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "name":
-		x.Name = d.String()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *ChardevBackendInfo) decode(d *codec.Decoder) {
-	d.Object("ChardevBackendInfo", x.member)
+	for ok := d.Object("ChardevBackendInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "name":
+			x.Name = d.String()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QueryChardevBackends returns the kinds of character devices that this QEMU
@@ -1148,18 +1142,15 @@ type ChardevReturn struct {
 	Pty *string `json:"pty,omitzero"`
 }
 
-func (x *ChardevReturn) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "pty":
-		x.Pty = codec.Ptr(d, x.Pty, codec.DecodeString[string])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *ChardevReturn) decode(d *codec.Decoder) {
-	d.Object("ChardevReturn", x.member)
+	for ok := d.Object("ChardevReturn"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "pty":
+			x.Pty = codec.Ptr(d, x.Pty, codec.DecodeString[string])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // ChardevAddArgs are the arguments of [Client.ChardevAdd].
@@ -1253,20 +1244,17 @@ type VserportChangeEvent struct {
 	Open bool `json:"open"`
 }
 
-func (x *VserportChangeEvent) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "id":
-		x.ID = d.String()
-	case "open":
-		x.Open = d.Bool()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *VserportChangeEvent) decode(d *codec.Decoder) {
-	d.Object("VserportChangeEvent", x.member)
+	for ok := d.Object("VserportChangeEvent"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "id":
+			x.ID = d.String()
+		case "open":
+			x.Open = d.Bool()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // EventName returns VSERPORT_CHANGE.

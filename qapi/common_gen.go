@@ -333,18 +333,15 @@ type HumanReadableText struct {
 	HumanReadableText string `json:"human-readable-text"`
 }
 
-func (x *HumanReadableText) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "human-readable-text":
-		x.HumanReadableText = d.String()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *HumanReadableText) decode(d *codec.Decoder) {
-	d.Object("HumanReadableText", x.member)
+	for ok := d.Object("HumanReadableText"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "human-readable-text":
+			x.HumanReadableText = d.String()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // EndianMode is a byte order.

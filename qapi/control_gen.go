@@ -60,22 +60,19 @@ type VersionTriple struct {
 	Micro int64 `json:"micro"`
 }
 
-func (x *VersionTriple) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "major":
-		x.Major = codec.Int[int64](d)
-	case "minor":
-		x.Minor = codec.Int[int64](d)
-	case "micro":
-		x.Micro = codec.Int[int64](d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *VersionTriple) decode(d *codec.Decoder) {
-	d.Object("VersionTriple", x.member)
+	for ok := d.Object("VersionTriple"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "major":
+			x.Major = codec.Int[int64](d)
+		case "minor":
+			x.Minor = codec.Int[int64](d)
+		case "micro":
+			x.Micro = codec.Int[int64](d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // VersionInfo is the version of a QEMU.
@@ -88,20 +85,17 @@ type VersionInfo struct {
 	Package string `json:"package"`
 }
 
-func (x *VersionInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "qemu":
-		x.QEMU.decode(d)
-	case "package":
-		x.Package = d.String()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *VersionInfo) decode(d *codec.Decoder) {
-	d.Object("VersionInfo", x.member)
+	for ok := d.Object("VersionInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "qemu":
+			x.QEMU.decode(d)
+		case "package":
+			x.Package = d.String()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QueryVersion returns the server's version. To learn what it can do there is a
@@ -122,18 +116,15 @@ type CommandInfo struct {
 	Name string `json:"name"`
 }
 
-func (x *CommandInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "name":
-		x.Name = d.String()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *CommandInfo) decode(d *codec.Decoder) {
-	d.Object("CommandInfo", x.member)
+	for ok := d.Object("CommandInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "name":
+			x.Name = d.String()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QueryCommands returns the commands that the server has.

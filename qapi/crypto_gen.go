@@ -617,24 +617,21 @@ type QCryptoBlockInfoLUKSSlot struct {
 	KeyOffset int64 `json:"key-offset"`
 }
 
-func (x *QCryptoBlockInfoLUKSSlot) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "active":
-		x.Active = d.Bool()
-	case "iters":
-		x.Iters = codec.Ptr(d, x.Iters, codec.DecodeInt[int64])
-	case "stripes":
-		x.Stripes = codec.Ptr(d, x.Stripes, codec.DecodeInt[int64])
-	case "key-offset":
-		x.KeyOffset = codec.Int[int64](d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *QCryptoBlockInfoLUKSSlot) decode(d *codec.Decoder) {
-	d.Object("QCryptoBlockInfoLUKSSlot", x.member)
+	for ok := d.Object("QCryptoBlockInfoLUKSSlot"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "active":
+			x.Active = d.Bool()
+		case "iters":
+			x.Iters = codec.Ptr(d, x.Iters, codec.DecodeInt[int64])
+		case "stripes":
+			x.Stripes = codec.Ptr(d, x.Stripes, codec.DecodeInt[int64])
+		case "key-offset":
+			x.KeyOffset = codec.Int[int64](d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QCryptoBlockInfoLUKS says how a LUKS disk is encrypted.
@@ -694,7 +691,11 @@ func (x *QCryptoBlockInfoLUKS) member(d *codec.Decoder) bool {
 }
 
 func (x *QCryptoBlockInfoLUKS) decode(d *codec.Decoder) {
-	d.Object("QCryptoBlockInfoLUKS", x.member)
+	for ok := d.Object("QCryptoBlockInfoLUKS"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *QCryptoBlockInfoLUKS) encodeMembers(e *codec.Encoder) {

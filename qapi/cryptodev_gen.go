@@ -110,20 +110,17 @@ type QCryptodevBackendClient struct {
 	Type QCryptodevBackendType `json:"type"`
 }
 
-func (x *QCryptodevBackendClient) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "queue":
-		x.Queue = codec.Uint[uint32](d)
-	case "type":
-		x.Type = QCryptodevBackendType(d.String())
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *QCryptodevBackendClient) decode(d *codec.Decoder) {
-	d.Object("QCryptodevBackendClient", x.member)
+	for ok := d.Object("QCryptodevBackendClient"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "queue":
+			x.Queue = codec.Uint[uint32](d)
+		case "type":
+			x.Type = QCryptodevBackendType(d.String())
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QCryptodevInfo is a backend of virtio-crypto.
@@ -140,22 +137,19 @@ type QCryptodevInfo struct {
 	Client []QCryptodevBackendClient `json:"client"`
 }
 
-func (x *QCryptodevInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "id":
-		x.ID = d.String()
-	case "service":
-		x.Service = codec.List(d, codec.DecodeString[QCryptodevBackendServiceType])
-	case "client":
-		x.Client = codec.List(d, (*QCryptodevBackendClient).decode)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *QCryptodevInfo) decode(d *codec.Decoder) {
-	d.Object("QCryptodevInfo", x.member)
+	for ok := d.Object("QCryptodevInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "id":
+			x.ID = d.String()
+		case "service":
+			x.Service = codec.List(d, codec.DecodeString[QCryptodevBackendServiceType])
+		case "client":
+			x.Client = codec.List(d, (*QCryptodevBackendClient).decode)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QueryCryptodev returns the backends of virtio-crypto that there are.

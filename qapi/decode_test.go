@@ -60,8 +60,8 @@ func TestVariantsAreSmall(t *testing.T) {
 		if typ.Kind() != reflect.Struct {
 			continue
 		}
-		for i := range typ.NumField() {
-			f := typ.Field(i).Type
+		for field := range typ.Fields() {
+			f := field.Type
 			if f.Kind() == reflect.Slice {
 				f = f.Elem()
 			}

@@ -132,22 +132,19 @@ type DumpQueryResult struct {
 	Total int64 `json:"total"`
 }
 
-func (x *DumpQueryResult) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "status":
-		x.Status = DumpStatus(d.String())
-	case "completed":
-		x.Completed = codec.Int[int64](d)
-	case "total":
-		x.Total = codec.Int[int64](d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *DumpQueryResult) decode(d *codec.Decoder) {
-	d.Object("DumpQueryResult", x.member)
+	for ok := d.Object("DumpQueryResult"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "status":
+			x.Status = DumpStatus(d.String())
+		case "completed":
+			x.Completed = codec.Int[int64](d)
+		case "total":
+			x.Total = codec.Int[int64](d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QueryDump returns the progress of the running dump, or the result of the last
@@ -173,20 +170,17 @@ type DumpCompletedEvent struct {
 	Error *string `json:"error,omitzero"`
 }
 
-func (x *DumpCompletedEvent) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "result":
-		x.Result.decode(d)
-	case "error":
-		x.Error = codec.Ptr(d, x.Error, codec.DecodeString[string])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *DumpCompletedEvent) decode(d *codec.Decoder) {
-	d.Object("DumpCompletedEvent", x.member)
+	for ok := d.Object("DumpCompletedEvent"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "result":
+			x.Result.decode(d)
+		case "error":
+			x.Error = codec.Ptr(d, x.Error, codec.DecodeString[string])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // String is x as JSON, without secrets.
@@ -228,18 +222,15 @@ type DumpGuestMemoryCapability struct {
 	Formats []DumpGuestMemoryFormat `json:"formats"`
 }
 
-func (x *DumpGuestMemoryCapability) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "formats":
-		x.Formats = codec.List(d, codec.DecodeString[DumpGuestMemoryFormat])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *DumpGuestMemoryCapability) decode(d *codec.Decoder) {
-	d.Object("DumpGuestMemoryCapability", x.member)
+	for ok := d.Object("DumpGuestMemoryCapability"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "formats":
+			x.Formats = codec.List(d, codec.DecodeString[DumpGuestMemoryFormat])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QueryDumpGuestMemoryCapability returns the formats in which this guest's

@@ -17,18 +17,15 @@ type EbpfObject struct {
 	Object string `json:"object"`
 }
 
-func (x *EbpfObject) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "object":
-		x.Object = d.String()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *EbpfObject) decode(d *codec.Decoder) {
-	d.Object("EbpfObject", x.member)
+	for ok := d.Object("EbpfObject"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "object":
+			x.Object = d.String()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // EbpfProgramID is the name of an eBPF program.

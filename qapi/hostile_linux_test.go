@@ -34,7 +34,7 @@ func replySize() int {
 	if os.Getenv("QAPI_LONG") != "" {
 		return 16 << 20
 	}
-	return 4 << 20
+	return 2 << 20
 }
 
 // captured makes a long list of what a real server listed.

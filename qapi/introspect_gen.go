@@ -206,7 +206,11 @@ func (x *SchemaInfoBuiltin) member(d *codec.Decoder) bool {
 }
 
 func (x *SchemaInfoBuiltin) decode(d *codec.Decoder) {
-	d.Object("SchemaInfoBuiltin", x.member)
+	for ok := d.Object("SchemaInfoBuiltin"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *SchemaInfoBuiltin) encodeMembers(e *codec.Encoder) {
@@ -293,7 +297,11 @@ func (x *SchemaInfoEnum) member(d *codec.Decoder) bool {
 }
 
 func (x *SchemaInfoEnum) decode(d *codec.Decoder) {
-	d.Object("SchemaInfoEnum", x.member)
+	for ok := d.Object("SchemaInfoEnum"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *SchemaInfoEnum) encodeMembers(e *codec.Encoder) {
@@ -323,20 +331,17 @@ type SchemaInfoEnumMember struct {
 	Features []string `json:"features,omitzero"`
 }
 
-func (x *SchemaInfoEnumMember) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "name":
-		x.Name = d.String()
-	case "features":
-		x.Features = codec.List(d, codec.DecodeString[string])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *SchemaInfoEnumMember) decode(d *codec.Decoder) {
-	d.Object("SchemaInfoEnumMember", x.member)
+	for ok := d.Object("SchemaInfoEnumMember"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "name":
+			x.Name = d.String()
+		case "features":
+			x.Features = codec.List(d, codec.DecodeString[string])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // SchemaInfoArray is a list.
@@ -360,7 +365,11 @@ func (x *SchemaInfoArray) member(d *codec.Decoder) bool {
 }
 
 func (x *SchemaInfoArray) decode(d *codec.Decoder) {
-	d.Object("SchemaInfoArray", x.member)
+	for ok := d.Object("SchemaInfoArray"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *SchemaInfoArray) encodeMembers(e *codec.Encoder) {
@@ -407,7 +416,11 @@ func (x *SchemaInfoObject) member(d *codec.Decoder) bool {
 }
 
 func (x *SchemaInfoObject) decode(d *codec.Decoder) {
-	d.Object("SchemaInfoObject", x.member)
+	for ok := d.Object("SchemaInfoObject"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *SchemaInfoObject) encodeMembers(e *codec.Encoder) {
@@ -463,24 +476,21 @@ type SchemaInfoObjectMember struct {
 	Features []string `json:"features,omitzero"`
 }
 
-func (x *SchemaInfoObjectMember) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "name":
-		x.Name = d.String()
-	case "type":
-		x.Type = d.String()
-	case "default":
-		x.Default = d.Raw()
-	case "features":
-		x.Features = codec.List(d, codec.DecodeString[string])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *SchemaInfoObjectMember) decode(d *codec.Decoder) {
-	d.Object("SchemaInfoObjectMember", x.member)
+	for ok := d.Object("SchemaInfoObjectMember"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "name":
+			x.Name = d.String()
+		case "type":
+			x.Type = d.String()
+		case "default":
+			x.Default = d.Raw()
+		case "features":
+			x.Features = codec.List(d, codec.DecodeString[string])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // String is x as JSON, without secrets.
@@ -508,20 +518,17 @@ type SchemaInfoObjectVariant struct {
 	Type string `json:"type"`
 }
 
-func (x *SchemaInfoObjectVariant) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "case":
-		x.Case = d.String()
-	case "type":
-		x.Type = d.String()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *SchemaInfoObjectVariant) decode(d *codec.Decoder) {
-	d.Object("SchemaInfoObjectVariant", x.member)
+	for ok := d.Object("SchemaInfoObjectVariant"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "case":
+			x.Case = d.String()
+		case "type":
+			x.Type = d.String()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // SchemaInfoAlternate is one of several types.
@@ -545,7 +552,11 @@ func (x *SchemaInfoAlternate) member(d *codec.Decoder) bool {
 }
 
 func (x *SchemaInfoAlternate) decode(d *codec.Decoder) {
-	d.Object("SchemaInfoAlternate", x.member)
+	for ok := d.Object("SchemaInfoAlternate"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *SchemaInfoAlternate) encodeMembers(e *codec.Encoder) {
@@ -570,18 +581,15 @@ type SchemaInfoAlternateMember struct {
 	Type string `json:"type"`
 }
 
-func (x *SchemaInfoAlternateMember) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "type":
-		x.Type = d.String()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *SchemaInfoAlternateMember) decode(d *codec.Decoder) {
-	d.Object("SchemaInfoAlternateMember", x.member)
+	for ok := d.Object("SchemaInfoAlternateMember"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "type":
+			x.Type = d.String()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // SchemaInfoCommand is a command.
@@ -613,7 +621,11 @@ func (x *SchemaInfoCommand) member(d *codec.Decoder) bool {
 }
 
 func (x *SchemaInfoCommand) decode(d *codec.Decoder) {
-	d.Object("SchemaInfoCommand", x.member)
+	for ok := d.Object("SchemaInfoCommand"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *SchemaInfoCommand) encodeMembers(e *codec.Encoder) {
@@ -655,7 +667,11 @@ func (x *SchemaInfoEvent) member(d *codec.Decoder) bool {
 }
 
 func (x *SchemaInfoEvent) decode(d *codec.Decoder) {
-	d.Object("SchemaInfoEvent", x.member)
+	for ok := d.Object("SchemaInfoEvent"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *SchemaInfoEvent) encodeMembers(e *codec.Encoder) {

@@ -177,20 +177,17 @@ type JobStatusChangeEvent struct {
 	Status JobStatus `json:"status"`
 }
 
-func (x *JobStatusChangeEvent) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "id":
-		x.ID = d.String()
-	case "status":
-		x.Status = JobStatus(d.String())
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *JobStatusChangeEvent) decode(d *codec.Decoder) {
-	d.Object("JobStatusChangeEvent", x.member)
+	for ok := d.Object("JobStatusChangeEvent"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "id":
+			x.ID = d.String()
+		case "status":
+			x.Status = JobStatus(d.String())
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // EventName returns JOB_STATUS_CHANGE.
@@ -338,28 +335,25 @@ type JobInfo struct {
 	Error *string `json:"error,omitzero"`
 }
 
-func (x *JobInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "id":
-		x.ID = d.String()
-	case "type":
-		x.Type = JobType(d.String())
-	case "status":
-		x.Status = JobStatus(d.String())
-	case "current-progress":
-		x.CurrentProgress = codec.Int[int64](d)
-	case "total-progress":
-		x.TotalProgress = codec.Int[int64](d)
-	case "error":
-		x.Error = codec.Ptr(d, x.Error, codec.DecodeString[string])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *JobInfo) decode(d *codec.Decoder) {
-	d.Object("JobInfo", x.member)
+	for ok := d.Object("JobInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "id":
+			x.ID = d.String()
+		case "type":
+			x.Type = JobType(d.String())
+		case "status":
+			x.Status = JobStatus(d.String())
+		case "current-progress":
+			x.CurrentProgress = codec.Int[int64](d)
+		case "total-progress":
+			x.TotalProgress = codec.Int[int64](d)
+		case "error":
+			x.Error = codec.Ptr(d, x.Error, codec.DecodeString[string])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // String is x as JSON, without secrets.

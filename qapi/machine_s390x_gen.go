@@ -77,18 +77,15 @@ type CPUPolarizationChangeEvent struct {
 	Polarization S390CPUPolarization `json:"polarization"`
 }
 
-func (x *CPUPolarizationChangeEvent) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "polarization":
-		x.Polarization = S390CPUPolarization(d.String())
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *CPUPolarizationChangeEvent) decode(d *codec.Decoder) {
-	d.Object("CPUPolarizationChangeEvent", x.member)
+	for ok := d.Object("CPUPolarizationChangeEvent"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "polarization":
+			x.Polarization = S390CPUPolarization(d.String())
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // EventName returns CPU_POLARIZATION_CHANGE.
@@ -119,18 +116,15 @@ type CPUPolarizationInfo struct {
 	Polarization S390CPUPolarization `json:"polarization"`
 }
 
-func (x *CPUPolarizationInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "polarization":
-		x.Polarization = S390CPUPolarization(d.String())
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *CPUPolarizationInfo) decode(d *codec.Decoder) {
-	d.Object("CPUPolarizationInfo", x.member)
+	for ok := d.Object("CPUPolarizationInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "polarization":
+			x.Polarization = S390CPUPolarization(d.String())
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QueryS390xCPUPolarization returns the polarization that an s390x guest has

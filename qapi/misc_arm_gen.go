@@ -19,22 +19,19 @@ type GICCapability struct {
 	Kernel bool `json:"kernel"`
 }
 
-func (x *GICCapability) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "version":
-		x.Version = codec.Int[int64](d)
-	case "emulated":
-		x.Emulated = d.Bool()
-	case "kernel":
-		x.Kernel = d.Bool()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *GICCapability) decode(d *codec.Decoder) {
-	d.Object("GICCapability", x.member)
+	for ok := d.Object("GICCapability"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "version":
+			x.Version = codec.Int[int64](d)
+		case "emulated":
+			x.Emulated = d.Bool()
+		case "kernel":
+			x.Kernel = d.Bool()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QueryGICCapabilities returns which versions of Arm's interrupt controller

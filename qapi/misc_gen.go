@@ -40,18 +40,15 @@ type NameInfo struct {
 	Name *string `json:"name,omitzero"`
 }
 
-func (x *NameInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "name":
-		x.Name = codec.Ptr(d, x.Name, codec.DecodeString[string])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *NameInfo) decode(d *codec.Decoder) {
-	d.Object("NameInfo", x.member)
+	for ok := d.Object("NameInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "name":
+			x.Name = codec.Ptr(d, x.Name, codec.DecodeString[string])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QueryName returns the name of the machine.
@@ -86,30 +83,27 @@ type IOThreadInfo struct {
 	AioMaxBatch int64 `json:"aio-max-batch"`
 }
 
-func (x *IOThreadInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "id":
-		x.ID = d.String()
-	case "thread-id":
-		x.ThreadID = codec.Int[int64](d)
-	case "poll-max-ns":
-		x.PollMaxNs = codec.Int[int64](d)
-	case "poll-grow":
-		x.PollGrow = codec.Int[int64](d)
-	case "poll-shrink":
-		x.PollShrink = codec.Int[int64](d)
-	case "poll-weight":
-		x.PollWeight = codec.Int[int64](d)
-	case "aio-max-batch":
-		x.AioMaxBatch = codec.Int[int64](d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *IOThreadInfo) decode(d *codec.Decoder) {
-	d.Object("IOThreadInfo", x.member)
+	for ok := d.Object("IOThreadInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "id":
+			x.ID = d.String()
+		case "thread-id":
+			x.ThreadID = codec.Int[int64](d)
+		case "poll-max-ns":
+			x.PollMaxNs = codec.Int[int64](d)
+		case "poll-grow":
+			x.PollGrow = codec.Int[int64](d)
+		case "poll-shrink":
+			x.PollShrink = codec.Int[int64](d)
+		case "poll-weight":
+			x.PollWeight = codec.Int[int64](d)
+		case "aio-max-batch":
+			x.AioMaxBatch = codec.Int[int64](d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QueryIothreads returns the threads that serve devices, with their numbers in
@@ -264,20 +258,17 @@ type AddfdInfo struct {
 	FD int64 `json:"fd"`
 }
 
-func (x *AddfdInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "fdset-id":
-		x.FdsetID = codec.Int[int64](d)
-	case "fd":
-		x.FD = codec.Int[int64](d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *AddfdInfo) decode(d *codec.Decoder) {
-	d.Object("AddfdInfo", x.member)
+	for ok := d.Object("AddfdInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "fdset-id":
+			x.FdsetID = codec.Int[int64](d)
+		case "fd":
+			x.FD = codec.Int[int64](d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // AddFDArgs are the arguments of [Client.AddFD].
@@ -334,20 +325,17 @@ type FdsetFDInfo struct {
 	Opaque *string `json:"opaque,omitzero"`
 }
 
-func (x *FdsetFDInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "fd":
-		x.FD = codec.Int[int64](d)
-	case "opaque":
-		x.Opaque = codec.Ptr(d, x.Opaque, codec.DecodeString[string])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *FdsetFDInfo) decode(d *codec.Decoder) {
-	d.Object("FdsetFDInfo", x.member)
+	for ok := d.Object("FdsetFDInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "fd":
+			x.FD = codec.Int[int64](d)
+		case "opaque":
+			x.Opaque = codec.Ptr(d, x.Opaque, codec.DecodeString[string])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // FdsetInfo is a set of file descriptors.
@@ -360,20 +348,17 @@ type FdsetInfo struct {
 	FDs []FdsetFDInfo `json:"fds"`
 }
 
-func (x *FdsetInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "fdset-id":
-		x.FdsetID = codec.Int[int64](d)
-	case "fds":
-		x.FDs = codec.List(d, (*FdsetFDInfo).decode)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *FdsetInfo) decode(d *codec.Decoder) {
-	d.Object("FdsetInfo", x.member)
+	for ok := d.Object("FdsetInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "fdset-id":
+			x.FdsetID = codec.Int[int64](d)
+		case "fds":
+			x.FDs = codec.List(d, (*FdsetFDInfo).decode)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QueryFdsets returns the sets of file descriptors.
@@ -431,24 +416,21 @@ type CommandLineParameterInfo struct {
 	Default *string `json:"default,omitzero"`
 }
 
-func (x *CommandLineParameterInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "name":
-		x.Name = d.String()
-	case "type":
-		x.Type = CommandLineParameterType(d.String())
-	case "help":
-		x.Help = codec.Ptr(d, x.Help, codec.DecodeString[string])
-	case "default":
-		x.Default = codec.Ptr(d, x.Default, codec.DecodeString[string])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *CommandLineParameterInfo) decode(d *codec.Decoder) {
-	d.Object("CommandLineParameterInfo", x.member)
+	for ok := d.Object("CommandLineParameterInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "name":
+			x.Name = d.String()
+		case "type":
+			x.Type = CommandLineParameterType(d.String())
+		case "help":
+			x.Help = codec.Ptr(d, x.Help, codec.DecodeString[string])
+		case "default":
+			x.Default = codec.Ptr(d, x.Default, codec.DecodeString[string])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // CommandLineOptionInfo is an option of QEMU's command line.
@@ -461,20 +443,17 @@ type CommandLineOptionInfo struct {
 	Parameters []CommandLineParameterInfo `json:"parameters"`
 }
 
-func (x *CommandLineOptionInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "option":
-		x.Option = d.String()
-	case "parameters":
-		x.Parameters = codec.List(d, (*CommandLineParameterInfo).decode)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *CommandLineOptionInfo) decode(d *codec.Decoder) {
-	d.Object("CommandLineOptionInfo", x.member)
+	for ok := d.Object("CommandLineOptionInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "option":
+			x.Option = d.String()
+		case "parameters":
+			x.Parameters = codec.List(d, (*CommandLineParameterInfo).decode)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QueryCommandLineOptionsArgs are the arguments of [Client.QueryCommandLineOptions].
@@ -514,20 +493,17 @@ type RTCChangeEvent struct {
 	QOMPath string `json:"qom-path"`
 }
 
-func (x *RTCChangeEvent) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "offset":
-		x.Offset = codec.Int[int64](d)
-	case "qom-path":
-		x.QOMPath = d.String()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *RTCChangeEvent) decode(d *codec.Decoder) {
-	d.Object("RTCChangeEvent", x.member)
+	for ok := d.Object("RTCChangeEvent"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "offset":
+			x.Offset = codec.Int[int64](d)
+		case "qom-path":
+			x.QOMPath = d.String()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // EventName returns RTC_CHANGE.
@@ -564,24 +540,21 @@ type VfuClientHangupEvent struct {
 	DevQOMPath string `json:"dev-qom-path"`
 }
 
-func (x *VfuClientHangupEvent) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "vfu-id":
-		x.VfuID = d.String()
-	case "vfu-qom-path":
-		x.VfuQOMPath = d.String()
-	case "dev-id":
-		x.DevID = d.String()
-	case "dev-qom-path":
-		x.DevQOMPath = d.String()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *VfuClientHangupEvent) decode(d *codec.Decoder) {
-	d.Object("VfuClientHangupEvent", x.member)
+	for ok := d.Object("VfuClientHangupEvent"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "vfu-id":
+			x.VfuID = d.String()
+		case "vfu-qom-path":
+			x.VfuQOMPath = d.String()
+		case "dev-id":
+			x.DevID = d.String()
+		case "dev-qom-path":
+			x.DevQOMPath = d.String()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // EventName returns VFU_CLIENT_HANGUP.

@@ -1971,40 +1971,37 @@ type RxFilterInfo struct {
 	MulticastTable []string `json:"multicast-table"`
 }
 
-func (x *RxFilterInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "name":
-		x.Name = d.String()
-	case "promiscuous":
-		x.Promiscuous = d.Bool()
-	case "multicast":
-		x.Multicast = RxState(d.String())
-	case "unicast":
-		x.Unicast = RxState(d.String())
-	case "vlan":
-		x.VLAN = RxState(d.String())
-	case "broadcast-allowed":
-		x.BroadcastAllowed = d.Bool()
-	case "multicast-overflow":
-		x.MulticastOverflow = d.Bool()
-	case "unicast-overflow":
-		x.UnicastOverflow = d.Bool()
-	case "main-mac":
-		x.MainMAC = d.String()
-	case "vlan-table":
-		x.VLANTable = codec.List(d, codec.DecodeInt[int64])
-	case "unicast-table":
-		x.UnicastTable = codec.List(d, codec.DecodeString[string])
-	case "multicast-table":
-		x.MulticastTable = codec.List(d, codec.DecodeString[string])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *RxFilterInfo) decode(d *codec.Decoder) {
-	d.Object("RxFilterInfo", x.member)
+	for ok := d.Object("RxFilterInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "name":
+			x.Name = d.String()
+		case "promiscuous":
+			x.Promiscuous = d.Bool()
+		case "multicast":
+			x.Multicast = RxState(d.String())
+		case "unicast":
+			x.Unicast = RxState(d.String())
+		case "vlan":
+			x.VLAN = RxState(d.String())
+		case "broadcast-allowed":
+			x.BroadcastAllowed = d.Bool()
+		case "multicast-overflow":
+			x.MulticastOverflow = d.Bool()
+		case "unicast-overflow":
+			x.UnicastOverflow = d.Bool()
+		case "main-mac":
+			x.MainMAC = d.String()
+		case "vlan-table":
+			x.VLANTable = codec.List(d, codec.DecodeInt[int64])
+		case "unicast-table":
+			x.UnicastTable = codec.List(d, codec.DecodeString[string])
+		case "multicast-table":
+			x.MulticastTable = codec.List(d, codec.DecodeString[string])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QueryRxFilterArgs are the arguments of [Client.QueryRxFilter].
@@ -2047,20 +2044,17 @@ type NICRxFilterChangedEvent struct {
 	Path string `json:"path"`
 }
 
-func (x *NICRxFilterChangedEvent) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "name":
-		x.Name = codec.Ptr(d, x.Name, codec.DecodeString[string])
-	case "path":
-		x.Path = d.String()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *NICRxFilterChangedEvent) decode(d *codec.Decoder) {
-	d.Object("NICRxFilterChangedEvent", x.member)
+	for ok := d.Object("NICRxFilterChangedEvent"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "name":
+			x.Name = codec.Ptr(d, x.Name, codec.DecodeString[string])
+		case "path":
+			x.Path = d.String()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // EventName returns NIC_RX_FILTER_CHANGED.
@@ -2121,18 +2115,15 @@ type FailoverNegotiatedEvent struct {
 	DeviceID string `json:"device-id"`
 }
 
-func (x *FailoverNegotiatedEvent) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "device-id":
-		x.DeviceID = d.String()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *FailoverNegotiatedEvent) decode(d *codec.Decoder) {
-	d.Object("FailoverNegotiatedEvent", x.member)
+	for ok := d.Object("FailoverNegotiatedEvent"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "device-id":
+			x.DeviceID = d.String()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // EventName returns FAILOVER_NEGOTIATED.
@@ -2166,20 +2157,17 @@ type NetdevStreamConnectedEvent struct {
 	Addr SocketAddress `json:"addr"`
 }
 
-func (x *NetdevStreamConnectedEvent) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "netdev-id":
-		x.NetdevID = d.String()
-	case "addr":
-		x.Addr.decode(d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *NetdevStreamConnectedEvent) decode(d *codec.Decoder) {
-	d.Object("NetdevStreamConnectedEvent", x.member)
+	for ok := d.Object("NetdevStreamConnectedEvent"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "netdev-id":
+			x.NetdevID = d.String()
+		case "addr":
+			x.Addr.decode(d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // EventName returns NETDEV_STREAM_CONNECTED.
@@ -2213,18 +2201,15 @@ type NetdevStreamDisconnectedEvent struct {
 	NetdevID string `json:"netdev-id"`
 }
 
-func (x *NetdevStreamDisconnectedEvent) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "netdev-id":
-		x.NetdevID = d.String()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *NetdevStreamDisconnectedEvent) decode(d *codec.Decoder) {
-	d.Object("NetdevStreamDisconnectedEvent", x.member)
+	for ok := d.Object("NetdevStreamDisconnectedEvent"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "netdev-id":
+			x.NetdevID = d.String()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // EventName returns NETDEV_STREAM_DISCONNECTED.
@@ -2261,20 +2246,17 @@ type NetdevVhostUserConnectedEvent struct {
 	ChardevID string `json:"chardev-id"`
 }
 
-func (x *NetdevVhostUserConnectedEvent) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "netdev-id":
-		x.NetdevID = d.String()
-	case "chardev-id":
-		x.ChardevID = d.String()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *NetdevVhostUserConnectedEvent) decode(d *codec.Decoder) {
-	d.Object("NetdevVhostUserConnectedEvent", x.member)
+	for ok := d.Object("NetdevVhostUserConnectedEvent"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "netdev-id":
+			x.NetdevID = d.String()
+		case "chardev-id":
+			x.ChardevID = d.String()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // EventName returns NETDEV_VHOST_USER_CONNECTED.
@@ -2309,18 +2291,15 @@ type NetdevVhostUserDisconnectedEvent struct {
 	NetdevID string `json:"netdev-id"`
 }
 
-func (x *NetdevVhostUserDisconnectedEvent) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "netdev-id":
-		x.NetdevID = d.String()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *NetdevVhostUserDisconnectedEvent) decode(d *codec.Decoder) {
-	d.Object("NetdevVhostUserDisconnectedEvent", x.member)
+	for ok := d.Object("NetdevVhostUserDisconnectedEvent"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "netdev-id":
+			x.NetdevID = d.String()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // EventName returns NETDEV_VHOST_USER_DISCONNECTED.

@@ -17,20 +17,17 @@ type PCIMemoryRange struct {
 	Limit int64 `json:"limit"`
 }
 
-func (x *PCIMemoryRange) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "base":
-		x.Base = codec.Int[int64](d)
-	case "limit":
-		x.Limit = codec.Int[int64](d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *PCIMemoryRange) decode(d *codec.Decoder) {
-	d.Object("PCIMemoryRange", x.member)
+	for ok := d.Object("PCIMemoryRange"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "base":
+			x.Base = codec.Int[int64](d)
+		case "limit":
+			x.Limit = codec.Int[int64](d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // PCIMemoryRegion is a base address register of a PCI device.
@@ -51,28 +48,25 @@ type PCIMemoryRegion struct {
 	MemType64 *bool `json:"mem_type_64,omitzero"`
 }
 
-func (x *PCIMemoryRegion) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "bar":
-		x.Bar = codec.Int[int64](d)
-	case "type":
-		x.Type = d.String()
-	case "address":
-		x.Address = codec.Int[int64](d)
-	case "size":
-		x.Size = codec.Int[int64](d)
-	case "prefetch":
-		x.Prefetch = codec.Ptr(d, x.Prefetch, codec.DecodeBool[bool])
-	case "mem_type_64":
-		x.MemType64 = codec.Ptr(d, x.MemType64, codec.DecodeBool[bool])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *PCIMemoryRegion) decode(d *codec.Decoder) {
-	d.Object("PCIMemoryRegion", x.member)
+	for ok := d.Object("PCIMemoryRegion"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "bar":
+			x.Bar = codec.Int[int64](d)
+		case "type":
+			x.Type = d.String()
+		case "address":
+			x.Address = codec.Int[int64](d)
+		case "size":
+			x.Size = codec.Int[int64](d)
+		case "prefetch":
+			x.Prefetch = codec.Ptr(d, x.Prefetch, codec.DecodeBool[bool])
+		case "mem_type_64":
+			x.MemType64 = codec.Ptr(d, x.MemType64, codec.DecodeBool[bool])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // PCIBusInfo is what a PCI bridge leads to.
@@ -93,28 +87,25 @@ type PCIBusInfo struct {
 	PrefetchableRange PCIMemoryRange `json:"prefetchable_range"`
 }
 
-func (x *PCIBusInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "number":
-		x.Number = codec.Int[int64](d)
-	case "secondary":
-		x.Secondary = codec.Int[int64](d)
-	case "subordinate":
-		x.Subordinate = codec.Int[int64](d)
-	case "io_range":
-		x.IORange.decode(d)
-	case "memory_range":
-		x.MemoryRange.decode(d)
-	case "prefetchable_range":
-		x.PrefetchableRange.decode(d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *PCIBusInfo) decode(d *codec.Decoder) {
-	d.Object("PCIBusInfo", x.member)
+	for ok := d.Object("PCIBusInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "number":
+			x.Number = codec.Int[int64](d)
+		case "secondary":
+			x.Secondary = codec.Int[int64](d)
+		case "subordinate":
+			x.Subordinate = codec.Int[int64](d)
+		case "io_range":
+			x.IORange.decode(d)
+		case "memory_range":
+			x.MemoryRange.decode(d)
+		case "prefetchable_range":
+			x.PrefetchableRange.decode(d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // PCIBridgeInfo is a PCI bridge.
@@ -127,20 +118,17 @@ type PCIBridgeInfo struct {
 	Devices []PCIDeviceInfo `json:"devices,omitzero"`
 }
 
-func (x *PCIBridgeInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "bus":
-		x.Bus.decode(d)
-	case "devices":
-		x.Devices = codec.List(d, (*PCIDeviceInfo).decode)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *PCIBridgeInfo) decode(d *codec.Decoder) {
-	d.Object("PCIBridgeInfo", x.member)
+	for ok := d.Object("PCIBridgeInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "bus":
+			x.Bus.decode(d)
+		case "devices":
+			x.Devices = codec.List(d, (*PCIDeviceInfo).decode)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // PCIDeviceClass is the class of a PCI device.
@@ -153,20 +141,17 @@ type PCIDeviceClass struct {
 	Class int64 `json:"class"`
 }
 
-func (x *PCIDeviceClass) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "desc":
-		x.Desc = codec.Ptr(d, x.Desc, codec.DecodeString[string])
-	case "class":
-		x.Class = codec.Int[int64](d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *PCIDeviceClass) decode(d *codec.Decoder) {
-	d.Object("PCIDeviceClass", x.member)
+	for ok := d.Object("PCIDeviceClass"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "desc":
+			x.Desc = codec.Ptr(d, x.Desc, codec.DecodeString[string])
+		case "class":
+			x.Class = codec.Int[int64](d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // PCIDeviceID names the model of a PCI device.
@@ -183,24 +168,21 @@ type PCIDeviceID struct {
 	SubsystemVendor *int64 `json:"subsystem-vendor,omitzero"`
 }
 
-func (x *PCIDeviceID) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "device":
-		x.Device = codec.Int[int64](d)
-	case "vendor":
-		x.Vendor = codec.Int[int64](d)
-	case "subsystem":
-		x.Subsystem = codec.Ptr(d, x.Subsystem, codec.DecodeInt[int64])
-	case "subsystem-vendor":
-		x.SubsystemVendor = codec.Ptr(d, x.SubsystemVendor, codec.DecodeInt[int64])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *PCIDeviceID) decode(d *codec.Decoder) {
-	d.Object("PCIDeviceID", x.member)
+	for ok := d.Object("PCIDeviceID"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "device":
+			x.Device = codec.Int[int64](d)
+		case "vendor":
+			x.Vendor = codec.Int[int64](d)
+		case "subsystem":
+			x.Subsystem = codec.Ptr(d, x.Subsystem, codec.DecodeInt[int64])
+		case "subsystem-vendor":
+			x.SubsystemVendor = codec.Ptr(d, x.SubsystemVendor, codec.DecodeInt[int64])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // PCIDeviceInfo is a PCI device of the machine, as the guest finds it.
@@ -229,36 +211,33 @@ type PCIDeviceInfo struct {
 	Regions []PCIMemoryRegion `json:"regions"`
 }
 
-func (x *PCIDeviceInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "bus":
-		x.Bus = codec.Int[int64](d)
-	case "slot":
-		x.Slot = codec.Int[int64](d)
-	case "function":
-		x.Function = codec.Int[int64](d)
-	case "class_info":
-		x.ClassInfo.decode(d)
-	case "id":
-		x.ID.decode(d)
-	case "irq":
-		x.IRQ = codec.Ptr(d, x.IRQ, codec.DecodeInt[int64])
-	case "irq_pin":
-		x.IRQPin = codec.Int[int64](d)
-	case "qdev_id":
-		x.QdevID = d.String()
-	case "pci_bridge":
-		x.PCIBridge = codec.Ptr(d, x.PCIBridge, (*PCIBridgeInfo).decode)
-	case "regions":
-		x.Regions = codec.List(d, (*PCIMemoryRegion).decode)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *PCIDeviceInfo) decode(d *codec.Decoder) {
-	d.Object("PCIDeviceInfo", x.member)
+	for ok := d.Object("PCIDeviceInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "bus":
+			x.Bus = codec.Int[int64](d)
+		case "slot":
+			x.Slot = codec.Int[int64](d)
+		case "function":
+			x.Function = codec.Int[int64](d)
+		case "class_info":
+			x.ClassInfo.decode(d)
+		case "id":
+			x.ID.decode(d)
+		case "irq":
+			x.IRQ = codec.Ptr(d, x.IRQ, codec.DecodeInt[int64])
+		case "irq_pin":
+			x.IRQPin = codec.Int[int64](d)
+		case "qdev_id":
+			x.QdevID = d.String()
+		case "pci_bridge":
+			x.PCIBridge = codec.Ptr(d, x.PCIBridge, (*PCIBridgeInfo).decode)
+		case "regions":
+			x.Regions = codec.List(d, (*PCIMemoryRegion).decode)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // PCIInfo is a PCI bus that no other leads to.
@@ -271,20 +250,17 @@ type PCIInfo struct {
 	Devices []PCIDeviceInfo `json:"devices"`
 }
 
-func (x *PCIInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "bus":
-		x.Bus = codec.Int[int64](d)
-	case "devices":
-		x.Devices = codec.List(d, (*PCIDeviceInfo).decode)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *PCIInfo) decode(d *codec.Decoder) {
-	d.Object("PCIInfo", x.member)
+	for ok := d.Object("PCIInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "bus":
+			x.Bus = codec.Int[int64](d)
+		case "devices":
+			x.Devices = codec.List(d, (*PCIDeviceInfo).decode)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QueryPCI returns the PCI buses of the machine with all devices. Numbers of

@@ -47,22 +47,19 @@ type DeviceAddArgs struct {
 	Props map[string]any `json:"-"`
 }
 
-func (x *DeviceAddArgs) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "driver":
-		x.Driver = d.String()
-	case "bus":
-		x.Bus = codec.Ptr(d, x.Bus, codec.DecodeString[string])
-	case "id":
-		x.ID = codec.Ptr(d, x.ID, codec.DecodeString[string])
-	default:
-		d.Prop(&x.Props)
-	}
-	return true
-}
-
 func (x *DeviceAddArgs) decode(d *codec.Decoder) {
-	d.Object("DeviceAddArgs", x.member)
+	for ok := d.Object("DeviceAddArgs"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "driver":
+			x.Driver = d.String()
+		case "bus":
+			x.Bus = codec.Ptr(d, x.Bus, codec.DecodeString[string])
+		case "id":
+			x.ID = codec.Ptr(d, x.ID, codec.DecodeString[string])
+		default:
+			d.Prop(&x.Props)
+		}
+	}
 }
 
 func (x *DeviceAddArgs) encodeMembers(e *codec.Encoder) {
@@ -170,20 +167,17 @@ type DeviceDeletedEvent struct {
 	Path string `json:"path"`
 }
 
-func (x *DeviceDeletedEvent) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "device":
-		x.Device = codec.Ptr(d, x.Device, codec.DecodeString[string])
-	case "path":
-		x.Path = d.String()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *DeviceDeletedEvent) decode(d *codec.Decoder) {
-	d.Object("DeviceDeletedEvent", x.member)
+	for ok := d.Object("DeviceDeletedEvent"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "device":
+			x.Device = codec.Ptr(d, x.Device, codec.DecodeString[string])
+		case "path":
+			x.Path = d.String()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // EventName returns DEVICE_DELETED.
@@ -217,20 +211,17 @@ type DeviceUnplugGuestErrorEvent struct {
 	Path string `json:"path"`
 }
 
-func (x *DeviceUnplugGuestErrorEvent) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "device":
-		x.Device = codec.Ptr(d, x.Device, codec.DecodeString[string])
-	case "path":
-		x.Path = d.String()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *DeviceUnplugGuestErrorEvent) decode(d *codec.Decoder) {
-	d.Object("DeviceUnplugGuestErrorEvent", x.member)
+	for ok := d.Object("DeviceUnplugGuestErrorEvent"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "device":
+			x.Device = codec.Ptr(d, x.Device, codec.DecodeString[string])
+		case "path":
+			x.Path = d.String()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // EventName returns DEVICE_UNPLUG_GUEST_ERROR.

@@ -25,24 +25,21 @@ type ObjectPropertyInfo struct {
 	DefaultValue json.RawMessage `json:"default-value,omitzero"`
 }
 
-func (x *ObjectPropertyInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "name":
-		x.Name = d.String()
-	case "type":
-		x.Type = d.String()
-	case "description":
-		x.Description = codec.Ptr(d, x.Description, codec.DecodeString[string])
-	case "default-value":
-		x.DefaultValue = d.Raw()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *ObjectPropertyInfo) decode(d *codec.Decoder) {
-	d.Object("ObjectPropertyInfo", x.member)
+	for ok := d.Object("ObjectPropertyInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "name":
+			x.Name = d.String()
+		case "type":
+			x.Type = d.String()
+		case "description":
+			x.Description = codec.Ptr(d, x.Description, codec.DecodeString[string])
+		case "default-value":
+			x.DefaultValue = d.Raw()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // String is x as JSON, without secrets.
@@ -74,22 +71,19 @@ type ObjectPropertyValue struct {
 	Value json.RawMessage `json:"value,omitzero"`
 }
 
-func (x *ObjectPropertyValue) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "name":
-		x.Name = d.String()
-	case "type":
-		x.Type = d.String()
-	case "value":
-		x.Value = d.Raw()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *ObjectPropertyValue) decode(d *codec.Decoder) {
-	d.Object("ObjectPropertyValue", x.member)
+	for ok := d.Object("ObjectPropertyValue"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "name":
+			x.Name = d.String()
+		case "type":
+			x.Type = d.String()
+		case "value":
+			x.Value = d.Raw()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // String is x as JSON, without secrets.
@@ -117,18 +111,15 @@ type ObjectPropertiesValues struct {
 	Properties []ObjectPropertyValue `json:"properties"`
 }
 
-func (x *ObjectPropertiesValues) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "properties":
-		x.Properties = codec.List(d, (*ObjectPropertyValue).decode)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *ObjectPropertiesValues) decode(d *codec.Decoder) {
-	d.Object("ObjectPropertiesValues", x.member)
+	for ok := d.Object("ObjectPropertiesValues"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "properties":
+			x.Properties = codec.List(d, (*ObjectPropertyValue).decode)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // String is x as JSON, without secrets.
@@ -259,22 +250,19 @@ type ObjectTypeInfo struct {
 	Parent *string `json:"parent,omitzero"`
 }
 
-func (x *ObjectTypeInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "name":
-		x.Name = d.String()
-	case "abstract":
-		x.Abstract = codec.Ptr(d, x.Abstract, codec.DecodeBool[bool])
-	case "parent":
-		x.Parent = codec.Ptr(d, x.Parent, codec.DecodeString[string])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *ObjectTypeInfo) decode(d *codec.Decoder) {
-	d.Object("ObjectTypeInfo", x.member)
+	for ok := d.Object("ObjectTypeInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "name":
+			x.Name = d.String()
+		case "abstract":
+			x.Abstract = codec.Ptr(d, x.Abstract, codec.DecodeBool[bool])
+		case "parent":
+			x.Parent = codec.Ptr(d, x.Parent, codec.DecodeString[string])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QOMListTypesArgs are the arguments of [Client.QOMListTypes].

@@ -48,22 +48,19 @@ type ReplayInfo struct {
 	Icount int64 `json:"icount"`
 }
 
-func (x *ReplayInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "mode":
-		x.Mode = ReplayMode(d.String())
-	case "filename":
-		x.Filename = codec.Ptr(d, x.Filename, codec.DecodeString[string])
-	case "icount":
-		x.Icount = codec.Int[int64](d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *ReplayInfo) decode(d *codec.Decoder) {
-	d.Object("ReplayInfo", x.member)
+	for ok := d.Object("ReplayInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "mode":
+			x.Mode = ReplayMode(d.String())
+		case "filename":
+			x.Filename = codec.Ptr(d, x.Filename, codec.DecodeString[string])
+		case "icount":
+			x.Icount = codec.Int[int64](d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // String is x as JSON, without secrets.

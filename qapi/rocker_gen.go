@@ -19,22 +19,19 @@ type RockerSwitch struct {
 	Ports uint32 `json:"ports"`
 }
 
-func (x *RockerSwitch) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "name":
-		x.Name = d.String()
-	case "id":
-		x.ID = codec.Uint[uint64](d)
-	case "ports":
-		x.Ports = codec.Uint[uint32](d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *RockerSwitch) decode(d *codec.Decoder) {
-	d.Object("RockerSwitch", x.member)
+	for ok := d.Object("RockerSwitch"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "name":
+			x.Name = d.String()
+		case "id":
+			x.ID = codec.Uint[uint64](d)
+		case "ports":
+			x.Ports = codec.Uint[uint32](d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QueryRockerArgs are the arguments of [Client.QueryRocker].
@@ -119,28 +116,25 @@ type RockerPort struct {
 	Autoneg RockerPortAutoneg `json:"autoneg"`
 }
 
-func (x *RockerPort) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "name":
-		x.Name = d.String()
-	case "enabled":
-		x.Enabled = d.Bool()
-	case "link-up":
-		x.LinkUp = d.Bool()
-	case "speed":
-		x.Speed = codec.Uint[uint32](d)
-	case "duplex":
-		x.Duplex = RockerPortDuplex(d.String())
-	case "autoneg":
-		x.Autoneg = RockerPortAutoneg(d.String())
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *RockerPort) decode(d *codec.Decoder) {
-	d.Object("RockerPort", x.member)
+	for ok := d.Object("RockerPort"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "name":
+			x.Name = d.String()
+		case "enabled":
+			x.Enabled = d.Bool()
+		case "link-up":
+			x.LinkUp = d.Bool()
+		case "speed":
+			x.Speed = codec.Uint[uint32](d)
+		case "duplex":
+			x.Duplex = RockerPortDuplex(d.String())
+		case "autoneg":
+			x.Autoneg = RockerPortAutoneg(d.String())
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QueryRockerPortsArgs are the arguments of [Client.QueryRockerPorts].
@@ -190,38 +184,35 @@ type RockerOfDpaFlowKey struct {
 	IPDst *string `json:"ip-dst,omitzero"`
 }
 
-func (x *RockerOfDpaFlowKey) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "priority":
-		x.Priority = codec.Uint[uint32](d)
-	case "tbl-id":
-		x.TblID = codec.Uint[uint32](d)
-	case "in-pport":
-		x.InPport = codec.Ptr(d, x.InPport, codec.DecodeUint[uint32])
-	case "tunnel-id":
-		x.TunnelID = codec.Ptr(d, x.TunnelID, codec.DecodeUint[uint32])
-	case "vlan-id":
-		x.VLANID = codec.Ptr(d, x.VLANID, codec.DecodeUint[uint16])
-	case "eth-type":
-		x.EthType = codec.Ptr(d, x.EthType, codec.DecodeUint[uint16])
-	case "eth-src":
-		x.EthSrc = codec.Ptr(d, x.EthSrc, codec.DecodeString[string])
-	case "eth-dst":
-		x.EthDst = codec.Ptr(d, x.EthDst, codec.DecodeString[string])
-	case "ip-proto":
-		x.IPProto = codec.Ptr(d, x.IPProto, codec.DecodeUint[uint8])
-	case "ip-tos":
-		x.IPTos = codec.Ptr(d, x.IPTos, codec.DecodeUint[uint8])
-	case "ip-dst":
-		x.IPDst = codec.Ptr(d, x.IPDst, codec.DecodeString[string])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *RockerOfDpaFlowKey) decode(d *codec.Decoder) {
-	d.Object("RockerOfDpaFlowKey", x.member)
+	for ok := d.Object("RockerOfDpaFlowKey"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "priority":
+			x.Priority = codec.Uint[uint32](d)
+		case "tbl-id":
+			x.TblID = codec.Uint[uint32](d)
+		case "in-pport":
+			x.InPport = codec.Ptr(d, x.InPport, codec.DecodeUint[uint32])
+		case "tunnel-id":
+			x.TunnelID = codec.Ptr(d, x.TunnelID, codec.DecodeUint[uint32])
+		case "vlan-id":
+			x.VLANID = codec.Ptr(d, x.VLANID, codec.DecodeUint[uint16])
+		case "eth-type":
+			x.EthType = codec.Ptr(d, x.EthType, codec.DecodeUint[uint16])
+		case "eth-src":
+			x.EthSrc = codec.Ptr(d, x.EthSrc, codec.DecodeString[string])
+		case "eth-dst":
+			x.EthDst = codec.Ptr(d, x.EthDst, codec.DecodeString[string])
+		case "ip-proto":
+			x.IPProto = codec.Ptr(d, x.IPProto, codec.DecodeUint[uint8])
+		case "ip-tos":
+			x.IPTos = codec.Ptr(d, x.IPTos, codec.DecodeUint[uint8])
+		case "ip-dst":
+			x.IPDst = codec.Ptr(d, x.IPDst, codec.DecodeString[string])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // RockerOfDpaFlowMask says which bits of a flow's key count.
@@ -244,30 +235,27 @@ type RockerOfDpaFlowMask struct {
 	IPTos *uint8 `json:"ip-tos,omitzero"`
 }
 
-func (x *RockerOfDpaFlowMask) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "in-pport":
-		x.InPport = codec.Ptr(d, x.InPport, codec.DecodeUint[uint32])
-	case "tunnel-id":
-		x.TunnelID = codec.Ptr(d, x.TunnelID, codec.DecodeUint[uint32])
-	case "vlan-id":
-		x.VLANID = codec.Ptr(d, x.VLANID, codec.DecodeUint[uint16])
-	case "eth-src":
-		x.EthSrc = codec.Ptr(d, x.EthSrc, codec.DecodeString[string])
-	case "eth-dst":
-		x.EthDst = codec.Ptr(d, x.EthDst, codec.DecodeString[string])
-	case "ip-proto":
-		x.IPProto = codec.Ptr(d, x.IPProto, codec.DecodeUint[uint8])
-	case "ip-tos":
-		x.IPTos = codec.Ptr(d, x.IPTos, codec.DecodeUint[uint8])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *RockerOfDpaFlowMask) decode(d *codec.Decoder) {
-	d.Object("RockerOfDpaFlowMask", x.member)
+	for ok := d.Object("RockerOfDpaFlowMask"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "in-pport":
+			x.InPport = codec.Ptr(d, x.InPport, codec.DecodeUint[uint32])
+		case "tunnel-id":
+			x.TunnelID = codec.Ptr(d, x.TunnelID, codec.DecodeUint[uint32])
+		case "vlan-id":
+			x.VLANID = codec.Ptr(d, x.VLANID, codec.DecodeUint[uint16])
+		case "eth-src":
+			x.EthSrc = codec.Ptr(d, x.EthSrc, codec.DecodeString[string])
+		case "eth-dst":
+			x.EthDst = codec.Ptr(d, x.EthDst, codec.DecodeString[string])
+		case "ip-proto":
+			x.IPProto = codec.Ptr(d, x.IPProto, codec.DecodeUint[uint8])
+		case "ip-tos":
+			x.IPTos = codec.Ptr(d, x.IPTos, codec.DecodeUint[uint8])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // RockerOfDpaFlowAction is what happens to a packet that a flow applies to.
@@ -288,28 +276,25 @@ type RockerOfDpaFlowAction struct {
 	OutPport *uint32 `json:"out-pport,omitzero"`
 }
 
-func (x *RockerOfDpaFlowAction) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "goto-tbl":
-		x.GotoTbl = codec.Ptr(d, x.GotoTbl, codec.DecodeUint[uint32])
-	case "group-id":
-		x.GroupID = codec.Ptr(d, x.GroupID, codec.DecodeUint[uint32])
-	case "tunnel-lport":
-		x.TunnelLport = codec.Ptr(d, x.TunnelLport, codec.DecodeUint[uint32])
-	case "vlan-id":
-		x.VLANID = codec.Ptr(d, x.VLANID, codec.DecodeUint[uint16])
-	case "new-vlan-id":
-		x.NewVLANID = codec.Ptr(d, x.NewVLANID, codec.DecodeUint[uint16])
-	case "out-pport":
-		x.OutPport = codec.Ptr(d, x.OutPport, codec.DecodeUint[uint32])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *RockerOfDpaFlowAction) decode(d *codec.Decoder) {
-	d.Object("RockerOfDpaFlowAction", x.member)
+	for ok := d.Object("RockerOfDpaFlowAction"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "goto-tbl":
+			x.GotoTbl = codec.Ptr(d, x.GotoTbl, codec.DecodeUint[uint32])
+		case "group-id":
+			x.GroupID = codec.Ptr(d, x.GroupID, codec.DecodeUint[uint32])
+		case "tunnel-lport":
+			x.TunnelLport = codec.Ptr(d, x.TunnelLport, codec.DecodeUint[uint32])
+		case "vlan-id":
+			x.VLANID = codec.Ptr(d, x.VLANID, codec.DecodeUint[uint16])
+		case "new-vlan-id":
+			x.NewVLANID = codec.Ptr(d, x.NewVLANID, codec.DecodeUint[uint16])
+		case "out-pport":
+			x.OutPport = codec.Ptr(d, x.OutPport, codec.DecodeUint[uint32])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // RockerOfDpaFlow is a row of a Rocker switch's flow tables.
@@ -328,26 +313,23 @@ type RockerOfDpaFlow struct {
 	Action RockerOfDpaFlowAction `json:"action"`
 }
 
-func (x *RockerOfDpaFlow) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "cookie":
-		x.Cookie = codec.Uint[uint64](d)
-	case "hits":
-		x.Hits = codec.Uint[uint64](d)
-	case "key":
-		x.Key.decode(d)
-	case "mask":
-		x.Mask.decode(d)
-	case "action":
-		x.Action.decode(d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *RockerOfDpaFlow) decode(d *codec.Decoder) {
-	d.Object("RockerOfDpaFlow", x.member)
+	for ok := d.Object("RockerOfDpaFlow"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "cookie":
+			x.Cookie = codec.Uint[uint64](d)
+		case "hits":
+			x.Hits = codec.Uint[uint64](d)
+		case "key":
+			x.Key.decode(d)
+		case "mask":
+			x.Mask.decode(d)
+		case "action":
+			x.Action.decode(d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QueryRockerOfDpaFlowsArgs are the arguments of [Client.QueryRockerOfDpaFlows].
@@ -392,42 +374,39 @@ type RockerOfDpaGroup struct {
 	TTLCheck  *uint8   `json:"ttl-check,omitzero"`
 }
 
-func (x *RockerOfDpaGroup) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "id":
-		x.ID = codec.Uint[uint32](d)
-	case "type":
-		x.Type = codec.Uint[uint8](d)
-	case "vlan-id":
-		x.VLANID = codec.Ptr(d, x.VLANID, codec.DecodeUint[uint16])
-	case "pport":
-		x.Pport = codec.Ptr(d, x.Pport, codec.DecodeUint[uint32])
-	case "index":
-		x.Index = codec.Ptr(d, x.Index, codec.DecodeUint[uint32])
-	case "out-pport":
-		x.OutPport = codec.Ptr(d, x.OutPport, codec.DecodeUint[uint32])
-	case "group-id":
-		x.GroupID = codec.Ptr(d, x.GroupID, codec.DecodeUint[uint32])
-	case "set-vlan-id":
-		x.SetVLANID = codec.Ptr(d, x.SetVLANID, codec.DecodeUint[uint16])
-	case "pop-vlan":
-		x.PopVLAN = codec.Ptr(d, x.PopVLAN, codec.DecodeUint[uint8])
-	case "group-ids":
-		x.GroupIDs = codec.List(d, codec.DecodeUint[uint32])
-	case "set-eth-src":
-		x.SetEthSrc = codec.Ptr(d, x.SetEthSrc, codec.DecodeString[string])
-	case "set-eth-dst":
-		x.SetEthDst = codec.Ptr(d, x.SetEthDst, codec.DecodeString[string])
-	case "ttl-check":
-		x.TTLCheck = codec.Ptr(d, x.TTLCheck, codec.DecodeUint[uint8])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *RockerOfDpaGroup) decode(d *codec.Decoder) {
-	d.Object("RockerOfDpaGroup", x.member)
+	for ok := d.Object("RockerOfDpaGroup"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "id":
+			x.ID = codec.Uint[uint32](d)
+		case "type":
+			x.Type = codec.Uint[uint8](d)
+		case "vlan-id":
+			x.VLANID = codec.Ptr(d, x.VLANID, codec.DecodeUint[uint16])
+		case "pport":
+			x.Pport = codec.Ptr(d, x.Pport, codec.DecodeUint[uint32])
+		case "index":
+			x.Index = codec.Ptr(d, x.Index, codec.DecodeUint[uint32])
+		case "out-pport":
+			x.OutPport = codec.Ptr(d, x.OutPport, codec.DecodeUint[uint32])
+		case "group-id":
+			x.GroupID = codec.Ptr(d, x.GroupID, codec.DecodeUint[uint32])
+		case "set-vlan-id":
+			x.SetVLANID = codec.Ptr(d, x.SetVLANID, codec.DecodeUint[uint16])
+		case "pop-vlan":
+			x.PopVLAN = codec.Ptr(d, x.PopVLAN, codec.DecodeUint[uint8])
+		case "group-ids":
+			x.GroupIDs = codec.List(d, codec.DecodeUint[uint32])
+		case "set-eth-src":
+			x.SetEthSrc = codec.Ptr(d, x.SetEthSrc, codec.DecodeString[string])
+		case "set-eth-dst":
+			x.SetEthDst = codec.Ptr(d, x.SetEthDst, codec.DecodeString[string])
+		case "ttl-check":
+			x.TTLCheck = codec.Ptr(d, x.TTLCheck, codec.DecodeUint[uint8])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QueryRockerOfDpaGroupsArgs are the arguments of [Client.QueryRockerOfDpaGroups].

@@ -52,20 +52,17 @@ type InetSocketAddressBase struct {
 	Port string `json:"port"`
 }
 
-func (x *InetSocketAddressBase) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "host":
-		x.Host = d.String()
-	case "port":
-		x.Port = d.String()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *InetSocketAddressBase) decode(d *codec.Decoder) {
-	d.Object("InetSocketAddressBase", x.member)
+	for ok := d.Object("InetSocketAddressBase"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "host":
+			x.Host = d.String()
+		case "port":
+			x.Port = d.String()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // InetSocketAddress is the address of a TCP or UDP socket.
@@ -134,7 +131,11 @@ func (x *InetSocketAddress) member(d *codec.Decoder) bool {
 }
 
 func (x *InetSocketAddress) decode(d *codec.Decoder) {
-	d.Object("InetSocketAddress", x.member)
+	for ok := d.Object("InetSocketAddress"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *InetSocketAddress) encodeMembers(e *codec.Encoder) {
@@ -200,7 +201,11 @@ func (x *UnixSocketAddress) member(d *codec.Decoder) bool {
 }
 
 func (x *UnixSocketAddress) decode(d *codec.Decoder) {
-	d.Object("UnixSocketAddress", x.member)
+	for ok := d.Object("UnixSocketAddress"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *UnixSocketAddress) encodeMembers(e *codec.Encoder) {
@@ -236,7 +241,11 @@ func (x *VsockSocketAddress) member(d *codec.Decoder) bool {
 }
 
 func (x *VsockSocketAddress) decode(d *codec.Decoder) {
-	d.Object("VsockSocketAddress", x.member)
+	for ok := d.Object("VsockSocketAddress"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *VsockSocketAddress) encodeMembers(e *codec.Encoder) {
@@ -264,7 +273,11 @@ func (x *FDSocketAddress) member(d *codec.Decoder) bool {
 }
 
 func (x *FDSocketAddress) decode(d *codec.Decoder) {
-	d.Object("FDSocketAddress", x.member)
+	for ok := d.Object("FDSocketAddress"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *FDSocketAddress) encodeMembers(e *codec.Encoder) {

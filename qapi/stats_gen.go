@@ -345,20 +345,17 @@ type Stats struct {
 	Value StatsValue `json:"value"`
 }
 
-func (x *Stats) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "name":
-		x.Name = d.String()
-	case "value":
-		decodeStatsValue(&x.Value, d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *Stats) decode(d *codec.Decoder) {
-	d.Object("Stats", x.member)
+	for ok := d.Object("Stats"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "name":
+			x.Name = d.String()
+		case "value":
+			decodeStatsValue(&x.Value, d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 func (x *Stats) encodeMembers(e *codec.Encoder) {
@@ -415,22 +412,19 @@ type StatsResult struct {
 	Stats []Stats `json:"stats"`
 }
 
-func (x *StatsResult) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "provider":
-		x.Provider = StatsProvider(d.String())
-	case "qom-path":
-		x.QOMPath = codec.Ptr(d, x.QOMPath, codec.DecodeString[string])
-	case "stats":
-		x.Stats = codec.List(d, (*Stats).decode)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *StatsResult) decode(d *codec.Decoder) {
-	d.Object("StatsResult", x.member)
+	for ok := d.Object("StatsResult"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "provider":
+			x.Provider = StatsProvider(d.String())
+		case "qom-path":
+			x.QOMPath = codec.Ptr(d, x.QOMPath, codec.DecodeString[string])
+		case "stats":
+			x.Stats = codec.List(d, (*Stats).decode)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // String is x as JSON, without secrets.
@@ -487,28 +481,25 @@ type StatsSchemaValue struct {
 	BucketSize *uint32 `json:"bucket-size,omitzero"`
 }
 
-func (x *StatsSchemaValue) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "name":
-		x.Name = d.String()
-	case "type":
-		x.Type = StatsType(d.String())
-	case "unit":
-		x.Unit = codec.Ptr(d, x.Unit, codec.DecodeString[StatsUnit])
-	case "base":
-		x.Base = codec.Ptr(d, x.Base, codec.DecodeInt[int8])
-	case "exponent":
-		x.Exponent = codec.Int[int16](d)
-	case "bucket-size":
-		x.BucketSize = codec.Ptr(d, x.BucketSize, codec.DecodeUint[uint32])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *StatsSchemaValue) decode(d *codec.Decoder) {
-	d.Object("StatsSchemaValue", x.member)
+	for ok := d.Object("StatsSchemaValue"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "name":
+			x.Name = d.String()
+		case "type":
+			x.Type = StatsType(d.String())
+		case "unit":
+			x.Unit = codec.Ptr(d, x.Unit, codec.DecodeString[StatsUnit])
+		case "base":
+			x.Base = codec.Ptr(d, x.Base, codec.DecodeInt[int8])
+		case "exponent":
+			x.Exponent = codec.Int[int16](d)
+		case "bucket-size":
+			x.BucketSize = codec.Ptr(d, x.BucketSize, codec.DecodeUint[uint32])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // StatsSchema describes the statistics of a provider about a target.
@@ -525,22 +516,19 @@ type StatsSchema struct {
 	Stats []StatsSchemaValue `json:"stats"`
 }
 
-func (x *StatsSchema) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "provider":
-		x.Provider = StatsProvider(d.String())
-	case "target":
-		x.Target = StatsTarget(d.String())
-	case "stats":
-		x.Stats = codec.List(d, (*StatsSchemaValue).decode)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *StatsSchema) decode(d *codec.Decoder) {
-	d.Object("StatsSchema", x.member)
+	for ok := d.Object("StatsSchema"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "provider":
+			x.Provider = StatsProvider(d.String())
+		case "target":
+			x.Target = StatsTarget(d.String())
+		case "stats":
+			x.Stats = codec.List(d, (*StatsSchemaValue).decode)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // String is x as JSON, without secrets.

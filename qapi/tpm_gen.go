@@ -104,20 +104,17 @@ type TPMTypeOptionsPassthrough struct {
 	CancelPath *string `json:"cancel-path,omitzero"`
 }
 
-func (x *TPMTypeOptionsPassthrough) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "path":
-		x.Path = codec.Ptr(d, x.Path, codec.DecodeString[string])
-	case "cancel-path":
-		x.CancelPath = codec.Ptr(d, x.CancelPath, codec.DecodeString[string])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *TPMTypeOptionsPassthrough) decode(d *codec.Decoder) {
-	d.Object("TPMTypeOptionsPassthrough", x.member)
+	for ok := d.Object("TPMTypeOptionsPassthrough"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "path":
+			x.Path = codec.Ptr(d, x.Path, codec.DecodeString[string])
+		case "cancel-path":
+			x.CancelPath = codec.Ptr(d, x.CancelPath, codec.DecodeString[string])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // TPMType returns [TPMTypePassthrough].
@@ -143,18 +140,15 @@ type TPMTypeOptionsEmulator struct {
 	Chardev string `json:"chardev"`
 }
 
-func (x *TPMTypeOptionsEmulator) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "chardev":
-		x.Chardev = d.String()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *TPMTypeOptionsEmulator) decode(d *codec.Decoder) {
-	d.Object("TPMTypeOptionsEmulator", x.member)
+	for ok := d.Object("TPMTypeOptionsEmulator"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "chardev":
+			x.Chardev = d.String()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // TPMType returns [TPMTypeEmulator].
@@ -264,22 +258,19 @@ type TPMInfo struct {
 	Options TPMTypeOptions `json:"options"`
 }
 
-func (x *TPMInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "id":
-		x.ID = d.String()
-	case "model":
-		x.Model = TPMModel(d.String())
-	case "options":
-		x.Options.decode(d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *TPMInfo) decode(d *codec.Decoder) {
-	d.Object("TPMInfo", x.member)
+	for ok := d.Object("TPMInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "id":
+			x.ID = d.String()
+		case "model":
+			x.Model = TPMModel(d.String())
+		case "options":
+			x.Options.decode(d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QueryTPM returns the VM's TPM; an empty list if it has none.

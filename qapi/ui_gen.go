@@ -458,22 +458,19 @@ type SpiceBasicInfo struct {
 	Family NetworkAddressFamily `json:"family"`
 }
 
-func (x *SpiceBasicInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "host":
-		x.Host = d.String()
-	case "port":
-		x.Port = d.String()
-	case "family":
-		x.Family = NetworkAddressFamily(d.String())
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *SpiceBasicInfo) decode(d *codec.Decoder) {
-	d.Object("SpiceBasicInfo", x.member)
+	for ok := d.Object("SpiceBasicInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "host":
+			x.Host = d.String()
+		case "port":
+			x.Port = d.String()
+		case "family":
+			x.Family = NetworkAddressFamily(d.String())
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // SpiceServerInfo is the server's end of a SPICE connection.
@@ -492,24 +489,21 @@ type SpiceServerInfo struct {
 	Auth *string `json:"auth,omitzero"`
 }
 
-func (x *SpiceServerInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "host":
-		x.Host = d.String()
-	case "port":
-		x.Port = d.String()
-	case "family":
-		x.Family = NetworkAddressFamily(d.String())
-	case "auth":
-		x.Auth = codec.Ptr(d, x.Auth, codec.DecodeString[string])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *SpiceServerInfo) decode(d *codec.Decoder) {
-	d.Object("SpiceServerInfo", x.member)
+	for ok := d.Object("SpiceServerInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "host":
+			x.Host = d.String()
+		case "port":
+			x.Port = d.String()
+		case "family":
+			x.Family = NetworkAddressFamily(d.String())
+		case "auth":
+			x.Auth = codec.Ptr(d, x.Auth, codec.DecodeString[string])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // SpiceChannel is a channel that a SPICE client has open.
@@ -534,30 +528,27 @@ type SpiceChannel struct {
 	TLS bool `json:"tls"`
 }
 
-func (x *SpiceChannel) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "host":
-		x.Host = d.String()
-	case "port":
-		x.Port = d.String()
-	case "family":
-		x.Family = NetworkAddressFamily(d.String())
-	case "connection-id":
-		x.ConnectionID = codec.Int[int64](d)
-	case "channel-type":
-		x.ChannelType = codec.Int[int64](d)
-	case "channel-id":
-		x.ChannelID = codec.Int[int64](d)
-	case "tls":
-		x.TLS = d.Bool()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *SpiceChannel) decode(d *codec.Decoder) {
-	d.Object("SpiceChannel", x.member)
+	for ok := d.Object("SpiceChannel"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "host":
+			x.Host = d.String()
+		case "port":
+			x.Port = d.String()
+		case "family":
+			x.Family = NetworkAddressFamily(d.String())
+		case "connection-id":
+			x.ConnectionID = codec.Int[int64](d)
+		case "channel-type":
+			x.ChannelType = codec.Int[int64](d)
+		case "channel-id":
+			x.ChannelID = codec.Int[int64](d)
+		case "tls":
+			x.TLS = d.Bool()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // SpiceQueryMouseMode says who moves the pointer under SPICE.
@@ -615,34 +606,31 @@ type SpiceInfo struct {
 	Channels []SpiceChannel `json:"channels,omitzero"`
 }
 
-func (x *SpiceInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "enabled":
-		x.Enabled = d.Bool()
-	case "migrated":
-		x.Migrated = d.Bool()
-	case "host":
-		x.Host = codec.Ptr(d, x.Host, codec.DecodeString[string])
-	case "port":
-		x.Port = codec.Ptr(d, x.Port, codec.DecodeInt[int64])
-	case "tls-port":
-		x.TLSPort = codec.Ptr(d, x.TLSPort, codec.DecodeInt[int64])
-	case "auth":
-		x.Auth = codec.Ptr(d, x.Auth, codec.DecodeString[string])
-	case "compiled-version":
-		x.CompiledVersion = codec.Ptr(d, x.CompiledVersion, codec.DecodeString[string])
-	case "mouse-mode":
-		x.MouseMode = SpiceQueryMouseMode(d.String())
-	case "channels":
-		x.Channels = codec.List(d, (*SpiceChannel).decode)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *SpiceInfo) decode(d *codec.Decoder) {
-	d.Object("SpiceInfo", x.member)
+	for ok := d.Object("SpiceInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "enabled":
+			x.Enabled = d.Bool()
+		case "migrated":
+			x.Migrated = d.Bool()
+		case "host":
+			x.Host = codec.Ptr(d, x.Host, codec.DecodeString[string])
+		case "port":
+			x.Port = codec.Ptr(d, x.Port, codec.DecodeInt[int64])
+		case "tls-port":
+			x.TLSPort = codec.Ptr(d, x.TLSPort, codec.DecodeInt[int64])
+		case "auth":
+			x.Auth = codec.Ptr(d, x.Auth, codec.DecodeString[string])
+		case "compiled-version":
+			x.CompiledVersion = codec.Ptr(d, x.CompiledVersion, codec.DecodeString[string])
+		case "mouse-mode":
+			x.MouseMode = SpiceQueryMouseMode(d.String())
+		case "channels":
+			x.Channels = codec.List(d, (*SpiceChannel).decode)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QuerySpice returns the state of the SPICE server and its clients' channels.
@@ -671,20 +659,17 @@ type SpiceConnectedEvent struct {
 	Client SpiceBasicInfo `json:"client"`
 }
 
-func (x *SpiceConnectedEvent) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "server":
-		x.Server.decode(d)
-	case "client":
-		x.Client.decode(d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *SpiceConnectedEvent) decode(d *codec.Decoder) {
-	d.Object("SpiceConnectedEvent", x.member)
+	for ok := d.Object("SpiceConnectedEvent"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "server":
+			x.Server.decode(d)
+		case "client":
+			x.Client.decode(d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // EventName returns SPICE_CONNECTED.
@@ -718,20 +703,17 @@ type SpiceInitializedEvent struct {
 	Client SpiceChannel `json:"client"`
 }
 
-func (x *SpiceInitializedEvent) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "server":
-		x.Server.decode(d)
-	case "client":
-		x.Client.decode(d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *SpiceInitializedEvent) decode(d *codec.Decoder) {
-	d.Object("SpiceInitializedEvent", x.member)
+	for ok := d.Object("SpiceInitializedEvent"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "server":
+			x.Server.decode(d)
+		case "client":
+			x.Client.decode(d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // EventName returns SPICE_INITIALIZED.
@@ -764,20 +746,17 @@ type SpiceDisconnectedEvent struct {
 	Client SpiceBasicInfo `json:"client"`
 }
 
-func (x *SpiceDisconnectedEvent) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "server":
-		x.Server.decode(d)
-	case "client":
-		x.Client.decode(d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *SpiceDisconnectedEvent) decode(d *codec.Decoder) {
-	d.Object("SpiceDisconnectedEvent", x.member)
+	for ok := d.Object("SpiceDisconnectedEvent"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "server":
+			x.Server.decode(d)
+		case "client":
+			x.Client.decode(d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // EventName returns SPICE_DISCONNECTED.
@@ -840,24 +819,21 @@ type VNCBasicInfo struct {
 	Websocket bool `json:"websocket"`
 }
 
-func (x *VNCBasicInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "host":
-		x.Host = d.String()
-	case "service":
-		x.Service = d.String()
-	case "family":
-		x.Family = NetworkAddressFamily(d.String())
-	case "websocket":
-		x.Websocket = d.Bool()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *VNCBasicInfo) decode(d *codec.Decoder) {
-	d.Object("VNCBasicInfo", x.member)
+	for ok := d.Object("VNCBasicInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "host":
+			x.Host = d.String()
+		case "service":
+			x.Service = d.String()
+		case "family":
+			x.Family = NetworkAddressFamily(d.String())
+		case "websocket":
+			x.Websocket = d.Bool()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // VNCServerInfo is the server's end of a VNC connection.
@@ -879,26 +855,23 @@ type VNCServerInfo struct {
 	Auth *string `json:"auth,omitzero"`
 }
 
-func (x *VNCServerInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "host":
-		x.Host = d.String()
-	case "service":
-		x.Service = d.String()
-	case "family":
-		x.Family = NetworkAddressFamily(d.String())
-	case "websocket":
-		x.Websocket = d.Bool()
-	case "auth":
-		x.Auth = codec.Ptr(d, x.Auth, codec.DecodeString[string])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *VNCServerInfo) decode(d *codec.Decoder) {
-	d.Object("VNCServerInfo", x.member)
+	for ok := d.Object("VNCServerInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "host":
+			x.Host = d.String()
+		case "service":
+			x.Service = d.String()
+		case "family":
+			x.Family = NetworkAddressFamily(d.String())
+		case "websocket":
+			x.Websocket = d.Bool()
+		case "auth":
+			x.Auth = codec.Ptr(d, x.Auth, codec.DecodeString[string])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // VNCClientInfo is a connected VNC client.
@@ -922,28 +895,25 @@ type VNCClientInfo struct {
 	SASLUsername *string `json:"sasl_username,omitzero"`
 }
 
-func (x *VNCClientInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "host":
-		x.Host = d.String()
-	case "service":
-		x.Service = d.String()
-	case "family":
-		x.Family = NetworkAddressFamily(d.String())
-	case "websocket":
-		x.Websocket = d.Bool()
-	case "x509_dname":
-		x.X509Dname = codec.Ptr(d, x.X509Dname, codec.DecodeString[string])
-	case "sasl_username":
-		x.SASLUsername = codec.Ptr(d, x.SASLUsername, codec.DecodeString[string])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *VNCClientInfo) decode(d *codec.Decoder) {
-	d.Object("VNCClientInfo", x.member)
+	for ok := d.Object("VNCClientInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "host":
+			x.Host = d.String()
+		case "service":
+			x.Service = d.String()
+		case "family":
+			x.Family = NetworkAddressFamily(d.String())
+		case "websocket":
+			x.Websocket = d.Bool()
+		case "x509_dname":
+			x.X509Dname = codec.Ptr(d, x.X509Dname, codec.DecodeString[string])
+		case "sasl_username":
+			x.SASLUsername = codec.Ptr(d, x.SASLUsername, codec.DecodeString[string])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // VNCInfo is the state of the first VNC server.
@@ -967,28 +937,25 @@ type VNCInfo struct {
 	Clients []VNCClientInfo `json:"clients,omitzero"`
 }
 
-func (x *VNCInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "enabled":
-		x.Enabled = d.Bool()
-	case "host":
-		x.Host = codec.Ptr(d, x.Host, codec.DecodeString[string])
-	case "family":
-		x.Family = codec.Ptr(d, x.Family, codec.DecodeString[NetworkAddressFamily])
-	case "service":
-		x.Service = codec.Ptr(d, x.Service, codec.DecodeString[string])
-	case "auth":
-		x.Auth = codec.Ptr(d, x.Auth, codec.DecodeString[string])
-	case "clients":
-		x.Clients = codec.List(d, (*VNCClientInfo).decode)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *VNCInfo) decode(d *codec.Decoder) {
-	d.Object("VNCInfo", x.member)
+	for ok := d.Object("VNCInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "enabled":
+			x.Enabled = d.Bool()
+		case "host":
+			x.Host = codec.Ptr(d, x.Host, codec.DecodeString[string])
+		case "family":
+			x.Family = codec.Ptr(d, x.Family, codec.DecodeString[NetworkAddressFamily])
+		case "service":
+			x.Service = codec.Ptr(d, x.Service, codec.DecodeString[string])
+		case "auth":
+			x.Auth = codec.Ptr(d, x.Auth, codec.DecodeString[string])
+		case "clients":
+			x.Clients = codec.List(d, (*VNCClientInfo).decode)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // VNCPrimaryAuth is a way of VNC to authenticate clients. QEMU uses none, vnc,
@@ -1108,28 +1075,25 @@ type VNCServerInfo2 struct {
 	Vencrypt *VNCVencryptSubAuth `json:"vencrypt,omitzero"`
 }
 
-func (x *VNCServerInfo2) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "host":
-		x.Host = d.String()
-	case "service":
-		x.Service = d.String()
-	case "family":
-		x.Family = NetworkAddressFamily(d.String())
-	case "websocket":
-		x.Websocket = d.Bool()
-	case "auth":
-		x.Auth = VNCPrimaryAuth(d.String())
-	case "vencrypt":
-		x.Vencrypt = codec.Ptr(d, x.Vencrypt, codec.DecodeString[VNCVencryptSubAuth])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *VNCServerInfo2) decode(d *codec.Decoder) {
-	d.Object("VNCServerInfo2", x.member)
+	for ok := d.Object("VNCServerInfo2"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "host":
+			x.Host = d.String()
+		case "service":
+			x.Service = d.String()
+		case "family":
+			x.Family = NetworkAddressFamily(d.String())
+		case "websocket":
+			x.Websocket = d.Bool()
+		case "auth":
+			x.Auth = VNCPrimaryAuth(d.String())
+		case "vencrypt":
+			x.Vencrypt = codec.Ptr(d, x.Vencrypt, codec.DecodeString[VNCVencryptSubAuth])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // VNCInfo2 is a VNC server.
@@ -1152,28 +1116,25 @@ type VNCInfo2 struct {
 	Display *string `json:"display,omitzero"`
 }
 
-func (x *VNCInfo2) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "id":
-		x.ID = d.String()
-	case "server":
-		x.Server = codec.List(d, (*VNCServerInfo2).decode)
-	case "clients":
-		x.Clients = codec.List(d, (*VNCClientInfo).decode)
-	case "auth":
-		x.Auth = VNCPrimaryAuth(d.String())
-	case "vencrypt":
-		x.Vencrypt = codec.Ptr(d, x.Vencrypt, codec.DecodeString[VNCVencryptSubAuth])
-	case "display":
-		x.Display = codec.Ptr(d, x.Display, codec.DecodeString[string])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *VNCInfo2) decode(d *codec.Decoder) {
-	d.Object("VNCInfo2", x.member)
+	for ok := d.Object("VNCInfo2"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "id":
+			x.ID = d.String()
+		case "server":
+			x.Server = codec.List(d, (*VNCServerInfo2).decode)
+		case "clients":
+			x.Clients = codec.List(d, (*VNCClientInfo).decode)
+		case "auth":
+			x.Auth = VNCPrimaryAuth(d.String())
+		case "vencrypt":
+			x.Vencrypt = codec.Ptr(d, x.Vencrypt, codec.DecodeString[VNCVencryptSubAuth])
+		case "display":
+			x.Display = codec.Ptr(d, x.Display, codec.DecodeString[string])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QueryVNC returns the state of the first VNC server and its clients.
@@ -1251,20 +1212,17 @@ type VNCConnectedEvent struct {
 	Client VNCBasicInfo `json:"client"`
 }
 
-func (x *VNCConnectedEvent) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "server":
-		x.Server.decode(d)
-	case "client":
-		x.Client.decode(d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *VNCConnectedEvent) decode(d *codec.Decoder) {
-	d.Object("VNCConnectedEvent", x.member)
+	for ok := d.Object("VNCConnectedEvent"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "server":
+			x.Server.decode(d)
+		case "client":
+			x.Client.decode(d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // EventName returns VNC_CONNECTED.
@@ -1298,20 +1256,17 @@ type VNCInitializedEvent struct {
 	Client VNCClientInfo `json:"client"`
 }
 
-func (x *VNCInitializedEvent) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "server":
-		x.Server.decode(d)
-	case "client":
-		x.Client.decode(d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *VNCInitializedEvent) decode(d *codec.Decoder) {
-	d.Object("VNCInitializedEvent", x.member)
+	for ok := d.Object("VNCInitializedEvent"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "server":
+			x.Server.decode(d)
+		case "client":
+			x.Client.decode(d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // EventName returns VNC_INITIALIZED.
@@ -1344,20 +1299,17 @@ type VNCDisconnectedEvent struct {
 	Client VNCClientInfo `json:"client"`
 }
 
-func (x *VNCDisconnectedEvent) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "server":
-		x.Server.decode(d)
-	case "client":
-		x.Client.decode(d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *VNCDisconnectedEvent) decode(d *codec.Decoder) {
-	d.Object("VNCDisconnectedEvent", x.member)
+	for ok := d.Object("VNCDisconnectedEvent"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "server":
+			x.Server.decode(d)
+		case "client":
+			x.Client.decode(d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // EventName returns VNC_DISCONNECTED.
@@ -1390,24 +1342,21 @@ type MouseInfo struct {
 	Absolute bool `json:"absolute"`
 }
 
-func (x *MouseInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "name":
-		x.Name = d.String()
-	case "index":
-		x.Index = codec.Int[int64](d)
-	case "current":
-		x.Current = d.Bool()
-	case "absolute":
-		x.Absolute = d.Bool()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *MouseInfo) decode(d *codec.Decoder) {
-	d.Object("MouseInfo", x.member)
+	for ok := d.Object("MouseInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "name":
+			x.Name = d.String()
+		case "index":
+			x.Index = codec.Int[int64](d)
+		case "current":
+			x.Current = d.Bool()
+		case "absolute":
+			x.Absolute = d.Bool()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QueryMice returns the guest's pointer devices and which of them gets the
@@ -2561,7 +2510,11 @@ func (x *DisplayOptionsGtk) member(d *codec.Decoder) bool {
 }
 
 func (x *DisplayOptionsGtk) decode(d *codec.Decoder) {
-	d.Object("DisplayOptionsGtk", x.member)
+	for ok := d.Object("DisplayOptionsGtk"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *DisplayOptionsGtk) encodeMembers(e *codec.Encoder) {
@@ -2620,7 +2573,11 @@ func (x *DisplayOptionsEglHeadless) member(d *codec.Decoder) bool {
 }
 
 func (x *DisplayOptionsEglHeadless) decode(d *codec.Decoder) {
-	d.Object("DisplayOptionsEglHeadless", x.member)
+	for ok := d.Object("DisplayOptionsEglHeadless"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *DisplayOptionsEglHeadless) encodeMembers(e *codec.Encoder) {
@@ -2675,7 +2632,11 @@ func (x *DisplayOptionsDbus) member(d *codec.Decoder) bool {
 }
 
 func (x *DisplayOptionsDbus) decode(d *codec.Decoder) {
-	d.Object("DisplayOptionsDbus", x.member)
+	for ok := d.Object("DisplayOptionsDbus"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *DisplayOptionsDbus) encodeMembers(e *codec.Encoder) {
@@ -2754,7 +2715,11 @@ func (x *DisplayOptionsCurses) member(d *codec.Decoder) bool {
 }
 
 func (x *DisplayOptionsCurses) decode(d *codec.Decoder) {
-	d.Object("DisplayOptionsCurses", x.member)
+	for ok := d.Object("DisplayOptionsCurses"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *DisplayOptionsCurses) encodeMembers(e *codec.Encoder) {
@@ -2813,7 +2778,11 @@ func (x *DisplayOptionsCocoa) member(d *codec.Decoder) bool {
 }
 
 func (x *DisplayOptionsCocoa) decode(d *codec.Decoder) {
-	d.Object("DisplayOptionsCocoa", x.member)
+	for ok := d.Object("DisplayOptionsCocoa"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *DisplayOptionsCocoa) encodeMembers(e *codec.Encoder) {
@@ -2896,7 +2865,11 @@ func (x *DisplayOptionsSdl) member(d *codec.Decoder) bool {
 }
 
 func (x *DisplayOptionsSdl) decode(d *codec.Decoder) {
-	d.Object("DisplayOptionsSdl", x.member)
+	for ok := d.Object("DisplayOptionsSdl"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *DisplayOptionsSdl) encodeMembers(e *codec.Encoder) {

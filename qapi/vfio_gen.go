@@ -71,22 +71,19 @@ type VfioMigrationEvent struct {
 	DeviceState QAPIVfioMigrationState `json:"device-state"`
 }
 
-func (x *VfioMigrationEvent) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "device-id":
-		x.DeviceID = d.String()
-	case "qom-path":
-		x.QOMPath = d.String()
-	case "device-state":
-		x.DeviceState = QAPIVfioMigrationState(d.String())
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *VfioMigrationEvent) decode(d *codec.Decoder) {
-	d.Object("VfioMigrationEvent", x.member)
+	for ok := d.Object("VfioMigrationEvent"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "device-id":
+			x.DeviceID = d.String()
+		case "qom-path":
+			x.QOMPath = d.String()
+		case "device-state":
+			x.DeviceState = QAPIVfioMigrationState(d.String())
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // EventName returns VFIO_MIGRATION.

@@ -61,7 +61,11 @@ func (x *YankInstanceBlockNode) member(d *codec.Decoder) bool {
 }
 
 func (x *YankInstanceBlockNode) decode(d *codec.Decoder) {
-	d.Object("YankInstanceBlockNode", x.member)
+	for ok := d.Object("YankInstanceBlockNode"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *YankInstanceBlockNode) encodeMembers(e *codec.Encoder) {
@@ -101,7 +105,11 @@ func (x *YankInstanceChardev) member(d *codec.Decoder) bool {
 }
 
 func (x *YankInstanceChardev) decode(d *codec.Decoder) {
-	d.Object("YankInstanceChardev", x.member)
+	for ok := d.Object("YankInstanceChardev"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *YankInstanceChardev) encodeMembers(e *codec.Encoder) {

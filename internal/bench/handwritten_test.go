@@ -81,3 +81,14 @@ type blockNode struct {
 		NodeName string `json:"node-name"`
 	} `json:"children"`
 }
+
+// cpuDefinition is the same for query-cpu-definitions.
+type cpuDefinition struct {
+	Name                string   `json:"name"`
+	MigrationSafe       *bool    `json:"migration-safe"`
+	Static              bool     `json:"static"`
+	UnavailableFeatures []string `json:"unavailable-features"`
+	Typename            string   `json:"typename"`
+	AliasOf             *string  `json:"alias-of"`
+	Deprecated          bool     `json:"deprecated"`
+}

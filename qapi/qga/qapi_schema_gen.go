@@ -101,22 +101,19 @@ type GuestAgentCommandInfo struct {
 	SuccessResponse bool `json:"success-response"`
 }
 
-func (x *GuestAgentCommandInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "name":
-		x.Name = d.String()
-	case "enabled":
-		x.Enabled = d.Bool()
-	case "success-response":
-		x.SuccessResponse = d.Bool()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *GuestAgentCommandInfo) decode(d *codec.Decoder) {
-	d.Object("GuestAgentCommandInfo", x.member)
+	for ok := d.Object("GuestAgentCommandInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "name":
+			x.Name = d.String()
+		case "enabled":
+			x.Enabled = d.Bool()
+		case "success-response":
+			x.SuccessResponse = d.Bool()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // GuestAgentInfo is what an agent reports about itself.
@@ -129,20 +126,17 @@ type GuestAgentInfo struct {
 	SupportedCommands []GuestAgentCommandInfo `json:"supported_commands"`
 }
 
-func (x *GuestAgentInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "version":
-		x.Version = d.String()
-	case "supported_commands":
-		x.SupportedCommands = codec.List(d, (*GuestAgentCommandInfo).decode)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *GuestAgentInfo) decode(d *codec.Decoder) {
-	d.Object("GuestAgentInfo", x.member)
+	for ok := d.Object("GuestAgentInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "version":
+			x.Version = d.String()
+		case "supported_commands":
+			x.SupportedCommands = codec.List(d, (*GuestAgentCommandInfo).decode)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // GuestInfo returns the agent's version and its commands: the way to learn what
@@ -226,22 +220,19 @@ type GuestFileRead struct {
 	EOF bool `json:"eof"`
 }
 
-func (x *GuestFileRead) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "count":
-		x.Count = codec.Int[int64](d)
-	case "buf-b64":
-		d.Value(&x.BufB64)
-	case "eof":
-		x.EOF = d.Bool()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *GuestFileRead) decode(d *codec.Decoder) {
-	d.Object("GuestFileRead", x.member)
+	for ok := d.Object("GuestFileRead"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "count":
+			x.Count = codec.Int[int64](d)
+		case "buf-b64":
+			d.Value(&x.BufB64)
+		case "eof":
+			x.EOF = d.Bool()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // String is x as JSON, without secrets.
@@ -289,20 +280,17 @@ type GuestFileWrite struct {
 	EOF bool `json:"eof"`
 }
 
-func (x *GuestFileWrite) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "count":
-		x.Count = codec.Int[int64](d)
-	case "eof":
-		x.EOF = d.Bool()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *GuestFileWrite) decode(d *codec.Decoder) {
-	d.Object("GuestFileWrite", x.member)
+	for ok := d.Object("GuestFileWrite"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "count":
+			x.Count = codec.Int[int64](d)
+		case "eof":
+			x.EOF = d.Bool()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // GuestFileWriteArgs are the arguments of [Client.GuestFileWrite].
@@ -352,20 +340,17 @@ type GuestFileSeek struct {
 	EOF bool `json:"eof"`
 }
 
-func (x *GuestFileSeek) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "position":
-		x.Position = codec.Int[int64](d)
-	case "eof":
-		x.EOF = d.Bool()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *GuestFileSeek) decode(d *codec.Decoder) {
-	d.Object("GuestFileSeek", x.member)
+	for ok := d.Object("GuestFileSeek"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "position":
+			x.Position = codec.Int[int64](d)
+		case "eof":
+			x.EOF = d.Bool()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QGASeek says from where a seek counts.
@@ -427,22 +412,19 @@ type GuestFileSeekArgs struct {
 	Whence GuestFileWhence `json:"whence"`
 }
 
-func (x *GuestFileSeekArgs) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "handle":
-		x.Handle = codec.Int[int64](d)
-	case "offset":
-		x.Offset = codec.Int[int64](d)
-	case "whence":
-		decodeGuestFileWhence(&x.Whence, d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *GuestFileSeekArgs) decode(d *codec.Decoder) {
-	d.Object("GuestFileSeekArgs", x.member)
+	for ok := d.Object("GuestFileSeekArgs"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "handle":
+			x.Handle = codec.Int[int64](d)
+		case "offset":
+			x.Offset = codec.Int[int64](d)
+		case "whence":
+			decodeGuestFileWhence(&x.Whence, d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 func (x *GuestFileSeekArgs) encodeMembers(e *codec.Encoder) {
@@ -615,24 +597,21 @@ type GuestFilesystemTrimResult struct {
 	Error *string `json:"error,omitzero"`
 }
 
-func (x *GuestFilesystemTrimResult) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "path":
-		x.Path = d.String()
-	case "trimmed":
-		x.Trimmed = codec.Ptr(d, x.Trimmed, codec.DecodeInt[int64])
-	case "minimum":
-		x.Minimum = codec.Ptr(d, x.Minimum, codec.DecodeInt[int64])
-	case "error":
-		x.Error = codec.Ptr(d, x.Error, codec.DecodeString[string])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *GuestFilesystemTrimResult) decode(d *codec.Decoder) {
-	d.Object("GuestFilesystemTrimResult", x.member)
+	for ok := d.Object("GuestFilesystemTrimResult"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "path":
+			x.Path = d.String()
+		case "trimmed":
+			x.Trimmed = codec.Ptr(d, x.Trimmed, codec.DecodeInt[int64])
+		case "minimum":
+			x.Minimum = codec.Ptr(d, x.Minimum, codec.DecodeInt[int64])
+		case "error":
+			x.Error = codec.Ptr(d, x.Error, codec.DecodeString[string])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // String is x as JSON, without secrets.
@@ -660,18 +639,15 @@ type GuestFilesystemTrimResponse struct {
 	Paths []GuestFilesystemTrimResult `json:"paths"`
 }
 
-func (x *GuestFilesystemTrimResponse) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "paths":
-		x.Paths = codec.List(d, (*GuestFilesystemTrimResult).decode)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *GuestFilesystemTrimResponse) decode(d *codec.Decoder) {
-	d.Object("GuestFilesystemTrimResponse", x.member)
+	for ok := d.Object("GuestFilesystemTrimResponse"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "paths":
+			x.Paths = codec.List(d, (*GuestFilesystemTrimResult).decode)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // String is x as JSON, without secrets.
@@ -799,22 +775,19 @@ type GuestIPAddress struct {
 	Prefix int64 `json:"prefix"`
 }
 
-func (x *GuestIPAddress) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "ip-address":
-		x.IPAddress = d.String()
-	case "ip-address-type":
-		x.IPAddressType = GuestIPAddressType(d.String())
-	case "prefix":
-		x.Prefix = codec.Int[int64](d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *GuestIPAddress) decode(d *codec.Decoder) {
-	d.Object("GuestIPAddress", x.member)
+	for ok := d.Object("GuestIPAddress"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "ip-address":
+			x.IPAddress = d.String()
+		case "ip-address-type":
+			x.IPAddressType = GuestIPAddressType(d.String())
+		case "prefix":
+			x.Prefix = codec.Int[int64](d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // GuestNetworkInterfaceStat are the counters of a network interface, from the
@@ -842,32 +815,29 @@ type GuestNetworkInterfaceStat struct {
 	TxDropped uint64 `json:"tx-dropped"`
 }
 
-func (x *GuestNetworkInterfaceStat) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "rx-bytes":
-		x.RxBytes = codec.Uint[uint64](d)
-	case "rx-packets":
-		x.RxPackets = codec.Uint[uint64](d)
-	case "rx-errs":
-		x.RxErrs = codec.Uint[uint64](d)
-	case "rx-dropped":
-		x.RxDropped = codec.Uint[uint64](d)
-	case "tx-bytes":
-		x.TxBytes = codec.Uint[uint64](d)
-	case "tx-packets":
-		x.TxPackets = codec.Uint[uint64](d)
-	case "tx-errs":
-		x.TxErrs = codec.Uint[uint64](d)
-	case "tx-dropped":
-		x.TxDropped = codec.Uint[uint64](d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *GuestNetworkInterfaceStat) decode(d *codec.Decoder) {
-	d.Object("GuestNetworkInterfaceStat", x.member)
+	for ok := d.Object("GuestNetworkInterfaceStat"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "rx-bytes":
+			x.RxBytes = codec.Uint[uint64](d)
+		case "rx-packets":
+			x.RxPackets = codec.Uint[uint64](d)
+		case "rx-errs":
+			x.RxErrs = codec.Uint[uint64](d)
+		case "rx-dropped":
+			x.RxDropped = codec.Uint[uint64](d)
+		case "tx-bytes":
+			x.TxBytes = codec.Uint[uint64](d)
+		case "tx-packets":
+			x.TxPackets = codec.Uint[uint64](d)
+		case "tx-errs":
+			x.TxErrs = codec.Uint[uint64](d)
+		case "tx-dropped":
+			x.TxDropped = codec.Uint[uint64](d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // GuestNetworkInterface is a network interface as the guest sees it.
@@ -887,24 +857,21 @@ type GuestNetworkInterface struct {
 	Statistics *GuestNetworkInterfaceStat `json:"statistics,omitzero"`
 }
 
-func (x *GuestNetworkInterface) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "name":
-		x.Name = d.String()
-	case "hardware-address":
-		x.HardwareAddress = codec.Ptr(d, x.HardwareAddress, codec.DecodeString[string])
-	case "ip-addresses":
-		x.IPAddresses = codec.List(d, (*GuestIPAddress).decode)
-	case "statistics":
-		x.Statistics = codec.Ptr(d, x.Statistics, (*GuestNetworkInterfaceStat).decode)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *GuestNetworkInterface) decode(d *codec.Decoder) {
-	d.Object("GuestNetworkInterface", x.member)
+	for ok := d.Object("GuestNetworkInterface"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "name":
+			x.Name = d.String()
+		case "hardware-address":
+			x.HardwareAddress = codec.Ptr(d, x.HardwareAddress, codec.DecodeString[string])
+		case "ip-addresses":
+			x.IPAddresses = codec.List(d, (*GuestIPAddress).decode)
+		case "statistics":
+			x.Statistics = codec.Ptr(d, x.Statistics, (*GuestNetworkInterfaceStat).decode)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // GuestNetworkGetInterfaces returns the guest's network interfaces with their
@@ -936,22 +903,19 @@ type GuestLogicalProcessor struct {
 	CanOffline *bool `json:"can-offline,omitzero"`
 }
 
-func (x *GuestLogicalProcessor) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "logical-id":
-		x.LogicalID = codec.Int[int64](d)
-	case "online":
-		x.Online = d.Bool()
-	case "can-offline":
-		x.CanOffline = codec.Ptr(d, x.CanOffline, codec.DecodeBool[bool])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *GuestLogicalProcessor) decode(d *codec.Decoder) {
-	d.Object("GuestLogicalProcessor", x.member)
+	for ok := d.Object("GuestLogicalProcessor"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "logical-id":
+			x.LogicalID = codec.Int[int64](d)
+		case "online":
+			x.Online = d.Bool()
+		case "can-offline":
+			x.CanOffline = codec.Ptr(d, x.CanOffline, codec.DecodeBool[bool])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // GuestGetVcpus returns the guest's processors and which of them it uses.
@@ -1087,24 +1051,21 @@ type GuestPCIAddress struct {
 	Function int64 `json:"function"`
 }
 
-func (x *GuestPCIAddress) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "domain":
-		x.Domain = codec.Int[int64](d)
-	case "bus":
-		x.Bus = codec.Int[int64](d)
-	case "slot":
-		x.Slot = codec.Int[int64](d)
-	case "function":
-		x.Function = codec.Int[int64](d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *GuestPCIAddress) decode(d *codec.Decoder) {
-	d.Object("GuestPCIAddress", x.member)
+	for ok := d.Object("GuestPCIAddress"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "domain":
+			x.Domain = codec.Int[int64](d)
+		case "bus":
+			x.Bus = codec.Int[int64](d)
+		case "slot":
+			x.Slot = codec.Int[int64](d)
+		case "function":
+			x.Function = codec.Int[int64](d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // GuestCCWAddress is where a channel device sits in an s390x guest.
@@ -1123,24 +1084,21 @@ type GuestCCWAddress struct {
 	Devno int64 `json:"devno"`
 }
 
-func (x *GuestCCWAddress) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "cssid":
-		x.Cssid = codec.Int[int64](d)
-	case "ssid":
-		x.Ssid = codec.Int[int64](d)
-	case "subchno":
-		x.Subchno = codec.Int[int64](d)
-	case "devno":
-		x.Devno = codec.Int[int64](d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *GuestCCWAddress) decode(d *codec.Decoder) {
-	d.Object("GuestCCWAddress", x.member)
+	for ok := d.Object("GuestCCWAddress"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "cssid":
+			x.Cssid = codec.Int[int64](d)
+		case "ssid":
+			x.Ssid = codec.Int[int64](d)
+		case "subchno":
+			x.Subchno = codec.Int[int64](d)
+		case "devno":
+			x.Devno = codec.Int[int64](d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // GuestDiskAddress is where a disk is attached, to match it with a device of
@@ -1170,32 +1128,29 @@ type GuestDiskAddress struct {
 	CcwAddress *GuestCCWAddress `json:"ccw-address,omitzero"`
 }
 
-func (x *GuestDiskAddress) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "pci-controller":
-		x.PCIController.decode(d)
-	case "bus-type":
-		x.BusType = GuestDiskBusType(d.String())
-	case "bus":
-		x.Bus = codec.Int[int64](d)
-	case "target":
-		x.Target = codec.Int[int64](d)
-	case "unit":
-		x.Unit = codec.Int[int64](d)
-	case "serial":
-		x.Serial = codec.Ptr(d, x.Serial, codec.DecodeString[string])
-	case "dev":
-		x.Dev = codec.Ptr(d, x.Dev, codec.DecodeString[string])
-	case "ccw-address":
-		x.CcwAddress = codec.Ptr(d, x.CcwAddress, (*GuestCCWAddress).decode)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *GuestDiskAddress) decode(d *codec.Decoder) {
-	d.Object("GuestDiskAddress", x.member)
+	for ok := d.Object("GuestDiskAddress"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "pci-controller":
+			x.PCIController.decode(d)
+		case "bus-type":
+			x.BusType = GuestDiskBusType(d.String())
+		case "bus":
+			x.Bus = codec.Int[int64](d)
+		case "target":
+			x.Target = codec.Int[int64](d)
+		case "unit":
+			x.Unit = codec.Int[int64](d)
+		case "serial":
+			x.Serial = codec.Ptr(d, x.Serial, codec.DecodeString[string])
+		case "dev":
+			x.Dev = codec.Ptr(d, x.Dev, codec.DecodeString[string])
+		case "ccw-address":
+			x.CcwAddress = codec.Ptr(d, x.CcwAddress, (*GuestCCWAddress).decode)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // GuestDiskSmartNvme is the health log of an NVMe disk; numbers of 128 bits
@@ -1293,7 +1248,11 @@ func (x *GuestDiskSmartNvme) member(d *codec.Decoder) bool {
 }
 
 func (x *GuestDiskSmartNvme) decode(d *codec.Decoder) {
-	d.Object("GuestDiskSmartNvme", x.member)
+	for ok := d.Object("GuestDiskSmartNvme"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *GuestDiskSmartNvme) encodeMembers(e *codec.Encoder) {
@@ -1766,28 +1725,25 @@ type GuestDiskInfo struct {
 	Smart *GuestDiskSmart `json:"smart,omitzero"`
 }
 
-func (x *GuestDiskInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "name":
-		x.Name = d.String()
-	case "partition":
-		x.Partition = d.Bool()
-	case "dependencies":
-		x.Dependencies = codec.List(d, codec.DecodeString[string])
-	case "address":
-		x.Address = codec.Ptr(d, x.Address, (*GuestDiskAddress).decode)
-	case "alias":
-		x.Alias = codec.Ptr(d, x.Alias, codec.DecodeString[string])
-	case "smart":
-		x.Smart = codec.Ptr(d, x.Smart, (*GuestDiskSmart).decode)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *GuestDiskInfo) decode(d *codec.Decoder) {
-	d.Object("GuestDiskInfo", x.member)
+	for ok := d.Object("GuestDiskInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "name":
+			x.Name = d.String()
+		case "partition":
+			x.Partition = d.Bool()
+		case "dependencies":
+			x.Dependencies = codec.List(d, codec.DecodeString[string])
+		case "address":
+			x.Address = codec.Ptr(d, x.Address, (*GuestDiskAddress).decode)
+		case "alias":
+			x.Alias = codec.Ptr(d, x.Alias, codec.DecodeString[string])
+		case "smart":
+			x.Smart = codec.Ptr(d, x.Smart, (*GuestDiskSmart).decode)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // GuestGetDisks returns the guest's disks and partitions, mounted or not. For
@@ -1826,30 +1782,27 @@ type GuestFilesystemInfo struct {
 	Disk []GuestDiskAddress `json:"disk"`
 }
 
-func (x *GuestFilesystemInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "name":
-		x.Name = d.String()
-	case "mountpoint":
-		x.Mountpoint = d.String()
-	case "type":
-		x.Type = d.String()
-	case "used-bytes":
-		x.UsedBytes = codec.Ptr(d, x.UsedBytes, codec.DecodeUint[uint64])
-	case "total-bytes":
-		x.TotalBytes = codec.Ptr(d, x.TotalBytes, codec.DecodeUint[uint64])
-	case "total-bytes-privileged":
-		x.TotalBytesPrivileged = codec.Ptr(d, x.TotalBytesPrivileged, codec.DecodeUint[uint64])
-	case "disk":
-		x.Disk = codec.List(d, (*GuestDiskAddress).decode)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *GuestFilesystemInfo) decode(d *codec.Decoder) {
-	d.Object("GuestFilesystemInfo", x.member)
+	for ok := d.Object("GuestFilesystemInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "name":
+			x.Name = d.String()
+		case "mountpoint":
+			x.Mountpoint = d.String()
+		case "type":
+			x.Type = d.String()
+		case "used-bytes":
+			x.UsedBytes = codec.Ptr(d, x.UsedBytes, codec.DecodeUint[uint64])
+		case "total-bytes":
+			x.TotalBytes = codec.Ptr(d, x.TotalBytes, codec.DecodeUint[uint64])
+		case "total-bytes-privileged":
+			x.TotalBytesPrivileged = codec.Ptr(d, x.TotalBytesPrivileged, codec.DecodeUint[uint64])
+		case "disk":
+			x.Disk = codec.List(d, (*GuestDiskAddress).decode)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // GuestGetFsinfo returns the guest's mounted file systems, with the disks below
@@ -1918,22 +1871,19 @@ type GuestMemoryBlock struct {
 	CanOffline *bool `json:"can-offline,omitzero"`
 }
 
-func (x *GuestMemoryBlock) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "phys-index":
-		x.PhysIndex = codec.Uint[uint64](d)
-	case "online":
-		x.Online = d.Bool()
-	case "can-offline":
-		x.CanOffline = codec.Ptr(d, x.CanOffline, codec.DecodeBool[bool])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *GuestMemoryBlock) decode(d *codec.Decoder) {
-	d.Object("GuestMemoryBlock", x.member)
+	for ok := d.Object("GuestMemoryBlock"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "phys-index":
+			x.PhysIndex = codec.Uint[uint64](d)
+		case "online":
+			x.Online = d.Bool()
+		case "can-offline":
+			x.CanOffline = codec.Ptr(d, x.CanOffline, codec.DecodeBool[bool])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // GuestGetMemoryBlocks returns the guest's blocks of memory and which of them
@@ -1997,22 +1947,19 @@ type GuestMemoryBlockResponse struct {
 	ErrorCode *int64 `json:"error-code,omitzero"`
 }
 
-func (x *GuestMemoryBlockResponse) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "phys-index":
-		x.PhysIndex = codec.Uint[uint64](d)
-	case "response":
-		x.Response = GuestMemoryBlockResponseType(d.String())
-	case "error-code":
-		x.ErrorCode = codec.Ptr(d, x.ErrorCode, codec.DecodeInt[int64])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *GuestMemoryBlockResponse) decode(d *codec.Decoder) {
-	d.Object("GuestMemoryBlockResponse", x.member)
+	for ok := d.Object("GuestMemoryBlockResponse"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "phys-index":
+			x.PhysIndex = codec.Uint[uint64](d)
+		case "response":
+			x.Response = GuestMemoryBlockResponseType(d.String())
+		case "error-code":
+			x.ErrorCode = codec.Ptr(d, x.ErrorCode, codec.DecodeInt[int64])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // GuestSetMemoryBlocksArgs are the arguments of [Client.GuestSetMemoryBlocks].
@@ -2047,18 +1994,15 @@ type GuestMemoryBlockInfo struct {
 	Size uint64 `json:"size"`
 }
 
-func (x *GuestMemoryBlockInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "size":
-		x.Size = codec.Uint[uint64](d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *GuestMemoryBlockInfo) decode(d *codec.Decoder) {
-	d.Object("GuestMemoryBlockInfo", x.member)
+	for ok := d.Object("GuestMemoryBlockInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "size":
+			x.Size = codec.Uint[uint64](d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // GuestGetMemoryBlockInfo returns the size of the guest's blocks of memory.
@@ -2096,30 +2040,27 @@ type GuestExecStatus struct {
 	ErrTruncated *bool `json:"err-truncated,omitzero"`
 }
 
-func (x *GuestExecStatus) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "exited":
-		x.Exited = d.Bool()
-	case "exitcode":
-		x.Exitcode = codec.Ptr(d, x.Exitcode, codec.DecodeInt[int64])
-	case "signal":
-		x.Signal = codec.Ptr(d, x.Signal, codec.DecodeInt[int64])
-	case "out-data":
-		d.Value(&x.OutData)
-	case "err-data":
-		d.Value(&x.ErrData)
-	case "out-truncated":
-		x.OutTruncated = codec.Ptr(d, x.OutTruncated, codec.DecodeBool[bool])
-	case "err-truncated":
-		x.ErrTruncated = codec.Ptr(d, x.ErrTruncated, codec.DecodeBool[bool])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *GuestExecStatus) decode(d *codec.Decoder) {
-	d.Object("GuestExecStatus", x.member)
+	for ok := d.Object("GuestExecStatus"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "exited":
+			x.Exited = d.Bool()
+		case "exitcode":
+			x.Exitcode = codec.Ptr(d, x.Exitcode, codec.DecodeInt[int64])
+		case "signal":
+			x.Signal = codec.Ptr(d, x.Signal, codec.DecodeInt[int64])
+		case "out-data":
+			d.Value(&x.OutData)
+		case "err-data":
+			d.Value(&x.ErrData)
+		case "out-truncated":
+			x.OutTruncated = codec.Ptr(d, x.OutTruncated, codec.DecodeBool[bool])
+		case "err-truncated":
+			x.ErrTruncated = codec.Ptr(d, x.ErrTruncated, codec.DecodeBool[bool])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // String is x as JSON, without secrets.
@@ -2165,18 +2106,15 @@ type GuestExec struct {
 	PID int64 `json:"pid"`
 }
 
-func (x *GuestExec) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "pid":
-		x.PID = codec.Int[int64](d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *GuestExec) decode(d *codec.Decoder) {
-	d.Object("GuestExec", x.member)
+	for ok := d.Object("GuestExec"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "pid":
+			x.PID = codec.Int[int64](d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // GuestExecCaptureOutputMode says which output of a process the agent keeps.
@@ -2252,26 +2190,23 @@ type GuestExecArgs struct {
 	CaptureOutput GuestExecCaptureOutput `json:"capture-output,omitzero"`
 }
 
-func (x *GuestExecArgs) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "path":
-		x.Path = d.String()
-	case "arg":
-		x.Arg = codec.List(d, codec.DecodeString[string])
-	case "env":
-		x.Env = codec.List(d, codec.DecodeString[string])
-	case "input-data":
-		d.Value(&x.InputData)
-	case "capture-output":
-		decodeGuestExecCaptureOutput(&x.CaptureOutput, d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *GuestExecArgs) decode(d *codec.Decoder) {
-	d.Object("GuestExecArgs", x.member)
+	for ok := d.Object("GuestExecArgs"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "path":
+			x.Path = d.String()
+		case "arg":
+			x.Arg = codec.List(d, codec.DecodeString[string])
+		case "env":
+			x.Env = codec.List(d, codec.DecodeString[string])
+		case "input-data":
+			d.Value(&x.InputData)
+		case "capture-output":
+			decodeGuestExecCaptureOutput(&x.CaptureOutput, d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 func (x *GuestExecArgs) encodeMembers(e *codec.Encoder) {
@@ -2347,18 +2282,15 @@ type GuestHostName struct {
 	HostName string `json:"host-name"`
 }
 
-func (x *GuestHostName) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "host-name":
-		x.HostName = d.String()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *GuestHostName) decode(d *codec.Decoder) {
-	d.Object("GuestHostName", x.member)
+	for ok := d.Object("GuestHostName"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "host-name":
+			x.HostName = d.String()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // GuestGetHostName returns the guest's host name.
@@ -2385,22 +2317,19 @@ type GuestUser struct {
 	Domain *string `json:"domain,omitzero"`
 }
 
-func (x *GuestUser) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "user":
-		x.User = d.String()
-	case "login-time":
-		x.LoginTime = d.Float()
-	case "domain":
-		x.Domain = codec.Ptr(d, x.Domain, codec.DecodeString[string])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *GuestUser) decode(d *codec.Decoder) {
-	d.Object("GuestUser", x.member)
+	for ok := d.Object("GuestUser"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "user":
+			x.User = d.String()
+		case "login-time":
+			x.LoginTime = d.Float()
+		case "domain":
+			x.Domain = codec.Ptr(d, x.Domain, codec.DecodeString[string])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // GuestGetUsers returns who is logged in to the guest, each user once.
@@ -2427,20 +2356,17 @@ type GuestTimezone struct {
 	Offset int64 `json:"offset"`
 }
 
-func (x *GuestTimezone) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "zone":
-		x.Zone = codec.Ptr(d, x.Zone, codec.DecodeString[string])
-	case "offset":
-		x.Offset = codec.Int[int64](d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *GuestTimezone) decode(d *codec.Decoder) {
-	d.Object("GuestTimezone", x.member)
+	for ok := d.Object("GuestTimezone"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "zone":
+			x.Zone = codec.Ptr(d, x.Zone, codec.DecodeString[string])
+		case "offset":
+			x.Offset = codec.Int[int64](d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // GuestGetTimezone returns the guest's time zone.
@@ -2479,36 +2405,33 @@ type GuestOSInfo struct {
 	VariantID *string `json:"variant-id,omitzero"`
 }
 
-func (x *GuestOSInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "kernel-release":
-		x.KernelRelease = codec.Ptr(d, x.KernelRelease, codec.DecodeString[string])
-	case "kernel-version":
-		x.KernelVersion = codec.Ptr(d, x.KernelVersion, codec.DecodeString[string])
-	case "machine":
-		x.Machine = codec.Ptr(d, x.Machine, codec.DecodeString[string])
-	case "id":
-		x.ID = codec.Ptr(d, x.ID, codec.DecodeString[string])
-	case "name":
-		x.Name = codec.Ptr(d, x.Name, codec.DecodeString[string])
-	case "pretty-name":
-		x.PrettyName = codec.Ptr(d, x.PrettyName, codec.DecodeString[string])
-	case "version":
-		x.Version = codec.Ptr(d, x.Version, codec.DecodeString[string])
-	case "version-id":
-		x.VersionID = codec.Ptr(d, x.VersionID, codec.DecodeString[string])
-	case "variant":
-		x.Variant = codec.Ptr(d, x.Variant, codec.DecodeString[string])
-	case "variant-id":
-		x.VariantID = codec.Ptr(d, x.VariantID, codec.DecodeString[string])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *GuestOSInfo) decode(d *codec.Decoder) {
-	d.Object("GuestOSInfo", x.member)
+	for ok := d.Object("GuestOSInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "kernel-release":
+			x.KernelRelease = codec.Ptr(d, x.KernelRelease, codec.DecodeString[string])
+		case "kernel-version":
+			x.KernelVersion = codec.Ptr(d, x.KernelVersion, codec.DecodeString[string])
+		case "machine":
+			x.Machine = codec.Ptr(d, x.Machine, codec.DecodeString[string])
+		case "id":
+			x.ID = codec.Ptr(d, x.ID, codec.DecodeString[string])
+		case "name":
+			x.Name = codec.Ptr(d, x.Name, codec.DecodeString[string])
+		case "pretty-name":
+			x.PrettyName = codec.Ptr(d, x.PrettyName, codec.DecodeString[string])
+		case "version":
+			x.Version = codec.Ptr(d, x.Version, codec.DecodeString[string])
+		case "version-id":
+			x.VersionID = codec.Ptr(d, x.VersionID, codec.DecodeString[string])
+		case "variant":
+			x.Variant = codec.Ptr(d, x.Variant, codec.DecodeString[string])
+		case "variant-id":
+			x.VariantID = codec.Ptr(d, x.VariantID, codec.DecodeString[string])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // GuestGetOsinfo returns which operating system runs in the guest.
@@ -2570,7 +2493,11 @@ func (x *GuestDeviceIDPCI) member(d *codec.Decoder) bool {
 }
 
 func (x *GuestDeviceIDPCI) decode(d *codec.Decoder) {
-	d.Object("GuestDeviceIDPCI", x.member)
+	for ok := d.Object("GuestDeviceIDPCI"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *GuestDeviceIDPCI) encodeMembers(e *codec.Encoder) {
@@ -2684,24 +2611,21 @@ type GuestDeviceInfo struct {
 	ID *GuestDeviceID `json:"id,omitzero"`
 }
 
-func (x *GuestDeviceInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "driver-name":
-		x.DriverName = d.String()
-	case "driver-date":
-		x.DriverDate = codec.Ptr(d, x.DriverDate, codec.DecodeInt[int64])
-	case "driver-version":
-		x.DriverVersion = codec.Ptr(d, x.DriverVersion, codec.DecodeString[string])
-	case "id":
-		x.ID = codec.Ptr(d, x.ID, (*GuestDeviceID).decode)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *GuestDeviceInfo) decode(d *codec.Decoder) {
-	d.Object("GuestDeviceInfo", x.member)
+	for ok := d.Object("GuestDeviceInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "driver-name":
+			x.DriverName = d.String()
+		case "driver-date":
+			x.DriverDate = codec.Ptr(d, x.DriverDate, codec.DecodeInt[int64])
+		case "driver-version":
+			x.DriverVersion = codec.Ptr(d, x.DriverVersion, codec.DecodeString[string])
+		case "id":
+			x.ID = codec.Ptr(d, x.ID, (*GuestDeviceID).decode)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // GuestGetDevices returns the devices of a Windows guest and their drivers:
@@ -2726,18 +2650,15 @@ type GuestAuthorizedKeys struct {
 	Keys []string `json:"keys"`
 }
 
-func (x *GuestAuthorizedKeys) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "keys":
-		x.Keys = codec.List(d, codec.DecodeString[string])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *GuestAuthorizedKeys) decode(d *codec.Decoder) {
-	d.Object("GuestAuthorizedKeys", x.member)
+	for ok := d.Object("GuestAuthorizedKeys"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "keys":
+			x.Keys = codec.List(d, codec.DecodeString[string])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // String is x as JSON, without secrets.
@@ -2884,50 +2805,47 @@ type GuestDiskStats struct {
 	WeightTicks *uint64 `json:"weight-ticks,omitzero"`
 }
 
-func (x *GuestDiskStats) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "read-sectors":
-		x.ReadSectors = codec.Ptr(d, x.ReadSectors, codec.DecodeUint[uint64])
-	case "read-ios":
-		x.ReadIOs = codec.Ptr(d, x.ReadIOs, codec.DecodeUint[uint64])
-	case "read-merges":
-		x.ReadMerges = codec.Ptr(d, x.ReadMerges, codec.DecodeUint[uint64])
-	case "write-sectors":
-		x.WriteSectors = codec.Ptr(d, x.WriteSectors, codec.DecodeUint[uint64])
-	case "write-ios":
-		x.WriteIOs = codec.Ptr(d, x.WriteIOs, codec.DecodeUint[uint64])
-	case "write-merges":
-		x.WriteMerges = codec.Ptr(d, x.WriteMerges, codec.DecodeUint[uint64])
-	case "discard-sectors":
-		x.DiscardSectors = codec.Ptr(d, x.DiscardSectors, codec.DecodeUint[uint64])
-	case "discard-ios":
-		x.DiscardIOs = codec.Ptr(d, x.DiscardIOs, codec.DecodeUint[uint64])
-	case "discard-merges":
-		x.DiscardMerges = codec.Ptr(d, x.DiscardMerges, codec.DecodeUint[uint64])
-	case "flush-ios":
-		x.FlushIOs = codec.Ptr(d, x.FlushIOs, codec.DecodeUint[uint64])
-	case "read-ticks":
-		x.ReadTicks = codec.Ptr(d, x.ReadTicks, codec.DecodeUint[uint64])
-	case "write-ticks":
-		x.WriteTicks = codec.Ptr(d, x.WriteTicks, codec.DecodeUint[uint64])
-	case "discard-ticks":
-		x.DiscardTicks = codec.Ptr(d, x.DiscardTicks, codec.DecodeUint[uint64])
-	case "flush-ticks":
-		x.FlushTicks = codec.Ptr(d, x.FlushTicks, codec.DecodeUint[uint64])
-	case "ios-pgr":
-		x.IOsPgr = codec.Ptr(d, x.IOsPgr, codec.DecodeUint[uint64])
-	case "total-ticks":
-		x.TotalTicks = codec.Ptr(d, x.TotalTicks, codec.DecodeUint[uint64])
-	case "weight-ticks":
-		x.WeightTicks = codec.Ptr(d, x.WeightTicks, codec.DecodeUint[uint64])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *GuestDiskStats) decode(d *codec.Decoder) {
-	d.Object("GuestDiskStats", x.member)
+	for ok := d.Object("GuestDiskStats"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "read-sectors":
+			x.ReadSectors = codec.Ptr(d, x.ReadSectors, codec.DecodeUint[uint64])
+		case "read-ios":
+			x.ReadIOs = codec.Ptr(d, x.ReadIOs, codec.DecodeUint[uint64])
+		case "read-merges":
+			x.ReadMerges = codec.Ptr(d, x.ReadMerges, codec.DecodeUint[uint64])
+		case "write-sectors":
+			x.WriteSectors = codec.Ptr(d, x.WriteSectors, codec.DecodeUint[uint64])
+		case "write-ios":
+			x.WriteIOs = codec.Ptr(d, x.WriteIOs, codec.DecodeUint[uint64])
+		case "write-merges":
+			x.WriteMerges = codec.Ptr(d, x.WriteMerges, codec.DecodeUint[uint64])
+		case "discard-sectors":
+			x.DiscardSectors = codec.Ptr(d, x.DiscardSectors, codec.DecodeUint[uint64])
+		case "discard-ios":
+			x.DiscardIOs = codec.Ptr(d, x.DiscardIOs, codec.DecodeUint[uint64])
+		case "discard-merges":
+			x.DiscardMerges = codec.Ptr(d, x.DiscardMerges, codec.DecodeUint[uint64])
+		case "flush-ios":
+			x.FlushIOs = codec.Ptr(d, x.FlushIOs, codec.DecodeUint[uint64])
+		case "read-ticks":
+			x.ReadTicks = codec.Ptr(d, x.ReadTicks, codec.DecodeUint[uint64])
+		case "write-ticks":
+			x.WriteTicks = codec.Ptr(d, x.WriteTicks, codec.DecodeUint[uint64])
+		case "discard-ticks":
+			x.DiscardTicks = codec.Ptr(d, x.DiscardTicks, codec.DecodeUint[uint64])
+		case "flush-ticks":
+			x.FlushTicks = codec.Ptr(d, x.FlushTicks, codec.DecodeUint[uint64])
+		case "ios-pgr":
+			x.IOsPgr = codec.Ptr(d, x.IOsPgr, codec.DecodeUint[uint64])
+		case "total-ticks":
+			x.TotalTicks = codec.Ptr(d, x.TotalTicks, codec.DecodeUint[uint64])
+		case "weight-ticks":
+			x.WeightTicks = codec.Ptr(d, x.WeightTicks, codec.DecodeUint[uint64])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // GuestDiskStatsInfo are the counters of one disk or partition.
@@ -2946,24 +2864,21 @@ type GuestDiskStatsInfo struct {
 	Stats GuestDiskStats `json:"stats"`
 }
 
-func (x *GuestDiskStatsInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "name":
-		x.Name = d.String()
-	case "major":
-		x.Major = codec.Uint[uint64](d)
-	case "minor":
-		x.Minor = codec.Uint[uint64](d)
-	case "stats":
-		x.Stats.decode(d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *GuestDiskStatsInfo) decode(d *codec.Decoder) {
-	d.Object("GuestDiskStatsInfo", x.member)
+	for ok := d.Object("GuestDiskStatsInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "name":
+			x.Name = d.String()
+		case "major":
+			x.Major = codec.Uint[uint64](d)
+		case "minor":
+			x.Minor = codec.Uint[uint64](d)
+		case "stats":
+			x.Stats.decode(d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // GuestGetDiskstats returns the counters of the guest's disks.
@@ -3067,7 +2982,11 @@ func (x *GuestCPUStatsLinux) member(d *codec.Decoder) bool {
 }
 
 func (x *GuestCPUStatsLinux) decode(d *codec.Decoder) {
-	d.Object("GuestCPUStatsLinux", x.member)
+	for ok := d.Object("GuestCPUStatsLinux"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *GuestCPUStatsLinux) encodeMembers(e *codec.Encoder) {
@@ -3214,22 +3133,19 @@ type GuestLoadAverage struct {
 	Load15m float64 `json:"load15m"`
 }
 
-func (x *GuestLoadAverage) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "load1m":
-		x.Load1m = d.Float()
-	case "load5m":
-		x.Load5m = d.Float()
-	case "load15m":
-		x.Load15m = d.Float()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *GuestLoadAverage) decode(d *codec.Decoder) {
-	d.Object("GuestLoadAverage", x.member)
+	for ok := d.Object("GuestLoadAverage"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "load1m":
+			x.Load1m = d.Float()
+		case "load5m":
+			x.Load5m = d.Float()
+		case "load15m":
+			x.Load15m = d.Float()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // GuestGetLoad returns the guest's load averages. In Windows the agent has to
@@ -3285,48 +3201,45 @@ type GuestNetworkRoute struct {
 	Version int64 `json:"version"`
 }
 
-func (x *GuestNetworkRoute) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "iface":
-		x.Iface = d.String()
-	case "destination":
-		x.Destination = d.String()
-	case "metric":
-		x.Metric = codec.Int[int64](d)
-	case "gateway":
-		x.Gateway = codec.Ptr(d, x.Gateway, codec.DecodeString[string])
-	case "mask":
-		x.Mask = codec.Ptr(d, x.Mask, codec.DecodeString[string])
-	case "irtt":
-		x.Irtt = codec.Ptr(d, x.Irtt, codec.DecodeInt[int64])
-	case "flags":
-		x.Flags = codec.Ptr(d, x.Flags, codec.DecodeUint[uint64])
-	case "refcnt":
-		x.Refcnt = codec.Ptr(d, x.Refcnt, codec.DecodeInt[int64])
-	case "use":
-		x.Use = codec.Ptr(d, x.Use, codec.DecodeInt[int64])
-	case "window":
-		x.Window = codec.Ptr(d, x.Window, codec.DecodeInt[int64])
-	case "mtu":
-		x.MTU = codec.Ptr(d, x.MTU, codec.DecodeInt[int64])
-	case "desprefixlen":
-		x.Desprefixlen = codec.Ptr(d, x.Desprefixlen, codec.DecodeString[string])
-	case "source":
-		x.Source = codec.Ptr(d, x.Source, codec.DecodeString[string])
-	case "srcprefixlen":
-		x.Srcprefixlen = codec.Ptr(d, x.Srcprefixlen, codec.DecodeString[string])
-	case "nexthop":
-		x.Nexthop = codec.Ptr(d, x.Nexthop, codec.DecodeString[string])
-	case "version":
-		x.Version = codec.Int[int64](d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *GuestNetworkRoute) decode(d *codec.Decoder) {
-	d.Object("GuestNetworkRoute", x.member)
+	for ok := d.Object("GuestNetworkRoute"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "iface":
+			x.Iface = d.String()
+		case "destination":
+			x.Destination = d.String()
+		case "metric":
+			x.Metric = codec.Int[int64](d)
+		case "gateway":
+			x.Gateway = codec.Ptr(d, x.Gateway, codec.DecodeString[string])
+		case "mask":
+			x.Mask = codec.Ptr(d, x.Mask, codec.DecodeString[string])
+		case "irtt":
+			x.Irtt = codec.Ptr(d, x.Irtt, codec.DecodeInt[int64])
+		case "flags":
+			x.Flags = codec.Ptr(d, x.Flags, codec.DecodeUint[uint64])
+		case "refcnt":
+			x.Refcnt = codec.Ptr(d, x.Refcnt, codec.DecodeInt[int64])
+		case "use":
+			x.Use = codec.Ptr(d, x.Use, codec.DecodeInt[int64])
+		case "window":
+			x.Window = codec.Ptr(d, x.Window, codec.DecodeInt[int64])
+		case "mtu":
+			x.MTU = codec.Ptr(d, x.MTU, codec.DecodeInt[int64])
+		case "desprefixlen":
+			x.Desprefixlen = codec.Ptr(d, x.Desprefixlen, codec.DecodeString[string])
+		case "source":
+			x.Source = codec.Ptr(d, x.Source, codec.DecodeString[string])
+		case "srcprefixlen":
+			x.Srcprefixlen = codec.Ptr(d, x.Srcprefixlen, codec.DecodeString[string])
+		case "nexthop":
+			x.Nexthop = codec.Ptr(d, x.Nexthop, codec.DecodeString[string])
+		case "version":
+			x.Version = codec.Int[int64](d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // GuestNetworkGetRoute returns the guest's routing table.

@@ -21,7 +21,12 @@ type ahead struct {
 // A span is an object or list of at least longSpan bytes.
 type span struct{ begin, end int }
 
-const longSpan = 1000
+const (
+	longSpan = 1000
+	// keepBelow is how deep in other values it pays to keep spans: before, they are
+	// passed again.
+	keepBelow = 16
+)
 
 // tagAhead returns the string that the member named tag holds in the object that d
 // has entered; nil if there is none.
@@ -91,15 +96,7 @@ func (d *Decoder) pass(i int) int {
 	case '"':
 		return passString(d.text, i)
 	case '{', '[':
-		if i >= d.ahead.upTo {
-			d.ahead.upTo = d.passNested(i, 0, true)
-			return d.ahead.upTo
-		}
-		spans := d.ahead.spans
-		if at := sort.Search(len(spans), func(n int) bool { return spans[n].begin >= i }); at < len(spans) && spans[at].begin == i {
-			return spans[at].end
-		}
-		return d.passNested(i, 0, false)
+		return d.passLong(i)
 	}
 	for ; i < len(d.text); i++ { // a number or a word
 		switch d.text[i] {
@@ -110,23 +107,60 @@ func (d *Decoder) pass(i int) int {
 	return i
 }
 
+// passLong is pass for an object or a list, which may be long.
+func (d *Decoder) passLong(begin int) int {
+	if begin < d.ahead.upTo {
+		spans := d.ahead.spans
+		at := sort.Search(len(spans), func(n int) bool { return spans[n].begin >= begin })
+		if at < len(spans) && spans[at].begin == begin {
+			return spans[at].end
+		}
+		return passNested(d.text, begin)
+	}
+	end := passNested(d.text, begin)
+	if end-begin >= longSpan && d.depth > keepBelow {
+		d.keepSpans(begin, 0)
+		d.ahead.upTo = end
+	}
+	return end
+}
+
 // structural are the bytes at which passNested has something to do. One look
 // here is faster than comparing each byte with all of them.
 var structural = [256]bool{'"': true, '{': true, '[': true, '}': true, ']': true}
 
-// passNested is pass for an object or a list that is that many levels deep in another.
-// It may keep where long ones end.
-func (d *Decoder) passNested(begin, depth int, keep bool) int {
+// passNested returns where the object or list that begins at i ends.
+func passNested(text []byte, i int) int {
+	for depth := 0; i < len(text); {
+		switch c := text[i]; {
+		case !structural[c]:
+			i++
+		case c == '"':
+			i = passString(text, i)
+		case c == '{' || c == '[':
+			i++
+			depth++
+		default:
+			i++
+			if depth--; depth == 0 {
+				return i
+			}
+		}
+	}
+	return i
+}
+
+// keepSpans keeps where an object or list ends that is so many levels deep in another,
+// and what is in it, and returns that.
+func (d *Decoder) keepSpans(begin, depth int) (end int) {
 	if depth > maxDepth {
 		return len(d.text) // decoding will refuse it
 	}
 	slot := len(d.ahead.spans)
-	if keep {
-		if slot == cap(d.ahead.spans) {
-			d.ahead.spans = grow(d, d.ahead.spans, 2*slot)
-		}
-		d.ahead.spans = append(d.ahead.spans, span{begin: begin})
+	if slot == cap(d.ahead.spans) {
+		d.charge(2 * slot * 16)
 	}
+	d.ahead.spans = append(d.ahead.spans, span{begin: begin})
 	for i := begin + 1; i < len(d.text); {
 		switch c := d.text[i]; {
 		case !structural[c]:
@@ -134,13 +168,11 @@ func (d *Decoder) passNested(begin, depth int, keep bool) int {
 		case c == '"':
 			i = passString(d.text, i)
 		case c == '{' || c == '[':
-			i = d.passNested(i, depth+1, keep)
+			i = d.keepSpans(i, depth+1)
 		default:
 			i++
-			if keep && i-begin < longSpan {
+			if d.ahead.spans[slot].end = i; i-begin < longSpan {
 				d.ahead.spans = d.ahead.spans[:slot]
-			} else if keep {
-				d.ahead.spans[slot].end = i
 			}
 			return i
 		}

@@ -113,7 +113,7 @@ func (d *Decoder) unmarshal(text []byte, x any) error {
 func (d *Decoder) measure(_ *jsontext.Decoder, x any) error {
 	if w, ok := x.(*whole); ok {
 		w.within = d
-		return useDefault
+		return errUseDefault
 	}
 	t := reflect.TypeOf(x).Elem()
 	size := 4 * int(t.Size())
@@ -130,5 +130,5 @@ func (d *Decoder) measure(_ *jsontext.Decoder, x any) error {
 	if d.err != nil {
 		return d.err
 	}
-	return useDefault
+	return errUseDefault
 }

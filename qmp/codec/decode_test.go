@@ -56,84 +56,82 @@ type long struct {
 	Numbers [100]byte `json:"-"`
 }
 
-func (x *all) decode(d *codec.Decoder) { d.Object("all", x.member) }
-
-func (x *all) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "string":
-		x.String = d.String()
-	case "enum":
-		x.Enum = enum(d.String())
-	case "text":
-		x.Text = codec.Ptr(d, x.Text, codec.DecodeString[string])
-	case "bool":
-		x.Bool = d.Bool()
-	case "flag":
-		x.Flag = codec.Ptr(d, x.Flag, codec.DecodeBool[bool])
-	case "int8":
-		x.Int8 = codec.Int[int8](d)
-	case "int":
-		x.Int = codec.Int[int64](d)
-	case "uint8":
-		x.Uint8 = codec.Uint[uint8](d)
-	case "uint":
-		x.Uint = codec.Uint[uint64](d)
-	case "size":
-		x.Size = codec.Ptr(d, x.Size, codec.DecodeUint[uint64])
-	case "float":
-		x.Float = d.Float()
-	case "strings":
-		x.Strings = codec.List(d, codec.DecodeString[enum])
-	case "ints":
-		x.Ints = codec.List(d, codec.DecodeInt[int64])
-	case "floats":
-		x.Floats = codec.List(d, codec.DecodeFloat[float64])
-	case "raw":
-		x.Raw = d.Raw()
-	case "point":
-		x.Point.decode(d)
-	case "down":
-		x.Down = codec.Ptr(d, x.Down, (*all).decode)
-	case "list":
-		x.List = codec.List(d, (*all).decode)
-	case "long":
-		x.Long = codec.List(d, (*long).decode)
-	case "bytes":
-		d.Value(&x.Bytes)
-	default:
-		return false
+func (x *all) decode(d *codec.Decoder) {
+	for ok := d.Object("all"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "string":
+			x.String = d.String()
+		case "enum":
+			x.Enum = enum(d.String())
+		case "text":
+			x.Text = codec.Ptr(d, x.Text, codec.DecodeString[string])
+		case "bool":
+			x.Bool = d.Bool()
+		case "flag":
+			x.Flag = codec.Ptr(d, x.Flag, codec.DecodeBool[bool])
+		case "int8":
+			x.Int8 = codec.Int[int8](d)
+		case "int":
+			x.Int = codec.Int[int64](d)
+		case "uint8":
+			x.Uint8 = codec.Uint[uint8](d)
+		case "uint":
+			x.Uint = codec.Uint[uint64](d)
+		case "size":
+			x.Size = codec.Ptr(d, x.Size, codec.DecodeUint[uint64])
+		case "float":
+			x.Float = d.Float()
+		case "strings":
+			x.Strings = codec.List(d, codec.DecodeString[enum])
+		case "ints":
+			x.Ints = codec.List(d, codec.DecodeInt[int64])
+		case "floats":
+			x.Floats = codec.List(d, codec.DecodeFloat[float64])
+		case "raw":
+			x.Raw = d.Raw()
+		case "point":
+			x.Point.decode(d)
+		case "down":
+			x.Down = codec.Ptr(d, x.Down, (*all).decode)
+		case "list":
+			x.List = codec.List(d, (*all).decode)
+		case "long":
+			x.Long = codec.List(d, (*long).decode)
+		case "bytes":
+			d.Value(&x.Bytes)
+		default:
+			d.Unknown()
+		}
 	}
-	return true
 }
 
-func (x *point) decode(d *codec.Decoder) { d.Object("point", x.member) }
-
-func (x *point) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "x":
-		x.X = codec.Int[int64](d)
-	case "y":
-		x.Y = codec.Int[int64](d)
-	default:
-		return false
+func (x *point) decode(d *codec.Decoder) {
+	for ok := d.Object("point"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "x":
+			x.X = codec.Int[int64](d)
+		case "y":
+			x.Y = codec.Int[int64](d)
+		default:
+			d.Unknown()
+		}
 	}
-	return true
 }
 
-func (x *long) decode(d *codec.Decoder) { d.Object("long", x.member) }
-
-func (x *long) member(d *codec.Decoder) bool {
-	if string(d.Name()) != "point" {
-		return false
+func (x *long) decode(d *codec.Decoder) {
+	for ok := d.Object("long"); ok; ok = d.Member() {
+		if string(d.Name()) == "point" {
+			x.Point.decode(d)
+		} else {
+			d.Unknown()
+		}
 	}
-	x.Point.decode(d)
-	return true
 }
 
 // texts are what is tried in every place where a value may be.
 var texts = []string{
 	`null`, `true`, `false`, `tru`, `nulll`, ``, `{}`, `[]`, `{`, `[`, `}`, `]`, `,`, `{"x":1,}`, `[1,]`, `[,1]`, `{,"x":1}`, `[1 2]`, `{"x" 1}`,
-	`{"x":1 "y":2}`, `{"x":1,"y":2,"z":[{"y":3},[]]}`, `{"x":1,"x":2}`, `{1:2}`, `{"x":}`, `[[1],[2]]`, ` { "x" : 1 } `, "[\t1,\r\n2 ]", "[\v1]", "[1]\x00",
+	`{"x":1 "y":2}`, `{"x":1,"y":2,"z":[{"y":3},[]]}`, `{"x":1,"x":2}`, `{1:2}`, `{"x":}`, `[[1],[2]]`, ` { "x" : 1 } `, "[\t1,\r\n2 ]", "[\v1]", "[1]\x00", "\x00", " \x00",
 	`0`, `-0`, `1`, `-1`, `01`, `-`, `+1`, `1.`, `.5`, `1.5`, `-1.5e3`, `1e`, `1e+`, `1E5`, `1e999`, `-1e-999`, `127`, `128`, `-128`, `-129`, `255`, `256`,
 	`9223372036854775807`, `9223372036854775808`, `-9223372036854775808`, `-9223372036854775809`, `18446744073709551615`, `18446744073709551616`,
 	`1.0`, `0x10`, `1_000`, `NaN`,
@@ -244,10 +242,9 @@ func TestProp(t *testing.T) {
 // decodeProps decodes an object as members that no schema knows.
 func decodeProps(text string) (props map[string]any, err error) {
 	err = decode(text, codec.Into(func(d *codec.Decoder) {
-		d.Object("any", func(d *codec.Decoder) bool {
+		for ok := d.Object("any"); ok; ok = d.Member() {
 			d.Prop(&props)
-			return true
-		})
+		}
 	}))
 	return props, err
 }
@@ -271,8 +268,8 @@ func TestContext(t *testing.T) {
 		text string
 		x    func() any
 	}{
-		"list":            {strings.Repeat(`{"int":1},`, 1e5), func() any { return codec.Into(func(d *codec.Decoder) { codec.List(d, (*all).decode) }) }},
-		"unknown members": {strings.Repeat(`{"new":[[1],{"a":2}]},`, 1e5), func() any { return codec.Into(func(d *codec.Decoder) { codec.List(d, (*all).decode) }) }},
+		"list":            {strings.Repeat(`{"x":1},`, 1e5), func() any { return codec.Into(func(d *codec.Decoder) { codec.List(d, (*point).decode) }) }},
+		"unknown members": {strings.Repeat(`{"new":[[1],{"a":2}]},`, 1e5), func() any { return codec.Into(func(d *codec.Decoder) { codec.List(d, (*point).decode) }) }},
 		"skipped":         {strings.Repeat(`{"int":1},`, 1e5), func() any { return codec.Into(codec.Skip) }},
 		"reflection":      {strings.Repeat(`{"x":1},`, 1e5), func() any { return new([]point) }},
 		"any":             {strings.Repeat(`{"int":1},`, 1e5), func() any { return new(any) }},
@@ -338,16 +335,15 @@ type crate struct {
 
 func (x *crate) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		d.Object("crate", func(d *codec.Decoder) bool {
-			if string(d.Name()) == "data" {
+		for ok := d.Object("crate"); ok; ok = d.Member() {
+			switch string(d.Name()) {
+			case "data":
 				d.Value(x)
-				return true
-			}
-			if string(d.Name()) == "list" {
+			case "list":
 				d.Value(&x.List)
-				return true
+			default:
+				d.Unknown()
 			}
-			return false
-		})
+		}
 	})
 }

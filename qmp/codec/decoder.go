@@ -86,6 +86,8 @@ func (d *Decoder) release() {
 }
 
 // fail stops decoding with an error about the value that is next.
+//
+//go:noinline
 func (d *Decoder) fail(err error) {
 	if d.err == nil {
 		d.err, d.errAt = err, d.at

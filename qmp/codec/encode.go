@@ -154,13 +154,12 @@ func (e *Encoder) Members(object []byte) {
 		return
 	}
 	err := Unmarshal(object, func(d *Decoder) {
-		d.Object("the members of an unknown variant", func(d *Decoder) bool {
+		for ok := d.Object("the members of an unknown variant"); ok; ok = d.Member() {
 			e.token(jsontext.String(string(d.name)))
 			if value := d.skip(); e.err == nil {
 				e.err = e.enc.WriteValue(value)
 			}
-			return true
-		})
+		}
 	})
 	if e.err == nil {
 		e.err = err

@@ -9,11 +9,19 @@ import (
 
 // peek returns the first byte of what is next, after spaces; 0 at the end.
 func (d *Decoder) peek() byte {
+	if d.at < len(d.text) && d.text[d.at] > ' ' {
+		return d.text[d.at]
+	}
+	return d.peekAfterSpace()
+}
+
+func (d *Decoder) peekAfterSpace() byte {
 	for ; d.at < len(d.text); d.at++ {
 		switch c := d.text[d.at]; c {
 		case ' ', '\t', '\r', '\n':
 		case 0:
 			d.fail(errSyntax)
+			return 0
 		default:
 			return c
 		}
@@ -52,8 +60,9 @@ func (d *Decoder) next(begin, end byte) bool {
 	return d.err == nil
 }
 
-// member reads the name of the next member of the object that d is in.
-func (d *Decoder) member() bool {
+// Member goes to the next member of the object that d is in, and reports whether there
+// is one; if not, it has left the object.
+func (d *Decoder) Member() bool {
 	if !d.next('{', '}') {
 		return false
 	}
@@ -86,15 +95,16 @@ var plain = func() (table [256]bool) {
 // quoted reads the string that is next and returns what it holds; valid until the
 // next string is read.
 func (d *Decoder) quoted() []byte {
-	begin := d.at + 1
-	for i := begin; i < len(d.text); i++ {
-		if !plain[d.text[i]] {
-			if d.text[i] == '"' {
-				d.at = i + 1
-				return d.text[begin:i]
-			}
+	rest := d.text[d.at+1:]
+	for i, c := range rest { // most are too short for anything cleverer to pay
+		if plain[c] {
+			continue
+		}
+		if c != '"' {
 			return d.unusual()
 		}
+		d.at += i + 2
+		return rest[:i]
 	}
 	d.fail(errSyntax)
 	return nil
@@ -167,7 +177,7 @@ func (d *Decoder) skip() []byte {
 	case '"':
 		d.quoted()
 	case '{':
-		for d.enter(); d.member(); {
+		for ok := d.Object(""); ok; ok = d.Member() {
 			d.skip()
 		}
 	case '[':

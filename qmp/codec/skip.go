@@ -4,5 +4,6 @@ package codec
 
 import "errors"
 
-// useDefault says that a function for WithUnmarshalers has decoded nothing.
-var useDefault = errors.ErrUnsupported
+// errUseDefault says that a function of WithUnmarshalers has decoded nothing, and lets
+// the JSON module do it.
+var errUseDefault = errors.ErrUnsupported

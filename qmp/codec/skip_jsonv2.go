@@ -4,6 +4,6 @@ package codec
 
 import "encoding/json/v2"
 
-// useDefault says that a function for WithUnmarshalers has decoded nothing. Go 1.26
-// has its own word for that.
-var useDefault = json.SkipFunc
+// errUseDefault says that a function of WithUnmarshalers has decoded nothing, and lets
+// the JSON module do it: in Go 1.26 with this experiment it has another name.
+var errUseDefault = json.SkipFunc

@@ -40,7 +40,7 @@ func (d *Decoder) Union(typ, tag string) Union {
 
 // next goes to the next member that is neither the tag nor common.
 func (u *Union) next(common MemberFunc) bool {
-	for u.d.member() {
+	for u.d.Member() {
 		switch {
 		case string(u.d.name) == u.tagName:
 			u.skipTag()
@@ -64,7 +64,7 @@ func (u *Union) skipTag() {
 func (u *Union) Variant(common, member MemberFunc) {
 	for u.next(common) {
 		if !member(u.d) {
-			u.d.unknown()
+			u.d.Unknown()
 		}
 	}
 }
@@ -72,7 +72,7 @@ func (u *Union) Variant(common, member MemberFunc) {
 // Empty decodes a variant that adds no members.
 func (u *Union) Empty(common MemberFunc) {
 	for u.next(common) {
-		u.d.unknown()
+		u.d.Unknown()
 	}
 }
 
@@ -82,7 +82,7 @@ func (u *Union) Data(common MemberFunc, decode func(*Decoder)) {
 		if string(u.d.name) == "data" {
 			decode(u.d)
 		} else {
-			u.d.unknown()
+			u.d.Unknown()
 		}
 	}
 }
@@ -108,6 +108,6 @@ func (u *Union) Nested(common MemberFunc, decode func(*Decoder)) {
 	begin := u.d.at - 1 // where the object is
 	object := u.Members(common)
 	if u.d.err == nil {
-		u.d.inner(begin, decodeText(nil, object, u.d.strict, u.d, decode))
+		u.d.inner(begin, decodeText(u.d.ctx, object, u.d.strict, u.d, decode))
 	}
 }

@@ -23,23 +23,23 @@ func (d *Decoder) Kind() jsontext.Kind {
 	return jsontext.Kind(c)
 }
 
-// Object decodes an object member by member. member reads the value of the member
-// of a [Decoder.Name], or returns false if it does not know the member. typ is the
-// Go type, for errors.
-func (d *Decoder) Object(typ string, member func(*Decoder) bool) {
+// Object goes to the first member of an object, and reports whether there is one:
+//
+//	for ok := d.Object("T"); ok; ok = d.Member() {
+//		switch string(d.Name()) {
+//
+// typ is the Go type, for errors.
+func (d *Decoder) Object(typ string) bool {
 	if d.peek() != '{' {
 		d.other("an object is expected for " + typ)
-		return
+		return false
 	}
-	for d.enter(); d.member(); {
-		if !member(d) {
-			d.unknown()
-		}
-	}
+	d.enter()
+	return d.Member()
 }
 
-// unknown reads the value of a member that nobody knows.
-func (d *Decoder) unknown() {
+// Unknown reads the value of a member that nobody knows.
+func (d *Decoder) Unknown() {
 	if d.strict {
 		d.peek()
 		d.fail(&json.SemanticError{Err: json.ErrUnknownName})
@@ -49,9 +49,7 @@ func (d *Decoder) unknown() {
 
 // other reads a null in place of another value, or fails because of what is there.
 func (d *Decoder) other(expected string) {
-	if d.peek() == 'n' {
-		d.word("null")
-	} else {
+	if !d.null() {
 		d.mismatch(expected)
 	}
 }
@@ -81,23 +79,14 @@ func KindName(k jsontext.Kind) string {
 
 // List decodes a list whose elements have a function of their own for that.
 func List[T any](d *Decoder, decode func(*T, *Decoder)) []T {
-	if d.peek() != '[' {
-		d.other("a list is expected")
+	begin := d.at
+	if !d.list() {
 		return nil
 	}
-	begin := d.at
 	list := []T{}
-	for d.enter(); d.element(); {
-		if n := len(list); n == cap(list) {
-			// Twice as many, but no more than the rest of the text may have.
-			most := n + 1
-			if n > 0 {
-				most += (len(d.text) - d.at) / ((d.at - begin) / n)
-			}
-			list = grow(d, list, min(most, 2*n))
-			if d.err != nil {
-				return nil
-			}
+	for d.element() {
+		if len(list) == cap(list) {
+			list = append(make([]T, 0, d.room(begin, len(list), int(reflect.TypeFor[T]().Size()))), list...)
 		}
 		list = list[:len(list)+1]
 		decode(&list[len(list)-1], d)
@@ -105,22 +94,35 @@ func List[T any](d *Decoder, decode func(*T, *Decoder)) []T {
 	return list
 }
 
-// grow returns list with room for that many elements, or for one more at least.
-func grow[T any](d *Decoder, list []T, room int) []T {
-	size := int(reflect.TypeFor[T]().Size())
-	room = max(room, len(list)+1, min(4, 128/max(size, 1)))
-	d.charge(room * size)
-	if d.err != nil {
-		room = len(list) + 1
+// room returns how many elements of a size a list, which begins there in the text,
+// should have room for after its first n: twice as many, but no more than the rest of
+// the text may have.
+func (d *Decoder) room(begin, n, size int) int {
+	room := min(4, 512/max(size, 1))
+	if n > 0 {
+		room = min(2*n, n+(len(d.text)-d.at)*n/(d.at-begin))
 	}
-	return append(make([]T, 0, room), list...)
+	room = max(room, n+1)
+	if !d.charge(room * size) {
+		return n + 1
+	}
+	return room
+}
+
+// list goes into a list, if one is next.
+func (d *Decoder) list() bool {
+	if d.peek() != '[' {
+		d.other("a list is expected")
+		return false
+	}
+	d.enter()
+	return true
 }
 
 // Ptr decodes an optional value that has a function of its own for that into x, or
 // a new T if that is nil. Null is none.
 func Ptr[T any](d *Decoder, x *T, decode func(*T, *Decoder)) *T {
-	if d.peek() == 'n' {
-		d.word("null")
+	if d.null() {
 		return nil
 	}
 	if x == nil {
@@ -129,6 +131,15 @@ func Ptr[T any](d *Decoder, x *T, decode func(*T, *Decoder)) *T {
 	}
 	decode(x, d)
 	return x
+}
+
+// null reads a null, if one is next.
+func (d *Decoder) null() bool {
+	if d.peek() != 'n' {
+		return false
+	}
+	d.word("null")
+	return true
 }
 
 // String decodes a string or an enum.
@@ -179,34 +190,45 @@ func (d *Decoder) Bool() bool {
 
 // Int decodes a signed integer.
 func Int[T ~int8 | ~int16 | ~int32 | ~int64](d *Decoder) T {
-	return T(d.integer(reflect.TypeFor[T]().Bits()))
+	n, text := d.digitsOf()
+	if text == nil {
+		return 0
+	}
+	if v := T(n); n >= 0 && int64(v) == n {
+		return v
+	}
+	m, err := strconv.ParseInt(string(text), 10, reflect.TypeFor[T]().Bits())
+	d.badNumber(text, err)
+	return T(m)
 }
 
 // Uint decodes an unsigned integer.
 func Uint[T ~uint8 | ~uint16 | ~uint32 | ~uint64](d *Decoder) T {
-	return T(d.natural(reflect.TypeFor[T]().Bits()))
-}
-
-// integer decodes a signed integer of that many bits.
-func (d *Decoder) integer(bits int) int64 {
-	text := d.numeric()
+	n, text := d.digitsOf()
 	if text == nil {
 		return 0
 	}
-	n, err := strconv.ParseInt(string(text), 10, bits)
+	if v := T(n); n >= 0 && int64(v) == n {
+		return v
+	}
+	m, err := strconv.ParseUint(string(text), 10, reflect.TypeFor[T]().Bits())
 	d.badNumber(text, err)
-	return n
+	return T(m)
 }
 
-// natural decodes an unsigned integer of that many bits.
-func (d *Decoder) natural(bits int) uint64 {
-	text := d.numeric()
-	if text == nil {
-		return 0
+// digitsOf reads a number and returns its text, and its value if that is a few
+// digits; else -1. There is no text if something else is next.
+func (d *Decoder) digitsOf() (n int64, text []byte) {
+	if text = d.numeric(); text == nil || len(text) > 18 {
+		return -1, text
 	}
-	n, err := strconv.ParseUint(string(text), 10, bits)
-	d.badNumber(text, err)
-	return n
+	for _, c := range text {
+		if c < '0' || '9' < c {
+			return -1, text
+		}
+		n = 10*n + int64(c-'0')
+	}
+	return n, text
 }
 
 // Float decodes a number.
@@ -243,11 +265,9 @@ func (d *Decoder) badNumber(text []byte, err error) {
 
 // Null reads a null.
 func (d *Decoder) Null() {
-	if d.peek() != 'n' {
+	if !d.null() {
 		d.mismatch("null is expected")
-		return
 	}
-	d.word("null")
 }
 
 // Alternate is [Decoder.Kind] of a value that goes into an interface.
@@ -315,10 +335,9 @@ func (d *Decoder) anything() any {
 	case '{':
 		d.charge(mapSize)
 		object := map[string]any{}
-		d.Object("any", func(d *Decoder) bool {
+		for ok := d.Object("any"); ok; ok = d.Member() {
 			d.Prop(&object)
-			return true
-		})
+		}
 		return object
 	}
 	d.other("a value is expected")

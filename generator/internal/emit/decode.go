@@ -6,8 +6,8 @@ import (
 	"github.com/goqapi/goqapi/generator/internal/plan"
 )
 
-// The generated decoders: a method member that reads the value of one member of a
-// struct, and a method decode that reads the whole.
+// The generated decoders: a method decode that reads a value, and for what goes into
+// the object of a union a method member that reads the value of one member.
 
 // decoder is what they read from, and its declaration as a parameter.
 func decoder() *jen.Statement { return jen.Id("d") }
@@ -15,28 +15,37 @@ func decoder() *jen.Statement { return jen.Id("d") }
 func decoderParam() *jen.Statement { return decoder().Op("*").Qual(pkgCodec, "Decoder") }
 
 // memberMethod writes the method that reads the value of the member that is next, if
-// the struct has it.
+// the type has it.
 func (g *group) memberMethod(name string, list []*plan.Field, props string) {
 	g.Line()
 	g.Func().Params(jen.Id("x").Op("*").Id(name)).Id("member").Params(decoderParam()).Bool().BlockFunc(func(body *jen.Group) {
 		unknown := jen.Return(jen.False())
 		if props != "" {
-			unknown = decoder().Dot("Prop").Call(jen.Op("&").Id("x").Dot(props))
+			unknown = decodeProp(props)
 		}
 		if len(list) == 0 {
 			body.Add(unknown)
 		} else {
-			body.Switch(jen.String().Call(decoder().Dot("Name").Call())).BlockFunc(func(cases *jen.Group) {
-				for _, f := range list {
-					cases.Case(jen.Lit(f.QAPI)).Block(decodeInto(jen.Id("x").Dot(f.Name), f.Type, f.Pointer()))
-				}
-				cases.Default().Block(unknown)
-			})
+			body.Add(decodeFields(list, unknown))
 		}
 		if len(list) > 0 || props != "" {
 			body.Return(jen.True())
 		}
 	})
+}
+
+// decodeFields reads the value of the member that is next into its field.
+func decodeFields(list []*plan.Field, unknown jen.Code) jen.Code {
+	return jen.Switch(jen.String().Call(decoder().Dot("Name").Call())).BlockFunc(func(cases *jen.Group) {
+		for _, f := range list {
+			cases.Case(jen.Lit(f.QAPI)).Block(decodeInto(jen.Id("x").Dot(f.Name), f.Type, f.Pointer()))
+		}
+		cases.Default().Block(unknown)
+	})
+}
+
+func decodeProp(props string) *jen.Statement {
+	return decoder().Dot("Prop").Call(jen.Op("&").Id("x").Dot(props))
 }
 
 // decodeMethod writes the method that reads a value.
@@ -45,9 +54,23 @@ func (g *group) decodeMethod(name string, body ...jen.Code) {
 	g.Func().Params(jen.Id("x").Op("*").Id(name)).Id("decode").Params(decoderParam()).Block(body...)
 }
 
-// decodeMembers reads an object with the method member.
-func decodeMembers(name string) jen.Code {
-	return decoder().Dot("Object").Call(jen.Lit(name), jen.Id("x").Dot("member"))
+// decodeStruct writes that method for a struct.
+func (g *group) decodeStruct(s *plan.Struct) {
+	unknown := decoder().Dot("Unknown").Call()
+	var member jen.Code
+	switch {
+	case s.Spread:
+		member = jen.If(jen.Op("!").Id("x").Dot("member").Call(decoder())).Block(unknown)
+	case s.Props != "":
+		member = decodeFields(sent(s), decodeProp(s.Props))
+	default:
+		member = decodeFields(sent(s), unknown)
+	}
+	g.decodeMethod(s.Name, jen.For(
+		jen.Id("ok").Op(":=").Add(decoder()).Dot("Object").Call(jen.Lit(s.Name)),
+		jen.Id("ok"),
+		jen.Id("ok").Op("=").Add(decoder()).Dot("Member").Call(),
+	).Block(member))
 }
 
 // decodeInto reads a value of type t into what stands for it in the struct or
@@ -72,14 +95,20 @@ func decodeInto(place *jen.Statement, t plan.Type, pointer bool) jen.Code {
 
 // decoded is an expression that reads a value of type t, or nil.
 func decoded(t plan.Type) jen.Code {
-	method, built := "", ""
+	read := func(method, result string) jen.Code {
+		value := decoder().Dot(method).Call()
+		if t.Name != result {
+			value = jen.Id(t.Name).Call(value)
+		}
+		return value
+	}
 	switch t.Kind {
 	case plan.String:
-		method, built = "String", "string"
+		return read("String", "string")
 	case plan.Bool:
-		method, built = "Bool", "bool"
+		return read("Bool", "bool")
 	case plan.Float:
-		method, built = "Float", "float64"
+		return read("Float", "float64")
 	case plan.Raw:
 		return decoder().Dot("Raw").Call()
 	case plan.Int, plan.Uint:
@@ -88,15 +117,8 @@ func decoded(t plan.Type) jen.Code {
 		if elem := elementDecoder(*t.Elem); elem != nil {
 			return jen.Qual(pkgCodec, "List").Call(decoder(), elem)
 		}
-		return nil
-	default:
-		return nil
 	}
-	value := decoder().Dot(method).Call()
-	if t.Name != built {
-		value = jen.Id(t.Name).Call(value)
-	}
-	return value
+	return nil
 }
 
 func numberFunc(kind plan.Kind) string {

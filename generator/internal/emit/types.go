@@ -76,11 +76,11 @@ func (g *group) structType(s *plan.Struct) {
 			body.Id(s.Props).Map(jen.String()).Any().Tag(map[string]string{"json": "-"})
 		}
 	})
-	if s.Members || s.Loop {
+	if s.Spread {
 		g.memberMethod(s.Name, sent(s), s.Props)
 	}
 	if s.Codec || s.Loop {
-		g.decodeMethod(s.Name, decodeMembers(s.Name))
+		g.decodeStruct(s)
 	}
 	if s.Members {
 		var body []jen.Code

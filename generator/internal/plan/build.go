@@ -415,7 +415,7 @@ func (b *builder) markCodecs() {
 	for _, u := range b.pkg.Unions {
 		for _, v := range u.Variants {
 			if v.Struct != nil && !v.Wrapped {
-				v.Struct.Members = true
+				v.Struct.Members, v.Struct.Spread = true, true
 			}
 		}
 	}

@@ -145,9 +145,11 @@ type Struct struct {
 	Refused []string
 	// Variant is set if the struct is a union's variant itself.
 	Variant *Variant
-	// Members tells that the struct reads and writes its members one by one,
-	// because a union does it for it or because it holds alternates.
+	// Members tells that the struct writes its members one by one, because a union
+	// does it for it or because it holds alternates.
 	Members bool
+	// Spread tells that a union's object has the struct's members beside its own.
+	Spread bool
 	// Codec tells that the struct has JSON methods of its own.
 	Codec bool
 	// Loop tells that the struct is decoded member by member although it has no JSON
