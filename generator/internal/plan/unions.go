@@ -60,16 +60,16 @@ func (b *builder) completeUnion(d *schema.Union) {
 		}
 		u.Fields = append(u.Fields, f)
 	}
-	for _, value := range u.Enum.Values {
+	for i, value := range u.Enum.Values {
 		v := &Variant{
-			Facts: b.variantFacts(d, enum.Value(value.QAPI), value.Facts),
+			Facts: b.variantFacts(d, enum.Values[i], value.Facts),
 			Union: u,
 			Name:  u.Name + names.Suffix(value.QAPI),
 			Value: value,
 			Form:  Empty,
 		}
-		if i := slices.IndexFunc(d.Branches, func(br *schema.Branch) bool { return br.Name == value.QAPI }); i >= 0 {
-			b.completeVariant(v, d.Branches[i])
+		if j := slices.IndexFunc(d.Branches, func(br *schema.Branch) bool { return br.Name == value.QAPI }); j >= 0 {
+			b.completeVariant(v, d.Branches[j])
 		}
 		if v.Form != Itself {
 			b.declare(v.Name, d)
