@@ -44,10 +44,11 @@ func (w *walker) enter(key string) {
 // drain goes on from all nodes that were entered.
 func (w *walker) drain() {
 	for len(w.queue) > 0 {
-		n := w.before[w.queue[0]]
-		if n == nil || w.quiet { // it is new in this step
-			n = w.nodes[w.queue[0]]
+		n := &node{key: w.queue[0]}
+		if before := w.before[n.key]; before != nil && !w.quiet {
+			n.add(before.comps...)
 		}
+		n.add(w.nodes[n.key].comps...) // what is new in this step
 		w.queue = w.queue[1:]
 		for _, p := range w.places(n) {
 			w.place(p.at, p.comps)
