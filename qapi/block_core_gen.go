@@ -35,32 +35,29 @@ type SnapshotInfo struct {
 	Icount *int64 `json:"icount,omitzero"`
 }
 
-func (x *SnapshotInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "id":
-		x.ID = d.String()
-	case "name":
-		x.Name = d.String()
-	case "vm-state-size":
-		x.VMStateSize = codec.Int[int64](d)
-	case "date-sec":
-		x.DateSec = codec.Int[int64](d)
-	case "date-nsec":
-		x.DateNsec = codec.Int[int64](d)
-	case "vm-clock-sec":
-		x.VMClockSec = codec.Int[int64](d)
-	case "vm-clock-nsec":
-		x.VMClockNsec = codec.Int[int64](d)
-	case "icount":
-		x.Icount = codec.Ptr(d, x.Icount, codec.DecodeInt[int64])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *SnapshotInfo) decode(d *codec.Decoder) {
-	d.Object("SnapshotInfo", x.member)
+	for ok := d.Object("SnapshotInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "id":
+			x.ID = d.String()
+		case "name":
+			x.Name = d.String()
+		case "vm-state-size":
+			x.VMStateSize = codec.Int[int64](d)
+		case "date-sec":
+			x.DateSec = codec.Int[int64](d)
+		case "date-nsec":
+			x.DateNsec = codec.Int[int64](d)
+		case "vm-clock-sec":
+			x.VMClockSec = codec.Int[int64](d)
+		case "vm-clock-nsec":
+			x.VMClockNsec = codec.Int[int64](d)
+		case "icount":
+			x.Icount = codec.Ptr(d, x.Icount, codec.DecodeInt[int64])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // ImageInfoSpecificQCow2Encryption says how a qcow2 image is encrypted, with
@@ -206,36 +203,33 @@ type ImageInfoSpecificQcow2 struct {
 	CompressionType Qcow2CompressionType `json:"compression-type"`
 }
 
-func (x *ImageInfoSpecificQcow2) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "compat":
-		x.Compat = d.String()
-	case "data-file":
-		x.DataFile = codec.Ptr(d, x.DataFile, codec.DecodeString[string])
-	case "data-file-raw":
-		x.DataFileRaw = codec.Ptr(d, x.DataFileRaw, codec.DecodeBool[bool])
-	case "extended-l2":
-		x.ExtendedL2 = codec.Ptr(d, x.ExtendedL2, codec.DecodeBool[bool])
-	case "lazy-refcounts":
-		x.LazyRefcounts = codec.Ptr(d, x.LazyRefcounts, codec.DecodeBool[bool])
-	case "corrupt":
-		x.Corrupt = codec.Ptr(d, x.Corrupt, codec.DecodeBool[bool])
-	case "refcount-bits":
-		x.RefcountBits = codec.Int[int64](d)
-	case "encrypt":
-		x.Encrypt = codec.Ptr(d, x.Encrypt, (*ImageInfoSpecificQCow2Encryption).decode)
-	case "bitmaps":
-		x.Bitmaps = codec.List(d, (*Qcow2BitmapInfo).decode)
-	case "compression-type":
-		x.CompressionType = Qcow2CompressionType(d.String())
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *ImageInfoSpecificQcow2) decode(d *codec.Decoder) {
-	d.Object("ImageInfoSpecificQcow2", x.member)
+	for ok := d.Object("ImageInfoSpecificQcow2"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "compat":
+			x.Compat = d.String()
+		case "data-file":
+			x.DataFile = codec.Ptr(d, x.DataFile, codec.DecodeString[string])
+		case "data-file-raw":
+			x.DataFileRaw = codec.Ptr(d, x.DataFileRaw, codec.DecodeBool[bool])
+		case "extended-l2":
+			x.ExtendedL2 = codec.Ptr(d, x.ExtendedL2, codec.DecodeBool[bool])
+		case "lazy-refcounts":
+			x.LazyRefcounts = codec.Ptr(d, x.LazyRefcounts, codec.DecodeBool[bool])
+		case "corrupt":
+			x.Corrupt = codec.Ptr(d, x.Corrupt, codec.DecodeBool[bool])
+		case "refcount-bits":
+			x.RefcountBits = codec.Int[int64](d)
+		case "encrypt":
+			x.Encrypt = codec.Ptr(d, x.Encrypt, (*ImageInfoSpecificQCow2Encryption).decode)
+		case "bitmaps":
+			x.Bitmaps = codec.List(d, (*Qcow2BitmapInfo).decode)
+		case "compression-type":
+			x.CompressionType = Qcow2CompressionType(d.String())
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 func (x ImageInfoSpecificQcow2) tagged() any {
@@ -282,24 +276,21 @@ type ImageInfoSpecificVmdk struct {
 	Extents []VmdkExtentInfo `json:"extents"`
 }
 
-func (x *ImageInfoSpecificVmdk) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "create-type":
-		x.CreateType = d.String()
-	case "cid":
-		x.Cid = codec.Int[int64](d)
-	case "parent-cid":
-		x.ParentCid = codec.Int[int64](d)
-	case "extents":
-		x.Extents = codec.List(d, (*VmdkExtentInfo).decode)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *ImageInfoSpecificVmdk) decode(d *codec.Decoder) {
-	d.Object("ImageInfoSpecificVmdk", x.member)
+	for ok := d.Object("ImageInfoSpecificVmdk"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "create-type":
+			x.CreateType = d.String()
+		case "cid":
+			x.Cid = codec.Int[int64](d)
+		case "parent-cid":
+			x.ParentCid = codec.Int[int64](d)
+		case "extents":
+			x.Extents = codec.List(d, (*VmdkExtentInfo).decode)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 func (x ImageInfoSpecificVmdk) tagged() any {
@@ -382,44 +373,41 @@ type VmdkExtentInfo struct {
 	FormatSpecific *ImageInfoSpecific `json:"format-specific,omitzero"`
 }
 
-func (x *VmdkExtentInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "filename":
-		x.Filename = d.String()
-	case "format":
-		x.Format = d.String()
-	case "virtual-size":
-		x.VirtualSize = codec.Int[int64](d)
-	case "cluster-size":
-		x.ClusterSize = codec.Ptr(d, x.ClusterSize, codec.DecodeInt[int64])
-	case "compressed":
-		x.Compressed = codec.Ptr(d, x.Compressed, codec.DecodeBool[bool])
-	case "dirty-flag":
-		x.DirtyFlag = codec.Ptr(d, x.DirtyFlag, codec.DecodeBool[bool])
-	case "actual-size":
-		x.ActualSize = codec.Ptr(d, x.ActualSize, codec.DecodeInt[int64])
-	case "encrypted":
-		x.Encrypted = codec.Ptr(d, x.Encrypted, codec.DecodeBool[bool])
-	case "backing-filename":
-		x.BackingFilename = codec.Ptr(d, x.BackingFilename, codec.DecodeString[string])
-	case "full-backing-filename":
-		x.FullBackingFilename = codec.Ptr(d, x.FullBackingFilename, codec.DecodeString[string])
-	case "backing-filename-format":
-		x.BackingFilenameFormat = codec.Ptr(d, x.BackingFilenameFormat, codec.DecodeString[string])
-	case "snapshots":
-		x.Snapshots = codec.List(d, (*SnapshotInfo).decode)
-	case "backing-image":
-		x.BackingImage = codec.Ptr(d, x.BackingImage, (*ImageInfo).decode)
-	case "format-specific":
-		x.FormatSpecific = codec.Ptr(d, x.FormatSpecific, (*ImageInfoSpecific).decode)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *VmdkExtentInfo) decode(d *codec.Decoder) {
-	d.Object("VmdkExtentInfo", x.member)
+	for ok := d.Object("VmdkExtentInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "filename":
+			x.Filename = d.String()
+		case "format":
+			x.Format = d.String()
+		case "virtual-size":
+			x.VirtualSize = codec.Int[int64](d)
+		case "cluster-size":
+			x.ClusterSize = codec.Ptr(d, x.ClusterSize, codec.DecodeInt[int64])
+		case "compressed":
+			x.Compressed = codec.Ptr(d, x.Compressed, codec.DecodeBool[bool])
+		case "dirty-flag":
+			x.DirtyFlag = codec.Ptr(d, x.DirtyFlag, codec.DecodeBool[bool])
+		case "actual-size":
+			x.ActualSize = codec.Ptr(d, x.ActualSize, codec.DecodeInt[int64])
+		case "encrypted":
+			x.Encrypted = codec.Ptr(d, x.Encrypted, codec.DecodeBool[bool])
+		case "backing-filename":
+			x.BackingFilename = codec.Ptr(d, x.BackingFilename, codec.DecodeString[string])
+		case "full-backing-filename":
+			x.FullBackingFilename = codec.Ptr(d, x.FullBackingFilename, codec.DecodeString[string])
+		case "backing-filename-format":
+			x.BackingFilenameFormat = codec.Ptr(d, x.BackingFilenameFormat, codec.DecodeString[string])
+		case "snapshots":
+			x.Snapshots = codec.List(d, (*SnapshotInfo).decode)
+		case "backing-image":
+			x.BackingImage = codec.Ptr(d, x.BackingImage, (*ImageInfo).decode)
+		case "format-specific":
+			x.FormatSpecific = codec.Ptr(d, x.FormatSpecific, (*ImageInfoSpecific).decode)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // String is x as JSON, without secrets.
@@ -449,18 +437,15 @@ type ImageInfoSpecificRBD struct {
 	EncryptionFormat *RBDImageEncryptionFormat `json:"encryption-format,omitzero"`
 }
 
-func (x *ImageInfoSpecificRBD) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "encryption-format":
-		x.EncryptionFormat = codec.Ptr(d, x.EncryptionFormat, codec.DecodeString[RBDImageEncryptionFormat])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *ImageInfoSpecificRBD) decode(d *codec.Decoder) {
-	d.Object("ImageInfoSpecificRBD", x.member)
+	for ok := d.Object("ImageInfoSpecificRBD"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "encryption-format":
+			x.EncryptionFormat = codec.Ptr(d, x.EncryptionFormat, codec.DecodeString[RBDImageEncryptionFormat])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // ImageInfoSpecificKind returns [ImageInfoSpecificKindRBD].
@@ -485,18 +470,15 @@ type ImageInfoSpecificFile struct {
 	ExtentSizeHint *uint64 `json:"extent-size-hint,omitzero"`
 }
 
-func (x *ImageInfoSpecificFile) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "extent-size-hint":
-		x.ExtentSizeHint = codec.Ptr(d, x.ExtentSizeHint, codec.DecodeUint[uint64])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *ImageInfoSpecificFile) decode(d *codec.Decoder) {
-	d.Object("ImageInfoSpecificFile", x.member)
+	for ok := d.Object("ImageInfoSpecificFile"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "extent-size-hint":
+			x.ExtentSizeHint = codec.Ptr(d, x.ExtentSizeHint, codec.DecodeUint[uint64])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // ImageInfoSpecificKind returns [ImageInfoSpecificKindFile].
@@ -690,40 +672,37 @@ type BlockLimitsInfo struct {
 	OptMemAlignment uint64 `json:"opt-mem-alignment"`
 }
 
-func (x *BlockLimitsInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "request-alignment":
-		x.RequestAlignment = codec.Uint[uint32](d)
-	case "max-discard":
-		x.MaxDiscard = codec.Ptr(d, x.MaxDiscard, codec.DecodeUint[uint64])
-	case "discard-alignment":
-		x.DiscardAlignment = codec.Ptr(d, x.DiscardAlignment, codec.DecodeUint[uint32])
-	case "max-write-zeroes":
-		x.MaxWriteZeroes = codec.Ptr(d, x.MaxWriteZeroes, codec.DecodeUint[uint64])
-	case "write-zeroes-alignment":
-		x.WriteZeroesAlignment = codec.Ptr(d, x.WriteZeroesAlignment, codec.DecodeUint[uint32])
-	case "opt-transfer":
-		x.OptTransfer = codec.Ptr(d, x.OptTransfer, codec.DecodeUint[uint32])
-	case "max-transfer":
-		x.MaxTransfer = codec.Ptr(d, x.MaxTransfer, codec.DecodeUint[uint32])
-	case "max-hw-transfer":
-		x.MaxHwTransfer = codec.Ptr(d, x.MaxHwTransfer, codec.DecodeUint[uint32])
-	case "max-iov":
-		x.MaxIov = codec.Int[int64](d)
-	case "max-hw-iov":
-		x.MaxHwIov = codec.Ptr(d, x.MaxHwIov, codec.DecodeInt[int64])
-	case "min-mem-alignment":
-		x.MinMemAlignment = codec.Uint[uint64](d)
-	case "opt-mem-alignment":
-		x.OptMemAlignment = codec.Uint[uint64](d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *BlockLimitsInfo) decode(d *codec.Decoder) {
-	d.Object("BlockLimitsInfo", x.member)
+	for ok := d.Object("BlockLimitsInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "request-alignment":
+			x.RequestAlignment = codec.Uint[uint32](d)
+		case "max-discard":
+			x.MaxDiscard = codec.Ptr(d, x.MaxDiscard, codec.DecodeUint[uint64])
+		case "discard-alignment":
+			x.DiscardAlignment = codec.Ptr(d, x.DiscardAlignment, codec.DecodeUint[uint32])
+		case "max-write-zeroes":
+			x.MaxWriteZeroes = codec.Ptr(d, x.MaxWriteZeroes, codec.DecodeUint[uint64])
+		case "write-zeroes-alignment":
+			x.WriteZeroesAlignment = codec.Ptr(d, x.WriteZeroesAlignment, codec.DecodeUint[uint32])
+		case "opt-transfer":
+			x.OptTransfer = codec.Ptr(d, x.OptTransfer, codec.DecodeUint[uint32])
+		case "max-transfer":
+			x.MaxTransfer = codec.Ptr(d, x.MaxTransfer, codec.DecodeUint[uint32])
+		case "max-hw-transfer":
+			x.MaxHwTransfer = codec.Ptr(d, x.MaxHwTransfer, codec.DecodeUint[uint32])
+		case "max-iov":
+			x.MaxIov = codec.Int[int64](d)
+		case "max-hw-iov":
+			x.MaxHwIov = codec.Ptr(d, x.MaxHwIov, codec.DecodeInt[int64])
+		case "min-mem-alignment":
+			x.MinMemAlignment = codec.Uint[uint64](d)
+		case "opt-mem-alignment":
+			x.OptMemAlignment = codec.Uint[uint64](d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // ImageInfo is an image with its backing images.
@@ -768,46 +747,43 @@ type ImageInfo struct {
 	BackingImage *ImageInfo `json:"backing-image,omitzero"`
 }
 
-func (x *ImageInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "filename":
-		x.Filename = d.String()
-	case "format":
-		x.Format = d.String()
-	case "dirty-flag":
-		x.DirtyFlag = codec.Ptr(d, x.DirtyFlag, codec.DecodeBool[bool])
-	case "actual-size":
-		x.ActualSize = codec.Ptr(d, x.ActualSize, codec.DecodeInt[int64])
-	case "virtual-size":
-		x.VirtualSize = codec.Int[int64](d)
-	case "cluster-size":
-		x.ClusterSize = codec.Ptr(d, x.ClusterSize, codec.DecodeInt[int64])
-	case "encrypted":
-		x.Encrypted = codec.Ptr(d, x.Encrypted, codec.DecodeBool[bool])
-	case "compressed":
-		x.Compressed = codec.Ptr(d, x.Compressed, codec.DecodeBool[bool])
-	case "backing-filename":
-		x.BackingFilename = codec.Ptr(d, x.BackingFilename, codec.DecodeString[string])
-	case "full-backing-filename":
-		x.FullBackingFilename = codec.Ptr(d, x.FullBackingFilename, codec.DecodeString[string])
-	case "backing-filename-format":
-		x.BackingFilenameFormat = codec.Ptr(d, x.BackingFilenameFormat, codec.DecodeString[string])
-	case "snapshots":
-		x.Snapshots = codec.List(d, (*SnapshotInfo).decode)
-	case "limits":
-		x.Limits = codec.Ptr(d, x.Limits, (*BlockLimitsInfo).decode)
-	case "format-specific":
-		x.FormatSpecific = codec.Ptr(d, x.FormatSpecific, (*ImageInfoSpecific).decode)
-	case "backing-image":
-		x.BackingImage = codec.Ptr(d, x.BackingImage, (*ImageInfo).decode)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *ImageInfo) decode(d *codec.Decoder) {
-	d.Object("ImageInfo", x.member)
+	for ok := d.Object("ImageInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "filename":
+			x.Filename = d.String()
+		case "format":
+			x.Format = d.String()
+		case "dirty-flag":
+			x.DirtyFlag = codec.Ptr(d, x.DirtyFlag, codec.DecodeBool[bool])
+		case "actual-size":
+			x.ActualSize = codec.Ptr(d, x.ActualSize, codec.DecodeInt[int64])
+		case "virtual-size":
+			x.VirtualSize = codec.Int[int64](d)
+		case "cluster-size":
+			x.ClusterSize = codec.Ptr(d, x.ClusterSize, codec.DecodeInt[int64])
+		case "encrypted":
+			x.Encrypted = codec.Ptr(d, x.Encrypted, codec.DecodeBool[bool])
+		case "compressed":
+			x.Compressed = codec.Ptr(d, x.Compressed, codec.DecodeBool[bool])
+		case "backing-filename":
+			x.BackingFilename = codec.Ptr(d, x.BackingFilename, codec.DecodeString[string])
+		case "full-backing-filename":
+			x.FullBackingFilename = codec.Ptr(d, x.FullBackingFilename, codec.DecodeString[string])
+		case "backing-filename-format":
+			x.BackingFilenameFormat = codec.Ptr(d, x.BackingFilenameFormat, codec.DecodeString[string])
+		case "snapshots":
+			x.Snapshots = codec.List(d, (*SnapshotInfo).decode)
+		case "limits":
+			x.Limits = codec.Ptr(d, x.Limits, (*BlockLimitsInfo).decode)
+		case "format-specific":
+			x.FormatSpecific = codec.Ptr(d, x.FormatSpecific, (*ImageInfoSpecific).decode)
+		case "backing-image":
+			x.BackingImage = codec.Ptr(d, x.BackingImage, (*ImageInfo).decode)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // String is x as JSON, without secrets.
@@ -1016,22 +992,19 @@ type BlockdevCacheInfo struct {
 	NoFlush bool `json:"no-flush"`
 }
 
-func (x *BlockdevCacheInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "writeback":
-		x.Writeback = d.Bool()
-	case "direct":
-		x.Direct = d.Bool()
-	case "no-flush":
-		x.NoFlush = d.Bool()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *BlockdevCacheInfo) decode(d *codec.Decoder) {
-	d.Object("BlockdevCacheInfo", x.member)
+	for ok := d.Object("BlockdevCacheInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "writeback":
+			x.Writeback = d.Bool()
+		case "direct":
+			x.Direct = d.Bool()
+		case "no-flush":
+			x.NoFlush = d.Bool()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // BlockdevChild is a child of a node, by name.
@@ -1046,20 +1019,17 @@ type BlockdevChild struct {
 	NodeName string `json:"node-name"`
 }
 
-func (x *BlockdevChild) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "child":
-		x.Child = d.String()
-	case "node-name":
-		x.NodeName = d.String()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *BlockdevChild) decode(d *codec.Decoder) {
-	d.Object("BlockdevChild", x.member)
+	for ok := d.Object("BlockdevChild"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "child":
+			x.Child = d.String()
+		case "node-name":
+			x.NodeName = d.String()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // BlockDeviceInfo is a node of the block graph: its driver, its image, and what
@@ -1146,86 +1116,83 @@ type BlockDeviceInfo struct {
 	EncryptionKeyMissing bool `json:"encryption_key_missing"`
 }
 
-func (x *BlockDeviceInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "file":
-		x.File = d.String()
-	case "node-name":
-		x.NodeName = d.String()
-	case "ro":
-		x.Ro = d.Bool()
-	case "drv":
-		x.Drv = d.String()
-	case "backing_file":
-		x.BackingFile = codec.Ptr(d, x.BackingFile, codec.DecodeString[string])
-	case "backing_file_depth":
-		x.BackingFileDepth = codec.Int[int64](d)
-	case "children":
-		x.Children = codec.List(d, (*BlockdevChild).decode)
-	case "active":
-		x.Active = d.Bool()
-	case "encrypted":
-		x.Encrypted = d.Bool()
-	case "detect_zeroes":
-		x.DetectZeroes = BlockdevDetectZeroesOptions(d.String())
-	case "bps":
-		x.BPS = codec.Int[int64](d)
-	case "bps_rd":
-		x.BPSRd = codec.Int[int64](d)
-	case "bps_wr":
-		x.BPSWr = codec.Int[int64](d)
-	case "iops":
-		x.IOPS = codec.Int[int64](d)
-	case "iops_rd":
-		x.IOPSRd = codec.Int[int64](d)
-	case "iops_wr":
-		x.IOPSWr = codec.Int[int64](d)
-	case "image":
-		x.Image.decode(d)
-	case "bps_max":
-		x.BPSMax = codec.Ptr(d, x.BPSMax, codec.DecodeInt[int64])
-	case "bps_rd_max":
-		x.BPSRdMax = codec.Ptr(d, x.BPSRdMax, codec.DecodeInt[int64])
-	case "bps_wr_max":
-		x.BPSWrMax = codec.Ptr(d, x.BPSWrMax, codec.DecodeInt[int64])
-	case "iops_max":
-		x.IOPSMax = codec.Ptr(d, x.IOPSMax, codec.DecodeInt[int64])
-	case "iops_rd_max":
-		x.IOPSRdMax = codec.Ptr(d, x.IOPSRdMax, codec.DecodeInt[int64])
-	case "iops_wr_max":
-		x.IOPSWrMax = codec.Ptr(d, x.IOPSWrMax, codec.DecodeInt[int64])
-	case "bps_max_length":
-		x.BPSMaxLength = codec.Ptr(d, x.BPSMaxLength, codec.DecodeInt[int64])
-	case "bps_rd_max_length":
-		x.BPSRdMaxLength = codec.Ptr(d, x.BPSRdMaxLength, codec.DecodeInt[int64])
-	case "bps_wr_max_length":
-		x.BPSWrMaxLength = codec.Ptr(d, x.BPSWrMaxLength, codec.DecodeInt[int64])
-	case "iops_max_length":
-		x.IOPSMaxLength = codec.Ptr(d, x.IOPSMaxLength, codec.DecodeInt[int64])
-	case "iops_rd_max_length":
-		x.IOPSRdMaxLength = codec.Ptr(d, x.IOPSRdMaxLength, codec.DecodeInt[int64])
-	case "iops_wr_max_length":
-		x.IOPSWrMaxLength = codec.Ptr(d, x.IOPSWrMaxLength, codec.DecodeInt[int64])
-	case "iops_size":
-		x.IOPSSize = codec.Ptr(d, x.IOPSSize, codec.DecodeInt[int64])
-	case "group":
-		x.Group = codec.Ptr(d, x.Group, codec.DecodeString[string])
-	case "cache":
-		x.Cache.decode(d)
-	case "write_threshold":
-		x.WriteThreshold = codec.Int[int64](d)
-	case "dirty-bitmaps":
-		x.DirtyBitmaps = codec.List(d, (*BlockDirtyInfo).decode)
-	case "encryption_key_missing":
-		x.EncryptionKeyMissing = d.Bool()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *BlockDeviceInfo) decode(d *codec.Decoder) {
-	d.Object("BlockDeviceInfo", x.member)
+	for ok := d.Object("BlockDeviceInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "file":
+			x.File = d.String()
+		case "node-name":
+			x.NodeName = d.String()
+		case "ro":
+			x.Ro = d.Bool()
+		case "drv":
+			x.Drv = d.String()
+		case "backing_file":
+			x.BackingFile = codec.Ptr(d, x.BackingFile, codec.DecodeString[string])
+		case "backing_file_depth":
+			x.BackingFileDepth = codec.Int[int64](d)
+		case "children":
+			x.Children = codec.List(d, (*BlockdevChild).decode)
+		case "active":
+			x.Active = d.Bool()
+		case "encrypted":
+			x.Encrypted = d.Bool()
+		case "detect_zeroes":
+			x.DetectZeroes = BlockdevDetectZeroesOptions(d.String())
+		case "bps":
+			x.BPS = codec.Int[int64](d)
+		case "bps_rd":
+			x.BPSRd = codec.Int[int64](d)
+		case "bps_wr":
+			x.BPSWr = codec.Int[int64](d)
+		case "iops":
+			x.IOPS = codec.Int[int64](d)
+		case "iops_rd":
+			x.IOPSRd = codec.Int[int64](d)
+		case "iops_wr":
+			x.IOPSWr = codec.Int[int64](d)
+		case "image":
+			x.Image.decode(d)
+		case "bps_max":
+			x.BPSMax = codec.Ptr(d, x.BPSMax, codec.DecodeInt[int64])
+		case "bps_rd_max":
+			x.BPSRdMax = codec.Ptr(d, x.BPSRdMax, codec.DecodeInt[int64])
+		case "bps_wr_max":
+			x.BPSWrMax = codec.Ptr(d, x.BPSWrMax, codec.DecodeInt[int64])
+		case "iops_max":
+			x.IOPSMax = codec.Ptr(d, x.IOPSMax, codec.DecodeInt[int64])
+		case "iops_rd_max":
+			x.IOPSRdMax = codec.Ptr(d, x.IOPSRdMax, codec.DecodeInt[int64])
+		case "iops_wr_max":
+			x.IOPSWrMax = codec.Ptr(d, x.IOPSWrMax, codec.DecodeInt[int64])
+		case "bps_max_length":
+			x.BPSMaxLength = codec.Ptr(d, x.BPSMaxLength, codec.DecodeInt[int64])
+		case "bps_rd_max_length":
+			x.BPSRdMaxLength = codec.Ptr(d, x.BPSRdMaxLength, codec.DecodeInt[int64])
+		case "bps_wr_max_length":
+			x.BPSWrMaxLength = codec.Ptr(d, x.BPSWrMaxLength, codec.DecodeInt[int64])
+		case "iops_max_length":
+			x.IOPSMaxLength = codec.Ptr(d, x.IOPSMaxLength, codec.DecodeInt[int64])
+		case "iops_rd_max_length":
+			x.IOPSRdMaxLength = codec.Ptr(d, x.IOPSRdMaxLength, codec.DecodeInt[int64])
+		case "iops_wr_max_length":
+			x.IOPSWrMaxLength = codec.Ptr(d, x.IOPSWrMaxLength, codec.DecodeInt[int64])
+		case "iops_size":
+			x.IOPSSize = codec.Ptr(d, x.IOPSSize, codec.DecodeInt[int64])
+		case "group":
+			x.Group = codec.Ptr(d, x.Group, codec.DecodeString[string])
+		case "cache":
+			x.Cache.decode(d)
+		case "write_threshold":
+			x.WriteThreshold = codec.Int[int64](d)
+		case "dirty-bitmaps":
+			x.DirtyBitmaps = codec.List(d, (*BlockDirtyInfo).decode)
+		case "encryption_key_missing":
+			x.EncryptionKeyMissing = d.Bool()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // String is x as JSON, without secrets.
@@ -1297,32 +1264,29 @@ type BlockDirtyInfo struct {
 	Status DirtyBitmapStatus `json:"status"`
 }
 
-func (x *BlockDirtyInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "name":
-		x.Name = codec.Ptr(d, x.Name, codec.DecodeString[string])
-	case "count":
-		x.Count = codec.Int[int64](d)
-	case "granularity":
-		x.Granularity = codec.Uint[uint32](d)
-	case "recording":
-		x.Recording = d.Bool()
-	case "busy":
-		x.Busy = d.Bool()
-	case "persistent":
-		x.Persistent = d.Bool()
-	case "inconsistent":
-		x.Inconsistent = codec.Ptr(d, x.Inconsistent, codec.DecodeBool[bool])
-	case "status":
-		x.Status = DirtyBitmapStatus(d.String())
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *BlockDirtyInfo) decode(d *codec.Decoder) {
-	d.Object("BlockDirtyInfo", x.member)
+	for ok := d.Object("BlockDirtyInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "name":
+			x.Name = codec.Ptr(d, x.Name, codec.DecodeString[string])
+		case "count":
+			x.Count = codec.Int[int64](d)
+		case "granularity":
+			x.Granularity = codec.Uint[uint32](d)
+		case "recording":
+			x.Recording = d.Bool()
+		case "busy":
+			x.Busy = d.Bool()
+		case "persistent":
+			x.Persistent = d.Bool()
+		case "inconsistent":
+			x.Inconsistent = codec.Ptr(d, x.Inconsistent, codec.DecodeBool[bool])
+		case "status":
+			x.Status = DirtyBitmapStatus(d.String())
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // Qcow2BitmapInfoFlags says what state a dirty bitmap in a qcow2 file is in.
@@ -1362,22 +1326,19 @@ type Qcow2BitmapInfo struct {
 	Flags []Qcow2BitmapInfoFlags `json:"flags"`
 }
 
-func (x *Qcow2BitmapInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "name":
-		x.Name = d.String()
-	case "granularity":
-		x.Granularity = codec.Uint[uint32](d)
-	case "flags":
-		x.Flags = codec.List(d, codec.DecodeString[Qcow2BitmapInfoFlags])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *Qcow2BitmapInfo) decode(d *codec.Decoder) {
-	d.Object("Qcow2BitmapInfo", x.member)
+	for ok := d.Object("Qcow2BitmapInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "name":
+			x.Name = d.String()
+		case "granularity":
+			x.Granularity = codec.Uint[uint32](d)
+		case "flags":
+			x.Flags = codec.List(d, codec.DecodeString[Qcow2BitmapInfoFlags])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // BlockLatencyHistogramInfo says how many requests took how long.
@@ -1391,20 +1352,17 @@ type BlockLatencyHistogramInfo struct {
 	Bins []uint64 `json:"bins"`
 }
 
-func (x *BlockLatencyHistogramInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "boundaries":
-		x.Boundaries = codec.List(d, codec.DecodeUint[uint64])
-	case "bins":
-		x.Bins = codec.List(d, codec.DecodeUint[uint64])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *BlockLatencyHistogramInfo) decode(d *codec.Decoder) {
-	d.Object("BlockLatencyHistogramInfo", x.member)
+	for ok := d.Object("BlockLatencyHistogramInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "boundaries":
+			x.Boundaries = codec.List(d, codec.DecodeUint[uint64])
+		case "bins":
+			x.Bins = codec.List(d, codec.DecodeUint[uint64])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // BlockInfo is a drive: what a guest's device has to do with its image.
@@ -1437,34 +1395,31 @@ type BlockInfo struct {
 	DirtyBitmaps []BlockDirtyInfo `json:"dirty-bitmaps,omitzero"`
 }
 
-func (x *BlockInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "device":
-		x.Device = d.String()
-	case "qdev":
-		x.Qdev = codec.Ptr(d, x.Qdev, codec.DecodeString[string])
-	case "type":
-		x.Type = d.String()
-	case "removable":
-		x.Removable = d.Bool()
-	case "locked":
-		x.Locked = d.Bool()
-	case "inserted":
-		x.Inserted = codec.Ptr(d, x.Inserted, (*BlockDeviceInfo).decode)
-	case "tray_open":
-		x.TrayOpen = codec.Ptr(d, x.TrayOpen, codec.DecodeBool[bool])
-	case "io-status":
-		x.IOStatus = codec.Ptr(d, x.IOStatus, codec.DecodeString[BlockDeviceIOStatus])
-	case "dirty-bitmaps":
-		x.DirtyBitmaps = codec.List(d, (*BlockDirtyInfo).decode)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *BlockInfo) decode(d *codec.Decoder) {
-	d.Object("BlockInfo", x.member)
+	for ok := d.Object("BlockInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "device":
+			x.Device = d.String()
+		case "qdev":
+			x.Qdev = codec.Ptr(d, x.Qdev, codec.DecodeString[string])
+		case "type":
+			x.Type = d.String()
+		case "removable":
+			x.Removable = d.Bool()
+		case "locked":
+			x.Locked = d.Bool()
+		case "inserted":
+			x.Inserted = codec.Ptr(d, x.Inserted, (*BlockDeviceInfo).decode)
+		case "tray_open":
+			x.TrayOpen = codec.Ptr(d, x.TrayOpen, codec.DecodeBool[bool])
+		case "io-status":
+			x.IOStatus = codec.Ptr(d, x.IOStatus, codec.DecodeString[BlockDeviceIOStatus])
+		case "dirty-bitmaps":
+			x.DirtyBitmaps = codec.List(d, (*BlockDirtyInfo).decode)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // String is x as JSON, without secrets.
@@ -1561,48 +1516,45 @@ type BlockDeviceTimedStats struct {
 	AvgZoneAppendQueueDepth float64 `json:"avg_zone_append_queue_depth"`
 }
 
-func (x *BlockDeviceTimedStats) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "interval_length":
-		x.IntervalLength = codec.Int[int64](d)
-	case "min_rd_latency_ns":
-		x.MinRdLatencyNs = codec.Int[int64](d)
-	case "max_rd_latency_ns":
-		x.MaxRdLatencyNs = codec.Int[int64](d)
-	case "avg_rd_latency_ns":
-		x.AvgRdLatencyNs = codec.Int[int64](d)
-	case "min_wr_latency_ns":
-		x.MinWrLatencyNs = codec.Int[int64](d)
-	case "max_wr_latency_ns":
-		x.MaxWrLatencyNs = codec.Int[int64](d)
-	case "avg_wr_latency_ns":
-		x.AvgWrLatencyNs = codec.Int[int64](d)
-	case "min_zone_append_latency_ns":
-		x.MinZoneAppendLatencyNs = codec.Int[int64](d)
-	case "max_zone_append_latency_ns":
-		x.MaxZoneAppendLatencyNs = codec.Int[int64](d)
-	case "avg_zone_append_latency_ns":
-		x.AvgZoneAppendLatencyNs = codec.Int[int64](d)
-	case "min_flush_latency_ns":
-		x.MinFlushLatencyNs = codec.Int[int64](d)
-	case "max_flush_latency_ns":
-		x.MaxFlushLatencyNs = codec.Int[int64](d)
-	case "avg_flush_latency_ns":
-		x.AvgFlushLatencyNs = codec.Int[int64](d)
-	case "avg_rd_queue_depth":
-		x.AvgRdQueueDepth = d.Float()
-	case "avg_wr_queue_depth":
-		x.AvgWrQueueDepth = d.Float()
-	case "avg_zone_append_queue_depth":
-		x.AvgZoneAppendQueueDepth = d.Float()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *BlockDeviceTimedStats) decode(d *codec.Decoder) {
-	d.Object("BlockDeviceTimedStats", x.member)
+	for ok := d.Object("BlockDeviceTimedStats"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "interval_length":
+			x.IntervalLength = codec.Int[int64](d)
+		case "min_rd_latency_ns":
+			x.MinRdLatencyNs = codec.Int[int64](d)
+		case "max_rd_latency_ns":
+			x.MaxRdLatencyNs = codec.Int[int64](d)
+		case "avg_rd_latency_ns":
+			x.AvgRdLatencyNs = codec.Int[int64](d)
+		case "min_wr_latency_ns":
+			x.MinWrLatencyNs = codec.Int[int64](d)
+		case "max_wr_latency_ns":
+			x.MaxWrLatencyNs = codec.Int[int64](d)
+		case "avg_wr_latency_ns":
+			x.AvgWrLatencyNs = codec.Int[int64](d)
+		case "min_zone_append_latency_ns":
+			x.MinZoneAppendLatencyNs = codec.Int[int64](d)
+		case "max_zone_append_latency_ns":
+			x.MaxZoneAppendLatencyNs = codec.Int[int64](d)
+		case "avg_zone_append_latency_ns":
+			x.AvgZoneAppendLatencyNs = codec.Int[int64](d)
+		case "min_flush_latency_ns":
+			x.MinFlushLatencyNs = codec.Int[int64](d)
+		case "max_flush_latency_ns":
+			x.MaxFlushLatencyNs = codec.Int[int64](d)
+		case "avg_flush_latency_ns":
+			x.AvgFlushLatencyNs = codec.Int[int64](d)
+		case "avg_rd_queue_depth":
+			x.AvgRdQueueDepth = d.Float()
+		case "avg_wr_queue_depth":
+			x.AvgWrQueueDepth = d.Float()
+		case "avg_zone_append_queue_depth":
+			x.AvgZoneAppendQueueDepth = d.Float()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // BlockDeviceStats are the counters of a drive since the machine's start.
@@ -1690,90 +1642,87 @@ type BlockDeviceStats struct {
 	FlushLatencyHistogram *BlockLatencyHistogramInfo `json:"flush_latency_histogram,omitzero"`
 }
 
-func (x *BlockDeviceStats) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "rd_bytes":
-		x.RdBytes = codec.Int[int64](d)
-	case "wr_bytes":
-		x.WrBytes = codec.Int[int64](d)
-	case "zone_append_bytes":
-		x.ZoneAppendBytes = codec.Int[int64](d)
-	case "unmap_bytes":
-		x.UnmapBytes = codec.Int[int64](d)
-	case "rd_operations":
-		x.RdOperations = codec.Int[int64](d)
-	case "wr_operations":
-		x.WrOperations = codec.Int[int64](d)
-	case "zone_append_operations":
-		x.ZoneAppendOperations = codec.Int[int64](d)
-	case "flush_operations":
-		x.FlushOperations = codec.Int[int64](d)
-	case "unmap_operations":
-		x.UnmapOperations = codec.Int[int64](d)
-	case "rd_total_time_ns":
-		x.RdTotalTimeNs = codec.Int[int64](d)
-	case "wr_total_time_ns":
-		x.WrTotalTimeNs = codec.Int[int64](d)
-	case "zone_append_total_time_ns":
-		x.ZoneAppendTotalTimeNs = codec.Int[int64](d)
-	case "flush_total_time_ns":
-		x.FlushTotalTimeNs = codec.Int[int64](d)
-	case "unmap_total_time_ns":
-		x.UnmapTotalTimeNs = codec.Int[int64](d)
-	case "wr_highest_offset":
-		x.WrHighestOffset = codec.Int[int64](d)
-	case "rd_merged":
-		x.RdMerged = codec.Int[int64](d)
-	case "wr_merged":
-		x.WrMerged = codec.Int[int64](d)
-	case "zone_append_merged":
-		x.ZoneAppendMerged = codec.Int[int64](d)
-	case "unmap_merged":
-		x.UnmapMerged = codec.Int[int64](d)
-	case "idle_time_ns":
-		x.IdleTimeNs = codec.Ptr(d, x.IdleTimeNs, codec.DecodeInt[int64])
-	case "failed_rd_operations":
-		x.FailedRdOperations = codec.Int[int64](d)
-	case "failed_wr_operations":
-		x.FailedWrOperations = codec.Int[int64](d)
-	case "failed_zone_append_operations":
-		x.FailedZoneAppendOperations = codec.Int[int64](d)
-	case "failed_flush_operations":
-		x.FailedFlushOperations = codec.Int[int64](d)
-	case "failed_unmap_operations":
-		x.FailedUnmapOperations = codec.Int[int64](d)
-	case "invalid_rd_operations":
-		x.InvalidRdOperations = codec.Int[int64](d)
-	case "invalid_wr_operations":
-		x.InvalidWrOperations = codec.Int[int64](d)
-	case "invalid_zone_append_operations":
-		x.InvalidZoneAppendOperations = codec.Int[int64](d)
-	case "invalid_flush_operations":
-		x.InvalidFlushOperations = codec.Int[int64](d)
-	case "invalid_unmap_operations":
-		x.InvalidUnmapOperations = codec.Int[int64](d)
-	case "account_invalid":
-		x.AccountInvalid = d.Bool()
-	case "account_failed":
-		x.AccountFailed = d.Bool()
-	case "timed_stats":
-		x.TimedStats = codec.List(d, (*BlockDeviceTimedStats).decode)
-	case "rd_latency_histogram":
-		x.RdLatencyHistogram = codec.Ptr(d, x.RdLatencyHistogram, (*BlockLatencyHistogramInfo).decode)
-	case "wr_latency_histogram":
-		x.WrLatencyHistogram = codec.Ptr(d, x.WrLatencyHistogram, (*BlockLatencyHistogramInfo).decode)
-	case "zone_append_latency_histogram":
-		x.ZoneAppendLatencyHistogram = codec.Ptr(d, x.ZoneAppendLatencyHistogram, (*BlockLatencyHistogramInfo).decode)
-	case "flush_latency_histogram":
-		x.FlushLatencyHistogram = codec.Ptr(d, x.FlushLatencyHistogram, (*BlockLatencyHistogramInfo).decode)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *BlockDeviceStats) decode(d *codec.Decoder) {
-	d.Object("BlockDeviceStats", x.member)
+	for ok := d.Object("BlockDeviceStats"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "rd_bytes":
+			x.RdBytes = codec.Int[int64](d)
+		case "wr_bytes":
+			x.WrBytes = codec.Int[int64](d)
+		case "zone_append_bytes":
+			x.ZoneAppendBytes = codec.Int[int64](d)
+		case "unmap_bytes":
+			x.UnmapBytes = codec.Int[int64](d)
+		case "rd_operations":
+			x.RdOperations = codec.Int[int64](d)
+		case "wr_operations":
+			x.WrOperations = codec.Int[int64](d)
+		case "zone_append_operations":
+			x.ZoneAppendOperations = codec.Int[int64](d)
+		case "flush_operations":
+			x.FlushOperations = codec.Int[int64](d)
+		case "unmap_operations":
+			x.UnmapOperations = codec.Int[int64](d)
+		case "rd_total_time_ns":
+			x.RdTotalTimeNs = codec.Int[int64](d)
+		case "wr_total_time_ns":
+			x.WrTotalTimeNs = codec.Int[int64](d)
+		case "zone_append_total_time_ns":
+			x.ZoneAppendTotalTimeNs = codec.Int[int64](d)
+		case "flush_total_time_ns":
+			x.FlushTotalTimeNs = codec.Int[int64](d)
+		case "unmap_total_time_ns":
+			x.UnmapTotalTimeNs = codec.Int[int64](d)
+		case "wr_highest_offset":
+			x.WrHighestOffset = codec.Int[int64](d)
+		case "rd_merged":
+			x.RdMerged = codec.Int[int64](d)
+		case "wr_merged":
+			x.WrMerged = codec.Int[int64](d)
+		case "zone_append_merged":
+			x.ZoneAppendMerged = codec.Int[int64](d)
+		case "unmap_merged":
+			x.UnmapMerged = codec.Int[int64](d)
+		case "idle_time_ns":
+			x.IdleTimeNs = codec.Ptr(d, x.IdleTimeNs, codec.DecodeInt[int64])
+		case "failed_rd_operations":
+			x.FailedRdOperations = codec.Int[int64](d)
+		case "failed_wr_operations":
+			x.FailedWrOperations = codec.Int[int64](d)
+		case "failed_zone_append_operations":
+			x.FailedZoneAppendOperations = codec.Int[int64](d)
+		case "failed_flush_operations":
+			x.FailedFlushOperations = codec.Int[int64](d)
+		case "failed_unmap_operations":
+			x.FailedUnmapOperations = codec.Int[int64](d)
+		case "invalid_rd_operations":
+			x.InvalidRdOperations = codec.Int[int64](d)
+		case "invalid_wr_operations":
+			x.InvalidWrOperations = codec.Int[int64](d)
+		case "invalid_zone_append_operations":
+			x.InvalidZoneAppendOperations = codec.Int[int64](d)
+		case "invalid_flush_operations":
+			x.InvalidFlushOperations = codec.Int[int64](d)
+		case "invalid_unmap_operations":
+			x.InvalidUnmapOperations = codec.Int[int64](d)
+		case "account_invalid":
+			x.AccountInvalid = d.Bool()
+		case "account_failed":
+			x.AccountFailed = d.Bool()
+		case "timed_stats":
+			x.TimedStats = codec.List(d, (*BlockDeviceTimedStats).decode)
+		case "rd_latency_histogram":
+			x.RdLatencyHistogram = codec.Ptr(d, x.RdLatencyHistogram, (*BlockLatencyHistogramInfo).decode)
+		case "wr_latency_histogram":
+			x.WrLatencyHistogram = codec.Ptr(d, x.WrLatencyHistogram, (*BlockLatencyHistogramInfo).decode)
+		case "zone_append_latency_histogram":
+			x.ZoneAppendLatencyHistogram = codec.Ptr(d, x.ZoneAppendLatencyHistogram, (*BlockLatencyHistogramInfo).decode)
+		case "flush_latency_histogram":
+			x.FlushLatencyHistogram = codec.Ptr(d, x.FlushLatencyHistogram, (*BlockLatencyHistogramInfo).decode)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // BlockStatsSpecificFile are the counters of discards on a file or host device.
@@ -1805,7 +1754,11 @@ func (x *BlockStatsSpecificFile) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockStatsSpecificFile) decode(d *codec.Decoder) {
-	d.Object("BlockStatsSpecificFile", x.member)
+	for ok := d.Object("BlockStatsSpecificFile"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *BlockStatsSpecificFile) encodeMembers(e *codec.Encoder) {
@@ -1853,7 +1806,11 @@ func (x *BlockStatsSpecificNvme) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockStatsSpecificNvme) decode(d *codec.Decoder) {
-	d.Object("BlockStatsSpecificNvme", x.member)
+	for ok := d.Object("BlockStatsSpecificNvme"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *BlockStatsSpecificNvme) encodeMembers(e *codec.Encoder) {
@@ -2743,30 +2700,27 @@ type BlockStats struct {
 	Backing *BlockStats `json:"backing,omitzero"`
 }
 
-func (x *BlockStats) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "device":
-		x.Device = codec.Ptr(d, x.Device, codec.DecodeString[string])
-	case "qdev":
-		x.Qdev = codec.Ptr(d, x.Qdev, codec.DecodeString[string])
-	case "node-name":
-		x.NodeName = codec.Ptr(d, x.NodeName, codec.DecodeString[string])
-	case "stats":
-		x.Stats.decode(d)
-	case "driver-specific":
-		x.DriverSpecific = codec.Ptr(d, x.DriverSpecific, (*BlockStatsSpecific).decode)
-	case "parent":
-		x.Parent = codec.Ptr(d, x.Parent, (*BlockStats).decode)
-	case "backing":
-		x.Backing = codec.Ptr(d, x.Backing, (*BlockStats).decode)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *BlockStats) decode(d *codec.Decoder) {
-	d.Object("BlockStats", x.member)
+	for ok := d.Object("BlockStats"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "device":
+			x.Device = codec.Ptr(d, x.Device, codec.DecodeString[string])
+		case "qdev":
+			x.Qdev = codec.Ptr(d, x.Qdev, codec.DecodeString[string])
+		case "node-name":
+			x.NodeName = codec.Ptr(d, x.NodeName, codec.DecodeString[string])
+		case "stats":
+			x.Stats.decode(d)
+		case "driver-specific":
+			x.DriverSpecific = codec.Ptr(d, x.DriverSpecific, (*BlockStatsSpecific).decode)
+		case "parent":
+			x.Parent = codec.Ptr(d, x.Parent, (*BlockStats).decode)
+		case "backing":
+			x.Backing = codec.Ptr(d, x.Backing, (*BlockStats).decode)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QueryBlockstatsArgs are the arguments of [Client.QueryBlockstats].
@@ -2947,7 +2901,11 @@ func (x *BlockJobInfoMirror) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockJobInfoMirror) decode(d *codec.Decoder) {
-	d.Object("BlockJobInfoMirror", x.member)
+	for ok := d.Object("BlockJobInfoMirror"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *BlockJobInfoMirror) encodeMembers(e *codec.Encoder) {
@@ -3760,22 +3718,19 @@ type XDbgBlockGraphNode struct {
 	Name string `json:"name"`
 }
 
-func (x *XDbgBlockGraphNode) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "id":
-		x.ID = codec.Uint[uint64](d)
-	case "type":
-		x.Type = XDbgBlockGraphNodeType(d.String())
-	case "name":
-		x.Name = d.String()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *XDbgBlockGraphNode) decode(d *codec.Decoder) {
-	d.Object("XDbgBlockGraphNode", x.member)
+	for ok := d.Object("XDbgBlockGraphNode"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "id":
+			x.ID = codec.Uint[uint64](d)
+		case "type":
+			x.Type = XDbgBlockGraphNodeType(d.String())
+		case "name":
+			x.Name = d.String()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // BlockPermission says what a user of a node may do with it, or lets others do.
@@ -3829,26 +3784,23 @@ type XDbgBlockGraphEdge struct {
 	SharedPerm []BlockPermission `json:"shared-perm"`
 }
 
-func (x *XDbgBlockGraphEdge) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "parent":
-		x.Parent = codec.Uint[uint64](d)
-	case "child":
-		x.Child = codec.Uint[uint64](d)
-	case "name":
-		x.Name = d.String()
-	case "perm":
-		x.Perm = codec.List(d, codec.DecodeString[BlockPermission])
-	case "shared-perm":
-		x.SharedPerm = codec.List(d, codec.DecodeString[BlockPermission])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *XDbgBlockGraphEdge) decode(d *codec.Decoder) {
-	d.Object("XDbgBlockGraphEdge", x.member)
+	for ok := d.Object("XDbgBlockGraphEdge"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "parent":
+			x.Parent = codec.Uint[uint64](d)
+		case "child":
+			x.Child = codec.Uint[uint64](d)
+		case "name":
+			x.Name = d.String()
+		case "perm":
+			x.Perm = codec.List(d, codec.DecodeString[BlockPermission])
+		case "shared-perm":
+			x.SharedPerm = codec.List(d, codec.DecodeString[BlockPermission])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // XDbgBlockGraph is the block graph as QEMU sees it itself.
@@ -3861,20 +3813,17 @@ type XDbgBlockGraph struct {
 	Edges []XDbgBlockGraphEdge `json:"edges"`
 }
 
-func (x *XDbgBlockGraph) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "nodes":
-		x.Nodes = codec.List(d, (*XDbgBlockGraphNode).decode)
-	case "edges":
-		x.Edges = codec.List(d, (*XDbgBlockGraphEdge).decode)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *XDbgBlockGraph) decode(d *codec.Decoder) {
-	d.Object("XDbgBlockGraph", x.member)
+	for ok := d.Object("XDbgBlockGraph"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "nodes":
+			x.Nodes = codec.List(d, (*XDbgBlockGraphNode).decode)
+		case "edges":
+			x.Edges = codec.List(d, (*XDbgBlockGraphEdge).decode)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // XDebugQueryBlockGraph returns the whole block graph: nodes, devices and jobs,
@@ -4037,22 +3986,19 @@ type BlockDirtyBitmapMerge struct {
 	Bitmaps []BlockDirtyBitmapOrStr `json:"bitmaps"`
 }
 
-func (x *BlockDirtyBitmapMerge) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "node":
-		x.Node = d.String()
-	case "target":
-		x.Target = d.String()
-	case "bitmaps":
-		x.Bitmaps = codec.List(d, decodeBlockDirtyBitmapOrStr)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *BlockDirtyBitmapMerge) decode(d *codec.Decoder) {
-	d.Object("BlockDirtyBitmapMerge", x.member)
+	for ok := d.Object("BlockDirtyBitmapMerge"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "node":
+			x.Node = d.String()
+		case "target":
+			x.Target = d.String()
+		case "bitmaps":
+			x.Bitmaps = codec.List(d, decodeBlockDirtyBitmapOrStr)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 func (x *BlockDirtyBitmapMerge) encodeMembers(e *codec.Encoder) {
@@ -4170,18 +4116,15 @@ type BlockDirtyBitmapSHA256 struct {
 	SHA256 string `json:"sha256"`
 }
 
-func (x *BlockDirtyBitmapSHA256) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "sha256":
-		x.SHA256 = d.String()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *BlockDirtyBitmapSHA256) decode(d *codec.Decoder) {
-	d.Object("BlockDirtyBitmapSHA256", x.member)
+	for ok := d.Object("BlockDirtyBitmapSHA256"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "sha256":
+			x.SHA256 = d.String()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // XDebugBlockDirtyBitmapSHA256 returns a checksum of a dirty bitmap, for tests
@@ -5600,7 +5543,11 @@ func (x *BlockdevOptionsGenericFormat) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockdevOptionsGenericFormat) decode(d *codec.Decoder) {
-	d.Object("BlockdevOptionsGenericFormat", x.member)
+	for ok := d.Object("BlockdevOptionsGenericFormat"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *BlockdevOptionsGenericFormat) encodeMembers(e *codec.Encoder) {
@@ -5672,7 +5619,11 @@ func (x *BlockdevOptionsLUKS) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockdevOptionsLUKS) decode(d *codec.Decoder) {
-	d.Object("BlockdevOptionsLUKS", x.member)
+	for ok := d.Object("BlockdevOptionsLUKS"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *BlockdevOptionsLUKS) encodeMembers(e *codec.Encoder) {
@@ -5759,7 +5710,11 @@ func (x *BlockdevOptionsGenericCOWFormat) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockdevOptionsGenericCOWFormat) decode(d *codec.Decoder) {
-	d.Object("BlockdevOptionsGenericCOWFormat", x.member)
+	for ok := d.Object("BlockdevOptionsGenericCOWFormat"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *BlockdevOptionsGenericCOWFormat) encodeMembers(e *codec.Encoder) {
@@ -6034,7 +5989,11 @@ func (x *BlockdevOptionsQcow) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockdevOptionsQcow) decode(d *codec.Decoder) {
-	d.Object("BlockdevOptionsQcow", x.member)
+	for ok := d.Object("BlockdevOptionsQcow"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *BlockdevOptionsQcow) encodeMembers(e *codec.Encoder) {
@@ -6266,7 +6225,11 @@ func (x *BlockdevOptionsPreallocate) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockdevOptionsPreallocate) decode(d *codec.Decoder) {
-	d.Object("BlockdevOptionsPreallocate", x.member)
+	for ok := d.Object("BlockdevOptionsPreallocate"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *BlockdevOptionsPreallocate) encodeMembers(e *codec.Encoder) {
@@ -6416,7 +6379,11 @@ func (x *BlockdevOptionsQcow2) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockdevOptionsQcow2) decode(d *codec.Decoder) {
-	d.Object("BlockdevOptionsQcow2", x.member)
+	for ok := d.Object("BlockdevOptionsQcow2"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *BlockdevOptionsQcow2) encodeMembers(e *codec.Encoder) {
@@ -7073,7 +7040,11 @@ func (x *BlockdevOptionsBlkdebug) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockdevOptionsBlkdebug) decode(d *codec.Decoder) {
-	d.Object("BlockdevOptionsBlkdebug", x.member)
+	for ok := d.Object("BlockdevOptionsBlkdebug"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *BlockdevOptionsBlkdebug) encodeMembers(e *codec.Encoder) {
@@ -7200,7 +7171,11 @@ func (x *BlockdevOptionsBlklogwrites) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockdevOptionsBlklogwrites) decode(d *codec.Decoder) {
-	d.Object("BlockdevOptionsBlklogwrites", x.member)
+	for ok := d.Object("BlockdevOptionsBlklogwrites"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *BlockdevOptionsBlklogwrites) encodeMembers(e *codec.Encoder) {
@@ -7292,7 +7267,11 @@ func (x *BlockdevOptionsBlkverify) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockdevOptionsBlkverify) decode(d *codec.Decoder) {
-	d.Object("BlockdevOptionsBlkverify", x.member)
+	for ok := d.Object("BlockdevOptionsBlkverify"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *BlockdevOptionsBlkverify) encodeMembers(e *codec.Encoder) {
@@ -7370,7 +7349,11 @@ func (x *BlockdevOptionsBlkreplay) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockdevOptionsBlkreplay) decode(d *codec.Decoder) {
-	d.Object("BlockdevOptionsBlkreplay", x.member)
+	for ok := d.Object("BlockdevOptionsBlkreplay"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *BlockdevOptionsBlkreplay) encodeMembers(e *codec.Encoder) {
@@ -7489,7 +7472,11 @@ func (x *BlockdevOptionsQuorum) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockdevOptionsQuorum) decode(d *codec.Decoder) {
-	d.Object("BlockdevOptionsQuorum", x.member)
+	for ok := d.Object("BlockdevOptionsQuorum"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *BlockdevOptionsQuorum) encodeMembers(e *codec.Encoder) {
@@ -8530,7 +8517,11 @@ func (x *BlockdevOptionsReplication) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockdevOptionsReplication) decode(d *codec.Decoder) {
-	d.Object("BlockdevOptionsReplication", x.member)
+	for ok := d.Object("BlockdevOptionsReplication"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *BlockdevOptionsReplication) encodeMembers(e *codec.Encoder) {
@@ -9260,7 +9251,11 @@ func (x *BlockdevOptionsRaw) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockdevOptionsRaw) decode(d *codec.Decoder) {
-	d.Object("BlockdevOptionsRaw", x.member)
+	for ok := d.Object("BlockdevOptionsRaw"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *BlockdevOptionsRaw) encodeMembers(e *codec.Encoder) {
@@ -9348,7 +9343,11 @@ func (x *BlockdevOptionsThrottle) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockdevOptionsThrottle) decode(d *codec.Decoder) {
-	d.Object("BlockdevOptionsThrottle", x.member)
+	for ok := d.Object("BlockdevOptionsThrottle"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *BlockdevOptionsThrottle) encodeMembers(e *codec.Encoder) {
@@ -9432,7 +9431,11 @@ func (x *BlockdevOptionsCopyOnRead) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockdevOptionsCopyOnRead) decode(d *codec.Decoder) {
-	d.Object("BlockdevOptionsCopyOnRead", x.member)
+	for ok := d.Object("BlockdevOptionsCopyOnRead"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *BlockdevOptionsCopyOnRead) encodeMembers(e *codec.Encoder) {
@@ -9566,7 +9569,11 @@ func (x *BlockdevOptionsCopyBeforeWrite) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockdevOptionsCopyBeforeWrite) decode(d *codec.Decoder) {
-	d.Object("BlockdevOptionsCopyBeforeWrite", x.member)
+	for ok := d.Object("BlockdevOptionsCopyBeforeWrite"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *BlockdevOptionsCopyBeforeWrite) encodeMembers(e *codec.Encoder) {
@@ -10997,7 +11004,11 @@ func (x *BlockdevCreateOptionsLUKS) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockdevCreateOptionsLUKS) decode(d *codec.Decoder) {
-	d.Object("BlockdevCreateOptionsLUKS", x.member)
+	for ok := d.Object("BlockdevCreateOptionsLUKS"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *BlockdevCreateOptionsLUKS) encodeMembers(e *codec.Encoder) {
@@ -11154,7 +11165,11 @@ func (x *BlockdevCreateOptionsParallels) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockdevCreateOptionsParallels) decode(d *codec.Decoder) {
-	d.Object("BlockdevCreateOptionsParallels", x.member)
+	for ok := d.Object("BlockdevCreateOptionsParallels"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *BlockdevCreateOptionsParallels) encodeMembers(e *codec.Encoder) {
@@ -11247,7 +11262,11 @@ func (x *BlockdevCreateOptionsQcow) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockdevCreateOptionsQcow) decode(d *codec.Decoder) {
-	d.Object("BlockdevCreateOptionsQcow", x.member)
+	for ok := d.Object("BlockdevCreateOptionsQcow"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *BlockdevCreateOptionsQcow) encodeMembers(e *codec.Encoder) {
@@ -11436,7 +11455,11 @@ func (x *BlockdevCreateOptionsQcow2) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockdevCreateOptionsQcow2) decode(d *codec.Decoder) {
-	d.Object("BlockdevCreateOptionsQcow2", x.member)
+	for ok := d.Object("BlockdevCreateOptionsQcow2"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *BlockdevCreateOptionsQcow2) encodeMembers(e *codec.Encoder) {
@@ -11570,7 +11593,11 @@ func (x *BlockdevCreateOptionsQed) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockdevCreateOptionsQed) decode(d *codec.Decoder) {
-	d.Object("BlockdevCreateOptionsQed", x.member)
+	for ok := d.Object("BlockdevCreateOptionsQed"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *BlockdevCreateOptionsQed) encodeMembers(e *codec.Encoder) {
@@ -11813,7 +11840,11 @@ func (x *BlockdevCreateOptionsVmdk) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockdevCreateOptionsVmdk) decode(d *codec.Decoder) {
-	d.Object("BlockdevCreateOptionsVmdk", x.member)
+	for ok := d.Object("BlockdevCreateOptionsVmdk"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *BlockdevCreateOptionsVmdk) encodeMembers(e *codec.Encoder) {
@@ -11959,7 +11990,11 @@ func (x *BlockdevCreateOptionsVdi) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockdevCreateOptionsVdi) decode(d *codec.Decoder) {
-	d.Object("BlockdevCreateOptionsVdi", x.member)
+	for ok := d.Object("BlockdevCreateOptionsVdi"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *BlockdevCreateOptionsVdi) encodeMembers(e *codec.Encoder) {
@@ -12086,7 +12121,11 @@ func (x *BlockdevCreateOptionsVhdx) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockdevCreateOptionsVhdx) decode(d *codec.Decoder) {
-	d.Object("BlockdevCreateOptionsVhdx", x.member)
+	for ok := d.Object("BlockdevCreateOptionsVhdx"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *BlockdevCreateOptionsVhdx) encodeMembers(e *codec.Encoder) {
@@ -12213,7 +12252,11 @@ func (x *BlockdevCreateOptionsVpc) member(d *codec.Decoder) bool {
 }
 
 func (x *BlockdevCreateOptionsVpc) decode(d *codec.Decoder) {
-	d.Object("BlockdevCreateOptionsVpc", x.member)
+	for ok := d.Object("BlockdevCreateOptionsVpc"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *BlockdevCreateOptionsVpc) encodeMembers(e *codec.Encoder) {
@@ -14119,28 +14162,25 @@ type BlockImageCorruptedEvent struct {
 	Fatal bool `json:"fatal"`
 }
 
-func (x *BlockImageCorruptedEvent) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "device":
-		x.Device = d.String()
-	case "node-name":
-		x.NodeName = codec.Ptr(d, x.NodeName, codec.DecodeString[string])
-	case "msg":
-		x.Msg = d.String()
-	case "offset":
-		x.Offset = codec.Ptr(d, x.Offset, codec.DecodeInt[int64])
-	case "size":
-		x.Size = codec.Ptr(d, x.Size, codec.DecodeInt[int64])
-	case "fatal":
-		x.Fatal = d.Bool()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *BlockImageCorruptedEvent) decode(d *codec.Decoder) {
-	d.Object("BlockImageCorruptedEvent", x.member)
+	for ok := d.Object("BlockImageCorruptedEvent"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "device":
+			x.Device = d.String()
+		case "node-name":
+			x.NodeName = codec.Ptr(d, x.NodeName, codec.DecodeString[string])
+		case "msg":
+			x.Msg = d.String()
+		case "offset":
+			x.Offset = codec.Ptr(d, x.Offset, codec.DecodeInt[int64])
+		case "size":
+			x.Size = codec.Ptr(d, x.Size, codec.DecodeInt[int64])
+		case "fatal":
+			x.Fatal = d.Bool()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // String is x as JSON, without secrets.
@@ -14205,30 +14245,27 @@ type BlockIOErrorEvent struct {
 	Reason string `json:"reason"`
 }
 
-func (x *BlockIOErrorEvent) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "qom-path":
-		x.QOMPath = d.String()
-	case "device":
-		x.Device = d.String()
-	case "node-name":
-		x.NodeName = codec.Ptr(d, x.NodeName, codec.DecodeString[string])
-	case "operation":
-		x.Operation = IOOperationType(d.String())
-	case "action":
-		x.Action = BlockErrorAction(d.String())
-	case "nospace":
-		x.Nospace = codec.Ptr(d, x.Nospace, codec.DecodeBool[bool])
-	case "reason":
-		x.Reason = d.String()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *BlockIOErrorEvent) decode(d *codec.Decoder) {
-	d.Object("BlockIOErrorEvent", x.member)
+	for ok := d.Object("BlockIOErrorEvent"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "qom-path":
+			x.QOMPath = d.String()
+		case "device":
+			x.Device = d.String()
+		case "node-name":
+			x.NodeName = codec.Ptr(d, x.NodeName, codec.DecodeString[string])
+		case "operation":
+			x.Operation = IOOperationType(d.String())
+		case "action":
+			x.Action = BlockErrorAction(d.String())
+		case "nospace":
+			x.Nospace = codec.Ptr(d, x.Nospace, codec.DecodeBool[bool])
+		case "reason":
+			x.Reason = d.String()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // EventName returns BLOCK_IO_ERROR.
@@ -14273,28 +14310,25 @@ type BlockJobCompletedEvent struct {
 	Error *string `json:"error,omitzero"`
 }
 
-func (x *BlockJobCompletedEvent) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "type":
-		x.Type = JobType(d.String())
-	case "device":
-		x.Device = d.String()
-	case "len":
-		x.Len = codec.Int[int64](d)
-	case "offset":
-		x.Offset = codec.Int[int64](d)
-	case "speed":
-		x.Speed = codec.Int[int64](d)
-	case "error":
-		x.Error = codec.Ptr(d, x.Error, codec.DecodeString[string])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *BlockJobCompletedEvent) decode(d *codec.Decoder) {
-	d.Object("BlockJobCompletedEvent", x.member)
+	for ok := d.Object("BlockJobCompletedEvent"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "type":
+			x.Type = JobType(d.String())
+		case "device":
+			x.Device = d.String()
+		case "len":
+			x.Len = codec.Int[int64](d)
+		case "offset":
+			x.Offset = codec.Int[int64](d)
+		case "speed":
+			x.Speed = codec.Int[int64](d)
+		case "error":
+			x.Error = codec.Ptr(d, x.Error, codec.DecodeString[string])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // String is x as JSON, without secrets.
@@ -14347,26 +14381,23 @@ type BlockJobCancelledEvent struct {
 	Speed int64 `json:"speed"`
 }
 
-func (x *BlockJobCancelledEvent) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "type":
-		x.Type = JobType(d.String())
-	case "device":
-		x.Device = d.String()
-	case "len":
-		x.Len = codec.Int[int64](d)
-	case "offset":
-		x.Offset = codec.Int[int64](d)
-	case "speed":
-		x.Speed = codec.Int[int64](d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *BlockJobCancelledEvent) decode(d *codec.Decoder) {
-	d.Object("BlockJobCancelledEvent", x.member)
+	for ok := d.Object("BlockJobCancelledEvent"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "type":
+			x.Type = JobType(d.String())
+		case "device":
+			x.Device = d.String()
+		case "len":
+			x.Len = codec.Int[int64](d)
+		case "offset":
+			x.Offset = codec.Int[int64](d)
+		case "speed":
+			x.Speed = codec.Int[int64](d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // EventName returns BLOCK_JOB_CANCELLED.
@@ -14403,22 +14434,19 @@ type BlockJobErrorEvent struct {
 	Action BlockErrorAction `json:"action"`
 }
 
-func (x *BlockJobErrorEvent) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "device":
-		x.Device = d.String()
-	case "operation":
-		x.Operation = IOOperationType(d.String())
-	case "action":
-		x.Action = BlockErrorAction(d.String())
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *BlockJobErrorEvent) decode(d *codec.Decoder) {
-	d.Object("BlockJobErrorEvent", x.member)
+	for ok := d.Object("BlockJobErrorEvent"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "device":
+			x.Device = d.String()
+		case "operation":
+			x.Operation = IOOperationType(d.String())
+		case "action":
+			x.Action = BlockErrorAction(d.String())
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // EventName returns BLOCK_JOB_ERROR.
@@ -14456,26 +14484,23 @@ type BlockJobReadyEvent struct {
 	Speed int64 `json:"speed"`
 }
 
-func (x *BlockJobReadyEvent) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "type":
-		x.Type = JobType(d.String())
-	case "device":
-		x.Device = d.String()
-	case "len":
-		x.Len = codec.Int[int64](d)
-	case "offset":
-		x.Offset = codec.Int[int64](d)
-	case "speed":
-		x.Speed = codec.Int[int64](d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *BlockJobReadyEvent) decode(d *codec.Decoder) {
-	d.Object("BlockJobReadyEvent", x.member)
+	for ok := d.Object("BlockJobReadyEvent"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "type":
+			x.Type = JobType(d.String())
+		case "device":
+			x.Device = d.String()
+		case "len":
+			x.Len = codec.Int[int64](d)
+		case "offset":
+			x.Offset = codec.Int[int64](d)
+		case "speed":
+			x.Speed = codec.Int[int64](d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // EventName returns BLOCK_JOB_READY.
@@ -14507,20 +14532,17 @@ type BlockJobPendingEvent struct {
 	ID string `json:"id"`
 }
 
-func (x *BlockJobPendingEvent) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "type":
-		x.Type = JobType(d.String())
-	case "id":
-		x.ID = d.String()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *BlockJobPendingEvent) decode(d *codec.Decoder) {
-	d.Object("BlockJobPendingEvent", x.member)
+	for ok := d.Object("BlockJobPendingEvent"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "type":
+			x.Type = JobType(d.String())
+		case "id":
+			x.ID = d.String()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // EventName returns BLOCK_JOB_PENDING.
@@ -14588,22 +14610,19 @@ type BlockWriteThresholdEvent struct {
 	WriteThreshold uint64 `json:"write-threshold"`
 }
 
-func (x *BlockWriteThresholdEvent) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "node-name":
-		x.NodeName = d.String()
-	case "amount-exceeded":
-		x.AmountExceeded = codec.Uint[uint64](d)
-	case "write-threshold":
-		x.WriteThreshold = codec.Uint[uint64](d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *BlockWriteThresholdEvent) decode(d *codec.Decoder) {
-	d.Object("BlockWriteThresholdEvent", x.member)
+	for ok := d.Object("BlockWriteThresholdEvent"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "node-name":
+			x.NodeName = d.String()
+		case "amount-exceeded":
+			x.AmountExceeded = codec.Uint[uint64](d)
+		case "write-threshold":
+			x.WriteThreshold = codec.Uint[uint64](d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // EventName returns BLOCK_WRITE_THRESHOLD.
@@ -14674,22 +14693,19 @@ type XBlockdevSetIothreadArgs struct {
 	Force *bool `json:"force,omitzero"`
 }
 
-func (x *XBlockdevSetIothreadArgs) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "node-name":
-		x.NodeName = d.String()
-	case "iothread":
-		decodeStrOrNull(&x.Iothread, d)
-	case "force":
-		x.Force = codec.Ptr(d, x.Force, codec.DecodeBool[bool])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *XBlockdevSetIothreadArgs) decode(d *codec.Decoder) {
-	d.Object("XBlockdevSetIothreadArgs", x.member)
+	for ok := d.Object("XBlockdevSetIothreadArgs"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "node-name":
+			x.NodeName = d.String()
+		case "iothread":
+			decodeStrOrNull(&x.Iothread, d)
+		case "force":
+			x.Force = codec.Ptr(d, x.Force, codec.DecodeBool[bool])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 func (x *XBlockdevSetIothreadArgs) encodeMembers(e *codec.Encoder) {
@@ -14774,22 +14790,19 @@ type QuorumFailureEvent struct {
 	SectorsCount int64 `json:"sectors-count"`
 }
 
-func (x *QuorumFailureEvent) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "reference":
-		x.Reference = d.String()
-	case "sector-num":
-		x.SectorNum = codec.Int[int64](d)
-	case "sectors-count":
-		x.SectorsCount = codec.Int[int64](d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *QuorumFailureEvent) decode(d *codec.Decoder) {
-	d.Object("QuorumFailureEvent", x.member)
+	for ok := d.Object("QuorumFailureEvent"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "reference":
+			x.Reference = d.String()
+		case "sector-num":
+			x.SectorNum = codec.Int[int64](d)
+		case "sectors-count":
+			x.SectorsCount = codec.Int[int64](d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // EventName returns QUORUM_FAILURE.
@@ -14830,26 +14843,23 @@ type QuorumReportBadEvent struct {
 	SectorsCount int64 `json:"sectors-count"`
 }
 
-func (x *QuorumReportBadEvent) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "type":
-		x.Type = QuorumOpType(d.String())
-	case "error":
-		x.Error = codec.Ptr(d, x.Error, codec.DecodeString[string])
-	case "node-name":
-		x.NodeName = d.String()
-	case "sector-num":
-		x.SectorNum = codec.Int[int64](d)
-	case "sectors-count":
-		x.SectorsCount = codec.Int[int64](d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *QuorumReportBadEvent) decode(d *codec.Decoder) {
-	d.Object("QuorumReportBadEvent", x.member)
+	for ok := d.Object("QuorumReportBadEvent"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "type":
+			x.Type = QuorumOpType(d.String())
+		case "error":
+			x.Error = codec.Ptr(d, x.Error, codec.DecodeString[string])
+		case "node-name":
+			x.NodeName = d.String()
+		case "sector-num":
+			x.SectorNum = codec.Int[int64](d)
+		case "sectors-count":
+			x.SectorsCount = codec.Int[int64](d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // String is x as JSON, without secrets.

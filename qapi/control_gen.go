@@ -205,18 +205,15 @@ type EventInfo struct {
 	Name string `json:"name"`
 }
 
-func (x *EventInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "name":
-		x.Name = d.String()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *EventInfo) decode(d *codec.Decoder) {
-	d.Object("EventInfo", x.member)
+	for ok := d.Object("EventInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "name":
+			x.Name = d.String()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QueryEvents returns the names of all events that the server can send.

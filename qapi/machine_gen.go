@@ -184,7 +184,11 @@ func (x *CPUInfoS390) member(d *codec.Decoder) bool {
 }
 
 func (x *CPUInfoS390) decode(d *codec.Decoder) {
-	d.Object("CPUInfoS390", x.member)
+	for ok := d.Object("CPUInfoS390"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *CPUInfoS390) encodeMembers(e *codec.Encoder) {
@@ -845,22 +849,19 @@ type CompatProperty struct {
 	Value string `json:"value"`
 }
 
-func (x *CompatProperty) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "qom-type":
-		x.QOMType = d.String()
-	case "property":
-		x.Property = d.String()
-	case "value":
-		x.Value = d.String()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *CompatProperty) decode(d *codec.Decoder) {
-	d.Object("CompatProperty", x.member)
+	for ok := d.Object("CompatProperty"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "qom-type":
+			x.QOMType = d.String()
+		case "property":
+			x.Property = d.String()
+		case "value":
+			x.Value = d.String()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // String is x as JSON, without secrets.
@@ -907,38 +908,35 @@ type MachineInfo struct {
 	CompatProps []CompatProperty `json:"compat-props,omitzero"`
 }
 
-func (x *MachineInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "name":
-		x.Name = d.String()
-	case "alias":
-		x.Alias = codec.Ptr(d, x.Alias, codec.DecodeString[string])
-	case "is-default":
-		x.IsDefault = codec.Ptr(d, x.IsDefault, codec.DecodeBool[bool])
-	case "cpu-max":
-		x.CPUMax = codec.Int[int64](d)
-	case "hotpluggable-cpus":
-		x.HotpluggableCPUs = d.Bool()
-	case "numa-mem-supported":
-		x.NUMAMemSupported = d.Bool()
-	case "deprecated":
-		x.Deprecated = d.Bool()
-	case "default-cpu-type":
-		x.DefaultCPUType = codec.Ptr(d, x.DefaultCPUType, codec.DecodeString[string])
-	case "default-ram-id":
-		x.DefaultRAMID = codec.Ptr(d, x.DefaultRAMID, codec.DecodeString[string])
-	case "acpi":
-		x.ACPI = d.Bool()
-	case "compat-props":
-		x.CompatProps = codec.List(d, (*CompatProperty).decode)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *MachineInfo) decode(d *codec.Decoder) {
-	d.Object("MachineInfo", x.member)
+	for ok := d.Object("MachineInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "name":
+			x.Name = d.String()
+		case "alias":
+			x.Alias = codec.Ptr(d, x.Alias, codec.DecodeString[string])
+		case "is-default":
+			x.IsDefault = codec.Ptr(d, x.IsDefault, codec.DecodeBool[bool])
+		case "cpu-max":
+			x.CPUMax = codec.Int[int64](d)
+		case "hotpluggable-cpus":
+			x.HotpluggableCPUs = d.Bool()
+		case "numa-mem-supported":
+			x.NUMAMemSupported = d.Bool()
+		case "deprecated":
+			x.Deprecated = d.Bool()
+		case "default-cpu-type":
+			x.DefaultCPUType = codec.Ptr(d, x.DefaultCPUType, codec.DecodeString[string])
+		case "default-ram-id":
+			x.DefaultRAMID = codec.Ptr(d, x.DefaultRAMID, codec.DecodeString[string])
+		case "acpi":
+			x.ACPI = d.Bool()
+		case "compat-props":
+			x.CompatProps = codec.List(d, (*CompatProperty).decode)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // String is x as JSON, without secrets.
@@ -984,18 +982,15 @@ type CurrentMachineParams struct {
 	WakeupSuspendSupport bool `json:"wakeup-suspend-support"`
 }
 
-func (x *CurrentMachineParams) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "wakeup-suspend-support":
-		x.WakeupSuspendSupport = d.Bool()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *CurrentMachineParams) decode(d *codec.Decoder) {
-	d.Object("CurrentMachineParams", x.member)
+	for ok := d.Object("CurrentMachineParams"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "wakeup-suspend-support":
+			x.WakeupSuspendSupport = d.Bool()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QueryCurrentMachine returns facts about the machine at hand.
@@ -1015,18 +1010,15 @@ type QEMUTargetInfo struct {
 	Arch SysEmuTarget `json:"arch"`
 }
 
-func (x *QEMUTargetInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "arch":
-		x.Arch = SysEmuTarget(d.String())
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *QEMUTargetInfo) decode(d *codec.Decoder) {
-	d.Object("QEMUTargetInfo", x.member)
+	for ok := d.Object("QEMUTargetInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "arch":
+			x.Arch = SysEmuTarget(d.String())
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QueryTarget returns the architecture that this QEMU emulates.
@@ -1046,18 +1038,15 @@ type UUIDInfo struct {
 	UUID string `json:"UUID"`
 }
 
-func (x *UUIDInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "UUID":
-		x.UUID = d.String()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *UUIDInfo) decode(d *codec.Decoder) {
-	d.Object("UUIDInfo", x.member)
+	for ok := d.Object("UUIDInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "UUID":
+			x.UUID = d.String()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QueryUUID returns the UUID of the machine, from the option -uuid.
@@ -1077,18 +1066,15 @@ type GUIDInfo struct {
 	GUID string `json:"guid"`
 }
 
-func (x *GUIDInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "guid":
-		x.GUID = d.String()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *GUIDInfo) decode(d *codec.Decoder) {
-	d.Object("GUIDInfo", x.member)
+	for ok := d.Object("GUIDInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "guid":
+			x.GUID = d.String()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QueryVMGenerationID returns the generation id of the guest, which changes
@@ -1929,34 +1915,31 @@ type Memdev struct {
 	Policy HostMemPolicy `json:"policy"`
 }
 
-func (x *Memdev) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "id":
-		x.ID = codec.Ptr(d, x.ID, codec.DecodeString[string])
-	case "size":
-		x.Size = codec.Uint[uint64](d)
-	case "merge":
-		x.Merge = d.Bool()
-	case "dump":
-		x.Dump = d.Bool()
-	case "prealloc":
-		x.Prealloc = d.Bool()
-	case "share":
-		x.Share = d.Bool()
-	case "reserve":
-		x.Reserve = codec.Ptr(d, x.Reserve, codec.DecodeBool[bool])
-	case "host-nodes":
-		x.HostNodes = codec.List(d, codec.DecodeUint[uint16])
-	case "policy":
-		x.Policy = HostMemPolicy(d.String())
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *Memdev) decode(d *codec.Decoder) {
-	d.Object("Memdev", x.member)
+	for ok := d.Object("Memdev"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "id":
+			x.ID = codec.Ptr(d, x.ID, codec.DecodeString[string])
+		case "size":
+			x.Size = codec.Uint[uint64](d)
+		case "merge":
+			x.Merge = d.Bool()
+		case "dump":
+			x.Dump = d.Bool()
+		case "prealloc":
+			x.Prealloc = d.Bool()
+		case "share":
+			x.Share = d.Bool()
+		case "reserve":
+			x.Reserve = codec.Ptr(d, x.Reserve, codec.DecodeBool[bool])
+		case "host-nodes":
+			x.HostNodes = codec.List(d, codec.DecodeUint[uint16])
+		case "policy":
+			x.Policy = HostMemPolicy(d.String())
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QueryMemdev returns the memory backends that there are.
@@ -1995,34 +1978,31 @@ type CPUInstanceProperties struct {
 	ThreadID *int64 `json:"thread-id,omitzero"`
 }
 
-func (x *CPUInstanceProperties) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "node-id":
-		x.NodeID = codec.Ptr(d, x.NodeID, codec.DecodeInt[int64])
-	case "drawer-id":
-		x.DrawerID = codec.Ptr(d, x.DrawerID, codec.DecodeInt[int64])
-	case "book-id":
-		x.BookID = codec.Ptr(d, x.BookID, codec.DecodeInt[int64])
-	case "socket-id":
-		x.SocketID = codec.Ptr(d, x.SocketID, codec.DecodeInt[int64])
-	case "die-id":
-		x.DieID = codec.Ptr(d, x.DieID, codec.DecodeInt[int64])
-	case "cluster-id":
-		x.ClusterID = codec.Ptr(d, x.ClusterID, codec.DecodeInt[int64])
-	case "module-id":
-		x.ModuleID = codec.Ptr(d, x.ModuleID, codec.DecodeInt[int64])
-	case "core-id":
-		x.CoreID = codec.Ptr(d, x.CoreID, codec.DecodeInt[int64])
-	case "thread-id":
-		x.ThreadID = codec.Ptr(d, x.ThreadID, codec.DecodeInt[int64])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *CPUInstanceProperties) decode(d *codec.Decoder) {
-	d.Object("CPUInstanceProperties", x.member)
+	for ok := d.Object("CPUInstanceProperties"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "node-id":
+			x.NodeID = codec.Ptr(d, x.NodeID, codec.DecodeInt[int64])
+		case "drawer-id":
+			x.DrawerID = codec.Ptr(d, x.DrawerID, codec.DecodeInt[int64])
+		case "book-id":
+			x.BookID = codec.Ptr(d, x.BookID, codec.DecodeInt[int64])
+		case "socket-id":
+			x.SocketID = codec.Ptr(d, x.SocketID, codec.DecodeInt[int64])
+		case "die-id":
+			x.DieID = codec.Ptr(d, x.DieID, codec.DecodeInt[int64])
+		case "cluster-id":
+			x.ClusterID = codec.Ptr(d, x.ClusterID, codec.DecodeInt[int64])
+		case "module-id":
+			x.ModuleID = codec.Ptr(d, x.ModuleID, codec.DecodeInt[int64])
+		case "core-id":
+			x.CoreID = codec.Ptr(d, x.CoreID, codec.DecodeInt[int64])
+		case "thread-id":
+			x.ThreadID = codec.Ptr(d, x.ThreadID, codec.DecodeInt[int64])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // HotpluggableCPU is a place for a processor, taken or free.
@@ -2039,24 +2019,21 @@ type HotpluggableCPU struct {
 	QOMPath *string `json:"qom-path,omitzero"`
 }
 
-func (x *HotpluggableCPU) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "type":
-		x.Type = d.String()
-	case "vcpus-count":
-		x.VcpusCount = codec.Int[int64](d)
-	case "props":
-		x.Props.decode(d)
-	case "qom-path":
-		x.QOMPath = codec.Ptr(d, x.QOMPath, codec.DecodeString[string])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *HotpluggableCPU) decode(d *codec.Decoder) {
-	d.Object("HotpluggableCPU", x.member)
+	for ok := d.Object("HotpluggableCPU"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "type":
+			x.Type = d.String()
+		case "vcpus-count":
+			x.VcpusCount = codec.Int[int64](d)
+		case "props":
+			x.Props.decode(d)
+		case "qom-path":
+			x.QOMPath = codec.Ptr(d, x.QOMPath, codec.DecodeString[string])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QueryHotpluggableCPUs returns the places that the machine has for processors.
@@ -2106,18 +2083,15 @@ type BalloonInfo struct {
 	Actual int64 `json:"actual"`
 }
 
-func (x *BalloonInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "actual":
-		x.Actual = codec.Int[int64](d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *BalloonInfo) decode(d *codec.Decoder) {
-	d.Object("BalloonInfo", x.member)
+	for ok := d.Object("BalloonInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "actual":
+			x.Actual = codec.Int[int64](d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QueryBalloon returns how much memory the guest has of what it was given. It
@@ -2142,18 +2116,15 @@ type BalloonChangeEvent struct {
 	Actual int64 `json:"actual"`
 }
 
-func (x *BalloonChangeEvent) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "actual":
-		x.Actual = codec.Int[int64](d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *BalloonChangeEvent) decode(d *codec.Decoder) {
-	d.Object("BalloonChangeEvent", x.member)
+	for ok := d.Object("BalloonChangeEvent"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "actual":
+			x.Actual = codec.Int[int64](d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // EventName returns BALLOON_CHANGE.
@@ -2185,20 +2156,17 @@ type HvBalloonInfo struct {
 	Available uint64 `json:"available"`
 }
 
-func (x *HvBalloonInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "committed":
-		x.Committed = codec.Uint[uint64](d)
-	case "available":
-		x.Available = codec.Uint[uint64](d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *HvBalloonInfo) decode(d *codec.Decoder) {
-	d.Object("HvBalloonInfo", x.member)
+	for ok := d.Object("HvBalloonInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "committed":
+			x.Committed = codec.Uint[uint64](d)
+		case "available":
+			x.Available = codec.Uint[uint64](d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QueryHvBalloonStatusReport returns what the guest last reported through the
@@ -2229,20 +2197,17 @@ type HvBalloonStatusReportEvent struct {
 	Available uint64 `json:"available"`
 }
 
-func (x *HvBalloonStatusReportEvent) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "committed":
-		x.Committed = codec.Uint[uint64](d)
-	case "available":
-		x.Available = codec.Uint[uint64](d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *HvBalloonStatusReportEvent) decode(d *codec.Decoder) {
-	d.Object("HvBalloonStatusReportEvent", x.member)
+	for ok := d.Object("HvBalloonStatusReportEvent"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "committed":
+			x.Committed = codec.Uint[uint64](d)
+		case "available":
+			x.Available = codec.Uint[uint64](d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // EventName returns HV_BALLOON_STATUS_REPORT.
@@ -2273,20 +2238,17 @@ type MemoryInfo struct {
 	PluggedMemory *uint64 `json:"plugged-memory,omitzero"`
 }
 
-func (x *MemoryInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "base-memory":
-		x.BaseMemory = codec.Uint[uint64](d)
-	case "plugged-memory":
-		x.PluggedMemory = codec.Ptr(d, x.PluggedMemory, codec.DecodeUint[uint64])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *MemoryInfo) decode(d *codec.Decoder) {
-	d.Object("MemoryInfo", x.member)
+	for ok := d.Object("MemoryInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "base-memory":
+			x.BaseMemory = codec.Uint[uint64](d)
+		case "plugged-memory":
+			x.PluggedMemory = codec.Ptr(d, x.PluggedMemory, codec.DecodeUint[uint64])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QueryMemorySizeSummary returns how much memory the machine has, without what
@@ -2321,32 +2283,29 @@ type PCDIMMDeviceInfo struct {
 	Hotpluggable bool `json:"hotpluggable"`
 }
 
-func (x *PCDIMMDeviceInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "id":
-		x.ID = codec.Ptr(d, x.ID, codec.DecodeString[string])
-	case "addr":
-		x.Addr = codec.Int[int64](d)
-	case "size":
-		x.Size = codec.Int[int64](d)
-	case "slot":
-		x.Slot = codec.Int[int64](d)
-	case "node":
-		x.Node = codec.Int[int64](d)
-	case "memdev":
-		x.Memdev = d.String()
-	case "hotplugged":
-		x.Hotplugged = d.Bool()
-	case "hotpluggable":
-		x.Hotpluggable = d.Bool()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *PCDIMMDeviceInfo) decode(d *codec.Decoder) {
-	d.Object("PCDIMMDeviceInfo", x.member)
+	for ok := d.Object("PCDIMMDeviceInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "id":
+			x.ID = codec.Ptr(d, x.ID, codec.DecodeString[string])
+		case "addr":
+			x.Addr = codec.Int[int64](d)
+		case "size":
+			x.Size = codec.Int[int64](d)
+		case "slot":
+			x.Slot = codec.Int[int64](d)
+		case "node":
+			x.Node = codec.Int[int64](d)
+		case "memdev":
+			x.Memdev = d.String()
+		case "hotplugged":
+			x.Hotplugged = d.Bool()
+		case "hotpluggable":
+			x.Hotpluggable = d.Bool()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // MemoryDeviceInfoVirtioPmem is a virtio-pmem device: a file of the host as
@@ -2366,24 +2325,21 @@ type MemoryDeviceInfoVirtioPmem struct {
 	Memdev string `json:"memdev"`
 }
 
-func (x *MemoryDeviceInfoVirtioPmem) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "id":
-		x.ID = codec.Ptr(d, x.ID, codec.DecodeString[string])
-	case "memaddr":
-		x.Memaddr = codec.Uint[uint64](d)
-	case "size":
-		x.Size = codec.Uint[uint64](d)
-	case "memdev":
-		x.Memdev = d.String()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *MemoryDeviceInfoVirtioPmem) decode(d *codec.Decoder) {
-	d.Object("MemoryDeviceInfoVirtioPmem", x.member)
+	for ok := d.Object("MemoryDeviceInfoVirtioPmem"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "id":
+			x.ID = codec.Ptr(d, x.ID, codec.DecodeString[string])
+		case "memaddr":
+			x.Memaddr = codec.Uint[uint64](d)
+		case "size":
+			x.Size = codec.Uint[uint64](d)
+		case "memdev":
+			x.Memdev = d.String()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // MemoryDeviceInfoKind returns [MemoryDeviceInfoKindVirtioPmem].
@@ -2421,32 +2377,29 @@ type MemoryDeviceInfoVirtioMem struct {
 	Memdev string `json:"memdev"`
 }
 
-func (x *MemoryDeviceInfoVirtioMem) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "id":
-		x.ID = codec.Ptr(d, x.ID, codec.DecodeString[string])
-	case "memaddr":
-		x.Memaddr = codec.Uint[uint64](d)
-	case "requested-size":
-		x.RequestedSize = codec.Uint[uint64](d)
-	case "size":
-		x.Size = codec.Uint[uint64](d)
-	case "max-size":
-		x.MaxSize = codec.Uint[uint64](d)
-	case "block-size":
-		x.BlockSize = codec.Uint[uint64](d)
-	case "node":
-		x.Node = codec.Int[int64](d)
-	case "memdev":
-		x.Memdev = d.String()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *MemoryDeviceInfoVirtioMem) decode(d *codec.Decoder) {
-	d.Object("MemoryDeviceInfoVirtioMem", x.member)
+	for ok := d.Object("MemoryDeviceInfoVirtioMem"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "id":
+			x.ID = codec.Ptr(d, x.ID, codec.DecodeString[string])
+		case "memaddr":
+			x.Memaddr = codec.Uint[uint64](d)
+		case "requested-size":
+			x.RequestedSize = codec.Uint[uint64](d)
+		case "size":
+			x.Size = codec.Uint[uint64](d)
+		case "max-size":
+			x.MaxSize = codec.Uint[uint64](d)
+		case "block-size":
+			x.BlockSize = codec.Uint[uint64](d)
+		case "node":
+			x.Node = codec.Int[int64](d)
+		case "memdev":
+			x.Memdev = d.String()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // MemoryDeviceInfoKind returns [MemoryDeviceInfoKindVirtioMem].
@@ -2478,26 +2431,23 @@ type MemoryDeviceInfoSGXEpc struct {
 	Memdev string `json:"memdev"`
 }
 
-func (x *MemoryDeviceInfoSGXEpc) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "id":
-		x.ID = codec.Ptr(d, x.ID, codec.DecodeString[string])
-	case "memaddr":
-		x.Memaddr = codec.Uint[uint64](d)
-	case "size":
-		x.Size = codec.Uint[uint64](d)
-	case "node":
-		x.Node = codec.Int[int64](d)
-	case "memdev":
-		x.Memdev = d.String()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *MemoryDeviceInfoSGXEpc) decode(d *codec.Decoder) {
-	d.Object("MemoryDeviceInfoSGXEpc", x.member)
+	for ok := d.Object("MemoryDeviceInfoSGXEpc"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "id":
+			x.ID = codec.Ptr(d, x.ID, codec.DecodeString[string])
+		case "memaddr":
+			x.Memaddr = codec.Uint[uint64](d)
+		case "size":
+			x.Size = codec.Uint[uint64](d)
+		case "node":
+			x.Node = codec.Int[int64](d)
+		case "memdev":
+			x.Memdev = d.String()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // MemoryDeviceInfoKind returns [MemoryDeviceInfoKindSGXEpc].
@@ -2527,24 +2477,21 @@ type MemoryDeviceInfoHvBalloon struct {
 	Memdev *string `json:"memdev,omitzero"`
 }
 
-func (x *MemoryDeviceInfoHvBalloon) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "id":
-		x.ID = codec.Ptr(d, x.ID, codec.DecodeString[string])
-	case "memaddr":
-		x.Memaddr = codec.Ptr(d, x.Memaddr, codec.DecodeUint[uint64])
-	case "max-size":
-		x.MaxSize = codec.Uint[uint64](d)
-	case "memdev":
-		x.Memdev = codec.Ptr(d, x.Memdev, codec.DecodeString[string])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *MemoryDeviceInfoHvBalloon) decode(d *codec.Decoder) {
-	d.Object("MemoryDeviceInfoHvBalloon", x.member)
+	for ok := d.Object("MemoryDeviceInfoHvBalloon"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "id":
+			x.ID = codec.Ptr(d, x.ID, codec.DecodeString[string])
+		case "memaddr":
+			x.Memaddr = codec.Ptr(d, x.Memaddr, codec.DecodeUint[uint64])
+		case "max-size":
+			x.MaxSize = codec.Uint[uint64](d)
+		case "memdev":
+			x.Memdev = codec.Ptr(d, x.Memdev, codec.DecodeString[string])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // MemoryDeviceInfoKind returns [MemoryDeviceInfoKindHvBalloon].
@@ -2577,26 +2524,23 @@ type MemoryDeviceInfoSpMem struct {
 	Memdev string `json:"memdev"`
 }
 
-func (x *MemoryDeviceInfoSpMem) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "id":
-		x.ID = codec.Ptr(d, x.ID, codec.DecodeString[string])
-	case "addr":
-		x.Addr = codec.Int[int64](d)
-	case "size":
-		x.Size = codec.Int[int64](d)
-	case "node":
-		x.Node = codec.Int[int64](d)
-	case "memdev":
-		x.Memdev = d.String()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *MemoryDeviceInfoSpMem) decode(d *codec.Decoder) {
-	d.Object("MemoryDeviceInfoSpMem", x.member)
+	for ok := d.Object("MemoryDeviceInfoSpMem"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "id":
+			x.ID = codec.Ptr(d, x.ID, codec.DecodeString[string])
+		case "addr":
+			x.Addr = codec.Int[int64](d)
+		case "size":
+			x.Size = codec.Int[int64](d)
+		case "node":
+			x.Node = codec.Int[int64](d)
+		case "memdev":
+			x.Memdev = d.String()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // MemoryDeviceInfoKind returns [MemoryDeviceInfoKindSpMem].
@@ -2830,22 +2774,19 @@ type MemoryDeviceSizeChangeEvent struct {
 	QOMPath string `json:"qom-path"`
 }
 
-func (x *MemoryDeviceSizeChangeEvent) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "id":
-		x.ID = codec.Ptr(d, x.ID, codec.DecodeString[string])
-	case "size":
-		x.Size = codec.Uint[uint64](d)
-	case "qom-path":
-		x.QOMPath = d.String()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *MemoryDeviceSizeChangeEvent) decode(d *codec.Decoder) {
-	d.Object("MemoryDeviceSizeChangeEvent", x.member)
+	for ok := d.Object("MemoryDeviceSizeChangeEvent"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "id":
+			x.ID = codec.Ptr(d, x.ID, codec.DecodeString[string])
+		case "size":
+			x.Size = codec.Uint[uint64](d)
+		case "qom-path":
+			x.QOMPath = d.String()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // EventName returns MEMORY_DEVICE_SIZE_CHANGE.
@@ -3087,20 +3028,17 @@ type FirmwareLog struct {
 	Log string `json:"log"`
 }
 
-func (x *FirmwareLog) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "version":
-		x.Version = codec.Ptr(d, x.Version, codec.DecodeString[string])
-	case "log":
-		x.Log = d.String()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *FirmwareLog) decode(d *codec.Decoder) {
-	d.Object("FirmwareLog", x.member)
+	for ok := d.Object("FirmwareLog"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "version":
+			x.Version = codec.Ptr(d, x.Version, codec.DecodeString[string])
+		case "log":
+			x.Log = d.String()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QueryFirmwareLogArgs are the arguments of [Client.QueryFirmwareLog].
@@ -3162,20 +3100,17 @@ type CPUModelInfo struct {
 	Props json.RawMessage `json:"props,omitzero"`
 }
 
-func (x *CPUModelInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "name":
-		x.Name = d.String()
-	case "props":
-		x.Props = d.Raw()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *CPUModelInfo) decode(d *codec.Decoder) {
-	d.Object("CPUModelInfo", x.member)
+	for ok := d.Object("CPUModelInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "name":
+			x.Name = d.String()
+		case "props":
+			x.Props = d.Raw()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // String is x as JSON, without secrets.
@@ -3257,18 +3192,15 @@ type CPUModelBaselineInfo struct {
 	Model CPUModelInfo `json:"model"`
 }
 
-func (x *CPUModelBaselineInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "model":
-		x.Model.decode(d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *CPUModelBaselineInfo) decode(d *codec.Decoder) {
-	d.Object("CPUModelBaselineInfo", x.member)
+	for ok := d.Object("CPUModelBaselineInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "model":
+			x.Model.decode(d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // String is x as JSON, without secrets.
@@ -3296,20 +3228,17 @@ type CPUModelCompareInfo struct {
 	ResponsibleProperties []string `json:"responsible-properties"`
 }
 
-func (x *CPUModelCompareInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "result":
-		x.Result = CPUModelCompareResult(d.String())
-	case "responsible-properties":
-		x.ResponsibleProperties = codec.List(d, codec.DecodeString[string])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *CPUModelCompareInfo) decode(d *codec.Decoder) {
-	d.Object("CPUModelCompareInfo", x.member)
+	for ok := d.Object("CPUModelCompareInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "result":
+			x.Result = CPUModelCompareResult(d.String())
+		case "responsible-properties":
+			x.ResponsibleProperties = codec.List(d, codec.DecodeString[string])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QueryCPUModelComparisonArgs are the arguments of [Client.QueryCPUModelComparison].
@@ -3390,20 +3319,17 @@ type CPUModelExpansionInfo struct {
 	DeprecatedProps []string `json:"deprecated-props,omitzero"`
 }
 
-func (x *CPUModelExpansionInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "model":
-		x.Model.decode(d)
-	case "deprecated-props":
-		x.DeprecatedProps = codec.List(d, codec.DecodeString[string])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *CPUModelExpansionInfo) decode(d *codec.Decoder) {
-	d.Object("CPUModelExpansionInfo", x.member)
+	for ok := d.Object("CPUModelExpansionInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "model":
+			x.Model.decode(d)
+		case "deprecated-props":
+			x.DeprecatedProps = codec.List(d, codec.DecodeString[string])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // String is x as JSON, without secrets.
@@ -3480,30 +3406,27 @@ type CPUDefinitionInfo struct {
 	Deprecated bool `json:"deprecated"`
 }
 
-func (x *CPUDefinitionInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "name":
-		x.Name = d.String()
-	case "migration-safe":
-		x.MigrationSafe = codec.Ptr(d, x.MigrationSafe, codec.DecodeBool[bool])
-	case "static":
-		x.Static = d.Bool()
-	case "unavailable-features":
-		x.UnavailableFeatures = codec.List(d, codec.DecodeString[string])
-	case "typename":
-		x.Typename = d.String()
-	case "alias-of":
-		x.AliasOf = codec.Ptr(d, x.AliasOf, codec.DecodeString[string])
-	case "deprecated":
-		x.Deprecated = d.Bool()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *CPUDefinitionInfo) decode(d *codec.Decoder) {
-	d.Object("CPUDefinitionInfo", x.member)
+	for ok := d.Object("CPUDefinitionInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "name":
+			x.Name = d.String()
+		case "migration-safe":
+			x.MigrationSafe = codec.Ptr(d, x.MigrationSafe, codec.DecodeBool[bool])
+		case "static":
+			x.Static = d.Bool()
+		case "unavailable-features":
+			x.UnavailableFeatures = codec.List(d, codec.DecodeString[string])
+		case "typename":
+			x.Typename = d.String()
+		case "alias-of":
+			x.AliasOf = codec.Ptr(d, x.AliasOf, codec.DecodeString[string])
+		case "deprecated":
+			x.Deprecated = d.Bool()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QueryCPUDefinitions returns the processor models that this QEMU has, and
@@ -3549,20 +3472,17 @@ type MemUnplugErrorEvent struct {
 	Msg string `json:"msg"`
 }
 
-func (x *MemUnplugErrorEvent) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "device":
-		x.Device = d.String()
-	case "msg":
-		x.Msg = d.String()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *MemUnplugErrorEvent) decode(d *codec.Decoder) {
-	d.Object("MemUnplugErrorEvent", x.member)
+	for ok := d.Object("MemUnplugErrorEvent"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "device":
+			x.Device = d.String()
+		case "msg":
+			x.Msg = d.String()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // String is x as JSON, without secrets.
@@ -3859,7 +3779,11 @@ func (x *CPUInfoX86) member(d *codec.Decoder) bool {
 }
 
 func (x *CPUInfoX86) decode(d *codec.Decoder) {
-	d.Object("CPUInfoX86", x.member)
+	for ok := d.Object("CPUInfoX86"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *CPUInfoX86) encodeMembers(e *codec.Encoder) {
@@ -3905,7 +3829,11 @@ func (x *CPUInfoSparc) member(d *codec.Decoder) bool {
 }
 
 func (x *CPUInfoSparc) decode(d *codec.Decoder) {
-	d.Object("CPUInfoSparc", x.member)
+	for ok := d.Object("CPUInfoSparc"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *CPUInfoSparc) encodeMembers(e *codec.Encoder) {
@@ -3948,7 +3876,11 @@ func (x *CPUInfoPpc) member(d *codec.Decoder) bool {
 }
 
 func (x *CPUInfoPpc) decode(d *codec.Decoder) {
-	d.Object("CPUInfoPpc", x.member)
+	for ok := d.Object("CPUInfoPpc"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *CPUInfoPpc) encodeMembers(e *codec.Encoder) {
@@ -3990,7 +3922,11 @@ func (x *CPUInfoMips) member(d *codec.Decoder) bool {
 }
 
 func (x *CPUInfoMips) decode(d *codec.Decoder) {
-	d.Object("CPUInfoMips", x.member)
+	for ok := d.Object("CPUInfoMips"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *CPUInfoMips) encodeMembers(e *codec.Encoder) {
@@ -4032,7 +3968,11 @@ func (x *CPUInfoTricore) member(d *codec.Decoder) bool {
 }
 
 func (x *CPUInfoTricore) decode(d *codec.Decoder) {
-	d.Object("CPUInfoTricore", x.member)
+	for ok := d.Object("CPUInfoTricore"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *CPUInfoTricore) encodeMembers(e *codec.Encoder) {
@@ -4074,7 +4014,11 @@ func (x *CPUInfoRiscv) member(d *codec.Decoder) bool {
 }
 
 func (x *CPUInfoRiscv) decode(d *codec.Decoder) {
-	d.Object("CPUInfoRiscv", x.member)
+	for ok := d.Object("CPUInfoRiscv"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *CPUInfoRiscv) encodeMembers(e *codec.Encoder) {

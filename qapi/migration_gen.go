@@ -58,52 +58,49 @@ type MigrationRAMStats struct {
 	Skipped int64 `json:"skipped"`
 }
 
-func (x *MigrationRAMStats) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "transferred":
-		x.Transferred = codec.Int[int64](d)
-	case "remaining":
-		x.Remaining = codec.Int[int64](d)
-	case "total":
-		x.Total = codec.Int[int64](d)
-	case "duplicate":
-		x.Duplicate = codec.Int[int64](d)
-	case "normal":
-		x.Normal = codec.Int[int64](d)
-	case "normal-bytes":
-		x.NormalBytes = codec.Int[int64](d)
-	case "dirty-pages-rate":
-		x.DirtyPagesRate = codec.Int[int64](d)
-	case "mbps":
-		x.Mbps = d.Float()
-	case "dirty-sync-count":
-		x.DirtySyncCount = codec.Int[int64](d)
-	case "postcopy-requests":
-		x.PostcopyRequests = codec.Int[int64](d)
-	case "page-size":
-		x.PageSize = codec.Int[int64](d)
-	case "multifd-bytes":
-		x.MultifdBytes = codec.Uint[uint64](d)
-	case "pages-per-second":
-		x.PagesPerSecond = codec.Uint[uint64](d)
-	case "precopy-bytes":
-		x.PrecopyBytes = codec.Uint[uint64](d)
-	case "downtime-bytes":
-		x.DowntimeBytes = codec.Uint[uint64](d)
-	case "postcopy-bytes":
-		x.PostcopyBytes = codec.Uint[uint64](d)
-	case "dirty-sync-missed-zero-copy":
-		x.DirtySyncMissedZeroCopy = codec.Uint[uint64](d)
-	case "skipped":
-		x.Skipped = codec.Int[int64](d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *MigrationRAMStats) decode(d *codec.Decoder) {
-	d.Object("MigrationRAMStats", x.member)
+	for ok := d.Object("MigrationRAMStats"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "transferred":
+			x.Transferred = codec.Int[int64](d)
+		case "remaining":
+			x.Remaining = codec.Int[int64](d)
+		case "total":
+			x.Total = codec.Int[int64](d)
+		case "duplicate":
+			x.Duplicate = codec.Int[int64](d)
+		case "normal":
+			x.Normal = codec.Int[int64](d)
+		case "normal-bytes":
+			x.NormalBytes = codec.Int[int64](d)
+		case "dirty-pages-rate":
+			x.DirtyPagesRate = codec.Int[int64](d)
+		case "mbps":
+			x.Mbps = d.Float()
+		case "dirty-sync-count":
+			x.DirtySyncCount = codec.Int[int64](d)
+		case "postcopy-requests":
+			x.PostcopyRequests = codec.Int[int64](d)
+		case "page-size":
+			x.PageSize = codec.Int[int64](d)
+		case "multifd-bytes":
+			x.MultifdBytes = codec.Uint[uint64](d)
+		case "pages-per-second":
+			x.PagesPerSecond = codec.Uint[uint64](d)
+		case "precopy-bytes":
+			x.PrecopyBytes = codec.Uint[uint64](d)
+		case "downtime-bytes":
+			x.DowntimeBytes = codec.Uint[uint64](d)
+		case "postcopy-bytes":
+			x.PostcopyBytes = codec.Uint[uint64](d)
+		case "dirty-sync-missed-zero-copy":
+			x.DirtySyncMissedZeroCopy = codec.Uint[uint64](d)
+		case "skipped":
+			x.Skipped = codec.Int[int64](d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // XBZRLECacheStats is how well XBZRLE, which sends the differences of pages,
@@ -127,30 +124,27 @@ type XBZRLECacheStats struct {
 	Overflow int64 `json:"overflow"`
 }
 
-func (x *XBZRLECacheStats) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "cache-size":
-		x.CacheSize = codec.Uint[uint64](d)
-	case "bytes":
-		x.Bytes = codec.Int[int64](d)
-	case "pages":
-		x.Pages = codec.Int[int64](d)
-	case "cache-miss":
-		x.CacheMiss = codec.Int[int64](d)
-	case "cache-miss-rate":
-		x.CacheMissRate = d.Float()
-	case "encoding-rate":
-		x.EncodingRate = d.Float()
-	case "overflow":
-		x.Overflow = codec.Int[int64](d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *XBZRLECacheStats) decode(d *codec.Decoder) {
-	d.Object("XBZRLECacheStats", x.member)
+	for ok := d.Object("XBZRLECacheStats"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "cache-size":
+			x.CacheSize = codec.Uint[uint64](d)
+		case "bytes":
+			x.Bytes = codec.Int[int64](d)
+		case "pages":
+			x.Pages = codec.Int[int64](d)
+		case "cache-miss":
+			x.CacheMiss = codec.Int[int64](d)
+		case "cache-miss-rate":
+			x.CacheMissRate = d.Float()
+		case "encoding-rate":
+			x.EncodingRate = d.Float()
+		case "overflow":
+			x.Overflow = codec.Int[int64](d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // CompressionStats are the counters of the compression threads of old releases.
@@ -174,26 +168,23 @@ type CompressionStats struct {
 	CompressionRate float64 `json:"compression-rate"`
 }
 
-func (x *CompressionStats) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "pages":
-		x.Pages = codec.Int[int64](d)
-	case "busy":
-		x.Busy = codec.Int[int64](d)
-	case "busy-rate":
-		x.BusyRate = d.Float()
-	case "compressed-size":
-		x.CompressedSize = codec.Int[int64](d)
-	case "compression-rate":
-		x.CompressionRate = d.Float()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *CompressionStats) decode(d *codec.Decoder) {
-	d.Object("CompressionStats", x.member)
+	for ok := d.Object("CompressionStats"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "pages":
+			x.Pages = codec.Int[int64](d)
+		case "busy":
+			x.Busy = codec.Int[int64](d)
+		case "busy-rate":
+			x.BusyRate = d.Float()
+		case "compressed-size":
+			x.CompressedSize = codec.Int[int64](d)
+		case "compression-rate":
+			x.CompressionRate = d.Float()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // MigrationStatus is how far a migration is.
@@ -278,18 +269,15 @@ type VfioStats struct {
 	Transferred int64 `json:"transferred"`
 }
 
-func (x *VfioStats) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "transferred":
-		x.Transferred = codec.Int[int64](d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *VfioStats) decode(d *codec.Decoder) {
-	d.Object("VfioStats", x.member)
+	for ok := d.Object("VfioStats"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "transferred":
+			x.Transferred = codec.Int[int64](d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // MigrationInfo is the state of a migration with its statistics.
@@ -369,64 +357,61 @@ type MigrationInfo struct {
 	Blocked bool `json:"blocked"`
 }
 
-func (x *MigrationInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "status":
-		x.Status = codec.Ptr(d, x.Status, codec.DecodeString[MigrationStatus])
-	case "ram":
-		x.RAM = codec.Ptr(d, x.RAM, (*MigrationRAMStats).decode)
-	case "remaining":
-		x.Remaining = codec.Ptr(d, x.Remaining, codec.DecodeInt[int64])
-	case "vfio":
-		x.Vfio = codec.Ptr(d, x.Vfio, (*VfioStats).decode)
-	case "xbzrle-cache":
-		x.XbzrleCache = codec.Ptr(d, x.XbzrleCache, (*XBZRLECacheStats).decode)
-	case "total-time":
-		x.TotalTime = codec.Ptr(d, x.TotalTime, codec.DecodeInt[int64])
-	case "expected-downtime":
-		x.ExpectedDowntime = codec.Ptr(d, x.ExpectedDowntime, codec.DecodeInt[int64])
-	case "downtime":
-		x.Downtime = codec.Ptr(d, x.Downtime, codec.DecodeInt[int64])
-	case "setup-time":
-		x.SetupTime = codec.Ptr(d, x.SetupTime, codec.DecodeInt[int64])
-	case "cpu-throttle-percentage":
-		x.CPUThrottlePercentage = codec.Ptr(d, x.CPUThrottlePercentage, codec.DecodeInt[int64])
-	case "error-desc":
-		x.ErrorDesc = codec.Ptr(d, x.ErrorDesc, codec.DecodeString[string])
-	case "blocked-reasons":
-		x.BlockedReasons = codec.List(d, codec.DecodeString[string])
-	case "postcopy-blocktime":
-		x.PostcopyBlocktime = codec.Ptr(d, x.PostcopyBlocktime, codec.DecodeUint[uint32])
-	case "postcopy-vcpu-blocktime":
-		x.PostcopyVcpuBlocktime = codec.List(d, codec.DecodeUint[uint32])
-	case "postcopy-latency":
-		x.PostcopyLatency = codec.Ptr(d, x.PostcopyLatency, codec.DecodeUint[uint64])
-	case "postcopy-latency-dist":
-		x.PostcopyLatencyDist = codec.List(d, codec.DecodeUint[uint64])
-	case "postcopy-vcpu-latency":
-		x.PostcopyVcpuLatency = codec.List(d, codec.DecodeUint[uint64])
-	case "postcopy-non-vcpu-latency":
-		x.PostcopyNonVcpuLatency = codec.Ptr(d, x.PostcopyNonVcpuLatency, codec.DecodeUint[uint64])
-	case "socket-address":
-		x.SocketAddress = codec.List(d, (*SocketAddress).decode)
-	case "dirty-limit-throttle-time-per-round":
-		x.DirtyLimitThrottleTimePerRound = codec.Ptr(d, x.DirtyLimitThrottleTimePerRound, codec.DecodeUint[uint64])
-	case "dirty-limit-ring-full-time":
-		x.DirtyLimitRingFullTime = codec.Ptr(d, x.DirtyLimitRingFullTime, codec.DecodeUint[uint64])
-	case "disk":
-		x.Disk = codec.Ptr(d, x.Disk, (*MigrationRAMStats).decode)
-	case "compression":
-		x.Compression = codec.Ptr(d, x.Compression, (*CompressionStats).decode)
-	case "blocked":
-		x.Blocked = d.Bool()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *MigrationInfo) decode(d *codec.Decoder) {
-	d.Object("MigrationInfo", x.member)
+	for ok := d.Object("MigrationInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "status":
+			x.Status = codec.Ptr(d, x.Status, codec.DecodeString[MigrationStatus])
+		case "ram":
+			x.RAM = codec.Ptr(d, x.RAM, (*MigrationRAMStats).decode)
+		case "remaining":
+			x.Remaining = codec.Ptr(d, x.Remaining, codec.DecodeInt[int64])
+		case "vfio":
+			x.Vfio = codec.Ptr(d, x.Vfio, (*VfioStats).decode)
+		case "xbzrle-cache":
+			x.XbzrleCache = codec.Ptr(d, x.XbzrleCache, (*XBZRLECacheStats).decode)
+		case "total-time":
+			x.TotalTime = codec.Ptr(d, x.TotalTime, codec.DecodeInt[int64])
+		case "expected-downtime":
+			x.ExpectedDowntime = codec.Ptr(d, x.ExpectedDowntime, codec.DecodeInt[int64])
+		case "downtime":
+			x.Downtime = codec.Ptr(d, x.Downtime, codec.DecodeInt[int64])
+		case "setup-time":
+			x.SetupTime = codec.Ptr(d, x.SetupTime, codec.DecodeInt[int64])
+		case "cpu-throttle-percentage":
+			x.CPUThrottlePercentage = codec.Ptr(d, x.CPUThrottlePercentage, codec.DecodeInt[int64])
+		case "error-desc":
+			x.ErrorDesc = codec.Ptr(d, x.ErrorDesc, codec.DecodeString[string])
+		case "blocked-reasons":
+			x.BlockedReasons = codec.List(d, codec.DecodeString[string])
+		case "postcopy-blocktime":
+			x.PostcopyBlocktime = codec.Ptr(d, x.PostcopyBlocktime, codec.DecodeUint[uint32])
+		case "postcopy-vcpu-blocktime":
+			x.PostcopyVcpuBlocktime = codec.List(d, codec.DecodeUint[uint32])
+		case "postcopy-latency":
+			x.PostcopyLatency = codec.Ptr(d, x.PostcopyLatency, codec.DecodeUint[uint64])
+		case "postcopy-latency-dist":
+			x.PostcopyLatencyDist = codec.List(d, codec.DecodeUint[uint64])
+		case "postcopy-vcpu-latency":
+			x.PostcopyVcpuLatency = codec.List(d, codec.DecodeUint[uint64])
+		case "postcopy-non-vcpu-latency":
+			x.PostcopyNonVcpuLatency = codec.Ptr(d, x.PostcopyNonVcpuLatency, codec.DecodeUint[uint64])
+		case "socket-address":
+			x.SocketAddress = codec.List(d, (*SocketAddress).decode)
+		case "dirty-limit-throttle-time-per-round":
+			x.DirtyLimitThrottleTimePerRound = codec.Ptr(d, x.DirtyLimitThrottleTimePerRound, codec.DecodeUint[uint64])
+		case "dirty-limit-ring-full-time":
+			x.DirtyLimitRingFullTime = codec.Ptr(d, x.DirtyLimitRingFullTime, codec.DecodeUint[uint64])
+		case "disk":
+			x.Disk = codec.Ptr(d, x.Disk, (*MigrationRAMStats).decode)
+		case "compression":
+			x.Compression = codec.Ptr(d, x.Compression, (*CompressionStats).decode)
+		case "blocked":
+			x.Blocked = d.Bool()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // String is x as JSON, without secrets.
@@ -582,20 +567,17 @@ type MigrationCapabilityStatus struct {
 	State bool `json:"state"`
 }
 
-func (x *MigrationCapabilityStatus) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "capability":
-		x.Capability = MigrationCapability(d.String())
-	case "state":
-		x.State = d.Bool()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *MigrationCapabilityStatus) decode(d *codec.Decoder) {
-	d.Object("MigrationCapabilityStatus", x.member)
+	for ok := d.Object("MigrationCapabilityStatus"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "capability":
+			x.Capability = MigrationCapability(d.String())
+		case "state":
+			x.State = d.Bool()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // MigrateSetCapabilitiesArgs are the arguments of [Client.MigrateSetCapabilities].
@@ -743,18 +725,15 @@ type BitmapMigrationBitmapAliasTransform struct {
 	Persistent *bool `json:"persistent,omitzero"`
 }
 
-func (x *BitmapMigrationBitmapAliasTransform) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "persistent":
-		x.Persistent = codec.Ptr(d, x.Persistent, codec.DecodeBool[bool])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *BitmapMigrationBitmapAliasTransform) decode(d *codec.Decoder) {
-	d.Object("BitmapMigrationBitmapAliasTransform", x.member)
+	for ok := d.Object("BitmapMigrationBitmapAliasTransform"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "persistent":
+			x.Persistent = codec.Ptr(d, x.Persistent, codec.DecodeBool[bool])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // BitmapMigrationBitmapAlias maps a dirty bitmap to its name in the migration
@@ -771,22 +750,19 @@ type BitmapMigrationBitmapAlias struct {
 	Transform *BitmapMigrationBitmapAliasTransform `json:"transform,omitzero"`
 }
 
-func (x *BitmapMigrationBitmapAlias) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "name":
-		x.Name = d.String()
-	case "alias":
-		x.Alias = d.String()
-	case "transform":
-		x.Transform = codec.Ptr(d, x.Transform, (*BitmapMigrationBitmapAliasTransform).decode)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *BitmapMigrationBitmapAlias) decode(d *codec.Decoder) {
-	d.Object("BitmapMigrationBitmapAlias", x.member)
+	for ok := d.Object("BitmapMigrationBitmapAlias"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "name":
+			x.Name = d.String()
+		case "alias":
+			x.Alias = d.String()
+		case "transform":
+			x.Transform = codec.Ptr(d, x.Transform, (*BitmapMigrationBitmapAliasTransform).decode)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // BitmapMigrationNodeAlias maps a block node and its dirty bitmaps to their
@@ -802,22 +778,19 @@ type BitmapMigrationNodeAlias struct {
 	Bitmaps []BitmapMigrationBitmapAlias `json:"bitmaps"`
 }
 
-func (x *BitmapMigrationNodeAlias) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "node-name":
-		x.NodeName = d.String()
-	case "alias":
-		x.Alias = d.String()
-	case "bitmaps":
-		x.Bitmaps = codec.List(d, (*BitmapMigrationBitmapAlias).decode)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *BitmapMigrationNodeAlias) decode(d *codec.Decoder) {
-	d.Object("BitmapMigrationNodeAlias", x.member)
+	for ok := d.Object("BitmapMigrationNodeAlias"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "node-name":
+			x.NodeName = d.String()
+		case "alias":
+			x.Alias = d.String()
+		case "bitmaps":
+			x.Bitmaps = codec.List(d, (*BitmapMigrationBitmapAlias).decode)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // MigrationParameter is the name of a migration parameter. What each means is
@@ -1059,88 +1032,85 @@ type MigrationParameters struct {
 	BlockIncremental *bool `json:"block-incremental,omitzero"`
 }
 
-func (x *MigrationParameters) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "announce-initial":
-		x.AnnounceInitial = codec.Ptr(d, x.AnnounceInitial, codec.DecodeUint[uint64])
-	case "announce-max":
-		x.AnnounceMax = codec.Ptr(d, x.AnnounceMax, codec.DecodeUint[uint64])
-	case "announce-rounds":
-		x.AnnounceRounds = codec.Ptr(d, x.AnnounceRounds, codec.DecodeUint[uint64])
-	case "announce-step":
-		x.AnnounceStep = codec.Ptr(d, x.AnnounceStep, codec.DecodeUint[uint64])
-	case "throttle-trigger-threshold":
-		x.ThrottleTriggerThreshold = codec.Ptr(d, x.ThrottleTriggerThreshold, codec.DecodeUint[uint8])
-	case "cpu-throttle-initial":
-		x.CPUThrottleInitial = codec.Ptr(d, x.CPUThrottleInitial, codec.DecodeUint[uint8])
-	case "cpu-throttle-increment":
-		x.CPUThrottleIncrement = codec.Ptr(d, x.CPUThrottleIncrement, codec.DecodeUint[uint8])
-	case "cpu-throttle-tailslow":
-		x.CPUThrottleTailslow = codec.Ptr(d, x.CPUThrottleTailslow, codec.DecodeBool[bool])
-	case "tls-creds":
-		decodeStrOrNull(&x.TLSCreds, d)
-	case "tls-hostname":
-		decodeStrOrNull(&x.TLSHostname, d)
-	case "tls-authz":
-		decodeStrOrNull(&x.TLSAuthz, d)
-	case "max-bandwidth":
-		x.MaxBandwidth = codec.Ptr(d, x.MaxBandwidth, codec.DecodeUint[uint64])
-	case "avail-switchover-bandwidth":
-		x.AvailSwitchoverBandwidth = codec.Ptr(d, x.AvailSwitchoverBandwidth, codec.DecodeUint[uint64])
-	case "downtime-limit":
-		x.DowntimeLimit = codec.Ptr(d, x.DowntimeLimit, codec.DecodeUint[uint64])
-	case "x-checkpoint-delay":
-		x.XCheckpointDelay = codec.Ptr(d, x.XCheckpointDelay, codec.DecodeUint[uint32])
-	case "multifd-channels":
-		x.MultifdChannels = codec.Ptr(d, x.MultifdChannels, codec.DecodeUint[uint8])
-	case "xbzrle-cache-size":
-		x.XbzrleCacheSize = codec.Ptr(d, x.XbzrleCacheSize, codec.DecodeUint[uint64])
-	case "max-postcopy-bandwidth":
-		x.MaxPostcopyBandwidth = codec.Ptr(d, x.MaxPostcopyBandwidth, codec.DecodeUint[uint64])
-	case "max-cpu-throttle":
-		x.MaxCPUThrottle = codec.Ptr(d, x.MaxCPUThrottle, codec.DecodeUint[uint8])
-	case "multifd-compression":
-		x.MultifdCompression = codec.Ptr(d, x.MultifdCompression, codec.DecodeString[MultiFDCompression])
-	case "multifd-zlib-level":
-		x.MultifdZlibLevel = codec.Ptr(d, x.MultifdZlibLevel, codec.DecodeUint[uint8])
-	case "multifd-qatzip-level":
-		x.MultifdQatzipLevel = codec.Ptr(d, x.MultifdQatzipLevel, codec.DecodeUint[uint8])
-	case "multifd-zstd-level":
-		x.MultifdZstdLevel = codec.Ptr(d, x.MultifdZstdLevel, codec.DecodeUint[uint8])
-	case "block-bitmap-mapping":
-		x.BlockBitmapMapping = codec.List(d, (*BitmapMigrationNodeAlias).decode)
-	case "x-vcpu-dirty-limit-period":
-		x.XVcpuDirtyLimitPeriod = codec.Ptr(d, x.XVcpuDirtyLimitPeriod, codec.DecodeUint[uint64])
-	case "vcpu-dirty-limit":
-		x.VcpuDirtyLimit = codec.Ptr(d, x.VcpuDirtyLimit, codec.DecodeUint[uint64])
-	case "mode":
-		x.Mode = codec.Ptr(d, x.Mode, codec.DecodeString[MigMode])
-	case "zero-page-detection":
-		x.ZeroPageDetection = codec.Ptr(d, x.ZeroPageDetection, codec.DecodeString[ZeroPageDetection])
-	case "direct-io":
-		x.DirectIO = codec.Ptr(d, x.DirectIO, codec.DecodeBool[bool])
-	case "x-rdma-chunk-size":
-		x.XRdmaChunkSize = codec.Ptr(d, x.XRdmaChunkSize, codec.DecodeUint[uint64])
-	case "cpr-exec-command":
-		x.CprExecCommand = codec.List(d, codec.DecodeString[string])
-	case "compress-level":
-		x.CompressLevel = codec.Ptr(d, x.CompressLevel, codec.DecodeUint[uint8])
-	case "compress-threads":
-		x.CompressThreads = codec.Ptr(d, x.CompressThreads, codec.DecodeUint[uint8])
-	case "compress-wait-thread":
-		x.CompressWaitThread = codec.Ptr(d, x.CompressWaitThread, codec.DecodeBool[bool])
-	case "decompress-threads":
-		x.DecompressThreads = codec.Ptr(d, x.DecompressThreads, codec.DecodeUint[uint8])
-	case "block-incremental":
-		x.BlockIncremental = codec.Ptr(d, x.BlockIncremental, codec.DecodeBool[bool])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *MigrationParameters) decode(d *codec.Decoder) {
-	d.Object("MigrationParameters", x.member)
+	for ok := d.Object("MigrationParameters"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "announce-initial":
+			x.AnnounceInitial = codec.Ptr(d, x.AnnounceInitial, codec.DecodeUint[uint64])
+		case "announce-max":
+			x.AnnounceMax = codec.Ptr(d, x.AnnounceMax, codec.DecodeUint[uint64])
+		case "announce-rounds":
+			x.AnnounceRounds = codec.Ptr(d, x.AnnounceRounds, codec.DecodeUint[uint64])
+		case "announce-step":
+			x.AnnounceStep = codec.Ptr(d, x.AnnounceStep, codec.DecodeUint[uint64])
+		case "throttle-trigger-threshold":
+			x.ThrottleTriggerThreshold = codec.Ptr(d, x.ThrottleTriggerThreshold, codec.DecodeUint[uint8])
+		case "cpu-throttle-initial":
+			x.CPUThrottleInitial = codec.Ptr(d, x.CPUThrottleInitial, codec.DecodeUint[uint8])
+		case "cpu-throttle-increment":
+			x.CPUThrottleIncrement = codec.Ptr(d, x.CPUThrottleIncrement, codec.DecodeUint[uint8])
+		case "cpu-throttle-tailslow":
+			x.CPUThrottleTailslow = codec.Ptr(d, x.CPUThrottleTailslow, codec.DecodeBool[bool])
+		case "tls-creds":
+			decodeStrOrNull(&x.TLSCreds, d)
+		case "tls-hostname":
+			decodeStrOrNull(&x.TLSHostname, d)
+		case "tls-authz":
+			decodeStrOrNull(&x.TLSAuthz, d)
+		case "max-bandwidth":
+			x.MaxBandwidth = codec.Ptr(d, x.MaxBandwidth, codec.DecodeUint[uint64])
+		case "avail-switchover-bandwidth":
+			x.AvailSwitchoverBandwidth = codec.Ptr(d, x.AvailSwitchoverBandwidth, codec.DecodeUint[uint64])
+		case "downtime-limit":
+			x.DowntimeLimit = codec.Ptr(d, x.DowntimeLimit, codec.DecodeUint[uint64])
+		case "x-checkpoint-delay":
+			x.XCheckpointDelay = codec.Ptr(d, x.XCheckpointDelay, codec.DecodeUint[uint32])
+		case "multifd-channels":
+			x.MultifdChannels = codec.Ptr(d, x.MultifdChannels, codec.DecodeUint[uint8])
+		case "xbzrle-cache-size":
+			x.XbzrleCacheSize = codec.Ptr(d, x.XbzrleCacheSize, codec.DecodeUint[uint64])
+		case "max-postcopy-bandwidth":
+			x.MaxPostcopyBandwidth = codec.Ptr(d, x.MaxPostcopyBandwidth, codec.DecodeUint[uint64])
+		case "max-cpu-throttle":
+			x.MaxCPUThrottle = codec.Ptr(d, x.MaxCPUThrottle, codec.DecodeUint[uint8])
+		case "multifd-compression":
+			x.MultifdCompression = codec.Ptr(d, x.MultifdCompression, codec.DecodeString[MultiFDCompression])
+		case "multifd-zlib-level":
+			x.MultifdZlibLevel = codec.Ptr(d, x.MultifdZlibLevel, codec.DecodeUint[uint8])
+		case "multifd-qatzip-level":
+			x.MultifdQatzipLevel = codec.Ptr(d, x.MultifdQatzipLevel, codec.DecodeUint[uint8])
+		case "multifd-zstd-level":
+			x.MultifdZstdLevel = codec.Ptr(d, x.MultifdZstdLevel, codec.DecodeUint[uint8])
+		case "block-bitmap-mapping":
+			x.BlockBitmapMapping = codec.List(d, (*BitmapMigrationNodeAlias).decode)
+		case "x-vcpu-dirty-limit-period":
+			x.XVcpuDirtyLimitPeriod = codec.Ptr(d, x.XVcpuDirtyLimitPeriod, codec.DecodeUint[uint64])
+		case "vcpu-dirty-limit":
+			x.VcpuDirtyLimit = codec.Ptr(d, x.VcpuDirtyLimit, codec.DecodeUint[uint64])
+		case "mode":
+			x.Mode = codec.Ptr(d, x.Mode, codec.DecodeString[MigMode])
+		case "zero-page-detection":
+			x.ZeroPageDetection = codec.Ptr(d, x.ZeroPageDetection, codec.DecodeString[ZeroPageDetection])
+		case "direct-io":
+			x.DirectIO = codec.Ptr(d, x.DirectIO, codec.DecodeBool[bool])
+		case "x-rdma-chunk-size":
+			x.XRdmaChunkSize = codec.Ptr(d, x.XRdmaChunkSize, codec.DecodeUint[uint64])
+		case "cpr-exec-command":
+			x.CprExecCommand = codec.List(d, codec.DecodeString[string])
+		case "compress-level":
+			x.CompressLevel = codec.Ptr(d, x.CompressLevel, codec.DecodeUint[uint8])
+		case "compress-threads":
+			x.CompressThreads = codec.Ptr(d, x.CompressThreads, codec.DecodeUint[uint8])
+		case "compress-wait-thread":
+			x.CompressWaitThread = codec.Ptr(d, x.CompressWaitThread, codec.DecodeBool[bool])
+		case "decompress-threads":
+			x.DecompressThreads = codec.Ptr(d, x.DecompressThreads, codec.DecodeUint[uint8])
+		case "block-incremental":
+			x.BlockIncremental = codec.Ptr(d, x.BlockIncremental, codec.DecodeBool[bool])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 func (x *MigrationParameters) encodeMembers(e *codec.Encoder) {
@@ -1329,18 +1299,15 @@ type MigrationEvent struct {
 	Status MigrationStatus `json:"status"`
 }
 
-func (x *MigrationEvent) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "status":
-		x.Status = MigrationStatus(d.String())
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *MigrationEvent) decode(d *codec.Decoder) {
-	d.Object("MigrationEvent", x.member)
+	for ok := d.Object("MigrationEvent"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "status":
+			x.Status = MigrationStatus(d.String())
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // EventName returns MIGRATION.
@@ -1372,18 +1339,15 @@ type MigrationPassEvent struct {
 	Pass int64 `json:"pass"`
 }
 
-func (x *MigrationPassEvent) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "pass":
-		x.Pass = codec.Int[int64](d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *MigrationPassEvent) decode(d *codec.Decoder) {
-	d.Object("MigrationPassEvent", x.member)
+	for ok := d.Object("MigrationPassEvent"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "pass":
+			x.Pass = codec.Int[int64](d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // EventName returns MIGRATION_PASS.
@@ -1521,20 +1485,17 @@ type ColoExitEvent struct {
 	Reason COLOExitReason `json:"reason"`
 }
 
-func (x *ColoExitEvent) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "mode":
-		x.Mode = COLOMode(d.String())
-	case "reason":
-		x.Reason = COLOExitReason(d.String())
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *ColoExitEvent) decode(d *codec.Decoder) {
-	d.Object("ColoExitEvent", x.member)
+	for ok := d.Object("ColoExitEvent"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "mode":
+			x.Mode = COLOMode(d.String())
+		case "reason":
+			x.Reason = COLOExitReason(d.String())
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // EventName returns COLO_EXIT.
@@ -2188,20 +2149,17 @@ type ReplicationStatus struct {
 	Desc *string `json:"desc,omitzero"`
 }
 
-func (x *ReplicationStatus) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "error":
-		x.Error = d.Bool()
-	case "desc":
-		x.Desc = codec.Ptr(d, x.Desc, codec.DecodeString[string])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *ReplicationStatus) decode(d *codec.Decoder) {
-	d.Object("ReplicationStatus", x.member)
+	for ok := d.Object("ReplicationStatus"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "error":
+			x.Error = d.Bool()
+		case "desc":
+			x.Desc = codec.Ptr(d, x.Desc, codec.DecodeString[string])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QueryXenReplicationStatus returns whether block replication under Xen has met
@@ -2240,22 +2198,19 @@ type COLOStatus struct {
 	Reason COLOExitReason `json:"reason"`
 }
 
-func (x *COLOStatus) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "mode":
-		x.Mode = COLOMode(d.String())
-	case "last-mode":
-		x.LastMode = COLOMode(d.String())
-	case "reason":
-		x.Reason = COLOExitReason(d.String())
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *COLOStatus) decode(d *codec.Decoder) {
-	d.Object("COLOStatus", x.member)
+	for ok := d.Object("COLOStatus"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "mode":
+			x.Mode = COLOMode(d.String())
+		case "last-mode":
+			x.LastMode = COLOMode(d.String())
+		case "reason":
+			x.Reason = COLOExitReason(d.String())
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QueryColoStatus returns which part the VM plays in COLO and why COLO ended if
@@ -2329,18 +2284,15 @@ type UnplugPrimaryEvent struct {
 	DeviceID string `json:"device-id"`
 }
 
-func (x *UnplugPrimaryEvent) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "device-id":
-		x.DeviceID = d.String()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *UnplugPrimaryEvent) decode(d *codec.Decoder) {
-	d.Object("UnplugPrimaryEvent", x.member)
+	for ok := d.Object("UnplugPrimaryEvent"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "device-id":
+			x.DeviceID = d.String()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // EventName returns UNPLUG_PRIMARY.
@@ -2371,20 +2323,17 @@ type DirtyRateVcpu struct {
 	DirtyRate int64 `json:"dirty-rate"`
 }
 
-func (x *DirtyRateVcpu) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "id":
-		x.ID = codec.Int[int64](d)
-	case "dirty-rate":
-		x.DirtyRate = codec.Int[int64](d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *DirtyRateVcpu) decode(d *codec.Decoder) {
-	d.Object("DirtyRateVcpu", x.member)
+	for ok := d.Object("DirtyRateVcpu"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "id":
+			x.ID = codec.Int[int64](d)
+		case "dirty-rate":
+			x.DirtyRate = codec.Int[int64](d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // DirtyRateStatus is how far a measurement of the dirty rate is.
@@ -2492,32 +2441,29 @@ type DirtyRateInfo struct {
 	VcpuDirtyRate []DirtyRateVcpu `json:"vcpu-dirty-rate,omitzero"`
 }
 
-func (x *DirtyRateInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "dirty-rate":
-		x.DirtyRate = codec.Ptr(d, x.DirtyRate, codec.DecodeInt[int64])
-	case "status":
-		x.Status = DirtyRateStatus(d.String())
-	case "start-time":
-		x.StartTime = codec.Int[int64](d)
-	case "calc-time":
-		x.CalcTime = codec.Int[int64](d)
-	case "calc-time-unit":
-		x.CalcTimeUnit = TimeUnit(d.String())
-	case "sample-pages":
-		x.SamplePages = codec.Uint[uint64](d)
-	case "mode":
-		x.Mode = DirtyRateMeasureMode(d.String())
-	case "vcpu-dirty-rate":
-		x.VcpuDirtyRate = codec.List(d, (*DirtyRateVcpu).decode)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *DirtyRateInfo) decode(d *codec.Decoder) {
-	d.Object("DirtyRateInfo", x.member)
+	for ok := d.Object("DirtyRateInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "dirty-rate":
+			x.DirtyRate = codec.Ptr(d, x.DirtyRate, codec.DecodeInt[int64])
+		case "status":
+			x.Status = DirtyRateStatus(d.String())
+		case "start-time":
+			x.StartTime = codec.Int[int64](d)
+		case "calc-time":
+			x.CalcTime = codec.Int[int64](d)
+		case "calc-time-unit":
+			x.CalcTimeUnit = TimeUnit(d.String())
+		case "sample-pages":
+			x.SamplePages = codec.Uint[uint64](d)
+		case "mode":
+			x.Mode = DirtyRateMeasureMode(d.String())
+		case "vcpu-dirty-rate":
+			x.VcpuDirtyRate = codec.List(d, (*DirtyRateVcpu).decode)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // CalcDirtyRateArgs are the arguments of [Client.CalcDirtyRate].
@@ -2578,22 +2524,19 @@ type DirtyLimitInfo struct {
 	CurrentRate uint64 `json:"current-rate"`
 }
 
-func (x *DirtyLimitInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "cpu-index":
-		x.CPUIndex = codec.Int[int64](d)
-	case "limit-rate":
-		x.LimitRate = codec.Uint[uint64](d)
-	case "current-rate":
-		x.CurrentRate = codec.Uint[uint64](d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *DirtyLimitInfo) decode(d *codec.Decoder) {
-	d.Object("DirtyLimitInfo", x.member)
+	for ok := d.Object("DirtyLimitInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "cpu-index":
+			x.CPUIndex = codec.Int[int64](d)
+		case "limit-rate":
+			x.LimitRate = codec.Uint[uint64](d)
+		case "current-rate":
+			x.CurrentRate = codec.Uint[uint64](d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // SetVcpuDirtyLimitArgs are the arguments of [Client.SetVcpuDirtyLimit].
@@ -2743,20 +2686,17 @@ type MigrationThreadInfo struct {
 	ThreadID int64 `json:"thread-id"`
 }
 
-func (x *MigrationThreadInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "name":
-		x.Name = d.String()
-	case "thread-id":
-		x.ThreadID = codec.Int[int64](d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *MigrationThreadInfo) decode(d *codec.Decoder) {
-	d.Object("MigrationThreadInfo", x.member)
+	for ok := d.Object("MigrationThreadInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "name":
+			x.Name = d.String()
+		case "thread-id":
+			x.ThreadID = codec.Int[int64](d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QueryMigrationthreads returns the threads that migrations run, for binding

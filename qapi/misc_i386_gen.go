@@ -106,7 +106,11 @@ func (x *SEVInfoSEV) member(d *codec.Decoder) bool {
 }
 
 func (x *SEVInfoSEV) decode(d *codec.Decoder) {
-	d.Object("SEVInfoSEV", x.member)
+	for ok := d.Object("SEVInfoSEV"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *SEVInfoSEV) encodeMembers(e *codec.Encoder) {
@@ -147,7 +151,11 @@ func (x *SEVInfoSEVSnp) member(d *codec.Decoder) bool {
 }
 
 func (x *SEVInfoSEVSnp) decode(d *codec.Decoder) {
-	d.Object("SEVInfoSEVSnp", x.member)
+	for ok := d.Object("SEVInfoSEVSnp"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *SEVInfoSEVSnp) encodeMembers(e *codec.Encoder) {
@@ -293,18 +301,15 @@ type SEVLaunchMeasureInfo struct {
 	Data string `json:"data"`
 }
 
-func (x *SEVLaunchMeasureInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "data":
-		x.Data = d.String()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *SEVLaunchMeasureInfo) decode(d *codec.Decoder) {
-	d.Object("SEVLaunchMeasureInfo", x.member)
+	for ok := d.Object("SEVLaunchMeasureInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "data":
+			x.Data = d.String()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QuerySEVLaunchMeasure returns the measurement of what an SEV guest starts
@@ -334,26 +339,23 @@ type SEVCapability struct {
 	ReducedPhysBits int64 `json:"reduced-phys-bits"`
 }
 
-func (x *SEVCapability) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "pdh":
-		x.Pdh = d.String()
-	case "cert-chain":
-		x.CertChain = d.String()
-	case "cpu0-id":
-		x.Cpu0ID = d.String()
-	case "cbitpos":
-		x.Cbitpos = codec.Int[int64](d)
-	case "reduced-phys-bits":
-		x.ReducedPhysBits = codec.Int[int64](d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *SEVCapability) decode(d *codec.Decoder) {
-	d.Object("SEVCapability", x.member)
+	for ok := d.Object("SEVCapability"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "pdh":
+			x.Pdh = d.String()
+		case "cert-chain":
+			x.CertChain = d.String()
+		case "cpu0-id":
+			x.Cpu0ID = d.String()
+		case "cbitpos":
+			x.Cbitpos = codec.Int[int64](d)
+		case "reduced-phys-bits":
+			x.ReducedPhysBits = codec.Int[int64](d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QuerySEVCapabilities returns what SEV of this host can do. It fails where the
@@ -414,18 +416,15 @@ type SEVAttestationReport struct {
 	Data string `json:"data"`
 }
 
-func (x *SEVAttestationReport) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "data":
-		x.Data = d.String()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *SEVAttestationReport) decode(d *codec.Decoder) {
-	d.Object("SEVAttestationReport", x.member)
+	for ok := d.Object("SEVAttestationReport"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "data":
+			x.Data = d.String()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QuerySEVAttestationReportArgs are the arguments of [Client.QuerySEVAttestationReport].
@@ -457,20 +456,17 @@ type SGXEpcSection struct {
 	Size uint64 `json:"size"`
 }
 
-func (x *SGXEpcSection) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "node":
-		x.Node = codec.Int[int64](d)
-	case "size":
-		x.Size = codec.Uint[uint64](d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *SGXEpcSection) decode(d *codec.Decoder) {
-	d.Object("SGXEpcSection", x.member)
+	for ok := d.Object("SGXEpcSection"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "node":
+			x.Node = codec.Int[int64](d)
+		case "size":
+			x.Size = codec.Uint[uint64](d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // SGXInfo says what SGX can do.
@@ -495,28 +491,25 @@ type SGXInfo struct {
 	SectionSize uint64 `json:"section-size"`
 }
 
-func (x *SGXInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "sgx":
-		x.SGX = d.Bool()
-	case "sgx1":
-		x.Sgx1 = d.Bool()
-	case "sgx2":
-		x.Sgx2 = d.Bool()
-	case "flc":
-		x.Flc = d.Bool()
-	case "sections":
-		x.Sections = codec.List(d, (*SGXEpcSection).decode)
-	case "section-size":
-		x.SectionSize = codec.Uint[uint64](d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *SGXInfo) decode(d *codec.Decoder) {
-	d.Object("SGXInfo", x.member)
+	for ok := d.Object("SGXInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "sgx":
+			x.SGX = d.Bool()
+		case "sgx1":
+			x.Sgx1 = d.Bool()
+		case "sgx2":
+			x.Sgx2 = d.Bool()
+		case "flc":
+			x.Flc = d.Bool()
+		case "sections":
+			x.Sections = codec.List(d, (*SGXEpcSection).decode)
+		case "section-size":
+			x.SectionSize = codec.Uint[uint64](d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QuerySGX returns what SGX this machine has. It fails if it has none.
@@ -601,30 +594,27 @@ type EvtchnInfo struct {
 	Masked bool `json:"masked"`
 }
 
-func (x *EvtchnInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "port":
-		x.Port = codec.Uint[uint16](d)
-	case "vcpu":
-		x.Vcpu = codec.Uint[uint32](d)
-	case "type":
-		x.Type = EvtchnPortType(d.String())
-	case "remote-domain":
-		x.RemoteDomain = d.String()
-	case "target":
-		x.Target = codec.Uint[uint16](d)
-	case "pending":
-		x.Pending = d.Bool()
-	case "masked":
-		x.Masked = d.Bool()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *EvtchnInfo) decode(d *codec.Decoder) {
-	d.Object("EvtchnInfo", x.member)
+	for ok := d.Object("EvtchnInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "port":
+			x.Port = codec.Uint[uint16](d)
+		case "vcpu":
+			x.Vcpu = codec.Uint[uint32](d)
+		case "type":
+			x.Type = EvtchnPortType(d.String())
+		case "remote-domain":
+			x.RemoteDomain = d.String()
+		case "target":
+			x.Target = codec.Uint[uint16](d)
+		case "pending":
+			x.Pending = d.Bool()
+		case "masked":
+			x.Masked = d.Bool()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // XenEventList returns the event channels of a guest that runs under KVM as if

@@ -29,24 +29,21 @@ type RdmaGIDStatusChangedEvent struct {
 	InterfaceID uint64 `json:"interface-id"`
 }
 
-func (x *RdmaGIDStatusChangedEvent) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "netdev":
-		x.Netdev = d.String()
-	case "gid-status":
-		x.GIDStatus = d.Bool()
-	case "subnet-prefix":
-		x.SubnetPrefix = codec.Uint[uint64](d)
-	case "interface-id":
-		x.InterfaceID = codec.Uint[uint64](d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *RdmaGIDStatusChangedEvent) decode(d *codec.Decoder) {
-	d.Object("RdmaGIDStatusChangedEvent", x.member)
+	for ok := d.Object("RdmaGIDStatusChangedEvent"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "netdev":
+			x.Netdev = d.String()
+		case "gid-status":
+			x.GIDStatus = d.Bool()
+		case "subnet-prefix":
+			x.SubnetPrefix = codec.Uint[uint64](d)
+		case "interface-id":
+			x.InterfaceID = codec.Uint[uint64](d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // EventName returns RDMA_GID_STATUS_CHANGED.

@@ -149,22 +149,19 @@ type StatusInfo struct {
 	Singlestep bool `json:"singlestep"`
 }
 
-func (x *StatusInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "running":
-		x.Running = d.Bool()
-	case "status":
-		x.Status = RunState(d.String())
-	case "singlestep":
-		x.Singlestep = d.Bool()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *StatusInfo) decode(d *codec.Decoder) {
-	d.Object("StatusInfo", x.member)
+	for ok := d.Object("StatusInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "running":
+			x.Running = d.Bool()
+		case "status":
+			x.Status = RunState(d.String())
+		case "singlestep":
+			x.Singlestep = d.Bool()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // QueryStatus returns what the machine is doing.
@@ -189,20 +186,17 @@ type ShutdownEvent struct {
 	Reason ShutdownCause `json:"reason"`
 }
 
-func (x *ShutdownEvent) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "guest":
-		x.Guest = d.Bool()
-	case "reason":
-		x.Reason = ShutdownCause(d.String())
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *ShutdownEvent) decode(d *codec.Decoder) {
-	d.Object("ShutdownEvent", x.member)
+	for ok := d.Object("ShutdownEvent"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "guest":
+			x.Guest = d.Bool()
+		case "reason":
+			x.Reason = ShutdownCause(d.String())
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // EventName returns SHUTDOWN.
@@ -259,20 +253,17 @@ type ResetEvent struct {
 	Reason ShutdownCause `json:"reason"`
 }
 
-func (x *ResetEvent) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "guest":
-		x.Guest = d.Bool()
-	case "reason":
-		x.Reason = ShutdownCause(d.String())
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *ResetEvent) decode(d *codec.Decoder) {
-	d.Object("ResetEvent", x.member)
+	for ok := d.Object("ResetEvent"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "guest":
+			x.Guest = d.Bool()
+		case "reason":
+			x.Reason = ShutdownCause(d.String())
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // EventName returns RESET.
@@ -427,18 +418,15 @@ type WatchdogEvent struct {
 	Action WatchdogAction `json:"action"`
 }
 
-func (x *WatchdogEvent) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "action":
-		x.Action = WatchdogAction(d.String())
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *WatchdogEvent) decode(d *codec.Decoder) {
-	d.Object("WatchdogEvent", x.member)
+	for ok := d.Object("WatchdogEvent"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "action":
+			x.Action = WatchdogAction(d.String())
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // EventName returns WATCHDOG.
@@ -633,20 +621,17 @@ type GuestPanickedEvent struct {
 	Info *GuestPanicInformation `json:"info,omitzero"`
 }
 
-func (x *GuestPanickedEvent) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "action":
-		x.Action = GuestPanicAction(d.String())
-	case "info":
-		x.Info = codec.Ptr(d, x.Info, (*GuestPanicInformation).decode)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *GuestPanickedEvent) decode(d *codec.Decoder) {
-	d.Object("GuestPanickedEvent", x.member)
+	for ok := d.Object("GuestPanickedEvent"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "action":
+			x.Action = GuestPanicAction(d.String())
+		case "info":
+			x.Info = codec.Ptr(d, x.Info, (*GuestPanicInformation).decode)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // EventName returns GUEST_PANICKED.
@@ -678,20 +663,17 @@ type GuestCrashloadedEvent struct {
 	Info *GuestPanicInformation `json:"info,omitzero"`
 }
 
-func (x *GuestCrashloadedEvent) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "action":
-		x.Action = GuestPanicAction(d.String())
-	case "info":
-		x.Info = codec.Ptr(d, x.Info, (*GuestPanicInformation).decode)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *GuestCrashloadedEvent) decode(d *codec.Decoder) {
-	d.Object("GuestCrashloadedEvent", x.member)
+	for ok := d.Object("GuestCrashloadedEvent"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "action":
+			x.Action = GuestPanicAction(d.String())
+		case "info":
+			x.Info = codec.Ptr(d, x.Info, (*GuestPanicInformation).decode)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // EventName returns GUEST_CRASHLOADED.
@@ -925,7 +907,11 @@ func (x *GuestPanicInformationHyperV) member(d *codec.Decoder) bool {
 }
 
 func (x *GuestPanicInformationHyperV) decode(d *codec.Decoder) {
-	d.Object("GuestPanicInformationHyperV", x.member)
+	for ok := d.Object("GuestPanicInformationHyperV"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *GuestPanicInformationHyperV) encodeMembers(e *codec.Encoder) {
@@ -1012,7 +998,11 @@ func (x *GuestPanicInformationS390) member(d *codec.Decoder) bool {
 }
 
 func (x *GuestPanicInformationS390) decode(d *codec.Decoder) {
-	d.Object("GuestPanicInformationS390", x.member)
+	for ok := d.Object("GuestPanicInformationS390"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *GuestPanicInformationS390) encodeMembers(e *codec.Encoder) {
@@ -1064,7 +1054,11 @@ func (x *GuestPanicInformationTdx) member(d *codec.Decoder) bool {
 }
 
 func (x *GuestPanicInformationTdx) decode(d *codec.Decoder) {
-	d.Object("GuestPanicInformationTdx", x.member)
+	for ok := d.Object("GuestPanicInformationTdx"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *GuestPanicInformationTdx) encodeMembers(e *codec.Encoder) {
@@ -1112,7 +1106,11 @@ func (x *GuestPanicInformationSEV) member(d *codec.Decoder) bool {
 }
 
 func (x *GuestPanicInformationSEV) decode(d *codec.Decoder) {
-	d.Object("GuestPanicInformationSEV", x.member)
+	for ok := d.Object("GuestPanicInformationSEV"); ok; ok = d.Member() {
+		if !x.member(d) {
+			d.Unknown()
+		}
+	}
 }
 
 func (x *GuestPanicInformationSEV) encodeMembers(e *codec.Encoder) {
@@ -1145,22 +1143,19 @@ type MemoryFailureEvent struct {
 	Flags MemoryFailureFlags `json:"flags"`
 }
 
-func (x *MemoryFailureEvent) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "recipient":
-		x.Recipient = MemoryFailureRecipient(d.String())
-	case "action":
-		x.Action = MemoryFailureAction(d.String())
-	case "flags":
-		x.Flags.decode(d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *MemoryFailureEvent) decode(d *codec.Decoder) {
-	d.Object("MemoryFailureEvent", x.member)
+	for ok := d.Object("MemoryFailureEvent"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "recipient":
+			x.Recipient = MemoryFailureRecipient(d.String())
+		case "action":
+			x.Action = MemoryFailureAction(d.String())
+		case "flags":
+			x.Flags.decode(d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // EventName returns MEMORY_FAILURE.
@@ -1243,20 +1238,17 @@ type MemoryFailureFlags struct {
 	Recursive bool `json:"recursive"`
 }
 
-func (x *MemoryFailureFlags) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "action-required":
-		x.ActionRequired = d.Bool()
-	case "recursive":
-		x.Recursive = d.Bool()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *MemoryFailureFlags) decode(d *codec.Decoder) {
-	d.Object("MemoryFailureFlags", x.member)
+	for ok := d.Object("MemoryFailureFlags"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "action-required":
+			x.ActionRequired = d.Bool()
+		case "recursive":
+			x.Recursive = d.Bool()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // NotifyVmexitOption is what KVM does when a guest keeps a processor from ever

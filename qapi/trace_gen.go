@@ -48,22 +48,19 @@ type TraceEventInfo struct {
 	Vcpu bool `json:"vcpu"`
 }
 
-func (x *TraceEventInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "name":
-		x.Name = d.String()
-	case "state":
-		x.State = TraceEventState(d.String())
-	case "vcpu":
-		x.Vcpu = d.Bool()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *TraceEventInfo) decode(d *codec.Decoder) {
-	d.Object("TraceEventInfo", x.member)
+	for ok := d.Object("TraceEventInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "name":
+			x.Name = d.String()
+		case "state":
+			x.State = TraceEventState(d.String())
+		case "vcpu":
+			x.Vcpu = d.Bool()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // TraceEventGetStateArgs are the arguments of [Client.TraceEventGetState].

@@ -19,20 +19,17 @@ type VirtioInfo struct {
 	Name string `json:"name"`
 }
 
-func (x *VirtioInfo) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "path":
-		x.Path = d.String()
-	case "name":
-		x.Name = d.String()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *VirtioInfo) decode(d *codec.Decoder) {
-	d.Object("VirtioInfo", x.member)
+	for ok := d.Object("VirtioInfo"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "path":
+			x.Path = d.String()
+		case "name":
+			x.Name = d.String()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // XQueryVirtio returns the virtio devices that the machine has.
@@ -83,40 +80,37 @@ type VhostStatus struct {
 	BackendFeatures VirtioDeviceFeatures `json:"backend-features"`
 }
 
-func (x *VhostStatus) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "n-mem-sections":
-		x.NMemSections = codec.Int[int64](d)
-	case "n-tmp-sections":
-		x.NTmpSections = codec.Int[int64](d)
-	case "nvqs":
-		x.Nvqs = codec.Uint[uint32](d)
-	case "vq-index":
-		x.VqIndex = codec.Int[int64](d)
-	case "features":
-		x.Features.decode(d)
-	case "acked-features":
-		x.AckedFeatures.decode(d)
-	case "protocol-features":
-		x.ProtocolFeatures.decode(d)
-	case "max-queues":
-		x.MaxQueues = codec.Uint[uint64](d)
-	case "backend-cap":
-		x.BackendCap = codec.Uint[uint64](d)
-	case "log-enabled":
-		x.LogEnabled = d.Bool()
-	case "log-size":
-		x.LogSize = codec.Uint[uint64](d)
-	case "backend-features":
-		x.BackendFeatures.decode(d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *VhostStatus) decode(d *codec.Decoder) {
-	d.Object("VhostStatus", x.member)
+	for ok := d.Object("VhostStatus"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "n-mem-sections":
+			x.NMemSections = codec.Int[int64](d)
+		case "n-tmp-sections":
+			x.NTmpSections = codec.Int[int64](d)
+		case "nvqs":
+			x.Nvqs = codec.Uint[uint32](d)
+		case "vq-index":
+			x.VqIndex = codec.Int[int64](d)
+		case "features":
+			x.Features.decode(d)
+		case "acked-features":
+			x.AckedFeatures.decode(d)
+		case "protocol-features":
+			x.ProtocolFeatures.decode(d)
+		case "max-queues":
+			x.MaxQueues = codec.Uint[uint64](d)
+		case "backend-cap":
+			x.BackendCap = codec.Uint[uint64](d)
+		case "log-enabled":
+			x.LogEnabled = d.Bool()
+		case "log-size":
+			x.LogSize = codec.Uint[uint64](d)
+		case "backend-features":
+			x.BackendFeatures.decode(d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // VirtioStatus is the state of a virtio device, for people who debug drivers.
@@ -169,58 +163,55 @@ type VirtioStatus struct {
 	VhostDev *VhostStatus `json:"vhost-dev,omitzero"`
 }
 
-func (x *VirtioStatus) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "name":
-		x.Name = d.String()
-	case "device-id":
-		x.DeviceID = codec.Uint[uint16](d)
-	case "vhost-started":
-		x.VhostStarted = d.Bool()
-	case "device-endian":
-		x.DeviceEndian = d.String()
-	case "guest-features":
-		x.GuestFeatures.decode(d)
-	case "host-features":
-		x.HostFeatures.decode(d)
-	case "backend-features":
-		x.BackendFeatures.decode(d)
-	case "num-vqs":
-		x.NumVqs = codec.Int[int64](d)
-	case "status":
-		x.Status.decode(d)
-	case "isr":
-		x.Isr = codec.Uint[uint8](d)
-	case "queue-sel":
-		x.QueueSel = codec.Uint[uint16](d)
-	case "vm-running":
-		x.VMRunning = d.Bool()
-	case "broken":
-		x.Broken = d.Bool()
-	case "disabled":
-		x.Disabled = d.Bool()
-	case "use-started":
-		x.UseStarted = d.Bool()
-	case "started":
-		x.Started = d.Bool()
-	case "start-on-kick":
-		x.StartOnKick = d.Bool()
-	case "disable-legacy-check":
-		x.DisableLegacyCheck = d.Bool()
-	case "bus-name":
-		x.BusName = d.String()
-	case "use-guest-notifier-mask":
-		x.UseGuestNotifierMask = d.Bool()
-	case "vhost-dev":
-		x.VhostDev = codec.Ptr(d, x.VhostDev, (*VhostStatus).decode)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *VirtioStatus) decode(d *codec.Decoder) {
-	d.Object("VirtioStatus", x.member)
+	for ok := d.Object("VirtioStatus"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "name":
+			x.Name = d.String()
+		case "device-id":
+			x.DeviceID = codec.Uint[uint16](d)
+		case "vhost-started":
+			x.VhostStarted = d.Bool()
+		case "device-endian":
+			x.DeviceEndian = d.String()
+		case "guest-features":
+			x.GuestFeatures.decode(d)
+		case "host-features":
+			x.HostFeatures.decode(d)
+		case "backend-features":
+			x.BackendFeatures.decode(d)
+		case "num-vqs":
+			x.NumVqs = codec.Int[int64](d)
+		case "status":
+			x.Status.decode(d)
+		case "isr":
+			x.Isr = codec.Uint[uint8](d)
+		case "queue-sel":
+			x.QueueSel = codec.Uint[uint16](d)
+		case "vm-running":
+			x.VMRunning = d.Bool()
+		case "broken":
+			x.Broken = d.Bool()
+		case "disabled":
+			x.Disabled = d.Bool()
+		case "use-started":
+			x.UseStarted = d.Bool()
+		case "started":
+			x.Started = d.Bool()
+		case "start-on-kick":
+			x.StartOnKick = d.Bool()
+		case "disable-legacy-check":
+			x.DisableLegacyCheck = d.Bool()
+		case "bus-name":
+			x.BusName = d.String()
+		case "use-guest-notifier-mask":
+			x.UseGuestNotifierMask = d.Bool()
+		case "vhost-dev":
+			x.VhostDev = codec.Ptr(d, x.VhostDev, (*VhostStatus).decode)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // XQueryVirtioStatusArgs are the arguments of [Client.XQueryVirtioStatus].
@@ -253,20 +244,17 @@ type VirtioDeviceStatus struct {
 	UnknownStatuses *uint8 `json:"unknown-statuses,omitzero"`
 }
 
-func (x *VirtioDeviceStatus) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "statuses":
-		x.Statuses = codec.List(d, codec.DecodeString[string])
-	case "unknown-statuses":
-		x.UnknownStatuses = codec.Ptr(d, x.UnknownStatuses, codec.DecodeUint[uint8])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *VirtioDeviceStatus) decode(d *codec.Decoder) {
-	d.Object("VirtioDeviceStatus", x.member)
+	for ok := d.Object("VirtioDeviceStatus"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "statuses":
+			x.Statuses = codec.List(d, codec.DecodeString[string])
+		case "unknown-statuses":
+			x.UnknownStatuses = codec.Ptr(d, x.UnknownStatuses, codec.DecodeUint[uint8])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // VhostDeviceProtocols are the features of the vhost-user protocol that two
@@ -282,20 +270,17 @@ type VhostDeviceProtocols struct {
 	UnknownProtocols *uint64 `json:"unknown-protocols,omitzero"`
 }
 
-func (x *VhostDeviceProtocols) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "protocols":
-		x.Protocols = codec.List(d, codec.DecodeString[string])
-	case "unknown-protocols":
-		x.UnknownProtocols = codec.Ptr(d, x.UnknownProtocols, codec.DecodeUint[uint64])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *VhostDeviceProtocols) decode(d *codec.Decoder) {
-	d.Object("VhostDeviceProtocols", x.member)
+	for ok := d.Object("VhostDeviceProtocols"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "protocols":
+			x.Protocols = codec.List(d, codec.DecodeString[string])
+		case "unknown-protocols":
+			x.UnknownProtocols = codec.Ptr(d, x.UnknownProtocols, codec.DecodeUint[uint64])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // VirtioDeviceFeatures are features of a virtio device.
@@ -315,24 +300,21 @@ type VirtioDeviceFeatures struct {
 	UnknownDevFeatures2 *uint64 `json:"unknown-dev-features2,omitzero"`
 }
 
-func (x *VirtioDeviceFeatures) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "transports":
-		x.Transports = codec.List(d, codec.DecodeString[string])
-	case "dev-features":
-		x.DevFeatures = codec.List(d, codec.DecodeString[string])
-	case "unknown-dev-features":
-		x.UnknownDevFeatures = codec.Ptr(d, x.UnknownDevFeatures, codec.DecodeUint[uint64])
-	case "unknown-dev-features2":
-		x.UnknownDevFeatures2 = codec.Ptr(d, x.UnknownDevFeatures2, codec.DecodeUint[uint64])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *VirtioDeviceFeatures) decode(d *codec.Decoder) {
-	d.Object("VirtioDeviceFeatures", x.member)
+	for ok := d.Object("VirtioDeviceFeatures"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "transports":
+			x.Transports = codec.List(d, codec.DecodeString[string])
+		case "dev-features":
+			x.DevFeatures = codec.List(d, codec.DecodeString[string])
+		case "unknown-dev-features":
+			x.UnknownDevFeatures = codec.Ptr(d, x.UnknownDevFeatures, codec.DecodeUint[uint64])
+		case "unknown-dev-features2":
+			x.UnknownDevFeatures2 = codec.Ptr(d, x.UnknownDevFeatures2, codec.DecodeUint[uint64])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // VirtQueueStatus is the state of a queue as QEMU sees it.
@@ -373,44 +355,41 @@ type VirtQueueStatus struct {
 	SignalledUsedValid bool `json:"signalled-used-valid"`
 }
 
-func (x *VirtQueueStatus) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "name":
-		x.Name = d.String()
-	case "queue-index":
-		x.QueueIndex = codec.Uint[uint16](d)
-	case "inuse":
-		x.Inuse = codec.Uint[uint32](d)
-	case "vring-num":
-		x.VringNum = codec.Uint[uint32](d)
-	case "vring-num-default":
-		x.VringNumDefault = codec.Uint[uint32](d)
-	case "vring-align":
-		x.VringAlign = codec.Uint[uint32](d)
-	case "vring-desc":
-		x.VringDesc = codec.Uint[uint64](d)
-	case "vring-avail":
-		x.VringAvail = codec.Uint[uint64](d)
-	case "vring-used":
-		x.VringUsed = codec.Uint[uint64](d)
-	case "last-avail-idx":
-		x.LastAvailIdx = codec.Ptr(d, x.LastAvailIdx, codec.DecodeUint[uint16])
-	case "shadow-avail-idx":
-		x.ShadowAvailIdx = codec.Ptr(d, x.ShadowAvailIdx, codec.DecodeUint[uint16])
-	case "used-idx":
-		x.UsedIdx = codec.Uint[uint16](d)
-	case "signalled-used":
-		x.SignalledUsed = codec.Uint[uint16](d)
-	case "signalled-used-valid":
-		x.SignalledUsedValid = d.Bool()
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *VirtQueueStatus) decode(d *codec.Decoder) {
-	d.Object("VirtQueueStatus", x.member)
+	for ok := d.Object("VirtQueueStatus"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "name":
+			x.Name = d.String()
+		case "queue-index":
+			x.QueueIndex = codec.Uint[uint16](d)
+		case "inuse":
+			x.Inuse = codec.Uint[uint32](d)
+		case "vring-num":
+			x.VringNum = codec.Uint[uint32](d)
+		case "vring-num-default":
+			x.VringNumDefault = codec.Uint[uint32](d)
+		case "vring-align":
+			x.VringAlign = codec.Uint[uint32](d)
+		case "vring-desc":
+			x.VringDesc = codec.Uint[uint64](d)
+		case "vring-avail":
+			x.VringAvail = codec.Uint[uint64](d)
+		case "vring-used":
+			x.VringUsed = codec.Uint[uint64](d)
+		case "last-avail-idx":
+			x.LastAvailIdx = codec.Ptr(d, x.LastAvailIdx, codec.DecodeUint[uint16])
+		case "shadow-avail-idx":
+			x.ShadowAvailIdx = codec.Ptr(d, x.ShadowAvailIdx, codec.DecodeUint[uint16])
+		case "used-idx":
+			x.UsedIdx = codec.Uint[uint16](d)
+		case "signalled-used":
+			x.SignalledUsed = codec.Uint[uint16](d)
+		case "signalled-used-valid":
+			x.SignalledUsedValid = d.Bool()
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // XQueryVirtioQueueStatusArgs are the arguments of [Client.XQueryVirtioQueueStatus].
@@ -473,42 +452,39 @@ type VirtVhostQueueStatus struct {
 	Used uint64 `json:"used"`
 }
 
-func (x *VirtVhostQueueStatus) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "name":
-		x.Name = d.String()
-	case "kick":
-		x.Kick = codec.Int[int64](d)
-	case "call":
-		x.Call = codec.Int[int64](d)
-	case "num":
-		x.Num = codec.Int[int64](d)
-	case "desc-phys":
-		x.DescPhys = codec.Uint[uint64](d)
-	case "desc-size":
-		x.DescSize = codec.Uint[uint32](d)
-	case "avail-phys":
-		x.AvailPhys = codec.Uint[uint64](d)
-	case "avail-size":
-		x.AvailSize = codec.Uint[uint32](d)
-	case "used-phys":
-		x.UsedPhys = codec.Uint[uint64](d)
-	case "used-size":
-		x.UsedSize = codec.Uint[uint32](d)
-	case "desc":
-		x.Desc = codec.Uint[uint64](d)
-	case "avail":
-		x.Avail = codec.Uint[uint64](d)
-	case "used":
-		x.Used = codec.Uint[uint64](d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *VirtVhostQueueStatus) decode(d *codec.Decoder) {
-	d.Object("VirtVhostQueueStatus", x.member)
+	for ok := d.Object("VirtVhostQueueStatus"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "name":
+			x.Name = d.String()
+		case "kick":
+			x.Kick = codec.Int[int64](d)
+		case "call":
+			x.Call = codec.Int[int64](d)
+		case "num":
+			x.Num = codec.Int[int64](d)
+		case "desc-phys":
+			x.DescPhys = codec.Uint[uint64](d)
+		case "desc-size":
+			x.DescSize = codec.Uint[uint32](d)
+		case "avail-phys":
+			x.AvailPhys = codec.Uint[uint64](d)
+		case "avail-size":
+			x.AvailSize = codec.Uint[uint32](d)
+		case "used-phys":
+			x.UsedPhys = codec.Uint[uint64](d)
+		case "used-size":
+			x.UsedSize = codec.Uint[uint32](d)
+		case "desc":
+			x.Desc = codec.Uint[uint64](d)
+		case "avail":
+			x.Avail = codec.Uint[uint64](d)
+		case "used":
+			x.Used = codec.Uint[uint64](d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // XQueryVirtioVhostQueueStatusArgs are the arguments of [Client.XQueryVirtioVhostQueueStatus].
@@ -545,22 +521,19 @@ type VirtioRingDesc struct {
 	Flags []string `json:"flags"`
 }
 
-func (x *VirtioRingDesc) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "addr":
-		x.Addr = codec.Uint[uint64](d)
-	case "len":
-		x.Len = codec.Uint[uint32](d)
-	case "flags":
-		x.Flags = codec.List(d, codec.DecodeString[string])
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *VirtioRingDesc) decode(d *codec.Decoder) {
-	d.Object("VirtioRingDesc", x.member)
+	for ok := d.Object("VirtioRingDesc"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "addr":
+			x.Addr = codec.Uint[uint64](d)
+		case "len":
+			x.Len = codec.Uint[uint32](d)
+		case "flags":
+			x.Flags = codec.List(d, codec.DecodeString[string])
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // VirtioRingAvail is where a driver offers requests.
@@ -577,22 +550,19 @@ type VirtioRingAvail struct {
 	Ring uint16 `json:"ring"`
 }
 
-func (x *VirtioRingAvail) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "flags":
-		x.Flags = codec.Uint[uint16](d)
-	case "idx":
-		x.Idx = codec.Uint[uint16](d)
-	case "ring":
-		x.Ring = codec.Uint[uint16](d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *VirtioRingAvail) decode(d *codec.Decoder) {
-	d.Object("VirtioRingAvail", x.member)
+	for ok := d.Object("VirtioRingAvail"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "flags":
+			x.Flags = codec.Uint[uint16](d)
+		case "idx":
+			x.Idx = codec.Uint[uint16](d)
+		case "ring":
+			x.Ring = codec.Uint[uint16](d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // VirtioRingUsed is where a device reports what it has done.
@@ -607,20 +577,17 @@ type VirtioRingUsed struct {
 	Idx uint16 `json:"idx"`
 }
 
-func (x *VirtioRingUsed) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "flags":
-		x.Flags = codec.Uint[uint16](d)
-	case "idx":
-		x.Idx = codec.Uint[uint16](d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *VirtioRingUsed) decode(d *codec.Decoder) {
-	d.Object("VirtioRingUsed", x.member)
+	for ok := d.Object("VirtioRingUsed"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "flags":
+			x.Flags = codec.Uint[uint16](d)
+		case "idx":
+			x.Idx = codec.Uint[uint16](d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // VirtioQueueElement is a request in a queue.
@@ -641,26 +608,23 @@ type VirtioQueueElement struct {
 	Used VirtioRingUsed `json:"used"`
 }
 
-func (x *VirtioQueueElement) member(d *codec.Decoder) bool {
-	switch string(d.Name()) {
-	case "name":
-		x.Name = d.String()
-	case "index":
-		x.Index = codec.Uint[uint32](d)
-	case "descs":
-		x.Descs = codec.List(d, (*VirtioRingDesc).decode)
-	case "avail":
-		x.Avail.decode(d)
-	case "used":
-		x.Used.decode(d)
-	default:
-		return false
-	}
-	return true
-}
-
 func (x *VirtioQueueElement) decode(d *codec.Decoder) {
-	d.Object("VirtioQueueElement", x.member)
+	for ok := d.Object("VirtioQueueElement"); ok; ok = d.Member() {
+		switch string(d.Name()) {
+		case "name":
+			x.Name = d.String()
+		case "index":
+			x.Index = codec.Uint[uint32](d)
+		case "descs":
+			x.Descs = codec.List(d, (*VirtioRingDesc).decode)
+		case "avail":
+			x.Avail.decode(d)
+		case "used":
+			x.Used.decode(d)
+		default:
+			d.Unknown()
+		}
+	}
 }
 
 // XQueryVirtioQueueElementArgs are the arguments of [Client.XQueryVirtioQueueElement].

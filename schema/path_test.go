@@ -26,7 +26,7 @@ func TestCheckPath(t *testing.T) {
 		"STOP":                                `there is no command "STOP"`,
 		"blockdev-add/driver=null-co/backing": `driver=null-co has no member "backing"`,
 		"blockdev-add/driver=qcow2/bakcing":   `driver=qcow2 has no member "bakcing"; did you mean "backing"?`,
-		"query-status->runing":                `query-status-> has no member "runing"; did you mean "running"?`,
+		"query-status->runnin":                `query-status-> has no member "runnin"; did you mean "running"?`,
 		"screendump/@unstabel":                `screendump has no feature "unstabel"`,
 		"x-blockdev-change/@unstabel":         `x-blockdev-change has no feature "unstabel"; did you mean "unstable"?`,
 		"query-status/x":                      `query-status has no member "x"`,

@@ -13,6 +13,7 @@ type builder struct {
 	types   map[string]schema.Type // by node
 	derived map[string][]string    // the nodes that have a base, by its name
 	filled  map[string]bool
+	made    map[string]map[string]*schema.Member // by node
 	modules map[string]*schema.Module
 	out     *Merged
 }
@@ -20,7 +21,7 @@ type builder struct {
 func (m *merger) build() (*Merged, error) {
 	b := &builder{
 		merger: m, wire: m.wire(), types: map[string]schema.Type{},
-		derived: map[string][]string{}, filled: map[string]bool{}, modules: map[string]*schema.Module{},
+		derived: map[string][]string{}, filled: map[string]bool{}, made: map[string]map[string]*schema.Member{}, modules: map[string]*schema.Module{},
 		out: &Merged{Newest: m.releases[len(m.releases)-1].Schema, has: map[string]Set{}, part: map[string]map[string]Set{}, used: m.used},
 	}
 	for _, r := range m.releases {
@@ -115,38 +116,17 @@ func (b *builder) fill(key string) {
 			}
 		}
 		for _, p := range b.branches(n) {
-			name, _ := branchName(p.name)
-			branch := schema.Branch{Name: name}
-			for _, c := range slices.Backward(n.comps) {
-				if u, ok := c.typ.(*schema.Union); ok && u.Branch(name) != nil {
-					branch = *u.Branch(name)
-					break
-				}
-			}
+			branch := *p.newest.(*schema.Branch)
 			branch.Type = b.typeAt(p)
 			t.Branches = append(t.Branches, &branch)
 		}
 	case *schema.Alternate:
 		for _, p := range b.forms(n) {
-			name, _ := branchName(p.name)
-			var form schema.AltBranch
-			for _, c := range slices.Backward(n.comps) {
-				if i := slices.IndexFunc(altBranches(c.typ), func(b *schema.AltBranch) bool { return b.Name == name }); i >= 0 {
-					form = *altBranches(c.typ)[i]
-					break
-				}
-			}
+			form := *p.newest.(*schema.AltBranch)
 			form.Type = b.typeAt(p)
 			t.Branches = append(t.Branches, &form)
 		}
 	}
-}
-
-func altBranches(t schema.Type) []*schema.AltBranch {
-	if a, ok := t.(*schema.Alternate); ok {
-		return a.Branches
-	}
-	return nil
 }
 
 // typeAt is the type that a place has in the outcome.
@@ -200,9 +180,9 @@ func (b *builder) fillBase(named, base *schema.Struct) {
 			b.fill(named.Base.Name)
 		}
 	}
-	inherited := base.Base.AllMembers()
+	inherited := memberNames(base.Base.AllMembers())
 	for _, p := range b.members(b.nodes[named.Name]) {
-		if hasMember(inherited, p.name) {
+		if inherited[p.name] {
 			continue
 		}
 		if m := b.shared(b.derived[named.Name], p.name); m != nil {
@@ -240,16 +220,20 @@ func sameType(a, b schema.Type) bool {
 	return a == b
 }
 
-func hasMember(list []*schema.Member, name string) bool {
-	return slices.ContainsFunc(list, func(m *schema.Member) bool { return m.Name == name })
+func memberNames(list []*schema.Member) map[string]bool {
+	names := map[string]bool{}
+	for _, m := range list {
+		names[m.Name] = true
+	}
+	return names
 }
 
 // own are the members of a node that its base does not have.
 func (b *builder) own(n *node, base *schema.Struct) []*schema.Member {
-	inherited := base.AllMembers()
+	inherited := memberNames(base.AllMembers())
 	var own []*schema.Member
 	for _, p := range b.members(n) {
-		if !hasMember(inherited, p.name) {
+		if !inherited[p.name] {
 			own = append(own, b.member(n, p.name))
 		}
 	}
@@ -258,25 +242,16 @@ func (b *builder) own(n *node, base *schema.Struct) []*schema.Member {
 
 // member makes a member of a node, nil if it has none of the name.
 func (b *builder) member(n *node, name string) *schema.Member {
-	for _, p := range b.members(n) {
-		if p.name != name {
-			continue
+	if b.made[n.key] == nil {
+		b.made[n.key] = map[string]*schema.Member{}
+		for _, p := range b.members(n) {
+			m := *p.newest.(*schema.Member)
+			m.Optional = (p.optional || b.wire.sent[n.key] && b.wire.missing(n.key, p.name)) && !b.isAlways(p.at)
+			m.Type = b.typeAt(p)
+			b.made[n.key][p.name] = &m
 		}
-		var made schema.Member
-		optional := b.wire.sent[n.key] && b.wire.missing(n.key, name)
-		for _, c := range n.comps { // the newest comes last
-			for _, m := range allMembers(c.typ) {
-				if m.Name == name {
-					made = *m
-					optional = optional || m.Optional
-				}
-			}
-		}
-		made.Optional = optional && !b.isAlways(p.at)
-		made.Type = b.typeAt(p)
-		return &made
 	}
-	return nil
+	return b.made[n.key][name]
 }
 
 func (b *builder) isAlways(at string) bool {

@@ -44,10 +44,11 @@ func (w *walker) enter(key string) {
 // drain goes on from all nodes that were entered.
 func (w *walker) drain() {
 	for len(w.queue) > 0 {
-		n := w.before[w.queue[0]]
-		if n == nil || w.quiet { // it is new in this step
-			n = w.nodes[w.queue[0]]
+		n := &node{key: w.queue[0]}
+		if before := w.before[n.key]; before != nil && !w.quiet {
+			n.add(before.comps...)
 		}
+		n.add(w.nodes[n.key].comps...) // what is new in this step
 		w.queue = w.queue[1:]
 		for _, p := range w.places(n) {
 			w.place(p.at, p.comps)
@@ -59,6 +60,10 @@ func (w *walker) drain() {
 type place struct {
 	name, at string
 	comps    []comp
+	// newest is the *schema.Member, *schema.Branch or *schema.AltBranch of the newest
+	// release that has it.
+	newest   any
+	optional bool // a member that is so in some release
 }
 
 // places are the members and branches of a node, in its order.
@@ -80,7 +85,7 @@ type ordered struct {
 	index map[string]int
 }
 
-func (o *ordered) add(key, name string, c comp) {
+func (o *ordered) add(key, name string, c comp, part any) *place {
 	i, ok := o.index[name]
 	if !ok {
 		if o.index == nil {
@@ -88,34 +93,48 @@ func (o *ordered) add(key, name string, c comp) {
 		}
 		i = len(o.list)
 		o.index[name] = i
-		o.list = append(o.list, place{name: name, at: key + "." + name})
+		o.list = append(o.list, place{name: name, at: key + "." + name, newest: part})
 	}
 	o.list[i].comps = slices.Insert(o.list[i].comps, 0, c)
+	return &o.list[i]
 }
 
 // members are the members of a struct, or those that all variants of a union have.
 func (m *merger) members(n *node) []place {
 	var o ordered
 	for _, c := range slices.Backward(n.comps) {
+		var elsewhere map[string]bool
+		if union, ok := n.newest().(*schema.Union); ok && !isUnion(c.typ) {
+			elsewhere = inVariants(union)
+		}
 		for _, member := range allMembers(c.typ) {
-			if !m.inVariant(n, member.Name) {
-				o.add(n.key, member.Name, comp{c.release, member.Type})
+			if !elsewhere[member.Name] {
+				p := o.add(n.key, member.Name, comp{c.release, member.Type}, member)
+				p.optional = p.optional || member.Optional
 			}
 		}
 	}
 	return o.list
 }
 
-// inVariant reports whether a member that a union's struct of old had is one of some
-// variants now. A client finds it in Unknown, as the tag is missing, too.
-func (m *merger) inVariant(n *node, name string) bool {
-	union, ok := n.newest().(*schema.Union)
-	if !ok || slices.ContainsFunc(union.Base.AllMembers(), func(b *schema.Member) bool { return b.Name == name }) {
-		return false
+func isUnion(t schema.Type) bool {
+	_, ok := t.(*schema.Union)
+	return ok
+}
+
+// inVariants are the members that only variants of a union have. Where a struct of old had
+// them, a client finds them in Unknown, as the tag is missing, too.
+func inVariants(union *schema.Union) map[string]bool {
+	names := map[string]bool{}
+	for _, b := range union.Branches {
+		for _, m := range allMembers(b.Type) {
+			names[m.Name] = true
+		}
 	}
-	return slices.ContainsFunc(union.Branches, func(b *schema.Branch) bool {
-		return slices.ContainsFunc(allMembers(b.Type), func(v *schema.Member) bool { return v.Name == name })
-	})
+	for _, m := range union.Base.AllMembers() {
+		delete(names, m.Name)
+	}
+	return names
 }
 
 // allMembers are those of an object type, but for variants.
@@ -135,7 +154,7 @@ func (m *merger) branches(n *node) []place {
 	for _, c := range slices.Backward(n.comps) {
 		if u, ok := c.typ.(*schema.Union); ok {
 			for _, b := range u.Branches {
-				o.add(n.key, "="+b.Name, comp{c.release, b.Type})
+				o.add(n.key, "="+b.Name, comp{c.release, b.Type}, b)
 			}
 		}
 	}
@@ -149,7 +168,7 @@ func (m *merger) forms(n *node) []place {
 	for _, c := range slices.Backward(n.comps) {
 		if a, ok := c.typ.(*schema.Alternate); ok {
 			for _, b := range a.Branches {
-				o.add(n.key, "="+b.Name, comp{c.release, b.Type})
+				o.add(n.key, "="+b.Name, comp{c.release, b.Type}, b)
 			}
 		}
 	}

@@ -121,35 +121,28 @@ func (w *wire) visit(key string, c comp) {
 			w.open[key] = w.open[key].with(c.release)
 			return
 		}
+		there := valueNames(enum)
 		for _, v := range w.values(n) {
-			w.mark(key, v.Name, c.release, enum.Value(v.Name) != nil)
+			w.mark(key, v.Name, c.release, there[v.Name])
 		}
 		return
 	}
+	parts, tags := partTypes(n, c.typ)
 	for _, p := range w.places(n) {
-		t := under(n, c.typ, p)
+		t := parts[p.name]
 		if value, ok := branchName(p.name); !ok {
 			w.mark(key, p.name, c.release, t != nil)
-		} else if u, ok := c.typ.(*schema.Union); ok && t == nil && u.Tag().Value(value) != nil {
+		} else if t == nil && tags[value] {
 			t = &schema.Struct{Implicit: true} // a tag that has no members yet
 		}
 		if t != nil {
 			w.descend(w.resolve(p.at, p.comps), comp{c.release, t})
 		}
 	}
-	if _, ok := n.newest().(*schema.Union); ok {
-		w.tags(n, c)
-	}
-}
-
-// tags notes which values the tag of a union can have.
-func (w *wire) tags(n *node, c comp) {
-	var values *schema.Enum
-	if u, ok := c.typ.(*schema.Union); ok {
-		values = u.Tag()
-	}
-	for _, v := range w.values(w.nodes[n.newest().(*schema.Union).Tag().Name]) {
-		w.mark(n.key, "="+v.Name, c.release, values != nil && values.Value(v.Name) != nil)
+	if union, ok := n.newest().(*schema.Union); ok {
+		for _, v := range w.values(w.nodes[union.Tag().Name]) {
+			w.mark(key, "="+v.Name, c.release, tags[v.Name])
+		}
 	}
 }
 
@@ -161,35 +154,42 @@ func (w *wire) mark(key, part string, release int, has bool) {
 	}
 }
 
-// under is the type that one of a node's types has at a place of it, nil if it has
-// nothing there.
-func under(n *node, t schema.Type, p place) schema.Type {
-	if name, ok := branchName(p.name); ok {
-		switch t := t.(type) {
-		case *schema.Union:
-			if b := t.Branch(name); b != nil {
-				return b.Type
-			}
-			return nil
-		case *schema.Alternate:
-			for _, b := range t.Branches {
-				if b.Name == name {
-					return b.Type
+// partTypes are the types that one of a node's types has at the node's places, by their
+// names, and the values of its tag.
+func partTypes(n *node, t schema.Type) (parts map[string]schema.Type, tags map[string]bool) {
+	parts = map[string]schema.Type{}
+	for _, m := range allMembers(t) {
+		parts[m.Name] = m.Type
+	}
+	switch t := t.(type) {
+	case *schema.Union:
+		for _, b := range t.Branches {
+			parts["="+b.Name] = b.Type
+		}
+		tags = valueNames(t.Tag())
+	case *schema.Alternate:
+		for _, b := range t.Branches {
+			parts["="+b.Name] = b.Type
+		}
+	default:
+		if a, ok := n.newest().(*schema.Alternate); ok { // it is one of its forms
+			for _, b := range a.Branches {
+				if schema.KindOf(b.Type) == schema.KindOf(t) {
+					parts["="+b.Name] = t
+					break
 				}
 			}
-			return nil
-		}
-		if _, ok := n.newest().(*schema.Alternate); ok && slices.ContainsFunc(p.comps, func(c comp) bool { return c.typ == t }) {
-			return t
-		}
-		return nil
-	}
-	for _, m := range allMembers(t) {
-		if m.Name == p.name {
-			return m.Type
 		}
 	}
-	return nil
+	return parts, tags
+}
+
+func valueNames(e *schema.Enum) map[string]bool {
+	names := map[string]bool{}
+	for _, v := range e.Values {
+		names[v.Name] = true
+	}
+	return names
 }
 
 func branchName(part string) (string, bool) {

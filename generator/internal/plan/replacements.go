@@ -88,6 +88,9 @@ func (b *builder) instead(of schema.Definition, part string) string {
 	if part != "" {
 		name = replacementOf(of, part)
 	}
+	if name == "" {
+		return ""
+	}
 	switch b.schema.Lookup(name).(type) {
 	case *schema.Command:
 		return "[Client." + names.Exported(name) + "]"

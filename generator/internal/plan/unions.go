@@ -65,9 +65,9 @@ func (b *builder) completeUnion(d *schema.Union) {
 	for _, branch := range d.Branches {
 		branches[branch.Name] = branch
 	}
-	for _, value := range u.Enum.Values {
+	for i, value := range u.Enum.Values {
 		v := &Variant{
-			Facts: b.variantFacts(d, enum.Value(value.QAPI), value.Facts),
+			Facts: b.variantFacts(d, enum.Values[i], value.Facts),
 			Union: u,
 			Name:  u.Name + names.Suffix(value.QAPI),
 			Value: value,
