@@ -54,21 +54,19 @@ func agentOptions(opts []Option) options {
 	return o
 }
 
-func agentServer() kind { return kind{(*link).prepareAgent, (*link).openAgent} }
+func agentServer() kind { return kind{prepareAgent, openAgent} }
 
-func (l *link) prepareAgent() {
-	l.agent = &agent{
-		ready: (*link).agentReady, stale: (*link).stale, held: (*link).heldLocked,
-		limit: l.opts.handshakeTimeout, dialled: make(chan error, 1),
-	}
+func prepareAgent(l *link) {
+	a := &agent{l: l, limit: l.opts.handshakeTimeout, dialled: make(chan error, 1)}
+	l.agent = a
 	l.mu.Lock()
-	l.syncLocked() // before anything is read, which may be stale, or asked
+	a.sync() // before anything is read, which may be stale, or asked
 	l.mu.Unlock()
 }
 
-func (l *link) openAgent(ctx context.Context) error {
+func openAgent(l *link, ctx context.Context) error {
 	go l.read()
-	if err := l.dialAgent(ctx); err != nil {
+	if err := l.agent.await(ctx); err != nil {
 		l.fail(err)
 		return fmt.Errorf("qmp: synchronise with the guest agent: %w", err)
 	}
@@ -84,16 +82,22 @@ const (
 	lastResync  = 8 * time.Second
 )
 
+// A synchroniser is an agent, if there is one. Being an interface, it lets the linker
+// leave out what programs that talk to none do not use. All but await and stale are
+// called with the link locked.
+type synchroniser interface {
+	await(context.Context) error // the end of the first synchronisation
+	ready(*call) bool            // whether a call can be sent; begins to synchronise if that is why it cannot
+	held()                       // there is something to send, and an earlier write has not ended
+	inStep() bool                // whether no reply can come that nobody waits for
+	outOfStep()                  // one can
+	stale(*message) bool         // whether a message is from before a synchronisation, or the answer to one
+}
+
 // An agent is what a link to a guest agent knows beside others. Its fields are
 // guarded by the link's mutex.
-//
-// What only agents need is called through it, so that the linker leaves it out of
-// programs that talk to none.
 type agent struct {
-	ready func(*link, *call) bool    // whether a call can be sent; synchronises if it can't; called with the link locked
-	stale func(*link, *message) bool // whether a message is from before a synchronisation, or its answer
-	held  func(*link)                // nothing can be sent now; called with the link locked
-
+	l       *link
 	limit   time.Duration // for an answer to a synchronisation; 0: none
 	state   agentState
 	round   int           // counts how often it got out of step
@@ -113,60 +117,60 @@ const (
 	synced
 )
 
-// dialAgent sends the first synchronisation and waits for its end.
-func (l *link) dialAgent(ctx context.Context) error {
-	l.mu.Lock()
-	mine := l.startLocked()
-	l.mu.Unlock()
+// await sends the first synchronisation and waits for its end.
+func (a *agent) await(ctx context.Context) error {
+	a.l.mu.Lock()
+	mine := a.l.startLocked()
+	a.l.mu.Unlock()
 	if mine {
-		l.out.now()
+		a.l.out.now()
 	}
 	select {
-	case err := <-l.agent.dialled:
+	case err := <-a.dialled:
 		return err
-	case <-l.done:
-		return l.closedBy()
+	case <-a.l.done:
+		return a.l.closedBy()
 	case <-ctx.Done():
 		return contextError(ctx)
 	}
 }
 
-// agentReady reports whether c can be sent, and synchronises if that is why it cannot.
-// It waits for the calls that somebody waits for: the time that they take says nothing
+func (a *agent) inStep() bool { return a.state == synced }
+
+func (a *agent) outOfStep() { a.state = unsynced }
+
+// ready waits for the calls that somebody waits for: the time that they take says nothing
 // about whether the agent is there. An eager call waits for nothing.
-func (l *link) agentReady(c *call) bool {
-	a := l.agent
+func (a *agent) ready(c *call) bool {
 	if c.mode == probe {
 		return true
 	}
-	if a.state == unsynced && l.flight.waited == 0 {
-		l.syncLocked()
+	if a.state == unsynced && a.l.flight.waited == 0 {
+		a.sync()
 	}
 	return a.state == synced || c.eager
 }
 
-// syncLocked begins a synchronisation.
-func (l *link) syncLocked() {
-	a := l.agent
-	a.state, a.from = syncing, l.flight.order
-	l.flight.proven = false // what is sent beside it has an id of its own
-	a.stopTimers()          // one may be heldLocked's
+// sync begins a synchronisation.
+func (a *agent) sync() {
+	a.state, a.from = syncing, a.l.flight.order
+	a.l.flight.proven = false // what is sent beside it has an id of its own
+	a.stopTimers()            // one may be held's
 	a.round++
-	l.askLocked()
+	a.ask()
 	round := a.round
 	a.pause = firstResync
-	a.repeats = time.AfterFunc(a.pause, func() { l.syncAgain(round) })
+	a.repeats = time.AfterFunc(a.pause, func() { a.syncAgain(round) })
 	if a.limit > 0 {
-		a.timer = time.AfterFunc(a.limit, func() { l.noAgent(round) })
+		a.timer = time.AfterFunc(a.limit, func() { a.noAnswer(round) })
 	}
 }
 
-// askLocked appends a synchronisation to what is written. Its number comes back twice:
+// ask appends a synchronisation to what is written. Its number comes back twice:
 // as the result, and as the id also of a refusal.
-func (l *link) askLocked() {
-	a := l.agent
+func (a *agent) ask() {
 	a.number = strconv.AppendInt(a.number[:0], rand.Int64N(1<<53), 10)
-	l.out.out = fmt.Appendf(l.out.out, `{"execute":"guest-sync-delimited","arguments":{"id":%s},"id":%[1]s}`+"\n", a.number)
+	a.l.out.out = fmt.Appendf(a.l.out.out, `{"execute":"guest-sync-delimited","arguments":{"id":%s},"id":%[1]s}`+"\n", a.number)
 }
 
 // syncAgain sends another synchronisation, as the one before may be lost: nobody had the
@@ -174,28 +178,27 @@ func (l *link) askLocked() {
 // QEMU's agent drop what it holds of that, and complain. Others may not know it, so that
 // the first goes without. Only the answer to the last counts: what the agent says to
 // the others comes before it.
-func (l *link) syncAgain(round int) {
+func (a *agent) syncAgain(round int) {
+	l := a.l
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	a := l.agent
 	if l.err != nil || a.state != syncing || a.round != round {
 		return
 	}
 	if !l.out.busy { // else the last has not been written yet
 		l.out.out = append(l.out.out, resync)
-		l.askLocked()
+		a.ask()
 		if l.out.start() {
 			go l.out.loop()
 		}
 	}
 	a.pause = min(2*a.pause, lastResync)
-	a.repeats = time.AfterFunc(a.pause, func() { l.syncAgain(round) })
+	a.repeats = time.AfterFunc(a.pause, func() { a.syncAgain(round) })
 }
 
-// heldLocked is for when there is something to send, and an earlier write has not ended.
-// If nobody waits for what it writes, an agent that does not read is no agent.
-func (l *link) heldLocked() {
-	a := l.agent
+// held gives up on an agent that does not read, if nobody waits for what is being written.
+func (a *agent) held() {
+	l := a.l
 	if a.state != unsynced || l.flight.waited > 0 || l.queue.first == nil || a.timer != nil || a.limit <= 0 {
 		return
 	}
@@ -203,7 +206,7 @@ func (l *link) heldLocked() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		if l.err == nil && a.state == unsynced {
-			l.notSyncedLocked(a.absence())
+			a.giveUp(a.absence())
 		}
 	})
 }
@@ -214,27 +217,27 @@ func (a *agent) absence() error {
 		ErrNoAgent, a.limit, context.DeadlineExceeded)
 }
 
-// noAgent is called when the synchronisations of a round have had their time.
-func (l *link) noAgent(round int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if a := l.agent; l.err == nil && a.state == syncing && a.round == round {
-		l.notSyncedLocked(a.absence())
+// noAnswer is called when the synchronisations of a round have had their time.
+func (a *agent) noAnswer(round int) {
+	a.l.mu.Lock()
+	defer a.l.mu.Unlock()
+	if a.l.err == nil && a.state == syncing && a.round == round {
+		a.giveUp(a.absence())
 	}
 }
 
-// notSyncedLocked ends a synchronisation that failed, and all that waited for it.
-func (l *link) notSyncedLocked(err error) {
-	l.agent.state = unsynced
-	l.agent.settle(err)
-	for c := l.queue.first; c != nil; c = l.queue.first {
-		l.queue.remove(c)
+// giveUp ends a synchronisation that failed, and all that waited for it.
+func (a *agent) giveUp(err error) {
+	a.state = unsynced
+	a.settle(err)
+	for c := a.l.queue.first; c != nil; c = a.l.queue.first {
+		a.l.queue.remove(c)
 		c.err = fmt.Errorf("qmp: %s: %w", c.command, unsent(err))
-		l.finishLocked(c)
+		a.l.finishLocked(c)
 	}
 }
 
-// settle says how a synchronisation went to a dial; later ones interest nobody.
+// settle gives the outcome of a synchronisation to the dial, if it was the first.
 func (a *agent) settle(err error) {
 	a.stopTimers()
 	select {
@@ -252,11 +255,10 @@ func (a *agent) stopTimers() {
 	}
 }
 
-// stale reports whether m is from before a synchronisation, or the answer to one.
-func (l *link) stale(m *message) bool {
+func (a *agent) stale(m *message) bool {
+	l := a.l
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	a := l.agent
 	if l.err != nil || a.state != syncing {
 		return false
 	}
@@ -264,10 +266,10 @@ func (l *link) stale(m *message) bool {
 	case bytes.Equal(m.members[memberReturn], a.number):
 		a.state = synced
 		a.settle(nil)
-		l.forgetLocked()
+		a.forget()
 		l.kickLocked()
 	case m.has(memberError) && bytes.Equal(m.members[memberID], a.number):
-		l.notSyncedLocked(refusal("guest-sync-delimited", m.members[memberError]))
+		a.giveUp(refusal("guest-sync-delimited", m.members[memberError]))
 	default:
 		c := l.flight.numbers.get(ownNumber(m.members[memberID]))
 		return c == nil || !c.eager
@@ -275,10 +277,11 @@ func (l *link) stale(m *message) bool {
 	return true
 }
 
-// forgetLocked drops the calls that were abandoned before a synchronisation: their
-// replies would have come before its own.
-func (l *link) forgetLocked() {
-	for _, c := range l.flight.before(l.agent.from + 1) {
+// forget drops the calls that were abandoned before a synchronisation: their replies
+// would have come before its own.
+func (a *agent) forget() {
+	l := a.l
+	for _, c := range l.flight.before(a.from + 1) {
 		l.flight.remove(c)
 	}
 	l.flight.proven = true

@@ -34,7 +34,7 @@ type link struct {
 	*hub
 	rw    io.ReadWriteCloser
 	memo  memo
-	agent *agent // nil: it is QEMU
+	agent synchroniser // nil: it is QEMU
 
 	in   *framer // the reader's
 	out  writer
@@ -175,7 +175,7 @@ func (l *link) queueOf(c *call) *callList {
 // one to write it.
 func (l *link) startLocked() bool {
 	if l.out.busy && l.agent != nil {
-		l.agent.held(l)
+		l.agent.held()
 	}
 	return l.out.start()
 }
@@ -219,7 +219,7 @@ func (l *link) nextLocked() *call {
 		return nil
 	case !l.hello.ready && c.mode != negotiate:
 		return nil
-	case l.agent != nil && !l.agent.ready(l, c):
+	case l.agent != nil && !l.agent.ready(c):
 		return nil
 	case c.mode == whole && !l.flight.proven && l.flight.total+l.flight.probes == 0:
 		l.queueProbeLocked() // its own answer could be any message
@@ -283,7 +283,7 @@ func (l *link) abandon(c *call, why error) error {
 		c.state = abandoned
 		l.flight.abandon()
 		if l.agent != nil {
-			l.agent.state = unsynced
+			l.agent.outOfStep()
 		}
 		outcome = ErrAbandoned
 	}
@@ -307,7 +307,7 @@ func (l *link) holdupLocked() string {
 		return "the negotiation has not ended"
 	case l.out.busy:
 		return "the server does not read what was sent before"
-	case l.agent != nil && l.agent.state != synced:
+	case l.agent != nil && !l.agent.inStep():
 		return "the agent has not answered earlier commands, or a synchronisation"
 	}
 	return fmt.Sprintf("the server has not answered the %d sent before", l.flight.total)

@@ -27,7 +27,7 @@ func (l *link) read() {
 // receive takes a message, or what there is instead. An error ends the link.
 func (l *link) receive(m *message) error {
 	switch {
-	case l.agent != nil && l.agent.stale(l, m):
+	case l.agent != nil && l.agent.stale(m):
 	case m.unsure:
 		l.damaged(errors.New("its end is missing"))
 	case m.spoilt != nil:
