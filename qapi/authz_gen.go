@@ -208,3 +208,11 @@ func (ObjectOptionsAuthzSimple) ObjectType() ObjectType {
 func (v ObjectOptionsAuthzSimple) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
+
+// QAuthZListRuleListHack has no use: QEMU needs it to compile.
+//
+// QAPI: struct QAuthZListRuleListHack (authz.json)
+type QAuthZListRuleListHack struct {
+	// Rules.
+	Unused []QAuthZListRule `json:"unused"`
+}

@@ -620,8 +620,6 @@ func (x *ImageInfo) decode(dec *codec.Decoder) error {
 // BlockChildInfo is a child of an image's node, such as the file of a format.
 //
 // QAPI: struct BlockChildInfo (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockChildInfo
-//
-// Since QEMU 8.0.
 type BlockChildInfo struct {
 	// Its role, such as file or backing.
 	Name string `json:"name"`
@@ -632,8 +630,6 @@ type BlockChildInfo struct {
 // BlockGraphInfo is an image with all nodes below it.
 //
 // QAPI: struct BlockGraphInfo (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockGraphInfo
-//
-// Since QEMU 8.0.
 type BlockGraphInfo struct {
 	// The image's file name or URL, or a json: description where no simple name is
 	// enough.
@@ -651,7 +647,7 @@ type BlockGraphInfo struct {
 	ClusterSize *int64 `json:"cluster-size,omitzero"`
 	// Whether the content is encrypted. Only present if true.
 	Encrypted *bool `json:"encrypted,omitzero"`
-	// Whether the format compresses all data. Only present if true. Since QEMU 1.7.
+	// Whether the format compresses all data. Only present if true.
 	Compressed *bool `json:"compressed,omitzero"`
 	// The name of the backing file as recorded in the image, perhaps relative to
 	// it.
@@ -663,10 +659,10 @@ type BlockGraphInfo struct {
 	BackingFilenameFormat *string `json:"backing-filename-format,omitzero"`
 	// The snapshots inside the image.
 	Snapshots []SnapshotInfo `json:"snapshots,omitzero"`
-	// The limits for requests. Absent for images that are not in use. Since QEMU
-	// 10.2.
+	// The limits for requests. Absent for images that are not in use. QEMU 10.2 and
+	// later.
 	Limits *BlockLimitsInfo `json:"limits,omitzero"`
-	// What only images of this format have to tell. Since QEMU 1.7.
+	// What only images of this format have to tell.
 	FormatSpecific *ImageInfoSpecific `json:"format-specific,omitzero"`
 	// The nodes right below.
 	Children []BlockChildInfo `json:"children"`
@@ -676,8 +672,6 @@ type BlockGraphInfo struct {
 // --output=json prints it.
 //
 // QAPI: struct ImageCheck (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.ImageCheck
-//
-// Since QEMU 1.4.
 type ImageCheck struct {
 	// The image's name.
 	Filename string `json:"filename"`
@@ -710,8 +704,6 @@ type ImageCheck struct {
 // --output=json prints it.
 //
 // QAPI: struct MapEntry (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.MapEntry
-//
-// Since QEMU 2.6.
 type MapEntry struct {
 	// Where the part begins on the disk, in bytes.
 	Start int64 `json:"start"`
@@ -721,12 +713,12 @@ type MapEntry struct {
 	Data bool `json:"data"`
 	// Whether it reads as zeros.
 	Zero bool `json:"zero"`
-	// Whether its data are compressed. Since QEMU 8.2.
+	// Whether its data are compressed. QEMU 8.2 and later.
 	Compressed bool `json:"compressed"`
 	// How far down the chain the data are: 0 for the topmost image, 1 for its
 	// backing image, and so on.
 	Depth int64 `json:"depth"`
-	// Whether some image of the chain holds the part at all. Since QEMU 6.1.
+	// Whether some image of the chain holds the part at all. QEMU 6.1 and later.
 	Present bool `json:"present"`
 	// Where the data are within that file, in bytes. Absent if they are not there
 	// as they are, such as compressed ones.
@@ -1114,14 +1106,12 @@ type BlockInfo struct {
 // --output=json prints it.
 //
 // QAPI: struct BlockMeasureInfo (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockMeasureInfo
-//
-// Since QEMU 2.10.
 type BlockMeasureInfo struct {
 	// The size of the file with the present content, in bytes.
 	Required int64 `json:"required"`
 	// The size of the file with every cluster allocated, in bytes.
 	FullyAllocated int64 `json:"fully-allocated"`
-	// What copying the dirty bitmaps adds, in bytes. Since QEMU 5.1.
+	// What copying the dirty bitmaps adds, in bytes.
 	Bitmaps *int64 `json:"bitmaps,omitzero"`
 }
 
@@ -12694,8 +12684,6 @@ func (c *Client) BlockdevSnapshotDeleteInternalSync(ctx context.Context, args Bl
 // list type.
 //
 // QAPI: struct DummyBlockCoreForceArrays (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.DummyBlockCoreForceArrays
-//
-// Since QEMU 8.0.
 type DummyBlockCoreForceArrays struct {
 	// Unused.
 	UnusedBlockGraphInfo []BlockGraphInfo `json:"unused-block-graph-info"`

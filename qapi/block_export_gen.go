@@ -16,7 +16,7 @@ import (
 // QAPI: struct NbdServerOptions (block-export.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-export.NbdServerOptions
 type NBDServerOptions struct {
 	// After how many seconds a client that has not finished the handshake is thrown
-	// out; 0 for never. 10 if absent.
+	// out; 0 for never. 10 if absent. QEMU 10.0 and later.
 	HandshakeMaxSeconds *uint32 `json:"handshake-max-seconds,omitzero"`
 	// The id of the object with the TLS credentials. Clients then have to use TLS.
 	// No TLS if absent.

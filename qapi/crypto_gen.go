@@ -384,8 +384,6 @@ func (v QCryptoBlockCreateOptionsLUKS) encodeQCryptoBlockCreateOptions(e *codec.
 // [QCryptoBlockOpenOptionsQcow], [QCryptoBlockOpenOptionsLUKS] or [Unknown].
 //
 // QAPI: union QCryptoBlockOpenOptions (crypto.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.QCryptoBlockOpenOptions
-//
-// Since QEMU 2.6.
 type QCryptoBlockOpenOptions struct {
 	// The format of the encryption.
 	Format QCryptoBlockOpenOptionsVariant `json:"format"`
@@ -696,8 +694,6 @@ func (v QCryptoBlockInfoLUKS) encodeQCryptoBlockInfo(e *codec.Encoder) {
 // [QCryptoBlockInfoLUKS] or [Unknown].
 //
 // QAPI: union QCryptoBlockInfo (crypto.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.QCryptoBlockInfo
-//
-// Since QEMU 2.7.
 type QCryptoBlockInfo struct {
 	// The format of the encryption.
 	Format QCryptoBlockInfoVariant `json:"format"`
@@ -980,14 +976,14 @@ type ObjectOptionsSecret struct {
 	Keyid *string `json:"keyid,omitzero"`
 	// The initial value of that encryption, in base64.
 	Iv *string `json:"iv,omitzero"`
-	// The secret.
-	Data *string `json:"data,omitzero"`
-	// The file that holds it, which is read once.
-	File *string `json:"file,omitzero"`
 	// Has no effect: what it names is loaded at once. QEMU 5.2 to 9.1.
 	//
 	// Deprecated: QEMU removed it in 9.2; it has no effect.
 	Loaded *bool `json:"loaded,omitzero"`
+	// The secret.
+	Data *string `json:"data,omitzero"`
+	// The file that holds it, which is read once.
+	File *string `json:"file,omitzero"`
 }
 
 func (x *ObjectOptionsSecret) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
@@ -998,12 +994,12 @@ func (x *ObjectOptionsSecret) decodeMember(dec *codec.Decoder, name []byte) (boo
 		return codec.OptionalString(dec, &x.Keyid)
 	case "iv":
 		return codec.OptionalString(dec, &x.Iv)
+	case "loaded":
+		return codec.OptionalBool(dec, &x.Loaded)
 	case "data":
 		return codec.OptionalString(dec, &x.Data)
 	case "file":
 		return codec.OptionalString(dec, &x.File)
-	case "loaded":
-		return codec.OptionalBool(dec, &x.Loaded)
 	}
 	return false, nil
 }
@@ -1018,14 +1014,14 @@ func (x *ObjectOptionsSecret) encodeMembers(e *codec.Encoder) {
 	if x.Iv != nil {
 		e.String("iv", *x.Iv)
 	}
+	if x.Loaded != nil {
+		e.Bool("loaded", *x.Loaded)
+	}
 	if x.Data != nil {
 		e.String("data", *x.Data)
 	}
 	if x.File != nil {
 		e.String("file", *x.File)
-	}
-	if x.Loaded != nil {
-		e.Bool("loaded", *x.Loaded)
 	}
 }
 
@@ -1054,12 +1050,12 @@ type ObjectOptionsSecretKeyring struct {
 	Keyid *string `json:"keyid,omitzero"`
 	// The initial value of that encryption, in base64.
 	Iv *string `json:"iv,omitzero"`
-	// The key's serial number.
-	Serial int32 `json:"serial"`
 	// Has no effect: what it names is loaded at once. QEMU 5.2 to 9.1.
 	//
 	// Deprecated: QEMU removed it in 9.2; it has no effect.
 	Loaded *bool `json:"loaded,omitzero"`
+	// The key's serial number.
+	Serial int32 `json:"serial"`
 }
 
 func (x *ObjectOptionsSecretKeyring) decodeMember(dec *codec.Decoder, name []byte) (bool, error) {
@@ -1070,10 +1066,10 @@ func (x *ObjectOptionsSecretKeyring) decodeMember(dec *codec.Decoder, name []byt
 		return codec.OptionalString(dec, &x.Keyid)
 	case "iv":
 		return codec.OptionalString(dec, &x.Iv)
-	case "serial":
-		return codec.Int(dec, &x.Serial)
 	case "loaded":
 		return codec.OptionalBool(dec, &x.Loaded)
+	case "serial":
+		return codec.Int(dec, &x.Serial)
 	}
 	return false, nil
 }
@@ -1088,10 +1084,10 @@ func (x *ObjectOptionsSecretKeyring) encodeMembers(e *codec.Encoder) {
 	if x.Iv != nil {
 		e.String("iv", *x.Iv)
 	}
-	e.Int("serial", int64(x.Serial))
 	if x.Loaded != nil {
 		e.Bool("loaded", *x.Loaded)
 	}
+	e.Int("serial", int64(x.Serial))
 }
 
 // ObjectType returns [ObjectTypeSecretKeyring].
@@ -1375,8 +1371,6 @@ func (v ObjectOptionsTLSCredsX509) encodeObjectOptions(e *codec.Encoder) {
 // QCryptoAkCipherAlgo is a cipher with a public and a private key.
 //
 // QAPI: enum QCryptoAkCipherAlgo (crypto.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-crypto.QCryptoAkCipherAlgo
-//
-// Since QEMU 7.1.
 type QCryptoAkCipherAlgo string
 
 // The values of QCryptoAkCipherAlgo.
@@ -1398,8 +1392,6 @@ func (e QCryptoAkCipherAlgo) Known() bool {
 // QCryptoAkCipherKeyType says which half of a pair a key is.
 //
 // QAPI: enum QCryptoAkCipherKeyType (crypto.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-crypto.QCryptoAkCipherKeyType
-//
-// Since QEMU 7.1.
 type QCryptoAkCipherKeyType string
 
 // The values of QCryptoAkCipherKeyType.
@@ -1424,8 +1416,6 @@ func (e QCryptoAkCipherKeyType) Known() bool {
 // QCryptoRSAPaddingAlgo says how a message is filled up for RSA.
 //
 // QAPI: enum QCryptoRSAPaddingAlgo (crypto.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-crypto.QCryptoRSAPaddingAlgo
-//
-// Since QEMU 7.1.
 type QCryptoRSAPaddingAlgo string
 
 // The values of QCryptoRSAPaddingAlgo.
@@ -1452,8 +1442,6 @@ func (e QCryptoRSAPaddingAlgo) Known() bool {
 // It is the variant of [QCryptoAkCipherOptions] for rsa.
 //
 // QAPI: struct QCryptoAkCipherOptionsRSA (crypto.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.QCryptoAkCipherOptionsRSA
-//
-// Since QEMU 7.1.
 type QCryptoAkCipherOptionsRSA struct {
 	// The hash of signatures.
 	HashAlg QCryptoHashAlgo `json:"hash-alg"`
@@ -1492,8 +1480,6 @@ func (v QCryptoAkCipherOptionsRSA) encodeQCryptoAkCipherOptions(e *codec.Encoder
 // [Unknown].
 //
 // QAPI: union QCryptoAkCipherOptions (crypto.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.QCryptoAkCipherOptions
-//
-// Since QEMU 7.1.
 type QCryptoAkCipherOptions struct {
 	// The algorithm.
 	Alg QCryptoAkCipherOptionsVariant `json:"alg"`

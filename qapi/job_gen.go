@@ -111,8 +111,6 @@ func (e JobStatus) Known() bool {
 // state.
 //
 // QAPI: enum JobVerb (job.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-job.JobVerb
-//
-// Since QEMU 2.12.
 type JobVerb string
 
 // The values of JobVerb.
@@ -131,7 +129,7 @@ const (
 	JobVerbDismiss JobVerb = "dismiss"
 	// Let it make its changes (job-finalize).
 	JobVerbFinalize JobVerb = "finalize"
-	// Change its options (block-job-change). Since QEMU 8.2.
+	// Change its options (block-job-change). QEMU 8.2 and later.
 	JobVerbChange JobVerb = "change"
 )
 

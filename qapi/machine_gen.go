@@ -976,8 +976,6 @@ func (c *Client) SystemWakeup(ctx context.Context) error {
 // missed.
 //
 // QAPI: enum LostTickPolicy (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-machine.LostTickPolicy
-//
-// Since QEMU 2.0.
 type LostTickPolicy string
 
 // The values of LostTickPolicy.
@@ -1242,8 +1240,6 @@ func (v NUMAOptionsDist) encodeNUMAOptions(e *codec.Encoder) {
 // devices answer to.
 //
 // QAPI: struct CXLFixedMemoryWindowOptions (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.CXLFixedMemoryWindowOptions
-//
-// Since QEMU 7.1.
 type CXLFixedMemoryWindowOptions struct {
 	// How long it is, in bytes; a multiple of 256 MiB.
 	Size uint64 `json:"size"`
@@ -1256,8 +1252,6 @@ type CXLFixedMemoryWindowOptions struct {
 // CXLFMWProperties are the ranges of addresses that CXL devices answer to.
 //
 // QAPI: struct CXLFMWProperties (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.CXLFMWProperties
-//
-// Since QEMU 7.1.
 type CXLFMWProperties struct {
 	// The ranges.
 	CXLFmw []CXLFixedMemoryWindowOptions `json:"cxl-fmw"`
@@ -1266,8 +1260,6 @@ type CXLFMWProperties struct {
 // X86CPURegister32 is a register of an x86 processor.
 //
 // QAPI: enum X86CPURegister32 (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-machine.X86CPURegister32
-//
-// Since QEMU 1.5.
 type X86CPURegister32 string
 
 // The values of X86CPURegister32.
@@ -1303,8 +1295,6 @@ func (e X86CPURegister32) Known() bool {
 // instruction CPUID tells them.
 //
 // QAPI: struct X86CPUFeatureWordInfo (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.X86CPUFeatureWordInfo
-//
-// Since QEMU 1.5.
 type X86CPUFeatureWordInfo struct {
 	// What EAX holds before the instruction.
 	CPUIDInputEax int64 `json:"cpuid-input-eax"`
@@ -1319,8 +1309,6 @@ type X86CPUFeatureWordInfo struct {
 // DummyForceArrays serves QEMU's own build alone; nothing sends it.
 //
 // QAPI: struct DummyForceArrays (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.DummyForceArrays
-//
-// Since QEMU 2.5.
 type DummyForceArrays struct {
 	Unused []X86CPUFeatureWordInfo `json:"unused"`
 }
@@ -2291,20 +2279,16 @@ func (v MemoryDeviceInfoNvdimm) encodeMemoryDeviceInfo(e *codec.Encoder) {
 // SGXEPC is a piece of memory for SGX enclaves to start with.
 //
 // QAPI: struct SgxEPC (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.SgxEPC
-//
-// Since QEMU 6.2.
 type SGXEPC struct {
 	// The id of the memory backend behind it.
 	Memdev string `json:"memdev"`
-	// Its NUMA node. Since QEMU 7.0.
+	// Its NUMA node. QEMU 7.0 and later.
 	Node int64 `json:"node"`
 }
 
 // SGXEPCProperties are the pieces of memory for SGX enclaves to start with.
 //
 // QAPI: struct SgxEPCProperties (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.SgxEPCProperties
-//
-// Since QEMU 6.2.
 type SGXEPCProperties struct {
 	// The pieces.
 	SGXEpc []SGXEPC `json:"sgx-epc"`
@@ -2355,8 +2339,6 @@ func (c *Client) OnMemoryDeviceSizeChange(f func(MemoryDeviceSizeChangeEvent)) (
 // command carries it.
 //
 // QAPI: struct BootConfiguration (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.BootConfiguration
-//
-// Since QEMU 7.1.
 type BootConfiguration struct {
 	// The drives to try, by letters.
 	Order *string `json:"order,omitzero"`
@@ -2379,22 +2361,20 @@ type BootConfiguration struct {
 // from the rest.
 //
 // QAPI: struct SMPConfiguration (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.SMPConfiguration
-//
-// Since QEMU 6.1.
 type SMPConfiguration struct {
 	// How many there are when it starts.
 	CPUs *int64 `json:"cpus,omitzero"`
-	// How many drawers. Since QEMU 8.2.
+	// How many drawers. QEMU 8.2 and later.
 	Drawers *int64 `json:"drawers,omitzero"`
-	// How many books a drawer. Since QEMU 8.2.
+	// How many books a drawer. QEMU 8.2 and later.
 	Books *int64 `json:"books,omitzero"`
 	// How many sockets a book.
 	Sockets *int64 `json:"sockets,omitzero"`
 	// How many dies a socket.
 	Dies *int64 `json:"dies,omitzero"`
-	// How many clusters a die. Since QEMU 7.0.
+	// How many clusters a die. QEMU 7.0 and later.
 	Clusters *int64 `json:"clusters,omitzero"`
-	// How many modules a cluster. Since QEMU 9.1.
+	// How many modules a cluster. QEMU 9.1 and later.
 	Modules *int64 `json:"modules,omitzero"`
 	// How many cores a module.
 	Cores *int64 `json:"cores,omitzero"`
@@ -2478,8 +2458,6 @@ func (c *Client) XQueryUSB(ctx context.Context) (HumanReadableText, error) {
 // SMBIOS.
 //
 // QAPI: enum SmbiosEntryPointType (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-machine.SmbiosEntryPointType
-//
-// Since QEMU 7.0.
 type SMBIOSEntryPointType string
 
 // The values of SMBIOSEntryPointType.
@@ -2488,7 +2466,7 @@ const (
 	SMBIOSEntryPointType32 SMBIOSEntryPointType = "32"
 	// The new form.
 	SMBIOSEntryPointType64 SMBIOSEntryPointType = "64"
-	// The old one as long as it will do. Since QEMU 9.0.
+	// The old one as long as it will do. QEMU 9.0 and later.
 	SMBIOSEntryPointTypeAuto SMBIOSEntryPointType = "auto"
 )
 
@@ -2508,8 +2486,6 @@ func (e SMBIOSEntryPointType) Known() bool {
 // command carries it.
 //
 // QAPI: struct MemorySizeConfiguration (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.MemorySizeConfiguration
-//
-// Since QEMU 7.1.
 type MemorySizeConfiguration struct {
 	// What it starts with, in bytes.
 	Size *uint64 `json:"size,omitzero"`

@@ -1096,8 +1096,6 @@ type MemoryFailureFlags struct {
 // taking interrupts.
 //
 // QAPI: enum NotifyVmexitOption (run-state.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-run-state.NotifyVmexitOption
-//
-// Since QEMU 7.2.
 type NotifyVmexitOption string
 
 // The values of NotifyVmexitOption.
