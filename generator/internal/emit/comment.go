@@ -52,11 +52,11 @@ func about(name, origin string, f plan.Facts, module string, more ...string) []s
 // metadata is the line that names a definition in QAPI, with its module and its place in
 // QEMU's manual.
 func metadata(f plan.Facts, module string) string {
-	line := "// QAPI: " + f.Kind + " " + f.QAPI + " (" + module + ")"
+	line := "QAPI: " + f.Kind + " " + f.QAPI + " (" + module + ")"
 	if f.Link != "" {
 		line += ", " + f.Link
 	}
-	return line
+	return "// " + plain(line)
 }
 
 // availability says in which releases and under which condition something exists, and
