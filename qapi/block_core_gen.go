@@ -77,7 +77,7 @@ type ImageInfoSpecificQCow2Encryption struct {
 // ImageInfoSpecificQCow2Encryption.Format can hold: the types that
 // [ImageInfoSpecificQCow2Encryption] lists.
 type ImageInfoSpecificQCow2EncryptionVariant interface {
-	// BlockdevQcow2EncryptionFormat tells the variant by its tag.
+	// BlockdevQcow2EncryptionFormat returns the tag of the variant.
 	BlockdevQcow2EncryptionFormat() BlockdevQcow2EncryptionFormat
 	encodeImageInfoSpecificQCow2Encryption(*codec.Encoder)
 }
@@ -373,7 +373,7 @@ type ImageInfoSpecific struct {
 // ImageInfoSpecificVariant is what ImageInfoSpecific.Type can hold: the types
 // that [ImageInfoSpecific] lists.
 type ImageInfoSpecificVariant interface {
-	// ImageInfoSpecificKind tells the variant by its tag.
+	// ImageInfoSpecificKind returns the tag of the variant.
 	ImageInfoSpecificKind() ImageInfoSpecificKind
 	encodeImageInfoSpecific(*codec.Encoder)
 }
@@ -1380,7 +1380,7 @@ type BlockStatsSpecific struct {
 // BlockStatsSpecificVariant is what BlockStatsSpecific.Driver can hold: the
 // types that [BlockStatsSpecific] lists.
 type BlockStatsSpecificVariant interface {
-	// BlockdevDriver tells the variant by its tag.
+	// BlockdevDriver returns the tag of the variant.
 	BlockdevDriver() BlockdevDriver
 	encodeBlockStatsSpecific(*codec.Encoder)
 }
@@ -2435,7 +2435,7 @@ type BlockJobInfo struct {
 // BlockJobInfoVariant is what BlockJobInfo.Type can hold: the types that
 // [BlockJobInfo] lists.
 type BlockJobInfoVariant interface {
-	// JobType tells the variant by its tag.
+	// JobType returns the tag of the variant.
 	JobType() JobType
 	encodeBlockJobInfo(*codec.Encoder)
 }
@@ -4031,7 +4031,7 @@ type BlockJobChangeOptions struct {
 // BlockJobChangeOptionsVariant is what BlockJobChangeOptions.Type can hold: the
 // types that [BlockJobChangeOptions] lists.
 type BlockJobChangeOptionsVariant interface {
-	// JobType tells the variant by its tag.
+	// JobType returns the tag of the variant.
 	JobType() JobType
 	encodeBlockJobChangeOptions(*codec.Encoder)
 }
@@ -5031,7 +5031,7 @@ type BlockdevQcowEncryption struct {
 // BlockdevQcowEncryptionVariant is what BlockdevQcowEncryption.Format can hold:
 // the types that [BlockdevQcowEncryption] lists.
 type BlockdevQcowEncryptionVariant interface {
-	// BlockdevQcowEncryptionFormat tells the variant by its tag.
+	// BlockdevQcowEncryptionFormat returns the tag of the variant.
 	BlockdevQcowEncryptionFormat() BlockdevQcowEncryptionFormat
 	encodeBlockdevQcowEncryption(*codec.Encoder)
 }
@@ -5212,7 +5212,7 @@ type BlockdevQcow2Encryption struct {
 // BlockdevQcow2EncryptionVariant is what BlockdevQcow2Encryption.Format can
 // hold: the types that [BlockdevQcow2Encryption] lists.
 type BlockdevQcow2EncryptionVariant interface {
-	// BlockdevQcow2EncryptionFormat tells the variant by its tag.
+	// BlockdevQcow2EncryptionFormat returns the tag of the variant.
 	BlockdevQcow2EncryptionFormat() BlockdevQcow2EncryptionFormat
 	encodeBlockdevQcow2Encryption(*codec.Encoder)
 }
@@ -5645,7 +5645,7 @@ type SSHHostKeyCheck struct {
 // SSHHostKeyCheckVariant is what SSHHostKeyCheck.Mode can hold: the types that
 // [SSHHostKeyCheck] lists.
 type SSHHostKeyCheckVariant interface {
-	// SSHHostKeyCheckMode tells the variant by its tag.
+	// SSHHostKeyCheckMode returns the tag of the variant.
 	SSHHostKeyCheckMode() SSHHostKeyCheckMode
 	encodeSSHHostKeyCheck(*codec.Encoder)
 }
@@ -7026,7 +7026,7 @@ type RBDEncryptionOptions struct {
 // RBDEncryptionOptionsVariant is what RBDEncryptionOptions.Format can hold: the
 // types that [RBDEncryptionOptions] lists.
 type RBDEncryptionOptionsVariant interface {
-	// RBDImageEncryptionFormat tells the variant by its tag.
+	// RBDImageEncryptionFormat returns the tag of the variant.
 	RBDImageEncryptionFormat() RBDImageEncryptionFormat
 	encodeRBDEncryptionOptions(*codec.Encoder)
 }
@@ -7116,7 +7116,7 @@ type RBDEncryptionCreateOptions struct {
 // RBDEncryptionCreateOptionsVariant is what RBDEncryptionCreateOptions.Format
 // can hold: the types that [RBDEncryptionCreateOptions] lists.
 type RBDEncryptionCreateOptionsVariant interface {
-	// RBDImageEncryptionFormat tells the variant by its tag.
+	// RBDImageEncryptionFormat returns the tag of the variant.
 	RBDImageEncryptionFormat() RBDImageEncryptionFormat
 	encodeRBDEncryptionCreateOptions(*codec.Encoder)
 }
@@ -8305,7 +8305,7 @@ type BlockdevOptions struct {
 // BlockdevOptionsVariant is what BlockdevOptions.Driver can hold: the types
 // that [BlockdevOptions] lists.
 type BlockdevOptionsVariant interface {
-	// BlockdevDriver tells the variant by its tag.
+	// BlockdevDriver returns the tag of the variant.
 	BlockdevDriver() BlockdevDriver
 	encodeBlockdevOptions(*codec.Encoder)
 }
@@ -10426,7 +10426,7 @@ type BlockdevCreateOptions struct {
 // BlockdevCreateOptionsVariant is what BlockdevCreateOptions.Driver can hold:
 // the types that [BlockdevCreateOptions] lists.
 type BlockdevCreateOptionsVariant interface {
-	// BlockdevDriver tells the variant by its tag.
+	// BlockdevDriver returns the tag of the variant.
 	BlockdevDriver() BlockdevDriver
 	encodeBlockdevCreateOptions(*codec.Encoder)
 }
@@ -11247,7 +11247,7 @@ type BlockdevAmendOptions struct {
 // BlockdevAmendOptionsVariant is what BlockdevAmendOptions.Driver can hold: the
 // types that [BlockdevAmendOptions] lists.
 type BlockdevAmendOptionsVariant interface {
-	// BlockdevDriver tells the variant by its tag.
+	// BlockdevDriver returns the tag of the variant.
 	BlockdevDriver() BlockdevDriver
 	encodeBlockdevAmendOptions(*codec.Encoder)
 }
@@ -12985,7 +12985,7 @@ type SheepdogRedundancy struct {
 // SheepdogRedundancyVariant is what SheepdogRedundancy.Type can hold: the types
 // that [SheepdogRedundancy] lists.
 type SheepdogRedundancyVariant interface {
-	// SheepdogRedundancyType tells the variant by its tag.
+	// SheepdogRedundancyType returns the tag of the variant.
 	SheepdogRedundancyType() SheepdogRedundancyType
 	encodeSheepdogRedundancy(*codec.Encoder)
 }

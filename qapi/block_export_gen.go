@@ -485,7 +485,7 @@ type BlockExportOptions struct {
 // BlockExportOptionsVariant is what BlockExportOptions.Type can hold: the types
 // that [BlockExportOptions] lists.
 type BlockExportOptionsVariant interface {
-	// BlockExportType tells the variant by its tag.
+	// BlockExportType returns the tag of the variant.
 	BlockExportType() BlockExportType
 	encodeBlockExportOptions(*codec.Encoder)
 }

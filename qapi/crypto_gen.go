@@ -392,7 +392,7 @@ type QCryptoBlockOpenOptions struct {
 // QCryptoBlockOpenOptionsVariant is what QCryptoBlockOpenOptions.Format can
 // hold: the types that [QCryptoBlockOpenOptions] lists.
 type QCryptoBlockOpenOptionsVariant interface {
-	// QCryptoBlockFormat tells the variant by its tag.
+	// QCryptoBlockFormat returns the tag of the variant.
 	QCryptoBlockFormat() QCryptoBlockFormat
 	encodeQCryptoBlockOpenOptions(*codec.Encoder)
 }
@@ -500,7 +500,7 @@ type QCryptoBlockCreateOptions struct {
 // QCryptoBlockCreateOptionsVariant is what QCryptoBlockCreateOptions.Format can
 // hold: the types that [QCryptoBlockCreateOptions] lists.
 type QCryptoBlockCreateOptionsVariant interface {
-	// QCryptoBlockFormat tells the variant by its tag.
+	// QCryptoBlockFormat returns the tag of the variant.
 	QCryptoBlockFormat() QCryptoBlockFormat
 	encodeQCryptoBlockCreateOptions(*codec.Encoder)
 }
@@ -702,7 +702,7 @@ type QCryptoBlockInfo struct {
 // QCryptoBlockInfoVariant is what QCryptoBlockInfo.Format can hold: the types
 // that [QCryptoBlockInfo] lists.
 type QCryptoBlockInfoVariant interface {
-	// QCryptoBlockFormat tells the variant by its tag.
+	// QCryptoBlockFormat returns the tag of the variant.
 	QCryptoBlockFormat() QCryptoBlockFormat
 	encodeQCryptoBlockInfo(*codec.Encoder)
 }
@@ -884,7 +884,7 @@ type QCryptoBlockAmendOptions struct {
 // QCryptoBlockAmendOptionsVariant is what QCryptoBlockAmendOptions.Format can
 // hold: the types that [QCryptoBlockAmendOptions] lists.
 type QCryptoBlockAmendOptionsVariant interface {
-	// QCryptoBlockFormat tells the variant by its tag.
+	// QCryptoBlockFormat returns the tag of the variant.
 	QCryptoBlockFormat() QCryptoBlockFormat
 	encodeQCryptoBlockAmendOptions(*codec.Encoder)
 }
@@ -1488,7 +1488,7 @@ type QCryptoAkCipherOptions struct {
 // QCryptoAkCipherOptionsVariant is what QCryptoAkCipherOptions.Alg can hold:
 // the types that [QCryptoAkCipherOptions] lists.
 type QCryptoAkCipherOptionsVariant interface {
-	// QCryptoAkCipherAlgo tells the variant by its tag.
+	// QCryptoAkCipherAlgo returns the tag of the variant.
 	QCryptoAkCipherAlgo() QCryptoAkCipherAlgo
 	encodeQCryptoAkCipherOptions(*codec.Encoder)
 }

@@ -238,7 +238,7 @@ type CPUInfoFast struct {
 // CPUInfoFastVariant is what CPUInfoFast.Target can hold: the types that
 // [CPUInfoFast] lists.
 type CPUInfoFastVariant interface {
-	// SysEmuTarget tells the variant by its tag.
+	// SysEmuTarget returns the tag of the variant.
 	SysEmuTarget() SysEmuTarget
 	encodeCPUInfoFast(*codec.Encoder)
 }
@@ -1059,7 +1059,7 @@ type NUMAOptions struct {
 // NUMAOptionsVariant is what NUMAOptions.Type can hold: the types that
 // [NUMAOptions] lists.
 type NUMAOptionsVariant interface {
-	// NUMAOptionsType tells the variant by its tag.
+	// NUMAOptionsType returns the tag of the variant.
 	NUMAOptionsType() NUMAOptionsType
 	encodeNUMAOptions(*codec.Encoder)
 }
@@ -2164,7 +2164,7 @@ type MemoryDeviceInfo struct {
 // MemoryDeviceInfoVariant is what MemoryDeviceInfo.Type can hold: the types
 // that [MemoryDeviceInfo] lists.
 type MemoryDeviceInfoVariant interface {
-	// MemoryDeviceInfoKind tells the variant by its tag.
+	// MemoryDeviceInfoKind returns the tag of the variant.
 	MemoryDeviceInfoKind() MemoryDeviceInfoKind
 	encodeMemoryDeviceInfo(*codec.Encoder)
 }
@@ -2932,7 +2932,7 @@ type CPUInfo struct {
 
 // CPUInfoVariant is what CPUInfo.Arch can hold: the types that [CPUInfo] lists.
 type CPUInfoVariant interface {
-	// CPUInfoArch tells the variant by its tag.
+	// CPUInfoArch returns the tag of the variant.
 	CPUInfoArch() CPUInfoArch
 	encodeCPUInfo(*codec.Encoder)
 }

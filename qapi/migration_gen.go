@@ -1486,7 +1486,7 @@ type MigrationAddress struct {
 // MigrationAddressVariant is what MigrationAddress.Transport can hold: the
 // types that [MigrationAddress] lists.
 type MigrationAddressVariant interface {
-	// MigrationAddressType tells the variant by its tag.
+	// MigrationAddressType returns the tag of the variant.
 	MigrationAddressType() MigrationAddressType
 	encodeMigrationAddress(*codec.Encoder)
 }

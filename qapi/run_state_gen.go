@@ -713,7 +713,7 @@ type GuestPanicInformation struct {
 // GuestPanicInformationVariant is what GuestPanicInformation.Type can hold: the
 // types that [GuestPanicInformation] lists.
 type GuestPanicInformationVariant interface {
-	// GuestPanicInformationType tells the variant by its tag.
+	// GuestPanicInformationType returns the tag of the variant.
 	GuestPanicInformationType() GuestPanicInformationType
 	encodeGuestPanicInformation(*codec.Encoder)
 }

@@ -264,7 +264,7 @@ type SocketAddressLegacy struct {
 // SocketAddressLegacyVariant is what SocketAddressLegacy.Type can hold: the
 // types that [SocketAddressLegacy] lists.
 type SocketAddressLegacyVariant interface {
-	// SocketAddressType tells the variant by its tag.
+	// SocketAddressType returns the tag of the variant.
 	SocketAddressType() SocketAddressType
 	encodeSocketAddressLegacy(*codec.Encoder)
 }
@@ -438,7 +438,7 @@ type SocketAddress struct {
 // SocketAddressVariant is what SocketAddress.Type can hold: the types that
 // [SocketAddress] lists.
 type SocketAddressVariant interface {
-	// SocketAddressType tells the variant by its tag.
+	// SocketAddressType returns the tag of the variant.
 	SocketAddressType() SocketAddressType
 	encodeSocketAddress(*codec.Encoder)
 }

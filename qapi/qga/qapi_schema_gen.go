@@ -994,7 +994,7 @@ type GuestDiskSmart struct {
 // GuestDiskSmartVariant is what GuestDiskSmart.Type can hold: the types that
 // [GuestDiskSmart] lists.
 type GuestDiskSmartVariant interface {
-	// GuestDiskBusType tells the variant by its tag.
+	// GuestDiskBusType returns the tag of the variant.
 	GuestDiskBusType() GuestDiskBusType
 	encodeGuestDiskSmart(*codec.Encoder)
 }
@@ -1955,7 +1955,7 @@ type GuestDeviceID struct {
 // GuestDeviceIDVariant is what GuestDeviceID.Type can hold: the types that
 // [GuestDeviceID] lists.
 type GuestDeviceIDVariant interface {
-	// GuestDeviceType tells the variant by its tag.
+	// GuestDeviceType returns the tag of the variant.
 	GuestDeviceType() GuestDeviceType
 	encodeGuestDeviceID(*codec.Encoder)
 }
@@ -2312,7 +2312,7 @@ type GuestCPUStats struct {
 // GuestCPUStatsVariant is what GuestCPUStats.Type can hold: the types that
 // [GuestCPUStats] lists.
 type GuestCPUStatsVariant interface {
-	// GuestCPUStatsType tells the variant by its tag.
+	// GuestCPUStatsType returns the tag of the variant.
 	GuestCPUStatsType() GuestCPUStatsType
 	encodeGuestCPUStats(*codec.Encoder)
 }
