@@ -15,8 +15,6 @@ import (
 // it.
 //
 // QAPI: struct AcpiTableOptions (acpi.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-acpi.AcpiTableOptions
-//
-// Since QEMU 1.5.
 type ACPITableOptions struct {
 	// The table's signature, four characters.
 	Sig *string `json:"sig,omitzero"`

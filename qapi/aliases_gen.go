@@ -90,6 +90,19 @@ type PasstPortForward = String
 // places.
 type PasstSearch = String
 
+// QCryptoAkCipherAlgorithm is [QCryptoAkCipherAlgo], which QEMU called
+// QCryptoAkCipherAlgorithm before.
+//
+// Deprecated: use [QCryptoAkCipherAlgo].
+type QCryptoAkCipherAlgorithm = QCryptoAkCipherAlgo
+
+// The older names of the values of [QCryptoAkCipherAlgo].
+//
+// Deprecated: use those of [QCryptoAkCipherAlgo].
+const (
+	QCryptoAkCipherAlgorithmRSA = QCryptoAkCipherAlgoRSA
+)
+
 // QCryptoCipherAlgorithm is [QCryptoCipherAlgo], which QEMU called
 // QCryptoCipherAlgorithm before.
 //
@@ -113,6 +126,7 @@ const (
 	QCryptoCipherAlgorithmTwofish192 = QCryptoCipherAlgoTwofish192
 	QCryptoCipherAlgorithmTwofish256 = QCryptoCipherAlgoTwofish256
 	QCryptoCipherAlgorithmSm4        = QCryptoCipherAlgoSm4
+	QCryptoCipherAlgorithmDESRfb     = QCryptoCipherAlgoDESRfb
 )
 
 // QCryptoHashAlgorithm is [QCryptoHashAlgo], which QEMU called
@@ -147,6 +161,20 @@ const (
 	QCryptoIVGenAlgorithmPlain   = QCryptoIVGenAlgoPlain
 	QCryptoIVGenAlgorithmPlain64 = QCryptoIVGenAlgoPlain64
 	QCryptoIVGenAlgorithmEssiv   = QCryptoIVGenAlgoEssiv
+)
+
+// QCryptoRSAPaddingAlgorithm is [QCryptoRSAPaddingAlgo], which QEMU called
+// QCryptoRSAPaddingAlgorithm before.
+//
+// Deprecated: use [QCryptoRSAPaddingAlgo].
+type QCryptoRSAPaddingAlgorithm = QCryptoRSAPaddingAlgo
+
+// The older names of the values of [QCryptoRSAPaddingAlgo].
+//
+// Deprecated: use those of [QCryptoRSAPaddingAlgo].
+const (
+	QCryptoRSAPaddingAlgorithmRaw   = QCryptoRSAPaddingAlgoRaw
+	QCryptoRSAPaddingAlgorithmPkcs1 = QCryptoRSAPaddingAlgoPkcs1
 )
 
 // SGXEPCSection is [SGXEpcSection], which QEMU called SGXEPCSection before.

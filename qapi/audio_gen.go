@@ -1275,7 +1275,7 @@ type Audiodev struct {
 // AudiodevVariant is what Audiodev.Driver can hold: the types that [Audiodev]
 // lists.
 type AudiodevVariant interface {
-	// AudiodevDriver tells the variant by its tag.
+	// AudiodevDriver returns the tag of the variant.
 	AudiodevDriver() AudiodevDriver
 	encodeAudiodev(*codec.Encoder)
 }

@@ -242,3 +242,11 @@ func (v ObjectOptionsAuthzSimple) encodeObjectOptions(e *codec.Encoder) {
 	e.In("ObjectOptionsAuthzSimple")
 	v.encodeMembers(e)
 }
+
+// QAuthZListRuleListHack has no use: QEMU needs it to compile.
+//
+// QAPI: struct QAuthZListRuleListHack (authz.json)
+type QAuthZListRuleListHack struct {
+	// Rules.
+	Unused []QAuthZListRule `json:"unused"`
+}

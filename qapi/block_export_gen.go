@@ -17,7 +17,7 @@ import (
 // QAPI: struct NbdServerOptions (block-export.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-export.NbdServerOptions
 type NBDServerOptions struct {
 	// After how many seconds a client that has not finished the handshake is thrown
-	// out; 0 for never. 10 if absent.
+	// out; 0 for never. 10 if absent. QEMU 10.0 and later.
 	HandshakeMaxSeconds *uint32 `json:"handshake-max-seconds,omitzero"`
 	// The id of the object with the TLS credentials. Clients then have to use TLS.
 	// No TLS if absent.
@@ -504,7 +504,7 @@ type BlockExportOptions struct {
 // BlockExportOptionsVariant is what BlockExportOptions.Type can hold: the types
 // that [BlockExportOptions] lists.
 type BlockExportOptionsVariant interface {
-	// BlockExportType tells the variant by its tag.
+	// BlockExportType returns the tag of the variant.
 	BlockExportType() BlockExportType
 	encodeBlockExportOptions(*codec.Encoder)
 }

@@ -14,8 +14,6 @@ import (
 // cylinders, heads and sectors.
 //
 // QAPI: enum BiosAtaTranslation (block.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-core.BiosAtaTranslation
-//
-// Since QEMU 2.0.
 type BIOSAtaTranslation string
 
 // The values of BIOSAtaTranslation.
@@ -49,8 +47,6 @@ func (e BIOSAtaTranslation) Known() bool {
 // FloppyDriveType says which floppy drive a PC has.
 //
 // QAPI: enum FloppyDriveType (block.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-core.FloppyDriveType
-//
-// Since QEMU 2.6.
 type FloppyDriveType string
 
 // The values of FloppyDriveType.

@@ -761,7 +761,7 @@ type ChardevBackend struct {
 // ChardevBackendVariant is what ChardevBackend.Type can hold: the types that
 // [ChardevBackend] lists.
 type ChardevBackendVariant interface {
-	// ChardevBackendKind tells the variant by its tag.
+	// ChardevBackendKind returns the tag of the variant.
 	ChardevBackendKind() ChardevBackendKind
 	encodeChardevBackend(*codec.Encoder)
 }

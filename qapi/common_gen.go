@@ -58,8 +58,6 @@ func (e OnOffAuto) Known() bool {
 // OnOffSplit is a switch between the kernel and QEMU.
 //
 // QAPI: enum OnOffSplit (common.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-common.OnOffSplit
-//
-// Since QEMU 2.6.
 type OnOffSplit string
 
 // The values of OnOffSplit.
@@ -109,8 +107,6 @@ func decodeStrOrNull(x *StrOrNull, d *codec.Decoder) {
 // OffAutoPCIBAR says which PCI base address register something is put into.
 //
 // QAPI: enum OffAutoPCIBAR (common.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-common.OffAutoPCIBAR
-//
-// Since QEMU 2.12.
 type OffAutoPCIBAR string
 
 // The values of OffAutoPCIBAR.
@@ -153,8 +149,6 @@ func (e OffAutoPCIBAR) Known() bool {
 // PCIELinkSpeed is the speed of a PCIe link, in GT/s a lane.
 //
 // QAPI: enum PCIELinkSpeed (common.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-common.PCIELinkSpeed
-//
-// Since QEMU 4.0.
 type PCIELinkSpeed string
 
 // The values of PCIELinkSpeed.
@@ -167,9 +161,9 @@ const (
 	PCIELinkSpeed8 PCIELinkSpeed = "8"
 	// 16 GT/s.
 	PCIELinkSpeed16 PCIELinkSpeed = "16"
-	// 32 GT/s. Since QEMU 9.0.
+	// 32 GT/s. QEMU 9.0 and later.
 	PCIELinkSpeed32 PCIELinkSpeed = "32"
-	// 64 GT/s. Since QEMU 9.0.
+	// 64 GT/s. QEMU 9.0 and later.
 	PCIELinkSpeed64 PCIELinkSpeed = "64"
 )
 
@@ -191,8 +185,6 @@ func (e PCIELinkSpeed) Known() bool {
 // PCIELinkWidth is how many lanes a PCIe link has.
 //
 // QAPI: enum PCIELinkWidth (common.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-common.PCIELinkWidth
-//
-// Since QEMU 4.0.
 type PCIELinkWidth string
 
 // The values of PCIELinkWidth.
@@ -347,8 +339,6 @@ func (x *HumanReadableText) decode(d *codec.Decoder) {
 // EndianMode is a byte order.
 //
 // QAPI: enum EndianMode (common.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-common.EndianMode
-//
-// Since QEMU 10.0.
 type EndianMode string
 
 // The values of EndianMode.

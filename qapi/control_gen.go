@@ -154,8 +154,6 @@ func (c *Client) Quit(ctx context.Context) error {
 // MonitorMode is the language of a monitor.
 //
 // QAPI: enum MonitorMode (control.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-control.MonitorMode
-//
-// Since QEMU 5.0.
 type MonitorMode string
 
 // The values of MonitorMode.
@@ -180,8 +178,6 @@ func (e MonitorMode) Known() bool {
 // MonitorOptions are the options of a monitor: -mon. No command carries them.
 //
 // QAPI: struct MonitorOptions (control.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-control.MonitorOptions
-//
-// Since QEMU 5.0.
 type MonitorOptions struct {
 	// The monitor's id.
 	ID *string `json:"id,omitzero"`

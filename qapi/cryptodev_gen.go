@@ -10,8 +10,6 @@ import (
 // QCryptodevBackendAlgoType is the family of a cipher.
 //
 // QAPI: enum QCryptodevBackendAlgoType (cryptodev.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-cryptodev.QCryptodevBackendAlgoType
-//
-// Since QEMU 8.0.
 type QCryptodevBackendAlgoType string
 
 // The values of QCryptodevBackendAlgoType.
@@ -163,4 +161,28 @@ func (c *Client) QueryCryptodev(ctx context.Context) ([]QCryptodevInfo, error) {
 		result = codec.List(d, (*QCryptodevInfo).decode)
 	}))
 	return result, err
+}
+
+// QCryptodevBackendAlgType is a sort of algorithms of a crypto device.
+//
+// QAPI: enum QCryptodevBackendAlgType (cryptodev.json)
+type QCryptodevBackendAlgType string
+
+// The values of QCryptodevBackendAlgType.
+const (
+	// Symmetric.
+	QCryptodevBackendAlgTypeSym QCryptodevBackendAlgType = "sym"
+	// Asymmetric.
+	QCryptodevBackendAlgTypeAsym QCryptodevBackendAlgType = "asym"
+)
+
+// Known reports whether the value is one of those above. A server may send others.
+func (e QCryptodevBackendAlgType) Known() bool {
+	switch e {
+	case
+		QCryptodevBackendAlgTypeSym,
+		QCryptodevBackendAlgTypeAsym:
+		return true
+	}
+	return false
 }

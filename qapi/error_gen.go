@@ -6,8 +6,6 @@ package qapi
 // description is for people.
 //
 // QAPI: enum QapiErrorClass (error.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-error.QapiErrorClass
-//
-// Since QEMU 1.2.
 type QAPIErrorClass string
 
 // The values of QAPIErrorClass.

@@ -85,7 +85,7 @@ type SchemaInfo struct {
 // SchemaInfoVariant is what SchemaInfo.MetaType can hold: the types that
 // [SchemaInfo] lists.
 type SchemaInfoVariant interface {
-	// SchemaMetaType tells the variant by its tag.
+	// SchemaMetaType returns the tag of the variant.
 	SchemaMetaType() SchemaMetaType
 	encodeSchemaInfo(*codec.Encoder)
 }

@@ -39,8 +39,6 @@ func (e S390CPUEntitlement) Known() bool {
 // smallest.
 //
 // QAPI: enum CpuTopologyLevel (machine-common.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-machine-common.CpuTopologyLevel
-//
-// Since QEMU 9.2.
 type CPUTopologyLevel string
 
 // The values of CPUTopologyLevel.
@@ -86,8 +84,6 @@ func (e CPUTopologyLevel) Known() bool {
 // CacheLevelAndType is a cache of a processor.
 //
 // QAPI: enum CacheLevelAndType (machine-common.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-machine-common.CacheLevelAndType
-//
-// Since QEMU 9.2.
 type CacheLevelAndType string
 
 // The values of CacheLevelAndType.
@@ -118,8 +114,6 @@ func (e CacheLevelAndType) Known() bool {
 // SmpCacheProperties says which processors share a cache.
 //
 // QAPI: struct SmpCacheProperties (machine-common.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine-common.SmpCacheProperties
-//
-// Since QEMU 9.2.
 type SmpCacheProperties struct {
 	// The cache.
 	Cache CacheLevelAndType `json:"cache"`
@@ -131,8 +125,6 @@ type SmpCacheProperties struct {
 // machine's property smp-cache.
 //
 // QAPI: struct SmpCachePropertiesWrapper (machine-common.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine-common.SmpCachePropertiesWrapper
-//
-// Since QEMU 9.2.
 type SmpCachePropertiesWrapper struct {
 	// A row for each cache.
 	Caches []SmpCacheProperties `json:"caches"`

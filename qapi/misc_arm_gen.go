@@ -50,8 +50,6 @@ func (c *Client) QueryGICCapabilities(ctx context.Context) ([]GICCapability, err
 // device; auto takes the host's.
 //
 // QAPI: enum SsidSizeMode (misc-arm.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-misc-arm.SsidSizeMode
-//
-// Since QEMU 11.0.
 type SsidSizeMode string
 
 // The values of SsidSizeMode.
@@ -116,8 +114,6 @@ func (e SsidSizeMode) Known() bool {
 // auto takes the host's.
 //
 // QAPI: enum OasMode (misc-arm.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-misc-arm.OasMode
-//
-// Since QEMU 11.0.
 type OasMode string
 
 // The values of OasMode.

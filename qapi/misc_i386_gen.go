@@ -196,7 +196,7 @@ type SEVInfo struct {
 // SEVInfoVariant is what SEVInfo.SEVType can hold: the types that [SEVInfo]
 // lists.
 type SEVInfoVariant interface {
-	// SEVGuestType tells the variant by its tag.
+	// SEVGuestType returns the tag of the variant.
 	SEVGuestType() SEVGuestType
 	encodeSEVInfo(*codec.Encoder)
 }

@@ -1758,7 +1758,7 @@ type Netdev struct {
 
 // NetdevVariant is what Netdev.Type can hold: the types that [Netdev] lists.
 type NetdevVariant interface {
-	// NetClientDriver tells the variant by its tag.
+	// NetClientDriver returns the tag of the variant.
 	NetClientDriver() NetClientDriver
 	encodeNetdev(*codec.Encoder)
 }

@@ -3078,7 +3078,7 @@ type ObjectOptions struct {
 // ObjectOptionsVariant is what ObjectOptions.QOMType can hold: the types that
 // [ObjectOptions] lists.
 type ObjectOptionsVariant interface {
-	// ObjectType tells the variant by its tag.
+	// ObjectType returns the tag of the variant.
 	ObjectType() ObjectType
 	encodeObjectOptions(*codec.Encoder)
 }

@@ -793,7 +793,7 @@ type GuestPanicInformation struct {
 // GuestPanicInformationVariant is what GuestPanicInformation.Type can hold: the
 // types that [GuestPanicInformation] lists.
 type GuestPanicInformationVariant interface {
-	// GuestPanicInformationType tells the variant by its tag.
+	// GuestPanicInformationType returns the tag of the variant.
 	GuestPanicInformationType() GuestPanicInformationType
 	encodeGuestPanicInformation(*codec.Encoder)
 }
@@ -1255,8 +1255,6 @@ func (x *MemoryFailureFlags) decode(d *codec.Decoder) {
 // taking interrupts.
 //
 // QAPI: enum NotifyVmexitOption (run-state.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-run-state.NotifyVmexitOption
-//
-// Since QEMU 7.2.
 type NotifyVmexitOption string
 
 // The values of NotifyVmexitOption.

@@ -300,7 +300,7 @@ type SocketAddressLegacy struct {
 // SocketAddressLegacyVariant is what SocketAddressLegacy.Type can hold: the
 // types that [SocketAddressLegacy] lists.
 type SocketAddressLegacyVariant interface {
-	// SocketAddressType tells the variant by its tag.
+	// SocketAddressType returns the tag of the variant.
 	SocketAddressType() SocketAddressType
 	encodeSocketAddressLegacy(*codec.Encoder)
 }
@@ -480,7 +480,7 @@ type SocketAddress struct {
 // SocketAddressVariant is what SocketAddress.Type can hold: the types that
 // [SocketAddress] lists.
 type SocketAddressVariant interface {
-	// SocketAddressType tells the variant by its tag.
+	// SocketAddressType returns the tag of the variant.
 	SocketAddressType() SocketAddressType
 	encodeSocketAddress(*codec.Encoder)
 }

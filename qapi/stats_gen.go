@@ -199,7 +199,7 @@ type StatsFilter struct {
 // StatsFilterVariant is what StatsFilter.Target can hold: the types that
 // [StatsFilter] lists.
 type StatsFilterVariant interface {
-	// StatsTarget tells the variant by its tag.
+	// StatsTarget returns the tag of the variant.
 	StatsTarget() StatsTarget
 	encodeStatsFilter(*codec.Encoder)
 }

@@ -176,7 +176,7 @@ type TPMTypeOptions struct {
 // TPMTypeOptionsVariant is what TPMTypeOptions.Type can hold: the types that
 // [TPMTypeOptions] lists.
 type TPMTypeOptionsVariant interface {
-	// TPMType tells the variant by its tag.
+	// TPMType returns the tag of the variant.
 	TPMType() TPMType
 	encodeTPMTypeOptions(*codec.Encoder)
 }

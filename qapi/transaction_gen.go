@@ -131,7 +131,7 @@ type TransactionAction struct {
 // TransactionActionVariant is what TransactionAction.Type can hold: the types
 // that [TransactionAction] lists.
 type TransactionActionVariant interface {
-	// TransactionActionKind tells the variant by its tag.
+	// TransactionActionKind returns the tag of the variant.
 	TransactionActionKind() TransactionActionKind
 	encodeTransactionAction(*codec.Encoder)
 }

@@ -5,8 +5,6 @@ package qapi
 // UEFIVariable is a variable of UEFI firmware.
 //
 // QAPI: struct UefiVariable (uefi.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-uefi.UefiVariable
-//
-// Since QEMU 10.0.
 type UEFIVariable struct {
 	// The GUID of its name space.
 	GUID string `json:"guid"`
@@ -27,8 +25,6 @@ type UEFIVariable struct {
 // file. No command carries it.
 //
 // QAPI: struct UefiVarStore (uefi.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-uefi.UefiVarStore
-//
-// Since QEMU 10.0.
 type UEFIVarStore struct {
 	// The format's version: 2.
 	Version int64 `json:"version"`

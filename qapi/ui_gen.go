@@ -82,7 +82,7 @@ type SetPasswordOptions struct {
 // SetPasswordOptionsVariant is what SetPasswordOptions.Protocol can hold: the
 // types that [SetPasswordOptions] lists.
 type SetPasswordOptionsVariant interface {
-	// DisplayProtocol tells the variant by its tag.
+	// DisplayProtocol returns the tag of the variant.
 	DisplayProtocol() DisplayProtocol
 	encodeSetPasswordOptions(*codec.Encoder)
 }
@@ -242,7 +242,7 @@ type ExpirePasswordOptions struct {
 // ExpirePasswordOptionsVariant is what ExpirePasswordOptions.Protocol can hold:
 // the types that [ExpirePasswordOptions] lists.
 type ExpirePasswordOptionsVariant interface {
-	// DisplayProtocol tells the variant by its tag.
+	// DisplayProtocol returns the tag of the variant.
 	DisplayProtocol() DisplayProtocol
 	encodeExpirePasswordOptions(*codec.Encoder)
 }
@@ -1916,7 +1916,7 @@ type KeyValue struct {
 // KeyValueVariant is what KeyValue.Type can hold: the types that [KeyValue]
 // lists.
 type KeyValueVariant interface {
-	// KeyValueKind tells the variant by its tag.
+	// KeyValueKind returns the tag of the variant.
 	KeyValueKind() KeyValueKind
 	encodeKeyValue(*codec.Encoder)
 }
@@ -2306,7 +2306,7 @@ type InputEvent struct {
 // InputEventVariant is what InputEvent.Type can hold: the types that
 // [InputEvent] lists.
 type InputEventVariant interface {
-	// InputEventKind tells the variant by its tag.
+	// InputEventKind returns the tag of the variant.
 	InputEventKind() InputEventKind
 	encodeInputEvent(*codec.Encoder)
 }
@@ -2961,7 +2961,7 @@ type DisplayOptions struct {
 // DisplayOptionsVariant is what DisplayOptions.Type can hold: the types that
 // [DisplayOptions] lists.
 type DisplayOptionsVariant interface {
-	// DisplayType tells the variant by its tag.
+	// DisplayType returns the tag of the variant.
 	DisplayType() DisplayType
 	encodeDisplayOptions(*codec.Encoder)
 }
@@ -3203,7 +3203,7 @@ type DisplayReloadOptions struct {
 // DisplayReloadOptionsVariant is what DisplayReloadOptions.Type can hold: the
 // types that [DisplayReloadOptions] lists.
 type DisplayReloadOptionsVariant interface {
-	// DisplayReloadType tells the variant by its tag.
+	// DisplayReloadType returns the tag of the variant.
 	DisplayReloadType() DisplayReloadType
 	encodeDisplayReloadOptions(*codec.Encoder)
 }
@@ -3358,7 +3358,7 @@ type DisplayUpdateOptions struct {
 // DisplayUpdateOptionsVariant is what DisplayUpdateOptions.Type can hold: the
 // types that [DisplayUpdateOptions] lists.
 type DisplayUpdateOptionsVariant interface {
-	// DisplayUpdateType tells the variant by its tag.
+	// DisplayUpdateType returns the tag of the variant.
 	DisplayUpdateType() DisplayUpdateType
 	encodeDisplayUpdateOptions(*codec.Encoder)
 }

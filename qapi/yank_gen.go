@@ -142,7 +142,7 @@ type YankInstance struct {
 // YankInstanceVariant is what YankInstance.Type can hold: the types that
 // [YankInstance] lists.
 type YankInstanceVariant interface {
-	// YankInstanceType tells the variant by its tag.
+	// YankInstanceType returns the tag of the variant.
 	YankInstanceType() YankInstanceType
 	encodeYankInstance(*codec.Encoder)
 }

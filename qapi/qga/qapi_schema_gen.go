@@ -1316,7 +1316,7 @@ type GuestDiskSmart struct {
 // GuestDiskSmartVariant is what GuestDiskSmart.Type can hold: the types that
 // [GuestDiskSmart] lists.
 type GuestDiskSmartVariant interface {
-	// GuestDiskBusType tells the variant by its tag.
+	// GuestDiskBusType returns the tag of the variant.
 	GuestDiskBusType() GuestDiskBusType
 	encodeGuestDiskSmart(*codec.Encoder)
 }
@@ -2531,7 +2531,7 @@ type GuestDeviceID struct {
 // GuestDeviceIDVariant is what GuestDeviceID.Type can hold: the types that
 // [GuestDeviceID] lists.
 type GuestDeviceIDVariant interface {
-	// GuestDeviceType tells the variant by its tag.
+	// GuestDeviceType returns the tag of the variant.
 	GuestDeviceType() GuestDeviceType
 	encodeGuestDeviceID(*codec.Encoder)
 }
@@ -3042,7 +3042,7 @@ type GuestCPUStats struct {
 // GuestCPUStatsVariant is what GuestCPUStats.Type can hold: the types that
 // [GuestCPUStats] lists.
 type GuestCPUStatsVariant interface {
-	// GuestCPUStatsType tells the variant by its tag.
+	// GuestCPUStatsType returns the tag of the variant.
 	GuestCPUStatsType() GuestCPUStatsType
 	encodeGuestCPUStats(*codec.Encoder)
 }

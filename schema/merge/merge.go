@@ -32,9 +32,10 @@ type Merged struct {
 	// Aliases are the types that have another name now.
 	Aliases []Alias
 
-	has  map[string]Set            // where each definition is on the wire, by name
-	part map[string]map[string]Set // the same of its parts, inherited ones included
-	used map[string]bool           // rows of the tables
+	wired map[string]bool
+	has   map[string]Set            // where each definition is on the wire, by name
+	part  map[string]map[string]Set // the same of its parts, inherited ones included
+	used  map[string]bool           // rows of the tables
 }
 
 // One is what a single release has. Nothing is known of others, so that Has and Part are
@@ -237,15 +238,16 @@ func (m *merger) walk(before map[string]*node) {
 		w.place(name+returns, c.returns)
 	}
 	w.drain()
-	// What nothing on the wire is of is kept as the newest release has it.
+	// Types that nothing on the wire is of are kept, too: what has no schema can take
+	// them, such as the properties of devices.
 	w.quiet = true
-	last := len(m.releases) - 1
-	for _, def := range m.releases[last].Schema.Definitions() {
-		t, ok := def.(schema.Type)
-		if n := m.nodes[def.Def().Name]; ok && !n.wired && !w.folded[comp{last, t}] {
-			n.comps = []comp{{last, t}}
-			w.enter(n.key)
-			w.drain()
+	for i, r := range slices.Backward(m.releases) {
+		for _, def := range r.Schema.Definitions() {
+			t, ok := def.(schema.Type)
+			if ok && !m.nodes[def.Def().Name].wired && !w.folded[comp{i, t}] {
+				w.enter(def.Def().Name)
+				w.drain()
+			}
 		}
 	}
 	m.live = w.done

@@ -235,7 +235,7 @@ func TestUnion(t *testing.T) {
 { 'struct': 'Dd', 'base': 'Base', 'data': { '*x': 'int' } }
 { 'struct': 'Ee', 'base': 'Base', 'data': { } }
 { 'struct': 'Ff', 'base': 'Base', 'data': { } }`},
-			map[string]string{"Dd": "struct *a:int *x:int *b:int<0>", "Ee": "struct *a:int *b:int<0>", "Ff": "struct<1> *a:int<1>", "Base": "struct<> *a:int<>"}, nil,
+			map[string]string{"Dd": "struct *a:int *x:int *b:int<0>", "Ee": "struct *a:int *b:int<0>", "Ff": "struct<1> *a:int<1>", "Base": "struct *a:int"}, nil,
 		},
 		"a base that is a type, too": {
 			[]string{`{ 'command': 'c', 'data': { 'b': 'Base' } }
@@ -279,13 +279,13 @@ func TestUnion(t *testing.T) {
 				"Old": "struct x:int *y:int<1>", "New": "struct<1> *z:int<1>",
 			}, []string{"add=Options"},
 		},
-		"what nothing is of is kept of the newest": {
+		"what nothing is of is kept": {
 			[]string{`{ 'struct': 'Idle', 'data': { 'a': 'int' } }
 { 'struct': 'Lost', 'data': { } }
 { 'command': 'c' }`, `{ 'struct': 'Idle', 'data': { 'b': 'Below' } }
 { 'struct': 'Below', 'data': { } }
 { 'command': 'c' }`},
-			map[string]string{"Idle": "struct<> b:Below<>", "Below": "struct<>", "Lost": "none"}, nil,
+			map[string]string{"Idle": "struct b:Below<1> a:int<0>", "Below": "struct<1>", "Lost": "struct<0>"}, nil,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

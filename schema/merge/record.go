@@ -9,9 +9,13 @@ import (
 	"github.com/goqapi/goqapi/schema"
 )
 
-// Has tells in which releases a command or event is there, or a type is on the wire. It is
-// empty for a type that nothing on the wire is of.
+// Has tells in which releases a command or event is there, or a type is on the wire. Of a
+// type that nothing on the wire is of, it tells which releases define it.
 func (m *Merged) Has(def schema.Definition) Set { return m.has[def.Def().Name] }
+
+// OnWire reports whether a definition is a command or an event, or a type of which one of
+// them takes or carries something.
+func (m *Merged) OnWire(def schema.Definition) bool { return m.wired[def.Def().Name] }
 
 // Part tells in which releases a definition has a member, argument or value, its own or an
 // inherited one. Of a union, "=tag" is the variant of that tag.
@@ -55,8 +59,16 @@ func (b *builder) record() {
 			parts[part] = has & on
 		}
 		b.out.part[name] = parts
+		b.out.wired[name] = true
 	}
 	for key := range b.types {
+		n := b.nodes[key]
+		if !n.wired {
+			for _, c := range n.comps {
+				b.wire.parts(n, c)
+			}
+		}
+		b.out.wired[key] = n.wired
 		b.out.has[key] = b.wire.on[key]
 		b.out.part[key] = b.wire.has[key]
 	}
@@ -166,28 +178,25 @@ func numbers(version string) []int {
 
 // alias finds the names that have gone while what they stood for is there.
 func (b *builder) alias() {
-	for _, name := range slices.Sorted(maps.Keys(b.wire.under)) {
-		if b.types[name] != nil {
-			continue
-		}
-		was, in := b.was(name)
-		if was == nil {
-			continue // a built-in type
-		}
+	under := b.under()
+	for _, name := range slices.Sorted(maps.Keys(under)) {
 		// The places of the last release that has the name decide.
 		last := -1
-		for _, on := range b.wire.under[name] {
+		for _, on := range under[name] {
 			last = max(last, on.Last())
 		}
 		var now []string
-		for key, on := range b.wire.under[name] {
+		for key, on := range under[name] {
 			if on.Has(last) {
 				now = append(now, key)
 			}
 		}
-		if len(now) == 1 {
-			b.out.Aliases = append(b.out.Aliases, Alias{Old: name, Now: b.types[now[0]], Was: was, WasIn: in, Newer: kept[name] == now[0]})
+		if len(now) != 1 {
+			continue
 		}
+		b.out.Aliases = append(b.out.Aliases, Alias{
+			Old: name, Now: b.types[now[0]], Was: b.was(name), WasIn: b.releases[last].Schema, Newer: kept[name] == now[0],
+		})
 	}
 	for _, name := range b.names(isCall) {
 		c := b.call(name)
@@ -205,12 +214,52 @@ func (b *builder) isCommand(c call) bool {
 	return ok
 }
 
-// was is the last definition of a type's name.
-func (b *builder) was(name string) (schema.Type, *schema.Schema) {
-	for _, r := range slices.Backward(b.releases) {
-		if t, ok := r.Schema.Lookup(name).(schema.Type); ok {
-			return t, r.Schema
+// under are the names that are no longer of types, with the nodes that they belong to and
+// the releases that have them there.
+func (b *builder) under() map[string]map[string]Set {
+	under := map[string]map[string]Set{}
+	for key := range b.types {
+		n := b.nodes[key]
+		for _, c := range n.comps {
+			name := c.typ.TypeName()
+			if _, builtin := c.typ.(schema.Builtin); builtin || name == "" || b.types[name] != nil || sortOf(c.typ) != sortOf(n.newest()) {
+				continue
+			}
+			if under[name] == nil {
+				under[name] = map[string]Set{}
+			}
+			under[name][key] = under[name][key].with(c.release)
 		}
 	}
-	return nil, nil
+	return under
+}
+
+// was is what a name stood for: the newest definition, and all values of an enum.
+func (b *builder) was(name string) schema.Type {
+	var newest schema.Type
+	var values []*schema.EnumValue
+	seen := map[string]bool{}
+	for _, r := range slices.Backward(b.releases) {
+		t, ok := r.Schema.Lookup(name).(schema.Type)
+		if !ok {
+			continue
+		}
+		if newest == nil {
+			newest = t
+		}
+		if e, ok := t.(*schema.Enum); ok {
+			for _, v := range e.Values {
+				if !seen[v.Name] {
+					seen[v.Name] = true
+					values = append(values, v)
+				}
+			}
+		}
+	}
+	if e, ok := newest.(*schema.Enum); ok {
+		all := *e
+		all.Values = values
+		return &all
+	}
+	return newest
 }

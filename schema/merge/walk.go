@@ -12,7 +12,7 @@ type walker struct {
 	before map[string]*node
 	queue  []string
 	done   map[string]bool
-	folded map[comp]bool // the types that are on the wire, as parts of some node
+	folded map[comp]bool // the types that some place has
 	quiet  bool          // what is visited now is not on the wire
 }
 
@@ -24,11 +24,9 @@ func (w *walker) place(at string, comps []comp) {
 	for key, list := range w.resolve(at, comps).nodes {
 		n := w.node(key)
 		n.add(list...)
-		if !w.quiet {
-			n.wired = true
-			for _, c := range list {
-				w.folded[c] = true
-			}
+		n.wired = n.wired || !w.quiet
+		for _, c := range list {
+			w.folded[c] = true
 		}
 		w.enter(key)
 	}
@@ -45,7 +43,7 @@ func (w *walker) enter(key string) {
 func (w *walker) drain() {
 	for len(w.queue) > 0 {
 		n := &node{key: w.queue[0]}
-		if before := w.before[n.key]; before != nil && !w.quiet {
+		if before := w.before[n.key]; before != nil {
 			n.add(before.comps...)
 		}
 		n.add(w.nodes[n.key].comps...) // what is new in this step
@@ -64,6 +62,7 @@ type place struct {
 	// release that has it.
 	newest   any
 	optional bool // a member that is so in some release
+	here     comp // the type at one place of one release
 }
 
 // places are the members and branches of a node, in its order.

@@ -16,8 +16,6 @@ type wire struct {
 	// lacks are the places of a node that do not have a part. Where has is set, too, one
 	// type stands for others that differ.
 	lacks map[string]map[string]Set
-	// under are the names that types have where they are on the wire, with their nodes.
-	under map[string]map[string]Set
 	sent  map[string]bool
 	// free are the nodes below arguments that a release does not list, and open those
 	// that are there without all of their parts: arguments that are not all listed, and
@@ -34,7 +32,7 @@ func (m *merger) wire() *wire {
 	w := &wire{
 		merger: m, seen: map[pair]bool{}, on: map[string]Set{},
 		has: map[string]map[string]Set{}, lacks: map[string]map[string]Set{},
-		under: map[string]map[string]Set{}, sent: map[string]bool{}, free: map[string]Set{}, open: map[string]Set{},
+		sent: map[string]bool{}, free: map[string]Set{}, open: map[string]Set{},
 	}
 	for _, name := range m.names(isCall) {
 		c := m.call(name)
@@ -104,45 +102,57 @@ func (w *wire) descend(r resolved, c comp) {
 	}
 }
 
-// visit notes which parts of a node a type of a release has.
+// visit notes which parts of a node a type of a release has, and goes on to theirs.
 func (w *wire) visit(key string, c comp) {
 	if w.seen[pair{key, c}] {
 		return
 	}
 	w.seen[pair{key, c}] = true
-	w.on[key] = w.on[key].with(c.release)
 	n := w.nodes[key]
-	if name := c.typ.TypeName(); name != "" && sortOf(c.typ) == sortOf(n.newest()) {
-		w.note(w.under, name, key, c.release)
+	for _, p := range w.parts(n, c) {
+		w.descend(w.resolve(p.at, p.comps), p.here)
 	}
+}
+
+// parts notes which parts of a node a type of a release has. It returns those that have
+// types, with the type that each has here.
+func (w *wire) parts(n *node, c comp) []place {
+	w.on[n.key] = w.on[n.key].with(c.release)
 	if _, ok := n.newest().(*schema.Enum); ok {
-		enum, listed := c.typ.(*schema.Enum)
-		if !listed {
-			w.open[key] = w.open[key].with(c.release)
-			return
-		}
-		there := valueNames(enum)
-		for _, v := range w.values(n) {
-			w.mark(key, v.Name, c.release, there[v.Name])
-		}
-		return
+		w.enumParts(n, c)
+		return nil
 	}
-	parts, tags := partTypes(n, c.typ)
+	types, tags := partTypes(n, c.typ)
+	var found []place
 	for _, p := range w.places(n) {
-		t := parts[p.name]
+		t := types[p.name]
 		if value, ok := branchName(p.name); !ok {
-			w.mark(key, p.name, c.release, t != nil)
+			w.mark(n.key, p.name, c.release, t != nil)
 		} else if t == nil && tags[value] {
 			t = &schema.Struct{Implicit: true} // a tag that has no members yet
 		}
 		if t != nil {
-			w.descend(w.resolve(p.at, p.comps), comp{c.release, t})
+			found = append(found, place{at: p.at, comps: p.comps, here: comp{c.release, t}})
 		}
 	}
 	if union, ok := n.newest().(*schema.Union); ok {
 		for _, v := range w.values(w.nodes[union.Tag().Name]) {
-			w.mark(key, "="+v.Name, c.release, tags[v.Name])
+			w.mark(n.key, "="+v.Name, c.release, tags[v.Name])
 		}
+	}
+	return found
+}
+
+// enumParts notes which values an enum has. Any string may be one.
+func (w *wire) enumParts(n *node, c comp) {
+	enum, listed := c.typ.(*schema.Enum)
+	if !listed {
+		w.open[n.key] = w.open[n.key].with(c.release)
+		return
+	}
+	there := valueNames(enum)
+	for _, v := range w.values(n) {
+		w.mark(n.key, v.Name, c.release, there[v.Name])
 	}
 }
 

@@ -55,7 +55,7 @@ func sealMethod(u *plan.Union) string {
 func (g *group) sum(u *plan.Union) {
 	g.comment(wrap(u.Sum + " is what " + u.Name + "." + u.Discriminator.Name + " can hold: the types that [" + u.Name + "] lists.")...)
 	g.Type().Id(u.Sum).Interface(
-		jen.Comment("// "+tagMethod(u)+" tells the variant by its tag."),
+		jen.Comment("// "+tagMethod(u)+" returns the tag of the variant."),
 		jen.Id(tagMethod(u)).Params().Id(u.Enum.Name),
 		jen.Id(sealMethod(u)).Params(jen.Op("*").Qual(pkgCodec, "Encoder")),
 	)

@@ -384,7 +384,7 @@ func (b *builder) event(d *schema.Event) *Event {
 	default:
 		t := b.typeOf(data, true, d.Pos)
 		e.Data = &t
-		e.Own = append(e.Own, &Field{Facts: Facts{QAPI: "data", Text: "Data is what the event tells."}, Name: "Data", Type: t})
+		e.Own = append(e.Own, &Field{Facts: Facts{QAPI: "data", Text: "Data is what the event carries."}, Name: "Data", Type: t})
 	}
 	return e
 }

@@ -23,7 +23,12 @@ func (b *builder) factsOf(def schema.Definition) Facts {
 	f := facts(c.Name, c.Since, c.If, c.Features)
 	f.Kind = def.Kind()
 	f.Instead = b.instead(def, "")
-	b.history.say(&f, b.history.Has(def), b.history.all())
+	switch {
+	case b.history.OnWire(def):
+		b.history.say(&f, b.history.Has(def), b.history.all())
+	case b.history.known(): // a name says nothing
+		f.Since = ""
+	}
 	if d := b.descriptions[c.Name]; d != nil {
 		f.Text = d.Text
 	}

@@ -16,8 +16,8 @@ func (h history) known() bool { return len(h.Releases) > 1 }
 func (h history) all() merge.Set { return 1<<len(h.Releases) - 1 }
 
 // say adds to facts in which releases a thing is, and whether it is gone, if that differs
-// from its owner. A definition's owner is there in all releases. What is nowhere on the wire
-// says nothing.
+// from its owner. A definition's owner is there in all releases. What no release
+// has says nothing.
 func (h history) say(f *Facts, in, owner merge.Set) {
 	if !h.known() || in == 0 {
 		return

@@ -74,7 +74,7 @@ var replacements = map[string]string{
 	"QCryptoCipherAlgo/des-rfb":              "des",
 	"RunState/preconfig":                     "prelaunch",
 	"SecretKeyringProperties/loaded":         "; it has no effect",
-	"SecretProperties/loaded":                "; it has no effect",
+	"SecretCommonProperties/loaded":          "; it has no effect",
 	"SgxInfo/section-size":                   "sections",
 	"StatusInfo/singlestep":                  "; the accelerator's property one-insn-per-tb has taken its place",
 	"TlsCredsAnonProperties/loaded":          "; it has no effect",
