@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -227,11 +228,7 @@ func (m *Machine) switchOver() {
 
 func (m *Machine) continueMigration(args qapi.MigrateContinueArgs, req Request) error {
 	g := &m.migration
-	if args.State != g.status || g.status != qapi.MigrationStatusPreSwitchover {
-		status := g.status
-		if status == "" {
-			status = qapi.MigrationStatusNone
-		}
+	if status := cmp.Or(g.status, qapi.MigrationStatusNone); args.State != status {
 		return generic("Migration not in expected state: %s", status)
 	}
 	m.after(req, func() {
