@@ -32,7 +32,7 @@ func TestCommandsAreListed(t *testing.T) {
 	slices.Sort(executed)
 	count := fmt.Sprintf("%d of the %d commands of QEMU %s", len(executed), all, newest)
 	var b strings.Builder
-	fmt.Fprintf(&b, "// # Commands\n//\n// It executes %s, of which older ones have what\n// theirs is. Any other says that nothing executes it.\n//\n", count)
+	fmt.Fprintf(&b, "// # Commands\n//\n// It executes %s; playing an older release, those that\n// this one has. Any other fails the test and says that nothing executes it.\n//\n", count)
 	line := "//\t"
 	for i, name := range executed {
 		if i < len(executed)-1 {
@@ -54,5 +54,7 @@ func TestCommandsAreListed(t *testing.T) {
 	assert.Equal(t, b.String(), string(text), "UPDATE=1 writes it anew")
 	readme, err := os.ReadFile("../../README.md")
 	require.NoError(t, err)
-	assert.Contains(t, strings.Join(strings.Fields(string(readme)), " "), count)
+	if words := strings.Join(strings.Fields(string(readme)), " "); !strings.Contains(words, count) {
+		t.Errorf("README.md does not say %q", count)
+	}
 }

@@ -277,19 +277,22 @@ type outcome struct {
 }
 
 // loose events come before the reply or behind it, as it happens.
-var loose = regexp.MustCompile(`^(JOB_|BLOCK_JOB_|DEVICE_DELETED)`)
+var loose = regexp.MustCompile(`^(JOB_|BLOCK_JOB_|DEVICE_DELETED|MIGRATION)`)
 
 func (tab *table) outcome(all []*said, end string) outcome {
 	o := outcome{end: end}
 	var late []string
 	for _, s := range all {
+		if s.Event == "MIGRATION_PASS" { // there are as many as time allows
+			continue
+		}
 		var what string
 		switch {
 		case s.Error != nil:
 			what = "error " + s.Error.Class
 		case s.Event != "":
 			what = s.Event
-			if strings.HasPrefix(what, "JOB_") {
+			if strings.HasPrefix(what, "JOB_") || what == "MIGRATION" {
 				what += " " + statusOf(s.Data)
 			}
 			if loose.MatchString(what) {

@@ -38,8 +38,9 @@
 // is assumed that does at once what it is asked; every file exists, and every address
 // can be reached. A job has done its work right behind the reply to what starts it;
 // one that takes seconds at its limit of speed is one further behind each query-jobs and
-// query-block-jobs, and stands still if nobody asks. Buses and the properties of
-// devices are not looked at. [Bare] leaves the machine out.
+// query-block-jobs, and stands still if nobody asks. So it is with a migration and
+// query-migrate; it arrives at a server made with [Incoming], if one waits there. Buses and
+// the properties of devices are not looked at. [Bare] leaves the machine out.
 //
 // Over [Server.Dial] and [Server.Pipe] it works inside testing/synctest bubbles.
 package qmptest
@@ -81,6 +82,7 @@ type Server struct {
 	pulse     pulse
 	slow      slowness
 	leftovers bool
+	incoming  bool
 
 	ctx      context.Context // ends with the server
 	cancel   context.CancelFunc

@@ -39,12 +39,23 @@ var missing = map[string]string{
 	"query-sgx-capabilities": "SGX is not enabled in KVM",
 	"query-vm-generation-id": "VM Generation ID device not found",
 	"query-firmware-log":     "firmware log buffer not found",
-	"set_password":           "Could not set password",
-	"expire_password":        "Could not set password expire time",
+}
+
+// noPassword is why a display's password cannot be set: there is none.
+func (m *Machine) noPassword(args struct {
+	Protocol qapi.DisplayProtocol `json:"protocol"`
+}, _ Request,
+) error {
+	if args.Protocol == qapi.DisplayProtocolSpice {
+		return inactive("SPICE is not in use")
+	}
+	return generic("Could not set password")
 }
 
 func (m *Machine) constantCommands() map[string]Handler {
 	all := map[string]Handler{
+		"expire_password":                    change(m, m.noPassword),
+		"set_password":                       change(m, m.noPassword),
 		"query-acpi-ospm-status":             query(m, m.acpiSlots),
 		"query-dirty-rate":                   query(m, m.dirtyRate),
 		"query-dump-guest-memory-capability": query(m, m.dumpFormats),

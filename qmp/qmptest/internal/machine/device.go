@@ -122,6 +122,9 @@ func (m *Machine) deviceOf(n *node) *device {
 
 // deviceAdd plugs a device in. An id that is no string counts for nothing.
 func (m *Machine) deviceAdd(given options, _ Request) error {
+	if m.leaving() {
+		return generic("device_add not allowed while migrating")
+	}
 	if given["id"].Kind() != '"' {
 		delete(given, "id")
 	}

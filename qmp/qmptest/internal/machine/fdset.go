@@ -200,7 +200,7 @@ func (m *Machine) MonitorsLeft() {
 	}
 }
 
-// Close closes the files that the machine was passed.
+// Close closes the files that the machine was passed, and has it wait for no other.
 func (m *Machine) Close() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -214,4 +214,5 @@ func (m *Machine) Close() {
 	}
 	clear(m.files)
 	m.fdsets = nil
+	leave(m)
 }

@@ -56,21 +56,22 @@ type Handler = func(ctx context.Context, req Request) (any, error)
 type Machine struct {
 	host Host
 
-	mu       sync.Mutex // for all below; events are emitted under it, to be in order
-	status   qapi.RunState
-	action   struct{ stays, noReboot bool } // on a shutdown and on a reset; see set-action
-	nodes    []*node                        // the newest first, parents before their children
-	disks    map[string]*disk
-	devices  []*device
-	netdevs  []string
-	objects  []*object
-	chardevs []*chardev
-	jobs     []*job
-	nbd      bool // its server runs
-	exports  []*export
-	files    map[string]*os.File                                        // of getfd
-	fdsets   []*fdset                                                   // by their numbers
-	made     struct{ nodes, devices, ptys, threads, groups, files int } // how many names were made up
+	mu        sync.Mutex // for all below; events are emitted under it, to be in order
+	status    qapi.RunState
+	action    struct{ stays, noReboot bool } // on a shutdown and on a reset; see set-action
+	nodes     []*node                        // the newest first, parents before their children
+	disks     map[string]*disk
+	devices   []*device
+	netdevs   []string
+	objects   []*object
+	chardevs  []*chardev
+	jobs      []*job
+	nbd       bool // its server runs
+	exports   []*export
+	files     map[string]*os.File // of getfd
+	fdsets    []*fdset            // by their numbers
+	migration migration
+	made      struct{ nodes, devices, ptys, threads, groups, files int } // how many names were made up
 }
 
 // New returns a machine that has not been started.
@@ -80,6 +81,7 @@ func New(h Host) *Machine {
 		{driver: "virtio-scsi-pci", id: "scsi0", path: peripheral + "scsi0"},
 		{driver: "ide-cd", id: "cd0", path: peripheral + "cd0", fixed: true},
 	}
+	m.newMigration()
 	return m
 }
 
@@ -90,6 +92,7 @@ func (m *Machine) Commands() map[string]Handler {
 		m.runCommands(), m.nodeCommands(), m.trayCommands(), m.deviceCommands(), m.qomCommands(),
 		m.objectCommands(), m.netdevCommands(), m.chardevCommands(), m.jobCommands(), m.blockJobCommands(), m.chainCommands(),
 		m.memoryCommands(), m.screenCommands(), m.yankCommands(), m.bitmapCommands(), m.exportCommands(), m.imageCommands(), m.fileCommands(), m.constantCommands(),
+		m.migrationCommands(),
 		{"transaction": change(m, m.transaction)},
 	} {
 		maps.Copy(all, some)

@@ -36,6 +36,9 @@ func (m *Machine) setLink(args qapi.SetLinkArgs, _ Request) error {
 }
 
 func (m *Machine) netdevAdd(args qapi.Netdev, _ Request) error {
+	if kind := args.Type.NetClientDriver(); kind == qapi.NetClientDriverNone || kind == qapi.NetClientDriverNIC {
+		return generic("Parameter 'type' expects a netdev backend type")
+	}
 	if m.since("6.0") { // QEMU 5.2 took anything
 		if !wellFormed(args.ID) {
 			return badID()

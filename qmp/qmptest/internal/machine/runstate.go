@@ -35,6 +35,13 @@ func (m *Machine) cont(_ struct{}, req Request) error {
 	if m.running() {
 		return nil
 	}
+	if m.status == qapi.RunStateInmigrate {
+		m.migration.starts = true
+		return nil
+	}
+	if m.status == qapi.RunStateFinishMigrate {
+		return generic("Migration is not finalized yet")
+	}
 	if m.status == qapi.RunStateShutdown {
 		return generic("Resetting the Virtual Machine is required")
 	}
@@ -50,6 +57,7 @@ func (m *Machine) cont(_ struct{}, req Request) error {
 
 // stop does nothing to a machine that does not run: it stays in its state.
 func (m *Machine) stop(struct{}, Request) error {
+	m.migration.starts = false
 	if m.running() {
 		m.halt(qapi.RunStatePaused)
 	}

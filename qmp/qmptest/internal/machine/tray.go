@@ -37,7 +37,7 @@ func (m *Machine) drive(args driveArgs) (*device, error) {
 			return d, nil
 		}
 	}
-	if m.device(*args.ID) == nil {
+	if m.device(*args.ID) == nil && m.tree()[*args.ID] == nil {
 		return nil, notFound(*args.ID)
 	}
 	return nil, generic("Device does not have a block device backend")

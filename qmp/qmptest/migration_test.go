@@ -1,0 +1,137 @@
+package qmptest_test
+
+import (
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/goqapi/goqapi/qapi"
+	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/qmp/qmptest"
+)
+
+func dialed(t *testing.T, srv *qmptest.Server) *qapi.Client {
+	t.Helper()
+	conn, err := srv.Dial(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { conn.Close() })
+	return qapi.NewClient(conn)
+}
+
+func runState(t *testing.T, c *qapi.Client) qapi.RunState {
+	t.Helper()
+	status, err := c.QueryStatus(t.Context())
+	require.NoError(t, err)
+	return status.Status
+}
+
+func withEvents(t *testing.T, c *qapi.Client) *qmp.Stream[qapi.MigrationEvent] {
+	t.Helper()
+	require.NoError(t, c.MigrateSetCapabilities(t.Context(), qapi.MigrateSetCapabilitiesArgs{
+		Capabilities: []qapi.MigrationCapabilityStatus{{Capability: qapi.MigrationCapabilityEvents, State: true}},
+	}))
+	return qapi.Subscribe[qapi.MigrationEvent](c)
+}
+
+func statuses(t *testing.T, events *qmp.Stream[qapi.MigrationEvent], last qapi.MigrationStatus) (all []qapi.MigrationStatus) {
+	t.Helper()
+	for {
+		e, err := events.Next(t.Context())
+		require.NoError(t, err)
+		if all = append(all, e.Status); e.Status == last {
+			return all
+		}
+	}
+}
+
+// What two QEMUs of each release did, between which a machine was migrated.
+func TestMigration(t *testing.T) {
+	for release, leaving := range map[string][]qapi.MigrationStatus{
+		"5.2":  {"setup", "active", "completed"},
+		"7.2":  {"setup", "active", "completed"},
+		"10.0": {"setup", "active", "device", "completed"},
+		"11.1": {"setup", "active", "device", "completed"},
+	} {
+		for _, c := range []struct {
+			run, starts bool
+			want        qapi.RunState
+		}{{true, true, "running"}, {true, false, "paused"}, {false, true, "prelaunch"}} {
+			from := dialed(t, qmptest.Start(t, qmptest.Release(release)))
+			to := dialed(t, qmptest.Start(t, qmptest.Release(release), qmptest.Incoming()))
+			assert.Equal(t, qapi.RunState("inmigrate"), runState(t, to))
+			leaves, arrives := withEvents(t, from), withEvents(t, to)
+			uri := "unix:/migration-" + release
+			if c.run {
+				require.NoError(t, from.Cont(t.Context()))
+			}
+			require.NoError(t, to.MigrateIncoming(t.Context(), qapi.MigrateIncomingArgs{URI: &uri}))
+			require.Error(t, to.MigrateIncoming(t.Context(), qapi.MigrateIncomingArgs{URI: &uri}), "it listens already")
+			if c.starts {
+				require.NoError(t, to.Cont(t.Context()))
+			}
+			info, err := to.QueryMigrate(t.Context())
+			require.NoError(t, err)
+			assert.Equal(t, []qapi.SocketAddress{{Type: qapi.SocketAddressUnix{Path: "/migration-" + release}}}, info.SocketAddress)
+			require.NoError(t, from.Migrate(t.Context(), qapi.MigrateArgs{URI: &uri}))
+			assert.Equal(t, leaving, statuses(t, leaves, "completed"), release)
+			assert.Equal(t, []qapi.MigrationStatus{"setup", "active", "completed"}, statuses(t, arrives, "completed"), release)
+			assert.Equal(t, qapi.RunState("postmigrate"), runState(t, from))
+			assert.Equal(t, c.want, runState(t, to), release)
+			require.NoError(t, from.Cont(t.Context()))
+		}
+	}
+}
+
+// One that takes longer is a second further with each query, and can be given up.
+func TestMigrationInProgress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		from := dialed(t, qmptest.Start(t))
+		srv := qmptest.Start(t, qmptest.Incoming())
+		to := dialed(t, srv)
+		channels := []qapi.MigrationChannel{{
+			ChannelType: qapi.MigrationChannelTypeMain,
+			Addr: qapi.MigrationAddress{Transport: qapi.MigrationAddressSocket{
+				Type: qapi.SocketAddressInet{Host: "host", Port: "4444"},
+			}},
+		}}
+		require.NoError(t, to.MigrateIncoming(t.Context(), qapi.MigrateIncomingArgs{URI: new("tcp:host:4444")}))
+		require.NoError(t, from.Cont(t.Context()))
+		events := withEvents(t, from)
+		require.NoError(t, from.MigrateSetParameters(t.Context(), qapi.MigrationParameters{MaxBandwidth: new(uint64(20 << 20))}))
+		require.NoError(t, from.Migrate(t.Context(), qapi.MigrateArgs{Channels: channels}))
+		for _, sent := range []int64{0, 20 << 20, 40 << 20} {
+			info, err := from.QueryMigrate(t.Context())
+			require.NoError(t, err)
+			assert.Equal(t, sent, info.RAM.Transferred)
+			assert.Equal(t, info.RAM.Total-sent, info.RAM.Remaining)
+		}
+		assert.Error(t, from.Migrate(t.Context(), qapi.MigrateArgs{URI: new("exec:x")}), "it is on its way")
+		require.NoError(t, from.MigrateCancel(t.Context()))
+		assert.Equal(t, []qapi.MigrationStatus{"setup", "active", "cancelling", "cancelled"}, statuses(t, events, "cancelled"))
+		assert.Equal(t, qapi.RunState("running"), runState(t, from))
+		_, err := to.QueryStatus(t.Context())
+		require.Error(t, err, "the other QEMU has ended")
+
+		require.NoError(t, from.MigrateSetParameters(t.Context(), qapi.MigrationParameters{MaxBandwidth: new(uint64(40 << 20))}))
+		require.NoError(t, from.Migrate(t.Context(), qapi.MigrateArgs{URI: new("tcp:host:4444")}), "to somewhere out of sight")
+		for range 3 {
+			_, err := from.QueryMigrate(t.Context())
+			require.NoError(t, err)
+		}
+		statuses(t, events, "completed")
+		assert.Equal(t, qapi.RunState("postmigrate"), runState(t, from))
+	})
+}
+
+// Two cannot wait at one address, until the first has ended.
+func TestMigrationAddresses(t *testing.T) {
+	first := qmptest.New(qmptest.Incoming())
+	uri := new("unix:/taken")
+	require.NoError(t, dialed(t, first).MigrateIncoming(t.Context(), qapi.MigrateIncomingArgs{URI: uri}))
+	second := dialed(t, qmptest.Start(t, qmptest.Incoming()))
+	require.ErrorContains(t, second.MigrateIncoming(t.Context(), qapi.MigrateIncomingArgs{URI: uri}), "Address already in use")
+	require.NoError(t, first.Close())
+	require.NoError(t, second.MigrateIncoming(t.Context(), qapi.MigrateIncomingArgs{URI: uri}))
+}
