@@ -77,7 +77,7 @@ type ImageInfoSpecificQCow2Encryption struct {
 // ImageInfoSpecificQCow2Encryption.Format can hold: the types that
 // [ImageInfoSpecificQCow2Encryption] lists.
 type ImageInfoSpecificQCow2EncryptionVariant interface {
-	// BlockdevQcow2EncryptionFormat tells the variant by its tag.
+	// BlockdevQcow2EncryptionFormat returns the tag of the variant.
 	BlockdevQcow2EncryptionFormat() BlockdevQcow2EncryptionFormat
 	encodeImageInfoSpecificQCow2Encryption(*codec.Encoder)
 }
@@ -538,7 +538,7 @@ type ImageInfoSpecific struct {
 // ImageInfoSpecificVariant is what ImageInfoSpecific.Type can hold: the types
 // that [ImageInfoSpecific] lists.
 type ImageInfoSpecificVariant interface {
-	// ImageInfoSpecificKind tells the variant by its tag.
+	// ImageInfoSpecificKind returns the tag of the variant.
 	ImageInfoSpecificKind() ImageInfoSpecificKind
 	encodeImageInfoSpecific(*codec.Encoder)
 }
@@ -804,8 +804,6 @@ func (x ImageInfo) LogValue() slog.Value {
 // BlockChildInfo is a child of an image's node, such as the file of a format.
 //
 // QAPI: struct BlockChildInfo (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockChildInfo
-//
-// Since QEMU 8.0.
 type BlockChildInfo struct {
 	// The role of the child, such as file or backing.
 	Name string `json:"name"`
@@ -831,8 +829,6 @@ func (x BlockChildInfo) LogValue() slog.Value {
 // BlockGraphInfo is an image with all nodes below it.
 //
 // QAPI: struct BlockGraphInfo (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockGraphInfo
-//
-// Since QEMU 8.0.
 type BlockGraphInfo struct {
 	// The image's file name or URL, or a json: description where no simple name is
 	// enough.
@@ -850,7 +846,7 @@ type BlockGraphInfo struct {
 	ClusterSize *int64 `json:"cluster-size,omitzero"`
 	// Whether the content is encrypted. Only present if true.
 	Encrypted *bool `json:"encrypted,omitzero"`
-	// Whether the format compresses all data. Only present if true. Since QEMU 1.7.
+	// Whether the format compresses all data. Only present if true.
 	Compressed *bool `json:"compressed,omitzero"`
 	// The name of the backing file as recorded in the image, perhaps relative to
 	// it.
@@ -862,10 +858,10 @@ type BlockGraphInfo struct {
 	BackingFilenameFormat *string `json:"backing-filename-format,omitzero"`
 	// The snapshots inside the image.
 	Snapshots []SnapshotInfo `json:"snapshots,omitzero"`
-	// The limits for requests. Absent for images that are not in use. Since QEMU
-	// 10.2.
+	// The limits for requests. Absent for images that are not in use. QEMU 10.2 and
+	// later.
 	Limits *BlockLimitsInfo `json:"limits,omitzero"`
-	// What only images of this format have to say. Since QEMU 1.7.
+	// What only images of this format have to say.
 	FormatSpecific *ImageInfoSpecific `json:"format-specific,omitzero"`
 	// The nodes directly below this one.
 	Children []BlockChildInfo `json:"children"`
@@ -890,8 +886,6 @@ func (x BlockGraphInfo) LogValue() slog.Value {
 // --output=json prints it.
 //
 // QAPI: struct ImageCheck (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.ImageCheck
-//
-// Since QEMU 1.4.
 type ImageCheck struct {
 	// The image's name.
 	Filename string `json:"filename"`
@@ -939,8 +933,6 @@ func (x ImageCheck) LogValue() slog.Value {
 // --output=json prints it.
 //
 // QAPI: struct MapEntry (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.MapEntry
-//
-// Since QEMU 2.6.
 type MapEntry struct {
 	// Where the part begins on the disk, in bytes.
 	Start int64 `json:"start"`
@@ -950,12 +942,12 @@ type MapEntry struct {
 	Data bool `json:"data"`
 	// Whether the range reads as zeros.
 	Zero bool `json:"zero"`
-	// Whether the range's data are compressed. Since QEMU 8.2.
+	// Whether the range's data are compressed. QEMU 8.2 and later.
 	Compressed bool `json:"compressed"`
 	// How far down the chain the data are: 0 for the topmost image, 1 for its
 	// backing image, and so on.
 	Depth int64 `json:"depth"`
-	// Whether some image of the chain holds the part at all. Since QEMU 6.1.
+	// Whether some image of the chain holds the part at all. QEMU 6.1 and later.
 	Present bool `json:"present"`
 	// Where the data are within that file, in bytes. Absent if they are not there
 	// as they are, such as compressed ones.
@@ -1441,14 +1433,12 @@ func (x BlockInfo) LogValue() slog.Value {
 // --output=json prints it.
 //
 // QAPI: struct BlockMeasureInfo (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockMeasureInfo
-//
-// Since QEMU 2.10.
 type BlockMeasureInfo struct {
 	// The size of the file with the present content, in bytes.
 	Required int64 `json:"required"`
 	// The size of the file with every cluster allocated, in bytes.
 	FullyAllocated int64 `json:"fully-allocated"`
-	// What copying the dirty bitmaps adds, in bytes. Since QEMU 5.1.
+	// What copying the dirty bitmaps adds, in bytes.
 	Bitmaps *int64 `json:"bitmaps,omitzero"`
 }
 
@@ -1865,7 +1855,7 @@ type BlockStatsSpecific struct {
 // BlockStatsSpecificVariant is what BlockStatsSpecific.Driver can hold: the
 // types that [BlockStatsSpecific] lists.
 type BlockStatsSpecificVariant interface {
-	// BlockdevDriver tells the variant by its tag.
+	// BlockdevDriver returns the tag of the variant.
 	BlockdevDriver() BlockdevDriver
 	encodeBlockStatsSpecific(*codec.Encoder)
 }
@@ -2966,7 +2956,7 @@ type BlockJobInfo struct {
 // BlockJobInfoVariant is what BlockJobInfo.Type can hold: the types that
 // [BlockJobInfo] lists.
 type BlockJobInfoVariant interface {
-	// JobType tells the variant by its tag.
+	// JobType returns the tag of the variant.
 	JobType() JobType
 	encodeBlockJobInfo(*codec.Encoder)
 }
@@ -4776,7 +4766,7 @@ type BlockJobChangeOptions struct {
 // BlockJobChangeOptionsVariant is what BlockJobChangeOptions.Type can hold: the
 // types that [BlockJobChangeOptions] lists.
 type BlockJobChangeOptionsVariant interface {
-	// JobType tells the variant by its tag.
+	// JobType returns the tag of the variant.
 	JobType() JobType
 	encodeBlockJobChangeOptions(*codec.Encoder)
 }
@@ -5879,7 +5869,7 @@ type BlockdevQcowEncryption struct {
 // BlockdevQcowEncryptionVariant is what BlockdevQcowEncryption.Format can hold:
 // the types that [BlockdevQcowEncryption] lists.
 type BlockdevQcowEncryptionVariant interface {
-	// BlockdevQcowEncryptionFormat tells the variant by its tag.
+	// BlockdevQcowEncryptionFormat returns the tag of the variant.
 	BlockdevQcowEncryptionFormat() BlockdevQcowEncryptionFormat
 	encodeBlockdevQcowEncryption(*codec.Encoder)
 }
@@ -6093,7 +6083,7 @@ type BlockdevQcow2Encryption struct {
 // BlockdevQcow2EncryptionVariant is what BlockdevQcow2Encryption.Format can
 // hold: the types that [BlockdevQcow2Encryption] lists.
 type BlockdevQcow2EncryptionVariant interface {
-	// BlockdevQcow2EncryptionFormat tells the variant by its tag.
+	// BlockdevQcow2EncryptionFormat returns the tag of the variant.
 	BlockdevQcow2EncryptionFormat() BlockdevQcow2EncryptionFormat
 	encodeBlockdevQcow2Encryption(*codec.Encoder)
 }
@@ -6589,7 +6579,7 @@ type SSHHostKeyCheck struct {
 // SSHHostKeyCheckVariant is what SSHHostKeyCheck.Mode can hold: the types that
 // [SSHHostKeyCheck] lists.
 type SSHHostKeyCheckVariant interface {
-	// SSHHostKeyCheckMode tells the variant by its tag.
+	// SSHHostKeyCheckMode returns the tag of the variant.
 	SSHHostKeyCheckMode() SSHHostKeyCheckMode
 	encodeSSHHostKeyCheck(*codec.Encoder)
 }
@@ -8180,7 +8170,7 @@ type RBDEncryptionOptions struct {
 // RBDEncryptionOptionsVariant is what RBDEncryptionOptions.Format can hold: the
 // types that [RBDEncryptionOptions] lists.
 type RBDEncryptionOptionsVariant interface {
-	// RBDImageEncryptionFormat tells the variant by its tag.
+	// RBDImageEncryptionFormat returns the tag of the variant.
 	RBDImageEncryptionFormat() RBDImageEncryptionFormat
 	encodeRBDEncryptionOptions(*codec.Encoder)
 }
@@ -8278,7 +8268,7 @@ type RBDEncryptionCreateOptions struct {
 // RBDEncryptionCreateOptionsVariant is what RBDEncryptionCreateOptions.Format
 // can hold: the types that [RBDEncryptionCreateOptions] lists.
 type RBDEncryptionCreateOptionsVariant interface {
-	// RBDImageEncryptionFormat tells the variant by its tag.
+	// RBDImageEncryptionFormat returns the tag of the variant.
 	RBDImageEncryptionFormat() RBDImageEncryptionFormat
 	encodeRBDEncryptionCreateOptions(*codec.Encoder)
 }
@@ -9700,7 +9690,7 @@ type BlockdevOptions struct {
 // BlockdevOptionsVariant is what BlockdevOptions.Driver can hold: the types
 // that [BlockdevOptions] lists.
 type BlockdevOptionsVariant interface {
-	// BlockdevDriver tells the variant by its tag.
+	// BlockdevDriver returns the tag of the variant.
 	BlockdevDriver() BlockdevDriver
 	encodeBlockdevOptions(*codec.Encoder)
 }
@@ -12358,7 +12348,7 @@ type BlockdevCreateOptions struct {
 // BlockdevCreateOptionsVariant is what BlockdevCreateOptions.Driver can hold:
 // the types that [BlockdevCreateOptions] lists.
 type BlockdevCreateOptionsVariant interface {
-	// BlockdevDriver tells the variant by its tag.
+	// BlockdevDriver returns the tag of the variant.
 	BlockdevDriver() BlockdevDriver
 	encodeBlockdevCreateOptions(*codec.Encoder)
 }
@@ -13273,7 +13263,7 @@ type BlockdevAmendOptions struct {
 // BlockdevAmendOptionsVariant is what BlockdevAmendOptions.Driver can hold: the
 // types that [BlockdevAmendOptions] lists.
 type BlockdevAmendOptionsVariant interface {
-	// BlockdevDriver tells the variant by its tag.
+	// BlockdevDriver returns the tag of the variant.
 	BlockdevDriver() BlockdevDriver
 	encodeBlockdevAmendOptions(*codec.Encoder)
 }
@@ -14942,8 +14932,6 @@ func (c *Client) BlockdevSnapshotDeleteInternalSync(ctx context.Context, args Bl
 // list type.
 //
 // QAPI: struct DummyBlockCoreForceArrays (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.DummyBlockCoreForceArrays
-//
-// Since QEMU 8.0.
 type DummyBlockCoreForceArrays struct {
 	// Unused.
 	UnusedBlockGraphInfo []BlockGraphInfo `json:"unused-block-graph-info"`
@@ -15275,7 +15263,7 @@ type SheepdogRedundancy struct {
 // SheepdogRedundancyVariant is what SheepdogRedundancy.Type can hold: the types
 // that [SheepdogRedundancy] lists.
 type SheepdogRedundancyVariant interface {
-	// SheepdogRedundancyType tells the variant by its tag.
+	// SheepdogRedundancyType returns the tag of the variant.
 	SheepdogRedundancyType() SheepdogRedundancyType
 	encodeSheepdogRedundancy(*codec.Encoder)
 }

@@ -5,8 +5,6 @@ package qapi
 // CompatPolicyInput says what QEMU does with what it would rather not be sent.
 //
 // QAPI: enum CompatPolicyInput (compat.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-compat.CompatPolicyInput
-//
-// Since QEMU 6.0.
 type CompatPolicyInput string
 
 // The values of CompatPolicyInput.
@@ -34,8 +32,6 @@ func (e CompatPolicyInput) Known() bool {
 // CompatPolicyOutput says what QEMU does with what it would rather not send.
 //
 // QAPI: enum CompatPolicyOutput (compat.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-compat.CompatPolicyOutput
-//
-// Since QEMU 6.0.
 type CompatPolicyOutput string
 
 // The values of CompatPolicyOutput.
@@ -61,15 +57,14 @@ func (e CompatPolicyOutput) Known() bool {
 // whether a client depends on it: the option -compat. No command carries it.
 //
 // QAPI: struct CompatPolicy (compat.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-compat.CompatPolicy
-//
-// Since QEMU 6.0.
 type CompatPolicy struct {
 	// Deprecated commands, arguments and values; accepted if absent.
 	DeprecatedInput *CompatPolicyInput `json:"deprecated-input,omitzero"`
 	// Deprecated members and events; sent if absent.
 	DeprecatedOutput *CompatPolicyOutput `json:"deprecated-output,omitzero"`
-	// Unstable commands, arguments and values; accepted if absent. Since QEMU 6.2.
+	// Unstable commands, arguments and values; accepted if absent. QEMU 6.2 and
+	// later.
 	UnstableInput *CompatPolicyInput `json:"unstable-input,omitzero"`
-	// Unstable members and events; sent if absent. Since QEMU 6.2.
+	// Unstable members and events; sent if absent. QEMU 6.2 and later.
 	UnstableOutput *CompatPolicyOutput `json:"unstable-output,omitzero"`
 }

@@ -392,8 +392,6 @@ func (v QCryptoBlockCreateOptionsLUKS) encodeQCryptoBlockCreateOptions(e *codec.
 // [QCryptoBlockOpenOptionsQcow], [QCryptoBlockOpenOptionsLUKS] or [Unknown].
 //
 // QAPI: union QCryptoBlockOpenOptions (crypto.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.QCryptoBlockOpenOptions
-//
-// Since QEMU 2.6.
 type QCryptoBlockOpenOptions struct {
 	// The format of the encryption.
 	Format QCryptoBlockOpenOptionsVariant `json:"format"`
@@ -402,7 +400,7 @@ type QCryptoBlockOpenOptions struct {
 // QCryptoBlockOpenOptionsVariant is what QCryptoBlockOpenOptions.Format can
 // hold: the types that [QCryptoBlockOpenOptions] lists.
 type QCryptoBlockOpenOptionsVariant interface {
-	// QCryptoBlockFormat tells the variant by its tag.
+	// QCryptoBlockFormat returns the tag of the variant.
 	QCryptoBlockFormat() QCryptoBlockFormat
 	encodeQCryptoBlockOpenOptions(*codec.Encoder)
 }
@@ -518,7 +516,7 @@ type QCryptoBlockCreateOptions struct {
 // QCryptoBlockCreateOptionsVariant is what QCryptoBlockCreateOptions.Format can
 // hold: the types that [QCryptoBlockCreateOptions] lists.
 type QCryptoBlockCreateOptionsVariant interface {
-	// QCryptoBlockFormat tells the variant by its tag.
+	// QCryptoBlockFormat returns the tag of the variant.
 	QCryptoBlockFormat() QCryptoBlockFormat
 	encodeQCryptoBlockCreateOptions(*codec.Encoder)
 }
@@ -729,8 +727,6 @@ func (v QCryptoBlockInfoLUKS) encodeQCryptoBlockInfo(e *codec.Encoder) {
 // [QCryptoBlockInfoLUKS] or [Unknown].
 //
 // QAPI: union QCryptoBlockInfo (crypto.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.QCryptoBlockInfo
-//
-// Since QEMU 2.7.
 type QCryptoBlockInfo struct {
 	// The format of the encryption.
 	Format QCryptoBlockInfoVariant `json:"format"`
@@ -739,7 +735,7 @@ type QCryptoBlockInfo struct {
 // QCryptoBlockInfoVariant is what QCryptoBlockInfo.Format can hold: the types
 // that [QCryptoBlockInfo] lists.
 type QCryptoBlockInfoVariant interface {
-	// QCryptoBlockFormat tells the variant by its tag.
+	// QCryptoBlockFormat returns the tag of the variant.
 	QCryptoBlockFormat() QCryptoBlockFormat
 	encodeQCryptoBlockInfo(*codec.Encoder)
 }
@@ -930,7 +926,7 @@ type QCryptoBlockAmendOptions struct {
 // QCryptoBlockAmendOptionsVariant is what QCryptoBlockAmendOptions.Format can
 // hold: the types that [QCryptoBlockAmendOptions] lists.
 type QCryptoBlockAmendOptionsVariant interface {
-	// QCryptoBlockFormat tells the variant by its tag.
+	// QCryptoBlockFormat returns the tag of the variant.
 	QCryptoBlockFormat() QCryptoBlockFormat
 	encodeQCryptoBlockAmendOptions(*codec.Encoder)
 }
@@ -1028,14 +1024,14 @@ type ObjectOptionsSecret struct {
 	Keyid *string `json:"keyid,omitzero"`
 	// The initial value of that encryption, in base64.
 	Iv *string `json:"iv,omitzero"`
-	// The secret.
-	Data *string `json:"data,omitzero"`
-	// The file that holds it, which is read once.
-	File *string `json:"file,omitzero"`
 	// Has no effect: what it names is loaded at once. QEMU 5.2 to 9.1.
 	//
 	// Deprecated: QEMU removed it in 9.2; it has no effect.
 	Loaded *bool `json:"loaded,omitzero"`
+	// The secret.
+	Data *string `json:"data,omitzero"`
+	// The file that holds it, which is read once.
+	File *string `json:"file,omitzero"`
 }
 
 func (x *ObjectOptionsSecret) member(d *codec.Decoder) bool {
@@ -1046,12 +1042,12 @@ func (x *ObjectOptionsSecret) member(d *codec.Decoder) bool {
 		x.Keyid = codec.Ptr(d, x.Keyid, codec.DecodeString[string])
 	case "iv":
 		x.Iv = codec.Ptr(d, x.Iv, codec.DecodeString[string])
+	case "loaded":
+		x.Loaded = codec.Ptr(d, x.Loaded, codec.DecodeBool[bool])
 	case "data":
 		x.Data = codec.Ptr(d, x.Data, codec.DecodeString[string])
 	case "file":
 		x.File = codec.Ptr(d, x.File, codec.DecodeString[string])
-	case "loaded":
-		x.Loaded = codec.Ptr(d, x.Loaded, codec.DecodeBool[bool])
 	default:
 		return false
 	}
@@ -1068,14 +1064,14 @@ func (x *ObjectOptionsSecret) encodeMembers(e *codec.Encoder) {
 	if x.Iv != nil {
 		e.String("iv", *x.Iv)
 	}
+	if x.Loaded != nil {
+		e.Bool("loaded", *x.Loaded)
+	}
 	if x.Data != nil {
 		e.String("data", *x.Data)
 	}
 	if x.File != nil {
 		e.String("file", *x.File)
-	}
-	if x.Loaded != nil {
-		e.Bool("loaded", *x.Loaded)
 	}
 }
 
@@ -1124,12 +1120,12 @@ type ObjectOptionsSecretKeyring struct {
 	Keyid *string `json:"keyid,omitzero"`
 	// The initial value of that encryption, in base64.
 	Iv *string `json:"iv,omitzero"`
-	// The key's serial number.
-	Serial int32 `json:"serial"`
 	// Has no effect: what it names is loaded at once. QEMU 5.2 to 9.1.
 	//
 	// Deprecated: QEMU removed it in 9.2; it has no effect.
 	Loaded *bool `json:"loaded,omitzero"`
+	// The key's serial number.
+	Serial int32 `json:"serial"`
 }
 
 func (x *ObjectOptionsSecretKeyring) member(d *codec.Decoder) bool {
@@ -1140,10 +1136,10 @@ func (x *ObjectOptionsSecretKeyring) member(d *codec.Decoder) bool {
 		x.Keyid = codec.Ptr(d, x.Keyid, codec.DecodeString[string])
 	case "iv":
 		x.Iv = codec.Ptr(d, x.Iv, codec.DecodeString[string])
-	case "serial":
-		x.Serial = codec.Int[int32](d)
 	case "loaded":
 		x.Loaded = codec.Ptr(d, x.Loaded, codec.DecodeBool[bool])
+	case "serial":
+		x.Serial = codec.Int[int32](d)
 	default:
 		return false
 	}
@@ -1160,10 +1156,10 @@ func (x *ObjectOptionsSecretKeyring) encodeMembers(e *codec.Encoder) {
 	if x.Iv != nil {
 		e.String("iv", *x.Iv)
 	}
-	e.Int("serial", int64(x.Serial))
 	if x.Loaded != nil {
 		e.Bool("loaded", *x.Loaded)
 	}
+	e.Int("serial", int64(x.Serial))
 }
 
 // ObjectType returns [ObjectTypeSecretKeyring].
@@ -1460,8 +1456,6 @@ func (v ObjectOptionsTLSCredsX509) encodeObjectOptions(e *codec.Encoder) {
 // QCryptoAkCipherAlgo is a cipher with a public and a private key.
 //
 // QAPI: enum QCryptoAkCipherAlgo (crypto.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-crypto.QCryptoAkCipherAlgo
-//
-// Since QEMU 7.1.
 type QCryptoAkCipherAlgo string
 
 // The values of QCryptoAkCipherAlgo.
@@ -1483,8 +1477,6 @@ func (e QCryptoAkCipherAlgo) Known() bool {
 // QCryptoAkCipherKeyType says which half of a pair a key is.
 //
 // QAPI: enum QCryptoAkCipherKeyType (crypto.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-crypto.QCryptoAkCipherKeyType
-//
-// Since QEMU 7.1.
 type QCryptoAkCipherKeyType string
 
 // The values of QCryptoAkCipherKeyType.
@@ -1509,8 +1501,6 @@ func (e QCryptoAkCipherKeyType) Known() bool {
 // QCryptoRSAPaddingAlgo says how a message is filled up for RSA.
 //
 // QAPI: enum QCryptoRSAPaddingAlgo (crypto.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-crypto.QCryptoRSAPaddingAlgo
-//
-// Since QEMU 7.1.
 type QCryptoRSAPaddingAlgo string
 
 // The values of QCryptoRSAPaddingAlgo.
@@ -1537,8 +1527,6 @@ func (e QCryptoRSAPaddingAlgo) Known() bool {
 // It is the variant of [QCryptoAkCipherOptions] for rsa.
 //
 // QAPI: struct QCryptoAkCipherOptionsRSA (crypto.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.QCryptoAkCipherOptionsRSA
-//
-// Since QEMU 7.1.
 type QCryptoAkCipherOptionsRSA struct {
 	// The hash of signatures.
 	HashAlg QCryptoHashAlgo `json:"hash-alg"`
@@ -1580,8 +1568,6 @@ func (v QCryptoAkCipherOptionsRSA) encodeQCryptoAkCipherOptions(e *codec.Encoder
 // [Unknown].
 //
 // QAPI: union QCryptoAkCipherOptions (crypto.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-crypto.QCryptoAkCipherOptions
-//
-// Since QEMU 7.1.
 type QCryptoAkCipherOptions struct {
 	// The algorithm.
 	Alg QCryptoAkCipherOptionsVariant `json:"alg"`
@@ -1590,7 +1576,7 @@ type QCryptoAkCipherOptions struct {
 // QCryptoAkCipherOptionsVariant is what QCryptoAkCipherOptions.Alg can hold:
 // the types that [QCryptoAkCipherOptions] lists.
 type QCryptoAkCipherOptionsVariant interface {
-	// QCryptoAkCipherAlgo tells the variant by its tag.
+	// QCryptoAkCipherAlgo returns the tag of the variant.
 	QCryptoAkCipherAlgo() QCryptoAkCipherAlgo
 	encodeQCryptoAkCipherOptions(*codec.Encoder)
 }

@@ -116,8 +116,6 @@ func (e JobStatus) Known() bool {
 // state.
 //
 // QAPI: enum JobVerb (job.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-job.JobVerb
-//
-// Since QEMU 2.12.
 type JobVerb string
 
 // The values of JobVerb.
@@ -136,7 +134,7 @@ const (
 	JobVerbDismiss JobVerb = "dismiss"
 	// Let it make its changes ([Client.JobFinalize]).
 	JobVerbFinalize JobVerb = "finalize"
-	// Change its options ([Client.BlockJobChange]). Since QEMU 8.2.
+	// Change its options ([Client.BlockJobChange]). QEMU 8.2 and later.
 	JobVerbChange JobVerb = "change"
 )
 

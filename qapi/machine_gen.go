@@ -250,7 +250,7 @@ type CPUInfoFast struct {
 // CPUInfoFastVariant is what CPUInfoFast.Target can hold: the types that
 // [CPUInfoFast] lists.
 type CPUInfoFastVariant interface {
-	// SysEmuTarget tells the variant by its tag.
+	// SysEmuTarget returns the tag of the variant.
 	SysEmuTarget() SysEmuTarget
 	encodeCPUInfoFast(*codec.Encoder)
 }
@@ -1122,8 +1122,6 @@ func (c *Client) SystemWakeup(ctx context.Context) error {
 // missed.
 //
 // QAPI: enum LostTickPolicy (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-machine.LostTickPolicy
-//
-// Since QEMU 2.0.
 type LostTickPolicy string
 
 // The values of LostTickPolicy.
@@ -1208,7 +1206,7 @@ type NUMAOptions struct {
 // NUMAOptionsVariant is what NUMAOptions.Type can hold: the types that
 // [NUMAOptions] lists.
 type NUMAOptionsVariant interface {
-	// NUMAOptionsType tells the variant by its tag.
+	// NUMAOptionsType returns the tag of the variant.
 	NUMAOptionsType() NUMAOptionsType
 	encodeNUMAOptions(*codec.Encoder)
 }
@@ -1401,8 +1399,6 @@ func (v NUMAOptionsDist) encodeNUMAOptions(e *codec.Encoder) {
 // devices answer to.
 //
 // QAPI: struct CXLFixedMemoryWindowOptions (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.CXLFixedMemoryWindowOptions
-//
-// Since QEMU 7.1.
 type CXLFixedMemoryWindowOptions struct {
 	// How long it is, in bytes; a multiple of 256 MiB.
 	Size uint64 `json:"size"`
@@ -1415,8 +1411,6 @@ type CXLFixedMemoryWindowOptions struct {
 // CXLFMWProperties are the ranges of addresses that CXL devices answer to.
 //
 // QAPI: struct CXLFMWProperties (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.CXLFMWProperties
-//
-// Since QEMU 7.1.
 type CXLFMWProperties struct {
 	// The ranges.
 	CXLFmw []CXLFixedMemoryWindowOptions `json:"cxl-fmw"`
@@ -1425,8 +1419,6 @@ type CXLFMWProperties struct {
 // X86CPURegister32 is a register of an x86 processor.
 //
 // QAPI: enum X86CPURegister32 (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-machine.X86CPURegister32
-//
-// Since QEMU 1.5.
 type X86CPURegister32 string
 
 // The values of X86CPURegister32.
@@ -1462,8 +1454,6 @@ func (e X86CPURegister32) Known() bool {
 // instruction CPUID reports them.
 //
 // QAPI: struct X86CPUFeatureWordInfo (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.X86CPUFeatureWordInfo
-//
-// Since QEMU 1.5.
 type X86CPUFeatureWordInfo struct {
 	// What EAX holds before the instruction.
 	CPUIDInputEax int64 `json:"cpuid-input-eax"`
@@ -1478,8 +1468,6 @@ type X86CPUFeatureWordInfo struct {
 // DummyForceArrays serves only QEMU's own build; nothing sends it.
 //
 // QAPI: struct DummyForceArrays (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.DummyForceArrays
-//
-// Since QEMU 2.5.
 type DummyForceArrays struct {
 	Unused []X86CPUFeatureWordInfo `json:"unused"`
 }
@@ -2607,7 +2595,7 @@ type MemoryDeviceInfo struct {
 // MemoryDeviceInfoVariant is what MemoryDeviceInfo.Type can hold: the types
 // that [MemoryDeviceInfo] lists.
 type MemoryDeviceInfoVariant interface {
-	// MemoryDeviceInfoKind tells the variant by its tag.
+	// MemoryDeviceInfoKind returns the tag of the variant.
 	MemoryDeviceInfoKind() MemoryDeviceInfoKind
 	encodeMemoryDeviceInfo(*codec.Encoder)
 }
@@ -2728,20 +2716,16 @@ func (v MemoryDeviceInfoNvdimm) encodeMemoryDeviceInfo(e *codec.Encoder) {
 // SGXEPC is a piece of memory for SGX enclaves to start with.
 //
 // QAPI: struct SgxEPC (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.SgxEPC
-//
-// Since QEMU 6.2.
 type SGXEPC struct {
 	// The id of the memory backend behind the section.
 	Memdev string `json:"memdev"`
-	// The NUMA node of the section. Since QEMU 7.0.
+	// The NUMA node of the section. QEMU 7.0 and later.
 	Node int64 `json:"node"`
 }
 
 // SGXEPCProperties are the pieces of memory for SGX enclaves to start with.
 //
 // QAPI: struct SgxEPCProperties (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.SgxEPCProperties
-//
-// Since QEMU 6.2.
 type SGXEPCProperties struct {
 	// The pieces.
 	SGXEpc []SGXEPC `json:"sgx-epc"`
@@ -2809,8 +2793,6 @@ func (c *Client) OnMemoryDeviceSizeChange(f func(MemoryDeviceSizeChangeEvent)) (
 // command carries it.
 //
 // QAPI: struct BootConfiguration (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.BootConfiguration
-//
-// Since QEMU 7.1.
 type BootConfiguration struct {
 	// The drives to try, by letters.
 	Order *string `json:"order,omitzero"`
@@ -2833,22 +2815,20 @@ type BootConfiguration struct {
 // from the rest.
 //
 // QAPI: struct SMPConfiguration (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.SMPConfiguration
-//
-// Since QEMU 6.1.
 type SMPConfiguration struct {
 	// How many there are when it starts.
 	CPUs *int64 `json:"cpus,omitzero"`
-	// How many drawers. Since QEMU 8.2.
+	// How many drawers. QEMU 8.2 and later.
 	Drawers *int64 `json:"drawers,omitzero"`
-	// How many books a drawer. Since QEMU 8.2.
+	// How many books a drawer. QEMU 8.2 and later.
 	Books *int64 `json:"books,omitzero"`
 	// How many sockets a book.
 	Sockets *int64 `json:"sockets,omitzero"`
 	// How many dies a socket.
 	Dies *int64 `json:"dies,omitzero"`
-	// How many clusters a die. Since QEMU 7.0.
+	// How many clusters a die. QEMU 7.0 and later.
 	Clusters *int64 `json:"clusters,omitzero"`
-	// How many modules a cluster. Since QEMU 9.1.
+	// How many modules a cluster. QEMU 9.1 and later.
 	Modules *int64 `json:"modules,omitzero"`
 	// How many cores a module.
 	Cores *int64 `json:"cores,omitzero"`
@@ -2932,8 +2912,6 @@ func (c *Client) XQueryUSB(ctx context.Context) (HumanReadableText, error) {
 // SMBIOS.
 //
 // QAPI: enum SmbiosEntryPointType (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-machine.SmbiosEntryPointType
-//
-// Since QEMU 7.0.
 type SMBIOSEntryPointType string
 
 // The values of SMBIOSEntryPointType.
@@ -2942,7 +2920,7 @@ const (
 	SMBIOSEntryPointType32 SMBIOSEntryPointType = "32"
 	// The new form, with 64-bit addresses.
 	SMBIOSEntryPointType64 SMBIOSEntryPointType = "64"
-	// The old form as long as it will do. Since QEMU 9.0.
+	// The old form as long as it will do. QEMU 9.0 and later.
 	SMBIOSEntryPointTypeAuto SMBIOSEntryPointType = "auto"
 )
 
@@ -2962,8 +2940,6 @@ func (e SMBIOSEntryPointType) Known() bool {
 // command carries it.
 //
 // QAPI: struct MemorySizeConfiguration (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-machine.MemorySizeConfiguration
-//
-// Since QEMU 7.1.
 type MemorySizeConfiguration struct {
 	// What the machine starts with, in bytes.
 	Size *uint64 `json:"size,omitzero"`
@@ -3623,7 +3599,7 @@ type CPUInfo struct {
 
 // CPUInfoVariant is what CPUInfo.Arch can hold: the types that [CPUInfo] lists.
 type CPUInfoVariant interface {
-	// CPUInfoArch tells the variant by its tag.
+	// CPUInfoArch returns the tag of the variant.
 	CPUInfoArch() CPUInfoArch
 	encodeCPUInfo(*codec.Encoder)
 }

@@ -797,8 +797,6 @@ func (x *BitmapMigrationNodeAlias) decode(d *codec.Decoder) {
 // said with [MigrationParameters].
 //
 // QAPI: enum MigrationParameter (migration.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-migration.MigrationParameter
-//
-// Since QEMU 2.4.
 type MigrationParameter string
 
 // The values of MigrationParameter.
@@ -827,7 +825,7 @@ const (
 	MigrationParameterTLSAuthz MigrationParameter = "tls-authz"
 	// Limit of the bandwidth.
 	MigrationParameterMaxBandwidth MigrationParameter = "max-bandwidth"
-	// Bandwidth to count on for the downtime.
+	// Bandwidth to count on for the downtime. QEMU 8.2 and later.
 	MigrationParameterAvailSwitchoverBandwidth MigrationParameter = "avail-switchover-bandwidth"
 	// Longest downtime.
 	MigrationParameterDowntimeLimit MigrationParameter = "downtime-limit"
@@ -848,25 +846,45 @@ const (
 	MigrationParameterMultifdZlibLevel MigrationParameter = "multifd-zlib-level"
 	// Level of zstd.
 	MigrationParameterMultifdZstdLevel MigrationParameter = "multifd-zstd-level"
-	// Level of qatzip.
+	// Level of qatzip. QEMU 9.2 and later.
 	MigrationParameterMultifdQatzipLevel MigrationParameter = "multifd-qatzip-level"
 	// Names of dirty bitmaps in the stream.
 	MigrationParameterBlockBitmapMapping MigrationParameter = "block-bitmap-mapping"
-	// Time between adjustments of dirty-limit. Unstable: QEMU may change or remove
-	// it in any release.
+	// Time between adjustments of dirty-limit. QEMU 8.1 and later. Unstable: QEMU
+	// may change or remove it in any release.
 	MigrationParameterXVcpuDirtyLimitPeriod MigrationParameter = "x-vcpu-dirty-limit-period"
-	// Dirty rate allowed by dirty-limit.
+	// Dirty rate allowed by dirty-limit. QEMU 8.1 and later.
 	MigrationParameterVcpuDirtyLimit MigrationParameter = "vcpu-dirty-limit"
-	// Kind of migration.
+	// Kind of migration. QEMU 8.2 and later.
 	MigrationParameterMode MigrationParameter = "mode"
-	// Who looks for zero pages.
+	// Who looks for zero pages. QEMU 9.0 and later.
 	MigrationParameterZeroPageDetection MigrationParameter = "zero-page-detection"
-	// Files without the page cache.
+	// Files without the page cache. QEMU 9.1 and later.
 	MigrationParameterDirectIO MigrationParameter = "direct-io"
-	// Size of the pieces of RDMA.
+	// Size of the pieces of RDMA. QEMU 11.1 and later.
 	MigrationParameterXRdmaChunkSize MigrationParameter = "x-rdma-chunk-size"
-	// Program for cpr-exec.
+	// Program for cpr-exec. QEMU 10.2 and later.
 	MigrationParameterCprExecCommand MigrationParameter = "cpr-exec-command"
+	// How hard pages are compressed. QEMU 5.2 to 9.0.
+	//
+	// Deprecated: QEMU removed it in 9.1.
+	MigrationParameterCompressLevel MigrationParameter = "compress-level"
+	// The number of threads that compress. QEMU 5.2 to 9.0.
+	//
+	// Deprecated: QEMU removed it in 9.1.
+	MigrationParameterCompressThreads MigrationParameter = "compress-threads"
+	// The number of threads that decompress. QEMU 5.2 to 9.0.
+	//
+	// Deprecated: QEMU removed it in 9.1.
+	MigrationParameterDecompressThreads MigrationParameter = "decompress-threads"
+	// Whether to wait for a thread if none is free. QEMU 5.2 to 9.0.
+	//
+	// Deprecated: QEMU removed it in 9.1.
+	MigrationParameterCompressWaitThread MigrationParameter = "compress-wait-thread"
+	// Whether to leave out what backing images hold. QEMU 5.2 to 9.0.
+	//
+	// Deprecated: QEMU removed it in 9.1.
+	MigrationParameterBlockIncremental MigrationParameter = "block-incremental"
 )
 
 // Known reports whether the value is one of those above. A server may send others.
@@ -903,7 +921,12 @@ func (e MigrationParameter) Known() bool {
 		MigrationParameterZeroPageDetection,
 		MigrationParameterDirectIO,
 		MigrationParameterXRdmaChunkSize,
-		MigrationParameterCprExecCommand:
+		MigrationParameterCprExecCommand,
+		MigrationParameterCompressLevel,
+		MigrationParameterCompressThreads,
+		MigrationParameterDecompressThreads,
+		MigrationParameterCompressWaitThread,
+		MigrationParameterBlockIncremental:
 		return true
 	}
 	return false
@@ -1370,8 +1393,6 @@ func (c *Client) OnMigrationPass(f func(MigrationPassEvent)) (stop func()) {
 // the wire of QMP.
 //
 // QAPI: enum COLOMessage (migration.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-migration.COLOMessage
-//
-// Since QEMU 2.8.
 type COLOMessage string
 
 // The values of COLOMessage.
@@ -1439,8 +1460,6 @@ func (e COLOMode) Known() bool {
 // wire of QMP.
 //
 // QAPI: enum FailoverStatus (migration.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-migration.FailoverStatus
-//
-// Since QEMU 2.8.
 type FailoverStatus string
 
 // The values of FailoverStatus.
@@ -1454,7 +1473,7 @@ const (
 	// The failover is done.
 	FailoverStatusCompleted FailoverStatus = "completed"
 	// The failover was asked for in the middle of a checkpoint and is to be started
-	// again. Since QEMU 2.9.
+	// again.
 	FailoverStatusRelaunch FailoverStatus = "relaunch"
 )
 
@@ -1749,7 +1768,7 @@ type MigrationAddress struct {
 // MigrationAddressVariant is what MigrationAddress.Transport can hold: the
 // types that [MigrationAddress] lists.
 type MigrationAddressVariant interface {
-	// MigrationAddressType tells the variant by its tag.
+	// MigrationAddressType returns the tag of the variant.
 	MigrationAddressType() MigrationAddressType
 	encodeMigrationAddress(*codec.Encoder)
 }

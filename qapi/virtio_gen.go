@@ -653,8 +653,6 @@ func (c *Client) XQueryVirtioQueueElement(ctx context.Context, args XQueryVirtio
 // device an I/O thread serves.
 //
 // QAPI: struct IOThreadVirtQueueMapping (virtio.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-virtio.IOThreadVirtQueueMapping
-//
-// Since QEMU 9.0.
 type IOThreadVirtQueueMapping struct {
 	// The id of the I/O thread.
 	Iothread string `json:"iothread"`
@@ -666,32 +664,27 @@ type IOThreadVirtQueueMapping struct {
 // VirtIOGPUOutput is an output of a virtio-gpu device.
 //
 // QAPI: struct VirtIOGPUOutput (virtio.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-virtio.VirtIOGPUOutput
-//
-// Since QEMU 10.1.
 type VirtIOGPUOutput struct {
 	// The name of the output, which the guest sees in the EDID.
 	Name string `json:"name"`
-	// How wide the output is, in pixels. Since QEMU 11.0.
+	// How wide the output is, in pixels. QEMU 11.0 and later.
 	Xres *uint16 `json:"xres,omitzero"`
-	// How high the output is, in pixels. Since QEMU 11.0.
+	// How high the output is, in pixels. QEMU 11.0 and later.
 	Yres *uint16 `json:"yres,omitzero"`
 }
 
 // DummyVirtioForceArrays serves only QEMU's own build; nothing sends it.
 //
 // QAPI: struct DummyVirtioForceArrays (virtio.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-virtio.DummyVirtioForceArrays
-//
-// Since QEMU 9.0.
 type DummyVirtioForceArrays struct {
 	UnusedIothreadVqMapping []IOThreadVirtQueueMapping `json:"unused-iothread-vq-mapping"`
-	UnusedVirtioGPUOutput   []VirtIOGPUOutput          `json:"unused-virtio-gpu-output"`
+	// QEMU 10.1 and later.
+	UnusedVirtioGPUOutput []VirtIOGPUOutput `json:"unused-virtio-gpu-output"`
 }
 
 // GranuleMode is the size of the smallest page that a virtual IOMMU maps.
 //
 // QAPI: enum GranuleMode (virtio.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-virtio.GranuleMode
-//
-// Since QEMU 9.0.
 type GranuleMode string
 
 // The values of GranuleMode.
@@ -725,8 +718,6 @@ func (e GranuleMode) Known() bool {
 // VMAppleVirtioBlkVariant says what a virtio-blk device of a macOS guest holds.
 //
 // QAPI: enum VMAppleVirtioBlkVariant (virtio.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-virtio.VMAppleVirtioBlkVariant
-//
-// Since QEMU 9.2.
 type VMAppleVirtioBlkVariant string
 
 // The values of VMAppleVirtioBlkVariant.
