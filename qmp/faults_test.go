@@ -91,7 +91,7 @@ var faults = []fault{
 	{"corrupted", false, func(f *faulty, text []byte) [][]byte {
 		i, ok := f.strikes(text)
 		c := byte(f.rand.IntN(256))
-		if ok && !isDigit(text[i]) && !isDigit(c) { // with another id it is another reply
+		if ok && !isDigit(text[i]) && !isDigit(c) && c != '-' { // with another number it is another reply, or event
 			text[i] = c
 		}
 		return [][]byte{text}

@@ -79,10 +79,10 @@ func (m *Machine) acpiSlots() []qapi.ACPIOSTInfo {
 
 func (m *Machine) dirtyRate() qapi.DirtyRateInfo {
 	info := qapi.DirtyRateInfo{Status: qapi.DirtyRateStatusUnstarted}
-	if m.since("7.2") {
+	if m.since("6.2") {
 		info.Mode = qapi.DirtyRateMeasureModePageSampling
 	}
-	if m.since("10.0") {
+	if m.since("8.2") {
 		info.CalcTimeUnit = qapi.TimeUnitSecond
 	}
 	return info
