@@ -35,7 +35,8 @@ type Merged struct {
 	wired map[string]bool
 	has   map[string]Set            // where each definition is on the wire, by name
 	part  map[string]map[string]Set // the same of its parts, inherited ones included
-	used  map[string]bool           // rows of the tables
+	plain map[string]map[string]plain
+	used  map[string]bool // rows of the tables
 }
 
 // One is what a single release has. Nothing is known of others, so that Has and Part are
