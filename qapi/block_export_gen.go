@@ -77,7 +77,7 @@ type BlockExportOptionsNBD struct {
 	Description *string `json:"description,omitzero"`
 	// Dirty bitmaps that clients may read, as the metadata context
 	// qemu:dirty-bitmap:NAME. For incremental backups by others. Bitmaps of backing
-	// nodes are found, too.
+	// nodes are found, too. Only [Str] in QEMU 5.2 to 7.0.
 	Bitmaps []BlockDirtyBitmapOrStr `json:"bitmaps,omitzero"`
 	// Whether clients may read in which image of the chain data are, as the
 	// metadata context qemu:allocation-depth. False if absent.
@@ -486,7 +486,7 @@ type BlockExportOptions struct {
 	FixedIothread *bool `json:"fixed-iothread,omitzero"`
 	// The iothread object that serves the clients, or several of them, which not
 	// every type can use: nbd and vhost-user-blk cannot. The node's present thread
-	// if absent.
+	// if absent. Only [Str] in QEMU 5.2 to 10.2.
 	Iothread BlockExportIothreads `json:"iothread,omitzero"`
 	// The node to export.
 	NodeName string `json:"node-name"`

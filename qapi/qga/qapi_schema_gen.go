@@ -2186,7 +2186,7 @@ type GuestExecArgs struct {
 	Env []string `json:"env,omitzero"`
 	// What the program gets on its standard input, base64 on the wire.
 	InputData []byte `json:"input-data,omitzero"`
-	// Which output to keep; none if absent.
+	// Which output to keep; none if absent. Only [Bool] in QEMU 5.2 to 8.0.
 	CaptureOutput GuestExecCaptureOutput `json:"capture-output,omitzero"`
 }
 

@@ -22,7 +22,8 @@ func (m *merger) build() (*Merged, error) {
 	b := &builder{
 		merger: m, wire: m.wire(), types: map[string]schema.Type{},
 		derived: map[string][]string{}, filled: map[string]bool{}, made: map[string]map[string]*schema.Member{}, modules: map[string]*schema.Module{},
-		out: &Merged{Newest: m.releases[len(m.releases)-1].Schema, wired: map[string]bool{}, has: map[string]Set{}, part: map[string]map[string]Set{}, used: m.used},
+		out: &Merged{Newest: m.releases[len(m.releases)-1].Schema, wired: map[string]bool{}, has: map[string]Set{}, part: map[string]map[string]Set{},
+			plain: map[string]map[string]plain{}, used: m.used},
 	}
 	for _, r := range m.releases {
 		b.out.Releases = append(b.out.Releases, r.Name)

@@ -6,6 +6,11 @@
 // by member, and so does all below that. Types that correspond are one, under the name
 // and in the shape of the newest release, with what only older ones have added to it.
 // A type whose places have all gone to others is an alias: it was renamed.
+//
+// What is added never narrows what was: a number takes the wider type, and a string that
+// became an alternate is that alternate. A member is optional if it is so in any release;
+// and one that a client sends is if any release lacks it, since that one refuses it. One
+// that only servers send stays mandatory: it is zero where a release lacks it.
 package merge
 
 import (
@@ -35,7 +40,8 @@ type Merged struct {
 	wired map[string]bool
 	has   map[string]Set            // where each definition is on the wire, by name
 	part  map[string]map[string]Set // the same of its parts, inherited ones included
-	used  map[string]bool           // rows of the tables
+	plain map[string]map[string]plain
+	used  map[string]bool // rows of the tables
 }
 
 // One is what a single release has. Nothing is known of others, so that Has and Part are
@@ -67,6 +73,9 @@ func Schemas(releases []Release) (*Merged, error) {
 	case 1:
 		return One(releases[0]), nil
 	}
+	if len(releases) > maxReleases {
+		return nil, fmt.Errorf("%d schemas are more than can be merged, %d", len(releases), maxReleases)
+	}
 	m := &merger{releases: releases, renamed: map[string]string{}, named: map[string]bool{}, used: map[string]bool{}}
 	for _, name := range m.names(func(schema.Definition) bool { return true }) {
 		m.named[name] = true
@@ -86,6 +95,9 @@ func Schemas(releases []Release) (*Merged, error) {
 	}
 	return nil, fmt.Errorf("the types of %s and %s do not come to correspond", releases[0].Name, releases[len(releases)-1].Name)
 }
+
+// maxReleases is what a Set holds.
+const maxReleases = 64
 
 // maxSteps is more than the steps that it takes: each finds what hangs on types found in
 // the one before.

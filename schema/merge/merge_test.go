@@ -330,3 +330,23 @@ func TestCompare(t *testing.T) {
 		assert.Equal(t, c.want, merge.Compare(c.a, c.b), c)
 	}
 }
+
+// TestPlain tells where a member that is an alternate had one form only.
+func TestPlain(t *testing.T) {
+	m := merged(t, `{ 'command': 'c', 'data': { 'a': 'str', '*l': [ 'str' ], 'both': 'Alt' } }
+{ 'alternate': 'Alt', 'data': { 's': 'str', 'n': 'null' } }
+{ 'struct': 'Old', 'data': { 'x': 'str' } }
+{ 'command': 'd', 'data': 'Old' }`, `{ 'command': 'c', 'data': { 'a': 'Alt', '*l': [ 'Alt' ], 'both': 'Alt' } }
+{ 'alternate': 'Alt', 'data': { 's': 'str', 'n': 'null' } }
+{ 'struct': 'Old', 'data': { 'x': 'Alt' } }
+{ 'command': 'd', 'data': 'Old' }`)
+	for of, parts := range map[string]map[string]merge.Set{"c": {"a": 1, "l": 1, "both": 0}, "Old": {"x": 1}, "d": {"x": 1}} {
+		for part, want := range parts {
+			in, form := m.Plain(m.Lookup(of), part)
+			assert.Equal(t, want, in, "%s %s", of, part)
+			if want != 0 {
+				assert.Equal(t, schema.Type(schema.Str), form)
+			}
+		}
+	}
+}

@@ -43,6 +43,29 @@ func (m *Merged) UnusedRows() []string {
 	return unused
 }
 
+// Plain tells in which releases a member of an alternate type has one form only, and which.
+func (m *Merged) Plain(of schema.Definition, name string) (Set, schema.Type) {
+	p := m.plain[of.Def().Name][name]
+	return p.in, p.form
+}
+
+// A plain is what is known of a place that was not an alternate yet.
+type plain struct {
+	in   Set
+	form schema.Type
+}
+
+// plainParts are those of a node.
+func (w *wire) plainParts(key string) map[string]plain {
+	parts := map[string]plain{}
+	for part, in := range w.plain[key] {
+		if in &^= w.wide[key][part]; in != 0 {
+			parts[part] = plain{in, w.form[key+"."+part]}
+		}
+	}
+	return parts
+}
+
 // record keeps what is where, by the names of definitions.
 func (b *builder) record() {
 	for _, name := range b.names(isCall) {
@@ -59,6 +82,7 @@ func (b *builder) record() {
 			parts[part] = has & on
 		}
 		b.out.part[name] = parts
+		b.out.plain[name] = b.wire.plainParts(key)
 		b.out.wired[name] = true
 	}
 	for key := range b.types {
@@ -71,6 +95,7 @@ func (b *builder) record() {
 		b.out.wired[key] = n.wired
 		b.out.has[key] = b.wire.on[key]
 		b.out.part[key] = b.wire.has[key]
+		b.out.plain[key] = b.wire.plainParts(key)
 	}
 }
 

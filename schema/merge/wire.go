@@ -16,7 +16,11 @@ type wire struct {
 	// lacks are the places of a node that do not have a part. Where has is set, too, one
 	// type stands for others that differ.
 	lacks map[string]map[string]Set
-	sent  map[string]bool
+	// plain are the places of alternates where a release has one form only, and wide those
+	// where it has an alternate. The form is that of any such release.
+	plain, wide map[string]map[string]Set
+	form        map[string]schema.Type // by node and part
+	sent        map[string]bool
 	// free are the nodes below arguments that a release does not list, and open those
 	// that are there without all of their parts: arguments that are not all listed, and
 	// enums that are any string.
@@ -32,6 +36,7 @@ func (m *merger) wire() *wire {
 	w := &wire{
 		merger: m, seen: map[pair]bool{}, on: map[string]Set{},
 		has: map[string]map[string]Set{}, lacks: map[string]map[string]Set{},
+		plain: map[string]map[string]Set{}, wide: map[string]map[string]Set{}, form: map[string]schema.Type{},
 		sent: map[string]bool{}, free: map[string]Set{}, open: map[string]Set{},
 	}
 	for _, name := range m.names(isCall) {
@@ -132,6 +137,7 @@ func (w *wire) parts(n *node, c comp) []place {
 			t = &schema.Struct{Implicit: true} // a tag that has no members yet
 		}
 		if t != nil {
+			w.noteForm(n.key, p, comp{c.release, t})
 			found = append(found, place{at: p.at, comps: p.comps, here: comp{c.release, t}})
 		}
 	}
@@ -141,6 +147,28 @@ func (w *wire) parts(n *node, c comp) []place {
 		}
 	}
 	return found
+}
+
+// noteForm notes whether a release has an alternate at a place that is one in the outcome,
+// or one of its forms.
+func (w *wire) noteForm(key string, p place, c comp) {
+	r := w.resolve(p.at, p.comps)
+	for r.elem != nil {
+		list, ok := c.typ.(*schema.Array)
+		if !ok {
+			return
+		}
+		r, c.typ = *r.elem, list.Elem
+	}
+	if r.key == "" || sortOf(w.nodes[r.key].newest()) != "alternate" {
+		return
+	}
+	if sortOf(c.typ) == "alternate" {
+		w.note(w.wide, key, p.name, c.release)
+		return
+	}
+	w.note(w.plain, key, p.name, c.release)
+	w.form[key+"."+p.name] = c.typ
 }
 
 // enumParts notes which values an enum has. Any string may be one.

@@ -69,6 +69,9 @@ func availability(f plan.Facts) string {
 	case f.Since != "":
 		parts = append(parts, "Since QEMU "+f.Since+".")
 	}
+	if f.Only != "" {
+		parts = append(parts, "Only "+f.Only+".")
+	}
 	if f.If != "" {
 		parts = append(parts, "Only in builds with "+f.If+".")
 	}

@@ -189,10 +189,22 @@ func (b *builder) field(owner schema.Definition, m *schema.Member, received bool
 		Type:     b.typeOf(m.Type, received, m.Pos),
 		Optional: m.Optional,
 	}
+	if in, form := b.history.Plain(owner, m.Name); in != 0 {
+		f.Only = b.formName(form, m.Pos) + " in " + strings.TrimSuffix(b.history.describe(in, ""), " only")
+	}
 	if b.isBase64(owner, m) {
 		f.Type = Type{Kind: Bytes, Name: "[]byte"}
 	}
 	return f
+}
+
+// formName is how comments name a form of an alternate.
+func (b *builder) formName(t schema.Type, pos schema.Pos) string {
+	form := b.typeOf(t, false, pos)
+	if _, builtin := t.(schema.Builtin); builtin {
+		return "[" + b.wrapperOf(form, pos).Name + "]"
+	}
+	return "[" + form.Name + "]"
 }
 
 // typeOf is the Go type for a type of the schema. What is received keeps an

@@ -86,6 +86,12 @@ func TestAvailability(t *testing.T) {
 	assert.Equal(t, "in 10.2", fields["reconnect"].Gone)
 	assert.Equal(t, "ReconnectMs", fields["reconnect"].Instead)
 
+	for _, f := range find[*Union](t, p, "BlockExportOptions").Fields {
+		fields[f.QAPI] = f
+	}
+	assert.Equal(t, "[Str] in QEMU 5.2 to 10.2", fields["iothread"].Only)
+	assert.Empty(t, fields["node-name"].Only)
+
 	p, err = Build(merge.One(merge.Release{Name: "11.1", Schema: m.Newest}), Options{Package: "qapi"})
 	require.NoError(t, err)
 	assert.Empty(t, find[*Command](t, p, "QueryStats").In, "nothing is known of others")

@@ -51,6 +51,7 @@ type Facts struct {
 	Kind       string // the schema's word for it, such as "command"; empty for parts
 	Since      string // upstream's word, such as "2.12"
 	In         string // the releases that have it, such as "QEMU 7.1 and later"; empty if all have
+	Only       string // the one form that some releases take, such as "[Str] in QEMU 5.2 to 7.0"
 	Gone       string // when QEMU removed it, such as "in 9.1"; empty if it is there
 	If         string
 	Deprecated bool
