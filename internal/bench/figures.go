@@ -17,6 +17,7 @@ var jobs = []job{
 	{"./internal/bench", "^BenchmarkEvents$", "300000x", 3},
 	{"./internal/bench", "^BenchmarkBytes$", "1000x", 1},
 	{"./internal/bench", "^BenchmarkIdle$", "1x", 1},
+	{"./internal/bench", "^BenchmarkFleet$", "5x", 1},
 	{"./qapi", "^BenchmarkCall$", "0.2s", 3},
 	{"./qapi/qga", "^BenchmarkAgent$/^Ping$", "0.2s", 1},
 	{"./schema", "^BenchmarkLoad$/^snapshot$", "0.3s", 3},
@@ -46,6 +47,7 @@ var (
 	millis    = scale{1e6, 0, "ms"}
 	seconds   = scale{1e9, 1, "s"}
 	cpu       = scale{1, 1, "s"}
+	cpuMillis = scale{1e-3, 1, "ms"}
 	tenths    = scale{1, 1, ""}
 )
 
@@ -99,6 +101,11 @@ var figures = []figure{
 	{"  memory after a reply of 1 MB", "BenchmarkIdle", "B/conn-later", kibibytes, 16, 0},
 	{"  goroutines", "BenchmarkIdle", "goroutines/conn", tenths, 2, 0},
 	{"  goroutines after a reply of 1 MB", "BenchmarkIdle", "goroutines/conn-later", tenths, 2, 0},
+
+	{what: "500 hosts, each polled once a second for its status, block statistics and jobs"},
+	{"  CPU time, for a host and a minute", "BenchmarkFleet", "CPU-s/host-minute", cpuMillis, 0, 0},
+	{"  memory, for a host", "BenchmarkFleet", "B/host", kibibytes, 0, 0},
+	{"  events that came, of one each second", "BenchmarkFleet", "events/poll", ratio, 0, 1},
 
 	{what: "Times that depend on the machine"},
 	{"  typed query-status, QEMU, one CPU", "BenchmarkQEMU/*/callers=1", "typed-ns", micros, 0, 0},

@@ -26,14 +26,38 @@ const (
 	idleReply  = 1 << 20
 )
 
-// TestMain lets the program be the server of BenchmarkIdle, whose memory and files
+// TestMain lets the program be the server of a benchmark, whose memory, files and CPU
 // are thus not the clients'.
 func TestMain(m *testing.M) {
 	if path := os.Getenv(idleServer); path != "" {
 		serveIdle(path)
 		return
 	}
+	if dir := os.Getenv(fleetServer); dir != "" {
+		serveFleet(dir)
+		return
+	}
 	m.Run()
+}
+
+// startServer has this program be the server that a variable says, and waits until it
+// listens. stop ends it.
+func startServer(b *testing.B, variable, path string) (stop func()) {
+	b.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), variable+"="+path)
+	cmd.Stderr = os.Stderr
+	stdin, err := cmd.StdinPipe()
+	require.NoError(b, err)
+	stdout, err := cmd.StdoutPipe()
+	require.NoError(b, err)
+	require.NoError(b, cmd.Start())
+	_, err = stdout.Read(make([]byte, 100))
+	require.NoError(b, err)
+	return func() {
+		stdin.Close()
+		_ = cmd.Wait()
+	}
 }
 
 func serveIdle(path string) {
@@ -59,20 +83,7 @@ func BenchmarkIdle(b *testing.B) {
 	require.NoError(b, err)
 	defer os.RemoveAll(dir)
 	path := filepath.Join(dir, "s")
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), idleServer+"="+path)
-	cmd.Stderr = os.Stderr
-	stdin, err := cmd.StdinPipe()
-	require.NoError(b, err)
-	stdout, err := cmd.StdoutPipe()
-	require.NoError(b, err)
-	require.NoError(b, cmd.Start())
-	defer func() {
-		stdin.Close()
-		_ = cmd.Wait()
-	}()
-	_, err = stdout.Read(make([]byte, 100))
-	require.NoError(b, err)
+	defer startServer(b, idleServer, path)()
 
 	for range b.N {
 		b.StopTimer()
@@ -83,12 +94,8 @@ func BenchmarkIdle(b *testing.B) {
 
 func idle(b *testing.B, addr string) {
 	ctx := context.Background()
-	used := func() (memory, goroutines float64) {
-		runtime.GC()
-		runtime.GC() // pools are emptied by the second
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return float64(m.HeapInuse + m.StackInuse), float64(runtime.NumGoroutine())
+	used := func() (bytes, goroutines float64) {
+		return memory(), float64(runtime.NumGoroutine())
 	}
 	m0, g0 := used()
 	conns := make([]*qmp.Conn, idleConns)
