@@ -40,7 +40,7 @@ type DeviceAddArgs struct {
 	// The bus to plug it into; one that fits if absent.
 	Bus *string `json:"bus,omitzero"`
 	// The id by which device_del and events refer to it. Without one it can hardly
-	// be unplugged.
+	// be unplugged. Not empty: QEMU 10.0 crashes with some types.
 	ID *string `json:"id,omitzero"`
 	// Props are further members, merged into the object.
 	Props map[string]any `json:"-"`

@@ -264,7 +264,8 @@ func (v ObjectOptionsCanHostSocketcan) encodeObjectOptions(e *codec.Encoder) {
 }
 
 // ObjectOptionsColoCompare are the properties of the object that compares the
-// packets of the two machines of COLO.
+// packets of the two machines of COLO. If the character devices are not there,
+// QEMU 5.2, 7.2 and 10.0 crash, and 11.1 hangs.
 //
 // It is the variant of [ObjectOptions] for colo-compare, the struct
 // ColoCompareProperties of qom.json.
@@ -1253,7 +1254,8 @@ type ObjectOptionsMemoryBackendRAM struct {
 	Share *bool `json:"share,omitzero"`
 	// Reserve swap or huge pages for it; true if absent. Since QEMU 6.1.
 	Reserve *bool `json:"reserve,omitzero"`
-	// How much, in bytes.
+	// How much, in bytes. QEMU 5.2, 7.2, 10.0 and 11.1 crash if it is so much, as
+	// 2^64-1, that no address space can hold it.
 	Size uint64 `json:"size"`
 	// Name it in migrations by its full path. For old machine types.
 	XUseCanonicalPathForRamblockID *bool `json:"x-use-canonical-path-for-ramblock-id,omitzero"`
@@ -1359,7 +1361,8 @@ type ObjectOptionsMemoryBackendFile struct {
 	Share *bool `json:"share,omitzero"`
 	// Reserve swap or huge pages for it; true if absent. Since QEMU 6.1.
 	Reserve *bool `json:"reserve,omitzero"`
-	// How much, in bytes.
+	// How much, in bytes. QEMU 5.2, 7.2, 10.0 and 11.1 crash if it is so much, as
+	// 2^64-1, that no address space can hold it.
 	Size uint64 `json:"size"`
 	// Name it in migrations by its full path. For old machine types.
 	XUseCanonicalPathForRamblockID *bool `json:"x-use-canonical-path-for-ramblock-id,omitzero"`
@@ -1516,7 +1519,8 @@ type ObjectOptionsMemoryBackendMemfd struct {
 	Share *bool `json:"share,omitzero"`
 	// Reserve swap or huge pages for it; true if absent. Since QEMU 6.1.
 	Reserve *bool `json:"reserve,omitzero"`
-	// How much, in bytes.
+	// How much, in bytes. QEMU 5.2, 7.2, 10.0 and 11.1 crash if it is so much, as
+	// 2^64-1, that no address space can hold it.
 	Size uint64 `json:"size"`
 	// Name it in migrations by its full path. For old machine types.
 	XUseCanonicalPathForRamblockID *bool `json:"x-use-canonical-path-for-ramblock-id,omitzero"`
@@ -1643,7 +1647,8 @@ type ObjectOptionsMemoryBackendShm struct {
 	Share *bool `json:"share,omitzero"`
 	// Reserve swap or huge pages for it; true if absent. Since QEMU 6.1.
 	Reserve *bool `json:"reserve,omitzero"`
-	// How much, in bytes.
+	// How much, in bytes. QEMU 5.2, 7.2, 10.0 and 11.1 crash if it is so much, as
+	// 2^64-1, that no address space can hold it.
 	Size uint64 `json:"size"`
 	// Name it in migrations by its full path. For old machine types.
 	XUseCanonicalPathForRamblockID *bool `json:"x-use-canonical-path-for-ramblock-id,omitzero"`
@@ -1749,7 +1754,8 @@ type ObjectOptionsMemoryBackendEpc struct {
 	Share *bool `json:"share,omitzero"`
 	// Reserve swap or huge pages for it; true if absent. Since QEMU 6.1.
 	Reserve *bool `json:"reserve,omitzero"`
-	// How much, in bytes.
+	// How much, in bytes. QEMU 5.2, 7.2, 10.0 and 11.1 crash if it is so much, as
+	// 2^64-1, that no address space can hold it.
 	Size uint64 `json:"size"`
 	// Name it in migrations by its full path. For old machine types.
 	XUseCanonicalPathForRamblockID *bool `json:"x-use-canonical-path-for-ramblock-id,omitzero"`
@@ -1903,7 +1909,8 @@ func (v ObjectOptionsQtest) encodeObjectOptions(e *codec.Encoder) {
 }
 
 // ObjectOptionsXRemoteObject are the properties of a device that runs in this
-// process for a machine in another.
+// process for a machine in another. If this process is of a machine of type pc,
+// QEMU 7.2, 10.0 and 11.1 crash.
 //
 // It is the variant of [ObjectOptions] for x-remote-object, the struct
 // RemoteObjectProperties of qom.json.
