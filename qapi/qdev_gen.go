@@ -39,7 +39,7 @@ type DeviceAddArgs struct {
 	// The bus to plug it into; one that fits if absent.
 	Bus *string `json:"bus,omitzero"`
 	// The id by which [Client.DeviceDel] and events refer to it. Without one it can
-	// hardly be unplugged.
+	// hardly be unplugged. Not empty: QEMU 10.0 crashes with some types.
 	ID *string `json:"id,omitzero"`
 	// Props are further members, merged into the object; nil ones are left out.
 	// Those that only the server may set are an error:

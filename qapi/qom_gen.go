@@ -347,7 +347,8 @@ func (v ObjectOptionsCanHostSocketcan) encodeObjectOptions(e *codec.Encoder) {
 }
 
 // ObjectOptionsColoCompare are the properties of the object that compares the
-// packets of the two machines of COLO.
+// packets of the two machines of COLO. If the character devices are not there,
+// QEMU 5.2, 7.2 and 10.0 crash, and 11.1 hangs.
 //
 // It is the variant of [ObjectOptions] for colo-compare.
 //
@@ -1357,7 +1358,8 @@ type ObjectOptionsMemoryBackendRAM struct {
 	// Reserve swap or huge pages for the memory; true if absent. QEMU 6.1 and
 	// later.
 	Reserve *bool `json:"reserve,omitzero"`
-	// How much, in bytes.
+	// How much memory, in bytes. QEMU 5.2, 7.2, 10.0 and 11.1 crash if it is so
+	// much, as 2^64-1, that no address space can hold it.
 	Size uint64 `json:"size"`
 	// Name the memory in migrations by its full path. For old machine types.
 	XUseCanonicalPathForRamblockID *bool `json:"x-use-canonical-path-for-ramblock-id,omitzero"`
@@ -1466,7 +1468,8 @@ type ObjectOptionsMemoryBackendFile struct {
 	// Reserve swap or huge pages for the memory; true if absent. QEMU 6.1 and
 	// later.
 	Reserve *bool `json:"reserve,omitzero"`
-	// How much, in bytes.
+	// How much memory, in bytes. QEMU 5.2, 7.2, 10.0 and 11.1 crash if it is so
+	// much, as 2^64-1, that no address space can hold it.
 	Size uint64 `json:"size"`
 	// Name the memory in migrations by its full path. For old machine types.
 	XUseCanonicalPathForRamblockID *bool `json:"x-use-canonical-path-for-ramblock-id,omitzero"`
@@ -1627,7 +1630,8 @@ type ObjectOptionsMemoryBackendMemfd struct {
 	// Reserve swap or huge pages for the memory; true if absent. QEMU 6.1 and
 	// later.
 	Reserve *bool `json:"reserve,omitzero"`
-	// How much, in bytes.
+	// How much memory, in bytes. QEMU 5.2, 7.2, 10.0 and 11.1 crash if it is so
+	// much, as 2^64-1, that no address space can hold it.
 	Size uint64 `json:"size"`
 	// Name the memory in migrations by its full path. For old machine types.
 	XUseCanonicalPathForRamblockID *bool `json:"x-use-canonical-path-for-ramblock-id,omitzero"`
@@ -1757,7 +1761,8 @@ type ObjectOptionsMemoryBackendShm struct {
 	Share *bool `json:"share,omitzero"`
 	// Reserve swap or huge pages for the memory; true if absent.
 	Reserve *bool `json:"reserve,omitzero"`
-	// How much, in bytes.
+	// How much memory, in bytes. QEMU 5.2, 7.2, 10.0 and 11.1 crash if it is so
+	// much, as 2^64-1, that no address space can hold it.
 	Size uint64 `json:"size"`
 	// Name the memory in migrations by its full path. For old machine types.
 	XUseCanonicalPathForRamblockID *bool `json:"x-use-canonical-path-for-ramblock-id,omitzero"`
@@ -1867,7 +1872,8 @@ type ObjectOptionsMemoryBackendEpc struct {
 	Share *bool `json:"share,omitzero"`
 	// Reserve swap or huge pages for the memory; true if absent.
 	Reserve *bool `json:"reserve,omitzero"`
-	// How much, in bytes.
+	// How much memory, in bytes. QEMU 5.2, 7.2, 10.0 and 11.1 crash if it is so
+	// much, as 2^64-1, that no address space can hold it.
 	Size uint64 `json:"size"`
 	// Name the memory in migrations by its full path. For old machine types.
 	XUseCanonicalPathForRamblockID *bool `json:"x-use-canonical-path-for-ramblock-id,omitzero"`
@@ -2028,7 +2034,8 @@ func (v ObjectOptionsQtest) encodeObjectOptions(e *codec.Encoder) {
 }
 
 // ObjectOptionsXRemoteObject are the properties of a device that runs in this
-// process for a machine in another.
+// process for a machine in another. If this process is of a machine of type pc,
+// QEMU 7.2, 10.0 and 11.1 crash.
 //
 // It is the variant of [ObjectOptions] for x-remote-object.
 //

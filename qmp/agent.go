@@ -102,6 +102,7 @@ type agent struct {
 	state   agentState
 	round   int           // counts how often it got out of step
 	number  []byte        // the id of the last synchronisation
+	marked  bool          // it began with a mark
 	from    uint64        // the last call that was sent before the first
 	repeats *time.Timer   // sends another
 	pause   time.Duration // until then
@@ -157,7 +158,7 @@ func (a *agent) sync() {
 	a.l.flight.proven = false // what is sent beside it has an id of its own
 	a.stopTimers()            // one may be held's
 	a.round++
-	a.ask()
+	a.ask(false)
 	round := a.round
 	a.pause = firstResync
 	a.repeats = time.AfterFunc(a.pause, func() { a.syncAgain(round) })
@@ -166,34 +167,41 @@ func (a *agent) sync() {
 	}
 }
 
-// ask appends a synchronisation to what is written. Its number comes back twice:
-// as the result, and as the id also of a refusal.
-func (a *agent) ask() {
+// ask appends a synchronisation to what is written, after a mark or not. Its number comes
+// back twice: as the result, and as the id also of a refusal.
+func (a *agent) ask(marked bool) {
+	if a.marked = marked; marked {
+		a.l.out.out = append(a.l.out.out, resync)
+	}
 	a.number = strconv.AppendInt(a.number[:0], rand.Int64N(1<<53), 10)
 	a.l.out.out = fmt.Appendf(a.l.out.out, `{"execute":"guest-sync-delimited","arguments":{"id":%s},"id":%[1]s}`+"\n", a.number)
 }
 
 // syncAgain sends another synchronisation, as the one before may be lost: nobody had the
-// port open, or an earlier client left half a message. The byte that begins it has
-// QEMU's agent drop what it holds of that, and complain. Others may not know it, so that
-// the first goes without. Only the answer to the last counts: what the agent says to
-// the others comes before it.
+// port open, or an earlier client left half a message.
 func (a *agent) syncAgain(round int) {
-	l := a.l
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.err != nil || a.state != syncing || a.round != round {
+	a.l.mu.Lock()
+	defer a.l.mu.Unlock()
+	if a.l.err != nil || a.state != syncing || a.round != round {
 		return
 	}
-	if !l.out.busy { // else the last has not been written yet
-		l.out.out = append(l.out.out, resync)
-		a.ask()
-		if l.out.start() {
-			go l.out.loop()
-		}
-	}
+	a.askAgain()
 	a.pause = min(2*a.pause, lastResync)
 	a.repeats = time.AfterFunc(a.pause, func() { a.syncAgain(round) })
+}
+
+// askAgain sends another synchronisation after a byte that has QEMU's agent drop what it
+// holds of a message, and complain. Others may not know it, so that the first goes
+// without. Only the answer to the last counts: what the agent says to the others comes
+// before it.
+func (a *agent) askAgain() {
+	if a.l.out.busy { // the last has not been written yet
+		return
+	}
+	a.ask(true)
+	if a.l.out.start() {
+		go a.l.out.loop()
+	}
 }
 
 // held gives up on an agent that does not read, if nobody waits for what is being written.
@@ -268,6 +276,8 @@ func (a *agent) stale(m *message) bool {
 		a.settle(nil)
 		a.forget()
 		l.kickLocked()
+	case m.has(memberError) && bytes.Equal(m.members[memberID], a.number) && !a.marked:
+		a.askAgain() // the first may have ended half a message of an earlier client
 	case m.has(memberError) && bytes.Equal(m.members[memberID], a.number):
 		a.giveUp(refusal("guest-sync-delimited", m.members[memberError]))
 	default:

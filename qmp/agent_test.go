@@ -174,7 +174,9 @@ func TestAgentDial(t *testing.T) {
 			})
 			p := newPeer(t, &agentEnd{Conn: theirs})
 			p.send(greetingText)
-			p.send("{\"id\": %s, \"error\": {\"class\": \"CommandNotFound\", \"desc\": \"negotiate first\"}}\n", p.sync())
+			for range 2 { // the first refusal could be of something else
+				p.send("{\"id\": %s, \"error\": {\"class\": \"CommandNotFound\", \"desc\": \"negotiate first\"}}\n", p.sync())
+			}
 			refused := new(Error)
 			require.ErrorAs(t, returned(t, "the dial", dialled), &refused)
 			assert.Equal(t, &Error{"guest-sync-delimited", ClassCommandNotFound, "negotiate first"}, refused)
@@ -293,6 +295,28 @@ func TestAgentStarts(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestAgentHalf has an agent that takes the first synchronisation for the end of a message
+// that an earlier client has begun.
+func TestAgentHalf(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		defer theirs.Close()
+		begin := time.Now()
+		dialled := async(func() error {
+			c, err := NewAgentConn(t.Context(), ours)
+			if err == nil {
+				c.Close()
+			}
+			return err
+		})
+		p := newPeer(t, &agentEnd{Conn: theirs})
+		p.send("{\"error\": {\"class\": \"GenericError\", \"desc\": \"lacks member 'execute'\"}, \"id\": %s}\n", p.sync())
+		p.synced(p.sync())
+		require.NoError(t, returned(t, "the dial", dialled))
+		assert.Zero(t, time.Since(begin), "it is asked again at once")
+	})
 }
 
 // TestAgentLines has an agent that reads lines, and that takes its time over the first

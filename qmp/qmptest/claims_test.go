@@ -60,7 +60,7 @@ func claimsIn(text string, isCommand func(string) bool) map[claim]int {
 // TestClaims holds that what the comments of the bindings say of the class of an error is
 // shown by a row of the conformance table, where real QEMUs have to agree to it.
 func TestClaims(t *testing.T) {
-	tab := readTable(t, "")
+	tab := readTable(t, t.TempDir())
 	shown := map[claim]bool{}
 	for _, c := range tab.cases {
 		if c.fails != "" {

@@ -147,7 +147,9 @@ func (m *Machine) migrate(args migrateArgs, req Request) error {
 	fd, isFile := strings.CutPrefix(uri, "fd:")
 	switch {
 	case !m.knownTransport(uri):
-		return m.failMigration("Parameter 'uri' expects a valid migration protocol")
+		err := m.failMigration("Parameter 'uri' expects a valid migration protocol")
+		g.why = "" // only the one who asked is told
+		return err
 	case isFile && m.files[fd] == nil:
 		return m.failMigration(fmt.Sprintf("File descriptor named '%s' has not been found", fd))
 	}
@@ -331,9 +333,7 @@ func (m *Machine) queryMigrate(_ struct{}, req Request) (any, error) {
 		return info, nil
 	}
 	switch g.status {
-	case qapi.MigrationStatusFailed, qapi.MigrationStatusFailing:
-		info.ErrorDesc = &g.why
-	case qapi.MigrationStatusCancelled:
+	case qapi.MigrationStatusFailed, qapi.MigrationStatusFailing, qapi.MigrationStatusCancelled:
 		if g.why != "" {
 			info.ErrorDesc = &g.why
 		}

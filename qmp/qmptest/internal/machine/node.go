@@ -2,6 +2,7 @@ package machine
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/go-json-experiment/json"
@@ -249,6 +250,9 @@ func (m *Machine) measure(n *node, o options) error {
 		n.size = foreignSize
 		if o["size"] != nil {
 			n.size = member[int64](o, "size")
+		}
+		if n.size < 0 || member[uint64](o, "latency-ns") > math.MaxInt64 {
+			return generic("a size or a latency that cannot be")
 		}
 		n.filename = n.driver + "://"
 		n.disk = &disk{size: n.size}

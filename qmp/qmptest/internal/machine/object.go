@@ -167,6 +167,9 @@ func (m *Machine) newIOThread(id string, args qapi.ObjectOptionsIothread) *qapi.
 			*set.to = *set.given
 		}
 	}
+	if m.since("11.1") && info.PollWeight == 0 {
+		info.PollWeight = 3
+	}
 	return info
 }
 
