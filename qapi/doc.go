@@ -1,7 +1,7 @@
 // Package qapi is QEMU's machine protocol, typed: a method for each command, a
 // struct for each event, and Go types for all that they carry. It is generated
-// from the QAPI schema of the newest QEMU release and drives every server from
-// QEMU 5.2 on.
+// from the QAPI schemas of all releases from QEMU 5.2 on, and has what any of them
+// has: comments say which, where not all do.
 //
 //	c, err := qapi.Dial(ctx, "unix:/run/vm/qmp.sock")
 //	…
