@@ -36,6 +36,7 @@ type Decoder struct {
 
 	strings    strings.Builder // where short strings are kept, several in one allocation
 	scratch    []byte          // for strings with escapes
+	growing    []any           // where lists grow: a *[]T for each type
 	ahead      ahead
 	meter      *json.Unmarshalers // charges what reflection allocates
 	unmeasured int                // how much text reflection may still decode without the meter
