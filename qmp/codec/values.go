@@ -220,35 +220,31 @@ func (d *Decoder) Bool() bool {
 // Int decodes a signed integer.
 func Int[T ~int8 | ~int16 | ~int32 | ~int64](d *Decoder) T {
 	n, text := d.digitsOf()
-	if text == nil {
-		return 0
+	v := T(n)
+	if n < 0 || int64(v) != n {
+		m, err := strconv.ParseInt(string(text), 10, reflect.TypeFor[T]().Bits())
+		d.badNumber(text, err)
+		v = T(m)
 	}
-	if v := T(n); n >= 0 && int64(v) == n {
-		return v
-	}
-	m, err := strconv.ParseInt(string(text), 10, reflect.TypeFor[T]().Bits())
-	d.badNumber(text, err)
-	return T(m)
+	return v
 }
 
 // Uint decodes an unsigned integer.
 func Uint[T ~uint8 | ~uint16 | ~uint32 | ~uint64](d *Decoder) T {
 	n, text := d.digitsOf()
-	if text == nil {
-		return 0
+	v := T(n)
+	if n < 0 || int64(v) != n {
+		m, err := strconv.ParseUint(string(text), 10, reflect.TypeFor[T]().Bits())
+		d.badNumber(text, err)
+		v = T(m)
 	}
-	if v := T(n); n >= 0 && int64(v) == n {
-		return v
-	}
-	m, err := strconv.ParseUint(string(text), 10, reflect.TypeFor[T]().Bits())
-	d.badNumber(text, err)
-	return T(m)
+	return v
 }
 
 // digitsOf reads a number and returns its text, and its value if that is a few
-// digits; else -1. There is no text if something else is next.
+// digits; else -1. There is 0 without text if something else is next.
 func (d *Decoder) digitsOf() (n int64, text []byte) {
-	if text = d.numeric(); text == nil || len(text) > 18 {
+	if text = d.numeric(); len(text) > 18 {
 		return -1, text
 	}
 	for _, c := range text {
