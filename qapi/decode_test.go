@@ -3,6 +3,7 @@ package qapi_test
 import (
 	"errors"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/go-json-experiment/json"
@@ -78,4 +79,25 @@ func TestVariantsAreSmall(t *testing.T) {
 			}
 		}
 	}
+}
+
+// The tags of unions in unions are found wherever they stand, however deep and long what
+// stands before them is.
+func TestUnionsInUnions(t *testing.T) {
+	const depth = 5000
+	text := strings.Repeat(`{"file":`, depth) + `"last"` + strings.Repeat(`,"driver":"raw","node-name":"n"}`, depth)
+	var x qapi.BlockdevOptions
+	require.NoError(t, json.Unmarshal([]byte(text), &x))
+	levels := 1
+	for {
+		require.Equal(t, "n", *x.NodeName)
+		raw, ok := x.Driver.(qapi.BlockdevOptionsRaw)
+		require.True(t, ok, "%T", x.Driver)
+		if raw.File == qapi.Str("last") {
+			break
+		}
+		x = raw.File.(qapi.BlockdevOptions)
+		levels++
+	}
+	assert.Equal(t, depth, levels)
 }

@@ -115,7 +115,7 @@ var hostileReplies = []hostile{
 	{"entries of a schema", fill(`[`, `{}`, `]`), typed((*qapi.Client).QueryQMPSchema), false},
 	{"entries with a tag", fill(`[`, `{"meta-type":"enum"}`, `]`), typed((*qapi.Client).QueryQMPSchema), false},
 	{"one large entry", fill(`[{"members":[`, `{}`, `],"meta-type":"object"}]`), typed((*qapi.Client).QueryQMPSchema), false},
-	{"unions in unions", fill(`[`, `{"image":{"format-specific":`+deep(2000, `{"data":{"extents":[{"format-specific":`, `{}`, `}]},"type":"vmdk"}`)+`}}`, `]`), nodes, true},
+	{"unions in unions", fill(`[`, deep(4000, `{"file":`, `"x"`, `,"driver":"raw"}`), `]`), execute[[]qapi.BlockdevOptions], false},
 	{"a text", func() string { return `"` + strings.Repeat(`\u0041`, replySize()/6) + `"` }, monitor, true},
 	{"anything", fill(`[`, `{}`, `]`), execute[any], false},
 	{"anything, with a member", fill(`[`, `{"":0}`, `]`), execute[any], false},

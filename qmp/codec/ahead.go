@@ -2,6 +2,7 @@ package codec
 
 import (
 	"bytes"
+	"reflect"
 	"sort"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -34,7 +35,7 @@ func (d *Decoder) tagAhead(tag string) []byte {
 	for i := passSpace(d.text, d.at); i < len(d.text) && d.text[i] == '"'; i = passSpace(d.text, i) {
 		end := passString(d.text, i)
 		value := passSpace(d.text, end)
-		if value < len(d.text) && holds(d.text[i:end], tag) {
+		if value < len(d.text) && string(unquote(d.text[i:end])) == tag {
 			if d.text[value] != '"' {
 				return nil
 			}
@@ -43,14 +44,6 @@ func (d *Decoder) tagAhead(tag string) []byte {
 		i = d.pass(value)
 	}
 	return nil
-}
-
-// holds reports whether a quoted string is name.
-func holds(quoted []byte, name string) bool {
-	if bytes.IndexByte(quoted, '\\') < 0 {
-		return len(quoted) == len(name)+2 && string(quoted[1:len(quoted)-1]) == name
-	}
-	return string(unquote(quoted)) == name
 }
 
 // unquote returns what a string in quotes holds.
@@ -109,73 +102,60 @@ func (d *Decoder) pass(i int) int {
 
 // passLong is pass for an object or a list, which may be long.
 func (d *Decoder) passLong(begin int) int {
-	if begin < d.ahead.upTo {
-		spans := d.ahead.spans
-		at := sort.Search(len(spans), func(n int) bool { return spans[n].begin >= begin })
-		if at < len(spans) && spans[at].begin == begin {
-			return spans[at].end
+	if begin >= d.ahead.upTo {
+		end := d.passNested(begin, d.depth > keepBelow)
+		if d.depth > keepBelow {
+			d.ahead.upTo = end
 		}
-		return passNested(d.text, begin)
+		return end
 	}
-	end := passNested(d.text, begin)
-	if end-begin >= longSpan && d.depth > keepBelow {
-		d.keepSpans(begin, 0)
-		d.ahead.upTo = end
+	spans := d.ahead.spans
+	at := sort.Search(len(spans), func(n int) bool { return spans[n].begin >= begin })
+	if at < len(spans) && spans[at].begin == begin {
+		return spans[at].end
 	}
-	return end
+	return d.passNested(begin, false) // it is short
 }
 
 // structural are the bytes at which passNested has something to do. One look
 // here is faster than comparing each byte with all of them.
 var structural = [256]bool{'"': true, '{': true, '[': true, '}': true, ']': true}
 
-// passNested returns where the object or list that begins at i ends.
-func passNested(text []byte, i int) int {
-	for depth := 0; i < len(text); {
-		switch c := text[i]; {
-		case !structural[c]:
-			i++
-		case c == '"':
-			i = passString(text, i)
-		case c == '{' || c == '[':
-			i++
-			depth++
-		default:
-			i++
-			if depth--; depth == 0 {
-				return i
-			}
-		}
-	}
-	return i
-}
-
-// keepSpans keeps where an object or list ends that is so many levels deep in another,
-// and what is in it, and returns that.
-func (d *Decoder) keepSpans(begin, depth int) (end int) {
-	if depth > maxDepth {
-		return len(d.text) // decoding will refuse it
-	}
-	slot := len(d.ahead.spans)
-	if slot == cap(d.ahead.spans) {
-		d.charge(2 * slot * 16)
-	}
-	d.ahead.spans = append(d.ahead.spans, span{begin: begin})
-	for i := begin + 1; i < len(d.text); {
+// passNested returns where the object or list that begins at i ends. It may keep the
+// spans of that and of what is in it.
+func (d *Decoder) passNested(i int, keep bool) int {
+	var open []int // the spans that have not ended, by their place among all
+	for depth := 0; i < len(d.text) && depth <= maxDepth; {
 		switch c := d.text[i]; {
 		case !structural[c]:
 			i++
 		case c == '"':
 			i = passString(d.text, i)
 		case c == '{' || c == '[':
-			i = d.keepSpans(i, depth+1)
+			if keep && d.charge(2*int(reflect.TypeFor[span]().Size())) {
+				open = append(open, len(d.ahead.spans))
+				d.ahead.spans = append(d.ahead.spans, span{begin: i})
+			}
+			i++
+			depth++
 		default:
 			i++
-			if d.ahead.spans[slot].end = i; i-begin < longSpan {
-				d.ahead.spans = d.ahead.spans[:slot]
+			depth--
+			if last := len(open) - 1; last >= 0 {
+				d.end(open[last], i)
+				open = open[:last]
 			}
-			return i
+			if depth == 0 {
+				return i
+			}
 		}
 	}
-	return len(d.text)
+	return len(d.text) // decoding will refuse it
+}
+
+// end ends a span. What is short is not kept, nor what is in it.
+func (d *Decoder) end(n, end int) {
+	if d.ahead.spans[n].end = end; end-d.ahead.spans[n].begin < longSpan {
+		d.ahead.spans = d.ahead.spans[:n]
+	}
 }

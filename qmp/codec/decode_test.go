@@ -322,7 +322,7 @@ func TestBudgetIsShared(t *testing.T) {
 		Boxes []crate `json:"boxes"`
 	}
 	err := decode(text, &x)
-	require.ErrorContains(t, err, fmt.Sprintf("%d bytes of JSON would take more than %d MiB of memory", len(text), 64+16*len(text)>>20))
+	require.ErrorContains(t, err, fmt.Sprintf("%d bytes of JSON would take more than %d MiB of memory", len(text), 64+14*len(text)>>20))
 	x.Boxes = nil
 	require.NoError(t, decode(`{"boxes":[`+part+`]}`, &x))
 	require.Len(t, x.Boxes[0].List, 1e4+1)

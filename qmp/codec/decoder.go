@@ -36,6 +36,7 @@ type Decoder struct {
 
 	strings    strings.Builder // where short strings are kept, several in one allocation
 	scratch    []byte          // for strings with escapes
+	growing    []any           // where lists grow: a *[]T for each type
 	ahead      ahead
 	meter      *json.Unmarshalers // charges what reflection allocates
 	unmeasured int                // how much text reflection may still decode without the meter
@@ -55,7 +56,7 @@ const (
 // all that is allocated counted. No reply that a server has reason to send comes near:
 // its structs have their required members, and take about as much memory as text.
 // Without a limit, 16 MiB of [{},{},…] become several GiB of structs.
-func budget(text int) int { return 64<<20 + 16*text }
+func budget(text int) int { return 64<<20 + 14*text }
 
 var decoders = sync.Pool{New: func() any { return new(Decoder) }}
 

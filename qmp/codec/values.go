@@ -83,24 +83,53 @@ func List[T any](d *Decoder, decode func(*T, *Decoder)) []T {
 	if !d.list() {
 		return nil
 	}
-	list := []T{}
+	growing := growingFor[T](d)
+	list := *growing
+	*growing = nil // a list in this one, of the same type, grows elsewhere
+	size := int(reflect.TypeFor[T]().Size())
 	for d.element() {
 		if len(list) == cap(list) {
-			list = append(make([]T, 0, d.room(begin, len(list), int(reflect.TypeFor[T]().Size()))), list...)
+			list = append(make([]T, 0, d.room(begin, len(list), size)), list...)
 		}
 		list = list[:len(list)+1]
 		decode(&list[len(list)-1], d)
 	}
-	return list
+	if size*len(list) > longList || !d.charge(size*len(list)) {
+		return list
+	}
+	grown := append(make([]T, 0, len(list)), list...)
+	clear(list)
+	*growing = list[:0]
+	return grown
+}
+
+// longList is how many bytes a list has that is not copied when it is complete.
+const longList = 16 << 10
+
+// growingFor returns the memory in which lists of a type grow, one after the other,
+// before they are copied.
+func growingFor[T any](d *Decoder) *[]T {
+	for _, g := range d.growing {
+		if g, ok := g.(*[]T); ok {
+			return g
+		}
+	}
+	g := new([]T)
+	d.growing = append(d.growing, g)
+	return g
 }
 
 // room returns how many elements of a size a list, which begins there in the text,
-// should have room for after its first n: twice as many, but no more than the rest of
-// the text may have.
+// should have room for after its first n: as many as the rest of the text may have, if
+// the list is all of it, but not many times more than before.
 func (d *Decoder) room(begin, n, size int) int {
 	room := min(4, 512/max(size, 1))
 	if n > 0 {
-		room = min(2*n, n+(len(d.text)-d.at)*n/(d.at-begin))
+		times := 2
+		if d.depth == 1 {
+			times = 8
+		}
+		room = min(times*n, n+(len(d.text)-d.at)*n/(d.at-begin))
 	}
 	room = max(room, n+1)
 	if !d.charge(room * size) {
@@ -191,35 +220,31 @@ func (d *Decoder) Bool() bool {
 // Int decodes a signed integer.
 func Int[T ~int8 | ~int16 | ~int32 | ~int64](d *Decoder) T {
 	n, text := d.digitsOf()
-	if text == nil {
-		return 0
+	v := T(n)
+	if n < 0 || int64(v) != n {
+		m, err := strconv.ParseInt(string(text), 10, reflect.TypeFor[T]().Bits())
+		d.badNumber(text, err)
+		v = T(m)
 	}
-	if v := T(n); n >= 0 && int64(v) == n {
-		return v
-	}
-	m, err := strconv.ParseInt(string(text), 10, reflect.TypeFor[T]().Bits())
-	d.badNumber(text, err)
-	return T(m)
+	return v
 }
 
 // Uint decodes an unsigned integer.
 func Uint[T ~uint8 | ~uint16 | ~uint32 | ~uint64](d *Decoder) T {
 	n, text := d.digitsOf()
-	if text == nil {
-		return 0
+	v := T(n)
+	if n < 0 || int64(v) != n {
+		m, err := strconv.ParseUint(string(text), 10, reflect.TypeFor[T]().Bits())
+		d.badNumber(text, err)
+		v = T(m)
 	}
-	if v := T(n); n >= 0 && int64(v) == n {
-		return v
-	}
-	m, err := strconv.ParseUint(string(text), 10, reflect.TypeFor[T]().Bits())
-	d.badNumber(text, err)
-	return T(m)
+	return v
 }
 
 // digitsOf reads a number and returns its text, and its value if that is a few
-// digits; else -1. There is no text if something else is next.
+// digits; else -1. There is 0 without text if something else is next.
 func (d *Decoder) digitsOf() (n int64, text []byte) {
-	if text = d.numeric(); text == nil || len(text) > 18 {
+	if text = d.numeric(); len(text) > 18 {
 		return -1, text
 	}
 	for _, c := range text {
