@@ -1703,8 +1703,8 @@ type MigrateArgs struct {
 	// channels.
 	URI *string `json:"uri,omitzero"`
 	// Where to send it, in structured form: one channel main, and for mode
-	// cpr-transfer one channel cpr, too. Either this or uri. In QEMU 10.0 and
-	// later.
+	// cpr-transfer one channel cpr, too. Either this or uri. Without a channel main
+	// QEMU 10.0 and 11.1 crash. In QEMU 10.0 and later.
 	Channels []MigrationChannel `json:"channels,omitzero"`
 	// Takes up a postcopy migration in status postcopy-paused again instead of
 	// starting one. False if absent. Since QEMU 3.0.
