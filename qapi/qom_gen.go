@@ -139,7 +139,7 @@ type QOMSetArgs struct {
 //
 // Many can only be set before the object is complete, and say so. It fails with
 // DeviceNotFound if there is no such object, and with GenericError for a
-// property that there is not or that cannot be set.
+// property that does not exist or cannot be set.
 //
 // It executes the command qom-set of qom.json.
 //
