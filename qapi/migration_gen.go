@@ -1961,7 +1961,8 @@ type MigrateArgs struct {
 	// channels.
 	URI *string `json:"uri,omitzero"`
 	// Where to send it, in structured form: one channel main, and for mode
-	// cpr-transfer one channel cpr, too. Either this or uri. QEMU 8.2 and later.
+	// cpr-transfer one channel cpr, too. Either this or uri. Without a channel main
+	// QEMU 10.0 and 11.1 crash. QEMU 8.2 and later.
 	Channels []MigrationChannel `json:"channels,omitzero"`
 	// Takes up a postcopy migration in status postcopy-paused again instead of
 	// starting one. False if absent.

@@ -231,7 +231,7 @@ func (x QOMSetArgs) LogValue() slog.Value {
 //
 // Many can only be set before the object is complete, and say so. It fails with
 // DeviceNotFound if there is no such object, and with GenericError for a
-// property that there is not or that cannot be set.
+// property that does not exist or cannot be set.
 //
 // QAPI: command qom-set (qom.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-qom.qom-set
 func (c *Client) QOMSet(ctx context.Context, args QOMSetArgs) error {

@@ -82,7 +82,7 @@ func TestText(t *testing.T) {
 	assert.Equal(t, `{"V":[{"qom-type":"secret","data":"[redacted]"}]}`, qapi.Text(mine{[]any{&qapi.ObjectOptionsSecret{Data: new("hunter2")}}}))
 	assert.Equal(t, `[{"password":"[redacted]"}]`, qapi.Text([]*qapi.ChangeVNCPasswordArgs{{Password: "hunter2"}}))
 	assert.Equal(t, `{"a":{"id":"x"},"b":null}`, qapi.Text(map[string]any{"b": nil, "a": &qapi.EjectArgs{ID: new("x")}}))
-	assert.Equal(t, "%!v(json: cannot marshal from Go func())", strings.ReplaceAll(qapi.Text(func() {}), "\u00a0", " "))
+	assert.Regexp(t, `^%!v\(json: .* marshal from Go func\(\)\)$`, qapi.Text(func() {})) // the module varies its words
 	assert.Contains(t, qapi.Text(qapi.BlockdevOptions{}), "not set")
 	err := fmt.Errorf("disk: %w", &qmp.Error{Command: "blockdev-add", Class: "GenericError", Desc: `Could not open 'json:{"cookie": "hunter2"}'`})
 	assert.Equal(t, `disk: qmp: blockdev-add: Could not open 'json:{"cookie":"[redacted]"}'`, qapi.Text(err))

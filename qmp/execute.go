@@ -20,6 +20,8 @@ import (
 // error before anything is sent. [MayHaveRun] sums up what an error says of the
 // command.
 //
+// Decoding has a limit of memory, in proportion to the reply's text, and ends with ctx.
+//
 // At most 32 commands are with the server at a time; further ones wait here, and are
 // not sent if their context ends meanwhile. So a server that stalls does not execute,
 // when it goes on, what nobody waits for any more.
@@ -35,6 +37,8 @@ func (c *Conn) execute(ctx context.Context, mode callMode, command string, args,
 	if err != nil {
 		return err
 	}
+	ctx, cancel := c.opts.limit(ctx) // for decoding, too
+	defer cancel()
 	if call, err = c.wait(ctx, call); err != nil {
 		return err
 	}
@@ -59,6 +63,8 @@ func (c *Conn) ExecuteNoReply(ctx context.Context, command string, args any) err
 	if err != nil {
 		return err
 	}
+	ctx, cancel := c.opts.limit(ctx)
+	defer cancel()
 	if call, err = c.wait(ctx, call); err != nil {
 		return err
 	}
@@ -88,6 +94,8 @@ func (c *Conn) RoundTrip(ctx context.Context, message []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := c.opts.limit(ctx)
+	defer cancel()
 	if call, err = c.wait(ctx, call); err != nil {
 		return nil, err
 	}
@@ -122,8 +130,6 @@ func (c *Conn) newWhole(ctx context.Context, message []byte) (*call, error) {
 // is given up, and the error says so.
 func (c *Conn) wait(ctx context.Context, call *call) (*call, error) {
 	watch := call.watch
-	ctx, cancel := c.opts.limit(ctx)
-	defer cancel()
 	if c.hub.settingUp.Load() {
 		err := fmt.Errorf("qmp: %s: %w", call.command, unsent(errSettingUp))
 		endWatch(watch, err)

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -37,8 +38,27 @@ type object = map[string]any
 // A watched connection is logged with payloads, and recorded.
 type watched struct {
 	*qmp.Conn
-	log, tape bytes.Buffer
-	close     func() error
+	log   sharedBuffer
+	tape  bytes.Buffer
+	close func() error
+}
+
+// A sharedBuffer may be read while a worker of the connection logs its end.
+type sharedBuffer struct {
+	mu     sync.Mutex
+	buffer bytes.Buffer
+}
+
+func (b *sharedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.Write(p)
+}
+
+func (b *sharedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.String()
 }
 
 func watch(t *testing.T, conn net.Conn, connect func(w *watched, recorded net.Conn, log qmp.Option) (*qmp.Conn, error)) *watched {

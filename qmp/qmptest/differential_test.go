@@ -146,8 +146,8 @@ func (c *chooser) spoil(args map[string]any) {
 func TestQEMUDifferential(t *testing.T) {
 	const each = 60 // commands for a pair
 	total, all := 2000, os.Getenv("QAPI_LONG") != ""
-	if all { // of what the table has, which takes a minute or two
-		total = 6000
+	if all { // of what the table has, which takes a few minutes
+		total = 12_000
 	}
 	known, tab := readRules(t), readTable(t, t.TempDir())
 	t.Chdir(t.TempDir()) // QEMU makes files there

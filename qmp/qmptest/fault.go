@@ -141,7 +141,7 @@ func (s *Server) takeLeft() [][]byte {
 
 // Leftovers does to the next client what QEMU does: if one leaves while its command is
 // executed, the reply goes to the one after it, between the greeting and the answer to
-// the negotiation. Its commands behind that one are not executed.
+// the negotiation. The commands that it sent after that one are not executed.
 //
 //	srv := qmptest.Start(t, qmptest.Leftovers())
 //	srv.Fault("query-qmp-schema", qmptest.Delay(time.Minute))

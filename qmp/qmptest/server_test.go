@@ -10,6 +10,7 @@ import (
 	"net"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -39,6 +40,41 @@ func talk(t *testing.T, conn net.Conn, lines ...string) []string {
 		read()
 	}
 	return got
+}
+
+// Many servers work side by side, each with a machine of its own.
+func TestManyServers(t *testing.T) {
+	var all sync.WaitGroup
+	for i := range 200 {
+		all.Go(func() {
+			srv := qmptest.New(qmptest.Release([]string{"5.2", "7.2", "10.0", "11.1"}[i%4]))
+			conn, err := srv.Dial(t.Context())
+			if !assert.NoError(t, err) {
+				return
+			}
+			c := qapi.NewClient(conn)
+			name := fmt.Sprintf("n%d", i)
+			assert.NoError(t, c.BlockdevAdd(t.Context(), qapi.BlockdevOptions{NodeName: &name, Driver: qapi.BlockdevOptionsNullCo{}}))
+			nodes, err := c.QueryNamedBlockNodes(t.Context(), qapi.QueryNamedBlockNodesArgs{})
+			if assert.NoError(t, err) && assert.Len(t, nodes, 1) {
+				assert.Equal(t, name, nodes[0].NodeName)
+			}
+			assert.NoError(t, conn.Close())
+			assert.NoError(t, srv.Close())
+		})
+	}
+	all.Wait()
+}
+
+// BenchmarkStart starts a server with a machine, connects to it, and ends it.
+func BenchmarkStart(b *testing.B) {
+	for b.Loop() {
+		srv := qmptest.New()
+		conn, err := srv.Dial(b.Context())
+		require.NoError(b, err)
+		conn.Close()
+		require.NoError(b, srv.Close())
+	}
 }
 
 func TestDialogue(t *testing.T) {

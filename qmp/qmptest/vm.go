@@ -36,3 +36,8 @@ type host struct{ *Server }
 
 // Stop ends the server.
 func (h host) Stop() { h.hangUp() }
+
+// NotExecuted fails the test.
+func (h host) NotExecuted(what string) error {
+	return generic(h.fail("nothing executes %s here; see Handle and Reply", what).Error())
+}

@@ -17,12 +17,12 @@ type bitmap struct {
 
 func (m *Machine) bitmapCommands() map[string]Handler {
 	return map[string]Handler{
-		"block-dirty-bitmap-add":     change(m, alone(m, m.addBitmap)),
-		"block-dirty-bitmap-remove":  change(m, alone(m, m.removeBitmap)),
-		"block-dirty-bitmap-clear":   change(m, alone(m, m.clearBitmap)),
-		"block-dirty-bitmap-enable":  change(m, alone(m, m.enableBitmap)),
-		"block-dirty-bitmap-disable": change(m, alone(m, m.disableBitmap)),
-		"block-dirty-bitmap-merge":   change(m, alone(m, m.mergeBitmaps)),
+		"block-dirty-bitmap-add":     change(m, command(m, m.addBitmap)),
+		"block-dirty-bitmap-remove":  change(m, command(m, m.removeBitmap)),
+		"block-dirty-bitmap-clear":   change(m, command(m, m.clearBitmap)),
+		"block-dirty-bitmap-enable":  change(m, command(m, m.enableBitmap)),
+		"block-dirty-bitmap-disable": change(m, command(m, m.disableBitmap)),
+		"block-dirty-bitmap-merge":   change(m, command(m, m.mergeBitmaps)),
 	}
 }
 
@@ -146,7 +146,7 @@ func (m *Machine) mergeBitmaps(args qapi.BlockDirtyBitmapMerge, _ Request) (step
 	return step{}, nil
 }
 
-// bitmapInfo is what a node tells of its bitmaps.
+// bitmapInfo is what a query shows of the bitmaps of a node.
 func (m *Machine) bitmapInfo(n *node) (all []qapi.BlockDirtyInfo) {
 	for _, b := range n.bitmaps {
 		all = append(all, qapi.BlockDirtyInfo{

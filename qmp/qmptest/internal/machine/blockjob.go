@@ -11,7 +11,7 @@ func (m *Machine) blockJobCommands() map[string]Handler {
 	return map[string]Handler{
 		"blockdev-create":     change(m, m.blockdevCreate),
 		"blockdev-mirror":     change(m, m.mirror),
-		"blockdev-backup":     change(m, alone(m, m.backup)),
+		"blockdev-backup":     change(m, command(m, m.backup)),
 		"query-block-jobs":    handle(m, m.queryBlockJobs),
 		"block-job-cancel":    change(m, m.cancelBlockJob),
 		"block-job-pause":     change(m, onBlockJob(m, func(a qapi.BlockJobPauseArgs) string { return a.Device }, m.pause)),

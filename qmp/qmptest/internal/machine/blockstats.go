@@ -4,7 +4,7 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// queryBlockstats tells of no work: there is no guest that would read or write.
+// queryBlockstats shows no work: there is no guest that would read or write.
 func (m *Machine) queryBlockstats(args qapi.QueryBlockstatsArgs, _ Request) (any, error) {
 	all := []qapi.BlockStats{}
 	if value(args.QueryNodes) {

@@ -10,7 +10,7 @@ func (m *Machine) chainCommands() map[string]Handler {
 	return map[string]Handler{
 		"block-commit":      change(m, m.commit),
 		"block-stream":      change(m, m.stream),
-		"blockdev-snapshot": change(m, alone(m, m.snapshot)),
+		"blockdev-snapshot": change(m, command(m, m.snapshot)),
 	}
 }
 

@@ -120,7 +120,7 @@ func (m *Machine) deviceOf(n *node) *device {
 	return nil
 }
 
-// deviceAdd plugs a device in. An id that is no string counts for nothing.
+// deviceAdd plugs a device in. An id that is not a string counts for nothing.
 func (m *Machine) deviceAdd(given options, _ Request) error {
 	if m.leaving() {
 		return generic("device_add not allowed while migrating")

@@ -13,11 +13,11 @@ import (
 // What makes images by the way, and what is inside them.
 func (m *Machine) imageCommands() map[string]Handler {
 	return map[string]Handler{
-		"blockdev-snapshot-sync":                 change(m, alone(m, m.snapshotSync)),
-		"blockdev-snapshot-internal-sync":        change(m, alone(m, m.internalSnapshot)),
+		"blockdev-snapshot-sync":                 change(m, command(m, m.snapshotSync)),
+		"blockdev-snapshot-internal-sync":        change(m, command(m, m.internalSnapshot)),
 		"blockdev-snapshot-delete-internal-sync": handle(m, m.deleteSnapshot),
 		"change-backing-file":                    change(m, m.changeBackingFile),
-		"drive-backup":                           change(m, alone(m, m.driveBackup)),
+		"drive-backup":                           change(m, command(m, m.driveBackup)),
 	}
 }
 

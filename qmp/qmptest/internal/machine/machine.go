@@ -37,6 +37,9 @@ type Host interface {
 	Release() string
 	// Stop ends the server, behind what is on its way.
 	Stop()
+	// NotExecuted reports what the machine would have to execute, and does not. The error
+	// is for the client.
+	NotExecuted(what string) error
 }
 
 // A Request is a command whose arguments are known to fit the schema.

@@ -43,6 +43,8 @@ func newVM(t *testing.T, name string) *vm {
 func (v *vm) Release() string { return v.rel.Name }
 func (v *vm) Stop()           { v.stopped = true }
 
+func (v *vm) NotExecuted(what string) error { return generic("nothing executes %s", what) }
+
 // Emit notes an event, which has to fit the schema.
 func (v *vm) Emit(e qapi.Event) {
 	text, err := json.Marshal(e, json.Deterministic(true))
@@ -220,6 +222,8 @@ type quiet struct{}
 func (quiet) Emit(qapi.Event) {}
 func (quiet) Release() string { return "11.1" }
 func (quiet) Stop()           {}
+
+func (quiet) NotExecuted(what string) error { return generic("nothing executes %s", what) }
 
 func TestRunState(t *testing.T) {
 	v := newVM(t, "11.1")

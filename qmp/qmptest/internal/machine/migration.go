@@ -14,7 +14,7 @@ import (
 
 // A migration is how far the machine is on its way, or its way in.
 //
-// One that takes no second at its limit of speed has arrived right behind the reply of
+// One that takes no second at its limit of speed has arrived right after the reply of
 // the command that has started it. Of another each query-migrate is a second later than
 // the last. It arrives at the machine that waits at its address, or, if there is none,
 // somewhere out of sight.

@@ -129,6 +129,9 @@ func (m *Machine) openAll(o options) (*node, error) {
 		readOnly: member[bool](o, "read-only"),
 		group:    member[string](o, "throttle-group"),
 	}
+	if string(o["cache"]) == "{}" { // of which nothing is taken
+		return nil, generic("Block driver '%s' doesn't support the option 'cache'", n.driver)
+	}
 	// Nodes are listed by their age, but in front of what they have brought along.
 	m.nodes = slices.Insert(slices.Clone(m.nodes), 0, n)
 	if n.children, err = m.openChildren(o); err != nil {

@@ -81,6 +81,10 @@ func checkObject(args qapi.ObjectOptions) error {
 		if value(o.ThreadPoolMin) > valueOr(o.ThreadPoolMax, 64) {
 			return generic("bad thread-pool-min/thread-pool-max values")
 		}
+	case qapi.ObjectOptionsMainLoop:
+		return checkObject(qapi.ObjectOptions{QOMType: qapi.ObjectOptionsIothread{
+			AioMaxBatch: o.AioMaxBatch, ThreadPoolMin: o.ThreadPoolMin, ThreadPoolMax: o.ThreadPoolMax,
+		}})
 	case qapi.ObjectOptionsSecret:
 		if (o.Data == nil) == (o.File == nil) {
 			return generic("One of 'file' and 'data' must be provided, not both")

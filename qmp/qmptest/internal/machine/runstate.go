@@ -6,15 +6,16 @@ import (
 
 func (m *Machine) runCommands() map[string]Handler {
 	return map[string]Handler{
-		"query-status":     query(m, m.queryStatus),
-		"cont":             change(m, m.cont),
-		"stop":             change(m, m.stop),
-		"system_reset":     change(m, m.reset),
-		"system_powerdown": change(m, m.powerdown),
-		"system_wakeup":    change(m, m.wakeup),
-		"quit":             change(m, m.quit),
-		"set-action":       change(m, m.setAction),
-		"query-name":       query(m, func() qapi.NameInfo { return qapi.NameInfo{} }),
+		"query-status":          query(m, m.queryStatus),
+		"cont":                  change(m, m.cont),
+		"stop":                  change(m, m.stop),
+		"system_reset":          change(m, m.reset),
+		"system_powerdown":      change(m, m.powerdown),
+		"system_wakeup":         change(m, m.wakeup),
+		"quit":                  change(m, m.quit),
+		"set-action":            change(m, m.setAction),
+		"human-monitor-command": handle(m, m.humanMonitor),
+		"query-name":            query(m, func() qapi.NameInfo { return qapi.NameInfo{} }),
 		"query-uuid": query(m, func() qapi.UUIDInfo {
 			return qapi.UUIDInfo{UUID: "00000000-0000-0000-0000-000000000000"}
 		}),

@@ -80,7 +80,7 @@ func (m *Machine) setThrottle(args qapi.BlockIOThrottle, req Request) error {
 	return nil
 }
 
-// limits tells in a node's info of the limits of the drive that it is the medium of.
+// limits puts the limits of a drive into the info of the node that is its medium.
 func (d *device) limits(info *qapi.BlockDeviceInfo) {
 	t := d.throttle
 	if t == nil {

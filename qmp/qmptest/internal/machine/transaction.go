@@ -13,11 +13,11 @@ import (
 type step struct {
 	undo   func() // nil: there is nothing to undo
 	commit func() // does what cannot be undone; nil: nothing
-	work   func() // what goes on behind the reply; nil: nothing
+	work   func() // what goes on after the reply; nil: nothing
 }
 
-// alone makes a step a command of its own.
-func alone[A any](m *Machine, f func(A, Request) (step, error)) func(A, Request) error {
+// command makes a step a command of its own.
+func command[A any](m *Machine, f func(A, Request) (step, error)) func(A, Request) error {
 	return func(args A, req Request) error {
 		s, err := f(args, req)
 		if err == nil {
