@@ -8,6 +8,7 @@ import (
 	"net"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -209,14 +210,13 @@ func TestHostileText(t *testing.T) {
 // seldom, as if nobody were there.
 func TestGreetAndDrop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		dials := 0
-		lasts := time.Duration(0)
+		var dials, lasts atomic.Int64
 		connect := func(context.Context) (io.ReadWriteCloser, error) {
 			ours, theirs := net.Pipe()
-			dials++
+			dials.Add(1)
 			go func() {
 				newPeer(t, theirs).handshake()
-				time.Sleep(lasts)
+				time.Sleep(time.Duration(lasts.Load()))
 				theirs.Close()
 			}()
 			return ours, nil
@@ -225,13 +225,13 @@ func TestGreetAndDrop(t *testing.T) {
 		require.NoError(t, err)
 		defer c.Close()
 		time.Sleep(100 * time.Second)
-		assert.Less(t, dials, 30)
+		assert.Less(t, dials.Load(), int64(30))
 
-		lasts = time.Minute // it recovers
+		lasts.Store(int64(time.Minute)) // it recovers
 		time.Sleep(2 * time.Minute)
-		before := dials
+		before := dials.Load()
 		time.Sleep(10 * time.Minute)
-		assert.InDelta(t, 10, dials-before, 1.1)
+		assert.InDelta(t, 10, dials.Load()-before, 1.1)
 		c.Close()
 		time.Sleep(time.Hour)
 	})
