@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/goqapi/goqapi/internal/printable"
 )
 
 // An Event is something that happened in the server.
@@ -25,7 +27,7 @@ func (e Event) Decode(v any) error {
 		return nil
 	}
 	if err := decode(context.Background(), e.Data, v); err != nil {
-		return fmt.Errorf("qmp: event %s: %w", e.Name, jsonError(err))
+		return fmt.Errorf("qmp: event %s: %w", printable.String(e.Name), jsonError(err))
 	}
 	return nil
 }

@@ -185,6 +185,31 @@ func TestReconnectNews(t *testing.T) {
 	})
 }
 
+// A server that is connected to anew may still owe a reply to the connection that was
+// lost. It is nobody's.
+func TestReconnectLeftover(t *testing.T) {
+	reconnecting(t, Reconnect{}, func(t *testing.T, r *redialled, p *peer) {
+		lost := async(func() error { return r.Execute(t.Context(), "query-qmp-schema", nil, nil) })
+		p.next()
+		p.rw.Close()
+		wantErr(t, returned(t, "the call", lost), ErrClosed, "qmp: query-qmp-schema: connection closed by the server")
+
+		p = <-r.peers
+		p.send("%s{\"return\": [\"the schema\"]}\r\n", greetingText)
+		p.answer(p.expect(`{"execute":"qmp_capabilities","id":#}`), "{}")
+		var got string
+		done := async(func() error { return r.Execute(t.Context(), "query-name", nil, &got) })
+		p.answer(p.expect(`{"execute":"query-name"}`), `"vm"`)
+		if err := returned(t, "query-name", done); err != nil || got != "vm" {
+			t.Errorf("got %q, %v", got, err)
+		}
+		synctest.Wait()
+		if errs := r.log.take(); len(errs) != 1 || !strings.Contains(errs[0].Error(), "belongs to an earlier client") {
+			t.Errorf("reported: %v", errs)
+		}
+	})
+}
+
 // Attempts come at growing distances, each shortened by up to a half.
 func TestReconnectBackoff(t *testing.T) {
 	reconnecting(t, Reconnect{MinDelay: time.Second, MaxDelay: 5 * time.Second}, func(t *testing.T, r *redialled, p *peer) {
