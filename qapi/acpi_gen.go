@@ -160,7 +160,8 @@ func (x *ACPIDeviceOstEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnACPIDeviceOst calls f for every ACPI_DEVICE_OST event, in order and one at
-// a time, until stop is called. f may execute commands.
+// a time, until stop is called. f may execute commands; [qmp.Conn.Handle] has
+// the rules of stop.
 func (c *Client) OnACPIDeviceOst(f func(ACPIDeviceOstEvent)) (stop func()) {
 	return on(c, f)
 }

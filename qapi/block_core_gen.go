@@ -14199,7 +14199,8 @@ func (x *BlockImageCorruptedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnBlockImageCorrupted calls f for every BLOCK_IMAGE_CORRUPTED event, in order
-// and one at a time, until stop is called. f may execute commands.
+// and one at a time, until stop is called. f may execute commands;
+// [qmp.Conn.Handle] has the rules of stop.
 func (c *Client) OnBlockImageCorrupted(f func(BlockImageCorruptedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -14269,7 +14270,8 @@ func (x *BlockIOErrorEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnBlockIOError calls f for every BLOCK_IO_ERROR event, in order and one at a
-// time, until stop is called. f may execute commands.
+// time, until stop is called. f may execute commands; [qmp.Conn.Handle] has the
+// rules of stop.
 func (c *Client) OnBlockIOError(f func(BlockIOErrorEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -14347,7 +14349,8 @@ func (x *BlockJobCompletedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnBlockJobCompleted calls f for every BLOCK_JOB_COMPLETED event, in order and
-// one at a time, until stop is called. f may execute commands.
+// one at a time, until stop is called. f may execute commands;
+// [qmp.Conn.Handle] has the rules of stop.
 func (c *Client) OnBlockJobCompleted(f func(BlockJobCompletedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -14401,7 +14404,8 @@ func (x *BlockJobCancelledEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnBlockJobCancelled calls f for every BLOCK_JOB_CANCELLED event, in order and
-// one at a time, until stop is called. f may execute commands.
+// one at a time, until stop is called. f may execute commands;
+// [qmp.Conn.Handle] has the rules of stop.
 func (c *Client) OnBlockJobCancelled(f func(BlockJobCancelledEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -14450,7 +14454,8 @@ func (x *BlockJobErrorEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnBlockJobError calls f for every BLOCK_JOB_ERROR event, in order and one at
-// a time, until stop is called. f may execute commands.
+// a time, until stop is called. f may execute commands; [qmp.Conn.Handle] has
+// the rules of stop.
 func (c *Client) OnBlockJobError(f func(BlockJobErrorEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -14504,7 +14509,8 @@ func (x *BlockJobReadyEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnBlockJobReady calls f for every BLOCK_JOB_READY event, in order and one at
-// a time, until stop is called. f may execute commands.
+// a time, until stop is called. f may execute commands; [qmp.Conn.Handle] has
+// the rules of stop.
 func (c *Client) OnBlockJobReady(f func(BlockJobReadyEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -14546,7 +14552,8 @@ func (x *BlockJobPendingEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnBlockJobPending calls f for every BLOCK_JOB_PENDING event, in order and one
-// at a time, until stop is called. f may execute commands.
+// at a time, until stop is called. f may execute commands; [qmp.Conn.Handle]
+// has the rules of stop.
 func (c *Client) OnBlockJobPending(f func(BlockJobPendingEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -14626,7 +14633,8 @@ func (x *BlockWriteThresholdEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnBlockWriteThreshold calls f for every BLOCK_WRITE_THRESHOLD event, in order
-// and one at a time, until stop is called. f may execute commands.
+// and one at a time, until stop is called. f may execute commands;
+// [qmp.Conn.Handle] has the rules of stop.
 func (c *Client) OnBlockWriteThreshold(f func(BlockWriteThresholdEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -14806,7 +14814,8 @@ func (x *QuorumFailureEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnQuorumFailure calls f for every QUORUM_FAILURE event, in order and one at a
-// time, until stop is called. f may execute commands.
+// time, until stop is called. f may execute commands; [qmp.Conn.Handle] has the
+// rules of stop.
 func (c *Client) OnQuorumFailure(f func(QuorumFailureEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -14878,7 +14887,8 @@ func (x *QuorumReportBadEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnQuorumReportBad calls f for every QUORUM_REPORT_BAD event, in order and one
-// at a time, until stop is called. f may execute commands.
+// at a time, until stop is called. f may execute commands; [qmp.Conn.Handle]
+// has the rules of stop.
 func (c *Client) OnQuorumReportBad(f func(QuorumReportBadEvent)) (stop func()) {
 	return on(c, f)
 }

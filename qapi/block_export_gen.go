@@ -705,7 +705,8 @@ func (x *BlockExportDeletedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnBlockExportDeleted calls f for every BLOCK_EXPORT_DELETED event, in order
-// and one at a time, until stop is called. f may execute commands.
+// and one at a time, until stop is called. f may execute commands;
+// [qmp.Conn.Handle] has the rules of stop.
 func (c *Client) OnBlockExportDeleted(f func(BlockExportDeletedEvent)) (stop func()) {
 	return on(c, f)
 }

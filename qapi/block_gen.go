@@ -336,7 +336,8 @@ func (x *DeviceTrayMovedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnDeviceTrayMoved calls f for every DEVICE_TRAY_MOVED event, in order and one
-// at a time, until stop is called. f may execute commands.
+// at a time, until stop is called. f may execute commands; [qmp.Conn.Handle]
+// has the rules of stop.
 func (c *Client) OnDeviceTrayMoved(f func(DeviceTrayMovedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -380,7 +381,8 @@ func (x *PrManagerStatusChangedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnPrManagerStatusChanged calls f for every PR_MANAGER_STATUS_CHANGED event,
-// in order and one at a time, until stop is called. f may execute commands.
+// in order and one at a time, until stop is called. f may execute commands;
+// [qmp.Conn.Handle] has the rules of stop.
 func (c *Client) OnPrManagerStatusChanged(f func(PrManagerStatusChangedEvent)) (stop func()) {
 	return on(c, f)
 }

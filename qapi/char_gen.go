@@ -1268,7 +1268,8 @@ func (x *VserportChangeEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnVserportChange calls f for every VSERPORT_CHANGE event, in order and one at
-// a time, until stop is called. f may execute commands.
+// a time, until stop is called. f may execute commands; [qmp.Conn.Handle] has
+// the rules of stop.
 func (c *Client) OnVserportChange(f func(VserportChangeEvent)) (stop func()) {
 	return on(c, f)
 }

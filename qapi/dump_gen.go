@@ -209,7 +209,8 @@ func (x *DumpCompletedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnDumpCompleted calls f for every DUMP_COMPLETED event, in order and one at a
-// time, until stop is called. f may execute commands.
+// time, until stop is called. f may execute commands; [qmp.Conn.Handle] has the
+// rules of stop.
 func (c *Client) OnDumpCompleted(f func(DumpCompletedEvent)) (stop func()) {
 	return on(c, f)
 }

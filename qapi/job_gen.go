@@ -199,7 +199,8 @@ func (x *JobStatusChangeEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnJobStatusChange calls f for every JOB_STATUS_CHANGE event, in order and one
-// at a time, until stop is called. f may execute commands.
+// at a time, until stop is called. f may execute commands; [qmp.Conn.Handle]
+// has the rules of stop.
 func (c *Client) OnJobStatusChange(f func(JobStatusChangeEvent)) (stop func()) {
 	return on(c, f)
 }

@@ -2126,7 +2126,8 @@ func (x *BalloonChangeEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnBalloonChange calls f for every BALLOON_CHANGE event, in order and one at a
-// time, until stop is called. f may execute commands.
+// time, until stop is called. f may execute commands; [qmp.Conn.Handle] has the
+// rules of stop.
 func (c *Client) OnBalloonChange(f func(BalloonChangeEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -2209,7 +2210,8 @@ func (x *HvBalloonStatusReportEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnHvBalloonStatusReport calls f for every HV_BALLOON_STATUS_REPORT event, in
-// order and one at a time, until stop is called. f may execute commands.
+// order and one at a time, until stop is called. f may execute commands;
+// [qmp.Conn.Handle] has the rules of stop.
 //
 // QEMU 8.2 and later.
 func (c *Client) OnHvBalloonStatusReport(f func(HvBalloonStatusReportEvent)) (stop func()) {
@@ -2784,7 +2786,8 @@ func (x *MemoryDeviceSizeChangeEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnMemoryDeviceSizeChange calls f for every MEMORY_DEVICE_SIZE_CHANGE event,
-// in order and one at a time, until stop is called. f may execute commands.
+// in order and one at a time, until stop is called. f may execute commands;
+// [qmp.Conn.Handle] has the rules of stop.
 func (c *Client) OnMemoryDeviceSizeChange(f func(MemoryDeviceSizeChangeEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -3487,7 +3490,8 @@ func (x *MemUnplugErrorEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnMemUnplugError calls f for every MEM_UNPLUG_ERROR event, in order and one
-// at a time, until stop is called. f may execute commands.
+// at a time, until stop is called. f may execute commands; [qmp.Conn.Handle]
+// has the rules of stop.
 //
 // QEMU 5.2 to 9.0.
 //

@@ -99,7 +99,8 @@ func (x *CPUPolarizationChangeEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnCPUPolarizationChange calls f for every CPU_POLARIZATION_CHANGE event, in
-// order and one at a time, until stop is called. f may execute commands.
+// order and one at a time, until stop is called. f may execute commands;
+// [qmp.Conn.Handle] has the rules of stop.
 //
 // QEMU 8.2 and later. Unstable: QEMU may change or remove it in any release.
 func (c *Client) OnCPUPolarizationChange(f func(CPUPolarizationChangeEvent)) (stop func()) {
@@ -162,7 +163,8 @@ func (x *SclpCpiInfoAvailableEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnSclpCpiInfoAvailable calls f for every SCLP_CPI_INFO_AVAILABLE event, in
-// order and one at a time, until stop is called. f may execute commands.
+// order and one at a time, until stop is called. f may execute commands;
+// [qmp.Conn.Handle] has the rules of stop.
 //
 // QEMU 10.2 and later. Unstable: QEMU may change or remove it in any release.
 func (c *Client) OnSclpCpiInfoAvailable(f func(SclpCpiInfoAvailableEvent)) (stop func()) {

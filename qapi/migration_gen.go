@@ -1344,7 +1344,8 @@ func (x *MigrationEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnMigration calls f for every MIGRATION event, in order and one at a time,
-// until stop is called. f may execute commands.
+// until stop is called. f may execute commands; [qmp.Conn.Handle] has the rules
+// of stop.
 func (c *Client) OnMigration(f func(MigrationEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -1384,7 +1385,8 @@ func (x *MigrationPassEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnMigrationPass calls f for every MIGRATION_PASS event, in order and one at a
-// time, until stop is called. f may execute commands.
+// time, until stop is called. f may execute commands; [qmp.Conn.Handle] has the
+// rules of stop.
 func (c *Client) OnMigrationPass(f func(MigrationPassEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -1528,7 +1530,8 @@ func (x *ColoExitEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnColoExit calls f for every COLO_EXIT event, in order and one at a time,
-// until stop is called. f may execute commands.
+// until stop is called. f may execute commands; [qmp.Conn.Handle] has the rules
+// of stop.
 func (c *Client) OnColoExit(f func(ColoExitEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -2326,7 +2329,8 @@ func (x *UnplugPrimaryEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnUnplugPrimary calls f for every UNPLUG_PRIMARY event, in order and one at a
-// time, until stop is called. f may execute commands.
+// time, until stop is called. f may execute commands; [qmp.Conn.Handle] has the
+// rules of stop.
 func (c *Client) OnUnplugPrimary(f func(UnplugPrimaryEvent)) (stop func()) {
 	return on(c, f)
 }

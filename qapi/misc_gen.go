@@ -517,7 +517,8 @@ func (x *RTCChangeEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnRTCChange calls f for every RTC_CHANGE event, in order and one at a time,
-// until stop is called. f may execute commands.
+// until stop is called. f may execute commands; [qmp.Conn.Handle] has the rules
+// of stop.
 func (c *Client) OnRTCChange(f func(RTCChangeEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -568,7 +569,8 @@ func (x *VfuClientHangupEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnVfuClientHangup calls f for every VFU_CLIENT_HANGUP event, in order and one
-// at a time, until stop is called. f may execute commands.
+// at a time, until stop is called. f may execute commands; [qmp.Conn.Handle]
+// has the rules of stop.
 //
 // QEMU 7.1 and later.
 func (c *Client) OnVfuClientHangup(f func(VfuClientHangupEvent)) (stop func()) {

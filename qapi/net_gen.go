@@ -2068,7 +2068,8 @@ func (x *NICRxFilterChangedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnNICRxFilterChanged calls f for every NIC_RX_FILTER_CHANGED event, in order
-// and one at a time, until stop is called. f may execute commands.
+// and one at a time, until stop is called. f may execute commands;
+// [qmp.Conn.Handle] has the rules of stop.
 func (c *Client) OnNICRxFilterChanged(f func(NICRxFilterChangedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -2137,7 +2138,8 @@ func (x *FailoverNegotiatedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnFailoverNegotiated calls f for every FAILOVER_NEGOTIATED event, in order
-// and one at a time, until stop is called. f may execute commands.
+// and one at a time, until stop is called. f may execute commands;
+// [qmp.Conn.Handle] has the rules of stop.
 func (c *Client) OnFailoverNegotiated(f func(FailoverNegotiatedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -2181,7 +2183,8 @@ func (x *NetdevStreamConnectedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnNetdevStreamConnected calls f for every NETDEV_STREAM_CONNECTED event, in
-// order and one at a time, until stop is called. f may execute commands.
+// order and one at a time, until stop is called. f may execute commands;
+// [qmp.Conn.Handle] has the rules of stop.
 //
 // QEMU 7.2 and later.
 func (c *Client) OnNetdevStreamConnected(f func(NetdevStreamConnectedEvent)) (stop func()) {
@@ -2224,7 +2227,7 @@ func (x *NetdevStreamDisconnectedEvent) decodeEvent(e qmp.Event) error {
 
 // OnNetdevStreamDisconnected calls f for every NETDEV_STREAM_DISCONNECTED
 // event, in order and one at a time, until stop is called. f may execute
-// commands.
+// commands; [qmp.Conn.Handle] has the rules of stop.
 //
 // QEMU 7.2 and later.
 func (c *Client) OnNetdevStreamDisconnected(f func(NetdevStreamDisconnectedEvent)) (stop func()) {
@@ -2271,7 +2274,7 @@ func (x *NetdevVhostUserConnectedEvent) decodeEvent(e qmp.Event) error {
 
 // OnNetdevVhostUserConnected calls f for every NETDEV_VHOST_USER_CONNECTED
 // event, in order and one at a time, until stop is called. f may execute
-// commands.
+// commands; [qmp.Conn.Handle] has the rules of stop.
 //
 // QEMU 10.0 and later.
 func (c *Client) OnNetdevVhostUserConnected(f func(NetdevVhostUserConnectedEvent)) (stop func()) {
@@ -2314,7 +2317,7 @@ func (x *NetdevVhostUserDisconnectedEvent) decodeEvent(e qmp.Event) error {
 
 // OnNetdevVhostUserDisconnected calls f for every
 // NETDEV_VHOST_USER_DISCONNECTED event, in order and one at a time, until stop
-// is called. f may execute commands.
+// is called. f may execute commands; [qmp.Conn.Handle] has the rules of stop.
 //
 // QEMU 10.0 and later.
 func (c *Client) OnNetdevVhostUserDisconnected(f func(NetdevVhostUserDisconnectedEvent)) (stop func()) {

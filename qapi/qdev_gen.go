@@ -191,7 +191,8 @@ func (x *DeviceDeletedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnDeviceDeleted calls f for every DEVICE_DELETED event, in order and one at a
-// time, until stop is called. f may execute commands.
+// time, until stop is called. f may execute commands; [qmp.Conn.Handle] has the
+// rules of stop.
 func (c *Client) OnDeviceDeleted(f func(DeviceDeletedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -235,7 +236,8 @@ func (x *DeviceUnplugGuestErrorEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnDeviceUnplugGuestError calls f for every DEVICE_UNPLUG_GUEST_ERROR event,
-// in order and one at a time, until stop is called. f may execute commands.
+// in order and one at a time, until stop is called. f may execute commands;
+// [qmp.Conn.Handle] has the rules of stop.
 //
 // QEMU 6.2 and later.
 func (c *Client) OnDeviceUnplugGuestError(f func(DeviceUnplugGuestErrorEvent)) (stop func()) {

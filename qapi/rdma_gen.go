@@ -57,7 +57,8 @@ func (x *RdmaGIDStatusChangedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnRdmaGIDStatusChanged calls f for every RDMA_GID_STATUS_CHANGED event, in
-// order and one at a time, until stop is called. f may execute commands.
+// order and one at a time, until stop is called. f may execute commands;
+// [qmp.Conn.Handle] has the rules of stop.
 //
 // QEMU 5.2 to 9.0.
 //

@@ -210,7 +210,8 @@ func (x *ShutdownEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnShutdown calls f for every SHUTDOWN event, in order and one at a time,
-// until stop is called. f may execute commands.
+// until stop is called. f may execute commands; [qmp.Conn.Handle] has the rules
+// of stop.
 func (c *Client) OnShutdown(f func(ShutdownEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -236,7 +237,8 @@ func (x *PowerdownEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnPowerdown calls f for every POWERDOWN event, in order and one at a time,
-// until stop is called. f may execute commands.
+// until stop is called. f may execute commands; [qmp.Conn.Handle] has the rules
+// of stop.
 func (c *Client) OnPowerdown(f func(PowerdownEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -277,7 +279,7 @@ func (x *ResetEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnReset calls f for every RESET event, in order and one at a time, until stop
-// is called. f may execute commands.
+// is called. f may execute commands; [qmp.Conn.Handle] has the rules of stop.
 func (c *Client) OnReset(f func(ResetEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -302,7 +304,7 @@ func (x *StopEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnStop calls f for every STOP event, in order and one at a time, until stop
-// is called. f may execute commands.
+// is called. f may execute commands; [qmp.Conn.Handle] has the rules of stop.
 func (c *Client) OnStop(f func(StopEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -327,7 +329,8 @@ func (x *ResumeEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnResume calls f for every RESUME event, in order and one at a time, until
-// stop is called. f may execute commands.
+// stop is called. f may execute commands; [qmp.Conn.Handle] has the rules of
+// stop.
 func (c *Client) OnResume(f func(ResumeEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -352,7 +355,8 @@ func (x *SuspendEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnSuspend calls f for every SUSPEND event, in order and one at a time, until
-// stop is called. f may execute commands.
+// stop is called. f may execute commands; [qmp.Conn.Handle] has the rules of
+// stop.
 func (c *Client) OnSuspend(f func(SuspendEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -377,7 +381,8 @@ func (x *SuspendDiskEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnSuspendDisk calls f for every SUSPEND_DISK event, in order and one at a
-// time, until stop is called. f may execute commands.
+// time, until stop is called. f may execute commands; [qmp.Conn.Handle] has the
+// rules of stop.
 func (c *Client) OnSuspendDisk(f func(SuspendDiskEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -402,7 +407,8 @@ func (x *WakeupEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnWakeup calls f for every WAKEUP event, in order and one at a time, until
-// stop is called. f may execute commands.
+// stop is called. f may execute commands; [qmp.Conn.Handle] has the rules of
+// stop.
 func (c *Client) OnWakeup(f func(WakeupEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -440,7 +446,8 @@ func (x *WatchdogEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnWatchdog calls f for every WATCHDOG event, in order and one at a time,
-// until stop is called. f may execute commands.
+// until stop is called. f may execute commands; [qmp.Conn.Handle] has the rules
+// of stop.
 func (c *Client) OnWatchdog(f func(WatchdogEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -645,7 +652,8 @@ func (x *GuestPanickedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnGuestPanicked calls f for every GUEST_PANICKED event, in order and one at a
-// time, until stop is called. f may execute commands.
+// time, until stop is called. f may execute commands; [qmp.Conn.Handle] has the
+// rules of stop.
 func (c *Client) OnGuestPanicked(f func(GuestPanickedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -687,7 +695,8 @@ func (x *GuestCrashloadedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnGuestCrashloaded calls f for every GUEST_CRASHLOADED event, in order and
-// one at a time, until stop is called. f may execute commands.
+// one at a time, until stop is called. f may execute commands;
+// [qmp.Conn.Handle] has the rules of stop.
 func (c *Client) OnGuestCrashloaded(f func(GuestCrashloadedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -714,7 +723,8 @@ func (x *GuestPvshutdownEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnGuestPvshutdown calls f for every GUEST_PVSHUTDOWN event, in order and one
-// at a time, until stop is called. f may execute commands.
+// at a time, until stop is called. f may execute commands; [qmp.Conn.Handle]
+// has the rules of stop.
 //
 // QEMU 9.1 and later.
 func (c *Client) OnGuestPvshutdown(f func(GuestPvshutdownEvent)) (stop func()) {
@@ -1169,7 +1179,8 @@ func (x *MemoryFailureEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnMemoryFailure calls f for every MEMORY_FAILURE event, in order and one at a
-// time, until stop is called. f may execute commands.
+// time, until stop is called. f may execute commands; [qmp.Conn.Handle] has the
+// rules of stop.
 func (c *Client) OnMemoryFailure(f func(MemoryFailureEvent)) (stop func()) {
 	return on(c, f)
 }

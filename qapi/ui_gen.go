@@ -683,7 +683,8 @@ func (x *SpiceConnectedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnSpiceConnected calls f for every SPICE_CONNECTED event, in order and one at
-// a time, until stop is called. f may execute commands.
+// a time, until stop is called. f may execute commands; [qmp.Conn.Handle] has
+// the rules of stop.
 func (c *Client) OnSpiceConnected(f func(SpiceConnectedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -727,7 +728,8 @@ func (x *SpiceInitializedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnSpiceInitialized calls f for every SPICE_INITIALIZED event, in order and
-// one at a time, until stop is called. f may execute commands.
+// one at a time, until stop is called. f may execute commands;
+// [qmp.Conn.Handle] has the rules of stop.
 func (c *Client) OnSpiceInitialized(f func(SpiceInitializedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -770,7 +772,8 @@ func (x *SpiceDisconnectedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnSpiceDisconnected calls f for every SPICE_DISCONNECTED event, in order and
-// one at a time, until stop is called. f may execute commands.
+// one at a time, until stop is called. f may execute commands;
+// [qmp.Conn.Handle] has the rules of stop.
 func (c *Client) OnSpiceDisconnected(f func(SpiceDisconnectedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -797,7 +800,8 @@ func (x *SpiceMigrateCompletedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnSpiceMigrateCompleted calls f for every SPICE_MIGRATE_COMPLETED event, in
-// order and one at a time, until stop is called. f may execute commands.
+// order and one at a time, until stop is called. f may execute commands;
+// [qmp.Conn.Handle] has the rules of stop.
 func (c *Client) OnSpiceMigrateCompleted(f func(SpiceMigrateCompletedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -1236,7 +1240,8 @@ func (x *VNCConnectedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnVNCConnected calls f for every VNC_CONNECTED event, in order and one at a
-// time, until stop is called. f may execute commands.
+// time, until stop is called. f may execute commands; [qmp.Conn.Handle] has the
+// rules of stop.
 func (c *Client) OnVNCConnected(f func(VNCConnectedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -1280,7 +1285,8 @@ func (x *VNCInitializedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnVNCInitialized calls f for every VNC_INITIALIZED event, in order and one at
-// a time, until stop is called. f may execute commands.
+// a time, until stop is called. f may execute commands; [qmp.Conn.Handle] has
+// the rules of stop.
 func (c *Client) OnVNCInitialized(f func(VNCInitializedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -1323,7 +1329,8 @@ func (x *VNCDisconnectedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnVNCDisconnected calls f for every VNC_DISCONNECTED event, in order and one
-// at a time, until stop is called. f may execute commands.
+// at a time, until stop is called. f may execute commands; [qmp.Conn.Handle]
+// has the rules of stop.
 func (c *Client) OnVNCDisconnected(f func(VNCDisconnectedEvent)) (stop func()) {
 	return on(c, f)
 }

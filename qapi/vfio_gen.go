@@ -97,7 +97,8 @@ func (x *VfioMigrationEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnVfioMigration calls f for every VFIO_MIGRATION event, in order and one at a
-// time, until stop is called. f may execute commands.
+// time, until stop is called. f may execute commands; [qmp.Conn.Handle] has the
+// rules of stop.
 //
 // QEMU 9.1 and later.
 func (c *Client) OnVfioMigration(f func(VfioMigrationEvent)) (stop func()) {
