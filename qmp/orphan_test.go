@@ -587,3 +587,27 @@ func TestProbeIsLost(t *testing.T) {
 		p.log.take()
 	})
 }
+
+// QEMU up to 10.0 answers a command that it cannot parse with many errors. Of those that
+// come after the first none is the next command's, and none ends the connection.
+func TestErrorBurstOfCommand(t *testing.T) {
+	bubble(t, func(t *testing.T, p pair) {
+		a := async(func() error { return p.Execute(t.Context(), "a", nil, nil) })
+		p.peer.expect(`{"execute":"a"}`)
+		p.peer.send(cannotParse)
+		if err := returned(t, "a", a); err == nil || err.Error() != "qmp: a: JSON parse error" {
+			t.Errorf("a: %v", err)
+		}
+		p.peer.send(cannotParse)
+		b := async(func() error { return p.Execute(t.Context(), "b", nil, nil) })
+		r := p.peer.expect(`{"execute":"b","id":1}`)
+		p.peer.send(cannotParse)
+		p.peer.answer(r, "{}")
+		if err := returned(t, "b", b); err != nil {
+			t.Errorf("b: %v", err)
+		}
+		p.peer.refuseProbe()
+		synctest.Wait()
+		p.log.take()
+	})
+}

@@ -67,8 +67,8 @@ func (l *link) reply(m *message) error {
 	if l.agent == nil { // an agent is asked by a synchronisation
 		l.flight.proven = true
 	}
-	if c.mode == whole && m.has(memberError) && !m.has(memberID) {
-		l.doubtLocked(nil) // the first of several, perhaps
+	if c.number == 0 && m.has(memberError) && !m.has(memberID) {
+		l.doubtLocked(nil) // the first of several, perhaps: it could not be parsed
 	}
 	l.settleLocked(c)
 	l.flight.remove(c)
