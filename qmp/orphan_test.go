@@ -611,3 +611,27 @@ func TestErrorBurstOfCommand(t *testing.T) {
 		p.log.take()
 	})
 }
+
+// A whole message waits for a probe whose reply is lost, but not for ever.
+func TestProbeIsLostBeforeWholeMessage(t *testing.T) {
+	bubble(t, func(t *testing.T, p pair) {
+		a := async(func() error { return p.Execute(t.Context(), "a", nil, nil) })
+		ra := p.peer.next()
+		p.peer.send("garbage\r\n")
+		p.peer.next() // the probe
+		p.peer.answer(ra, "{}")
+		if err := returned(t, "a", a); err != nil {
+			t.Error(err)
+		}
+		whole := async(func() error { _, err := p.RoundTrip(t.Context(), []byte(`{"execute":"x"}`)); return err })
+		synctest.Wait()
+		p.peer.send("garbage\r\n") // instead of the probe's reply
+		p.peer.refuseProbe()       // another
+		p.peer.answer(p.peer.expect(`{"execute":"x"}`), "{}")
+		if err := returned(t, "x", whole); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+		p.log.take()
+	})
+}

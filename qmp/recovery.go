@@ -31,7 +31,7 @@ type lost struct {
 func (l *link) doubtLocked(what *lost) {
 	r := &l.recovery
 	r.since, r.on = l.flight.order, true
-	if what == nil || l.flight.total == 0 {
+	if what == nil || l.flight.total+l.flight.probes == 0 {
 		return
 	}
 	if r.lost == nil {
