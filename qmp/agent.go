@@ -138,7 +138,13 @@ func (a *agent) await(ctx context.Context) error {
 
 func (a *agent) inStep() bool { return a.state == synced }
 
-func (a *agent) outOfStep() { a.state = unsynced }
+// outOfStep leaves alone a synchronisation that goes on: then what was given up is an
+// eager call, whose reply is known by its id.
+func (a *agent) outOfStep() {
+	if a.state == synced {
+		a.state = unsynced
+	}
+}
 
 // ready waits for the calls that somebody waits for: the time that they take says nothing
 // about whether the agent is there. An eager call waits for nothing.
@@ -275,6 +281,9 @@ func (a *agent) stale(m *message) bool {
 		a.state = synced
 		a.settle(nil)
 		a.forget()
+		if l.flight.waited < l.flight.total { // an eager call was given up
+			a.state = unsynced
+		}
 		l.kickLocked()
 	case m.has(memberError) && bytes.Equal(m.members[memberID], a.number) && !a.marked:
 		a.askAgain() // the first may have ended half a message of an earlier client

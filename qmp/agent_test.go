@@ -617,3 +617,49 @@ func TestAgentDoesNotRead(t *testing.T) {
 		time.Sleep(time.Hour)
 	})
 }
+
+// A command that did not wait for the first synchronisation, and is given up before it has
+// ended, leaves it alone.
+func TestEagerCallAbandonedWhileSynchronising(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		go func() { // an agent that does not answer
+			b := make([]byte, 1000)
+			for _, err := theirs.Read(b); err == nil; _, err = theirs.Read(b) {
+			}
+		}()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		start := time.Now()
+		_, err := NewAgentConn(t.Context(), ours, WithSetup(func(c *Conn) {
+			c.With(WithoutSync()).Go(ctx, "a", nil, nil, nil)
+		}))
+		if !errors.Is(err, ErrNoAgent) || time.Since(start) != 10*time.Second {
+			t.Errorf("after %v: %v", time.Since(start), err)
+		}
+	})
+}
+
+// A command that was sent without waiting for a synchronisation, and given up, has the next
+// command synchronise again: its reply may still come, or never.
+func TestEagerCallAbandoned(t *testing.T) {
+	agentBubble(t, func(t *testing.T, p pair) {
+		ctx, cancel := context.WithCancel(t.Context())
+		_, first := p.ask(ctx, "guest-info")
+		p.peer.next()
+		cancel()
+		require.ErrorIs(t, returned(t, "the call", first), ErrAbandoned)
+		ctx, cancel = context.WithCancel(t.Context())
+		eager := async(func() error { return p.With(WithoutSync()).Execute(ctx, "guest-fsfreeze-thaw", nil, nil) })
+		number := p.peer.sync()
+		p.peer.next()
+		cancel()
+		require.ErrorIs(t, returned(t, "the eager call", eager), ErrAbandoned)
+		p.peer.synced(number)
+		synctest.Wait()
+		_, done := p.ask(t.Context(), "guest-ping")
+		p.peer.synced(p.peer.sync())
+		p.peer.answer(p.peer.expect(`{"execute":"guest-ping"}`), `""`)
+		require.NoError(t, returned(t, "the ping", done))
+	})
+}
