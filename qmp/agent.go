@@ -246,6 +246,9 @@ func (a *agent) giveUp(err error) {
 	a.settle(err)
 	for c := a.l.queue.first; c != nil; c = a.l.queue.first {
 		a.l.queue.remove(c)
+		if c.mode == probe {
+			a.l.recovery.queued--
+		}
 		c.err = fmt.Errorf("qmp: %s: %w", c.command, unsent(err))
 		a.l.finishLocked(c)
 	}

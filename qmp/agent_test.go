@@ -663,3 +663,37 @@ func TestEagerCallAbandoned(t *testing.T) {
 		require.NoError(t, returned(t, "the ping", done))
 	})
 }
+
+// An agent that does not read has no probe counted for ever that was not sent.
+func TestAgentProbeNotSent(t *testing.T) {
+	agentBubble(t, func(t *testing.T, p pair) {
+		for range 2 {
+			ctx, cancel := context.WithCancel(t.Context())
+			_, asked := p.ask(ctx, "guest-info")
+			p.peer.next()
+			_, given := p.ask(ctx, strings.Repeat("x", 100)) // nobody reads it for now
+			synctest.Wait()
+			p.peer.send("garbage\n")
+			synctest.Wait() // a probe waits
+			cancel()
+			require.ErrorIs(t, returned(t, "the call", asked), ErrAbandoned)
+			require.ErrorIs(t, returned(t, "the call", given), ErrAbandoned)
+			_, next := p.ask(t.Context(), "guest-ping")
+			require.ErrorIs(t, returned(t, "the ping", next), ErrNoAgent)
+			p.peer.next()
+			_, next = p.ask(t.Context(), "guest-ping")
+			p.peer.synced(p.peer.sync())
+			p.peer.answer(p.peer.next(), `""`)
+			require.NoError(t, returned(t, "the ping", next))
+		}
+		_, asked := p.ask(t.Context(), "guest-info")
+		p.peer.next()
+		p.peer.send("garbage\n") // instead of its reply
+		r := p.peer.next()
+		assert.Equal(t, "query-version", r.Execute, "a probe")
+		p.peer.refuse(r, `{"class": "CommandNotFound", "desc": ""}`)
+		require.ErrorContains(t, returned(t, "the call", asked), "the reply is lost")
+		synctest.Wait()
+		p.log.take()
+	})
+}
