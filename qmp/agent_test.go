@@ -697,3 +697,43 @@ func TestAgentProbeNotSent(t *testing.T) {
 		p.log.take()
 	})
 }
+
+// Agents before 3.0 send no ids back: they get one command at a time, as often as needed.
+func TestAgentWithoutIDs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		defer theirs.Close()
+		p := newPeer(t, &agentEnd{Conn: theirs})
+		go func() {
+			p.send("{\"return\": %s}\n", p.sync())
+			for text, err := p.dec.ReadValue(); err == nil; text, err = p.dec.ReadValue() {
+				name := strings.Split(string(text), `"`)[3]
+				if name == "refused" {
+					p.send("{\"error\": {\"class\": \"GenericError\", \"desc\": \"no\"}}\n")
+				} else {
+					p.send("{\"return\": %q}\n", name)
+				}
+			}
+		}()
+		c, err := NewAgentConn(t.Context(), ours)
+		require.NoError(t, err)
+		defer c.Close()
+		for range 100 {
+			require.EqualError(t, c.Execute(t.Context(), "refused", nil, nil), "qmp: refused: no")
+			var calls []<-chan error
+			for i := range 3 {
+				calls = append(calls, async(func() error {
+					want, got := fmt.Sprint("c", i), ""
+					err := c.Execute(t.Context(), want, nil, &got)
+					if err == nil && got != want {
+						err = fmt.Errorf("%s got the reply of %s", want, got)
+					}
+					return err
+				}))
+			}
+			for _, call := range calls {
+				require.NoError(t, returned(t, "call", call))
+			}
+		}
+	})
+}

@@ -233,7 +233,7 @@ func (l *link) nextLocked() *call {
 
 // sendLocked appends c to what is written, with a number if it needs one.
 func (l *link) sendLocked(c *call) {
-	numbered := c.mode != whole && (l.oob || l.recovery.on || l.flight.needsNumber(c))
+	numbered := l.flight.needsNumber(c, l.oob || l.recovery.on)
 	l.flight.add(c, numbered, l.oob)
 	c.state = sent
 	if c.mode == probe {

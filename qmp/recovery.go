@@ -45,7 +45,7 @@ func (l *link) doubtLocked(what *lost) {
 
 // queueProbeLocked has a probe sent before all that waits.
 func (l *link) queueProbeLocked() {
-	if l.flight.probes+l.recovery.queued >= maxProbes || !l.hello.ready {
+	if l.flight.probes+l.recovery.queued >= maxProbes || !l.hello.ready || l.flight.alone {
 		return
 	}
 	command := "qmp_capabilities"
