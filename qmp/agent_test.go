@@ -312,7 +312,9 @@ func TestAgentHalf(t *testing.T) {
 			return err
 		})
 		p := newPeer(t, &agentEnd{Conn: theirs})
-		p.send("{\"error\": {\"class\": \"GenericError\", \"desc\": \"lacks member 'execute'\"}, \"id\": %s}\n", p.sync())
+		number := p.sync()
+		synctest.Wait() // its write has ended
+		p.send("{\"error\": {\"class\": \"GenericError\", \"desc\": \"lacks member 'execute'\"}, \"id\": %s}\n", number)
 		p.synced(p.sync())
 		require.NoError(t, returned(t, "the dial", dialled))
 		assert.Zero(t, time.Since(begin), "it is asked again at once")
