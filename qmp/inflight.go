@@ -73,6 +73,12 @@ func (f *inFlight) needsNumber(c *call, inDoubt bool) bool {
 	return inDoubt || c.mode != plain || c.oob || c.eager || !f.proven || f.total+f.probes > 0 || f.row >= maxUnnumbered
 }
 
+// needsProbe reports whether a whole message, which gets no number, has to come after
+// something that has one.
+func (f *inFlight) needsProbe() bool {
+	return f.total+f.probes == 0 && (!f.proven || f.row >= maxUnnumbered && !f.alone)
+}
+
 // add takes c, which is being sent now, with a number or without.
 func (f *inFlight) add(c *call, numbered, oob bool) {
 	f.order++

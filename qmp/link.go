@@ -221,7 +221,7 @@ func (l *link) nextLocked() *call {
 		return nil
 	case l.agent != nil && !l.agent.ready(c):
 		return nil
-	case c.mode == whole && !l.flight.proven && l.flight.total+l.flight.probes == 0:
+	case c.mode == whole && l.flight.needsProbe():
 		l.queueProbeLocked() // its own answer could be any message
 		c = l.queue.first
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -663,5 +664,52 @@ func TestFirstCommandCannotBeParsed(t *testing.T) {
 			t.Errorf("a: %v", err)
 		}
 		synctest.Wait()
+	})
+}
+
+// Also those who send only whole messages notice that there was a reply too many.
+func TestStrayReplyOfWholeMessages(t *testing.T) {
+	bubble(t, func(t *testing.T, p pair) {
+		var right, wrong atomic.Int32
+		for i := range 200 {
+			p.GoRoundTrip(t.Context(), fmt.Appendf(nil, `{"execute":"c%d"}`, i), func(answer []byte, err error) {
+				switch {
+				case err != nil:
+				case string(answer) == fmt.Sprintf(`{"return": "c%d"}`, i):
+					right.Add(1)
+				default:
+					wrong.Add(1)
+				}
+			})
+		}
+		go func() {
+			for i := 0; ; i++ {
+				text, err := p.peer.dec.ReadValue()
+				if err != nil {
+					return
+				}
+				if strings.Contains(string(text), "qmp_capabilities") {
+					_, id, _ := strings.Cut(string(text), `"id":`)
+					fmt.Fprintf(p.peer.rw, "{\"return\": {}, \"id\": %s\r\n", id)
+					continue
+				}
+				name := strings.Split(string(text), `"`)[3]
+				if i == 10 {
+					fmt.Fprint(p.peer.rw, "{\"return\": \"stray\"}\r\n")
+					time.Sleep(time.Second)
+				}
+				fmt.Fprintf(p.peer.rw, "{\"return\": %q}\r\n", name)
+			}
+		}()
+		synctest.Wait()
+		if err := p.Wait(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if wrong.Load() > maxUnnumbered {
+			t.Errorf("%d right, %d wrong", right.Load(), wrong.Load())
+		}
+		if err := p.Err(); err == nil || !strings.Contains(err.Error(), "do not fit the commands") {
+			t.Errorf("the connection ended with %v", err)
+		}
 	})
 }
