@@ -138,7 +138,13 @@ func (a *agent) await(ctx context.Context) error {
 
 func (a *agent) inStep() bool { return a.state == synced }
 
-func (a *agent) outOfStep() { a.state = unsynced }
+// outOfStep leaves alone a synchronisation that goes on: then what was given up is an
+// eager call, whose reply is known by its id.
+func (a *agent) outOfStep() {
+	if a.state == synced {
+		a.state = unsynced
+	}
+}
 
 // ready waits for the calls that somebody waits for: the time that they take says nothing
 // about whether the agent is there. An eager call waits for nothing.
@@ -240,6 +246,9 @@ func (a *agent) giveUp(err error) {
 	a.settle(err)
 	for c := a.l.queue.first; c != nil; c = a.l.queue.first {
 		a.l.queue.remove(c)
+		if c.mode == probe {
+			a.l.recovery.queued--
+		}
 		c.err = fmt.Errorf("qmp: %s: %w", c.command, unsent(err))
 		a.l.finishLocked(c)
 	}
@@ -273,8 +282,12 @@ func (a *agent) stale(m *message) bool {
 	switch {
 	case bytes.Equal(m.members[memberReturn], a.number):
 		a.state = synced
+		l.flight.alone = !m.has(memberID)
 		a.settle(nil)
 		a.forget()
+		if l.flight.waited < l.flight.total { // an eager call was given up
+			a.state = unsynced
+		}
 		l.kickLocked()
 	case m.has(memberError) && bytes.Equal(m.members[memberID], a.number) && !a.marked:
 		a.askAgain() // the first may have ended half a message of an earlier client

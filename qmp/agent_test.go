@@ -312,7 +312,9 @@ func TestAgentHalf(t *testing.T) {
 			return err
 		})
 		p := newPeer(t, &agentEnd{Conn: theirs})
-		p.send("{\"error\": {\"class\": \"GenericError\", \"desc\": \"lacks member 'execute'\"}, \"id\": %s}\n", p.sync())
+		number := p.sync()
+		synctest.Wait() // its write has ended
+		p.send("{\"error\": {\"class\": \"GenericError\", \"desc\": \"lacks member 'execute'\"}, \"id\": %s}\n", number)
 		p.synced(p.sync())
 		require.NoError(t, returned(t, "the dial", dialled))
 		assert.Zero(t, time.Since(begin), "it is asked again at once")
@@ -615,5 +617,125 @@ func TestAgentDoesNotRead(t *testing.T) {
 		c.Close()
 		theirs.Close()
 		time.Sleep(time.Hour)
+	})
+}
+
+// A command that did not wait for the first synchronisation, and is given up before it has
+// ended, leaves it alone.
+func TestEagerCallAbandonedWhileSynchronising(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		go func() { // an agent that does not answer
+			b := make([]byte, 1000)
+			for _, err := theirs.Read(b); err == nil; _, err = theirs.Read(b) {
+			}
+		}()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		start := time.Now()
+		_, err := NewAgentConn(t.Context(), ours, WithSetup(func(c *Conn) {
+			c.With(WithoutSync()).Go(ctx, "a", nil, nil, nil)
+		}))
+		if !errors.Is(err, ErrNoAgent) || time.Since(start) != 10*time.Second {
+			t.Errorf("after %v: %v", time.Since(start), err)
+		}
+	})
+}
+
+// A command that was sent without waiting for a synchronisation, and given up, has the next
+// command synchronise again: its reply may still come, or never.
+func TestEagerCallAbandoned(t *testing.T) {
+	agentBubble(t, func(t *testing.T, p pair) {
+		ctx, cancel := context.WithCancel(t.Context())
+		_, first := p.ask(ctx, "guest-info")
+		p.peer.next()
+		cancel()
+		require.ErrorIs(t, returned(t, "the call", first), ErrAbandoned)
+		ctx, cancel = context.WithCancel(t.Context())
+		eager := async(func() error { return p.With(WithoutSync()).Execute(ctx, "guest-fsfreeze-thaw", nil, nil) })
+		number := p.peer.sync()
+		p.peer.next()
+		cancel()
+		require.ErrorIs(t, returned(t, "the eager call", eager), ErrAbandoned)
+		p.peer.synced(number)
+		synctest.Wait()
+		_, done := p.ask(t.Context(), "guest-ping")
+		p.peer.synced(p.peer.sync())
+		p.peer.answer(p.peer.expect(`{"execute":"guest-ping"}`), `""`)
+		require.NoError(t, returned(t, "the ping", done))
+	})
+}
+
+// An agent that does not read has no probe counted for ever that was not sent.
+func TestAgentProbeNotSent(t *testing.T) {
+	agentBubble(t, func(t *testing.T, p pair) {
+		for range 2 {
+			ctx, cancel := context.WithCancel(t.Context())
+			_, asked := p.ask(ctx, "guest-info")
+			p.peer.next()
+			_, given := p.ask(ctx, strings.Repeat("x", 100)) // nobody reads it for now
+			synctest.Wait()
+			p.peer.send("garbage\n")
+			synctest.Wait() // a probe waits
+			cancel()
+			require.ErrorIs(t, returned(t, "the call", asked), ErrAbandoned)
+			require.ErrorIs(t, returned(t, "the call", given), ErrAbandoned)
+			_, next := p.ask(t.Context(), "guest-ping")
+			require.ErrorIs(t, returned(t, "the ping", next), ErrNoAgent)
+			p.peer.next()
+			_, next = p.ask(t.Context(), "guest-ping")
+			p.peer.synced(p.peer.sync())
+			p.peer.answer(p.peer.next(), `""`)
+			require.NoError(t, returned(t, "the ping", next))
+		}
+		_, asked := p.ask(t.Context(), "guest-info")
+		p.peer.next()
+		p.peer.send("garbage\n") // instead of its reply
+		r := p.peer.next()
+		assert.Equal(t, "query-version", r.Execute, "a probe")
+		p.peer.refuse(r, `{"class": "CommandNotFound", "desc": ""}`)
+		require.ErrorContains(t, returned(t, "the call", asked), "the reply is lost")
+		synctest.Wait()
+		p.log.take()
+	})
+}
+
+// Agents before 3.0 send no ids back: they get one command at a time, as often as needed.
+func TestAgentWithoutIDs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		defer theirs.Close()
+		p := newPeer(t, &agentEnd{Conn: theirs})
+		go func() {
+			p.send("{\"return\": %s}\n", p.sync())
+			for text, err := p.dec.ReadValue(); err == nil; text, err = p.dec.ReadValue() {
+				name := strings.Split(string(text), `"`)[3]
+				if name == "refused" {
+					p.send("{\"error\": {\"class\": \"GenericError\", \"desc\": \"no\"}}\n")
+				} else {
+					p.send("{\"return\": %q}\n", name)
+				}
+			}
+		}()
+		c, err := NewAgentConn(t.Context(), ours)
+		require.NoError(t, err)
+		defer c.Close()
+		for range 100 {
+			require.EqualError(t, c.Execute(t.Context(), "refused", nil, nil), "qmp: refused: no")
+			var calls []<-chan error
+			for i := range 3 {
+				calls = append(calls, async(func() error {
+					want, got := fmt.Sprint("c", i), ""
+					err := c.Execute(t.Context(), want, nil, &got)
+					if err == nil && got != want {
+						err = fmt.Errorf("%s got the reply of %s", want, got)
+					}
+					return err
+				}))
+			}
+			for _, call := range calls {
+				require.NoError(t, returned(t, "call", call))
+			}
+		}
 	})
 }

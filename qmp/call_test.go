@@ -152,8 +152,7 @@ func TestServerError(t *testing.T) {
 	bubble(t, func(t *testing.T, p pair) {
 		for _, test := range tests {
 			done := async(func() error { return p.Execute(t.Context(), "x", nil, nil) })
-			p.peer.next()
-			p.peer.send("{\"error\": %s}\r\n", test.member)
+			p.peer.refuse(p.peer.next(), test.member)
 			err := returned(t, "Execute", done)
 			e, ok := errors.AsType[*Error](err)
 			if !ok || *e != test.want || err.Error() != test.text {
@@ -161,8 +160,7 @@ func TestServerError(t *testing.T) {
 			}
 		}
 		done := async(func() error { return p.Execute(t.Context(), "x", nil, nil) })
-		p.peer.next()
-		p.peer.send("{\"error\": 7}\r\n")
+		p.peer.refuse(p.peer.next(), "7")
 		if err := returned(t, "Execute", done); err == nil || err.Error() != "qmp: x: an error reply that cannot be read: \"7\"" {
 			t.Errorf("got %v", err)
 		}

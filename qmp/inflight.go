@@ -33,6 +33,10 @@ type inFlight struct {
 	// one that the server owes to an earlier client, so commands have numbers that
 	// nobody else can have used.
 	proven bool
+
+	// alone says that the server does not send ids back, as agents before 3.0: then
+	// one command is with it at a time, without a number.
+	alone bool
 }
 
 func newInFlight() inFlight {
@@ -45,7 +49,7 @@ func (f *inFlight) admits(c *call, oob bool) bool {
 	switch {
 	case c.mode == probe:
 		return true
-	case f.total >= maxInFlight:
+	case f.total >= maxInFlight || f.alone && f.total+f.probes > 0:
 		return false
 	case c.oob: // it has a number, and overtakes the others
 		return true
@@ -60,9 +64,19 @@ func (f *inFlight) admits(c *call, oob bool) bool {
 }
 
 // needsNumber reports whether c has to be sent with a number. Without one it is a good
-// deal faster, as QEMU reads byte by byte; then the next reply must be its own.
-func (f *inFlight) needsNumber(c *call) bool {
-	return c.mode != plain || c.oob || c.eager || !f.proven || f.total+f.probes > 0 || f.row >= maxUnnumbered
+// deal faster, as QEMU reads byte by byte; then the next reply must be its own. In doubt
+// every command needs one.
+func (f *inFlight) needsNumber(c *call, inDoubt bool) bool {
+	if c.mode == whole || f.alone {
+		return false
+	}
+	return inDoubt || c.mode != plain || c.oob || c.eager || !f.proven || f.total+f.probes > 0 || f.row >= maxUnnumbered
+}
+
+// needsProbe reports whether a whole message, which gets no number, has to come after
+// something that has one.
+func (f *inFlight) needsProbe() bool {
+	return f.total+f.probes == 0 && (!f.proven || f.row >= maxUnnumbered && !f.alone)
 }
 
 // add takes c, which is being sent now, with a number or without.

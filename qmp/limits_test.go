@@ -186,7 +186,9 @@ func TestHostileText(t *testing.T) {
 			`"return": {"` + evil + `": 1}`,
 		} {
 			done := async(func() error { return p.Execute(t.Context(), "x", nil, &map[string]string{}) })
-			p.peer.next()
+			if r := p.peer.next(); r.ID != nil {
+				reply += `, "id": ` + string(r.ID)
+			}
 			p.peer.send("{%s}\r\n", reply)
 			err := returned(t, "x", done)
 			require.Error(t, err)

@@ -221,7 +221,7 @@ func (l *link) nextLocked() *call {
 		return nil
 	case l.agent != nil && !l.agent.ready(c):
 		return nil
-	case c.mode == whole && !l.flight.proven && l.flight.total+l.flight.probes == 0:
+	case c.mode == whole && l.flight.needsProbe():
 		l.queueProbeLocked() // its own answer could be any message
 		c = l.queue.first
 	}
@@ -233,7 +233,7 @@ func (l *link) nextLocked() *call {
 
 // sendLocked appends c to what is written, with a number if it needs one.
 func (l *link) sendLocked(c *call) {
-	numbered := c.mode != whole && (l.oob || l.recovery.on || l.flight.needsNumber(c))
+	numbered := l.flight.needsNumber(c, l.oob || l.recovery.on)
 	l.flight.add(c, numbered, l.oob)
 	c.state = sent
 	if c.mode == probe {

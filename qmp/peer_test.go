@@ -85,6 +85,16 @@ func (p *peer) answer(r request, result string) {
 	}
 }
 
+// refuse sends an error reply to r, with its id as QEMU prints it.
+func (p *peer) refuse(r request, member string) {
+	p.t.Helper()
+	if r.ID == nil {
+		p.send("{\"error\": %s}\r\n", member)
+	} else {
+		p.send("{\"id\": %s, \"error\": %s}\r\n", r.ID, member)
+	}
+}
+
 func (p *peer) event(name, data string) {
 	p.t.Helper()
 	if data != "" {

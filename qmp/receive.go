@@ -67,8 +67,8 @@ func (l *link) reply(m *message) error {
 	if l.agent == nil { // an agent is asked by a synchronisation
 		l.flight.proven = true
 	}
-	if c.mode == whole && m.has(memberError) && !m.has(memberID) {
-		l.doubtLocked(nil) // the first of several, perhaps
+	if c.number == 0 && m.has(memberError) && !m.has(memberID) {
+		l.doubtLocked(nil) // the first of several, perhaps: it could not be parsed
 	}
 	l.settleLocked(c)
 	l.flight.remove(c)
@@ -132,6 +132,9 @@ func (l *link) unclaimedLocked(m *message) error {
 		err := fmt.Errorf("%s belongs to an earlier client of this server", m.describe())
 		l.hello.before = err
 		l.report.add(fmt.Errorf("qmp: %w", err))
+		if l.hello.ready && m.has(memberError) && !m.has(memberID) { // or to the first command, if that cannot be parsed
+			l.doubtLocked(&lost{refusal: bytes.Clone(m.members[memberError])})
+		}
 	case m.has(memberError) && !m.has(memberID) && l.flight.total > 0: // as for a request that cannot be parsed
 		l.doubtLocked(&lost{refusal: bytes.Clone(m.members[memberError])})
 	case l.recovery.on:

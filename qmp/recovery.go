@@ -31,7 +31,7 @@ type lost struct {
 func (l *link) doubtLocked(what *lost) {
 	r := &l.recovery
 	r.since, r.on = l.flight.order, true
-	if what == nil || l.flight.total == 0 {
+	if what == nil || l.flight.total+l.flight.probes == 0 {
 		return
 	}
 	if r.lost == nil {
@@ -45,7 +45,7 @@ func (l *link) doubtLocked(what *lost) {
 
 // queueProbeLocked has a probe sent before all that waits.
 func (l *link) queueProbeLocked() {
-	if l.flight.probes+l.recovery.queued >= maxProbes || !l.hello.ready {
+	if l.flight.probes+l.recovery.queued >= maxProbes || !l.hello.ready || l.flight.alone {
 		return
 	}
 	command := "qmp_capabilities"
