@@ -1,14 +1,13 @@
 package qapi_test
 
 import (
-	"bytes"
-	"fmt"
 	"io"
 	"net"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/goqapi/goqapi/internal/wiretest"
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qmp"
 )
@@ -31,10 +30,7 @@ func answering(b testing.TB, reply string) *qapi.Client {
 			if first {
 				text = []byte("{\"return\": {}}\r\n")
 			}
-			if _, id, ok := bytes.Cut(buf[:n], []byte(`"id":`)); ok { // with the request's last brace
-				text = fmt.Appendf(bytes.TrimSuffix(bytes.Clone(text), []byte("}\r\n")), ", \"id\": %s\r\n", id)
-			}
-			if _, err := server.Write(text); err != nil {
+			if _, err := server.Write(wiretest.WithID(text, buf[:n])); err != nil {
 				return
 			}
 		}

@@ -112,10 +112,11 @@ func answer(l net.Listener, reply []byte) {
 			defer conn.Close()
 			request := make([]byte, 64<<10)
 			for {
-				if _, err := conn.Read(request); err != nil {
+				n, err := conn.Read(request)
+				if err != nil {
 					return
 				}
-				if _, err := conn.Write(reply); err != nil {
+				if _, err := conn.Write(wiretest.WithID(reply, request[:n])); err != nil {
 					return
 				}
 			}

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"net"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/goqapi/goqapi/internal/wiretest"
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qmp"
 )
@@ -101,8 +101,7 @@ func accept(l net.Listener) (net.Conn, error) {
 		n, err = conn.Read(request)
 	}
 	if err == nil {
-		_, id, _ := bytes.Cut(request[:n], []byte(`"id":`)) // with the request's last brace
-		_, err = fmt.Fprintf(conn, "{\"return\": {}, \"id\": %s\r\n", id)
+		_, err = conn.Write(wiretest.WithID([]byte("{\"return\": {}}\r\n"), request[:n]))
 	}
 	return conn, err
 }
