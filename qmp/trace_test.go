@@ -165,13 +165,14 @@ func TestTraceSent(t *testing.T) {
 		p.Go(ctx, "a", nil, nil, func(error) { tell("callback of a") })
 		p.Go(t.Context(), "b", nil, nil, func(error) {})
 		p.Go(t.Context(), "secret", nil, nil, func(error) {})
+		synctest.Wait() // Sent is called on a goroutine of its own
 		if err := p.Execute(t.Context(), "bad", 5, nil); err == nil {
 			t.Error("no error")
 		}
 		requests := []request{p.peer.next(), p.peer.next(), p.peer.next()}
 		expect(t,
-			"bad has ended",
 			`a is sent with id 0 by me after 0s: {"execute":"a"}, 15 bytes`,
+			"bad has ended", // before b, which is sent when a has been read
 			`b is sent with id 1 by <nil> after 0s: {"execute":"b","id":1}, 22 bytes`)
 		for _, r := range requests {
 			p.peer.answer(r, "{}")
