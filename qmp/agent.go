@@ -295,7 +295,7 @@ func (a *agent) stale(m *message) bool {
 		a.giveUp(refusal("guest-sync-delimited", m.members[memberError]))
 	default:
 		c := l.flight.numbers.get(ownNumber(m.members[memberID]))
-		return c == nil || !c.eager
+		return c == nil || !c.eager && c.mode != probe
 	}
 	return true
 }

@@ -700,7 +700,7 @@ func TestAgentProbeNotSent(t *testing.T) {
 	})
 }
 
-// Agents before 3.0 send no ids back: they get one command at a time, as often as needed.
+// Agents that send no ids back get one command at a time, as often as needed.
 func TestAgentWithoutIDs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ours, theirs := net.Pipe()

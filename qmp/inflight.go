@@ -34,8 +34,8 @@ type inFlight struct {
 	// nobody else can have used.
 	proven bool
 
-	// alone says that the server does not send ids back, as agents before 3.0: then
-	// one command is with it at a time, without a number.
+	// alone says that the server does not send ids back, as the answer to a
+	// synchronisation has shown: then one command is with it at a time, without a number.
 	alone bool
 }
 

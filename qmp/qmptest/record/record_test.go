@@ -197,7 +197,7 @@ func TestStrictArguments(t *testing.T) {
 	})
 	assert.Equal(t, "record: recording:14: command 6 is another:\n"+
 		"\t"+`- {"execute":"eject","arguments":{"id":"cd0","force":true}}`+"\n"+
-		"\t"+`+ {"execute":"eject","arguments":{"id":"<cd1>","password":"[redacted]"}}`+"\n"+
+		"\t"+`+ {"execute":"eject","arguments":{"id":"<cd1>","password":"[redacted]"},"id":1}`+"\n"+ // a number, after an error without an id
 		"\t"+`arguments.force: recorded true, came nothing`+"\n"+
 		"\t"+`arguments.id: recorded "cd0", came "<cd1>"`+"\n"+
 		"\t"+`arguments.password: recorded nothing, came "[redacted]"`, said)

@@ -172,7 +172,7 @@ func TestRecordAgain(t *testing.T) {
 	require.NoError(t, recorded.Close())
 	want := regexp.MustCompile(`,?"id":7,?`).ReplaceAllString(stable(recording), "") // the client's own
 	// An event may be read after the next command was given.
-	got := regexp.MustCompile(`,"id":[0-9]{16}`).ReplaceAllString(stable(again.String()), "")
+	got := regexp.MustCompile(`,"id":[0-9]+`).ReplaceAllString(stable(again.String()), "")
 	assert.ElementsMatch(t, strings.Split(want, "\n"), strings.Split(got, "\n"))
 }
 
