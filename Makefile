@@ -4,6 +4,13 @@ GO       ?= go
 FUZZTIME ?= 20s
 TOOL     := $(GO) run tools.go
 
+# What has goroutines, and what reads or writes JSON or compiles what does.
+CONCURRENT := ./qmp/... ./raw/... ./qapi/qga/... ./examples/...
+JSON       := ./qmp/... ./raw/... ./qapi/... ./internal/redact/... ./internal/wiretest/... ./generator/... ./cmd/... ./examples/...
+# The modules besides this one that have code.
+MODULES    := examples/otel
+PLATFORMS  := windows/amd64 darwin/arm64 freebsd/amd64 linux/arm64 linux/386 linux/s390x
+
 .DEFAULT_GOAL := help
 
 .PHONY: help
@@ -16,10 +23,25 @@ build: ## compile everything
 	$(GO) build ./...
 
 .PHONY: test
-test: ## run the tests with the race detector, all with GOEXPERIMENT=jsonv2, and those of examples/otel
-	$(GO) test -race -short ./...
-	GOEXPERIMENT=jsonv2 $(GO) test ./...
-	cd examples/otel && $(GO) test ./...
+test: ## run the tests, without those that take long
+	$(GO) test -short ./...
+
+.PHONY: race
+race: ## run the tests of what has concurrency with the race detector
+	$(GO) test -race -short $(CONCURRENT)
+
+.PHONY: check
+check: lint check-generate test race ## all that a commit needs: lint, the bindings, race, the long tests with GOEXPERIMENT=jsonv2, each module
+	GOEXPERIMENT=jsonv2 $(GO) test $(JSON)
+	$(GO) test ./internal/arch
+	@for dir in $(MODULES); do (set -x; cd $$dir && $(GO) vet ./... && $(GO) test ./...) || exit 1; done
+
+.PHONY: cross
+cross: ## compile everything, tests too, for other systems and processors
+	@for platform in $(PLATFORMS); do \
+		echo "$$platform"; \
+		GOOS=$${platform%/*} GOARCH=$${platform#*/} CGO_ENABLED=0 $(GO) vet ./... || exit 1; \
+	done
 
 .PHONY: test-qemu
 test-qemu: ## run the tests that need a real QEMU: each in QAPI_QEMU_LAB, or QEMU, or the one on PATH
@@ -52,7 +74,8 @@ api-update: ## record the exported API as it is, after a look at what make api s
 	$(GO) run ./internal/api -update
 
 .PHONY: lint
-lint: api ## gofmt, go vet, staticcheck, golangci-lint, api
+lint: api ## gofmt, go mod tidy, go vet, staticcheck, golangci-lint, api
+	@for dir in . $(MODULES); do (cd $$dir && $(GO) mod tidy -diff) || exit 1; done
 	@files=$$(gofmt -l .); test -z "$$files" || { echo "not as gofmt writes it:" $$files; exit 1; }
 	$(GO) vet ./...
 	$(GO) vet tools.go

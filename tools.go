@@ -4,48 +4,30 @@
 //
 //	go run tools.go staticcheck ./...
 //
-// The versions stand here and not in go.mod, so that the tools' own dependencies
-// are not in the module graph of those who use the module.
+// tools/go.mod lists the tools and their versions. It is a module of its own, so that what
+// the tools depend on is not in the module graph of those who use this one.
 package main
 
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"os/exec"
-	"slices"
-	"strings"
 )
 
-var tools = map[string]string{
-	"benchstat":     "golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da",
-	"golangci-lint": "github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0",
-	"staticcheck":   "honnef.co/go/tools/cmd/staticcheck@v0.8.2",
-}
-
 func main() {
-	names := strings.Join(slices.Sorted(maps.Keys(tools)), ", ")
 	if len(os.Args) < 2 {
-		fail("which tool? There are %s.", names)
+		fmt.Fprintln(os.Stderr, "tools: which tool? tools/go.mod lists them")
+		os.Exit(2)
 	}
-	name := os.Args[1]
-	source, ok := tools[name]
-	if !ok {
-		fail("there is no tool %q, but %s.", name, names)
-	}
-	cmd := exec.Command("go", append([]string{"run", source}, os.Args[2:]...)...)
+	cmd := exec.Command("go", append([]string{"tool", "-modfile=tools/go.mod"}, os.Args[1:]...)...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	err := cmd.Run()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		os.Exit(exit.ExitCode())
 	}
 	if err != nil {
-		fail("%s: %v", name, err)
+		fmt.Fprintln(os.Stderr, "tools:", err)
+		os.Exit(2)
 	}
-}
-
-func fail(format string, args ...any) {
-	fmt.Fprintf(os.Stderr, "tools: "+format+"\n", args...)
-	os.Exit(2)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/goqapi/goqapi/internal/gotool"
 	"github.com/goqapi/goqapi/internal/wiretest"
 	"github.com/goqapi/goqapi/schema/qemu"
 )
@@ -59,12 +60,13 @@ func TestDocs(t *testing.T) {
 	}
 }
 
-// userModule is a folder with a module that requires this one.
+// userModule is a folder with a module that requires this one. The result of the test
+// depends on the packages that the module is likely to import.
 func userModule(t *testing.T) string {
 	t.Helper()
+	gotool.Watch(t, "./qapi/...", "./qmp/...")
 	dir := t.TempDir()
-	root, err := filepath.Abs("..")
-	require.NoError(t, err)
+	root := gotool.Root(t)
 	text, err := os.ReadFile("../go.mod")
 	require.NoError(t, err)
 	mod := strings.Replace(string(text), "module github.com/goqapi/goqapi", "module example.org/user", 1) +

@@ -26,7 +26,8 @@ func TestWire(t *testing.T) {
 	}{
 		{"optional members are absent", qapi.EjectArgs{}, `{}`},
 		{"false and empty are not absent", qapi.EjectArgs{Device: new(""), Force: new(false)}, `{"device":"","force":false}`},
-		{"an empty optional list is sent", qapi.BlockdevOptionsQcow2{File: qapi.Str("f"), OverlapCheck: nil}, `{"file":"f"}`},
+		{"an empty optional list is sent", qapi.ObjectOptionsAuthzList{Rules: []qapi.QAuthZListRule{}}, `{"rules":[]}`},
+		{"a nil optional list is absent", qapi.ObjectOptionsAuthzList{}, `{}`},
 
 		{"union, struct of its own", qapi.BlockdevOptions{
 			NodeName: new("disk0"),

@@ -50,6 +50,38 @@ func TestDeepBases(t *testing.T) {
 	require.EqualError(t, err, "a.json:102: in union 'Un101': its bases and branches nest deeper than 100 levels")
 }
 
+// TestLongDefinitions has definitions with very many parts: the time to load them, right or
+// wrong, grows with their number and no faster.
+func TestLongDefinitions(t *testing.T) {
+	for name, text := range map[string]func(n int) string{
+		"members": func(n int) string {
+			return "{ 'struct': 'St', 'data': { 'm0': 'int'" + numbered(n, ", 'm#': 'int'") + " } }"
+		},
+		"values": func(n int) string {
+			return "{ 'enum': 'En', 'data': [ 'v0'" + numbered(n, ", 'v#'") + " ] }\n" +
+				"{ 'union': 'Un', 'base': { 't': 'En' }, 'discriminator': 't', 'data': { 'v0': 'St'" + numbered(n, ", 'v#': 'St'") + " } }\n" +
+				"{ 'struct': 'St', 'data': {} }"
+		},
+		"docs": func(n int) string {
+			return "##\n!! @c:\n!!" + numbered(n, "\n!! @d#:") + "\n!!" + numbered(n, "\n!! TODO: t\n!!\n!! (since#, since 1.0\n!!") + "\n##\n{ 'command': 'c' }"
+		},
+		"features": func(n int) string {
+			return "{ 'command': 'c', 'features': [ 'f0'" + numbered(n, ", 'f#'") + " ] }"
+		},
+		"commands": func(n int) string {
+			return "{ 'pragma': { 'command-name-exceptions': [ 'x'" + numbered(n, ", 'c_#'") + " ] } }" + numbered(n, "{ 'command': 'c_#' }\n")
+		},
+		"keys": func(n int) string { return "{ 'command': 'c'" + numbered(n, ", 'k#': true") + " }" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			growth.Linear(t, 2000, func(n int) func() {
+				text := strings.ReplaceAll(text(n), "!!", "#")
+				return func() { loadText(text) }
+			})
+		})
+	}
+}
+
 // TestTooManyParts refuses schemas that are small as they are written, but whose
 // definitions take so much from others that to go through all of it takes far too long.
 func TestTooManyParts(t *testing.T) {

@@ -17,10 +17,12 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/goqapi/goqapi/internal/gotool"
 )
 
 const (
-	module = "github.com/goqapi/goqapi"
+	module = gotool.Module
 	root   = "../.."
 )
 
@@ -54,7 +56,7 @@ const jsonModule = "github.com/go-json-experiment/json/..."
 
 // unbound are the packages that arrows says nothing of: programs, and what only
 // tests import.
-var unbound = []string{"", "cmd/...", "examples/...", "internal/api", "internal/arch", "internal/bench", "internal/growth", "internal/wiretest", "internal/qemutest"}
+var unbound = []string{"", "cmd/...", "examples/...", "internal/api", "internal/arch", "internal/bench", "internal/gotool", "internal/growth", "internal/wiretest", "internal/qemutest"}
 
 // A listed package is one as the go command describes it.
 type listed struct {
@@ -67,6 +69,7 @@ type listed struct {
 // list asks the go command for packages.
 func list(t *testing.T, args ...string) []listed {
 	t.Helper()
+	gotool.Watch(t, "./...")
 	cmd := exec.Command("go", append([]string{"list", "-json=ImportPath,Imports,Deps,Standard"}, args...)...)
 	cmd.Dir, cmd.Stderr = root, os.Stderr
 	out, err := cmd.Output()
@@ -190,6 +193,7 @@ func walk(t *testing.T, f func(path string)) {
 			return err
 		case d.IsDir() && (name == ".git" || name == "bin"):
 			return filepath.SkipDir
+		case name == ".git": // of a worktree
 		case d.Type().IsRegular():
 			f(path)
 		}

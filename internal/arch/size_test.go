@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/goqapi/goqapi/internal/gotool"
 )
 
 // maxExtra is what a program with one command may weigh beyond hello world, in
@@ -19,6 +21,7 @@ const maxExtra = 1_860_000
 // goBuild runs go build for one platform, so that figures are the same everywhere.
 func goBuild(t testing.TB, args ...string) *os.ProcessState {
 	t.Helper()
+	gotool.Watch(t, "./qapi")
 	cmd := exec.Command("go", append([]string{"build", "-trimpath"}, args...)...)
 	cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0", "GOEXPERIMENT=")
 	out, err := cmd.CombinedOutput()

@@ -28,7 +28,7 @@ import (
 // secret is what must not be seen: no word of QEMU's, and a number where one is needed.
 const (
 	secret       = "hunter2"
-	secretNumber = 7276766767
+	secretNumber = int64(7276766767)
 	secretURL    = "https://" + secret + ":" + secret + "@h/x?sig=" + secret
 	secretName   = `json:{"driver": "https", "url": "` + secretURL + `", "cookie": "` + secret + `"}`
 )

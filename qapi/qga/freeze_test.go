@@ -233,7 +233,7 @@ func TestFrozenFails(t *testing.T) {
 func TestFrozenTooFew(t *testing.T) {
 	for _, test := range []struct {
 		mountpoints []string
-		frozen      int
+		frozen      int64
 		want        string
 	}{
 		{nil, 0, "qga: freeze: the agent froze 0 file systems"},

@@ -60,9 +60,9 @@ func TestRunEnds(t *testing.T) {
 		"it is not said how":    {object{"exited": true}, qga.Result{ExitCode: -1}, false},
 		"by no signal":          {object{"exited": true, "signal": 0}, qga.Result{ExitCode: -1}, false},
 		"by both":               {object{"exited": true, "exitcode": 0, "signal": 9}, qga.Result{ExitCode: -1, Signal: 9}, false},
-		"with 32 zeroes":        {object{"exited": true, "exitcode": 1 << 32}, qga.Result{Exited: true, ExitCode: 1 << 32}, false},
-		"a signal of 32 zeroes": {object{"exited": true, "exitcode": 0, "signal": 1 << 32}, qga.Result{ExitCode: -1, Signal: 1 << 32}, false},
-		"by an exception":       {object{"exited": true, "signal": 0xC0000005}, qga.Result{ExitCode: -1, Signal: 0xC0000005}, false},
+		"with 32 zeroes":        {object{"exited": true, "exitcode": int64(1 << 32)}, qga.Result{Exited: true, ExitCode: 1 << 32}, false},
+		"a signal of 32 zeroes": {object{"exited": true, "exitcode": 0, "signal": int64(1 << 32)}, qga.Result{ExitCode: -1, Signal: 1 << 32}, false},
+		"by an exception":       {object{"exited": true, "signal": int64(0xC0000005)}, qga.Result{ExitCode: -1, Signal: 0xC0000005}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			answers := map[string]answer{

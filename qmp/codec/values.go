@@ -129,7 +129,8 @@ func (d *Decoder) room(begin, n, size int) int {
 		if d.depth == 1 {
 			times = 8
 		}
-		room = min(times*n, n+(len(d.text)-d.at)*n/(d.at-begin))
+		rest := int64(len(d.text)-d.at) * int64(n) / int64(d.at-begin) // the product is too large for an int of 32 bits
+		room = min(times*n, n+int(rest))
 	}
 	room = max(room, n+1)
 	if !d.charge(room * size) {

@@ -75,7 +75,7 @@ func checkObject(args qapi.ObjectOptions) error {
 			"thread-pool-min": o.ThreadPoolMin, "thread-pool-max": o.ThreadPoolMax,
 		} {
 			if value(v) < 0 {
-				return generic("%s value must be in range [0, %d]", name, math.MaxInt64)
+				return generic("%s value must be in range [0, %d]", name, int64(math.MaxInt64))
 			}
 		}
 		if value(o.ThreadPoolMin) > valueOr(o.ThreadPoolMax, 64) {

@@ -143,7 +143,7 @@ func (m *Machine) qomSet(args qapi.QOMSetArgs, req Request) error {
 		case err != nil:
 			return generic("Invalid parameter type for '%s', expected: integer", args.Property)
 		case v.Value < 0:
-			return generic("%s value must be in range [0, %d]", args.Property, math.MaxInt64)
+			return generic("%s value must be in range [0, %d]", args.Property, int64(math.MaxInt64))
 		}
 		*to = v.Value
 		return nil

@@ -1,0 +1,56 @@
+// Package gotool runs the go command in tests.
+//
+// Go keeps the results of tests, and uses them again while the packages of a test and
+// the files that it has looked at are the same. What a sub-process compiles is neither:
+// without Watch a test that runs go stays green when the code that it compiles has changed.
+package gotool
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Module is the path of this module.
+const Module = "github.com/goqapi/goqapi"
+
+// Root is the folder of this module, for a test that runs in a package of it.
+func Root(t testing.TB) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	require.NoError(t, err)
+	for dir != filepath.Dir(dir) {
+		if text, err := os.ReadFile(filepath.Join(dir, "go.mod")); err == nil && strings.HasPrefix(string(text), "module "+Module+"\n") {
+			return dir
+		}
+		dir = filepath.Dir(dir)
+	}
+	t.Fatalf("there is no go.mod of %s above the test", Module)
+	return ""
+}
+
+// Watch makes the result of the running test depend on the sources of packages of this
+// module, given by import path or by path from the module's root, and of those that they
+// import. Go notes which folders a test has read, and whether a file in them has changed.
+func Watch(t testing.TB, packages ...string) {
+	t.Helper()
+	root := Root(t)
+	cmd := exec.Command("go", append([]string{"list", "-deps", "-f", "{{if .Module}}{{.Module.Path}} {{.Dir}}{{end}}"}, packages...)...)
+	cmd.Dir = root
+	out, err := cmd.Output()
+	require.NoError(t, err, "go list %v", packages)
+	watched := 0
+	for line := range strings.Lines(string(out)) {
+		path, dir, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if path == Module {
+			_, err := os.ReadDir(dir)
+			require.NoError(t, err)
+			watched++
+		}
+	}
+	require.NotZero(t, watched, "go list %v: no package of this module", packages)
+}
