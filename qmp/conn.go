@@ -47,6 +47,9 @@ func NewConn(ctx context.Context, rw io.ReadWriteCloser, opts ...Option) (*Conn,
 }
 
 func newConn(ctx context.Context, rw io.ReadWriteCloser, o options, as kind) (*Conn, error) {
+	if rw == nil {
+		return nil, errors.New("qmp: a connection cannot be made of a nil stream")
+	}
 	if o.reconnect != nil {
 		rw.Close()
 		return nil, errors.New("qmp: WithReconnect: a stream cannot be made again; Dial and DialFunc can")

@@ -44,7 +44,14 @@ func DialFunc(ctx context.Context, connect func(context.Context) (io.ReadWriteCl
 	if connect == nil {
 		panic("qmp: DialFunc: connect is nil")
 	}
-	return dialStream(ctx, connect, newOptions(opts), qmpServer())
+	stream := func(ctx context.Context) (io.ReadWriteCloser, error) {
+		rw, err := connect(ctx)
+		if rw == nil && err == nil {
+			err = errors.New("qmp: DialFunc: connect returned neither a stream nor an error")
+		}
+		return rw, err
+	}
+	return dialStream(ctx, stream, newOptions(opts), qmpServer())
 }
 
 func dialAddress(ctx context.Context, addr string, o options, as kind) (*Conn, error) {
