@@ -1,0 +1,12 @@
+package qemutest
+
+import (
+	"os/exec"
+	"syscall"
+)
+
+// endWithTest has the system kill a program when the test's process ends, which a time limit
+// of go test does without running cleanups.
+func endWithTest(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+}
