@@ -1,0 +1,93 @@
+package cmdline
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/goqapi/goqapi/internal/printable"
+	"github.com/goqapi/goqapi/internal/redact"
+)
+
+var errNUL = errors.New("there is a NUL in it, which no argument can hold")
+
+// encode returns a value as JSON, for the command line of a process: without a NUL, and
+// without a secret.
+func encode(value any) ([]byte, error) {
+	text, err := json.Marshal(value, json.Deterministic(true))
+	if err != nil {
+		return nil, err
+	}
+	return text, check(text)
+}
+
+// check returns an error for JSON that may not be on a command line.
+func check(text []byte) error {
+	plain := jsontext.NewDecoder(bytes.NewReader(text))
+	clean := jsontext.NewDecoder(bytes.NewReader(redact.JSON(text)))
+	for plain.InputOffset() < int64(len(text)) {
+		a, err := plain.ReadToken()
+		if err != nil {
+			return err
+		}
+		b, err := clean.ReadToken()
+		if err != nil {
+			return err
+		}
+		path := printable.String(strings.ReplaceAll(strings.TrimPrefix(string(plain.StackPointer()), "/"), "/", "."))
+		switch {
+		case a.Kind() == '"' && strings.ContainsRune(a.String(), 0):
+			return fmt.Errorf("'%s': %w", path, errNUL)
+		case a.String() == b.String(), a.Kind() == 't', a.Kind() == 'f', isPublic(path, text):
+		default:
+			return fmt.Errorf("'%s' is or has a secret, and all users of the host can read a command line: "+
+				"let a secret object read it from a file, or from /dev/fd/N, and name that object; or add this over QMP when QEMU runs", path)
+		}
+	}
+	return nil
+}
+
+// isPublic reports whether a member of an object may be on a command line although it is
+// not for logs.
+func isPublic(path string, object []byte) bool {
+	if name, _, _ := strings.Cut(path, "."); name == "guestfwd" {
+		return true // of the program that it runs all users can read the command line as well
+	}
+	if path != "data" {
+		return false
+	}
+	var secret struct {
+		Keyid string `json:"keyid"` // of the secret with the key that data is encrypted with
+	}
+	return json.Unmarshal(object, &secret) == nil && secret.Keyid != ""
+}
+
+// checkText is check for a word of the user's own, which comes after another one.
+func checkText(before, word string) error {
+	if strings.HasPrefix(word, "{") {
+		if jsontext.Value(word).IsValid() {
+			return check([]byte(word))
+		}
+		return nil // QEMU will say what is wrong with it
+	}
+	members := map[string]any{}
+	for i, p := range split(word) {
+		if i == 0 && p.key == "" && strings.TrimLeft(before, "-") == "object" {
+			p.key = "qom-type"
+		}
+		switch p.value {
+		case "on", "off": // a switch, such as password=on of -vnc
+		default:
+			members[p.key] = p.value
+		}
+	}
+	text, err := json.Marshal(members, json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
+	if err != nil {
+		return err
+	}
+	return check(text)
+}
