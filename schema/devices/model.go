@@ -38,6 +38,7 @@ type Type struct {
 	// NoUser is set if the type is a device, but users cannot create it: it is a part of a machine.
 	NoUser bool
 	// Bus is the type of the bus that the device is plugged into, such as "PCI"; some have none.
+	// Bus and Category of an abstract type are those of most of its children.
 	Bus string
 	// Alias is another name that device_add takes, such as "virtio-blk". On which targets it
 	// does, AliasTargets says; nil stands for all that have the type.
@@ -87,16 +88,22 @@ const (
 	KindTPMDev     Kind = "tpmdev"      // str: the id of a tpmdev
 	KindMAC        Kind = "mac"         // str: a MAC address, such as 52:54:00:12:34:56
 	KindUUID       Kind = "uuid"        // str: a UUID, or "auto" where that is the default
+	KindNGUID      Kind = "nguid"       // str: 32 hexadecimal digits, or "auto"
 	KindPCIAddr    Kind = "pci-address" // str or int32: slot and function on the bus, such as "05.0"; -1: any
 	KindHostPCI    Kind = "host-pci"    // str: the PCI address of a device of the host, such as "0000:01:00.0"
 	KindCSSID      Kind = "css-id"      // str: the id of a channel subsystem device, such as "fe.0.0001"
 	KindBlockSize  Kind = "block-size"  // size or smaller: 0, or a power of 2 from 512 to a limit
 	KindUint4      Kind = "uint4"       // uint8: 0 to 15
 	KindXenDisk    Kind = "xen-disk"    // str: a disk as Xen names it, such as xvda
-	KindReserved   Kind = "reserved"    // a list of, or one, reserved region: "0xfee00000:0xfeefffff:1"
 	KindStringList Kind = "strings"     // list: its elements are strings
 	KindUint32List Kind = "uint32s"     // list: its elements are of type uint32
 )
+
+// kinds are all kinds but KindNone.
+var kinds = []Kind{
+	KindDrive, KindNetdev, KindChardev, KindAudiodev, KindTPMDev, KindMAC, KindUUID, KindNGUID, KindPCIAddr, KindHostPCI,
+	KindCSSID, KindBlockSize, KindUint4, KindXenDisk, KindStringList, KindUint32List,
+}
 
 // Type returns the type of that name, or nil. It does not look at aliases.
 func (l *List) Type(name string) *Type {

@@ -38,3 +38,14 @@ func sortTypes(types []*Type) {
 	add("")
 	copy(types, sorted)
 }
+
+// compareTargets puts the targets of most users first.
+func compareTargets(a, b string) int {
+	rank := func(target string) int {
+		if i := slices.Index([]string{"x86_64", "aarch64", "s390x"}, target); i >= 0 {
+			return i
+		}
+		return 3
+	}
+	return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a, b))
+}
