@@ -3,6 +3,7 @@ package device
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/goqapi/goqapi/schema/devices"
 )
@@ -63,14 +64,25 @@ func merge(lists []*devices.List, name string) *merged {
 	return m
 }
 
-// generation is how far above a type the property is.
+// generation is how far above a type the one is that has a property. What is above it by name
+// only, as virtio-blk-pci-base is above virtio-blk-pci, counts as the type itself.
 func generation(l *devices.List, t *devices.Type, prop string) int {
 	n, at := 0, 0
 	for a := range l.Ancestry(t) {
-		if slices.ContainsFunc(a.Props, func(p devices.Prop) bool { return p.Name == prop && !p.Absent }) {
+		if !strings.HasPrefix(a.Name, t.Name) {
+			n++
+		}
+		has := func(p devices.Prop) bool { return p.Name == prop && !p.Absent }
+		if slices.ContainsFunc(a.Props, has) || family[prop] == a.Name {
 			at = n
 		}
-		n++
 	}
 	return at
+}
+
+// family are properties that belong to a type further above than where all that are below it
+// have them.
+var family = map[string]string{
+	"disable-legacy": "virtio-pci", // transitional devices lack it
+	"disable-modern": "virtio-pci",
 }

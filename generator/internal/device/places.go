@@ -2,6 +2,7 @@ package device
 
 import (
 	"maps"
+	"math/bits"
 	"slices"
 	"strings"
 
@@ -33,15 +34,16 @@ type scale struct {
 	targets  []string
 }
 
-// describe says where something is of the places where it could be; "" if in all.
-func (s scale) describe(in, of places) string {
-	if maps.Equal(in, of) {
-		return ""
+// describe says where something is of the places where it could be, "" if in all, and which
+// releases no longer have it.
+func (s scale) describe(in, of places) (where, gone string) {
+	gone = s.gone(in, of)
+	if maps.Equal(in, of) || gone != "" && maps.Equal(in, of.before(in)) { // then that says it
+		return "", gone
 	}
-	var parts []string
-	var with, without []string
-	kinds := map[set][]string{} // targets by the releases in which they lack it or have it
-	var order []set
+	var parts, with, without []string
+	spans := map[string][]string{} // targets by the words about the releases that have it
+	var order []string
 	for _, target := range s.targets {
 		switch have, could := in[target], of[target]; {
 		case could == 0:
@@ -49,30 +51,41 @@ func (s scale) describe(in, of places) string {
 			without = append(without, target)
 		default:
 			with = append(with, target)
-			key := have<<32 | could&^have
-			if kinds[key] == nil {
-				order = append(order, key)
+			span := s.span(have, could&^have)
+			if spans[span] == nil {
+				order = append(order, span)
 			}
-			kinds[key] = append(kinds[key], target)
+			spans[span] = append(spans[span], target)
 		}
 	}
 	if len(without) > 0 {
 		parts = append(parts, "on "+list(with, "and")+", not on "+list(without, "and"))
 	}
-	for _, key := range order {
-		text := s.span(key>>32, key&(1<<32-1))
+	for _, span := range order {
 		switch {
-		case text == "":
+		case span == "":
 		case len(order) > 1:
-			parts = append(parts, "on "+list(kinds[key], "and")+" "+text)
+			parts = append(parts, "on "+list(spans[span], "and")+" "+span)
 		default:
-			parts = append(parts, text)
+			parts = append(parts, span)
 		}
 	}
 	for i, part := range parts {
 		parts[i] = strings.ToUpper(part[:1]) + part[1:] + "."
 	}
-	return strings.Join(parts, " ")
+	return strings.Join(parts, " "), gone
+}
+
+// before are those of the places that are of no release newer than the newest that p has.
+func (of places) before(p places) places {
+	newest, _ := p.releases(0)
+	older := places{}
+	for target, s := range of {
+		if older[target] = s & (1<<bits.Len64(uint64(newest)) - 1); older[target] == 0 {
+			delete(older, target)
+		}
+	}
+	return older
 }
 
 // span says which of the releases that could have something do: "in QEMU 10.0 and newer, not

@@ -152,14 +152,8 @@ func isCPU(name string) bool { return strings.HasSuffix(name, "-cpu") }
 // device plans the struct of a device.
 func (b *builder) device(m *merged) *Device {
 	t := m.newest
-	d := &Device{
-		QEMU:  t.Name,
-		Name:  names.Exported(t.Name),
-		Alias: t.Alias,
-		Bus:   t.Bus,
-		Where: b.scale.describe(m.in, b.all),
-		Gone:  b.scale.gone(m.in, b.all),
-	}
+	d := &Device{QEMU: t.Name, Name: names.Exported(t.Name), Alias: t.Alias, Bus: t.Bus}
+	d.Where, d.Gone = b.scale.describe(m.in, b.all)
 	if by := b.taken[strings.ToLower(d.Name)]; by != "" {
 		b.errorf("%s becomes %s in Go, and so does %s", d.QEMU, d.Name, by)
 	}
@@ -201,13 +195,9 @@ func (b *builder) fields(m *merged, said *describe.Description) []*Field {
 		if err != nil {
 			b.errorf("%s: %w", m.newest.Name, err)
 		}
-		fields = append(fields, take(&Field{
-			QEMU:  p.Name,
-			Name:  names.Exported(p.Name),
-			Type:  t,
-			Where: b.scale.describe(p.in, m.in),
-			Gone:  b.scale.gone(p.in, m.in),
-		}))
+		f := take(&Field{QEMU: p.Name, Name: names.Exported(p.Name), Type: t})
+		f.Where, f.Gone = b.scale.describe(p.in, m.in)
+		fields = append(fields, f)
 	}
 	for _, f := range fields {
 		f.Text = cmp.Or(said.Members[f.QEMU], b.property(f.QEMU))
