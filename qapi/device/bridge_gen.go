@@ -28,7 +28,7 @@ type PCIERootPort struct {
 	Chassis                *uint8  `json:"chassis,omitzero"`
 	Hotplug                *bool   `json:"hotplug,omitzero"`
 	Slot                   *uint16 `json:"slot,omitzero"`
-	AerLogMax              *uint16 `json:"aer_log_max,omitzero"`
+	AERLogMax              *uint16 `json:"aer_log_max,omitzero"`
 	Port                   *uint8  `json:"port,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
 	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
@@ -40,7 +40,7 @@ type PCIERootPort struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -103,7 +103,7 @@ type Ioh3420 struct {
 	Chassis                *uint8  `json:"chassis,omitzero"`
 	Hotplug                *bool   `json:"hotplug,omitzero"`
 	Slot                   *uint16 `json:"slot,omitzero"`
-	AerLogMax              *uint16 `json:"aer_log_max,omitzero"`
+	AERLogMax              *uint16 `json:"aer_log_max,omitzero"`
 	Port                   *uint8  `json:"port,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
 	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
@@ -115,7 +115,7 @@ type Ioh3420 struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -172,7 +172,7 @@ func (x Ioh3420) LogValue() slog.Value {
 type X3130Upstream struct {
 	ID        string  `json:"id,omitzero"`
 	Bus       string  `json:"bus,omitzero"`
-	AerLogMax *uint16 `json:"aer_log_max,omitzero"`
+	AERLogMax *uint16 `json:"aer_log_max,omitzero"`
 	Port      *uint8  `json:"port,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
 	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
@@ -184,7 +184,7 @@ type X3130Upstream struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -245,7 +245,7 @@ type Xio3130Downstream struct {
 	Chassis                *uint8  `json:"chassis,omitzero"`
 	Hotplug                *bool   `json:"hotplug,omitzero"`
 	Slot                   *uint16 `json:"slot,omitzero"`
-	AerLogMax              *uint16 `json:"aer_log_max,omitzero"`
+	AERLogMax              *uint16 `json:"aer_log_max,omitzero"`
 	Port                   *uint8  `json:"port,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
 	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
@@ -257,7 +257,7 @@ type Xio3130Downstream struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -314,7 +314,7 @@ func (x Xio3130Downstream) LogValue() slog.Value {
 type PCIEPCIBridge struct {
 	ID  string         `json:"id,omitzero"`
 	Bus string         `json:"bus,omitzero"`
-	Msi qapi.OnOffAuto `json:"msi,omitzero"`
+	MSI qapi.OnOffAuto `json:"msi,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
 	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
 	Addr           PCIAddr `json:"addr,omitzero"`
@@ -325,7 +325,7 @@ type PCIEPCIBridge struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -392,7 +392,7 @@ type I82801b11Bridge struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -451,7 +451,7 @@ type PCIBridge struct {
 	ChassisNr     *uint8         `json:"chassis_nr,omitzero"`
 	IOReserve     *uint64        `json:"io-reserve,omitzero"`
 	MemReserve    *uint64        `json:"mem-reserve,omitzero"`
-	Msi           qapi.OnOffAuto `json:"msi,omitzero"`
+	MSI           qapi.OnOffAuto `json:"msi,omitzero"`
 	Pref32Reserve *uint64        `json:"pref32-reserve,omitzero"`
 	Pref64Reserve *uint64        `json:"pref64-reserve,omitzero"`
 	Shpc          *bool          `json:"shpc,omitzero"`
@@ -465,7 +465,7 @@ type PCIBridge struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -525,7 +525,7 @@ type Pxb struct {
 	Bus   string `json:"bus,omitzero"`
 	BusNr *uint8 `json:"bus_nr,omitzero"`
 	// On x86_64 in QEMU 7.2 and newer, not in 5.2.
-	BypassIommu *bool   `json:"bypass_iommu,omitzero"`
+	BypassIOMMU *bool   `json:"bypass_iommu,omitzero"`
 	NUMANode    *uint16 `json:"numa_node,omitzero"`
 	// On x86_64 in QEMU 7.2 and newer, not in 5.2.
 	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
@@ -537,7 +537,7 @@ type Pxb struct {
 	// On x86_64 in QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -597,7 +597,7 @@ type PxbPCIE struct {
 	Bus   string `json:"bus,omitzero"`
 	BusNr *uint8 `json:"bus_nr,omitzero"`
 	// On x86_64 in QEMU 7.2 and newer, not in 5.2.
-	BypassIommu *bool   `json:"bypass_iommu,omitzero"`
+	BypassIOMMU *bool   `json:"bypass_iommu,omitzero"`
 	NUMANode    *uint16 `json:"numa_node,omitzero"`
 	// On x86_64 in QEMU 7.2 and newer, not in 5.2.
 	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
@@ -609,7 +609,7 @@ type PxbPCIE struct {
 	// On x86_64 in QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -669,7 +669,7 @@ type PxbCXL struct {
 	// In QEMU 10.0 and newer, not in 7.2.
 	HdmForPassthrough *bool   `json:"hdm_for_passthrough,omitzero"`
 	BusNr             *uint8  `json:"bus_nr,omitzero"`
-	BypassIommu       *bool   `json:"bypass_iommu,omitzero"`
+	BypassIOMMU       *bool   `json:"bypass_iommu,omitzero"`
 	NUMANode          *uint16 `json:"numa_node,omitzero"`
 	ACPIIndex         *uint32 `json:"acpi-index,omitzero"`
 	Addr              PCIAddr `json:"addr,omitzero"`
@@ -679,7 +679,7 @@ type PxbCXL struct {
 	Romfile           *string `json:"romfile,omitzero"`
 	Romsize           *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -747,7 +747,7 @@ type CXLRp struct {
 	Chassis                *uint8  `json:"chassis,omitzero"`
 	Hotplug                *bool   `json:"hotplug,omitzero"`
 	Slot                   *uint16 `json:"slot,omitzero"`
-	AerLogMax              *uint16 `json:"aer_log_max,omitzero"`
+	AERLogMax              *uint16 `json:"aer_log_max,omitzero"`
 	Port                   *uint8  `json:"port,omitzero"`
 	ACPIIndex              *uint32 `json:"acpi-index,omitzero"`
 	Addr                   PCIAddr `json:"addr,omitzero"`
@@ -757,7 +757,7 @@ type CXLRp struct {
 	Romfile                *string `json:"romfile,omitzero"`
 	Romsize                *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -817,7 +817,7 @@ type CXLUpstream struct {
 	Cdat string `json:"cdat,omitzero"`
 	// In QEMU 10.0 and newer, not in 7.2.
 	Sn             *uint64 `json:"sn,omitzero"`
-	AerLogMax      *uint16 `json:"aer_log_max,omitzero"`
+	AERLogMax      *uint16 `json:"aer_log_max,omitzero"`
 	Port           *uint8  `json:"port,omitzero"`
 	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
 	Addr           PCIAddr `json:"addr,omitzero"`
@@ -827,7 +827,7 @@ type CXLUpstream struct {
 	Romfile        *string `json:"romfile,omitzero"`
 	Romsize        *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -887,7 +887,7 @@ type CXLDownstream struct {
 	Chassis        *uint8  `json:"chassis,omitzero"`
 	Hotplug        *bool   `json:"hotplug,omitzero"`
 	Slot           *uint16 `json:"slot,omitzero"`
-	AerLogMax      *uint16 `json:"aer_log_max,omitzero"`
+	AERLogMax      *uint16 `json:"aer_log_max,omitzero"`
 	Port           *uint8  `json:"port,omitzero"`
 	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
 	Addr           PCIAddr `json:"addr,omitzero"`
@@ -897,7 +897,7 @@ type CXLDownstream struct {
 	Romfile        *string `json:"romfile,omitzero"`
 	Romsize        *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }

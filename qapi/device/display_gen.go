@@ -19,9 +19,9 @@ type VGA struct {
 	Bus string `json:"bus,omitzero"`
 	// Deprecated: QEMU 11.1 no longer has it.
 	GlobalVmstate        *bool `json:"global-vmstate,omitzero"`
-	Mmio                 *bool `json:"mmio,omitzero"`
+	MMIO                 *bool `json:"mmio,omitzero"`
 	BigEndianFramebuffer *bool `json:"big-endian-framebuffer,omitzero"`
-	Edid                 *bool `json:"edid,omitzero"`
+	EDID                 *bool `json:"edid,omitzero"`
 	QEMUExtendedRegs     *bool `json:"qemu-extended-regs,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
 	RefreshRate *uint32 `json:"refresh_rate,omitzero"`
@@ -40,7 +40,7 @@ type VGA struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -98,7 +98,7 @@ type SecondaryVga struct {
 	ID                   string `json:"id,omitzero"`
 	Bus                  string `json:"bus,omitzero"`
 	BigEndianFramebuffer *bool  `json:"big-endian-framebuffer,omitzero"`
-	Edid                 *bool  `json:"edid,omitzero"`
+	EDID                 *bool  `json:"edid,omitzero"`
 	QEMUExtendedRegs     *bool  `json:"qemu-extended-regs,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
 	RefreshRate *uint32 `json:"refresh_rate,omitzero"`
@@ -117,7 +117,7 @@ type SecondaryVga struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -175,7 +175,7 @@ type BochsDisplay struct {
 	ID                   string `json:"id,omitzero"`
 	Bus                  string `json:"bus,omitzero"`
 	BigEndianFramebuffer *bool  `json:"big-endian-framebuffer,omitzero"`
-	Edid                 *bool  `json:"edid,omitzero"`
+	EDID                 *bool  `json:"edid,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
 	RefreshRate *uint32 `json:"refresh_rate,omitzero"`
 	Vgamem      *uint64 `json:"vgamem,omitzero"`
@@ -193,7 +193,7 @@ type BochsDisplay struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -264,7 +264,7 @@ type CirrusVga struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -347,7 +347,7 @@ type Qxl struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -430,7 +430,7 @@ type QxlVga struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -558,7 +558,7 @@ type VmwareSvga struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// On x86_64, not on aarch64. In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -615,7 +615,7 @@ type VirtioGPUPCI struct {
 	Bus string `json:"bus,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
 	Blob *bool `json:"blob,omitzero"`
-	Edid *bool `json:"edid,omitzero"`
+	EDID *bool `json:"edid,omitzero"`
 	// In QEMU 10.0 and newer, not in 7.2.
 	Hostmem    *uint64 `json:"hostmem,omitzero"`
 	Ioeventfd  *bool   `json:"ioeventfd,omitzero"`
@@ -631,16 +631,16 @@ type VirtioGPUPCI struct {
 	Xres  *uint32 `json:"xres,omitzero"`
 	Yres  *uint32 `json:"yres,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
-	Aer           *bool          `json:"aer,omitzero"`
+	AER           *bool          `json:"aer,omitzero"`
 	AnyLayout     *bool          `json:"any_layout,omitzero"`
-	Ats           *bool          `json:"ats,omitzero"`
+	ATS           *bool          `json:"ats,omitzero"`
 	DisableLegacy qapi.OnOffAuto `json:"disable-legacy,omitzero"`
 	DisableModern *bool          `json:"disable-modern,omitzero"`
 	EventIdx      *bool          `json:"event_idx,omitzero"`
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool `json:"in_order,omitzero"`
 	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
 	// Deprecated: QEMU 11.1 no longer has it.
 	MigrateExtra    *bool `json:"migrate-extra,omitzero"`
 	ModernPioNotify *bool `json:"modern-pio-notify,omitzero"`
@@ -662,7 +662,7 @@ type VirtioGPUPCI struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -721,7 +721,7 @@ type VirtioGPUCcw struct {
 	Bus string `json:"bus,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
 	Blob *bool `json:"blob,omitzero"`
-	Edid *bool `json:"edid,omitzero"`
+	EDID *bool `json:"edid,omitzero"`
 	// In QEMU 10.0 and newer, not in 7.2.
 	Hostmem    *uint64 `json:"hostmem,omitzero"`
 	Ioeventfd  *bool   `json:"ioeventfd,omitzero"`
@@ -740,7 +740,7 @@ type VirtioGPUCcw struct {
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool   `json:"in_order,omitzero"`
 	IndirectDesc  *bool   `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool   `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool   `json:"iommu_platform,omitzero"`
 	MaxRevision   *uint32 `json:"max_revision,omitzero"`
 	NotifyOnEmpty *bool   `json:"notify_on_empty,omitzero"`
 	Packed        *bool   `json:"packed,omitzero"`
@@ -817,7 +817,7 @@ type VirtioGPUGlPCI struct {
 	Stats *bool `json:"stats,omitzero"`
 	// In QEMU 10.0 and newer, not in 7.2.
 	Venus      *bool   `json:"venus,omitzero"`
-	Edid       *bool   `json:"edid,omitzero"`
+	EDID       *bool   `json:"edid,omitzero"`
 	Ioeventfd  *bool   `json:"ioeventfd,omitzero"`
 	MaxOutputs *uint32 `json:"max_outputs,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
@@ -825,16 +825,16 @@ type VirtioGPUGlPCI struct {
 	Vectors       *uint32                `json:"vectors,omitzero"`
 	Xres          *uint32                `json:"xres,omitzero"`
 	Yres          *uint32                `json:"yres,omitzero"`
-	Aer           *bool                  `json:"aer,omitzero"`
+	AER           *bool                  `json:"aer,omitzero"`
 	AnyLayout     *bool                  `json:"any_layout,omitzero"`
-	Ats           *bool                  `json:"ats,omitzero"`
+	ATS           *bool                  `json:"ats,omitzero"`
 	DisableLegacy qapi.OnOffAuto         `json:"disable-legacy,omitzero"`
 	DisableModern *bool                  `json:"disable-modern,omitzero"`
 	EventIdx      *bool                  `json:"event_idx,omitzero"`
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool `json:"in_order,omitzero"`
 	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
 	// Deprecated: QEMU 11.1 no longer has it.
 	MigrateExtra                   *bool   `json:"migrate-extra,omitzero"`
 	ModernPioNotify                *bool   `json:"modern-pio-notify,omitzero"`
@@ -853,7 +853,7 @@ type VirtioGPUGlPCI struct {
 	Romfile                        *string `json:"romfile,omitzero"`
 	Romsize                        *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -913,7 +913,7 @@ type VirtioVga struct {
 	BigEndianFramebuffer *bool  `json:"big-endian-framebuffer,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
 	Blob *bool `json:"blob,omitzero"`
-	Edid *bool `json:"edid,omitzero"`
+	EDID *bool `json:"edid,omitzero"`
 	// In QEMU 10.0 and newer, not in 7.2.
 	Hostmem    *uint64 `json:"hostmem,omitzero"`
 	Ioeventfd  *bool   `json:"ioeventfd,omitzero"`
@@ -929,16 +929,16 @@ type VirtioVga struct {
 	Xres  *uint32 `json:"xres,omitzero"`
 	Yres  *uint32 `json:"yres,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
-	Aer           *bool          `json:"aer,omitzero"`
+	AER           *bool          `json:"aer,omitzero"`
 	AnyLayout     *bool          `json:"any_layout,omitzero"`
-	Ats           *bool          `json:"ats,omitzero"`
+	ATS           *bool          `json:"ats,omitzero"`
 	DisableLegacy qapi.OnOffAuto `json:"disable-legacy,omitzero"`
 	DisableModern *bool          `json:"disable-modern,omitzero"`
 	EventIdx      *bool          `json:"event_idx,omitzero"`
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool `json:"in_order,omitzero"`
 	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
 	// Deprecated: QEMU 11.1 no longer has it.
 	MigrateExtra    *bool `json:"migrate-extra,omitzero"`
 	ModernPioNotify *bool `json:"modern-pio-notify,omitzero"`
@@ -960,7 +960,7 @@ type VirtioVga struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -1030,7 +1030,7 @@ type VirtioVgaGl struct {
 	// In QEMU 10.0 and newer, not in 7.2.
 	Venus                *bool   `json:"venus,omitzero"`
 	BigEndianFramebuffer *bool   `json:"big-endian-framebuffer,omitzero"`
-	Edid                 *bool   `json:"edid,omitzero"`
+	EDID                 *bool   `json:"edid,omitzero"`
 	Ioeventfd            *bool   `json:"ioeventfd,omitzero"`
 	MaxOutputs           *uint32 `json:"max_outputs,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
@@ -1038,16 +1038,16 @@ type VirtioVgaGl struct {
 	Vectors       *uint32                `json:"vectors,omitzero"`
 	Xres          *uint32                `json:"xres,omitzero"`
 	Yres          *uint32                `json:"yres,omitzero"`
-	Aer           *bool                  `json:"aer,omitzero"`
+	AER           *bool                  `json:"aer,omitzero"`
 	AnyLayout     *bool                  `json:"any_layout,omitzero"`
-	Ats           *bool                  `json:"ats,omitzero"`
+	ATS           *bool                  `json:"ats,omitzero"`
 	DisableLegacy qapi.OnOffAuto         `json:"disable-legacy,omitzero"`
 	DisableModern *bool                  `json:"disable-modern,omitzero"`
 	EventIdx      *bool                  `json:"event_idx,omitzero"`
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool `json:"in_order,omitzero"`
 	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
 	// Deprecated: QEMU 11.1 no longer has it.
 	MigrateExtra                   *bool   `json:"migrate-extra,omitzero"`
 	ModernPioNotify                *bool   `json:"modern-pio-notify,omitzero"`
@@ -1066,7 +1066,7 @@ type VirtioVgaGl struct {
 	Romfile                        *string `json:"romfile,omitzero"`
 	Romsize                        *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -1122,7 +1122,7 @@ type VhostUserGPUPCI struct {
 	ID         string  `json:"id,omitzero"`
 	Bus        string  `json:"bus,omitzero"`
 	Chardev    string  `json:"chardev,omitzero"`
-	Edid       *bool   `json:"edid,omitzero"`
+	EDID       *bool   `json:"edid,omitzero"`
 	Ioeventfd  *bool   `json:"ioeventfd,omitzero"`
 	MaxOutputs *uint32 `json:"max_outputs,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
@@ -1131,16 +1131,16 @@ type VhostUserGPUPCI struct {
 	Xres    *uint32                `json:"xres,omitzero"`
 	Yres    *uint32                `json:"yres,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
-	Aer           *bool          `json:"aer,omitzero"`
+	AER           *bool          `json:"aer,omitzero"`
 	AnyLayout     *bool          `json:"any_layout,omitzero"`
-	Ats           *bool          `json:"ats,omitzero"`
+	ATS           *bool          `json:"ats,omitzero"`
 	DisableLegacy qapi.OnOffAuto `json:"disable-legacy,omitzero"`
 	DisableModern *bool          `json:"disable-modern,omitzero"`
 	EventIdx      *bool          `json:"event_idx,omitzero"`
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool `json:"in_order,omitzero"`
 	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
 	// Deprecated: QEMU 11.1 no longer has it.
 	MigrateExtra    *bool `json:"migrate-extra,omitzero"`
 	ModernPioNotify *bool `json:"modern-pio-notify,omitzero"`
@@ -1162,7 +1162,7 @@ type VhostUserGPUPCI struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }

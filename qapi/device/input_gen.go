@@ -20,16 +20,16 @@ type VirtioKeyboardPCI struct {
 	Serial  string  `json:"serial,omitzero"`
 	Vectors *uint32 `json:"vectors,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
-	Aer           *bool          `json:"aer,omitzero"`
+	AER           *bool          `json:"aer,omitzero"`
 	AnyLayout     *bool          `json:"any_layout,omitzero"`
-	Ats           *bool          `json:"ats,omitzero"`
+	ATS           *bool          `json:"ats,omitzero"`
 	DisableLegacy qapi.OnOffAuto `json:"disable-legacy,omitzero"`
 	DisableModern *bool          `json:"disable-modern,omitzero"`
 	EventIdx      *bool          `json:"event_idx,omitzero"`
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool `json:"in_order,omitzero"`
 	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
 	// Deprecated: QEMU 11.1 no longer has it.
 	MigrateExtra    *bool `json:"migrate-extra,omitzero"`
 	ModernPioNotify *bool `json:"modern-pio-notify,omitzero"`
@@ -51,7 +51,7 @@ type VirtioKeyboardPCI struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -117,7 +117,7 @@ type VirtioKeyboardCcw struct {
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool   `json:"in_order,omitzero"`
 	IndirectDesc  *bool   `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool   `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool   `json:"iommu_platform,omitzero"`
 	MaxRevision   *uint32 `json:"max_revision,omitzero"`
 	NotifyOnEmpty *bool   `json:"notify_on_empty,omitzero"`
 	Packed        *bool   `json:"packed,omitzero"`
@@ -187,16 +187,16 @@ type VirtioMousePCI struct {
 	Serial    string  `json:"serial,omitzero"`
 	Vectors   *uint32 `json:"vectors,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
-	Aer           *bool          `json:"aer,omitzero"`
+	AER           *bool          `json:"aer,omitzero"`
 	AnyLayout     *bool          `json:"any_layout,omitzero"`
-	Ats           *bool          `json:"ats,omitzero"`
+	ATS           *bool          `json:"ats,omitzero"`
 	DisableLegacy qapi.OnOffAuto `json:"disable-legacy,omitzero"`
 	DisableModern *bool          `json:"disable-modern,omitzero"`
 	EventIdx      *bool          `json:"event_idx,omitzero"`
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool `json:"in_order,omitzero"`
 	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
 	// Deprecated: QEMU 11.1 no longer has it.
 	MigrateExtra    *bool `json:"migrate-extra,omitzero"`
 	ModernPioNotify *bool `json:"modern-pio-notify,omitzero"`
@@ -218,7 +218,7 @@ type VirtioMousePCI struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -286,7 +286,7 @@ type VirtioMouseCcw struct {
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool   `json:"in_order,omitzero"`
 	IndirectDesc  *bool   `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool   `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool   `json:"iommu_platform,omitzero"`
 	MaxRevision   *uint32 `json:"max_revision,omitzero"`
 	NotifyOnEmpty *bool   `json:"notify_on_empty,omitzero"`
 	Packed        *bool   `json:"packed,omitzero"`
@@ -356,16 +356,16 @@ type VirtioTabletPCI struct {
 	Serial    string  `json:"serial,omitzero"`
 	Vectors   *uint32 `json:"vectors,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
-	Aer           *bool          `json:"aer,omitzero"`
+	AER           *bool          `json:"aer,omitzero"`
 	AnyLayout     *bool          `json:"any_layout,omitzero"`
-	Ats           *bool          `json:"ats,omitzero"`
+	ATS           *bool          `json:"ats,omitzero"`
 	DisableLegacy qapi.OnOffAuto `json:"disable-legacy,omitzero"`
 	DisableModern *bool          `json:"disable-modern,omitzero"`
 	EventIdx      *bool          `json:"event_idx,omitzero"`
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool `json:"in_order,omitzero"`
 	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
 	// Deprecated: QEMU 11.1 no longer has it.
 	MigrateExtra    *bool `json:"migrate-extra,omitzero"`
 	ModernPioNotify *bool `json:"modern-pio-notify,omitzero"`
@@ -387,7 +387,7 @@ type VirtioTabletPCI struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -455,7 +455,7 @@ type VirtioTabletCcw struct {
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool   `json:"in_order,omitzero"`
 	IndirectDesc  *bool   `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool   `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool   `json:"iommu_platform,omitzero"`
 	MaxRevision   *uint32 `json:"max_revision,omitzero"`
 	NotifyOnEmpty *bool   `json:"notify_on_empty,omitzero"`
 	Packed        *bool   `json:"packed,omitzero"`
@@ -524,15 +524,15 @@ type VirtioMultitouchPCI struct {
 	Head          *uint32        `json:"head,omitzero"`
 	Serial        string         `json:"serial,omitzero"`
 	Vectors       *uint32        `json:"vectors,omitzero"`
-	Aer           *bool          `json:"aer,omitzero"`
+	AER           *bool          `json:"aer,omitzero"`
 	AnyLayout     *bool          `json:"any_layout,omitzero"`
-	Ats           *bool          `json:"ats,omitzero"`
+	ATS           *bool          `json:"ats,omitzero"`
 	DisableLegacy qapi.OnOffAuto `json:"disable-legacy,omitzero"`
 	DisableModern *bool          `json:"disable-modern,omitzero"`
 	EventIdx      *bool          `json:"event_idx,omitzero"`
 	InOrder       *bool          `json:"in_order,omitzero"`
 	IndirectDesc  *bool          `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool          `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool          `json:"iommu_platform,omitzero"`
 	// Deprecated: QEMU 11.1 no longer has it.
 	MigrateExtra                   *bool   `json:"migrate-extra,omitzero"`
 	ModernPioNotify                *bool   `json:"modern-pio-notify,omitzero"`
@@ -551,7 +551,7 @@ type VirtioMultitouchPCI struct {
 	Romfile                        *string `json:"romfile,omitzero"`
 	Romsize                        *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -610,16 +610,16 @@ type VirtioInputHostPCI struct {
 	Serial  string  `json:"serial,omitzero"`
 	Vectors *uint32 `json:"vectors,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
-	Aer           *bool          `json:"aer,omitzero"`
+	AER           *bool          `json:"aer,omitzero"`
 	AnyLayout     *bool          `json:"any_layout,omitzero"`
-	Ats           *bool          `json:"ats,omitzero"`
+	ATS           *bool          `json:"ats,omitzero"`
 	DisableLegacy qapi.OnOffAuto `json:"disable-legacy,omitzero"`
 	DisableModern *bool          `json:"disable-modern,omitzero"`
 	EventIdx      *bool          `json:"event_idx,omitzero"`
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool `json:"in_order,omitzero"`
 	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
 	// Deprecated: QEMU 11.1 no longer has it.
 	MigrateExtra    *bool `json:"migrate-extra,omitzero"`
 	ModernPioNotify *bool `json:"modern-pio-notify,omitzero"`
@@ -641,7 +641,7 @@ type VirtioInputHostPCI struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -701,16 +701,16 @@ type VhostUserInputPCI struct {
 	Serial  string  `json:"serial,omitzero"`
 	Vectors *uint32 `json:"vectors,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
-	Aer           *bool          `json:"aer,omitzero"`
+	AER           *bool          `json:"aer,omitzero"`
 	AnyLayout     *bool          `json:"any_layout,omitzero"`
-	Ats           *bool          `json:"ats,omitzero"`
+	ATS           *bool          `json:"ats,omitzero"`
 	DisableLegacy qapi.OnOffAuto `json:"disable-legacy,omitzero"`
 	DisableModern *bool          `json:"disable-modern,omitzero"`
 	EventIdx      *bool          `json:"event_idx,omitzero"`
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool `json:"in_order,omitzero"`
 	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
 	// Deprecated: QEMU 11.1 no longer has it.
 	MigrateExtra    *bool `json:"migrate-extra,omitzero"`
 	ModernPioNotify *bool `json:"modern-pio-notify,omitzero"`
@@ -732,7 +732,7 @@ type VhostUserInputPCI struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }

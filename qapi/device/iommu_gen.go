@@ -9,17 +9,17 @@ import (
 	"log/slog"
 )
 
-// IntelIommu is the device intel-iommu.
+// IntelIOMMU is the device intel-iommu.
 //
 // QEMU: device intel-iommu, bus System
 //
 // On x86_64, not on aarch64 and s390x.
-type IntelIommu struct {
+type IntelIOMMU struct {
 	ID          string `json:"id,omitzero"`
 	AwBits      *uint8 `json:"aw-bits,omitzero"`
 	CachingMode *bool  `json:"caching-mode,omitzero"`
 	// Deprecated: QEMU 11.1 no longer has it.
-	DmaDrain *bool          `json:"dma-drain,omitzero"`
+	DMADrain *bool          `json:"dma-drain,omitzero"`
 	Eim      qapi.OnOffAuto `json:"eim,omitzero"`
 	// In QEMU 10.0 and newer, not in 7.2.
 	Fs1gp *bool `json:"fs1gp,omitzero"`
@@ -38,7 +38,7 @@ type IntelIommu struct {
 	Version     *uint32 `json:"version,omitzero"`
 	DeviceIotlb *bool   `json:"device-iotlb,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
-	DmaTranslation *bool          `json:"dma-translation,omitzero"`
+	DMATranslation *bool          `json:"dma-translation,omitzero"`
 	Intremap       qapi.OnOffAuto `json:"intremap,omitzero"`
 	// Deprecated: QEMU 11.1 no longer has it.
 	Pt *bool `json:"pt,omitzero"`
@@ -47,65 +47,65 @@ type IntelIommu struct {
 }
 
 // DeviceDriver returns intel-iommu.
-func (IntelIommu) DeviceDriver() string {
+func (IntelIOMMU) DeviceDriver() string {
 	return "intel-iommu"
 }
 
 // MarshalJSON implements json.Marshaler.
-func (x IntelIommu) MarshalJSON() ([]byte, error) {
+func (x IntelIOMMU) MarshalJSON() ([]byte, error) {
 	return codec.Marshal(x)
 }
 
 // MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x IntelIommu) MarshalJSONTo(enc *jsontext.Encoder) error {
+func (x IntelIOMMU) MarshalJSONTo(enc *jsontext.Encoder) error {
 	return codec.EncodeDevice(enc, &x)
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
-func (x *IntelIommu) UnmarshalJSON(data []byte) error {
+func (x *IntelIOMMU) UnmarshalJSON(data []byte) error {
 	return codec.Unmarshal(data, func(d *codec.Decoder) {
 		codec.DecodeDevice(d, x)
 	})
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *IntelIommu) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+func (x *IntelIOMMU) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
 		codec.DecodeDevice(d, x)
 	})
 }
 
 // String is x as JSON, without secrets.
-func (x IntelIommu) String() string {
+func (x IntelIOMMU) String() string {
 	return codec.Short(x)
 }
 
 // GoString is String with the type's name.
-func (x IntelIommu) GoString() string {
+func (x IntelIOMMU) GoString() string {
 	return codec.GoShort(x)
 }
 
 // LogValue is String for package slog.
-func (x IntelIommu) LogValue() slog.Value {
+func (x IntelIOMMU) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
 
-// AmdIommu is the device amd-iommu.
+// AmdIOMMU is the device amd-iommu.
 //
 // QEMU: device amd-iommu, bus System
 //
 // On x86_64, not on aarch64 and s390x.
-type AmdIommu struct {
+type AmdIOMMU struct {
 	ID string `json:"id,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	DmaRemap *bool `json:"dma-remap,omitzero"`
+	DMARemap *bool `json:"dma-remap,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
 	PCIID string `json:"pci-id,omitzero"`
 	// In QEMU 10.0 and newer, not in 7.2.
 	Xtsup       *bool `json:"xtsup,omitzero"`
 	DeviceIotlb *bool `json:"device-iotlb,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	DmaTranslation *bool          `json:"dma-translation,omitzero"`
+	DMATranslation *bool          `json:"dma-translation,omitzero"`
 	Intremap       qapi.OnOffAuto `json:"intremap,omitzero"`
 	// Deprecated: QEMU 11.1 no longer has it.
 	Pt *bool `json:"pt,omitzero"`
@@ -114,53 +114,53 @@ type AmdIommu struct {
 }
 
 // DeviceDriver returns amd-iommu.
-func (AmdIommu) DeviceDriver() string {
+func (AmdIOMMU) DeviceDriver() string {
 	return "amd-iommu"
 }
 
 // MarshalJSON implements json.Marshaler.
-func (x AmdIommu) MarshalJSON() ([]byte, error) {
+func (x AmdIOMMU) MarshalJSON() ([]byte, error) {
 	return codec.Marshal(x)
 }
 
 // MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x AmdIommu) MarshalJSONTo(enc *jsontext.Encoder) error {
+func (x AmdIOMMU) MarshalJSONTo(enc *jsontext.Encoder) error {
 	return codec.EncodeDevice(enc, &x)
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
-func (x *AmdIommu) UnmarshalJSON(data []byte) error {
+func (x *AmdIOMMU) UnmarshalJSON(data []byte) error {
 	return codec.Unmarshal(data, func(d *codec.Decoder) {
 		codec.DecodeDevice(d, x)
 	})
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *AmdIommu) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+func (x *AmdIOMMU) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
 		codec.DecodeDevice(d, x)
 	})
 }
 
 // String is x as JSON, without secrets.
-func (x AmdIommu) String() string {
+func (x AmdIOMMU) String() string {
 	return codec.Short(x)
 }
 
 // GoString is String with the type's name.
-func (x AmdIommu) GoString() string {
+func (x AmdIOMMU) GoString() string {
 	return codec.GoShort(x)
 }
 
 // LogValue is String for package slog.
-func (x AmdIommu) LogValue() slog.Value {
+func (x AmdIOMMU) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
 
-// VirtioIommuPCI is the device virtio-iommu-pci.
+// VirtioIOMMUPCI is the device virtio-iommu-pci.
 //
 // QEMU: device virtio-iommu-pci (also virtio-iommu), bus PCI
-type VirtioIommuPCI struct {
+type VirtioIOMMUPCI struct {
 	ID  string `json:"id,omitzero"`
 	Bus string `json:"bus,omitzero"`
 	// In QEMU 10.0 and newer, not in 7.2.
@@ -174,16 +174,16 @@ type VirtioIommuPCI struct {
 	LenReservedRegions *uint32 `json:"len-reserved-regions,omitzero"`
 	PrimaryBus         string  `json:"primary-bus,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
-	Aer           *bool          `json:"aer,omitzero"`
+	AER           *bool          `json:"aer,omitzero"`
 	AnyLayout     *bool          `json:"any_layout,omitzero"`
-	Ats           *bool          `json:"ats,omitzero"`
+	ATS           *bool          `json:"ats,omitzero"`
 	DisableLegacy qapi.OnOffAuto `json:"disable-legacy,omitzero"`
 	DisableModern *bool          `json:"disable-modern,omitzero"`
 	EventIdx      *bool          `json:"event_idx,omitzero"`
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool `json:"in_order,omitzero"`
 	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
 	// Deprecated: QEMU 11.1 no longer has it.
 	MigrateExtra    *bool `json:"migrate-extra,omitzero"`
 	ModernPioNotify *bool `json:"modern-pio-notify,omitzero"`
@@ -205,52 +205,52 @@ type VirtioIommuPCI struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
 
 // DeviceDriver returns virtio-iommu-pci.
-func (VirtioIommuPCI) DeviceDriver() string {
+func (VirtioIOMMUPCI) DeviceDriver() string {
 	return "virtio-iommu-pci"
 }
 
 // MarshalJSON implements json.Marshaler.
-func (x VirtioIommuPCI) MarshalJSON() ([]byte, error) {
+func (x VirtioIOMMUPCI) MarshalJSON() ([]byte, error) {
 	return codec.Marshal(x)
 }
 
 // MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x VirtioIommuPCI) MarshalJSONTo(enc *jsontext.Encoder) error {
+func (x VirtioIOMMUPCI) MarshalJSONTo(enc *jsontext.Encoder) error {
 	return codec.EncodeDevice(enc, &x)
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
-func (x *VirtioIommuPCI) UnmarshalJSON(data []byte) error {
+func (x *VirtioIOMMUPCI) UnmarshalJSON(data []byte) error {
 	return codec.Unmarshal(data, func(d *codec.Decoder) {
 		codec.DecodeDevice(d, x)
 	})
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *VirtioIommuPCI) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+func (x *VirtioIOMMUPCI) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
 		codec.DecodeDevice(d, x)
 	})
 }
 
 // String is x as JSON, without secrets.
-func (x VirtioIommuPCI) String() string {
+func (x VirtioIOMMUPCI) String() string {
 	return codec.Short(x)
 }
 
 // GoString is String with the type's name.
-func (x VirtioIommuPCI) GoString() string {
+func (x VirtioIOMMUPCI) GoString() string {
 	return codec.GoShort(x)
 }
 
 // LogValue is String for package slog.
-func (x VirtioIommuPCI) LogValue() slog.Value {
+func (x VirtioIOMMUPCI) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
 
@@ -262,11 +262,11 @@ func (x VirtioIommuPCI) LogValue() slog.Value {
 type ArmSmmuv3 struct {
 	ID         string            `json:"id,omitzero"`
 	Accel      *bool             `json:"accel,omitzero"`
-	Ats        qapi.OnOffAuto    `json:"ats,omitzero"`
+	ATS        qapi.OnOffAuto    `json:"ats,omitzero"`
 	BusNum     *uint8            `json:"bus_num,omitzero"`
 	Cmdqv      qapi.OnOffAuto    `json:"cmdqv,omitzero"`
 	Identifier *uint8            `json:"identifier,omitzero"`
-	MsiGpa     *uint64           `json:"msi-gpa,omitzero"`
+	MSIGpa     *uint64           `json:"msi-gpa,omitzero"`
 	Oas        qapi.OasMode      `json:"oas,omitzero"`
 	PrimaryBus string            `json:"primary-bus,omitzero"`
 	Ril        qapi.OnOffAuto    `json:"ril,omitzero"`

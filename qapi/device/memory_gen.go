@@ -156,16 +156,16 @@ type VirtioMemPCI struct {
 	Memaddr *uint64 `json:"memaddr,omitzero"`
 	Memdev  string  `json:"memdev,omitzero"`
 	// On x86_64 in QEMU 7.2 and newer, not in 5.2.
-	Aer           *bool          `json:"aer,omitzero"`
+	AER           *bool          `json:"aer,omitzero"`
 	AnyLayout     *bool          `json:"any_layout,omitzero"`
-	Ats           *bool          `json:"ats,omitzero"`
+	ATS           *bool          `json:"ats,omitzero"`
 	DisableLegacy qapi.OnOffAuto `json:"disable-legacy,omitzero"`
 	DisableModern *bool          `json:"disable-modern,omitzero"`
 	EventIdx      *bool          `json:"event_idx,omitzero"`
 	// On x86_64 and aarch64 in QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool `json:"in_order,omitzero"`
 	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
 	// Deprecated: QEMU 11.1 no longer has it.
 	MigrateExtra    *bool `json:"migrate-extra,omitzero"`
 	ModernPioNotify *bool `json:"modern-pio-notify,omitzero"`
@@ -187,7 +187,7 @@ type VirtioMemPCI struct {
 	// On x86_64 in QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -257,7 +257,7 @@ type VirtioMemCcw struct {
 	EventIdx        *bool   `json:"event_idx,omitzero"`
 	InOrder         *bool   `json:"in_order,omitzero"`
 	IndirectDesc    *bool   `json:"indirect_desc,omitzero"`
-	IommuPlatform   *bool   `json:"iommu_platform,omitzero"`
+	IOMMUPlatform   *bool   `json:"iommu_platform,omitzero"`
 	MaxRevision     *uint32 `json:"max_revision,omitzero"`
 	NotifyOnEmpty   *bool   `json:"notify_on_empty,omitzero"`
 	Packed          *bool   `json:"packed,omitzero"`
@@ -324,16 +324,16 @@ type VirtioPmemPCI struct {
 	Memaddr *uint64 `json:"memaddr,omitzero"`
 	Memdev  string  `json:"memdev,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
-	Aer           *bool          `json:"aer,omitzero"`
+	AER           *bool          `json:"aer,omitzero"`
 	AnyLayout     *bool          `json:"any_layout,omitzero"`
-	Ats           *bool          `json:"ats,omitzero"`
+	ATS           *bool          `json:"ats,omitzero"`
 	DisableLegacy qapi.OnOffAuto `json:"disable-legacy,omitzero"`
 	DisableModern *bool          `json:"disable-modern,omitzero"`
 	EventIdx      *bool          `json:"event_idx,omitzero"`
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool `json:"in_order,omitzero"`
 	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
 	// Deprecated: QEMU 11.1 no longer has it.
 	MigrateExtra    *bool `json:"migrate-extra,omitzero"`
 	ModernPioNotify *bool `json:"modern-pio-notify,omitzero"`
@@ -355,7 +355,7 @@ type VirtioPmemPCI struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -434,7 +434,7 @@ type CXLType3 struct {
 	Romfile        *string `json:"romfile,omitzero"`
 	Romsize        *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -500,20 +500,20 @@ type VirtioBalloonPCI struct {
 	Ioeventfd  *bool `json:"ioeventfd,omitzero"`
 	PagePoison *bool `json:"page-poison,omitzero"`
 	// Deprecated: QEMU 11.1 no longer has it.
-	QEMU40ConfigSize *bool `json:"qemu-4-0-config-size,omitzero"`
+	QEMU4_0ConfigSize *bool `json:"qemu-4-0-config-size,omitzero"`
 	// In QEMU 10.0 and newer, not in 7.2.
 	Vectors *uint32 `json:"vectors,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
-	Aer           *bool          `json:"aer,omitzero"`
+	AER           *bool          `json:"aer,omitzero"`
 	AnyLayout     *bool          `json:"any_layout,omitzero"`
-	Ats           *bool          `json:"ats,omitzero"`
+	ATS           *bool          `json:"ats,omitzero"`
 	DisableLegacy qapi.OnOffAuto `json:"disable-legacy,omitzero"`
 	DisableModern *bool          `json:"disable-modern,omitzero"`
 	EventIdx      *bool          `json:"event_idx,omitzero"`
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool `json:"in_order,omitzero"`
 	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
 	// Deprecated: QEMU 11.1 no longer has it.
 	MigrateExtra    *bool `json:"migrate-extra,omitzero"`
 	ModernPioNotify *bool `json:"modern-pio-notify,omitzero"`
@@ -535,7 +535,7 @@ type VirtioBalloonPCI struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -600,13 +600,13 @@ type VirtioBalloonCcw struct {
 	Ioeventfd                 *bool  `json:"ioeventfd,omitzero"`
 	PagePoison                *bool  `json:"page-poison,omitzero"`
 	// Deprecated: QEMU 11.1 no longer has it.
-	QEMU40ConfigSize *bool `json:"qemu-4-0-config-size,omitzero"`
-	AnyLayout        *bool `json:"any_layout,omitzero"`
-	EventIdx         *bool `json:"event_idx,omitzero"`
+	QEMU4_0ConfigSize *bool `json:"qemu-4-0-config-size,omitzero"`
+	AnyLayout         *bool `json:"any_layout,omitzero"`
+	EventIdx          *bool `json:"event_idx,omitzero"`
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool   `json:"in_order,omitzero"`
 	IndirectDesc  *bool   `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool   `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool   `json:"iommu_platform,omitzero"`
 	MaxRevision   *uint32 `json:"max_revision,omitzero"`
 	NotifyOnEmpty *bool   `json:"notify_on_empty,omitzero"`
 	Packed        *bool   `json:"packed,omitzero"`
@@ -676,13 +676,13 @@ type VirtioBalloonDevice struct {
 	GuestStatsPollingInterval *int64 `json:"guest-stats-polling-interval,omitzero"`
 	PagePoison                *bool  `json:"page-poison,omitzero"`
 	// Deprecated: QEMU 11.1 no longer has it.
-	QEMU40ConfigSize *bool `json:"qemu-4-0-config-size,omitzero"`
-	AnyLayout        *bool `json:"any_layout,omitzero"`
-	EventIdx         *bool `json:"event_idx,omitzero"`
+	QEMU4_0ConfigSize *bool `json:"qemu-4-0-config-size,omitzero"`
+	AnyLayout         *bool `json:"any_layout,omitzero"`
+	EventIdx          *bool `json:"event_idx,omitzero"`
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool `json:"in_order,omitzero"`
 	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
 	NotifyOnEmpty *bool `json:"notify_on_empty,omitzero"`
 	Packed        *bool `json:"packed,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.

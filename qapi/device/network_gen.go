@@ -87,16 +87,16 @@ type VirtioNetPCI struct {
 	TxQueueSize *uint16 `json:"tx_queue_size,omitzero"`
 	Vectors     *uint32 `json:"vectors,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
-	Aer           *bool          `json:"aer,omitzero"`
+	AER           *bool          `json:"aer,omitzero"`
 	AnyLayout     *bool          `json:"any_layout,omitzero"`
-	Ats           *bool          `json:"ats,omitzero"`
+	ATS           *bool          `json:"ats,omitzero"`
 	DisableLegacy qapi.OnOffAuto `json:"disable-legacy,omitzero"`
 	DisableModern *bool          `json:"disable-modern,omitzero"`
 	EventIdx      *bool          `json:"event_idx,omitzero"`
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool `json:"in_order,omitzero"`
 	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
 	// Deprecated: QEMU 11.1 no longer has it.
 	MigrateExtra    *bool `json:"migrate-extra,omitzero"`
 	ModernPioNotify *bool `json:"modern-pio-notify,omitzero"`
@@ -118,7 +118,7 @@ type VirtioNetPCI struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -252,7 +252,7 @@ type VirtioNetCcw struct {
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool   `json:"in_order,omitzero"`
 	IndirectDesc  *bool   `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool   `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool   `json:"iommu_platform,omitzero"`
 	MaxRevision   *uint32 `json:"max_revision,omitzero"`
 	NotifyOnEmpty *bool   `json:"notify_on_empty,omitzero"`
 	Packed        *bool   `json:"packed,omitzero"`
@@ -389,7 +389,7 @@ type VirtioNetDevice struct {
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool `json:"in_order,omitzero"`
 	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
 	NotifyOnEmpty *bool `json:"notify_on_empty,omitzero"`
 	Packed        *bool `json:"packed,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
@@ -474,7 +474,7 @@ type E1000 struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -523,12 +523,12 @@ func (x E1000) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
 
-// E100082544gc is the device e1000-82544gc.
+// E1000_82544gc is the device e1000-82544gc.
 //
 // QEMU: device e1000-82544gc, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
-type E100082544gc struct {
+type E1000_82544gc struct {
 	ID  string `json:"id,omitzero"`
 	Bus string `json:"bus,omitzero"`
 	// Deprecated: QEMU 10.0 and newer no longer have it.
@@ -553,61 +553,61 @@ type E100082544gc struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
 
 // DeviceDriver returns e1000-82544gc.
-func (E100082544gc) DeviceDriver() string {
+func (E1000_82544gc) DeviceDriver() string {
 	return "e1000-82544gc"
 }
 
 // MarshalJSON implements json.Marshaler.
-func (x E100082544gc) MarshalJSON() ([]byte, error) {
+func (x E1000_82544gc) MarshalJSON() ([]byte, error) {
 	return codec.Marshal(x)
 }
 
 // MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x E100082544gc) MarshalJSONTo(enc *jsontext.Encoder) error {
+func (x E1000_82544gc) MarshalJSONTo(enc *jsontext.Encoder) error {
 	return codec.EncodeDevice(enc, &x)
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
-func (x *E100082544gc) UnmarshalJSON(data []byte) error {
+func (x *E1000_82544gc) UnmarshalJSON(data []byte) error {
 	return codec.Unmarshal(data, func(d *codec.Decoder) {
 		codec.DecodeDevice(d, x)
 	})
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *E100082544gc) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+func (x *E1000_82544gc) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
 		codec.DecodeDevice(d, x)
 	})
 }
 
 // String is x as JSON, without secrets.
-func (x E100082544gc) String() string {
+func (x E1000_82544gc) String() string {
 	return codec.Short(x)
 }
 
 // GoString is String with the type's name.
-func (x E100082544gc) GoString() string {
+func (x E1000_82544gc) GoString() string {
 	return codec.GoShort(x)
 }
 
 // LogValue is String for package slog.
-func (x E100082544gc) LogValue() slog.Value {
+func (x E1000_82544gc) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
 
-// E100082545em is the device e1000-82545em.
+// E1000_82545em is the device e1000-82545em.
 //
 // QEMU: device e1000-82545em, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
-type E100082545em struct {
+type E1000_82545em struct {
 	ID  string `json:"id,omitzero"`
 	Bus string `json:"bus,omitzero"`
 	// Deprecated: QEMU 10.0 and newer no longer have it.
@@ -632,52 +632,52 @@ type E100082545em struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
 
 // DeviceDriver returns e1000-82545em.
-func (E100082545em) DeviceDriver() string {
+func (E1000_82545em) DeviceDriver() string {
 	return "e1000-82545em"
 }
 
 // MarshalJSON implements json.Marshaler.
-func (x E100082545em) MarshalJSON() ([]byte, error) {
+func (x E1000_82545em) MarshalJSON() ([]byte, error) {
 	return codec.Marshal(x)
 }
 
 // MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x E100082545em) MarshalJSONTo(enc *jsontext.Encoder) error {
+func (x E1000_82545em) MarshalJSONTo(enc *jsontext.Encoder) error {
 	return codec.EncodeDevice(enc, &x)
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
-func (x *E100082545em) UnmarshalJSON(data []byte) error {
+func (x *E1000_82545em) UnmarshalJSON(data []byte) error {
 	return codec.Unmarshal(data, func(d *codec.Decoder) {
 		codec.DecodeDevice(d, x)
 	})
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *E100082545em) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+func (x *E1000_82545em) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
 		codec.DecodeDevice(d, x)
 	})
 }
 
 // String is x as JSON, without secrets.
-func (x E100082545em) String() string {
+func (x E1000_82545em) String() string {
 	return codec.Short(x)
 }
 
 // GoString is String with the type's name.
-func (x E100082545em) GoString() string {
+func (x E1000_82545em) GoString() string {
 	return codec.GoShort(x)
 }
 
 // LogValue is String for package slog.
-func (x E100082545em) LogValue() slog.Value {
+func (x E1000_82545em) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
 
@@ -709,7 +709,7 @@ type E1000e struct {
 	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -777,7 +777,7 @@ type Igb struct {
 	Romfile        *string `json:"romfile,omitzero"`
 	Romsize        *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -847,7 +847,7 @@ type Rtl8139 struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -917,7 +917,7 @@ type Vmxnet3 struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -987,7 +987,7 @@ type Pcnet struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -1057,7 +1057,7 @@ type Ne2kPCI struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -1127,7 +1127,7 @@ type I82551 struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -1197,7 +1197,7 @@ type I82557b struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -1267,7 +1267,7 @@ type I82559er struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -1409,7 +1409,7 @@ type Rocker struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }

@@ -26,7 +26,7 @@ type I6300esb struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -261,7 +261,7 @@ type PvpanicPCI struct {
 	Romfile        *string `json:"romfile,omitzero"`
 	Romsize        *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -489,12 +489,12 @@ func (x TPMTisDevice) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
 
-// IpmiBmcSim is the device ipmi-bmc-sim.
+// IPMIBmcSim is the device ipmi-bmc-sim.
 //
 // QEMU: device ipmi-bmc-sim
 //
 // On x86_64, not on aarch64 and s390x.
-type IpmiBmcSim struct {
+type IPMIBmcSim struct {
 	ID          string  `json:"id,omitzero"`
 	DeviceID    *uint8  `json:"device_id,omitzero"`
 	DeviceRev   *uint8  `json:"device_rev,omitzero"`
@@ -503,7 +503,7 @@ type IpmiBmcSim struct {
 	Fwrev1      *uint8  `json:"fwrev1,omitzero"`
 	Fwrev2      *uint8  `json:"fwrev2,omitzero"`
 	GUID        string  `json:"guid,omitzero"`
-	IpmiVersion *uint8  `json:"ipmi_version,omitzero"`
+	IPMIVersion *uint8  `json:"ipmi_version,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
 	LanChannel *uint8 `json:"lan.channel,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
@@ -527,55 +527,55 @@ type IpmiBmcSim struct {
 }
 
 // DeviceDriver returns ipmi-bmc-sim.
-func (IpmiBmcSim) DeviceDriver() string {
+func (IPMIBmcSim) DeviceDriver() string {
 	return "ipmi-bmc-sim"
 }
 
 // MarshalJSON implements json.Marshaler.
-func (x IpmiBmcSim) MarshalJSON() ([]byte, error) {
+func (x IPMIBmcSim) MarshalJSON() ([]byte, error) {
 	return codec.Marshal(x)
 }
 
 // MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x IpmiBmcSim) MarshalJSONTo(enc *jsontext.Encoder) error {
+func (x IPMIBmcSim) MarshalJSONTo(enc *jsontext.Encoder) error {
 	return codec.EncodeDevice(enc, &x)
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
-func (x *IpmiBmcSim) UnmarshalJSON(data []byte) error {
+func (x *IPMIBmcSim) UnmarshalJSON(data []byte) error {
 	return codec.Unmarshal(data, func(d *codec.Decoder) {
 		codec.DecodeDevice(d, x)
 	})
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *IpmiBmcSim) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+func (x *IPMIBmcSim) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
 		codec.DecodeDevice(d, x)
 	})
 }
 
 // String is x as JSON, without secrets.
-func (x IpmiBmcSim) String() string {
+func (x IPMIBmcSim) String() string {
 	return codec.Short(x)
 }
 
 // GoString is String with the type's name.
-func (x IpmiBmcSim) GoString() string {
+func (x IPMIBmcSim) GoString() string {
 	return codec.GoShort(x)
 }
 
 // LogValue is String for package slog.
-func (x IpmiBmcSim) LogValue() slog.Value {
+func (x IPMIBmcSim) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
 
-// IpmiBmcExtern is the device ipmi-bmc-extern.
+// IPMIBmcExtern is the device ipmi-bmc-extern.
 //
 // QEMU: device ipmi-bmc-extern
 //
 // On x86_64, not on aarch64 and s390x.
-type IpmiBmcExtern struct {
+type IPMIBmcExtern struct {
 	ID        string `json:"id,omitzero"`
 	Chardev   string `json:"chardev,omitzero"`
 	SlaveAddr *uint8 `json:"slave_addr,omitzero"`
@@ -584,55 +584,55 @@ type IpmiBmcExtern struct {
 }
 
 // DeviceDriver returns ipmi-bmc-extern.
-func (IpmiBmcExtern) DeviceDriver() string {
+func (IPMIBmcExtern) DeviceDriver() string {
 	return "ipmi-bmc-extern"
 }
 
 // MarshalJSON implements json.Marshaler.
-func (x IpmiBmcExtern) MarshalJSON() ([]byte, error) {
+func (x IPMIBmcExtern) MarshalJSON() ([]byte, error) {
 	return codec.Marshal(x)
 }
 
 // MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x IpmiBmcExtern) MarshalJSONTo(enc *jsontext.Encoder) error {
+func (x IPMIBmcExtern) MarshalJSONTo(enc *jsontext.Encoder) error {
 	return codec.EncodeDevice(enc, &x)
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
-func (x *IpmiBmcExtern) UnmarshalJSON(data []byte) error {
+func (x *IPMIBmcExtern) UnmarshalJSON(data []byte) error {
 	return codec.Unmarshal(data, func(d *codec.Decoder) {
 		codec.DecodeDevice(d, x)
 	})
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *IpmiBmcExtern) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+func (x *IPMIBmcExtern) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
 		codec.DecodeDevice(d, x)
 	})
 }
 
 // String is x as JSON, without secrets.
-func (x IpmiBmcExtern) String() string {
+func (x IPMIBmcExtern) String() string {
 	return codec.Short(x)
 }
 
 // GoString is String with the type's name.
-func (x IpmiBmcExtern) GoString() string {
+func (x IPMIBmcExtern) GoString() string {
 	return codec.GoShort(x)
 }
 
 // LogValue is String for package slog.
-func (x IpmiBmcExtern) LogValue() slog.Value {
+func (x IPMIBmcExtern) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
 
-// IsaIpmiKcs is the device isa-ipmi-kcs.
+// ISAIPMIKcs is the device isa-ipmi-kcs.
 //
 // QEMU: device isa-ipmi-kcs, bus ISA
 //
 // On x86_64, not on aarch64 and s390x.
-type IsaIpmiKcs struct {
+type ISAIPMIKcs struct {
 	ID     string  `json:"id,omitzero"`
 	Bus    string  `json:"bus,omitzero"`
 	Bmc    string  `json:"bmc,omitzero"`
@@ -643,55 +643,55 @@ type IsaIpmiKcs struct {
 }
 
 // DeviceDriver returns isa-ipmi-kcs.
-func (IsaIpmiKcs) DeviceDriver() string {
+func (ISAIPMIKcs) DeviceDriver() string {
 	return "isa-ipmi-kcs"
 }
 
 // MarshalJSON implements json.Marshaler.
-func (x IsaIpmiKcs) MarshalJSON() ([]byte, error) {
+func (x ISAIPMIKcs) MarshalJSON() ([]byte, error) {
 	return codec.Marshal(x)
 }
 
 // MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x IsaIpmiKcs) MarshalJSONTo(enc *jsontext.Encoder) error {
+func (x ISAIPMIKcs) MarshalJSONTo(enc *jsontext.Encoder) error {
 	return codec.EncodeDevice(enc, &x)
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
-func (x *IsaIpmiKcs) UnmarshalJSON(data []byte) error {
+func (x *ISAIPMIKcs) UnmarshalJSON(data []byte) error {
 	return codec.Unmarshal(data, func(d *codec.Decoder) {
 		codec.DecodeDevice(d, x)
 	})
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *IsaIpmiKcs) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+func (x *ISAIPMIKcs) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
 		codec.DecodeDevice(d, x)
 	})
 }
 
 // String is x as JSON, without secrets.
-func (x IsaIpmiKcs) String() string {
+func (x ISAIPMIKcs) String() string {
 	return codec.Short(x)
 }
 
 // GoString is String with the type's name.
-func (x IsaIpmiKcs) GoString() string {
+func (x ISAIPMIKcs) GoString() string {
 	return codec.GoShort(x)
 }
 
 // LogValue is String for package slog.
-func (x IsaIpmiKcs) LogValue() slog.Value {
+func (x ISAIPMIKcs) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
 
-// IsaIpmiBt is the device isa-ipmi-bt.
+// ISAIPMIBt is the device isa-ipmi-bt.
 //
 // QEMU: device isa-ipmi-bt, bus ISA
 //
 // On x86_64, not on aarch64 and s390x.
-type IsaIpmiBt struct {
+type ISAIPMIBt struct {
 	ID     string  `json:"id,omitzero"`
 	Bus    string  `json:"bus,omitzero"`
 	Bmc    string  `json:"bmc,omitzero"`
@@ -702,55 +702,55 @@ type IsaIpmiBt struct {
 }
 
 // DeviceDriver returns isa-ipmi-bt.
-func (IsaIpmiBt) DeviceDriver() string {
+func (ISAIPMIBt) DeviceDriver() string {
 	return "isa-ipmi-bt"
 }
 
 // MarshalJSON implements json.Marshaler.
-func (x IsaIpmiBt) MarshalJSON() ([]byte, error) {
+func (x ISAIPMIBt) MarshalJSON() ([]byte, error) {
 	return codec.Marshal(x)
 }
 
 // MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x IsaIpmiBt) MarshalJSONTo(enc *jsontext.Encoder) error {
+func (x ISAIPMIBt) MarshalJSONTo(enc *jsontext.Encoder) error {
 	return codec.EncodeDevice(enc, &x)
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
-func (x *IsaIpmiBt) UnmarshalJSON(data []byte) error {
+func (x *ISAIPMIBt) UnmarshalJSON(data []byte) error {
 	return codec.Unmarshal(data, func(d *codec.Decoder) {
 		codec.DecodeDevice(d, x)
 	})
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *IsaIpmiBt) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+func (x *ISAIPMIBt) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
 		codec.DecodeDevice(d, x)
 	})
 }
 
 // String is x as JSON, without secrets.
-func (x IsaIpmiBt) String() string {
+func (x ISAIPMIBt) String() string {
 	return codec.Short(x)
 }
 
 // GoString is String with the type's name.
-func (x IsaIpmiBt) GoString() string {
+func (x ISAIPMIBt) GoString() string {
 	return codec.GoShort(x)
 }
 
 // LogValue is String for package slog.
-func (x IsaIpmiBt) LogValue() slog.Value {
+func (x ISAIPMIBt) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
 
-// PCIIpmiKcs is the device pci-ipmi-kcs.
+// PCIIPMIKcs is the device pci-ipmi-kcs.
 //
 // QEMU: device pci-ipmi-kcs, bus PCI
 //
 // On x86_64, not on aarch64 and s390x.
-type PCIIpmiKcs struct {
+type PCIIPMIKcs struct {
 	ID  string `json:"id,omitzero"`
 	Bus string `json:"bus,omitzero"`
 	Bmc string `json:"bmc,omitzero"`
@@ -764,61 +764,61 @@ type PCIIpmiKcs struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
 
 // DeviceDriver returns pci-ipmi-kcs.
-func (PCIIpmiKcs) DeviceDriver() string {
+func (PCIIPMIKcs) DeviceDriver() string {
 	return "pci-ipmi-kcs"
 }
 
 // MarshalJSON implements json.Marshaler.
-func (x PCIIpmiKcs) MarshalJSON() ([]byte, error) {
+func (x PCIIPMIKcs) MarshalJSON() ([]byte, error) {
 	return codec.Marshal(x)
 }
 
 // MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x PCIIpmiKcs) MarshalJSONTo(enc *jsontext.Encoder) error {
+func (x PCIIPMIKcs) MarshalJSONTo(enc *jsontext.Encoder) error {
 	return codec.EncodeDevice(enc, &x)
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
-func (x *PCIIpmiKcs) UnmarshalJSON(data []byte) error {
+func (x *PCIIPMIKcs) UnmarshalJSON(data []byte) error {
 	return codec.Unmarshal(data, func(d *codec.Decoder) {
 		codec.DecodeDevice(d, x)
 	})
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *PCIIpmiKcs) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+func (x *PCIIPMIKcs) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
 		codec.DecodeDevice(d, x)
 	})
 }
 
 // String is x as JSON, without secrets.
-func (x PCIIpmiKcs) String() string {
+func (x PCIIPMIKcs) String() string {
 	return codec.Short(x)
 }
 
 // GoString is String with the type's name.
-func (x PCIIpmiKcs) GoString() string {
+func (x PCIIPMIKcs) GoString() string {
 	return codec.GoShort(x)
 }
 
 // LogValue is String for package slog.
-func (x PCIIpmiKcs) LogValue() slog.Value {
+func (x PCIIPMIKcs) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
 
-// PCIIpmiBt is the device pci-ipmi-bt.
+// PCIIPMIBt is the device pci-ipmi-bt.
 //
 // QEMU: device pci-ipmi-bt, bus PCI
 //
 // On x86_64, not on aarch64 and s390x.
-type PCIIpmiBt struct {
+type PCIIPMIBt struct {
 	ID  string `json:"id,omitzero"`
 	Bus string `json:"bus,omitzero"`
 	Bmc string `json:"bmc,omitzero"`
@@ -832,52 +832,52 @@ type PCIIpmiBt struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
 
 // DeviceDriver returns pci-ipmi-bt.
-func (PCIIpmiBt) DeviceDriver() string {
+func (PCIIPMIBt) DeviceDriver() string {
 	return "pci-ipmi-bt"
 }
 
 // MarshalJSON implements json.Marshaler.
-func (x PCIIpmiBt) MarshalJSON() ([]byte, error) {
+func (x PCIIPMIBt) MarshalJSON() ([]byte, error) {
 	return codec.Marshal(x)
 }
 
 // MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x PCIIpmiBt) MarshalJSONTo(enc *jsontext.Encoder) error {
+func (x PCIIPMIBt) MarshalJSONTo(enc *jsontext.Encoder) error {
 	return codec.EncodeDevice(enc, &x)
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
-func (x *PCIIpmiBt) UnmarshalJSON(data []byte) error {
+func (x *PCIIPMIBt) UnmarshalJSON(data []byte) error {
 	return codec.Unmarshal(data, func(d *codec.Decoder) {
 		codec.DecodeDevice(d, x)
 	})
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *PCIIpmiBt) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+func (x *PCIIPMIBt) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
 		codec.DecodeDevice(d, x)
 	})
 }
 
 // String is x as JSON, without secrets.
-func (x PCIIpmiBt) String() string {
+func (x PCIIPMIBt) String() string {
 	return codec.Short(x)
 }
 
 // GoString is String with the type's name.
-func (x PCIIpmiBt) GoString() string {
+func (x PCIIPMIBt) GoString() string {
 	return codec.GoShort(x)
 }
 
 // LogValue is String for package slog.
-func (x PCIIpmiBt) LogValue() slog.Value {
+func (x PCIIPMIBt) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
 
@@ -1065,7 +1065,7 @@ type ACPIErst struct {
 	Romfile        *string `json:"romfile,omitzero"`
 	Romsize        *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -1234,12 +1234,12 @@ func (x Sga) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
 
-// IsaApplesmc is the device isa-applesmc.
+// ISAApplesmc is the device isa-applesmc.
 //
 // QEMU: device isa-applesmc, bus ISA
 //
 // On x86_64, not on aarch64 and s390x.
-type IsaApplesmc struct {
+type ISAApplesmc struct {
 	ID     string  `json:"id,omitzero"`
 	Bus    string  `json:"bus,omitzero"`
 	Iobase *uint32 `json:"iobase,omitzero"`
@@ -1249,45 +1249,45 @@ type IsaApplesmc struct {
 }
 
 // DeviceDriver returns isa-applesmc.
-func (IsaApplesmc) DeviceDriver() string {
+func (ISAApplesmc) DeviceDriver() string {
 	return "isa-applesmc"
 }
 
 // MarshalJSON implements json.Marshaler.
-func (x IsaApplesmc) MarshalJSON() ([]byte, error) {
+func (x ISAApplesmc) MarshalJSON() ([]byte, error) {
 	return codec.Marshal(x)
 }
 
 // MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x IsaApplesmc) MarshalJSONTo(enc *jsontext.Encoder) error {
+func (x ISAApplesmc) MarshalJSONTo(enc *jsontext.Encoder) error {
 	return codec.EncodeDevice(enc, &x)
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
-func (x *IsaApplesmc) UnmarshalJSON(data []byte) error {
+func (x *ISAApplesmc) UnmarshalJSON(data []byte) error {
 	return codec.Unmarshal(data, func(d *codec.Decoder) {
 		codec.DecodeDevice(d, x)
 	})
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *IsaApplesmc) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+func (x *ISAApplesmc) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
 		codec.DecodeDevice(d, x)
 	})
 }
 
 // String is x as JSON, without secrets.
-func (x IsaApplesmc) String() string {
+func (x ISAApplesmc) String() string {
 	return codec.Short(x)
 }
 
 // GoString is String with the type's name.
-func (x IsaApplesmc) GoString() string {
+func (x ISAApplesmc) GoString() string {
 	return codec.GoShort(x)
 }
 
 // LogValue is String for package slog.
-func (x IsaApplesmc) LogValue() slog.Value {
+func (x ISAApplesmc) LogValue() slog.Value {
 	return codec.LogValue(x)
 }

@@ -9,12 +9,12 @@ import (
 	"log/slog"
 )
 
-// IsaSerial is the device isa-serial.
+// ISASerial is the device isa-serial.
 //
 // QEMU: device isa-serial, bus ISA
 //
 // On x86_64, not on aarch64 and s390x.
-type IsaSerial struct {
+type ISASerial struct {
 	ID       string  `json:"id,omitzero"`
 	Bus      string  `json:"bus,omitzero"`
 	Chardev  string  `json:"chardev,omitzero"`
@@ -28,55 +28,55 @@ type IsaSerial struct {
 }
 
 // DeviceDriver returns isa-serial.
-func (IsaSerial) DeviceDriver() string {
+func (ISASerial) DeviceDriver() string {
 	return "isa-serial"
 }
 
 // MarshalJSON implements json.Marshaler.
-func (x IsaSerial) MarshalJSON() ([]byte, error) {
+func (x ISASerial) MarshalJSON() ([]byte, error) {
 	return codec.Marshal(x)
 }
 
 // MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x IsaSerial) MarshalJSONTo(enc *jsontext.Encoder) error {
+func (x ISASerial) MarshalJSONTo(enc *jsontext.Encoder) error {
 	return codec.EncodeDevice(enc, &x)
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
-func (x *IsaSerial) UnmarshalJSON(data []byte) error {
+func (x *ISASerial) UnmarshalJSON(data []byte) error {
 	return codec.Unmarshal(data, func(d *codec.Decoder) {
 		codec.DecodeDevice(d, x)
 	})
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *IsaSerial) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+func (x *ISASerial) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
 		codec.DecodeDevice(d, x)
 	})
 }
 
 // String is x as JSON, without secrets.
-func (x IsaSerial) String() string {
+func (x ISASerial) String() string {
 	return codec.Short(x)
 }
 
 // GoString is String with the type's name.
-func (x IsaSerial) GoString() string {
+func (x ISASerial) GoString() string {
 	return codec.GoShort(x)
 }
 
 // LogValue is String for package slog.
-func (x IsaSerial) LogValue() slog.Value {
+func (x ISASerial) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
 
-// IsaParallel is the device isa-parallel.
+// ISAParallel is the device isa-parallel.
 //
 // QEMU: device isa-parallel, bus ISA
 //
 // On x86_64, not on aarch64 and s390x.
-type IsaParallel struct {
+type ISAParallel struct {
 	ID      string  `json:"id,omitzero"`
 	Bus     string  `json:"bus,omitzero"`
 	Chardev string  `json:"chardev,omitzero"`
@@ -88,46 +88,46 @@ type IsaParallel struct {
 }
 
 // DeviceDriver returns isa-parallel.
-func (IsaParallel) DeviceDriver() string {
+func (ISAParallel) DeviceDriver() string {
 	return "isa-parallel"
 }
 
 // MarshalJSON implements json.Marshaler.
-func (x IsaParallel) MarshalJSON() ([]byte, error) {
+func (x ISAParallel) MarshalJSON() ([]byte, error) {
 	return codec.Marshal(x)
 }
 
 // MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x IsaParallel) MarshalJSONTo(enc *jsontext.Encoder) error {
+func (x ISAParallel) MarshalJSONTo(enc *jsontext.Encoder) error {
 	return codec.EncodeDevice(enc, &x)
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
-func (x *IsaParallel) UnmarshalJSON(data []byte) error {
+func (x *ISAParallel) UnmarshalJSON(data []byte) error {
 	return codec.Unmarshal(data, func(d *codec.Decoder) {
 		codec.DecodeDevice(d, x)
 	})
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *IsaParallel) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+func (x *ISAParallel) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
 		codec.DecodeDevice(d, x)
 	})
 }
 
 // String is x as JSON, without secrets.
-func (x IsaParallel) String() string {
+func (x ISAParallel) String() string {
 	return codec.Short(x)
 }
 
 // GoString is String with the type's name.
-func (x IsaParallel) GoString() string {
+func (x ISAParallel) GoString() string {
 	return codec.GoShort(x)
 }
 
 // LogValue is String for package slog.
-func (x IsaParallel) LogValue() slog.Value {
+func (x ISAParallel) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
 
@@ -154,7 +154,7 @@ type PCISerial struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -216,16 +216,16 @@ type VirtioSerialPCI struct {
 	MaxPorts       *uint32 `json:"max_ports,omitzero"`
 	Vectors        *uint32 `json:"vectors,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
-	Aer           *bool          `json:"aer,omitzero"`
+	AER           *bool          `json:"aer,omitzero"`
 	AnyLayout     *bool          `json:"any_layout,omitzero"`
-	Ats           *bool          `json:"ats,omitzero"`
+	ATS           *bool          `json:"ats,omitzero"`
 	DisableLegacy qapi.OnOffAuto `json:"disable-legacy,omitzero"`
 	DisableModern *bool          `json:"disable-modern,omitzero"`
 	EventIdx      *bool          `json:"event_idx,omitzero"`
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool `json:"in_order,omitzero"`
 	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
 	// Deprecated: QEMU 11.1 no longer has it.
 	MigrateExtra    *bool `json:"migrate-extra,omitzero"`
 	ModernPioNotify *bool `json:"modern-pio-notify,omitzero"`
@@ -247,7 +247,7 @@ type VirtioSerialPCI struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -313,7 +313,7 @@ type VirtioSerialCcw struct {
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool   `json:"in_order,omitzero"`
 	IndirectDesc  *bool   `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool   `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool   `json:"iommu_platform,omitzero"`
 	MaxRevision   *uint32 `json:"max_revision,omitzero"`
 	NotifyOnEmpty *bool   `json:"notify_on_empty,omitzero"`
 	Packed        *bool   `json:"packed,omitzero"`
@@ -384,7 +384,7 @@ type VirtioSerialDevice struct {
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool `json:"in_order,omitzero"`
 	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
 	NotifyOnEmpty *bool `json:"notify_on_empty,omitzero"`
 	Packed        *bool `json:"packed,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
@@ -735,12 +735,12 @@ func (x Sclplmconsole) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
 
-// IsaDebugcon is the device isa-debugcon.
+// ISADebugcon is the device isa-debugcon.
 //
 // QEMU: device isa-debugcon, bus ISA
 //
 // On x86_64, not on aarch64 and s390x.
-type IsaDebugcon struct {
+type ISADebugcon struct {
 	ID       string  `json:"id,omitzero"`
 	Bus      string  `json:"bus,omitzero"`
 	Chardev  string  `json:"chardev,omitzero"`
@@ -751,45 +751,45 @@ type IsaDebugcon struct {
 }
 
 // DeviceDriver returns isa-debugcon.
-func (IsaDebugcon) DeviceDriver() string {
+func (ISADebugcon) DeviceDriver() string {
 	return "isa-debugcon"
 }
 
 // MarshalJSON implements json.Marshaler.
-func (x IsaDebugcon) MarshalJSON() ([]byte, error) {
+func (x ISADebugcon) MarshalJSON() ([]byte, error) {
 	return codec.Marshal(x)
 }
 
 // MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x IsaDebugcon) MarshalJSONTo(enc *jsontext.Encoder) error {
+func (x ISADebugcon) MarshalJSONTo(enc *jsontext.Encoder) error {
 	return codec.EncodeDevice(enc, &x)
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
-func (x *IsaDebugcon) UnmarshalJSON(data []byte) error {
+func (x *ISADebugcon) UnmarshalJSON(data []byte) error {
 	return codec.Unmarshal(data, func(d *codec.Decoder) {
 		codec.DecodeDevice(d, x)
 	})
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *IsaDebugcon) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+func (x *ISADebugcon) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
 		codec.DecodeDevice(d, x)
 	})
 }
 
 // String is x as JSON, without secrets.
-func (x IsaDebugcon) String() string {
+func (x ISADebugcon) String() string {
 	return codec.Short(x)
 }
 
 // GoString is String with the type's name.
-func (x IsaDebugcon) GoString() string {
+func (x ISADebugcon) GoString() string {
 	return codec.GoShort(x)
 }
 
 // LogValue is String for package slog.
-func (x IsaDebugcon) LogValue() slog.Value {
+func (x ISADebugcon) LogValue() slog.Value {
 	return codec.LogValue(x)
 }

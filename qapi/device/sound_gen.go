@@ -9,17 +9,17 @@ import (
 	"log/slog"
 )
 
-// IntelHda is the device intel-hda.
+// IntelHDA is the device intel-hda.
 //
 // QEMU: device intel-hda, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
-type IntelHda struct {
+type IntelHDA struct {
 	ID         string         `json:"id,omitzero"`
 	Bus        string         `json:"bus,omitzero"`
 	Debug      *uint32        `json:"debug,omitzero"`
-	Msi        qapi.OnOffAuto `json:"msi,omitzero"`
-	OldMsiAddr *bool          `json:"old_msi_addr,omitzero"`
+	MSI        qapi.OnOffAuto `json:"msi,omitzero"`
+	OldMSIAddr *bool          `json:"old_msi_addr,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
 	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
 	Addr           PCIAddr `json:"addr,omitzero"`
@@ -30,66 +30,66 @@ type IntelHda struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
 
 // DeviceDriver returns intel-hda.
-func (IntelHda) DeviceDriver() string {
+func (IntelHDA) DeviceDriver() string {
 	return "intel-hda"
 }
 
 // MarshalJSON implements json.Marshaler.
-func (x IntelHda) MarshalJSON() ([]byte, error) {
+func (x IntelHDA) MarshalJSON() ([]byte, error) {
 	return codec.Marshal(x)
 }
 
 // MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x IntelHda) MarshalJSONTo(enc *jsontext.Encoder) error {
+func (x IntelHDA) MarshalJSONTo(enc *jsontext.Encoder) error {
 	return codec.EncodeDevice(enc, &x)
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
-func (x *IntelHda) UnmarshalJSON(data []byte) error {
+func (x *IntelHDA) UnmarshalJSON(data []byte) error {
 	return codec.Unmarshal(data, func(d *codec.Decoder) {
 		codec.DecodeDevice(d, x)
 	})
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *IntelHda) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+func (x *IntelHDA) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
 		codec.DecodeDevice(d, x)
 	})
 }
 
 // String is x as JSON, without secrets.
-func (x IntelHda) String() string {
+func (x IntelHDA) String() string {
 	return codec.Short(x)
 }
 
 // GoString is String with the type's name.
-func (x IntelHda) GoString() string {
+func (x IntelHDA) GoString() string {
 	return codec.GoShort(x)
 }
 
 // LogValue is String for package slog.
-func (x IntelHda) LogValue() slog.Value {
+func (x IntelHDA) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
 
-// Ich9IntelHda is the device ich9-intel-hda.
+// Ich9IntelHDA is the device ich9-intel-hda.
 //
 // QEMU: device ich9-intel-hda, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
-type Ich9IntelHda struct {
+type Ich9IntelHDA struct {
 	ID         string         `json:"id,omitzero"`
 	Bus        string         `json:"bus,omitzero"`
 	Debug      *uint32        `json:"debug,omitzero"`
-	Msi        qapi.OnOffAuto `json:"msi,omitzero"`
-	OldMsiAddr *bool          `json:"old_msi_addr,omitzero"`
+	MSI        qapi.OnOffAuto `json:"msi,omitzero"`
+	OldMSIAddr *bool          `json:"old_msi_addr,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
 	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
 	Addr           PCIAddr `json:"addr,omitzero"`
@@ -100,61 +100,61 @@ type Ich9IntelHda struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
 
 // DeviceDriver returns ich9-intel-hda.
-func (Ich9IntelHda) DeviceDriver() string {
+func (Ich9IntelHDA) DeviceDriver() string {
 	return "ich9-intel-hda"
 }
 
 // MarshalJSON implements json.Marshaler.
-func (x Ich9IntelHda) MarshalJSON() ([]byte, error) {
+func (x Ich9IntelHDA) MarshalJSON() ([]byte, error) {
 	return codec.Marshal(x)
 }
 
 // MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x Ich9IntelHda) MarshalJSONTo(enc *jsontext.Encoder) error {
+func (x Ich9IntelHDA) MarshalJSONTo(enc *jsontext.Encoder) error {
 	return codec.EncodeDevice(enc, &x)
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
-func (x *Ich9IntelHda) UnmarshalJSON(data []byte) error {
+func (x *Ich9IntelHDA) UnmarshalJSON(data []byte) error {
 	return codec.Unmarshal(data, func(d *codec.Decoder) {
 		codec.DecodeDevice(d, x)
 	})
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *Ich9IntelHda) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+func (x *Ich9IntelHDA) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
 		codec.DecodeDevice(d, x)
 	})
 }
 
 // String is x as JSON, without secrets.
-func (x Ich9IntelHda) String() string {
+func (x Ich9IntelHDA) String() string {
 	return codec.Short(x)
 }
 
 // GoString is String with the type's name.
-func (x Ich9IntelHda) GoString() string {
+func (x Ich9IntelHDA) GoString() string {
 	return codec.GoShort(x)
 }
 
 // LogValue is String for package slog.
-func (x Ich9IntelHda) LogValue() slog.Value {
+func (x Ich9IntelHDA) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
 
-// HdaOutput is the device hda-output.
+// HDAOutput is the device hda-output.
 //
 // QEMU: device hda-output, bus HDA
 //
 // On x86_64 and aarch64, not on s390x.
-type HdaOutput struct {
+type HDAOutput struct {
 	ID       string  `json:"id,omitzero"`
 	Bus      string  `json:"bus,omitzero"`
 	Audiodev string  `json:"audiodev,omitzero"`
@@ -168,55 +168,55 @@ type HdaOutput struct {
 }
 
 // DeviceDriver returns hda-output.
-func (HdaOutput) DeviceDriver() string {
+func (HDAOutput) DeviceDriver() string {
 	return "hda-output"
 }
 
 // MarshalJSON implements json.Marshaler.
-func (x HdaOutput) MarshalJSON() ([]byte, error) {
+func (x HDAOutput) MarshalJSON() ([]byte, error) {
 	return codec.Marshal(x)
 }
 
 // MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x HdaOutput) MarshalJSONTo(enc *jsontext.Encoder) error {
+func (x HDAOutput) MarshalJSONTo(enc *jsontext.Encoder) error {
 	return codec.EncodeDevice(enc, &x)
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
-func (x *HdaOutput) UnmarshalJSON(data []byte) error {
+func (x *HDAOutput) UnmarshalJSON(data []byte) error {
 	return codec.Unmarshal(data, func(d *codec.Decoder) {
 		codec.DecodeDevice(d, x)
 	})
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *HdaOutput) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+func (x *HDAOutput) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
 		codec.DecodeDevice(d, x)
 	})
 }
 
 // String is x as JSON, without secrets.
-func (x HdaOutput) String() string {
+func (x HDAOutput) String() string {
 	return codec.Short(x)
 }
 
 // GoString is String with the type's name.
-func (x HdaOutput) GoString() string {
+func (x HDAOutput) GoString() string {
 	return codec.GoShort(x)
 }
 
 // LogValue is String for package slog.
-func (x HdaOutput) LogValue() slog.Value {
+func (x HDAOutput) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
 
-// HdaDuplex is the device hda-duplex.
+// HDADuplex is the device hda-duplex.
 //
 // QEMU: device hda-duplex, bus HDA
 //
 // On x86_64 and aarch64, not on s390x.
-type HdaDuplex struct {
+type HDADuplex struct {
 	ID       string  `json:"id,omitzero"`
 	Bus      string  `json:"bus,omitzero"`
 	Audiodev string  `json:"audiodev,omitzero"`
@@ -230,55 +230,55 @@ type HdaDuplex struct {
 }
 
 // DeviceDriver returns hda-duplex.
-func (HdaDuplex) DeviceDriver() string {
+func (HDADuplex) DeviceDriver() string {
 	return "hda-duplex"
 }
 
 // MarshalJSON implements json.Marshaler.
-func (x HdaDuplex) MarshalJSON() ([]byte, error) {
+func (x HDADuplex) MarshalJSON() ([]byte, error) {
 	return codec.Marshal(x)
 }
 
 // MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x HdaDuplex) MarshalJSONTo(enc *jsontext.Encoder) error {
+func (x HDADuplex) MarshalJSONTo(enc *jsontext.Encoder) error {
 	return codec.EncodeDevice(enc, &x)
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
-func (x *HdaDuplex) UnmarshalJSON(data []byte) error {
+func (x *HDADuplex) UnmarshalJSON(data []byte) error {
 	return codec.Unmarshal(data, func(d *codec.Decoder) {
 		codec.DecodeDevice(d, x)
 	})
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *HdaDuplex) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+func (x *HDADuplex) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
 		codec.DecodeDevice(d, x)
 	})
 }
 
 // String is x as JSON, without secrets.
-func (x HdaDuplex) String() string {
+func (x HDADuplex) String() string {
 	return codec.Short(x)
 }
 
 // GoString is String with the type's name.
-func (x HdaDuplex) GoString() string {
+func (x HDADuplex) GoString() string {
 	return codec.GoShort(x)
 }
 
 // LogValue is String for package slog.
-func (x HdaDuplex) LogValue() slog.Value {
+func (x HDADuplex) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
 
-// HdaMicro is the device hda-micro.
+// HDAMicro is the device hda-micro.
 //
 // QEMU: device hda-micro, bus HDA
 //
 // On x86_64 and aarch64, not on s390x.
-type HdaMicro struct {
+type HDAMicro struct {
 	ID       string  `json:"id,omitzero"`
 	Bus      string  `json:"bus,omitzero"`
 	Audiodev string  `json:"audiodev,omitzero"`
@@ -292,46 +292,46 @@ type HdaMicro struct {
 }
 
 // DeviceDriver returns hda-micro.
-func (HdaMicro) DeviceDriver() string {
+func (HDAMicro) DeviceDriver() string {
 	return "hda-micro"
 }
 
 // MarshalJSON implements json.Marshaler.
-func (x HdaMicro) MarshalJSON() ([]byte, error) {
+func (x HDAMicro) MarshalJSON() ([]byte, error) {
 	return codec.Marshal(x)
 }
 
 // MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x HdaMicro) MarshalJSONTo(enc *jsontext.Encoder) error {
+func (x HDAMicro) MarshalJSONTo(enc *jsontext.Encoder) error {
 	return codec.EncodeDevice(enc, &x)
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
-func (x *HdaMicro) UnmarshalJSON(data []byte) error {
+func (x *HDAMicro) UnmarshalJSON(data []byte) error {
 	return codec.Unmarshal(data, func(d *codec.Decoder) {
 		codec.DecodeDevice(d, x)
 	})
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *HdaMicro) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+func (x *HDAMicro) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
 		codec.DecodeDevice(d, x)
 	})
 }
 
 // String is x as JSON, without secrets.
-func (x HdaMicro) String() string {
+func (x HDAMicro) String() string {
 	return codec.Short(x)
 }
 
 // GoString is String with the type's name.
-func (x HdaMicro) GoString() string {
+func (x HDAMicro) GoString() string {
 	return codec.GoShort(x)
 }
 
 // LogValue is String for package slog.
-func (x HdaMicro) LogValue() slog.Value {
+func (x HDAMicro) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
 
@@ -354,7 +354,7 @@ type AC97 struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -422,7 +422,7 @@ type ES1370 struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -480,7 +480,7 @@ type Sb16 struct {
 	ID       string  `json:"id,omitzero"`
 	Bus      string  `json:"bus,omitzero"`
 	Audiodev string  `json:"audiodev,omitzero"`
-	Dma      *uint32 `json:"dma,omitzero"`
+	DMA      *uint32 `json:"dma,omitzero"`
 	Dma16    *uint32 `json:"dma16,omitzero"`
 	Iobase   *uint32 `json:"iobase,omitzero"`
 	IRQ      *uint32 `json:"irq,omitzero"`
@@ -615,15 +615,15 @@ type VirtioSoundPCI struct {
 	Jacks         *uint32        `json:"jacks,omitzero"`
 	Streams       *uint32        `json:"streams,omitzero"`
 	Vectors       *uint32        `json:"vectors,omitzero"`
-	Aer           *bool          `json:"aer,omitzero"`
+	AER           *bool          `json:"aer,omitzero"`
 	AnyLayout     *bool          `json:"any_layout,omitzero"`
-	Ats           *bool          `json:"ats,omitzero"`
+	ATS           *bool          `json:"ats,omitzero"`
 	DisableLegacy qapi.OnOffAuto `json:"disable-legacy,omitzero"`
 	DisableModern *bool          `json:"disable-modern,omitzero"`
 	EventIdx      *bool          `json:"event_idx,omitzero"`
 	InOrder       *bool          `json:"in_order,omitzero"`
 	IndirectDesc  *bool          `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool          `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool          `json:"iommu_platform,omitzero"`
 	// Deprecated: QEMU 11.1 no longer has it.
 	MigrateExtra                   *bool   `json:"migrate-extra,omitzero"`
 	ModernPioNotify                *bool   `json:"modern-pio-notify,omitzero"`
@@ -642,7 +642,7 @@ type VirtioSoundPCI struct {
 	Romfile                        *string `json:"romfile,omitzero"`
 	Romsize                        *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -701,13 +701,13 @@ type VhostUserSndPCI struct {
 	Bus           string `json:"bus,omitzero"`
 	Chardev       string `json:"chardev,omitzero"`
 	Controls      *bool  `json:"controls,omitzero"`
-	Aer           *bool  `json:"aer,omitzero"`
+	AER           *bool  `json:"aer,omitzero"`
 	AnyLayout     *bool  `json:"any_layout,omitzero"`
-	Ats           *bool  `json:"ats,omitzero"`
+	ATS           *bool  `json:"ats,omitzero"`
 	EventIdx      *bool  `json:"event_idx,omitzero"`
 	InOrder       *bool  `json:"in_order,omitzero"`
 	IndirectDesc  *bool  `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool  `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool  `json:"iommu_platform,omitzero"`
 	// Deprecated: QEMU 11.1 no longer has it.
 	MigrateExtra                   *bool   `json:"migrate-extra,omitzero"`
 	ModernPioNotify                *bool   `json:"modern-pio-notify,omitzero"`
@@ -726,7 +726,7 @@ type VhostUserSndPCI struct {
 	Romfile                        *string `json:"romfile,omitzero"`
 	Romsize                        *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }

@@ -63,16 +63,16 @@ type VirtioBlkPCI struct {
 	WriteCache     qapi.OnOffAuto       `json:"write-cache,omitzero"`
 	WriteZeroes    *bool                `json:"write-zeroes,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
-	Aer           *bool          `json:"aer,omitzero"`
+	AER           *bool          `json:"aer,omitzero"`
 	AnyLayout     *bool          `json:"any_layout,omitzero"`
-	Ats           *bool          `json:"ats,omitzero"`
+	ATS           *bool          `json:"ats,omitzero"`
 	DisableLegacy qapi.OnOffAuto `json:"disable-legacy,omitzero"`
 	DisableModern *bool          `json:"disable-modern,omitzero"`
 	EventIdx      *bool          `json:"event_idx,omitzero"`
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool `json:"in_order,omitzero"`
 	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
 	// Deprecated: QEMU 11.1 no longer has it.
 	MigrateExtra    *bool `json:"migrate-extra,omitzero"`
 	ModernPioNotify *bool `json:"modern-pio-notify,omitzero"`
@@ -94,7 +94,7 @@ type VirtioBlkPCI struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -201,7 +201,7 @@ type VirtioBlkCcw struct {
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool   `json:"in_order,omitzero"`
 	IndirectDesc  *bool   `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool   `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool   `json:"iommu_platform,omitzero"`
 	MaxRevision   *uint32 `json:"max_revision,omitzero"`
 	NotifyOnEmpty *bool   `json:"notify_on_empty,omitzero"`
 	Packed        *bool   `json:"packed,omitzero"`
@@ -311,7 +311,7 @@ type VirtioBlkDevice struct {
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool `json:"in_order,omitzero"`
 	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
 	NotifyOnEmpty *bool `json:"notify_on_empty,omitzero"`
 	Packed        *bool `json:"packed,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
@@ -390,16 +390,16 @@ type VhostUserBlkPCI struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	WriteZeroes *bool `json:"write-zeroes,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
-	Aer           *bool          `json:"aer,omitzero"`
+	AER           *bool          `json:"aer,omitzero"`
 	AnyLayout     *bool          `json:"any_layout,omitzero"`
-	Ats           *bool          `json:"ats,omitzero"`
+	ATS           *bool          `json:"ats,omitzero"`
 	DisableLegacy qapi.OnOffAuto `json:"disable-legacy,omitzero"`
 	DisableModern *bool          `json:"disable-modern,omitzero"`
 	EventIdx      *bool          `json:"event_idx,omitzero"`
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool `json:"in_order,omitzero"`
 	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
 	// Deprecated: QEMU 11.1 no longer has it.
 	MigrateExtra    *bool `json:"migrate-extra,omitzero"`
 	ModernPioNotify *bool `json:"modern-pio-notify,omitzero"`
@@ -421,7 +421,7 @@ type VhostUserBlkPCI struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -489,16 +489,16 @@ type VirtioSCSIPCI struct {
 	Vectors           *uint32                         `json:"vectors,omitzero"`
 	VirtqueueSize     *uint32                         `json:"virtqueue_size,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
-	Aer           *bool          `json:"aer,omitzero"`
+	AER           *bool          `json:"aer,omitzero"`
 	AnyLayout     *bool          `json:"any_layout,omitzero"`
-	Ats           *bool          `json:"ats,omitzero"`
+	ATS           *bool          `json:"ats,omitzero"`
 	DisableLegacy qapi.OnOffAuto `json:"disable-legacy,omitzero"`
 	DisableModern *bool          `json:"disable-modern,omitzero"`
 	EventIdx      *bool          `json:"event_idx,omitzero"`
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool `json:"in_order,omitzero"`
 	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
 	// Deprecated: QEMU 11.1 no longer has it.
 	MigrateExtra    *bool `json:"migrate-extra,omitzero"`
 	ModernPioNotify *bool `json:"modern-pio-notify,omitzero"`
@@ -520,7 +520,7 @@ type VirtioSCSIPCI struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -593,7 +593,7 @@ type VirtioSCSICcw struct {
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool   `json:"in_order,omitzero"`
 	IndirectDesc  *bool   `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool   `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool   `json:"iommu_platform,omitzero"`
 	MaxRevision   *uint32 `json:"max_revision,omitzero"`
 	NotifyOnEmpty *bool   `json:"notify_on_empty,omitzero"`
 	Packed        *bool   `json:"packed,omitzero"`
@@ -671,7 +671,7 @@ type VirtioSCSIDevice struct {
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool `json:"in_order,omitzero"`
 	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
 	NotifyOnEmpty *bool `json:"notify_on_empty,omitzero"`
 	Packed        *bool `json:"packed,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
@@ -747,18 +747,18 @@ type VhostSCSIPCI struct {
 	VirtqueueSize *uint32 `json:"virtqueue_size,omitzero"`
 	// In QEMU 10.0 and newer, not in 7.2.
 	WorkerPerVirtqueue *bool  `json:"worker_per_virtqueue,omitzero"`
-	Wwpn               string `json:"wwpn,omitzero"`
+	WWPN               string `json:"wwpn,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
-	Aer           *bool          `json:"aer,omitzero"`
+	AER           *bool          `json:"aer,omitzero"`
 	AnyLayout     *bool          `json:"any_layout,omitzero"`
-	Ats           *bool          `json:"ats,omitzero"`
+	ATS           *bool          `json:"ats,omitzero"`
 	DisableLegacy qapi.OnOffAuto `json:"disable-legacy,omitzero"`
 	DisableModern *bool          `json:"disable-modern,omitzero"`
 	EventIdx      *bool          `json:"event_idx,omitzero"`
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool `json:"in_order,omitzero"`
 	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
 	// Deprecated: QEMU 11.1 no longer has it.
 	MigrateExtra    *bool `json:"migrate-extra,omitzero"`
 	ModernPioNotify *bool `json:"modern-pio-notify,omitzero"`
@@ -780,7 +780,7 @@ type VhostSCSIPCI struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -850,13 +850,13 @@ type VhostSCSICcw struct {
 	VirtqueueSize *uint32 `json:"virtqueue_size,omitzero"`
 	// In QEMU 10.0 and newer, not in 7.2.
 	WorkerPerVirtqueue *bool  `json:"worker_per_virtqueue,omitzero"`
-	Wwpn               string `json:"wwpn,omitzero"`
+	WWPN               string `json:"wwpn,omitzero"`
 	AnyLayout          *bool  `json:"any_layout,omitzero"`
 	EventIdx           *bool  `json:"event_idx,omitzero"`
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool   `json:"in_order,omitzero"`
 	IndirectDesc  *bool   `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool   `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool   `json:"iommu_platform,omitzero"`
 	MaxRevision   *uint32 `json:"max_revision,omitzero"`
 	NotifyOnEmpty *bool   `json:"notify_on_empty,omitzero"`
 	Packed        *bool   `json:"packed,omitzero"`
@@ -931,16 +931,16 @@ type VhostUserSCSIPCI struct {
 	Vectors       *uint32 `json:"vectors,omitzero"`
 	VirtqueueSize *uint32 `json:"virtqueue_size,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
-	Aer           *bool          `json:"aer,omitzero"`
+	AER           *bool          `json:"aer,omitzero"`
 	AnyLayout     *bool          `json:"any_layout,omitzero"`
-	Ats           *bool          `json:"ats,omitzero"`
+	ATS           *bool          `json:"ats,omitzero"`
 	DisableLegacy qapi.OnOffAuto `json:"disable-legacy,omitzero"`
 	DisableModern *bool          `json:"disable-modern,omitzero"`
 	EventIdx      *bool          `json:"event_idx,omitzero"`
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool `json:"in_order,omitzero"`
 	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
 	// Deprecated: QEMU 11.1 no longer has it.
 	MigrateExtra    *bool `json:"migrate-extra,omitzero"`
 	ModernPioNotify *bool `json:"modern-pio-notify,omitzero"`
@@ -962,7 +962,7 @@ type VhostUserSCSIPCI struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -1018,7 +1018,7 @@ type SCSIHd struct {
 	ID     string  `json:"id,omitzero"`
 	Bus    string  `json:"bus,omitzero"`
 	Serial string  `json:"serial,omitzero"`
-	Wwn    *uint64 `json:"wwn,omitzero"`
+	WWN    *uint64 `json:"wwn,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
 	AccountFailed qapi.OnOffAuto `json:"account-failed,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
@@ -1043,7 +1043,7 @@ type SCSIHd struct {
 	OptIOSize                  *uint64 `json:"opt_io_size,omitzero"`
 	PhysicalBlockSize          *uint64 `json:"physical_block_size,omitzero"`
 	PortIndex                  *uint16 `json:"port_index,omitzero"`
-	PortWwn                    *uint64 `json:"port_wwn,omitzero"`
+	PortWWN                    *uint64 `json:"port_wwn,omitzero"`
 	Product                    string  `json:"product,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
 	QuirkModePageSetBlockSize *bool `json:"quirk_mode_page_set_block_size,omitzero"`
@@ -1122,7 +1122,7 @@ type SCSICd struct {
 	ID     string  `json:"id,omitzero"`
 	Bus    string  `json:"bus,omitzero"`
 	Serial string  `json:"serial,omitzero"`
-	Wwn    *uint64 `json:"wwn,omitzero"`
+	WWN    *uint64 `json:"wwn,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
 	AccountFailed qapi.OnOffAuto `json:"account-failed,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
@@ -1140,7 +1140,7 @@ type SCSICd struct {
 	OptIOSize                  *uint64 `json:"opt_io_size,omitzero"`
 	PhysicalBlockSize          *uint64 `json:"physical_block_size,omitzero"`
 	PortIndex                  *uint16 `json:"port_index,omitzero"`
-	PortWwn                    *uint64 `json:"port_wwn,omitzero"`
+	PortWWN                    *uint64 `json:"port_wwn,omitzero"`
 	Product                    string  `json:"product,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
 	QuirkModePageAppleVendor *bool `json:"quirk_mode_page_apple_vendor,omitzero"`
@@ -1358,8 +1358,8 @@ type Megasas struct {
 	HbaSerial  string         `json:"hba_serial,omitzero"`
 	MaxCmds    *uint32        `json:"max_cmds,omitzero"`
 	MaxSge     *uint32        `json:"max_sge,omitzero"`
-	Msi        qapi.OnOffAuto `json:"msi,omitzero"`
-	Msix       qapi.OnOffAuto `json:"msix,omitzero"`
+	MSI        qapi.OnOffAuto `json:"msi,omitzero"`
+	MSIX       qapi.OnOffAuto `json:"msix,omitzero"`
 	SasAddress *uint64        `json:"sas_address,omitzero"`
 	UseJbod    *bool          `json:"use_jbod,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
@@ -1372,7 +1372,7 @@ type Megasas struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -1432,8 +1432,8 @@ type MegasasGen2 struct {
 	HbaSerial  string         `json:"hba_serial,omitzero"`
 	MaxCmds    *uint32        `json:"max_cmds,omitzero"`
 	MaxSge     *uint32        `json:"max_sge,omitzero"`
-	Msi        qapi.OnOffAuto `json:"msi,omitzero"`
-	Msix       qapi.OnOffAuto `json:"msix,omitzero"`
+	MSI        qapi.OnOffAuto `json:"msi,omitzero"`
+	MSIX       qapi.OnOffAuto `json:"msix,omitzero"`
 	SasAddress *uint64        `json:"sas_address,omitzero"`
 	UseJbod    *bool          `json:"use_jbod,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
@@ -1446,7 +1446,7 @@ type MegasasGen2 struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -1503,7 +1503,7 @@ func (x MegasasGen2) LogValue() slog.Value {
 type Mptsas1068 struct {
 	ID         string         `json:"id,omitzero"`
 	Bus        string         `json:"bus,omitzero"`
-	Msi        qapi.OnOffAuto `json:"msi,omitzero"`
+	MSI        qapi.OnOffAuto `json:"msi,omitzero"`
 	SasAddress *uint64        `json:"sas_address,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
 	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
@@ -1515,7 +1515,7 @@ type Mptsas1068 struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -1582,7 +1582,7 @@ type Lsi53c895a struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -1650,7 +1650,7 @@ type Pvscsi struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -1717,7 +1717,7 @@ type Am53c974 struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -1784,7 +1784,7 @@ type Ich9Ahci struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -1851,7 +1851,7 @@ type Piix3IDE struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -1941,7 +1941,7 @@ type IDEHd struct {
 	// In QEMU 10.0 and newer, not in 7.2.
 	Win2kInstallHack *bool          `json:"win2k-install-hack,omitzero"`
 	WriteCache       qapi.OnOffAuto `json:"write-cache,omitzero"`
-	Wwn              *uint64        `json:"wwn,omitzero"`
+	WWN              *uint64        `json:"wwn,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -2023,7 +2023,7 @@ type IDECd struct {
 	// In QEMU 10.0 and newer, not in 7.2.
 	Win2kInstallHack *bool          `json:"win2k-install-hack,omitzero"`
 	WriteCache       qapi.OnOffAuto `json:"write-cache,omitzero"`
-	Wwn              *uint64        `json:"wwn,omitzero"`
+	WWN              *uint64        `json:"wwn,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -2088,7 +2088,7 @@ type Nvme struct {
 	AccountFailed qapi.OnOffAuto `json:"account-failed,omitzero"`
 	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
 	AccountInvalid qapi.OnOffAuto `json:"account-invalid,omitzero"`
-	AerMaxQueued   *uint32        `json:"aer_max_queued,omitzero"`
+	AERMaxQueued   *uint32        `json:"aer_max_queued,omitzero"`
 	Aerl           *uint8         `json:"aerl,omitzero"`
 	// On x86_64 and aarch64 in QEMU 10.0 and newer, not in 7.2.
 	AtomicAwun *uint16 `json:"atomic.awun,omitzero"`
@@ -2119,8 +2119,8 @@ type Nvme struct {
 	// On x86_64 and aarch64 in QEMU 10.0 and newer, not in 7.2.
 	Mqes *uint16 `json:"mqes,omitzero"`
 	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
-	MsixExclusiveBar *bool   `json:"msix-exclusive-bar,omitzero"`
-	MsixQsize        *uint16 `json:"msix_qsize,omitzero"`
+	MSIXExclusiveBar *bool   `json:"msix-exclusive-bar,omitzero"`
+	MSIXQsize        *uint16 `json:"msix_qsize,omitzero"`
 	NumQueues        *uint32 `json:"num_queues,omitzero"`
 	// On x86_64 and aarch64 in QEMU 10.0 and newer, not in 7.2.
 	Ocp               *bool   `json:"ocp,omitzero"`
@@ -2135,15 +2135,15 @@ type Nvme struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SpdmTrans string `json:"spdm_trans,omitzero"`
 	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
-	SriovMaxVfs *uint16 `json:"sriov_max_vfs,omitzero"`
+	SRIOVMaxVfs *uint16 `json:"sriov_max_vfs,omitzero"`
 	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
-	SriovMaxViPerVf *uint32 `json:"sriov_max_vi_per_vf,omitzero"`
+	SRIOVMaxViPerVf *uint32 `json:"sriov_max_vi_per_vf,omitzero"`
 	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
-	SriovMaxVqPerVf *uint32 `json:"sriov_max_vq_per_vf,omitzero"`
+	SRIOVMaxVqPerVf *uint32 `json:"sriov_max_vq_per_vf,omitzero"`
 	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
-	SriovViFlexible *uint16 `json:"sriov_vi_flexible,omitzero"`
+	SRIOVViFlexible *uint16 `json:"sriov_vi_flexible,omitzero"`
 	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
-	SriovVqFlexible *uint16 `json:"sriov_vq_flexible,omitzero"`
+	SRIOVVqFlexible *uint16 `json:"sriov_vq_flexible,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
 	StatsIntervals []uint32 `json:"stats-intervals,omitzero"`
 	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
@@ -2166,7 +2166,7 @@ type Nvme struct {
 	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -2439,7 +2439,7 @@ type Ufs struct {
 	Romfile        *string `json:"romfile,omitzero"`
 	Romsize        *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -2760,19 +2760,19 @@ func (x USBBot) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
 
-// IsaFdc is the device isa-fdc.
+// ISAFdc is the device isa-fdc.
 //
 // QEMU: device isa-fdc, bus ISA
 //
 // On x86_64, not on aarch64 and s390x.
-type IsaFdc struct {
+type ISAFdc struct {
 	ID         string `json:"id,omitzero"`
 	Bus        string `json:"bus,omitzero"`
 	BootindexA *int32 `json:"bootindexA,omitzero"`
 	BootindexB *int32 `json:"bootindexB,omitzero"`
 	// Deprecated: QEMU 7.2 and newer no longer have it.
 	CheckMediaRate *bool   `json:"check_media_rate,omitzero"`
-	Dma            *uint32 `json:"dma,omitzero"`
+	DMA            *uint32 `json:"dma,omitzero"`
 	// Deprecated: QEMU 7.2 and newer no longer have it.
 	DriveA string `json:"driveA,omitzero"`
 	// Deprecated: QEMU 7.2 and newer no longer have it.
@@ -2787,46 +2787,46 @@ type IsaFdc struct {
 }
 
 // DeviceDriver returns isa-fdc.
-func (IsaFdc) DeviceDriver() string {
+func (ISAFdc) DeviceDriver() string {
 	return "isa-fdc"
 }
 
 // MarshalJSON implements json.Marshaler.
-func (x IsaFdc) MarshalJSON() ([]byte, error) {
+func (x ISAFdc) MarshalJSON() ([]byte, error) {
 	return codec.Marshal(x)
 }
 
 // MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x IsaFdc) MarshalJSONTo(enc *jsontext.Encoder) error {
+func (x ISAFdc) MarshalJSONTo(enc *jsontext.Encoder) error {
 	return codec.EncodeDevice(enc, &x)
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
-func (x *IsaFdc) UnmarshalJSON(data []byte) error {
+func (x *ISAFdc) UnmarshalJSON(data []byte) error {
 	return codec.Unmarshal(data, func(d *codec.Decoder) {
 		codec.DecodeDevice(d, x)
 	})
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *IsaFdc) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+func (x *ISAFdc) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
 		codec.DecodeDevice(d, x)
 	})
 }
 
 // String is x as JSON, without secrets.
-func (x IsaFdc) String() string {
+func (x ISAFdc) String() string {
 	return codec.Short(x)
 }
 
 // GoString is String with the type's name.
-func (x IsaFdc) GoString() string {
+func (x ISAFdc) GoString() string {
 	return codec.GoShort(x)
 }
 
 // LogValue is String for package slog.
-func (x IsaFdc) LogValue() slog.Value {
+func (x ISAFdc) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
 
@@ -2932,7 +2932,7 @@ type SdhciPCI struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }

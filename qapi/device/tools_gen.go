@@ -29,7 +29,7 @@ type IvshmemPlain struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -100,7 +100,7 @@ type IvshmemDoorbell struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -269,12 +269,12 @@ func (x GuestLoader) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
 
-// IsaDebugExit is the device isa-debug-exit.
+// ISADebugExit is the device isa-debug-exit.
 //
 // QEMU: device isa-debug-exit, bus ISA
 //
 // On x86_64, not on aarch64 and s390x.
-type IsaDebugExit struct {
+type ISADebugExit struct {
 	ID     string  `json:"id,omitzero"`
 	Bus    string  `json:"bus,omitzero"`
 	Iobase *uint32 `json:"iobase,omitzero"`
@@ -284,46 +284,46 @@ type IsaDebugExit struct {
 }
 
 // DeviceDriver returns isa-debug-exit.
-func (IsaDebugExit) DeviceDriver() string {
+func (ISADebugExit) DeviceDriver() string {
 	return "isa-debug-exit"
 }
 
 // MarshalJSON implements json.Marshaler.
-func (x IsaDebugExit) MarshalJSON() ([]byte, error) {
+func (x ISADebugExit) MarshalJSON() ([]byte, error) {
 	return codec.Marshal(x)
 }
 
 // MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x IsaDebugExit) MarshalJSONTo(enc *jsontext.Encoder) error {
+func (x ISADebugExit) MarshalJSONTo(enc *jsontext.Encoder) error {
 	return codec.EncodeDevice(enc, &x)
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
-func (x *IsaDebugExit) UnmarshalJSON(data []byte) error {
+func (x *ISADebugExit) UnmarshalJSON(data []byte) error {
 	return codec.Unmarshal(data, func(d *codec.Decoder) {
 		codec.DecodeDevice(d, x)
 	})
 }
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *IsaDebugExit) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+func (x *ISADebugExit) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
 		codec.DecodeDevice(d, x)
 	})
 }
 
 // String is x as JSON, without secrets.
-func (x IsaDebugExit) String() string {
+func (x ISADebugExit) String() string {
 	return codec.Short(x)
 }
 
 // GoString is String with the type's name.
-func (x IsaDebugExit) GoString() string {
+func (x ISADebugExit) GoString() string {
 	return codec.GoShort(x)
 }
 
 // LogValue is String for package slog.
-func (x IsaDebugExit) LogValue() slog.Value {
+func (x ISADebugExit) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
 
@@ -335,7 +335,7 @@ func (x IsaDebugExit) LogValue() slog.Value {
 type Edu struct {
 	ID      string  `json:"id,omitzero"`
 	Bus     string  `json:"bus,omitzero"`
-	DmaMask *uint64 `json:"dma_mask,omitzero"`
+	DMAMask *uint64 `json:"dma_mask,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
 	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
 	Addr           PCIAddr `json:"addr,omitzero"`
@@ -346,7 +346,7 @@ type Edu struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }

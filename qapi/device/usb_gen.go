@@ -21,9 +21,9 @@ type QEMUXhci struct {
 	ConditionalIntrMapping *bool  `json:"conditional-intr-mapping,omitzero"`
 	Host                   string `json:"host,omitzero"`
 	// On x86_64 and aarch64 in QEMU 10.0 and newer, not in 7.2.
-	Msi qapi.OnOffAuto `json:"msi,omitzero"`
+	MSI qapi.OnOffAuto `json:"msi,omitzero"`
 	// On x86_64 and aarch64 in QEMU 10.0 and newer, not in 7.2.
-	Msix    qapi.OnOffAuto `json:"msix,omitzero"`
+	MSIX    qapi.OnOffAuto `json:"msix,omitzero"`
 	P2      *uint32        `json:"p2,omitzero"`
 	P3      *uint32        `json:"p3,omitzero"`
 	Streams *bool          `json:"streams,omitzero"`
@@ -37,7 +37,7 @@ type QEMUXhci struct {
 	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -103,8 +103,8 @@ type NecUSBXhci struct {
 	// In QEMU 10.0 and newer, not in 7.2.
 	ConditionalIntrMapping *bool          `json:"conditional-intr-mapping,omitzero"`
 	Host                   string         `json:"host,omitzero"`
-	Msi                    qapi.OnOffAuto `json:"msi,omitzero"`
-	Msix                   qapi.OnOffAuto `json:"msix,omitzero"`
+	MSI                    qapi.OnOffAuto `json:"msi,omitzero"`
+	MSIX                   qapi.OnOffAuto `json:"msix,omitzero"`
 	P2                     *uint32        `json:"p2,omitzero"`
 	P3                     *uint32        `json:"p3,omitzero"`
 	Streams                *bool          `json:"streams,omitzero"`
@@ -118,7 +118,7 @@ type NecUSBXhci struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -186,7 +186,7 @@ type USBEhci struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -254,7 +254,7 @@ type Ich9USBEhci1 struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -325,7 +325,7 @@ type Ich9USBUhci1 struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -396,7 +396,7 @@ type Ich9USBUhci2 struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -467,7 +467,7 @@ type Ich9USBUhci3 struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -536,7 +536,7 @@ type Piix3USBUhci struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -606,7 +606,7 @@ type PCIOhci struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }

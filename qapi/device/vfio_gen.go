@@ -18,7 +18,7 @@ type VfioPCI struct {
 	Host      string `json:"host,omitzero"`
 	Bootindex *int32 `json:"bootindex,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	Ats     qapi.OnOffAuto `json:"ats,omitzero"`
+	ATS     qapi.OnOffAuto `json:"ats,omitzero"`
 	Display qapi.OnOffAuto `json:"display,omitzero"`
 	// In QEMU 10.0 and newer, not in 7.2.
 	EnableMigration qapi.OnOffAuto `json:"enable-migration,omitzero"`
@@ -45,7 +45,7 @@ type VfioPCI struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -104,7 +104,7 @@ type VfioPCINohotplug struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	UseLegacyX86ROM *bool `json:"use-legacy-x86-rom,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	Ats     qapi.OnOffAuto `json:"ats,omitzero"`
+	ATS     qapi.OnOffAuto `json:"ats,omitzero"`
 	Display qapi.OnOffAuto `json:"display,omitzero"`
 	// In QEMU 10.0 and newer, not in 7.2.
 	EnableMigration qapi.OnOffAuto `json:"enable-migration,omitzero"`
@@ -133,7 +133,7 @@ type VfioPCINohotplug struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -326,7 +326,7 @@ type VfioUserPCI struct {
 	Rombar         *int32              `json:"rombar,omitzero"`
 	Romfile        *string             `json:"romfile,omitzero"`
 	Romsize        *uint32             `json:"romsize,omitzero"`
-	SriovPf        string              `json:"sriov-pf,omitzero"`
+	SRIOVPf        string              `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }

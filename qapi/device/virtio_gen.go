@@ -23,16 +23,16 @@ type VirtioRngPCI struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Vectors *uint32 `json:"vectors,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
-	Aer           *bool          `json:"aer,omitzero"`
+	AER           *bool          `json:"aer,omitzero"`
 	AnyLayout     *bool          `json:"any_layout,omitzero"`
-	Ats           *bool          `json:"ats,omitzero"`
+	ATS           *bool          `json:"ats,omitzero"`
 	DisableLegacy qapi.OnOffAuto `json:"disable-legacy,omitzero"`
 	DisableModern *bool          `json:"disable-modern,omitzero"`
 	EventIdx      *bool          `json:"event_idx,omitzero"`
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool `json:"in_order,omitzero"`
 	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
 	// Deprecated: QEMU 11.1 no longer has it.
 	MigrateExtra    *bool `json:"migrate-extra,omitzero"`
 	ModernPioNotify *bool `json:"modern-pio-notify,omitzero"`
@@ -54,7 +54,7 @@ type VirtioRngPCI struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -120,7 +120,7 @@ type VirtioRngCcw struct {
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool   `json:"in_order,omitzero"`
 	IndirectDesc  *bool   `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool   `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool   `json:"iommu_platform,omitzero"`
 	MaxRevision   *uint32 `json:"max_revision,omitzero"`
 	NotifyOnEmpty *bool   `json:"notify_on_empty,omitzero"`
 	Packed        *bool   `json:"packed,omitzero"`
@@ -191,7 +191,7 @@ type VirtioRngDevice struct {
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool `json:"in_order,omitzero"`
 	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
 	NotifyOnEmpty *bool `json:"notify_on_empty,omitzero"`
 	Packed        *bool `json:"packed,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
@@ -256,16 +256,16 @@ type VirtioCryptoPCI struct {
 	Ioeventfd *bool   `json:"ioeventfd,omitzero"`
 	Vectors   *uint32 `json:"vectors,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
-	Aer           *bool          `json:"aer,omitzero"`
+	AER           *bool          `json:"aer,omitzero"`
 	AnyLayout     *bool          `json:"any_layout,omitzero"`
-	Ats           *bool          `json:"ats,omitzero"`
+	ATS           *bool          `json:"ats,omitzero"`
 	DisableLegacy qapi.OnOffAuto `json:"disable-legacy,omitzero"`
 	DisableModern *bool          `json:"disable-modern,omitzero"`
 	EventIdx      *bool          `json:"event_idx,omitzero"`
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool `json:"in_order,omitzero"`
 	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
 	// Deprecated: QEMU 11.1 no longer has it.
 	MigrateExtra    *bool `json:"migrate-extra,omitzero"`
 	ModernPioNotify *bool `json:"modern-pio-notify,omitzero"`
@@ -287,7 +287,7 @@ type VirtioCryptoPCI struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -351,7 +351,7 @@ type VirtioCryptoCcw struct {
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool   `json:"in_order,omitzero"`
 	IndirectDesc  *bool   `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool   `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool   `json:"iommu_platform,omitzero"`
 	MaxRevision   *uint32 `json:"max_revision,omitzero"`
 	NotifyOnEmpty *bool   `json:"notify_on_empty,omitzero"`
 	Packed        *bool   `json:"packed,omitzero"`
@@ -420,16 +420,16 @@ type VhostVsockPCI struct {
 	Vectors   *uint32        `json:"vectors,omitzero"`
 	Vhostfd   string         `json:"vhostfd,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
-	Aer           *bool          `json:"aer,omitzero"`
+	AER           *bool          `json:"aer,omitzero"`
 	AnyLayout     *bool          `json:"any_layout,omitzero"`
-	Ats           *bool          `json:"ats,omitzero"`
+	ATS           *bool          `json:"ats,omitzero"`
 	DisableLegacy qapi.OnOffAuto `json:"disable-legacy,omitzero"`
 	DisableModern *bool          `json:"disable-modern,omitzero"`
 	EventIdx      *bool          `json:"event_idx,omitzero"`
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool `json:"in_order,omitzero"`
 	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
 	// Deprecated: QEMU 11.1 no longer has it.
 	MigrateExtra    *bool `json:"migrate-extra,omitzero"`
 	ModernPioNotify *bool `json:"modern-pio-notify,omitzero"`
@@ -451,7 +451,7 @@ type VhostVsockPCI struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -517,7 +517,7 @@ type VhostVsockCcw struct {
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool   `json:"in_order,omitzero"`
 	IndirectDesc  *bool   `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool   `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool   `json:"iommu_platform,omitzero"`
 	MaxRevision   *uint32 `json:"max_revision,omitzero"`
 	NotifyOnEmpty *bool   `json:"notify_on_empty,omitzero"`
 	Packed        *bool   `json:"packed,omitzero"`
@@ -589,7 +589,7 @@ type VhostVsockDevice struct {
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool `json:"in_order,omitzero"`
 	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
 	NotifyOnEmpty *bool `json:"notify_on_empty,omitzero"`
 	Packed        *bool `json:"packed,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
@@ -655,16 +655,16 @@ type VhostUserVsockPCI struct {
 	Seqpacket qapi.OnOffAuto `json:"seqpacket,omitzero"`
 	Vectors   *uint32        `json:"vectors,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
-	Aer           *bool          `json:"aer,omitzero"`
+	AER           *bool          `json:"aer,omitzero"`
 	AnyLayout     *bool          `json:"any_layout,omitzero"`
-	Ats           *bool          `json:"ats,omitzero"`
+	ATS           *bool          `json:"ats,omitzero"`
 	DisableLegacy qapi.OnOffAuto `json:"disable-legacy,omitzero"`
 	DisableModern *bool          `json:"disable-modern,omitzero"`
 	EventIdx      *bool          `json:"event_idx,omitzero"`
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool `json:"in_order,omitzero"`
 	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
 	// Deprecated: QEMU 11.1 no longer has it.
 	MigrateExtra    *bool `json:"migrate-extra,omitzero"`
 	ModernPioNotify *bool `json:"modern-pio-notify,omitzero"`
@@ -686,7 +686,7 @@ type VhostUserVsockPCI struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -746,16 +746,16 @@ type Virtio9pPCI struct {
 	MountTag  string  `json:"mount_tag,omitzero"`
 	Vectors   *uint32 `json:"vectors,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
-	Aer           *bool          `json:"aer,omitzero"`
+	AER           *bool          `json:"aer,omitzero"`
 	AnyLayout     *bool          `json:"any_layout,omitzero"`
-	Ats           *bool          `json:"ats,omitzero"`
+	ATS           *bool          `json:"ats,omitzero"`
 	DisableLegacy qapi.OnOffAuto `json:"disable-legacy,omitzero"`
 	DisableModern *bool          `json:"disable-modern,omitzero"`
 	EventIdx      *bool          `json:"event_idx,omitzero"`
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool `json:"in_order,omitzero"`
 	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
 	// Deprecated: QEMU 11.1 no longer has it.
 	MigrateExtra    *bool `json:"migrate-extra,omitzero"`
 	ModernPioNotify *bool `json:"modern-pio-notify,omitzero"`
@@ -777,7 +777,7 @@ type Virtio9pPCI struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -842,7 +842,7 @@ type Virtio9pCcw struct {
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder         *bool   `json:"in_order,omitzero"`
 	IndirectDesc    *bool   `json:"indirect_desc,omitzero"`
-	IommuPlatform   *bool   `json:"iommu_platform,omitzero"`
+	IOMMUPlatform   *bool   `json:"iommu_platform,omitzero"`
 	MaxRevision     *uint32 `json:"max_revision,omitzero"`
 	NotifyOnEmpty   *bool   `json:"notify_on_empty,omitzero"`
 	Packed          *bool   `json:"packed,omitzero"`
@@ -911,7 +911,7 @@ type Virtio9pDevice struct {
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool `json:"in_order,omitzero"`
 	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
 	NotifyOnEmpty *bool `json:"notify_on_empty,omitzero"`
 	Packed        *bool `json:"packed,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
@@ -980,14 +980,14 @@ type VhostUserFsPCI struct {
 	Tag              string  `json:"tag,omitzero"`
 	Vectors          *uint32 `json:"vectors,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
-	Aer       *bool `json:"aer,omitzero"`
+	AER       *bool `json:"aer,omitzero"`
 	AnyLayout *bool `json:"any_layout,omitzero"`
-	Ats       *bool `json:"ats,omitzero"`
+	ATS       *bool `json:"ats,omitzero"`
 	EventIdx  *bool `json:"event_idx,omitzero"`
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool `json:"in_order,omitzero"`
 	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
 	// Deprecated: QEMU 11.1 no longer has it.
 	MigrateExtra    *bool `json:"migrate-extra,omitzero"`
 	ModernPioNotify *bool `json:"modern-pio-notify,omitzero"`
@@ -1009,7 +1009,7 @@ type VhostUserFsPCI struct {
 	// In QEMU 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -1076,7 +1076,7 @@ type VhostUserFsCcw struct {
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool   `json:"in_order,omitzero"`
 	IndirectDesc  *bool   `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool   `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool   `json:"iommu_platform,omitzero"`
 	MaxRevision   *uint32 `json:"max_revision,omitzero"`
 	NotifyOnEmpty *bool   `json:"notify_on_empty,omitzero"`
 	Packed        *bool   `json:"packed,omitzero"`
@@ -1150,7 +1150,7 @@ type VhostUserFsDevice struct {
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool `json:"in_order,omitzero"`
 	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
 	NotifyOnEmpty *bool `json:"notify_on_empty,omitzero"`
 	Packed        *bool `json:"packed,omitzero"`
 	// In QEMU 7.2 and newer, not in 5.2.
@@ -1215,14 +1215,14 @@ type VhostUserRngPCI struct {
 	Bus       string  `json:"bus,omitzero"`
 	Chardev   string  `json:"chardev,omitzero"`
 	Vectors   *uint32 `json:"vectors,omitzero"`
-	Aer       *bool   `json:"aer,omitzero"`
+	AER       *bool   `json:"aer,omitzero"`
 	AnyLayout *bool   `json:"any_layout,omitzero"`
-	Ats       *bool   `json:"ats,omitzero"`
+	ATS       *bool   `json:"ats,omitzero"`
 	EventIdx  *bool   `json:"event_idx,omitzero"`
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool `json:"in_order,omitzero"`
 	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
 	// Deprecated: QEMU 11.1 no longer has it.
 	MigrateExtra                   *bool   `json:"migrate-extra,omitzero"`
 	ModernPioNotify                *bool   `json:"modern-pio-notify,omitzero"`
@@ -1241,7 +1241,7 @@ type VhostUserRngPCI struct {
 	Romfile                        *string `json:"romfile,omitzero"`
 	Romsize                        *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -1299,14 +1299,14 @@ type VhostUserGpioPCI struct {
 	ID        string `json:"id,omitzero"`
 	Bus       string `json:"bus,omitzero"`
 	Chardev   string `json:"chardev,omitzero"`
-	Aer       *bool  `json:"aer,omitzero"`
+	AER       *bool  `json:"aer,omitzero"`
 	AnyLayout *bool  `json:"any_layout,omitzero"`
-	Ats       *bool  `json:"ats,omitzero"`
+	ATS       *bool  `json:"ats,omitzero"`
 	EventIdx  *bool  `json:"event_idx,omitzero"`
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool `json:"in_order,omitzero"`
 	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
 	// Deprecated: QEMU 11.1 no longer has it.
 	MigrateExtra                   *bool   `json:"migrate-extra,omitzero"`
 	ModernPioNotify                *bool   `json:"modern-pio-notify,omitzero"`
@@ -1325,7 +1325,7 @@ type VhostUserGpioPCI struct {
 	Romfile                        *string `json:"romfile,omitzero"`
 	Romsize                        *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -1383,14 +1383,14 @@ type VhostUserI2cPCI struct {
 	ID        string `json:"id,omitzero"`
 	Bus       string `json:"bus,omitzero"`
 	Chardev   string `json:"chardev,omitzero"`
-	Aer       *bool  `json:"aer,omitzero"`
+	AER       *bool  `json:"aer,omitzero"`
 	AnyLayout *bool  `json:"any_layout,omitzero"`
-	Ats       *bool  `json:"ats,omitzero"`
+	ATS       *bool  `json:"ats,omitzero"`
 	EventIdx  *bool  `json:"event_idx,omitzero"`
 	// In QEMU 10.0 and newer, not in 7.2.
 	InOrder       *bool `json:"in_order,omitzero"`
 	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
 	// Deprecated: QEMU 11.1 no longer has it.
 	MigrateExtra                   *bool   `json:"migrate-extra,omitzero"`
 	ModernPioNotify                *bool   `json:"modern-pio-notify,omitzero"`
@@ -1409,7 +1409,7 @@ type VhostUserI2cPCI struct {
 	Romfile                        *string `json:"romfile,omitzero"`
 	Romsize                        *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }
@@ -1469,15 +1469,15 @@ type VhostVdpaDevicePCI struct {
 	Bootindex     *int32         `json:"bootindex,omitzero"`
 	QueueSize     *uint16        `json:"queue-size,omitzero"`
 	Vhostdev      string         `json:"vhostdev,omitzero"`
-	Aer           *bool          `json:"aer,omitzero"`
+	AER           *bool          `json:"aer,omitzero"`
 	AnyLayout     *bool          `json:"any_layout,omitzero"`
-	Ats           *bool          `json:"ats,omitzero"`
+	ATS           *bool          `json:"ats,omitzero"`
 	DisableLegacy qapi.OnOffAuto `json:"disable-legacy,omitzero"`
 	DisableModern *bool          `json:"disable-modern,omitzero"`
 	EventIdx      *bool          `json:"event_idx,omitzero"`
 	InOrder       *bool          `json:"in_order,omitzero"`
 	IndirectDesc  *bool          `json:"indirect_desc,omitzero"`
-	IommuPlatform *bool          `json:"iommu_platform,omitzero"`
+	IOMMUPlatform *bool          `json:"iommu_platform,omitzero"`
 	// Deprecated: QEMU 11.1 no longer has it.
 	MigrateExtra                   *bool   `json:"migrate-extra,omitzero"`
 	ModernPioNotify                *bool   `json:"modern-pio-notify,omitzero"`
@@ -1496,7 +1496,7 @@ type VhostVdpaDevicePCI struct {
 	Romfile                        *string `json:"romfile,omitzero"`
 	Romsize                        *uint32 `json:"romsize,omitzero"`
 	// In QEMU 11.1 and newer, not in 10.0.
-	SriovPf string `json:"sriov-pf,omitzero"`
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"-"`
 }

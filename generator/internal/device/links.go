@@ -15,7 +15,7 @@ func (b *builder) link() {
 	}
 	goName := func(name string) string {
 		if known[name] {
-			return names.Exported(name)
+			return goName(name)
 		}
 		switch b.qapi.Lookup(name).(type) {
 		case *schema.Command:

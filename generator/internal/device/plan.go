@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -152,7 +153,7 @@ func isCPU(name string) bool { return strings.HasSuffix(name, "-cpu") }
 // device plans the struct of a device.
 func (b *builder) device(m *merged) *Device {
 	t := m.newest
-	d := &Device{QEMU: t.Name, Name: names.Exported(t.Name), Alias: t.Alias, Bus: t.Bus}
+	d := &Device{QEMU: t.Name, Name: goName(t.Name), Alias: t.Alias, Bus: t.Bus}
 	d.Where, d.Gone = b.scale.describe(m.in, b.all)
 	if by := b.taken[strings.ToLower(d.Name)]; by != "" {
 		b.errorf("%s becomes %s in Go, and so does %s", d.QEMU, d.Name, by)
@@ -166,6 +167,14 @@ func (b *builder) device(m *merged) *Device {
 	d.Fields = b.fields(m, said)
 	return d
 }
+
+// goName is the Go name of a device or a property. Between digits a dash becomes an underscore,
+// so that e1000-82544gc does not become E100082544gc.
+func goName(name string) string {
+	return names.Exported(betweenDigits.ReplaceAllString(name, "${1}_${2}"))
+}
+
+var betweenDigits = regexp.MustCompile(`(\d)-(\d)`)
 
 // noBus are the buses of which a machine has one, that nobody names.
 var noBus = []string{"", "System"}
@@ -195,7 +204,7 @@ func (b *builder) fields(m *merged, said *describe.Description) []*Field {
 		if err != nil {
 			b.errorf("%s: %w", m.newest.Name, err)
 		}
-		f := take(&Field{QEMU: p.Name, Name: names.Exported(p.Name), Type: t})
+		f := take(&Field{QEMU: p.Name, Name: goName(p.Name), Type: t})
 		f.Where, f.Gone = b.scale.describe(p.in, m.in)
 		fields = append(fields, f)
 	}
