@@ -2,12 +2,7 @@
 
 package device
 
-import (
-	"github.com/go-json-experiment/json/jsontext"
-	"github.com/goqapi/goqapi/qapi"
-	"github.com/goqapi/goqapi/qmp/codec"
-	"log/slog"
-)
+import "github.com/goqapi/goqapi/qapi"
 
 // VmbusBridge is the device vmbus-bridge.
 //
@@ -18,51 +13,12 @@ type VmbusBridge struct {
 	ID  string `json:"id,omitzero"`
 	IRQ *uint8 `json:"irq,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns vmbus-bridge.
 func (VmbusBridge) DeviceDriver() string {
 	return "vmbus-bridge"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x VmbusBridge) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x VmbusBridge) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *VmbusBridge) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *VmbusBridge) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x VmbusBridge) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x VmbusBridge) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x VmbusBridge) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // XenPlatform is the device xen-platform.
@@ -85,51 +41,12 @@ type XenPlatform struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns xen-platform.
 func (XenPlatform) DeviceDriver() string {
 	return "xen-platform"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x XenPlatform) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x XenPlatform) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *XenPlatform) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *XenPlatform) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x XenPlatform) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x XenPlatform) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x XenPlatform) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // XenDisk is the device xen-disk.
@@ -161,51 +78,12 @@ type XenDisk struct {
 	WriteCache     qapi.OnOffAuto `json:"write-cache,omitzero"`
 	FrontendID     *uint16        `json:"frontend-id,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns xen-disk.
 func (XenDisk) DeviceDriver() string {
 	return "xen-disk"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x XenDisk) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x XenDisk) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *XenDisk) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *XenDisk) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x XenDisk) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x XenDisk) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x XenDisk) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // XenCdrom is the device xen-cdrom.
@@ -237,51 +115,12 @@ type XenCdrom struct {
 	WriteCache     qapi.OnOffAuto `json:"write-cache,omitzero"`
 	FrontendID     *uint16        `json:"frontend-id,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns xen-cdrom.
 func (XenCdrom) DeviceDriver() string {
 	return "xen-cdrom"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x XenCdrom) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x XenCdrom) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *XenCdrom) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *XenCdrom) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x XenCdrom) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x XenCdrom) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x XenCdrom) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // XenNetDevice is the device xen-net-device.
@@ -297,51 +136,12 @@ type XenNetDevice struct {
 	Idx        *int32  `json:"idx,omitzero"`
 	FrontendID *uint16 `json:"frontend-id,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns xen-net-device.
 func (XenNetDevice) DeviceDriver() string {
 	return "xen-net-device"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x XenNetDevice) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x XenNetDevice) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *XenNetDevice) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *XenNetDevice) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x XenNetDevice) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x XenNetDevice) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x XenNetDevice) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // XenConsole is the device xen-console.
@@ -356,49 +156,10 @@ type XenConsole struct {
 	Idx        *int32  `json:"idx,omitzero"`
 	FrontendID *uint16 `json:"frontend-id,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns xen-console.
 func (XenConsole) DeviceDriver() string {
 	return "xen-console"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x XenConsole) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x XenConsole) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *XenConsole) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *XenConsole) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x XenConsole) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x XenConsole) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x XenConsole) LogValue() slog.Value {
-	return codec.LogValue(x)
 }

@@ -2,12 +2,7 @@
 
 package device
 
-import (
-	"github.com/go-json-experiment/json/jsontext"
-	"github.com/goqapi/goqapi/qapi"
-	"github.com/goqapi/goqapi/qmp/codec"
-	"log/slog"
-)
+import "github.com/goqapi/goqapi/qapi"
 
 // VirtioKeyboardPCI is the device virtio-keyboard-pci.
 //
@@ -53,51 +48,12 @@ type VirtioKeyboardPCI struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns virtio-keyboard-pci.
 func (VirtioKeyboardPCI) DeviceDriver() string {
 	return "virtio-keyboard-pci"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x VirtioKeyboardPCI) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x VirtioKeyboardPCI) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *VirtioKeyboardPCI) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *VirtioKeyboardPCI) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x VirtioKeyboardPCI) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x VirtioKeyboardPCI) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x VirtioKeyboardPCI) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // VirtioKeyboardCcw is the device virtio-keyboard-ccw.
@@ -127,51 +83,12 @@ type VirtioKeyboardCcw struct {
 	UseStarted      *bool  `json:"use-started,omitzero"`
 	Devno           string `json:"devno,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns virtio-keyboard-ccw.
 func (VirtioKeyboardCcw) DeviceDriver() string {
 	return "virtio-keyboard-ccw"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x VirtioKeyboardCcw) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x VirtioKeyboardCcw) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *VirtioKeyboardCcw) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *VirtioKeyboardCcw) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x VirtioKeyboardCcw) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x VirtioKeyboardCcw) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x VirtioKeyboardCcw) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // VirtioMousePCI is the device virtio-mouse-pci.
@@ -220,51 +137,12 @@ type VirtioMousePCI struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns virtio-mouse-pci.
 func (VirtioMousePCI) DeviceDriver() string {
 	return "virtio-mouse-pci"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x VirtioMousePCI) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x VirtioMousePCI) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *VirtioMousePCI) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *VirtioMousePCI) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x VirtioMousePCI) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x VirtioMousePCI) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x VirtioMousePCI) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // VirtioMouseCcw is the device virtio-mouse-ccw.
@@ -296,51 +174,12 @@ type VirtioMouseCcw struct {
 	UseStarted      *bool  `json:"use-started,omitzero"`
 	Devno           string `json:"devno,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns virtio-mouse-ccw.
 func (VirtioMouseCcw) DeviceDriver() string {
 	return "virtio-mouse-ccw"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x VirtioMouseCcw) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x VirtioMouseCcw) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *VirtioMouseCcw) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *VirtioMouseCcw) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x VirtioMouseCcw) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x VirtioMouseCcw) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x VirtioMouseCcw) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // VirtioTabletPCI is the device virtio-tablet-pci.
@@ -389,51 +228,12 @@ type VirtioTabletPCI struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns virtio-tablet-pci.
 func (VirtioTabletPCI) DeviceDriver() string {
 	return "virtio-tablet-pci"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x VirtioTabletPCI) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x VirtioTabletPCI) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *VirtioTabletPCI) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *VirtioTabletPCI) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x VirtioTabletPCI) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x VirtioTabletPCI) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x VirtioTabletPCI) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // VirtioTabletCcw is the device virtio-tablet-ccw.
@@ -465,51 +265,12 @@ type VirtioTabletCcw struct {
 	UseStarted      *bool  `json:"use-started,omitzero"`
 	Devno           string `json:"devno,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns virtio-tablet-ccw.
 func (VirtioTabletCcw) DeviceDriver() string {
 	return "virtio-tablet-ccw"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x VirtioTabletCcw) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x VirtioTabletCcw) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *VirtioTabletCcw) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *VirtioTabletCcw) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x VirtioTabletCcw) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x VirtioTabletCcw) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x VirtioTabletCcw) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // VirtioMultitouchPCI is the device virtio-multitouch-pci.
@@ -553,51 +314,12 @@ type VirtioMultitouchPCI struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns virtio-multitouch-pci.
 func (VirtioMultitouchPCI) DeviceDriver() string {
 	return "virtio-multitouch-pci"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x VirtioMultitouchPCI) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x VirtioMultitouchPCI) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *VirtioMultitouchPCI) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *VirtioMultitouchPCI) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x VirtioMultitouchPCI) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x VirtioMultitouchPCI) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x VirtioMultitouchPCI) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // VirtioInputHostPCI is the device virtio-input-host-pci.
@@ -643,51 +365,12 @@ type VirtioInputHostPCI struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns virtio-input-host-pci.
 func (VirtioInputHostPCI) DeviceDriver() string {
 	return "virtio-input-host-pci"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x VirtioInputHostPCI) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x VirtioInputHostPCI) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *VirtioInputHostPCI) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *VirtioInputHostPCI) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x VirtioInputHostPCI) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x VirtioInputHostPCI) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x VirtioInputHostPCI) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // VhostUserInputPCI is the device vhost-user-input-pci.
@@ -734,51 +417,12 @@ type VhostUserInputPCI struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns vhost-user-input-pci.
 func (VhostUserInputPCI) DeviceDriver() string {
 	return "vhost-user-input-pci"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x VhostUserInputPCI) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x VhostUserInputPCI) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *VhostUserInputPCI) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *VhostUserInputPCI) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x VhostUserInputPCI) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x VhostUserInputPCI) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x VhostUserInputPCI) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // USBKbd is the device usb-kbd.
@@ -800,51 +444,12 @@ type USBKbd struct {
 	Port   string `json:"port,omitzero"`
 	Serial string `json:"serial,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns usb-kbd.
 func (USBKbd) DeviceDriver() string {
 	return "usb-kbd"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x USBKbd) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x USBKbd) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *USBKbd) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *USBKbd) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x USBKbd) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x USBKbd) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x USBKbd) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // USBMouse is the device usb-mouse.
@@ -865,51 +470,12 @@ type USBMouse struct {
 	Port   string `json:"port,omitzero"`
 	Serial string `json:"serial,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns usb-mouse.
 func (USBMouse) DeviceDriver() string {
 	return "usb-mouse"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x USBMouse) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x USBMouse) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *USBMouse) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *USBMouse) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x USBMouse) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x USBMouse) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x USBMouse) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // USBTablet is the device usb-tablet.
@@ -932,51 +498,12 @@ type USBTablet struct {
 	Port   string `json:"port,omitzero"`
 	Serial string `json:"serial,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns usb-tablet.
 func (USBTablet) DeviceDriver() string {
 	return "usb-tablet"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x USBTablet) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x USBTablet) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *USBTablet) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *USBTablet) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x USBTablet) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x USBTablet) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x USBTablet) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // USBWacomTablet is the device usb-wacom-tablet.
@@ -996,49 +523,10 @@ type USBWacomTablet struct {
 	Port   string `json:"port,omitzero"`
 	Serial string `json:"serial,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns usb-wacom-tablet.
 func (USBWacomTablet) DeviceDriver() string {
 	return "usb-wacom-tablet"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x USBWacomTablet) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x USBWacomTablet) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *USBWacomTablet) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *USBWacomTablet) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x USBWacomTablet) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x USBWacomTablet) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x USBWacomTablet) LogValue() slog.Value {
-	return codec.LogValue(x)
 }

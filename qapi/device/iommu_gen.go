@@ -2,12 +2,7 @@
 
 package device
 
-import (
-	"github.com/go-json-experiment/json/jsontext"
-	"github.com/goqapi/goqapi/qapi"
-	"github.com/goqapi/goqapi/qmp/codec"
-	"log/slog"
-)
+import "github.com/goqapi/goqapi/qapi"
 
 // IntelIOMMU is the device intel-iommu.
 //
@@ -43,51 +38,12 @@ type IntelIOMMU struct {
 	// Deprecated: QEMU 11.1 no longer has it.
 	Pt *bool `json:"pt,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns intel-iommu.
 func (IntelIOMMU) DeviceDriver() string {
 	return "intel-iommu"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x IntelIOMMU) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x IntelIOMMU) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *IntelIOMMU) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *IntelIOMMU) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x IntelIOMMU) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x IntelIOMMU) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x IntelIOMMU) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // AmdIOMMU is the device amd-iommu.
@@ -110,51 +66,12 @@ type AmdIOMMU struct {
 	// Deprecated: QEMU 11.1 no longer has it.
 	Pt *bool `json:"pt,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns amd-iommu.
 func (AmdIOMMU) DeviceDriver() string {
 	return "amd-iommu"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x AmdIOMMU) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x AmdIOMMU) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *AmdIOMMU) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *AmdIOMMU) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x AmdIOMMU) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x AmdIOMMU) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x AmdIOMMU) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // VirtioIOMMUPCI is the device virtio-iommu-pci.
@@ -207,51 +124,12 @@ type VirtioIOMMUPCI struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns virtio-iommu-pci.
 func (VirtioIOMMUPCI) DeviceDriver() string {
 	return "virtio-iommu-pci"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x VirtioIOMMUPCI) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x VirtioIOMMUPCI) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *VirtioIOMMUPCI) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *VirtioIOMMUPCI) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x VirtioIOMMUPCI) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x VirtioIOMMUPCI) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x VirtioIOMMUPCI) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // ArmSmmuv3 is the device arm-smmuv3.
@@ -274,49 +152,10 @@ type ArmSmmuv3 struct {
 	Ssidsize   qapi.SsidSizeMode `json:"ssidsize,omitzero"`
 	Stage      string            `json:"stage,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns arm-smmuv3.
 func (ArmSmmuv3) DeviceDriver() string {
 	return "arm-smmuv3"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x ArmSmmuv3) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x ArmSmmuv3) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *ArmSmmuv3) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *ArmSmmuv3) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x ArmSmmuv3) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x ArmSmmuv3) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x ArmSmmuv3) LogValue() slog.Value {
-	return codec.LogValue(x)
 }

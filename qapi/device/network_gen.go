@@ -2,12 +2,7 @@
 
 package device
 
-import (
-	"github.com/go-json-experiment/json/jsontext"
-	"github.com/goqapi/goqapi/qapi"
-	"github.com/goqapi/goqapi/qmp/codec"
-	"log/slog"
-)
+import "github.com/goqapi/goqapi/qapi"
 
 // VirtioNetPCI is the device virtio-net-pci.
 //
@@ -120,51 +115,12 @@ type VirtioNetPCI struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns virtio-net-pci.
 func (VirtioNetPCI) DeviceDriver() string {
 	return "virtio-net-pci"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x VirtioNetPCI) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x VirtioNetPCI) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *VirtioNetPCI) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *VirtioNetPCI) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x VirtioNetPCI) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x VirtioNetPCI) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x VirtioNetPCI) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // VirtioNetCcw is the device virtio-net-ccw.
@@ -262,51 +218,12 @@ type VirtioNetCcw struct {
 	UseStarted      *bool  `json:"use-started,omitzero"`
 	Devno           string `json:"devno,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns virtio-net-ccw.
 func (VirtioNetCcw) DeviceDriver() string {
 	return "virtio-net-ccw"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x VirtioNetCcw) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x VirtioNetCcw) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *VirtioNetCcw) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *VirtioNetCcw) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x VirtioNetCcw) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x VirtioNetCcw) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x VirtioNetCcw) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // VirtioNetDevice is the device virtio-net-device.
@@ -397,51 +314,12 @@ type VirtioNetDevice struct {
 	UseDisabledFlag *bool `json:"use-disabled-flag,omitzero"`
 	UseStarted      *bool `json:"use-started,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns virtio-net-device.
 func (VirtioNetDevice) DeviceDriver() string {
 	return "virtio-net-device"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x VirtioNetDevice) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x VirtioNetDevice) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *VirtioNetDevice) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *VirtioNetDevice) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x VirtioNetDevice) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x VirtioNetDevice) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x VirtioNetDevice) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // E1000 is the device e1000.
@@ -476,51 +354,12 @@ type E1000 struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns e1000.
 func (E1000) DeviceDriver() string {
 	return "e1000"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x E1000) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x E1000) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *E1000) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *E1000) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x E1000) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x E1000) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x E1000) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // E1000_82544gc is the device e1000-82544gc.
@@ -555,51 +394,12 @@ type E1000_82544gc struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns e1000-82544gc.
 func (E1000_82544gc) DeviceDriver() string {
 	return "e1000-82544gc"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x E1000_82544gc) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x E1000_82544gc) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *E1000_82544gc) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *E1000_82544gc) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x E1000_82544gc) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x E1000_82544gc) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x E1000_82544gc) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // E1000_82545em is the device e1000-82545em.
@@ -634,51 +434,12 @@ type E1000_82545em struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns e1000-82545em.
 func (E1000_82545em) DeviceDriver() string {
 	return "e1000-82545em"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x E1000_82545em) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x E1000_82545em) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *E1000_82545em) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *E1000_82545em) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x E1000_82545em) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x E1000_82545em) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x E1000_82545em) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // E1000e is the device e1000e.
@@ -711,51 +472,12 @@ type E1000e struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns e1000e.
 func (E1000e) DeviceDriver() string {
 	return "e1000e"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x E1000e) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x E1000e) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *E1000e) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *E1000e) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x E1000e) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x E1000e) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x E1000e) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // Igb is the device igb.
@@ -779,51 +501,12 @@ type Igb struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns igb.
 func (Igb) DeviceDriver() string {
 	return "igb"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x Igb) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x Igb) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *Igb) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *Igb) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x Igb) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x Igb) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x Igb) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // Rtl8139 is the device rtl8139.
@@ -849,51 +532,12 @@ type Rtl8139 struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns rtl8139.
 func (Rtl8139) DeviceDriver() string {
 	return "rtl8139"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x Rtl8139) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x Rtl8139) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *Rtl8139) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *Rtl8139) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x Rtl8139) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x Rtl8139) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x Rtl8139) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // Vmxnet3 is the device vmxnet3.
@@ -919,51 +563,12 @@ type Vmxnet3 struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns vmxnet3.
 func (Vmxnet3) DeviceDriver() string {
 	return "vmxnet3"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x Vmxnet3) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x Vmxnet3) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *Vmxnet3) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *Vmxnet3) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x Vmxnet3) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x Vmxnet3) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x Vmxnet3) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // Pcnet is the device pcnet.
@@ -989,51 +594,12 @@ type Pcnet struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns pcnet.
 func (Pcnet) DeviceDriver() string {
 	return "pcnet"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x Pcnet) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x Pcnet) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *Pcnet) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *Pcnet) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x Pcnet) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x Pcnet) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x Pcnet) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // Ne2kPCI is the device ne2k_pci.
@@ -1059,51 +625,12 @@ type Ne2kPCI struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns ne2k_pci.
 func (Ne2kPCI) DeviceDriver() string {
 	return "ne2k_pci"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x Ne2kPCI) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x Ne2kPCI) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *Ne2kPCI) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *Ne2kPCI) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x Ne2kPCI) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x Ne2kPCI) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x Ne2kPCI) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // I82551 is the device i82551.
@@ -1129,51 +656,12 @@ type I82551 struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns i82551.
 func (I82551) DeviceDriver() string {
 	return "i82551"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x I82551) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x I82551) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *I82551) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *I82551) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x I82551) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x I82551) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x I82551) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // I82557b is the device i82557b.
@@ -1199,51 +687,12 @@ type I82557b struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns i82557b.
 func (I82557b) DeviceDriver() string {
 	return "i82557b"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x I82557b) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x I82557b) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *I82557b) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *I82557b) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x I82557b) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x I82557b) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x I82557b) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // I82559er is the device i82559er.
@@ -1269,51 +718,12 @@ type I82559er struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns i82559er.
 func (I82559er) DeviceDriver() string {
 	return "i82559er"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x I82559er) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x I82559er) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *I82559er) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *I82559er) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x I82559er) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x I82559er) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x I82559er) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // USBNet is the device usb-net.
@@ -1336,51 +746,12 @@ type USBNet struct {
 	Port   string `json:"port,omitzero"`
 	Serial string `json:"serial,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns usb-net.
 func (USBNet) DeviceDriver() string {
 	return "usb-net"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x USBNet) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x USBNet) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *USBNet) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *USBNet) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x USBNet) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x USBNet) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x USBNet) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // Rocker is the device rocker.
@@ -1411,49 +782,10 @@ type Rocker struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns rocker.
 func (Rocker) DeviceDriver() string {
 	return "rocker"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x Rocker) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x Rocker) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *Rocker) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *Rocker) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x Rocker) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x Rocker) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x Rocker) LogValue() slog.Value {
-	return codec.LogValue(x)
 }

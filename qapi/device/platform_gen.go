@@ -2,12 +2,6 @@
 
 package device
 
-import (
-	"github.com/go-json-experiment/json/jsontext"
-	"github.com/goqapi/goqapi/qmp/codec"
-	"log/slog"
-)
-
 // I6300esb is the device i6300esb.
 //
 // QEMU: device i6300esb, bus PCI
@@ -28,51 +22,12 @@ type I6300esb struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns i6300esb.
 func (I6300esb) DeviceDriver() string {
 	return "i6300esb"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x I6300esb) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x I6300esb) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *I6300esb) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *I6300esb) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x I6300esb) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x I6300esb) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x I6300esb) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // Ib700 is the device ib700.
@@ -84,51 +39,12 @@ type Ib700 struct {
 	ID  string `json:"id,omitzero"`
 	Bus string `json:"bus,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns ib700.
 func (Ib700) DeviceDriver() string {
 	return "ib700"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x Ib700) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x Ib700) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *Ib700) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *Ib700) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x Ib700) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x Ib700) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x Ib700) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // Diag288 is the device diag288.
@@ -139,51 +55,12 @@ func (x Ib700) LogValue() slog.Value {
 type Diag288 struct {
 	ID string `json:"id,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns diag288.
 func (Diag288) DeviceDriver() string {
 	return "diag288"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x Diag288) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x Diag288) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *Diag288) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *Diag288) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x Diag288) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x Diag288) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x Diag288) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // Pvpanic is the device pvpanic.
@@ -197,51 +74,12 @@ type Pvpanic struct {
 	Events *uint8  `json:"events,omitzero"`
 	Ioport *uint16 `json:"ioport,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns pvpanic.
 func (Pvpanic) DeviceDriver() string {
 	return "pvpanic"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x Pvpanic) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x Pvpanic) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *Pvpanic) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *Pvpanic) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x Pvpanic) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x Pvpanic) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x Pvpanic) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // PvpanicPCI is the device pvpanic-pci.
@@ -263,51 +101,12 @@ type PvpanicPCI struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns pvpanic-pci.
 func (PvpanicPCI) DeviceDriver() string {
 	return "pvpanic-pci"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x PvpanicPCI) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x PvpanicPCI) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *PvpanicPCI) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *PvpanicPCI) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x PvpanicPCI) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x PvpanicPCI) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x PvpanicPCI) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // TPMTis is the device tpm-tis.
@@ -323,51 +122,12 @@ type TPMTis struct {
 	// Deprecated: QEMU 11.1 no longer has it.
 	Ppi *bool `json:"ppi,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns tpm-tis.
 func (TPMTis) DeviceDriver() string {
 	return "tpm-tis"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x TPMTis) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x TPMTis) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *TPMTis) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *TPMTis) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x TPMTis) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x TPMTis) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x TPMTis) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // TPMCrb is the device tpm-crb.
@@ -383,51 +143,12 @@ type TPMCrb struct {
 	// Deprecated: QEMU 11.1 no longer has it.
 	Ppi *bool `json:"ppi,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns tpm-crb.
 func (TPMCrb) DeviceDriver() string {
 	return "tpm-crb"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x TPMCrb) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x TPMCrb) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *TPMCrb) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *TPMCrb) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x TPMCrb) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x TPMCrb) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x TPMCrb) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // TPMTisDevice is the device tpm-tis-device.
@@ -442,51 +163,12 @@ type TPMTisDevice struct {
 	// In QEMU 5.2 and 11.1, not in 7.2 and 10.0.
 	Ppi *bool `json:"ppi,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns tpm-tis-device.
 func (TPMTisDevice) DeviceDriver() string {
 	return "tpm-tis-device"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x TPMTisDevice) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x TPMTisDevice) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *TPMTisDevice) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *TPMTisDevice) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x TPMTisDevice) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x TPMTisDevice) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x TPMTisDevice) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // IPMIBmcSim is the device ipmi-bmc-sim.
@@ -523,51 +205,12 @@ type IPMIBmcSim struct {
 	Sdrfile    string  `json:"sdrfile,omitzero"`
 	SlaveAddr  *uint8  `json:"slave_addr,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns ipmi-bmc-sim.
 func (IPMIBmcSim) DeviceDriver() string {
 	return "ipmi-bmc-sim"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x IPMIBmcSim) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x IPMIBmcSim) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *IPMIBmcSim) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *IPMIBmcSim) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x IPMIBmcSim) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x IPMIBmcSim) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x IPMIBmcSim) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // IPMIBmcExtern is the device ipmi-bmc-extern.
@@ -580,51 +223,12 @@ type IPMIBmcExtern struct {
 	Chardev   string `json:"chardev,omitzero"`
 	SlaveAddr *uint8 `json:"slave_addr,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns ipmi-bmc-extern.
 func (IPMIBmcExtern) DeviceDriver() string {
 	return "ipmi-bmc-extern"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x IPMIBmcExtern) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x IPMIBmcExtern) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *IPMIBmcExtern) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *IPMIBmcExtern) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x IPMIBmcExtern) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x IPMIBmcExtern) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x IPMIBmcExtern) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // ISAIPMIKcs is the device isa-ipmi-kcs.
@@ -639,51 +243,12 @@ type ISAIPMIKcs struct {
 	Ioport *uint32 `json:"ioport,omitzero"`
 	IRQ    *int32  `json:"irq,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns isa-ipmi-kcs.
 func (ISAIPMIKcs) DeviceDriver() string {
 	return "isa-ipmi-kcs"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x ISAIPMIKcs) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x ISAIPMIKcs) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *ISAIPMIKcs) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *ISAIPMIKcs) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x ISAIPMIKcs) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x ISAIPMIKcs) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x ISAIPMIKcs) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // ISAIPMIBt is the device isa-ipmi-bt.
@@ -698,51 +263,12 @@ type ISAIPMIBt struct {
 	Ioport *uint32 `json:"ioport,omitzero"`
 	IRQ    *int32  `json:"irq,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns isa-ipmi-bt.
 func (ISAIPMIBt) DeviceDriver() string {
 	return "isa-ipmi-bt"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x ISAIPMIBt) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x ISAIPMIBt) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *ISAIPMIBt) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *ISAIPMIBt) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x ISAIPMIBt) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x ISAIPMIBt) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x ISAIPMIBt) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // PCIIPMIKcs is the device pci-ipmi-kcs.
@@ -766,51 +292,12 @@ type PCIIPMIKcs struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns pci-ipmi-kcs.
 func (PCIIPMIKcs) DeviceDriver() string {
 	return "pci-ipmi-kcs"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x PCIIPMIKcs) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x PCIIPMIKcs) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *PCIIPMIKcs) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *PCIIPMIKcs) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x PCIIPMIKcs) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x PCIIPMIKcs) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x PCIIPMIKcs) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // PCIIPMIBt is the device pci-ipmi-bt.
@@ -834,51 +321,12 @@ type PCIIPMIBt struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns pci-ipmi-bt.
 func (PCIIPMIBt) DeviceDriver() string {
 	return "pci-ipmi-bt"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x PCIIPMIBt) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x PCIIPMIBt) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *PCIIPMIBt) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *PCIIPMIBt) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x PCIIPMIBt) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x PCIIPMIBt) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x PCIIPMIBt) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // Vmgenid is the device vmgenid.
@@ -890,51 +338,12 @@ type Vmgenid struct {
 	ID   string `json:"id,omitzero"`
 	GUID string `json:"guid,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns vmgenid.
 func (Vmgenid) DeviceDriver() string {
 	return "vmgenid"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x Vmgenid) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x Vmgenid) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *Vmgenid) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *Vmgenid) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x Vmgenid) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x Vmgenid) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x Vmgenid) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // Vmclock is the device vmclock.
@@ -945,51 +354,12 @@ func (x Vmgenid) LogValue() slog.Value {
 type Vmclock struct {
 	ID string `json:"id,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns vmclock.
 func (Vmclock) DeviceDriver() string {
 	return "vmclock"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x Vmclock) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x Vmclock) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *Vmclock) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *Vmclock) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x Vmclock) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x Vmclock) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x Vmclock) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // Vmcoreinfo is the device vmcoreinfo.
@@ -1000,51 +370,12 @@ func (x Vmclock) LogValue() slog.Value {
 type Vmcoreinfo struct {
 	ID string `json:"id,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns vmcoreinfo.
 func (Vmcoreinfo) DeviceDriver() string {
 	return "vmcoreinfo"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x Vmcoreinfo) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x Vmcoreinfo) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *Vmcoreinfo) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *Vmcoreinfo) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x Vmcoreinfo) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x Vmcoreinfo) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x Vmcoreinfo) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // ACPIErst is the device acpi-erst.
@@ -1067,51 +398,12 @@ type ACPIErst struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns acpi-erst.
 func (ACPIErst) DeviceDriver() string {
 	return "acpi-erst"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x ACPIErst) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x ACPIErst) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *ACPIErst) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *ACPIErst) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x ACPIErst) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x ACPIErst) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x ACPIErst) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // UEFIVarsX64 is the device uefi-vars-x64.
@@ -1129,51 +421,12 @@ type UEFIVarsX64 struct {
 	Size     *uint64 `json:"size,omitzero"`
 	UsePio   *bool   `json:"use-pio,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns uefi-vars-x64.
 func (UEFIVarsX64) DeviceDriver() string {
 	return "uefi-vars-x64"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x UEFIVarsX64) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x UEFIVarsX64) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *UEFIVarsX64) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *UEFIVarsX64) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x UEFIVarsX64) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x UEFIVarsX64) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x UEFIVarsX64) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // Sga is the device sga.
@@ -1187,51 +440,12 @@ type Sga struct {
 	ID  string `json:"id,omitzero"`
 	Bus string `json:"bus,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns sga.
 func (Sga) DeviceDriver() string {
 	return "sga"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x Sga) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x Sga) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *Sga) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *Sga) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x Sga) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x Sga) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x Sga) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // ISAApplesmc is the device isa-applesmc.
@@ -1245,49 +459,10 @@ type ISAApplesmc struct {
 	Iobase *uint32 `json:"iobase,omitzero"`
 	Osk    string  `json:"osk,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns isa-applesmc.
 func (ISAApplesmc) DeviceDriver() string {
 	return "isa-applesmc"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x ISAApplesmc) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x ISAApplesmc) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *ISAApplesmc) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *ISAApplesmc) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x ISAApplesmc) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x ISAApplesmc) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x ISAApplesmc) LogValue() slog.Value {
-	return codec.LogValue(x)
 }

@@ -2,12 +2,7 @@
 
 package device
 
-import (
-	"github.com/go-json-experiment/json/jsontext"
-	"github.com/goqapi/goqapi/qapi"
-	"github.com/goqapi/goqapi/qmp/codec"
-	"log/slog"
-)
+import "github.com/goqapi/goqapi/qapi"
 
 // ISASerial is the device isa-serial.
 //
@@ -24,51 +19,12 @@ type ISASerial struct {
 	IRQ      *uint32 `json:"irq,omitzero"`
 	Wakeup   *bool   `json:"wakeup,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns isa-serial.
 func (ISASerial) DeviceDriver() string {
 	return "isa-serial"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x ISASerial) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x ISASerial) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *ISASerial) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *ISASerial) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x ISASerial) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x ISASerial) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x ISASerial) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // ISAParallel is the device isa-parallel.
@@ -84,51 +40,12 @@ type ISAParallel struct {
 	Iobase  *uint32 `json:"iobase,omitzero"`
 	IRQ     *uint32 `json:"irq,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns isa-parallel.
 func (ISAParallel) DeviceDriver() string {
 	return "isa-parallel"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x ISAParallel) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x ISAParallel) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *ISAParallel) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *ISAParallel) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x ISAParallel) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x ISAParallel) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x ISAParallel) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // PCISerial is the device pci-serial.
@@ -156,51 +73,12 @@ type PCISerial struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns pci-serial.
 func (PCISerial) DeviceDriver() string {
 	return "pci-serial"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x PCISerial) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x PCISerial) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *PCISerial) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *PCISerial) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x PCISerial) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x PCISerial) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x PCISerial) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // VirtioSerialPCI is the device virtio-serial-pci.
@@ -249,51 +127,12 @@ type VirtioSerialPCI struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns virtio-serial-pci.
 func (VirtioSerialPCI) DeviceDriver() string {
 	return "virtio-serial-pci"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x VirtioSerialPCI) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x VirtioSerialPCI) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *VirtioSerialPCI) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *VirtioSerialPCI) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x VirtioSerialPCI) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x VirtioSerialPCI) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x VirtioSerialPCI) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // VirtioSerialCcw is the device virtio-serial-ccw.
@@ -323,51 +162,12 @@ type VirtioSerialCcw struct {
 	UseStarted      *bool  `json:"use-started,omitzero"`
 	Devno           string `json:"devno,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns virtio-serial-ccw.
 func (VirtioSerialCcw) DeviceDriver() string {
 	return "virtio-serial-ccw"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x VirtioSerialCcw) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x VirtioSerialCcw) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *VirtioSerialCcw) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *VirtioSerialCcw) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x VirtioSerialCcw) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x VirtioSerialCcw) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x VirtioSerialCcw) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // VirtioSerialDevice is the device virtio-serial-device.
@@ -392,51 +192,12 @@ type VirtioSerialDevice struct {
 	UseDisabledFlag *bool `json:"use-disabled-flag,omitzero"`
 	UseStarted      *bool `json:"use-started,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns virtio-serial-device.
 func (VirtioSerialDevice) DeviceDriver() string {
 	return "virtio-serial-device"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x VirtioSerialDevice) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x VirtioSerialDevice) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *VirtioSerialDevice) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *VirtioSerialDevice) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x VirtioSerialDevice) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x VirtioSerialDevice) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x VirtioSerialDevice) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // Virtserialport is the device virtserialport.
@@ -449,51 +210,12 @@ type Virtserialport struct {
 	Name    string  `json:"name,omitzero"`
 	Nr      *uint32 `json:"nr,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns virtserialport.
 func (Virtserialport) DeviceDriver() string {
 	return "virtserialport"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x Virtserialport) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x Virtserialport) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *Virtserialport) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *Virtserialport) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x Virtserialport) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x Virtserialport) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x Virtserialport) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // Virtconsole is the device virtconsole.
@@ -506,51 +228,12 @@ type Virtconsole struct {
 	Name    string  `json:"name,omitzero"`
 	Nr      *uint32 `json:"nr,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns virtconsole.
 func (Virtconsole) DeviceDriver() string {
 	return "virtconsole"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x Virtconsole) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x Virtconsole) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *Virtconsole) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *Virtconsole) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x Virtconsole) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x Virtconsole) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x Virtconsole) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // USBSerial is the device usb-serial.
@@ -572,51 +255,12 @@ type USBSerial struct {
 	Port   string `json:"port,omitzero"`
 	Serial string `json:"serial,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns usb-serial.
 func (USBSerial) DeviceDriver() string {
 	return "usb-serial"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x USBSerial) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x USBSerial) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *USBSerial) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *USBSerial) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x USBSerial) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x USBSerial) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x USBSerial) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // Sclpconsole is the device sclpconsole.
@@ -629,51 +273,12 @@ type Sclpconsole struct {
 	Bus     string `json:"bus,omitzero"`
 	Chardev string `json:"chardev,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns sclpconsole.
 func (Sclpconsole) DeviceDriver() string {
 	return "sclpconsole"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x Sclpconsole) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x Sclpconsole) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *Sclpconsole) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *Sclpconsole) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x Sclpconsole) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x Sclpconsole) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x Sclpconsole) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // Sclplmconsole is the device sclplmconsole.
@@ -688,51 +293,12 @@ type Sclplmconsole struct {
 	WriteErrors *uint32 `json:"write_errors,omitzero"`
 	Chardev     string  `json:"chardev,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns sclplmconsole.
 func (Sclplmconsole) DeviceDriver() string {
 	return "sclplmconsole"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x Sclplmconsole) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x Sclplmconsole) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *Sclplmconsole) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *Sclplmconsole) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x Sclplmconsole) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x Sclplmconsole) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x Sclplmconsole) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // ISADebugcon is the device isa-debugcon.
@@ -747,49 +313,10 @@ type ISADebugcon struct {
 	Iobase   *uint32 `json:"iobase,omitzero"`
 	Readback *uint32 `json:"readback,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns isa-debugcon.
 func (ISADebugcon) DeviceDriver() string {
 	return "isa-debugcon"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x ISADebugcon) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x ISADebugcon) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *ISADebugcon) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *ISADebugcon) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x ISADebugcon) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x ISADebugcon) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x ISADebugcon) LogValue() slog.Value {
-	return codec.LogValue(x)
 }

@@ -2,12 +2,7 @@
 
 package device
 
-import (
-	"github.com/go-json-experiment/json/jsontext"
-	"github.com/goqapi/goqapi/qapi"
-	"github.com/goqapi/goqapi/qmp/codec"
-	"log/slog"
-)
+import "github.com/goqapi/goqapi/qapi"
 
 // IntelHDA is the device intel-hda.
 //
@@ -32,51 +27,12 @@ type IntelHDA struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns intel-hda.
 func (IntelHDA) DeviceDriver() string {
 	return "intel-hda"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x IntelHDA) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x IntelHDA) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *IntelHDA) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *IntelHDA) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x IntelHDA) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x IntelHDA) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x IntelHDA) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // Ich9IntelHDA is the device ich9-intel-hda.
@@ -102,51 +58,12 @@ type Ich9IntelHDA struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns ich9-intel-hda.
 func (Ich9IntelHDA) DeviceDriver() string {
 	return "ich9-intel-hda"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x Ich9IntelHDA) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x Ich9IntelHDA) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *Ich9IntelHDA) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *Ich9IntelHDA) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x Ich9IntelHDA) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x Ich9IntelHDA) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x Ich9IntelHDA) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // HDAOutput is the device hda-output.
@@ -164,51 +81,12 @@ type HDAOutput struct {
 	// Deprecated: QEMU 11.1 no longer has it.
 	UseTimer *bool `json:"use-timer,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns hda-output.
 func (HDAOutput) DeviceDriver() string {
 	return "hda-output"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x HDAOutput) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x HDAOutput) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *HDAOutput) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *HDAOutput) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x HDAOutput) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x HDAOutput) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x HDAOutput) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // HDADuplex is the device hda-duplex.
@@ -226,51 +104,12 @@ type HDADuplex struct {
 	// Deprecated: QEMU 11.1 no longer has it.
 	UseTimer *bool `json:"use-timer,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns hda-duplex.
 func (HDADuplex) DeviceDriver() string {
 	return "hda-duplex"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x HDADuplex) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x HDADuplex) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *HDADuplex) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *HDADuplex) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x HDADuplex) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x HDADuplex) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x HDADuplex) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // HDAMicro is the device hda-micro.
@@ -288,51 +127,12 @@ type HDAMicro struct {
 	// Deprecated: QEMU 11.1 no longer has it.
 	UseTimer *bool `json:"use-timer,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns hda-micro.
 func (HDAMicro) DeviceDriver() string {
 	return "hda-micro"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x HDAMicro) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x HDAMicro) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *HDAMicro) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *HDAMicro) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x HDAMicro) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x HDAMicro) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x HDAMicro) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // AC97 is the device AC97.
@@ -356,51 +156,12 @@ type AC97 struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns AC97.
 func (AC97) DeviceDriver() string {
 	return "AC97"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x AC97) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x AC97) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *AC97) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *AC97) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x AC97) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x AC97) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x AC97) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // ES1370 is the device ES1370.
@@ -424,51 +185,12 @@ type ES1370 struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns ES1370.
 func (ES1370) DeviceDriver() string {
 	return "ES1370"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x ES1370) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x ES1370) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *ES1370) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *ES1370) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x ES1370) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x ES1370) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x ES1370) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // Sb16 is the device sb16.
@@ -486,51 +208,12 @@ type Sb16 struct {
 	IRQ      *uint32 `json:"irq,omitzero"`
 	Version  *uint32 `json:"version,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns sb16.
 func (Sb16) DeviceDriver() string {
 	return "sb16"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x Sb16) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x Sb16) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *Sb16) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *Sb16) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x Sb16) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x Sb16) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x Sb16) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // USBAudio is the device usb-audio.
@@ -554,51 +237,12 @@ type USBAudio struct {
 	Port   string `json:"port,omitzero"`
 	Serial string `json:"serial,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns usb-audio.
 func (USBAudio) DeviceDriver() string {
 	return "usb-audio"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x USBAudio) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x USBAudio) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *USBAudio) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *USBAudio) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x USBAudio) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x USBAudio) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x USBAudio) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // VirtioSoundPCI is the device virtio-sound-pci.
@@ -644,51 +288,12 @@ type VirtioSoundPCI struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns virtio-sound-pci.
 func (VirtioSoundPCI) DeviceDriver() string {
 	return "virtio-sound-pci"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x VirtioSoundPCI) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x VirtioSoundPCI) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *VirtioSoundPCI) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *VirtioSoundPCI) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x VirtioSoundPCI) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x VirtioSoundPCI) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x VirtioSoundPCI) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // VhostUserSndPCI is the device vhost-user-snd-pci.
@@ -728,49 +333,10 @@ type VhostUserSndPCI struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns vhost-user-snd-pci.
 func (VhostUserSndPCI) DeviceDriver() string {
 	return "vhost-user-snd-pci"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x VhostUserSndPCI) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x VhostUserSndPCI) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *VhostUserSndPCI) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *VhostUserSndPCI) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x VhostUserSndPCI) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x VhostUserSndPCI) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x VhostUserSndPCI) LogValue() slog.Value {
-	return codec.LogValue(x)
 }

@@ -2,12 +2,7 @@
 
 package device
 
-import (
-	"github.com/go-json-experiment/json/jsontext"
-	"github.com/goqapi/goqapi/qapi"
-	"github.com/goqapi/goqapi/qmp/codec"
-	"log/slog"
-)
+import "github.com/goqapi/goqapi/qapi"
 
 // VirtioBlkPCI is the device virtio-blk-pci.
 //
@@ -96,51 +91,12 @@ type VirtioBlkPCI struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns virtio-blk-pci.
 func (VirtioBlkPCI) DeviceDriver() string {
 	return "virtio-blk-pci"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x VirtioBlkPCI) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x VirtioBlkPCI) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *VirtioBlkPCI) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *VirtioBlkPCI) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x VirtioBlkPCI) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x VirtioBlkPCI) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x VirtioBlkPCI) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // VirtioBlkCcw is the device virtio-blk-ccw.
@@ -211,51 +167,12 @@ type VirtioBlkCcw struct {
 	UseStarted      *bool  `json:"use-started,omitzero"`
 	Devno           string `json:"devno,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns virtio-blk-ccw.
 func (VirtioBlkCcw) DeviceDriver() string {
 	return "virtio-blk-ccw"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x VirtioBlkCcw) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x VirtioBlkCcw) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *VirtioBlkCcw) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *VirtioBlkCcw) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x VirtioBlkCcw) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x VirtioBlkCcw) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x VirtioBlkCcw) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // VirtioBlkDevice is the device virtio-blk-device.
@@ -319,51 +236,12 @@ type VirtioBlkDevice struct {
 	UseDisabledFlag *bool `json:"use-disabled-flag,omitzero"`
 	UseStarted      *bool `json:"use-started,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns virtio-blk-device.
 func (VirtioBlkDevice) DeviceDriver() string {
 	return "virtio-blk-device"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x VirtioBlkDevice) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x VirtioBlkDevice) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *VirtioBlkDevice) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *VirtioBlkDevice) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x VirtioBlkDevice) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x VirtioBlkDevice) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x VirtioBlkDevice) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // VhostUserBlkPCI is the device vhost-user-blk-pci.
@@ -423,51 +301,12 @@ type VhostUserBlkPCI struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns vhost-user-blk-pci.
 func (VhostUserBlkPCI) DeviceDriver() string {
 	return "vhost-user-blk-pci"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x VhostUserBlkPCI) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x VhostUserBlkPCI) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *VhostUserBlkPCI) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *VhostUserBlkPCI) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x VhostUserBlkPCI) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x VhostUserBlkPCI) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x VhostUserBlkPCI) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // VirtioSCSIPCI is the device virtio-scsi-pci.
@@ -522,51 +361,12 @@ type VirtioSCSIPCI struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns virtio-scsi-pci.
 func (VirtioSCSIPCI) DeviceDriver() string {
 	return "virtio-scsi-pci"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x VirtioSCSIPCI) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x VirtioSCSIPCI) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *VirtioSCSIPCI) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *VirtioSCSIPCI) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x VirtioSCSIPCI) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x VirtioSCSIPCI) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x VirtioSCSIPCI) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // VirtioSCSICcw is the device virtio-scsi-ccw.
@@ -603,51 +403,12 @@ type VirtioSCSICcw struct {
 	UseStarted      *bool  `json:"use-started,omitzero"`
 	Devno           string `json:"devno,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns virtio-scsi-ccw.
 func (VirtioSCSICcw) DeviceDriver() string {
 	return "virtio-scsi-ccw"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x VirtioSCSICcw) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x VirtioSCSICcw) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *VirtioSCSICcw) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *VirtioSCSICcw) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x VirtioSCSICcw) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x VirtioSCSICcw) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x VirtioSCSICcw) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // VirtioSCSIDevice is the device virtio-scsi-device.
@@ -679,51 +440,12 @@ type VirtioSCSIDevice struct {
 	UseDisabledFlag *bool `json:"use-disabled-flag,omitzero"`
 	UseStarted      *bool `json:"use-started,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns virtio-scsi-device.
 func (VirtioSCSIDevice) DeviceDriver() string {
 	return "virtio-scsi-device"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x VirtioSCSIDevice) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x VirtioSCSIDevice) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *VirtioSCSIDevice) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *VirtioSCSIDevice) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x VirtioSCSIDevice) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x VirtioSCSIDevice) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x VirtioSCSIDevice) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // VhostSCSIPCI is the device vhost-scsi-pci.
@@ -782,51 +504,12 @@ type VhostSCSIPCI struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns vhost-scsi-pci.
 func (VhostSCSIPCI) DeviceDriver() string {
 	return "vhost-scsi-pci"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x VhostSCSIPCI) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x VhostSCSIPCI) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *VhostSCSIPCI) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *VhostSCSIPCI) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x VhostSCSIPCI) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x VhostSCSIPCI) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x VhostSCSIPCI) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // VhostSCSICcw is the device vhost-scsi-ccw.
@@ -866,51 +549,12 @@ type VhostSCSICcw struct {
 	UseStarted      *bool  `json:"use-started,omitzero"`
 	Devno           string `json:"devno,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns vhost-scsi-ccw.
 func (VhostSCSICcw) DeviceDriver() string {
 	return "vhost-scsi-ccw"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x VhostSCSICcw) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x VhostSCSICcw) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *VhostSCSICcw) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *VhostSCSICcw) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x VhostSCSICcw) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x VhostSCSICcw) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x VhostSCSICcw) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // VhostUserSCSIPCI is the device vhost-user-scsi-pci.
@@ -964,51 +608,12 @@ type VhostUserSCSIPCI struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns vhost-user-scsi-pci.
 func (VhostUserSCSIPCI) DeviceDriver() string {
 	return "vhost-user-scsi-pci"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x VhostUserSCSIPCI) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x VhostUserSCSIPCI) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *VhostUserSCSIPCI) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *VhostUserSCSIPCI) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x VhostUserSCSIPCI) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x VhostUserSCSIPCI) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x VhostUserSCSIPCI) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // SCSIHd is the device scsi-hd.
@@ -1068,51 +673,12 @@ type SCSIHd struct {
 	SCSIID         *uint32              `json:"scsi-id,omitzero"`
 	ShareRw        *bool                `json:"share-rw,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns scsi-hd.
 func (SCSIHd) DeviceDriver() string {
 	return "scsi-hd"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x SCSIHd) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x SCSIHd) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *SCSIHd) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *SCSIHd) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x SCSIHd) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x SCSIHd) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x SCSIHd) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // SCSICd is the device scsi-cd.
@@ -1168,51 +734,12 @@ type SCSICd struct {
 	SCSIID         *uint32              `json:"scsi-id,omitzero"`
 	ShareRw        *bool                `json:"share-rw,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns scsi-cd.
 func (SCSICd) DeviceDriver() string {
 	return "scsi-cd"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x SCSICd) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x SCSICd) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *SCSICd) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *SCSICd) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x SCSICd) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x SCSICd) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x SCSICd) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // SCSIBlock is the device scsi-block.
@@ -1238,51 +765,12 @@ type SCSIBlock struct {
 	SCSIID       *uint32              `json:"scsi-id,omitzero"`
 	ShareRw      *bool                `json:"share-rw,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns scsi-block.
 func (SCSIBlock) DeviceDriver() string {
 	return "scsi-block"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x SCSIBlock) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x SCSIBlock) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *SCSIBlock) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *SCSIBlock) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x SCSIBlock) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x SCSIBlock) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x SCSIBlock) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // SCSIGeneric is the device scsi-generic.
@@ -1300,51 +788,12 @@ type SCSIGeneric struct {
 	SCSIID    *uint32 `json:"scsi-id,omitzero"`
 	ShareRw   *bool   `json:"share-rw,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns scsi-generic.
 func (SCSIGeneric) DeviceDriver() string {
 	return "scsi-generic"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x SCSIGeneric) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x SCSIGeneric) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *SCSIGeneric) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *SCSIGeneric) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x SCSIGeneric) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x SCSIGeneric) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x SCSIGeneric) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // Megasas is the device megasas.
@@ -1374,51 +823,12 @@ type Megasas struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns megasas.
 func (Megasas) DeviceDriver() string {
 	return "megasas"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x Megasas) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x Megasas) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *Megasas) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *Megasas) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x Megasas) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x Megasas) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x Megasas) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // MegasasGen2 is the device megasas-gen2.
@@ -1448,51 +858,12 @@ type MegasasGen2 struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns megasas-gen2.
 func (MegasasGen2) DeviceDriver() string {
 	return "megasas-gen2"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x MegasasGen2) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x MegasasGen2) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *MegasasGen2) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *MegasasGen2) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x MegasasGen2) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x MegasasGen2) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x MegasasGen2) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // Mptsas1068 is the device mptsas1068.
@@ -1517,51 +888,12 @@ type Mptsas1068 struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns mptsas1068.
 func (Mptsas1068) DeviceDriver() string {
 	return "mptsas1068"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x Mptsas1068) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x Mptsas1068) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *Mptsas1068) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *Mptsas1068) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x Mptsas1068) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x Mptsas1068) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x Mptsas1068) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // Lsi53c895a is the device lsi53c895a.
@@ -1584,51 +916,12 @@ type Lsi53c895a struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns lsi53c895a.
 func (Lsi53c895a) DeviceDriver() string {
 	return "lsi53c895a"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x Lsi53c895a) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x Lsi53c895a) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *Lsi53c895a) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *Lsi53c895a) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x Lsi53c895a) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x Lsi53c895a) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x Lsi53c895a) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // Pvscsi is the device pvscsi.
@@ -1652,51 +945,12 @@ type Pvscsi struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns pvscsi.
 func (Pvscsi) DeviceDriver() string {
 	return "pvscsi"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x Pvscsi) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x Pvscsi) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *Pvscsi) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *Pvscsi) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x Pvscsi) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x Pvscsi) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x Pvscsi) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // Am53c974 is the device am53c974.
@@ -1719,51 +973,12 @@ type Am53c974 struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns am53c974.
 func (Am53c974) DeviceDriver() string {
 	return "am53c974"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x Am53c974) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x Am53c974) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *Am53c974) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *Am53c974) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x Am53c974) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x Am53c974) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x Am53c974) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // Ich9Ahci is the device ich9-ahci.
@@ -1786,51 +1001,12 @@ type Ich9Ahci struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns ich9-ahci.
 func (Ich9Ahci) DeviceDriver() string {
 	return "ich9-ahci"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x Ich9Ahci) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x Ich9Ahci) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *Ich9Ahci) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *Ich9Ahci) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x Ich9Ahci) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x Ich9Ahci) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x Ich9Ahci) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // Piix3IDE is the device piix3-ide.
@@ -1853,51 +1029,12 @@ type Piix3IDE struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns piix3-ide.
 func (Piix3IDE) DeviceDriver() string {
 	return "piix3-ide"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x Piix3IDE) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x Piix3IDE) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *Piix3IDE) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *Piix3IDE) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x Piix3IDE) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x Piix3IDE) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x Piix3IDE) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // IDEHd is the device ide-hd.
@@ -1943,51 +1080,12 @@ type IDEHd struct {
 	WriteCache       qapi.OnOffAuto `json:"write-cache,omitzero"`
 	WWN              *uint64        `json:"wwn,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns ide-hd.
 func (IDEHd) DeviceDriver() string {
 	return "ide-hd"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x IDEHd) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x IDEHd) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *IDEHd) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *IDEHd) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x IDEHd) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x IDEHd) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x IDEHd) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // IDECd is the device ide-cd.
@@ -2025,51 +1123,12 @@ type IDECd struct {
 	WriteCache       qapi.OnOffAuto `json:"write-cache,omitzero"`
 	WWN              *uint64        `json:"wwn,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns ide-cd.
 func (IDECd) DeviceDriver() string {
 	return "ide-cd"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x IDECd) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x IDECd) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *IDECd) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *IDECd) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x IDECd) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x IDECd) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x IDECd) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // Nvme is the device nvme.
@@ -2168,51 +1227,12 @@ type Nvme struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns nvme.
 func (Nvme) DeviceDriver() string {
 	return "nvme"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x Nvme) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x Nvme) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *Nvme) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *Nvme) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x Nvme) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x Nvme) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x Nvme) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // NvmeNs is the device nvme-ns.
@@ -2302,51 +1322,12 @@ type NvmeNs struct {
 	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
 	ZonedZrwas *uint64 `json:"zoned.zrwas,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns nvme-ns.
 func (NvmeNs) DeviceDriver() string {
 	return "nvme-ns"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x NvmeNs) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x NvmeNs) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *NvmeNs) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *NvmeNs) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x NvmeNs) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x NvmeNs) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x NvmeNs) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // NvmeSubsys is the device nvme-subsys.
@@ -2367,51 +1348,12 @@ type NvmeSubsys struct {
 	FdpRuns *uint64 `json:"fdp.runs,omitzero"`
 	Nqn     string  `json:"nqn,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns nvme-subsys.
 func (NvmeSubsys) DeviceDriver() string {
 	return "nvme-subsys"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x NvmeSubsys) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x NvmeSubsys) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *NvmeSubsys) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *NvmeSubsys) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x NvmeSubsys) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x NvmeSubsys) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x NvmeSubsys) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // Ufs is the device ufs.
@@ -2441,51 +1383,12 @@ type Ufs struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns ufs.
 func (Ufs) DeviceDriver() string {
 	return "ufs"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x Ufs) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x Ufs) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *Ufs) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *Ufs) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x Ufs) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x Ufs) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x Ufs) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // UfsLu is the device ufs-lu.
@@ -2499,51 +1402,12 @@ type UfsLu struct {
 	Drive string `json:"drive,omitzero"`
 	LUN   *uint8 `json:"lun,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns ufs-lu.
 func (UfsLu) DeviceDriver() string {
 	return "ufs-lu"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x UfsLu) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x UfsLu) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *UfsLu) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *UfsLu) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x UfsLu) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x UfsLu) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x UfsLu) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // USBStorage is the device usb-storage.
@@ -2584,51 +1448,12 @@ type USBStorage struct {
 	Port   string `json:"port,omitzero"`
 	Serial string `json:"serial,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns usb-storage.
 func (USBStorage) DeviceDriver() string {
 	return "usb-storage"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x USBStorage) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x USBStorage) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *USBStorage) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *USBStorage) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x USBStorage) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x USBStorage) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x USBStorage) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // USBUas is the device usb-uas.
@@ -2649,51 +1474,12 @@ type USBUas struct {
 	Port   string `json:"port,omitzero"`
 	Serial string `json:"serial,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns usb-uas.
 func (USBUas) DeviceDriver() string {
 	return "usb-uas"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x USBUas) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x USBUas) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *USBUas) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *USBUas) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x USBUas) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x USBUas) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x USBUas) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // USBBot is the device usb-bot.
@@ -2713,51 +1499,12 @@ type USBBot struct {
 	Port   string `json:"port,omitzero"`
 	Serial string `json:"serial,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns usb-bot.
 func (USBBot) DeviceDriver() string {
 	return "usb-bot"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x USBBot) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x USBBot) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *USBBot) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *USBBot) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x USBBot) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x USBBot) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x USBBot) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // ISAFdc is the device isa-fdc.
@@ -2783,51 +1530,12 @@ type ISAFdc struct {
 	Iobase   *uint32              `json:"iobase,omitzero"`
 	IRQ      *uint32              `json:"irq,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns isa-fdc.
 func (ISAFdc) DeviceDriver() string {
 	return "isa-fdc"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x ISAFdc) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x ISAFdc) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *ISAFdc) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *ISAFdc) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x ISAFdc) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x ISAFdc) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x ISAFdc) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // Floppy is the device floppy.
@@ -2857,51 +1565,12 @@ type Floppy struct {
 	Unit           *uint32        `json:"unit,omitzero"`
 	WriteCache     qapi.OnOffAuto `json:"write-cache,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns floppy.
 func (Floppy) DeviceDriver() string {
 	return "floppy"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x Floppy) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x Floppy) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *Floppy) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *Floppy) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x Floppy) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x Floppy) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x Floppy) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // SdhciPCI is the device sdhci-pci.
@@ -2934,51 +1603,12 @@ type SdhciPCI struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns sdhci-pci.
 func (SdhciPCI) DeviceDriver() string {
 	return "sdhci-pci"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x SdhciPCI) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x SdhciPCI) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *SdhciPCI) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *SdhciPCI) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x SdhciPCI) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x SdhciPCI) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x SdhciPCI) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // SdCard is the device sd-card.
@@ -2994,49 +1624,10 @@ type SdCard struct {
 	Spi   *bool  `json:"spi,omitzero"`
 	Drive string `json:"drive,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns sd-card.
 func (SdCard) DeviceDriver() string {
 	return "sd-card"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x SdCard) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x SdCard) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *SdCard) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *SdCard) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x SdCard) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x SdCard) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x SdCard) LogValue() slog.Value {
-	return codec.LogValue(x)
 }

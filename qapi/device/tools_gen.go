@@ -2,12 +2,7 @@
 
 package device
 
-import (
-	"github.com/go-json-experiment/json/jsontext"
-	"github.com/goqapi/goqapi/qapi"
-	"github.com/goqapi/goqapi/qmp/codec"
-	"log/slog"
-)
+import "github.com/goqapi/goqapi/qapi"
 
 // IvshmemPlain is the device ivshmem-plain.
 //
@@ -31,51 +26,12 @@ type IvshmemPlain struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns ivshmem-plain.
 func (IvshmemPlain) DeviceDriver() string {
 	return "ivshmem-plain"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x IvshmemPlain) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x IvshmemPlain) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *IvshmemPlain) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *IvshmemPlain) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x IvshmemPlain) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x IvshmemPlain) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x IvshmemPlain) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // IvshmemDoorbell is the device ivshmem-doorbell.
@@ -102,51 +58,12 @@ type IvshmemDoorbell struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns ivshmem-doorbell.
 func (IvshmemDoorbell) DeviceDriver() string {
 	return "ivshmem-doorbell"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x IvshmemDoorbell) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x IvshmemDoorbell) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *IvshmemDoorbell) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *IvshmemDoorbell) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x IvshmemDoorbell) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x IvshmemDoorbell) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x IvshmemDoorbell) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // Loader is the device loader.
@@ -162,51 +79,12 @@ type Loader struct {
 	File     string  `json:"file,omitzero"`
 	ForceRaw *bool   `json:"force-raw,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns loader.
 func (Loader) DeviceDriver() string {
 	return "loader"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x Loader) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x Loader) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *Loader) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *Loader) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x Loader) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x Loader) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x Loader) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // GuestLoader is the device guest-loader.
@@ -222,51 +100,12 @@ type GuestLoader struct {
 	Initrd   string  `json:"initrd,omitzero"`
 	Kernel   string  `json:"kernel,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns guest-loader.
 func (GuestLoader) DeviceDriver() string {
 	return "guest-loader"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x GuestLoader) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x GuestLoader) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *GuestLoader) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *GuestLoader) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x GuestLoader) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x GuestLoader) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x GuestLoader) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // ISADebugExit is the device isa-debug-exit.
@@ -280,51 +119,12 @@ type ISADebugExit struct {
 	Iobase *uint32 `json:"iobase,omitzero"`
 	Iosize *uint32 `json:"iosize,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns isa-debug-exit.
 func (ISADebugExit) DeviceDriver() string {
 	return "isa-debug-exit"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x ISADebugExit) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x ISADebugExit) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *ISADebugExit) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *ISADebugExit) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x ISADebugExit) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x ISADebugExit) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x ISADebugExit) LogValue() slog.Value {
-	return codec.LogValue(x)
 }
 
 // Edu is the device edu.
@@ -348,49 +148,10 @@ type Edu struct {
 	// In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
-	Props map[string]any `json:"-"`
+	Props map[string]any `json:"props,omitzero"`
 }
 
 // DeviceDriver returns edu.
 func (Edu) DeviceDriver() string {
 	return "edu"
-}
-
-// MarshalJSON implements json.Marshaler.
-func (x Edu) MarshalJSON() ([]byte, error) {
-	return codec.Marshal(x)
-}
-
-// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
-func (x Edu) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return codec.EncodeDevice(enc, &x)
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (x *Edu) UnmarshalJSON(data []byte) error {
-	return codec.Unmarshal(data, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom of encoding/json/v2.
-func (x *Edu) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return codec.UnmarshalFrom(dec, func(d *codec.Decoder) {
-		codec.DecodeDevice(d, x)
-	})
-}
-
-// String is x as JSON, without secrets.
-func (x Edu) String() string {
-	return codec.Short(x)
-}
-
-// GoString is String with the type's name.
-func (x Edu) GoString() string {
-	return codec.GoShort(x)
-}
-
-// LogValue is String for package slog.
-func (x Edu) LogValue() slog.Value {
-	return codec.LogValue(x)
 }

@@ -182,8 +182,8 @@ var noBus = []string{"", "System"}
 // fields plans the fields of a device: id and bus first.
 func (b *builder) fields(m *merged, said *describe.Description) []*Field {
 	taken := map[string]string{}
-	for _, name := range methods {
-		taken[strings.ToLower(name)] = "a method"
+	for _, name := range others {
+		taken[strings.ToLower(name)] = "a part of every device"
 	}
 	take := func(f *Field) *Field {
 		if by := taken[strings.ToLower(f.Name)]; by != "" {
@@ -227,8 +227,5 @@ var useless = map[string]string{
 	"reserved-regions": "virtio-iommu-pci of QEMU 10.0 and 11.1 refuses every list, and 7.2 has no list",
 }
 
-// methods are those of each struct, and its field for further properties.
-var methods = []string{
-	"Props", "DeviceDriver", "MarshalJSON", "MarshalJSONTo", "UnmarshalJSON", "UnmarshalJSONFrom",
-	"String", "GoString", "LogValue",
-}
+// others are what each struct has beside its properties.
+var others = []string{"Props", "DeviceDriver"}
