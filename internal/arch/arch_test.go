@@ -46,7 +46,9 @@ var arrows = []arrow{
 	{"raw", []string{jsonModule, "internal/printable", "qmp", "qmp/codec"}},
 	{"schema", []string{"internal/printable", "internal/regular"}},
 	{"schema/merge", []string{"schema"}},
-	{"schema/qemu", []string{"schema", "schema/merge"}},
+	{"schema/devices", nil},
+	{"schema/qemu", []string{"schema", "schema/devices", "schema/merge"}},
+	{"internal/deviceprobe", []string{"internal/printable", "qapi", "qmp", "schema/devices"}},
 	{"generator/...", []string{"generator/...", "schema/...", "internal/redact", "internal/regular", "github.com/dave/jennifer/..."}},
 }
 

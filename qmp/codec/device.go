@@ -9,13 +9,18 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// A Driver is a device: it names its type, and encodes to an object of its properties.
+// A Driver is a device: it names its type, and encodes to an object of its properties, of which
+// the members of a member props are a part.
 type Driver interface{ DeviceDriver() string }
 
-// Device is what a command that plugs a device in sends for it: the driver, and beside it
-// what the device encodes to. What servers crash on or drop in silence fails when it
-// is encoded, before anything is sent: null, an id or a bus that is not a string, an empty
-// id, and the members refused, which only the server itself may set.
+// A Propertied is a device that encodes to something else than its properties. What the method
+// returns encodes to them.
+type Propertied interface{ DeviceProperties() any }
+
+// Device is what a command that plugs a device in sends for it: the driver, and beside it the
+// properties. What servers crash on or drop in silence fails when it is encoded, before anything
+// is sent: null, an id or a bus that is not a string, an empty id, and the members refused, which
+// only the server itself may set.
 func Device(dev Driver, refused ...string) any { return device{dev, refused} }
 
 type device struct {
@@ -34,41 +39,78 @@ func (d device) MarshalJSONTo(enc *jsontext.Encoder) error {
 	case isNil(d.dev):
 		return fmt.Errorf("the device is a nil %T", d.dev)
 	}
-	typ := fmt.Sprintf("%T", d.dev)
-	driver := d.dev.DeviceDriver()
-	if driver == "" {
-		return fmt.Errorf("%s has no driver", typ)
+	w := deviceWriter{device: d, driver: d.dev.DeviceDriver()}
+	if w.driver == "" {
+		return fmt.Errorf("%T has no driver", d.dev)
 	}
-	text, err := json.Marshal(d.dev, json.Deterministic(true))
+	var x any = d.dev
+	if p, ok := x.(Propertied); ok {
+		x = p.DeviceProperties()
+	}
+	text, err := json.Marshal(x, json.Deterministic(true))
 	if err != nil {
 		return err
 	}
 	if kind := jsontext.Value(text).Kind(); kind != '{' {
-		return fmt.Errorf("%s encodes to %s, not to an object", typ, KindName(kind))
+		return fmt.Errorf("%T encodes to %s, not to an object", d.dev, KindName(kind))
 	}
-	return EncodeObject(enc, typ, func(e *Encoder) {
-		e.String("driver", driver)
-		e.failed(Unmarshal(text, func(from *Decoder) {
-			for ok := from.Object(typ); ok && e.err == nil; ok = from.Member() {
-				name := string(from.name)
-				value := from.skip()
-				if err := d.check(driver, name, value); err != nil {
-					e.failed(fmt.Errorf("%s has %w", typ, err))
-				}
-				if name != "driver" {
-					e.token(jsontext.String(name))
-					e.raw(value)
-				}
-			}
-		}))
+	return EncodeObject(enc, "", func(e *Encoder) {
+		e.String("driver", w.driver)
+		w.e = e
+		w.object(text, "")
 	})
 }
 
+// A deviceWriter writes the properties of a device.
+type deviceWriter struct {
+	device
+	driver string
+	e      *Encoder
+	names  []string // that have been written
+}
+
+// object writes the members of an object. within is the member that holds it, if one does.
+func (w *deviceWriter) object(text []byte, within string) {
+	var props []byte
+	w.e.failed(Unmarshal(text, func(d *Decoder) {
+		for ok := d.Object("a device"); ok && w.e.err == nil; ok = d.Member() {
+			name := string(d.name)
+			switch value := d.skip(); {
+			case within == "" && name == "props" && value[0] == '{':
+				props = value
+			case within != "" && value[0] == 'n': // one that is not set, as elsewhere
+			default:
+				w.member(name, within, value)
+			}
+		}
+	}))
+	if props != nil && w.e.err == nil {
+		w.object(props, "props")
+	}
+}
+
+// member writes a member, unless it must not be sent.
+func (w *deviceWriter) member(name, within string, value []byte) {
+	err := w.check(name, value)
+	if err == nil && within != "" && slices.Contains(w.names, name) {
+		err = fmt.Errorf("'%s' in its %s, which is a member of its own", name, within)
+	}
+	if err != nil {
+		w.e.failed(fmt.Errorf("%T has %w", w.dev, err))
+		return
+	}
+	w.names = append(w.names, name)
+	if name != "driver" {
+		w.e.token(jsontext.String(name))
+		w.e.raw(value)
+	}
+}
+
 // check returns what is wrong with a member.
-func (d device) check(driver, name string, value []byte) error {
+func (w *deviceWriter) check(name string, value []byte) error {
 	isString := value[0] == '"'
 	switch {
-	case slices.Contains(d.refused, name):
+	case slices.Contains(w.refused, name):
 		return fmt.Errorf("'%s', which only the server itself may set", name)
 	case hasNull(value):
 		return fmt.Errorf("'%s' with a null, which no device takes: leave out what is not set", name)
@@ -76,8 +118,8 @@ func (d device) check(driver, name string, value []byte) error {
 		return fmt.Errorf("'%s' that is %s, not a string", name, KindName(jsontext.Value(value).Kind()))
 	case name == "id" && len(value) == len(`""`):
 		return errors.New("an 'id' that is empty")
-	case name == "driver" && string(unquote(value)) != driver:
-		return fmt.Errorf("'driver' %s, but its DeviceDriver is %q", value, driver)
+	case name == "driver" && string(unquote(value)) != w.driver:
+		return fmt.Errorf("'driver' %s, but its DeviceDriver is %q", value, w.driver)
 	}
 	return nil
 }
