@@ -8,7 +8,6 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/goqapi/goqapi/qapi"
-	"github.com/goqapi/goqapi/qmp"
 )
 
 // keys are the members of character devices that -chardev has under other names, as
@@ -46,50 +45,52 @@ var keys = map[string]string{
 // this option cannot say is an error: such a character device can be added over QMP
 // (chardev-add).
 func Chardev(id string, backend qapi.ChardevBackend) Arg {
-	return Arg{chardev.option, func(v qmp.Version) ([]string, error) {
+	return chardev.arg(func(t target) ([]string, error) {
+		if id == "" || strings.ContainsRune(id, 0) {
+			return nil, fmt.Errorf("%q cannot be the id", id)
+		}
 		object, err := encode(backend)
 		if err != nil {
 			return nil, err
 		}
 		var b struct {
-			Type string
-			Data jsontext.Value
+			Type string         `json:"type"`
+			Data jsontext.Value `json:"data"`
 		}
-		if err := json.Unmarshal(object, &b, json.MatchCaseInsensitiveNames(true)); err != nil {
+		if err := json.Unmarshal(object, &b); err != nil {
 			return nil, err
 		}
-		pairs := []pair{{"id", id}}
-		if id == "" || strings.ContainsRune(id, 0) {
-			return nil, fmt.Errorf("%q cannot be the id", id)
-		}
-		options, err := flatten(b.Data, dotted)
-		if err != nil {
-			return nil, err
-		}
-		for _, o := range options {
-			if b.Type == "pty" && o.key == "path" && !v.AtLeast(9, 2) {
-				return nil, fmt.Errorf("QEMU %d.%d ignores 'path' of a pty; 9.2 is the first that takes it", v.Major, v.Minor)
-			}
-			if pairs, err = addOption(pairs, b.Type, o); err != nil {
+		var members []pair
+		if b.Data != nil {
+			if members, err = flatten(b.Data, dotted); err != nil {
 				return nil, err
 			}
 		}
-		return chardev.join(b.Type, pairs)
-	}}
+		pairs := []pair{{"id", id}}
+		for _, m := range members {
+			if b.Type == "pty" && m.key == "path" && !t.AtLeast(9, 2) {
+				return nil, fmt.Errorf("QEMU %d.%d ignores 'path' of a pty; 9.2 is the first that takes it", t.Major, t.Minor)
+			}
+			if pairs, err = addMember(pairs, b.Type, m); err != nil {
+				return nil, err
+			}
+		}
+		return chardev.pairs(t, b.Type, pairs)
+	})
 }
 
-// addOption adds a member of a backend under the name that -chardev has for it.
-func addOption(pairs []pair, backend string, o pair) ([]pair, error) {
-	key, renamed := keys[backend+"."+o.key]
+// addMember adds a member of a backend under the name that -chardev has for it.
+func addMember(pairs []pair, backend string, m pair) ([]pair, error) {
+	key, renamed := keys[backend+"."+m.key]
 	switch {
-	case o.key == "addr.type", o.key == "remote.type", o.key == "local.type":
+	case m.key == "addr.type", m.key == "remote.type", m.key == "local.type":
 		return pairs, nil // the other members say it
 	case key == "delay":
-		o.value = map[string]string{"on": "off", "off": "on"}[o.value]
-	case !renamed && strings.Contains(o.key, ".") && backend != "hub":
-		return nil, fmt.Errorf("'%s' cannot be said there; chardev-add of QMP has it", strings.ReplaceAll(o.key, ".data.", "."))
+		m.value = map[string]string{"on": "off", "off": "on"}[m.value]
+	case !renamed && strings.Contains(m.key, ".") && backend != "hub":
+		return nil, fmt.Errorf("'%s' cannot be said there; chardev-add of QMP has it", strings.ReplaceAll(m.key, ".data.", "."))
 	case !renamed:
-		key = o.key
+		key = m.key
 	}
-	return append(pairs, pair{key, o.value}), nil
+	return append(pairs, pair{key, m.value}), nil
 }

@@ -136,6 +136,7 @@ var backends = []text{
 	chardev("vdagent", qapi.ChardevBackendQEMUVdagent{Mouse: new(true)}, "qemu-vdagent,id=c0,mouse=on"),
 	chardev("dbus", qapi.ChardevBackendDbus{Name: "x"}, "dbus,id=c0,name=x"),
 	chardev("unknown", qapi.Unknown{Tag: "new", JSON: []byte(`{"data":{"x":1}}`)}, "new,id=c0,x=1"),
+	chardev("unknown without options", qapi.Unknown{Tag: "new"}, "new,id=c0"),
 	chardev("unix", qapi.ChardevBackendSocket{
 		Addr:   qapi.SocketAddressLegacy{Type: qapi.SocketAddressLegacyUnix{Path: "/a,b", Abstract: new(true), Tight: new(false)}},
 		Server: new(true), Wait: new(false),
@@ -224,4 +225,35 @@ func TestReleases(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, tt.want, got)
 	}
+}
+
+func TestStorageDaemon(t *testing.T) {
+	args := []cmdline.Arg{
+		cmdline.Object(qapi.ObjectOptions{ID: "io0", QOMType: qapi.ObjectOptionsIothread{}}),
+		cmdline.Blockdev(qapi.BlockdevOptions{NodeName: new("n0"), Driver: qapi.BlockdevOptionsNullCo{}}),
+		cmdline.Chardev("c0", qapi.ChardevBackend{Type: qapi.ChardevBackendStdio{}}),
+		cmdline.Monitor(qapi.MonitorOptions{Chardev: "c0"}),
+		cmdline.NBDServer(qapi.NBDServerOptions{Addr: qapi.SocketAddress{Type: qapi.SocketAddressUnix{Path: "/a,b"}}}),
+		cmdline.Export(qapi.BlockExportOptions{ID: "e0", NodeName: "n0", Type: qapi.BlockExportOptionsNBD{Name: new("x")}}),
+		cmdline.Text("--pidfile", "/x"),
+	}
+	for v, io0 := range map[qmp.Version]string{v52: "iothread,id=io0", v111: `{"qom-type":"iothread","id":"io0"}`} {
+		got, err := cmdline.StorageDaemon(v, args...)
+		require.NoError(t, err)
+		assert.Equal(t, []string{
+			"--object", io0,
+			"--blockdev", `{"driver":"null-co","node-name":"n0"}`,
+			"--chardev", "stdio,id=c0",
+			"--monitor", `{"chardev":"c0"}`,
+			"--nbd-server", `{"addr":{"type":"unix","path":"/a,b"}}`,
+			"--export", `{"type":"nbd","id":"e0","node-name":"n0","name":"x"}`,
+			"--pidfile", "/x",
+		}, got)
+	}
+	_, err := cmdline.StorageDaemon(v72, cmdline.Machine("q35", nil))
+	require.EqualError(t, err, "cmdline: argument 0, -machine: qemu-storage-daemon does not have it")
+	_, err = cmdline.Args(v72, args[5])
+	require.EqualError(t, err, "cmdline: argument 0, -export: only qemu-storage-daemon has it; QEMU takes a command of QMP for it")
+	_, err = cmdline.StorageDaemon(qmp.Version{})
+	require.Error(t, err)
 }

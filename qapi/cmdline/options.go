@@ -6,105 +6,93 @@ import (
 	"strings"
 
 	"github.com/goqapi/goqapi/qapi"
-	"github.com/goqapi/goqapi/qmp"
 )
 
 // Since which releases options take JSON, and what they take else.
 var (
-	blockdev = format{option: "-blockdev", json: release{5, 2}}
-	audiodev = format{option: "-audiodev", json: release{5, 2}}
-	display  = format{option: "-display", json: release{5, 2}}
-	compat   = format{option: "-compat", json: release{6, 0}}
-	object   = format{option: "-object", json: release{6, 0}, first: "qom-type", lists: repeated}
-	device   = format{option: "-device", json: release{6, 2}, first: "driver"}
-	netdev   = format{option: "-netdev", json: release{7, 2}, first: "type", lists: repeated}
-	numa     = format{option: "-numa", json: never, first: "type", lists: repeated, mib: "mem"}
-	chardev  = format{option: "-chardev", json: never, first: "backend", lists: dotted}
-	monitor  = format{option: "-mon", json: never}
-	accel    = format{option: "-accel", json: never, first: "accel"}
-	smp      = format{option: "-smp", json: never}
-	memory   = format{option: "-m", json: never}
+	blockdev  = format{option: "blockdev", of: system | daemon, json: release{5, 2}}
+	nbdServer = format{option: "nbd-server", of: daemon, json: release{5, 2}}
+	export    = format{option: "export", of: daemon, json: release{5, 2}}
+	audiodev  = format{option: "audiodev", of: system, json: release{5, 2}}
+	display   = format{option: "display", of: system, json: release{5, 2}}
+	compat    = format{option: "compat", of: system, json: release{6, 0}}
+	object    = format{option: "object", of: system | daemon, json: release{6, 0}, first: "qom-type", lists: repeated}
+	device    = format{option: "device", of: system, json: release{6, 2}, first: "driver"}
+	netdev    = format{option: "netdev", of: system, json: release{7, 2}, first: "type", lists: repeated}
+	numa      = format{option: "numa", of: system, first: "type", lists: repeated, mib: "mem"}
+	chardev   = format{option: "chardev", of: system | daemon, first: "backend", lists: dotted}
+	monitor   = format{option: "mon", of: system | daemon}
+	machine   = format{option: "machine", of: system, first: "type"}
+	accel     = format{option: "accel", of: system, first: "accel"}
+	cpu       = format{option: "cpu", of: system}
+	smp       = format{option: "smp", of: system}
+	memory    = format{option: "m", of: system}
 )
 
 // Blockdev is -blockdev: a block node, which a device can then name as its drive.
-func Blockdev(o qapi.BlockdevOptions) Arg { return blockdev.arg(o) }
+func Blockdev(o qapi.BlockdevOptions) Arg { return blockdev.value(o) }
 
 // Netdev is -netdev: the host's side of a network card.
-func Netdev(o qapi.Netdev) Arg { return netdev.arg(o) }
+func Netdev(o qapi.Netdev) Arg { return netdev.value(o) }
 
 // Object is -object: a memory backend, an I/O thread, TLS credentials, a secret that is read
 // from a file. An object that others name comes before them.
-func Object(o qapi.ObjectOptions) Arg { return object.arg(o) }
+func Object(o qapi.ObjectOptions) Arg { return object.value(o) }
 
 // Audiodev is -audiodev: the host's side of a sound card.
-func Audiodev(o qapi.Audiodev) Arg { return audiodev.arg(o) }
+func Audiodev(o qapi.Audiodev) Arg { return audiodev.value(o) }
 
 // Display is -display: the window in which the machine is shown, or none.
-func Display(o qapi.DisplayOptions) Arg { return display.arg(o) }
+func Display(o qapi.DisplayOptions) Arg { return display.value(o) }
 
 // Device is -device: a device that is there from the start. Unlike
 // [github.com/goqapi/goqapi/qapi.Client.DeviceAdd], it can be one that cannot be plugged in later, and on
 // any bus.
 func Device(dev qapi.Device) Arg {
-	return Arg{device.option, func(v qmp.Version) ([]string, error) {
+	return device.arg(func(t target) ([]string, error) {
 		args, err := qapi.DeviceArgs(dev)
 		if err != nil {
 			return nil, err
 		}
-		return device.arg(args).build(v)
-	}}
+		return device.value(args).build(t)
+	})
 }
 
 // Compat is -compat, which has QEMU 6.0 or newer refuse or hide what is deprecated or unstable: for tests of
 // programs.
 func Compat(o qapi.CompatPolicy) Arg {
-	return Arg{compat.option, func(v qmp.Version) ([]string, error) {
-		if !compat.json.has(v) {
-			return nil, fmt.Errorf("QEMU %d.%d does not have it", v.Major, v.Minor)
+	return compat.arg(func(t target) ([]string, error) {
+		if !compat.json.has(t) {
+			return nil, fmt.Errorf("QEMU %d.%d does not have it", t.Major, t.Minor)
 		}
-		return compat.arg(o).build(v)
-	}}
+		return compat.value(o).build(t)
+	})
 }
 
 // NUMA is -numa: a node of the guest's memory and processors, or a fact about nodes.
-func NUMA(o qapi.NUMAOptions) Arg { return numa.arg(o) }
+func NUMA(o qapi.NUMAOptions) Arg { return numa.value(o) }
 
 // Machine is -machine: the type, such as "q35", and the properties of the machine. On
 // QEMU 6.1 and newer they can be objects and lists, in maps and slices.
 func Machine(typ string, props map[string]any) Arg {
-	return Arg{"-machine", func(v qmp.Version) ([]string, error) {
-		f := format{option: "-machine", first: "type"}
-		if v.AtLeast(6, 1) {
+	return machine.arg(func(t target) ([]string, error) {
+		f := machine
+		if t.AtLeast(6, 1) {
 			f.lists = dotted
 		}
-		return f.named(typ, props).build(v)
-	}}
+		return f.named(typ, props).build(t)
+	})
 }
 
 // Accel is -accel: what executes the guest's code, such as "kvm" or "tcg", and its properties. The second
 // of several is taken if the first is not to be had.
 func Accel(name string, props map[string]any) Arg { return accel.named(name, props) }
 
-// named is the option with a name, and with properties in the order of the alphabet.
-func (f format) named(name string, props map[string]any) Arg {
-	return Arg{f.option, func(v qmp.Version) ([]string, error) {
-		object, err := encode(props)
-		if err != nil {
-			return nil, err
-		}
-		pairs, err := flatten(object, f.lists)
-		if err != nil {
-			return nil, err
-		}
-		return f.join(name, pairs)
-	}}
-}
-
 // CPU is -cpu: the model, such as "host" or "Skylake-Client", and its features: true and
 // false for on and off, numbers and strings for what has a value. None can have a comma,
 // since QEMU does not take one there.
 func CPU(model string, features map[string]any) Arg {
-	return Arg{"-cpu", func(qmp.Version) ([]string, error) {
+	return cpu.arg(func(t target) ([]string, error) {
 		object, err := encode(features)
 		if err != nil {
 			return nil, err
@@ -121,30 +109,27 @@ func CPU(model string, features map[string]any) Arg {
 				return nil, fmt.Errorf("'%s' has a comma, which QEMU does not take in a feature of a CPU", p.key)
 			}
 		}
-		text, err := join(model, pairs)
-		return []string{"-cpu", text}, err
-	}}
+		return cpu.pairs(t, model, pairs)
+	})
 }
 
 // SMP is -smp: how many processors the machine has, and how they are arranged.
-func SMP(o qapi.SMPConfiguration) Arg { return smp.arg(o) }
+func SMP(o qapi.SMPConfiguration) Arg { return smp.value(o) }
 
 // Memory is -m: how much memory the machine has, and for how much more it has slots.
 func Memory(o qapi.MemorySizeConfiguration) Arg {
-	return Arg{memory.option, func(qmp.Version) ([]string, error) {
+	return memory.arg(func(t target) ([]string, error) {
 		var pairs []pair
-		add := func(key, value string) { pairs = append(pairs, pair{key, value}) }
-		if o.Size != nil {
-			add("size", bytesOf(*o.Size))
+		add := func(key string, value *uint64, text func(uint64) string) {
+			if value != nil {
+				pairs = append(pairs, pair{key, text(*value)})
+			}
 		}
-		if o.Slots != nil {
-			add("slots", strconv.FormatUint(*o.Slots, 10))
-		}
-		if o.MaxSize != nil {
-			add("maxmem", bytesOf(*o.MaxSize))
-		}
-		return memory.join("", pairs)
-	}}
+		add("size", o.Size, bytesOf)
+		add("slots", o.Slots, func(n uint64) string { return strconv.FormatUint(n, 10) })
+		add("maxmem", o.MaxSize, bytesOf)
+		return memory.pairs(t, "", pairs)
+	})
 }
 
 // bytesOf returns a size where QEMU takes a number without a unit for one of MiB.
@@ -165,9 +150,13 @@ func QMP(address string) Arg { return Text("-qmp", address) }
 // (MonitorModeControl) or for people. On QEMU 11.1 and newer, where -mon is deprecated, it
 // is an object; its id is that of the character device if absent.
 func Monitor(o qapi.MonitorOptions) Arg {
-	return Arg{monitor.option, func(v qmp.Version) ([]string, error) {
-		if !v.AtLeast(11, 1) {
-			return monitor.arg(o).build(v)
+	return monitor.arg(func(t target) ([]string, error) {
+		switch {
+		case t.program == daemon:
+			f := format{option: "monitor", json: release{5, 2}}
+			return f.value(o).build(t)
+		case !t.AtLeast(11, 1):
+			return monitor.value(o).build(t)
 		}
 		obj := qapi.ObjectOptions{ID: o.Chardev, QOMType: qapi.ObjectOptionsMonitorHMP{Chardev: o.Chardev}}
 		if o.ID != nil {
@@ -176,6 +165,13 @@ func Monitor(o qapi.MonitorOptions) Arg {
 		if o.Mode != nil && *o.Mode == qapi.MonitorModeControl {
 			obj.QOMType = qapi.ObjectOptionsMonitorQMP{Chardev: o.Chardev, Pretty: o.Pretty}
 		}
-		return Object(obj).build(v)
-	}}
+		return Object(obj).build(t)
+	})
 }
+
+// NBDServer is --nbd-server of the storage daemon: where it serves the block nodes that
+// [Export] exports over NBD.
+func NBDServer(o qapi.NBDServerOptions) Arg { return nbdServer.value(o) }
+
+// Export is --export of the storage daemon: a block node that others can use.
+func Export(o qapi.BlockExportOptions) Arg { return export.value(o) }

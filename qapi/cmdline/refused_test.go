@@ -30,7 +30,7 @@ func testRefused(t *testing.T, refusals []refusal) {
 	}
 }
 
-func device(props map[string]any) cmdline.Arg {
+func e1000(props map[string]any) cmdline.Arg {
 	return cmdline.Device(qapi.DeviceAddArgs{Driver: "e1000", Props: props})
 }
 
@@ -44,8 +44,8 @@ func TestWhatAReleaseCannotTake(t *testing.T) {
 	}})
 	nested := cmdline.Machine("q35", map[string]any{"smp": map[string]any{"cpus": 2}})
 	testRefused(t, []refusal{
-		{"a list for a device", v52, device(map[string]any{"ports": []string{"n0"}}), "-device: QEMU 5.2 takes key=value here, not JSON: 'ports' is a list"},
-		{"an object for a device", v52, device(map[string]any{"x": map[string]any{}}), "-device: QEMU 5.2 takes key=value here, not JSON: 'x' is an object"},
+		{"a list for a device", v52, e1000(map[string]any{"ports": []string{"n0"}}), "-device: QEMU 5.2 takes key=value here, not JSON: 'ports' is a list"},
+		{"an object for a device", v52, e1000(map[string]any{"x": map[string]any{}}), "-device: QEMU 5.2 takes key=value here, not JSON: 'x' is an object"},
 		{"a list of objects", v52, rules, "-object: QEMU 5.2 takes key=value here, not JSON: 'rules' is a list of objects"},
 		{"properties apart", v52, cmdline.Object(qapi.ObjectOptions{ID: "a", QOMType: qapi.ObjectOptionsRngBuiltin{}, Props: map[string]any{}}), "-object: QEMU 5.2 takes key=value here, not JSON: 'props' is an object"},
 		{"objects of a machine", v52, nested, "-machine: 'smp' is an object"},
@@ -66,19 +66,19 @@ func TestHostileArguments(t *testing.T) {
 	testRefused(t, []refusal{
 		{"no device", v72, cmdline.Device(nil), "-device: qapi: device: "},
 		{"nil device", v72, cmdline.Device(noDevice), "-device: qapi: device: "},
-		{"realized", v52, device(map[string]any{"realized": true}), "-device: qapi: device: "},
-		{"a property that is a pair", v52, device(map[string]any{"a=b": 1}), `-device: "a=b" cannot be the name of a property`},
-		{"a property that is two", v52, device(map[string]any{"a,b": 1}), `-device: "a,b" cannot be the name of a property`},
-		{"a property without a name", v52, device(map[string]any{"": 1}), `-device: "" cannot be the name of a property`},
+		{"realized", v52, e1000(map[string]any{"realized": true}), "-device: qapi: device: "},
+		{"a property that is a pair", v52, e1000(map[string]any{"a=b": 1}), `-device: "a=b" cannot be the name of a property`},
+		{"a property that is two", v52, e1000(map[string]any{"a,b": 1}), `-device: "a,b" cannot be the name of a property`},
+		{"a property without a name", v52, e1000(map[string]any{"": 1}), `-device: "" cannot be the name of a property`},
 		{"a driver that is a pair", v52, cmdline.Device(qapi.DeviceAddArgs{Driver: "a=b"}), `-device: driver: "a=b" is not a name`},
 		{"a driver that is two", v52, cmdline.Device(qapi.DeviceAddArgs{Driver: "e1000,id=x"}), `-device: driver: "e1000,id=x" is not a name`},
 		{"help", v52, cmdline.Device(qapi.DeviceAddArgs{Driver: "help"}), `-device: driver: "help" is not a name`},
-		{"NUL", v72, device(map[string]any{"x": []string{"a\x00"}}), "-device: 'x.0': there is a NUL in it"},
-		{"NUL in a name", v72, device(map[string]any{"x\x00": 1}), `-device: 'x\x00': there is a NUL`},
+		{"NUL", v72, e1000(map[string]any{"x": []string{"a\x00"}}), "-device: 'x.0': there is a NUL in it"},
+		{"NUL in a name", v72, e1000(map[string]any{"x\x00": 1}), `-device: 'x\x00': there is a NUL`},
 		{"NUL in a node", v72, cmdline.Blockdev(qapi.BlockdevOptions{NodeName: new("a\x00"), Driver: qapi.BlockdevOptionsNullCo{}}), "-blockdev: 'node-name': there is a NUL"},
 		{"NUL in a text", v72, cmdline.Text("-name", "a\x00"), "-name: there is a NUL"},
 		{"NUL in a CPU", v72, cmdline.CPU("a\x00", nil), `-cpu: model: "a\x00" is not a name`},
-		{"invalid UTF-8", v52, device(map[string]any{"x": "\xff"}), "-device: "},
+		{"invalid UTF-8", v52, e1000(map[string]any{"x": "\xff"}), "-device: "},
 		{"no driver", v72, cmdline.Blockdev(qapi.BlockdevOptions{}), "-blockdev: "},
 		{"no backend", v72, cmdline.Chardev("c0", qapi.ChardevBackend{}), "-chardev: "},
 		{"no id", v72, cmdline.Chardev("", qapi.ChardevBackend{Type: qapi.ChardevBackendNull{}}), `-chardev: "" cannot be the id`},
@@ -115,7 +115,7 @@ func TestSecrets(t *testing.T) {
 		{"cookie", "file.cookie", file(qapi.BlockdevOptionsHTTPS{URL: "https://h/x", Cookie: new(secret)})},
 		{"in a file name", "file.filename", file(qapi.BlockdevOptionsFile{Filename: `json:{"driver":"https","cookie":"` + secret + `"}`})},
 		{"cookie of a tunnel", "txcookie", cmdline.Netdev(qapi.Netdev{ID: "n", Type: qapi.NetdevL2tpv3{Txcookie: new(uint64(77777777))}})},
-		{"a device's password", "password", device(map[string]any{"password": secret})},
+		{"a device's password", "password", e1000(map[string]any{"password": secret})},
 		{"a machine's password", "password", cmdline.Machine("q35", map[string]any{"password": secret})},
 		{"a list in a machine", "x.0.password", cmdline.Machine("q35", map[string]any{"x": []any{map[string]any{"password": secret}}})},
 		{"text: -object", "data", cmdline.Text("-object", "secret,id=s0,data="+secret)},
@@ -153,7 +153,7 @@ func TestNoSecrets(t *testing.T) {
 		cmdline.Text("-object", "{not JSON"),
 		cmdline.Text("-append", "console=ttyS0 root=/dev/vda"),
 		cmdline.Text(""),
-		device(map[string]any{"password": false}),
+		e1000(map[string]any{"password": false}),
 		cmdline.Blockdev(qapi.BlockdevOptions{Driver: qapi.BlockdevOptionsHTTPS{URL: "https://h/x", PasswordSecret: new("s0"), CookieSecret: new("s1")}}),
 	} {
 		_, err := cmdline.Args(v72, arg)

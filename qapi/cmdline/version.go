@@ -24,8 +24,11 @@ func Version(ctx context.Context, binary string) (qmp.Version, error) {
 	cmd.WaitDelay = time.Second // a child of its own may hold its output open
 	out, err := cmd.Output()
 	name := filepath.Base(binary)
-	if ctx.Err() != nil {
-		return qmp.Version{}, fmt.Errorf("cmdline: %s --version: %w", name, context.Cause(ctx))
+	if cause := context.Cause(ctx); cause != nil {
+		err = ctx.Err()
+		if !errors.Is(cause, err) {
+			err = fmt.Errorf("%w: %w", err, cause)
+		}
 	}
 	if exit, failed := errors.AsType[*exec.ExitError](err); failed {
 		return qmp.Version{}, fmt.Errorf("cmdline: %s --version: %w: %s", name, err, printable.Start(exit.Stderr, outputShown))
