@@ -62,7 +62,7 @@ func Chardev(id string, backend qapi.ChardevBackend) Arg {
 		}
 		var members []pair
 		if b.Data != nil {
-			if members, err = flatten(b.Data, dotted); err != nil {
+			if members, err = chardev.flatten(t, b.Data); err != nil {
 				return nil, err
 			}
 		}

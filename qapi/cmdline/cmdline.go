@@ -53,11 +53,11 @@ func (t target) words(args []Arg) ([]string, error) {
 	var list []string
 	for i, arg := range args {
 		if arg.build == nil {
-			return nil, fmt.Errorf("cmdline: argument %d is a zero Arg", i)
+			return nil, fmt.Errorf("cmdline: argument %d is a zero Arg", i+1)
 		}
 		words, err := arg.words(t)
 		if err != nil {
-			return nil, fmt.Errorf("cmdline: argument %d, %s: %w", i, arg.option, err)
+			return nil, fmt.Errorf("cmdline: argument %d, %s: %w", i+1, arg.option, err)
 		}
 		list = append(list, words...)
 	}
@@ -75,20 +75,17 @@ func (a Arg) words(t target) ([]string, error) {
 }
 
 // Text is any other option, or several, word by word: Text("-boot", "menu=on", "-S"). A
-// value with a comma in it may need [Escape]. Texts that have a secret in them are an error,
-// as far as it can be recognized.
+// value with a comma in it may need [Escape]. A text that has a secret in it is an error,
+// as far as the secret can be recognized.
 func Text(words ...string) Arg {
-	option := "no option"
-	if len(words) > 0 {
-		option = words[0]
-	}
-	return Arg{option, system | daemon, func(target) ([]string, error) {
-		for i, word := range words {
-			if strings.ContainsRune(word, 0) {
-				return nil, errNUL
+	return Arg{"text", system | daemon, func(target) ([]string, error) {
+		option := ""
+		for _, word := range words {
+			if err := checkText(option, word); err != nil {
+				return nil, fmt.Errorf("after %q: %w", option, err)
 			}
-			if err := checkText(words[max(0, i-1)], word); err != nil {
-				return nil, err
+			if strings.HasPrefix(word, "-") {
+				option = word
 			}
 		}
 		return words, nil

@@ -207,7 +207,7 @@ func TestReleases(t *testing.T) {
 	require.EqualError(t, err, "cmdline: QEMU 5.1.92 is older than 5.2, the oldest that is supported")
 
 	_, err = cmdline.Args(v72, cmdline.Text("-S"), cmdline.Arg{})
-	require.EqualError(t, err, "cmdline: argument 1 is a zero Arg")
+	require.EqualError(t, err, "cmdline: argument 2 is a zero Arg")
 
 	rng := cmdline.Object(qapi.ObjectOptions{ID: "r", QOMType: qapi.ObjectOptionsRngBuiltin{}})
 	user := cmdline.Netdev(qapi.Netdev{ID: "n", Type: qapi.NetdevUser{}})
@@ -251,9 +251,9 @@ func TestStorageDaemon(t *testing.T) {
 		}, got)
 	}
 	_, err := cmdline.StorageDaemon(v72, cmdline.Machine("q35", nil))
-	require.EqualError(t, err, "cmdline: argument 0, -machine: qemu-storage-daemon does not have it")
+	require.EqualError(t, err, "cmdline: argument 1, -machine: qemu-storage-daemon does not have it")
 	_, err = cmdline.Args(v72, args[5])
-	require.EqualError(t, err, "cmdline: argument 0, -export: only qemu-storage-daemon has it; QEMU takes a command of QMP for it")
+	require.EqualError(t, err, "cmdline: argument 1, -export: only qemu-storage-daemon has it; QEMU takes a command of QMP for it")
 	_, err = cmdline.StorageDaemon(qmp.Version{})
 	require.Error(t, err)
 }

@@ -38,9 +38,9 @@ func (f format) value(value any) Arg {
 		if f.json.has(t) {
 			return f.words(t, string(object)), nil
 		}
-		pairs, err := flatten(object, f.lists)
+		pairs, err := f.flatten(t, object)
 		if err != nil {
-			return nil, fmt.Errorf("QEMU %d.%d takes key=value here, not JSON: %w", t.Major, t.Minor, err)
+			return nil, err
 		}
 		first, rest := "", pairs[:0]
 		for _, p := range pairs {
@@ -64,12 +64,21 @@ func (f format) named(name string, props map[string]any) Arg {
 		if err != nil {
 			return nil, err
 		}
-		pairs, err := flatten(object, f.lists)
+		pairs, err := f.flatten(t, object)
 		if err != nil {
 			return nil, err
 		}
 		return f.pairs(t, name, pairs)
 	})
+}
+
+// flatten returns the pairs of a JSON object.
+func (f format) flatten(t target, object []byte) ([]pair, error) {
+	pairs, err := flatten(object, f.lists)
+	if err != nil {
+		return nil, fmt.Errorf("QEMU %d.%d takes key=value there, not JSON: %w", t.Major, t.Minor, err)
+	}
+	return pairs, nil
 }
 
 // pairs is the option with its key=value text.

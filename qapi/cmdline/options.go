@@ -52,7 +52,7 @@ func Device(dev qapi.Device) Arg {
 	return device.arg(func(t target) ([]string, error) {
 		args, err := qapi.DeviceArgs(dev)
 		if err != nil {
-			return nil, err
+			return nil, reason(err)
 		}
 		return device.value(args).build(t)
 	})
@@ -97,7 +97,7 @@ func CPU(model string, features map[string]any) Arg {
 		if err != nil {
 			return nil, err
 		}
-		pairs, err := flatten(object, flat)
+		pairs, err := cpu.flatten(t, object)
 		if err != nil {
 			return nil, err
 		}

@@ -40,7 +40,7 @@ func (l lists) value(pairs *[]pair, key string, value jsontext.Value) error {
 		})
 	case kind == '[' && l == dotted:
 		if len(value) == len("[]") {
-			return fmt.Errorf("'%s' is an empty list, which cannot be said so", key)
+			return fmt.Errorf("'%s' is an empty list, for which that has no form", key)
 		}
 		return elements(value, func(i int, element jsontext.Value) error {
 			return l.value(pairs, key+"."+strconv.Itoa(i), element)
@@ -68,7 +68,7 @@ func (l lists) element(pairs *[]pair, key string, element jsontext.Value) error 
 		return flat.value(pairs, key, member)
 	})
 	if err == nil && n != 1 {
-		err = fmt.Errorf("'%s' is a list of objects, which cannot be said so", key)
+		err = fmt.Errorf("'%s' is a list of objects, for which that has no form", key)
 	}
 	return err
 }
@@ -86,11 +86,11 @@ func scalar(key string, value jsontext.Value) (string, error) {
 	case '0':
 		return string(value), nil
 	case '[':
-		return "", fmt.Errorf("'%s' is a list, which cannot be said so", key)
+		return "", fmt.Errorf("'%s' is a list, for which that has no form", key)
 	case '{':
-		return "", fmt.Errorf("'%s' is an object, which cannot be said so", key)
+		return "", fmt.Errorf("'%s' is an object, for which that has no form", key)
 	}
-	return "", fmt.Errorf("'%s' is null", key)
+	return "", fmt.Errorf("'%s' is null, for which that has no form", key)
 }
 
 // members calls f for each member of a JSON object, in order.

@@ -20,9 +20,17 @@ var errNUL = errors.New("there is a NUL in it, which no argument can hold")
 func encode(value any) ([]byte, error) {
 	text, err := json.Marshal(value, json.Deterministic(true))
 	if err != nil {
-		return nil, err
+		return nil, reason(err)
 	}
 	return text, check(text)
+}
+
+// reason is an error of the JSON module without its words for where it was.
+func reason(err error) error {
+	if semantic, ok := errors.AsType[*json.SemanticError](err); ok && semantic.Err != nil {
+		return semantic.Err
+	}
+	return err
 }
 
 // check returns an error for JSON that may not be on a command line.
@@ -66,8 +74,11 @@ func isPublic(path string, object []byte) bool {
 	return json.Unmarshal(object, &secret) == nil && secret.Keyid != ""
 }
 
-// checkText is check for a word of the user's own, which comes after another one.
-func checkText(before, word string) error {
+// checkText is check for a word of the user's own, which follows an option.
+func checkText(option, word string) error {
+	if strings.ContainsRune(word, 0) {
+		return errNUL
+	}
 	if strings.HasPrefix(word, "{") {
 		if jsontext.Value(word).IsValid() {
 			return check([]byte(word))
@@ -76,7 +87,7 @@ func checkText(before, word string) error {
 	}
 	members := map[string]any{}
 	for i, p := range split(word) {
-		if i == 0 && p.key == "" && strings.TrimLeft(before, "-") == "object" {
+		if i == 0 && p.key == "" && strings.TrimLeft(option, "-") == "object" {
 			p.key = "qom-type"
 		}
 		switch p.value {
