@@ -60,7 +60,11 @@ func (a PCIAddr) String() string {
 	if a.IsZero() {
 		return ""
 	}
-	return fmt.Sprintf("%02x.%x", a.slot, a.function)
+	if !a.valid() {
+		return fmt.Sprintf("%x.%x", a.slot, a.function)
+	}
+	const digits = "0123456789abcdef"
+	return string([]byte{digits[a.slot>>4], digits[a.slot&15], '.', digits[a.function]})
 }
 
 func (a PCIAddr) valid() bool {

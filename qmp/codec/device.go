@@ -1,9 +1,9 @@
 package codec
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -54,74 +54,101 @@ func (d device) MarshalJSONTo(enc *jsontext.Encoder) error {
 	if kind := jsontext.Value(text).Kind(); kind != '{' {
 		return fmt.Errorf("%T encodes to %s, not to an object", d.dev, KindName(kind))
 	}
-	return EncodeObject(enc, "", func(e *Encoder) {
-		e.String("driver", w.driver)
-		w.e = e
-		w.object(text, "")
-	})
+	w.out = append(make([]byte, 0, len(text)+len(w.driver)+len(`{"driver":"",}`)), `{"driver":`...)
+	if w.out, err = jsontext.AppendQuote(w.out, w.driver); err != nil {
+		return err
+	}
+	if err = w.object(text, nil); err != nil {
+		return err
+	}
+	return enc.WriteValue(append(w.out, '}'))
 }
 
 // A deviceWriter writes the properties of a device.
 type deviceWriter struct {
 	device
 	driver string
-	e      *Encoder
-	names  []string // that have been written
+	out    []byte
+	name   []byte
 }
 
-// object writes the members of an object. within is the member that holds it, if one does.
-func (w *deviceWriter) object(text []byte, within string) {
+// object writes the members of an object, which may be that in the member props of another.
+func (w *deviceWriter) object(text, within []byte) error {
 	var props []byte
-	w.e.failed(Unmarshal(text, func(d *Decoder) {
-		for ok := d.Object("a device"); ok && w.e.err == nil; ok = d.Member() {
-			name := string(d.name)
+	var failed error
+	err := Unmarshal(text, func(d *Decoder) {
+		for ok := d.Object("a device"); ok && failed == nil; ok = d.Member() {
+			name := append(w.name[:0], d.name...) // which the value may overwrite
+			w.name = name
 			switch value := d.skip(); {
-			case within == "" && name == "props" && value[0] == '{':
+			case within == nil && string(name) == "props" && value[0] == '{':
 				props = value
-			case within != "" && value[0] == 'n': // one that is not set, as elsewhere
+			case within != nil && value[0] == 'n': // one that is not set, as elsewhere
 			default:
-				w.member(name, within, value)
+				failed = w.member(name, value, within)
 			}
 		}
-	}))
-	if props != nil && w.e.err == nil {
-		w.object(props, "props")
+	})
+	switch {
+	case failed != nil:
+		return fmt.Errorf("%T has %w", w.dev, failed)
+	case err != nil || props == nil:
+		return err
 	}
+	return w.object(props, text)
 }
 
 // member writes a member, unless it must not be sent.
-func (w *deviceWriter) member(name, within string, value []byte) {
-	err := w.check(name, value)
-	if err == nil && within != "" && slices.Contains(w.names, name) {
-		err = fmt.Errorf("'%s' in its %s, which is a member of its own", name, within)
+func (w *deviceWriter) member(name, value, within []byte) error {
+	if err := w.check(name, value); err != nil {
+		return err
 	}
-	if err != nil {
-		w.e.failed(fmt.Errorf("%T has %w", w.dev, err))
-		return
+	if within != nil && has(within, name) {
+		return fmt.Errorf("'%s' in its props, which is a member of its own", name)
 	}
-	w.names = append(w.names, name)
-	if name != "driver" {
-		w.e.token(jsontext.String(name))
-		w.e.raw(value)
+	if string(name) == "driver" {
+		return nil
 	}
+	var err error
+	w.out, err = jsontext.AppendQuote(append(w.out, ','), name)
+	w.out = append(append(w.out, ':'), value...)
+	return err
 }
 
 // check returns what is wrong with a member.
-func (w *deviceWriter) check(name string, value []byte) error {
-	isString := value[0] == '"'
-	switch {
-	case slices.Contains(w.refused, name):
-		return fmt.Errorf("'%s', which only the server itself may set", name)
-	case hasNull(value):
+func (w *deviceWriter) check(name, value []byte) error {
+	for _, refused := range w.refused {
+		if string(name) == refused {
+			return fmt.Errorf("'%s', which only the server itself may set", name)
+		}
+	}
+	if hasNull(value) {
 		return fmt.Errorf("'%s' with a null, which no device takes: leave out what is not set", name)
-	case (name == "id" || name == "bus" || name == "driver") && !isString:
-		return fmt.Errorf("'%s' that is %s, not a string", name, KindName(jsontext.Value(value).Kind()))
-	case name == "id" && len(value) == len(`""`):
+	}
+	switch string(name) {
+	case "id", "bus", "driver":
+		if value[0] != '"' {
+			return fmt.Errorf("'%s' that is %s, not a string", name, KindName(jsontext.Value(value).Kind()))
+		}
+	}
+	switch {
+	case string(name) == "id" && len(value) == len(`""`):
 		return errors.New("an 'id' that is empty")
-	case name == "driver" && string(unquote(value)) != w.driver:
+	case string(name) == "driver" && string(unquote(value)) != w.driver:
 		return fmt.Errorf("'driver' %s, but its DeviceDriver is %q", value, w.driver)
 	}
 	return nil
+}
+
+// has reports whether an object has a member.
+func has(object, member []byte) (found bool) {
+	_ = Unmarshal(object, func(d *Decoder) {
+		for ok := d.Object("a device"); ok; ok = d.Member() {
+			found = found || bytes.Equal(d.name, member)
+			d.skip()
+		}
+	})
+	return found
 }
 
 // hasNull reports whether a JSON value is or holds a null.

@@ -28,6 +28,12 @@ func (object) DeviceDriver() string                        { return "x" }
 func (o object) MarshalJSON() ([]byte, error)              { return []byte(o), nil }
 func (o object) MarshalJSONTo(enc *jsontext.Encoder) error { return enc.WriteValue([]byte(o)) }
 
+// converted is a device whose JSON is not that of its properties.
+type converted struct{ Bytes int }
+
+func (converted) DeviceDriver() string  { return "virtio-rng-pci" }
+func (converted) DeviceProperties() any { return map[string]int{"max-bytes": 1} }
+
 type driverless struct{}
 
 func (driverless) DeviceDriver() string { return "" }
@@ -44,6 +50,10 @@ func TestDevice(t *testing.T) {
 			`{"driver":"virtio-blk-pci","id":"a","bus":"b","drive":7,"serial":"n\"ull"}`: disk{"a", "b", new(7), `n"ull`},
 			`{"driver":"virtio-blk-pci","drive":8}`:                                      &disk{Drive: new(8)},
 			`{"driver":"x"}`:                                                             object(`{}`),
+			`{"driver":"x","a":1,"z":"2"}`:                                               object(`{"a":1,"props":{"z":"2","b":null}}`),
+			`{"driver":"x","props":[1]}`:                                                 object(`{"props":[1]}`),
+			`{"driver":"x","\"a":"\"b"}`:                                                 object(`{"\"a":"\"b"}`),
+			`{"driver":"virtio-rng-pci","max-bytes":1}`:                                  converted{},
 			`{"driver":"x","y":{"n":["n\\",true,1]}}`:                                    object(`{"y":{"n":["n\\",true,1]},"driver":"x"}`),
 		} {
 			got, err := marshal(codec.Device(dev, "realized"))
@@ -75,6 +85,11 @@ func TestDeviceRefused(t *testing.T) {
 			{object(`{"driver":true}`), "has 'driver' that is a boolean, not a string"},
 			{object(`{"driver":"y"}`), `has 'driver' "y", but its DeviceDriver is "x"`},
 			{object(`{"a":1,"a":2}`), "duplicate"},
+			{object(`{"props":{"a":1},"a":2}`), "has 'a' in its props, which is a member of its own"},
+			{object(`{"props":{"id":5}}`), "has 'id' that is a number, not a string"},
+			{object(`{"props":{"realized":true}}`), "has 'realized', which only"},
+			{object(`{"props":{"a":[null]}}`), "has 'a' with a null"},
+			{object(`{"props":null}`), "has 'props' with a null"},
 			{object(`{"a":`), "EOF"},
 		} {
 			_, err := marshal(codec.Device(c.dev, "realized", "type"))
