@@ -143,8 +143,8 @@ var backends = []text{
 	}, "socket,id=c0,path=/a,,b,abstract=on,tight=off,server=on,wait=off"),
 	chardev("inet", qapi.ChardevBackendSocket{
 		Addr:    qapi.SocketAddressLegacy{Type: qapi.SocketAddressLegacyInet{Host: "::1", Port: "4000", To: new(uint16(4010)), IPv4: new(false), IPv6: new(true)}},
-		Nodelay: new(true), TLSCreds: new("tls0"), Telnet: new(true), Reconnect: new(int64(5)),
-	}, "socket,id=c0,host=::1,port=4000,to=4010,ipv4=off,ipv6=on,tls-creds=tls0,delay=off,telnet=on,reconnect=5"),
+		Nodelay: new(true), TLSCreds: new("tls0"), Telnet: new(true), ReconnectMs: new(int64(5000)),
+	}, "socket,id=c0,host=::1,port=4000,to=4010,ipv4=off,ipv6=on,tls-creds=tls0,delay=off,telnet=on,reconnect-ms=5000"),
 	chardev("fd", qapi.ChardevBackendSocket{
 		Addr:   qapi.SocketAddressLegacy{Type: qapi.SocketAddressLegacyFD{Str: "3"}},
 		Server: new(true), Wait: new(false), Nodelay: new(false),

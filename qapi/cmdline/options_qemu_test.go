@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -17,6 +18,7 @@ import (
 	"github.com/goqapi/goqapi/internal/qemutest"
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qapi/cmdline"
+	"github.com/goqapi/goqapi/qapi/device"
 )
 
 // A key comes through a pipe that QEMU inherits, and a secret that is encrypted with it
@@ -53,6 +55,63 @@ func TestQEMUSecret(t *testing.T) {
 			names[o.Name] = o.Type
 		}
 		assert.Equal(t, "child<secret>", names["s0"])
+	})
+}
+
+// Strings arrive as they are, whatever QEMU might read into them.
+func TestQEMUHostileStrings(t *testing.T) {
+	texts := []string{
+		"", ",", ",,", ",,,", "a,,b", "=", "a=b,c=d", "\n", "a\r\nb", " ", "\t", `"`, `{"a":1}`, `'`, `\`, `\n`, `%s%d`, `\u0041`,
+		"ü", "😀", "on", "help", "?", "\x1b[2J", "\u202e", "a.b.0=x", ",id=x", "/dev/fd/3",
+	}
+	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
+		args := []cmdline.Arg{
+			cmdline.Machine("q35", nil),
+			cmdline.CPU("qemu64", map[string]any{"model-id": `a=b"'{ü`}),
+			cmdline.Text("-name", "guest="+cmdline.Escape(strings.Join(texts, "")), "-device", "pcie-root-port,id="+cmdline.Escape("rp0")),
+			cmdline.Device(device.VirtioSerialPCI{ID: "ports"}),
+		}
+		for i, text := range texts {
+			dev := device.Virtserialport{ID: "p" + strconv.Itoa(i), Nr: new(uint32(i + 1)), Props: map[string]any{"name": text}}
+			args = append(args, cmdline.Device(dev))
+		}
+		c := launch(t, q, tempDir(t), args)
+		for i, text := range texts {
+			assert.Equal(t, text, get[string](t, c, "p"+strconv.Itoa(i), "name"))
+		}
+		name, err := c.QueryName(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, strings.Join(texts, ""), *name.Name)
+	})
+}
+
+// The facts about nodes of memory.
+func TestQEMUNUMA(t *testing.T) {
+	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
+		numa := func(fact qapi.NUMAOptionsVariant) cmdline.Arg { return cmdline.NUMA(qapi.NUMAOptions{Type: fact}) }
+		c := launch(t, q, tempDir(t), []cmdline.Arg{
+			cmdline.Machine("q35", map[string]any{"hmat": true}),
+			cmdline.Memory(qapi.MemorySizeConfiguration{Size: new(uint64(64 << 20))}),
+			cmdline.SMP(qapi.SMPConfiguration{CPUs: new(int64(2)), Sockets: new(int64(2)), Cores: new(int64(1)), Threads: new(int64(1))}),
+			cmdline.Object(qapi.ObjectOptions{ID: "m0", QOMType: qapi.ObjectOptionsMemoryBackendRAM{Size: 64 << 20, HostNodes: []uint16{0}, Policy: new(qapi.HostMemPolicyPreferred)}}),
+			numa(qapi.NUMAOptionsNode{Nodeid: new(uint16(0)), Memdev: new("m0")}),
+			numa(qapi.NUMAOptionsNode{Nodeid: new(uint16(1)), Initiator: new(uint16(0))}),
+			numa(qapi.NUMAOptionsCPU{NodeID: new(int64(0)), SocketID: new(int64(0))}),
+			numa(qapi.NUMAOptionsCPU{NodeID: new(int64(0)), SocketID: new(int64(1))}),
+			numa(qapi.NUMAOptionsDist{Src: 0, Dst: 1, Val: 30}),
+			numa(qapi.NUMAOptionsHmatLb{Initiator: 0, Target: 0, Hierarchy: qapi.HmatLBMemoryHierarchyMemory, DataType: qapi.HmatLBDataTypeAccessLatency, Latency: new(uint64(5))}),
+			numa(qapi.NUMAOptionsHmatLb{Initiator: 0, Target: 0, Hierarchy: qapi.HmatLBMemoryHierarchyMemory, DataType: qapi.HmatLBDataTypeAccessBandwidth, Bandwidth: new(uint64(200 << 20))}),
+			numa(qapi.NUMAOptionsHmatCache{NodeID: 0, Size: 10240, Level: 1, Associativity: qapi.HmatCacheAssociativityDirect, Policy: qapi.HmatCacheWritePolicyWriteBack, Line: 8}),
+		})
+		memory, err := c.QueryMemdev(t.Context())
+		require.NoError(t, err)
+		require.Len(t, memory, 1)
+		assert.Equal(t, []uint16{0}, memory[0].HostNodes)
+		cpus, err := c.QueryHotpluggableCPUs(t.Context())
+		require.NoError(t, err)
+		for _, cpu := range cpus {
+			assert.Equal(t, int64(0), *cpu.Props.NodeID)
+		}
 	})
 }
 
@@ -116,7 +175,9 @@ func TestQEMUSomeReleases(t *testing.T) {
 			cmdline.Text("-name", "guest="+cmdline.Escape("a,b")),
 		}
 		if v.AtLeast(7, 2) { // of these releases there is a QEMU here
-			args = append(args, cmdline.Compat(qapi.CompatPolicy{DeprecatedInput: new(qapi.CompatPolicyInputReject)}),
+			args = append(args, cmdline.Netdev(qapi.Netdev{ID: "stream0", Type: qapi.NetdevStream{
+				Server: new(true), Addr: qapi.SocketAddress{Type: qapi.SocketAddressUnix{Path: dir + "/a,b"}},
+			}}), cmdline.Compat(qapi.CompatPolicy{DeprecatedInput: new(qapi.CompatPolicyInputReject)}),
 				cmdline.Machine("q35", map[string]any{"smp": qapi.SMPConfiguration{CPUs: new(int64(2))}, "cxl": true, "cxl-fmw": []any{
 					map[string]any{"targets": []string{"cxl.1"}, "size": 1 << 30},
 				}}),

@@ -86,7 +86,8 @@ func start(t *testing.T, program, dir string, write func(qmp.Version, ...cmdline
 
 	got, err := c.QueryVersion(t.Context())
 	require.NoError(t, err)
-	assert.Equal(t, version, qmp.Version{Major: int(got.QEMU.Major), Minor: int(got.QEMU.Minor), Micro: int(got.QEMU.Micro), Package: got.Package})
+	is := qmp.Version{Major: int(got.QEMU.Major), Minor: int(got.QEMU.Minor), Micro: int(got.QEMU.Micro), Package: got.Package}
+	assert.Equal(t, is, version)
 	return c
 }
 

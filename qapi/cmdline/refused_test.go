@@ -42,12 +42,14 @@ func TestWhatAReleaseCannotTake(t *testing.T) {
 	rules := cmdline.Object(qapi.ObjectOptions{ID: "a0", QOMType: qapi.ObjectOptionsAuthzList{
 		Rules: []qapi.QAuthZListRule{{Match: "fred", Policy: qapi.QAuthZListPolicyAllow}},
 	}})
+	var apart qapi.ObjectOptions // as QEMU 5.2 takes it over QMP
+	require.NoError(t, apart.UnmarshalJSON([]byte(`{"qom-type":"rng-builtin","id":"a","props":{}}`)))
 	nested := cmdline.Machine("q35", map[string]any{"smp": map[string]any{"cpus": 2}})
 	testRefused(t, []refusal{
 		{"a list for a device", v52, e1000(map[string]any{"ports": []string{"n0"}}), "-device: QEMU 5.2 takes key=value there, not JSON: 'ports' is a list"},
 		{"an object for a device", v52, e1000(map[string]any{"x": map[string]any{}}), "-device: QEMU 5.2 takes key=value there, not JSON: 'x' is an object"},
 		{"a list of objects", v52, rules, "-object: QEMU 5.2 takes key=value there, not JSON: 'rules' is a list of objects"},
-		{"properties apart", v52, cmdline.Object(qapi.ObjectOptions{ID: "a", QOMType: qapi.ObjectOptionsRngBuiltin{}, Props: map[string]any{}}), "-object: QEMU 5.2 takes key=value there, not JSON: 'props' is an object"},
+		{"properties apart", v52, cmdline.Object(apart), "-object: QEMU 5.2 takes key=value there, not JSON: 'props' is an object"},
 		{"objects of a machine", v52, nested, "-machine: QEMU 5.2 takes key=value there, not JSON: 'smp' is an object"},
 		{"an empty list of a machine", v72, cmdline.Machine("q35", map[string]any{"x": []int{}}), "-machine: QEMU 7.2 takes key=value there, not JSON: 'x' is an empty list"},
 		{"null", v72, cmdline.Machine("q35", map[string]any{"x": nil}), "-machine: QEMU 7.2 takes key=value there, not JSON: 'x' is null"},
@@ -104,12 +106,14 @@ func TestSecrets(t *testing.T) {
 	file := func(d qapi.BlockdevOptionsVariant) cmdline.Arg {
 		return cmdline.Blockdev(qapi.BlockdevOptions{Driver: qapi.BlockdevOptionsRaw{File: qapi.BlockdevOptions{Driver: d}}})
 	}
+	var apart qapi.ObjectOptions // as QEMU 5.2 takes it over QMP
+	require.NoError(t, apart.UnmarshalJSON([]byte(`{"qom-type":"secret","id":"s0","props":{"data":"`+secret+`"}}`)))
 	for _, tt := range []struct {
 		name, path string
 		arg        cmdline.Arg
 	}{
 		{"data of a secret", "data", object(qapi.ObjectOptionsSecret{Data: new(secret)})},
-		{"in properties apart", "props.data", cmdline.Object(qapi.ObjectOptions{ID: "s0", QOMType: qapi.ObjectOptionsSecret{}, Props: map[string]any{"data": secret}})},
+		{"in properties apart", "props.data", cmdline.Object(apart)},
 		{"user and password in a URL", "file.url", file(qapi.BlockdevOptionsHTTPS{URL: "https://u:" + secret + "@h/x"})},
 		{"signature in a URL", "file.url", file(qapi.BlockdevOptionsHTTPS{URL: "https://h/x?sig=" + secret})},
 		{"cookie", "file.cookie", file(qapi.BlockdevOptionsHTTPS{URL: "https://h/x", Cookie: new(secret)})},
