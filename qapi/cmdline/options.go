@@ -21,6 +21,7 @@ var (
 	netdev    = format{option: "netdev", of: system, json: release{7, 2}, first: "type", lists: repeated}
 	numa      = format{option: "numa", of: system, first: "type", lists: repeated, mib: "mem"}
 	chardev   = format{option: "chardev", of: system | daemon, first: "backend", lists: dotted}
+	monitorAt = format{option: "qmp", of: system}
 	monitor   = format{option: "mon", of: system | daemon}
 	machine   = format{option: "machine", of: system, first: "type"}
 	accel     = format{option: "accel", of: system, first: "accel"}
@@ -45,9 +46,8 @@ func Audiodev(o qapi.Audiodev) Arg { return audiodev.value(o) }
 // Display is -display: the window in which the machine is shown, or none.
 func Display(o qapi.DisplayOptions) Arg { return display.value(o) }
 
-// Device is -device: a device that is there from the start. Unlike
-// [github.com/goqapi/goqapi/qapi.Client.DeviceAdd], it can be one that cannot be plugged in later, and on
-// any bus.
+// Device is -device: a device that is there from the start. Other than with
+// [qapi.Client.DeviceAdd], it can be one that cannot be plugged in later, and on any bus.
 func Device(dev qapi.Device) Arg {
 	return device.arg(func(t target) ([]string, error) {
 		args, err := qapi.DeviceArgs(dev)
@@ -58,8 +58,8 @@ func Device(dev qapi.Device) Arg {
 	})
 }
 
-// Compat is -compat, which has QEMU 6.0 or newer refuse or hide what is deprecated or unstable: for tests of
-// programs.
+// Compat is -compat, which has QEMU 6.0 and newer refuse or hide what is deprecated or
+// unstable: for tests of programs.
 func Compat(o qapi.CompatPolicy) Arg {
 	return compat.arg(func(t target) ([]string, error) {
 		if !compat.json.has(t) {
@@ -84,8 +84,8 @@ func Machine(typ string, props map[string]any) Arg {
 	})
 }
 
-// Accel is -accel: what executes the guest's code, such as "kvm" or "tcg", and its properties. The second
-// of several is taken if the first is not to be had.
+// Accel is -accel: what executes the guest's code, such as "kvm" or "tcg", and its
+// properties. Of several the first is taken that is to be had.
 func Accel(name string, props map[string]any) Arg { return accel.named(name, props) }
 
 // CPU is -cpu: the model, such as "host" or "Skylake-Client", and its features: true and
@@ -141,10 +141,17 @@ func bytesOf(n uint64) string {
 	return strconv.FormatUint(n, 10) + "B"
 }
 
-// QMP is -qmp: a monitor for [github.com/goqapi/goqapi/qapi.Dial], at an address as QEMU writes it:
+// QMP is -qmp: a monitor for [qapi.Dial], at an address as QEMU writes it:
 // qmp.UnixAddr("/run/vm/qmp.sock")+",server=on,wait=off" for a socket that QEMU listens on
 // without waiting for a client.
-func QMP(address string) Arg { return Text("-qmp", address) }
+func QMP(address string) Arg {
+	return monitorAt.arg(func(t target) ([]string, error) {
+		if err := checkText("-qmp", address); err != nil {
+			return nil, err
+		}
+		return monitorAt.words(t, address), nil
+	})
+}
 
 // Monitor is -mon: a monitor on a character device, which comes before it, for QMP
 // (MonitorModeControl) or for people. On QEMU 11.1 and newer, where -mon is deprecated, it

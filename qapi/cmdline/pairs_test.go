@@ -56,6 +56,9 @@ func FuzzPairs(f *testing.F) {
 func FuzzText(f *testing.F) {
 	f.Add("vnc", "geheim")
 	f.Add("a=b,c", "ge,heim")
+	f.Add("--password", "geheim")
+	f.Add("--a=b", "geheim")
+	f.Add("a://b=c", "geheim")
 	f.Fuzz(func(t *testing.T, before, secret string) {
 		if secret == "" || secret == "on" || secret == "off" || strings.HasPrefix(before, "{") || strings.ContainsRune(before+secret, 0) {
 			return

@@ -79,6 +79,8 @@ func TestHostileArguments(t *testing.T) {
 		{"NUL in a name", v72, e1000(map[string]any{"x\x00": 1}), `-device: 'x\x00': there is a NUL`},
 		{"NUL in a node", v72, cmdline.Blockdev(qapi.BlockdevOptions{NodeName: new("a\x00"), Driver: qapi.BlockdevOptionsNullCo{}}), "-blockdev: 'node-name': there is a NUL"},
 		{"NUL in a text", v72, cmdline.Text("-S", "-name", "a\x00"), `text: after "-name": there is a NUL`},
+		{"single quotes", v72, cmdline.Text("-object", "{'qom-type':'secret','data':'x'}"), `text: after "-object": it begins as JSON and is not JSON`},
+		{"NUL in an address", v72, cmdline.QMP("unix:/a\x00"), "-qmp: there is a NUL"},
 		{"NUL in a CPU", v72, cmdline.CPU("a\x00", nil), `-cpu: model: "a\x00" is not a name`},
 		{"invalid UTF-8", v52, e1000(map[string]any{"x": "\xff"}), "-device: "},
 		{"no driver", v72, cmdline.Blockdev(qapi.BlockdevOptions{}), "-blockdev: "},
@@ -128,13 +130,21 @@ func TestSecrets(t *testing.T) {
 		{"text: -spice", "password", cmdline.Text("-spice", "port=5900,password="+secret)},
 		{"text: -drive", "file", cmdline.Text("-drive", "if=none,file=https://u:"+secret+"@h/x")},
 		{"text: -drive with a cookie", "file.cookie", cmdline.Text("-drive", "driver=https,file.cookie="+secret)},
+		{"text: a URL", "", cmdline.Text("https://u:" + secret + "@h/x")},
+		{"text: a URL with a query", "", cmdline.Text("https://h/x?sig=" + secret)},
+		{"text: an option in one word", "data", cmdline.Text("--object=secret,id=s0,data=" + secret)},
+		{"address", "", cmdline.QMP("https://u:" + secret + "@h/x")},
 		{"text: doubled commas", "password", cmdline.Text("-vnc", ":0,password=a,,"+secret)},
 		{"text: invalid UTF-8", "password", cmdline.Text("-vnc", ":0,password=\xff"+secret)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, v := range []qmp.Version{v52, v111} {
 				_, err := cmdline.Args(v, tt.arg)
-				require.ErrorContains(t, err, "'"+tt.path+"' is or has a secret")
+				if tt.path == "" {
+					require.ErrorContains(t, err, "the text is or has a secret")
+				} else {
+					require.ErrorContains(t, err, "'"+tt.path+"' is or has a secret")
+				}
 				require.ErrorContains(t, err, "let a secret object read it from a file")
 				assert.NotContains(t, err.Error(), secret)
 				assert.NotContains(t, err.Error(), "77777777")
@@ -154,7 +164,6 @@ func TestNoSecrets(t *testing.T) {
 		cmdline.Text("-device", "loader,addr=0,data=255,data-len=1"),
 		cmdline.Text("-smbios", "type=1,manufacturer=x,serial=y"),
 		cmdline.Text("-fw_cfg", "name=opt/x,string=y"),
-		cmdline.Text("-object", "{not JSON"),
 		cmdline.Text("-append", "console=ttyS0 root=/dev/vda"),
 		cmdline.Text(""),
 		e1000(map[string]any{"password": false}),

@@ -46,17 +46,25 @@ func check(text []byte) error {
 		if err != nil {
 			return err
 		}
-		path := printable.String(strings.ReplaceAll(strings.TrimPrefix(string(plain.StackPointer()), "/"), "/", "."))
+		path := strings.ReplaceAll(strings.TrimPrefix(string(plain.StackPointer()), "/"), "/", ".")
 		switch {
 		case a.Kind() == '"' && strings.ContainsRune(a.String(), 0):
-			return fmt.Errorf("'%s': %w", path, errNUL)
+			return fmt.Errorf("%s: %w", place(path), errNUL)
 		case a.String() == b.String(), a.Kind() == 't', a.Kind() == 'f', isPublic(path, text):
 		default:
-			return fmt.Errorf("'%s' is or has a secret, and all users of the host can read a command line: "+
-				"let a secret object read it from a file, or from /dev/fd/N, and name that object; or add this over QMP when QEMU runs", path)
+			return fmt.Errorf("%s is or has a secret, and all users of the host can read a command line: let a secret object "+
+				"read it from a file, or from /dev/fd/N, and name that object; or add this over QMP when QEMU runs", place(path))
 		}
 	}
 	return nil
+}
+
+// place is the path of a member as errors name it.
+func place(path string) string {
+	if path == "" {
+		return "the text"
+	}
+	return "'" + printable.String(path) + "'"
 }
 
 // isPublic reports whether a member of an object may be on a command line although it is
@@ -79,20 +87,24 @@ func checkText(option, word string) error {
 	if strings.ContainsRune(word, 0) {
 		return errNUL
 	}
+	if name, value, both := strings.Cut(word, "="); both && strings.HasPrefix(word, "--") && !strings.Contains(name, ",") {
+		option, word = name, value
+	}
 	if strings.HasPrefix(word, "{") {
-		if jsontext.Value(word).IsValid() {
-			return check([]byte(word))
+		if !jsontext.Value(word).IsValid() {
+			return errors.New("it begins as JSON and is not JSON, so that secrets in it would not be seen")
 		}
-		return nil // QEMU will say what is wrong with it
+		return check([]byte(word))
 	}
 	members := map[string]any{}
 	for i, p := range split(word) {
-		if i == 0 && p.key == "" && strings.TrimLeft(option, "-") == "object" {
+		switch {
+		case i == 0 && p.key == "" && strings.TrimLeft(option, "-") == "object":
 			p.key = "qom-type"
+		case strings.Contains(p.key, "://"): // a URL with a query
+			p = pair{"", p.key + "=" + p.value}
 		}
-		switch p.value {
-		case "on", "off": // a switch, such as password=on of -vnc
-		default:
+		if p.value != "on" && p.value != "off" { // a switch, such as password=on of -vnc
 			members[p.key] = p.value
 		}
 	}
