@@ -218,7 +218,8 @@ func TestReleases(t *testing.T) {
 	}{
 		{2, 5, []string{"-object", "rng-builtin,id=r", "-netdev", "user,id=n", "-device", "e1000"}},
 		{0, 6, []string{"-object", `{"qom-type":"rng-builtin","id":"r"}`, "-netdev", "user,id=n", "-device", "e1000"}},
-		{2, 6, []string{"-object", `{"qom-type":"rng-builtin","id":"r"}`, "-netdev", "user,id=n", "-device", `{"driver":"e1000"}`}},
+		{2, 6, []string{"-object", `{"qom-type":"rng-builtin","id":"r"}`, "-netdev", "user,id=n", "-device", "e1000"}},
+		{0, 7, []string{"-object", `{"qom-type":"rng-builtin","id":"r"}`, "-netdev", "user,id=n", "-device", `{"driver":"e1000"}`}},
 		{2, 7, []string{"-object", `{"qom-type":"rng-builtin","id":"r"}`, "-netdev", `{"id":"n","type":"user"}`, "-device", `{"driver":"e1000"}`}},
 	} {
 		got, err := cmdline.Args(qmp.Version{Major: tt.major, Minor: tt.minor}, rng, user, dev)

@@ -17,7 +17,7 @@ var (
 	display   = format{option: "display", of: system, json: release{5, 2}}
 	compat    = format{option: "compat", of: system, json: release{6, 0}}
 	object    = format{option: "object", of: system | daemon, json: release{6, 0}, first: "qom-type", lists: repeated}
-	device    = format{option: "device", of: system, json: release{6, 2}, first: "driver"}
+	device    = format{option: "device", of: system, json: release{7, 0}, first: "driver"} // 6.2 takes it, and can never unplug the device
 	netdev    = format{option: "netdev", of: system, json: release{7, 2}, first: "type", lists: repeated}
 	numa      = format{option: "numa", of: system, first: "type", lists: repeated, mib: "mem"}
 	chardev   = format{option: "chardev", of: system | daemon, first: "backend", lists: dotted}

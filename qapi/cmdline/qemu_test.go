@@ -184,6 +184,7 @@ func TestQEMUMachine(t *testing.T) {
 		checkBackends(t, c, path, dir)
 		checkProcessors(t, c)
 		checkDevices(t, c)
+		checkUnplug(t, c)
 
 		second, err := qapi.Dial(ctx, qmp.UnixAddr(dir+"/q,mp"))
 		require.NoError(t, err)
@@ -257,6 +258,17 @@ func checkProcessors(t *testing.T, c *qapi.Client) {
 	hpet, err := c.QOMGet(ctx, qapi.QOMGetArgs{Path: "/machine", Property: "hpet"})
 	require.NoError(t, err)
 	assert.Equal(t, "false", string(hpet))
+}
+
+// checkUnplug unplugs a disk, of which nothing is left.
+func checkUnplug(t *testing.T, c *qapi.Client) {
+	t.Helper()
+	deleted := qapi.Subscribe[qapi.DeviceDeletedEvent](c)
+	defer deleted.Close()
+	require.NoError(t, c.DeviceDel(t.Context(), qapi.DeviceDelArgs{ID: "hd0"}))
+	_, err := deleted.Find(t.Context(), func(e qapi.DeviceDeletedEvent) bool { return e.Device != nil && *e.Device == "hd0" })
+	require.NoError(t, err)
+	require.NoError(t, c.BlockdevDel(t.Context(), qapi.BlockdevDelArgs{NodeName: "disk1"}))
 }
 
 func checkDevices(t *testing.T, c *qapi.Client) {
