@@ -27,11 +27,7 @@ func plug(ctx context.Context, c *qapi.Client) (err error) {
 }
 
 func command(ctx context.Context, disk qapi.BlockdevOptions) (*exec.Cmd, error) {
-	version, err := cmdline.Version(ctx, "qemu-system-x86_64")
-	if err != nil {
-		return nil, err
-	}
-	args, err := cmdline.Args(version,
+	cmd, err := cmdline.Command(ctx, "qemu-system-x86_64",
 		cmdline.Machine("q35", map[string]any{"hpet": false}),
 		cmdline.Accel("kvm", nil),
 		cmdline.Memory(qapi.MemorySizeConfiguration{Size: new(uint64(2 << 30))}),
@@ -40,11 +36,7 @@ func command(ctx context.Context, disk qapi.BlockdevOptions) (*exec.Cmd, error) 
 		cmdline.QMP(qmp.UnixAddr("/run/vm/qmp.sock")+",server=on,wait=off"),
 		cmdline.Text("-nodefaults", "-S"), // any other option
 	)
-	if err != nil {
-		return nil, err
-	}
-	cmd := exec.Command("qemu-system-x86_64", args...)
-	return cmd, nil
+	return cmd, err
 }
 
 func introspect(ctx context.Context, c *qapi.Client) (bool, error) {

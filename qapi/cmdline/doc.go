@@ -2,9 +2,7 @@
 // its monitor takes: a disk or a device is described once, whether it is there from the
 // start or plugged in later.
 //
-//	version, err := cmdline.Version(ctx, "qemu-system-x86_64")
-//	…
-//	args, err := cmdline.Args(version,
+//	cmd, err := cmdline.Command(ctx, "qemu-system-x86_64",
 //		cmdline.Machine("q35", nil),
 //		cmdline.Accel("kvm", nil),
 //		cmdline.Memory(qapi.MemorySizeConfiguration{Size: new(uint64(2 << 30))}),
@@ -13,8 +11,8 @@
 //		cmdline.QMP(qmp.UnixAddr("/run/vm/qmp.sock")+",server=on,wait=off"),
 //		cmdline.Text("-nodefaults", "-S"),
 //	)
-//	…
-//	cmd := exec.Command("qemu-system-x86_64", args...)
+//
+// [Args] returns the arguments only, for a release that is given.
 //
 // # Releases
 //

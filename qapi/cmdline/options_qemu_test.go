@@ -218,7 +218,7 @@ func TestQEMUVersion(t *testing.T) {
 func TestQEMUStorageDaemon(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		dir := tempDir(t)
-		c := start(t, filepath.Join(filepath.Dir(q.Path), "qemu-storage-daemon"), dir, cmdline.StorageDaemon, []cmdline.Arg{
+		c := start(t, filepath.Join(filepath.Dir(q.Path), "qemu-storage-daemon"), dir, []cmdline.Arg{
 			cmdline.Object(qapi.ObjectOptions{ID: "io0", QOMType: qapi.ObjectOptionsIothread{}}),
 			cmdline.Blockdev(qapi.BlockdevOptions{NodeName: new("n0"), Driver: qapi.BlockdevOptionsNullCo{Size: new(int64(4096))}}),
 			cmdline.NBDServer(qapi.NBDServerOptions{Addr: qapi.SocketAddress{Type: qapi.SocketAddressUnix{Path: dir + "/n,bd"}}}),

@@ -32,7 +32,7 @@ func tempDir(t *testing.T) string {
 // launch starts a QEMU that stands still, with a monitor and what args say.
 func launch(t *testing.T, q qemutest.QEMU, dir string, args []cmdline.Arg, files ...*os.File) *qapi.Client {
 	t.Helper()
-	return start(t, q.Path, dir, cmdline.Args, append([]cmdline.Arg{
+	return start(t, q.Path, dir, append([]cmdline.Arg{
 		cmdline.Display(qapi.DisplayOptions{Type: qapi.DisplayOptionsNone{}}),
 		cmdline.Text("-S", "-nodefaults"),
 	}, args...), files...)
@@ -40,7 +40,7 @@ func launch(t *testing.T, q qemutest.QEMU, dir string, args []cmdline.Arg, files
 
 // start starts a program with a monitor on a character device, a socket that it
 // inherits; further files follow it.
-func start(t *testing.T, program, dir string, write func(qmp.Version, ...cmdline.Arg) ([]string, error), args []cmdline.Arg, files ...*os.File) *qapi.Client {
+func start(t *testing.T, program, dir string, args []cmdline.Arg, files ...*os.File) *qapi.Client {
 	t.Helper()
 	l, err := net.Listen("unix", filepath.Join(dir, "inherited"))
 	require.NoError(t, err)
@@ -50,9 +50,7 @@ func start(t *testing.T, program, dir string, write func(qmp.Version, ...cmdline
 	require.NoError(t, err)
 	defer socket.Close()
 
-	version, err := cmdline.Version(t.Context(), program)
-	require.NoError(t, err)
-	words, err := write(version, append([]cmdline.Arg{
+	cmd, err := cmdline.Command(t.Context(), program, append([]cmdline.Arg{
 		cmdline.Chardev("qmp", qapi.ChardevBackend{Type: qapi.ChardevBackendSocket{
 			Addr:   qapi.SocketAddressLegacy{Type: qapi.SocketAddressLegacyFD{Str: "3"}},
 			Server: new(true), Wait: new(false),
@@ -62,7 +60,6 @@ func start(t *testing.T, program, dir string, write func(qmp.Version, ...cmdline
 	require.NoError(t, err)
 
 	var stderr strings.Builder
-	cmd := exec.Command(program, words...)
 	cmd.ExtraFiles = append([]*os.File{socket}, files...)
 	cmd.Stderr = &stderr
 	require.NoError(t, cmd.Start())
@@ -77,13 +74,15 @@ func start(t *testing.T, program, dir string, write func(qmp.Version, ...cmdline
 		_ = cmd.Process.Kill()
 		<-done
 		if t.Failed() {
-			t.Logf("%s\nended with %v and said %s", strings.Join(words, "\n"), cmd.ProcessState, &stderr)
+			t.Logf("%s\nended with %v and said %s", strings.Join(cmd.Args, "\n"), cmd.ProcessState, &stderr)
 		}
 	})
 	c, err := qapi.Dial(ctx, qmp.UnixAddr(l.Addr().String()))
 	require.NoError(t, err)
 	t.Cleanup(func() { c.Close() })
 
+	version, err := cmdline.Version(t.Context(), program)
+	require.NoError(t, err)
 	got, err := c.QueryVersion(t.Context())
 	require.NoError(t, err)
 	is := qmp.Version{Major: int(got.QEMU.Major), Minor: int(got.QEMU.Minor), Micro: int(got.QEMU.Micro), Package: got.Package}

@@ -16,12 +16,13 @@ func TestParseVersion(t *testing.T) {
 		"QEMU emulator version 9.0.0-rc1\n":                {Major: 9},
 		"qemu-storage-daemon version 5.2.0 (x)":            {Major: 5, Minor: 2, Package: "x"},
 	} {
-		got, ok := parseVersion(text)
+		name, got, ok := parseVersion(text)
+		assert.Contains(t, []string{"QEMU emulator", "qemu-storage-daemon"}, name)
 		assert.True(t, ok, "%q", text)
 		assert.Equal(t, want, got, "%q", text)
 	}
 	for _, text := range []string{"", "7.2.0", "QEMU version 7.2", "QEMU version a.b.c", "QEMU version 7.2.-1", "QEMU\nversion 7.2.0", "x version 1.2.99999999999999999999"} {
-		_, ok := parseVersion(text)
+		_, _, ok := parseVersion(text)
 		assert.False(t, ok, "%q", text)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qapi/cmdline"
 	"github.com/goqapi/goqapi/qmp"
 )
@@ -37,6 +38,18 @@ func TestVersion(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrNotExist)
 	_, err = cmdline.Version(ctx, "no-such-program-of-goqapi")
 	require.ErrorIs(t, err, exec.ErrNotFound)
+
+	cmd, err := cmdline.Command(ctx, script("echo QEMU emulator version 5.2.0"), cmdline.Machine("none", nil))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"-machine", "none"}, cmd.Args[1:])
+	cmd, err = cmdline.Command(ctx, script("echo qemu-storage-daemon version 5.2.0"),
+		cmdline.Object(qapi.ObjectOptions{ID: "io0", QOMType: qapi.ObjectOptionsIothread{}}))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"--object", "iothread,id=io0"}, cmd.Args[1:])
+	_, err = cmdline.Command(ctx, script("exit 1"))
+	require.ErrorContains(t, err, "exit status 1")
+	_, err = cmdline.Command(ctx, script("echo QEMU emulator version 5.2.0"), cmdline.Machine("", nil))
+	require.ErrorContains(t, err, "argument 1")
 
 	reason := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(ctx)
