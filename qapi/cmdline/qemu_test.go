@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -90,7 +91,7 @@ func start(t *testing.T, program, dir string, args []cmdline.Arg, files ...*os.F
 	return c
 }
 
-// get reads a property of a device.
+// get reads a property of a device by its name.
 func get[T any](t *testing.T, c *qapi.Client, id, property string) T {
 	t.Helper()
 	text, err := c.QOMGet(t.Context(), qapi.QOMGetArgs{Path: "/machine/peripheral/" + id, Property: property})
@@ -107,8 +108,6 @@ func image(t *testing.T, q qemutest.QEMU, dir string) string {
 	require.NoError(t, err, "%s", out)
 	return path
 }
-
-const wwn = 0x8000_0000_0000_0001
 
 // machine is one machine for all releases.
 func machine(path, dir string) []cmdline.Arg {
@@ -137,6 +136,7 @@ func machine(path, dir string) []cmdline.Arg {
 			},
 		}),
 		cmdline.Blockdev(qapi.BlockdevOptions{NodeName: new("disk1"), Driver: qapi.BlockdevOptionsNullCo{Size: new(int64(1 << 20))}}),
+		cmdline.Blockdev(qapi.BlockdevOptions{NodeName: new("disk2"), Driver: qapi.BlockdevOptionsNullCo{Size: new(int64(1 << 20))}}),
 		cmdline.Netdev(qapi.Netdev{ID: "net0", Type: qapi.NetdevUser{
 			Hostname:  new("a,b"),
 			Restrict:  new(true),
@@ -150,23 +150,49 @@ func machine(path, dir string) []cmdline.Arg {
 		}}),
 		cmdline.Audiodev(qapi.Audiodev{ID: "snd0", Driver: qapi.AudiodevNone{Out: &qapi.AudiodevPerDirectionOptions{Frequency: new(uint32(48000))}}}),
 		cmdline.QMP(qmp.UnixAddr(dir+"/q,mp") + ",server=on,wait=off"),
-
-		cmdline.Device(device.PCIERootPort{ID: "rp0", Bus: "pcie.0", Chassis: new(uint8(1)), Addr: device.SlotFunction(5, 1)}),
-		cmdline.Device(device.VirtioBlkPCI{
-			ID: "vd0", Bus: "rp0", Drive: "disk0", Iothread: "io0", Serial: "a,b=c", Bootindex: new(int32(0)),
-			LogicalBlockSize: new(uint64(4096)), PhysicalBlockSize: new(uint64(4096)), WriteCache: qapi.OnOffAutoOff, ConfigWce: new(false),
-		}),
-		cmdline.Device(device.VirtioNetPCI{ID: "nic0", Netdev: "net0", MAC: "52:54:00:12:34:56", Addr: device.Slot(6), Romfile: new(""), HostMTU: new(uint16(1400))}),
-		cmdline.Device(device.VirtioSCSIPCI{ID: "scsi0"}),
-		cmdline.Device(device.SCSIHd{ID: "hd0", Bus: "scsi0.0", Drive: "disk1", WWN: new(uint64(wwn)), LUN: new(uint32(3))}),
-		cmdline.Device(device.VirtioSerialPCI{ID: "ports0"}),
-		cmdline.Device(device.Virtserialport{ID: "port0", Bus: "ports0.0", Chardev: "sock0", Name: "org.x,y"}),
-		cmdline.Device(device.QEMUXhci{ID: "usb0"}),
-		cmdline.Device(device.USBTablet{ID: "tablet0", Bus: "usb0.0"}),
-		cmdline.Device(device.VirtioRngPCI{ID: "rngdev0", Rng: "rng0", MaxBytes: new(uint64(1024)), Period: new(uint32(1000))}),
-		cmdline.Device(device.PcDimm{ID: "dimm0", Memdev: "m2", Node: new(uint32(1))}),
-		cmdline.Device(qapi.DeviceAddArgs{Driver: "qemu64-x86_64-cpu", ID: new("cpu2"), Props: map[string]any{"socket-id": 2, "core-id": 0, "thread-id": 0}}),
 	}
+}
+
+// A fitted device is one that is there from the start, and can be compared with what is read
+// back.
+type fitted struct {
+	id    string
+	arg   cmdline.Arg
+	check func(t *testing.T, c *qapi.Client)
+}
+
+func fit[D qapi.Device](id string, dev D) fitted {
+	return fitted{id, cmdline.Device(dev), func(t *testing.T, c *qapi.Client) {
+		got, err := device.Read[D](t.Context(), c, id)
+		require.NoError(t, err, id)
+		want, is := reflect.ValueOf(dev), reflect.ValueOf(got)
+		for i := range want.NumField() {
+			if f := want.Field(i); !f.IsZero() && want.Type().Field(i).Name != "Features" {
+				assert.Equal(t, f.Interface(), is.Field(i).Interface(), "%s.%s", id, want.Type().Field(i).Name)
+			}
+		}
+	}}
+}
+
+// devices are those of the machine, each after what it is plugged into.
+var devices = []fitted{
+	fit("rp0", device.PCIERootPort{ID: "rp0", Bus: "pcie.0", Chassis: new(uint8(1)), Addr: device.SlotFunction(29, 1)}),
+	fit("vd0", device.VirtioBlkPCI{
+		ID: "vd0", Bus: "rp0", Drive: "disk0", Iothread: "io0", Serial: "a,b=c", Bootindex: new(int32(0)),
+		LogicalBlockSize: new(uint64(4096)), PhysicalBlockSize: new(uint64(4096)), WriteCache: qapi.OnOffAutoOff, ConfigWce: new(false),
+	}),
+	fit("nic0", device.VirtioNetPCI{ID: "nic0", Netdev: "net0", MAC: "52:54:00:12:34:56", Addr: device.Slot(28), Romfile: new(""), HostMTU: new(uint16(1400))}),
+	fit("nic1", device.E1000{ID: "nic1", MAC: "52:54:00:12:34:57", Rombar: new(int32(0))}),
+	fit("scsi0", device.VirtioSCSIPCI{ID: "scsi0"}),
+	fit("hd0", device.SCSIHd{ID: "hd0", Bus: "scsi0.0", Drive: "disk1", WWN: new(uint64(0x8000_0000_0000_0001)), LUN: new(uint32(3))}),
+	fit("ports0", device.VirtioSerialPCI{ID: "ports0"}),
+	fit("port0", device.Virtserialport{ID: "port0", Bus: "ports0.0", Chardev: "sock0", Name: "org.x,y"}),
+	fit("usb0", device.QEMUXhci{ID: "usb0"}),
+	fit("tablet0", device.USBTablet{ID: "tablet0", Bus: "usb0.0", Port: "2"}),
+	fit("nvme0", device.Nvme{ID: "nvme0", Drive: "disk2", Serial: "nvme, 1"}),
+	fit("rngdev0", device.VirtioRngPCI{ID: "rngdev0", Rng: "rng0", MaxBytes: new(uint64(1024)), Period: new(uint32(1000))}),
+	fit("dimm0", device.PcDimm{ID: "dimm0", Memdev: "m2", Node: new(uint32(1))}),
+	fit("cpu2", device.X86CPU{ID: "cpu2", Model: "qemu64", SocketID: new(int32(2)), CoreID: new(int32(0)), ThreadID: new(int32(0)), Features: map[string]bool{"avx": false}}),
 }
 
 // The same machine is started on all releases, and has what its arguments say.
@@ -174,7 +200,11 @@ func TestQEMUMachine(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		dir := tempDir(t)
 		path := image(t, q, dir)
-		c := launch(t, q, dir, machine(path, dir))
+		args := machine(path, dir)
+		for _, dev := range devices {
+			args = append(args, dev.arg)
+		}
+		c := launch(t, q, dir, args)
 		ctx := t.Context()
 
 		status, err := c.QueryStatus(ctx)
@@ -182,7 +212,9 @@ func TestQEMUMachine(t *testing.T) {
 		assert.False(t, status.Running)
 		checkBackends(t, c, path, dir)
 		checkProcessors(t, c)
-		checkDevices(t, c)
+		for _, dev := range devices {
+			dev.check(t, c)
+		}
 		checkUnplug(t, c)
 
 		second, err := qapi.Dial(ctx, qmp.UnixAddr(dir+"/q,mp"))
@@ -200,7 +232,8 @@ func checkBackends(t *testing.T, c *qapi.Client, path, dir string) {
 	for _, n := range nodes {
 		files[n.NodeName] = n.Drv + " " + n.Image.Filename
 	}
-	assert.Equal(t, map[string]string{"disk0": "qcow2 " + path, "file0": "file " + path, "disk1": `null-co json:{"driver": "null-co", "size": 1048576}`}, files)
+	const null = `null-co json:{"driver": "null-co", "size": 1048576}`
+	assert.Equal(t, map[string]string{"disk0": "qcow2 " + path, "file0": "file " + path, "disk1": null, "disk2": null}, files)
 
 	chardevs, err := c.QueryChardev(ctx)
 	require.NoError(t, err)
@@ -268,29 +301,4 @@ func checkUnplug(t *testing.T, c *qapi.Client) {
 	_, err := deleted.Find(t.Context(), func(e qapi.DeviceDeletedEvent) bool { return e.Device != nil && *e.Device == "hd0" })
 	require.NoError(t, err)
 	require.NoError(t, c.BlockdevDel(t.Context(), qapi.BlockdevDelArgs{NodeName: "disk1"}))
-}
-
-func checkDevices(t *testing.T, c *qapi.Client) {
-	t.Helper()
-	assert.Equal(t, 5<<3|1, get[int](t, c, "rp0", "addr"))
-	assert.Equal(t, "disk0", get[string](t, c, "vd0", "drive"))
-	assert.Equal(t, "a,b=c", get[string](t, c, "vd0", "serial"))
-	assert.Equal(t, "/objects/io0", get[string](t, c, "vd0", "iothread"))
-	assert.Equal(t, 0, get[int](t, c, "vd0", "bootindex"))
-	assert.Equal(t, 4096, get[int](t, c, "vd0", "logical_block_size"))
-	assert.Equal(t, "off", get[string](t, c, "vd0", "write-cache"))
-	assert.False(t, get[bool](t, c, "vd0", "config-wce"))
-	assert.Equal(t, "net0", get[string](t, c, "nic0", "netdev"))
-	assert.Equal(t, "52:54:00:12:34:56", get[string](t, c, "nic0", "mac"))
-	assert.Equal(t, 6<<3, get[int](t, c, "nic0", "addr"))
-	assert.Empty(t, get[string](t, c, "nic0", "romfile"))
-	assert.Equal(t, 1400, get[int](t, c, "nic0", "host_mtu"))
-	assert.Equal(t, uint64(wwn), get[uint64](t, c, "hd0", "wwn"))
-	assert.Equal(t, 3, get[int](t, c, "hd0", "lun"))
-	assert.Equal(t, "sock0", get[string](t, c, "port0", "chardev"))
-	assert.Equal(t, "org.x,y", get[string](t, c, "port0", "name"))
-	assert.Equal(t, "/objects/rng0", get[string](t, c, "rngdev0", "rng"))
-	assert.Equal(t, 1024, get[int](t, c, "rngdev0", "max-bytes"))
-	assert.Equal(t, 1, get[int](t, c, "dimm0", "node"))
-	assert.Equal(t, "usb-tablet", get[string](t, c, "tablet0", "type"))
 }
