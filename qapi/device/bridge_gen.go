@@ -4,6 +4,8 @@ package device
 
 import "github.com/goqapi/goqapi/qapi"
 
+var _ qapi.Device = PCIERootPort{}
+
 // PCIERootPort is a port of PCI Express into which one device can be
 // hot-plugged: what q35 and virt need for every device that is to come later.
 //

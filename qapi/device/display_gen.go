@@ -4,6 +4,8 @@ package device
 
 import "github.com/goqapi/goqapi/qapi"
 
+var _ qapi.Device = VGA{}
+
 // VGA is the standard graphics card, with VGA and simple frame buffers of any
 // size: what a PC has unless told otherwise. Every firmware and every guest can
 // draw on it, none accelerates.

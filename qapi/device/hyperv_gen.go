@@ -4,6 +4,8 @@ package device
 
 import "github.com/goqapi/goqapi/qapi"
 
+var _ qapi.Device = VmbusBridge{}
+
 // VmbusBridge is the start of VMBus, the bus on which guests of Hyper-V find
 // their devices. [HvBalloon] for Windows guests needs it.
 //

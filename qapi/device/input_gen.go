@@ -4,6 +4,8 @@ package device
 
 import "github.com/goqapi/goqapi/qapi"
 
+var _ qapi.Device = VirtioKeyboardPCI{}
+
 // VirtioKeyboardPCI is a keyboard for guests with virtio drivers, on PCI
 // Express or PCI. For other guests there is [USBKbd].
 //

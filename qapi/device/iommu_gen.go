@@ -4,6 +4,8 @@ package device
 
 import "github.com/goqapi/goqapi/qapi"
 
+var _ qapi.Device = IntelIOMMU{}
+
 // IntelIOMMU is Intel's IOMMU (VT-d), on q35: for guests that hand devices on
 // to their own guests or programs, and for machines with more than 255
 // processors.

@@ -4,6 +4,8 @@ package device
 
 import "github.com/goqapi/goqapi/qapi"
 
+var _ qapi.Device = PcDimm{}
+
 // PcDimm is a memory module that is plugged in while the machine runs.
 //
 // It needs a memory backend, such as memory-backend-ram, added with

@@ -4,6 +4,8 @@ package device
 
 import "github.com/goqapi/goqapi/qapi"
 
+var _ qapi.Device = VirtioNetPCI{}
+
 // VirtioNetPCI is a network card for guests with virtio drivers, on PCI Express
 // or PCI: much faster than the cards of real hardware, and the right choice for
 // most guests.

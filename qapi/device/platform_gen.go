@@ -2,6 +2,10 @@
 
 package device
 
+import "github.com/goqapi/goqapi/qapi"
+
+var _ qapi.Device = I6300esb{}
+
 // I6300esb is a watchdog, that of Intel's 6300ESB, on PCI: when the guest stops
 // answering it, QEMU acts.
 //

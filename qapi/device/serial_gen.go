@@ -4,6 +4,8 @@ package device
 
 import "github.com/goqapi/goqapi/qapi"
 
+var _ qapi.Device = ISASerial{}
+
 // ISASerial is a serial port of a PC, a 16550 on ISA: the console of firmware,
 // boot loaders and kernels, and of guests without a screen.
 //

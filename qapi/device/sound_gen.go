@@ -4,6 +4,8 @@ package device
 
 import "github.com/goqapi/goqapi/qapi"
 
+var _ qapi.Device = IntelHDA{}
+
 // IntelHDA is the sound controller of Intel's ICH6 (High Definition Audio), on
 // PCI. It makes no sound itself: codecs do, [HDADuplex] as a rule, on its bus,
 // which is its id followed by .0.

@@ -4,6 +4,8 @@ package device
 
 import "github.com/goqapi/goqapi/qapi"
 
+var _ qapi.Device = VirtioBlkPCI{}
+
 // VirtioBlkPCI is a disk for guests with virtio drivers, on PCI Express or PCI:
 // fast, and the right choice for a few disks.
 //

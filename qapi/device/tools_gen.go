@@ -4,6 +4,8 @@ package device
 
 import "github.com/goqapi/goqapi/qapi"
 
+var _ qapi.Device = IvshmemPlain{}
+
 // IvshmemPlain is memory that machines and programs of a host have in common,
 // seen by the guest as a PCI device.
 //

@@ -4,6 +4,8 @@ package device
 
 import "github.com/goqapi/goqapi/qapi"
 
+var _ qapi.Device = QEMUXhci{}
+
 // QEMUXhci is a USB 3 controller on PCI Express or PCI, and the right one for
 // nearly all guests: it takes devices of every speed and costs little when
 // idle.

@@ -4,6 +4,8 @@ package device
 
 import "github.com/goqapi/goqapi/qapi"
 
+var _ qapi.Device = VfioPCI{}
+
 // VfioPCI is a PCI device of the host handed to the guest: a network card, a
 // GPU, a disk controller, or a virtual function of one.
 //

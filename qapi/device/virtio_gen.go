@@ -4,6 +4,8 @@ package device
 
 import "github.com/goqapi/goqapi/qapi"
 
+var _ qapi.Device = VirtioRngPCI{}
+
 // VirtioRngPCI is a source of random numbers for guests with virtio drivers, on
 // PCI Express or PCI. With it a guest need not wait for randomness when it
 // boots or makes keys.
