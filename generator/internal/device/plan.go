@@ -209,17 +209,18 @@ func (b *builder) fields(m *merged, said *describe.Description) []*Field {
 		fields = append(fields, f)
 	}
 	for _, f := range fields {
-		f.Text = cmp.Or(said.Members[f.QEMU], b.property(f.QEMU))
+		f.Text = cmp.Or(said.Members[f.QEMU], b.property(f.QEMU, m.newest.Name))
 	}
 	return fields
 }
 
-// property is what our descriptions say of a property of any device.
-func (b *builder) property(name string) string {
-	if d := b.opts.Properties[name]; d != nil {
-		return d.Text
+// property is what our descriptions say of a property: of that device, or of any.
+func (b *builder) property(name, device string) string {
+	d := b.opts.Properties[name]
+	if d == nil {
+		return ""
 	}
-	return ""
+	return cmp.Or(d.Members[device], d.Text)
 }
 
 // useless are properties that no value can be given, with the reason.
