@@ -215,7 +215,7 @@ func (d *demo) ioError() error {
 	defer stop()
 	stops := qapi.Subscribe[qapi.StopEvent](d.c)
 	defer stops.Close()
-	if err := d.c.DeviceAdd(d.ctx, device.SCSIHd{
+	if err := d.c.DeviceAdd(d.ctx, device.SCSIHD{
 		ID: "bad0", Bus: "scsi0.0", Drive: "bad", Rerror: qapi.BlockdevOnErrorStop,
 	}); err != nil {
 		return err
@@ -277,7 +277,7 @@ func (d *demo) unplug() error {
 	}); err != nil {
 		return err
 	}
-	if err := d.c.DeviceAdd(d.ctx, device.SCSIHd{ID: "sd0", Bus: "scsi0.0", Drive: "spare"}); err != nil {
+	if err := d.c.DeviceAdd(d.ctx, device.SCSIHD{ID: "sd0", Bus: "scsi0.0", Drive: "spare"}); err != nil {
 		return err
 	}
 	if err := d.remove("sd0"); err != nil {

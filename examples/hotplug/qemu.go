@@ -53,7 +53,7 @@ func startQEMU(ctx context.Context, program, dir string) (*server, error) {
 		cmdline.Accel("tcg", nil),
 		cmdline.Memory(qapi.MemorySizeConfiguration{Size: new(uint64(64 << 20))}),
 		cmdline.Device(device.VirtioSCSIPCI{ID: "scsi0"}),
-		cmdline.Device(device.IDECd{ID: "cd0"}),
+		cmdline.Device(device.IDECD{ID: "cd0"}),
 		cmdline.QMP(qmp.UnixAddr(path)),
 	)
 	if err != nil {

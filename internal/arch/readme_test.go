@@ -22,7 +22,7 @@ import (
 var _ = []any{plug, command, introspect, tls, spawn, listen, options, reconnect, log, agent}
 
 func plug(ctx context.Context, c *qapi.Client) (err error) {
-	err = c.DeviceAdd(ctx, device.SCSIHd{ID: "hd0", Bus: "scsi0.0", Drive: "disk1", WWN: new(uint64(0x5000c50015ea71ac))})
+	err = c.DeviceAdd(ctx, device.SCSIHD{ID: "hd0", Bus: "scsi0.0", Drive: "disk1", WWN: new(uint64(0x5000c50015ea71ac))})
 	return err
 }
 

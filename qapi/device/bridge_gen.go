@@ -9,7 +9,7 @@ var _ qapi.Device = PCIERootPort{}
 // PCIERootPort is a port of PCI Express into which one device can be
 // hot-plugged: what q35 and virt need for every device that is to come later.
 //
-// The port sits on pcie.0 or a [PxbPCIE] and has to be there from the start, as
+// The port sits on pcie.0 or a [PXBPCIE] and has to be there from the start, as
 // pcie.0 takes nothing while the machine runs: make as many as will ever be
 // needed. Its chassis and slot together must differ from those of every other
 // port. The bus of its device is the port's id, without .0.
@@ -590,19 +590,19 @@ func (PCIBridge) DeviceDriver() string {
 	return "pci-bridge"
 }
 
-// Pxb is a further root bus for conventional PCI devices, on pc: for devices
+// PXB is a further root bus for conventional PCI devices, on pc: for devices
 // near the memory of one NUMA node (numa_node).
 //
 // It brings its own bridge. bus_nr is required, and is the bus's number: more
 // than those of the buses below pci.0 reach. The devices name its id as bus.
 // Neither it nor devices on its bus can be hot-plugged. q35 refuses it and has
-// [PxbPCIE].
+// [PXBPCIE].
 //
 // QEMU: device pxb, bus PCI
 //
 // On x86_64 and aarch64, not on s390x. On aarch64 in QEMU 7.2 and newer, not in
 // 5.2.
-type Pxb struct {
+type PXB struct {
 	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
 	// events and other devices refer to it. A device without one cannot be
 	// unplugged by name.
@@ -662,11 +662,11 @@ type Pxb struct {
 }
 
 // DeviceDriver returns pxb.
-func (Pxb) DeviceDriver() string {
+func (PXB) DeviceDriver() string {
 	return "pxb"
 }
 
-// PxbPCIE is a further root bus of PCI Express, on q35 and virt: for devices
+// PXBPCIE is a further root bus of PCI Express, on q35 and virt: for devices
 // near the memory of one NUMA node (numa_node), or behind an IOMMU of their
 // own.
 //
@@ -679,7 +679,7 @@ func (Pxb) DeviceDriver() string {
 //
 // On x86_64 and aarch64, not on s390x. On aarch64 in QEMU 7.2 and newer, not in
 // 5.2.
-type PxbPCIE struct {
+type PXBPCIE struct {
 	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
 	// events and other devices refer to it. A device without one cannot be
 	// unplugged by name.
@@ -739,22 +739,22 @@ type PxbPCIE struct {
 }
 
 // DeviceDriver returns pxb-pcie.
-func (PxbPCIE) DeviceDriver() string {
+func (PXBPCIE) DeviceDriver() string {
 	return "pxb-pcie"
 }
 
-// PxbCXL is a host bridge for CXL, on q35 and virt: the root of [CXLRp] ports,
+// PXBCXL is a host bridge for CXL, on q35 and virt: the root of [CXLRP] ports,
 // whose bus is its id.
 //
 // The machine must be started with its option cxl on, and with a window of
 // addresses (cxl-fmw) that names the bridge, for the guest to reach the memory
-// behind it. bus_nr is the bus's number, as with [PxbPCIE]. It cannot be
+// behind it. bus_nr is the bus's number, as with [PXBPCIE]. It cannot be
 // hot-plugged.
 //
 // QEMU: device pxb-cxl, bus PCI
 //
 // On x86_64 and aarch64, not on s390x. In QEMU 7.2 and newer, not in 5.2.
-type PxbCXL struct {
+type PXBCXL struct {
 	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
 	// events and other devices refer to it. A device without one cannot be
 	// unplugged by name.
@@ -815,11 +815,11 @@ type PxbCXL struct {
 }
 
 // DeviceDriver returns pxb-cxl.
-func (PxbCXL) DeviceDriver() string {
+func (PXBCXL) DeviceDriver() string {
 	return "pxb-cxl"
 }
 
-// CXLRp is a port for a CXL device, [CXLType3] or a switch, on a [PxbCXL].
+// CXLRP is a port for a CXL device, [CXLType3] or a switch, on a [PXBCXL].
 //
 // Its chassis and slot together must differ from those of every other port. The
 // bus of its device is the port's id. It cannot be hot-plugged, but a device
@@ -828,7 +828,7 @@ func (PxbCXL) DeviceDriver() string {
 // QEMU: device cxl-rp, bus PCI
 //
 // On x86_64 and aarch64, not on s390x. In QEMU 7.2 and newer, not in 5.2.
-type CXLRp struct {
+type CXLRP struct {
 	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
 	// events and other devices refer to it. A device without one cannot be
 	// unplugged by name.
@@ -920,11 +920,11 @@ type CXLRp struct {
 }
 
 // DeviceDriver returns cxl-rp.
-func (CXLRp) DeviceDriver() string {
+func (CXLRP) DeviceDriver() string {
 	return "cxl-rp"
 }
 
-// CXLUpstream is the upper end of a CXL switch: it sits in a [CXLRp], and
+// CXLUpstream is the upper end of a CXL switch: it sits in a [CXLRP], and
 // carries [CXLDownstream] ports, whose bus is its id.
 //
 // It is for switches that are there from the start: the bus for its ports takes

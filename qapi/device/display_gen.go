@@ -12,7 +12,7 @@ var _ qapi.Device = VGA{}
 //
 // It sits on PCI, needs no backend, and cannot be hot-plugged. The picture goes
 // to whatever display QEMU has, such as VNC. For more than one screen use
-// [VirtioVga] or [Qxl]; for guests that boot with UEFI only, [BochsDisplay] is
+// [VirtioVGA] or [QXL]; for guests that boot with UEFI only, [BochsDisplay] is
 // simpler.
 //
 // QEMU: device VGA, bus PCI
@@ -106,7 +106,7 @@ func (VGA) DeviceDriver() string {
 	return "VGA"
 }
 
-// SecondaryVga is the graphics card [VGA] without the parts for VGA itself, so
+// SecondaryVGA is the graphics card [VGA] without the parts for VGA itself, so
 // that it can stand beside another card as a further screen.
 //
 // The firmware does not draw on it; the guest needs a driver, which Linux has.
@@ -116,7 +116,7 @@ func (VGA) DeviceDriver() string {
 // QEMU: device secondary-vga, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
-type SecondaryVga struct {
+type SecondaryVGA struct {
 	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
 	// events and other devices refer to it. A device without one cannot be
 	// unplugged by name.
@@ -192,7 +192,7 @@ type SecondaryVga struct {
 }
 
 // DeviceDriver returns secondary-vga.
-func (SecondaryVga) DeviceDriver() string {
+func (SecondaryVGA) DeviceDriver() string {
 	return "secondary-vga"
 }
 
@@ -284,7 +284,7 @@ func (BochsDisplay) DeviceDriver() string {
 	return "bochs-display"
 }
 
-// CirrusVga is the Cirrus Logic GD5446 on PCI, for guests of the nineties that
+// CirrusVGA is the Cirrus Logic GD5446 on PCI, for guests of the nineties that
 // have its driver, such as Windows 95. For all others take [VGA].
 //
 // It cannot be hot-plugged.
@@ -292,7 +292,7 @@ func (BochsDisplay) DeviceDriver() string {
 // QEMU: device cirrus-vga, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
-type CirrusVga struct {
+type CirrusVGA struct {
 	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
 	// events and other devices refer to it. A device without one cannot be
 	// unplugged by name.
@@ -353,11 +353,11 @@ type CirrusVga struct {
 }
 
 // DeviceDriver returns cirrus-vga.
-func (CirrusVga) DeviceDriver() string {
+func (CirrusVGA) DeviceDriver() string {
 	return "cirrus-vga"
 }
 
-// Qxl is a further screen for SPICE, beside a [QxlVga], for guests with the QXL
+// QXL is a further screen for SPICE, beside a [QXLVGA], for guests with the QXL
 // driver.
 //
 // It sits on PCI and can be hot-plugged: on q35 into a [PCIERootPort], on pc
@@ -367,7 +367,7 @@ func (CirrusVga) DeviceDriver() string {
 // QEMU: device qxl, bus PCI
 //
 // On x86_64, not on aarch64 and s390x.
-type Qxl struct {
+type QXL struct {
 	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
 	// events and other devices refer to it. A device without one cannot be
 	// unplugged by name.
@@ -458,22 +458,22 @@ type Qxl struct {
 }
 
 // DeviceDriver returns qxl.
-func (Qxl) DeviceDriver() string {
+func (QXL) DeviceDriver() string {
 	return "qxl"
 }
 
-// QxlVga is the graphics card of SPICE, for guests with the QXL driver: drawing
+// QXLVGA is the graphics card of SPICE, for guests with the QXL driver: drawing
 // commands go to the client rather than pixels. Without the driver it is a VGA
 // card.
 //
 // It has to be the first graphics card of the machine, so there can be only
-// one; further screens are [Qxl], or max_outputs with Linux. It sits on PCI and
+// one; further screens are [QXL], or max_outputs with Linux. It sits on PCI and
 // cannot be hot-plugged. QEMU can be built without SPICE, and then lacks it.
 //
 // QEMU: device qxl-vga, bus PCI
 //
 // On x86_64, not on aarch64 and s390x.
-type QxlVga struct {
+type QXLVGA struct {
 	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
 	// events and other devices refer to it. A device without one cannot be
 	// unplugged by name.
@@ -564,7 +564,7 @@ type QxlVga struct {
 }
 
 // DeviceDriver returns qxl-vga.
-func (QxlVga) DeviceDriver() string {
+func (QXLVGA) DeviceDriver() string {
 	return "qxl-vga"
 }
 
@@ -596,7 +596,7 @@ func (Ramfb) DeviceDriver() string {
 	return "ramfb"
 }
 
-// VmwareSvga is VMware's graphics card SVGA II, for machines that come from
+// VmwareSVGA is VMware's graphics card SVGA II, for machines that come from
 // VMware and have its driver.
 //
 // It sits on PCI and cannot be hot-plugged. Two of them in one machine make
@@ -606,7 +606,7 @@ func (Ramfb) DeviceDriver() string {
 //
 // On x86_64 and aarch64, not on s390x. On aarch64 in QEMU 7.2 and older, not in
 // 10.0.
-type VmwareSvga struct {
+type VmwareSVGA struct {
 	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
 	// events and other devices refer to it. A device without one cannot be
 	// unplugged by name.
@@ -664,14 +664,14 @@ type VmwareSvga struct {
 }
 
 // DeviceDriver returns vmware-svga.
-func (VmwareSvga) DeviceDriver() string {
+func (VmwareSVGA) DeviceDriver() string {
 	return "vmware-svga"
 }
 
 // VirtioGPUPCI is a graphics card for guests with virtio drivers, on PCI
 // Express or PCI, with several screens and any size. It has no VGA part:
 // firmware without a driver for it shows nothing, so PCs rather take
-// [VirtioVga].
+// [VirtioVGA].
 //
 // max_outputs is the number of screens. It cannot be hot-plugged. For 3D there
 // is [VirtioGPUGlPCI].
@@ -1107,17 +1107,17 @@ func (VirtioGPUGlPCI) DeviceDriver() string {
 	return "virtio-gpu-gl-pci"
 }
 
-// VirtioVga is a [VirtioGPUPCI] that starts as a VGA card, so that BIOS, boot
+// VirtioVGA is a [VirtioGPUPCI] that starts as a VGA card, so that BIOS, boot
 // loader and guests without drivers show their picture, too: the choice for PCs
 // with Linux.
 //
 // max_outputs is the number of screens. It sits on PCI or PCI Express and
-// cannot be hot-plugged. For 3D there is [VirtioVgaGl].
+// cannot be hot-plugged. For 3D there is [VirtioVGAGl].
 //
 // QEMU: device virtio-vga, bus PCI
 //
 // On x86_64, not on aarch64 and s390x.
-type VirtioVga struct {
+type VirtioVGA struct {
 	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
 	// events and other devices refer to it. A device without one cannot be
 	// unplugged by name.
@@ -1275,11 +1275,11 @@ type VirtioVga struct {
 }
 
 // DeviceDriver returns virtio-vga.
-func (VirtioVga) DeviceDriver() string {
+func (VirtioVGA) DeviceDriver() string {
 	return "virtio-vga"
 }
 
-// VirtioVgaGl is a [VirtioVga] that also runs the guest's OpenGL on the host.
+// VirtioVGAGl is a [VirtioVGA] that also runs the guest's OpenGL on the host.
 //
 // It needs a display of QEMU with OpenGL turned on, such as egl-headless, or
 // gtk and SDL with gl=on, and the guest's driver from Mesa. It cannot be
@@ -1289,7 +1289,7 @@ func (VirtioVga) DeviceDriver() string {
 // QEMU: device virtio-vga-gl, bus PCI
 //
 // On x86_64, not on aarch64 and s390x. In QEMU 7.2 and newer, not in 5.2.
-type VirtioVgaGl struct {
+type VirtioVGAGl struct {
 	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
 	// events and other devices refer to it. A device without one cannot be
 	// unplugged by name.
@@ -1444,7 +1444,7 @@ type VirtioVgaGl struct {
 }
 
 // DeviceDriver returns virtio-vga-gl.
-func (VirtioVgaGl) DeviceDriver() string {
+func (VirtioVGAGl) DeviceDriver() string {
 	return "virtio-vga-gl"
 }
 

@@ -1193,7 +1193,7 @@ func (USBMouse) DeviceDriver() string {
 // the guest's pointer stays under the user's, with VNC, too; nearly every guest
 // has the driver.
 //
-// It takes any USB controller, such as [QEMUXhci]; one must be there. It can be
+// It takes any USB controller, such as [QEMUXHCI]; one must be there. It can be
 // hot-plugged, and [qapi.Client.DeviceDel] takes it out at once.
 //
 // QEMU: device usb-tablet, bus usb-bus
@@ -1249,8 +1249,8 @@ func (USBTablet) DeviceDriver() string {
 // that have its driver. For following the user's pointer [USBTablet] is the
 // usual choice.
 //
-// It needs a USB controller that takes full-speed devices, such as [QEMUXhci];
-// on [USBEhci] it is refused. It can be hot-plugged, and
+// It needs a USB controller that takes full-speed devices, such as [QEMUXHCI];
+// on [USBEHCI] it is refused. It can be hot-plugged, and
 // [qapi.Client.DeviceDel] takes it out at once.
 //
 // QEMU: device usb-wacom-tablet, bus usb-bus

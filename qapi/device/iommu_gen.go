@@ -92,7 +92,7 @@ func (IntelIOMMU) DeviceDriver() string {
 	return "intel-iommu"
 }
 
-// AmdIOMMU is AMD's IOMMU (AMD-Vi), on q35: for guests that hand devices on to
+// AMDIOMMU is AMD's IOMMU (AMD-Vi), on q35: for guests that hand devices on to
 // their own guests or programs.
 //
 // It belongs to the system bus and needs no backend. A machine has at most one
@@ -106,7 +106,7 @@ func (IntelIOMMU) DeviceDriver() string {
 // QEMU: device amd-iommu, bus System
 //
 // On x86_64, not on aarch64 and s390x.
-type AmdIOMMU struct {
+type AMDIOMMU struct {
 	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
 	// events and other devices refer to it. A device without one cannot be
 	// unplugged by name.
@@ -140,7 +140,7 @@ type AmdIOMMU struct {
 }
 
 // DeviceDriver returns amd-iommu.
-func (AmdIOMMU) DeviceDriver() string {
+func (AMDIOMMU) DeviceDriver() string {
 	return "amd-iommu"
 }
 
@@ -295,7 +295,7 @@ func (VirtioIOMMUPCI) DeviceDriver() string {
 }
 
 // ArmSmmuv3 is Arm's IOMMU (SMMUv3), on virt, for one root bus of PCI Express:
-// pcie.0 or a [PxbPCIE], which primary-bus names. So a machine can have
+// pcie.0 or a [PXBPCIE], which primary-bus names. So a machine can have
 // several.
 //
 // QEMU 11.1 takes it as a device, 10.0 does not: there the machine's option
@@ -332,7 +332,7 @@ type ArmSmmuv3 struct {
 	// means what suits the host.
 	Oas qapi.OasMode `json:"oas,omitzero"`
 	// The id of the PCI root bus whose devices the IOMMU serves, such as pcie.0 or
-	// that of a [PxbPCIE]. Required.
+	// that of a [PXBPCIE]. Required.
 	PrimaryBus string `json:"primary-bus,omitzero"`
 	// Whether the guest can invalidate ranges of translations, with accel. auto
 	// means if the host's IOMMU supports it.

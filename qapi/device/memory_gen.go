@@ -508,14 +508,14 @@ func (VirtioPmemPCI) DeviceDriver() string {
 	return "virtio-pmem-pci"
 }
 
-// CXLType3 is a memory device of CXL, in a [CXLRp] or a [CXLDownstream]: for
+// CXLType3 is a memory device of CXL, in a [CXLRP] or a [CXLDownstream]: for
 // tests of guests with CXL memory.
 //
 // It needs a memory backend: volatile-memdev, persistent-memdev, or both; the
 // persistent kind also needs lsa, a small backend for its labels. QEMU 7.2
 // knows only memdev, together with lsa. The guest reaches the memory through a
-// window of the machine (cxl-fmw) that leads to its [PxbCXL]. It can be
-// hot-plugged into a [CXLRp].
+// window of the machine (cxl-fmw) that leads to its [PXBCXL]. It can be
+// hot-plugged into a [CXLRP].
 //
 // QEMU: device cxl-type3, bus PCI
 //

@@ -1766,7 +1766,7 @@ func (I82559er) DeviceDriver() string {
 //
 // It needs a network backend, added with [qapi.Client.NetdevAdd] and named by
 // netdev, and a USB controller that takes full-speed devices, such as
-// [QEMUXhci]; on [USBEhci] it is refused. It can be hot-plugged, and
+// [QEMUXHCI]; on [USBEHCI] it is refused. It can be hot-plugged, and
 // [qapi.Client.DeviceDel] takes it out at once.
 //
 // QEMU: device usb-net, bus usb-bus

@@ -323,17 +323,17 @@ func (TPMTisDevice) DeviceDriver() string {
 	return "tpm-tis-device"
 }
 
-// IPMIBmcSim is a small management controller (BMC) for IPMI inside QEMU, with
+// IPMIBMCSim is a small management controller (BMC) for IPMI inside QEMU, with
 // sensors and logs of its own, for guests that ask for one.
 //
 // It is seen by the guest through an interface that names it with bmc:
-// [ISAIPMIKcs], [ISAIPMIBt], [PCIIPMIKcs] or [PCIIPMIBt]. It must come before
+// [ISAIPMIKCS], [ISAIPMIBT], [PCIIPMIKCS] or [PCIIPMIBT]. It must come before
 // that on the command line, and cannot be hot-plugged.
 //
 // QEMU: device ipmi-bmc-sim
 //
 // On x86_64, not on aarch64 and s390x.
-type IPMIBmcSim struct {
+type IPMIBMCSim struct {
 	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
 	// events and other devices refer to it. A device without one cannot be
 	// unplugged by name.
@@ -392,22 +392,22 @@ type IPMIBmcSim struct {
 }
 
 // DeviceDriver returns ipmi-bmc-sim.
-func (IPMIBmcSim) DeviceDriver() string {
+func (IPMIBMCSim) DeviceDriver() string {
 	return "ipmi-bmc-sim"
 }
 
-// IPMIBmcExtern is a connection to a management controller (BMC) for IPMI that
+// IPMIBMCExtern is a connection to a management controller (BMC) for IPMI that
 // runs outside of QEMU, such as OpenIPMI's simulator, which can then switch the
 // machine on and off.
 //
 // chardev is required, and names the character device that leads to it, a
-// socket with reconnect as a rule. An interface such as [ISAIPMIKcs] names it
+// socket with reconnect as a rule. An interface such as [ISAIPMIKCS] names it
 // with bmc, after it on the command line. It cannot be hot-plugged.
 //
 // QEMU: device ipmi-bmc-extern
 //
 // On x86_64, not on aarch64 and s390x.
-type IPMIBmcExtern struct {
+type IPMIBMCExtern struct {
 	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
 	// events and other devices refer to it. A device without one cannot be
 	// unplugged by name.
@@ -423,20 +423,20 @@ type IPMIBmcExtern struct {
 }
 
 // DeviceDriver returns ipmi-bmc-extern.
-func (IPMIBmcExtern) DeviceDriver() string {
+func (IPMIBMCExtern) DeviceDriver() string {
 	return "ipmi-bmc-extern"
 }
 
-// ISAIPMIKcs is the interface through which a guest talks to its management
+// ISAIPMIKCS is the interface through which a guest talks to its management
 // controller (BMC), on ISA, of the kind KCS, which nearly all guests know.
 //
-// bmc is required, and is the id of an [IPMIBmcSim] or [IPMIBmcExtern] that
+// bmc is required, and is the id of an [IPMIBMCSim] or [IPMIBMCExtern] that
 // comes before it. It cannot be hot-plugged.
 //
 // QEMU: device isa-ipmi-kcs, bus ISA
 //
 // On x86_64, not on aarch64 and s390x.
-type ISAIPMIKcs struct {
+type ISAIPMIKCS struct {
 	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
 	// events and other devices refer to it. A device without one cannot be
 	// unplugged by name.
@@ -446,9 +446,9 @@ type ISAIPMIKcs struct {
 	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
 	// first one with a free place if empty.
 	Bus string `json:"bus,omitzero"`
-	// The id of the management controller ([IPMIBmcSim], [IPMIBmcExtern]) that the
+	// The id of the management controller ([IPMIBMCSim], [IPMIBMCExtern]) that the
 	// guest accesses through this interface. Required.
-	Bmc string `json:"bmc,omitzero"`
+	BMC string `json:"bmc,omitzero"`
 	// The first of the I/O ports by which the guest reaches the device.
 	Ioport *uint32 `json:"ioport,omitzero"`
 	// The interrupt that the device uses.
@@ -458,20 +458,20 @@ type ISAIPMIKcs struct {
 }
 
 // DeviceDriver returns isa-ipmi-kcs.
-func (ISAIPMIKcs) DeviceDriver() string {
+func (ISAIPMIKCS) DeviceDriver() string {
 	return "isa-ipmi-kcs"
 }
 
-// ISAIPMIBt is the interface through which a guest talks to its management
+// ISAIPMIBT is the interface through which a guest talks to its management
 // controller (BMC), on ISA, of the kind BT, which moves whole messages.
 //
-// bmc is required, and is the id of an [IPMIBmcSim] or [IPMIBmcExtern] that
+// bmc is required, and is the id of an [IPMIBMCSim] or [IPMIBMCExtern] that
 // comes before it. It cannot be hot-plugged.
 //
 // QEMU: device isa-ipmi-bt, bus ISA
 //
 // On x86_64, not on aarch64 and s390x.
-type ISAIPMIBt struct {
+type ISAIPMIBT struct {
 	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
 	// events and other devices refer to it. A device without one cannot be
 	// unplugged by name.
@@ -481,9 +481,9 @@ type ISAIPMIBt struct {
 	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
 	// first one with a free place if empty.
 	Bus string `json:"bus,omitzero"`
-	// The id of the management controller ([IPMIBmcSim], [IPMIBmcExtern]) that the
+	// The id of the management controller ([IPMIBMCSim], [IPMIBMCExtern]) that the
 	// guest accesses through this interface. Required.
-	Bmc string `json:"bmc,omitzero"`
+	BMC string `json:"bmc,omitzero"`
 	// The first of the I/O ports by which the guest reaches the device.
 	Ioport *uint32 `json:"ioport,omitzero"`
 	// The interrupt that the device uses.
@@ -493,21 +493,21 @@ type ISAIPMIBt struct {
 }
 
 // DeviceDriver returns isa-ipmi-bt.
-func (ISAIPMIBt) DeviceDriver() string {
+func (ISAIPMIBT) DeviceDriver() string {
 	return "isa-ipmi-bt"
 }
 
-// PCIIPMIKcs is the interface through which a guest talks to its management
+// PCIIPMIKCS is the interface through which a guest talks to its management
 // controller (BMC), on PCI, of the kind KCS.
 //
-// bmc is required, and is the id of an [IPMIBmcSim] or [IPMIBmcExtern], which
+// bmc is required, and is the id of an [IPMIBMCSim] or [IPMIBMCExtern], which
 // serves only one interface. It can be hot-plugged, on q35 into a
 // [PCIERootPort], on pc into pci.0, but its BMC cannot.
 //
 // QEMU: device pci-ipmi-kcs, bus PCI
 //
 // On x86_64, not on aarch64 and s390x.
-type PCIIPMIKcs struct {
+type PCIIPMIKCS struct {
 	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
 	// events and other devices refer to it. A device without one cannot be
 	// unplugged by name.
@@ -517,9 +517,9 @@ type PCIIPMIKcs struct {
 	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
 	// first one with a free place if empty.
 	Bus string `json:"bus,omitzero"`
-	// The id of the management controller ([IPMIBmcSim], [IPMIBmcExtern]) that the
+	// The id of the management controller ([IPMIBMCSim], [IPMIBMCExtern]) that the
 	// guest accesses through this interface. Required.
-	Bmc string `json:"bmc,omitzero"`
+	BMC string `json:"bmc,omitzero"`
 	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
 	// unique among the devices. Linux names a network card after it, such as eno5
 	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
@@ -560,21 +560,21 @@ type PCIIPMIKcs struct {
 }
 
 // DeviceDriver returns pci-ipmi-kcs.
-func (PCIIPMIKcs) DeviceDriver() string {
+func (PCIIPMIKCS) DeviceDriver() string {
 	return "pci-ipmi-kcs"
 }
 
-// PCIIPMIBt is the interface through which a guest talks to its management
+// PCIIPMIBT is the interface through which a guest talks to its management
 // controller (BMC), on PCI, of the kind BT.
 //
-// bmc is required, and is the id of an [IPMIBmcSim] or [IPMIBmcExtern], which
+// bmc is required, and is the id of an [IPMIBMCSim] or [IPMIBMCExtern], which
 // serves only one interface. It can be hot-plugged, on q35 into a
 // [PCIERootPort], on pc into pci.0, but its BMC cannot.
 //
 // QEMU: device pci-ipmi-bt, bus PCI
 //
 // On x86_64, not on aarch64 and s390x.
-type PCIIPMIBt struct {
+type PCIIPMIBT struct {
 	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
 	// events and other devices refer to it. A device without one cannot be
 	// unplugged by name.
@@ -584,9 +584,9 @@ type PCIIPMIBt struct {
 	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
 	// first one with a free place if empty.
 	Bus string `json:"bus,omitzero"`
-	// The id of the management controller ([IPMIBmcSim], [IPMIBmcExtern]) that the
+	// The id of the management controller ([IPMIBMCSim], [IPMIBMCExtern]) that the
 	// guest accesses through this interface. Required.
-	Bmc string `json:"bmc,omitzero"`
+	BMC string `json:"bmc,omitzero"`
 	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
 	// unique among the devices. Linux names a network card after it, such as eno5
 	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
@@ -627,7 +627,7 @@ type PCIIPMIBt struct {
 }
 
 // DeviceDriver returns pci-ipmi-bt.
-func (PCIIPMIBt) DeviceDriver() string {
+func (PCIIPMIBT) DeviceDriver() string {
 	return "pci-ipmi-bt"
 }
 
@@ -705,7 +705,7 @@ func (Vmcoreinfo) DeviceDriver() string {
 	return "vmcoreinfo"
 }
 
-// ACPIErst is a store in which a guest keeps records of errors over a reset
+// ACPIERST is a store in which a guest keeps records of errors over a reset
 // (ACPI ERST), such as the last messages of a crashed Linux (pstore).
 //
 // memdev is required, and names a memory backend, a memory-backend-file with
@@ -715,7 +715,7 @@ func (Vmcoreinfo) DeviceDriver() string {
 // QEMU: device acpi-erst, bus PCI
 //
 // On x86_64 and aarch64, not on s390x. In QEMU 7.2 and newer, not in 5.2.
-type ACPIErst struct {
+type ACPIERST struct {
 	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
 	// events and other devices refer to it. A device without one cannot be
 	// unplugged by name.
@@ -769,7 +769,7 @@ type ACPIErst struct {
 }
 
 // DeviceDriver returns acpi-erst.
-func (ACPIErst) DeviceDriver() string {
+func (ACPIERST) DeviceDriver() string {
 	return "acpi-erst"
 }
 

@@ -85,7 +85,7 @@ func TestQEMUDevices(t *testing.T) {
 			plug(t, c, "nic1", device.VirtioNetPCI{
 				ID: "nic1", Bus: "rp2", Netdev: "net1", MAC: "52:54:00:12:34:57", MrgRxbuf: new(false), HostMTU: new(uint16(1400)), Rombar: new(int32(1)),
 			}),
-			plug(t, c, "sd0", device.SCSIHd{
+			plug(t, c, "sd0", device.SCSIHD{
 				ID: "sd0", Bus: "scsi0.0", Drive: "disk1", SCSIID: new(uint32(3)), LUN: new(uint32(1)), WWN: new(uint64(0x5000c500a1b2c3d4)),
 				Vendor: "ACME", Product: "DISK", RotationRate: new(uint16(1)),
 			}),

@@ -553,7 +553,7 @@ func (Virtconsole) DeviceDriver() string {
 //
 // chardev is required, and names the character device at its other end, given
 // with -chardev or [qapi.Client.ChardevAdd]. It needs a USB controller that
-// takes full-speed devices, such as [QEMUXhci]; on [USBEhci] it is refused. It
+// takes full-speed devices, such as [QEMUXHCI]; on [USBEHCI] it is refused. It
 // can be hot-plugged, and [qapi.Client.DeviceDel] takes it out at once.
 //
 // QEMU: device usb-serial, bus usb-bus

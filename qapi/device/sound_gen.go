@@ -461,8 +461,8 @@ func (Sb16) DeviceDriver() string {
 // guest can play and not record.
 //
 // audiodev names the audio backend, given with -audiodev at the start. It needs
-// a USB controller that takes full-speed devices, such as [QEMUXhci]; on
-// [USBEhci] it is refused. It can be hot-plugged, and [qapi.Client.DeviceDel]
+// a USB controller that takes full-speed devices, such as [QEMUXHCI]; on
+// [USBEHCI] it is refused. It can be hot-plugged, and [qapi.Client.DeviceDel]
 // takes it out at once.
 //
 // QEMU: device usb-audio, bus usb-bus

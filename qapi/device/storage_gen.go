@@ -10,7 +10,7 @@ var _ qapi.Device = VirtioBlkPCI{}
 // fast, and the right choice for a few disks.
 //
 // Each disk is a PCI device of its own and takes a slot. For many disks, and
-// for those that are added and removed often, [SCSIHd] on a [VirtioSCSIPCI] is
+// for those that are added and removed often, [SCSIHD] on a [VirtioSCSIPCI] is
 // better; it also knows CD drives. It needs a block node, added with
 // [qapi.Client.BlockdevAdd] and named by drive; a node serves one device,
 // unless share-rw is set. Linux and the BSDs have the driver, Windows needs it
@@ -62,7 +62,7 @@ type VirtioBlkPCI struct {
 	// that do not fit the device.
 	Class *uint32 `json:"class,omitzero"`
 	// Lets the guest switch the disk's write cache on and off.
-	ConfigWce *bool `json:"config-wce,omitzero"`
+	ConfigWCE *bool `json:"config-wce,omitzero"`
 	// The number of cylinders of the disk's geometry. Only old guests care; give
 	// all of cyls, heads and secs or none. QEMU guesses the geometry if 0 or
 	// absent.
@@ -320,7 +320,7 @@ type VirtioBlkCcw struct {
 	// newer, not in 5.2.
 	BackendDefaults qapi.OnOffAuto `json:"backend_defaults,omitzero"`
 	// Lets the guest switch the disk's write cache on and off.
-	ConfigWce *bool `json:"config-wce,omitzero"`
+	ConfigWCE *bool `json:"config-wce,omitzero"`
 	// The number of cylinders of the disk's geometry. Only old guests care; give
 	// all of cyls, heads and secs or none. QEMU guesses the geometry if 0 or
 	// absent.
@@ -514,7 +514,7 @@ type VirtioBlkDevice struct {
 	// newer, not in 5.2.
 	BackendDefaults qapi.OnOffAuto `json:"backend_defaults,omitzero"`
 	// Lets the guest switch the disk's write cache on and off.
-	ConfigWce *bool `json:"config-wce,omitzero"`
+	ConfigWCE *bool `json:"config-wce,omitzero"`
 	// The number of cylinders of the disk's geometry. Only old guests care; give
 	// all of cyls, heads and secs or none. QEMU guesses the geometry if 0 or
 	// absent.
@@ -685,7 +685,7 @@ type VhostUserBlkPCI struct {
 	// that do not fit the device.
 	Class *uint32 `json:"class,omitzero"`
 	// Lets the guest switch the disk's write cache on and off.
-	ConfigWce *bool `json:"config-wce,omitzero"`
+	ConfigWCE *bool `json:"config-wce,omitzero"`
 	// Lets the guest discard blocks that it no longer needs, so that the image can
 	// shrink. The block node must allow it, too (discard: unmap). In QEMU 7.2 and
 	// newer, not in 5.2.
@@ -826,7 +826,7 @@ func (VhostUserBlkPCI) DeviceDriver() string {
 // Express or PCI. One of them holds many disks in a single slot, and disks can
 // be added and removed without further slots.
 //
-// It needs no backend: the disks are devices of their own, [SCSIHd], [SCSICd],
+// It needs no backend: the disks are devices of their own, [SCSIHD], [SCSICD],
 // [SCSIBlock] and [SCSIGeneric], whose bus is the controller's id followed by
 // .0, such as scsi0.0. There are 256 targets (scsi-id 0 to 255), each with many
 // units (lun). An iothread takes its work off QEMU's main loop.
@@ -991,7 +991,7 @@ func (VirtioSCSIPCI) DeviceDriver() string {
 // VirtioSCSICcw is a SCSI controller for guests of s390x, on the channel
 // subsystem: what [VirtioSCSIPCI] is elsewhere.
 //
-// Disks such as [SCSIHd] and [SCSICd] sit on its bus, named by its id followed
+// Disks such as [SCSIHD] and [SCSICD] sit on its bus, named by its id followed
 // by .0. Both the controller and its disks can be hot-plugged.
 //
 // QEMU: device virtio-scsi-ccw (also virtio-scsi), bus virtual-css-bus
@@ -1091,7 +1091,7 @@ func (VirtioSCSICcw) DeviceDriver() string {
 // VirtioSCSIDevice is the virtio SCSI controller for machines without PCI: it
 // sits on a virtio-mmio transport, such as those of microvm and of virt on Arm.
 //
-// Disks such as [SCSIHd] sit on its bus, named by its id followed by .0. The
+// Disks such as [SCSIHD] sit on its bus, named by its id followed by .0. The
 // controller has to be there from the start, but its disks can be hot-plugged:
 // on machines without PCI that makes it the way to add disks later.
 //
@@ -1465,7 +1465,7 @@ func (VhostSCSICcw) DeviceDriver() string {
 // It needs a character device, a socket to that process, named by chardev, and
 // the guest's memory must be shared with it: memory-backend-memfd or
 // memory-backend-file, with share on. Which disks there are is up to the
-// process; QEMU's [SCSIHd] cannot sit on it.
+// process; QEMU's [SCSIHD] cannot sit on it.
 //
 // It can be hot-plugged: on q35 and virt into a [PCIERootPort], on pc into
 // pci.0.
@@ -1620,9 +1620,9 @@ func (VhostUserSCSIPCI) DeviceDriver() string {
 	return "vhost-user-scsi-pci"
 }
 
-// SCSIHd is a hard disk on a SCSI bus: that of [VirtioSCSIPCI], as a rule, or
+// SCSIHD is a hard disk on a SCSI bus: that of [VirtioSCSIPCI], as a rule, or
 // of any other SCSI or USB storage controller, such as [MegasasGen2],
-// lsi53c895a, [Pvscsi], [USBUas] or [USBBot].
+// lsi53c895a, [PVSCSI], [USBUAS] or [USBBot].
 //
 // It needs a block node, added with [qapi.Client.BlockdevAdd] and named by
 // drive. bus is the controller's id followed by .0; without it QEMU picks one
@@ -1631,12 +1631,12 @@ func (VhostUserSCSIPCI) DeviceDriver() string {
 // again whatever its place.
 //
 // It can be hot-plugged, and [qapi.Client.DeviceDel] takes it out at once,
-// without asking the guest. virtio-scsi and [Pvscsi] tell the guest; on the
+// without asking the guest. virtio-scsi and [PVSCSI] tell the guest; on the
 // other controllers the guest has to look for itself. [qapi.Client.BlockResize]
 // changes its size.
 //
 // QEMU: device scsi-hd, bus SCSI
-type SCSIHd struct {
+type SCSIHD struct {
 	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
 	// events and other devices refer to it. A device without one cannot be
 	// unplugged by name.
@@ -1787,11 +1787,11 @@ type SCSIHd struct {
 }
 
 // DeviceDriver returns scsi-hd.
-func (SCSIHd) DeviceDriver() string {
+func (SCSIHD) DeviceDriver() string {
 	return "scsi-hd"
 }
 
-// SCSICd is a CD or DVD drive on a SCSI bus, that of [VirtioSCSIPCI] as a rule.
+// SCSICD is a CD or DVD drive on a SCSI bus, that of [VirtioSCSIPCI] as a rule.
 // The medium can be changed while the machine runs.
 //
 // drive names the block node of the medium, which should be read-only; without
@@ -1802,10 +1802,10 @@ func (SCSIHd) DeviceDriver() string {
 // guest reports with [qapi.DeviceTrayMovedEvent] when it opens the tray itself.
 //
 // The drive can be hot-plugged. An installer that lacks virtio drivers does not
-// see it on virtio-scsi: [IDECd] is safer there.
+// see it on virtio-scsi: [IDECD] is safer there.
 //
 // QEMU: device scsi-cd, bus SCSI
-type SCSICd struct {
+type SCSICD struct {
 	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
 	// events and other devices refer to it. A device without one cannot be
 	// unplugged by name.
@@ -1934,7 +1934,7 @@ type SCSICd struct {
 }
 
 // DeviceDriver returns scsi-cd.
-func (SCSICd) DeviceDriver() string {
+func (SCSICD) DeviceDriver() string {
 	return "scsi-cd"
 }
 
@@ -2058,7 +2058,7 @@ func (SCSIGeneric) DeviceDriver() string {
 // Megasas is a RAID controller, the LSI MegaRAID SAS 1078, for guests that have
 // its driver and none for virtio.
 //
-// Disks such as [SCSIHd] sit on its bus, named by its id followed by .0, and
+// Disks such as [SCSIHD] sit on its bus, named by its id followed by .0, and
 // show up as logical drives. The controller can be hot-plugged, on q35 and virt
 // into a [PCIERootPort], on pc into pci.0. It also takes disks while the
 // machine runs, but does not tell the guest.
@@ -2142,7 +2142,7 @@ func (Megasas) DeviceDriver() string {
 // than that of megasas and sits on PCI Express.
 //
 // It is for guests that have its driver and none for virtio. Disks such as
-// [SCSIHd] sit on its bus, named by its id followed by .0. The controller can
+// [SCSIHD] sit on its bus, named by its id followed by .0. The controller can
 // be hot-plugged, on q35 and virt into a [PCIERootPort], on pc into pci.0. It
 // also takes disks while the machine runs, but does not tell the guest.
 //
@@ -2224,7 +2224,7 @@ func (MegasasGen2) DeviceDriver() string {
 // Mptsas1068 is a SAS controller, the LSI Logic SAS1068, which VMware gives its
 // guests as well: machines that come from there find their disks again.
 //
-// Up to eight disks such as [SCSIHd] sit on its bus, named by its id followed
+// Up to eight disks such as [SCSIHD] sit on its bus, named by its id followed
 // by .0. The controller can be hot-plugged, on q35 and virt into a
 // [PCIERootPort], on pc into pci.0. It also takes disks while the machine runs,
 // but does not tell the guest.
@@ -2295,7 +2295,7 @@ func (Mptsas1068) DeviceDriver() string {
 // Lsi53c895a is a parallel SCSI controller, the LSI 53C895A, for old guests.
 // New ones no longer have its driver.
 //
-// Disks such as [SCSIHd] sit on its bus, named by its id followed by .0, each
+// Disks such as [SCSIHD] sit on its bus, named by its id followed by .0, each
 // as unit 0 of a target. The controller can be hot-plugged, on q35 and virt
 // into a [PCIERootPort], on pc into pci.0. It also takes disks while the
 // machine runs, but does not tell the guest.
@@ -2357,10 +2357,10 @@ func (Lsi53c895a) DeviceDriver() string {
 	return "lsi53c895a"
 }
 
-// Pvscsi is VMware's paravirtual SCSI controller, for machines that come from
+// PVSCSI is VMware's paravirtual SCSI controller, for machines that come from
 // VMware and have its driver; Linux has it, too.
 //
-// Disks such as [SCSIHd] sit on its bus, named by its id followed by .0, each
+// Disks such as [SCSIHD] sit on its bus, named by its id followed by .0, each
 // as unit 0 of a target. Both the controller and its disks can be hot-plugged,
 // the controller on q35 and virt into a [PCIERootPort], on pc into pci.0; the
 // guest is told of disks.
@@ -2368,7 +2368,7 @@ func (Lsi53c895a) DeviceDriver() string {
 // QEMU: device pvscsi, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
-type Pvscsi struct {
+type PVSCSI struct {
 	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
 	// events and other devices refer to it. A device without one cannot be
 	// unplugged by name.
@@ -2421,14 +2421,14 @@ type Pvscsi struct {
 }
 
 // DeviceDriver returns pvscsi.
-func (Pvscsi) DeviceDriver() string {
+func (PVSCSI) DeviceDriver() string {
 	return "pvscsi"
 }
 
 // Am53c974 is a parallel SCSI controller, the AMD Am53C974, for guests of the
 // nineties.
 //
-// Disks such as [SCSIHd] sit on its bus, named by its id followed by .0. The
+// Disks such as [SCSIHD] sit on its bus, named by its id followed by .0. The
 // controller can be hot-plugged, on q35 and virt into a [PCIERootPort], on pc
 // into pci.0. It also takes disks while the machine runs, but does not tell the
 // guest.
@@ -2490,18 +2490,18 @@ func (Am53c974) DeviceDriver() string {
 	return "am53c974"
 }
 
-// Ich9Ahci is a SATA controller with six ports, that of Intel's ICH9. Every
+// Ich9AHCI is a SATA controller with six ports, that of Intel's ICH9. Every
 // guest of today has its driver.
 //
 // q35 has one from the start, with the buses ide.0 to ide.5. This one's buses
-// are its id followed by .0 to .5, each for one [IDEHd] or [IDECd]. The
+// are its id followed by .0 to .5, each for one [IDEHD] or [IDECD]. The
 // controller itself can be hot-plugged, but no drive: such a controller stays
-// empty. For disks that come later use [VirtioBlkPCI], [SCSIHd] or [Nvme].
+// empty. For disks that come later use [VirtioBlkPCI], [SCSIHD] or [Nvme].
 //
 // QEMU: device ich9-ahci (also ahci), bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
-type Ich9Ahci struct {
+type Ich9AHCI struct {
 	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
 	// events and other devices refer to it. A device without one cannot be
 	// unplugged by name.
@@ -2551,7 +2551,7 @@ type Ich9Ahci struct {
 }
 
 // DeviceDriver returns ich9-ahci.
-func (Ich9Ahci) DeviceDriver() string {
+func (Ich9AHCI) DeviceDriver() string {
 	return "ich9-ahci"
 }
 
@@ -2559,7 +2559,7 @@ func (Ich9Ahci) DeviceDriver() string {
 // two drives each.
 //
 // pc has one from the start, with the buses ide.0 and ide.1, and needs no
-// other. It cannot be hot-plugged, nor can its drives, [IDEHd] and [IDECd].
+// other. It cannot be hot-plugged, nor can its drives, [IDEHD] and [IDECD].
 //
 // QEMU: device piix3-ide, bus PCI
 //
@@ -2618,7 +2618,7 @@ func (Piix3IDE) DeviceDriver() string {
 	return "piix3-ide"
 }
 
-// IDEHd is a hard disk on SATA or IDE, which any guest can boot from without
+// IDEHD is a hard disk on SATA or IDE, which any guest can boot from without
 // extra drivers.
 //
 // It needs a block node, added with [qapi.Client.BlockdevAdd] and named by
@@ -2632,7 +2632,7 @@ func (Piix3IDE) DeviceDriver() string {
 // QEMU: device ide-hd, bus IDE
 //
 // On x86_64 and aarch64, not on s390x.
-type IDEHd struct {
+type IDEHD struct {
 	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
 	// events and other devices refer to it. A device without one cannot be
 	// unplugged by name.
@@ -2748,11 +2748,11 @@ type IDEHd struct {
 }
 
 // DeviceDriver returns ide-hd.
-func (IDEHd) DeviceDriver() string {
+func (IDEHD) DeviceDriver() string {
 	return "ide-hd"
 }
 
-// IDECd is a CD or DVD drive on SATA or IDE. Installers of any guest find it
+// IDECD is a CD or DVD drive on SATA or IDE. Installers of any guest find it
 // without extra drivers.
 //
 // drive names the block node of the medium, which should be read-only; without
@@ -2768,7 +2768,7 @@ func (IDEHd) DeviceDriver() string {
 // QEMU: device ide-cd, bus IDE
 //
 // On x86_64 and aarch64, not on s390x.
-type IDECd struct {
+type IDECD struct {
 	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
 	// events and other devices refer to it. A device without one cannot be
 	// unplugged by name.
@@ -2856,7 +2856,7 @@ type IDECd struct {
 }
 
 // DeviceDriver returns ide-cd.
-func (IDECd) DeviceDriver() string {
+func (IDECD) DeviceDriver() string {
 	return "ide-cd"
 }
 
@@ -3316,17 +3316,17 @@ func (NvmeSubsys) DeviceDriver() string {
 	return "nvme-subsys"
 }
 
-// Ufs is a UFS controller on PCI, the storage of phones, for tests of its
+// UFS is a UFS controller on PCI, the storage of phones, for tests of its
 // driver.
 //
-// Each disk is a [UfsLu], whose bus is the controller's id. The controller can
+// Each disk is a [UFSLu], whose bus is the controller's id. The controller can
 // be hot-plugged, on q35 and virt into a [PCIERootPort], on pc into pci.0, but
 // no disk can.
 //
 // QEMU: device ufs, bus PCI
 //
 // On x86_64 and aarch64, not on s390x. In QEMU 10.0 and newer, not in 7.2.
-type Ufs struct {
+type UFS struct {
 	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
 	// events and other devices refer to it. A device without one cannot be
 	// unplugged by name.
@@ -3393,11 +3393,11 @@ type Ufs struct {
 }
 
 // DeviceDriver returns ufs.
-func (Ufs) DeviceDriver() string {
+func (UFS) DeviceDriver() string {
 	return "ufs"
 }
 
-// UfsLu is a disk (a logical unit) of a [Ufs] controller.
+// UFSLu is a disk (a logical unit) of a [UFS] controller.
 //
 // bus is the id of the controller, lun a number from 0 to 31. It needs a block
 // node, added with [qapi.Client.BlockdevAdd] and named by drive. It cannot be
@@ -3406,7 +3406,7 @@ func (Ufs) DeviceDriver() string {
 // QEMU: device ufs-lu, bus ufs-bus
 //
 // On x86_64 and aarch64, not on s390x. In QEMU 10.0 and newer, not in 7.2.
-type UfsLu struct {
+type UFSLu struct {
 	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
 	// events and other devices refer to it. A device without one cannot be
 	// unplugged by name.
@@ -3426,7 +3426,7 @@ type UfsLu struct {
 }
 
 // DeviceDriver returns ufs-lu.
-func (UfsLu) DeviceDriver() string {
+func (UFSLu) DeviceDriver() string {
 	return "ufs-lu"
 }
 
@@ -3435,7 +3435,7 @@ func (UfsLu) DeviceDriver() string {
 //
 // It needs a block node, added with [qapi.Client.BlockdevAdd] and named by
 // drive. removable says whether the guest takes it for a stick. For a CD drive
-// on USB use [USBBot] with [SCSICd], for several disks on one plug [USBUas].
+// on USB use [USBBot] with [SCSICD], for several disks on one plug [USBUAS].
 //
 // It can be hot-plugged, and [qapi.Client.DeviceDel] takes it out at once,
 // without asking the guest.
@@ -3539,19 +3539,19 @@ func (USBStorage) DeviceDriver() string {
 	return "usb-storage"
 }
 
-// USBUas is a USB box for SCSI disks that speaks the newer protocol UAS, which
+// USBUAS is a USB box for SCSI disks that speaks the newer protocol UAS, which
 // is faster than that of [USBStorage].
 //
-// It has no backend: disks such as [SCSIHd] and [SCSICd] sit on its bus, named
+// It has no backend: disks such as [SCSIHD] and [SCSICD] sit on its bus, named
 // by its id followed by .0, all with scsi-id 0 and each with its own lun. It
-// needs a port of USB 2 or 3, such as [QEMUXhci] has, and the guest needs a
+// needs a port of USB 2 or 3, such as [QEMUXHCI] has, and the guest needs a
 // driver for UAS; Windows has it since 8. Both the box and its disks can be
 // hot-plugged.
 //
 // QEMU: device usb-uas, bus usb-bus
 //
 // On s390x in QEMU 10.0 and newer, not in 7.2.
-type USBUas struct {
+type USBUAS struct {
 	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
 	// events and other devices refer to it. A device without one cannot be
 	// unplugged by name.
@@ -3588,13 +3588,13 @@ type USBUas struct {
 }
 
 // DeviceDriver returns usb-uas.
-func (USBUas) DeviceDriver() string {
+func (USBUAS) DeviceDriver() string {
 	return "usb-uas"
 }
 
 // USBBot is a USB box for SCSI disks that speaks the same plain protocol as
 // [USBStorage], but takes its disks as devices of their own. So it can hold a
-// [SCSICd], or several units.
+// [SCSICD], or several units.
 //
 // Disks sit on its bus, named by its id followed by .0, with scsi-id 0 and lun
 // from 0 on without gaps. As the guest looks at it once only, plug it in with
@@ -3787,7 +3787,7 @@ func (Floppy) DeviceDriver() string {
 	return "floppy"
 }
 
-// SdhciPCI is a controller for one SD card, on PCI, for guests that read SD
+// SDHCIPCI is a controller for one SD card, on PCI, for guests that read SD
 // cards and for tests of their drivers.
 //
 // The card is an [SdCard] on its bus. The controller can be hot-plugged, on q35
@@ -3796,7 +3796,7 @@ func (Floppy) DeviceDriver() string {
 // QEMU: device sdhci-pci, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
-type SdhciPCI struct {
+type SDHCIPCI struct {
 	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
 	// events and other devices refer to it. A device without one cannot be
 	// unplugged by name.
@@ -3866,11 +3866,11 @@ type SdhciPCI struct {
 }
 
 // DeviceDriver returns sdhci-pci.
-func (SdhciPCI) DeviceDriver() string {
+func (SDHCIPCI) DeviceDriver() string {
 	return "sdhci-pci"
 }
 
-// SdCard is an SD card in a controller, such as [SdhciPCI] or the one of a
+// SdCard is an SD card in a controller, such as [SDHCIPCI] or the one of a
 // board.
 //
 // drive names its block node; the slot is empty without it. The size must be a

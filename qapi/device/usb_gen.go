@@ -4,9 +4,9 @@ package device
 
 import "github.com/goqapi/goqapi/qapi"
 
-var _ qapi.Device = QEMUXhci{}
+var _ qapi.Device = QEMUXHCI{}
 
-// QEMUXhci is a USB 3 controller on PCI Express or PCI, and the right one for
+// QEMUXHCI is a USB 3 controller on PCI Express or PCI, and the right one for
 // nearly all guests: it takes devices of every speed and costs little when
 // idle.
 //
@@ -21,7 +21,7 @@ var _ qapi.Device = QEMUXhci{}
 // QEMU: device qemu-xhci, bus PCI
 //
 // On s390x in QEMU 10.0 and newer, not in 7.2.
-type QEMUXhci struct {
+type QEMUXHCI struct {
 	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
 	// events and other devices refer to it. A device without one cannot be
 	// unplugged by name.
@@ -92,12 +92,12 @@ type QEMUXhci struct {
 }
 
 // DeviceDriver returns qemu-xhci.
-func (QEMUXhci) DeviceDriver() string {
+func (QEMUXHCI) DeviceDriver() string {
 	return "qemu-xhci"
 }
 
-// NecUSBXhci is a USB 3 controller, NEC's uPD720200, for guests with a driver
-// for just that, such as Windows 7. For all others take [QEMUXhci].
+// NecUSBXHCI is a USB 3 controller, NEC's uPD720200, for guests with a driver
+// for just that, such as Windows 7. For all others take [QEMUXHCI].
 //
 // Devices sit on its bus, which is its id followed by .0. It can be
 // hot-plugged, on q35 and virt into a [PCIERootPort], on pc into pci.0, and so
@@ -106,7 +106,7 @@ func (QEMUXhci) DeviceDriver() string {
 // QEMU: device nec-usb-xhci, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
-type NecUSBXhci struct {
+type NecUSBXHCI struct {
 	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
 	// events and other devices refer to it. A device without one cannot be
 	// unplugged by name.
@@ -189,22 +189,22 @@ type NecUSBXhci struct {
 }
 
 // DeviceDriver returns nec-usb-xhci.
-func (NecUSBXhci) DeviceDriver() string {
+func (NecUSBXHCI) DeviceDriver() string {
 	return "nec-usb-xhci"
 }
 
-// USBEhci is a USB 2 controller on PCI. It takes high-speed devices only:
+// USBEHCI is a USB 2 controller on PCI. It takes high-speed devices only:
 // others, such as [USBHub], [USBSerial] or [USBAudio], are refused, as there is
 // no companion controller for them.
 //
 // Devices sit on its bus, which is its id followed by .0. It can be
 // hot-plugged, on q35 and virt into a [PCIERootPort], on pc into pci.0, and so
-// can its devices. For guests with a driver for it [QEMUXhci] is simpler.
+// can its devices. For guests with a driver for it [QEMUXHCI] is simpler.
 //
 // QEMU: device usb-ehci, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
-type USBEhci struct {
+type USBEHCI struct {
 	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
 	// events and other devices refer to it. A device without one cannot be
 	// unplugged by name.
@@ -257,14 +257,14 @@ type USBEhci struct {
 }
 
 // DeviceDriver returns usb-ehci.
-func (USBEhci) DeviceDriver() string {
+func (USBEHCI) DeviceDriver() string {
 	return "usb-ehci"
 }
 
 // Ich9USBEhci1 is the USB 2 controller of Intel's ICH9, which works together
 // with [Ich9USBUhci1] to [Ich9USBUhci3]: it takes the fast devices, they take
 // the slow ones on the same ports. It is for guests that have no driver for
-// [QEMUXhci].
+// [QEMUXHCI].
 //
 // It has six ports, and is function 7 of a slot whose functions 0 to 2 are the
 // others. Their masterbus is its bus, its id followed by .0; so it comes first.
@@ -555,7 +555,7 @@ func (Ich9USBUhci3) DeviceDriver() string {
 	return "ich9-usb-uhci3"
 }
 
-// Piix3USBUhci is a USB 1 controller of Intel's PIIX3, with two ports, for
+// Piix3USBUHCI is a USB 1 controller of Intel's PIIX3, with two ports, for
 // guests from before USB 2.
 //
 // Devices sit on its bus, which is its id followed by .0. It costs the host
@@ -565,7 +565,7 @@ func (Ich9USBUhci3) DeviceDriver() string {
 // QEMU: device piix3-usb-uhci, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
-type Piix3USBUhci struct {
+type Piix3USBUHCI struct {
 	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
 	// events and other devices refer to it. A device without one cannot be
 	// unplugged by name.
@@ -620,11 +620,11 @@ type Piix3USBUhci struct {
 }
 
 // DeviceDriver returns piix3-usb-uhci.
-func (Piix3USBUhci) DeviceDriver() string {
+func (Piix3USBUHCI) DeviceDriver() string {
 	return "piix3-usb-uhci"
 }
 
-// PCIOhci is a USB 1 controller of the other kind (OHCI), as Macs and boards
+// PCIOHCI is a USB 1 controller of the other kind (OHCI), as Macs and boards
 // had it.
 //
 // Devices sit on its bus, which is its id followed by .0. It cannot be
@@ -633,7 +633,7 @@ func (Piix3USBUhci) DeviceDriver() string {
 // QEMU: device pci-ohci, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
-type PCIOhci struct {
+type PCIOHCI struct {
 	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
 	// events and other devices refer to it. A device without one cannot be
 	// unplugged by name.
@@ -691,14 +691,14 @@ type PCIOhci struct {
 }
 
 // DeviceDriver returns pci-ohci.
-func (PCIOhci) DeviceDriver() string {
+func (PCIOHCI) DeviceDriver() string {
 	return "pci-ohci"
 }
 
 // USBHub is a USB hub, for more devices than a controller has ports.
 //
-// It is a full-speed hub, so [USBEhci] refuses it, and fast devices behind it
-// are slow; a [QEMUXhci] with more ports is better. QEMU puts one into the last
+// It is a full-speed hub, so [USBEHCI] refuses it, and fast devices behind it
+// are slow; a [QEMUXHCI] with more ports is better. QEMU puts one into the last
 // port of a bus by itself. Devices behind it name their place with port, such
 // as 1.2 for its second port when it sits in port 1. It can be hot-plugged, and
 // [qapi.Client.DeviceDel] takes it out at once.
@@ -909,7 +909,7 @@ func (USBRedir) DeviceDriver() string {
 	return "usb-redir"
 }
 
-// USBMtp is a folder of the host that the guest sees as a camera or phone
+// USBMTP is a folder of the host that the guest sees as a camera or phone
 // (MTP), for guests without other means of sharing files.
 //
 // rootdir is required, and is the folder's absolute path; readonly protects it.
@@ -919,7 +919,7 @@ func (USBRedir) DeviceDriver() string {
 // QEMU: device usb-mtp, bus usb-bus
 //
 // On s390x in QEMU 10.0 and newer, not in 7.2.
-type USBMtp struct {
+type USBMTP struct {
 	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
 	// events and other devices refer to it. A device without one cannot be
 	// unplugged by name.
@@ -961,21 +961,21 @@ type USBMtp struct {
 }
 
 // DeviceDriver returns usb-mtp.
-func (USBMtp) DeviceDriver() string {
+func (USBMTP) DeviceDriver() string {
 	return "usb-mtp"
 }
 
-// USBCcid is a reader for one smart card, on USB. The card is a device of its
-// own on its bus, which is its id followed by .0: [CcidCardPassthru] or
-// [CcidCardEmulated].
+// USBCCID is a reader for one smart card, on USB. The card is a device of its
+// own on its bus, which is its id followed by .0: [CCIDCardPassthru] or
+// [CCIDCardEmulated].
 //
-// It needs a USB controller that takes full-speed devices, such as [QEMUXhci];
-// on [USBEhci] it is refused. It can be hot-plugged, and so can its card.
+// It needs a USB controller that takes full-speed devices, such as [QEMUXHCI];
+// on [USBEHCI] it is refused. It can be hot-plugged, and so can its card.
 //
 // QEMU: device usb-ccid, bus usb-bus
 //
 // On s390x in QEMU 10.0 and newer, not in 7.2.
-type USBCcid struct {
+type USBCCID struct {
 	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
 	// events and other devices refer to it. A device without one cannot be
 	// unplugged by name.
@@ -1011,11 +1011,11 @@ type USBCcid struct {
 }
 
 // DeviceDriver returns usb-ccid.
-func (USBCcid) DeviceDriver() string {
+func (USBCCID) DeviceDriver() string {
 	return "usb-ccid"
 }
 
-// CcidCardEmulated is a smart card in a [USBCcid] reader whose certificates
+// CCIDCardEmulated is a smart card in a [USBCCID] reader whose certificates
 // come from a database of the host (NSS), or from a card that the host can
 // read.
 //
@@ -1026,7 +1026,7 @@ func (USBCcid) DeviceDriver() string {
 // QEMU: device ccid-card-emulated, bus ccid-bus
 //
 // On s390x in QEMU 10.0 and newer, not in 7.2.
-type CcidCardEmulated struct {
+type CCIDCardEmulated struct {
 	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
 	// events and other devices refer to it. A device without one cannot be
 	// unplugged by name.
@@ -1061,11 +1061,11 @@ type CcidCardEmulated struct {
 }
 
 // DeviceDriver returns ccid-card-emulated.
-func (CcidCardEmulated) DeviceDriver() string {
+func (CCIDCardEmulated) DeviceDriver() string {
 	return "ccid-card-emulated"
 }
 
-// CcidCardPassthru is a smart card in a [USBCcid] reader that is really on
+// CCIDCardPassthru is a smart card in a [USBCCID] reader that is really on
 // another computer: at a SPICE client, as a rule.
 //
 // chardev is required: a spicevmc with the name smartcard, or a socket. It can
@@ -1074,7 +1074,7 @@ func (CcidCardEmulated) DeviceDriver() string {
 // QEMU: device ccid-card-passthru, bus ccid-bus
 //
 // On s390x in QEMU 10.0 and newer, not in 7.2.
-type CcidCardPassthru struct {
+type CCIDCardPassthru struct {
 	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
 	// events and other devices refer to it. A device without one cannot be
 	// unplugged by name.
@@ -1097,7 +1097,7 @@ type CcidCardPassthru struct {
 }
 
 // DeviceDriver returns ccid-card-passthru.
-func (CcidCardPassthru) DeviceDriver() string {
+func (CCIDCardPassthru) DeviceDriver() string {
 	return "ccid-card-passthru"
 }
 

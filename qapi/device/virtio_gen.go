@@ -1664,7 +1664,7 @@ func (VhostUserRngPCI) DeviceDriver() string {
 	return "vhost-user-rng-pci"
 }
 
-// VhostUserGpioPCI is a virtio controller of GPIO lines that another process
+// VhostUserGPIOPCI is a virtio controller of GPIO lines that another process
 // serves, such as vhost-device-gpio, which can hand the guest lines of the
 // host's hardware.
 //
@@ -1676,7 +1676,7 @@ func (VhostUserRngPCI) DeviceDriver() string {
 // QEMU: device vhost-user-gpio-pci, bus PCI
 //
 // In QEMU 7.2 and newer, not in 5.2.
-type VhostUserGpioPCI struct {
+type VhostUserGPIOPCI struct {
 	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
 	// events and other devices refer to it. A device without one cannot be
 	// unplugged by name.
@@ -1783,11 +1783,11 @@ type VhostUserGpioPCI struct {
 }
 
 // DeviceDriver returns vhost-user-gpio-pci.
-func (VhostUserGpioPCI) DeviceDriver() string {
+func (VhostUserGPIOPCI) DeviceDriver() string {
 	return "vhost-user-gpio-pci"
 }
 
-// VhostUserI2cPCI is a virtio controller of an I2C bus that another process
+// VhostUserI2CPCI is a virtio controller of an I2C bus that another process
 // serves, such as vhost-device-i2c, which can hand the guest devices of the
 // host's bus.
 //
@@ -1799,7 +1799,7 @@ func (VhostUserGpioPCI) DeviceDriver() string {
 // QEMU: device vhost-user-i2c-pci, bus PCI
 //
 // In QEMU 7.2 and newer, not in 5.2.
-type VhostUserI2cPCI struct {
+type VhostUserI2CPCI struct {
 	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
 	// events and other devices refer to it. A device without one cannot be
 	// unplugged by name.
@@ -1906,7 +1906,7 @@ type VhostUserI2cPCI struct {
 }
 
 // DeviceDriver returns vhost-user-i2c-pci.
-func (VhostUserI2cPCI) DeviceDriver() string {
+func (VhostUserI2CPCI) DeviceDriver() string {
 	return "vhost-user-i2c-pci"
 }
 

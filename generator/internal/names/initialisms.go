@@ -20,6 +20,9 @@ var initialisms = table(
 	"ACPI", "AER", "ATS", "BIOS", "CPUID", "CXL", "DMA", "EDID", "GIC", "GPU", "HDA",
 	"IDE", "IOMMU", "IPMI", "IRQ", "ISA", "MMIO", "MSI", "MSIX", "NIC", "NMI", "NUMA", "PCI",
 	"PCIE", "ROM", "RTC", "SATA", "SMBIOS", "SRIOV", "TPM", "UEFI", "USB", "WWN", "WWPN",
+	// Devices. NVMe, DIMM, VFIO, CCW and FDC are not here: older names have them in small letters.
+	"AHCI", "AMD", "BMC", "BT", "CCID", "CD", "EHCI", "ERST", "GPIO", "HD", "I2C",
+	"KCS", "MTP", "OHCI", "PVSCSI", "PXB", "QXL", "RP", "SDHCI", "SVGA", "UAS", "UFS", "UHCI", "VGA", "WCE", "XHCI",
 	// No plural of OS, but the Open Sound System, which QEMU writes in small letters.
 	"Oss",
 	// Secrets.
