@@ -197,7 +197,7 @@ func (b *builder) fields(m *merged, said *describe.Description) []*Field {
 		fields = append(fields, take(&Field{QEMU: "bus", Name: "Bus", Type: plain["str"]}))
 	}
 	for _, p := range m.props {
-		if why := useless[p.Name]; why != "" {
+		if useless[[2]string{m.newest.Name, p.Name}] != "" || useless[[2]string{"*", p.Name}] != "" {
 			continue
 		}
 		t, err := b.typeOf(p)
@@ -223,9 +223,13 @@ func (b *builder) property(name, device string) string {
 	return cmp.Or(d.Members[device], d.Text)
 }
 
-// useless are properties that no value can be given, with the reason.
-var useless = map[string]string{
-	"reserved-regions": "virtio-iommu-pci of QEMU 10.0 and 11.1 refuses every list, and 7.2 has no list",
+// useless are properties that no value can be given, by device, or "*" for all that have them.
+// QEMU does not list them as read-only.
+var useless = map[[2]string]string{
+	{"*", "reserved-regions"}:  "QEMU 10.0 and 11.1 refuse every list, and older ones have no lists",
+	{"*", "attached"}:          "USB devices: it can be set for some, and only later",
+	{"virtio-mem-pci", "size"}: "it is how large the memory is now",
+	{"virtio-mem-ccw", "size"}: "as that of virtio-mem-pci",
 }
 
 // others are what each struct has beside its properties.

@@ -94,8 +94,14 @@ var unsettable = []string{
 // settable reports whether a property is one for users: they can set it, and it is not one of
 // those that QEMU may change at any time.
 func settable(p devices.Prop) bool {
-	return !p.ReadOnly && !strings.HasPrefix(p.Name, "x-") && !strings.ContainsRune(p.Name, '[') &&
+	return !p.ReadOnly && !strings.HasPrefix(p.Name, "x-") && !isOldArray(p.Name) &&
 		!slices.ContainsFunc(unsettable, func(t string) bool { return strings.HasPrefix(p.Type, t) })
+}
+
+// isOldArray reports whether a property is that of an array before QEMU 10.0: its length, or an
+// element. These cannot be given as JSON, and a great length makes QEMU hang.
+func isOldArray(name string) bool {
+	return strings.HasPrefix(name, "len-") || strings.ContainsRune(name, '[')
 }
 
 // first are the properties that most users of a device set; they come before its others.
