@@ -22,6 +22,8 @@ type Options struct {
 	Path    string // its import path; empty if not known
 	// All asks for all devices that users can create, not only for those that are curated.
 	All bool
+	// Complete says that all curated devices have to be there.
+	Complete bool
 	// Devices and Properties are our own descriptions, by the names in QEMU.
 	Devices, Properties describe.Descriptions
 }
@@ -77,11 +79,13 @@ func Build(lists []*devices.List, qapi *schema.Schema, opts Options) (*Package, 
 		for _, name := range g.names {
 			if m := merge(lists, name); m != nil {
 				file.Devices = append(file.Devices, b.device(m))
-			} else if !opts.All {
+			} else if opts.Complete {
 				b.errorf("%s: no release has a device of that name that users can create", name)
 			}
 		}
-		p.Files = append(p.Files, file)
+		if len(file.Devices) > 0 {
+			p.Files = append(p.Files, file)
+		}
 	}
 	return p, errors.Join(b.errs...)
 }
@@ -169,8 +173,9 @@ func (b *builder) device(m *merged) *Device {
 }
 
 // goName is the Go name of a device or a property. Between digits a dash becomes an underscore,
-// so that e1000-82544gc does not become E100082544gc.
+// so that e1000-82544gc does not become E100082544gc. A comma parts words, too: xlnx,efuse.
 func goName(name string) string {
+	name = strings.ReplaceAll(name, ",", "-")
 	return names.Exported(betweenDigits.ReplaceAllString(name, "${1}_${2}"))
 }
 

@@ -43,10 +43,15 @@ var plain = map[string]Type{
 	"int":    {Name: "int64", Pointer: true},
 	"str":    {Name: "string"},
 	"string": {Name: "string"},
+	// What QEMU 5.2 calls a number.
+	"zpci_fid": {Name: "uint32", Pointer: true},
 	// An enum that is not in QAPI.
 	"SpdmTransportType": {Name: "string"},
 	"QemuUUID":          {Name: "string"},
 }
+
+// renamed are the newer names of enums.
+var renamed = map[string]string{"FdcDriveType": "FloppyDriveType"}
 
 // kinds are the types of properties that QEMU's type says too little of.
 var kinds = map[devices.Kind]Type{
@@ -74,7 +79,7 @@ func (b *builder) typeOf(p *prop) (Type, error) {
 	if strings.HasPrefix(p.Type, "link<") {
 		return Type{Name: "string"}, nil
 	}
-	element, isList := strings.CutSuffix(p.Type, "List")
+	element, isList := strings.CutSuffix(cmp.Or(renamed[p.Type], p.Type), "List")
 	switch b.qapi.Lookup(element).(type) {
 	case *schema.Enum:
 		return Type{Name: names.Exported(element), Package: pkgQAPI, List: isList}, nil
