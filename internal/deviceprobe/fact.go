@@ -75,13 +75,22 @@ var readOnlyTypes = []string{
 	"busnr", "guest statistics", "struct tm", "strList", "X86CPUFeatureWordInfo", "GuestPanicInformation",
 }
 
-// readOnlyProps are those that cannot be set, which neither type nor description says.
-var readOnlyProps = map[string][]string{
-	"size": {"pc-dimm", "nvdimm"}, // that of the memory backend
-}
+// sizeGiven are the devices whose size is that of what is behind them.
+var sizeGiven = []string{"pc-dimm", "nvdimm", "virtio-mem", "virtio-mem-pci", "virtio-mem-ccw"}
 
+// attachable are the USB devices that need not be attached to their bus from the start.
+var attachable = []string{"usb-bot", "usb-uas"}
+
+// readOnly reports whether a property cannot be set, which a type or a description says of most
+// such properties. Of the others an attempt to set each property of QEMU 11.1 found all.
 func (p *property) readOnly(a *asked) bool {
-	return slices.Contains(readOnlyTypes, p.Type) || strings.HasPrefix(p.Description, "Read-only") || slices.Contains(readOnlyProps[p.Name], a.Name)
+	switch p.Name {
+	case "size":
+		return slices.Contains(sizeGiven, a.Name)
+	case "attached":
+		return a.Bus == "usb-bus" && !slices.Contains(attachable, a.Name)
+	}
+	return slices.Contains(readOnlyTypes, p.Type) || strings.HasPrefix(p.Description, "Read-only")
 }
 
 // A word is what a default that is a string may be.
