@@ -42,7 +42,7 @@ var answers = map[string]string{
 	"nic": `[{"name":"mac","type":"str","description":"Ethernet 6-byte MAC Address, example: x"},
 		{"name":"addr","type":"int32","description":"Slot and optional function number","default-value":-1},
 		{"name":"text","type":"str","default-value":"Somebody wrote this text."},{"name":"mode","type":"Mode","default-value":"auto"},
-		{"name":"busnr","type":"busnr"},{"name":"ram[0]","type":"child<memory-region>"},{"name":"irq[0]","type":"link<irq>"}]`,
+		{"name":"bus-number","type":"busnr"},{"name":"ram[0]","type":"child<memory-region>"},{"name":"irq[0]","type":"link<irq>"}]`,
 	"max-cpu": `[{"name":"sve","type":"bool","default-value":false}]`,
 }
 
@@ -102,7 +102,7 @@ bad < pci-device unasked=x86_64
 
 nic < pci-device alias=n
 	addr int32/pci-address =-1
-	busnr busnr read-only
+	bus-number busnr read-only
 	mac str/mac
 	mode Mode ="auto"
 	text str
