@@ -21,8 +21,8 @@ func (p *property) fact(a *asked) devices.Prop {
 	return devices.Prop{Name: p.Name, Type: p.Type, Kind: p.kind(), Default: p.harmlessDefault(), ReadOnly: p.readOnly(a)}
 }
 
-// A sign is a type and how a description begins that make a property one of a kind. The beginnings
-// are those of QEMU's own constructors of properties, which all releases have alike.
+// A sign is a type and how a description begins that make a property one of a kind. Most
+// beginnings are those of QEMU's own constructors of properties, which all releases have alike.
 type sign struct {
 	typ, begin string
 	kind       devices.Kind
@@ -42,6 +42,7 @@ var signs = []sign{
 	{"str", "Slot and optional function", devices.KindPCIAddr},
 	{"int32", "Slot and optional function", devices.KindPCIAddr},
 	{"str", "Host PCI address", devices.KindHostPCI},
+	{"str", "Address (bus/device/function) of the host", devices.KindHostPCI}, // 5.2, 7.2
 	{"str", "Identifier of an I/O device in the channel", devices.KindCSSID},
 	{"str", "Read-only identifier of an I/O device in the channel", devices.KindCSSID},
 	{"str", "Virtual Disk specifier", devices.KindXenDisk},
@@ -61,6 +62,9 @@ var lists = map[string]devices.Kind{
 func (p *property) kind() devices.Kind {
 	if p.Type == "list" {
 		return lists[p.Name]
+	}
+	if p.Type == "string" && p.Name == "chardev" { // of vhost-user devices, which look it up themselves
+		return devices.KindChardev
 	}
 	for _, s := range signs {
 		if p.Type == s.typ && strings.HasPrefix(p.Description, s.begin) {
