@@ -108,6 +108,11 @@ func TestProps(t *testing.T) {
 	require.True(t, e1000.User())
 	require.False(t, l.Type("mch").User())
 	require.Nil(t, l.Type("e"))
+	require.Same(t, e1000, l.Find("e1000", "x86_64"))
+	require.Nil(t, l.Find("e1000", "s390x"))
+	require.Same(t, e1000, l.Find("e", "aarch64"))
+	require.Nil(t, l.Find("e", "x86_64"))
+	require.Nil(t, l.Find("", "x86_64"))
 
 	// Nobody checks a list that is made by hand.
 	cycle := &List{Types: []*Type{{Name: "a", Parent: "b"}, {Name: "b", Parent: "a"}}}

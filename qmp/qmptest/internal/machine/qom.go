@@ -1,7 +1,6 @@
 package machine
 
 import (
-	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -11,9 +10,10 @@ import (
 
 func (m *Machine) qomCommands() map[string]Handler {
 	return map[string]Handler{
-		"qom-list": handle(m, m.qomList),
-		"qom-get":  handle(m, m.qomGet),
-		"qom-set":  change(m, m.qomSet),
+		"qom-list":       handle(m, m.qomList),
+		"qom-list-types": handle(m, m.qomListTypes),
+		"qom-get":        handle(m, m.qomGet),
+		"qom-set":        change(m, m.qomSet),
 	}
 }
 
@@ -46,14 +46,10 @@ func (m *Machine) tree() map[string][]qapi.ObjectPropertyInfo {
 	for _, c := range m.chardevs {
 		add("/chardevs/"+c.id, "chardev-"+c.kind)
 	}
+	m.catalog()
 	for _, d := range m.devices {
 		add(d.path, d.driver)
-		for _, state := range []string{"hotplugged", "realized"} {
-			tree[d.path] = append(tree[d.path], qapi.ObjectPropertyInfo{Name: state, Type: "bool"})
-		}
-		for _, name := range slices.Sorted(maps.Keys(d.props)) {
-			tree[d.path] = append(tree[d.path], qapi.ObjectPropertyInfo{Name: name, Type: "str"})
-		}
+		tree[d.path] = d.infos()
 	}
 	return tree
 }
@@ -89,7 +85,7 @@ func (m *Machine) qomList(args qapi.QOMListArgs, _ Request) (any, error) {
 	return properties, nil
 }
 
-// qomGet knows the type of each object, and what a device was given.
+// qomGet knows the type of each object, and the properties of devices.
 func (m *Machine) qomGet(args qapi.QOMGetArgs, _ Request) (any, error) {
 	path, _, err := m.resolve(args.Path)
 	if err != nil {
@@ -103,13 +99,8 @@ func (m *Machine) qomGet(args qapi.QOMGetArgs, _ Request) (any, error) {
 		return *v, nil
 	}
 	if d := m.device(path); d != nil {
-		switch v, given := d.props[args.Property]; {
-		case args.Property == "realized":
-			return true, nil
-		case args.Property == "hotplugged":
-			return d.hotplugged, nil
-		case given:
-			return v, nil
+		if p := d.property(args.Property); p != nil {
+			return m.get(d, p), nil
 		}
 	}
 	return nil, generic("Property '%s.%s' not found", kind, args.Property)
@@ -147,6 +138,9 @@ func (m *Machine) qomSet(args qapi.QOMSetArgs, req Request) error {
 		}
 		*to = v.Value
 		return nil
+	}
+	if d := m.device(path); d != nil && d.property(args.Property) != nil {
+		return m.setLate(d, d.property(args.Property), req)
 	}
 	kind := m.typeOf(path)
 	if !slices.ContainsFunc(properties, func(p qapi.ObjectPropertyInfo) bool { return p.Name == args.Property }) {
