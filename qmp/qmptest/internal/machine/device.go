@@ -182,7 +182,7 @@ func (m *Machine) deviceDel(args qapi.DeviceDelArgs, req Request) error {
 	case d == nil:
 		return notFound(args.ID)
 	case d.fixed:
-		return generic("Bus 'ide.1' does not support hotplugging")
+		return m.hotplugs(d)
 	}
 	m.after(req, func() { m.remove(d) })
 	return nil

@@ -40,10 +40,11 @@ func (m *Machine) plug(given options, hot bool) error {
 	if d.bus, err = m.busFor(d, m.busNamed(given)); err != nil {
 		return err
 	}
-	if hot {
-		if err := m.hotplugs(d); err != nil {
+	if err := m.hotplugs(d); err != nil {
+		if hot {
 			return err
 		}
+		d.fixed = true
 	}
 	if err := m.checkID(d, given); err != nil {
 		return err
@@ -158,7 +159,7 @@ func (m *Machine) setAll(d *device, given options) error {
 		case !taken:
 		case name == "realized":
 			if v == true {
-				return m.host.NotExecuted("device_add with realized, which ends every QEMU,")
+				return m.host.NotExecuted("device_add with realized (which ends every QEMU)")
 			}
 		default:
 			d.props[name] = v
