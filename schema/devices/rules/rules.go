@@ -3,6 +3,7 @@
 package rules
 
 import (
+	"bytes"
 	"encoding/json"
 	"slices"
 	"strconv"
@@ -134,7 +135,7 @@ func (r Rules) fromJSON(p devices.Prop, value []byte) (any, *Refusal) {
 		return nil, &Refusal{WrongKind, "something"}
 	}
 	if n, ok := numberOf(p.Type); ok {
-		if !isNumber || strings.ContainsAny(string(value), ".eE") {
+		if !isNumber || bytes.ContainsAny(value, ".eE") {
 			return nil, &Refusal{WrongKind, "an integer"}
 		}
 		return r.integer(p, n, string(value), 10)

@@ -304,7 +304,7 @@ func (m *Machine) useLink(d *device, p devices.Prop, name string) error {
 	}
 	d.props[p.Name] = path
 	if p.Name == "memdev" && m.userOf("memdev", path) != nil {
-		return generic("can't use already busy memdev: %s", name)
+		return generic("can't use already busy memdev: %s", strings.TrimPrefix(path, objects))
 	}
 	return nil
 }

@@ -18,7 +18,8 @@ func (m *Machine) qomCommands() map[string]Handler {
 }
 
 // tree is the part of the tree of objects that is there: the properties of each
-// object by its path. A property whose type is child<…> is an object below.
+// object by its path, but for those of devices. A property whose type is child<…> is an
+// object below.
 func (m *Machine) tree() map[string][]qapi.ObjectPropertyInfo {
 	tree := map[string][]qapi.ObjectPropertyInfo{}
 	add := func(path, kind string) {
@@ -46,10 +47,8 @@ func (m *Machine) tree() map[string][]qapi.ObjectPropertyInfo {
 	for _, c := range m.chardevs {
 		add("/chardevs/"+c.id, "chardev-"+c.kind)
 	}
-	m.catalog()
 	for _, d := range m.devices {
 		add(d.path, d.driver)
-		tree[d.path] = d.infos()
 	}
 	return tree
 }
@@ -73,6 +72,10 @@ func (m *Machine) resolve(path string) (object string, properties []qapi.ObjectP
 	}
 	if tree[object] == nil {
 		return "", nil, notFound(path)
+	}
+	if d := m.device(object); d != nil {
+		m.catalog()
+		return object, d.infos(), nil
 	}
 	return object, tree[object], nil
 }
