@@ -13,8 +13,9 @@
 // what it is asked: it lets go of devices, and shuts down when the power button is
 // pressed while it runs. Time passes for jobs alone, at fixed points: see [job].
 //
-// What is not looked at: buses, and those properties of devices and options of nodes
-// that nothing here depends on.
+// Devices, their properties and which values these take are those of the release: see
+// package schema/devices. What is not looked at: options of nodes that nothing here depends
+// on.
 package machine
 
 import (
@@ -74,6 +75,7 @@ type Machine struct {
 	files     map[string]*os.File // of getfd
 	fdsets    []*fdset            // by their numbers
 	migration migration
+	strict    bool                                                       // values of properties are taken as by the newest releases
 	made      struct{ nodes, devices, ptys, threads, groups, files int } // how many names were made up
 }
 
@@ -81,8 +83,12 @@ type Machine struct {
 func New(h Host) *Machine {
 	m := &Machine{host: h, status: qapi.RunStatePrelaunch, disks: map[string]*disk{}, files: map[string]*os.File{}}
 	m.devices = []*device{
-		{driver: "virtio-scsi-pci", id: "scsi0", path: peripheral + "scsi0"},
-		{driver: "ide-cd", id: "cd0", path: peripheral + "cd0", fixed: true},
+		{driver: "virtio-scsi-pci", id: "scsi0", path: peripheral + "scsi0", bus: rootBus, slot: firstSlot},
+		{driver: "ide-cd", id: "cd0", path: peripheral + "cd0", bus: cdBus, fixed: true},
+	}
+	for _, d := range m.devices {
+		d.props = map[string]any{}
+		m.bring(d)
 	}
 	m.newMigration()
 	return m
