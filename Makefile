@@ -5,7 +5,7 @@ FUZZTIME ?= 20s
 TOOL     := $(GO) run tools.go
 
 # What has goroutines, and what reads or writes JSON or compiles what does.
-CONCURRENT := ./qmp/... ./raw/... ./qapi/qga/... ./examples/...
+CONCURRENT := ./qmp/... ./raw/... ./qapi/qga/... ./qapi/job/... ./qapi/disk/... ./qapi/hotplug/... ./qapi/migration/... ./examples/...
 JSON       := ./qmp/... ./raw/... ./qapi/... ./internal/redact/... ./internal/wiretest/... ./generator/... ./cmd/... ./examples/...
 # The modules besides this one that have code.
 MODULES    := examples/otel
@@ -44,8 +44,8 @@ cross: ## compile everything, tests too, for other systems and processors
 	done
 
 .PHONY: test-qemu
-test-qemu: ## run the tests that need a real QEMU: each in QAPI_QEMU_LAB, or QEMU, or the one on PATH
-	QAPI_REQUIRE_QEMU=1 $(GO) test -count=1 -run '^TestQEMU' ./...
+test-qemu: ## run the tests that need a real QEMU, with the race detector: each in QAPI_QEMU_LAB, or QEMU, or the one on PATH
+	QAPI_REQUIRE_QEMU=1 $(GO) test -race -count=1 -timeout 20m -run '^TestQEMU' ./...
 
 .PHONY: generate
 generate: ## write the bindings anew
