@@ -141,7 +141,7 @@ func TestAgentDial(t *testing.T) {
 			begin := time.Now()
 			_, err := NewAgentConn(t.Context(), ours, WithHandshakeTimeout(time.Minute))
 			wantErr(t, err, ErrNoAgent, "qmp: synchronise with the guest agent: no guest agent answers within 1m0s: "+
-				"it is not running, or busy with an earlier command: context deadline exceeded")
+				"it is not running, or it is busy with an earlier command: context deadline exceeded")
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 			assert.Equal(t, time.Minute, time.Since(begin))
 		})
@@ -248,7 +248,7 @@ func TestAgentDies(t *testing.T) {
 		old := p.peer.sync()
 		err := returned(t, "the call", done)
 		wantErr(t, err, ErrNoAgent, "qmp: guest-ping: no guest agent answers within 10s: "+
-			"it is not running, or busy with an earlier command: context deadline exceeded")
+			"it is not running, or it is busy with an earlier command: context deadline exceeded")
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		assert.Equal(t, agentLimit, time.Since(begin))
 

@@ -83,12 +83,12 @@ func TestBadArguments(t *testing.T) {
 		args    any
 		want    string
 	}{
-		{"x", map[string]any{"m": inner{}}, "qmp: x: arguments: member /m/f: the Go type func() has no JSON"},
+		{"x", map[string]any{"m": inner{}}, "qmp: x: arguments: member /m/f: the Go type func() cannot be encoded or decoded as JSON"},
 		{"x", map[string]any{"m": "\xff"}, "qmp: x: arguments: member /m: not JSON: invalid UTF-8"},
 		{"x", []int{1}, "qmp: x: arguments: []int is not a JSON object, but [1]"},
 		{"x", "text", `qmp: x: arguments: string is not a JSON object, but "text"`},
 		{"x", json.RawMessage("{"), "qmp: x: arguments: not JSON: unexpected EOF"},
-		{"x", json.RawMessage(nest), "qmp: x: arguments: they nest deeper than QEMU's limit of 1024 levels"},
+		{"x", json.RawMessage(nest), "qmp: x: the arguments nest deeper than QEMU's limit of 1024 levels"},
 		{"\xff", nil, `qmp: command name "\xff": jsontext: invalid UTF-8`},
 	}
 	bubble(t, func(t *testing.T, p pair) {
@@ -161,7 +161,7 @@ func TestServerError(t *testing.T) {
 		}
 		done := async(func() error { return p.Execute(t.Context(), "x", nil, nil) })
 		p.peer.refuse(p.peer.next(), "7")
-		if err := returned(t, "Execute", done); err == nil || err.Error() != "qmp: x: an error reply that cannot be read: \"7\"" {
+		if err := returned(t, "Execute", done); err == nil || err.Error() != "qmp: x: the server's error cannot be decoded: \"7\"" {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -266,7 +266,7 @@ func TestBlockedWrite(t *testing.T) {
 
 		cancel2()
 		err := returned(t, "second", second)
-		wantErr(t, err, context.Canceled, "qmp: second: context canceled: the command was not sent: the server does not read what was sent before")
+		wantErr(t, err, context.Canceled, "qmp: second: context canceled: the command was not sent: the server does not read what was sent before it")
 		if errors.Is(err, ErrAbandoned) {
 			t.Error("a call that was never sent is abandoned")
 		}

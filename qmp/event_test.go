@@ -174,7 +174,7 @@ func TestOverflow(t *testing.T) {
 			p.peer.event(fmt.Sprint(i), "")
 		}
 		synctest.Wait()
-		wantNames(t, s, "qmp: 2 events were lost: they were not taken in time", "2", "3")
+		wantNames(t, s, "qmp: 2 events were lost: they were not read in time", "2", "3")
 		for i := range 4 {
 			p.peer.event(fmt.Sprint(5+i), "")
 		}
@@ -198,7 +198,7 @@ func TestOverflowBytes(t *testing.T) {
 			p.peer.event(fmt.Sprint(i), data)
 		}
 		synctest.Wait()
-		wantNames(t, s, "qmp: 3 events were lost: they were not taken in time", "3", "4")
+		wantNames(t, s, "qmp: 3 events were lost: they were not read in time", "3", "4")
 	}, WithMaxMessage(2000))
 }
 
@@ -263,7 +263,7 @@ func TestAll(t *testing.T) {
 				t.Errorf("-want +got\n%s", diff)
 			}
 		}
-		check(t.Context(), "C", "qmp: 1 events were lost: they were not taken in time", "B", "C")
+		check(t.Context(), "C", "qmp: 1 events were lost: they were not read in time", "B", "C")
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		check(ctx, "", "D", "qmp: waiting for an event: context deadline exceeded")
@@ -521,7 +521,7 @@ func TestHandlerErrors(t *testing.T) {
 			errs = append(errs, err.Error())
 		}
 		want := []string{
-			"qmp: handler of N: qmp: 3 events were lost: they were not taken in time",
+			"qmp: handler of N: qmp: 3 events were lost: they were not read in time",
 			"qmp: event N: a string does not fit the Go type int",
 		}
 		if diff := cmp.Diff(want, errs); diff != "" {
@@ -667,7 +667,7 @@ func TestLongEventNames(t *testing.T) {
 			p.peer.event(fmt.Sprint(i, name), "")
 		}
 		synctest.Wait()
-		wantNames(t, s, "qmp: 9 events were lost: they were not taken in time", "9"+name)
+		wantNames(t, s, "qmp: 9 events were lost: they were not read in time", "9"+name)
 		if n := len(p.hub.events.registry().names); n != 0 {
 			t.Errorf("%d names are remembered", n)
 		}

@@ -5,15 +5,15 @@ import (
 	"sync/atomic"
 )
 
-// Handle has f called for each event of this name, or for every event if name is
-// empty. Calls come one at a time, in the order of the events, from the workers
-// (see [WithWorkers]); f may issue commands, and take its time. Events that it
-// loses by taking too much of it are reported to [WithEventError].
+// Handle registers f for the events of this name, or for every event if name is
+// empty. f is called for one event at a time, in the order of the events, on a worker
+// (see [WithWorkers]). It may issue commands, and it may be slow: events that are lost
+// because it is too slow are reported to the function of [WithEventError].
 //
-// No call runs after stop has returned: stop waits for the one that runs. Called by f
-// itself it returns at once, and the running call is the last. Two handlers must not
-// stop each other at the same time: each would wait for the other for ever. Handle
-// panics if f is nil.
+// After stop has returned, f does not run: stop waits for a call that is running. If f
+// itself calls stop, it returns at once, and the running call is the last. Two handlers
+// must not stop each other at the same time: each would wait for the other forever.
+// Handle panics if f is nil.
 func (c *Conn) Handle(name string, f func(Event)) (stop func()) {
 	if f == nil {
 		panic("qmp: Handle: the function is nil")
@@ -50,7 +50,7 @@ func (c *Conn) handle(name string, f func(Event)) (stop func()) {
 	return h.stop
 }
 
-// A handler is a queue whose events the workers hand to a function.
+// A handler is a queue whose events the workers pass to a function.
 type handler struct {
 	hub  *hub
 	name string
@@ -70,7 +70,7 @@ func (h *handler) wake() {
 	}
 }
 
-// fairShare is how many events a handler takes before other tasks have a turn.
+// fairShare is how many events a handler handles before other tasks run.
 const fairShare = 64
 
 func (h *handler) run(w workerID) {
@@ -82,7 +82,7 @@ func (h *handler) run(w workerID) {
 	h.hub.pool.add(h)
 }
 
-// runOne hands one event to f. It reports whether to go on.
+// runOne calls f for one event. It reports whether to go on.
 func (h *handler) runOne(w workerID) bool {
 	h.turn <- struct{}{}
 	returned := false
@@ -115,7 +115,7 @@ func (h *handler) title() string {
 	return h.name
 }
 
-// pop takes an event from the queue, or lets wake know that there is none.
+// pop takes an event from the queue. If there is none, the next wake starts the handler again.
 func (h *handler) pop() (e Event, ok bool, err error) {
 	h.queue.mu.Lock()
 	defer h.queue.mu.Unlock()
@@ -124,7 +124,7 @@ func (h *handler) pop() (e Event, ok bool, err error) {
 	return e, h.active, err
 }
 
-// stop may be called any number of times, and by several at once: each waits for f.
+// stop may be called several times, also at the same time: each call waits for f.
 func (h *handler) stop() {
 	h.hub.events.registry().remove(&h.queue)
 	h.queue.drop(ErrUnsubscribed)

@@ -2,16 +2,16 @@ package qmp
 
 import "sync/atomic"
 
-// A hub is what belongs to a connection rather than to the one link that it has
-// at a time: who wants events, the workers, the options.
+// A hub is the part of a connection that stays when the connection gets another link:
+// the receivers of events, the workers, the options.
 type hub struct {
 	opts   options
 	pool   pool
 	events events
 	report reporter
-	late   atomic.Int64 // replies that nobody waited for any more
+	late   atomic.Int64 // counts replies for which nobody waited any more
 
-	settingUp atomic.Bool // the functions of WithSetup are called
+	settingUp atomic.Bool // the functions of WithSetup are running
 }
 
 func newHub(o options) *hub {
@@ -31,7 +31,7 @@ func (h *hub) setUp(c *Conn) {
 	}
 }
 
-// A tally counts what is outstanding. It is guarded by its owner's mutex.
+// A tally counts what is in progress. It is guarded by its owner's mutex.
 type tally struct {
 	n    int
 	idle chan struct{} // closed when n is 0 again; nil: nobody waits
@@ -47,7 +47,7 @@ func (t *tally) done() {
 	}
 }
 
-// zero returns a channel that is closed when nothing is outstanding.
+// zero returns a channel that is closed when the count is 0.
 func (t *tally) zero() <-chan struct{} {
 	if t.n == 0 {
 		now := make(chan struct{})

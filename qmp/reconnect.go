@@ -10,53 +10,53 @@ import (
 	"time"
 )
 
-// Reconnect says how a connection is made again when it is lost; see
+// Reconnect has the settings for connecting again after the connection is lost; see
 // [WithReconnect].
 type Reconnect struct {
-	// MinDelay is how long to wait before the first attempt; it doubles with each
-	// that fails, up to MaxDelay. Up to half of it is taken off at random, so that
-	// many clients do not come at once. 0: 100 ms and 10 s. A connection that is lost
-	// before it has lasted for MaxDelay counts as one more attempt that failed, so that
-	// a server that greets and drops is not dialled all the time.
+	// MinDelay is how long to wait before the first attempt; the wait doubles with each
+	// attempt that fails, up to MaxDelay. Up to half of it is subtracted at random, so that
+	// many clients do not connect at once. 0: 100 ms and 10 s. A connection that is lost
+	// before it has lasted for MaxDelay counts as one more failed attempt, so that
+	// a server that greets and hangs up is not dialled all the time.
 	MinDelay, MaxDelay time.Duration
 
-	// FailFast has calls fail at once, with [ErrNotSent], while there is no
+	// FailFast makes calls fail at once, with [ErrNotSent], while there is no
 	// connection. Otherwise they wait for it as long as their context allows, and
-	// those that had not been sent when it was lost are sent again. Of the order of
-	// calls that wait for a connection nothing is promised.
+	// those that had not been sent when it was lost are sent on the next one. Calls that
+	// wait for a connection may be sent in any order.
 	FailFast bool
 
-	// Patient has the first connection waited for in the same way, until the
-	// dial's context ends. Otherwise a first attempt that fails ends the dial.
+	// Patient makes the dial, too, try again until its context ends. Otherwise a dial
+	// fails when its first attempt fails.
 	//
-	// Together with a [WithHandshakeTimeout] of a second or two it gets through to a
-	// QEMU 5.2 whose socket is dialled in the very moment of its start: there two
-	// threads may accept the connection, and QEMU stands still until it is dialled again.
+	// Together with a [WithHandshakeTimeout] of a second or two it connects to a
+	// QEMU 5.2 that is just starting: there two threads may accept the connection, and
+	// QEMU then hangs until it is dialled again.
 	Patient bool
 
-	// GiveUp, if set, is asked before each attempt: with 0 and how the connection
-	// was lost, then with the number of attempts that have failed and the error of
+	// GiveUp, if set, is called before each attempt: first with 0 and the error that ended
+	// the connection, then with the number of failed attempts and the error of
 	// the last. If it returns true, the connection has ended for good. It must not wait
-	// for a command, which in turn would wait for the next attempt; nor must it be slow.
+	// for a command, which in turn would wait for the next attempt, and must not be slow.
 	GiveUp func(failed int, err error) bool
 
 	// Lost and Restored, if set, are called, by a worker and one at a time, when the
 	// connection is lost and when it is back, in the order in which that happens. Before
 	// Lost is called, every subscription has its [GapError]; events of the new connection
-	// may be read before Restored is called. So whoever follows a state by a subscription
-	// asks for it after each GapError, and needs neither.
+	// may be read before Restored is called. So a program that follows a state by a
+	// subscription queries the state after each GapError, and needs neither function.
 	//
-	// The server that is back may be another one: what was
-	// plugged into the old one, enabled in it or asked of it is to be done again.
+	// The server may be another one after a reconnection: then what was
+	// plugged into the old one, or enabled in it, has to be done again.
 	Lost     func(err error)
 	Restored func(c *Conn)
 }
 
-// WithReconnect makes a connection that is made again, negotiation included, when
-// it is lost, until it is closed. Only dials can have it.
+// WithReconnect makes a connection that connects and negotiates again when it is lost,
+// until it is closed. It works only with functions that dial.
 //
-// Subscriptions and handlers stay. Where events may be missing, a subscription has
-// a [GapError], in place. A command is never repeated if the server may have run it:
+// Subscriptions and handlers stay. A subscription has a [GapError] in the place where
+// events may be missing. A command is never repeated if the server may have run it:
 // its error wraps [ErrClosed], without [ErrNotSent], and its caller decides.
 func WithReconnect(r Reconnect) Option {
 	if r.MinDelay <= 0 {
@@ -69,11 +69,11 @@ func WithReconnect(r Reconnect) Option {
 	return func(o *options) { o.reconnect = r.dial }
 }
 
-// A beginFunc begins a call that ends with a call of done.
+// A beginFunc starts a call, and calls done when the call has ended.
 type beginFunc func(ctx context.Context, now *Conn, done func(error))
 
-// supervision is a supervisor, if there is one. Being an interface, it lets the
-// linker leave out what programs that do not reconnect do not use.
+// supervision is a *supervisor, or nil. Because it is an interface, the linker can leave
+// the supervisor's code out of programs that do not reconnect.
 type supervision interface {
 	do(ctx context.Context, c *Conn, command string, f func(now *Conn) error) error
 	start(ctx context.Context, c *Conn, command string, begin beginFunc, done func(error))
@@ -91,20 +91,20 @@ type supervisor struct {
 	connect func(context.Context) (io.ReadWriteCloser, error)
 	as      kind
 	conn    *Conn
-	ctx     context.Context // ends with the connection
+	ctx     context.Context // is cancelled when the connection ends
 	cancel  context.CancelFunc
 	over    chan struct{}
-	news    sequence // calls of Lost and Restored
+	news    sequence // runs the calls of Lost and Restored
 
 	mu      sync.Mutex
-	link    *link         // the last that there was
-	failed  error         // why the last attempt to make another did, if one was made
-	up      bool          // it can be used, as far as we know
-	wasUp   bool          // or another was
-	since   time.Time     // when the link became usable
+	link    *link         // the newest one, which may have ended
+	failed  error         // why the last attempt to make another failed, if one was made
+	up      bool          // link can be used, as far as is known
+	wasUp   bool          // link, or an earlier one, could be used
+	since   time.Time     // when link became usable
 	delay   time.Duration // before the next attempt
 	changed chan struct{} // closed when up or err changes
-	err     error         // why all is over
+	err     error         // why the connection has ended for good
 	live    tally
 }
 
@@ -118,8 +118,8 @@ func (r Reconnect) dial(
 	s.news.pool = &s.hub.pool
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.conn = &Conn{hub: s.hub, again: s}
-	s.link = newLink(nil, s.hub) // until there is one
-	s.link.err = &closedError{cause: errors.New("there was none yet")}
+	s.link = newLink(nil, s.hub) // stands for the first one, until there is one
+	s.link.err = &closedError{cause: errors.New("no connection has been made yet")}
 	s.hub.setUp(s.conn)
 	err := s.attempt(ctx)
 	if err != nil && r.Patient {
@@ -158,13 +158,13 @@ func (s *supervisor) attempt(ctx context.Context) error {
 	l.lost = s.lost
 	err = l.err
 	l.mu.Unlock()
-	if err != nil { // so soon that nobody has been told
+	if err != nil { // it was lost before anything used it
 		s.lost(err)
 	}
 	return nil
 }
 
-// missed tells the subscriptions where the events of a link ended that failed before
+// missed marks a gap in the subscriptions after the events of a link that failed before
 // it could be used.
 func (s *supervisor) missed(l *link) {
 	l.mu.Lock()
@@ -174,7 +174,7 @@ func (s *supervisor) missed(l *link) {
 	}
 }
 
-// use lets calls have l, unless all is over.
+// use makes l the link for calls, unless the connection has ended.
 func (s *supervisor) use(l *link) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -194,7 +194,7 @@ func (s *supervisor) changeLocked() {
 	s.changed = make(chan struct{})
 }
 
-// lost is told that the link has ended.
+// lost is called when the link has ended.
 func (s *supervisor) lost(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -210,11 +210,11 @@ func (s *supervisor) lost(err error) {
 	if s.Lost != nil {
 		s.news.add(func() { s.Lost(err) })
 	}
-	go func() { _ = s.persist(s.ctx, err, 0) }() // what it fails with has ended all
+	go func() { _ = s.persist(s.ctx, err, 0) }() // if it fails, it has ended the connection
 }
 
-// persist tries until there is a link. err is why there is none, or why the last of
-// the attempts failed that were made already.
+// persist tries until there is a link. err is why there is none, or why the last attempt
+// so far failed.
 func (s *supervisor) persist(ctx context.Context, err error, failed int) error {
 	for {
 		delay := s.nextDelay()
@@ -246,7 +246,7 @@ func (s *supervisor) persist(ctx context.Context, err error, failed int) error {
 	}
 }
 
-// nextDelay is how long to wait before the next attempt.
+// nextDelay returns how long to wait before the next attempt.
 func (s *supervisor) nextDelay() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -254,8 +254,8 @@ func (s *supervisor) nextDelay() time.Duration {
 	return s.delay
 }
 
-// now returns the link if there is one to be used. Else err is why there never
-// will be, or change is closed when that may be otherwise.
+// now returns the link if there is one that can be used. Otherwise err is why there will
+// never be one, or change is closed when there may be one.
 func (s *supervisor) now() (l *link, change <-chan struct{}, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -274,7 +274,7 @@ func (s *supervisor) now() (l *link, change <-chan struct{}, err error) {
 	return nil, s.changed, nil
 }
 
-// wait returns the link, for which it waits. It passes over one that has failed.
+// wait waits for a link and returns it. It ignores one that has failed.
 func (s *supervisor) wait(ctx context.Context, command string, failed *link) (*link, error) {
 	for {
 		l, change, err := s.now()
@@ -288,7 +288,7 @@ func (s *supervisor) wait(ctx context.Context, command string, failed *link) (*l
 		case <-change:
 		case <-ctx.Done():
 			err := tooLate(ctx, command)
-			if why := s.absence(); why != nil { // for people: the call did not end for it
+			if why := s.absence(); why != nil { // as text only: it is not why the call ended
 				err = fmt.Errorf("%w; there is no connection: %s", err, why.Error())
 			}
 			return nil, err
@@ -296,8 +296,8 @@ func (s *supervisor) wait(ctx context.Context, command string, failed *link) (*l
 	}
 }
 
-// absence is why there is no connection: how the last attempt failed, or how the one
-// that there was ended.
+// absence returns why there is no connection: the error of the last attempt, or of the
+// last connection.
 func (s *supervisor) absence() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -307,14 +307,14 @@ func (s *supervisor) absence() error {
 	return s.link.closedBy()
 }
 
-// again reports whether a call that ended with err is to be made anew.
+// again reports whether a call that ended with err must be repeated.
 func (s *supervisor) again(err error) bool {
 	return !s.FailFast && errors.Is(err, ErrClosed) && errors.Is(err, ErrNotSent)
 }
 
 func (s *supervisor) handle(c *Conn, l *link) *Conn { return &Conn{hub: s.hub, link: l, opts: c.opts} }
 
-// do has f make a call, on each link until it is sent.
+// do makes a call by f. It repeats it on the next link if it was not sent.
 func (s *supervisor) do(ctx context.Context, c *Conn, command string, f func(now *Conn) error) error {
 	if s.hub.settingUp.Load() {
 		return fmt.Errorf("qmp: %s: %w", command, unsent(errSettingUp))
@@ -335,7 +335,7 @@ func (s *supervisor) do(ctx context.Context, c *Conn, command string, f func(now
 	}
 }
 
-// start is do for calls that end with a callback.
+// start is like do, for calls that end with a callback.
 func (s *supervisor) start(ctx context.Context, c *Conn, command string, begin beginFunc, done func(error)) {
 	s.begin()
 	ctx, cancel := c.opts.limit(ctx)
@@ -393,7 +393,7 @@ func (s *supervisor) last() *link {
 	return s.link
 }
 
-// end closes the connection for good, because of cause or, if that is nil, on demand.
+// end closes the connection for good because of cause; nil means that the user closed it.
 func (s *supervisor) end(cause error) {
 	s.mu.Lock()
 	if s.err != nil {

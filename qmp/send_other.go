@@ -4,7 +4,7 @@ package qmp
 
 import "io"
 
-// A trier is only there on Unix.
+// A trier is used on Unix only.
 type trier struct{}
 
 func newTrier(io.ReadWriteCloser) *trier { return nil }

@@ -8,21 +8,21 @@ import (
 	"syscall"
 )
 
-// A trier writes to a socket what the kernel takes without waiting, so that a
-// caller need not leave the write to another goroutine to be free to return.
+// A trier writes to a socket what the kernel accepts without waiting, so that a caller
+// can write on its own goroutine and still return when its context ends.
 type trier struct {
 	raw  syscall.RawConn
-	call func(fd uintptr) bool // made once: write as a function
+	call func(fd uintptr) bool // the method write as a function, made once
 	text []byte
 	n    int
 	err  error
 }
 
-// newTrier returns nil if rw is no plain socket.
+// newTrier returns nil if rw is not a plain socket.
 func newTrier(rw io.ReadWriteCloser) *trier {
 	var raw syscall.RawConn
 	var err error
-	switch c := rw.(type) { // not an interface: it could be a wrapper's
+	switch c := rw.(type) { // not an interface: a wrapper could have its methods
 	case *net.UnixConn:
 		raw, err = c.SyscallConn()
 	case *net.TCPConn:

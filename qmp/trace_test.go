@@ -77,7 +77,7 @@ func TestTrace(t *testing.T) {
 		if err := p.Execute(t.Context(), "bad", func() {}, nil); err == nil {
 			t.Error("a function is no argument")
 		}
-		expect(t, "bad: not sent, qmp: bad: arguments: the Go type func() has no JSON")
+		expect(t, "bad: not sent, qmp: bad: arguments: the Go type func() cannot be encoded or decoded as JSON")
 
 		p.Go(t.Context(), "bad", 5, nil, func(error) {})
 		if err := p.Wait(t.Context()); err != nil {

@@ -45,7 +45,7 @@ func ParseStream(text string) (Address, error) {
 	case a.Kind != "unix" && a.Kind != "tcp":
 		err = fmt.Errorf("address %q: it is neither a unix: nor a tcp: address", text)
 	case a.Secure:
-		err = fmt.Errorf("address %q: it has tls-creds, and TLS takes package qmptls", text)
+		err = fmt.Errorf("address %q: it has tls-creds: for TLS use package qmptls", text)
 	}
 	return a, err
 }

@@ -142,7 +142,7 @@ func TestPathLimit(t *testing.T) {
 func TestParseStream(t *testing.T) {
 	for text, want := range map[string]string{
 		"pipe:/x":               `address "pipe:/x": it is neither a unix: nor a tcp: address`,
-		"tcp:h:1,tls-creds=t":   `address "tcp:h:1,tls-creds=t": it has tls-creds, and TLS takes package qmptls`,
+		"tcp:h:1,tls-creds=t":   `address "tcp:h:1,tls-creds=t": it has tls-creds: for TLS use package qmptls`,
 		"unix:x,colour=blue":    `address "unix:x,colour=blue": unknown option "colour"; a comma that belongs to the path is doubled`,
 		"unix:/run/a,server=on": "",
 	} {

@@ -80,7 +80,7 @@ func TestLog(t *testing.T) {
 		`level=DEBUG msg="qmp sent" command=set_password request_bytes=61`,
 		`level=DEBUG msg="qmp event" event=E timestamp=1970-01-01T00:00:01.000Z data_bytes=23`,
 		`level=DEBUG msg="qmp call" command=set_password took=1s waited=0s request_bytes=61 reply_bytes=2`,
-		`level=DEBUG msg="qmp call" command=x took=0s sent=false error="qmp: x: arguments: the Go type func() has no JSON"`,
+		`level=DEBUG msg="qmp call" command=x took=0s sent=false error="qmp: x: arguments: the Go type func() cannot be encoded or decoded as JSON"`,
 		`level=DEBUG msg="qmp closed" error="qmp: connection closed"`,
 	}, inOrder(session(t, slog.LevelDebug)))
 }
