@@ -75,7 +75,7 @@ func (m *Machine) resolve(path string) (object string, properties []qapi.ObjectP
 	}
 	if d := m.device(object); d != nil {
 		m.catalog()
-		return object, append(d.infos(), tree[object][1:]...), nil // and what is below
+		return object, d.infos(), nil
 	}
 	return object, tree[object], nil
 }
