@@ -44,6 +44,8 @@ type link struct {
 	lasting bool // the hub is used by further links after this one
 	heard   bool // an event of this link has been passed on
 
+	starting bool // the server is only being started: it greets when it is ready
+
 	mu       sync.Mutex
 	err      error       // why the link is closed
 	lost     func(error) // called with err
