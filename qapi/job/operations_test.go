@@ -12,7 +12,7 @@ import (
 	"github.com/goqapi/goqapi/qapi/job"
 )
 
-const size = 1 << 20
+const size = 16 << 20
 
 // An operation is a call of this package, which the tests disturb.
 type operation struct {
