@@ -256,7 +256,7 @@ func (m *monitor) tell(c *conformanceCase) (all []*said, end string) {
 				continue
 			}
 			all = append(all, s)
-			if waiting && c.wait.is(s) {
+			if waiting && (c.wait.is(s) || s.Error != nil) { // what was refused leads to nothing
 				waiting = false
 			}
 		case <-timer.C:
