@@ -277,7 +277,7 @@ type outcome struct {
 }
 
 // loose events come before the reply or behind it, as it happens.
-var loose = regexp.MustCompile(`^(JOB_|BLOCK_JOB_|DEVICE_DELETED|MIGRATION)`)
+var loose = regexp.MustCompile(`^(JOB_|BLOCK_JOB_|DEVICE_DELETED|DUMP_COMPLETED|MIGRATION)`)
 
 func (tab *table) outcome(all []*said, end string) outcome {
 	o := outcome{end: end}
