@@ -3,8 +3,11 @@ package job
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
+	"github.com/goqapi/goqapi/internal/poll"
 	"github.com/goqapi/goqapi/internal/progress"
 	"github.com/goqapi/goqapi/internal/undo"
 	"github.com/goqapi/goqapi/qapi"
@@ -31,10 +34,13 @@ func Dump(ctx context.Context, c *qapi.Client, args qapi.DumpGuestMemoryArgs, op
 			return d.how, fmt.Errorf("job: dump: %w", err)
 		}
 	}
+	var err error
 	if d.how.Status == qapi.DumpStatusFailed {
-		return d.how, &Error{Type: typeDump, Reason: d.reason(ctx)}
+		err = &Error{Type: typeDump, Reason: d.reason(ctx)}
 	}
-	return d.how, nil
+	u := undo.Stack{Limit: d.opts.limit}
+	u.Add("the dump, which is not cleaned up", d.settle)
+	return d.how, u.Undo(ctx, err)
 }
 
 type dump struct {
@@ -111,4 +117,23 @@ func (d *dump) reason(ctx context.Context) string {
 		return "it has failed; the event that says why was lost"
 	}
 	return d.why
+}
+
+// settle waits until QEMU has cleaned up after the dump: the status is set and the event sent before the
+// guest goes on, and another dump or a migration at that moment fails or ends QEMU. QEMU
+// 5.2 does not show it if the guest did not run.
+func (d *dump) settle(ctx context.Context) error {
+	return ask(ctx, d.c, func(ctx context.Context) error {
+		return poll.Until(ctx, func(ctx context.Context) (bool, error) {
+			status, err := d.c.QueryStatus(ctx)
+			if err != nil || status.Status == qapi.RunStateSaveVM {
+				return false, err
+			}
+			info, err := d.c.QueryMigrate(ctx)
+			blocked := slices.ContainsFunc(info.BlockedReasons, func(why string) bool {
+				return strings.Contains(why, "dump-guest-memory")
+			})
+			return !blocked, err
+		})
+	})
 }

@@ -373,4 +373,3 @@ func playOtherActions(t *testing.T, c *qapi.Client) {
 	assert.NoError(t, err)
 	assert.Len(t, infos, 1)
 }
-
