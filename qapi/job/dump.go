@@ -9,6 +9,7 @@ import (
 
 	"github.com/goqapi/goqapi/internal/poll"
 	"github.com/goqapi/goqapi/internal/progress"
+	"github.com/goqapi/goqapi/internal/retry"
 	"github.com/goqapi/goqapi/internal/undo"
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qmp"
@@ -54,7 +55,7 @@ type dump struct {
 
 // look asks how far the dump is.
 func (d *dump) look(ctx context.Context) error {
-	return ask(ctx, d.c, func(ctx context.Context) (err error) {
+	return retry.Ask(ctx, d.c.Conn(), func(ctx context.Context) (err error) {
 		d.how, err = d.c.QueryDump(ctx)
 		return err
 	})
@@ -71,7 +72,7 @@ func (d *dump) start(ctx context.Context, args qapi.DumpGuestMemoryArgs) error {
 	if err == nil || !qmp.MayHaveRun(err) {
 		return err
 	}
-	if !lost(d.c, err) { // ctx has ended
+	if !retry.Lost(d.c.Conn(), err) { // ctx has ended
 		u := undo.Stack{Limit: d.opts.limit}
 		u.Add("the dump, which cannot be cancelled", d.wait)
 		return u.Undo(ctx, err)
@@ -123,7 +124,7 @@ func (d *dump) reason(ctx context.Context) string {
 // guest goes on, and another dump or a migration at that moment fails or ends QEMU. QEMU
 // 5.2 does not show it if the guest did not run.
 func (d *dump) settle(ctx context.Context) error {
-	return ask(ctx, d.c, func(ctx context.Context) error {
+	return retry.Ask(ctx, d.c.Conn(), func(ctx context.Context) error {
 		return poll.Until(ctx, func(ctx context.Context) (bool, error) {
 			status, err := d.c.QueryStatus(ctx)
 			if err != nil || status.Status == qapi.RunStateSaveVM {
