@@ -10,6 +10,7 @@ import (
 	"github.com/goqapi/goqapi/internal/undo"
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qapi/job"
+	"github.com/goqapi/goqapi/qmp"
 )
 
 // An Overlay is an image that is put above a disk: what the guest writes goes there, and the
@@ -23,7 +24,7 @@ type Overlay struct {
 // Snapshot puts overlays above disks, all at one moment, and returns the names of their
 // block nodes, which are the disks' from then on. What the disks have at that moment can be read from
 // their old nodes and files. If it fails, the guest's disks are what they were.
-func Snapshot(ctx context.Context, c *qapi.Client, overlays []Overlay, opts ...job.Option) (names []string, err error) {
+func Snapshot(ctx context.Context, c *qapi.Client, overlays []Overlay) (names []string, err error) {
 	var u undo.Stack
 	defer func() {
 		if err != nil {
@@ -41,14 +42,23 @@ func Snapshot(ctx context.Context, c *qapi.Client, overlays []Overlay, opts ...j
 			Type: qapi.TransactionActionBlockdevSnapshot{Node: o.Node, Overlay: name},
 		})
 	}
-	return names, retry.Once(ctx, c.Conn(), func(ctx context.Context) error {
-		return c.Transaction(ctx, qapi.TransactionArgs{Actions: actions})
-	}, func(ctx context.Context) (bool, error) { // it has been done if the overlays have what they lie above
-		list, err := nodes(ctx, c)
+	done := func(ctx context.Context) (bool, error) {
+		list, err := c.QueryNamedBlockNodes(ctx) // a flat list does not have the depth
 		return slices.ContainsFunc(list, func(n qapi.BlockDeviceInfo) bool {
-			return n.NodeName == names[0] && n.BackingFileDepth > 0
+			return n.NodeName == names[0] && n.BackingFileDepth > 0 // it lies above the disk
 		}), err
-	})
+	}
+	err = retry.Once(ctx, c.Conn(), func(ctx context.Context) error {
+		return c.Transaction(ctx, qapi.TransactionArgs{Actions: actions})
+	}, done)
+	if err != nil && qmp.MayHaveRun(err) { // ctx has ended, but it may be done
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undo.DefaultLimit)
+		defer cancel()
+		if is, _ := done(ctx); is {
+			return names, nil
+		}
+	}
+	return names, err
 }
 
 // addOverlay makes the image of an overlay and adds its block node, above nothing yet.
