@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/goqapi/goqapi/internal/poll"
@@ -43,11 +44,11 @@ func (q QEMU) Run(t testing.TB, args ...string) Running {
 	return r
 }
 
-// Dial connects to the second monitor, which may not be there yet.
+// Dial connects to the second monitor, for which it waits if QEMU has not made it yet.
 func (r Running) Dial(ctx context.Context) (conn io.ReadWriteCloser, err error) {
 	err = poll.Until(ctx, func(ctx context.Context) (bool, error) {
 		conn, err = new(net.Dialer).DialContext(ctx, "unix", r.path)
-		if errors.Is(err, fs.ErrNotExist) {
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
 			return false, nil
 		}
 		return true, err
