@@ -44,6 +44,9 @@ func (q QEMU) Run(t testing.TB, args ...string) Running {
 	return r
 }
 
+// Addr is the address of the second monitor.
+func (r Running) Addr() string { return "unix:" + r.path }
+
 // Dial connects to the second monitor, for which it waits if QEMU has not made it yet.
 func (r Running) Dial(ctx context.Context) (conn io.ReadWriteCloser, err error) {
 	err = poll.Until(ctx, func(ctx context.Context) (bool, error) {
