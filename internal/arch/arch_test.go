@@ -36,7 +36,11 @@ type arrow struct {
 
 var arrows = []arrow{
 	{"internal/address", nil},
+	{"internal/poll", nil},
 	{"internal/printable", nil},
+	{"internal/progress", nil},
+	{"internal/retry", []string{"internal/poll", "qmp"}},
+	{"internal/undo", nil},
 	{"internal/regular", nil},
 	{"internal/redact", []string{jsonModule}},
 	{"qmp", []string{jsonModule, "internal/address", "internal/printable", "qmp/codec"}},
@@ -46,6 +50,8 @@ var arrows = []arrow{
 	{"qmp/qmptest/...", []string{jsonModule, "qmp", "qmp/qmptest/internal/...", "qapi/...", "schema/...", "internal/address", "internal/redact", "internal/regular"}},
 	{"qapi/cmdline", []string{jsonModule, "internal/printable", "internal/redact", "qapi", "qmp"}},
 	{"qapi/device", []string{jsonModule, "internal/printable", "qapi", "qmp", "qmp/codec"}},
+	{"qapi/disk", []string{"internal/poll", "internal/retry", "internal/undo", "qapi", "qapi/job", "qmp"}},
+	{"qapi/job", []string{"internal/poll", "internal/printable", "internal/progress", "internal/retry", "internal/undo", "qapi", "qmp"}},
 	{"qapi/...", []string{jsonModule, "internal/printable", "qmp", "qmp/codec"}},
 	{"raw", []string{jsonModule, "internal/printable", "qmp", "qmp/codec"}},
 	{"schema", []string{"internal/printable", "internal/regular"}},
@@ -61,7 +67,7 @@ const jsonModule = "github.com/go-json-experiment/json/..."
 
 // unbound are the packages that arrows says nothing of: programs, and what only
 // tests import.
-var unbound = []string{"", "cmd/...", "examples/...", "internal/api", "internal/arch", "internal/bench", "internal/gotool", "internal/growth", "internal/wiretest", "internal/qemutest"}
+var unbound = []string{"", "cmd/...", "examples/...", "internal/api", "internal/arch", "internal/bench", "internal/cut", "internal/gotool", "internal/growth", "internal/qemutest", "internal/wiretest"}
 
 // A listed package is one as the go command describes it.
 type listed struct {
@@ -137,7 +143,10 @@ func TestUsersCompile(t *testing.T) {
 	for _, p := range list(t, "-deps", "./qmp", "./raw", "./qapi/...") {
 		standard[p.ImportPath] = p.Standard
 	}
-	ours := []string{jsonModule, module + "/qmp", module + "/qmp/codec", module + "/raw", module + "/qapi/...", module + "/internal/address", module + "/internal/printable", module + "/internal/redact"}
+	ours := []string{
+		jsonModule, module + "/qmp", module + "/qmp/codec", module + "/raw", module + "/qapi/...", module + "/internal/address", module + "/internal/poll", module + "/internal/printable",
+		module + "/internal/progress", module + "/internal/redact", module + "/internal/retry", module + "/internal/undo",
+	}
 	for path, std := range standard {
 		if !std && !anyBelow(ours, path) {
 			t.Errorf("users of the bindings would compile %s", path)
