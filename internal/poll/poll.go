@@ -40,13 +40,13 @@ func Until(ctx context.Context, f func(ctx context.Context) (done bool, err erro
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return contextError(ctx)
+			return Error(ctx)
 		}
 	}
 }
 
-// contextError is why ctx ended: its error, and the cause if there is one.
-func contextError(ctx context.Context) error {
+// Error returns why ctx has ended: its error, and the cause if there is one.
+func Error(ctx context.Context) error {
 	if err, cause := ctx.Err(), context.Cause(ctx); cause != err {
 		return fmt.Errorf("%w: %w", err, cause)
 	}

@@ -29,15 +29,29 @@ type Reading struct {
 // is measured anew.
 func (m *Meter) Read(now time.Time, done, total int64) Reading {
 	m.measure(now, done)
-	r := Reading{Done: done, Total: total}
+	rate := 0.0
 	if m.weight > 0 {
-		r.Rate = m.rate / m.weight
+		rate = m.rate / m.weight
 	}
+	return reading(done, total, rate)
+}
+
+// Sum is how far several pieces of work are together.
+func Sum(list ...Reading) Reading {
+	var all Reading
+	for _, r := range list {
+		all.Done, all.Total, all.Rate = all.Done+r.Done, all.Total+r.Total, all.Rate+r.Rate
+	}
+	return reading(all.Done, all.Total, all.Rate)
+}
+
+func reading(done, total int64, rate float64) Reading {
+	r := Reading{Done: done, Total: total, Rate: rate}
 	if total > 0 {
 		r.Percent = 100 * min(max(float64(done)/float64(total), 0), 1)
 	}
-	if done < total && r.Rate > 0 {
-		seconds := float64(total-done) / r.Rate
+	if done < total && rate > 0 {
+		seconds := float64(total-done) / rate
 		r.Left = time.Duration(min(seconds*float64(time.Second), float64(math.MaxInt64-1024)))
 	}
 	return r

@@ -3,6 +3,7 @@ package undo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -49,7 +50,8 @@ func (s *Stack) Run(ctx context.Context, err *error) {
 	*err = s.Undo(ctx, *err)
 }
 
-// Undo undoes everything because of err, and returns it, with what was left if anything was.
+// Undo undoes everything because of err, and returns it, with what was left if anything was. err
+// may be nil, for what is not to stay in any case.
 func (s *Stack) Undo(ctx context.Context, err error) error {
 	limit := s.Limit
 	if limit == 0 {
@@ -67,7 +69,11 @@ func (s *Stack) Undo(ctx context.Context, err error) error {
 	if left == nil {
 		return err
 	}
-	return &leftError{err, left}
+	text := "left behind: " + strings.Join(left, ", ")
+	if err == nil {
+		return errors.New(text)
+	}
+	return &leftError{err, text}
 }
 
 // leftError is an error after which not all could be undone. It unwraps to that error only:
@@ -75,11 +81,9 @@ func (s *Stack) Undo(ctx context.Context, err error) error {
 type leftError struct {
 	error
 
-	left []string
+	left string
 }
 
-func (e *leftError) Error() string {
-	return e.error.Error() + "; left behind: " + strings.Join(e.left, ", ")
-}
+func (e *leftError) Error() string { return e.error.Error() + "; " + e.left }
 
 func (e *leftError) Unwrap() error { return e.error }

@@ -63,6 +63,9 @@ func TestStackSaysWhatWasLeft(t *testing.T) {
 	assert.ErrorIs(t, err, errFailed)
 	assert.NotErrorIs(t, err, refused)
 	assert.True(t, reached, "the steps after one that fails")
+
+	u.Add("block node b", func(context.Context) error { return refused })
+	assert.EqualError(t, u.Undo(t.Context(), nil), "left behind: block node b (node is in use)")
 }
 
 func TestStackHasALimit(t *testing.T) {
