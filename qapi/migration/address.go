@@ -94,7 +94,7 @@ var shell = []string{"/bin/sh", "-c"}
 // destination is an address as the server takes it: in channels, or else as a URI.
 func destination(ctx context.Context, c *qapi.Client, command string, a Address) (*string, []qapi.MigrationChannel, error) {
 	if a.Transport == nil {
-		return nil, nil, fmt.Errorf("migration: there is no address to give to %s", command)
+		return nil, nil, fmt.Errorf("there is no address to give to %s", command)
 	}
 	known, err := again(ctx, c, func(ctx context.Context) (*qapi.Capabilities, error) { return qapi.Introspect(ctx, c) })
 	if err != nil {
@@ -129,7 +129,7 @@ func uriOf(a Address) (string, error) {
 			return "fd:" + s.Str, nil
 		}
 	}
-	return "", fmt.Errorf("migration: this QEMU cannot migrate to or from %v: that takes QEMU 8.2 or later", a)
+	return "", fmt.Errorf("this QEMU cannot migrate to or from %v: that takes QEMU 8.2 or later", a)
 }
 
 func inetURI(s qapi.SocketAddressInet) (string, error) {
@@ -149,7 +149,7 @@ func inetURI(s qapi.SocketAddressInet) (string, error) {
 		}
 	}
 	if s != (qapi.SocketAddressInet{}) {
-		return "", fmt.Errorf("migration: this QEMU does not take these options of a TCP address: %v", qapi.InetSocketAddress(s))
+		return "", fmt.Errorf("this QEMU does not take these options of a TCP address: %v", qapi.InetSocketAddress(s))
 	}
 	return uri, nil
 }

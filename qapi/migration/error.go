@@ -57,6 +57,14 @@ func refused(err error) error {
 	if no, ok := errors.AsType[*qmp.Error](err); ok {
 		return &Error{Status: qapi.MigrationStatusFailed, Reason: no.Desc, cause: err}
 	}
+	return err
+}
+
+// named is err with the name of the package, unless it has that already.
+func named(err error) error {
+	if _, ok := errors.AsType[*Error](err); err == nil || ok {
+		return err
+	}
 	return fmt.Errorf("migration: %w", err)
 }
 

@@ -1,0 +1,68 @@
+package migration
+
+import (
+	"context"
+	"errors"
+
+	"github.com/goqapi/goqapi/internal/poll"
+	"github.com/goqapi/goqapi/qapi"
+	"github.com/goqapi/goqapi/qmp"
+)
+
+// lost reports whether err is of a call whose connection was lost, and is made again.
+func lost(c *qapi.Client, err error) bool {
+	return errors.Is(err, qmp.ErrClosed) && c.Conn().Err() == nil
+}
+
+// again calls f, which can be done twice, until no lost connection keeps it from an answer.
+func again[T any](ctx context.Context, c *qapi.Client, f func(context.Context) (T, error)) (T, error) {
+	var result T
+	err := poll.Until(ctx, func(ctx context.Context) (bool, error) {
+		var err error
+		result, err = f(ctx)
+		return !lost(c, err), unlessLost(c, err)
+	})
+	return result, err
+}
+
+// tell is again for what has no result.
+func tell(ctx context.Context, c *qapi.Client, f func(context.Context) error) error {
+	_, err := again(ctx, c, func(ctx context.Context) (struct{}, error) { return struct{}{}, f(ctx) })
+	return err
+}
+
+func unlessLost(c *qapi.Client, err error) error {
+	if lost(c, err) {
+		return nil
+	}
+	return err
+}
+
+// news are the events that say when to ask how far a migration is.
+type news struct {
+	events   *qmp.Stream[qapi.Event]
+	interval poll.Interval
+}
+
+func subscribe(c *qapi.Client) *news {
+	return &news{events: qapi.SubscribeEvents(c, []qapi.Event{
+		qapi.MigrationEvent{}, qapi.MigrationPassEvent{}, qapi.StopEvent{}, qapi.ResumeEvent{},
+	})}
+}
+
+func (n *news) close() { n.events.Close() }
+
+// wait waits for an event, or until it is time to ask without one. An error is that of ctx:
+// lost events are a reason to ask, and without a connection the question has an error.
+func (n *news) wait(ctx context.Context) error {
+	next, cancel := context.WithTimeout(ctx, n.interval.Next())
+	defer cancel()
+	e, _ := n.events.Next(next)
+	if _, pass := e.(qapi.MigrationPassEvent); e != nil && !pass {
+		n.interval.Reset() // more is about to happen
+	}
+	if ctx.Err() != nil {
+		return poll.Error(ctx)
+	}
+	return nil
+}

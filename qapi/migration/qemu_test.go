@@ -1,0 +1,122 @@
+package migration_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/goqapi/goqapi/internal/qemutest"
+	"github.com/goqapi/goqapi/qapi"
+	"github.com/goqapi/goqapi/qapi/migration"
+	"github.com/goqapi/goqapi/qmp"
+)
+
+// A machine is a real QEMU.
+type machine struct {
+	*qapi.Client
+
+	dir string
+	pid int
+}
+
+// startQEMU starts a QEMU with a guest that changes its memory all the time, or, with -incoming, one
+// that such a guest can be migrated to.
+func startQEMU(t *testing.T, q qemutest.QEMU, args ...string) machine {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "migration")
+	require.NoError(t, err)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	pidfile := filepath.Join(dir, "pid")
+	args = append([]string{"-machine", "pc,accel=tcg", "-m", "64", "-bios", qemutest.BusyGuest(t), "-pidfile", pidfile}, args...)
+	conn, err := qmp.NewConn(t.Context(), q.Start(t, "-qmp", args...))
+	require.NoError(t, err)
+	t.Cleanup(func() { conn.Close() })
+	text, err := os.ReadFile(pidfile)
+	require.NoError(t, err)
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	require.NoError(t, err)
+	return machine{qapi.NewClient(conn), dir, pid}
+}
+
+func (m machine) kill(t *testing.T) {
+	t.Helper()
+	require.NoError(t, syscall.Kill(m.pid, syscall.SIGKILL))
+}
+
+func (m machine) state(t *testing.T) qapi.RunState {
+	t.Helper()
+	now, err := m.QueryStatus(t.Context())
+	require.NoError(t, err)
+	return now.Status
+}
+
+// pair starts two QEMUs, the first of which runs.
+func pair(t *testing.T, q qemutest.QEMU, args ...string) (from, to machine) {
+	t.Helper()
+	from, to = startQEMU(t, q, args...), startQEMU(t, q, append(args, "-incoming", "defer")...)
+	require.NoError(t, from.Cont(t.Context()))
+	return from, to
+}
+
+func soon(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// slow has a migration take tens of seconds.
+var slow = migration.Parameters(qapi.MigrationParameters{MaxBandwidth: new(uint64(1 << 20))})
+
+// quick has it end even on a machine that is slower than the guest.
+var quick = migration.Parameters(qapi.MigrationParameters{DowntimeLimit: new(uint64(5000))})
+
+func TestQEMURunThenCont(t *testing.T) {
+	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
+		from, to := pair(t, q)
+		at := migration.Unix(filepath.Join(from.dir, "m"))
+		in, err := migration.Incoming(soon(t), to.Client, at)
+		require.NoError(t, err)
+		stats, err := migration.Run(soon(t), from.Client, in.Address(), quick)
+		require.NoError(t, err)
+		require.NoError(t, from.Cont(t.Context()), "at once")
+		require.NoError(t, from.Stop(t.Context()))
+		state, err := in.Wait(soon(t))
+		require.NoError(t, err)
+		assert.Equal(t, qapi.RunStatePaused, state, "it was started with -S")
+		require.NoError(t, to.Cont(t.Context()))
+		assert.Positive(t, stats.Time)
+		assert.Positive(t, stats.Transferred)
+		t.Logf("%+v", stats)
+	})
+}
+
+func TestQEMUMove(t *testing.T) {
+	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
+		for name, at := range map[string]migration.Address{
+			"unix": migration.Unix(filepath.Join(t.TempDir(), "m")),
+			"tcp":  migration.TCP("127.0.0.1", 0),
+		} {
+			t.Run(name, func(t *testing.T) {
+				from, to := pair(t, q)
+				var seen []migration.Progress
+				stats, err := migration.Move(soon(t), from.Client, to.Client, at, quick,
+					migration.OnProgress(func(p migration.Progress) { seen = append(seen, p) }))
+				require.NoError(t, err)
+				assert.Equal(t, qapi.RunStatePostmigrate, from.state(t))
+				assert.Equal(t, qapi.RunStateRunning, to.state(t))
+				assert.Equal(t, qapi.MigrationStatusCompleted, seen[len(seen)-1].Status)
+				assert.Equal(t, 100.0, seen[len(seen)-1].Percent)
+				t.Log(stats.Time, stats.Downtime, stats.Passes, len(seen))
+			})
+		}
+	})
+}
