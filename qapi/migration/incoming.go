@@ -48,11 +48,16 @@ func (a *Arrival) Address() Address { return a.at }
 
 func (a *Arrival) listen(ctx context.Context) error {
 	err := a.ask(ctx)
-	if err != nil {
-		return a.back.Undo(ctx, refused(err))
+	if err == nil {
+		info, err := again(ctx, a.c, a.c.QueryMigrate)
+		a.at = withPort(a.at, info.SocketAddress)
+		return err
 	}
-	info, err := again(ctx, a.c, a.c.QueryMigrate)
-	a.at = withPort(a.at, info.SocketAddress)
+	if err = a.back.Undo(ctx, refused(err)); !a.asked {
+		// One that could not listen says so from then on, and cannot be told again.
+		info, problem := again(ctx, a.c, a.c.QueryMigrate)
+		a.asked = problem == nil && status(info) != qapi.MigrationStatusNone && info.SocketAddress == nil
+	}
 	return err
 }
 
@@ -103,6 +108,9 @@ func (a *Arrival) Wait(ctx context.Context) (qapi.RunState, error) {
 func (a *Arrival) wait(ctx context.Context, news *news) (qapi.RunState, error) {
 	for {
 		info, err := again(ctx, a.c, a.c.QueryMigrate)
+		if errors.Is(err, qmp.ErrClosed) && !a.stays {
+			return "", fmt.Errorf("QEMU is gone, as one before 9.1 is after a failure: %w", err)
+		}
 		if err != nil {
 			return "", err
 		}

@@ -57,7 +57,7 @@ func (m *move) run(ctx context.Context) error {
 		u.Add("the QEMU at the destination", m.end)
 	}
 	if err != nil {
-		return u.Undo(ctx, fmt.Errorf("the destination: %w", err))
+		return u.Undo(ctx, ofDestination(err))
 	}
 	if err = m.transfer(ctx); err == nil || m.began {
 		return err
@@ -87,6 +87,15 @@ func (m *move) receive(ctx context.Context) error {
 	return m.in.listen(ctx)
 }
 
+// ofDestination is err, of the destination.
+func ofDestination(err error) error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		e.Destination, e.Reason = e.Reason, ""
+		return err
+	}
+	return fmt.Errorf("the destination: %w", err)
+}
+
 func (m *move) postcopy() bool {
 	return m.out.o.capabilities[qapi.MigrationCapabilityPostcopyRAM]
 }
@@ -106,7 +115,7 @@ func (m *move) transfer(ctx context.Context) error {
 	}
 	state, err := m.in.Wait(ctx)
 	if err != nil {
-		return fmt.Errorf("the destination: %w", err)
+		return ofDestination(err)
 	}
 	if !m.out.runs || state != qapi.RunStatePaused {
 		return nil
@@ -139,7 +148,7 @@ func (m *move) takeUp(ctx context.Context) error {
 
 func (m *move) reconnect(ctx context.Context) error {
 	if _, err := m.in.recover(ctx, m.in.at); err != nil {
-		return fmt.Errorf("the destination: %w", err)
+		return ofDestination(err)
 	}
 	return m.out.recover(ctx, m.address())
 }
@@ -201,6 +210,9 @@ func (m *move) end(ctx context.Context) error {
 
 // resume has the guest run at the source again if that is through with it.
 func (m *move) resume(ctx context.Context) error {
+	if m.out.c.Conn().Err() != nil {
+		return nil // which has been said
+	}
 	now, err := again(ctx, m.out.c, m.out.c.QueryStatus)
 	if err == nil && m.out.runs && now.Status == qapi.RunStatePostmigrate {
 		return tell(ctx, m.out.c, m.out.c.Cont)

@@ -84,7 +84,7 @@ func (m *outgoing) run(ctx context.Context, to Address) error {
 // finish puts back what was set, unless the migration goes on.
 func (m *outgoing) finish(ctx context.Context, err error) error {
 	switch {
-	case m.goesOn():
+	case m.goesOn(), m.c.Conn().Err() != nil:
 		return err
 	case err == nil:
 		_ = m.back.Undo(ctx, nil) // the guest has moved, whatever the source still says
@@ -260,8 +260,13 @@ func (m *outgoing) switchOver(ctx context.Context) error {
 
 // stop cancels the migration because of cause, and waits until it is over, within the limit.
 func (m *outgoing) stop(ctx context.Context, cause error) error {
-	if m.o.leave && ctx.Err() != nil {
-		return fmt.Errorf("%w; it goes on", cause)
+	switch {
+	case m.c.Conn().Err() != nil:
+		return fmt.Errorf("%w; whether it goes on is not known", cause)
+	case ctx.Err() != nil && m.o.leave:
+		return fmt.Errorf("%w; it goes on", poll.Error(ctx))
+	case ctx.Err() != nil:
+		cause = poll.Error(ctx)
 	}
 	u := undo.Stack{Limit: m.o.limit}
 	u.Add("the migration, which goes on", m.cancel)
