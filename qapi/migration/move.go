@@ -105,7 +105,7 @@ func (m *move) transfer(ctx context.Context) error {
 	err := m.out.run(ctx, m.address())
 	for interrupted(err) {
 		m.began = true
-		if err = m.takeUp(ctx); err != nil {
+		if err = m.takeUp(ctx, err); err != nil {
 			return err
 		}
 	}
@@ -130,13 +130,16 @@ func (m *move) transfer(ctx context.Context) error {
 // address is where the source connects to.
 func (m *move) address() Address { return withHost(m.in.at, m.out.o.host) }
 
-// takeUp takes up an interrupted migration, until that succeeds or makes no sense.
-func (m *move) takeUp(ctx context.Context) error {
+// takeUp takes up a migration that was interrupted, until that succeeds or makes no sense.
+func (m *move) takeUp(ctx context.Context, cause error) error {
 	var interval poll.Interval
 	for {
-		err := m.reconnect(ctx)
-		if !interrupted(err) || !m.out.c.Conn().Greeting().Version.AtLeast(7, 2) { // an older one dies of another attempt
-			return err
+		if _, err := m.in.recover(ctx, m.in.at); err != nil {
+			return fmt.Errorf("%w; the destination: %w", cause, err)
+		}
+		err := m.out.recover(ctx, m.address())
+		if !interrupted(err) || !m.out.wentOn && !m.out.c.Conn().Greeting().Version.AtLeast(7, 2) {
+			return err // an old QEMU would die of another attempt
 		}
 		select {
 		case <-time.After(interval.Next()):
@@ -144,13 +147,6 @@ func (m *move) takeUp(ctx context.Context) error {
 			return err
 		}
 	}
-}
-
-func (m *move) reconnect(ctx context.Context) error {
-	if _, err := m.in.recover(ctx, m.in.at); err != nil {
-		return ofDestination(err)
-	}
-	return m.out.recover(ctx, m.address())
 }
 
 // interrupted reports whether err is of a migration that can be taken up again.

@@ -56,7 +56,7 @@ func (m *outgoing) recover(ctx context.Context, to Address) error {
 	if err != nil {
 		return refused(err)
 	}
-	if !shown {
+	if m.wentOn = false; !shown {
 		m.resumed = time.Now()
 	}
 	return m.finish(ctx, m.await(ctx))

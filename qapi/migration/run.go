@@ -54,6 +54,7 @@ type outgoing struct {
 	begun   bool      // the migration may have been started
 	asked   bool      // for postcopy
 	gone    bool      // past pre-switchover
+	wentOn  bool      // since it was told to after an interruption
 	resumed time.Time // when it was told to go on after an interruption; zero: that is visible
 }
 
@@ -216,7 +217,7 @@ func (m *outgoing) follow(ctx context.Context) error {
 // still look so, but not for long.
 func (m *outgoing) interrupted() bool {
 	if status(m.info) != qapi.MigrationStatusPostcopyPaused {
-		m.resumed = time.Time{}
+		m.resumed, m.wentOn = time.Time{}, true
 		return false
 	}
 	return time.Since(m.resumed) > m.o.limit
@@ -304,32 +305,25 @@ func (m *outgoing) cancel(ctx context.Context) error {
 }
 
 // settle waits until the source of a migration that is over has settled, and has the figures anew, since the
-// first ones may be incomplete. If the migration has not succeeded the guest runs again if it did
-// before, and there is an error, which wraps cause.
+// first ones may be incomplete. One that has not succeeded is an error, which wraps cause. QEMU has the
+// guest run again by itself.
 func (m *outgoing) settle(ctx context.Context, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.o.limit)
 	defer cancel()
 	if m.interrupted() {
 		return failed(m.info, cause)
 	}
-	state, err := settled(ctx, m.c)
-	if status(m.info) == qapi.MigrationStatusCompleted {
-		if err != nil {
-			return nil //nolint:nilerr // the guest has moved
-		}
-		if info, err := again(ctx, m.c, m.c.QueryMigrate); err == nil && status(info) == qapi.MigrationStatusCompleted {
-			m.info = info
-		}
-		return nil
+	err := settled(ctx, m.c)
+	if status(m.info) != qapi.MigrationStatusCompleted && err != nil {
+		return fmt.Errorf("%w; the source has not settled: %v", failed(m.info, cause), err) //nolint:errorlint // it is not the cause
 	}
-	u := undo.Stack{Limit: m.o.limit}
-	u.Add("the machine in another state than before", func(ctx context.Context) error {
-		if err == nil && m.runs && state == qapi.RunStatePostmigrate {
-			return tell(ctx, m.c, m.c.Cont)
-		}
-		return err
-	})
-	return u.Undo(ctx, failed(m.info, cause))
+	if status(m.info) != qapi.MigrationStatusCompleted {
+		return failed(m.info, cause)
+	}
+	if info, err := again(ctx, m.c, m.c.QueryMigrate); err == nil && status(info) == qapi.MigrationStatusCompleted {
+		m.info = info
+	}
+	return nil // the guest has moved, whatever else
 }
 
 func (m *outgoing) look(ctx context.Context) error {

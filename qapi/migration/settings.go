@@ -94,14 +94,11 @@ func only(now, like qapi.MigrationParameters) qapi.MigrationParameters {
 	return p
 }
 
-// settled waits until the machine has left the state that it has while it is handed over, and
-// returns the state. QEMU reports the end of a migration somewhat before.
-func settled(ctx context.Context, c *qapi.Client) (qapi.RunState, error) {
-	var state qapi.RunState
-	err := poll.Until(ctx, func(ctx context.Context) (bool, error) {
+// settled waits until the machine has left the state that it has while it is handed over. QEMU
+// reports the end of a migration somewhat before.
+func settled(ctx context.Context, c *qapi.Client) error {
+	return poll.Until(ctx, func(ctx context.Context) (bool, error) {
 		now, err := again(ctx, c, c.QueryStatus)
-		state = now.Status
-		return state != qapi.RunStateFinishMigrate, err
+		return now.Status != qapi.RunStateFinishMigrate, err
 	})
-	return state, err
 }
