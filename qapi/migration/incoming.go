@@ -56,7 +56,7 @@ func (a *Arrival) listen(ctx context.Context) error {
 	if err = a.back.Undo(ctx, refused(err)); !a.asked {
 		// One that could not listen says so from then on, and cannot be told again.
 		info, problem := again(ctx, a.c, a.c.QueryMigrate)
-		a.asked = problem == nil && status(info) != qapi.MigrationStatusNone && info.SocketAddress == nil
+		a.asked = problem == nil && info.SocketAddress == nil && status(info) != qapi.MigrationStatusNone
 	}
 	return err
 }
@@ -79,13 +79,24 @@ func (a *Arrival) ask(ctx context.Context) error {
 		args.ExitOnError = new(false)
 	}
 	return poll.Until(ctx, func(ctx context.Context) (bool, error) {
+		if a.asked { // and the answer was lost
+			if waits, err := a.waits(ctx); waits || err != nil {
+				return waits, err
+			}
+		}
 		err := a.c.MigrateIncoming(ctx, args)
 		if no, ok := errors.AsType[*qmp.Error](err); ok && a.asked && strings.Contains(no.Desc, "already been started") {
-			return true, nil // by the command whose answer was lost
+			return true, nil
 		}
 		a.asked = a.asked || qmp.MayHaveRun(err)
 		return !lost(a.c, err), unlessLost(a.c, err)
 	})
+}
+
+// waits reports whether QEMU is known to wait. An old one does not say so of what is not a socket.
+func (a *Arrival) waits(ctx context.Context) (bool, error) {
+	info, err := again(ctx, a.c, a.c.QueryMigrate)
+	return info.SocketAddress != nil || status(info) != qapi.MigrationStatusNone, err
 }
 
 // Wait waits until the machine has arrived as a whole, and has settled: commands such as cont work at
