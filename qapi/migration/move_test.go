@@ -39,7 +39,7 @@ type fake struct {
 	srv *qmptest.Server
 }
 
-func start(t *testing.T, opts ...qmptest.Option) fake {
+func startFake(t *testing.T, opts ...qmptest.Option) fake {
 	t.Helper()
 	srv := qmptest.Start(t, opts...)
 	return fake{client(t, srv), srv}
@@ -70,8 +70,8 @@ func (f fake) gone(t *testing.T) {
 // fakes are two, the first of which runs.
 func fakes(t *testing.T, release string) (from, to fake) {
 	t.Helper()
-	from = start(t, qmptest.Release(release))
-	to = start(t, qmptest.Release(release), qmptest.Incoming())
+	from = startFake(t, qmptest.Release(release))
+	to = startFake(t, qmptest.Release(release), qmptest.Incoming())
 	require.NoError(t, from.Cont(t.Context()))
 	return from, to
 }
@@ -125,7 +125,7 @@ func TestMove(t *testing.T) {
 func TestMoveOn(t *testing.T) {
 	each(t, func(t *testing.T, release string) {
 		from, to := fakes(t, release)
-		third := start(t, qmptest.Release(release), qmptest.Incoming())
+		third := startFake(t, qmptest.Release(release), qmptest.Incoming())
 		_, err := migration.Move(soon(t), from.Client, to.Client, migration.TCP("127.0.0.1", 0))
 		require.NoError(t, err)
 		_, err = migration.Move(soon(t), to.Client, third.Client, migration.TCP("127.0.0.1", 0))
@@ -231,7 +231,7 @@ func TestContextEnds(t *testing.T) {
 // What is not over when undoing has no time any more is said.
 func TestCancellingHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		from := start(t)
+		from := startFake(t)
 		require.NoError(t, from.Cont(t.Context()))
 		from.srv.Handle("migrate_cancel", func(context.Context, *qmptest.Request) (any, error) { return nil, nil })
 		from.srv.DirtyMemory(64 << 20)
@@ -262,7 +262,7 @@ func TestContextEndsTooLate(t *testing.T) {
 // The source reports the end before it has settled; Run returns afterwards.
 func TestRunSettles(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		from := start(t)
+		from := startFake(t)
 		require.NoError(t, from.Cont(t.Context()))
 		asked := 0
 		real := from.srv.Handler("query-status")

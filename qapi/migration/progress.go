@@ -1,6 +1,8 @@
 package migration
 
 import (
+	"fmt"
+	"math"
 	"time"
 
 	"github.com/goqapi/goqapi/internal/progress"
@@ -70,4 +72,19 @@ func (m *meter) read(now time.Time, info qapi.MigrationInfo) Progress {
 	p.Transferred, p.Passes = ram.Transferred, ram.DirtySyncCount
 	p.Rate = m.wire.Read(now, ram.Transferred, 0).Rate
 	return p
+}
+
+// String is the progress in a few words, such as "active, pass 2: 42 %, 118.2 MiB/s, 9s left".
+func (p Progress) String() string {
+	text := string(p.Status)
+	if p.Passes > 0 {
+		text += fmt.Sprintf(", pass %d: %.0f %%", p.Passes, math.Floor(p.Percent)) // 100 only when it is
+	}
+	if p.Rate > 0 {
+		text += fmt.Sprintf(", %.1f MiB/s", p.Rate/(1<<20))
+	}
+	if p.Left > 0 {
+		text += ", " + max(p.Left.Round(time.Second), time.Second).String() + " left"
+	}
+	return text
 }

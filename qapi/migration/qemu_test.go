@@ -79,24 +79,35 @@ var slow = migration.Parameters(qapi.MigrationParameters{MaxBandwidth: new(uint6
 // quick has it end even on a machine that is slower than the guest.
 var quick = migration.Parameters(qapi.MigrationParameters{DowntimeLimit: new(uint64(5000))})
 
+// When Run has returned, cont works at once: 300 times over all with QAPI_LONG, a few otherwise.
 func TestQEMURunThenCont(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
-		from, to := pair(t, q)
-		at := migration.Unix(filepath.Join(from.dir, "m"))
-		in, err := migration.Incoming(soon(t), to.Client, at)
-		require.NoError(t, err)
-		stats, err := migration.Run(soon(t), from.Client, in.Address(), quick)
-		require.NoError(t, err)
-		require.NoError(t, from.Cont(t.Context()), "at once")
-		require.NoError(t, from.Stop(t.Context()))
-		state, err := in.Wait(soon(t))
-		require.NoError(t, err)
-		assert.Equal(t, qapi.RunStatePaused, state, "it was started with -S")
-		require.NoError(t, to.Cont(t.Context()))
-		assert.Positive(t, stats.Time)
-		assert.Positive(t, stats.Transferred)
-		t.Logf("%+v", stats)
+		times := 3
+		if os.Getenv("QAPI_LONG") != "" {
+			times = 75
+		}
+		for range times {
+			runThenCont(t, q)
+		}
 	})
+}
+
+func runThenCont(t *testing.T, q qemutest.QEMU) {
+	t.Helper()
+	from, to := pair(t, q)
+	in, err := migration.Incoming(soon(t), to.Client, migration.Unix(filepath.Join(from.dir, "m")))
+	require.NoError(t, err)
+	stats, err := migration.Run(soon(t), from.Client, in.Address(), quick)
+	require.NoError(t, err)
+	require.NoError(t, from.Cont(t.Context()), "at once")
+	assert.Positive(t, stats.Time)
+	assert.Positive(t, stats.Transferred)
+	state, err := in.Wait(soon(t))
+	require.NoError(t, err)
+	require.NoError(t, to.Cont(t.Context()), "at once")
+	assert.Equal(t, qapi.RunStatePaused, state, "it was started with -S")
+	from.kill(t)
+	to.kill(t)
 }
 
 func TestQEMUMove(t *testing.T) {
@@ -118,5 +129,26 @@ func TestQEMUMove(t *testing.T) {
 				t.Log(stats.Time, stats.Downtime, stats.Passes, len(seen))
 			})
 		}
+	})
+}
+
+func TestQEMUExample(t *testing.T) {
+	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
+		dir, err := os.MkdirTemp("", "example")
+		require.NoError(t, err)
+		t.Cleanup(func() { os.RemoveAll(dir) })
+		monitor := func(name string) string { return "unix:" + filepath.Join(dir, name) }
+		from := startQEMU(t, q, "-qmp", monitor("from")+",server=on,wait=off")
+		to := startQEMU(t, q, "-qmp", monitor("to")+",server=on,wait=off", "-incoming", "defer")
+		require.NoError(t, from.Cont(t.Context()))
+		require.NoError(t, from.MigrateSetParameters(t.Context(), qapi.MigrationParameters{DowntimeLimit: new(uint64(5000))}))
+		var out strings.Builder
+		state, err := move(t.Context(), &out, monitor("from"), monitor("to"), migration.Unix(filepath.Join(dir, "m")))
+		require.NoError(t, err)
+		assert.Equal(t, qapi.RunStateRunning, state)
+		assert.Contains(t, out.String(), "\rcompleted, pass ")
+		assert.Contains(t, out.String(), ": 100 %")
+		assert.Equal(t, qapi.RunStateRunning, to.state(t))
+		ended(t, from)
 	})
 }
