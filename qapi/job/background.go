@@ -1,6 +1,7 @@
 package job
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -113,7 +114,7 @@ func (b *background) run(ctx context.Context, args qapi.MigrateArgs) error {
 	case qapi.MigrationStatusCancelled:
 		return &Error{Type: typeBackground, Reason: cancelled, Cancelled: true, Cause: err}
 	case qapi.MigrationStatusFailed:
-		return &Error{Type: typeBackground, Reason: text(b.info.ErrorDesc, "it has failed; QEMU does not say why")}
+		return &Error{Type: typeBackground, Reason: cmp.Or(qapi.Value(b.info.ErrorDesc), "it has failed; QEMU does not say why")}
 	}
 	return ErrGone
 }
@@ -163,10 +164,7 @@ func (b *background) look(ctx context.Context) error {
 
 // status is how far the migration is; "" if there has been none.
 func (b *background) status() qapi.MigrationStatus {
-	if b.info.Status == nil {
-		return ""
-	}
-	return *b.info.Status
+	return qapi.Value(b.info.Status)
 }
 
 func (b *background) ended() bool {
@@ -175,11 +173,4 @@ func (b *background) ended() bool {
 		return true
 	}
 	return false
-}
-
-func text(p *string, absent string) string {
-	if p == nil {
-		return absent
-	}
-	return *p
 }

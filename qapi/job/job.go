@@ -253,7 +253,10 @@ func (j *Job) dismiss(ctx context.Context) {
 		err := ask(ctx, j.c, func(ctx context.Context) error {
 			return j.c.JobDismiss(ctx, qapi.JobDismissArgs{ID: j.id})
 		})
-		if there, _ := exist(ctx, j.c, []*Job{j}); err != nil && there {
+		if err == nil {
+			return
+		}
+		if there, unknown := exist(ctx, j.c, []*Job{j}); there || unknown != nil {
 			j.left = fmt.Errorf("%s has ended, but cannot be dismissed: %w", j, err)
 		}
 	})
