@@ -270,7 +270,7 @@ func (m *outgoing) stop(ctx context.Context, cause error) error {
 		cause = poll.Error(ctx)
 	}
 	u := undo.Stack{Limit: m.o.limit}
-	u.Add("the migration, which goes on", m.cancel)
+	u.Add("the migration, which may go on", m.cancel)
 	err := u.Undo(ctx, cause)
 	if !m.over() {
 		return err
