@@ -2,6 +2,7 @@ package migration
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -100,8 +101,12 @@ func destination(ctx context.Context, c *qapi.Client, command string, a Address)
 	if err != nil {
 		return nil, nil, err
 	}
-	if known.Supports(command + "/channels") {
+	channels := known.Supports(command + "/channels")
+	if channels && c.Conn().Greeting().Version.AtLeast(9, 0) { // QEMU 8.2 has them but wants a URI, too
 		return nil, []qapi.MigrationChannel{{ChannelType: qapi.MigrationChannelTypeMain, Addr: a}}, nil
+	}
+	if _, file := a.Transport.(qapi.MigrationAddressFile); file && !channels {
+		return nil, nil, errors.New("this QEMU cannot migrate to or from a file that it opens itself: that takes 8.2 or later")
 	}
 	uri, err := uriOf(a)
 	return &uri, nil, err
@@ -114,6 +119,11 @@ func uriOf(a Address) (string, error) {
 		return "exec:" + commandLine(t.Args), nil
 	case qapi.MigrationAddressRdma:
 		return "rdma:" + net.JoinHostPort(t.Host, t.Port), nil
+	case qapi.MigrationAddressFile:
+		if t.Offset == 0 {
+			return "file:" + t.Filename, nil
+		}
+		return fmt.Sprintf("file:%s,offset=%d", t.Filename, t.Offset), nil
 	case qapi.MigrationAddressSocket:
 		switch s := t.Type.(type) {
 		case qapi.SocketAddressInet:
@@ -129,7 +139,7 @@ func uriOf(a Address) (string, error) {
 			return "fd:" + s.Str, nil
 		}
 	}
-	return "", fmt.Errorf("this QEMU cannot migrate to or from %v: that takes QEMU 8.2 or later", a)
+	return "", fmt.Errorf("this QEMU cannot migrate to or from %v: that takes 9.0 or later", a)
 }
 
 func inetURI(s qapi.SocketAddressInet) (string, error) {
