@@ -39,7 +39,9 @@
 // can be reached. A job has done its work right behind the reply to what starts it;
 // one that takes seconds at its limit of speed is one further behind each query-jobs and
 // query-block-jobs, and stands still if nobody asks. So it is with a migration and
-// query-migrate; it arrives at a server made with [Incoming], if one waits there. Buses and
+// query-migrate; it arrives at a server made with [Incoming], if one waits there, and
+// fails if that ends. [Server.FailMigration] and [Server.DirtyMemory] make it fail, and
+// take its time. Buses and
 // the properties of devices are not looked at. [Bare] leaves the machine out.
 //
 // Over [Server.Dial] and [Server.Pipe] it works inside testing/synctest bubbles.
