@@ -97,7 +97,7 @@ func destination(ctx context.Context, c *qapi.Client, command string, a Address)
 	if a.Transport == nil {
 		return nil, nil, fmt.Errorf("there is no address to give to %s", command)
 	}
-	known, err := again(ctx, c, func(ctx context.Context) (*qapi.Capabilities, error) { return qapi.Introspect(ctx, c) })
+	known, err := introspect(ctx, c)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -38,6 +38,11 @@ func unlessLost(c *qapi.Client, err error) error {
 	return err
 }
 
+// introspect is what the server can do. It is asked once for a connection.
+func introspect(ctx context.Context, c *qapi.Client) (*qapi.Capabilities, error) {
+	return again(ctx, c, func(ctx context.Context) (*qapi.Capabilities, error) { return qapi.Introspect(ctx, c) })
+}
+
 // news are the events that say when to ask how far a migration is.
 type news struct {
 	events   *qmp.Stream[qapi.Event]
@@ -46,7 +51,7 @@ type news struct {
 
 func subscribe(c *qapi.Client) *news {
 	return &news{events: qapi.SubscribeEvents(c, []qapi.Event{
-		qapi.MigrationEvent{}, qapi.MigrationPassEvent{}, qapi.StopEvent{}, qapi.ResumeEvent{},
+		qapi.MigrationEvent{}, qapi.StopEvent{}, qapi.ResumeEvent{},
 	})}
 }
 
@@ -57,8 +62,7 @@ func (n *news) close() { n.events.Close() }
 func (n *news) wait(ctx context.Context) error {
 	next, cancel := context.WithTimeout(ctx, n.interval.Next())
 	defer cancel()
-	e, _ := n.events.Next(next)
-	if _, pass := e.(qapi.MigrationPassEvent); e != nil && !pass {
+	if e, _ := n.events.Next(next); e != nil {
 		n.interval.Reset() // more is about to happen
 	}
 	if ctx.Err() != nil {

@@ -14,14 +14,15 @@
 //
 // # What is done for you
 //
-// The address is sent in the form that the server knows. The capability events is turned on, and those and
-// the parameters that are asked for; when all is over they are as they were, except for a parameter
-// that QEMU cannot take back, block-bitmap-mapping. QEMU is asked how far it is after each event
-// and at growing intervals, and again after the migration is over, until the machine has settled:
-// QEMU reports the end some milliseconds before it accepts cont. The reason of a failure is
-// QEMU's own, of both sides where both say one. When ctx ends, the migration is cancelled and its
-// end awaited, for 10 s or as long as [Limit] says; the error has what was left if that was not
-// enough.
+// The address is sent in the form that the server knows. The capabilities and parameters that are
+// asked for are set, and events is turned on; when all is over they are as they were before,
+// except for block-bitmap-mapping, which QEMU cannot take back.
+//
+// QEMU is asked how far it is after each event and at growing intervals, and again when the
+// migration is over, until the machine has settled: QEMU reports the end some milliseconds before
+// it accepts cont. The reason of a failure is QEMU's own, of both sides if both have one. When
+// ctx ends, the migration is cancelled and its end is awaited, for 10 s or as long as [Limit]
+// says; the error has what was left if that was not enough.
 //
 // All this works on connections that are made again when they are lost (qmp.WithReconnect):
 // after each loss the server is asked, and a command that may have been executed is not

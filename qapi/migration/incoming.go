@@ -29,10 +29,11 @@ func newArrival(c *qapi.Client, at Address, opts []Option) *Arrival {
 	return a
 }
 
-// Incoming has a QEMU that was started with -incoming defer wait for a migration, or read it from a
-// file. It returns when QEMU listens; [Arrival.Wait] waits for the end. QEMU has no way back from here:
-// one that is not to wait any more has to be ended. Options are those of [Run] that matter to a
-// destination: capabilities and parameters, which are put back in the end, [Postcopy] and [Limit].
+// Incoming has a QEMU that was started with -incoming defer wait for a migration, or read it from
+// a file. It returns when QEMU listens; [Arrival.Wait] waits for the end. QEMU has no way back
+// from here: one that is not to wait any more has to be ended. Options are those of [Run] that
+// matter to a destination: capabilities and parameters, which are put back in the end,
+// [Postcopy] and [Limit].
 //
 // When the migration fails QEMU ends by itself, and from 9.1 on it stays and says why.
 func Incoming(ctx context.Context, c *qapi.Client, at Address, opts ...Option) (*Arrival, error) {
@@ -70,7 +71,7 @@ func (a *Arrival) ask(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	known, err := qapi.Introspect(ctx, a.c)
+	known, err := introspect(ctx, a.c)
 	if err != nil {
 		return err
 	}
@@ -99,12 +100,13 @@ func (a *Arrival) waits(ctx context.Context) (bool, error) {
 	return info.SocketAddress != nil || status(info) != qapi.MigrationStatusNone, err
 }
 
-// Wait waits until the machine has arrived as a whole, and has settled: commands such as cont work at
-// once. It returns its state: running if it ran at the source, unless this QEMU was started with
-// -S or was told to stop, and else what it was there. A migration that fails is an [*Error] if QEMU stays,
-// and otherwise the end of its connection. One that is interrupted after [Postcopy] is an
-// [*Error] with the status postcopy-paused, after which Wait can be called again. When ctx
-// ends, the machine still waits.
+// Wait waits until the machine has arrived as a whole, and has settled: commands such as cont
+// work at once. It returns the machine's state. That is running if it ran at the source, or
+// paused if this QEMU was started with -S or was told to stop, and else what it was at the source.
+//
+// A migration that fails is an [*Error] if QEMU stays, and otherwise the end of its connection.
+// One that is interrupted after [Postcopy] is an [*Error] with the status postcopy-paused,
+// after which Wait can be called again. When ctx ends, QEMU still waits.
 func (a *Arrival) Wait(ctx context.Context) (qapi.RunState, error) {
 	news := subscribe(a.c)
 	defer news.close()

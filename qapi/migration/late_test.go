@@ -62,8 +62,8 @@ func TestDestinationMayRun(t *testing.T) {
 	})
 }
 
-// When the source goes silent, and the machine has arrived, it may be the only one: it is not ended, nor does it
-// run, since it may run at the source.
+// When the source goes silent, and the machine has arrived, it may be the only one: it is not
+// ended, nor does it run, since it may run at the source.
 func TestSourceIsSilentInTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		from, to := fakes(t, "11.1")
@@ -131,6 +131,18 @@ func TestLeave(t *testing.T) {
 		require.NoError(t, err)
 		_, err = migration.Run(soon(t), from.Client, at(t))
 		require.Error(t, err, "it has left")
+	})
+}
+
+func TestMoveIsLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		from, to := fakes(t, "11.1")
+		ctx, cancel := context.WithCancel(t.Context())
+		_, err := migration.Move(ctx, from.Client, to.Client, at(t), bandwidth(4<<20), migration.Leave(), when(qapi.MigrationStatusActive, cancel))
+		require.ErrorIs(t, err, context.Canceled)
+		_, err = migration.Attach(soon(t), from.Client)
+		require.NoError(t, err)
+		assert.Equal(t, qapi.RunStatePaused, to.state(t))
 	})
 }
 

@@ -13,14 +13,18 @@ import (
 )
 
 // Move migrates the machine of one QEMU to another one, which was started with -incoming defer and
-// is told to wait at an address. When it returns, the machine is there, and runs if it ran; the source
-// stands still, for somebody to end.
+// is told to wait at an address. When Move returns, the machine is there, and runs if it ran
+// before; the source stands still, in the state postmigrate, for somebody to end.
 //
-// If it fails, the machine runs on at the source, if it ran, and the QEMU at the destination has ended: one that has
-// once waited cannot do so again. The error says what of this could not be done. The guest never runs on both sides:
-// it goes on at the destination only when the source has said that it is through. What cannot be undone is the
-// loss of a connection after [Postcopy] has begun: it is taken up again at the same address until ctx ends, and the
-// guest is lost if one side is.
+// If Move fails, or ctx ends, the machine runs on at the source, if it ran before, and the QEMU
+// at the destination has ended: one that has waited once cannot do so again. (One that was not
+// told to wait yet still can be, but leaves the machine paused.) The error says what of this
+// could not be done. The guest never runs on both sides: at the destination it is held until the
+// source has said that it is through.
+//
+// After [Postcopy] has begun, the guest runs at the destination, and nothing can be undone. If the
+// connection between the two is lost then, the migration is taken up again at the same address,
+// as often as it takes, until ctx ends. If one side is lost, the guest is.
 //
 // Options hold for both sides; [AtSource] and [AtDestination] restrict them.
 func Move(ctx context.Context, from, to *qapi.Client, at Address, opts ...Option) (Stats, error) {
@@ -59,16 +63,23 @@ func (m *move) run(ctx context.Context) error {
 	if err != nil {
 		return u.Undo(ctx, ofDestination(err))
 	}
-	if err = m.transfer(ctx); err == nil || m.began {
+	if err = m.transfer(ctx); err == nil || m.began || m.left(ctx) {
 		return err
 	}
 	if m.arrivedUnseen(ctx) {
-		return fmt.Errorf("%w; the machine is at the destination as a whole and stands still; whether it runs at the source is not known", err)
+		return fmt.Errorf("%w; the machine is at the destination as a whole and stands still; "+
+			"whether it runs at the source is not known", err)
 	}
 	return u.Undo(ctx, m.explained(ctx, err))
 }
 
-// receive has the destination wait. The machine must not run there by itself, except after postcopy.
+// left reports whether the migration goes on after ctx has ended, as it is to.
+func (m *move) left(ctx context.Context) bool {
+	return m.out.o.leave && ctx.Err() != nil && m.out.begun && !m.out.over()
+}
+
+// receive has the destination wait. The machine must not run there by itself, except after
+// postcopy.
 func (m *move) receive(ctx context.Context) error {
 	now, err := m.in.state(ctx)
 	if err != nil {
@@ -187,20 +198,17 @@ func (m *move) explained(ctx context.Context, err error) error {
 	return err
 }
 
-// end ends the QEMU at the destination, which cannot be used again. One that does not stay when a migration
-// fails has ended already, as a rule.
+// end ends the QEMU at the destination, which cannot be used again. One that does not stay when a
+// migration fails has ended already, as a rule.
 func (m *move) end(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, m.out.o.limit/2)
 	defer cancel()
 	return poll.Until(ctx, func(ctx context.Context) (bool, error) {
 		err := m.in.c.Quit(ctx)
-		switch {
-		case err == nil, errors.Is(err, qmp.ErrClosed) && (!m.in.stays || qmp.MayHaveRun(err) || m.in.c.Conn().Err() != nil):
-			return true, nil
-		case lost(m.in.c, err):
-			return false, nil
+		if !errors.Is(err, qmp.ErrClosed) {
+			return true, err
 		}
-		return false, err
+		return !m.in.stays || qmp.MayHaveRun(err) || m.in.c.Conn().Err() != nil, nil
 	})
 }
 

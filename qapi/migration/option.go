@@ -100,7 +100,8 @@ func Postcopy(passes int) Option {
 
 // BeforeSwitchover has f called when the guest stands still at the source, before it may go on at
 // the destination: the time to end what follows its disks. If f fails, the migration is
-// cancelled. The guest waits meanwhile.
+// cancelled. The guest waits meanwhile. Without this option a migration with the capability
+// pause-before-switchover waits for somebody else's [qapi.Client.MigrateContinue].
 func BeforeSwitchover(f func(context.Context) error) Option {
 	return func(o *options) {
 		o.switchover = f
@@ -108,12 +109,14 @@ func BeforeSwitchover(f func(context.Context) error) Option {
 	}
 }
 
-// OnProgress has f called with how far the migration is: whenever that changes its status or
-// begins another pass, and otherwise at intervals up to a second. f should return soon.
+// OnProgress has f called with how far the migration is: whenever its status changes, and
+// otherwise at intervals up to a second. It is called by the goroutine that waits, which goes on
+// when f has returned.
 func OnProgress(f func(Progress)) Option { return func(o *options) { o.progress = f } }
 
 // Leave has the migration go on when ctx ends, which otherwise cancels it; [Attach] then waits
-// for it, from another program if need be.
+// for it, from another program if need be. What was set for it stays set. After a [Move] the
+// machine is paused when it has arrived.
 func Leave() Option { return func(o *options) { o.leave = true } }
 
 // Limit is how long undoing may take, 10 s without this option: cancelling, awaiting that, and

@@ -19,8 +19,8 @@ import (
 	"github.com/goqapi/goqapi/qapi/migration"
 )
 
-// The connection to either side is lost at each message, in each way: the machine arrives all the same. Without
-// QAPI_LONG only every 17th of these is tried.
+// The connection to either side is lost at each message, in each way: the machine arrives all the
+// same. Without QAPI_LONG only every 17th of these is tried.
 func TestQEMUMoveWithLostConnections(t *testing.T) {
 	step := 17
 	if os.Getenv("QAPI_LONG") != "" {
@@ -47,8 +47,8 @@ func TestQEMUMoveWithLostConnections(t *testing.T) {
 	})
 }
 
-// Either side is killed before each message to it: the error comes within the limit, and the other side
-// is as it is said to be. Without QAPI_LONG only every 19th of these is tried.
+// Either side is killed before each message to it: the error comes within the limit, and the other
+// side is as it is said to be. Without QAPI_LONG only every 19th of these is tried.
 func TestQEMUMoveAndKill(t *testing.T) {
 	step := 19
 	if os.Getenv("QAPI_LONG") != "" {

@@ -11,12 +11,13 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// Recover takes up a migration with postcopy again whose connection was lost: that is an [*Error] with the
-// status postcopy-paused, until when the guest stands still where it needs memory that is missing. The
-// destination waits at the address: [Arrival.Recover] comes first. The rest is as for [Attach].
+// Recover takes up a migration again whose connection was lost after [Postcopy] had begun, which
+// is an [*Error] with the status postcopy-paused. Until then the guest stands still where it
+// needs memory that is missing. The destination has to wait at the address: [Arrival.Recover]
+// comes first. The rest is as for [Attach].
 //
-// Where nobody waits QEMU before 9.1 says nothing, which takes [Limit] to find out, and 5.2 does not
-// survive a second attempt.
+// If nobody waits there, QEMU before 9.1 does not say so, which takes [Limit] to find out, and 5.2
+// does not survive a second attempt.
 func Recover(ctx context.Context, c *qapi.Client, to Address, opts ...Option) (Stats, error) {
 	m := newOutgoing(c, newOptions(opts))
 	defer m.news.close()
@@ -35,7 +36,7 @@ func (m *outgoing) recover(ctx context.Context, to Address) error {
 	if err != nil {
 		return err
 	}
-	known, err := qapi.Introspect(ctx, m.c)
+	known, err := introspect(ctx, m.c)
 	if err != nil {
 		return err
 	}
@@ -62,9 +63,10 @@ func (m *outgoing) recover(ctx context.Context, to Address) error {
 	return m.finish(ctx, m.await(ctx))
 }
 
-// Recover has the destination of a migration with postcopy that was interrupted wait for the source again, and
-// returns where. The source is then told by [Recover]; [Arrival.Wait] waits for the end, as before.
-// A destination that has not noticed the interruption is made to.
+// Recover has the destination of a migration that was interrupted after [Postcopy] had begun wait
+// for the source again, and returns where. The source is then told by [Recover];
+// [Arrival.Wait] waits for the end, as before. A destination that has not noticed the
+// interruption is told of it.
 func (a *Arrival) Recover(ctx context.Context, at Address) (Address, error) {
 	to, err := a.recover(ctx, at)
 	return to, named(err)
@@ -96,7 +98,8 @@ func (a *Arrival) recover(ctx context.Context, at Address) (Address, error) {
 	return withPort(at, info.SocketAddress), err
 }
 
-// paused waits until the destination knows that the migration is interrupted, and tells it in the end.
+// paused waits until the destination knows that the migration is interrupted, and tells it after
+// a while.
 func (a *Arrival) paused(ctx context.Context) error {
 	told := false
 	start := time.Now()

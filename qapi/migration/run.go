@@ -23,8 +23,7 @@ import (
 // failure the source has settled, too, and its guest runs if it did before. Capabilities and
 // parameters are put back in any case.
 func Run(ctx context.Context, c *qapi.Client, to Address, opts ...Option) (Stats, error) {
-	o := newOptions(opts)
-	m := newOutgoing(c, o)
+	m := newOutgoing(c, newOptions(opts))
 	defer m.news.close()
 	err := m.run(ctx, to)
 	return m.stats(), named(err)
@@ -32,7 +31,8 @@ func Run(ctx context.Context, c *qapi.Client, to Address, opts ...Option) (Stats
 
 // Attach waits for a migration that has been started already, by this program or another, as
 // [Run] does. Of one that is over it returns how it has ended. Of the options only [OnProgress],
-// [Leave], [Limit], [Postcopy] and [BeforeSwitchover] matter; what the latter two need must have been set before.
+// [Leave], [Limit], [Postcopy] and [BeforeSwitchover] matter; the capabilities that the latter two
+// need must be on already.
 func Attach(ctx context.Context, c *qapi.Client, opts ...Option) (Stats, error) {
 	m := newOutgoing(c, newOptions(opts))
 	defer m.news.close()
@@ -129,9 +129,8 @@ func (m *outgoing) mayGoOn(ctx context.Context) bool {
 // start issues the command that starts a migration, and issues it again only if it cannot have
 // run: if its connection was lost, the migration that is there then is this one.
 func (m *outgoing) start(ctx context.Context, args qapi.MigrateArgs) error {
-	var issued error
-	err := poll.Until(ctx, func(ctx context.Context) (bool, error) {
-		issued = m.c.Migrate(ctx, args)
+	return poll.Until(ctx, func(ctx context.Context) (bool, error) {
+		issued := m.c.Migrate(ctx, args)
 		m.begun = m.begun || qmp.MayHaveRun(issued)
 		if !lost(m.c, issued) {
 			return true, issued
@@ -151,7 +150,6 @@ func (m *outgoing) start(ctx context.Context, args qapi.MigrateArgs) error {
 		}
 		return m.isNew(), nil
 	})
-	return err
 }
 
 // isNew reports whether the migration that is there is another one than there was before.
@@ -188,7 +186,8 @@ func (m *outgoing) await(ctx context.Context) error {
 
 func (m *outgoing) over() bool { return m.info.Status != nil && final(*m.info.Status) }
 
-// follow asks until the migration has ended or is interrupted, and does meanwhile what it waits for.
+// follow asks until the migration has ended or is interrupted, and does meanwhile what it waits
+// for.
 func (m *outgoing) follow(ctx context.Context) error {
 	for {
 		if err := m.look(ctx); err != nil {
@@ -304,9 +303,9 @@ func (m *outgoing) cancel(ctx context.Context) error {
 	}
 }
 
-// settle waits until the source of a migration that is over has settled, and has the figures anew, since the
-// first ones may be incomplete. One that has not succeeded is an error, which wraps cause. QEMU has the
-// guest run again by itself.
+// settle waits until the source of a migration that is over has settled, and has the figures
+// anew, since the first ones may be incomplete. One that has not succeeded is an error, which
+// wraps cause. QEMU has the guest run again by itself.
 func (m *outgoing) settle(ctx context.Context, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.o.limit)
 	defer cancel()
@@ -314,11 +313,12 @@ func (m *outgoing) settle(ctx context.Context, cause error) error {
 		return failed(m.info, cause)
 	}
 	err := settled(ctx, m.c)
-	if status(m.info) != qapi.MigrationStatusCompleted && err != nil {
-		return fmt.Errorf("%w; the source has not settled: %v", failed(m.info, cause), err) //nolint:errorlint // it is not the cause
-	}
 	if status(m.info) != qapi.MigrationStatusCompleted {
-		return failed(m.info, cause)
+		end := failed(m.info, cause)
+		if err != nil {
+			return fmt.Errorf("%w; the source has not settled: %s", end, err.Error()) // which is not the cause
+		}
+		return end
 	}
 	if info, err := again(ctx, m.c, m.c.QueryMigrate); err == nil && status(info) == qapi.MigrationStatusCompleted {
 		m.info = info
@@ -355,5 +355,6 @@ func final(s qapi.MigrationStatus) bool {
 	return false
 }
 
-// inPostcopy reports whether the guest has left the source for good, but is not at the destination as a whole.
+// inPostcopy reports whether the guest has left the source for good, but is not at the destination
+// as a whole.
 func inPostcopy(s qapi.MigrationStatus) bool { return strings.HasPrefix(string(s), "postcopy-") }
