@@ -214,8 +214,8 @@ func (m *move) end(ctx context.Context) error {
 
 // resume has the guest run at the source again if that is through with it.
 func (m *move) resume(ctx context.Context) error {
-	if m.out.begun && !m.out.over() {
-		return nil // it has been said that nobody knows
+	if !m.out.begun || !m.out.over() {
+		return nil // nothing has changed, or it has been said that nobody knows
 	}
 	now, err := again(ctx, m.out.c, m.out.c.QueryStatus)
 	if err == nil && m.out.runs && now.Status == qapi.RunStatePostmigrate {

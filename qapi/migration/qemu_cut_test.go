@@ -59,10 +59,14 @@ func TestQEMUMoveAndKill(t *testing.T) {
 			for n, reached := 1+side, true; reached && !t.Failed(); n += step {
 				t.Run(fmt.Sprintf("%s/%d", name, n), func(t *testing.T) {
 					m := cuttable(t, q, side)
-					m.cutter.Before(n, func() { m.sides[side].kill(t) })
-					ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second) // a client that reconnects waits for it
+					ctx, cancel := context.WithCancel(soon(t))
 					defer cancel()
 					begin := time.Now()
+					m.cutter.Before(n, func() {
+						m.sides[side].kill(t)
+						begin = time.Now()
+						time.AfterFunc(time.Second, cancel) // till then a client that reconnects waits
+					})
 					_, err := migration.Move(ctx, m.clients[0], m.clients[1], m.at, quick, migration.Limit(time.Second))
 					if reached = m.cutter.Reached(); !reached {
 						require.NoError(t, err)
