@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -48,7 +47,9 @@ func startQEMU(t *testing.T, q qemutest.QEMU, args ...string) machine {
 
 func (m machine) kill(t *testing.T) {
 	t.Helper()
-	require.NoError(t, syscall.Kill(m.pid, syscall.SIGKILL))
+	process, err := os.FindProcess(m.pid)
+	require.NoError(t, err)
+	require.NoError(t, process.Kill())
 }
 
 func (m machine) state(t *testing.T) qapi.RunState {

@@ -21,7 +21,8 @@ import (
 // cancelled and awaited, unless it was too late for that, which is a success, or the guest runs at
 // the destination already, after [Postcopy]: then the error says that it goes on. After a
 // failure the source has settled, too, and its guest runs if it did before. Capabilities and
-// parameters are put back in any case.
+// parameters are put back in any case. QEMU cannot interrupt an attempt to connect to a host that
+// does not answer: then the error says that the migration is still cancelling.
 func Run(ctx context.Context, c *qapi.Client, to Address, opts ...Option) (Stats, error) {
 	m := newOutgoing(c, newOptions(opts))
 	defer m.news.close()
@@ -298,7 +299,7 @@ func (m *outgoing) cancel(ctx context.Context) error {
 			continue
 		}
 		if err := m.news.wait(ctx); err != nil {
-			return err
+			return fmt.Errorf("it is %s: %w", now, err)
 		}
 	}
 }
