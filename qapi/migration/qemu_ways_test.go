@@ -33,47 +33,6 @@ func TestQEMUMultifd(t *testing.T) {
 	})
 }
 
-// secrets adds TLS credentials of the kind that both sides share a key.
-func secrets(t *testing.T, m machine, dir, id string, endpoint qapi.QCryptoTLSCredsEndpoint, user *string) {
-	t.Helper()
-	require.NoError(t, m.ObjectAdd(t.Context(), qapi.ObjectOptions{ID: id, QOMType: qapi.ObjectOptionsTLSCredsPSK{
-		Dir: &dir, Endpoint: &endpoint, Username: user,
-	}}))
-}
-
-func TestQEMUTLS(t *testing.T) {
-	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
-		dir := t.TempDir()
-		key := "9091b1bd6e5ab2b6a5a1e7e9f0c1d2e3f405162738495a6b7c8d9e0f10213243"
-		require.NoError(t, os.WriteFile(filepath.Join(dir, "keys.psk"), []byte("vm:"+key+"\n"), 0o600))
-		add := func(t *testing.T, from, to machine, user string) {
-			t.Helper()
-			secrets(t, from, dir, "tls-out", qapi.QCryptoTLSCredsEndpointClient, &user)
-			secrets(t, to, dir, "tls-in", qapi.QCryptoTLSCredsEndpointServer, nil)
-		}
-		opts := []migration.Option{
-			quick, migration.AtSource(migration.TLS("tls-out", "")), migration.AtDestination(migration.TLS("tls-in", "")),
-		}
-		t.Run("good", func(t *testing.T) {
-			from, to := pair(t, q)
-			add(t, from, to, "vm")
-			_, err := migration.Move(soon(t), from.Client, to.Client, migration.TCP("127.0.0.1", 0), opts...)
-			require.NoError(t, err)
-			assert.Equal(t, qapi.RunStateRunning, to.state(t))
-			p, err := from.QueryMigrateParameters(t.Context())
-			require.NoError(t, err)
-			assert.NotEqual(t, qapi.Str("tls-out"), p.TLSCreds)
-		})
-		t.Run("only one side", func(t *testing.T) {
-			from, to := pair(t, q)
-			add(t, from, to, "vm")
-			_, err := migration.Move(soon(t), from.Client, to.Client, migration.TCP("127.0.0.1", 0), opts[0], opts[1], migration.Limit(5e9))
-			moved(t, err)
-			unchanged(t, from)
-		})
-	})
-}
-
 func TestQEMUFile(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		from, to := pair(t, q)
