@@ -51,6 +51,10 @@ func (m *Machine) migrateOn(second bool) {
 		}
 		return
 	}
+	if g.caps[qapi.MigrationCapabilityBackgroundSnapshot] { // the guest runs on
+		m.setMigration(qapi.MigrationStatusCompleted)
+		return
+	}
 	if m.since("11.1") {
 		m.tellMigration(qapi.MigrationPassEvent{Pass: g.passes + 1})
 	}
@@ -181,7 +185,7 @@ func (m *Machine) cancelMigration(_ struct{}, req Request) error {
 		if g.split {
 			m.status = qapi.RunStatePostmigrate
 			if g.to != nil {
-				g.to.interrupted()
+				g.to.pausePostcopy()
 			}
 			return
 		}

@@ -77,12 +77,14 @@ type Machine struct {
 	files     map[string]*os.File // of getfd
 	fdsets    []*fdset            // by their numbers
 	migration migration
+	dump      qapi.DumpQueryResult                                       // the last one
 	made      struct{ nodes, devices, ptys, threads, groups, files int } // how many names were made up
 }
 
 // New returns a machine that has not been started.
 func New(h Host) *Machine {
 	m := &Machine{host: h, status: qapi.RunStatePrelaunch, disks: map[string]*disk{}, files: map[string]*os.File{}}
+	m.dump.Status = qapi.DumpStatusNone
 	m.devices = []*device{
 		{driver: "virtio-scsi-pci", id: "scsi0", path: peripheral + "scsi0"},
 		{driver: "ide-cd", id: "cd0", path: peripheral + "cd0", fixed: true},
@@ -104,7 +106,7 @@ func (m *Machine) Commands() map[string]Handler {
 		m.runCommands(), m.nodeCommands(), m.trayCommands(), m.deviceCommands(), m.qomCommands(),
 		m.objectCommands(), m.netdevCommands(), m.chardevCommands(), m.jobCommands(), m.blockJobCommands(), m.chainCommands(),
 		m.memoryCommands(), m.screenCommands(), m.yankCommands(), m.bitmapCommands(), m.exportCommands(), m.imageCommands(), m.fileCommands(), m.constantCommands(),
-		m.migrationCommands(),
+		m.migrationCommands(), m.dumpCommands(), m.snapshotJobCommands(),
 		{"transaction": change(m, m.transaction)},
 	} {
 		maps.Copy(all, some)

@@ -38,15 +38,15 @@ func (m *Machine) setPostcopy(status qapi.MigrationStatus) {
 	m.setMigration(status)
 }
 
-// interrupted has the machine notice that the connection is lost.
-func (m *Machine) interrupted() { m.setPostcopy(qapi.MigrationStatusPostcopyPaused) }
+// pausePostcopy has the machine notice that the connection is lost.
+func (m *Machine) pausePostcopy() { m.setPostcopy(qapi.MigrationStatusPostcopyPaused) }
 
 // interrupt loses the connection to the machine that has the guest.
 func (m *Machine) interrupt(why string) {
 	m.migration.why = why
 	m.setMigration(qapi.MigrationStatusPostcopyPaused)
 	if to := m.migration.to; to != nil && !to.ended.Load() {
-		to.interrupted()
+		to.pausePostcopy()
 	}
 }
 
