@@ -46,7 +46,7 @@ var arrows = []arrow{
 	{"qmp/qmptls", []string{"internal/printable", "qmp"}},
 	{"qmp/qmptest/...", []string{jsonModule, "qmp", "qmp/qmptest/internal/...", "qapi/...", "schema/...", "internal/address", "internal/redact", "internal/regular"}},
 	{"qapi/job", []string{"internal/poll", "internal/printable", "internal/progress", "internal/undo", "qapi", "qmp"}},
-	{"qapi/migration", []string{"internal/poll", "internal/printable", "internal/progress", "internal/undo", "qapi", "qmp"}},
+	{"qapi/migration", []string{"internal/poll", "internal/printable", "internal/progress", "internal/retry", "internal/undo", "qapi", "qmp"}},
 	{"qapi/...", []string{jsonModule, "internal/printable", "qmp", "qmp/codec"}},
 	{"raw", []string{jsonModule, "internal/printable", "qmp", "qmp/codec"}},
 	{"schema", []string{"internal/printable", "internal/regular"}},
@@ -136,7 +136,7 @@ func TestUsersCompile(t *testing.T) {
 	}
 	ours := []string{
 		jsonModule, module + "/qmp", module + "/qmp/codec", module + "/raw", module + "/qapi/...", module + "/internal/address", module + "/internal/poll", module + "/internal/printable",
-		module + "/internal/progress", module + "/internal/redact", module + "/internal/undo",
+		module + "/internal/progress", module + "/internal/redact", module + "/internal/retry", module + "/internal/undo",
 	}
 	for path, std := range standard {
 		if !std && !anyBelow(ours, path) {

@@ -2,35 +2,32 @@ package migration
 
 import (
 	"context"
-	"errors"
 
 	"github.com/goqapi/goqapi/internal/poll"
+	"github.com/goqapi/goqapi/internal/retry"
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// lost reports whether err is of a call whose connection was lost, and is made again.
-func lost(c *qapi.Client, err error) bool {
-	return errors.Is(err, qmp.ErrClosed) && c.Conn().Err() == nil
-}
-
-// again calls f, which can be done twice, until no lost connection keeps it from an answer.
+// again calls f, which may be done more than once: again, if the connection was lost.
 func again[T any](ctx context.Context, c *qapi.Client, f func(context.Context) (T, error)) (T, error) {
 	var result T
-	err := poll.Until(ctx, func(ctx context.Context) (bool, error) {
-		var err error
+	err := tell(ctx, c, func(ctx context.Context) (err error) {
 		result, err = f(ctx)
-		return !lost(c, err), unlessLost(c, err)
+		return err
 	})
 	return result, err
 }
 
 // tell is again for what has no result.
 func tell(ctx context.Context, c *qapi.Client, f func(context.Context) error) error {
-	_, err := again(ctx, c, func(ctx context.Context) (struct{}, error) { return struct{}{}, f(ctx) })
-	return err
+	return retry.Ask(ctx, c.Conn(), f)
 }
 
+// lost reports whether err is of a call whose connection was lost, and is made again.
+func lost(c *qapi.Client, err error) bool { return retry.Lost(c.Conn(), err) }
+
+// unlessLost is err, but for a call that can be repeated.
 func unlessLost(c *qapi.Client, err error) error {
 	if lost(c, err) {
 		return nil
