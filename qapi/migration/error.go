@@ -9,8 +9,7 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// An Error is how a migration ended that did not succeed. It wraps the cause where there is one
-// besides: the end of a context, or QEMU's refusal.
+// An Error is how a migration ended that did not succeed.
 type Error struct {
 	// Status is failed, cancelled, or postcopy-paused: interrupted, see [Recover].
 	Status qapi.MigrationStatus
@@ -21,8 +20,9 @@ type Error struct {
 	Destination string
 	// Cancelled reports that somebody has cancelled it, possibly by ending a context.
 	Cancelled bool
-
-	cause error
+	// Cause is what has ended it besides: the error of a context, of a function given to
+	// [BeforeSwitchover], or QEMU's refusal, an [*qmp.Error]. nil: nothing has.
+	Cause error
 }
 
 func (e *Error) Error() string {
@@ -33,18 +33,18 @@ func (e *Error) Error() string {
 	if e.Destination != "" {
 		text += "; the destination: " + printable.String(e.Destination)
 	}
-	if _, refused := errors.AsType[*qmp.Error](e.cause); e.cause != nil && !refused {
-		text += fmt.Sprintf(" (%v)", e.cause)
+	if _, refused := errors.AsType[*qmp.Error](e.Cause); e.Cause != nil && !refused {
+		text += fmt.Sprintf(" (%v)", e.Cause)
 	}
 	return text
 }
 
-// Unwrap returns the cause.
-func (e *Error) Unwrap() error { return e.cause }
+// Unwrap returns Cause.
+func (e *Error) Unwrap() error { return e.Cause }
 
 // failed is the error of a migration that has not succeeded.
 func failed(info qapi.MigrationInfo, cause error) *Error {
-	e := &Error{Status: status(info), cause: cause}
+	e := &Error{Status: status(info), Cause: cause}
 	e.Cancelled = e.Status == qapi.MigrationStatusCancelled
 	if info.ErrorDesc != nil {
 		e.Reason = *info.ErrorDesc
@@ -55,7 +55,7 @@ func failed(info qapi.MigrationInfo, cause error) *Error {
 // refused is err, of the command that was to begin a migration, as an [*Error] if it is a refusal.
 func refused(err error) error {
 	if no, ok := errors.AsType[*qmp.Error](err); ok {
-		return &Error{Status: qapi.MigrationStatusFailed, Reason: no.Desc, cause: err}
+		return &Error{Status: qapi.MigrationStatusFailed, Reason: no.Desc, Cause: err}
 	}
 	return err
 }
