@@ -116,11 +116,12 @@ func TestQEMUMove(t *testing.T) {
 		for name, at := range map[string]migration.Address{
 			"unix": migration.Unix(filepath.Join(t.TempDir(), "m")),
 			"tcp":  migration.TCP("127.0.0.1", 0),
+			"any":  migration.TCP("0.0.0.0", 0),
 		} {
 			t.Run(name, func(t *testing.T) {
 				from, to := pair(t, q)
 				var seen []migration.Progress
-				stats, err := migration.Move(soon(t), from.Client, to.Client, at, quick,
+				stats, err := migration.Move(soon(t), from.Client, to.Client, at, quick, migration.Host("127.0.0.1"),
 					migration.OnProgress(func(p migration.Progress) { seen = append(seen, p) }))
 				require.NoError(t, err)
 				assert.Equal(t, qapi.RunStatePostmigrate, from.state(t))
