@@ -98,7 +98,8 @@
 //
 // Migration: [Client.MigrateSetCapabilities], [Client.MigrateSetParameters],
 // [Client.Migrate], [Client.QueryMigrate], [MigrationEvent],
-// [Client.MigrateCancel]; at the other end [Client.MigrateIncoming].
+// [Client.MigrateCancel]; at the other end [Client.MigrateIncoming]. Package
+// qapi/migration does all of it.
 //
 // CPUs and memory: [Client.QueryHotpluggableCPUs], [Client.DeviceAdd],
 // [Client.QueryCPUsFast]; [Client.ObjectAdd] of a memory backend,

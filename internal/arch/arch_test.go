@@ -52,6 +52,8 @@ var arrows = []arrow{
 	{"qapi/device", []string{jsonModule, "internal/printable", "qapi", "qmp", "qmp/codec"}},
 	{"qapi/disk", []string{"internal/poll", "internal/retry", "internal/undo", "qapi", "qapi/job", "qmp"}},
 	{"qapi/job", []string{"internal/poll", "internal/printable", "internal/progress", "internal/retry", "internal/undo", "qapi", "qmp"}},
+	{"qapi/job", []string{"internal/poll", "internal/printable", "internal/progress", "internal/undo", "qapi", "qmp"}},
+	{"qapi/migration", []string{"internal/poll", "internal/printable", "internal/progress", "internal/retry", "internal/undo", "qapi", "qmp"}},
 	{"qapi/...", []string{jsonModule, "internal/printable", "qmp", "qmp/codec"}},
 	{"raw", []string{jsonModule, "internal/printable", "qmp", "qmp/codec"}},
 	{"schema", []string{"internal/printable", "internal/regular"}},

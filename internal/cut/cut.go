@@ -13,6 +13,7 @@ type How string
 
 const (
 	Unsent     How = "before the command is sent"
+	Sent       How = "when the command is sent" // it may be executed
 	Unanswered How = "before its reply is read" // the command was executed
 )
 
@@ -42,9 +43,13 @@ func (c *Cutter) Dial(ctx context.Context) (io.ReadWriteCloser, error) {
 // At breaks the connection at the nth message from now on, the next being the first.
 func (c *Cutter) At(n int, how How) {
 	c.at(n, func(w *wire, message []byte) (int, error) {
-		if how == Unsent {
+		switch how {
+		case Unsent:
 			w.Close()
 			return 0, io.ErrClosedPipe
+		case Sent:
+			defer w.Close()
+			return w.ReadWriteCloser.Write(message)
 		}
 		w.swallow.Lock()
 		w.swallowing = true

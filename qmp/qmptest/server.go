@@ -50,6 +50,10 @@
 // word, as QEMU did; with [StrictDevices] it does not. [Plugged] adds controllers and ports.
 // audiodevs and the host's own devices are taken to be there, and so is room for memory and processors.
 // [Bare] leaves the machine out.
+// query-migrate; it arrives at a server made with [Incoming], if one waits there, and
+// fails if that ends. [Server.FailMigration] and [Server.DirtyMemory] make it fail, and
+// take its time. Buses and
+// the properties of devices are not looked at. [Bare] leaves the machine out.
 //
 // Over [Server.Dial] and [Server.Pipe] it works inside testing/synctest bubbles.
 package qmptest

@@ -40,6 +40,14 @@ func StrictDevices() Option { return func(s *Server) { s.strict = true } }
 func Plugged(devices ...qapi.DeviceAddArgs) Option {
 	return func(s *Server) { s.plugged = append(s.plugged, devices...) }
 }
+// FailMigration has the migration of the virtual machine to elsewhere that is on its way, or else
+// the next one, fail for a reason of yours: when it begins, or a second later, which is at
+// the next query-migrate. In postcopy that interrupts it.
+func (s *Server) FailMigration(reason string) { s.vm.FailMigration(reason) }
+
+// DirtyMemory has the guest change so many bytes of its memory each second, so that a migration
+// with a limit of speed (max-bandwidth) takes several passes, or never ends.
+func (s *Server) DirtyMemory(bytesPerSecond int64) { s.vm.DirtyMemory(bytesPerSecond) }
 
 // machineHandlers are the commands of a virtual machine of the server's own.
 func (s *Server) machineHandlers() (map[string]Handler, error) {

@@ -24,6 +24,7 @@ import (
 	"maps"
 	"os"
 	"sync"
+	"sync/atomic"
 
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qmp"
@@ -60,6 +61,8 @@ type Handler = func(ctx context.Context, req Request) (any, error)
 type Machine struct {
 	host Host
 
+	ended atomic.Bool // the server does not go on
+
 	mu        sync.Mutex // for all below; events are emitted under it, to be in order
 	status    qapi.RunState
 	action    struct{ stays, noReboot bool } // on a shutdown and on a reset; see set-action
@@ -94,6 +97,12 @@ func New(h Host) *Machine {
 	}
 	m.newMigration()
 	return m
+}
+
+// exit ends the server.
+func (m *Machine) exit() {
+	m.ended.Store(true)
+	m.host.Stop()
 }
 
 // Commands returns what the machine executes, by name.

@@ -93,7 +93,7 @@ func (m *Machine) powerdown(_ struct{}, req Request) error {
 	m.after(req, func() {
 		if m.running() {
 			m.host.Emit(qapi.ShutdownEvent{Guest: true, Reason: qapi.ShutdownCauseGuestShutdown})
-			m.isDown(m.host.Stop)
+			m.isDown(m.exit)
 		}
 	})
 	return nil
@@ -102,7 +102,7 @@ func (m *Machine) powerdown(_ struct{}, req Request) error {
 // shutDown shuts the machine down.
 func (m *Machine) shutDown(req Request, e qapi.ShutdownEvent) {
 	m.host.Emit(e)
-	m.isDown(func() { m.after(req, m.host.Stop) })
+	m.isDown(func() { m.after(req, m.exit) })
 }
 
 // isDown ends QEMU by stop, or leaves it with a machine that stands still.
@@ -134,7 +134,7 @@ func (m *Machine) wakeup(struct{}, Request) error {
 
 func (m *Machine) quit(_ struct{}, req Request) error {
 	m.emitEarly(req, qapi.ShutdownEvent{Reason: qapi.ShutdownCauseHostQMPQuit})
-	m.after(req, m.host.Stop)
+	m.after(req, m.exit)
 	return nil
 }
 
