@@ -39,7 +39,9 @@
 // can be reached. A job has done its work right behind the reply to what starts it;
 // one that takes seconds at its limit of speed is one further behind each query-jobs and
 // query-block-jobs, and stands still if nobody asks. So it is with a migration and
-// query-migrate; it arrives at a server made with [Incoming], if one waits there.
+// query-migrate; it arrives at a server made with [Incoming], if one waits there, and
+// fails if that ends. [Server.FailMigration] and [Server.DirtyMemory] make it fail, and
+// take its time.
 //
 // Devices are those of the release that is played, or, where package schema/qemu has none of it,
 // of those before and after it. device_add refuses what a real QEMU refuses: names of
@@ -50,10 +52,6 @@
 // word, as QEMU did; with [StrictDevices] it does not. [Plugged] adds controllers and ports.
 // audiodevs and the host's own devices are taken to be there, and so is room for memory and processors.
 // [Bare] leaves the machine out.
-// query-migrate; it arrives at a server made with [Incoming], if one waits there, and
-// fails if that ends. [Server.FailMigration] and [Server.DirtyMemory] make it fail, and
-// take its time. Buses and
-// the properties of devices are not looked at. [Bare] leaves the machine out.
 //
 // Over [Server.Dial] and [Server.Pipe] it works inside testing/synctest bubbles.
 package qmptest
@@ -96,8 +94,8 @@ type Server struct {
 	slow      slowness
 	leftovers bool
 	incoming  bool
-	strict    bool                 // of the machine's devices
-	plugged   []qapi.DeviceAddArgs // from the start
+	strict    bool          // of the machine's devices
+	plugged   []qapi.Device // from the start
 
 	ctx      context.Context // ends with the server
 	cancel   context.CancelFunc

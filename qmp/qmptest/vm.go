@@ -33,13 +33,14 @@ func StrictDevices() Option { return func(s *Server) { s.strict = true } }
 // Plugged gives the virtual machine devices from the start, as -device does, such as ports to plug
 // others into:
 //
-//	qmptest.Plugged(qapi.DeviceAddArgs{Driver: "pcie-root-port", ID: new("rp0")})
+//	qmptest.Plugged(device.PCIERootPort{ID: "rp0"})
 //
 // They can be of types that cannot be plugged in while it runs. One that QEMU would not start with
 // makes [Start] fail the test, and [New] panic.
-func Plugged(devices ...qapi.DeviceAddArgs) Option {
+func Plugged(devices ...qapi.Device) Option {
 	return func(s *Server) { s.plugged = append(s.plugged, devices...) }
 }
+
 // FailMigration has the migration of the virtual machine to elsewhere that is on its way, or else
 // the next one, fail for a reason of yours: when it begins, or a second later, which is at
 // the next query-migrate. In postcopy that interrupts it.
@@ -61,7 +62,7 @@ func (s *Server) machineHandlers() (map[string]Handler, error) {
 	}
 	for _, device := range s.plugged {
 		if err := plug(s.vm, device); err != nil {
-			return nil, fmt.Errorf("Plugged: %s: %w", device.Driver, err)
+			return nil, fmt.Errorf("Plugged: %w", err)
 		}
 	}
 	for name, h := range s.vm.Commands() {
@@ -71,8 +72,12 @@ func (s *Server) machineHandlers() (map[string]Handler, error) {
 }
 
 // plug gives a machine a device from the start.
-func plug(vm *machine.Machine, device qapi.DeviceAddArgs) error {
-	text, err := json.Marshal(device)
+func plug(vm *machine.Machine, device qapi.Device) error {
+	args, err := qapi.DeviceArgs(device)
+	if err != nil {
+		return err
+	}
+	text, err := json.Marshal(args)
 	if err != nil {
 		return err
 	}
@@ -82,7 +87,7 @@ func plug(vm *machine.Machine, device qapi.DeviceAddArgs) error {
 	}
 	err = vm.ColdPlug(members)
 	if refusal, ok := errors.AsType[*qmp.Error](err); ok {
-		return errors.New(refusal.Desc)
+		return fmt.Errorf("%s: %s", args.Driver, refusal.Desc)
 	}
 	return err
 }
