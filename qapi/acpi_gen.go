@@ -154,6 +154,11 @@ func (ACPIDeviceOstEvent) EventName() string {
 	return "ACPI_DEVICE_OST"
 }
 
+// EventTime returns the Timestamp.
+func (x ACPIDeviceOstEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *ACPIDeviceOstEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))

@@ -14193,6 +14193,11 @@ func (BlockImageCorruptedEvent) EventName() string {
 	return "BLOCK_IMAGE_CORRUPTED"
 }
 
+// EventTime returns the Timestamp.
+func (x BlockImageCorruptedEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *BlockImageCorruptedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
@@ -14262,6 +14267,11 @@ func (x *BlockIOErrorEvent) decode(d *codec.Decoder) {
 // EventName returns BLOCK_IO_ERROR.
 func (BlockIOErrorEvent) EventName() string {
 	return "BLOCK_IO_ERROR"
+}
+
+// EventTime returns the Timestamp.
+func (x BlockIOErrorEvent) EventTime() time.Time {
+	return x.Timestamp
 }
 
 func (x *BlockIOErrorEvent) decodeEvent(e qmp.Event) error {
@@ -14343,6 +14353,11 @@ func (BlockJobCompletedEvent) EventName() string {
 	return "BLOCK_JOB_COMPLETED"
 }
 
+// EventTime returns the Timestamp.
+func (x BlockJobCompletedEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *BlockJobCompletedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
@@ -14398,6 +14413,11 @@ func (BlockJobCancelledEvent) EventName() string {
 	return "BLOCK_JOB_CANCELLED"
 }
 
+// EventTime returns the Timestamp.
+func (x BlockJobCancelledEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *BlockJobCancelledEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
@@ -14446,6 +14466,11 @@ func (x *BlockJobErrorEvent) decode(d *codec.Decoder) {
 // EventName returns BLOCK_JOB_ERROR.
 func (BlockJobErrorEvent) EventName() string {
 	return "BLOCK_JOB_ERROR"
+}
+
+// EventTime returns the Timestamp.
+func (x BlockJobErrorEvent) EventTime() time.Time {
+	return x.Timestamp
 }
 
 func (x *BlockJobErrorEvent) decodeEvent(e qmp.Event) error {
@@ -14503,6 +14528,11 @@ func (BlockJobReadyEvent) EventName() string {
 	return "BLOCK_JOB_READY"
 }
 
+// EventTime returns the Timestamp.
+func (x BlockJobReadyEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *BlockJobReadyEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
@@ -14544,6 +14574,11 @@ func (x *BlockJobPendingEvent) decode(d *codec.Decoder) {
 // EventName returns BLOCK_JOB_PENDING.
 func (BlockJobPendingEvent) EventName() string {
 	return "BLOCK_JOB_PENDING"
+}
+
+// EventTime returns the Timestamp.
+func (x BlockJobPendingEvent) EventTime() time.Time {
+	return x.Timestamp
 }
 
 func (x *BlockJobPendingEvent) decodeEvent(e qmp.Event) error {
@@ -14625,6 +14660,11 @@ func (x *BlockWriteThresholdEvent) decode(d *codec.Decoder) {
 // EventName returns BLOCK_WRITE_THRESHOLD.
 func (BlockWriteThresholdEvent) EventName() string {
 	return "BLOCK_WRITE_THRESHOLD"
+}
+
+// EventTime returns the Timestamp.
+func (x BlockWriteThresholdEvent) EventTime() time.Time {
+	return x.Timestamp
 }
 
 func (x *BlockWriteThresholdEvent) decodeEvent(e qmp.Event) error {
@@ -14808,6 +14848,11 @@ func (QuorumFailureEvent) EventName() string {
 	return "QUORUM_FAILURE"
 }
 
+// EventTime returns the Timestamp.
+func (x QuorumFailureEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *QuorumFailureEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
@@ -14879,6 +14924,11 @@ func (x QuorumReportBadEvent) LogValue() slog.Value {
 // EventName returns QUORUM_REPORT_BAD.
 func (QuorumReportBadEvent) EventName() string {
 	return "QUORUM_REPORT_BAD"
+}
+
+// EventTime returns the Timestamp.
+func (x QuorumReportBadEvent) EventTime() time.Time {
+	return x.Timestamp
 }
 
 func (x *QuorumReportBadEvent) decodeEvent(e qmp.Event) error {

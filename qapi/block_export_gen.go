@@ -699,6 +699,11 @@ func (BlockExportDeletedEvent) EventName() string {
 	return "BLOCK_EXPORT_DELETED"
 }
 
+// EventTime returns the Timestamp.
+func (x BlockExportDeletedEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *BlockExportDeletedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))

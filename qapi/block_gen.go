@@ -330,6 +330,11 @@ func (DeviceTrayMovedEvent) EventName() string {
 	return "DEVICE_TRAY_MOVED"
 }
 
+// EventTime returns the Timestamp.
+func (x DeviceTrayMovedEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *DeviceTrayMovedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
@@ -373,6 +378,11 @@ func (x *PrManagerStatusChangedEvent) decode(d *codec.Decoder) {
 // EventName returns PR_MANAGER_STATUS_CHANGED.
 func (PrManagerStatusChangedEvent) EventName() string {
 	return "PR_MANAGER_STATUS_CHANGED"
+}
+
+// EventTime returns the Timestamp.
+func (x PrManagerStatusChangedEvent) EventTime() time.Time {
+	return x.Timestamp
 }
 
 func (x *PrManagerStatusChangedEvent) decodeEvent(e qmp.Event) error {

@@ -1262,6 +1262,11 @@ func (VserportChangeEvent) EventName() string {
 	return "VSERPORT_CHANGE"
 }
 
+// EventTime returns the Timestamp.
+func (x VserportChangeEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *VserportChangeEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))

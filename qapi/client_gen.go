@@ -48,6 +48,8 @@ func (c *Client) Close() error {
 type Event interface {
 	// EventName is the event's name in the schema.
 	EventName() string
+	// EventTime is when the event happened, by the server's clock; zero when the server does not know.
+	EventTime() time.Time
 }
 
 // eventPointer is a pointer to an event of this package.
@@ -67,6 +69,11 @@ type UnknownEvent struct {
 // EventName returns the event's name.
 func (e UnknownEvent) EventName() string {
 	return e.Name
+}
+
+// EventTime returns the Timestamp.
+func (e UnknownEvent) EventTime() time.Time {
+	return e.Timestamp
 }
 
 // Subscribe returns a stream of all events of one type, from now on:

@@ -203,6 +203,11 @@ func (DumpCompletedEvent) EventName() string {
 	return "DUMP_COMPLETED"
 }
 
+// EventTime returns the Timestamp.
+func (x DumpCompletedEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *DumpCompletedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))

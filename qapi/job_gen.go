@@ -193,6 +193,11 @@ func (JobStatusChangeEvent) EventName() string {
 	return "JOB_STATUS_CHANGE"
 }
 
+// EventTime returns the Timestamp.
+func (x JobStatusChangeEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *JobStatusChangeEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))

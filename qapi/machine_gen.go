@@ -2120,6 +2120,11 @@ func (BalloonChangeEvent) EventName() string {
 	return "BALLOON_CHANGE"
 }
 
+// EventTime returns the Timestamp.
+func (x BalloonChangeEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *BalloonChangeEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
@@ -2202,6 +2207,11 @@ func (x *HvBalloonStatusReportEvent) decode(d *codec.Decoder) {
 // EventName returns HV_BALLOON_STATUS_REPORT.
 func (HvBalloonStatusReportEvent) EventName() string {
 	return "HV_BALLOON_STATUS_REPORT"
+}
+
+// EventTime returns the Timestamp.
+func (x HvBalloonStatusReportEvent) EventTime() time.Time {
+	return x.Timestamp
 }
 
 func (x *HvBalloonStatusReportEvent) decodeEvent(e qmp.Event) error {
@@ -2778,6 +2788,11 @@ func (x *MemoryDeviceSizeChangeEvent) decode(d *codec.Decoder) {
 // EventName returns MEMORY_DEVICE_SIZE_CHANGE.
 func (MemoryDeviceSizeChangeEvent) EventName() string {
 	return "MEMORY_DEVICE_SIZE_CHANGE"
+}
+
+// EventTime returns the Timestamp.
+func (x MemoryDeviceSizeChangeEvent) EventTime() time.Time {
+	return x.Timestamp
 }
 
 func (x *MemoryDeviceSizeChangeEvent) decodeEvent(e qmp.Event) error {
@@ -3482,6 +3497,11 @@ func (x MemUnplugErrorEvent) LogValue() slog.Value {
 // EventName returns MEM_UNPLUG_ERROR.
 func (MemUnplugErrorEvent) EventName() string {
 	return "MEM_UNPLUG_ERROR"
+}
+
+// EventTime returns the Timestamp.
+func (x MemUnplugErrorEvent) EventTime() time.Time {
+	return x.Timestamp
 }
 
 func (x *MemUnplugErrorEvent) decodeEvent(e qmp.Event) error {

@@ -93,6 +93,11 @@ func (CPUPolarizationChangeEvent) EventName() string {
 	return "CPU_POLARIZATION_CHANGE"
 }
 
+// EventTime returns the Timestamp.
+func (x CPUPolarizationChangeEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *CPUPolarizationChangeEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
@@ -155,6 +160,11 @@ type SclpCpiInfoAvailableEvent struct {
 // EventName returns SCLP_CPI_INFO_AVAILABLE.
 func (SclpCpiInfoAvailableEvent) EventName() string {
 	return "SCLP_CPI_INFO_AVAILABLE"
+}
+
+// EventTime returns the Timestamp.
+func (x SclpCpiInfoAvailableEvent) EventTime() time.Time {
+	return x.Timestamp
 }
 
 func (x *SclpCpiInfoAvailableEvent) decodeEvent(e qmp.Event) error {

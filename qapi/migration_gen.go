@@ -1338,6 +1338,11 @@ func (MigrationEvent) EventName() string {
 	return "MIGRATION"
 }
 
+// EventTime returns the Timestamp.
+func (x MigrationEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *MigrationEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
@@ -1377,6 +1382,11 @@ func (x *MigrationPassEvent) decode(d *codec.Decoder) {
 // EventName returns MIGRATION_PASS.
 func (MigrationPassEvent) EventName() string {
 	return "MIGRATION_PASS"
+}
+
+// EventTime returns the Timestamp.
+func (x MigrationPassEvent) EventTime() time.Time {
+	return x.Timestamp
 }
 
 func (x *MigrationPassEvent) decodeEvent(e qmp.Event) error {
@@ -1522,6 +1532,11 @@ func (x *ColoExitEvent) decode(d *codec.Decoder) {
 // EventName returns COLO_EXIT.
 func (ColoExitEvent) EventName() string {
 	return "COLO_EXIT"
+}
+
+// EventTime returns the Timestamp.
+func (x ColoExitEvent) EventTime() time.Time {
+	return x.Timestamp
 }
 
 func (x *ColoExitEvent) decodeEvent(e qmp.Event) error {
@@ -2321,6 +2336,11 @@ func (x *UnplugPrimaryEvent) decode(d *codec.Decoder) {
 // EventName returns UNPLUG_PRIMARY.
 func (UnplugPrimaryEvent) EventName() string {
 	return "UNPLUG_PRIMARY"
+}
+
+// EventTime returns the Timestamp.
+func (x UnplugPrimaryEvent) EventTime() time.Time {
+	return x.Timestamp
 }
 
 func (x *UnplugPrimaryEvent) decodeEvent(e qmp.Event) error {

@@ -511,6 +511,11 @@ func (RTCChangeEvent) EventName() string {
 	return "RTC_CHANGE"
 }
 
+// EventTime returns the Timestamp.
+func (x RTCChangeEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *RTCChangeEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
@@ -561,6 +566,11 @@ func (x *VfuClientHangupEvent) decode(d *codec.Decoder) {
 // EventName returns VFU_CLIENT_HANGUP.
 func (VfuClientHangupEvent) EventName() string {
 	return "VFU_CLIENT_HANGUP"
+}
+
+// EventTime returns the Timestamp.
+func (x VfuClientHangupEvent) EventTime() time.Time {
+	return x.Timestamp
 }
 
 func (x *VfuClientHangupEvent) decodeEvent(e qmp.Event) error {

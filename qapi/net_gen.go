@@ -2062,6 +2062,11 @@ func (NICRxFilterChangedEvent) EventName() string {
 	return "NIC_RX_FILTER_CHANGED"
 }
 
+// EventTime returns the Timestamp.
+func (x NICRxFilterChangedEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *NICRxFilterChangedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
@@ -2132,6 +2137,11 @@ func (FailoverNegotiatedEvent) EventName() string {
 	return "FAILOVER_NEGOTIATED"
 }
 
+// EventTime returns the Timestamp.
+func (x FailoverNegotiatedEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *FailoverNegotiatedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
@@ -2177,6 +2187,11 @@ func (NetdevStreamConnectedEvent) EventName() string {
 	return "NETDEV_STREAM_CONNECTED"
 }
 
+// EventTime returns the Timestamp.
+func (x NetdevStreamConnectedEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *NetdevStreamConnectedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
@@ -2218,6 +2233,11 @@ func (x *NetdevStreamDisconnectedEvent) decode(d *codec.Decoder) {
 // EventName returns NETDEV_STREAM_DISCONNECTED.
 func (NetdevStreamDisconnectedEvent) EventName() string {
 	return "NETDEV_STREAM_DISCONNECTED"
+}
+
+// EventTime returns the Timestamp.
+func (x NetdevStreamDisconnectedEvent) EventTime() time.Time {
+	return x.Timestamp
 }
 
 func (x *NetdevStreamDisconnectedEvent) decodeEvent(e qmp.Event) error {
@@ -2267,6 +2287,11 @@ func (NetdevVhostUserConnectedEvent) EventName() string {
 	return "NETDEV_VHOST_USER_CONNECTED"
 }
 
+// EventTime returns the Timestamp.
+func (x NetdevVhostUserConnectedEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *NetdevVhostUserConnectedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
@@ -2308,6 +2333,11 @@ func (x *NetdevVhostUserDisconnectedEvent) decode(d *codec.Decoder) {
 // EventName returns NETDEV_VHOST_USER_DISCONNECTED.
 func (NetdevVhostUserDisconnectedEvent) EventName() string {
 	return "NETDEV_VHOST_USER_DISCONNECTED"
+}
+
+// EventTime returns the Timestamp.
+func (x NetdevVhostUserDisconnectedEvent) EventTime() time.Time {
+	return x.Timestamp
 }
 
 func (x *NetdevVhostUserDisconnectedEvent) decodeEvent(e qmp.Event) error {

@@ -215,6 +215,11 @@ func (DeviceDeletedEvent) EventName() string {
 	return "DEVICE_DELETED"
 }
 
+// EventTime returns the Timestamp.
+func (x DeviceDeletedEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *DeviceDeletedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
@@ -258,6 +263,11 @@ func (x *DeviceUnplugGuestErrorEvent) decode(d *codec.Decoder) {
 // EventName returns DEVICE_UNPLUG_GUEST_ERROR.
 func (DeviceUnplugGuestErrorEvent) EventName() string {
 	return "DEVICE_UNPLUG_GUEST_ERROR"
+}
+
+// EventTime returns the Timestamp.
+func (x DeviceUnplugGuestErrorEvent) EventTime() time.Time {
+	return x.Timestamp
 }
 
 func (x *DeviceUnplugGuestErrorEvent) decodeEvent(e qmp.Event) error {

@@ -51,6 +51,11 @@ func (RdmaGIDStatusChangedEvent) EventName() string {
 	return "RDMA_GID_STATUS_CHANGED"
 }
 
+// EventTime returns the Timestamp.
+func (x RdmaGIDStatusChangedEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *RdmaGIDStatusChangedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))

@@ -204,6 +204,11 @@ func (ShutdownEvent) EventName() string {
 	return "SHUTDOWN"
 }
 
+// EventTime returns the Timestamp.
+func (x ShutdownEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *ShutdownEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
@@ -229,6 +234,11 @@ type PowerdownEvent struct {
 // EventName returns POWERDOWN.
 func (PowerdownEvent) EventName() string {
 	return "POWERDOWN"
+}
+
+// EventTime returns the Timestamp.
+func (x PowerdownEvent) EventTime() time.Time {
+	return x.Timestamp
 }
 
 func (x *PowerdownEvent) decodeEvent(e qmp.Event) error {
@@ -273,6 +283,11 @@ func (ResetEvent) EventName() string {
 	return "RESET"
 }
 
+// EventTime returns the Timestamp.
+func (x ResetEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *ResetEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
@@ -298,6 +313,11 @@ func (StopEvent) EventName() string {
 	return "STOP"
 }
 
+// EventTime returns the Timestamp.
+func (x StopEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *StopEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return nil
@@ -321,6 +341,11 @@ type ResumeEvent struct {
 // EventName returns RESUME.
 func (ResumeEvent) EventName() string {
 	return "RESUME"
+}
+
+// EventTime returns the Timestamp.
+func (x ResumeEvent) EventTime() time.Time {
+	return x.Timestamp
 }
 
 func (x *ResumeEvent) decodeEvent(e qmp.Event) error {
@@ -349,6 +374,11 @@ func (SuspendEvent) EventName() string {
 	return "SUSPEND"
 }
 
+// EventTime returns the Timestamp.
+func (x SuspendEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *SuspendEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return nil
@@ -375,6 +405,11 @@ func (SuspendDiskEvent) EventName() string {
 	return "SUSPEND_DISK"
 }
 
+// EventTime returns the Timestamp.
+func (x SuspendDiskEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *SuspendDiskEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return nil
@@ -399,6 +434,11 @@ type WakeupEvent struct {
 // EventName returns WAKEUP.
 func (WakeupEvent) EventName() string {
 	return "WAKEUP"
+}
+
+// EventTime returns the Timestamp.
+func (x WakeupEvent) EventTime() time.Time {
+	return x.Timestamp
 }
 
 func (x *WakeupEvent) decodeEvent(e qmp.Event) error {
@@ -438,6 +478,11 @@ func (x *WatchdogEvent) decode(d *codec.Decoder) {
 // EventName returns WATCHDOG.
 func (WatchdogEvent) EventName() string {
 	return "WATCHDOG"
+}
+
+// EventTime returns the Timestamp.
+func (x WatchdogEvent) EventTime() time.Time {
+	return x.Timestamp
 }
 
 func (x *WatchdogEvent) decodeEvent(e qmp.Event) error {
@@ -646,6 +691,11 @@ func (GuestPanickedEvent) EventName() string {
 	return "GUEST_PANICKED"
 }
 
+// EventTime returns the Timestamp.
+func (x GuestPanickedEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *GuestPanickedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
@@ -689,6 +739,11 @@ func (GuestCrashloadedEvent) EventName() string {
 	return "GUEST_CRASHLOADED"
 }
 
+// EventTime returns the Timestamp.
+func (x GuestCrashloadedEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *GuestCrashloadedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
@@ -715,6 +770,11 @@ type GuestPvshutdownEvent struct {
 // EventName returns GUEST_PVSHUTDOWN.
 func (GuestPvshutdownEvent) EventName() string {
 	return "GUEST_PVSHUTDOWN"
+}
+
+// EventTime returns the Timestamp.
+func (x GuestPvshutdownEvent) EventTime() time.Time {
+	return x.Timestamp
 }
 
 func (x *GuestPvshutdownEvent) decodeEvent(e qmp.Event) error {
@@ -1171,6 +1231,11 @@ func (x *MemoryFailureEvent) decode(d *codec.Decoder) {
 // EventName returns MEMORY_FAILURE.
 func (MemoryFailureEvent) EventName() string {
 	return "MEMORY_FAILURE"
+}
+
+// EventTime returns the Timestamp.
+func (x MemoryFailureEvent) EventTime() time.Time {
+	return x.Timestamp
 }
 
 func (x *MemoryFailureEvent) decodeEvent(e qmp.Event) error {

@@ -677,6 +677,11 @@ func (SpiceConnectedEvent) EventName() string {
 	return "SPICE_CONNECTED"
 }
 
+// EventTime returns the Timestamp.
+func (x SpiceConnectedEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *SpiceConnectedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
@@ -720,6 +725,11 @@ func (x *SpiceInitializedEvent) decode(d *codec.Decoder) {
 // EventName returns SPICE_INITIALIZED.
 func (SpiceInitializedEvent) EventName() string {
 	return "SPICE_INITIALIZED"
+}
+
+// EventTime returns the Timestamp.
+func (x SpiceInitializedEvent) EventTime() time.Time {
+	return x.Timestamp
 }
 
 func (x *SpiceInitializedEvent) decodeEvent(e qmp.Event) error {
@@ -766,6 +776,11 @@ func (SpiceDisconnectedEvent) EventName() string {
 	return "SPICE_DISCONNECTED"
 }
 
+// EventTime returns the Timestamp.
+func (x SpiceDisconnectedEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *SpiceDisconnectedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
@@ -792,6 +807,11 @@ type SpiceMigrateCompletedEvent struct {
 // EventName returns SPICE_MIGRATE_COMPLETED.
 func (SpiceMigrateCompletedEvent) EventName() string {
 	return "SPICE_MIGRATE_COMPLETED"
+}
+
+// EventTime returns the Timestamp.
+func (x SpiceMigrateCompletedEvent) EventTime() time.Time {
+	return x.Timestamp
 }
 
 func (x *SpiceMigrateCompletedEvent) decodeEvent(e qmp.Event) error {
@@ -1234,6 +1254,11 @@ func (VNCConnectedEvent) EventName() string {
 	return "VNC_CONNECTED"
 }
 
+// EventTime returns the Timestamp.
+func (x VNCConnectedEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *VNCConnectedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
@@ -1279,6 +1304,11 @@ func (VNCInitializedEvent) EventName() string {
 	return "VNC_INITIALIZED"
 }
 
+// EventTime returns the Timestamp.
+func (x VNCInitializedEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *VNCInitializedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
@@ -1321,6 +1351,11 @@ func (x *VNCDisconnectedEvent) decode(d *codec.Decoder) {
 // EventName returns VNC_DISCONNECTED.
 func (VNCDisconnectedEvent) EventName() string {
 	return "VNC_DISCONNECTED"
+}
+
+// EventTime returns the Timestamp.
+func (x VNCDisconnectedEvent) EventTime() time.Time {
+	return x.Timestamp
 }
 
 func (x *VNCDisconnectedEvent) decodeEvent(e qmp.Event) error {

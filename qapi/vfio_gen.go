@@ -91,6 +91,11 @@ func (VfioMigrationEvent) EventName() string {
 	return "VFIO_MIGRATION"
 }
 
+// EventTime returns the Timestamp.
+func (x VfioMigrationEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *VfioMigrationEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))

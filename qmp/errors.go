@@ -95,6 +95,15 @@ func (e *Error) Error() string {
 	return text + desc + " (" + class + ")"
 }
 
+// ClassOf returns the class of the refusal that err is or wraps, one of the Class constants
+// or another; "" if err is not a refusal.
+func ClassOf(err error) string {
+	if e, refused := errors.AsType[*Error](err); refused {
+		return e.Class
+	}
+	return ""
+}
+
 // refusal makes the error of an error reply's error member.
 func refusal(command string, member []byte) error {
 	e := Error{Command: command}

@@ -37,7 +37,7 @@ func (c *Conn) execute(ctx context.Context, mode callMode, command string, args,
 	if err != nil {
 		return err
 	}
-	ctx, cancel := c.opts.limit(ctx) // for decoding, too
+	ctx, cancel := c.limit(ctx, command) // for decoding, too
 	defer cancel()
 	if call, err = c.wait(ctx, call); err != nil {
 		return err
@@ -63,7 +63,7 @@ func (c *Conn) ExecuteNoReply(ctx context.Context, command string, args any) err
 	if err != nil {
 		return err
 	}
-	ctx, cancel := c.opts.limit(ctx)
+	ctx, cancel := c.limit(ctx, command)
 	defer cancel()
 	if call, err = c.wait(ctx, call); err != nil {
 		return err
@@ -94,7 +94,7 @@ func (c *Conn) RoundTrip(ctx context.Context, message []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := c.opts.limit(ctx)
+	ctx, cancel := c.limit(ctx, wholeName)
 	defer cancel()
 	if call, err = c.wait(ctx, call); err != nil {
 		return nil, err
@@ -223,7 +223,7 @@ func (c *Conn) start(ctx context.Context, call *call, cb *callback, err error) {
 		return
 	}
 	call.then = cb
-	ctx, cancel := c.opts.limit(ctx)
+	ctx, cancel := c.limit(ctx, call.command)
 	stop := context.AfterFunc(ctx, func() { _ = l.abandon(call, contextError(ctx)) }) // cb gets its error
 	cb.stopWith(func() {
 		stop()

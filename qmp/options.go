@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log"
+	"maps"
 	"net"
 	"os"
 	"slices"
@@ -18,6 +19,8 @@ type options struct {
 	maxMessage       int
 	eventBuffer      int
 	handshakeTimeout time.Duration
+	timeout          time.Duration            // of each call
+	timeouts         map[string]time.Duration // of those of some commands
 	handshake        bool
 	oob              bool
 	eventError       func(error)
@@ -112,6 +115,29 @@ func WithSetup(f func(*Conn)) Option {
 	}
 }
 
+// WithTimeout limits how long each call may take from its start to its reply, as
+// [Timeout] does for the calls of one handle. Without it, or if d is 0, only contexts do.
+// Where a limit does not suit a command, such as one that waits for a disk, it has its own:
+//
+//	qmp.WithTimeout(10*time.Second), qmp.WithTimeoutOf(time.Minute, "blockdev-add", "blockdev-del")
+//
+// A call whose context ends sooner ends then.
+func WithTimeout(d time.Duration) Option { return func(o *options) { o.timeout = d } }
+
+// WithTimeoutOf is [WithTimeout] for these commands only; 0: they have no limit but the
+// context's. It can be given several times.
+func WithTimeoutOf(d time.Duration, commands ...string) Option {
+	return func(o *options) {
+		o.timeouts = maps.Clone(o.timeouts)
+		if o.timeouts == nil {
+			o.timeouts = map[string]time.Duration{}
+		}
+		for _, command := range commands {
+			o.timeouts[command] = d
+		}
+	}
+}
+
 // Options is several options in one, for packages that offer options of their own.
 func Options(opts ...Option) Option {
 	return func(o *options) {
@@ -130,7 +156,7 @@ func WithDialer(d Dialer) Option { return func(o *options) { o.dialer = d } }
 type CallOption func(*callOptions)
 
 type callOptions struct {
-	timeout time.Duration
+	timeout *time.Duration // nil: that of the connection
 	oob     bool
 	eager   bool
 	files   []*os.File
@@ -143,17 +169,25 @@ type callOptions struct {
 // takes no notice.
 func OutOfBand() CallOption { return func(o *callOptions) { o.oob = true } }
 
-// Timeout limits how long each call may take from its start to its reply. 0: no
-// limit but the context's. The error of a call that takes longer has the limit in its
-// text and wraps [context.DeadlineExceeded].
-func Timeout(d time.Duration) CallOption { return func(o *callOptions) { o.timeout = d } }
+// Timeout limits how long each call may take from its start to its reply, in place of
+// what [WithTimeout] says. 0: no limit but the context's. The error of a call that takes
+// longer has the limit in its text and wraps [context.DeadlineExceeded].
+func Timeout(d time.Duration) CallOption { return func(o *callOptions) { o.timeout = &d } }
 
-// limit applies the time limit.
-func (o *callOptions) limit(ctx context.Context) (context.Context, context.CancelFunc) {
-	if o.timeout <= 0 {
+// limit applies the time limit of a command.
+func (c *Conn) limit(ctx context.Context, command string) (context.Context, context.CancelFunc) {
+	d := c.opts.timeout
+	if d == nil {
+		own, ok := c.hub.opts.timeouts[command]
+		if !ok {
+			own = c.hub.opts.timeout
+		}
+		d = &own
+	}
+	if *d <= 0 {
 		return ctx, func() {}
 	}
-	return context.WithTimeoutCause(ctx, o.timeout, timeoutError(o.timeout))
+	return context.WithTimeoutCause(ctx, *d, timeoutError(*d))
 }
 
 // A timeoutError is how long a limit was.

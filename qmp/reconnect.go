@@ -319,7 +319,7 @@ func (s *supervisor) do(ctx context.Context, c *Conn, command string, f func(now
 	if s.hub.settingUp.Load() {
 		return fmt.Errorf("qmp: %s: %w", command, unsent(errSettingUp))
 	}
-	ctx, cancel := c.opts.limit(ctx)
+	ctx, cancel := c.limit(ctx, command)
 	defer cancel()
 	s.begin()
 	defer s.finish()
@@ -338,7 +338,7 @@ func (s *supervisor) do(ctx context.Context, c *Conn, command string, f func(now
 // start is do for calls that end with a callback.
 func (s *supervisor) start(ctx context.Context, c *Conn, command string, begin beginFunc, done func(error)) {
 	s.begin()
-	ctx, cancel := c.opts.limit(ctx)
+	ctx, cancel := c.limit(ctx, command)
 	finish := func(err error) {
 		defer s.finish()
 		cancel()

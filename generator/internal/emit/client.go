@@ -117,6 +117,8 @@ func (g *group) event(e *plan.Event) {
 
 	g.comment("// EventName returns " + e.QAPI + ".")
 	g.Func().Params(jen.Id(e.Struct.Name)).Id("EventName").Params().String().Block(jen.Return(jen.Lit(e.QAPI)))
+	g.comment("// EventTime returns the Timestamp.")
+	g.Func().Params(jen.Id("x").Id(e.Struct.Name)).Id("EventTime").Params().Qual("time", "Time").Block(jen.Return(jen.Id("x").Dot("Timestamp")))
 	g.Line()
 	g.Func().Params(jen.Id("x").Op("*").Id(e.Struct.Name)).Id("decodeEvent").Params(jen.Id("e").Qual(pkgQMP, "Event")).Error().Block(
 		jen.Id("x").Dot("Timestamp").Op("=").Id("e").Dot("Timestamp"),

@@ -51,6 +51,8 @@ func (g *group) events() {
 	g.Type().Id("Event").Interface(
 		jen.Comment("// EventName is the event's name in the schema."),
 		jen.Id("EventName").Params().String(),
+		jen.Comment("// EventTime is when the event happened, by the server's clock; zero when the server does not know."),
+		jen.Id("EventTime").Params().Qual("time", "Time"),
 	)
 	g.comment("// eventPointer is a pointer to an event of this package.")
 	g.Type().Id("eventPointer").Types(jen.Id("E").Any()).Interface(
@@ -64,6 +66,8 @@ func (g *group) events() {
 	)
 	g.comment("// EventName returns the event's name.")
 	g.Func().Params(jen.Id("e").Id("UnknownEvent")).Id("EventName").Params().String().Block(jen.Return(jen.Id("e").Dot("Name")))
+	g.comment("// EventTime returns the Timestamp.")
+	g.Func().Params(jen.Id("e").Id("UnknownEvent")).Id("EventTime").Params().Qual("time", "Time").Block(jen.Return(jen.Id("e").Dot("Timestamp")))
 
 	g.comment("// Subscribe returns a stream of all events of one type, from now on:",
 		"//",

@@ -84,7 +84,7 @@ func (b *builder) checkMembers() {
 				}
 			case *Event:
 				members := map[string]taken{}
-				b.takeMembers(members, at, d.Struct.Name, "EventName")
+				b.takeMembers(members, at, d.Struct.Name, "EventName", "EventTime")
 				for _, f := range d.Own {
 					b.takeMembers(members, at, d.Struct.Name, f.Name)
 				}
