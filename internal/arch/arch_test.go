@@ -34,7 +34,10 @@ type arrow struct {
 
 var arrows = []arrow{
 	{"internal/address", nil},
+	{"internal/poll", nil},
 	{"internal/printable", nil},
+	{"internal/progress", nil},
+	{"internal/undo", nil},
 	{"internal/regular", nil},
 	{"internal/redact", []string{jsonModule}},
 	{"qmp", []string{jsonModule, "internal/address", "internal/printable", "qmp/codec"}},
@@ -42,6 +45,7 @@ var arrows = []arrow{
 	{"qmp/codec", []string{jsonModule, "internal/redact"}},
 	{"qmp/qmptls", []string{"internal/printable", "qmp"}},
 	{"qmp/qmptest/...", []string{jsonModule, "qmp", "qmp/qmptest/internal/...", "qapi/...", "schema/...", "internal/address", "internal/redact", "internal/regular"}},
+	{"qapi/job", []string{"internal/poll", "internal/printable", "internal/progress", "internal/undo", "qapi", "qmp"}},
 	{"qapi/...", []string{jsonModule, "internal/printable", "qmp", "qmp/codec"}},
 	{"raw", []string{jsonModule, "internal/printable", "qmp", "qmp/codec"}},
 	{"schema", []string{"internal/printable", "internal/regular"}},
@@ -131,7 +135,10 @@ func TestUsersCompile(t *testing.T) {
 	for _, p := range list(t, "-deps", "./qmp", "./raw", "./qapi/...") {
 		standard[p.ImportPath] = p.Standard
 	}
-	ours := []string{jsonModule, module + "/qmp", module + "/qmp/codec", module + "/raw", module + "/qapi/...", module + "/internal/address", module + "/internal/printable", module + "/internal/redact"}
+	ours := []string{
+		jsonModule, module + "/qmp", module + "/qmp/codec", module + "/raw", module + "/qapi/...", module + "/internal/address", module + "/internal/poll", module + "/internal/printable",
+		module + "/internal/progress", module + "/internal/redact", module + "/internal/undo",
+	}
 	for path, std := range standard {
 		if !std && !anyBelow(ours, path) {
 			t.Errorf("users of the bindings would compile %s", path)

@@ -1,0 +1,114 @@
+package job
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/goqapi/goqapi/internal/progress"
+	"github.com/goqapi/goqapi/internal/undo"
+	"github.com/goqapi/goqapi/qapi"
+	"github.com/goqapi/goqapi/qmp"
+)
+
+// typeDump is what an [Error] has for a dump, which QEMU does not call a job.
+const typeDump qapi.JobType = "dump"
+
+// Dump writes the guest's memory to a file, as [qapi.Client.DumpGuestMemory] does, and returns
+// when it is written, with an [*Error] if that has failed. The guest stands still
+// meanwhile. Detach is set for you. A dump cannot be cancelled: if ctx ends, Dump waits for it as long as [Limit]
+// says, and the error says so if it then goes on.
+func Dump(ctx context.Context, c *qapi.Client, args qapi.DumpGuestMemoryArgs, opts ...Option) (qapi.DumpQueryResult, error) {
+	d := dump{c: c, opts: newOptions(opts), news: qapi.Subscribe[qapi.DumpCompletedEvent](c)}
+	defer d.news.Close()
+	if err := d.start(ctx, args); err != nil {
+		return d.how, fmt.Errorf("job: dump: %w", err)
+	}
+	if err := d.wait(ctx); err != nil {
+		u := undo.Stack{Limit: d.opts.limit}
+		u.Add("the dump, which cannot be cancelled", d.wait)
+		if err = u.Undo(ctx, err); d.how.Status == qapi.DumpStatusActive {
+			return d.how, fmt.Errorf("job: dump: %w", err)
+		}
+	}
+	if d.how.Status == qapi.DumpStatusFailed {
+		return d.how, &Error{Type: typeDump, Reason: d.reason(ctx)}
+	}
+	return d.how, nil
+}
+
+type dump struct {
+	c     *qapi.Client
+	opts  options
+	news  *qmp.Stream[qapi.DumpCompletedEvent]
+	how   qapi.DumpQueryResult
+	why   string // it has failed
+	meter progress.Meter
+}
+
+// look asks how far the dump is.
+func (d *dump) look(ctx context.Context) error {
+	return ask(ctx, d.c, func(ctx context.Context) (err error) {
+		d.how, err = d.c.QueryDump(ctx)
+		return err
+	})
+}
+
+// start starts the dump. After a lost reply it is known to run if none had been before.
+func (d *dump) start(ctx context.Context, args qapi.DumpGuestMemoryArgs) error {
+	if err := d.look(ctx); err != nil {
+		return err
+	}
+	args.Detach = new(true)
+	before := d.how.Status
+	err := d.c.DumpGuestMemory(ctx, args)
+	if err == nil || !qmp.MayHaveRun(err) {
+		return err
+	}
+	if !lost(d.c, err) { // ctx has ended
+		u := undo.Stack{Limit: d.opts.limit}
+		u.Add("the dump, which cannot be cancelled", d.wait)
+		return u.Undo(ctx, err)
+	}
+	if err := d.look(ctx); err != nil {
+		return err
+	}
+	switch {
+	case d.how.Status == qapi.DumpStatusActive, d.how.Status != before:
+		return nil
+	case before == qapi.DumpStatusNone: // it cannot have run
+		return d.c.DumpGuestMemory(ctx, args)
+	}
+	return fmt.Errorf("it may be written, or may not have been started: %w", err)
+}
+
+// wait waits until the dump is written or has failed.
+func (d *dump) wait(ctx context.Context) error {
+	ended := func(e qapi.DumpCompletedEvent) bool { d.note(e); return true }
+	return follow(ctx, d.news, ended, func(ctx context.Context) (bool, error) {
+		if err := d.look(ctx); err != nil {
+			return false, err
+		}
+		if show := d.opts.progress; show != nil {
+			show(Progress(d.meter.Read(time.Now(), d.how.Completed, d.how.Total)))
+		}
+		return d.how.Status != qapi.DumpStatusActive, nil
+	})
+}
+
+func (d *dump) note(e qapi.DumpCompletedEvent) {
+	if e.Error != nil {
+		d.why = *e.Error
+	}
+}
+
+// reason is why the dump has failed. Only the event has it, which comes after the status is set.
+func (d *dump) reason(ctx context.Context) string {
+	if d.why == "" {
+		_ = next(ctx, d.news, func(e qapi.DumpCompletedEvent) bool { d.note(e); return true }, time.Second)
+	}
+	if d.why == "" {
+		return "it has failed; the event that says why was lost"
+	}
+	return d.why
+}
