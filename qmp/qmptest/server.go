@@ -83,6 +83,7 @@ type Server struct {
 	slow      slowness
 	leftovers bool
 	incoming  bool
+	furnish   []func(*machine.Machine)
 
 	ctx      context.Context // ends with the server
 	cancel   context.CancelFunc

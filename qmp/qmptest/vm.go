@@ -25,6 +25,9 @@ func (s *Server) machineHandlers() map[string]Handler {
 	if s.incoming {
 		s.vm.AwaitMigration()
 	}
+	for _, f := range s.furnish {
+		f(s.vm)
+	}
 	for name, h := range s.vm.Commands() {
 		all[name] = func(ctx context.Context, req *Request) (any, error) { return h(ctx, req) }
 	}

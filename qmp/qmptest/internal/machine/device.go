@@ -26,8 +26,16 @@ type device struct {
 	failed     bool                  // the machine has stopped for an error of the drive
 	throttle   *qapi.BlockIOThrottle // of the drive; nil: it is as fast as it can
 
-	has, wanted int64 // bytes of memory that a balloon has left the guest, and should
-	polling     int64 // seconds between its statistics
+	asked  bool   // the guest is to let go of it, and has not answered
+	slot   int    // on the machine's PCI bus; 0: none
+	port   string // of PCI Express, that it is in
+	place  int    // of a processor or a memory module
+	thread int64  // of a processor, after the first of the machine's
+
+	// Bytes of memory that a balloon has left the guest, or that a memory device has given it,
+	// that it should be, and that a memory device can give at most.
+	has, wanted, most int64
+	polling           int64 // seconds between its statistics
 }
 
 const (
@@ -134,12 +142,13 @@ func (m *Machine) deviceAdd(given options, _ Request) error {
 	} else if err := json.Unmarshal(text, &args); err != nil {
 		return generic("%v", err)
 	}
+	m.beforeAdd()
 	d := &device{driver: args.Driver, id: value(args.ID), props: args.Props, hotplugged: true}
 	if models()[d.driver+"-pci"] { // virtio-blk is short for virtio-blk-pci
 		d.driver += "-pci"
 	}
 	switch bus, _, _ := strings.Cut(d.driver, "-"); {
-	case !models()[d.driver]:
+	case !models()[d.driver] && !d.isCPU():
 		return generic("'%s' is not a valid device model name", d.driver)
 	case bus == "ide" || bus == "isa":
 		return generic("Bus '%s.0' does not support hotplugging", bus)
@@ -151,7 +160,7 @@ func (m *Machine) deviceAdd(given options, _ Request) error {
 	if d.path = peripheral + d.id; d.id == "" {
 		d.path = fmt.Sprintf("%sdevice[%d]", peripheralAnon, m.made.devices)
 	}
-	if err := m.connect(d); err != nil {
+	if err := m.connect(d, args.Bus); err != nil {
 		return err
 	}
 	if d.id == "" {
@@ -161,8 +170,22 @@ func (m *Machine) deviceAdd(given options, _ Request) error {
 	return nil
 }
 
-// connect finds what a device is to use. Other properties are not looked at.
-func (m *Machine) connect(d *device) error {
+// connect finds a place for a device, and what it is to use. Other properties are not
+// looked at.
+func (m *Machine) connect(d *device, bus *string) error {
+	switch {
+	case d.isCPU():
+		return m.plugCPU(d)
+	case d.isDIMM() || d.isVirtioMem():
+		if err := m.plugMemory(d); err != nil {
+			return err
+		}
+	}
+	if m.onBus(d.driver) == "PCI" {
+		if err := m.plugPCI(d, bus); err != nil {
+			return err
+		}
+	}
 	if d.isDisk() && d.props["drive"] == nil && d.driver != "nvme-ns" {
 		return generic("drive property not set")
 	}
@@ -258,8 +281,7 @@ func (m *Machine) useObject(_ *device, _, id string) error {
 	return nil
 }
 
-// deviceDel has the guest let go of a device, which it does at once. Real ones on
-// PCI may take their time, or never do it.
+// deviceDel has a device unplugged.
 func (m *Machine) deviceDel(args qapi.DeviceDelArgs, req Request) error {
 	d := m.device(args.ID)
 	switch {
@@ -268,10 +290,9 @@ func (m *Machine) deviceDel(args qapi.DeviceDelArgs, req Request) error {
 	case d == nil:
 		return notFound(args.ID)
 	case d.fixed:
-		return generic("Bus 'ide.1' does not support hotplugging")
+		return generic("The bus of '%s' does not support hotplugging", d.name())
 	}
-	m.after(req, func() { m.remove(d) })
-	return nil
+	return m.unplug(d, req)
 }
 
 func (m *Machine) remove(d *device) {
@@ -286,9 +307,9 @@ func (m *Machine) remove(d *device) {
 	if d.onPCI() {
 		m.host.Emit(qapi.DeviceDeletedEvent{Path: d.backend()})
 	}
-	gone := qapi.DeviceDeletedEvent{Path: d.path}
-	if d.id != "" {
-		gone.Device = &d.id
+	if d.isCPU() {
+		m.goneCPU(d)
+		return
 	}
-	m.host.Emit(gone)
+	m.host.Emit(deleted(d))
 }

@@ -65,6 +65,12 @@ type Machine struct {
 	nodes     []*node                        // the newest first, parents before their children
 	disks     map[string]*disk
 	devices   []*device
+	ran       bool      // it has, at some time
+	guest     Guest     // what it does when it is asked for something
+	ports     []string  // of PCI Express; nil: the machine has a bus without
+	places    int       // for processors
+	slots     int       // for memory; 0: it cannot have more
+	goneCPUs  []*device // of which something is still to be said
 	netdevs   []string
 	objects   []*object
 	chardevs  []*chardev
@@ -79,9 +85,10 @@ type Machine struct {
 
 // New returns a machine that has not been started.
 func New(h Host) *Machine {
-	m := &Machine{host: h, status: qapi.RunStatePrelaunch, disks: map[string]*disk{}, files: map[string]*os.File{}}
+	m := &Machine{host: h, status: qapi.RunStatePrelaunch, disks: map[string]*disk{}, files: map[string]*os.File{}, places: 1}
 	m.devices = []*device{
-		{driver: "virtio-scsi-pci", id: "scsi0", path: peripheral + "scsi0"},
+		bootCPU(),
+		{driver: "virtio-scsi-pci", id: "scsi0", path: peripheral + "scsi0", slot: 2},
 		{driver: "ide-cd", id: "cd0", path: peripheral + "cd0", fixed: true},
 	}
 	m.newMigration()
@@ -95,7 +102,7 @@ func (m *Machine) Commands() map[string]Handler {
 		m.runCommands(), m.nodeCommands(), m.trayCommands(), m.deviceCommands(), m.qomCommands(),
 		m.objectCommands(), m.netdevCommands(), m.chardevCommands(), m.jobCommands(), m.blockJobCommands(), m.chainCommands(),
 		m.memoryCommands(), m.screenCommands(), m.yankCommands(), m.bitmapCommands(), m.exportCommands(), m.imageCommands(), m.fileCommands(), m.constantCommands(),
-		m.migrationCommands(),
+		m.migrationCommands(), m.placeCommands(),
 		{"transaction": change(m, m.transaction)},
 	} {
 		maps.Copy(all, some)

@@ -29,13 +29,12 @@ func (m *Machine) tree() map[string][]qapi.ObjectPropertyInfo {
 		}
 	}
 	add("/", "container")
-	add("/machine", "pc-i440fx-"+m.host.Release()+"-machine")
+	add("/machine", m.kind())
 	for _, path := range []string{
 		"/objects", "/chardevs", "/machine/peripheral", "/machine/peripheral-anon", "/machine/unattached",
 	} {
 		add(path, "container")
 	}
-	add(cpuPath, cpuType)
 	add("/objects/pc.ram", "memory-backend-ram")
 	if m.since("11.1") {
 		add("/objects/"+monitor, "monitor-qmp")
@@ -55,6 +54,7 @@ func (m *Machine) tree() map[string][]qapi.ObjectPropertyInfo {
 			tree[d.path] = append(tree[d.path], qapi.ObjectPropertyInfo{Name: name, Type: "str"})
 		}
 	}
+	m.addBuses(tree, add)
 	return tree
 }
 
@@ -120,6 +120,9 @@ func (m *Machine) settable(path string) map[string]*int64 {
 	if d := m.device(path); d != nil && d.isBalloon() {
 		return map[string]*int64{"guest-stats-polling-interval": &d.polling}
 	}
+	if d := m.device(path); d != nil && d.isVirtioMem() {
+		return map[string]*int64{"requested-size": &d.wanted, "size": &d.has}
+	}
 	id, ok := strings.CutPrefix(path, "/objects/")
 	if o := m.object(id); ok && o != nil && o.iothread != nil {
 		return map[string]*int64{
@@ -134,6 +137,9 @@ func (m *Machine) qomSet(args qapi.QOMSetArgs, req Request) error {
 	path, properties, err := m.resolve(args.Path)
 	if err != nil {
 		return err
+	}
+	if d := m.device(path); d != nil && d.isVirtioMem() && args.Property == "requested-size" {
+		return m.setWanted(d, req)
 	}
 	if to := m.settable(path)[args.Property]; to != nil {
 		var v struct {

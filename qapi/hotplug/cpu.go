@@ -1,0 +1,144 @@
+package hotplug
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/goqapi/goqapi/internal/undo"
+	"github.com/goqapi/goqapi/qapi"
+)
+
+// ErrUnsafe is wrapped by the error for what would crash this release of QEMU.
+var ErrUnsafe = errors.New("this QEMU would crash: 7.2 without KVM frees what it goes on using when a processor is unplugged")
+
+// checkCPUs returns an error if a processor must not be unplugged. QEMU 7.2 with TCG reports
+// success, and ends with SIGSEGV or SIGABRT at the next device_add, or some time later.
+func checkCPUs(ctx context.Context, c *qapi.Client) error {
+	info, err := ask(ctx, c, c.QueryVersion)
+	if err != nil || info.QEMU.Major != 7 || info.QEMU.Minor != 2 {
+		return err
+	}
+	kvm, err := ask(ctx, c, c.QueryKVM)
+	if err == nil && !kvm.Enabled {
+		return ErrUnsafe
+	}
+	return err
+}
+
+// SetCPUs sets how many virtual processors the machine has: it plugs some in, the first free places
+// first, or unplugs some of those that were plugged in, the last places first. The machine must have been
+// started with places for them (maxcpus); those that it was started with stay. n counts
+// single processors; where a place has several, such as the threads of a core, n must fill
+// places.
+//
+// If one cannot be plugged in, those before it are unplugged again, if the guest lets them go. To unplug, the guest
+// is asked as by [Unplug], with its errors; those that it has let go of stay
+// unplugged. QEMU 5.2 has machines that cannot unplug processors, QEMU 7.2 crashes without KVM: see [ErrUnsafe].
+func SetCPUs(ctx context.Context, c *qapi.Client, n int) error {
+	ctx, cancel := limited(ctx)
+	defer cancel()
+	places, err := cpuPlaces(ctx, c)
+	if err == nil {
+		if have := countCPUs(places); n >= have {
+			err = plugCPUs(ctx, c, places, n-have)
+		} else {
+			err = unplugCPUs(ctx, c, places, have-n)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("hotplug: setting %d processors: %w", n, err)
+	}
+	return nil
+}
+
+// cpuPlaces are the places for processors, the first one first: QEMU has them in reverse.
+func cpuPlaces(ctx context.Context, c *qapi.Client) ([]qapi.HotpluggableCPU, error) {
+	places, err := ask(ctx, c, c.QueryHotpluggableCPUs)
+	slices.Reverse(places)
+	return places, err
+}
+
+func countCPUs(places []qapi.HotpluggableCPU) (n int) {
+	for _, p := range places {
+		if p.QOMPath != nil {
+			n += int(p.VcpusCount)
+		}
+	}
+	return n
+}
+
+// plugCPUs plugs in more processors.
+func plugCPUs(ctx context.Context, c *qapi.Client, places []qapi.HotpluggableCPU, more int) error {
+	var things []thing
+	for _, p := range places {
+		if more > 0 && p.QOMPath == nil {
+			things = append(things, cpuThing(c, p))
+			more -= int(p.VcpusCount)
+		}
+	}
+	switch {
+	case more > 0:
+		return fmt.Errorf("there are places for %d fewer", more)
+	case more < 0:
+		return fmt.Errorf("places cannot be filled in part: it would be %d more", -more)
+	}
+	return addAll(ctx, c, things...)
+}
+
+// cpuThing is a processor that is to be plugged in at a place.
+func cpuThing(c *qapi.Client, place qapi.HotpluggableCPU) thing {
+	dev := place.Device(cpuID(place.Props))
+	t := unplugged(c, *dev.ID)
+	t.exists = func(ctx context.Context) (bool, error) { return exists(ctx, c, pathOf(*dev.ID)) }
+	t.add = func(ctx context.Context) error { return c.DeviceAdd(ctx, dev) }
+	return t
+}
+
+// cpuID is the id of the processor at a place: the numbers that make it up, after each other.
+func cpuID(place qapi.CPUInstanceProperties) string {
+	id := "cpu"
+	for _, n := range []*int64{
+		place.DrawerID, place.BookID, place.SocketID, place.DieID, place.ClusterID, place.ModuleID, place.CoreID, place.ThreadID,
+	} {
+		if n != nil {
+			id += fmt.Sprintf("-%d", *n)
+		}
+	}
+	return id
+}
+
+// unplugCPUs unplugs some of the processors that were plugged in, the last first.
+func unplugCPUs(ctx context.Context, c *qapi.Client, places []qapi.HotpluggableCPU, less int) error {
+	var ids []string
+	for _, p := range slices.Backward(places) {
+		if id, ok := pluggedID(qapi.Value(p.QOMPath)); ok && less > 0 {
+			ids = append(ids, id)
+			less -= int(p.VcpusCount)
+		}
+	}
+	switch {
+	case less > 0:
+		return fmt.Errorf("%d more would have to go, but the machine was started with them", less)
+	case less < 0:
+		return fmt.Errorf("places cannot be emptied in part: it would be %d fewer", -less)
+	}
+	for i, id := range ids {
+		if err := unplug(ctx, c, id); err != nil {
+			var u undo.Stack
+			u.Add(fmt.Sprintf("%d of %d processors", len(ids)-i, len(ids)), func(context.Context) error { return errors.New("still plugged in") })
+			return u.Undo(ctx, err)
+		}
+	}
+	return nil
+}
+
+// pluggedID is the name by which the device at a path is unplugged, if it was plugged in.
+func pluggedID(path string) (string, bool) {
+	if id, ok := strings.CutPrefix(path, "/machine/peripheral/"); ok {
+		return id, true
+	}
+	return path, strings.HasPrefix(path, "/machine/peripheral-anon/")
+}
