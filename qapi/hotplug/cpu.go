@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/goqapi/goqapi/internal/undo"
 	"github.com/goqapi/goqapi/qapi"
 )
 
@@ -28,19 +27,21 @@ func checkCPUs(ctx context.Context, c *qapi.Client) error {
 	return err
 }
 
-// SetCPUs sets how many virtual processors the machine has: it plugs some in, the first free places
-// first, or unplugs some of those that were plugged in, the last places first. The machine must have been
-// started with places for them (maxcpus); those that it was started with stay. n counts
-// single processors; where a place has several, such as the threads of a core, n must fill
-// places.
+// SetCPUs sets how many virtual processors the machine has, at least one: it fills free places,
+// the first ones first, or empties some, the last ones first. The machine must have been started
+// with places for them (maxcpus). n counts single processors; where a place has several, such
+// as the threads of a core, n must fill places.
 //
-// If one cannot be plugged in, those before it are unplugged again, if the guest lets them go. To unplug, the guest
-// is asked as by [Unplug], with its errors; those that it has let go of stay
-// unplugged. QEMU 5.2 has machines that cannot unplug processors, QEMU 7.2 crashes without KVM: see [ErrUnsafe].
+// If one cannot be plugged in, those before it are unplugged again, if the guest lets go of them.
+// To unplug one, the guest is asked as by [Unplug], with its errors; the ones that it has let go
+// of stay unplugged. Machines of QEMU 5.2 refuse to unplug processors; for QEMU 7.2 see [ErrUnsafe].
 func SetCPUs(ctx context.Context, c *qapi.Client, n int) error {
 	ctx, cancel := limited(ctx)
 	defer cancel()
 	places, err := cpuPlaces(ctx, c)
+	if n < 1 {
+		err = errors.New("a machine has at least one")
+	}
 	if err == nil {
 		if have := countCPUs(places); n >= have {
 			err = plugCPUs(ctx, c, places, n-have)
@@ -110,35 +111,22 @@ func cpuID(place qapi.CPUInstanceProperties) string {
 	return id
 }
 
-// unplugCPUs unplugs some of the processors that were plugged in, the last first.
+// unplugCPUs unplugs processors, the last first.
 func unplugCPUs(ctx context.Context, c *qapi.Client, places []qapi.HotpluggableCPU, less int) error {
 	var ids []string
 	for _, p := range slices.Backward(places) {
-		if id, ok := pluggedID(qapi.Value(p.QOMPath)); ok && less > 0 {
-			ids = append(ids, id)
+		if less > 0 && p.QOMPath != nil {
+			ids = append(ids, strings.TrimPrefix(*p.QOMPath, peripheral))
 			less -= int(p.VcpusCount)
 		}
 	}
-	switch {
-	case less > 0:
-		return fmt.Errorf("%d more would have to go, but the machine was started with them", less)
-	case less < 0:
+	if less < 0 {
 		return fmt.Errorf("places cannot be emptied in part: it would be %d fewer", -less)
 	}
 	for i, id := range ids {
 		if err := unplug(ctx, c, id); err != nil {
-			var u undo.Stack
-			u.Add(fmt.Sprintf("%d of %d processors", len(ids)-i, len(ids)), func(context.Context) error { return errors.New("still plugged in") })
-			return u.Undo(ctx, err)
+			return fmt.Errorf("%w; %d of %d have gone", err, i, len(ids))
 		}
 	}
 	return nil
-}
-
-// pluggedID is the name by which the device at a path is unplugged, if it was plugged in.
-func pluggedID(path string) (string, bool) {
-	if id, ok := strings.CutPrefix(path, "/machine/peripheral/"); ok {
-		return id, true
-	}
-	return path, strings.HasPrefix(path, "/machine/peripheral-anon/")
 }

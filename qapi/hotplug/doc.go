@@ -31,6 +31,5 @@
 //
 // Everything works on connections that are made again when they are lost (qmp.WithReconnect):
 // the server is asked after each loss, and a command that may have been executed is not sent
-// again before it is known that it was not. Of a netdev that cannot be asked: it counts as
-// added if the server, asked a second time, says that it has one of this id.
+// again before it is known that it was not.
 package hotplug

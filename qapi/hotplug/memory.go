@@ -2,7 +2,9 @@ package hotplug
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/goqapi/goqapi/internal/undo"
 	"github.com/goqapi/goqapi/qapi"
@@ -21,22 +23,31 @@ func AddMemory(ctx context.Context, c *qapi.Client, dev qapi.Device, backend qap
 	return plugging(addAll(ctx, c, b, t))
 }
 
-// RemoveMemory unplugs a memory device, as [Unplug] does, and removes its backend. A
-// virtio-mem device is emptied before, as [ResizeMemory] does. Guests can refuse: Linux lets go of
-// memory only if it was put online as movable. What is not there is no error,
-// so that RemoveMemory can be called again if it has failed.
+// RemoveMemory unplugs a memory device, as [Unplug] does, and removes its backend. A virtio-mem
+// device is emptied before, as [ResizeMemory] does; before QEMU 8.2 it cannot be unplugged. Guests
+// can refuse: Linux lets go of a memory module only if its memory was put online as movable. What is
+// not there is no error, so that RemoveMemory can be called again if it has failed.
 func RemoveMemory(ctx context.Context, c *qapi.Client, id, backend string) error {
 	ctx, cancel := limited(ctx)
 	defer cancel()
-	things := []thing{unplugged(c, id), objectThing(c, backend)}
-	info, err := virtioMem(ctx, c, id)
-	if err != nil {
-		return fmt.Errorf("hotplug: removing memory %q: %w", id, err)
+	t := unplugged(c, id)
+	t.remove = func(ctx context.Context) error {
+		err := unplug(ctx, c, id)
+		if !isFull(err) {
+			return err
+		}
+		if err := resize(ctx, c, id, 0); err != nil {
+			return err
+		}
+		return unplug(ctx, c, id)
 	}
-	if info != nil && info.Size > 0 {
-		things = append([]thing{{remove: func(ctx context.Context) error { return resize(ctx, c, id, 0) }}}, things...)
-	}
-	return removeAll(ctx, things...)
+	return removeAll(ctx, t, objectThing(c, backend))
+}
+
+// isFull reports whether the server refuses to unplug a virtio-mem device since the guest
+// has, or is to have, some of its memory.
+func isFull(err error) bool {
+	return refused(err) && strings.Contains(err.Error(), "virtio-mem device cannot get unplugged while")
 }
 
 func objectThing(c *qapi.Client, id string) thing {
@@ -75,7 +86,7 @@ func resize(ctx context.Context, c *qapi.Client, id string, size uint64) error {
 			return 0, false, err
 		}
 		if info == nil {
-			return 0, false, fmt.Errorf("there is no virtio-mem device of this id")
+			return 0, false, errors.New("there is no virtio-mem device of this id")
 		}
 		return uint64(info.Size), uint64(info.Size) == size, nil
 	})

@@ -15,8 +15,8 @@ import (
 type thing struct {
 	what   string // for errors, such as: block node "disk0"
 	add    func(context.Context) error
-	exists func(context.Context) (bool, error) // nil: it cannot be asked for
-	remove func(context.Context) error         // which succeeds if it is not there
+	exists func(context.Context) (bool, error)
+	remove func(context.Context) error // which succeeds if it is not there
 }
 
 // addAll adds things in order. If one cannot be added, those before it are removed.
@@ -24,12 +24,10 @@ func addAll(ctx context.Context, c *qapi.Client, things ...thing) (err error) {
 	var u undo.Stack
 	defer u.Run(ctx, &err)
 	for _, t := range things {
-		if t.exists != nil {
-			if there, err := t.exists(ctx); err != nil {
-				return fmt.Errorf("%s: %w", t.what, err)
-			} else if there { // it must not be taken for ours
-				return fmt.Errorf("%s: there is one already", t.what)
-			}
+		if there, err := t.exists(ctx); err != nil {
+			return fmt.Errorf("%s: %w", t.what, err)
+		} else if there { // it must not be taken for ours
+			return fmt.Errorf("%s: there is one already", t.what)
 		}
 		err := t.addOnce(ctx, c)
 		if err == nil || qmp.MayHaveRun(err) {
@@ -44,24 +42,17 @@ func addAll(ctx context.Context, c *qapi.Client, things ...thing) (err error) {
 
 // addOnce adds it. If the reply was lost, it is looked for, and added again if it is not there.
 func (t thing) addOnce(ctx context.Context, c *qapi.Client) error {
-	repeated := false
-	for {
+	for repeated := false; ; repeated = true {
 		err := t.add(ctx)
-		if repeated && t.exists == nil && qapi.IsExists(err) {
+		if repeated && qapi.IsExists(err) { // by the command whose reply was lost
 			return nil
 		}
 		if err == nil || !qmp.MayHaveRun(err) || !lost(c, err) {
 			return err
 		}
-		repeated = true
-		if t.exists == nil {
-			continue
-		}
-		there, problem := t.exists(ctx)
-		if problem != nil {
+		if there, problem := t.exists(ctx); problem != nil {
 			return err
-		}
-		if there {
+		} else if there {
 			return nil
 		}
 	}

@@ -90,12 +90,15 @@ func newUnplugging(c *qapi.Client, id string) *unplugging {
 	return u
 }
 
+// peripheral is where devices with an id are in the tree of objects.
+const peripheral = "/machine/peripheral/"
+
 // pathOf is where a device is in the tree of objects.
 func pathOf(id string) string {
 	if strings.HasPrefix(id, "/") {
 		return id
 	}
-	return "/machine/peripheral/" + id
+	return peripheral + id
 }
 
 func (u *unplugging) run(ctx context.Context) (err error) {

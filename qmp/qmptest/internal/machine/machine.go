@@ -71,7 +71,7 @@ type Machine struct {
 	places    int       // for processors
 	slots     int       // for memory; 0: it cannot have more
 	goneCPUs  []*device // of which something is still to be said
-	netdevs   []string
+	netdevs   []netdev
 	objects   []*object
 	chardevs  []*chardev
 	jobs      []*job
