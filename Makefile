@@ -34,6 +34,10 @@ schema: ## add or renew a release's schema: QEMU=source tree, release archive or
 	@test -n "$(QEMU)" || { echo "make schema QEMU=...: a QEMU source tree, a release archive, or the https address of one"; exit 2; }
 	$(GO) run ./cmd/qapi import $(QEMU)
 
+.PHONY: devices
+devices: ## ask QEMU binaries of a release for their devices: QEMU=paths, or the one on PATH
+	$(GO) run ./cmd/qapi devices $(or $(QEMU),qemu-system-x86_64)
+
 .PHONY: check-generate
 check-generate: ## fail if the bindings are not what the generator writes
 	@grep -q '^//go:generate ' gen.go || { echo "gen.go: there is no go:generate line"; exit 1; }

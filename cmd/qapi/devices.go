@@ -110,7 +110,7 @@ func replaceFile(path string, text []byte) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(tmp.Name()) // when it is not there any more, all went well
+	defer func() { _ = os.Remove(tmp.Name()) }() // when it is not there any more, all went well
 	_, err = tmp.Write(text)
 	if e := tmp.Chmod(0o644); err == nil {
 		err = e

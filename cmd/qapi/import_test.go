@@ -79,7 +79,7 @@ func requireImported(t *testing.T, dir, release, version string) {
 	require.NoError(t, err)
 	n := 0
 	require.NoError(t, fs.WalkDir(fsys, ".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || path == "VERSION" {
+		if err != nil || d.IsDir() || path == "VERSION" || path == devicesFile { // not in the source
 			return err
 		}
 		want, err := fs.ReadFile(fsys, path)
@@ -148,6 +148,7 @@ func TestImportAgain(t *testing.T) {
 
 	// The same again leaves all as it is, even where the facts are from.
 	require.NoError(t, os.WriteFile(filepath.Join(out, "1.0", "stale"), nil, 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(out, "1.0", devicesFile), []byte("said by binaries"), 0o644))
 	code, stdout, stderr = run(t, nil, "import", "-out", out, tree)
 	require.Equal(t, exitOK, code, stderr)
 	require.Contains(t, stdout, "QMP: from QEMU 1.0 to QEMU 1.0.5\n\nNothing has changed.\n")
@@ -155,6 +156,9 @@ func TestImportAgain(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "1.0.5\nmade up\n", string(version))
 	require.NoFileExists(t, filepath.Join(out, "1.0", "stale"))
+	devices, err := os.ReadFile(filepath.Join(out, "1.0", devicesFile))
+	require.NoError(t, err)
+	require.Equal(t, "said by binaries", string(devices))
 
 	// A later one is compared with the newest before it.
 	require.NoError(t, os.WriteFile(filepath.Join(tree, "VERSION"), []byte("10.0.0"), 0o644))

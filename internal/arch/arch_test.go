@@ -51,6 +51,7 @@ var arrows = []arrow{
 	{"schema", []string{"internal/printable", "internal/regular"}},
 	{"schema/merge", []string{"schema"}},
 	{"schema/devices", nil},
+	{"schema/devices/rules", []string{"schema/devices"}},
 	{"schema/qemu", []string{"schema", "schema/devices", "schema/merge"}},
 	{"internal/deviceprobe", []string{"internal/printable", "qapi", "qmp", "schema/devices"}},
 	{"generator/...", []string{"generator/...", "schema/...", "internal/redact", "internal/regular", "github.com/dave/jennifer/..."}},

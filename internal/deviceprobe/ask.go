@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/goqapi/goqapi/internal/printable"
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/schema/devices"
@@ -152,7 +151,7 @@ func (a *asker) askProps(ctx context.Context, d *asked) error {
 		return context.Cause(ctx)
 	}
 	if err != nil {
-		d.Crash = printable.String(err.Error())
+		d.Crash = err.Error()
 		if _, answered := errors.AsType[*qmp.Error](err); !answered {
 			a.stop()
 		}

@@ -1,6 +1,6 @@
 // # Commands
 //
-// It executes 149 of the 243 commands of QEMU 11.1; playing an older release, those that
+// It executes 151 of the 243 commands of QEMU 11.1; playing an older release, those that
 // this one has. Any other fails the test and says that nothing executes it.
 //
 //	add-fd, announce-self, balloon, block-commit, block-dirty-bitmap-add,
@@ -14,15 +14,15 @@
 //	blockdev-open-tray, blockdev-remove-medium, blockdev-snapshot,
 //	blockdev-snapshot-delete-internal-sync, blockdev-snapshot-internal-sync,
 //	blockdev-snapshot-sync, change-backing-file, chardev-add, chardev-change,
-//	chardev-remove, client_migrate_info, closefd, cont, device_add, device_del,
-//	drive-backup, eject, expire_password, getfd, human-monitor-command, inject-nmi,
-//	input-send-event, job-cancel, job-complete, job-dismiss, job-finalize, job-pause,
-//	job-resume, migrate, migrate-continue, migrate-incoming, migrate-pause,
+//	chardev-remove, client_migrate_info, closefd, cont, device-list-properties, device_add,
+//	device_del, drive-backup, eject, expire_password, getfd, human-monitor-command,
+//	inject-nmi, input-send-event, job-cancel, job-complete, job-dismiss, job-finalize,
+//	job-pause, job-resume, migrate, migrate-continue, migrate-incoming, migrate-pause,
 //	migrate-set-capabilities, migrate-set-parameters, migrate-start-postcopy,
 //	migrate_cancel, nbd-server-add, nbd-server-remove, nbd-server-start, nbd-server-stop,
 //	netdev_add, netdev_del, object-add, object-del, qmp_capabilities, qom-get, qom-list,
-//	qom-set, query-acpi-ospm-status, query-audiodevs, query-balloon, query-block,
-//	query-block-exports, query-block-jobs, query-blockstats, query-chardev,
+//	qom-list-types, qom-set, query-acpi-ospm-status, query-audiodevs, query-balloon,
+//	query-block, query-block-exports, query-block-jobs, query-blockstats, query-chardev,
 //	query-colo-status, query-commands, query-cpus-fast, query-cryptodev,
 //	query-current-machine, query-dirty-rate, query-display-options, query-dump,
 //	query-dump-guest-memory-capability, query-fdsets, query-firmware-log,

@@ -1,23 +1,31 @@
 package qmptest
 
-import "github.com/goqapi/goqapi/qmp/qmptest/internal/machine"
+import (
+	"github.com/goqapi/goqapi/qapi"
+	"github.com/goqapi/goqapi/qmp/qmptest/internal/machine"
+)
 
 // CPUs gives the machine places for that many processors, as maxcpus does; the first is taken.
-// The others are plugged in by device_add, as [qapi.HotpluggableCPU.Device] has them.
+// The others are plugged in by device_add, as [qapi.HotpluggableCPU.Device] has them. Without it
+// there is one to be seen, but room for any.
 func CPUs(places int) Option {
-	return func(s *Server) { s.furnish = append(s.furnish, func(m *machine.Machine) { m.AddCPUPlaces(places) }) }
+	return func(s *Server) { s.furnish = append(s.furnish, func(m *machine.Machine) { m.SetPlaces(places) }) }
 }
 
-// MemorySlots gives the machine room for more memory, as slots and maxmem do: for that many
-// modules, and any virtio-mem devices.
+// MemorySlots limits how many memory modules can be plugged in, as slots does.
 func MemorySlots(slots int) Option {
-	return func(s *Server) { s.furnish = append(s.furnish, func(m *machine.Machine) { m.AddMemorySlots(slots) }) }
+	return func(s *Server) { s.furnish = append(s.furnish, func(m *machine.Machine) { m.SetMemorySlots(slots) }) }
 }
 
-// RootPorts makes the machine a q35 with these PCI Express ports. A new device on PCI then needs
-// a free one as its bus.
+// RootPorts makes the machine a q35 with these PCI Express ports: pcie-root-port devices that are
+// there from the start. A new device on PCI then needs a free one as its bus.
 func RootPorts(ids ...string) Option {
-	return func(s *Server) { s.furnish = append(s.furnish, func(m *machine.Machine) { m.AddPorts(ids...) }) }
+	return func(s *Server) {
+		s.furnish = append(s.furnish, (*machine.Machine).MakeQ35)
+		for _, id := range ids {
+			Plugged(qapi.DeviceAddArgs{Driver: "pcie-root-port", ID: &id})(s)
+		}
+	}
 }
 
 // A Guest is what the machine's guest does when it is asked to let go of a device on PCI, a

@@ -39,8 +39,17 @@
 // can be reached. A job has done its work right behind the reply to what starts it;
 // one that takes seconds at its limit of speed is one further behind each query-jobs and
 // query-block-jobs, and stands still if nobody asks. So it is with a migration and
-// query-migrate; it arrives at a server made with [Incoming], if one waits there. Buses and
-// the properties of devices are not looked at. [Bare] leaves the machine out.
+// query-migrate; it arrives at a server made with [Incoming], if one waits there.
+//
+// Devices are those of the release that is played, or, where package schema/qemu has none of it,
+// of those before and after it. device_add refuses what a real QEMU refuses: names of
+// devices and properties that are not there, values of the wrong kind or out of range, drives,
+// network backends, character devices and objects that are not there or in use, buses that are
+// not there or do not fit, slots that are taken, and what cannot be plugged in while a machine
+// runs. Before 9.2 it takes "2" for 2 and "on" for true, and drops null and lists without a
+// word, as QEMU did; with [StrictDevices] it does not. [Plugged] adds controllers and ports.
+// audiodevs and the host's own devices are taken to be there, and so is room for memory and processors.
+// [Bare] leaves the machine out.
 //
 // Over [Server.Dial] and [Server.Pipe] it works inside testing/synctest bubbles.
 package qmptest
@@ -84,6 +93,8 @@ type Server struct {
 	leftovers bool
 	incoming  bool
 	furnish   []func(*machine.Machine)
+	strict    bool                 // of the machine's devices
+	plugged   []qapi.DeviceAddArgs // from the start
 
 	ctx      context.Context // ends with the server
 	cancel   context.CancelFunc
@@ -184,7 +195,11 @@ func newServer(t reporter, opts []Option) (*Server, error) {
 	}
 	s.builtin = builtins()
 	if !s.bare && !s.agent {
-		maps.Copy(s.builtin, s.machineHandlers())
+		handlers, err := s.machineHandlers()
+		if err != nil {
+			return nil, fmt.Errorf("qmptest: %w", err)
+		}
+		maps.Copy(s.builtin, handlers)
 	}
 	names := namer()
 	s.Commands, s.AgentCommands = qapi.NewClient(names), qga.NewClient(names)

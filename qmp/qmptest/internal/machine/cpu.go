@@ -1,7 +1,7 @@
 package machine
 
 import (
-	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -14,15 +14,24 @@ const (
 	cpuType = "qemu64-x86_64-cpu"
 )
 
-// AddCPUPlaces gives the machine places for that many processors in all, as maxcpus does.
-func (m *Machine) AddCPUPlaces(places int) { m.places = max(places, 1) }
+// SetPlaces limits how many processors the machine can have in all, as maxcpus does.
+func (m *Machine) SetPlaces(places int) { m.places = max(places, 1) }
 
 // bootCPU is the processor in the first place.
-func bootCPU() *device {
-	return &device{driver: cpuType, path: cpuPath}
+func bootCPU() *device { return &device{driver: cpuType, path: cpuPath} }
+
+// countPlaces is how many places for processors are to be seen.
+func (m *Machine) countPlaces() int {
+	n := max(m.places, 1)
+	for _, d := range m.devices {
+		if d.isProcessor() {
+			n = max(n, d.place+1)
+		}
+	}
+	return n
 }
 
-func (d *device) isCPU() bool { return strings.HasSuffix(d.driver, "-x86_64-cpu") }
+func (d *device) isProcessor() bool { return strings.HasSuffix(d.driver, "-x86_64-cpu") }
 
 // cpuProps are what makes up a place: QEMU before 6.2 prefers sockets to cores.
 func (m *Machine) cpuProps(place int) *qapi.CPUInstanceProperties {
@@ -39,37 +48,31 @@ func (m *Machine) plugCPU(d *device) error {
 		return generic("Invalid CPU type, expected cpu type: '%s'", cpuType)
 	}
 	last := m.cpuProps(m.places - 1)
-	given := map[string]int64{}
+	if m.places == 0 {
+		last = &qapi.CPUInstanceProperties{SocketID: new(int64(math.MaxInt32)), CoreID: new(int64(math.MaxInt32))}
+	}
 	for _, id := range []struct {
 		name string
 		last int64
 	}{{"socket-id", *last.SocketID}, {"core-id", *last.CoreID}, {"thread-id", 0}} {
-		n, ok := number(d.props[id.name])
+		n, ok := d.props[id.name].(int64)
 		switch {
-		case !ok:
+		case !ok || n == -1:
 			return generic("CPU %s is not set", id.name)
 		case n < 0 || n > id.last:
 			return generic("Invalid CPU %s: %d must be in range 0:%d", id.name, n, id.last)
 		}
-		given[id.name] = n
+		d.place += int(n) // all but one are 0
 	}
-	d.place = int(given["socket-id"] + given["core-id"]) // one of which is 0
 	if m.cpuAt(d.place) != nil {
 		return generic("CPU[%d] with APIC ID %d exists", d.place, d.place)
 	}
-	d.thread = m.newThread()
+	d.thread = m.newThread() - firstThread
 	return nil
 }
 
-// number is a property that is a number.
-func number(v any) (n int64, ok bool) {
-	text := fmt.Sprint(v)
-	_, err := fmt.Sscanf(text, "%d", &n)
-	return n, v != nil && err == nil && fmt.Sprint(n) == text
-}
-
 func (m *Machine) cpuAt(place int) *device {
-	i := slices.IndexFunc(m.devices, func(d *device) bool { return d.isCPU() && d.place == place })
+	i := slices.IndexFunc(m.devices, func(d *device) bool { return d.isProcessor() && d.place == place })
 	if i < 0 {
 		return nil
 	}
@@ -79,7 +82,7 @@ func (m *Machine) cpuAt(place int) *device {
 // cpuPlaces are the places for processors, the last one first.
 func (m *Machine) cpuPlaces() []qapi.HotpluggableCPU {
 	var all []qapi.HotpluggableCPU
-	for place := range m.places {
+	for place := range m.countPlaces() {
 		p := qapi.HotpluggableCPU{Type: cpuType, VcpusCount: 1, Props: *m.cpuProps(place)}
 		if d := m.cpuAt(place); d != nil {
 			p.QOMPath = &d.path
@@ -92,7 +95,7 @@ func (m *Machine) cpuPlaces() []qapi.HotpluggableCPU {
 
 func (m *Machine) queryCPUs() any {
 	all, old := []qapi.CPUInfoFast{}, []oldCPU{}
-	for place := range m.places {
+	for place := range m.countPlaces() {
 		d := m.cpuAt(place)
 		if d == nil {
 			continue

@@ -2,41 +2,32 @@ package machine
 
 import (
 	"math"
+	"strings"
 
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// AddMemorySlots gives the machine room for more memory, in that many slots, as slots and maxmem do.
-func (m *Machine) AddMemorySlots(slots int) { m.slots = slots }
+// SetMemorySlots limits how many memory modules the machine can have.
+func (m *Machine) SetMemorySlots(slots int) { m.slots = slots }
 
 func (d *device) isDIMM() bool { return d.driver == "pc-dimm" || d.driver == "nvdimm" }
 
 func (d *device) isVirtioMem() bool { return d.driver == "virtio-mem-pci" }
 
-// plugMemory finds the backend of a memory device, and room for it.
+// plugMemory looks for room for a memory device, which has a backend.
 func (m *Machine) plugMemory(d *device) error {
-	switch {
-	case m.slots == 0 && d.isDIMM():
-		return generic("no slots where allocated, please specify the 'slots' option")
-	case m.slots == 0:
-		return generic("the configuration is not prepared for memory devices, consider specifying the maxmem option")
-	}
 	used := 0
 	for _, other := range m.devices {
 		if other.isDIMM() {
 			used++
 		}
 	}
-	id, _ := d.props["memdev"].(string)
-	backend := m.object(id)
+	path, _ := d.props["memdev"].(string)
+	backend := m.object(strings.TrimPrefix(path, objects))
 	switch {
-	case d.props["memdev"] == nil:
-		return generic("'memdev' property is not set")
 	case backend == nil || backend.memdev == nil:
-		return notFound(id)
-	case m.userOf("memdev", id) != nil:
-		return generic("can't use already busy memdev: %s", id)
-	case d.isDIMM() && used == m.slots:
+		return notFound(path)
+	case d.isDIMM() && m.slots > 0 && used == m.slots:
 		return generic("no free slots available")
 	}
 	d.place = used
@@ -45,8 +36,8 @@ func (m *Machine) plugMemory(d *device) error {
 		d.has = d.most
 		return nil
 	}
-	wanted, _ := number(d.props["requested-size"])
-	return m.want(d, wanted)
+	wanted, _ := d.props["requested-size"].(uint64)
+	return m.want(d, int64(wanted))
 }
 
 // memoryBlock is the size in which virtio-mem gives memory.
@@ -61,6 +52,7 @@ func (m *Machine) want(d *device, size int64) error {
 		return generic("'requested-size' cannot exceed the memory backend size(0x%x)", d.most)
 	}
 	d.wanted = size
+	d.props["requested-size"] = uint64(size)
 	return nil
 }
 
@@ -115,7 +107,6 @@ func (m *Machine) queryMemoryDevices() []qapi.MemoryDeviceInfo {
 	addr := int64(firstDIMM)
 	for _, d := range m.devices {
 		memdev, _ := d.props["memdev"].(string)
-		memdev = "/objects/" + memdev
 		switch {
 		case d.isDIMM():
 			info := qapi.PCDIMMDeviceInfo{

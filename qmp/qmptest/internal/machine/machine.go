@@ -13,8 +13,9 @@
 // what it is asked: it lets go of devices, and shuts down when the power button is
 // pressed while it runs. Time passes for jobs alone, at fixed points: see [job].
 //
-// What is not looked at: buses, and those properties of devices and options of nodes
-// that nothing here depends on.
+// Devices, their properties and which values these take are those of the release: see
+// package schema/devices. What is not looked at: options of nodes that nothing here depends
+// on.
 package machine
 
 import (
@@ -67,9 +68,9 @@ type Machine struct {
 	devices   []*device
 	ran       bool      // it has, at some time
 	guest     Guest     // what it does when it is asked for something
-	ports     []string  // of PCI Express; nil: the machine has a bus without
-	places    int       // for processors
-	slots     int       // for memory; 0: it cannot have more
+	q35       bool      // its own PCI bus is one of PCI Express
+	places    int       // for processors; 0: as many as are asked for
+	slots     int       // for memory modules; 0: as many as are asked for
 	goneCPUs  []*device // of which something is still to be said
 	netdevs   []netdev
 	objects   []*object
@@ -80,16 +81,21 @@ type Machine struct {
 	files     map[string]*os.File // of getfd
 	fdsets    []*fdset            // by their numbers
 	migration migration
+	strict    bool                                                       // values of properties are taken as by the newest releases
 	made      struct{ nodes, devices, ptys, threads, groups, files int } // how many names were made up
 }
 
 // New returns a machine that has not been started.
 func New(h Host) *Machine {
-	m := &Machine{host: h, status: qapi.RunStatePrelaunch, disks: map[string]*disk{}, files: map[string]*os.File{}, places: 1}
+	m := &Machine{host: h, status: qapi.RunStatePrelaunch, disks: map[string]*disk{}, files: map[string]*os.File{}}
 	m.devices = []*device{
 		bootCPU(),
-		{driver: "virtio-scsi-pci", id: "scsi0", path: peripheral + "scsi0", slot: 2},
-		{driver: "ide-cd", id: "cd0", path: peripheral + "cd0", fixed: true},
+		{driver: "virtio-scsi-pci", id: "scsi0", path: peripheral + "scsi0", bus: rootBus, slot: firstSlot},
+		{driver: "ide-cd", id: "cd0", path: peripheral + "cd0", bus: cdBus, fixed: true},
+	}
+	for _, d := range m.devices {
+		d.props = map[string]any{}
+		m.bring(d)
 	}
 	m.newMigration()
 	return m

@@ -132,6 +132,9 @@ func (m *Machine) openAll(o options) (*node, error) {
 	if string(o["cache"]) == "{}" { // of which nothing is taken
 		return nil, generic("Block driver '%s' doesn't support the option 'cache'", n.driver)
 	}
+	if member[bool](o, "force-share") && !n.readOnly {
+		return nil, generic("force-share=on can only be used with read-only images")
+	}
 	// Nodes are listed by their age, but in front of what they have brought along.
 	m.nodes = slices.Insert(slices.Clone(m.nodes), 0, n)
 	if n.children, err = m.openChildren(o); err != nil {

@@ -1,7 +1,6 @@
 package machine
 
 import (
-	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -11,14 +10,16 @@ import (
 
 func (m *Machine) qomCommands() map[string]Handler {
 	return map[string]Handler{
-		"qom-list": handle(m, m.qomList),
-		"qom-get":  handle(m, m.qomGet),
-		"qom-set":  change(m, m.qomSet),
+		"qom-list":       handle(m, m.qomList),
+		"qom-list-types": handle(m, m.qomListTypes),
+		"qom-get":        handle(m, m.qomGet),
+		"qom-set":        change(m, m.qomSet),
 	}
 }
 
 // tree is the part of the tree of objects that is there: the properties of each
-// object by its path. A property whose type is child<…> is an object below.
+// object by its path, but for those of devices. A property whose type is child<…> is an
+// object below.
 func (m *Machine) tree() map[string][]qapi.ObjectPropertyInfo {
 	tree := map[string][]qapi.ObjectPropertyInfo{}
 	add := func(path, kind string) {
@@ -47,12 +48,6 @@ func (m *Machine) tree() map[string][]qapi.ObjectPropertyInfo {
 	}
 	for _, d := range m.devices {
 		add(d.path, d.driver)
-		for _, state := range []string{"hotplugged", "realized"} {
-			tree[d.path] = append(tree[d.path], qapi.ObjectPropertyInfo{Name: state, Type: "bool"})
-		}
-		for _, name := range slices.Sorted(maps.Keys(d.props)) {
-			tree[d.path] = append(tree[d.path], qapi.ObjectPropertyInfo{Name: name, Type: "str"})
-		}
 	}
 	m.addBuses(tree, add)
 	return tree
@@ -78,7 +73,16 @@ func (m *Machine) resolve(path string) (object string, properties []qapi.ObjectP
 	if tree[object] == nil {
 		return "", nil, notFound(path)
 	}
+	if d := m.device(object); d != nil {
+		m.catalog()
+		return object, append(d.infos(), parts(tree[object])...), nil
+	}
 	return object, tree[object], nil
+}
+
+// parts are the properties that are objects below.
+func parts(list []qapi.ObjectPropertyInfo) []qapi.ObjectPropertyInfo {
+	return slices.DeleteFunc(list, func(p qapi.ObjectPropertyInfo) bool { return !strings.HasPrefix(p.Type, "child<") })
 }
 
 func (m *Machine) qomList(args qapi.QOMListArgs, _ Request) (any, error) {
@@ -89,7 +93,7 @@ func (m *Machine) qomList(args qapi.QOMListArgs, _ Request) (any, error) {
 	return properties, nil
 }
 
-// qomGet knows the type of each object, and what a device was given.
+// qomGet knows the type of each object, and the properties of devices.
 func (m *Machine) qomGet(args qapi.QOMGetArgs, _ Request) (any, error) {
 	path, _, err := m.resolve(args.Path)
 	if err != nil {
@@ -103,13 +107,8 @@ func (m *Machine) qomGet(args qapi.QOMGetArgs, _ Request) (any, error) {
 		return *v, nil
 	}
 	if d := m.device(path); d != nil {
-		switch v, given := d.props[args.Property]; {
-		case args.Property == "realized":
-			return true, nil
-		case args.Property == "hotplugged":
-			return d.hotplugged, nil
-		case given:
-			return v, nil
+		if p := d.property(args.Property); p != nil {
+			return m.get(d, p), nil
 		}
 	}
 	return nil, generic("Property '%s.%s' not found", kind, args.Property)
@@ -119,9 +118,6 @@ func (m *Machine) qomGet(args qapi.QOMGetArgs, _ Request) (any, error) {
 func (m *Machine) settable(path string) map[string]*int64 {
 	if d := m.device(path); d != nil && d.isBalloon() {
 		return map[string]*int64{"guest-stats-polling-interval": &d.polling}
-	}
-	if d := m.device(path); d != nil && d.isVirtioMem() {
-		return map[string]*int64{"requested-size": &d.wanted, "size": &d.has}
 	}
 	id, ok := strings.CutPrefix(path, "/objects/")
 	if o := m.object(id); ok && o != nil && o.iothread != nil {
@@ -153,6 +149,9 @@ func (m *Machine) qomSet(args qapi.QOMSetArgs, req Request) error {
 		}
 		*to = v.Value
 		return nil
+	}
+	if d := m.device(path); d != nil && d.property(args.Property) != nil {
+		return m.setLate(d, d.property(args.Property), req)
 	}
 	kind := m.typeOf(path)
 	if !slices.ContainsFunc(properties, func(p qapi.ObjectPropertyInfo) bool { return p.Name == args.Property }) {

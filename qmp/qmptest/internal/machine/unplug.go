@@ -36,9 +36,9 @@ func (m *Machine) SetGuest(g Guest) {
 // unplug asks the guest to let go of a device, or unplugs one of which the guest is not asked.
 func (m *Machine) unplug(d *device, req Request) error {
 	switch {
-	case d.isCPU() && !m.since("6.0"):
+	case d.isProcessor() && !m.since("6.0"):
 		return generic("acpi: device unplug request for not supported device type: %s", d.driver)
-	case d.isCPU() && d.place == 0:
+	case d.isProcessor() && d.place == 0:
 		return generic("Boot CPU is unpluggable")
 	case d.isVirtioMem():
 		if err := m.isEmpty(d); err != nil {
@@ -49,7 +49,7 @@ func (m *Machine) unplug(d *device, req Request) error {
 		m.after(req, func() { m.remove(d) })
 		return nil
 	}
-	if d.asked && (d.port != "" || m.since("6.0") && !m.ran && m.onBus(d.driver) == "PCI") {
+	if d.asked && d.onPCIBus() && (d.bus.port || m.since("6.0") && !m.ran) {
 		return generic("Device %s is already in the process of unplug", d.name())
 	}
 	d.asked = true
@@ -59,7 +59,7 @@ func (m *Machine) unplug(d *device, req Request) error {
 
 // asksGuest reports whether a device is unplugged by the guest: SCSI, USB and the like are not.
 func (m *Machine) asksGuest(d *device) bool {
-	return d.isCPU() || d.isDIMM() || m.onBus(d.driver) == "PCI"
+	return d.isProcessor() || d.isDIMM() || d.onPCIBus()
 }
 
 // answer is what the guest says when it is asked to let go of a device.
@@ -72,18 +72,18 @@ func (m *Machine) answer(d *device) {
 		m.remove(d)
 	case Refuses:
 		d.asked = false
-		m.refuse(d)
+		m.guestRefuses(d)
 	}
 }
 
 // What ACPI calls a request to eject something, and the answer that it is busy: all that Linux says.
 const ejectRequest, ejectBusy = 3, 0x82
 
-func (m *Machine) refuse(d *device) {
+func (m *Machine) guestRefuses(d *device) {
 	switch {
-	case d.isCPU() || d.isDIMM():
+	case d.isProcessor() || d.isDIMM():
 		info := qapi.ACPIOSTInfo{Device: &d.id, Source: ejectRequest, Status: ejectBusy, SlotType: qapi.ACPISlotTypeDIMM, Slot: "0"}
-		if d.isCPU() {
+		if d.isProcessor() {
 			info.SlotType = qapi.ACPISlotTypeCPU
 		}
 		m.host.Emit(qapi.ACPIDeviceOstEvent{Info: info})
@@ -95,7 +95,7 @@ func (m *Machine) refuse(d *device) {
 // release takes away what a guest was asked for and did not give, as a reset does with devices on PCI.
 func (m *Machine) release() {
 	for _, d := range slices.Clone(m.devices) {
-		if d.asked && m.onBus(d.driver) == "PCI" && (m.since("6.0") || d.port == "") {
+		if d.asked && d.onPCIBus() && (m.since("6.0") || !d.bus.port) {
 			m.remove(d)
 		}
 	}
