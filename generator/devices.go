@@ -26,7 +26,7 @@ func devicesOf(c config) ([]emit.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	opts := device.Options{Package: c.pkg, Path: importPath(c.out), All: c.all}
+	opts := device.Options{Package: c.pkg, Path: importPath(c.out), All: c.all, Complete: len(c.schemas) == 0}
 	if c.texts != "" {
 		if opts.Devices, opts.Properties, err = describe.LoadDevices(os.DirFS(c.texts)); err != nil {
 			return nil, fmt.Errorf("descriptions: %w", err)
@@ -96,8 +96,8 @@ func importPath(dir string) string {
 // modulePath is the path of a package below the module that a go.mod names.
 func modulePath(mod, below string) string {
 	for line := range strings.Lines(mod) {
-		if name, ok := strings.CutPrefix(line, "module "); ok {
-			return path.Join(strings.Trim(strings.TrimSpace(name), `"`), below)
+		if words := strings.Fields(line); len(words) > 1 && words[0] == "module" {
+			return path.Join(strings.Trim(words[1], `"`), below)
 		}
 	}
 	return ""

@@ -47,6 +47,14 @@
 //
 //	qapi.BlockdevOptionsQcow2{File: qapi.Str("proto0"), Backing: qapi.Null{}}
 //
+// # Devices
+//
+// [Client.DeviceAdd] takes any [Device]. Package qapi/device has those that people use as
+// types; [DeviceAddArgs] takes the properties of all others in a map:
+//
+//	device.VirtioBlkPCI{ID: "vd0", Bus: "rp0", Drive: "disk0"}
+//	qapi.DeviceAddArgs{Driver: "edu", ID: new("edu0"), Props: map[string]any{"dma_mask": 1<<28 - 1}}
+//
 // # Printing
 //
 // What can hold a secret prints without it, as JSON, with package fmt and with log/slog.

@@ -26,7 +26,7 @@ func TestIndex(t *testing.T) {
 			continue
 		}
 		_, isType := allTypes[link[2]]
-		others := []string{"Introspect", "RunStateIOError", "Text"}
+		others := []string{"Device", "Introspect", "RunStateIOError", "Text"}
 		if !isType {
 			assert.Contains(t, others, link[2], "%s: there is no such type", link[0])
 		}

@@ -27,5 +27,5 @@ func TestGenerated(t *testing.T) {
 		out, err := cmd.CombinedOutput()
 		require.NoError(t, err, "%s", out)
 	}
-	require.Equal(t, 2, commands)
+	require.Equal(t, 3, commands)
 }

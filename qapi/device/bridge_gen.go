@@ -4,37 +4,113 @@ package device
 
 import "github.com/goqapi/goqapi/qapi"
 
-// PCIERootPort is the device pcie-root-port.
+var _ qapi.Device = PCIERootPort{}
+
+// PCIERootPort is a port of PCI Express into which one device can be
+// hot-plugged: what q35 and virt need for every device that is to come later.
+//
+// The port sits on pcie.0 or a [PxbPCIE] and has to be there from the start, as
+// pcie.0 takes nothing while the machine runs: make as many as will ever be
+// needed. Its chassis and slot together must differ from those of every other
+// port. The bus of its device is the port's id, without .0.
+//
+// Only slot 0 behind a port exists for the guest, so leave addr out. A second
+// device in the same port is refused from QEMU 10.0 on; QEMU 5.2 and 7.2 take
+// it, and the guest never sees it. A port reserves addresses for what may come;
+// for devices with large memory, and bridges, the properties ending in -reserve
+// ask for more.
 //
 // QEMU: device pcie-root-port, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
 type PCIERootPort struct {
-	ID         string  `json:"id,omitzero"`
-	Bus        string  `json:"bus,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// How many PCI bus numbers the firmware keeps free for devices plugged in
+	// later, such as bridges. The firmware decides if absent.
 	BusReserve *uint32 `json:"bus-reserve,omitzero"`
+	// Hides the port's Access Control Services, by which a guest knows that devices
+	// in different ports are isolated from each other. Machine types up to 3.1 turn
+	// it on.
+	//
 	// Deprecated: QEMU 11.1 no longer has it.
-	DisableAcs             *bool   `json:"disable-acs,omitzero"`
-	IOReserve              *uint64 `json:"io-reserve,omitzero"`
-	MemReserve             *uint64 `json:"mem-reserve,omitzero"`
-	PowerControllerPresent *bool   `json:"power_controller_present,omitzero"`
-	Pref32Reserve          *uint64 `json:"pref32-reserve,omitzero"`
-	Pref64Reserve          *uint64 `json:"pref64-reserve,omitzero"`
-	Chassis                *uint8  `json:"chassis,omitzero"`
-	Hotplug                *bool   `json:"hotplug,omitzero"`
-	Slot                   *uint16 `json:"slot,omitzero"`
-	AERLogMax              *uint16 `json:"aer_log_max,omitzero"`
-	Port                   *uint8  `json:"port,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	DisableAcs *bool `json:"disable-acs,omitzero"`
+	// How many bytes of I/O ports the firmware keeps free for devices plugged in
+	// later. 0 means none, which saves the scarce ports on machines with many root
+	// ports; the firmware decides if absent.
+	IOReserve *uint64 `json:"io-reserve,omitzero"`
+	// How many bytes of memory space, 32-bit and not prefetchable, the firmware
+	// keeps free for devices plugged in later. The firmware decides if absent.
+	MemReserve *uint64 `json:"mem-reserve,omitzero"`
+	// Gives the port's slot a power controller, with which the guest powers up a
+	// new device, and powers a device down before it is removed.
+	PowerControllerPresent *bool `json:"power_controller_present,omitzero"`
+	// How many bytes of prefetchable memory space below 4 GiB the firmware keeps
+	// free for devices plugged in later. The firmware decides if absent; not
+	// together with pref64-reserve.
+	Pref32Reserve *uint64 `json:"pref32-reserve,omitzero"`
+	// How many bytes of prefetchable memory space, which may lie above 4 GiB, the
+	// firmware keeps free for devices plugged in later. Devices with large BARs,
+	// such as GPUs, need it; the firmware decides if absent. Not together with
+	// pref32-reserve.
+	Pref64Reserve *uint64 `json:"pref64-reserve,omitzero"`
+	// The number of the chassis of the port's slot, from 0 to 255. Chassis and slot
+	// together must be unique among the ports of the machine, so give each port a
+	// number of its own in one of them.
+	Chassis *uint8 `json:"chassis,omitzero"`
+	// Whether devices can be plugged into the port and out of it while the machine
+	// runs.
+	Hotplug *bool `json:"hotplug,omitzero"`
+	// The physical number of the slot that the port provides. Together with chassis
+	// it must be unique among the ports of the machine.
+	Slot *uint16 `json:"slot,omitzero"`
+	// How many errors the port logs for the guest's error reporting (AER), at most
+	// 128.
+	AERLogMax *uint16 `json:"aer_log_max,omitzero"`
+	// The number of the port within its root complex, from 0 to 255, as the guest
+	// sees it in the link capabilities.
+	Port *uint8 `json:"port,omitzero"`
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -45,32 +121,86 @@ func (PCIERootPort) DeviceDriver() string {
 	return "pcie-root-port"
 }
 
-// Ioh3420 is the device ioh3420.
+// Ioh3420 is a port of PCI Express as Intel's X58 had it. It does the same as
+// [PCIERootPort], which is newer, can reserve addresses and is not tied to one
+// maker.
+//
+// Its chassis and slot together must differ from those of every other port. The
+// bus of its device is the port's id, without .0. It has to be there from the
+// start.
 //
 // QEMU: device ioh3420, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
 type Ioh3420 struct {
-	ID  string `json:"id,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
 	Bus string `json:"bus,omitzero"`
+	// Hides the port's Access Control Services, by which a guest knows that devices
+	// in different ports are isolated from each other. Machine types up to 3.1 turn
+	// it on.
+	//
 	// Deprecated: QEMU 11.1 no longer has it.
-	DisableAcs             *bool   `json:"disable-acs,omitzero"`
-	PowerControllerPresent *bool   `json:"power_controller_present,omitzero"`
-	Chassis                *uint8  `json:"chassis,omitzero"`
-	Hotplug                *bool   `json:"hotplug,omitzero"`
-	Slot                   *uint16 `json:"slot,omitzero"`
-	AERLogMax              *uint16 `json:"aer_log_max,omitzero"`
-	Port                   *uint8  `json:"port,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	DisableAcs *bool `json:"disable-acs,omitzero"`
+	// Gives the port's slot a power controller, with which the guest powers up a
+	// new device, and powers a device down before it is removed.
+	PowerControllerPresent *bool `json:"power_controller_present,omitzero"`
+	// The number of the chassis of the port's slot, from 0 to 255. Chassis and slot
+	// together must be unique among the ports of the machine, so give each port a
+	// number of its own in one of them.
+	Chassis *uint8 `json:"chassis,omitzero"`
+	// Whether devices can be plugged into the port and out of it while the machine
+	// runs.
+	Hotplug *bool `json:"hotplug,omitzero"`
+	// The physical number of the slot that the port provides. Together with chassis
+	// it must be unique among the ports of the machine.
+	Slot *uint16 `json:"slot,omitzero"`
+	// How many errors the port logs for the guest's error reporting (AER), at most
+	// 128.
+	AERLogMax *uint16 `json:"aer_log_max,omitzero"`
+	// The number of the port within its root complex, from 0 to 255, as the guest
+	// sees it in the link capabilities.
+	Port *uint8 `json:"port,omitzero"`
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -81,26 +211,66 @@ func (Ioh3420) DeviceDriver() string {
 	return "ioh3420"
 }
 
-// X3130Upstream is the device x3130-upstream.
+// X3130Upstream is the upper end of a PCI Express switch: it sits in a
+// [PCIERootPort], and carries [Xio3130Downstream] ports, whose bus is its id.
+//
+// A switch gives many ports behind one, but adds a level to the tree; as long
+// as pcie.0 has room, root ports are simpler. It can be hot-plugged into a
+// [PCIERootPort].
 //
 // QEMU: device x3130-upstream, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
 type X3130Upstream struct {
-	ID        string  `json:"id,omitzero"`
-	Bus       string  `json:"bus,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// How many errors the port logs for the guest's error reporting (AER), at most
+	// 128.
 	AERLogMax *uint16 `json:"aer_log_max,omitzero"`
-	Port      *uint8  `json:"port,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// The number of the port within its switch, from 0 to 255, as the guest sees it
+	// in the link capabilities.
+	Port *uint8 `json:"port,omitzero"`
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -111,30 +281,79 @@ func (X3130Upstream) DeviceDriver() string {
 	return "x3130-upstream"
 }
 
-// Xio3130Downstream is the device xio3130-downstream.
+// Xio3130Downstream is a port of a PCI Express switch, for one device that can
+// be hot-plugged. Its bus is the id of an [X3130Upstream].
+//
+// Its chassis and slot together must differ from those of every other port. The
+// bus of its device is the port's id, without .0. It can be hot-plugged from
+// QEMU 7.2 on; 5.2 refuses that.
 //
 // QEMU: device xio3130-downstream, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
 type Xio3130Downstream struct {
-	ID                     string  `json:"id,omitzero"`
-	Bus                    string  `json:"bus,omitzero"`
-	PowerControllerPresent *bool   `json:"power_controller_present,omitzero"`
-	Chassis                *uint8  `json:"chassis,omitzero"`
-	Hotplug                *bool   `json:"hotplug,omitzero"`
-	Slot                   *uint16 `json:"slot,omitzero"`
-	AERLogMax              *uint16 `json:"aer_log_max,omitzero"`
-	Port                   *uint8  `json:"port,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// Gives the port's slot a power controller, with which the guest powers up a
+	// new device, and powers a device down before it is removed.
+	PowerControllerPresent *bool `json:"power_controller_present,omitzero"`
+	// The number of the chassis of the port's slot, from 0 to 255. Chassis and slot
+	// together must be unique among the ports of the machine, so give each port a
+	// number of its own in one of them.
+	Chassis *uint8 `json:"chassis,omitzero"`
+	// Whether devices can be plugged into the port and out of it while the machine
+	// runs.
+	Hotplug *bool `json:"hotplug,omitzero"`
+	// The physical number of the slot that the port provides. Together with chassis
+	// it must be unique among the ports of the machine.
+	Slot *uint16 `json:"slot,omitzero"`
+	// How many errors the port logs for the guest's error reporting (AER), at most
+	// 128.
+	AERLogMax *uint16 `json:"aer_log_max,omitzero"`
+	// The USB port to plug into, such as "2", or "1.3" for port 3 of the hub in
+	// port 1. The first free one if absent.
+	Port *uint8 `json:"port,omitzero"`
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -145,25 +364,68 @@ func (Xio3130Downstream) DeviceDriver() string {
 	return "xio3130-downstream"
 }
 
-// PCIEPCIBridge is the device pcie-pci-bridge.
+// PCIEPCIBridge is a bridge to a bus for conventional PCI devices, such as
+// [E1000] or [AC97], on machines with PCI Express.
+//
+// It sits in a [PCIERootPort], or on pcie.0. The devices name its id as bus.
+// Give each an addr from 01 to 1f: without one QEMU begins with 00, which QEMU
+// 5.2 refuses, and later releases as well if the bridge came while the machine
+// ran.
+//
+// The devices can be hot-plugged, and so can the bridge itself, into a
+// [PCIERootPort]. For that the port needs bus-reserve of 1 or more, as numbers
+// of buses are given out at boot.
 //
 // QEMU: device pcie-pci-bridge, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
 type PCIEPCIBridge struct {
-	ID  string         `json:"id,omitzero"`
-	Bus string         `json:"bus,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// Whether the device has message signalled interrupts (MSI). auto means if the
+	// machine supports them; on fails if it does not.
 	MSI qapi.OnOffAuto `json:"msi,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -174,24 +436,59 @@ func (PCIEPCIBridge) DeviceDriver() string {
 	return "pcie-pci-bridge"
 }
 
-// I82801b11Bridge is the device i82801b11-bridge.
+// I82801b11Bridge is a bridge to a bus for conventional PCI devices, of Intel's
+// ICH9, on pcie.0. [PCIEPCIBridge] is newer and the better choice.
+//
+// Its bus takes devices while the machine runs from QEMU 7.2 on; 5.2 refuses
+// that. With 5.2 put a [PCIBridge] into it and the devices there.
 //
 // QEMU: device i82801b11-bridge, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
 type I82801b11Bridge struct {
-	ID  string `json:"id,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
 	Bus string `json:"bus,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -202,30 +499,87 @@ func (I82801b11Bridge) DeviceDriver() string {
 	return "i82801b11-bridge"
 }
 
-// PCIBridge is the device pci-bridge.
+// PCIBridge is a bridge to a further bus for conventional PCI devices: on pc
+// when the slots of pci.0 run out, on q35 below a [PCIEPCIBridge].
+//
+// chassis_nr is required, and must differ from that of every other bridge. The
+// devices name its id as bus. Give each an addr from 01 to 1f: on q35 QEMU 5.2
+// refuses 00, with which QEMU begins otherwise. They can be hot-plugged, and so
+// can the bridge, on pc into pci.0.
 //
 // QEMU: device pci-bridge, bus PCI
 type PCIBridge struct {
-	ID            string         `json:"id,omitzero"`
-	Bus           string         `json:"bus,omitzero"`
-	BusReserve    *uint32        `json:"bus-reserve,omitzero"`
-	ChassisNr     *uint8         `json:"chassis_nr,omitzero"`
-	IOReserve     *uint64        `json:"io-reserve,omitzero"`
-	MemReserve    *uint64        `json:"mem-reserve,omitzero"`
-	MSI           qapi.OnOffAuto `json:"msi,omitzero"`
-	Pref32Reserve *uint64        `json:"pref32-reserve,omitzero"`
-	Pref64Reserve *uint64        `json:"pref64-reserve,omitzero"`
-	Shpc          *bool          `json:"shpc,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// How many PCI bus numbers the firmware keeps free for devices plugged in
+	// later, such as bridges. The firmware decides if absent.
+	BusReserve *uint32 `json:"bus-reserve,omitzero"`
+	// The number of the bridge's chassis, from 1 to 255, unique in the machine.
+	// Required.
+	ChassisNr *uint8 `json:"chassis_nr,omitzero"`
+	// How many bytes of I/O ports the firmware keeps free for devices plugged in
+	// later. 0 means none, which saves the scarce ports on machines with many root
+	// ports; the firmware decides if absent.
+	IOReserve *uint64 `json:"io-reserve,omitzero"`
+	// How many bytes of memory space, 32-bit and not prefetchable, the firmware
+	// keeps free for devices plugged in later. The firmware decides if absent.
+	MemReserve *uint64 `json:"mem-reserve,omitzero"`
+	// Whether the device has message signalled interrupts (MSI). auto means if the
+	// machine supports them; on fails if it does not.
+	MSI qapi.OnOffAuto `json:"msi,omitzero"`
+	// How many bytes of prefetchable memory space below 4 GiB the firmware keeps
+	// free for devices plugged in later. The firmware decides if absent; not
+	// together with pref64-reserve.
+	Pref32Reserve *uint64 `json:"pref32-reserve,omitzero"`
+	// How many bytes of prefetchable memory space, which may lie above 4 GiB, the
+	// firmware keeps free for devices plugged in later. Devices with large BARs,
+	// such as GPUs, need it; the firmware decides if absent. Not together with
+	// pref32-reserve.
+	Pref64Reserve *uint64 `json:"pref64-reserve,omitzero"`
+	// Gives the bridge a standard hot-plug controller (SHPC), through which the
+	// guest takes part in plugging and unplugging.
+	Shpc *bool `json:"shpc,omitzero"`
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -236,29 +590,72 @@ func (PCIBridge) DeviceDriver() string {
 	return "pci-bridge"
 }
 
-// Pxb is the device pxb.
+// Pxb is a further root bus for conventional PCI devices, on pc: for devices
+// near the memory of one NUMA node (numa_node).
+//
+// It brings its own bridge. bus_nr is required, and is the bus's number: more
+// than those of the buses below pci.0 reach. The devices name its id as bus.
+// Neither it nor devices on its bus can be hot-plugged. q35 refuses it and has
+// [PxbPCIE].
 //
 // QEMU: device pxb, bus PCI
 //
 // On x86_64 and aarch64, not on s390x. On aarch64 in QEMU 7.2 and newer, not in
 // 5.2.
 type Pxb struct {
-	ID    string `json:"id,omitzero"`
-	Bus   string `json:"bus,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The number of the new PCI root bus, from 1 to 255. Buses below it get the
+	// numbers that follow, so leave a gap before the next root bus.
 	BusNr *uint8 `json:"bus_nr,omitzero"`
-	// On x86_64 in QEMU 7.2 and newer, not in 5.2.
-	BypassIOMMU *bool   `json:"bypass_iommu,omitzero"`
-	NUMANode    *uint16 `json:"numa_node,omitzero"`
-	// On x86_64 in QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// On x86_64 in QEMU 7.2 and newer, not in 5.2.
+	// Excludes all devices on this root bus from the virtual IOMMU, so that their
+	// memory accesses are not translated. On x86_64 in QEMU 7.2 and newer, not in
+	// 5.2.
+	BypassIOMMU *bool `json:"bypass_iommu,omitzero"`
+	// The guest's NUMA node that devices on this bus are close to. Absent means no
+	// node in particular.
+	NUMANode *uint16 `json:"numa_node,omitzero"`
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. On x86_64 in QEMU 7.2 and newer,
+	// not in 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. On x86_64 in QEMU 7.2 and
+	// newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -269,29 +666,73 @@ func (Pxb) DeviceDriver() string {
 	return "pxb"
 }
 
-// PxbPCIE is the device pxb-pcie.
+// PxbPCIE is a further root bus of PCI Express, on q35 and virt: for devices
+// near the memory of one NUMA node (numa_node), or behind an IOMMU of their
+// own.
+//
+// It takes only ports and bridges, such as [PCIERootPort], which name its id as
+// bus. Devices go into these, and can be hot-plugged there. bus_nr is the bus's
+// number: above it must be room for the buses of its ports, and below it for
+// those of pcie.0. It cannot be hot-plugged.
 //
 // QEMU: device pxb-pcie, bus PCI
 //
 // On x86_64 and aarch64, not on s390x. On aarch64 in QEMU 7.2 and newer, not in
 // 5.2.
 type PxbPCIE struct {
-	ID    string `json:"id,omitzero"`
-	Bus   string `json:"bus,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The number of the new PCI root bus, from 1 to 255. Buses below it get the
+	// numbers that follow, so leave a gap before the next root bus.
 	BusNr *uint8 `json:"bus_nr,omitzero"`
-	// On x86_64 in QEMU 7.2 and newer, not in 5.2.
-	BypassIOMMU *bool   `json:"bypass_iommu,omitzero"`
-	NUMANode    *uint16 `json:"numa_node,omitzero"`
-	// On x86_64 in QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// On x86_64 in QEMU 7.2 and newer, not in 5.2.
+	// Excludes all devices on this root bus from the virtual IOMMU, so that their
+	// memory accesses are not translated. On x86_64 in QEMU 7.2 and newer, not in
+	// 5.2.
+	BypassIOMMU *bool `json:"bypass_iommu,omitzero"`
+	// The guest's NUMA node that devices on this bus are close to. Absent means no
+	// node in particular.
+	NUMANode *uint16 `json:"numa_node,omitzero"`
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. On x86_64 in QEMU 7.2 and newer,
+	// not in 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. On x86_64 in QEMU 7.2 and
+	// newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -302,27 +743,72 @@ func (PxbPCIE) DeviceDriver() string {
 	return "pxb-pcie"
 }
 
-// PxbCXL is the device pxb-cxl.
+// PxbCXL is a host bridge for CXL, on q35 and virt: the root of [CXLRp] ports,
+// whose bus is its id.
+//
+// The machine must be started with its option cxl on, and with a window of
+// addresses (cxl-fmw) that names the bridge, for the guest to reach the memory
+// behind it. bus_nr is the bus's number, as with [PxbPCIE]. It cannot be
+// hot-plugged.
 //
 // QEMU: device pxb-cxl, bus PCI
 //
 // On x86_64 and aarch64, not on s390x. In QEMU 7.2 and newer, not in 5.2.
 type PxbCXL struct {
-	ID  string `json:"id,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
 	Bus string `json:"bus,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	HdmForPassthrough *bool   `json:"hdm_for_passthrough,omitzero"`
-	BusNr             *uint8  `json:"bus_nr,omitzero"`
-	BypassIOMMU       *bool   `json:"bypass_iommu,omitzero"`
-	NUMANode          *uint16 `json:"numa_node,omitzero"`
-	ACPIIndex         *uint32 `json:"acpi-index,omitzero"`
-	Addr              PCIAddr `json:"addr,omitzero"`
-	FailoverPairID    string  `json:"failover_pair_id,omitzero"`
-	Multifunction     *bool   `json:"multifunction,omitzero"`
-	Rombar            *int32  `json:"rombar,omitzero"`
-	Romfile           *string `json:"romfile,omitzero"`
-	Romsize           *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// Gives the host bridge a memory decoder that the guest has to program even if
+	// there is only one root port below it. Without it, such a bridge passes all
+	// accesses on. In QEMU 10.0 and newer, not in 7.2.
+	HdmForPassthrough *bool `json:"hdm_for_passthrough,omitzero"`
+	// The number of the new PCI root bus, from 1 to 255. Buses below it get the
+	// numbers that follow, so leave a gap before the next root bus.
+	BusNr *uint8 `json:"bus_nr,omitzero"`
+	// Excludes all devices on this root bus from the virtual IOMMU, so that their
+	// memory accesses are not translated.
+	BypassIOMMU *bool `json:"bypass_iommu,omitzero"`
+	// The guest's NUMA node that devices on this bus are close to. Absent means no
+	// node in particular.
+	NUMANode *uint16 `json:"numa_node,omitzero"`
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up.
+	Romsize *uint32 `json:"romsize,omitzero"`
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -333,35 +819,101 @@ func (PxbCXL) DeviceDriver() string {
 	return "pxb-cxl"
 }
 
-// CXLRp is the device cxl-rp.
+// CXLRp is a port for a CXL device, [CXLType3] or a switch, on a [PxbCXL].
+//
+// Its chassis and slot together must differ from those of every other port. The
+// bus of its device is the port's id. It cannot be hot-plugged, but a device
+// can be plugged into it while the machine runs.
 //
 // QEMU: device cxl-rp, bus PCI
 //
 // On x86_64 and aarch64, not on s390x. In QEMU 7.2 and newer, not in 5.2.
 type CXLRp struct {
-	ID            string  `json:"id,omitzero"`
-	Bus           string  `json:"bus,omitzero"`
-	BusReserve    *uint32 `json:"bus-reserve,omitzero"`
-	IOReserve     *uint64 `json:"io-reserve,omitzero"`
-	MemReserve    *uint64 `json:"mem-reserve,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// How many PCI bus numbers the firmware keeps free for devices plugged in
+	// later, such as bridges. The firmware decides if absent.
+	BusReserve *uint32 `json:"bus-reserve,omitzero"`
+	// How many bytes of I/O ports the firmware keeps free for devices plugged in
+	// later. 0 means none, which saves the scarce ports on machines with many root
+	// ports; the firmware decides if absent.
+	IOReserve *uint64 `json:"io-reserve,omitzero"`
+	// How many bytes of memory space, 32-bit and not prefetchable, the firmware
+	// keeps free for devices plugged in later. The firmware decides if absent.
+	MemReserve *uint64 `json:"mem-reserve,omitzero"`
+	// How many bytes of prefetchable memory space below 4 GiB the firmware keeps
+	// free for devices plugged in later. The firmware decides if absent; not
+	// together with pref64-reserve.
 	Pref32Reserve *uint64 `json:"pref32-reserve,omitzero"`
+	// How many bytes of prefetchable memory space, which may lie above 4 GiB, the
+	// firmware keeps free for devices plugged in later. Devices with large BARs,
+	// such as GPUs, need it; the firmware decides if absent. Not together with
+	// pref32-reserve.
 	Pref64Reserve *uint64 `json:"pref64-reserve,omitzero"`
+	// Hides the port's Access Control Services, by which a guest knows that devices
+	// in different ports are isolated from each other. Machine types up to 3.1 turn
+	// it on.
+	//
 	// Deprecated: QEMU 11.1 no longer has it.
-	DisableAcs             *bool   `json:"disable-acs,omitzero"`
-	PowerControllerPresent *bool   `json:"power_controller_present,omitzero"`
-	Chassis                *uint8  `json:"chassis,omitzero"`
-	Hotplug                *bool   `json:"hotplug,omitzero"`
-	Slot                   *uint16 `json:"slot,omitzero"`
-	AERLogMax              *uint16 `json:"aer_log_max,omitzero"`
-	Port                   *uint8  `json:"port,omitzero"`
-	ACPIIndex              *uint32 `json:"acpi-index,omitzero"`
-	Addr                   PCIAddr `json:"addr,omitzero"`
-	FailoverPairID         string  `json:"failover_pair_id,omitzero"`
-	Multifunction          *bool   `json:"multifunction,omitzero"`
-	Rombar                 *int32  `json:"rombar,omitzero"`
-	Romfile                *string `json:"romfile,omitzero"`
-	Romsize                *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	DisableAcs *bool `json:"disable-acs,omitzero"`
+	// Gives the port's slot a power controller, with which the guest powers up a
+	// new device, and powers a device down before it is removed.
+	PowerControllerPresent *bool `json:"power_controller_present,omitzero"`
+	// The number of the chassis of the port's slot, from 0 to 255. Chassis and slot
+	// together must be unique among the ports of the machine, so give each port a
+	// number of its own in one of them.
+	Chassis *uint8 `json:"chassis,omitzero"`
+	// Whether devices can be plugged into the port and out of it while the machine
+	// runs.
+	Hotplug *bool `json:"hotplug,omitzero"`
+	// The physical number of the slot that the port provides. Together with chassis
+	// it must be unique among the ports of the machine.
+	Slot *uint16 `json:"slot,omitzero"`
+	// How many errors the port logs for the guest's error reporting (AER), at most
+	// 128.
+	AERLogMax *uint16 `json:"aer_log_max,omitzero"`
+	// The number of the port within its host bridge, from 0 to 255, as the guest
+	// sees it in the link capabilities.
+	Port *uint8 `json:"port,omitzero"`
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up.
+	Romsize *uint32 `json:"romsize,omitzero"`
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -372,27 +924,70 @@ func (CXLRp) DeviceDriver() string {
 	return "cxl-rp"
 }
 
-// CXLUpstream is the device cxl-upstream.
+// CXLUpstream is the upper end of a CXL switch: it sits in a [CXLRp], and
+// carries [CXLDownstream] ports, whose bus is its id.
+//
+// It is for switches that are there from the start: the bus for its ports takes
+// none while the machine runs.
 //
 // QEMU: device cxl-upstream, bus PCI
 //
 // On x86_64 and aarch64, not on s390x. In QEMU 7.2 and newer, not in 5.2.
 type CXLUpstream struct {
-	ID   string `json:"id,omitzero"`
-	Bus  string `json:"bus,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// A file with the table of latencies and bandwidths that the guest reads from
+	// the device (CDAT). QEMU makes one if empty.
 	Cdat string `json:"cdat,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	Sn             *uint64 `json:"sn,omitzero"`
-	AERLogMax      *uint16 `json:"aer_log_max,omitzero"`
-	Port           *uint8  `json:"port,omitzero"`
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	Romsize        *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The serial number of the device, a 64-bit number. Absent means none; drivers
+	// may need it, for example to interleave devices. In QEMU 10.0 and newer, not
+	// in 7.2.
+	Sn *uint64 `json:"sn,omitzero"`
+	// How many errors the port logs for the guest's error reporting (AER), at most
+	// 128.
+	AERLogMax *uint16 `json:"aer_log_max,omitzero"`
+	// The number of the port within its switch, from 0 to 255, as the guest sees it
+	// in the link capabilities.
+	Port *uint8 `json:"port,omitzero"`
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up.
+	Romsize *uint32 `json:"romsize,omitzero"`
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -403,27 +998,73 @@ func (CXLUpstream) DeviceDriver() string {
 	return "cxl-upstream"
 }
 
-// CXLDownstream is the device cxl-downstream.
+// CXLDownstream is a port of a CXL switch, for a [CXLType3]. Its bus is the id
+// of a [CXLUpstream].
+//
+// Its chassis and slot together must differ from those of every other port. The
+// bus of its device is the port's id. It cannot be hot-plugged into its switch.
 //
 // QEMU: device cxl-downstream, bus PCI
 //
 // On x86_64 and aarch64, not on s390x. In QEMU 7.2 and newer, not in 5.2.
 type CXLDownstream struct {
-	ID             string  `json:"id,omitzero"`
-	Bus            string  `json:"bus,omitzero"`
-	Chassis        *uint8  `json:"chassis,omitzero"`
-	Hotplug        *bool   `json:"hotplug,omitzero"`
-	Slot           *uint16 `json:"slot,omitzero"`
-	AERLogMax      *uint16 `json:"aer_log_max,omitzero"`
-	Port           *uint8  `json:"port,omitzero"`
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	Romsize        *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The number of the chassis of the port's slot, from 0 to 255. Chassis and slot
+	// together must be unique among the ports of the machine, so give each port a
+	// number of its own in one of them.
+	Chassis *uint8 `json:"chassis,omitzero"`
+	// Whether devices can be plugged into the port and out of it while the machine
+	// runs.
+	Hotplug *bool `json:"hotplug,omitzero"`
+	// The physical number of the slot that the port provides. Together with chassis
+	// it must be unique among the ports of the machine.
+	Slot *uint16 `json:"slot,omitzero"`
+	// How many errors the port logs for the guest's error reporting (AER), at most
+	// 128.
+	AERLogMax *uint16 `json:"aer_log_max,omitzero"`
+	// The number of the port within its switch, from 0 to 255, as the guest sees it
+	// in the link capabilities.
+	Port *uint8 `json:"port,omitzero"`
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up.
+	Romsize *uint32 `json:"romsize,omitzero"`
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -434,23 +1075,44 @@ func (CXLDownstream) DeviceDriver() string {
 	return "cxl-downstream"
 }
 
-// Zpci is the device zpci.
+// Zpci is what a PCI device of s390x carries beside it: the numbers by which
+// the guest knows it (uid and fid).
+//
+// target is the id of the PCI device. Add it before that device. QEMU makes one
+// by itself for PCI devices without, with numbers of its own choice: set them
+// where they must not change.
 //
 // QEMU: device zpci, bus s390-pcibus
 //
 // On s390x, not on x86_64 and aarch64.
 type Zpci struct {
-	ID  string  `json:"id,omitzero"`
-	Bus string  `json:"bus,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The function id of the PCI device in the guest, unique in the machine. QEMU
+	// chooses one if absent.
 	Fid *uint32 `json:"fid,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// Lets the processor deliver the device's interrupts to the guest; only with
+	// interpret. In QEMU 7.2 and newer, not in 5.2.
 	ForwardingAssist *bool `json:"forwarding-assist,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// Lets the processor interpret the guest's PCI instructions, without exits, if
+	// it can. Only for assigned devices of the host. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Interpret *bool `json:"interpret,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	RelaxedTranslation *bool   `json:"relaxed-translation,omitzero"`
-	Target             string  `json:"target,omitzero"`
-	Uid                *uint16 `json:"uid,omitzero"`
+	// Lets the guest map all its memory for the device at once, without address
+	// translation, which is faster. In QEMU 10.0 and newer, not in 7.2.
+	RelaxedTranslation *bool `json:"relaxed-translation,omitzero"`
+	// The id of the PCI device that this zPCI device configures. Required.
+	Target string `json:"target,omitzero"`
+	// The user-defined id of the PCI device in the guest, unique in the machine.
+	// QEMU chooses one if 0 or absent.
+	Uid *uint16 `json:"uid,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
 }

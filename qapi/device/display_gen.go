@@ -4,37 +4,98 @@ package device
 
 import "github.com/goqapi/goqapi/qapi"
 
-// VGA is the device VGA.
+var _ qapi.Device = VGA{}
+
+// VGA is the standard graphics card, with VGA and simple frame buffers of any
+// size: what a PC has unless told otherwise. Every firmware and every guest can
+// draw on it, none accelerates.
+//
+// It sits on PCI, needs no backend, and cannot be hot-plugged. The picture goes
+// to whatever display QEMU has, such as VNC. For more than one screen use
+// [VirtioVga] or [Qxl]; for guests that boot with UEFI only, [BochsDisplay] is
+// simpler.
 //
 // QEMU: device VGA, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
 type VGA struct {
-	ID  string `json:"id,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
 	Bus string `json:"bus,omitzero"`
+	// Names the video memory in migrations as old releases did. Machine types up to
+	// 2.12 turn it on; there is no other reason to set it.
+	//
 	// Deprecated: QEMU 11.1 no longer has it.
-	GlobalVmstate        *bool `json:"global-vmstate,omitzero"`
-	MMIO                 *bool `json:"mmio,omitzero"`
+	GlobalVmstate *bool `json:"global-vmstate,omitzero"`
+	// Gives the card registers in memory besides the I/O ports of VGA, for firmware
+	// and drivers that do not use ports.
+	MMIO *bool `json:"mmio,omitzero"`
+	// Whether pixels are in big-endian byte order. The guest's driver can switch
+	// it, too.
 	BigEndianFramebuffer *bool `json:"big-endian-framebuffer,omitzero"`
-	EDID                 *bool `json:"edid,omitzero"`
-	QEMUExtendedRegs     *bool `json:"qemu-extended-regs,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// Gives the guest's monitor an EDID, from which drivers learn its resolutions.
+	// Most machine types up to 4.0 turn it off.
+	EDID *bool `json:"edid,omitzero"`
+	// Gives the card registers of QEMU's, such as one for the byte order of pixels.
+	QEMUExtendedRegs *bool `json:"qemu-extended-regs,omitzero"`
+	// The refresh rate that the guest's monitor reports, in thousandths of a hertz,
+	// so 60000 for 60 Hz. 0 means 75 Hz. In QEMU 7.2 and newer, not in 5.2.
 	RefreshRate *uint32 `json:"refresh_rate,omitzero"`
-	VgamemMb    *uint32 `json:"vgamem_mb,omitzero"`
-	Xmax        *uint32 `json:"xmax,omitzero"`
-	Xres        *uint32 `json:"xres,omitzero"`
-	Ymax        *uint32 `json:"ymax,omitzero"`
-	Yres        *uint32 `json:"yres,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// The size of the video memory in MiB, a power of two; other values are rounded
+	// up. 16 is enough for 2560x1600 pixels.
+	VgamemMb *uint32 `json:"vgamem_mb,omitzero"`
+	// The width of the largest resolution offered to the guest, in pixels. 0 means
+	// as much as fits the video memory.
+	Xmax *uint32 `json:"xmax,omitzero"`
+	// The width of the guest's preferred resolution, in pixels. 0 leaves it to
+	// QEMU.
+	Xres *uint32 `json:"xres,omitzero"`
+	// The height of the largest resolution offered to the guest, in pixels. 0 means
+	// as much as fits the video memory.
+	Ymax *uint32 `json:"ymax,omitzero"`
+	// The height of the guest's preferred resolution, in pixels. 0 leaves it to
+	// QEMU.
+	Yres *uint32 `json:"yres,omitzero"`
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -45,34 +106,86 @@ func (VGA) DeviceDriver() string {
 	return "VGA"
 }
 
-// SecondaryVga is the device secondary-vga.
+// SecondaryVga is the graphics card [VGA] without the parts for VGA itself, so
+// that it can stand beside another card as a further screen.
+//
+// The firmware does not draw on it; the guest needs a driver, which Linux has.
+// It sits on PCI and can be hot-plugged: on q35 and virt into a [PCIERootPort],
+// on pc into pci.0.
 //
 // QEMU: device secondary-vga, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
 type SecondaryVga struct {
-	ID                   string `json:"id,omitzero"`
-	Bus                  string `json:"bus,omitzero"`
-	BigEndianFramebuffer *bool  `json:"big-endian-framebuffer,omitzero"`
-	EDID                 *bool  `json:"edid,omitzero"`
-	QEMUExtendedRegs     *bool  `json:"qemu-extended-regs,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// Whether pixels are in big-endian byte order. The guest's driver can switch
+	// it, too.
+	BigEndianFramebuffer *bool `json:"big-endian-framebuffer,omitzero"`
+	// Gives the guest's monitor an EDID, from which drivers learn its resolutions.
+	// Most machine types up to 4.0 turn it off.
+	EDID *bool `json:"edid,omitzero"`
+	// Gives the card registers of QEMU's, such as one for the byte order of pixels.
+	QEMUExtendedRegs *bool `json:"qemu-extended-regs,omitzero"`
+	// The refresh rate that the guest's monitor reports, in thousandths of a hertz,
+	// so 60000 for 60 Hz. 0 means 75 Hz. In QEMU 7.2 and newer, not in 5.2.
 	RefreshRate *uint32 `json:"refresh_rate,omitzero"`
-	VgamemMb    *uint32 `json:"vgamem_mb,omitzero"`
-	Xmax        *uint32 `json:"xmax,omitzero"`
-	Xres        *uint32 `json:"xres,omitzero"`
-	Ymax        *uint32 `json:"ymax,omitzero"`
-	Yres        *uint32 `json:"yres,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// The size of the video memory in MiB, a power of two; other values are rounded
+	// up. 16 is enough for 2560x1600 pixels.
+	VgamemMb *uint32 `json:"vgamem_mb,omitzero"`
+	// The width of the largest resolution offered to the guest, in pixels. 0 means
+	// as much as fits the video memory.
+	Xmax *uint32 `json:"xmax,omitzero"`
+	// The width of the guest's preferred resolution, in pixels. 0 leaves it to
+	// QEMU.
+	Xres *uint32 `json:"xres,omitzero"`
+	// The height of the largest resolution offered to the guest, in pixels. 0 means
+	// as much as fits the video memory.
+	Ymax *uint32 `json:"ymax,omitzero"`
+	// The height of the guest's preferred resolution, in pixels. 0 leaves it to
+	// QEMU.
+	Yres *uint32 `json:"yres,omitzero"`
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -83,33 +196,84 @@ func (SecondaryVga) DeviceDriver() string {
 	return "secondary-vga"
 }
 
-// BochsDisplay is the device bochs-display.
+// BochsDisplay is a plain frame buffer on PCI without any VGA, for guests that
+// boot with UEFI, and for machines such as virt. There is little in it that
+// could go wrong.
+//
+// Guests that program the registers of VGA show nothing on it; the guest needs
+// a driver, which Linux has. It can be hot-plugged: on q35 and virt into a
+// [PCIERootPort], on pc into pci.0.
 //
 // QEMU: device bochs-display, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
 type BochsDisplay struct {
-	ID                   string `json:"id,omitzero"`
-	Bus                  string `json:"bus,omitzero"`
-	BigEndianFramebuffer *bool  `json:"big-endian-framebuffer,omitzero"`
-	EDID                 *bool  `json:"edid,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// Whether pixels are in big-endian byte order. The guest's driver can switch
+	// it, too.
+	BigEndianFramebuffer *bool `json:"big-endian-framebuffer,omitzero"`
+	// Gives the guest's monitor an EDID, from which drivers learn its resolutions.
+	// Most machine types up to 4.0 turn it off.
+	EDID *bool `json:"edid,omitzero"`
+	// The refresh rate that the guest's monitor reports, in thousandths of a hertz,
+	// so 60000 for 60 Hz. 0 means 75 Hz. In QEMU 7.2 and newer, not in 5.2.
 	RefreshRate *uint32 `json:"refresh_rate,omitzero"`
-	Vgamem      *uint64 `json:"vgamem,omitzero"`
-	Xmax        *uint32 `json:"xmax,omitzero"`
-	Xres        *uint32 `json:"xres,omitzero"`
-	Ymax        *uint32 `json:"ymax,omitzero"`
-	Yres        *uint32 `json:"yres,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// The size of the video memory in bytes, a power of two from 4 MiB to 256 MiB.
+	Vgamem *uint64 `json:"vgamem,omitzero"`
+	// The width of the largest resolution offered to the guest, in pixels. 0 means
+	// as much as fits the video memory.
+	Xmax *uint32 `json:"xmax,omitzero"`
+	// The width of the guest's preferred resolution, in pixels. 0 leaves it to
+	// QEMU.
+	Xres *uint32 `json:"xres,omitzero"`
+	// The height of the largest resolution offered to the guest, in pixels. 0 means
+	// as much as fits the video memory.
+	Ymax *uint32 `json:"ymax,omitzero"`
+	// The height of the guest's preferred resolution, in pixels. 0 leaves it to
+	// QEMU.
+	Yres *uint32 `json:"yres,omitzero"`
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -120,28 +284,69 @@ func (BochsDisplay) DeviceDriver() string {
 	return "bochs-display"
 }
 
-// CirrusVga is the device cirrus-vga.
+// CirrusVga is the Cirrus Logic GD5446 on PCI, for guests of the nineties that
+// have its driver, such as Windows 95. For all others take [VGA].
+//
+// It cannot be hot-plugged.
 //
 // QEMU: device cirrus-vga, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
 type CirrusVga struct {
-	ID      string `json:"id,omitzero"`
-	Bus     string `json:"bus,omitzero"`
-	Blitter *bool  `json:"blitter,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// Gives the card its engine to copy areas of the screen. Drivers copy by
+	// themselves without it, and a guest has less of QEMU to attack.
+	Blitter *bool `json:"blitter,omitzero"`
+	// Names the video memory in migrations as old releases did. Machine types up to
+	// 2.12 turn it on; there is no other reason to set it.
+	//
 	// Deprecated: QEMU 11.1 no longer has it.
-	GlobalVmstate *bool   `json:"global-vmstate,omitzero"`
-	VgamemMb      *uint32 `json:"vgamem_mb,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	GlobalVmstate *bool `json:"global-vmstate,omitzero"`
+	// The size of the video memory in MiB, a power of two; other values are rounded
+	// up. 16 is enough for 2560x1600 pixels.
+	VgamemMb *uint32 `json:"vgamem_mb,omitzero"`
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -152,40 +357,101 @@ func (CirrusVga) DeviceDriver() string {
 	return "cirrus-vga"
 }
 
-// Qxl is the device qxl.
+// Qxl is a further screen for SPICE, beside a [QxlVga], for guests with the QXL
+// driver.
+//
+// It sits on PCI and can be hot-plugged: on q35 into a [PCIERootPort], on pc
+// into pci.0. Linux guests get all screens from the first card instead. QEMU
+// can be built without SPICE, and then lacks it.
 //
 // QEMU: device qxl, bus PCI
 //
 // On x86_64, not on aarch64 and s390x.
 type Qxl struct {
-	ID     string  `json:"id,omitzero"`
-	Bus    string  `json:"bus,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// 1 prints the guest's drawing commands, for debugging. 0 does not.
 	Cmdlog *uint32 `json:"cmdlog,omitzero"`
-	Debug  *uint32 `json:"debug,omitzero"`
+	// How much the device prints for debugging. 0 means nothing.
+	Debug *uint32 `json:"debug,omitzero"`
+	// Names the video memory in migrations as old releases did. Machine types up to
+	// 2.12 turn it on; there is no other reason to set it.
+	//
 	// Deprecated: QEMU 11.1 no longer has it.
-	GlobalVmstate *bool   `json:"global-vmstate,omitzero"`
-	Guestdebug    *uint32 `json:"guestdebug,omitzero"`
-	MaxOutputs    *uint16 `json:"max_outputs,omitzero"`
-	RAMSize       *uint32 `json:"ram_size,omitzero"`
-	RAMSizeMb     *uint32 `json:"ram_size_mb,omitzero"`
-	Revision      *uint32 `json:"revision,omitzero"`
-	Surfaces      *int32  `json:"surfaces,omitzero"`
-	VgamemMb      *uint32 `json:"vgamem_mb,omitzero"`
-	Vram64SizeMb  *uint32 `json:"vram64_size_mb,omitzero"`
-	VramSize      *uint64 `json:"vram_size,omitzero"`
-	VramSizeMb    *uint32 `json:"vram_size_mb,omitzero"`
-	Xres          *uint32 `json:"xres,omitzero"`
-	Yres          *uint32 `json:"yres,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	GlobalVmstate *bool `json:"global-vmstate,omitzero"`
+	// 1 prints the log of the guest's driver, for debugging. 0 does not.
+	Guestdebug *uint32 `json:"guestdebug,omitzero"`
+	// How many monitors the guest's driver may use. 0 means no limit.
+	MaxOutputs *uint16 `json:"max_outputs,omitzero"`
+	// The size in bytes of the memory in which guest and device exchange commands
+	// and the primary screen is. ram_size_mb takes precedence.
+	RAMSize *uint32 `json:"ram_size,omitzero"`
+	// The size in MiB of the memory in which guest and device exchange commands and
+	// the primary screen is. ram_size applies if absent.
+	RAMSizeMb *uint32 `json:"ram_size_mb,omitzero"`
+	// The revision of the card, which says what drivers can use; 5 is the newest.
+	Revision *uint32 `json:"revision,omitzero"`
+	// How many images outside the screen the guest may keep.
+	Surfaces *int32 `json:"surfaces,omitzero"`
+	// The size of the video memory in MiB, a power of two; other values are rounded
+	// up. 16 is enough for 2560x1600 pixels.
+	VgamemMb *uint32 `json:"vgamem_mb,omitzero"`
+	// The size in MiB of the memory for the guest's images as 64-bit drivers can
+	// map it. As large as that below 4 GiB if absent.
+	Vram64SizeMb *uint32 `json:"vram64_size_mb,omitzero"`
+	// The size in bytes of the memory for the guest's images that is mapped below 4
+	// GiB. vram_size_mb takes precedence.
+	VramSize *uint64 `json:"vram_size,omitzero"`
+	// The size in MiB of the memory for the guest's images that is mapped below 4
+	// GiB. vram_size applies if absent.
+	VramSizeMb *uint32 `json:"vram_size_mb,omitzero"`
+	// The width of the guest's preferred resolution, in pixels. 0 leaves it to
+	// QEMU.
+	Xres *uint32 `json:"xres,omitzero"`
+	// The height of the guest's preferred resolution, in pixels. 0 leaves it to
+	// QEMU.
+	Yres *uint32 `json:"yres,omitzero"`
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -196,40 +462,102 @@ func (Qxl) DeviceDriver() string {
 	return "qxl"
 }
 
-// QxlVga is the device qxl-vga.
+// QxlVga is the graphics card of SPICE, for guests with the QXL driver: drawing
+// commands go to the client rather than pixels. Without the driver it is a VGA
+// card.
+//
+// It has to be the first graphics card of the machine, so there can be only
+// one; further screens are [Qxl], or max_outputs with Linux. It sits on PCI and
+// cannot be hot-plugged. QEMU can be built without SPICE, and then lacks it.
 //
 // QEMU: device qxl-vga, bus PCI
 //
 // On x86_64, not on aarch64 and s390x.
 type QxlVga struct {
-	ID     string  `json:"id,omitzero"`
-	Bus    string  `json:"bus,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// 1 prints the guest's drawing commands, for debugging. 0 does not.
 	Cmdlog *uint32 `json:"cmdlog,omitzero"`
-	Debug  *uint32 `json:"debug,omitzero"`
+	// How much the device prints for debugging. 0 means nothing.
+	Debug *uint32 `json:"debug,omitzero"`
+	// Names the video memory in migrations as old releases did. Machine types up to
+	// 2.12 turn it on; there is no other reason to set it.
+	//
 	// Deprecated: QEMU 11.1 no longer has it.
-	GlobalVmstate *bool   `json:"global-vmstate,omitzero"`
-	Guestdebug    *uint32 `json:"guestdebug,omitzero"`
-	MaxOutputs    *uint16 `json:"max_outputs,omitzero"`
-	RAMSize       *uint32 `json:"ram_size,omitzero"`
-	RAMSizeMb     *uint32 `json:"ram_size_mb,omitzero"`
-	Revision      *uint32 `json:"revision,omitzero"`
-	Surfaces      *int32  `json:"surfaces,omitzero"`
-	VgamemMb      *uint32 `json:"vgamem_mb,omitzero"`
-	Vram64SizeMb  *uint32 `json:"vram64_size_mb,omitzero"`
-	VramSize      *uint64 `json:"vram_size,omitzero"`
-	VramSizeMb    *uint32 `json:"vram_size_mb,omitzero"`
-	Xres          *uint32 `json:"xres,omitzero"`
-	Yres          *uint32 `json:"yres,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	GlobalVmstate *bool `json:"global-vmstate,omitzero"`
+	// 1 prints the log of the guest's driver, for debugging. 0 does not.
+	Guestdebug *uint32 `json:"guestdebug,omitzero"`
+	// How many monitors the guest's driver may use. 0 means no limit.
+	MaxOutputs *uint16 `json:"max_outputs,omitzero"`
+	// The size in bytes of the memory in which guest and device exchange commands
+	// and the primary screen is. ram_size_mb takes precedence.
+	RAMSize *uint32 `json:"ram_size,omitzero"`
+	// The size in MiB of the memory in which guest and device exchange commands and
+	// the primary screen is. ram_size applies if absent.
+	RAMSizeMb *uint32 `json:"ram_size_mb,omitzero"`
+	// The revision of the card, which says what drivers can use; 5 is the newest.
+	Revision *uint32 `json:"revision,omitzero"`
+	// How many images outside the screen the guest may keep.
+	Surfaces *int32 `json:"surfaces,omitzero"`
+	// The size of the video memory in MiB, a power of two; other values are rounded
+	// up. 16 is enough for 2560x1600 pixels.
+	VgamemMb *uint32 `json:"vgamem_mb,omitzero"`
+	// The size in MiB of the memory for the guest's images as 64-bit drivers can
+	// map it. As large as that below 4 GiB if absent.
+	Vram64SizeMb *uint32 `json:"vram64_size_mb,omitzero"`
+	// The size in bytes of the memory for the guest's images that is mapped below 4
+	// GiB. vram_size_mb takes precedence.
+	VramSize *uint64 `json:"vram_size,omitzero"`
+	// The size in MiB of the memory for the guest's images that is mapped below 4
+	// GiB. vram_size applies if absent.
+	VramSizeMb *uint32 `json:"vram_size_mb,omitzero"`
+	// The width of the guest's preferred resolution, in pixels. 0 leaves it to
+	// QEMU.
+	Xres *uint32 `json:"xres,omitzero"`
+	// The height of the guest's preferred resolution, in pixels. 0 leaves it to
+	// QEMU.
+	Yres *uint32 `json:"yres,omitzero"`
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -240,14 +568,24 @@ func (QxlVga) DeviceDriver() string {
 	return "qxl-vga"
 }
 
-// Ramfb is the device ramfb.
+// Ramfb is a screen in the guest's own memory, set up by the firmware: for
+// early pictures on machines without a graphics card, or beside an assigned
+// GPU.
+//
+// It draws only what firmware and simple frame buffer drivers put there. A
+// machine has at most one. It belongs to the system bus, needs no backend and
+// cannot be hot-plugged.
 //
 // QEMU: device ramfb, bus System
 //
 // On x86_64 and aarch64, not on s390x.
 type Ramfb struct {
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
 	ID string `json:"id,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// Loads an option ROM with which a BIOS can display text. UEFI firmware does
+	// not need it. In QEMU 11.1 and newer, not in 10.0.
 	UseLegacyX86ROM *bool `json:"use-legacy-x86-rom,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -258,28 +596,68 @@ func (Ramfb) DeviceDriver() string {
 	return "ramfb"
 }
 
-// VmwareSvga is the device vmware-svga.
+// VmwareSvga is VMware's graphics card SVGA II, for machines that come from
+// VMware and have its driver.
+//
+// It sits on PCI and cannot be hot-plugged. Two of them in one machine make
+// QEMU abort at the start.
 //
 // QEMU: device vmware-svga, bus PCI
 //
 // On x86_64 and aarch64, not on s390x. On aarch64 in QEMU 7.2 and older, not in
 // 10.0.
 type VmwareSvga struct {
-	ID  string `json:"id,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
 	Bus string `json:"bus,omitzero"`
+	// Names the video memory in migrations as old releases did. Machine types up to
+	// 2.12 turn it on; there is no other reason to set it.
+	//
 	// Deprecated: QEMU 11.1 no longer has it.
-	GlobalVmstate *bool   `json:"global-vmstate,omitzero"`
-	VgamemMb      *uint32 `json:"vgamem_mb,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	GlobalVmstate *bool `json:"global-vmstate,omitzero"`
+	// The size of the video memory in MiB, a power of two; other values are rounded
+	// up. 16 is enough for 2560x1600 pixels.
+	VgamemMb *uint32 `json:"vgamem_mb,omitzero"`
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// On x86_64, not on aarch64. In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. On x86_64,
+	// not on aarch64. In QEMU 11.1 and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -290,61 +668,164 @@ func (VmwareSvga) DeviceDriver() string {
 	return "vmware-svga"
 }
 
-// VirtioGPUPCI is the device virtio-gpu-pci.
+// VirtioGPUPCI is a graphics card for guests with virtio drivers, on PCI
+// Express or PCI, with several screens and any size. It has no VGA part:
+// firmware without a driver for it shows nothing, so PCs rather take
+// [VirtioVga].
+//
+// max_outputs is the number of screens. It cannot be hot-plugged. For 3D there
+// is [VirtioGPUGlPCI].
 //
 // QEMU: device virtio-gpu-pci (also virtio-gpu), bus PCI
 type VirtioGPUPCI struct {
-	ID  string `json:"id,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
 	Bus string `json:"bus,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// Lets the guest display images from its own memory without copies. The guest's
+	// memory must be shared, as that of memory-backend-memfd is, and the host needs
+	// /dev/udmabuf. In QEMU 7.2 and newer, not in 5.2.
 	Blob *bool `json:"blob,omitzero"`
+	// Gives the guest's monitor an EDID, from which drivers learn its resolutions.
+	// Most machine types up to 4.0 turn it off.
 	EDID *bool `json:"edid,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	Hostmem    *uint64 `json:"hostmem,omitzero"`
-	Ioeventfd  *bool   `json:"ioeventfd,omitzero"`
+	// The size in bytes, a power of two, of the window through which the guest
+	// accesses memory of the host's GPU. 0 means none; venus needs one. In QEMU
+	// 10.0 and newer, not in 7.2.
+	Hostmem *uint64 `json:"hostmem,omitzero"`
+	// Handles the guest's notifications in the kernel, which wakes up the device's
+	// thread while the vCPU goes on at once. Otherwise the vCPU's own thread does
+	// the device's work.
+	Ioeventfd *bool `json:"ioeventfd,omitzero"`
+	// How many bytes of host memory the guest's images may take.
 	MaxHostmem *uint64 `json:"max_hostmem,omitzero"`
+	// The number of monitors, at most 16.
 	MaxOutputs *uint32 `json:"max_outputs,omitzero"`
+	// The names of the monitors, in order, which the guest reads from their EDIDs.
 	// In QEMU 11.1 and newer, not in 10.0.
 	Outputs []qapi.VirtIOGPUOutput `json:"outputs,omitzero"`
+	// Prints statistics of the guest's commands and frames to QEMU's standard error
+	// each second, for debugging.
+	//
 	// Deprecated: QEMU 7.2 and newer no longer have it.
-	Stats   *bool   `json:"stats,omitzero"`
+	Stats *bool `json:"stats,omitzero"`
+	// How many MSI-X vectors the device has. 0 means that it uses a pin interrupt.
+	// Absent means enough for all queues; with fewer, queues share vectors.
 	Vectors *uint32 `json:"vectors,omitzero"`
+	// Offers the guest OpenGL, if QEMU's display uses OpenGL. Releases after 5.2
+	// have devices of their own for it, such as [VirtioGPUGlPCI].
+	//
 	// Deprecated: QEMU 7.2 and newer no longer have it.
-	Virgl *bool   `json:"virgl,omitzero"`
-	Xres  *uint32 `json:"xres,omitzero"`
-	Yres  *uint32 `json:"yres,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	AER           *bool          `json:"aer,omitzero"`
-	AnyLayout     *bool          `json:"any_layout,omitzero"`
-	ATS           *bool          `json:"ats,omitzero"`
+	Virgl *bool `json:"virgl,omitzero"`
+	// The width of the guest's preferred resolution, in pixels. 0 leaves it to
+	// QEMU.
+	Xres *uint32 `json:"xres,omitzero"`
+	// The height of the guest's preferred resolution, in pixels. 0 leaves it to
+	// QEMU.
+	Yres *uint32 `json:"yres,omitzero"`
+	// Gives the device Advanced Error Reporting (AER). Only on PCI Express. In QEMU
+	// 7.2 and newer, not in 5.2.
+	AER *bool `json:"aer,omitzero"`
+	// Lets drivers of the legacy interface split requests into buffers as they
+	// like. Drivers of virtio 1.0 and later always may.
+	AnyLayout *bool `json:"any_layout,omitzero"`
+	// Shows the guest Address Translation Services, with which the device caches
+	// the IOMMU's translations. A virtio device with vhost needs them together with
+	// a virtual IOMMU. The device must be on PCI Express.
+	ATS *bool `json:"ats,omitzero"`
+	// Hides the legacy interface, that of before virtio 1.0, so that the guest sees
+	// only the modern one. auto hides it in PCI Express ports and shows it
+	// elsewhere, for guests without a modern driver.
 	DisableLegacy qapi.OnOffAuto `json:"disable-legacy,omitzero"`
-	DisableModern *bool          `json:"disable-modern,omitzero"`
-	EventIdx      *bool          `json:"event_idx,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	InOrder       *bool `json:"in_order,omitzero"`
-	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
+	// Hides the interface of virtio 1.0 and later, so that the guest sees only the
+	// legacy one.
+	DisableModern *bool `json:"disable-modern,omitzero"`
+	// Offers the guest event indexes: driver and device say at which entry of a
+	// queue they want the next notification, which saves interrupts and exits.
+	EventIdx *bool `json:"event_idx,omitzero"`
+	// Promises the guest that buffers are used in the order in which its driver
+	// made them available, which saves the driver work. A vhost backend must
+	// support it. In QEMU 10.0 and newer, not in 7.2.
+	InOrder *bool `json:"in_order,omitzero"`
+	// Offers the guest indirect descriptors: one entry of a queue points to a table
+	// of buffers, so that large requests do not fill the queue.
+	IndirectDesc *bool `json:"indirect_desc,omitzero"`
+	// Makes the device access memory through the platform's IOMMU, or, in a
+	// confidential guest, only where the guest has shared its memory. Needed with a
+	// virtual IOMMU and for confidential guests. The guest's driver must support
+	// it; drivers of the legacy interface do not.
 	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
+	// Migrates the state of the PCI interface of virtio 1.0. Machine types up to
+	// 2.4 turn it off; there is no other reason to set it.
+	//
 	// Deprecated: QEMU 11.1 no longer has it.
-	MigrateExtra    *bool `json:"migrate-extra,omitzero"`
+	MigrateExtra *bool `json:"migrate-extra,omitzero"`
+	// Adds an I/O port by which drivers of virtio 1.0 notify the device. It is
+	// faster on hosts where exits for memory accesses are slow.
 	ModernPioNotify *bool `json:"modern-pio-notify,omitzero"`
-	NotifyOnEmpty   *bool `json:"notify_on_empty,omitzero"`
-	Packed          *bool `json:"packed,omitzero"`
-	PagePerVq       *bool `json:"page-per-vq,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	QueueReset                     *bool `json:"queue_reset,omitzero"`
-	UseDisabledFlag                *bool `json:"use-disabled-flag,omitzero"`
-	UseStarted                     *bool `json:"use-started,omitzero"`
+	// Gives drivers of the legacy interface an interrupt when a queue has run
+	// empty, even while they have turned interrupts off.
+	NotifyOnEmpty *bool `json:"notify_on_empty,omitzero"`
+	// Offers the guest packed virtqueues of virtio 1.1, one ring instead of three
+	// tables, which makes better use of caches. A vhost backend must support them,
+	// too.
+	Packed *bool `json:"packed,omitzero"`
+	// Gives each queue's notification register a page of its own, which can be
+	// mapped to hardware or into another process. It takes more address space.
+	PagePerVq *bool `json:"page-per-vq,omitzero"`
+	// Lets the guest reset single queues instead of the whole device. Machine types
+	// up to 7.1 turn it off. In QEMU 7.2 and newer, not in 5.2.
+	QueueReset *bool `json:"queue_reset,omitzero"`
+	// Keeps the device from working on its queues while the guest has it disabled,
+	// for example by bus mastering. Machine types up to 4.2 turn it off; there is
+	// no other reason to set it.
+	UseDisabledFlag *bool `json:"use-disabled-flag,omitzero"`
+	// Remembers whether the guest has started the device, in migrations, too.
+	// Machine types up to 4.0 turn it off; there is no other reason to set it.
+	UseStarted *bool `json:"use-started,omitzero"`
+	// Lets the device work although the guest's driver has not turned on bus
+	// mastering, as some very old drivers forget. Machine types up to 2.1 turn it
+	// on.
 	VirtioPCIBusMasterBugMigration *bool `json:"virtio-pci-bus-master-bug-migration,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -355,44 +836,101 @@ func (VirtioGPUPCI) DeviceDriver() string {
 	return "virtio-gpu-pci"
 }
 
-// VirtioGPUCcw is the device virtio-gpu-ccw.
+// VirtioGPUCcw is a graphics card for guests of s390x, on the channel
+// subsystem: what [VirtioGPUPCI] is elsewhere.
 //
 // QEMU: device virtio-gpu-ccw (also virtio-gpu), bus virtual-css-bus
 //
 // On s390x, not on x86_64 and aarch64.
 type VirtioGPUCcw struct {
-	ID  string `json:"id,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
 	Bus string `json:"bus,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// Lets the guest display images from its own memory without copies. The guest's
+	// memory must be shared, as that of memory-backend-memfd is, and the host needs
+	// /dev/udmabuf. In QEMU 7.2 and newer, not in 5.2.
 	Blob *bool `json:"blob,omitzero"`
+	// Gives the guest's monitor an EDID, from which drivers learn its resolutions.
+	// Most machine types up to 4.0 turn it off.
 	EDID *bool `json:"edid,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	Hostmem    *uint64 `json:"hostmem,omitzero"`
-	Ioeventfd  *bool   `json:"ioeventfd,omitzero"`
+	// The size in bytes, a power of two, of the window through which the guest
+	// accesses memory of the host's GPU. 0 means none; venus needs one. In QEMU
+	// 10.0 and newer, not in 7.2.
+	Hostmem *uint64 `json:"hostmem,omitzero"`
+	// Handles the guest's notifications in the kernel, which wakes up the device's
+	// thread while the vCPU goes on at once. Otherwise the vCPU's own thread does
+	// the device's work.
+	Ioeventfd *bool `json:"ioeventfd,omitzero"`
+	// How many bytes of host memory the guest's images may take.
 	MaxHostmem *uint64 `json:"max_hostmem,omitzero"`
+	// The number of monitors, at most 16.
 	MaxOutputs *uint32 `json:"max_outputs,omitzero"`
+	// The names of the monitors, in order, which the guest reads from their EDIDs.
 	// In QEMU 11.1 and newer, not in 10.0.
 	Outputs []qapi.VirtIOGPUOutput `json:"outputs,omitzero"`
+	// Prints statistics of the guest's commands and frames to QEMU's standard error
+	// each second, for debugging.
+	//
 	// Deprecated: QEMU 7.2 and newer no longer have it.
 	Stats *bool `json:"stats,omitzero"`
+	// Offers the guest OpenGL, if QEMU's display uses OpenGL. Releases after 5.2
+	// have devices of their own for it, such as [VirtioGPUGlPCI].
+	//
 	// Deprecated: QEMU 7.2 and newer no longer have it.
-	Virgl     *bool   `json:"virgl,omitzero"`
-	Xres      *uint32 `json:"xres,omitzero"`
-	Yres      *uint32 `json:"yres,omitzero"`
-	AnyLayout *bool   `json:"any_layout,omitzero"`
-	EventIdx  *bool   `json:"event_idx,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	InOrder       *bool   `json:"in_order,omitzero"`
-	IndirectDesc  *bool   `json:"indirect_desc,omitzero"`
-	IOMMUPlatform *bool   `json:"iommu_platform,omitzero"`
-	MaxRevision   *uint32 `json:"max_revision,omitzero"`
-	NotifyOnEmpty *bool   `json:"notify_on_empty,omitzero"`
-	Packed        *bool   `json:"packed,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	QueueReset      *bool  `json:"queue_reset,omitzero"`
-	UseDisabledFlag *bool  `json:"use-disabled-flag,omitzero"`
-	UseStarted      *bool  `json:"use-started,omitzero"`
-	Devno           string `json:"devno,omitzero"`
+	Virgl *bool `json:"virgl,omitzero"`
+	// The width of the guest's preferred resolution, in pixels. 0 leaves it to
+	// QEMU.
+	Xres *uint32 `json:"xres,omitzero"`
+	// The height of the guest's preferred resolution, in pixels. 0 leaves it to
+	// QEMU.
+	Yres *uint32 `json:"yres,omitzero"`
+	// Lets drivers of the legacy interface split requests into buffers as they
+	// like. Drivers of virtio 1.0 and later always may.
+	AnyLayout *bool `json:"any_layout,omitzero"`
+	// Offers the guest event indexes: driver and device say at which entry of a
+	// queue they want the next notification, which saves interrupts and exits.
+	EventIdx *bool `json:"event_idx,omitzero"`
+	// Promises the guest that buffers are used in the order in which its driver
+	// made them available, which saves the driver work. A vhost backend must
+	// support it. In QEMU 10.0 and newer, not in 7.2.
+	InOrder *bool `json:"in_order,omitzero"`
+	// Offers the guest indirect descriptors: one entry of a queue points to a table
+	// of buffers, so that large requests do not fill the queue.
+	IndirectDesc *bool `json:"indirect_desc,omitzero"`
+	// Makes the device access memory through the platform's IOMMU, or, in a
+	// confidential guest, only where the guest has shared its memory. Needed with a
+	// virtual IOMMU and for confidential guests. The guest's driver must support
+	// it; drivers of the legacy interface do not.
+	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
+	// The newest revision of the virtio-ccw interface that the guest may choose: 0
+	// allows only legacy virtio, 1 and above allow virtio 1.0.
+	MaxRevision *uint32 `json:"max_revision,omitzero"`
+	// Gives drivers of the legacy interface an interrupt when a queue has run
+	// empty, even while they have turned interrupts off.
+	NotifyOnEmpty *bool `json:"notify_on_empty,omitzero"`
+	// Offers the guest packed virtqueues of virtio 1.1, one ring instead of three
+	// tables, which makes better use of caches. A vhost backend must support them,
+	// too.
+	Packed *bool `json:"packed,omitzero"`
+	// Lets the guest reset single queues instead of the whole device. Machine types
+	// up to 7.1 turn it off. In QEMU 7.2 and newer, not in 5.2.
+	QueueReset *bool `json:"queue_reset,omitzero"`
+	// Keeps the device from working on its queues while the guest has it disabled,
+	// for example by bus mastering. Machine types up to 4.2 turn it off; there is
+	// no other reason to set it.
+	UseDisabledFlag *bool `json:"use-disabled-flag,omitzero"`
+	// Remembers whether the guest has started the device, in migrations, too.
+	// Machine types up to 4.0 turn it off; there is no other reason to set it.
+	UseStarted *bool `json:"use-started,omitzero"`
+	// The device's address in the channel subsystem, such as fe.0.1234, in
+	// hexadecimal. The first free one if empty.
+	Devno string `json:"devno,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
 }
@@ -402,62 +940,163 @@ func (VirtioGPUCcw) DeviceDriver() string {
 	return "virtio-gpu-ccw"
 }
 
-// VirtioGPUGlPCI is the device virtio-gpu-gl-pci.
+// VirtioGPUGlPCI is a [VirtioGPUPCI] that also runs the guest's OpenGL on the
+// host.
+//
+// It needs a display of QEMU with OpenGL turned on, such as egl-headless, or
+// gtk and SDL with gl=on, and the guest's driver from Mesa. It cannot be
+// hot-plugged. QEMU often has it in a package of its own; where that is
+// missing, [qapi.Client.DeviceListProperties] for it ends QEMU 7.2.
 //
 // QEMU: device virtio-gpu-gl-pci (also virtio-gpu-gl), bus PCI
 //
 // In QEMU 7.2 and newer, not in 5.2.
 type VirtioGPUGlPCI struct {
-	ID  string `json:"id,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
 	Bus string `json:"bus,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
+	// Lets the guest display images from its own memory without copies. The guest's
+	// memory must be shared, as that of memory-backend-memfd is, and the host needs
+	// /dev/udmabuf. In QEMU 10.0 and newer, not in 7.2.
 	Blob *bool `json:"blob,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// Lets the guest use its own driver for the host's GPU. The virglrenderer
+	// library must support it. In QEMU 11.1 and newer, not in 10.0.
 	DrmNativeContext *bool `json:"drm_native_context,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
+	// The size in bytes, a power of two, of the window through which the guest
+	// accesses memory of the host's GPU. 0 means none; venus needs one. In QEMU
+	// 10.0 and newer, not in 7.2.
 	Hostmem *uint64 `json:"hostmem,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
+	// How many bytes of host memory the guest's images may take. In QEMU 10.0 and
+	// newer, not in 7.2.
 	MaxHostmem *uint64 `json:"max_hostmem,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
+	// Prints statistics of the guest's commands and frames to QEMU's standard error
+	// each second, for debugging. In QEMU 10.0 and newer, not in 7.2.
 	Stats *bool `json:"stats,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	Venus      *bool   `json:"venus,omitzero"`
-	EDID       *bool   `json:"edid,omitzero"`
-	Ioeventfd  *bool   `json:"ioeventfd,omitzero"`
+	// Offers the guest Vulkan. It needs blob, hostmem, and a virglrenderer library
+	// that supports it. In QEMU 10.0 and newer, not in 7.2.
+	Venus *bool `json:"venus,omitzero"`
+	// Gives the guest's monitor an EDID, from which drivers learn its resolutions.
+	// Most machine types up to 4.0 turn it off.
+	EDID *bool `json:"edid,omitzero"`
+	// Handles the guest's notifications in the kernel, which wakes up the device's
+	// thread while the vCPU goes on at once. Otherwise the vCPU's own thread does
+	// the device's work.
+	Ioeventfd *bool `json:"ioeventfd,omitzero"`
+	// The number of monitors, at most 16.
 	MaxOutputs *uint32 `json:"max_outputs,omitzero"`
+	// The names of the monitors, in order, which the guest reads from their EDIDs.
 	// In QEMU 11.1 and newer, not in 10.0.
-	Outputs       []qapi.VirtIOGPUOutput `json:"outputs,omitzero"`
-	Vectors       *uint32                `json:"vectors,omitzero"`
-	Xres          *uint32                `json:"xres,omitzero"`
-	Yres          *uint32                `json:"yres,omitzero"`
-	AER           *bool                  `json:"aer,omitzero"`
-	AnyLayout     *bool                  `json:"any_layout,omitzero"`
-	ATS           *bool                  `json:"ats,omitzero"`
-	DisableLegacy qapi.OnOffAuto         `json:"disable-legacy,omitzero"`
-	DisableModern *bool                  `json:"disable-modern,omitzero"`
-	EventIdx      *bool                  `json:"event_idx,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	InOrder       *bool `json:"in_order,omitzero"`
-	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
+	Outputs []qapi.VirtIOGPUOutput `json:"outputs,omitzero"`
+	// How many MSI-X vectors the device has. 0 means that it uses a pin interrupt.
+	// Absent means enough for all queues; with fewer, queues share vectors.
+	Vectors *uint32 `json:"vectors,omitzero"`
+	// The width of the guest's preferred resolution, in pixels. 0 leaves it to
+	// QEMU.
+	Xres *uint32 `json:"xres,omitzero"`
+	// The height of the guest's preferred resolution, in pixels. 0 leaves it to
+	// QEMU.
+	Yres *uint32 `json:"yres,omitzero"`
+	// Gives the device Advanced Error Reporting (AER). Only on PCI Express.
+	AER *bool `json:"aer,omitzero"`
+	// Lets drivers of the legacy interface split requests into buffers as they
+	// like. Drivers of virtio 1.0 and later always may.
+	AnyLayout *bool `json:"any_layout,omitzero"`
+	// Shows the guest Address Translation Services, with which the device caches
+	// the IOMMU's translations. A virtio device with vhost needs them together with
+	// a virtual IOMMU. The device must be on PCI Express.
+	ATS *bool `json:"ats,omitzero"`
+	// Hides the legacy interface, that of before virtio 1.0, so that the guest sees
+	// only the modern one. auto hides it in PCI Express ports and shows it
+	// elsewhere, for guests without a modern driver.
+	DisableLegacy qapi.OnOffAuto `json:"disable-legacy,omitzero"`
+	// Hides the interface of virtio 1.0 and later, so that the guest sees only the
+	// legacy one.
+	DisableModern *bool `json:"disable-modern,omitzero"`
+	// Offers the guest event indexes: driver and device say at which entry of a
+	// queue they want the next notification, which saves interrupts and exits.
+	EventIdx *bool `json:"event_idx,omitzero"`
+	// Promises the guest that buffers are used in the order in which its driver
+	// made them available, which saves the driver work. A vhost backend must
+	// support it. In QEMU 10.0 and newer, not in 7.2.
+	InOrder *bool `json:"in_order,omitzero"`
+	// Offers the guest indirect descriptors: one entry of a queue points to a table
+	// of buffers, so that large requests do not fill the queue.
+	IndirectDesc *bool `json:"indirect_desc,omitzero"`
+	// Makes the device access memory through the platform's IOMMU, or, in a
+	// confidential guest, only where the guest has shared its memory. Needed with a
+	// virtual IOMMU and for confidential guests. The guest's driver must support
+	// it; drivers of the legacy interface do not.
 	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
+	// Migrates the state of the PCI interface of virtio 1.0. Machine types up to
+	// 2.4 turn it off; there is no other reason to set it.
+	//
 	// Deprecated: QEMU 11.1 no longer has it.
-	MigrateExtra                   *bool   `json:"migrate-extra,omitzero"`
-	ModernPioNotify                *bool   `json:"modern-pio-notify,omitzero"`
-	NotifyOnEmpty                  *bool   `json:"notify_on_empty,omitzero"`
-	Packed                         *bool   `json:"packed,omitzero"`
-	PagePerVq                      *bool   `json:"page-per-vq,omitzero"`
-	QueueReset                     *bool   `json:"queue_reset,omitzero"`
-	UseDisabledFlag                *bool   `json:"use-disabled-flag,omitzero"`
-	UseStarted                     *bool   `json:"use-started,omitzero"`
-	VirtioPCIBusMasterBugMigration *bool   `json:"virtio-pci-bus-master-bug-migration,omitzero"`
-	ACPIIndex                      *uint32 `json:"acpi-index,omitzero"`
-	Addr                           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID                 string  `json:"failover_pair_id,omitzero"`
-	Multifunction                  *bool   `json:"multifunction,omitzero"`
-	Rombar                         *int32  `json:"rombar,omitzero"`
-	Romfile                        *string `json:"romfile,omitzero"`
-	Romsize                        *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	MigrateExtra *bool `json:"migrate-extra,omitzero"`
+	// Adds an I/O port by which drivers of virtio 1.0 notify the device. It is
+	// faster on hosts where exits for memory accesses are slow.
+	ModernPioNotify *bool `json:"modern-pio-notify,omitzero"`
+	// Gives drivers of the legacy interface an interrupt when a queue has run
+	// empty, even while they have turned interrupts off.
+	NotifyOnEmpty *bool `json:"notify_on_empty,omitzero"`
+	// Offers the guest packed virtqueues of virtio 1.1, one ring instead of three
+	// tables, which makes better use of caches. A vhost backend must support them,
+	// too.
+	Packed *bool `json:"packed,omitzero"`
+	// Gives each queue's notification register a page of its own, which can be
+	// mapped to hardware or into another process. It takes more address space.
+	PagePerVq *bool `json:"page-per-vq,omitzero"`
+	// Lets the guest reset single queues instead of the whole device. Machine types
+	// up to 7.1 turn it off.
+	QueueReset *bool `json:"queue_reset,omitzero"`
+	// Keeps the device from working on its queues while the guest has it disabled,
+	// for example by bus mastering. Machine types up to 4.2 turn it off; there is
+	// no other reason to set it.
+	UseDisabledFlag *bool `json:"use-disabled-flag,omitzero"`
+	// Remembers whether the guest has started the device, in migrations, too.
+	// Machine types up to 4.0 turn it off; there is no other reason to set it.
+	UseStarted *bool `json:"use-started,omitzero"`
+	// Lets the device work although the guest's driver has not turned on bus
+	// mastering, as some very old drivers forget. Machine types up to 2.1 turn it
+	// on.
+	VirtioPCIBusMasterBugMigration *bool `json:"virtio-pci-bus-master-bug-migration,omitzero"`
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up.
+	Romsize *uint32 `json:"romsize,omitzero"`
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -468,64 +1107,168 @@ func (VirtioGPUGlPCI) DeviceDriver() string {
 	return "virtio-gpu-gl-pci"
 }
 
-// VirtioVga is the device virtio-vga.
+// VirtioVga is a [VirtioGPUPCI] that starts as a VGA card, so that BIOS, boot
+// loader and guests without drivers show their picture, too: the choice for PCs
+// with Linux.
+//
+// max_outputs is the number of screens. It sits on PCI or PCI Express and
+// cannot be hot-plugged. For 3D there is [VirtioVgaGl].
 //
 // QEMU: device virtio-vga, bus PCI
 //
 // On x86_64, not on aarch64 and s390x.
 type VirtioVga struct {
-	ID                   string `json:"id,omitzero"`
-	Bus                  string `json:"bus,omitzero"`
-	BigEndianFramebuffer *bool  `json:"big-endian-framebuffer,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// Whether pixels are in big-endian byte order. The guest's driver can switch
+	// it, too.
+	BigEndianFramebuffer *bool `json:"big-endian-framebuffer,omitzero"`
+	// Lets the guest display images from its own memory without copies. The guest's
+	// memory must be shared, as that of memory-backend-memfd is, and the host needs
+	// /dev/udmabuf. In QEMU 7.2 and newer, not in 5.2.
 	Blob *bool `json:"blob,omitzero"`
+	// Gives the guest's monitor an EDID, from which drivers learn its resolutions.
+	// Most machine types up to 4.0 turn it off.
 	EDID *bool `json:"edid,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	Hostmem    *uint64 `json:"hostmem,omitzero"`
-	Ioeventfd  *bool   `json:"ioeventfd,omitzero"`
+	// The size in bytes, a power of two, of the window through which the guest
+	// accesses memory of the host's GPU. 0 means none; venus needs one. In QEMU
+	// 10.0 and newer, not in 7.2.
+	Hostmem *uint64 `json:"hostmem,omitzero"`
+	// Handles the guest's notifications in the kernel, which wakes up the device's
+	// thread while the vCPU goes on at once. Otherwise the vCPU's own thread does
+	// the device's work.
+	Ioeventfd *bool `json:"ioeventfd,omitzero"`
+	// How many bytes of host memory the guest's images may take.
 	MaxHostmem *uint64 `json:"max_hostmem,omitzero"`
+	// The number of monitors, at most 16.
 	MaxOutputs *uint32 `json:"max_outputs,omitzero"`
+	// The names of the monitors, in order, which the guest reads from their EDIDs.
 	// In QEMU 11.1 and newer, not in 10.0.
 	Outputs []qapi.VirtIOGPUOutput `json:"outputs,omitzero"`
+	// Prints statistics of the guest's commands and frames to QEMU's standard error
+	// each second, for debugging.
+	//
 	// Deprecated: QEMU 7.2 and newer no longer have it.
-	Stats   *bool   `json:"stats,omitzero"`
+	Stats *bool `json:"stats,omitzero"`
+	// How many MSI-X vectors the device has. 0 means that it uses a pin interrupt.
+	// Absent means enough for all queues; with fewer, queues share vectors.
 	Vectors *uint32 `json:"vectors,omitzero"`
+	// Offers the guest OpenGL, if QEMU's display uses OpenGL. Releases after 5.2
+	// have devices of their own for it, such as [VirtioGPUGlPCI].
+	//
 	// Deprecated: QEMU 7.2 and newer no longer have it.
-	Virgl *bool   `json:"virgl,omitzero"`
-	Xres  *uint32 `json:"xres,omitzero"`
-	Yres  *uint32 `json:"yres,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	AER           *bool          `json:"aer,omitzero"`
-	AnyLayout     *bool          `json:"any_layout,omitzero"`
-	ATS           *bool          `json:"ats,omitzero"`
+	Virgl *bool `json:"virgl,omitzero"`
+	// The width of the guest's preferred resolution, in pixels. 0 leaves it to
+	// QEMU.
+	Xres *uint32 `json:"xres,omitzero"`
+	// The height of the guest's preferred resolution, in pixels. 0 leaves it to
+	// QEMU.
+	Yres *uint32 `json:"yres,omitzero"`
+	// Gives the device Advanced Error Reporting (AER). Only on PCI Express. In QEMU
+	// 7.2 and newer, not in 5.2.
+	AER *bool `json:"aer,omitzero"`
+	// Lets drivers of the legacy interface split requests into buffers as they
+	// like. Drivers of virtio 1.0 and later always may.
+	AnyLayout *bool `json:"any_layout,omitzero"`
+	// Shows the guest Address Translation Services, with which the device caches
+	// the IOMMU's translations. A virtio device with vhost needs them together with
+	// a virtual IOMMU. The device must be on PCI Express.
+	ATS *bool `json:"ats,omitzero"`
+	// Hides the legacy interface, that of before virtio 1.0, so that the guest sees
+	// only the modern one. auto hides it in PCI Express ports and shows it
+	// elsewhere, for guests without a modern driver.
 	DisableLegacy qapi.OnOffAuto `json:"disable-legacy,omitzero"`
-	DisableModern *bool          `json:"disable-modern,omitzero"`
-	EventIdx      *bool          `json:"event_idx,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	InOrder       *bool `json:"in_order,omitzero"`
-	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
+	// Hides the interface of virtio 1.0 and later, so that the guest sees only the
+	// legacy one.
+	DisableModern *bool `json:"disable-modern,omitzero"`
+	// Offers the guest event indexes: driver and device say at which entry of a
+	// queue they want the next notification, which saves interrupts and exits.
+	EventIdx *bool `json:"event_idx,omitzero"`
+	// Promises the guest that buffers are used in the order in which its driver
+	// made them available, which saves the driver work. A vhost backend must
+	// support it. In QEMU 10.0 and newer, not in 7.2.
+	InOrder *bool `json:"in_order,omitzero"`
+	// Offers the guest indirect descriptors: one entry of a queue points to a table
+	// of buffers, so that large requests do not fill the queue.
+	IndirectDesc *bool `json:"indirect_desc,omitzero"`
+	// Makes the device access memory through the platform's IOMMU, or, in a
+	// confidential guest, only where the guest has shared its memory. Needed with a
+	// virtual IOMMU and for confidential guests. The guest's driver must support
+	// it; drivers of the legacy interface do not.
 	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
+	// Migrates the state of the PCI interface of virtio 1.0. Machine types up to
+	// 2.4 turn it off; there is no other reason to set it.
+	//
 	// Deprecated: QEMU 11.1 no longer has it.
-	MigrateExtra    *bool `json:"migrate-extra,omitzero"`
+	MigrateExtra *bool `json:"migrate-extra,omitzero"`
+	// Adds an I/O port by which drivers of virtio 1.0 notify the device. It is
+	// faster on hosts where exits for memory accesses are slow.
 	ModernPioNotify *bool `json:"modern-pio-notify,omitzero"`
-	NotifyOnEmpty   *bool `json:"notify_on_empty,omitzero"`
-	Packed          *bool `json:"packed,omitzero"`
-	PagePerVq       *bool `json:"page-per-vq,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	QueueReset                     *bool `json:"queue_reset,omitzero"`
-	UseDisabledFlag                *bool `json:"use-disabled-flag,omitzero"`
-	UseStarted                     *bool `json:"use-started,omitzero"`
+	// Gives drivers of the legacy interface an interrupt when a queue has run
+	// empty, even while they have turned interrupts off.
+	NotifyOnEmpty *bool `json:"notify_on_empty,omitzero"`
+	// Offers the guest packed virtqueues of virtio 1.1, one ring instead of three
+	// tables, which makes better use of caches. A vhost backend must support them,
+	// too.
+	Packed *bool `json:"packed,omitzero"`
+	// Gives each queue's notification register a page of its own, which can be
+	// mapped to hardware or into another process. It takes more address space.
+	PagePerVq *bool `json:"page-per-vq,omitzero"`
+	// Lets the guest reset single queues instead of the whole device. Machine types
+	// up to 7.1 turn it off. In QEMU 7.2 and newer, not in 5.2.
+	QueueReset *bool `json:"queue_reset,omitzero"`
+	// Keeps the device from working on its queues while the guest has it disabled,
+	// for example by bus mastering. Machine types up to 4.2 turn it off; there is
+	// no other reason to set it.
+	UseDisabledFlag *bool `json:"use-disabled-flag,omitzero"`
+	// Remembers whether the guest has started the device, in migrations, too.
+	// Machine types up to 4.0 turn it off; there is no other reason to set it.
+	UseStarted *bool `json:"use-started,omitzero"`
+	// Lets the device work although the guest's driver has not turned on bus
+	// mastering, as some very old drivers forget. Machine types up to 2.1 turn it
+	// on.
 	VirtioPCIBusMasterBugMigration *bool `json:"virtio-pci-bus-master-bug-migration,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -536,63 +1279,165 @@ func (VirtioVga) DeviceDriver() string {
 	return "virtio-vga"
 }
 
-// VirtioVgaGl is the device virtio-vga-gl.
+// VirtioVgaGl is a [VirtioVga] that also runs the guest's OpenGL on the host.
+//
+// It needs a display of QEMU with OpenGL turned on, such as egl-headless, or
+// gtk and SDL with gl=on, and the guest's driver from Mesa. It cannot be
+// hot-plugged. QEMU often has it in a package of its own; where that is
+// missing, [qapi.Client.DeviceListProperties] for it ends QEMU 7.2.
 //
 // QEMU: device virtio-vga-gl, bus PCI
 //
 // On x86_64, not on aarch64 and s390x. In QEMU 7.2 and newer, not in 5.2.
 type VirtioVgaGl struct {
-	ID  string `json:"id,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
 	Bus string `json:"bus,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
+	// Lets the guest display images from its own memory without copies. The guest's
+	// memory must be shared, as that of memory-backend-memfd is, and the host needs
+	// /dev/udmabuf. In QEMU 10.0 and newer, not in 7.2.
 	Blob *bool `json:"blob,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// Lets the guest use its own driver for the host's GPU. The virglrenderer
+	// library must support it. In QEMU 11.1 and newer, not in 10.0.
 	DrmNativeContext *bool `json:"drm_native_context,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
+	// The size in bytes, a power of two, of the window through which the guest
+	// accesses memory of the host's GPU. 0 means none; venus needs one. In QEMU
+	// 10.0 and newer, not in 7.2.
 	Hostmem *uint64 `json:"hostmem,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
+	// How many bytes of host memory the guest's images may take. In QEMU 10.0 and
+	// newer, not in 7.2.
 	MaxHostmem *uint64 `json:"max_hostmem,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
+	// Prints statistics of the guest's commands and frames to QEMU's standard error
+	// each second, for debugging. In QEMU 10.0 and newer, not in 7.2.
 	Stats *bool `json:"stats,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	Venus                *bool   `json:"venus,omitzero"`
-	BigEndianFramebuffer *bool   `json:"big-endian-framebuffer,omitzero"`
-	EDID                 *bool   `json:"edid,omitzero"`
-	Ioeventfd            *bool   `json:"ioeventfd,omitzero"`
-	MaxOutputs           *uint32 `json:"max_outputs,omitzero"`
+	// Offers the guest Vulkan. It needs blob, hostmem, and a virglrenderer library
+	// that supports it. In QEMU 10.0 and newer, not in 7.2.
+	Venus *bool `json:"venus,omitzero"`
+	// Whether pixels are in big-endian byte order. The guest's driver can switch
+	// it, too.
+	BigEndianFramebuffer *bool `json:"big-endian-framebuffer,omitzero"`
+	// Gives the guest's monitor an EDID, from which drivers learn its resolutions.
+	// Most machine types up to 4.0 turn it off.
+	EDID *bool `json:"edid,omitzero"`
+	// Handles the guest's notifications in the kernel, which wakes up the device's
+	// thread while the vCPU goes on at once. Otherwise the vCPU's own thread does
+	// the device's work.
+	Ioeventfd *bool `json:"ioeventfd,omitzero"`
+	// The number of monitors, at most 16.
+	MaxOutputs *uint32 `json:"max_outputs,omitzero"`
+	// The names of the monitors, in order, which the guest reads from their EDIDs.
 	// In QEMU 11.1 and newer, not in 10.0.
-	Outputs       []qapi.VirtIOGPUOutput `json:"outputs,omitzero"`
-	Vectors       *uint32                `json:"vectors,omitzero"`
-	Xres          *uint32                `json:"xres,omitzero"`
-	Yres          *uint32                `json:"yres,omitzero"`
-	AER           *bool                  `json:"aer,omitzero"`
-	AnyLayout     *bool                  `json:"any_layout,omitzero"`
-	ATS           *bool                  `json:"ats,omitzero"`
-	DisableLegacy qapi.OnOffAuto         `json:"disable-legacy,omitzero"`
-	DisableModern *bool                  `json:"disable-modern,omitzero"`
-	EventIdx      *bool                  `json:"event_idx,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	InOrder       *bool `json:"in_order,omitzero"`
-	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
+	Outputs []qapi.VirtIOGPUOutput `json:"outputs,omitzero"`
+	// How many MSI-X vectors the device has. 0 means that it uses a pin interrupt.
+	// Absent means enough for all queues; with fewer, queues share vectors.
+	Vectors *uint32 `json:"vectors,omitzero"`
+	// The width of the guest's preferred resolution, in pixels. 0 leaves it to
+	// QEMU.
+	Xres *uint32 `json:"xres,omitzero"`
+	// The height of the guest's preferred resolution, in pixels. 0 leaves it to
+	// QEMU.
+	Yres *uint32 `json:"yres,omitzero"`
+	// Gives the device Advanced Error Reporting (AER). Only on PCI Express.
+	AER *bool `json:"aer,omitzero"`
+	// Lets drivers of the legacy interface split requests into buffers as they
+	// like. Drivers of virtio 1.0 and later always may.
+	AnyLayout *bool `json:"any_layout,omitzero"`
+	// Shows the guest Address Translation Services, with which the device caches
+	// the IOMMU's translations. A virtio device with vhost needs them together with
+	// a virtual IOMMU. The device must be on PCI Express.
+	ATS *bool `json:"ats,omitzero"`
+	// Hides the legacy interface, that of before virtio 1.0, so that the guest sees
+	// only the modern one. auto hides it in PCI Express ports and shows it
+	// elsewhere, for guests without a modern driver.
+	DisableLegacy qapi.OnOffAuto `json:"disable-legacy,omitzero"`
+	// Hides the interface of virtio 1.0 and later, so that the guest sees only the
+	// legacy one.
+	DisableModern *bool `json:"disable-modern,omitzero"`
+	// Offers the guest event indexes: driver and device say at which entry of a
+	// queue they want the next notification, which saves interrupts and exits.
+	EventIdx *bool `json:"event_idx,omitzero"`
+	// Promises the guest that buffers are used in the order in which its driver
+	// made them available, which saves the driver work. A vhost backend must
+	// support it. In QEMU 10.0 and newer, not in 7.2.
+	InOrder *bool `json:"in_order,omitzero"`
+	// Offers the guest indirect descriptors: one entry of a queue points to a table
+	// of buffers, so that large requests do not fill the queue.
+	IndirectDesc *bool `json:"indirect_desc,omitzero"`
+	// Makes the device access memory through the platform's IOMMU, or, in a
+	// confidential guest, only where the guest has shared its memory. Needed with a
+	// virtual IOMMU and for confidential guests. The guest's driver must support
+	// it; drivers of the legacy interface do not.
 	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
+	// Migrates the state of the PCI interface of virtio 1.0. Machine types up to
+	// 2.4 turn it off; there is no other reason to set it.
+	//
 	// Deprecated: QEMU 11.1 no longer has it.
-	MigrateExtra                   *bool   `json:"migrate-extra,omitzero"`
-	ModernPioNotify                *bool   `json:"modern-pio-notify,omitzero"`
-	NotifyOnEmpty                  *bool   `json:"notify_on_empty,omitzero"`
-	Packed                         *bool   `json:"packed,omitzero"`
-	PagePerVq                      *bool   `json:"page-per-vq,omitzero"`
-	QueueReset                     *bool   `json:"queue_reset,omitzero"`
-	UseDisabledFlag                *bool   `json:"use-disabled-flag,omitzero"`
-	UseStarted                     *bool   `json:"use-started,omitzero"`
-	VirtioPCIBusMasterBugMigration *bool   `json:"virtio-pci-bus-master-bug-migration,omitzero"`
-	ACPIIndex                      *uint32 `json:"acpi-index,omitzero"`
-	Addr                           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID                 string  `json:"failover_pair_id,omitzero"`
-	Multifunction                  *bool   `json:"multifunction,omitzero"`
-	Rombar                         *int32  `json:"rombar,omitzero"`
-	Romfile                        *string `json:"romfile,omitzero"`
-	Romsize                        *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	MigrateExtra *bool `json:"migrate-extra,omitzero"`
+	// Adds an I/O port by which drivers of virtio 1.0 notify the device. It is
+	// faster on hosts where exits for memory accesses are slow.
+	ModernPioNotify *bool `json:"modern-pio-notify,omitzero"`
+	// Gives drivers of the legacy interface an interrupt when a queue has run
+	// empty, even while they have turned interrupts off.
+	NotifyOnEmpty *bool `json:"notify_on_empty,omitzero"`
+	// Offers the guest packed virtqueues of virtio 1.1, one ring instead of three
+	// tables, which makes better use of caches. A vhost backend must support them,
+	// too.
+	Packed *bool `json:"packed,omitzero"`
+	// Gives each queue's notification register a page of its own, which can be
+	// mapped to hardware or into another process. It takes more address space.
+	PagePerVq *bool `json:"page-per-vq,omitzero"`
+	// Lets the guest reset single queues instead of the whole device. Machine types
+	// up to 7.1 turn it off.
+	QueueReset *bool `json:"queue_reset,omitzero"`
+	// Keeps the device from working on its queues while the guest has it disabled,
+	// for example by bus mastering. Machine types up to 4.2 turn it off; there is
+	// no other reason to set it.
+	UseDisabledFlag *bool `json:"use-disabled-flag,omitzero"`
+	// Remembers whether the guest has started the device, in migrations, too.
+	// Machine types up to 4.0 turn it off; there is no other reason to set it.
+	UseStarted *bool `json:"use-started,omitzero"`
+	// Lets the device work although the guest's driver has not turned on bus
+	// mastering, as some very old drivers forget. Machine types up to 2.1 turn it
+	// on.
+	VirtioPCIBusMasterBugMigration *bool `json:"virtio-pci-bus-master-bug-migration,omitzero"`
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up.
+	Romsize *uint32 `json:"romsize,omitzero"`
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -603,53 +1448,146 @@ func (VirtioVgaGl) DeviceDriver() string {
 	return "virtio-vga-gl"
 }
 
-// VhostUserGPUPCI is the device vhost-user-gpu-pci.
+// VhostUserGPUPCI is a virtio graphics card whose drawing is done by another
+// process, vhost-user-gpu, so that faults in it do not hurt QEMU.
+//
+// It needs a character device, a socket to that process, named by chardev, and
+// the guest's memory must be shared with it: memory-backend-memfd or
+// memory-backend-file, with share on. It cannot be hot-plugged.
 //
 // QEMU: device vhost-user-gpu-pci, bus PCI
 type VhostUserGPUPCI struct {
-	ID         string  `json:"id,omitzero"`
-	Bus        string  `json:"bus,omitzero"`
-	Chardev    string  `json:"chardev,omitzero"`
-	EDID       *bool   `json:"edid,omitzero"`
-	Ioeventfd  *bool   `json:"ioeventfd,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the character device that data are read from and written to. For a
+	// vhost-user device it is the socket of the backend process, and required.
+	Chardev string `json:"chardev,omitzero"`
+	// Gives the guest's monitor an EDID, from which drivers learn its resolutions.
+	// Most machine types up to 4.0 turn it off.
+	EDID *bool `json:"edid,omitzero"`
+	// Handles the guest's notifications in the kernel, which wakes up the device's
+	// thread while the vCPU goes on at once. Otherwise the vCPU's own thread does
+	// the device's work.
+	Ioeventfd *bool `json:"ioeventfd,omitzero"`
+	// The number of monitors, at most 16.
 	MaxOutputs *uint32 `json:"max_outputs,omitzero"`
+	// The names of the monitors, in order, which the guest reads from their EDIDs.
 	// In QEMU 11.1 and newer, not in 10.0.
 	Outputs []qapi.VirtIOGPUOutput `json:"outputs,omitzero"`
-	Vectors *uint32                `json:"vectors,omitzero"`
-	Xres    *uint32                `json:"xres,omitzero"`
-	Yres    *uint32                `json:"yres,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	AER           *bool          `json:"aer,omitzero"`
-	AnyLayout     *bool          `json:"any_layout,omitzero"`
-	ATS           *bool          `json:"ats,omitzero"`
+	// How many MSI-X vectors the device has. 0 means that it uses a pin interrupt.
+	// Absent means enough for all queues; with fewer, queues share vectors.
+	Vectors *uint32 `json:"vectors,omitzero"`
+	// The width of the guest's preferred resolution, in pixels. 0 leaves it to
+	// QEMU.
+	Xres *uint32 `json:"xres,omitzero"`
+	// The height of the guest's preferred resolution, in pixels. 0 leaves it to
+	// QEMU.
+	Yres *uint32 `json:"yres,omitzero"`
+	// Gives the device Advanced Error Reporting (AER). Only on PCI Express. In QEMU
+	// 7.2 and newer, not in 5.2.
+	AER *bool `json:"aer,omitzero"`
+	// Lets drivers of the legacy interface split requests into buffers as they
+	// like. Drivers of virtio 1.0 and later always may.
+	AnyLayout *bool `json:"any_layout,omitzero"`
+	// Shows the guest Address Translation Services, with which the device caches
+	// the IOMMU's translations. A virtio device with vhost needs them together with
+	// a virtual IOMMU. The device must be on PCI Express.
+	ATS *bool `json:"ats,omitzero"`
+	// Hides the legacy interface, that of before virtio 1.0, so that the guest sees
+	// only the modern one. auto hides it in PCI Express ports and shows it
+	// elsewhere, for guests without a modern driver.
 	DisableLegacy qapi.OnOffAuto `json:"disable-legacy,omitzero"`
-	DisableModern *bool          `json:"disable-modern,omitzero"`
-	EventIdx      *bool          `json:"event_idx,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	InOrder       *bool `json:"in_order,omitzero"`
-	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
+	// Hides the interface of virtio 1.0 and later, so that the guest sees only the
+	// legacy one.
+	DisableModern *bool `json:"disable-modern,omitzero"`
+	// Offers the guest event indexes: driver and device say at which entry of a
+	// queue they want the next notification, which saves interrupts and exits.
+	EventIdx *bool `json:"event_idx,omitzero"`
+	// Promises the guest that buffers are used in the order in which its driver
+	// made them available, which saves the driver work. A vhost backend must
+	// support it. In QEMU 10.0 and newer, not in 7.2.
+	InOrder *bool `json:"in_order,omitzero"`
+	// Offers the guest indirect descriptors: one entry of a queue points to a table
+	// of buffers, so that large requests do not fill the queue.
+	IndirectDesc *bool `json:"indirect_desc,omitzero"`
+	// Makes the device access memory through the platform's IOMMU, or, in a
+	// confidential guest, only where the guest has shared its memory. Needed with a
+	// virtual IOMMU and for confidential guests. The guest's driver must support
+	// it; drivers of the legacy interface do not.
 	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
+	// Migrates the state of the PCI interface of virtio 1.0. Machine types up to
+	// 2.4 turn it off; there is no other reason to set it.
+	//
 	// Deprecated: QEMU 11.1 no longer has it.
-	MigrateExtra    *bool `json:"migrate-extra,omitzero"`
+	MigrateExtra *bool `json:"migrate-extra,omitzero"`
+	// Adds an I/O port by which drivers of virtio 1.0 notify the device. It is
+	// faster on hosts where exits for memory accesses are slow.
 	ModernPioNotify *bool `json:"modern-pio-notify,omitzero"`
-	NotifyOnEmpty   *bool `json:"notify_on_empty,omitzero"`
-	Packed          *bool `json:"packed,omitzero"`
-	PagePerVq       *bool `json:"page-per-vq,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	QueueReset                     *bool `json:"queue_reset,omitzero"`
-	UseDisabledFlag                *bool `json:"use-disabled-flag,omitzero"`
-	UseStarted                     *bool `json:"use-started,omitzero"`
+	// Gives drivers of the legacy interface an interrupt when a queue has run
+	// empty, even while they have turned interrupts off.
+	NotifyOnEmpty *bool `json:"notify_on_empty,omitzero"`
+	// Offers the guest packed virtqueues of virtio 1.1, one ring instead of three
+	// tables, which makes better use of caches. A vhost backend must support them,
+	// too.
+	Packed *bool `json:"packed,omitzero"`
+	// Gives each queue's notification register a page of its own, which can be
+	// mapped to hardware or into another process. It takes more address space.
+	PagePerVq *bool `json:"page-per-vq,omitzero"`
+	// Lets the guest reset single queues instead of the whole device. Machine types
+	// up to 7.1 turn it off. In QEMU 7.2 and newer, not in 5.2.
+	QueueReset *bool `json:"queue_reset,omitzero"`
+	// Keeps the device from working on its queues while the guest has it disabled,
+	// for example by bus mastering. Machine types up to 4.2 turn it off; there is
+	// no other reason to set it.
+	UseDisabledFlag *bool `json:"use-disabled-flag,omitzero"`
+	// Remembers whether the guest has started the device, in migrations, too.
+	// Machine types up to 4.0 turn it off; there is no other reason to set it.
+	UseStarted *bool `json:"use-started,omitzero"`
+	// Lets the device work although the guest's driver has not turned on bus
+	// mastering, as some very old drivers forget. Machine types up to 2.1 turn it
+	// on.
 	VirtioPCIBusMasterBugMigration *bool `json:"virtio-pci-bus-master-bug-migration,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`

@@ -4,13 +4,24 @@ package device
 
 import "github.com/goqapi/goqapi/qapi"
 
-// VmbusBridge is the device vmbus-bridge.
+var _ qapi.Device = VmbusBridge{}
+
+// VmbusBridge is the start of VMBus, the bus on which guests of Hyper-V find
+// their devices. [HvBalloon] for Windows guests needs it.
+//
+// It needs KVM, and a CPU with the Hyper-V features hv-synic and hv-vpindex;
+// without them QEMU does not start. A machine has at most one. It belongs to
+// the system bus and cannot be hot-plugged.
 //
 // QEMU: device vmbus-bridge, bus System
 //
 // On x86_64, not on aarch64 and s390x.
 type VmbusBridge struct {
-	ID  string `json:"id,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The interrupt that the bus uses, which the guest reads from ACPI.
 	IRQ *uint8 `json:"irq,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -21,24 +32,60 @@ func (VmbusBridge) DeviceDriver() string {
 	return "vmbus-bridge"
 }
 
-// XenPlatform is the device xen-platform.
+// XenPlatform is the PCI device by which a guest knows that it runs on Xen, and
+// through which it turns off emulated disks and network cards in favour of
+// Xen's own.
+//
+// It works only in a machine for Xen guests: under Xen, or, in newer releases,
+// under KVM with its emulation of Xen (-accel kvm with xen-version).
 //
 // QEMU: device xen-platform, bus PCI
 //
 // On x86_64, not on aarch64 and s390x. In QEMU 5.2, 10.0 and 11.1, not in 7.2.
 type XenPlatform struct {
-	ID  string `json:"id,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
 	Bus string `json:"bus,omitzero"`
-	// In QEMU 10.0 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 10.0 and newer, not in 5.2.
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 10.0 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 10.0 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -49,34 +96,82 @@ func (XenPlatform) DeviceDriver() string {
 	return "xen-platform"
 }
 
-// XenDisk is the device xen-disk.
+// XenDisk is a disk for guests with Xen's drivers, on the bus that only
+// machines for Xen guests have: under Xen, or, in newer releases, under KVM
+// with its emulation of Xen.
+//
+// drive names its block node, added with [qapi.Client.BlockdevAdd]; vdev is the
+// name by which the guest knows it, such as xvda.
 //
 // QEMU: device xen-disk, bus xen-bus
 //
 // On x86_64, not on aarch64 and s390x. In QEMU 5.2, 10.0 and 11.1, not in 7.2.
 type XenDisk struct {
-	ID  string `json:"id,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
 	Bus string `json:"bus,omitzero"`
-	// In QEMU 10.0 and newer, not in 5.2.
+	// Whether failed requests count in the statistics of
+	// [qapi.Client.QueryBlockstats]. auto means yes, unless the -drive says
+	// otherwise. In QEMU 10.0 and newer, not in 5.2.
 	AccountFailed qapi.OnOffAuto `json:"account-failed,omitzero"`
-	// In QEMU 10.0 and newer, not in 5.2.
+	// Whether invalid requests of the guest count in the statistics of
+	// [qapi.Client.QueryBlockstats]. auto means yes, unless the -drive says
+	// otherwise. In QEMU 10.0 and newer, not in 5.2.
 	AccountInvalid qapi.OnOffAuto `json:"account-invalid,omitzero"`
-	// In QEMU 10.0 and newer, not in 5.2.
-	BackendDefaults    qapi.OnOffAuto `json:"backend_defaults,omitzero"`
-	DiscardGranularity *uint64        `json:"discard_granularity,omitzero"`
-	Drive              string         `json:"drive,omitzero"`
-	Iothread           string         `json:"iothread,omitzero"`
-	LogicalBlockSize   *uint64        `json:"logical_block_size,omitzero"`
-	MaxRingPageOrder   *uint32        `json:"max-ring-page-order,omitzero"`
-	MinIOSize          *uint64        `json:"min_io_size,omitzero"`
-	OptIOSize          *uint64        `json:"opt_io_size,omitzero"`
-	PhysicalBlockSize  *uint64        `json:"physical_block_size,omitzero"`
-	ShareRw            *bool          `json:"share-rw,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
-	StatsIntervals []uint32       `json:"stats-intervals,omitzero"`
-	Vdev           string         `json:"vdev,omitzero"`
-	WriteCache     qapi.OnOffAuto `json:"write-cache,omitzero"`
-	FrontendID     *uint16        `json:"frontend-id,omitzero"`
+	// Whether block sizes that are not given are those of the host's storage. auto
+	// means where QEMU can find them out; on fails where it cannot. In QEMU 10.0
+	// and newer, not in 5.2.
+	BackendDefaults qapi.OnOffAuto `json:"backend_defaults,omitzero"`
+	// The smallest unit that the guest can discard, in bytes, a multiple of
+	// logical_block_size. 0 means that it cannot discard; absent leaves it to the
+	// device.
+	DiscardGranularity *uint64 `json:"discard_granularity,omitzero"`
+	// The node name of the disk's contents, as given to [qapi.Client.BlockdevAdd],
+	// or the id of a -drive.
+	Drive string `json:"drive,omitzero"`
+	// The id of the iothread object that does the device's work. If empty, QEMU's
+	// main loop does it, among everything else.
+	Iothread string `json:"iothread,omitzero"`
+	// The smallest unit that the guest can read or write, in bytes: a power of two
+	// from 512 to 2097152. 512 if 0 or absent, and always 2048 for CDs. Partition
+	// tables and file systems become unreadable when it changes.
+	LogicalBlockSize *uint64 `json:"logical_block_size,omitzero"`
+	// How many pages a ring for requests may have, as a power of two, so 4 for 16
+	// pages.
+	MaxRingPageOrder *uint32 `json:"max-ring-page-order,omitzero"`
+	// The smallest size that is efficient for requests, a hint to the guest, in
+	// bytes. It is a multiple of logical_block_size, and at most 65535 times as
+	// large. 0 means no hint.
+	MinIOSize *uint64 `json:"min_io_size,omitzero"`
+	// The best size for large requests, such as the stripe of a RAID, a hint to the
+	// guest, in bytes. It is a multiple of logical_block_size. 0 means no hint.
+	OptIOSize *uint64 `json:"opt_io_size,omitzero"`
+	// The unit that the guest should align its writes to, in bytes: a power of two
+	// from 512 to 2097152, not less than logical_block_size. If 0 or absent, that
+	// of the storage where QEMU knows it, or else 512.
+	PhysicalBlockSize *uint64 `json:"physical_block_size,omitzero"`
+	// Allows others, such as a second device or another QEMU, to write to the same
+	// node. The guest must be prepared for that, as cluster file systems are.
+	ShareRw *bool `json:"share-rw,omitzero"`
+	// For which intervals, in seconds, [qapi.Client.QueryBlockstats] has statistics
+	// of latencies. In QEMU 11.1 and newer, not in 10.0.
+	StatsIntervals []uint32 `json:"stats-intervals,omitzero"`
+	// The name of the disk in the guest, such as xvda or hda. The first free one if
+	// empty.
+	Vdev string `json:"vdev,omitzero"`
+	// Whether the guest sees a write cache, and so sends flushes. off makes each
+	// write wait until its data are on disk. auto follows the cache mode of a
+	// -drive, and is on for a node.
+	WriteCache qapi.OnOffAuto `json:"write-cache,omitzero"`
+	// The id of the Xen domain that uses the device. QEMU sets it to that of the
+	// guest.
+	FrontendID *uint16 `json:"frontend-id,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
 }
@@ -86,34 +181,82 @@ func (XenDisk) DeviceDriver() string {
 	return "xen-disk"
 }
 
-// XenCdrom is the device xen-cdrom.
+// XenCdrom is a CD drive for guests with Xen's drivers, on the bus that only
+// machines for Xen guests have: under Xen, or, in newer releases, under KVM
+// with its emulation of Xen.
+//
+// drive names the block node of the medium; vdev is the name by which the guest
+// knows it, such as xvdc.
 //
 // QEMU: device xen-cdrom, bus xen-bus
 //
 // On x86_64, not on aarch64 and s390x. In QEMU 5.2, 10.0 and 11.1, not in 7.2.
 type XenCdrom struct {
-	ID  string `json:"id,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
 	Bus string `json:"bus,omitzero"`
-	// In QEMU 10.0 and newer, not in 5.2.
+	// Whether failed requests count in the statistics of
+	// [qapi.Client.QueryBlockstats]. auto means yes, unless the -drive says
+	// otherwise. In QEMU 10.0 and newer, not in 5.2.
 	AccountFailed qapi.OnOffAuto `json:"account-failed,omitzero"`
-	// In QEMU 10.0 and newer, not in 5.2.
+	// Whether invalid requests of the guest count in the statistics of
+	// [qapi.Client.QueryBlockstats]. auto means yes, unless the -drive says
+	// otherwise. In QEMU 10.0 and newer, not in 5.2.
 	AccountInvalid qapi.OnOffAuto `json:"account-invalid,omitzero"`
-	// In QEMU 10.0 and newer, not in 5.2.
-	BackendDefaults    qapi.OnOffAuto `json:"backend_defaults,omitzero"`
-	DiscardGranularity *uint64        `json:"discard_granularity,omitzero"`
-	Drive              string         `json:"drive,omitzero"`
-	Iothread           string         `json:"iothread,omitzero"`
-	LogicalBlockSize   *uint64        `json:"logical_block_size,omitzero"`
-	MaxRingPageOrder   *uint32        `json:"max-ring-page-order,omitzero"`
-	MinIOSize          *uint64        `json:"min_io_size,omitzero"`
-	OptIOSize          *uint64        `json:"opt_io_size,omitzero"`
-	PhysicalBlockSize  *uint64        `json:"physical_block_size,omitzero"`
-	ShareRw            *bool          `json:"share-rw,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
-	StatsIntervals []uint32       `json:"stats-intervals,omitzero"`
-	Vdev           string         `json:"vdev,omitzero"`
-	WriteCache     qapi.OnOffAuto `json:"write-cache,omitzero"`
-	FrontendID     *uint16        `json:"frontend-id,omitzero"`
+	// Whether block sizes that are not given are those of the host's storage. auto
+	// means where QEMU can find them out; on fails where it cannot. In QEMU 10.0
+	// and newer, not in 5.2.
+	BackendDefaults qapi.OnOffAuto `json:"backend_defaults,omitzero"`
+	// The smallest unit that the guest can discard, in bytes, a multiple of
+	// logical_block_size. 0 means that it cannot discard; absent leaves it to the
+	// device.
+	DiscardGranularity *uint64 `json:"discard_granularity,omitzero"`
+	// The node name of the medium, as given to [qapi.Client.BlockdevAdd], or the id
+	// of a -drive. If empty, the tray is.
+	Drive string `json:"drive,omitzero"`
+	// The id of the iothread object that does the device's work. If empty, QEMU's
+	// main loop does it, among everything else.
+	Iothread string `json:"iothread,omitzero"`
+	// The smallest unit that the guest can read or write, in bytes: a power of two
+	// from 512 to 2097152. 512 if 0 or absent, and always 2048 for CDs. Partition
+	// tables and file systems become unreadable when it changes.
+	LogicalBlockSize *uint64 `json:"logical_block_size,omitzero"`
+	// How many pages a ring for requests may have, as a power of two, so 4 for 16
+	// pages.
+	MaxRingPageOrder *uint32 `json:"max-ring-page-order,omitzero"`
+	// The smallest size that is efficient for requests, a hint to the guest, in
+	// bytes. It is a multiple of logical_block_size, and at most 65535 times as
+	// large. 0 means no hint.
+	MinIOSize *uint64 `json:"min_io_size,omitzero"`
+	// The best size for large requests, such as the stripe of a RAID, a hint to the
+	// guest, in bytes. It is a multiple of logical_block_size. 0 means no hint.
+	OptIOSize *uint64 `json:"opt_io_size,omitzero"`
+	// The unit that the guest should align its writes to, in bytes: a power of two
+	// from 512 to 2097152, not less than logical_block_size. If 0 or absent, that
+	// of the storage where QEMU knows it, or else 512.
+	PhysicalBlockSize *uint64 `json:"physical_block_size,omitzero"`
+	// Allows others, such as a second device or another QEMU, to write to the same
+	// node. The guest must be prepared for that, as cluster file systems are.
+	ShareRw *bool `json:"share-rw,omitzero"`
+	// For which intervals, in seconds, [qapi.Client.QueryBlockstats] has statistics
+	// of latencies. In QEMU 11.1 and newer, not in 10.0.
+	StatsIntervals []uint32 `json:"stats-intervals,omitzero"`
+	// The name of the disk in the guest, such as xvda or hda. The first free one if
+	// empty.
+	Vdev string `json:"vdev,omitzero"`
+	// Whether the guest sees a write cache, and so sends flushes. off makes each
+	// write wait until its data are on disk. auto follows the cache mode of a
+	// -drive, and is on for a node.
+	WriteCache qapi.OnOffAuto `json:"write-cache,omitzero"`
+	// The id of the Xen domain that uses the device. QEMU sets it to that of the
+	// guest.
+	FrontendID *uint16 `json:"frontend-id,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
 }
@@ -123,17 +266,37 @@ func (XenCdrom) DeviceDriver() string {
 	return "xen-cdrom"
 }
 
-// XenNetDevice is the device xen-net-device.
+// XenNetDevice is a network card for guests with Xen's drivers, on the bus that
+// only machines for Xen guests have: under Xen or under KVM with its emulation
+// of Xen.
+//
+// It needs a network backend, named by netdev. idx numbers the guest's cards.
 //
 // QEMU: device xen-net-device, bus xen-bus
 //
 // On x86_64, not on aarch64 and s390x. In QEMU 10.0 and newer, not in 7.2.
 type XenNetDevice struct {
-	ID         string  `json:"id,omitzero"`
-	Bus        string  `json:"bus,omitzero"`
-	Netdev     string  `json:"netdev,omitzero"`
-	MAC        string  `json:"mac,omitzero"`
-	Idx        *int32  `json:"idx,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the network backend that the card is connected to, as given to
+	// [qapi.Client.NetdevAdd]. If empty, the card is not connected to anything.
+	Netdev string `json:"netdev,omitzero"`
+	// The MAC address of the card, such as 52:54:00:12:34:56. If empty, QEMU picks
+	// one, but picks the same in other machines, so machines on one network need
+	// addresses of their own.
+	MAC string `json:"mac,omitzero"`
+	// The number of the device among those of its type. The first free one if -1 or
+	// absent.
+	Idx *int32 `json:"idx,omitzero"`
+	// The id of the Xen domain that uses the device. QEMU sets it to that of the
+	// guest.
 	FrontendID *uint16 `json:"frontend-id,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -144,16 +307,34 @@ func (XenNetDevice) DeviceDriver() string {
 	return "xen-net-device"
 }
 
-// XenConsole is the device xen-console.
+// XenConsole is a console for guests with Xen's drivers, on the bus that only
+// machines for Xen guests have: under Xen or under KVM with its emulation of
+// Xen.
+//
+// chardev names the character device at its other end. idx numbers the guest's
+// consoles; the one with 0 is set up at the start.
 //
 // QEMU: device xen-console, bus xen-bus
 //
 // On x86_64, not on aarch64 and s390x. In QEMU 10.0 and newer, not in 7.2.
 type XenConsole struct {
-	ID         string  `json:"id,omitzero"`
-	Bus        string  `json:"bus,omitzero"`
-	Chardev    string  `json:"chardev,omitzero"`
-	Idx        *int32  `json:"idx,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the character device that data are read from and written to. For a
+	// vhost-user device it is the socket of the backend process, and required.
+	Chardev string `json:"chardev,omitzero"`
+	// The number of the device among those of its type. The first free one if -1 or
+	// absent.
+	Idx *int32 `json:"idx,omitzero"`
+	// The id of the Xen domain that uses the device. QEMU sets it to that of the
+	// guest.
 	FrontendID *uint16 `json:"frontend-id,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`

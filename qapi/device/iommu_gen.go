@@ -4,37 +4,83 @@ package device
 
 import "github.com/goqapi/goqapi/qapi"
 
-// IntelIOMMU is the device intel-iommu.
+var _ qapi.Device = IntelIOMMU{}
+
+// IntelIOMMU is Intel's IOMMU (VT-d), on q35: for guests that hand devices on
+// to their own guests or programs, and for machines with more than 255
+// processors.
+//
+// It belongs to the system bus and needs no backend. A machine has at most one
+// IOMMU; pc cannot have this one. Put it before all other devices on the
+// command line: devices before it may be left out of its reach. With [VfioPCI]
+// it needs caching-mode on. Remapping of interrupts (intremap) needs the
+// machine's kernel-irqchip=split under KVM. Virtio devices use it only with
+// iommu_platform on.
+//
+// It cannot be hot-plugged.
 //
 // QEMU: device intel-iommu, bus System
 //
 // On x86_64, not on aarch64 and s390x.
 type IntelIOMMU struct {
-	ID          string `json:"id,omitzero"`
-	AwBits      *uint8 `json:"aw-bits,omitzero"`
-	CachingMode *bool  `json:"caching-mode,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The width of the addresses that the IOMMU translates, in bits: 39 for page
+	// tables of three levels, 48 for four. Assigned devices of the host need 39
+	// where the host's IOMMU has no more; fsts needs 48.
+	AwBits *uint8 `json:"aw-bits,omitzero"`
+	// Makes the guest notify the IOMMU of new mappings, too, not only of changed
+	// ones. Needed for assigned devices of the host ([VfioPCI]).
+	CachingMode *bool `json:"caching-mode,omitzero"`
+	// Lets the guest wait for accesses in flight when it removes mappings.
+	//
 	// Deprecated: QEMU 11.1 no longer has it.
-	DMADrain *bool          `json:"dma-drain,omitzero"`
-	Eim      qapi.OnOffAuto `json:"eim,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
+	DMADrain *bool `json:"dma-drain,omitzero"`
+	// Whether interrupts can go to vCPUs with APIC ids above 255 (x2APIC). auto
+	// means if intremap is on and the accelerator supports it.
+	Eim qapi.OnOffAuto `json:"eim,omitzero"`
+	// Lets the guest use pages of 1 GiB in first-stage page tables. In QEMU 10.0
+	// and newer, not in 7.2.
 	Fs1gp *bool `json:"fs1gp,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// Offers the guest first-stage translation, with page tables in the format of
+	// the processor. It needs scalable-mode. In QEMU 11.1 and newer, not in 10.0.
 	Fsts *bool `json:"fsts,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The number of bits of address space ids (PASID), at most 20. 0 means that
+	// there are none; others need scalable-mode. In QEMU 11.1 and newer, not in
+	// 10.0.
 	PasidBits *uint8 `json:"pasid-bits,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// Offers the guest the scalable mode of VT-d, in which a device can have
+	// several address spaces. In QEMU 11.1 and newer, not in 10.0.
 	ScalableMode *bool `json:"scalable-mode,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// Lets the guest force accesses of devices to be coherent with caches. In QEMU
+	// 7.2 and newer, not in 5.2.
 	SnoopControl *bool `json:"snoop-control,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
+	// Accepts the bit for transient mappings in page tables, which the
+	// specification has dropped. Machine types up to 9.1 turn it on; there is no
+	// other reason to set it. In QEMU 10.0 and newer, not in 7.2.
 	StaleTm *bool `json:"stale-tm,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
-	Svm         *bool   `json:"svm,omitzero"`
-	Version     *uint32 `json:"version,omitzero"`
-	DeviceIotlb *bool   `json:"device-iotlb,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	DMATranslation *bool          `json:"dma-translation,omitzero"`
-	Intremap       qapi.OnOffAuto `json:"intremap,omitzero"`
+	// Lets the guest share the address spaces of processes with devices (SVM). It
+	// needs scalable-mode, fsts, device-iotlb and pasid-bits. In QEMU 11.1 and
+	// newer, not in 10.0.
+	Svm *bool `json:"svm,omitzero"`
+	// The version of the specification that the guest reads from the IOMMU. Leave
+	// it absent.
+	Version *uint32 `json:"version,omitzero"`
+	// Lets devices cache translations (ATS), as devices with vhost and virtio
+	// devices with ats do.
+	DeviceIotlb *bool `json:"device-iotlb,omitzero"`
+	// Translates memory accesses of devices. If false, the IOMMU only translates
+	// interrupts, as more than 255 vCPUs need it. In QEMU 7.2 and newer, not in
+	// 5.2.
+	DMATranslation *bool `json:"dma-translation,omitzero"`
+	// Whether the IOMMU translates interrupts, too, which isolates devices better
+	// and is needed for more than 255 vCPUs. auto means if the machine supports it.
+	Intremap qapi.OnOffAuto `json:"intremap,omitzero"`
+	// Lets the guest exempt devices from translation (pass-through), which is
+	// faster. Machine types up to 2.9 turn it off.
+	//
 	// Deprecated: QEMU 11.1 no longer has it.
 	Pt *bool `json:"pt,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
@@ -46,23 +92,47 @@ func (IntelIOMMU) DeviceDriver() string {
 	return "intel-iommu"
 }
 
-// AmdIOMMU is the device amd-iommu.
+// AmdIOMMU is AMD's IOMMU (AMD-Vi), on q35: for guests that hand devices on to
+// their own guests or programs.
+//
+// It belongs to the system bus and needs no backend. A machine has at most one
+// IOMMU; pc cannot have this one. Put it before all other devices on the
+// command line. Remapping of interrupts (intremap) needs the machine's
+// kernel-irqchip=split under KVM. Virtio devices use it only with
+// iommu_platform on.
+//
+// It cannot be hot-plugged.
 //
 // QEMU: device amd-iommu, bus System
 //
 // On x86_64, not on aarch64 and s390x.
 type AmdIOMMU struct {
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
 	ID string `json:"id,omitzero"`
+	// Translates memory accesses of assigned devices of the host ([VfioPCI]), too.
 	// In QEMU 11.1 and newer, not in 10.0.
 	DMARemap *bool `json:"dma-remap,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the AMDVI-PCI device that represents the IOMMU on the PCI bus. QEMU
+	// creates one if empty. In QEMU 11.1 and newer, not in 10.0.
 	PCIID string `json:"pci-id,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	Xtsup       *bool `json:"xtsup,omitzero"`
+	// Lets interrupts go to vCPUs with APIC ids above 255 (x2APIC). It needs
+	// intremap. In QEMU 10.0 and newer, not in 7.2.
+	Xtsup *bool `json:"xtsup,omitzero"`
+	// Lets devices cache translations (ATS), as devices with vhost and virtio
+	// devices with ats do.
 	DeviceIotlb *bool `json:"device-iotlb,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
-	DMATranslation *bool          `json:"dma-translation,omitzero"`
-	Intremap       qapi.OnOffAuto `json:"intremap,omitzero"`
+	// Translates memory accesses of devices. If false, the IOMMU only translates
+	// interrupts, as more than 255 vCPUs need it. In QEMU 11.1 and newer, not in
+	// 10.0.
+	DMATranslation *bool `json:"dma-translation,omitzero"`
+	// Whether the IOMMU translates interrupts, too, which isolates devices better
+	// and is needed for more than 255 vCPUs. auto means if the machine supports it.
+	Intremap qapi.OnOffAuto `json:"intremap,omitzero"`
+	// Lets the guest exempt devices from translation (pass-through), which is
+	// faster. Machine types up to 2.9 turn it off.
+	//
 	// Deprecated: QEMU 11.1 no longer has it.
 	Pt *bool `json:"pt,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
@@ -74,54 +144,141 @@ func (AmdIOMMU) DeviceDriver() string {
 	return "amd-iommu"
 }
 
-// VirtioIOMMUPCI is the device virtio-iommu-pci.
+// VirtioIOMMUPCI is an IOMMU for guests with virtio drivers: the same one on
+// x86 and Arm, and lighter to emulate than those of hardware.
+//
+// It must sit on the root bus: pcie.0 on q35 and virt, not a port. Virtio
+// devices use it only with iommu_platform on. QEMU 5.2 has it on Arm's virt
+// only. It cannot be hot-plugged.
 //
 // QEMU: device virtio-iommu-pci (also virtio-iommu), bus PCI
 type VirtioIOMMUPCI struct {
-	ID  string `json:"id,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
 	Bus string `json:"bus,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
+	// The width of the addresses that the IOMMU translates, in bits, from 32 to 64.
+	// Assigned devices of the host may allow less. In QEMU 10.0 and newer, not in
+	// 7.2.
 	AwBits *uint8 `json:"aw-bits,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	BootBypass *bool   `json:"boot-bypass,omitzero"`
-	Class      *uint32 `json:"class,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
+	// Lets devices access memory untranslated until the guest's driver has
+	// configured the IOMMU. Firmware that boots from such devices needs it. In QEMU
+	// 7.2 and newer, not in 5.2.
+	BootBypass *bool `json:"boot-bypass,omitzero"`
+	// The PCI class code that the guest sees, the class in the upper 8 bits and the
+	// subclass in the lower 8. 0 means the usual one, which also replaces values
+	// that do not fit the device.
+	Class *uint32 `json:"class,omitzero"`
+	// The smallest page that the IOMMU maps. host is the page size of the host,
+	// which assigned devices of the host need; 4k suits guests whose pages are
+	// smaller than the host's. In QEMU 10.0 and newer, not in 7.2.
 	Granule qapi.GranuleMode `json:"granule,omitzero"`
-	// Deprecated: QEMU 10.0 and newer no longer have it.
-	LenReservedRegions *uint32 `json:"len-reserved-regions,omitzero"`
-	PrimaryBus         string  `json:"primary-bus,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	AER           *bool          `json:"aer,omitzero"`
-	AnyLayout     *bool          `json:"any_layout,omitzero"`
-	ATS           *bool          `json:"ats,omitzero"`
+	// The id of the PCI root bus whose devices the IOMMU serves. [VirtioIOMMUPCI]
+	// sets it to the bus that it is plugged into.
+	PrimaryBus string `json:"primary-bus,omitzero"`
+	// Gives the device Advanced Error Reporting (AER). Only on PCI Express. In QEMU
+	// 7.2 and newer, not in 5.2.
+	AER *bool `json:"aer,omitzero"`
+	// Lets drivers of the legacy interface split requests into buffers as they
+	// like. Drivers of virtio 1.0 and later always may.
+	AnyLayout *bool `json:"any_layout,omitzero"`
+	// Shows the guest Address Translation Services, with which the device caches
+	// the IOMMU's translations. A virtio device with vhost needs them together with
+	// a virtual IOMMU. The device must be on PCI Express.
+	ATS *bool `json:"ats,omitzero"`
+	// Hides the legacy interface, that of before virtio 1.0, so that the guest sees
+	// only the modern one. auto hides it in PCI Express ports and shows it
+	// elsewhere, for guests without a modern driver.
 	DisableLegacy qapi.OnOffAuto `json:"disable-legacy,omitzero"`
-	DisableModern *bool          `json:"disable-modern,omitzero"`
-	EventIdx      *bool          `json:"event_idx,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	InOrder       *bool `json:"in_order,omitzero"`
-	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
+	// Hides the interface of virtio 1.0 and later, so that the guest sees only the
+	// legacy one.
+	DisableModern *bool `json:"disable-modern,omitzero"`
+	// Offers the guest event indexes: driver and device say at which entry of a
+	// queue they want the next notification, which saves interrupts and exits.
+	EventIdx *bool `json:"event_idx,omitzero"`
+	// Promises the guest that buffers are used in the order in which its driver
+	// made them available, which saves the driver work. A vhost backend must
+	// support it. In QEMU 10.0 and newer, not in 7.2.
+	InOrder *bool `json:"in_order,omitzero"`
+	// Offers the guest indirect descriptors: one entry of a queue points to a table
+	// of buffers, so that large requests do not fill the queue.
+	IndirectDesc *bool `json:"indirect_desc,omitzero"`
+	// Makes the device access memory through the platform's IOMMU, or, in a
+	// confidential guest, only where the guest has shared its memory. Needed with a
+	// virtual IOMMU and for confidential guests. The guest's driver must support
+	// it; drivers of the legacy interface do not.
 	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
+	// Migrates the state of the PCI interface of virtio 1.0. Machine types up to
+	// 2.4 turn it off; there is no other reason to set it.
+	//
 	// Deprecated: QEMU 11.1 no longer has it.
-	MigrateExtra    *bool `json:"migrate-extra,omitzero"`
+	MigrateExtra *bool `json:"migrate-extra,omitzero"`
+	// Adds an I/O port by which drivers of virtio 1.0 notify the device. It is
+	// faster on hosts where exits for memory accesses are slow.
 	ModernPioNotify *bool `json:"modern-pio-notify,omitzero"`
-	NotifyOnEmpty   *bool `json:"notify_on_empty,omitzero"`
-	Packed          *bool `json:"packed,omitzero"`
-	PagePerVq       *bool `json:"page-per-vq,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	QueueReset                     *bool `json:"queue_reset,omitzero"`
-	UseDisabledFlag                *bool `json:"use-disabled-flag,omitzero"`
-	UseStarted                     *bool `json:"use-started,omitzero"`
+	// Gives drivers of the legacy interface an interrupt when a queue has run
+	// empty, even while they have turned interrupts off.
+	NotifyOnEmpty *bool `json:"notify_on_empty,omitzero"`
+	// Offers the guest packed virtqueues of virtio 1.1, one ring instead of three
+	// tables, which makes better use of caches. A vhost backend must support them,
+	// too.
+	Packed *bool `json:"packed,omitzero"`
+	// Gives each queue's notification register a page of its own, which can be
+	// mapped to hardware or into another process. It takes more address space.
+	PagePerVq *bool `json:"page-per-vq,omitzero"`
+	// Lets the guest reset single queues instead of the whole device. Machine types
+	// up to 7.1 turn it off. In QEMU 7.2 and newer, not in 5.2.
+	QueueReset *bool `json:"queue_reset,omitzero"`
+	// Keeps the device from working on its queues while the guest has it disabled,
+	// for example by bus mastering. Machine types up to 4.2 turn it off; there is
+	// no other reason to set it.
+	UseDisabledFlag *bool `json:"use-disabled-flag,omitzero"`
+	// Remembers whether the guest has started the device, in migrations, too.
+	// Machine types up to 4.0 turn it off; there is no other reason to set it.
+	UseStarted *bool `json:"use-started,omitzero"`
+	// Lets the device work although the guest's driver has not turned on bus
+	// mastering, as some very old drivers forget. Machine types up to 2.1 turn it
+	// on.
 	VirtioPCIBusMasterBugMigration *bool `json:"virtio-pci-bus-master-bug-migration,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -132,25 +289,58 @@ func (VirtioIOMMUPCI) DeviceDriver() string {
 	return "virtio-iommu-pci"
 }
 
-// ArmSmmuv3 is the device arm-smmuv3.
+// ArmSmmuv3 is Arm's IOMMU (SMMUv3), on virt, for one root bus of PCI Express:
+// pcie.0 or a [PxbPCIE], which primary-bus names. So a machine can have
+// several.
+//
+// QEMU 11.1 takes it as a device, 10.0 does not: there the machine's option
+// iommu=smmuv3 gives virt the one that it can have. It belongs to the system
+// bus and has to be there from the start.
 //
 // QEMU: device arm-smmuv3, bus System
 //
 // On aarch64, not on x86_64 and s390x. In QEMU 11.1 and newer, not in 10.0.
 type ArmSmmuv3 struct {
-	ID         string            `json:"id,omitzero"`
-	Accel      *bool             `json:"accel,omitzero"`
-	ATS        qapi.OnOffAuto    `json:"ats,omitzero"`
-	BusNum     *uint8            `json:"bus_num,omitzero"`
-	Cmdqv      qapi.OnOffAuto    `json:"cmdqv,omitzero"`
-	Identifier *uint8            `json:"identifier,omitzero"`
-	MSIGpa     *uint64           `json:"msi-gpa,omitzero"`
-	Oas        qapi.OasMode      `json:"oas,omitzero"`
-	PrimaryBus string            `json:"primary-bus,omitzero"`
-	Ril        qapi.OnOffAuto    `json:"ril,omitzero"`
-	SmmuPerBus *bool             `json:"smmu_per_bus,omitzero"`
-	Ssidsize   qapi.SsidSizeMode `json:"ssidsize,omitzero"`
-	Stage      string            `json:"stage,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// Lets the host's IOMMU translate for assigned devices ([VfioPCI]) with the
+	// guest's page tables. The host's IOMMU must support nested translation.
+	Accel *bool `json:"accel,omitzero"`
+	// Whether the guest may use Address Translation Services, with accel. auto
+	// means if the host's IOMMU supports them.
+	ATS qapi.OnOffAuto `json:"ats,omitzero"`
+	// The number of the bus that the IOMMU serves. The machine sets it; leave it
+	// absent.
+	BusNum *uint8 `json:"bus_num,omitzero"`
+	// Whether the guest gets command queues of its own in the host's IOMMU, with
+	// accel. auto means if the host's IOMMU supports them.
+	Cmdqv qapi.OnOffAuto `json:"cmdqv,omitzero"`
+	// The number of the IOMMU in the ACPI tables. The machine sets it; leave it
+	// absent.
+	Identifier *uint8 `json:"identifier,omitzero"`
+	// The guest-physical address of the doorbell for message interrupts. The
+	// machine sets it; leave it absent.
+	MSIGpa *uint64 `json:"msi-gpa,omitzero"`
+	// The width of the IOMMU's output addresses in bits, with accel: 44 or 48. auto
+	// means what suits the host.
+	Oas qapi.OasMode `json:"oas,omitzero"`
+	// The id of the PCI root bus whose devices the IOMMU serves, such as pcie.0 or
+	// that of a [PxbPCIE]. Required.
+	PrimaryBus string `json:"primary-bus,omitzero"`
+	// Whether the guest can invalidate ranges of translations, with accel. auto
+	// means if the host's IOMMU supports it.
+	Ril qapi.OnOffAuto `json:"ril,omitzero"`
+	// Says that the IOMMU serves one PCI root bus of several. The machine sets it;
+	// leave it absent.
+	SmmuPerBus *bool `json:"smmu_per_bus,omitzero"`
+	// The number of bits of substream ids, which number the address spaces of a
+	// device, with accel: 0 to 20. 0 means that there are none; auto means what the
+	// host supports.
+	Ssidsize qapi.SsidSizeMode `json:"ssidsize,omitzero"`
+	// The stages of translation: 1, 2, or nested for both. 1 if empty.
+	Stage string `json:"stage,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
 }

@@ -4,17 +4,42 @@ package device
 
 import "github.com/goqapi/goqapi/qapi"
 
-// PcDimm is the device pc-dimm.
+var _ qapi.Device = PcDimm{}
+
+// PcDimm is a memory module that is plugged in while the machine runs.
+//
+// It needs a memory backend, such as memory-backend-ram, added with
+// [qapi.Client.ObjectAdd] and named by memdev; its size is the module's, and
+// each module needs its own. The machine must have been started with slots and
+// maxmem of -m, which have room for it. node is its NUMA node. Linux on x86
+// wants multiples of 128 MiB, and some guests use new memory only when they are
+// told to.
+//
+// [qapi.Client.DeviceDel] asks the guest to give it back, which often cannot:
+// it must be able to empty the whole module; [qapi.DeviceDeletedEvent] or
+// [qapi.DeviceUnplugGuestErrorEvent] follows. [VirtioMemPCI] shrinks much
+// better. [qapi.Client.QueryMemoryDevices] lists what is there.
 //
 // QEMU: device pc-dimm
 //
 // On x86_64 and aarch64, not on s390x.
 type PcDimm struct {
-	ID     string  `json:"id,omitzero"`
-	Memdev string  `json:"memdev,omitzero"`
-	Addr   *uint64 `json:"addr,omitzero"`
-	Node   *uint32 `json:"node,omitzero"`
-	Slot   *int32  `json:"slot,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The id of the memory backend object with the memory. An object serves only
+	// one device. Required.
+	Memdev string `json:"memdev,omitzero"`
+	// The guest-physical address where the memory begins, aligned to the page size
+	// of its backend. QEMU finds a free place in the range for plugged memory if it
+	// is 0 or absent.
+	Addr *uint64 `json:"addr,omitzero"`
+	// The guest's NUMA node that the memory belongs to.
+	Node *uint32 `json:"node,omitzero"`
+	// The number of the memory slot, below the number that the machine was started
+	// with in -m slots=. The first free one if it is -1 or absent.
+	Slot *int32 `json:"slot,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
 }
@@ -24,20 +49,46 @@ func (PcDimm) DeviceDriver() string {
 	return "pc-dimm"
 }
 
-// Nvdimm is the device nvdimm.
+// Nvdimm is a module of persistent memory: the guest sees its contents again
+// after a restart.
+//
+// It needs a memory backend named by memdev, a memory-backend-file with share
+// on as a rule, so that writes reach the file. The machine must have been
+// started with nvdimm=on, and with slots and maxmem of -m. The end of it,
+// label-size bytes, holds the guest's labels.
+//
+// It can be hot-plugged, but not unplugged: QEMU refuses
+// [qapi.Client.DeviceDel]. What the guest writes is safe only if the backend's
+// file is: [VirtioPmemPCI] can flush ordinary files.
 //
 // QEMU: device nvdimm
 //
 // On x86_64 and aarch64, not on s390x.
 type Nvdimm struct {
-	ID        string  `json:"id,omitzero"`
-	LabelSize *int64  `json:"label-size,omitzero"`
-	Unarmed   *bool   `json:"unarmed,omitzero"`
-	UUID      string  `json:"uuid,omitzero"`
-	Addr      *uint64 `json:"addr,omitzero"`
-	Memdev    string  `json:"memdev,omitzero"`
-	Node      *uint32 `json:"node,omitzero"`
-	Slot      *int32  `json:"slot,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// How many bytes at the end of the backend hold labels, which divide the memory
+	// into namespaces: 0 for none, or at least 131072 (128 KiB).
+	LabelSize *int64 `json:"label-size,omitzero"`
+	// Says to the guest that the memory does not keep what is written to it, so
+	// that it only reads. Needed if the backend is read-only.
+	Unarmed *bool `json:"unarmed,omitzero"`
+	// The UUID by which the guest recognises the memory. All zeros if empty.
+	UUID string `json:"uuid,omitzero"`
+	// The guest-physical address where the memory begins, aligned to the page size
+	// of its backend. QEMU finds a free place in the range for plugged memory if it
+	// is 0 or absent.
+	Addr *uint64 `json:"addr,omitzero"`
+	// The id of the memory backend object with the memory. An object serves only
+	// one device. Required.
+	Memdev string `json:"memdev,omitzero"`
+	// The guest's NUMA node that the memory belongs to.
+	Node *uint32 `json:"node,omitzero"`
+	// The number of the memory slot, below the number that the machine was started
+	// with in -m slots=. The first free one if it is -1 or absent.
+	Slot *int32 `json:"slot,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
 }
@@ -47,63 +98,170 @@ func (Nvdimm) DeviceDriver() string {
 	return "nvdimm"
 }
 
-// VirtioMemPCI is the device virtio-mem-pci.
+// VirtioMemPCI is memory that grows and shrinks in small steps while the
+// machine runs, for guests with the driver: Linux, and Windows with a virtio
+// driver.
+//
+// It needs a memory backend of the largest size, added with
+// [qapi.Client.ObjectAdd] and named by memdev, and a machine that was started
+// with maxmem of -m; it takes no slot of it. Changing requested-size with
+// [qapi.Client.QOMSet] asks the guest to grow or shrink to that, in multiples
+// of block-size; [qapi.MemoryDeviceSizeChangeEvent] reports how far it is,
+// [qapi.Client.QueryMemoryDevices] the present size.
+//
+// It can be hot-plugged: on q35 and virt into a [PCIERootPort], on pc into
+// pci.0. QEMU 10.0 and 11.1 let go of it again, once it is empty; 5.2 and 7.2
+// refuse [qapi.Client.DeviceDel].
 //
 // QEMU: device virtio-mem-pci, bus PCI
 //
 // On aarch64 in QEMU 7.2 and newer, not in 5.2. On s390x in QEMU 10.0 and
 // newer, not in 7.2.
 type VirtioMemPCI struct {
-	ID        string  `json:"id,omitzero"`
-	Bus       string  `json:"bus,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The unit in which memory comes and goes, in bytes, a power of two. It is at
+	// least 1 MiB and a page of the backend. QEMU chooses if absent, 2 MiB on most
+	// hosts.
 	BlockSize *uint64 `json:"block-size,omitzero"`
-	// On x86_64 and aarch64 in QEMU 10.0 and newer, not in 7.2.
+	// Maps only the parts of the memory that the guest uses, which saves memory on
+	// the host if they are few. It needs unplugged-inaccessible. On x86_64 and
+	// aarch64 in QEMU 10.0 and newer, not in 7.2.
 	DynamicMemslots *bool `json:"dynamic-memslots,omitzero"`
-	// On x86_64 and aarch64 in QEMU 10.0 and newer, not in 7.2.
-	Ioeventfd *bool   `json:"ioeventfd,omitzero"`
-	Node      *uint32 `json:"node,omitzero"`
-	// On x86_64 in QEMU 7.2 and newer, not in 5.2.
-	Prealloc      *bool   `json:"prealloc,omitzero"`
+	// Handles the guest's notifications in the kernel, which wakes up the device's
+	// thread while the vCPU goes on at once. Otherwise the vCPU's own thread does
+	// the device's work. On x86_64 and aarch64 in QEMU 10.0 and newer, not in 7.2.
+	Ioeventfd *bool `json:"ioeventfd,omitzero"`
+	// The guest's NUMA node that the memory belongs to.
+	Node *uint32 `json:"node,omitzero"`
+	// Allocates host memory before the guest gets it, so that the guest does not
+	// get it if there is none. Otherwise QEMU ends when memory runs out, above all
+	// with huge pages. On x86_64 in QEMU 7.2 and newer, not in 5.2.
+	Prealloc *bool `json:"prealloc,omitzero"`
+	// How much of the memory the guest should use, in bytes, a multiple of
+	// block-size. [qapi.Client.QOMSet] changes it at run time; the guest follows as
+	// far as it can, and [qapi.MemoryDeviceSizeChangeEvent] reports it.
 	RequestedSize *uint64 `json:"requested-size,omitzero"`
-	Size          *uint64 `json:"size,omitzero"`
-	// On x86_64, not on aarch64 and s390x. In QEMU 7.2 and newer, not in 5.2.
+	// Whether the guest must not access memory that is not plugged. Drivers that
+	// cannot promise that do not use the device if on. auto is on unless reads of
+	// such memory cost the host nothing. On x86_64, not on aarch64 and s390x. In
+	// QEMU 7.2 and newer, not in 5.2.
 	UnpluggedInaccessible qapi.OnOffAuto `json:"unplugged-inaccessible,omitzero"`
-	// On x86_64 and aarch64 in QEMU 10.0 and newer, not in 7.2.
+	// How many MSI-X vectors the device has. 0 means that it uses a pin interrupt.
+	// Absent means enough for all queues; with fewer, queues share vectors. On
+	// x86_64 and aarch64 in QEMU 10.0 and newer, not in 7.2.
 	Vectors *uint32 `json:"vectors,omitzero"`
+	// The guest-physical address where the memory begins. QEMU finds a free place
+	// if it is 0 or absent.
 	Memaddr *uint64 `json:"memaddr,omitzero"`
-	Memdev  string  `json:"memdev,omitzero"`
-	// On x86_64 in QEMU 7.2 and newer, not in 5.2.
-	AER           *bool          `json:"aer,omitzero"`
-	AnyLayout     *bool          `json:"any_layout,omitzero"`
-	ATS           *bool          `json:"ats,omitzero"`
+	// The id of the memory backend object with the memory. An object serves only
+	// one device. Required.
+	Memdev string `json:"memdev,omitzero"`
+	// Gives the device Advanced Error Reporting (AER). Only on PCI Express. On
+	// x86_64 in QEMU 7.2 and newer, not in 5.2.
+	AER *bool `json:"aer,omitzero"`
+	// Lets drivers of the legacy interface split requests into buffers as they
+	// like. Drivers of virtio 1.0 and later always may.
+	AnyLayout *bool `json:"any_layout,omitzero"`
+	// Shows the guest Address Translation Services, with which the device caches
+	// the IOMMU's translations. A virtio device with vhost needs them together with
+	// a virtual IOMMU. The device must be on PCI Express.
+	ATS *bool `json:"ats,omitzero"`
+	// Hides the legacy interface, that of before virtio 1.0, so that the guest sees
+	// only the modern one. auto hides it in PCI Express ports and shows it
+	// elsewhere, for guests without a modern driver.
 	DisableLegacy qapi.OnOffAuto `json:"disable-legacy,omitzero"`
-	DisableModern *bool          `json:"disable-modern,omitzero"`
-	EventIdx      *bool          `json:"event_idx,omitzero"`
-	// On x86_64 and aarch64 in QEMU 10.0 and newer, not in 7.2.
-	InOrder       *bool `json:"in_order,omitzero"`
-	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
+	// Hides the interface of virtio 1.0 and later, so that the guest sees only the
+	// legacy one.
+	DisableModern *bool `json:"disable-modern,omitzero"`
+	// Offers the guest event indexes: driver and device say at which entry of a
+	// queue they want the next notification, which saves interrupts and exits.
+	EventIdx *bool `json:"event_idx,omitzero"`
+	// Promises the guest that buffers are used in the order in which its driver
+	// made them available, which saves the driver work. A vhost backend must
+	// support it. On x86_64 and aarch64 in QEMU 10.0 and newer, not in 7.2.
+	InOrder *bool `json:"in_order,omitzero"`
+	// Offers the guest indirect descriptors: one entry of a queue points to a table
+	// of buffers, so that large requests do not fill the queue.
+	IndirectDesc *bool `json:"indirect_desc,omitzero"`
+	// Makes the device access memory through the platform's IOMMU, or, in a
+	// confidential guest, only where the guest has shared its memory. Needed with a
+	// virtual IOMMU and for confidential guests. The guest's driver must support
+	// it; drivers of the legacy interface do not.
 	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
+	// Migrates the state of the PCI interface of virtio 1.0. Machine types up to
+	// 2.4 turn it off; there is no other reason to set it.
+	//
 	// Deprecated: QEMU 11.1 no longer has it.
-	MigrateExtra    *bool `json:"migrate-extra,omitzero"`
+	MigrateExtra *bool `json:"migrate-extra,omitzero"`
+	// Adds an I/O port by which drivers of virtio 1.0 notify the device. It is
+	// faster on hosts where exits for memory accesses are slow.
 	ModernPioNotify *bool `json:"modern-pio-notify,omitzero"`
-	NotifyOnEmpty   *bool `json:"notify_on_empty,omitzero"`
-	Packed          *bool `json:"packed,omitzero"`
-	PagePerVq       *bool `json:"page-per-vq,omitzero"`
-	// On x86_64 in QEMU 7.2 and newer, not in 5.2.
-	QueueReset                     *bool `json:"queue_reset,omitzero"`
-	UseDisabledFlag                *bool `json:"use-disabled-flag,omitzero"`
-	UseStarted                     *bool `json:"use-started,omitzero"`
+	// Gives drivers of the legacy interface an interrupt when a queue has run
+	// empty, even while they have turned interrupts off.
+	NotifyOnEmpty *bool `json:"notify_on_empty,omitzero"`
+	// Offers the guest packed virtqueues of virtio 1.1, one ring instead of three
+	// tables, which makes better use of caches. A vhost backend must support them,
+	// too.
+	Packed *bool `json:"packed,omitzero"`
+	// Gives each queue's notification register a page of its own, which can be
+	// mapped to hardware or into another process. It takes more address space.
+	PagePerVq *bool `json:"page-per-vq,omitzero"`
+	// Lets the guest reset single queues instead of the whole device. Machine types
+	// up to 7.1 turn it off. On x86_64 in QEMU 7.2 and newer, not in 5.2.
+	QueueReset *bool `json:"queue_reset,omitzero"`
+	// Keeps the device from working on its queues while the guest has it disabled,
+	// for example by bus mastering. Machine types up to 4.2 turn it off; there is
+	// no other reason to set it.
+	UseDisabledFlag *bool `json:"use-disabled-flag,omitzero"`
+	// Remembers whether the guest has started the device, in migrations, too.
+	// Machine types up to 4.0 turn it off; there is no other reason to set it.
+	UseStarted *bool `json:"use-started,omitzero"`
+	// Lets the device work although the guest's driver has not turned on bus
+	// mastering, as some very old drivers forget. Machine types up to 2.1 turn it
+	// on.
 	VirtioPCIBusMasterBugMigration *bool `json:"virtio-pci-bus-master-bug-migration,omitzero"`
-	// On x86_64 in QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// On x86_64 in QEMU 7.2 and newer, not in 5.2.
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. On x86_64 in QEMU 7.2 and newer,
+	// not in 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. On x86_64 in QEMU 7.2 and
+	// newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -114,35 +272,94 @@ func (VirtioMemPCI) DeviceDriver() string {
 	return "virtio-mem-pci"
 }
 
-// VirtioMemCcw is the device virtio-mem-ccw.
+// VirtioMemCcw is memory that grows and shrinks in small steps while the
+// machine runs, for guests of s390x: what [VirtioMemPCI] is elsewhere.
+//
+// It needs a memory backend of the largest size, named by memdev, and a machine
+// that was started with maxmem of -m. Changing requested-size with
+// [qapi.Client.QOMSet] asks the guest to grow or shrink to that.
 //
 // QEMU: device virtio-mem-ccw, bus virtual-css-bus
 //
 // On s390x, not on x86_64 and aarch64. In QEMU 10.0 and newer, not in 7.2.
 type VirtioMemCcw struct {
-	ID              string  `json:"id,omitzero"`
-	Bus             string  `json:"bus,omitzero"`
-	Memdev          string  `json:"memdev,omitzero"`
-	BlockSize       *uint64 `json:"block-size,omitzero"`
-	DynamicMemslots *bool   `json:"dynamic-memslots,omitzero"`
-	Ioeventfd       *bool   `json:"ioeventfd,omitzero"`
-	Memaddr         *uint64 `json:"memaddr,omitzero"`
-	Node            *uint32 `json:"node,omitzero"`
-	Prealloc        *bool   `json:"prealloc,omitzero"`
-	RequestedSize   *uint64 `json:"requested-size,omitzero"`
-	Size            *uint64 `json:"size,omitzero"`
-	AnyLayout       *bool   `json:"any_layout,omitzero"`
-	EventIdx        *bool   `json:"event_idx,omitzero"`
-	InOrder         *bool   `json:"in_order,omitzero"`
-	IndirectDesc    *bool   `json:"indirect_desc,omitzero"`
-	IOMMUPlatform   *bool   `json:"iommu_platform,omitzero"`
-	MaxRevision     *uint32 `json:"max_revision,omitzero"`
-	NotifyOnEmpty   *bool   `json:"notify_on_empty,omitzero"`
-	Packed          *bool   `json:"packed,omitzero"`
-	QueueReset      *bool   `json:"queue_reset,omitzero"`
-	UseDisabledFlag *bool   `json:"use-disabled-flag,omitzero"`
-	UseStarted      *bool   `json:"use-started,omitzero"`
-	Devno           string  `json:"devno,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the memory backend object with the memory. An object serves only
+	// one device. Required.
+	Memdev string `json:"memdev,omitzero"`
+	// The unit in which memory comes and goes, in bytes, a power of two. It is at
+	// least 1 MiB and a page of the backend. QEMU chooses if absent, 2 MiB on most
+	// hosts.
+	BlockSize *uint64 `json:"block-size,omitzero"`
+	// Maps only the parts of the memory that the guest uses, which saves memory on
+	// the host if they are few. It needs unplugged-inaccessible.
+	DynamicMemslots *bool `json:"dynamic-memslots,omitzero"`
+	// Handles the guest's notifications in the kernel, which wakes up the device's
+	// thread while the vCPU goes on at once. Otherwise the vCPU's own thread does
+	// the device's work.
+	Ioeventfd *bool `json:"ioeventfd,omitzero"`
+	// The guest-physical address where the memory begins. QEMU finds a free place
+	// if it is 0 or absent.
+	Memaddr *uint64 `json:"memaddr,omitzero"`
+	// The guest's NUMA node that the memory belongs to.
+	Node *uint32 `json:"node,omitzero"`
+	// Allocates host memory before the guest gets it, so that the guest does not
+	// get it if there is none. Otherwise QEMU ends when memory runs out, above all
+	// with huge pages.
+	Prealloc *bool `json:"prealloc,omitzero"`
+	// How much of the memory the guest should use, in bytes, a multiple of
+	// block-size. [qapi.Client.QOMSet] changes it at run time; the guest follows as
+	// far as it can, and [qapi.MemoryDeviceSizeChangeEvent] reports it.
+	RequestedSize *uint64 `json:"requested-size,omitzero"`
+	// Lets drivers of the legacy interface split requests into buffers as they
+	// like. Drivers of virtio 1.0 and later always may.
+	AnyLayout *bool `json:"any_layout,omitzero"`
+	// Offers the guest event indexes: driver and device say at which entry of a
+	// queue they want the next notification, which saves interrupts and exits.
+	EventIdx *bool `json:"event_idx,omitzero"`
+	// Promises the guest that buffers are used in the order in which its driver
+	// made them available, which saves the driver work. A vhost backend must
+	// support it.
+	InOrder *bool `json:"in_order,omitzero"`
+	// Offers the guest indirect descriptors: one entry of a queue points to a table
+	// of buffers, so that large requests do not fill the queue.
+	IndirectDesc *bool `json:"indirect_desc,omitzero"`
+	// Makes the device access memory through the platform's IOMMU, or, in a
+	// confidential guest, only where the guest has shared its memory. Needed with a
+	// virtual IOMMU and for confidential guests. The guest's driver must support
+	// it; drivers of the legacy interface do not.
+	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
+	// The newest revision of the virtio-ccw interface that the guest may choose: 0
+	// allows only legacy virtio, 1 and above allow virtio 1.0.
+	MaxRevision *uint32 `json:"max_revision,omitzero"`
+	// Gives drivers of the legacy interface an interrupt when a queue has run
+	// empty, even while they have turned interrupts off.
+	NotifyOnEmpty *bool `json:"notify_on_empty,omitzero"`
+	// Offers the guest packed virtqueues of virtio 1.1, one ring instead of three
+	// tables, which makes better use of caches. A vhost backend must support them,
+	// too.
+	Packed *bool `json:"packed,omitzero"`
+	// Lets the guest reset single queues instead of the whole device. Machine types
+	// up to 7.1 turn it off.
+	QueueReset *bool `json:"queue_reset,omitzero"`
+	// Keeps the device from working on its queues while the guest has it disabled,
+	// for example by bus mastering. Machine types up to 4.2 turn it off; there is
+	// no other reason to set it.
+	UseDisabledFlag *bool `json:"use-disabled-flag,omitzero"`
+	// Remembers whether the guest has started the device, in migrations, too.
+	// Machine types up to 4.0 turn it off; there is no other reason to set it.
+	UseStarted *bool `json:"use-started,omitzero"`
+	// The device's address in the channel subsystem, such as fe.0.1234, in
+	// hexadecimal. The first free one if empty.
+	Devno string `json:"devno,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
 }
@@ -152,48 +369,131 @@ func (VirtioMemCcw) DeviceDriver() string {
 	return "virtio-mem-ccw"
 }
 
-// VirtioPmemPCI is the device virtio-pmem-pci.
+// VirtioPmemPCI is persistent memory from an ordinary file of the host, for
+// guests with virtio drivers. The guest asks for a flush when it wants its data
+// safe, which nvdimm on such files cannot do.
+//
+// It needs a memory backend named by memdev, a memory-backend-file with share
+// on, and a machine that was started with maxmem of -m. It can be hot-plugged,
+// on q35 into a [PCIERootPort], on pc into pci.0, but not unplugged.
 //
 // QEMU: device virtio-pmem-pci, bus PCI
 //
 // On x86_64, not on aarch64 and s390x.
 type VirtioPmemPCI struct {
-	ID      string  `json:"id,omitzero"`
-	Bus     string  `json:"bus,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The guest-physical address where the memory begins. QEMU finds a free place
+	// if it is 0 or absent.
 	Memaddr *uint64 `json:"memaddr,omitzero"`
-	Memdev  string  `json:"memdev,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	AER           *bool          `json:"aer,omitzero"`
-	AnyLayout     *bool          `json:"any_layout,omitzero"`
-	ATS           *bool          `json:"ats,omitzero"`
+	// The id of the memory backend object with the memory. An object serves only
+	// one device. Required.
+	Memdev string `json:"memdev,omitzero"`
+	// Gives the device Advanced Error Reporting (AER). Only on PCI Express. In QEMU
+	// 7.2 and newer, not in 5.2.
+	AER *bool `json:"aer,omitzero"`
+	// Lets drivers of the legacy interface split requests into buffers as they
+	// like. Drivers of virtio 1.0 and later always may.
+	AnyLayout *bool `json:"any_layout,omitzero"`
+	// Shows the guest Address Translation Services, with which the device caches
+	// the IOMMU's translations. A virtio device with vhost needs them together with
+	// a virtual IOMMU. The device must be on PCI Express.
+	ATS *bool `json:"ats,omitzero"`
+	// Hides the legacy interface, that of before virtio 1.0, so that the guest sees
+	// only the modern one. auto hides it in PCI Express ports and shows it
+	// elsewhere, for guests without a modern driver.
 	DisableLegacy qapi.OnOffAuto `json:"disable-legacy,omitzero"`
-	DisableModern *bool          `json:"disable-modern,omitzero"`
-	EventIdx      *bool          `json:"event_idx,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	InOrder       *bool `json:"in_order,omitzero"`
-	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
+	// Hides the interface of virtio 1.0 and later, so that the guest sees only the
+	// legacy one.
+	DisableModern *bool `json:"disable-modern,omitzero"`
+	// Offers the guest event indexes: driver and device say at which entry of a
+	// queue they want the next notification, which saves interrupts and exits.
+	EventIdx *bool `json:"event_idx,omitzero"`
+	// Promises the guest that buffers are used in the order in which its driver
+	// made them available, which saves the driver work. A vhost backend must
+	// support it. In QEMU 10.0 and newer, not in 7.2.
+	InOrder *bool `json:"in_order,omitzero"`
+	// Offers the guest indirect descriptors: one entry of a queue points to a table
+	// of buffers, so that large requests do not fill the queue.
+	IndirectDesc *bool `json:"indirect_desc,omitzero"`
+	// Makes the device access memory through the platform's IOMMU, or, in a
+	// confidential guest, only where the guest has shared its memory. Needed with a
+	// virtual IOMMU and for confidential guests. The guest's driver must support
+	// it; drivers of the legacy interface do not.
 	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
+	// Migrates the state of the PCI interface of virtio 1.0. Machine types up to
+	// 2.4 turn it off; there is no other reason to set it.
+	//
 	// Deprecated: QEMU 11.1 no longer has it.
-	MigrateExtra    *bool `json:"migrate-extra,omitzero"`
+	MigrateExtra *bool `json:"migrate-extra,omitzero"`
+	// Adds an I/O port by which drivers of virtio 1.0 notify the device. It is
+	// faster on hosts where exits for memory accesses are slow.
 	ModernPioNotify *bool `json:"modern-pio-notify,omitzero"`
-	NotifyOnEmpty   *bool `json:"notify_on_empty,omitzero"`
-	Packed          *bool `json:"packed,omitzero"`
-	PagePerVq       *bool `json:"page-per-vq,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	QueueReset                     *bool `json:"queue_reset,omitzero"`
-	UseDisabledFlag                *bool `json:"use-disabled-flag,omitzero"`
-	UseStarted                     *bool `json:"use-started,omitzero"`
+	// Gives drivers of the legacy interface an interrupt when a queue has run
+	// empty, even while they have turned interrupts off.
+	NotifyOnEmpty *bool `json:"notify_on_empty,omitzero"`
+	// Offers the guest packed virtqueues of virtio 1.1, one ring instead of three
+	// tables, which makes better use of caches. A vhost backend must support them,
+	// too.
+	Packed *bool `json:"packed,omitzero"`
+	// Gives each queue's notification register a page of its own, which can be
+	// mapped to hardware or into another process. It takes more address space.
+	PagePerVq *bool `json:"page-per-vq,omitzero"`
+	// Lets the guest reset single queues instead of the whole device. Machine types
+	// up to 7.1 turn it off. In QEMU 7.2 and newer, not in 5.2.
+	QueueReset *bool `json:"queue_reset,omitzero"`
+	// Keeps the device from working on its queues while the guest has it disabled,
+	// for example by bus mastering. Machine types up to 4.2 turn it off; there is
+	// no other reason to set it.
+	UseDisabledFlag *bool `json:"use-disabled-flag,omitzero"`
+	// Remembers whether the guest has started the device, in migrations, too.
+	// Machine types up to 4.0 turn it off; there is no other reason to set it.
+	UseStarted *bool `json:"use-started,omitzero"`
+	// Lets the device work although the guest's driver has not turned on bus
+	// mastering, as some very old drivers forget. Machine types up to 2.1 turn it
+	// on.
 	VirtioPCIBusMasterBugMigration *bool `json:"virtio-pci-bus-master-bug-migration,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -204,36 +504,90 @@ func (VirtioPmemPCI) DeviceDriver() string {
 	return "virtio-pmem-pci"
 }
 
-// CXLType3 is the device cxl-type3.
+// CXLType3 is a memory device of CXL, in a [CXLRp] or a [CXLDownstream]: for
+// tests of guests with CXL memory.
+//
+// It needs a memory backend: volatile-memdev, persistent-memdev, or both; the
+// persistent kind also needs lsa, a small backend for its labels. QEMU 7.2
+// knows only memdev, together with lsa. The guest reaches the memory through a
+// window of the machine (cxl-fmw) that leads to its [PxbCXL]. It can be
+// hot-plugged into a [CXLRp].
 //
 // QEMU: device cxl-type3, bus PCI
 //
 // On x86_64 and aarch64, not on s390x. In QEMU 7.2 and newer, not in 5.2.
 type CXLType3 struct {
-	ID     string `json:"id,omitzero"`
-	Bus    string `json:"bus,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the memory backend object with persistent memory. persistent-memdev
+	// replaces it.
 	Memdev string `json:"memdev,omitzero"`
-	Cdat   string `json:"cdat,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
-	HdmDb *bool  `json:"hdm-db,omitzero"`
-	Lsa   string `json:"lsa,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
+	// A file with the table of latencies and bandwidths that the guest reads from
+	// the device (CDAT). QEMU makes one if empty.
+	Cdat string `json:"cdat,omitzero"`
+	// Lets the device keep processors' caches coherent with its memory by itself
+	// (back invalidation). In QEMU 11.1 and newer, not in 10.0.
+	HdmDb *bool `json:"hdm-db,omitzero"`
+	// The id of the memory backend object for labels, which divide persistent
+	// memory into namespaces. Required with persistent-memdev.
+	Lsa string `json:"lsa,omitzero"`
+	// The number of equal regions of dynamic capacity, which comes and goes at run
+	// time, at most 8. 0 means none. In QEMU 10.0 and newer, not in 7.2.
 	NumDcRegions *uint8 `json:"num-dc-regions,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	PersistentMemdev string  `json:"persistent-memdev,omitzero"`
-	Sn               *uint64 `json:"sn,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
+	// The id of the memory backend object with persistent memory. The device needs
+	// at least one of persistent-memdev, volatile-memdev and volatile-dc-memdev. In
+	// QEMU 10.0 and newer, not in 7.2.
+	PersistentMemdev string `json:"persistent-memdev,omitzero"`
+	// The serial number of the device, a 64-bit number. Absent means none; drivers
+	// may need it, for example to interleave devices.
+	Sn *uint64 `json:"sn,omitzero"`
+	// The id of the memory backend object with the memory that
+	// [qapi.Client.CXLAddDynamicCapacity] gives to the guest. num-dc-regions says
+	// into how many regions it is divided. In QEMU 10.0 and newer, not in 7.2.
 	VolatileDcMemdev string `json:"volatile-dc-memdev,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	VolatileMemdev string  `json:"volatile-memdev,omitzero"`
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	Romsize        *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the memory backend object with volatile memory, which the guest can
+	// use as RAM. The device needs at least one of persistent-memdev,
+	// volatile-memdev and volatile-dc-memdev. In QEMU 10.0 and newer, not in 7.2.
+	VolatileMemdev string `json:"volatile-memdev,omitzero"`
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up.
+	Romsize *uint32 `json:"romsize,omitzero"`
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -244,58 +598,168 @@ func (CXLType3) DeviceDriver() string {
 	return "cxl-type3"
 }
 
-// VirtioBalloonPCI is the device virtio-balloon-pci.
+// VirtioBalloonPCI is a balloon: memory that the guest gives back to the host
+// on request, and takes again. It is for guests with virtio drivers, on PCI
+// Express or PCI.
+//
+// [qapi.Client.Balloon] sets how much the guest should have,
+// [qapi.Client.QueryBalloon] says how much it has, [qapi.BalloonChangeEvent]
+// reports changes. A guest without the driver gives nothing.
+// free-page-reporting gives unused memory back without being asked. Statistics
+// are read with [qapi.Client.QOMGet] from guest-stats, after
+// guest-stats-polling-interval has been set with [qapi.Client.QOMSet].
+//
+// A machine has at most one. It can be hot-plugged: on q35 and virt into a
+// [PCIERootPort], on pc into pci.0. In QEMU 10.0 and 11.1 do not unplug it: a
+// reset before the guest has answered ends QEMU.
 //
 // QEMU: device virtio-balloon-pci (also virtio-balloon), bus PCI
 type VirtioBalloonPCI struct {
-	ID       string `json:"id,omitzero"`
-	Bus      string `json:"bus,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the iothread object that receives the guest's hints about free
+	// pages. Needed for free-page-hint.
 	Iothread string `json:"iothread,omitzero"`
+	// The PCI class code that the guest sees, the class in the upper 8 bits and the
+	// subclass in the lower 8. 0 means the usual one, which also replaces values
+	// that do not fit the device.
+	//
 	// Deprecated: QEMU 7.2 and newer no longer have it.
-	Class                     *uint32 `json:"class,omitzero"`
-	DeflateOnOom              *bool   `json:"deflate-on-oom,omitzero"`
-	FreePageHint              *bool   `json:"free-page-hint,omitzero"`
-	FreePageReporting         *bool   `json:"free-page-reporting,omitzero"`
-	GuestStatsPollingInterval *int64  `json:"guest-stats-polling-interval,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	Ioeventfd  *bool `json:"ioeventfd,omitzero"`
+	Class *uint32 `json:"class,omitzero"`
+	// Lets the guest take memory back from the balloon when it runs out of memory,
+	// rather than kill processes.
+	DeflateOnOom *bool `json:"deflate-on-oom,omitzero"`
+	// Lets the guest say during a migration which pages are free, so that they are
+	// not sent. It needs iothread.
+	FreePageHint *bool `json:"free-page-hint,omitzero"`
+	// Lets the guest report free pages all the time, so that the host can reuse
+	// them.
+	FreePageReporting *bool `json:"free-page-reporting,omitzero"`
+	// How often the guest is asked for memory statistics, in seconds. 0 means
+	// never.
+	GuestStatsPollingInterval *int64 `json:"guest-stats-polling-interval,omitzero"`
+	// Handles the guest's notifications in the kernel, which wakes up the device's
+	// thread while the vCPU goes on at once. Otherwise the vCPU's own thread does
+	// the device's work. In QEMU 10.0 and newer, not in 7.2.
+	Ioeventfd *bool `json:"ioeventfd,omitzero"`
+	// Lets the guest say with which value it fills free pages, so that pages are
+	// only reported or hinted as free where that is safe. Machine types up to 5.0
+	// turn it off.
 	PagePoison *bool `json:"page-poison,omitzero"`
+	// Gives the device's configuration space the size that it had in QEMU 4.0.
+	// Machine types of 4.0 turn it on; there is no other reason to set it.
+	//
 	// Deprecated: QEMU 11.1 no longer has it.
 	QEMU4_0ConfigSize *bool `json:"qemu-4-0-config-size,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
+	// How many MSI-X vectors the device has. 0 means that it uses a pin interrupt.
+	// Absent means enough for all queues; with fewer, queues share vectors. In QEMU
+	// 10.0 and newer, not in 7.2.
 	Vectors *uint32 `json:"vectors,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	AER           *bool          `json:"aer,omitzero"`
-	AnyLayout     *bool          `json:"any_layout,omitzero"`
-	ATS           *bool          `json:"ats,omitzero"`
+	// Gives the device Advanced Error Reporting (AER). Only on PCI Express. In QEMU
+	// 7.2 and newer, not in 5.2.
+	AER *bool `json:"aer,omitzero"`
+	// Lets drivers of the legacy interface split requests into buffers as they
+	// like. Drivers of virtio 1.0 and later always may.
+	AnyLayout *bool `json:"any_layout,omitzero"`
+	// Shows the guest Address Translation Services, with which the device caches
+	// the IOMMU's translations. A virtio device with vhost needs them together with
+	// a virtual IOMMU. The device must be on PCI Express.
+	ATS *bool `json:"ats,omitzero"`
+	// Hides the legacy interface, that of before virtio 1.0, so that the guest sees
+	// only the modern one. auto hides it in PCI Express ports and shows it
+	// elsewhere, for guests without a modern driver.
 	DisableLegacy qapi.OnOffAuto `json:"disable-legacy,omitzero"`
-	DisableModern *bool          `json:"disable-modern,omitzero"`
-	EventIdx      *bool          `json:"event_idx,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	InOrder       *bool `json:"in_order,omitzero"`
-	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
+	// Hides the interface of virtio 1.0 and later, so that the guest sees only the
+	// legacy one.
+	DisableModern *bool `json:"disable-modern,omitzero"`
+	// Offers the guest event indexes: driver and device say at which entry of a
+	// queue they want the next notification, which saves interrupts and exits.
+	EventIdx *bool `json:"event_idx,omitzero"`
+	// Promises the guest that buffers are used in the order in which its driver
+	// made them available, which saves the driver work. A vhost backend must
+	// support it. In QEMU 10.0 and newer, not in 7.2.
+	InOrder *bool `json:"in_order,omitzero"`
+	// Offers the guest indirect descriptors: one entry of a queue points to a table
+	// of buffers, so that large requests do not fill the queue.
+	IndirectDesc *bool `json:"indirect_desc,omitzero"`
+	// Makes the device access memory through the platform's IOMMU, or, in a
+	// confidential guest, only where the guest has shared its memory. Needed with a
+	// virtual IOMMU and for confidential guests. The guest's driver must support
+	// it; drivers of the legacy interface do not.
 	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
+	// Migrates the state of the PCI interface of virtio 1.0. Machine types up to
+	// 2.4 turn it off; there is no other reason to set it.
+	//
 	// Deprecated: QEMU 11.1 no longer has it.
-	MigrateExtra    *bool `json:"migrate-extra,omitzero"`
+	MigrateExtra *bool `json:"migrate-extra,omitzero"`
+	// Adds an I/O port by which drivers of virtio 1.0 notify the device. It is
+	// faster on hosts where exits for memory accesses are slow.
 	ModernPioNotify *bool `json:"modern-pio-notify,omitzero"`
-	NotifyOnEmpty   *bool `json:"notify_on_empty,omitzero"`
-	Packed          *bool `json:"packed,omitzero"`
-	PagePerVq       *bool `json:"page-per-vq,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	QueueReset                     *bool `json:"queue_reset,omitzero"`
-	UseDisabledFlag                *bool `json:"use-disabled-flag,omitzero"`
-	UseStarted                     *bool `json:"use-started,omitzero"`
+	// Gives drivers of the legacy interface an interrupt when a queue has run
+	// empty, even while they have turned interrupts off.
+	NotifyOnEmpty *bool `json:"notify_on_empty,omitzero"`
+	// Offers the guest packed virtqueues of virtio 1.1, one ring instead of three
+	// tables, which makes better use of caches. A vhost backend must support them,
+	// too.
+	Packed *bool `json:"packed,omitzero"`
+	// Gives each queue's notification register a page of its own, which can be
+	// mapped to hardware or into another process. It takes more address space.
+	PagePerVq *bool `json:"page-per-vq,omitzero"`
+	// Lets the guest reset single queues instead of the whole device. Machine types
+	// up to 7.1 turn it off. In QEMU 7.2 and newer, not in 5.2.
+	QueueReset *bool `json:"queue_reset,omitzero"`
+	// Keeps the device from working on its queues while the guest has it disabled,
+	// for example by bus mastering. Machine types up to 4.2 turn it off; there is
+	// no other reason to set it.
+	UseDisabledFlag *bool `json:"use-disabled-flag,omitzero"`
+	// Remembers whether the guest has started the device, in migrations, too.
+	// Machine types up to 4.0 turn it off; there is no other reason to set it.
+	UseStarted *bool `json:"use-started,omitzero"`
+	// Lets the device work although the guest's driver has not turned on bus
+	// mastering, as some very old drivers forget. Machine types up to 2.1 turn it
+	// on.
 	VirtioPCIBusMasterBugMigration *bool `json:"virtio-pci-bus-master-bug-migration,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -306,37 +770,95 @@ func (VirtioBalloonPCI) DeviceDriver() string {
 	return "virtio-balloon-pci"
 }
 
-// VirtioBalloonCcw is the device virtio-balloon-ccw.
+// VirtioBalloonCcw is a balloon for guests of s390x, on the channel subsystem:
+// memory that the guest gives back to the host on request, and takes again.
+//
+// [qapi.Client.Balloon] sets how much the guest should have,
+// [qapi.Client.QueryBalloon] says how much it has, [qapi.BalloonChangeEvent]
+// reports changes. A machine has at most one.
 //
 // QEMU: device virtio-balloon-ccw (also virtio-balloon), bus virtual-css-bus
 //
 // On s390x, not on x86_64 and aarch64.
 type VirtioBalloonCcw struct {
-	ID                        string `json:"id,omitzero"`
-	Bus                       string `json:"bus,omitzero"`
-	Iothread                  string `json:"iothread,omitzero"`
-	DeflateOnOom              *bool  `json:"deflate-on-oom,omitzero"`
-	FreePageHint              *bool  `json:"free-page-hint,omitzero"`
-	FreePageReporting         *bool  `json:"free-page-reporting,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the iothread object that receives the guest's hints about free
+	// pages. Needed for free-page-hint.
+	Iothread string `json:"iothread,omitzero"`
+	// Lets the guest take memory back from the balloon when it runs out of memory,
+	// rather than kill processes.
+	DeflateOnOom *bool `json:"deflate-on-oom,omitzero"`
+	// Lets the guest say during a migration which pages are free, so that they are
+	// not sent. It needs iothread.
+	FreePageHint *bool `json:"free-page-hint,omitzero"`
+	// Lets the guest report free pages all the time, so that the host can reuse
+	// them.
+	FreePageReporting *bool `json:"free-page-reporting,omitzero"`
+	// How often the guest is asked for memory statistics, in seconds. 0 means
+	// never.
 	GuestStatsPollingInterval *int64 `json:"guest-stats-polling-interval,omitzero"`
-	Ioeventfd                 *bool  `json:"ioeventfd,omitzero"`
-	PagePoison                *bool  `json:"page-poison,omitzero"`
+	// Handles the guest's notifications in the kernel, which wakes up the device's
+	// thread while the vCPU goes on at once. Otherwise the vCPU's own thread does
+	// the device's work.
+	Ioeventfd *bool `json:"ioeventfd,omitzero"`
+	// Lets the guest say with which value it fills free pages, so that pages are
+	// only reported or hinted as free where that is safe. Machine types up to 5.0
+	// turn it off.
+	PagePoison *bool `json:"page-poison,omitzero"`
+	// Gives the device's configuration space the size that it had in QEMU 4.0.
+	// Machine types of 4.0 turn it on; there is no other reason to set it.
+	//
 	// Deprecated: QEMU 11.1 no longer has it.
 	QEMU4_0ConfigSize *bool `json:"qemu-4-0-config-size,omitzero"`
-	AnyLayout         *bool `json:"any_layout,omitzero"`
-	EventIdx          *bool `json:"event_idx,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	InOrder       *bool   `json:"in_order,omitzero"`
-	IndirectDesc  *bool   `json:"indirect_desc,omitzero"`
-	IOMMUPlatform *bool   `json:"iommu_platform,omitzero"`
-	MaxRevision   *uint32 `json:"max_revision,omitzero"`
-	NotifyOnEmpty *bool   `json:"notify_on_empty,omitzero"`
-	Packed        *bool   `json:"packed,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	QueueReset      *bool  `json:"queue_reset,omitzero"`
-	UseDisabledFlag *bool  `json:"use-disabled-flag,omitzero"`
-	UseStarted      *bool  `json:"use-started,omitzero"`
-	Devno           string `json:"devno,omitzero"`
+	// Lets drivers of the legacy interface split requests into buffers as they
+	// like. Drivers of virtio 1.0 and later always may.
+	AnyLayout *bool `json:"any_layout,omitzero"`
+	// Offers the guest event indexes: driver and device say at which entry of a
+	// queue they want the next notification, which saves interrupts and exits.
+	EventIdx *bool `json:"event_idx,omitzero"`
+	// Promises the guest that buffers are used in the order in which its driver
+	// made them available, which saves the driver work. A vhost backend must
+	// support it. In QEMU 10.0 and newer, not in 7.2.
+	InOrder *bool `json:"in_order,omitzero"`
+	// Offers the guest indirect descriptors: one entry of a queue points to a table
+	// of buffers, so that large requests do not fill the queue.
+	IndirectDesc *bool `json:"indirect_desc,omitzero"`
+	// Makes the device access memory through the platform's IOMMU, or, in a
+	// confidential guest, only where the guest has shared its memory. Needed with a
+	// virtual IOMMU and for confidential guests. The guest's driver must support
+	// it; drivers of the legacy interface do not.
+	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
+	// The newest revision of the virtio-ccw interface that the guest may choose: 0
+	// allows only legacy virtio, 1 and above allow virtio 1.0.
+	MaxRevision *uint32 `json:"max_revision,omitzero"`
+	// Gives drivers of the legacy interface an interrupt when a queue has run
+	// empty, even while they have turned interrupts off.
+	NotifyOnEmpty *bool `json:"notify_on_empty,omitzero"`
+	// Offers the guest packed virtqueues of virtio 1.1, one ring instead of three
+	// tables, which makes better use of caches. A vhost backend must support them,
+	// too.
+	Packed *bool `json:"packed,omitzero"`
+	// Lets the guest reset single queues instead of the whole device. Machine types
+	// up to 7.1 turn it off. In QEMU 7.2 and newer, not in 5.2.
+	QueueReset *bool `json:"queue_reset,omitzero"`
+	// Keeps the device from working on its queues while the guest has it disabled,
+	// for example by bus mastering. Machine types up to 4.2 turn it off; there is
+	// no other reason to set it.
+	UseDisabledFlag *bool `json:"use-disabled-flag,omitzero"`
+	// Remembers whether the guest has started the device, in migrations, too.
+	// Machine types up to 4.0 turn it off; there is no other reason to set it.
+	UseStarted *bool `json:"use-started,omitzero"`
+	// The device's address in the channel subsystem, such as fe.0.1234, in
+	// hexadecimal. The first free one if empty.
+	Devno string `json:"devno,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
 }
@@ -346,32 +868,84 @@ func (VirtioBalloonCcw) DeviceDriver() string {
 	return "virtio-balloon-ccw"
 }
 
-// VirtioBalloonDevice is the device virtio-balloon-device.
+// VirtioBalloonDevice is the virtio balloon for machines without PCI: memory
+// that the guest gives back to the host on request. It sits on a virtio-mmio
+// transport, such as those of microvm and of virt on Arm.
+//
+// [qapi.Client.Balloon] sets how much the guest should have,
+// [qapi.Client.QueryBalloon] says how much it has. A machine has at most one,
+// and it has to be there from the start.
 //
 // QEMU: device virtio-balloon-device, bus virtio-bus
 type VirtioBalloonDevice struct {
-	ID                        string `json:"id,omitzero"`
-	Bus                       string `json:"bus,omitzero"`
-	Iothread                  string `json:"iothread,omitzero"`
-	DeflateOnOom              *bool  `json:"deflate-on-oom,omitzero"`
-	FreePageHint              *bool  `json:"free-page-hint,omitzero"`
-	FreePageReporting         *bool  `json:"free-page-reporting,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the iothread object that receives the guest's hints about free
+	// pages. Needed for free-page-hint.
+	Iothread string `json:"iothread,omitzero"`
+	// Lets the guest take memory back from the balloon when it runs out of memory,
+	// rather than kill processes.
+	DeflateOnOom *bool `json:"deflate-on-oom,omitzero"`
+	// Lets the guest say during a migration which pages are free, so that they are
+	// not sent. It needs iothread.
+	FreePageHint *bool `json:"free-page-hint,omitzero"`
+	// Lets the guest report free pages all the time, so that the host can reuse
+	// them.
+	FreePageReporting *bool `json:"free-page-reporting,omitzero"`
+	// How often the guest is asked for memory statistics, in seconds. 0 means
+	// never.
 	GuestStatsPollingInterval *int64 `json:"guest-stats-polling-interval,omitzero"`
-	PagePoison                *bool  `json:"page-poison,omitzero"`
+	// Lets the guest say with which value it fills free pages, so that pages are
+	// only reported or hinted as free where that is safe. Machine types up to 5.0
+	// turn it off.
+	PagePoison *bool `json:"page-poison,omitzero"`
+	// Gives the device's configuration space the size that it had in QEMU 4.0.
+	// Machine types of 4.0 turn it on; there is no other reason to set it.
+	//
 	// Deprecated: QEMU 11.1 no longer has it.
 	QEMU4_0ConfigSize *bool `json:"qemu-4-0-config-size,omitzero"`
-	AnyLayout         *bool `json:"any_layout,omitzero"`
-	EventIdx          *bool `json:"event_idx,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	InOrder       *bool `json:"in_order,omitzero"`
-	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
+	// Lets drivers of the legacy interface split requests into buffers as they
+	// like. Drivers of virtio 1.0 and later always may.
+	AnyLayout *bool `json:"any_layout,omitzero"`
+	// Offers the guest event indexes: driver and device say at which entry of a
+	// queue they want the next notification, which saves interrupts and exits.
+	EventIdx *bool `json:"event_idx,omitzero"`
+	// Promises the guest that buffers are used in the order in which its driver
+	// made them available, which saves the driver work. A vhost backend must
+	// support it. In QEMU 10.0 and newer, not in 7.2.
+	InOrder *bool `json:"in_order,omitzero"`
+	// Offers the guest indirect descriptors: one entry of a queue points to a table
+	// of buffers, so that large requests do not fill the queue.
+	IndirectDesc *bool `json:"indirect_desc,omitzero"`
+	// Makes the device access memory through the platform's IOMMU, or, in a
+	// confidential guest, only where the guest has shared its memory. Needed with a
+	// virtual IOMMU and for confidential guests. The guest's driver must support
+	// it; drivers of the legacy interface do not.
 	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
+	// Gives drivers of the legacy interface an interrupt when a queue has run
+	// empty, even while they have turned interrupts off.
 	NotifyOnEmpty *bool `json:"notify_on_empty,omitzero"`
-	Packed        *bool `json:"packed,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	QueueReset      *bool `json:"queue_reset,omitzero"`
+	// Offers the guest packed virtqueues of virtio 1.1, one ring instead of three
+	// tables, which makes better use of caches. A vhost backend must support them,
+	// too.
+	Packed *bool `json:"packed,omitzero"`
+	// Lets the guest reset single queues instead of the whole device. Machine types
+	// up to 7.1 turn it off. In QEMU 7.2 and newer, not in 5.2.
+	QueueReset *bool `json:"queue_reset,omitzero"`
+	// Keeps the device from working on its queues while the guest has it disabled,
+	// for example by bus mastering. Machine types up to 4.2 turn it off; there is
+	// no other reason to set it.
 	UseDisabledFlag *bool `json:"use-disabled-flag,omitzero"`
-	UseStarted      *bool `json:"use-started,omitzero"`
+	// Remembers whether the guest has started the device, in migrations, too.
+	// Machine types up to 4.0 turn it off; there is no other reason to set it.
+	UseStarted *bool `json:"use-started,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
 }
@@ -381,18 +955,40 @@ func (VirtioBalloonDevice) DeviceDriver() string {
 	return "virtio-balloon-device"
 }
 
-// HvBalloon is the device hv-balloon.
+// HvBalloon is a balloon for Windows guests without virtio drivers: it speaks
+// the protocol for dynamic memory that Hyper-V has.
+//
+// It sits on a [VmbusBridge], which must come before it. [qapi.Client.Balloon]
+// and [qapi.Client.QueryBalloon] work as with [VirtioBalloonPCI]. With memdev,
+// a memory backend, it can also give the guest more memory than it was started
+// with. With status-report on [qapi.HvBalloonStatusReportEvent] brings the
+// guest's numbers, and [qapi.Client.QueryHvBalloonStatusReport] the last of
+// them.
 //
 // QEMU: device hv-balloon, bus vmbus
 //
 // On x86_64, not on aarch64 and s390x. In QEMU 10.0 and newer, not in 7.2.
 type HvBalloon struct {
-	ID           string  `json:"id,omitzero"`
-	Bus          string  `json:"bus,omitzero"`
-	Memdev       string  `json:"memdev,omitzero"`
-	Addr         *uint64 `json:"addr,omitzero"`
-	Instanceid   string  `json:"instanceid,omitzero"`
-	StatusReport *bool   `json:"status-report,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the memory backend object with memory that the guest can get beyond
+	// what it started with. None if empty.
+	Memdev string `json:"memdev,omitzero"`
+	// The guest-physical address where the memory for hot-add begins. QEMU finds a
+	// free place if it is 0 or absent; only of use together with memdev.
+	Addr *uint64 `json:"addr,omitzero"`
+	// The UUID of the device on its bus. auto means a random one.
+	Instanceid string `json:"instanceid,omitzero"`
+	// Reports how much memory the guest uses, in [qapi.HvBalloonStatusReportEvent]
+	// events.
+	StatusReport *bool `json:"status-report,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
 }

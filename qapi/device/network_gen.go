@@ -4,115 +4,304 @@ package device
 
 import "github.com/goqapi/goqapi/qapi"
 
-// VirtioNetPCI is the device virtio-net-pci.
+var _ qapi.Device = VirtioNetPCI{}
+
+// VirtioNetPCI is a network card for guests with virtio drivers, on PCI Express
+// or PCI: much faster than the cards of real hardware, and the right choice for
+// most guests.
+//
+// It needs a network backend, added with [qapi.Client.NetdevAdd] and named by
+// netdev; each card needs its own. Without one the card is there but leads
+// nowhere. Give it a mac that is unique in its network: the addresses that QEMU
+// makes up are the same in every machine. Whether the host's kernel moves the
+// packets (vhost), and how many queues there are, is said at the netdev; mq
+// then lets the guest use the queues.
+//
+// It can be hot-plugged: on q35 and virt into a free [PCIERootPort], which bus
+// must name, on pc into pci.0. [qapi.Client.SetLink] pulls its cable. Remove
+// the card first and then the backend, with [qapi.Client.DeviceDel] and
+// [qapi.Client.NetdevDel].
 //
 // QEMU: device virtio-net-pci (also virtio-net), bus PCI
 type VirtioNetPCI struct {
-	ID                string `json:"id,omitzero"`
-	Bus               string `json:"bus,omitzero"`
-	Netdev            string `json:"netdev,omitzero"`
-	MAC               string `json:"mac,omitzero"`
-	Bootindex         *int32 `json:"bootindex,omitzero"`
-	Csum              *bool  `json:"csum,omitzero"`
-	CtrlGuestOffloads *bool  `json:"ctrl_guest_offloads,omitzero"`
-	CtrlMACAddr       *bool  `json:"ctrl_mac_addr,omitzero"`
-	CtrlRx            *bool  `json:"ctrl_rx,omitzero"`
-	CtrlRxExtra       *bool  `json:"ctrl_rx_extra,omitzero"`
-	CtrlVLAN          *bool  `json:"ctrl_vlan,omitzero"`
-	CtrlVq            *bool  `json:"ctrl_vq,omitzero"`
-	Duplex            string `json:"duplex,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	EbpfRssFDs    []string `json:"ebpf-rss-fds,omitzero"`
-	Failover      *bool    `json:"failover,omitzero"`
-	Gso           *bool    `json:"gso,omitzero"`
-	GuestAnnounce *bool    `json:"guest_announce,omitzero"`
-	GuestCsum     *bool    `json:"guest_csum,omitzero"`
-	GuestEcn      *bool    `json:"guest_ecn,omitzero"`
-	GuestRscExt   *bool    `json:"guest_rsc_ext,omitzero"`
-	GuestTso4     *bool    `json:"guest_tso4,omitzero"`
-	GuestTso6     *bool    `json:"guest_tso6,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the network backend that the card is connected to, as given to
+	// [qapi.Client.NetdevAdd]. If empty, the card is not connected to anything.
+	Netdev string `json:"netdev,omitzero"`
+	// The MAC address of the card, such as 52:54:00:12:34:56. If empty, QEMU picks
+	// one, but picks the same in other machines, so machines on one network need
+	// addresses of their own.
+	MAC string `json:"mac,omitzero"`
+	// The device's place in the order in which the firmware tries to boot; the
+	// lowest is first, 0 included. No two devices may have the same. Absent leaves
+	// it to the firmware whether and when it tries the device.
+	Bootindex *int32 `json:"bootindex,omitzero"`
+	// Lets the guest send packets with checksums that the host completes.
+	Csum *bool `json:"csum,omitzero"`
+	// Lets the guest switch with the control queue, at run time, which kinds of
+	// large packets it receives.
+	CtrlGuestOffloads *bool `json:"ctrl_guest_offloads,omitzero"`
+	// Lets the guest change the MAC address with the control queue.
+	CtrlMACAddr *bool `json:"ctrl_mac_addr,omitzero"`
+	// Lets the guest choose with the control queue whether it receives all packets,
+	// or all multicast packets.
+	CtrlRx *bool `json:"ctrl_rx,omitzero"`
+	// Lets the guest choose with the control queue more precisely which kinds of
+	// packets it receives, such as no broadcasts.
+	CtrlRxExtra *bool `json:"ctrl_rx_extra,omitzero"`
+	// Lets the guest choose with the control queue which VLANs it receives packets
+	// of.
+	CtrlVLAN *bool `json:"ctrl_vlan,omitzero"`
+	// Gives the card a control queue, with which the guest changes settings at run
+	// time. The other ctrl_ properties, guest_announce and mq need it.
+	CtrlVq *bool `json:"ctrl_vq,omitzero"`
+	// Whether the guest sees a half or full duplex link: half or full. Empty means
+	// unknown.
+	Duplex string `json:"duplex,omitzero"`
+	// The open file descriptors of an eBPF program for rss and of its maps, as
+	// numbers or as names given to [qapi.Client.Getfd], for a QEMU that is not
+	// permitted to load the program. QEMU tries to load it if empty. In QEMU 10.0
+	// and newer, not in 7.2.
+	EbpfRssFDs []string `json:"ebpf-rss-fds,omitzero"`
+	// Lets the guest use this card as the standby of a faster one that names it in
+	// failover_pair_id, and that is unplugged while the machine migrates.
+	Failover *bool `json:"failover,omitzero"`
+	// Lets old drivers send packets larger than the MTU. Newer drivers go by
+	// host_tso4, host_tso6 and the like.
+	Gso *bool `json:"gso,omitzero"`
+	// Lets the device ask the guest to announce its addresses after a migration, so
+	// that switches learn where it is.
+	GuestAnnounce *bool `json:"guest_announce,omitzero"`
+	// Lets the guest receive packets with checksums that are not complete, such as
+	// those of other guests of the same host. The other guest_ properties for large
+	// packets need it.
+	GuestCsum *bool `json:"guest_csum,omitzero"`
+	// Lets the guest receive merged TCP packets with marks of congestion (ECN).
+	GuestEcn *bool `json:"guest_ecn,omitzero"`
+	// Merges received TCP packets in the way that Windows requires of certified
+	// drivers, and reports to the guest how many were merged.
+	GuestRscExt *bool `json:"guest_rsc_ext,omitzero"`
+	// Lets the guest receive TCP packets over IPv4 larger than the MTU, merged by
+	// the host. Turn it off for guests that forward packets and cannot split them
+	// again.
+	GuestTso4 *bool `json:"guest_tso4,omitzero"`
+	// Lets the guest receive TCP packets over IPv6 larger than the MTU, merged by
+	// the host. Turn it off for guests that forward packets and cannot split them
+	// again.
+	GuestTso6 *bool `json:"guest_tso6,omitzero"`
+	// Lets the guest receive large packets in UDP tunnels, such as VXLAN, without
+	// splitting. The backend must support it. In QEMU 11.1 and newer, not in 10.0.
 	GuestTunnel *bool `json:"guest_tunnel,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// Lets the guest receive packets in UDP tunnels with outer checksums that are
+	// not complete. It needs guest_tunnel. In QEMU 11.1 and newer, not in 10.0.
 	GuestTunnelCsum *bool `json:"guest_tunnel_csum,omitzero"`
-	GuestUfo        *bool `json:"guest_ufo,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
+	// Lets the guest receive UDP packets larger than the MTU that are not
+	// fragmented.
+	GuestUfo *bool `json:"guest_ufo,omitzero"`
+	// Lets the guest receive UDP datagrams over IPv4 merged into large packets
+	// (USO). The backend must support it. In QEMU 10.0 and newer, not in 7.2.
 	GuestUso4 *bool `json:"guest_uso4,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
+	// Lets the guest receive UDP datagrams over IPv6 merged into large packets
+	// (USO). The backend must support it. In QEMU 10.0 and newer, not in 7.2.
 	GuestUso6 *bool `json:"guest_uso6,omitzero"`
-	Hash      *bool `json:"hash,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// Reports a hash of addresses and ports to the guest with each received packet.
+	Hash *bool `json:"hash,omitzero"`
+	// Whether packets over IPv4 can be hashed by their addresses for rss and hash.
+	// auto means if the backend can. In QEMU 11.1 and newer, not in 10.0.
 	HashIPv4 qapi.OnOffAuto `json:"hash-ipv4,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// Whether packets over IPv6 can be hashed by their addresses for rss and hash.
+	// auto means if the backend can. In QEMU 11.1 and newer, not in 10.0.
 	HashIPv6 qapi.OnOffAuto `json:"hash-ipv6,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// Whether packets over IPv6 can be hashed with the home addresses in extension
+	// headers in place of their own, for rss and hash. auto means if the backend
+	// can. In QEMU 11.1 and newer, not in 10.0.
 	HashIpv6ex qapi.OnOffAuto `json:"hash-ipv6ex,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// Whether TCP packets over IPv4 can be hashed by addresses and ports for rss
+	// and hash. auto means if the backend can. In QEMU 11.1 and newer, not in 10.0.
 	HashTcp4 qapi.OnOffAuto `json:"hash-tcp4,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// Whether TCP packets over IPv6 can be hashed by addresses and ports for rss
+	// and hash. auto means if the backend can. In QEMU 11.1 and newer, not in 10.0.
 	HashTcp6 qapi.OnOffAuto `json:"hash-tcp6,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// Whether TCP packets over IPv6 can be hashed with the home addresses in
+	// extension headers and the ports, for rss and hash. auto means if the backend
+	// can. In QEMU 11.1 and newer, not in 10.0.
 	HashTcp6ex qapi.OnOffAuto `json:"hash-tcp6ex,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// Whether UDP packets over IPv4 can be hashed by addresses and ports for rss
+	// and hash. auto means if the backend can. In QEMU 11.1 and newer, not in 10.0.
 	HashUdp4 qapi.OnOffAuto `json:"hash-udp4,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// Whether UDP packets over IPv6 can be hashed by addresses and ports for rss
+	// and hash. auto means if the backend can. In QEMU 11.1 and newer, not in 10.0.
 	HashUdp6 qapi.OnOffAuto `json:"hash-udp6,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// Whether UDP packets over IPv6 can be hashed with the home addresses in
+	// extension headers and the ports, for rss and hash. auto means if the backend
+	// can. In QEMU 11.1 and newer, not in 10.0.
 	HashUdp6ex qapi.OnOffAuto `json:"hash-udp6ex,omitzero"`
-	HostEcn    *bool          `json:"host_ecn,omitzero"`
-	HostMTU    *uint16        `json:"host_mtu,omitzero"`
-	HostTso4   *bool          `json:"host_tso4,omitzero"`
-	HostTso6   *bool          `json:"host_tso6,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// Lets the guest send large TCP packets with marks of congestion (ECN).
+	HostEcn *bool `json:"host_ecn,omitzero"`
+	// The MTU that the guest's driver is advised to use, in bytes. 0 means no
+	// advice.
+	HostMTU *uint16 `json:"host_mtu,omitzero"`
+	// Lets the guest send TCP packets over IPv4 larger than the MTU, which the host
+	// splits.
+	HostTso4 *bool `json:"host_tso4,omitzero"`
+	// Lets the guest send TCP packets over IPv6 larger than the MTU, which the host
+	// splits.
+	HostTso6 *bool `json:"host_tso6,omitzero"`
+	// Lets the guest send large packets in UDP tunnels, such as VXLAN, which the
+	// host splits. The backend must support it. In QEMU 11.1 and newer, not in
+	// 10.0.
 	HostTunnel *bool `json:"host_tunnel,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// Lets the guest send packets in UDP tunnels with outer checksums that the host
+	// completes. It needs host_tunnel. In QEMU 11.1 and newer, not in 10.0.
 	HostTunnelCsum *bool `json:"host_tunnel_csum,omitzero"`
-	HostUfo        *bool `json:"host_ufo,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	HostUso     *bool   `json:"host_uso,omitzero"`
-	Ioeventfd   *bool   `json:"ioeventfd,omitzero"`
-	Mq          *bool   `json:"mq,omitzero"`
-	MrgRxbuf    *bool   `json:"mrg_rxbuf,omitzero"`
+	// Lets the guest send UDP packets larger than the MTU, which the host
+	// fragments.
+	HostUfo *bool `json:"host_ufo,omitzero"`
+	// Lets the guest send several UDP datagrams as one large packet (USO), which
+	// the host splits. The backend must support it. In QEMU 10.0 and newer, not in
+	// 7.2.
+	HostUso *bool `json:"host_uso,omitzero"`
+	// Handles the guest's notifications in the kernel, which wakes up the device's
+	// thread while the vCPU goes on at once. Otherwise the vCPU's own thread does
+	// the device's work.
+	Ioeventfd *bool `json:"ioeventfd,omitzero"`
+	// Offers the guest several pairs of queues, as many as the backend has (queues=
+	// of a tap). vectors should be two for each pair, and two more.
+	Mq *bool `json:"mq,omitzero"`
+	// Lets the guest receive a packet in several buffers, so that its buffers need
+	// not be as large as the largest packet.
+	MrgRxbuf *bool `json:"mrg_rxbuf,omitzero"`
+	// How long packets may wait to be merged with guest_rsc_ext, in nanoseconds.
 	RscInterval *uint32 `json:"rsc_interval,omitzero"`
-	Rss         *bool   `json:"rss,omitzero"`
+	// Lets the guest spread received packets over the queues by a hash of addresses
+	// and ports (RSS). On a tap an eBPF program does that, which QEMU loads if it
+	// is permitted to.
+	Rss *bool `json:"rss,omitzero"`
+	// How many entries each receive queue has, a power of two from 256 to 1024.
+	// More entries prevent loss in bursts.
 	RxQueueSize *uint16 `json:"rx_queue_size,omitzero"`
-	Speed       *int32  `json:"speed,omitzero"`
-	Status      *bool   `json:"status,omitzero"`
-	Tx          string  `json:"tx,omitzero"`
+	// The link speed that the guest reads, in Mb/s. It limits nothing; -1 means
+	// unknown.
+	Speed *int32 `json:"speed,omitzero"`
+	// Shows the guest whether the link is up, which [qapi.Client.SetLink] switches.
+	// Otherwise the link always seems up.
+	Status *bool `json:"status,omitzero"`
+	// When QEMU sends the guest's packets: bh soon after the guest's notification,
+	// timer after a short wait for more. Empty means bh; with vhost it has no
+	// effect.
+	Tx string `json:"tx,omitzero"`
+	// How many entries each transmit queue has, a power of two from 256 to 1024.
+	// Only backends of vhost-user and vDPA support more than 256.
 	TxQueueSize *uint16 `json:"tx_queue_size,omitzero"`
-	Vectors     *uint32 `json:"vectors,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	AER           *bool          `json:"aer,omitzero"`
-	AnyLayout     *bool          `json:"any_layout,omitzero"`
-	ATS           *bool          `json:"ats,omitzero"`
+	// How many MSI-X vectors the device has. 0 means that it uses a pin interrupt.
+	// Absent means enough for all queues; with fewer, queues share vectors.
+	Vectors *uint32 `json:"vectors,omitzero"`
+	// Gives the device Advanced Error Reporting (AER). Only on PCI Express. In QEMU
+	// 7.2 and newer, not in 5.2.
+	AER *bool `json:"aer,omitzero"`
+	// Lets drivers of the legacy interface split requests into buffers as they
+	// like. Drivers of virtio 1.0 and later always may.
+	AnyLayout *bool `json:"any_layout,omitzero"`
+	// Shows the guest Address Translation Services, with which the device caches
+	// the IOMMU's translations. A virtio device with vhost needs them together with
+	// a virtual IOMMU. The device must be on PCI Express.
+	ATS *bool `json:"ats,omitzero"`
+	// Hides the legacy interface, that of before virtio 1.0, so that the guest sees
+	// only the modern one. auto hides it in PCI Express ports and shows it
+	// elsewhere, for guests without a modern driver.
 	DisableLegacy qapi.OnOffAuto `json:"disable-legacy,omitzero"`
-	DisableModern *bool          `json:"disable-modern,omitzero"`
-	EventIdx      *bool          `json:"event_idx,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	InOrder       *bool `json:"in_order,omitzero"`
-	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
+	// Hides the interface of virtio 1.0 and later, so that the guest sees only the
+	// legacy one.
+	DisableModern *bool `json:"disable-modern,omitzero"`
+	// Offers the guest event indexes: driver and device say at which entry of a
+	// queue they want the next notification, which saves interrupts and exits.
+	EventIdx *bool `json:"event_idx,omitzero"`
+	// Promises the guest that buffers are used in the order in which its driver
+	// made them available, which saves the driver work. A vhost backend must
+	// support it. In QEMU 10.0 and newer, not in 7.2.
+	InOrder *bool `json:"in_order,omitzero"`
+	// Offers the guest indirect descriptors: one entry of a queue points to a table
+	// of buffers, so that large requests do not fill the queue.
+	IndirectDesc *bool `json:"indirect_desc,omitzero"`
+	// Makes the device access memory through the platform's IOMMU, or, in a
+	// confidential guest, only where the guest has shared its memory. Needed with a
+	// virtual IOMMU and for confidential guests. The guest's driver must support
+	// it; drivers of the legacy interface do not.
 	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
+	// Migrates the state of the PCI interface of virtio 1.0. Machine types up to
+	// 2.4 turn it off; there is no other reason to set it.
+	//
 	// Deprecated: QEMU 11.1 no longer has it.
-	MigrateExtra    *bool `json:"migrate-extra,omitzero"`
+	MigrateExtra *bool `json:"migrate-extra,omitzero"`
+	// Adds an I/O port by which drivers of virtio 1.0 notify the device. It is
+	// faster on hosts where exits for memory accesses are slow.
 	ModernPioNotify *bool `json:"modern-pio-notify,omitzero"`
-	NotifyOnEmpty   *bool `json:"notify_on_empty,omitzero"`
-	Packed          *bool `json:"packed,omitzero"`
-	PagePerVq       *bool `json:"page-per-vq,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	QueueReset                     *bool `json:"queue_reset,omitzero"`
-	UseDisabledFlag                *bool `json:"use-disabled-flag,omitzero"`
-	UseStarted                     *bool `json:"use-started,omitzero"`
+	// Gives drivers of the legacy interface an interrupt when a queue has run
+	// empty, even while they have turned interrupts off.
+	NotifyOnEmpty *bool `json:"notify_on_empty,omitzero"`
+	// Offers the guest packed virtqueues of virtio 1.1, one ring instead of three
+	// tables, which makes better use of caches. A vhost backend must support them,
+	// too.
+	Packed *bool `json:"packed,omitzero"`
+	// Gives each queue's notification register a page of its own, which can be
+	// mapped to hardware or into another process. It takes more address space.
+	PagePerVq *bool `json:"page-per-vq,omitzero"`
+	// Lets the guest reset single queues instead of the whole device. Machine types
+	// up to 7.1 turn it off. In QEMU 7.2 and newer, not in 5.2.
+	QueueReset *bool `json:"queue_reset,omitzero"`
+	// Keeps the device from working on its queues while the guest has it disabled,
+	// for example by bus mastering. Machine types up to 4.2 turn it off; there is
+	// no other reason to set it.
+	UseDisabledFlag *bool `json:"use-disabled-flag,omitzero"`
+	// Remembers whether the guest has started the device, in migrations, too.
+	// Machine types up to 4.0 turn it off; there is no other reason to set it.
+	UseStarted *bool `json:"use-started,omitzero"`
+	// Lets the device work although the guest's driver has not turned on bus
+	// mastering, as some very old drivers forget. Machine types up to 2.1 turn it
+	// on.
 	VirtioPCIBusMasterBugMigration *bool `json:"virtio-pci-bus-master-bug-migration,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -123,100 +312,240 @@ func (VirtioNetPCI) DeviceDriver() string {
 	return "virtio-net-pci"
 }
 
-// VirtioNetCcw is the device virtio-net-ccw.
+// VirtioNetCcw is a network card for guests of s390x, on the channel subsystem:
+// what [VirtioNetPCI] is elsewhere.
+//
+// It needs a network backend, added with [qapi.Client.NetdevAdd] and named by
+// netdev. Give it a mac that is unique in its network. devno chooses the number
+// by which the guest knows the card. It can be hot-plugged, and needs no port
+// or controller for that.
 //
 // QEMU: device virtio-net-ccw (also virtio-net), bus virtual-css-bus
 //
 // On s390x, not on x86_64 and aarch64.
 type VirtioNetCcw struct {
-	ID                string `json:"id,omitzero"`
-	Bus               string `json:"bus,omitzero"`
-	Netdev            string `json:"netdev,omitzero"`
-	MAC               string `json:"mac,omitzero"`
-	Bootindex         *int32 `json:"bootindex,omitzero"`
-	Csum              *bool  `json:"csum,omitzero"`
-	CtrlGuestOffloads *bool  `json:"ctrl_guest_offloads,omitzero"`
-	CtrlMACAddr       *bool  `json:"ctrl_mac_addr,omitzero"`
-	CtrlRx            *bool  `json:"ctrl_rx,omitzero"`
-	CtrlRxExtra       *bool  `json:"ctrl_rx_extra,omitzero"`
-	CtrlVLAN          *bool  `json:"ctrl_vlan,omitzero"`
-	CtrlVq            *bool  `json:"ctrl_vq,omitzero"`
-	Duplex            string `json:"duplex,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	EbpfRssFDs    []string `json:"ebpf-rss-fds,omitzero"`
-	Failover      *bool    `json:"failover,omitzero"`
-	Gso           *bool    `json:"gso,omitzero"`
-	GuestAnnounce *bool    `json:"guest_announce,omitzero"`
-	GuestCsum     *bool    `json:"guest_csum,omitzero"`
-	GuestEcn      *bool    `json:"guest_ecn,omitzero"`
-	GuestRscExt   *bool    `json:"guest_rsc_ext,omitzero"`
-	GuestTso4     *bool    `json:"guest_tso4,omitzero"`
-	GuestTso6     *bool    `json:"guest_tso6,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the network backend that the card is connected to, as given to
+	// [qapi.Client.NetdevAdd]. If empty, the card is not connected to anything.
+	Netdev string `json:"netdev,omitzero"`
+	// The MAC address of the card, such as 52:54:00:12:34:56. If empty, QEMU picks
+	// one, but picks the same in other machines, so machines on one network need
+	// addresses of their own.
+	MAC string `json:"mac,omitzero"`
+	// The device's place in the order in which the firmware tries to boot; the
+	// lowest is first, 0 included. No two devices may have the same. Absent leaves
+	// it to the firmware whether and when it tries the device.
+	Bootindex *int32 `json:"bootindex,omitzero"`
+	// Lets the guest send packets with checksums that the host completes.
+	Csum *bool `json:"csum,omitzero"`
+	// Lets the guest switch with the control queue, at run time, which kinds of
+	// large packets it receives.
+	CtrlGuestOffloads *bool `json:"ctrl_guest_offloads,omitzero"`
+	// Lets the guest change the MAC address with the control queue.
+	CtrlMACAddr *bool `json:"ctrl_mac_addr,omitzero"`
+	// Lets the guest choose with the control queue whether it receives all packets,
+	// or all multicast packets.
+	CtrlRx *bool `json:"ctrl_rx,omitzero"`
+	// Lets the guest choose with the control queue more precisely which kinds of
+	// packets it receives, such as no broadcasts.
+	CtrlRxExtra *bool `json:"ctrl_rx_extra,omitzero"`
+	// Lets the guest choose with the control queue which VLANs it receives packets
+	// of.
+	CtrlVLAN *bool `json:"ctrl_vlan,omitzero"`
+	// Gives the card a control queue, with which the guest changes settings at run
+	// time. The other ctrl_ properties, guest_announce and mq need it.
+	CtrlVq *bool `json:"ctrl_vq,omitzero"`
+	// Whether the guest sees a half or full duplex link: half or full. Empty means
+	// unknown.
+	Duplex string `json:"duplex,omitzero"`
+	// The open file descriptors of an eBPF program for rss and of its maps, as
+	// numbers or as names given to [qapi.Client.Getfd], for a QEMU that is not
+	// permitted to load the program. QEMU tries to load it if empty. In QEMU 10.0
+	// and newer, not in 7.2.
+	EbpfRssFDs []string `json:"ebpf-rss-fds,omitzero"`
+	// Lets the guest use this card as the standby of a faster one that names it in
+	// failover_pair_id, and that is unplugged while the machine migrates.
+	Failover *bool `json:"failover,omitzero"`
+	// Lets old drivers send packets larger than the MTU. Newer drivers go by
+	// host_tso4, host_tso6 and the like.
+	Gso *bool `json:"gso,omitzero"`
+	// Lets the device ask the guest to announce its addresses after a migration, so
+	// that switches learn where it is.
+	GuestAnnounce *bool `json:"guest_announce,omitzero"`
+	// Lets the guest receive packets with checksums that are not complete, such as
+	// those of other guests of the same host. The other guest_ properties for large
+	// packets need it.
+	GuestCsum *bool `json:"guest_csum,omitzero"`
+	// Lets the guest receive merged TCP packets with marks of congestion (ECN).
+	GuestEcn *bool `json:"guest_ecn,omitzero"`
+	// Merges received TCP packets in the way that Windows requires of certified
+	// drivers, and reports to the guest how many were merged.
+	GuestRscExt *bool `json:"guest_rsc_ext,omitzero"`
+	// Lets the guest receive TCP packets over IPv4 larger than the MTU, merged by
+	// the host. Turn it off for guests that forward packets and cannot split them
+	// again.
+	GuestTso4 *bool `json:"guest_tso4,omitzero"`
+	// Lets the guest receive TCP packets over IPv6 larger than the MTU, merged by
+	// the host. Turn it off for guests that forward packets and cannot split them
+	// again.
+	GuestTso6 *bool `json:"guest_tso6,omitzero"`
+	// Lets the guest receive large packets in UDP tunnels, such as VXLAN, without
+	// splitting. The backend must support it. In QEMU 11.1 and newer, not in 10.0.
 	GuestTunnel *bool `json:"guest_tunnel,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// Lets the guest receive packets in UDP tunnels with outer checksums that are
+	// not complete. It needs guest_tunnel. In QEMU 11.1 and newer, not in 10.0.
 	GuestTunnelCsum *bool `json:"guest_tunnel_csum,omitzero"`
-	GuestUfo        *bool `json:"guest_ufo,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
+	// Lets the guest receive UDP packets larger than the MTU that are not
+	// fragmented.
+	GuestUfo *bool `json:"guest_ufo,omitzero"`
+	// Lets the guest receive UDP datagrams over IPv4 merged into large packets
+	// (USO). The backend must support it. In QEMU 10.0 and newer, not in 7.2.
 	GuestUso4 *bool `json:"guest_uso4,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
+	// Lets the guest receive UDP datagrams over IPv6 merged into large packets
+	// (USO). The backend must support it. In QEMU 10.0 and newer, not in 7.2.
 	GuestUso6 *bool `json:"guest_uso6,omitzero"`
-	Hash      *bool `json:"hash,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// Reports a hash of addresses and ports to the guest with each received packet.
+	Hash *bool `json:"hash,omitzero"`
+	// Whether packets over IPv4 can be hashed by their addresses for rss and hash.
+	// auto means if the backend can. In QEMU 11.1 and newer, not in 10.0.
 	HashIPv4 qapi.OnOffAuto `json:"hash-ipv4,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// Whether packets over IPv6 can be hashed by their addresses for rss and hash.
+	// auto means if the backend can. In QEMU 11.1 and newer, not in 10.0.
 	HashIPv6 qapi.OnOffAuto `json:"hash-ipv6,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// Whether packets over IPv6 can be hashed with the home addresses in extension
+	// headers in place of their own, for rss and hash. auto means if the backend
+	// can. In QEMU 11.1 and newer, not in 10.0.
 	HashIpv6ex qapi.OnOffAuto `json:"hash-ipv6ex,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// Whether TCP packets over IPv4 can be hashed by addresses and ports for rss
+	// and hash. auto means if the backend can. In QEMU 11.1 and newer, not in 10.0.
 	HashTcp4 qapi.OnOffAuto `json:"hash-tcp4,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// Whether TCP packets over IPv6 can be hashed by addresses and ports for rss
+	// and hash. auto means if the backend can. In QEMU 11.1 and newer, not in 10.0.
 	HashTcp6 qapi.OnOffAuto `json:"hash-tcp6,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// Whether TCP packets over IPv6 can be hashed with the home addresses in
+	// extension headers and the ports, for rss and hash. auto means if the backend
+	// can. In QEMU 11.1 and newer, not in 10.0.
 	HashTcp6ex qapi.OnOffAuto `json:"hash-tcp6ex,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// Whether UDP packets over IPv4 can be hashed by addresses and ports for rss
+	// and hash. auto means if the backend can. In QEMU 11.1 and newer, not in 10.0.
 	HashUdp4 qapi.OnOffAuto `json:"hash-udp4,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// Whether UDP packets over IPv6 can be hashed by addresses and ports for rss
+	// and hash. auto means if the backend can. In QEMU 11.1 and newer, not in 10.0.
 	HashUdp6 qapi.OnOffAuto `json:"hash-udp6,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// Whether UDP packets over IPv6 can be hashed with the home addresses in
+	// extension headers and the ports, for rss and hash. auto means if the backend
+	// can. In QEMU 11.1 and newer, not in 10.0.
 	HashUdp6ex qapi.OnOffAuto `json:"hash-udp6ex,omitzero"`
-	HostEcn    *bool          `json:"host_ecn,omitzero"`
-	HostMTU    *uint16        `json:"host_mtu,omitzero"`
-	HostTso4   *bool          `json:"host_tso4,omitzero"`
-	HostTso6   *bool          `json:"host_tso6,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// Lets the guest send large TCP packets with marks of congestion (ECN).
+	HostEcn *bool `json:"host_ecn,omitzero"`
+	// The MTU that the guest's driver is advised to use, in bytes. 0 means no
+	// advice.
+	HostMTU *uint16 `json:"host_mtu,omitzero"`
+	// Lets the guest send TCP packets over IPv4 larger than the MTU, which the host
+	// splits.
+	HostTso4 *bool `json:"host_tso4,omitzero"`
+	// Lets the guest send TCP packets over IPv6 larger than the MTU, which the host
+	// splits.
+	HostTso6 *bool `json:"host_tso6,omitzero"`
+	// Lets the guest send large packets in UDP tunnels, such as VXLAN, which the
+	// host splits. The backend must support it. In QEMU 11.1 and newer, not in
+	// 10.0.
 	HostTunnel *bool `json:"host_tunnel,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// Lets the guest send packets in UDP tunnels with outer checksums that the host
+	// completes. It needs host_tunnel. In QEMU 11.1 and newer, not in 10.0.
 	HostTunnelCsum *bool `json:"host_tunnel_csum,omitzero"`
-	HostUfo        *bool `json:"host_ufo,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	HostUso   *bool `json:"host_uso,omitzero"`
+	// Lets the guest send UDP packets larger than the MTU, which the host
+	// fragments.
+	HostUfo *bool `json:"host_ufo,omitzero"`
+	// Lets the guest send several UDP datagrams as one large packet (USO), which
+	// the host splits. The backend must support it. In QEMU 10.0 and newer, not in
+	// 7.2.
+	HostUso *bool `json:"host_uso,omitzero"`
+	// Handles the guest's notifications in the kernel, which wakes up the device's
+	// thread while the vCPU goes on at once. Otherwise the vCPU's own thread does
+	// the device's work.
 	Ioeventfd *bool `json:"ioeventfd,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	Loadparm    string  `json:"loadparm,omitzero"`
-	Mq          *bool   `json:"mq,omitzero"`
-	MrgRxbuf    *bool   `json:"mrg_rxbuf,omitzero"`
+	// Up to 8 characters by which the boot loader of an s390x guest chooses what to
+	// start from this device, such as the number of a menu entry. It replaces the
+	// loadparm of the machine. In QEMU 10.0 and newer, not in 7.2.
+	Loadparm string `json:"loadparm,omitzero"`
+	// Offers the guest several pairs of queues, as many as the backend has (queues=
+	// of a tap). vectors should be two for each pair, and two more.
+	Mq *bool `json:"mq,omitzero"`
+	// Lets the guest receive a packet in several buffers, so that its buffers need
+	// not be as large as the largest packet.
+	MrgRxbuf *bool `json:"mrg_rxbuf,omitzero"`
+	// How long packets may wait to be merged with guest_rsc_ext, in nanoseconds.
 	RscInterval *uint32 `json:"rsc_interval,omitzero"`
-	Rss         *bool   `json:"rss,omitzero"`
+	// Lets the guest spread received packets over the queues by a hash of addresses
+	// and ports (RSS). On a tap an eBPF program does that, which QEMU loads if it
+	// is permitted to.
+	Rss *bool `json:"rss,omitzero"`
+	// How many entries each receive queue has, a power of two from 256 to 1024.
+	// More entries prevent loss in bursts.
 	RxQueueSize *uint16 `json:"rx_queue_size,omitzero"`
-	Speed       *int32  `json:"speed,omitzero"`
-	Status      *bool   `json:"status,omitzero"`
-	Tx          string  `json:"tx,omitzero"`
+	// The link speed that the guest reads, in Mb/s. It limits nothing; -1 means
+	// unknown.
+	Speed *int32 `json:"speed,omitzero"`
+	// Shows the guest whether the link is up, which [qapi.Client.SetLink] switches.
+	// Otherwise the link always seems up.
+	Status *bool `json:"status,omitzero"`
+	// When QEMU sends the guest's packets: bh soon after the guest's notification,
+	// timer after a short wait for more. Empty means bh; with vhost it has no
+	// effect.
+	Tx string `json:"tx,omitzero"`
+	// How many entries each transmit queue has, a power of two from 256 to 1024.
+	// Only backends of vhost-user and vDPA support more than 256.
 	TxQueueSize *uint16 `json:"tx_queue_size,omitzero"`
-	AnyLayout   *bool   `json:"any_layout,omitzero"`
-	EventIdx    *bool   `json:"event_idx,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	InOrder       *bool   `json:"in_order,omitzero"`
-	IndirectDesc  *bool   `json:"indirect_desc,omitzero"`
-	IOMMUPlatform *bool   `json:"iommu_platform,omitzero"`
-	MaxRevision   *uint32 `json:"max_revision,omitzero"`
-	NotifyOnEmpty *bool   `json:"notify_on_empty,omitzero"`
-	Packed        *bool   `json:"packed,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	QueueReset      *bool  `json:"queue_reset,omitzero"`
-	UseDisabledFlag *bool  `json:"use-disabled-flag,omitzero"`
-	UseStarted      *bool  `json:"use-started,omitzero"`
-	Devno           string `json:"devno,omitzero"`
+	// Lets drivers of the legacy interface split requests into buffers as they
+	// like. Drivers of virtio 1.0 and later always may.
+	AnyLayout *bool `json:"any_layout,omitzero"`
+	// Offers the guest event indexes: driver and device say at which entry of a
+	// queue they want the next notification, which saves interrupts and exits.
+	EventIdx *bool `json:"event_idx,omitzero"`
+	// Promises the guest that buffers are used in the order in which its driver
+	// made them available, which saves the driver work. A vhost backend must
+	// support it. In QEMU 10.0 and newer, not in 7.2.
+	InOrder *bool `json:"in_order,omitzero"`
+	// Offers the guest indirect descriptors: one entry of a queue points to a table
+	// of buffers, so that large requests do not fill the queue.
+	IndirectDesc *bool `json:"indirect_desc,omitzero"`
+	// Makes the device access memory through the platform's IOMMU, or, in a
+	// confidential guest, only where the guest has shared its memory. Needed with a
+	// virtual IOMMU and for confidential guests. The guest's driver must support
+	// it; drivers of the legacy interface do not.
+	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
+	// The newest revision of the virtio-ccw interface that the guest may choose: 0
+	// allows only legacy virtio, 1 and above allow virtio 1.0.
+	MaxRevision *uint32 `json:"max_revision,omitzero"`
+	// Gives drivers of the legacy interface an interrupt when a queue has run
+	// empty, even while they have turned interrupts off.
+	NotifyOnEmpty *bool `json:"notify_on_empty,omitzero"`
+	// Offers the guest packed virtqueues of virtio 1.1, one ring instead of three
+	// tables, which makes better use of caches. A vhost backend must support them,
+	// too.
+	Packed *bool `json:"packed,omitzero"`
+	// Lets the guest reset single queues instead of the whole device. Machine types
+	// up to 7.1 turn it off. In QEMU 7.2 and newer, not in 5.2.
+	QueueReset *bool `json:"queue_reset,omitzero"`
+	// Keeps the device from working on its queues while the guest has it disabled,
+	// for example by bus mastering. Machine types up to 4.2 turn it off; there is
+	// no other reason to set it.
+	UseDisabledFlag *bool `json:"use-disabled-flag,omitzero"`
+	// Remembers whether the guest has started the device, in migrations, too.
+	// Machine types up to 4.0 turn it off; there is no other reason to set it.
+	UseStarted *bool `json:"use-started,omitzero"`
+	// The device's address in the channel subsystem, such as fe.0.1234, in
+	// hexadecimal. The first free one if empty.
+	Devno string `json:"devno,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
 }
@@ -226,93 +555,223 @@ func (VirtioNetCcw) DeviceDriver() string {
 	return "virtio-net-ccw"
 }
 
-// VirtioNetDevice is the device virtio-net-device.
+// VirtioNetDevice is the virtio network card for machines without PCI: it sits
+// on a virtio-mmio transport, such as those of microvm and of virt on Arm.
+//
+// It needs a network backend, named by netdev. The transports are part of the
+// machine and take no device while it runs: the card has to be there from the
+// start. On machines with PCI use [VirtioNetPCI].
 //
 // QEMU: device virtio-net-device, bus virtio-bus
 type VirtioNetDevice struct {
-	ID                string `json:"id,omitzero"`
-	Bus               string `json:"bus,omitzero"`
-	Netdev            string `json:"netdev,omitzero"`
-	MAC               string `json:"mac,omitzero"`
-	Bootindex         *int32 `json:"bootindex,omitzero"`
-	Csum              *bool  `json:"csum,omitzero"`
-	CtrlGuestOffloads *bool  `json:"ctrl_guest_offloads,omitzero"`
-	CtrlMACAddr       *bool  `json:"ctrl_mac_addr,omitzero"`
-	CtrlRx            *bool  `json:"ctrl_rx,omitzero"`
-	CtrlRxExtra       *bool  `json:"ctrl_rx_extra,omitzero"`
-	CtrlVLAN          *bool  `json:"ctrl_vlan,omitzero"`
-	CtrlVq            *bool  `json:"ctrl_vq,omitzero"`
-	Duplex            string `json:"duplex,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	EbpfRssFDs    []string `json:"ebpf-rss-fds,omitzero"`
-	Failover      *bool    `json:"failover,omitzero"`
-	Gso           *bool    `json:"gso,omitzero"`
-	GuestAnnounce *bool    `json:"guest_announce,omitzero"`
-	GuestCsum     *bool    `json:"guest_csum,omitzero"`
-	GuestEcn      *bool    `json:"guest_ecn,omitzero"`
-	GuestRscExt   *bool    `json:"guest_rsc_ext,omitzero"`
-	GuestTso4     *bool    `json:"guest_tso4,omitzero"`
-	GuestTso6     *bool    `json:"guest_tso6,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the network backend that the card is connected to, as given to
+	// [qapi.Client.NetdevAdd]. If empty, the card is not connected to anything.
+	Netdev string `json:"netdev,omitzero"`
+	// The MAC address of the card, such as 52:54:00:12:34:56. If empty, QEMU picks
+	// one, but picks the same in other machines, so machines on one network need
+	// addresses of their own.
+	MAC string `json:"mac,omitzero"`
+	// The device's place in the order in which the firmware tries to boot; the
+	// lowest is first, 0 included. No two devices may have the same. Absent leaves
+	// it to the firmware whether and when it tries the device.
+	Bootindex *int32 `json:"bootindex,omitzero"`
+	// Lets the guest send packets with checksums that the host completes.
+	Csum *bool `json:"csum,omitzero"`
+	// Lets the guest switch with the control queue, at run time, which kinds of
+	// large packets it receives.
+	CtrlGuestOffloads *bool `json:"ctrl_guest_offloads,omitzero"`
+	// Lets the guest change the MAC address with the control queue.
+	CtrlMACAddr *bool `json:"ctrl_mac_addr,omitzero"`
+	// Lets the guest choose with the control queue whether it receives all packets,
+	// or all multicast packets.
+	CtrlRx *bool `json:"ctrl_rx,omitzero"`
+	// Lets the guest choose with the control queue more precisely which kinds of
+	// packets it receives, such as no broadcasts.
+	CtrlRxExtra *bool `json:"ctrl_rx_extra,omitzero"`
+	// Lets the guest choose with the control queue which VLANs it receives packets
+	// of.
+	CtrlVLAN *bool `json:"ctrl_vlan,omitzero"`
+	// Gives the card a control queue, with which the guest changes settings at run
+	// time. The other ctrl_ properties, guest_announce and mq need it.
+	CtrlVq *bool `json:"ctrl_vq,omitzero"`
+	// Whether the guest sees a half or full duplex link: half or full. Empty means
+	// unknown.
+	Duplex string `json:"duplex,omitzero"`
+	// The open file descriptors of an eBPF program for rss and of its maps, as
+	// numbers or as names given to [qapi.Client.Getfd], for a QEMU that is not
+	// permitted to load the program. QEMU tries to load it if empty. In QEMU 10.0
+	// and newer, not in 7.2.
+	EbpfRssFDs []string `json:"ebpf-rss-fds,omitzero"`
+	// Lets the guest use this card as the standby of a faster one that names it in
+	// failover_pair_id, and that is unplugged while the machine migrates.
+	Failover *bool `json:"failover,omitzero"`
+	// Lets old drivers send packets larger than the MTU. Newer drivers go by
+	// host_tso4, host_tso6 and the like.
+	Gso *bool `json:"gso,omitzero"`
+	// Lets the device ask the guest to announce its addresses after a migration, so
+	// that switches learn where it is.
+	GuestAnnounce *bool `json:"guest_announce,omitzero"`
+	// Lets the guest receive packets with checksums that are not complete, such as
+	// those of other guests of the same host. The other guest_ properties for large
+	// packets need it.
+	GuestCsum *bool `json:"guest_csum,omitzero"`
+	// Lets the guest receive merged TCP packets with marks of congestion (ECN).
+	GuestEcn *bool `json:"guest_ecn,omitzero"`
+	// Merges received TCP packets in the way that Windows requires of certified
+	// drivers, and reports to the guest how many were merged.
+	GuestRscExt *bool `json:"guest_rsc_ext,omitzero"`
+	// Lets the guest receive TCP packets over IPv4 larger than the MTU, merged by
+	// the host. Turn it off for guests that forward packets and cannot split them
+	// again.
+	GuestTso4 *bool `json:"guest_tso4,omitzero"`
+	// Lets the guest receive TCP packets over IPv6 larger than the MTU, merged by
+	// the host. Turn it off for guests that forward packets and cannot split them
+	// again.
+	GuestTso6 *bool `json:"guest_tso6,omitzero"`
+	// Lets the guest receive large packets in UDP tunnels, such as VXLAN, without
+	// splitting. The backend must support it. In QEMU 11.1 and newer, not in 10.0.
 	GuestTunnel *bool `json:"guest_tunnel,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// Lets the guest receive packets in UDP tunnels with outer checksums that are
+	// not complete. It needs guest_tunnel. In QEMU 11.1 and newer, not in 10.0.
 	GuestTunnelCsum *bool `json:"guest_tunnel_csum,omitzero"`
-	GuestUfo        *bool `json:"guest_ufo,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
+	// Lets the guest receive UDP packets larger than the MTU that are not
+	// fragmented.
+	GuestUfo *bool `json:"guest_ufo,omitzero"`
+	// Lets the guest receive UDP datagrams over IPv4 merged into large packets
+	// (USO). The backend must support it. In QEMU 10.0 and newer, not in 7.2.
 	GuestUso4 *bool `json:"guest_uso4,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
+	// Lets the guest receive UDP datagrams over IPv6 merged into large packets
+	// (USO). The backend must support it. In QEMU 10.0 and newer, not in 7.2.
 	GuestUso6 *bool `json:"guest_uso6,omitzero"`
-	Hash      *bool `json:"hash,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// Reports a hash of addresses and ports to the guest with each received packet.
+	Hash *bool `json:"hash,omitzero"`
+	// Whether packets over IPv4 can be hashed by their addresses for rss and hash.
+	// auto means if the backend can. In QEMU 11.1 and newer, not in 10.0.
 	HashIPv4 qapi.OnOffAuto `json:"hash-ipv4,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// Whether packets over IPv6 can be hashed by their addresses for rss and hash.
+	// auto means if the backend can. In QEMU 11.1 and newer, not in 10.0.
 	HashIPv6 qapi.OnOffAuto `json:"hash-ipv6,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// Whether packets over IPv6 can be hashed with the home addresses in extension
+	// headers in place of their own, for rss and hash. auto means if the backend
+	// can. In QEMU 11.1 and newer, not in 10.0.
 	HashIpv6ex qapi.OnOffAuto `json:"hash-ipv6ex,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// Whether TCP packets over IPv4 can be hashed by addresses and ports for rss
+	// and hash. auto means if the backend can. In QEMU 11.1 and newer, not in 10.0.
 	HashTcp4 qapi.OnOffAuto `json:"hash-tcp4,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// Whether TCP packets over IPv6 can be hashed by addresses and ports for rss
+	// and hash. auto means if the backend can. In QEMU 11.1 and newer, not in 10.0.
 	HashTcp6 qapi.OnOffAuto `json:"hash-tcp6,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// Whether TCP packets over IPv6 can be hashed with the home addresses in
+	// extension headers and the ports, for rss and hash. auto means if the backend
+	// can. In QEMU 11.1 and newer, not in 10.0.
 	HashTcp6ex qapi.OnOffAuto `json:"hash-tcp6ex,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// Whether UDP packets over IPv4 can be hashed by addresses and ports for rss
+	// and hash. auto means if the backend can. In QEMU 11.1 and newer, not in 10.0.
 	HashUdp4 qapi.OnOffAuto `json:"hash-udp4,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// Whether UDP packets over IPv6 can be hashed by addresses and ports for rss
+	// and hash. auto means if the backend can. In QEMU 11.1 and newer, not in 10.0.
 	HashUdp6 qapi.OnOffAuto `json:"hash-udp6,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// Whether UDP packets over IPv6 can be hashed with the home addresses in
+	// extension headers and the ports, for rss and hash. auto means if the backend
+	// can. In QEMU 11.1 and newer, not in 10.0.
 	HashUdp6ex qapi.OnOffAuto `json:"hash-udp6ex,omitzero"`
-	HostEcn    *bool          `json:"host_ecn,omitzero"`
-	HostMTU    *uint16        `json:"host_mtu,omitzero"`
-	HostTso4   *bool          `json:"host_tso4,omitzero"`
-	HostTso6   *bool          `json:"host_tso6,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// Lets the guest send large TCP packets with marks of congestion (ECN).
+	HostEcn *bool `json:"host_ecn,omitzero"`
+	// The MTU that the guest's driver is advised to use, in bytes. 0 means no
+	// advice.
+	HostMTU *uint16 `json:"host_mtu,omitzero"`
+	// Lets the guest send TCP packets over IPv4 larger than the MTU, which the host
+	// splits.
+	HostTso4 *bool `json:"host_tso4,omitzero"`
+	// Lets the guest send TCP packets over IPv6 larger than the MTU, which the host
+	// splits.
+	HostTso6 *bool `json:"host_tso6,omitzero"`
+	// Lets the guest send large packets in UDP tunnels, such as VXLAN, which the
+	// host splits. The backend must support it. In QEMU 11.1 and newer, not in
+	// 10.0.
 	HostTunnel *bool `json:"host_tunnel,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// Lets the guest send packets in UDP tunnels with outer checksums that the host
+	// completes. It needs host_tunnel. In QEMU 11.1 and newer, not in 10.0.
 	HostTunnelCsum *bool `json:"host_tunnel_csum,omitzero"`
-	HostUfo        *bool `json:"host_ufo,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	HostUso     *bool   `json:"host_uso,omitzero"`
-	Mq          *bool   `json:"mq,omitzero"`
-	MrgRxbuf    *bool   `json:"mrg_rxbuf,omitzero"`
+	// Lets the guest send UDP packets larger than the MTU, which the host
+	// fragments.
+	HostUfo *bool `json:"host_ufo,omitzero"`
+	// Lets the guest send several UDP datagrams as one large packet (USO), which
+	// the host splits. The backend must support it. In QEMU 10.0 and newer, not in
+	// 7.2.
+	HostUso *bool `json:"host_uso,omitzero"`
+	// Offers the guest several pairs of queues, as many as the backend has (queues=
+	// of a tap). vectors should be two for each pair, and two more.
+	Mq *bool `json:"mq,omitzero"`
+	// Lets the guest receive a packet in several buffers, so that its buffers need
+	// not be as large as the largest packet.
+	MrgRxbuf *bool `json:"mrg_rxbuf,omitzero"`
+	// How long packets may wait to be merged with guest_rsc_ext, in nanoseconds.
 	RscInterval *uint32 `json:"rsc_interval,omitzero"`
-	Rss         *bool   `json:"rss,omitzero"`
+	// Lets the guest spread received packets over the queues by a hash of addresses
+	// and ports (RSS). On a tap an eBPF program does that, which QEMU loads if it
+	// is permitted to.
+	Rss *bool `json:"rss,omitzero"`
+	// How many entries each receive queue has, a power of two from 256 to 1024.
+	// More entries prevent loss in bursts.
 	RxQueueSize *uint16 `json:"rx_queue_size,omitzero"`
-	Speed       *int32  `json:"speed,omitzero"`
-	Status      *bool   `json:"status,omitzero"`
-	Tx          string  `json:"tx,omitzero"`
+	// The link speed that the guest reads, in Mb/s. It limits nothing; -1 means
+	// unknown.
+	Speed *int32 `json:"speed,omitzero"`
+	// Shows the guest whether the link is up, which [qapi.Client.SetLink] switches.
+	// Otherwise the link always seems up.
+	Status *bool `json:"status,omitzero"`
+	// When QEMU sends the guest's packets: bh soon after the guest's notification,
+	// timer after a short wait for more. Empty means bh; with vhost it has no
+	// effect.
+	Tx string `json:"tx,omitzero"`
+	// How many entries each transmit queue has, a power of two from 256 to 1024.
+	// Only backends of vhost-user and vDPA support more than 256.
 	TxQueueSize *uint16 `json:"tx_queue_size,omitzero"`
-	AnyLayout   *bool   `json:"any_layout,omitzero"`
-	EventIdx    *bool   `json:"event_idx,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	InOrder       *bool `json:"in_order,omitzero"`
-	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
+	// Lets drivers of the legacy interface split requests into buffers as they
+	// like. Drivers of virtio 1.0 and later always may.
+	AnyLayout *bool `json:"any_layout,omitzero"`
+	// Offers the guest event indexes: driver and device say at which entry of a
+	// queue they want the next notification, which saves interrupts and exits.
+	EventIdx *bool `json:"event_idx,omitzero"`
+	// Promises the guest that buffers are used in the order in which its driver
+	// made them available, which saves the driver work. A vhost backend must
+	// support it. In QEMU 10.0 and newer, not in 7.2.
+	InOrder *bool `json:"in_order,omitzero"`
+	// Offers the guest indirect descriptors: one entry of a queue points to a table
+	// of buffers, so that large requests do not fill the queue.
+	IndirectDesc *bool `json:"indirect_desc,omitzero"`
+	// Makes the device access memory through the platform's IOMMU, or, in a
+	// confidential guest, only where the guest has shared its memory. Needed with a
+	// virtual IOMMU and for confidential guests. The guest's driver must support
+	// it; drivers of the legacy interface do not.
 	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
+	// Gives drivers of the legacy interface an interrupt when a queue has run
+	// empty, even while they have turned interrupts off.
 	NotifyOnEmpty *bool `json:"notify_on_empty,omitzero"`
-	Packed        *bool `json:"packed,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	QueueReset      *bool `json:"queue_reset,omitzero"`
+	// Offers the guest packed virtqueues of virtio 1.1, one ring instead of three
+	// tables, which makes better use of caches. A vhost backend must support them,
+	// too.
+	Packed *bool `json:"packed,omitzero"`
+	// Lets the guest reset single queues instead of the whole device. Machine types
+	// up to 7.1 turn it off. In QEMU 7.2 and newer, not in 5.2.
+	QueueReset *bool `json:"queue_reset,omitzero"`
+	// Keeps the device from working on its queues while the guest has it disabled,
+	// for example by bus mastering. Machine types up to 4.2 turn it off; there is
+	// no other reason to set it.
 	UseDisabledFlag *bool `json:"use-disabled-flag,omitzero"`
-	UseStarted      *bool `json:"use-started,omitzero"`
+	// Remembers whether the guest has started the device, in migrations, too.
+	// Machine types up to 4.0 turn it off; there is no other reason to set it.
+	UseStarted *bool `json:"use-started,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
 }
@@ -322,36 +781,93 @@ func (VirtioNetDevice) DeviceDriver() string {
 	return "virtio-net-device"
 }
 
-// E1000 is the device e1000.
+// E1000 is Intel's gigabit card 82540EM, on PCI. Nearly every guest has its
+// driver, old ones too; [VirtioNetPCI] is faster.
+//
+// It needs a network backend, added with [qapi.Client.NetdevAdd] and named by
+// netdev. It can be hot-plugged: on q35 and virt into a free [PCIERootPort] or
+// below a [PCIEPCIBridge], on pc into pci.0.
 //
 // QEMU: device e1000 (also e1000-82540em), bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
 type E1000 struct {
-	ID        string `json:"id,omitzero"`
-	Bus       string `json:"bus,omitzero"`
-	Netdev    string `json:"netdev,omitzero"`
-	MAC       string `json:"mac,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the network backend that the card is connected to, as given to
+	// [qapi.Client.NetdevAdd]. If empty, the card is not connected to anything.
+	Netdev string `json:"netdev,omitzero"`
+	// The MAC address of the card, such as 52:54:00:12:34:56. If empty, QEMU picks
+	// one, but picks the same in other machines, so machines on one network need
+	// addresses of their own.
+	MAC string `json:"mac,omitzero"`
+	// The device's place in the order in which the firmware tries to boot; the
+	// lowest is first, 0 included. No two devices may have the same. Absent leaves
+	// it to the firmware whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
+	// Lets the guest renegotiate the link. Old machine types turn it off; there is
+	// no other reason to set it.
+	//
 	// Deprecated: QEMU 10.0 and newer no longer have it.
 	Autonegotiation *bool `json:"autonegotiation,omitzero"`
+	// Gives the card all statistics registers of the real one. Machine types up to
+	// 2.4 turn it off; there is no other reason to set it.
+	//
 	// Deprecated: QEMU 11.1 no longer has it.
 	ExtraMACRegisters *bool `json:"extra_mac_registers,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	InitVet         *bool `json:"init-vet,omitzero"`
+	// Sets the card's VLAN type register to its usual value at reset. Machine types
+	// up to 6.0 turn it off. In QEMU 7.2 and newer, not in 5.2.
+	InitVet *bool `json:"init-vet,omitzero"`
+	// Migrates the state of packets to be split separately for both kinds of
+	// descriptors. Machine types up to 2.11 turn it off; there is no other reason
+	// to set it.
 	MigrateTsoProps *bool `json:"migrate_tso_props,omitzero"`
+	// Delays interrupts, as the real card does, if the guest's driver asks for it.
+	// Old machine types turn it off; there is no other reason to set it.
+	//
 	// Deprecated: QEMU 10.0 and newer no longer have it.
 	Mitigation *bool `json:"mitigation,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -362,36 +878,93 @@ func (E1000) DeviceDriver() string {
 	return "e1000"
 }
 
-// E1000_82544gc is the device e1000-82544gc.
+// E1000_82544gc is Intel's gigabit card 82544GC, on PCI: an [E1000] with
+// another number, for guests whose driver wants this one.
+//
+// It needs a network backend, added with [qapi.Client.NetdevAdd] and named by
+// netdev. It can be hot-plugged: on q35 and virt into a [PCIERootPort], on pc
+// into pci.0.
 //
 // QEMU: device e1000-82544gc, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
 type E1000_82544gc struct {
-	ID  string `json:"id,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
 	Bus string `json:"bus,omitzero"`
+	// Lets the guest renegotiate the link. Old machine types turn it off; there is
+	// no other reason to set it.
+	//
 	// Deprecated: QEMU 10.0 and newer no longer have it.
-	Autonegotiation *bool  `json:"autonegotiation,omitzero"`
-	Bootindex       *int32 `json:"bootindex,omitzero"`
+	Autonegotiation *bool `json:"autonegotiation,omitzero"`
+	// The device's place in the order in which the firmware tries to boot; the
+	// lowest is first, 0 included. No two devices may have the same. Absent leaves
+	// it to the firmware whether and when it tries the device.
+	Bootindex *int32 `json:"bootindex,omitzero"`
+	// Gives the card all statistics registers of the real one. Machine types up to
+	// 2.4 turn it off; there is no other reason to set it.
+	//
 	// Deprecated: QEMU 11.1 no longer has it.
 	ExtraMACRegisters *bool `json:"extra_mac_registers,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	InitVet         *bool  `json:"init-vet,omitzero"`
-	MAC             string `json:"mac,omitzero"`
-	MigrateTsoProps *bool  `json:"migrate_tso_props,omitzero"`
+	// Sets the card's VLAN type register to its usual value at reset. Machine types
+	// up to 6.0 turn it off. In QEMU 7.2 and newer, not in 5.2.
+	InitVet *bool `json:"init-vet,omitzero"`
+	// The MAC address of the card, such as 52:54:00:12:34:56. If empty, QEMU picks
+	// one, but picks the same in other machines, so machines on one network need
+	// addresses of their own.
+	MAC string `json:"mac,omitzero"`
+	// Migrates the state of packets to be split separately for both kinds of
+	// descriptors. Machine types up to 2.11 turn it off; there is no other reason
+	// to set it.
+	MigrateTsoProps *bool `json:"migrate_tso_props,omitzero"`
+	// Delays interrupts, as the real card does, if the guest's driver asks for it.
+	// Old machine types turn it off; there is no other reason to set it.
+	//
 	// Deprecated: QEMU 10.0 and newer no longer have it.
-	Mitigation *bool  `json:"mitigation,omitzero"`
-	Netdev     string `json:"netdev,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	Mitigation *bool `json:"mitigation,omitzero"`
+	// The id of the network backend that the card is connected to, as given to
+	// [qapi.Client.NetdevAdd]. If empty, the card is not connected to anything.
+	Netdev string `json:"netdev,omitzero"`
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -402,36 +975,93 @@ func (E1000_82544gc) DeviceDriver() string {
 	return "e1000-82544gc"
 }
 
-// E1000_82545em is the device e1000-82545em.
+// E1000_82545em is Intel's gigabit card 82545EM, on PCI: an [E1000] with
+// another number, which VMware gives its guests as well.
+//
+// It needs a network backend, added with [qapi.Client.NetdevAdd] and named by
+// netdev. It can be hot-plugged: on q35 and virt into a [PCIERootPort], on pc
+// into pci.0.
 //
 // QEMU: device e1000-82545em, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
 type E1000_82545em struct {
-	ID  string `json:"id,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
 	Bus string `json:"bus,omitzero"`
+	// Lets the guest renegotiate the link. Old machine types turn it off; there is
+	// no other reason to set it.
+	//
 	// Deprecated: QEMU 10.0 and newer no longer have it.
-	Autonegotiation *bool  `json:"autonegotiation,omitzero"`
-	Bootindex       *int32 `json:"bootindex,omitzero"`
+	Autonegotiation *bool `json:"autonegotiation,omitzero"`
+	// The device's place in the order in which the firmware tries to boot; the
+	// lowest is first, 0 included. No two devices may have the same. Absent leaves
+	// it to the firmware whether and when it tries the device.
+	Bootindex *int32 `json:"bootindex,omitzero"`
+	// Gives the card all statistics registers of the real one. Machine types up to
+	// 2.4 turn it off; there is no other reason to set it.
+	//
 	// Deprecated: QEMU 11.1 no longer has it.
 	ExtraMACRegisters *bool `json:"extra_mac_registers,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	InitVet         *bool  `json:"init-vet,omitzero"`
-	MAC             string `json:"mac,omitzero"`
-	MigrateTsoProps *bool  `json:"migrate_tso_props,omitzero"`
+	// Sets the card's VLAN type register to its usual value at reset. Machine types
+	// up to 6.0 turn it off. In QEMU 7.2 and newer, not in 5.2.
+	InitVet *bool `json:"init-vet,omitzero"`
+	// The MAC address of the card, such as 52:54:00:12:34:56. If empty, QEMU picks
+	// one, but picks the same in other machines, so machines on one network need
+	// addresses of their own.
+	MAC string `json:"mac,omitzero"`
+	// Migrates the state of packets to be split separately for both kinds of
+	// descriptors. Machine types up to 2.11 turn it off; there is no other reason
+	// to set it.
+	MigrateTsoProps *bool `json:"migrate_tso_props,omitzero"`
+	// Delays interrupts, as the real card does, if the guest's driver asks for it.
+	// Old machine types turn it off; there is no other reason to set it.
+	//
 	// Deprecated: QEMU 10.0 and newer no longer have it.
-	Mitigation *bool  `json:"mitigation,omitzero"`
-	Netdev     string `json:"netdev,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	Mitigation *bool `json:"mitigation,omitzero"`
+	// The id of the network backend that the card is connected to, as given to
+	// [qapi.Client.NetdevAdd]. If empty, the card is not connected to anything.
+	Netdev string `json:"netdev,omitzero"`
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -442,34 +1072,86 @@ func (E1000_82545em) DeviceDriver() string {
 	return "e1000-82545em"
 }
 
-// E1000e is the device e1000e.
+// E1000e is Intel's gigabit card 82574L, on PCI Express: the choice on q35 for
+// guests without virtio drivers.
+//
+// It needs a network backend, added with [qapi.Client.NetdevAdd] and named by
+// netdev. It can be hot-plugged: on q35 and virt into a free [PCIERootPort],
+// which bus must name, on pc into pci.0.
 //
 // QEMU: device e1000e, bus PCI
 //
 // On s390x in QEMU 10.0 and newer, not in 7.2.
 type E1000e struct {
-	ID             string `json:"id,omitzero"`
-	Bus            string `json:"bus,omitzero"`
-	Netdev         string `json:"netdev,omitzero"`
-	MAC            string `json:"mac,omitzero"`
-	Bootindex      *int32 `json:"bootindex,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the network backend that the card is connected to, as given to
+	// [qapi.Client.NetdevAdd]. If empty, the card is not connected to anything.
+	Netdev string `json:"netdev,omitzero"`
+	// The MAC address of the card, such as 52:54:00:12:34:56. If empty, QEMU picks
+	// one, but picks the same in other machines, so machines on one network need
+	// addresses of their own.
+	MAC string `json:"mac,omitzero"`
+	// The device's place in the order in which the firmware tries to boot; the
+	// lowest is first, 0 included. No two devices may have the same. Absent leaves
+	// it to the firmware whether and when it tries the device.
+	Bootindex *int32 `json:"bootindex,omitzero"`
+	// 1 makes QEMU complete checksums and split packets itself, even if the backend
+	// could. 0 leaves it to the backend.
 	DisableVnetHdr *uint8 `json:"disable_vnet_hdr,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
+	// Sets the card's VLAN type register to its usual value at reset. Machine types
+	// up to 6.0 turn it off. On x86_64 and aarch64 in QEMU 7.2 and newer, not in
+	// 5.2.
 	InitVet *bool `json:"init-vet,omitzero"`
-	// On x86_64 and aarch64 in QEMU 10.0 and newer, not in 7.2.
-	MigrateTimadj *bool   `json:"migrate-timadj,omitzero"`
-	Subsys        *uint16 `json:"subsys,omitzero"`
-	SubsysVen     *uint16 `json:"subsys_ven,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
+	// Migrates the clock adjustment register. Machine types of releases without it
+	// turn it off; there is no other reason to set it. On x86_64 and aarch64 in
+	// QEMU 10.0 and newer, not in 7.2.
+	MigrateTimadj *bool `json:"migrate-timadj,omitzero"`
+	// The PCI subsystem id that the guest sees. 0 means that of the real card.
+	Subsys *uint16 `json:"subsys,omitzero"`
+	// The PCI subsystem vendor id that the guest sees.
+	SubsysVen *uint16 `json:"subsys_ven,omitzero"`
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. On x86_64 and aarch64 in QEMU
+	// 7.2 and newer, not in 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. On x86_64 and aarch64 in QEMU
+	// 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -480,25 +1162,71 @@ func (E1000e) DeviceDriver() string {
 	return "e1000e"
 }
 
-// Igb is the device igb.
+// Igb is Intel's gigabit card 82576, on PCI Express, with SR-IOV: the guest
+// itself can split virtual functions off it, for tests of that and of nested
+// guests.
+//
+// It needs a network backend, added with [qapi.Client.NetdevAdd] and named by
+// netdev. It belongs into a port of PCI Express, such as [PCIERootPort], and
+// can be hot-plugged there. On pc it can fail, as the numbers of its functions
+// find no room on a PCI bus.
 //
 // QEMU: device igb, bus PCI
 //
 // In QEMU 10.0 and newer, not in 7.2.
 type Igb struct {
-	ID             string  `json:"id,omitzero"`
-	Bus            string  `json:"bus,omitzero"`
-	Netdev         string  `json:"netdev,omitzero"`
-	MAC            string  `json:"mac,omitzero"`
-	Bootindex      *int32  `json:"bootindex,omitzero"`
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	Romsize        *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the network backend that the card is connected to, as given to
+	// [qapi.Client.NetdevAdd]. If empty, the card is not connected to anything.
+	Netdev string `json:"netdev,omitzero"`
+	// The MAC address of the card, such as 52:54:00:12:34:56. If empty, QEMU picks
+	// one, but picks the same in other machines, so machines on one network need
+	// addresses of their own.
+	MAC string `json:"mac,omitzero"`
+	// The device's place in the order in which the firmware tries to boot; the
+	// lowest is first, 0 included. No two devices may have the same. Absent leaves
+	// it to the firmware whether and when it tries the device.
+	Bootindex *int32 `json:"bootindex,omitzero"`
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up.
+	Romsize *uint32 `json:"romsize,omitzero"`
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -509,27 +1237,71 @@ func (Igb) DeviceDriver() string {
 	return "igb"
 }
 
-// Rtl8139 is the device rtl8139.
+// Rtl8139 is Realtek's 100 Mbit card RTL8139, on PCI, for old guests such as
+// Windows XP. It is slow.
+//
+// It needs a network backend, added with [qapi.Client.NetdevAdd] and named by
+// netdev. It can be hot-plugged: on q35 and virt into a [PCIERootPort], on pc
+// into pci.0.
 //
 // QEMU: device rtl8139, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
 type Rtl8139 struct {
-	ID        string `json:"id,omitzero"`
-	Bus       string `json:"bus,omitzero"`
-	Netdev    string `json:"netdev,omitzero"`
-	MAC       string `json:"mac,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the network backend that the card is connected to, as given to
+	// [qapi.Client.NetdevAdd]. If empty, the card is not connected to anything.
+	Netdev string `json:"netdev,omitzero"`
+	// The MAC address of the card, such as 52:54:00:12:34:56. If empty, QEMU picks
+	// one, but picks the same in other machines, so machines on one network need
+	// addresses of their own.
+	MAC string `json:"mac,omitzero"`
+	// The device's place in the order in which the firmware tries to boot; the
+	// lowest is first, 0 included. No two devices may have the same. Absent leaves
+	// it to the firmware whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -540,27 +1312,71 @@ func (Rtl8139) DeviceDriver() string {
 	return "rtl8139"
 }
 
-// Vmxnet3 is the device vmxnet3.
+// Vmxnet3 is VMware's paravirtual network card, for machines that come from
+// VMware and have its driver; Linux has it, too.
+//
+// It needs a network backend, added with [qapi.Client.NetdevAdd] and named by
+// netdev. It can be hot-plugged: on q35 and virt into a [PCIERootPort], on pc
+// into pci.0.
 //
 // QEMU: device vmxnet3, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
 type Vmxnet3 struct {
-	ID        string `json:"id,omitzero"`
-	Bus       string `json:"bus,omitzero"`
-	Netdev    string `json:"netdev,omitzero"`
-	MAC       string `json:"mac,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the network backend that the card is connected to, as given to
+	// [qapi.Client.NetdevAdd]. If empty, the card is not connected to anything.
+	Netdev string `json:"netdev,omitzero"`
+	// The MAC address of the card, such as 52:54:00:12:34:56. If empty, QEMU picks
+	// one, but picks the same in other machines, so machines on one network need
+	// addresses of their own.
+	MAC string `json:"mac,omitzero"`
+	// The device's place in the order in which the firmware tries to boot; the
+	// lowest is first, 0 included. No two devices may have the same. Absent leaves
+	// it to the firmware whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -571,27 +1387,70 @@ func (Vmxnet3) DeviceDriver() string {
 	return "vmxnet3"
 }
 
-// Pcnet is the device pcnet.
+// Pcnet is AMD's PCnet-PCI II, on PCI, for guests of the nineties.
+//
+// It needs a network backend, added with [qapi.Client.NetdevAdd] and named by
+// netdev. It can be hot-plugged: on q35 and virt into a [PCIERootPort], on pc
+// into pci.0.
 //
 // QEMU: device pcnet, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
 type Pcnet struct {
-	ID        string `json:"id,omitzero"`
-	Bus       string `json:"bus,omitzero"`
-	Netdev    string `json:"netdev,omitzero"`
-	MAC       string `json:"mac,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the network backend that the card is connected to, as given to
+	// [qapi.Client.NetdevAdd]. If empty, the card is not connected to anything.
+	Netdev string `json:"netdev,omitzero"`
+	// The MAC address of the card, such as 52:54:00:12:34:56. If empty, QEMU picks
+	// one, but picks the same in other machines, so machines on one network need
+	// addresses of their own.
+	MAC string `json:"mac,omitzero"`
+	// The device's place in the order in which the firmware tries to boot; the
+	// lowest is first, 0 included. No two devices may have the same. Absent leaves
+	// it to the firmware whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -602,27 +1461,71 @@ func (Pcnet) DeviceDriver() string {
 	return "pcnet"
 }
 
-// Ne2kPCI is the device ne2k_pci.
+// Ne2kPCI is an NE2000 card on PCI, for guests that have no other driver. It is
+// slow.
+//
+// It needs a network backend, added with [qapi.Client.NetdevAdd] and named by
+// netdev. It can be hot-plugged: on q35 and virt into a [PCIERootPort], on pc
+// into pci.0.
 //
 // QEMU: device ne2k_pci, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
 type Ne2kPCI struct {
-	ID        string `json:"id,omitzero"`
-	Bus       string `json:"bus,omitzero"`
-	Netdev    string `json:"netdev,omitzero"`
-	MAC       string `json:"mac,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the network backend that the card is connected to, as given to
+	// [qapi.Client.NetdevAdd]. If empty, the card is not connected to anything.
+	Netdev string `json:"netdev,omitzero"`
+	// The MAC address of the card, such as 52:54:00:12:34:56. If empty, QEMU picks
+	// one, but picks the same in other machines, so machines on one network need
+	// addresses of their own.
+	MAC string `json:"mac,omitzero"`
+	// The device's place in the order in which the firmware tries to boot; the
+	// lowest is first, 0 included. No two devices may have the same. Absent leaves
+	// it to the firmware whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -633,27 +1536,71 @@ func (Ne2kPCI) DeviceDriver() string {
 	return "ne2k_pci"
 }
 
-// I82551 is the device i82551.
+// I82551 is Intel's 100 Mbit card 82551, of the PRO/100 family, on PCI, for old
+// guests.
+//
+// It needs a network backend, added with [qapi.Client.NetdevAdd] and named by
+// netdev. It can be hot-plugged: on q35 and virt into a [PCIERootPort], on pc
+// into pci.0.
 //
 // QEMU: device i82551, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
 type I82551 struct {
-	ID        string `json:"id,omitzero"`
-	Bus       string `json:"bus,omitzero"`
-	Netdev    string `json:"netdev,omitzero"`
-	MAC       string `json:"mac,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the network backend that the card is connected to, as given to
+	// [qapi.Client.NetdevAdd]. If empty, the card is not connected to anything.
+	Netdev string `json:"netdev,omitzero"`
+	// The MAC address of the card, such as 52:54:00:12:34:56. If empty, QEMU picks
+	// one, but picks the same in other machines, so machines on one network need
+	// addresses of their own.
+	MAC string `json:"mac,omitzero"`
+	// The device's place in the order in which the firmware tries to boot; the
+	// lowest is first, 0 included. No two devices may have the same. Absent leaves
+	// it to the firmware whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -664,27 +1611,71 @@ func (I82551) DeviceDriver() string {
 	return "i82551"
 }
 
-// I82557b is the device i82557b.
+// I82557b is Intel's 100 Mbit card 82557B, an early one of the PRO/100 family,
+// on PCI, for old guests.
+//
+// It needs a network backend, added with [qapi.Client.NetdevAdd] and named by
+// netdev. It can be hot-plugged: on q35 and virt into a [PCIERootPort], on pc
+// into pci.0.
 //
 // QEMU: device i82557b, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
 type I82557b struct {
-	ID        string `json:"id,omitzero"`
-	Bus       string `json:"bus,omitzero"`
-	Netdev    string `json:"netdev,omitzero"`
-	MAC       string `json:"mac,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the network backend that the card is connected to, as given to
+	// [qapi.Client.NetdevAdd]. If empty, the card is not connected to anything.
+	Netdev string `json:"netdev,omitzero"`
+	// The MAC address of the card, such as 52:54:00:12:34:56. If empty, QEMU picks
+	// one, but picks the same in other machines, so machines on one network need
+	// addresses of their own.
+	MAC string `json:"mac,omitzero"`
+	// The device's place in the order in which the firmware tries to boot; the
+	// lowest is first, 0 included. No two devices may have the same. Absent leaves
+	// it to the firmware whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -695,27 +1686,71 @@ func (I82557b) DeviceDriver() string {
 	return "i82557b"
 }
 
-// I82559er is the device i82559er.
+// I82559er is Intel's 100 Mbit card 82559ER, of the PRO/100 family, on PCI, as
+// built into small systems.
+//
+// It needs a network backend, added with [qapi.Client.NetdevAdd] and named by
+// netdev. It can be hot-plugged: on q35 and virt into a [PCIERootPort], on pc
+// into pci.0.
 //
 // QEMU: device i82559er, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
 type I82559er struct {
-	ID        string `json:"id,omitzero"`
-	Bus       string `json:"bus,omitzero"`
-	Netdev    string `json:"netdev,omitzero"`
-	MAC       string `json:"mac,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the network backend that the card is connected to, as given to
+	// [qapi.Client.NetdevAdd]. If empty, the card is not connected to anything.
+	Netdev string `json:"netdev,omitzero"`
+	// The MAC address of the card, such as 52:54:00:12:34:56. If empty, QEMU picks
+	// one, but picks the same in other machines, so machines on one network need
+	// addresses of their own.
+	MAC string `json:"mac,omitzero"`
+	// The device's place in the order in which the firmware tries to boot; the
+	// lowest is first, 0 included. No two devices may have the same. Absent leaves
+	// it to the firmware whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -726,24 +1761,55 @@ func (I82559er) DeviceDriver() string {
 	return "i82559er"
 }
 
-// USBNet is the device usb-net.
+// USBNet is a network card on USB (RNDIS and CDC Ethernet), for guests without
+// another card and for tests.
+//
+// It needs a network backend, added with [qapi.Client.NetdevAdd] and named by
+// netdev, and a USB controller that takes full-speed devices, such as
+// [QEMUXhci]; on [USBEhci] it is refused. It can be hot-plugged, and
+// [qapi.Client.DeviceDel] takes it out at once.
 //
 // QEMU: device usb-net, bus usb-bus
 //
 // On s390x in QEMU 10.0 and newer, not in 7.2.
 type USBNet struct {
-	ID        string `json:"id,omitzero"`
-	Bus       string `json:"bus,omitzero"`
-	Netdev    string `json:"netdev,omitzero"`
-	MAC       string `json:"mac,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the network backend that the card is connected to, as given to
+	// [qapi.Client.NetdevAdd]. If empty, the card is not connected to anything.
+	Netdev string `json:"netdev,omitzero"`
+	// The MAC address of the card, such as 52:54:00:12:34:56. If empty, QEMU picks
+	// one, but picks the same in other machines, so machines on one network need
+	// addresses of their own.
+	MAC string `json:"mac,omitzero"`
+	// The device's place in the order in which the firmware tries to boot; the
+	// lowest is first, 0 included. No two devices may have the same. Absent leaves
+	// it to the firmware whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
-	Attached  *bool  `json:"attached,omitzero"`
+	// Names the device in migrations by its whole path through hubs and ports. Old
+	// machine types turn it off; there is no other reason to set it.
+	//
 	// Deprecated: QEMU 7.2 and newer no longer have it.
 	FullPath *bool `json:"full-path,omitzero"`
+	// Shows Windows guests the descriptors of Microsoft's, by which they configure
+	// the device, for example to save power.
 	MsosDesc *bool `json:"msos-desc,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
-	Pcap   string `json:"pcap,omitzero"`
-	Port   string `json:"port,omitzero"`
+	// A file to which all USB traffic of the device is written, in the pcap format
+	// that Wireshark reads. On x86_64 and aarch64 in QEMU 7.2 and newer, not in
+	// 5.2.
+	Pcap string `json:"pcap,omitzero"`
+	// The USB port to plug into, such as "2", or "1.3" for port 3 of the hub in
+	// port 1. The first free one if absent.
+	Port string `json:"port,omitzero"`
+	// The serial number that the guest reads from the device, by which it can
+	// recognise it.
 	Serial string `json:"serial,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -754,32 +1820,77 @@ func (USBNet) DeviceDriver() string {
 	return "usb-net"
 }
 
-// Rocker is the device rocker.
+// Rocker is a network switch on PCI whose ports each have a backend of their
+// own. It is for Linux's switch drivers (switchdev), and for work on them.
+//
+// ports lists the ids of the network backends. QEMU 5.2 and 7.2 drop lists in
+// [qapi.Client.DeviceAdd] without a word, and the switch has no ports then.
+// [qapi.Client.QueryRocker] and [qapi.Client.QueryRockerPorts] look into it, by
+// its property name, not its id. It can be hot-plugged: on q35 and virt into a
+// [PCIERootPort], on pc into pci.0.
 //
 // QEMU: device rocker, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
 type Rocker struct {
-	ID             string `json:"id,omitzero"`
-	Bus            string `json:"bus,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The MAC address of the first port; the other ports get the following ones.
+	// QEMU picks one if empty.
 	FpStartMacaddr string `json:"fp_start_macaddr,omitzero"`
-	// Deprecated: QEMU 10.0 and newer no longer have it.
-	LenPorts *uint32 `json:"len-ports,omitzero"`
-	Name     string  `json:"name,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	Ports    []string `json:"ports,omitzero"`
-	SwitchID *uint64  `json:"switch_id,omitzero"`
-	World    string   `json:"world,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// The name of the switch, by which [qapi.Client.QueryRocker] and similar
+	// commands know it, of at most 9 bytes; rocker if empty.
+	Name string `json:"name,omitzero"`
+	// The ids of the network backends that the ports are connected to, one for each
+	// port, at most 62. In QEMU 10.0 and newer, not in 7.2.
+	Ports []string `json:"ports,omitzero"`
+	// A 64-bit number that identifies the switch to the guest. It is derived from
+	// fp_start_macaddr if 0 or absent.
+	SwitchID *uint64 `json:"switch_id,omitzero"`
+	// How ports process packets at first. The only way is of-dpa, by tables of
+	// flows, and so it is if empty.
+	World string `json:"world,omitzero"`
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`

@@ -2,24 +2,66 @@
 
 package device
 
-// I6300esb is the device i6300esb.
+import "github.com/goqapi/goqapi/qapi"
+
+var _ qapi.Device = I6300esb{}
+
+// I6300esb is a watchdog, that of Intel's 6300ESB, on PCI: when the guest stops
+// answering it, QEMU acts.
+//
+// What QEMU does is set for the whole machine, with [qapi.Client.SetAction] or
+// -action watchdog=…; it resets the machine if nothing is set.
+// [qapi.WatchdogEvent] reports it. Linux has the driver (i6300esb), and a
+// program in the guest must open /dev/watchdog. It can be hot-plugged: on q35
+// and virt into a [PCIERootPort], on pc into pci.0.
 //
 // QEMU: device i6300esb, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
 type I6300esb struct {
-	ID  string `json:"id,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
 	Bus string `json:"bus,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -30,13 +72,24 @@ func (I6300esb) DeviceDriver() string {
 	return "i6300esb"
 }
 
-// Ib700 is the device ib700.
+// Ib700 is a watchdog, that of the iBASE IB700, on ISA: when the guest stops
+// answering it, QEMU acts as [qapi.Client.SetAction] says. i6300esb is the
+// usual choice.
+//
+// It cannot be hot-plugged.
 //
 // QEMU: device ib700, bus ISA
 //
 // On x86_64, not on aarch64 and s390x.
 type Ib700 struct {
-	ID  string `json:"id,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
 	Bus string `json:"bus,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -47,12 +100,16 @@ func (Ib700) DeviceDriver() string {
 	return "ib700"
 }
 
-// Diag288 is the device diag288.
+// Diag288 is the watchdog of s390x: when the guest stops answering it, QEMU
+// acts as [qapi.Client.SetAction] says, and [qapi.WatchdogEvent] reports it.
 //
 // QEMU: device diag288
 //
 // On s390x, not on x86_64 and aarch64.
 type Diag288 struct {
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
 	ID string `json:"id,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -63,15 +120,30 @@ func (Diag288) DeviceDriver() string {
 	return "diag288"
 }
 
-// Pvpanic is the device pvpanic.
+// Pvpanic is a port on ISA by which a guest says that its kernel has crashed.
+// [qapi.GuestPanickedEvent] reports it, and [qapi.Client.SetAction] says what
+// QEMU does then.
+//
+// Linux has the driver. It needs no backend and cannot be hot-plugged; machines
+// without ISA take [PvpanicPCI].
 //
 // QEMU: device pvpanic, bus ISA
 //
 // On x86_64, not on aarch64 and s390x.
 type Pvpanic struct {
-	ID     string  `json:"id,omitzero"`
-	Bus    string  `json:"bus,omitzero"`
-	Events *uint8  `json:"events,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// Which events of the guest are supported, as a sum: 1 for a panic, 2 for a
+	// panic that the guest's crash kernel handles, 4 for a shutdown.
+	Events *uint8 `json:"events,omitzero"`
+	// The first of the I/O ports by which the guest reaches the device.
 	Ioport *uint16 `json:"ioport,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -82,23 +154,61 @@ func (Pvpanic) DeviceDriver() string {
 	return "pvpanic"
 }
 
-// PvpanicPCI is the device pvpanic-pci.
+// PvpanicPCI is a PCI device by which a guest says that its kernel has crashed.
+// [qapi.GuestPanickedEvent] reports it, and [qapi.Client.SetAction] says what
+// QEMU does then.
+//
+// Linux has the driver. It needs no backend and can be hot-plugged: on q35 and
+// virt into a [PCIERootPort], on pc into pci.0.
 //
 // QEMU: device pvpanic-pci, bus PCI
 //
 // On x86_64 and aarch64, not on s390x. In QEMU 7.2 and newer, not in 5.2.
 type PvpanicPCI struct {
-	ID             string  `json:"id,omitzero"`
-	Bus            string  `json:"bus,omitzero"`
-	Events         *uint8  `json:"events,omitzero"`
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	Romsize        *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// Which events of the guest are supported, as a sum: 1 for a panic, 2 for a
+	// panic that the guest's crash kernel handles, 4 for a shutdown.
+	Events *uint8 `json:"events,omitzero"`
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up.
+	Romsize *uint32 `json:"romsize,omitzero"`
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -109,16 +219,32 @@ func (PvpanicPCI) DeviceDriver() string {
 	return "pvpanic-pci"
 }
 
-// TPMTis is the device tpm-tis.
+// TPMTis is a TPM 1.2 or 2.0 of a PC, with the older interface TIS, on ISA.
+//
+// tpmdev is required, and names the backend, given with -tpmdev at the start:
+// an emulator, swtpm as a rule, or the host's TPM. A machine has at most one
+// TPM. It cannot be hot-plugged. For TPM 2.0 guests also know [TPMCrb].
 //
 // QEMU: device tpm-tis, bus ISA
 //
 // On x86_64, not on aarch64 and s390x.
 type TPMTis struct {
-	ID     string  `json:"id,omitzero"`
-	Bus    string  `json:"bus,omitzero"`
-	Tpmdev string  `json:"tpmdev,omitzero"`
-	IRQ    *uint32 `json:"irq,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the TPM backend, as given to -tpmdev. Required.
+	Tpmdev string `json:"tpmdev,omitzero"`
+	// The interrupt that the device uses.
+	IRQ *uint32 `json:"irq,omitzero"`
+	// Gives guest and firmware the physical presence interface, by which the guest
+	// asks for changes of the TPM at the next boot, such as to clear it.
+	//
 	// Deprecated: QEMU 11.1 no longer has it.
 	Ppi *bool `json:"ppi,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
@@ -130,16 +256,30 @@ func (TPMTis) DeviceDriver() string {
 	return "tpm-tis"
 }
 
-// TPMCrb is the device tpm-crb.
+// TPMCrb is a TPM 2.0 of a PC, with the newer interface CRB. Windows 11 asks
+// for a TPM 2.0.
+//
+// tpmdev is required, and names the backend, given with -tpmdev at the start:
+// an emulator, swtpm as a rule, with TPM 2.0. A machine has at most one TPM. It
+// cannot be hot-plugged.
 //
 // QEMU: device tpm-crb
 //
 // On x86_64, not on aarch64 and s390x.
 type TPMCrb struct {
-	ID     string `json:"id,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The id of the TPM backend, as given to -tpmdev. Required.
 	Tpmdev string `json:"tpmdev,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// Supports commands and responses larger than the device's buffer, in chunks.
+	// Machine types of releases without it turn it off. In QEMU 11.1 and newer, not
+	// in 10.0.
 	CapChunk *bool `json:"cap-chunk,omitzero"`
+	// Gives guest and firmware the physical presence interface, by which the guest
+	// asks for changes of the TPM at the next boot, such as to clear it.
+	//
 	// Deprecated: QEMU 11.1 no longer has it.
 	Ppi *bool `json:"ppi,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
@@ -151,16 +291,28 @@ func (TPMCrb) DeviceDriver() string {
 	return "tpm-crb"
 }
 
-// TPMTisDevice is the device tpm-tis-device.
+// TPMTisDevice is a TPM for Arm's virt, with the interface TIS, on the system
+// bus: what [TPMTis] is for PCs.
+//
+// tpmdev is required, and names the backend, given with -tpmdev at the start:
+// an emulator, swtpm as a rule. A machine has at most one TPM. It has to be
+// there from the start.
 //
 // QEMU: device tpm-tis-device, bus System
 //
 // On aarch64, not on x86_64 and s390x.
 type TPMTisDevice struct {
-	ID     string  `json:"id,omitzero"`
-	Tpmdev string  `json:"tpmdev,omitzero"`
-	IRQ    *uint32 `json:"irq,omitzero"`
-	// In QEMU 5.2 and 11.1, not in 7.2 and 10.0.
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The id of the TPM backend, as given to -tpmdev. Required.
+	Tpmdev string `json:"tpmdev,omitzero"`
+	// The interrupt that the device uses.
+	IRQ *uint32 `json:"irq,omitzero"`
+	// Gives guest and firmware the physical presence interface, by which the guest
+	// asks for changes of the TPM at the next boot, such as to clear it. In QEMU
+	// 5.2 and 11.1, not in 7.2 and 10.0.
 	Ppi *bool `json:"ppi,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -171,39 +323,70 @@ func (TPMTisDevice) DeviceDriver() string {
 	return "tpm-tis-device"
 }
 
-// IPMIBmcSim is the device ipmi-bmc-sim.
+// IPMIBmcSim is a small management controller (BMC) for IPMI inside QEMU, with
+// sensors and logs of its own, for guests that ask for one.
+//
+// It is seen by the guest through an interface that names it with bmc:
+// [ISAIPMIKcs], [ISAIPMIBt], [PCIIPMIKcs] or [PCIIPMIBt]. It must come before
+// that on the command line, and cannot be hot-plugged.
 //
 // QEMU: device ipmi-bmc-sim
 //
 // On x86_64, not on aarch64 and s390x.
 type IPMIBmcSim struct {
-	ID          string  `json:"id,omitzero"`
-	DeviceID    *uint8  `json:"device_id,omitzero"`
-	DeviceRev   *uint8  `json:"device_rev,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The device id that the management controller reports.
+	DeviceID *uint8 `json:"device_id,omitzero"`
+	// The hardware revision that the management controller reports.
+	DeviceRev *uint8 `json:"device_rev,omitzero"`
+	// The size of the inventory (FRU) in bytes.
 	Fruareasize *uint16 `json:"fruareasize,omitzero"`
-	Frudatafile string  `json:"frudatafile,omitzero"`
-	Fwrev1      *uint8  `json:"fwrev1,omitzero"`
-	Fwrev2      *uint8  `json:"fwrev2,omitzero"`
-	GUID        string  `json:"guid,omitzero"`
-	IPMIVersion *uint8  `json:"ipmi_version,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The file with the initial contents of the inventory (FRU). The inventory is
+	// empty without one.
+	Frudatafile string `json:"frudatafile,omitzero"`
+	// The major firmware version that the management controller reports.
+	Fwrev1 *uint8 `json:"fwrev1,omitzero"`
+	// The minor firmware version that the management controller reports.
+	Fwrev2 *uint8 `json:"fwrev2,omitzero"`
+	// The UUID that the management controller reports. None if empty.
+	GUID string `json:"guid,omitzero"`
+	// The IPMI version that the management controller reports, 2 for 2.0.
+	IPMIVersion *uint8 `json:"ipmi_version,omitzero"`
+	// The number of the management controller's LAN channel, from 1 to 11. 0 means
+	// that it has none. In QEMU 11.1 and newer, not in 10.0.
 	LanChannel *uint8 `json:"lan.channel,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The IPv4 address of the default gateway that the management controller
+	// reports. In QEMU 11.1 and newer, not in 10.0.
 	LanDefgwIpaddr string `json:"lan.defgw_ipaddr,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The MAC address of the default gateway that the management controller
+	// reports. In QEMU 11.1 and newer, not in 10.0.
 	LanDefgwMacaddr string `json:"lan.defgw_macaddr,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The IPv4 address that the management controller reports for its LAN channel.
+	// QEMU only reports it; nothing listens there. In QEMU 11.1 and newer, not in
+	// 10.0.
 	LanIpaddr string `json:"lan.ipaddr,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// Where the management controller says that its IPv4 address comes from: 0 for
+	// unknown, 1 for static, 2 for DHCP, 3 for the firmware, 4 for others. In QEMU
+	// 11.1 and newer, not in 10.0.
 	LanIpsrc *uint8 `json:"lan.ipsrc,omitzero"`
+	// The MAC address that the management controller reports for its LAN channel.
 	// In QEMU 11.1 and newer, not in 10.0.
 	LanMacaddr string `json:"lan.macaddr,omitzero"`
+	// The IPv4 netmask that the management controller reports for its LAN channel.
 	// In QEMU 11.1 and newer, not in 10.0.
-	LanNetmask string  `json:"lan.netmask,omitzero"`
-	MfgID      *uint32 `json:"mfg_id,omitzero"`
-	ProductID  *uint16 `json:"product_id,omitzero"`
-	Sdrfile    string  `json:"sdrfile,omitzero"`
-	SlaveAddr  *uint8  `json:"slave_addr,omitzero"`
+	LanNetmask string `json:"lan.netmask,omitzero"`
+	// The manufacturer id that the management controller reports.
+	MfgID *uint32 `json:"mfg_id,omitzero"`
+	// The product id that the management controller reports.
+	ProductID *uint16 `json:"product_id,omitzero"`
+	// The file with the descriptions of the sensors (SDR). QEMU's own if empty.
+	Sdrfile string `json:"sdrfile,omitzero"`
+	// The address of the management controller on its bus, which the guest reads
+	// from the firmware's tables.
+	SlaveAddr *uint8 `json:"slave_addr,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
 }
@@ -213,14 +396,27 @@ func (IPMIBmcSim) DeviceDriver() string {
 	return "ipmi-bmc-sim"
 }
 
-// IPMIBmcExtern is the device ipmi-bmc-extern.
+// IPMIBmcExtern is a connection to a management controller (BMC) for IPMI that
+// runs outside of QEMU, such as OpenIPMI's simulator, which can then switch the
+// machine on and off.
+//
+// chardev is required, and names the character device that leads to it, a
+// socket with reconnect as a rule. An interface such as [ISAIPMIKcs] names it
+// with bmc, after it on the command line. It cannot be hot-plugged.
 //
 // QEMU: device ipmi-bmc-extern
 //
 // On x86_64, not on aarch64 and s390x.
 type IPMIBmcExtern struct {
-	ID        string `json:"id,omitzero"`
-	Chardev   string `json:"chardev,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The id of the character device, a socket, that is connected to the process
+	// that implements the management controller. Required.
+	Chardev string `json:"chardev,omitzero"`
+	// The address of the management controller on its bus, which the guest reads
+	// from the firmware's tables.
 	SlaveAddr *uint8 `json:"slave_addr,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -231,17 +427,32 @@ func (IPMIBmcExtern) DeviceDriver() string {
 	return "ipmi-bmc-extern"
 }
 
-// ISAIPMIKcs is the device isa-ipmi-kcs.
+// ISAIPMIKcs is the interface through which a guest talks to its management
+// controller (BMC), on ISA, of the kind KCS, which nearly all guests know.
+//
+// bmc is required, and is the id of an [IPMIBmcSim] or [IPMIBmcExtern] that
+// comes before it. It cannot be hot-plugged.
 //
 // QEMU: device isa-ipmi-kcs, bus ISA
 //
 // On x86_64, not on aarch64 and s390x.
 type ISAIPMIKcs struct {
-	ID     string  `json:"id,omitzero"`
-	Bus    string  `json:"bus,omitzero"`
-	Bmc    string  `json:"bmc,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the management controller ([IPMIBmcSim], [IPMIBmcExtern]) that the
+	// guest accesses through this interface. Required.
+	Bmc string `json:"bmc,omitzero"`
+	// The first of the I/O ports by which the guest reaches the device.
 	Ioport *uint32 `json:"ioport,omitzero"`
-	IRQ    *int32  `json:"irq,omitzero"`
+	// The interrupt that the device uses.
+	IRQ *int32 `json:"irq,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
 }
@@ -251,17 +462,32 @@ func (ISAIPMIKcs) DeviceDriver() string {
 	return "isa-ipmi-kcs"
 }
 
-// ISAIPMIBt is the device isa-ipmi-bt.
+// ISAIPMIBt is the interface through which a guest talks to its management
+// controller (BMC), on ISA, of the kind BT, which moves whole messages.
+//
+// bmc is required, and is the id of an [IPMIBmcSim] or [IPMIBmcExtern] that
+// comes before it. It cannot be hot-plugged.
 //
 // QEMU: device isa-ipmi-bt, bus ISA
 //
 // On x86_64, not on aarch64 and s390x.
 type ISAIPMIBt struct {
-	ID     string  `json:"id,omitzero"`
-	Bus    string  `json:"bus,omitzero"`
-	Bmc    string  `json:"bmc,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the management controller ([IPMIBmcSim], [IPMIBmcExtern]) that the
+	// guest accesses through this interface. Required.
+	Bmc string `json:"bmc,omitzero"`
+	// The first of the I/O ports by which the guest reaches the device.
 	Ioport *uint32 `json:"ioport,omitzero"`
-	IRQ    *int32  `json:"irq,omitzero"`
+	// The interrupt that the device uses.
+	IRQ *int32 `json:"irq,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
 }
@@ -271,25 +497,63 @@ func (ISAIPMIBt) DeviceDriver() string {
 	return "isa-ipmi-bt"
 }
 
-// PCIIPMIKcs is the device pci-ipmi-kcs.
+// PCIIPMIKcs is the interface through which a guest talks to its management
+// controller (BMC), on PCI, of the kind KCS.
+//
+// bmc is required, and is the id of an [IPMIBmcSim] or [IPMIBmcExtern], which
+// serves only one interface. It can be hot-plugged, on q35 into a
+// [PCIERootPort], on pc into pci.0, but its BMC cannot.
 //
 // QEMU: device pci-ipmi-kcs, bus PCI
 //
 // On x86_64, not on aarch64 and s390x.
 type PCIIPMIKcs struct {
-	ID  string `json:"id,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
 	Bus string `json:"bus,omitzero"`
+	// The id of the management controller ([IPMIBmcSim], [IPMIBmcExtern]) that the
+	// guest accesses through this interface. Required.
 	Bmc string `json:"bmc,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -300,25 +564,63 @@ func (PCIIPMIKcs) DeviceDriver() string {
 	return "pci-ipmi-kcs"
 }
 
-// PCIIPMIBt is the device pci-ipmi-bt.
+// PCIIPMIBt is the interface through which a guest talks to its management
+// controller (BMC), on PCI, of the kind BT.
+//
+// bmc is required, and is the id of an [IPMIBmcSim] or [IPMIBmcExtern], which
+// serves only one interface. It can be hot-plugged, on q35 into a
+// [PCIERootPort], on pc into pci.0, but its BMC cannot.
 //
 // QEMU: device pci-ipmi-bt, bus PCI
 //
 // On x86_64, not on aarch64 and s390x.
 type PCIIPMIBt struct {
-	ID  string `json:"id,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
 	Bus string `json:"bus,omitzero"`
+	// The id of the management controller ([IPMIBmcSim], [IPMIBmcExtern]) that the
+	// guest accesses through this interface. Required.
 	Bmc string `json:"bmc,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -329,13 +631,25 @@ func (PCIIPMIBt) DeviceDriver() string {
 	return "pci-ipmi-bt"
 }
 
-// Vmgenid is the device vmgenid.
+// Vmgenid is a number by which a guest sees that it has been cloned or put back
+// to a snapshot, so that it makes new random numbers and keys. Windows domain
+// controllers and Linux use it.
+//
+// guid is a UUID, or auto for a new one at each start; give a new one whenever
+// the machine goes on from an older state. [qapi.Client.QueryVMGenerationID]
+// returns it. A machine has at most one, and it cannot be hot-plugged.
 //
 // QEMU: device vmgenid
 //
 // On x86_64, not on aarch64 and s390x.
 type Vmgenid struct {
-	ID   string `json:"id,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The UUID of this generation of the guest. It must be a new one when the guest
+	// is started from a copy or snapshot, so that it notices; auto means a random
+	// one.
 	GUID string `json:"guid,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -346,12 +660,18 @@ func (Vmgenid) DeviceDriver() string {
 	return "vmgenid"
 }
 
-// Vmclock is the device vmclock.
+// Vmclock is a page by which a guest sees that its clocks may have jumped, as
+// after a migration, and must be set anew. It needs a guest with its driver.
+//
+// A machine has at most one, and it cannot be hot-plugged.
 //
 // QEMU: device vmclock
 //
 // On x86_64, not on aarch64 and s390x. In QEMU 10.0 and newer, not in 7.2.
 type Vmclock struct {
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
 	ID string `json:"id,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -362,12 +682,19 @@ func (Vmclock) DeviceDriver() string {
 	return "vmclock"
 }
 
-// Vmcoreinfo is the device vmcoreinfo.
+// Vmcoreinfo is a place where a Linux guest leaves the data that a debugger
+// needs for its memory. [qapi.Client.DumpGuestMemory] puts them into its file,
+// and crash can then read dumps of kernels at random addresses.
+//
+// It needs no backend. A machine has at most one, and it cannot be hot-plugged.
 //
 // QEMU: device vmcoreinfo
 //
 // On x86_64 and aarch64, not on s390x.
 type Vmcoreinfo struct {
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
 	ID string `json:"id,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -378,24 +705,64 @@ func (Vmcoreinfo) DeviceDriver() string {
 	return "vmcoreinfo"
 }
 
-// ACPIErst is the device acpi-erst.
+// ACPIErst is a store in which a guest keeps records of errors over a reset
+// (ACPI ERST), such as the last messages of a crashed Linux (pstore).
+//
+// memdev is required, and names a memory backend, a memory-backend-file with
+// share on if the records are to outlive QEMU. It sits on PCI and cannot be
+// hot-plugged.
 //
 // QEMU: device acpi-erst, bus PCI
 //
 // On x86_64 and aarch64, not on s390x. In QEMU 7.2 and newer, not in 5.2.
 type ACPIErst struct {
-	ID             string  `json:"id,omitzero"`
-	Bus            string  `json:"bus,omitzero"`
-	Memdev         string  `json:"memdev,omitzero"`
-	RecordSize     *uint32 `json:"record_size,omitzero"`
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	Romsize        *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the memory backend object in which error records are kept. It
+	// should be a shared file, so that they outlive QEMU. Required.
+	Memdev string `json:"memdev,omitzero"`
+	// The size of an error record in bytes, a power of two of at least 4096. The
+	// size of the memory must be a multiple of it.
+	RecordSize *uint32 `json:"record_size,omitzero"`
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up.
+	Romsize *uint32 `json:"romsize,omitzero"`
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -406,20 +773,38 @@ func (ACPIErst) DeviceDriver() string {
 	return "acpi-erst"
 }
 
-// UEFIVarsX64 is the device uefi-vars-x64.
+// UEFIVarsX64 is a store for UEFI's variables inside QEMU, boot entries and
+// keys of Secure Boot, so that the guest cannot get at them beside the
+// firmware.
+//
+// The firmware must be built for it. jsonfile keeps the variables over
+// restarts; without it they are gone with QEMU. It belongs to the system bus
+// and has to be there from the start.
 //
 // QEMU: device uefi-vars-x64, bus System
 //
 // In QEMU 10.0 and newer, not in 7.2.
 type UEFIVarsX64 struct {
-	ID                string `json:"id,omitzero"`
-	DisableCustomMode *bool  `json:"disable-custom-mode,omitzero"`
-	ForceSecureBoot   *bool  `json:"force-secure-boot,omitzero"`
-	Jsonfile          string `json:"jsonfile,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
-	Pcapfile string  `json:"pcapfile,omitzero"`
-	Size     *uint64 `json:"size,omitzero"`
-	UsePio   *bool   `json:"use-pio,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// Forbids the custom mode of Secure Boot, in which the guest replaces keys
+	// without a signature.
+	DisableCustomMode *bool `json:"disable-custom-mode,omitzero"`
+	// Turns on Secure Boot whatever the variables say.
+	ForceSecureBoot *bool `json:"force-secure-boot,omitzero"`
+	// The JSON file with the firmware's variables, which keeps changes. If empty,
+	// they are lost when QEMU ends.
+	Jsonfile string `json:"jsonfile,omitzero"`
+	// A file to which the firmware's requests for variables are written in pcap
+	// format, for debugging. In QEMU 11.1 and newer, not in 10.0.
+	Pcapfile string `json:"pcapfile,omitzero"`
+	// The most that the store of variables may hold, in bytes.
+	Size *uint64 `json:"size,omitzero"`
+	// Transfers data through I/O ports instead of shared memory, for confidential
+	// guests, whose memory QEMU cannot access.
+	UsePio *bool `json:"use-pio,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
 }
@@ -429,7 +814,11 @@ func (UEFIVarsX64) DeviceDriver() string {
 	return "uefi-vars-x64"
 }
 
-// Sga is the device sga.
+// Sga is a replacement for the VGA BIOS that shows a PC's firmware on the
+// serial port instead of a screen.
+//
+// It sits on ISA and cannot be hot-plugged. QEMU 10.0 no longer has it: the
+// machine's option graphics=off does the same.
 //
 // QEMU: device sga, bus ISA
 //
@@ -437,7 +826,14 @@ func (UEFIVarsX64) DeviceDriver() string {
 //
 // Deprecated: QEMU 10.0 and newer no longer have it.
 type Sga struct {
-	ID  string `json:"id,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
 	Bus string `json:"bus,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -448,16 +844,30 @@ func (Sga) DeviceDriver() string {
 	return "sga"
 }
 
-// ISAApplesmc is the device isa-applesmc.
+// ISAApplesmc is the controller by which macOS knows Apple's own computers, on
+// ISA. macOS asks it for a key before it boots.
+//
+// osk is that key, 64 characters that each Mac has in it. It cannot be
+// hot-plugged.
 //
 // QEMU: device isa-applesmc, bus ISA
 //
 // On x86_64, not on aarch64 and s390x.
 type ISAApplesmc struct {
-	ID     string  `json:"id,omitzero"`
-	Bus    string  `json:"bus,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The first of the I/O ports by which the guest reaches the device.
 	Iobase *uint32 `json:"iobase,omitzero"`
-	Osk    string  `json:"osk,omitzero"`
+	// The text of 64 characters that macOS reads from the device. Other guests do
+	// not need it.
+	Osk string `json:"osk,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
 }

@@ -4,20 +4,46 @@ package device
 
 import "github.com/goqapi/goqapi/qapi"
 
-// ISASerial is the device isa-serial.
+var _ qapi.Device = ISASerial{}
+
+// ISASerial is a serial port of a PC, a 16550 on ISA: the console of firmware,
+// boot loaders and kernels, and of guests without a screen.
+//
+// chardev names the character device at its other end, given with -chardev or
+// [qapi.Client.ChardevAdd]. index chooses one of the four places that PCs know
+// (COM1 to COM4); the next free one if absent. A machine has at most four, and
+// none can be hot-plugged: for more, or later ones, there are [PCISerial] and
+// virtserialport.
 //
 // QEMU: device isa-serial, bus ISA
 //
 // On x86_64, not on aarch64 and s390x.
 type ISASerial struct {
-	ID       string  `json:"id,omitzero"`
-	Bus      string  `json:"bus,omitzero"`
-	Chardev  string  `json:"chardev,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the character device that data are read from and written to. For a
+	// vhost-user device it is the socket of the backend process, and required.
+	Chardev string `json:"chardev,omitzero"`
+	// The speed in bits per second that the guest divides to set a lower one.
 	Baudbase *uint32 `json:"baudbase,omitzero"`
-	Index    *uint32 `json:"index,omitzero"`
-	Iobase   *uint32 `json:"iobase,omitzero"`
-	IRQ      *uint32 `json:"irq,omitzero"`
-	Wakeup   *bool   `json:"wakeup,omitzero"`
+	// The number of the port among the standard ones of its kind, from 0, which
+	// determines I/O ports and interrupt. The first free one if absent.
+	Index *uint32 `json:"index,omitzero"`
+	// The first of the I/O ports by which the guest reaches the port. That of the
+	// port's index if absent: 0x3f8 for the first, 0x2f8 for the second.
+	Iobase *uint32 `json:"iobase,omitzero"`
+	// The interrupt that the port uses. That of the port's index if absent: 4 for
+	// the first and third, 3 for the others.
+	IRQ *uint32 `json:"irq,omitzero"`
+	// Wakes up a suspended guest when data arrive.
+	Wakeup *bool `json:"wakeup,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
 }
@@ -27,18 +53,35 @@ func (ISASerial) DeviceDriver() string {
 	return "isa-serial"
 }
 
-// ISAParallel is the device isa-parallel.
+// ISAParallel is a parallel port of a PC, on ISA, as printers and dongles had.
+//
+// chardev is required, and names the character device at its other end, given
+// with -chardev. A machine has at most three. It cannot be hot-plugged.
 //
 // QEMU: device isa-parallel, bus ISA
 //
 // On x86_64, not on aarch64 and s390x.
 type ISAParallel struct {
-	ID      string  `json:"id,omitzero"`
-	Bus     string  `json:"bus,omitzero"`
-	Chardev string  `json:"chardev,omitzero"`
-	Index   *uint32 `json:"index,omitzero"`
-	Iobase  *uint32 `json:"iobase,omitzero"`
-	IRQ     *uint32 `json:"irq,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the character device that data are read from and written to. For a
+	// vhost-user device it is the socket of the backend process, and required.
+	Chardev string `json:"chardev,omitzero"`
+	// The number of the port among the standard ones of its kind, from 0, which
+	// determines I/O ports and interrupt. The first free one if absent.
+	Index *uint32 `json:"index,omitzero"`
+	// The first of the I/O ports by which the guest reaches the port. That of the
+	// port's index if absent: 0x378 for the first, 0x278 for the second.
+	Iobase *uint32 `json:"iobase,omitzero"`
+	// The interrupt that the device uses.
+	IRQ *uint32 `json:"irq,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
 }
@@ -48,29 +91,71 @@ func (ISAParallel) DeviceDriver() string {
 	return "isa-parallel"
 }
 
-// PCISerial is the device pci-serial.
+// PCISerial is a serial port on PCI, a 16550, for machines that need more of
+// them than [ISASerial] gives, or need them later.
+//
+// chardev names the character device at its other end, given with -chardev or
+// [qapi.Client.ChardevAdd]. Windows needs a description file (.inf) for it. It
+// can be hot-plugged: on q35 and virt into a [PCIERootPort], on pc into pci.0.
 //
 // QEMU: device pci-serial, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
 type PCISerial struct {
-	ID       string  `json:"id,omitzero"`
-	Bus      string  `json:"bus,omitzero"`
-	Chardev  string  `json:"chardev,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the character device that data are read from and written to. For a
+	// vhost-user device it is the socket of the backend process, and required.
+	Chardev string `json:"chardev,omitzero"`
+	// The speed in bits per second that the guest divides to set a lower one.
 	Baudbase *uint32 `json:"baudbase,omitzero"`
+	// The programming interface in the PCI class code, 2 for a 16550.
+	//
 	// Deprecated: QEMU 11.1 no longer has it.
 	ProgIf *uint8 `json:"prog_if,omitzero"`
-	Wakeup *bool  `json:"wakeup,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// Wakes up a suspended guest when data arrive.
+	Wakeup *bool `json:"wakeup,omitzero"`
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -81,50 +166,144 @@ func (PCISerial) DeviceDriver() string {
 	return "pci-serial"
 }
 
-// VirtioSerialPCI is the device virtio-serial-pci.
+// VirtioSerialPCI is a controller for channels between guest and host, for
+// guests with virtio drivers, on PCI Express or PCI. The channels are devices
+// of their own, virtserialport and virtconsole, whose bus is the controller's
+// id followed by .0.
+//
+// One controller is enough for most machines: it has room for a virtconsole and
+// 30 channels more. It can be hot-plugged, on q35 and virt into a
+// [PCIERootPort], on pc into pci.0, and so can its ports.
 //
 // QEMU: device virtio-serial-pci (also virtio-serial), bus PCI
 type VirtioSerialPCI struct {
-	ID    string  `json:"id,omitzero"`
-	Bus   string  `json:"bus,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The PCI class code that the guest sees, the class in the upper 8 bits and the
+	// subclass in the lower 8. 0 means the usual one, which also replaces values
+	// that do not fit the device.
 	Class *uint32 `json:"class,omitzero"`
+	// Lets the guest write single characters to the console before its driver is
+	// ready, such as early messages of a kernel. Machine types up to 2.7 turn it
+	// off.
+	//
 	// Deprecated: QEMU 11.1 no longer has it.
-	EmergencyWrite *bool   `json:"emergency-write,omitzero"`
-	Ioeventfd      *bool   `json:"ioeventfd,omitzero"`
-	MaxPorts       *uint32 `json:"max_ports,omitzero"`
-	Vectors        *uint32 `json:"vectors,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	AER           *bool          `json:"aer,omitzero"`
-	AnyLayout     *bool          `json:"any_layout,omitzero"`
-	ATS           *bool          `json:"ats,omitzero"`
+	EmergencyWrite *bool `json:"emergency-write,omitzero"`
+	// Handles the guest's notifications in the kernel, which wakes up the device's
+	// thread while the vCPU goes on at once. Otherwise the vCPU's own thread does
+	// the device's work.
+	Ioeventfd *bool `json:"ioeventfd,omitzero"`
+	// How many ports the device can have, at most 511. The port with number 0 is
+	// kept for a console.
+	MaxPorts *uint32 `json:"max_ports,omitzero"`
+	// How many MSI-X vectors the device has. 0 means that it uses a pin interrupt.
+	// Absent means enough for all queues; with fewer, queues share vectors.
+	Vectors *uint32 `json:"vectors,omitzero"`
+	// Gives the device Advanced Error Reporting (AER). Only on PCI Express. In QEMU
+	// 7.2 and newer, not in 5.2.
+	AER *bool `json:"aer,omitzero"`
+	// Lets drivers of the legacy interface split requests into buffers as they
+	// like. Drivers of virtio 1.0 and later always may.
+	AnyLayout *bool `json:"any_layout,omitzero"`
+	// Shows the guest Address Translation Services, with which the device caches
+	// the IOMMU's translations. A virtio device with vhost needs them together with
+	// a virtual IOMMU. The device must be on PCI Express.
+	ATS *bool `json:"ats,omitzero"`
+	// Hides the legacy interface, that of before virtio 1.0, so that the guest sees
+	// only the modern one. auto hides it in PCI Express ports and shows it
+	// elsewhere, for guests without a modern driver.
 	DisableLegacy qapi.OnOffAuto `json:"disable-legacy,omitzero"`
-	DisableModern *bool          `json:"disable-modern,omitzero"`
-	EventIdx      *bool          `json:"event_idx,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	InOrder       *bool `json:"in_order,omitzero"`
-	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
+	// Hides the interface of virtio 1.0 and later, so that the guest sees only the
+	// legacy one.
+	DisableModern *bool `json:"disable-modern,omitzero"`
+	// Offers the guest event indexes: driver and device say at which entry of a
+	// queue they want the next notification, which saves interrupts and exits.
+	EventIdx *bool `json:"event_idx,omitzero"`
+	// Promises the guest that buffers are used in the order in which its driver
+	// made them available, which saves the driver work. A vhost backend must
+	// support it. In QEMU 10.0 and newer, not in 7.2.
+	InOrder *bool `json:"in_order,omitzero"`
+	// Offers the guest indirect descriptors: one entry of a queue points to a table
+	// of buffers, so that large requests do not fill the queue.
+	IndirectDesc *bool `json:"indirect_desc,omitzero"`
+	// Makes the device access memory through the platform's IOMMU, or, in a
+	// confidential guest, only where the guest has shared its memory. Needed with a
+	// virtual IOMMU and for confidential guests. The guest's driver must support
+	// it; drivers of the legacy interface do not.
 	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
+	// Migrates the state of the PCI interface of virtio 1.0. Machine types up to
+	// 2.4 turn it off; there is no other reason to set it.
+	//
 	// Deprecated: QEMU 11.1 no longer has it.
-	MigrateExtra    *bool `json:"migrate-extra,omitzero"`
+	MigrateExtra *bool `json:"migrate-extra,omitzero"`
+	// Adds an I/O port by which drivers of virtio 1.0 notify the device. It is
+	// faster on hosts where exits for memory accesses are slow.
 	ModernPioNotify *bool `json:"modern-pio-notify,omitzero"`
-	NotifyOnEmpty   *bool `json:"notify_on_empty,omitzero"`
-	Packed          *bool `json:"packed,omitzero"`
-	PagePerVq       *bool `json:"page-per-vq,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	QueueReset                     *bool `json:"queue_reset,omitzero"`
-	UseDisabledFlag                *bool `json:"use-disabled-flag,omitzero"`
-	UseStarted                     *bool `json:"use-started,omitzero"`
+	// Gives drivers of the legacy interface an interrupt when a queue has run
+	// empty, even while they have turned interrupts off.
+	NotifyOnEmpty *bool `json:"notify_on_empty,omitzero"`
+	// Offers the guest packed virtqueues of virtio 1.1, one ring instead of three
+	// tables, which makes better use of caches. A vhost backend must support them,
+	// too.
+	Packed *bool `json:"packed,omitzero"`
+	// Gives each queue's notification register a page of its own, which can be
+	// mapped to hardware or into another process. It takes more address space.
+	PagePerVq *bool `json:"page-per-vq,omitzero"`
+	// Lets the guest reset single queues instead of the whole device. Machine types
+	// up to 7.1 turn it off. In QEMU 7.2 and newer, not in 5.2.
+	QueueReset *bool `json:"queue_reset,omitzero"`
+	// Keeps the device from working on its queues while the guest has it disabled,
+	// for example by bus mastering. Machine types up to 4.2 turn it off; there is
+	// no other reason to set it.
+	UseDisabledFlag *bool `json:"use-disabled-flag,omitzero"`
+	// Remembers whether the guest has started the device, in migrations, too.
+	// Machine types up to 4.0 turn it off; there is no other reason to set it.
+	UseStarted *bool `json:"use-started,omitzero"`
+	// Lets the device work although the guest's driver has not turned on bus
+	// mastering, as some very old drivers forget. Machine types up to 2.1 turn it
+	// on.
 	VirtioPCIBusMasterBugMigration *bool `json:"virtio-pci-bus-master-bug-migration,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -135,32 +314,81 @@ func (VirtioSerialPCI) DeviceDriver() string {
 	return "virtio-serial-pci"
 }
 
-// VirtioSerialCcw is the device virtio-serial-ccw.
+// VirtioSerialCcw is a controller for channels between guest and host, for
+// guests of s390x, on the channel subsystem: what [VirtioSerialPCI] is
+// elsewhere.
+//
+// The channels are devices of their own, virtserialport and virtconsole, whose
+// bus is the controller's id followed by .0. virtconsole on it is a usual
+// console of s390x, beside sclpconsole.
 //
 // QEMU: device virtio-serial-ccw (also virtio-serial), bus virtual-css-bus
 //
 // On s390x, not on x86_64 and aarch64.
 type VirtioSerialCcw struct {
-	ID  string `json:"id,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
 	Bus string `json:"bus,omitzero"`
+	// Lets the guest write single characters to the console before its driver is
+	// ready, such as early messages of a kernel. Machine types up to 2.7 turn it
+	// off.
+	//
 	// Deprecated: QEMU 11.1 no longer has it.
-	EmergencyWrite *bool   `json:"emergency-write,omitzero"`
-	Ioeventfd      *bool   `json:"ioeventfd,omitzero"`
-	MaxPorts       *uint32 `json:"max_ports,omitzero"`
-	AnyLayout      *bool   `json:"any_layout,omitzero"`
-	EventIdx       *bool   `json:"event_idx,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	InOrder       *bool   `json:"in_order,omitzero"`
-	IndirectDesc  *bool   `json:"indirect_desc,omitzero"`
-	IOMMUPlatform *bool   `json:"iommu_platform,omitzero"`
-	MaxRevision   *uint32 `json:"max_revision,omitzero"`
-	NotifyOnEmpty *bool   `json:"notify_on_empty,omitzero"`
-	Packed        *bool   `json:"packed,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	QueueReset      *bool  `json:"queue_reset,omitzero"`
-	UseDisabledFlag *bool  `json:"use-disabled-flag,omitzero"`
-	UseStarted      *bool  `json:"use-started,omitzero"`
-	Devno           string `json:"devno,omitzero"`
+	EmergencyWrite *bool `json:"emergency-write,omitzero"`
+	// Handles the guest's notifications in the kernel, which wakes up the device's
+	// thread while the vCPU goes on at once. Otherwise the vCPU's own thread does
+	// the device's work.
+	Ioeventfd *bool `json:"ioeventfd,omitzero"`
+	// How many ports the device can have, at most 511. The port with number 0 is
+	// kept for a console.
+	MaxPorts *uint32 `json:"max_ports,omitzero"`
+	// Lets drivers of the legacy interface split requests into buffers as they
+	// like. Drivers of virtio 1.0 and later always may.
+	AnyLayout *bool `json:"any_layout,omitzero"`
+	// Offers the guest event indexes: driver and device say at which entry of a
+	// queue they want the next notification, which saves interrupts and exits.
+	EventIdx *bool `json:"event_idx,omitzero"`
+	// Promises the guest that buffers are used in the order in which its driver
+	// made them available, which saves the driver work. A vhost backend must
+	// support it. In QEMU 10.0 and newer, not in 7.2.
+	InOrder *bool `json:"in_order,omitzero"`
+	// Offers the guest indirect descriptors: one entry of a queue points to a table
+	// of buffers, so that large requests do not fill the queue.
+	IndirectDesc *bool `json:"indirect_desc,omitzero"`
+	// Makes the device access memory through the platform's IOMMU, or, in a
+	// confidential guest, only where the guest has shared its memory. Needed with a
+	// virtual IOMMU and for confidential guests. The guest's driver must support
+	// it; drivers of the legacy interface do not.
+	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
+	// The newest revision of the virtio-ccw interface that the guest may choose: 0
+	// allows only legacy virtio, 1 and above allow virtio 1.0.
+	MaxRevision *uint32 `json:"max_revision,omitzero"`
+	// Gives drivers of the legacy interface an interrupt when a queue has run
+	// empty, even while they have turned interrupts off.
+	NotifyOnEmpty *bool `json:"notify_on_empty,omitzero"`
+	// Offers the guest packed virtqueues of virtio 1.1, one ring instead of three
+	// tables, which makes better use of caches. A vhost backend must support them,
+	// too.
+	Packed *bool `json:"packed,omitzero"`
+	// Lets the guest reset single queues instead of the whole device. Machine types
+	// up to 7.1 turn it off. In QEMU 7.2 and newer, not in 5.2.
+	QueueReset *bool `json:"queue_reset,omitzero"`
+	// Keeps the device from working on its queues while the guest has it disabled,
+	// for example by bus mastering. Machine types up to 4.2 turn it off; there is
+	// no other reason to set it.
+	UseDisabledFlag *bool `json:"use-disabled-flag,omitzero"`
+	// Remembers whether the guest has started the device, in migrations, too.
+	// Machine types up to 4.0 turn it off; there is no other reason to set it.
+	UseStarted *bool `json:"use-started,omitzero"`
+	// The device's address in the channel subsystem, such as fe.0.1234, in
+	// hexadecimal. The first free one if empty.
+	Devno string `json:"devno,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
 }
@@ -170,27 +398,69 @@ func (VirtioSerialCcw) DeviceDriver() string {
 	return "virtio-serial-ccw"
 }
 
-// VirtioSerialDevice is the device virtio-serial-device.
+// VirtioSerialDevice is the virtio controller for channels between guest and
+// host on machines without PCI: it sits on a virtio-mmio transport, such as
+// those of microvm and of virt on Arm.
+//
+// The channels are devices of their own, virtserialport and virtconsole, whose
+// bus is the controller's id followed by .0. The controller has to be there
+// from the start.
 //
 // QEMU: device virtio-serial-device, bus virtio-bus
 type VirtioSerialDevice struct {
-	ID  string `json:"id,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
 	Bus string `json:"bus,omitzero"`
+	// Lets the guest write single characters to the console before its driver is
+	// ready, such as early messages of a kernel. Machine types up to 2.7 turn it
+	// off.
+	//
 	// Deprecated: QEMU 11.1 no longer has it.
-	EmergencyWrite *bool   `json:"emergency-write,omitzero"`
-	MaxPorts       *uint32 `json:"max_ports,omitzero"`
-	AnyLayout      *bool   `json:"any_layout,omitzero"`
-	EventIdx       *bool   `json:"event_idx,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	InOrder       *bool `json:"in_order,omitzero"`
-	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
+	EmergencyWrite *bool `json:"emergency-write,omitzero"`
+	// How many ports the device can have, at most 511. The port with number 0 is
+	// kept for a console.
+	MaxPorts *uint32 `json:"max_ports,omitzero"`
+	// Lets drivers of the legacy interface split requests into buffers as they
+	// like. Drivers of virtio 1.0 and later always may.
+	AnyLayout *bool `json:"any_layout,omitzero"`
+	// Offers the guest event indexes: driver and device say at which entry of a
+	// queue they want the next notification, which saves interrupts and exits.
+	EventIdx *bool `json:"event_idx,omitzero"`
+	// Promises the guest that buffers are used in the order in which its driver
+	// made them available, which saves the driver work. A vhost backend must
+	// support it. In QEMU 10.0 and newer, not in 7.2.
+	InOrder *bool `json:"in_order,omitzero"`
+	// Offers the guest indirect descriptors: one entry of a queue points to a table
+	// of buffers, so that large requests do not fill the queue.
+	IndirectDesc *bool `json:"indirect_desc,omitzero"`
+	// Makes the device access memory through the platform's IOMMU, or, in a
+	// confidential guest, only where the guest has shared its memory. Needed with a
+	// virtual IOMMU and for confidential guests. The guest's driver must support
+	// it; drivers of the legacy interface do not.
 	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
+	// Gives drivers of the legacy interface an interrupt when a queue has run
+	// empty, even while they have turned interrupts off.
 	NotifyOnEmpty *bool `json:"notify_on_empty,omitzero"`
-	Packed        *bool `json:"packed,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	QueueReset      *bool `json:"queue_reset,omitzero"`
+	// Offers the guest packed virtqueues of virtio 1.1, one ring instead of three
+	// tables, which makes better use of caches. A vhost backend must support them,
+	// too.
+	Packed *bool `json:"packed,omitzero"`
+	// Lets the guest reset single queues instead of the whole device. Machine types
+	// up to 7.1 turn it off. In QEMU 7.2 and newer, not in 5.2.
+	QueueReset *bool `json:"queue_reset,omitzero"`
+	// Keeps the device from working on its queues while the guest has it disabled,
+	// for example by bus mastering. Machine types up to 4.2 turn it off; there is
+	// no other reason to set it.
 	UseDisabledFlag *bool `json:"use-disabled-flag,omitzero"`
-	UseStarted      *bool `json:"use-started,omitzero"`
+	// Remembers whether the guest has started the device, in migrations, too.
+	// Machine types up to 4.0 turn it off; there is no other reason to set it.
+	UseStarted *bool `json:"use-started,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
 }
@@ -200,15 +470,38 @@ func (VirtioSerialDevice) DeviceDriver() string {
 	return "virtio-serial-device"
 }
 
-// Virtserialport is the device virtserialport.
+// Virtserialport is a channel between the host and a program in the guest, such
+// as the guest agent. It sits on the bus of [VirtioSerialPCI] or of another
+// virtio-serial controller.
+//
+// chardev names the character device at its other end, given with -chardev or
+// [qapi.Client.ChardevAdd]. In a Linux guest name appears as
+// /dev/virtio-ports/name; the guest agent waits for org.qemu.guest_agent.0. nr
+// 0 is reserved for virtconsole. When a program in the guest opens or closes
+// it, [qapi.VserportChangeEvent] is reported.
+//
+// It can be hot-plugged, and [qapi.Client.DeviceDel] takes it out at once.
 //
 // QEMU: device virtserialport, bus virtio-serial-bus
 type Virtserialport struct {
-	ID      string  `json:"id,omitzero"`
-	Bus     string  `json:"bus,omitzero"`
-	Chardev string  `json:"chardev,omitzero"`
-	Name    string  `json:"name,omitzero"`
-	Nr      *uint32 `json:"nr,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the character device that data are read from and written to. For a
+	// vhost-user device it is the socket of the backend process, and required.
+	Chardev string `json:"chardev,omitzero"`
+	// The name of the port, by which programs in the guest find it, such as
+	// org.qemu.guest_agent.0 under /dev/virtio-ports.
+	Name string `json:"name,omitzero"`
+	// The port's number on its virtio-serial device. The first free one if absent;
+	// number 0 is kept for a console.
+	Nr *uint32 `json:"nr,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
 }
@@ -218,15 +511,35 @@ func (Virtserialport) DeviceDriver() string {
 	return "virtserialport"
 }
 
-// Virtconsole is the device virtconsole.
+// Virtconsole is a console for guests with virtio drivers: /dev/hvc0 in Linux.
+// It sits on the bus of [VirtioSerialPCI] or of another virtio-serial
+// controller.
+//
+// chardev names the character device at its other end, given with -chardev or
+// [qapi.Client.ChardevAdd]. Kernels reach it only after their driver has
+// started: earlier messages need [ISASerial] or another console. For programs
+// rather than people use virtserialport. It can be hot-plugged.
 //
 // QEMU: device virtconsole, bus virtio-serial-bus
 type Virtconsole struct {
-	ID      string  `json:"id,omitzero"`
-	Bus     string  `json:"bus,omitzero"`
-	Chardev string  `json:"chardev,omitzero"`
-	Name    string  `json:"name,omitzero"`
-	Nr      *uint32 `json:"nr,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the character device that data are read from and written to. For a
+	// vhost-user device it is the socket of the backend process, and required.
+	Chardev string `json:"chardev,omitzero"`
+	// The name of the port, by which programs in the guest find it, such as
+	// org.qemu.guest_agent.0 under /dev/virtio-ports.
+	Name string `json:"name,omitzero"`
+	// The port's number on its virtio-serial device. The first free one if absent;
+	// number 0 is kept for a console.
+	Nr *uint32 `json:"nr,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
 }
@@ -236,23 +549,49 @@ func (Virtconsole) DeviceDriver() string {
 	return "virtconsole"
 }
 
-// USBSerial is the device usb-serial.
+// USBSerial is a serial port on USB, of the kind that FTDI makes.
+//
+// chardev is required, and names the character device at its other end, given
+// with -chardev or [qapi.Client.ChardevAdd]. It needs a USB controller that
+// takes full-speed devices, such as [QEMUXhci]; on [USBEhci] it is refused. It
+// can be hot-plugged, and [qapi.Client.DeviceDel] takes it out at once.
 //
 // QEMU: device usb-serial, bus usb-bus
 //
 // On s390x in QEMU 10.0 and newer, not in 7.2.
 type USBSerial struct {
-	ID            string `json:"id,omitzero"`
-	Bus           string `json:"bus,omitzero"`
-	Chardev       string `json:"chardev,omitzero"`
-	AlwaysPlugged *bool  `json:"always-plugged,omitzero"`
-	Attached      *bool  `json:"attached,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the character device that data are read from and written to. For a
+	// vhost-user device it is the socket of the backend process, and required.
+	Chardev string `json:"chardev,omitzero"`
+	// Keeps the device plugged in even while nobody is connected to its chardev.
+	// Otherwise the guest sees it unplugged then.
+	AlwaysPlugged *bool `json:"always-plugged,omitzero"`
+	// Names the device in migrations by its whole path through hubs and ports. Old
+	// machine types turn it off; there is no other reason to set it.
+	//
 	// Deprecated: QEMU 7.2 and newer no longer have it.
 	FullPath *bool `json:"full-path,omitzero"`
+	// Shows Windows guests the descriptors of Microsoft's, by which they configure
+	// the device, for example to save power.
 	MsosDesc *bool `json:"msos-desc,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
-	Pcap   string `json:"pcap,omitzero"`
-	Port   string `json:"port,omitzero"`
+	// A file to which all USB traffic of the device is written, in the pcap format
+	// that Wireshark reads. On x86_64 and aarch64 in QEMU 7.2 and newer, not in
+	// 5.2.
+	Pcap string `json:"pcap,omitzero"`
+	// The USB port to plug into, such as "2", or "1.3" for port 3 of the hub in
+	// port 1. The first free one if absent.
+	Port string `json:"port,omitzero"`
+	// The serial number that the guest reads from the device, by which it can
+	// recognise it.
 	Serial string `json:"serial,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -263,14 +602,26 @@ func (USBSerial) DeviceDriver() string {
 	return "usb-serial"
 }
 
-// Sclpconsole is the device sclpconsole.
+// Sclpconsole is the full-screen console of s390x (VT220), through the service
+// processor interface. Linux knows it as ttysclp0 or ttyS1.
+//
+// chardev names the character device at its other end, given with -chardev.
 //
 // QEMU: device sclpconsole, bus s390-sclp-events-bus
 //
 // On s390x, not on x86_64 and aarch64.
 type Sclpconsole struct {
-	ID      string `json:"id,omitzero"`
-	Bus     string `json:"bus,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the character device that data are read from and written to. For a
+	// vhost-user device it is the socket of the backend process, and required.
 	Chardev string `json:"chardev,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -281,17 +632,32 @@ func (Sclpconsole) DeviceDriver() string {
 	return "sclpconsole"
 }
 
-// Sclplmconsole is the device sclplmconsole.
+// Sclplmconsole is the line-mode console of s390x, through the service
+// processor interface: the one that kernels write to first. Linux knows it as
+// sclp_line0 or ttyS0.
+//
+// chardev names the character device at its other end, given with -chardev.
 //
 // QEMU: device sclplmconsole, bus s390-sclp-events-bus
 //
 // On s390x, not on x86_64 and aarch64.
 type Sclplmconsole struct {
-	ID          string  `json:"id,omitzero"`
-	Bus         string  `json:"bus,omitzero"`
-	Echo        *bool   `json:"echo,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// Echoes input.
+	Echo *bool `json:"echo,omitzero"`
+	// The number of failed writes, which QEMU counts. Leave it absent.
 	WriteErrors *uint32 `json:"write_errors,omitzero"`
-	Chardev     string  `json:"chardev,omitzero"`
+	// The id of the character device that data are read from and written to. For a
+	// vhost-user device it is the socket of the backend process, and required.
+	Chardev string `json:"chardev,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
 }
@@ -301,16 +667,32 @@ func (Sclplmconsole) DeviceDriver() string {
 	return "sclplmconsole"
 }
 
-// ISADebugcon is the device isa-debugcon.
+// ISADebugcon is a port to which firmware writes its messages, on ISA. SeaBIOS
+// and OVMF use it, each with a port of its own: iobase is 0xe9 if absent, OVMF
+// wants 0x402.
+//
+// chardev is required, and names the character device that takes the messages,
+// given with -chardev. It cannot be hot-plugged.
 //
 // QEMU: device isa-debugcon, bus ISA
 //
 // On x86_64, not on aarch64 and s390x.
 type ISADebugcon struct {
-	ID       string  `json:"id,omitzero"`
-	Bus      string  `json:"bus,omitzero"`
-	Chardev  string  `json:"chardev,omitzero"`
-	Iobase   *uint32 `json:"iobase,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the character device that data are read from and written to. For a
+	// vhost-user device it is the socket of the backend process, and required.
+	Chardev string `json:"chardev,omitzero"`
+	// The first of the I/O ports by which the guest reaches the device.
+	Iobase *uint32 `json:"iobase,omitzero"`
+	// The value that the guest reads from the port, by which it detects the device.
 	Readback *uint32 `json:"readback,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`

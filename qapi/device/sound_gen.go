@@ -4,27 +4,71 @@ package device
 
 import "github.com/goqapi/goqapi/qapi"
 
-// IntelHDA is the device intel-hda.
+var _ qapi.Device = IntelHDA{}
+
+// IntelHDA is the sound controller of Intel's ICH6 (High Definition Audio), on
+// PCI. It makes no sound itself: codecs do, [HDADuplex] as a rule, on its bus,
+// which is its id followed by .0.
+//
+// All guests of today have its driver. The controller can be hot-plugged, but
+// no codec: both have to be there from the start. On q35 [Ich9IntelHDA] fits
+// better.
 //
 // QEMU: device intel-hda, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
 type IntelHDA struct {
-	ID         string         `json:"id,omitzero"`
-	Bus        string         `json:"bus,omitzero"`
-	Debug      *uint32        `json:"debug,omitzero"`
-	MSI        qapi.OnOffAuto `json:"msi,omitzero"`
-	OldMSIAddr *bool          `json:"old_msi_addr,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// How much the device prints for debugging. 0 means nothing.
+	Debug *uint32 `json:"debug,omitzero"`
+	// Whether the device has message signalled interrupts (MSI). auto means if the
+	// machine supports them; on fails if it does not.
+	MSI qapi.OnOffAuto `json:"msi,omitzero"`
+	// Puts the MSI capability where old releases had it. Machine types up to 2.1
+	// turn it on; there is no other reason to set it.
+	OldMSIAddr *bool `json:"old_msi_addr,omitzero"`
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -35,27 +79,68 @@ func (IntelHDA) DeviceDriver() string {
 	return "intel-hda"
 }
 
-// Ich9IntelHDA is the device ich9-intel-hda.
+// Ich9IntelHDA is the sound controller of Intel's ICH9 (High Definition Audio),
+// on PCI. It makes no sound itself: codecs do, [HDADuplex] as a rule, on its
+// bus, which is its id followed by .0.
+//
+// All guests of today have its driver. The controller can be hot-plugged, but
+// no codec: both have to be there from the start.
 //
 // QEMU: device ich9-intel-hda, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
 type Ich9IntelHDA struct {
-	ID         string         `json:"id,omitzero"`
-	Bus        string         `json:"bus,omitzero"`
-	Debug      *uint32        `json:"debug,omitzero"`
-	MSI        qapi.OnOffAuto `json:"msi,omitzero"`
-	OldMSIAddr *bool          `json:"old_msi_addr,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// How much the device prints for debugging. 0 means nothing.
+	Debug *uint32 `json:"debug,omitzero"`
+	// Whether the device has message signalled interrupts (MSI). auto means if the
+	// machine supports them; on fails if it does not.
+	MSI qapi.OnOffAuto `json:"msi,omitzero"`
+	// Puts the MSI capability where old releases had it. Machine types up to 2.1
+	// turn it on; there is no other reason to set it.
+	OldMSIAddr *bool `json:"old_msi_addr,omitzero"`
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -66,18 +151,38 @@ func (Ich9IntelHDA) DeviceDriver() string {
 	return "ich9-intel-hda"
 }
 
-// HDAOutput is the device hda-output.
+// HDAOutput is a codec for loudspeakers only, on the bus of [IntelHDA] or
+// [Ich9IntelHDA]: the guest can play and not record.
+//
+// audiodev names the audio backend, given with -audiodev at the start. Always
+// set it: what happens without one differs from release to release. It cannot
+// be hot-plugged.
 //
 // QEMU: device hda-output, bus HDA
 //
 // On x86_64 and aarch64, not on s390x.
 type HDAOutput struct {
-	ID       string  `json:"id,omitzero"`
-	Bus      string  `json:"bus,omitzero"`
-	Audiodev string  `json:"audiodev,omitzero"`
-	Cad      *uint32 `json:"cad,omitzero"`
-	Debug    *uint32 `json:"debug,omitzero"`
-	Mixer    *bool   `json:"mixer,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the audio backend that plays and records sound, as given to
+	// -audiodev.
+	Audiodev string `json:"audiodev,omitzero"`
+	// The codec's address on its bus, from 0 to 14. The first free one if absent.
+	Cad *uint32 `json:"cad,omitzero"`
+	// How much the device prints for debugging. 0 means nothing.
+	Debug *uint32 `json:"debug,omitzero"`
+	// Gives the codec a mixer, with which the guest sets the volume.
+	Mixer *bool `json:"mixer,omitzero"`
+	// Moves sound data by a timer, which is smoother. Machine types up to 2.12 turn
+	// it off.
+	//
 	// Deprecated: QEMU 11.1 no longer has it.
 	UseTimer *bool `json:"use-timer,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
@@ -89,18 +194,38 @@ func (HDAOutput) DeviceDriver() string {
 	return "hda-output"
 }
 
-// HDADuplex is the device hda-duplex.
+// HDADuplex is a codec with line-out and line-in, on the bus of [IntelHDA] or
+// [Ich9IntelHDA]: the guest can play and record.
+//
+// audiodev names the audio backend, given with -audiodev at the start. Always
+// set it: what happens without one differs from release to release. It cannot
+// be hot-plugged. Guests that look for a microphone want [HDAMicro].
 //
 // QEMU: device hda-duplex, bus HDA
 //
 // On x86_64 and aarch64, not on s390x.
 type HDADuplex struct {
-	ID       string  `json:"id,omitzero"`
-	Bus      string  `json:"bus,omitzero"`
-	Audiodev string  `json:"audiodev,omitzero"`
-	Cad      *uint32 `json:"cad,omitzero"`
-	Debug    *uint32 `json:"debug,omitzero"`
-	Mixer    *bool   `json:"mixer,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the audio backend that plays and records sound, as given to
+	// -audiodev.
+	Audiodev string `json:"audiodev,omitzero"`
+	// The codec's address on its bus, from 0 to 14. The first free one if absent.
+	Cad *uint32 `json:"cad,omitzero"`
+	// How much the device prints for debugging. 0 means nothing.
+	Debug *uint32 `json:"debug,omitzero"`
+	// Gives the codec a mixer, with which the guest sets the volume.
+	Mixer *bool `json:"mixer,omitzero"`
+	// Moves sound data by a timer, which is smoother. Machine types up to 2.12 turn
+	// it off.
+	//
 	// Deprecated: QEMU 11.1 no longer has it.
 	UseTimer *bool `json:"use-timer,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
@@ -112,18 +237,39 @@ func (HDADuplex) DeviceDriver() string {
 	return "hda-duplex"
 }
 
-// HDAMicro is the device hda-micro.
+// HDAMicro is a codec with a speaker and a microphone, on the bus of [IntelHDA]
+// or [Ich9IntelHDA]. It differs from [HDADuplex] only in how the guest sees the
+// two: some guests record from microphones only.
+//
+// audiodev names the audio backend, given with -audiodev at the start. Always
+// set it: what happens without one differs from release to release. It cannot
+// be hot-plugged.
 //
 // QEMU: device hda-micro, bus HDA
 //
 // On x86_64 and aarch64, not on s390x.
 type HDAMicro struct {
-	ID       string  `json:"id,omitzero"`
-	Bus      string  `json:"bus,omitzero"`
-	Audiodev string  `json:"audiodev,omitzero"`
-	Cad      *uint32 `json:"cad,omitzero"`
-	Debug    *uint32 `json:"debug,omitzero"`
-	Mixer    *bool   `json:"mixer,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the audio backend that plays and records sound, as given to
+	// -audiodev.
+	Audiodev string `json:"audiodev,omitzero"`
+	// The codec's address on its bus, from 0 to 14. The first free one if absent.
+	Cad *uint32 `json:"cad,omitzero"`
+	// How much the device prints for debugging. 0 means nothing.
+	Debug *uint32 `json:"debug,omitzero"`
+	// Gives the codec a mixer, with which the guest sets the volume.
+	Mixer *bool `json:"mixer,omitzero"`
+	// Moves sound data by a timer, which is smoother. Machine types up to 2.12 turn
+	// it off.
+	//
 	// Deprecated: QEMU 11.1 no longer has it.
 	UseTimer *bool `json:"use-timer,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
@@ -135,25 +281,63 @@ func (HDAMicro) DeviceDriver() string {
 	return "hda-micro"
 }
 
-// AC97 is the device AC97.
+// AC97 is Intel's AC'97 sound card 82801AA, on PCI, for guests from before HD
+// Audio, such as Windows XP with its maker's driver.
+//
+// audiodev names the audio backend, given with -audiodev at the start. Always
+// set it: what happens without one differs from release to release. It can be
+// hot-plugged: on q35 and virt into a [PCIERootPort], on pc into pci.0.
 //
 // QEMU: device AC97 (also ac97), bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
 type AC97 struct {
-	ID       string `json:"id,omitzero"`
-	Bus      string `json:"bus,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the audio backend that plays and records sound, as given to
+	// -audiodev.
 	Audiodev string `json:"audiodev,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -164,25 +348,63 @@ func (AC97) DeviceDriver() string {
 	return "AC97"
 }
 
-// ES1370 is the device ES1370.
+// ES1370 is the Ensoniq AudioPCI, a sound card on PCI, for guests from around
+// the year 2000.
+//
+// audiodev names the audio backend, given with -audiodev at the start. Always
+// set it: what happens without one differs from release to release. It can be
+// hot-plugged: on q35 and virt into a [PCIERootPort], on pc into pci.0.
 //
 // QEMU: device ES1370 (also es1370), bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
 type ES1370 struct {
-	ID       string `json:"id,omitzero"`
-	Bus      string `json:"bus,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the audio backend that plays and records sound, as given to
+	// -audiodev.
 	Audiodev string `json:"audiodev,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -193,20 +415,39 @@ func (ES1370) DeviceDriver() string {
 	return "ES1370"
 }
 
-// Sb16 is the device sb16.
+// Sb16 is the Sound Blaster 16 on ISA, for DOS and guests of its time.
+//
+// audiodev names the audio backend, given with -audiodev at the start. Always
+// set it: what happens without one differs from release to release. iobase, irq
+// and dma are what old programs ask for. It cannot be hot-plugged.
 //
 // QEMU: device sb16, bus ISA
 //
 // On x86_64, not on aarch64 and s390x.
 type Sb16 struct {
-	ID       string  `json:"id,omitzero"`
-	Bus      string  `json:"bus,omitzero"`
-	Audiodev string  `json:"audiodev,omitzero"`
-	DMA      *uint32 `json:"dma,omitzero"`
-	Dma16    *uint32 `json:"dma16,omitzero"`
-	Iobase   *uint32 `json:"iobase,omitzero"`
-	IRQ      *uint32 `json:"irq,omitzero"`
-	Version  *uint32 `json:"version,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the audio backend that plays and records sound, as given to
+	// -audiodev.
+	Audiodev string `json:"audiodev,omitzero"`
+	// The DMA channel that the device uses.
+	DMA *uint32 `json:"dma,omitzero"`
+	// The DMA channel that the device uses for 16-bit sound.
+	Dma16 *uint32 `json:"dma16,omitzero"`
+	// The first of the I/O ports by which the guest reaches the device.
+	Iobase *uint32 `json:"iobase,omitzero"`
+	// The interrupt that the device uses.
+	IRQ *uint32 `json:"irq,omitzero"`
+	// The version of the card, major in the upper and minor in the lower byte, such
+	// as 1029 (0x405) for 4.05.
+	Version *uint32 `json:"version,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
 }
@@ -216,25 +457,54 @@ func (Sb16) DeviceDriver() string {
 	return "sb16"
 }
 
-// USBAudio is the device usb-audio.
+// USBAudio is a loudspeaker on USB. Nearly every guest has the driver; the
+// guest can play and not record.
+//
+// audiodev names the audio backend, given with -audiodev at the start. It needs
+// a USB controller that takes full-speed devices, such as [QEMUXhci]; on
+// [USBEhci] it is refused. It can be hot-plugged, and [qapi.Client.DeviceDel]
+// takes it out at once.
 //
 // QEMU: device usb-audio, bus usb-bus
 //
 // On s390x in QEMU 10.0 and newer, not in 7.2.
 type USBAudio struct {
-	ID       string  `json:"id,omitzero"`
-	Bus      string  `json:"bus,omitzero"`
-	Audiodev string  `json:"audiodev,omitzero"`
-	Buffer   *uint32 `json:"buffer,omitzero"`
-	Debug    *uint32 `json:"debug,omitzero"`
-	Multi    *bool   `json:"multi,omitzero"`
-	Attached *bool   `json:"attached,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the audio backend that plays and records sound, as given to
+	// -audiodev.
+	Audiodev string `json:"audiodev,omitzero"`
+	// The size of the buffer for sound in bytes. 0 or absent means one that suits
+	// the channels.
+	Buffer *uint32 `json:"buffer,omitzero"`
+	// How much the device prints for debugging. 0 means nothing.
+	Debug *uint32 `json:"debug,omitzero"`
+	// Offers the guest 5.1 and 7.1 channels besides stereo.
+	Multi *bool `json:"multi,omitzero"`
+	// Names the device in migrations by its whole path through hubs and ports. Old
+	// machine types turn it off; there is no other reason to set it.
+	//
 	// Deprecated: QEMU 7.2 and newer no longer have it.
 	FullPath *bool `json:"full-path,omitzero"`
+	// Shows Windows guests the descriptors of Microsoft's, by which they configure
+	// the device, for example to save power.
 	MsosDesc *bool `json:"msos-desc,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
-	Pcap   string `json:"pcap,omitzero"`
-	Port   string `json:"port,omitzero"`
+	// A file to which all USB traffic of the device is written, in the pcap format
+	// that Wireshark reads. On x86_64 and aarch64 in QEMU 7.2 and newer, not in
+	// 5.2.
+	Pcap string `json:"pcap,omitzero"`
+	// The USB port to plug into, such as "2", or "1.3" for port 3 of the hub in
+	// port 1. The first free one if absent.
+	Port string `json:"port,omitzero"`
+	// The serial number that the guest reads from the device, by which it can
+	// recognise it.
 	Serial string `json:"serial,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -245,47 +515,137 @@ func (USBAudio) DeviceDriver() string {
 	return "usb-audio"
 }
 
-// VirtioSoundPCI is the device virtio-sound-pci.
+// VirtioSoundPCI is a sound card for guests with virtio drivers, on PCI Express
+// or PCI. Linux has the driver; for others take [Ich9IntelHDA].
+//
+// audiodev names the audio backend, given with -audiodev at the start. It can
+// be hot-plugged: on q35 and virt into a [PCIERootPort], on pc into pci.0.
 //
 // QEMU: device virtio-sound-pci (also virtio-sound), bus PCI
 //
 // In QEMU 10.0 and newer, not in 7.2.
 type VirtioSoundPCI struct {
-	ID            string         `json:"id,omitzero"`
-	Bus           string         `json:"bus,omitzero"`
-	Audiodev      string         `json:"audiodev,omitzero"`
-	Chmaps        *uint32        `json:"chmaps,omitzero"`
-	Ioeventfd     *bool          `json:"ioeventfd,omitzero"`
-	Jacks         *uint32        `json:"jacks,omitzero"`
-	Streams       *uint32        `json:"streams,omitzero"`
-	Vectors       *uint32        `json:"vectors,omitzero"`
-	AER           *bool          `json:"aer,omitzero"`
-	AnyLayout     *bool          `json:"any_layout,omitzero"`
-	ATS           *bool          `json:"ats,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the audio backend that plays and records sound, as given to
+	// -audiodev.
+	Audiodev string `json:"audiodev,omitzero"`
+	// The number of channel maps, at most 18. A map says where each channel is
+	// heard, such as left.
+	Chmaps *uint32 `json:"chmaps,omitzero"`
+	// Handles the guest's notifications in the kernel, which wakes up the device's
+	// thread while the vCPU goes on at once. Otherwise the vCPU's own thread does
+	// the device's work.
+	Ioeventfd *bool `json:"ioeventfd,omitzero"`
+	// The number of jacks, at most 8.
+	Jacks *uint32 `json:"jacks,omitzero"`
+	// The number of streams, for playback and for recording taken together.
+	Streams *uint32 `json:"streams,omitzero"`
+	// How many MSI-X vectors the device has. 0 means that it uses a pin interrupt.
+	// Absent means enough for all queues; with fewer, queues share vectors.
+	Vectors *uint32 `json:"vectors,omitzero"`
+	// Gives the device Advanced Error Reporting (AER). Only on PCI Express.
+	AER *bool `json:"aer,omitzero"`
+	// Lets drivers of the legacy interface split requests into buffers as they
+	// like. Drivers of virtio 1.0 and later always may.
+	AnyLayout *bool `json:"any_layout,omitzero"`
+	// Shows the guest Address Translation Services, with which the device caches
+	// the IOMMU's translations. A virtio device with vhost needs them together with
+	// a virtual IOMMU. The device must be on PCI Express.
+	ATS *bool `json:"ats,omitzero"`
+	// Hides the legacy interface, that of before virtio 1.0, so that the guest sees
+	// only the modern one. auto hides it in PCI Express ports and shows it
+	// elsewhere, for guests without a modern driver.
 	DisableLegacy qapi.OnOffAuto `json:"disable-legacy,omitzero"`
-	DisableModern *bool          `json:"disable-modern,omitzero"`
-	EventIdx      *bool          `json:"event_idx,omitzero"`
-	InOrder       *bool          `json:"in_order,omitzero"`
-	IndirectDesc  *bool          `json:"indirect_desc,omitzero"`
-	IOMMUPlatform *bool          `json:"iommu_platform,omitzero"`
+	// Hides the interface of virtio 1.0 and later, so that the guest sees only the
+	// legacy one.
+	DisableModern *bool `json:"disable-modern,omitzero"`
+	// Offers the guest event indexes: driver and device say at which entry of a
+	// queue they want the next notification, which saves interrupts and exits.
+	EventIdx *bool `json:"event_idx,omitzero"`
+	// Promises the guest that buffers are used in the order in which its driver
+	// made them available, which saves the driver work. A vhost backend must
+	// support it.
+	InOrder *bool `json:"in_order,omitzero"`
+	// Offers the guest indirect descriptors: one entry of a queue points to a table
+	// of buffers, so that large requests do not fill the queue.
+	IndirectDesc *bool `json:"indirect_desc,omitzero"`
+	// Makes the device access memory through the platform's IOMMU, or, in a
+	// confidential guest, only where the guest has shared its memory. Needed with a
+	// virtual IOMMU and for confidential guests. The guest's driver must support
+	// it; drivers of the legacy interface do not.
+	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
+	// Migrates the state of the PCI interface of virtio 1.0. Machine types up to
+	// 2.4 turn it off; there is no other reason to set it.
+	//
 	// Deprecated: QEMU 11.1 no longer has it.
-	MigrateExtra                   *bool   `json:"migrate-extra,omitzero"`
-	ModernPioNotify                *bool   `json:"modern-pio-notify,omitzero"`
-	NotifyOnEmpty                  *bool   `json:"notify_on_empty,omitzero"`
-	Packed                         *bool   `json:"packed,omitzero"`
-	PagePerVq                      *bool   `json:"page-per-vq,omitzero"`
-	QueueReset                     *bool   `json:"queue_reset,omitzero"`
-	UseDisabledFlag                *bool   `json:"use-disabled-flag,omitzero"`
-	UseStarted                     *bool   `json:"use-started,omitzero"`
-	VirtioPCIBusMasterBugMigration *bool   `json:"virtio-pci-bus-master-bug-migration,omitzero"`
-	ACPIIndex                      *uint32 `json:"acpi-index,omitzero"`
-	Addr                           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID                 string  `json:"failover_pair_id,omitzero"`
-	Multifunction                  *bool   `json:"multifunction,omitzero"`
-	Rombar                         *int32  `json:"rombar,omitzero"`
-	Romfile                        *string `json:"romfile,omitzero"`
-	Romsize                        *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	MigrateExtra *bool `json:"migrate-extra,omitzero"`
+	// Adds an I/O port by which drivers of virtio 1.0 notify the device. It is
+	// faster on hosts where exits for memory accesses are slow.
+	ModernPioNotify *bool `json:"modern-pio-notify,omitzero"`
+	// Gives drivers of the legacy interface an interrupt when a queue has run
+	// empty, even while they have turned interrupts off.
+	NotifyOnEmpty *bool `json:"notify_on_empty,omitzero"`
+	// Offers the guest packed virtqueues of virtio 1.1, one ring instead of three
+	// tables, which makes better use of caches. A vhost backend must support them,
+	// too.
+	Packed *bool `json:"packed,omitzero"`
+	// Gives each queue's notification register a page of its own, which can be
+	// mapped to hardware or into another process. It takes more address space.
+	PagePerVq *bool `json:"page-per-vq,omitzero"`
+	// Lets the guest reset single queues instead of the whole device. Machine types
+	// up to 7.1 turn it off.
+	QueueReset *bool `json:"queue_reset,omitzero"`
+	// Keeps the device from working on its queues while the guest has it disabled,
+	// for example by bus mastering. Machine types up to 4.2 turn it off; there is
+	// no other reason to set it.
+	UseDisabledFlag *bool `json:"use-disabled-flag,omitzero"`
+	// Remembers whether the guest has started the device, in migrations, too.
+	// Machine types up to 4.0 turn it off; there is no other reason to set it.
+	UseStarted *bool `json:"use-started,omitzero"`
+	// Lets the device work although the guest's driver has not turned on bus
+	// mastering, as some very old drivers forget. Machine types up to 2.1 turn it
+	// on.
+	VirtioPCIBusMasterBugMigration *bool `json:"virtio-pci-bus-master-bug-migration,omitzero"`
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up.
+	Romsize *uint32 `json:"romsize,omitzero"`
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -296,41 +656,121 @@ func (VirtioSoundPCI) DeviceDriver() string {
 	return "virtio-sound-pci"
 }
 
-// VhostUserSndPCI is the device vhost-user-snd-pci.
+// VhostUserSndPCI is a virtio sound card that another process serves, such as
+// vhost-device-sound.
+//
+// It needs a character device, a socket to that process, named by chardev, and
+// the guest's memory must be shared with it: memory-backend-memfd or
+// memory-backend-file, with share on. It can be hot-plugged: on q35 and virt
+// into a [PCIERootPort], on pc into pci.0.
 //
 // QEMU: device vhost-user-snd-pci, bus PCI
 //
 // In QEMU 10.0 and newer, not in 7.2.
 type VhostUserSndPCI struct {
-	ID            string `json:"id,omitzero"`
-	Bus           string `json:"bus,omitzero"`
-	Chardev       string `json:"chardev,omitzero"`
-	Controls      *bool  `json:"controls,omitzero"`
-	AER           *bool  `json:"aer,omitzero"`
-	AnyLayout     *bool  `json:"any_layout,omitzero"`
-	ATS           *bool  `json:"ats,omitzero"`
-	EventIdx      *bool  `json:"event_idx,omitzero"`
-	InOrder       *bool  `json:"in_order,omitzero"`
-	IndirectDesc  *bool  `json:"indirect_desc,omitzero"`
-	IOMMUPlatform *bool  `json:"iommu_platform,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the character device that data are read from and written to. For a
+	// vhost-user device it is the socket of the backend process, and required.
+	Chardev string `json:"chardev,omitzero"`
+	// Shows the guest the controls, such as the volume, of the sound device that
+	// the backend process has.
+	Controls *bool `json:"controls,omitzero"`
+	// Gives the device Advanced Error Reporting (AER). Only on PCI Express.
+	AER *bool `json:"aer,omitzero"`
+	// Lets drivers of the legacy interface split requests into buffers as they
+	// like. Drivers of virtio 1.0 and later always may.
+	AnyLayout *bool `json:"any_layout,omitzero"`
+	// Shows the guest Address Translation Services, with which the device caches
+	// the IOMMU's translations. A virtio device with vhost needs them together with
+	// a virtual IOMMU. The device must be on PCI Express.
+	ATS *bool `json:"ats,omitzero"`
+	// Offers the guest event indexes: driver and device say at which entry of a
+	// queue they want the next notification, which saves interrupts and exits.
+	EventIdx *bool `json:"event_idx,omitzero"`
+	// Promises the guest that buffers are used in the order in which its driver
+	// made them available, which saves the driver work. A vhost backend must
+	// support it.
+	InOrder *bool `json:"in_order,omitzero"`
+	// Offers the guest indirect descriptors: one entry of a queue points to a table
+	// of buffers, so that large requests do not fill the queue.
+	IndirectDesc *bool `json:"indirect_desc,omitzero"`
+	// Makes the device access memory through the platform's IOMMU, or, in a
+	// confidential guest, only where the guest has shared its memory. Needed with a
+	// virtual IOMMU and for confidential guests. The guest's driver must support
+	// it; drivers of the legacy interface do not.
+	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
+	// Migrates the state of the PCI interface of virtio 1.0. Machine types up to
+	// 2.4 turn it off; there is no other reason to set it.
+	//
 	// Deprecated: QEMU 11.1 no longer has it.
-	MigrateExtra                   *bool   `json:"migrate-extra,omitzero"`
-	ModernPioNotify                *bool   `json:"modern-pio-notify,omitzero"`
-	NotifyOnEmpty                  *bool   `json:"notify_on_empty,omitzero"`
-	Packed                         *bool   `json:"packed,omitzero"`
-	PagePerVq                      *bool   `json:"page-per-vq,omitzero"`
-	QueueReset                     *bool   `json:"queue_reset,omitzero"`
-	UseDisabledFlag                *bool   `json:"use-disabled-flag,omitzero"`
-	UseStarted                     *bool   `json:"use-started,omitzero"`
-	VirtioPCIBusMasterBugMigration *bool   `json:"virtio-pci-bus-master-bug-migration,omitzero"`
-	ACPIIndex                      *uint32 `json:"acpi-index,omitzero"`
-	Addr                           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID                 string  `json:"failover_pair_id,omitzero"`
-	Multifunction                  *bool   `json:"multifunction,omitzero"`
-	Rombar                         *int32  `json:"rombar,omitzero"`
-	Romfile                        *string `json:"romfile,omitzero"`
-	Romsize                        *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	MigrateExtra *bool `json:"migrate-extra,omitzero"`
+	// Adds an I/O port by which drivers of virtio 1.0 notify the device. It is
+	// faster on hosts where exits for memory accesses are slow.
+	ModernPioNotify *bool `json:"modern-pio-notify,omitzero"`
+	// Gives drivers of the legacy interface an interrupt when a queue has run
+	// empty, even while they have turned interrupts off.
+	NotifyOnEmpty *bool `json:"notify_on_empty,omitzero"`
+	// Offers the guest packed virtqueues of virtio 1.1, one ring instead of three
+	// tables, which makes better use of caches. A vhost backend must support them,
+	// too.
+	Packed *bool `json:"packed,omitzero"`
+	// Gives each queue's notification register a page of its own, which can be
+	// mapped to hardware or into another process. It takes more address space.
+	PagePerVq *bool `json:"page-per-vq,omitzero"`
+	// Lets the guest reset single queues instead of the whole device. Machine types
+	// up to 7.1 turn it off.
+	QueueReset *bool `json:"queue_reset,omitzero"`
+	// Keeps the device from working on its queues while the guest has it disabled,
+	// for example by bus mastering. Machine types up to 4.2 turn it off; there is
+	// no other reason to set it.
+	UseDisabledFlag *bool `json:"use-disabled-flag,omitzero"`
+	// Remembers whether the guest has started the device, in migrations, too.
+	// Machine types up to 4.0 turn it off; there is no other reason to set it.
+	UseStarted *bool `json:"use-started,omitzero"`
+	// Lets the device work although the guest's driver has not turned on bus
+	// mastering, as some very old drivers forget. Machine types up to 2.1 turn it
+	// on.
+	VirtioPCIBusMasterBugMigration *bool `json:"virtio-pci-bus-master-bug-migration,omitzero"`
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up.
+	Romsize *uint32 `json:"romsize,omitzero"`
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`

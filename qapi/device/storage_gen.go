@@ -4,91 +4,265 @@ package device
 
 import "github.com/goqapi/goqapi/qapi"
 
-// VirtioBlkPCI is the device virtio-blk-pci.
+var _ qapi.Device = VirtioBlkPCI{}
+
+// VirtioBlkPCI is a disk for guests with virtio drivers, on PCI Express or PCI:
+// fast, and the right choice for a few disks.
+//
+// Each disk is a PCI device of its own and takes a slot. For many disks, and
+// for those that are added and removed often, [SCSIHd] on a [VirtioSCSIPCI] is
+// better; it also knows CD drives. It needs a block node, added with
+// [qapi.Client.BlockdevAdd] and named by drive; a node serves one device,
+// unless share-rw is set. Linux and the BSDs have the driver, Windows needs it
+// installed.
+//
+// It can be hot-plugged: on q35 and virt into a free [PCIERootPort], which bus
+// must name, on pc into pci.0. [qapi.Client.DeviceDel] needs the guest's help.
+// [qapi.Client.BlockResize] changes its size, and the guest sees that at once.
+// The guest reads at most 20 characters of serial.
 //
 // QEMU: device virtio-blk-pci (also virtio-blk), bus PCI
 type VirtioBlkPCI struct {
-	ID        string `json:"id,omitzero"`
-	Bus       string `json:"bus,omitzero"`
-	Drive     string `json:"drive,omitzero"`
-	Serial    string `json:"serial,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The node name of the disk's contents, as given to [qapi.Client.BlockdevAdd],
+	// or the id of a -drive.
+	Drive string `json:"drive,omitzero"`
+	// The serial number of the disk, of which the guest reads at most 20 bytes.
+	// Linux names a link in /dev/disk/by-id after it.
+	Serial string `json:"serial,omitzero"`
+	// The device's place in the order in which the firmware tries to boot; the
+	// lowest is first, 0 included. No two devices may have the same. Absent leaves
+	// it to the firmware whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
-	Iothread  string `json:"iothread,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// The id of the iothread object that does the device's work. If empty, QEMU's
+	// main loop does it, among everything else.
+	Iothread string `json:"iothread,omitzero"`
+	// Whether failed requests count in the statistics of
+	// [qapi.Client.QueryBlockstats]. auto means yes, unless the -drive says
+	// otherwise. In QEMU 7.2 and newer, not in 5.2.
 	AccountFailed qapi.OnOffAuto `json:"account-failed,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// Whether invalid requests of the guest count in the statistics of
+	// [qapi.Client.QueryBlockstats]. auto means yes, unless the -drive says
+	// otherwise. In QEMU 7.2 and newer, not in 5.2.
 	AccountInvalid qapi.OnOffAuto `json:"account-invalid,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	BackendDefaults    qapi.OnOffAuto `json:"backend_defaults,omitzero"`
-	Class              *uint32        `json:"class,omitzero"`
-	ConfigWce          *bool          `json:"config-wce,omitzero"`
-	Cyls               *uint32        `json:"cyls,omitzero"`
-	Discard            *bool          `json:"discard,omitzero"`
-	DiscardGranularity *uint64        `json:"discard_granularity,omitzero"`
-	Heads              *uint32        `json:"heads,omitzero"`
-	Ioeventfd          *bool          `json:"ioeventfd,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
+	// Whether block sizes that are not given are those of the host's storage. auto
+	// means where QEMU can find them out; on fails where it cannot. In QEMU 7.2 and
+	// newer, not in 5.2.
+	BackendDefaults qapi.OnOffAuto `json:"backend_defaults,omitzero"`
+	// The PCI class code that the guest sees, the class in the upper 8 bits and the
+	// subclass in the lower 8. 0 means the usual one, which also replaces values
+	// that do not fit the device.
+	Class *uint32 `json:"class,omitzero"`
+	// Lets the guest switch the disk's write cache on and off.
+	ConfigWce *bool `json:"config-wce,omitzero"`
+	// The number of cylinders of the disk's geometry. Only old guests care; give
+	// all of cyls, heads and secs or none. QEMU guesses the geometry if 0 or
+	// absent.
+	Cyls *uint32 `json:"cyls,omitzero"`
+	// Lets the guest discard blocks that it no longer needs, so that the image can
+	// shrink. The block node must allow it, too (discard: unmap).
+	Discard *bool `json:"discard,omitzero"`
+	// The smallest unit that the guest can discard, in bytes, a multiple of
+	// logical_block_size. 0 means that it cannot discard; absent leaves it to the
+	// device.
+	DiscardGranularity *uint64 `json:"discard_granularity,omitzero"`
+	// The number of heads of the disk's geometry. Only old guests care; give all of
+	// cyls, heads and secs or none. QEMU guesses the geometry if 0 or absent.
+	Heads *uint32 `json:"heads,omitzero"`
+	// Handles the guest's notifications in the kernel, which wakes up the device's
+	// thread while the vCPU goes on at once. Otherwise the vCPU's own thread does
+	// the device's work.
+	Ioeventfd *bool `json:"ioeventfd,omitzero"`
+	// Spreads the device's queues over several iothread objects: each element names
+	// an iothread and its queues, or none of the elements has queues, and they are
+	// dealt out in turn. Not together with iothread. In QEMU 10.0 and newer, not in
+	// 7.2.
 	IothreadVqMapping []qapi.IOThreadVirtQueueMapping `json:"iothread-vq-mapping,omitzero"`
-	Lcyls             *uint32                         `json:"lcyls,omitzero"`
-	Lheads            *uint32                         `json:"lheads,omitzero"`
-	// On s390x, not on x86_64 and aarch64. In QEMU 11.1 and newer, not in 10.0.
-	Loadparm              string  `json:"loadparm,omitzero"`
-	LogicalBlockSize      *uint64 `json:"logical_block_size,omitzero"`
-	Lsecs                 *uint32 `json:"lsecs,omitzero"`
-	MaxDiscardSectors     *uint32 `json:"max-discard-sectors,omitzero"`
+	// The number of cylinders of the disk's logical geometry, which the firmware
+	// uses in place of one of its own. Give all of lcyls, lheads and lsecs or none.
+	Lcyls *uint32 `json:"lcyls,omitzero"`
+	// The number of heads of the disk's logical geometry, which the firmware uses
+	// in place of one of its own. Give all of lcyls, lheads and lsecs or none.
+	Lheads *uint32 `json:"lheads,omitzero"`
+	// Up to 8 characters by which the boot loader of an s390x guest chooses what to
+	// start from this device, such as the number of a menu entry. It replaces the
+	// loadparm of the machine. On s390x, not on x86_64 and aarch64. In QEMU 11.1
+	// and newer, not in 10.0.
+	Loadparm string `json:"loadparm,omitzero"`
+	// The smallest unit that the guest can read or write, in bytes: a power of two
+	// from 512 to 2097152. 512 if 0 or absent, and always 2048 for CDs. Partition
+	// tables and file systems become unreadable when it changes.
+	LogicalBlockSize *uint64 `json:"logical_block_size,omitzero"`
+	// The number of sectors in each track of the disk's logical geometry, which the
+	// firmware uses in place of one of its own. Give all of lcyls, lheads and lsecs
+	// or none.
+	Lsecs *uint32 `json:"lsecs,omitzero"`
+	// The maximum length of a discard request, in sectors of 512 bytes.
+	MaxDiscardSectors *uint32 `json:"max-discard-sectors,omitzero"`
+	// The maximum length of a request to write zeroes, in sectors of 512 bytes.
 	MaxWriteZeroesSectors *uint32 `json:"max-write-zeroes-sectors,omitzero"`
-	MinIOSize             *uint64 `json:"min_io_size,omitzero"`
-	NumQueues             *uint16 `json:"num-queues,omitzero"`
-	OptIOSize             *uint64 `json:"opt_io_size,omitzero"`
-	PhysicalBlockSize     *uint64 `json:"physical_block_size,omitzero"`
-	QueueSize             *uint16 `json:"queue-size,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ReportDiscardGranularity *bool                `json:"report-discard-granularity,omitzero"`
-	RequestMerging           *bool                `json:"request-merging,omitzero"`
-	Rerror                   qapi.BlockdevOnError `json:"rerror,omitzero"`
+	// The smallest size that is efficient for requests, a hint to the guest, in
+	// bytes. It is a multiple of logical_block_size, and at most 65535 times as
+	// large. 0 means no hint.
+	MinIOSize *uint64 `json:"min_io_size,omitzero"`
+	// How many request queues the device has. On PCI there is one for each vCPU if
+	// absent, elsewhere one.
+	NumQueues *uint16 `json:"num-queues,omitzero"`
+	// The best size for large requests, such as the stripe of a RAID, a hint to the
+	// guest, in bytes. It is a multiple of logical_block_size. 0 means no hint.
+	OptIOSize *uint64 `json:"opt_io_size,omitzero"`
+	// The unit that the guest should align its writes to, in bytes: a power of two
+	// from 512 to 2097152, not less than logical_block_size. If 0 or absent, that
+	// of the storage where QEMU knows it, or else 512.
+	PhysicalBlockSize *uint64 `json:"physical_block_size,omitzero"`
+	// How many entries each of the device's queues has, a power of two of at most
+	// 1024. Machine types up to 4.2 have 128, later ones 256.
+	QueueSize *uint16 `json:"queue-size,omitzero"`
+	// Reports the image's discard granularity to the guest as the alignment of
+	// discard requests. Machine types up to 5.2 turn it off. In QEMU 7.2 and newer,
+	// not in 5.2.
+	ReportDiscardGranularity *bool `json:"report-discard-granularity,omitzero"`
+	// Merges adjacent requests of the guest into larger ones.
+	RequestMerging *bool `json:"request-merging,omitzero"`
+	// What to do when a read fails. auto means that the error is reported to the
+	// guest.
+	Rerror qapi.BlockdevOnError `json:"rerror,omitzero"`
+	// Lets the guest send SCSI commands through the disk to a host device. It works
+	// only with the legacy interface, and is not safe with untrusted guests.
+	//
 	// Deprecated: QEMU 10.0 and newer no longer have it.
-	SCSI         *bool   `json:"scsi,omitzero"`
-	Secs         *uint32 `json:"secs,omitzero"`
-	SegMaxAdjust *bool   `json:"seg-max-adjust,omitzero"`
-	ShareRw      *bool   `json:"share-rw,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
-	StatsIntervals []uint32             `json:"stats-intervals,omitzero"`
-	Vectors        *uint32              `json:"vectors,omitzero"`
-	Werror         qapi.BlockdevOnError `json:"werror,omitzero"`
-	WriteCache     qapi.OnOffAuto       `json:"write-cache,omitzero"`
-	WriteZeroes    *bool                `json:"write-zeroes,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	AER           *bool          `json:"aer,omitzero"`
-	AnyLayout     *bool          `json:"any_layout,omitzero"`
-	ATS           *bool          `json:"ats,omitzero"`
+	SCSI *bool `json:"scsi,omitzero"`
+	// The number of sectors in each track of the disk's geometry. Only old guests
+	// care; give all of cyls, heads and secs or none. QEMU guesses the geometry if
+	// 0 or absent.
+	Secs *uint32 `json:"secs,omitzero"`
+	// Derives the maximum number of segments in a request from the size of the
+	// queue. Without it the maximum is 126. Machine types up to 4.2 turn it off.
+	SegMaxAdjust *bool `json:"seg-max-adjust,omitzero"`
+	// Allows others, such as a second device or another QEMU, to write to the same
+	// node. The guest must be prepared for that, as cluster file systems are.
+	ShareRw *bool `json:"share-rw,omitzero"`
+	// For which intervals, in seconds, [qapi.Client.QueryBlockstats] has statistics
+	// of latencies. In QEMU 11.1 and newer, not in 10.0.
+	StatsIntervals []uint32 `json:"stats-intervals,omitzero"`
+	// How many MSI-X vectors the device has. 0 means that it uses a pin interrupt.
+	// Absent means enough for all queues; with fewer, queues share vectors.
+	Vectors *uint32 `json:"vectors,omitzero"`
+	// What to do when a write fails. auto means enospc: the machine stops when the
+	// host's storage is full, and other errors are reported to the guest.
+	Werror qapi.BlockdevOnError `json:"werror,omitzero"`
+	// Whether the guest sees a write cache, and so sends flushes. off makes each
+	// write wait until its data are on disk. auto follows the cache mode of a
+	// -drive, and is on for a node.
+	WriteCache qapi.OnOffAuto `json:"write-cache,omitzero"`
+	// Lets the guest zero blocks without sending zeros.
+	WriteZeroes *bool `json:"write-zeroes,omitzero"`
+	// Gives the device Advanced Error Reporting (AER). Only on PCI Express. In QEMU
+	// 7.2 and newer, not in 5.2.
+	AER *bool `json:"aer,omitzero"`
+	// Lets drivers of the legacy interface split requests into buffers as they
+	// like. Drivers of virtio 1.0 and later always may.
+	AnyLayout *bool `json:"any_layout,omitzero"`
+	// Shows the guest Address Translation Services, with which the device caches
+	// the IOMMU's translations. A virtio device with vhost needs them together with
+	// a virtual IOMMU. The device must be on PCI Express.
+	ATS *bool `json:"ats,omitzero"`
+	// Hides the legacy interface, that of before virtio 1.0, so that the guest sees
+	// only the modern one. auto hides it in PCI Express ports and shows it
+	// elsewhere, for guests without a modern driver.
 	DisableLegacy qapi.OnOffAuto `json:"disable-legacy,omitzero"`
-	DisableModern *bool          `json:"disable-modern,omitzero"`
-	EventIdx      *bool          `json:"event_idx,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	InOrder       *bool `json:"in_order,omitzero"`
-	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
+	// Hides the interface of virtio 1.0 and later, so that the guest sees only the
+	// legacy one.
+	DisableModern *bool `json:"disable-modern,omitzero"`
+	// Offers the guest event indexes: driver and device say at which entry of a
+	// queue they want the next notification, which saves interrupts and exits.
+	EventIdx *bool `json:"event_idx,omitzero"`
+	// Promises the guest that buffers are used in the order in which its driver
+	// made them available, which saves the driver work. A vhost backend must
+	// support it. In QEMU 10.0 and newer, not in 7.2.
+	InOrder *bool `json:"in_order,omitzero"`
+	// Offers the guest indirect descriptors: one entry of a queue points to a table
+	// of buffers, so that large requests do not fill the queue.
+	IndirectDesc *bool `json:"indirect_desc,omitzero"`
+	// Makes the device access memory through the platform's IOMMU, or, in a
+	// confidential guest, only where the guest has shared its memory. Needed with a
+	// virtual IOMMU and for confidential guests. The guest's driver must support
+	// it; drivers of the legacy interface do not.
 	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
+	// Migrates the state of the PCI interface of virtio 1.0. Machine types up to
+	// 2.4 turn it off; there is no other reason to set it.
+	//
 	// Deprecated: QEMU 11.1 no longer has it.
-	MigrateExtra    *bool `json:"migrate-extra,omitzero"`
+	MigrateExtra *bool `json:"migrate-extra,omitzero"`
+	// Adds an I/O port by which drivers of virtio 1.0 notify the device. It is
+	// faster on hosts where exits for memory accesses are slow.
 	ModernPioNotify *bool `json:"modern-pio-notify,omitzero"`
-	NotifyOnEmpty   *bool `json:"notify_on_empty,omitzero"`
-	Packed          *bool `json:"packed,omitzero"`
-	PagePerVq       *bool `json:"page-per-vq,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	QueueReset                     *bool `json:"queue_reset,omitzero"`
-	UseDisabledFlag                *bool `json:"use-disabled-flag,omitzero"`
-	UseStarted                     *bool `json:"use-started,omitzero"`
+	// Gives drivers of the legacy interface an interrupt when a queue has run
+	// empty, even while they have turned interrupts off.
+	NotifyOnEmpty *bool `json:"notify_on_empty,omitzero"`
+	// Offers the guest packed virtqueues of virtio 1.1, one ring instead of three
+	// tables, which makes better use of caches. A vhost backend must support them,
+	// too.
+	Packed *bool `json:"packed,omitzero"`
+	// Gives each queue's notification register a page of its own, which can be
+	// mapped to hardware or into another process. It takes more address space.
+	PagePerVq *bool `json:"page-per-vq,omitzero"`
+	// Lets the guest reset single queues instead of the whole device. Machine types
+	// up to 7.1 turn it off. In QEMU 7.2 and newer, not in 5.2.
+	QueueReset *bool `json:"queue_reset,omitzero"`
+	// Keeps the device from working on its queues while the guest has it disabled,
+	// for example by bus mastering. Machine types up to 4.2 turn it off; there is
+	// no other reason to set it.
+	UseDisabledFlag *bool `json:"use-disabled-flag,omitzero"`
+	// Remembers whether the guest has started the device, in migrations, too.
+	// Machine types up to 4.0 turn it off; there is no other reason to set it.
+	UseStarted *bool `json:"use-started,omitzero"`
+	// Lets the device work although the guest's driver has not turned on bus
+	// mastering, as some very old drivers forget. Machine types up to 2.1 turn it
+	// on.
 	VirtioPCIBusMasterBugMigration *bool `json:"virtio-pci-bus-master-bug-migration,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -99,73 +273,193 @@ func (VirtioBlkPCI) DeviceDriver() string {
 	return "virtio-blk-pci"
 }
 
-// VirtioBlkCcw is the device virtio-blk-ccw.
+// VirtioBlkCcw is a disk for guests of s390x, on the channel subsystem: what
+// [VirtioBlkPCI] is elsewhere.
+//
+// It needs a block node, added with [qapi.Client.BlockdevAdd] and named by
+// drive. devno chooses the number by which the guest knows the disk. It can be
+// hot-plugged, and needs no port or controller for that. loadparm, together
+// with bootindex, tells the boot loader which entry to start.
 //
 // QEMU: device virtio-blk-ccw (also virtio-blk), bus virtual-css-bus
 //
 // On s390x, not on x86_64 and aarch64.
 type VirtioBlkCcw struct {
-	ID        string `json:"id,omitzero"`
-	Bus       string `json:"bus,omitzero"`
-	Drive     string `json:"drive,omitzero"`
-	Serial    string `json:"serial,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The node name of the disk's contents, as given to [qapi.Client.BlockdevAdd],
+	// or the id of a -drive.
+	Drive string `json:"drive,omitzero"`
+	// The serial number of the disk, of which the guest reads at most 20 bytes.
+	// Linux names a link in /dev/disk/by-id after it.
+	Serial string `json:"serial,omitzero"`
+	// The device's place in the order in which the firmware tries to boot; the
+	// lowest is first, 0 included. No two devices may have the same. Absent leaves
+	// it to the firmware whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
-	Iothread  string `json:"iothread,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// The id of the iothread object that does the device's work. If empty, QEMU's
+	// main loop does it, among everything else.
+	Iothread string `json:"iothread,omitzero"`
+	// Whether failed requests count in the statistics of
+	// [qapi.Client.QueryBlockstats]. auto means yes, unless the -drive says
+	// otherwise. In QEMU 7.2 and newer, not in 5.2.
 	AccountFailed qapi.OnOffAuto `json:"account-failed,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// Whether invalid requests of the guest count in the statistics of
+	// [qapi.Client.QueryBlockstats]. auto means yes, unless the -drive says
+	// otherwise. In QEMU 7.2 and newer, not in 5.2.
 	AccountInvalid qapi.OnOffAuto `json:"account-invalid,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	BackendDefaults    qapi.OnOffAuto `json:"backend_defaults,omitzero"`
-	ConfigWce          *bool          `json:"config-wce,omitzero"`
-	Cyls               *uint32        `json:"cyls,omitzero"`
-	Discard            *bool          `json:"discard,omitzero"`
-	DiscardGranularity *uint64        `json:"discard_granularity,omitzero"`
-	Heads              *uint32        `json:"heads,omitzero"`
-	Ioeventfd          *bool          `json:"ioeventfd,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
+	// Whether block sizes that are not given are those of the host's storage. auto
+	// means where QEMU can find them out; on fails where it cannot. In QEMU 7.2 and
+	// newer, not in 5.2.
+	BackendDefaults qapi.OnOffAuto `json:"backend_defaults,omitzero"`
+	// Lets the guest switch the disk's write cache on and off.
+	ConfigWce *bool `json:"config-wce,omitzero"`
+	// The number of cylinders of the disk's geometry. Only old guests care; give
+	// all of cyls, heads and secs or none. QEMU guesses the geometry if 0 or
+	// absent.
+	Cyls *uint32 `json:"cyls,omitzero"`
+	// Lets the guest discard blocks that it no longer needs, so that the image can
+	// shrink. The block node must allow it, too (discard: unmap).
+	Discard *bool `json:"discard,omitzero"`
+	// The smallest unit that the guest can discard, in bytes, a multiple of
+	// logical_block_size. 0 means that it cannot discard; absent leaves it to the
+	// device.
+	DiscardGranularity *uint64 `json:"discard_granularity,omitzero"`
+	// The number of heads of the disk's geometry. Only old guests care; give all of
+	// cyls, heads and secs or none. QEMU guesses the geometry if 0 or absent.
+	Heads *uint32 `json:"heads,omitzero"`
+	// Handles the guest's notifications in the kernel, which wakes up the device's
+	// thread while the vCPU goes on at once. Otherwise the vCPU's own thread does
+	// the device's work.
+	Ioeventfd *bool `json:"ioeventfd,omitzero"`
+	// Spreads the device's queues over several iothread objects: each element names
+	// an iothread and its queues, or none of the elements has queues, and they are
+	// dealt out in turn. Not together with iothread. In QEMU 10.0 and newer, not in
+	// 7.2.
 	IothreadVqMapping []qapi.IOThreadVirtQueueMapping `json:"iothread-vq-mapping,omitzero"`
-	Lcyls             *uint32                         `json:"lcyls,omitzero"`
-	Lheads            *uint32                         `json:"lheads,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	Loadparm              string  `json:"loadparm,omitzero"`
-	LogicalBlockSize      *uint64 `json:"logical_block_size,omitzero"`
-	Lsecs                 *uint32 `json:"lsecs,omitzero"`
-	MaxDiscardSectors     *uint32 `json:"max-discard-sectors,omitzero"`
+	// The number of cylinders of the disk's logical geometry, which the firmware
+	// uses in place of one of its own. Give all of lcyls, lheads and lsecs or none.
+	Lcyls *uint32 `json:"lcyls,omitzero"`
+	// The number of heads of the disk's logical geometry, which the firmware uses
+	// in place of one of its own. Give all of lcyls, lheads and lsecs or none.
+	Lheads *uint32 `json:"lheads,omitzero"`
+	// Up to 8 characters by which the boot loader of an s390x guest chooses what to
+	// start from this device, such as the number of a menu entry. It replaces the
+	// loadparm of the machine. In QEMU 10.0 and newer, not in 7.2.
+	Loadparm string `json:"loadparm,omitzero"`
+	// The smallest unit that the guest can read or write, in bytes: a power of two
+	// from 512 to 2097152. 512 if 0 or absent, and always 2048 for CDs. Partition
+	// tables and file systems become unreadable when it changes.
+	LogicalBlockSize *uint64 `json:"logical_block_size,omitzero"`
+	// The number of sectors in each track of the disk's logical geometry, which the
+	// firmware uses in place of one of its own. Give all of lcyls, lheads and lsecs
+	// or none.
+	Lsecs *uint32 `json:"lsecs,omitzero"`
+	// The maximum length of a discard request, in sectors of 512 bytes.
+	MaxDiscardSectors *uint32 `json:"max-discard-sectors,omitzero"`
+	// The maximum length of a request to write zeroes, in sectors of 512 bytes.
 	MaxWriteZeroesSectors *uint32 `json:"max-write-zeroes-sectors,omitzero"`
-	MinIOSize             *uint64 `json:"min_io_size,omitzero"`
-	NumQueues             *uint16 `json:"num-queues,omitzero"`
-	OptIOSize             *uint64 `json:"opt_io_size,omitzero"`
-	PhysicalBlockSize     *uint64 `json:"physical_block_size,omitzero"`
-	QueueSize             *uint16 `json:"queue-size,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ReportDiscardGranularity *bool                `json:"report-discard-granularity,omitzero"`
-	RequestMerging           *bool                `json:"request-merging,omitzero"`
-	Rerror                   qapi.BlockdevOnError `json:"rerror,omitzero"`
+	// The smallest size that is efficient for requests, a hint to the guest, in
+	// bytes. It is a multiple of logical_block_size, and at most 65535 times as
+	// large. 0 means no hint.
+	MinIOSize *uint64 `json:"min_io_size,omitzero"`
+	// How many request queues the device has. On PCI there is one for each vCPU if
+	// absent, elsewhere one.
+	NumQueues *uint16 `json:"num-queues,omitzero"`
+	// The best size for large requests, such as the stripe of a RAID, a hint to the
+	// guest, in bytes. It is a multiple of logical_block_size. 0 means no hint.
+	OptIOSize *uint64 `json:"opt_io_size,omitzero"`
+	// The unit that the guest should align its writes to, in bytes: a power of two
+	// from 512 to 2097152, not less than logical_block_size. If 0 or absent, that
+	// of the storage where QEMU knows it, or else 512.
+	PhysicalBlockSize *uint64 `json:"physical_block_size,omitzero"`
+	// How many entries each of the device's queues has, a power of two of at most
+	// 1024. Machine types up to 4.2 have 128, later ones 256.
+	QueueSize *uint16 `json:"queue-size,omitzero"`
+	// Reports the image's discard granularity to the guest as the alignment of
+	// discard requests. Machine types up to 5.2 turn it off. In QEMU 7.2 and newer,
+	// not in 5.2.
+	ReportDiscardGranularity *bool `json:"report-discard-granularity,omitzero"`
+	// Merges adjacent requests of the guest into larger ones.
+	RequestMerging *bool `json:"request-merging,omitzero"`
+	// What to do when a read fails. auto means that the error is reported to the
+	// guest.
+	Rerror qapi.BlockdevOnError `json:"rerror,omitzero"`
+	// Lets the guest send SCSI commands through the disk to a host device. It works
+	// only with the legacy interface, and is not safe with untrusted guests.
+	//
 	// Deprecated: QEMU 10.0 and newer no longer have it.
-	SCSI         *bool   `json:"scsi,omitzero"`
-	Secs         *uint32 `json:"secs,omitzero"`
-	SegMaxAdjust *bool   `json:"seg-max-adjust,omitzero"`
-	ShareRw      *bool   `json:"share-rw,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
-	StatsIntervals []uint32             `json:"stats-intervals,omitzero"`
-	Werror         qapi.BlockdevOnError `json:"werror,omitzero"`
-	WriteCache     qapi.OnOffAuto       `json:"write-cache,omitzero"`
-	WriteZeroes    *bool                `json:"write-zeroes,omitzero"`
-	AnyLayout      *bool                `json:"any_layout,omitzero"`
-	EventIdx       *bool                `json:"event_idx,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	InOrder       *bool   `json:"in_order,omitzero"`
-	IndirectDesc  *bool   `json:"indirect_desc,omitzero"`
-	IOMMUPlatform *bool   `json:"iommu_platform,omitzero"`
-	MaxRevision   *uint32 `json:"max_revision,omitzero"`
-	NotifyOnEmpty *bool   `json:"notify_on_empty,omitzero"`
-	Packed        *bool   `json:"packed,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	QueueReset      *bool  `json:"queue_reset,omitzero"`
-	UseDisabledFlag *bool  `json:"use-disabled-flag,omitzero"`
-	UseStarted      *bool  `json:"use-started,omitzero"`
-	Devno           string `json:"devno,omitzero"`
+	SCSI *bool `json:"scsi,omitzero"`
+	// The number of sectors in each track of the disk's geometry. Only old guests
+	// care; give all of cyls, heads and secs or none. QEMU guesses the geometry if
+	// 0 or absent.
+	Secs *uint32 `json:"secs,omitzero"`
+	// Derives the maximum number of segments in a request from the size of the
+	// queue. Without it the maximum is 126. Machine types up to 4.2 turn it off.
+	SegMaxAdjust *bool `json:"seg-max-adjust,omitzero"`
+	// Allows others, such as a second device or another QEMU, to write to the same
+	// node. The guest must be prepared for that, as cluster file systems are.
+	ShareRw *bool `json:"share-rw,omitzero"`
+	// For which intervals, in seconds, [qapi.Client.QueryBlockstats] has statistics
+	// of latencies. In QEMU 11.1 and newer, not in 10.0.
+	StatsIntervals []uint32 `json:"stats-intervals,omitzero"`
+	// What to do when a write fails. auto means enospc: the machine stops when the
+	// host's storage is full, and other errors are reported to the guest.
+	Werror qapi.BlockdevOnError `json:"werror,omitzero"`
+	// Whether the guest sees a write cache, and so sends flushes. off makes each
+	// write wait until its data are on disk. auto follows the cache mode of a
+	// -drive, and is on for a node.
+	WriteCache qapi.OnOffAuto `json:"write-cache,omitzero"`
+	// Lets the guest zero blocks without sending zeros.
+	WriteZeroes *bool `json:"write-zeroes,omitzero"`
+	// Lets drivers of the legacy interface split requests into buffers as they
+	// like. Drivers of virtio 1.0 and later always may.
+	AnyLayout *bool `json:"any_layout,omitzero"`
+	// Offers the guest event indexes: driver and device say at which entry of a
+	// queue they want the next notification, which saves interrupts and exits.
+	EventIdx *bool `json:"event_idx,omitzero"`
+	// Promises the guest that buffers are used in the order in which its driver
+	// made them available, which saves the driver work. A vhost backend must
+	// support it. In QEMU 10.0 and newer, not in 7.2.
+	InOrder *bool `json:"in_order,omitzero"`
+	// Offers the guest indirect descriptors: one entry of a queue points to a table
+	// of buffers, so that large requests do not fill the queue.
+	IndirectDesc *bool `json:"indirect_desc,omitzero"`
+	// Makes the device access memory through the platform's IOMMU, or, in a
+	// confidential guest, only where the guest has shared its memory. Needed with a
+	// virtual IOMMU and for confidential guests. The guest's driver must support
+	// it; drivers of the legacy interface do not.
+	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
+	// The newest revision of the virtio-ccw interface that the guest may choose: 0
+	// allows only legacy virtio, 1 and above allow virtio 1.0.
+	MaxRevision *uint32 `json:"max_revision,omitzero"`
+	// Gives drivers of the legacy interface an interrupt when a queue has run
+	// empty, even while they have turned interrupts off.
+	NotifyOnEmpty *bool `json:"notify_on_empty,omitzero"`
+	// Offers the guest packed virtqueues of virtio 1.1, one ring instead of three
+	// tables, which makes better use of caches. A vhost backend must support them,
+	// too.
+	Packed *bool `json:"packed,omitzero"`
+	// Lets the guest reset single queues instead of the whole device. Machine types
+	// up to 7.1 turn it off. In QEMU 7.2 and newer, not in 5.2.
+	QueueReset *bool `json:"queue_reset,omitzero"`
+	// Keeps the device from working on its queues while the guest has it disabled,
+	// for example by bus mastering. Machine types up to 4.2 turn it off; there is
+	// no other reason to set it.
+	UseDisabledFlag *bool `json:"use-disabled-flag,omitzero"`
+	// Remembers whether the guest has started the device, in migrations, too.
+	// Machine types up to 4.0 turn it off; there is no other reason to set it.
+	UseStarted *bool `json:"use-started,omitzero"`
+	// The device's address in the channel subsystem, such as fe.0.1234, in
+	// hexadecimal. The first free one if empty.
+	Devno string `json:"devno,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
 }
@@ -175,66 +469,177 @@ func (VirtioBlkCcw) DeviceDriver() string {
 	return "virtio-blk-ccw"
 }
 
-// VirtioBlkDevice is the device virtio-blk-device.
+// VirtioBlkDevice is the virtio disk for machines without PCI: it sits on a
+// virtio-mmio transport, such as those of microvm and of virt on Arm.
+//
+// It needs a block node, added with [qapi.Client.BlockdevAdd] and named by
+// drive. The transports are part of the machine and their number is fixed. They
+// take no device while the machine runs: it has to be there from the start. On
+// machines with PCI use [VirtioBlkPCI].
 //
 // QEMU: device virtio-blk-device, bus virtio-bus
 type VirtioBlkDevice struct {
-	ID        string `json:"id,omitzero"`
-	Bus       string `json:"bus,omitzero"`
-	Drive     string `json:"drive,omitzero"`
-	Serial    string `json:"serial,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The node name of the disk's contents, as given to [qapi.Client.BlockdevAdd],
+	// or the id of a -drive.
+	Drive string `json:"drive,omitzero"`
+	// The serial number of the disk, of which the guest reads at most 20 bytes.
+	// Linux names a link in /dev/disk/by-id after it.
+	Serial string `json:"serial,omitzero"`
+	// The device's place in the order in which the firmware tries to boot; the
+	// lowest is first, 0 included. No two devices may have the same. Absent leaves
+	// it to the firmware whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
-	Iothread  string `json:"iothread,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// The id of the iothread object that does the device's work. If empty, QEMU's
+	// main loop does it, among everything else.
+	Iothread string `json:"iothread,omitzero"`
+	// Whether failed requests count in the statistics of
+	// [qapi.Client.QueryBlockstats]. auto means yes, unless the -drive says
+	// otherwise. In QEMU 7.2 and newer, not in 5.2.
 	AccountFailed qapi.OnOffAuto `json:"account-failed,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// Whether invalid requests of the guest count in the statistics of
+	// [qapi.Client.QueryBlockstats]. auto means yes, unless the -drive says
+	// otherwise. In QEMU 7.2 and newer, not in 5.2.
 	AccountInvalid qapi.OnOffAuto `json:"account-invalid,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	BackendDefaults    qapi.OnOffAuto `json:"backend_defaults,omitzero"`
-	ConfigWce          *bool          `json:"config-wce,omitzero"`
-	Cyls               *uint32        `json:"cyls,omitzero"`
-	Discard            *bool          `json:"discard,omitzero"`
-	DiscardGranularity *uint64        `json:"discard_granularity,omitzero"`
-	Heads              *uint32        `json:"heads,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	IothreadVqMapping     []qapi.IOThreadVirtQueueMapping `json:"iothread-vq-mapping,omitzero"`
-	Lcyls                 *uint32                         `json:"lcyls,omitzero"`
-	Lheads                *uint32                         `json:"lheads,omitzero"`
-	LogicalBlockSize      *uint64                         `json:"logical_block_size,omitzero"`
-	Lsecs                 *uint32                         `json:"lsecs,omitzero"`
-	MaxDiscardSectors     *uint32                         `json:"max-discard-sectors,omitzero"`
-	MaxWriteZeroesSectors *uint32                         `json:"max-write-zeroes-sectors,omitzero"`
-	MinIOSize             *uint64                         `json:"min_io_size,omitzero"`
-	NumQueues             *uint16                         `json:"num-queues,omitzero"`
-	OptIOSize             *uint64                         `json:"opt_io_size,omitzero"`
-	PhysicalBlockSize     *uint64                         `json:"physical_block_size,omitzero"`
-	QueueSize             *uint16                         `json:"queue-size,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ReportDiscardGranularity *bool                `json:"report-discard-granularity,omitzero"`
-	RequestMerging           *bool                `json:"request-merging,omitzero"`
-	Rerror                   qapi.BlockdevOnError `json:"rerror,omitzero"`
+	// Whether block sizes that are not given are those of the host's storage. auto
+	// means where QEMU can find them out; on fails where it cannot. In QEMU 7.2 and
+	// newer, not in 5.2.
+	BackendDefaults qapi.OnOffAuto `json:"backend_defaults,omitzero"`
+	// Lets the guest switch the disk's write cache on and off.
+	ConfigWce *bool `json:"config-wce,omitzero"`
+	// The number of cylinders of the disk's geometry. Only old guests care; give
+	// all of cyls, heads and secs or none. QEMU guesses the geometry if 0 or
+	// absent.
+	Cyls *uint32 `json:"cyls,omitzero"`
+	// Lets the guest discard blocks that it no longer needs, so that the image can
+	// shrink. The block node must allow it, too (discard: unmap).
+	Discard *bool `json:"discard,omitzero"`
+	// The smallest unit that the guest can discard, in bytes, a multiple of
+	// logical_block_size. 0 means that it cannot discard; absent leaves it to the
+	// device.
+	DiscardGranularity *uint64 `json:"discard_granularity,omitzero"`
+	// The number of heads of the disk's geometry. Only old guests care; give all of
+	// cyls, heads and secs or none. QEMU guesses the geometry if 0 or absent.
+	Heads *uint32 `json:"heads,omitzero"`
+	// Spreads the device's queues over several iothread objects: each element names
+	// an iothread and its queues, or none of the elements has queues, and they are
+	// dealt out in turn. Not together with iothread. In QEMU 10.0 and newer, not in
+	// 7.2.
+	IothreadVqMapping []qapi.IOThreadVirtQueueMapping `json:"iothread-vq-mapping,omitzero"`
+	// The number of cylinders of the disk's logical geometry, which the firmware
+	// uses in place of one of its own. Give all of lcyls, lheads and lsecs or none.
+	Lcyls *uint32 `json:"lcyls,omitzero"`
+	// The number of heads of the disk's logical geometry, which the firmware uses
+	// in place of one of its own. Give all of lcyls, lheads and lsecs or none.
+	Lheads *uint32 `json:"lheads,omitzero"`
+	// The smallest unit that the guest can read or write, in bytes: a power of two
+	// from 512 to 2097152. 512 if 0 or absent, and always 2048 for CDs. Partition
+	// tables and file systems become unreadable when it changes.
+	LogicalBlockSize *uint64 `json:"logical_block_size,omitzero"`
+	// The number of sectors in each track of the disk's logical geometry, which the
+	// firmware uses in place of one of its own. Give all of lcyls, lheads and lsecs
+	// or none.
+	Lsecs *uint32 `json:"lsecs,omitzero"`
+	// The maximum length of a discard request, in sectors of 512 bytes.
+	MaxDiscardSectors *uint32 `json:"max-discard-sectors,omitzero"`
+	// The maximum length of a request to write zeroes, in sectors of 512 bytes.
+	MaxWriteZeroesSectors *uint32 `json:"max-write-zeroes-sectors,omitzero"`
+	// The smallest size that is efficient for requests, a hint to the guest, in
+	// bytes. It is a multiple of logical_block_size, and at most 65535 times as
+	// large. 0 means no hint.
+	MinIOSize *uint64 `json:"min_io_size,omitzero"`
+	// How many request queues the device has. On PCI there is one for each vCPU if
+	// absent, elsewhere one.
+	NumQueues *uint16 `json:"num-queues,omitzero"`
+	// The best size for large requests, such as the stripe of a RAID, a hint to the
+	// guest, in bytes. It is a multiple of logical_block_size. 0 means no hint.
+	OptIOSize *uint64 `json:"opt_io_size,omitzero"`
+	// The unit that the guest should align its writes to, in bytes: a power of two
+	// from 512 to 2097152, not less than logical_block_size. If 0 or absent, that
+	// of the storage where QEMU knows it, or else 512.
+	PhysicalBlockSize *uint64 `json:"physical_block_size,omitzero"`
+	// How many entries each of the device's queues has, a power of two of at most
+	// 1024. Machine types up to 4.2 have 128, later ones 256.
+	QueueSize *uint16 `json:"queue-size,omitzero"`
+	// Reports the image's discard granularity to the guest as the alignment of
+	// discard requests. Machine types up to 5.2 turn it off. In QEMU 7.2 and newer,
+	// not in 5.2.
+	ReportDiscardGranularity *bool `json:"report-discard-granularity,omitzero"`
+	// Merges adjacent requests of the guest into larger ones.
+	RequestMerging *bool `json:"request-merging,omitzero"`
+	// What to do when a read fails. auto means that the error is reported to the
+	// guest.
+	Rerror qapi.BlockdevOnError `json:"rerror,omitzero"`
+	// Lets the guest send SCSI commands through the disk to a host device. It works
+	// only with the legacy interface, and is not safe with untrusted guests.
+	//
 	// Deprecated: QEMU 10.0 and newer no longer have it.
-	SCSI         *bool   `json:"scsi,omitzero"`
-	Secs         *uint32 `json:"secs,omitzero"`
-	SegMaxAdjust *bool   `json:"seg-max-adjust,omitzero"`
-	ShareRw      *bool   `json:"share-rw,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
-	StatsIntervals []uint32             `json:"stats-intervals,omitzero"`
-	Werror         qapi.BlockdevOnError `json:"werror,omitzero"`
-	WriteCache     qapi.OnOffAuto       `json:"write-cache,omitzero"`
-	WriteZeroes    *bool                `json:"write-zeroes,omitzero"`
-	AnyLayout      *bool                `json:"any_layout,omitzero"`
-	EventIdx       *bool                `json:"event_idx,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	InOrder       *bool `json:"in_order,omitzero"`
-	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
+	SCSI *bool `json:"scsi,omitzero"`
+	// The number of sectors in each track of the disk's geometry. Only old guests
+	// care; give all of cyls, heads and secs or none. QEMU guesses the geometry if
+	// 0 or absent.
+	Secs *uint32 `json:"secs,omitzero"`
+	// Derives the maximum number of segments in a request from the size of the
+	// queue. Without it the maximum is 126. Machine types up to 4.2 turn it off.
+	SegMaxAdjust *bool `json:"seg-max-adjust,omitzero"`
+	// Allows others, such as a second device or another QEMU, to write to the same
+	// node. The guest must be prepared for that, as cluster file systems are.
+	ShareRw *bool `json:"share-rw,omitzero"`
+	// For which intervals, in seconds, [qapi.Client.QueryBlockstats] has statistics
+	// of latencies. In QEMU 11.1 and newer, not in 10.0.
+	StatsIntervals []uint32 `json:"stats-intervals,omitzero"`
+	// What to do when a write fails. auto means enospc: the machine stops when the
+	// host's storage is full, and other errors are reported to the guest.
+	Werror qapi.BlockdevOnError `json:"werror,omitzero"`
+	// Whether the guest sees a write cache, and so sends flushes. off makes each
+	// write wait until its data are on disk. auto follows the cache mode of a
+	// -drive, and is on for a node.
+	WriteCache qapi.OnOffAuto `json:"write-cache,omitzero"`
+	// Lets the guest zero blocks without sending zeros.
+	WriteZeroes *bool `json:"write-zeroes,omitzero"`
+	// Lets drivers of the legacy interface split requests into buffers as they
+	// like. Drivers of virtio 1.0 and later always may.
+	AnyLayout *bool `json:"any_layout,omitzero"`
+	// Offers the guest event indexes: driver and device say at which entry of a
+	// queue they want the next notification, which saves interrupts and exits.
+	EventIdx *bool `json:"event_idx,omitzero"`
+	// Promises the guest that buffers are used in the order in which its driver
+	// made them available, which saves the driver work. A vhost backend must
+	// support it. In QEMU 10.0 and newer, not in 7.2.
+	InOrder *bool `json:"in_order,omitzero"`
+	// Offers the guest indirect descriptors: one entry of a queue points to a table
+	// of buffers, so that large requests do not fill the queue.
+	IndirectDesc *bool `json:"indirect_desc,omitzero"`
+	// Makes the device access memory through the platform's IOMMU, or, in a
+	// confidential guest, only where the guest has shared its memory. Needed with a
+	// virtual IOMMU and for confidential guests. The guest's driver must support
+	// it; drivers of the legacy interface do not.
 	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
+	// Gives drivers of the legacy interface an interrupt when a queue has run
+	// empty, even while they have turned interrupts off.
 	NotifyOnEmpty *bool `json:"notify_on_empty,omitzero"`
-	Packed        *bool `json:"packed,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	QueueReset      *bool `json:"queue_reset,omitzero"`
+	// Offers the guest packed virtqueues of virtio 1.1, one ring instead of three
+	// tables, which makes better use of caches. A vhost backend must support them,
+	// too.
+	Packed *bool `json:"packed,omitzero"`
+	// Lets the guest reset single queues instead of the whole device. Machine types
+	// up to 7.1 turn it off. In QEMU 7.2 and newer, not in 5.2.
+	QueueReset *bool `json:"queue_reset,omitzero"`
+	// Keeps the device from working on its queues while the guest has it disabled,
+	// for example by bus mastering. Machine types up to 4.2 turn it off; there is
+	// no other reason to set it.
 	UseDisabledFlag *bool `json:"use-disabled-flag,omitzero"`
-	UseStarted      *bool `json:"use-started,omitzero"`
+	// Remembers whether the guest has started the device, in migrations, too.
+	// Machine types up to 4.0 turn it off; there is no other reason to set it.
+	UseStarted *bool `json:"use-started,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
 }
@@ -244,61 +649,169 @@ func (VirtioBlkDevice) DeviceDriver() string {
 	return "virtio-blk-device"
 }
 
-// VhostUserBlkPCI is the device vhost-user-blk-pci.
+// VhostUserBlkPCI is a virtio disk whose data another process serves, such as
+// qemu-storage-daemon or SPDK, over a vhost-user socket. The guest sees the
+// same disk as with [VirtioBlkPCI].
+//
+// It needs a character device, a socket to that process, named by chardev. The
+// guest's memory must be shared with the process: machine memory from
+// memory-backend-memfd or memory-backend-file, with share on. As this QEMU has
+// no block node for the disk, snapshots, block jobs and throttling are up to
+// the other process.
+//
+// It can be hot-plugged: on q35 and virt into a [PCIERootPort], on pc into
+// pci.0.
 //
 // QEMU: device vhost-user-blk-pci, bus PCI
 type VhostUserBlkPCI struct {
-	ID        string  `json:"id,omitzero"`
-	Bus       string  `json:"bus,omitzero"`
-	Chardev   string  `json:"chardev,omitzero"`
-	Bootindex *int32  `json:"bootindex,omitzero"`
-	Class     *uint32 `json:"class,omitzero"`
-	ConfigWce *bool   `json:"config-wce,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the character device that data are read from and written to. For a
+	// vhost-user device it is the socket of the backend process, and required.
+	Chardev string `json:"chardev,omitzero"`
+	// The device's place in the order in which the firmware tries to boot; the
+	// lowest is first, 0 included. No two devices may have the same. Absent leaves
+	// it to the firmware whether and when it tries the device.
+	Bootindex *int32 `json:"bootindex,omitzero"`
+	// The PCI class code that the guest sees, the class in the upper 8 bits and the
+	// subclass in the lower 8. 0 means the usual one, which also replaces values
+	// that do not fit the device.
+	Class *uint32 `json:"class,omitzero"`
+	// Lets the guest switch the disk's write cache on and off.
+	ConfigWce *bool `json:"config-wce,omitzero"`
+	// Lets the guest discard blocks that it no longer needs, so that the image can
+	// shrink. The block node must allow it, too (discard: unmap). In QEMU 7.2 and
+	// newer, not in 5.2.
 	Discard *bool `json:"discard,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
-	InflightMigration *bool   `json:"inflight-migration,omitzero"`
-	NumQueues         *uint16 `json:"num-queues,omitzero"`
-	QueueSize         *uint32 `json:"queue-size,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// Migrates requests that are in flight instead of waiting until they are done.
+	// The backend processes on both sides must support it. In QEMU 11.1 and newer,
+	// not in 10.0.
+	InflightMigration *bool `json:"inflight-migration,omitzero"`
+	// How many request queues the device has. On PCI there is one for each vCPU if
+	// absent, elsewhere one.
+	NumQueues *uint16 `json:"num-queues,omitzero"`
+	// How many entries each of the device's queues has, a power of two. More allow
+	// the guest more, and larger, requests in flight.
+	QueueSize *uint32 `json:"queue-size,omitzero"`
+	// Derives the maximum number of segments in a request from the size of the
+	// queue. Without it the maximum is 126. Machine types up to 4.2 turn it off. In
+	// QEMU 11.1 and newer, not in 10.0.
 	SegMaxAdjust *bool `json:"seg-max-adjust,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
-	SkipGetVringBaseOnForceShutdown *bool   `json:"skip-get-vring-base-on-force-shutdown,omitzero"`
-	Vectors                         *uint32 `json:"vectors,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// Does not wait for the backend process to finish requests when QEMU is ended
+	// by [qapi.Client.Quit] or SIGTERM, so that a backend that hangs does not hold
+	// it up. In QEMU 11.1 and newer, not in 10.0.
+	SkipGetVringBaseOnForceShutdown *bool `json:"skip-get-vring-base-on-force-shutdown,omitzero"`
+	// How many MSI-X vectors the device has. 0 means that it uses a pin interrupt.
+	// Absent means enough for all queues; with fewer, queues share vectors.
+	Vectors *uint32 `json:"vectors,omitzero"`
+	// Lets the guest zero blocks without sending zeros. In QEMU 7.2 and newer, not
+	// in 5.2.
 	WriteZeroes *bool `json:"write-zeroes,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	AER           *bool          `json:"aer,omitzero"`
-	AnyLayout     *bool          `json:"any_layout,omitzero"`
-	ATS           *bool          `json:"ats,omitzero"`
+	// Gives the device Advanced Error Reporting (AER). Only on PCI Express. In QEMU
+	// 7.2 and newer, not in 5.2.
+	AER *bool `json:"aer,omitzero"`
+	// Lets drivers of the legacy interface split requests into buffers as they
+	// like. Drivers of virtio 1.0 and later always may.
+	AnyLayout *bool `json:"any_layout,omitzero"`
+	// Shows the guest Address Translation Services, with which the device caches
+	// the IOMMU's translations. A virtio device with vhost needs them together with
+	// a virtual IOMMU. The device must be on PCI Express.
+	ATS *bool `json:"ats,omitzero"`
+	// Hides the legacy interface, that of before virtio 1.0, so that the guest sees
+	// only the modern one. auto hides it in PCI Express ports and shows it
+	// elsewhere, for guests without a modern driver.
 	DisableLegacy qapi.OnOffAuto `json:"disable-legacy,omitzero"`
-	DisableModern *bool          `json:"disable-modern,omitzero"`
-	EventIdx      *bool          `json:"event_idx,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	InOrder       *bool `json:"in_order,omitzero"`
-	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
+	// Hides the interface of virtio 1.0 and later, so that the guest sees only the
+	// legacy one.
+	DisableModern *bool `json:"disable-modern,omitzero"`
+	// Offers the guest event indexes: driver and device say at which entry of a
+	// queue they want the next notification, which saves interrupts and exits.
+	EventIdx *bool `json:"event_idx,omitzero"`
+	// Promises the guest that buffers are used in the order in which its driver
+	// made them available, which saves the driver work. A vhost backend must
+	// support it. In QEMU 10.0 and newer, not in 7.2.
+	InOrder *bool `json:"in_order,omitzero"`
+	// Offers the guest indirect descriptors: one entry of a queue points to a table
+	// of buffers, so that large requests do not fill the queue.
+	IndirectDesc *bool `json:"indirect_desc,omitzero"`
+	// Makes the device access memory through the platform's IOMMU, or, in a
+	// confidential guest, only where the guest has shared its memory. Needed with a
+	// virtual IOMMU and for confidential guests. The guest's driver must support
+	// it; drivers of the legacy interface do not.
 	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
+	// Migrates the state of the PCI interface of virtio 1.0. Machine types up to
+	// 2.4 turn it off; there is no other reason to set it.
+	//
 	// Deprecated: QEMU 11.1 no longer has it.
-	MigrateExtra    *bool `json:"migrate-extra,omitzero"`
+	MigrateExtra *bool `json:"migrate-extra,omitzero"`
+	// Adds an I/O port by which drivers of virtio 1.0 notify the device. It is
+	// faster on hosts where exits for memory accesses are slow.
 	ModernPioNotify *bool `json:"modern-pio-notify,omitzero"`
-	NotifyOnEmpty   *bool `json:"notify_on_empty,omitzero"`
-	Packed          *bool `json:"packed,omitzero"`
-	PagePerVq       *bool `json:"page-per-vq,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	QueueReset                     *bool `json:"queue_reset,omitzero"`
-	UseDisabledFlag                *bool `json:"use-disabled-flag,omitzero"`
-	UseStarted                     *bool `json:"use-started,omitzero"`
+	// Gives drivers of the legacy interface an interrupt when a queue has run
+	// empty, even while they have turned interrupts off.
+	NotifyOnEmpty *bool `json:"notify_on_empty,omitzero"`
+	// Offers the guest packed virtqueues of virtio 1.1, one ring instead of three
+	// tables, which makes better use of caches. A vhost backend must support them,
+	// too.
+	Packed *bool `json:"packed,omitzero"`
+	// Gives each queue's notification register a page of its own, which can be
+	// mapped to hardware or into another process. It takes more address space.
+	PagePerVq *bool `json:"page-per-vq,omitzero"`
+	// Lets the guest reset single queues instead of the whole device. Machine types
+	// up to 7.1 turn it off. In QEMU 7.2 and newer, not in 5.2.
+	QueueReset *bool `json:"queue_reset,omitzero"`
+	// Keeps the device from working on its queues while the guest has it disabled,
+	// for example by bus mastering. Machine types up to 4.2 turn it off; there is
+	// no other reason to set it.
+	UseDisabledFlag *bool `json:"use-disabled-flag,omitzero"`
+	// Remembers whether the guest has started the device, in migrations, too.
+	// Machine types up to 4.0 turn it off; there is no other reason to set it.
+	UseStarted *bool `json:"use-started,omitzero"`
+	// Lets the device work although the guest's driver has not turned on bus
+	// mastering, as some very old drivers forget. Machine types up to 2.1 turn it
+	// on.
 	VirtioPCIBusMasterBugMigration *bool `json:"virtio-pci-bus-master-bug-migration,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -309,56 +822,162 @@ func (VhostUserBlkPCI) DeviceDriver() string {
 	return "vhost-user-blk-pci"
 }
 
-// VirtioSCSIPCI is the device virtio-scsi-pci.
+// VirtioSCSIPCI is a SCSI controller for guests with virtio drivers, on PCI
+// Express or PCI. One of them holds many disks in a single slot, and disks can
+// be added and removed without further slots.
+//
+// It needs no backend: the disks are devices of their own, [SCSIHd], [SCSICd],
+// [SCSIBlock] and [SCSIGeneric], whose bus is the controller's id followed by
+// .0, such as scsi0.0. There are 256 targets (scsi-id 0 to 255), each with many
+// units (lun). An iothread takes its work off QEMU's main loop.
+//
+// It can be hot-plugged: on q35 and virt into a [PCIERootPort], on pc into
+// pci.0. It tells the guest of disks that are added and removed; with hotplug
+// off QEMU still takes them, but the guest does not hear of it.
 //
 // QEMU: device virtio-scsi-pci (also virtio-scsi), bus PCI
 type VirtioSCSIPCI struct {
-	ID        string  `json:"id,omitzero"`
-	Bus       string  `json:"bus,omitzero"`
-	Iothread  string  `json:"iothread,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the iothread object that does the device's work. If empty, QEMU's
+	// main loop does it, among everything else.
+	Iothread string `json:"iothread,omitzero"`
+	// How many commands the guest's driver may have in flight for each disk.
 	CmdPerLUN *uint32 `json:"cmd_per_lun,omitzero"`
-	Hotplug   *bool   `json:"hotplug,omitzero"`
-	Ioeventfd *bool   `json:"ioeventfd,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
+	// Notifies the guest's driver of disks that come and go. Otherwise the guest
+	// sees new disks only after a rescan.
+	Hotplug *bool `json:"hotplug,omitzero"`
+	// Handles the guest's notifications in the kernel, which wakes up the device's
+	// thread while the vCPU goes on at once. Otherwise the vCPU's own thread does
+	// the device's work.
+	Ioeventfd *bool `json:"ioeventfd,omitzero"`
+	// Spreads the device's queues over several iothread objects: each element names
+	// an iothread and its queues, or none of the elements has queues, and they are
+	// dealt out in turn. Not together with iothread. In QEMU 10.0 and newer, not in
+	// 7.2.
 	IothreadVqMapping []qapi.IOThreadVirtQueueMapping `json:"iothread-vq-mapping,omitzero"`
-	MaxSectors        *uint32                         `json:"max_sectors,omitzero"`
-	NumQueues         *uint32                         `json:"num_queues,omitzero"`
-	ParamChange       *bool                           `json:"param_change,omitzero"`
-	SegMaxAdjust      *bool                           `json:"seg_max_adjust,omitzero"`
-	Vectors           *uint32                         `json:"vectors,omitzero"`
-	VirtqueueSize     *uint32                         `json:"virtqueue_size,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	AER           *bool          `json:"aer,omitzero"`
-	AnyLayout     *bool          `json:"any_layout,omitzero"`
-	ATS           *bool          `json:"ats,omitzero"`
+	// The largest request that the guest's driver may make, in sectors of 512
+	// bytes.
+	MaxSectors *uint32 `json:"max_sectors,omitzero"`
+	// How many request queues the device has, besides those for control and events.
+	// On PCI there is one for each vCPU if absent, elsewhere one.
+	NumQueues *uint32 `json:"num_queues,omitzero"`
+	// Notifies the guest's driver of changes, such as a disk that has grown.
+	ParamChange *bool `json:"param_change,omitzero"`
+	// Derives the maximum number of segments in a request from the size of the
+	// queue. Without it the maximum is 126. Machine types up to 4.2 turn it off.
+	SegMaxAdjust *bool `json:"seg_max_adjust,omitzero"`
+	// How many MSI-X vectors the device has. 0 means that it uses a pin interrupt.
+	// Absent means enough for all queues; with fewer, queues share vectors.
+	Vectors *uint32 `json:"vectors,omitzero"`
+	// How many entries each of the device's queues has, a power of two of at most
+	// 1024.
+	VirtqueueSize *uint32 `json:"virtqueue_size,omitzero"`
+	// Gives the device Advanced Error Reporting (AER). Only on PCI Express. In QEMU
+	// 7.2 and newer, not in 5.2.
+	AER *bool `json:"aer,omitzero"`
+	// Lets drivers of the legacy interface split requests into buffers as they
+	// like. Drivers of virtio 1.0 and later always may.
+	AnyLayout *bool `json:"any_layout,omitzero"`
+	// Shows the guest Address Translation Services, with which the device caches
+	// the IOMMU's translations. A virtio device with vhost needs them together with
+	// a virtual IOMMU. The device must be on PCI Express.
+	ATS *bool `json:"ats,omitzero"`
+	// Hides the legacy interface, that of before virtio 1.0, so that the guest sees
+	// only the modern one. auto hides it in PCI Express ports and shows it
+	// elsewhere, for guests without a modern driver.
 	DisableLegacy qapi.OnOffAuto `json:"disable-legacy,omitzero"`
-	DisableModern *bool          `json:"disable-modern,omitzero"`
-	EventIdx      *bool          `json:"event_idx,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	InOrder       *bool `json:"in_order,omitzero"`
-	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
+	// Hides the interface of virtio 1.0 and later, so that the guest sees only the
+	// legacy one.
+	DisableModern *bool `json:"disable-modern,omitzero"`
+	// Offers the guest event indexes: driver and device say at which entry of a
+	// queue they want the next notification, which saves interrupts and exits.
+	EventIdx *bool `json:"event_idx,omitzero"`
+	// Promises the guest that buffers are used in the order in which its driver
+	// made them available, which saves the driver work. A vhost backend must
+	// support it. In QEMU 10.0 and newer, not in 7.2.
+	InOrder *bool `json:"in_order,omitzero"`
+	// Offers the guest indirect descriptors: one entry of a queue points to a table
+	// of buffers, so that large requests do not fill the queue.
+	IndirectDesc *bool `json:"indirect_desc,omitzero"`
+	// Makes the device access memory through the platform's IOMMU, or, in a
+	// confidential guest, only where the guest has shared its memory. Needed with a
+	// virtual IOMMU and for confidential guests. The guest's driver must support
+	// it; drivers of the legacy interface do not.
 	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
+	// Migrates the state of the PCI interface of virtio 1.0. Machine types up to
+	// 2.4 turn it off; there is no other reason to set it.
+	//
 	// Deprecated: QEMU 11.1 no longer has it.
-	MigrateExtra    *bool `json:"migrate-extra,omitzero"`
+	MigrateExtra *bool `json:"migrate-extra,omitzero"`
+	// Adds an I/O port by which drivers of virtio 1.0 notify the device. It is
+	// faster on hosts where exits for memory accesses are slow.
 	ModernPioNotify *bool `json:"modern-pio-notify,omitzero"`
-	NotifyOnEmpty   *bool `json:"notify_on_empty,omitzero"`
-	Packed          *bool `json:"packed,omitzero"`
-	PagePerVq       *bool `json:"page-per-vq,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	QueueReset                     *bool `json:"queue_reset,omitzero"`
-	UseDisabledFlag                *bool `json:"use-disabled-flag,omitzero"`
-	UseStarted                     *bool `json:"use-started,omitzero"`
+	// Gives drivers of the legacy interface an interrupt when a queue has run
+	// empty, even while they have turned interrupts off.
+	NotifyOnEmpty *bool `json:"notify_on_empty,omitzero"`
+	// Offers the guest packed virtqueues of virtio 1.1, one ring instead of three
+	// tables, which makes better use of caches. A vhost backend must support them,
+	// too.
+	Packed *bool `json:"packed,omitzero"`
+	// Gives each queue's notification register a page of its own, which can be
+	// mapped to hardware or into another process. It takes more address space.
+	PagePerVq *bool `json:"page-per-vq,omitzero"`
+	// Lets the guest reset single queues instead of the whole device. Machine types
+	// up to 7.1 turn it off. In QEMU 7.2 and newer, not in 5.2.
+	QueueReset *bool `json:"queue_reset,omitzero"`
+	// Keeps the device from working on its queues while the guest has it disabled,
+	// for example by bus mastering. Machine types up to 4.2 turn it off; there is
+	// no other reason to set it.
+	UseDisabledFlag *bool `json:"use-disabled-flag,omitzero"`
+	// Remembers whether the guest has started the device, in migrations, too.
+	// Machine types up to 4.0 turn it off; there is no other reason to set it.
+	UseStarted *bool `json:"use-started,omitzero"`
+	// Lets the device work although the guest's driver has not turned on bus
+	// mastering, as some very old drivers forget. Machine types up to 2.1 turn it
+	// on.
 	VirtioPCIBusMasterBugMigration *bool `json:"virtio-pci-bus-master-bug-migration,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -369,39 +988,97 @@ func (VirtioSCSIPCI) DeviceDriver() string {
 	return "virtio-scsi-pci"
 }
 
-// VirtioSCSICcw is the device virtio-scsi-ccw.
+// VirtioSCSICcw is a SCSI controller for guests of s390x, on the channel
+// subsystem: what [VirtioSCSIPCI] is elsewhere.
+//
+// Disks such as [SCSIHd] and [SCSICd] sit on its bus, named by its id followed
+// by .0. Both the controller and its disks can be hot-plugged.
 //
 // QEMU: device virtio-scsi-ccw (also virtio-scsi), bus virtual-css-bus
 //
 // On s390x, not on x86_64 and aarch64.
 type VirtioSCSICcw struct {
-	ID        string  `json:"id,omitzero"`
-	Bus       string  `json:"bus,omitzero"`
-	Iothread  string  `json:"iothread,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the iothread object that does the device's work. If empty, QEMU's
+	// main loop does it, among everything else.
+	Iothread string `json:"iothread,omitzero"`
+	// How many commands the guest's driver may have in flight for each disk.
 	CmdPerLUN *uint32 `json:"cmd_per_lun,omitzero"`
-	Hotplug   *bool   `json:"hotplug,omitzero"`
-	Ioeventfd *bool   `json:"ioeventfd,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
+	// Notifies the guest's driver of disks that come and go. Otherwise the guest
+	// sees new disks only after a rescan.
+	Hotplug *bool `json:"hotplug,omitzero"`
+	// Handles the guest's notifications in the kernel, which wakes up the device's
+	// thread while the vCPU goes on at once. Otherwise the vCPU's own thread does
+	// the device's work.
+	Ioeventfd *bool `json:"ioeventfd,omitzero"`
+	// Spreads the device's queues over several iothread objects: each element names
+	// an iothread and its queues, or none of the elements has queues, and they are
+	// dealt out in turn. Not together with iothread. In QEMU 10.0 and newer, not in
+	// 7.2.
 	IothreadVqMapping []qapi.IOThreadVirtQueueMapping `json:"iothread-vq-mapping,omitzero"`
-	MaxSectors        *uint32                         `json:"max_sectors,omitzero"`
-	NumQueues         *uint32                         `json:"num_queues,omitzero"`
-	ParamChange       *bool                           `json:"param_change,omitzero"`
-	SegMaxAdjust      *bool                           `json:"seg_max_adjust,omitzero"`
-	VirtqueueSize     *uint32                         `json:"virtqueue_size,omitzero"`
-	AnyLayout         *bool                           `json:"any_layout,omitzero"`
-	EventIdx          *bool                           `json:"event_idx,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	InOrder       *bool   `json:"in_order,omitzero"`
-	IndirectDesc  *bool   `json:"indirect_desc,omitzero"`
-	IOMMUPlatform *bool   `json:"iommu_platform,omitzero"`
-	MaxRevision   *uint32 `json:"max_revision,omitzero"`
-	NotifyOnEmpty *bool   `json:"notify_on_empty,omitzero"`
-	Packed        *bool   `json:"packed,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	QueueReset      *bool  `json:"queue_reset,omitzero"`
-	UseDisabledFlag *bool  `json:"use-disabled-flag,omitzero"`
-	UseStarted      *bool  `json:"use-started,omitzero"`
-	Devno           string `json:"devno,omitzero"`
+	// The largest request that the guest's driver may make, in sectors of 512
+	// bytes.
+	MaxSectors *uint32 `json:"max_sectors,omitzero"`
+	// How many request queues the device has, besides those for control and events.
+	// On PCI there is one for each vCPU if absent, elsewhere one.
+	NumQueues *uint32 `json:"num_queues,omitzero"`
+	// Notifies the guest's driver of changes, such as a disk that has grown.
+	ParamChange *bool `json:"param_change,omitzero"`
+	// Derives the maximum number of segments in a request from the size of the
+	// queue. Without it the maximum is 126. Machine types up to 4.2 turn it off.
+	SegMaxAdjust *bool `json:"seg_max_adjust,omitzero"`
+	// How many entries each of the device's queues has, a power of two of at most
+	// 1024.
+	VirtqueueSize *uint32 `json:"virtqueue_size,omitzero"`
+	// Lets drivers of the legacy interface split requests into buffers as they
+	// like. Drivers of virtio 1.0 and later always may.
+	AnyLayout *bool `json:"any_layout,omitzero"`
+	// Offers the guest event indexes: driver and device say at which entry of a
+	// queue they want the next notification, which saves interrupts and exits.
+	EventIdx *bool `json:"event_idx,omitzero"`
+	// Promises the guest that buffers are used in the order in which its driver
+	// made them available, which saves the driver work. A vhost backend must
+	// support it. In QEMU 10.0 and newer, not in 7.2.
+	InOrder *bool `json:"in_order,omitzero"`
+	// Offers the guest indirect descriptors: one entry of a queue points to a table
+	// of buffers, so that large requests do not fill the queue.
+	IndirectDesc *bool `json:"indirect_desc,omitzero"`
+	// Makes the device access memory through the platform's IOMMU, or, in a
+	// confidential guest, only where the guest has shared its memory. Needed with a
+	// virtual IOMMU and for confidential guests. The guest's driver must support
+	// it; drivers of the legacy interface do not.
+	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
+	// The newest revision of the virtio-ccw interface that the guest may choose: 0
+	// allows only legacy virtio, 1 and above allow virtio 1.0.
+	MaxRevision *uint32 `json:"max_revision,omitzero"`
+	// Gives drivers of the legacy interface an interrupt when a queue has run
+	// empty, even while they have turned interrupts off.
+	NotifyOnEmpty *bool `json:"notify_on_empty,omitzero"`
+	// Offers the guest packed virtqueues of virtio 1.1, one ring instead of three
+	// tables, which makes better use of caches. A vhost backend must support them,
+	// too.
+	Packed *bool `json:"packed,omitzero"`
+	// Lets the guest reset single queues instead of the whole device. Machine types
+	// up to 7.1 turn it off. In QEMU 7.2 and newer, not in 5.2.
+	QueueReset *bool `json:"queue_reset,omitzero"`
+	// Keeps the device from working on its queues while the guest has it disabled,
+	// for example by bus mastering. Machine types up to 4.2 turn it off; there is
+	// no other reason to set it.
+	UseDisabledFlag *bool `json:"use-disabled-flag,omitzero"`
+	// Remembers whether the guest has started the device, in migrations, too.
+	// Machine types up to 4.0 turn it off; there is no other reason to set it.
+	UseStarted *bool `json:"use-started,omitzero"`
+	// The device's address in the channel subsystem, such as fe.0.1234, in
+	// hexadecimal. The first free one if empty.
+	Devno string `json:"devno,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
 }
@@ -411,34 +1088,86 @@ func (VirtioSCSICcw) DeviceDriver() string {
 	return "virtio-scsi-ccw"
 }
 
-// VirtioSCSIDevice is the device virtio-scsi-device.
+// VirtioSCSIDevice is the virtio SCSI controller for machines without PCI: it
+// sits on a virtio-mmio transport, such as those of microvm and of virt on Arm.
+//
+// Disks such as [SCSIHd] sit on its bus, named by its id followed by .0. The
+// controller has to be there from the start, but its disks can be hot-plugged:
+// on machines without PCI that makes it the way to add disks later.
 //
 // QEMU: device virtio-scsi-device, bus virtio-bus
 type VirtioSCSIDevice struct {
-	ID       string `json:"id,omitzero"`
-	Bus      string `json:"bus,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the iothread object that does the device's work. If empty, QEMU's
+	// main loop does it, among everything else.
 	Iothread string `json:"iothread,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
+	// Spreads the device's queues over several iothread objects: each element names
+	// an iothread and its queues, or none of the elements has queues, and they are
+	// dealt out in turn. Not together with iothread. In QEMU 10.0 and newer, not in
+	// 7.2.
 	IothreadVqMapping []qapi.IOThreadVirtQueueMapping `json:"iothread-vq-mapping,omitzero"`
-	ParamChange       *bool                           `json:"param_change,omitzero"`
-	SegMaxAdjust      *bool                           `json:"seg_max_adjust,omitzero"`
-	CmdPerLUN         *uint32                         `json:"cmd_per_lun,omitzero"`
-	Hotplug           *bool                           `json:"hotplug,omitzero"`
-	MaxSectors        *uint32                         `json:"max_sectors,omitzero"`
-	NumQueues         *uint32                         `json:"num_queues,omitzero"`
-	VirtqueueSize     *uint32                         `json:"virtqueue_size,omitzero"`
-	AnyLayout         *bool                           `json:"any_layout,omitzero"`
-	EventIdx          *bool                           `json:"event_idx,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	InOrder       *bool `json:"in_order,omitzero"`
-	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
+	// Notifies the guest's driver of changes, such as a disk that has grown.
+	ParamChange *bool `json:"param_change,omitzero"`
+	// Derives the maximum number of segments in a request from the size of the
+	// queue. Without it the maximum is 126. Machine types up to 4.2 turn it off.
+	SegMaxAdjust *bool `json:"seg_max_adjust,omitzero"`
+	// How many commands the guest's driver may have in flight for each disk.
+	CmdPerLUN *uint32 `json:"cmd_per_lun,omitzero"`
+	// Notifies the guest's driver of disks that come and go. Otherwise the guest
+	// sees new disks only after a rescan.
+	Hotplug *bool `json:"hotplug,omitzero"`
+	// The largest request that the guest's driver may make, in sectors of 512
+	// bytes.
+	MaxSectors *uint32 `json:"max_sectors,omitzero"`
+	// How many request queues the device has, besides those for control and events.
+	// On PCI there is one for each vCPU if absent, elsewhere one.
+	NumQueues *uint32 `json:"num_queues,omitzero"`
+	// How many entries each of the device's queues has, a power of two of at most
+	// 1024.
+	VirtqueueSize *uint32 `json:"virtqueue_size,omitzero"`
+	// Lets drivers of the legacy interface split requests into buffers as they
+	// like. Drivers of virtio 1.0 and later always may.
+	AnyLayout *bool `json:"any_layout,omitzero"`
+	// Offers the guest event indexes: driver and device say at which entry of a
+	// queue they want the next notification, which saves interrupts and exits.
+	EventIdx *bool `json:"event_idx,omitzero"`
+	// Promises the guest that buffers are used in the order in which its driver
+	// made them available, which saves the driver work. A vhost backend must
+	// support it. In QEMU 10.0 and newer, not in 7.2.
+	InOrder *bool `json:"in_order,omitzero"`
+	// Offers the guest indirect descriptors: one entry of a queue points to a table
+	// of buffers, so that large requests do not fill the queue.
+	IndirectDesc *bool `json:"indirect_desc,omitzero"`
+	// Makes the device access memory through the platform's IOMMU, or, in a
+	// confidential guest, only where the guest has shared its memory. Needed with a
+	// virtual IOMMU and for confidential guests. The guest's driver must support
+	// it; drivers of the legacy interface do not.
 	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
+	// Gives drivers of the legacy interface an interrupt when a queue has run
+	// empty, even while they have turned interrupts off.
 	NotifyOnEmpty *bool `json:"notify_on_empty,omitzero"`
-	Packed        *bool `json:"packed,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	QueueReset      *bool `json:"queue_reset,omitzero"`
+	// Offers the guest packed virtqueues of virtio 1.1, one ring instead of three
+	// tables, which makes better use of caches. A vhost backend must support them,
+	// too.
+	Packed *bool `json:"packed,omitzero"`
+	// Lets the guest reset single queues instead of the whole device. Machine types
+	// up to 7.1 turn it off. In QEMU 7.2 and newer, not in 5.2.
+	QueueReset *bool `json:"queue_reset,omitzero"`
+	// Keeps the device from working on its queues while the guest has it disabled,
+	// for example by bus mastering. Machine types up to 4.2 turn it off; there is
+	// no other reason to set it.
 	UseDisabledFlag *bool `json:"use-disabled-flag,omitzero"`
-	UseStarted      *bool `json:"use-started,omitzero"`
+	// Remembers whether the guest has started the device, in migrations, too.
+	// Machine types up to 4.0 turn it off; there is no other reason to set it.
+	UseStarted *bool `json:"use-started,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
 }
@@ -448,60 +1177,172 @@ func (VirtioSCSIDevice) DeviceDriver() string {
 	return "virtio-scsi-device"
 }
 
-// VhostSCSIPCI is the device vhost-scsi-pci.
+// VhostSCSIPCI is a virtio SCSI controller whose disks the kernel of the host
+// serves, with its own SCSI target (LIO), so that the data do not pass through
+// QEMU.
+//
+// wwpn names the target, which has been set up on the host before (in configfs,
+// under vhost); it is required. The host's module vhost_scsi must be loaded.
+// There are no block nodes, so nothing of QEMU's block layer applies: no
+// snapshots, no block jobs, no errors reported as [qapi.BlockIOErrorEvent].
+// Unless migratable is set, the machine cannot be migrated.
+//
+// It can be hot-plugged: on q35 and virt into a [PCIERootPort], on pc into
+// pci.0.
 //
 // QEMU: device vhost-scsi-pci, bus PCI
 type VhostSCSIPCI struct {
-	ID        string  `json:"id,omitzero"`
-	Bus       string  `json:"bus,omitzero"`
-	Bootindex *int32  `json:"bootindex,omitzero"`
-	BootTpgt  *uint32 `json:"boot_tpgt,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The device's place in the order in which the firmware tries to boot; the
+	// lowest is first, 0 included. No two devices may have the same. Absent leaves
+	// it to the firmware whether and when it tries the device.
+	Bootindex *int32 `json:"bootindex,omitzero"`
+	// The number of the target portal group that the firmware boots from; it
+	// becomes part of the boot path.
+	BootTpgt *uint32 `json:"boot_tpgt,omitzero"`
+	// How many commands the guest's driver may have in flight for each disk.
 	CmdPerLUN *uint32 `json:"cmd_per_lun,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
-	Hotplug       *bool   `json:"hotplug,omitzero"`
-	MaxSectors    *uint32 `json:"max_sectors,omitzero"`
-	Migratable    *bool   `json:"migratable,omitzero"`
-	NumQueues     *uint32 `json:"num_queues,omitzero"`
-	SegMaxAdjust  *bool   `json:"seg_max_adjust,omitzero"`
-	T10Pi         *bool   `json:"t10_pi,omitzero"`
-	Vectors       *uint32 `json:"vectors,omitzero"`
-	Vhostfd       string  `json:"vhostfd,omitzero"`
+	// Notifies the guest's driver of disks that come and go. In QEMU 11.1 and
+	// newer, not in 10.0.
+	Hotplug *bool `json:"hotplug,omitzero"`
+	// The largest request that the guest's driver may make, in sectors of 512
+	// bytes.
+	MaxSectors *uint32 `json:"max_sectors,omitzero"`
+	// Allows a machine with this device to be migrated. Whoever sets it makes sure
+	// that the destination's kernel has the same SCSI target and that no state is
+	// lost.
+	Migratable *bool `json:"migratable,omitzero"`
+	// How many request queues the device has, besides those for control and events.
+	// On PCI there is one for each vCPU if absent, elsewhere one.
+	NumQueues *uint32 `json:"num_queues,omitzero"`
+	// Derives the maximum number of segments in a request from the size of the
+	// queue. Without it the maximum is 126. Machine types up to 4.2 turn it off.
+	SegMaxAdjust *bool `json:"seg_max_adjust,omitzero"`
+	// Lets the guest add protection information (T10 PI), checksums that disks
+	// verify, to its requests. The backend must support it.
+	T10Pi *bool `json:"t10_pi,omitzero"`
+	// How many MSI-X vectors the device has. 0 means that it uses a pin interrupt.
+	// Absent means enough for all queues; with fewer, queues share vectors.
+	Vectors *uint32 `json:"vectors,omitzero"`
+	// The open file descriptor of the host's vhost device, as a number or as a name
+	// given to [qapi.Client.Getfd]. QEMU opens the device itself if empty.
+	Vhostfd string `json:"vhostfd,omitzero"`
+	// How many entries each of the device's queues has, a power of two of at most
+	// 1024.
 	VirtqueueSize *uint32 `json:"virtqueue_size,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	WorkerPerVirtqueue *bool  `json:"worker_per_virtqueue,omitzero"`
-	WWPN               string `json:"wwpn,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	AER           *bool          `json:"aer,omitzero"`
-	AnyLayout     *bool          `json:"any_layout,omitzero"`
-	ATS           *bool          `json:"ats,omitzero"`
+	// Gives each queue a kernel thread of its own instead of one for the whole
+	// device, so that busy queues do not wait for each other. In QEMU 10.0 and
+	// newer, not in 7.2.
+	WorkerPerVirtqueue *bool `json:"worker_per_virtqueue,omitzero"`
+	// The name of the target in the host kernel's SCSI target configuration, such
+	// as naa.5001405cb1c2f0e1. Required.
+	WWPN string `json:"wwpn,omitzero"`
+	// Gives the device Advanced Error Reporting (AER). Only on PCI Express. In QEMU
+	// 7.2 and newer, not in 5.2.
+	AER *bool `json:"aer,omitzero"`
+	// Lets drivers of the legacy interface split requests into buffers as they
+	// like. Drivers of virtio 1.0 and later always may.
+	AnyLayout *bool `json:"any_layout,omitzero"`
+	// Shows the guest Address Translation Services, with which the device caches
+	// the IOMMU's translations. A virtio device with vhost needs them together with
+	// a virtual IOMMU. The device must be on PCI Express.
+	ATS *bool `json:"ats,omitzero"`
+	// Hides the legacy interface, that of before virtio 1.0, so that the guest sees
+	// only the modern one. auto hides it in PCI Express ports and shows it
+	// elsewhere, for guests without a modern driver.
 	DisableLegacy qapi.OnOffAuto `json:"disable-legacy,omitzero"`
-	DisableModern *bool          `json:"disable-modern,omitzero"`
-	EventIdx      *bool          `json:"event_idx,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	InOrder       *bool `json:"in_order,omitzero"`
-	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
+	// Hides the interface of virtio 1.0 and later, so that the guest sees only the
+	// legacy one.
+	DisableModern *bool `json:"disable-modern,omitzero"`
+	// Offers the guest event indexes: driver and device say at which entry of a
+	// queue they want the next notification, which saves interrupts and exits.
+	EventIdx *bool `json:"event_idx,omitzero"`
+	// Promises the guest that buffers are used in the order in which its driver
+	// made them available, which saves the driver work. A vhost backend must
+	// support it. In QEMU 10.0 and newer, not in 7.2.
+	InOrder *bool `json:"in_order,omitzero"`
+	// Offers the guest indirect descriptors: one entry of a queue points to a table
+	// of buffers, so that large requests do not fill the queue.
+	IndirectDesc *bool `json:"indirect_desc,omitzero"`
+	// Makes the device access memory through the platform's IOMMU, or, in a
+	// confidential guest, only where the guest has shared its memory. Needed with a
+	// virtual IOMMU and for confidential guests. The guest's driver must support
+	// it; drivers of the legacy interface do not.
 	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
+	// Migrates the state of the PCI interface of virtio 1.0. Machine types up to
+	// 2.4 turn it off; there is no other reason to set it.
+	//
 	// Deprecated: QEMU 11.1 no longer has it.
-	MigrateExtra    *bool `json:"migrate-extra,omitzero"`
+	MigrateExtra *bool `json:"migrate-extra,omitzero"`
+	// Adds an I/O port by which drivers of virtio 1.0 notify the device. It is
+	// faster on hosts where exits for memory accesses are slow.
 	ModernPioNotify *bool `json:"modern-pio-notify,omitzero"`
-	NotifyOnEmpty   *bool `json:"notify_on_empty,omitzero"`
-	Packed          *bool `json:"packed,omitzero"`
-	PagePerVq       *bool `json:"page-per-vq,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	QueueReset                     *bool `json:"queue_reset,omitzero"`
-	UseDisabledFlag                *bool `json:"use-disabled-flag,omitzero"`
-	UseStarted                     *bool `json:"use-started,omitzero"`
+	// Gives drivers of the legacy interface an interrupt when a queue has run
+	// empty, even while they have turned interrupts off.
+	NotifyOnEmpty *bool `json:"notify_on_empty,omitzero"`
+	// Offers the guest packed virtqueues of virtio 1.1, one ring instead of three
+	// tables, which makes better use of caches. A vhost backend must support them,
+	// too.
+	Packed *bool `json:"packed,omitzero"`
+	// Gives each queue's notification register a page of its own, which can be
+	// mapped to hardware or into another process. It takes more address space.
+	PagePerVq *bool `json:"page-per-vq,omitzero"`
+	// Lets the guest reset single queues instead of the whole device. Machine types
+	// up to 7.1 turn it off. In QEMU 7.2 and newer, not in 5.2.
+	QueueReset *bool `json:"queue_reset,omitzero"`
+	// Keeps the device from working on its queues while the guest has it disabled,
+	// for example by bus mastering. Machine types up to 4.2 turn it off; there is
+	// no other reason to set it.
+	UseDisabledFlag *bool `json:"use-disabled-flag,omitzero"`
+	// Remembers whether the guest has started the device, in migrations, too.
+	// Machine types up to 4.0 turn it off; there is no other reason to set it.
+	UseStarted *bool `json:"use-started,omitzero"`
+	// Lets the device work although the guest's driver has not turned on bus
+	// mastering, as some very old drivers forget. Machine types up to 2.1 turn it
+	// on.
 	VirtioPCIBusMasterBugMigration *bool `json:"virtio-pci-bus-master-bug-migration,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -512,42 +1353,103 @@ func (VhostSCSIPCI) DeviceDriver() string {
 	return "vhost-scsi-pci"
 }
 
-// VhostSCSICcw is the device vhost-scsi-ccw.
+// VhostSCSICcw is a virtio SCSI controller for guests of s390x whose disks the
+// kernel of the host serves, with its own SCSI target (LIO).
+//
+// wwpn names the target, which has been set up on the host before; it is
+// required. There are no block nodes, so snapshots and block jobs do not apply.
 //
 // QEMU: device vhost-scsi-ccw, bus virtual-css-bus
 //
 // On s390x, not on x86_64 and aarch64.
 type VhostSCSICcw struct {
-	ID        string  `json:"id,omitzero"`
-	Bus       string  `json:"bus,omitzero"`
-	BootTpgt  *uint32 `json:"boot_tpgt,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The number of the target portal group that the firmware boots from; it
+	// becomes part of the boot path.
+	BootTpgt *uint32 `json:"boot_tpgt,omitzero"`
+	// How many commands the guest's driver may have in flight for each disk.
 	CmdPerLUN *uint32 `json:"cmd_per_lun,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
-	Hotplug       *bool   `json:"hotplug,omitzero"`
-	MaxSectors    *uint32 `json:"max_sectors,omitzero"`
-	Migratable    *bool   `json:"migratable,omitzero"`
-	NumQueues     *uint32 `json:"num_queues,omitzero"`
-	SegMaxAdjust  *bool   `json:"seg_max_adjust,omitzero"`
-	T10Pi         *bool   `json:"t10_pi,omitzero"`
-	Vhostfd       string  `json:"vhostfd,omitzero"`
+	// Notifies the guest's driver of disks that come and go. In QEMU 11.1 and
+	// newer, not in 10.0.
+	Hotplug *bool `json:"hotplug,omitzero"`
+	// The largest request that the guest's driver may make, in sectors of 512
+	// bytes.
+	MaxSectors *uint32 `json:"max_sectors,omitzero"`
+	// Allows a machine with this device to be migrated. Whoever sets it makes sure
+	// that the destination's kernel has the same SCSI target and that no state is
+	// lost.
+	Migratable *bool `json:"migratable,omitzero"`
+	// How many request queues the device has, besides those for control and events.
+	// On PCI there is one for each vCPU if absent, elsewhere one.
+	NumQueues *uint32 `json:"num_queues,omitzero"`
+	// Derives the maximum number of segments in a request from the size of the
+	// queue. Without it the maximum is 126. Machine types up to 4.2 turn it off.
+	SegMaxAdjust *bool `json:"seg_max_adjust,omitzero"`
+	// Lets the guest add protection information (T10 PI), checksums that disks
+	// verify, to its requests. The backend must support it.
+	T10Pi *bool `json:"t10_pi,omitzero"`
+	// The open file descriptor of the host's vhost device, as a number or as a name
+	// given to [qapi.Client.Getfd]. QEMU opens the device itself if empty.
+	Vhostfd string `json:"vhostfd,omitzero"`
+	// How many entries each of the device's queues has, a power of two of at most
+	// 1024.
 	VirtqueueSize *uint32 `json:"virtqueue_size,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	WorkerPerVirtqueue *bool  `json:"worker_per_virtqueue,omitzero"`
-	WWPN               string `json:"wwpn,omitzero"`
-	AnyLayout          *bool  `json:"any_layout,omitzero"`
-	EventIdx           *bool  `json:"event_idx,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	InOrder       *bool   `json:"in_order,omitzero"`
-	IndirectDesc  *bool   `json:"indirect_desc,omitzero"`
-	IOMMUPlatform *bool   `json:"iommu_platform,omitzero"`
-	MaxRevision   *uint32 `json:"max_revision,omitzero"`
-	NotifyOnEmpty *bool   `json:"notify_on_empty,omitzero"`
-	Packed        *bool   `json:"packed,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	QueueReset      *bool  `json:"queue_reset,omitzero"`
-	UseDisabledFlag *bool  `json:"use-disabled-flag,omitzero"`
-	UseStarted      *bool  `json:"use-started,omitzero"`
-	Devno           string `json:"devno,omitzero"`
+	// Gives each queue a kernel thread of its own instead of one for the whole
+	// device, so that busy queues do not wait for each other. In QEMU 10.0 and
+	// newer, not in 7.2.
+	WorkerPerVirtqueue *bool `json:"worker_per_virtqueue,omitzero"`
+	// The name of the target in the host kernel's SCSI target configuration, such
+	// as naa.5001405cb1c2f0e1. Required.
+	WWPN string `json:"wwpn,omitzero"`
+	// Lets drivers of the legacy interface split requests into buffers as they
+	// like. Drivers of virtio 1.0 and later always may.
+	AnyLayout *bool `json:"any_layout,omitzero"`
+	// Offers the guest event indexes: driver and device say at which entry of a
+	// queue they want the next notification, which saves interrupts and exits.
+	EventIdx *bool `json:"event_idx,omitzero"`
+	// Promises the guest that buffers are used in the order in which its driver
+	// made them available, which saves the driver work. A vhost backend must
+	// support it. In QEMU 10.0 and newer, not in 7.2.
+	InOrder *bool `json:"in_order,omitzero"`
+	// Offers the guest indirect descriptors: one entry of a queue points to a table
+	// of buffers, so that large requests do not fill the queue.
+	IndirectDesc *bool `json:"indirect_desc,omitzero"`
+	// Makes the device access memory through the platform's IOMMU, or, in a
+	// confidential guest, only where the guest has shared its memory. Needed with a
+	// virtual IOMMU and for confidential guests. The guest's driver must support
+	// it; drivers of the legacy interface do not.
+	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
+	// The newest revision of the virtio-ccw interface that the guest may choose: 0
+	// allows only legacy virtio, 1 and above allow virtio 1.0.
+	MaxRevision *uint32 `json:"max_revision,omitzero"`
+	// Gives drivers of the legacy interface an interrupt when a queue has run
+	// empty, even while they have turned interrupts off.
+	NotifyOnEmpty *bool `json:"notify_on_empty,omitzero"`
+	// Offers the guest packed virtqueues of virtio 1.1, one ring instead of three
+	// tables, which makes better use of caches. A vhost backend must support them,
+	// too.
+	Packed *bool `json:"packed,omitzero"`
+	// Lets the guest reset single queues instead of the whole device. Machine types
+	// up to 7.1 turn it off. In QEMU 7.2 and newer, not in 5.2.
+	QueueReset *bool `json:"queue_reset,omitzero"`
+	// Keeps the device from working on its queues while the guest has it disabled,
+	// for example by bus mastering. Machine types up to 4.2 turn it off; there is
+	// no other reason to set it.
+	UseDisabledFlag *bool `json:"use-disabled-flag,omitzero"`
+	// Remembers whether the guest has started the device, in migrations, too.
+	// Machine types up to 4.0 turn it off; there is no other reason to set it.
+	UseStarted *bool `json:"use-started,omitzero"`
+	// The device's address in the channel subsystem, such as fe.0.1234, in
+	// hexadecimal. The first free one if empty.
+	Devno string `json:"devno,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
 }
@@ -557,55 +1459,157 @@ func (VhostSCSICcw) DeviceDriver() string {
 	return "vhost-scsi-ccw"
 }
 
-// VhostUserSCSIPCI is the device vhost-user-scsi-pci.
+// VhostUserSCSIPCI is a virtio SCSI controller whose disks another process
+// serves, such as SPDK, over a vhost-user socket.
+//
+// It needs a character device, a socket to that process, named by chardev, and
+// the guest's memory must be shared with it: memory-backend-memfd or
+// memory-backend-file, with share on. Which disks there are is up to the
+// process; QEMU's [SCSIHd] cannot sit on it.
+//
+// It can be hot-plugged: on q35 and virt into a [PCIERootPort], on pc into
+// pci.0.
 //
 // QEMU: device vhost-user-scsi-pci, bus PCI
 type VhostUserSCSIPCI struct {
-	ID            string  `json:"id,omitzero"`
-	Bus           string  `json:"bus,omitzero"`
-	Chardev       string  `json:"chardev,omitzero"`
-	Bootindex     *int32  `json:"bootindex,omitzero"`
-	BootTpgt      *uint32 `json:"boot_tpgt,omitzero"`
-	CmdPerLUN     *uint32 `json:"cmd_per_lun,omitzero"`
-	Hotplug       *bool   `json:"hotplug,omitzero"`
-	MaxSectors    *uint32 `json:"max_sectors,omitzero"`
-	NumQueues     *uint32 `json:"num_queues,omitzero"`
-	ParamChange   *bool   `json:"param_change,omitzero"`
-	T10Pi         *bool   `json:"t10_pi,omitzero"`
-	Vectors       *uint32 `json:"vectors,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the character device that data are read from and written to. For a
+	// vhost-user device it is the socket of the backend process, and required.
+	Chardev string `json:"chardev,omitzero"`
+	// The device's place in the order in which the firmware tries to boot; the
+	// lowest is first, 0 included. No two devices may have the same. Absent leaves
+	// it to the firmware whether and when it tries the device.
+	Bootindex *int32 `json:"bootindex,omitzero"`
+	// The number of the target portal group that the firmware boots from; it
+	// becomes part of the boot path.
+	BootTpgt *uint32 `json:"boot_tpgt,omitzero"`
+	// How many commands the guest's driver may have in flight for each disk.
+	CmdPerLUN *uint32 `json:"cmd_per_lun,omitzero"`
+	// Notifies the guest's driver of disks that come and go.
+	Hotplug *bool `json:"hotplug,omitzero"`
+	// The largest request that the guest's driver may make, in sectors of 512
+	// bytes.
+	MaxSectors *uint32 `json:"max_sectors,omitzero"`
+	// How many request queues the device has, besides those for control and events.
+	// On PCI there is one for each vCPU if absent, elsewhere one.
+	NumQueues *uint32 `json:"num_queues,omitzero"`
+	// Notifies the guest's driver of changes, such as a disk that has grown.
+	ParamChange *bool `json:"param_change,omitzero"`
+	// Lets the guest add protection information (T10 PI), checksums that disks
+	// verify, to its requests. The backend must support it.
+	T10Pi *bool `json:"t10_pi,omitzero"`
+	// How many MSI-X vectors the device has. 0 means that it uses a pin interrupt.
+	// Absent means enough for all queues; with fewer, queues share vectors.
+	Vectors *uint32 `json:"vectors,omitzero"`
+	// How many entries each of the device's queues has, a power of two of at most
+	// 1024.
 	VirtqueueSize *uint32 `json:"virtqueue_size,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	AER           *bool          `json:"aer,omitzero"`
-	AnyLayout     *bool          `json:"any_layout,omitzero"`
-	ATS           *bool          `json:"ats,omitzero"`
+	// Gives the device Advanced Error Reporting (AER). Only on PCI Express. In QEMU
+	// 7.2 and newer, not in 5.2.
+	AER *bool `json:"aer,omitzero"`
+	// Lets drivers of the legacy interface split requests into buffers as they
+	// like. Drivers of virtio 1.0 and later always may.
+	AnyLayout *bool `json:"any_layout,omitzero"`
+	// Shows the guest Address Translation Services, with which the device caches
+	// the IOMMU's translations. A virtio device with vhost needs them together with
+	// a virtual IOMMU. The device must be on PCI Express.
+	ATS *bool `json:"ats,omitzero"`
+	// Hides the legacy interface, that of before virtio 1.0, so that the guest sees
+	// only the modern one. auto hides it in PCI Express ports and shows it
+	// elsewhere, for guests without a modern driver.
 	DisableLegacy qapi.OnOffAuto `json:"disable-legacy,omitzero"`
-	DisableModern *bool          `json:"disable-modern,omitzero"`
-	EventIdx      *bool          `json:"event_idx,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	InOrder       *bool `json:"in_order,omitzero"`
-	IndirectDesc  *bool `json:"indirect_desc,omitzero"`
+	// Hides the interface of virtio 1.0 and later, so that the guest sees only the
+	// legacy one.
+	DisableModern *bool `json:"disable-modern,omitzero"`
+	// Offers the guest event indexes: driver and device say at which entry of a
+	// queue they want the next notification, which saves interrupts and exits.
+	EventIdx *bool `json:"event_idx,omitzero"`
+	// Promises the guest that buffers are used in the order in which its driver
+	// made them available, which saves the driver work. A vhost backend must
+	// support it. In QEMU 10.0 and newer, not in 7.2.
+	InOrder *bool `json:"in_order,omitzero"`
+	// Offers the guest indirect descriptors: one entry of a queue points to a table
+	// of buffers, so that large requests do not fill the queue.
+	IndirectDesc *bool `json:"indirect_desc,omitzero"`
+	// Makes the device access memory through the platform's IOMMU, or, in a
+	// confidential guest, only where the guest has shared its memory. Needed with a
+	// virtual IOMMU and for confidential guests. The guest's driver must support
+	// it; drivers of the legacy interface do not.
 	IOMMUPlatform *bool `json:"iommu_platform,omitzero"`
+	// Migrates the state of the PCI interface of virtio 1.0. Machine types up to
+	// 2.4 turn it off; there is no other reason to set it.
+	//
 	// Deprecated: QEMU 11.1 no longer has it.
-	MigrateExtra    *bool `json:"migrate-extra,omitzero"`
+	MigrateExtra *bool `json:"migrate-extra,omitzero"`
+	// Adds an I/O port by which drivers of virtio 1.0 notify the device. It is
+	// faster on hosts where exits for memory accesses are slow.
 	ModernPioNotify *bool `json:"modern-pio-notify,omitzero"`
-	NotifyOnEmpty   *bool `json:"notify_on_empty,omitzero"`
-	Packed          *bool `json:"packed,omitzero"`
-	PagePerVq       *bool `json:"page-per-vq,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	QueueReset                     *bool `json:"queue_reset,omitzero"`
-	UseDisabledFlag                *bool `json:"use-disabled-flag,omitzero"`
-	UseStarted                     *bool `json:"use-started,omitzero"`
+	// Gives drivers of the legacy interface an interrupt when a queue has run
+	// empty, even while they have turned interrupts off.
+	NotifyOnEmpty *bool `json:"notify_on_empty,omitzero"`
+	// Offers the guest packed virtqueues of virtio 1.1, one ring instead of three
+	// tables, which makes better use of caches. A vhost backend must support them,
+	// too.
+	Packed *bool `json:"packed,omitzero"`
+	// Gives each queue's notification register a page of its own, which can be
+	// mapped to hardware or into another process. It takes more address space.
+	PagePerVq *bool `json:"page-per-vq,omitzero"`
+	// Lets the guest reset single queues instead of the whole device. Machine types
+	// up to 7.1 turn it off. In QEMU 7.2 and newer, not in 5.2.
+	QueueReset *bool `json:"queue_reset,omitzero"`
+	// Keeps the device from working on its queues while the guest has it disabled,
+	// for example by bus mastering. Machine types up to 4.2 turn it off; there is
+	// no other reason to set it.
+	UseDisabledFlag *bool `json:"use-disabled-flag,omitzero"`
+	// Remembers whether the guest has started the device, in migrations, too.
+	// Machine types up to 4.0 turn it off; there is no other reason to set it.
+	UseStarted *bool `json:"use-started,omitzero"`
+	// Lets the device work although the guest's driver has not turned on bus
+	// mastering, as some very old drivers forget. Machine types up to 2.1 turn it
+	// on.
 	VirtioPCIBusMasterBugMigration *bool `json:"virtio-pci-bus-master-bug-migration,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -616,62 +1620,168 @@ func (VhostUserSCSIPCI) DeviceDriver() string {
 	return "vhost-user-scsi-pci"
 }
 
-// SCSIHd is the device scsi-hd.
+// SCSIHd is a hard disk on a SCSI bus: that of [VirtioSCSIPCI], as a rule, or
+// of any other SCSI or USB storage controller, such as [MegasasGen2],
+// lsi53c895a, [Pvscsi], [USBUas] or [USBBot].
+//
+// It needs a block node, added with [qapi.Client.BlockdevAdd] and named by
+// drive. bus is the controller's id followed by .0; without it QEMU picks one
+// of the SCSI buses. scsi-id and lun place it on the bus; free ones are found
+// if absent. Give it a serial, device_id or wwn, by which the guest finds it
+// again whatever its place.
+//
+// It can be hot-plugged, and [qapi.Client.DeviceDel] takes it out at once,
+// without asking the guest. virtio-scsi and [Pvscsi] tell the guest; on the
+// other controllers the guest has to look for itself. [qapi.Client.BlockResize]
+// changes its size.
 //
 // QEMU: device scsi-hd, bus SCSI
 type SCSIHd struct {
-	ID     string  `json:"id,omitzero"`
-	Bus    string  `json:"bus,omitzero"`
-	Serial string  `json:"serial,omitzero"`
-	WWN    *uint64 `json:"wwn,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The serial number that the guest reads from the disk, at most 36 bytes.
+	Serial string `json:"serial,omitzero"`
+	// The world wide name, a 64-bit number by which guests recognise the disk
+	// wherever it is plugged in. 0 means none.
+	WWN *uint64 `json:"wwn,omitzero"`
+	// Whether failed requests count in the statistics of
+	// [qapi.Client.QueryBlockstats]. auto means yes, unless the -drive says
+	// otherwise. In QEMU 7.2 and newer, not in 5.2.
 	AccountFailed qapi.OnOffAuto `json:"account-failed,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// Whether invalid requests of the guest count in the statistics of
+	// [qapi.Client.QueryBlockstats]. auto means yes, unless the -drive says
+	// otherwise. In QEMU 7.2 and newer, not in 5.2.
 	AccountInvalid qapi.OnOffAuto `json:"account-invalid,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	BackendDefaults    qapi.OnOffAuto `json:"backend_defaults,omitzero"`
-	Cyls               *uint32        `json:"cyls,omitzero"`
-	DeviceID           string         `json:"device_id,omitzero"`
-	DiscardGranularity *uint64        `json:"discard_granularity,omitzero"`
-	Dpofua             *bool          `json:"dpofua,omitzero"`
-	Heads              *uint32        `json:"heads,omitzero"`
-	Lcyls              *uint32        `json:"lcyls,omitzero"`
-	Lheads             *uint32        `json:"lheads,omitzero"`
-	// On s390x, not on x86_64 and aarch64. In QEMU 10.0 and newer, not in 7.2.
-	Loadparm         string  `json:"loadparm,omitzero"`
+	// Whether block sizes that are not given are those of the host's storage. auto
+	// means where QEMU can find them out; on fails where it cannot. In QEMU 7.2 and
+	// newer, not in 5.2.
+	BackendDefaults qapi.OnOffAuto `json:"backend_defaults,omitzero"`
+	// The number of cylinders of the disk's geometry. Only old guests care; give
+	// all of cyls, heads and secs or none. QEMU guesses the geometry if 0 or
+	// absent.
+	Cyls *uint32 `json:"cyls,omitzero"`
+	// The text that identifies the disk to the guest, in the SCSI page of device
+	// identifiers. The serial number if empty, or the name of the -drive if there
+	// is no serial number.
+	DeviceID string `json:"device_id,omitzero"`
+	// The smallest unit that the guest can discard, in bytes, a multiple of
+	// logical_block_size. 0 means that it cannot discard; absent leaves it to the
+	// device.
+	DiscardGranularity *uint64 `json:"discard_granularity,omitzero"`
+	// Says to the guest that single writes can bypass the write cache (DPO and
+	// FUA), so that it need not flush it all.
+	Dpofua *bool `json:"dpofua,omitzero"`
+	// The number of heads of the disk's geometry. Only old guests care; give all of
+	// cyls, heads and secs or none. QEMU guesses the geometry if 0 or absent.
+	Heads *uint32 `json:"heads,omitzero"`
+	// The number of cylinders of the disk's logical geometry, which the firmware
+	// uses in place of one of its own. Give all of lcyls, lheads and lsecs or none.
+	Lcyls *uint32 `json:"lcyls,omitzero"`
+	// The number of heads of the disk's logical geometry, which the firmware uses
+	// in place of one of its own. Give all of lcyls, lheads and lsecs or none.
+	Lheads *uint32 `json:"lheads,omitzero"`
+	// Up to 8 characters by which the boot loader of an s390x guest chooses what to
+	// start from this device, such as the number of a menu entry. It replaces the
+	// loadparm of the machine. On s390x, not on x86_64 and aarch64. In QEMU 10.0
+	// and newer, not in 7.2.
+	Loadparm string `json:"loadparm,omitzero"`
+	// The smallest unit that the guest can read or write, in bytes: a power of two
+	// from 512 to 2097152. 512 if 0 or absent, and always 2048 for CDs. Partition
+	// tables and file systems become unreadable when it changes.
 	LogicalBlockSize *uint64 `json:"logical_block_size,omitzero"`
-	Lsecs            *uint32 `json:"lsecs,omitzero"`
-	MaxUnmapSize     *uint64 `json:"max_unmap_size,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	MigrateEmulatedSCSIRequest *bool   `json:"migrate-emulated-scsi-request,omitzero"`
-	MinIOSize                  *uint64 `json:"min_io_size,omitzero"`
-	OptIOSize                  *uint64 `json:"opt_io_size,omitzero"`
-	PhysicalBlockSize          *uint64 `json:"physical_block_size,omitzero"`
-	PortIndex                  *uint16 `json:"port_index,omitzero"`
-	PortWWN                    *uint64 `json:"port_wwn,omitzero"`
-	Product                    string  `json:"product,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The number of sectors in each track of the disk's logical geometry, which the
+	// firmware uses in place of one of its own. Give all of lcyls, lheads and lsecs
+	// or none.
+	Lsecs *uint32 `json:"lsecs,omitzero"`
+	// The maximum that a discard (UNMAP) request may cover, in bytes.
+	MaxUnmapSize *uint64 `json:"max_unmap_size,omitzero"`
+	// Migrates requests in flight that QEMU answers itself. Machine types of
+	// releases without it turn it off; there is no other reason to set it. In QEMU
+	// 10.0 and newer, not in 7.2.
+	MigrateEmulatedSCSIRequest *bool `json:"migrate-emulated-scsi-request,omitzero"`
+	// The smallest size that is efficient for requests, a hint to the guest, in
+	// bytes. It is a multiple of logical_block_size, and at most 65535 times as
+	// large. 0 means no hint.
+	MinIOSize *uint64 `json:"min_io_size,omitzero"`
+	// The best size for large requests, such as the stripe of a RAID, a hint to the
+	// guest, in bytes. It is a multiple of logical_block_size. 0 means no hint.
+	OptIOSize *uint64 `json:"opt_io_size,omitzero"`
+	// The unit that the guest should align its writes to, in bytes: a power of two
+	// from 512 to 2097152, not less than logical_block_size. If 0 or absent, that
+	// of the storage where QEMU knows it, or else 512.
+	PhysicalBlockSize *uint64 `json:"physical_block_size,omitzero"`
+	// The index of the SAS port that the disk is connected to. 0 means none.
+	PortIndex *uint16 `json:"port_index,omitzero"`
+	// The world wide name of the SAS port that the disk is connected to, a 64-bit
+	// number. 0 means none.
+	PortWWN *uint64 `json:"port_wwn,omitzero"`
+	// The product name that the guest reads from the disk, at most 16 characters.
+	// QEMU HARDDISK or QEMU CD-ROM if empty.
+	Product string `json:"product,omitzero"`
+	// Lets the guest change the block size with a MODE SELECT command, as some old
+	// systems do. In QEMU 11.1 and newer, not in 10.0.
 	QuirkModePageSetBlockSize *bool `json:"quirk_mode_page_set_block_size,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	QuirkModePageVendorSpecificApple *bool   `json:"quirk_mode_page_vendor_specific_apple,omitzero"`
-	Removable                        *bool   `json:"removable,omitzero"`
-	RotationRate                     *uint16 `json:"rotation_rate,omitzero"`
-	Secs                             *uint32 `json:"secs,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
-	StatsIntervals []uint32             `json:"stats-intervals,omitzero"`
-	Vendor         string               `json:"vendor,omitzero"`
-	Ver            string               `json:"ver,omitzero"`
-	WriteCache     qapi.OnOffAuto       `json:"write-cache,omitzero"`
-	MaxIOSize      *uint64              `json:"max_io_size,omitzero"`
-	Rerror         qapi.BlockdevOnError `json:"rerror,omitzero"`
-	SCSIVersion    *int32               `json:"scsi_version,omitzero"`
-	Werror         qapi.BlockdevOnError `json:"werror,omitzero"`
-	Bootindex      *int32               `json:"bootindex,omitzero"`
-	Channel        *uint32              `json:"channel,omitzero"`
-	Drive          string               `json:"drive,omitzero"`
-	LUN            *uint32              `json:"lun,omitzero"`
-	SCSIID         *uint32              `json:"scsi-id,omitzero"`
-	ShareRw        *bool                `json:"share-rw,omitzero"`
+	// Accepts the vendor specific mode page that old Apple systems send before they
+	// use a disk. In QEMU 7.2 and newer, not in 5.2.
+	QuirkModePageVendorSpecificApple *bool `json:"quirk_mode_page_vendor_specific_apple,omitzero"`
+	// Shows the disk to the guest as removable, as a USB stick is.
+	Removable *bool `json:"removable,omitzero"`
+	// The rotation rate of the disk, in revolutions per minute from 1025 to 65534.
+	// 1 means a solid-state disk, for which guests schedule requests differently; 0
+	// says nothing.
+	RotationRate *uint16 `json:"rotation_rate,omitzero"`
+	// The number of sectors in each track of the disk's geometry. Only old guests
+	// care; give all of cyls, heads and secs or none. QEMU guesses the geometry if
+	// 0 or absent.
+	Secs *uint32 `json:"secs,omitzero"`
+	// For which intervals, in seconds, [qapi.Client.QueryBlockstats] has statistics
+	// of latencies. In QEMU 11.1 and newer, not in 10.0.
+	StatsIntervals []uint32 `json:"stats-intervals,omitzero"`
+	// The vendor name that the guest reads from the disk, at most 8 characters.
+	// QEMU if empty.
+	Vendor string `json:"vendor,omitzero"`
+	// The firmware version that the guest reads from the disk: at most 8 characters
+	// with IDE, 4 with SCSI. One of QEMU's own if empty.
+	Ver string `json:"ver,omitzero"`
+	// Whether the guest sees a write cache, and so sends flushes. off makes each
+	// write wait until its data are on disk. auto follows the cache mode of a
+	// -drive, and is on for a node.
+	WriteCache qapi.OnOffAuto `json:"write-cache,omitzero"`
+	// The maximum size of a request, in bytes.
+	MaxIOSize *uint64 `json:"max_io_size,omitzero"`
+	// What to do when a read fails. auto means that the error is reported to the
+	// guest.
+	Rerror qapi.BlockdevOnError `json:"rerror,omitzero"`
+	// The version of the SCSI standard that the disk follows, 5 for SPC-3. -1 means
+	// that of the host's device.
+	SCSIVersion *int32 `json:"scsi_version,omitzero"`
+	// What to do when a write fails. auto means enospc: the machine stops when the
+	// host's storage is full, and other errors are reported to the guest.
+	Werror qapi.BlockdevOnError `json:"werror,omitzero"`
+	// The device's place in the order in which the firmware tries to boot; the
+	// lowest is first, 0 included. No two devices may have the same. Absent leaves
+	// it to the firmware whether and when it tries the device.
+	Bootindex *int32 `json:"bootindex,omitzero"`
+	// The SCSI channel of the controller. Most controllers have only 0.
+	Channel *uint32 `json:"channel,omitzero"`
+	// The node name of the disk's contents, as given to [qapi.Client.BlockdevAdd],
+	// or the id of a -drive.
+	Drive string `json:"drive,omitzero"`
+	// The logical unit number of the device at its SCSI id. The first free one if
+	// absent; guests expect that each SCSI id has a unit 0.
+	LUN *uint32 `json:"lun,omitzero"`
+	// The device's SCSI id, its target number. The first free one if absent.
+	SCSIID *uint32 `json:"scsi-id,omitzero"`
+	// Allows others, such as a second device or another QEMU, to write to the same
+	// node. The guest must be prepared for that, as cluster file systems are.
+	ShareRw *bool `json:"share-rw,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
 }
@@ -681,58 +1791,144 @@ func (SCSIHd) DeviceDriver() string {
 	return "scsi-hd"
 }
 
-// SCSICd is the device scsi-cd.
+// SCSICd is a CD or DVD drive on a SCSI bus, that of [VirtioSCSIPCI] as a rule.
+// The medium can be changed while the machine runs.
+//
+// drive names the block node of the medium, which should be read-only; without
+// it the tray is empty. [qapi.Client.BlockdevChangeMedium], or
+// [qapi.Client.BlockdevOpenTray], [qapi.Client.BlockdevRemoveMedium],
+// [qapi.Client.BlockdevInsertMedium] and [qapi.Client.BlockdevCloseTray],
+// change the medium by the drive's id; [qapi.Client.Eject] does as well. The
+// guest reports with [qapi.DeviceTrayMovedEvent] when it opens the tray itself.
+//
+// The drive can be hot-plugged. An installer that lacks virtio drivers does not
+// see it on virtio-scsi: [IDECd] is safer there.
 //
 // QEMU: device scsi-cd, bus SCSI
 type SCSICd struct {
-	ID     string  `json:"id,omitzero"`
-	Bus    string  `json:"bus,omitzero"`
-	Serial string  `json:"serial,omitzero"`
-	WWN    *uint64 `json:"wwn,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The serial number that the guest reads from the drive, at most 36 bytes.
+	Serial string `json:"serial,omitzero"`
+	// The world wide name, a 64-bit number by which guests recognise the disk
+	// wherever it is plugged in. 0 means none.
+	WWN *uint64 `json:"wwn,omitzero"`
+	// Whether failed requests count in the statistics of
+	// [qapi.Client.QueryBlockstats]. auto means yes, unless the -drive says
+	// otherwise. In QEMU 7.2 and newer, not in 5.2.
 	AccountFailed qapi.OnOffAuto `json:"account-failed,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// Whether invalid requests of the guest count in the statistics of
+	// [qapi.Client.QueryBlockstats]. auto means yes, unless the -drive says
+	// otherwise. In QEMU 7.2 and newer, not in 5.2.
 	AccountInvalid qapi.OnOffAuto `json:"account-invalid,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	BackendDefaults    qapi.OnOffAuto `json:"backend_defaults,omitzero"`
-	DeviceID           string         `json:"device_id,omitzero"`
-	DiscardGranularity *uint64        `json:"discard_granularity,omitzero"`
-	// On s390x, not on x86_64 and aarch64. In QEMU 10.0 and newer, not in 7.2.
-	Loadparm         string  `json:"loadparm,omitzero"`
+	// Whether block sizes that are not given are those of the host's storage. auto
+	// means where QEMU can find them out; on fails where it cannot. In QEMU 7.2 and
+	// newer, not in 5.2.
+	BackendDefaults qapi.OnOffAuto `json:"backend_defaults,omitzero"`
+	// The text that identifies the disk to the guest, in the SCSI page of device
+	// identifiers. The serial number if empty, or the name of the -drive if there
+	// is no serial number.
+	DeviceID string `json:"device_id,omitzero"`
+	// The smallest unit that the guest can discard, in bytes, a multiple of
+	// logical_block_size. 0 means that it cannot discard; absent leaves it to the
+	// device.
+	DiscardGranularity *uint64 `json:"discard_granularity,omitzero"`
+	// Up to 8 characters by which the boot loader of an s390x guest chooses what to
+	// start from this device, such as the number of a menu entry. It replaces the
+	// loadparm of the machine. On s390x, not on x86_64 and aarch64. In QEMU 10.0
+	// and newer, not in 7.2.
+	Loadparm string `json:"loadparm,omitzero"`
+	// The smallest unit that the guest can read or write, in bytes: a power of two
+	// from 512 to 2097152. 512 if 0 or absent, and always 2048 for CDs. Partition
+	// tables and file systems become unreadable when it changes.
 	LogicalBlockSize *uint64 `json:"logical_block_size,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	MigrateEmulatedSCSIRequest *bool   `json:"migrate-emulated-scsi-request,omitzero"`
-	MinIOSize                  *uint64 `json:"min_io_size,omitzero"`
-	OptIOSize                  *uint64 `json:"opt_io_size,omitzero"`
-	PhysicalBlockSize          *uint64 `json:"physical_block_size,omitzero"`
-	PortIndex                  *uint16 `json:"port_index,omitzero"`
-	PortWWN                    *uint64 `json:"port_wwn,omitzero"`
-	Product                    string  `json:"product,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// Migrates requests in flight that QEMU answers itself. Machine types of
+	// releases without it turn it off; there is no other reason to set it. In QEMU
+	// 10.0 and newer, not in 7.2.
+	MigrateEmulatedSCSIRequest *bool `json:"migrate-emulated-scsi-request,omitzero"`
+	// The smallest size that is efficient for requests, a hint to the guest, in
+	// bytes. It is a multiple of logical_block_size, and at most 65535 times as
+	// large. 0 means no hint.
+	MinIOSize *uint64 `json:"min_io_size,omitzero"`
+	// The best size for large requests, such as the stripe of a RAID, a hint to the
+	// guest, in bytes. It is a multiple of logical_block_size. 0 means no hint.
+	OptIOSize *uint64 `json:"opt_io_size,omitzero"`
+	// The unit that the guest should align its writes to, in bytes: a power of two
+	// from 512 to 2097152, not less than logical_block_size. If 0 or absent, that
+	// of the storage where QEMU knows it, or else 512.
+	PhysicalBlockSize *uint64 `json:"physical_block_size,omitzero"`
+	// The index of the SAS port that the disk is connected to. 0 means none.
+	PortIndex *uint16 `json:"port_index,omitzero"`
+	// The world wide name of the SAS port that the disk is connected to, a 64-bit
+	// number. 0 means none.
+	PortWWN *uint64 `json:"port_wwn,omitzero"`
+	// The product name that the guest reads from the disk, at most 16 characters.
+	// QEMU HARDDISK or QEMU CD-ROM if empty.
+	Product string `json:"product,omitzero"`
+	// Gives the drive the mode page by which old Apple systems know a drive of
+	// Apple's; they do not use others. In QEMU 7.2 and newer, not in 5.2.
 	QuirkModePageAppleVendor *bool `json:"quirk_mode_page_apple_vendor,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// Lets the guest change the block size with a MODE SELECT command, as some old
+	// systems do. In QEMU 11.1 and newer, not in 10.0.
 	QuirkModePageSetBlockSize *bool `json:"quirk_mode_page_set_block_size,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// Accepts mode pages from the guest that are cut short, as old Apple systems
+	// send them. In QEMU 7.2 and newer, not in 5.2.
 	QuirkModePageTruncated *bool `json:"quirk_mode_page_truncated,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// Accepts the vendor specific mode page that old Apple systems send before they
+	// use a disk. In QEMU 7.2 and newer, not in 5.2.
 	QuirkModePageVendorSpecificApple *bool `json:"quirk_mode_page_vendor_specific_apple,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// Includes a block descriptor in the drive's mode pages unless the guest says
+	// otherwise, as old Apple systems expect. Other CD drives never include one. In
+	// QEMU 7.2 and newer, not in 5.2.
 	QuirkModeSenseROMUseDbd *bool `json:"quirk_mode_sense_rom_use_dbd,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
-	StatsIntervals []uint32             `json:"stats-intervals,omitzero"`
-	Vendor         string               `json:"vendor,omitzero"`
-	Ver            string               `json:"ver,omitzero"`
-	WriteCache     qapi.OnOffAuto       `json:"write-cache,omitzero"`
-	MaxIOSize      *uint64              `json:"max_io_size,omitzero"`
-	Rerror         qapi.BlockdevOnError `json:"rerror,omitzero"`
-	SCSIVersion    *int32               `json:"scsi_version,omitzero"`
-	Werror         qapi.BlockdevOnError `json:"werror,omitzero"`
-	Bootindex      *int32               `json:"bootindex,omitzero"`
-	Channel        *uint32              `json:"channel,omitzero"`
-	Drive          string               `json:"drive,omitzero"`
-	LUN            *uint32              `json:"lun,omitzero"`
-	SCSIID         *uint32              `json:"scsi-id,omitzero"`
-	ShareRw        *bool                `json:"share-rw,omitzero"`
+	// For which intervals, in seconds, [qapi.Client.QueryBlockstats] has statistics
+	// of latencies. In QEMU 11.1 and newer, not in 10.0.
+	StatsIntervals []uint32 `json:"stats-intervals,omitzero"`
+	// The vendor name that the guest reads from the disk, at most 8 characters.
+	// QEMU if empty.
+	Vendor string `json:"vendor,omitzero"`
+	// The firmware version that the guest reads from the disk: at most 8 characters
+	// with IDE, 4 with SCSI. One of QEMU's own if empty.
+	Ver string `json:"ver,omitzero"`
+	// Whether the guest sees a write cache, and so sends flushes. off makes each
+	// write wait until its data are on disk. auto follows the cache mode of a
+	// -drive, and is on for a node.
+	WriteCache qapi.OnOffAuto `json:"write-cache,omitzero"`
+	// The maximum size of a request, in bytes.
+	MaxIOSize *uint64 `json:"max_io_size,omitzero"`
+	// What to do when a read fails. auto means that the error is reported to the
+	// guest.
+	Rerror qapi.BlockdevOnError `json:"rerror,omitzero"`
+	// The version of the SCSI standard that the disk follows, 5 for SPC-3. -1 means
+	// that of the host's device.
+	SCSIVersion *int32 `json:"scsi_version,omitzero"`
+	// What to do when a write fails. auto means enospc: the machine stops when the
+	// host's storage is full, and other errors are reported to the guest.
+	Werror qapi.BlockdevOnError `json:"werror,omitzero"`
+	// The device's place in the order in which the firmware tries to boot; the
+	// lowest is first, 0 included. No two devices may have the same. Absent leaves
+	// it to the firmware whether and when it tries the device.
+	Bootindex *int32 `json:"bootindex,omitzero"`
+	// The SCSI channel of the controller. Most controllers have only 0.
+	Channel *uint32 `json:"channel,omitzero"`
+	// The node name of the medium, as given to [qapi.Client.BlockdevAdd], or the id
+	// of a -drive. If empty, the tray is.
+	Drive string `json:"drive,omitzero"`
+	// The logical unit number of the device at its SCSI id. The first free one if
+	// absent; guests expect that each SCSI id has a unit 0.
+	LUN *uint32 `json:"lun,omitzero"`
+	// The device's SCSI id, its target number. The first free one if absent.
+	SCSIID *uint32 `json:"scsi-id,omitzero"`
+	// Allows others, such as a second device or another QEMU, to write to the same
+	// node. The guest must be prepared for that, as cluster file systems are.
+	ShareRw *bool `json:"share-rw,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
 }
@@ -742,28 +1938,66 @@ func (SCSICd) DeviceDriver() string {
 	return "scsi-cd"
 }
 
-// SCSIBlock is the device scsi-block.
+// SCSIBlock is a SCSI disk of the host handed to the guest: commands that are
+// not plain reads and writes, such as persistent reservations, reach the real
+// disk.
+//
+// Reads and writes go through the block layer, so that rerror, werror and
+// statistics work, which [SCSIGeneric] lacks. drive names a block node over a
+// host_device, which must be a SCSI disk; any other file is refused. It sits on
+// a SCSI bus, that of [VirtioSCSIPCI] as a rule, and can be hot-plugged.
 //
 // QEMU: device scsi-block, bus SCSI
 type SCSIBlock struct {
-	ID  string `json:"id,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
 	Bus string `json:"bus,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	IOTimeout    *uint32 `json:"io_timeout,omitzero"`
+	// How many seconds a request may take on the host's device before it fails. In
+	// QEMU 7.2 and newer, not in 5.2.
+	IOTimeout *uint32 `json:"io_timeout,omitzero"`
+	// The maximum that a discard (UNMAP) request may cover, in bytes.
 	MaxUnmapSize *uint64 `json:"max_unmap_size,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
-	MigratePr    *bool                `json:"migrate-pr,omitzero"`
-	RotationRate *uint16              `json:"rotation_rate,omitzero"`
-	MaxIOSize    *uint64              `json:"max_io_size,omitzero"`
-	Rerror       qapi.BlockdevOnError `json:"rerror,omitzero"`
-	SCSIVersion  *int32               `json:"scsi_version,omitzero"`
-	Werror       qapi.BlockdevOnError `json:"werror,omitzero"`
-	Bootindex    *int32               `json:"bootindex,omitzero"`
-	Channel      *uint32              `json:"channel,omitzero"`
-	Drive        string               `json:"drive,omitzero"`
-	LUN          *uint32              `json:"lun,omitzero"`
-	SCSIID       *uint32              `json:"scsi-id,omitzero"`
-	ShareRw      *bool                `json:"share-rw,omitzero"`
+	// Migrates persistent reservations, so that the destination registers with the
+	// disk in place of the source. In QEMU 11.1 and newer, not in 10.0.
+	MigratePr *bool `json:"migrate-pr,omitzero"`
+	// The rotation rate of the disk, in revolutions per minute from 1025 to 65534.
+	// 1 means a solid-state disk, for which guests schedule requests differently; 0
+	// says nothing.
+	RotationRate *uint16 `json:"rotation_rate,omitzero"`
+	// The maximum size of a request, in bytes.
+	MaxIOSize *uint64 `json:"max_io_size,omitzero"`
+	// What to do when a read fails. auto means that the error is reported to the
+	// guest.
+	Rerror qapi.BlockdevOnError `json:"rerror,omitzero"`
+	// The version of the SCSI standard that the disk follows, 5 for SPC-3. -1 means
+	// that of the host's device.
+	SCSIVersion *int32 `json:"scsi_version,omitzero"`
+	// What to do when a write fails. auto means enospc: the machine stops when the
+	// host's storage is full, and other errors are reported to the guest.
+	Werror qapi.BlockdevOnError `json:"werror,omitzero"`
+	// The device's place in the order in which the firmware tries to boot; the
+	// lowest is first, 0 included. No two devices may have the same. Absent leaves
+	// it to the firmware whether and when it tries the device.
+	Bootindex *int32 `json:"bootindex,omitzero"`
+	// The SCSI channel of the controller. Most controllers have only 0.
+	Channel *uint32 `json:"channel,omitzero"`
+	// The node name of the host's disk, a node of the driver host_device, or the id
+	// of a -drive.
+	Drive string `json:"drive,omitzero"`
+	// The logical unit number of the device at its SCSI id. The first free one if
+	// absent; guests expect that each SCSI id has a unit 0.
+	LUN *uint32 `json:"lun,omitzero"`
+	// The device's SCSI id, its target number. The first free one if absent.
+	SCSIID *uint32 `json:"scsi-id,omitzero"`
+	// Allows others, such as a second device or another QEMU, to write to the same
+	// node. The guest must be prepared for that, as cluster file systems are.
+	ShareRw *bool `json:"share-rw,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
 }
@@ -773,20 +2007,45 @@ func (SCSIBlock) DeviceDriver() string {
 	return "scsi-block"
 }
 
-// SCSIGeneric is the device scsi-generic.
+// SCSIGeneric is any SCSI device of the host handed to the guest: a tape, a
+// changer, a scanner. All commands go to the real device as they are.
+//
+// drive names a block node over a host_device whose file is the generic SCSI
+// device, such as /dev/sg3; files and images are refused. For disks [SCSIBlock]
+// is better, as it has error policies and statistics. It sits on a SCSI bus,
+// that of [VirtioSCSIPCI] as a rule, and can be hot-plugged.
 //
 // QEMU: device scsi-generic, bus SCSI
 type SCSIGeneric struct {
-	ID  string `json:"id,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
 	Bus string `json:"bus,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// How many seconds a request may take on the host's device before it fails. In
+	// QEMU 7.2 and newer, not in 5.2.
 	IOTimeout *uint32 `json:"io_timeout,omitzero"`
-	Bootindex *int32  `json:"bootindex,omitzero"`
-	Channel   *uint32 `json:"channel,omitzero"`
-	Drive     string  `json:"drive,omitzero"`
-	LUN       *uint32 `json:"lun,omitzero"`
-	SCSIID    *uint32 `json:"scsi-id,omitzero"`
-	ShareRw   *bool   `json:"share-rw,omitzero"`
+	// The device's place in the order in which the firmware tries to boot; the
+	// lowest is first, 0 included. No two devices may have the same. Absent leaves
+	// it to the firmware whether and when it tries the device.
+	Bootindex *int32 `json:"bootindex,omitzero"`
+	// The SCSI channel of the controller. Most controllers have only 0.
+	Channel *uint32 `json:"channel,omitzero"`
+	// The node name of the host's SCSI device, a node of the driver host_device, or
+	// the id of a -drive.
+	Drive string `json:"drive,omitzero"`
+	// The logical unit number of the device at its SCSI id. The first free one if
+	// absent; guests expect that each SCSI id has a unit 0.
+	LUN *uint32 `json:"lun,omitzero"`
+	// The device's SCSI id, its target number. The first free one if absent.
+	SCSIID *uint32 `json:"scsi-id,omitzero"`
+	// Allows others, such as a second device or another QEMU, to write to the same
+	// node. The guest must be prepared for that, as cluster file systems are.
+	ShareRw *bool `json:"share-rw,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
 }
@@ -796,31 +2055,79 @@ func (SCSIGeneric) DeviceDriver() string {
 	return "scsi-generic"
 }
 
-// Megasas is the device megasas.
+// Megasas is a RAID controller, the LSI MegaRAID SAS 1078, for guests that have
+// its driver and none for virtio.
+//
+// Disks such as [SCSIHd] sit on its bus, named by its id followed by .0, and
+// show up as logical drives. The controller can be hot-plugged, on q35 and virt
+// into a [PCIERootPort], on pc into pci.0. It also takes disks while the
+// machine runs, but does not tell the guest.
 //
 // QEMU: device megasas, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
 type Megasas struct {
-	ID         string         `json:"id,omitzero"`
-	Bus        string         `json:"bus,omitzero"`
-	HbaSerial  string         `json:"hba_serial,omitzero"`
-	MaxCmds    *uint32        `json:"max_cmds,omitzero"`
-	MaxSge     *uint32        `json:"max_sge,omitzero"`
-	MSI        qapi.OnOffAuto `json:"msi,omitzero"`
-	MSIX       qapi.OnOffAuto `json:"msix,omitzero"`
-	SasAddress *uint64        `json:"sas_address,omitzero"`
-	UseJbod    *bool          `json:"use_jbod,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The serial number that the guest reads from the controller. QEMU makes one up
+	// if empty.
+	HbaSerial string `json:"hba_serial,omitzero"`
+	// How many commands the guest may have in flight, at most 2048.
+	MaxCmds *uint32 `json:"max_cmds,omitzero"`
+	// How many segments of memory a command may have, at most 128.
+	MaxSge *uint32 `json:"max_sge,omitzero"`
+	// Whether the device has message signalled interrupts (MSI). auto means if the
+	// machine supports them; on fails if it does not.
+	MSI qapi.OnOffAuto `json:"msi,omitzero"`
+	// Whether the device has extended message signalled interrupts (MSI-X). auto
+	// means if the machine supports them; on fails if it does not.
+	MSIX qapi.OnOffAuto `json:"msix,omitzero"`
+	// The SAS address of the controller, a 64-bit number. QEMU makes one up if 0 or
+	// absent.
+	SasAddress *uint64 `json:"sas_address,omitzero"`
+	// Shows disks to the guest as they are, not as RAID volumes of one disk each.
+	UseJbod *bool `json:"use_jbod,omitzero"`
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -831,31 +2138,79 @@ func (Megasas) DeviceDriver() string {
 	return "megasas"
 }
 
-// MegasasGen2 is the device megasas-gen2.
+// MegasasGen2 is a RAID controller, the LSI MegaRAID SAS 2108, which is newer
+// than that of megasas and sits on PCI Express.
+//
+// It is for guests that have its driver and none for virtio. Disks such as
+// [SCSIHd] sit on its bus, named by its id followed by .0. The controller can
+// be hot-plugged, on q35 and virt into a [PCIERootPort], on pc into pci.0. It
+// also takes disks while the machine runs, but does not tell the guest.
 //
 // QEMU: device megasas-gen2, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
 type MegasasGen2 struct {
-	ID         string         `json:"id,omitzero"`
-	Bus        string         `json:"bus,omitzero"`
-	HbaSerial  string         `json:"hba_serial,omitzero"`
-	MaxCmds    *uint32        `json:"max_cmds,omitzero"`
-	MaxSge     *uint32        `json:"max_sge,omitzero"`
-	MSI        qapi.OnOffAuto `json:"msi,omitzero"`
-	MSIX       qapi.OnOffAuto `json:"msix,omitzero"`
-	SasAddress *uint64        `json:"sas_address,omitzero"`
-	UseJbod    *bool          `json:"use_jbod,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The serial number that the guest reads from the controller. QEMU makes one up
+	// if empty.
+	HbaSerial string `json:"hba_serial,omitzero"`
+	// How many commands the guest may have in flight, at most 2048.
+	MaxCmds *uint32 `json:"max_cmds,omitzero"`
+	// How many segments of memory a command may have, at most 128.
+	MaxSge *uint32 `json:"max_sge,omitzero"`
+	// Whether the device has message signalled interrupts (MSI). auto means if the
+	// machine supports them; on fails if it does not.
+	MSI qapi.OnOffAuto `json:"msi,omitzero"`
+	// Whether the device has extended message signalled interrupts (MSI-X). auto
+	// means if the machine supports them; on fails if it does not.
+	MSIX qapi.OnOffAuto `json:"msix,omitzero"`
+	// The SAS address of the controller, a 64-bit number. QEMU makes one up if 0 or
+	// absent.
+	SasAddress *uint64 `json:"sas_address,omitzero"`
+	// Shows disks to the guest as they are, not as RAID volumes of one disk each.
+	UseJbod *bool `json:"use_jbod,omitzero"`
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -866,26 +2221,67 @@ func (MegasasGen2) DeviceDriver() string {
 	return "megasas-gen2"
 }
 
-// Mptsas1068 is the device mptsas1068.
+// Mptsas1068 is a SAS controller, the LSI Logic SAS1068, which VMware gives its
+// guests as well: machines that come from there find their disks again.
+//
+// Up to eight disks such as [SCSIHd] sit on its bus, named by its id followed
+// by .0. The controller can be hot-plugged, on q35 and virt into a
+// [PCIERootPort], on pc into pci.0. It also takes disks while the machine runs,
+// but does not tell the guest.
 //
 // QEMU: device mptsas1068, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
 type Mptsas1068 struct {
-	ID         string         `json:"id,omitzero"`
-	Bus        string         `json:"bus,omitzero"`
-	MSI        qapi.OnOffAuto `json:"msi,omitzero"`
-	SasAddress *uint64        `json:"sas_address,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// Whether the device has message signalled interrupts (MSI). auto means if the
+	// machine supports them; on fails if it does not.
+	MSI qapi.OnOffAuto `json:"msi,omitzero"`
+	// The SAS address of the controller, a 64-bit number. QEMU makes one up if 0 or
+	// absent.
+	SasAddress *uint64 `json:"sas_address,omitzero"`
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -896,24 +2292,61 @@ func (Mptsas1068) DeviceDriver() string {
 	return "mptsas1068"
 }
 
-// Lsi53c895a is the device lsi53c895a.
+// Lsi53c895a is a parallel SCSI controller, the LSI 53C895A, for old guests.
+// New ones no longer have its driver.
+//
+// Disks such as [SCSIHd] sit on its bus, named by its id followed by .0, each
+// as unit 0 of a target. The controller can be hot-plugged, on q35 and virt
+// into a [PCIERootPort], on pc into pci.0. It also takes disks while the
+// machine runs, but does not tell the guest.
 //
 // QEMU: device lsi53c895a (also lsi), bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
 type Lsi53c895a struct {
-	ID  string `json:"id,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
 	Bus string `json:"bus,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -924,25 +2357,64 @@ func (Lsi53c895a) DeviceDriver() string {
 	return "lsi53c895a"
 }
 
-// Pvscsi is the device pvscsi.
+// Pvscsi is VMware's paravirtual SCSI controller, for machines that come from
+// VMware and have its driver; Linux has it, too.
+//
+// Disks such as [SCSIHd] sit on its bus, named by its id followed by .0, each
+// as unit 0 of a target. Both the controller and its disks can be hot-plugged,
+// the controller on q35 and virt into a [PCIERootPort], on pc into pci.0; the
+// guest is told of disks.
 //
 // QEMU: device pvscsi, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
 type Pvscsi struct {
-	ID     string `json:"id,omitzero"`
-	Bus    string `json:"bus,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// Gives the guest's driver a ring of messages, by which it learns of disks that
+	// come and go. 0 turns it off.
 	UseMsg *uint8 `json:"use_msg,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -953,24 +2425,61 @@ func (Pvscsi) DeviceDriver() string {
 	return "pvscsi"
 }
 
-// Am53c974 is the device am53c974.
+// Am53c974 is a parallel SCSI controller, the AMD Am53C974, for guests of the
+// nineties.
+//
+// Disks such as [SCSIHd] sit on its bus, named by its id followed by .0. The
+// controller can be hot-plugged, on q35 and virt into a [PCIERootPort], on pc
+// into pci.0. It also takes disks while the machine runs, but does not tell the
+// guest.
 //
 // QEMU: device am53c974, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
 type Am53c974 struct {
-	ID  string `json:"id,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
 	Bus string `json:"bus,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -981,24 +2490,61 @@ func (Am53c974) DeviceDriver() string {
 	return "am53c974"
 }
 
-// Ich9Ahci is the device ich9-ahci.
+// Ich9Ahci is a SATA controller with six ports, that of Intel's ICH9. Every
+// guest of today has its driver.
+//
+// q35 has one from the start, with the buses ide.0 to ide.5. This one's buses
+// are its id followed by .0 to .5, each for one [IDEHd] or [IDECd]. The
+// controller itself can be hot-plugged, but no drive: such a controller stays
+// empty. For disks that come later use [VirtioBlkPCI], [SCSIHd] or [Nvme].
 //
 // QEMU: device ich9-ahci (also ahci), bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
 type Ich9Ahci struct {
-	ID  string `json:"id,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
 	Bus string `json:"bus,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -1009,24 +2555,59 @@ func (Ich9Ahci) DeviceDriver() string {
 	return "ich9-ahci"
 }
 
-// Piix3IDE is the device piix3-ide.
+// Piix3IDE is an IDE controller, that of Intel's PIIX3, with two channels of
+// two drives each.
+//
+// pc has one from the start, with the buses ide.0 and ide.1, and needs no
+// other. It cannot be hot-plugged, nor can its drives, [IDEHd] and [IDECd].
 //
 // QEMU: device piix3-ide, bus PCI
 //
 // On x86_64, not on aarch64 and s390x.
 type Piix3IDE struct {
-	ID  string `json:"id,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
 	Bus string `json:"bus,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -1037,48 +2618,131 @@ func (Piix3IDE) DeviceDriver() string {
 	return "piix3-ide"
 }
 
-// IDEHd is the device ide-hd.
+// IDEHd is a hard disk on SATA or IDE, which any guest can boot from without
+// extra drivers.
+//
+// It needs a block node, added with [qapi.Client.BlockdevAdd] and named by
+// drive. On q35 the buses ide.0 to ide.5 take one drive each, with unit 0; on
+// pc ide.0 and ide.1 take two each, with unit 0 and 1. It is slower than
+// [VirtioBlkPCI].
+//
+// It cannot be hot-plugged: buses of this kind take no device while the machine
+// runs.
 //
 // QEMU: device ide-hd, bus IDE
 //
 // On x86_64 and aarch64, not on s390x.
 type IDEHd struct {
-	ID           string                  `json:"id,omitzero"`
-	Bus          string                  `json:"bus,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// How the BIOS translates the disk's geometry of cylinders, heads and sectors.
+	// auto guesses; only old guests depend on it.
 	BIOSChsTrans qapi.BIOSAtaTranslation `json:"bios-chs-trans,omitzero"`
-	Cyls         *uint32                 `json:"cyls,omitzero"`
-	Heads        *uint32                 `json:"heads,omitzero"`
-	Lcyls        *uint32                 `json:"lcyls,omitzero"`
-	Lheads       *uint32                 `json:"lheads,omitzero"`
-	Lsecs        *uint32                 `json:"lsecs,omitzero"`
-	RotationRate *uint16                 `json:"rotation_rate,omitzero"`
-	Secs         *uint32                 `json:"secs,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// The number of cylinders of the disk's geometry. Only old guests care; give
+	// all of cyls, heads and secs or none. QEMU guesses the geometry if 0 or
+	// absent.
+	Cyls *uint32 `json:"cyls,omitzero"`
+	// The number of heads of the disk's geometry. Only old guests care; give all of
+	// cyls, heads and secs or none. QEMU guesses the geometry if 0 or absent.
+	Heads *uint32 `json:"heads,omitzero"`
+	// The number of cylinders of the disk's logical geometry, which the firmware
+	// uses in place of one of its own. Give all of lcyls, lheads and lsecs or none.
+	Lcyls *uint32 `json:"lcyls,omitzero"`
+	// The number of heads of the disk's logical geometry, which the firmware uses
+	// in place of one of its own. Give all of lcyls, lheads and lsecs or none.
+	Lheads *uint32 `json:"lheads,omitzero"`
+	// The number of sectors in each track of the disk's logical geometry, which the
+	// firmware uses in place of one of its own. Give all of lcyls, lheads and lsecs
+	// or none.
+	Lsecs *uint32 `json:"lsecs,omitzero"`
+	// The rotation rate of the disk, in revolutions per minute from 1025 to 65534.
+	// 1 means a solid-state disk, for which guests schedule requests differently; 0
+	// says nothing.
+	RotationRate *uint16 `json:"rotation_rate,omitzero"`
+	// The number of sectors in each track of the disk's geometry. Only old guests
+	// care; give all of cyls, heads and secs or none. QEMU guesses the geometry if
+	// 0 or absent.
+	Secs *uint32 `json:"secs,omitzero"`
+	// Whether failed requests count in the statistics of
+	// [qapi.Client.QueryBlockstats]. auto means yes, unless the -drive says
+	// otherwise. In QEMU 7.2 and newer, not in 5.2.
 	AccountFailed qapi.OnOffAuto `json:"account-failed,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// Whether invalid requests of the guest count in the statistics of
+	// [qapi.Client.QueryBlockstats]. auto means yes, unless the -drive says
+	// otherwise. In QEMU 7.2 and newer, not in 5.2.
 	AccountInvalid qapi.OnOffAuto `json:"account-invalid,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	BackendDefaults    qapi.OnOffAuto       `json:"backend_defaults,omitzero"`
-	Bootindex          *int32               `json:"bootindex,omitzero"`
-	DiscardGranularity *uint64              `json:"discard_granularity,omitzero"`
-	Drive              string               `json:"drive,omitzero"`
-	LogicalBlockSize   *uint64              `json:"logical_block_size,omitzero"`
-	MinIOSize          *uint64              `json:"min_io_size,omitzero"`
-	Model              string               `json:"model,omitzero"`
-	OptIOSize          *uint64              `json:"opt_io_size,omitzero"`
-	PhysicalBlockSize  *uint64              `json:"physical_block_size,omitzero"`
-	Rerror             qapi.BlockdevOnError `json:"rerror,omitzero"`
-	Serial             string               `json:"serial,omitzero"`
-	ShareRw            *bool                `json:"share-rw,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
-	StatsIntervals []uint32             `json:"stats-intervals,omitzero"`
-	Unit           *uint32              `json:"unit,omitzero"`
-	Ver            string               `json:"ver,omitzero"`
-	Werror         qapi.BlockdevOnError `json:"werror,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	Win2kInstallHack *bool          `json:"win2k-install-hack,omitzero"`
-	WriteCache       qapi.OnOffAuto `json:"write-cache,omitzero"`
-	WWN              *uint64        `json:"wwn,omitzero"`
+	// Whether block sizes that are not given are those of the host's storage. auto
+	// means where QEMU can find them out; on fails where it cannot. In QEMU 7.2 and
+	// newer, not in 5.2.
+	BackendDefaults qapi.OnOffAuto `json:"backend_defaults,omitzero"`
+	// The device's place in the order in which the firmware tries to boot; the
+	// lowest is first, 0 included. No two devices may have the same. Absent leaves
+	// it to the firmware whether and when it tries the device.
+	Bootindex *int32 `json:"bootindex,omitzero"`
+	// The smallest unit that the guest can discard, in bytes, a multiple of
+	// logical_block_size. 0 means that it cannot discard; absent leaves it to the
+	// device.
+	DiscardGranularity *uint64 `json:"discard_granularity,omitzero"`
+	// The node name of the disk's contents, as given to [qapi.Client.BlockdevAdd],
+	// or the id of a -drive.
+	Drive string `json:"drive,omitzero"`
+	// The smallest unit that the guest can read or write, in bytes: a power of two
+	// from 512 to 2097152. 512 if 0 or absent, and always 2048 for CDs. Partition
+	// tables and file systems become unreadable when it changes.
+	LogicalBlockSize *uint64 `json:"logical_block_size,omitzero"`
+	// The smallest size that is efficient for requests, a hint to the guest, in
+	// bytes. It is a multiple of logical_block_size, and at most 65535 times as
+	// large. 0 means no hint.
+	MinIOSize *uint64 `json:"min_io_size,omitzero"`
+	// The model name that the guest reads from the device, at most 40 characters.
+	// One of QEMU's own if empty.
+	Model string `json:"model,omitzero"`
+	// The best size for large requests, such as the stripe of a RAID, a hint to the
+	// guest, in bytes. It is a multiple of logical_block_size. 0 means no hint.
+	OptIOSize *uint64 `json:"opt_io_size,omitzero"`
+	// The unit that the guest should align its writes to, in bytes: a power of two
+	// from 512 to 2097152, not less than logical_block_size. If 0 or absent, that
+	// of the storage where QEMU knows it, or else 512.
+	PhysicalBlockSize *uint64 `json:"physical_block_size,omitzero"`
+	// What to do when a read fails. auto means that the error is reported to the
+	// guest.
+	Rerror qapi.BlockdevOnError `json:"rerror,omitzero"`
+	// The serial number of the disk, of which the guest reads at most 20 bytes.
+	// QEMU makes one up if empty.
+	Serial string `json:"serial,omitzero"`
+	// Allows others, such as a second device or another QEMU, to write to the same
+	// node. The guest must be prepared for that, as cluster file systems are.
+	ShareRw *bool `json:"share-rw,omitzero"`
+	// For which intervals, in seconds, [qapi.Client.QueryBlockstats] has statistics
+	// of latencies. In QEMU 11.1 and newer, not in 10.0.
+	StatsIntervals []uint32 `json:"stats-intervals,omitzero"`
+	// The device's place on its controller's channel: 0 for the first drive, 1 for
+	// the second. The first free one if absent.
+	Unit *uint32 `json:"unit,omitzero"`
+	// The firmware version that the guest reads from the disk: at most 8 characters
+	// with IDE, 4 with SCSI. One of QEMU's own if empty.
+	Ver string `json:"ver,omitzero"`
+	// What to do when a write fails. auto means enospc: the machine stops when the
+	// host's storage is full, and other errors are reported to the guest.
+	Werror qapi.BlockdevOnError `json:"werror,omitzero"`
+	// Delays some interrupts of the disk, so that the installer of Windows 2000
+	// does not fill it up by mistake. Writes become slower. In QEMU 10.0 and newer,
+	// not in 7.2.
+	Win2kInstallHack *bool `json:"win2k-install-hack,omitzero"`
+	// Whether the guest sees a write cache, and so sends flushes. off makes each
+	// write wait until its data are on disk. auto follows the cache mode of a
+	// -drive, and is on for a node.
+	WriteCache qapi.OnOffAuto `json:"write-cache,omitzero"`
+	// The world wide name, a 64-bit number by which guests recognise the disk
+	// wherever it is plugged in. 0 means none.
+	WWN *uint64 `json:"wwn,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
 }
@@ -1088,40 +2752,105 @@ func (IDEHd) DeviceDriver() string {
 	return "ide-hd"
 }
 
-// IDECd is the device ide-cd.
+// IDECd is a CD or DVD drive on SATA or IDE. Installers of any guest find it
+// without extra drivers.
+//
+// drive names the block node of the medium, which should be read-only; without
+// it the tray is empty. On q35 the buses ide.0 to ide.5 take one drive each, on
+// pc ide.0 and ide.1 two each.
+//
+// It cannot be hot-plugged, but its medium can be changed at any time, by the
+// drive's id: [qapi.Client.BlockdevChangeMedium],
+// [qapi.Client.BlockdevInsertMedium], [qapi.Client.BlockdevRemoveMedium],
+// [qapi.Client.Eject]. So give a machine an empty drive if it may need one
+// later.
 //
 // QEMU: device ide-cd, bus IDE
 //
 // On x86_64 and aarch64, not on s390x.
 type IDECd struct {
-	ID  string `json:"id,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
 	Bus string `json:"bus,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// Whether failed requests count in the statistics of
+	// [qapi.Client.QueryBlockstats]. auto means yes, unless the -drive says
+	// otherwise. In QEMU 7.2 and newer, not in 5.2.
 	AccountFailed qapi.OnOffAuto `json:"account-failed,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// Whether invalid requests of the guest count in the statistics of
+	// [qapi.Client.QueryBlockstats]. auto means yes, unless the -drive says
+	// otherwise. In QEMU 7.2 and newer, not in 5.2.
 	AccountInvalid qapi.OnOffAuto `json:"account-invalid,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	BackendDefaults    qapi.OnOffAuto       `json:"backend_defaults,omitzero"`
-	Bootindex          *int32               `json:"bootindex,omitzero"`
-	DiscardGranularity *uint64              `json:"discard_granularity,omitzero"`
-	Drive              string               `json:"drive,omitzero"`
-	LogicalBlockSize   *uint64              `json:"logical_block_size,omitzero"`
-	MinIOSize          *uint64              `json:"min_io_size,omitzero"`
-	Model              string               `json:"model,omitzero"`
-	OptIOSize          *uint64              `json:"opt_io_size,omitzero"`
-	PhysicalBlockSize  *uint64              `json:"physical_block_size,omitzero"`
-	Rerror             qapi.BlockdevOnError `json:"rerror,omitzero"`
-	Serial             string               `json:"serial,omitzero"`
-	ShareRw            *bool                `json:"share-rw,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
-	StatsIntervals []uint32             `json:"stats-intervals,omitzero"`
-	Unit           *uint32              `json:"unit,omitzero"`
-	Ver            string               `json:"ver,omitzero"`
-	Werror         qapi.BlockdevOnError `json:"werror,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	Win2kInstallHack *bool          `json:"win2k-install-hack,omitzero"`
-	WriteCache       qapi.OnOffAuto `json:"write-cache,omitzero"`
-	WWN              *uint64        `json:"wwn,omitzero"`
+	// Whether block sizes that are not given are those of the host's storage. auto
+	// means where QEMU can find them out; on fails where it cannot. In QEMU 7.2 and
+	// newer, not in 5.2.
+	BackendDefaults qapi.OnOffAuto `json:"backend_defaults,omitzero"`
+	// The device's place in the order in which the firmware tries to boot; the
+	// lowest is first, 0 included. No two devices may have the same. Absent leaves
+	// it to the firmware whether and when it tries the device.
+	Bootindex *int32 `json:"bootindex,omitzero"`
+	// The smallest unit that the guest can discard, in bytes, a multiple of
+	// logical_block_size. 0 means that it cannot discard; absent leaves it to the
+	// device.
+	DiscardGranularity *uint64 `json:"discard_granularity,omitzero"`
+	// The node name of the medium, as given to [qapi.Client.BlockdevAdd], or the id
+	// of a -drive. If empty, the tray is.
+	Drive string `json:"drive,omitzero"`
+	// The smallest unit that the guest can read or write, in bytes: a power of two
+	// from 512 to 2097152. 512 if 0 or absent, and always 2048 for CDs. Partition
+	// tables and file systems become unreadable when it changes.
+	LogicalBlockSize *uint64 `json:"logical_block_size,omitzero"`
+	// The smallest size that is efficient for requests, a hint to the guest, in
+	// bytes. It is a multiple of logical_block_size, and at most 65535 times as
+	// large. 0 means no hint.
+	MinIOSize *uint64 `json:"min_io_size,omitzero"`
+	// The model name that the guest reads from the device, at most 40 characters.
+	// One of QEMU's own if empty.
+	Model string `json:"model,omitzero"`
+	// The best size for large requests, such as the stripe of a RAID, a hint to the
+	// guest, in bytes. It is a multiple of logical_block_size. 0 means no hint.
+	OptIOSize *uint64 `json:"opt_io_size,omitzero"`
+	// The unit that the guest should align its writes to, in bytes: a power of two
+	// from 512 to 2097152, not less than logical_block_size. If 0 or absent, that
+	// of the storage where QEMU knows it, or else 512.
+	PhysicalBlockSize *uint64 `json:"physical_block_size,omitzero"`
+	// What to do when a read fails. auto means that the error is reported to the
+	// guest.
+	Rerror qapi.BlockdevOnError `json:"rerror,omitzero"`
+	// The serial number of the drive, of which the guest reads at most 20 bytes.
+	// QEMU makes one up if empty.
+	Serial string `json:"serial,omitzero"`
+	// Allows others, such as a second device or another QEMU, to write to the same
+	// node. The guest must be prepared for that, as cluster file systems are.
+	ShareRw *bool `json:"share-rw,omitzero"`
+	// For which intervals, in seconds, [qapi.Client.QueryBlockstats] has statistics
+	// of latencies. In QEMU 11.1 and newer, not in 10.0.
+	StatsIntervals []uint32 `json:"stats-intervals,omitzero"`
+	// The device's place on its controller's channel: 0 for the first drive, 1 for
+	// the second. The first free one if absent.
+	Unit *uint32 `json:"unit,omitzero"`
+	// The firmware version that the guest reads from the disk: at most 8 characters
+	// with IDE, 4 with SCSI. One of QEMU's own if empty.
+	Ver string `json:"ver,omitzero"`
+	// What to do when a write fails. auto means enospc: the machine stops when the
+	// host's storage is full, and other errors are reported to the guest.
+	Werror qapi.BlockdevOnError `json:"werror,omitzero"`
+	// Delays some interrupts of the disk, so that the installer of Windows 2000
+	// does not fill it up by mistake. Writes become slower. In QEMU 10.0 and newer,
+	// not in 7.2.
+	Win2kInstallHack *bool `json:"win2k-install-hack,omitzero"`
+	// Whether the guest sees a write cache, and so sends flushes. off makes each
+	// write wait until its data are on disk. auto follows the cache mode of a
+	// -drive, and is on for a node.
+	WriteCache qapi.OnOffAuto `json:"write-cache,omitzero"`
+	// The world wide name, a 64-bit number by which guests recognise the disk
+	// wherever it is plugged in. 0 means none.
+	WWN *uint64 `json:"wwn,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
 }
@@ -1131,100 +2860,231 @@ func (IDECd) DeviceDriver() string {
 	return "ide-cd"
 }
 
-// Nvme is the device nvme.
+// Nvme is an NVMe controller, on PCI Express. Guests of today have its driver,
+// Windows included, without virtio.
+//
+// serial is required. drive names a block node, added with
+// [qapi.Client.BlockdevAdd], which becomes the disk with the number 1; without
+// it the controller has no disk, and each [NvmeNs] adds one. Controllers that
+// share disks have a common [NvmeSubsys], named by subsys.
+//
+// It can be hot-plugged, with its disk in drive: on q35 and virt into a
+// [PCIERootPort], on pc into pci.0. 10.0.0, the first release of QEMU 10,
+// refused that.
 //
 // QEMU: device nvme, bus PCI
 //
 // On s390x in QEMU 10.0 and newer, not in 7.2.
 type Nvme struct {
-	ID     string `json:"id,omitzero"`
-	Bus    string `json:"bus,omitzero"`
-	Drive  string `json:"drive,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The node name of the contents of namespace 1, or the id of a -drive. Empty if
+	// namespaces are devices of their own ([NvmeNs]).
+	Drive string `json:"drive,omitzero"`
+	// The serial number that the guest reads from the controller, at most 20 bytes.
+	// Required.
 	Serial string `json:"serial,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
+	// The device's place in the order in which the firmware tries to boot; the
+	// lowest is first, 0 included. No two devices may have the same. Absent leaves
+	// it to the firmware whether and when it tries the device. On x86_64 and
+	// aarch64 in QEMU 7.2 and newer, not in 5.2.
 	Bootindex *int32 `json:"bootindex,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
+	// Whether failed requests count in the statistics of
+	// [qapi.Client.QueryBlockstats]. auto means yes, unless the -drive says
+	// otherwise. On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
 	AccountFailed qapi.OnOffAuto `json:"account-failed,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
+	// Whether invalid requests of the guest count in the statistics of
+	// [qapi.Client.QueryBlockstats]. auto means yes, unless the -drive says
+	// otherwise. On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
 	AccountInvalid qapi.OnOffAuto `json:"account-invalid,omitzero"`
-	AERMaxQueued   *uint32        `json:"aer_max_queued,omitzero"`
-	Aerl           *uint8         `json:"aerl,omitzero"`
-	// On x86_64 and aarch64 in QEMU 10.0 and newer, not in 7.2.
+	// How many asynchronous events are kept until the guest asks for them; further
+	// ones are lost.
+	AERMaxQueued *uint32 `json:"aer_max_queued,omitzero"`
+	// How many requests for asynchronous events the guest may have open, minus one.
+	Aerl *uint8 `json:"aerl,omitzero"`
+	// The largest write that other commands see either completely or not at all, in
+	// blocks, minus one. On x86_64 and aarch64 in QEMU 10.0 and newer, not in 7.2.
 	AtomicAwun *uint16 `json:"atomic.awun,omitzero"`
-	// On x86_64 and aarch64 in QEMU 10.0 and newer, not in 7.2.
+	// The largest write that a power failure leaves either complete or undone, in
+	// blocks, minus one. On x86_64 and aarch64 in QEMU 10.0 and newer, not in 7.2.
 	AtomicAwupf *uint16 `json:"atomic.awupf,omitzero"`
-	// On x86_64 and aarch64 in QEMU 10.0 and newer, not in 7.2.
+	// Says to the guest that writes need to be atomic only with respect to power
+	// failures, so that atomic.awun does not apply. On x86_64 and aarch64 in QEMU
+	// 10.0 and newer, not in 7.2.
 	AtomicDn *bool `json:"atomic.dn,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
+	// Whether block sizes that are not given are those of the host's storage. auto
+	// means where QEMU can find them out; on fails where it cannot. On x86_64 and
+	// aarch64 in QEMU 7.2 and newer, not in 5.2.
 	BackendDefaults qapi.OnOffAuto `json:"backend_defaults,omitzero"`
-	CmbSizeMb       *uint32        `json:"cmb_size_mb,omitzero"`
-	// On x86_64 and aarch64 in QEMU 10.0 and newer, not in 7.2.
+	// The size in MiB of memory on the controller for queues and data (CMB). 0
+	// means none. Release 5.2 has either this or pmrdev.
+	CmbSizeMb *uint32 `json:"cmb_size_mb,omitzero"`
+	// Counts only data, not metadata, towards the limits for the size of requests,
+	// such as mdts. On x86_64 and aarch64 in QEMU 10.0 and newer, not in 7.2.
 	CtrattMem *bool `json:"ctratt.mem,omitzero"`
-	// On x86_64 and aarch64 in QEMU 10.0 and newer, not in 7.2.
-	Dbcs               *bool   `json:"dbcs,omitzero"`
+	// Lets the guest keep the queues' doorbells in its own memory, which the
+	// controller polls, to save exits. On x86_64 and aarch64 in QEMU 10.0 and
+	// newer, not in 7.2.
+	Dbcs *bool `json:"dbcs,omitzero"`
+	// The smallest unit that the guest can discard, in bytes, a multiple of
+	// logical_block_size. 0 means that it cannot discard; absent leaves it to the
+	// device.
 	DiscardGranularity *uint64 `json:"discard_granularity,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The firmware version that the guest reads from the controller, at most 8
+	// characters. QEMU's own if empty. In QEMU 11.1 and newer, not in 10.0.
 	FirmwareVersion string `json:"firmware-version,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
+	// Handles the guest's notifications in the kernel, which wakes up the device's
+	// thread while the vCPU goes on at once. Otherwise the vCPU's own thread does
+	// the device's work. On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
 	Ioeventfd *bool `json:"ioeventfd,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
-	LegacyCmb        *bool   `json:"legacy-cmb,omitzero"`
+	// Shows the guest the controller memory buffer as NVMe 1.3 does, where it is
+	// always on. Otherwise the guest's driver turns it on, as in NVMe 1.4. Of use
+	// only together with cmb_size_mb. In QEMU 11.1 and newer, not in 10.0.
+	LegacyCmb *bool `json:"legacy-cmb,omitzero"`
+	// The smallest unit that the guest can read or write, in bytes: a power of two
+	// from 512 to 2097152. 512 if 0 or absent, and always 2048 for CDs. Partition
+	// tables and file systems become unreadable when it changes.
 	LogicalBlockSize *uint64 `json:"logical_block_size,omitzero"`
-	MaxIoqpairs      *uint32 `json:"max_ioqpairs,omitzero"`
-	Mdts             *uint8  `json:"mdts,omitzero"`
-	MinIOSize        *uint64 `json:"min_io_size,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// How many I/O queue pairs the guest may create, from 1 to 65535.
+	MaxIoqpairs *uint32 `json:"max_ioqpairs,omitzero"`
+	// The maximum size of a transfer, as a power of two of 4096 bytes, so 7 for 512
+	// KiB. 0 means no limit.
+	Mdts *uint8 `json:"mdts,omitzero"`
+	// The smallest size that is efficient for requests, a hint to the guest, in
+	// bytes. It is a multiple of logical_block_size, and at most 65535 times as
+	// large. 0 means no hint.
+	MinIOSize *uint64 `json:"min_io_size,omitzero"`
+	// The model name that the guest reads from the device, at most 40 characters.
+	// One of QEMU's own if empty. In QEMU 11.1 and newer, not in 10.0.
 	Model string `json:"model,omitzero"`
-	// On x86_64 and aarch64 in QEMU 10.0 and newer, not in 7.2.
+	// The maximum number of entries of an I/O queue, minus one; at least 1. On
+	// x86_64 and aarch64 in QEMU 10.0 and newer, not in 7.2.
 	Mqes *uint16 `json:"mqes,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
-	MSIXExclusiveBar *bool   `json:"msix-exclusive-bar,omitzero"`
-	MSIXQsize        *uint16 `json:"msix_qsize,omitzero"`
-	NumQueues        *uint32 `json:"num_queues,omitzero"`
-	// On x86_64 and aarch64 in QEMU 10.0 and newer, not in 7.2.
-	Ocp               *bool   `json:"ocp,omitzero"`
-	OptIOSize         *uint64 `json:"opt_io_size,omitzero"`
+	// Puts the MSI-X table into a BAR of its own. Machine types up to 5.2 turn it
+	// on; there is no other reason to set it. On x86_64 and aarch64 in QEMU 7.2 and
+	// newer, not in 5.2.
+	MSIXExclusiveBar *bool `json:"msix-exclusive-bar,omitzero"`
+	// How many MSI-X interrupt vectors the controller has, from 1 to 2048.
+	MSIXQsize *uint16 `json:"msix_qsize,omitzero"`
+	// How many queue pairs the controller has, the admin queue included; 0 means
+	// that max_ioqpairs says it, which is preferred.
+	NumQueues *uint32 `json:"num_queues,omitzero"`
+	// Adds the health log that the Open Compute Project defines. On x86_64 and
+	// aarch64 in QEMU 10.0 and newer, not in 7.2.
+	Ocp *bool `json:"ocp,omitzero"`
+	// The best size for large requests, such as the stripe of a RAID, a hint to the
+	// guest, in bytes. It is a multiple of logical_block_size. 0 means no hint.
+	OptIOSize *uint64 `json:"opt_io_size,omitzero"`
+	// The unit that the guest should align its writes to, in bytes: a power of two
+	// from 512 to 2097152, not less than logical_block_size. If 0 or absent, that
+	// of the storage where QEMU knows it, or else 512.
 	PhysicalBlockSize *uint64 `json:"physical_block_size,omitzero"`
-	Pmrdev            string  `json:"pmrdev,omitzero"`
-	ShareRw           *bool   `json:"share-rw,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
+	// The id of the memory backend object for persistent memory on the controller
+	// (PMR). Its size must be a power of two, and it should be shared, so that the
+	// data are kept.
+	Pmrdev string `json:"pmrdev,omitzero"`
+	// Allows others, such as a second device or another QEMU, to write to the same
+	// node. The guest must be prepared for that, as cluster file systems are.
+	ShareRw *bool `json:"share-rw,omitzero"`
+	// The critical warnings in the controller's health log, as bits: 1 for little
+	// spare space, 2 for temperature, 4 for reliability, 8 for read-only media, 16
+	// for a failed backup of volatile memory, 32 for unreliable persistent memory.
+	// [qapi.Client.QOMSet] changes it at run time. On x86_64 and aarch64 in QEMU
+	// 7.2 and newer, not in 5.2.
 	SmartCriticalWarning *uint8 `json:"smart_critical_warning,omitzero"`
-	// On x86_64 and aarch64 in QEMU 10.0 and newer, not in 7.2.
+	// The TCP port of a server on this host that answers for the controller when
+	// the guest checks that it is genuine (SPDM). 0 means none. On x86_64 and
+	// aarch64 in QEMU 10.0 and newer, not in 7.2.
 	SpdmPort *uint16 `json:"spdm_port,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// How the guest's checks whether the controller is genuine (SPDM) are
+	// transported: doe by a PCI Express capability, nvme by security commands. In
+	// QEMU 11.1 and newer, not in 10.0.
 	SpdmTrans string `json:"spdm_trans,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
+	// How many virtual functions (SR-IOV) the controller has, at most 127. 0 means
+	// none. It needs subsys, sriov_vq_flexible and sriov_vi_flexible. On x86_64 and
+	// aarch64 in QEMU 7.2 and newer, not in 5.2.
 	SRIOVMaxVfs *uint16 `json:"sriov_max_vfs,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
+	// How many interrupts can be assigned to one virtual function. 0 means an equal
+	// share of sriov_vi_flexible. On x86_64 and aarch64 in QEMU 7.2 and newer, not
+	// in 5.2.
 	SRIOVMaxViPerVf *uint32 `json:"sriov_max_vi_per_vf,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
+	// How many queues can be assigned to one virtual function. 0 means an equal
+	// share of sriov_vq_flexible. On x86_64 and aarch64 in QEMU 7.2 and newer, not
+	// in 5.2.
 	SRIOVMaxVqPerVf *uint32 `json:"sriov_max_vq_per_vf,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
+	// How many of the controller's interrupts can be assigned to virtual functions,
+	// at least 1 for each. On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
 	SRIOVViFlexible *uint16 `json:"sriov_vi_flexible,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
+	// How many of the controller's queues can be assigned to virtual functions, at
+	// least 2 for each. On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
 	SRIOVVqFlexible *uint16 `json:"sriov_vq_flexible,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// For which intervals, in seconds, [qapi.Client.QueryBlockstats] has statistics
+	// of latencies. In QEMU 11.1 and newer, not in 10.0.
 	StatsIntervals []uint32 `json:"stats-intervals,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
-	Subsys     string `json:"subsys,omitzero"`
-	UseIntelID *bool  `json:"use-intel-id,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
-	Vsl        *uint8         `json:"vsl,omitzero"`
+	// The id of the [NvmeSubsys] device that the controller belongs to. Controllers
+	// of a subsystem can share namespaces. If empty, the controller has a subsystem
+	// of its own. On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
+	Subsys string `json:"subsys,omitzero"`
+	// Shows the guest a PCI vendor and device id of Intel's, as releases up to 5.1
+	// did. Machine types up to 5.1 turn it on.
+	UseIntelID *bool `json:"use-intel-id,omitzero"`
+	// The maximum size of a verify request, as a power of two of 4096 bytes, so 7
+	// for 512 KiB. It cannot be 0. On x86_64 and aarch64 in QEMU 7.2 and newer, not
+	// in 5.2.
+	Vsl *uint8 `json:"vsl,omitzero"`
+	// Whether the guest sees a write cache, and so sends flushes. off makes each
+	// write wait until its data are on disk. auto follows the cache mode of a
+	// -drive, and is on for a node.
 	WriteCache qapi.OnOffAuto `json:"write-cache,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
+	// Lets the controller close an open zone by itself when the guest writes to
+	// another one and the limit is reached. On x86_64 and aarch64 in QEMU 7.2 and
+	// newer, not in 5.2.
 	ZonedAutoTransition *bool `json:"zoned.auto_transition,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
+	// The maximum size of an append to a zone, as a power of two of 4096 bytes, at
+	// most mdts. 0 means mdts. On x86_64 and aarch64 in QEMU 7.2 and newer, not in
+	// 5.2.
 	ZonedZasl *uint8 `json:"zoned.zasl,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. On x86_64 and aarch64 in QEMU
+	// 7.2 and newer, not in 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. On x86_64 and aarch64 in QEMU
+	// 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -1235,91 +3095,178 @@ func (Nvme) DeviceDriver() string {
 	return "nvme"
 }
 
-// NvmeNs is the device nvme-ns.
+// NvmeNs is a disk (a namespace) of an [Nvme] controller, for controllers with
+// several of them and for features that a disk given with the controller lacks:
+// zones, metadata, identifiers of its own.
+//
+// bus is the id of the controller. It needs a block node, added with
+// [qapi.Client.BlockdevAdd] and named by drive. nsid is its number; the next
+// free one if absent. It can be hot-plugged on QEMU 11.1; 5.2 to 10.0 refuse
+// it.
 //
 // QEMU: device nvme-ns, bus nvme-bus
 //
 // On s390x in QEMU 10.0 and newer, not in 7.2.
 type NvmeNs struct {
-	ID        string `json:"id,omitzero"`
-	Bus       string `json:"bus,omitzero"`
-	Drive     string `json:"drive,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The node name of the disk's contents, as given to [qapi.Client.BlockdevAdd],
+	// or the id of a -drive.
+	Drive string `json:"drive,omitzero"`
+	// The device's place in the order in which the firmware tries to boot; the
+	// lowest is first, 0 included. No two devices may have the same. Absent leaves
+	// it to the firmware whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
+	// Whether failed requests count in the statistics of
+	// [qapi.Client.QueryBlockstats]. auto means yes, unless the -drive says
+	// otherwise. On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
 	AccountFailed qapi.OnOffAuto `json:"account-failed,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
+	// Whether invalid requests of the guest count in the statistics of
+	// [qapi.Client.QueryBlockstats]. auto means yes, unless the -drive says
+	// otherwise. On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
 	AccountInvalid qapi.OnOffAuto `json:"account-invalid,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The block of the first boundary that atomic writes to this namespace must not
+	// cross. In QEMU 11.1 and newer, not in 10.0.
 	AtomicNabo *uint16 `json:"atomic.nabo,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The distance between the boundaries that atomic writes to this namespace must
+	// not cross, in blocks, minus one. In QEMU 11.1 and newer, not in 10.0.
 	AtomicNabsn *uint16 `json:"atomic.nabsn,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The distance between the boundaries that writes to this namespace must not
+	// cross to be atomic in a power failure, in blocks, minus one. In QEMU 11.1 and
+	// newer, not in 10.0.
 	AtomicNabspf *uint16 `json:"atomic.nabspf,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The largest write to this namespace that other commands see either completely
+	// or not at all, in blocks, minus one. In QEMU 11.1 and newer, not in 10.0.
 	AtomicNawun *uint16 `json:"atomic.nawun,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The largest write to this namespace that a power failure leaves either
+	// complete or undone, in blocks, minus one. In QEMU 11.1 and newer, not in
+	// 10.0.
 	AtomicNawupf *uint16 `json:"atomic.nawupf,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
+	// Whether block sizes that are not given are those of the host's storage. auto
+	// means where QEMU can find them out; on fails where it cannot. On x86_64 and
+	// aarch64 in QEMU 7.2 and newer, not in 5.2.
 	BackendDefaults qapi.OnOffAuto `json:"backend_defaults,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
-	Detached           *bool   `json:"detached,omitzero"`
+	// Leaves the namespace detached from all controllers until the guest attaches
+	// it. It needs a subsystem. On x86_64 and aarch64 in QEMU 7.2 and newer, not in
+	// 5.2.
+	Detached *bool `json:"detached,omitzero"`
+	// The smallest unit that the guest can discard, in bytes, a multiple of
+	// logical_block_size. 0 means that it cannot discard; absent leaves it to the
+	// device.
 	DiscardGranularity *uint64 `json:"discard_granularity,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
+	// The namespace's 64-bit identifier (EUI-64), by which the guest recognises it.
+	// If 0 or absent, eui64-default says whether it has one. On x86_64 and aarch64
+	// in QEMU 7.2 and newer, not in 5.2.
 	Eui64 *uint64 `json:"eui64,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
+	// Derives eui64 from the number of the namespace if it is not given. Machine
+	// types up to 6.0 turn it off. On x86_64 and aarch64 in QEMU 7.2 and newer, not
+	// in 5.2.
 	Eui64Default *bool `json:"eui64-default,omitzero"`
-	// On x86_64 and aarch64 in QEMU 10.0 and newer, not in 7.2.
-	FdpRuhs          string  `json:"fdp.ruhs,omitzero"`
+	// The numbers of the reclaim unit handles that the namespace uses, such as
+	// 0;1;4-7. Data written with one handle are placed together. On x86_64 and
+	// aarch64 in QEMU 10.0 and newer, not in 7.2.
+	FdpRuhs string `json:"fdp.ruhs,omitzero"`
+	// The smallest unit that the guest can read or write, in bytes: a power of two
+	// from 512 to 2097152. 512 if 0 or absent, and always 2048 for CDs. Partition
+	// tables and file systems become unreadable when it changes.
 	LogicalBlockSize *uint64 `json:"logical_block_size,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
-	Mcl       *uint32 `json:"mcl,omitzero"`
+	// How many blocks a copy command may copy. On x86_64 and aarch64 in QEMU 7.2
+	// and newer, not in 5.2.
+	Mcl *uint32 `json:"mcl,omitzero"`
+	// The smallest size that is efficient for requests, a hint to the guest, in
+	// bytes. It is a multiple of logical_block_size, and at most 65535 times as
+	// large. 0 means no hint.
 	MinIOSize *uint64 `json:"min_io_size,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
+	// How many bytes of metadata each block has. 0 means none. On x86_64 and
+	// aarch64 in QEMU 7.2 and newer, not in 5.2.
 	Ms *uint16 `json:"ms,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
+	// Where metadata are transferred: 1 with the data of each block, 0 in a buffer
+	// of their own. On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
 	Mset *uint8 `json:"mset,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
+	// How many source ranges a copy command may have, minus one. On x86_64 and
+	// aarch64 in QEMU 7.2 and newer, not in 5.2.
 	Msrc *uint8 `json:"msrc,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
+	// How many blocks a source range of a copy command may have. On x86_64 and
+	// aarch64 in QEMU 7.2 and newer, not in 5.2.
 	Mssrl *uint16 `json:"mssrl,omitzero"`
-	// On x86_64 and aarch64 in QEMU 10.0 and newer, not in 7.2.
-	Nguid             string  `json:"nguid,omitzero"`
-	Nsid              *uint32 `json:"nsid,omitzero"`
-	OptIOSize         *uint64 `json:"opt_io_size,omitzero"`
+	// The namespace's 128-bit identifier (NGUID) in hexadecimal digits, by which
+	// the guest recognises it. auto means a random one; none if empty. On x86_64
+	// and aarch64 in QEMU 10.0 and newer, not in 7.2.
+	Nguid string `json:"nguid,omitzero"`
+	// The number of the namespace, from 1. The first free one if 0 or absent.
+	Nsid *uint32 `json:"nsid,omitzero"`
+	// The best size for large requests, such as the stripe of a RAID, a hint to the
+	// guest, in bytes. It is a multiple of logical_block_size. 0 means no hint.
+	OptIOSize *uint64 `json:"opt_io_size,omitzero"`
+	// The unit that the guest should align its writes to, in bytes: a power of two
+	// from 512 to 2097152, not less than logical_block_size. If 0 or absent, that
+	// of the storage where QEMU knows it, or else 512.
 	PhysicalBlockSize *uint64 `json:"physical_block_size,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
+	// The type of protection information in the metadata, from 1 to 3. 0 means
+	// none. On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
 	Pi *uint8 `json:"pi,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
+	// The format of the protection information: 0 for 16-bit checksums, 2 for
+	// 64-bit checksums. On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
 	Pif *uint8 `json:"pif,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
-	Pil     *uint8 `json:"pil,omitzero"`
-	ShareRw *bool  `json:"share-rw,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
+	// Where in the metadata the protection information is: 1 for the first bytes, 0
+	// for the last. On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
+	Pil *uint8 `json:"pil,omitzero"`
+	// Allows others, such as a second device or another QEMU, to write to the same
+	// node. The guest must be prepared for that, as cluster file systems are.
+	ShareRw *bool `json:"share-rw,omitzero"`
+	// Attaches the namespace to all controllers of its subsystem. Otherwise it
+	// belongs to the controller whose bus it is on. On x86_64 and aarch64 in QEMU
+	// 7.2 and newer, not in 5.2.
 	Shared *bool `json:"shared,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// For which intervals, in seconds, [qapi.Client.QueryBlockstats] has statistics
+	// of latencies. In QEMU 11.1 and newer, not in 10.0.
 	StatsIntervals []uint32 `json:"stats-intervals,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
-	UUID       string         `json:"uuid,omitzero"`
+	// The UUID by which the guest recognises the namespace. auto means a random one
+	// at each start; none if empty. On x86_64 and aarch64 in QEMU 7.2 and newer,
+	// not in 5.2.
+	UUID string `json:"uuid,omitzero"`
+	// Whether the guest sees a write cache, and so sends flushes. off makes each
+	// write wait until its data are on disk. auto follows the cache mode of a
+	// -drive, and is on for a node.
 	WriteCache qapi.OnOffAuto `json:"write-cache,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
+	// Makes the namespace a zoned one, whose zones are written sequentially. On
+	// x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
 	Zoned *bool `json:"zoned,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
+	// Allows reads across the boundaries of zones. On x86_64 and aarch64 in QEMU
+	// 7.2 and newer, not in 5.2.
 	ZonedCrossRead *bool `json:"zoned.cross_read,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
+	// How many bytes each zone has for a description by the guest, a multiple of
+	// 64. 0 means none. On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
 	ZonedDescrExtSize *uint32 `json:"zoned.descr_ext_size,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
+	// How many zones may be active, that is open or partly written, at a time. 0
+	// means no limit. On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
 	ZonedMaxActive *uint32 `json:"zoned.max_active,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
+	// How many zones may be open at a time, at most zoned.max_active. 0 means no
+	// limit of its own. On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
 	ZonedMaxOpen *uint32 `json:"zoned.max_open,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
+	// How many zones can have a random write area at a time. 0 means none. On
+	// x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
 	ZonedNumzrwa *uint32 `json:"zoned.numzrwa,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
+	// How many bytes of a zone can be written, at most zoned.zone_size. 0 means
+	// all. On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
 	ZonedZoneCapacity *uint64 `json:"zoned.zone_capacity,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
+	// The size of a zone in bytes. On x86_64 and aarch64 in QEMU 7.2 and newer, not
+	// in 5.2.
 	ZonedZoneSize *uint64 `json:"zoned.zone_size,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
+	// The unit in bytes in which data of a random write area are committed;
+	// zoned.zrwas is a multiple of it. On x86_64 and aarch64 in QEMU 7.2 and newer,
+	// not in 5.2.
 	ZonedZrwafg *uint64 `json:"zoned.zrwafg,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
+	// The size in bytes of a zone's random write area, in which the guest writes in
+	// any order. 0 means that there is none. On x86_64 and aarch64 in QEMU 7.2 and
+	// newer, not in 5.2.
 	ZonedZrwas *uint64 `json:"zoned.zrwas,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -1330,23 +3277,38 @@ func (NvmeNs) DeviceDriver() string {
 	return "nvme-ns"
 }
 
-// NvmeSubsys is the device nvme-subsys.
+// NvmeSubsys is what several [Nvme] controllers have in common, so that they
+// can show the same disks: for multipath, and for tests of SR-IOV and of data
+// placement (FDP).
+//
+// The controllers name it by subsys, and so it has to come before them. A
+// shared [NvmeNs] of one controller is then seen by all. It cannot be
+// hot-plugged.
 //
 // QEMU: device nvme-subsys
 //
 // On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2. On s390x in QEMU
 // 10.0 and newer, not in 7.2.
 type NvmeSubsys struct {
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
 	ID string `json:"id,omitzero"`
-	// On x86_64 and aarch64 in QEMU 10.0 and newer, not in 7.2.
+	// Enables flexible data placement (FDP), by which the guest says which data
+	// belong together. On x86_64 and aarch64 in QEMU 10.0 and newer, not in 7.2.
 	Fdp *bool `json:"fdp,omitzero"`
-	// On x86_64 and aarch64 in QEMU 10.0 and newer, not in 7.2.
+	// The number of reclaim groups, at least 1. On x86_64 and aarch64 in QEMU 10.0
+	// and newer, not in 7.2.
 	FdpNrg *uint32 `json:"fdp.nrg,omitzero"`
-	// On x86_64 and aarch64 in QEMU 10.0 and newer, not in 7.2.
+	// The number of reclaim unit handles, from 1 to 128. Required with fdp. On
+	// x86_64 and aarch64 in QEMU 10.0 and newer, not in 7.2.
 	FdpNruh *uint16 `json:"fdp.nruh,omitzero"`
-	// On x86_64 and aarch64 in QEMU 10.0 and newer, not in 7.2.
+	// The size of a reclaim unit in bytes. On x86_64 and aarch64 in QEMU 10.0 and
+	// newer, not in 7.2.
 	FdpRuns *uint64 `json:"fdp.runs,omitzero"`
-	Nqn     string  `json:"nqn,omitzero"`
+	// The last part of the name of the subsystem (NQN), after
+	// nqn.2019-08.org.qemu:. The device's id if empty.
+	Nqn string `json:"nqn,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
 }
@@ -1356,31 +3318,77 @@ func (NvmeSubsys) DeviceDriver() string {
 	return "nvme-subsys"
 }
 
-// Ufs is the device ufs.
+// Ufs is a UFS controller on PCI, the storage of phones, for tests of its
+// driver.
+//
+// Each disk is a [UfsLu], whose bus is the controller's id. The controller can
+// be hot-plugged, on q35 and virt into a [PCIERootPort], on pc into pci.0, but
+// no disk can.
 //
 // QEMU: device ufs, bus PCI
 //
 // On x86_64 and aarch64, not on s390x. In QEMU 10.0 and newer, not in 7.2.
 type Ufs struct {
-	ID      string `json:"id,omitzero"`
-	Bus     string `json:"bus,omitzero"`
-	Serial  string `json:"serial,omitzero"`
-	Mcq     *bool  `json:"mcq,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The serial number that the guest reads from the device, by which it can
+	// recognise it.
+	Serial string `json:"serial,omitzero"`
+	// Gives the controller multiple queues (MCQ of UFS 4.0) besides the single list
+	// of requests.
+	Mcq *bool `json:"mcq,omitzero"`
+	// How many queues the guest may create, from 1 to 31; only with mcq.
 	McqMaxq *uint8 `json:"mcq-maxq,omitzero"`
-	Nutmrs  *uint8 `json:"nutmrs,omitzero"`
-	Nutrs   *uint8 `json:"nutrs,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// How many task management requests the guest may have in flight, from 1 to 8.
+	Nutmrs *uint8 `json:"nutmrs,omitzero"`
+	// How many requests the guest may have in flight in the controller's list, from
+	// 1 to 32.
+	Nutrs *uint8 `json:"nutrs,omitzero"`
+	// The maximum size of the buffer that speeds up writes (WriteBooster), in
+	// allocation units of UFS. In QEMU 11.1 and newer, not in 10.0.
 	WbMaxSize *uint32 `json:"wb-max-size,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
-	WbMinSize      *uint32 `json:"wb-min-size,omitzero"`
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	Romsize        *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The size that the buffer that speeds up writes (WriteBooster) may shrink to,
+	// in allocation units of UFS. In QEMU 11.1 and newer, not in 10.0.
+	WbMinSize *uint32 `json:"wb-min-size,omitzero"`
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up.
+	Romsize *uint32 `json:"romsize,omitzero"`
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -1391,16 +3399,30 @@ func (Ufs) DeviceDriver() string {
 	return "ufs"
 }
 
-// UfsLu is the device ufs-lu.
+// UfsLu is a disk (a logical unit) of a [Ufs] controller.
+//
+// bus is the id of the controller, lun a number from 0 to 31. It needs a block
+// node, added with [qapi.Client.BlockdevAdd] and named by drive. It cannot be
+// hot-plugged.
 //
 // QEMU: device ufs-lu, bus ufs-bus
 //
 // On x86_64 and aarch64, not on s390x. In QEMU 10.0 and newer, not in 7.2.
 type UfsLu struct {
-	ID    string `json:"id,omitzero"`
-	Bus   string `json:"bus,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The node name of the disk's contents, as given to [qapi.Client.BlockdevAdd],
+	// or the id of a -drive.
 	Drive string `json:"drive,omitzero"`
-	LUN   *uint8 `json:"lun,omitzero"`
+	// The number of the logical unit, from 0 to 31.
+	LUN *uint8 `json:"lun,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
 }
@@ -1410,42 +3432,104 @@ func (UfsLu) DeviceDriver() string {
 	return "ufs-lu"
 }
 
-// USBStorage is the device usb-storage.
+// USBStorage is a USB disk, such as a stick, for any USB controller. It brings
+// its SCSI disk with it.
+//
+// It needs a block node, added with [qapi.Client.BlockdevAdd] and named by
+// drive. removable says whether the guest takes it for a stick. For a CD drive
+// on USB use [USBBot] with [SCSICd], for several disks on one plug [USBUas].
+//
+// It can be hot-plugged, and [qapi.Client.DeviceDel] takes it out at once,
+// without asking the guest.
 //
 // QEMU: device usb-storage, bus usb-bus
 //
 // On s390x in QEMU 10.0 and newer, not in 7.2.
 type USBStorage struct {
-	ID        string `json:"id,omitzero"`
-	Bus       string `json:"bus,omitzero"`
-	Drive     string `json:"drive,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The node name of the disk's contents, as given to [qapi.Client.BlockdevAdd],
+	// or the id of a -drive.
+	Drive string `json:"drive,omitzero"`
+	// The device's place in the order in which the firmware tries to boot; the
+	// lowest is first, 0 included. No two devices may have the same. Absent leaves
+	// it to the firmware whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
+	// Whether failed requests count in the statistics of
+	// [qapi.Client.QueryBlockstats]. auto means yes, unless the -drive says
+	// otherwise. On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
 	AccountFailed qapi.OnOffAuto `json:"account-failed,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
+	// Whether invalid requests of the guest count in the statistics of
+	// [qapi.Client.QueryBlockstats]. auto means yes, unless the -drive says
+	// otherwise. On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
 	AccountInvalid qapi.OnOffAuto `json:"account-invalid,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
-	BackendDefaults    qapi.OnOffAuto       `json:"backend_defaults,omitzero"`
-	Commandlog         *bool                `json:"commandlog,omitzero"`
-	DiscardGranularity *uint64              `json:"discard_granularity,omitzero"`
-	LogicalBlockSize   *uint64              `json:"logical_block_size,omitzero"`
-	MinIOSize          *uint64              `json:"min_io_size,omitzero"`
-	OptIOSize          *uint64              `json:"opt_io_size,omitzero"`
-	PhysicalBlockSize  *uint64              `json:"physical_block_size,omitzero"`
-	Removable          *bool                `json:"removable,omitzero"`
-	Rerror             qapi.BlockdevOnError `json:"rerror,omitzero"`
-	ShareRw            *bool                `json:"share-rw,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
-	StatsIntervals []uint32             `json:"stats-intervals,omitzero"`
-	Werror         qapi.BlockdevOnError `json:"werror,omitzero"`
-	WriteCache     qapi.OnOffAuto       `json:"write-cache,omitzero"`
-	Attached       *bool                `json:"attached,omitzero"`
+	// Whether block sizes that are not given are those of the host's storage. auto
+	// means where QEMU can find them out; on fails where it cannot. On x86_64 and
+	// aarch64 in QEMU 7.2 and newer, not in 5.2.
+	BackendDefaults qapi.OnOffAuto `json:"backend_defaults,omitzero"`
+	// Prints the guest's SCSI requests to QEMU's standard error, for debugging.
+	Commandlog *bool `json:"commandlog,omitzero"`
+	// The smallest unit that the guest can discard, in bytes, a multiple of
+	// logical_block_size. 0 means that it cannot discard; absent leaves it to the
+	// device.
+	DiscardGranularity *uint64 `json:"discard_granularity,omitzero"`
+	// The smallest unit that the guest can read or write, in bytes: a power of two
+	// from 512 to 2097152. 512 if 0 or absent, and always 2048 for CDs. Partition
+	// tables and file systems become unreadable when it changes.
+	LogicalBlockSize *uint64 `json:"logical_block_size,omitzero"`
+	// The smallest size that is efficient for requests, a hint to the guest, in
+	// bytes. It is a multiple of logical_block_size, and at most 65535 times as
+	// large. 0 means no hint.
+	MinIOSize *uint64 `json:"min_io_size,omitzero"`
+	// The best size for large requests, such as the stripe of a RAID, a hint to the
+	// guest, in bytes. It is a multiple of logical_block_size. 0 means no hint.
+	OptIOSize *uint64 `json:"opt_io_size,omitzero"`
+	// The unit that the guest should align its writes to, in bytes: a power of two
+	// from 512 to 2097152, not less than logical_block_size. If 0 or absent, that
+	// of the storage where QEMU knows it, or else 512.
+	PhysicalBlockSize *uint64 `json:"physical_block_size,omitzero"`
+	// Shows the disk to the guest as removable, as a USB stick is.
+	Removable *bool `json:"removable,omitzero"`
+	// What to do when a read fails. auto means that the error is reported to the
+	// guest.
+	Rerror qapi.BlockdevOnError `json:"rerror,omitzero"`
+	// Allows others, such as a second device or another QEMU, to write to the same
+	// node. The guest must be prepared for that, as cluster file systems are.
+	ShareRw *bool `json:"share-rw,omitzero"`
+	// For which intervals, in seconds, [qapi.Client.QueryBlockstats] has statistics
+	// of latencies. In QEMU 11.1 and newer, not in 10.0.
+	StatsIntervals []uint32 `json:"stats-intervals,omitzero"`
+	// What to do when a write fails. auto means enospc: the machine stops when the
+	// host's storage is full, and other errors are reported to the guest.
+	Werror qapi.BlockdevOnError `json:"werror,omitzero"`
+	// Whether the guest sees a write cache, and so sends flushes. off makes each
+	// write wait until its data are on disk. auto follows the cache mode of a
+	// -drive, and is on for a node.
+	WriteCache qapi.OnOffAuto `json:"write-cache,omitzero"`
+	// Names the device in migrations by its whole path through hubs and ports. Old
+	// machine types turn it off; there is no other reason to set it.
+	//
 	// Deprecated: QEMU 7.2 and newer no longer have it.
 	FullPath *bool `json:"full-path,omitzero"`
+	// Shows Windows guests the descriptors of Microsoft's, by which they configure
+	// the device, for example to save power.
 	MsosDesc *bool `json:"msos-desc,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
-	Pcap   string `json:"pcap,omitzero"`
-	Port   string `json:"port,omitzero"`
+	// A file to which all USB traffic of the device is written, in the pcap format
+	// that Wireshark reads. On x86_64 and aarch64 in QEMU 7.2 and newer, not in
+	// 5.2.
+	Pcap string `json:"pcap,omitzero"`
+	// The USB port to plug into, such as "2", or "1.3" for port 3 of the hub in
+	// port 1. The first free one if absent.
+	Port string `json:"port,omitzero"`
+	// The serial number that the guest reads from the disk. QEMU derives one from
+	// the port if empty.
 	Serial string `json:"serial,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -1456,22 +3540,48 @@ func (USBStorage) DeviceDriver() string {
 	return "usb-storage"
 }
 
-// USBUas is the device usb-uas.
+// USBUas is a USB box for SCSI disks that speaks the newer protocol UAS, which
+// is faster than that of [USBStorage].
+//
+// It has no backend: disks such as [SCSIHd] and [SCSICd] sit on its bus, named
+// by its id followed by .0, all with scsi-id 0 and each with its own lun. It
+// needs a port of USB 2 or 3, such as [QEMUXhci] has, and the guest needs a
+// driver for UAS; Windows has it since 8. Both the box and its disks can be
+// hot-plugged.
 //
 // QEMU: device usb-uas, bus usb-bus
 //
 // On s390x in QEMU 10.0 and newer, not in 7.2.
 type USBUas struct {
-	ID         string  `json:"id,omitzero"`
-	Bus        string  `json:"bus,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// Prints the guest's SCSI requests to QEMU's standard error if it is not 0, for
+	// debugging.
 	LogSCSIReq *uint32 `json:"log-scsi-req,omitzero"`
-	Attached   *bool   `json:"attached,omitzero"`
+	// Names the device in migrations by its whole path through hubs and ports. Old
+	// machine types turn it off; there is no other reason to set it.
+	//
 	// Deprecated: QEMU 7.2 and newer no longer have it.
 	FullPath *bool `json:"full-path,omitzero"`
+	// Shows Windows guests the descriptors of Microsoft's, by which they configure
+	// the device, for example to save power.
 	MsosDesc *bool `json:"msos-desc,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
-	Pcap   string `json:"pcap,omitzero"`
-	Port   string `json:"port,omitzero"`
+	// A file to which all USB traffic of the device is written, in the pcap format
+	// that Wireshark reads. On x86_64 and aarch64 in QEMU 7.2 and newer, not in
+	// 5.2.
+	Pcap string `json:"pcap,omitzero"`
+	// The USB port to plug into, such as "2", or "1.3" for port 3 of the hub in
+	// port 1. The first free one if absent.
+	Port string `json:"port,omitzero"`
+	// The serial number that the guest reads from the device, by which it can
+	// recognise it.
 	Serial string `json:"serial,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -1482,21 +3592,45 @@ func (USBUas) DeviceDriver() string {
 	return "usb-uas"
 }
 
-// USBBot is the device usb-bot.
+// USBBot is a USB box for SCSI disks that speaks the same plain protocol as
+// [USBStorage], but takes its disks as devices of their own. So it can hold a
+// [SCSICd], or several units.
+//
+// Disks sit on its bus, named by its id followed by .0, with scsi-id 0 and lun
+// from 0 on without gaps. As the guest looks at it once only, plug it in with
+// attached false, add the disks, and then set attached to true with
+// [qapi.Client.QOMSet].
 //
 // QEMU: device usb-bot, bus usb-bus
 //
 // On s390x in QEMU 10.0 and newer, not in 7.2.
 type USBBot struct {
-	ID       string `json:"id,omitzero"`
-	Bus      string `json:"bus,omitzero"`
-	Attached *bool  `json:"attached,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// Names the device in migrations by its whole path through hubs and ports. Old
+	// machine types turn it off; there is no other reason to set it.
+	//
 	// Deprecated: QEMU 7.2 and newer no longer have it.
 	FullPath *bool `json:"full-path,omitzero"`
+	// Shows Windows guests the descriptors of Microsoft's, by which they configure
+	// the device, for example to save power.
 	MsosDesc *bool `json:"msos-desc,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
-	Pcap   string `json:"pcap,omitzero"`
-	Port   string `json:"port,omitzero"`
+	// A file to which all USB traffic of the device is written, in the pcap format
+	// that Wireshark reads. On x86_64 and aarch64 in QEMU 7.2 and newer, not in
+	// 5.2.
+	Pcap string `json:"pcap,omitzero"`
+	// The USB port to plug into, such as "2", or "1.3" for port 3 of the hub in
+	// port 1. The first free one if absent.
+	Port string `json:"port,omitzero"`
+	// The serial number that the guest reads from the device, by which it can
+	// recognise it.
 	Serial string `json:"serial,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -1507,28 +3641,61 @@ func (USBBot) DeviceDriver() string {
 	return "usb-bot"
 }
 
-// ISAFdc is the device isa-fdc.
+// ISAFdc is a floppy controller for up to two drives, each a [Floppy] on its
+// bus, which is its id followed by .0.
+//
+// pc has one from the start; it is for q35, which has none. It cannot be
+// hot-plugged, nor can its drives.
 //
 // QEMU: device isa-fdc, bus ISA
 //
 // On x86_64, not on aarch64 and s390x.
 type ISAFdc struct {
-	ID         string `json:"id,omitzero"`
-	Bus        string `json:"bus,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The place of the first floppy drive in the order in which the firmware tries
+	// to boot. bootindex of a floppy device replaces it.
 	BootindexA *int32 `json:"bootindexA,omitzero"`
+	// The place of the second floppy drive in the order in which the firmware tries
+	// to boot. bootindex of a floppy device replaces it.
 	BootindexB *int32 `json:"bootindexB,omitzero"`
+	// Makes accesses fail if the data rate does not fit the disk, as on real
+	// hardware. Very old machine types turn it off.
+	//
 	// Deprecated: QEMU 7.2 and newer no longer have it.
-	CheckMediaRate *bool   `json:"check_media_rate,omitzero"`
-	DMA            *uint32 `json:"dma,omitzero"`
+	CheckMediaRate *bool `json:"check_media_rate,omitzero"`
+	// The DMA channel that the device uses.
+	DMA *uint32 `json:"dma,omitzero"`
+	// The node name, or id of a -drive, for the first floppy drive. It exists up to
+	// release 5.2; a floppy device replaces it.
+	//
 	// Deprecated: QEMU 7.2 and newer no longer have it.
 	DriveA string `json:"driveA,omitzero"`
+	// The node name, or id of a -drive, for the second floppy drive. It exists up
+	// to release 5.2; a floppy device replaces it.
+	//
 	// Deprecated: QEMU 7.2 and newer no longer have it.
-	DriveB   string               `json:"driveB,omitzero"`
+	DriveB string `json:"driveB,omitzero"`
+	// The kind of drive that one of type auto is if its image does not say or there
+	// is none.
 	Fallback qapi.FloppyDriveType `json:"fallback,omitzero"`
-	FdtypeA  qapi.FloppyDriveType `json:"fdtypeA,omitzero"`
-	FdtypeB  qapi.FloppyDriveType `json:"fdtypeB,omitzero"`
-	Iobase   *uint32              `json:"iobase,omitzero"`
-	IRQ      *uint32              `json:"irq,omitzero"`
+	// The kind of the first drive, for a drive of -drive if=floppy. With floppy
+	// devices drive-type is used instead.
+	FdtypeA qapi.FloppyDriveType `json:"fdtypeA,omitzero"`
+	// The kind of the second drive, for a drive of -drive if=floppy. With floppy
+	// devices drive-type is used instead.
+	FdtypeB qapi.FloppyDriveType `json:"fdtypeB,omitzero"`
+	// The first of the I/O ports by which the guest reaches the device.
+	Iobase *uint32 `json:"iobase,omitzero"`
+	// The interrupt that the device uses.
+	IRQ *uint32 `json:"irq,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
 }
@@ -1538,32 +3705,78 @@ func (ISAFdc) DeviceDriver() string {
 	return "isa-fdc"
 }
 
-// Floppy is the device floppy.
+// Floppy is a floppy drive of [ISAFdc] or of the controller that pc has, whose
+// bus is floppy-bus.0.
+//
+// drive names the block node of the disk in it; without it the drive is empty.
+// unit is 0 for the first drive and 1 for the second. It cannot be hot-plugged,
+// but its disk can be changed at any time, by the drive's id:
+// [qapi.Client.BlockdevChangeMedium], [qapi.Client.BlockdevInsertMedium],
+// [qapi.Client.BlockdevRemoveMedium].
 //
 // QEMU: device floppy, bus floppy-bus
 //
 // On x86_64, not on aarch64 and s390x.
 type Floppy struct {
-	ID    string `json:"id,omitzero"`
-	Bus   string `json:"bus,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The node name of the medium, as given to [qapi.Client.BlockdevAdd], or the id
+	// of a -drive. If empty, so is the floppy drive.
 	Drive string `json:"drive,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// Whether failed requests count in the statistics of
+	// [qapi.Client.QueryBlockstats]. auto means yes, unless the -drive says
+	// otherwise. In QEMU 7.2 and newer, not in 5.2.
 	AccountFailed qapi.OnOffAuto `json:"account-failed,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// Whether invalid requests of the guest count in the statistics of
+	// [qapi.Client.QueryBlockstats]. auto means yes, unless the -drive says
+	// otherwise. In QEMU 7.2 and newer, not in 5.2.
 	AccountInvalid qapi.OnOffAuto `json:"account-invalid,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	BackendDefaults    qapi.OnOffAuto       `json:"backend_defaults,omitzero"`
-	DiscardGranularity *uint64              `json:"discard_granularity,omitzero"`
-	DriveType          qapi.FloppyDriveType `json:"drive-type,omitzero"`
-	LogicalBlockSize   *uint64              `json:"logical_block_size,omitzero"`
-	MinIOSize          *uint64              `json:"min_io_size,omitzero"`
-	OptIOSize          *uint64              `json:"opt_io_size,omitzero"`
-	PhysicalBlockSize  *uint64              `json:"physical_block_size,omitzero"`
-	ShareRw            *bool                `json:"share-rw,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
-	StatsIntervals []uint32       `json:"stats-intervals,omitzero"`
-	Unit           *uint32        `json:"unit,omitzero"`
-	WriteCache     qapi.OnOffAuto `json:"write-cache,omitzero"`
+	// Whether block sizes that are not given are those of the host's storage. auto
+	// means where QEMU can find them out; on fails where it cannot. In QEMU 7.2 and
+	// newer, not in 5.2.
+	BackendDefaults qapi.OnOffAuto `json:"backend_defaults,omitzero"`
+	// The smallest unit that the guest can discard, in bytes, a multiple of
+	// logical_block_size. 0 means that it cannot discard; absent leaves it to the
+	// device.
+	DiscardGranularity *uint64 `json:"discard_granularity,omitzero"`
+	// The kind of floppy drive: 144 is 3.5 inch with 1.44 MB, 288 is 3.5 inch with
+	// 2.88 MB, 120 is 5.25 inch with 1.2 MB. auto follows the size of the image.
+	DriveType qapi.FloppyDriveType `json:"drive-type,omitzero"`
+	// The smallest unit that the guest can read or write, in bytes: a power of two
+	// from 512 to 2097152. 512 if 0 or absent, and always 2048 for CDs. Partition
+	// tables and file systems become unreadable when it changes.
+	LogicalBlockSize *uint64 `json:"logical_block_size,omitzero"`
+	// The smallest size that is efficient for requests, a hint to the guest, in
+	// bytes. It is a multiple of logical_block_size, and at most 65535 times as
+	// large. 0 means no hint.
+	MinIOSize *uint64 `json:"min_io_size,omitzero"`
+	// The best size for large requests, such as the stripe of a RAID, a hint to the
+	// guest, in bytes. It is a multiple of logical_block_size. 0 means no hint.
+	OptIOSize *uint64 `json:"opt_io_size,omitzero"`
+	// The unit that the guest should align its writes to, in bytes: a power of two
+	// from 512 to 2097152, not less than logical_block_size. If 0 or absent, that
+	// of the storage where QEMU knows it, or else 512.
+	PhysicalBlockSize *uint64 `json:"physical_block_size,omitzero"`
+	// Allows others, such as a second device or another QEMU, to write to the same
+	// node. The guest must be prepared for that, as cluster file systems are.
+	ShareRw *bool `json:"share-rw,omitzero"`
+	// For which intervals, in seconds, [qapi.Client.QueryBlockstats] has statistics
+	// of latencies. In QEMU 11.1 and newer, not in 10.0.
+	StatsIntervals []uint32 `json:"stats-intervals,omitzero"`
+	// The device's place on its controller's channel: 0 for the first drive, 1 for
+	// the second. The first free one if absent.
+	Unit *uint32 `json:"unit,omitzero"`
+	// Whether the guest sees a write cache, and so sends flushes. off makes each
+	// write wait until its data are on disk. auto follows the cache mode of a
+	// -drive, and is on for a node.
+	WriteCache qapi.OnOffAuto `json:"write-cache,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
 }
@@ -1573,34 +3786,79 @@ func (Floppy) DeviceDriver() string {
 	return "floppy"
 }
 
-// SdhciPCI is the device sdhci-pci.
+// SdhciPCI is a controller for one SD card, on PCI, for guests that read SD
+// cards and for tests of their drivers.
+//
+// The card is an [SdCard] on its bus. The controller can be hot-plugged, on q35
+// and virt into a [PCIERootPort], on pc into pci.0, but no card can.
 //
 // QEMU: device sdhci-pci, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
 type SdhciPCI struct {
-	ID      string  `json:"id,omitzero"`
-	Bus     string  `json:"bus,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The value of the controller's 64-bit register of capabilities.
 	Capareg *uint64 `json:"capareg,omitzero"`
-	// In QEMU 10.0, not in 5.2, 7.2 and 11.1.
+	// The byte order of the controller's registers: 1 for big, 2 for little. In
+	// QEMU 10.0, not in 5.2, 7.2 and 11.1.
 	//
 	// Deprecated: QEMU 11.1 no longer has it.
-	Endianness    *uint8  `json:"endianness,omitzero"`
-	Maxcurr       *uint64 `json:"maxcurr,omitzero"`
-	SdSpecVersion *uint8  `json:"sd-spec-version,omitzero"`
-	Uhs           *uint8  `json:"uhs,omitzero"`
+	Endianness *uint8 `json:"endianness,omitzero"`
+	// The value of the controller's 64-bit register of maximum currents.
+	Maxcurr *uint64 `json:"maxcurr,omitzero"`
+	// Which version of the SD host controller specification the controller follows:
+	// 2 or 3.
+	SdSpecVersion *uint8 `json:"sd-spec-version,omitzero"`
+	// Which of the ultra high speed modes (UHS) of SD 3 the controller supports: 0
+	// for none, 1 for UHS-I.
+	Uhs *uint8 `json:"uhs,omitzero"`
+	// Whose variant of the controller it is: 0 for the standard, 1 for that of
+	// i.MX.
+	//
 	// Deprecated: QEMU 11.1 no longer has it.
 	Vendor *uint8 `json:"vendor,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -1611,17 +3869,35 @@ func (SdhciPCI) DeviceDriver() string {
 	return "sdhci-pci"
 }
 
-// SdCard is the device sd-card.
+// SdCard is an SD card in a controller, such as [SdhciPCI] or the one of a
+// board.
+//
+// drive names its block node; the slot is empty without it. The size must be a
+// power of two: QEMU refuses other images. It cannot be hot-plugged.
 //
 // QEMU: device sd-card, bus sd-bus
 //
 // On x86_64 and aarch64, not on s390x.
 type SdCard struct {
-	ID          string `json:"id,omitzero"`
-	Bus         string `json:"bus,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// Which version of the SD specification the card follows: 1 for 1.10, 2 for
+	// 2.00, 3 for 3.01.
 	SpecVersion *uint8 `json:"spec_version,omitzero"`
+	// Makes the card speak SPI instead of the SD bus.
+	//
 	// Deprecated: QEMU 10.0 and newer no longer have it.
-	Spi   *bool  `json:"spi,omitzero"`
+	Spi *bool `json:"spi,omitzero"`
+	// The node name of the card's contents, as given to [qapi.Client.BlockdevAdd],
+	// or the id of a -drive. Its size must be a power of two. If empty, there is no
+	// card in the slot.
 	Drive string `json:"drive,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`

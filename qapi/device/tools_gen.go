@@ -4,26 +4,71 @@ package device
 
 import "github.com/goqapi/goqapi/qapi"
 
-// IvshmemPlain is the device ivshmem-plain.
+var _ qapi.Device = IvshmemPlain{}
+
+// IvshmemPlain is memory that machines and programs of a host have in common,
+// seen by the guest as a PCI device.
+//
+// memdev is required, and names a memory backend that the others map as well: a
+// memory-backend-file with share on. They have no means of calling each other;
+// for that there is [IvshmemDoorbell]. Linux has no driver in its kernel:
+// programs map the device's BAR 2. It can be hot-plugged: on q35 and virt into
+// a [PCIERootPort], on pc into pci.0.
 //
 // QEMU: device ivshmem-plain, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
 type IvshmemPlain struct {
-	ID     string         `json:"id,omitzero"`
-	Bus    string         `json:"bus,omitzero"`
-	Memdev string         `json:"memdev,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the memory backend object with the memory. An object serves only
+	// one device. Required.
+	Memdev string `json:"memdev,omitzero"`
+	// Whether this peer owns the shared memory, so that it can be migrated with its
+	// contents. Other peers must be unplugged before a migration. auto means on for
+	// the first peer of a server.
 	Master qapi.OnOffAuto `json:"master,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -34,28 +79,72 @@ func (IvshmemPlain) DeviceDriver() string {
 	return "ivshmem-plain"
 }
 
-// IvshmemDoorbell is the device ivshmem-doorbell.
+// IvshmemDoorbell is memory that machines of a host have in common, seen by the
+// guest as a PCI device, with interrupts by which they call each other.
+//
+// chardev is required, and names a socket to an ivshmem-server, which hands out
+// the memory and introduces the machines to each other. QEMU waits for it: a
+// server that does not answer stops it.
 //
 // QEMU: device ivshmem-doorbell, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
 type IvshmemDoorbell struct {
-	ID        string         `json:"id,omitzero"`
-	Bus       string         `json:"bus,omitzero"`
-	Chardev   string         `json:"chardev,omitzero"`
-	Ioeventfd *bool          `json:"ioeventfd,omitzero"`
-	Vectors   *uint32        `json:"vectors,omitzero"`
-	Master    qapi.OnOffAuto `json:"master,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the character device, a socket, that is connected to the ivshmem
+	// server. Required.
+	Chardev string `json:"chardev,omitzero"`
+	// Lets the kernel signal a peer directly when the guest rings its doorbell,
+	// without going through QEMU.
+	Ioeventfd *bool `json:"ioeventfd,omitzero"`
+	// How many interrupt vectors each peer has, the same for all peers of a server.
+	Vectors *uint32 `json:"vectors,omitzero"`
+	// Whether this peer owns the shared memory, so that it can be migrated with its
+	// contents. Other peers must be unplugged before a migration. auto means on for
+	// the first peer of a server.
+	Master qapi.OnOffAuto `json:"master,omitzero"`
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -66,18 +155,37 @@ func (IvshmemDoorbell) DeviceDriver() string {
 	return "ivshmem-doorbell"
 }
 
-// Loader is the device loader.
+// Loader is not a device that the guest sees: it puts a file or a value into
+// memory at each reset, and can set where a CPU begins.
+//
+// Give file, and addr if the file itself does not say, as ELF does; or data
+// with data-len and addr. cpu-num with addr alone sets only where that CPU
+// begins. It cannot be hot-plugged.
 //
 // QEMU: device loader
 type Loader struct {
-	ID       string  `json:"id,omitzero"`
-	Addr     *uint64 `json:"addr,omitzero"`
-	CPUNum   *uint32 `json:"cpu-num,omitzero"`
-	Data     *uint64 `json:"data,omitzero"`
-	DataBe   *bool   `json:"data-be,omitzero"`
-	DataLen  *uint8  `json:"data-len,omitzero"`
-	File     string  `json:"file,omitzero"`
-	ForceRaw *bool   `json:"force-raw,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The guest-physical address that the file or the value is loaded to. Without
+	// file and data it is where the CPU begins to run after a reset.
+	Addr *uint64 `json:"addr,omitzero"`
+	// The number of the vCPU that starts at addr after a reset, and in whose
+	// address space data are loaded. If absent, no vCPU does, and the first vCPU's
+	// address space is used.
+	CPUNum *uint32 `json:"cpu-num,omitzero"`
+	// The value to write to memory at addr, of data-len bytes.
+	Data *uint64 `json:"data,omitzero"`
+	// Writes data in big-endian byte order.
+	DataBe *bool `json:"data-be,omitzero"`
+	// The length of data in bytes, at most 8. Required with data.
+	DataLen *uint8 `json:"data-len,omitzero"`
+	// The file to load: an executable for the guest, such as an ELF file, or any
+	// data.
+	File string `json:"file,omitzero"`
+	// Loads the file as raw data even if it is an executable.
+	ForceRaw *bool `json:"force-raw,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
 }
@@ -87,18 +195,33 @@ func (Loader) DeviceDriver() string {
 	return "loader"
 }
 
-// GuestLoader is the device guest-loader.
+// GuestLoader is not a device that the guest sees: it puts the kernel and
+// initial RAM disk of an inner guest into memory, and describes them in the
+// device tree, for a hypervisor that boots with the machine, such as Xen.
+//
+// addr is required, and kernel or initrd. The machine must have a device tree,
+// as Arm's virt has; pc and q35 refuse it. It cannot be hot-plugged.
 //
 // QEMU: device guest-loader
 //
 // On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2. On s390x in QEMU
 // 7.2, not in 5.2, 10.0 and 11.1.
 type GuestLoader struct {
-	ID       string  `json:"id,omitzero"`
-	Addr     *uint64 `json:"addr,omitzero"`
-	Bootargs string  `json:"bootargs,omitzero"`
-	Initrd   string  `json:"initrd,omitzero"`
-	Kernel   string  `json:"kernel,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The guest-physical address that the kernel or initial RAM disk of the inner
+	// guest is loaded to.
+	Addr *uint64 `json:"addr,omitzero"`
+	// The command line of the kernel; only with kernel.
+	Bootargs string `json:"bootargs,omitzero"`
+	// The initial RAM disk of a guest for a hypervisor that runs in this machine.
+	// Either this or kernel.
+	Initrd string `json:"initrd,omitzero"`
+	// The kernel of a guest for a hypervisor that runs in this machine. Either this
+	// or initrd.
+	Kernel string `json:"kernel,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
 }
@@ -108,15 +231,29 @@ func (GuestLoader) DeviceDriver() string {
 	return "guest-loader"
 }
 
-// ISADebugExit is the device isa-debug-exit.
+// ISADebugExit is a port by which a guest ends QEMU, for tests that run as
+// guests.
+//
+// Writing n to the port makes QEMU exit with the status 2n+1; it is never 0, so
+// agree on a number that means success. iobase is 0x501 if absent. No event
+// tells it from a crash. It cannot be hot-plugged.
 //
 // QEMU: device isa-debug-exit, bus ISA
 //
 // On x86_64, not on aarch64 and s390x.
 type ISADebugExit struct {
-	ID     string  `json:"id,omitzero"`
-	Bus    string  `json:"bus,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The first of the I/O ports by which the guest reaches the device.
 	Iobase *uint32 `json:"iobase,omitzero"`
+	// The number of I/O ports.
 	Iosize *uint32 `json:"iosize,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -127,25 +264,62 @@ func (ISADebugExit) DeviceDriver() string {
 	return "isa-debug-exit"
 }
 
-// Edu is the device edu.
+// Edu is a PCI device for learning to write drivers: it computes factorials,
+// raises interrupts and moves data by DMA.
+//
+// It needs no backend and can be hot-plugged: on q35 and virt into a
+// [PCIERootPort], on pc into pci.0.
 //
 // QEMU: device edu, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
 type Edu struct {
-	ID      string  `json:"id,omitzero"`
-	Bus     string  `json:"bus,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The mask of addresses that the device can access, 28 bits (0x0fffffff) if
+	// absent.
 	DMAMask *uint64 `json:"dma_mask,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`

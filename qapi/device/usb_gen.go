@@ -4,34 +4,88 @@ package device
 
 import "github.com/goqapi/goqapi/qapi"
 
-// QEMUXhci is the device qemu-xhci.
+var _ qapi.Device = QEMUXhci{}
+
+// QEMUXhci is a USB 3 controller on PCI Express or PCI, and the right one for
+// nearly all guests: it takes devices of every speed and costs little when
+// idle.
+//
+// It has four ports for USB 2 and four for USB 3 devices unless p2 and p3 say
+// otherwise, up to 15 each. Devices sit on its bus, which is its id followed by
+// .0. When one port is left, QEMU puts a [USBHub] into it by itself, so ask for
+// enough ports. Windows has the driver since 8.
+//
+// It can be hot-plugged, on q35 and virt into a [PCIERootPort], on pc into
+// pci.0, and so can its devices.
 //
 // QEMU: device qemu-xhci, bus PCI
 //
 // On s390x in QEMU 10.0 and newer, not in 7.2.
 type QEMUXhci struct {
-	ID  string `json:"id,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
 	Bus string `json:"bus,omitzero"`
-	// On x86_64 and aarch64 in QEMU 10.0 and newer, not in 7.2.
-	ConditionalIntrMapping *bool  `json:"conditional-intr-mapping,omitzero"`
-	Host                   string `json:"host,omitzero"`
-	// On x86_64 and aarch64 in QEMU 10.0 and newer, not in 7.2.
+	// Sends all events to the first interrupter while the guest uses a pin
+	// interrupt. Drivers of macOS need it. On x86_64 and aarch64 in QEMU 10.0 and
+	// newer, not in 7.2.
+	ConditionalIntrMapping *bool `json:"conditional-intr-mapping,omitzero"`
+	// The device that the controller is a part of. QEMU sets it; leave it empty.
+	Host string `json:"host,omitzero"`
+	// Whether the device has message signalled interrupts (MSI). auto means if the
+	// machine supports them; on fails if it does not. On x86_64 and aarch64 in QEMU
+	// 10.0 and newer, not in 7.2.
 	MSI qapi.OnOffAuto `json:"msi,omitzero"`
-	// On x86_64 and aarch64 in QEMU 10.0 and newer, not in 7.2.
-	MSIX    qapi.OnOffAuto `json:"msix,omitzero"`
-	P2      *uint32        `json:"p2,omitzero"`
-	P3      *uint32        `json:"p3,omitzero"`
-	Streams *bool          `json:"streams,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
+	// Whether the device has extended message signalled interrupts (MSI-X). auto
+	// means if the machine supports them; on fails if it does not. On x86_64 and
+	// aarch64 in QEMU 10.0 and newer, not in 7.2.
+	MSIX qapi.OnOffAuto `json:"msix,omitzero"`
+	// The number of USB 2 ports, from 1 to 15.
+	P2 *uint32 `json:"p2,omitzero"`
+	// The number of USB 3 ports, from 1 to 15.
+	P3 *uint32 `json:"p3,omitzero"`
+	// Supports bulk streams, with which USB 3 disks (UAS) process several requests
+	// at a time.
+	Streams *bool `json:"streams,omitzero"`
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. On x86_64 and aarch64 in QEMU
+	// 7.2 and newer, not in 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. On x86_64 and aarch64 in QEMU
+	// 7.2 and newer, not in 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -42,38 +96,93 @@ func (QEMUXhci) DeviceDriver() string {
 	return "qemu-xhci"
 }
 
-// NecUSBXhci is the device nec-usb-xhci.
+// NecUSBXhci is a USB 3 controller, NEC's uPD720200, for guests with a driver
+// for just that, such as Windows 7. For all others take [QEMUXhci].
+//
+// Devices sit on its bus, which is its id followed by .0. It can be
+// hot-plugged, on q35 and virt into a [PCIERootPort], on pc into pci.0, and so
+// can its devices.
 //
 // QEMU: device nec-usb-xhci, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
 type NecUSBXhci struct {
-	ID  string `json:"id,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
 	Bus string `json:"bus,omitzero"`
+	// Shows the controller as a PCI Express device even on a bus that is not.
+	// Releases after 7.2 do not have it.
+	//
 	// Deprecated: QEMU 10.0 and newer no longer have it.
-	ForcePCIEEndcap *bool   `json:"force-pcie-endcap,omitzero"`
-	Intrs           *uint32 `json:"intrs,omitzero"`
-	Slots           *uint32 `json:"slots,omitzero"`
+	ForcePCIEEndcap *bool `json:"force-pcie-endcap,omitzero"`
+	// The number of interrupters, each with its ring of events, a power of two up
+	// to 16.
+	Intrs *uint32 `json:"intrs,omitzero"`
+	// How many devices the controller supports at a time, at most 64.
+	Slots *uint32 `json:"slots,omitzero"`
+	// Numbers the USB 3 ports before the USB 2 ports. Old machine types turn it
+	// off.
+	//
 	// Deprecated: QEMU 10.0 and newer no longer have it.
 	SuperspeedPortsFirst *bool `json:"superspeed-ports-first,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	ConditionalIntrMapping *bool          `json:"conditional-intr-mapping,omitzero"`
-	Host                   string         `json:"host,omitzero"`
-	MSI                    qapi.OnOffAuto `json:"msi,omitzero"`
-	MSIX                   qapi.OnOffAuto `json:"msix,omitzero"`
-	P2                     *uint32        `json:"p2,omitzero"`
-	P3                     *uint32        `json:"p3,omitzero"`
-	Streams                *bool          `json:"streams,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// Sends all events to the first interrupter while the guest uses a pin
+	// interrupt. Drivers of macOS need it. In QEMU 10.0 and newer, not in 7.2.
+	ConditionalIntrMapping *bool `json:"conditional-intr-mapping,omitzero"`
+	// The device that the controller is a part of. QEMU sets it; leave it empty.
+	Host string `json:"host,omitzero"`
+	// Whether the device has message signalled interrupts (MSI). auto means if the
+	// machine supports them; on fails if it does not.
+	MSI qapi.OnOffAuto `json:"msi,omitzero"`
+	// Whether the device has extended message signalled interrupts (MSI-X). auto
+	// means if the machine supports them; on fails if it does not.
+	MSIX qapi.OnOffAuto `json:"msix,omitzero"`
+	// The number of USB 2 ports, from 1 to 15.
+	P2 *uint32 `json:"p2,omitzero"`
+	// The number of USB 3 ports, from 1 to 15.
+	P3 *uint32 `json:"p3,omitzero"`
+	// Supports bulk streams, with which USB 3 disks (UAS) process several requests
+	// at a time.
+	Streams *bool `json:"streams,omitzero"`
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -84,25 +193,64 @@ func (NecUSBXhci) DeviceDriver() string {
 	return "nec-usb-xhci"
 }
 
-// USBEhci is the device usb-ehci.
+// USBEhci is a USB 2 controller on PCI. It takes high-speed devices only:
+// others, such as [USBHub], [USBSerial] or [USBAudio], are refused, as there is
+// no companion controller for them.
+//
+// Devices sit on its bus, which is its id followed by .0. It can be
+// hot-plugged, on q35 and virt into a [PCIERootPort], on pc into pci.0, and so
+// can its devices. For guests with a driver for it [QEMUXhci] is simpler.
 //
 // QEMU: device usb-ehci, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
 type USBEhci struct {
-	ID        string  `json:"id,omitzero"`
-	Bus       string  `json:"bus,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// How many frames the controller processes at most when it is late; older ones
+	// are skipped.
 	Maxframes *uint32 `json:"maxframes,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -113,25 +261,65 @@ func (USBEhci) DeviceDriver() string {
 	return "usb-ehci"
 }
 
-// Ich9USBEhci1 is the device ich9-usb-ehci1.
+// Ich9USBEhci1 is the USB 2 controller of Intel's ICH9, which works together
+// with [Ich9USBUhci1] to [Ich9USBUhci3]: it takes the fast devices, they take
+// the slow ones on the same ports. It is for guests that have no driver for
+// [QEMUXhci].
+//
+// It has six ports, and is function 7 of a slot whose functions 0 to 2 are the
+// others. Their masterbus is its bus, its id followed by .0; so it comes first.
+// It cannot be hot-plugged, but its devices can.
 //
 // QEMU: device ich9-usb-ehci1, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
 type Ich9USBEhci1 struct {
-	ID        string  `json:"id,omitzero"`
-	Bus       string  `json:"bus,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// How many frames the controller processes at most when it is late; older ones
+	// are skipped.
 	Maxframes *uint32 `json:"maxframes,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -142,28 +330,71 @@ func (Ich9USBEhci1) DeviceDriver() string {
 	return "ich9-usb-ehci1"
 }
 
-// Ich9USBUhci1 is the device ich9-usb-uhci1.
+// Ich9USBUhci1 is the first USB 1 companion of [Ich9USBEhci1], for slow devices
+// on its first two ports.
+//
+// masterbus is the bus of that controller, its id followed by .0; firstport is
+// 0. It is function 0 of the same slot, with multifunction on. It cannot be
+// hot-plugged. Without masterbus it is a USB 1 controller of its own.
 //
 // QEMU: device ich9-usb-uhci1, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
 type Ich9USBUhci1 struct {
-	ID        string  `json:"id,omitzero"`
-	Bus       string  `json:"bus,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The number, from 0, of the first port of the EHCI controller (masterbus) that
+	// this controller shares.
 	Firstport *uint32 `json:"firstport,omitzero"`
-	Masterbus string  `json:"masterbus,omitzero"`
+	// The bus of the EHCI controller, such as usb.0, whose ports this controller
+	// shares, for slower devices. Empty means that it has a bus of its own.
+	Masterbus string `json:"masterbus,omitzero"`
+	// How many bytes the controller transfers at most in a frame of 1 ms.
 	Bandwidth *uint32 `json:"bandwidth,omitzero"`
+	// How many frames the controller processes at most when it is late; older ones
+	// are skipped.
 	Maxframes *uint32 `json:"maxframes,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -174,28 +405,71 @@ func (Ich9USBUhci1) DeviceDriver() string {
 	return "ich9-usb-uhci1"
 }
 
-// Ich9USBUhci2 is the device ich9-usb-uhci2.
+// Ich9USBUhci2 is the second USB 1 companion of [Ich9USBEhci1], for slow
+// devices on its middle two ports.
+//
+// masterbus is the bus of that controller, its id followed by .0; firstport is
+// 2. It is function 1 of the same slot. It cannot be hot-plugged. Without
+// masterbus it is a USB 1 controller of its own.
 //
 // QEMU: device ich9-usb-uhci2, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
 type Ich9USBUhci2 struct {
-	ID        string  `json:"id,omitzero"`
-	Bus       string  `json:"bus,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The number, from 0, of the first port of the EHCI controller (masterbus) that
+	// this controller shares.
 	Firstport *uint32 `json:"firstport,omitzero"`
-	Masterbus string  `json:"masterbus,omitzero"`
+	// The bus of the EHCI controller, such as usb.0, whose ports this controller
+	// shares, for slower devices. Empty means that it has a bus of its own.
+	Masterbus string `json:"masterbus,omitzero"`
+	// How many bytes the controller transfers at most in a frame of 1 ms.
 	Bandwidth *uint32 `json:"bandwidth,omitzero"`
+	// How many frames the controller processes at most when it is late; older ones
+	// are skipped.
 	Maxframes *uint32 `json:"maxframes,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -206,28 +480,71 @@ func (Ich9USBUhci2) DeviceDriver() string {
 	return "ich9-usb-uhci2"
 }
 
-// Ich9USBUhci3 is the device ich9-usb-uhci3.
+// Ich9USBUhci3 is the third USB 1 companion of [Ich9USBEhci1], for slow devices
+// on its last two ports.
+//
+// masterbus is the bus of that controller, its id followed by .0; firstport is
+// 4. It is function 2 of the same slot. It cannot be hot-plugged. Without
+// masterbus it is a USB 1 controller of its own.
 //
 // QEMU: device ich9-usb-uhci3, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
 type Ich9USBUhci3 struct {
-	ID        string  `json:"id,omitzero"`
-	Bus       string  `json:"bus,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The number, from 0, of the first port of the EHCI controller (masterbus) that
+	// this controller shares.
 	Firstport *uint32 `json:"firstport,omitzero"`
-	Masterbus string  `json:"masterbus,omitzero"`
+	// The bus of the EHCI controller, such as usb.0, whose ports this controller
+	// shares, for slower devices. Empty means that it has a bus of its own.
+	Masterbus string `json:"masterbus,omitzero"`
+	// How many bytes the controller transfers at most in a frame of 1 ms.
 	Bandwidth *uint32 `json:"bandwidth,omitzero"`
+	// How many frames the controller processes at most when it is late; older ones
+	// are skipped.
 	Maxframes *uint32 `json:"maxframes,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -238,26 +555,65 @@ func (Ich9USBUhci3) DeviceDriver() string {
 	return "ich9-usb-uhci3"
 }
 
-// Piix3USBUhci is the device piix3-usb-uhci.
+// Piix3USBUhci is a USB 1 controller of Intel's PIIX3, with two ports, for
+// guests from before USB 2.
+//
+// Devices sit on its bus, which is its id followed by .0. It costs the host
+// time even when idle. It can be hot-plugged, on q35 and virt into a
+// [PCIERootPort], on pc into pci.0, and so can its devices.
 //
 // QEMU: device piix3-usb-uhci, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
 type Piix3USBUhci struct {
-	ID        string  `json:"id,omitzero"`
-	Bus       string  `json:"bus,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// How many bytes the controller transfers at most in a frame of 1 ms.
 	Bandwidth *uint32 `json:"bandwidth,omitzero"`
+	// How many frames the controller processes at most when it is late; older ones
+	// are skipped.
 	Maxframes *uint32 `json:"maxframes,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -268,27 +624,67 @@ func (Piix3USBUhci) DeviceDriver() string {
 	return "piix3-usb-uhci"
 }
 
-// PCIOhci is the device pci-ohci.
+// PCIOhci is a USB 1 controller of the other kind (OHCI), as Macs and boards
+// had it.
+//
+// Devices sit on its bus, which is its id followed by .0. It cannot be
+// hot-plugged, but its devices can.
 //
 // QEMU: device pci-ohci, bus PCI
 //
 // On x86_64 and aarch64, not on s390x.
 type PCIOhci struct {
-	ID        string  `json:"id,omitzero"`
-	Bus       string  `json:"bus,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The number, from 0, of the first port of the EHCI controller (masterbus) that
+	// this controller shares.
 	Firstport *uint32 `json:"firstport,omitzero"`
-	Masterbus string  `json:"masterbus,omitzero"`
-	NumPorts  *uint32 `json:"num-ports,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// The bus of the EHCI controller, such as usb.0, whose ports this controller
+	// shares, for slower devices. Empty means that it has a bus of its own.
+	Masterbus string `json:"masterbus,omitzero"`
+	// The number of ports, at most 15.
+	NumPorts *uint32 `json:"num-ports,omitzero"`
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -299,23 +695,48 @@ func (PCIOhci) DeviceDriver() string {
 	return "pci-ohci"
 }
 
-// USBHub is the device usb-hub.
+// USBHub is a USB hub, for more devices than a controller has ports.
+//
+// It is a full-speed hub, so [USBEhci] refuses it, and fast devices behind it
+// are slow; a [QEMUXhci] with more ports is better. QEMU puts one into the last
+// port of a bus by itself. Devices behind it name their place with port, such
+// as 1.2 for its second port when it sits in port 1. It can be hot-plugged, and
+// [qapi.Client.DeviceDel] takes it out at once.
 //
 // QEMU: device usb-hub, bus usb-bus
 //
 // On s390x in QEMU 10.0 and newer, not in 7.2.
 type USBHub struct {
-	ID        string  `json:"id,omitzero"`
-	Bus       string  `json:"bus,omitzero"`
-	PortPower *bool   `json:"port-power,omitzero"`
-	Ports     *uint32 `json:"ports,omitzero"`
-	Attached  *bool   `json:"attached,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// Lets the guest switch the power of each port.
+	PortPower *bool `json:"port-power,omitzero"`
+	// How many ports the hub has, from 1 to 8.
+	Ports *uint32 `json:"ports,omitzero"`
+	// Names the device in migrations by its whole path through hubs and ports. Old
+	// machine types turn it off; there is no other reason to set it.
+	//
 	// Deprecated: QEMU 7.2 and newer no longer have it.
 	FullPath *bool `json:"full-path,omitzero"`
+	// Shows Windows guests the descriptors of Microsoft's, by which they configure
+	// the device, for example to save power.
 	MsosDesc *bool `json:"msos-desc,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
-	Pcap   string `json:"pcap,omitzero"`
-	Port   string `json:"port,omitzero"`
+	// A file to which all USB traffic of the device is written, in the pcap format
+	// that Wireshark reads. On x86_64 and aarch64 in QEMU 7.2 and newer, not in
+	// 5.2.
+	Pcap string `json:"pcap,omitzero"`
+	// The USB port to plug into, such as "2", or "1.3" for port 3 of the hub in
+	// port 1. The first free one if absent.
+	Port string `json:"port,omitzero"`
+	// The serial number that the guest reads from the device, by which it can
+	// recognise it.
 	Serial string `json:"serial,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -326,35 +747,87 @@ func (USBHub) DeviceDriver() string {
 	return "usb-hub"
 }
 
-// USBHost is the device usb-host.
+// USBHost is a USB device of the host handed to the guest.
+//
+// vendorid and productid choose it, or hostbus with hostaddr, or hostbus with
+// hostport for whatever is plugged in there. With these QEMU waits: the guest
+// sees the device whenever it is there. QEMU needs access to its file under
+// /dev/bus/usb. The host's own driver lets go of it. In a migration the device
+// does not come along.
+//
+// It can be hot-plugged, and [qapi.Client.DeviceDel] takes it out at once.
 //
 // QEMU: device usb-host, bus usb-bus
 //
 // On s390x in QEMU 10.0 and newer, not in 7.2.
 type USBHost struct {
-	ID                 string  `json:"id,omitzero"`
-	Bus                string  `json:"bus,omitzero"`
-	Bootindex          *int32  `json:"bootindex,omitzero"`
-	GuestReset         *bool   `json:"guest-reset,omitzero"`
-	GuestResetsAll     *bool   `json:"guest-resets-all,omitzero"`
-	Hostaddr           *uint32 `json:"hostaddr,omitzero"`
-	Hostbus            *uint32 `json:"hostbus,omitzero"`
-	Hostdevice         string  `json:"hostdevice,omitzero"`
-	Hostport           string  `json:"hostport,omitzero"`
-	Isobsize           *uint32 `json:"isobsize,omitzero"`
-	Isobufs            *uint32 `json:"isobufs,omitzero"`
-	Loglevel           *uint32 `json:"loglevel,omitzero"`
-	Pipeline           *bool   `json:"pipeline,omitzero"`
-	Productid          *uint32 `json:"productid,omitzero"`
-	SuppressRemoteWake *bool   `json:"suppress-remote-wake,omitzero"`
-	Vendorid           *uint32 `json:"vendorid,omitzero"`
-	Attached           *bool   `json:"attached,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The device's place in the order in which the firmware tries to boot; the
+	// lowest is first, 0 included. No two devices may have the same. Absent leaves
+	// it to the firmware whether and when it tries the device.
+	Bootindex *int32 `json:"bootindex,omitzero"`
+	// Passes the guest's resets on to the host's device. Turn it off for devices
+	// that do not survive a reset.
+	GuestReset *bool `json:"guest-reset,omitzero"`
+	// Passes all of the guest's resets on to the host's device. Otherwise those are
+	// left out that come before the device has an address, since guests usually
+	// reset twice.
+	GuestResetsAll *bool `json:"guest-resets-all,omitzero"`
+	// The device's address on its bus of the host, which changes each time it is
+	// plugged in. 0 means any.
+	Hostaddr *uint32 `json:"hostaddr,omitzero"`
+	// The number of the host's bus that the device is on. 0 means any.
+	Hostbus *uint32 `json:"hostbus,omitzero"`
+	// The path of the host's device, such as /dev/bus/usb/001/005, instead of
+	// hostbus, hostaddr and the like.
+	Hostdevice string `json:"hostdevice,omitzero"`
+	// The host's port that the device is plugged into, such as 1.3, whichever
+	// device it is. Empty means any.
+	Hostport string `json:"hostport,omitzero"`
+	// How many packets an isochronous transfer, as for cameras and sound, has.
+	Isobsize *uint32 `json:"isobsize,omitzero"`
+	// How many isochronous transfers, as for cameras and sound, QEMU keeps in
+	// flight.
+	Isobufs *uint32 `json:"isobufs,omitzero"`
+	// How much libusb, which drives the host's device, logs: 0 for nothing, 1 for
+	// errors, 2 for warnings, 3 for information, 4 for debugging.
+	Loglevel *uint32 `json:"loglevel,omitzero"`
+	// Keeps several bulk transfers in flight, which is faster. Turn it off for
+	// devices that cannot cope with it.
+	Pipeline *bool `json:"pipeline,omitzero"`
+	// The USB product id of the device to look for on the host. 0 means any.
+	Productid *uint32 `json:"productid,omitzero"`
+	// Hides from the guest that the device can wake it up, because some guests then
+	// suspend devices that QEMU cannot wake up. Machine types up to 4.2 turn it
+	// off.
+	SuppressRemoteWake *bool `json:"suppress-remote-wake,omitzero"`
+	// The USB vendor id of the device to look for on the host. 0 means any.
+	Vendorid *uint32 `json:"vendorid,omitzero"`
+	// Names the device in migrations by its whole path through hubs and ports. Old
+	// machine types turn it off; there is no other reason to set it.
+	//
 	// Deprecated: QEMU 7.2 and newer no longer have it.
 	FullPath *bool `json:"full-path,omitzero"`
+	// Shows Windows guests the descriptors of Microsoft's, by which they configure
+	// the device, for example to save power.
 	MsosDesc *bool `json:"msos-desc,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
-	Pcap   string `json:"pcap,omitzero"`
-	Port   string `json:"port,omitzero"`
+	// A file to which all USB traffic of the device is written, in the pcap format
+	// that Wireshark reads. On x86_64 and aarch64 in QEMU 7.2 and newer, not in
+	// 5.2.
+	Pcap string `json:"pcap,omitzero"`
+	// The USB port to plug into, such as "2", or "1.3" for port 3 of the hub in
+	// port 1. The first free one if absent.
+	Port string `json:"port,omitzero"`
+	// The serial number that the guest reads from the device, by which it can
+	// recognise it.
 	Serial string `json:"serial,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -365,27 +838,64 @@ func (USBHost) DeviceDriver() string {
 	return "usb-host"
 }
 
-// USBRedir is the device usb-redir.
+// USBRedir is a USB device that comes over a network connection, with the
+// protocol usbredir: from a SPICE client as a rule.
+//
+// chardev is required: a spicevmc, or a socket to a usbredir server. It takes
+// one device at a time; filter says which ones. It can be hot-plugged, and
+// [qapi.Client.DeviceDel] takes it out at once.
 //
 // QEMU: device usb-redir, bus usb-bus
 //
 // On s390x in QEMU 10.0 and newer, not in 7.2.
 type USBRedir struct {
-	ID                 string `json:"id,omitzero"`
-	Bus                string `json:"bus,omitzero"`
-	Chardev            string `json:"chardev,omitzero"`
-	Bootindex          *int32 `json:"bootindex,omitzero"`
-	Debug              *uint8 `json:"debug,omitzero"`
-	Filter             string `json:"filter,omitzero"`
-	Streams            *bool  `json:"streams,omitzero"`
-	SuppressRemoteWake *bool  `json:"suppress-remote-wake,omitzero"`
-	Attached           *bool  `json:"attached,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the character device that the redirected USB device is at the other
+	// end of, such as a spicevmc or a socket. Required.
+	Chardev string `json:"chardev,omitzero"`
+	// The device's place in the order in which the firmware tries to boot; the
+	// lowest is first, 0 included. No two devices may have the same. Absent leaves
+	// it to the firmware whether and when it tries the device.
+	Bootindex *int32 `json:"bootindex,omitzero"`
+	// How much the device logs: 0 for nothing, 1 for errors, 2 for warnings, 3 for
+	// information, 4 and 5 for debugging.
+	Debug *uint8 `json:"debug,omitzero"`
+	// Which devices may be redirected: rules of the form
+	// class:vendor:product:version:allow, with -1 for any value, separated by |.
+	// The first rule that matches decides.
+	Filter string `json:"filter,omitzero"`
+	// Supports bulk streams, with which USB 3 disks (UAS) process several requests
+	// at a time.
+	Streams *bool `json:"streams,omitzero"`
+	// Hides from the guest that the device can wake it up, because some guests then
+	// suspend devices that QEMU cannot wake up. Machine types up to 4.2 turn it
+	// off.
+	SuppressRemoteWake *bool `json:"suppress-remote-wake,omitzero"`
+	// Names the device in migrations by its whole path through hubs and ports. Old
+	// machine types turn it off; there is no other reason to set it.
+	//
 	// Deprecated: QEMU 7.2 and newer no longer have it.
 	FullPath *bool `json:"full-path,omitzero"`
+	// Shows Windows guests the descriptors of Microsoft's, by which they configure
+	// the device, for example to save power.
 	MsosDesc *bool `json:"msos-desc,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
-	Pcap   string `json:"pcap,omitzero"`
-	Port   string `json:"port,omitzero"`
+	// A file to which all USB traffic of the device is written, in the pcap format
+	// that Wireshark reads. On x86_64 and aarch64 in QEMU 7.2 and newer, not in
+	// 5.2.
+	Pcap string `json:"pcap,omitzero"`
+	// The USB port to plug into, such as "2", or "1.3" for port 3 of the hub in
+	// port 1. The first free one if absent.
+	Port string `json:"port,omitzero"`
+	// The serial number that the guest reads from the device, by which it can
+	// recognise it.
 	Serial string `json:"serial,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -396,24 +906,51 @@ func (USBRedir) DeviceDriver() string {
 	return "usb-redir"
 }
 
-// USBMtp is the device usb-mtp.
+// USBMtp is a folder of the host that the guest sees as a camera or phone
+// (MTP), for guests without other means of sharing files.
+//
+// rootdir is required, and is the folder's absolute path; readonly protects it.
+// For guests with virtio drivers [VhostUserFsPCI] is faster. It can be
+// hot-plugged, and [qapi.Client.DeviceDel] takes it out at once.
 //
 // QEMU: device usb-mtp, bus usb-bus
 //
 // On s390x in QEMU 10.0 and newer, not in 7.2.
 type USBMtp struct {
-	ID       string `json:"id,omitzero"`
-	Bus      string `json:"bus,omitzero"`
-	Desc     string `json:"desc,omitzero"`
-	Readonly *bool  `json:"readonly,omitzero"`
-	Rootdir  string `json:"rootdir,omitzero"`
-	Attached *bool  `json:"attached,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The name that the guest shows for the shared directory.
+	Desc string `json:"desc,omitzero"`
+	// Keeps the guest from changing anything in the shared directory. It can only
+	// write if this is false.
+	Readonly *bool `json:"readonly,omitzero"`
+	// The host's directory that is shared with the guest, an absolute path.
+	// Required.
+	Rootdir string `json:"rootdir,omitzero"`
+	// Names the device in migrations by its whole path through hubs and ports. Old
+	// machine types turn it off; there is no other reason to set it.
+	//
 	// Deprecated: QEMU 7.2 and newer no longer have it.
 	FullPath *bool `json:"full-path,omitzero"`
+	// Shows Windows guests the descriptors of Microsoft's, by which they configure
+	// the device, for example to save power.
 	MsosDesc *bool `json:"msos-desc,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
-	Pcap   string `json:"pcap,omitzero"`
-	Port   string `json:"port,omitzero"`
+	// A file to which all USB traffic of the device is written, in the pcap format
+	// that Wireshark reads. On x86_64 and aarch64 in QEMU 7.2 and newer, not in
+	// 5.2.
+	Pcap string `json:"pcap,omitzero"`
+	// The USB port to plug into, such as "2", or "1.3" for port 3 of the hub in
+	// port 1. The first free one if absent.
+	Port string `json:"port,omitzero"`
+	// The serial number that the guest reads from the device, by which it can
+	// recognise it.
 	Serial string `json:"serial,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -424,22 +961,45 @@ func (USBMtp) DeviceDriver() string {
 	return "usb-mtp"
 }
 
-// USBCcid is the device usb-ccid.
+// USBCcid is a reader for one smart card, on USB. The card is a device of its
+// own on its bus, which is its id followed by .0: [CcidCardPassthru] or
+// [CcidCardEmulated].
+//
+// It needs a USB controller that takes full-speed devices, such as [QEMUXhci];
+// on [USBEhci] it is refused. It can be hot-plugged, and so can its card.
 //
 // QEMU: device usb-ccid, bus usb-bus
 //
 // On s390x in QEMU 10.0 and newer, not in 7.2.
 type USBCcid struct {
-	ID       string `json:"id,omitzero"`
-	Bus      string `json:"bus,omitzero"`
-	Debug    *uint8 `json:"debug,omitzero"`
-	Attached *bool  `json:"attached,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// How much the device prints for debugging. 0 means nothing.
+	Debug *uint8 `json:"debug,omitzero"`
+	// Names the device in migrations by its whole path through hubs and ports. Old
+	// machine types turn it off; there is no other reason to set it.
+	//
 	// Deprecated: QEMU 7.2 and newer no longer have it.
 	FullPath *bool `json:"full-path,omitzero"`
+	// Shows Windows guests the descriptors of Microsoft's, by which they configure
+	// the device, for example to save power.
 	MsosDesc *bool `json:"msos-desc,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
-	Pcap   string `json:"pcap,omitzero"`
-	Port   string `json:"port,omitzero"`
+	// A file to which all USB traffic of the device is written, in the pcap format
+	// that Wireshark reads. On x86_64 and aarch64 in QEMU 7.2 and newer, not in
+	// 5.2.
+	Pcap string `json:"pcap,omitzero"`
+	// The USB port to plug into, such as "2", or "1.3" for port 3 of the hub in
+	// port 1. The first free one if absent.
+	Port string `json:"port,omitzero"`
+	// The serial number that the guest reads from the device, by which it can
+	// recognise it.
 	Serial string `json:"serial,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -450,21 +1010,47 @@ func (USBCcid) DeviceDriver() string {
 	return "usb-ccid"
 }
 
-// CcidCardEmulated is the device ccid-card-emulated.
+// CcidCardEmulated is a smart card in a [USBCcid] reader whose certificates
+// come from a database of the host (NSS), or from a card that the host can
+// read.
+//
+// backend says which; with certificates cert1, cert2 and cert3 are all
+// required, and db names the database. It can be hot-plugged. QEMU can be built
+// without it.
 //
 // QEMU: device ccid-card-emulated, bus ccid-bus
 //
 // On s390x in QEMU 10.0 and newer, not in 7.2.
 type CcidCardEmulated struct {
-	ID      string  `json:"id,omitzero"`
-	Bus     string  `json:"bus,omitzero"`
-	Backend string  `json:"backend,omitzero"`
-	Cert1   string  `json:"cert1,omitzero"`
-	Cert2   string  `json:"cert2,omitzero"`
-	Cert3   string  `json:"cert3,omitzero"`
-	Db      string  `json:"db,omitzero"`
-	Debug   *uint8  `json:"debug,omitzero"`
-	Slot    *uint32 `json:"slot,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// What the card is: nss-emulated for the smart card in the host's reader,
+	// certificates for a card with the certificates cert1 to cert3.
+	Backend string `json:"backend,omitzero"`
+	// The name of the first certificate on the card, in the database db; with
+	// backend certificates.
+	Cert1 string `json:"cert1,omitzero"`
+	// The name of the second certificate on the card, in the database db; with
+	// backend certificates.
+	Cert2 string `json:"cert2,omitzero"`
+	// The name of the third certificate on the card, in the database db; with
+	// backend certificates.
+	Cert3 string `json:"cert3,omitzero"`
+	// The directory of the host's NSS database of certificates. That of the system
+	// if empty.
+	Db string `json:"db,omitzero"`
+	// How much the device prints for debugging. 0 means nothing.
+	Debug *uint8 `json:"debug,omitzero"`
+	// The number of the card reader's slot that the card is in. The reader has one
+	// slot, 0.
+	Slot *uint32 `json:"slot,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
 }
@@ -474,17 +1060,33 @@ func (CcidCardEmulated) DeviceDriver() string {
 	return "ccid-card-emulated"
 }
 
-// CcidCardPassthru is the device ccid-card-passthru.
+// CcidCardPassthru is a smart card in a [USBCcid] reader that is really on
+// another computer: at a SPICE client, as a rule.
+//
+// chardev is required: a spicevmc with the name smartcard, or a socket. It can
+// be hot-plugged.
 //
 // QEMU: device ccid-card-passthru, bus ccid-bus
 //
 // On s390x in QEMU 10.0 and newer, not in 7.2.
 type CcidCardPassthru struct {
-	ID      string  `json:"id,omitzero"`
-	Bus     string  `json:"bus,omitzero"`
-	Chardev string  `json:"chardev,omitzero"`
-	Debug   *uint8  `json:"debug,omitzero"`
-	Slot    *uint32 `json:"slot,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The id of the character device that data are read from and written to. For a
+	// vhost-user device it is the socket of the backend process, and required.
+	Chardev string `json:"chardev,omitzero"`
+	// How much the device prints for debugging. 0 means nothing.
+	Debug *uint8 `json:"debug,omitzero"`
+	// The number of the card reader's slot that the card is in. The reader has one
+	// slot, 0.
+	Slot *uint32 `json:"slot,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
 }
@@ -494,22 +1096,46 @@ func (CcidCardPassthru) DeviceDriver() string {
 	return "ccid-card-passthru"
 }
 
-// U2fPassthru is the device u2f-passthru.
+// U2fPassthru is a U2F key of the host handed to the guest, as a second factor
+// for logging in.
+//
+// hidraw names its file, such as /dev/hidraw3; without it QEMU takes the first
+// key that it finds, and fails if there is none. It can be hot-plugged, and
+// [qapi.Client.DeviceDel] takes it out at once.
 //
 // QEMU: device u2f-passthru, bus usb-bus
 //
 // On s390x in QEMU 10.0 and newer, not in 7.2.
 type U2fPassthru struct {
-	ID       string `json:"id,omitzero"`
-	Bus      string `json:"bus,omitzero"`
-	Hidraw   string `json:"hidraw,omitzero"`
-	Attached *bool  `json:"attached,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The path of the host's security key, such as /dev/hidraw3. QEMU takes the
+	// first one it finds if empty.
+	Hidraw string `json:"hidraw,omitzero"`
+	// Names the device in migrations by its whole path through hubs and ports. Old
+	// machine types turn it off; there is no other reason to set it.
+	//
 	// Deprecated: QEMU 7.2 and newer no longer have it.
 	FullPath *bool `json:"full-path,omitzero"`
+	// Shows Windows guests the descriptors of Microsoft's, by which they configure
+	// the device, for example to save power.
 	MsosDesc *bool `json:"msos-desc,omitzero"`
-	// On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
-	Pcap   string `json:"pcap,omitzero"`
-	Port   string `json:"port,omitzero"`
+	// A file to which all USB traffic of the device is written, in the pcap format
+	// that Wireshark reads. On x86_64 and aarch64 in QEMU 7.2 and newer, not in
+	// 5.2.
+	Pcap string `json:"pcap,omitzero"`
+	// The USB port to plug into, such as "2", or "1.3" for port 3 of the hub in
+	// port 1. The first free one if absent.
+	Port string `json:"port,omitzero"`
+	// The serial number that the guest reads from the device, by which it can
+	// recognise it.
 	Serial string `json:"serial,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`

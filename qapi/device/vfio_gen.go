@@ -4,42 +4,112 @@ package device
 
 import "github.com/goqapi/goqapi/qapi"
 
-// VfioPCI is the device vfio-pci.
+var _ qapi.Device = VfioPCI{}
+
+// VfioPCI is a PCI device of the host handed to the guest: a network card, a
+// GPU, a disk controller, or a virtual function of one.
+//
+// host is its address on the host, such as 0000:01:00.0; sysfsdev names
+// mediated devices and others by their path. On the host it must have been
+// bound to the driver for VFIO, and with it all devices of its IOMMU group. All
+// memory of the guest is pinned: the limit on locked memory must allow that,
+// and a balloon has no effect. A machine with it can be migrated only if device
+// and driver know how.
+//
+// It can be hot-plugged: on q35 and virt into a free [PCIERootPort], on pc into
+// pci.0. [qapi.Client.DeviceDel] needs the guest's help. The port may need more
+// room for large memory (pref64-reserve of [PCIERootPort]).
 //
 // QEMU: device vfio-pci, bus PCI
 type VfioPCI struct {
-	ID        string `json:"id,omitzero"`
-	Bus       string `json:"bus,omitzero"`
-	Host      string `json:"host,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The PCI address of the host's device, such as 0000:04:10.0. The host must
+	// have bound it to the driver of VFIO. Either this or sysfsdev, or fd.
+	Host string `json:"host,omitzero"`
+	// The device's place in the order in which the firmware tries to boot; the
+	// lowest is first, 0 included. No two devices may have the same. Absent leaves
+	// it to the firmware whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
-	ATS     qapi.OnOffAuto `json:"ats,omitzero"`
+	// Whether the guest sees the host device's Address Translation Services. auto
+	// shows them unless the host says that they cannot be used; on fails there; off
+	// always hides them. In QEMU 11.1 and newer, not in 10.0.
+	ATS qapi.OnOffAuto `json:"ats,omitzero"`
+	// Whether QEMU displays the screen of the virtual GPU. auto means if the host's
+	// driver supports it.
 	Display qapi.OnOffAuto `json:"display,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
+	// Whether the device can be migrated, which its driver on the host must
+	// support. auto means if it does; on fails if it does not. In QEMU 10.0 and
+	// newer, not in 7.2.
 	EnableMigration qapi.OnOffAuto `json:"enable-migration,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
+	// The open file descriptor of the host's device in /dev/vfio/devices, as a
+	// number or as a name given to [qapi.Client.Getfd]. It needs iommufd. In QEMU
+	// 10.0 and newer, not in 7.2.
 	FD string `json:"fd,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
+	// The id of the iommufd object that maps the guest's memory for the device. If
+	// empty, QEMU uses the older interface of VFIO groups. In QEMU 10.0 and newer,
+	// not in 7.2.
 	Iommufd string `json:"iommufd,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
+	// Reports the states of the device's migration in [qapi.VfioMigrationEvent]
+	// events. In QEMU 10.0 and newer, not in 7.2.
 	MigrationEvents *bool `json:"migration-events,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	SkipVscCheck *bool  `json:"skip-vsc-check,omitzero"`
-	Sysfsdev     string `json:"sysfsdev,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	VfToken string  `json:"vf-token,omitzero"`
-	Xres    *uint32 `json:"xres,omitzero"`
-	Yres    *uint32 `json:"yres,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// Accepts a migration even if the vendor specific capability of the
+	// destination's device differs. In QEMU 10.0 and newer, not in 7.2.
+	SkipVscCheck *bool `json:"skip-vsc-check,omitzero"`
+	// The directory of the host's device in sysfs, such as
+	// /sys/bus/mdev/devices/83b8f4f2-509f-382f-3c1e-e6bfe0fa1001 for a mediated
+	// device.
+	Sysfsdev string `json:"sysfsdev,omitzero"`
+	// The UUID of the physical function of this virtual one, if the physical
+	// function is assigned with VFIO as well. In QEMU 10.0 and newer, not in 7.2.
+	VfToken string `json:"vf-token,omitzero"`
+	// The width of the virtual GPU's preferred resolution, in pixels. 0 leaves it
+	// to the host's driver; only with display.
+	Xres *uint32 `json:"xres,omitzero"`
+	// The height of the virtual GPU's preferred resolution, in pixels. 0 leaves it
+	// to the host's driver; only with display.
+	Yres *uint32 `json:"yres,omitzero"`
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -50,45 +120,106 @@ func (VfioPCI) DeviceDriver() string {
 	return "vfio-pci"
 }
 
-// VfioPCINohotplug is the device vfio-pci-nohotplug.
+// VfioPCINohotplug is a [VfioPCI] that cannot be hot-plugged, and in return can
+// give an early picture of a virtual GPU, with ramfb on. For all else use
+// [VfioPCI].
 //
 // QEMU: device vfio-pci-nohotplug, bus PCI
 type VfioPCINohotplug struct {
-	ID    string `json:"id,omitzero"`
-	Bus   string `json:"bus,omitzero"`
-	Ramfb *bool  `json:"ramfb,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// Adds a simple framebuffer, which the firmware and the boot loader use before
+	// the guest's driver takes over.
+	Ramfb *bool `json:"ramfb,omitzero"`
+	// Loads an option ROM with which a BIOS can display text. UEFI firmware does
+	// not need it. In QEMU 11.1 and newer, not in 10.0.
 	UseLegacyX86ROM *bool `json:"use-legacy-x86-rom,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
-	ATS     qapi.OnOffAuto `json:"ats,omitzero"`
+	// Whether the guest sees the host device's Address Translation Services. auto
+	// shows them unless the host says that they cannot be used; on fails there; off
+	// always hides them. In QEMU 11.1 and newer, not in 10.0.
+	ATS qapi.OnOffAuto `json:"ats,omitzero"`
+	// Whether QEMU displays the screen of the virtual GPU. auto means if the host's
+	// driver supports it.
 	Display qapi.OnOffAuto `json:"display,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
+	// Whether the device can be migrated, which its driver on the host must
+	// support. auto means if it does; on fails if it does not. In QEMU 10.0 and
+	// newer, not in 7.2.
 	EnableMigration qapi.OnOffAuto `json:"enable-migration,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	FD   string `json:"fd,omitzero"`
+	// The open file descriptor of the host's device in /dev/vfio/devices, as a
+	// number or as a name given to [qapi.Client.Getfd]. It needs iommufd. In QEMU
+	// 10.0 and newer, not in 7.2.
+	FD string `json:"fd,omitzero"`
+	// The PCI address of the host's device, such as 0000:04:10.0. The host must
+	// have bound it to the driver of VFIO. Either this or sysfsdev, or fd.
 	Host string `json:"host,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
+	// The id of the iommufd object that maps the guest's memory for the device. If
+	// empty, QEMU uses the older interface of VFIO groups. In QEMU 10.0 and newer,
+	// not in 7.2.
 	Iommufd string `json:"iommufd,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
+	// Reports the states of the device's migration in [qapi.VfioMigrationEvent]
+	// events. In QEMU 10.0 and newer, not in 7.2.
 	MigrationEvents *bool `json:"migration-events,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	SkipVscCheck *bool  `json:"skip-vsc-check,omitzero"`
-	Sysfsdev     string `json:"sysfsdev,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	VfToken   string  `json:"vf-token,omitzero"`
-	Xres      *uint32 `json:"xres,omitzero"`
-	Yres      *uint32 `json:"yres,omitzero"`
-	Bootindex *int32  `json:"bootindex,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
-	ACPIIndex      *uint32 `json:"acpi-index,omitzero"`
-	Addr           PCIAddr `json:"addr,omitzero"`
-	FailoverPairID string  `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool   `json:"multifunction,omitzero"`
-	Rombar         *int32  `json:"rombar,omitzero"`
-	Romfile        *string `json:"romfile,omitzero"`
-	// In QEMU 7.2 and newer, not in 5.2.
+	// Accepts a migration even if the vendor specific capability of the
+	// destination's device differs. In QEMU 10.0 and newer, not in 7.2.
+	SkipVscCheck *bool `json:"skip-vsc-check,omitzero"`
+	// The directory of the host's device in sysfs, such as
+	// /sys/bus/mdev/devices/83b8f4f2-509f-382f-3c1e-e6bfe0fa1001 for a mediated
+	// device.
+	Sysfsdev string `json:"sysfsdev,omitzero"`
+	// The UUID of the physical function of this virtual one, if the physical
+	// function is assigned with VFIO as well. In QEMU 10.0 and newer, not in 7.2.
+	VfToken string `json:"vf-token,omitzero"`
+	// The width of the virtual GPU's preferred resolution, in pixels. 0 leaves it
+	// to the host's driver; only with display.
+	Xres *uint32 `json:"xres,omitzero"`
+	// The height of the virtual GPU's preferred resolution, in pixels. 0 leaves it
+	// to the host's driver; only with display.
+	Yres *uint32 `json:"yres,omitzero"`
+	// The device's place in the order in which the firmware tries to boot; the
+	// lowest is first, 0 included. No two devices may have the same. Absent leaves
+	// it to the firmware whether and when it tries the device.
+	Bootindex *int32 `json:"bootindex,omitzero"`
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none. In QEMU 7.2 and newer, not in
+	// 5.2.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up. In QEMU 7.2 and newer, not in
+	// 5.2.
 	Romsize *uint32 `json:"romsize,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI]. In QEMU 11.1
+	// and newer, not in 10.0.
 	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -99,24 +230,51 @@ func (VfioPCINohotplug) DeviceDriver() string {
 	return "vfio-pci-nohotplug"
 }
 
-// VfioCcw is the device vfio-ccw.
+// VfioCcw is a channel device of the host, such as a DASD disk, handed to a
+// guest of s390x.
+//
+// sysfsdev names the mediated device that the host's driver vfio_ccw made of
+// its subchannel. devno chooses the number by which the guest knows it.
 //
 // QEMU: device vfio-ccw, bus virtual-css-bus
 //
 // On s390x, not on x86_64 and aarch64.
 type VfioCcw struct {
-	ID        string `json:"id,omitzero"`
-	Bus       string `json:"bus,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The device's place in the order in which the firmware tries to boot; the
+	// lowest is first, 0 included. No two devices may have the same. Absent leaves
+	// it to the firmware whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	FD           string `json:"fd,omitzero"`
-	ForceOrbPfch *bool  `json:"force-orb-pfch,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
+	// The open file descriptor of the host's device in /dev/vfio/devices, as a
+	// number or as a name given to [qapi.Client.Getfd]. It needs iommufd. In QEMU
+	// 10.0 and newer, not in 7.2.
+	FD string `json:"fd,omitzero"`
+	// Prefetches channel programs without limit even if the guest does not allow
+	// it. Programs that change themselves while they run then fail.
+	ForceOrbPfch *bool `json:"force-orb-pfch,omitzero"`
+	// The id of the iommufd object that maps the guest's memory for the device. If
+	// empty, QEMU uses the older interface of VFIO groups. In QEMU 10.0 and newer,
+	// not in 7.2.
 	Iommufd string `json:"iommufd,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
+	// Up to 8 characters by which the boot loader of an s390x guest chooses what to
+	// start from this device, such as the number of a menu entry. It replaces the
+	// loadparm of the machine. In QEMU 10.0 and newer, not in 7.2.
 	Loadparm string `json:"loadparm,omitzero"`
+	// The directory of the host's device in sysfs, such as
+	// /sys/bus/mdev/devices/83b8f4f2-509f-382f-3c1e-e6bfe0fa1001 for a mediated
+	// device.
 	Sysfsdev string `json:"sysfsdev,omitzero"`
-	Devno    string `json:"devno,omitzero"`
+	// The device's address in the channel subsystem, such as fe.0.1234, in
+	// hexadecimal. The first free one if empty.
+	Devno string `json:"devno,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
 }
@@ -126,18 +284,36 @@ func (VfioCcw) DeviceDriver() string {
 	return "vfio-ccw"
 }
 
-// VfioAp is the device vfio-ap.
+// VfioAp is a choice of the host's crypto adapters handed to a guest of s390x.
+//
+// sysfsdev names the mediated device that the host's driver vfio_ap keeps them
+// in: adapters and domains are assigned there, not here. A machine has at most
+// one. The guest's CPU model must have the feature ap.
 //
 // QEMU: device vfio-ap, bus ap-bus
 //
 // On s390x, not on x86_64 and aarch64.
 type VfioAp struct {
-	ID  string `json:"id,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
 	Bus string `json:"bus,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
+	// The open file descriptor of the host's device in /dev/vfio/devices, as a
+	// number or as a name given to [qapi.Client.Getfd]. It needs iommufd. In QEMU
+	// 10.0 and newer, not in 7.2.
 	FD string `json:"fd,omitzero"`
-	// In QEMU 10.0 and newer, not in 7.2.
-	Iommufd  string `json:"iommufd,omitzero"`
+	// The id of the iommufd object that maps the guest's memory for the device. If
+	// empty, QEMU uses the older interface of VFIO groups. In QEMU 10.0 and newer,
+	// not in 7.2.
+	Iommufd string `json:"iommufd,omitzero"`
+	// The directory of the host's device in sysfs, such as
+	// /sys/bus/mdev/devices/83b8f4f2-509f-382f-3c1e-e6bfe0fa1001 for a mediated
+	// device.
 	Sysfsdev string `json:"sysfsdev,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
@@ -148,24 +324,65 @@ func (VfioAp) DeviceDriver() string {
 	return "vfio-ap"
 }
 
-// VfioUserPCI is the device vfio-user-pci.
+// VfioUserPCI is a PCI device that another process emulates, such as SPDK, over
+// a socket with the protocol vfio-user.
+//
+// socket is required: the address of the process's unix socket. The guest's
+// memory must be shared with it: memory-backend-memfd or memory-backend-file,
+// with share on. It can be hot-plugged: on q35 and virt into a [PCIERootPort],
+// on pc into pci.0.
 //
 // QEMU: device vfio-user-pci, bus PCI
 //
 // In QEMU 11.1 and newer, not in 10.0.
 type VfioUserPCI struct {
-	ID             string              `json:"id,omitzero"`
-	Bus            string              `json:"bus,omitzero"`
-	Socket         *qapi.SocketAddress `json:"socket,omitzero"`
-	Bootindex      *int32              `json:"bootindex,omitzero"`
-	ACPIIndex      *uint32             `json:"acpi-index,omitzero"`
-	Addr           PCIAddr             `json:"addr,omitzero"`
-	FailoverPairID string              `json:"failover_pair_id,omitzero"`
-	Multifunction  *bool               `json:"multifunction,omitzero"`
-	Rombar         *int32              `json:"rombar,omitzero"`
-	Romfile        *string             `json:"romfile,omitzero"`
-	Romsize        *uint32             `json:"romsize,omitzero"`
-	SRIOVPf        string              `json:"sriov-pf,omitzero"`
+	// The name of the device in this machine, by which [qapi.Client.DeviceDel],
+	// events and other devices refer to it. A device without one cannot be
+	// unplugged by name.
+	ID string `json:"id,omitzero"`
+	// The bus that the device is plugged into: one of the machine, such as pcie.0,
+	// or one that another device provides, such as rp0 for a [PCIERootPort] with
+	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
+	// first one with a free place if empty.
+	Bus string `json:"bus,omitzero"`
+	// The UNIX socket of the process that implements the device. Required.
+	Socket *qapi.SocketAddress `json:"socket,omitzero"`
+	// The device's place in the order in which the firmware tries to boot; the
+	// lowest is first, 0 included. No two devices may have the same. Absent leaves
+	// it to the firmware whether and when it tries the device.
+	Bootindex *int32 `json:"bootindex,omitzero"`
+	// A number by which ACPI identifies the device to the guest, from 1 to 16383,
+	// unique among the devices. Linux names a network card after it, such as eno5
+	// for 5, whatever slot it is in. 0 means none.
+	ACPIIndex *uint32 `json:"acpi-index,omitzero"`
+	// The device's slot and function on its PCI bus. QEMU takes the first free slot
+	// if absent.
+	Addr PCIAddr `json:"addr,omitzero"`
+	// The id of the virtio-net device, with failover on, that this network card is
+	// the fast partner of. The card stays hidden until the guest's driver supports
+	// failover, and is unplugged while the machine migrates. It must be on PCI
+	// Express.
+	FailoverPairID string `json:"failover_pair_id,omitzero"`
+	// Says that other functions of this slot are used, too. It must be true on
+	// function 0 before devices can be plugged into functions 1 to 7.
+	Multifunction *bool `json:"multifunction,omitzero"`
+	// Whether the guest finds the option ROM in one of the device's BARs: 0 hides
+	// it, 1 shows it. Shown if absent, but for ROMs of host devices that are known
+	// to be faulty.
+	Rombar *int32 `json:"rombar,omitzero"`
+	// The file of the option ROM, which the firmware runs at boot, for example to
+	// boot from the network. A name without a directory is looked up among QEMU's
+	// own files. "" means no ROM; nil means the one that QEMU has for the device,
+	// if any.
+	Romfile *string `json:"romfile,omitzero"`
+	// The size in bytes of the BAR for the option ROM, a power of two not less than
+	// the ROM file. Migration needs the same size on hosts whose ROM files differ.
+	// Absent means the file's own size, rounded up.
+	Romsize *uint32 `json:"romsize,omitzero"`
+	// The id of the PCI Express device of which this one is a virtual function
+	// (SR-IOV). The virtual functions are added before the physical one, and in the
+	// same slot. Only some devices support it, such as [VirtioNetPCI].
+	SRIOVPf string `json:"sriov-pf,omitzero"`
 	// Props are further properties, by their names in QEMU; nil ones are left out.
 	Props map[string]any `json:"props,omitzero"`
 }

@@ -22,6 +22,8 @@ type Options struct {
 	Path    string // its import path; empty if not known
 	// All asks for all devices that users can create, not only for those that are curated.
 	All bool
+	// Complete says that all curated devices have to be there.
+	Complete bool
 	// Devices and Properties are our own descriptions, by the names in QEMU.
 	Devices, Properties describe.Descriptions
 }
@@ -77,11 +79,13 @@ func Build(lists []*devices.List, qapi *schema.Schema, opts Options) (*Package, 
 		for _, name := range g.names {
 			if m := merge(lists, name); m != nil {
 				file.Devices = append(file.Devices, b.device(m))
-			} else if !opts.All {
+			} else if opts.Complete {
 				b.errorf("%s: no release has a device of that name that users can create", name)
 			}
 		}
-		p.Files = append(p.Files, file)
+		if len(file.Devices) > 0 {
+			p.Files = append(p.Files, file)
+		}
 	}
 	return p, errors.Join(b.errs...)
 }
@@ -169,8 +173,9 @@ func (b *builder) device(m *merged) *Device {
 }
 
 // goName is the Go name of a device or a property. Between digits a dash becomes an underscore,
-// so that e1000-82544gc does not become E100082544gc.
+// so that e1000-82544gc does not become E100082544gc. A comma parts words, too: xlnx,efuse.
 func goName(name string) string {
+	name = strings.ReplaceAll(name, ",", "-")
 	return names.Exported(betweenDigits.ReplaceAllString(name, "${1}_${2}"))
 }
 
@@ -197,7 +202,7 @@ func (b *builder) fields(m *merged, said *describe.Description) []*Field {
 		fields = append(fields, take(&Field{QEMU: "bus", Name: "Bus", Type: plain["str"]}))
 	}
 	for _, p := range m.props {
-		if why := useless[p.Name]; why != "" {
+		if useless[[2]string{m.newest.Name, p.Name}] != "" || useless[[2]string{"*", p.Name}] != "" {
 			continue
 		}
 		t, err := b.typeOf(p)
@@ -209,22 +214,27 @@ func (b *builder) fields(m *merged, said *describe.Description) []*Field {
 		fields = append(fields, f)
 	}
 	for _, f := range fields {
-		f.Text = cmp.Or(said.Members[f.QEMU], b.property(f.QEMU))
+		f.Text = cmp.Or(said.Members[f.QEMU], b.property(f.QEMU, m.newest.Name))
 	}
 	return fields
 }
 
-// property is what our descriptions say of a property of any device.
-func (b *builder) property(name string) string {
-	if d := b.opts.Properties[name]; d != nil {
-		return d.Text
+// property is what our descriptions say of a property: of that device, or of any.
+func (b *builder) property(name, device string) string {
+	d := b.opts.Properties[name]
+	if d == nil {
+		return ""
 	}
-	return ""
+	return cmp.Or(d.Members[device], d.Text)
 }
 
-// useless are properties that no value can be given, with the reason.
-var useless = map[string]string{
-	"reserved-regions": "virtio-iommu-pci of QEMU 10.0 and 11.1 refuses every list, and 7.2 has no list",
+// useless are properties that no value can be given, by device, or "*" for all that have them.
+// QEMU does not list them as read-only.
+var useless = map[[2]string]string{
+	{"*", "reserved-regions"}:  "QEMU 10.0 and 11.1 refuse every list, and older ones have no lists",
+	{"*", "attached"}:          "USB devices: it can be set for some, and only later",
+	{"virtio-mem-pci", "size"}: "it is how large the memory is now",
+	{"virtio-mem-ccw", "size"}: "as that of virtio-mem-pci",
 }
 
 // others are what each struct has beside its properties.
