@@ -107,18 +107,20 @@
 // [Client.QueryBalloon].
 //
 // Displays: [Client.QueryVNC], [Client.SetPassword], [Client.ExpirePassword],
-// [Client.DisplayReload], [Client.Screendump], [Client.InputSendEvent],
-// [VNCConnectedEvent].
+// [Client.DisplayReload], [Client.Screendump], [TypeText], [Click],
+// [Client.SendKey], [VNCConnectedEvent].
 //
 // Character devices: [Client.ChardevAdd], [Client.QueryChardev],
 // [Client.ChardevChange], [Client.ChardevRemove], [Client.RingbufRead],
 // [VserportChangeEvent].
 //
-// What this QEMU can do: [Introspect], [Client.QueryVersion],
+// What this QEMU can do: [Supports], [Introspect], [Client.QueryVersion],
 // [Client.QueryCommands], [Client.QueryMachines], [Client.QueryCPUDefinitions],
 // [Client.DeviceListProperties], [Client.QOMListTypes].
 //
-// Debugging: [Client.QOMList], [Client.QOMGet], [Client.HumanMonitorCommand],
+// Files: [AddFile], [Client.Getfd]. Events: [Subscribe], [Events], [Await].
+//
+// Debugging: [Client.QOMList], [QOMGetAs], [HMP],
 // [Client.DumpGuestMemory] and [DumpCompletedEvent], [Client.InjectNMI],
 // [Client.TraceEventSetState].
 package qapi

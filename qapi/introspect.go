@@ -53,6 +53,8 @@ func NewCapabilities(list []SchemaInfo) *Capabilities {
 // given, a member of any variant counts. What a server does not list is not supported
 // as far as it says; [Capabilities.Check] tells that from what it lacks.
 //
+// The function [Supports] has paths for devices, machines and more, which are not in this reply.
+//
 // A path that is misspelt is not supported either. CheckPaths of package qmp/qmptest finds
 // those in a test: it fails for a path that no release of QEMU has.
 func (c *Capabilities) Supports(path string) bool { return c.Check(path) == nil }

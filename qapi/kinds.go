@@ -78,6 +78,7 @@ var refusals = []refusal{
 	{kindNotFound, "", "Throttle group '*' does not exist", nil, "a group that a new node is to be in"},
 	{kindNotFound, "", "invalid net client name: *", nil, "a NIC"},
 	{kindNotFound, "", "CPU model '*' not found", nil, "a CPU model"},
+	{kindNotFound, "", "Input handler not found for event type *", nil, "a keyboard or pointer of that kind"},
 	{kindNotFound, "", "*: No such file or directory", nil, "an image or a socket"},
 
 	{kindInUse, "", "Node * is in use", nil, "a block node that a device or an export has"},

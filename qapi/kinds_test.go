@@ -166,6 +166,8 @@ var provoked = []struct {
 	{kindUnsupported, `query-gic-capabilities`},
 	{kindUnsupported, `query-cpu-model-comparison {"modela":{"name":"max"},"modelb":{"name":"max"}}`},
 	{kindInUse, `device_add {"driver":"virtio-net-pci","netdev":"net1","bus":"rp1"}`},
+	{kindOther, `cont`},
+	{kindNotFound, `input-send-event {"events":[{"type":"abs","data":{"axis":"x","value":1}}]}`},
 }
 
 const duplicateNetdev = `netdev_add {"type":"hubport","id":"net0","hubid":0}`
