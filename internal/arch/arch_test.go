@@ -63,7 +63,7 @@ const jsonModule = "github.com/go-json-experiment/json/..."
 
 // unbound are the packages that arrows says nothing of: programs, and what only
 // tests import.
-var unbound = []string{"", "cmd/...", "examples/...", "internal/api", "internal/arch", "internal/bench", "internal/growth", "internal/wiretest", "internal/qemutest"}
+var unbound = []string{"", "cmd/...", "examples/...", "internal/api", "internal/arch", "internal/bench", "internal/cut", "internal/growth", "internal/wiretest", "internal/qemutest"}
 
 // A listed package is one as the go command describes it.
 type listed struct {

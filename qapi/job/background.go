@@ -1,6 +1,7 @@
 package job
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/goqapi/goqapi/internal/poll"
 	"github.com/goqapi/goqapi/internal/progress"
+	"github.com/goqapi/goqapi/internal/retry"
 	"github.com/goqapi/goqapi/internal/undo"
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qmp"
@@ -46,7 +48,7 @@ type background struct {
 func (b *background) save(ctx context.Context, args qapi.MigrateArgs) error {
 	wanted := []qapi.MigrationCapability{qapi.MigrationCapabilityBackgroundSnapshot, qapi.MigrationCapabilityEvents}
 	var before, during []qapi.MigrationCapabilityStatus
-	if err := ask(ctx, b.c, func(ctx context.Context) error {
+	if err := retry.Ask(ctx, b.c.Conn(), func(ctx context.Context) error {
 		all, err := b.c.QueryMigrateCapabilities(ctx)
 		before, during = nil, nil
 		for _, have := range all {
@@ -65,7 +67,7 @@ func (b *background) save(ctx context.Context, args qapi.MigrateArgs) error {
 		return fmt.Errorf("this QEMU has no such capability: %w", errors.ErrUnsupported)
 	}
 	set := func(ctx context.Context, list []qapi.MigrationCapabilityStatus) error {
-		return ask(ctx, b.c, func(ctx context.Context) error {
+		return retry.Ask(ctx, b.c.Conn(), func(ctx context.Context) error {
 			return b.c.MigrateSetCapabilities(ctx, qapi.MigrateSetCapabilitiesArgs{Capabilities: list})
 		})
 	}
@@ -90,7 +92,7 @@ func (b *background) save(ctx context.Context, args qapi.MigrateArgs) error {
 func (b *background) run(ctx context.Context, args qapi.MigrateArgs) error {
 	u := undo.Stack{Limit: b.opts.limit}
 	u.Add("the snapshot, which goes on", func(ctx context.Context) error {
-		if err := ask(ctx, b.c, b.c.MigrateCancel); err != nil {
+		if err := retry.Ask(ctx, b.c.Conn(), b.c.MigrateCancel); err != nil {
 			return err
 		}
 		return b.wait(ctx)
@@ -113,7 +115,7 @@ func (b *background) run(ctx context.Context, args qapi.MigrateArgs) error {
 	case qapi.MigrationStatusCancelled:
 		return &Error{Type: typeBackground, Reason: cancelled, Cancelled: true, Cause: err}
 	case qapi.MigrationStatusFailed:
-		return &Error{Type: typeBackground, Reason: text(b.info.ErrorDesc, "it has failed; QEMU does not say why")}
+		return &Error{Type: typeBackground, Reason: cmp.Or(qapi.Value(b.info.ErrorDesc), "it has failed; QEMU does not say why")}
 	}
 	return ErrGone
 }
@@ -125,7 +127,7 @@ func (b *background) start(ctx context.Context, args qapi.MigrateArgs) error {
 	}
 	before := b.status()
 	err := b.c.Migrate(ctx, args)
-	if err == nil || !lost(b.c, err) || !qmp.MayHaveRun(err) {
+	if err == nil || !retry.Lost(b.c.Conn(), err) || !qmp.MayHaveRun(err) {
 		return err
 	}
 	if err := b.look(ctx); err != nil {
@@ -155,7 +157,7 @@ func (b *background) wait(ctx context.Context) error {
 }
 
 func (b *background) look(ctx context.Context) error {
-	return ask(ctx, b.c, func(ctx context.Context) (err error) {
+	return retry.Ask(ctx, b.c.Conn(), func(ctx context.Context) (err error) {
 		b.info, err = b.c.QueryMigrate(ctx)
 		return err
 	})
@@ -163,10 +165,7 @@ func (b *background) look(ctx context.Context) error {
 
 // status is how far the migration is; "" if there has been none.
 func (b *background) status() qapi.MigrationStatus {
-	if b.info.Status == nil {
-		return ""
-	}
-	return *b.info.Status
+	return qapi.Value(b.info.Status)
 }
 
 func (b *background) ended() bool {
@@ -175,11 +174,4 @@ func (b *background) ended() bool {
 		return true
 	}
 	return false
-}
-
-func text(p *string, absent string) string {
-	if p == nil {
-		return absent
-	}
-	return *p
 }

@@ -30,22 +30,22 @@ type starter struct {
 func newStarter[C Command](c *qapi.Client, command C) starter {
 	switch args := any(command).(type) {
 	case qapi.BlockdevBackup:
-		return starter{qapi.JobTypeBackup, value(args.JobID), func(ctx context.Context, id string) error {
+		return starter{qapi.JobTypeBackup, qapi.Value(args.JobID), func(ctx context.Context, id string) error {
 			args.JobID, args.AutoDismiss = &id, new(false)
 			return c.BlockdevBackup(ctx, args)
 		}}
 	case qapi.BlockdevMirrorArgs:
-		return starter{qapi.JobTypeMirror, value(args.JobID), func(ctx context.Context, id string) error {
+		return starter{qapi.JobTypeMirror, qapi.Value(args.JobID), func(ctx context.Context, id string) error {
 			args.JobID, args.AutoDismiss = &id, new(false)
 			return c.BlockdevMirror(ctx, args)
 		}}
 	case qapi.BlockCommitArgs:
-		return starter{qapi.JobTypeCommit, value(args.JobID), func(ctx context.Context, id string) error {
+		return starter{qapi.JobTypeCommit, qapi.Value(args.JobID), func(ctx context.Context, id string) error {
 			args.JobID, args.AutoDismiss = &id, new(false)
 			return c.BlockCommit(ctx, args)
 		}}
 	case qapi.BlockStreamArgs:
-		return starter{qapi.JobTypeStream, value(args.JobID), func(ctx context.Context, id string) error {
+		return starter{qapi.JobTypeStream, qapi.Value(args.JobID), func(ctx context.Context, id string) error {
 			args.JobID, args.AutoDismiss = &id, new(false)
 			return c.BlockStream(ctx, args)
 		}}
@@ -139,11 +139,4 @@ func SnapshotLoad(ctx context.Context, c *qapi.Client, args qapi.SnapshotLoadArg
 // SnapshotDelete deletes a snapshot, as [qapi.Client.SnapshotDelete] does. QEMU 6.0 and later.
 func SnapshotDelete(ctx context.Context, c *qapi.Client, args qapi.SnapshotDeleteArgs, opts ...Option) (qapi.JobInfo, error) {
 	return Run(ctx, c, args, opts...)
-}
-
-func value(p *string) string {
-	if p == nil {
-		return ""
-	}
-	return *p
 }

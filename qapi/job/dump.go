@@ -3,9 +3,13 @@ package job
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
+	"github.com/goqapi/goqapi/internal/poll"
 	"github.com/goqapi/goqapi/internal/progress"
+	"github.com/goqapi/goqapi/internal/retry"
 	"github.com/goqapi/goqapi/internal/undo"
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qmp"
@@ -31,10 +35,13 @@ func Dump(ctx context.Context, c *qapi.Client, args qapi.DumpGuestMemoryArgs, op
 			return d.how, fmt.Errorf("job: dump: %w", err)
 		}
 	}
+	var err error
 	if d.how.Status == qapi.DumpStatusFailed {
-		return d.how, &Error{Type: typeDump, Reason: d.reason(ctx)}
+		err = &Error{Type: typeDump, Reason: d.reason(ctx)}
 	}
-	return d.how, nil
+	u := undo.Stack{Limit: d.opts.limit}
+	u.Add("the dump, which is not cleaned up", d.settle)
+	return d.how, u.Undo(ctx, err)
 }
 
 type dump struct {
@@ -48,7 +55,7 @@ type dump struct {
 
 // look asks how far the dump is.
 func (d *dump) look(ctx context.Context) error {
-	return ask(ctx, d.c, func(ctx context.Context) (err error) {
+	return retry.Ask(ctx, d.c.Conn(), func(ctx context.Context) (err error) {
 		d.how, err = d.c.QueryDump(ctx)
 		return err
 	})
@@ -65,7 +72,7 @@ func (d *dump) start(ctx context.Context, args qapi.DumpGuestMemoryArgs) error {
 	if err == nil || !qmp.MayHaveRun(err) {
 		return err
 	}
-	if !lost(d.c, err) { // ctx has ended
+	if !retry.Lost(d.c.Conn(), err) { // ctx has ended
 		u := undo.Stack{Limit: d.opts.limit}
 		u.Add("the dump, which cannot be cancelled", d.wait)
 		return u.Undo(ctx, err)
@@ -111,4 +118,23 @@ func (d *dump) reason(ctx context.Context) string {
 		return "it has failed; the event that says why was lost"
 	}
 	return d.why
+}
+
+// settle waits until QEMU has cleaned up after the dump: the status is set and the event sent before the
+// guest goes on, and another dump or a migration at that moment fails or ends QEMU. QEMU
+// 5.2 does not show it if the guest did not run.
+func (d *dump) settle(ctx context.Context) error {
+	return retry.Ask(ctx, d.c.Conn(), func(ctx context.Context) error {
+		return poll.Until(ctx, func(ctx context.Context) (bool, error) {
+			status, err := d.c.QueryStatus(ctx)
+			if err != nil || status.Status == qapi.RunStateSaveVM {
+				return false, err
+			}
+			info, err := d.c.QueryMigrate(ctx)
+			blocked := slices.ContainsFunc(info.BlockedReasons, func(why string) bool {
+				return strings.Contains(why, "dump-guest-memory")
+			})
+			return !blocked, err
+		})
+	})
 }

@@ -56,11 +56,6 @@ func name(kind qapi.JobType, id string) string {
 // cancelled is what QEMU says of jobs that were.
 const cancelled = "Operation canceled"
 
-// lost reports whether err is of a call whose connection was lost, and is made again.
-func lost(c *qapi.Client, err error) bool {
-	return errors.Is(err, qmp.ErrClosed) && c.Conn().Err() == nil
-}
-
 // refused reports whether err is the server's refusal.
 func refused(err error) bool {
 	_, ok := errors.AsType[*qmp.Error](err)

@@ -8,8 +8,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/goqapi/goqapi/internal/poll"
 	"github.com/goqapi/goqapi/internal/progress"
+	"github.com/goqapi/goqapi/internal/retry"
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qmp"
 )
@@ -167,7 +167,7 @@ func (j *Job) result() (qapi.JobInfo, error) {
 // look asks for the states of jobs. Those that have ended are dismissed.
 func look(ctx context.Context, c *qapi.Client, jobs []*Job) error {
 	var list []qapi.JobInfo
-	if err := ask(ctx, c, func(ctx context.Context) (err error) {
+	if err := retry.Ask(ctx, c.Conn(), func(ctx context.Context) (err error) {
 		list, err = c.QueryJobs(ctx)
 		return err
 	}); err != nil {
@@ -180,18 +180,6 @@ func look(ctx context.Context, c *qapi.Client, jobs []*Job) error {
 		}
 	}
 	return nil
-}
-
-// ask asks something that may be asked more than once: again, if the connection was lost and
-// is made again.
-func ask(ctx context.Context, c *qapi.Client, f func(context.Context) error) error {
-	return poll.Until(ctx, func(ctx context.Context) (bool, error) {
-		err := f(ctx)
-		if lost(c, err) {
-			return false, nil
-		}
-		return true, err
-	})
 }
 
 // see takes note of the job's state in a list of all jobs.
@@ -250,10 +238,13 @@ func (j *Job) dismiss(ctx context.Context) {
 	j.dismissing.Do(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), j.opts.limit)
 		defer cancel()
-		err := ask(ctx, j.c, func(ctx context.Context) error {
+		err := retry.Ask(ctx, j.c.Conn(), func(ctx context.Context) error {
 			return j.c.JobDismiss(ctx, qapi.JobDismissArgs{ID: j.id})
 		})
-		if there, _ := exist(ctx, j.c, []*Job{j}); err != nil && there {
+		if err == nil {
+			return
+		}
+		if there, unknown := exist(ctx, j.c, []*Job{j}); there || unknown != nil {
 			j.left = fmt.Errorf("%s has ended, but cannot be dismissed: %w", j, err)
 		}
 	})
@@ -262,7 +253,7 @@ func (j *Job) dismiss(ctx context.Context) {
 // exist reports whether one of some jobs is there.
 func exist(ctx context.Context, c *qapi.Client, jobs []*Job) (bool, error) {
 	var list []qapi.JobInfo
-	err := ask(ctx, c, func(ctx context.Context) (err error) {
+	err := retry.Ask(ctx, c.Conn(), func(ctx context.Context) (err error) {
 		list, err = c.QueryJobs(ctx)
 		return err
 	})

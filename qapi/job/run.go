@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/goqapi/goqapi/internal/retry"
 	"github.com/goqapi/goqapi/internal/undo"
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qmp"
@@ -59,8 +60,7 @@ func start(
 	return nil, fmt.Errorf("%s cannot be started: %w", jobs[0], err)
 }
 
-// begin has a command start jobs. If its reply was lost, it looks whether they are there, and has
-// it executed a second time if not.
+// begin has a command start jobs, and cancels them if it may have done so although it has failed.
 func begin(ctx context.Context, c *qapi.Client, jobs []*Job, given bool, do func(context.Context) error) error {
 	if given { // somebody else's job must not be taken for this one
 		if taken, err := exist(ctx, c, jobs); err != nil {
@@ -69,19 +69,9 @@ func begin(ctx context.Context, c *qapi.Client, jobs []*Job, given bool, do func
 			return errors.New("there is a job of this id")
 		}
 	}
-	var err error
-	for range 2 {
-		if err = do(ctx); err == nil || !qmp.MayHaveRun(err) {
-			return err
-		}
-		if !lost(c, err) {
-			break
-		}
-		if there, err := exist(ctx, c, jobs); there {
-			return nil
-		} else if err != nil {
-			break
-		}
+	err := retry.Once(ctx, c.Conn(), do, func(ctx context.Context) (bool, error) { return exist(ctx, c, jobs) })
+	if err == nil || !qmp.MayHaveRun(err) {
+		return err
 	}
 	return stopAll(ctx, c, jobs, err)
 }

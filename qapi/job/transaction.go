@@ -53,7 +53,7 @@ func StartTransaction(ctx context.Context, c *qapi.Client, args qapi.Transaction
 func jobOf(a *qapi.TransactionAction) (id string, set func(id string)) {
 	switch backup := a.Type.(type) {
 	case qapi.TransactionActionBlockdevBackup:
-		return value(backup.JobID), func(id string) {
+		return qapi.Value(backup.JobID), func(id string) {
 			backup.JobID, backup.AutoDismiss = &id, new(false)
 			a.Type = backup
 		}
@@ -61,7 +61,7 @@ func jobOf(a *qapi.TransactionAction) (id string, set func(id string)) {
 		a.Type = *backup
 		return jobOf(a)
 	case qapi.TransactionActionDriveBackup:
-		return value(backup.JobID), func(id string) {
+		return qapi.Value(backup.JobID), func(id string) {
 			backup.JobID, backup.AutoDismiss = &id, new(false)
 			a.Type = backup
 		}

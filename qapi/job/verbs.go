@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/goqapi/goqapi/internal/poll"
+	"github.com/goqapi/goqapi/internal/retry"
 	"github.com/goqapi/goqapi/qapi"
 )
 
@@ -87,7 +88,7 @@ func (j *Job) tell(ctx context.Context, what string, do func(context.Context) er
 	again := false
 	err := poll.Until(ctx, func(ctx context.Context) (bool, error) {
 		err := do(ctx)
-		if err == nil || !lost(j.c, err) && !refused(err) {
+		if err == nil || !retry.Lost(j.c.Conn(), err) && !refused(err) {
 			return true, err
 		}
 		if err := look(ctx, j.c, []*Job{j}); err != nil {

@@ -10,6 +10,7 @@ import (
 func (m *Machine) blockJobCommands() map[string]Handler {
 	return map[string]Handler{
 		"blockdev-create":     change(m, m.blockdevCreate),
+		"x-blockdev-amend":    change(m, m.amend),
 		"blockdev-mirror":     change(m, m.mirror),
 		"blockdev-backup":     change(m, command(m, m.backup)),
 		"query-block-jobs":    handle(m, m.queryBlockJobs),

@@ -17,7 +17,6 @@ var constants = map[string]string{
 	"query-cryptodev":              `[]`,
 	"query-current-machine":        `{"wakeup-suspend-support": true}`,
 	"query-display-options":        `{"type": "none"}`,
-	"query-dump":                   `{"total": 0, "status": "none", "completed": 0}`,
 	"query-mice":                   `[{"index": 2, "name": "QEMU PS/2 Mouse", "current": true, "absolute": false}]`,
 	"query-pr-managers":            `[]`,
 	"query-replay":                 `{"icount": 0, "mode": "none"}`,

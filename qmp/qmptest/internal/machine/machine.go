@@ -82,12 +82,14 @@ type Machine struct {
 	fdsets    []*fdset            // by their numbers
 	migration migration
 	strict    bool                                                       // values of properties are taken as by the newest releases
+	dump      qapi.DumpQueryResult                                       // the last one
 	made      struct{ nodes, devices, ptys, threads, groups, files int } // how many names were made up
 }
 
 // New returns a machine that has not been started.
 func New(h Host) *Machine {
 	m := &Machine{host: h, status: qapi.RunStatePrelaunch, disks: map[string]*disk{}, files: map[string]*os.File{}}
+	m.dump.Status = qapi.DumpStatusNone
 	m.devices = []*device{
 		bootCPU(),
 		{driver: "virtio-scsi-pci", id: "scsi0", path: peripheral + "scsi0", bus: rootBus, slot: firstSlot},
@@ -108,7 +110,7 @@ func (m *Machine) Commands() map[string]Handler {
 		m.runCommands(), m.nodeCommands(), m.trayCommands(), m.deviceCommands(), m.qomCommands(),
 		m.objectCommands(), m.netdevCommands(), m.chardevCommands(), m.jobCommands(), m.blockJobCommands(), m.chainCommands(),
 		m.memoryCommands(), m.screenCommands(), m.yankCommands(), m.bitmapCommands(), m.exportCommands(), m.imageCommands(), m.fileCommands(), m.constantCommands(),
-		m.migrationCommands(), m.placeCommands(),
+		m.migrationCommands(), m.dumpCommands(), m.snapshotJobCommands(), m.placeCommands(),
 		{"transaction": change(m, m.transaction)},
 	} {
 		maps.Copy(all, some)

@@ -198,6 +198,10 @@ func (m *Machine) migrateOn(second bool) {
 	if g.sent < memory {
 		return
 	}
+	if g.caps[qapi.MigrationCapabilityBackgroundSnapshot] { // the guest runs on
+		m.setMigration(qapi.MigrationStatusCompleted)
+		return
+	}
 	if m.since("11.1") {
 		m.tellMigration(qapi.MigrationPassEvent{Pass: 2})
 	}
