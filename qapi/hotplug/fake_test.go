@@ -63,7 +63,7 @@ func devices(t *testing.T, c *qapi.Client) []string {
 	t.Helper()
 	all := []string{}
 	for _, name := range names(t, c, "/machine/peripheral") {
-		if name != "scsi0" && name != "cd0" && name != "rp0" && name != "rp1" {
+		if name != "scsi0" && name != "cd0" && name != "rp0" && name != "rp1" && name != "balloon" {
 			all = append(all, name)
 		}
 	}

@@ -32,8 +32,8 @@ type real struct {
 	kill func()
 }
 
-// launch starts a machine that stands still.
-func launch(t *testing.T, q qemutest.QEMU, args ...string) *real {
+// launch starts a machine, to which files are passed as 4 and on.
+func launch(t *testing.T, q qemutest.QEMU, files []*os.File, args ...string) *real {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "hotplug")
 	require.NoError(t, err)
@@ -50,7 +50,7 @@ func launch(t *testing.T, q qemutest.QEMU, args ...string) *real {
 		"-chardev", "socket,id=q,fd=3,server=on,wait=off", "-mon", "chardev=q,mode=control",
 	}, args...)...)
 	var stderr strings.Builder
-	cmd.ExtraFiles, cmd.Stderr = []*os.File{socket}, &stderr
+	cmd.ExtraFiles, cmd.Stderr = append([]*os.File{socket}, files...), &stderr
 	require.NoError(t, cmd.Start())
 	var ended sync.WaitGroup
 	ended.Go(func() { _ = cmd.Wait() }) // it is killed
@@ -71,14 +71,14 @@ func launch(t *testing.T, q qemutest.QEMU, args ...string) *real {
 // pc has a SCSI controller, whose disks no guest has to let go of, and room for more.
 func pc(t *testing.T, q qemutest.QEMU) *real {
 	t.Helper()
-	return launch(t, q, "-S", "-machine", "pc", "-m", "64,slots=2,maxmem=2G", "-smp", "1,maxcpus=3",
+	return launch(t, q, nil, "-S", "-machine", "pc", "-m", "64,slots=2,maxmem=2G", "-smp", "1,maxcpus=3",
 		"-device", "virtio-scsi-pci,id=scsi0")
 }
 
 // q35 has two root ports.
 func q35(t *testing.T, q qemutest.QEMU) *real {
 	t.Helper()
-	return launch(t, q, "-S", "-machine", "q35", "-m", "64,slots=2,maxmem=2G", "-smp", "1,maxcpus=3",
+	return launch(t, q, nil, "-S", "-machine", "q35", "-m", "64,slots=2,maxmem=2G", "-smp", "1,maxcpus=3",
 		"-device", "pcie-root-port,id=rp0,chassis=1", "-device", "pcie-root-port,id=rp1,chassis=2")
 }
 
