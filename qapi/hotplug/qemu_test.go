@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -401,5 +402,19 @@ func TestQEMUKilledInEachStep(t *testing.T) {
 				r.kill()
 			}
 		}
+	})
+}
+
+// TestQEMUExample plugs in what the example does; a guest gives it back in TestQEMUGuest.
+func TestQEMUExample(t *testing.T) {
+	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
+		r := launch(t, q, nil, "-S", "-machine", "q35", "-m", "64,slots=2,maxmem=2G", "-smp", "1,maxcpus=3",
+			"-device", "pcie-root-port,id=rp0,chassis=1", "-device", "pcie-root-port,id=rp1,chassis=2", "-device", "pcie-root-port,id=rp2,chassis=3")
+		c := r.client(t, nil)
+		require.NoError(t, grow(t.Context(), c, io.Discard))
+		assert.ElementsMatch(t, []string{"vd0", "nic0", "dimm0", "balloon0", "rp2"}, slices.DeleteFunc(devices(t, c), func(id string) bool {
+			return strings.HasPrefix(id, "cpu-")
+		}))
+		assert.Equal(t, 3, cpus(t, c))
 	})
 }
