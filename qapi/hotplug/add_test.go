@@ -21,7 +21,7 @@ import (
 func TestDisk(t *testing.T) {
 	each(t, func(t *testing.T, release string) {
 		_, c := fake(t, qmptest.Release(release))
-		require.NoError(t, hotplug.AddDisk(t.Context(), c, device.VirtioBlkPCI{ID: "vd", Drive: "top"}, nullDisk("n"), rawOver("top", "n")))
+		require.NoError(t, hotplug.AddDisk(t.Context(), c, device.VirtioBlkPCI{ID: "vd", Drive: "top"}, nullDisk("n"), rawOverN("top")))
 		assert.Equal(t, []string{"vd"}, devices(t, c))
 		err := hotplug.AddDisk(t.Context(), c, device.VirtioBlkPCI{ID: "vd", Drive: "other"}, nullDisk("other"))
 		assert.EqualError(t, err, `hotplug: plugging in device "vd" (virtio-blk-pci): there is one already`)
@@ -39,7 +39,7 @@ func TestDisk(t *testing.T) {
 func TestDiskRollsBack(t *testing.T) {
 	each(t, func(t *testing.T, release string) {
 		_, c := fake(t, qmptest.Release(release))
-		err := hotplug.AddDisk(t.Context(), c, device.VirtioBlkPCI{ID: "vd", Drive: "none"}, nullDisk("n"), rawOver("top", "n"))
+		err := hotplug.AddDisk(t.Context(), c, device.VirtioBlkPCI{ID: "vd", Drive: "none"}, nullDisk("n"), rawOverN("top"))
 		refused, ok := errors.AsType[*qmp.Error](err)
 		require.True(t, ok, "%v", err)
 		assert.Equal(t, "device_add", refused.Command)
@@ -68,7 +68,7 @@ func TestRemoveDiskWaitsForNodes(t *testing.T) {
 	each(t, func(t *testing.T, release string) {
 		_, c := fake(t, qmptest.Release(release))
 		plugSCSI(t, c)
-		require.NoError(t, c.BlockdevAdd(t.Context(), rawOver("user", "n")))
+		require.NoError(t, c.BlockdevAdd(t.Context(), rawOverN("user")))
 		start := time.Now()
 		err := hotplug.RemoveDisk(t.Context(), c, "sd", "n")
 		assert.Equal(t, hotplug.DefaultLimit, time.Since(start))

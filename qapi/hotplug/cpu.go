@@ -20,7 +20,7 @@ func checkCPUs(ctx context.Context, c *qapi.Client) error {
 	if err != nil || info.QEMU.Major != 7 || info.QEMU.Minor != 2 {
 		return err
 	}
-	kvm, err := ask(ctx, c, c.QueryKVM)
+	kvm, err := ask(ctx, c, c.QueryKVM) //nolint:staticcheck // what takes its place came later
 	if err == nil && !kvm.Enabled {
 		return ErrUnsafe
 	}

@@ -33,9 +33,9 @@ func nullDisk(name string) qapi.BlockdevOptions {
 	return qapi.BlockdevOptions{NodeName: &name, Driver: qapi.BlockdevOptionsNullCo{Size: new(int64(1 << 20)), ReadZeroes: new(true)}}
 }
 
-// rawOver is a node above another.
-func rawOver(name, below string) qapi.BlockdevOptions {
-	return qapi.BlockdevOptions{NodeName: &name, Driver: qapi.BlockdevOptionsRaw{File: qapi.Str(below)}}
+// rawOverN is a node above the one named n.
+func rawOverN(name string) qapi.BlockdevOptions {
+	return qapi.BlockdevOptions{NodeName: &name, Driver: qapi.BlockdevOptionsRaw{File: qapi.Str("n")}}
 }
 
 func hub(id string) qapi.Netdev { return qapi.Netdev{ID: id, Type: qapi.NetdevHubport{}} }

@@ -88,7 +88,7 @@ func resize(ctx context.Context, c *qapi.Client, id string, size uint64) error {
 		if info == nil {
 			return 0, false, errors.New("there is no virtio-mem device of this id")
 		}
-		return uint64(info.Size), uint64(info.Size) == size, nil
+		return info.Size, info.Size == size, nil
 	})
 	if err != nil {
 		return fmt.Errorf("hotplug: resizing memory %q to %d bytes, of which the guest has %d: %w", id, size, got, err)

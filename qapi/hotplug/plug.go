@@ -3,6 +3,7 @@ package hotplug
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/goqapi/goqapi/qapi"
@@ -71,9 +72,7 @@ func addToPort(ctx context.Context, c *qapi.Client, dev qapi.DeviceAddArgs) erro
 		return err
 	}
 	props := map[string]any{"addr": device.Slot(0)} // else QEMU 5.2 and 7.2 take a slot that no guest sees
-	for name, v := range dev.Props {
-		props[name] = v
-	}
+	maps.Copy(props, dev.Props)
 	dev.Props = props
 	err = ErrNoPort
 	for _, port := range ports {

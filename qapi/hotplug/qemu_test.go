@@ -127,7 +127,7 @@ func TestQEMUUnplug(t *testing.T) {
 func TestQEMURollsBack(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		c := q35(t, q).client(t, nil)
-		err := hotplug.AddDisk(t.Context(), c, device.VirtioBlkPCI{ID: "vd", Drive: "none"}, nullDisk("n"), rawOver("top", "n"))
+		err := hotplug.AddDisk(t.Context(), c, device.VirtioBlkPCI{ID: "vd", Drive: "none"}, nullDisk("n"), rawOverN("top"))
 		assert.ErrorContains(t, err, "can't find value 'none'")
 		err = hotplug.AddDisk(t.Context(), c, device.VirtioBlkPCI{ID: "vd", Drive: "n", Bus: "pcie.0"}, nullDisk("n"))
 		assert.ErrorContains(t, err, "does not support hotplugging")

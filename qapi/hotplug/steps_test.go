@@ -71,7 +71,7 @@ func (s state) equal(t *testing.T, c *qapi.Client, about string) {
 func nothing(*testing.T, *qapi.Client) {}
 
 func addDisk(ctx context.Context, c *qapi.Client) error {
-	return hotplug.AddDisk(ctx, c, device.VirtioBlkPCI{ID: "vd", Drive: "top"}, nullDisk("n"), rawOver("top", "n"))
+	return hotplug.AddDisk(ctx, c, device.VirtioBlkPCI{ID: "vd", Drive: "top"}, nullDisk("n"), rawOverN("top"))
 }
 
 func addDIMM(ctx context.Context, c *qapi.Client) error {
@@ -139,9 +139,9 @@ var operations = []operation{
 type disturbance func(srv *qmptest.Server, do func() (any, error)) (any, error)
 
 // at has an operation disturbed at one of its calls, and returns its error and how many calls there were.
-func (op operation) at(t *testing.T, call int, d disturbance) (srv *qmptest.Server, c *qapi.Client, calls int, err error) {
+func (op operation) at(t *testing.T, call int, d disturbance) (c *qapi.Client, calls int, err error) {
 	t.Helper()
-	srv, c = fake(t)
+	srv, c := fake(t)
 	if op.once {
 		conn, err := srv.Dial(t.Context())
 		require.NoError(t, err)
@@ -176,7 +176,7 @@ func (op operation) at(t *testing.T, call int, d disturbance) (srv *qmptest.Serv
 	for _, call := range srv.Calls()[met:] {
 		require.True(t, commands[call.Command] || call.Command == "qmp_capabilities", "%s is not counted", call.Command)
 	}
-	return srv, c, n, err
+	return c, n, err
 }
 
 // eachStep runs a test for each call of each operation.
@@ -186,7 +186,7 @@ func eachStep(t *testing.T, f func(t *testing.T, op operation, call int)) {
 		steps := 0
 		synctest.Test(t, func(t *testing.T) {
 			var err error
-			_, _, steps, err = op.at(t, -1, nil)
+			_, steps, err = op.at(t, -1, nil)
 			require.NoError(t, err, op.name)
 		})
 		for call := range steps {
@@ -213,7 +213,7 @@ func TestCutInEachStep(t *testing.T) {
 	eachStep(t, func(t *testing.T, op operation, call int) {
 		for when, cut := range cuts {
 			start := time.Now()
-			_, c, _, err := op.at(t, call, cut)
+			c, _, err := op.at(t, call, cut)
 			require.NoError(t, err, when)
 			op.want.equal(t, c, when)
 			assert.Less(t, time.Since(start), 5*time.Second)
@@ -224,7 +224,7 @@ func TestCutInEachStep(t *testing.T) {
 // What the server refuses in any step leaves nothing of what is added.
 func TestRefusedInEachStep(t *testing.T) {
 	eachStep(t, func(t *testing.T, op operation, call int) {
-		_, c, _, err := op.at(t, call, func(*qmptest.Server, func() (any, error)) (any, error) {
+		c, _, err := op.at(t, call, func(*qmptest.Server, func() (any, error)) (any, error) {
 			return nil, &qmp.Error{Class: qmp.ClassGenericError, Desc: "not today"}
 		})
 		if err == nil { // the human monitor need not be there; a second request to a guest need not be taken
@@ -248,7 +248,7 @@ func TestCancelledInEachStep(t *testing.T) {
 			defer cancel()
 			return do(ctx, c)
 		}
-		_, c, steps, err := op.at(t, call, func(_ *qmptest.Server, do func() (any, error)) (any, error) {
+		c, steps, err := op.at(t, call, func(_ *qmptest.Server, do func() (any, error)) (any, error) {
 			cancel()
 			synctest.Wait()
 			return do()
@@ -271,7 +271,7 @@ func TestKilledInEachStep(t *testing.T) {
 	eachStep(t, func(t *testing.T, op operation, call int) {
 		op.once = true
 		start := time.Now()
-		_, _, _, err := op.at(t, call, func(srv *qmptest.Server, do func() (any, error)) (any, error) {
+		_, _, err := op.at(t, call, func(srv *qmptest.Server, do func() (any, error)) (any, error) {
 			srv.Cut()
 			return do()
 		})

@@ -84,7 +84,7 @@ type unplugging struct {
 func newUnplugging(c *qapi.Client, id string) *unplugging {
 	u := &unplugging{c: c, id: id, path: pathOf(id), begun: time.Now(), every: firstAsked / 2}
 	u.news = qapi.SubscribeEvents(c, []qapi.Event{
-		qapi.DeviceDeletedEvent{}, qapi.DeviceUnplugGuestErrorEvent{}, qapi.MemUnplugErrorEvent{}, qapi.ACPIDeviceOstEvent{},
+		qapi.DeviceDeletedEvent{}, qapi.DeviceUnplugGuestErrorEvent{}, memUnplugError{}, qapi.ACPIDeviceOstEvent{},
 	})
 	u.matters = u.hear
 	return u
@@ -92,6 +92,9 @@ func newUnplugging(c *qapi.Client, id string) *unplugging {
 
 // peripheral is where devices with an id are in the tree of objects.
 const peripheral = "/machine/peripheral/"
+
+// memUnplugError is what releases before 9.1 say of memory.
+type memUnplugError = qapi.MemUnplugErrorEvent //nolint:staticcheck // they have nothing else before 6.2
 
 // pathOf is where a device is in the tree of objects.
 func pathOf(id string) string {
@@ -167,7 +170,7 @@ func (u *unplugging) hear(e qapi.Event) bool {
 		return e.Path == u.path
 	case qapi.DeviceUnplugGuestErrorEvent:
 		return e.Path == u.path && u.refuse("")
-	case qapi.MemUnplugErrorEvent:
+	case memUnplugError:
 		return e.Device == u.id && u.refuse(e.Msg)
 	case qapi.ACPIDeviceOstEvent:
 		reason := ejection(e.Info)

@@ -115,8 +115,8 @@ func TestUnplugRefusedWithReason(t *testing.T) {
 		require.NoError(t, hotplug.AddMemory(t.Context(), c, device.PcDimm{ID: "dimm", Memdev: "m"}, ram("m", 128<<20)))
 		go func() {
 			time.Sleep(time.Second)
-			srv.Emit(qapi.MemUnplugErrorEvent{Device: "other", Msg: "not it"})
-			srv.Emit(qapi.MemUnplugErrorEvent{Device: "dimm", Msg: "bad\nluck"})
+			srv.EmitNamed("MEM_UNPLUG_ERROR", map[string]any{"device": "other", "msg": "not it"})
+			srv.EmitNamed("MEM_UNPLUG_ERROR", map[string]any{"device": "dimm", "msg": "bad\nluck"})
 		}()
 		start := time.Now()
 		err := hotplug.Unplug(t.Context(), c, "dimm")
