@@ -159,7 +159,7 @@ func TestResizeWhatIsNotThere(t *testing.T) {
 
 func TestSetCPUs(t *testing.T) {
 	each(t, func(t *testing.T, release string) {
-		_, c := fake(t, qmptest.Release(release))
+		srv, c := fake(t, qmptest.Release(release))
 		require.NoError(t, hotplug.SetCPUs(t.Context(), c, 3))
 		assert.Equal(t, 3, cpus(t, c))
 		want := []string{"cpu-0-1-0", "cpu-0-2-0"}
@@ -176,6 +176,12 @@ func TestSetCPUs(t *testing.T) {
 		}
 		require.NoError(t, err)
 		assert.Equal(t, 1, cpus(t, c))
+		err = hotplug.SetCPUs(t.Context(), c, 2)
+		require.ErrorIs(t, err, hotplug.ErrUnsafe)
+		assert.ErrorContains(t, err, "no thread left for another processor")
+		assert.Equal(t, 1, cpus(t, c))
+		require.NoError(t, hotplug.SetCPUs(t.Context(), c, 1))
+		srv.Reply("query-kvm", qapi.KVMInfo{Enabled: true, Present: true})
 		require.NoError(t, hotplug.SetCPUs(t.Context(), c, 4), "they can be plugged in again")
 		assert.Equal(t, 4, cpus(t, c))
 	})

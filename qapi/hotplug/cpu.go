@@ -10,21 +10,43 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// ErrUnsafe is wrapped by the error for what would crash this release of QEMU.
-var ErrUnsafe = errors.New("this QEMU would crash: 7.2 without KVM frees what it goes on using when a processor is unplugged")
+// ErrUnsafe is wrapped by the error for what would crash this QEMU, seen on real ones without
+// KVM. There 7.2 frees what it goes on using when a processor is unplugged, and ends at the next
+// device_add or some time later. 10.0 and 11.1 have one thread for each place for a processor, of
+// which those that were unplugged keep theirs, and end when there is none for a new one.
+var ErrUnsafe = errors.New("QEMU would crash")
 
-// checkCPUs returns an error if a processor must not be unplugged. QEMU 7.2 with TCG reports
-// success, and ends with SIGSEGV or SIGABRT at the next device_add, or some time later.
-func checkCPUs(ctx context.Context, c *qapi.Client) error {
+// mayUnplugCPU returns an error if a processor must not be unplugged.
+func mayUnplugCPU(ctx context.Context, c *qapi.Client) error {
 	info, err := ask(ctx, c, c.QueryVersion)
 	if err != nil || info.QEMU.Major != 7 || info.QEMU.Minor != 2 {
 		return err
 	}
-	kvm, err := ask(ctx, c, c.QueryKVM) //nolint:staticcheck // what takes its place came later
-	if err == nil && !kvm.Enabled {
-		return ErrUnsafe
+	if kvm, err := hasKVM(ctx, c); kvm || err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: without KVM 7.2 frees too much when a processor is unplugged", ErrUnsafe)
+}
+
+// mayPlugCPU returns an error if a processor must not be plugged in: one was unplugged before, which
+// only the guest's last report tells. How many there were cannot be asked for.
+func mayPlugCPU(ctx context.Context, c *qapi.Client) error {
+	if kvm, err := hasKVM(ctx, c); kvm || err != nil {
+		return err
+	}
+	slots, err := ask(ctx, c, c.QueryACPIOspmStatus)
+	if refused(err) { // there is no ACPI
+		return nil
+	}
+	if slices.ContainsFunc(slots, isEjectedCPU) {
+		return fmt.Errorf("%w: without KVM it may have no thread left for another processor after one was unplugged", ErrUnsafe)
 	}
 	return err
+}
+
+func hasKVM(ctx context.Context, c *qapi.Client) (bool, error) {
+	info, err := ask(ctx, c, c.QueryKVM) //nolint:staticcheck // what takes its place came later
+	return info.Enabled, err
 }
 
 // SetCPUs sets how many virtual processors the machine has, at least one: it fills free places,
@@ -34,7 +56,8 @@ func checkCPUs(ctx context.Context, c *qapi.Client) error {
 //
 // If one cannot be plugged in, those before it are unplugged again, if the guest lets go of them.
 // To unplug one, the guest is asked as by [Unplug], with its errors; the ones that it has let go
-// of stay unplugged. Machines of QEMU 5.2 refuse to unplug processors; for QEMU 7.2 see [ErrUnsafe].
+// of stay unplugged. Machines of QEMU 5.2 refuse to unplug processors. Without KVM QEMU 7.2 is not asked
+// to, and after a processor was unplugged none is plugged in: the error then wraps [ErrUnsafe].
 func SetCPUs(ctx context.Context, c *qapi.Client, n int) error {
 	ctx, cancel := limited(ctx)
 	defer cancel()
@@ -85,6 +108,11 @@ func plugCPUs(ctx context.Context, c *qapi.Client, places []qapi.HotpluggableCPU
 		return fmt.Errorf("there are places for %d fewer", more)
 	case more < 0:
 		return fmt.Errorf("places cannot be filled in part: it would be %d more", -more)
+	case len(things) == 0:
+		return nil
+	}
+	if err := mayPlugCPU(ctx, c); err != nil {
+		return err
 	}
 	return addAll(ctx, c, things...)
 }

@@ -23,6 +23,12 @@ var ejections = map[int64]string{
 	0x83: "a device that it depends on is busy",
 }
 
+// isEjectedCPU reports whether a guest has let go of the processor that was in a slot.
+func isEjectedCPU(slot qapi.ACPIOSTInfo) bool {
+	asked := slot.Source == ostEjectRequest || slot.Source == ostEjectProcessing
+	return slot.SlotType == qapi.ACPISlotTypeCPU && slot.Device == nil && asked && slot.Status == 0
+}
+
 // ejection is why a guest does not eject a device, if that is what its report says.
 func ejection(info qapi.ACPIOSTInfo) string {
 	if info.Source != ostEjectRequest && info.Source != ostEjectProcessing {

@@ -155,7 +155,7 @@ func (op operation) at(t *testing.T, call int, d disturbance) (c *qapi.Client, c
 	for _, name := range []string{
 		"device_add", "device_del", "blockdev-add", "blockdev-del", "netdev_add", "netdev_del", "object-add", "object-del",
 		"qom-get", "qom-set", "qom-list", "query-named-block-nodes", "human-monitor-command", "query-memory-devices",
-		"query-memory-size-summary", "query-balloon", "balloon", "query-hotpluggable-cpus", "query-version", "query-kvm", "query-pci",
+		"query-memory-size-summary", "query-balloon", "balloon", "query-hotpluggable-cpus", "query-version", "query-kvm", "query-pci", "query-acpi-ospm-status",
 	} {
 		commands[name] = true
 		h := srv.Handler(name)

@@ -39,9 +39,7 @@ func (e *RefusedError) Error() string {
 // before ctx ends (30 s if ctx has no deadline), and a [*qmp.Error] if the
 // server refuses: a bus may not let go of devices while the machine runs.
 //
-// QEMU 7.2 without KVM loses its memory's integrity when a processor is unplugged, and
-// crashes some commands later. So there a processor is not unplugged: the error wraps
-// [ErrUnsafe].
+// A processor of QEMU 7.2 without KVM is not unplugged: the error wraps [ErrUnsafe].
 func Unplug(ctx context.Context, c *qapi.Client, id string) error {
 	ctx, cancel := limited(ctx)
 	defer cancel()
@@ -109,7 +107,7 @@ func (u *unplugging) run(ctx context.Context) (err error) {
 		return gone(err)
 	}
 	if u.isCPU() {
-		if err := checkCPUs(ctx, u.c); err != nil {
+		if err := mayUnplugCPU(ctx, u.c); err != nil {
 			return err
 		}
 	}

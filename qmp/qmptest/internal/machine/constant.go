@@ -68,13 +68,6 @@ func (m *Machine) constantCommands() map[string]Handler {
 	return all
 }
 
-func (m *Machine) acpiSlots() []qapi.ACPIOSTInfo {
-	if !m.since("11.1") {
-		return []qapi.ACPIOSTInfo{}
-	}
-	return []qapi.ACPIOSTInfo{{Slot: "0", SlotType: qapi.ACPISlotTypeCPU}}
-}
-
 func (m *Machine) dirtyRate(args qapi.QueryDirtyRateArgs, _ Request) (any, error) {
 	info := qapi.DirtyRateInfo{Status: qapi.DirtyRateStatusUnstarted}
 	if m.since("6.2") {

@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -124,4 +125,24 @@ type oldCPU struct {
 	Props    *qapi.CPUInstanceProperties `json:"props"`
 	Target   string                      `json:"target"`
 	Arch     string                      `json:"arch"`
+}
+
+// acpiSlots are the places as ACPI has them. Before 11.1 processors are there when the guest has
+// shown that it knows about them, as by letting one go.
+func (m *Machine) acpiSlots() []qapi.ACPIOSTInfo {
+	all := []qapi.ACPIOSTInfo{}
+	if !m.since("11.1") && len(m.ejected) == 0 {
+		return all
+	}
+	for place := range m.countPlaces() {
+		info := qapi.ACPIOSTInfo{Slot: fmt.Sprint(place), SlotType: qapi.ACPISlotTypeCPU}
+		switch d := m.cpuAt(place); {
+		case d != nil && d.id != "":
+			info.Device = &d.id
+		case d == nil && m.ejected[place]:
+			info.Source = ejectRequest // with success
+		}
+		all = append(all, info)
+	}
+	return all
 }

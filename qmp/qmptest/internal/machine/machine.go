@@ -66,12 +66,13 @@ type Machine struct {
 	nodes     []*node                        // the newest first, parents before their children
 	disks     map[string]*disk
 	devices   []*device
-	ran       bool      // it has, at some time
-	guest     Guest     // what it does when it is asked for something
-	q35       bool      // its own PCI bus is one of PCI Express
-	places    int       // for processors; 0: as many as are asked for
-	slots     int       // for memory modules; 0: as many as are asked for
-	goneCPUs  []*device // of which something is still to be said
+	ran       bool         // it has, at some time
+	guest     Guest        // what it does when it is asked for something
+	q35       bool         // its own PCI bus is one of PCI Express
+	places    int          // for processors; 0: as many as are asked for
+	slots     int          // for memory modules; 0: as many as are asked for
+	goneCPUs  []*device    // of which something is still to be said
+	ejected   map[int]bool // places that the guest has let go of a processor of
 	netdevs   []netdev
 	objects   []*object
 	chardevs  []*chardev
@@ -88,7 +89,7 @@ type Machine struct {
 
 // New returns a machine that has not been started.
 func New(h Host) *Machine {
-	m := &Machine{host: h, status: qapi.RunStatePrelaunch, disks: map[string]*disk{}, files: map[string]*os.File{}}
+	m := &Machine{host: h, status: qapi.RunStatePrelaunch, disks: map[string]*disk{}, files: map[string]*os.File{}, ejected: map[int]bool{}}
 	m.dump.Status = qapi.DumpStatusNone
 	m.devices = []*device{
 		bootCPU(),

@@ -106,6 +106,7 @@ func (m *Machine) release() {
 func (m *Machine) goneCPU(d *device) {
 	m.host.Emit(qapi.DeviceDeletedEvent{Path: d.path + "/lapic"})
 	m.goneCPUs = append(m.goneCPUs, d)
+	m.ejected[d.place] = true
 }
 
 // beforeAdd does what waits for the next device_add.
