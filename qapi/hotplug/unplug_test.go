@@ -244,3 +244,31 @@ func TestUnplugCPUWithKVM(t *testing.T) {
 		assert.Equal(t, 1, cpus(t, c))
 	})
 }
+
+// A device leaves the tree of objects before what it used is free, which the event tells.
+func TestUnplugAwaitsTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv, c := fake(t)
+		srv.Guest(qmptest.GuestSilent)
+		plugBlk(t, c)
+		get, asked := srv.Handler("qom-get"), 0
+		srv.Handle("qom-get", func(ctx context.Context, req *qmptest.Request) (any, error) {
+			if asked++; asked > 2 {
+				return nil, &qmp.Error{Class: qmp.ClassDeviceNotFound, Desc: "gone"}
+			}
+			return get(ctx, req)
+		})
+		time.AfterFunc(300*time.Millisecond, func() { srv.Guest(qmptest.GuestObeys) })
+		start := time.Now()
+		require.NoError(t, hotplug.Unplug(t.Context(), c, "vd"))
+		assert.Equal(t, 300*time.Millisecond, time.Since(start))
+		require.NoError(t, c.BlockdevDel(t.Context(), qapi.BlockdevDelArgs{NodeName: "n"}))
+
+		asked = 0
+		srv.Guest(qmptest.GuestSilent)
+		plugBlk(t, c)
+		start = time.Now()
+		require.NoError(t, hotplug.Unplug(t.Context(), c, "vd"), "it is gone, event or not")
+		assert.Less(t, time.Since(start), 2*time.Second)
+	})
+}
