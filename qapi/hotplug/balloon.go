@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/goqapi/goqapi/internal/retry"
 	"github.com/goqapi/goqapi/internal/undo"
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qmp"
@@ -15,7 +16,8 @@ const page = 4096
 // Balloon has the guest keep that many bytes of its memory, by the machine's balloon, and
 // returns what it has when it has done so: size rounded up to pages of 4 KiB, or all of the
 // machine's memory if size is more. If ctx ends before (30 s if it has no deadline), the
-// guest keeps what it has by then, which is returned beside the error.
+// guest keeps what it has by then, which is returned beside the error. A guest that is left with
+// less than it needs ends programs, or crashes.
 func Balloon(ctx context.Context, c *qapi.Client, size int64) (int64, error) {
 	ctx, cancel := limited(ctx)
 	defer cancel()
@@ -51,7 +53,7 @@ func reach[N int64 | uint64](
 	ctx context.Context, c *qapi.Client, events *qmp.Stream[qapi.Event],
 	set func(N) func(context.Context) error, size N, look func(context.Context) (N, bool, error),
 ) (got N, err error) {
-	if err := again(ctx, c, set(size)); err != nil {
+	if err := retry.Ask(ctx, c.Conn(), set(size)); err != nil {
 		if qmp.MayHaveRun(err) {
 			err = stop(ctx, c, set, look, err)
 		}
@@ -61,7 +63,7 @@ func reach[N int64 | uint64](
 	err = s.until(ctx, func(ctx context.Context) (done bool, err error) {
 		if s.lost { // another server may not know it
 			s.lost = false
-			if err := again(ctx, c, set(size)); err != nil {
+			if err := retry.Ask(ctx, c.Conn(), set(size)); err != nil {
 				return false, err
 			}
 		}
@@ -88,7 +90,7 @@ func stop[N int64 | uint64](
 		if err != nil {
 			return err
 		}
-		return again(ctx, c, set(now))
+		return retry.Ask(ctx, c.Conn(), set(now))
 	})
 	return u.Undo(ctx, err)
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/goqapi/goqapi/internal/poll"
+	"github.com/goqapi/goqapi/internal/retry"
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qmp"
 )
@@ -21,32 +22,15 @@ func limited(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, DefaultLimit)
 }
 
-// lost reports whether err is of a call whose connection was lost, and is made again.
-func lost(c *qapi.Client, err error) bool {
-	return errors.Is(err, qmp.ErrClosed) && c.Conn().Err() == nil
-}
-
 // refused reports whether err is the server's refusal.
 func refused(err error) bool {
 	_, ok := errors.AsType[*qmp.Error](err)
 	return ok
 }
 
-// again executes what may be executed more than once: again, if the connection was lost and
-// is made again.
-func again(ctx context.Context, c *qapi.Client, do func(context.Context) error) error {
-	return poll.Until(ctx, func(ctx context.Context) (bool, error) {
-		err := do(ctx)
-		if lost(c, err) {
-			return false, nil
-		}
-		return true, err
-	})
-}
-
 // ask asks the server for something, again if the connection was lost and is made again.
 func ask[R any](ctx context.Context, c *qapi.Client, query func(context.Context) (R, error)) (result R, err error) {
-	err = again(ctx, c, func(ctx context.Context) (err error) {
+	err = retry.Ask(ctx, c.Conn(), func(ctx context.Context) (err error) {
 		result, err = query(ctx)
 		return err
 	})

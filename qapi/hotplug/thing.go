@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/goqapi/goqapi/internal/poll"
+	"github.com/goqapi/goqapi/internal/retry"
 	"github.com/goqapi/goqapi/internal/undo"
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qmp"
@@ -29,8 +30,8 @@ func addAll(ctx context.Context, c *qapi.Client, things ...thing) (err error) {
 		} else if there { // it must not be taken for ours
 			return fmt.Errorf("%s: there is one already", t.what)
 		}
-		err := t.addOnce(ctx, c)
-		if err == nil || qmp.MayHaveRun(err) {
+		mayExist, err := t.addOnce(ctx, c)
+		if mayExist {
 			u.Add(t.what, t.remove)
 		}
 		if err != nil {
@@ -41,21 +42,16 @@ func addAll(ctx context.Context, c *qapi.Client, things ...thing) (err error) {
 }
 
 // addOnce adds it. If the reply was lost, it is looked for, and added again if it is not there.
-func (t thing) addOnce(ctx context.Context, c *qapi.Client) error {
-	for repeated := false; ; repeated = true {
+func (t thing) addOnce(ctx context.Context, c *qapi.Client) (mayExist bool, err error) {
+	err = retry.Once(ctx, c.Conn(), func(ctx context.Context) error {
 		err := t.add(ctx)
-		if repeated && qapi.IsExists(err) { // by the command whose reply was lost
+		if mayExist && qapi.IsExists(err) { // by the command whose reply was lost
 			return nil
 		}
-		if err == nil || !qmp.MayHaveRun(err) || !lost(c, err) {
-			return err
-		}
-		if there, problem := t.exists(ctx); problem != nil {
-			return err
-		} else if there {
-			return nil
-		}
-	}
+		mayExist = mayExist || qmp.MayHaveRun(err)
+		return err
+	}, t.exists)
+	return mayExist, err
 }
 
 // removeAll removes things in order. After the first that cannot be removed, the others stay:
@@ -84,7 +80,7 @@ func removeFree(ctx context.Context, c *qapi.Client, what string, remove func(co
 			inUse = err
 			return false, nil
 		}
-		if lost(c, err) {
+		if retry.Lost(c.Conn(), err) {
 			return false, nil
 		}
 		return true, err

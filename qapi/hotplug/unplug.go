@@ -9,6 +9,7 @@ import (
 
 	"github.com/goqapi/goqapi/internal/poll"
 	"github.com/goqapi/goqapi/internal/printable"
+	"github.com/goqapi/goqapi/internal/retry"
 	"github.com/goqapi/goqapi/qapi"
 )
 
@@ -140,7 +141,7 @@ func (u *unplugging) request(ctx context.Context) error {
 	}
 	err := u.c.DeviceDel(ctx, qapi.DeviceDelArgs{ID: u.id})
 	switch {
-	case lost(u.c, err):
+	case retry.Lost(u.c.Conn(), err):
 		u.lost = true
 		return nil // it is asked for, and told again if it is there
 	case qapi.IsNotFound(err): // it is looked for at once
