@@ -56,7 +56,7 @@ func (m *Machine) plug(given options, hot bool) error {
 	if err := m.realize(d); err != nil {
 		return err
 	}
-	if d.id == "" {
+	if strings.HasPrefix(d.path, peripheralAnon) {
 		m.made.devices++
 	}
 	m.devices = append(m.devices, d)
@@ -80,7 +80,8 @@ func (m *Machine) newDevice(given options) (*device, error) {
 		return nil, generic("Parameter 'driver' expects %spluggable device type", article)
 	}
 	d := &device{model: model, driver: model.Name, id: member[string](given, "id"), props: map[string]any{}, slot: anySlot}
-	if d.path = peripheral + d.id; d.id == "" {
+	// Where an empty id is taken, it is one.
+	if d.path = peripheral + d.id; given["id"].Kind() != '"' {
 		d.path = fmt.Sprintf("%sdevice[%d]", peripheralAnon, m.made.devices)
 	}
 	return d, nil
