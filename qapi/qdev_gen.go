@@ -141,10 +141,11 @@ func deviceArguments(dev Device) any {
 
 // DeviceAdd plugs a device in.
 //
-// Its other members are the properties of the type, which
-// [Client.DeviceListProperties] lists: Props in Go. It returns when the device
-// is there; a running guest still has to notice it. It fails with GenericError
-// for a type, a bus or a property that does not exist, for a bus that takes no
+// Package qapi/device has types for the devices that most people use;
+// [DeviceAddArgs] takes the properties of any other, which
+// [Client.DeviceListProperties] lists, in Props. It returns when the device is
+// there; a running guest still has to notice it. It fails with GenericError for
+// a type, a bus or a property that does not exist, for a bus that takes no
 // devices while the machine runs, and when all places are taken. PCI Express
 // devices need a free pcie-root-port.
 //

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"strings"
 
+	"github.com/goqapi/goqapi/internal/printable"
 	"github.com/goqapi/goqapi/qapi"
 )
 
@@ -148,7 +149,7 @@ func (x *S390XCPU) setDriver(driver string) error { return setModel(&x.Model, dr
 func setModel(model *string, driver, suffix string) error {
 	name, ok := strings.CutSuffix(driver, suffix)
 	if !ok {
-		return fmt.Errorf("it is a %s, whose type does not end in %s", driver, suffix)
+		return fmt.Errorf("it is a %s, whose type does not end in %s", printable.String(driver), suffix)
 	}
 	*model = name
 	return nil

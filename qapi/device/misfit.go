@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/goqapi/goqapi/internal/printable"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/qmp/codec"
 )
@@ -34,7 +35,7 @@ func misfit(name, typ string, v jsontext.Value, version qmp.Version) string {
 		case !version.AtLeast(8, 0):
 			return fmt.Sprintf("cannot be %s: this server drops it without an error", codec.KindName(kind))
 		case isScalar(typ):
-			return fmt.Sprintf("is %s, not %s", typ, codec.KindName(kind))
+			return fmt.Sprintf("is %s, not %s", printable.String(typ), codec.KindName(kind))
 		}
 		return ""
 	case name == "addr" && (typ == "int32" || typ == "str"):

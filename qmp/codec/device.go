@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -117,10 +118,8 @@ func (w *deviceWriter) member(name, value, within []byte) error {
 
 // check returns what is wrong with a member.
 func (w *deviceWriter) check(name, value []byte) error {
-	for _, refused := range w.refused {
-		if string(name) == refused {
-			return fmt.Errorf("'%s', which only the server itself may set", name)
-		}
+	if slices.Contains(w.refused, string(name)) {
+		return fmt.Errorf("'%s', which only the server itself may set", name)
 	}
 	if hasNull(value) {
 		return fmt.Errorf("'%s' with a null, which no device takes: leave out what is not set", name)

@@ -39,6 +39,9 @@ func build(t *testing.T) *Package {
 	return p
 }
 
+// unlinked is a name in brackets that is not a link to what Go calls it.
+var unlinked = regexp.MustCompile(`\[[a-z][a-z0-9_-]*\]`)
+
 // TestCoverage fails for a device or a property that is not described.
 func TestCoverage(t *testing.T) {
 	devices, fields := 0, 0
@@ -46,9 +49,11 @@ func TestCoverage(t *testing.T) {
 		for _, d := range file.Devices {
 			devices++
 			assert.NotEmpty(t, d.Text, "%s: %s is not described", file.Name, d.QEMU)
+			assert.NotRegexp(t, unlinked, d.Text, d.QEMU)
 			for _, f := range d.Fields {
 				fields++
 				assert.NotEmpty(t, f.Text, "%s: %s.%s is not described", file.Name, d.QEMU, f.QEMU)
+				assert.NotRegexp(t, unlinked, f.Text, "%s.%s", d.QEMU, f.QEMU)
 			}
 		}
 	}

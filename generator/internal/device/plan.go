@@ -92,7 +92,7 @@ func Build(lists []*devices.List, qapi *schema.Schema, opts Options) (*Package, 
 
 // source says which releases the devices are those of.
 func source(releases []string) string {
-	return "the devices of QEMU " + list(releases, "and")
+	return "the devices of QEMU " + list(releases)
 }
 
 type builder struct {
@@ -202,7 +202,7 @@ func (b *builder) fields(m *merged, said *describe.Description) []*Field {
 		fields = append(fields, take(&Field{QEMU: "bus", Name: "Bus", Type: plain["str"]}))
 	}
 	for _, p := range m.props {
-		if useless[[2]string{m.newest.Name, p.Name}] != "" || useless[[2]string{"*", p.Name}] != "" {
+		if useless[p.Name] != "" {
 			continue
 		}
 		t, err := b.typeOf(p)
@@ -228,13 +228,11 @@ func (b *builder) property(name, device string) string {
 	return cmp.Or(d.Members[device], d.Text)
 }
 
-// useless are properties that no value can be given, by device, or "*" for all that have them.
-// QEMU does not list them as read-only.
-var useless = map[[2]string]string{
-	{"*", "reserved-regions"}:  "QEMU 10.0 and 11.1 refuse every list, and older ones have no lists",
-	{"*", "attached"}:          "USB devices: it can be set for some, and only later",
-	{"virtio-mem-pci", "size"}: "it is how large the memory is now",
-	{"virtio-mem-ccw", "size"}: "as that of virtio-mem-pci",
+// useless are properties that no value can be given, although QEMU does not list them as
+// read-only, with the reason.
+var useless = map[string]string{
+	"reserved-regions": "QEMU 10.0 and 11.1 refuse every list, and older ones have no lists",
+	"attached":         "USB devices say that it is not writable",
 }
 
 // others are what each struct has beside its properties.
