@@ -15,7 +15,8 @@ import (
 type InputOption func(*input)
 
 // InputInterval sets the time between two keys, and for how long a button is down: 30 ms
-// without it. What reads its keyboard seldom, such as firmware or a slow guest, loses keys that come faster.
+// without it. A guest that reads its keyboard more slowly, as firmware does and any guest of
+// a busy host, loses keys.
 func InputInterval(d time.Duration) InputOption { return func(i *input) { i.interval = d } }
 
 // InputDisplay has the input go to the devices of a display, where they are bound to one: its

@@ -44,7 +44,7 @@ func (l *link) openQMP(ctx context.Context) error {
 
 // shakeHands waits for the greeting and leaves the negotiation mode.
 func (l *link) shakeHands(ctx context.Context) error {
-	if d := l.opts.handshakeTimeout; d > 0 {
+	if d := l.opts.handshakeTimeout; d > 0 && !l.starting {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, d, fmt.Errorf("no answer within %v", d))
 		defer cancel()

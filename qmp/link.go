@@ -43,6 +43,8 @@ type link struct {
 	lasting bool // the hub outlives this link
 	heard   bool // it has been given an event of this link
 
+	starting bool // the server is only being started: it greets when it is ready
+
 	mu       sync.Mutex
 	err      error       // why the link is closed
 	lost     func(error) // called with that

@@ -15,6 +15,9 @@ func (l *link) read() {
 		case err == nil:
 			err = l.receive(m)
 		case !errors.Is(err, errTooLarge):
+			if l.opts.ended != nil {
+				err = l.opts.ended(err, l.done)
+			}
 			err = &peerError{err}
 		}
 		if err != nil {

@@ -2,6 +2,7 @@ package address
 
 import (
 	"context"
+	"errors"
 	"net"
 	"os"
 	"sync"
@@ -56,6 +57,21 @@ func ownFile(l *net.UnixListener, path string) (remove func()) {
 
 // Address is the address to dial, on the same machine.
 func (l *Listener) Address() Address { return l.at }
+
+// HandOver returns a Unix socket as a file, for another process that listens there from
+// then on. Nobody listens here any more. remove removes the file that one connects to.
+func (l *Listener) HandOver() (f *os.File, remove func(), err error) {
+	defer l.socket.Close()
+	unix, ok := l.socket.(*net.UnixListener)
+	if !ok {
+		return nil, nil, errors.New("it is not a Unix socket")
+	}
+	if f, err = unix.File(); err != nil {
+		l.file()
+		return nil, nil, err
+	}
+	return f, l.file, nil
+}
 
 // Close ends the listening and removes the file of a Unix socket, but not one that
 // somebody else has put in its place.

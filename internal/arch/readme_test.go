@@ -41,8 +41,8 @@ func tls(ctx context.Context) (*qapi.Client, error) {
 }
 
 func spawn(ctx context.Context) (*qapi.Client, error) {
-	// a QEMU of our own, on its standard input and output; p.Close ends it and waits
-	p, err := qmp.Start(ctx, exec.Command("qemu-system-x86_64", "-qmp", "stdio", "-display", "none"))
+	// a QEMU of our own: connected at once, or an error with what it said; p.Close ends it
+	p, err := qmp.Launch(ctx, exec.Command("qemu-system-x86_64", "-M", "q35", "-display", "none"))
 	if err != nil {
 		return nil, err
 	}
