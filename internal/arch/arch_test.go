@@ -37,6 +37,7 @@ var arrows = []arrow{
 	{"internal/poll", nil},
 	{"internal/printable", nil},
 	{"internal/progress", nil},
+	{"internal/retry", []string{"internal/poll", "qmp"}},
 	{"internal/undo", nil},
 	{"internal/regular", nil},
 	{"internal/redact", []string{jsonModule}},
@@ -45,7 +46,8 @@ var arrows = []arrow{
 	{"qmp/codec", []string{jsonModule, "internal/redact"}},
 	{"qmp/qmptls", []string{"internal/printable", "qmp"}},
 	{"qmp/qmptest/...", []string{jsonModule, "qmp", "qmp/qmptest/internal/...", "qapi/...", "schema/...", "internal/address", "internal/redact", "internal/regular"}},
-	{"qapi/job", []string{"internal/poll", "internal/printable", "internal/progress", "internal/undo", "qapi", "qmp"}},
+	{"qapi/disk", []string{"internal/poll", "internal/retry", "internal/undo", "qapi", "qapi/job", "qmp"}},
+	{"qapi/job", []string{"internal/poll", "internal/printable", "internal/progress", "internal/retry", "internal/undo", "qapi", "qmp"}},
 	{"qapi/hotplug", []string{"internal/poll", "internal/printable", "internal/retry", "internal/undo", "qapi", "qapi/device", "qmp"}},
 	{"qapi/device", []string{jsonModule, "internal/printable", "qapi", "qmp", "qmp/codec"}},
 	{"qapi/...", []string{jsonModule, "internal/printable", "qmp", "qmp/codec"}},
@@ -140,7 +142,7 @@ func TestUsersCompile(t *testing.T) {
 	}
 	ours := []string{
 		jsonModule, module + "/qmp", module + "/qmp/codec", module + "/raw", module + "/qapi/...", module + "/internal/address", module + "/internal/poll", module + "/internal/printable",
-		module + "/internal/progress", module + "/internal/redact", module + "/internal/undo",
+		module + "/internal/progress", module + "/internal/redact", module + "/internal/retry", module + "/internal/undo",
 	}
 	for path, std := range standard {
 		if !std && !anyBelow(ours, path) {

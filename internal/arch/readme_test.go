@@ -2,6 +2,7 @@ package arch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	"github.com/goqapi/goqapi/qapi"
+	"github.com/goqapi/goqapi/qapi/disk"
+	"github.com/goqapi/goqapi/qapi/job"
 	"github.com/goqapi/goqapi/qapi/qga"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/qmp/qmplog"
@@ -85,6 +88,17 @@ func reconnect(ctx context.Context, addr string) (*qapi.Client, error) {
 
 func log() qmp.Option {
 	return qmplog.With(slog.Default())
+}
+
+func jobs(ctx context.Context, c *qapi.Client) error {
+	_, err := job.Mirror(ctx, c, qapi.BlockdevMirrorArgs{Device: "disk0", Target: "new0", Sync: qapi.MirrorSyncModeFull},
+		job.OnProgress(func(p job.Progress) { fmt.Printf("\r%s", p) })) // 42 %, 1m30s left
+	if failed, ok := errors.AsType[*job.Error](err); ok {
+		fmt.Println(failed.Reason) // in QEMU's words, also if the job ended at once
+	}
+
+	err = disk.Backup(ctx, c, []disk.Copy{{Node: "disk0", Bitmap: "b", To: disk.File{Path: "/backup/full.qcow2"}}})
+	return err
 }
 
 func agent(ctx context.Context, snapshot func(context.Context) error) error {

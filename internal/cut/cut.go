@@ -68,7 +68,7 @@ func (c *Cutter) at(n int, f func(w *wire, message []byte) (int, error)) {
 	c.left, c.do = n, f
 }
 
-// Reached reports whether as many messages were sent. There is nothing to come then.
+// Reached reports whether as many messages were sent. Nothing happens to those that follow.
 func (c *Cutter) Reached() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -60,8 +60,10 @@ func (s *Stack) Undo(ctx context.Context, err error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
 	var left []string
+	var problems []error
 	for _, step := range slices.Backward(s.steps) {
 		if problem := step.undo(ctx); problem != nil {
+			problems = append(problems, problem)
 			left = append(left, fmt.Sprintf("%s (%v)", step.what, problem))
 		}
 	}
@@ -71,19 +73,18 @@ func (s *Stack) Undo(ctx context.Context, err error) error {
 	}
 	text := "left behind: " + strings.Join(left, ", ")
 	if err == nil {
-		return errors.New(text)
+		return &leftError{errors.Join(problems...), text}
 	}
-	return &leftError{err, text}
+	return &leftError{err, err.Error() + "; " + text}
 }
 
-// leftError is an error after which not all could be undone. It unwraps to that error only:
-// whether a command may have run must not be read from an error of the undoing.
+// leftError is an error after which not all could be undone. It unwraps to that error only, if
+// there is one: whether a command may have run must not be read from an error of the undoing.
 type leftError struct {
 	error
 
-	left string
+	text string
 }
 
-func (e *leftError) Error() string { return e.error.Error() + "; " + e.left }
-
+func (e *leftError) Error() string { return e.text }
 func (e *leftError) Unwrap() error { return e.error }

@@ -65,7 +65,9 @@ func TestStackSaysWhatWasLeft(t *testing.T) {
 	assert.True(t, reached, "the steps after one that fails")
 
 	u.Add("block node b", func(context.Context) error { return refused })
-	assert.EqualError(t, u.Undo(t.Context(), nil), "left behind: block node b (node is in use)")
+	err = u.Undo(t.Context(), nil)
+	assert.EqualError(t, err, "left behind: block node b (node is in use)")
+	assert.ErrorIs(t, err, refused)
 }
 
 func TestStackHasALimit(t *testing.T) {

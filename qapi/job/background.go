@@ -97,7 +97,11 @@ func (b *background) run(ctx context.Context, args qapi.MigrateArgs) error {
 		}
 		return b.wait(ctx)
 	})
-	err := b.start(ctx, args)
+	if err := b.look(ctx); err != nil {
+		return err
+	}
+	before := b.status()
+	err := b.start(ctx, args, before)
 	if err != nil && !qmp.MayHaveRun(err) {
 		return err
 	}
@@ -105,7 +109,8 @@ func (b *background) run(ctx context.Context, args qapi.MigrateArgs) error {
 		err = b.wait(ctx)
 	}
 	if err != nil {
-		if err = u.Undo(ctx, err); !b.ended() {
+		// It may have ended nevertheless; but an end that there was before is not its own.
+		if err = u.Undo(ctx, err); !b.ended() || b.status() == before {
 			return err
 		}
 	}
@@ -121,11 +126,7 @@ func (b *background) run(ctx context.Context, args qapi.MigrateArgs) error {
 }
 
 // start starts the migration. After a lost reply it is known to run if there had been none.
-func (b *background) start(ctx context.Context, args qapi.MigrateArgs) error {
-	if err := b.look(ctx); err != nil {
-		return err
-	}
-	before := b.status()
+func (b *background) start(ctx context.Context, args qapi.MigrateArgs, before qapi.MigrationStatus) error {
 	err := b.c.Migrate(ctx, args)
 	if err == nil || !retry.Lost(b.c.Conn(), err) || !qmp.MayHaveRun(err) {
 		return err

@@ -203,14 +203,12 @@ func (j *Job) see(ctx context.Context, now time.Time, list []qapi.JobInfo) error
 	return nil
 }
 
-var ended, end = context.WithCancel(context.Background())
-
-func init() { end() }
-
 // findEndLocked finds how a job ended that is not there any more.
 func (j *Job) findEndLocked() bool {
+	now, cancel := context.WithCancel(context.Background())
+	cancel()
 	for {
-		e, err := j.ends.Next(ended) // which does not wait
+		e, err := j.ends.Next(now) // which does not wait
 		switch e := e.(type) {
 		case qapi.BlockJobCompletedEvent:
 			j.endLocked(e.Device, e.Type, e.Offset, e.Len, e.Error)

@@ -2,7 +2,6 @@ package job_test
 
 import (
 	"context"
-	"errors"
 	"io"
 	"testing"
 	"testing/synctest"
@@ -13,8 +12,6 @@ import (
 
 	"github.com/goqapi/goqapi/internal/cut"
 	"github.com/goqapi/goqapi/qapi"
-	"github.com/goqapi/goqapi/qapi/job"
-	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
@@ -36,49 +33,53 @@ func onFake(t *testing.T, f func(t *testing.T, srv *qmptest.Server, c *qapi.Clie
 	}
 }
 
-// reconnecting is a client whose connection is made again when it is lost.
-func reconnecting(t *testing.T, cutter *cut.Cutter) *qapi.Client {
-	t.Helper()
-	conn, err := qmp.DialFunc(t.Context(), cutter.Dial,
-		qmp.WithReconnect(qmp.Reconnect{MinDelay: time.Millisecond, MaxDelay: time.Millisecond}),
-		qmp.WithHandshakeTimeout(time.Second)) // QEMU 5.2 may not notice at once that it was dialled
-	require.NoError(t, err)
-	t.Cleanup(func() { conn.Close() })
-	return qapi.NewClient(conn)
-}
-
-// cutEverywhere runs an operation again and again, with the connection cut at each message.
-func cutEverywhere(t *testing.T, c *qapi.Client, cutter *cut.Cutter, op operation) {
-	for _, how := range []cut.How{cut.Unsent, cut.Unanswered} {
-		for n, reached := 1, true; reached; n++ {
-			dir := t.TempDir()
-			op.prep(t, c, dir)
-			cutter.At(n, how)
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-			assert.NoError(t, op.run(ctx, c, dir), "cut at message %d, %s", n, how)
-			cancel()
-			reached = cutter.Reached()
-			assert.Empty(t, leftovers(t, c, op), "cut at message %d, %s", n, how)
-			require.Less(t, n, 200)
-			if t.Failed() {
-				return
-			}
-			if !reached {
-				t.Logf("%s: cut %d times, %s", op.name, n-1, how)
-			}
-		}
-	}
-}
-
 func TestOperationsWhoseConnectionIsCut(t *testing.T) {
 	onFake(t, func(t *testing.T, srv *qmptest.Server, _ *qapi.Client) {
-		cutter := cut.New(func(context.Context) (io.ReadWriteCloser, error) { return srv.Pipe(), nil })
-		c := reconnecting(t, cutter)
-		for _, op := range operations {
-			cutEverywhere(t, c, cutter, op)
-		}
+		cutEverywhere(t, cut.New(func(context.Context) (io.ReadWriteCloser, error) { return srv.Pipe(), nil }))
 	})
 }
 
-var _ = errors.New
-var _ = job.Run[qapi.BlockdevBackup]
+// cutEverywhere runs each operation again and again, with the connection cut at each message.
+func cutEverywhere(t *testing.T, cutter *cut.Cutter) {
+	c := cutter.Client(t)
+	for _, op := range operations {
+		cut.Everywhere(t, func(n int, how cut.How) bool {
+			dir := t.TempDir()
+			op.prep(t, c, dir)
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			cutter.At(n, how)
+			assert.NoError(t, op.run(ctx, c, dir), "%s: cut at message %d, %s", op.name, n, how)
+			reached := cutter.Reached()
+			assert.Empty(t, leftovers(t, c, op), "%s: cut at message %d, %s", op.name, n, how)
+			return reached
+		})
+	}
+}
+
+func TestOperationsThatAreGivenUp(t *testing.T) {
+	onFake(t, func(t *testing.T, srv *qmptest.Server, _ *qapi.Client) {
+		giveUpEverywhere(t, cut.New(func(context.Context) (io.ReadWriteCloser, error) { return srv.Pipe(), nil }))
+	})
+}
+
+// giveUpEverywhere runs each operation again and again; ctx ends at each message.
+func giveUpEverywhere(t *testing.T, cutter *cut.Cutter) {
+	c := cutter.Client(t)
+	for _, op := range operations {
+		for n, reached := 1, true; reached && !t.Failed(); n++ {
+			dir := t.TempDir()
+			op.prep(t, c, dir)
+			ctx, cancel := context.WithCancel(t.Context())
+			cutter.Before(n, cancel)
+			start := time.Now()
+			if err := op.run(ctx, c, dir); err != nil { // unless it was done already
+				assert.ErrorIs(t, err, context.Canceled, "%s: given up at message %d", op.name, n)
+			}
+			reached = cutter.Reached()
+			cancel()
+			assert.Less(t, time.Since(start), 5*time.Second)
+			assert.Empty(t, leftovers(t, c, op), "%s: given up at message %d", op.name, n)
+		}
+	}
+}

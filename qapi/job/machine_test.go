@@ -1,7 +1,6 @@
 package job_test
 
 import (
-	"context"
 	"errors"
 	"path/filepath"
 	"testing"
@@ -13,7 +12,6 @@ import (
 	"github.com/goqapi/goqapi/internal/qemutest"
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qapi/job"
-	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
@@ -92,12 +90,8 @@ func TestMachine(t *testing.T) {
 
 func TestQEMUMachine(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
-		real := startQEMU(t, q, "-machine", "q35", "-m", "64")
-		c := reconnecting(t, cut.New(real.dial))
+		c := cut.New(q.Run(t, "-machine", "q35", "-m", "64").Dial).Client(t)
 		v := c.Conn().Greeting().Version
 		playMachine(t, c, t.TempDir(), func(major, minor int) bool { return v.AtLeast(major, minor) })
 	})
 }
-
-var _ = context.Canceled
-var _ qmp.Error

@@ -1,14 +1,7 @@
 package job_test
 
 import (
-	"context"
-	"io"
-	"net"
-	"os"
-	"path/filepath"
 	"runtime"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -16,48 +9,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/goqapi/goqapi/internal/cut"
-	"github.com/goqapi/goqapi/internal/poll"
 	"github.com/goqapi/goqapi/internal/qemutest"
 	"github.com/goqapi/goqapi/qapi"
-	"github.com/goqapi/goqapi/qapi/job"
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// A real QEMU, with a second monitor that can be connected to again.
-type realQEMU struct {
-	c    *qapi.Client
-	dial func(context.Context) (io.ReadWriteCloser, error)
-	pid  int
-}
-
-func startQEMU(t *testing.T, q qemutest.QEMU, args ...string) realQEMU {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "job") // t.TempDir can be too long for a socket
-	require.NoError(t, err)
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	monitor, pidfile := filepath.Join(dir, "m"), filepath.Join(dir, "pid")
-	args = append(args, "-pidfile", pidfile, "-qmp", "unix:"+monitor+",server=on,wait=off")
-	conn, err := qmp.NewConn(t.Context(), q.Start(t, "-qmp", args...))
-	require.NoError(t, err)
-	t.Cleanup(func() { conn.Close() })
-	text, err := os.ReadFile(pidfile)
-	require.NoError(t, err)
-	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
-	require.NoError(t, err)
-	return realQEMU{qapi.NewClient(conn), func(ctx context.Context) (io.ReadWriteCloser, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", monitor)
-	}, pid}
-}
-
 func TestQEMUOperationsWhoseConnectionIsCut(t *testing.T) {
-	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
-		real := startQEMU(t, q)
-		cutter := cut.New(real.dial)
-		c := reconnecting(t, cutter)
-		for _, op := range operations {
-			cutEverywhere(t, c, cutter, op)
-		}
-	})
+	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) { cutEverywhere(t, cut.New(q.Run(t).Dial)) })
 }
 
 // With each message QEMU is killed: the call returns at once, says what has happened,
@@ -65,44 +23,39 @@ func TestQEMUOperationsWhoseConnectionIsCut(t *testing.T) {
 func TestQEMUOperationsWhoseQEMUIsKilled(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		for _, op := range operations {
-			for n, reached := 1, true; reached; n++ {
-				dir := t.TempDir()
-				real := startQEMU(t, q)
-				cutter := cut.New(real.dial)
-				op.prep(t, real.c, dir)
-				before := runtime.NumGoroutine()
-				conn, err := qmp.DialFunc(t.Context(), cutter.Dial)
-				require.NoError(t, err)
-				cutter.Before(n, func() {
-					p, err := os.FindProcess(real.pid)
-					if err == nil {
-						err = p.Kill()
-					}
-					assert.NoError(t, err)
-				})
-				start := time.Now()
-				err = op.run(t.Context(), qapi.NewClient(conn), dir)
-				assert.Less(t, time.Since(start), 5*time.Second)
-				if reached = cutter.Reached(); reached {
-					assert.ErrorIs(t, err, qmp.ErrClosed, "killed at message %d", n)
-				} else {
-					assert.NoError(t, err)
-				}
-				conn.Close()
-				noMoreGoroutines(t, before)
+			for n, reached := 1, true; reached && !t.Failed(); n++ {
+				reached = killedAt(t, q, op, n)
 			}
 		}
 	})
 }
 
-// noMoreGoroutines waits until there are no more than before.
-func noMoreGoroutines(t *testing.T, before int) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-	defer cancel()
-	assert.NoError(t, poll.Until(ctx, func(context.Context) (bool, error) {
-		return runtime.NumGoroutine() <= before, nil
-	}), "goroutines were left")
+// killedAt kills QEMU at the nth message of an operation, if it sends so many.
+func killedAt(t *testing.T, q qemutest.QEMU, op operation, n int) (reached bool) {
+	dir, qemu := t.TempDir(), q.Run(t)
+	setup, err := qmp.NewConn(t.Context(), qemu.Monitor)
+	require.NoError(t, err)
+	op.prep(t, qapi.NewClient(setup), dir)
+	before := runtime.NumGoroutine()
+	cutter := cut.New(qemu.Dial)
+	conn, err := qmp.DialFunc(t.Context(), cutter.Dial)
+	require.NoError(t, err)
+	cutter.Before(n, func() { qemu.Kill(t) })
+	start := time.Now()
+	err = op.run(t.Context(), qapi.NewClient(conn), dir)
+	assert.Less(t, time.Since(start), 5*time.Second)
+	if reached = cutter.Reached(); reached {
+		assert.ErrorIs(t, err, qmp.ErrClosed, "%s: killed at message %d", op.name, n)
+	} else {
+		assert.NoError(t, err, op.name)
+	}
+	conn.Close()
+	cut.NoMoreGoroutines(t, before)
+	setup.Close()
+	return reached
 }
 
-var _ = job.Backup
+// ctx ends at each message.
+func TestQEMUOperationsThatAreGivenUp(t *testing.T) {
+	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) { giveUpEverywhere(t, cut.New(q.Run(t).Dial)) })
+}

@@ -57,8 +57,7 @@ func TestScenarios(t *testing.T) {
 
 func TestQEMUScenarios(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
-		real := startQEMU(t, q)
-		c := reconnecting(t, cut.New(real.dial))
+		c := cut.New(q.Run(t).Dial).Client(t)
 		for _, s := range scenarios {
 			t.Run(s.name, func(t *testing.T) {
 				s.play(t, c)

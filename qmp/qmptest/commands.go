@@ -1,6 +1,6 @@
 // # Commands
 //
-// It executes 156 of the 243 commands of QEMU 11.1; playing an older release, those that
+// It executes 157 of the 243 commands of QEMU 11.1; playing an older release, those that
 // this one has. Any other fails the test and says that nothing executes it.
 //
 //	add-fd, announce-self, balloon, block-commit, block-dirty-bitmap-add,
@@ -36,5 +36,5 @@
 //	query-yank, quit, remove-fd, ringbuf-read, ringbuf-write, rtc-reset-reinjection,
 //	screendump, send-key, set-action, set_link, set_password, snapshot-delete,
 //	snapshot-load, snapshot-save, stop, system_powerdown, system_reset, system_wakeup,
-//	transaction, watchdog-set-action, x-blockdev-amend, yank
+//	transaction, watchdog-set-action, x-blockdev-amend, x-debug-query-block-graph, yank
 package qmptest

@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"cmp"
 	"math/bits"
 	"slices"
 
@@ -101,7 +102,8 @@ func (m *Machine) copyJob(kind qapi.JobType, args copyArgs) (*job, error) {
 	if source == target {
 		return nil, generic("Source and target cannot be the same")
 	}
-	return &job{kind: kind, total: source.size, bad: source.bad(), nodes: []*node{source, target}, target: target}, nil
+	bad := cmp.Or(source.bad(), target.badToWrite())
+	return &job{kind: kind, total: source.size, bad: bad, nodes: []*node{source, target}, target: target}, nil
 }
 
 func differentSizes() error { return generic("Source and target image have different sizes") }

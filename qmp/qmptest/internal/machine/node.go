@@ -22,6 +22,7 @@ type node struct {
 	owned        bool   // by the monitor: made by blockdev-add itself
 	group        string // of throttling
 	errno        int64  // what reading fails with, if it is a bad one; else 0
+	full         int64  // what writing fails with
 	bitmaps      []bitmap
 	threshold    int64 // of writing; 0: none
 }
@@ -150,10 +151,10 @@ func (m *Machine) openAll(o options) (*node, error) {
 	}
 	for _, fault := range member[[]qapi.BlkdebugInjectErrorOptions](o, "inject-error") {
 		if fault.Iotype == nil || *fault.Iotype == qapi.BlkdebugIOTypeRead {
-			n.errno = 5
-			if fault.Errno != nil {
-				n.errno = *fault.Errno
-			}
+			n.errno = valueOr(fault.Errno, 5)
+		}
+		if fault.Iotype == nil || *fault.Iotype == qapi.BlkdebugIOTypeWrite {
+			n.full = valueOr(fault.Errno, 5)
 		}
 	}
 	return n, m.measure(n, o)
@@ -330,10 +331,15 @@ func (n *node) holds(other *node) bool {
 }
 
 // bad is what reading from the node fails with; 0 if it does not.
-func (n *node) bad() int64 {
+func (n *node) bad() int64 { return n.fault(func(n *node) int64 { return n.errno }) }
+
+// badToWrite is what writing to the node fails with; 0 if it does not.
+func (n *node) badToWrite() int64 { return n.fault(func(n *node) int64 { return n.full }) }
+
+func (n *node) fault(of func(*node) int64) int64 {
 	for below := n; below != nil; below = below.below() {
-		if below.errno != 0 {
-			return below.errno
+		if errno := of(below); errno != 0 {
+			return errno
 		}
 	}
 	return 0
