@@ -28,8 +28,8 @@ func mayUnplugCPU(ctx context.Context, c *qapi.Client) error {
 	return fmt.Errorf("%w: without KVM 7.2 frees too much when a processor is unplugged", ErrUnsafe)
 }
 
-// mayPlugCPU returns an error if a processor must not be plugged in: one was unplugged before, which
-// only the guest's last report tells. How many there were cannot be asked for.
+// mayPlugCPU returns an error if a processor must not be plugged in, since one was unplugged before.
+// The guest's last report shows that; how many there were cannot be asked for.
 func mayPlugCPU(ctx context.Context, c *qapi.Client) error {
 	if kvm, err := hasKVM(ctx, c); kvm || err != nil {
 		return err

@@ -92,7 +92,7 @@ func objects(t *testing.T, c *qapi.Client) []string {
 	return all
 }
 
-// noNetdev checks that there is no netdev of an id, which only an attempt tells.
+// noNetdev checks that there is no netdev of an id, which only an attempt shows.
 func noNetdev(t *testing.T, c *qapi.Client, id string) {
 	t.Helper()
 	err := c.NetdevDel(t.Context(), qapi.NetdevDelArgs{ID: id})

@@ -245,7 +245,7 @@ func TestUnplugCPUWithKVM(t *testing.T) {
 	})
 }
 
-// A device leaves the tree of objects before what it used is free, which the event tells.
+// A device leaves the tree of objects before what it used is free, which the event says.
 func TestUnplugAwaitsTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv, c := fake(t)
