@@ -3,6 +3,7 @@ package hotplug
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -40,9 +41,7 @@ func FreePort(ctx context.Context, c *qapi.Client) (bus string, err error) {
 	return bus, nil
 }
 
-func inPorts(err error) error {
-	return errors.Join(errors.New("hotplug: looking for a free port"), err)
-}
+func inPorts(err error) error { return fmt.Errorf("hotplug: looking for a port: %w", err) }
 
 // freePorts are the buses of PCI Express ports that have nothing in them. What is plugged in
 // is read from the tree of objects: query-pci does not have it before the firmware has numbered
@@ -58,24 +57,34 @@ func freePorts(ctx context.Context, c *qapi.Client) ([]string, error) {
 			if !slices.Contains(ports, d.kind) {
 				continue
 			}
-			buses, err := children(ctx, c, d.path)
+			buses, err := freeBuses(ctx, c, d.path)
 			if err != nil {
 				return nil, err
 			}
-			for _, bus := range buses {
-				if bus.kind != "PCIE" {
-					continue
-				}
-				if n, err := occupants(ctx, c, bus.path); err != nil {
-					return nil, err
-				} else if n == 0 {
-					free = append(free, bus.name)
-				}
-			}
+			free = append(free, buses...)
 		}
 	}
 	slices.Sort(free)
 	return free, nil
+}
+
+// freeBuses are the buses of a port that have nothing in them: one, or none.
+func freeBuses(ctx context.Context, c *qapi.Client, port string) ([]string, error) {
+	var free []string
+	buses, err := children(ctx, c, port)
+	for _, bus := range buses {
+		if bus.kind != "PCIE" {
+			continue
+		}
+		n, err := occupants(ctx, c, bus.path)
+		if err != nil {
+			return nil, err
+		}
+		if n == 0 {
+			free = append(free, bus.name)
+		}
+	}
+	return free, err
 }
 
 // slots is how many a conventional bus has.
@@ -92,18 +101,14 @@ func conventional(ctx context.Context, c *qapi.Client) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		for _, bus := range buses {
-			if bus.kind != "PCI" {
-				continue
-			}
-			used, err := usedSlots(ctx, c)
-			if err != nil {
-				return "", err
-			}
-			if used < slots {
-				return bus.name, nil
-			}
+		i := slices.IndexFunc(buses, func(bus child) bool { return bus.kind == "PCI" })
+		if i < 0 {
+			continue
 		}
+		if used, err := usedSlots(ctx, c); used == slots || err != nil {
+			return "", err
+		}
+		return buses[i].name, nil
 	}
 	return "", nil
 }

@@ -124,7 +124,7 @@ func (u *unplugging) run(ctx context.Context) (err error) {
 	switch {
 	case err == nil:
 		return u.settle(ctx)
-	case ctx.Err() != nil:
+	case ctx.Err() != nil && !u.asked.IsZero():
 		return fmt.Errorf("%w in %v; it is still plugged in, and may go later: %w",
 			ErrNotReleased, time.Since(u.begun).Round(time.Millisecond), poll.Error(ctx))
 	}
