@@ -25,7 +25,7 @@ const (
 )
 
 // packages are those whose API is promised.
-var packages = []string{"qapi", "qapi/cmdline", "qapi/device", "qapi/disk", "qapi/job", "qapi/migration", "qapi/qga", "qmp", "raw"}
+var packages = []string{"qapi", "qapi/cmdline", "qapi/device", "qapi/disk", "qapi/hotplug", "qapi/job", "qapi/migration", "qapi/qga", "qmp", "raw"}
 
 func main() {
 	update := flag.Bool("update", false, "record the API as it is")

@@ -1,6 +1,6 @@
 // # Commands
 //
-// It executes 157 of the 243 commands of QEMU 11.1; playing an older release, those that
+// It executes 158 of the 243 commands of QEMU 11.1; playing an older release, those that
 // this one has. Any other fails the test and says that nothing executes it.
 //
 //	add-fd, announce-self, balloon, block-commit, block-dirty-bitmap-add,
@@ -30,7 +30,7 @@
 //	query-gic-capabilities, query-hotpluggable-cpus, query-iothreads, query-jobs,
 //	query-kvm, query-memdev, query-memory-devices, query-memory-size-summary, query-mice,
 //	query-migrate, query-migrate-capabilities, query-migrate-parameters, query-name,
-//	query-named-block-nodes, query-pr-managers, query-qmp-schema, query-replay,
+//	query-named-block-nodes, query-pci, query-pr-managers, query-qmp-schema, query-replay,
 //	query-sev-capabilities, query-sgx, query-sgx-capabilities, query-stats, query-status,
 //	query-target, query-tpm, query-tpm-models, query-tpm-types, query-uuid, query-version,
 //	query-vm-generation-id, query-vnc, query-vnc-servers, query-xen-replication-status,

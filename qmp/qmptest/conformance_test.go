@@ -42,6 +42,7 @@ type conformanceCase struct {
 	file    *os.File
 	wait    *awaited
 	ends    bool   // the connection
+	alone   bool   // the fake's guest is silent, too, from now on
 	fails   string // the class of the error that it must be, where the command is
 	accept  []acceptance
 }
@@ -97,7 +98,7 @@ func readTable(t *testing.T, dir string) *table {
 	text, err := os.ReadFile("testdata/conformance.txt")
 	require.NoError(t, err)
 	tab := &table{free: map[string]bool{}}
-	number := 0
+	number, alone := 0, false
 	for line := range strings.Lines(string(text)) {
 		number++
 		line = strings.TrimSuffix(line, "\n")
@@ -112,8 +113,10 @@ func readTable(t *testing.T, dir string) *table {
 			for _, name := range strings.Fields(rest) {
 				tab.free[name] = true
 			}
+		case line == "no guest":
+			alone = true
 		default:
-			c := &conformanceCase{line: number, text: line}
+			c := &conformanceCase{line: number, text: line, alone: alone}
 			if rest, ok := strings.CutPrefix(line, "file "); ok {
 				line, c.file = rest, tab.passed(t, dir)
 			}
@@ -494,6 +497,9 @@ func TestQEMUConformance(t *testing.T) {
 
 		tab, agree := readTable(t, t.TempDir()), 0
 		for _, c := range tab.cases {
+			if c.alone {
+				srv.Guest(qmptest.GuestSilent)
+			}
 			want := tab.outcome(real.tell(c))
 			got := tab.outcome(fake.tell(c))
 			differ := compare(want, got)

@@ -35,7 +35,7 @@
 // nodes, devices that are plugged and unplugged, the tray, jobs that run and conclude,
 // transactions, dirty bitmaps, exports, objects, character devices, network backends and
 // files that are passed over Unix sockets. There is no guest in it, but one
-// is assumed that does at once what it is asked; every file exists, and every address
+// is assumed that does at once what it is asked, or as [Server.Guest] says; every file exists, and every address
 // can be reached. A job has done its work right behind the reply to what starts it;
 // one that takes seconds at its limit of speed is one further behind each query-jobs and
 // query-block-jobs, and stands still if nobody asks. So it is with a migration and
@@ -49,7 +49,8 @@
 // network backends, character devices and objects that are not there or in use, buses that are
 // not there or do not fit, slots that are taken, and what cannot be plugged in while a machine
 // runs. Before 9.2 it takes "2" for 2 and "on" for true, and drops null and lists without a
-// word, as QEMU did; with [StrictDevices] it does not. [Plugged] adds controllers and ports.
+// word, as QEMU did; with [StrictDevices] it does not. [Plugged] adds controllers and ports,
+// [RootPorts] makes it a q35, [CPUs] and [MemorySlots] limit how much there is room for.
 // audiodevs and the host's own devices are taken to be there, and so is room for memory and processors.
 // [Bare] leaves the machine out.
 //
@@ -96,6 +97,7 @@ type Server struct {
 	incoming  bool
 	strict    bool          // of the machine's devices
 	plugged   []qapi.Device // from the start
+	furnish   []func(*machine.Machine)
 
 	ctx      context.Context // ends with the server
 	cancel   context.CancelFunc

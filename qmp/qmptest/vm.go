@@ -57,6 +57,9 @@ func (s *Server) machineHandlers() (map[string]Handler, error) {
 	if s.incoming {
 		s.vm.AwaitMigration()
 	}
+	for _, f := range s.furnish {
+		f(s.vm)
+	}
 	if s.strict {
 		s.vm.StrictDevices()
 	}

@@ -131,6 +131,12 @@ func (m *Machine) namedBus(d *device, name string) (*bus, error) {
 		return nil, notFound(first)
 	}
 	b := m.busOf(func(b *bus) bool { return b.name == name })
+	if m.q35 && (name == pciBus || name == m.rootName()) {
+		b = nil
+		if name == m.rootName() {
+			b = rootBus
+		}
+	}
 	switch {
 	case b == nil:
 		first, _, _ := strings.Cut(name, "/")
@@ -144,6 +150,8 @@ func (m *Machine) namedBus(d *device, name string) (*bus, error) {
 // hotplugs reports why a device cannot be plugged in while the machine runs.
 func (m *Machine) hotplugs(d *device) error {
 	switch {
+	case d.bus == rootBus && m.q35:
+		return generic("Bus '%s' does not support hotplugging", m.rootName())
 	case d.bus != nil && !rules.BusHotplugs(d.bus.typ, m.host.Release()):
 		return generic("Bus '%s' does not support hotplugging", d.bus.name)
 	case !rules.Hotplugs(d.driver) && d.bus == nil:

@@ -58,7 +58,6 @@ func (m *Machine) constantCommands() map[string]Handler {
 		"query-acpi-ospm-status":             query(m, m.acpiSlots),
 		"query-dirty-rate":                   handle(m, m.dirtyRate),
 		"query-dump-guest-memory-capability": query(m, m.dumpFormats),
-		"query-hotpluggable-cpus":            query(m, m.cpuPlaces),
 	}
 	for name, text := range constants {
 		all[name] = query(m, func() jsontext.Value { return jsontext.Value(text) })
@@ -67,13 +66,6 @@ func (m *Machine) constantCommands() map[string]Handler {
 		all[name] = change(m, func(struct{}, Request) error { return generic("%s", why) })
 	}
 	return all
-}
-
-func (m *Machine) acpiSlots() []qapi.ACPIOSTInfo {
-	if !m.since("11.1") {
-		return []qapi.ACPIOSTInfo{}
-	}
-	return []qapi.ACPIOSTInfo{{Slot: "0", SlotType: qapi.ACPISlotTypeCPU}}
 }
 
 func (m *Machine) dirtyRate(args qapi.QueryDirtyRateArgs, _ Request) (any, error) {
@@ -96,12 +88,4 @@ func (m *Machine) dumpFormats() qapi.DumpGuestMemoryCapability {
 		formats = append(formats, qapi.DumpGuestMemoryFormatWinDmp)
 	}
 	return qapi.DumpGuestMemoryCapability{Formats: formats}
-}
-
-// cpuPlaces are the places for processors: one, and it is taken.
-func (m *Machine) cpuPlaces() []qapi.HotpluggableCPU {
-	return []qapi.HotpluggableCPU{{
-		Type: cpuType, VcpusCount: 1, QOMPath: new(cpuPath),
-		Props: qapi.CPUInstanceProperties{SocketID: new(int64(0)), CoreID: new(int64(0)), ThreadID: new(int64(0))},
-	}}
 }

@@ -73,6 +73,10 @@ func (d *device) infos() []qapi.ObjectPropertyInfo {
 // get is the value of a property of a device: what it was set to, or else the default of its type.
 func (m *Machine) get(d *device, p *devices.Prop) any {
 	switch p.Name {
+	case "size":
+		if d.isDIMM() || d.isVirtioMem() {
+			return d.has
+		}
 	case "type":
 		return d.driver
 	case "realized":

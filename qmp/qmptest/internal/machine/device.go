@@ -25,8 +25,14 @@ type device struct {
 	failed     bool                  // the machine has stopped for an error of the drive
 	throttle   *qapi.BlockIOThrottle // of the drive; nil: it is as fast as it can
 
-	has, wanted int64 // bytes of memory that a balloon has left the guest, and should
-	polling     int64 // seconds between its statistics
+	asked  bool  // the guest is to let go of it, and has not answered
+	place  int   // of a processor or a memory module
+	thread int64 // of a processor, after the first of the machine's
+
+	// Bytes of memory that a balloon has left the guest, or that a memory device has given it,
+	// that it should be, and that a memory device can give at most.
+	has, wanted, most int64
+	polling           int64 // seconds between its statistics
 }
 
 const (
@@ -172,8 +178,7 @@ func conflict(n *node, user *device) error {
 	return generic("Permission conflict on node '%s': it is written to by block device '%s'", n.name, user.backend())
 }
 
-// deviceDel has the guest let go of a device, which it does at once. Real ones on
-// PCI may take their time, or never do it.
+// deviceDel has a device unplugged.
 func (m *Machine) deviceDel(args qapi.DeviceDelArgs, req Request) error {
 	d := m.device(args.ID)
 	switch {
@@ -184,8 +189,7 @@ func (m *Machine) deviceDel(args qapi.DeviceDelArgs, req Request) error {
 	case d.fixed:
 		return m.hotplugs(d)
 	}
-	m.after(req, func() { m.remove(d) })
-	return nil
+	return m.unplug(d, req)
 }
 
 func (m *Machine) remove(d *device) {
@@ -204,9 +208,9 @@ func (m *Machine) remove(d *device) {
 	if d.onPCI() {
 		m.host.Emit(qapi.DeviceDeletedEvent{Path: d.backend()})
 	}
-	gone := qapi.DeviceDeletedEvent{Path: d.path}
-	if d.id != "" {
-		gone.Device = &d.id
+	if d.isProcessor() {
+		m.goneCPU(d)
+		return
 	}
-	m.host.Emit(gone)
+	m.host.Emit(deleted(d))
 }

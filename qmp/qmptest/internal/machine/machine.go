@@ -69,7 +69,14 @@ type Machine struct {
 	nodes     []*node                        // the newest first, parents before their children
 	disks     map[string]*disk
 	devices   []*device
-	netdevs   []string
+	ran       bool         // it has, at some time
+	guest     Guest        // what it does when it is asked for something
+	q35       bool         // its own PCI bus is one of PCI Express
+	places    int          // for processors; 0: as many as are asked for
+	slots     int          // for memory modules; 0: as many as are asked for
+	goneCPUs  []*device    // of which something is still to be said
+	ejected   map[int]bool // places that the guest has let go of a processor of
+	netdevs   []netdev
 	objects   []*object
 	chardevs  []*chardev
 	jobs      []*job
@@ -85,9 +92,10 @@ type Machine struct {
 
 // New returns a machine that has not been started.
 func New(h Host) *Machine {
-	m := &Machine{host: h, status: qapi.RunStatePrelaunch, disks: map[string]*disk{}, files: map[string]*os.File{}}
+	m := &Machine{host: h, status: qapi.RunStatePrelaunch, disks: map[string]*disk{}, files: map[string]*os.File{}, ejected: map[int]bool{}}
 	m.dump.Status = qapi.DumpStatusNone
 	m.devices = []*device{
+		bootCPU(),
 		{driver: "virtio-scsi-pci", id: "scsi0", path: peripheral + "scsi0", bus: rootBus, slot: firstSlot},
 		{driver: "ide-cd", id: "cd0", path: peripheral + "cd0", bus: cdBus, fixed: true},
 	}
@@ -112,7 +120,7 @@ func (m *Machine) Commands() map[string]Handler {
 		m.runCommands(), m.nodeCommands(), m.trayCommands(), m.deviceCommands(), m.qomCommands(),
 		m.objectCommands(), m.netdevCommands(), m.chardevCommands(), m.jobCommands(), m.blockJobCommands(), m.chainCommands(),
 		m.memoryCommands(), m.screenCommands(), m.yankCommands(), m.bitmapCommands(), m.exportCommands(), m.imageCommands(), m.fileCommands(), m.constantCommands(),
-		m.migrationCommands(), m.dumpCommands(), m.snapshotJobCommands(),
+		m.migrationCommands(), m.dumpCommands(), m.snapshotJobCommands(), m.placeCommands(),
 		{"transaction": change(m, m.transaction)},
 	} {
 		maps.Copy(all, some)

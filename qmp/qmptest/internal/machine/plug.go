@@ -17,6 +17,7 @@ func (m *Machine) deviceAdd(given options, _ Request) error {
 	if m.leaving() {
 		return generic("device_add not allowed while migrating")
 	}
+	m.beforeAdd()
 	return m.plug(given, true)
 }
 
@@ -212,8 +213,13 @@ func (m *Machine) realize(d *device) error {
 			return err
 		}
 	}
-	if d.isCPU {
-		if err := m.checkCPU(d); err != nil {
+	switch {
+	case d.isCPU:
+		if err := m.plugCPU(d); err != nil {
+			return err
+		}
+	case d.isDIMM() || d.isVirtioMem():
+		if err := m.plugMemory(d); err != nil {
 			return err
 		}
 	}
@@ -240,24 +246,6 @@ func (d *device) checkBlocks() error {
 		if size(name, 0)%logical != 0 {
 			return generic("%s must be a multiple of logical_block_size", name)
 		}
-	}
-	return nil
-}
-
-// checkCPU refuses a processor that has no place, or the place of another.
-func (m *Machine) checkCPU(d *device) error {
-	at := [...]string{"socket-id", "core-id", "thread-id"}
-	for _, name := range at {
-		if d.props[name] == nil || d.props[name] == int64(-1) {
-			return generic("CPU %s is not set", name)
-		}
-	}
-	same := func(other *device) bool {
-		return other.isCPU && !slices.ContainsFunc(at[:], func(name string) bool { return other.props[name] != d.props[name] })
-	}
-	first := !slices.ContainsFunc(at[:], func(name string) bool { return d.props[name] != int64(0) })
-	if first || slices.ContainsFunc(m.devices, same) {
-		return generic("CPU[%v] exists", d.props["socket-id"])
 	}
 	return nil
 }

@@ -30,13 +30,12 @@ func (m *Machine) tree() map[string][]qapi.ObjectPropertyInfo {
 		}
 	}
 	add("/", "container")
-	add("/machine", "pc-i440fx-"+m.host.Release()+"-machine")
+	add("/machine", m.kind())
 	for _, path := range []string{
 		"/objects", "/chardevs", "/machine/peripheral", "/machine/peripheral-anon", "/machine/unattached",
 	} {
 		add(path, "container")
 	}
-	add(cpuPath, cpuType)
 	add("/objects/pc.ram", "memory-backend-ram")
 	if m.since("11.1") {
 		add("/objects/"+monitor, "monitor-qmp")
@@ -50,6 +49,7 @@ func (m *Machine) tree() map[string][]qapi.ObjectPropertyInfo {
 	for _, d := range m.devices {
 		add(d.path, d.driver)
 	}
+	m.addBuses(tree, add)
 	return tree
 }
 
@@ -75,9 +75,14 @@ func (m *Machine) resolve(path string) (object string, properties []qapi.ObjectP
 	}
 	if d := m.device(object); d != nil {
 		m.catalog()
-		return object, d.infos(), nil
+		return object, append(d.infos(), parts(tree[object])...), nil
 	}
 	return object, tree[object], nil
+}
+
+// parts are the properties that are objects below.
+func parts(list []qapi.ObjectPropertyInfo) []qapi.ObjectPropertyInfo {
+	return slices.DeleteFunc(list, func(p qapi.ObjectPropertyInfo) bool { return !strings.HasPrefix(p.Type, "child<") })
 }
 
 func (m *Machine) qomList(args qapi.QOMListArgs, _ Request) (any, error) {
@@ -128,6 +133,9 @@ func (m *Machine) qomSet(args qapi.QOMSetArgs, req Request) error {
 	path, properties, err := m.resolve(args.Path)
 	if err != nil {
 		return err
+	}
+	if d := m.device(path); d != nil && d.isVirtioMem() && args.Property == "requested-size" {
+		return m.setWanted(d, req)
 	}
 	if to := m.settable(path)[args.Property]; to != nil {
 		var v struct {
