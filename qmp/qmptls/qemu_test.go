@@ -118,8 +118,8 @@ func TestQEMURefusals(t *testing.T) {
 	writePEM(t, mixed, "ca-cert.pem", "CERTIFICATE", ca.cert.Raw)
 	tests := []struct{ name, dir, want string }{
 		{"wrong authority", strange, "TLS handshake: tls: failed to verify certificate: x509: certificate signed by unknown authority"},
-		{"no certificate", bare, "it asked for a client certificate, and there is none that fits"},
-		{"one of another authority", mixed, "it asked for a client certificate, and there is none that fits"},
+		{"no certificate", bare, "it asked for a client certificate, and there is none that it would accept"},
+		{"one of another authority", mixed, "it asked for a client certificate, and there is none that it would accept"},
 		{"revoked", revoking, "TLS handshake: the certificate of CN=server was revoked by CN=Test Authority"},
 	}
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
