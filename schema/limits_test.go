@@ -202,7 +202,7 @@ func TestLargeFiles(t *testing.T) {
 // terminal nor begins a line.
 func TestErrorsArePrintable(t *testing.T) {
 	_, err := loadText("##\n# @a\x1b[2J\u202eb:\n##\n{ 'command': 'c' }")
-	require.EqualError(t, err, `a.json:4: in command 'c': the documentation in front of it is about 'a\x1b[2J\u202eb'`)
+	require.EqualError(t, err, `a.json:4: in command 'c': the documentation before it is about 'a\x1b[2J\u202eb'`)
 	_, err = schema.Load(fstest.MapFS{"a\nb.json": {Data: []byte("}")}}, "a\nb.json")
 	require.EqualError(t, err, `a\nb.json:1:1: a value is expected, not '}'`)
 }

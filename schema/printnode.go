@@ -78,9 +78,9 @@ func (p *printer) lines(n *node, indent int) {
 	}
 }
 
-// value writes a value behind used columns of a line that begins with indent.
+// value writes a value after used columns of a line that begins with indent.
 func (p *printer) value(n *node, indent, used int) {
-	// Behind it may come a comma, or the ends of three objects.
+	// A comma, or the ends of three objects, may come after it.
 	const behind = len(" } } }")
 	line := n.inline()
 	if used+len(line)+behind <= pageWidth || len(n.elems) == 0 {
