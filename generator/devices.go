@@ -16,7 +16,7 @@ import (
 	"github.com/goqapi/goqapi/schema/qemu"
 )
 
-// devicesOf makes types of the devices that are asked for.
+// devicesOf generates the types of the devices that are asked for.
 func devicesOf(c config) ([]emit.File, error) {
 	lists, err := loadDevices(c)
 	if err != nil {
@@ -72,8 +72,8 @@ func loadDevices(c config) ([]*devices.List, error) {
 	return lists, nil
 }
 
-// importPath is the import path of the package in a folder, by the go.mod above it; empty if
-// there is none.
+// importPath returns the import path of the package in a folder, by the go.mod above it; ""
+// if there is no go.mod.
 func importPath(dir string) string {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -93,7 +93,7 @@ func importPath(dir string) string {
 	}
 }
 
-// modulePath is the path of a package below the module that a go.mod names.
+// modulePath returns the path of a package below the module that a go.mod names.
 func modulePath(mod, below string) string {
 	for line := range strings.Lines(mod) {
 		if name, ok := strings.CutPrefix(line, "module "); ok {

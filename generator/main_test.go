@@ -190,7 +190,7 @@ func TestNoDescriptions(t *testing.T) {
 	dir := t.TempDir()
 	for folder, want := range map[string]string{
 		filepath.Join(dir, "none"): "none: ",
-		dir:                        "the folder " + dir + " holds no *.md file with any",
+		dir:                        "the folder " + dir + " has no *.md file with descriptions",
 	} {
 		err := run([]string{"-schema", example, "-package", "p", "-out", filepath.Join(dir, "out"), "-descriptions", folder}, new(bytes.Buffer), new(bytes.Buffer))
 		require.Error(t, err)

@@ -29,7 +29,7 @@ func TestMistakes(t *testing.T) {
 		"# a\n# a":             "test.md:2: 'a' is described at test.md:1 already",
 		"# a\n- b":             "test.md:2: an item is '- name: text'",
 		"# a\n- b: x\n- b: y":  "test.md:3: 'b' is described twice",
-		"# a\n- b: x\n\nMore.": "test.md:4: text behind the items",
+		"# a\n- b: x\n\nMore.": "test.md:4: text after the items",
 	} {
 		_, err := load(text)
 		assert.ErrorContains(t, err, want)

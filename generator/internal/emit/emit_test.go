@@ -11,5 +11,5 @@ import (
 // TestNoGo tells of what is no Go in one line, without the source.
 func TestNoGo(t *testing.T) {
 	_, err := Files(&plan.Package{Name: "two words", Dial: "Dial"})
-	assert.EqualError(t, err, "client_gen.go is no Go: Error 3:13: expected ';', found words")
+	assert.EqualError(t, err, "client_gen.go is not valid Go: Error 3:13: expected ';', found words")
 }

@@ -243,17 +243,17 @@ func TestFileClashes(t *testing.T) {
 func TestEndless(t *testing.T) {
 	for name, c := range map[string]struct{ schema, want string }{
 		"direct": {`{ 'struct': 'Aa', 'data': { 'a': 'Aa' } }
-{ 'command': 'c', 'data': 'Aa' }`, "qapi/test.json:1: struct 'Aa' never ends: its member 'a' holds another 'Aa', and must be there"},
+{ 'command': 'c', 'data': 'Aa' }`, "qapi/test.json:1: struct 'Aa' has no finite value: its mandatory member 'a' contains another 'Aa'"},
 		"through others": {`{ 'struct': 'Aa', 'data': { '*o': 'Aa', 'b': 'Bb' } }
 { 'struct': 'Bb', 'data': { 'c': 'Cc' } }
 { 'struct': 'Cc', 'data': { 'a': 'Aa' } }
-{ 'command': 'c', 'data': 'Aa' }`, "qapi/test.json:1: struct 'Aa' never ends: its member 'b' holds another 'Aa', and must be there"},
+{ 'command': 'c', 'data': 'Aa' }`, "qapi/test.json:1: struct 'Aa' has no finite value: its mandatory member 'b' contains another 'Aa'"},
 		"by a base": {`{ 'struct': 'Base', 'data': { 'd': 'Derived' } }
 { 'struct': 'Derived', 'base': 'Base', 'data': { } }
-{ 'command': 'c', 'data': 'Derived' }`, "qapi/test.json:1: struct 'Derived' never ends: its member 'd' holds another 'Derived', and must be there"},
+{ 'command': 'c', 'data': 'Derived' }`, "qapi/test.json:1: struct 'Derived' has no finite value: its mandatory member 'd' contains another 'Derived'"},
 		"union": {`{ 'enum': 'Kind', 'data': [ 'a' ] }
 { 'union': 'Uu', 'base': { 'k': 'Kind', 'uu': 'Uu' }, 'discriminator': 'k', 'data': {} }
-{ 'command': 'c', 'data': { 'uu': 'Uu' } }`, "qapi/test.json:2: union 'Uu' never ends: its member 'uu' holds another 'Uu', and must be there"},
+{ 'command': 'c', 'data': { 'uu': 'Uu' } }`, "qapi/test.json:2: union 'Uu' has no finite value: its mandatory member 'uu' contains another 'Uu'"},
 	} {
 		_, err := Build(alone(load(t, c.schema)), Options{Package: "p"})
 		assert.EqualError(t, err, c.want, name)
