@@ -186,7 +186,7 @@ func TestLargeFiles(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	require.NoError(t, os.Truncate(file, 30<<30)) // it takes no space
 	_, err := schema.Load(os.DirFS(dir), "a.json")
-	require.EqualError(t, err, "a.json: the schema cannot be read: it has 32212254720 bytes; there may be 16777216")
+	require.EqualError(t, err, "a.json: the schema cannot be read: it has 32212254720 bytes; the limit is 16777216")
 
 	files := fstest.MapFS{"a.json": {Data: []byte(numbered(20, "{ 'include': 'b#.json' }\n"))}}
 	for i := range 20 {
@@ -195,7 +195,7 @@ func TestLargeFiles(t *testing.T) {
 	}
 	_, err = schema.Load(files, "a.json")
 	require.Error(t, err)
-	assert.Regexp(t, "^a.json:16: the included file 'b16.json' cannot be read: it has 1048576 bytes; there may be [0-9]+$", err.Error())
+	assert.Regexp(t, "^a.json:16: the included file 'b16.json' cannot be read: it has 1048576 bytes; the limit is [0-9]+$", err.Error())
 }
 
 // TestErrorsArePrintable: what an error quotes of a schema neither moves the cursor of a
