@@ -32,7 +32,7 @@ func TestRules(t *testing.T) {
 		{"escaped backslash", `{ 'command': 'a\\b' }`, `a.json:1: in command 'a\b': the command has a name that is not allowed: it must begin with a letter, and hold letters, digits, '-' and '_' only`},
 		{"trailing backslash", `{ 'command': 'a\`, `a.json:1:14: the string holds the escape \; the only one is \\`},
 		{"comment in a string", "{ 'command': 'a#b' }", "a.json:1: in command 'a#b': the command has a name that is not allowed: it must begin with a letter, and hold letters, digits, '-' and '_' only"},
-		{"comment behind a value", "{ 'command': # here\n 'a' } # there", ""},
+		{"comment after a value", "{ 'command': # here\n 'a' } # there", ""},
 		{"documentation in a value", "{ 'command':\n## here\n 'a' }", "a.json:2:1: a value is expected, not a documentation comment"},
 		{"double quotes", `{ "command": "a" }`, `a.json:1:3: "\"command\"" does not belong here`},
 		{"number", "{ 'command': 1 }", `a.json:1:14: "1" does not belong here`},
@@ -130,7 +130,7 @@ func TestRules(t *testing.T) {
 		{"feature documented twice", "##\n# @a:\n#\n# Features:\n#\n# @b: c\n# @b: d\n##\n{ 'command': 'a', 'features': ['b'] }", "a.json:7: the feature 'b' is documented twice"},
 		{"URL of any length", "##\n# https://example.com/" + strings.Repeat("x", 80) + "\n##", ""},
 		{"example of any length", "##\n# .. qmp-example::\n#\n#     " + strings.Repeat("x. Y ", 30) + "\n#\n# Text.  Text.\n##", ""},
-		{"text behind an example", "##\n# .. qmp-example::\n#\n#     x\n#\n# Text. Text.\n##", "a.json:6:8: two spaces are expected between sentences"},
+		{"text after an example", "##\n# .. qmp-example::\n#\n#     x\n#\n# Text. Text.\n##", "a.json:6:8: two spaces are expected between sentences"},
 		{"abbreviation", "##\n# Such, e.g. QEMU.\n# 1. List\n##", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -255,7 +255,7 @@ func TestImportAddress(t *testing.T) {
 	}
 }
 
-// TestNoXZ tells what to do on a system that lacks the program.
+// TestNoXZ checks that the error says what to do on a system without xz.
 func TestNoXZ(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	err := throughXZ(t.Context(), bytes.NewReader(nil), func(io.Reader) error { return nil })

@@ -39,7 +39,7 @@ Usage:
 
 For check, dump and diff WHAT is a schema's root file, a folder that holds
 qapi/qapi-schema.json or qga/qapi-schema.json (such as a QEMU source tree), or
-a release that this module knows, such as 11.1. "qapi COMMAND -h" tells the
+a release that this module knows, such as 11.1. "qapi COMMAND -h" shows the
 flags.
 
 qapi exits with 0 if all went well, with 1 if a schema is wrong or something

@@ -96,7 +96,7 @@ func TestCheck(t *testing.T) {
 	require.Contains(t, stderr, "layout.json:2:7: two spaces are expected between sentences")
 
 	// The file of a source tree may include what is beside its folder; another
-	// may not, unless told so.
+	// may not, unless a flag allows it.
 	code, _, stderr = run(t, nil, "check", file("qapi/qapi-schema.json"))
 	require.Equal(t, exitOK, code, stderr)
 	code, stdout, stderr = run(t, nil, "check", dir)

@@ -106,7 +106,7 @@ func TestQEMUServer(t *testing.T) {
 	})
 }
 
-// What is wrong can be told from the error.
+// The error shows what is wrong.
 func TestQEMURefusals(t *testing.T) {
 	ca, another := newAuthority(t, "Test Authority"), newAuthority(t, "Another Authority")
 	dir, serials := ca.write(t, "server", "client")
@@ -159,7 +159,7 @@ func TestQEMURefusals(t *testing.T) {
 	})
 }
 
-// call issues commands from many callers, whose replies can be told apart.
+// call issues commands from many callers, whose replies are all different.
 func call(t *testing.T, ctx context.Context, c *qmp.Conn) {
 	t.Helper()
 	var callers sync.WaitGroup

@@ -58,5 +58,5 @@ func TestCheck(t *testing.T) {
 		"test.md:17: the schema has no 'gone'",
 	}, got)
 	delete(all["Derived"].Members, "id")
-	assert.Equal(t, "The id.", all.Member(s.Lookup("Derived"), "id"), "told by the base")
+	assert.Equal(t, "The id.", all.Member(s.Lookup("Derived"), "id"), "described with the base")
 }

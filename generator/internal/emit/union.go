@@ -111,9 +111,9 @@ func decodeVariant(body *jen.Group, v *plan.Variant, holder *jen.Statement) {
 	case v.Wrapped:
 		body.Id("u").Dot("Data").Call(common, decodeData(v))
 	case v.Form == plan.Nested:
-		body.Id("u").Dot("Nested").Call(common, behind(v).Dot("decode"))
+		body.Id("u").Dot("Nested").Call(common, pointerTo(v).Dot("decode"))
 	default:
-		body.Id("u").Dot("Variant").Call(common, behind(v).Dot("member"))
+		body.Id("u").Dot("Variant").Call(common, pointerTo(v).Dot("member"))
 	}
 	body.Add(holder.Clone()).Op("=").Id("v")
 }
@@ -125,7 +125,7 @@ func decodeData(v *plan.Variant) jen.Code {
 		t = plan.Type{Kind: plan.Object, Name: v.Name, Struct: v.Struct}
 	}
 	if hasDecoder(t) {
-		return behind(v).Dot("decode")
+		return pointerTo(v).Dot("decode")
 	}
 	read := decoder().Dot("Value").Call(jen.Op("&").Id("v"))
 	if value := decoded(t); value != nil {
@@ -134,8 +134,8 @@ func decodeData(v *plan.Variant) jen.Code {
 	return jen.Func().Params(decoderParam()).Block(read)
 }
 
-// behind returns v as a pointer to the type whose methods know its members.
-func behind(v *plan.Variant) *jen.Statement {
+// pointerTo returns v as a pointer to the type whose methods know its members.
+func pointerTo(v *plan.Variant) *jen.Statement {
 	if v.Form == plan.Itself {
 		return jen.Id("v")
 	}
@@ -198,7 +198,7 @@ func (g *group) variantMethods(v *plan.Variant) {
 	default:
 		encode = append(encode,
 			jen.Id("e").Dot("In").Call(jen.Lit(v.Name)),
-			behind(v).Dot("encodeMembers").Call(jen.Id("e")))
+			pointerTo(v).Dot("encodeMembers").Call(jen.Id("e")))
 	}
 	g.Line()
 	g.Func().Params(receiver).Id(sealMethod(v.Union)).Params(jen.Id("e").Op("*").Qual(pkgCodec, "Encoder")).Block(encode...)

@@ -50,7 +50,7 @@ func File(module string) string {
 // A part is a word of a name, and what is kept of the separator before it.
 type part struct{ sep, word string }
 
-// words splits a name at -, _, ., space, and where case tells that a word
+// words splits a name at -, _, ., space, and where the case shows that a word
 // begins. An underscore between digits is kept, so that 2_5 does not become 25.
 func words(name string) []part {
 	var parts []part

@@ -403,7 +403,7 @@ func (b *builder) event(d *schema.Event) *Event {
 	}
 	e.Struct = &Struct{Facts: e.Facts, Name: b.declare(e.Name+"Event", d)}
 	e.Own = []*Field{{
-		Facts:    Facts{QAPI: "timestamp", Text: "Timestamp is when the server sent the event; zero if it could not tell."},
+		Facts:    Facts{QAPI: "timestamp", Text: "Timestamp is when the server sent the event; zero if it did not know."},
 		Name:     "Timestamp",
 		Type:     Type{Kind: Time, Name: "Time"},
 		Optional: true,

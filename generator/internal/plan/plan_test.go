@@ -45,7 +45,7 @@ var (
 	mergedQGA = sync.OnceValues(func() (*merge.Merged, error) { return qemu.Merge(qemu.QGA) })
 )
 
-// alone is one schema, without others to compare it with.
+// alone returns a single schema, without others to compare it with.
 func alone(s *schema.Schema) *merge.Merged { return merge.One(merge.Release{Schema: s}) }
 
 // find returns the declaration of a Go name.
@@ -186,12 +186,12 @@ func TestBytes(t *testing.T) {
 }
 
 // TestClashes are schemas whose names would become one in Go, or differ in
-// case alone. The errors name both and the place.
+// only in case. The errors name both and the place.
 func TestClashes(t *testing.T) {
 	for name, c := range map[string]struct{ schema, want string }{
 		"types": {`{ 'struct': 'VncInfo', 'data': {} }
 { 'struct': 'VNCInfo', 'data': {} }`, "qapi/test.json:2: struct 'VNCInfo' becomes VNCInfo in Go, and so does struct 'VncInfo'"},
-		"case alone": {`{ 'struct': 'FooBar', 'data': {} }
+		"only in case": {`{ 'struct': 'FooBar', 'data': {} }
 { 'struct': 'Foobar', 'data': {} }`, "becomes Foobar in Go, and so does struct 'FooBar' (as FooBar)"},
 		"value and type": {`{ 'enum': 'Run', 'data': [ 'state' ] }
 { 'struct': 'RunState', 'data': {} }`, "RunState"},
