@@ -106,7 +106,7 @@ func endWatch(s callTrace, err error) {
 type tracer struct {
 	traces []Trace
 	once   sync.Once
-	sender  pool // has one worker, which calls the functions Sent in order
+	sender pool // has one worker, which calls the functions Sent in order
 }
 
 func (t *tracer) call(ctx context.Context, l *link, command string) callTrace {
@@ -153,7 +153,7 @@ type watcher struct {
 	sends    []func(context.Context, CallInfo)
 	ends     []func(CallInfo)
 	payloads bool
-	reported     chan struct{} // closed when sends have been called; nil: there are none
+	reported chan struct{} // closed when sends have been called; nil: there are none
 }
 
 // add adds the functions of a trace, if it wants to observe the call.
