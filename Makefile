@@ -48,7 +48,7 @@ test-qemu: ## run the tests that need a real QEMU: each in QAPI_QEMU_LAB, or QEM
 	QAPI_REQUIRE_QEMU=1 $(GO) test -count=1 -run '^TestQEMU' ./...
 
 .PHONY: generate
-generate: ## write the bindings anew
+generate: ## write the bindings again
 	$(GO) generate .
 
 .PHONY: schema

@@ -17,7 +17,7 @@ import (
 const example = "testdata/example/qapi/schema.json"
 
 // TestExample compares the bindings of a small schema with files that people
-// can read. UPDATE=1 writes them anew.
+// can read. UPDATE=1 writes them again.
 func TestExample(t *testing.T) {
 	files, err := generate(config{schemas: list{example}, root: "testdata/example", target: "qmp", pkg: "example", release: "0.1"})
 	require.NoError(t, err)

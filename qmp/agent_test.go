@@ -666,7 +666,7 @@ func TestEagerCallAbandoned(t *testing.T) {
 	})
 }
 
-// An agent that does not read has no probe counted for ever that was not sent.
+// An agent that does not read does not count a probe that was not sent forever.
 func TestAgentProbeNotSent(t *testing.T) {
 	agentBubble(t, func(t *testing.T, p pair) {
 		for range 2 {

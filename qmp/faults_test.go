@@ -177,7 +177,7 @@ func (f *faulty) serve(requests io.Reader, pretty bool) {
 }
 
 // TestFaults talks to a server with a fault, three callers at a time. Whatever it
-// is, no call gets another's reply, none waits for ever, events stay in order, and
+// is, no call gets another's reply, none waits forever, events stay in order, and
 // no goroutine is left, which a bubble checks. QAPI_LONG=1 makes it
 // more than a hundred thousand runs.
 func TestFaults(t *testing.T) {

@@ -145,7 +145,7 @@ func TestLostReply(t *testing.T) {
 	})
 }
 
-// What is neither an answer nor an event is reported and passed over.
+// What is neither an answer nor an event is reported and dropped.
 func TestNoMessage(t *testing.T) {
 	bubble(t, func(t *testing.T, p pair) {
 		for _, text := range []string{`{"hello": 1}`, `{}`} {
@@ -353,7 +353,7 @@ func TestErrorBurstOfCommand(t *testing.T) {
 	})
 }
 
-// A whole message waits for a probe whose reply is lost, but not for ever.
+// A whole message waits for a probe whose reply is lost, but not forever.
 func TestProbeIsLostBeforeWholeMessage(t *testing.T) {
 	bubble(t, func(t *testing.T, p pair) {
 		a := async(func() error { return p.Execute(t.Context(), "a", nil, nil) })

@@ -19,7 +19,7 @@ a single release, and move to the next.
 `
 
 // TestChanges compares schema/qemu/CHANGES.md with what the tool reports of the releases
-// that are there. UPDATE=1 writes it anew.
+// that are there. UPDATE=1 writes it again.
 func TestChanges(t *testing.T) {
 	const path = "../../schema/qemu/CHANGES.md"
 	changes := bytes.NewBufferString(changesHead)

@@ -84,7 +84,7 @@ func (b Bindings) RoundTrips(t *testing.T, base64, spared []string) {
 }
 
 // AllTypes holds that the table of types is that of the generated source.
-// UPDATE=1 writes it anew.
+// UPDATE=1 writes it again.
 func (b Bindings) AllTypes(t *testing.T, importPath string) {
 	t.Helper()
 	names := slices.Sorted(maps.Keys(b.declaredTypes(t)))

@@ -391,8 +391,8 @@ func TestFrozenPausedBefore(t *testing.T) {
 	})
 }
 
-// TestFrozenRestart has an agent that is away for a while when it is to thaw, and loses
-// what it is told meanwhile.
+// TestFrozenRestart has an agent that does not run for a while when it should thaw, and loses
+// the commands that are sent meanwhile.
 func TestFrozenRestart(t *testing.T) {
 	withGuest(t, func(t *testing.T, c *qga.Client, srv *qmptest.Server) {
 		begin := time.Now()

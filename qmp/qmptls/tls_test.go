@@ -242,7 +242,7 @@ func TestLoad(t *testing.T) {
 	assert.ErrorContains(t, err, "qmptls: server's credentials: ")
 	assert.ErrorContains(t, err, "server-cert.pem")
 
-	// broken is a directory like full, but for one file.
+	// broken is a directory like full, except one file.
 	broken := func(name, text string) string {
 		dir := t.TempDir()
 		require.NoError(t, os.CopyFS(dir, os.DirFS(full)))

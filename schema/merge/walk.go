@@ -137,7 +137,7 @@ func inVariants(union *schema.Union) map[string]bool {
 	return names
 }
 
-// allMembers are those of an object type, but for variants.
+// allMembers returns the members of an object type, without those of variants.
 func allMembers(t schema.Type) []*schema.Member {
 	switch t := t.(type) {
 	case *schema.Struct:

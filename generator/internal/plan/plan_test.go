@@ -122,7 +122,7 @@ func TestVariants(t *testing.T) {
 	assert.Equal(t, []variant{
 		{"UniOne", Itself, false, ""},      // serves one tag and nothing else
 		{"UniTwo", Over, false, "Shared"},  // two tags share the struct
-		{"UniThree", Itself, false, ""},    // its name is the variant's, but for case
+		{"UniThree", Itself, false, ""},    // its name differs from the variant's only in case
 		{"UniFour", Over, true, "Shared"},  // a wrapper is looked through
 		{"UniNone", Empty, false, ""},      // a tag without a branch
 		{"UniSix", Nested, false, "Inner"}, // a union in a union
