@@ -48,7 +48,7 @@ test-qemu: ## run the tests that need a real QEMU, with the race detector: each 
 	QAPI_REQUIRE_QEMU=1 $(GO) test -race -count=1 -timeout 20m -run '^TestQEMU' ./...
 
 .PHONY: generate
-generate: ## write the bindings anew
+generate: ## write the bindings again
 	$(GO) generate .
 
 .PHONY: schema

@@ -21,7 +21,7 @@ import (
 // knownQMP is the schema of all releases, which has the enums of devices.
 var knownQMP = sync.OnceValues(func() (*merge.Merged, error) { return qemu.Merge(qemu.QMP) })
 
-// devicesOf makes types of the devices that are asked for.
+// devicesOf generates the types of the devices that are asked for.
 func devicesOf(c config) ([]emit.File, error) {
 	lists, err := loadDevices(c)
 	if err != nil {
@@ -77,8 +77,8 @@ func loadDevices(c config) ([]*devices.List, error) {
 	return lists, nil
 }
 
-// importPath is the import path of the package in a folder, by the go.mod above it; empty if
-// there is none.
+// importPath returns the import path of the package in a folder, by the go.mod above it; ""
+// if there is no go.mod.
 func importPath(dir string) string {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -98,7 +98,7 @@ func importPath(dir string) string {
 	}
 }
 
-// modulePath is the path of a package below the module that a go.mod names.
+// modulePath returns the path of a package below the module that a go.mod names.
 func modulePath(mod, below string) string {
 	for line := range strings.Lines(mod) {
 		if words := strings.Fields(line); len(words) > 1 && words[0] == "module" {

@@ -32,21 +32,21 @@ type ACPITableOptions struct {
 	AslCompilerRev *uint32 `json:"asl_compiler_rev,omitzero"`
 	// Files with the whole table, parted by colons.
 	File *string `json:"file,omitzero"`
-	// Files with the table but for its header, parted by colons.
+	// Files with the table without its header, separated by colons.
 	Data *string `json:"data,omitzero"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x ACPITableOptions) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x ACPITableOptions) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x ACPITableOptions) LogValue() slog.Value {
 	return codec.LogValue(x)
 }

@@ -269,17 +269,17 @@ type BlockdevChangeMediumArgs struct {
 	ReadOnlyMode *BlockdevChangeReadOnlyMode `json:"read-only-mode,omitzero"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevChangeMediumArgs) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevChangeMediumArgs) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevChangeMediumArgs) LogValue() slog.Value {
 	return codec.LogValue(x)
 }

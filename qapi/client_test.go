@@ -172,7 +172,7 @@ func TestEventsOfSeveralTypes(t *testing.T) {
 	}
 	stop, ok := got[0].(qapi.StopEvent)
 	require.True(t, ok)
-	assert.True(t, stop.Timestamp.IsZero(), "-1 is no time")
+	assert.True(t, stop.Timestamp.IsZero(), "-1 is not a time")
 	assert.True(t, got[0].EventTime().IsZero())
 	unknown, ok := got[1].(qapi.UnknownEvent)
 	require.True(t, ok)

@@ -23,7 +23,7 @@ type MigrationRAMStats struct {
 	Remaining int64 `json:"remaining"`
 	// Bytes of guest memory.
 	Total int64 `json:"total"`
-	// Pages that were all zero and so needed next to nothing.
+	// Pages that were all zero and so needed hardly any data.
 	Duplicate int64 `json:"duplicate"`
 	// Pages sent whole.
 	Normal int64 `json:"normal"`
@@ -414,17 +414,17 @@ func (x *MigrationInfo) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x MigrationInfo) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x MigrationInfo) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x MigrationInfo) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -1267,17 +1267,17 @@ func (x *MigrationParameters) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x MigrationParameters) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x MigrationParameters) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x MigrationParameters) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -1689,17 +1689,17 @@ func (x MigrationAddressFile) tagged() any {
 	return codec.Tagged(x, "transport", "file", x.encodeMigrationAddress)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x MigrationAddressFile) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x MigrationAddressFile) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x MigrationAddressFile) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -1744,17 +1744,17 @@ func (x MigrationAddressExec) tagged() any {
 	return codec.Tagged(x, "transport", "exec", x.encodeMigrationAddress)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x MigrationAddressExec) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x MigrationAddressExec) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x MigrationAddressExec) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -1847,17 +1847,17 @@ func (x *MigrationAddress) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x MigrationAddress) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x MigrationAddress) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x MigrationAddress) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -1957,17 +1957,17 @@ type MigrationChannel struct {
 	Addr MigrationAddress `json:"addr"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x MigrationChannel) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x MigrationChannel) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x MigrationChannel) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -2000,17 +2000,17 @@ type MigrateArgs struct {
 	Inc *bool `json:"inc,omitzero"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x MigrateArgs) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x MigrateArgs) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x MigrateArgs) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -2047,17 +2047,17 @@ type MigrateIncomingArgs struct {
 	ExitOnError *bool `json:"exit-on-error,omitzero"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x MigrateIncomingArgs) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x MigrateIncomingArgs) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x MigrateIncomingArgs) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -2085,17 +2085,17 @@ type XenSaveDevicesStateArgs struct {
 	Live *bool `json:"live,omitzero"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x XenSaveDevicesStateArgs) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x XenSaveDevicesStateArgs) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x XenSaveDevicesStateArgs) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -2130,17 +2130,17 @@ type XenLoadDevicesStateArgs struct {
 	Filename string `json:"filename"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x XenLoadDevicesStateArgs) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x XenLoadDevicesStateArgs) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x XenLoadDevicesStateArgs) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -2269,17 +2269,17 @@ type MigrateRecoverArgs struct {
 	URI string `json:"uri"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x MigrateRecoverArgs) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x MigrateRecoverArgs) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x MigrateRecoverArgs) LogValue() slog.Value {
 	return codec.LogValue(x)
 }

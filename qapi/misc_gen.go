@@ -22,8 +22,8 @@ type AddClientArgs struct {
 	TLS *bool `json:"tls,omitzero"`
 }
 
-// AddClient hands a connection that somebody else has accepted to a server of
-// QEMU's: a display, or a character device.
+// AddClient hands a connection that another program has accepted to a server in
+// QEMU: a display, or a character device.
 //
 // The connection is a socket that was passed with [Client.Getfd] before.
 //
@@ -161,17 +161,17 @@ type HumanMonitorCommandArgs struct {
 	CPUIndex *int64 `json:"cpu-index,omitzero"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x HumanMonitorCommandArgs) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x HumanMonitorCommandArgs) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x HumanMonitorCommandArgs) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -597,17 +597,17 @@ type ChangeArgs struct {
 	Arg *string `json:"arg,omitzero"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x ChangeArgs) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x ChangeArgs) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x ChangeArgs) LogValue() slog.Value {
 	return codec.LogValue(x)
 }

@@ -399,7 +399,7 @@ func (v NetdevPasst) encodeNetdev(e *codec.Encoder) {
 }
 
 // NetdevUser are the options of a user network: NAT inside QEMU (libslirp),
-// without privileges. The guest gets out, but nobody in.
+// without privileges. The guest gets out, but no connections come in.
 //
 // It is the variant of [Netdev] for user.
 //
@@ -582,17 +582,17 @@ func (x NetdevUser) tagged() any {
 	return codec.Tagged(x, "type", "user", x.encodeNetdev)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x NetdevUser) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x NetdevUser) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x NetdevUser) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -935,17 +935,17 @@ func (x NetdevL2tpv3) tagged() any {
 	return codec.Tagged(x, "type", "l2tpv3", x.encodeNetdev)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x NetdevL2tpv3) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x NetdevL2tpv3) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x NetdevL2tpv3) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -1184,7 +1184,7 @@ func (e AFXDPMode) Known() bool {
 type NetdevAfXdp struct {
 	// The interface.
 	Ifname string `json:"ifname"`
-	// How XDP is attached; native, else skb, if absent.
+	// How XDP is attached; native or, if that is not possible, skb if absent.
 	Mode *AFXDPMode `json:"mode,omitzero"`
 	// Copies packets even where the driver could share memory. False if absent.
 	ForceCopy *bool `json:"force-copy,omitzero"`
@@ -1192,8 +1192,8 @@ type NetdevAfXdp struct {
 	Queues *int64 `json:"queues,omitzero"`
 	// First queue to use; 0 if absent.
 	StartQueue *int64 `json:"start-queue,omitzero"`
-	// Leaves the XDP program to somebody else, with sock-fds or map-path. False if
-	// absent.
+	// Leaves the XDP program to another program, with sock-fds or map-path. False
+	// if absent.
 	Inhibit *bool `json:"inhibit,omitzero"`
 	// Open AF_XDP sockets, by descriptor, one for each queue, separated by colons.
 	// Needs inhibit.
@@ -1572,7 +1572,7 @@ type NetdevStream struct {
 	// Milliseconds until a client tries to connect again; 0 or absent for never.
 	// QEMU 9.2 and later.
 	ReconnectMs *int64 `json:"reconnect-ms,omitzero"`
-	// For a client, the seconds after which it connects anew when it has lost the
+	// For a client, the seconds after which it connects again when it has lost the
 	// connection. 0, for never, if absent. QEMU 8.0 to 10.1.
 	//
 	// Deprecated: QEMU removed it in 10.2; use ReconnectMs.
@@ -1885,17 +1885,17 @@ func (x *Netdev) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x Netdev) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x Netdev) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x Netdev) LogValue() slog.Value {
 	return codec.LogValue(x)
 }

@@ -94,17 +94,17 @@ func (x *DeviceAddArgs) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x DeviceAddArgs) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x DeviceAddArgs) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x DeviceAddArgs) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -121,9 +121,9 @@ func (x DeviceAddArgs) LogValue() slog.Value {
 //
 //	func (disk) DeviceDriver() string { return "virtio-blk-pci" }
 //
-// What is not set must not be in the JSON: tag such fields with omitzero. A null, an id
-// that is not a string or empty, and what only the server itself may set, are errors
-// before anything is sent.
+// Properties that are not set must not be in the JSON: tag such fields with omitzero. A
+// null, an id that is empty or not a string, and properties that only the server itself
+// may set, are errors before anything is sent.
 type Device interface {
 	// DeviceDriver returns the type of the device, such as virtio-blk-pci.
 	DeviceDriver() string
@@ -291,8 +291,8 @@ type DeviceSyncConfigArgs struct {
 	ID string `json:"id"`
 }
 
-// DeviceSyncConfig makes a device tell the guest its configuration anew, after
-// something behind it has changed: the size of a vhost-user disk, for example.
+// DeviceSyncConfig makes a device send the guest its configuration again, after
+// the backend has changed: the size of a vhost-user disk, for example.
 //
 // QAPI: command device-sync-config (qdev.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-qdev.device-sync-config
 //

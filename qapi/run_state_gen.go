@@ -104,7 +104,7 @@ const (
 	ShutdownCauseHostUI ShutdownCause = "host-ui"
 	// The guest shut itself down.
 	ShutdownCauseGuestShutdown ShutdownCause = "guest-shutdown"
-	// The guest reset itself, or would have but for -no-reboot.
+	// The guest reset itself, or would have without -no-reboot.
 	ShutdownCauseGuestReset ShutdownCause = "guest-reset"
 	// The guest's kernel crashed.
 	ShutdownCauseGuestPanic ShutdownCause = "guest-panic"
@@ -924,17 +924,17 @@ func (x *GuestPanicInformation) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x GuestPanicInformation) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x GuestPanicInformation) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x GuestPanicInformation) LogValue() slog.Value {
 	return codec.LogValue(x)
 }

@@ -146,17 +146,17 @@ func (x *SetPasswordOptions) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x SetPasswordOptions) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x SetPasswordOptions) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x SetPasswordOptions) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -301,17 +301,17 @@ func (x *ExpirePasswordOptions) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x ExpirePasswordOptions) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x ExpirePasswordOptions) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x ExpirePasswordOptions) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -416,17 +416,17 @@ type ScreendumpArgs struct {
 	Format *ImageFormat `json:"format,omitzero"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x ScreendumpArgs) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x ScreendumpArgs) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x ScreendumpArgs) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -1192,17 +1192,17 @@ type ChangeVNCPasswordArgs struct {
 	Password string `json:"password"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x ChangeVNCPasswordArgs) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x ChangeVNCPasswordArgs) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x ChangeVNCPasswordArgs) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -2015,17 +2015,17 @@ func (x *KeyValue) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x KeyValue) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x KeyValue) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x KeyValue) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -2066,17 +2066,17 @@ type SendKeyArgs struct {
 	HoldTime *int64 `json:"hold-time,omitzero"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x SendKeyArgs) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x SendKeyArgs) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x SendKeyArgs) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -2215,17 +2215,17 @@ func (x InputEventKey) tagged() any {
 	return codec.Tagged(x, "type", "key", x.encodeInputEvent)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x InputEventKey) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x InputEventKey) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x InputEventKey) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -2423,17 +2423,17 @@ func (x *InputEvent) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x InputEvent) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x InputEvent) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x InputEvent) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -2479,17 +2479,17 @@ type InputSendEventArgs struct {
 	Events []InputEvent `json:"events"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x InputSendEventArgs) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x InputSendEventArgs) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x InputSendEventArgs) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -2937,7 +2937,7 @@ type DisplayType string
 
 // The values of DisplayType.
 const (
-	// The first that is available of those with a window, else VNC.
+	// The first that is available of those with a window, otherwise VNC.
 	DisplayTypeDefault DisplayType = "default"
 	// No display; the guest has its graphics card all the same.
 	DisplayTypeNone DisplayType = "none"
@@ -3105,24 +3105,24 @@ func (x *DisplayOptions) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x DisplayOptions) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x DisplayOptions) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x DisplayOptions) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
 
 // DisplayOptionsDefault is the variant of [DisplayOptions] for default.
 //
-// The first that is available of those with a window, else VNC.
+// The first that is available of those with a window, otherwise VNC.
 type DisplayOptionsDefault struct{}
 
 // DisplayType returns [DisplayTypeDefault].
@@ -3294,17 +3294,17 @@ func (x *DisplayReloadOptions) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x DisplayReloadOptions) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x DisplayReloadOptions) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x DisplayReloadOptions) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -3449,17 +3449,17 @@ func (x *DisplayUpdateOptions) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x DisplayUpdateOptions) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x DisplayUpdateOptions) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x DisplayUpdateOptions) LogValue() slog.Value {
 	return codec.LogValue(x)
 }

@@ -416,7 +416,7 @@ func TestGo(t *testing.T) {
 
 		p.Go(t.Context(), "e", 5, nil, func(err error) { done <- err })
 		if err := returned(t, "callback", done); err == nil {
-			t.Error("arguments that are no object are sent")
+			t.Error("arguments that are not an object are sent")
 		}
 
 		p.With(Timeout(time.Second)).Go(t.Context(), "f", nil, nil, func(err error) { done <- err })

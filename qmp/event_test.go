@@ -202,7 +202,7 @@ func TestOverflowBytes(t *testing.T) {
 	}, WithMaxMessage(2000))
 }
 
-// What came before the end is read before the end is told.
+// Events that came before the end are read before the error about the end.
 func TestEventsAtTheEnd(t *testing.T) {
 	for _, how := range []string{"server", "we"} {
 		t.Run(how, func(t *testing.T) {
@@ -317,7 +317,7 @@ func TestStream(t *testing.T) {
 	})
 }
 
-// A handler sees its events in order and never beside itself, may take its time
+// A handler sees its events in order and one at a time, may be slow
 // and issue commands; another does not wait for it.
 func TestHandle(t *testing.T) {
 	bubble(t, func(t *testing.T, p pair) {
@@ -326,7 +326,7 @@ func TestHandle(t *testing.T) {
 		gate := make(chan struct{})
 		p.Handle("A", func(e Event) {
 			if busy.Add(1) != 1 {
-				t.Error("a handler runs beside itself")
+				t.Error("a handler runs twice at the same time")
 			}
 			<-gate
 			if err := p.Execute(t.Context(), "ack", nil, nil); err != nil {

@@ -131,7 +131,7 @@ func TestFiles(t *testing.T) {
 	}
 }
 
-// With out-of-band execution a command with files is with the server alone.
+// With out-of-band execution no other command is in flight together with one that has files.
 func TestFilesAlone(t *testing.T) {
 	ours, theirs := socketpair(t)
 	p := newPeer(t, theirs)

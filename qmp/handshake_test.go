@@ -178,7 +178,7 @@ func TestHandshakeContext(t *testing.T) {
 	})
 }
 
-// Not even an event right behind the negotiation's reply is missed.
+// Not even an event right after the negotiation's reply is missed.
 func TestSetup(t *testing.T) {
 	var s *Subscription
 	handled := make(chan Event, 1)

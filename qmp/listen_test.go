@@ -74,7 +74,7 @@ func TestListen(t *testing.T) {
 	}
 }
 
-// The file of a socket is its owner's alone, whatever the umask says.
+// Only the owner can use the file of a socket, whatever the umask is.
 func TestListenFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	old := syscall.Umask(0)

@@ -126,7 +126,7 @@ func openTerminal(t *testing.T, path string) (fd int) {
 	return fd
 }
 
-// dial connects to a QEMU. Nothing may be reported, and nothing left behind.
+// dial connects to a QEMU. No error may be reported, and no goroutine may be left.
 func dial(t testing.TB, addr string, opts ...Option) *Conn {
 	t.Helper()
 	log := new(errorLog)
@@ -222,7 +222,7 @@ func converse(t *testing.T, c *Conn) {
 		t.Errorf("the deepest arguments: %.200v", err)
 	}
 	if err := c.Execute(ctx, "query-name", nil, nil); err != nil {
-		t.Errorf("behind the deepest arguments: %v", err)
+		t.Errorf("after the deepest arguments: %v", err)
 	}
 
 	if err := c.Execute(ctx, "quit", nil, nil); err != nil {
@@ -244,7 +244,7 @@ func converse(t *testing.T, c *Conn) {
 	select {
 	case <-shutdown:
 	case <-ctx.Done():
-		t.Fatal("the handler has not been told of the SHUTDOWN")
+		t.Fatal("the handler has not received SHUTDOWN")
 	}
 	if !strings.Contains(last, "host-qmp-quit") {
 		t.Errorf("SHUTDOWN says %s", last)
@@ -662,7 +662,7 @@ func TestQEMUEvents(t *testing.T) {
 		n := 0
 		c.Handle("", func(e Event) {
 			if e.Name == last.Name || e.Timestamp.Before(last.Timestamp) {
-				t.Errorf("event %v behind %v", e, last)
+				t.Errorf("event %v after %v", e, last)
 			}
 			last = e
 			n++

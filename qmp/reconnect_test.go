@@ -185,7 +185,7 @@ func TestReconnectNews(t *testing.T) {
 	})
 }
 
-// A server that is connected to anew may still owe a reply to the connection that was
+// After a reconnection the server may still send a reply to the connection that was
 // lost. It is nobody's.
 func TestReconnectLeftover(t *testing.T) {
 	reconnecting(t, Reconnect{}, func(t *testing.T, r *redialled, p *peer) {
@@ -352,7 +352,7 @@ func TestReconnectDial(t *testing.T) {
 	}
 }
 
-// A gap is told of also where the queue had no room for it.
+// A gap is reported even if the queue had no room for it.
 func TestReconnectGapAndOverflow(t *testing.T) {
 	reconnecting(t, Reconnect{}, func(t *testing.T, r *redialled, p *peer) {
 		sub := r.Subscribe(nil, Buffer(2))

@@ -106,7 +106,7 @@ func endWatch(s callTrace, err error) {
 type tracer struct {
 	traces []Trace
 	once   sync.Once
-	tells  pool // has one worker, which calls the functions Sent in order
+	sender pool // has one worker, which calls the functions Sent in order
 }
 
 func (t *tracer) call(ctx context.Context, l *link, command string) callTrace {
@@ -119,7 +119,7 @@ func (t *tracer) call(ctx context.Context, l *link, command string) callTrace {
 	if s.ends == nil && s.sends == nil {
 		return nil
 	}
-	t.once.Do(func() { t.tells.size, t.tells.caught = 1, l.opts.panicked })
+	t.once.Do(func() { t.sender.size, t.sender.caught = 1, l.opts.panicked })
 	s.info = CallInfo{Command: command, Start: time.Now()}
 	return s
 }
@@ -153,7 +153,7 @@ type watcher struct {
 	sends    []func(context.Context, CallInfo)
 	ends     []func(CallInfo)
 	payloads bool
-	told     chan struct{} // closed when sends have been called; nil: there are none
+	reported chan struct{} // closed when sends have been called; nil: there are none
 }
 
 // add adds the functions of a trace, if it wants to observe the call.
@@ -180,10 +180,10 @@ func (s *watcher) sent(number int64, oob bool, request []byte) {
 	if s.sends == nil {
 		return
 	}
-	info, told := s.info, make(chan struct{})
-	s.told = told
-	s.tracer.tells.add(taskFunc(func() {
-		defer close(told) // also after a panic
+	info, reported := s.info, make(chan struct{})
+	s.reported = reported
+	s.tracer.sender.add(taskFunc(func() {
+		defer close(reported) // also after a panic
 		for _, send := range s.sends {
 			send(s.ctx, info)
 		}
@@ -199,8 +199,8 @@ func (s *watcher) answered(reply []byte) {
 
 // end ends the observation. The link must not be locked.
 func (s *watcher) end(err error) {
-	if s.told != nil {
-		<-s.told
+	if s.reported != nil {
+		<-s.reported
 	}
 	s.info.End, s.info.Err = time.Now(), err
 	for _, end := range s.ends {

@@ -188,7 +188,7 @@ func TestOddRefusal(t *testing.T) {
 	require.NoError(t, err)
 	defer conn.Close()
 	answer, err := raw.New(conn).Send(t.Context(), []byte(`{"execute":"x"}`))
-	assert.EqualError(t, err, `raw: an error reply that cannot be read: "\u202e"`)
+	assert.EqualError(t, err, `raw: the server's error cannot be decoded: "\u202e"`)
 	assert.Equal(t, "{\"error\": \"\u202e\"}", string(answer))
 }
 

@@ -74,13 +74,13 @@ func run(update bool) error {
 		}
 	}
 	if broken > 0 && !update {
-		return fmt.Errorf("what programs may use has changed in %d places: restore it, or say in CHANGELOG.md, under Unreleased, "+
+		return fmt.Errorf("%d parts of the API that programs may use have changed: restore them, or say in CHANGELOG.md, under Unreleased, "+
 			"what to use instead, with the name in backquotes, such as `qapi.Client.Eject`", broken)
 	}
 	return nil
 }
 
-// unreleased is the section of the changelog for what is not released yet.
+// unreleased returns the section of the changelog for what is not released yet.
 func unreleased(changelog string) string {
 	_, section, _ := strings.Cut(changelog, "\n## Unreleased\n")
 	section, _, _ = strings.Cut(section, "\n## ")

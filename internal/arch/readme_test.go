@@ -20,8 +20,8 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptls"
 )
 
-// What README shows in pieces, so that they compile; [TestReadmeCompiles] finds them
-// here. They would need servers to run, and other tests run the like.
+// The pieces of Go that README shows, to prove that they compile; [TestReadmeCompiles] finds
+// them here. They would need servers to run; other tests run similar code.
 var _ = []any{plug, command, introspect, tls, spawn, listen, options, reconnect, log, agent}
 
 func plug(ctx context.Context, c *qapi.Client) (err error) {

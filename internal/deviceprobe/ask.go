@@ -139,7 +139,7 @@ func (b *binary) order() []*asked {
 	return list
 }
 
-// askProps asks for the properties of a device. It is no error that QEMU does not say them, or ends.
+// askProps asks for the properties of a device. If QEMU does not list them, or ends, that is not an error.
 func (a *asker) askProps(ctx context.Context, d *asked) error {
 	if err := a.start(ctx); err != nil {
 		return err

@@ -173,7 +173,7 @@ func TestQEMUSecrets(t *testing.T) {
 		quoted += w.say(t, "drive-backup", object{"job-id": "j", "device": "f", "target": secretName, "sync": "full", "mode": "existing"})
 		assert.Contains(t, quoted, secret)
 		err = c.BlockStream(t.Context(), qapi.BlockStreamArgs{JobID: new("j"), Device: "f", Base: new(secretName)})
-		require.ErrorContains(t, err, secret, "the caller is told all that QEMU said")
+		require.ErrorContains(t, err, secret, "the caller gets QEMU's whole text")
 		assert.NotContains(t, qapi.Text(err), secret)
 
 		// Programs.

@@ -220,7 +220,7 @@ func TestEnds(t *testing.T) {
 	}
 	reconnecting := qmp.WithReconnect(qmp.Reconnect{})
 	assert.Equal(t, []string{"WARN"}, ends(t, lost), "the server is killed")
-	assert.Equal(t, []string{"DEBUG"}, ends(t, quit), "it was told to quit")
+	assert.Equal(t, []string{"DEBUG"}, ends(t, quit), "the command quit was sent")
 	assert.Equal(t, []string{"DEBUG"}, ends(t, func(*testing.T, *qmp.Conn, func() net.Conn) {}), "Close")
 	assert.Equal(t, []string{"WARN"}, ends(t, func(t *testing.T, c *qmp.Conn, server func() net.Conn) {
 		assert.Error(t, c.Execute(t.Context(), "quit", func() {}, nil))

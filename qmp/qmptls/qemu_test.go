@@ -106,7 +106,7 @@ func TestQEMUServer(t *testing.T) {
 	})
 }
 
-// What is wrong can be told from the error.
+// The error shows what is wrong.
 func TestQEMURefusals(t *testing.T) {
 	ca, another := newAuthority(t, "Test Authority"), newAuthority(t, "Another Authority")
 	dir, serials := ca.write(t, "server", "client")
@@ -118,8 +118,8 @@ func TestQEMURefusals(t *testing.T) {
 	writePEM(t, mixed, "ca-cert.pem", "CERTIFICATE", ca.cert.Raw)
 	tests := []struct{ name, dir, want string }{
 		{"wrong authority", strange, "TLS handshake: tls: failed to verify certificate: x509: certificate signed by unknown authority"},
-		{"no certificate", bare, "it asked for a client certificate, and there is none that fits"},
-		{"one of another authority", mixed, "it asked for a client certificate, and there is none that fits"},
+		{"no certificate", bare, "it asked for a client certificate, and there is none that it would accept"},
+		{"one of another authority", mixed, "it asked for a client certificate, and there is none that it would accept"},
 		{"revoked", revoking, "TLS handshake: the certificate of CN=server was revoked by CN=Test Authority"},
 	}
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
@@ -159,7 +159,7 @@ func TestQEMURefusals(t *testing.T) {
 	})
 }
 
-// call issues commands from many callers, whose replies can be told apart.
+// call issues commands from many callers, whose replies are all different.
 func call(t *testing.T, ctx context.Context, c *qmp.Conn) {
 	t.Helper()
 	var callers sync.WaitGroup

@@ -124,9 +124,9 @@ func TestDialFails(t *testing.T) {
 	without, err := qmptls.LoadClient(bare)
 	require.NoError(t, err)
 	err = dial(t.Context(), secure, without)
-	assert.ErrorContains(t, err, "it asked for a client certificate, and there is none that fits: remote error: tls: certificate required")
+	assert.ErrorContains(t, err, "it asked for a client certificate, and there is none that it would accept: remote error: tls: certificate required")
 	_, err = qmp.Dial(t.Context(), secure+",tls-creds=tls0")
-	assert.ErrorContains(t, err, "TLS takes package qmptls")
+	assert.ErrorContains(t, err, "for TLS use package qmptls")
 	assert.ErrorContains(t, dial(t.Context(), "unix:/none", client), "tls.Config.ServerName")
 	assert.ErrorContains(t, dial(t.Context(), "fd:0", client), "WithDialer is for unix: and tcp: addresses")
 	err = dial(t.Context(), "unix:"+t.TempDir()+"/none", &tls.Config{ServerName: "localhost"})
@@ -242,7 +242,7 @@ func TestLoad(t *testing.T) {
 	assert.ErrorContains(t, err, "qmptls: server's credentials: ")
 	assert.ErrorContains(t, err, "server-cert.pem")
 
-	// broken is a directory like full, but for one file.
+	// broken is a directory like full, except one file.
 	broken := func(name, text string) string {
 		dir := t.TempDir()
 		require.NoError(t, os.CopyFS(dir, os.DirFS(full)))
@@ -266,9 +266,9 @@ func TestLoad(t *testing.T) {
 	}
 	const noDER = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
 	for name, test := range map[string]struct{ text, want string }{
-		"ca-cert.pem":    {"no PEM", "there is no certificate in it"},
+		"ca-cert.pem":    {"no PEM", "the file contains no certificate"},
 		"client-key.pem": {"no PEM", "failed to find any PEM data in key input"},
-		"ca-crl.pem":     {"no PEM", "there is no list in it"},
+		"ca-crl.pem":     {"no PEM", "the file contains no list of revoked certificates"},
 	} {
 		_, err = qmptls.LoadClient(broken(name, test.text))
 		assert.ErrorContains(t, err, test.want)

@@ -43,7 +43,7 @@ func TestReleases(t *testing.T) {
 	require.Error(t, err)
 }
 
-// isFact tells whether a comment is of one of the forms that facts have.
+// isFact reports whether a comment has one of the forms of facts.
 func isFact(line string, i int) bool {
 	words := strings.Fields(line)
 	switch {

@@ -82,9 +82,9 @@ func (g *group) open(c *plan.Command) {
 		"//",
 		"//\tfunc (disk) "+method+"() string { return \"virtio-blk-pci\" }",
 		"//",
-		"// What is not set must not be in the JSON: tag such fields with omitzero. A null, an id",
-		"// that is not a string or empty, and what only the server itself may set, are errors",
-		"// before anything is sent.")
+		"// Properties that are not set must not be in the JSON: tag such fields with omitzero. A",
+		"// null, an id that is empty or not a string, and properties that only the server itself",
+		"// may set, are errors before anything is sent.")
 	g.Type().Id(of).Interface(
 		jen.Comment("// "+method+" returns the type of the device, such as virtio-blk-pci."),
 		jen.Id(method).Params().String(),
