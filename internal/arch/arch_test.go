@@ -52,7 +52,6 @@ var arrows = []arrow{
 	{"qapi/device", []string{jsonModule, "internal/printable", "qapi", "qmp", "qmp/codec"}},
 	{"qapi/disk", []string{"internal/poll", "internal/retry", "internal/undo", "qapi", "qapi/job", "qmp"}},
 	{"qapi/job", []string{"internal/poll", "internal/printable", "internal/progress", "internal/retry", "internal/undo", "qapi", "qmp"}},
-	{"qapi/job", []string{"internal/poll", "internal/printable", "internal/progress", "internal/undo", "qapi", "qmp"}},
 	{"qapi/migration", []string{"internal/poll", "internal/printable", "internal/progress", "internal/retry", "internal/undo", "qapi", "qmp"}},
 	{"qapi/hotplug", []string{"internal/poll", "internal/printable", "internal/retry", "internal/undo", "qapi", "qapi/device", "qmp"}},
 	{"qapi/...", []string{jsonModule, "internal/printable", "qmp", "qmp/codec"}},
