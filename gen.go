@@ -9,3 +9,4 @@ package goqapi
 
 //go:generate go run ./generator -known -descriptions generator/descriptions/qmp -package qapi -out qapi
 //go:generate go run ./generator -known -target qga -descriptions generator/descriptions/qga -package qga -out qapi/qga
+//go:generate go run ./generator -devices -known -descriptions generator/descriptions/device -package device -out qapi/device

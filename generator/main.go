@@ -55,6 +55,8 @@ type config struct {
 	docs    bool
 	texts   string
 	check   bool
+	devices bool
+	all     bool
 }
 
 // A list is a flag that can be given several times.
@@ -96,6 +98,8 @@ func parseArgs(args []string, stderr io.Writer) (config, error) {
 	fs.StringVar(&c.release, "release", "", "the `release` of the newest schema (default: the text of a file VERSION below the root)")
 	fs.StringVar(&c.texts, "descriptions", "", "a `folder` of descriptions in our own words, a file for each module, for the comments")
 	fs.BoolVar(&c.docs, "docs", false, "carry QEMU's own documentation over; the files are then under QEMU's licence")
+	fs.BoolVar(&c.devices, "devices", false, "write types of devices; -schema then names lists of devices, such as schema/qemu/11.1/devices.txt")
+	fs.BoolVar(&c.all, "all-devices", false, "with -devices: of all devices that users can create, not only of those that most have a use for")
 	fs.BoolVar(&c.check, "check", false, "write nothing; fail if what is in the folder differs")
 	if err := fs.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -118,6 +122,10 @@ func parseArgs(args []string, stderr io.Writer) (config, error) {
 		return complain("-target is qmp or qga, not %q", c.target)
 	case !token.IsIdentifier(c.pkg) || c.pkg == "_":
 		return complain("-package is a name in Go, not %q", c.pkg)
+	case c.all && !c.devices:
+		return complain("-all-devices is for -devices")
+	case c.devices && (c.docs || c.target != "qmp" || c.root != "" || c.release != ""):
+		return complain("-docs, -target, -root and -release are not for -devices")
 	case c.release != "" && !version.MatchString(c.release):
 		return complain("-release is a version such as 11.1, not %q", c.release)
 	}
@@ -154,6 +162,9 @@ func generate(c config) ([]emit.File, error) {
 }
 
 func bindings(c config) ([]emit.File, error) {
+	if c.devices {
+		return devicesOf(c)
+	}
 	releases, name, err := load(c)
 	if err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/goqapi/goqapi/internal/wiretest"
 	"github.com/goqapi/goqapi/qapi"
+	"github.com/goqapi/goqapi/qapi/device"
 	"github.com/goqapi/goqapi/qmp"
 )
 
@@ -75,4 +76,21 @@ func BenchmarkCall(b *testing.B) {
 			}
 		}
 	})
+	disk := device.VirtioBlkPCI{ID: "vd0", Bus: "rp0", Drive: "disk0", Serial: "abc", Bootindex: new(int32(1)), Addr: device.Slot(0)}
+	b.Run("device_add typed", func(b *testing.B) { benchmarkDeviceAdd(b, disk) })
+	b.Run("device_add open", func(b *testing.B) {
+		args, err := qapi.DeviceArgs(disk)
+		require.NoError(b, err)
+		benchmarkDeviceAdd(b, args)
+	})
+}
+
+func benchmarkDeviceAdd[D qapi.Device](b *testing.B, dev D) {
+	c := answering(b, `{"return": {}}`)
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := c.DeviceAdd(b.Context(), dev); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

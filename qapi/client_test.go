@@ -56,6 +56,51 @@ func checkProps(t *testing.T, c *qapi.Client) {
 	require.NoError(t, err)
 }
 
+// disk is a device as users write them.
+type disk struct {
+	ID    string `json:"id,omitzero"`
+	Drive *int   `json:"drive,omitzero"`
+	Wrong any    `json:"realized,omitzero"`
+}
+
+func (disk) DeviceDriver() string { return "virtio-blk-pci" }
+
+func TestDeviceAdd(t *testing.T) {
+	srv, c := dialFake(t)
+	srv.Handle("device_add", func(context.Context, *qmptest.Request) (any, error) { return nil, nil })
+	for _, dev := range []qapi.Device{
+		nil, (*disk)(nil), (*qapi.DeviceAddArgs)(nil), qapi.DeviceAddArgs{}, disk{Wrong: true},
+		qapi.DeviceAddArgs{Driver: "e1000", ID: new("")},
+		qapi.DeviceAddArgs{Driver: "rocker", Props: map[string]any{"ports": []any{"a", nil}}},
+	} {
+		require.ErrorContains(t, c.DeviceAdd(t.Context(), dev), "device_add: arguments: ", "%#v", dev)
+		_, err := qapi.DeviceArgs(dev)
+		require.ErrorContains(t, err, "qapi: device: ", "%#v", dev)
+	}
+	for _, dev := range []qapi.Device{disk{ID: "a"}, &disk{ID: "a"}, qapi.DeviceAddArgs{Driver: "virtio-blk-pci", ID: new("a")}} {
+		require.NoError(t, c.DeviceAdd(t.Context(), dev))
+		args, err := qapi.DeviceArgs(dev)
+		require.NoError(t, err)
+		assert.Equal(t, qapi.DeviceAddArgs{Driver: "virtio-blk-pci", ID: new("a")}, args)
+	}
+	calls := srv.Calls()
+	require.Len(t, calls, 3)
+	for _, call := range calls {
+		assert.JSONEq(t, `{"driver":"virtio-blk-pci","id":"a"}`, string(call.Arguments))
+	}
+}
+
+func TestHotpluggableCPU(t *testing.T) {
+	place := qapi.HotpluggableCPU{Type: "qemu64-x86_64-cpu", Props: qapi.CPUInstanceProperties{
+		NodeID: new(int64(0)), SocketID: new(int64(1)), ThreadID: new(int64(0)),
+	}}
+	dev := qapi.DeviceAddArgs{Driver: "qemu64-x86_64-cpu", Props: map[string]any{"socket-id": int64(1), "thread-id": int64(0)}}
+	assert.Equal(t, dev, place.Device(""))
+	dev.ID = new("cpu1")
+	assert.Equal(t, dev, place.Device("cpu1"))
+	assert.Equal(t, qapi.DeviceAddArgs{Driver: "x"}, qapi.HotpluggableCPU{Type: "x"}.Device(""))
+}
+
 func TestDeviceProps(t *testing.T) {
 	srv, c := dialFake(t)
 	checkProps(t, c)

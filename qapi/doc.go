@@ -47,6 +47,13 @@
 //
 //	qapi.BlockdevOptionsQcow2{File: qapi.Str("proto0"), Backing: qapi.Null{}}
 //
+// # Devices
+//
+// [Client.DeviceAdd] takes a [Device]. Package device, below this one, has types for those that
+// one mostly needs; [DeviceAddArgs] takes any device, with its properties in a map; and a
+// struct of your own is one if it has the method DeviceDriver. Package cmdline, beside it,
+// writes them as arguments for a QEMU that is to be started.
+//
 // # Printing
 //
 // What can hold a secret prints without it, as JSON, with package fmt and with log/slog.

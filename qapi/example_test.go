@@ -6,6 +6,7 @@ import (
 	"log"
 
 	"github.com/goqapi/goqapi/qapi"
+	"github.com/goqapi/goqapi/qapi/device"
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
@@ -49,10 +50,7 @@ func ExampleClient_BlockdevAdd() {
 	}); err != nil {
 		log.Fatal(err)
 	}
-	if err := c.DeviceAdd(ctx, qapi.DeviceAddArgs{
-		Driver: "virtio-blk-pci", ID: new("vd0"),
-		Props: map[string]any{"drive": "disk0"},
-	}); err != nil {
+	if err := c.DeviceAdd(ctx, device.VirtioBlkPCI{ID: "vd0", Drive: "disk0"}); err != nil {
 		log.Fatal(err)
 	}
 	sent(srv)
@@ -70,10 +68,7 @@ func ExampleClient_NetdevAdd() {
 	if err := c.NetdevAdd(ctx, qapi.Netdev{ID: "net0", Type: qapi.NetdevUser{Hostname: new("guest")}}); err != nil {
 		log.Fatal(err)
 	}
-	if err := c.DeviceAdd(ctx, qapi.DeviceAddArgs{
-		Driver: "virtio-net-pci", ID: new("nic0"),
-		Props: map[string]any{"netdev": "net0"},
-	}); err != nil {
+	if err := c.DeviceAdd(ctx, device.VirtioNetPCI{ID: "nic0", Netdev: "net0"}); err != nil {
 		log.Fatal(err)
 	}
 	sent(srv)
@@ -180,6 +175,24 @@ func ExampleClient_QueryBlockJobs() {
 	// job0 mirrors, 42 %, in sync: true
 	// job1: commit, 7 %, running
 	// job2: stream, 0 %, concluded
+}
+
+// A device that has no type of its own, or that is not known until the program runs, is
+// given with the names that QEMU has for its properties.
+func ExampleDeviceAddArgs() {
+	ctx := context.Background()
+	c, srv, done := connect("device_add")
+	defer done()
+
+	if err := c.DeviceAdd(ctx, qapi.DeviceAddArgs{
+		Driver: "virtio-blk-pci-transitional", ID: new("vd0"),
+		Props: map[string]any{"drive": "disk0", "x-pcie-lnksta-dllla": false},
+	}); err != nil {
+		log.Fatal(err)
+	}
+	sent(srv)
+	// Output:
+	// device_add {"driver":"virtio-blk-pci-transitional","id":"vd0","drive":"disk0","x-pcie-lnksta-dllla":false}
 }
 
 // A server knows best what it can do.
@@ -298,10 +311,7 @@ func ExampleClient_ObjectAdd() {
 	}); err != nil {
 		log.Fatal(err)
 	}
-	if err := c.DeviceAdd(ctx, qapi.DeviceAddArgs{
-		Driver: "pc-dimm", ID: new("dimm1"),
-		Props: map[string]any{"memdev": "mem1"},
-	}); err != nil {
+	if err := c.DeviceAdd(ctx, device.PcDimm{ID: "dimm1", Memdev: "mem1"}); err != nil {
 		log.Fatal(err)
 	}
 	sent(srv)

@@ -109,6 +109,36 @@ func (x DeviceAddArgs) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
 
+// Device is a device for [Client.DeviceAdd]: one of package
+// [github.com/goqapi/goqapi/qapi/device], the open [DeviceAddArgs], or a type of yours. That is
+// any struct with this method whose JSON has the properties by their names in QEMU,
+// id and bus among them:
+//
+//	type disk struct {
+//		ID    string `json:"id"`
+//		Drive string `json:"drive"`
+//	}
+//
+//	func (disk) DeviceDriver() string { return "virtio-blk-pci" }
+//
+// What is not set must not be in the JSON: tag such fields with omitzero. A null, an id
+// that is not a string or empty, and what only the server itself may set, are errors
+// before anything is sent.
+type Device interface {
+	// DeviceDriver returns the type of the device, such as virtio-blk-pci.
+	DeviceDriver() string
+}
+
+// DeviceDriver returns Driver.
+func (x DeviceAddArgs) DeviceDriver() string {
+	return x.Driver
+}
+
+// deviceArguments are what is sent for a device.
+func deviceArguments(dev Device) any {
+	return codec.Device(dev, "hotplugged", "parent_bus", "realized", "type")
+}
+
 // DeviceAdd plugs a device in.
 //
 // Its other members are the properties of the type, which
@@ -121,8 +151,8 @@ func (x DeviceAddArgs) LogValue() slog.Value {
 // QAPI: command device_add (qdev.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-qdev.device_add
 //
 // Features: json-cli, json-cli-hotplug.
-func (c *Client) DeviceAdd(ctx context.Context, args DeviceAddArgs) error {
-	return c.conn.Execute(ctx, "device_add", args, nil)
+func (c *Client) DeviceAdd(ctx context.Context, dev Device) error {
+	return c.conn.Execute(ctx, "device_add", deviceArguments(dev), nil)
 }
 
 // DeviceDelArgs are the arguments of [Client.DeviceDel].

@@ -63,7 +63,7 @@ bzip2 or none) or the https address of one. No text of QEMU's is kept.`)
 		}
 		fmt.Fprintln(t.stdout)
 	}
-	fmt.Fprintln(t.stdout, "Next: read the report above; make generate; UPDATE=1 go test -run TestChanges ./cmd/qapi, which writes the report into schema/qemu/CHANGES.md; make test.")
+	fmt.Fprintln(t.stdout, "Next: read the report above; make generate; UPDATE=1 go test -run TestChanges ./cmd/qapi, which writes the report into schema/qemu/CHANGES.md; make devices; make test.")
 	return nil
 }
 
@@ -202,6 +202,13 @@ func (r *imported) write(out, origin string) error {
 		for _, m := range s.Modules {
 			files[m.Path] = s.Format(m)
 		}
+	}
+	// What binaries said of their devices is not in the source.
+	switch text, err := regular.ReadFile(os.DirFS(dir), devicesFile, maxDevices); {
+	case err == nil:
+		files[devicesFile] = text
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
 	}
 	for name, text := range files {
 		path := filepath.Join(fresh, filepath.FromSlash(name))

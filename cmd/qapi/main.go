@@ -1,6 +1,6 @@
 // Command qapi works with QAPI schemas: it checks them, shows them as JSON,
-// compares them, and takes those of a QEMU release into this module. And it records
-// sessions with a QEMU, for tests.
+// compares them, and takes those of a QEMU release into this module, with what its binaries
+// say of their devices. And it records sessions with a QEMU, for tests.
 package main
 
 import (
@@ -33,6 +33,7 @@ Usage:
 	qapi dump [flags] WHAT       write a schema's model as JSON
 	qapi diff [flags] OLD NEW    report what has changed between two schemas
 	qapi import [flags] WHAT     add the schemas of a QEMU release to this module
+	qapi devices [flags] WHAT... ask QEMU binaries for their devices, and write the facts
 	qapi record LISTEN TARGET FILE
 	                             record what a program and a QEMU say to each other
 
@@ -68,11 +69,12 @@ func main() {
 // run runs the program, and returns its exit code.
 func (t *tool) run(ctx context.Context, args []string) int {
 	commands := map[string]func(context.Context, []string) error{
-		"check":  t.check,
-		"dump":   t.dump,
-		"diff":   t.diff,
-		"import": t.importRelease,
-		"record": t.record,
+		"check":   t.check,
+		"dump":    t.dump,
+		"diff":    t.diff,
+		"import":  t.importRelease,
+		"devices": t.devices,
+		"record":  t.record,
 	}
 	if len(args) == 0 {
 		fmt.Fprint(t.stderr, usage)

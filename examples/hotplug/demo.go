@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/goqapi/goqapi/qapi"
+	"github.com/goqapi/goqapi/qapi/device"
 	"github.com/goqapi/goqapi/qmp"
 )
 
@@ -93,7 +94,7 @@ func (d *demo) disk() error {
 	}); err != nil {
 		return err
 	}
-	if err := d.plug("virtio-blk-pci", "vd0", map[string]any{"drive": "disk0"}); err != nil {
+	if err := d.c.DeviceAdd(d.ctx, device.VirtioBlkPCI{ID: "vd0", Drive: "disk0"}); err != nil {
 		return err
 	}
 	nodes, err := d.c.QueryNamedBlockNodes(d.ctx, qapi.QueryNamedBlockNodesArgs{Flat: new(true)})
@@ -132,21 +133,11 @@ func (d *demo) create(job string, options qapi.BlockdevCreateOptions) error {
 	return d.c.JobDismiss(d.ctx, qapi.JobDismissArgs{ID: job})
 }
 
-// plug plugs a device in, where the machine finds a place for it.
-func (d *demo) plug(driver, id string, props map[string]any) error {
-	return d.c.DeviceAdd(d.ctx, qapi.DeviceAddArgs{Driver: driver, ID: &id, Props: props})
-}
-
-// plugDisk plugs a SCSI disk in.
-func (d *demo) plugDisk(id string, props map[string]any) error {
-	return d.c.DeviceAdd(d.ctx, qapi.DeviceAddArgs{Driver: "scsi-hd", Bus: new("scsi0.0"), ID: &id, Props: props})
-}
-
 func (d *demo) network() error {
 	if err := d.c.NetdevAdd(d.ctx, qapi.Netdev{ID: "net0", Type: qapi.NetdevHubport{Hubid: 0}}); err != nil {
 		return err
 	}
-	if err := d.plug("virtio-net-pci", "nic0", map[string]any{"netdev": "net0", "mac": "52:54:00:12:34:56"}); err != nil {
+	if err := d.c.DeviceAdd(d.ctx, device.VirtioNetPCI{ID: "nic0", Netdev: "net0", MAC: "52:54:00:12:34:56"}); err != nil {
 		return err
 	}
 	d.say("network", "virtio-net-pci on a hub port, as nic0")
@@ -224,7 +215,9 @@ func (d *demo) ioError() error {
 	defer stop()
 	stops := qapi.Subscribe[qapi.StopEvent](d.c)
 	defer stops.Close()
-	if err := d.plugDisk("bad0", map[string]any{"drive": "bad", "rerror": "stop"}); err != nil {
+	if err := d.c.DeviceAdd(d.ctx, device.SCSIHd{
+		ID: "bad0", Bus: "scsi0.0", Drive: "bad", Rerror: qapi.BlockdevOnErrorStop,
+	}); err != nil {
 		return err
 	}
 	if err := d.c.Cont(d.ctx); err != nil {
@@ -284,7 +277,7 @@ func (d *demo) unplug() error {
 	}); err != nil {
 		return err
 	}
-	if err := d.plugDisk("sd0", map[string]any{"drive": "spare"}); err != nil {
+	if err := d.c.DeviceAdd(d.ctx, device.SCSIHd{ID: "sd0", Bus: "scsi0.0", Drive: "spare"}); err != nil {
 		return err
 	}
 	if err := d.remove("sd0"); err != nil {

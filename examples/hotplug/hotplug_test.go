@@ -47,5 +47,5 @@ func TestQEMU(t *testing.T) {
 
 func TestStartFails(t *testing.T) {
 	t.Setenv("QEMU", "/bin/false")
-	assert.ErrorContains(t, run(t.Context(), new(bytes.Buffer)), "/bin/false ended: exit status 1")
+	assert.ErrorContains(t, run(t.Context(), new(bytes.Buffer)), "false --version: exit status 1")
 }

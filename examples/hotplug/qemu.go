@@ -8,6 +8,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+
+	"github.com/goqapi/goqapi/qapi"
+	"github.com/goqapi/goqapi/qapi/cmdline"
+	"github.com/goqapi/goqapi/qapi/device"
+	"github.com/goqapi/goqapi/qmp"
 )
 
 // A server is a QEMU, or what plays its part.
@@ -37,18 +42,30 @@ func start(ctx context.Context, dir string) (*server, error) {
 // startQEMU starts a small machine that stands still until it is told to run.
 // QEMU connects its monitor to us, so that there is nothing to poll for.
 func startQEMU(ctx context.Context, program, dir string) (*server, error) {
+	version, err := cmdline.Version(ctx, program)
+	if err != nil {
+		return nil, err
+	}
 	path := filepath.Join(dir, "qmp.sock")
+	args, err := cmdline.Args(version,
+		cmdline.Text("-S", "-nodefaults", "-display", "none"),
+		cmdline.Machine("pc", nil),
+		cmdline.Accel("tcg", nil),
+		cmdline.Memory(qapi.MemorySizeConfiguration{Size: new(uint64(64 << 20))}),
+		cmdline.Device(device.VirtioSCSIPCI{ID: "scsi0"}),
+		cmdline.Device(device.IDECd{ID: "cd0"}),
+		cmdline.QMP(qmp.UnixAddr(path)),
+	)
+	if err != nil {
+		return nil, err
+	}
 	l, err := net.Listen("unix", path)
 	if err != nil {
 		return nil, err
 	}
 	defer l.Close()
 
-	cmd := exec.CommandContext(ctx, program,
-		"-S", "-nodefaults", "-display", "none",
-		"-machine", "pc", "-accel", "tcg", "-m", "64",
-		"-device", "virtio-scsi-pci,id=scsi0", "-device", "ide-cd,id=cd0",
-		"-qmp", "unix:"+path)
+	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", program, err)

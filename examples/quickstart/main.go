@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"github.com/goqapi/goqapi/qapi"
+	"github.com/goqapi/goqapi/qapi/device"
 )
 
 func main() {
@@ -36,10 +37,7 @@ func main() {
 	}); err != nil {
 		log.Fatal(err)
 	}
-	if err := c.DeviceAdd(ctx, qapi.DeviceAddArgs{
-		Driver: "virtio-blk-pci",
-		Props:  map[string]any{"drive": "disk0"},
-	}); err != nil {
+	if err := c.DeviceAdd(ctx, device.VirtioBlkPCI{ID: "vd0", Drive: "disk0"}); err != nil {
 		log.Fatal(err)
 	}
 }

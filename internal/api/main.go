@@ -25,7 +25,7 @@ const (
 )
 
 // packages are those whose API is promised.
-var packages = []string{"qapi", "qapi/qga", "qmp", "raw"}
+var packages = []string{"qapi", "qapi/cmdline", "qapi/qga", "qmp", "raw"}
 
 func main() {
 	update := flag.Bool("update", false, "record the API as it is")

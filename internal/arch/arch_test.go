@@ -42,11 +42,15 @@ var arrows = []arrow{
 	{"qmp/codec", []string{jsonModule, "internal/redact"}},
 	{"qmp/qmptls", []string{"internal/printable", "qmp"}},
 	{"qmp/qmptest/...", []string{jsonModule, "qmp", "qmp/qmptest/internal/...", "qapi/...", "schema/...", "internal/address", "internal/redact", "internal/regular"}},
+	{"qapi/cmdline", []string{jsonModule, "internal/printable", "internal/redact", "qapi", "qmp"}},
+	{"qapi/device", []string{jsonModule, "internal/printable", "qapi", "qmp", "qmp/codec"}},
 	{"qapi/...", []string{jsonModule, "internal/printable", "qmp", "qmp/codec"}},
 	{"raw", []string{jsonModule, "internal/printable", "qmp", "qmp/codec"}},
 	{"schema", []string{"internal/printable", "internal/regular"}},
 	{"schema/merge", []string{"schema"}},
-	{"schema/qemu", []string{"schema", "schema/merge"}},
+	{"schema/devices", nil},
+	{"schema/qemu", []string{"schema", "schema/devices", "schema/merge"}},
+	{"internal/deviceprobe", []string{"internal/printable", "qapi", "qmp", "schema/devices"}},
 	{"generator/...", []string{"generator/...", "schema/...", "internal/redact", "internal/regular", "github.com/dave/jennifer/..."}},
 }
 

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/goqapi/goqapi/qapi"
+	"github.com/goqapi/goqapi/qapi/cmdline"
+	"github.com/goqapi/goqapi/qapi/device"
 	"github.com/goqapi/goqapi/qapi/qga"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/qmp/qmplog"
@@ -17,7 +19,25 @@ import (
 
 // What README shows in pieces, so that they compile; [TestReadmeCompiles] finds them
 // here. They would need servers to run, and other tests run the like.
-var _ = []any{introspect, tls, spawn, listen, options, reconnect, log, agent}
+var _ = []any{plug, command, introspect, tls, spawn, listen, options, reconnect, log, agent}
+
+func plug(ctx context.Context, c *qapi.Client) (err error) {
+	err = c.DeviceAdd(ctx, device.SCSIHd{ID: "hd0", Bus: "scsi0.0", Drive: "disk1", WWN: new(uint64(0x5000c50015ea71ac))})
+	return err
+}
+
+func command(ctx context.Context, disk qapi.BlockdevOptions) (*exec.Cmd, error) {
+	cmd, err := cmdline.Command(ctx, "qemu-system-x86_64",
+		cmdline.Machine("q35", map[string]any{"hpet": false}),
+		cmdline.Accel("kvm", nil),
+		cmdline.Memory(qapi.MemorySizeConfiguration{Size: new(uint64(2 << 30))}),
+		cmdline.Blockdev(disk), // as for c.BlockdevAdd
+		cmdline.Device(device.VirtioBlkPCI{ID: "vd0", Drive: "disk0"}),
+		cmdline.QMP(qmp.UnixAddr("/run/vm/qmp.sock")+",server=on,wait=off"),
+		cmdline.Text("-nodefaults", "-S"), // any other option
+	)
+	return cmd, err
+}
 
 func introspect(ctx context.Context, c *qapi.Client) (bool, error) {
 	caps, err := qapi.Introspect(ctx, c)

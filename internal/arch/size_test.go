@@ -36,17 +36,27 @@ func TestSize(t *testing.T) {
 // extra is how many bytes a program with one command has beyond hello world.
 func extra(t testing.TB) int64 {
 	t.Helper()
-	stripped := func(pkg string) int64 {
-		t.Helper()
-		path := filepath.Join(t.TempDir(), "program")
-		goBuild(t, "-ldflags=-s -w", "-o", path, pkg)
-		info, err := os.Stat(path)
-		require.NoError(t, err)
-		return info.Size()
-	}
-	hello, one := stripped("./testdata/hello"), stripped("./testdata/onecall")
+	hello, one := stripped(t, "./testdata/hello"), stripped(t, "./testdata/onecall")
 	t.Logf("hello world is %d bytes, a program with one command %d: %d more", hello, one, one-hello)
 	return one - hello
+}
+
+// stripped is how many bytes a program has.
+func stripped(t testing.TB, pkg string) int64 {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "program")
+	goBuild(t, "-ldflags=-s -w", "-o", path, pkg)
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	return info.Size()
+}
+
+// A program with a typed device is no larger than one with an open device.
+func TestTypedDeviceSize(t *testing.T) {
+	if testing.Short() {
+		t.Skip("short: it links two programs")
+	}
+	assert.LessOrEqual(t, stripped(t, "./testdata/typed"), stripped(t, "./testdata/props"))
 }
 
 // The linker drops the commands that a program does not issue, their types, and
@@ -67,6 +77,7 @@ func TestUnusedIsDropped(t *testing.T) {
 		assert.Contains(t, []string{"QueryStatus", "Close", "With", "Conn"}, m[1], "a command that is not issued")
 	}
 	assert.NotContains(t, symbols, "/qapi.BlockdevOptions")
+	assert.NotContains(t, symbols, "/qapi/device.")
 	assert.NotContains(t, symbols, " crypto/tls.")
 	assert.NotContains(t, symbols, " os/exec.")
 }

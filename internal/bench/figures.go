@@ -91,6 +91,7 @@ var figures = []figure{
 	{"  query-status", "BenchmarkCall/query-status", "allocs/op", count, 4, 0},
 	{"  device_del", "BenchmarkCall/device_del", "allocs/op", count, 4, 0},
 	{"  blockdev-add, qcow2 over file", "BenchmarkCall/blockdev-add_qcow2_over_file", "allocs/op", count, 16, 0},
+	{"  device_add of a virtio disk", "BenchmarkCall/device_add_typed", "allocs/op", count, 16, 0},
 
 	{what: "Events through typed handlers, all of them and in order"},
 	{"  one handler", "BenchmarkEvents/handlers=1", "handled/s", rate, 0, 300_000},
@@ -112,8 +113,9 @@ var figures = []figure{
 	{"  typed guest-ping", "BenchmarkAgent/Ping", "ns/op", micros, 0, 0},
 	{"  parse a schema", "BenchmarkLoad/snapshot", "ns/op", millis, 100, 0},
 	{"  generate package qapi", "BenchmarkGenerate", "ns/op", seconds, 3, 0},
-	{"  compile package qapi, CPU", "BenchmarkCompile", "CPU-s", cpu, 6, 0},
-	{"  compile package qapi, memory", "BenchmarkCompile", "MB", megabytes, 450, 0},
+	{"  compile package qapi, CPU", "BenchmarkCompile/qapi", "CPU-s", cpu, 6, 0},
+	{"  compile package qapi, memory", "BenchmarkCompile/qapi", "MB", megabytes, 450, 0},
+	{"  compile package qapi/device, CPU", "BenchmarkCompile/device", "CPU-s", cpu, 1, 0},
 
 	{what: "Size, stripped"},
 	{"  a program with one command, beyond hello world", "BenchmarkSize", "B", millions, 1.85, 0},

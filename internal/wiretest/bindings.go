@@ -43,6 +43,12 @@ func Load(t testing.TB, root string, client reflect.Type, types map[string]refle
 	source := os.DirFS(".")
 	commands, err := Methods(client, source)
 	require.NoError(t, err)
+	for command, method := range commands {
+		if method.Args != nil && method.Args.Kind() == reflect.Interface { // of which that is the form of the schema
+			method.Args = types[method.Name+"Args"]
+			commands[command] = method
+		}
+	}
 	return Bindings{m.Schema, source, commands, Events(client), types}
 }
 

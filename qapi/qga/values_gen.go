@@ -12,8 +12,8 @@ import (
 // These bindings are made for a version of package codec. If one of these constants
 // overflows, its type says what to do.
 const (
-	_ codec.GenerateAgain = 1 - codec.OldestVersion
-	_ codec.UpdateGoqapi  = codec.Version - 1
+	_ codec.GenerateAgain = 2 - codec.OldestVersion
+	_ codec.UpdateGoqapi  = codec.Version - 2
 )
 
 // Bool is true or false, as one of the forms of an alternate.

@@ -38,6 +38,20 @@ func (e *Encoder) token(t jsontext.Token) {
 	}
 }
 
+// raw writes JSON text.
+func (e *Encoder) raw(value []byte) {
+	if e.err == nil {
+		e.err = e.enc.WriteValue(value)
+	}
+}
+
+// failed takes an error, if it is the first.
+func (e *Encoder) failed(err error) {
+	if e.err == nil {
+		e.err = err
+	}
+}
+
 // String writes a member that is a string.
 func (e *Encoder) String(name, v string) {
 	e.token(jsontext.String(name))
@@ -156,14 +170,10 @@ func (e *Encoder) Members(object []byte) {
 	err := Unmarshal(object, func(d *Decoder) {
 		for ok := d.Object("the members of an unknown variant"); ok; ok = d.Member() {
 			e.token(jsontext.String(string(d.name)))
-			if value := d.skip(); e.err == nil {
-				e.err = e.enc.WriteValue(value)
-			}
+			e.raw(d.skip())
 		}
 	})
-	if e.err == nil {
-		e.err = err
-	}
+	e.failed(err)
 }
 
 // EncodeRaw writes JSON text that came from somewhere else; none is null.

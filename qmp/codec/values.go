@@ -13,6 +13,15 @@ import (
 // Name is the name of the member whose value is next.
 func (d *Decoder) Name() []byte { return d.name }
 
+// Check reads the next value with a function, and fails with that one's error at the value.
+func (d *Decoder) Check(read func() error) {
+	d.peek()
+	begin := d.at
+	if err := read(); d.err == nil {
+		d.inner(begin, err)
+	}
+}
+
 // Kind is the first byte of the next value, which is that of its kind but for
 // numbers, whose is '0'; 0 if there is none.
 func (d *Decoder) Kind() jsontext.Kind {

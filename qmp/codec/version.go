@@ -5,7 +5,7 @@ package codec
 // [UpdateGoqapi].
 const (
 	// Version is raised when generated code comes to need something new of this package.
-	Version = 1
+	Version = 2
 	// OldestVersion is the oldest version for which code still works; it is raised when
 	// something is taken away or changed.
 	OldestVersion = 1

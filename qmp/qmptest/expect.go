@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+
+	"github.com/goqapi/goqapi/qapi"
 )
 
 // A Step is a command that a client is expected to issue; see [Server.Expect].
@@ -54,7 +56,7 @@ func (s *Server) Expect(steps ...Step) {
 		e := step{command: st.Command}
 		if st.Arguments != nil {
 			var err error
-			if e.args, err = printed(st.Arguments); err != nil {
+			if e.args, err = printedArguments(st.Arguments); err != nil {
 				_ = s.fail("the arguments that are expected of %s cannot be encoded: %w", st.Command, err)
 			}
 		}
@@ -74,6 +76,19 @@ func (s *Server) Expect(steps ...Step) {
 		s.script.met = nil
 	}
 	s.script.steps = append(s.script.steps, list...)
+}
+
+// printedArguments is arguments as JSON: of a device with its driver, which a type of the
+// user's own has in a method only.
+func printedArguments(args any) ([]byte, error) {
+	if dev, ok := args.(qapi.Device); ok {
+		open, err := qapi.DeviceArgs(dev)
+		if err != nil {
+			return nil, err
+		}
+		args = open
+	}
+	return printed(args)
 }
 
 // Met returns a channel that is closed when all that is expected by now has come. It

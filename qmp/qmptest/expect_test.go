@@ -177,3 +177,19 @@ func TestMet(t *testing.T) {
 	}
 	assert.Empty(t, w.said())
 }
+
+// disk is a device as users write them.
+type disk struct {
+	ID string `json:"id"`
+}
+
+func (disk) DeviceDriver() string { return "virtio-blk-pci" }
+
+func TestExpectDevice(t *testing.T) {
+	srv, c, _ := start(t)
+	srv.Handle("device_add", func(context.Context, *qmptest.Request) (any, error) { return nil, nil })
+	srv.Expect(qmptest.Step{Command: "device_add", Arguments: disk{"a"}}, qmptest.Step{Command: "device_add", Arguments: disk{"b"}})
+	require.NoError(t, c.DeviceAdd(t.Context(), qapi.DeviceAddArgs{Driver: "virtio-blk-pci", ID: new("a")}))
+	require.NoError(t, c.DeviceAdd(t.Context(), disk{"b"}))
+	<-srv.Met()
+}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"reflect"
 
+	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qmp"
 )
 
@@ -19,7 +20,8 @@ import (
 //	})
 //
 // A handler of a command whose arguments can be left out, such as Eject, takes
-// args ...qapi.EjectArgs, and always gets one of them.
+// args ...qapi.EjectArgs, and always gets one of them. One of DeviceAdd takes a
+// qapi.Device, and always gets a [qapi.DeviceAddArgs].
 //
 // What is said of a [Handler] holds for it as well. Handle panics if method is
 // anything else.
@@ -37,7 +39,7 @@ func Handle[F any](s *Server, method, handler F) {
 			if f.Type().IsVariadic() {
 				of = of.Elem()
 			}
-			args := reflect.New(of)
+			args := reflect.New(argsType(of))
 			if err := req.Decode(args.Interface()); err != nil {
 				return nil, err
 			}
@@ -52,6 +54,14 @@ func Handle[F any](s *Server, method, handler F) {
 		}
 		return out[0].Interface(), nil
 	})
+}
+
+// argsType is the type that arguments for a handler are decoded into.
+func argsType(of reflect.Type) reflect.Type {
+	if of == reflect.TypeFor[qapi.Device]() {
+		return reflect.TypeFor[qapi.DeviceAddArgs]()
+	}
+	return of
 }
 
 // After has f called behind the reply to the command that a handler executes; ctx is

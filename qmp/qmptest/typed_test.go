@@ -56,6 +56,10 @@ func TestTypedHandlers(t *testing.T) {
 		var refused *qmp.Error
 		require.ErrorAs(t, c.BlockdevAdd(t.Context(), qapi.BlockdevOptions{Driver: qapi.BlockdevOptionsNullAio{}}), &refused)
 		assert.Equal(t, qmp.ClassDeviceNotFound, refused.Class)
+		qmptest.Handle(srv, srv.Commands.DeviceAdd, func(_ context.Context, dev qapi.Device) error {
+			return errors.New(*dev.(qapi.DeviceAddArgs).ID)
+		})
+		assert.ErrorContains(t, c.DeviceAdd(t.Context(), qapi.DeviceAddArgs{Driver: "e1000", ID: new("nic0")}), "nic0")
 		got, err := c.QOMGet(t.Context(), qapi.QOMGetArgs{Path: "/machine", Property: "x"})
 		require.NoError(t, err)
 		assert.JSONEq(t, `"/machine"`, string(got))

@@ -7,6 +7,7 @@
 //	VERSION                 the version; in a second line where the facts are from
 //	qapi/qapi-schema.json   the root of QEMU's own interface (QMP)
 //	qga/qapi-schema.json    the root of the guest agent's interface
+//	devices.txt             what its binaries say of their devices; some releases have none
 //
 // The files are the modules of QEMU's schema, written by schema.Format. The
 // interface of the storage daemon is a part of QMP's and has no files.

@@ -48,6 +48,30 @@ func Load(fsys fs.FS) (Descriptions, error) {
 	if err != nil {
 		return nil, err
 	}
+	return read(fsys, paths)
+}
+
+// PropertiesFile describes the properties of devices by their names, wherever they are.
+const PropertiesFile = "properties.md"
+
+// LoadDevices reads the descriptions of devices, whose items are about properties of theirs,
+// and those of properties that mean the same in all devices.
+func LoadDevices(fsys fs.FS) (devices, properties Descriptions, err error) {
+	paths, err := fs.Glob(fsys, "*.md")
+	if err != nil {
+		return nil, nil, err
+	}
+	if i := slices.Index(paths, PropertiesFile); i >= 0 {
+		paths = slices.Delete(paths, i, i+1)
+		if properties, err = read(fsys, []string{PropertiesFile}); err != nil {
+			return nil, nil, err
+		}
+	}
+	devices, err = read(fsys, paths)
+	return devices, properties, err
+}
+
+func read(fsys fs.FS, paths []string) (Descriptions, error) {
 	all := Descriptions{}
 	for _, name := range paths {
 		text, err := regular.ReadFile(fsys, name, 16<<20)

@@ -14,6 +14,9 @@ func (g *group) command(c *plan.Command) {
 		g.structType(c.Own)
 		g.printing(c.Own.Name, jen.Id("x"))
 	}
+	if c.Open != nil {
+		g.open(c)
+	}
 	var notes []string
 	if c.NoReply {
 		notes = append(notes, "A server that succeeds sends no reply: the method returns nil when the server goes away, and an error when it refuses or ctx ends.")
@@ -28,7 +31,10 @@ func (g *group) command(c *plan.Command) {
 
 	method := g.Func().Params(jen.Id("c").Op("*").Id("Client")).Id(c.Name).ParamsFunc(func(params *jen.Group) {
 		params.Id("ctx").Qual("context", "Context")
-		if c.Args != nil {
+		switch {
+		case c.Open != nil:
+			params.Id("dev").Id(c.Open.Interface)
+		case c.Args != nil:
 			params.Id("args").Do(func(s *jen.Statement) {
 				if c.Maybe {
 					s.Op("...")
@@ -38,6 +44,8 @@ func (g *group) command(c *plan.Command) {
 	})
 	args := jen.Nil()
 	switch {
+	case c.Open != nil:
+		args = jen.Id("deviceArguments").Call(jen.Id("dev"))
 	case c.Maybe:
 		args = jen.Qual(pkgCodec, "AtMostOne").Call(jen.Id("args"))
 	case c.Args != nil:
@@ -56,6 +64,41 @@ func (g *group) command(c *plan.Command) {
 			jen.Return(jen.Id("result"), jen.Err()),
 		)
 	}
+}
+
+// open writes the interface of the devices that a command takes.
+func (g *group) open(c *plan.Command) {
+	of, method := c.Open.Interface, c.Open.Method
+	g.comment(
+		"// "+of+" is a device for [Client."+c.Name+"]: one of package",
+		"// [github.com/goqapi/goqapi/qapi/device], the open ["+c.Own.Name+"], or a type of yours. That is",
+		"// any struct with this method whose JSON has the properties by their names in QEMU,",
+		"// id and bus among them:",
+		"//",
+		"//\ttype disk struct {",
+		"//\t\tID    string `json:\"id\"`",
+		"//\t\tDrive string `json:\"drive\"`",
+		"//\t}",
+		"//",
+		"//\tfunc (disk) "+method+"() string { return \"virtio-blk-pci\" }",
+		"//",
+		"// What is not set must not be in the JSON: tag such fields with omitzero. A null, an id",
+		"// that is not a string or empty, and what only the server itself may set, are errors",
+		"// before anything is sent.")
+	g.Type().Id(of).Interface(
+		jen.Comment("// "+method+" returns the type of the device, such as virtio-blk-pci."),
+		jen.Id(method).Params().String(),
+	)
+	g.comment("// " + method + " returns " + c.Open.Tag.Name + ".")
+	g.Func().Params(jen.Id("x").Id(c.Own.Name)).Id(method).Params().String().Block(jen.Return(jen.Id("x").Dot(c.Open.Tag.Name)))
+	g.comment("// deviceArguments are what is sent for a device.")
+	g.Func().Id("deviceArguments").Params(jen.Id("dev").Id(of)).Any().Block(
+		jen.Return(jen.Qual(pkgCodec, "Device").CallFunc(func(args *jen.Group) {
+			args.Id("dev")
+			for _, name := range c.Own.Refused {
+				args.Lit(name)
+			}
+		})))
 }
 
 func (g *group) event(e *plan.Event) {

@@ -117,7 +117,7 @@ func (g *group) events() {
 }
 
 // CodecVersion is the version of package qmp/codec that the generated code is made for.
-const CodecVersion = 1
+const CodecVersion = 2
 
 // codecVersion writes what the compiler refuses with another version.
 func (g *group) codecVersion() {

@@ -17,8 +17,9 @@ var initialisms = table(
 	// QEMU, its protocol and its parts.
 	"HMP", "KVM", "OOB", "QAPI", "QEMU", "QGA", "QMP", "QOM", "TCG", "VNC", "WHPX",
 	// Buses, firmware and devices.
-	"ACPI", "BIOS", "CPUID", "CXL", "GIC", "GPU", "IDE", "IRQ", "NIC", "NMI", "NUMA",
-	"PCI", "PCIE", "ROM", "RTC", "SATA", "SMBIOS", "TPM", "UEFI", "USB",
+	"ACPI", "AER", "ATS", "BIOS", "CPUID", "CXL", "DMA", "EDID", "GIC", "GPU", "HDA",
+	"IDE", "IOMMU", "IPMI", "IRQ", "ISA", "MMIO", "MSI", "MSIX", "NIC", "NMI", "NUMA", "PCI",
+	"PCIE", "ROM", "RTC", "SATA", "SMBIOS", "SRIOV", "TPM", "UEFI", "USB", "WWN", "WWPN",
 	// No plural of OS, but the Open Sound System, which QEMU writes in small letters.
 	"Oss",
 	// Secrets.

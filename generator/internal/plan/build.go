@@ -331,6 +331,7 @@ func (b *builder) command(d *schema.Command) *Command {
 		}
 		if !d.Gen {
 			c.Own.Props, c.Own.Refused = propsName(fields), refusedProps[d.Name]
+			c.Open = b.open(d, fields)
 		}
 		c.Maybe = allOptional(fields)
 		c.Args = &Type{Kind: Object, Name: c.Own.Name}
@@ -352,6 +353,24 @@ func (b *builder) command(d *schema.Command) *Command {
 // realized ends every release with SIGSEGV.
 var refusedProps = map[string][]string{
 	"device_add": {"hotplugged", "parent_bus", "realized", "type"},
+}
+
+// openInterfaces are, by command, the interface of what can be its arguments, and the
+// member that says what they are.
+var openInterfaces = map[string]struct{ name, tag string }{
+	"device_add": {"Device", "driver"},
+}
+
+// open plans the interface of a command's arguments, if it has one.
+func (b *builder) open(d *schema.Command, fields []*Field) *Open {
+	of, ok := openInterfaces[d.Name]
+	at := slices.IndexFunc(fields, func(f *Field) bool {
+		return f.QAPI == of.tag && f.Type.Kind == String && !f.Optional
+	})
+	if !ok || at < 0 {
+		return nil
+	}
+	return &Open{b.declare(of.name, d), of.name + fields[at].Name, fields[at]}
 }
 
 // allOptional reports whether there are fields, and all can be left out.

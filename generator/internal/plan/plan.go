@@ -246,8 +246,17 @@ type Command struct {
 	Maybe   bool    // the arguments can be left out, since all are optional
 	Own     *Struct // the struct made for the arguments, if they are in place
 	Result  *Type   // nil: none
+	Open    *Open   // what else can be the arguments, of which the schema knows a few only
 	NoReply bool    // there is no reply but an error
 	OOB     bool    // can be executed out of band
+}
+
+// An Open is the interface of what can be the arguments of a command that takes more than
+// the schema knows: their own struct, and types of anybody's.
+type Open struct {
+	Interface string
+	Method    string // of the interface, which returns what the member Tag has
+	Tag       *Field
 }
 
 // An Event is a struct and a way to subscribe to it.

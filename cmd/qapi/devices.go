@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/goqapi/goqapi/internal/deviceprobe"
+	"github.com/goqapi/goqapi/internal/printable"
+	"github.com/goqapi/goqapi/internal/regular"
+	"github.com/goqapi/goqapi/schema/devices"
+	"github.com/goqapi/goqapi/schema/qemu"
+)
+
+const (
+	// devicesFile is the file of a release's folder that has what its binaries say of their devices.
+	devicesFile = "devices.txt"
+	// maxDevices is how long it may be. One of four targets has 150 kB.
+	maxDevices = 16 << 20
+)
+
+// devices writes what QEMU binaries say of their devices into the folders of their releases.
+func (t *tool) devices(ctx context.Context, args []string) error {
+	f := t.flags("devices", "WHAT...", `Starts QEMU binaries, such as qemu-system-x86_64, asks them which devices they have, and
+writes the facts to the file devices.txt in the folder of their release: binaries of
+several targets go to one file. What it says of a target's devices is replaced; what it says
+of other targets stays. No text of QEMU's is kept.
+
+WHAT can also be a file of which the name ends in .jsonl: what a binary said elsewhere,
+a line {"version":"11.1.3","target":"s390x"} and then a line for each device.
+
+Packagers may have put devices into packages of their own, as Debian does with qxl
+and virtio-gpu-gl: a binary does not list what is not installed.`)
+	out := f.String("out", filepath.Join("schema", "qemu"), "the `folder` that holds a folder for each release")
+	if err := t.parse(f, args, 1, -1); err != nil {
+		return err
+	}
+	said := map[string][]*devices.List{}
+	for _, what := range f.Args() {
+		list, report, err := askOrRead(ctx, what)
+		if err != nil {
+			return err
+		}
+		t.reportDevices(what, report)
+		said[list.Release] = append(said[list.Release], list)
+	}
+	for _, release := range slices.SortedFunc(maps.Keys(said), qemu.Compare) {
+		if err := t.writeDevices(filepath.Join(*out, release), said[release]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// askOrRead asks a binary, or reads what one said earlier.
+func askOrRead(ctx context.Context, what string) (*devices.List, deviceprobe.Report, error) {
+	if filepath.Ext(what) != ".jsonl" {
+		return deviceprobe.Ask(ctx, what)
+	}
+	file, err := regular.Open(what)
+	if err != nil {
+		return nil, deviceprobe.Report{}, err
+	}
+	defer file.Close()
+	return deviceprobe.Read(what, file)
+}
+
+func (t *tool) reportDevices(what string, r deviceprobe.Report) {
+	fmt.Fprintf(t.stdout, "%s: QEMU %s for %s: %d devices, %d properties\n", printable.String(what), r.Version, r.Target, r.Devices, r.Properties)
+	for _, left := range r.LeftOut {
+		fmt.Fprintf(t.stdout, "%s: the properties of %s are left out: %s\n", printable.String(what), left.Device, left.Reason)
+	}
+}
+
+// writeDevices writes the file of a release: what it has, and what was said now.
+func (t *tool) writeDevices(dir string, said []*devices.List) error {
+	path := filepath.Join(dir, devicesFile)
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return fmt.Errorf("there is no folder %s: add the release with qapi import first, or say -out", dir)
+	}
+	switch text, err := regular.ReadFile(os.DirFS(dir), devicesFile, maxDevices); {
+	case err == nil:
+		known, err := devices.Parse(path, text)
+		if err != nil {
+			return err
+		}
+		said = append([]*devices.List{known}, said...)
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	list, err := devices.Join(said...)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	if err := replaceFile(path, list.Format()); err != nil {
+		return err
+	}
+	fmt.Fprintf(t.stdout, "%s: %d types of %d targets\n", path, len(list.Types), len(list.Binaries))
+	return nil
+}
+
+// replaceFile writes a file as a whole, or not at all.
+func replaceFile(path string, text []byte) error {
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".devices-")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name()) // when it is not there any more, all went well
+	_, err = tmp.Write(text)
+	if e := tmp.Chmod(0o644); err == nil {
+		err = e
+	}
+	if e := tmp.Close(); err == nil {
+		err = e
+	}
+	if err == nil {
+		err = os.Rename(tmp.Name(), path)
+	}
+	return err
+}

@@ -1,0 +1,186 @@
+package device
+
+import (
+	"maps"
+	"math/bits"
+	"slices"
+	"strings"
+
+	"github.com/goqapi/goqapi/schema/devices"
+)
+
+// places are the releases that have something, by target. A release is its place in the order
+// of all.
+type places map[string]set
+
+// A set is one of releases.
+type set uint64
+
+func (s set) has(r int) bool { return s&(1<<r) != 0 }
+
+func (p places) add(target string, release int) { p[target] |= 1 << release }
+
+// releases are those that have it on any target; has reports whether one of them is r.
+func (p places) releases(r int) (all set, has bool) {
+	for _, s := range p {
+		all |= s
+	}
+	return all, all.has(r)
+}
+
+// A scale is the releases and targets that are known, in their order.
+type scale struct {
+	releases []string
+	targets  []string
+}
+
+// describe says where something is of the places where it could be, "" if in all, and which
+// releases no longer have it.
+func (s scale) describe(in, of places) (where, gone string) {
+	gone = s.gone(in, of)
+	if maps.Equal(in, of) || gone != "" && maps.Equal(in, of.before(in)) { // then that says it
+		return "", gone
+	}
+	var parts, with, without []string
+	spans := map[string][]string{} // targets by the words about the releases that have it
+	var order []string
+	for _, target := range s.targets {
+		switch have, could := in[target], of[target]; {
+		case could == 0:
+		case have == 0:
+			without = append(without, target)
+		default:
+			with = append(with, target)
+			span := s.span(have, could&^have)
+			if spans[span] == nil {
+				order = append(order, span)
+			}
+			spans[span] = append(spans[span], target)
+		}
+	}
+	if len(without) > 0 {
+		parts = append(parts, "on "+list(with, "and")+", not on "+list(without, "and"))
+	}
+	for _, span := range order {
+		switch {
+		case span == "":
+		case len(order) > 1:
+			parts = append(parts, "on "+list(spans[span], "and")+" "+span)
+		default:
+			parts = append(parts, span)
+		}
+	}
+	for i, part := range parts {
+		parts[i] = strings.ToUpper(part[:1]) + part[1:] + "."
+	}
+	return strings.Join(parts, " "), gone
+}
+
+// before are those of the places that are of no release newer than the newest that p has.
+func (of places) before(p places) places {
+	newest, _ := p.releases(0)
+	older := places{}
+	for target, s := range of {
+		if older[target] = s & (1<<bits.Len64(uint64(newest)) - 1); older[target] == 0 {
+			delete(older, target)
+		}
+	}
+	return older
+}
+
+// span says which of the releases that could have something do: "in QEMU 10.0 and newer, not
+// in 7.2". Others than those are not known.
+func (s scale) span(have, lack set) string {
+	if lack == 0 {
+		return ""
+	}
+	first, last := -1, -1
+	for r := range s.releases {
+		if have.has(r) {
+			if first < 0 {
+				first = r
+			}
+			last = r
+		}
+	}
+	gap := false
+	before, after := -1, -1
+	for r := range s.releases {
+		switch {
+		case !lack.has(r):
+		case r < first:
+			before = r
+		case r > last:
+			if after < 0 {
+				after = r
+			}
+		default:
+			gap = true
+		}
+	}
+	switch {
+	case gap || before >= 0 && after >= 0:
+		return "in QEMU " + list(s.names(have), "and") + ", not in " + list(s.names(lack), "and")
+	case after >= 0:
+		return "in QEMU " + s.releases[last] + " and older, not in " + s.releases[after]
+	}
+	return "in QEMU " + s.releases[first] + " and newer, not in " + s.releases[before]
+}
+
+func (s scale) names(in set) []string {
+	var names []string
+	for r, name := range s.releases {
+		if in.has(r) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// gone says in which releases something is no longer, of those where it could be; "" if the
+// newest of them has it.
+func (s scale) gone(in, of places) string {
+	have, _ := in.releases(0)
+	could, _ := of.releases(0)
+	for r := len(s.releases) - 1; r >= 0; r-- {
+		switch {
+		case !could.has(r):
+		case have.has(r):
+			return ""
+		default:
+			first := r
+			for first > 0 && !have.has(first-1) {
+				first--
+			}
+			if first == len(s.releases)-1 {
+				return "QEMU " + s.releases[first] + " no longer has it"
+			}
+			return "QEMU " + s.releases[first] + " and newer no longer have it"
+		}
+	}
+	return ""
+}
+
+// list writes words as people do: a, b and c.
+func list(words []string, and string) string {
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " " + and + " " + words[last]
+}
+
+// scaleOf is the scale of lists, and all places that they know.
+func scaleOf(lists []*devices.List) (scale, places) {
+	s, all := scale{}, places{}
+	for r, l := range lists {
+		s.releases = append(s.releases, l.Release)
+		for _, target := range l.Targets() {
+			all.add(target, r)
+			if !slices.Contains(s.targets, target) {
+				s.targets = append(s.targets, target)
+			}
+		}
+	}
+	return s, all
+}

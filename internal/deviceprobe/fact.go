@@ -1,0 +1,103 @@
+package deviceprobe
+
+import (
+	"bytes"
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/goqapi/goqapi/schema/devices"
+)
+
+// isPart reports whether a property is a part of the device that it brings along, or a wire
+// between such. Users can do nothing with it.
+func (p *property) isPart() bool {
+	return strings.HasPrefix(p.Type, "child<") || p.Type == "link<irq>"
+}
+
+// fact is what is kept of a property of a device.
+func (p *property) fact(a *asked) devices.Prop {
+	return devices.Prop{Name: p.Name, Type: p.Type, Kind: p.kind(), Default: p.harmlessDefault(), ReadOnly: p.readOnly(a)}
+}
+
+// A sign is a type and how a description begins that make a property one of a kind. The beginnings
+// are those of QEMU's own constructors of properties, which all releases have alike.
+type sign struct {
+	typ, begin string
+	kind       devices.Kind
+}
+
+var signs = []sign{
+	{"str", "Node name or ID of a block device", devices.KindDrive},
+	{"str", "ID of a netdev", devices.KindNetdev},
+	{"str", "ID of a chardev", devices.KindChardev},
+	{"str", "ID of an audiodev", devices.KindAudiodev},
+	{"str", "ID of a tpm", devices.KindTPMDev},
+	{"str", "Ethernet 6-byte MAC", devices.KindMAC},
+	{"str", "UUID", devices.KindUUID},
+	{"str", "Specify UUID", devices.KindUUID},
+	{"QemuUUID", "", devices.KindUUID},
+	{"str", "NGUID", devices.KindNGUID},
+	{"str", "Slot and optional function", devices.KindPCIAddr},
+	{"int32", "Slot and optional function", devices.KindPCIAddr},
+	{"str", "Host PCI address", devices.KindHostPCI},
+	{"str", "Identifier of an I/O device in the channel", devices.KindCSSID},
+	{"str", "Read-only identifier of an I/O device in the channel", devices.KindCSSID},
+	{"str", "Virtual Disk specifier", devices.KindXenDisk},
+	{"size", "A power of two between", devices.KindBlockSize},
+	{"uint4", "", devices.KindUint4},
+	{"uint8", "Add NVIDIA GPUDirect capability", devices.KindUint4},
+}
+
+// lists are the properties of type list whose elements' type is known: QEMU does not say it.
+var lists = map[string]devices.Kind{
+	"ebpf-rss-fds":     devices.KindStringList,
+	"ports":            devices.KindStringList,
+	"reserved-regions": devices.KindStringList,
+	"stats-intervals":  devices.KindUint32List,
+}
+
+func (p *property) kind() devices.Kind {
+	if p.Type == "list" {
+		return lists[p.Name]
+	}
+	for _, s := range signs {
+		if p.Type == s.typ && strings.HasPrefix(p.Description, s.begin) {
+			return s.kind
+		}
+	}
+	return devices.KindNone
+}
+
+// readOnlyTypes are the types of properties that cannot be set.
+var readOnlyTypes = []string{
+	"busnr", "guest statistics", "struct tm", "strList", "X86CPUFeatureWordInfo", "GuestPanicInformation",
+}
+
+// readOnlyProps are those that cannot be set, which neither type nor description says.
+var readOnlyProps = map[string][]string{
+	"size": {"pc-dimm", "nvdimm"}, // that of the memory backend
+}
+
+func (p *property) readOnly(a *asked) bool {
+	return slices.Contains(readOnlyTypes, p.Type) || strings.HasPrefix(p.Description, "Read-only") || slices.Contains(readOnlyProps[p.Name], a.Name)
+}
+
+// A word is what a default that is a string may be.
+var word = regexp.MustCompile(`^"[A-Za-z0-9_-]{0,16}"$`)
+
+// harmlessDefault is the default as JSON if it is a fact: a bool, a number, a word such as "auto", or
+// an empty list. A longer text could be one that somebody wrote.
+func (p *property) harmlessDefault() string {
+	var compact bytes.Buffer
+	if len(p.Default) == 0 || json.Compact(&compact, p.Default) != nil {
+		return ""
+	}
+	text := compact.String()
+	switch {
+	case text[0] == '"' && !word.MatchString(text), text[0] == '{', text[0] == '[' && text != "[]", text == "null":
+		return ""
+	}
+	return text
+}

@@ -1,0 +1,58 @@
+package deviceprobe
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/goqapi/goqapi/internal/qemutest"
+)
+
+// captured opens what a binary said earlier.
+func captured(t *testing.T, release, target string) *os.File {
+	t.Helper()
+	dir := os.Getenv("QAPI_TESTDATA")
+	if dir == "" {
+		dir = "../../../shared/qemu"
+	}
+	f, err := os.Open(filepath.Join(dir, "devices", release, target+".jsonl"))
+	if os.IsNotExist(err) {
+		t.Skipf("what QEMU %s said of its devices is not there (QAPI_TESTDATA): %v", release, err)
+	}
+	require.NoError(t, err)
+	t.Cleanup(func() { f.Close() })
+	return f
+}
+
+// inModules are devices that QEMU has in files of their own since 7.2, which packagers put into
+// other packages than the program. A QEMU without these files does not list them.
+var inModules = []string{"qxl", "qxl-vga", "virtio-gpu-gl-device", "virtio-gpu-gl-pci", "virtio-vga-gl"}
+
+// TestQEMUAsk holds that a binary that is asked gives the facts that a capture of it gives.
+func TestQEMUAsk(t *testing.T) {
+	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
+		f := captured(t, q.Release, "x86_64")
+		capture, err := read(f.Name(), f)
+		require.NoError(t, err)
+		got, report, err := Ask(t.Context(), q.Path)
+		require.NoError(t, err)
+		capture.Devices = slices.DeleteFunc(capture.Devices, func(a asked) bool {
+			return slices.Contains(inModules, a.Name) && got.Type(a.Name) == nil
+		})
+		want, wantReport, err := capture.list()
+		require.NoError(t, err)
+		if diff := cmp.Diff(string(want.Format()), string(got.Format())); diff != "" {
+			t.Errorf("a capture (-) and the binary (+) differ:\n%s", diff)
+		}
+		require.Equal(t, wantReport.Devices, report.Devices)
+		require.Len(t, report.LeftOut, len(wantReport.LeftOut))
+		for i, left := range report.LeftOut {
+			require.Equal(t, wantReport.LeftOut[i].Device, left.Device)
+			require.NotEmpty(t, left.Reason)
+		}
+	})
+}

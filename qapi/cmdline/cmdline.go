@@ -1,0 +1,96 @@
+package cmdline
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/goqapi/goqapi/qmp"
+)
+
+// An Arg is an option of a command line with its value, as the functions of this
+// package make it.
+type Arg struct {
+	option string // for errors, such as "-netdev"
+	of     program
+	build  func(t target) ([]string, error)
+}
+
+// A program is one of QEMU's, or several, that have an option.
+type program int
+
+const (
+	system program = 1 << iota // the emulators, such as qemu-system-x86_64
+	daemon                     // qemu-storage-daemon
+)
+
+// A target is what arguments are for.
+type target struct {
+	qmp.Version
+	program
+}
+
+// Args returns the arguments for a QEMU of a release, in the order given. Of the version
+// only the numbers matter: qmp.Version{Major: 7, Minor: 2}; [Version] asks a program for
+// its own. Releases before 5.2 are an error.
+func Args(v qmp.Version, args ...Arg) ([]string, error) {
+	return target{v, system}.words(args)
+}
+
+// StorageDaemon is [Args] for qemu-storage-daemon, which has [Blockdev], [Object], [Chardev],
+// [Monitor], [NBDServer], [Export] and [Text].
+func StorageDaemon(v qmp.Version, args ...Arg) ([]string, error) {
+	return target{v, daemon}.words(args)
+}
+
+func (t target) words(args []Arg) ([]string, error) {
+	switch {
+	case t.Version == (qmp.Version{}):
+		return nil, errors.New("cmdline: for which release? the version is zero; cmdline.Version asks a program for its own")
+	case !t.AtLeast(5, 2):
+		return nil, fmt.Errorf("cmdline: QEMU %s is older than 5.2, the oldest that is supported", t)
+	}
+	var list []string
+	for i, arg := range args {
+		if arg.build == nil {
+			return nil, fmt.Errorf("cmdline: argument %d is a zero Arg", i+1)
+		}
+		words, err := arg.words(t)
+		if err != nil {
+			return nil, fmt.Errorf("cmdline: argument %d, %s: %w", i+1, arg.option, err)
+		}
+		list = append(list, words...)
+	}
+	return list, nil
+}
+
+func (a Arg) words(t target) ([]string, error) {
+	switch {
+	case a.of&t.program != 0:
+		return a.build(t)
+	case t.program == daemon:
+		return nil, errors.New("qemu-storage-daemon does not have it")
+	}
+	return nil, errors.New("only qemu-storage-daemon has it; QEMU takes a command of QMP for it")
+}
+
+// Text is any other option, or several, word by word: Text("-boot", "menu=on", "-S"). A
+// value with a comma in it may need [Escape]. A text that has a secret in it is an error,
+// as far as the secret can be recognized.
+func Text(words ...string) Arg {
+	return Arg{"text", system | daemon, func(target) ([]string, error) {
+		option := ""
+		for _, word := range words {
+			if err := checkText(option, word); err != nil {
+				return nil, fmt.Errorf("after %q: %w", option, err)
+			}
+			if strings.HasPrefix(word, "-") {
+				option = word
+			}
+		}
+		return words, nil
+	}}
+}
+
+// Escape doubles the commas of a value, as in Text("-name", "guest="+cmdline.Escape(name)).
+func Escape(value string) string { return strings.ReplaceAll(value, ",", ",,") }

@@ -1,0 +1,204 @@
+package cmdline
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// A pair is one of the settings key=value that an option's text consists of.
+type pair struct{ key, value string }
+
+// lists is what the key=value form of an option makes of lists and objects within its object.
+type lists int
+
+const (
+	flat     lists = iota // there are none
+	repeated              // a list is its key again for each element; an object in one has one member, which is the element
+	dotted                // a.0=x,a.1=y and a.b=x
+)
+
+// flatten returns the pairs of a JSON object.
+func flatten(object []byte, l lists) ([]pair, error) {
+	var pairs []pair
+	err := members(object, func(name string, value jsontext.Value) error {
+		return l.value(&pairs, name, value)
+	})
+	return pairs, err
+}
+
+// value adds the pairs of a value.
+func (l lists) value(pairs *[]pair, key string, value jsontext.Value) error {
+	switch kind := value.Kind(); {
+	case kind == '[' && l == repeated:
+		return elements(value, func(_ int, element jsontext.Value) error {
+			return l.element(pairs, key, element)
+		})
+	case kind == '[' && l == dotted:
+		if len(value) == len("[]") {
+			return fmt.Errorf("'%s' is an empty list, for which that has no form", key)
+		}
+		return elements(value, func(i int, element jsontext.Value) error {
+			return l.value(pairs, key+"."+strconv.Itoa(i), element)
+		})
+	case kind == '{' && l == dotted:
+		return members(value, func(name string, member jsontext.Value) error {
+			return l.value(pairs, key+"."+name, member)
+		})
+	}
+	text, err := scalar(key, value)
+	if err == nil {
+		*pairs = append(*pairs, pair{key, text})
+	}
+	return err
+}
+
+// element adds the pair of an element of a list that is its key again and again.
+func (l lists) element(pairs *[]pair, key string, element jsontext.Value) error {
+	if element.Kind() != '{' {
+		return flat.value(pairs, key, element)
+	}
+	n := 0
+	err := members(element, func(_ string, member jsontext.Value) error {
+		n++
+		return flat.value(pairs, key, member)
+	})
+	if err == nil && n != 1 {
+		err = fmt.Errorf("'%s' is a list of objects, for which that has no form", key)
+	}
+	return err
+}
+
+// scalar returns a value that is not a list or an object as key=value has it.
+func scalar(key string, value jsontext.Value) (string, error) {
+	switch value.Kind() {
+	case '"':
+		text, err := jsontext.AppendUnquote(nil, value)
+		return string(text), err
+	case 't':
+		return "on", nil
+	case 'f':
+		return "off", nil
+	case '0':
+		return string(value), nil
+	case '[':
+		return "", fmt.Errorf("'%s' is a list, for which that has no form", key)
+	case '{':
+		return "", fmt.Errorf("'%s' is an object, for which that has no form", key)
+	}
+	return "", fmt.Errorf("'%s' is null, for which that has no form", key)
+}
+
+// members calls f for each member of a JSON object, in order.
+func members(object []byte, f func(name string, value jsontext.Value) error) error {
+	dec := jsontext.NewDecoder(bytes.NewReader(object))
+	if _, err := dec.ReadToken(); err != nil {
+		return err
+	}
+	for dec.PeekKind() != '}' {
+		name, err := dec.ReadToken()
+		if err != nil {
+			return err
+		}
+		key := name.String()
+		value, err := dec.ReadValue()
+		if err != nil {
+			return err
+		}
+		if err := f(key, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// elements calls f for each element of a JSON list.
+func elements(list []byte, f func(i int, value jsontext.Value) error) error {
+	dec := jsontext.NewDecoder(bytes.NewReader(list))
+	if _, err := dec.ReadToken(); err != nil {
+		return err
+	}
+	for i := 0; dec.PeekKind() != ']'; i++ {
+		value, err := dec.ReadValue()
+		if err != nil {
+			return err
+		}
+		if err := f(i, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// join writes pairs, after a first value that has no key if it is not empty. QEMU reads two commas as
+// one of the value.
+func join(first string, pairs []pair) (string, error) {
+	var list []string
+	if first != "" {
+		list = append(list, Escape(first))
+	}
+	for _, p := range pairs {
+		if err := checkKey(p.key); err != nil {
+			return "", err
+		}
+		list = append(list, p.key+"="+Escape(p.value))
+	}
+	if len(list) == 0 {
+		return "", errors.New("nothing is set")
+	}
+	return strings.Join(list, ","), nil
+}
+
+// split is the reverse of join, as QEMU reads it. A part without an = is a value without a key.
+func split(text string) []pair {
+	var pairs []pair
+	for text != "" {
+		var p pair
+		if end := strings.IndexAny(text, "=,"); end >= 0 && text[end] == '=' {
+			p.key, text = text[:end], text[end+1:]
+		}
+		end := endOfValue(text)
+		p.value = strings.ReplaceAll(text[:end], ",,", ",")
+		pairs = append(pairs, p)
+		text = text[min(end+1, len(text)):]
+	}
+	return pairs
+}
+
+// endOfValue is where the first comma is that is not doubled, or the text's length.
+func endOfValue(text string) int {
+	for i := 0; i < len(text); i++ {
+		if text[i] != ',' {
+			continue
+		}
+		if i+1 == len(text) || text[i+1] != ',' {
+			return i
+		}
+		i++
+	}
+	return len(text)
+}
+
+// checkKey returns an error for what cannot be a key. Brackets are in those of QEMU 5.2's arrays.
+func checkKey(key string) error {
+	if key == "" || strings.Trim(key, letters+"._-[]") != "" {
+		return fmt.Errorf("%q cannot be the name of a property", key)
+	}
+	return nil
+}
+
+// checkName returns an error for what is not the plain name of a type, a driver or a machine. It comes
+// first in its option's text, without a key, where other texts would mean something else: a list
+// of what there is for help, and a pair for a name with an =.
+func checkName(what, name string) error {
+	if name == "" || name == "help" || strings.Trim(name, letters+"._-+") != "" {
+		return fmt.Errorf("%s: %q is not a name", what, name)
+	}
+	return nil
+}
+
+const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"

@@ -1,0 +1,116 @@
+package cmdline
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/goqapi/goqapi/internal/printable"
+	"github.com/goqapi/goqapi/internal/redact"
+)
+
+var errNUL = errors.New("there is a NUL in it, which no argument can hold")
+
+// encode returns a value as JSON, for the command line of a process: without a NUL, and
+// without a secret.
+func encode(value any) ([]byte, error) {
+	text, err := json.Marshal(value, json.Deterministic(true))
+	if err != nil {
+		return nil, reason(err)
+	}
+	return text, check(text)
+}
+
+// reason is an error of the JSON module without its words for where it was.
+func reason(err error) error {
+	if semantic, ok := errors.AsType[*json.SemanticError](err); ok && semantic.Err != nil {
+		return semantic.Err
+	}
+	return err
+}
+
+// check returns an error for JSON that may not be on a command line.
+func check(text []byte) error {
+	plain := jsontext.NewDecoder(bytes.NewReader(text))
+	clean := jsontext.NewDecoder(bytes.NewReader(redact.JSON(text)))
+	for plain.InputOffset() < int64(len(text)) {
+		a, err := plain.ReadToken()
+		if err != nil {
+			return err
+		}
+		b, err := clean.ReadToken()
+		if err != nil {
+			return err
+		}
+		path := strings.ReplaceAll(strings.TrimPrefix(string(plain.StackPointer()), "/"), "/", ".")
+		switch {
+		case a.Kind() == '"' && strings.ContainsRune(a.String(), 0):
+			return fmt.Errorf("%s: %w", place(path), errNUL)
+		case a.String() == b.String(), a.Kind() == 't', a.Kind() == 'f', isPublic(path, text):
+		default:
+			return fmt.Errorf("%s is or has a secret, and all users of the host can read a command line: let a secret object "+
+				"read it from a file, or from /dev/fd/N, and name that object; or add this over QMP when QEMU runs", place(path))
+		}
+	}
+	return nil
+}
+
+// place is the path of a member as errors name it.
+func place(path string) string {
+	if path == "" {
+		return "the text"
+	}
+	return "'" + printable.String(path) + "'"
+}
+
+// isPublic reports whether a member of an object may be on a command line although it is
+// not for logs.
+func isPublic(path string, object []byte) bool {
+	if name, _, _ := strings.Cut(path, "."); name == "guestfwd" {
+		return true // of the program that it runs all users can read the command line as well
+	}
+	if path != "data" {
+		return false
+	}
+	var secret struct {
+		Keyid string `json:"keyid"` // of the secret with the key that data is encrypted with
+	}
+	return json.Unmarshal(object, &secret) == nil && secret.Keyid != ""
+}
+
+// checkText is check for a word of the user's own, which follows an option.
+func checkText(option, word string) error {
+	if strings.ContainsRune(word, 0) {
+		return errNUL
+	}
+	if name, value, both := strings.Cut(word, "="); both && strings.HasPrefix(word, "--") && !strings.Contains(name, ",") {
+		option, word = name, value
+	}
+	if strings.HasPrefix(word, "{") {
+		if !jsontext.Value(word).IsValid() {
+			return errors.New("it begins as JSON and is not JSON, so that secrets in it would not be seen")
+		}
+		return check([]byte(word))
+	}
+	members := map[string]any{}
+	for i, p := range split(word) {
+		switch {
+		case i == 0 && p.key == "" && strings.TrimLeft(option, "-") == "object":
+			p.key = "qom-type"
+		case strings.Contains(p.key, "://"): // a URL with a query
+			p = pair{"", p.key + "=" + p.value}
+		}
+		if p.value != "on" && p.value != "off" { // a switch, such as password=on of -vnc
+			members[p.key] = p.value
+		}
+	}
+	text, err := json.Marshal(members, json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
+	if err != nil {
+		return err
+	}
+	return check(text)
+}

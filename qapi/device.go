@@ -1,0 +1,37 @@
+package qapi
+
+import (
+	"fmt"
+
+	"github.com/goqapi/goqapi/qmp/codec"
+)
+
+// DeviceArgs returns a device in its open form, with what would be sent for it: of a typed
+// one the properties that are set. It fails for what [Client.DeviceAdd] refuses to send.
+func DeviceArgs(dev Device) (DeviceAddArgs, error) {
+	var args DeviceAddArgs
+	text, err := codec.Marshal(deviceArguments(dev))
+	if err == nil {
+		err = args.UnmarshalJSON(text)
+	}
+	if err != nil {
+		return DeviceAddArgs{}, fmt.Errorf("qapi: device: %w", err)
+	}
+	return args, nil
+}
+
+// Device returns the processor that fills the place, for [Client.DeviceAdd]. Without an id
+// it cannot be unplugged. Properties that differ from the machine's default can be added to
+// its Props.
+func (x HotpluggableCPU) Device(id string) DeviceAddArgs {
+	var dev DeviceAddArgs
+	if text, err := codec.Marshal(x.Props); err == nil { // integers always encode
+		_ = dev.UnmarshalJSON(text)
+	}
+	delete(dev.Props, "node-id") // the machine knows it
+	dev.Driver = x.Type
+	if id != "" {
+		dev.ID = &id
+	}
+	return dev
+}

@@ -1,0 +1,156 @@
+package device
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/qmp/codec"
+)
+
+// misfit says why a server does not take a value for a property of a type; "" if it does, or if
+// that cannot be said. QEMU 10.0 and newer are strict. Older ones read text: 7.2 takes "on" for
+// true and "0x10" for 16.
+func misfit(name, typ string, v jsontext.Value, version qmp.Version) string {
+	kind, strict := v.Kind(), version.AtLeast(10, 0)
+	if isList(typ) {
+		return wants(kind, '[')
+	}
+	switch {
+	case kind == '[' || kind == '{':
+		if isScalar(typ) {
+			return fmt.Sprintf("is a %s, not %s%s", typ, codec.KindName(kind), dropped(version))
+		}
+		return ""
+	case name == "addr" && (typ == "int32" || typ == "str"):
+		return misfitAddress(v, strict)
+	case typ == "bool":
+		return misfitBool(v, strict)
+	case typ == "str" || typ == "string" || strings.HasPrefix(typ, "link<"):
+		if strict {
+			return wants(kind, '"')
+		}
+		return ""
+	case typ == "OnOffAuto" && kind == '"':
+		if s := text(value{text: v}); !slices.Contains([]string{"on", "off", "auto"}, s) {
+			return fmt.Sprintf("is on, off or auto, not %s", v)
+		}
+		return ""
+	}
+	if n, ok := numericOf(typ); ok {
+		return n.misfit(v, strict)
+	}
+	return ""
+}
+
+// isList reports whether a property of a type takes a list.
+func isList(typ string) bool { return typ == "list" || strings.HasSuffix(typ, "List") }
+
+// isScalar reports whether a type is known to be neither a list nor an object.
+func isScalar(typ string) bool {
+	_, number := numericOf(typ)
+	return number || typ == "bool" || typ == "str" || typ == "string" || typ == "OnOffAuto" || strings.HasPrefix(typ, "link<")
+}
+
+// dropped says what a server does with what it cannot use.
+func dropped(v qmp.Version) string {
+	if v.AtLeast(8, 0) {
+		return ""
+	}
+	return ", which this server drops without an error"
+}
+
+// wants says that a value is of another kind than it has to be.
+func wants(kind, want jsontext.Kind) string {
+	if kind == want || kind == 'f' && want == 't' {
+		return ""
+	}
+	return fmt.Sprintf("is %s, not %s", codec.KindName(want), codec.KindName(kind))
+}
+
+// misfitAddress is misfit for a PCI address.
+func misfitAddress(v jsontext.Value, strict bool) string {
+	if v.Kind() == '0' && !strict {
+		if n, err := strconv.ParseInt(string(v), 10, 64); err == nil && n >= 0 {
+			return fmt.Sprintf("is the number %d, which this server takes for a slot, unlike newer ones; write it as text, such as \"05.0\"", n)
+		}
+	}
+	var a PCIAddr
+	if err := a.UnmarshalJSON(v); err != nil {
+		return fmt.Sprintf("is %s, which is not the address of a PCI device, such as \"05.0\"", v)
+	}
+	return ""
+}
+
+// misfitBool is misfit for true and false.
+func misfitBool(v jsontext.Value, strict bool) string {
+	words := []string{`"on"`, `"off"`, `"yes"`, `"no"`, `"true"`, `"false"`, `"y"`, `"n"`}
+	if !strict && slices.Contains(words, string(v)) {
+		return ""
+	}
+	return wants(v.Kind(), 't')
+}
+
+// A numeric is a type of integers.
+type numeric struct {
+	bits     int
+	unsigned bool
+	size     bool // text may have a unit
+}
+
+// numericOf returns a type of integers by QEMU's name.
+func numericOf(typ string) (numeric, bool) {
+	switch typ {
+	case "size":
+		return numeric{64, true, true}, true
+	case "int":
+		return numeric{bits: 64}, true
+	}
+	digits, unsigned := strings.CutPrefix(typ, "uint")
+	if !unsigned {
+		digits, _ = strings.CutPrefix(typ, "int")
+	}
+	switch digits {
+	case "8", "16", "32", "64":
+		bits, _ := strconv.Atoi(digits)
+		return numeric{bits: bits, unsigned: unsigned}, true
+	}
+	return numeric{}, false
+}
+
+// holds reports whether an integer is in the range of a type. QEMU takes -1 for the greatest
+// uint64.
+func (n numeric) holds(digits string, base int) bool {
+	_, err := strconv.ParseInt(digits, base, n.bits)
+	if n.unsigned && (err != nil || n.bits < 64) {
+		_, err = strconv.ParseUint(digits, base, n.bits)
+	}
+	return err == nil
+}
+
+// misfit is misfit for integers.
+func (n numeric) misfit(v jsontext.Value, strict bool) string {
+	switch {
+	case v.Kind() == '0':
+		digits := string(v)
+		if f, err := strconv.ParseFloat(digits, 64); !strict && err == nil && f == math.Trunc(f) && strings.ContainsAny(digits, ".eE") {
+			digits = strconv.FormatFloat(f, 'f', 0, 64)
+		}
+		if n.holds(digits, 10) {
+			return ""
+		}
+	case v.Kind() == '"' && !strict:
+		digits := text(value{text: v})
+		if n.holds(digits, 0) || n.size && strings.ContainsAny(strings.ToLower(digits), "bkmgtpe.") {
+			return ""
+		}
+	default:
+		return wants(v.Kind(), '0')
+	}
+	return fmt.Sprintf("is %s, not an integer of %d bits that %s", v, n.bits, map[bool]string{true: "is not negative", false: "may be negative"}[n.unsigned])
+}

@@ -1,0 +1,165 @@
+package codec
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// A Driver is a device: it names its type, and encodes to an object of its properties, of which
+// the members of a member props are a part.
+type Driver interface{ DeviceDriver() string }
+
+// A Propertied is a device that encodes to something else than its properties. What the method
+// returns encodes to them.
+type Propertied interface{ DeviceProperties() any }
+
+// Device is what a command that plugs a device in sends for it: the driver, and beside it the
+// properties. What servers crash on or drop in silence fails when it is encoded, before anything
+// is sent: null, an id or a bus that is not a string, an empty id, and the members refused, which
+// only the server itself may set.
+func Device(dev Driver, refused ...string) any { return device{dev, refused} }
+
+type device struct {
+	dev     Driver
+	refused []string
+}
+
+// MarshalJSON implements json.Marshaler.
+func (d device) MarshalJSON() ([]byte, error) { return Marshal(d) }
+
+// MarshalJSONTo implements json.MarshalerTo of encoding/json/v2.
+func (d device) MarshalJSONTo(enc *jsontext.Encoder) error {
+	switch {
+	case d.dev == nil:
+		return errors.New("the device is nil")
+	case isNil(d.dev):
+		return fmt.Errorf("the device is a nil %T", d.dev)
+	}
+	w := deviceWriter{device: d, driver: d.dev.DeviceDriver()}
+	if w.driver == "" {
+		return fmt.Errorf("%T has no driver", d.dev)
+	}
+	var x any = d.dev
+	if p, ok := x.(Propertied); ok {
+		x = p.DeviceProperties()
+	}
+	text, err := json.Marshal(x, json.Deterministic(true))
+	if err != nil {
+		return err
+	}
+	if kind := jsontext.Value(text).Kind(); kind != '{' {
+		return fmt.Errorf("%T encodes to %s, not to an object", d.dev, KindName(kind))
+	}
+	w.out = append(make([]byte, 0, len(text)+len(w.driver)+len(`{"driver":"",}`)), `{"driver":`...)
+	if w.out, err = jsontext.AppendQuote(w.out, w.driver); err != nil {
+		return err
+	}
+	if err = w.object(text, nil); err != nil {
+		return err
+	}
+	return enc.WriteValue(append(w.out, '}'))
+}
+
+// A deviceWriter writes the properties of a device.
+type deviceWriter struct {
+	device
+	driver string
+	out    []byte
+	name   []byte
+}
+
+// object writes the members of an object, which may be that in the member props of another.
+func (w *deviceWriter) object(text, within []byte) error {
+	var props []byte
+	var failed error
+	err := Unmarshal(text, func(d *Decoder) {
+		for ok := d.Object("a device"); ok && failed == nil; ok = d.Member() {
+			name := append(w.name[:0], d.name...) // which the value may overwrite
+			w.name = name
+			switch value := d.skip(); {
+			case within == nil && string(name) == "props" && value[0] == '{':
+				props = value
+			case within != nil && value[0] == 'n': // one that is not set, as elsewhere
+			default:
+				failed = w.member(name, value, within)
+			}
+		}
+	})
+	switch {
+	case failed != nil:
+		return fmt.Errorf("%T has %w", w.dev, failed)
+	case err != nil || props == nil:
+		return err
+	}
+	return w.object(props, text)
+}
+
+// member writes a member, unless it must not be sent.
+func (w *deviceWriter) member(name, value, within []byte) error {
+	if err := w.check(name, value); err != nil {
+		return err
+	}
+	if within != nil && has(within, name) {
+		return fmt.Errorf("'%s' in its props, which is a member of its own", name)
+	}
+	if string(name) == "driver" {
+		return nil
+	}
+	var err error
+	w.out, err = jsontext.AppendQuote(append(w.out, ','), name)
+	w.out = append(append(w.out, ':'), value...)
+	return err
+}
+
+// check returns what is wrong with a member.
+func (w *deviceWriter) check(name, value []byte) error {
+	for _, refused := range w.refused {
+		if string(name) == refused {
+			return fmt.Errorf("'%s', which only the server itself may set", name)
+		}
+	}
+	if hasNull(value) {
+		return fmt.Errorf("'%s' with a null, which no device takes: leave out what is not set", name)
+	}
+	switch string(name) {
+	case "id", "bus", "driver":
+		if value[0] != '"' {
+			return fmt.Errorf("'%s' that is %s, not a string", name, KindName(jsontext.Value(value).Kind()))
+		}
+	}
+	switch {
+	case string(name) == "id" && len(value) == len(`""`):
+		return errors.New("an 'id' that is empty")
+	case string(name) == "driver" && string(unquote(value)) != w.driver:
+		return fmt.Errorf("'driver' %s, but its DeviceDriver is %q", value, w.driver)
+	}
+	return nil
+}
+
+// has reports whether an object has a member.
+func has(object, member []byte) (found bool) {
+	_ = Unmarshal(object, func(d *Decoder) {
+		for ok := d.Object("a device"); ok; ok = d.Member() {
+			found = found || bytes.Equal(d.name, member)
+			d.skip()
+		}
+	})
+	return found
+}
+
+// hasNull reports whether a JSON value is or holds a null.
+func hasNull(value []byte) bool {
+	for i := 0; i < len(value); i++ {
+		switch value[i] {
+		case 'n': // no other word has one
+			return true
+		case '"':
+			i = passString(value, i) - 1
+		}
+	}
+	return false
+}
