@@ -27,7 +27,7 @@ func TestIndex(t *testing.T) {
 		}
 		_, isType := allTypes[link[2]]
 		others := []string{
-			"Introspect", "Supports", "RunStateIOError", "Text", "Subscribe", "Events", "Await", "AddFile", "TypeText", "Click",
+			"Device", "Introspect", "Supports", "RunStateIOError", "Text", "Subscribe", "Events", "Await", "AddFile", "TypeText", "Click",
 			"QOMGetAs", "HMP",
 		}
 		if !isType {
