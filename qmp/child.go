@@ -103,7 +103,6 @@ func (p *child) detach() {
 // of its own may hold its outputs open, and the user's writer may block. That is why
 // package exec has no writer to copy to: it would wait for that.
 func (p *child) reap(said *os.File, heard <-chan struct{}, gone func()) {
-	defer close(p.exited)
 	err := p.cmd.Wait()
 	if said != nil {
 		timer := time.NewTimer(cmp.Or(p.cmd.WaitDelay, drainTime))
@@ -119,6 +118,7 @@ func (p *child) reap(said *os.File, heard <-chan struct{}, gone func()) {
 		exit.Stderr = []byte(p.stderr.String())
 		p.err = p.withStderr(err)
 	}
+	close(p.exited)
 	gone()
 }
 

@@ -60,7 +60,7 @@ func (p *Process) startHelper(ctx context.Context, h *helper) error {
 	if p.launched.livesOn {
 		h.detach()
 	}
-	if err := h.run(func() { p.launched.lost(h) }); err != nil {
+	if err := h.run(p.launched.lost); err != nil {
 		return fmt.Errorf("helper %s: %w", h.name, err)
 	}
 	if h.Ready == nil {
@@ -95,7 +95,7 @@ func (h *helper) ending() error {
 }
 
 // lost is called when a helper has ended.
-func (l *launched) lost(*helper) { l.downOnce.Do(func() { close(l.down) }) }
+func (l *launched) lost() { l.downOnce.Do(func() { close(l.down) }) }
 
 // watch reports how a helper has ended, if that is before the server: one that ends because of
 // the server's end can be ahead of it.
