@@ -60,12 +60,12 @@ func jobOf(a *qapi.TransactionAction) (id string, set func(id string)) {
 	case *qapi.TransactionActionBlockdevBackup:
 		a.Type = *backup
 		return jobOf(a)
-	case qapi.TransactionActionDriveBackup:
+	case qapi.TransactionActionDriveBackup: //nolint:staticcheck // deprecated, but it starts a job
 		return qapi.Value(backup.JobID), func(id string) {
 			backup.JobID, backup.AutoDismiss = &id, new(false)
 			a.Type = backup
 		}
-	case *qapi.TransactionActionDriveBackup:
+	case *qapi.TransactionActionDriveBackup: //nolint:staticcheck // the same
 		a.Type = *backup
 		return jobOf(a)
 	}
