@@ -60,8 +60,10 @@ func jobOf(a *qapi.TransactionAction) (id string, set func(id string)) {
 			a.Type = backup
 		}
 	case *qapi.TransactionActionBlockdevBackup:
-		a.Type = *backup
-		return jobOf(a)
+		if backup != nil { // nil is refused before anything is sent
+			a.Type = *backup
+			return jobOf(a)
+		}
 	}
 	return "", nil
 }
