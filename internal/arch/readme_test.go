@@ -41,6 +41,9 @@ func command(ctx context.Context, disk qapi.BlockdevOptions) (*exec.Cmd, error) 
 	)
 	return cmd, err
 }
+// What README shows in pieces, so that they compile; [TestReadmeCompiles] finds them
+// here. They would need servers to run, and other tests run the like.
+var _ = []any{introspect, tls, spawn, listen, options, reconnect, log, jobs, agent}
 
 func introspect(ctx context.Context, c *qapi.Client) (bool, error) {
 	caps, err := qapi.Introspect(ctx, c)
