@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/goqapi/goqapi/qapi/device"
 )
 
 // TestAllTypes holds that allTypes has each device; UPDATE=1 writes it.
@@ -41,3 +43,14 @@ func TestAllTypes(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, string(text), b.String(), "UPDATE=1 writes alltypes_test.go")
 }
+
+// The type of a property goes by the device: what is the address of a PCI device in one is a
+// place in memory in another, and the port of a hub is a text where that of a bridge is a number.
+var (
+	_ device.PCIAddr = device.E1000{}.Addr
+	_ *uint64        = device.PcDimm{}.Addr
+	_ string         = device.USBTablet{}.Port
+	_ *uint8         = device.PCIERootPort{}.Port
+	_ *int32         = device.PcDimm{}.Slot
+	_ *uint16        = device.PCIERootPort{}.Slot
+)
