@@ -91,7 +91,7 @@
 // [Client.SnapshotSave], [Client.SnapshotLoad]. Their jobs: [Client.QueryJobs],
 // [JobStatusChangeEvent], [Client.JobComplete], [Client.JobCancel],
 // [Client.JobDismiss]; [Client.QueryBlockJobs], [BlockJobReadyEvent],
-// [BlockJobCompletedEvent].
+// [BlockJobCompletedEvent]. Packages qapi/job and qapi/disk do this from start to end.
 //
 // Network: [Client.NetdevAdd], [Client.DeviceAdd], [Client.SetLink],
 // [Client.QueryRxFilter], [Client.AnnounceSelf]; [Client.DeviceDel],

@@ -30,17 +30,17 @@ func TestQEMUExamples(t *testing.T) {
 
 		folder := t.TempDir()
 		require.NoError(t, backUp(t.Context(), vm.Addr(), folder))
-		tool(t, q, "qemu-img", "compare", "-U", path("disk0.qcow2"), filepath.Join(folder, "disk0.qcow2"))
+		qemuImg(t, q, "compare", "-U", path("disk0.qcow2"), filepath.Join(folder, "disk0.qcow2"))
 
 		copies := chain{c: c, node: "disk0", bitmap: "b", folder: dir}
 		for i, name := range []string{"monday", "tuesday"} {
 			write(t, c, "disk0", byte(i+2), i<<16)
 			require.NoError(t, copies.add(t.Context(), name))
-			tool(t, q, "qemu-img", "compare", "-U", path("disk0.qcow2"), path(name+".qcow2"))
+			qemuImg(t, q, "compare", "-U", path("disk0.qcow2"), path(name+".qcow2"))
 		}
 
 		require.NoError(t, withSnapshot(t.Context(), c, dir, [2]string{"disk0", "disk1"}, func() error {
-			tool(t, q, "qemu-img", "convert", "-U", "-O", "raw", path("disk0.qcow2"), path("copy"))
+			qemuImg(t, q, "convert", "-U", "-O", "raw", path("disk0.qcow2"), path("copy"))
 			return nil
 		}))
 		drives, err := c.QueryBlock(t.Context())

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/goqapi/goqapi/internal/cut"
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qapi/disk"
 	"github.com/goqapi/goqapi/qapi/job"
@@ -18,58 +19,57 @@ const size = 4 << 20
 
 // An operation is a call of this package, which the tests disturb.
 type operation struct {
-	name   string
-	prep   func(t *testing.T, c *qapi.Client, dir string)
-	run    func(ctx context.Context, c *qapi.Client, dir string) error
+	cut.Try
+
 	left   []string // what there is afterwards beside the disks
 	undone []string // and if it has failed
 }
 
 var operations = []operation{
 	{
-		name: "backup", prep: twoDisks, left: []string{"bitmap m of disk0", "bitmap m of disk1"},
-		run: func(ctx context.Context, c *qapi.Client, dir string) error {
+		left: []string{"bitmap m of disk0", "bitmap m of disk1"},
+		Try: cut.Try{Name: "backup", Prep: twoDisks, Run: func(ctx context.Context, c *qapi.Client, dir string) error {
 			return disk.Backup(ctx, c, []disk.Copy{
 				{Node: "disk0", Bitmap: "m", Persistent: true, To: disk.File{Path: filepath.Join(dir, "full0.qcow2")}},
 				{Node: "disk1", Bitmap: "m", To: disk.File{Path: filepath.Join(dir, "full1.raw"), Format: qapi.BlockdevDriverRaw}},
 			})
-		},
+		}},
 	},
 	{
-		name: "increment", left: []string{"bitmap m of disk0", "bitmap m of disk1"}, undone: []string{"bitmap m of disk0", "bitmap m of disk1"},
-		prep: func(t *testing.T, c *qapi.Client, dir string) {
+		left: []string{"bitmap m of disk0", "bitmap m of disk1"}, undone: []string{"bitmap m of disk0", "bitmap m of disk1"},
+		Try: cut.Try{Name: "increment", Prep: func(t *testing.T, c *qapi.Client, dir string) {
 			twoDisks(t, c, dir)
 			for _, node := range []string{"disk0", "disk1"} {
 				require.NoError(t, c.BlockDirtyBitmapAdd(t.Context(), qapi.BlockDirtyBitmapAdd{Node: node, Name: "m"}))
 			}
 		},
-		run: func(ctx context.Context, c *qapi.Client, dir string) error {
-			return disk.Increment(ctx, c, []disk.Copy{
-				{Node: "disk0", Bitmap: "m", To: disk.File{Path: filepath.Join(dir, "inc0.qcow2"), Backing: "disk0.qcow2"}},
-				{Node: "disk1", Bitmap: "m", To: disk.File{Path: filepath.Join(dir, "inc1.qcow2")}},
-			})
-		},
+			Run: func(ctx context.Context, c *qapi.Client, dir string) error {
+				return disk.Increment(ctx, c, []disk.Copy{
+					{Node: "disk0", Bitmap: "m", To: disk.File{Path: filepath.Join(dir, "inc0.qcow2"), Backing: "disk0.qcow2"}},
+					{Node: "disk1", Bitmap: "m", To: disk.File{Path: filepath.Join(dir, "inc1.qcow2")}},
+				})
+			}},
 	},
 	{
-		name: "snapshot", prep: twoDisks, left: []string{"node overlay0", "node overlay1"},
-		run: func(ctx context.Context, c *qapi.Client, dir string) error {
+		left: []string{"node overlay0", "node overlay1"},
+		Try: cut.Try{Name: "snapshot", Prep: twoDisks, Run: func(ctx context.Context, c *qapi.Client, dir string) error {
 			_, err := disk.Snapshot(ctx, c, []disk.Overlay{
 				{Node: "disk0", Path: filepath.Join(dir, "overlay0.qcow2"), Name: "overlay0"},
 				{Node: "disk1", Path: filepath.Join(dir, "overlay1.qcow2"), Name: "overlay1"},
 			})
 			return err
-		},
+		}},
 	},
 	{
-		name: "commit", undone: []string{"node overlay0"},
-		prep: func(t *testing.T, c *qapi.Client, dir string) {
+		undone: []string{"node overlay0"},
+		Try: cut.Try{Name: "commit", Prep: func(t *testing.T, c *qapi.Client, dir string) {
 			twoDisks(t, c, dir)
 			_, err := disk.Snapshot(t.Context(), c, []disk.Overlay{{Node: "disk0", Path: filepath.Join(dir, "o.qcow2"), Name: "overlay0"}})
 			require.NoError(t, err)
 		},
-		run: func(ctx context.Context, c *qapi.Client, _ string) error {
-			return disk.Commit(ctx, c, qapi.BlockCommitArgs{Device: "overlay0", BaseNode: new("disk0")})
-		},
+			Run: func(ctx context.Context, c *qapi.Client, _ string) error {
+				return disk.Commit(ctx, c, qapi.BlockCommitArgs{Device: "overlay0", BaseNode: new("disk0")})
+			}},
 	},
 }
 

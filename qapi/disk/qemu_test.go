@@ -20,11 +20,11 @@ import (
 	"github.com/goqapi/goqapi/qapi/job"
 )
 
-// tool runs one of the programs that come with QEMU.
-func tool(t *testing.T, q qemutest.QEMU, name string, args ...string) {
+// qemuImg runs the program that comes with QEMU.
+func qemuImg(t *testing.T, q qemutest.QEMU, args ...string) {
 	t.Helper()
-	out, err := exec.Command(filepath.Join(filepath.Dir(q.Path), name), args...).CombinedOutput()
-	assert.NoError(t, err, "%s %q: %s", name, args, out)
+	out, err := exec.Command(filepath.Join(filepath.Dir(q.Path), "qemu-img"), args...).CombinedOutput()
+	assert.NoError(t, err, "qemu-img %q: %s", args, out)
 }
 
 // write writes to a disk as a guest would.
@@ -48,7 +48,7 @@ func TestQEMUContents(t *testing.T) {
 		addDisk(t, c, "disk0", path("disk0.qcow2"))
 		same := func(a, b string) { // in a way that does not mind that a is open
 			t.Helper()
-			tool(t, q, "qemu-img", "compare", "-U", a, b)
+			qemuImg(t, q, "compare", "-U", a, b)
 		}
 
 		write(t, c, "disk0", 1, 0)
@@ -65,12 +65,12 @@ func TestQEMUContents(t *testing.T) {
 		}}))
 		same(path("disk0.qcow2"), path("inc2.qcow2"))
 
-		tool(t, q, "qemu-img", "convert", "-U", "-O", "raw", path("disk0.qcow2"), path("before.raw"))
+		qemuImg(t, q, "convert", "-U", "-O", "raw", path("disk0.qcow2"), path("before.raw"))
 		names, err := disk.Snapshot(ctx, c, []disk.Overlay{{Node: "disk0", Path: path("overlay.qcow2")}})
 		require.NoError(t, err)
 		write(t, c, names[0], 4, 2<<20)
 		same(path("disk0.qcow2"), path("before.raw"))
-		tool(t, q, "qemu-img", "convert", "-U", "-O", "raw", path("overlay.qcow2"), path("after.raw"))
+		qemuImg(t, q, "convert", "-U", "-O", "raw", path("overlay.qcow2"), path("after.raw"))
 		require.NoError(t, disk.Commit(ctx, c, qapi.BlockCommitArgs{Device: names[0], BaseNode: new("disk0")}))
 		same(path("disk0.qcow2"), path("after.raw"))
 	})
@@ -85,7 +85,7 @@ func TestQEMUCopyToNBD(t *testing.T) {
 		write(t, c, "disk0", 1, 0)
 		server := func(name, size string) qapi.SocketAddress {
 			path := filepath.Join(dir, name)
-			tool(t, q, "qemu-img", "create", "-q", "-f", "raw", path, size)
+			qemuImg(t, q, "create", "-q", "-f", "raw", path, size)
 			cmd := exec.Command(filepath.Join(filepath.Dir(q.Path), "qemu-nbd"), "-f", "raw", "-x", "copy", "-t", "-k", path+".sock", path)
 			require.NoError(t, cmd.Start())
 			require.NoError(t, poll.Until(ctx, func(context.Context) (bool, error) {
@@ -102,7 +102,7 @@ func TestQEMUCopyToNBD(t *testing.T) {
 			return disk.Backup(ctx, c, []disk.Copy{{Node: "disk0", To: disk.NBD(at, "copy"), Bitmap: "m"}})
 		}
 		require.NoError(t, copyTo(server("copy", "4M")))
-		tool(t, q, "qemu-img", "compare", "-U", filepath.Join(dir, "disk0.qcow2"), filepath.Join(dir, "copy"))
+		qemuImg(t, q, "compare", "-U", filepath.Join(dir, "disk0.qcow2"), filepath.Join(dir, "copy"))
 		require.NoError(t, c.BlockDirtyBitmapRemove(ctx, qapi.BlockDirtyBitmap{Node: "disk0", Name: "m"}))
 		assert.ErrorContains(t, copyTo(server("small", "1M")), "size")
 		assert.Empty(t, beside(t, c))

@@ -31,7 +31,7 @@ func BackgroundSnapshot(ctx context.Context, c *qapi.Client, args qapi.MigrateAr
 	defer b.news.Close()
 	err := b.save(ctx, args)
 	if _, ended := errors.AsType[*Error](err); err != nil && !ended {
-		err = fmt.Errorf("job: background snapshot: %w", err)
+		err = fmt.Errorf("job: %s: %w", typeBackground, err)
 	}
 	return b.info, err
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // typeDump is what an [Error] has for a dump, which QEMU does not call a job.
-const typeDump qapi.JobType = "dump"
+const typeDump qapi.JobType = "memory dump"
 
 // Dump writes the guest's memory to a file, as [qapi.Client.DumpGuestMemory] does, and returns
 // when it is written, with an [*Error] if that has failed. The guest stands still
@@ -26,13 +26,13 @@ func Dump(ctx context.Context, c *qapi.Client, args qapi.DumpGuestMemoryArgs, op
 	d := dump{c: c, opts: newOptions(opts), news: qapi.Subscribe[qapi.DumpCompletedEvent](c)}
 	defer d.news.Close()
 	if err := d.start(ctx, args); err != nil {
-		return d.how, fmt.Errorf("job: dump: %w", err)
+		return d.how, fmt.Errorf("job: %s: %w", typeDump, err)
 	}
 	if err := d.wait(ctx); err != nil {
 		u := undo.Stack{Limit: d.opts.limit}
 		u.Add("the dump, which cannot be cancelled", d.wait)
 		if err = u.Undo(ctx, err); d.how.Status == qapi.DumpStatusActive {
-			return d.how, fmt.Errorf("job: dump: %w", err)
+			return d.how, fmt.Errorf("job: %s: %w", typeDump, err)
 		}
 	}
 	var err error

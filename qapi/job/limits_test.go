@@ -138,7 +138,7 @@ func TestDumpThatIsGivenUp(t *testing.T) {
 		var seen job.Progress
 		start := time.Now()
 		_, err := job.Dump(ctx, c, qapi.DumpGuestMemoryArgs{Protocol: "file:/d"}, job.OnProgress(func(p job.Progress) { seen = p }))
-		assert.EqualError(t, err, "job: dump: context deadline exceeded; left behind: "+
+		assert.EqualError(t, err, "job: memory dump: context deadline exceeded; left behind: "+
 			"the dump, which cannot be cancelled (context deadline exceeded)")
 		assert.Equal(t, 11*time.Second, time.Since(start))
 		assert.Equal(t, job.Progress{Done: 1, Total: 4, Percent: 25}, seen)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/goqapi/goqapi/internal/cut"
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qapi/job"
 )
@@ -16,73 +17,71 @@ const size = 16 << 20
 
 // An operation is a call of this package, which the tests disturb.
 type operation struct {
-	name  string
-	since string // the release that has it; "": all
-	nodes []string
-	prep  func(t *testing.T, c *qapi.Client, dir string)
-	run   func(ctx context.Context, c *qapi.Client, dir string) error
+	cut.Try
+
+	nodes []string // that it needs
 }
 
 var operations = []operation{
 	{
-		name: "backup", nodes: []string{"b", "a"}, prep: nullNodes,
-		run: func(ctx context.Context, c *qapi.Client, _ string) error {
-			_, err := job.Backup(ctx, c, qapi.BlockdevBackup{Device: "a", Target: "b", Sync: qapi.MirrorSyncModeFull})
-			return err
-		},
+		nodes: []string{"b", "a"}, Try: cut.Try{Name: "backup", Prep: nullNodes,
+			Run: func(ctx context.Context, c *qapi.Client, _ string) error {
+				_, err := job.Backup(ctx, c, qapi.BlockdevBackup{Device: "a", Target: "b", Sync: qapi.MirrorSyncModeFull})
+				return err
+			}},
 	},
 	{
-		name: "mirror", nodes: []string{"b", "a"}, prep: nullNodes,
-		run: func(ctx context.Context, c *qapi.Client, _ string) error {
-			_, err := job.Mirror(ctx, c, qapi.BlockdevMirrorArgs{Device: "a", Target: "b", Sync: qapi.MirrorSyncModeFull})
-			return err
-		},
+		nodes: []string{"b", "a"}, Try: cut.Try{Name: "mirror", Prep: nullNodes,
+			Run: func(ctx context.Context, c *qapi.Client, _ string) error {
+				_, err := job.Mirror(ctx, c, qapi.BlockdevMirrorArgs{Device: "a", Target: "b", Sync: qapi.MirrorSyncModeFull})
+				return err
+			}},
 	},
 	{
-		name: "mirror that stays", nodes: []string{"b", "a"}, prep: nullNodes,
-		run: func(ctx context.Context, c *qapi.Client, _ string) error {
-			_, err := job.Mirror(ctx, c, qapi.BlockdevMirrorArgs{
-				JobID: new("m"), Device: "a", Target: "b", Sync: qapi.MirrorSyncModeFull,
-			}, job.StayOnSource())
-			return err
-		},
+		nodes: []string{"b", "a"}, Try: cut.Try{Name: "mirror that stays", Prep: nullNodes,
+			Run: func(ctx context.Context, c *qapi.Client, _ string) error {
+				_, err := job.Mirror(ctx, c, qapi.BlockdevMirrorArgs{
+					JobID: new("m"), Device: "a", Target: "b", Sync: qapi.MirrorSyncModeFull,
+				}, job.StayOnSource())
+				return err
+			}},
 	},
 	{
-		name: "create", prep: func(*testing.T, *qapi.Client, string) {},
-		run: func(ctx context.Context, c *qapi.Client, dir string) error {
-			_, err := job.Create(ctx, c, qapi.BlockdevCreateOptions{
-				Driver: qapi.BlockdevCreateOptionsFile{Filename: filepath.Join(dir, "new.img"), Size: size},
-			})
-			return err
-		},
+		Try: cut.Try{Name: "create", Prep: func(*testing.T, *qapi.Client, string) {},
+			Run: func(ctx context.Context, c *qapi.Client, dir string) error {
+				_, err := job.Create(ctx, c, qapi.BlockdevCreateOptions{
+					Driver: qapi.BlockdevCreateOptionsFile{Filename: filepath.Join(dir, "new.img"), Size: size},
+				})
+				return err
+			}},
 	},
 	{
-		name: "commit", nodes: []string{"overlay", "base"}, prep: overlayNodes,
-		run: func(ctx context.Context, c *qapi.Client, _ string) error {
-			_, err := job.Commit(ctx, c, qapi.BlockCommitArgs{Device: "overlay", BaseNode: new("base")})
-			return err
-		},
+		nodes: []string{"overlay", "base"}, Try: cut.Try{Name: "commit", Prep: overlayNodes,
+			Run: func(ctx context.Context, c *qapi.Client, _ string) error {
+				_, err := job.Commit(ctx, c, qapi.BlockCommitArgs{Device: "overlay", BaseNode: new("base")})
+				return err
+			}},
 	},
 	{
-		name: "stream", nodes: []string{"overlay", "base"}, prep: overlayNodes,
-		run: func(ctx context.Context, c *qapi.Client, _ string) error {
-			_, err := job.Stream(ctx, c, qapi.BlockStreamArgs{Device: "overlay"})
-			return err
-		},
+		nodes: []string{"overlay", "base"}, Try: cut.Try{Name: "stream", Prep: overlayNodes,
+			Run: func(ctx context.Context, c *qapi.Client, _ string) error {
+				_, err := job.Stream(ctx, c, qapi.BlockStreamArgs{Device: "overlay"})
+				return err
+			}},
 	},
 	{
-		name: "transaction", nodes: []string{"b1", "a1", "b", "a"},
-		prep: func(t *testing.T, c *qapi.Client, dir string) {
-			nullNodes(t, c, dir)
-			addNodes(t, c, size, "a1", "b1")
-		},
-		run: func(ctx context.Context, c *qapi.Client, _ string) error {
-			_, err := job.Transaction(ctx, c, qapi.TransactionArgs{Actions: []qapi.TransactionAction{
-				{Type: qapi.TransactionActionBlockdevBackup{Device: "a", Target: "b", Sync: qapi.MirrorSyncModeFull}},
-				{Type: qapi.TransactionActionBlockdevBackup{Device: "a1", Target: "b1", Sync: qapi.MirrorSyncModeFull}},
-			}})
-			return err
-		},
+		nodes: []string{"b1", "a1", "b", "a"}, Try: cut.Try{Name: "transaction",
+			Prep: func(t *testing.T, c *qapi.Client, dir string) {
+				nullNodes(t, c, dir)
+				addNodes(t, c, size, "a1", "b1")
+			},
+			Run: func(ctx context.Context, c *qapi.Client, _ string) error {
+				_, err := job.Transaction(ctx, c, qapi.TransactionArgs{Actions: []qapi.TransactionAction{
+					{Type: qapi.TransactionActionBlockdevBackup{Device: "a", Target: "b", Sync: qapi.MirrorSyncModeFull}},
+					{Type: qapi.TransactionActionBlockdevBackup{Device: "a1", Target: "b1", Sync: qapi.MirrorSyncModeFull}},
+				}})
+				return err
+			}},
 	},
 }
 
@@ -119,15 +118,15 @@ func addImage(t *testing.T, c *qapi.Client, path, name string, backing qapi.Bloc
 	}))
 }
 
-// leftovers are what there is besides what the operation was given, and then removes that.
-func leftovers(t *testing.T, c *qapi.Client, op operation) (left []string) {
+// leftovers removes the nodes that an operation was given, and returns what there is besides.
+func leftovers(t *testing.T, c *qapi.Client, given []string) (left []string) {
 	t.Helper()
 	jobs, err := c.QueryJobs(t.Context())
 	require.NoError(t, err)
 	for _, j := range jobs {
 		left = append(left, fmt.Sprint("job ", j))
 	}
-	for _, name := range op.nodes {
+	for _, name := range given {
 		require.NoError(t, c.BlockdevDel(t.Context(), qapi.BlockdevDelArgs{NodeName: name}))
 	}
 	nodes, err := c.QueryNamedBlockNodes(t.Context())

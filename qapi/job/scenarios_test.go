@@ -49,7 +49,7 @@ func TestScenarios(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			onFake(t, func(t *testing.T, _ *qmptest.Server, c *qapi.Client) {
 				s.play(t, c)
-				assert.Empty(t, leftovers(t, c, operation{nodes: s.nodes}))
+				assert.Empty(t, leftovers(t, c, s.nodes))
 			})
 		})
 	}
@@ -61,7 +61,7 @@ func TestQEMUScenarios(t *testing.T) {
 		for _, s := range scenarios {
 			t.Run(s.name, func(t *testing.T) {
 				s.play(t, c)
-				assert.Empty(t, leftovers(t, c, operation{nodes: s.nodes}))
+				assert.Empty(t, leftovers(t, c, s.nodes))
 			})
 		}
 	})
@@ -144,7 +144,7 @@ func playMirror(t *testing.T, c *qapi.Client) {
 	require.NoError(t, j.Ready(t.Context()))
 	p, err := j.Progress(t.Context())
 	require.NoError(t, err)
-	assert.Equal(t, 100.0, p.Percent)
+	assert.InDelta(t, 100, p.Percent, 0)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	_, err = j.Wait(ctx)

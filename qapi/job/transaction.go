@@ -13,7 +13,9 @@ import (
 //
 // If every action starts a job and args.Properties is nil, the jobs make their changes together:
 // if one fails, all of them are undone, and dirty bitmaps stay as they were. Other actions
-// cannot be part of that: with them a job that ends before another fails has succeeded.
+// cannot be part of that: with them a job that ends before another fails has succeeded. The jobs
+// are those of blockdev-backup; one of drive-backup, which is deprecated, is started, but
+// not waited for.
 func Transaction(ctx context.Context, c *qapi.Client, args qapi.TransactionArgs, opts ...Option) ([]qapi.JobInfo, error) {
 	jobs, err := StartTransaction(ctx, c, args, opts...)
 	if err != nil || len(jobs) == 0 {
@@ -58,16 +60,10 @@ func jobOf(a *qapi.TransactionAction) (id string, set func(id string)) {
 			a.Type = backup
 		}
 	case *qapi.TransactionActionBlockdevBackup:
-		a.Type = *backup
-		return jobOf(a)
-	case qapi.TransactionActionDriveBackup:
-		return qapi.Value(backup.JobID), func(id string) {
-			backup.JobID, backup.AutoDismiss = &id, new(false)
-			a.Type = backup
+		if backup != nil { // nil is refused before anything is sent
+			a.Type = *backup
+			return jobOf(a)
 		}
-	case *qapi.TransactionActionDriveBackup:
-		a.Type = *backup
-		return jobOf(a)
 	}
 	return "", nil
 }

@@ -32,8 +32,8 @@
 // It is as QEMU makes it of -S -nodefaults -display none -machine pc, with a
 // virtio-scsi-pci controller scsi0 and a CD drive cd0, and has state: stop, cont,
 // system_reset, system_powerdown and quit with their events in QEMU's order, block
-// nodes, devices that are plugged and unplugged, the tray, jobs that run and conclude,
-// transactions, dirty bitmaps, exports, objects, character devices, network backends and
+// nodes, devices that are plugged and unplugged, the tray, jobs of every type that run and
+// conclude, dumps of the memory, transactions, dirty bitmaps, exports, objects, character devices, network backends and
 // files that are passed over Unix sockets. There is no guest in it, but one
 // is assumed that does at once what it is asked, or as [Server.Guest] says; every file exists, and every address
 // can be reached. A job has done its work right behind the reply to what starts it;
