@@ -50,6 +50,7 @@ func Example() {
 	// card nic0 is gone
 	// the memory is gone
 	// there is 1 processor
+	// the guest has 48 MiB
 }
 
 // grow plugs in. The guest need not answer.
@@ -84,9 +85,6 @@ func grow(ctx context.Context, c *qapi.Client, w io.Writer) error {
 func shrink(ctx context.Context, c *qapi.Client, w io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
-	if _, err := hotplug.Balloon(ctx, c, 48<<20); err != nil {
-		return err
-	}
 	err := hotplug.RemoveDisk(ctx, c, "vd0", "disk0")
 	if errors.Is(err, hotplug.ErrNotReleased) {
 		return fmt.Errorf("does the guest run? %w", err)
@@ -99,17 +97,32 @@ func shrink(ctx context.Context, c *qapi.Client, w io.Writer) error {
 		return err
 	}
 	fmt.Fprintln(w, "card nic0 is gone")
+
 	err = hotplug.RemoveMemory(ctx, c, "dimm0", "mem0")
 	if refused, ok := errors.AsType[*hotplug.RefusedError](err); ok {
-		fmt.Fprintln(w, "the guest keeps", refused.Device, "since it uses it:", refused.Reason)
+		fmt.Fprintln(w, "the guest keeps its memory:", refused.Reason)
 	} else if err != nil {
 		return err
 	} else {
 		fmt.Fprintln(w, "the memory is gone")
 	}
-	if err := hotplug.SetCPUs(ctx, c, 1); err != nil {
+	err = hotplug.SetCPUs(ctx, c, 1)
+	if refused, ok := errors.AsType[*hotplug.RefusedError](err); ok {
+		fmt.Fprintln(w, "the guest keeps its processors:", refused.Reason)
+	} else if err != nil {
+		return err
+	} else {
+		fmt.Fprintln(w, "there is 1 processor")
+	}
+
+	memory, err := c.QueryMemorySizeSummary(ctx)
+	if err != nil {
 		return err
 	}
-	fmt.Fprintln(w, "there is 1 processor")
+	left, err := hotplug.Balloon(ctx, c, int64(memory.BaseMemory)/4*3) // it needs the rest
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(w, "the guest has", left>>20, "MiB")
 	return nil
 }

@@ -118,19 +118,19 @@ func makeGuest(t *testing.T) (kernel, initrd string) {
 }
 
 // boot starts a machine with a guest, and returns when this is ready.
-func boot(t *testing.T, q qemutest.QEMU, kernel, initrd, machine, words string) *qapi.Client {
+func boot(t *testing.T, q qemutest.QEMU, kernel, initrd, machine, words string, more ...string) *qapi.Client {
 	t.Helper()
 	out, in, err := os.Pipe()
 	require.NoError(t, err)
 	defer in.Close()
 	args := []string{
 		"-machine", machine, "-m", "256,slots=4,maxmem=2G", "-smp", "1,maxcpus=3", "-kernel", kernel, "-initrd", initrd,
-		"-append", "console=ttyS0 panic=-1 mitigations=off " + words, "-serial", "file:/dev/fd/4", "-device", "virtio-balloon-pci,id=balloon",
+		"-append", "console=ttyS0 panic=-1 mitigations=off " + words, "-serial", "file:/dev/fd/4",
 	}
 	if machine == "q35" {
 		args = append(args, "-device", "pcie-root-port,id=rp0,chassis=1", "-device", "pcie-root-port,id=rp1,chassis=2")
 	}
-	r := launch(t, q, []*os.File{in}, args...)
+	r := launch(t, q, []*os.File{in}, append(args, more...)...)
 	ready := make(chan struct{})
 	var reader sync.WaitGroup
 	var said bytes.Buffer
@@ -172,7 +172,7 @@ func TestQEMUGuest(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		for _, machine := range []string{"q35", "pc"} {
 			t.Run(machine, func(t *testing.T) {
-				c := boot(t, q, kernel, initrd, machine, "")
+				c := boot(t, q, kernel, initrd, machine, "", "-device", "virtio-balloon-pci,id=balloon")
 				ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 				defer cancel()
 				if machine == "q35" && q.Release == "5.2" {
@@ -260,6 +260,23 @@ func guestCPUs(ctx context.Context, t *testing.T, c *qapi.Client, release string
 	assert.Equal(t, 1, cpus(t, c))
 	require.ErrorIs(t, hotplug.SetCPUs(ctx, c, 2), hotplug.ErrUnsafe)
 	guestDisk(ctx, t, c) // QEMU is there
+}
+
+// TestQEMUGuestExample has a Linux give back what the example plugs in.
+func TestQEMUGuestExample(t *testing.T) {
+	kernel, initrd := makeGuest(t)
+	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
+		if q.Release == "5.2" || q.Release == "7.2" {
+			t.Skip("its processors stay")
+		}
+		c := boot(t, q, kernel, initrd, "q35", "", "-device", "pcie-root-port,id=rp2,chassis=3")
+		var out bytes.Buffer
+		require.NoError(t, grow(t.Context(), c, &out))
+		awaitOnline(within(t, time.Minute), t, c, "DIMM")
+		require.NoError(t, shrink(within(t, 2*time.Minute), c, &out), "%s", &out)
+		t.Logf("%s", &out)
+		assert.Contains(t, out.String(), "disk vd0 is gone\ncard nic0 is gone\nthe ") // memory and processors it may keep
+	})
 }
 
 // TestQEMUGuestRefuses asks a Linux for memory that it uses itself.

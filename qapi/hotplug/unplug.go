@@ -18,7 +18,8 @@ import (
 // taken back.
 var ErrNotReleased = errors.New("the guest has not let go of it")
 
-// A RefusedError is a guest's answer that it does not let go of a device. It stays plugged in.
+// A RefusedError is a guest's answer that it does not let go of a device. It stays plugged in. A
+// guest that was busy may agree the next time.
 type RefusedError struct {
 	Device string // its id, or its path if it has none
 	Reason string // as QEMU has it, if it gives one
