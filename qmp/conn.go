@@ -101,9 +101,14 @@ func (c *Conn) With(opts ...CallOption) *Conn {
 	return h
 }
 
-// Wait waits until no call is in progress: no command that somebody waits for,
+// Wait is the older name of [Conn.WaitIdle].
+//
+// Deprecated: use WaitIdle.
+func (c *Conn) Wait(ctx context.Context) error { return c.WaitIdle(ctx) }
+
+// WaitIdle waits until no call is in progress: no command that somebody waits for,
 // and no callback. It must not be called from a callback.
-func (c *Conn) Wait(ctx context.Context) error {
+func (c *Conn) WaitIdle(ctx context.Context) error {
 	var idle <-chan struct{}
 	if c.again != nil {
 		idle = c.again.idle()

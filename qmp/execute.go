@@ -161,7 +161,7 @@ func (c *Conn) wait(ctx context.Context, call *call) (*call, error) {
 // return; result is set before. done may issue commands itself. It may be nil.
 //
 // The command may not have been sent yet when Go returns: if [Conn.Close] follows at
-// once, done can get an error that wraps [ErrNotSent]. To avoid this, call [Conn.Wait]
+// once, done can get an error that wraps [ErrNotSent]. To avoid this, call [Conn.WaitIdle]
 // before Close.
 func (c *Conn) Go(ctx context.Context, command string, args, result any, done func(error)) {
 	if done == nil {

@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 )
 
-// Handle registers f for the events of this name, or for every event if name is
+// OnEvent registers f for the events of this name, or for every event if name is
 // empty. f is called for one event at a time, in the order of the events, on a worker
 // (see [WithWorkers]). It may issue commands, and it may be slow: events that are lost
 // because it is too slow are reported to the function of [WithEventError].
@@ -13,15 +13,20 @@ import (
 // After stop has returned, f does not run: stop waits for a call that is running. If f
 // itself calls stop, it returns at once, and the running call is the last. Two handlers
 // must not stop each other at the same time: each would wait for the other forever.
-// Handle panics if f is nil.
-func (c *Conn) Handle(name string, f func(Event)) (stop func()) {
+// OnEvent panics if f is nil.
+func (c *Conn) OnEvent(name string, f func(Event)) (stop func()) {
 	if f == nil {
-		panic("qmp: Handle: the function is nil")
+		panic("qmp: OnEvent: the function is nil")
 	}
 	return c.handle(name, f)
 }
 
-// On is [Conn.Handle] for events that are decoded into a type. An event that
+// Handle is the older name of [Conn.OnEvent].
+//
+// Deprecated: use OnEvent.
+func (c *Conn) Handle(name string, f func(Event)) (stop func()) { return c.OnEvent(name, f) }
+
+// On is like [Conn.OnEvent], for events that are decoded into a type. An event that
 // cannot be decoded is reported to [WithEventError]. Bindings use it.
 func On[E any](c *Conn, name string, decode func(Event) (E, error), f func(E)) (stop func()) {
 	if f == nil {

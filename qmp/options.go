@@ -100,7 +100,7 @@ func WithPanicHandler(f func(value any, stack []byte)) Option {
 // WithSetup calls f once, before the connection negotiates, and so before the first event
 // can come: subscribe and register handlers there in order to miss no event. They stay
 // when the connection is made again ([WithReconnect]); f is not called again then, but
-// [Reconnect.Restored] is.
+// [Reconnect.OnReconnect] is.
 //
 // f must not wait for a command, since no reply can come before it returns: such a call
 // returns an error. A command issued with [Conn.Go] is sent after the negotiation.

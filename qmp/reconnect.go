@@ -26,13 +26,13 @@ type Reconnect struct {
 	// wait for a connection may be sent in any order.
 	FailFast bool
 
-	// Patient makes the dial, too, try again until its context ends. Otherwise a dial
+	// RetryFirst makes the dial, too, try again until its context ends. Otherwise a dial
 	// fails when its first attempt fails.
 	//
 	// Together with a [WithHandshakeTimeout] of a second or two it connects to a
 	// QEMU 5.2 that is just starting: there two threads may accept the connection, and
 	// QEMU then hangs until it is dialled again.
-	Patient bool
+	RetryFirst bool
 
 	// GiveUp, if set, is called before each attempt: first with 0 and the error that ended
 	// the connection, then with the number of failed attempts and the error of
@@ -40,15 +40,30 @@ type Reconnect struct {
 	// for a command, which in turn would wait for the next attempt, and must not be slow.
 	GiveUp func(failed int, err error) bool
 
-	// Lost and Restored, if set, are called, by a worker and one at a time, when the
-	// connection is lost and when it is back, in the order in which that happens. Before
-	// Lost is called, every subscription has its [GapError]; events of the new connection
-	// may be read before Restored is called. So a program that follows a state by a
+	// OnDisconnect and OnReconnect, if set, are called, by a worker and one at a time, when
+	// the connection is lost and when it is back, in the order in which that happens. Before
+	// OnDisconnect is called, every subscription has its [GapError]; events of the new
+	// connection may be read before OnReconnect is called. So a program that follows a state by a
 	// subscription queries the state after each GapError, and needs neither function.
 	//
 	// The server may be another one after a reconnection: then what was
 	// plugged into the old one, or enabled in it, has to be done again.
-	Lost     func(err error)
+	OnDisconnect func(err error)
+	OnReconnect  func(c *Conn)
+
+	// Patient is the older name of RetryFirst.
+	//
+	// Deprecated: use RetryFirst.
+	Patient bool
+
+	// Lost is called if OnDisconnect is nil.
+	//
+	// Deprecated: use OnDisconnect.
+	Lost func(err error)
+
+	// Restored is called if OnReconnect is nil.
+	//
+	// Deprecated: use OnReconnect.
 	Restored func(c *Conn)
 }
 
@@ -94,7 +109,7 @@ type supervisor struct {
 	ctx     context.Context // is cancelled when the connection ends
 	cancel  context.CancelFunc
 	over    chan struct{}
-	news    sequence // runs the calls of Lost and Restored
+	news    sequence // runs the calls of OnDisconnect and OnReconnect
 
 	mu      sync.Mutex
 	link    *link         // the newest one, which may have ended
@@ -108,9 +123,22 @@ type supervisor struct {
 	live    tally
 }
 
+// withNewNames returns r with the fields that have replaced the deprecated ones.
+func (r Reconnect) withNewNames() Reconnect {
+	r.RetryFirst = r.RetryFirst || r.Patient
+	if r.OnDisconnect == nil {
+		r.OnDisconnect = r.Lost
+	}
+	if r.OnReconnect == nil {
+		r.OnReconnect = r.Restored
+	}
+	return r
+}
+
 func (r Reconnect) dial(
 	ctx context.Context, connect func(context.Context) (io.ReadWriteCloser, error), o options, as kind,
 ) (*Conn, error) {
+	r = r.withNewNames()
 	s := &supervisor{
 		Reconnect: r, hub: newHub(o), connect: connect, as: as,
 		over: make(chan struct{}), changed: make(chan struct{}),
@@ -122,7 +150,7 @@ func (r Reconnect) dial(
 	s.link.err = &closedError{cause: errors.New("no connection has been made yet")}
 	s.hub.setUp(s.conn)
 	err := s.attempt(ctx)
-	if err != nil && r.Patient {
+	if err != nil && r.RetryFirst {
 		err = s.persist(ctx, err, 1)
 	}
 	if err != nil {
@@ -181,8 +209,8 @@ func (s *supervisor) use(l *link) bool {
 	if s.err != nil {
 		return false
 	}
-	if s.wasUp && s.Restored != nil {
-		s.news.add(func() { s.Restored(s.conn) })
+	if s.wasUp && s.OnReconnect != nil {
+		s.news.add(func() { s.OnReconnect(s.conn) })
 	}
 	s.link, s.up, s.wasUp, s.since = l, true, true, time.Now()
 	s.changeLocked()
@@ -207,8 +235,8 @@ func (s *supervisor) lost(err error) {
 	}
 	s.changeLocked()
 	s.hub.events.interrupt(&GapError{err})
-	if s.Lost != nil {
-		s.news.add(func() { s.Lost(err) })
+	if s.OnDisconnect != nil {
+		s.news.add(func() { s.OnDisconnect(err) })
 	}
 	go func() { _ = s.persist(s.ctx, err, 0) }() // if it fails, it has ended the connection
 }

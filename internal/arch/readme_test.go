@@ -56,7 +56,7 @@ func tls(ctx context.Context) (*qapi.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := qapi.Dial(ctx, "tcp:vmhost:4444", qmptls.With(cfg))
+	c, err := qapi.Dial(ctx, "tcp:vmhost:4444", qmptls.WithConfig(cfg))
 	return c, err
 }
 
@@ -104,7 +104,7 @@ func reconnect(ctx context.Context, addr string) (*qapi.Client, error) {
 }
 
 func log() qmp.Option {
-	return qmplog.With(slog.Default())
+	return qmplog.WithLogger(slog.Default())
 }
 
 func agent(ctx context.Context, snapshot func(context.Context) error) error {
