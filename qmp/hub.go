@@ -31,15 +31,15 @@ func (h *hub) setUp(c *Conn) {
 	}
 }
 
-// A tally counts what is in progress. It is guarded by its owner's mutex.
-type tally struct {
+// A pendingCount counts what is in progress. It is guarded by its owner's mutex.
+type pendingCount struct {
 	n    int
 	idle chan struct{} // closed when n is 0 again; nil: nobody waits
 }
 
-func (t *tally) add() { t.n++ }
+func (t *pendingCount) add() { t.n++ }
 
-func (t *tally) done() {
+func (t *pendingCount) done() {
 	t.n--
 	if t.n == 0 && t.idle != nil {
 		close(t.idle)
@@ -48,7 +48,7 @@ func (t *tally) done() {
 }
 
 // zero returns a channel that is closed when the count is 0.
-func (t *tally) zero() <-chan struct{} {
+func (t *pendingCount) zero() <-chan struct{} {
 	if t.n == 0 {
 		now := make(chan struct{})
 		close(now)

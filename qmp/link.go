@@ -48,9 +48,9 @@ type link struct {
 	err      error       // why the link is closed
 	lost     func(error) // called with err
 	linger   *time.Timer
-	queue    callList // not sent yet, in order
-	urgent   callList // out-of-band calls, not sent yet: sent first
-	live     tally    // calls that somebody waits for and that are not finished, callbacks included
+	queue    callList     // not sent yet, in order
+	urgent   callList     // out-of-band calls, not sent yet: sent first
+	live     pendingCount // calls that somebody waits for and that are not finished, callbacks included
 	flight   inFlight
 	hello    handshake
 	recovery recovery

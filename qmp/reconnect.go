@@ -120,7 +120,7 @@ type supervisor struct {
 	delay   time.Duration // before the next attempt
 	changed chan struct{} // closed when up or err changes
 	err     error         // why the connection has ended for good
-	live    tally
+	live    pendingCount
 }
 
 // withNewNames returns r with the fields that have replaced the deprecated ones.
