@@ -23,13 +23,13 @@ type writer struct {
 	from    int      // where in out a writing goroutine begins
 	fds     []int    // are passed with the first byte of out; the writer closes them
 	passing *passing // passes fds
-	try     *trier
+	try     *nonblockingWriter
 	loop    func() // the method run as a function, made once
 }
 
 func (w *writer) init(mu *sync.Mutex, rw io.ReadWriteCloser, gather func(), failed func(error)) {
 	w.mu, w.rw, w.gather, w.failed = mu, rw, gather, failed
-	w.try = newTrier(rw)
+	w.try = newNonblockingWriter(rw)
 	w.loop = w.run
 }
 
