@@ -135,7 +135,7 @@ type callOptions struct {
 	oob     bool
 	eager   bool
 	files   []*os.File
-	passing *passing // how they are passed
+	passing *fdPassing // how they are passed
 }
 
 // OutOfBand executes commands out of band: at once, even while others wait or
@@ -182,6 +182,6 @@ func WithoutSync() CallOption { return func(o *callOptions) { o.eager = true } }
 func Files(files ...*os.File) CallOption {
 	return func(o *callOptions) {
 		o.files = slices.Clone(files)
-		o.passing = &passing{filesRefused, dupFiles, (*writer).writeFiles}
+		o.passing = &fdPassing{filesRefused, dupFiles, (*writer).writeFiles}
 	}
 }

@@ -20,9 +20,9 @@ type writer struct {
 	busy    bool // a goroutine writes, and uses out
 	broken  bool // nothing can be written any more
 	out     []byte
-	from    int      // where in out a writing goroutine begins
-	fds     []int    // are passed with the first byte of out; the writer closes them
-	passing *passing // passes fds
+	from    int        // where in out a writing goroutine begins
+	fds     []int      // are passed with the first byte of out; the writer closes them
+	passing *fdPassing // passes fds
 	try     *nonblockingWriter
 	loop    func() // the method run as a function, made once
 }
