@@ -131,7 +131,7 @@ func (c *Conn) newWhole(ctx context.Context, message []byte) (*call, error) {
 // is abandoned, and the error says so.
 func (c *Conn) wait(ctx context.Context, call *call) (*call, error) {
 	watch := call.watch
-	if c.hub.settingUp.Load() {
+	if c.core.settingUp.Load() {
 		err := fmt.Errorf("qmp: %s: %w", call.command, unsent(errSettingUp))
 		endWatch(watch, err)
 		return nil, err

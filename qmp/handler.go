@@ -35,7 +35,7 @@ func On[E any](c *Conn, name string, decode func(Event) (E, error), f func(E)) (
 	return c.handle(name, func(e Event) {
 		v, err := decode(e)
 		if err != nil {
-			c.hub.report.add(err)
+			c.core.report.add(err)
 			return
 		}
 		f(v)
@@ -43,21 +43,21 @@ func On[E any](c *Conn, name string, decode func(Event) (E, error), f func(E)) (
 }
 
 func (c *Conn) handle(name string, f func(Event)) (stop func()) {
-	hub := c.hub
-	h := &handler{hub: hub, name: name, f: f, turn: make(chan struct{}, 1)}
-	h.queue.limit = hub.opts.eventBuffer
+	core := c.core
+	h := &handler{core: core, name: name, f: f, turn: make(chan struct{}, 1)}
+	h.queue.limit = core.opts.eventBuffer
 	h.queue.wake = h.wake
 	var names []string
 	if name != "" {
 		names = []string{name}
 	}
-	hub.events.registry().add(&h.queue, names)
+	core.events.registry().add(&h.queue, names)
 	return h.stop
 }
 
 // A handler is a queue whose events the workers pass to a function.
 type handler struct {
-	hub  *hub
+	core *core
 	name string
 	f    func(Event)
 
@@ -71,7 +71,7 @@ type handler struct {
 func (h *handler) wake() {
 	if !h.active {
 		h.active = true
-		h.hub.pool.add(h)
+		h.core.pool.add(h)
 	}
 }
 
@@ -84,7 +84,7 @@ func (h *handler) run(w workerID) {
 			return
 		}
 	}
-	h.hub.pool.add(h)
+	h.core.pool.add(h)
 }
 
 // runOne calls f for one event. It reports whether to go on.
@@ -95,7 +95,7 @@ func (h *handler) runOne(w workerID) bool {
 		h.runner.Store(0)
 		<-h.turn
 		if !returned { // f panicked, or called runtime.Goexit: the next event is another matter
-			h.hub.pool.add(h)
+			h.core.pool.add(h)
 		}
 	}()
 	e, ok, err := h.pop()
@@ -108,7 +108,7 @@ func (h *handler) runOne(w workerID) bool {
 		return ok
 	}
 	if lost, overflow := err.(*OverflowError); overflow {
-		h.hub.report.add(fmt.Errorf("qmp: handler of %s: %w", h.title(), lost))
+		h.core.report.add(fmt.Errorf("qmp: handler of %s: %w", h.title(), lost))
 	}
 	return goesOn(err)
 }
@@ -131,7 +131,7 @@ func (h *handler) pop() (e Event, ok bool, err error) {
 
 // stop may be called several times, also at the same time: each call waits for f.
 func (h *handler) stop() {
-	h.hub.events.registry().remove(&h.queue)
+	h.core.events.registry().remove(&h.queue)
 	h.queue.drop(ErrUnsubscribed)
 	if runner := h.runner.Load(); runner != 0 && runner == uint64(thisGoroutine()) {
 		return

@@ -102,7 +102,7 @@ type supervision interface {
 // A supervisor makes a new link when one is lost.
 type supervisor struct {
 	Reconnect
-	hub     *hub
+	core    *core
 	connect func(context.Context) (io.ReadWriteCloser, error)
 	as      kind
 	conn    *Conn
@@ -140,15 +140,15 @@ func (r Reconnect) dial(
 ) (*Conn, error) {
 	r = r.withNewNames()
 	s := &supervisor{
-		Reconnect: r, hub: newHub(o), connect: connect, as: as,
+		Reconnect: r, core: newCore(o), connect: connect, as: as,
 		over: make(chan struct{}), changed: make(chan struct{}),
 	}
-	s.news.pool = &s.hub.pool
+	s.news.pool = &s.core.pool
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	s.conn = &Conn{hub: s.hub, again: s}
-	s.link = newLink(nil, s.hub) // stands for the first one, until there is one
+	s.conn = &Conn{core: s.core, again: s}
+	s.link = newLink(nil, s.core) // stands for the first one, until there is one
 	s.link.err = &closedError{cause: errors.New("no connection has been made yet")}
-	s.hub.setUp(s.conn)
+	s.core.setUp(s.conn)
 	err := s.attempt(ctx)
 	if err != nil && r.RetryFirst {
 		err = s.persist(ctx, err, 1)
@@ -163,7 +163,7 @@ func (r Reconnect) dial(
 // attempt makes a link.
 func (s *supervisor) attempt(ctx context.Context) error {
 	dialCtx, cancel := ctx, func() {}
-	if d := s.hub.opts.handshakeTimeout; d > 0 {
+	if d := s.core.opts.handshakeTimeout; d > 0 {
 		dialCtx, cancel = context.WithTimeout(ctx, d)
 	}
 	rw, err := s.connect(dialCtx)
@@ -171,7 +171,7 @@ func (s *supervisor) attempt(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l := newLink(rw, s.hub)
+	l := newLink(rw, s.core)
 	l.lasting = true
 	s.as.prepare(l)
 	if err := s.as.open(l, ctx); err != nil {
@@ -198,7 +198,7 @@ func (s *supervisor) missed(l *link) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.heard && l.err != nil {
-		s.hub.events.interrupt(&GapError{l.err})
+		s.core.events.interrupt(&GapError{l.err})
 	}
 }
 
@@ -234,7 +234,7 @@ func (s *supervisor) lost(err error) {
 		s.delay = 0
 	}
 	s.changeLocked()
-	s.hub.events.interrupt(&GapError{err})
+	s.core.events.interrupt(&GapError{err})
 	if s.OnDisconnect != nil {
 		s.news.add(func() { s.OnDisconnect(err) })
 	}
@@ -340,11 +340,13 @@ func (s *supervisor) again(err error) bool {
 	return !s.FailFast && errors.Is(err, ErrClosed) && errors.Is(err, ErrNotSent)
 }
 
-func (s *supervisor) handle(c *Conn, l *link) *Conn { return &Conn{hub: s.hub, link: l, opts: c.opts} }
+func (s *supervisor) handle(c *Conn, l *link) *Conn {
+	return &Conn{core: s.core, link: l, opts: c.opts}
+}
 
 // do makes a call by f. It repeats it on the next link if it was not sent.
 func (s *supervisor) do(ctx context.Context, c *Conn, command string, f func(now *Conn) error) error {
-	if s.hub.settingUp.Load() {
+	if s.core.settingUp.Load() {
 		return fmt.Errorf("qmp: %s: %w", command, unsent(errSettingUp))
 	}
 	ctx, cancel := c.opts.limit(ctx)
@@ -376,7 +378,7 @@ func (s *supervisor) start(ctx context.Context, c *Conn, command string, begin b
 	later := func(failed *link) {
 		l, err := s.wait(ctx, command, failed)
 		if err != nil {
-			s.hub.pool.add(taskFunc(func() { finish(err) }))
+			s.core.pool.add(taskFunc(func() { finish(err) }))
 			return
 		}
 		on(l)
@@ -440,7 +442,7 @@ func (s *supervisor) end(cause error) {
 	if up {
 		l.fail(nil)
 	}
-	s.hub.events.end(fmt.Errorf("qmp: events: %w", err))
+	s.core.events.end(fmt.Errorf("qmp: events: %w", err))
 	close(s.over)
 }
 
