@@ -45,7 +45,7 @@ func (l *link) recoverLocked(what *lostReply) {
 
 // queueProbeLocked queues a probe before all calls that wait.
 func (l *link) queueProbeLocked() {
-	if l.flight.probes+l.recovery.queued >= maxProbes || !l.hello.ready || l.flight.alone {
+	if l.flight.probes+l.recovery.queued >= maxProbes || !l.hello.ready || l.flight.withoutIDs {
 		return
 	}
 	command := "qmp_capabilities"
