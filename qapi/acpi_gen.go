@@ -132,7 +132,7 @@ func (c *Client) QueryACPIOspmStatus(ctx context.Context) ([]ACPIOSTInfo, error)
 //
 // QAPI: event ACPI_DEVICE_OST (acpi.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-acpi.ACPI_DEVICE_OST
 type ACPIDeviceOstEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The slot and what the guest said of it.
 	Info ACPIOSTInfo `json:"info"`
@@ -165,7 +165,7 @@ func (x *ACPIDeviceOstEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnACPIDeviceOst calls f for every ACPI_DEVICE_OST event, in order and one at
-// a time, until stop is called. f may execute commands; [qmp.Conn.Handle] has
+// a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
 // the rules of stop.
 func (c *Client) OnACPIDeviceOst(f func(ACPIDeviceOstEvent)) (stop func()) {
 	return on(c, f)

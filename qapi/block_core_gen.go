@@ -14134,7 +14134,7 @@ func (e BlockErrorAction) Known() bool {
 //
 // QAPI: event BLOCK_IMAGE_CORRUPTED (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.BLOCK_IMAGE_CORRUPTED
 type BlockImageCorruptedEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The name of the drive that uses the image; empty if there is none.
 	Device string `json:"device"`
@@ -14205,7 +14205,7 @@ func (x *BlockImageCorruptedEvent) decodeEvent(e qmp.Event) error {
 
 // OnBlockImageCorrupted calls f for every BLOCK_IMAGE_CORRUPTED event, in order
 // and one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.Handle] has the rules of stop.
+// [qmp.Conn.OnEvent] has the rules of stop.
 func (c *Client) OnBlockImageCorrupted(f func(BlockImageCorruptedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -14219,7 +14219,7 @@ func (c *Client) OnBlockImageCorrupted(f func(BlockImageCorruptedEvent)) (stop f
 //
 // QAPI: event BLOCK_IO_ERROR (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.BLOCK_IO_ERROR
 type BlockIOErrorEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The QOM path of the device. QEMU 9.2 and later.
 	QOMPath string `json:"qom-path"`
@@ -14280,8 +14280,8 @@ func (x *BlockIOErrorEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnBlockIOError calls f for every BLOCK_IO_ERROR event, in order and one at a
-// time, until stop is called. f may execute commands; [qmp.Conn.Handle] has the
-// rules of stop.
+// time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
+// the rules of stop.
 func (c *Client) OnBlockIOError(f func(BlockIOErrorEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -14294,7 +14294,7 @@ func (c *Client) OnBlockIOError(f func(BlockIOErrorEvent)) (stop func()) {
 //
 // QAPI: event BLOCK_JOB_COMPLETED (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.BLOCK_JOB_COMPLETED
 type BlockJobCompletedEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The type of the job.
 	Type JobType `json:"type"`
@@ -14365,7 +14365,7 @@ func (x *BlockJobCompletedEvent) decodeEvent(e qmp.Event) error {
 
 // OnBlockJobCompleted calls f for every BLOCK_JOB_COMPLETED event, in order and
 // one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.Handle] has the rules of stop.
+// [qmp.Conn.OnEvent] has the rules of stop.
 func (c *Client) OnBlockJobCompleted(f func(BlockJobCompletedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -14375,7 +14375,7 @@ func (c *Client) OnBlockJobCompleted(f func(BlockJobCompletedEvent)) (stop func(
 //
 // QAPI: event BLOCK_JOB_CANCELLED (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.BLOCK_JOB_CANCELLED
 type BlockJobCancelledEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The type of the job.
 	Type JobType `json:"type"`
@@ -14425,7 +14425,7 @@ func (x *BlockJobCancelledEvent) decodeEvent(e qmp.Event) error {
 
 // OnBlockJobCancelled calls f for every BLOCK_JOB_CANCELLED event, in order and
 // one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.Handle] has the rules of stop.
+// [qmp.Conn.OnEvent] has the rules of stop.
 func (c *Client) OnBlockJobCancelled(f func(BlockJobCancelledEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -14438,7 +14438,7 @@ func (c *Client) OnBlockJobCancelled(f func(BlockJobCancelledEvent)) (stop func(
 //
 // QAPI: event BLOCK_JOB_ERROR (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.BLOCK_JOB_ERROR
 type BlockJobErrorEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The id of the job.
 	Device string `json:"device"`
@@ -14479,7 +14479,7 @@ func (x *BlockJobErrorEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnBlockJobError calls f for every BLOCK_JOB_ERROR event, in order and one at
-// a time, until stop is called. f may execute commands; [qmp.Conn.Handle] has
+// a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
 // the rules of stop.
 func (c *Client) OnBlockJobError(f func(BlockJobErrorEvent)) (stop func()) {
 	return on(c, f)
@@ -14490,7 +14490,7 @@ func (c *Client) OnBlockJobError(f func(BlockJobErrorEvent)) (stop func()) {
 //
 // QAPI: event BLOCK_JOB_READY (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.BLOCK_JOB_READY
 type BlockJobReadyEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The type of the job.
 	Type JobType `json:"type"`
@@ -14539,7 +14539,7 @@ func (x *BlockJobReadyEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnBlockJobReady calls f for every BLOCK_JOB_READY event, in order and one at
-// a time, until stop is called. f may execute commands; [qmp.Conn.Handle] has
+// a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
 // the rules of stop.
 func (c *Client) OnBlockJobReady(f func(BlockJobReadyEvent)) (stop func()) {
 	return on(c, f)
@@ -14550,7 +14550,7 @@ func (c *Client) OnBlockJobReady(f func(BlockJobReadyEvent)) (stop func()) {
 //
 // QAPI: event BLOCK_JOB_PENDING (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.BLOCK_JOB_PENDING
 type BlockJobPendingEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The type of the job.
 	Type JobType `json:"type"`
@@ -14587,7 +14587,7 @@ func (x *BlockJobPendingEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnBlockJobPending calls f for every BLOCK_JOB_PENDING event, in order and one
-// at a time, until stop is called. f may execute commands; [qmp.Conn.Handle]
+// at a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent]
 // has the rules of stop.
 func (c *Client) OnBlockJobPending(f func(BlockJobPendingEvent)) (stop func()) {
 	return on(c, f)
@@ -14632,7 +14632,7 @@ func (e PreallocMode) Known() bool {
 //
 // QAPI: event BLOCK_WRITE_THRESHOLD (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.BLOCK_WRITE_THRESHOLD
 type BlockWriteThresholdEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The node on which the threshold was set.
 	NodeName string `json:"node-name"`
@@ -14674,7 +14674,7 @@ func (x *BlockWriteThresholdEvent) decodeEvent(e qmp.Event) error {
 
 // OnBlockWriteThreshold calls f for every BLOCK_WRITE_THRESHOLD event, in order
 // and one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.Handle] has the rules of stop.
+// [qmp.Conn.OnEvent] has the rules of stop.
 func (c *Client) OnBlockWriteThreshold(f func(BlockWriteThresholdEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -14818,7 +14818,7 @@ func (e QuorumOpType) Known() bool {
 //
 // QAPI: event QUORUM_FAILURE (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.QUORUM_FAILURE
 type QuorumFailureEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The name of the drive, or of the node if it has no drive.
 	Reference string `json:"reference"`
@@ -14859,8 +14859,8 @@ func (x *QuorumFailureEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnQuorumFailure calls f for every QUORUM_FAILURE event, in order and one at a
-// time, until stop is called. f may execute commands; [qmp.Conn.Handle] has the
-// rules of stop.
+// time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
+// the rules of stop.
 func (c *Client) OnQuorumFailure(f func(QuorumFailureEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -14872,7 +14872,7 @@ func (c *Client) OnQuorumFailure(f func(QuorumFailureEvent)) (stop func()) {
 //
 // QAPI: event QUORUM_REPORT_BAD (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.QUORUM_REPORT_BAD
 type QuorumReportBadEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// What was being done.
 	Type QuorumOpType `json:"type"`
@@ -14937,7 +14937,7 @@ func (x *QuorumReportBadEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnQuorumReportBad calls f for every QUORUM_REPORT_BAD event, in order and one
-// at a time, until stop is called. f may execute commands; [qmp.Conn.Handle]
+// at a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent]
 // has the rules of stop.
 func (c *Client) OnQuorumReportBad(f func(QuorumReportBadEvent)) (stop func()) {
 	return on(c, f)

@@ -677,7 +677,7 @@ func (c *Client) BlockExportDel(ctx context.Context, args BlockExportDelArgs) er
 //
 // QAPI: event BLOCK_EXPORT_DELETED (block-export.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-export.BLOCK_EXPORT_DELETED
 type BlockExportDeletedEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The id of the export.
 	ID string `json:"id"`
@@ -711,7 +711,7 @@ func (x *BlockExportDeletedEvent) decodeEvent(e qmp.Event) error {
 
 // OnBlockExportDeleted calls f for every BLOCK_EXPORT_DELETED event, in order
 // and one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.Handle] has the rules of stop.
+// [qmp.Conn.OnEvent] has the rules of stop.
 func (c *Client) OnBlockExportDeleted(f func(BlockExportDeletedEvent)) (stop func()) {
 	return on(c, f)
 }

@@ -300,7 +300,7 @@ func (c *Client) BlockdevChangeMedium(ctx context.Context, args BlockdevChangeMe
 //
 // QAPI: event DEVICE_TRAY_MOVED (block.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.DEVICE_TRAY_MOVED
 type DeviceTrayMovedEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The name of the drive; empty if it has none.
 	Device string `json:"device"`
@@ -341,7 +341,7 @@ func (x *DeviceTrayMovedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnDeviceTrayMoved calls f for every DEVICE_TRAY_MOVED event, in order and one
-// at a time, until stop is called. f may execute commands; [qmp.Conn.Handle]
+// at a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent]
 // has the rules of stop.
 func (c *Client) OnDeviceTrayMoved(f func(DeviceTrayMovedEvent)) (stop func()) {
 	return on(c, f)
@@ -354,7 +354,7 @@ func (c *Client) OnDeviceTrayMoved(f func(DeviceTrayMovedEvent)) (stop func()) {
 //
 // QAPI: event PR_MANAGER_STATUS_CHANGED (block.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.PR_MANAGER_STATUS_CHANGED
 type PrManagerStatusChangedEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The id of the pr-manager object.
 	ID string `json:"id"`
@@ -392,7 +392,7 @@ func (x *PrManagerStatusChangedEvent) decodeEvent(e qmp.Event) error {
 
 // OnPrManagerStatusChanged calls f for every PR_MANAGER_STATUS_CHANGED event,
 // in order and one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.Handle] has the rules of stop.
+// [qmp.Conn.OnEvent] has the rules of stop.
 func (c *Client) OnPrManagerStatusChanged(f func(PrManagerStatusChangedEvent)) (stop func()) {
 	return on(c, f)
 }

@@ -1236,7 +1236,7 @@ func (c *Client) ChardevSendBreak(ctx context.Context, args ChardevSendBreakArgs
 //
 // QAPI: event VSERPORT_CHANGE (char.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-char.VSERPORT_CHANGE
 type VserportChangeEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The id of the port, as given to [Client.DeviceAdd].
 	ID string `json:"id"`
@@ -1273,7 +1273,7 @@ func (x *VserportChangeEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnVserportChange calls f for every VSERPORT_CHANGE event, in order and one at
-// a time, until stop is called. f may execute commands; [qmp.Conn.Handle] has
+// a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
 // the rules of stop.
 func (c *Client) OnVserportChange(f func(VserportChangeEvent)) (stop func()) {
 	return on(c, f)

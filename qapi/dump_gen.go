@@ -162,7 +162,7 @@ func (c *Client) QueryDump(ctx context.Context) (DumpQueryResult, error) {
 //
 // QAPI: event DUMP_COMPLETED (dump.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-dump.DUMP_COMPLETED
 type DumpCompletedEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// How far it has come, with the status completed or failed.
 	Result DumpQueryResult `json:"result"`
@@ -214,8 +214,8 @@ func (x *DumpCompletedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnDumpCompleted calls f for every DUMP_COMPLETED event, in order and one at a
-// time, until stop is called. f may execute commands; [qmp.Conn.Handle] has the
-// rules of stop.
+// time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
+// the rules of stop.
 func (c *Client) OnDumpCompleted(f func(DumpCompletedEvent)) (stop func()) {
 	return on(c, f)
 }

@@ -167,7 +167,7 @@ func (e JobVerb) Known() bool {
 //
 // QAPI: event JOB_STATUS_CHANGE (job.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-job.JOB_STATUS_CHANGE
 type JobStatusChangeEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The id of the job.
 	ID string `json:"id"`
@@ -204,7 +204,7 @@ func (x *JobStatusChangeEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnJobStatusChange calls f for every JOB_STATUS_CHANGE event, in order and one
-// at a time, until stop is called. f may execute commands; [qmp.Conn.Handle]
+// at a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent]
 // has the rules of stop.
 func (c *Client) OnJobStatusChange(f func(JobStatusChangeEvent)) (stop func()) {
 	return on(c, f)

@@ -2098,7 +2098,7 @@ func (c *Client) QueryBalloon(ctx context.Context) (BalloonInfo, error) {
 //
 // QAPI: event BALLOON_CHANGE (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-machine.BALLOON_CHANGE
 type BalloonChangeEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// How much memory the guest has now, in bytes.
 	Actual int64 `json:"actual"`
@@ -2131,8 +2131,8 @@ func (x *BalloonChangeEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnBalloonChange calls f for every BALLOON_CHANGE event, in order and one at a
-// time, until stop is called. f may execute commands; [qmp.Conn.Handle] has the
-// rules of stop.
+// time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
+// the rules of stop.
 func (c *Client) OnBalloonChange(f func(BalloonChangeEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -2183,7 +2183,7 @@ func (c *Client) QueryHvBalloonStatusReport(ctx context.Context) (HvBalloonInfo,
 //
 // QEMU 8.2 and later.
 type HvBalloonStatusReportEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// How much its programs were promised, in bytes.
 	Committed uint64 `json:"committed"`
@@ -2221,7 +2221,7 @@ func (x *HvBalloonStatusReportEvent) decodeEvent(e qmp.Event) error {
 
 // OnHvBalloonStatusReport calls f for every HV_BALLOON_STATUS_REPORT event, in
 // order and one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.Handle] has the rules of stop.
+// [qmp.Conn.OnEvent] has the rules of stop.
 //
 // QEMU 8.2 and later.
 func (c *Client) OnHvBalloonStatusReport(f func(HvBalloonStatusReportEvent)) (stop func()) {
@@ -2760,7 +2760,7 @@ func (c *Client) QueryMemoryDevices(ctx context.Context) ([]MemoryDeviceInfo, er
 //
 // QAPI: event MEMORY_DEVICE_SIZE_CHANGE (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-machine.MEMORY_DEVICE_SIZE_CHANGE
 type MemoryDeviceSizeChangeEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The device's id; absent if it has none.
 	ID *string `json:"id,omitzero"`
@@ -2802,7 +2802,7 @@ func (x *MemoryDeviceSizeChangeEvent) decodeEvent(e qmp.Event) error {
 
 // OnMemoryDeviceSizeChange calls f for every MEMORY_DEVICE_SIZE_CHANGE event,
 // in order and one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.Handle] has the rules of stop.
+// [qmp.Conn.OnEvent] has the rules of stop.
 func (c *Client) OnMemoryDeviceSizeChange(f func(MemoryDeviceSizeChangeEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -3458,7 +3458,7 @@ func (c *Client) XQueryOpcount(ctx context.Context) (HumanReadableText, error) {
 //
 // Deprecated: QEMU removed it in 9.1; use [DeviceUnplugGuestErrorEvent].
 type MemUnplugErrorEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The id of the memory device.
 	Device string `json:"device"`
@@ -3510,7 +3510,7 @@ func (x *MemUnplugErrorEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnMemUnplugError calls f for every MEM_UNPLUG_ERROR event, in order and one
-// at a time, until stop is called. f may execute commands; [qmp.Conn.Handle]
+// at a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent]
 // has the rules of stop.
 //
 // QEMU 5.2 to 9.0.

@@ -1316,7 +1316,7 @@ func (c *Client) MigrateStartPostcopy(ctx context.Context) error {
 //
 // QAPI: event MIGRATION (migration.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-migration.MIGRATION
 type MigrationEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The new status.
 	Status MigrationStatus `json:"status"`
@@ -1349,8 +1349,8 @@ func (x *MigrationEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnMigration calls f for every MIGRATION event, in order and one at a time,
-// until stop is called. f may execute commands; [qmp.Conn.Handle] has the rules
-// of stop.
+// until stop is called. f may execute commands; [qmp.Conn.OnEvent] has the
+// rules of stop.
 func (c *Client) OnMigration(f func(MigrationEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -1362,7 +1362,7 @@ func (c *Client) OnMigration(f func(MigrationEvent)) (stop func()) {
 //
 // QAPI: event MIGRATION_PASS (migration.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-migration.MIGRATION_PASS
 type MigrationPassEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The number of the pass, from 1.
 	Pass int64 `json:"pass"`
@@ -1395,8 +1395,8 @@ func (x *MigrationPassEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnMigrationPass calls f for every MIGRATION_PASS event, in order and one at a
-// time, until stop is called. f may execute commands; [qmp.Conn.Handle] has the
-// rules of stop.
+// time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
+// the rules of stop.
 func (c *Client) OnMigrationPass(f func(MigrationPassEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -1508,7 +1508,7 @@ func (e FailoverStatus) Known() bool {
 //
 // QAPI: event COLO_EXIT (migration.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-migration.COLO_EXIT
 type ColoExitEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The side that this VM was on.
 	Mode COLOMode `json:"mode"`
@@ -1545,8 +1545,8 @@ func (x *ColoExitEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnColoExit calls f for every COLO_EXIT event, in order and one at a time,
-// until stop is called. f may execute commands; [qmp.Conn.Handle] has the rules
-// of stop.
+// until stop is called. f may execute commands; [qmp.Conn.OnEvent] has the
+// rules of stop.
 func (c *Client) OnColoExit(f func(ColoExitEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -2316,7 +2316,7 @@ func (c *Client) MigratePause(ctx context.Context) error {
 //
 // QAPI: event UNPLUG_PRIMARY (migration.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-migration.UNPLUG_PRIMARY
 type UnplugPrimaryEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The device's id, as given to [Client.DeviceAdd].
 	DeviceID string `json:"device-id"`
@@ -2349,8 +2349,8 @@ func (x *UnplugPrimaryEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnUnplugPrimary calls f for every UNPLUG_PRIMARY event, in order and one at a
-// time, until stop is called. f may execute commands; [qmp.Conn.Handle] has the
-// rules of stop.
+// time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
+// the rules of stop.
 func (c *Client) OnUnplugPrimary(f func(UnplugPrimaryEvent)) (stop func()) {
 	return on(c, f)
 }

@@ -484,7 +484,7 @@ func (c *Client) QueryCommandLineOptions(ctx context.Context, args ...QueryComma
 //
 // QAPI: event RTC_CHANGE (misc.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-misc.RTC_CHANGE
 type RTCChangeEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// How far the clock is now from the base time that the machine was started
 	// with, in seconds. Keep it to start the machine again with the same clock.
@@ -522,8 +522,8 @@ func (x *RTCChangeEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnRTCChange calls f for every RTC_CHANGE event, in order and one at a time,
-// until stop is called. f may execute commands; [qmp.Conn.Handle] has the rules
-// of stop.
+// until stop is called. f may execute commands; [qmp.Conn.OnEvent] has the
+// rules of stop.
 func (c *Client) OnRTCChange(f func(RTCChangeEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -534,7 +534,7 @@ func (c *Client) OnRTCChange(f func(RTCChangeEvent)) (stop func()) {
 //
 // QEMU 7.1 and later.
 type VfuClientHangupEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The id of the server object.
 	VfuID string `json:"vfu-id"`
@@ -579,7 +579,7 @@ func (x *VfuClientHangupEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnVfuClientHangup calls f for every VFU_CLIENT_HANGUP event, in order and one
-// at a time, until stop is called. f may execute commands; [qmp.Conn.Handle]
+// at a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent]
 // has the rules of stop.
 //
 // QEMU 7.1 and later.

@@ -2036,7 +2036,7 @@ func (c *Client) QueryRxFilter(ctx context.Context, args ...QueryRxFilterArgs) (
 //
 // QAPI: event NIC_RX_FILTER_CHANGED (net.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-net.NIC_RX_FILTER_CHANGED
 type NICRxFilterChangedEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The card's name, that is, its device id.
 	Name *string `json:"name,omitzero"`
@@ -2074,7 +2074,7 @@ func (x *NICRxFilterChangedEvent) decodeEvent(e qmp.Event) error {
 
 // OnNICRxFilterChanged calls f for every NIC_RX_FILTER_CHANGED event, in order
 // and one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.Handle] has the rules of stop.
+// [qmp.Conn.OnEvent] has the rules of stop.
 func (c *Client) OnNICRxFilterChanged(f func(NICRxFilterChangedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -2115,7 +2115,7 @@ func (c *Client) AnnounceSelf(ctx context.Context, args AnnounceParameters) erro
 //
 // QAPI: event FAILOVER_NEGOTIATED (net.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-net.FAILOVER_NEGOTIATED
 type FailoverNegotiatedEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The id of the standby virtio-net device.
 	DeviceID string `json:"device-id"`
@@ -2149,7 +2149,7 @@ func (x *FailoverNegotiatedEvent) decodeEvent(e qmp.Event) error {
 
 // OnFailoverNegotiated calls f for every FAILOVER_NEGOTIATED event, in order
 // and one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.Handle] has the rules of stop.
+// [qmp.Conn.OnEvent] has the rules of stop.
 func (c *Client) OnFailoverNegotiated(f func(FailoverNegotiatedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -2161,7 +2161,7 @@ func (c *Client) OnFailoverNegotiated(f func(FailoverNegotiatedEvent)) (stop fun
 //
 // QEMU 7.2 and later.
 type NetdevStreamConnectedEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The backend's id.
 	NetdevID string `json:"netdev-id"`
@@ -2199,7 +2199,7 @@ func (x *NetdevStreamConnectedEvent) decodeEvent(e qmp.Event) error {
 
 // OnNetdevStreamConnected calls f for every NETDEV_STREAM_CONNECTED event, in
 // order and one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.Handle] has the rules of stop.
+// [qmp.Conn.OnEvent] has the rules of stop.
 //
 // QEMU 7.2 and later.
 func (c *Client) OnNetdevStreamConnected(f func(NetdevStreamConnectedEvent)) (stop func()) {
@@ -2213,7 +2213,7 @@ func (c *Client) OnNetdevStreamConnected(f func(NetdevStreamConnectedEvent)) (st
 //
 // QEMU 7.2 and later.
 type NetdevStreamDisconnectedEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The backend's id.
 	NetdevID string `json:"netdev-id"`
@@ -2247,7 +2247,7 @@ func (x *NetdevStreamDisconnectedEvent) decodeEvent(e qmp.Event) error {
 
 // OnNetdevStreamDisconnected calls f for every NETDEV_STREAM_DISCONNECTED
 // event, in order and one at a time, until stop is called. f may execute
-// commands; [qmp.Conn.Handle] has the rules of stop.
+// commands; [qmp.Conn.OnEvent] has the rules of stop.
 //
 // QEMU 7.2 and later.
 func (c *Client) OnNetdevStreamDisconnected(f func(NetdevStreamDisconnectedEvent)) (stop func()) {
@@ -2261,7 +2261,7 @@ func (c *Client) OnNetdevStreamDisconnected(f func(NetdevStreamDisconnectedEvent
 //
 // QEMU 10.0 and later.
 type NetdevVhostUserConnectedEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The backend's id.
 	NetdevID string `json:"netdev-id"`
@@ -2299,7 +2299,7 @@ func (x *NetdevVhostUserConnectedEvent) decodeEvent(e qmp.Event) error {
 
 // OnNetdevVhostUserConnected calls f for every NETDEV_VHOST_USER_CONNECTED
 // event, in order and one at a time, until stop is called. f may execute
-// commands; [qmp.Conn.Handle] has the rules of stop.
+// commands; [qmp.Conn.OnEvent] has the rules of stop.
 //
 // QEMU 10.0 and later.
 func (c *Client) OnNetdevVhostUserConnected(f func(NetdevVhostUserConnectedEvent)) (stop func()) {
@@ -2313,7 +2313,7 @@ func (c *Client) OnNetdevVhostUserConnected(f func(NetdevVhostUserConnectedEvent
 //
 // QEMU 10.0 and later.
 type NetdevVhostUserDisconnectedEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The backend's id.
 	NetdevID string `json:"netdev-id"`
@@ -2347,7 +2347,7 @@ func (x *NetdevVhostUserDisconnectedEvent) decodeEvent(e qmp.Event) error {
 
 // OnNetdevVhostUserDisconnected calls f for every
 // NETDEV_VHOST_USER_DISCONNECTED event, in order and one at a time, until stop
-// is called. f may execute commands; [qmp.Conn.Handle] has the rules of stop.
+// is called. f may execute commands; [qmp.Conn.OnEvent] has the rules of stop.
 //
 // QEMU 10.0 and later.
 func (c *Client) OnNetdevVhostUserDisconnected(f func(NetdevVhostUserDisconnectedEvent)) (stop func()) {

@@ -190,7 +190,7 @@ func (c *Client) DeviceDel(ctx context.Context, args DeviceDelArgs) error {
 //
 // QAPI: event DEVICE_DELETED (qdev.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-qdev.DEVICE_DELETED
 type DeviceDeletedEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The device's id; absent if it had none.
 	Device *string `json:"device,omitzero"`
@@ -227,8 +227,8 @@ func (x *DeviceDeletedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnDeviceDeleted calls f for every DEVICE_DELETED event, in order and one at a
-// time, until stop is called. f may execute commands; [qmp.Conn.Handle] has the
-// rules of stop.
+// time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
+// the rules of stop.
 func (c *Client) OnDeviceDeleted(f func(DeviceDeletedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -240,7 +240,7 @@ func (c *Client) OnDeviceDeleted(f func(DeviceDeletedEvent)) (stop func()) {
 //
 // QEMU 6.2 and later.
 type DeviceUnplugGuestErrorEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The device's id; absent if it has none.
 	Device *string `json:"device,omitzero"`
@@ -278,7 +278,7 @@ func (x *DeviceUnplugGuestErrorEvent) decodeEvent(e qmp.Event) error {
 
 // OnDeviceUnplugGuestError calls f for every DEVICE_UNPLUG_GUEST_ERROR event,
 // in order and one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.Handle] has the rules of stop.
+// [qmp.Conn.OnEvent] has the rules of stop.
 //
 // QEMU 6.2 and later.
 func (c *Client) OnDeviceUnplugGuestError(f func(DeviceUnplugGuestErrorEvent)) (stop func()) {

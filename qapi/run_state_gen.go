@@ -178,7 +178,7 @@ func (c *Client) QueryStatus(ctx context.Context) (StatusInfo, error) {
 //
 // QAPI: event SHUTDOWN (run-state.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.SHUTDOWN
 type ShutdownEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The guest shut itself down, or asked for it.
 	Guest bool `json:"guest"`
@@ -215,8 +215,8 @@ func (x *ShutdownEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnShutdown calls f for every SHUTDOWN event, in order and one at a time,
-// until stop is called. f may execute commands; [qmp.Conn.Handle] has the rules
-// of stop.
+// until stop is called. f may execute commands; [qmp.Conn.OnEvent] has the
+// rules of stop.
 func (c *Client) OnShutdown(f func(ShutdownEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -227,7 +227,7 @@ func (c *Client) OnShutdown(f func(ShutdownEvent)) (stop func()) {
 //
 // QAPI: event POWERDOWN (run-state.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.POWERDOWN
 type PowerdownEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 }
 
@@ -247,8 +247,8 @@ func (x *PowerdownEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnPowerdown calls f for every POWERDOWN event, in order and one at a time,
-// until stop is called. f may execute commands; [qmp.Conn.Handle] has the rules
-// of stop.
+// until stop is called. f may execute commands; [qmp.Conn.OnEvent] has the
+// rules of stop.
 func (c *Client) OnPowerdown(f func(PowerdownEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -257,7 +257,7 @@ func (c *Client) OnPowerdown(f func(PowerdownEvent)) (stop func()) {
 //
 // QAPI: event RESET (run-state.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.RESET
 type ResetEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The guest reset itself.
 	Guest bool `json:"guest"`
@@ -294,7 +294,7 @@ func (x *ResetEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnReset calls f for every RESET event, in order and one at a time, until stop
-// is called. f may execute commands; [qmp.Conn.Handle] has the rules of stop.
+// is called. f may execute commands; [qmp.Conn.OnEvent] has the rules of stop.
 func (c *Client) OnReset(f func(ResetEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -304,7 +304,7 @@ func (c *Client) OnReset(f func(ResetEvent)) (stop func()) {
 //
 // QAPI: event STOP (run-state.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.STOP
 type StopEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 }
 
@@ -324,7 +324,7 @@ func (x *StopEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnStop calls f for every STOP event, in order and one at a time, until stop
-// is called. f may execute commands; [qmp.Conn.Handle] has the rules of stop.
+// is called. f may execute commands; [qmp.Conn.OnEvent] has the rules of stop.
 func (c *Client) OnStop(f func(StopEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -334,7 +334,7 @@ func (c *Client) OnStop(f func(StopEvent)) (stop func()) {
 //
 // QAPI: event RESUME (run-state.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.RESUME
 type ResumeEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 }
 
@@ -354,7 +354,7 @@ func (x *ResumeEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnResume calls f for every RESUME event, in order and one at a time, until
-// stop is called. f may execute commands; [qmp.Conn.Handle] has the rules of
+// stop is called. f may execute commands; [qmp.Conn.OnEvent] has the rules of
 // stop.
 func (c *Client) OnResume(f func(ResumeEvent)) (stop func()) {
 	return on(c, f)
@@ -365,7 +365,7 @@ func (c *Client) OnResume(f func(ResumeEvent)) (stop func()) {
 //
 // QAPI: event SUSPEND (run-state.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.SUSPEND
 type SuspendEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 }
 
@@ -385,7 +385,7 @@ func (x *SuspendEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnSuspend calls f for every SUSPEND event, in order and one at a time, until
-// stop is called. f may execute commands; [qmp.Conn.Handle] has the rules of
+// stop is called. f may execute commands; [qmp.Conn.OnEvent] has the rules of
 // stop.
 func (c *Client) OnSuspend(f func(SuspendEvent)) (stop func()) {
 	return on(c, f)
@@ -396,7 +396,7 @@ func (c *Client) OnSuspend(f func(SuspendEvent)) (stop func()) {
 //
 // QAPI: event SUSPEND_DISK (run-state.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.SUSPEND_DISK
 type SuspendDiskEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 }
 
@@ -416,8 +416,8 @@ func (x *SuspendDiskEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnSuspendDisk calls f for every SUSPEND_DISK event, in order and one at a
-// time, until stop is called. f may execute commands; [qmp.Conn.Handle] has the
-// rules of stop.
+// time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
+// the rules of stop.
 func (c *Client) OnSuspendDisk(f func(SuspendDiskEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -427,7 +427,7 @@ func (c *Client) OnSuspendDisk(f func(SuspendDiskEvent)) (stop func()) {
 //
 // QAPI: event WAKEUP (run-state.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.WAKEUP
 type WakeupEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 }
 
@@ -447,7 +447,7 @@ func (x *WakeupEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnWakeup calls f for every WAKEUP event, in order and one at a time, until
-// stop is called. f may execute commands; [qmp.Conn.Handle] has the rules of
+// stop is called. f may execute commands; [qmp.Conn.OnEvent] has the rules of
 // stop.
 func (c *Client) OnWakeup(f func(WakeupEvent)) (stop func()) {
 	return on(c, f)
@@ -458,7 +458,7 @@ func (c *Client) OnWakeup(f func(WakeupEvent)) (stop func()) {
 //
 // QAPI: event WATCHDOG (run-state.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.WATCHDOG
 type WatchdogEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// What QEMU does about it.
 	Action WatchdogAction `json:"action"`
@@ -491,8 +491,8 @@ func (x *WatchdogEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnWatchdog calls f for every WATCHDOG event, in order and one at a time,
-// until stop is called. f may execute commands; [qmp.Conn.Handle] has the rules
-// of stop.
+// until stop is called. f may execute commands; [qmp.Conn.OnEvent] has the
+// rules of stop.
 func (c *Client) OnWatchdog(f func(WatchdogEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -665,7 +665,7 @@ func (c *Client) SetAction(ctx context.Context, args ...SetActionArgs) error {
 //
 // QAPI: event GUEST_PANICKED (run-state.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.GUEST_PANICKED
 type GuestPanickedEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// What QEMU does about it.
 	Action GuestPanicAction `json:"action"`
@@ -702,8 +702,8 @@ func (x *GuestPanickedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnGuestPanicked calls f for every GUEST_PANICKED event, in order and one at a
-// time, until stop is called. f may execute commands; [qmp.Conn.Handle] has the
-// rules of stop.
+// time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
+// the rules of stop.
 func (c *Client) OnGuestPanicked(f func(GuestPanickedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -713,7 +713,7 @@ func (c *Client) OnGuestPanicked(f func(GuestPanickedEvent)) (stop func()) {
 //
 // QAPI: event GUEST_CRASHLOADED (run-state.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.GUEST_CRASHLOADED
 type GuestCrashloadedEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// What QEMU does about it: run.
 	Action GuestPanicAction `json:"action"`
@@ -751,7 +751,7 @@ func (x *GuestCrashloadedEvent) decodeEvent(e qmp.Event) error {
 
 // OnGuestCrashloaded calls f for every GUEST_CRASHLOADED event, in order and
 // one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.Handle] has the rules of stop.
+// [qmp.Conn.OnEvent] has the rules of stop.
 func (c *Client) OnGuestCrashloaded(f func(GuestCrashloadedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -763,7 +763,7 @@ func (c *Client) OnGuestCrashloaded(f func(GuestCrashloadedEvent)) (stop func())
 //
 // QEMU 9.1 and later.
 type GuestPvshutdownEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 }
 
@@ -783,7 +783,7 @@ func (x *GuestPvshutdownEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnGuestPvshutdown calls f for every GUEST_PVSHUTDOWN event, in order and one
-// at a time, until stop is called. f may execute commands; [qmp.Conn.Handle]
+// at a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent]
 // has the rules of stop.
 //
 // QEMU 9.1 and later.
@@ -1203,7 +1203,7 @@ func (v GuestPanicInformationSEV) encodeGuestPanicInformation(e *codec.Encoder) 
 //
 // QAPI: event MEMORY_FAILURE (run-state.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.MEMORY_FAILURE
 type MemoryFailureEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// Whose memory it is.
 	Recipient MemoryFailureRecipient `json:"recipient"`
@@ -1244,8 +1244,8 @@ func (x *MemoryFailureEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnMemoryFailure calls f for every MEMORY_FAILURE event, in order and one at a
-// time, until stop is called. f may execute commands; [qmp.Conn.Handle] has the
-// rules of stop.
+// time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
+// the rules of stop.
 func (c *Client) OnMemoryFailure(f func(MemoryFailureEvent)) (stop func()) {
 	return on(c, f)
 }

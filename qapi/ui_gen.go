@@ -651,7 +651,7 @@ func (c *Client) QuerySpice(ctx context.Context) (SpiceInfo, error) {
 //
 // Only in builds with CONFIG_SPICE.
 type SpiceConnectedEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// Address at which it was accepted.
 	Server SpiceBasicInfo `json:"server"`
@@ -688,7 +688,7 @@ func (x *SpiceConnectedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnSpiceConnected calls f for every SPICE_CONNECTED event, in order and one at
-// a time, until stop is called. f may execute commands; [qmp.Conn.Handle] has
+// a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
 // the rules of stop.
 func (c *Client) OnSpiceConnected(f func(SpiceConnectedEvent)) (stop func()) {
 	return on(c, f)
@@ -701,7 +701,7 @@ func (c *Client) OnSpiceConnected(f func(SpiceConnectedEvent)) (stop func()) {
 //
 // Only in builds with CONFIG_SPICE.
 type SpiceInitializedEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// Address at which it was accepted.
 	Server SpiceServerInfo `json:"server"`
@@ -739,7 +739,7 @@ func (x *SpiceInitializedEvent) decodeEvent(e qmp.Event) error {
 
 // OnSpiceInitialized calls f for every SPICE_INITIALIZED event, in order and
 // one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.Handle] has the rules of stop.
+// [qmp.Conn.OnEvent] has the rules of stop.
 func (c *Client) OnSpiceInitialized(f func(SpiceInitializedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -750,7 +750,7 @@ func (c *Client) OnSpiceInitialized(f func(SpiceInitializedEvent)) (stop func())
 //
 // Only in builds with CONFIG_SPICE.
 type SpiceDisconnectedEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// Address at which it was accepted.
 	Server SpiceBasicInfo `json:"server"`
@@ -788,7 +788,7 @@ func (x *SpiceDisconnectedEvent) decodeEvent(e qmp.Event) error {
 
 // OnSpiceDisconnected calls f for every SPICE_DISCONNECTED event, in order and
 // one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.Handle] has the rules of stop.
+// [qmp.Conn.OnEvent] has the rules of stop.
 func (c *Client) OnSpiceDisconnected(f func(SpiceDisconnectedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -800,7 +800,7 @@ func (c *Client) OnSpiceDisconnected(f func(SpiceDisconnectedEvent)) (stop func(
 //
 // Only in builds with CONFIG_SPICE.
 type SpiceMigrateCompletedEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 }
 
@@ -821,7 +821,7 @@ func (x *SpiceMigrateCompletedEvent) decodeEvent(e qmp.Event) error {
 
 // OnSpiceMigrateCompleted calls f for every SPICE_MIGRATE_COMPLETED event, in
 // order and one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.Handle] has the rules of stop.
+// [qmp.Conn.OnEvent] has the rules of stop.
 func (c *Client) OnSpiceMigrateCompleted(f func(SpiceMigrateCompletedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -1228,7 +1228,7 @@ func (c *Client) ChangeVNCPassword(ctx context.Context, args ChangeVNCPasswordAr
 //
 // Only in builds with CONFIG_VNC.
 type VNCConnectedEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// Address at which it was accepted.
 	Server VNCServerInfo `json:"server"`
@@ -1265,8 +1265,8 @@ func (x *VNCConnectedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnVNCConnected calls f for every VNC_CONNECTED event, in order and one at a
-// time, until stop is called. f may execute commands; [qmp.Conn.Handle] has the
-// rules of stop.
+// time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
+// the rules of stop.
 func (c *Client) OnVNCConnected(f func(VNCConnectedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -1278,7 +1278,7 @@ func (c *Client) OnVNCConnected(f func(VNCConnectedEvent)) (stop func()) {
 //
 // Only in builds with CONFIG_VNC.
 type VNCInitializedEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// Address at which it was accepted.
 	Server VNCServerInfo `json:"server"`
@@ -1315,7 +1315,7 @@ func (x *VNCInitializedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnVNCInitialized calls f for every VNC_INITIALIZED event, in order and one at
-// a time, until stop is called. f may execute commands; [qmp.Conn.Handle] has
+// a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
 // the rules of stop.
 func (c *Client) OnVNCInitialized(f func(VNCInitializedEvent)) (stop func()) {
 	return on(c, f)
@@ -1327,7 +1327,7 @@ func (c *Client) OnVNCInitialized(f func(VNCInitializedEvent)) (stop func()) {
 //
 // Only in builds with CONFIG_VNC.
 type VNCDisconnectedEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// Address at which it was accepted.
 	Server VNCServerInfo `json:"server"`
@@ -1364,7 +1364,7 @@ func (x *VNCDisconnectedEvent) decodeEvent(e qmp.Event) error {
 }
 
 // OnVNCDisconnected calls f for every VNC_DISCONNECTED event, in order and one
-// at a time, until stop is called. f may execute commands; [qmp.Conn.Handle]
+// at a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent]
 // has the rules of stop.
 func (c *Client) OnVNCDisconnected(f func(VNCDisconnectedEvent)) (stop func()) {
 	return on(c, f)

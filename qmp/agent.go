@@ -283,7 +283,7 @@ func (a *agent) stale(m *message) bool {
 	switch {
 	case bytes.Equal(m.members[memberReturn], a.number):
 		a.state = synced
-		l.flight.alone = !m.has(memberID)
+		l.flight.withoutIDs = !m.has(memberID)
 		a.settle(nil)
 		a.forget()
 		if l.flight.waited < l.flight.total { // an eager call was abandoned

@@ -470,7 +470,7 @@ func TestAgentSetup(t *testing.T) {
 				c.Go(t.Context(), "guest-info", nil, nil, func(err error) { early <- err })
 			}))
 			if err == nil {
-				err = c.Wait(t.Context())
+				err = c.WaitIdle(t.Context())
 				c.Close()
 			}
 			return err

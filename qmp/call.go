@@ -11,7 +11,7 @@ type call struct {
 	state   callState
 	oob     bool
 	files   []*os.File // are passed with the message
-	passing *passing
+	passing *fdPassing
 	eager   bool     // is sent even to an agent that has not synchronised yet
 	s       *scratch // the request; then the answer, if it is small
 	number  int64    // the id it was sent with, 0 for none

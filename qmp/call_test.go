@@ -375,7 +375,7 @@ func TestGoWithHastyContext(t *testing.T) {
 				}
 			})
 		}
-		if err := p.Wait(t.Context()); err != nil {
+		if err := p.WaitIdle(t.Context()); err != nil {
 			t.Error(err)
 		}
 	})
@@ -390,7 +390,7 @@ func TestGo(t *testing.T) {
 			inner = p.Execute(t.Context(), "b", nil, nil) // from a callback
 			done <- err
 		})
-		wait := async(func() error { return p.Wait(t.Context()) })
+		wait := async(func() error { return p.WaitIdle(t.Context()) })
 		p.peer.answer(p.peer.expect(`{"execute":"a"}`), "7")
 		r := p.peer.expect(`{"execute":"b"}`)
 		pending(t, "Wait", wait) // the callback still runs
@@ -430,7 +430,7 @@ func TestGo(t *testing.T) {
 		p.Close()
 		err = returned(t, "callback", done)
 		wantErr(t, err, ErrClosed, "qmp: g: connection closed")
-		if err := p.Wait(t.Context()); err != nil {
+		if err := p.WaitIdle(t.Context()); err != nil {
 			t.Error(err)
 		}
 	})
@@ -438,16 +438,16 @@ func TestGo(t *testing.T) {
 
 func TestWait(t *testing.T) {
 	bubble(t, func(t *testing.T, p pair) {
-		if err := p.Wait(t.Context()); err != nil {
+		if err := p.WaitIdle(t.Context()); err != nil {
 			t.Error(err)
 		}
 		call := async(func() error { return p.Execute(t.Context(), "a", nil, nil) })
 		r := p.peer.next()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		wantErr(t, p.Wait(ctx), context.DeadlineExceeded, "qmp: waiting for calls to end: context deadline exceeded")
-		w1 := async(func() error { return p.Wait(t.Context()) })
-		w2 := async(func() error { return p.Wait(t.Context()) })
+		wantErr(t, p.WaitIdle(ctx), context.DeadlineExceeded, "qmp: waiting for calls to end: context deadline exceeded")
+		w1 := async(func() error { return p.WaitIdle(t.Context()) })
+		w2 := async(func() error { return p.WaitIdle(t.Context()) })
 		pending(t, "Wait", w1)
 		p.peer.answer(r, "{}")
 		for _, done := range []<-chan error{call, w1, w2} {
@@ -508,7 +508,7 @@ func TestEnd(t *testing.T) {
 				wantErr(t, p.Execute(t.Context(), "y", nil, nil), ErrNotSent, "qmp: y: "+test.text+unsent)
 				_, err := p.RoundTrip(t.Context(), []byte("{}"))
 				wantErr(t, err, ErrNotSent, "qmp: message: "+test.text+unsent)
-				if err := p.Wait(t.Context()); err != nil {
+				if err := p.WaitIdle(t.Context()); err != nil {
 					t.Error(err)
 				}
 			})

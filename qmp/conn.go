@@ -11,7 +11,7 @@ import (
 // A Conn is a connection to a server, or a handle on it made by [Conn.With].
 // Any number of goroutines may use it at the same time.
 type Conn struct {
-	hub   *hub
+	core  *core
 	link  *link       // nil if again is set
 	again supervision // the connection is made again when it is lost
 	opts  callOptions
@@ -54,10 +54,10 @@ func newConn(ctx context.Context, rw io.ReadWriteCloser, o options, as kind) (*C
 		rw.Close()
 		return nil, errors.New("qmp: WithReconnect: a given stream cannot be opened again; use Dial or DialFunc")
 	}
-	l := newLink(rw, newHub(o))
+	l := newLink(rw, newCore(o))
 	as.prepare(l)
 	c := l.conn()
-	c.hub.setUp(c)
+	c.core.setUp(c)
 	if err := as.open(l, ctx); err != nil {
 		return nil, err
 	}
@@ -94,16 +94,21 @@ func (c *Conn) Greeting() Greeting {
 // With returns a handle on the same connection whose calls have these options.
 // It costs one small allocation.
 func (c *Conn) With(opts ...CallOption) *Conn {
-	h := &Conn{c.hub, c.link, c.again, c.opts}
+	h := &Conn{c.core, c.link, c.again, c.opts}
 	for _, opt := range opts {
 		opt(&h.opts)
 	}
 	return h
 }
 
-// Wait waits until no call is in progress: no command that somebody waits for,
+// Wait is the older name of [Conn.WaitIdle].
+//
+// Deprecated: use WaitIdle.
+func (c *Conn) Wait(ctx context.Context) error { return c.WaitIdle(ctx) }
+
+// WaitIdle waits until no call is in progress: no command that somebody waits for,
 // and no callback. It must not be called from a callback.
-func (c *Conn) Wait(ctx context.Context) error {
+func (c *Conn) WaitIdle(ctx context.Context) error {
 	var idle <-chan struct{}
 	if c.again != nil {
 		idle = c.again.idle()
@@ -120,7 +125,7 @@ func (c *Conn) Wait(ctx context.Context) error {
 
 // LateReplies returns how many replies have come and been dropped because their
 // calls had been abandoned; see [ErrAbandoned].
-func (c *Conn) LateReplies() int { return int(c.hub.late.Load()) }
+func (c *Conn) LateReplies() int { return int(c.core.late.Load()) }
 
 // Close ends the connection. Calls that wait return an error that wraps
 // [ErrClosed]; subscriptions and handlers get the events that have come and then end.

@@ -131,7 +131,7 @@ func (c *Conn) newWhole(ctx context.Context, message []byte) (*call, error) {
 // is abandoned, and the error says so.
 func (c *Conn) wait(ctx context.Context, call *call) (*call, error) {
 	watch := call.watch
-	if c.hub.settingUp.Load() {
+	if c.core.settingUp.Load() {
 		err := fmt.Errorf("qmp: %s: %w", call.command, unsent(errSettingUp))
 		endWatch(watch, err)
 		return nil, err
@@ -161,7 +161,7 @@ func (c *Conn) wait(ctx context.Context, call *call) (*call, error) {
 // return; result is set before. done may issue commands itself. It may be nil.
 //
 // The command may not have been sent yet when Go returns: if [Conn.Close] follows at
-// once, done can get an error that wraps [ErrNotSent]. To avoid this, call [Conn.Wait]
+// once, done can get an error that wraps [ErrNotSent]. To avoid this, call [Conn.WaitIdle]
 // before Close.
 func (c *Conn) Go(ctx context.Context, command string, args, result any, done func(error)) {
 	if done == nil {

@@ -281,7 +281,7 @@ func FuzzConn(f *testing.F) {
 				t.Fatal(err)
 			}
 			s := c.Subscribe(nil)
-			c.Handle("", func(e Event) { e.Decode(new(any)) })
+			c.OnEvent("", func(e Event) { e.Decode(new(any)) })
 			var calls sync.WaitGroup
 			for range 2 {
 				calls.Go(func() { c.Execute(t.Context(), "a", nil, new(any)) })

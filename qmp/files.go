@@ -8,9 +8,9 @@ import (
 	"os"
 )
 
-// A passing has the functions that pass files. Only [Files] refers to it, so that
+// A fdPassing has the functions that pass files. Only [Files] refers to it, so that
 // the linker leaves it out of programs that pass none.
-type passing struct {
+type fdPassing struct {
 	refused func(io.ReadWriteCloser, *call) error
 	dup     func([]*os.File) ([]int, error)
 	write   func(*writer) (int, error)

@@ -396,7 +396,7 @@ func FuzzEnds(f *testing.F) {
 		}
 		// Not one value: the caller must get what the scanner finds, or an error.
 		ours, _ := net.Pipe()
-		l := newLink(ours, newHub(newOptions(nil)))
+		l := newLink(ours, newCore(newOptions(nil)))
 		c := &call{command: "x", number: ownNumber([]byte(id)), line: m.text, answer: m.members[memberReturn]}
 		var got jsontext.Value
 		err = l.store(t.Context(), c, &got)

@@ -193,7 +193,7 @@ func TestSetup(t *testing.T) {
 			t.Errorf("got %v, %v", e, err)
 		}
 	}, WithSetup(func(c *Conn) { s = c.Subscribe(nil) }), WithSetup(func(c *Conn) {
-		c.Handle("STOP", func(e Event) { handled <- e })
+		c.OnEvent("STOP", func(e Event) { handled <- e })
 	}))
 	if e := <-handled; e.Name != "STOP" {
 		t.Errorf("handled %v", e)

@@ -34,9 +34,9 @@ type inFlight struct {
 	// other client can have used.
 	proven bool
 
-	// alone is true if the server does not send ids back, as the answer to a
+	// withoutIDs is true if the server does not send ids back, as the answer to a
 	// synchronisation has shown: then one command is in flight at a time, without a number.
-	alone bool
+	withoutIDs bool
 }
 
 func newInFlight() inFlight {
@@ -49,7 +49,7 @@ func (f *inFlight) admits(c *call, oob bool) bool {
 	switch {
 	case c.mode == probe:
 		return true
-	case f.total >= maxInFlight || f.alone && f.total+f.probes > 0:
+	case f.total >= maxInFlight || f.withoutIDs && f.total+f.probes > 0:
 		return false
 	case c.oob: // it has a number, and overtakes the others
 		return true
@@ -67,7 +67,7 @@ func (f *inFlight) admits(c *call, oob bool) bool {
 // faster, since QEMU reads byte by byte; then the next reply must be its own. In doubt
 // every command needs one.
 func (f *inFlight) needsNumber(c *call, inDoubt bool) bool {
-	if c.mode == whole || f.alone {
+	if c.mode == whole || f.withoutIDs {
 		return false
 	}
 	return inDoubt || c.mode != plain || c.oob || c.eager || !f.proven || f.total+f.probes > 0 || f.row >= maxUnnumbered
@@ -76,7 +76,7 @@ func (f *inFlight) needsNumber(c *call, inDoubt bool) bool {
 // needsProbe reports whether a whole message, which gets no number, has to be sent after
 // a command that has one.
 func (f *inFlight) needsProbe() bool {
-	return f.total+f.probes == 0 && (!f.proven || f.row >= maxUnnumbered && !f.alone)
+	return f.total+f.probes == 0 && (!f.proven || f.row >= maxUnnumbered && !f.withoutIDs)
 }
 
 // add adds c, which is being sent now, with a number or without.

@@ -158,7 +158,7 @@ func TestEventMemory(t *testing.T) {
 		}
 		one.Close()
 		reader.Close()
-		r := p.hub.events.registry()
+		r := p.core.events.registry()
 		assert.Zero(t, r.used.Load(), "nothing waits any more")
 	}, WithMaxMessage(limit))
 }

@@ -32,7 +32,7 @@ const lingerAfter = time.Second
 // (agent.go) the answer to a synchronisation puts a link in step, and an abandoned call
 // puts it out of step.
 type link struct {
-	*hub
+	*core
 	rw    io.ReadWriteCloser
 	memo  memo
 	agent synchroniser // nil: it is QEMU
@@ -41,7 +41,7 @@ type link struct {
 	out  writer
 	done chan struct{} // closed when the connection is
 
-	lasting bool // the hub is used by further links after this one
+	lasting bool // the core is used by further links after this one
 	heard   bool // an event of this link has been passed on
 
 	starting bool // the server is only being started: it greets when it is ready
@@ -50,9 +50,9 @@ type link struct {
 	err      error       // why the link is closed
 	lost     func(error) // called with err
 	linger   *time.Timer
-	queue    callList // not sent yet, in order
-	urgent   callList // out-of-band calls, not sent yet: sent first
-	live     tally    // calls that somebody waits for and that are not finished, callbacks included
+	queue    callList     // not sent yet, in order
+	urgent   callList     // out-of-band calls, not sent yet: sent first
+	live     pendingCount // calls that somebody waits for and that are not finished, callbacks included
 	flight   inFlight
 	hello    handshake
 	recovery recovery
@@ -61,10 +61,10 @@ type link struct {
 	calls sync.Pool // finished calls, to be used again; not shared between links, as their channels must not be
 }
 
-func newLink(rw io.ReadWriteCloser, h *hub) *link {
+func newLink(rw io.ReadWriteCloser, h *core) *link {
 	shake := h.opts.handshake
 	l := &link{
-		hub:    h,
+		core:   h,
 		rw:     rw,
 		in:     newFramer(rw, h.opts.maxMessage),
 		done:   make(chan struct{}),
@@ -77,7 +77,7 @@ func newLink(rw io.ReadWriteCloser, h *hub) *link {
 }
 
 // conn returns a handle on this link only.
-func (l *link) conn() *Conn { return &Conn{hub: l.hub, link: l} }
+func (l *link) conn() *Conn { return &Conn{core: l.core, link: l} }
 
 // idle returns a channel that is closed when no call is in progress.
 func (l *link) idle() <-chan struct{} {

@@ -104,7 +104,7 @@ func WithPanicHandler(f func(value any, stack []byte)) Option {
 // WithSetup calls f once, before the connection negotiates, and so before the first event
 // can come: subscribe and register handlers there in order to miss no event. They stay
 // when the connection is made again ([WithReconnect]); f is not called again then, but
-// [Reconnect.Restored] is.
+// [Reconnect.OnReconnect] is.
 //
 // f must not wait for a command, since no reply can come before it returns: such a call
 // returns an error. A command issued with [Conn.Go] is sent after the negotiation.
@@ -162,7 +162,7 @@ type callOptions struct {
 	oob     bool
 	eager   bool
 	files   []*os.File
-	passing *passing // how they are passed
+	passing *fdPassing // how they are passed
 }
 
 // OutOfBand executes commands out of band: at once, even while others wait or
@@ -217,6 +217,6 @@ func WithoutSync() CallOption { return func(o *callOptions) { o.eager = true } }
 func Files(files ...*os.File) CallOption {
 	return func(o *callOptions) {
 		o.files = slices.Clone(files)
-		o.passing = &passing{filesRefused, dupFiles, (*writer).writeFiles}
+		o.passing = &fdPassing{filesRefused, dupFiles, (*writer).writeFiles}
 	}
 }

@@ -436,7 +436,7 @@ func TestStrayReplyOfWholeMessages(t *testing.T) {
 			}
 		}()
 		synctest.Wait()
-		if err := p.Wait(t.Context()); err != nil {
+		if err := p.WaitIdle(t.Context()); err != nil {
 			t.Error(err)
 		}
 		if wrong.Load() > maxUnnumbered {

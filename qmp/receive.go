@@ -71,7 +71,7 @@ func (l *link) reply(m *message) error {
 		l.flight.proven = true
 	}
 	if c.number == 0 && m.has(memberError) && !m.has(memberID) {
-		l.doubtLocked(nil) // it could not be parsed, and there may be more such errors
+		l.recoverLocked(nil) // it could not be parsed, and there may be more such errors
 	}
 	l.settleLocked(c)
 	l.flight.remove(c)
@@ -136,10 +136,10 @@ func (l *link) unclaimedLocked(m *message) error {
 		l.hello.before = err
 		l.report.add(fmt.Errorf("qmp: %w", err))
 		if l.hello.ready && m.has(memberError) && !m.has(memberID) { // or it answers the first command, which could not be parsed
-			l.doubtLocked(&lost{refusal: bytes.Clone(m.members[memberError])})
+			l.recoverLocked(&lostReply{refusal: bytes.Clone(m.members[memberError])})
 		}
 	case m.has(memberError) && !m.has(memberID) && l.flight.total > 0: // as for a request that cannot be parsed
-		l.doubtLocked(&lost{refusal: bytes.Clone(m.members[memberError])})
+		l.recoverLocked(&lostReply{refusal: bytes.Clone(m.members[memberError])})
 	case l.recovery.on:
 		l.report.add(fmt.Errorf("qmp: %s answers no command", m.describe()))
 	default:
@@ -160,7 +160,7 @@ func (l *link) garbageLocked(err error) {
 	if !l.hello.ready {
 		l.hello.before = err
 	}
-	l.doubtLocked(&lost{err: err})
+	l.recoverLocked(&lostReply{err: err})
 }
 
 // damaged is called when a reply may have been lost: it may be part of another reply,
@@ -168,7 +168,7 @@ func (l *link) garbageLocked(err error) {
 func (l *link) damaged(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.doubtLocked(&lost{err: err})
+	l.recoverLocked(&lostReply{err: err})
 }
 
 // contradicted is called when a caller finds another call's id in the reply that was

@@ -26,13 +26,13 @@ type Reconnect struct {
 	// wait for a connection may be sent in any order.
 	FailFast bool
 
-	// Patient makes the dial, too, try again until its context ends. Otherwise a dial
+	// RetryFirst makes the dial, too, try again until its context ends. Otherwise a dial
 	// fails when its first attempt fails.
 	//
 	// Together with a [WithHandshakeTimeout] of a second or two it connects to a
 	// QEMU 5.2 that is just starting: there two threads may accept the connection, and
 	// QEMU then hangs until it is dialled again.
-	Patient bool
+	RetryFirst bool
 
 	// GiveUp, if set, is called before each attempt: first with 0 and the error that ended
 	// the connection, then with the number of failed attempts and the error of
@@ -40,15 +40,30 @@ type Reconnect struct {
 	// for a command, which in turn would wait for the next attempt, and must not be slow.
 	GiveUp func(failed int, err error) bool
 
-	// Lost and Restored, if set, are called, by a worker and one at a time, when the
-	// connection is lost and when it is back, in the order in which that happens. Before
-	// Lost is called, every subscription has its [GapError]; events of the new connection
-	// may be read before Restored is called. So a program that follows a state by a
+	// OnDisconnect and OnReconnect, if set, are called, by a worker and one at a time, when
+	// the connection is lost and when it is back, in the order in which that happens. Before
+	// OnDisconnect is called, every subscription has its [GapError]; events of the new
+	// connection may be read before OnReconnect is called. So a program that follows a state by a
 	// subscription queries the state after each GapError, and needs neither function.
 	//
 	// The server may be another one after a reconnection: then what was
 	// plugged into the old one, or enabled in it, has to be done again.
-	Lost     func(err error)
+	OnDisconnect func(err error)
+	OnReconnect  func(c *Conn)
+
+	// Patient is the older name of RetryFirst.
+	//
+	// Deprecated: use RetryFirst.
+	Patient bool
+
+	// Lost is called if OnDisconnect is nil.
+	//
+	// Deprecated: use OnDisconnect.
+	Lost func(err error)
+
+	// Restored is called if OnReconnect is nil.
+	//
+	// Deprecated: use OnReconnect.
 	Restored func(c *Conn)
 }
 
@@ -87,14 +102,14 @@ type supervision interface {
 // A supervisor makes a new link when one is lost.
 type supervisor struct {
 	Reconnect
-	hub     *hub
+	core    *core
 	connect func(context.Context) (io.ReadWriteCloser, error)
 	as      kind
 	conn    *Conn
 	ctx     context.Context // is cancelled when the connection ends
 	cancel  context.CancelFunc
 	over    chan struct{}
-	news    sequence // runs the calls of Lost and Restored
+	news    sequence // runs the calls of OnDisconnect and OnReconnect
 
 	mu      sync.Mutex
 	link    *link         // the newest one, which may have ended
@@ -105,24 +120,37 @@ type supervisor struct {
 	delay   time.Duration // before the next attempt
 	changed chan struct{} // closed when up or err changes
 	err     error         // why the connection has ended for good
-	live    tally
+	live    pendingCount
+}
+
+// withNewNames returns r with the fields that have replaced the deprecated ones.
+func (r Reconnect) withNewNames() Reconnect {
+	r.RetryFirst = r.RetryFirst || r.Patient
+	if r.OnDisconnect == nil {
+		r.OnDisconnect = r.Lost
+	}
+	if r.OnReconnect == nil {
+		r.OnReconnect = r.Restored
+	}
+	return r
 }
 
 func (r Reconnect) dial(
 	ctx context.Context, connect func(context.Context) (io.ReadWriteCloser, error), o options, as kind,
 ) (*Conn, error) {
+	r = r.withNewNames()
 	s := &supervisor{
-		Reconnect: r, hub: newHub(o), connect: connect, as: as,
+		Reconnect: r, core: newCore(o), connect: connect, as: as,
 		over: make(chan struct{}), changed: make(chan struct{}),
 	}
-	s.news.pool = &s.hub.pool
+	s.news.pool = &s.core.pool
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	s.conn = &Conn{hub: s.hub, again: s}
-	s.link = newLink(nil, s.hub) // stands for the first one, until there is one
+	s.conn = &Conn{core: s.core, again: s}
+	s.link = newLink(nil, s.core) // stands for the first one, until there is one
 	s.link.err = &closedError{cause: errors.New("no connection has been made yet")}
-	s.hub.setUp(s.conn)
+	s.core.setUp(s.conn)
 	err := s.attempt(ctx)
-	if err != nil && r.Patient {
+	if err != nil && r.RetryFirst {
 		err = s.persist(ctx, err, 1)
 	}
 	if err != nil {
@@ -135,7 +163,7 @@ func (r Reconnect) dial(
 // attempt makes a link.
 func (s *supervisor) attempt(ctx context.Context) error {
 	dialCtx, cancel := ctx, func() {}
-	if d := s.hub.opts.handshakeTimeout; d > 0 {
+	if d := s.core.opts.handshakeTimeout; d > 0 {
 		dialCtx, cancel = context.WithTimeout(ctx, d)
 	}
 	rw, err := s.connect(dialCtx)
@@ -143,7 +171,7 @@ func (s *supervisor) attempt(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l := newLink(rw, s.hub)
+	l := newLink(rw, s.core)
 	l.lasting = true
 	s.as.prepare(l)
 	if err := s.as.open(l, ctx); err != nil {
@@ -170,7 +198,7 @@ func (s *supervisor) missed(l *link) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.heard && l.err != nil {
-		s.hub.events.interrupt(&GapError{l.err})
+		s.core.events.interrupt(&GapError{l.err})
 	}
 }
 
@@ -181,8 +209,8 @@ func (s *supervisor) use(l *link) bool {
 	if s.err != nil {
 		return false
 	}
-	if s.wasUp && s.Restored != nil {
-		s.news.add(func() { s.Restored(s.conn) })
+	if s.wasUp && s.OnReconnect != nil {
+		s.news.add(func() { s.OnReconnect(s.conn) })
 	}
 	s.link, s.up, s.wasUp, s.since = l, true, true, time.Now()
 	s.changeLocked()
@@ -206,9 +234,9 @@ func (s *supervisor) lost(err error) {
 		s.delay = 0
 	}
 	s.changeLocked()
-	s.hub.events.interrupt(&GapError{err})
-	if s.Lost != nil {
-		s.news.add(func() { s.Lost(err) })
+	s.core.events.interrupt(&GapError{err})
+	if s.OnDisconnect != nil {
+		s.news.add(func() { s.OnDisconnect(err) })
 	}
 	go func() { _ = s.persist(s.ctx, err, 0) }() // if it fails, it has ended the connection
 }
@@ -312,11 +340,13 @@ func (s *supervisor) again(err error) bool {
 	return !s.FailFast && errors.Is(err, ErrClosed) && errors.Is(err, ErrNotSent)
 }
 
-func (s *supervisor) handle(c *Conn, l *link) *Conn { return &Conn{hub: s.hub, link: l, opts: c.opts} }
+func (s *supervisor) handle(c *Conn, l *link) *Conn {
+	return &Conn{core: s.core, link: l, opts: c.opts}
+}
 
 // do makes a call by f. It repeats it on the next link if it was not sent.
 func (s *supervisor) do(ctx context.Context, c *Conn, command string, f func(now *Conn) error) error {
-	if s.hub.settingUp.Load() {
+	if s.core.settingUp.Load() {
 		return fmt.Errorf("qmp: %s: %w", command, unsent(errSettingUp))
 	}
 	ctx, cancel := c.limit(ctx, command)
@@ -348,7 +378,7 @@ func (s *supervisor) start(ctx context.Context, c *Conn, command string, begin b
 	later := func(failed *link) {
 		l, err := s.wait(ctx, command, failed)
 		if err != nil {
-			s.hub.pool.add(taskFunc(func() { finish(err) }))
+			s.core.pool.add(taskFunc(func() { finish(err) }))
 			return
 		}
 		on(l)
@@ -412,7 +442,7 @@ func (s *supervisor) end(cause error) {
 	if up {
 		l.fail(nil)
 	}
-	s.hub.events.end(fmt.Errorf("qmp: events: %w", err))
+	s.core.events.end(fmt.Errorf("qmp: events: %w", err))
 	close(s.over)
 }
 

@@ -15,20 +15,20 @@ const maxProbes = 2
 // It is guarded by the link's mutex.
 type recovery struct {
 	on     bool
-	since  uint64 // the last call that was sent before it began, or began again
-	lost   *lost  // the outcome of calls that turn out to have no answer; nil: nothing was lost
-	queued int    // probes that have not been sent yet
+	since  uint64     // the last call that was sent before it began, or began again
+	lost   *lostReply // the outcome of calls that turn out to have no answer; nil: nothing was lost
+	queued int        // probes that have not been sent yet
 }
 
-// A lost is the outcome of a call whose reply is lost.
-type lost struct {
+// A lostReply is the outcome of a call whose reply is lost.
+type lostReply struct {
 	refusal []byte // an error member that came without an id, as it does when a server cannot parse a command
 	err     error  // or an error that describes what came instead of a reply
 }
 
-// doubtLocked begins a recovery: a reply may have been lost, or part of one may still
+// recoverLocked begins a recovery: a reply may have been lost, or part of one may still
 // come. what is the outcome of a call whose reply is lost, nil if none can be lost.
-func (l *link) doubtLocked(what *lost) {
+func (l *link) recoverLocked(what *lostReply) {
 	r := &l.recovery
 	r.since, r.on = l.flight.order, true
 	if what == nil || l.flight.total+l.flight.probes == 0 {
@@ -45,7 +45,7 @@ func (l *link) doubtLocked(what *lost) {
 
 // queueProbeLocked queues a probe before all calls that wait.
 func (l *link) queueProbeLocked() {
-	if l.flight.probes+l.recovery.queued >= maxProbes || !l.hello.ready || l.flight.alone {
+	if l.flight.probes+l.recovery.queued >= maxProbes || !l.hello.ready || l.flight.withoutIDs {
 		return
 	}
 	command := "qmp_capabilities"
@@ -81,7 +81,7 @@ func (l *link) settleLocked(c *call) {
 }
 
 // loseReplyLocked finishes a call whose reply is lost.
-func (l *link) loseReplyLocked(c *call, what *lost) {
+func (l *link) loseReplyLocked(c *call, what *lostReply) {
 	if what.refusal != nil {
 		c.answer, c.refused = what.refusal, true
 	} else {

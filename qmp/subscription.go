@@ -25,7 +25,7 @@ func Buffer(n int) SubscribeOption {
 // A Subscription is an ordered stream of the events since it was made.
 // Close it when it is not needed any more.
 type Subscription struct {
-	hub   *hub
+	core  *core
 	names []string
 	queue queue
 	ready chan struct{} // holds a value if the queue may have an entry
@@ -35,14 +35,14 @@ type Subscription struct {
 // if names is nil. It has every event that comes after Subscribe has returned: so
 // subscribe first, then issue a command, then wait for its events.
 func (c *Conn) Subscribe(names []string, opts ...SubscribeOption) *Subscription {
-	o := subscribeOptions{buffer: c.hub.opts.eventBuffer}
+	o := subscribeOptions{buffer: c.core.opts.eventBuffer}
 	for _, opt := range opts {
 		opt(&o)
 	}
-	s := &Subscription{hub: c.hub, names: slices.Clone(names), ready: make(chan struct{}, 1)}
+	s := &Subscription{core: c.core, names: slices.Clone(names), ready: make(chan struct{}, 1)}
 	s.queue.limit = o.buffer
 	s.queue.wake = s.wake
-	c.hub.events.registry().add(&s.queue, s.names)
+	c.core.events.registry().add(&s.queue, s.names)
 	return s
 }
 
@@ -125,7 +125,7 @@ func all[E any](ctx context.Context, s *Subscription, decode func(Event) (E, err
 // Close ends the subscription. Events that wait in it are dropped; a waiting Next returns
 // [ErrUnsubscribed].
 func (s *Subscription) Close() {
-	s.hub.events.registry().remove(&s.queue)
+	s.core.events.registry().remove(&s.queue)
 	s.queue.drop(ErrUnsubscribed)
 }
 

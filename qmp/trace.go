@@ -9,7 +9,7 @@ import (
 
 // A Trace has functions that are called when something happens on a connection, for
 // logs, traces and metrics; see [WithTrace]. They must be quick and must not wait for the
-// connection. Each may be nil. To see events, use a handler of all events ([Conn.Handle]).
+// connection. Each may be nil. To see events, use a handler of all events ([Conn.OnEvent]).
 type Trace struct {
 	// Call is called for each command, that of the negotiation included, before its
 	// arguments are encoded, on the goroutine that issues it, with the context of the

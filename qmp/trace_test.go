@@ -80,7 +80,7 @@ func TestTrace(t *testing.T) {
 		expect(t, "bad: not sent, qmp: bad: arguments: the Go type func() cannot be encoded or decoded as JSON")
 
 		p.Go(t.Context(), "bad", 5, nil, func(error) {})
-		if err := p.Wait(t.Context()); err != nil {
+		if err := p.WaitIdle(t.Context()); err != nil {
 			t.Error(err)
 		}
 		expect(t, "bad: not sent, qmp: bad: arguments: int is not a JSON object, but 5")
@@ -105,7 +105,7 @@ func TestTrace(t *testing.T) {
 
 		p.Go(t.Context(), "query-n", nil, &n, func(error) { reported = append(reported, "the callback") })
 		p.peer.answer(p.peer.next(), "6")
-		if err := p.Wait(t.Context()); err != nil {
+		if err := p.WaitIdle(t.Context()); err != nil {
 			t.Error(err)
 		}
 		expect(t, `query-n: id 1, waited 0s, took 0s, 28 and 1 bytes, {"execute":"query-n","id":1}, 6`, "the callback")
@@ -217,7 +217,7 @@ func TestTraceSentOrder(t *testing.T) {
 			want = append(want, r.Execute)
 			p.peer.answer(r, "{}")
 		}
-		if err := p.Wait(t.Context()); err != nil {
+		if err := p.WaitIdle(t.Context()); err != nil {
 			t.Error(err)
 		}
 		synctest.Wait()

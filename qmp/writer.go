@@ -20,16 +20,16 @@ type writer struct {
 	busy    bool // a goroutine writes, and uses out
 	broken  bool // nothing can be written any more
 	out     []byte
-	from    int      // where in out a writing goroutine begins
-	fds     []int    // are passed with the first byte of out; the writer closes them
-	passing *passing // passes fds
-	try     *trier
+	from    int        // where in out a writing goroutine begins
+	fds     []int      // are passed with the first byte of out; the writer closes them
+	passing *fdPassing // passes fds
+	try     *nonblockingWriter
 	loop    func() // the method run as a function, made once
 }
 
 func (w *writer) init(mu *sync.Mutex, rw io.ReadWriteCloser, gather func(), failed func(error)) {
 	w.mu, w.rw, w.gather, w.failed = mu, rw, gather, failed
-	w.try = newTrier(rw)
+	w.try = newNonblockingWriter(rw)
 	w.loop = w.run
 }
 

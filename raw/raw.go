@@ -49,11 +49,11 @@ func (c *Client) Go(ctx context.Context, command string, args any, done func(jso
 	c.conn.Go(ctx, command, args, reply, func(err error) { done(*reply, err) })
 }
 
-// Send sends a whole message as it is, byte for byte, and returns the whole answer. If
+// RoundTrip sends a whole message as it is, byte for byte, and returns the whole answer. If
 // that is a refusal, it also returns an [*qmp.Error]. The message must be one JSON object;
 // its members, an id among them, are up to you. No other call is in flight with it: see
 // [qmp.Conn.RoundTrip].
-func (c *Client) Send(ctx context.Context, message []byte) (json.RawMessage, error) {
+func (c *Client) RoundTrip(ctx context.Context, message []byte) (json.RawMessage, error) {
 	answer, err := c.conn.RoundTrip(ctx, message)
 	if err != nil {
 		return nil, err
@@ -61,9 +61,9 @@ func (c *Client) Send(ctx context.Context, message []byte) (json.RawMessage, err
 	return answer, refusal(message, answer)
 }
 
-// GoSend is like Send, but does not wait: done, unless it is nil, is called with what Send
-// would return. Messages are sent in the order of the calls.
-func (c *Client) GoSend(ctx context.Context, message []byte, done func(json.RawMessage, error)) {
+// GoRoundTrip is like RoundTrip, but does not wait: done, unless it is nil, is called with
+// what RoundTrip would return. Messages are sent in the order of the calls.
+func (c *Client) GoRoundTrip(ctx context.Context, message []byte, done func(json.RawMessage, error)) {
 	if done == nil {
 		done = func(json.RawMessage, error) {}
 	}
@@ -105,8 +105,27 @@ func (c *Client) Subscribe(names ...string) *qmp.Subscription {
 	return c.conn.Subscribe(names)
 }
 
-// Handle calls f for each event of a name, or for every event if the name
-// is empty, until stop is called: see [qmp.Conn.Handle].
-func (c *Client) Handle(name string, f func(qmp.Event)) (stop func()) {
-	return c.conn.Handle(name, f)
+// OnEvent calls f for each event of a name, or for every event if the name
+// is empty, until stop is called: see [qmp.Conn.OnEvent].
+func (c *Client) OnEvent(name string, f func(qmp.Event)) (stop func()) {
+	return c.conn.OnEvent(name, f)
 }
+
+// Send is the older name of [Client.RoundTrip].
+//
+// Deprecated: use RoundTrip.
+func (c *Client) Send(ctx context.Context, message []byte) (json.RawMessage, error) {
+	return c.RoundTrip(ctx, message)
+}
+
+// GoSend is the older name of [Client.GoRoundTrip].
+//
+// Deprecated: use GoRoundTrip.
+func (c *Client) GoSend(ctx context.Context, message []byte, done func(json.RawMessage, error)) {
+	c.GoRoundTrip(ctx, message, done)
+}
+
+// Handle is the older name of [Client.OnEvent].
+//
+// Deprecated: use OnEvent.
+func (c *Client) Handle(name string, f func(qmp.Event)) (stop func()) { return c.OnEvent(name, f) }

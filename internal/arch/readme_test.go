@@ -62,7 +62,7 @@ func tls(ctx context.Context) (*qapi.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := qapi.Dial(ctx, "tcp:vmhost:4444", qmptls.With(cfg))
+	c, err := qapi.Dial(ctx, "tcp:vmhost:4444", qmptls.WithConfig(cfg))
 	return c, err
 }
 
@@ -110,7 +110,7 @@ func reconnect(ctx context.Context, addr string) (*qapi.Client, error) {
 }
 
 func log() qmp.Option {
-	return qmplog.With(slog.Default())
+	return qmplog.WithLogger(slog.Default())
 }
 
 func jobs(ctx context.Context, c *qapi.Client) error {

@@ -68,7 +68,7 @@ func watch(t *testing.T, conn net.Conn, connect func(w *watched, recorded net.Co
 	w.close = recorded.Close
 	log := slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	var err error
-	w.Conn, err = connect(w, recorded, qmplog.With(log, qmplog.Payloads()))
+	w.Conn, err = connect(w, recorded, qmplog.WithLogger(log, qmplog.Payloads()))
 	require.NoError(t, err)
 	return w
 }

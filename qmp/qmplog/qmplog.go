@@ -1,7 +1,7 @@
 // Package qmplog writes what happens on a connection to a [slog.Logger], at debug
 // level:
 //
-//	c, err := qapi.Dial(ctx, addr, qmplog.With(slog.Default()))
+//	c, err := qapi.Dial(ctx, addr, qmplog.WithLogger(slog.Default()))
 //
 // There is a record for each call when it is sent ("qmp sent") and when it has ended
 // ("qmp call"), for each event, and for the beginning and the end of the connection.
@@ -31,10 +31,15 @@ type Option func(*recorder)
 // cannot be recognised: names, paths, the guest's data in events.
 func Payloads() Option { return func(r *recorder) { r.payloads = true } }
 
-// With logs what happens on the connection to a logger, [slog.Default] if it is nil. A
+// With is the older name of [WithLogger].
+//
+// Deprecated: use WithLogger.
+func With(logger *slog.Logger, opts ...Option) qmp.Option { return WithLogger(logger, opts...) }
+
+// WithLogger logs what happens on the connection to a logger, [slog.Default] if it is nil. A
 // logger whose debug level is off costs very little. A [qmp.WithEventError] of your own
 // must come after this option: the last one counts.
-func With(logger *slog.Logger, opts ...Option) qmp.Option {
+func WithLogger(logger *slog.Logger, opts ...Option) qmp.Option {
 	if logger == nil {
 		logger = slog.Default()
 	}
@@ -49,7 +54,7 @@ func With(logger *slog.Logger, opts ...Option) qmp.Option {
 			return qmp.Trace{Call: s.call, Sent: s.sent, Connected: s.connected, Closed: s.closed, Payloads: true}
 		}),
 		qmp.WithEventError(r.problem),
-		qmp.WithSetup(func(c *qmp.Conn) { c.Handle("", r.event) }),
+		qmp.WithSetup(func(c *qmp.Conn) { c.OnEvent("", r.event) }),
 	)
 }
 

@@ -60,7 +60,7 @@ func session(t *testing.T, level slog.Level, opts ...qmplog.Option) []string {
 		h := slog.NewTextHandler(&log, &slog.HandlerOptions{Level: level, ReplaceAttr: withoutTime})
 		ours, theirs := net.Pipe()
 		go serve(t, theirs)
-		c, err := qmp.NewConn(t.Context(), ours, qmplog.With(slog.New(h), opts...))
+		c, err := qmp.NewConn(t.Context(), ours, qmplog.WithLogger(slog.New(h), opts...))
 		require.NoError(t, err)
 		require.NoError(t, c.Execute(t.Context(), "set_password", map[string]string{"password": "hunter2"}, nil))
 		synctest.Wait()
@@ -130,7 +130,7 @@ func TestRepliesWithoutSecrets(t *testing.T) {
 					}
 				}()
 				h := slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})
-				conn, err := qmp.NewConn(t.Context(), ours, qmp.WithoutHandshake(), qmplog.With(slog.New(h), opts...))
+				conn, err := qmp.NewConn(t.Context(), ours, qmp.WithoutHandshake(), qmplog.WithLogger(slog.New(h), opts...))
 				require.NoError(t, err)
 				_ = conn.Execute(t.Context(), c.command, c.args, nil)
 				conn.Close()
@@ -157,7 +157,7 @@ func TestProblems(t *testing.T) {
 		ours, theirs := net.Pipe()
 		go serve(t, theirs)
 		h := slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn, ReplaceAttr: withoutTime})
-		c, err := qmp.NewConn(t.Context(), ours, qmplog.With(slog.New(h)))
+		c, err := qmp.NewConn(t.Context(), ours, qmplog.WithLogger(slog.New(h)))
 		require.NoError(t, err)
 		_, err = fmt.Fprint(theirs, "Formatting 'x'\n{\"return\": ")
 		require.NoError(t, err)
@@ -189,7 +189,7 @@ func ends(t *testing.T, act func(t *testing.T, c *qmp.Conn, server func() net.Co
 			servers <- theirs
 			return ours, nil
 		}
-		c, err := qmp.DialFunc(t.Context(), connect, append(opts, qmplog.With(slog.New(h)))...)
+		c, err := qmp.DialFunc(t.Context(), connect, append(opts, qmplog.WithLogger(slog.New(h)))...)
 		require.NoError(t, err)
 		act(t, c, func() net.Conn { return <-servers })
 		c.Close()
@@ -245,7 +245,7 @@ func TestHang(t *testing.T) {
 			assert.NoError(t, err)
 		}()
 		h := slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: withoutTime})
-		c, err := qmp.NewConn(t.Context(), ours, qmp.WithoutHandshake(), qmplog.With(slog.New(h), qmplog.Payloads()))
+		c, err := qmp.NewConn(t.Context(), ours, qmp.WithoutHandshake(), qmplog.WithLogger(slog.New(h), qmplog.Payloads()))
 		require.NoError(t, err)
 		defer c.Close()
 		c.Go(t.Context(), "hang", nil, nil, func(error) {})
@@ -260,7 +260,7 @@ func TestNilLogger(t *testing.T) {
 	defer slog.SetDefault(old)
 	var log bytes.Buffer
 	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
-	opt := qmplog.With(nil)
+	opt := qmplog.WithLogger(nil)
 	synctest.Test(t, func(t *testing.T) {
 		ours, theirs := net.Pipe()
 		c, err := qmp.NewConn(t.Context(), ours, qmp.WithoutHandshake(), opt)

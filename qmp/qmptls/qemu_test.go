@@ -56,7 +56,7 @@ func TestQEMU(t *testing.T) {
 					cfg, err := qmptls.LoadClient(dir)
 					require.NoError(t, err)
 					cfg.MinVersion, cfg.MaxVersion = version, version
-					c, err := qmp.Dial(ctx, addr, qmptls.With(cfg))
+					c, err := qmp.Dial(ctx, addr, qmptls.WithConfig(cfg))
 					require.NoError(t, err)
 					defer c.Close()
 					call(t, ctx, c)
@@ -131,7 +131,7 @@ func TestQEMURefusals(t *testing.T) {
 				cfg, err := qmptls.LoadClient(test.dir)
 				require.NoError(t, err)
 				cfg.MinVersion, cfg.MaxVersion = version, version
-				_, err = qmp.Dial(ctx, addr, qmptls.With(cfg))
+				_, err = qmp.Dial(ctx, addr, qmptls.WithConfig(cfg))
 				assert.ErrorContains(t, err, test.want, "%s, %s", test.name, tls.VersionName(version))
 				assert.ErrorContains(t, err, "(at "+addr+")")
 			}
@@ -141,18 +141,18 @@ func TestQEMURefusals(t *testing.T) {
 		require.NoError(t, err)
 		own := cfg.Certificates[0]
 		cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &own, nil }
-		_, err = qmp.Dial(ctx, addr, qmptls.With(cfg))
+		_, err = qmp.Dial(ctx, addr, qmptls.WithConfig(cfg))
 		assert.ErrorIs(t, err, qmp.ErrClosed)
 
 		cfg, err = qmptls.LoadClient(dir)
 		require.NoError(t, err)
 		cfg.ServerName = "vmhost"
-		_, err = qmp.Dial(ctx, addr, qmptls.With(cfg))
+		_, err = qmp.Dial(ctx, addr, qmptls.WithConfig(cfg))
 		assert.ErrorContains(t, err, "x509: certificate is valid for localhost, not vmhost")
 
 		// It lives on.
 		cfg.ServerName = ""
-		c, err := qmp.Dial(ctx, addr, qmptls.With(cfg))
+		c, err := qmp.Dial(ctx, addr, qmptls.WithConfig(cfg))
 		require.NoError(t, err)
 		defer c.Close()
 		call(t, ctx, c)

@@ -4,7 +4,7 @@
 //	if err != nil {
 //		return err
 //	}
-//	c, err := qapi.Dial(ctx, "tcp:vmhost:4444", qmptls.With(cfg))
+//	c, err := qapi.Dial(ctx, "tcp:vmhost:4444", qmptls.WithConfig(cfg))
 //
 // where QEMU was started with
 //
@@ -33,14 +33,19 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// With makes a dial to a tcp: or unix: address use TLS; other addresses are refused.
+// WithConfig makes a dial to a tcp: or unix: address use TLS; other addresses are refused.
 // Without a ServerName in cfg, the certificate has to be for the address's host, or for
 // localhost if the host is empty; a Unix socket needs a ServerName. cfg may be nil. It is
 // not changed.
 //
 // The TLS handshake is part of the connection's, and of the time that
 // [qmp.WithHandshakeTimeout] sets.
-func With(cfg *tls.Config) qmp.Option { return qmp.WithDialer(&Dialer{Config: cfg}) }
+func WithConfig(cfg *tls.Config) qmp.Option { return qmp.WithDialer(&Dialer{Config: cfg}) }
+
+// With is the older name of [WithConfig].
+//
+// Deprecated: use WithConfig.
+func With(cfg *tls.Config) qmp.Option { return WithConfig(cfg) }
 
 // A Dialer makes TLS connections through another dialer, such as a tunnel, for
 // [qmp.WithDialer].

@@ -83,7 +83,7 @@ func TestDial(t *testing.T) {
 		{fmt.Sprint("tcp::", tcp.Port), client},
 		{"unix:" + unix.String(), named},
 	} {
-		c, err := qmp.Dial(t.Context(), test.addr, qmptls.With(test.cfg))
+		c, err := qmp.Dial(t.Context(), test.addr, qmptls.WithConfig(test.cfg))
 		if assert.NoError(t, err, test.addr) {
 			assert.NoError(t, c.Execute(t.Context(), "query-status", nil, nil))
 			c.Close()
@@ -107,7 +107,7 @@ func TestDialFails(t *testing.T) {
 	require.NoError(t, err)
 
 	dial := func(ctx context.Context, addr string, cfg *tls.Config) error {
-		c, err := qmp.Dial(ctx, addr, qmptls.With(cfg))
+		c, err := qmp.Dial(ctx, addr, qmptls.WithConfig(cfg))
 		if err == nil {
 			c.Close()
 		}
@@ -177,7 +177,7 @@ func TestReconnect(t *testing.T) {
 	restored := make(chan struct{}, 1)
 	c, err := qmp.Dial(t.Context(), "tcp:"+addr,
 		qmp.WithDialer(&qmptls.Dialer{Config: client, Dialer: through}),
-		qmp.WithReconnect(qmp.Reconnect{Restored: func(*qmp.Conn) { restored <- struct{}{} }}))
+		qmp.WithReconnect(qmp.Reconnect{OnReconnect: func(*qmp.Conn) { restored <- struct{}{} }}))
 	require.NoError(t, err)
 	defer c.Close()
 	for range 3 {
@@ -341,7 +341,7 @@ func TestHandshakeErrorIsPrintable(t *testing.T) {
 		DNSNames: []string{"x\nall is well \x1b[31m", strings.Repeat("y", 5000)},
 	}, key)}}
 	addr := listen(t, "tcp", func(c net.Conn) { serve(qmptls.Server(c, &tls.Config{Certificates: []tls.Certificate{cert}})) })
-	_, err := qmp.Dial(t.Context(), "tcp:"+addr.String(), qmptls.With(&tls.Config{ServerName: "localhost"}))
+	_, err := qmp.Dial(t.Context(), "tcp:"+addr.String(), qmptls.WithConfig(&tls.Config{ServerName: "localhost"}))
 	assert.ErrorAs(t, err, new(x509.HostnameError))
 	assert.ErrorContains(t, err, `certificate is valid for x\nall is well \x1b[31m, yyyy`)
 	assert.Less(t, len(err.Error()), 1500)
@@ -364,7 +364,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	c, err := qmp.Dial(ctx, "tcp:vmhost:4444", qmptls.With(cfg))
+	c, err := qmp.Dial(ctx, "tcp:vmhost:4444", qmptls.WithConfig(cfg))
 	if err != nil {
 		fmt.Println(err)
 		return

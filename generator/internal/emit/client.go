@@ -125,7 +125,7 @@ func (g *group) event(e *plan.Event) {
 		jen.Return(decode),
 	)
 
-	g.comment(about("On"+e.Name, "calls f for every "+e.QAPI+" event, in order and one at a time, until stop is called. f may execute commands; [qmp.Conn.Handle] has the rules of stop",
+	g.comment(about("On"+e.Name, "calls f for every "+e.QAPI+" event, in order and one at a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has the rules of stop",
 		plan.Facts{Deprecated: e.Deprecated, Gone: e.Gone, Instead: e.Instead, Unstable: e.Unstable, In: e.In}, "")...)
 	g.Func().Params(jen.Id("c").Op("*").Id("Client")).Id("On" + e.Name).
 		Params(jen.Id("f").Func().Params(jen.Id(e.Struct.Name))).
