@@ -180,9 +180,9 @@ func Timeout(d time.Duration) CallOption { return func(o *callOptions) { o.timeo
 func (c *Conn) limit(ctx context.Context, command string) (context.Context, context.CancelFunc) {
 	d := c.opts.timeout
 	if d == nil {
-		own, ok := c.hub.opts.timeouts[command]
+		own, ok := c.core.opts.timeouts[command]
 		if !ok {
-			own = c.hub.opts.timeout
+			own = c.core.opts.timeout
 		}
 		d = &own
 	}

@@ -22,7 +22,7 @@ import (
 
 // The pieces of Go that README shows, to prove that they compile; [TestReadmeCompiles] finds
 // them here. They would need servers to run; other tests run similar code.
-var _ = []any{plug, command, introspect, tls, spawn, listen, options, reconnect, log, agent}
+var _ = []any{plug, command, introspect, tls, spawn, listen, options, reconnect, log, jobs, agent}
 
 func plug(ctx context.Context, c *qapi.Client) (err error) {
 	err = c.DeviceAdd(ctx, device.SCSIHD{ID: "hd0", Bus: "scsi0.0", Drive: "disk1", WWN: new(uint64(0x5000c50015ea71ac))})
@@ -41,9 +41,6 @@ func command(ctx context.Context, disk qapi.BlockdevOptions) (*exec.Cmd, error) 
 	)
 	return cmd, err
 }
-// What README shows in pieces, so that they compile; [TestReadmeCompiles] finds them
-// here. They would need servers to run, and other tests run the like.
-var _ = []any{introspect, tls, spawn, listen, options, reconnect, log, jobs, agent}
 
 func introspect(ctx context.Context, c *qapi.Client) (bool, error) {
 	caps, err := qapi.Introspect(ctx, c)
