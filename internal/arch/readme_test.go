@@ -20,7 +20,7 @@ import (
 
 // What README shows in pieces, so that they compile; [TestReadmeCompiles] finds them
 // here. They would need servers to run, and other tests run the like.
-var _ = []any{introspect, tls, spawn, listen, options, reconnect, log, agent}
+var _ = []any{introspect, tls, spawn, listen, options, reconnect, log, jobs, agent}
 
 func introspect(ctx context.Context, c *qapi.Client) (bool, error) {
 	caps, err := qapi.Introspect(ctx, c)
