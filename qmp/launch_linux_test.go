@@ -139,7 +139,7 @@ func TestLaunch(t *testing.T) {
 // TestLaunchFails at once, with the reason, and leaves nothing.
 func TestLaunchFails(t *testing.T) {
 	name := filepath.Base(server("").Path)
-	for _, opts := range [][]LaunchOption{nil, {WithReconnect(Reconnect{Patient: true})}} {
+	for _, opts := range [][]LaunchOption{nil, {WithReconnect(Reconnect{RetryFirst: true})}} {
 		checkLeaks(t)
 		for script, want := range map[string]string{
 			"refuse": "exit status 1: qemu: a line before; qemu: -machine nope: unsupported machine type",

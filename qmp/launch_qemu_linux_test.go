@@ -93,7 +93,7 @@ func TestQEMULaunchFails(t *testing.T) {
 			"unknown-daemon":           daemon(t, q, "--blockdev", "unknown-daemon,node-name=n0"),
 			"exit status 0":            exec.Command(q.Path, "-version"),
 		} {
-			for _, opts := range [][]LaunchOption{nil, {WithReconnect(Reconnect{Patient: true})}} {
+			for _, opts := range [][]LaunchOption{nil, {WithReconnect(Reconnect{RetryFirst: true})}} {
 				cmd := exec.Command(cmd.Path, cmd.Args[1:]...)
 				_, err := Launch(t.Context(), cmd, opts...)
 				if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "exit status ") {

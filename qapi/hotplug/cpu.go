@@ -45,7 +45,8 @@ func mayPlugCPU(ctx context.Context, c *qapi.Client) error {
 }
 
 func hasKVM(ctx context.Context, c *qapi.Client) (bool, error) {
-	info, err := ask(ctx, c, c.QueryKVM) //nolint:staticcheck // what takes its place came later
+	//lint:ignore SA1019 older releases do not have the command that replaces it
+	info, err := ask(ctx, c, c.QueryKVM) //nolint:staticcheck // see above
 	return info.Enabled, err
 }
 

@@ -94,7 +94,9 @@ func newUnplugging(c *qapi.Client, id string) *unplugging {
 const peripheral = "/machine/peripheral/"
 
 // memUnplugError is what releases before 9.1 say of memory.
-type memUnplugError = qapi.MemUnplugErrorEvent //nolint:staticcheck // they have nothing else before 6.2
+//
+//lint:ignore SA1019 releases before 6.2 have nothing else
+type memUnplugError = qapi.MemUnplugErrorEvent //nolint:staticcheck // see above
 
 // pathOf is where a device is in the tree of objects.
 func pathOf(id string) string {

@@ -329,7 +329,7 @@ var ways = []cut.How{cut.Unsent, cut.Sent, cut.Unanswered}
 func dialCut(t *testing.T, cutter *cut.Cutter) *qapi.Client {
 	t.Helper()
 	conn, err := qmp.DialFunc(t.Context(), cutter.Dial,
-		qmp.WithReconnect(qmp.Reconnect{MinDelay: time.Millisecond, MaxDelay: 10 * time.Millisecond, Patient: true}))
+		qmp.WithReconnect(qmp.Reconnect{MinDelay: time.Millisecond, MaxDelay: 10 * time.Millisecond, RetryFirst: true}))
 	require.NoError(t, err)
 	t.Cleanup(func() { conn.Close() })
 	return qapi.NewClient(conn)
