@@ -27,15 +27,18 @@ import (
 	"github.com/goqapi/goqapi/schema/qemu"
 )
 
-// A table is what testdata/conformance.txt says.
+// A table is what testdata/conformance*.txt say: each file is for a machine of its own.
 type table struct {
 	cases []*conformanceCase
 	free  map[string]bool // members whose values do not matter
 	file  *os.File        // that is passed
+
+	without map[string]bool // members that are not looked at
 }
 
 // A conformanceCase is a line of the table.
 type conformanceCase struct {
+	table   string // its file
 	line    int
 	text    string
 	request string // as it is sent
@@ -74,7 +77,7 @@ func (c *conformanceCase) accepted(release string) string {
 }
 
 func (c *conformanceCase) place() string {
-	return fmt.Sprintf("testdata/conformance.txt:%d: %s", c.line, c.text)
+	return fmt.Sprintf("%s:%d: %s", c.table, c.line, c.text)
 }
 
 // command is the name of the command, if the case has one.
@@ -94,9 +97,20 @@ func (c *conformanceCase) failsAsSaid(s *schema.Schema, o outcome) bool {
 
 func readTable(t *testing.T, dir string) *table {
 	t.Helper()
-	text, err := os.ReadFile("testdata/conformance.txt")
+	files, err := filepath.Glob("testdata/conformance*.txt")
 	require.NoError(t, err)
-	tab := &table{free: map[string]bool{}}
+	tab := &table{free: map[string]bool{}, without: map[string]bool{}}
+	for _, file := range files {
+		tab.read(t, file, dir)
+	}
+	return tab
+}
+
+// read adds what a file says.
+func (tab *table) read(t *testing.T, file, dir string) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
 	number := 0
 	for line := range strings.Lines(string(text)) {
 		number++
@@ -107,13 +121,13 @@ func readTable(t *testing.T, dir string) *table {
 		case line[0] == '\t':
 			require.NotEmpty(t, tab.cases, "line %d: it belongs to no command", number)
 			c := tab.cases[len(tab.cases)-1]
-			require.True(t, c.attach(first, rest), "line %d: %s", number, line)
-		case first == "free":
+			require.True(t, c.attach(first, rest), "%s:%d: %s", file, number, line)
+		case first == "free" || first == "without":
 			for _, name := range strings.Fields(rest) {
-				tab.free[name] = true
+				map[string]map[string]bool{"free": tab.free, "without": tab.without}[first][name] = true
 			}
 		default:
-			c := &conformanceCase{line: number, text: line}
+			c := &conformanceCase{table: file, line: number, text: line}
 			if rest, ok := strings.CutPrefix(line, "file "); ok {
 				line, c.file = rest, tab.passed(t, dir)
 			}
@@ -121,7 +135,16 @@ func readTable(t *testing.T, dir string) *table {
 			tab.cases = append(tab.cases, c)
 		}
 	}
-	return tab
+}
+
+// of are the cases of a file.
+func (tab *table) of(file string) (all []*conformanceCase) {
+	for _, c := range tab.cases {
+		if c.table == file {
+			all = append(all, c)
+		}
+	}
+	return all
 }
 
 // passed is the file that is passed with requests.
@@ -352,7 +375,9 @@ func (tab *table) prune(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
 		for name := range maps.Clone(v) {
-			if tab.free[name] {
+			if tab.without[name] {
+				delete(v, name)
+			} else if tab.free[name] {
 				v[name] = kindOf(v[name])
 			} else {
 				v[name] = tab.prune(v[name])
@@ -473,49 +498,71 @@ func socketDir(t *testing.T) string {
 // and compares what they answer.
 func TestQEMUConformance(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
-		// Of the firmware the processor executes one instruction: halt.
-		firmware := filepath.Join(t.TempDir(), "halt")
-		require.NoError(t, os.WriteFile(firmware, bytes.Repeat([]byte{0xf4}, 1<<16), 0o600))
-		real := newMonitor(t, q.Start(t, "-qmp", "-machine", "pc", "-accel", "tcg", "-m", "64", "-bios", firmware,
-			"-device", "virtio-scsi-pci,id=scsi0", "-device", "ide-cd,id=cd0"))
-		w := &watched{TB: t}
-		srv := qmptest.Start(w, qmptest.Version(real.version))
-		release := fmt.Sprintf("%d.%d", real.version.Major, real.version.Minor)
-		if srv.Release() != release {
-			t.Skipf("this is QEMU %s, which qmptest does not play", release)
-		}
-		addr, err := srv.Listen("unix:" + filepath.Join(socketDir(t), "fake"))
-		require.NoError(t, err)
-		conn, err := net.Dial("unix", strings.TrimPrefix(addr, "unix:"))
-		require.NoError(t, err)
-		fake := newMonitor(t, conn)
-		s, err := qemu.Load(release, qemu.QMP)
-		require.NoError(t, err)
-
-		tab, agree := readTable(t, t.TempDir()), 0
-		for _, c := range tab.cases {
-			want := tab.outcome(real.tell(c))
-			got := tab.outcome(fake.tell(c))
-			differ := compare(want, got)
-			place := c.place()
-			assert.True(t, c.failsAsSaid(s, want), "%s\n\tQEMU does not fail with %s: %q", place, c.fails, want.said)
-			reason := c.accepted(release)
-			switch {
-			case len(differ) == 0 && reason == "":
-				agree++
-			case len(differ) == 0:
-				t.Errorf("%s\n\tthey agree, but a disagreement is accepted: %s", place, reason)
-			case reason != "":
-				t.Logf("%s\n\taccepted: %s", place, reason)
-			default:
-				t.Errorf("%s\n\t%s", place, differ)
-			}
-		}
-		for _, report := range w.said() { // a case that is accepted
-			assert.Contains(t, report, "nothing executes", "what the fake says of the test")
-		}
-		t.Logf("%s: %d of %d agree", release, agree, len(tab.cases))
+		conform(t, q, "testdata/conformance.txt", nil)
 	})
+}
+
+// TestQEMUConformanceOfManagers does so with another machine, and what managers ask and do
+// besides.
+func TestQEMUConformanceOfManagers(t *testing.T) {
+	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
+		conform(t, q, "testdata/conformance-managers.txt", nil)
+	})
+}
+
+// conform tells a real QEMU and the fake one what a table has. Both have devices more, if
+// there are.
+func conform(t *testing.T, q qemutest.QEMU, file string, devices []string, opts ...qmptest.Option) {
+	t.Helper()
+	// Of the firmware the processor executes one instruction: halt.
+	firmware := filepath.Join(t.TempDir(), "halt")
+	require.NoError(t, os.WriteFile(firmware, bytes.Repeat([]byte{0xf4}, 1<<16), 0o600))
+	args := []string{
+		"-machine", "pc", "-accel", "tcg", "-m", "64", "-bios", firmware,
+		"-device", "virtio-scsi-pci,id=scsi0", "-device", "ide-cd,id=cd0",
+	}
+	real := newMonitor(t, q.Start(t, "-qmp", append(args, devices...)...))
+	w := &watched{TB: t}
+	srv := qmptest.Start(w, append(opts, qmptest.Version(real.version))...)
+	release := fmt.Sprintf("%d.%d", real.version.Major, real.version.Minor)
+	if srv.Release() != release {
+		t.Skipf("this is QEMU %s, which qmptest does not play", release)
+	}
+	addr, err := srv.Listen("unix:" + filepath.Join(socketDir(t), "fake"))
+	require.NoError(t, err)
+	conn, err := net.Dial("unix", strings.TrimPrefix(addr, "unix:"))
+	require.NoError(t, err)
+	tab := readTable(t, t.TempDir())
+	tab.compare(t, file, srv, real, newMonitor(t, conn))
+	for _, report := range w.said() { // a case that is accepted
+		assert.Contains(t, report, "nothing executes", "what the fake says of the test")
+	}
+}
+
+func (tab *table) compare(t *testing.T, file string, srv *qmptest.Server, real, fake *monitor) {
+	t.Helper()
+	release := srv.Release()
+	s, err := qemu.Load(release, qemu.QMP)
+	require.NoError(t, err)
+	agree := 0
+	for _, c := range tab.of(file) {
+		want := tab.outcome(real.tell(c))
+		differ := compare(want, tab.outcome(fake.tell(c)))
+		place := c.place()
+		assert.True(t, c.failsAsSaid(s, want), "%s\n\tQEMU does not fail with %s: %q", place, c.fails, want.said)
+		reason := c.accepted(release)
+		switch {
+		case len(differ) == 0 && reason == "":
+			agree++
+		case len(differ) == 0:
+			t.Errorf("%s\n\tthey agree, but a disagreement is accepted: %s", place, reason)
+		case reason != "":
+			t.Logf("%s\n\taccepted: %s", place, reason)
+		default:
+			t.Errorf("%s\n\t%s", place, differ)
+		}
+	}
+	t.Logf("%s: %d of %d agree", release, agree, len(tab.of(file)))
 }
 
 // The conformance test can fail.

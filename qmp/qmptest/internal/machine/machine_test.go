@@ -169,8 +169,16 @@ func TestAnyOrder(t *testing.T) {
 
 func TestCommandsAreQEMUs(t *testing.T) {
 	v := newVM(t, "11.1")
+	known := map[string]bool{}
+	for _, name := range qemu.Releases() {
+		rel, err := release.Load(name, qemu.QMP)
+		require.NoError(t, err)
+		for command := range v.commands {
+			known[command] = known[command] || rel.Command(command) != nil
+		}
+	}
 	for name := range v.commands {
-		assert.NotNil(t, v.rel.Command(name), name)
+		assert.True(t, known[name], name)
 	}
 }
 

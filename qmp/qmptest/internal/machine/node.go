@@ -24,6 +24,10 @@ type node struct {
 	errno        int64  // what reading fails with, if it is a bad one; else 0
 	bitmaps      []bitmap
 	threshold    int64 // of writing; 0: none
+	opened       options
+	votes        int   // how many children a quorum has had
+	inactive     bool  // it has let go of its file
+	highest      int64 // where writing has ended, at most
 }
 
 // A child is a node below another.
@@ -128,6 +132,7 @@ func (m *Machine) openAll(o options) (*node, error) {
 		filename: member[string](o, "filename"),
 		readOnly: member[bool](o, "read-only"),
 		group:    member[string](o, "throttle-group"),
+		opened:   o,
 	}
 	if string(o["cache"]) == "{}" { // of which nothing is taken
 		return nil, generic("Block driver '%s' doesn't support the option 'cache'", n.driver)
@@ -137,6 +142,7 @@ func (m *Machine) openAll(o options) (*node, error) {
 	if n.children, err = m.openChildren(o); err != nil {
 		return nil, err
 	}
+	n.votes = len(n.children)
 	if err := checkQuorum(n, o); err != nil {
 		return nil, err
 	}
@@ -211,7 +217,7 @@ func (m *Machine) openChildren(o options) ([]child, error) {
 			if n != nil {
 				name := role
 				if role == "children" {
-					name = fmt.Sprintf("children.%d", i)
+					name = voter(i)
 				}
 				all = append(all, child{name, n})
 			}
@@ -219,6 +225,9 @@ func (m *Machine) openChildren(o options) ([]child, error) {
 	}
 	return all, nil
 }
+
+// voter is the role of a child of a quorum.
+func voter(i int) string { return fmt.Sprintf("children.%d", i) }
 
 // openRef finds the node that is named, or opens the one that is described. nil is
 // none.

@@ -34,7 +34,7 @@ func (m *Machine) nodeInfo(n *node, flat bool) qapi.BlockDeviceInfo {
 		NodeName:       n.name,
 		Ro:             n.readOnly,
 		Drv:            n.driver,
-		Active:         m.since("10.0") && m.status != qapi.RunStatePostmigrate,
+		Active:         m.since("10.0") && m.status != qapi.RunStatePostmigrate && !n.inactive,
 		DetectZeroes:   qapi.BlockdevDetectZeroesOptionsOff,
 		Image:          m.imageInfo(n, flat),
 		Cache:          qapi.BlockdevCacheInfo{Writeback: true},
