@@ -26,6 +26,7 @@ import (
 type vm struct {
 	t        *testing.T
 	rel      *release.Release
+	machine  *Machine
 	commands map[string]Handler
 	said     []string
 	stopped  bool
@@ -36,7 +37,8 @@ func newVM(t *testing.T, name string) *vm {
 	rel, err := release.Load(name, qemu.QMP)
 	require.NoError(t, err)
 	v := &vm{t: t, rel: rel}
-	v.commands = New(v).Commands()
+	v.machine = New(v)
+	v.commands = v.machine.Commands()
 	return v
 }
 
