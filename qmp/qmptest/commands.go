@@ -1,6 +1,6 @@
 // # Commands
 //
-// It executes 214 of the 243 commands of QEMU 11.1; playing an older release, those that
+// It executes 215 of the 243 commands of QEMU 11.1; playing an older release, those that
 // this one has. Any other fails the test and says that nothing executes it.
 //
 //	add-fd, add_client, announce-self, balloon, block-commit, block-dirty-bitmap-add,
@@ -8,14 +8,15 @@
 //	block-dirty-bitmap-merge, block-dirty-bitmap-remove, block-export-add,
 //	block-export-del, block-job-cancel, block-job-change, block-job-complete,
 //	block-job-dismiss, block-job-finalize, block-job-pause, block-job-resume,
-//	block-job-set-speed, block-set-write-threshold, block-stream, block_resize,
-//	block_set_io_throttle, blockdev-add, blockdev-backup, blockdev-change-medium,
-//	blockdev-close-tray, blockdev-create, blockdev-del, blockdev-insert-medium,
-//	blockdev-mirror, blockdev-open-tray, blockdev-remove-medium, blockdev-reopen,
-//	blockdev-set-active, blockdev-snapshot, blockdev-snapshot-delete-internal-sync,
-//	blockdev-snapshot-internal-sync, blockdev-snapshot-sync, cancel-vcpu-dirty-limit,
-//	change-backing-file, change-vnc-password, chardev-add, chardev-change, chardev-remove,
-//	chardev-send-break, client_migrate_info, closefd, cont, cxl-add-dynamic-capacity,
+//	block-job-set-speed, block-latency-histogram-set, block-set-write-threshold,
+//	block-stream, block_resize, block_set_io_throttle, blockdev-add, blockdev-backup,
+//	blockdev-change-medium, blockdev-close-tray, blockdev-create, blockdev-del,
+//	blockdev-insert-medium, blockdev-mirror, blockdev-open-tray, blockdev-remove-medium,
+//	blockdev-reopen, blockdev-set-active, blockdev-snapshot,
+//	blockdev-snapshot-delete-internal-sync, blockdev-snapshot-internal-sync,
+//	blockdev-snapshot-sync, cancel-vcpu-dirty-limit, change-backing-file,
+//	change-vnc-password, chardev-add, chardev-change, chardev-remove, chardev-send-break,
+//	client_migrate_info, closefd, cont, cxl-add-dynamic-capacity,
 //	cxl-inject-correctable-error, cxl-inject-dram-event, cxl-inject-general-media-event,
 //	cxl-inject-memory-module-event, cxl-inject-poison, cxl-inject-uncorrectable-errors,
 //	cxl-release-dynamic-capacity, device-sync-config, device_add, device_del,

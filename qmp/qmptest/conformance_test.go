@@ -371,6 +371,9 @@ func (tab *table) determined(text []byte) any {
 
 var madeUp = regexp.MustCompile(`^#block\d+|^/dev/pts/\d+|:/dev/pts/\d+`)
 
+// told are files and threads in what the human monitor tells.
+var told = regexp.MustCompile(`((?m)^[a-z0-9]+:|Backing file:) .*( \((?:[a-z0-9-]+(?:, read-only)?|chain depth: \d+)\)\r\n)|(thread_id=)\d+`)
+
 func (tab *table) prune(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
@@ -389,7 +392,7 @@ func (tab *table) prune(v any) any {
 		}
 		slices.SortStableFunc(v, func(a, b any) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
 	case string:
-		return madeUp.ReplaceAllString(v, "made up")
+		return told.ReplaceAllString(madeUp.ReplaceAllString(v, "made up"), "$1$3 made up$2")
 	}
 	return v
 }

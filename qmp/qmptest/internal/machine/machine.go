@@ -76,12 +76,13 @@ type Machine struct {
 	migration migration
 	traced    map[string]bool                                            // trace events that are on
 	blocking  map[*job]bool                                              // mirrors that copy what is written at once
+	traffic   map[*device]*traffic                                       // of drives
 	made      struct{ nodes, devices, ptys, threads, groups, files int } // how many names were made up
 }
 
 // New returns a machine that has not been started.
 func New(h Host) *Machine {
-	m := &Machine{host: h, status: qapi.RunStatePrelaunch, disks: map[string]*disk{}, files: map[string]*os.File{}, traced: map[string]bool{}, blocking: map[*job]bool{}}
+	m := &Machine{host: h, status: qapi.RunStatePrelaunch, disks: map[string]*disk{}, files: map[string]*os.File{}, traced: map[string]bool{}, blocking: map[*job]bool{}, traffic: map[*device]*traffic{}}
 	m.devices = []*device{
 		{driver: "virtio-scsi-pci", id: "scsi0", path: peripheral + "scsi0"},
 		{driver: "ide-cd", id: "cd0", path: peripheral + "cd0", fixed: true},

@@ -16,6 +16,8 @@ func (m *Machine) nodeCommands() map[string]Handler {
 		"block_set_io_throttle":     change(m, m.setThrottle),
 		"block-set-write-threshold": change(m, m.setWriteThreshold),
 		"query-blockstats":          handle(m, m.queryBlockstats),
+
+		"block-latency-histogram-set": change(m, m.setHistogram),
 	}
 }
 
