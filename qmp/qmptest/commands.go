@@ -1,6 +1,6 @@
 // # Commands
 //
-// It executes 215 of the 243 commands of QEMU 11.1; playing an older release, those that
+// It executes 216 of the 243 commands of QEMU 11.1; playing an older release, those that
 // this one has. Any other fails the test and says that nothing executes it.
 //
 //	add-fd, add_client, announce-self, balloon, block-commit, block-dirty-bitmap-add,
@@ -27,17 +27,17 @@
 //	migrate-set-capabilities, migrate-set-parameters, migrate-start-postcopy,
 //	migrate_cancel, nbd-server-add, nbd-server-remove, nbd-server-start, nbd-server-stop,
 //	netdev_add, netdev_del, object-add, object-del, pmemsave, qmp_capabilities, qom-get,
-//	qom-list, qom-set, query-accelerators, query-acpi-ospm-status, query-audiodevs,
-//	query-balloon, query-block, query-block-exports, query-block-jobs, query-blockstats,
-//	query-chardev, query-chardev-backends, query-colo-status, query-command-line-options,
-//	query-commands, query-cpu-definitions, query-cpu-model-baseline,
-//	query-cpu-model-comparison, query-cpu-model-expansion, query-cpus-fast,
-//	query-cryptodev, query-current-machine, query-dirty-rate, query-display-options,
-//	query-dump, query-dump-guest-memory-capability, query-fdsets, query-firmware-log,
-//	query-gic-capabilities, query-hotpluggable-cpus, query-hv-balloon-status-report,
-//	query-iothreads, query-jobs, query-kvm, query-machines, query-memdev,
-//	query-memory-devices, query-memory-size-summary, query-mice, query-migrate,
-//	query-migrate-capabilities, query-migrate-parameters, query-name,
+//	qom-list, qom-list-get, qom-set, query-accelerators, query-acpi-ospm-status,
+//	query-audiodevs, query-balloon, query-block, query-block-exports, query-block-jobs,
+//	query-blockstats, query-chardev, query-chardev-backends, query-colo-status,
+//	query-command-line-options, query-commands, query-cpu-definitions,
+//	query-cpu-model-baseline, query-cpu-model-comparison, query-cpu-model-expansion,
+//	query-cpus-fast, query-cryptodev, query-current-machine, query-dirty-rate,
+//	query-display-options, query-dump, query-dump-guest-memory-capability, query-fdsets,
+//	query-firmware-log, query-gic-capabilities, query-hotpluggable-cpus,
+//	query-hv-balloon-status-report, query-iothreads, query-jobs, query-kvm, query-machines,
+//	query-memdev, query-memory-devices, query-memory-size-summary, query-mice,
+//	query-migrate, query-migrate-capabilities, query-migrate-parameters, query-name,
 //	query-named-block-nodes, query-pr-managers, query-qmp-schema, query-replay,
 //	query-rocker, query-rocker-of-dpa-flows, query-rocker-of-dpa-groups,
 //	query-rocker-ports, query-rx-filter, query-s390x-cpu-polarization, query-sev,

@@ -24,6 +24,8 @@ import (
 	"os"
 	"sync"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/schema/qemu"
@@ -77,12 +79,16 @@ type Machine struct {
 	traced    map[string]bool                                            // trace events that are on
 	blocking  map[*job]bool                                              // mirrors that copy what is written at once
 	traffic   map[*device]*traffic                                       // of drives
+	props     map[string]jsontext.Value                                  // properties, by path, a dot and name
 	made      struct{ nodes, devices, ptys, threads, groups, files int } // how many names were made up
 }
 
 // New returns a machine that has not been started.
 func New(h Host) *Machine {
-	m := &Machine{host: h, status: qapi.RunStatePrelaunch, disks: map[string]*disk{}, files: map[string]*os.File{}, traced: map[string]bool{}, blocking: map[*job]bool{}, traffic: map[*device]*traffic{}}
+	m := &Machine{
+		host: h, status: qapi.RunStatePrelaunch, disks: map[string]*disk{}, files: map[string]*os.File{},
+		traced: map[string]bool{}, blocking: map[*job]bool{}, traffic: map[*device]*traffic{}, props: map[string]jsontext.Value{},
+	}
 	m.devices = []*device{
 		{driver: "virtio-scsi-pci", id: "scsi0", path: peripheral + "scsi0"},
 		{driver: "ide-cd", id: "cd0", path: peripheral + "cd0", fixed: true},

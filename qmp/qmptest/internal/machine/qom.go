@@ -14,6 +14,8 @@ func (m *Machine) qomCommands() map[string]Handler {
 		"qom-list": handle(m, m.qomList),
 		"qom-get":  handle(m, m.qomGet),
 		"qom-set":  change(m, m.qomSet),
+
+		"qom-list-get": handle(m, m.qomListGet),
 	}
 }
 
@@ -30,6 +32,7 @@ func (m *Machine) tree() map[string][]qapi.ObjectPropertyInfo {
 	}
 	add("/", "container")
 	add("/machine", "pc-i440fx-"+m.host.Release()+"-machine")
+	m.addProperties(tree, "/machine")
 	for _, path := range []string{
 		"/objects", "/chardevs", "/machine/peripheral", "/machine/peripheral-anon", "/machine/unattached",
 	} {
@@ -37,6 +40,7 @@ func (m *Machine) tree() map[string][]qapi.ObjectPropertyInfo {
 	}
 	add(cpuPath, cpuType)
 	add("/objects/pc.ram", "memory-backend-ram")
+	m.addProperties(tree, "/objects/pc.ram")
 	if m.since("11.1") {
 		add("/objects/"+monitor, "monitor-qmp")
 	}
@@ -112,7 +116,17 @@ func (m *Machine) qomGet(args qapi.QOMGetArgs, _ Request) (any, error) {
 			return v, nil
 		}
 	}
+	if v, ok := m.property(path, args.Property); ok {
+		return v, nil
+	}
 	return nil, generic("Property '%s.%s' not found", kind, args.Property)
+}
+
+// addProperties adds those properties of an object to the tree that are in the list of facts.
+func (m *Machine) addProperties(tree map[string][]qapi.ObjectPropertyInfo, path string) {
+	for name, p := range m.propertiesOf(path) {
+		tree[path] = append(tree[path], qapi.ObjectPropertyInfo{Name: name, Type: p.kind})
+	}
 }
 
 // settable are the properties of an object that change something here.
@@ -147,6 +161,9 @@ func (m *Machine) qomSet(args qapi.QOMSetArgs, req Request) error {
 		}
 		*to = v.Value
 		return nil
+	}
+	if ok, err := m.setProperty(path, args.Property, req); ok {
+		return err
 	}
 	kind := m.typeOf(path)
 	if !slices.ContainsFunc(properties, func(p qapi.ObjectPropertyInfo) bool { return p.Name == args.Property }) {
