@@ -1,6 +1,6 @@
 // # Commands
 //
-// It executes 216 of the 243 commands of QEMU 11.1; playing an older release, those that
+// It executes 218 of the 243 commands of QEMU 11.1; playing an older release, those that
 // this one has. Any other fails the test and says that nothing executes it.
 //
 //	add-fd, add_client, announce-self, balloon, block-commit, block-dirty-bitmap-add,
@@ -14,7 +14,7 @@
 //	blockdev-insert-medium, blockdev-mirror, blockdev-open-tray, blockdev-remove-medium,
 //	blockdev-reopen, blockdev-set-active, blockdev-snapshot,
 //	blockdev-snapshot-delete-internal-sync, blockdev-snapshot-internal-sync,
-//	blockdev-snapshot-sync, cancel-vcpu-dirty-limit, change-backing-file,
+//	blockdev-snapshot-sync, calc-dirty-rate, cancel-vcpu-dirty-limit, change-backing-file,
 //	change-vnc-password, chardev-add, chardev-change, chardev-remove, chardev-send-break,
 //	client_migrate_info, closefd, cont, cxl-add-dynamic-capacity,
 //	cxl-inject-correctable-error, cxl-inject-dram-event, cxl-inject-general-media-event,
@@ -52,6 +52,6 @@
 //	stop, system_powerdown, system_reset, system_wakeup, trace-event-get-state,
 //	trace-event-set-state, transaction, watchdog-set-action, x-blockdev-change,
 //	x-blockdev-set-iothread, x-colo-lost-heartbeat, x-exit-preconfig, x-query-numa,
-//	x-query-usb, xen-colo-do-checkpoint, xen-event-inject, xen-event-list,
+//	x-query-usb, x-query-virtio, xen-colo-do-checkpoint, xen-event-inject, xen-event-list,
 //	xen-save-devices-state, xen-set-global-dirty-log, xen-set-replication, yank
 package qmptest

@@ -531,15 +531,21 @@ func conform(t *testing.T, q qemutest.QEMU, file string, devices []string, opts 
 	if srv.Release() != release {
 		t.Skipf("this is QEMU %s, which qmptest does not play", release)
 	}
+	tab := readTable(t, t.TempDir())
+	tab.compare(t, file, srv, real, newMonitor(t, dialUnix(t, srv)))
+	for _, report := range w.said() { // a case that is accepted
+		assert.Contains(t, report, "nothing executes", "what the fake says of the test")
+	}
+}
+
+// dialUnix connects to a server by a Unix socket.
+func dialUnix(t *testing.T, srv *qmptest.Server) net.Conn {
+	t.Helper()
 	addr, err := srv.Listen("unix:" + filepath.Join(socketDir(t), "fake"))
 	require.NoError(t, err)
 	conn, err := net.Dial("unix", strings.TrimPrefix(addr, "unix:"))
 	require.NoError(t, err)
-	tab := readTable(t, t.TempDir())
-	tab.compare(t, file, srv, real, newMonitor(t, conn))
-	for _, report := range w.said() { // a case that is accepted
-		assert.Contains(t, report, "nothing executes", "what the fake says of the test")
-	}
+	return conn
 }
 
 func (tab *table) compare(t *testing.T, file string, srv *qmptest.Server, real, fake *monitor) {

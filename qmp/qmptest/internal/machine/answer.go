@@ -3,6 +3,7 @@ package machine
 import (
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -75,6 +76,8 @@ var noSuchPath = []string{
 func (m *Machine) answerCommands() map[string]Handler {
 	all := map[string]Handler{
 		"add_client":             change(m, m.addClient),
+		"calc-dirty-rate":        change(m, m.calcDirtyRate),
+		"x-query-virtio":         query(m, m.virtioDevices),
 		"chardev-send-break":     change(m, m.sendBreak),
 		"device-sync-config":     change(m, m.syncConfig),
 		"display-reload":         change(m, m.reloadDisplay),
@@ -129,6 +132,16 @@ func (m *Machine) addClient(args qapi.AddClientArgs, _ Request) error {
 		return inactive("SPICE is not in use")
 	}
 	return generic("protocol '%s' is invalid", args.Protocol)
+}
+
+func (m *Machine) virtioDevices() []qapi.VirtioInfo {
+	all := []qapi.VirtioInfo{}
+	for _, d := range m.devices {
+		if d.onPCI() {
+			all = append(all, qapi.VirtioInfo{Path: d.backend(), Name: strings.TrimSuffix(d.class(), "-device")})
+		}
+	}
+	return all
 }
 
 func (m *Machine) sendBreak(args qapi.ChardevSendBreakArgs, _ Request) error {

@@ -76,10 +76,11 @@ type Machine struct {
 	files     map[string]*os.File // of getfd
 	fdsets    []*fdset            // by their numbers
 	migration migration
-	traced    map[string]bool                                            // trace events that are on
-	blocking  map[*job]bool                                              // mirrors that copy what is written at once
-	traffic   map[*device]*traffic                                       // of drives
-	props     map[string]jsontext.Value                                  // properties, by path, a dot and name
+	traced    map[string]bool           // trace events that are on
+	blocking  map[*job]bool             // mirrors that copy what is written at once
+	traffic   map[*device]*traffic      // of drives
+	props     map[string]jsontext.Value // properties, by path, a dot and name
+	dirty     dirtyRate
 	made      struct{ nodes, devices, ptys, threads, groups, files int } // how many names were made up
 }
 
