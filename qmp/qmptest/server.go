@@ -42,6 +42,10 @@
 // query-migrate; it arrives at a server made with [Incoming], if one waits there. Buses and
 // the properties of devices are not looked at. [Bare] leaves the machine out.
 //
+// What its guest reads from its drives and writes to them is up to [Server.GuestReads] and
+// [Server.GuestWrites], and to qemu-io of the human monitor: statistics, dirty bitmaps and thresholds
+// move with it. A card with a screen gives screendump a picture to write; nothing else is written.
+//
 // Over [Server.Dial] and [Server.Pipe] it works inside testing/synctest bubbles.
 package qmptest
 

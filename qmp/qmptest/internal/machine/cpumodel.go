@@ -42,7 +42,7 @@ func (m *Machine) expandCPUModel(args qapi.QueryCPUModelExpansionArgs, req Reque
 		}
 	}
 	text, err := json.Marshal(props)
-	return qapi.CPUModelExpansionInfo{Model: qapi.CPUModelInfo{Name: name, Props: []byte(text)}}, err
+	return qapi.CPUModelExpansionInfo{Model: qapi.CPUModelInfo{Name: name, Props: text}}, err
 }
 
 func (m *Machine) hasCPUModel(name string) bool {

@@ -18,19 +18,19 @@ type line struct {
 	do    func(words []string) (string, error)
 }
 
-// does makes a line of a function that prints nothing.
-func does(words int, f func(words []string) error) line {
-	return line{words, words, func(words []string) (string, error) { return "", f(words) }}
+// does makes a line of a function that takes a word and prints nothing.
+func does(f func(word string) error) line {
+	return line{1, 1, func(words []string) (string, error) { return "", f(words[0]) }}
 }
 
 // lines are those that take words, by name.
 func (m *Machine) lines(req Request) map[string]line {
 	return map[string]line{
-		"chardev-remove": does(1, func(w []string) error { return m.chardevRemove(qapi.ChardevRemoveArgs{ID: w[0]}, req) }),
-		"closefd":        does(1, func(w []string) error { return m.closeFile(qapi.ClosefdArgs{Fdname: w[0]}, req) }),
-		"device_del":     does(1, func(w []string) error { return m.deviceDel(qapi.DeviceDelArgs{ID: w[0]}, req) }),
-		"netdev_del":     does(1, func(w []string) error { return m.netdevDel(qapi.NetdevDelArgs{ID: w[0]}, req) }),
-		"object_del":     does(1, func(w []string) error { return m.objectDel(qapi.ObjectDelArgs{ID: w[0]}, req) }),
+		"chardev-remove": does(func(w string) error { return m.chardevRemove(qapi.ChardevRemoveArgs{ID: w}, req) }),
+		"closefd":        does(func(w string) error { return m.closeFile(qapi.ClosefdArgs{Fdname: w}, req) }),
+		"device_del":     does(func(w string) error { return m.deviceDel(qapi.DeviceDelArgs{ID: w}, req) }),
+		"netdev_del":     does(func(w string) error { return m.netdevDel(qapi.NetdevDelArgs{ID: w}, req) }),
+		"object_del":     does(func(w string) error { return m.objectDel(qapi.ObjectDelArgs{ID: w}, req) }),
 		"balloon":        {1, 1, m.hmpInflate(req)},
 		"info block":     {0, 2, m.hmpBlock},
 		"qemu-io":        {2, 3, m.hmpIO},
@@ -81,8 +81,8 @@ func split(text string) (words []string) {
 
 func (m *Machine) hmpInflate(req Request) func([]string) (string, error) {
 	return func(w []string) (string, error) {
-		megabytes, err := strconv.ParseInt(w[0], 0, 32)
-		if err != nil {
+		megabytes, ok := number(w[0])
+		if !ok {
 			return hint(fmt.Sprintf("invalid char '%c' in expression", w[0][0]), "balloon"), nil
 		}
 		return "", m.inflate(qapi.BalloonArgs{Value: megabytes << 20}, req)
@@ -216,12 +216,9 @@ func ioRequest(text string) (name string, r diskRequest, ok bool) {
 	if len(words) != 3 {
 		return "", r, false
 	}
-	offset, err := number(words[1])
-	if err != nil {
-		return "", r, false
-	}
-	size, err := number(words[2])
-	if err != nil {
+	offset, isOffset := number(words[1])
+	size, isSize := number(words[2])
+	if !isOffset || !isSize {
 		return "", r, false
 	}
 	switch name := strings.TrimPrefix(words[0], "aio_"); name {
@@ -231,8 +228,8 @@ func ioRequest(text string) (name string, r diskRequest, ok bool) {
 	return "", r, false
 }
 
-// number reads one with k, M or G behind it.
-func number(text string) (int64, error) {
+// number reads one with k, M or G behind it, if it is one.
+func number(text string) (n int64, ok bool) {
 	shift := 0
 	for unit, bits := range map[string]int{"k": 10, "K": 10, "M": 20, "G": 30} {
 		if rest, ok := strings.CutSuffix(text, unit); ok {
@@ -240,8 +237,5 @@ func number(text string) (int64, error) {
 		}
 	}
 	n, err := strconv.ParseInt(text, 0, 32)
-	if n < 0 {
-		err = strconv.ErrRange
-	}
-	return n << shift, err
+	return n << shift, err == nil && n >= 0
 }
