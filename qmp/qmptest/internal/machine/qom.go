@@ -32,7 +32,6 @@ func (m *Machine) tree() map[string][]qapi.ObjectPropertyInfo {
 	}
 	add("/", "container")
 	add("/machine", "pc-i440fx-"+m.host.Release()+"-machine")
-	m.addProperties(tree, "/machine")
 	for _, path := range []string{
 		"/objects", "/chardevs", "/machine/peripheral", "/machine/peripheral-anon", "/machine/unattached",
 	} {
@@ -40,7 +39,6 @@ func (m *Machine) tree() map[string][]qapi.ObjectPropertyInfo {
 	}
 	add(cpuPath, cpuType)
 	add("/objects/pc.ram", "memory-backend-ram")
-	m.addProperties(tree, "/objects/pc.ram")
 	if m.since("11.1") {
 		add("/objects/"+monitor, "monitor-qmp")
 	}
@@ -59,6 +57,8 @@ func (m *Machine) tree() map[string][]qapi.ObjectPropertyInfo {
 			tree[d.path] = append(tree[d.path], qapi.ObjectPropertyInfo{Name: name, Type: "str"})
 		}
 	}
+	m.addProperties(tree, "/machine")
+	m.addProperties(tree, "/objects/pc.ram")
 	return tree
 }
 
@@ -106,6 +106,9 @@ func (m *Machine) qomGet(args qapi.QOMGetArgs, _ Request) (any, error) {
 	if v := m.settable(path)[args.Property]; v != nil {
 		return *v, nil
 	}
+	if v, ok := m.property(path, args.Property); ok {
+		return v, nil
+	}
 	if d := m.device(path); d != nil {
 		switch v, given := d.props[args.Property]; {
 		case args.Property == "realized":
@@ -116,15 +119,19 @@ func (m *Machine) qomGet(args qapi.QOMGetArgs, _ Request) (any, error) {
 			return v, nil
 		}
 	}
-	if v, ok := m.property(path, args.Property); ok {
-		return v, nil
-	}
 	return nil, generic("Property '%s.%s' not found", kind, args.Property)
 }
 
-// addProperties adds those properties of an object to the tree that are in the list of facts.
+// addProperties adds those properties of an object to the tree that are in the list of facts only.
 func (m *Machine) addProperties(tree map[string][]qapi.ObjectPropertyInfo, path string) {
+	there := map[string]bool{} // as objects of their own
+	for _, p := range tree[path] {
+		there[p.Name] = true
+	}
 	for name, p := range m.propertiesOf(path) {
+		if there[name] {
+			continue
+		}
 		tree[path] = append(tree[path], qapi.ObjectPropertyInfo{Name: name, Type: p.kind})
 	}
 }
