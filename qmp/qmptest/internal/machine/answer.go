@@ -26,7 +26,6 @@ var answers = map[string][]answer{
 	"query-vcpu-dirty-limit":   {{reply: `[]`}},
 	"xen-colo-do-checkpoint":   {{reply: `{}`}},
 	"xen-set-global-dirty-log": {{reply: `{}`}},
-	"xen-set-replication":      {{reply: `{}`}},
 	"x-query-numa":             {{reply: `{"human-readable-text": "0 nodes\n"}`}},
 	"x-query-opcount":          {{reply: `{"human-readable-text": "[TCG profiler not compiled]\n"}`}},
 	"x-query-rdma":             {{reply: `{"human-readable-text": ""}`}},
@@ -88,6 +87,7 @@ func (m *Machine) answerCommands() map[string]Handler {
 		"query-stats-schemas":    handle(m, m.statsSchemas),
 		"trace-event-get-state":  handle(m, m.traceState),
 		"trace-event-set-state":  change(m, m.setTraceState),
+		"xen-set-replication":    change(m, m.setReplication),
 		"xen-save-devices-state": change(m, func(qapi.XenSaveDevicesStateArgs, Request) error { return nil }),
 	}
 	for name, list := range answers {
@@ -110,6 +110,14 @@ func (m *Machine) answered(list []answer) (any, error) {
 		return nil, generic("%s", now.err)
 	}
 	return jsontext.Value(now.reply), nil
+}
+
+// setReplication does nothing, but what cannot be asked for is refused.
+func (m *Machine) setReplication(args qapi.XenSetReplicationArgs, _ Request) error {
+	if args.Enable && args.Failover != nil {
+		return generic("Parameter 'failover' can't be set when enabling")
+	}
+	return nil
 }
 
 // reloadDisplay does nothing without a display, unless it is to read certificates.

@@ -137,6 +137,9 @@ func (m *Machine) openAll(o options) (*node, error) {
 	if string(o["cache"]) == "{}" { // of which nothing is taken
 		return nil, generic("Block driver '%s' doesn't support the option 'cache'", n.driver)
 	}
+	if member[string](o, "detect-zeroes") == "unmap" && member[string](o, "discard") != "unmap" {
+		return nil, generic("setting detect-zeroes to unmap is not allowed without setting discard operation to unmap")
+	}
 	// Nodes are listed by their age, but in front of what they have brought along.
 	m.nodes = slices.Insert(slices.Clone(m.nodes), 0, n)
 	if n.children, err = m.openChildren(o); err != nil {
@@ -263,7 +266,7 @@ func (m *Machine) measure(n *node, o options) error {
 		if o["size"] != nil {
 			n.size = member[int64](o, "size")
 		}
-		if n.size < 0 || member[uint64](o, "latency-ns") > math.MaxInt64 {
+		if n.size < 0 || n.size > math.MaxInt64-1<<30 || member[uint64](o, "latency-ns") > math.MaxInt64 {
 			return generic("a size or a latency that cannot be")
 		}
 		n.filename = n.driver + "://"
