@@ -5,7 +5,7 @@ FUZZTIME ?= 20s
 TOOL     := $(GO) run tools.go
 
 # What has goroutines, and what reads or writes JSON or compiles what does.
-CONCURRENT := ./qmp/... ./raw/... ./qapi/qga/... ./examples/...
+CONCURRENT := ./qmp/... ./raw/... ./qapi/qga/... ./qapi/job/... ./qapi/disk/... ./qapi/hotplug/... ./qapi/migration/... ./examples/...
 JSON       := ./qmp/... ./raw/... ./qapi/... ./internal/redact/... ./internal/wiretest/... ./generator/... ./cmd/... ./examples/...
 # The modules besides this one that have code.
 MODULES    := examples/otel
@@ -44,11 +44,11 @@ cross: ## compile everything, tests too, for other systems and processors
 	done
 
 .PHONY: test-qemu
-test-qemu: ## run the tests that need a real QEMU: each in QAPI_QEMU_LAB, or QEMU, or the one on PATH
-	QAPI_REQUIRE_QEMU=1 $(GO) test -count=1 -run '^TestQEMU' ./...
+test-qemu: ## run the tests that need a real QEMU, with the race detector: each in QAPI_QEMU_LAB, or QEMU, or the one on PATH
+	QAPI_REQUIRE_QEMU=1 $(GO) test -race -count=1 -timeout 20m -run '^TestQEMU' ./...
 
 .PHONY: generate
-generate: ## write the bindings anew
+generate: ## write the bindings again
 	$(GO) generate .
 
 .PHONY: schema
@@ -56,14 +56,18 @@ schema: ## add or renew a release's schema: QEMU=source tree, release archive or
 	@test -n "$(QEMU)" || { echo "make schema QEMU=...: a QEMU source tree, a release archive, or the https address of one"; exit 2; }
 	$(GO) run ./cmd/qapi import $(QEMU)
 
+.PHONY: devices
+devices: ## ask QEMU binaries of a release for their devices: QEMU=paths, or the one on PATH
+	$(GO) run ./cmd/qapi devices $(or $(QEMU),qemu-system-x86_64)
+
 .PHONY: check-generate
 check-generate: ## fail if the bindings are not what the generator writes
 	@grep -q '^//go:generate ' gen.go || { echo "gen.go: there is no go:generate line"; exit 1; }
 	sed -n 's,^//go:generate ,,p' gen.go | while read -r command; do $$command -check </dev/null || exit 1; done
 
 .PHONY: docs
-docs: ## how much of the schema our own descriptions cover
-	$(GO) test -count=1 -v -run '^TestCoverage$$' ./generator/internal/describe | sed -n 's/.*_test.go:[0-9]*: //p'
+docs: ## how much of the schema and of the devices our own descriptions cover
+	$(GO) test -count=1 -v -run '^TestCoverage$$' ./generator/internal/describe ./generator/internal/device | sed -n 's/.*_test.go:[0-9]*: //p'
 
 .PHONY: api
 api: ## fail if programs of users no longer compile, and CHANGELOG.md does not say why

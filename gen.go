@@ -1,10 +1,11 @@
-// Package goqapi holds no code: it is where the bindings of this module are
-// generated from. The client is in [github.com/goqapi/goqapi/qapi], the guest agent's in
-// [github.com/goqapi/goqapi/qapi/qga].
+// Package goqapi has no code: it has the commands that generate the bindings of this
+// module. The client is in [github.com/goqapi/goqapi/qapi], the guest agent's in
+// [github.com/goqapi/goqapi/qapi/qga], and the devices are in
+// [github.com/goqapi/goqapi/qapi/device].
 //
-// They are those of all releases that schema/qemu has. Bindings of your own take the same
-// command with your package and folder, and -schema for the schema of your QEMU: alone, or
-// with -known for the releases before it, too.
+// The bindings are for all releases in schema/qemu. To generate your own, use the same
+// command with your package and folder, and -schema for the schema of your QEMU; add -known
+// for the releases before it.
 package goqapi
 
 //go:generate go run ./generator -known -descriptions generator/descriptions/qmp -package qapi -out qapi

@@ -7,26 +7,31 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/goqapi/goqapi/generator/internal/describe"
 	"github.com/goqapi/goqapi/generator/internal/device"
 	"github.com/goqapi/goqapi/generator/internal/emit"
 	"github.com/goqapi/goqapi/internal/regular"
 	"github.com/goqapi/goqapi/schema/devices"
+	"github.com/goqapi/goqapi/schema/merge"
 	"github.com/goqapi/goqapi/schema/qemu"
 )
 
-// devicesOf makes types of the devices that are asked for.
+// knownQMP is the schema of all releases, which has the enums of devices.
+var knownQMP = sync.OnceValues(func() (*merge.Merged, error) { return qemu.Merge(qemu.QMP) })
+
+// devicesOf generates the types of the devices that are asked for.
 func devicesOf(c config) ([]emit.File, error) {
 	lists, err := loadDevices(c)
 	if err != nil {
 		return nil, err
 	}
-	qapi, err := qemu.Merge(qemu.QMP)
+	qapi, err := knownQMP()
 	if err != nil {
 		return nil, err
 	}
-	opts := device.Options{Package: c.pkg, Path: importPath(c.out), All: c.all}
+	opts := device.Options{Package: c.pkg, Path: importPath(c.out), All: c.all, Complete: len(c.schemas) == 0}
 	if c.texts != "" {
 		if opts.Devices, opts.Properties, err = describe.LoadDevices(os.DirFS(c.texts)); err != nil {
 			return nil, fmt.Errorf("descriptions: %w", err)
@@ -72,8 +77,8 @@ func loadDevices(c config) ([]*devices.List, error) {
 	return lists, nil
 }
 
-// importPath is the import path of the package in a folder, by the go.mod above it; empty if
-// there is none.
+// importPath returns the import path of the package in a folder, by the go.mod above it; ""
+// if there is no go.mod.
 func importPath(dir string) string {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -93,11 +98,11 @@ func importPath(dir string) string {
 	}
 }
 
-// modulePath is the path of a package below the module that a go.mod names.
+// modulePath returns the path of a package below the module that a go.mod names.
 func modulePath(mod, below string) string {
 	for line := range strings.Lines(mod) {
-		if name, ok := strings.CutPrefix(line, "module "); ok {
-			return path.Join(strings.Trim(strings.TrimSpace(name), `"`), below)
+		if words := strings.Fields(line); len(words) > 1 && words[0] == "module" {
+			return path.Join(strings.Trim(words[1], `"`), below)
 		}
 	}
 	return ""

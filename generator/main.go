@@ -6,7 +6,7 @@
 // releases that this module knows and that are older come before them.
 //
 // It loads and checks the schemas, merges them, gives everything a Go name, plans the
-// declarations, prints them, and only then writes files. The same schemas always give
+// declarations, prints them, and only then writes files. The same schemas always produce
 // the same bytes.
 package main
 
@@ -40,10 +40,10 @@ func main() {
 	}
 }
 
-// errUsage is returned for arguments that the flag package has complained of.
+// errUsage is returned for a wrong argument that the flag package has already reported.
 var errUsage = errors.New("wrong usage")
 
-// A config is what the command line asks for.
+// A config has the settings of the command line.
 type config struct {
 	schemas list
 	root    string
@@ -152,7 +152,7 @@ func run(args []string, stdout, stderr io.Writer) error {
 	return nil
 }
 
-// generate is the generator without its input and output of files' text.
+// generate returns the text of the files, without writing them.
 func generate(c config) ([]emit.File, error) {
 	files, err := bindings(c)
 	if err != nil {
@@ -173,7 +173,7 @@ func bindings(c config) ([]emit.File, error) {
 	return files, name(err)
 }
 
-// bindingsOf makes the bindings for releases, the oldest first.
+// bindingsOf returns the bindings for releases, the oldest first.
 func bindingsOf(c config, releases []merge.Release) ([]emit.File, error) {
 	merged, err := merge.Schemas(releases)
 	if err != nil {
@@ -196,8 +196,8 @@ func bindingsOf(c config, releases []merge.Release) ([]emit.File, error) {
 	return emit.Files(p)
 }
 
-// load loads all schemas, the oldest first. name names the files in what is wrong with
-// the newest as the user would.
+// load loads all schemas, the oldest first. name changes the names of files in the errors of
+// the newest to those that the user gave.
 func load(c config) (releases []merge.Release, name func(error) error, err error) {
 	name = func(err error) error { return err }
 	var opts []schema.Option
@@ -255,7 +255,7 @@ func withKnown(target string, given []merge.Release) ([]merge.Release, error) {
 	return append(releases, given...), nil
 }
 
-// shortVersion is a release as people call it: 10.0 for 10.0.13.
+// shortVersion returns the usual name of a release: 10.0 for 10.0.13.
 func shortVersion(version string) string {
 	parts := strings.SplitN(version, ".", 3)
 	return strings.Join(parts[:min(2, len(parts))], ".")
@@ -275,12 +275,12 @@ func loadDescriptions(dir string, s *schema.Schema) (describe.Descriptions, erro
 		return nil, err
 	}
 	if len(all) == 0 {
-		return nil, fmt.Errorf("the folder %s holds no *.md file with any", dir)
+		return nil, fmt.Errorf("the folder %s has no *.md file with descriptions", dir)
 	}
 	return all, errors.Join(all.Check(s)...)
 }
 
-// heading says where the bindings come from.
+// heading returns the source of the bindings in words.
 func heading(target string, releases []merge.Release) string {
 	what := "QEMU"
 	if target == "qga" {

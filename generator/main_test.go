@@ -17,7 +17,7 @@ import (
 const example = "testdata/example/qapi/schema.json"
 
 // TestExample compares the bindings of a small schema with files that people
-// can read. UPDATE=1 writes them anew.
+// can read. UPDATE=1 writes them again.
 func TestExample(t *testing.T) {
 	files, err := generate(config{schemas: list{example}, root: "testdata/example", target: "qmp", pkg: "example", release: "0.1"})
 	require.NoError(t, err)
@@ -190,7 +190,7 @@ func TestNoDescriptions(t *testing.T) {
 	dir := t.TempDir()
 	for folder, want := range map[string]string{
 		filepath.Join(dir, "none"): "none: ",
-		dir:                        "the folder " + dir + " holds no *.md file with any",
+		dir:                        "the folder " + dir + " has no *.md file with descriptions",
 	} {
 		err := run([]string{"-schema", example, "-package", "p", "-out", filepath.Join(dir, "out"), "-descriptions", folder}, new(bytes.Buffer), new(bytes.Buffer))
 		require.Error(t, err)

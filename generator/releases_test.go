@@ -15,7 +15,7 @@ import (
 	"github.com/goqapi/goqapi/schema/qemu"
 )
 
-// TestReleasesCompile generates bindings of some releases alone, of QMP and of the
+// TestReleasesCompile generates bindings of some single releases, of QMP and of the
 // guest agent, into a module of somebody else's, and compiles them.
 func TestReleasesCompile(t *testing.T) {
 	if testing.Short() {

@@ -22,7 +22,7 @@ type source struct {
 	given  string // that file as the user gave it
 }
 
-// openSource opens the folder that a schema's files are below, such that not even symbolic links lead
+// openSource opens the folder that a schema's files are below, so that not even symbolic links lead
 // out of it.
 func openSource(schema, below string) (*source, error) {
 	if below == "" {
@@ -63,7 +63,7 @@ func (s *source) version() (string, error) {
 // version is a version of QEMU, such as 11.1, 10.0.2 or 10.1.0-rc1.
 var version = regexp.MustCompile(`^[0-9]+(\.[0-9]+)+([-+~][-+~.0-9A-Za-z]*)?$`)
 
-// named names the files in what is wrong with the schema as the user would.
+// named changes the names of files in an error of the schema to those that the user gave.
 func (s *source) named(err error) error {
 	var list schema.ErrorList
 	if !errors.As(err, &list) {
@@ -79,7 +79,7 @@ func (s *source) named(err error) error {
 	return err
 }
 
-// name is the name of a file below the root, beside the schema's as given.
+// name returns the name of a file below the root, relative to the schema's name as it was given.
 func (s *source) name(file string) string {
 	rel, err := filepath.Rel(path.Dir(s.inside), file)
 	if err != nil {

@@ -32,21 +32,21 @@ type ACPITableOptions struct {
 	AslCompilerRev *uint32 `json:"asl_compiler_rev,omitzero"`
 	// Files with the whole table, parted by colons.
 	File *string `json:"file,omitzero"`
-	// Files with the table but for its header, parted by colons.
+	// Files with the table without its header, separated by colons.
 	Data *string `json:"data,omitzero"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x ACPITableOptions) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x ACPITableOptions) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x ACPITableOptions) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -132,7 +132,7 @@ func (c *Client) QueryACPIOspmStatus(ctx context.Context) ([]ACPIOSTInfo, error)
 //
 // QAPI: event ACPI_DEVICE_OST (acpi.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-acpi.ACPI_DEVICE_OST
 type ACPIDeviceOstEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The slot and what the guest said of it.
 	Info ACPIOSTInfo `json:"info"`
@@ -154,13 +154,18 @@ func (ACPIDeviceOstEvent) EventName() string {
 	return "ACPI_DEVICE_OST"
 }
 
+// EventTime returns the Timestamp.
+func (x ACPIDeviceOstEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *ACPIDeviceOstEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
 }
 
 // OnACPIDeviceOst calls f for every ACPI_DEVICE_OST event, in order and one at
-// a time, until stop is called. f may execute commands; [qmp.Conn.Handle] has
+// a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
 // the rules of stop.
 func (c *Client) OnACPIDeviceOst(f func(ACPIDeviceOstEvent)) (stop func()) {
 	return on(c, f)

@@ -698,7 +698,7 @@ type AudiodevOss struct {
 	Out *AudiodevOssPerDirectionOptions `json:"out,omitzero"`
 	// Map the device's memory where that works; false if absent.
 	TryMmap *bool `json:"try-mmap,omitzero"`
-	// Nobody else may use the device; false if absent.
+	// No other program may use the device; false if absent.
 	Exclusive *bool `json:"exclusive,omitzero"`
 	// The balance of latency and load, 0 to 10, or negative to use fragments; 5 if
 	// absent.
@@ -1384,17 +1384,17 @@ func (x *Audiodev) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x Audiodev) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x Audiodev) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x Audiodev) LogValue() slog.Value {
 	return codec.LogValue(x)
 }

@@ -120,8 +120,8 @@ func (v ObjectOptionsAuthzList) encodeObjectOptions(e *codec.Encoder) {
 type ObjectOptionsAuthzListfile struct {
 	// The file, with the properties of authz-list as JSON.
 	Filename string `json:"filename"`
-	// Whether the file is read again when it changes. While it has errors nobody
-	// gets access. True if absent, where the host reports changes.
+	// Whether the file is read again when it changes. While it has errors, access
+	// is denied to everybody. True if absent, where the host reports changes.
 	Refresh *bool `json:"refresh,omitzero"`
 }
 
@@ -148,17 +148,17 @@ func (x ObjectOptionsAuthzListfile) tagged() any {
 	return codec.Tagged(x, "qom-type", "authz-listfile", x.encodeObjectOptions)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x ObjectOptionsAuthzListfile) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x ObjectOptionsAuthzListfile) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x ObjectOptionsAuthzListfile) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }

@@ -129,17 +129,17 @@ func (x *ImageInfoSpecificQCow2Encryption) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x ImageInfoSpecificQCow2Encryption) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x ImageInfoSpecificQCow2Encryption) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x ImageInfoSpecificQCow2Encryption) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -236,17 +236,17 @@ func (x ImageInfoSpecificQcow2) tagged() any {
 	return codec.Tagged(x, "type", "qcow2", x.encodeImageInfoSpecific)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x ImageInfoSpecificQcow2) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x ImageInfoSpecificQcow2) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x ImageInfoSpecificQcow2) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -297,17 +297,17 @@ func (x ImageInfoSpecificVmdk) tagged() any {
 	return codec.Tagged(x, "type", "vmdk", x.encodeImageInfoSpecific)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x ImageInfoSpecificVmdk) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x ImageInfoSpecificVmdk) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x ImageInfoSpecificVmdk) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -410,17 +410,17 @@ func (x *VmdkExtentInfo) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x VmdkExtentInfo) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x VmdkExtentInfo) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x VmdkExtentInfo) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -603,17 +603,17 @@ func (x *ImageInfoSpecific) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x ImageInfoSpecific) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x ImageInfoSpecific) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x ImageInfoSpecific) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -786,17 +786,17 @@ func (x *ImageInfo) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x ImageInfo) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x ImageInfo) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x ImageInfo) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -811,17 +811,17 @@ type BlockChildInfo struct {
 	Info BlockGraphInfo `json:"info"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockChildInfo) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockChildInfo) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockChildInfo) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -867,17 +867,17 @@ type BlockGraphInfo struct {
 	Children []BlockChildInfo `json:"children"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockGraphInfo) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockGraphInfo) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockGraphInfo) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -914,17 +914,17 @@ type ImageCheck struct {
 	CompressedClusters *int64 `json:"compressed-clusters,omitzero"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x ImageCheck) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x ImageCheck) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x ImageCheck) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -956,17 +956,17 @@ type MapEntry struct {
 	Filename *string `json:"filename,omitzero"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x MapEntry) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x MapEntry) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x MapEntry) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -1187,17 +1187,17 @@ func (x *BlockDeviceInfo) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockDeviceInfo) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockDeviceInfo) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockDeviceInfo) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -1414,17 +1414,17 @@ func (x *BlockInfo) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockInfo) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockInfo) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockInfo) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -2047,17 +2047,17 @@ func (x *BlockStatsSpecific) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockStatsSpecific) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockStatsSpecific) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockStatsSpecific) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -2825,7 +2825,7 @@ const (
 	// The bitmap stays unchanged, so that the backup is a differential one.
 	BitmapSyncModeNever BitmapSyncMode = "never"
 	// The bitmap is cleared of what was copied even if the job fails, so that the
-	// next try need not begin anew.
+	// next try need not begin again.
 	BitmapSyncModeAlways BitmapSyncMode = "always"
 )
 
@@ -2925,8 +2925,8 @@ type BlockJobInfo struct {
 	Type BlockJobInfoVariant `json:"type"`
 	// The id of the job.
 	Device string `json:"device"`
-	// The end of its progress: bytes, mostly. It may change while the job runs, and
-	// is 0 if there is nothing to copy, as in a stream without a backing image:
+	// The end of its progress, usually in bytes. It may change while the job runs,
+	// and is 0 if there is nothing to copy, as in a stream without a backing image:
 	// take care when dividing by it.
 	Len int64 `json:"len"`
 	// How far the job has got. The job is done when this equals len, but the job
@@ -3071,17 +3071,17 @@ func (x *BlockJobInfo) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockJobInfo) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockJobInfo) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockJobInfo) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -3229,7 +3229,7 @@ type BlockResizeArgs struct {
 }
 
 // BlockResize changes the size of a disk while the guest may be using it, and
-// tells the guest where its device can.
+// informs the guest where its device can.
 //
 // It returns when the image has its new size. Making a disk smaller cuts its
 // end off, data and all; not every format can. The guest's partitions and file
@@ -3287,17 +3287,17 @@ type BlockdevSnapshotSync struct {
 	Mode *NewImageMode `json:"mode,omitzero"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevSnapshotSync) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevSnapshotSync) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevSnapshotSync) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -3389,17 +3389,17 @@ type DriveBackup struct {
 	Mode *NewImageMode `json:"mode,omitzero"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x DriveBackup) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x DriveBackup) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x DriveBackup) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -3456,17 +3456,17 @@ type BlockdevBackup struct {
 	Target string `json:"target"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevBackup) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevBackup) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevBackup) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -3479,7 +3479,7 @@ func (x BlockdevBackup) LogValue() slog.Value {
 // snapshots of several disks at one moment, use [Client.Transaction]. With
 // [Client.BlockdevCreate], [Client.BlockdevAdd] and [Client.BlockdevSnapshot]
 // there is more control over the overlay. If no device uses the node, the
-// overlay is gone again at once, as nobody owns it, and the node stays
+// overlay is gone again at once, since nothing uses it, and the node stays
 // read-only.
 //
 // QAPI: command blockdev-snapshot-sync (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.blockdev-snapshot-sync
@@ -3513,17 +3513,17 @@ type ChangeBackingFileArgs struct {
 	BackingFile string `json:"backing-file"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x ChangeBackingFileArgs) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x ChangeBackingFileArgs) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x ChangeBackingFileArgs) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -3533,7 +3533,7 @@ func (x ChangeBackingFileArgs) LogValue() slog.Value {
 // the image is opened next.
 //
 // Wrong names make an image unusable or, worse, silently change its contents:
-// nobody checks that the file is the same.
+// QEMU does not check that the file is the same.
 //
 // QAPI: command change-backing-file (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-block-core.change-backing-file
 func (c *Client) ChangeBackingFile(ctx context.Context, args ChangeBackingFileArgs) error {
@@ -3586,17 +3586,17 @@ type BlockCommitArgs struct {
 	AutoDismiss *bool `json:"auto-dismiss,omitzero"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockCommitArgs) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockCommitArgs) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockCommitArgs) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -3888,7 +3888,7 @@ type DriveMirror struct {
 	// Whether a write of the guest waits until it is on the target, too.
 	// background, that is, no, if absent.
 	CopyMode *MirrorCopyMode `json:"copy-mode,omitzero"`
-	// Whether the job ends by itself once it is told to, or waits for
+	// Whether the job, once asked to complete, ends by itself or waits for
 	// [Client.JobFinalize]. True if absent.
 	AutoFinalize *bool `json:"auto-finalize,omitzero"`
 	// Whether the job vanishes by itself once it has ended, or stays until
@@ -3896,17 +3896,17 @@ type DriveMirror struct {
 	AutoDismiss *bool `json:"auto-dismiss,omitzero"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x DriveMirror) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x DriveMirror) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x DriveMirror) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -4017,17 +4017,17 @@ func (x *BlockDirtyBitmapMerge) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockDirtyBitmapMerge) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockDirtyBitmapMerge) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockDirtyBitmapMerge) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -4164,7 +4164,7 @@ type BlockdevMirrorArgs struct {
 	// Whether a write of the guest waits until it is on the target, too.
 	// background, that is, no, if absent.
 	CopyMode *MirrorCopyMode `json:"copy-mode,omitzero"`
-	// Whether the job ends by itself once it is told to, or waits for
+	// Whether the job, once asked to complete, ends by itself or waits for
 	// [Client.JobFinalize]. True if absent.
 	AutoFinalize *bool `json:"auto-finalize,omitzero"`
 	// Whether the job vanishes by itself once it has ended, or stays until
@@ -4176,17 +4176,17 @@ type BlockdevMirrorArgs struct {
 	TargetIsZero *bool `json:"target-is-zero,omitzero"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevMirrorArgs) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevMirrorArgs) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevMirrorArgs) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -4540,17 +4540,17 @@ type BlockStreamArgs struct {
 	AutoDismiss *bool `json:"auto-dismiss,omitzero"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockStreamArgs) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockStreamArgs) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockStreamArgs) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -4846,17 +4846,17 @@ func (x *BlockJobChangeOptions) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockJobChangeOptions) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockJobChangeOptions) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockJobChangeOptions) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -5344,17 +5344,17 @@ func (x BlockdevOptionsFile) tagged() any {
 	return codec.Tagged(x, "driver", "file", x.encodeBlockdevOptions)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevOptionsFile) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevOptionsFile) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevOptionsFile) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -5565,17 +5565,17 @@ func (x *BlockdevOptionsGenericFormat) UnmarshalJSONFrom(dec *jsontext.Decoder) 
 	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevOptionsGenericFormat) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevOptionsGenericFormat) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevOptionsGenericFormat) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -5651,17 +5651,17 @@ func (x BlockdevOptionsLUKS) tagged() any {
 	return codec.Tagged(x, "driver", "luks", x.encodeBlockdevOptions)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevOptionsLUKS) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevOptionsLUKS) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevOptionsLUKS) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -5735,17 +5735,17 @@ func (x *BlockdevOptionsGenericCOWFormat) UnmarshalJSONFrom(dec *jsontext.Decode
 	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevOptionsGenericCOWFormat) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevOptionsGenericCOWFormat) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevOptionsGenericCOWFormat) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -5919,17 +5919,17 @@ func (x *BlockdevQcowEncryption) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevQcowEncryption) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevQcowEncryption) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevQcowEncryption) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -6021,17 +6021,17 @@ func (x BlockdevOptionsQcow) tagged() any {
 	return codec.Tagged(x, "driver", "qcow", x.encodeBlockdevOptions)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevOptionsQcow) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevOptionsQcow) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevOptionsQcow) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -6137,17 +6137,17 @@ func (x *BlockdevQcow2Encryption) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevQcow2Encryption) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevQcow2Encryption) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevQcow2Encryption) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -6257,17 +6257,17 @@ func (x BlockdevOptionsPreallocate) tagged() any {
 	return codec.Tagged(x, "driver", "preallocate", x.encodeBlockdevOptions)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevOptionsPreallocate) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevOptionsPreallocate) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevOptionsPreallocate) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -6447,17 +6447,17 @@ func (x BlockdevOptionsQcow2) tagged() any {
 	return codec.Tagged(x, "driver", "qcow2", x.encodeBlockdevOptions)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevOptionsQcow2) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevOptionsQcow2) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevOptionsQcow2) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -6635,17 +6635,17 @@ func (x *SSHHostKeyCheck) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x SSHHostKeyCheck) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x SSHHostKeyCheck) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x SSHHostKeyCheck) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -6676,7 +6676,7 @@ func (SSHHostKeyCheckKnownHosts) SSHHostKeyCheckMode() SSHHostKeyCheckMode {
 func (SSHHostKeyCheckKnownHosts) encodeSSHHostKeyCheck(e *codec.Encoder) {}
 
 // BlockdevOptionsSSH are the options of a file on an SSH server. The login is
-// done with the user's own keys, mostly those in the SSH agent; QEMU asks for
+// done with the user's own keys, usually those in the SSH agent; QEMU asks for
 // no password.
 //
 // It is the variant of [BlockdevOptions] for ssh.
@@ -6730,8 +6730,8 @@ func (v BlockdevOptionsSSH) encodeBlockdevOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// BlkdebugEvent says at which point of its work a driver, mostly qcow2, has
-// arrived, as far as blkdebug can be told to act there.
+// BlkdebugEvent says at which point of its work a driver, usually qcow2, has
+// arrived, as far as blkdebug can be set to act there.
 //
 // QAPI: enum BlkdebugEvent (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#enum-QMP-block-core.BlkdebugEvent
 type BlkdebugEvent string
@@ -7099,17 +7099,17 @@ func (x BlockdevOptionsBlkdebug) tagged() any {
 	return codec.Tagged(x, "driver", "blkdebug", x.encodeBlockdevOptions)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevOptionsBlkdebug) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevOptionsBlkdebug) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevOptionsBlkdebug) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -7207,17 +7207,17 @@ func (x BlockdevOptionsBlklogwrites) tagged() any {
 	return codec.Tagged(x, "driver", "blklogwrites", x.encodeBlockdevOptions)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevOptionsBlklogwrites) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevOptionsBlklogwrites) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevOptionsBlklogwrites) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -7294,17 +7294,17 @@ func (x BlockdevOptionsBlkverify) tagged() any {
 	return codec.Tagged(x, "driver", "blkverify", x.encodeBlockdevOptions)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevOptionsBlkverify) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevOptionsBlkverify) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevOptionsBlkverify) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -7375,17 +7375,17 @@ func (x BlockdevOptionsBlkreplay) tagged() any {
 	return codec.Tagged(x, "driver", "blkreplay", x.encodeBlockdevOptions)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevOptionsBlkreplay) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevOptionsBlkreplay) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevOptionsBlkreplay) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -7508,17 +7508,17 @@ func (x BlockdevOptionsQuorum) tagged() any {
 	return codec.Tagged(x, "driver", "quorum", x.encodeBlockdevOptions)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevOptionsQuorum) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevOptionsQuorum) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevOptionsQuorum) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -7564,17 +7564,17 @@ func (x BlockdevOptionsIOUring) tagged() any {
 	return codec.Tagged(x, "driver", "io_uring", x.encodeBlockdevOptions)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevOptionsIOUring) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevOptionsIOUring) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevOptionsIOUring) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -7875,17 +7875,17 @@ func (x BlockdevOptionsIscsi) tagged() any {
 	return codec.Tagged(x, "driver", "iscsi", x.encodeBlockdevOptions)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevOptionsIscsi) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevOptionsIscsi) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevOptionsIscsi) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -8237,17 +8237,17 @@ func (x *RBDEncryptionOptions) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x RBDEncryptionOptions) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x RBDEncryptionOptions) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x RBDEncryptionOptions) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -8325,17 +8325,17 @@ func (x *RBDEncryptionCreateOptions) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x RBDEncryptionCreateOptions) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x RBDEncryptionCreateOptions) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x RBDEncryptionCreateOptions) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -8547,17 +8547,17 @@ func (x BlockdevOptionsReplication) tagged() any {
 	return codec.Tagged(x, "driver", "replication", x.encodeBlockdevOptions)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevOptionsReplication) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevOptionsReplication) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevOptionsReplication) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -8780,17 +8780,17 @@ func (x BlockdevOptionsHTTP) tagged() any {
 	return codec.Tagged(x, "driver", "http", x.encodeBlockdevOptions)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevOptionsHTTP) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevOptionsHTTP) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevOptionsHTTP) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -8906,17 +8906,17 @@ func (x BlockdevOptionsHTTPS) tagged() any {
 	return codec.Tagged(x, "driver", "https", x.encodeBlockdevOptions)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevOptionsHTTPS) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevOptionsHTTPS) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevOptionsHTTPS) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -9002,17 +9002,17 @@ func (x BlockdevOptionsFTP) tagged() any {
 	return codec.Tagged(x, "driver", "ftp", x.encodeBlockdevOptions)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevOptionsFTP) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevOptionsFTP) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevOptionsFTP) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -9105,17 +9105,17 @@ func (x BlockdevOptionsFTPS) tagged() any {
 	return codec.Tagged(x, "driver", "ftps", x.encodeBlockdevOptions)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevOptionsFTPS) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevOptionsFTPS) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevOptionsFTPS) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -9283,17 +9283,17 @@ func (x BlockdevOptionsRaw) tagged() any {
 	return codec.Tagged(x, "driver", "raw", x.encodeBlockdevOptions)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevOptionsRaw) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevOptionsRaw) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevOptionsRaw) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -9370,17 +9370,17 @@ func (x BlockdevOptionsThrottle) tagged() any {
 	return codec.Tagged(x, "driver", "throttle", x.encodeBlockdevOptions)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevOptionsThrottle) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevOptionsThrottle) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevOptionsThrottle) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -9460,17 +9460,17 @@ func (x BlockdevOptionsCopyOnRead) tagged() any {
 	return codec.Tagged(x, "driver", "copy-on-read", x.encodeBlockdevOptions)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevOptionsCopyOnRead) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevOptionsCopyOnRead) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevOptionsCopyOnRead) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -9608,17 +9608,17 @@ func (x BlockdevOptionsCopyBeforeWrite) tagged() any {
 	return codec.Tagged(x, "driver", "copy-before-write", x.encodeBlockdevOptions)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevOptionsCopyBeforeWrite) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevOptionsCopyBeforeWrite) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevOptionsCopyBeforeWrite) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -9972,17 +9972,17 @@ func (x *BlockdevOptions) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevOptions) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevOptions) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevOptions) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -10021,17 +10021,17 @@ func (x BlockdevOptionsBochs) tagged() any {
 	return codec.Tagged(x, "driver", "bochs", x.encodeBlockdevOptions)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevOptionsBochs) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevOptionsBochs) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevOptionsBochs) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -10076,17 +10076,17 @@ func (x BlockdevOptionsCloop) tagged() any {
 	return codec.Tagged(x, "driver", "cloop", x.encodeBlockdevOptions)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevOptionsCloop) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevOptionsCloop) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevOptionsCloop) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -10131,17 +10131,17 @@ func (x BlockdevOptionsCompress) tagged() any {
 	return codec.Tagged(x, "driver", "compress", x.encodeBlockdevOptions)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevOptionsCompress) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevOptionsCompress) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevOptionsCompress) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -10186,17 +10186,17 @@ func (x BlockdevOptionsDmg) tagged() any {
 	return codec.Tagged(x, "driver", "dmg", x.encodeBlockdevOptions)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevOptionsDmg) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevOptionsDmg) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevOptionsDmg) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -10244,17 +10244,17 @@ func (x BlockdevOptionsSnapshotAccess) tagged() any {
 	return codec.Tagged(x, "driver", "snapshot-access", x.encodeBlockdevOptions)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevOptionsSnapshotAccess) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevOptionsSnapshotAccess) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevOptionsSnapshotAccess) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -10281,17 +10281,17 @@ func (x BlockdevOptionsHostCdrom) tagged() any {
 	return codec.Tagged(x, "driver", "host_cdrom", x.encodeBlockdevOptions)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevOptionsHostCdrom) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevOptionsHostCdrom) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevOptionsHostCdrom) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -10318,17 +10318,17 @@ func (x BlockdevOptionsHostDevice) tagged() any {
 	return codec.Tagged(x, "driver", "host_device", x.encodeBlockdevOptions)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevOptionsHostDevice) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevOptionsHostDevice) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevOptionsHostDevice) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -10405,17 +10405,17 @@ func (x BlockdevOptionsParallels) tagged() any {
 	return codec.Tagged(x, "driver", "parallels", x.encodeBlockdevOptions)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevOptionsParallels) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevOptionsParallels) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevOptionsParallels) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -10460,17 +10460,17 @@ func (x BlockdevOptionsQed) tagged() any {
 	return codec.Tagged(x, "driver", "qed", x.encodeBlockdevOptions)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevOptionsQed) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevOptionsQed) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevOptionsQed) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -10515,17 +10515,17 @@ func (x BlockdevOptionsVdi) tagged() any {
 	return codec.Tagged(x, "driver", "vdi", x.encodeBlockdevOptions)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevOptionsVdi) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevOptionsVdi) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevOptionsVdi) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -10570,17 +10570,17 @@ func (x BlockdevOptionsVhdx) tagged() any {
 	return codec.Tagged(x, "driver", "vhdx", x.encodeBlockdevOptions)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevOptionsVhdx) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevOptionsVhdx) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevOptionsVhdx) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -10625,17 +10625,17 @@ func (x BlockdevOptionsVmdk) tagged() any {
 	return codec.Tagged(x, "driver", "vmdk", x.encodeBlockdevOptions)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevOptionsVmdk) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevOptionsVmdk) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevOptionsVmdk) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -10680,17 +10680,17 @@ func (x BlockdevOptionsVpc) tagged() any {
 	return codec.Tagged(x, "driver", "vpc", x.encodeBlockdevOptions)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevOptionsVpc) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevOptionsVpc) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevOptionsVpc) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -10775,17 +10775,17 @@ type BlockdevReopenArgs struct {
 	Options []BlockdevOptions `json:"options"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevReopenArgs) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevReopenArgs) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevReopenArgs) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -10834,7 +10834,7 @@ type BlockdevSetActiveArgs struct {
 // BlockdevSetActive activates nodes, so that they may be written, or
 // deactivates them, so that another process may take the image over.
 //
-// It is for handing images over in a migration, mostly with
+// It is for handing images over in a migration, usually with
 // qemu-storage-daemon, which does not know when to do so itself. It returns
 // when data are flushed and locks are released or taken. Deactivating fails
 // while a node that stays active uses the node.
@@ -10901,17 +10901,17 @@ func (x BlockdevCreateOptionsFile) tagged() any {
 	return codec.Tagged(x, "driver", "file", x.encodeBlockdevCreateOptions)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevCreateOptionsFile) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevCreateOptionsFile) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevCreateOptionsFile) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -11063,17 +11063,17 @@ func (x BlockdevCreateOptionsLUKS) tagged() any {
 	return codec.Tagged(x, "driver", "luks", x.encodeBlockdevCreateOptions)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevCreateOptionsLUKS) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevCreateOptionsLUKS) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevCreateOptionsLUKS) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -11195,17 +11195,17 @@ func (x BlockdevCreateOptionsParallels) tagged() any {
 	return codec.Tagged(x, "driver", "parallels", x.encodeBlockdevCreateOptions)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevCreateOptionsParallels) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevCreateOptionsParallels) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevCreateOptionsParallels) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -11295,17 +11295,17 @@ func (x BlockdevCreateOptionsQcow) tagged() any {
 	return codec.Tagged(x, "driver", "qcow", x.encodeBlockdevCreateOptions)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevCreateOptionsQcow) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevCreateOptionsQcow) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevCreateOptionsQcow) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -11518,17 +11518,17 @@ func (x BlockdevCreateOptionsQcow2) tagged() any {
 	return codec.Tagged(x, "driver", "qcow2", x.encodeBlockdevCreateOptions)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevCreateOptionsQcow2) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevCreateOptionsQcow2) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevCreateOptionsQcow2) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -11632,17 +11632,17 @@ func (x BlockdevCreateOptionsQed) tagged() any {
 	return codec.Tagged(x, "driver", "qed", x.encodeBlockdevCreateOptions)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevCreateOptionsQed) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevCreateOptionsQed) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevCreateOptionsQed) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -11668,7 +11668,7 @@ type BlockdevCreateOptionsRBD struct {
 	// The size of the disk in bytes.
 	Size uint64 `json:"size"`
 	// The size of the objects that make up the image, in bytes. Ceph's default,
-	// mostly 4 MiB, if absent.
+	// usually 4 MiB, if absent.
 	ClusterSize *uint64 `json:"cluster-size,omitzero"`
 	// How to encrypt the image. QEMU 6.1 and later.
 	Encrypt *RBDEncryptionCreateOptions `json:"encrypt,omitzero"`
@@ -11888,17 +11888,17 @@ func (x BlockdevCreateOptionsVmdk) tagged() any {
 	return codec.Tagged(x, "driver", "vmdk", x.encodeBlockdevCreateOptions)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevCreateOptionsVmdk) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevCreateOptionsVmdk) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevCreateOptionsVmdk) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -12020,17 +12020,17 @@ func (x BlockdevCreateOptionsVdi) tagged() any {
 	return codec.Tagged(x, "driver", "vdi", x.encodeBlockdevCreateOptions)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevCreateOptionsVdi) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevCreateOptionsVdi) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevCreateOptionsVdi) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -12160,17 +12160,17 @@ func (x BlockdevCreateOptionsVhdx) tagged() any {
 	return codec.Tagged(x, "driver", "vhdx", x.encodeBlockdevCreateOptions)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevCreateOptionsVhdx) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevCreateOptionsVhdx) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevCreateOptionsVhdx) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -12285,17 +12285,17 @@ func (x BlockdevCreateOptionsVpc) tagged() any {
 	return codec.Tagged(x, "driver", "vpc", x.encodeBlockdevCreateOptions)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevCreateOptionsVpc) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevCreateOptionsVpc) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevCreateOptionsVpc) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -12553,17 +12553,17 @@ func (x *BlockdevCreateOptions) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevCreateOptions) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevCreateOptions) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevCreateOptions) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -13087,17 +13087,17 @@ type BlockdevCreateArgs struct {
 	Options BlockdevCreateOptions `json:"options"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevCreateArgs) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevCreateArgs) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevCreateArgs) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -13455,17 +13455,17 @@ func (x *BlockdevAmendOptions) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevAmendOptions) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevAmendOptions) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevAmendOptions) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -14135,7 +14135,7 @@ func (e BlockErrorAction) Known() bool {
 //
 // QAPI: event BLOCK_IMAGE_CORRUPTED (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.BLOCK_IMAGE_CORRUPTED
 type BlockImageCorruptedEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The name of the drive that uses the image; empty if there is none.
 	Device string `json:"device"`
@@ -14174,17 +14174,17 @@ func (x *BlockImageCorruptedEvent) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockImageCorruptedEvent) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockImageCorruptedEvent) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockImageCorruptedEvent) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -14194,6 +14194,11 @@ func (BlockImageCorruptedEvent) EventName() string {
 	return "BLOCK_IMAGE_CORRUPTED"
 }
 
+// EventTime returns the Timestamp.
+func (x BlockImageCorruptedEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *BlockImageCorruptedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
@@ -14201,7 +14206,7 @@ func (x *BlockImageCorruptedEvent) decodeEvent(e qmp.Event) error {
 
 // OnBlockImageCorrupted calls f for every BLOCK_IMAGE_CORRUPTED event, in order
 // and one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.Handle] has the rules of stop.
+// [qmp.Conn.OnEvent] has the rules of stop.
 func (c *Client) OnBlockImageCorrupted(f func(BlockImageCorruptedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -14215,7 +14220,7 @@ func (c *Client) OnBlockImageCorrupted(f func(BlockImageCorruptedEvent)) (stop f
 //
 // QAPI: event BLOCK_IO_ERROR (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.BLOCK_IO_ERROR
 type BlockIOErrorEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The QOM path of the device. QEMU 9.2 and later.
 	QOMPath string `json:"qom-path"`
@@ -14265,14 +14270,19 @@ func (BlockIOErrorEvent) EventName() string {
 	return "BLOCK_IO_ERROR"
 }
 
+// EventTime returns the Timestamp.
+func (x BlockIOErrorEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *BlockIOErrorEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
 }
 
 // OnBlockIOError calls f for every BLOCK_IO_ERROR event, in order and one at a
-// time, until stop is called. f may execute commands; [qmp.Conn.Handle] has the
-// rules of stop.
+// time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
+// the rules of stop.
 func (c *Client) OnBlockIOError(f func(BlockIOErrorEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -14285,13 +14295,13 @@ func (c *Client) OnBlockIOError(f func(BlockIOErrorEvent)) (stop func()) {
 //
 // QAPI: event BLOCK_JOB_COMPLETED (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.BLOCK_JOB_COMPLETED
 type BlockJobCompletedEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The type of the job.
 	Type JobType `json:"type"`
 	// The id of the job.
 	Device string `json:"device"`
-	// The end of the job's progress at last. Bytes, mostly; offset equals it when
+	// The end of the job's progress at last. Usually bytes; offset equals it when
 	// the job is complete. 0 if there was nothing to copy.
 	Len int64 `json:"len"`
 	// How far the job got.
@@ -14324,17 +14334,17 @@ func (x *BlockJobCompletedEvent) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockJobCompletedEvent) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockJobCompletedEvent) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockJobCompletedEvent) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -14344,6 +14354,11 @@ func (BlockJobCompletedEvent) EventName() string {
 	return "BLOCK_JOB_COMPLETED"
 }
 
+// EventTime returns the Timestamp.
+func (x BlockJobCompletedEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *BlockJobCompletedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
@@ -14351,7 +14366,7 @@ func (x *BlockJobCompletedEvent) decodeEvent(e qmp.Event) error {
 
 // OnBlockJobCompleted calls f for every BLOCK_JOB_COMPLETED event, in order and
 // one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.Handle] has the rules of stop.
+// [qmp.Conn.OnEvent] has the rules of stop.
 func (c *Client) OnBlockJobCompleted(f func(BlockJobCompletedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -14361,7 +14376,7 @@ func (c *Client) OnBlockJobCompleted(f func(BlockJobCompletedEvent)) (stop func(
 //
 // QAPI: event BLOCK_JOB_CANCELLED (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.BLOCK_JOB_CANCELLED
 type BlockJobCancelledEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The type of the job.
 	Type JobType `json:"type"`
@@ -14399,6 +14414,11 @@ func (BlockJobCancelledEvent) EventName() string {
 	return "BLOCK_JOB_CANCELLED"
 }
 
+// EventTime returns the Timestamp.
+func (x BlockJobCancelledEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *BlockJobCancelledEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
@@ -14406,7 +14426,7 @@ func (x *BlockJobCancelledEvent) decodeEvent(e qmp.Event) error {
 
 // OnBlockJobCancelled calls f for every BLOCK_JOB_CANCELLED event, in order and
 // one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.Handle] has the rules of stop.
+// [qmp.Conn.OnEvent] has the rules of stop.
 func (c *Client) OnBlockJobCancelled(f func(BlockJobCancelledEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -14419,7 +14439,7 @@ func (c *Client) OnBlockJobCancelled(f func(BlockJobCancelledEvent)) (stop func(
 //
 // QAPI: event BLOCK_JOB_ERROR (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.BLOCK_JOB_ERROR
 type BlockJobErrorEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The id of the job.
 	Device string `json:"device"`
@@ -14449,13 +14469,18 @@ func (BlockJobErrorEvent) EventName() string {
 	return "BLOCK_JOB_ERROR"
 }
 
+// EventTime returns the Timestamp.
+func (x BlockJobErrorEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *BlockJobErrorEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
 }
 
 // OnBlockJobError calls f for every BLOCK_JOB_ERROR event, in order and one at
-// a time, until stop is called. f may execute commands; [qmp.Conn.Handle] has
+// a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
 // the rules of stop.
 func (c *Client) OnBlockJobError(f func(BlockJobErrorEvent)) (stop func()) {
 	return on(c, f)
@@ -14466,7 +14491,7 @@ func (c *Client) OnBlockJobError(f func(BlockJobErrorEvent)) (stop func()) {
 //
 // QAPI: event BLOCK_JOB_READY (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.BLOCK_JOB_READY
 type BlockJobReadyEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The type of the job.
 	Type JobType `json:"type"`
@@ -14504,13 +14529,18 @@ func (BlockJobReadyEvent) EventName() string {
 	return "BLOCK_JOB_READY"
 }
 
+// EventTime returns the Timestamp.
+func (x BlockJobReadyEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *BlockJobReadyEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
 }
 
 // OnBlockJobReady calls f for every BLOCK_JOB_READY event, in order and one at
-// a time, until stop is called. f may execute commands; [qmp.Conn.Handle] has
+// a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
 // the rules of stop.
 func (c *Client) OnBlockJobReady(f func(BlockJobReadyEvent)) (stop func()) {
 	return on(c, f)
@@ -14521,7 +14551,7 @@ func (c *Client) OnBlockJobReady(f func(BlockJobReadyEvent)) (stop func()) {
 //
 // QAPI: event BLOCK_JOB_PENDING (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.BLOCK_JOB_PENDING
 type BlockJobPendingEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The type of the job.
 	Type JobType `json:"type"`
@@ -14547,13 +14577,18 @@ func (BlockJobPendingEvent) EventName() string {
 	return "BLOCK_JOB_PENDING"
 }
 
+// EventTime returns the Timestamp.
+func (x BlockJobPendingEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *BlockJobPendingEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
 }
 
 // OnBlockJobPending calls f for every BLOCK_JOB_PENDING event, in order and one
-// at a time, until stop is called. f may execute commands; [qmp.Conn.Handle]
+// at a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent]
 // has the rules of stop.
 func (c *Client) OnBlockJobPending(f func(BlockJobPendingEvent)) (stop func()) {
 	return on(c, f)
@@ -14598,7 +14633,7 @@ func (e PreallocMode) Known() bool {
 //
 // QAPI: event BLOCK_WRITE_THRESHOLD (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.BLOCK_WRITE_THRESHOLD
 type BlockWriteThresholdEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The node on which the threshold was set.
 	NodeName string `json:"node-name"`
@@ -14628,6 +14663,11 @@ func (BlockWriteThresholdEvent) EventName() string {
 	return "BLOCK_WRITE_THRESHOLD"
 }
 
+// EventTime returns the Timestamp.
+func (x BlockWriteThresholdEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *BlockWriteThresholdEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
@@ -14635,7 +14675,7 @@ func (x *BlockWriteThresholdEvent) decodeEvent(e qmp.Event) error {
 
 // OnBlockWriteThreshold calls f for every BLOCK_WRITE_THRESHOLD event, in order
 // and one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.Handle] has the rules of stop.
+// [qmp.Conn.OnEvent] has the rules of stop.
 func (c *Client) OnBlockWriteThreshold(f func(BlockWriteThresholdEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -14779,7 +14819,7 @@ func (e QuorumOpType) Known() bool {
 //
 // QAPI: event QUORUM_FAILURE (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.QUORUM_FAILURE
 type QuorumFailureEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The name of the drive, or of the node if it has no drive.
 	Reference string `json:"reference"`
@@ -14809,14 +14849,19 @@ func (QuorumFailureEvent) EventName() string {
 	return "QUORUM_FAILURE"
 }
 
+// EventTime returns the Timestamp.
+func (x QuorumFailureEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *QuorumFailureEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
 }
 
 // OnQuorumFailure calls f for every QUORUM_FAILURE event, in order and one at a
-// time, until stop is called. f may execute commands; [qmp.Conn.Handle] has the
-// rules of stop.
+// time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
+// the rules of stop.
 func (c *Client) OnQuorumFailure(f func(QuorumFailureEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -14828,7 +14873,7 @@ func (c *Client) OnQuorumFailure(f func(QuorumFailureEvent)) (stop func()) {
 //
 // QAPI: event QUORUM_REPORT_BAD (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.QUORUM_REPORT_BAD
 type QuorumReportBadEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// What was being done.
 	Type QuorumOpType `json:"type"`
@@ -14862,17 +14907,17 @@ func (x *QuorumReportBadEvent) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x QuorumReportBadEvent) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x QuorumReportBadEvent) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x QuorumReportBadEvent) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -14882,13 +14927,18 @@ func (QuorumReportBadEvent) EventName() string {
 	return "QUORUM_REPORT_BAD"
 }
 
+// EventTime returns the Timestamp.
+func (x QuorumReportBadEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *QuorumReportBadEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
 }
 
 // OnQuorumReportBad calls f for every QUORUM_REPORT_BAD event, in order and one
-// at a time, until stop is called. f may execute commands; [qmp.Conn.Handle]
+// at a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent]
 // has the rules of stop.
 func (c *Client) OnQuorumReportBad(f func(QuorumReportBadEvent)) (stop func()) {
 	return on(c, f)
@@ -14948,17 +14998,17 @@ type DummyBlockCoreForceArrays struct {
 	UnusedBlockGraphInfo []BlockGraphInfo `json:"unused-block-graph-info"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x DummyBlockCoreForceArrays) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x DummyBlockCoreForceArrays) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x DummyBlockCoreForceArrays) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -15327,17 +15377,17 @@ func (x *SheepdogRedundancy) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x SheepdogRedundancy) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x SheepdogRedundancy) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x SheepdogRedundancy) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -15408,17 +15458,17 @@ func (x BlockdevCreateOptionsSheepdog) tagged() any {
 	return codec.Tagged(x, "driver", "sheepdog", x.encodeBlockdevCreateOptions)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevCreateOptionsSheepdog) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevCreateOptionsSheepdog) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevCreateOptionsSheepdog) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -15480,17 +15530,17 @@ type BlockPasswdArgs struct {
 	Password string `json:"password"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockPasswdArgs) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockPasswdArgs) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockPasswdArgs) LogValue() slog.Value {
 	return codec.LogValue(x)
 }

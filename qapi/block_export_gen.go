@@ -600,17 +600,17 @@ func (x *BlockExportOptions) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockExportOptions) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockExportOptions) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockExportOptions) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -677,7 +677,7 @@ func (c *Client) BlockExportDel(ctx context.Context, args BlockExportDelArgs) er
 //
 // QAPI: event BLOCK_EXPORT_DELETED (block-export.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-export.BLOCK_EXPORT_DELETED
 type BlockExportDeletedEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The id of the export.
 	ID string `json:"id"`
@@ -699,6 +699,11 @@ func (BlockExportDeletedEvent) EventName() string {
 	return "BLOCK_EXPORT_DELETED"
 }
 
+// EventTime returns the Timestamp.
+func (x BlockExportDeletedEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *BlockExportDeletedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
@@ -706,7 +711,7 @@ func (x *BlockExportDeletedEvent) decodeEvent(e qmp.Event) error {
 
 // OnBlockExportDeleted calls f for every BLOCK_EXPORT_DELETED event, in order
 // and one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.Handle] has the rules of stop.
+// [qmp.Conn.OnEvent] has the rules of stop.
 func (c *Client) OnBlockExportDeleted(f func(BlockExportDeletedEvent)) (stop func()) {
 	return on(c, f)
 }

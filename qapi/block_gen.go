@@ -269,17 +269,17 @@ type BlockdevChangeMediumArgs struct {
 	ReadOnlyMode *BlockdevChangeReadOnlyMode `json:"read-only-mode,omitzero"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x BlockdevChangeMediumArgs) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x BlockdevChangeMediumArgs) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x BlockdevChangeMediumArgs) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -300,7 +300,7 @@ func (c *Client) BlockdevChangeMedium(ctx context.Context, args BlockdevChangeMe
 //
 // QAPI: event DEVICE_TRAY_MOVED (block.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.DEVICE_TRAY_MOVED
 type DeviceTrayMovedEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The name of the drive; empty if it has none.
 	Device string `json:"device"`
@@ -330,13 +330,18 @@ func (DeviceTrayMovedEvent) EventName() string {
 	return "DEVICE_TRAY_MOVED"
 }
 
+// EventTime returns the Timestamp.
+func (x DeviceTrayMovedEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *DeviceTrayMovedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
 }
 
 // OnDeviceTrayMoved calls f for every DEVICE_TRAY_MOVED event, in order and one
-// at a time, until stop is called. f may execute commands; [qmp.Conn.Handle]
+// at a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent]
 // has the rules of stop.
 func (c *Client) OnDeviceTrayMoved(f func(DeviceTrayMovedEvent)) (stop func()) {
 	return on(c, f)
@@ -349,7 +354,7 @@ func (c *Client) OnDeviceTrayMoved(f func(DeviceTrayMovedEvent)) (stop func()) {
 //
 // QAPI: event PR_MANAGER_STATUS_CHANGED (block.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-block-core.PR_MANAGER_STATUS_CHANGED
 type PrManagerStatusChangedEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The id of the pr-manager object.
 	ID string `json:"id"`
@@ -375,6 +380,11 @@ func (PrManagerStatusChangedEvent) EventName() string {
 	return "PR_MANAGER_STATUS_CHANGED"
 }
 
+// EventTime returns the Timestamp.
+func (x PrManagerStatusChangedEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *PrManagerStatusChangedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
@@ -382,7 +392,7 @@ func (x *PrManagerStatusChangedEvent) decodeEvent(e qmp.Event) error {
 
 // OnPrManagerStatusChanged calls f for every PR_MANAGER_STATUS_CHANGED event,
 // in order and one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.Handle] has the rules of stop.
+// [qmp.Conn.OnEvent] has the rules of stop.
 func (c *Client) OnPrManagerStatusChanged(f func(PrManagerStatusChangedEvent)) (stop func()) {
 	return on(c, f)
 }

@@ -40,17 +40,17 @@ func (x *ChardevInfo) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x ChardevInfo) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x ChardevInfo) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x ChardevInfo) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -132,17 +132,17 @@ type RingbufWriteArgs struct {
 	Format *DataFormat `json:"format,omitzero"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x RingbufWriteArgs) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x RingbufWriteArgs) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x RingbufWriteArgs) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -286,7 +286,7 @@ type ChardevBackendSocket struct {
 	// Milliseconds until a client tries to connect again; 0 or absent for never.
 	// QEMU 9.2 and later.
 	ReconnectMs *int64 `json:"reconnect-ms,omitzero"`
-	// For a client, the seconds after which it connects anew when it has lost the
+	// For a client, the seconds after which it connects again when it has lost the
 	// connection. 0, for never, if absent. QEMU 5.2 to 10.1.
 	//
 	// Deprecated: QEMU removed it in 10.2; use ReconnectMs.
@@ -944,17 +944,17 @@ func (x *ChardevBackend) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x ChardevBackend) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x ChardevBackend) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x ChardevBackend) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -1236,7 +1236,7 @@ func (c *Client) ChardevSendBreak(ctx context.Context, args ChardevSendBreakArgs
 //
 // QAPI: event VSERPORT_CHANGE (char.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-char.VSERPORT_CHANGE
 type VserportChangeEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The id of the port, as given to [Client.DeviceAdd].
 	ID string `json:"id"`
@@ -1262,13 +1262,18 @@ func (VserportChangeEvent) EventName() string {
 	return "VSERPORT_CHANGE"
 }
 
+// EventTime returns the Timestamp.
+func (x VserportChangeEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *VserportChangeEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
 }
 
 // OnVserportChange calls f for every VSERPORT_CHANGE event, in order and one at
-// a time, until stop is called. f may execute commands; [qmp.Conn.Handle] has
+// a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
 // the rules of stop.
 func (c *Client) OnVserportChange(f func(VserportChangeEvent)) (stop func()) {
 	return on(c, f)

@@ -29,12 +29,12 @@ func NewClient(conn *qmp.Conn) *Client {
 	return &Client{conn}
 }
 
-// Conn returns the connection, for what is not a command of the schema.
+// Conn returns the connection.
 func (c *Client) Conn() *qmp.Conn {
 	return c.conn
 }
 
-// With returns a client of the same connection whose calls have options.
+// With returns a client on the same connection whose calls have these options.
 func (c *Client) With(opts ...qmp.CallOption) *Client {
 	return NewClient(c.conn.With(opts...))
 }
@@ -48,6 +48,8 @@ func (c *Client) Close() error {
 type Event interface {
 	// EventName is the event's name in the schema.
 	EventName() string
+	// EventTime is when the event happened, by the server's clock; zero when the server does not know.
+	EventTime() time.Time
 }
 
 // eventPointer is a pointer to an event of this package.
@@ -69,6 +71,11 @@ func (e UnknownEvent) EventName() string {
 	return e.Name
 }
 
+// EventTime returns the Timestamp.
+func (e UnknownEvent) EventTime() time.Time {
+	return e.Timestamp
+}
+
 // Subscribe returns a stream of all events of one type, from now on:
 //
 //	stops := Subscribe[StopEvent](c)
@@ -78,9 +85,9 @@ func Subscribe[E any, P eventPointer[E]](c *Client, opts ...qmp.SubscribeOption)
 }
 
 // SubscribeEvents returns one stream of the events of several types, in the
-// order in which the server sent them. Each type is given by any value of it;
-// without one, the stream has all events, as [UnknownEvent] those that these
-// bindings do not know.
+// order in which the server sent them. Each type is given by any value of it.
+// Without any, the stream has all events; those that these bindings do not know
+// are [UnknownEvent].
 func SubscribeEvents(c *Client, events []Event, opts ...qmp.SubscribeOption) *qmp.Stream[Event] {
 	var names []string
 	for _, e := range events {
@@ -101,7 +108,7 @@ func decodeEvent[E any, P eventPointer[E]](e qmp.Event) (E, error) {
 	return x, err
 }
 
-// anyEvent decodes an event into whichever type has its name.
+// anyEvent decodes an event into the type with its name.
 func anyEvent(e qmp.Event) (Event, error) {
 	switch e.Name {
 	case "SHUTDOWN":

@@ -172,7 +172,8 @@ func TestEventsOfSeveralTypes(t *testing.T) {
 	}
 	stop, ok := got[0].(qapi.StopEvent)
 	require.True(t, ok)
-	assert.True(t, stop.Timestamp.IsZero(), "-1 is no time")
+	assert.True(t, stop.Timestamp.IsZero(), "-1 is not a time")
+	assert.True(t, got[0].EventTime().IsZero())
 	unknown, ok := got[1].(qapi.UnknownEvent)
 	require.True(t, ok)
 	assert.Equal(t, "LEVITATED", unknown.EventName())
@@ -181,6 +182,8 @@ func TestEventsOfSeveralTypes(t *testing.T) {
 	require.True(t, ok)
 	assert.Equal(t, qapi.ShutdownCauseGuestShutdown, shutdown.Reason)
 	assert.Equal(t, int64(1000002), shutdown.Timestamp.UnixMicro())
+	assert.Equal(t, shutdown.Timestamp, got[2].EventTime())
+	assert.Equal(t, shutdown.Timestamp, got[1].EventTime(), "of an unknown one, too")
 
 	for _, want := range []string{"STOP", "SHUTDOWN"} {
 		e, err := some.Next(t.Context())

@@ -453,17 +453,17 @@ func (x *QCryptoBlockOpenOptions) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x QCryptoBlockOpenOptions) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x QCryptoBlockOpenOptions) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x QCryptoBlockOpenOptions) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -569,17 +569,17 @@ func (x *QCryptoBlockCreateOptions) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x QCryptoBlockCreateOptions) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x QCryptoBlockCreateOptions) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x QCryptoBlockCreateOptions) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -787,17 +787,17 @@ func (x *QCryptoBlockInfo) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x QCryptoBlockInfo) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x QCryptoBlockInfo) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x QCryptoBlockInfo) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -978,17 +978,17 @@ func (x *QCryptoBlockAmendOptions) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x QCryptoBlockAmendOptions) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x QCryptoBlockAmendOptions) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x QCryptoBlockAmendOptions) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -1079,17 +1079,17 @@ func (x ObjectOptionsSecret) tagged() any {
 	return codec.Tagged(x, "qom-type", "secret", x.encodeObjectOptions)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x ObjectOptionsSecret) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x ObjectOptionsSecret) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x ObjectOptionsSecret) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -1625,17 +1625,17 @@ func (x *QCryptoAkCipherOptions) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x QCryptoAkCipherOptions) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x QCryptoAkCipherOptions) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x QCryptoAkCipherOptions) LogValue() slog.Value {
 	return codec.LogValue(x)
 }

@@ -235,8 +235,8 @@ type CXLInjectPoisonArgs struct {
 // CXLInjectPoison marks memory of a CXL device as poisoned, so that the guest
 // finds it in the device's list.
 //
-// The list is bounded; what no longer fits is told to the guest as an overflow.
-// Overlapping ranges are refused.
+// The list is bounded; what no longer fits is reported to the guest as an
+// overflow. Overlapping ranges are refused.
 //
 // QAPI: command cxl-inject-poison (cxl.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-cxl.cxl-inject-poison
 //

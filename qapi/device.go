@@ -1,7 +1,10 @@
 package qapi
 
 import (
+	"errors"
 	"fmt"
+
+	"github.com/go-json-experiment/json"
 
 	"github.com/goqapi/goqapi/qmp/codec"
 )
@@ -15,6 +18,9 @@ func DeviceArgs(dev Device) (DeviceAddArgs, error) {
 		err = args.UnmarshalJSON(text)
 	}
 	if err != nil {
+		if sem, ok := errors.AsType[*json.SemanticError](err); ok && sem.Err != nil && sem.JSONPointer == "" {
+			err = sem.Err // what the JSON module says of our type is of no use
+		}
 		return DeviceAddArgs{}, fmt.Errorf("qapi: device: %w", err)
 	}
 	return args, nil

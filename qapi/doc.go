@@ -1,7 +1,7 @@
-// Package qapi is QEMU's machine protocol, typed: a method for each command, a
-// struct for each event, and Go types for all that they carry. It is generated
+// Package qapi is the typed API of QEMU's machine protocol: a method for each command, a
+// struct for each event, and Go types for all data in them. It is generated
 // from the QAPI schemas of all releases from QEMU 5.2 on, and has what any of them
-// has: comments say which, where not all do.
+// has: where not all releases have it, the comment says which do.
 //
 //	c, err := qapi.Dial(ctx, "unix:/run/vm/qmp.sock")
 //	…
@@ -10,7 +10,7 @@
 //
 // # Names
 //
-// A name in the schema becomes Go's by its words: the command query-cpus-fast
+// A name in the schema becomes a Go name word by word: the command query-cpus-fast
 // is [Client.QueryCPUsFast], its inline arguments would be QueryCPUsFastArgs;
 // the event BLOCK_IO_ERROR is [BlockIOErrorEvent] and [Client.OnBlockIOError];
 // the value io-error of the enum RunState is [RunStateIOError]. Each comment
@@ -18,7 +18,7 @@
 //
 // # Optional members
 //
-// An optional member is a pointer, nil if absent; new builds one in place:
+// An optional member is a pointer, nil if absent; new makes one in an expression:
 //
 //	qapi.EjectArgs{ID: new("cd0"), Force: new(true)}
 //
@@ -36,27 +36,26 @@
 //		},
 //	}
 //
-// A type switch tells the variants of what a server sent apart. It finds values,
-// never pointers; [Unknown] is a variant that these bindings do not know.
+// To find out which variant a server sent, use a type switch. Received variants are
+// values, never pointers; [Unknown] is a variant that these bindings do not know.
 //
 // # Alternates
 //
-// Where a member can be of several JSON kinds, its type is an interface. A
-// named type stands for itself, and [Str], [Null] and their like for bare JSON
-// values:
+// Where a member can be of several JSON kinds, its type is an interface. It holds a type
+// of the schema, or [Str], [Null] or a similar type for a plain JSON value:
 //
 //	qapi.BlockdevOptionsQcow2{File: qapi.Str("proto0"), Backing: qapi.Null{}}
 //
 // # Devices
 //
-// [Client.DeviceAdd] takes a [Device]. Package device, below this one, has types for those that
-// one mostly needs; [DeviceAddArgs] takes any device, with its properties in a map; and a
-// struct of your own is one if it has the method DeviceDriver. Package cmdline, beside it,
-// writes them as arguments for a QEMU that is to be started.
+// [Client.DeviceAdd] takes a [Device]. Package qapi/device has types for the most common
+// devices; [DeviceAddArgs] takes any device, with its properties in a map; and a
+// struct of your own is a device if it has the method DeviceDriver. Package qapi/cmdline
+// writes devices as arguments for a QEMU that is to be started.
 //
 // # Printing
 //
-// What can hold a secret prints without it, as JSON, with package fmt and with log/slog.
+// Types that can hold a secret print as JSON without it, with package fmt and with log/slog.
 // [Text] does this for any value, and follows pointers.
 //
 // # Other releases
@@ -65,9 +64,9 @@
 // those that these bindings do not know are ignored. Enums, unions, events and
 // error classes are open: an unknown one is passed on, not refused.
 //
-// # What to call for what
+// # Methods by purpose
 //
-// In the order in which one mostly needs them.
+// The most common purposes come first.
 //
 // Run state: [Client.QueryStatus], [Client.Cont] and [ResumeEvent], [Client.Stop]
 // and [StopEvent], [Client.SystemReset], [Client.SystemPowerdown],
@@ -90,7 +89,7 @@
 // [Client.SnapshotSave], [Client.SnapshotLoad]. Their jobs: [Client.QueryJobs],
 // [JobStatusChangeEvent], [Client.JobComplete], [Client.JobCancel],
 // [Client.JobDismiss]; [Client.QueryBlockJobs], [BlockJobReadyEvent],
-// [BlockJobCompletedEvent].
+// [BlockJobCompletedEvent]. Packages qapi/job and qapi/disk do this from start to end.
 //
 // Network: [Client.NetdevAdd], [Client.DeviceAdd], [Client.SetLink],
 // [Client.QueryRxFilter], [Client.AnnounceSelf]; [Client.DeviceDel],
@@ -98,7 +97,8 @@
 //
 // Migration: [Client.MigrateSetCapabilities], [Client.MigrateSetParameters],
 // [Client.Migrate], [Client.QueryMigrate], [MigrationEvent],
-// [Client.MigrateCancel]; at the other end [Client.MigrateIncoming].
+// [Client.MigrateCancel]; at the other end [Client.MigrateIncoming]. Package
+// qapi/migration does all of it.
 //
 // CPUs and memory: [Client.QueryHotpluggableCPUs], [Client.DeviceAdd],
 // [Client.QueryCPUsFast]; [Client.ObjectAdd] of a memory backend,
@@ -106,18 +106,20 @@
 // [Client.QueryBalloon].
 //
 // Displays: [Client.QueryVNC], [Client.SetPassword], [Client.ExpirePassword],
-// [Client.DisplayReload], [Client.Screendump], [Client.InputSendEvent],
-// [VNCConnectedEvent].
+// [Client.DisplayReload], [Client.Screendump], [TypeText], [Click],
+// [Client.SendKey], [VNCConnectedEvent].
 //
 // Character devices: [Client.ChardevAdd], [Client.QueryChardev],
 // [Client.ChardevChange], [Client.ChardevRemove], [Client.RingbufRead],
 // [VserportChangeEvent].
 //
-// What this QEMU can do: [Introspect], [Client.QueryVersion],
+// What this QEMU can do: [Supports], [Introspect], [Client.QueryVersion],
 // [Client.QueryCommands], [Client.QueryMachines], [Client.QueryCPUDefinitions],
 // [Client.DeviceListProperties], [Client.QOMListTypes].
 //
-// Debugging: [Client.QOMList], [Client.QOMGet], [Client.HumanMonitorCommand],
+// Files: [AddFile], [Client.Getfd]. Events: [Subscribe], [Events], [Await].
+//
+// Debugging: [Client.QOMList], [QOMGetAs], [HMP],
 // [Client.DumpGuestMemory] and [DumpCompletedEvent], [Client.InjectNMI],
 // [Client.TraceEventSetState].
 package qapi

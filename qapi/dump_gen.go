@@ -162,7 +162,7 @@ func (c *Client) QueryDump(ctx context.Context) (DumpQueryResult, error) {
 //
 // QAPI: event DUMP_COMPLETED (dump.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-dump.DUMP_COMPLETED
 type DumpCompletedEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// How far it has come, with the status completed or failed.
 	Result DumpQueryResult `json:"result"`
@@ -183,17 +183,17 @@ func (x *DumpCompletedEvent) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x DumpCompletedEvent) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x DumpCompletedEvent) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x DumpCompletedEvent) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -203,14 +203,19 @@ func (DumpCompletedEvent) EventName() string {
 	return "DUMP_COMPLETED"
 }
 
+// EventTime returns the Timestamp.
+func (x DumpCompletedEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *DumpCompletedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
 }
 
 // OnDumpCompleted calls f for every DUMP_COMPLETED event, in order and one at a
-// time, until stop is called. f may execute commands; [qmp.Conn.Handle] has the
-// rules of stop.
+// time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
+// the rules of stop.
 func (c *Client) OnDumpCompleted(f func(DumpCompletedEvent)) (stop func()) {
 	return on(c, f)
 }

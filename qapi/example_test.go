@@ -137,7 +137,7 @@ func ExampleClient_ChardevAdd() {
 	// chardev-add {"id":"serial0","backend":{"type":"socket","data":{"addr":{"type":"unix","data":{"path":"/run/vm/serial"}},"server":true,"wait":false}}}
 }
 
-// What a server sends is told apart by the types of the variants. The length of a job
+// A type switch distinguishes the variants that a server sends. The length of a job
 // with nothing to do is 0.
 func ExampleClient_QueryBlockJobs() {
 	ctx := context.Background()

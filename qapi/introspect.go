@@ -10,14 +10,13 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// Capabilities are what a server can do, by its own word: its reply to
-// query-qmp-schema.
+// Capabilities are what a server supports, according to its reply to query-qmp-schema.
 type Capabilities struct {
 	entries map[string]SchemaInfo // by name; types have made-up ones
 }
 
 // Introspect asks a server for its capabilities. The answer, some 200 KiB, is
-// fetched once for a connection. It works with every release of QEMU.
+// fetched once per connection. It works with every release of QEMU.
 func Introspect(ctx context.Context, c *Client) (*Capabilities, error) {
 	return qmp.Once(ctx, c.conn, func(ctx context.Context) (*Capabilities, error) {
 		list, err := c.QueryQMPSchema(ctx)
@@ -28,7 +27,7 @@ func Introspect(ctx context.Context, c *Client) (*Capabilities, error) {
 	})
 }
 
-// NewCapabilities makes capabilities of a reply to query-qmp-schema.
+// NewCapabilities returns the capabilities in a reply to query-qmp-schema.
 func NewCapabilities(list []SchemaInfo) *Capabilities {
 	c := &Capabilities{make(map[string]SchemaInfo, len(list))}
 	for _, info := range list {
@@ -37,8 +36,8 @@ func NewCapabilities(list []SchemaInfo) *Capabilities {
 	return c
 }
 
-// Supports reports whether the server has what a path leads to. A path begins
-// with a command, or with "event " and an event, and goes on below it:
+// Supports reports whether the server has what a path names. A path begins with a
+// command, or with "event " and an event, and may go on to a part of it:
 //
 //	blockdev-add                            the command
 //	migrate/channels                        an argument
@@ -49,20 +48,23 @@ func NewCapabilities(list []SchemaInfo) *Capabilities {
 //	event BLOCK_IO_ERROR/qom-path           a member of the event
 //	screendump/format/@unstable             a feature of what is named before it
 //
-// Lists and alternates are looked through. Where no value of a union's tag is
-// given, a member of any variant counts. What a server does not list is not supported
-// as far as it says; [Capabilities.Check] tells that from what it lacks.
+// A member of a list or an alternate is one of its elements or branches. Where no value of
+// a union's tag is given, a member of any variant counts. If the server does not list the
+// values of a member, Supports returns false; [Capabilities.Check] shows whether that is
+// the reason.
 //
-// A path that is misspelt is not supported either. CheckPaths of package qmp/qmptest finds
+// The function [Supports] has paths for devices, machines and more, which are not in this reply.
+//
+// Supports also returns false for a misspelt path. CheckPaths of package qmp/qmptest finds
 // those in a test: it fails for a path that no release of QEMU has.
 func (c *Capabilities) Supports(path string) bool { return c.Check(path) == nil }
 
 // ErrNotListed is wrapped by the error of [Capabilities.Check] if the server does not
-// list the values of a member, which is any string to it, such as qom-type of
-// object-add in QEMU 5.2: whether it has the value is not known.
+// list the values of a member, but says that it is any string, such as qom-type of
+// object-add in QEMU 5.2: whether it supports the value is not known.
 var ErrNotListed = errors.New("the server does not list its values")
 
-// Check is Supports with the reason: which part of the path the server lacks.
+// Check is like Supports, but returns the reason: which part of the path the server lacks.
 func (c *Capabilities) Check(path string) error {
 	head, steps, below := strings.Cut(path, "/")
 	at, err := c.start(head)
@@ -80,15 +82,15 @@ func (c *Capabilities) Check(path string) error {
 	return nil
 }
 
-// A place is what a path has led to so far.
+// A place is the part of a path that was found so far.
 type place struct {
 	name     string
 	features []string
-	types    []string // to look for members in; none below the value of an enum
+	types    []string // whose members may come next; empty after the value of an enum
 }
 
-// start finds the command or event that a path begins with. A reply is behind
-// "->", with the path's first step.
+// start finds the command or event with which a path begins. If the path is about the
+// reply, "->" and its first step follow the command.
 func (c *Capabilities) start(head string) (place, error) {
 	if name, ok := strings.CutPrefix(head, "event "); ok {
 		info := c.entries[name]
@@ -115,7 +117,7 @@ func (c *Capabilities) start(head string) (place, error) {
 	return c.step(at, member)
 }
 
-// step goes on by one step: a feature, a member, or a value of a member.
+// step follows one step of a path: a feature, a member, or a value of a member.
 func (c *Capabilities) step(at place, step string) (place, error) {
 	if feature, ok := strings.CutPrefix(step, "@"); ok {
 		if !slices.Contains(c.featuresAt(at), feature) {
@@ -139,7 +141,7 @@ func (c *Capabilities) step(at place, step string) (place, error) {
 	return place{}, fmt.Errorf("%s has no member %q", at.name, member)
 }
 
-// featuresAt are those of a place itself and of its type.
+// featuresAt returns the features of a place and of its type.
 func (c *Capabilities) featuresAt(at place) []string {
 	features := slices.Clone(at.features)
 	for _, t := range at.types {
@@ -179,9 +181,9 @@ func (c *Capabilities) value(o SchemaInfoObject, m SchemaInfoObjectMember, value
 	return place{}, fmt.Errorf("%s has no value %q", m.Name, value)
 }
 
-// reach returns types and those that one of them stands for, each once: what is in
-// a list, the forms of an alternate, and after an object those of its variants. A
-// server that has gone mad could have circles.
+// reach returns types and the types in them, each once: the elements of a list, the
+// branches of an alternate, and after an object its variants. The types of a broken
+// server could contain each other.
 func (c *Capabilities) reach(types ...string) []string {
 	var found []string
 	seen := map[string]bool{}

@@ -170,17 +170,17 @@ func (x *SchemaInfo) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x SchemaInfo) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x SchemaInfo) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x SchemaInfo) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -437,17 +437,17 @@ func (x SchemaInfoObject) tagged() any {
 	return codec.Tagged(x, "meta-type", "object", x.encodeSchemaInfo)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x SchemaInfoObject) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x SchemaInfoObject) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x SchemaInfoObject) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -493,17 +493,17 @@ func (x *SchemaInfoObjectMember) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x SchemaInfoObjectMember) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x SchemaInfoObjectMember) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x SchemaInfoObjectMember) LogValue() slog.Value {
 	return codec.LogValue(x)
 }

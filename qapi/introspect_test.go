@@ -20,7 +20,7 @@ import (
 var supported = map[string][4]bool{
 	"query-status":                    {true, true, true, true},
 	"no-such-command":                 {},
-	"STOP":                            {}, // an event is no command
+	"STOP":                            {}, // an event is not a command
 	"event STOP":                      {true, true, true, true},
 	"event query-status":              {},
 	"event BLOCK_IO_ERROR/qom-path":   {false, false, true, true},

@@ -167,7 +167,7 @@ func (e JobVerb) Known() bool {
 //
 // QAPI: event JOB_STATUS_CHANGE (job.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-job.JOB_STATUS_CHANGE
 type JobStatusChangeEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The id of the job.
 	ID string `json:"id"`
@@ -193,13 +193,18 @@ func (JobStatusChangeEvent) EventName() string {
 	return "JOB_STATUS_CHANGE"
 }
 
+// EventTime returns the Timestamp.
+func (x JobStatusChangeEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *JobStatusChangeEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
 }
 
 // OnJobStatusChange calls f for every JOB_STATUS_CHANGE event, in order and one
-// at a time, until stop is called. f may execute commands; [qmp.Conn.Handle]
+// at a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent]
 // has the rules of stop.
 func (c *Client) OnJobStatusChange(f func(JobStatusChangeEvent)) (stop func()) {
 	return on(c, f)
@@ -355,17 +360,17 @@ func (x *JobInfo) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x JobInfo) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x JobInfo) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x JobInfo) LogValue() slog.Value {
 	return codec.LogValue(x)
 }

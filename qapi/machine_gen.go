@@ -425,17 +425,17 @@ func (x *CPUInfoFast) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x CPUInfoFast) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x CPUInfoFast) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x CPUInfoFast) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -864,17 +864,17 @@ func (x *CompatProperty) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x CompatProperty) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x CompatProperty) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x CompatProperty) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -939,17 +939,17 @@ func (x *MachineInfo) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x MachineInfo) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x MachineInfo) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x MachineInfo) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -1146,7 +1146,7 @@ func (e LostTickPolicy) Known() bool {
 	return false
 }
 
-// InjectNMI sends the guest an interrupt that cannot be masked, mostly to make
+// InjectNMI sends the guest an interrupt that cannot be masked, usually to make
 // it write a crash dump.
 //
 // On x86 it goes to all processors, on s390x to one, as
@@ -1271,17 +1271,17 @@ func (x *NUMAOptions) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x NUMAOptions) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x NUMAOptions) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x NUMAOptions) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -1821,17 +1821,17 @@ type MemsaveArgs struct {
 	CPUIndex *int64 `json:"cpu-index,omitzero"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x MemsaveArgs) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x MemsaveArgs) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x MemsaveArgs) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -1839,8 +1839,8 @@ func (x MemsaveArgs) LogValue() slog.Value {
 // Memsave writes memory of the guest to a file, by the addresses that a
 // processor sees now.
 //
-// The file is made, or written over. It fails at the first address that nothing
-// is behind.
+// The file is made, or written over. It fails at the first address that is not
+// mapped to anything.
 //
 // QAPI: command memsave (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-machine.memsave
 func (c *Client) Memsave(ctx context.Context, args MemsaveArgs) error {
@@ -1857,17 +1857,17 @@ type PmemsaveArgs struct {
 	Filename string `json:"filename"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x PmemsaveArgs) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x PmemsaveArgs) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x PmemsaveArgs) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -2001,7 +2001,7 @@ type HotpluggableCPU struct {
 	Type string `json:"type"`
 	// How many virtual processors come with it.
 	VcpusCount int64 `json:"vcpus-count"`
-	// The properties to give to [Client.DeviceAdd], but for node-id.
+	// The properties to give to [Client.DeviceAdd], except node-id.
 	Props CPUInstanceProperties `json:"props"`
 	// The processor that is there; absent if the place is free.
 	QOMPath *string `json:"qom-path,omitzero"`
@@ -2098,7 +2098,7 @@ func (c *Client) QueryBalloon(ctx context.Context) (BalloonInfo, error) {
 //
 // QAPI: event BALLOON_CHANGE (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-machine.BALLOON_CHANGE
 type BalloonChangeEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// How much memory the guest has now, in bytes.
 	Actual int64 `json:"actual"`
@@ -2120,14 +2120,19 @@ func (BalloonChangeEvent) EventName() string {
 	return "BALLOON_CHANGE"
 }
 
+// EventTime returns the Timestamp.
+func (x BalloonChangeEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *BalloonChangeEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
 }
 
 // OnBalloonChange calls f for every BALLOON_CHANGE event, in order and one at a
-// time, until stop is called. f may execute commands; [qmp.Conn.Handle] has the
-// rules of stop.
+// time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
+// the rules of stop.
 func (c *Client) OnBalloonChange(f func(BalloonChangeEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -2178,7 +2183,7 @@ func (c *Client) QueryHvBalloonStatusReport(ctx context.Context) (HvBalloonInfo,
 //
 // QEMU 8.2 and later.
 type HvBalloonStatusReportEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// How much its programs were promised, in bytes.
 	Committed uint64 `json:"committed"`
@@ -2204,6 +2209,11 @@ func (HvBalloonStatusReportEvent) EventName() string {
 	return "HV_BALLOON_STATUS_REPORT"
 }
 
+// EventTime returns the Timestamp.
+func (x HvBalloonStatusReportEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *HvBalloonStatusReportEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
@@ -2211,7 +2221,7 @@ func (x *HvBalloonStatusReportEvent) decodeEvent(e qmp.Event) error {
 
 // OnHvBalloonStatusReport calls f for every HV_BALLOON_STATUS_REPORT event, in
 // order and one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.Handle] has the rules of stop.
+// [qmp.Conn.OnEvent] has the rules of stop.
 //
 // QEMU 8.2 and later.
 func (c *Client) OnHvBalloonStatusReport(f func(HvBalloonStatusReportEvent)) (stop func()) {
@@ -2670,17 +2680,17 @@ func (x *MemoryDeviceInfo) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x MemoryDeviceInfo) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x MemoryDeviceInfo) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x MemoryDeviceInfo) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -2750,7 +2760,7 @@ func (c *Client) QueryMemoryDevices(ctx context.Context) ([]MemoryDeviceInfo, er
 //
 // QAPI: event MEMORY_DEVICE_SIZE_CHANGE (machine.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-machine.MEMORY_DEVICE_SIZE_CHANGE
 type MemoryDeviceSizeChangeEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The device's id; absent if it has none.
 	ID *string `json:"id,omitzero"`
@@ -2780,6 +2790,11 @@ func (MemoryDeviceSizeChangeEvent) EventName() string {
 	return "MEMORY_DEVICE_SIZE_CHANGE"
 }
 
+// EventTime returns the Timestamp.
+func (x MemoryDeviceSizeChangeEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *MemoryDeviceSizeChangeEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
@@ -2787,7 +2802,7 @@ func (x *MemoryDeviceSizeChangeEvent) decodeEvent(e qmp.Event) error {
 
 // OnMemoryDeviceSizeChange calls f for every MEMORY_DEVICE_SIZE_CHANGE event,
 // in order and one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.Handle] has the rules of stop.
+// [qmp.Conn.OnEvent] has the rules of stop.
 func (c *Client) OnMemoryDeviceSizeChange(f func(MemoryDeviceSizeChangeEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -2958,17 +2973,17 @@ type DumpdtbArgs struct {
 	Filename string `json:"filename"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x DumpdtbArgs) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x DumpdtbArgs) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x DumpdtbArgs) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -3046,17 +3061,17 @@ type DumpSkeysArgs struct {
 	Filename string `json:"filename"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x DumpSkeysArgs) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x DumpSkeysArgs) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x DumpSkeysArgs) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -3092,17 +3107,17 @@ func (x *CPUModelInfo) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x CPUModelInfo) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x CPUModelInfo) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x CPUModelInfo) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -3182,17 +3197,17 @@ func (x *CPUModelBaselineInfo) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x CPUModelBaselineInfo) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x CPUModelBaselineInfo) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x CPUModelBaselineInfo) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -3228,17 +3243,17 @@ type QueryCPUModelComparisonArgs struct {
 	Modelb CPUModelInfo `json:"modelb"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x QueryCPUModelComparisonArgs) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x QueryCPUModelComparisonArgs) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x QueryCPUModelComparisonArgs) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -3262,17 +3277,17 @@ type QueryCPUModelBaselineArgs struct {
 	Modelb CPUModelInfo `json:"modelb"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x QueryCPUModelBaselineArgs) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x QueryCPUModelBaselineArgs) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x QueryCPUModelBaselineArgs) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -3311,17 +3326,17 @@ func (x *CPUModelExpansionInfo) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x CPUModelExpansionInfo) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x CPUModelExpansionInfo) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x CPUModelExpansionInfo) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -3334,17 +3349,17 @@ type QueryCPUModelExpansionArgs struct {
 	Model CPUModelInfo `json:"model"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x QueryCPUModelExpansionArgs) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x QueryCPUModelExpansionArgs) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x QueryCPUModelExpansionArgs) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -3443,7 +3458,7 @@ func (c *Client) XQueryOpcount(ctx context.Context) (HumanReadableText, error) {
 //
 // Deprecated: QEMU removed it in 9.1; use [DeviceUnplugGuestErrorEvent].
 type MemUnplugErrorEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The id of the memory device.
 	Device string `json:"device"`
@@ -3464,17 +3479,17 @@ func (x *MemUnplugErrorEvent) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x MemUnplugErrorEvent) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x MemUnplugErrorEvent) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x MemUnplugErrorEvent) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -3484,13 +3499,18 @@ func (MemUnplugErrorEvent) EventName() string {
 	return "MEM_UNPLUG_ERROR"
 }
 
+// EventTime returns the Timestamp.
+func (x MemUnplugErrorEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *MemUnplugErrorEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
 }
 
 // OnMemUnplugError calls f for every MEM_UNPLUG_ERROR event, in order and one
-// at a time, until stop is called. f may execute commands; [qmp.Conn.Handle]
+// at a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent]
 // has the rules of stop.
 //
 // QEMU 5.2 to 9.0.
@@ -3703,17 +3723,17 @@ func (x *CPUInfo) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x CPUInfo) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x CPUInfo) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x CPUInfo) LogValue() slog.Value {
 	return codec.LogValue(x)
 }

@@ -71,7 +71,7 @@ func (c *Client) SetCPUTopology(ctx context.Context, args SetCPUTopologyArgs) er
 //
 // QEMU 8.2 and later. Unstable: QEMU may change or remove it in any release.
 type CPUPolarizationChangeEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// What the guest wants.
 	Polarization S390CPUPolarization `json:"polarization"`
@@ -93,6 +93,11 @@ func (CPUPolarizationChangeEvent) EventName() string {
 	return "CPU_POLARIZATION_CHANGE"
 }
 
+// EventTime returns the Timestamp.
+func (x CPUPolarizationChangeEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *CPUPolarizationChangeEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
@@ -100,7 +105,7 @@ func (x *CPUPolarizationChangeEvent) decodeEvent(e qmp.Event) error {
 
 // OnCPUPolarizationChange calls f for every CPU_POLARIZATION_CHANGE event, in
 // order and one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.Handle] has the rules of stop.
+// [qmp.Conn.OnEvent] has the rules of stop.
 //
 // QEMU 8.2 and later. Unstable: QEMU may change or remove it in any release.
 func (c *Client) OnCPUPolarizationChange(f func(CPUPolarizationChangeEvent)) (stop func()) {
@@ -148,13 +153,18 @@ func (c *Client) QueryS390xCPUPolarization(ctx context.Context) (CPUPolarization
 //
 // QEMU 10.2 and later. Unstable: QEMU may change or remove it in any release.
 type SclpCpiInfoAvailableEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 }
 
 // EventName returns SCLP_CPI_INFO_AVAILABLE.
 func (SclpCpiInfoAvailableEvent) EventName() string {
 	return "SCLP_CPI_INFO_AVAILABLE"
+}
+
+// EventTime returns the Timestamp.
+func (x SclpCpiInfoAvailableEvent) EventTime() time.Time {
+	return x.Timestamp
 }
 
 func (x *SclpCpiInfoAvailableEvent) decodeEvent(e qmp.Event) error {
@@ -164,7 +174,7 @@ func (x *SclpCpiInfoAvailableEvent) decodeEvent(e qmp.Event) error {
 
 // OnSclpCpiInfoAvailable calls f for every SCLP_CPI_INFO_AVAILABLE event, in
 // order and one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.Handle] has the rules of stop.
+// [qmp.Conn.OnEvent] has the rules of stop.
 //
 // QEMU 10.2 and later. Unstable: QEMU may change or remove it in any release.
 func (c *Client) OnSclpCpiInfoAvailable(f func(SclpCpiInfoAvailableEvent)) (stop func()) {

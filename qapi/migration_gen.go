@@ -23,7 +23,7 @@ type MigrationRAMStats struct {
 	Remaining int64 `json:"remaining"`
 	// Bytes of guest memory.
 	Total int64 `json:"total"`
-	// Pages that were all zero and so needed next to nothing.
+	// Pages that were all zero and so needed hardly any data.
 	Duplicate int64 `json:"duplicate"`
 	// Pages sent whole.
 	Normal int64 `json:"normal"`
@@ -414,17 +414,17 @@ func (x *MigrationInfo) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x MigrationInfo) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x MigrationInfo) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x MigrationInfo) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -1267,17 +1267,17 @@ func (x *MigrationParameters) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x MigrationParameters) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x MigrationParameters) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x MigrationParameters) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -1316,7 +1316,7 @@ func (c *Client) MigrateStartPostcopy(ctx context.Context) error {
 //
 // QAPI: event MIGRATION (migration.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-migration.MIGRATION
 type MigrationEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The new status.
 	Status MigrationStatus `json:"status"`
@@ -1338,14 +1338,19 @@ func (MigrationEvent) EventName() string {
 	return "MIGRATION"
 }
 
+// EventTime returns the Timestamp.
+func (x MigrationEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *MigrationEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
 }
 
 // OnMigration calls f for every MIGRATION event, in order and one at a time,
-// until stop is called. f may execute commands; [qmp.Conn.Handle] has the rules
-// of stop.
+// until stop is called. f may execute commands; [qmp.Conn.OnEvent] has the
+// rules of stop.
 func (c *Client) OnMigration(f func(MigrationEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -1357,7 +1362,7 @@ func (c *Client) OnMigration(f func(MigrationEvent)) (stop func()) {
 //
 // QAPI: event MIGRATION_PASS (migration.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-migration.MIGRATION_PASS
 type MigrationPassEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The number of the pass, from 1.
 	Pass int64 `json:"pass"`
@@ -1379,14 +1384,19 @@ func (MigrationPassEvent) EventName() string {
 	return "MIGRATION_PASS"
 }
 
+// EventTime returns the Timestamp.
+func (x MigrationPassEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *MigrationPassEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
 }
 
 // OnMigrationPass calls f for every MIGRATION_PASS event, in order and one at a
-// time, until stop is called. f may execute commands; [qmp.Conn.Handle] has the
-// rules of stop.
+// time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
+// the rules of stop.
 func (c *Client) OnMigrationPass(f func(MigrationPassEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -1498,7 +1508,7 @@ func (e FailoverStatus) Known() bool {
 //
 // QAPI: event COLO_EXIT (migration.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-migration.COLO_EXIT
 type ColoExitEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The side that this VM was on.
 	Mode COLOMode `json:"mode"`
@@ -1524,14 +1534,19 @@ func (ColoExitEvent) EventName() string {
 	return "COLO_EXIT"
 }
 
+// EventTime returns the Timestamp.
+func (x ColoExitEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *ColoExitEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
 }
 
 // OnColoExit calls f for every COLO_EXIT event, in order and one at a time,
-// until stop is called. f may execute commands; [qmp.Conn.Handle] has the rules
-// of stop.
+// until stop is called. f may execute commands; [qmp.Conn.OnEvent] has the
+// rules of stop.
 func (c *Client) OnColoExit(f func(ColoExitEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -1674,17 +1689,17 @@ func (x MigrationAddressFile) tagged() any {
 	return codec.Tagged(x, "transport", "file", x.encodeMigrationAddress)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x MigrationAddressFile) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x MigrationAddressFile) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x MigrationAddressFile) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -1729,17 +1744,17 @@ func (x MigrationAddressExec) tagged() any {
 	return codec.Tagged(x, "transport", "exec", x.encodeMigrationAddress)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x MigrationAddressExec) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x MigrationAddressExec) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x MigrationAddressExec) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -1832,17 +1847,17 @@ func (x *MigrationAddress) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x MigrationAddress) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x MigrationAddress) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x MigrationAddress) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -1942,17 +1957,17 @@ type MigrationChannel struct {
 	Addr MigrationAddress `json:"addr"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x MigrationChannel) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x MigrationChannel) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x MigrationChannel) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -1985,17 +2000,17 @@ type MigrateArgs struct {
 	Inc *bool `json:"inc,omitzero"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x MigrateArgs) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x MigrateArgs) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x MigrateArgs) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -2032,17 +2047,17 @@ type MigrateIncomingArgs struct {
 	ExitOnError *bool `json:"exit-on-error,omitzero"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x MigrateIncomingArgs) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x MigrateIncomingArgs) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x MigrateIncomingArgs) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -2070,17 +2085,17 @@ type XenSaveDevicesStateArgs struct {
 	Live *bool `json:"live,omitzero"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x XenSaveDevicesStateArgs) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x XenSaveDevicesStateArgs) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x XenSaveDevicesStateArgs) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -2115,17 +2130,17 @@ type XenLoadDevicesStateArgs struct {
 	Filename string `json:"filename"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x XenLoadDevicesStateArgs) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x XenLoadDevicesStateArgs) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x XenLoadDevicesStateArgs) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -2254,17 +2269,17 @@ type MigrateRecoverArgs struct {
 	URI string `json:"uri"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x MigrateRecoverArgs) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x MigrateRecoverArgs) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x MigrateRecoverArgs) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -2301,7 +2316,7 @@ func (c *Client) MigratePause(ctx context.Context) error {
 //
 // QAPI: event UNPLUG_PRIMARY (migration.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-migration.UNPLUG_PRIMARY
 type UnplugPrimaryEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The device's id, as given to [Client.DeviceAdd].
 	DeviceID string `json:"device-id"`
@@ -2323,14 +2338,19 @@ func (UnplugPrimaryEvent) EventName() string {
 	return "UNPLUG_PRIMARY"
 }
 
+// EventTime returns the Timestamp.
+func (x UnplugPrimaryEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *UnplugPrimaryEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
 }
 
 // OnUnplugPrimary calls f for every UNPLUG_PRIMARY event, in order and one at a
-// time, until stop is called. f may execute commands; [qmp.Conn.Handle] has the
-// rules of stop.
+// time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
+// the rules of stop.
 func (c *Client) OnUnplugPrimary(f func(UnplugPrimaryEvent)) (stop func()) {
 	return on(c, f)
 }

@@ -22,8 +22,8 @@ type AddClientArgs struct {
 	TLS *bool `json:"tls,omitzero"`
 }
 
-// AddClient hands a connection that somebody else has accepted to a server of
-// QEMU's: a display, or a character device.
+// AddClient hands a connection that another program has accepted to a server in
+// QEMU: a display, or a character device.
 //
 // The connection is a socket that was passed with [Client.Getfd] before.
 //
@@ -161,17 +161,17 @@ type HumanMonitorCommandArgs struct {
 	CPUIndex *int64 `json:"cpu-index,omitzero"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x HumanMonitorCommandArgs) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x HumanMonitorCommandArgs) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x HumanMonitorCommandArgs) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -484,7 +484,7 @@ func (c *Client) QueryCommandLineOptions(ctx context.Context, args ...QueryComma
 //
 // QAPI: event RTC_CHANGE (misc.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-misc.RTC_CHANGE
 type RTCChangeEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// How far the clock is now from the base time that the machine was started
 	// with, in seconds. Keep it to start the machine again with the same clock.
@@ -511,14 +511,19 @@ func (RTCChangeEvent) EventName() string {
 	return "RTC_CHANGE"
 }
 
+// EventTime returns the Timestamp.
+func (x RTCChangeEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *RTCChangeEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
 }
 
 // OnRTCChange calls f for every RTC_CHANGE event, in order and one at a time,
-// until stop is called. f may execute commands; [qmp.Conn.Handle] has the rules
-// of stop.
+// until stop is called. f may execute commands; [qmp.Conn.OnEvent] has the
+// rules of stop.
 func (c *Client) OnRTCChange(f func(RTCChangeEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -529,7 +534,7 @@ func (c *Client) OnRTCChange(f func(RTCChangeEvent)) (stop func()) {
 //
 // QEMU 7.1 and later.
 type VfuClientHangupEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The id of the server object.
 	VfuID string `json:"vfu-id"`
@@ -563,13 +568,18 @@ func (VfuClientHangupEvent) EventName() string {
 	return "VFU_CLIENT_HANGUP"
 }
 
+// EventTime returns the Timestamp.
+func (x VfuClientHangupEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *VfuClientHangupEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
 }
 
 // OnVfuClientHangup calls f for every VFU_CLIENT_HANGUP event, in order and one
-// at a time, until stop is called. f may execute commands; [qmp.Conn.Handle]
+// at a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent]
 // has the rules of stop.
 //
 // QEMU 7.1 and later.
@@ -587,17 +597,17 @@ type ChangeArgs struct {
 	Arg *string `json:"arg,omitzero"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x ChangeArgs) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x ChangeArgs) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x ChangeArgs) LogValue() slog.Value {
 	return codec.LogValue(x)
 }

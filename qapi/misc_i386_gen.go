@@ -268,17 +268,17 @@ func (x *SEVInfo) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x SEVInfo) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x SEVInfo) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x SEVInfo) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -379,17 +379,17 @@ type SEVInjectLaunchSecretArgs struct {
 	Gpa *uint64 `json:"gpa,omitzero"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x SEVInjectLaunchSecretArgs) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x SEVInjectLaunchSecretArgs) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x SEVInjectLaunchSecretArgs) LogValue() slog.Value {
 	return codec.LogValue(x)
 }

@@ -399,7 +399,7 @@ func (v NetdevPasst) encodeNetdev(e *codec.Encoder) {
 }
 
 // NetdevUser are the options of a user network: NAT inside QEMU (libslirp),
-// without privileges. The guest gets out, but nobody in.
+// without privileges. The guest gets out, but no connections come in.
 //
 // It is the variant of [Netdev] for user.
 //
@@ -582,17 +582,17 @@ func (x NetdevUser) tagged() any {
 	return codec.Tagged(x, "type", "user", x.encodeNetdev)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x NetdevUser) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x NetdevUser) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x NetdevUser) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -935,17 +935,17 @@ func (x NetdevL2tpv3) tagged() any {
 	return codec.Tagged(x, "type", "l2tpv3", x.encodeNetdev)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x NetdevL2tpv3) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x NetdevL2tpv3) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x NetdevL2tpv3) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -1184,7 +1184,7 @@ func (e AFXDPMode) Known() bool {
 type NetdevAfXdp struct {
 	// The interface.
 	Ifname string `json:"ifname"`
-	// How XDP is attached; native, else skb, if absent.
+	// How XDP is attached; native or, if that is not possible, skb if absent.
 	Mode *AFXDPMode `json:"mode,omitzero"`
 	// Copies packets even where the driver could share memory. False if absent.
 	ForceCopy *bool `json:"force-copy,omitzero"`
@@ -1192,8 +1192,8 @@ type NetdevAfXdp struct {
 	Queues *int64 `json:"queues,omitzero"`
 	// First queue to use; 0 if absent.
 	StartQueue *int64 `json:"start-queue,omitzero"`
-	// Leaves the XDP program to somebody else, with sock-fds or map-path. False if
-	// absent.
+	// Leaves the XDP program to another program, with sock-fds or map-path. False
+	// if absent.
 	Inhibit *bool `json:"inhibit,omitzero"`
 	// Open AF_XDP sockets, by descriptor, one for each queue, separated by colons.
 	// Needs inhibit.
@@ -1572,7 +1572,7 @@ type NetdevStream struct {
 	// Milliseconds until a client tries to connect again; 0 or absent for never.
 	// QEMU 9.2 and later.
 	ReconnectMs *int64 `json:"reconnect-ms,omitzero"`
-	// For a client, the seconds after which it connects anew when it has lost the
+	// For a client, the seconds after which it connects again when it has lost the
 	// connection. 0, for never, if absent. QEMU 8.0 to 10.1.
 	//
 	// Deprecated: QEMU removed it in 10.2; use ReconnectMs.
@@ -1885,17 +1885,17 @@ func (x *Netdev) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x Netdev) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x Netdev) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x Netdev) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -2036,7 +2036,7 @@ func (c *Client) QueryRxFilter(ctx context.Context, args ...QueryRxFilterArgs) (
 //
 // QAPI: event NIC_RX_FILTER_CHANGED (net.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-net.NIC_RX_FILTER_CHANGED
 type NICRxFilterChangedEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The card's name, that is, its device id.
 	Name *string `json:"name,omitzero"`
@@ -2062,6 +2062,11 @@ func (NICRxFilterChangedEvent) EventName() string {
 	return "NIC_RX_FILTER_CHANGED"
 }
 
+// EventTime returns the Timestamp.
+func (x NICRxFilterChangedEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *NICRxFilterChangedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
@@ -2069,7 +2074,7 @@ func (x *NICRxFilterChangedEvent) decodeEvent(e qmp.Event) error {
 
 // OnNICRxFilterChanged calls f for every NIC_RX_FILTER_CHANGED event, in order
 // and one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.Handle] has the rules of stop.
+// [qmp.Conn.OnEvent] has the rules of stop.
 func (c *Client) OnNICRxFilterChanged(f func(NICRxFilterChangedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -2110,7 +2115,7 @@ func (c *Client) AnnounceSelf(ctx context.Context, args AnnounceParameters) erro
 //
 // QAPI: event FAILOVER_NEGOTIATED (net.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-net.FAILOVER_NEGOTIATED
 type FailoverNegotiatedEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The id of the standby virtio-net device.
 	DeviceID string `json:"device-id"`
@@ -2132,6 +2137,11 @@ func (FailoverNegotiatedEvent) EventName() string {
 	return "FAILOVER_NEGOTIATED"
 }
 
+// EventTime returns the Timestamp.
+func (x FailoverNegotiatedEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *FailoverNegotiatedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
@@ -2139,7 +2149,7 @@ func (x *FailoverNegotiatedEvent) decodeEvent(e qmp.Event) error {
 
 // OnFailoverNegotiated calls f for every FAILOVER_NEGOTIATED event, in order
 // and one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.Handle] has the rules of stop.
+// [qmp.Conn.OnEvent] has the rules of stop.
 func (c *Client) OnFailoverNegotiated(f func(FailoverNegotiatedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -2151,7 +2161,7 @@ func (c *Client) OnFailoverNegotiated(f func(FailoverNegotiatedEvent)) (stop fun
 //
 // QEMU 7.2 and later.
 type NetdevStreamConnectedEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The backend's id.
 	NetdevID string `json:"netdev-id"`
@@ -2177,6 +2187,11 @@ func (NetdevStreamConnectedEvent) EventName() string {
 	return "NETDEV_STREAM_CONNECTED"
 }
 
+// EventTime returns the Timestamp.
+func (x NetdevStreamConnectedEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *NetdevStreamConnectedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
@@ -2184,7 +2199,7 @@ func (x *NetdevStreamConnectedEvent) decodeEvent(e qmp.Event) error {
 
 // OnNetdevStreamConnected calls f for every NETDEV_STREAM_CONNECTED event, in
 // order and one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.Handle] has the rules of stop.
+// [qmp.Conn.OnEvent] has the rules of stop.
 //
 // QEMU 7.2 and later.
 func (c *Client) OnNetdevStreamConnected(f func(NetdevStreamConnectedEvent)) (stop func()) {
@@ -2198,7 +2213,7 @@ func (c *Client) OnNetdevStreamConnected(f func(NetdevStreamConnectedEvent)) (st
 //
 // QEMU 7.2 and later.
 type NetdevStreamDisconnectedEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The backend's id.
 	NetdevID string `json:"netdev-id"`
@@ -2220,6 +2235,11 @@ func (NetdevStreamDisconnectedEvent) EventName() string {
 	return "NETDEV_STREAM_DISCONNECTED"
 }
 
+// EventTime returns the Timestamp.
+func (x NetdevStreamDisconnectedEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *NetdevStreamDisconnectedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
@@ -2227,7 +2247,7 @@ func (x *NetdevStreamDisconnectedEvent) decodeEvent(e qmp.Event) error {
 
 // OnNetdevStreamDisconnected calls f for every NETDEV_STREAM_DISCONNECTED
 // event, in order and one at a time, until stop is called. f may execute
-// commands; [qmp.Conn.Handle] has the rules of stop.
+// commands; [qmp.Conn.OnEvent] has the rules of stop.
 //
 // QEMU 7.2 and later.
 func (c *Client) OnNetdevStreamDisconnected(f func(NetdevStreamDisconnectedEvent)) (stop func()) {
@@ -2241,7 +2261,7 @@ func (c *Client) OnNetdevStreamDisconnected(f func(NetdevStreamDisconnectedEvent
 //
 // QEMU 10.0 and later.
 type NetdevVhostUserConnectedEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The backend's id.
 	NetdevID string `json:"netdev-id"`
@@ -2267,6 +2287,11 @@ func (NetdevVhostUserConnectedEvent) EventName() string {
 	return "NETDEV_VHOST_USER_CONNECTED"
 }
 
+// EventTime returns the Timestamp.
+func (x NetdevVhostUserConnectedEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *NetdevVhostUserConnectedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
@@ -2274,7 +2299,7 @@ func (x *NetdevVhostUserConnectedEvent) decodeEvent(e qmp.Event) error {
 
 // OnNetdevVhostUserConnected calls f for every NETDEV_VHOST_USER_CONNECTED
 // event, in order and one at a time, until stop is called. f may execute
-// commands; [qmp.Conn.Handle] has the rules of stop.
+// commands; [qmp.Conn.OnEvent] has the rules of stop.
 //
 // QEMU 10.0 and later.
 func (c *Client) OnNetdevVhostUserConnected(f func(NetdevVhostUserConnectedEvent)) (stop func()) {
@@ -2288,7 +2313,7 @@ func (c *Client) OnNetdevVhostUserConnected(f func(NetdevVhostUserConnectedEvent
 //
 // QEMU 10.0 and later.
 type NetdevVhostUserDisconnectedEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The backend's id.
 	NetdevID string `json:"netdev-id"`
@@ -2310,6 +2335,11 @@ func (NetdevVhostUserDisconnectedEvent) EventName() string {
 	return "NETDEV_VHOST_USER_DISCONNECTED"
 }
 
+// EventTime returns the Timestamp.
+func (x NetdevVhostUserDisconnectedEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *NetdevVhostUserDisconnectedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
@@ -2317,7 +2347,7 @@ func (x *NetdevVhostUserDisconnectedEvent) decodeEvent(e qmp.Event) error {
 
 // OnNetdevVhostUserDisconnected calls f for every
 // NETDEV_VHOST_USER_DISCONNECTED event, in order and one at a time, until stop
-// is called. f may execute commands; [qmp.Conn.Handle] has the rules of stop.
+// is called. f may execute commands; [qmp.Conn.OnEvent] has the rules of stop.
 //
 // QEMU 10.0 and later.
 func (c *Client) OnNetdevVhostUserDisconnected(f func(NetdevVhostUserDisconnectedEvent)) (stop func()) {

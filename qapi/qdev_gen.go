@@ -94,17 +94,17 @@ func (x *DeviceAddArgs) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x DeviceAddArgs) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x DeviceAddArgs) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x DeviceAddArgs) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -121,9 +121,9 @@ func (x DeviceAddArgs) LogValue() slog.Value {
 //
 //	func (disk) DeviceDriver() string { return "virtio-blk-pci" }
 //
-// What is not set must not be in the JSON: tag such fields with omitzero. A null, an id
-// that is not a string or empty, and what only the server itself may set, are errors
-// before anything is sent.
+// Properties that are not set must not be in the JSON: tag such fields with omitzero. A
+// null, an id that is empty or not a string, and properties that only the server itself
+// may set, are errors before anything is sent.
 type Device interface {
 	// DeviceDriver returns the type of the device, such as virtio-blk-pci.
 	DeviceDriver() string
@@ -141,10 +141,11 @@ func deviceArguments(dev Device) any {
 
 // DeviceAdd plugs a device in.
 //
-// Its other members are the properties of the type, which
-// [Client.DeviceListProperties] lists: Props in Go. It returns when the device
-// is there; a running guest still has to notice it. It fails with GenericError
-// for a type, a bus or a property that does not exist, for a bus that takes no
+// Package qapi/device has types for the devices that most people use;
+// [DeviceAddArgs] takes the properties of any other, which
+// [Client.DeviceListProperties] lists, in Props. It returns when the device is
+// there; a running guest still has to notice it. It fails with GenericError for
+// a type, a bus or a property that does not exist, for a bus that takes no
 // devices while the machine runs, and when all places are taken. PCI Express
 // devices need a free pcie-root-port. A property realized makes every QEMU
 // crash; it is not sent.
@@ -190,7 +191,7 @@ func (c *Client) DeviceDel(ctx context.Context, args DeviceDelArgs) error {
 //
 // QAPI: event DEVICE_DELETED (qdev.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-qdev.DEVICE_DELETED
 type DeviceDeletedEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The device's id; absent if it had none.
 	Device *string `json:"device,omitzero"`
@@ -216,14 +217,19 @@ func (DeviceDeletedEvent) EventName() string {
 	return "DEVICE_DELETED"
 }
 
+// EventTime returns the Timestamp.
+func (x DeviceDeletedEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *DeviceDeletedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
 }
 
 // OnDeviceDeleted calls f for every DEVICE_DELETED event, in order and one at a
-// time, until stop is called. f may execute commands; [qmp.Conn.Handle] has the
-// rules of stop.
+// time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
+// the rules of stop.
 func (c *Client) OnDeviceDeleted(f func(DeviceDeletedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -235,7 +241,7 @@ func (c *Client) OnDeviceDeleted(f func(DeviceDeletedEvent)) (stop func()) {
 //
 // QEMU 6.2 and later.
 type DeviceUnplugGuestErrorEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The device's id; absent if it has none.
 	Device *string `json:"device,omitzero"`
@@ -261,6 +267,11 @@ func (DeviceUnplugGuestErrorEvent) EventName() string {
 	return "DEVICE_UNPLUG_GUEST_ERROR"
 }
 
+// EventTime returns the Timestamp.
+func (x DeviceUnplugGuestErrorEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *DeviceUnplugGuestErrorEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
@@ -268,7 +279,7 @@ func (x *DeviceUnplugGuestErrorEvent) decodeEvent(e qmp.Event) error {
 
 // OnDeviceUnplugGuestError calls f for every DEVICE_UNPLUG_GUEST_ERROR event,
 // in order and one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.Handle] has the rules of stop.
+// [qmp.Conn.OnEvent] has the rules of stop.
 //
 // QEMU 6.2 and later.
 func (c *Client) OnDeviceUnplugGuestError(f func(DeviceUnplugGuestErrorEvent)) (stop func()) {
@@ -281,8 +292,8 @@ type DeviceSyncConfigArgs struct {
 	ID string `json:"id"`
 }
 
-// DeviceSyncConfig makes a device tell the guest its configuration anew, after
-// something behind it has changed: the size of a vhost-user disk, for example.
+// DeviceSyncConfig makes a device send the guest its configuration again, after
+// the backend has changed: the size of a vhost-user disk, for example.
 //
 // QAPI: command device-sync-config (qdev.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-qdev.device-sync-config
 //

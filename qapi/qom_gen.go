@@ -42,17 +42,17 @@ func (x *ObjectPropertyInfo) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x ObjectPropertyInfo) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x ObjectPropertyInfo) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x ObjectPropertyInfo) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -86,17 +86,17 @@ func (x *ObjectPropertyValue) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x ObjectPropertyValue) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x ObjectPropertyValue) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x ObjectPropertyValue) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -122,17 +122,17 @@ func (x *ObjectPropertiesValues) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x ObjectPropertiesValues) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x ObjectPropertiesValues) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x ObjectPropertiesValues) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -212,17 +212,17 @@ type QOMSetArgs struct {
 	Value any `json:"value"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x QOMSetArgs) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x QOMSetArgs) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x QOMSetArgs) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -800,17 +800,17 @@ func (x ObjectOptionsFilterDump) tagged() any {
 	return codec.Tagged(x, "qom-type", "filter-dump", x.encodeObjectOptions)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x ObjectOptionsFilterDump) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x ObjectOptionsFilterDump) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x ObjectOptionsFilterDump) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -1353,7 +1353,7 @@ type ObjectOptionsMemoryBackendRAM struct {
 	// later.
 	PreallocContext *string `json:"prealloc-context,omitzero"`
 	// Other processes can share the memory, as vhost-user needs; false if absent,
-	// but for those that can only be shared.
+	// except for those that can only be shared.
 	Share *bool `json:"share,omitzero"`
 	// Reserve swap or huge pages for the memory; true if absent. QEMU 6.1 and
 	// later.
@@ -1463,7 +1463,7 @@ type ObjectOptionsMemoryBackendFile struct {
 	// later.
 	PreallocContext *string `json:"prealloc-context,omitzero"`
 	// Other processes can share the memory, as vhost-user needs; false if absent,
-	// but for those that can only be shared.
+	// except for those that can only be shared.
 	Share *bool `json:"share,omitzero"`
 	// Reserve swap or huge pages for the memory; true if absent. QEMU 6.1 and
 	// later.
@@ -1625,7 +1625,7 @@ type ObjectOptionsMemoryBackendMemfd struct {
 	// later.
 	PreallocContext *string `json:"prealloc-context,omitzero"`
 	// Other processes can share the memory, as vhost-user needs; false if absent,
-	// but for those that can only be shared.
+	// except for those that can only be shared.
 	Share *bool `json:"share,omitzero"`
 	// Reserve swap or huge pages for the memory; true if absent. QEMU 6.1 and
 	// later.
@@ -1757,7 +1757,7 @@ type ObjectOptionsMemoryBackendShm struct {
 	// The id of a thread-context object that makes those threads.
 	PreallocContext *string `json:"prealloc-context,omitzero"`
 	// Other processes can share the memory, as vhost-user needs; false if absent,
-	// but for those that can only be shared.
+	// except for those that can only be shared.
 	Share *bool `json:"share,omitzero"`
 	// Reserve swap or huge pages for the memory; true if absent.
 	Reserve *bool `json:"reserve,omitzero"`
@@ -1868,7 +1868,7 @@ type ObjectOptionsMemoryBackendEpc struct {
 	// later.
 	PreallocContext *string `json:"prealloc-context,omitzero"`
 	// Other processes can share the memory, as vhost-user needs; false if absent,
-	// but for those that can only be shared.
+	// except for those that can only be shared.
 	Share *bool `json:"share,omitzero"`
 	// Reserve swap or huge pages for the memory; true if absent.
 	Reserve *bool `json:"reserve,omitzero"`
@@ -2365,17 +2365,17 @@ func (x ObjectOptionsRngRandom) tagged() any {
 	return codec.Tagged(x, "qom-type", "rng-random", x.encodeObjectOptions)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x ObjectOptionsRngRandom) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x ObjectOptionsRngRandom) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x ObjectOptionsRngRandom) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -2421,17 +2421,17 @@ func (x ObjectOptionsIgvmCfg) tagged() any {
 	return codec.Tagged(x, "qom-type", "igvm-cfg", x.encodeObjectOptions)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x ObjectOptionsIgvmCfg) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x ObjectOptionsIgvmCfg) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x ObjectOptionsIgvmCfg) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -2657,8 +2657,8 @@ func (v ObjectOptionsSEVSnpGuest) encodeObjectOptions(e *codec.Encoder) {
 type ObjectOptionsTdxGuest struct {
 	// The guest's attributes, bit by bit; 0 if absent.
 	Attributes *uint64 `json:"attributes,omitzero"`
-	// Accesses to memory that is not there end the guest rather than being told to
-	// it; true if absent, as Linux needs it.
+	// Accesses to memory that is not there end the guest instead of being reported
+	// to it; true if absent, as Linux needs it.
 	SeptVeDisable *bool `json:"sept-ve-disable,omitzero"`
 	// What is not in the measurement but in the report, 48 bytes in base64.
 	Mrconfigid *string `json:"mrconfigid,omitzero"`
@@ -3352,17 +3352,17 @@ func (x *ObjectOptions) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x ObjectOptions) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x ObjectOptions) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x ObjectOptions) LogValue() slog.Value {
 	return codec.LogValue(x)
 }

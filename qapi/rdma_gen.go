@@ -17,7 +17,7 @@ import (
 //
 // Deprecated: QEMU removed it in 9.1; there is nothing in its place.
 type RdmaGIDStatusChangedEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The name of the network device.
 	Netdev string `json:"netdev"`
@@ -51,6 +51,11 @@ func (RdmaGIDStatusChangedEvent) EventName() string {
 	return "RDMA_GID_STATUS_CHANGED"
 }
 
+// EventTime returns the Timestamp.
+func (x RdmaGIDStatusChangedEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *RdmaGIDStatusChangedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
@@ -58,7 +63,7 @@ func (x *RdmaGIDStatusChangedEvent) decodeEvent(e qmp.Event) error {
 
 // OnRdmaGIDStatusChanged calls f for every RDMA_GID_STATUS_CHANGED event, in
 // order and one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.Handle] has the rules of stop.
+// [qmp.Conn.OnEvent] has the rules of stop.
 //
 // QEMU 5.2 to 9.0.
 //

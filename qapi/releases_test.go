@@ -48,7 +48,7 @@ func requireTaken(t *testing.T, err error, what string) {
 	t.Logf("%s: %v", what, err)
 }
 
-// TestQEMUChardevReconnects says to each release in its own way that a socket connects anew.
+// TestQEMUChardevReconnects says to each release in its own way that a socket connects again.
 func TestQEMUChardevReconnects(t *testing.T) {
 	eachQEMU(t, func(t *testing.T, c *qapi.Client, v qmp.Version) {
 		add := func(id string, socket qapi.ChardevBackendSocket) error {

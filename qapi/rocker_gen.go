@@ -40,8 +40,8 @@ type QueryRockerArgs struct {
 	Name string `json:"name"`
 }
 
-// QueryRocker returns what a Rocker switch is. It fails if there is none of
-// that name.
+// QueryRocker returns what a Rocker switch is. It fails if there is no switch
+// of that name.
 //
 // QAPI: command query-rocker (rocker.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-rocker.query-rocker
 func (c *Client) QueryRocker(ctx context.Context, args QueryRockerArgs) (RockerSwitch, error) {

@@ -104,7 +104,7 @@ const (
 	ShutdownCauseHostUI ShutdownCause = "host-ui"
 	// The guest shut itself down.
 	ShutdownCauseGuestShutdown ShutdownCause = "guest-shutdown"
-	// The guest reset itself, or would have but for -no-reboot.
+	// The guest reset itself, or would have without -no-reboot.
 	ShutdownCauseGuestReset ShutdownCause = "guest-reset"
 	// The guest's kernel crashed.
 	ShutdownCauseGuestPanic ShutdownCause = "guest-panic"
@@ -178,7 +178,7 @@ func (c *Client) QueryStatus(ctx context.Context) (StatusInfo, error) {
 //
 // QAPI: event SHUTDOWN (run-state.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.SHUTDOWN
 type ShutdownEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The guest shut itself down, or asked for it.
 	Guest bool `json:"guest"`
@@ -204,14 +204,19 @@ func (ShutdownEvent) EventName() string {
 	return "SHUTDOWN"
 }
 
+// EventTime returns the Timestamp.
+func (x ShutdownEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *ShutdownEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
 }
 
 // OnShutdown calls f for every SHUTDOWN event, in order and one at a time,
-// until stop is called. f may execute commands; [qmp.Conn.Handle] has the rules
-// of stop.
+// until stop is called. f may execute commands; [qmp.Conn.OnEvent] has the
+// rules of stop.
 func (c *Client) OnShutdown(f func(ShutdownEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -222,7 +227,7 @@ func (c *Client) OnShutdown(f func(ShutdownEvent)) (stop func()) {
 //
 // QAPI: event POWERDOWN (run-state.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.POWERDOWN
 type PowerdownEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 }
 
@@ -231,14 +236,19 @@ func (PowerdownEvent) EventName() string {
 	return "POWERDOWN"
 }
 
+// EventTime returns the Timestamp.
+func (x PowerdownEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *PowerdownEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return nil
 }
 
 // OnPowerdown calls f for every POWERDOWN event, in order and one at a time,
-// until stop is called. f may execute commands; [qmp.Conn.Handle] has the rules
-// of stop.
+// until stop is called. f may execute commands; [qmp.Conn.OnEvent] has the
+// rules of stop.
 func (c *Client) OnPowerdown(f func(PowerdownEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -247,7 +257,7 @@ func (c *Client) OnPowerdown(f func(PowerdownEvent)) (stop func()) {
 //
 // QAPI: event RESET (run-state.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.RESET
 type ResetEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The guest reset itself.
 	Guest bool `json:"guest"`
@@ -273,13 +283,18 @@ func (ResetEvent) EventName() string {
 	return "RESET"
 }
 
+// EventTime returns the Timestamp.
+func (x ResetEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *ResetEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
 }
 
 // OnReset calls f for every RESET event, in order and one at a time, until stop
-// is called. f may execute commands; [qmp.Conn.Handle] has the rules of stop.
+// is called. f may execute commands; [qmp.Conn.OnEvent] has the rules of stop.
 func (c *Client) OnReset(f func(ResetEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -289,7 +304,7 @@ func (c *Client) OnReset(f func(ResetEvent)) (stop func()) {
 //
 // QAPI: event STOP (run-state.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.STOP
 type StopEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 }
 
@@ -298,13 +313,18 @@ func (StopEvent) EventName() string {
 	return "STOP"
 }
 
+// EventTime returns the Timestamp.
+func (x StopEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *StopEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return nil
 }
 
 // OnStop calls f for every STOP event, in order and one at a time, until stop
-// is called. f may execute commands; [qmp.Conn.Handle] has the rules of stop.
+// is called. f may execute commands; [qmp.Conn.OnEvent] has the rules of stop.
 func (c *Client) OnStop(f func(StopEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -314,7 +334,7 @@ func (c *Client) OnStop(f func(StopEvent)) (stop func()) {
 //
 // QAPI: event RESUME (run-state.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.RESUME
 type ResumeEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 }
 
@@ -323,13 +343,18 @@ func (ResumeEvent) EventName() string {
 	return "RESUME"
 }
 
+// EventTime returns the Timestamp.
+func (x ResumeEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *ResumeEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return nil
 }
 
 // OnResume calls f for every RESUME event, in order and one at a time, until
-// stop is called. f may execute commands; [qmp.Conn.Handle] has the rules of
+// stop is called. f may execute commands; [qmp.Conn.OnEvent] has the rules of
 // stop.
 func (c *Client) OnResume(f func(ResumeEvent)) (stop func()) {
 	return on(c, f)
@@ -340,7 +365,7 @@ func (c *Client) OnResume(f func(ResumeEvent)) (stop func()) {
 //
 // QAPI: event SUSPEND (run-state.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.SUSPEND
 type SuspendEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 }
 
@@ -349,13 +374,18 @@ func (SuspendEvent) EventName() string {
 	return "SUSPEND"
 }
 
+// EventTime returns the Timestamp.
+func (x SuspendEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *SuspendEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return nil
 }
 
 // OnSuspend calls f for every SUSPEND event, in order and one at a time, until
-// stop is called. f may execute commands; [qmp.Conn.Handle] has the rules of
+// stop is called. f may execute commands; [qmp.Conn.OnEvent] has the rules of
 // stop.
 func (c *Client) OnSuspend(f func(SuspendEvent)) (stop func()) {
 	return on(c, f)
@@ -366,7 +396,7 @@ func (c *Client) OnSuspend(f func(SuspendEvent)) (stop func()) {
 //
 // QAPI: event SUSPEND_DISK (run-state.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.SUSPEND_DISK
 type SuspendDiskEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 }
 
@@ -375,14 +405,19 @@ func (SuspendDiskEvent) EventName() string {
 	return "SUSPEND_DISK"
 }
 
+// EventTime returns the Timestamp.
+func (x SuspendDiskEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *SuspendDiskEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return nil
 }
 
 // OnSuspendDisk calls f for every SUSPEND_DISK event, in order and one at a
-// time, until stop is called. f may execute commands; [qmp.Conn.Handle] has the
-// rules of stop.
+// time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
+// the rules of stop.
 func (c *Client) OnSuspendDisk(f func(SuspendDiskEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -392,7 +427,7 @@ func (c *Client) OnSuspendDisk(f func(SuspendDiskEvent)) (stop func()) {
 //
 // QAPI: event WAKEUP (run-state.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.WAKEUP
 type WakeupEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 }
 
@@ -401,13 +436,18 @@ func (WakeupEvent) EventName() string {
 	return "WAKEUP"
 }
 
+// EventTime returns the Timestamp.
+func (x WakeupEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *WakeupEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return nil
 }
 
 // OnWakeup calls f for every WAKEUP event, in order and one at a time, until
-// stop is called. f may execute commands; [qmp.Conn.Handle] has the rules of
+// stop is called. f may execute commands; [qmp.Conn.OnEvent] has the rules of
 // stop.
 func (c *Client) OnWakeup(f func(WakeupEvent)) (stop func()) {
 	return on(c, f)
@@ -418,7 +458,7 @@ func (c *Client) OnWakeup(f func(WakeupEvent)) (stop func()) {
 //
 // QAPI: event WATCHDOG (run-state.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.WATCHDOG
 type WatchdogEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// What QEMU does about it.
 	Action WatchdogAction `json:"action"`
@@ -440,14 +480,19 @@ func (WatchdogEvent) EventName() string {
 	return "WATCHDOG"
 }
 
+// EventTime returns the Timestamp.
+func (x WatchdogEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *WatchdogEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
 }
 
 // OnWatchdog calls f for every WATCHDOG event, in order and one at a time,
-// until stop is called. f may execute commands; [qmp.Conn.Handle] has the rules
-// of stop.
+// until stop is called. f may execute commands; [qmp.Conn.OnEvent] has the
+// rules of stop.
 func (c *Client) OnWatchdog(f func(WatchdogEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -620,7 +665,7 @@ func (c *Client) SetAction(ctx context.Context, args ...SetActionArgs) error {
 //
 // QAPI: event GUEST_PANICKED (run-state.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.GUEST_PANICKED
 type GuestPanickedEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// What QEMU does about it.
 	Action GuestPanicAction `json:"action"`
@@ -646,14 +691,19 @@ func (GuestPanickedEvent) EventName() string {
 	return "GUEST_PANICKED"
 }
 
+// EventTime returns the Timestamp.
+func (x GuestPanickedEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *GuestPanickedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
 }
 
 // OnGuestPanicked calls f for every GUEST_PANICKED event, in order and one at a
-// time, until stop is called. f may execute commands; [qmp.Conn.Handle] has the
-// rules of stop.
+// time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
+// the rules of stop.
 func (c *Client) OnGuestPanicked(f func(GuestPanickedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -663,7 +713,7 @@ func (c *Client) OnGuestPanicked(f func(GuestPanickedEvent)) (stop func()) {
 //
 // QAPI: event GUEST_CRASHLOADED (run-state.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.GUEST_CRASHLOADED
 type GuestCrashloadedEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// What QEMU does about it: run.
 	Action GuestPanicAction `json:"action"`
@@ -689,6 +739,11 @@ func (GuestCrashloadedEvent) EventName() string {
 	return "GUEST_CRASHLOADED"
 }
 
+// EventTime returns the Timestamp.
+func (x GuestCrashloadedEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *GuestCrashloadedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
@@ -696,7 +751,7 @@ func (x *GuestCrashloadedEvent) decodeEvent(e qmp.Event) error {
 
 // OnGuestCrashloaded calls f for every GUEST_CRASHLOADED event, in order and
 // one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.Handle] has the rules of stop.
+// [qmp.Conn.OnEvent] has the rules of stop.
 func (c *Client) OnGuestCrashloaded(f func(GuestCrashloadedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -708,7 +763,7 @@ func (c *Client) OnGuestCrashloaded(f func(GuestCrashloadedEvent)) (stop func())
 //
 // QEMU 9.1 and later.
 type GuestPvshutdownEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 }
 
@@ -717,13 +772,18 @@ func (GuestPvshutdownEvent) EventName() string {
 	return "GUEST_PVSHUTDOWN"
 }
 
+// EventTime returns the Timestamp.
+func (x GuestPvshutdownEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *GuestPvshutdownEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return nil
 }
 
 // OnGuestPvshutdown calls f for every GUEST_PVSHUTDOWN event, in order and one
-// at a time, until stop is called. f may execute commands; [qmp.Conn.Handle]
+// at a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent]
 // has the rules of stop.
 //
 // QEMU 9.1 and later.
@@ -864,17 +924,17 @@ func (x *GuestPanicInformation) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x GuestPanicInformation) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x GuestPanicInformation) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x GuestPanicInformation) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -1143,7 +1203,7 @@ func (v GuestPanicInformationSEV) encodeGuestPanicInformation(e *codec.Encoder) 
 //
 // QAPI: event MEMORY_FAILURE (run-state.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#event-QMP-run-state.MEMORY_FAILURE
 type MemoryFailureEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// Whose memory it is.
 	Recipient MemoryFailureRecipient `json:"recipient"`
@@ -1173,14 +1233,19 @@ func (MemoryFailureEvent) EventName() string {
 	return "MEMORY_FAILURE"
 }
 
+// EventTime returns the Timestamp.
+func (x MemoryFailureEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *MemoryFailureEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
 }
 
 // OnMemoryFailure calls f for every MEMORY_FAILURE event, in order and one at a
-// time, until stop is called. f may execute commands; [qmp.Conn.Handle] has the
-// rules of stop.
+// time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
+// the rules of stop.
 func (c *Client) OnMemoryFailure(f func(MemoryFailureEvent)) (stop func()) {
 	return on(c, f)
 }

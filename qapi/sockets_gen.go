@@ -361,17 +361,17 @@ func (x *SocketAddressLegacy) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x SocketAddressLegacy) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x SocketAddressLegacy) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x SocketAddressLegacy) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -541,17 +541,17 @@ func (x *SocketAddress) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x SocketAddress) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x SocketAddress) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x SocketAddress) LogValue() slog.Value {
 	return codec.LogValue(x)
 }

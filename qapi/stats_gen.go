@@ -192,7 +192,7 @@ func (v StatsFilterVcpu) encodeStatsFilter(e *codec.Encoder) {
 type StatsFilter struct {
 	// What the statistics are about.
 	Target StatsFilterVariant `json:"target"`
-	// Which ones of which providers; all of all if absent.
+	// Which statistics of which providers; all of them if absent.
 	Providers []StatsRequest `json:"providers,omitzero"`
 }
 
@@ -263,17 +263,17 @@ func (x *StatsFilter) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x StatsFilter) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x StatsFilter) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x StatsFilter) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -383,17 +383,17 @@ func (x *Stats) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x Stats) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x Stats) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x Stats) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -427,17 +427,17 @@ func (x *StatsResult) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x StatsResult) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x StatsResult) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x StatsResult) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -531,17 +531,17 @@ func (x *StatsSchema) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x StatsSchema) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x StatsSchema) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x StatsSchema) LogValue() slog.Value {
 	return codec.LogValue(x)
 }

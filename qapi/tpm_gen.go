@@ -229,17 +229,17 @@ func (x *TPMTypeOptions) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x TPMTypeOptions) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x TPMTypeOptions) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x TPMTypeOptions) LogValue() slog.Value {
 	return codec.LogValue(x)
 }

@@ -246,17 +246,17 @@ func (x *TransactionAction) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x TransactionAction) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x TransactionAction) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x TransactionAction) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -367,17 +367,17 @@ func (x TransactionActionBlockDirtyBitmapMerge) tagged() any {
 	return codec.Tagged(x, "type", "block-dirty-bitmap-merge", x.encodeTransactionAction)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x TransactionActionBlockDirtyBitmapMerge) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x TransactionActionBlockDirtyBitmapMerge) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x TransactionActionBlockDirtyBitmapMerge) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -401,17 +401,17 @@ func (x TransactionActionBlockdevBackup) tagged() any {
 	return codec.Tagged(x, "type", "blockdev-backup", x.encodeTransactionAction)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x TransactionActionBlockdevBackup) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x TransactionActionBlockdevBackup) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x TransactionActionBlockdevBackup) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -466,17 +466,17 @@ func (x TransactionActionBlockdevSnapshotSync) tagged() any {
 	return codec.Tagged(x, "type", "blockdev-snapshot-sync", x.encodeTransactionAction)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x TransactionActionBlockdevSnapshotSync) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x TransactionActionBlockdevSnapshotSync) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x TransactionActionBlockdevSnapshotSync) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -502,17 +502,17 @@ func (x TransactionActionDriveBackup) tagged() any {
 	return codec.Tagged(x, "type", "drive-backup", x.encodeTransactionAction)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x TransactionActionDriveBackup) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x TransactionActionDriveBackup) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x TransactionActionDriveBackup) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -542,17 +542,17 @@ type TransactionArgs struct {
 	Properties *TransactionProperties `json:"properties,omitzero"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x TransactionArgs) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x TransactionArgs) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x TransactionArgs) LogValue() slog.Value {
 	return codec.LogValue(x)
 }

@@ -146,17 +146,17 @@ func (x *SetPasswordOptions) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x SetPasswordOptions) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x SetPasswordOptions) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x SetPasswordOptions) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -301,17 +301,17 @@ func (x *ExpirePasswordOptions) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x ExpirePasswordOptions) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x ExpirePasswordOptions) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x ExpirePasswordOptions) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -416,17 +416,17 @@ type ScreendumpArgs struct {
 	Format *ImageFormat `json:"format,omitzero"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x ScreendumpArgs) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x ScreendumpArgs) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x ScreendumpArgs) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -651,7 +651,7 @@ func (c *Client) QuerySpice(ctx context.Context) (SpiceInfo, error) {
 //
 // Only in builds with CONFIG_SPICE.
 type SpiceConnectedEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// Address at which it was accepted.
 	Server SpiceBasicInfo `json:"server"`
@@ -677,13 +677,18 @@ func (SpiceConnectedEvent) EventName() string {
 	return "SPICE_CONNECTED"
 }
 
+// EventTime returns the Timestamp.
+func (x SpiceConnectedEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *SpiceConnectedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
 }
 
 // OnSpiceConnected calls f for every SPICE_CONNECTED event, in order and one at
-// a time, until stop is called. f may execute commands; [qmp.Conn.Handle] has
+// a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
 // the rules of stop.
 func (c *Client) OnSpiceConnected(f func(SpiceConnectedEvent)) (stop func()) {
 	return on(c, f)
@@ -696,7 +701,7 @@ func (c *Client) OnSpiceConnected(f func(SpiceConnectedEvent)) (stop func()) {
 //
 // Only in builds with CONFIG_SPICE.
 type SpiceInitializedEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// Address at which it was accepted.
 	Server SpiceServerInfo `json:"server"`
@@ -722,6 +727,11 @@ func (SpiceInitializedEvent) EventName() string {
 	return "SPICE_INITIALIZED"
 }
 
+// EventTime returns the Timestamp.
+func (x SpiceInitializedEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *SpiceInitializedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
@@ -729,7 +739,7 @@ func (x *SpiceInitializedEvent) decodeEvent(e qmp.Event) error {
 
 // OnSpiceInitialized calls f for every SPICE_INITIALIZED event, in order and
 // one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.Handle] has the rules of stop.
+// [qmp.Conn.OnEvent] has the rules of stop.
 func (c *Client) OnSpiceInitialized(f func(SpiceInitializedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -740,7 +750,7 @@ func (c *Client) OnSpiceInitialized(f func(SpiceInitializedEvent)) (stop func())
 //
 // Only in builds with CONFIG_SPICE.
 type SpiceDisconnectedEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// Address at which it was accepted.
 	Server SpiceBasicInfo `json:"server"`
@@ -766,6 +776,11 @@ func (SpiceDisconnectedEvent) EventName() string {
 	return "SPICE_DISCONNECTED"
 }
 
+// EventTime returns the Timestamp.
+func (x SpiceDisconnectedEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *SpiceDisconnectedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
@@ -773,7 +788,7 @@ func (x *SpiceDisconnectedEvent) decodeEvent(e qmp.Event) error {
 
 // OnSpiceDisconnected calls f for every SPICE_DISCONNECTED event, in order and
 // one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.Handle] has the rules of stop.
+// [qmp.Conn.OnEvent] has the rules of stop.
 func (c *Client) OnSpiceDisconnected(f func(SpiceDisconnectedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -785,13 +800,18 @@ func (c *Client) OnSpiceDisconnected(f func(SpiceDisconnectedEvent)) (stop func(
 //
 // Only in builds with CONFIG_SPICE.
 type SpiceMigrateCompletedEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 }
 
 // EventName returns SPICE_MIGRATE_COMPLETED.
 func (SpiceMigrateCompletedEvent) EventName() string {
 	return "SPICE_MIGRATE_COMPLETED"
+}
+
+// EventTime returns the Timestamp.
+func (x SpiceMigrateCompletedEvent) EventTime() time.Time {
+	return x.Timestamp
 }
 
 func (x *SpiceMigrateCompletedEvent) decodeEvent(e qmp.Event) error {
@@ -801,7 +821,7 @@ func (x *SpiceMigrateCompletedEvent) decodeEvent(e qmp.Event) error {
 
 // OnSpiceMigrateCompleted calls f for every SPICE_MIGRATE_COMPLETED event, in
 // order and one at a time, until stop is called. f may execute commands;
-// [qmp.Conn.Handle] has the rules of stop.
+// [qmp.Conn.OnEvent] has the rules of stop.
 func (c *Client) OnSpiceMigrateCompleted(f func(SpiceMigrateCompletedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -1172,17 +1192,17 @@ type ChangeVNCPasswordArgs struct {
 	Password string `json:"password"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x ChangeVNCPasswordArgs) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x ChangeVNCPasswordArgs) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x ChangeVNCPasswordArgs) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -1208,7 +1228,7 @@ func (c *Client) ChangeVNCPassword(ctx context.Context, args ChangeVNCPasswordAr
 //
 // Only in builds with CONFIG_VNC.
 type VNCConnectedEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// Address at which it was accepted.
 	Server VNCServerInfo `json:"server"`
@@ -1234,14 +1254,19 @@ func (VNCConnectedEvent) EventName() string {
 	return "VNC_CONNECTED"
 }
 
+// EventTime returns the Timestamp.
+func (x VNCConnectedEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *VNCConnectedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
 }
 
 // OnVNCConnected calls f for every VNC_CONNECTED event, in order and one at a
-// time, until stop is called. f may execute commands; [qmp.Conn.Handle] has the
-// rules of stop.
+// time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
+// the rules of stop.
 func (c *Client) OnVNCConnected(f func(VNCConnectedEvent)) (stop func()) {
 	return on(c, f)
 }
@@ -1253,7 +1278,7 @@ func (c *Client) OnVNCConnected(f func(VNCConnectedEvent)) (stop func()) {
 //
 // Only in builds with CONFIG_VNC.
 type VNCInitializedEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// Address at which it was accepted.
 	Server VNCServerInfo `json:"server"`
@@ -1279,13 +1304,18 @@ func (VNCInitializedEvent) EventName() string {
 	return "VNC_INITIALIZED"
 }
 
+// EventTime returns the Timestamp.
+func (x VNCInitializedEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *VNCInitializedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
 }
 
 // OnVNCInitialized calls f for every VNC_INITIALIZED event, in order and one at
-// a time, until stop is called. f may execute commands; [qmp.Conn.Handle] has
+// a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
 // the rules of stop.
 func (c *Client) OnVNCInitialized(f func(VNCInitializedEvent)) (stop func()) {
 	return on(c, f)
@@ -1297,7 +1327,7 @@ func (c *Client) OnVNCInitialized(f func(VNCInitializedEvent)) (stop func()) {
 //
 // Only in builds with CONFIG_VNC.
 type VNCDisconnectedEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// Address at which it was accepted.
 	Server VNCServerInfo `json:"server"`
@@ -1323,13 +1353,18 @@ func (VNCDisconnectedEvent) EventName() string {
 	return "VNC_DISCONNECTED"
 }
 
+// EventTime returns the Timestamp.
+func (x VNCDisconnectedEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *VNCDisconnectedEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
 }
 
 // OnVNCDisconnected calls f for every VNC_DISCONNECTED event, in order and one
-// at a time, until stop is called. f may execute commands; [qmp.Conn.Handle]
+// at a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent]
 // has the rules of stop.
 func (c *Client) OnVNCDisconnected(f func(VNCDisconnectedEvent)) (stop func()) {
 	return on(c, f)
@@ -1980,17 +2015,17 @@ func (x *KeyValue) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x KeyValue) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x KeyValue) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x KeyValue) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -2031,17 +2066,17 @@ type SendKeyArgs struct {
 	HoldTime *int64 `json:"hold-time,omitzero"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x SendKeyArgs) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x SendKeyArgs) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x SendKeyArgs) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -2180,17 +2215,17 @@ func (x InputEventKey) tagged() any {
 	return codec.Tagged(x, "type", "key", x.encodeInputEvent)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x InputEventKey) String() string {
 	return codec.Short(x.tagged())
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x InputEventKey) GoString() string {
 	return codec.GoShort(x.tagged())
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x InputEventKey) LogValue() slog.Value {
 	return codec.LogValue(x.tagged())
 }
@@ -2388,17 +2423,17 @@ func (x *InputEvent) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x InputEvent) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x InputEvent) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x InputEvent) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -2444,17 +2479,17 @@ type InputSendEventArgs struct {
 	Events []InputEvent `json:"events"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x InputSendEventArgs) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x InputSendEventArgs) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x InputSendEventArgs) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -2902,7 +2937,7 @@ type DisplayType string
 
 // The values of DisplayType.
 const (
-	// The first that is available of those with a window, else VNC.
+	// The first that is available of those with a window, otherwise VNC.
 	DisplayTypeDefault DisplayType = "default"
 	// No display; the guest has its graphics card all the same.
 	DisplayTypeNone DisplayType = "none"
@@ -3070,24 +3105,24 @@ func (x *DisplayOptions) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x DisplayOptions) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x DisplayOptions) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x DisplayOptions) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
 
 // DisplayOptionsDefault is the variant of [DisplayOptions] for default.
 //
-// The first that is available of those with a window, else VNC.
+// The first that is available of those with a window, otherwise VNC.
 type DisplayOptionsDefault struct{}
 
 // DisplayType returns [DisplayTypeDefault].
@@ -3259,17 +3294,17 @@ func (x *DisplayReloadOptions) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x DisplayReloadOptions) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x DisplayReloadOptions) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x DisplayReloadOptions) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -3414,17 +3449,17 @@ func (x *DisplayUpdateOptions) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x DisplayUpdateOptions) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x DisplayUpdateOptions) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x DisplayUpdateOptions) LogValue() slog.Value {
 	return codec.LogValue(x)
 }

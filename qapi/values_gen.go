@@ -10,7 +10,7 @@ import (
 )
 
 // These bindings are made for a version of package codec. If one of these constants
-// overflows, its type says what to do.
+// overflows, the comment on its type says what to do.
 const (
 	_ codec.GenerateAgain = 2 - codec.OldestVersion
 	_ codec.UpdateGoqapi  = codec.Version - 2
@@ -77,7 +77,7 @@ type UintList []uint64
 func (UintList) isStatsValue() {}
 
 // Unknown is a variant of a union, or a form of an alternate, that these bindings
-// do not know: a newer server's, or one that only you know.
+// do not know, for example that of a newer server. You can also build and send one.
 type Unknown struct {
 	// Tag is the union's discriminator; empty if it had none, and for alternates.
 	Tag string
@@ -110,17 +110,17 @@ func (x *Unknown) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	})
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x Unknown) String() string {
 	return codec.Short(codec.Alone(x))
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x Unknown) GoString() string {
 	return codec.GoShort(codec.Alone(x))
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x Unknown) LogValue() slog.Value {
 	return codec.LogValue(codec.Alone(x))
 }

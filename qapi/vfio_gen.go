@@ -61,7 +61,7 @@ func (e QAPIVfioMigrationState) Known() bool {
 //
 // QEMU 9.1 and later.
 type VfioMigrationEvent struct {
-	// Timestamp is when the server sent the event; zero if it could not tell.
+	// Timestamp is when the server sent the event; zero if it did not know.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// The device's id, as given to [Client.DeviceAdd]; empty if it has none.
 	DeviceID string `json:"device-id"`
@@ -91,14 +91,19 @@ func (VfioMigrationEvent) EventName() string {
 	return "VFIO_MIGRATION"
 }
 
+// EventTime returns the Timestamp.
+func (x VfioMigrationEvent) EventTime() time.Time {
+	return x.Timestamp
+}
+
 func (x *VfioMigrationEvent) decodeEvent(e qmp.Event) error {
 	x.Timestamp = e.Timestamp
 	return e.Decode(codec.Into(x.decode))
 }
 
 // OnVfioMigration calls f for every VFIO_MIGRATION event, in order and one at a
-// time, until stop is called. f may execute commands; [qmp.Conn.Handle] has the
-// rules of stop.
+// time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has
+// the rules of stop.
 //
 // QEMU 9.1 and later.
 func (c *Client) OnVfioMigration(f func(VfioMigrationEvent)) (stop func()) {

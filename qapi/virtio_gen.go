@@ -221,7 +221,7 @@ type XQueryVirtioStatusArgs struct {
 }
 
 // XQueryVirtioStatus returns the state of a virtio device. It fails if there is
-// none at that path.
+// no device at that path.
 //
 // QAPI: command x-query-virtio-status (virtio.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-virtio.x-query-virtio-status
 //

@@ -38,7 +38,7 @@ func TestWire(t *testing.T) {
 		{"union, two tags of one struct", qapi.BlockdevOptions{
 			Driver: qapi.BlockdevOptionsHostDevice{Filename: "/dev/sda"},
 		}, `{"driver":"host_device","filename":"/dev/sda"}`},
-		{"union, tag alone", qapi.SchemaInfo{Name: "x", MetaType: qapi.SchemaInfoCommand{ArgType: "1", RetType: "2"}},
+		{"union, only the tag", qapi.SchemaInfo{Name: "x", MetaType: qapi.SchemaInfoCommand{ArgType: "1", RetType: "2"}},
 			`{"name":"x","meta-type":"command","arg-type":"1","ret-type":"2"}`},
 		{"union, branch in data", qapi.ChardevBackend{Type: qapi.ChardevBackendSocket{
 			Addr: qapi.SocketAddressLegacy{Type: qapi.SocketAddressLegacyUnix{Path: "/s"}},
@@ -94,7 +94,7 @@ func TestWire(t *testing.T) {
 	}
 }
 
-// TestSwitch tells every variant apart by its type, also where two tags share
+// TestSwitch distinguishes every variant by its type, also where two tags share
 // a struct, and gets values, never pointers.
 func TestSwitch(t *testing.T) {
 	for text, want := range map[string]string{
@@ -119,7 +119,7 @@ func TestSwitch(t *testing.T) {
 			got = fmt.Sprintf("unknown %s %s", d.Tag, d.JSON)
 		}
 		assert.Equal(t, want, got)
-		assert.Equal(t, options.Driver.BlockdevDriver().Known(), got[0] != 'u', "the tag is told by a method of its enum's name")
+		assert.Equal(t, options.Driver.BlockdevDriver().Known(), got[0] != 'u', "a method with the enum's name returns the tag")
 	}
 }
 
@@ -147,7 +147,7 @@ func TestRefused(t *testing.T) {
 		{"parent bus", qapi.DeviceAddArgs{Driver: "d", Props: map[string]any{"parent_bus": "x"}}, "DeviceAddArgs.Props has 'parent_bus'"},
 		{"hotplugged", qapi.DeviceAddArgs{Driver: "d", Props: map[string]any{"hotplugged": false}}, "DeviceAddArgs.Props has 'hotplugged'"},
 		{"deep down", qapi.TransactionArgs{Actions: []qapi.TransactionAction{{}}}, "TransactionAction.Type is not set"},
-		{"unknown members that are no object", qapi.Netdev{Type: qapi.Unknown{Tag: "x", JSON: stdjson.RawMessage(`[]`)}}, "object"},
+		{"unknown members that are not an object", qapi.Netdev{Type: qapi.Unknown{Tag: "x", JSON: stdjson.RawMessage(`[]`)}}, "object"},
 		{"text that is not UTF-8", qapi.EjectArgs{ID: new("\xff")}, "UTF-8"},
 	} {
 		_, err := json.Marshal(c.value)

@@ -11,41 +11,41 @@ import (
 	"time"
 )
 
-// ErrNoAgent is wrapped, beside [context.DeadlineExceeded], by the errors of a dial
+// ErrNoAgent is wrapped, together with [context.DeadlineExceeded], by the errors of a dial
 // and of calls for which no guest agent has answered in time. The device that
-// leads to an agent opens, and takes what is written to it, also when nobody is
-// at its other end; that the guest has no agent, that its agent has not started,
-// and that it is still busy with an earlier command look the same from here.
+// leads to an agent can be opened, and accepts what is written to it, even when no
+// agent reads there. So a guest without an agent, an agent that has not started,
+// and one that is still busy with an earlier command look the same to a client.
 var ErrNoAgent = errors.New("no guest agent answers")
 
 // DialAgent connects to a guest agent, at an address that is written as for
-// [Dial], and synchronises with it: what an agent still had to say to an earlier
-// client is skipped. It is synchronised with again before the first command that
+// [Dial], and synchronises with it: replies that an agent still sends to an earlier
+// client are skipped. The connection synchronises again before the first command that
 // follows an abandoned one; that command waits, as do those after it, until all
 // others are answered.
 //
-// An agent has 10 s to answer each time, or what [WithHandshakeTimeout] sets; 0 is no
-// limit but the context's. Until then the synchronisation is repeated, with growing
-// intervals: the guest may be starting, or its agent, and then the first is lost.
+// An agent has 10 s to answer each time, or what [WithHandshakeTimeout] sets; with 0 only
+// the context limits it. Until then the synchronisation is repeated, with growing
+// intervals: the guest or its agent may still be starting, and then the first is lost.
 // After that the dial, or what waits to be sent, fails with [ErrNoAgent]; calls made
 // later try again. How long the agent may take for a command itself is up to the
-// context: once synchronised it is there, if slow.
+// context: an agent that has synchronised is running, even if it is slow.
 //
-// An agent sends no events. It executes one command at a time. The guest is not to be
+// An agent sends no events. It executes one command at a time. The guest is not
 // trusted: a message of more than 48 MiB ends the connection, unless [WithMaxMessage]
-// says otherwise. (The whole output that an agent keeps of a program, 16 MiB each of
+// sets another limit. (The whole output that an agent keeps of a program, 16 MiB each of
 // standard output and error, takes 43 MiB.)
 func DialAgent(ctx context.Context, addr string, opts ...Option) (*Conn, error) {
 	return dialAddress(ctx, addr, agentOptions(opts), agentServer())
 }
 
-// NewAgentConn makes a connection to a guest agent of a stream, as [NewConn] does
-// of one to QEMU, and synchronises as [DialAgent] does.
+// NewAgentConn turns a stream to a guest agent into a connection, as [NewConn] does
+// with a stream to QEMU, and synchronises as [DialAgent] does.
 func NewAgentConn(ctx context.Context, rw io.ReadWriteCloser, opts ...Option) (*Conn, error) {
 	return newConn(ctx, rw, agentOptions(opts), agentServer())
 }
 
-// maxAgentMessage is the size of the largest message that is taken from an agent.
+// maxAgentMessage is the size of the largest message that is accepted from an agent.
 const maxAgentMessage = 48 << 20
 
 func agentOptions(opts []Option) options {
@@ -82,38 +82,38 @@ const (
 	lastResync  = 8 * time.Second
 )
 
-// A synchroniser is an agent, if there is one. Being an interface, it lets the linker
-// leave out what programs that talk to none do not use. All but await and stale are
-// called with the link locked.
+// A synchroniser is an *agent, or nil. Because it is an interface, the linker can
+// leave the agent's code out of programs that do not use it. All methods except await
+// and stale are called with the link locked.
 type synchroniser interface {
-	await(context.Context) error // the end of the first synchronisation
-	ready(*call) bool            // whether a call can be sent; begins to synchronise if that is why it cannot
-	held()                       // there is something to send, and an earlier write has not ended
-	inStep() bool                // whether no reply can come that nobody waits for
-	outOfStep()                  // one can
-	stale(*message) bool         // whether a message is from before a synchronisation, or the answer to one
+	await(context.Context) error // waits for the end of the first synchronisation
+	ready(*call) bool            // reports whether a call can be sent; begins to synchronise if that must come first
+	held()                       // is called when there is something to send, and an earlier write has not ended
+	inStep() bool                // reports whether every reply that can come has a caller who waits
+	outOfStep()                  // notes that a reply can come for which nobody waits
+	stale(*message) bool         // reports whether a message is from before a synchronisation, or the answer to one
 }
 
-// An agent is what a link to a guest agent knows beside others. Its fields are
-// guarded by the link's mutex.
+// An agent is what a link to a guest agent has in addition to other links. Its fields
+// are guarded by the link's mutex.
 type agent struct {
 	l       *link
-	limit   time.Duration // for an answer to a synchronisation; 0: none
+	limit   time.Duration // for an answer to a synchronisation; 0: no limit
 	state   agentState
 	round   int           // counts how often it got out of step
 	number  []byte        // the id of the last synchronisation
-	marked  bool          // it began with a mark
-	from    uint64        // the last call that was sent before the first
-	repeats *time.Timer   // sends another
-	pause   time.Duration // until then
+	marked  bool          // the last synchronisation began with the byte resync
+	from    uint64        // the last call that was sent before the round's first synchronisation
+	repeats *time.Timer   // sends another synchronisation
+	pause   time.Duration // until the timer repeats fires
 	timer   *time.Timer   // gives up
-	dialled chan error    // how the first synchronisation went
+	dialled chan error    // gets the outcome of the first synchronisation
 }
 
 type agentState uint8
 
 const (
-	unsynced agentState = iota // a reply may still come that nobody waits for
+	unsynced agentState = iota // a reply may still come for which nobody waits
 	syncing
 	synced
 )
@@ -138,16 +138,16 @@ func (a *agent) await(ctx context.Context) error {
 
 func (a *agent) inStep() bool { return a.state == synced }
 
-// outOfStep leaves alone a synchronisation that goes on: then what was given up is an
-// eager call, whose reply is known by its id.
+// outOfStep does not change a synchronisation that is under way: then the call that was
+// abandoned is an eager one, whose reply has its id.
 func (a *agent) outOfStep() {
 	if a.state == synced {
 		a.state = unsynced
 	}
 }
 
-// ready waits for the calls that somebody waits for: the time that they take says nothing
-// about whether the agent is there. An eager call waits for nothing.
+// ready does not synchronise before the calls that somebody waits for are answered: the
+// time that they take does not show whether the agent runs. An eager call is always ready.
 func (a *agent) ready(c *call) bool {
 	if c.mode == probe {
 		return true
@@ -161,8 +161,8 @@ func (a *agent) ready(c *call) bool {
 // sync begins a synchronisation.
 func (a *agent) sync() {
 	a.state, a.from = syncing, a.l.flight.order
-	a.l.flight.proven = false // what is sent beside it has an id of its own
-	a.stopTimers()            // one may be held's
+	a.l.flight.proven = false // what is sent meanwhile has an id of its own
+	a.stopTimers()            // held may have started one
 	a.round++
 	a.ask(false)
 	round := a.round
@@ -173,8 +173,8 @@ func (a *agent) sync() {
 	}
 }
 
-// ask appends a synchronisation to what is written, after a mark or not. Its number comes
-// back twice: as the result, and as the id also of a refusal.
+// ask appends a synchronisation to what is written, after the byte resync if marked. Its
+// number comes back twice: as the result, and as the id, which a refusal has too.
 func (a *agent) ask(marked bool) {
 	if a.marked = marked; marked {
 		a.l.out.out = append(a.l.out.out, resync)
@@ -183,8 +183,8 @@ func (a *agent) ask(marked bool) {
 	a.l.out.out = fmt.Appendf(a.l.out.out, `{"execute":"guest-sync-delimited","arguments":{"id":%s},"id":%[1]s}`+"\n", a.number)
 }
 
-// syncAgain sends another synchronisation, as the one before may be lost: nobody had the
-// port open, or an earlier client left half a message.
+// syncAgain sends another synchronisation, since the one before may be lost: no agent had
+// the port open, or an earlier client left half a message.
 func (a *agent) syncAgain(round int) {
 	a.l.mu.Lock()
 	defer a.l.mu.Unlock()
@@ -196,10 +196,10 @@ func (a *agent) syncAgain(round int) {
 	a.repeats = time.AfterFunc(a.pause, func() { a.syncAgain(round) })
 }
 
-// askAgain sends another synchronisation after a byte that has QEMU's agent drop what it
-// holds of a message, and complain. Others may not know it, so that the first goes
-// without. Only the answer to the last counts: what the agent says to the others comes
-// before it.
+// askAgain sends another synchronisation after the byte resync, at which QEMU's agent
+// drops an incomplete message and sends an error. Other agents may not know the byte, so
+// the first synchronisation goes without it. Only the answer to the last one counts:
+// the answers to the others come before it.
 func (a *agent) askAgain() {
 	if a.l.out.busy { // the last has not been written yet
 		return
@@ -210,7 +210,8 @@ func (a *agent) askAgain() {
 	}
 }
 
-// held gives up on an agent that does not read, if nobody waits for what is being written.
+// held starts the time limit of an agent that does not read, if nobody waits for what is
+// being written.
 func (a *agent) held() {
 	l := a.l
 	if a.state != unsynced || l.flight.waited > 0 || l.queue.first == nil || a.timer != nil || a.limit <= 0 {
@@ -227,11 +228,11 @@ func (a *agent) held() {
 
 // absence is the error for an agent that has not answered within the limit.
 func (a *agent) absence() error {
-	return fmt.Errorf("%w within %v: it is not running, or busy with an earlier command: %w",
+	return fmt.Errorf("%w within %v: it is not running, or it is busy with an earlier command: %w",
 		ErrNoAgent, a.limit, context.DeadlineExceeded)
 }
 
-// noAnswer is called when the synchronisations of a round have had their time.
+// noAnswer is called when the time for the synchronisations of a round is over.
 func (a *agent) noAnswer(round int) {
 	a.l.mu.Lock()
 	defer a.l.mu.Unlock()
@@ -240,7 +241,7 @@ func (a *agent) noAnswer(round int) {
 	}
 }
 
-// giveUp ends a synchronisation that failed, and all that waited for it.
+// giveUp ends a synchronisation that failed, and all calls that waited for it.
 func (a *agent) giveUp(err error) {
 	a.state = unsynced
 	a.settle(err)
@@ -254,7 +255,7 @@ func (a *agent) giveUp(err error) {
 	}
 }
 
-// settle gives the outcome of a synchronisation to the dial, if it was the first.
+// settle passes the outcome of a synchronisation to the dial, if it was the first.
 func (a *agent) settle(err error) {
 	a.stopTimers()
 	select {
@@ -282,10 +283,10 @@ func (a *agent) stale(m *message) bool {
 	switch {
 	case bytes.Equal(m.members[memberReturn], a.number):
 		a.state = synced
-		l.flight.alone = !m.has(memberID)
+		l.flight.withoutIDs = !m.has(memberID)
 		a.settle(nil)
 		a.forget()
-		if l.flight.waited < l.flight.total { // an eager call was given up
+		if l.flight.waited < l.flight.total { // an eager call was abandoned
 			a.state = unsynced
 		}
 		l.kickLocked()

@@ -132,7 +132,7 @@ func TestAgentStale(t *testing.T) {
 	}
 }
 
-// TestAgentDial has streams at whose other end there is no agent.
+// TestAgentDial dials streams without an agent at the other end.
 func TestAgentDial(t *testing.T) {
 	t.Run("nobody reads", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
@@ -141,7 +141,7 @@ func TestAgentDial(t *testing.T) {
 			begin := time.Now()
 			_, err := NewAgentConn(t.Context(), ours, WithHandshakeTimeout(time.Minute))
 			wantErr(t, err, ErrNoAgent, "qmp: synchronise with the guest agent: no guest agent answers within 1m0s: "+
-				"it is not running, or busy with an earlier command: context deadline exceeded")
+				"it is not running, or it is busy with an earlier command: context deadline exceeded")
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 			assert.Equal(t, time.Minute, time.Since(begin))
 		})
@@ -248,7 +248,7 @@ func TestAgentDies(t *testing.T) {
 		old := p.peer.sync()
 		err := returned(t, "the call", done)
 		wantErr(t, err, ErrNoAgent, "qmp: guest-ping: no guest agent answers within 10s: "+
-			"it is not running, or busy with an earlier command: context deadline exceeded")
+			"it is not running, or it is busy with an earlier command: context deadline exceeded")
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		assert.Equal(t, agentLimit, time.Since(begin))
 
@@ -411,7 +411,7 @@ func TestAgentWithoutSync(t *testing.T) {
 	})
 }
 
-// TestAgentWhole sends a message that has to be alone, after an abandoned call.
+// TestAgentWhole sends a whole message after an abandoned call.
 func TestAgentWhole(t *testing.T) {
 	agentBubble(t, func(t *testing.T, p pair) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -470,7 +470,7 @@ func TestAgentSetup(t *testing.T) {
 				c.Go(t.Context(), "guest-info", nil, nil, func(err error) { early <- err })
 			}))
 			if err == nil {
-				err = c.Wait(t.Context())
+				err = c.WaitIdle(t.Context())
 				c.Close()
 			}
 			return err
@@ -589,8 +589,8 @@ func FuzzAgentStale(f *testing.F) {
 	})
 }
 
-// An agent that does not read is no agent: what waits behind a write that does not end,
-// and that nobody waits for, is told so.
+// An agent that does not read counts as absent: calls that wait for the end of a write for
+// which nobody waits fail.
 func TestAgentDoesNotRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ours, theirs := net.Pipe()
@@ -621,7 +621,7 @@ func TestAgentDoesNotRead(t *testing.T) {
 }
 
 // A command that did not wait for the first synchronisation, and is given up before it has
-// ended, leaves it alone.
+// ended, does not change it.
 func TestEagerCallAbandonedWhileSynchronising(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ours, theirs := net.Pipe()
@@ -666,7 +666,7 @@ func TestEagerCallAbandoned(t *testing.T) {
 	})
 }
 
-// An agent that does not read has no probe counted for ever that was not sent.
+// An agent that does not read does not count a probe that was not sent forever.
 func TestAgentProbeNotSent(t *testing.T) {
 	agentBubble(t, func(t *testing.T, p pair) {
 		for range 2 {

@@ -21,7 +21,7 @@ func newBuffer(size int) []byte {
 	return make([]byte, max(size, minBuffer))
 }
 
-// freeBuffer lets b be used again. Nothing may refer to it any more.
+// freeBuffer makes b available for use again. Nothing may refer to it any more.
 func freeBuffer(b []byte) {
 	if minBuffer <= len(b) && len(b) <= maxBuffer {
 		kept := b // so that b itself is not allocated, kept or not

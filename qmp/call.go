@@ -2,31 +2,31 @@ package qmp
 
 import "os"
 
-// A call is one message on its way to the server and its answer on the way back.
-// Its fields are guarded by the link's mutex until it is answered, then they are
-// the caller's.
+// A call is one message to the server, and its answer.
+// Its fields are guarded by the link's mutex until it is answered; then they belong
+// to the caller.
 type call struct {
 	command string
 	mode    callMode
 	state   callState
 	oob     bool
-	files   []*os.File // that go with it
-	passing *passing
-	eager   bool     // goes to an agent that has not answered yet
+	files   []*os.File // are passed with the message
+	passing *fdPassing
+	eager   bool     // is sent even to an agent that has not synchronised yet
 	s       *scratch // the request; then the answer, if it is small
 	number  int64    // the id it was sent with, 0 for none
-	order   uint64   // counts what is sent
+	order   uint64   // its place among all calls that were sent
 	taken   int64    // the number that a whole message has as its id, or 0
 
 	answer  []byte // the return or error member; the whole text for a whole message
-	line    []byte // the reply that answer was found in by its two ends; nil: by scanning
-	buffer  []byte // the read buffer that answer lies in, if that is the call's
+	line    []byte // the whole reply, if answer was found by the two ends of its line; nil: answer was found by scanning
+	buffer  []byte // the read buffer that answer lies in, if the call owns it
 	refused bool   // answer is an error member
-	err     error  // there is no answer
+	err     error  // why there is no answer
 
 	watch callTrace     // nil: nobody watches it
 	done  chan struct{} // gets one value when the call is finished
-	then  *callback     // or this is run
+	then  *callback     // if set, is run instead
 
 	prev, next *call // in a callList
 }
@@ -36,9 +36,9 @@ type callMode uint8
 const (
 	plain     callMode = iota
 	noReply            // success is silent, or the server's end
-	whole              // a message that the user built; alone on the wire
-	negotiate          // our own, before all others
-	probe              // our own, for its reply's place among the others
+	whole              // a message that the user built; nothing else is in flight with it
+	negotiate          // the connection's own, before all others
+	probe              // the connection's own: its reply shows that earlier commands get none
 )
 
 type callState uint8
@@ -51,7 +51,7 @@ const (
 	finished
 )
 
-// outcome is the answer of a finished call, or the error there is instead.
+// outcome returns the answer of a finished call, or its error.
 func (c *call) outcome() ([]byte, error) {
 	switch {
 	case c.err != nil:
@@ -62,14 +62,14 @@ func (c *call) outcome() ([]byte, error) {
 	return c.answer, nil
 }
 
-// traceSent tells who watches c what it was sent as.
+// traceSent reports to the trace of c, if there is one, that request was sent.
 func (c *call) traceSent(request []byte) {
 	if c.watch != nil {
 		c.watch.sent(c.number, c.oob, request)
 	}
 }
 
-// A callList is a queue of calls from the middle of which they can be taken.
+// A callList is a queue of calls. A call can also be removed from its middle.
 type callList struct{ first, last *call }
 
 func (q *callList) push(c *call) {

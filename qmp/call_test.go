@@ -83,12 +83,12 @@ func TestBadArguments(t *testing.T) {
 		args    any
 		want    string
 	}{
-		{"x", map[string]any{"m": inner{}}, "qmp: x: arguments: member /m/f: the Go type func() has no JSON"},
+		{"x", map[string]any{"m": inner{}}, "qmp: x: arguments: member /m/f: the Go type func() cannot be encoded or decoded as JSON"},
 		{"x", map[string]any{"m": "\xff"}, "qmp: x: arguments: member /m: not JSON: invalid UTF-8"},
 		{"x", []int{1}, "qmp: x: arguments: []int is not a JSON object, but [1]"},
 		{"x", "text", `qmp: x: arguments: string is not a JSON object, but "text"`},
 		{"x", json.RawMessage("{"), "qmp: x: arguments: not JSON: unexpected EOF"},
-		{"x", json.RawMessage(nest), "qmp: x: arguments: they nest deeper than QEMU's limit of 1024 levels"},
+		{"x", json.RawMessage(nest), "qmp: x: the arguments nest deeper than QEMU's limit of 1024 levels"},
 		{"\xff", nil, `qmp: command name "\xff": jsontext: invalid UTF-8`},
 	}
 	bubble(t, func(t *testing.T, p pair) {
@@ -161,7 +161,7 @@ func TestServerError(t *testing.T) {
 		}
 		done := async(func() error { return p.Execute(t.Context(), "x", nil, nil) })
 		p.peer.refuse(p.peer.next(), "7")
-		if err := returned(t, "Execute", done); err == nil || err.Error() != "qmp: x: an error reply that cannot be read: \"7\"" {
+		if err := returned(t, "Execute", done); err == nil || err.Error() != "qmp: x: the server's error cannot be decoded: \"7\"" {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -266,7 +266,7 @@ func TestBlockedWrite(t *testing.T) {
 
 		cancel2()
 		err := returned(t, "second", second)
-		wantErr(t, err, context.Canceled, "qmp: second: context canceled: the command was not sent: the server does not read what was sent before")
+		wantErr(t, err, context.Canceled, "qmp: second: context canceled: the command was not sent: the server does not read what was sent before it")
 		if errors.Is(err, ErrAbandoned) {
 			t.Error("a call that was never sent is abandoned")
 		}
@@ -375,7 +375,7 @@ func TestGoWithHastyContext(t *testing.T) {
 				}
 			})
 		}
-		if err := p.Wait(t.Context()); err != nil {
+		if err := p.WaitIdle(t.Context()); err != nil {
 			t.Error(err)
 		}
 	})
@@ -390,7 +390,7 @@ func TestGo(t *testing.T) {
 			inner = p.Execute(t.Context(), "b", nil, nil) // from a callback
 			done <- err
 		})
-		wait := async(func() error { return p.Wait(t.Context()) })
+		wait := async(func() error { return p.WaitIdle(t.Context()) })
 		p.peer.answer(p.peer.expect(`{"execute":"a"}`), "7")
 		r := p.peer.expect(`{"execute":"b"}`)
 		pending(t, "Wait", wait) // the callback still runs
@@ -416,7 +416,7 @@ func TestGo(t *testing.T) {
 
 		p.Go(t.Context(), "e", 5, nil, func(err error) { done <- err })
 		if err := returned(t, "callback", done); err == nil {
-			t.Error("arguments that are no object are sent")
+			t.Error("arguments that are not an object are sent")
 		}
 
 		p.With(Timeout(time.Second)).Go(t.Context(), "f", nil, nil, func(err error) { done <- err })
@@ -430,7 +430,7 @@ func TestGo(t *testing.T) {
 		p.Close()
 		err = returned(t, "callback", done)
 		wantErr(t, err, ErrClosed, "qmp: g: connection closed")
-		if err := p.Wait(t.Context()); err != nil {
+		if err := p.WaitIdle(t.Context()); err != nil {
 			t.Error(err)
 		}
 	})
@@ -438,16 +438,16 @@ func TestGo(t *testing.T) {
 
 func TestWait(t *testing.T) {
 	bubble(t, func(t *testing.T, p pair) {
-		if err := p.Wait(t.Context()); err != nil {
+		if err := p.WaitIdle(t.Context()); err != nil {
 			t.Error(err)
 		}
 		call := async(func() error { return p.Execute(t.Context(), "a", nil, nil) })
 		r := p.peer.next()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		wantErr(t, p.Wait(ctx), context.DeadlineExceeded, "qmp: waiting for calls to end: context deadline exceeded")
-		w1 := async(func() error { return p.Wait(t.Context()) })
-		w2 := async(func() error { return p.Wait(t.Context()) })
+		wantErr(t, p.WaitIdle(ctx), context.DeadlineExceeded, "qmp: waiting for calls to end: context deadline exceeded")
+		w1 := async(func() error { return p.WaitIdle(t.Context()) })
+		w2 := async(func() error { return p.WaitIdle(t.Context()) })
 		pending(t, "Wait", w1)
 		p.peer.answer(r, "{}")
 		for _, done := range []<-chan error{call, w1, w2} {
@@ -508,7 +508,7 @@ func TestEnd(t *testing.T) {
 				wantErr(t, p.Execute(t.Context(), "y", nil, nil), ErrNotSent, "qmp: y: "+test.text+unsent)
 				_, err := p.RoundTrip(t.Context(), []byte("{}"))
 				wantErr(t, err, ErrNotSent, "qmp: message: "+test.text+unsent)
-				if err := p.Wait(t.Context()); err != nil {
+				if err := p.WaitIdle(t.Context()); err != nil {
 					t.Error(err)
 				}
 			})

@@ -11,13 +11,13 @@ import (
 // A Conn is a connection to a server, or a handle on it made by [Conn.With].
 // Any number of goroutines may use it at the same time.
 type Conn struct {
-	hub   *hub
+	core  *core
 	link  *link       // nil if again is set
 	again supervision // the connection is made again when it is lost
 	opts  callOptions
 }
 
-// Greeting is what a server says of itself when a connection begins.
+// Greeting is what a server says about itself when a connection begins.
 type Greeting struct {
 	Version      Version
 	Capabilities []string // what can be negotiated, such as "oob"
@@ -38,33 +38,33 @@ func (v Version) String() string {
 	return text
 }
 
-// NewConn makes a connection of a stream: it waits for the server's greeting and
-// negotiates. The stream is the connection's from then on; it is closed with it,
-// and if NewConn fails. A Close of the stream has to end a Read or Write that
-// waits.
+// NewConn turns a stream into a connection: it waits for the server's greeting and
+// negotiates. From then on the stream belongs to the connection, which closes it when
+// the connection ends or NewConn fails. Closing the stream must make a waiting Read or
+// Write return.
 func NewConn(ctx context.Context, rw io.ReadWriteCloser, opts ...Option) (*Conn, error) {
 	return newConn(ctx, rw, newOptions(opts), qmpServer())
 }
 
 func newConn(ctx context.Context, rw io.ReadWriteCloser, o options, as kind) (*Conn, error) {
 	if rw == nil {
-		return nil, errors.New("qmp: a connection cannot be made of a nil stream")
+		return nil, errors.New("qmp: the stream is nil")
 	}
 	if o.reconnect != nil {
 		rw.Close()
-		return nil, errors.New("qmp: WithReconnect: a stream cannot be made again; Dial and DialFunc can")
+		return nil, errors.New("qmp: WithReconnect: a given stream cannot be opened again; use Dial or DialFunc")
 	}
-	l := newLink(rw, newHub(o))
+	l := newLink(rw, newCore(o))
 	as.prepare(l)
 	c := l.conn()
-	c.hub.setUp(c)
+	c.core.setUp(c)
 	if err := as.open(l, ctx); err != nil {
 		return nil, err
 	}
 	return c, nil
 }
 
-// A kind is what a link leads to: how it is made to take commands.
+// A kind is the kind of server at the other end of a link: how it is made ready for commands.
 type kind struct {
 	prepare func(*link)                        // before it is used
 	open    func(*link, context.Context) error // begins to read; closes the link if it fails
@@ -80,7 +80,7 @@ func (c *Conn) current() *link {
 	return c.link
 }
 
-// Greeting returns what the server said of itself; nothing, if it was not asked.
+// Greeting returns what the server said about itself; the zero Greeting if it sends none.
 func (c *Conn) Greeting() Greeting {
 	g := c.current().hello.said.Load()
 	if g == nil {
@@ -92,18 +92,23 @@ func (c *Conn) Greeting() Greeting {
 }
 
 // With returns a handle on the same connection whose calls have these options.
-// It costs next to nothing.
+// It costs one small allocation.
 func (c *Conn) With(opts ...CallOption) *Conn {
-	h := &Conn{c.hub, c.link, c.again, c.opts}
+	h := &Conn{c.core, c.link, c.again, c.opts}
 	for _, opt := range opts {
 		opt(&h.opts)
 	}
 	return h
 }
 
-// Wait waits until nothing is outstanding: no command that somebody waits for,
+// Wait is the older name of [Conn.WaitIdle].
+//
+// Deprecated: use WaitIdle.
+func (c *Conn) Wait(ctx context.Context) error { return c.WaitIdle(ctx) }
+
+// WaitIdle waits until no call is in progress: no command that somebody waits for,
 // and no callback. It must not be called from a callback.
-func (c *Conn) Wait(ctx context.Context) error {
+func (c *Conn) WaitIdle(ctx context.Context) error {
 	var idle <-chan struct{}
 	if c.again != nil {
 		idle = c.again.idle()
@@ -120,11 +125,11 @@ func (c *Conn) Wait(ctx context.Context) error {
 
 // LateReplies returns how many replies have come and been dropped because their
 // calls had been abandoned; see [ErrAbandoned].
-func (c *Conn) LateReplies() int { return int(c.hub.late.Load()) }
+func (c *Conn) LateReplies() int { return int(c.core.late.Load()) }
 
 // Close ends the connection. Calls that wait return an error that wraps
-// [ErrClosed], subscriptions and handlers get what has come and then end. Close
-// waits for nothing and may be called from anywhere, more than once.
+// [ErrClosed]; subscriptions and handlers get the events that have come and then end.
+// Close does not wait. It may be called from any goroutine, and more than once.
 func (c *Conn) Close() error {
 	if c.again != nil {
 		c.again.end(nil)
@@ -134,7 +139,7 @@ func (c *Conn) Close() error {
 	return nil
 }
 
-// Done returns a channel that is closed when the connection is, by either side.
+// Done returns a channel that is closed when either side closes the connection.
 func (c *Conn) Done() <-chan struct{} {
 	if c.again != nil {
 		return c.again.done()
@@ -142,8 +147,8 @@ func (c *Conn) Done() <-chan struct{} {
 	return c.link.done
 }
 
-// Err returns nil as long as the connection is there, then an error that wraps
-// [ErrClosed] and what it ended with: [io.EOF] if the server closed it, as after
+// Err returns nil while the connection is open, then an error that wraps
+// [ErrClosed] and the cause: [io.EOF] if the server closed it, as it does after
 // the command quit.
 func (c *Conn) Err() error {
 	var err error

@@ -10,7 +10,8 @@ import (
 	"github.com/goqapi/goqapi/qmp/codec"
 )
 
-// decode reads JSON as servers print it, in memory that text limits, until ctx ends.
+// decode reads JSON as servers print it, until ctx ends. The memory that it may use is in
+// proportion to text.
 func decode(ctx context.Context, text []byte, result any) error {
 	err := codec.Decode(ctx, text, result)
 	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
@@ -19,9 +20,9 @@ func decode(ctx context.Context, text []byte, result any) error {
 	return err
 }
 
-// store stores a call's answer in result; nil: nowhere. An answer that is not one value
-// was found by the two ends of its line: then the server has added members, and scanning
-// finds the answer; or the line is damaged.
+// store stores a call's answer in result, unless that is nil. An answer that is not one
+// JSON value was found by the two ends of its line: then either the server has added
+// members, and scanning finds the answer, or the line is damaged.
 func (l *link) store(ctx context.Context, c *call, result any) error {
 	if result == nil {
 		if string(c.answer) == "{}" {

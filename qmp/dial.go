@@ -23,15 +23,15 @@ import (
 //	tcp:vmhost:4444,ipv6=on
 //	pipe:/run/vm/qmp      the FIFOs qmp.in and qmp.out
 //
-// and further
+// and also
 //
-//	vsock:3:4444          a context and a port of it, decimal; on Linux
-//	fd:3                  a descriptor that this process was started with,
-//	                      which becomes the connection's
+//	vsock:3:4444          a context id and a port, decimal; on Linux
+//	fd:3                  a descriptor that this process has inherited;
+//	                      the connection owns it from then on
 //
 // Options that do not say where to connect, such as server, wait, reconnect and
-// logfile, are passed over. An option that QEMU does not have, a value that it would
-// not take, and a path that is too long for a socket are errors. A comma that belongs
+// logfile, are ignored. An option that QEMU does not have, a value that it would
+// not accept, and a path that is too long for a socket are errors. A comma that belongs
 // to the path of a socket is doubled; [UnixAddr] does so.
 func Dial(ctx context.Context, addr string, opts ...Option) (*Conn, error) {
 	return dialAddress(ctx, addr, newOptions(opts), qmpServer())
@@ -77,12 +77,12 @@ func dialStream(ctx context.Context, connect func(context.Context) (io.ReadWrite
 	return newConn(ctx, rw, o, as)
 }
 
-// A Dialer connects to what package net has an address for; a [net.Dialer] is one.
+// A Dialer connects to the addresses of package net; [net.Dialer] is one.
 type Dialer interface {
 	DialContext(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-// openAddress makes a stream to an address.
+// openAddress opens a stream to an address.
 func openAddress(ctx context.Context, addr string, o options) (io.ReadWriteCloser, error) {
 	a, err := address.Parse(addr)
 	if err != nil {
@@ -99,7 +99,7 @@ func dialParsed(ctx context.Context, a address.Address, d Dialer) (io.ReadWriteC
 	_, direct := d.(*net.Dialer)
 	switch {
 	case a.Secure && direct:
-		return nil, errors.New("the address has tls-creds, and TLS takes package qmptls")
+		return nil, errors.New("the address has tls-creds: for TLS use package qmptls")
 	case a.Kind == "unix" || a.Kind == "tcp":
 		network, where := a.Net()
 		return d.DialContext(ctx, network, where)
@@ -117,7 +117,7 @@ func dialParsed(ctx context.Context, a address.Address, d Dialer) (io.ReadWriteC
 // whose file is at path.
 func UnixAddr(path string) string { return address.Unix(path) }
 
-// openFD makes a stream of a descriptor.
+// openFD turns a descriptor into a stream.
 func openFD(fd int) (io.ReadWriteCloser, error) {
 	if err := pollable(fd); err != nil {
 		return nil, fmt.Errorf("file descriptor %d: %w", fd, err)
@@ -131,18 +131,18 @@ func openFD(fd int) (io.ReadWriteCloser, error) {
 	return c, nil
 }
 
-// A quickCloser is a stream whose Close takes no time, and is to be over when that of
-// the connection returns.
+// A quickCloser is a stream whose Close does not block; Close of the connection waits
+// for it.
 type quickCloser interface{ closesQuickly() }
 
 // A pipe is a pair of FIFOs.
 type pipe struct {
 	in, out *os.File
-	written bool // something has come out, or could
+	written bool // something was read, or could have been
 }
 
-// openPipe opens what QEMU's pipe:PATH has opened already: PATH.in is QEMU's
-// input, PATH.out its output. To open one that nobody has fails at once.
+// openPipe opens the FIFOs of QEMU's pipe:PATH, which QEMU must have opened already:
+// PATH.in is QEMU's input, PATH.out its output. If it has not, openPipe fails at once.
 func openPipe(path string) (io.ReadWriteCloser, error) {
 	out, err := os.OpenFile(path+".out", os.O_RDONLY|nonblock, 0)
 	if err != nil {
@@ -156,8 +156,8 @@ func openPipe(path string) (io.ReadWriteCloser, error) {
 	return &pipe{in: in, out: out}, nil
 }
 
-// Read waits a second for the one that writes: QEMU opens its input first, and a FIFO
-// that nobody has opened to write to reads as ended.
+// Read waits up to a second for the writer: QEMU opens its input first, and a FIFO
+// that nobody has opened for writing reads as if it had ended.
 func (p *pipe) Read(b []byte) (int, error) {
 	for try := 0; ; try++ {
 		n, err := p.out.Read(b)

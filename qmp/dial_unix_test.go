@@ -156,7 +156,7 @@ func TestDialFails(t *testing.T) {
 		t.Errorf("FIFOs that nobody has open: %v", err)
 	}
 	_, err = Dial(t.Context(), "tcp:localhost:1,server,tls-creds=tls0")
-	want := "qmp: dial tcp:localhost:1,server,tls-creds=tls0: the address has tls-creds, and TLS takes package qmptls"
+	want := "qmp: dial tcp:localhost:1,server,tls-creds=tls0: the address has tls-creds: for TLS use package qmptls"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}

@@ -20,13 +20,13 @@
 //
 // Every call that waits takes a context and returns when it ends. A command
 // whose context ends before it was sent is not sent. One that was sent cannot
-// be called back: its error wraps [ErrAbandoned], the server may have run it,
-// its reply is dropped when it comes, and the connection lives on.
+// be undone: its error wraps [ErrAbandoned], the server may have run it,
+// its reply is dropped when it comes, and the connection stays open.
 //
 // # Events
 //
 // Events reach a [Subscription], which is read, or a handler, which is called.
-// Each has an ordered queue of its own with a bound. Nobody's slowness holds up
-// the connection: a queue that runs over loses its oldest events, and its
-// reader is told how many ([OverflowError]).
+// Each has an ordered queue of its own with a limit. A slow reader does not hold up
+// the connection: a queue that is full loses its oldest events, and its
+// reader gets an error that counts them ([OverflowError]).
 package qmp

@@ -12,8 +12,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// maxNesting is how deep QEMU lets a message nest. Beyond it the answer is a
-// burst of errors that name no command.
+// maxNesting is how deep QEMU allows a message to nest. It answers a deeper one with
+// many errors that do not name a command.
 const maxNesting = 1024
 
 // scratch is the memory for a request or a reply, used again by later ones.
@@ -30,7 +30,7 @@ func (s *scratch) release() {
 	}
 }
 
-// encodeCommand writes a request short of its id and its last brace.
+// encodeCommand writes a request without its id and its last brace.
 func encodeCommand(verb, command string, args any) (*scratch, error) {
 	s := newScratch()
 	b := &s.buf
@@ -57,7 +57,7 @@ func encodeCommand(verb, command string, args any) (*scratch, error) {
 	case text[0] != '{':
 		return nil, fmt.Errorf("qmp: %s: arguments: %T is not a JSON object, but %.100s", command, args, text)
 	case tooNested(text, maxNesting-1):
-		return nil, fmt.Errorf("qmp: %s: arguments: they nest deeper than QEMU's limit of %d levels", command, maxNesting)
+		return nil, fmt.Errorf("qmp: %s: the arguments nest deeper than QEMU's limit of %d levels", command, maxNesting)
 	}
 	return s, nil
 }
@@ -90,17 +90,17 @@ func tooNested(text []byte, limit int) bool {
 	return false
 }
 
-// wholeMessage checks a message that the user built, and finds the number that
-// is its id, if it is one, as a server may print it.
+// wholeMessage checks a message that the user built. It returns the id, if that is a
+// number, as a server may print it.
 func wholeMessage(text []byte) (number int64, err error) {
 	var members struct {
 		ID jsontext.Value `json:"id"`
 	}
 	switch {
 	case jsontext.Value(text).Kind() != '{':
-		return 0, errors.New("qmp: message: it is not a JSON object")
+		return 0, errors.New("qmp: the message is not a JSON object")
 	case tooNested(text, maxNesting):
-		return 0, fmt.Errorf("qmp: message: it nests deeper than QEMU's limit of %d levels", maxNesting)
+		return 0, fmt.Errorf("qmp: the message nests deeper than QEMU's limit of %d levels", maxNesting)
 	}
 	if err := json.Unmarshal(text, &members, jsontext.AllowDuplicateNames(true)); err != nil {
 		return 0, fmt.Errorf("qmp: message: %w", jsonError(err))

@@ -13,20 +13,20 @@ import (
 	"github.com/goqapi/goqapi/qmp/codec"
 )
 
-// ErrClosed is wrapped by every error that comes of the connection being closed, by
-// either side, beside the cause: [io.EOF] if the server closed it in order, as after
-// quit; otherwise what the transport says, such as ECONNRESET of a server that was
+// ErrClosed is wrapped by every error that is due to the connection being closed, by
+// either side, together with the cause: [io.EOF] if the server closed it in order, as after
+// quit; otherwise the transport's error, such as ECONNRESET from a server that was
 // killed, or how the process of [Start] ended.
 var ErrClosed = errors.New("connection closed")
 
-// ErrAbandoned is wrapped, beside the context's own error, by the error of a
+// ErrAbandoned is wrapped, together with the context's own error, by the error of a
 // call whose context ended after the command was sent. Whether the server ran
 // the command is not known.
 var ErrAbandoned = errors.New("the command was sent, its reply is abandoned")
 
-// ErrNotSent is wrapped by the error of a call that the server cannot have run: beside
-// [ErrClosed] if the connection ended before it was sent, beside the context's own
-// error if that did.
+// ErrNotSent is wrapped by the error of a call that the server cannot have run: together
+// with [ErrClosed] if the connection ended before it was sent, or with the context's own
+// error if the context did.
 var ErrNotSent = errors.New("the command was not sent")
 
 // MayHaveRun reports whether the server may have executed the command of a call that
@@ -37,8 +37,8 @@ func MayHaveRun(err error) bool {
 	return !refused && !errors.Is(err, ErrNotSent)
 }
 
-// unsent is err, of a command that was not sent. It wraps ErrNotSent without saying so
-// in its text, where that would say nothing new.
+// unsent returns err, of a command that was not sent, as an error that also wraps
+// ErrNotSent. The text stays the same: it already says that nothing was sent.
 func unsent(err error) error {
 	if err == nil {
 		return nil
@@ -51,7 +51,7 @@ type unsentError struct{ error }
 func (e *unsentError) Unwrap() []error { return []error{e.error, ErrNotSent} }
 
 // errSettingUp is for a call whose reply cannot be read before its caller returns.
-var errSettingUp = errors.New("a function of WithSetup must not wait for a command: the connection does not exist yet")
+var errSettingUp = errors.New("a function given to WithSetup must not wait for a command: no reply can come before it returns")
 
 // ErrNoOOB is wrapped by the error of a call with [OutOfBand] on a connection that
 // was made without [WithOOB].
@@ -59,9 +59,9 @@ var ErrNoOOB = errors.New("out-of-band execution was not negotiated")
 
 // ErrNoFiles is wrapped by the error of a call with [Files] on a connection that
 // cannot pass any: only a Unix socket can.
-var ErrNoFiles = errors.New("files cannot be passed on this connection: it is not a Unix socket")
+var ErrNoFiles = errors.New("files cannot be passed on this connection: it does not use a Unix socket")
 
-// Classes of [Error]. Servers may have others: the set is open.
+// Classes of [Error]. Servers may have others.
 const (
 	ClassGenericError    = "GenericError"
 	ClassCommandNotFound = "CommandNotFound"
@@ -71,13 +71,13 @@ const (
 )
 
 // An Error is the server's refusal of a command. Its fields are as the server sent them.
-// The text of Error has control characters and line ends escaped, and is otherwise all
-// that the server said, for whoever sent the command: the name of an image in it, or a
-// quoted argument, may show a password. qapi.Text hides those that it recognises, and so
-// does package qmplog.
+// The text of Error has control characters and line ends escaped, and is otherwise the
+// server's whole text, meant for the sender of the command: the name of an image in it,
+// or a quoted argument, may show a password. qapi.Text and package qmplog hide the
+// passwords that they recognise.
 type Error struct {
 	Command string // as it was sent
-	Class   string // one of the Class constants, or another
+	Class   string // one of the Class constants, or a class that this package does not know
 	Desc    string // for people; differs between releases, and may quote secrets of the command
 }
 
@@ -95,6 +95,15 @@ func (e *Error) Error() string {
 	return text + desc + " (" + class + ")"
 }
 
+// ClassOf returns the class of the refusal that err is or wraps, one of the Class constants
+// or another; "" if err is not a refusal.
+func ClassOf(err error) string {
+	if e, refused := errors.AsType[*Error](err); refused {
+		return e.Class
+	}
+	return ""
+}
+
 // refusal makes the error of an error reply's error member.
 func refusal(command string, member []byte) error {
 	e := Error{Command: command}
@@ -103,7 +112,7 @@ func refusal(command string, member []byte) error {
 		Desc  string `json:"desc"`
 	}
 	if err := decode(context.Background(), member, &wire); err != nil {
-		return fmt.Errorf("qmp: %s: an error reply that cannot be read: %.200q", command, member)
+		return fmt.Errorf("qmp: %s: the server's error cannot be decoded: %.200q", command, member)
 	}
 	e.Class, e.Desc = wire.Class, wire.Desc
 	return &e
@@ -112,7 +121,7 @@ func refusal(command string, member []byte) error {
 // closedError is how a connection ended.
 type closedError struct {
 	cause  error // nil: by Close
-	byPeer bool  // the stream ended; it was not ended by us
+	byPeer bool  // the other side, or the network, ended the stream
 }
 
 func (e *closedError) Error() string {
@@ -134,7 +143,7 @@ func (e *closedError) Unwrap() []error {
 	return []error{ErrClosed, e.cause}
 }
 
-// contextError is why ctx ended: its error, and the cause if that is another.
+// contextError returns why ctx ended: its error, and the cause if that is a different one.
 func contextError(ctx context.Context) error {
 	err, cause := ctx.Err(), context.Cause(ctx)
 	if cause == nil || errors.Is(cause, err) {
@@ -148,8 +157,8 @@ func tooLate(ctx context.Context, command string) error {
 	return fmt.Errorf("qmp: %s: %w: %w", command, contextError(ctx), ErrNotSent)
 }
 
-// jsonError is err, of the JSON library, in words that say where: in the
-// arguments of a command, in a reply, in an event.
+// jsonError returns err, an error of the JSON library, with a text for people: it names
+// the member and what is wrong with it.
 func jsonError(err error) error {
 	var at jsontext.Pointer
 	var text string
@@ -169,7 +178,7 @@ func jsonError(err error) error {
 	case semantic.GoType != nil && semantic.JSONKind != 0:
 		text = fmt.Sprintf("%s does not fit the Go type %s", codec.KindName(semantic.JSONKind), semantic.GoType)
 	case semantic.GoType != nil:
-		text = fmt.Sprintf("the Go type %s has no JSON", semantic.GoType)
+		text = fmt.Sprintf("the Go type %s cannot be encoded or decoded as JSON", semantic.GoType)
 	}
 	if semantic != nil && 0 < len(semantic.JSONValue) && len(semantic.JSONValue) < 100 {
 		text += ": " + string(semantic.JSONValue)
@@ -183,7 +192,7 @@ func jsonError(err error) error {
 	return &textError{printable.String(text), err}
 }
 
-// textError is an error put into other words.
+// textError is an error with another text.
 type textError struct {
 	text string
 	err  error

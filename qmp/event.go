@@ -17,7 +17,7 @@ import (
 type Event struct {
 	Name      string
 	Timestamp time.Time       // UTC, to the microsecond; zero when the server does not know
-	Data      json.RawMessage // a JSON object, shared with others who get the event: not to be changed; nil without data
+	Data      json.RawMessage // a JSON object; nil without data. All receivers share it: do not change it
 }
 
 // Decode stores the event's data in the value that v points to. An event without
@@ -32,13 +32,13 @@ func (e Event) Decode(v any) error {
 	return nil
 }
 
-// events hands events on if somebody wants any. Until then there is no registry,
-// and in a program where nobody ever does there is not even its code.
+// events passes events to the registry, which exists from the first subscription or
+// handler on. The linker leaves its code out of programs that have neither.
 type events struct {
 	sink  atomic.Pointer[eventSink]
 	limit int64 // bytes of the events that wait in all queues
 
-	mu    sync.Mutex // held to make the registry, and to end
+	mu    sync.Mutex // held while the registry is made, and while events end
 	ended error
 }
 
@@ -89,20 +89,20 @@ type registry struct {
 	all   []*queue
 	err   error // the connection is closed
 
-	limit int64        // bytes of the events that wait in all queues
-	used  atomic.Int64 // of them
+	limit int64        // bytes that the events in all queues may have
+	used  atomic.Int64 // bytes that they have
 
-	names map[string]string // the reader's alone: names as strings, made once
+	names map[string]string // names as strings, each made once; only the reader uses it
 }
 
-// maxNames and maxName bound what a server can make us remember. QEMU has some 70
-// events, whose names are shorter than 40 bytes.
+// maxNames and maxName limit how many names of events are kept, and how long they may
+// be. QEMU has some 70 events, whose names are shorter than 40 bytes.
 const (
 	maxNames = 1000
 	maxName  = 100
 )
 
-// add lets q have the events of these names, or all if there are none.
+// add adds a queue for the events of these names, or for all events without names.
 func (r *registry) add(q *queue, names []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -137,8 +137,8 @@ func (r *registry) remove(q *queue) {
 	}
 }
 
-// without returns a list of the same queues but for q. It leaves list as it is,
-// for the reader may be going through it.
+// without returns a list of the same queues except q. It does not change list,
+// since the reader may be using it.
 func without(list []*queue, q *queue) []*queue {
 	var rest []*queue
 	for _, other := range list {
@@ -149,7 +149,7 @@ func without(list []*queue, q *queue) []*queue {
 	return rest
 }
 
-// end lets every queue end with err when it is empty.
+// end makes every queue end with err after its last event.
 func (r *registry) end(err error) {
 	r.mu.Lock()
 	r.err = err
@@ -184,8 +184,8 @@ func (r *registry) queuesLocked() map[*queue]bool {
 	return queues
 }
 
-// event takes an event. Of those that come on a link that is lost already, the
-// queues have said that they may be missing.
+// event passes an event on. It drops those that come on a link that is lost already: the
+// queues have a gap for them.
 func (l *link) event(m *message) {
 	if !l.lasting {
 		l.events.event(m)
@@ -224,7 +224,7 @@ func (r *registry) event(m *message) {
 	}
 }
 
-// makeRoom has the queues that hold most lose their oldest events. Each keeps its newest.
+// makeRoom drops the oldest events of the queues that hold most. Each keeps its newest.
 func (r *registry) makeRoom() {
 	r.mu.RLock()
 	queues := r.queuesLocked()
@@ -270,8 +270,8 @@ func unquote(text []byte) []byte {
 	return []byte(s)
 }
 
-// timestamp reads {"seconds": 1, "microseconds": 2}. What is no time, like the -1
-// that QEMU sends when its clock fails, gives the zero time.
+// timestamp reads {"seconds": 1, "microseconds": 2}. It returns the zero time for what is
+// not a time, such as the -1 that QEMU sends when its clock fails.
 func timestamp(text []byte) time.Time {
 	const seconds, microseconds = `{"seconds": `, `, "microseconds": `
 	var s, us int64 = -1, -1
@@ -295,7 +295,7 @@ func timestamp(text []byte) time.Time {
 	return time.Unix(s, us*1000).UTC()
 }
 
-// integer is the number in text, or -1.
+// integer returns the number in text, or -1.
 func integer(text []byte) int64 {
 	n, err := strconv.ParseInt(string(text), 10, 64)
 	if err != nil {

@@ -174,7 +174,7 @@ func TestOverflow(t *testing.T) {
 			p.peer.event(fmt.Sprint(i), "")
 		}
 		synctest.Wait()
-		wantNames(t, s, "qmp: 2 events were lost: they were not taken in time", "2", "3")
+		wantNames(t, s, "qmp: 2 events were lost: they were not read in time", "2", "3")
 		for i := range 4 {
 			p.peer.event(fmt.Sprint(5+i), "")
 		}
@@ -198,11 +198,11 @@ func TestOverflowBytes(t *testing.T) {
 			p.peer.event(fmt.Sprint(i), data)
 		}
 		synctest.Wait()
-		wantNames(t, s, "qmp: 3 events were lost: they were not taken in time", "3", "4")
+		wantNames(t, s, "qmp: 3 events were lost: they were not read in time", "3", "4")
 	}, WithMaxMessage(2000))
 }
 
-// What came before the end is read before the end is told.
+// Events that came before the end are read before the error about the end.
 func TestEventsAtTheEnd(t *testing.T) {
 	for _, how := range []string{"server", "we"} {
 		t.Run(how, func(t *testing.T) {
@@ -228,7 +228,7 @@ func TestEventsAtTheEnd(t *testing.T) {
 					t.Errorf("got %v", err)
 				}
 				late.Close()
-				p.Handle("X", func(Event) {})()
+				p.OnEvent("X", func(Event) {})()
 			})
 		})
 	}
@@ -263,7 +263,7 @@ func TestAll(t *testing.T) {
 				t.Errorf("-want +got\n%s", diff)
 			}
 		}
-		check(t.Context(), "C", "qmp: 1 events were lost: they were not taken in time", "B", "C")
+		check(t.Context(), "C", "qmp: 1 events were lost: they were not read in time", "B", "C")
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		check(ctx, "", "D", "qmp: waiting for an event: context deadline exceeded")
@@ -317,16 +317,16 @@ func TestStream(t *testing.T) {
 	})
 }
 
-// A handler sees its events in order and never beside itself, may take its time
+// A handler sees its events in order and one at a time, may be slow
 // and issue commands; another does not wait for it.
 func TestHandle(t *testing.T) {
 	bubble(t, func(t *testing.T, p pair) {
 		var slow, fast, every []string
 		var busy atomic.Int32
 		gate := make(chan struct{})
-		p.Handle("A", func(e Event) {
+		p.OnEvent("A", func(e Event) {
 			if busy.Add(1) != 1 {
-				t.Error("a handler runs beside itself")
+				t.Error("a handler runs twice at the same time")
 			}
 			<-gate
 			if err := p.Execute(t.Context(), "ack", nil, nil); err != nil {
@@ -335,8 +335,8 @@ func TestHandle(t *testing.T) {
 			slow = append(slow, string(e.Data))
 			busy.Add(-1)
 		})
-		stop := p.Handle("A", func(e Event) { fast = append(fast, string(e.Data)) })
-		p.Handle("", func(e Event) { every = append(every, e.Name) })
+		stop := p.OnEvent("A", func(e Event) { fast = append(fast, string(e.Data)) })
+		p.OnEvent("", func(e Event) { every = append(every, e.Name) })
 		for i := range 100 {
 			p.peer.event("A", fmt.Sprint(i))
 		}
@@ -367,7 +367,7 @@ func TestWorkers(t *testing.T) {
 	bubble(t, func(t *testing.T, p pair) {
 		var running, most, total atomic.Int32
 		for range 5 {
-			p.Handle("A", func(Event) {
+			p.OnEvent("A", func(Event) {
 				most.Store(max(most.Load(), running.Add(1)))
 				time.Sleep(time.Second)
 				running.Add(-1)
@@ -389,7 +389,7 @@ func TestStop(t *testing.T) {
 	bubble(t, func(t *testing.T, p pair) {
 		calls := 0
 		gate := make(chan struct{})
-		stop := p.Handle("A", func(Event) { <-gate; calls++ })
+		stop := p.OnEvent("A", func(Event) { <-gate; calls++ })
 		for range 3 {
 			p.peer.event("A", "")
 		}
@@ -408,7 +408,7 @@ func TestStop(t *testing.T) {
 	bubble(t, func(t *testing.T, p pair) { // by the handler itself
 		calls := 0
 		var stop func()
-		stop = p.Handle("A", func(Event) { stop(); calls++ })
+		stop = p.OnEvent("A", func(Event) { stop(); calls++ })
 		for range 3 {
 			p.peer.event("A", "")
 		}
@@ -420,8 +420,8 @@ func TestStop(t *testing.T) {
 	bubble(t, func(t *testing.T, p pair) { // by another handler
 		var log []string
 		gate := make(chan struct{})
-		stop := p.Handle("A", func(Event) { <-gate; log = append(log, "A") })
-		p.Handle("B", func(Event) { stop(); log = append(log, "B") })
+		stop := p.OnEvent("A", func(Event) { <-gate; log = append(log, "A") })
+		p.OnEvent("B", func(Event) { stop(); log = append(log, "B") })
 		p.peer.event("A", "")
 		synctest.Wait()
 		p.peer.event("B", "")
@@ -440,7 +440,7 @@ func TestCloseFromHandler(t *testing.T) {
 	bubble(t, func(t *testing.T, p pair) {
 		calls := 0
 		first := make(chan struct{})
-		p.Handle("A", func(Event) {
+		p.OnEvent("A", func(Event) {
 			calls++
 			<-first
 			p.Close()
@@ -464,7 +464,7 @@ func TestHandlerGone(t *testing.T) {
 	var caught []any
 	bubble(t, func(t *testing.T, p pair) {
 		var got []string
-		stop := p.Handle("", func(e Event) {
+		stop := p.OnEvent("", func(e Event) {
 			got = append(got, e.Name)
 			switch e.Name {
 			case "EXIT":
@@ -482,7 +482,7 @@ func TestHandlerGone(t *testing.T) {
 		}
 		p.Go(t.Context(), "a", nil, nil, func(error) { panic("done") })
 		p.peer.answer(p.peer.next(), "{}")
-		if err := p.Wait(t.Context()); err != nil {
+		if err := p.WaitIdle(t.Context()); err != nil {
 			t.Error(err)
 		}
 		synctest.Wait()
@@ -521,7 +521,7 @@ func TestHandlerErrors(t *testing.T) {
 			errs = append(errs, err.Error())
 		}
 		want := []string{
-			"qmp: handler of N: qmp: 3 events were lost: they were not taken in time",
+			"qmp: handler of N: qmp: 3 events were lost: they were not read in time",
 			"qmp: event N: a string does not fit the Go type int",
 		}
 		if diff := cmp.Diff(want, errs); diff != "" {
@@ -554,7 +554,7 @@ func TestReportPanics(t *testing.T) {
 func TestReportFlood(t *testing.T) {
 	bubble(t, func(t *testing.T, p pair) {
 		gate := make(chan struct{})
-		p.Handle("GATE", func(Event) { <-gate })
+		p.OnEvent("GATE", func(Event) { <-gate })
 		p.peer.event("GATE", "")
 		for range 100 {
 			p.peer.send("{}\r\n")
@@ -587,7 +587,7 @@ func TestStopTwice(t *testing.T) {
 		var stop func()
 		running := false
 		stopped := make(chan struct{})
-		stop = p.Handle("E", func(Event) {
+		stop = p.OnEvent("E", func(Event) {
 			running = true
 			stop()
 			close(stopped)
@@ -615,7 +615,7 @@ func TestStopFromBothSides(t *testing.T) {
 	defer c.Close()
 	var stop func()
 	running, goOn := make(chan struct{}), make(chan struct{})
-	stop = c.Handle("E", func(Event) {
+	stop = c.OnEvent("E", func(Event) {
 		close(running)
 		<-goOn
 		stop()
@@ -624,7 +624,7 @@ func TestStopFromBothSides(t *testing.T) {
 	<-running
 	other := async(func() error { stop(); return nil })
 	for removed := false; !removed; runtime.Gosched() { // the other has begun
-		events := c.hub.events.registry()
+		events := c.core.events.registry()
 		events.mu.RLock()
 		removed = len(events.named) == 0
 		events.mu.RUnlock()
@@ -667,8 +667,8 @@ func TestLongEventNames(t *testing.T) {
 			p.peer.event(fmt.Sprint(i, name), "")
 		}
 		synctest.Wait()
-		wantNames(t, s, "qmp: 9 events were lost: they were not taken in time", "9"+name)
-		if n := len(p.hub.events.registry().names); n != 0 {
+		wantNames(t, s, "qmp: 9 events were lost: they were not read in time", "9"+name)
+		if n := len(p.core.events.registry().names); n != 0 {
 			t.Errorf("%d names are remembered", n)
 		}
 	}, WithMaxMessage(1000))

@@ -9,22 +9,22 @@ import (
 
 // Execute issues a command and waits for its reply.
 //
-// args is what encodes to the JSON object of the command's arguments; nil, or
-// what encodes to {}, is left out. The reply is stored in the value that result
-// points to; nil: nowhere. A pointer to a json.RawMessage or a jsontext.Value
-// gets the reply as JSON.
+// args must encode to a JSON object, the command's arguments; if args is nil or
+// encodes to {}, the request has no arguments. The reply is stored in the value that
+// result points to, unless result is nil. A pointer to a json.RawMessage or a
+// jsontext.Value gets the reply as JSON.
 //
 // The error is an [*Error] if the server refused; it wraps [ErrClosed] if the
-// connection ended first, ctx's error if ctx did, and [ErrAbandoned] beside that
-// if the command had been sent by then. Arguments that cannot be encoded are an
-// error before anything is sent. [MayHaveRun] sums up what an error says of the
+// connection ended first, ctx's error if ctx did, and then also [ErrAbandoned]
+// if the command had been sent already. Arguments that cannot be encoded are an
+// error before anything is sent. [MayHaveRun] reports what an error means for the
 // command.
 //
-// Decoding has a limit of memory, in proportion to the reply's text, and ends with ctx.
+// Decoding may use memory in proportion to the reply's text, and ends with ctx.
 //
-// At most 32 commands are with the server at a time; further ones wait here, and are
-// not sent if their context ends meanwhile. So a server that stalls does not execute,
-// when it goes on, what nobody waits for any more.
+// At most 32 commands are in flight at a time; others wait in the client, and are
+// not sent if their context ends meanwhile. So a server that has stalled does not
+// execute commands for which nobody waits any more.
 func (c *Conn) Execute(ctx context.Context, command string, args, result any) error {
 	if c.again != nil {
 		return c.again.do(ctx, c, command, func(now *Conn) error { return now.Execute(ctx, command, args, result) })
@@ -37,7 +37,7 @@ func (c *Conn) execute(ctx context.Context, mode callMode, command string, args,
 	if err != nil {
 		return err
 	}
-	ctx, cancel := c.opts.limit(ctx) // for decoding, too
+	ctx, cancel := c.limit(ctx, command) // for decoding, too
 	defer cancel()
 	if call, err = c.wait(ctx, call); err != nil {
 		return err
@@ -51,10 +51,10 @@ func (c *Conn) execute(ctx context.Context, mode callMode, command string, args,
 	return err
 }
 
-// ExecuteNoReply issues a command that, if it succeeds, is not answered, such as
-// the guest agent's guest-shutdown. It returns nil when the server goes away, the
-// server's error if it refuses, and ctx's error when ctx ends first, which is all
-// there is to see of a success that leaves the server in place.
+// ExecuteNoReply issues a command that has no reply if it succeeds, such as
+// the guest agent's guest-shutdown. It returns nil when the server closes the connection,
+// the server's error if it refuses, and ctx's error when ctx ends first; a command that
+// succeeds while the server goes on ends like that, too.
 func (c *Conn) ExecuteNoReply(ctx context.Context, command string, args any) error {
 	if c.again != nil {
 		return c.again.do(ctx, c, command, func(now *Conn) error { return now.ExecuteNoReply(ctx, command, args) })
@@ -63,7 +63,7 @@ func (c *Conn) ExecuteNoReply(ctx context.Context, command string, args any) err
 	if err != nil {
 		return err
 	}
-	ctx, cancel := c.opts.limit(ctx)
+	ctx, cancel := c.limit(ctx, command)
 	defer cancel()
 	if call, err = c.wait(ctx, call); err != nil {
 		return err
@@ -75,9 +75,10 @@ func (c *Conn) ExecuteNoReply(ctx context.Context, command string, args any) err
 }
 
 // RoundTrip sends a whole message as it is, byte for byte, and returns the whole
-// of the answer: the next message from the server that is no event. To know it,
-// the message is alone on the wire: it waits until every other call is answered,
-// and later ones wait for it. message must be one JSON object.
+// answer: the next message from the server that is not an event. No other call is in
+// flight with it, so that the answer is certain to be its own: the message waits until
+// every other call is answered, and later calls wait for it. message must be one JSON
+// object.
 //
 // When ctx ends, the error is that of [Conn.Execute], and the late answer is
 // dropped.
@@ -94,7 +95,7 @@ func (c *Conn) RoundTrip(ctx context.Context, message []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := c.opts.limit(ctx)
+	ctx, cancel := c.limit(ctx, wholeName)
 	defer cancel()
 	if call, err = c.wait(ctx, call); err != nil {
 		return nil, err
@@ -127,10 +128,10 @@ func (c *Conn) newWhole(ctx context.Context, message []byte) (*call, error) {
 }
 
 // wait submits a call and waits until it is finished. If ctx ends first, the call
-// is given up, and the error says so.
+// is abandoned, and the error says so.
 func (c *Conn) wait(ctx context.Context, call *call) (*call, error) {
 	watch := call.watch
-	if c.hub.settingUp.Load() {
+	if c.core.settingUp.Load() {
 		err := fmt.Errorf("qmp: %s: %w", call.command, unsent(errSettingUp))
 		endWatch(watch, err)
 		return nil, err
@@ -156,13 +157,12 @@ func (c *Conn) wait(ctx context.Context, call *call) (*call, error) {
 }
 
 // Go issues a command as [Conn.Execute] does and returns at once. done is called
-// once, from the workers (see [WithWorkers]), with the error that Execute would
-// return; result is set by then. done may issue commands itself; nil
-// is as good as a function that does nothing.
+// once, on a worker (see [WithWorkers]), with the error that Execute would
+// return; result is set before. done may issue commands itself. It may be nil.
 //
-// The command may not be on its way yet when Go returns: a [Conn.Close] that follows at
-// once can overtake it, and then done gets an error that wraps [ErrNotSent]. [Conn.Wait]
-// before Close lets it through.
+// The command may not have been sent yet when Go returns: if [Conn.Close] follows at
+// once, done can get an error that wraps [ErrNotSent]. To avoid this, call [Conn.WaitIdle]
+// before Close.
 func (c *Conn) Go(ctx context.Context, command string, args, result any, done func(error)) {
 	if done == nil {
 		done = func(error) {}
@@ -205,7 +205,8 @@ func (c *Conn) GoRoundTrip(ctx context.Context, message []byte, done func(answer
 	c.start(ctx, call, cb, err)
 }
 
-// start submits a call whose end is told to cb; err is why there is none.
+// start submits a call and runs cb when it has ended. If err is set there is no call, and
+// cb gets err.
 func (c *Conn) start(ctx context.Context, call *call, cb *callback, err error) {
 	l := c.link
 	l.mu.Lock()
@@ -223,7 +224,7 @@ func (c *Conn) start(ctx context.Context, call *call, cb *callback, err error) {
 		return
 	}
 	call.then = cb
-	ctx, cancel := c.opts.limit(ctx)
+	ctx, cancel := c.limit(ctx, call.command)
 	stop := context.AfterFunc(ctx, func() { _ = l.abandon(call, contextError(ctx)) }) // cb gets its error
 	cb.stopWith(func() {
 		stop()
@@ -232,7 +233,7 @@ func (c *Conn) start(ctx context.Context, call *call, cb *callback, err error) {
 	l.submit(call)
 }
 
-// A callback is what a call made by Go leads to.
+// A callback is run when a call made by Go has ended.
 type callback struct {
 	link  *link
 	call  *call // finished; nil if err is set
@@ -245,7 +246,8 @@ type callback struct {
 	stop func()
 }
 
-// stopWith has run call f, or calls it if run is ahead: ctx can end at once.
+// stopWith sets the function f that run calls. If run came first, since ctx can end at
+// once, stopWith calls f itself.
 func (cb *callback) stopWith(f func()) {
 	first := false
 	cb.once.Do(func() { cb.stop, first = f, true })

@@ -117,7 +117,7 @@ type token struct {
 func (k token) sum() uint32 { return crc32.ChecksumIEEE(fmt.Append(nil, k.N, k.Pad)) }
 
 // serve answers commands c0, c1, … with tokens, as QEMU does: in order, with
-// events before and behind.
+// events before and after it.
 func (f *faulty) serve(requests io.Reader, pretty bool) {
 	defer f.Close()
 	send := func(text string) bool {
@@ -177,8 +177,8 @@ func (f *faulty) serve(requests io.Reader, pretty bool) {
 }
 
 // TestFaults talks to a server with a fault, three callers at a time. Whatever it
-// is, no call gets another's reply, none waits for ever, events stay in order, and
-// nothing is left behind, which is what a bubble insists on. QAPI_LONG=1 makes it
+// is, no call gets another's reply, none waits forever, events stay in order, and
+// no goroutine is left, which a bubble checks. QAPI_LONG=1 makes it
 // more than a hundred thousand runs.
 func TestFaults(t *testing.T) {
 	runs := 300
@@ -281,7 +281,7 @@ func FuzzConn(f *testing.F) {
 				t.Fatal(err)
 			}
 			s := c.Subscribe(nil)
-			c.Handle("", func(e Event) { e.Decode(new(any)) })
+			c.OnEvent("", func(e Event) { e.Decode(new(any)) })
 			var calls sync.WaitGroup
 			for range 2 {
 				calls.Go(func() { c.Execute(t.Context(), "a", nil, new(any)) })

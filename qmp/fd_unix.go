@@ -4,8 +4,8 @@ package qmp
 
 import "syscall"
 
-// nonblock has a FIFO opened without waiting for its other end.
+// nonblock is the flag to open a FIFO without waiting for its other end.
 const nonblock = syscall.O_NONBLOCK
 
-// pollable lets a read of fd be ended by closing it.
+// pollable makes fd non-blocking, so that closing it ends a read.
 func pollable(fd int) error { return syscall.SetNonblock(fd, true) }

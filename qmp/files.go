@@ -8,9 +8,9 @@ import (
 	"os"
 )
 
-// A passing is how files are passed. It is reached through [Files] alone, so that
+// A fdPassing has the functions that pass files. Only [Files] refers to it, so that
 // the linker leaves it out of programs that pass none.
-type passing struct {
+type fdPassing struct {
 	refused func(io.ReadWriteCloser, *call) error
 	dup     func([]*os.File) ([]int, error)
 	write   func(*writer) (int, error)
@@ -19,7 +19,7 @@ type passing struct {
 // maxFiles is how many files QEMU takes with a message; it drops the rest.
 const maxFiles = 16
 
-// filesRefused is why c's files cannot be passed.
+// filesRefused returns why c's files cannot be passed, or nil.
 func filesRefused(rw io.ReadWriteCloser, c *call) error {
 	_, can := rw.(*net.UnixConn)
 	switch {
@@ -28,13 +28,13 @@ func filesRefused(rw io.ReadWriteCloser, c *call) error {
 	case c.oob:
 		return errors.New("files cannot be passed out of band")
 	case len(c.files) > maxFiles:
-		return fmt.Errorf("%d files: a command can have %d", len(c.files), maxFiles)
+		return fmt.Errorf("%d files are more than the %d that a command can have", len(c.files), maxFiles)
 	}
 	return nil
 }
 
-// writeFiles writes the beginning of out with the files that go with it, and
-// returns how long that was, at least a byte.
+// writeFiles writes the beginning of out together with the files, and returns how many
+// bytes it wrote, at least one.
 func (w *writer) writeFiles() (int, error) {
 	defer func() {
 		closeFDs(w.fds)

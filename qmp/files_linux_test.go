@@ -131,7 +131,7 @@ func TestFiles(t *testing.T) {
 	}
 }
 
-// With out-of-band execution a command with files is with the server alone.
+// With out-of-band execution no other command is in flight together with one that has files.
 func TestFilesAlone(t *testing.T) {
 	ours, theirs := socketpair(t)
 	p := newPeer(t, theirs)
@@ -177,9 +177,9 @@ func TestFilesAlone(t *testing.T) {
 func TestFilesRefused(t *testing.T) {
 	bubble(t, func(t *testing.T, p pair) {
 		err := p.With(Files(os.Stdin)).Execute(t.Context(), "getfd", nil, nil)
-		wantErr(t, err, ErrNoFiles, "qmp: getfd: files cannot be passed on this connection: it is not a Unix socket")
+		wantErr(t, err, ErrNoFiles, "qmp: getfd: files cannot be passed on this connection: it does not use a Unix socket")
 		_, err = p.With(Files(os.Stdin)).RoundTrip(t.Context(), []byte(`{"execute":"getfd"}`))
-		wantErr(t, err, ErrNoFiles, "qmp: message: files cannot be passed on this connection: it is not a Unix socket")
+		wantErr(t, err, ErrNoFiles, "qmp: message: files cannot be passed on this connection: it does not use a Unix socket")
 	})
 	ours, theirs := socketpair(t)
 	p := newPeer(t, theirs)
@@ -190,7 +190,7 @@ func TestFilesRefused(t *testing.T) {
 	}
 	defer c.Close()
 	err = c.With(Files(make([]*os.File, 17)...)).Execute(t.Context(), "getfd", nil, nil)
-	if want := "qmp: getfd: 17 files: a command can have 16"; err == nil || err.Error() != want {
+	if want := "qmp: getfd: 17 files are more than the 16 that a command can have"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 	closed, _ := named(t, "closed")

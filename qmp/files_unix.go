@@ -10,8 +10,8 @@ import (
 
 const canPassFiles = true
 
-// dupFiles duplicates descriptors: what is being written may outlive its call,
-// and so the caller's files.
+// dupFiles duplicates descriptors: a message may still be written after its call has
+// ended, when the caller may have closed the files.
 func dupFiles(files []*os.File) ([]int, error) {
 	fds := make([]int, 0, len(files))
 	for _, f := range files {
@@ -26,7 +26,7 @@ func dupFiles(files []*os.File) ([]int, error) {
 }
 
 func dupFile(f *os.File) (int, error) {
-	raw, err := f.SyscallConn() // unlike Fd, it leaves the file's mode alone
+	raw, err := f.SyscallConn() // unlike Fd, it does not change the file's mode
 	if err != nil {
 		return -1, err
 	}
@@ -43,7 +43,7 @@ func dupFile(f *os.File) (int, error) {
 
 func closeFDs(fds []int) {
 	for _, fd := range fds {
-		_ = syscall.Close(fd) // a duplicate: nothing is lost
+		_ = syscall.Close(fd) // a duplicate, so that an error loses nothing
 	}
 }
 

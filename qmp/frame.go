@@ -11,29 +11,29 @@ const (
 	// readSize is the size of a read buffer at rest.
 	readSize = 4 << 10
 	// maxRescan is the size up to which a broken message is searched for the
-	// messages that it may have swallowed, and how many bytes are read again for that
-	// until there is one.
+	// messages that it may contain, and how many bytes are searched again until one is
+	// found.
 	maxRescan = 256 << 10
 	// sampleSize is how much is shown of what could not be read.
 	sampleSize = 80
-	// resync is the byte with which a guest agent marks a fresh start. It
-	// occurs in no text.
+	// resync is the byte with which a guest agent marks a new beginning. It
+	// does not occur in valid text.
 	resync = 0xFF
 )
 
-// A message is what a server sends at a time: one JSON object.
+// A message is one message from a server: a JSON object.
 // Its slices are valid until the next message is read.
 type message struct {
 	text    []byte // all of it
 	members [numMembers][]byte
-	// spoilt says instead that bytes came which could not be read. There may
-	// have been a message in them.
+	// spoilt is set, and the fields above are not, when bytes came that are not a
+	// message. There may have been a message in them.
 	spoilt error
-	// unsure says instead that a message has begun which may never end: its line
-	// has ended, which no message did before.
+	// unsure is set, and the fields above are not, when a message has begun that may
+	// never end: its line has ended first, which has not happened before.
 	unsure bool
-	// byEnds says that the members were found by the two ends of a line. If what lies
-	// between is not one value, there are others, the id perhaps among them.
+	// byEnds is set if the members were found by the two ends of a line. If the text
+	// between them is not one value, there are other members, perhaps an id.
 	byEnds bool
 }
 
@@ -41,7 +41,7 @@ func (m *message) has(which member) bool { return m.members[which] != nil }
 
 func (m *message) isReply() bool { return m.has(memberReturn) || m.has(memberError) }
 
-// describe says which reply m is, and nothing that it holds, which may be a secret.
+// describe returns what kind of reply m is. It does not show the content, which may be secret.
 func (m *message) describe() string {
 	what := "a reply"
 	if m.has(memberError) {
@@ -64,7 +64,7 @@ func (m *message) scan() bool {
 	return true
 }
 
-// set takes the members that a scanner has found.
+// set sets the members that a scanner has found.
 func (m *message) set(s *scanner) {
 	for i, part := range s.members {
 		m.members[i] = nil
@@ -76,7 +76,7 @@ func (m *message) set(s *scanner) {
 
 var errTooLarge = errors.New("a message is larger than the limit")
 
-// A framer cuts the incoming stream into messages: JSON values, not lines.
+// A framer splits the incoming stream into messages: JSON values, not lines.
 type framer struct {
 	r   io.Reader
 	max int // the largest message
@@ -84,18 +84,18 @@ type framer struct {
 	small      []byte // the buffer at rest
 	buf        []byte // small, or a larger one
 	start, end int    // the bytes of buf that have not been consumed
-	err        error  // what the reader ended with
+	err        error  // why reading from r ended
 
 	scan     scanner
 	within   bool // a message begins at start
 	searched int  // how many bytes of it hold no newline
-	ended    bool // a message has ended at start, its line has not
-	// compact holds as long as every message ended its line, as QEMU's do.
+	ended    bool // a message has ended at start, but its line has not
+	// compact is true while every message has ended with its line, as QEMU's do.
 	// Then a reply is recognised by the two ends of its line.
 	compact bool
 
 	rescanned int    // bytes, since the last message
-	skipping  bool   // what cannot be read, up to the end of the line
+	skipping  bool   // invalid bytes are being skipped, up to the end of the line
 	skipped   int    // bytes
 	sample    []byte // the first of them
 	cause     string
@@ -108,7 +108,7 @@ func newFramer(r io.Reader, max int) *framer {
 	return &framer{r: r, max: max, small: small, buf: small, compact: true}
 }
 
-// next returns the next message, or the next stretch of what is none.
+// next returns the next message, or an error in its spoilt field for bytes that are not one.
 func (f *framer) next() (*message, error) {
 	f.msg = message{}
 	f.giveBack()
@@ -132,9 +132,9 @@ func (f *framer) next() (*message, error) {
 	}
 }
 
-// take makes part of the last message the caller's. With a large one goes the
-// read buffer that it lies in, which saves a copy; the caller may free that, at
-// once: what follows the message is moved out of it first.
+// take returns part of the last message as memory that the caller owns. For a large part
+// that is the read buffer itself, which saves a copy: what follows the message is moved
+// out of it first. The caller may free it.
 func (f *framer) take(part []byte) (taken, buffer []byte) {
 	if len(f.buf) <= readSize || len(part) < len(f.buf)/4 {
 		return bytes.Clone(part), nil
@@ -144,7 +144,7 @@ func (f *framer) take(part []byte) (taken, buffer []byte) {
 	return part[:len(part):len(part)], buffer
 }
 
-// giveBack replaces a buffer that grew for one message.
+// giveBack replaces and frees a buffer that grew for one message.
 func (f *framer) giveBack() {
 	if len(f.buf) <= readSize || f.end-f.start > readSize {
 		return
@@ -154,7 +154,7 @@ func (f *framer) giveBack() {
 	freeBuffer(old)
 }
 
-// replace goes on with another buffer.
+// replace moves what has not been consumed to another buffer.
 func (f *framer) replace() {
 	rest := f.buf[f.start:f.end]
 	if f.buf = f.small; len(rest) > readSize {
@@ -167,7 +167,7 @@ func (f *framer) replace() {
 func (f *framer) fill() error {
 	if f.err != nil {
 		if f.within && f.compact {
-			f.compact = false // there will be no rest of the line
+			f.compact = false // the rest of the line will not come
 			return nil
 		}
 		if f.err == io.EOF && (f.within || f.skipped > 0) {
@@ -207,8 +207,8 @@ func (f *framer) fill() error {
 	return io.ErrNoProgress
 }
 
-// find goes to the beginning of the next message. It stops short of it where
-// the end of what cannot be read is to be told first.
+// find goes to the beginning of the next message. It stops before it if the end of
+// invalid bytes must be reported first.
 func (f *framer) find() bool {
 	for !f.within && f.start < f.end {
 		c := f.buf[f.start]
@@ -237,7 +237,7 @@ func (f *framer) find() bool {
 	return f.within
 }
 
-// skip passes over n bytes that cannot be read.
+// skip skips n bytes that are not part of a message.
 func (f *framer) skip(n int) {
 	room := min(n, sampleSize-len(f.sample))
 	f.sample = append(f.sample, f.buf[f.start:f.start+room]...)
@@ -257,8 +257,8 @@ func (f *framer) spoilt() *message {
 	return &f.msg
 }
 
-// cut takes the message at start. Without one it tells whether more bytes are
-// needed for it, or it was none.
+// cut returns the message at start. If it returns nil, more reports whether the message
+// needs more bytes; otherwise what was at start is not a message.
 func (f *framer) cut() (m *message, more bool) {
 	text := f.buf[f.start:f.end]
 	if f.compact {
@@ -294,10 +294,10 @@ const (
 )
 
 // line recognises a reply as QEMU prints it, `{"return": …, "id": 7}` and a
-// newline, by the two ends, without a look at what lies between: a newline
-// stands in no string, and what does not fit between the ends is not JSON,
-// which decoding finds. Otherwise it says whether it is worth waiting for
-// the rest of the line.
+// newline, by the two ends, without reading the bytes between them: a string cannot
+// contain a newline, and if the bytes between are not JSON, decoding finds that. If it
+// does not recognise a reply, it reports whether it is worth waiting for the rest of the
+// line.
 func (f *framer) line(text []byte) (m *message, more bool) {
 	if !bytes.HasPrefix(text, []byte(returnBegins)) {
 		return nil, false
@@ -330,8 +330,8 @@ func (f *framer) line(text []byte) (m *message, more bool) {
 	return &f.msg, false
 }
 
-// endsFit reports whether text may be one JSON value, going by its first byte and its
-// last; what is neither an object, a list nor a string is looked at whole.
+// endsFit reports whether text may be one JSON value, judging by its first and last
+// byte; it reads the whole text if that is not an object, a list or a string.
 func endsFit(text []byte) bool {
 	if len(text) == 0 {
 		return false
@@ -358,9 +358,9 @@ func (f *framer) consume(n int) {
 	f.within, f.ended, f.rescanned = false, true, 0
 }
 
-// drop gives up the message at start, broken where the scanner stands. If it
-// swallowed a line, or a fresh start, that looks like a message, reading goes
-// on there, else behind the line it broke in.
+// drop skips the message at start, which is broken at the scanner's position. If it
+// contains a line, or a resync byte, after which a message seems to begin, reading goes
+// on there; otherwise after the line with the broken byte.
 func (f *framer) drop(text []byte, cause string) {
 	f.within, f.cause = false, cause
 	bad := f.scan.pos

@@ -176,7 +176,7 @@ var frameTests = []struct {
 		[]string{`event="A" of {"event": "A"}`, "unexpected EOF"},
 	},
 	{
-		"the end behind a reply's brace",
+		"the end after a reply's brace",
 		"{\"return\": {}} ",
 		[]string{`return={} of {"return": {}}`, "EOF"},
 	},
@@ -213,7 +213,7 @@ func TestFrames(t *testing.T) {
 	}
 }
 
-// Two messages on a line are no trap once it was seen that they may be.
+// Two messages on a line are read correctly once that has happened before.
 func TestTwoMessagesOnALine(t *testing.T) {
 	got := frames(strings.NewReader("{\"event\": \"A\"}{\"event\": \"B\"}\n{\"return\": {}}{\"return\": {}, \"id\": 2}\n"), 1<<20)
 	want := []string{`event="A" of {"event": "A"}`, `event="B" of {"event": "B"}`,
@@ -287,7 +287,7 @@ type emptyReader struct{}
 func (emptyReader) Read([]byte) (int, error) { return 0, nil }
 
 // FuzzStream reads any bytes in pieces of any size. Whatever they are, messages
-// behind them are read, and a stream in pieces gives what it gives as a whole.
+// after them are read, and a stream in pieces gives the same as the whole stream.
 func FuzzStream(f *testing.F) {
 	for _, test := range frameTests {
 		f.Add([]byte(test.stream), uint8(3))
@@ -396,7 +396,7 @@ func FuzzEnds(f *testing.F) {
 		}
 		// Not one value: the caller must get what the scanner finds, or an error.
 		ours, _ := net.Pipe()
-		l := newLink(ours, newHub(newOptions(nil)))
+		l := newLink(ours, newCore(newOptions(nil)))
 		c := &call{command: "x", number: ownNumber([]byte(id)), line: m.text, answer: m.members[memberReturn]}
 		var got jsontext.Value
 		err = l.store(t.Context(), c, &got)

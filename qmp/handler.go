@@ -5,23 +5,28 @@ import (
 	"sync/atomic"
 )
 
-// Handle has f called for each event of this name, or for every event if name is
-// empty. Calls come one at a time, in the order of the events, from the workers
-// (see [WithWorkers]); f may issue commands, and take its time. Events that it
-// loses by taking too much of it are reported to [WithEventError].
+// OnEvent registers f for the events of this name, or for every event if name is
+// empty. f is called for one event at a time, in the order of the events, on a worker
+// (see [WithWorkers]). It may issue commands, and it may be slow: events that are lost
+// because it is too slow are reported to the function of [WithEventError].
 //
-// No call runs after stop has returned: stop waits for the one that runs. Called by f
-// itself it returns at once, and the running call is the last. Two handlers must not
-// stop each other at the same time: each would wait for the other for ever. Handle
-// panics if f is nil.
-func (c *Conn) Handle(name string, f func(Event)) (stop func()) {
+// After stop has returned, f does not run: stop waits for a call that is running. If f
+// itself calls stop, it returns at once, and the running call is the last. Two handlers
+// must not stop each other at the same time: each would wait for the other forever.
+// OnEvent panics if f is nil.
+func (c *Conn) OnEvent(name string, f func(Event)) (stop func()) {
 	if f == nil {
-		panic("qmp: Handle: the function is nil")
+		panic("qmp: OnEvent: the function is nil")
 	}
 	return c.handle(name, f)
 }
 
-// On is [Conn.Handle] for events that are decoded into a type. An event that
+// Handle is the older name of [Conn.OnEvent].
+//
+// Deprecated: use OnEvent.
+func (c *Conn) Handle(name string, f func(Event)) (stop func()) { return c.OnEvent(name, f) }
+
+// On is like [Conn.OnEvent], for events that are decoded into a type. An event that
 // cannot be decoded is reported to [WithEventError]. Bindings use it.
 func On[E any](c *Conn, name string, decode func(Event) (E, error), f func(E)) (stop func()) {
 	if f == nil {
@@ -30,7 +35,7 @@ func On[E any](c *Conn, name string, decode func(Event) (E, error), f func(E)) (
 	return c.handle(name, func(e Event) {
 		v, err := decode(e)
 		if err != nil {
-			c.hub.report.add(err)
+			c.core.report.add(err)
 			return
 		}
 		f(v)
@@ -38,21 +43,21 @@ func On[E any](c *Conn, name string, decode func(Event) (E, error), f func(E)) (
 }
 
 func (c *Conn) handle(name string, f func(Event)) (stop func()) {
-	hub := c.hub
-	h := &handler{hub: hub, name: name, f: f, turn: make(chan struct{}, 1)}
-	h.queue.limit = hub.opts.eventBuffer
+	core := c.core
+	h := &handler{core: core, name: name, f: f, turn: make(chan struct{}, 1)}
+	h.queue.limit = core.opts.eventBuffer
 	h.queue.wake = h.wake
 	var names []string
 	if name != "" {
 		names = []string{name}
 	}
-	hub.events.registry().add(&h.queue, names)
+	core.events.registry().add(&h.queue, names)
 	return h.stop
 }
 
-// A handler is a queue whose events the workers hand to a function.
+// A handler is a queue whose events the workers pass to a function.
 type handler struct {
-	hub  *hub
+	core *core
 	name string
 	f    func(Event)
 
@@ -66,11 +71,11 @@ type handler struct {
 func (h *handler) wake() {
 	if !h.active {
 		h.active = true
-		h.hub.pool.add(h)
+		h.core.pool.add(h)
 	}
 }
 
-// fairShare is how many events a handler takes before other tasks have a turn.
+// fairShare is how many events a handler handles before other tasks run.
 const fairShare = 64
 
 func (h *handler) run(w workerID) {
@@ -79,10 +84,10 @@ func (h *handler) run(w workerID) {
 			return
 		}
 	}
-	h.hub.pool.add(h)
+	h.core.pool.add(h)
 }
 
-// runOne hands one event to f. It reports whether to go on.
+// runOne calls f for one event. It reports whether to go on.
 func (h *handler) runOne(w workerID) bool {
 	h.turn <- struct{}{}
 	returned := false
@@ -90,7 +95,7 @@ func (h *handler) runOne(w workerID) bool {
 		h.runner.Store(0)
 		<-h.turn
 		if !returned { // f panicked, or called runtime.Goexit: the next event is another matter
-			h.hub.pool.add(h)
+			h.core.pool.add(h)
 		}
 	}()
 	e, ok, err := h.pop()
@@ -103,7 +108,7 @@ func (h *handler) runOne(w workerID) bool {
 		return ok
 	}
 	if lost, overflow := err.(*OverflowError); overflow {
-		h.hub.report.add(fmt.Errorf("qmp: handler of %s: %w", h.title(), lost))
+		h.core.report.add(fmt.Errorf("qmp: handler of %s: %w", h.title(), lost))
 	}
 	return goesOn(err)
 }
@@ -115,7 +120,7 @@ func (h *handler) title() string {
 	return h.name
 }
 
-// pop takes an event from the queue, or lets wake know that there is none.
+// pop takes an event from the queue. If there is none, the next wake starts the handler again.
 func (h *handler) pop() (e Event, ok bool, err error) {
 	h.queue.mu.Lock()
 	defer h.queue.mu.Unlock()
@@ -124,9 +129,9 @@ func (h *handler) pop() (e Event, ok bool, err error) {
 	return e, h.active, err
 }
 
-// stop may be called any number of times, and by several at once: each waits for f.
+// stop may be called several times, also at the same time: each call waits for f.
 func (h *handler) stop() {
-	h.hub.events.registry().remove(&h.queue)
+	h.core.events.registry().remove(&h.queue)
 	h.queue.drop(ErrUnsubscribed)
 	if runner := h.runner.Load(); runner != 0 && runner == uint64(thisGoroutine()) {
 		return

@@ -10,19 +10,19 @@ import (
 )
 
 // maxGreeting is the size of the largest greeting that is decoded. QEMU's has 200 bytes.
-// What comes before it may be larger: QEMU 5.2 sends first what it owes to the client
-// before.
+// What comes before it may be larger: QEMU 5.2 first sends the replies that its previous
+// client has not received.
 const maxGreeting = 64 << 10
 
-// A handshake is how far a link has come with greeting and negotiation.
+// A handshake is the progress of a link's greeting and negotiation.
 type handshake struct {
-	greeting chan []byte // gets the first
-	greeted  bool        // the reader's alone
+	greeting chan []byte // gets the first greeting
+	greeted  bool        // the greeting has come; only the reader uses it
 	said     atomic.Pointer[Greeting]
 
 	// Guarded by the link's mutex:
 	ready  bool  // commands may be sent
-	anew   bool  // the server has greeted again before it was
+	anew   bool  // the server has greeted again before the link was ready
 	before error // what came instead of a greeting, or of the negotiation's answer
 }
 
@@ -42,9 +42,9 @@ func (l *link) openQMP(ctx context.Context) error {
 	return nil
 }
 
-// shakeHands waits for the greeting and leaves the negotiation mode.
+// shakeHands waits for the greeting and negotiates.
 func (l *link) shakeHands(ctx context.Context) error {
-	if d := l.opts.handshakeTimeout; d > 0 {
+	if d := l.opts.handshakeTimeout; d > 0 && !l.starting {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, d, fmt.Errorf("no answer within %v", d))
 		defer cancel()
@@ -71,7 +71,7 @@ func (l *link) shakeHands(ctx context.Context) error {
 	for again := range 4 {
 		err := l.conn().execute(ctx, negotiate, "qmp_capabilities", args, nil)
 		if e, ok := err.(*Error); ok && again > 0 && e.Class == ClassCommandNotFound {
-			err = nil // it had negotiated
+			err = nil // the server had negotiated already
 		}
 		if err != nil && ctx.Err() != nil {
 			return l.unanswered("waiting for the answer to qmp_capabilities", contextError(ctx))
@@ -80,11 +80,11 @@ func (l *link) shakeHands(ctx context.Context) error {
 			return err
 		}
 	}
-	return errors.New("the server greets again and again")
+	return errors.New("the server sent its greeting again after each negotiation")
 }
 
-// shaken lets commands be sent, unless the server has greeted again, and may not have
-// negotiated.
+// shaken makes the link ready for commands, unless the server has greeted again and so
+// may not have negotiated.
 func (l *link) shaken() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -97,19 +97,19 @@ func (l *link) shaken() bool {
 	return true
 }
 
-// unanswered is err, of waiting in vain, with what may be the reason.
+// unanswered returns err, of a wait that got no answer, with the possible reasons.
 func (l *link) unanswered(doing string, err error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	err = fmt.Errorf("%s: %w; another client may hold this server, or it is still starting, or it is not a QMP server", doing, err)
+	err = fmt.Errorf("%s: %w; another client may be connected to this server, or it is still starting, or it is not a QMP server", doing, err)
 	if l.hello.before != nil {
-		err = fmt.Errorf("%w; what came: %w", err, l.hello.before)
+		err = fmt.Errorf("%w; before that: %w", err, l.hello.before)
 	}
 	return err
 }
 
-// greet takes the greeting, which opens the handshake. A QEMU that is connected to
-// while it starts may greet twice, and be back before the negotiation then.
+// greet handles the greeting, which begins the handshake. A QEMU that a client connects
+// to while it starts may greet twice; then it has to be negotiated with again.
 func (l *link) greet(m *message) error {
 	if len(m.members[memberQMP]) > maxGreeting {
 		return fmt.Errorf("the greeting is larger than the limit of %d bytes", maxGreeting)

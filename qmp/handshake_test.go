@@ -93,7 +93,7 @@ func TestSecondGreeting(t *testing.T) {
 				p.send(greetingText)
 				p.answer(r, "{}")
 			}
-		}, wantFailure(nil, "qmp: handshake: the server greets again and again"))
+		}, wantFailure(nil, "qmp: handshake: the server sent its greeting again after each negotiation"))
 	})
 }
 
@@ -112,7 +112,7 @@ func wantFailure(target error, text string) func(*testing.T, *Conn, error) {
 	}
 }
 
-const hint = "; another client may hold this server, or it is still starting, or it is not a QMP server"
+const hint = "; another client may be connected to this server, or it is still starting, or it is not a QMP server"
 
 func TestHandshakeFails(t *testing.T) {
 	t.Run("silence", func(t *testing.T) {
@@ -127,7 +127,7 @@ func TestHandshakeFails(t *testing.T) {
 	t.Run("not QMP", func(t *testing.T) {
 		shake(t, func(t *testing.T, p *peer) { p.send("QEMU 7.2 monitor\r\n(qemu) ") }, wantFailure(context.DeadlineExceeded,
 			"qmp: handshake: waiting for the greeting: context deadline exceeded: no answer within 1s"+hint+
-				`; what came: 17 bytes from the server are not a message: it is not a JSON object: "QEMU 7.2 monitor\r"`), WithHandshakeTimeout(time.Second))
+				`; before that: 17 bytes from the server are not a message: it is not a JSON object: "QEMU 7.2 monitor\r"`), WithHandshakeTimeout(time.Second))
 	})
 	t.Run("the end", func(t *testing.T) {
 		shake(t, func(t *testing.T, p *peer) { p.rw.Close() }, wantFailure(io.EOF, "qmp: handshake: connection closed by the server"))
@@ -178,7 +178,7 @@ func TestHandshakeContext(t *testing.T) {
 	})
 }
 
-// Not even an event right behind the negotiation's reply is missed.
+// Not even an event right after the negotiation's reply is missed.
 func TestSetup(t *testing.T) {
 	var s *Subscription
 	handled := make(chan Event, 1)
@@ -193,7 +193,7 @@ func TestSetup(t *testing.T) {
 			t.Errorf("got %v, %v", e, err)
 		}
 	}, WithSetup(func(c *Conn) { s = c.Subscribe(nil) }), WithSetup(func(c *Conn) {
-		c.Handle("STOP", func(e Event) { handled <- e })
+		c.OnEvent("STOP", func(e Event) { handled <- e })
 	}))
 	if e := <-handled; e.Name != "STOP" {
 		t.Errorf("handled %v", e)

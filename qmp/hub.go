@@ -2,20 +2,20 @@ package qmp
 
 import "sync/atomic"
 
-// A hub is what belongs to a connection rather than to the one link that it has
-// at a time: who wants events, the workers, the options.
-type hub struct {
+// A core is the part of a connection that stays when the connection gets another link:
+// the receivers of events, the workers, the options.
+type core struct {
 	opts   options
 	pool   pool
 	events events
 	report reporter
-	late   atomic.Int64 // replies that nobody waited for any more
+	late   atomic.Int64 // counts replies for which nobody waited any more
 
-	settingUp atomic.Bool // the functions of WithSetup are called
+	settingUp atomic.Bool // the functions of WithSetup are running
 }
 
-func newHub(o options) *hub {
-	h := &hub{opts: o}
+func newCore(o options) *core {
+	h := &core{opts: o}
 	h.events.limit = int64(o.maxMessage)
 	h.pool.size, h.pool.caught = o.workers, o.panicked
 	h.report.calls.pool, h.report.to = &h.pool, o.eventError
@@ -23,7 +23,7 @@ func newHub(o options) *hub {
 }
 
 // setUp calls the functions of WithSetup with c.
-func (h *hub) setUp(c *Conn) {
+func (h *core) setUp(c *Conn) {
 	h.settingUp.Store(true)
 	defer h.settingUp.Store(false)
 	for _, f := range h.opts.setup {
@@ -31,15 +31,15 @@ func (h *hub) setUp(c *Conn) {
 	}
 }
 
-// A tally counts what is outstanding. It is guarded by its owner's mutex.
-type tally struct {
+// A pendingCount counts what is in progress. It is guarded by its owner's mutex.
+type pendingCount struct {
 	n    int
 	idle chan struct{} // closed when n is 0 again; nil: nobody waits
 }
 
-func (t *tally) add() { t.n++ }
+func (t *pendingCount) add() { t.n++ }
 
-func (t *tally) done() {
+func (t *pendingCount) done() {
 	t.n--
 	if t.n == 0 && t.idle != nil {
 		close(t.idle)
@@ -47,8 +47,8 @@ func (t *tally) done() {
 	}
 }
 
-// zero returns a channel that is closed when nothing is outstanding.
-func (t *tally) zero() <-chan struct{} {
+// zero returns a channel that is closed when the count is 0.
+func (t *pendingCount) zero() <-chan struct{} {
 	if t.n == 0 {
 		now := make(chan struct{})
 		close(now)

@@ -3,53 +3,53 @@ package qmp
 import "math/rand/v2"
 
 const (
-	// maxInFlight is how many commands may be with the server at a time, abandoned
-	// ones included. QEMU executes one at a time, and what it has not been sent it
-	// does not execute after a stall, when nobody waits for it any more.
+	// maxInFlight is how many commands may be in flight at a time, abandoned ones
+	// included. QEMU executes one at a time. After a stall it executes all that it was
+	// sent, even if nobody waits for the replies any more: so it is sent only a few.
 	maxInFlight = 32
-	// maxInband is how many commands QEMU takes in a row and still reads on, so as
-	// to see one that is out-of-band.
+	// maxInband is how many in-band commands QEMU queues and still reads on, so that
+	// it sees an out-of-band one.
 	maxInband = 7
-	// maxUnnumbered is how many commands in a row may be sent without a number. A reply
-	// too many, which would have each of them take the reply of the one before it, is
-	// noticed at the next number.
+	// maxUnnumbered is how many commands in a row may be sent without a number. If the
+	// server sends one reply too many, each of them gets the reply of the one before it;
+	// the next number shows that.
 	maxUnnumbered = 63
 )
 
-// An inFlight is the commands that were sent and that have no answer yet, and knows
-// which of them a reply answers. It is guarded by the link's mutex.
+// An inFlight holds the commands that were sent and have no answer yet, and finds the one
+// that a reply answers. It is guarded by the link's mutex.
 type inFlight struct {
 	numbers    numbers
 	unnumbered *call  // the one that was sent without a number
 	order      uint64 // of the call sent last
-	total      int    // all but probes
-	waited     int    // of them, those that somebody waits for
-	inband     int    // those that are not out-of-band, probes included
+	total      int    // all calls except probes
+	waited     int    // calls that somebody waits for
+	inband     int    // calls that are not out-of-band, probes included
 	probes     int
-	fenced     bool // one has files, and QEMU out-of-band: nothing goes beside it
+	fenced     bool // a command has files, and out-of-band execution is on: no other may be in flight
 	row        int  // how many were sent without a number since the last that had one
 
-	// proven says that a command of ours has been answered. Until then a reply may be
-	// one that the server owes to an earlier client, so commands have numbers that
-	// nobody else can have used.
+	// proven is true when one of our commands has been answered. Until then a reply may
+	// be meant for an earlier client of the server, so commands have numbers that no
+	// other client can have used.
 	proven bool
 
-	// alone says that the server does not send ids back, as the answer to a
-	// synchronisation has shown: then one command is with it at a time, without a number.
-	alone bool
+	// withoutIDs is true if the server does not send ids back, as the answer to a
+	// synchronisation has shown: then one command is in flight at a time, without a number.
+	withoutIDs bool
 }
 
 func newInFlight() inFlight {
 	return inFlight{numbers: numbers{base: 1<<52 + rand.Int64N(1<<52)}}
 }
 
-// admits reports whether c may be with the server beside what is there already. oob
-// says whether out-of-band execution was negotiated.
+// admits reports whether c may be in flight together with what is in flight already. oob
+// is true if out-of-band execution was negotiated.
 func (f *inFlight) admits(c *call, oob bool) bool {
 	switch {
 	case c.mode == probe:
 		return true
-	case f.total >= maxInFlight || f.alone && f.total+f.probes > 0:
+	case f.total >= maxInFlight || f.withoutIDs && f.total+f.probes > 0:
 		return false
 	case c.oob: // it has a number, and overtakes the others
 		return true
@@ -63,23 +63,23 @@ func (f *inFlight) admits(c *call, oob bool) bool {
 	return true
 }
 
-// needsNumber reports whether c has to be sent with a number. Without one it is a good
-// deal faster, as QEMU reads byte by byte; then the next reply must be its own. In doubt
+// needsNumber reports whether c has to be sent with a number. Without one it is much
+// faster, since QEMU reads byte by byte; then the next reply must be its own. In doubt
 // every command needs one.
 func (f *inFlight) needsNumber(c *call, inDoubt bool) bool {
-	if c.mode == whole || f.alone {
+	if c.mode == whole || f.withoutIDs {
 		return false
 	}
 	return inDoubt || c.mode != plain || c.oob || c.eager || !f.proven || f.total+f.probes > 0 || f.row >= maxUnnumbered
 }
 
-// needsProbe reports whether a whole message, which gets no number, has to come after
-// something that has one.
+// needsProbe reports whether a whole message, which gets no number, has to be sent after
+// a command that has one.
 func (f *inFlight) needsProbe() bool {
-	return f.total+f.probes == 0 && (!f.proven || f.row >= maxUnnumbered && !f.alone)
+	return f.total+f.probes == 0 && (!f.proven || f.row >= maxUnnumbered && !f.withoutIDs)
 }
 
-// add takes c, which is being sent now, with a number or without.
+// add adds c, which is being sent now, with a number or without.
 func (f *inFlight) add(c *call, numbered, oob bool) {
 	f.order++
 	c.order = f.order
@@ -119,12 +119,12 @@ func (f *inFlight) find(m *message) *call {
 	return nil
 }
 
-// onlyUnnumbered reports whether a reply without an id can only be one call's.
+// onlyUnnumbered reports whether a reply without an id can belong to one call only.
 func (f *inFlight) onlyUnnumbered() bool {
 	return f.unnumbered != nil && f.unnumbered.mode != whole && f.numbers.used == 0
 }
 
-// remove is for a call that was sent and that will get no other answer.
+// remove removes a call that was sent and that will get no further answer.
 func (f *inFlight) remove(c *call) {
 	if c.number != 0 {
 		f.numbers.remove(c)
@@ -147,10 +147,10 @@ func (f *inFlight) remove(c *call) {
 	}
 }
 
-// abandon is for a call that nobody waits for any more, and that stays with the server.
+// abandon notes that nobody waits for a call any more. The call stays in flight.
 func (f *inFlight) abandon() { f.waited-- }
 
-// before returns the calls that were sent before a moment.
+// before returns the calls that were sent before the one with this order.
 func (f *inFlight) before(order uint64) []*call {
 	var calls []*call
 	for _, c := range f.numbers.calls {
@@ -164,18 +164,18 @@ func (f *inFlight) before(order uint64) []*call {
 	return calls
 }
 
-// all returns all of them.
+// all returns all calls in flight.
 func (f *inFlight) all() []*call { return f.before(f.order + 1) }
 
 // numbers are the ids in use, each with its call: 1 is calls[0].
 type numbers struct {
 	calls []*call
 	used  int
-	base  int64 // added to make an id that nobody else can have used
+	base  int64 // is added to make an id that no other client can have used
 }
 
-// add gives c the smallest free number but for one, which may be 0, or one that nobody
-// else can have used.
+// add gives c a number: the smallest free one that is not taken (which may be 0), or one
+// that no other client can have used.
 func (n *numbers) add(c *call, but int64, unique bool) {
 	i := 0
 	for i < len(n.calls) && n.calls[i] != nil || int64(i)+1 == but {
@@ -192,7 +192,7 @@ func (n *numbers) add(c *call, but int64, unique bool) {
 	}
 }
 
-// slot is where the call with a number is, or would be.
+// slot returns the index of the call with a number, whether it is there or not.
 func (n *numbers) slot(number int64) int64 {
 	if number > n.base {
 		number -= n.base
@@ -213,7 +213,7 @@ func (n *numbers) remove(c *call) {
 	n.used--
 }
 
-// ownNumber is the number in an id member, 0 if it is none that we send.
+// ownNumber returns the number in an id member, 0 if the client does not send such ids.
 func ownNumber(id []byte) int64 {
 	if len(id) == 0 || len(id) > 17 || id[0] == '0' {
 		return 0

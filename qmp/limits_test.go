@@ -39,7 +39,7 @@ func TestWindow(t *testing.T) {
 			}
 			if i == maxInFlight {
 				wantErr(t, err, ErrNotSent,
-					"qmp: c32: context canceled: the command was not sent: the server has not answered the 32 sent before")
+					"qmp: c32: context canceled: the command was not sent: the server has not answered the 32 commands sent before it")
 			}
 		}
 		for range 100 { // what nobody waits for any more is with the server still
@@ -158,7 +158,7 @@ func TestEventMemory(t *testing.T) {
 		}
 		one.Close()
 		reader.Close()
-		r := p.hub.events.registry()
+		r := p.core.events.registry()
 		assert.Zero(t, r.used.Load(), "nothing waits any more")
 	}, WithMaxMessage(limit))
 }
@@ -261,7 +261,7 @@ func TestSetupMustNotWait(t *testing.T) {
 			}
 			c, err := DialFunc(t.Context(), connect, opts...)
 			require.NoError(t, err, name)
-			require.EqualError(t, inSetup, "qmp: query-status: a function of WithSetup must not wait for a command: the connection does not exist yet")
+			require.EqualError(t, inSetup, "qmp: query-status: a function given to WithSetup must not wait for a command: no reply can come before it returns")
 			require.ErrorIs(t, inSetup, ErrNotSent)
 			require.ErrorIs(t, sent, ErrNotSent)
 			require.NoError(t, <-later)

@@ -10,28 +10,29 @@ import (
 	"time"
 )
 
-// lingerAfter is how long the reader may go on when nothing can be written any more.
+// lingerAfter is how long the reader may go on after writing has failed.
 const lingerAfter = time.Second
 
-// A link is one stream to a server and what is under way on it. One goroutine, read,
-// takes what the server sends; requests are written by their callers and by a
+// A link is one stream to a server and the calls on it. One goroutine, read,
+// receives what the server sends; requests are written by their callers and by a
 // goroutine of the writer.
 //
-// What a link is in decides how commands are sent, and what becomes of a reply that
+// The state of a link decides how commands are sent, and what happens when a reply
 // answers none of them:
 //
-//	state         from                       commands                        such a reply is
-//	negotiating   the first byte             only the negotiation            reported, passed over
-//	unproven      the negotiation, if any    have unique numbers             reported, passed over
-//	in step       the first answer           one at a time needs no number   the end of the link
-//	in doubt      garbage, a lost reply      have numbers; a probe is sent   reported, passed over
-//	closed        fail                       refused                         -
+//	state         begins with                commands                            such a reply
+//	negotiating   the first byte             only the negotiation                is reported and dropped
+//	unproven      the negotiation, if any    have unique numbers                 is reported and dropped
+//	in step       the first answer           only one in flight: needs no number ends the link
+//	recovering    garbage, a lost reply      have numbers; a probe is sent       is reported and dropped
+//	closed        fail                       are refused                         -
 //
-// The negotiation's answer is a first answer. "In doubt" ends, in step, when a command
-// is answered that was sent after it began. With an agent (agent.go) the answer to a
-// synchronisation puts a link in step, and an abandoned call out of it.
+// The negotiation's answer is a first answer. A link that is recovering is in step again
+// when a command is answered that was sent after the recovery began. With an agent
+// (agent.go) the answer to a synchronisation puts a link in step, and an abandoned call
+// puts it out of step.
 type link struct {
-	*hub
+	*core
 	rw    io.ReadWriteCloser
 	memo  memo
 	agent synchroniser // nil: it is QEMU
@@ -40,28 +41,30 @@ type link struct {
 	out  writer
 	done chan struct{} // closed when the connection is
 
-	lasting bool // the hub outlives this link
-	heard   bool // it has been given an event of this link
+	lasting bool // the core is used by further links after this one
+	heard   bool // an event of this link has been passed on
+
+	starting bool // the server is only being started: it greets when it is ready
 
 	mu       sync.Mutex
 	err      error       // why the link is closed
-	lost     func(error) // called with that
+	lost     func(error) // called with err
 	linger   *time.Timer
-	queue    callList // not sent yet, in order
-	urgent   callList // the same, out-of-band: sent first
-	live     tally    // calls not finished that somebody waits for, callbacks included
+	queue    callList     // not sent yet, in order
+	urgent   callList     // out-of-band calls, not sent yet: sent first
+	live     pendingCount // calls that somebody waits for and that are not finished, callbacks included
 	flight   inFlight
 	hello    handshake
 	recovery recovery
-	oob      bool // out-of-band execution is negotiated, or will be
+	oob      bool // out-of-band execution is, or will be, negotiated
 
-	calls sync.Pool // of finished calls; not shared: their channels are the link's
+	calls sync.Pool // finished calls, to be used again; not shared between links, as their channels must not be
 }
 
-func newLink(rw io.ReadWriteCloser, h *hub) *link {
+func newLink(rw io.ReadWriteCloser, h *core) *link {
 	shake := h.opts.handshake
 	l := &link{
-		hub:    h,
+		core:   h,
 		rw:     rw,
 		in:     newFramer(rw, h.opts.maxMessage),
 		done:   make(chan struct{}),
@@ -73,10 +76,10 @@ func newLink(rw io.ReadWriteCloser, h *hub) *link {
 	return l
 }
 
-// conn is a handle on this link and no other.
-func (l *link) conn() *Conn { return &Conn{hub: l.hub, link: l} }
+// conn returns a handle on this link only.
+func (l *link) conn() *Conn { return &Conn{core: l.core, link: l} }
 
-// idle returns a channel that is closed when nothing is outstanding.
+// idle returns a channel that is closed when no call is in progress.
 func (l *link) idle() <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -113,7 +116,7 @@ func (l *link) newCall(command string, mode callMode, s *scratch) *call {
 	return c
 }
 
-// recycle takes a finished call back, whose answer nobody uses any more.
+// recycle frees a finished call whose answer nobody uses any more.
 func (l *link) recycle(c *call) {
 	c.s.release()
 	freeBuffer(c.buffer)
@@ -150,7 +153,7 @@ func (l *link) submit(c *call) {
 	}
 }
 
-// refusalLocked is why c cannot be sent at all.
+// refusalLocked returns why c cannot be sent, or nil.
 func (l *link) refusalLocked(c *call) error {
 	switch {
 	case l.err != nil:
@@ -163,7 +166,7 @@ func (l *link) refusalLocked(c *call) error {
 	return nil
 }
 
-// queueOf is where c waits to be sent.
+// queueOf returns the queue in which c waits to be sent.
 func (l *link) queueOf(c *call) *callList {
 	if c.oob {
 		return &l.urgent
@@ -180,7 +183,7 @@ func (l *link) startLocked() bool {
 	return l.out.start()
 }
 
-// kickLocked has a goroutine write what can be sent now.
+// kickLocked starts a goroutine to write what can be sent now.
 func (l *link) kickLocked() {
 	if (l.queue.first != nil || l.urgent.first != nil) && l.startLocked() {
 		go l.out.loop()
@@ -208,7 +211,7 @@ func (l *link) gatherLocked() {
 	}
 }
 
-// nextLocked is the call to send now, if there is one.
+// nextLocked returns the call to send now, or nil.
 func (l *link) nextLocked() *call {
 	if c := l.urgent.first; c != nil && l.hello.ready && l.flight.admits(c, l.oob) {
 		return c
@@ -222,7 +225,7 @@ func (l *link) nextLocked() *call {
 	case l.agent != nil && !l.agent.ready(c):
 		return nil
 	case c.mode == whole && l.flight.needsProbe():
-		l.queueProbeLocked() // its own answer could be any message
+		l.queueProbeLocked() // the message's own answer could be any message
 		c = l.queue.first
 	}
 	if !l.flight.admits(c, l.oob) {
@@ -254,8 +257,8 @@ func (l *link) sendLocked(c *call) {
 	l.out.out = out
 }
 
-// writeFailed is called when nothing can be written any more. The reading goes on for
-// a moment: it gets what the server said last, and finds out how the connection ended.
+// writeFailed is called when writing has failed. Reading goes on for lingerAfter: it gets
+// what the server sent last, and the reason why the connection ended.
 func (l *link) writeFailed(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -264,8 +267,8 @@ func (l *link) writeFailed(err error) {
 	}
 }
 
-// abandon is for a caller who stops waiting because of why. If c is finished in
-// spite of it, it returns nil.
+// abandon is called by a caller who stops waiting because of why. It returns nil if c has
+// finished meanwhile.
 func (l *link) abandon(c *call, why error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -300,20 +303,20 @@ func (l *link) abandon(c *call, why error) error {
 	return err
 }
 
-// holdupLocked is why a command that waits to be sent has not been.
+// holdupLocked returns why a command still waits to be sent.
 func (l *link) holdupLocked() string {
 	switch {
 	case !l.hello.ready:
-		return "the negotiation has not ended"
+		return "the negotiation has not finished"
 	case l.out.busy:
-		return "the server does not read what was sent before"
+		return "the server does not read what was sent before it"
 	case l.agent != nil && !l.agent.inStep():
 		return "the agent has not answered earlier commands, or a synchronisation"
 	}
-	return fmt.Sprintf("the server has not answered the %d sent before", l.flight.total)
+	return fmt.Sprintf("the server has not answered the %d commands sent before it", l.flight.total)
 }
 
-// finishLocked tells whoever waits for c that it has come to its end.
+// finishLocked finishes c: it wakes the caller who waits for it, or runs its callback.
 func (l *link) finishLocked(c *call) {
 	c.state = finished
 	switch {
@@ -327,12 +330,12 @@ func (l *link) finishLocked(c *call) {
 	}
 }
 
-// A peerError is an error of the stream itself: the peer, or the network, has ended it.
+// A peerError is an error of the stream: the peer, or the network, has ended it.
 type peerError struct{ error }
 
 func (e *peerError) Unwrap() error { return e.error }
 
-// fail closes the link, because of cause or, if that is nil, on demand.
+// fail closes the link because of cause; nil means that the user closed it.
 func (l *link) fail(cause error) {
 	l.mu.Lock()
 	if l.err != nil {
@@ -372,12 +375,12 @@ func (l *link) fail(cause error) {
 	switch l.rw.(type) {
 	case *net.UnixConn, *net.TCPConn, quickCloser:
 		l.rw.Close()
-	default: // may take its time
+	default: // Close may block
 		go l.rw.Close()
 	}
 }
 
-// loseLocked finishes a call that the link's end overtook.
+// loseLocked finishes a call that was not finished when the link ended.
 func (l *link) loseLocked(c *call, closed *closedError) {
 	wasSent := c.state == sent
 	switch {
@@ -385,14 +388,14 @@ func (l *link) loseLocked(c *call, closed *closedError) {
 		return
 	case !wasSent:
 		c.err = fmt.Errorf("qmp: %s: %w: %w", c.command, closed, ErrNotSent)
-	case c.mode == noReply && closed.byPeer: // so it ends that succeeds
+	case c.mode == noReply && closed.byPeer: // this is success
 	default:
 		c.err = fmt.Errorf("qmp: %s: %w", c.command, closed)
 	}
 	l.finishLocked(c)
 }
 
-// closedBy is why the link is closed, nil while it is not.
+// closedBy returns why the link is closed, nil while it is open.
 func (l *link) closedBy() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -11,20 +11,20 @@ import (
 	"github.com/goqapi/goqapi/internal/address"
 )
 
-// A Listener is where servers connect to: QEMU with -qmp unix:PATH, or with
-// -chardev socket,…,server=off, which connects again and again if it has reconnect
-// or reconnect-ms, too. Any number of goroutines may use it at the same time.
+// A Listener accepts connections from servers: from QEMU with -qmp unix:PATH, or with
+// -chardev socket,…,server=off, which connects again when it has reconnect
+// or reconnect-ms, too. Any number of goroutines may use a Listener at the same time.
 type Listener struct {
 	l    *address.Listener
 	addr string
-	turn chan struct{} // to accept, and to set the deadline for it
+	turn chan struct{} // holds a value while a goroutine accepts, and sets the deadline
 }
 
 // Listen listens at a unix: or tcp: address, which is written as for [Dial]. Port 0
-// is one that is free.
+// stands for any free port.
 //
-// A Unix socket is a file with mode 0600 from the moment that it exists on Linux,
-// and elsewhere an instant later. A file that is there already is an error, even if
+// The file of a Unix socket has mode 0600, on Linux from the moment that it exists,
+// elsewhere a moment later. If there is a file already, Listen returns an error, even if
 // it is a socket that a killed program has left: remove it first if nobody listens
 // there. An abstract socket has no owner; every process in the network namespace
 // can connect to it.
@@ -40,16 +40,16 @@ func Listen(ctx context.Context, addr string) (*Listener, error) {
 	return &Listener{l, l.Address().String(), make(chan struct{}, 1)}, nil
 }
 
-// Addr is the address for QEMU's -qmp, or for [Dial], on the same machine. It is as
-// it was given, without options that say nothing of where, and with the port that
-// was chosen. -qmp takes no IPv6 address, only the name of a host that has one;
-// -chardev socket takes it as host=, without brackets.
+// Addr returns the address for QEMU's -qmp, or for [Dial], on the same machine: the
+// address given to Listen, with the port that was chosen, and without options that do
+// not say where. -qmp does not accept an IPv6 address, only the name of a host that has
+// one; -chardev socket accepts it as host=, without brackets.
 func (l *Listener) Addr() string { return l.addr }
 
-// Accept waits for a server and negotiates. An error that wraps [net.ErrClosed] says
-// that the listener is closed, others concern this one server or ctx. What connects
-// and does not greet holds up this Accept, for as long as [WithHandshakeTimeout] and
-// ctx allow, but no others that run at the same time.
+// Accept waits for a server and negotiates. An error that wraps [net.ErrClosed] means
+// that the listener is closed; other errors concern this server only, or ctx. A peer that
+// connects and does not greet holds up this Accept, for as long as [WithHandshakeTimeout]
+// and ctx allow, but not others that run at the same time.
 func (l *Listener) Accept(ctx context.Context, opts ...Option) (*Conn, error) {
 	rw, err := l.AcceptStream(ctx)
 	if err != nil {
@@ -62,9 +62,9 @@ func (l *Listener) Accept(ctx context.Context, opts ...Option) (*Conn, error) {
 	return c, nil
 }
 
-// AcceptStream waits for something to connect: a server for [NewConn], a guest
-// agent's port for [NewAgentConn]. It is also what [DialFunc] takes, which makes a
-// connection [WithReconnect] that lasts while QEMU comes back to it.
+// AcceptStream waits for a connection and returns its stream: that of a server for
+// [NewConn], or of a guest agent's port for [NewAgentConn]. It can also be given to
+// [DialFunc] with [WithReconnect], for a QEMU that connects again.
 func (l *Listener) AcceptStream(ctx context.Context) (io.ReadWriteCloser, error) {
 	c, err := l.accept(ctx)
 	if err != nil {
@@ -96,6 +96,6 @@ func (l *Listener) accept(ctx context.Context) (net.Conn, error) {
 	return c, err
 }
 
-// Close ends the listening. A Unix socket's file is removed, unless somebody else has
-// put another in its place. Connections that were accepted live on.
+// Close stops listening. It removes the file of a Unix socket, unless another process has
+// replaced it. Connections that were accepted stay open.
 func (l *Listener) Close() error { return l.l.Close() }

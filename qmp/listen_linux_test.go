@@ -47,7 +47,7 @@ func TestQEMUListen(t *testing.T) {
 			// The same with a connection that outlives the server's.
 			restored := make(chan struct{}, 10)
 			c, err := DialFunc(ctx, l.AcceptStream, WithReconnect(Reconnect{
-				Restored: func(*Conn) { restored <- struct{}{} },
+				OnReconnect: func(*Conn) { restored <- struct{}{} },
 			}))
 			if err != nil {
 				t.Fatal(err)

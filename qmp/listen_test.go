@@ -74,7 +74,7 @@ func TestListen(t *testing.T) {
 	}
 }
 
-// The file of a socket is its owner's alone, whatever the umask says.
+// Only the owner can use the file of a socket, whatever the umask is.
 func TestListenFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	old := syscall.Umask(0)
@@ -146,7 +146,7 @@ func TestListenFails(t *testing.T) {
 	for addr, want := range map[string]string{
 		"here":                       `qmp: listen: address "here": it does not begin with its kind, such as "unix:" or "tcp:"`,
 		"fd:3":                       `qmp: listen: address "fd:3": it is neither a unix: nor a tcp: address`,
-		"tcp::0,server,tls-creds=t0": `qmp: listen: address "tcp::0,server,tls-creds=t0": it has tls-creds, and TLS takes package qmptls`,
+		"tcp::0,server,tls-creds=t0": `qmp: listen: address "tcp::0,server,tls-creds=t0": it has tls-creds: for TLS use package qmptls`,
 	} {
 		if _, err := Listen(t.Context(), addr); err == nil || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)

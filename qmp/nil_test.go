@@ -11,9 +11,9 @@ import (
 // Without a stream there is an error and no crash.
 func TestNilStream(t *testing.T) {
 	_, err := NewConn(t.Context(), nil)
-	assert.EqualError(t, err, "qmp: a connection cannot be made of a nil stream")
+	assert.EqualError(t, err, "qmp: the stream is nil")
 	_, err = NewAgentConn(t.Context(), nil, WithReconnect(Reconnect{}))
-	assert.EqualError(t, err, "qmp: a connection cannot be made of a nil stream")
+	assert.EqualError(t, err, "qmp: the stream is nil")
 
 	nothing := func(context.Context) (io.ReadWriteCloser, error) { return nil, nil }
 	for _, opts := range [][]Option{nil, {WithReconnect(Reconnect{})}} {

@@ -7,10 +7,10 @@ import (
 	"sync"
 )
 
-// Once returns what f returned when it was first called for this connection and
-// this T: something that a server is asked for once, and again when it has been
-// connected to anew. Until f succeeds, each call
-// tries again; calls at the same time wait for each other, up to their ctx.
+// Once calls f once for each T and connection and returns its result, later calls return
+// the same one: for facts that a server needs to be asked for only once. After a
+// reconnection f is called again. Until f succeeds, each call tries again; calls at the
+// same time wait for each other, as long as their ctx allows.
 func Once[T any](ctx context.Context, c *Conn, f func(context.Context) (T, error)) (T, error) {
 	entry := c.current().memo.entry(reflect.TypeFor[T]())
 	var none T

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log"
+	"maps"
 	"net"
 	"os"
 	"slices"
@@ -18,13 +19,16 @@ type options struct {
 	maxMessage       int
 	eventBuffer      int
 	handshakeTimeout time.Duration
+	timeout          time.Duration            // of each call
+	timeouts         map[string]time.Duration // of those of some commands
 	handshake        bool
 	oob              bool
 	eventError       func(error)
 	panicked         func(value any, stack []byte)
 	setup            []func(*Conn)
 	dialer           Dialer
-	trace            tracing // nil: none
+	trace            tracing                                       // nil: none
+	ended            func(err error, closed <-chan struct{}) error // says why a stream has ended; nil: err
 	reconnect        func(context.Context, func(context.Context) (io.ReadWriteCloser, error), options, kind) (*Conn, error)
 }
 
@@ -53,7 +57,7 @@ func newOptions(opts []Option) options {
 // there is something to run.
 func WithWorkers(n int) Option { return func(o *options) { o.workers = max(n, 1) } }
 
-// WithMaxMessage sets the size of the largest message that is taken from the
+// WithMaxMessage sets the size of the largest message that is accepted from the
 // server, in bytes; 64 MiB without this option. A larger one ends the
 // connection.
 func WithMaxMessage(bytes int) Option {
@@ -61,8 +65,8 @@ func WithMaxMessage(bytes int) Option {
 }
 
 // WithHandshakeTimeout sets how long the greeting and the negotiation may take
-// together; 10 s without this option, 0 for no limit but the context's. A
-// server that has another client already stays silent until that one leaves.
+// together; 10 s without this option. With 0 only the context limits it. A
+// server that has another client already sends nothing until that one leaves.
 func WithHandshakeTimeout(d time.Duration) Option {
 	return func(o *options) { o.handshakeTimeout = d }
 }
@@ -72,37 +76,38 @@ func WithHandshakeTimeout(d time.Duration) Option {
 func WithoutHandshake() Option { return func(o *options) { o.handshake = false } }
 
 // WithOOB negotiates out-of-band execution, which [OutOfBand] uses. It has a
-// price: of the other commands at most seven are with the server at a time, the
-// rest wait their turn here, as QEMU would otherwise stop reading; and QEMU takes
-// longer for each. The server must offer it.
+// price: at most seven other commands are in flight at a time, since QEMU would
+// otherwise stop reading, and QEMU takes longer for each command. The server must
+// offer it.
 func WithOOB() Option { return func(o *options) { o.oob = true } }
 
-// WithEventBuffer sets how many events a subscription or a handler may have
-// waiting, unless it says so itself; 4096 without this option. Memory is taken
-// as it is needed: all that wait on a connection have as many bytes as one message
-// may ([WithMaxMessage]). Beyond that the subscription that holds most loses its oldest.
+// WithEventBuffer sets how many events may wait in a subscription or a handler that
+// does not set this itself ([Buffer]); 4096 without this option. Memory is allocated
+// when it is needed. All events that wait on a connection may together have as many
+// bytes as one message ([WithMaxMessage]); when they have more, the subscription that
+// holds most loses its oldest events.
 func WithEventBuffer(n int) Option { return func(o *options) { o.eventBuffer = max(n, 1) } }
 
-// WithEventError sets what is told of errors that no caller can be given: events
+// WithEventError sets the function that receives errors which no call returns: events
 // that a handler lost or that could not be decoded, and bytes or replies from the
-// server that belong to nothing. Calls come one at a time, from the workers.
+// server that belong to no call. f is called on a worker, one call at a time.
 // Without this option, or if f is nil, such errors go to [log.Print].
 func WithEventError(f func(error)) Option { return func(o *options) { o.eventError = f } }
 
-// WithPanicHandler has f called with the value and the stack of a panic in a
-// handler or a callback. Without this option, or if f is nil, a panic ends the process,
-// and that is well so unless something else restarts what is broken.
+// WithPanicHandler sets the function that is called with the value and the stack of a
+// panic in a handler or a callback. Without this option, or if f is nil, a panic ends the
+// process. That is the safer choice, unless f restarts what the panic has left broken.
 func WithPanicHandler(f func(value any, stack []byte)) Option {
 	return func(o *options) { o.panicked = f }
 }
 
-// WithSetup calls f once, when the connection exists but has not negotiated yet, that
-// is before the first event can come: the place to subscribe and to register
-// handlers so that not even that one is missed. What f sets up stays when a connection
-// is made again ([WithReconnect]); f is not called again, [Reconnect.Restored] is.
+// WithSetup calls f once, before the connection negotiates, and so before the first event
+// can come: subscribe and register handlers there in order to miss no event. They stay
+// when the connection is made again ([WithReconnect]); f is not called again then, but
+// [Reconnect.OnReconnect] is.
 //
 // f must not wait for a command, since no reply can come before it returns: such a call
-// is an error. A command issued with [Conn.Go] is sent after the negotiation.
+// returns an error. A command issued with [Conn.Go] is sent after the negotiation.
 // The option may be given several times; nil does nothing.
 func WithSetup(f func(*Conn)) Option {
 	return func(o *options) {
@@ -112,7 +117,30 @@ func WithSetup(f func(*Conn)) Option {
 	}
 }
 
-// Options is several options in one, for packages that offer options of their own.
+// WithTimeout limits how long each call may take from its start to its reply, as
+// [Timeout] does for the calls of one handle. Without it, or if d is 0, only contexts do.
+// Where a limit does not suit a command, such as one that waits for a disk, it has its own:
+//
+//	qmp.WithTimeout(10*time.Second), qmp.WithTimeoutOf(time.Minute, "blockdev-add", "blockdev-del")
+//
+// A call whose context ends sooner ends then.
+func WithTimeout(d time.Duration) Option { return func(o *options) { o.timeout = d } }
+
+// WithTimeoutOf is [WithTimeout] for these commands only; 0: they have no limit but the
+// context's. It can be given several times.
+func WithTimeoutOf(d time.Duration, commands ...string) Option {
+	return func(o *options) {
+		o.timeouts = maps.Clone(o.timeouts)
+		if o.timeouts == nil {
+			o.timeouts = map[string]time.Duration{}
+		}
+		for _, command := range commands {
+			o.timeouts[command] = d
+		}
+	}
+}
+
+// Options combines several options into one, for packages that offer options of their own.
 func Options(opts ...Option) Option {
 	return func(o *options) {
 		for _, opt := range opts {
@@ -121,39 +149,47 @@ func Options(opts ...Option) Option {
 	}
 }
 
-// WithDialer has d make the connections to unix: and tcp: addresses, to go through
-// a tunnel, say, or to set how a socket behaves. nil is a [net.Dialer], as without this
-// option.
+// WithDialer uses d to connect to unix: and tcp: addresses, for example through a tunnel,
+// or with other settings of the socket. Without this option, or if d is nil, a
+// [net.Dialer] is used.
 func WithDialer(d Dialer) Option { return func(o *options) { o.dialer = d } }
 
 // A CallOption sets something about calls; see [Conn.With].
 type CallOption func(*callOptions)
 
 type callOptions struct {
-	timeout time.Duration
+	timeout *time.Duration // nil: that of the connection
 	oob     bool
 	eager   bool
 	files   []*os.File
-	passing *passing // how they are passed
+	passing *fdPassing // how they are passed
 }
 
-// OutOfBand has commands executed out of band: at once, even while others wait or
-// run. The connection must have been made [WithOOB], else the error wraps
+// OutOfBand executes commands out of band: at once, even while others wait or
+// run. The connection must have been made with [WithOOB], otherwise the error wraps
 // [ErrNoOOB]; the server refuses commands that do not allow it. [Conn.RoundTrip]
-// takes no notice.
+// ignores this option.
 func OutOfBand() CallOption { return func(o *callOptions) { o.oob = true } }
 
-// Timeout limits how long each call may take from its start to its reply. 0: no
-// limit but the context's. The error of a call that takes longer has the limit in its
-// text and wraps [context.DeadlineExceeded].
-func Timeout(d time.Duration) CallOption { return func(o *callOptions) { o.timeout = d } }
+// Timeout limits how long each call may take from its start to its reply, in place of
+// what [WithTimeout] says. 0: no limit but the context's. The error of a call that takes
+// longer has the limit in its text and wraps [context.DeadlineExceeded].
+func Timeout(d time.Duration) CallOption { return func(o *callOptions) { o.timeout = &d } }
 
-// limit applies the time limit.
-func (o *callOptions) limit(ctx context.Context) (context.Context, context.CancelFunc) {
-	if o.timeout <= 0 {
+// limit applies the time limit of a command.
+func (c *Conn) limit(ctx context.Context, command string) (context.Context, context.CancelFunc) {
+	d := c.opts.timeout
+	if d == nil {
+		own, ok := c.core.opts.timeouts[command]
+		if !ok {
+			own = c.core.opts.timeout
+		}
+		d = &own
+	}
+	if *d <= 0 {
 		return ctx, func() {}
 	}
-	return context.WithTimeoutCause(ctx, o.timeout, timeoutError(o.timeout))
+	return context.WithTimeoutCause(ctx, *d, timeoutError(*d))
 }
 
 // A timeoutError is how long a limit was.
@@ -161,26 +197,26 @@ type timeoutError time.Duration
 
 func (e timeoutError) Error() string { return "no reply within " + time.Duration(e).String() }
 
-// WithoutSync is for a command to a guest agent that is to reach it even if it does not
-// answer at present, because the machine is paused, say: the command is written at once
-// after a synchronisation, and does not wait for its answer. The agent executes it when
-// it goes on. Its reply is recognised by its id.
+// WithoutSync is for a command that must reach a guest agent even if the agent does not
+// answer at the moment, for example because the machine is paused: the command is written
+// right after a synchronisation, without waiting for the synchronisation's answer. The
+// agent executes it when it runs again. Its reply is recognised by its id.
 func WithoutSync() CallOption { return func(o *callOptions) { o.eager = true } }
 
-// Files passes files along with each command, at most 16, for those such as getfd
-// and add-fd that take one. The server gets duplicates: the files stay the
-// caller's, who may close them when the call has returned or its callback runs.
-// But QEMU makes every file that it is passed blocking, and that holds for the
-// caller's as well, which is the same open file: an [os.File] or a connection that
-// relied on it loses its deadlines. Pass a file that you do not read or write any more.
+// Files passes files with each command, at most 16, for commands such as getfd
+// and add-fd that need one. The server gets duplicates: the files still belong to the
+// caller, who may close them when the call has returned or its callback runs.
+// But QEMU sets every file that it receives to blocking mode, and so also the caller's,
+// which is the same open file: an [os.File] or a connection that uses it loses its
+// deadlines. Pass only files that you do not read or write any more.
 //
-// Only a Unix socket can pass files, else the error wraps [ErrNoFiles].
+// Only a Unix socket can pass files, otherwise the error wraps [ErrNoFiles].
 //
-// On a connection made [WithOOB] such a command is with the server alone, but for
-// those out of band, which cannot have files.
+// On a connection made with [WithOOB] only out-of-band commands, which cannot have files,
+// are in flight together with such a command.
 func Files(files ...*os.File) CallOption {
 	return func(o *callOptions) {
 		o.files = slices.Clone(files)
-		o.passing = &passing{filesRefused, dupFiles, (*writer).writeFiles}
+		o.passing = &fdPassing{filesRefused, dupFiles, (*writer).writeFiles}
 	}
 }

@@ -39,7 +39,7 @@ func wantPanic(t *testing.T, want string, f func()) {
 // What cannot work without a function says so at once, not in a goroutine later.
 func TestNilFunctions(t *testing.T) {
 	bubble(t, func(t *testing.T, p pair) {
-		wantPanic(t, "qmp: Handle: the function is nil", func() { p.Handle("X", nil) })
+		wantPanic(t, "qmp: OnEvent: the function is nil", func() { p.OnEvent("X", nil) })
 		wantPanic(t, "qmp: the handler of X is nil", func() {
 			On(p.Conn, "X", func(e Event) (Event, error) { return e, nil }, nil)
 		})
@@ -47,7 +47,7 @@ func TestNilFunctions(t *testing.T) {
 		p.peer.answer(p.peer.next(), "{}")
 		p.GoRoundTrip(t.Context(), []byte(`{"execute":"b"}`), nil)
 		p.peer.answer(p.peer.next(), "{}")
-		if err := p.Wait(t.Context()); err != nil {
+		if err := p.WaitIdle(t.Context()); err != nil {
 			t.Error(err)
 		}
 	})

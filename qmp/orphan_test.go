@@ -145,7 +145,7 @@ func TestLostReply(t *testing.T) {
 	})
 }
 
-// What is neither an answer nor an event is reported and passed over.
+// What is neither an answer nor an event is reported and dropped.
 func TestNoMessage(t *testing.T) {
 	bubble(t, func(t *testing.T, p pair) {
 		for _, text := range []string{`{"hello": 1}`, `{}`} {
@@ -173,7 +173,7 @@ func TestNoMessage(t *testing.T) {
 	})
 }
 
-// A whole message is alone on the wire, and gets whatever is no event.
+// No call is in flight with a whole message, which gets the next message that is not an event.
 func TestRoundTrip(t *testing.T) {
 	bubble(t, func(t *testing.T, p pair) {
 		before := async(func() error { return p.Execute(t.Context(), "before", nil, nil) })
@@ -216,7 +216,7 @@ func TestRoundTrip(t *testing.T) {
 	})
 }
 
-// An abandoned message's answer is told from others, whatever its id.
+// An abandoned message's answer is recognised, whatever its id.
 func TestRoundTripAbandoned(t *testing.T) {
 	bubble(t, func(t *testing.T, p pair) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -353,7 +353,7 @@ func TestErrorBurstOfCommand(t *testing.T) {
 	})
 }
 
-// A whole message waits for a probe whose reply is lost, but not for ever.
+// A whole message waits for a probe whose reply is lost, but not forever.
 func TestProbeIsLostBeforeWholeMessage(t *testing.T) {
 	bubble(t, func(t *testing.T, p pair) {
 		a := async(func() error { return p.Execute(t.Context(), "a", nil, nil) })
@@ -436,7 +436,7 @@ func TestStrayReplyOfWholeMessages(t *testing.T) {
 			}
 		}()
 		synctest.Wait()
-		if err := p.Wait(t.Context()); err != nil {
+		if err := p.WaitIdle(t.Context()); err != nil {
 			t.Error(err)
 		}
 		if wrong.Load() > maxUnnumbered {

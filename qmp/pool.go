@@ -8,11 +8,10 @@ import (
 	"sync"
 )
 
-// A task is something for the workers to run. The argument says on which of
-// them it runs.
+// A task is run by a worker. The argument of run is the worker's id.
 type task interface{ run(w workerID) }
 
-// A taskFunc is a task that does not care where it runs.
+// A taskFunc is a task that does not use the worker's id.
 type taskFunc func()
 
 func (f taskFunc) run(workerID) { f() }
@@ -42,7 +41,7 @@ func (s *sequence) run(workerID) {
 	f()
 }
 
-// next goes on to the function behind the one that has run.
+// next removes the function that has run, and goes on to the one after it.
 func (s *sequence) next() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -52,8 +51,8 @@ func (s *sequence) next() {
 	}
 }
 
-// A pool runs tasks on up to size workers. They come when there is something to
-// run and go when there is not.
+// A pool runs tasks on up to size workers: goroutines that are started when there is a
+// task, and end when there is none.
 type pool struct {
 	size   int
 	caught func(value any, stack []byte) // gets panics; nil: they end the process
@@ -74,7 +73,7 @@ func (p *pool) add(t task) {
 	}
 }
 
-// next takes the first task. Without one the worker that asks has to go.
+// next takes the first task. It returns nil if there is none, and then the worker must end.
 func (p *pool) next() task {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -122,12 +121,12 @@ func (p *pool) run(t task, w workerID) {
 	t.run(w)
 }
 
-// workerID tells goroutines apart.
+// workerID identifies a goroutine.
 type workerID uint64
 
-// thisGoroutine is the running goroutine's number. Go offers it nowhere but at
-// the head of a stack trace. It serves stop functions to notice that they are
-// called by the very handler that they would wait for.
+// thisGoroutine returns the number of the running goroutine, which Go shows only in
+// stack traces. A stop function needs it to notice that it is called by the handler for
+// which it would wait.
 func thisGoroutine() workerID {
 	var buf [40]byte
 	head := buf[:runtime.Stack(buf[:], false)]

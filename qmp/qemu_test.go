@@ -126,7 +126,7 @@ func openTerminal(t *testing.T, path string) (fd int) {
 	return fd
 }
 
-// dial connects to a QEMU. Nothing may be reported, and nothing left behind.
+// dial connects to a QEMU. No error may be reported, and no goroutine may be left.
 func dial(t testing.TB, addr string, opts ...Option) *Conn {
 	t.Helper()
 	log := new(errorLog)
@@ -175,7 +175,7 @@ func converse(t *testing.T, c *Conn) {
 	all := c.Subscribe(nil)
 	var last string
 	shutdown := make(chan struct{})
-	c.Handle("SHUTDOWN", func(e Event) { last = string(e.Data); close(shutdown) })
+	c.OnEvent("SHUTDOWN", func(e Event) { last = string(e.Data); close(shutdown) })
 
 	var st status
 	if err := c.Execute(ctx, "query-status", nil, &st); err != nil || st.Running || st.Status == "" {
@@ -222,7 +222,7 @@ func converse(t *testing.T, c *Conn) {
 		t.Errorf("the deepest arguments: %.200v", err)
 	}
 	if err := c.Execute(ctx, "query-name", nil, nil); err != nil {
-		t.Errorf("behind the deepest arguments: %v", err)
+		t.Errorf("after the deepest arguments: %v", err)
 	}
 
 	if err := c.Execute(ctx, "quit", nil, nil); err != nil {
@@ -244,7 +244,7 @@ func converse(t *testing.T, c *Conn) {
 	select {
 	case <-shutdown:
 	case <-ctx.Done():
-		t.Fatal("the handler has not been told of the SHUTDOWN")
+		t.Fatal("the handler has not received SHUTDOWN")
 	}
 	if !strings.Contains(last, "host-qmp-quit") {
 		t.Errorf("SHUTDOWN says %s", last)
@@ -410,7 +410,7 @@ func TestQEMUTakeover(t *testing.T) {
 				t.Errorf("run %d: a node that does not exist is deleted", i)
 			}
 			second.Close()
-			second.Wait(t.Context())
+			second.WaitIdle(t.Context())
 		}
 		t.Logf("%d of %d runs had a reply to the client before", leftover.Load(), runs)
 	})
@@ -512,8 +512,8 @@ func TestQEMULoad(t *testing.T) {
 		_, addrs := startMonitors(t, bin, 2, "")
 		c, other := dial(t, addrs[0]), dial(t, addrs[1])
 		handled := make(chan string, 1<<20)
-		c.Handle("STOP", func(e Event) { handled <- e.Name })
-		c.Handle("RESUME", func(e Event) { handled <- e.Name })
+		c.OnEvent("STOP", func(e Event) { handled <- e.Name })
+		c.OnEvent("RESUME", func(e Event) { handled <- e.Name })
 		ends := c.Subscribe(nil, Buffer(1<<20))
 
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
@@ -660,9 +660,9 @@ func TestQEMUEvents(t *testing.T) {
 		var last Event
 		seen := make(chan int, 2*pairs)
 		n := 0
-		c.Handle("", func(e Event) {
+		c.OnEvent("", func(e Event) {
 			if e.Name == last.Name || e.Timestamp.Before(last.Timestamp) {
-				t.Errorf("event %v behind %v", e, last)
+				t.Errorf("event %v after %v", e, last)
 			}
 			last = e
 			n++
@@ -693,7 +693,7 @@ func TestQEMUReconnect(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		c := dial(t, "unix:"+path, WithHandshakeTimeout(2*time.Second), // see start: it dials while QEMU starts
-			WithReconnect(Reconnect{MinDelay: 10 * time.Millisecond, Patient: true}))
+			WithReconnect(Reconnect{MinDelay: 10 * time.Millisecond, RetryFirst: true}))
 		events := c.Subscribe([]string{"RESUME"})
 		for range 2 {
 			if err := c.Execute(ctx, "cont", nil, nil); err != nil {

@@ -6,20 +6,20 @@ import (
 	"sync/atomic"
 )
 
-// An OverflowError stands in a stream of events for those that were lost because
+// An OverflowError is in a stream of events in the place of those that were lost because
 // they were not read in time. The stream goes on after it.
 type OverflowError struct {
-	Lost int // how many events
+	Lost int // how many events were lost
 }
 
 func (e *OverflowError) Error() string {
-	return fmt.Sprintf("qmp: %d events were lost: they were not taken in time", e.Lost)
+	return fmt.Sprintf("qmp: %d events were lost: they were not read in time", e.Lost)
 }
 
-// A GapError stands in a stream of events where a connection made [WithReconnect]
-// was lost: what happens until it is back does not reach the stream, which goes on
-// after it. Whoever follows a state by its events has to ask for it again; a
-// command does that as soon as the connection is back.
+// A GapError is in a stream of events where a connection made with [WithReconnect] was
+// lost: events until it is connected again are missing. The stream goes on after it. A
+// program that follows a state by its events has to query the state again; a command
+// waits until the connection is back.
 type GapError struct {
 	Cause error // how the connection ended; wraps [ErrClosed]
 }
@@ -43,8 +43,8 @@ type entry struct {
 	gap    *GapError
 }
 
-// A memory is that of an event, which all queues that hold the event share. It counts
-// in the connection's total until none does.
+// A memory is the size of an event that several queues may hold. It counts in the
+// connection's total until none of them holds the event.
 type memory struct {
 	size    int64
 	holders atomic.Int32
@@ -57,21 +57,21 @@ func (m *memory) release() {
 	}
 }
 
-// A queue holds events in order. When it is full it loses the oldest: the newest
-// say more about how things stand, and the last of all is SHUTDOWN.
+// A queue holds events in order. When it is full it drops the oldest: newer ones say more
+// about the present state, and the very last is SHUTDOWN.
 type queue struct {
 	names []string // the registry's
 	limit int      // events
-	wake  func()   // called, in order, when there is something new, or the end
+	wake  func()   // called, one call at a time, when there is a new entry, or the end
 
 	mu    sync.Mutex
 	ring  []entry // len is a power of two
 	head  int
 	count int
 	size  int64     // bytes of its events
-	lost  int       // just before head
-	gap   *GapError // after what was lost: one that made room
-	err   error     // what comes after the last event
+	lost  int       // events that were lost before head
+	gap   *GapError // comes after the lost events, before head; it was dropped from the ring
+	err   error     // comes after the last event
 }
 
 // add appends e. It never waits.
@@ -116,7 +116,7 @@ func (q *queue) loseLocked() {
 	}
 }
 
-// held is how many bytes the events of the queue have; 0 if it holds one at most.
+// held returns how many bytes the events of the queue have; 0 if it holds at most one.
 func (q *queue) held() int64 {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -142,9 +142,9 @@ func (q *queue) shift() entry {
 	return e
 }
 
-// pop takes out the oldest event, or the error that stands before it, or the one
-// at the end, which stays. more counts what can be taken next; it is negative if
-// there was nothing.
+// pop takes out the oldest event, or the error before it, or returns the error at the
+// end, which stays. more is how many can be taken next; it is negative if there was
+// nothing.
 func (q *queue) pop() (e Event, more int, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -185,7 +185,7 @@ func (q *queue) end(err error) {
 	}
 }
 
-// drop ends the queue at once.
+// drop ends the queue at once, without the events that it holds.
 func (q *queue) drop(err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -6,8 +6,8 @@ import (
 	"fmt"
 )
 
-// read takes what the server sends until the end. It waits for nothing but the
-// server, and runs nobody's code.
+// read reads and handles what the server sends until the end. It waits only for the
+// server, and never runs users' code.
 func (l *link) read() {
 	for {
 		m, err := l.in.next()
@@ -15,6 +15,9 @@ func (l *link) read() {
 		case err == nil:
 			err = l.receive(m)
 		case !errors.Is(err, errTooLarge):
+			if l.opts.ended != nil {
+				err = l.opts.ended(err, l.done)
+			}
 			err = &peerError{err}
 		}
 		if err != nil {
@@ -24,7 +27,7 @@ func (l *link) read() {
 	}
 }
 
-// receive takes a message, or what there is instead. An error ends the link.
+// receive handles a message, or bytes that are not one. An error ends the link.
 func (l *link) receive(m *message) error {
 	switch {
 	case l.agent != nil && l.agent.stale(m):
@@ -44,7 +47,7 @@ func (l *link) receive(m *message) error {
 	return nil
 }
 
-// reply gives an answer to the call it belongs to.
+// reply passes an answer to the call it belongs to.
 func (l *link) reply(m *message) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -64,11 +67,11 @@ func (l *link) reply(m *message) error {
 	if c == nil || c.mode != whole && !m.isReply() {
 		return l.unclaimedLocked(m)
 	}
-	if l.agent == nil { // an agent is asked by a synchronisation
+	if l.agent == nil { // for an agent, the answer to a synchronisation sets it
 		l.flight.proven = true
 	}
 	if c.number == 0 && m.has(memberError) && !m.has(memberID) {
-		l.doubtLocked(nil) // the first of several, perhaps: it could not be parsed
+		l.recoverLocked(nil) // it could not be parsed, and there may be more such errors
 	}
 	l.settleLocked(c)
 	l.flight.remove(c)
@@ -82,8 +85,8 @@ func (l *link) reply(m *message) error {
 	return nil
 }
 
-// conclusiveLocked reports whether the two ends of a reply say whose it is. Its id, if
-// it is not the last member, has not been seen.
+// conclusiveLocked reports whether the two ends of a reply show which call it answers. An
+// id that is not the last member has not been found.
 func (l *link) conclusiveLocked(m *message) bool {
 	if m.has(memberID) {
 		c := l.flight.numbers.get(ownNumber(m.members[memberID]))
@@ -92,7 +95,7 @@ func (l *link) conclusiveLocked(m *message) bool {
 	return l.flight.onlyUnnumbered() && l.flight.unnumbered.watch == nil
 }
 
-// answerLocked finishes c with what m says.
+// answerLocked finishes c with the answer m.
 func (l *link) answerLocked(c *call, m *message) {
 	part := m.members[memberReturn]
 	if m.has(memberError) {
@@ -122,21 +125,21 @@ func (l *link) answerLocked(c *call, m *message) {
 	l.finishLocked(c)
 }
 
-// unclaimedLocked deals with an answer to no call.
+// unclaimedLocked handles an answer that belongs to no call.
 func (l *link) unclaimedLocked(m *message) error {
 	switch {
 	case !m.isReply():
 		l.garbageLocked(fmt.Errorf("a message from the server that is neither an answer nor an event: %.100q", m.text))
-	case !l.flight.proven && l.agent != nil: // a synchronisation leaves such behind
+	case !l.flight.proven && l.agent != nil: // after a synchronisation such answers are normal
 	case !l.flight.proven:
 		err := fmt.Errorf("%s belongs to an earlier client of this server", m.describe())
 		l.hello.before = err
 		l.report.add(fmt.Errorf("qmp: %w", err))
-		if l.hello.ready && m.has(memberError) && !m.has(memberID) { // or to the first command, if that cannot be parsed
-			l.doubtLocked(&lost{refusal: bytes.Clone(m.members[memberError])})
+		if l.hello.ready && m.has(memberError) && !m.has(memberID) { // or it answers the first command, which could not be parsed
+			l.recoverLocked(&lostReply{refusal: bytes.Clone(m.members[memberError])})
 		}
 	case m.has(memberError) && !m.has(memberID) && l.flight.total > 0: // as for a request that cannot be parsed
-		l.doubtLocked(&lost{refusal: bytes.Clone(m.members[memberError])})
+		l.recoverLocked(&lostReply{refusal: bytes.Clone(m.members[memberError])})
 	case l.recovery.on:
 		l.report.add(fmt.Errorf("qmp: %s answers no command", m.describe()))
 	default:
@@ -145,7 +148,7 @@ func (l *link) unclaimedLocked(m *message) error {
 	return nil
 }
 
-// garbage deals with what is no message. There may have been a reply in it.
+// garbage handles bytes that are not a message. There may have been a reply in them.
 func (l *link) garbage(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -157,19 +160,19 @@ func (l *link) garbageLocked(err error) {
 	if !l.hello.ready {
 		l.hello.before = err
 	}
-	l.doubtLocked(&lost{err: err})
+	l.recoverLocked(&lostReply{err: err})
 }
 
-// damaged is for when a reply may have been lost, without being sure: it was part of
-// another, perhaps, which its caller found to be no JSON; or it is still to come.
+// damaged is called when a reply may have been lost: it may be part of another reply,
+// which its caller found not to be JSON, or it may still come.
 func (l *link) damaged(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.doubtLocked(&lost{err: err})
+	l.recoverLocked(&lostReply{err: err})
 }
 
-// contradicted is for a caller who finds another call's id in the reply that was given
-// to c by its two ends.
+// contradicted is called when a caller finds another call's id in the reply that was
+// given to c by its two ends.
 func (l *link) contradicted(c *call, id []byte) error {
 	err := fmt.Errorf("the server's replies do not fit the commands: the reply to %s has the id %.40q", c.command, id)
 	l.fail(err)

@@ -10,53 +10,68 @@ import (
 	"time"
 )
 
-// Reconnect says how a connection is made again when it is lost; see
+// Reconnect has the settings for connecting again after the connection is lost; see
 // [WithReconnect].
 type Reconnect struct {
-	// MinDelay is how long to wait before the first attempt; it doubles with each
-	// that fails, up to MaxDelay. Up to half of it is taken off at random, so that
-	// many clients do not come at once. 0: 100 ms and 10 s. A connection that is lost
-	// before it has lasted for MaxDelay counts as one more attempt that failed, so that
-	// a server that greets and drops is not dialled all the time.
+	// MinDelay is how long to wait before the first attempt; the wait doubles with each
+	// attempt that fails, up to MaxDelay. Up to half of it is subtracted at random, so that
+	// many clients do not connect at once. 0: 100 ms and 10 s. A connection that is lost
+	// before it has lasted for MaxDelay counts as one more failed attempt, so that
+	// a server that greets and hangs up is not dialled all the time.
 	MinDelay, MaxDelay time.Duration
 
-	// FailFast has calls fail at once, with [ErrNotSent], while there is no
+	// FailFast makes calls fail at once, with [ErrNotSent], while there is no
 	// connection. Otherwise they wait for it as long as their context allows, and
-	// those that had not been sent when it was lost are sent again. Of the order of
-	// calls that wait for a connection nothing is promised.
+	// those that had not been sent when it was lost are sent on the next one. Calls that
+	// wait for a connection may be sent in any order.
 	FailFast bool
 
-	// Patient has the first connection waited for in the same way, until the
-	// dial's context ends. Otherwise a first attempt that fails ends the dial.
+	// RetryFirst makes the dial, too, try again until its context ends. Otherwise a dial
+	// fails when its first attempt fails.
 	//
-	// Together with a [WithHandshakeTimeout] of a second or two it gets through to a
-	// QEMU 5.2 whose socket is dialled in the very moment of its start: there two
-	// threads may accept the connection, and QEMU stands still until it is dialled again.
-	Patient bool
+	// Together with a [WithHandshakeTimeout] of a second or two it connects to a
+	// QEMU 5.2 that is just starting: there two threads may accept the connection, and
+	// QEMU then hangs until it is dialled again.
+	RetryFirst bool
 
-	// GiveUp, if set, is asked before each attempt: with 0 and how the connection
-	// was lost, then with the number of attempts that have failed and the error of
+	// GiveUp, if set, is called before each attempt: first with 0 and the error that ended
+	// the connection, then with the number of failed attempts and the error of
 	// the last. If it returns true, the connection has ended for good. It must not wait
-	// for a command, which in turn would wait for the next attempt; nor must it be slow.
+	// for a command, which in turn would wait for the next attempt, and must not be slow.
 	GiveUp func(failed int, err error) bool
 
-	// Lost and Restored, if set, are called, by a worker and one at a time, when the
-	// connection is lost and when it is back, in the order in which that happens. Before
-	// Lost is called, every subscription has its [GapError]; events of the new connection
-	// may be read before Restored is called. So whoever follows a state by a subscription
-	// asks for it after each GapError, and needs neither.
+	// OnDisconnect and OnReconnect, if set, are called, by a worker and one at a time, when
+	// the connection is lost and when it is back, in the order in which that happens. Before
+	// OnDisconnect is called, every subscription has its [GapError]; events of the new
+	// connection may be read before OnReconnect is called. So a program that follows a state by a
+	// subscription queries the state after each GapError, and needs neither function.
 	//
-	// The server that is back may be another one: what was
-	// plugged into the old one, enabled in it or asked of it is to be done again.
-	Lost     func(err error)
+	// The server may be another one after a reconnection: then what was
+	// plugged into the old one, or enabled in it, has to be done again.
+	OnDisconnect func(err error)
+	OnReconnect  func(c *Conn)
+
+	// Patient is the older name of RetryFirst.
+	//
+	// Deprecated: use RetryFirst.
+	Patient bool
+
+	// Lost is called if OnDisconnect is nil.
+	//
+	// Deprecated: use OnDisconnect.
+	Lost func(err error)
+
+	// Restored is called if OnReconnect is nil.
+	//
+	// Deprecated: use OnReconnect.
 	Restored func(c *Conn)
 }
 
-// WithReconnect makes a connection that is made again, negotiation included, when
-// it is lost, until it is closed. Only dials can have it.
+// WithReconnect makes a connection that connects and negotiates again when it is lost,
+// until it is closed. It works only with functions that dial.
 //
-// Subscriptions and handlers stay. Where events may be missing, a subscription has
-// a [GapError], in place. A command is never repeated if the server may have run it:
+// Subscriptions and handlers stay. A subscription has a [GapError] in the place where
+// events may be missing. A command is never repeated if the server may have run it:
 // its error wraps [ErrClosed], without [ErrNotSent], and its caller decides.
 func WithReconnect(r Reconnect) Option {
 	if r.MinDelay <= 0 {
@@ -69,11 +84,11 @@ func WithReconnect(r Reconnect) Option {
 	return func(o *options) { o.reconnect = r.dial }
 }
 
-// A beginFunc begins a call that ends with a call of done.
+// A beginFunc starts a call, and calls done when the call has ended.
 type beginFunc func(ctx context.Context, now *Conn, done func(error))
 
-// supervision is a supervisor, if there is one. Being an interface, it lets the
-// linker leave out what programs that do not reconnect do not use.
+// supervision is a *supervisor, or nil. Because it is an interface, the linker can leave
+// the supervisor's code out of programs that do not reconnect.
 type supervision interface {
 	do(ctx context.Context, c *Conn, command string, f func(now *Conn) error) error
 	start(ctx context.Context, c *Conn, command string, begin beginFunc, done func(error))
@@ -87,42 +102,55 @@ type supervision interface {
 // A supervisor makes a new link when one is lost.
 type supervisor struct {
 	Reconnect
-	hub     *hub
+	core    *core
 	connect func(context.Context) (io.ReadWriteCloser, error)
 	as      kind
 	conn    *Conn
-	ctx     context.Context // ends with the connection
+	ctx     context.Context // is cancelled when the connection ends
 	cancel  context.CancelFunc
 	over    chan struct{}
-	news    sequence // calls of Lost and Restored
+	news    sequence // runs the calls of OnDisconnect and OnReconnect
 
 	mu      sync.Mutex
-	link    *link         // the last that there was
-	failed  error         // why the last attempt to make another did, if one was made
-	up      bool          // it can be used, as far as we know
-	wasUp   bool          // or another was
-	since   time.Time     // when the link became usable
+	link    *link         // the newest one, which may have ended
+	failed  error         // why the last attempt to make another failed, if one was made
+	up      bool          // link can be used, as far as is known
+	wasUp   bool          // link, or an earlier one, could be used
+	since   time.Time     // when link became usable
 	delay   time.Duration // before the next attempt
 	changed chan struct{} // closed when up or err changes
-	err     error         // why all is over
-	live    tally
+	err     error         // why the connection has ended for good
+	live    pendingCount
+}
+
+// withNewNames returns r with the fields that have replaced the deprecated ones.
+func (r Reconnect) withNewNames() Reconnect {
+	r.RetryFirst = r.RetryFirst || r.Patient
+	if r.OnDisconnect == nil {
+		r.OnDisconnect = r.Lost
+	}
+	if r.OnReconnect == nil {
+		r.OnReconnect = r.Restored
+	}
+	return r
 }
 
 func (r Reconnect) dial(
 	ctx context.Context, connect func(context.Context) (io.ReadWriteCloser, error), o options, as kind,
 ) (*Conn, error) {
+	r = r.withNewNames()
 	s := &supervisor{
-		Reconnect: r, hub: newHub(o), connect: connect, as: as,
+		Reconnect: r, core: newCore(o), connect: connect, as: as,
 		over: make(chan struct{}), changed: make(chan struct{}),
 	}
-	s.news.pool = &s.hub.pool
+	s.news.pool = &s.core.pool
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	s.conn = &Conn{hub: s.hub, again: s}
-	s.link = newLink(nil, s.hub) // until there is one
-	s.link.err = &closedError{cause: errors.New("there was none yet")}
-	s.hub.setUp(s.conn)
+	s.conn = &Conn{core: s.core, again: s}
+	s.link = newLink(nil, s.core) // stands for the first one, until there is one
+	s.link.err = &closedError{cause: errors.New("no connection has been made yet")}
+	s.core.setUp(s.conn)
 	err := s.attempt(ctx)
-	if err != nil && r.Patient {
+	if err != nil && r.RetryFirst {
 		err = s.persist(ctx, err, 1)
 	}
 	if err != nil {
@@ -135,7 +163,7 @@ func (r Reconnect) dial(
 // attempt makes a link.
 func (s *supervisor) attempt(ctx context.Context) error {
 	dialCtx, cancel := ctx, func() {}
-	if d := s.hub.opts.handshakeTimeout; d > 0 {
+	if d := s.core.opts.handshakeTimeout; d > 0 {
 		dialCtx, cancel = context.WithTimeout(ctx, d)
 	}
 	rw, err := s.connect(dialCtx)
@@ -143,7 +171,7 @@ func (s *supervisor) attempt(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l := newLink(rw, s.hub)
+	l := newLink(rw, s.core)
 	l.lasting = true
 	s.as.prepare(l)
 	if err := s.as.open(l, ctx); err != nil {
@@ -158,31 +186,31 @@ func (s *supervisor) attempt(ctx context.Context) error {
 	l.lost = s.lost
 	err = l.err
 	l.mu.Unlock()
-	if err != nil { // so soon that nobody has been told
+	if err != nil { // it was lost before anything used it
 		s.lost(err)
 	}
 	return nil
 }
 
-// missed tells the subscriptions where the events of a link ended that failed before
+// missed marks a gap in the subscriptions after the events of a link that failed before
 // it could be used.
 func (s *supervisor) missed(l *link) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.heard && l.err != nil {
-		s.hub.events.interrupt(&GapError{l.err})
+		s.core.events.interrupt(&GapError{l.err})
 	}
 }
 
-// use lets calls have l, unless all is over.
+// use makes l the link for calls, unless the connection has ended.
 func (s *supervisor) use(l *link) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err != nil {
 		return false
 	}
-	if s.wasUp && s.Restored != nil {
-		s.news.add(func() { s.Restored(s.conn) })
+	if s.wasUp && s.OnReconnect != nil {
+		s.news.add(func() { s.OnReconnect(s.conn) })
 	}
 	s.link, s.up, s.wasUp, s.since = l, true, true, time.Now()
 	s.changeLocked()
@@ -194,7 +222,7 @@ func (s *supervisor) changeLocked() {
 	s.changed = make(chan struct{})
 }
 
-// lost is told that the link has ended.
+// lost is called when the link has ended.
 func (s *supervisor) lost(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -206,15 +234,15 @@ func (s *supervisor) lost(err error) {
 		s.delay = 0
 	}
 	s.changeLocked()
-	s.hub.events.interrupt(&GapError{err})
-	if s.Lost != nil {
-		s.news.add(func() { s.Lost(err) })
+	s.core.events.interrupt(&GapError{err})
+	if s.OnDisconnect != nil {
+		s.news.add(func() { s.OnDisconnect(err) })
 	}
-	go func() { _ = s.persist(s.ctx, err, 0) }() // what it fails with has ended all
+	go func() { _ = s.persist(s.ctx, err, 0) }() // if it fails, it has ended the connection
 }
 
-// persist tries until there is a link. err is why there is none, or why the last of
-// the attempts failed that were made already.
+// persist tries until there is a link. err is why there is none, or why the last attempt
+// so far failed.
 func (s *supervisor) persist(ctx context.Context, err error, failed int) error {
 	for {
 		delay := s.nextDelay()
@@ -246,7 +274,7 @@ func (s *supervisor) persist(ctx context.Context, err error, failed int) error {
 	}
 }
 
-// nextDelay is how long to wait before the next attempt.
+// nextDelay returns how long to wait before the next attempt.
 func (s *supervisor) nextDelay() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -254,8 +282,8 @@ func (s *supervisor) nextDelay() time.Duration {
 	return s.delay
 }
 
-// now returns the link if there is one to be used. Else err is why there never
-// will be, or change is closed when that may be otherwise.
+// now returns the link if there is one that can be used. Otherwise err is why there will
+// never be one, or change is closed when there may be one.
 func (s *supervisor) now() (l *link, change <-chan struct{}, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -274,7 +302,7 @@ func (s *supervisor) now() (l *link, change <-chan struct{}, err error) {
 	return nil, s.changed, nil
 }
 
-// wait returns the link, for which it waits. It passes over one that has failed.
+// wait waits for a link and returns it. It ignores one that has failed.
 func (s *supervisor) wait(ctx context.Context, command string, failed *link) (*link, error) {
 	for {
 		l, change, err := s.now()
@@ -288,7 +316,7 @@ func (s *supervisor) wait(ctx context.Context, command string, failed *link) (*l
 		case <-change:
 		case <-ctx.Done():
 			err := tooLate(ctx, command)
-			if why := s.absence(); why != nil { // for people: the call did not end for it
+			if why := s.absence(); why != nil { // as text only: it is not why the call ended
 				err = fmt.Errorf("%w; there is no connection: %s", err, why.Error())
 			}
 			return nil, err
@@ -296,8 +324,8 @@ func (s *supervisor) wait(ctx context.Context, command string, failed *link) (*l
 	}
 }
 
-// absence is why there is no connection: how the last attempt failed, or how the one
-// that there was ended.
+// absence returns why there is no connection: the error of the last attempt, or of the
+// last connection.
 func (s *supervisor) absence() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -307,19 +335,21 @@ func (s *supervisor) absence() error {
 	return s.link.closedBy()
 }
 
-// again reports whether a call that ended with err is to be made anew.
+// again reports whether a call that ended with err must be repeated.
 func (s *supervisor) again(err error) bool {
 	return !s.FailFast && errors.Is(err, ErrClosed) && errors.Is(err, ErrNotSent)
 }
 
-func (s *supervisor) handle(c *Conn, l *link) *Conn { return &Conn{hub: s.hub, link: l, opts: c.opts} }
+func (s *supervisor) handle(c *Conn, l *link) *Conn {
+	return &Conn{core: s.core, link: l, opts: c.opts}
+}
 
-// do has f make a call, on each link until it is sent.
+// do makes a call by f. It repeats it on the next link if it was not sent.
 func (s *supervisor) do(ctx context.Context, c *Conn, command string, f func(now *Conn) error) error {
-	if s.hub.settingUp.Load() {
+	if s.core.settingUp.Load() {
 		return fmt.Errorf("qmp: %s: %w", command, unsent(errSettingUp))
 	}
-	ctx, cancel := c.opts.limit(ctx)
+	ctx, cancel := c.limit(ctx, command)
 	defer cancel()
 	s.begin()
 	defer s.finish()
@@ -335,10 +365,10 @@ func (s *supervisor) do(ctx context.Context, c *Conn, command string, f func(now
 	}
 }
 
-// start is do for calls that end with a callback.
+// start is like do, for calls that end with a callback.
 func (s *supervisor) start(ctx context.Context, c *Conn, command string, begin beginFunc, done func(error)) {
 	s.begin()
-	ctx, cancel := c.opts.limit(ctx)
+	ctx, cancel := c.limit(ctx, command)
 	finish := func(err error) {
 		defer s.finish()
 		cancel()
@@ -348,7 +378,7 @@ func (s *supervisor) start(ctx context.Context, c *Conn, command string, begin b
 	later := func(failed *link) {
 		l, err := s.wait(ctx, command, failed)
 		if err != nil {
-			s.hub.pool.add(taskFunc(func() { finish(err) }))
+			s.core.pool.add(taskFunc(func() { finish(err) }))
 			return
 		}
 		on(l)
@@ -393,7 +423,7 @@ func (s *supervisor) last() *link {
 	return s.link
 }
 
-// end closes the connection for good, because of cause or, if that is nil, on demand.
+// end closes the connection for good because of cause; nil means that the user closed it.
 func (s *supervisor) end(cause error) {
 	s.mu.Lock()
 	if s.err != nil {
@@ -412,7 +442,7 @@ func (s *supervisor) end(cause error) {
 	if up {
 		l.fail(nil)
 	}
-	s.hub.events.end(fmt.Errorf("qmp: events: %w", err))
+	s.core.events.end(fmt.Errorf("qmp: events: %w", err))
 	close(s.over)
 }
 

@@ -79,13 +79,13 @@ func reconnecting(t *testing.T, cfg Reconnect, f func(t *testing.T, r *redialled
 func TestReconnect(t *testing.T) {
 	var lost, restored []error
 	cfg := Reconnect{
-		Lost:     func(err error) { lost = append(lost, err) },
-		Restored: func(c *Conn) { restored = append(restored, c.Err()) },
+		OnDisconnect: func(err error) { lost = append(lost, err) },
+		OnReconnect:  func(c *Conn) { restored = append(restored, c.Err()) },
 	}
 	reconnecting(t, cfg, func(t *testing.T, r *redialled, p *peer) {
 		all := r.Subscribe(nil)
 		var handled []string
-		defer r.Handle("STOP", func(e Event) { handled = append(handled, string(e.Data)) })()
+		defer r.OnEvent("STOP", func(e Event) { handled = append(handled, string(e.Data)) })()
 		p.event("STOP", `{"n": 1}`)
 		inFlight := async(func() error { return r.Execute(t.Context(), "device_add", nil, nil) })
 		p.expect(`{"execute":"device_add"}`)
@@ -125,7 +125,7 @@ func TestReconnect(t *testing.T) {
 				t.Errorf("%s: %v", what, err)
 			}
 		}
-		if err := r.Wait(t.Context()); err != nil || r.Err() != nil {
+		if err := r.WaitIdle(t.Context()); err != nil || r.Err() != nil {
 			t.Errorf("Wait: %v; Err: %v", err, r.Err())
 		}
 
@@ -159,16 +159,16 @@ func TestReconnect(t *testing.T) {
 	})
 }
 
-// However long Lost takes, what it and Restored say comes in order.
+// However long OnDisconnect takes, it and OnReconnect are called in order.
 func TestReconnectNews(t *testing.T) {
 	var said []string
 	var gate chan struct{} // of the bubble
 	cfg := Reconnect{
-		Lost: func(error) {
+		OnDisconnect: func(error) {
 			<-gate
 			said = append(said, "lost")
 		},
-		Restored: func(*Conn) { said = append(said, "restored") },
+		OnReconnect: func(*Conn) { said = append(said, "restored") },
 	}
 	reconnecting(t, cfg, func(t *testing.T, r *redialled, p *peer) {
 		gate = make(chan struct{})
@@ -185,7 +185,7 @@ func TestReconnectNews(t *testing.T) {
 	})
 }
 
-// A server that is connected to anew may still owe a reply to the connection that was
+// After a reconnection the server may still send a reply to the connection that was
 // lost. It is nobody's.
 func TestReconnectLeftover(t *testing.T) {
 	reconnecting(t, Reconnect{}, func(t *testing.T, r *redialled, p *peer) {
@@ -272,13 +272,13 @@ func TestReconnectContext(t *testing.T) {
 		if d := time.Since(before); d != time.Second {
 			t.Errorf("it took %v", d)
 		}
-		idle := async(func() error { return r.Wait(t.Context()) })
+		idle := async(func() error { return r.WaitIdle(t.Context()) })
 		if err := returned(t, "Wait", idle); err != nil {
 			t.Error(err)
 		}
 		waits := async(func() error { return r.Execute(t.Context(), "x", nil, nil) })
 		synctest.Wait()
-		idle = async(func() error { return r.Wait(t.Context()) })
+		idle = async(func() error { return r.WaitIdle(t.Context()) })
 		pending(t, "Wait", idle)
 		r.Close()
 		wantErr(t, returned(t, "x", waits), ErrClosed, "qmp: x: connection closed: the command was not sent")
@@ -328,13 +328,13 @@ func TestReconnectDial(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		r.away, r.tries = 1<<30, nil
-		_, err = DialFunc(ctx, r.connect, WithReconnect(Reconnect{Patient: true}))
+		_, err = DialFunc(ctx, r.connect, WithReconnect(Reconnect{RetryFirst: true}))
 		wantErr(t, err, context.DeadlineExceeded,
 			fmt.Sprintf("qmp: waiting for a connection: context deadline exceeded; %d attempts failed, the last: nobody there", len(r.tries)))
 
 		r.away = 3
 		go r.next()
-		c, err := DialFunc(t.Context(), r.connect, WithReconnect(Reconnect{Patient: true}))
+		c, err := DialFunc(t.Context(), r.connect, WithReconnect(Reconnect{RetryFirst: true}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -352,7 +352,7 @@ func TestReconnectDial(t *testing.T) {
 	}
 }
 
-// A gap is told of also where the queue had no room for it.
+// A gap is reported even if the queue had no room for it.
 func TestReconnectGapAndOverflow(t *testing.T) {
 	reconnecting(t, Reconnect{}, func(t *testing.T, r *redialled, p *peer) {
 		sub := r.Subscribe(nil, Buffer(2))
@@ -396,7 +396,7 @@ func TestReconnectCallbacks(t *testing.T) {
 		for range 2 {
 			p.answer(p.next(), "5")
 		}
-		if err := r.Wait(t.Context()); err != nil {
+		if err := r.WaitIdle(t.Context()); err != nil {
 			t.Error(err)
 		}
 		said := map[string]bool{<-got: true, <-got: true}
@@ -561,12 +561,12 @@ func TestReconnectGapOfHandshake(t *testing.T) {
 	})
 }
 
-// A patient dial ends when what it gave to the setup is closed.
-func TestReconnectPatientClose(t *testing.T) {
+// A dial that tries again ends when the function given to the setup closes its connection.
+func TestReconnectRetryFirstClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &redialled{t: t, peers: make(chan *peer, 10), away: 1 << 30}
 		before := time.Now()
-		_, err := DialFunc(t.Context(), r.connect, WithReconnect(Reconnect{Patient: true}), WithSetup(func(c *Conn) {
+		_, err := DialFunc(t.Context(), r.connect, WithReconnect(Reconnect{RetryFirst: true}), WithSetup(func(c *Conn) {
 			time.AfterFunc(time.Minute, func() { c.Close() })
 		}))
 		wantErr(t, err, ErrClosed, "qmp: connection closed")
@@ -574,4 +574,26 @@ func TestReconnectPatientClose(t *testing.T) {
 			t.Errorf("it went on for %v", d)
 		}
 	})
+}
+
+// The older names of fields still work; the newer ones win.
+func TestReconnectOlderNames(t *testing.T) {
+	var called []string
+	old := Reconnect{
+		Patient:  true,
+		Lost:     func(error) { called = append(called, "Lost") },
+		Restored: func(*Conn) { called = append(called, "Restored") },
+	}
+	r := old.withNewNames()
+	r.OnDisconnect(nil)
+	r.OnReconnect(nil)
+	if want := []string{"Lost", "Restored"}; !r.RetryFirst || !slices.Equal(want, called) {
+		t.Errorf("%v, called %v", r.RetryFirst, called)
+	}
+	both := old
+	both.OnDisconnect = func(error) { called = append(called, "OnDisconnect") }
+	both.withNewNames().OnDisconnect(nil)
+	if called[len(called)-1] != "OnDisconnect" {
+		t.Errorf("called %v", called)
+	}
 }

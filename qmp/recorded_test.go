@@ -128,7 +128,7 @@ var mishaps = []struct {
 		return w.write(text)
 	}},
 	{"torn", false, func(w *wire, text []byte) bool { // with a mark, or it might be whole JSON still
-		end := max(0, len(text)-len("\r\n")) // without the end of its line nobody can tell it from a slow one
+		end := max(0, len(text)-len("\r\n")) // without the end of its line it looks like a slow one
 		return w.write([]byte{1}) && w.write(text[min(end, 1+w.rng.IntN(50)):])
 	}},
 	{"stuttered", false, func(w *wire, text []byte) bool {
@@ -138,7 +138,7 @@ var mishaps = []struct {
 
 // TestRecordedDialogues has what real QEMUs said again, with a mishap at a byte: at
 // every byte with QAPI_LONG=1. No call gets a reply that is not its own, none hangs,
-// and nothing is left behind, which is what a bubble insists on.
+// and no goroutine is left, which a bubble checks.
 func TestRecordedDialogues(t *testing.T) {
 	paths, err := filepath.Glob("testdata/dialogues/*.jsonl")
 	require.NoError(t, err)

@@ -2,33 +2,33 @@ package qmp
 
 import "fmt"
 
-// maxProbes is how many probes may be with the server at a time: one more than the
-// first, as its reply may be lost like others.
+// maxProbes is how many probes may be in flight at a time: a second one, since the reply
+// to the first may be lost as well.
 const maxProbes = 2
 
-// A recovery is what a link does when a reply may have been lost, or one too many
-// may come. Servers answer in order: when a later command has its reply, those before
-// it get none. To have a later one a probe is sent, a command that changes nothing and
-// is always answered. Until then every command has a number, and what answers none of
-// them is reported and passed over.
+// A recovery is what a link does when a reply may have been lost, or an unexpected one
+// may come. Servers answer in order: when a later command has been answered, earlier ones
+// get no reply any more. To make sure that there is a later command, a probe is sent: a
+// command that changes nothing and is always answered. Until then every command has a
+// number, and replies that answer none of them are reported and dropped.
 //
 // It is guarded by the link's mutex.
 type recovery struct {
 	on     bool
-	since  uint64 // the last call sent when it began, or began anew
-	lost   *lost  // what those calls get that turn out to have no answer; nil: nothing was lost
-	queued int    // probes that have not been sent
+	since  uint64     // the last call that was sent before it began, or began again
+	lost   *lostReply // the outcome of calls that turn out to have no answer; nil: nothing was lost
+	queued int        // probes that have not been sent yet
 }
 
-// A lost is what a call gets whose own reply is lost.
-type lost struct {
+// A lostReply is the outcome of a call whose reply is lost.
+type lostReply struct {
 	refusal []byte // an error member that came without an id, as it does when a server cannot parse a command
-	err     error  // or what came instead of a reply
+	err     error  // or an error that describes what came instead of a reply
 }
 
-// doubtLocked is for when a reply may have been lost, or part of one may be still to
-// come: what says what a call gets that has lost it, nil if there can be none.
-func (l *link) doubtLocked(what *lost) {
+// recoverLocked begins a recovery: a reply may have been lost, or part of one may still
+// come. what is the outcome of a call whose reply is lost, nil if none can be lost.
+func (l *link) recoverLocked(what *lostReply) {
 	r := &l.recovery
 	r.since, r.on = l.flight.order, true
 	if what == nil || l.flight.total+l.flight.probes == 0 {
@@ -43,14 +43,14 @@ func (l *link) doubtLocked(what *lost) {
 	}
 }
 
-// queueProbeLocked has a probe sent before all that waits.
+// queueProbeLocked queues a probe before all calls that wait.
 func (l *link) queueProbeLocked() {
-	if l.flight.probes+l.recovery.queued >= maxProbes || !l.hello.ready || l.flight.alone {
+	if l.flight.probes+l.recovery.queued >= maxProbes || !l.hello.ready || l.flight.withoutIDs {
 		return
 	}
 	command := "qmp_capabilities"
 	if !l.opts.handshake {
-		command = "query-version" // not to negotiate behind the user's back
+		command = "query-version" // a negotiation is the user's business here
 	}
 	s, err := encodeCommand("execute", command, nil)
 	if err != nil {
@@ -60,9 +60,8 @@ func (l *link) queueProbeLocked() {
 	l.queue.pushFirst(l.newCall(command, probe, s))
 }
 
-// settleLocked finishes the calls that were sent before c, which has its reply, and so
-// can expect none any more, if something was lost. An out-of-band reply says nothing of
-// the others.
+// settleLocked finishes the calls that were sent before c, if a reply was lost: c has its
+// reply, so theirs cannot come any more. An out-of-band reply does not show that.
 func (l *link) settleLocked(c *call) {
 	r := &l.recovery
 	if !r.on || c.oob {
@@ -82,7 +81,7 @@ func (l *link) settleLocked(c *call) {
 }
 
 // loseReplyLocked finishes a call whose reply is lost.
-func (l *link) loseReplyLocked(c *call, what *lost) {
+func (l *link) loseReplyLocked(c *call, what *lostReply) {
 	if what.refusal != nil {
 		c.answer, c.refused = what.refusal, true
 	} else {

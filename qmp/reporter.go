@@ -13,18 +13,18 @@ const (
 	reportTime = time.Second
 )
 
-// A reporter gives errors that have no other receiver to the user's function, one at a
-// time. Of many that come at once it keeps the first and counts the rest.
+// A reporter passes errors that have no other receiver to the user's function, one at a
+// time. When many come at once, it passes the first and counts the rest.
 type reporter struct {
 	to    func(error)
 	calls sequence
 
 	mu      sync.Mutex
 	since   time.Time   // when the reportTime began
-	given   int         // errors in it
-	waiting int         // errors that to has not been called with
-	more    int         // that it will not be called with
-	timer   *time.Timer // reports how many those are
+	given   int         // errors passed on in this reportTime
+	waiting int         // errors for which the user's function has not been called yet
+	more    int         // errors that are only counted
+	timer   *time.Timer // reports the count
 }
 
 func (r *reporter) add(err error) {
@@ -55,11 +55,11 @@ func (r *reporter) callLocked(err error) {
 	})
 }
 
-// count reports how many errors there was no room for.
+// count reports how many errors were only counted.
 func (r *reporter) count() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.waiting > maxReports { // to takes its time
+	if r.waiting > maxReports { // the user's function is slow
 		r.timer = time.AfterFunc(reportTime, r.count)
 		return
 	}

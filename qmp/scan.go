@@ -5,11 +5,11 @@ package qmp
 const maxDepth = 10000
 
 // A scanner finds the end of one JSON object in bytes that come in pieces, and
-// where the members of its outermost level lie. Each byte is looked at once.
+// the places of the members of its outermost level. It reads each byte once.
 //
-// It checks the grammar, so that the remains of a message cut short are noticed
-// and do not swallow the messages behind them. What a scalar looks like it
-// leaves to the decoder: QEMU prints numbers as inf, which is not JSON.
+// It checks the grammar, so that it notices a message that was cut off, and does not take
+// the messages after it as part of it. It does not check scalars, but leaves them to the
+// decoder: QEMU prints numbers such as inf, which are not JSON.
 type scanner struct {
 	pos     int // the next byte to look at, from the start of the message
 	state   scanState
@@ -37,7 +37,7 @@ const (
 	numMembers
 )
 
-// memberNamed is the inverse of the names on the wire; -1 if there is none.
+// memberNamed returns the member with a name on the wire; -1 if there is none.
 func memberNamed(name []byte) member {
 	switch string(name) {
 	case "return":
@@ -73,13 +73,13 @@ const (
 	inScalar
 )
 
-// outcome says what a scan came to.
+// outcome is the result of a scan.
 type outcome uint8
 
 const (
-	needMore outcome = iota // the object goes on beyond the bytes there are
+	needMore outcome = iota // the object is longer than the text
 	complete                // the object ends before pos
-	broken                  // the byte at pos cannot stand there
+	broken                  // the byte at pos is not allowed there
 	tooDeep                 // the bracket at pos opens one level too many
 )
 
@@ -91,7 +91,7 @@ func (s *scanner) reset() {
 	*s = scanner{stack: stack}
 }
 
-// scan goes on over text, which is the whole message as far as it is known.
+// scan continues in text, which is the message from its beginning, as far as it has come.
 func (s *scanner) scan(text []byte) outcome {
 	for s.pos < len(text) {
 		c := text[s.pos]
@@ -102,7 +102,7 @@ func (s *scanner) scan(text []byte) outcome {
 				return needMore
 			}
 			switch text[s.pos] {
-			case '\n': // legal nowhere in a string: the rest of it is missing
+			case '\n': // not allowed in a string: the rest of the string is missing
 				return broken
 			case '\\':
 				s.state = inEscape
@@ -132,8 +132,8 @@ func (s *scanner) scan(text []byte) outcome {
 	return needMore
 }
 
-// uneventful is how many bytes at the start of text are within a string and of no
-// consequence to its end.
+// uneventful returns how many bytes at the start of text are plain bytes of a string, which
+// neither end it nor need a check.
 func uneventful(text []byte) int {
 	for i, c := range text {
 		if c == '"' || c == '\\' || c == '\n' {
@@ -143,7 +143,7 @@ func uneventful(text []byte) int {
 	return len(text)
 }
 
-// structure takes a byte that is in no string, no scalar and is no space.
+// structure handles a byte that is not part of a string or a scalar, and not a space.
 func (s *scanner) structure(text []byte, c byte) outcome {
 	switch s.state {
 	case wantObject:
@@ -213,7 +213,7 @@ func (s *scanner) open(bracket byte) {
 	}
 }
 
-// close takes the bracket at pos, which fits the level it ends.
+// close handles the closing bracket at pos, which matches its opening one.
 func (s *scanner) close(text []byte) outcome {
 	s.pos++
 	s.stack = s.stack[:len(s.stack)-1]
@@ -224,7 +224,7 @@ func (s *scanner) close(text []byte) outcome {
 	return needMore
 }
 
-// endString takes the quote at pos.
+// endString handles the closing quote at pos.
 func (s *scanner) endString(text []byte) {
 	if !s.inName {
 		s.endValue(text, s.pos+1)
@@ -236,8 +236,7 @@ func (s *scanner) endString(text []byte) {
 	}
 }
 
-// endValue ends a value before to, and notes it if it is one of the message's
-// own members.
+// endValue ends a value before to. It records it if it is a member of the outermost level.
 func (s *scanner) endValue(text []byte, to int) {
 	s.state = wantComma
 	if len(s.stack) == 1 {
@@ -249,7 +248,7 @@ func (s *scanner) endValue(text []byte, to int) {
 
 func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\t' }
 
-// isScalar tells the bytes that numbers, literals and things like -inf are made of.
+// isScalar reports whether a number, a literal or a text like -inf can contain the byte.
 func isScalar(c byte) bool {
 	return c-'0' < 10 || (c|0x20)-'a' < 26 || c == '-' || c == '+' || c == '.'
 }

@@ -4,9 +4,9 @@ package qmp
 
 import "io"
 
-// A trier is only there on Unix.
-type trier struct{}
+// A nonblockingWriter is used on Unix only.
+type nonblockingWriter struct{}
 
-func newTrier(io.ReadWriteCloser) *trier { return nil }
+func newNonblockingWriter(io.ReadWriteCloser) *nonblockingWriter { return nil }
 
-func (*trier) try([]byte) (int, error) { return 0, nil }
+func (*nonblockingWriter) try([]byte) (int, error) { return 0, nil }

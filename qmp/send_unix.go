@@ -8,21 +8,21 @@ import (
 	"syscall"
 )
 
-// A trier writes to a socket what the kernel takes without waiting, so that a
-// caller need not leave the write to another goroutine to be free to return.
-type trier struct {
+// A nonblockingWriter writes to a socket what the kernel accepts without waiting, so that a caller
+// can write on its own goroutine and still return when its context ends.
+type nonblockingWriter struct {
 	raw  syscall.RawConn
-	call func(fd uintptr) bool // made once: write as a function
+	call func(fd uintptr) bool // the method write as a function, made once
 	text []byte
 	n    int
 	err  error
 }
 
-// newTrier returns nil if rw is no plain socket.
-func newTrier(rw io.ReadWriteCloser) *trier {
+// newNonblockingWriter returns nil if rw is not a plain socket.
+func newNonblockingWriter(rw io.ReadWriteCloser) *nonblockingWriter {
 	var raw syscall.RawConn
 	var err error
-	switch c := rw.(type) { // not an interface: it could be a wrapper's
+	switch c := rw.(type) { // not an interface: a wrapper could have its methods
 	case *net.UnixConn:
 		raw, err = c.SyscallConn()
 	case *net.TCPConn:
@@ -33,13 +33,13 @@ func newTrier(rw io.ReadWriteCloser) *trier {
 	if err != nil {
 		return nil
 	}
-	t := &trier{raw: raw}
+	t := &nonblockingWriter{raw: raw}
 	t.call = t.write
 	return t
 }
 
 // try returns how many bytes of text were written, which may be 0.
-func (t *trier) try(text []byte) (int, error) {
+func (t *nonblockingWriter) try(text []byte) (int, error) {
 	t.text, t.n, t.err = text, 0, nil
 	err := t.raw.Write(t.call)
 	t.text = nil
@@ -49,7 +49,7 @@ func (t *trier) try(text []byte) (int, error) {
 	return t.n, err
 }
 
-func (t *trier) write(fd uintptr) bool {
+func (t *nonblockingWriter) write(fd uintptr) bool {
 	n, err := syscall.Write(int(fd), t.text)
 	t.n, t.err = max(n, 0), err
 	return true

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -53,6 +54,13 @@ func playServer(script string) {
 		fmt.Print(cmd.Process.Pid)
 		p.Conn.Close()
 		os.Exit(0)
+	case "launcher":
+		playLauncher()
+	case "socket": // a helper that listens
+		if _, err := net.Listen("unix", os.Getenv("QMP_TEST_SOCKET")); err != nil {
+			panic(err)
+		}
+		time.Sleep(time.Hour)
 	case "leave":
 		say("nothing to do")
 		os.Exit(0)
@@ -70,24 +78,37 @@ func playServer(script string) {
 	case "stubborn":
 		signal.Ignore(syscall.SIGTERM)
 	}
-	fmt.Print(greetingText)
-	for in := jsontext.NewDecoder(os.Stdin); ; {
+	if os.Getenv("QMP_TEST_LAUNCHED") != "" {
+		serveLaunched()
+	}
+	serve(os.Stdin, os.Stdout)
+}
+
+// serve is a conversation with a client.
+func serve(from io.Reader, to io.WriteCloser) {
+	say := func(text string) { fmt.Fprintln(os.Stderr, text) }
+	fmt.Fprint(to, greetingText)
+	for in := jsontext.NewDecoder(from); ; {
 		text, err := in.ReadValue()
 		if err != nil {
-			time.Sleep(time.Hour) // as QEMU does
+			if from == os.Stdin {
+				time.Sleep(time.Hour) // as QEMU does
+			}
+			return
 		}
+		is := func(command string) bool { return strings.Contains(string(text), `"`+command+`"`) }
 		switch {
-		case strings.Contains(string(text), `"crash"`):
+		case is("crash"):
 			say("qemu: internal error")
 			self, _ := os.FindProcess(os.Getpid())
 			_ = self.Kill()
 			time.Sleep(time.Hour)
-		case strings.Contains(string(text), `"hide"`):
-			os.Stdout.Close()
+		case is("hide"):
+			to.Close()
 			continue
-		case strings.Contains(string(text), `"murmur"`):
+		case is("murmur"):
 			say("hm\x1b[31m")
-		case strings.Contains(string(text), `"talk"`):
+		case is("talk"):
 			for i := range 20_000 {
 				say(fmt.Sprint("line ", i))
 			}
@@ -96,9 +117,18 @@ func playServer(script string) {
 		if id = strings.TrimSuffix(id, "}"); ok {
 			id = `, "id": ` + id
 		}
-		fmt.Printf("{\"return\": {}%s}\r\n", id)
-		if strings.Contains(string(text), `"quit"`) {
+		if is("query-status") && os.Getenv("QMP_TEST_POWERDOWN") == "exit" {
+			continue
+		}
+		fmt.Fprintf(to, "{\"return\": {}%s}\r\n", id)
+		switch {
+		case is("quit") && os.Getenv("QMP_TEST_QUIT") != "ignore":
 			os.Exit(0)
+		case is("system_powerdown") && os.Getenv("QMP_TEST_POWERDOWN") != "":
+			fmt.Fprint(to, `{"event": "SHUTDOWN", "data": {"guest": true}}`+"\r\n")
+			if os.Getenv("QMP_TEST_POWERDOWN") == "exit" {
+				os.Exit(0)
+			}
 		}
 	}
 }

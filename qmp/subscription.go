@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// ErrUnsubscribed is what a subscription gives after its Close.
+// ErrUnsubscribed is the error of a subscription that its user has closed.
 var ErrUnsubscribed = errors.New("qmp: the subscription is closed")
 
 // A SubscribeOption sets something about a subscription.
@@ -22,27 +22,27 @@ func Buffer(n int) SubscribeOption {
 	return func(o *subscribeOptions) { o.buffer = max(n, 1) }
 }
 
-// A Subscription is an ordered stream of events from the time it was made.
-// Close it when it is not read any more.
+// A Subscription is an ordered stream of the events since it was made.
+// Close it when it is not needed any more.
 type Subscription struct {
-	hub   *hub
+	core  *core
 	names []string
 	queue queue
-	ready chan struct{} // holds a value if the queue may hold something
+	ready chan struct{} // holds a value if the queue may have an entry
 }
 
 // Subscribe starts a subscription to the events of these names, or to all events
-// if names is nil. It starts at once: an event that comes after Subscribe returns
-// is in it, so that a command may be issued next and its events awaited then.
+// if names is nil. It has every event that comes after Subscribe has returned: so
+// subscribe first, then issue a command, then wait for its events.
 func (c *Conn) Subscribe(names []string, opts ...SubscribeOption) *Subscription {
-	o := subscribeOptions{buffer: c.hub.opts.eventBuffer}
+	o := subscribeOptions{buffer: c.core.opts.eventBuffer}
 	for _, opt := range opts {
 		opt(&o)
 	}
-	s := &Subscription{hub: c.hub, names: slices.Clone(names), ready: make(chan struct{}, 1)}
+	s := &Subscription{core: c.core, names: slices.Clone(names), ready: make(chan struct{}, 1)}
 	s.queue.limit = o.buffer
 	s.queue.wake = s.wake
-	c.hub.events.registry().add(&s.queue, s.names)
+	c.core.events.registry().add(&s.queue, s.names)
 	return s
 }
 
@@ -53,12 +53,11 @@ func (s *Subscription) wake() {
 	}
 }
 
-// Next returns the next event, for which it waits. An [*OverflowError] stands in
-// the place of events that were lost, a [*GapError] in that of those that the
-// server may have sent while there was no connection (see [WithReconnect]); the
-// stream goes on after either. After the
-// last event that came before the connection's end the error wraps [ErrClosed],
-// after Close it is [ErrUnsubscribed].
+// Next waits for the next event and returns it. In the place of events that were lost it
+// returns an [*OverflowError]; in the place of those that the server may have sent while
+// there was no connection (see [WithReconnect]) a [*GapError]. The stream goes on after
+// either. After the last event before the end of the connection, the error wraps
+// [ErrClosed]; after Close it is [ErrUnsubscribed].
 func (s *Subscription) Next(ctx context.Context) (Event, error) {
 	for {
 		e, more, err := s.queue.pop()
@@ -76,12 +75,12 @@ func (s *Subscription) Next(ctx context.Context) (Event, error) {
 	}
 }
 
-// late is the error for events that did not come before ctx ended.
+// late returns the error for events that did not come before ctx ended.
 func (s *Subscription) late(ctx context.Context) error {
 	return fmt.Errorf("qmp: waiting for %s: %w", s.what(), contextError(ctx))
 }
 
-// what is what the subscription is to, in words.
+// what names the events of the subscription, for error texts.
 func (s *Subscription) what() string {
 	switch n := len(s.names); {
 	case n == 0:
@@ -93,8 +92,8 @@ func (s *Subscription) what() string {
 	}
 }
 
-// All ranges over the events as Next gives them, overflows and gaps included, until ctx or
-// the connection ends, which is the last error, or until Close, which is none.
+// All ranges over what Next returns, overflows and gaps included. It ends with an error
+// when ctx or the connection ends, and without one after Close.
 func (s *Subscription) All(ctx context.Context) iter.Seq2[Event, error] {
 	return all(ctx, s, func(e Event) (Event, error) { return e, nil })
 }
@@ -103,7 +102,7 @@ func (s *Subscription) All(ctx context.Context) iter.Seq2[Event, error] {
 func all[E any](ctx context.Context, s *Subscription, decode func(Event) (E, error)) iter.Seq2[E, error] {
 	return func(yield func(E, error) bool) {
 		for {
-			if ctx.Err() != nil { // Next would go on while there are events
+			if ctx.Err() != nil { // Next does not look at ctx while there are events
 				var none E
 				yield(none, s.late(ctx))
 				return
@@ -123,26 +122,27 @@ func all[E any](ctx context.Context, s *Subscription, decode func(Event) (E, err
 	}
 }
 
-// Close ends the subscription. Events that wait in it are dropped, and whoever
-// waits in Next is told.
+// Close ends the subscription. Events that wait in it are dropped; a waiting Next returns
+// [ErrUnsubscribed].
 func (s *Subscription) Close() {
-	s.hub.events.registry().remove(&s.queue)
+	s.core.events.registry().remove(&s.queue)
 	s.queue.drop(ErrUnsubscribed)
 }
 
-// A Stream is a subscription whose events are decoded into a type.
+// A Stream is a [Subscription] whose events are decoded into a type.
 type Stream[E any] struct {
 	s      *Subscription
 	decode func(Event) (E, error)
 }
 
-// NewStream lets s be read through decode. Bindings use it.
+// NewStream returns a stream that reads s and decodes its events with decode. It is for
+// generated bindings.
 func NewStream[E any](s *Subscription, decode func(Event) (E, error)) *Stream[E] {
 	return &Stream[E]{s, decode}
 }
 
-// Next is [Subscription.Next]. An event that cannot be decoded gives an error in
-// its place; the stream goes on after it.
+// Next is like [Subscription.Next]. For an event that cannot be decoded it returns an
+// error; the stream goes on after it.
 func (s *Stream[E]) Next(ctx context.Context) (E, error) {
 	e, err := s.s.Next(ctx)
 	if err != nil {
@@ -152,8 +152,9 @@ func (s *Stream[E]) Next(ctx context.Context) (E, error) {
 	return s.decode(e)
 }
 
-// Find returns the next event for which match is true, passing over others. Any
-// error ends it: what was lost or undecodable may have been the one.
+// Find returns the next event for which match is true, and skips others. Any
+// error ends it, also one after which the stream goes on: an event that was lost or could
+// not be decoded may have been the right one.
 func (s *Stream[E]) Find(ctx context.Context, match func(E) bool) (E, error) {
 	for {
 		e, err := s.Next(ctx)
@@ -163,10 +164,10 @@ func (s *Stream[E]) Find(ctx context.Context, match func(E) bool) (E, error) {
 	}
 }
 
-// All is [Subscription.All].
+// All is like [Subscription.All], with decoded events.
 func (s *Stream[E]) All(ctx context.Context) iter.Seq2[E, error] {
 	return all(ctx, s.s, s.decode)
 }
 
-// Close is [Subscription.Close].
+// Close is like [Subscription.Close].
 func (s *Stream[E]) Close() { s.s.Close() }

@@ -7,26 +7,26 @@ import (
 	"time"
 )
 
-// A Trace is told of what happens on a connection, for logs, traces and metrics;
-// see [WithTrace]. Its functions must be quick, must not wait for the connection, and
-// may be nil. Events are seen by a handler of all events ([Conn.Handle]).
+// A Trace has functions that are called when something happens on a connection, for
+// logs, traces and metrics; see [WithTrace]. They must be quick and must not wait for the
+// connection. Each may be nil. To see events, use a handler of all events ([Conn.OnEvent]).
 type Trace struct {
-	// Call is called for each command as it is issued, the negotiation's included,
-	// before its arguments are encoded, on the goroutine that issues it, with that
-	// one's context. What it returns, unless that is nil, is called when the call
-	// has ended, before its caller is told. A message of the user's own is the
-	// command "".
+	// Call is called for each command, that of the negotiation included, before its
+	// arguments are encoded, on the goroutine that issues it, with the context of the
+	// call. The function that it returns, unless that is nil, is called when the call
+	// has ended, before its caller gets the result. For a whole message of the user
+	// ([Conn.RoundTrip]) command is "".
 	Call func(ctx context.Context, command string) (end func(CallInfo))
 
-	// Sent is called for each call whose turn to be written has come, in the order in
-	// which they are sent, with the context of the call and what is known of it by then.
-	// It is called from a goroutine of its own, soon after, and before the call has ended.
-	// A call for which Call has returned nil is left out.
+	// Sent is called for each call that is sent, in the order of sending, with the
+	// context of the call and what is known of it by then. It runs on a goroutine of its
+	// own, soon after the call was sent and before it has ended. It is not called for a
+	// call for which Call has returned nil.
 	Sent func(context.Context, CallInfo)
 
-	// Connected is called when the server has greeted and negotiated, Closed when
-	// the connection has ended, with the error that [Conn.Err] gives. On a connection
-	// made [WithReconnect] both are called each time.
+	// Connected is called after the greeting and the negotiation, Closed when the
+	// connection has ended, with the error that [Conn.Err] returns. On a connection made
+	// with [WithReconnect] both are called each time it connects and ends.
 	Connected func(Greeting)
 	Closed    func(error)
 
@@ -34,32 +34,32 @@ type Trace struct {
 	Payloads bool
 }
 
-// CallInfo is how a call went.
+// CallInfo describes a call.
 type CallInfo struct {
 	Command   string
-	ID        int64 // the number it was sent with; 0: none
+	ID        int64 // the id it was sent with; 0: it had none
 	OutOfBand bool
 
 	Start time.Time // when it was issued
-	Sent  time.Time // when its turn to be written came; zero: it was not sent
-	End   time.Time
+	Sent  time.Time // when it was written; zero: it was not sent
+	End   time.Time // when it had ended
 
-	RequestSize int // bytes, the request whole
-	ReplySize   int // bytes, of the result or the error alone
+	RequestSize int // bytes of the whole request
+	ReplySize   int // bytes of the result or the error only, without the rest of the reply
 
-	// The texts in JSON, secrets included; only when [Trace] asks for them. They
-	// must not be changed.
+	// The request, and the result or the error, as JSON, secrets included; nil unless
+	// [Trace].Payloads is set. They must not be changed.
 	Request []byte
 	Reply   []byte
 
-	Err error // what the caller is given
+	Err error // the error that the caller gets
 }
 
-// WithTrace has t told of what happens. It may be given several times.
+// WithTrace adds a trace. The option may be given several times.
 func WithTrace(t Trace) Option { return WithTraceFunc(func() Trace { return t }) }
 
-// WithTraceFunc is [WithTrace] for a trace with a state: f makes one for each connection
-// that is made with this option. nil makes none.
+// WithTraceFunc is like [WithTrace], for a trace with a state: f makes a new one for each
+// connection that is made with this option. If f is nil, there is no trace.
 func WithTraceFunc(f func() Trace) Option {
 	return func(o *options) {
 		if f == nil {
@@ -72,23 +72,23 @@ func WithTraceFunc(f func() Trace) Option {
 	}
 }
 
-// tracing is a tracer, if there is one. Being an interface, it lets the linker leave
-// out what programs without a trace do not use.
+// tracing is a *tracer, or nil. Because it is an interface, the linker can leave the
+// tracer's code out of programs without a trace.
 type tracing interface {
 	call(ctx context.Context, l *link, command string) callTrace
 	connected(*link)
 	closed(*link)
 }
 
-// A callTrace is one call as a trace sees it. Until the call is sent its fields are the
-// caller's, then they are guarded by the link's mutex until it is answered.
+// A callTrace observes one call. Until the call is sent its fields belong to the caller;
+// then they are guarded by the link's mutex until the call is answered.
 type callTrace interface {
 	sent(number int64, oob bool, request []byte)
 	answered(reply []byte)
 	end(error)
 }
 
-// traceCall begins to watch a call; nil without a trace.
+// traceCall begins to observe a call. It returns nil without a trace.
 func (l *link) traceCall(ctx context.Context, command string) callTrace {
 	if l.opts.trace == nil {
 		return nil
@@ -96,7 +96,7 @@ func (l *link) traceCall(ctx context.Context, command string) callTrace {
 	return l.opts.trace.call(ctx, l, command)
 }
 
-// endWatch ends a watch, if there is one.
+// endWatch ends the observation of a call, if it is observed.
 func endWatch(s callTrace, err error) {
 	if s != nil {
 		s.end(err)
@@ -106,7 +106,7 @@ func endWatch(s callTrace, err error) {
 type tracer struct {
 	traces []Trace
 	once   sync.Once
-	tells  pool // of one worker: it tells of what is sent, in order
+	sender pool // has one worker, which calls the functions Sent in order
 }
 
 func (t *tracer) call(ctx context.Context, l *link, command string) callTrace {
@@ -119,7 +119,7 @@ func (t *tracer) call(ctx context.Context, l *link, command string) callTrace {
 	if s.ends == nil && s.sends == nil {
 		return nil
 	}
-	t.once.Do(func() { t.tells.size, t.tells.caught = 1, l.opts.panicked })
+	t.once.Do(func() { t.sender.size, t.sender.caught = 1, l.opts.panicked })
 	s.info = CallInfo{Command: command, Start: time.Now()}
 	return s
 }
@@ -133,7 +133,8 @@ func (t *tracer) connected(l *link) {
 	}
 }
 
-// closed lets a worker tell: whoever found the end may hold what a trace wants.
+// closed lets a worker call Closed: the goroutine that found the end may hold a lock that
+// the function needs.
 func (t *tracer) closed(l *link) {
 	err := l.conn().Err()
 	l.pool.add(taskFunc(func() {
@@ -152,10 +153,10 @@ type watcher struct {
 	sends    []func(context.Context, CallInfo)
 	ends     []func(CallInfo)
 	payloads bool
-	told     chan struct{} // closed when sends have been called; nil: there is nothing to tell
+	reported chan struct{} // closed when sends have been called; nil: there are none
 }
 
-// add begins to watch for a trace, if it wants that.
+// add adds the functions of a trace, if it wants to observe the call.
 func (s *watcher) add(t *Trace, command string) bool {
 	if t.Call != nil {
 		end := t.Call(s.ctx, command)
@@ -179,10 +180,10 @@ func (s *watcher) sent(number int64, oob bool, request []byte) {
 	if s.sends == nil {
 		return
 	}
-	info, told := s.info, make(chan struct{})
-	s.told = told
-	s.tracer.tells.add(taskFunc(func() {
-		defer close(told) // also after a panic
+	info, reported := s.info, make(chan struct{})
+	s.reported = reported
+	s.tracer.sender.add(taskFunc(func() {
+		defer close(reported) // also after a panic
 		for _, send := range s.sends {
 			send(s.ctx, info)
 		}
@@ -196,10 +197,10 @@ func (s *watcher) answered(reply []byte) {
 	}
 }
 
-// end ends the watch. The link must not be locked.
+// end ends the observation. The link must not be locked.
 func (s *watcher) end(err error) {
-	if s.told != nil {
-		<-s.told
+	if s.reported != nil {
+		<-s.reported
 	}
 	s.info.End, s.info.Err = time.Now(), err
 	for _, end := range s.ends {

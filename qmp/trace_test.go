@@ -15,9 +15,9 @@ import (
 
 type traceKey struct{}
 
-// Each call is told of once, in the goroutine that made it, whichever way it ends.
+// Each call is reported once, in the goroutine that made it, whichever way it ends.
 func TestTrace(t *testing.T) {
-	var told []string
+	var reported []string
 	trace := Trace{
 		Call: func(ctx context.Context, command string) func(CallInfo) {
 			if ctx.Value(traceKey{}) != nil {
@@ -35,11 +35,11 @@ func TestTrace(t *testing.T) {
 				if c.Err != nil {
 					text += ", " + c.Err.Error()
 				}
-				told = append(told, text)
+				reported = append(reported, text)
 			}
 		},
-		Connected: func(g Greeting) { told = append(told, "connected to "+g.Version.String()) },
-		Closed:    func(err error) { told = append(told, "closed: "+err.Error()) },
+		Connected: func(g Greeting) { reported = append(reported, "connected to "+g.Version.String()) },
+		Closed:    func(err error) { reported = append(reported, "closed: "+err.Error()) },
 		Payloads:  true,
 	}
 	calls := 0
@@ -47,10 +47,10 @@ func TestTrace(t *testing.T) {
 	expect := func(t *testing.T, lines ...string) {
 		t.Helper()
 		unique := regexp.MustCompile(`\b[0-9]{16,}\b`)
-		if got, want := unique.ReplaceAllString(strings.Join(told, "\n"), "#"), strings.Join(lines, "\n"); got != want {
-			t.Errorf("told:\n%s\nwant:\n%s", got, want)
+		if got, want := unique.ReplaceAllString(strings.Join(reported, "\n"), "#"), strings.Join(lines, "\n"); got != want {
+			t.Errorf("reported:\n%s\nwant:\n%s", got, want)
 		}
-		told = nil
+		reported = nil
 	}
 	bubble(t, func(t *testing.T, p pair) {
 		expect(t,
@@ -75,12 +75,12 @@ func TestTrace(t *testing.T) {
 		expect(t, `yank: id 1, waited 0s, took 0s, 26 and 39 bytes, {"exec-oob":"yank","id":1}, {"class": "GenericError", "desc": "no"}, oob, qmp: yank: no`)
 
 		if err := p.Execute(t.Context(), "bad", func() {}, nil); err == nil {
-			t.Error("a function is no argument")
+			t.Error("a function is not an argument")
 		}
-		expect(t, "bad: not sent, qmp: bad: arguments: the Go type func() has no JSON")
+		expect(t, "bad: not sent, qmp: bad: arguments: the Go type func() cannot be encoded or decoded as JSON")
 
 		p.Go(t.Context(), "bad", 5, nil, func(error) {})
-		if err := p.Wait(t.Context()); err != nil {
+		if err := p.WaitIdle(t.Context()); err != nil {
 			t.Error(err)
 		}
 		expect(t, "bad: not sent, qmp: bad: arguments: int is not a JSON object, but 5")
@@ -103,9 +103,9 @@ func TestTrace(t *testing.T) {
 		}
 		expect(t, `: id 0, waited 0s, took 0s, 15 and 14 bytes, {"execute":"x"}, {"return": {}}`)
 
-		p.Go(t.Context(), "query-n", nil, &n, func(error) { told = append(told, "the callback") })
+		p.Go(t.Context(), "query-n", nil, &n, func(error) { reported = append(reported, "the callback") })
 		p.peer.answer(p.peer.next(), "6")
-		if err := p.Wait(t.Context()); err != nil {
+		if err := p.WaitIdle(t.Context()); err != nil {
 			t.Error(err)
 		}
 		expect(t, `query-n: id 1, waited 0s, took 0s, 28 and 1 bytes, {"execute":"query-n","id":1}, 6`, "the callback")
@@ -114,19 +114,19 @@ func TestTrace(t *testing.T) {
 		synctest.Wait()
 		expect(t, "closed: qmp: connection closed by the server")
 		if calls != 8 {
-			t.Errorf("the second trace was told of %d calls", calls)
+			t.Errorf("the second trace got %d calls", calls)
 		}
 	}, WithTrace(trace), WithTrace(counting), WithOOB())
 }
 
-// A call is told of when it is sent, so that one without a reply is seen, too.
+// A call is reported when it is sent, so that one without a reply is seen, too.
 func TestTraceSent(t *testing.T) {
 	var mu sync.Mutex
-	var told []string
-	tell := func(format string, args ...any) {
+	var reported []string
+	report := func(format string, args ...any) {
 		mu.Lock()
 		defer mu.Unlock()
-		told = append(told, fmt.Sprintf(format, args...))
+		reported = append(reported, fmt.Sprintf(format, args...))
 	}
 	expect := func(t *testing.T, lines ...string) {
 		t.Helper()
@@ -134,10 +134,10 @@ func TestTraceSent(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 		unique := regexp.MustCompile(`\b[0-9]{16,}\b`)
-		if got, want := unique.ReplaceAllString(strings.Join(told, "\n"), "#"), strings.Join(lines, "\n"); got != want {
-			t.Errorf("told:\n%s\nwant:\n%s", got, want)
+		if got, want := unique.ReplaceAllString(strings.Join(reported, "\n"), "#"), strings.Join(lines, "\n"); got != want {
+			t.Errorf("reported:\n%s\nwant:\n%s", got, want)
 		}
-		told = nil
+		reported = nil
 	}
 	trace := func() Trace {
 		return Trace{
@@ -145,10 +145,10 @@ func TestTraceSent(t *testing.T) {
 				if command == "secret" {
 					return nil
 				}
-				return func(c CallInfo) { tell("%s has ended", c.Command) }
+				return func(c CallInfo) { report("%s has ended", c.Command) }
 			},
 			Sent: func(ctx context.Context, c CallInfo) {
-				tell("%s is sent with id %d by %v after %v: %s, %d bytes", c.Command, c.ID, ctx.Value(traceKey{}), c.Sent.Sub(c.Start), c.Request, c.RequestSize)
+				report("%s is sent with id %d by %v after %v: %s, %d bytes", c.Command, c.ID, ctx.Value(traceKey{}), c.Sent.Sub(c.Start), c.Request, c.RequestSize)
 			},
 			Payloads: true,
 		}
@@ -162,7 +162,7 @@ func TestTraceSent(t *testing.T) {
 	bubble(t, func(t *testing.T, p pair) {
 		expect(t, `qmp_capabilities is sent with id # by <nil> after 0s: {"execute":"qmp_capabilities","id":#}, 52 bytes`, "qmp_capabilities has ended")
 		ctx := context.WithValue(t.Context(), traceKey{}, "me")
-		p.Go(ctx, "a", nil, nil, func(error) { tell("callback of a") })
+		p.Go(ctx, "a", nil, nil, func(error) { report("callback of a") })
 		p.Go(t.Context(), "b", nil, nil, func(error) {})
 		p.Go(t.Context(), "secret", nil, nil, func(error) {})
 		synctest.Wait() // Sent is called on a goroutine of its own
@@ -184,7 +184,7 @@ func TestTraceSent(t *testing.T) {
 	}, WithTraceFunc(trace), WithTraceFunc(nil), WithTrace(simple), WithWorkers(1), WithPanicHandler(func(any, []byte) { panics++ }))
 }
 
-// Many calls at once are told of in the order of the wire, each before its end.
+// Many calls at once are reported in the order of the wire, each before its end.
 func TestTraceSentOrder(t *testing.T) {
 	const calls = 200
 	var mu sync.Mutex
@@ -217,14 +217,14 @@ func TestTraceSentOrder(t *testing.T) {
 			want = append(want, r.Execute)
 			p.peer.answer(r, "{}")
 		}
-		if err := p.Wait(t.Context()); err != nil {
+		if err := p.WaitIdle(t.Context()); err != nil {
 			t.Error(err)
 		}
 		synctest.Wait()
 		mu.Lock()
 		defer mu.Unlock()
 		if !slices.Equal(order[1:], want) {
-			t.Errorf("told of %v, sent %v", order[1:], want)
+			t.Errorf("reported %v, sent %v", order[1:], want)
 		}
 		if len(ended) != calls+1 {
 			t.Errorf("%d have ended", len(ended))

@@ -35,7 +35,7 @@ func dialVsock(ctx context.Context, cid, port uint32) (io.ReadWriteCloser, error
 	return f, nil
 }
 
-// connect connects a socket that does not block to what is at to.
+// connect connects a non-blocking socket to the address to.
 func connect(ctx context.Context, f *os.File, to unsafe.Pointer, size uintptr) error {
 	raw, err := f.SyscallConn()
 	if err != nil {
@@ -43,7 +43,7 @@ func connect(ctx context.Context, f *os.File, to unsafe.Pointer, size uintptr) e
 	}
 	stop := context.AfterFunc(ctx, func() { _ = f.SetWriteDeadline(time.Unix(1, 0)) })
 	var errno syscall.Errno
-	err = raw.Write(func(fd uintptr) (done bool) { // again when something has happened
+	err = raw.Write(func(fd uintptr) (done bool) { // is called again when the socket is ready
 		code, _ := syscall.GetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_ERROR)
 		if errno = syscall.Errno(code); code == 0 {
 			_, _, errno = syscall.Syscall(sysConnect, fd, uintptr(to), size)

@@ -9,5 +9,5 @@ import (
 )
 
 func dialVsock(context.Context, uint32, uint32) (io.ReadWriteCloser, error) {
-	return nil, errors.New("vsock is Linux's")
+	return nil, errors.New("vsock addresses work on Linux only")
 }

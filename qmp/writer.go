@@ -5,39 +5,39 @@ import (
 	"sync"
 )
 
-// batchSize is how many bytes of requests are gathered into one write.
+// batchSize is about how many bytes of requests are gathered into one write.
 const batchSize = 16 << 10
 
 // A writer writes requests to the stream, one write at a time. A caller writes on its
-// own goroutine as far as that takes no waiting; the rest is written by a goroutine
-// that lives as long as there is something to write.
+// own goroutine as long as it does not have to wait; the rest is written by a goroutine
+// that runs while there is something to write.
 type writer struct {
 	mu     *sync.Mutex // the link's; guards busy, and the rest while nobody is busy
 	rw     io.ReadWriteCloser
 	gather func()      // appends to out what may be sent now; called with mu held
 	failed func(error) // called, without mu, when nothing can be written any more
 
-	busy    bool // somebody has the right to write, and to use out
+	busy    bool // a goroutine writes, and uses out
 	broken  bool // nothing can be written any more
 	out     []byte
-	from    int      // where a writing goroutine begins
-	fds     []int    // that go with the first byte of out; ours to close
-	passing *passing // of fds
-	try     *trier
-	loop    func() // run, made once
+	from    int        // where in out a writing goroutine begins
+	fds     []int      // are passed with the first byte of out; the writer closes them
+	passing *fdPassing // passes fds
+	try     *nonblockingWriter
+	loop    func() // the method run as a function, made once
 }
 
 func (w *writer) init(mu *sync.Mutex, rw io.ReadWriteCloser, gather func(), failed func(error)) {
 	w.mu, w.rw, w.gather, w.failed = mu, rw, gather, failed
-	w.try = newTrier(rw)
+	w.try = newNonblockingWriter(rw)
 	w.loop = w.run
 }
 
 // hasRoom reports whether more requests may be gathered.
 func (w *writer) hasRoom() bool { return len(w.out) < batchSize && w.fds == nil && !w.broken }
 
-// start gathers what can be sent, and reports whether the caller, who holds mu, is the
-// one to write it: by now or, on another goroutine, by loop.
+// start gathers what can be sent. It reports whether the caller, who holds mu, must have
+// it written: by now or, on another goroutine, by loop.
 func (w *writer) start() bool {
 	if w.busy {
 		return false
@@ -47,7 +47,7 @@ func (w *writer) start() bool {
 	return w.busy
 }
 
-// now writes on the goroutine of a caller, who must not have to wait.
+// now writes on the caller's goroutine, without waiting.
 func (w *writer) now() {
 	if w.try == nil || w.fds != nil {
 		go w.loop()
@@ -65,7 +65,7 @@ func (w *writer) now() {
 	}
 }
 
-// run writes until there is nothing left to.
+// run writes until there is nothing left to write.
 func (w *writer) run() {
 	for {
 		if w.fds != nil {
@@ -86,7 +86,7 @@ func (w *writer) run() {
 	}
 }
 
-// more ends a write that is complete, and reports whether there is another.
+// more ends a complete write, and reports whether there is more to write.
 func (w *writer) more() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -92,12 +92,12 @@ func TestSend(t *testing.T) {
 			`{"error": {"class": "GenericError", "desc": "a request has no member 'exec'"}}`,
 			&qmp.Error{Class: "GenericError", Desc: "a request has no member 'exec'"}},
 	} {
-		answer, err := c.Send(t.Context(), []byte(m.message))
+		answer, err := c.RoundTrip(t.Context(), []byte(m.message))
 		assert.Equal(t, m.err, err, m.name)
 		assert.Equal(t, m.want, string(answer), m.name)
 	}
 	for _, bad := range []string{``, `{`, `[]`, `{}{}`, `7`} {
-		_, err := c.Send(t.Context(), []byte(bad))
+		_, err := c.RoundTrip(t.Context(), []byte(bad))
 		assert.Error(t, err, "%q is not one object", bad)
 	}
 	_, err := c.Execute(t.Context(), "echo", map[string]int{"still": 1})
@@ -109,7 +109,7 @@ func TestGoSend(t *testing.T) {
 	const messages = 20
 	got := make(chan string)
 	for i := range messages {
-		c.GoSend(t.Context(), fmt.Appendf(nil, `{"execute":"echo","arguments":{"n":%d}}`, i), func(answer json.RawMessage, err error) {
+		c.GoRoundTrip(t.Context(), fmt.Appendf(nil, `{"execute":"echo","arguments":{"n":%d}}`, i), func(answer json.RawMessage, err error) {
 			assert.NoError(t, err)
 			got <- string(answer)
 		})
@@ -125,19 +125,19 @@ func TestGoSend(t *testing.T) {
 	}
 
 	failed := make(chan error)
-	c.GoSend(t.Context(), []byte(`{"exec-oob":"nope"}`), nil)
+	c.GoRoundTrip(t.Context(), []byte(`{"exec-oob":"nope"}`), nil)
 	message := []byte(`{"execute":"nope"}`)
-	c.GoSend(t.Context(), message, func(answer json.RawMessage, err error) {
+	c.GoRoundTrip(t.Context(), message, func(answer json.RawMessage, err error) {
 		assert.Contains(t, string(answer), `"CommandNotFound"`, "the whole of it")
 		failed <- err
 	})
 	clear(message)
 	assert.EqualError(t, <-failed, "qmp: nope: The command nope has not been found (CommandNotFound)")
-	c.GoSend(t.Context(), []byte(`[]`), func(_ json.RawMessage, err error) { failed <- err })
+	c.GoRoundTrip(t.Context(), []byte(`[]`), func(_ json.RawMessage, err error) { failed <- err })
 	assert.ErrorContains(t, <-failed, "not a JSON object")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	c.GoSend(ctx, []byte(`{"execute":"echo"}`), func(_ json.RawMessage, err error) { failed <- err })
+	c.GoRoundTrip(ctx, []byte(`{"execute":"echo"}`), func(_ json.RawMessage, err error) { failed <- err })
 	assert.ErrorIs(t, <-failed, context.Canceled)
 }
 
@@ -161,7 +161,7 @@ func TestEvents(t *testing.T) {
 	}
 
 	got := make(chan string, 1)
-	stop := c.Handle("RESUME", func(e qmp.Event) { got <- e.Name })
+	stop := c.OnEvent("RESUME", func(e qmp.Event) { got <- e.Name })
 	defer stop()
 	srv.EmitNamed("STOP", nil)
 	srv.EmitNamed("RESUME", nil)
@@ -187,8 +187,8 @@ func TestOddRefusal(t *testing.T) {
 	conn, err := qmp.NewConn(t.Context(), ours, qmp.WithoutHandshake())
 	require.NoError(t, err)
 	defer conn.Close()
-	answer, err := raw.New(conn).Send(t.Context(), []byte(`{"execute":"x"}`))
-	assert.EqualError(t, err, `raw: an error reply that cannot be read: "\u202e"`)
+	answer, err := raw.New(conn).RoundTrip(t.Context(), []byte(`{"execute":"x"}`))
+	assert.EqualError(t, err, `raw: the server's error cannot be decoded: "\u202e"`)
 	assert.Equal(t, "{\"error\": \"\u202e\"}", string(answer))
 }
 
@@ -217,7 +217,7 @@ func Example() {
 
 	reply, err := c.Execute(ctx, "x-vendor-temperature", map[string]any{"sensor": 3})
 	fmt.Println(string(reply), err)
-	answer, err := c.Send(ctx, []byte(`{"execute":"x-vendor-temperature","id":"mine"}`))
+	answer, err := c.RoundTrip(ctx, []byte(`{"execute":"x-vendor-temperature","id":"mine"}`))
 	fmt.Println(string(answer), err)
 	// Output:
 	// {"celsius": 41} <nil>

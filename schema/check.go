@@ -48,11 +48,11 @@ type checker struct {
 	values  map[*Enum]map[string]bool
 	kinds   map[*Enum][]JSONKind
 
-	parts    int    // how many of maxParts there have been
-	tooLarge *Error // there have been more
+	parts    int    // how many parts were counted; see maxParts
+	tooLarge *Error // set when there were more than maxParts
 }
 
-// count counts parts that d has or takes from others. It bounds the work that is done
+// count counts parts that d has or takes from others. It limits the work that is done
 // here, and the work of every program that goes through a schema's members.
 func (c *checker) count(d *decl, parts int) *Error {
 	c.parts += parts
@@ -162,7 +162,7 @@ func (c *checker) objectParts(d *decl) *Error {
 }
 
 // part checks an object that d is made of. If that is bad then so is d, but
-// the error is that of the part alone.
+// only the error of the part is reported.
 func (c *checker) part(d *decl, def Definition) bool {
 	p := c.byDef[def]
 	if p.checking {
@@ -209,7 +209,7 @@ func (c *checker) discriminated(d *decl, u *Union) *Error {
 	case m.If != nil:
 		return d.errorf("the discriminator '%s' in %s must not be conditional", m.Name, base)
 	case len(tag.Values) == 0:
-		return d.errorf("the union has no branches, as the enum '%s' has no values", tag.Name)
+		return d.errorf("the union has no branches, since the enum '%s' has no values", tag.Name)
 	}
 	if err := c.count(d, len(tag.Values)); err != nil { // each is a variant
 		return err
@@ -350,7 +350,7 @@ func (c *checker) alternateClash(d *decl, a *Alternate) *Error {
 		}
 		for _, k := range c.alternateKinds(b.Type) {
 			if other, ok := taken[k]; ok {
-				return d.errorf("the branch '%s' can't be told from the branch '%s'", b.Name, other)
+				return d.errorf("the branch '%s' can't be distinguished from the branch '%s'", b.Name, other)
 			}
 			taken[k] = b.Name
 		}
@@ -358,9 +358,9 @@ func (c *checker) alternateClash(d *decl, a *Alternate) *Error {
 	return nil
 }
 
-// alternateKinds returns what a type takes away from the other branches of an
-// alternate: the kind of its values, and those kinds that QEMU's command line
-// could not tell from its strings.
+// alternateKinds returns the kinds that the other branches of an alternate with a
+// branch of type t can't have: the kind of its values, and the kinds that QEMU's
+// command line could not distinguish from its strings.
 func (c *checker) alternateKinds(t Type) []JSONKind {
 	kinds := []JSONKind{KindOf(t)}
 	if t == Str {

@@ -99,7 +99,7 @@ func (d *decl) condValue(v *node, what string) (*Cond, *Error) {
 
 func (d *decl) condList(v *node, key, what string) ([]*Cond, *Error) {
 	if len(v.elems) == 0 {
-		return nil, d.errorf("the '%s' condition of %s is an empty list, which says nothing", key, what)
+		return nil, d.errorf("the '%s' condition of %s is an empty list", key, what)
 	}
 	var conds []*Cond
 	for _, e := range v.elems {
@@ -112,8 +112,8 @@ func (d *decl) condList(v *node, key, what string) ([]*Cond, *Error) {
 	return conds, nil
 }
 
-// joined replaces a list of one by that one in an old schema, whose language
-// can't tell the two apart.
+// joined replaces a list of one by its element in an old schema, in whose language the
+// two look the same.
 func (d *decl) joined(c *Cond) *Cond {
 	if d.era <= eraSections && len(c.All)+len(c.Any) == 1 {
 		return append(c.All, c.Any...)[0]

@@ -34,20 +34,20 @@ type Change struct {
 	// Name of it, such as "eject"; a part's has that of the definition in front,
 	// as in "RunState.running".
 	Name string
-	// Old and New are what was there and is there: types, conditions, names,
-	// features or flags; empty for nothing.
+	// Old and New are the values before and after the change: types, conditions,
+	// names, features or flags; empty if there is none.
 	Old, New string
 	// Features are those of something added.
 	Features []string
-	// Breaks: Go code against bindings for the old schema may not compile
-	// against those for the new one.
+	// Breaks reports that Go code which compiles with bindings for the old schema may not
+	// compile with those for the new one.
 	Breaks bool
 }
 
 // Diff lists what has changed between two schemas of the same interface, in the
-// order of the old schema for what is gone, else of the new one. It is about
-// what clients see: base types are taken as the members that they give, and
-// neither modules nor QEMU's own flags matter.
+// order of the old schema for what was removed, otherwise of the new one. It compares
+// what clients see: of a base type only the members matter, and modules and QEMU's own
+// flags do not matter at all.
 func Diff(old, new *Schema) []Change {
 	d := &differ{old: old, new: new, renamed: make(map[string]string)}
 	d.findRenames()
@@ -133,7 +133,7 @@ func (d *differ) freeArguments(old, new *Command) {
 	}
 }
 
-// flag reports a flag that is now another; breaks tells whether losing it does.
+// flag reports a flag that has changed; breaks is true if losing it breaks code.
 func (d *differ) flag(what, name, flag string, old, new, breaks bool) {
 	switch {
 	case old && !new:
@@ -242,7 +242,7 @@ func (d *differ) members(what, owner string, old, new []*Member) {
 	}
 }
 
-// pointerWhenOptional tells whether an optional member of the type differs from
+// pointerWhenOptional reports whether an optional member of the type differs from
 // a mandatory one in Go. Lists and values of several kinds can be absent
 // without a pointer.
 func pointerWhenOptional(t Type) bool {
@@ -281,7 +281,7 @@ func (d *differ) typeName(t Type) string {
 	return t.TypeName()
 }
 
-// sameBuiltin tells whether two types are the same to a client.
+// sameBuiltin reports whether two types are the same to a client.
 func sameBuiltin(a, b string) bool {
 	synonym := strings.NewReplacer("int64", "int", "size", "uint64")
 	plain := func(s string) string {

@@ -110,7 +110,7 @@ func TestKeepDocsReleases(t *testing.T) {
 			for _, def := range s.Definitions() {
 				doc := def.Def().Doc
 				require.NotNil(t, doc, def.Def().Name)
-				if def.Def().Name != "GuestDeviceType" { // the one of which nothing is told
+				if def.Def().Name != "GuestDeviceType" { // the only one without a description
 					require.True(t, doc.Body != "" || len(doc.Members) > 0 || len(doc.Sections) > 0, def.Def().Name)
 				}
 			}

@@ -201,7 +201,7 @@ func (d *decl) commandDocs() *Error {
 		case !isCommand:
 			return d.docErrorf(s, "only a command can have the section '%s:'", s.name)
 		case s.name == "Returns" && cmd.Returns == nil && d.era > eraSections:
-			return d.docErrorf(s, "the section 'Returns:' is there, but the command returns nothing")
+			return d.docErrorf(s, "there is a section 'Returns:', but the command returns nothing")
 		}
 	}
 	return nil

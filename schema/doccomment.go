@@ -36,7 +36,7 @@ type docEntry struct {
 
 func (e *docEntry) append(line string) { e.lines = append(e.lines, line) }
 
-// text is the entry's text, without blank lines before and behind it.
+// text is the entry's text, without blank lines before and after it.
 func (e *docEntry) text() string {
 	return strings.TrimRight(strings.TrimLeft(strings.Join(e.lines, "\n"), "\n"), " \n")
 }
@@ -48,7 +48,7 @@ type docList struct {
 }
 
 // scanDoc reads a documentation comment from its first "##", and the token
-// behind it.
+// after it.
 func (l *lexer) scanDoc() (*docComment, *Error) {
 	if l.text != "##" {
 		return nil, l.errorf(l.at, "a line that begins a documentation comment must hold nothing but '##'")
@@ -69,7 +69,7 @@ func (l *lexer) scanDoc() (*docComment, *Error) {
 			d.lines = append(d.lines, docLine{line: l.line})
 			continue
 		case l.text[1] != ' ':
-			return nil, l.errorf(l.at, "a space is expected behind '#' in a documentation comment")
+			return nil, l.errorf(l.at, "a space is expected after '#' in a documentation comment")
 		}
 		text := strings.TrimRight(l.text[2:], " \t\r\f\v")
 		if len(d.lines) == 0 && strings.HasPrefix(text, "@") {
@@ -78,7 +78,7 @@ func (l *lexer) scanDoc() (*docComment, *Error) {
 			}
 			d.symbol = text[1 : len(text)-1]
 			if d.symbol == "" {
-				return nil, l.errorf(l.at, "a name is expected behind '@'")
+				return nil, l.errorf(l.at, "a name is expected after '@'")
 			}
 		}
 		d.lines = append(d.lines, docLine{l.line, text})
@@ -97,7 +97,7 @@ func (d *docComment) errorf(line, col int, format string, args ...any) *Error {
 	return &Error{Pos: Pos{d.pos.File, line, col}, Msg: fmt.Sprintf(format, args...)}
 }
 
-// parse makes out the comment's parts, by the rules of the era.
+// parse finds the comment's parts, by the rules of the era.
 func (d *docComment) parse(e era) *Error {
 	if d.symbol == "" {
 		return d.checkFreeForm(e)
@@ -144,7 +144,7 @@ func (d *docComment) checkSections() *Error {
 // be only once.
 func (d *docComment) entry(list *docList, name string, line int, what string) (*docEntry, *Error) {
 	if name == "" {
-		return nil, d.errorf(line, 0, "a %s's name is expected behind '@'", what)
+		return nil, d.errorf(line, 0, "a %s's name is expected after '@'", what)
 	}
 	if list.byName[name] != nil {
 		return nil, d.errorf(line, 0, "the %s '%s' is documented twice", what, name)
@@ -193,12 +193,12 @@ func (p *docParser) parse() *Error {
 				if p.more() {
 					line = p.line()
 				}
-				return p.errorf(line, 1, "descriptions of features are expected behind 'Features:'")
+				return p.errorf(line, 1, "descriptions of features are expected after 'Features:'")
 			}
 			noMembers = true
 		} else if m := docName.FindStringSubmatch(text); m != nil {
 			if noMembers {
-				return p.errorf(p.line(), 1, "the description of '%s' comes behind a section", m[1])
+				return p.errorf(p.line(), 1, "the description of '%s' comes after a section", m[1])
 			}
 			if err := p.descriptions(&p.members, "member"); err != nil {
 				return err
@@ -223,7 +223,7 @@ func (p *docParser) parse() *Error {
 	return nil
 }
 
-// descriptions reads "@name: text" and the like until there is none.
+// descriptions reads entries such as "@name: text" until there are no more.
 func (p *docParser) descriptions(list *docList, what string) *Error {
 	for p.more() {
 		m := docName.FindStringSubmatch(p.text())
@@ -244,7 +244,7 @@ func (p *docParser) descriptions(list *docList, what string) *Error {
 	return nil
 }
 
-// indented appends the indented lines behind the current one to e.
+// indented appends the indented lines after the current one to e.
 func (p *docParser) indented(e *docEntry) *Error {
 	p.i++
 	indent := 0
@@ -271,7 +271,7 @@ func (p *docParser) indented(e *docEntry) *Error {
 	return nil
 }
 
-// paragraph reads plain text up to a blank line: into the body, or behind
+// paragraph reads plain text up to a blank line: into the body, or after
 // descriptions and sections into one without a tag.
 func (p *docParser) paragraph() {
 	e := &p.body

@@ -7,7 +7,7 @@ import (
 
 // An era is a form of the language. A schema does not say for which release it
 // was written, but older ones show it by constructs that newer ones no longer
-// have, and are then held to the rules of their time.
+// have, and then the rules of that time apply to them.
 type era int
 
 const (
@@ -37,8 +37,8 @@ func eraOf(d *docComment) era {
 	return eraCurrent
 }
 
-// oldForm tells whether a definition has something that only releases up to 6.1
-// have: a simple union, or a condition on what is no symbol of a configuration.
+// oldForm reports whether a definition has something that only releases up to 6.1
+// have: a simple union, or a condition that is not about a configuration symbol.
 func oldForm(def Definition) bool {
 	if u, ok := def.(*Union); ok && u.Simple {
 		return true

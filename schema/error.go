@@ -7,7 +7,7 @@ import (
 	"github.com/goqapi/goqapi/internal/printable"
 )
 
-// String gives the place as file:line:col, or file:line, or the file alone.
+// String returns the place as file:line:col, or file:line, or only the file.
 func (p Pos) String() string {
 	switch {
 	case p.Line == 0:
@@ -33,8 +33,8 @@ type Error struct {
 	Err error
 }
 
-// Error gives the whole message on one line. What of a file's name or of its text is
-// not printable stands in it as in a Go string literal.
+// Error returns the whole message on one line. Characters of a file's name or text that are
+// not printable are written as in a Go string literal.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString(e.Pos.String())
@@ -64,7 +64,7 @@ func (e *Error) Unwrap() error { return e.Err }
 // most one error of each definition, in the order of the schema.
 type ErrorList []*Error
 
-// Error gives one line for each error.
+// Error returns a text with one line for each error.
 func (l ErrorList) Error() string {
 	lines := make([]string, len(l))
 	for i, e := range l {

@@ -37,7 +37,7 @@ func (d *docComment) checkLayout() *Error {
 			continue
 		}
 		if n := utf8.RuneCountInString(l.text) + len("# "); n > maxDocLine && !docURL.MatchString(l.text) {
-			return d.errorf(l.line, 1, "the documentation line has %d characters; there may be %d", n, maxDocLine)
+			return d.errorf(l.line, 1, "the documentation line has %d characters; at most %d are allowed", n, maxDocLine)
 		}
 		for _, m := range docSentences.FindAllStringIndex(l.text, -1) {
 			head := l.text[:m[0]+1]

@@ -80,7 +80,7 @@ func (l *lexer) errorf(off int, format string, args ...any) *Error {
 	return &Error{Pos: l.posOf(off), Msg: fmt.Sprintf(format, args...)}
 }
 
-// next reads a token. Comments are skipped, but for the "##" that opens a
+// next reads a token. Comments are skipped, except the "##" that opens a
 // documentation comment.
 func (l *lexer) next() *Error { return l.scan(false) }
 
@@ -95,7 +95,7 @@ func (l *lexer) scan(comments bool) *Error {
 		switch c {
 		case '\n':
 			if l.off == len(l.src) {
-				// The end is behind the last line, not on a new one, and
+				// The end is at the end of the last line, not on a new one, and
 				// stays the end.
 				l.off--
 				l.tok = tokEOF

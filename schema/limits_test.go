@@ -186,7 +186,7 @@ func TestLargeFiles(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	require.NoError(t, os.Truncate(file, 30<<30)) // it takes no space
 	_, err := schema.Load(os.DirFS(dir), "a.json")
-	require.EqualError(t, err, "a.json: the schema cannot be read: it has 32212254720 bytes; there may be 16777216")
+	require.EqualError(t, err, "a.json: the schema cannot be read: it has 32212254720 bytes; the limit is 16777216")
 
 	files := fstest.MapFS{"a.json": {Data: []byte(numbered(20, "{ 'include': 'b#.json' }\n"))}}
 	for i := range 20 {
@@ -195,14 +195,14 @@ func TestLargeFiles(t *testing.T) {
 	}
 	_, err = schema.Load(files, "a.json")
 	require.Error(t, err)
-	assert.Regexp(t, "^a.json:16: the included file 'b16.json' cannot be read: it has 1048576 bytes; there may be [0-9]+$", err.Error())
+	assert.Regexp(t, "^a.json:16: the included file 'b16.json' cannot be read: it has 1048576 bytes; the limit is [0-9]+$", err.Error())
 }
 
 // TestErrorsArePrintable: what an error quotes of a schema neither moves the cursor of a
 // terminal nor begins a line.
 func TestErrorsArePrintable(t *testing.T) {
 	_, err := loadText("##\n# @a\x1b[2J\u202eb:\n##\n{ 'command': 'c' }")
-	require.EqualError(t, err, `a.json:4: in command 'c': the documentation in front of it is about 'a\x1b[2J\u202eb'`)
+	require.EqualError(t, err, `a.json:4: in command 'c': the documentation before it is about 'a\x1b[2J\u202eb'`)
 	_, err = schema.Load(fstest.MapFS{"a\nb.json": {Data: []byte("}")}}, "a\nb.json")
 	require.EqualError(t, err, `a\nb.json:1:1: a value is expected, not '}'`)
 }

@@ -15,15 +15,15 @@ import (
 // An Option changes what Load does.
 type Option func(*loader)
 
-// CheckLayout holds documentation comments to the layout rules that QEMU has
-// since 10.2: at most 70 characters in a line, two spaces between sentences.
+// CheckLayout checks documentation comments by the layout rules that QEMU has
+// had since 10.2: at most 70 characters in a line, two spaces between sentences.
 func CheckLayout() Option { return func(l *loader) { l.layout = true } }
 
 // KeepDocs keeps the text of documentation comments, in Common.Doc.
 func KeepDocs() Option { return func(l *loader) { l.keepDocs = true } }
 
-// Limits on what a schema may be, far above what QEMU's are, so that the time and the
-// memory that a bad one takes are bounded.
+// Limits on the size of a schema, far above the size of QEMU's, so that the time and the
+// memory that a bad one takes are limited.
 const (
 	maxIncludes = 100      // how deep includes nest; QEMU's go to five
 	maxText     = 16 << 20 // bytes of all files; QEMU's have 0.8 million
@@ -64,7 +64,7 @@ type decl struct {
 
 	def      Definition
 	features []*Feature // of the definition and its members, for its documentation
-	bad      bool       // has an error, or a part that has; says no more
+	bad      bool       // it, or a part of it, has an error; no more errors are reported
 	err      *Error     // of an object, once it is checked
 
 	// What is not resolved yet.
@@ -98,8 +98,8 @@ func load(fsys fs.FS, root string, opts []Option) (*Schema, error) {
 	l.parseDocs()
 	l.sortErrors()
 	l.exceptions = exceptionsOf(&l.schema.Pragmas)
-	// What can be said of a schema that is broken in one respect would often
-	// be wrong in the next, so each stage needs the one before to succeed.
+	// After errors in one stage, the next one would report errors that are not real, so
+	// each stage runs only if the one before has succeeded.
 	for _, stage := range []func(){l.shape, l.define, l.resolve, l.check, l.applyDocs} {
 		if len(l.errs) > 0 {
 			return nil, l.errs
@@ -213,7 +213,7 @@ func (l *loader) readExpressions(f *sourceFile, lx *lexer) *Error {
 		case n.get("pragma") != nil:
 			directive = l.pragma
 		case doc != nil && doc.symbol == "":
-			return &Error{Pos: doc.pos, Msg: "the documentation in front of a definition must begin with its name, '# @name:'"}
+			return &Error{Pos: doc.pos, Msg: "the documentation before a definition must begin with its name, '# @name:'"}
 		default:
 			l.decls = append(l.decls, &decl{node: n, file: f, doc: doc})
 		}
@@ -242,7 +242,7 @@ func (d *docComment) dangle() {
 	}
 }
 
-// include obeys {'include': 'path'}.
+// include handles {'include': 'path'}.
 func (l *loader) include(f *sourceFile, n *node) *Error {
 	pos := Pos{File: f.Path, Line: n.pos.Line}
 	fail := func(format string, args ...any) *Error {
@@ -281,7 +281,7 @@ func (l *loader) include(f *sourceFile, n *node) *Error {
 	return nil
 }
 
-// pragma obeys {'pragma': {...}}. A later setting replaces an earlier one.
+// pragma handles {'pragma': {...}}. A later setting replaces an earlier one.
 func (l *loader) pragma(f *sourceFile, n *node) *Error {
 	fail := func(format string, args ...any) *Error {
 		return &Error{Pos: Pos{File: f.Path, Line: n.pos.Line}, Msg: fmt.Sprintf(format, args...)}
@@ -306,7 +306,7 @@ func (l *loader) pragma(f *sourceFile, n *node) *Error {
 		}
 		list := p.list(key.text)
 		if list == nil {
-			return fail("there is no pragma '%s'", key.text)
+			return fail("unknown pragma '%s'", key.text)
 		}
 		if !v.isList() {
 			return fail("the pragma '%s' must be a list of strings", key.text)
@@ -355,8 +355,8 @@ func (p *Pragmas) list(name string) *[]string {
 	return nil
 }
 
-// parseDocs makes out the parts of all documentation comments, which can be
-// done only when the era is known.
+// parseDocs finds the parts of all documentation comments. It needs the era, which is
+// known only after all files are read.
 func (l *loader) parseDocs() {
 	for _, d := range l.docs {
 		err := d.parse(l.era)

@@ -1,7 +1,7 @@
 // Package schema reads QAPI schemas: it parses them, checks them by the rules
-// of QEMU's own parser, and gives a model of what they define. It also writes
-// models as schemas, and compares them. It takes the language of every QEMU
-// release from 5.2 on, and knows nothing of Go.
+// of QEMU's own parser, and returns a model of what they define. It also writes
+// models as schemas, and compares them. It reads the language of every QEMU
+// release from 5.2 on. It does not depend on how the schema becomes Go.
 package schema
 
 import "io/fs"
@@ -22,7 +22,7 @@ type Schema struct {
 	// Modules are the files, in the order in which they were first reached;
 	// the root file is the first.
 	Modules []*Module
-	// Pragmas are in force for the whole schema.
+	// Pragmas apply to the whole schema.
 	Pragmas Pragmas
 
 	defs    map[string]Definition
@@ -155,7 +155,7 @@ type Union struct {
 	// Base holds the members that all variants have, the discriminator among
 	// them; it is Implicit when given in place.
 	Base *Struct
-	// Discriminator is the member of Base that tells the variant; its type is
+	// Discriminator is the member of Base whose value selects the variant; its type is
 	// an *Enum.
 	Discriminator *Member
 	// Branches are those that the schema lists, in order. A value of the
@@ -189,7 +189,7 @@ type AltBranch struct {
 	Since string
 }
 
-// A Command is something that a client can ask for.
+// A Command is a command that a client can send.
 type Command struct {
 	Common
 	// Args is nil if there are none, else a *Struct (Implicit if given in
@@ -199,7 +199,7 @@ type Command struct {
 	Boxed bool
 	// Returns is nil if the command returns nothing.
 	Returns Type
-	// Gen is false if the command takes more arguments than the schema tells.
+	// Gen is false if the command takes more arguments than the schema lists.
 	Gen bool
 	// SuccessResponse is false if there is no reply but an error.
 	SuccessResponse bool
@@ -209,14 +209,14 @@ type Command struct {
 	Coroutine      bool
 }
 
-// An Event is something that the server tells on its own.
+// An Event is a message that the server sends without being asked.
 type Event struct {
 	Common
 	Data  Type // nil, *Struct or *Union, as for Command.Args
 	Boxed bool
 }
 
-// A Feature is a mark on a definition, member or value. The set is open.
+// A Feature is a mark on a definition, member or value. New releases can have new ones.
 type Feature struct {
 	Name  string
 	Pos   Pos

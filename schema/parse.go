@@ -29,7 +29,7 @@ func (n *node) isObject() bool { return n != nil && n.kind == '{' }
 const maxNesting = 100
 
 // parseValue reads a value that begins with the current token, and the token
-// behind it.
+// after it.
 func (l *lexer) parseValue(depth int) (*node, *Error) {
 	n := &node{kind: l.tok, pos: l.pos()}
 	if depth > maxNesting {
@@ -62,18 +62,18 @@ func (l *lexer) parseObject(n *node, depth int) *Error {
 			if len(n.keys) == 0 {
 				return l.errorf(l.at, "a key or '}' is expected, not %v", l.tok)
 			}
-			return l.errorf(l.at, "a key is expected behind ',', not %v", l.tok)
+			return l.errorf(l.at, "a key is expected after ',', not %v", l.tok)
 		}
 		key := &node{kind: tokString, pos: l.pos(), text: l.text}
 		if seen[key.text] {
-			return l.errorf(l.at, "the key '%s' is there twice", key.text)
+			return l.errorf(l.at, "the key '%s' occurs twice", key.text)
 		}
 		seen[key.text] = true
 		if err := l.next(); err != nil {
 			return err
 		}
 		if l.tok != ':' {
-			return l.errorf(l.at, "':' is expected behind the key '%s', not %v", key.text, l.tok)
+			return l.errorf(l.at, "':' is expected after the key '%s', not %v", key.text, l.tok)
 		}
 		if err := l.next(); err != nil {
 			return err

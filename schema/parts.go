@@ -32,9 +32,9 @@ func Parts(def Definition) []string {
 	return names
 }
 
-// Inherited is the definition whose members another has beside those that it
+// Inherited returns the definition whose members def has in addition to those that it
 // declares itself: the base of a struct or union, the named type of a command's
-// arguments or of an event's data. It is nil if there is none.
+// arguments or of an event's data. It returns nil if there is none.
 func Inherited(def Definition) Definition {
 	var from Type
 	switch d := def.(type) {

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// CheckPath reports what is wrong with a path into the interface: which part of it the
-// schema does not have, and what is most like it. Paths are those of Capabilities.Supports
+// CheckPath returns an error if the schema does not have what a path names. The error names
+// the part that is missing, and a similar name. Paths are those of Capabilities.Supports
 // of package qapi, such as "blockdev-add/driver=nvme-io_uring", "query-block->inserted/ro",
 // "event STOP" and "screendump/format/@unstable".
 func (s *Schema) CheckPath(path string) error {
@@ -26,14 +26,14 @@ func (s *Schema) CheckPath(path string) error {
 	return nil
 }
 
-// A pathPlace is what a path has led to so far.
+// A pathPlace is the part of a path that was found so far.
 type pathPlace struct {
 	name     string
 	features []*Feature
 	types    []Type // to look for members in
 }
 
-// lacks is the error for a name that is not among those there are.
+// lacks returns the error for a name that does not exist. It suggests a similar one of names.
 func lacks(what, name string, there []string) error {
 	if near := nearest(name, there); near != "" {
 		return fmt.Errorf("%s %q; did you mean %q?", what, name, near)
@@ -72,7 +72,7 @@ func definitionNames[D Definition](defs []D) []string {
 	return names
 }
 
-// step goes on to a feature, a member, or a value of a member.
+// step follows one step of a path: a feature, a member, or a value of a member.
 func (at pathPlace) step(step string) (pathPlace, error) {
 	if feature, ok := strings.CutPrefix(step, "@"); ok {
 		return at.feature(feature)
@@ -117,7 +117,8 @@ func (at pathPlace) feature(name string) (pathPlace, error) {
 	return pathPlace{name: "@" + name}, nil
 }
 
-// value goes on to a value: below that of a union's tag are the members of the variant.
+// value follows a step to a value. After the value of a union's tag come the members of the
+// variant.
 func (at pathPlace) value(value string, unions []*Union) (pathPlace, error) {
 	var there []string
 	found := pathPlace{name: at.name + "=" + value}
@@ -125,7 +126,7 @@ func (at pathPlace) value(value string, unions []*Union) (pathPlace, error) {
 	for _, t := range through(at.types) {
 		e, isEnum := t.(*Enum)
 		if t == Type(Str) {
-			return found, nil // it can be any
+			return found, nil // every string is a value
 		}
 		if !isEnum {
 			continue
@@ -175,7 +176,7 @@ func pathMembers(types []Type) (members []*Member, unions []*Union) {
 	return members, unions
 }
 
-// through looks through lists and alternates.
+// through returns the types in lists and alternates.
 func through(types []Type) []Type {
 	var found []Type
 	for _, t := range types {
@@ -194,7 +195,7 @@ func through(types []Type) []Type {
 	return found
 }
 
-// nearest is the name that is most like another; "" if none is alike.
+// nearest returns the name that is most similar to another; "" if none is similar.
 func nearest(name string, names []string) string {
 	best, least := "", max(1, len(name)/3)+1
 	for _, n := range names {
@@ -205,8 +206,8 @@ func nearest(name string, names []string) string {
 	return best
 }
 
-// distance is how many letters have to be changed, added, left out, or swapped with the
-// next, to make one word another.
+// distance returns how many letters have to be changed, added, removed, or swapped with the
+// next one, to turn one word into another.
 func distance(a, b string) int {
 	rows := make([][]int, len(a)+1)
 	for i := range rows {

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// Format writes a module of the schema in the QAPI language. It writes the facts
-// alone: comments hold the names and releases that Load finds in them, and no
-// text. What Load makes of all modules' output equals the schema, but for
+// Format writes a module of the schema in the QAPI language. It writes only the facts:
+// comments have the names and releases that Load finds in them, and no
+// text. Loading the output for all modules gives an equal schema, except for
 // positions, texts of documentation and the pragmas about documentation.
 //
 // A schema of QEMU 5.2 or older, or one with something that only older releases
@@ -72,7 +72,7 @@ func (p *printer) pragmas() {
 		set.add(name, strs(list))
 	}
 	if p.old {
-		set.add("returns-whitelist", strs(from.CommandReturnsExceptions)) // even if empty: it tells the era
+		set.add("returns-whitelist", strs(from.CommandReturnsExceptions)) // even if empty: it shows the era
 		add("name-case-whitelist", from.MemberNameExceptions)
 		add("command-name-exceptions", from.CommandNameExceptions) // of 6.0 and 6.1
 	} else {
@@ -104,7 +104,7 @@ func (p *printer) undocumented() []string {
 	return names
 }
 
-// hasFacts tells whether there is anything to say in a comment.
+// hasFacts reports whether there are facts to write in a comment.
 func hasFacts(def Definition) bool {
 	if def.Def().Since != "" {
 		return true
@@ -176,7 +176,7 @@ func (p *printer) doc(def Definition) {
 	p.out.WriteString("##\n")
 }
 
-// definition gives a definition back its syntax.
+// definition returns the syntax of a definition.
 func (p *printer) definition(def Definition) *node {
 	c := def.Def()
 	n := object(def.Kind(), str(c.Name))
@@ -259,7 +259,7 @@ func (p *printer) members(members []*Member) *node {
 	return n
 }
 
-// marked is an object with one key, and what else is known of its value.
+// marked returns an object with one key, and the marks of its value.
 func (p *printer) marked(key string, value *node, cond *Cond, features []*Feature) *node {
 	return p.marks(object(key, value), cond, features)
 }
@@ -278,7 +278,7 @@ func (p *printer) marks(n *node, cond *Cond, features []*Feature) *node {
 	return n
 }
 
-// short is the short form of an object that has its main key alone.
+// short returns the short form of an object that has no other key than its main one.
 func (p *printer) short(n *node) *node {
 	if len(n.keys) == 1 {
 		return n.elems[0]

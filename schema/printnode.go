@@ -78,12 +78,12 @@ func (p *printer) lines(n *node, indent int) {
 	}
 }
 
-// value writes a value behind used columns of a line that begins with indent.
+// value writes a value after used columns of a line that begins with indent.
 func (p *printer) value(n *node, indent, used int) {
-	// Behind it may come a comma, or the ends of three objects.
-	const behind = len(" } } }")
+	// A comma, or the ends of three objects, may come after it.
+	const after = len(" } } }")
 	line := n.inline()
-	if used+len(line)+behind <= pageWidth || len(n.elems) == 0 {
+	if used+len(line)+after <= pageWidth || len(n.elems) == 0 {
 		p.out.WriteString(line)
 		return
 	}

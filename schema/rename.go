@@ -5,9 +5,8 @@ import (
 	"slices"
 )
 
-// findRenames finds the types that are gone of which one that is new takes the
-// place: where the old one was used the new one is now, and what they hold is
-// mostly the same.
+// findRenames finds types that were removed and replaced by a new one: most places that
+// used the old type use the new one now, and most of their parts are the same.
 func (d *differ) findRenames() {
 	taken := make(map[string]bool)    // new names
 	counted := make(map[string]votes) // by old name
@@ -30,14 +29,14 @@ func (d *differ) findRenames() {
 				continue
 			}
 			d.renamed[o], taken[n] = n, true
-			// What they hold may now be recognised, too.
+			// Now renamed types in their parts may be recognised, too.
 			pairs = append(pairs, [2]Definition{old, new})
 		}
 	}
 }
 
-// votes are the places where a type that is gone was used: how many are of each type
-// that is new, and, with no name, how many there are.
+// votes count the places where a removed type was used: how many have each new type now,
+// and, under the empty name, how many there are.
 type votes map[string]int
 
 // winner is the new type that most of the places have now, or "".
@@ -130,8 +129,8 @@ func uses(def Definition) map[string]Type {
 	return m
 }
 
-// pureBases are the structs of a schema that only give their members to others:
-// no value is of them.
+// pureBases returns the structs of a schema that are used only as bases: no value has
+// such a type.
 func pureBases(s *Schema) map[Definition]bool {
 	pure := make(map[Definition]bool)
 	for _, def := range s.Definitions() {
@@ -154,7 +153,7 @@ func pureBases(s *Schema) map[Definition]bool {
 	return pure
 }
 
-// alike tells whether two types are of the same kind and share at least half of
+// alike reports whether two types are of the same kind and share at least half of
 // their parts.
 func alike(a, b Definition) bool {
 	if a.Kind() != b.Kind() {

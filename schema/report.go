@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// String tells the change in a sentence, such as "the command 'eject' is gone".
+// String returns the change as a sentence, such as "the command 'eject' is gone".
 func (c Change) String() string { return c.text("'", "'") }
 
 func (c Change) text(open, end string) string {

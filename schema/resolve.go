@@ -44,7 +44,7 @@ func (l *loader) resolve() {
 	}
 }
 
-// lookupType finds a type; what tells where it is used.
+// lookupType finds a type; what names the place where it is used, for errors.
 func (l *loader) lookupType(d *decl, t Type, what string) (Type, *Error) {
 	ref, ok := t.(typeRef)
 	if !ok {

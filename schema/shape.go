@@ -86,10 +86,10 @@ func (d *decl) shape(docRequired bool) *Error {
 		return err
 	}
 	if d.doc != nil && d.doc.symbol != c.Name {
-		return d.errorf("the documentation in front of it is about '%s'", d.doc.symbol)
+		return d.errorf("the documentation before it is about '%s'", d.doc.symbol)
 	}
 	if d.doc == nil && docRequired {
-		return d.errorf("it has no documentation, which the pragma 'doc-required' asks for")
+		return d.errorf("it has no documentation, which the pragma 'doc-required' requires")
 	}
 	what := "the " + kind
 	if err := d.checkKeys(d.node, what, append(required, kind), append(optional, "if", "features")); err != nil {
@@ -106,7 +106,7 @@ func (d *decl) shape(docRequired bool) *Error {
 	return err
 }
 
-// checkKeys checks that an object has all keys that it must have, and none but
+// checkKeys checks that an object has all keys that it must have, and no others than
 // those that it may have.
 func (d *decl) checkKeys(n *node, what string, required, optional []string) *Error {
 	for _, key := range required {
@@ -130,8 +130,8 @@ func (d *decl) checkKeys(n *node, what string, required, optional []string) *Err
 	}
 }
 
-// long gives the object form of something that may be written as its main key
-// alone, such as 'x' for {'name': 'x'}.
+// long returns the object form of something for which the value of its main key may be
+// written, such as 'x' for {'name': 'x'}.
 func long(n *node, key string) *node {
 	if n.isObject() {
 		return n
@@ -169,7 +169,7 @@ func (d *decl) featureList(n *node, what string) ([]*Feature, *Error) {
 		}
 		f := &Feature{Name: name.text, Pos: name.pos, If: cond}
 		if seen[mangle(f.Name)] {
-			return nil, d.errorf("%s is there twice", what)
+			return nil, d.errorf("%s occurs twice", what)
 		}
 		seen[mangle(f.Name)] = true
 		features = append(features, f)
@@ -284,7 +284,7 @@ func (d *decl) typeOrList(n *node, what string) (Type, *Error) {
 	return typeRef{name: n.elems[0].text, list: true}, nil
 }
 
-// isSimple tells whether a union is a simple one, which newer releases do not
+// isSimple reports whether a union is a simple one, which newer releases do not
 // have.
 func (d *decl) isSimple() bool {
 	return d.era <= eraSections && d.node.get("base") == nil && d.node.get("discriminator") == nil

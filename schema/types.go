@@ -20,7 +20,7 @@ func (s *Struct) TypeName() string    { return s.Name }
 func (u *Union) TypeName() string     { return u.Name }
 func (a *Alternate) TypeName() string { return a.Name }
 
-// A JSONKind is what the first character of a JSON value tells of it.
+// A JSONKind is the kind of a JSON value, which its first character shows.
 type JSONKind string
 
 // The kinds of JSON value.

@@ -31,16 +31,16 @@ const (
 func httpClient() *http.Client {
 	return &http.Client{CheckRedirect: func(req *http.Request, via []*http.Request) error {
 		if req.URL.Scheme != "https" {
-			return fmt.Errorf("the server sends us to %s, which is not https", req.URL.Redacted())
+			return fmt.Errorf("the server redirects to %s, which is not an https address", req.URL.Redacted())
 		}
 		if len(via) > 10 {
-			return errors.New("the server sends us on and on")
+			return errors.New("the server redirects too often")
 		}
 		return nil
 	}}
 }
 
-// download opens what is at an https address.
+// download opens the file at an https address.
 func (t *tool) download(ctx context.Context, address string) (io.ReadCloser, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
@@ -52,14 +52,14 @@ func (t *tool) download(ctx context.Context, address string) (io.ReadCloser, err
 	}
 	if resp.StatusCode != http.StatusOK {
 		resp.Body.Close()
-		return nil, fmt.Errorf("%s: the server answers %s", address, printable.String(resp.Status))
+		return nil, fmt.Errorf("%s: the server answered %s", address, printable.String(resp.Status))
 	}
 	return resp.Body, nil
 }
 
-// extract reads a release archive, and returns its schema files. What it is, is told by
-// its first bytes: a tar file, as it is or compressed by xz, gzip or bzip2. Nothing is
-// written to disk.
+// extract reads a release archive, and returns its schema files. It finds the format by
+// the first bytes: a tar file, uncompressed or compressed by xz, gzip or bzip2. It writes
+// nothing to disk.
 func extract(ctx context.Context, r io.Reader) (fs.FS, error) {
 	in := bufio.NewReaderSize(r, 1<<16)
 	magic, err := in.Peek(6)
@@ -86,10 +86,10 @@ func extract(ctx context.Context, r io.Reader) (fs.FS, error) {
 	return u.files, err
 }
 
-// errTruncated says in words what io.ErrUnexpectedEOF means.
+// errTruncated is io.ErrUnexpectedEOF with a clear text.
 var errTruncated = errors.New("the archive ends too early")
 
-// throughXZ gives use what xz makes of r. The standard library can't read the
+// throughXZ calls use with what xz unpacks from r. The standard library can't read the
 // format, so the system's xz does.
 func throughXZ(ctx context.Context, r io.Reader, use func(io.Reader) error) error {
 	ctx, cancel := context.WithCancel(ctx)
@@ -110,7 +110,7 @@ func throughXZ(ctx context.Context, r io.Reader, use func(io.Reader) error) erro
 		return err
 	}
 	err = use(out)
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) { // then xz has ended, and may say why
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) { // at ErrUnexpectedEOF xz has ended, and may have printed why
 		cancel()
 		_ = cmd.Wait() // it was killed
 		return err
@@ -129,7 +129,7 @@ func throughXZ(ctx context.Context, r io.Reader, use func(io.Reader) error) erro
 type unpacker struct {
 	ctx   context.Context
 	tar   io.Reader
-	left  int64 // how many bytes it may still have
+	left  int64 // how many more bytes are allowed
 	files fstest.MapFS
 	text  int64 // bytes of the schema files
 }
@@ -158,7 +158,7 @@ func (u *unpacker) untar(r io.Reader) error {
 			return err
 		}
 		if n == 0 && errors.Is(err, tar.ErrHeader) {
-			return errors.New("this is not a tar archive")
+			return errors.New("the file is not a tar archive")
 		}
 		if err != nil {
 			return err

@@ -15,11 +15,11 @@ const changesHead = `# What QEMU has changed
 
 The reports of ` + "`qapi diff -markdown`" + ` on each release that is here and the one before it,
 the newest first. What breaks Go code breaks that of users who generate bindings from
-one release alone, and move to the next.
+a single release, and move to the next.
 `
 
 // TestChanges compares schema/qemu/CHANGES.md with what the tool reports of the releases
-// that are there. UPDATE=1 writes it anew.
+// that are there. UPDATE=1 writes it again.
 func TestChanges(t *testing.T) {
 	const path = "../../schema/qemu/CHANGES.md"
 	changes := bytes.NewBufferString(changesHead)

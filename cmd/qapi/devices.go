@@ -18,13 +18,13 @@ import (
 )
 
 const (
-	// devicesFile is the file of a release's folder that has what its binaries say of their devices.
+	// devicesFile is the file in a release's folder that lists the devices of its binaries.
 	devicesFile = "devices.txt"
-	// maxDevices is how long it may be. One of four targets has 150 kB.
+	// maxDevices is how many bytes it may have. One for four targets has 150 kB.
 	maxDevices = 16 << 20
 )
 
-// devices writes what QEMU binaries say of their devices into the folders of their releases.
+// devices writes the devices of QEMU binaries into the folders of their releases.
 func (t *tool) devices(ctx context.Context, args []string) error {
 	f := t.flags("devices", "WHAT...", `Starts QEMU binaries, such as qemu-system-x86_64, asks them which devices they have, and
 writes the facts to the file devices.txt in the folder of their release: binaries of
@@ -57,7 +57,7 @@ and virtio-gpu-gl: a binary does not list what is not installed.`)
 	return nil
 }
 
-// askOrRead asks a binary, or reads what one said earlier.
+// askOrRead asks a binary, or reads recorded answers of one.
 func askOrRead(ctx context.Context, what string) (*devices.List, deviceprobe.Report, error) {
 	if filepath.Ext(what) != ".jsonl" {
 		return deviceprobe.Ask(ctx, what)
@@ -77,7 +77,7 @@ func (t *tool) reportDevices(what string, r deviceprobe.Report) {
 	}
 }
 
-// writeDevices writes the file of a release: what it has, and what was said now.
+// writeDevices writes the file of a release: what it has already, and the new answers.
 func (t *tool) writeDevices(dir string, said []*devices.List) error {
 	path := filepath.Join(dir, devicesFile)
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
@@ -110,7 +110,7 @@ func replaceFile(path string, text []byte) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(tmp.Name()) // when it is not there any more, all went well
+	defer os.Remove(tmp.Name()) // fails, harmlessly, after success: then the file was renamed
 	_, err = tmp.Write(text)
 	if e := tmp.Chmod(0o644); err == nil {
 		err = e

@@ -45,7 +45,7 @@ func (t *tool) dump(_ context.Context, args []string) error {
 	return err
 }
 
-// The model in JSON. What is absent is empty, false or always there.
+// The model in JSON. Absent members are empty, false, or mean "always".
 type (
 	jsonSchema struct {
 		Modules     []jsonModule     `json:"modules"`

@@ -94,7 +94,7 @@ func (t *tool) openImport(ctx context.Context, what string) (*source, error) {
 		return nil, err
 	}
 	if len(src.roots) == 0 {
-		return nil, fmt.Errorf("the archive holds no schema: neither %s nor %s is in it", qemu.QMP, qemu.QGA)
+		return nil, fmt.Errorf("the archive contains no schema: neither %s nor %s", qemu.QMP, qemu.QGA)
 	}
 	return src, nil
 }
@@ -133,7 +133,7 @@ func readRelease(src *source, release string) (*imported, error) {
 	}
 	for _, root := range []string{qemu.QMP, qemu.QGA} {
 		if !slices.Contains(src.roots, root) {
-			return nil, fmt.Errorf("the schema %s is not there", root)
+			return nil, fmt.Errorf("the schema %s is missing", root)
 		}
 	}
 	src.roots = []string{qemu.QMP, qemu.QGA}
@@ -145,8 +145,8 @@ func readRelease(src *source, release string) (*imported, error) {
 	return &imported{*all, release, version}, nil
 }
 
-// previous loads what a release is to be compared with: what its own folder
-// holds, or else that of the newest release before it, or else nothing.
+// previous loads the schemas with which a release is compared: those in its own folder,
+// or those of the newest release before it, or nothing.
 func previous(out, release string) (*loaded, error) {
 	entries, err := os.ReadDir(out)
 	if err != nil {
@@ -179,7 +179,7 @@ func (r *imported) write(out, origin string) error {
 	dir := filepath.Join(out, r.release)
 	if origin == "" {
 		origin = defaultOrigin
-		// What an earlier import of the same version was told still holds.
+		// The source that was given to an earlier import of the same version is still right.
 		if old, err := readVersion(os.DirFS(dir)); err == nil {
 			if version, rest, _ := strings.Cut(string(old), "\n"); version == r.version && rest != "" {
 				origin = strings.TrimSpace(rest)
@@ -203,7 +203,7 @@ func (r *imported) write(out, origin string) error {
 			files[m.Path] = s.Format(m)
 		}
 	}
-	// What binaries said of their devices is not in the source.
+	// The devices of binaries are not in the source, so the file is kept.
 	switch text, err := regular.ReadFile(os.DirFS(dir), devicesFile, maxDevices); {
 	case err == nil:
 		files[devicesFile] = text
@@ -227,7 +227,7 @@ func (r *imported) write(out, origin string) error {
 		// As it was, if there was one.
 		if back := os.Rename(old, dir); back != nil && !errors.Is(back, fs.ErrNotExist) {
 			keep = true
-			return fmt.Errorf("%w; what was there is now %s", err, old)
+			return fmt.Errorf("%w; the previous folder is now %s", err, old)
 		}
 		return err
 	}

@@ -79,7 +79,7 @@ func requireImported(t *testing.T, dir, release, version string) {
 	require.NoError(t, err)
 	n := 0
 	require.NoError(t, fs.WalkDir(fsys, ".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || path == "VERSION" {
+		if err != nil || d.IsDir() || path == "VERSION" || path == devicesFile { // not in the source
 			return err
 		}
 		want, err := fs.ReadFile(fsys, path)
@@ -126,7 +126,7 @@ func TestImportArchive(t *testing.T) {
 					continue // within the zeros at its end: all is there
 				}
 				require.Equal(t, exitBad, code, size)
-				require.Regexp(t, "the archive (ends too early|holds no schema)|xz cannot unpack the archive|not a tar archive", stderr)
+				require.Regexp(t, "the archive (ends too early|contains no schema)|xz cannot unpack the archive|not a tar archive", stderr)
 			}
 		})
 	}
@@ -148,6 +148,7 @@ func TestImportAgain(t *testing.T) {
 
 	// The same again leaves all as it is, even where the facts are from.
 	require.NoError(t, os.WriteFile(filepath.Join(out, "1.0", "stale"), nil, 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(out, "1.0", devicesFile), []byte("said by binaries"), 0o644))
 	code, stdout, stderr = run(t, nil, "import", "-out", out, tree)
 	require.Equal(t, exitOK, code, stderr)
 	require.Contains(t, stdout, "QMP: from QEMU 1.0 to QEMU 1.0.5\n\nNothing has changed.\n")
@@ -155,6 +156,9 @@ func TestImportAgain(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "1.0.5\nmade up\n", string(version))
 	require.NoFileExists(t, filepath.Join(out, "1.0", "stale"))
+	devices, err := os.ReadFile(filepath.Join(out, "1.0", devicesFile))
+	require.NoError(t, err)
+	require.Equal(t, "said by binaries", string(devices))
 
 	// A later one is compared with the newest before it.
 	require.NoError(t, os.WriteFile(filepath.Join(tree, "VERSION"), []byte("10.0.0"), 0o644))
@@ -192,10 +196,10 @@ func TestImportErrors(t *testing.T) {
 	}{
 		{[]string{"-out", "/no/such/folder", noQGA}, "there is no folder /no/such/folder: run qapi in the module's root, or say -out"},
 		{[]string{"-out", out, "/no/such/file"}, "import /no/such/file: open /no/such/file: no such file or directory"},
-		{[]string{"-out", out, t.TempDir()}, "holds no schema"},
-		{[]string{"-out", out, text}, "this is not a tar archive"},
-		{[]string{"-out", out, noSchema}, "the archive holds no schema: neither qapi/qapi-schema.json nor qga/qapi-schema.json is in it"},
-		{[]string{"-out", out, noQGA}, "the schema qga/qapi-schema.json is not there"},
+		{[]string{"-out", out, t.TempDir()}, "contains no schema"},
+		{[]string{"-out", out, text}, "the file is not a tar archive"},
+		{[]string{"-out", out, noSchema}, "the archive contains no schema: neither qapi/qapi-schema.json nor qga/qapi-schema.json"},
+		{[]string{"-out", out, noQGA}, "the schema qga/qapi-schema.json is missing"},
 		{[]string{"-out", out, noVersion}, "the version is not known: "},
 		{[]string{"-out", out, badVersion}, `"../x" is not the version of a release, such as 11.2.0`},
 		{[]string{"-out", out, "-release", "../x", noQGA}, `"../x" is not the name of a release, such as 11.2`},
@@ -239,9 +243,9 @@ func TestImportAddress(t *testing.T) {
 		"/qemu.tar.gz": "",
 		"/moved":       "",
 		"/short":       "the archive ends too early",
-		"/insecure":    "which is not https",
-		"/loop":        "the server sends us on and on",
-		"/nope":        "the server answers 404 Not Found",
+		"/insecure":    "which is not an https address",
+		"/loop":        "the server redirects too often",
+		"/nope":        "the server answered 404 Not Found",
 	} {
 		out := t.TempDir()
 		code, _, stderr := run(t, client, "import", "-out", out, srv.URL+path)
@@ -255,7 +259,7 @@ func TestImportAddress(t *testing.T) {
 	}
 }
 
-// TestNoXZ tells what to do on a system that lacks the program.
+// TestNoXZ checks that the error says what to do on a system without xz.
 func TestNoXZ(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	err := throughXZ(t.Context(), bytes.NewReader(nil), func(io.Reader) error { return nil })

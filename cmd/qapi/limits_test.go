@@ -62,7 +62,7 @@ func TestImportBombs(t *testing.T) {
 	}
 }
 
-// TestUnpackedSize ends with an archive that goes on for ever.
+// TestUnpackedSize ends with an archive that never ends.
 func TestUnpackedSize(t *testing.T) {
 	u := &unpacker{ctx: t.Context(), left: 1 << 20}
 	require.EqualError(t, u.untar(endless{}), "the archive has more than 4294967296 bytes when it is unpacked")
@@ -110,7 +110,7 @@ func TestImportWritesAtTheEnd(t *testing.T) {
 	require.Equal(t, exitOK, <-done)
 }
 
-// TestLinksOutOfTheTree: a schema that is there but leads elsewhere is not passed over.
+// TestLinksOutOfTheTree: a schema that exists but leads elsewhere is not ignored.
 func TestLinksOutOfTheTree(t *testing.T) {
 	outside := writeFiles(t, map[string]string{"qapi-schema.json": "{ 'command': 'a' }"})
 	for name, link := range map[string]func(dir string) error{

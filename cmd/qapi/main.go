@@ -1,6 +1,6 @@
 // Command qapi works with QAPI schemas: it checks them, shows them as JSON,
-// compares them, and takes those of a QEMU release into this module, with what its binaries
-// say of their devices. And it records sessions with a QEMU, for tests.
+// compares them, and adds those of a QEMU release to this module, with the devices of its
+// binaries. It also records sessions with a QEMU, for tests.
 package main
 
 import (
@@ -39,20 +39,20 @@ Usage:
 
 For check, dump and diff WHAT is a schema's root file, a folder that holds
 qapi/qapi-schema.json or qga/qapi-schema.json (such as a QEMU source tree), or
-a release that this module knows, such as 11.1. "qapi COMMAND -h" tells the
+a release that this module knows, such as 11.1. "qapi COMMAND -h" shows the
 flags.
 
 qapi exits with 0 if all went well, with 1 if a schema is wrong or something
 failed, and with 2 if it was called in a wrong way.
 `
 
-// A tool is the program with its surroundings.
+// A tool is the program with its context, input and output.
 type tool struct {
 	stdout, stderr io.Writer
 	client         *http.Client
 }
 
-// errUsage is an error of which the user has been told.
+// errUsage is a usage error that has been reported to the user already.
 var errUsage = errors.New("wrong usage")
 
 func main() {
@@ -87,7 +87,7 @@ func (t *tool) run(ctx context.Context, args []string) int {
 	}
 	command := commands[args[0]]
 	if command == nil {
-		fmt.Fprintf(t.stderr, "qapi: there is no command %q\n\n%s", args[0], usage)
+		fmt.Fprintf(t.stderr, "qapi: unknown command %q\n\n%s", args[0], usage)
 		return exitUsage
 	}
 	err := command(ctx, args[1:])

@@ -43,7 +43,7 @@ func TestUsage(t *testing.T) {
 		{nil, exitUsage, "Usage:"},
 		{[]string{"help"}, exitOK, "qapi works with QAPI schemas."},
 		{[]string{"--help"}, exitOK, "qapi works with QAPI schemas."},
-		{[]string{"nope"}, exitUsage, `there is no command "nope"`},
+		{[]string{"nope"}, exitUsage, `unknown command "nope"`},
 		{[]string{"check"}, exitUsage, "qapi check: wrong number of arguments: 0"},
 		{[]string{"check", "-h"}, exitOK, "Usage: qapi check [flags] WHAT..."},
 		{[]string{"check", "-nope", "x"}, exitUsage, "flag provided but not defined: -nope"},
@@ -54,7 +54,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"record", "x", "y", "z"}, exitBad, `listen: address "x": it does not begin with its kind`},
 		{[]string{"record", "unix:/none/x", "y", "/none/z"}, exitBad, "open /none/z: no such file"},
 		{[]string{"check", "no-such-file"}, exitBad, "no-such-file is neither a file, nor a folder, nor a known release (5.2, 6.0, "},
-		{[]string{"check", "."}, exitBad, "the folder . holds no schema: neither qapi/qapi-schema.json nor qga/qapi-schema.json is there"},
+		{[]string{"check", "."}, exitBad, "the folder . contains no schema: neither qapi/qapi-schema.json nor qga/qapi-schema.json"},
 	} {
 		code, stdout, stderr := run(t, nil, c.args...)
 		require.Equal(t, c.code, code, "%q", c.args)
@@ -96,7 +96,7 @@ func TestCheck(t *testing.T) {
 	require.Contains(t, stderr, "layout.json:2:7: two spaces are expected between sentences")
 
 	// The file of a source tree may include what is beside its folder; another
-	// may not, unless told so.
+	// may not, unless a flag allows it.
 	code, _, stderr = run(t, nil, "check", file("qapi/qapi-schema.json"))
 	require.Equal(t, exitOK, code, stderr)
 	code, stdout, stderr = run(t, nil, "check", dir)

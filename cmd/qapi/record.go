@@ -23,7 +23,7 @@ the file in tests.`)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	// What only its owner knows to be a secret is in the file, too.
+	// The file also contains secrets that only the owner can recognise.
 	file, err := createPrivate(f.Arg(2))
 	if err != nil {
 		return err
@@ -41,16 +41,16 @@ the file in tests.`)
 	return record.Serve(ctx, l, f.Arg(1), file)
 }
 
-// createPrivate makes a file that only its owner can read, or empties one.
+// createPrivate creates a file that only its owner can read, or empties an existing one.
 func createPrivate(path string) (*os.File, error) {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is there and is not a regular file", path)
+		return nil, fmt.Errorf("%s exists and is not a regular file", path)
 	}
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	if err = file.Chmod(0o600); err == nil { // it can have been there
+	if err = file.Chmod(0o600); err == nil { // an existing file keeps its mode
 		err = file.Truncate(0)
 	}
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 // qsd is the root of the storage daemon's schema in a QEMU source tree.
 const qsd = "storage-daemon/qapi/qapi-schema.json"
 
-// interfaces are the schemas that QEMU has, with what they are called.
+// interfaces are the schemas that QEMU has, with their names for people.
 var interfaces = []struct{ root, name string }{
 	{qemu.QMP, "QMP"},
 	{qemu.QGA, "guest agent"},
@@ -60,7 +60,7 @@ func openTree(dir string) (*source, error) {
 		return nil, fmt.Errorf("the folder %s: %w", dir, err)
 	}
 	if len(s.roots) == 0 {
-		return nil, fmt.Errorf("the folder %s holds no schema: neither %s nor %s is there", dir, qemu.QMP, qemu.QGA)
+		return nil, fmt.Errorf("the folder %s contains no schema: neither %s nor %s", dir, qemu.QMP, qemu.QGA)
 	}
 	return s, nil
 }
@@ -79,8 +79,8 @@ func (s *source) findRoots() error {
 	return nil
 }
 
-// exists reports whether there is a file, or a link on the way to it, also one that leads
-// nowhere: a schema that cannot be read must be an error, and is not simply absent.
+// exists reports whether a file exists, or a broken link in its place or above it: a schema
+// that cannot be read must be an error, not an absent schema.
 func exists(fsys fs.FS, name string) (bool, error) {
 	for at := name; at != "."; at = path.Dir(at) {
 		info, err := fs.Lstat(fsys, at)
@@ -129,8 +129,8 @@ func openFile(file, root string) (*source, error) {
 	return s, nil
 }
 
-// treeOf is the folder that holds a QEMU source tree with that file, or else
-// the file's own.
+// treeOf returns the folder that holds a QEMU source tree with that file, otherwise
+// the file's own folder.
 func treeOf(file string) string {
 	dir := filepath.Dir(file)
 	for {
@@ -143,7 +143,7 @@ func treeOf(file string) string {
 	}
 }
 
-// openRoot opens a folder such that not even symbolic links lead out of it.
+// openRoot opens a folder so that not even symbolic links lead out of it.
 func openRoot(dir string) (*source, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -187,7 +187,7 @@ func (s *source) loadAll() (*loaded, error) {
 	return l, nil
 }
 
-// nameOf is what the schema with that root is called.
+// nameOf returns the name, for people, of the schema with that root.
 func nameOf(root string) string {
 	for _, i := range interfaces {
 		if i.root == root {

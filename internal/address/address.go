@@ -10,25 +10,25 @@ import (
 	"strings"
 )
 
-// An Address is where a server is, or where it connects to.
+// An Address is the address of a server, or one to which a server connects.
 type Address struct {
 	Kind   string // unix, tcp, fd, pipe, vsock
 	Path   string // unix, pipe; an abstract socket's begins with a zero byte
 	Host   string // tcp; a name, or an IP address without brackets
 	Port   string
 	Family string // tcp: "4", "6", or "" for either
-	Secure bool   // it names TLS credentials
+	Secure bool   // the address names TLS credentials
 	FD     int
 	CID    uint32 // vsock
 	VPort  uint32
 }
 
-// abstractSize is what QEMU pads an abstract name to with tight=off, the zero
-// byte in front included.
+// abstractSize is the size to which QEMU pads an abstract name with tight=off, with the
+// zero byte at the front.
 const abstractSize = 108
 
 // Parse reads KIND:WHERE,OPTION=VALUE,… A comma within a value is doubled. Options that
-// do not say where are checked and passed over, unknown ones are an error.
+// do not say where are checked and ignored, unknown ones are an error.
 func Parse(text string) (Address, error) {
 	a, err := parse(text)
 	if err != nil {
@@ -37,7 +37,7 @@ func Parse(text string) (Address, error) {
 	return a, nil
 }
 
-// ParseStream is [Parse] for those who take a socket without TLS, and no more.
+// ParseStream is like [Parse], but accepts only sockets, and only without TLS.
 func ParseStream(text string) (Address, error) {
 	a, err := Parse(text)
 	switch {
@@ -45,7 +45,7 @@ func ParseStream(text string) (Address, error) {
 	case a.Kind != "unix" && a.Kind != "tcp":
 		err = fmt.Errorf("address %q: it is neither a unix: nor a tcp: address", text)
 	case a.Secure:
-		err = fmt.Errorf("address %q: it has tls-creds, and TLS takes package qmptls", text)
+		err = fmt.Errorf("address %q: it has tls-creds: for TLS use package qmptls", text)
 	}
 	return a, err
 }
@@ -83,9 +83,9 @@ func parse(text string) (a Address, err error) {
 	case "stdio":
 		err = errors.New("qmp.Start makes a connection of a program's standard input and output")
 	case "pty", "telnet", "websocket", "ws", "wss", "tls":
-		err = fmt.Errorf("a connection of the kind %q is not made with an address", kind)
+		err = fmt.Errorf("a connection of the kind %q cannot be made with an address", kind)
 	default:
-		err = fmt.Errorf("unknown kind %q; there are unix, tcp, vsock, fd and pipe", kind)
+		err = fmt.Errorf("unknown kind %q; the kinds are unix, tcp, vsock, fd and pipe", kind)
 	}
 	return a, err
 }
@@ -104,14 +104,14 @@ func (a *Address) setUnix(path string, opts values) error {
 			path += strings.Repeat("\x00", abstractSize-len(path))
 		}
 	case path[0] == '@':
-		path = "./" + path // package net would take it for an abstract name
+		path = "./" + path // package net would read it as an abstract name
 	}
 	a.Path = path
 	return checkLength(path)
 }
 
-// checkLength refuses what the system would, only that it says no more than "invalid
-// argument".
+// checkLength refuses what the system would refuse with "invalid argument", which does not
+// say enough.
 func checkLength(path string) error {
 	name, abstract := strings.CutPrefix(path, "\x00")
 	if len(name) <= pathLimit {
@@ -121,7 +121,7 @@ func checkLength(path string) error {
 	if abstract {
 		what = "the name of the socket"
 	}
-	return fmt.Errorf("%s has %d bytes, and the system takes at most %d", what, len(name), pathLimit)
+	return fmt.Errorf("%s has %d bytes, and the system allows at most %d", what, len(name), pathLimit)
 }
 
 func (a *Address) setTCP(where string, opts values) (err error) {
@@ -140,11 +140,11 @@ func (a *Address) setTCP(where string, opts values) (err error) {
 	return err
 }
 
-// setCommon takes the options of unix: and tcp: addresses.
+// setCommon sets the options that unix: and tcp: addresses have in common.
 func (a *Address) setCommon(opts values) error {
 	for _, name := range []string{"telnet", "tn3270", "websocket"} {
 		if opts[name] == on {
-			return fmt.Errorf("QMP is not spoken through %s", name)
+			return fmt.Errorf("QMP over %s is not supported", name)
 		}
 	}
 	a.Secure = opts["tls-creds"] != ""
@@ -170,7 +170,7 @@ func hostPort(where string) (host, port string, err error) {
 	case port == "":
 		return "", "", errors.New("the port is missing")
 	}
-	return host, port, nil // no host: this one
+	return host, port, nil // without a host it is this one
 }
 
 func contextPort(where string) (cid, port uint32, err error) {
@@ -183,7 +183,7 @@ func contextPort(where string) (cid, port uint32, err error) {
 	return uint32(c), uint32(p), nil
 }
 
-// Net is a unix: or tcp: address as package net takes it.
+// Net returns a unix: or tcp: address in the form of package net.
 func (a Address) Net() (network, where string) {
 	if a.Kind == "unix" {
 		return "unix", a.Path
@@ -191,7 +191,7 @@ func (a Address) Net() (network, where string) {
 	return "tcp" + a.Family, net.JoinHostPort(a.Host, a.Port)
 }
 
-// Bound is the address to dial, on the same machine, what listens at a: with the port
+// Bound returns the address to dial, on the same machine, for a listener at a: with the port
 // that was chosen, and the name of this host if a has none.
 func (a Address) Bound(at net.Addr) Address {
 	tcp, ok := at.(*net.TCPAddr)
@@ -201,14 +201,14 @@ func (a Address) Bound(at net.Addr) Address {
 	a.Port = strconv.Itoa(tcp.Port)
 	if a.Host == "" {
 		a.Host = "localhost"
-		if a.Family == "6" { // which localhost need not have
+		if a.Family == "6" { // localhost may have no IPv6 address
 			a.Host = "::1"
 		}
 	}
 	return a
 }
 
-// String is the address as QEMU and [Parse] read it.
+// String returns the address as QEMU and [Parse] read it.
 func (a Address) String() string {
 	text := a.Kind + ":"
 	switch a.Kind {
@@ -237,16 +237,16 @@ func (a Address) String() string {
 	return text
 }
 
-// Unix is the address of a Unix socket's file.
+// Unix returns the address of a Unix socket's file.
 func Unix(path string) string {
 	prefix := "unix:"
 	if strings.Contains(path, "=") {
-		prefix += pathOption // else QEMU takes it for an option
+		prefix += pathOption // otherwise QEMU reads the path as an option
 	}
 	return prefix + doubleCommas(path)
 }
 
-// pathOption begins a path that has a name, as QEMU allows.
+// pathOption is the name that a path may have in QEMU's addresses.
 const pathOption = "path="
 
 func doubleCommas(s string) string { return strings.ReplaceAll(s, ",", ",,") }

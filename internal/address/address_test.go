@@ -89,16 +89,16 @@ func TestBadAddresses(t *testing.T) {
 		{"fd:3,server=on", `"3,server=on" is not a file descriptor`},
 		{"fd:-1", `"-1" is not a file descriptor`},
 		{"unix:/a\x00b", "it contains a zero byte"},
-		{"tcp:localhost:1,server,websocket", "QMP is not spoken through websocket"},
-		{"tcp:localhost:1,telnet=on", "QMP is not spoken through telnet"},
-		{"unix:x,tn3270", "QMP is not spoken through tn3270"},
+		{"tcp:localhost:1,server,websocket", "QMP over websocket is not supported"},
+		{"tcp:localhost:1,telnet=on", "QMP over telnet is not supported"},
+		{"unix:x,tn3270", "QMP over tn3270 is not supported"},
 		{"vsock:3", `"3" is not the numbers CID:PORT`},
 		{"vsock:host:1", `"host:1" is not the numbers CID:PORT`},
 		{"vsock:3:4294967296", `"3:4294967296" is not the numbers CID:PORT`},
 		{"vsock:-1:1", `"-1:1" is not the numbers CID:PORT`},
 		{"stdio", "qmp.Start makes a connection of a program's standard input and output"},
-		{"telnet:localhost:1", `a connection of the kind "telnet" is not made with an address`},
-		{"udp:localhost:1", `unknown kind "udp"; there are unix, tcp, vsock, fd and pipe`},
+		{"telnet:localhost:1", `a connection of the kind "telnet" cannot be made with an address`},
+		{"udp:localhost:1", `unknown kind "udp"; the kinds are unix, tcp, vsock, fd and pipe`},
 
 		{"unix:x,abstarct=on", `unknown option "abstarct"; is "abstract" meant?`},
 		{"unix:x,nowiat", `unknown option "nowiat"; is "wait" meant?`},
@@ -116,8 +116,8 @@ func TestBadAddresses(t *testing.T) {
 		{"unix:x,reconnect=soon", `the option "reconnect" is a number, not "soon"`},
 		{"unix:x,tls-creds", `the option "tls-creds" has no value`},
 		{"unix:x,tls-creds=", `the option "tls-creds" has no value`},
-		{"unix:" + long, fmt.Sprintf("the path of the socket has %d bytes, and the system takes at most %d", pathLimit+1, pathLimit)},
-		{"unix:" + long + ",abstract", fmt.Sprintf("the name of the socket has %d bytes, and the system takes at most %d", pathLimit+1, pathLimit)},
+		{"unix:" + long, fmt.Sprintf("the path of the socket has %d bytes, and the system allows at most %d", pathLimit+1, pathLimit)},
+		{"unix:" + long + ",abstract", fmt.Sprintf("the name of the socket has %d bytes, and the system allows at most %d", pathLimit+1, pathLimit)},
 	}
 	for _, test := range tests {
 		_, err := Parse(test.text)
@@ -142,7 +142,7 @@ func TestPathLimit(t *testing.T) {
 func TestParseStream(t *testing.T) {
 	for text, want := range map[string]string{
 		"pipe:/x":               `address "pipe:/x": it is neither a unix: nor a tcp: address`,
-		"tcp:h:1,tls-creds=t":   `address "tcp:h:1,tls-creds=t": it has tls-creds, and TLS takes package qmptls`,
+		"tcp:h:1,tls-creds=t":   `address "tcp:h:1,tls-creds=t": it has tls-creds: for TLS use package qmptls`,
 		"unix:x,colour=blue":    `address "unix:x,colour=blue": unknown option "colour"; a comma that belongs to the path is doubled`,
 		"unix:/run/a,server=on": "",
 	} {

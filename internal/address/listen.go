@@ -2,6 +2,7 @@ package address
 
 import (
 	"context"
+	"errors"
 	"net"
 	"os"
 	"sync"
@@ -20,8 +21,8 @@ type socket interface {
 	SetDeadline(time.Time) error
 }
 
-// Listen listens at what [ParseStream] has read. Only its owner can connect to a Unix
-// socket.
+// Listen listens at an address that [ParseStream] has read. Only the owner can connect to a
+// Unix socket.
 func (a Address) Listen(ctx context.Context) (*Listener, error) {
 	if a.Kind == "unix" {
 		l, err := listenUnix(ctx, a.Path)
@@ -40,7 +41,7 @@ func (a Address) Listen(ctx context.Context) (*Listener, error) {
 }
 
 // ownFile returns a function that removes the socket's file. Package net would remove
-// whatever is at its path when it is closed, another program's socket, too.
+// any file at the path when the listener is closed, even another program's socket.
 func ownFile(l *net.UnixListener, path string) (remove func()) {
 	l.SetUnlinkOnClose(false)
 	own, err := os.Lstat(path)
@@ -54,8 +55,23 @@ func ownFile(l *net.UnixListener, path string) (remove func()) {
 	}
 }
 
-// Address is the address to dial, on the same machine.
+// Address returns the address to dial, on the same machine.
 func (l *Listener) Address() Address { return l.at }
+
+// HandOver returns a Unix socket as a file, for another process that listens there from
+// then on. Nobody listens here any more. remove removes the file that one connects to.
+func (l *Listener) HandOver() (f *os.File, remove func(), err error) {
+	defer l.socket.Close()
+	unix, ok := l.socket.(*net.UnixListener)
+	if !ok {
+		return nil, nil, errors.New("it is not a Unix socket")
+	}
+	if f, err = unix.File(); err != nil {
+		l.file()
+		return nil, nil, err
+	}
+	return f, l.file, nil
+}
 
 // Close ends the listening and removes the file of a Unix socket, but not one that
 // somebody else has put in its place.

@@ -12,7 +12,7 @@ const (
 	off = "off"
 )
 
-// A form is what an option's value looks like.
+// A form is the form of an option's value.
 type form int
 
 const (
@@ -21,14 +21,14 @@ const (
 	text
 )
 
-// An option is one that some QEMU from 5.2 on takes, or its schema has, for a socket.
+// An option is one that some QEMU from 5.2 on accepts for a socket, or has in its schema.
 type option struct {
 	name string
 	kind string // of the address; "": both
 	form form
 }
 
-// Most of them concern QEMU only, and are passed over. delay is the older name of the
+// Most of them concern QEMU only, and are ignored. delay is the older name of the
 // opposite of nodelay.
 var options = []option{
 	{"abstract", "unix", flag},
@@ -62,12 +62,12 @@ var options = []option{
 	{"logtimestamp", "", flag},
 }
 
-// values are the options of an address. Of one that is given twice the last counts.
+// values are the options of an address. If one is given twice, the last counts.
 type values map[string]string
 
-// split takes an address apart that has the kind cut off.
+// split splits an address, without its kind, into its parts.
 func split(kind, rest string) (where string, opts values, err error) {
-	const comma = "\x00" // the address has none
+	const comma = "\x00" // an address contains no zero byte
 	parts := strings.Split(strings.ReplaceAll(rest, ",,", comma), ",")
 	for i := range parts {
 		parts[i] = strings.ReplaceAll(parts[i], comma, ",")
@@ -109,7 +109,7 @@ func readOption(kind, part string) (name, value string, err error) {
 	return "", "", fmt.Errorf("the option %q has no value", name)
 }
 
-// find is an option that an address of a kind may have.
+// find returns an option that an address of a kind may have.
 func find(kind, name string) *option {
 	for i := range options {
 		if o := &options[i]; o.name == name && (o.kind == "" || o.kind == kind) {
@@ -142,7 +142,7 @@ func (o *option) check(value string) (string, error) {
 	return value, nil
 }
 
-// unknown is the error for an option that there is not. It may be the rest of a path
+// unknown returns the error for an option that does not exist. It may be the rest of a path
 // that has a comma.
 func unknown(kind, name string) error {
 	guess := similar(kind, name)
@@ -155,7 +155,7 @@ func unknown(kind, name string) error {
 	return fmt.Errorf("unknown option %q", name)
 }
 
-// similar is the option whose name is most like an unknown one's, if any is.
+// similar returns the option whose name is most like an unknown one's, if there is one.
 func similar(kind, name string) string {
 	best, least := "", min(3, (len(name)+1)/2)
 	for i := range options {
@@ -170,7 +170,7 @@ func similar(kind, name string) string {
 	return best
 }
 
-// distance counts the letters to insert, to remove or to change to make b of a.
+// distance counts the letters to insert, to remove or to change to turn a into b.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

@@ -81,8 +81,8 @@ func (a *api) typeName(obj *types.TypeName) {
 	}
 }
 
-// iface adds an interface. Who implements one without unexported methods is broken by a
-// new method: a line lists them all.
+// iface adds an interface. A new method breaks types of users that implement an interface
+// without unexported methods: so a line lists all methods.
 func (a *api) iface(head, name string, i *types.Interface) {
 	var exported []string
 	sealed := false
@@ -111,7 +111,7 @@ func (a *api) qualifier(pkg *types.Package) string {
 	return pkg.Name()
 }
 
-// typ is a type as Go writes it, without the names of parameters.
+// typ returns a type in Go syntax, without the names of parameters.
 func (a *api) typ(t types.Type) string {
 	switch t := t.(type) {
 	case *types.Pointer:
@@ -169,7 +169,8 @@ var (
 	word     = regexp.MustCompile(`\w+`)
 )
 
-// subject is what a line is about: a name of the package, and a part of it, if it is one.
+// subject returns what a line is about: a name of the package and, if the line is about a part
+// of it, that part.
 func subject(line string) (name, part string) {
 	for _, form := range []*regexp.Regexp{typePart, method} {
 		if m := form.FindStringSubmatch(line); m != nil {
@@ -182,7 +183,7 @@ func subject(line string) (name, part string) {
 	return name, ""
 }
 
-// aliases are the types of a package that are called otherwise now, by their old names.
+// aliases returns the types of a package that have been renamed, by their old names.
 type aliases map[string]string
 
 func aliasesOf(lines []string) aliases {
@@ -195,7 +196,7 @@ func aliasesOf(lines []string) aliases {
 	return found
 }
 
-// in is a line with the new names of types.
+// in returns a line with the new names of types.
 func (a aliases) in(line string) string {
 	return word.ReplaceAllStringFunc(line, func(w string) string {
 		if name, ok := a[w]; ok {

@@ -25,7 +25,7 @@ const (
 )
 
 // packages are those whose API is promised.
-var packages = []string{"qapi", "qapi/cmdline", "qapi/qga", "qmp", "raw"}
+var packages = []string{"qapi", "qapi/cmdline", "qapi/device", "qapi/disk", "qapi/hotplug", "qapi/job", "qapi/migration", "qapi/qga", "qmp", "raw"}
 
 func main() {
 	update := flag.Bool("update", false, "record the API as it is")
@@ -74,13 +74,13 @@ func run(update bool) error {
 		}
 	}
 	if broken > 0 && !update {
-		return fmt.Errorf("what programs may use has changed in %d places: restore it, or say in CHANGELOG.md, under Unreleased, "+
+		return fmt.Errorf("%d parts of the API that programs may use have changed: restore them, or say in CHANGELOG.md, under Unreleased, "+
 			"what to use instead, with the name in backquotes, such as `qapi.Client.Eject`", broken)
 	}
 	return nil
 }
 
-// unreleased is the section of the changelog for what is not released yet.
+// unreleased returns the section of the changelog for what is not released yet.
 func unreleased(changelog string) string {
 	_, section, _ := strings.Cut(changelog, "\n## Unreleased\n")
 	section, _, _ = strings.Cut(section, "\n## ")

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// BenchmarkCompile compiles each generated package by itself, with nothing of it cached.
+// BenchmarkCompile compiles each generated package separately, without cached results.
 func BenchmarkCompile(b *testing.B) {
 	for _, pkg := range []string{"qapi", "qapi/device"} {
 		b.Run(path.Base(pkg), func(b *testing.B) { benchmarkCompile(b, module+"/"+pkg) })
@@ -32,7 +32,7 @@ func benchmarkCompile(b *testing.B, pkg string) {
 	b.ReportMetric(memory, "MB")
 }
 
-// BenchmarkSize measures what a program has in it of ours.
+// BenchmarkSize measures how much this module adds to a program.
 func BenchmarkSize(b *testing.B) {
 	for b.Loop() {
 		b.ReportMetric(float64(extra(b)), "B")

@@ -20,7 +20,7 @@ func read(t *testing.T, elem ...string) string {
 	return string(text)
 }
 
-// The program that README shows is one that compiles.
+// The program that README shows compiles.
 func TestReadmeShowsQuickstart(t *testing.T) {
 	_, rest, found := strings.Cut(read(t, "README.md"), "```go\n")
 	require.True(t, found, "README.md has no Go program")
@@ -33,7 +33,7 @@ func TestReadmeShowsQuickstart(t *testing.T) {
 	assert.Equal(t, source[at:], shown)
 }
 
-// Every line of Go that README shows is one of a file that compiles.
+// Every line of Go that README shows is also in a file that compiles.
 func TestReadmeCompiles(t *testing.T) {
 	compiled := map[string]bool{"": true, "…": true}
 	for _, file := range []string{"internal/arch/readme_test.go", "qmp/qmptest/manager_test.go", "examples/quickstart/main.go"} {

@@ -2,6 +2,7 @@ package arch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -11,15 +12,17 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qapi/cmdline"
 	"github.com/goqapi/goqapi/qapi/device"
+	"github.com/goqapi/goqapi/qapi/disk"
+	"github.com/goqapi/goqapi/qapi/job"
 	"github.com/goqapi/goqapi/qapi/qga"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/qmp/qmplog"
 	"github.com/goqapi/goqapi/qmp/qmptls"
 )
 
-// What README shows in pieces, so that they compile; [TestReadmeCompiles] finds them
-// here. They would need servers to run, and other tests run the like.
-var _ = []any{plug, command, introspect, tls, spawn, listen, options, reconnect, log, agent}
+// The pieces of Go that README shows, to prove that they compile; [TestReadmeCompiles] finds
+// them here. They would need servers to run; other tests run similar code.
+var _ = []any{plug, command, introspect, tls, spawn, listen, options, reconnect, log, jobs, agent}
 
 func plug(ctx context.Context, c *qapi.Client) (err error) {
 	err = c.DeviceAdd(ctx, device.SCSIHD{ID: "hd0", Bus: "scsi0.0", Drive: "disk1", WWN: new(uint64(0x5000c50015ea71ac))})
@@ -56,13 +59,13 @@ func tls(ctx context.Context) (*qapi.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := qapi.Dial(ctx, "tcp:vmhost:4444", qmptls.With(cfg))
+	c, err := qapi.Dial(ctx, "tcp:vmhost:4444", qmptls.WithConfig(cfg))
 	return c, err
 }
 
 func spawn(ctx context.Context) (*qapi.Client, error) {
-	// a QEMU of our own, on its standard input and output; p.Close ends it and waits
-	p, err := qmp.Start(ctx, exec.Command("qemu-system-x86_64", "-qmp", "stdio", "-display", "none"))
+	// a QEMU of our own: connected at once, or an error with what it said; p.Close ends it
+	p, err := qmp.Launch(ctx, exec.Command("qemu-system-x86_64", "-M", "q35", "-display", "none"))
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +107,18 @@ func reconnect(ctx context.Context, addr string) (*qapi.Client, error) {
 }
 
 func log() qmp.Option {
-	return qmplog.With(slog.Default())
+	return qmplog.WithLogger(slog.Default())
+}
+
+func jobs(ctx context.Context, c *qapi.Client) error {
+	_, err := job.Mirror(ctx, c, qapi.BlockdevMirrorArgs{Device: "disk0", Target: "new0", Sync: qapi.MirrorSyncModeFull},
+		job.OnProgress(func(p job.Progress) { fmt.Printf("\r%s", p) })) // 42 %, 1m30s left
+	if failed, ok := errors.AsType[*job.Error](err); ok {
+		fmt.Println(failed.Reason) // in QEMU's words, also if the job ended at once
+	}
+
+	err = disk.Backup(ctx, c, []disk.Copy{{Node: "disk0", Bitmap: "b", To: disk.File{Path: "/backup/full.qcow2"}}})
+	return err
 }
 
 func agent(ctx context.Context, snapshot func(context.Context) error) error {

@@ -13,9 +13,9 @@ import (
 	"github.com/goqapi/goqapi/internal/gotool"
 )
 
-// maxExtra is what a program with one command may weigh beyond hello world, in
-// bytes, both stripped. Network and JSON alone are 1.6 million; log/slog, which LogValue
-// methods take, is 37 thousand, and the parser of addresses 16.
+// maxExtra is how many bytes a program with one command may have more than hello world,
+// both stripped. Only network and JSON are 1.6 million; log/slog, which LogValue
+// methods need, is 37 thousand, and the parser of addresses 16 thousand.
 const maxExtra = 1_860_000
 
 // goBuild runs go build for one platform, so that figures are the same everywhere.
@@ -36,7 +36,7 @@ func TestSize(t *testing.T) {
 	assert.LessOrEqual(t, extra(t), int64(maxExtra))
 }
 
-// extra is how many bytes a program with one command has beyond hello world.
+// extra returns how many bytes a program with one command has more than hello world.
 func extra(t testing.TB) int64 {
 	t.Helper()
 	hello, one := stripped(t, "./testdata/hello"), stripped(t, "./testdata/onecall")
@@ -44,7 +44,7 @@ func extra(t testing.TB) int64 {
 	return one - hello
 }
 
-// stripped is how many bytes a program has.
+// stripped returns the size of a stripped program.
 func stripped(t testing.TB, pkg string) int64 {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "program")
@@ -63,7 +63,7 @@ func TestTypedDeviceSize(t *testing.T) {
 }
 
 // The linker drops the commands that a program does not issue, their types, and
-// the ways to connect that it does not take.
+// the ways to connect that it does not use.
 func TestUnusedIsDropped(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short: it links a program")

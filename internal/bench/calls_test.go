@@ -20,14 +20,13 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
-// batch is how many calls a side makes before it is the next one's turn: few, so
-// that there are many turns.
+// batch is how many calls a side makes in a turn: few, so that there are many turns.
 const batch = 32
 
 // compareCalls compares typed calls with bare loops on a connection that has
-// negotiated. One caller needs no ids. Several do, to tell the replies apart: the
-// loop is run without them, which is the least that a server can be asked to do, and
-// with them.
+// negotiated. One caller needs no ids. Several callers need them to distinguish the
+// replies: so the loop is run without ids, which is the least work for a server, and with
+// ids.
 func compareCalls(b *testing.B, client *qapi.Client, conn net.Conn) {
 	b.Run("callers=1", func(b *testing.B) {
 		t := compare(b, batch, typed(b, client, 1), bare(b, conn, 1))
@@ -104,8 +103,8 @@ func BenchmarkQEMU(b *testing.B) {
 	})
 }
 
-// BenchmarkC compares typed calls with a loop in C, and beside it the bare loop in
-// Go: the network poller of Go's runtime has a price that no package can avoid.
+// BenchmarkC compares typed calls with a loop in C, and the bare loop in Go as well: the
+// network poller of Go's runtime has a cost that no package can avoid.
 func BenchmarkC(b *testing.B) {
 	cc, err := exec.LookPath(cmp.Or(os.Getenv("CC"), "cc"))
 	if err != nil {
@@ -160,8 +159,8 @@ func startLoop(b *testing.B, program string, conn *net.UnixConn) side {
 	}}
 }
 
-// BenchmarkOOB says what it costs other calls that out-of-band execution was
-// negotiated, and how much of it is ours.
+// BenchmarkOOB measures what other calls cost more when out-of-band execution was
+// negotiated, and how much of that is due to this package.
 func BenchmarkOOB(b *testing.B) {
 	eachQEMU(b, func(b *testing.B, q qemutest.QEMU) {
 		m := monitors(b, q, 3)

@@ -27,19 +27,19 @@ import (
 // A side is one of several ways to do the same thing.
 type side struct {
 	name string
-	do   func(n int) time.Duration // it n times; how long that took
+	do   func(n int) time.Duration // does it n times and returns how long that took
 }
 
-// A comparison has the times a call of each side, round by round.
+// A comparison has the time per call of each side, round by round.
 type comparison [][]float64
 
-// compare has the sides take turns, n calls each, so that what slows the machine
-// down slows all of them, and reports the median time a call of each.
+// compare lets the sides take turns, n calls each, so that a slow machine slows all of them
+// down, and reports the median time per call of each.
 func compare(b *testing.B, n int, sides ...side) comparison {
 	b.Helper()
 	times := make(comparison, len(sides))
 	for _, s := range sides {
-		s.do(n) // what is slow once only
+		s.do(n) // not measured: the first time is slower
 	}
 	b.ResetTimer()
 	for round := range b.N {
@@ -56,8 +56,8 @@ func compare(b *testing.B, n int, sides ...side) comparison {
 	return times
 }
 
-// ratio is how many times as long as side j side i takes: the median of the rounds,
-// in each of which the machine was as busy for one as for the other.
+// ratio returns the time of side i divided by that of side j: the median of the rounds,
+// since within a round the machine was equally busy for both.
 func (c comparison) ratio(i, j int) float64 {
 	var ratios []float64
 	for round := range c[i] {
@@ -69,13 +69,13 @@ func (c comparison) ratio(i, j int) float64 {
 // statusRequest is the shortest request for query-status.
 const statusRequest = `{"execute":"query-status"}`
 
-// bare is the loop of writes and reads that a typed call is held against. It has as
-// many requests with the server as there are callers, and looks at no reply.
+// bare is the loop of writes and reads with which a typed call is compared. It has as
+// many requests in flight as there are callers, and does not look at the replies.
 func bare(b *testing.B, conn net.Conn, callers int) side {
 	return loop(b, conn, "bare", slices.Repeat([]string{statusRequest}, callers))
 }
 
-// bareID is bare with an id in each request, which tells the replies apart.
+// bareID is like bare, with an id in each request, which distinguishes the replies.
 func bareID(b *testing.B, conn net.Conn, callers int) side {
 	var requests []string
 	for i := range callers {
@@ -84,8 +84,7 @@ func bareID(b *testing.B, conn net.Conn, callers int) side {
 	return loop(b, conn, "bare-id", requests)
 }
 
-// loop keeps as many requests with the server as there are, and takes each line
-// for a reply.
+// loop keeps as many requests in flight as there are, and counts each line as a reply.
 func loop(b *testing.B, conn net.Conn, name string, requests []string) side {
 	window := len(requests)
 	var text []byte // all requests twice, so that any that follow each other can be written at once
@@ -121,7 +120,7 @@ func loop(b *testing.B, conn net.Conn, name string, requests []string) side {
 	}}
 }
 
-// typed is the same through the bindings, by callers at the same time.
+// typed does the same with the bindings, by several callers at the same time.
 func typed(b *testing.B, c *qapi.Client, callers int) side {
 	ctx := b.Context()
 	calls := func(n int) {
@@ -147,7 +146,7 @@ func typed(b *testing.B, c *qapi.Client, callers int) side {
 	}}
 }
 
-// connect makes a client of a stream.
+// connect returns a client on a stream.
 func connect(b *testing.B, conn net.Conn, opts ...qmp.Option) *qapi.Client {
 	b.Helper()
 	c, err := qmp.NewConn(b.Context(), conn, opts...)
@@ -206,8 +205,8 @@ func pin(b *testing.B) {
 	})
 }
 
-// setAffinity sets the CPUs of all threads. A new one has those of the thread that
-// started it, so that a second look finds any that was started meanwhile.
+// setAffinity sets the CPUs of all threads. A new thread has those of the thread that
+// started it, so a second pass finds any thread that was started meanwhile.
 func setAffinity(b *testing.B, cpus *[16]uintptr) {
 	b.Helper()
 	for range 2 {

@@ -8,8 +8,8 @@ type job struct {
 	rounds int
 }
 
-// jobs are run in this order, all of a round before the next. Together they take
-// about two minutes and a half.
+// jobs are run in this order, all of them in each round. Together they take about two and a
+// half minutes.
 var jobs = []job{
 	{"./internal/bench", "^(BenchmarkFake|BenchmarkQEMU|BenchmarkC)$", "0.4s", 3},
 	{"./internal/bench", "^(BenchmarkOOB|BenchmarkFiles)$", "0.4s", 3},
@@ -25,15 +25,15 @@ var jobs = []job{
 	{"./internal/arch", "^(BenchmarkCompile|BenchmarkSize)$", "1x", 1},
 }
 
-// A figure is a row of the table: what a benchmark reports in a unit, and what the
-// design wants of it. Without a benchmark it is a heading.
+// A figure is a row of the table: what a benchmark reports in a unit, and the limit of the
+// design. Without a benchmark it is a heading.
 type figure struct {
 	what  string
 	bench string // in which * is any release
 	unit  string
 	scale scale
 
-	most, least float64 // as they are shown; 0: no such limit
+	most, least float64 // limits, in the unit that is shown; 0: no limit
 }
 
 var (
@@ -51,7 +51,7 @@ var (
 	tenths    = scale{1, 1, ""}
 )
 
-// figures are DESIGN's, and some that it has no limit for.
+// figures are those of DESIGN, and some without a limit.
 var figures = []figure{
 	{what: "Time of a typed call, query-status, against a bare loop of writes and reads in Go"},
 	{"  QEMU, one CPU, one caller", "BenchmarkQEMU/*/callers=1", "typed/bare", ratio, 1.10, 0},

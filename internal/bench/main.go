@@ -1,8 +1,7 @@
-// Bench runs the benchmarks of the module and prints one table of what they have
-// measured beside the figures of the design, ratios first. It is what make bench
-// runs. Figures that are missed are marked and no failure: a machine may be slow
-// or busy. What is compared takes turns within a benchmark, so that ratios can be
-// trusted where times cannot.
+// Bench runs the benchmarks of the module and prints one table of their results
+// together with the figures of the design, ratios first. make bench runs it. Figures that
+// are missed are marked, but are not a failure: a machine may be slow or busy. Things that
+// are compared take turns in a benchmark, so that ratios can be trusted where times cannot.
 package main
 
 import (
@@ -36,7 +35,7 @@ func run(args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	if flags.NArg() > 0 {
-		return fmt.Errorf("argument %q: there are none but flags", flags.Arg(0))
+		return fmt.Errorf("argument %q: only flags are allowed", flags.Arg(0))
 	}
 	var raw bytes.Buffer
 	measured, err := measure(*goTool, &raw, stderr)
@@ -48,8 +47,8 @@ func run(args []string, stdout, stderr io.Writer) error {
 	return err
 }
 
-// measure runs the jobs round by round, so that what disturbs one round of a
-// benchmark is outvoted by the others.
+// measure runs the jobs in rounds, so that a disturbance in one round of a benchmark does
+// not change the median.
 func measure(goTool string, raw, progress io.Writer) (*results, error) {
 	measured := newResults()
 	dir, err := os.MkdirTemp("", "bench")

@@ -33,7 +33,7 @@ func (r *results) parse(out []byte) {
 			r.cpu = cpu
 		}
 		if name, found := strings.CutPrefix(text, "--- SKIP: "); found {
-			_, reason, _ := strings.Cut(before, ": ") // behind its place in the source
+			_, reason, _ := strings.Cut(before, ": ") // it follows the place in the source
 			r.skipped[procs.ReplaceAllString(name, "")] = reason
 		}
 		r.parseValues(strings.Fields(text))

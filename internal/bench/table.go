@@ -93,7 +93,7 @@ func rounded(value float64, f figure) float64 {
 // A scale says how a value is shown.
 type scale struct {
 	size   float64 // of the unit that is shown, in the unit that is measured
-	digits int     // behind the point
+	digits int     // after the decimal point
 	unit   string
 }
 

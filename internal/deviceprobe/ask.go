@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/goqapi/goqapi/internal/printable"
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/schema/devices"
@@ -140,7 +139,7 @@ func (b *binary) order() []*asked {
 	return list
 }
 
-// askProps asks for the properties of a device. It is no error that QEMU does not say them, or ends.
+// askProps asks for the properties of a device. If QEMU does not list them, or ends, that is not an error.
 func (a *asker) askProps(ctx context.Context, d *asked) error {
 	if err := a.start(ctx); err != nil {
 		return err
@@ -152,7 +151,7 @@ func (a *asker) askProps(ctx context.Context, d *asked) error {
 		return context.Cause(ctx)
 	}
 	if err != nil {
-		d.Crash = printable.String(err.Error())
+		d.Crash = err.Error()
 		if _, answered := errors.AsType[*qmp.Error](err); !answered {
 			a.stop()
 		}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/goqapi/goqapi/internal/printable"
 	"github.com/goqapi/goqapi/schema/devices"
 )
 
@@ -81,7 +82,7 @@ func (b *binary) list() (*devices.List, Report, error) {
 		}
 		if a.Crash != "" {
 			t.Unasked = []string{b.Target}
-			report.LeftOut = append(report.LeftOut, LeftOut{a.Name, a.Crash})
+			report.LeftOut = append(report.LeftOut, LeftOut{a.Name, printable.String(a.Crash)})
 		}
 		report.Properties += len(a.Props)
 		flat.Types = append(flat.Types, t)

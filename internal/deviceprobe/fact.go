@@ -21,8 +21,8 @@ func (p *property) fact(a *asked) devices.Prop {
 	return devices.Prop{Name: p.Name, Type: p.Type, Kind: p.kind(), Default: p.harmlessDefault(), ReadOnly: p.readOnly(a)}
 }
 
-// A sign is a type and how a description begins that make a property one of a kind. The beginnings
-// are those of QEMU's own constructors of properties, which all releases have alike.
+// A sign is a type and how a description begins that make a property one of a kind. Most
+// beginnings are those of QEMU's own constructors of properties, which all releases have alike.
 type sign struct {
 	typ, begin string
 	kind       devices.Kind
@@ -42,6 +42,7 @@ var signs = []sign{
 	{"str", "Slot and optional function", devices.KindPCIAddr},
 	{"int32", "Slot and optional function", devices.KindPCIAddr},
 	{"str", "Host PCI address", devices.KindHostPCI},
+	{"str", "Address (bus/device/function) of the host", devices.KindHostPCI}, // 5.2, 7.2
 	{"str", "Identifier of an I/O device in the channel", devices.KindCSSID},
 	{"str", "Read-only identifier of an I/O device in the channel", devices.KindCSSID},
 	{"str", "Virtual Disk specifier", devices.KindXenDisk},
@@ -62,6 +63,9 @@ func (p *property) kind() devices.Kind {
 	if p.Type == "list" {
 		return lists[p.Name]
 	}
+	if p.Type == "string" && p.Name == "chardev" { // of vhost-user devices, which look it up themselves
+		return devices.KindChardev
+	}
 	for _, s := range signs {
 		if p.Type == s.typ && strings.HasPrefix(p.Description, s.begin) {
 			return s.kind
@@ -75,13 +79,22 @@ var readOnlyTypes = []string{
 	"busnr", "guest statistics", "struct tm", "strList", "X86CPUFeatureWordInfo", "GuestPanicInformation",
 }
 
-// readOnlyProps are those that cannot be set, which neither type nor description says.
-var readOnlyProps = map[string][]string{
-	"size": {"pc-dimm", "nvdimm"}, // that of the memory backend
-}
+// sizeGiven are the devices whose size is that of what is behind them.
+var sizeGiven = []string{"pc-dimm", "nvdimm", "virtio-mem", "virtio-mem-pci", "virtio-mem-ccw"}
 
+// attachable are the USB devices that need not be attached to their bus from the start.
+var attachable = []string{"usb-bot", "usb-uas"}
+
+// readOnly reports whether a property cannot be set, which a type or a description says of most
+// such properties. Of the others an attempt to set each property of QEMU 11.1 found all.
 func (p *property) readOnly(a *asked) bool {
-	return slices.Contains(readOnlyTypes, p.Type) || strings.HasPrefix(p.Description, "Read-only") || slices.Contains(readOnlyProps[p.Name], a.Name)
+	switch p.Name {
+	case "size":
+		return slices.Contains(sizeGiven, a.Name)
+	case "attached":
+		return a.Bus == "usb-bus" && !slices.Contains(attachable, a.Name)
+	}
+	return slices.Contains(readOnlyTypes, p.Type) || strings.HasPrefix(p.Description, "Read-only")
 }
 
 // A word is what a default that is a string may be.

@@ -1,8 +1,9 @@
 // Package gotool runs the go command in tests.
 //
-// Go keeps the results of tests, and uses them again while the packages of a test and
-// the files that it has looked at are the same. What a sub-process compiles is neither:
-// without Watch a test that runs go stays green when the code that it compiles has changed.
+// Go caches the results of tests, and uses them again while the packages of a test and
+// the files that it has read are the same. Packages that a sub-process compiles are not among
+// them: without Watch, a test that runs go stays green when the code that it compiles has
+// changed.
 package gotool
 
 import (
@@ -29,7 +30,7 @@ func Root(t testing.TB) string {
 		}
 		dir = filepath.Dir(dir)
 	}
-	t.Fatalf("there is no go.mod of %s above the test", Module)
+	t.Fatalf("no folder above the test has the go.mod of %s", Module)
 	return ""
 }
 

@@ -1,4 +1,4 @@
-// Package growth holds tests to how the work of a function grows with its input.
+// Package growth tests how the work of a function grows with its input.
 package growth
 
 import (
@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// Linear fails the test if the function that prepare(4n) returns takes far longer than
+// Linear fails the test if the function that prepare(4n) returns takes much longer than
 // four times as long as that of prepare(n): quadratic work takes sixteen times as long.
-// n is doubled until a run takes long enough to be measured. It is the time of the
-// processor that counts, where the system reports it, and the shortest of some runs, so
-// that a busy machine does not matter. Nothing else may run in the process.
+// n is doubled until a run takes long enough to be measured. To be independent of a busy
+// machine, it measures CPU time, where the system reports it, and the shortest of several
+// runs. Nothing else may run in the process.
 func Linear(t testing.TB, n int, prepare func(n int) (run func())) {
 	t.Helper()
 	linear(t, n, prepare, processorTime)
@@ -19,7 +19,7 @@ func Linear(t testing.TB, n int, prepare func(n int) (run func())) {
 func linear(t testing.TB, n int, prepare func(n int) (run func()), clock func() time.Duration) {
 	t.Helper()
 	const (
-		most  = 12 // caches make large n slower than it should be
+		most  = 12 // more than 4, since caches make large n slower than they should be
 		runs  = 3
 		least = 10 * time.Millisecond
 	)

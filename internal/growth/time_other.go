@@ -6,5 +6,5 @@ import "time"
 
 var start = time.Now()
 
-// processorTime is how long the process has existed.
+// processorTime returns how long the process has existed.
 func processorTime() time.Duration { return time.Since(start) }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// processorTime is how long the process has been executed.
+// processorTime returns the CPU time of the process.
 func processorTime() time.Duration {
 	var usage syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &usage) != nil {

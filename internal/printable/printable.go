@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// String returns s with everything that is not printable written as in a Go string
+// String returns s with all characters that are not printable written as in a Go string
 // literal: control characters, line ends, invalid UTF-8, and the characters that
 // change the direction of text.
 func String(s string) string {

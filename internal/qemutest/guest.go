@@ -62,7 +62,7 @@ func Guest(t testing.TB) (path string) {
 //	    cmpw $16, %cx
 //	    jne buses
 //	    sti
-//	    hlt            # until the timer; QEMU 5.2 waits for ever for one that does not halt
+//	    hlt            # until the timer; QEMU 5.2 waits forever for one that does not halt
 //	    jmp again
 //	eject:                # what eax selects at dx, if flags at cl say that it is to be removed
 //	    outl %eax, %dx

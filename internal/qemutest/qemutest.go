@@ -19,7 +19,7 @@ const system = "qemu-system-x86_64"
 // A QEMU is an installed release.
 type QEMU struct {
 	Release string // such as "7.2"; "" if it is not known
-	Path    string // of qemu-system-x86_64
+	Path    string // the path of qemu-system-x86_64
 }
 
 // Each runs f as a subtest for each of [QEMUs].

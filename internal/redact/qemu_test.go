@@ -68,7 +68,7 @@ func watch(t *testing.T, conn net.Conn, connect func(w *watched, recorded net.Co
 	w.close = recorded.Close
 	log := slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	var err error
-	w.Conn, err = connect(w, recorded, qmplog.With(log, qmplog.Payloads()))
+	w.Conn, err = connect(w, recorded, qmplog.WithLogger(log, qmplog.Payloads()))
 	require.NoError(t, err)
 	return w
 }
@@ -173,7 +173,7 @@ func TestQEMUSecrets(t *testing.T) {
 		quoted += w.say(t, "drive-backup", object{"job-id": "j", "device": "f", "target": secretName, "sync": "full", "mode": "existing"})
 		assert.Contains(t, quoted, secret)
 		err = c.BlockStream(t.Context(), qapi.BlockStreamArgs{JobID: new("j"), Device: "f", Base: new(secretName)})
-		require.ErrorContains(t, err, secret, "the caller is told all that QEMU said")
+		require.ErrorContains(t, err, secret, "the caller gets QEMU's whole text")
 		assert.NotContains(t, qapi.Text(err), secret)
 
 		// Programs.

@@ -1,5 +1,5 @@
-// Package redact hides secrets in what people will read: the strings that values print
-// as, logs, recordings. Its table says what a secret is.
+// Package redact hides secrets in text that people read: printed values, logs,
+// recordings. Its table defines what a secret is.
 package redact
 
 import (
@@ -25,18 +25,18 @@ var word64 = base64.StdEncoding.EncodeToString([]byte(Word))
 func IsWord(s string) bool { return s == Word || s == word64 }
 
 // JSON returns the text of a JSON value, compact, without its secrets: each string,
-// number or boolean of one becomes [Word]. What is not JSON becomes Word as a whole,
-// since nobody knows what it holds.
+// number or boolean in a secret becomes [Word]. Text that is not JSON becomes Word as a
+// whole, since its content is not known.
 func JSON(text []byte) []byte { return hide(text, finder{}, writer{}) }
 
-// JSONAlone is JSON for an object that was taken out of another one, whose tag may be
-// what makes one of its members a secret. It hides all that may be one.
+// JSONAlone is like JSON, for an object that was taken out of another one. A tag in that one
+// may decide whether a member is a secret, so JSONAlone hides all members that may be one.
 func JSONAlone(text []byte) []byte { return hide(text, finder{alone: true}, writer{}) }
 
-// most is how many bytes of a text people are shown.
+// most is how many bytes of a text are shown.
 const most = 64 << 10
 
-// Cut returns a text, or the beginning of one that is very long, and says so.
+// Cut returns a text, or the beginning of one that is very long, with a note.
 func Cut(text []byte) string {
 	if len(text) <= most {
 		return string(text)
@@ -63,12 +63,12 @@ type finder struct {
 	text  []byte
 	spans []span
 
-	alone  bool // members that are missing may be those that make a secret
-	all    bool // all of it is a secret
-	result bool // the member return of the whole is one
+	alone  bool // a missing member may be the one that makes another a secret
+	all    bool // the whole value is a secret
+	result bool // the member return of the whole value is a secret
 }
 
-// find makes a text compact and looks for the secrets in it.
+// find makes a text compact and finds the secrets in it.
 func (f *finder) find(text []byte) error {
 	f.text = bytes.Clone(text)
 	if err := (*jsontext.Value)(&f.text).Compact(); err != nil {
@@ -82,13 +82,13 @@ func (f *finder) find(text []byte) error {
 	return nil
 }
 
-// sorted are the spans in the order of the text; one that lies in another comes after it.
+// sorted returns the spans in the order of the text; a span in another one comes after it.
 func (f *finder) sorted() []span {
 	slices.SortFunc(f.spans, func(a, b span) int { return cmp.Compare(a.from, b.from) })
 	return f.spans
 }
 
-// value looks through the value that begins at a place and returns where it ends.
+// value finds the secrets in the value that begins at an index, and returns its end.
 func (f *finder) value(at int) int {
 	switch f.text[at] {
 	case '{':
@@ -104,8 +104,8 @@ func (f *finder) value(at int) int {
 	return endOfScalar(f.text, at)
 }
 
-// A member is one that is a secret if its row of the table says so without another member,
-// or if that one is there.
+// A member is a secret if its row of the table does not name another member, or if that
+// other member is present.
 type member struct {
 	row int
 	span
@@ -159,7 +159,7 @@ func (f *finder) mayBe(s *secret, place span) bool {
 type writer struct {
 	out    []byte
 	base64 bool     // keep base64 decodable
-	quoted []string // secrets from elsewhere, which strings may quote
+	quoted []string // secrets of the request, which strings may quote
 }
 
 func (w *writer) write(text []byte, spans []span) []byte {
@@ -198,7 +198,7 @@ func (w *writer) secret(k kind) {
 	w.out = append(w.out, blot...)
 }
 
-// string writes a string without what is secret in it, as it came if nothing is.
+// string writes a string without the secrets in it, unchanged if there are none.
 func (w *writer) string(quoted []byte) {
 	if len(w.quoted) == 0 && !bytes.ContainsAny(quoted, suspicious+`\`) {
 		w.out = append(w.out, quoted...)
@@ -206,18 +206,18 @@ func (w *writer) string(quoted []byte) {
 	}
 	text := unquote(quoted)
 	if clean := hideQuoted(Text(text), w.quoted); clean != text {
-		w.out, _ = jsontext.AppendQuote(w.out, clean) // U+FFFD for what is no text
+		w.out, _ = jsontext.AppendQuote(w.out, clean) // writes U+FFFD for invalid UTF-8
 		return
 	}
 	w.out = append(w.out, quoted...)
 }
 
-// hideQuoted returns a text without secrets that it quotes.
+// hideQuoted returns a text without the secrets that it quotes.
 func hideQuoted(text string, secrets []string) string {
 	for _, s := range secrets {
 		switch {
 		case s == "" || !strings.Contains(text, s):
-		case len(s) < 4: // what is left would show which letters are missing
+		case len(s) < 4: // so short that the rest would show which letters are missing
 			return Word
 		default:
 			text = strings.ReplaceAll(text, s, Word)
@@ -226,7 +226,7 @@ func hideQuoted(text string, secrets []string) string {
 	return text
 }
 
-// endOfScalar returns where the string, number or literal that begins at a place ends.
+// endOfScalar returns the end of the string, number or literal that begins at an index.
 func endOfScalar(text []byte, at int) int {
 	if text[at] != '"' {
 		for at < len(text) && text[at] != ',' && text[at] != ']' && text[at] != '}' {
@@ -242,7 +242,7 @@ func endOfScalar(text []byte, at int) int {
 	return at + 1
 }
 
-// unquote returns what a string in quotes holds; "" of another value.
+// unquote returns the content of a quoted string; "" for another value.
 func unquote(quoted []byte) string {
 	if quoted[0] != '"' {
 		return ""
@@ -250,11 +250,11 @@ func unquote(quoted []byte) string {
 	if bytes.IndexByte(quoted, '\\') < 0 {
 		return string(quoted[1 : len(quoted)-1])
 	}
-	text, _ := jsontext.AppendUnquote(nil, quoted) // U+FFFD for what is no text
+	text, _ := jsontext.AppendUnquote(nil, quoted) // writes U+FFFD for invalid UTF-8
 	return string(text)
 }
 
-// firstWord is the first word of a text.
+// firstWord returns the first word of a text.
 func firstWord(text string) string {
 	word, _, _ := strings.Cut(strings.TrimSpace(text), " ")
 	return word

@@ -127,7 +127,7 @@ func TestRequest(t *testing.T) {
 	}
 	r := ReadRequest([]byte(`{"execute":"qom-get","arguments":{"property":"data"}}`))
 	assert.Equal(t, `["[redacted]"]`, string(r.Result([]byte(`["hunter2"]`))))
-	assert.Equal(t, `{"class":"c","desc":"d"}`, string(r.Error([]byte(`{"class":"c","desc":"d"}`))), "the error is no secret")
+	assert.Equal(t, `{"class":"c","desc":"d"}`, string(r.Error([]byte(`{"class":"c","desc":"d"}`))), "the error is not a secret")
 	both := Request{}.Or(r).Or(ReadRequest([]byte(`{"arguments":{"password":"hunter2"}}`)))
 	assert.Equal(t, `"[redacted]"`, string(both.Result([]byte(`1`))))
 	assert.Equal(t, "no [redacted]: x", both.Text("no hunter2: x"))

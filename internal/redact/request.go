@@ -7,11 +7,11 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// A Request is what must be known of a command to hide the secrets in what is said of it
-// later: in its reply and in errors. The zero Request is that of a command without any.
+// A Request has what must be known about a command to hide its secrets in later text: in its
+// reply and in errors. The zero Request is that of a command without secrets.
 type Request struct {
-	hides   bool     // its result is a secret
-	secrets []string // that it carries
+	hides   bool     // the command's result is a secret
+	secrets []string // the secrets in the command
 }
 
 // ReadRequest reads a command as it is sent, with its arguments.
@@ -23,7 +23,7 @@ func ReadRequest(message []byte) Request {
 	return Request{hides: hidesResult(message), secrets: f.strings()}
 }
 
-// strings are the strings of the secrets that were found.
+// strings returns the strings in the secrets that were found.
 func (f *finder) strings() []string {
 	var all []string
 	end := 0
@@ -46,8 +46,8 @@ func (f *finder) strings() []string {
 }
 
 // hidesResult reports whether the result of a command is a secret: that of qom-get for
-// such a property, that of ringbuf-read, since ringbuf-write has written it, and that of a
-// command of the human monitor unless it is harmless.
+// a secret property, that of ringbuf-read, since ringbuf-write has written it, and that of a
+// command of the human monitor, unless it is harmless.
 func hidesResult(message []byte) bool {
 	var m struct {
 		Execute   string         `json:"execute"`
@@ -74,26 +74,26 @@ func hidesResult(message []byte) bool {
 	return false
 }
 
-// HasSecrets reports whether anything is to be hidden in what is said of the command.
+// HasSecrets reports whether text about the command may have secrets of the command.
 func (r Request) HasSecrets() bool { return r.hides || len(r.secrets) > 0 }
 
-// Or is a request whose secrets are those of two.
+// Or returns a request with the secrets of both.
 func (r Request) Or(other Request) Request {
 	return Request{r.hides || other.hides, slices.Concat(r.secrets, other.secrets)}
 }
 
-// Result is [JSON] for the command's result.
+// Result is like [JSON], for the command's result.
 func (r Request) Result(text []byte) []byte {
 	return hide(text, finder{all: r.hides}, writer{quoted: r.secrets})
 }
 
-// Error is [JSON] for the member error of the reply to the command.
+// Error is like [JSON], for the member error of the reply to the command.
 func (r Request) Error(text []byte) []byte { return hide(text, finder{}, writer{quoted: r.secrets}) }
 
-// Message is [JSON] for the reply to the command, whole. Base64 stays decodable.
+// Message is like [JSON], for the whole reply to the command. Base64 stays decodable.
 func (r Request) Message(text []byte) []byte {
 	return hide(text, finder{result: r.hides}, writer{quoted: r.secrets, base64: true})
 }
 
-// Text is [Text] for what is said of the command.
+// Text is like the function [Text], for text about the command.
 func (r Request) Text(s string) string { return hideQuoted(Text(s), r.secrets) }

@@ -2,8 +2,8 @@ package redact
 
 import "slices"
 
-// A secret is a member of an object that holds one. Members that only name a secret
-// object, such as key-secret, do not.
+// A secret is a row about a member that holds a secret. Members that only name a secret
+// object, such as key-secret, do not hold one.
 type secret struct {
 	member string
 	kind   kind
@@ -18,14 +18,14 @@ type secret struct {
 	reason string
 }
 
-// A kind is what a secret is on the wire.
+// A kind is the form of a secret on the wire.
 type kind int
 
 const (
 	value      kind = iota // any value, with all that is in it
 	str                    // a string; a value of another kind under this name is not a secret
-	base64Text             // a string of base64, which must stay one where replies are decoded again
-	part                   // a string in which a secret may stand, where its looks show it: see [Text]
+	base64Text             // a string in base64, which must stay valid where replies are decoded again
+	part                   // a string that may contain a secret, which its form shows: see [Text]
 )
 
 // properties are those of QEMU's objects that hold a secret.
@@ -49,7 +49,7 @@ var secrets = []secret{
 	{member: "keys", reason: "the SSH keys of a guest's user, and what send-key types may be a password"},
 	{member: "key", beside: "down", reason: "input-send-event types it, which may be part of a password"},
 
-	// Command lines, which programs are often given secrets in.
+	// Command lines, which often contain secrets.
 	{member: "command-line", except: harmless, reason: "human-monitor-command passes on set_password, change and object_add"},
 	{member: "arg", beside: "path", reason: "guest-exec gives a program its arguments"},
 	{member: "env", beside: "path", reason: "guest-exec gives a program its environment"},
@@ -57,14 +57,14 @@ var secrets = []secret{
 	{member: "cpr-exec-command", reason: "migrate runs a new QEMU with these arguments"},
 	{member: "guestfwd", reason: "its cmd: runs a program"},
 
-	// What goes into a guest and comes out of it.
+	// Data that goes into a guest or comes from it.
 	{member: "input-data", kind: base64Text, reason: "guest-exec gives it to a program that may ask for a password"},
 	{member: "out-data", kind: base64Text, reason: "what a program in a guest prints may be the secret that it was asked for"},
 	{member: "err-data", kind: base64Text, reason: "as out-data"},
 	{member: "buf-b64", kind: base64Text, reason: "guest-file-read and guest-file-write carry the content of any file in it"},
 	{member: "data", beside: "device", reason: "ringbuf-write types it into a device"},
 
-	// Texts with file names, which may be URLs or json: with some of the above.
+	// Texts with file names, which may be URLs or json: names with some of the above.
 	{member: "filename", kind: part, reason: "the file of an image"},
 	{member: "file", kind: part, reason: "the file of an image"},
 	{member: "data-file", kind: part, reason: "the file of an image"},
@@ -88,9 +88,9 @@ func (s *secret) needs(name string, value []byte) bool {
 	return s.beside != "" && s.beside == name && (s.among == nil || slices.Contains(s.among, unquote(value)))
 }
 
-// Holds reports whether a member of an object can hold a secret. isString says whether it
-// holds strings, and beside are the object's other members: their values where they are
-// always the same, such as a union's tag, or "".
+// Holds reports whether a member of an object can hold a secret. isString is true if it
+// holds strings. beside are the object's other members: their values where these are
+// always the same, such as a union's tag, otherwise "".
 func Holds(member string, isString bool, beside map[string]string) bool {
 	for i := range secrets {
 		s := &secrets[i]

@@ -7,13 +7,13 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// suspicious are the bytes of which a text must have one for Text to hide anything.
+// suspicious are bytes: Text hides something only in a text that has at least one of them.
 const suspicious = ":{="
 
-// Text returns a text, such as that of an error, without the secrets that their looks
-// show: those in JSON objects, as in the json: names that QEMU gives to images; user and
-// password in URLs; the query of a URL of the web, which may be a signature; the key in a
-// name of RBD; the command of exec:; and options of QEMU's command line, which it quotes
+// Text returns a text, such as that of an error, without the secrets that it recognises by
+// their form: those in JSON objects, as in the json: names that QEMU gives to images; user
+// and password in URLs; the query of a web URL, which may be a signature; the key in a
+// name of RBD; the command of exec:; and options of QEMU's command line, which QEMU quotes
 // when it refuses them.
 func Text(s string) string {
 	if !strings.ContainsAny(s, suspicious) {
@@ -29,7 +29,7 @@ func Text(s string) string {
 		}
 		dec.Reset(bytes.NewBuffer(text), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 		object, err := dec.ReadValue()
-		if err != nil { // cut off, or with the single quotes that QEMU takes
+		if err != nil { // cut off, or with single quotes, which QEMU accepts
 			out.WriteString(Word)
 			return out.String()
 		}
@@ -38,7 +38,7 @@ func Text(s string) string {
 	}
 }
 
-// indexObject is where the first JSON object with members begins, or the text's length.
+// indexObject returns the index of the first JSON object with members, or the text's length.
 func indexObject(s string) int {
 	for i := 0; ; i++ {
 		next := strings.IndexByte(s[i:], '{')
@@ -55,7 +55,7 @@ func indexObject(s string) int {
 
 func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
 
-// hideIn is JSON, but leaves a text without secrets as it is.
+// hideIn is like JSON, but does not change a text without secrets.
 func hideIn(object []byte) []byte {
 	compact := jsontext.Value(bytes.Clone(object))
 	if clean := JSON(object); compact.Compact() != nil || !bytes.Equal(clean, compact) {
@@ -64,7 +64,7 @@ func hideIn(object []byte) []byte {
 	return object
 }
 
-// hideNames hides what is secret in the names of images and in addresses.
+// hideNames hides secrets in the names of images and in addresses.
 func hideNames(s string) string {
 	s = hideKeys(hideQueries(hideUsers(hideCommand(s))))
 	for _, mark := range options {
@@ -73,10 +73,10 @@ func hideNames(s string) string {
 	return s
 }
 
-// ends are the bytes that end a name in a text for people.
+// ends are the bytes that end a name in a text.
 const ends = " \t\r\n\"'<>"
 
-// hideCommand hides all that comes after an exec: which begins a name.
+// hideCommand hides the text after exec: at the beginning of a name.
 func hideCommand(s string) string {
 	const word = "exec:"
 	for from := 0; ; from += len(word) {
@@ -112,7 +112,7 @@ func hideKeys(s string) string {
 	}
 }
 
-// options are those of QEMU's command line that hold a secret, with what comes before them:
+// options are the options of QEMU's command line with a secret, and the text before them:
 // -vnc and -spice, -object secret, -drive, -fw_cfg, -smbios.
 var options = []string{",password=", " password=", ",data=", ",cookie=", ".cookie=", ",string=", ",value="}
 
@@ -130,8 +130,8 @@ func hideOption(s, mark string) string {
 	}
 }
 
-// endOfOption is where the value of an option that begins at a place ends: two commas are
-// one of its own.
+// endOfOption returns the end of the value of an option that begins at an index: two commas
+// are a comma in the value.
 func endOfOption(s string, at int) int {
 	for ; at < len(s); at++ {
 		next := byte(' ')
@@ -148,7 +148,7 @@ func endOfOption(s string, at int) int {
 	return len(s)
 }
 
-// indexAny is where the first of some bytes is in s from a place on, or the text's length.
+// indexAny returns the index of the first of some bytes in s from an index on, or the length of s.
 func indexAny(s string, from int, bytes string) int {
 	if i := strings.IndexAny(s[from:], bytes); i >= 0 {
 		return from + i
@@ -189,7 +189,7 @@ func isHost(s string) bool {
 	return strings.HasPrefix(s, "[") || strings.Trim(port, "0123456789") == ""
 }
 
-// hideQueries hides the queries of URLs of the web.
+// hideQueries hides the queries of web URLs.
 func hideQueries(s string) string {
 	const mark = "://"
 	var out strings.Builder
@@ -209,7 +209,7 @@ func hideQueries(s string) string {
 	return out.String() + s
 }
 
-// isWeb reports whether a text ends in the scheme of a server for the web or files.
+// isWeb reports whether a text ends in the scheme of a web or file server.
 func isWeb(s string) bool {
 	s = strings.ToLower(s[max(0, len(s)-5):])
 	for _, scheme := range []string{"http", "https", "ftp", "ftps"} {

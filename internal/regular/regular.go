@@ -1,5 +1,5 @@
-// Package regular reads files that may be anything: it never waits for another program,
-// and takes no more memory than it is allowed.
+// Package regular reads files of any kind safely: it never waits for another program,
+// and uses at most a given amount of memory.
 package regular
 
 import (
@@ -25,7 +25,7 @@ func ReadFile(fsys fs.FS, name string, limit int64) ([]byte, error) {
 		return fail(err)
 	}
 	if info.Size() > limit {
-		return fail(fmt.Errorf("it has %d bytes; there may be %d", info.Size(), limit))
+		return fail(fmt.Errorf("it has %d bytes; the limit is %d", info.Size(), limit))
 	}
 	f, err := fsys.Open(name)
 	if err != nil {

@@ -28,8 +28,8 @@ func TestReadFile(t *testing.T) {
 		assert.Equal(t, "12345", string(text), name)
 	}
 	for name, want := range map[string]string{
-		"five":   "read five: it has 5 bytes; there may be 4",
-		"sparse": "read sparse: it has 32212254720 bytes; there may be 4",
+		"five":   "read five: it has 5 bytes; the limit is 4",
+		"sparse": "read sparse: it has 32212254720 bytes; the limit is 4",
 		"folder": "read folder: it is a folder, not a regular file",
 	} {
 		_, err := regular.ReadFile(fsys, name, 4)

@@ -13,10 +13,10 @@ import (
 	"github.com/goqapi/goqapi/schema/qemu"
 )
 
-// Availability holds the comments of the bindings against the schema of each release: from
-// commands, replies and events down, what a comment says that a release has it has, and what
-// it does not say it lacks; and the bindings have all that a release has. Of the generator it
-// uses nothing.
+// Availability compares the comments of the bindings with the schema of each release, for
+// commands, replies, events and everything in them: a release has what a comment says that
+// it has, and nothing else; and the bindings have all that a release has. It does not use the
+// generator.
 func (b Bindings) Availability(t *testing.T, root string) {
 	t.Helper()
 	src := b.source(t)
@@ -46,8 +46,8 @@ func (b Bindings) Availability(t *testing.T, root string) {
 // statement is what a comment says of releases, as a sentence of its own.
 var statement = regexp.MustCompile(`(?:^|[.:] )QEMU (\d+\.\d+(?: and later| to \d+\.\d+)?(?:, \d+\.\d+(?: and later| to \d+\.\d+)?)*)(?: only)?\.(?: |$)`)
 
-// says reports whether a comment says that a release has a thing. Without a word on it,
-// that is as long as otherwise.
+// says reports whether a comment says that a release has a thing. If the comment does not
+// mention releases, otherwise is the result.
 func says(doc, release string, otherwise bool) bool {
 	var m []string
 	for paragraph := range strings.SplitSeq(doc, "\n\n") {

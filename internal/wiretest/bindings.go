@@ -71,9 +71,8 @@ type Method struct {
 	Result reflect.Type // nil: none
 }
 
-// Methods finds the commands of a generated client: which method sends which
-// command is read from the source, so that it does not hang on how names are
-// made.
+// Methods finds the commands of a generated client: it reads from the source which method
+// sends which command, so that it does not depend on the rules for names.
 func Methods(client reflect.Type, source fs.FS) (map[string]Method, error) {
 	names, err := executed(source)
 	if err != nil {
@@ -146,7 +145,7 @@ func executed(source fs.FS) (map[string]string, error) {
 	return names, nil
 }
 
-// Events maps each event's name to its type, as the client's handlers tell.
+// Events maps each event's name to its type, which it finds by the client's handlers.
 func Events(client reflect.Type) map[string]reflect.Type {
 	events := map[string]reflect.Type{}
 	for m := range client.Methods() {

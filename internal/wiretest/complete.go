@@ -42,7 +42,7 @@ type declared struct {
 	receivers map[string]int // of each unexported method
 }
 
-// heading is how the comment of a generated declaration says what it is for.
+// heading matches the words in the comment of a generated declaration that name its purpose.
 var heading = regexp.MustCompile(`^(\w+) .*? QAPI: (command|event|enum|struct|union|alternate) (\S+) \(\S+\.json\)`)
 
 func (b Bindings) declared(t testing.TB) declared {
@@ -120,9 +120,8 @@ func (b Bindings) Complete(t *testing.T) {
 	}
 }
 
-// onlyShape reports whether a struct gives other types their shape and is no
-// type of its own: nothing refers to it but as a base, or it wraps a branch of
-// a union in the member data.
+// onlyShape reports whether a struct only gives other types their shape and has no Go
+// type: it is used only as a base, or it wraps a branch of a union in the member data.
 func onlyShape(s *schema.Schema, st *schema.Struct) bool {
 	asBase, asBranch, asType := false, false, false
 	uses := func(t schema.Type) {

@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// Data is the path of something in the shared test data, which the variable
-// QAPI_TESTDATA names; by default it lies beside the checkout. The test is
-// skipped where the data is not at hand, as with everybody but the makers.
+// Data returns a path in the shared test data, whose folder the variable QAPI_TESTDATA
+// names; by default it is next to the checkout. Without the data, which only the authors
+// of the module have, the test is skipped.
 func Data(t testing.TB, elem ...string) string {
 	t.Helper()
 	root := os.Getenv("QAPI_TESTDATA")
@@ -51,7 +51,7 @@ func ReadData(t testing.TB, elem ...string) string {
 	return string(text)
 }
 
-// Reference returns the text of a reference that lies beside the shared data.
+// Reference returns the text of a reference, whose folder is next to the shared data.
 func Reference(t testing.TB, name string) string {
 	t.Helper()
 	return ReadData(t, "..", "reference", name)

@@ -2,8 +2,8 @@ package wiretest
 
 import "bytes"
 
-// WithID is a reply, a line of JSON, with the number that its request has as its id, if
-// it has one: for servers that know no more of JSON than that.
+// WithID returns a reply, a line of JSON, with the number that its request has as its id, if
+// it has one: for test servers that do not parse JSON.
 func WithID(reply, request []byte) []byte {
 	const member = `,"id":`
 	at := bytes.LastIndex(request, []byte(member))

@@ -1,5 +1,5 @@
 // Package wiretest checks bindings against the schema that they come from,
-// with nothing of the generator between: what JSON a type of the schema
+// without using the generator: which JSON a type of the schema
 // allows, and which parts of a given JSON value the schema knows.
 package wiretest
 
@@ -71,7 +71,7 @@ func (p *pruner) value(t schema.Type, v any, path string) any {
 }
 
 // members prunes an object. With open, members that types has not are kept:
-// a variant that nobody knows.
+// a variant that the schema does not know.
 func (p *pruner) members(v any, path string, types map[string]schema.Type, open bool) any {
 	object, ok := v.(map[string]any)
 	if !ok {

@@ -83,19 +83,19 @@ func requireEqual(t testing.TB, want, got any, message string) {
 	}
 }
 
-// anyJSON tells whether there is text to compare: EquateEmpty takes the rest.
+// anyJSON reports whether there is text to compare: EquateEmpty handles the rest.
 func anyJSON(a, b stdjson.RawMessage) bool { return len(a)+len(b) > 0 }
 
-// sameJSON tells whether two values that were kept as text are the same: how
-// they are spaced and escaped may differ.
+// sameJSON reports whether two values that were kept as text are the same: their spaces and
+// escapes may differ.
 func sameJSON(a, b stdjson.RawMessage) bool {
 	x, errX := Parse(a)
 	y, errY := Parse(b)
 	return errX == nil && errY == nil && reflect.DeepEqual(x, y)
 }
 
-// withoutZeros leaves out of got the members that want lacks and that say
-// nothing: an older server does not send what is required now.
+// withoutZeros removes from got the members that want lacks and that are zero: an older
+// server does not send some members that are required now.
 func withoutZeros(want, got any) any {
 	switch got := got.(type) {
 	case []any:

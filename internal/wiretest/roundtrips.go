@@ -27,7 +27,7 @@ import (
 // no sample has a value of.
 func (b Bindings) RoundTrips(t *testing.T, base64, spared []string) {
 	t.Helper()
-	var tested sync.Map // of each type, how many values stood alone
+	var tested sync.Map // for each type, how many of its values were tested separately
 	rng := rand.New(rand.NewPCG(1, 2))
 	check := func(name string, of schema.Type, into reflect.Type, received bool, rounds int) {
 		seed := rng.Uint64()
@@ -84,7 +84,7 @@ func (b Bindings) RoundTrips(t *testing.T, base64, spared []string) {
 }
 
 // AllTypes holds that the table of types is that of the generated source.
-// UPDATE=1 writes it anew.
+// UPDATE=1 writes it again.
 func (b Bindings) AllTypes(t *testing.T, importPath string) {
 	t.Helper()
 	names := slices.Sorted(maps.Keys(b.declaredTypes(t)))

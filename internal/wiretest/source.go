@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// A source is what the generated Go text declares and says in comments, read from its
-// syntax alone.
+// A source is what the generated Go text declares and says in comments, found only by its
+// syntax.
 type source struct {
 	types    map[string]typeDecl
 	values   map[string]map[string]said // of each enum, by the value
@@ -107,7 +107,7 @@ func (s *source) function(d *ast.FuncDecl) {
 	}
 }
 
-// executes is the command that a method's body executes, or "".
+// executes returns the command that a method's body executes, or "".
 func executes(body *ast.BlockStmt) string {
 	command := ""
 	ast.Inspect(body, func(n ast.Node) bool {

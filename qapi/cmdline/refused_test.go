@@ -66,9 +66,9 @@ func TestWhatAReleaseCannotTake(t *testing.T) {
 func TestHostileArguments(t *testing.T) {
 	var noDevice *qapi.DeviceAddArgs
 	testRefused(t, []refusal{
-		{"no device", v72, cmdline.Device(nil), "-device: the device is nil"},
-		{"nil device", v72, cmdline.Device(noDevice), "-device: the device is a nil *qapi.DeviceAddArgs"},
-		{"realized", v52, e1000(map[string]any{"realized": true}), "-device: DeviceAddArgs.Props has 'realized'"},
+		{"no device", v72, cmdline.Device(nil), "-device: qapi: device: the device is nil"},
+		{"nil device", v72, cmdline.Device(noDevice), "-device: qapi: device: the device is a nil *qapi.DeviceAddArgs"},
+		{"realized", v52, e1000(map[string]any{"realized": true}), "-device: qapi: device: DeviceAddArgs.Props has 'realized'"},
 		{"a property that is a pair", v52, e1000(map[string]any{"a=b": 1}), `-device: "a=b" cannot be the name of a property`},
 		{"a property that is two", v52, e1000(map[string]any{"a,b": 1}), `-device: "a,b" cannot be the name of a property`},
 		{"a property without a name", v52, e1000(map[string]any{"": 1}), `-device: "" cannot be the name of a property`},

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"strings"
 
+	"github.com/goqapi/goqapi/internal/printable"
 	"github.com/goqapi/goqapi/qapi"
 )
 
@@ -20,17 +21,17 @@ type X86CPU struct {
 	ID string `json:"id,omitzero"`
 	// The model, such as "host", "qemu64" or "Skylake-Server-v4".
 	Model string `json:"model,omitzero"`
-	// The socket that it is in.
+	// The number of its socket, from [qapi.HotpluggableCPU].
 	SocketID *int32 `json:"socket-id,omitzero"`
-	// The die in the socket.
+	// The number of its die in the socket, from [qapi.HotpluggableCPU].
 	DieID *int32 `json:"die-id,omitzero"`
-	// The module in the die. In QEMU 10.0 and newer, not in 7.2.
+	// The number of its module in the die, from [qapi.HotpluggableCPU]. In QEMU 10.0 and newer, not in 7.2.
 	ModuleID *int32 `json:"module-id,omitzero"`
-	// The core.
+	// The number of its core, from [qapi.HotpluggableCPU].
 	CoreID *int32 `json:"core-id,omitzero"`
-	// The thread of the core.
+	// The number of its thread in the core, from [qapi.HotpluggableCPU].
 	ThreadID *int32 `json:"thread-id,omitzero"`
-	// The NUMA node, which must be that of its place.
+	// Its NUMA node, which must be that of [qapi.HotpluggableCPU].
 	NodeID *int32 `json:"node-id,omitzero"`
 	// Features turns features of the model on and off, such as "avx2".
 	Features map[string]bool `json:"features,omitzero"`
@@ -64,17 +65,18 @@ type S390XCPU struct {
 	ID string `json:"id,omitzero"`
 	// The model, such as "host", "qemu" or "z14".
 	Model string `json:"model,omitzero"`
-	// The core, which is the processor's address.
+	// The number of its core, which is its address, from [qapi.HotpluggableCPU].
 	CoreID *uint32 `json:"core-id,omitzero"`
-	// The socket that it is in. In QEMU 10.0 and newer, not in 7.2.
+	// The number of its socket. In QEMU 10.0 and newer, not in 7.2.
 	SocketID *int32 `json:"socket-id,omitzero"`
-	// The book that has the socket. In QEMU 10.0 and newer, not in 7.2.
+	// The number of its book, which has the socket. In QEMU 10.0 and newer, not in 7.2.
 	BookID *int32 `json:"book-id,omitzero"`
-	// The drawer that has the book. In QEMU 10.0 and newer, not in 7.2.
+	// The number of its drawer, which has the book. In QEMU 10.0 and newer, not in 7.2.
 	DrawerID *int32 `json:"drawer-id,omitzero"`
-	// How much of a real processor it is entitled to. In QEMU 10.0 and newer, not in 7.2.
+	// How much of a host processor the guest is to think that it gets, if processors get
+	// unequal shares. In QEMU 10.0 and newer, not in 7.2.
 	Entitlement qapi.S390CPUEntitlement `json:"entitlement,omitzero"`
-	// Whether a real processor is its own. In QEMU 10.0 and newer, not in 7.2.
+	// Says to the guest that it has a host processor to itself. In QEMU 10.0 and newer, not in 7.2.
 	Dedicated *bool `json:"dedicated,omitzero"`
 	// Features turns features of the model on and off, such as "vx".
 	Features map[string]bool `json:"features,omitzero"`
@@ -147,7 +149,7 @@ func (x *S390XCPU) setDriver(driver string) error { return setModel(&x.Model, dr
 func setModel(model *string, driver, suffix string) error {
 	name, ok := strings.CutSuffix(driver, suffix)
 	if !ok {
-		return fmt.Errorf("it is a %s, whose type does not end in %s", driver, suffix)
+		return fmt.Errorf("it is a %s, whose type does not end in %s", printable.String(driver), suffix)
 	}
 	*model = name
 	return nil

@@ -1113,7 +1113,6 @@ type USBKbd struct {
 	Display string `json:"display,omitzero"`
 	// The USB version that the device supports: 1 for full speed, 2 for high speed.
 	USBVersion *uint32 `json:"usb_version,omitzero"`
-	Attached   *bool   `json:"attached,omitzero"`
 	// Names the device in migrations by its whole path through hubs and ports. Old
 	// machine types turn it off; there is no other reason to set it.
 	//
@@ -1161,7 +1160,6 @@ type USBMouse struct {
 	Bus string `json:"bus,omitzero"`
 	// The USB version that the device supports: 1 for full speed, 2 for high speed.
 	USBVersion *uint32 `json:"usb_version,omitzero"`
-	Attached   *bool   `json:"attached,omitzero"`
 	// Names the device in migrations by its whole path through hubs and ports. Old
 	// machine types turn it off; there is no other reason to set it.
 	//
@@ -1217,7 +1215,6 @@ type USBTablet struct {
 	Head *uint32 `json:"head,omitzero"`
 	// The USB version that the device supports: 1 for full speed, 2 for high speed.
 	USBVersion *uint32 `json:"usb_version,omitzero"`
-	Attached   *bool   `json:"attached,omitzero"`
 	// Names the device in migrations by its whole path through hubs and ports. Old
 	// machine types turn it off; there is no other reason to set it.
 	//
@@ -1265,8 +1262,7 @@ type USBWacomTablet struct {
 	// or one that another device provides, such as rp0 for a [PCIERootPort] with
 	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
 	// first one with a free place if empty.
-	Bus      string `json:"bus,omitzero"`
-	Attached *bool  `json:"attached,omitzero"`
+	Bus string `json:"bus,omitzero"`
 	// Names the device in migrations by its whole path through hubs and ports. Old
 	// machine types turn it off; there is no other reason to set it.
 	//

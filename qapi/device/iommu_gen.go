@@ -178,11 +178,6 @@ type VirtioIOMMUPCI struct {
 	// which assigned devices of the host need; 4k suits guests whose pages are
 	// smaller than the host's. In QEMU 10.0 and newer, not in 7.2.
 	Granule qapi.GranuleMode `json:"granule,omitzero"`
-	// The number of address ranges that are not translated, in releases up to 7.2,
-	// where reserved-regions[0] and so on give them.
-	//
-	// Deprecated: QEMU 10.0 and newer no longer have it.
-	LenReservedRegions *uint32 `json:"len-reserved-regions,omitzero"`
 	// The id of the PCI root bus whose devices the IOMMU serves. [VirtioIOMMUPCI]
 	// sets it to the bus that it is plugged into.
 	PrimaryBus string `json:"primary-bus,omitzero"`

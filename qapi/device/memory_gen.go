@@ -149,8 +149,6 @@ type VirtioMemPCI struct {
 	// block-size. [qapi.Client.QOMSet] changes it at run time; the guest follows as
 	// far as it can, and [qapi.MemoryDeviceSizeChangeEvent] reports it.
 	RequestedSize *uint64 `json:"requested-size,omitzero"`
-	// The most that the store of variables may hold, in bytes.
-	Size *uint64 `json:"size,omitzero"`
 	// Whether the guest must not access memory that is not plugged. Drivers that
 	// cannot promise that do not use the device if on. auto is on unless reads of
 	// such memory cost the host nothing. On x86_64, not on aarch64 and s390x. In
@@ -321,8 +319,6 @@ type VirtioMemCcw struct {
 	// block-size. [qapi.Client.QOMSet] changes it at run time; the guest follows as
 	// far as it can, and [qapi.MemoryDeviceSizeChangeEvent] reports it.
 	RequestedSize *uint64 `json:"requested-size,omitzero"`
-	// The most that the store of variables may hold, in bytes.
-	Size *uint64 `json:"size,omitzero"`
 	// Lets drivers of the legacy interface split requests into buffers as they
 	// like. Drivers of virtio 1.0 and later always may.
 	AnyLayout *bool `json:"any_layout,omitzero"`

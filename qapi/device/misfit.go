@@ -6,9 +6,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/goqapi/goqapi/internal/printable"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/qmp/codec"
 )
@@ -18,13 +20,22 @@ import (
 // true and "0x10" for 16.
 func misfit(name, typ string, v jsontext.Value, version qmp.Version) string {
 	kind, strict := v.Kind(), version.AtLeast(10, 0)
+	if typ == "" {
+		return ""
+	}
 	if isList(typ) {
 		return wants(kind, '[')
 	}
+	if strings.HasPrefix(name, "len-") {
+		return "is the length of an array, of which this server takes no elements as JSON"
+	}
 	switch {
 	case kind == '[' || kind == '{':
-		if isScalar(typ) {
-			return fmt.Sprintf("is a %s, not %s%s", typ, codec.KindName(kind), dropped(version))
+		switch {
+		case !version.AtLeast(8, 0):
+			return fmt.Sprintf("cannot be %s: this server drops it without an error", codec.KindName(kind))
+		case isScalar(typ):
+			return fmt.Sprintf("is %s, not %s", printable.String(typ), codec.KindName(kind))
 		}
 		return ""
 	case name == "addr" && (typ == "int32" || typ == "str"):
@@ -36,9 +47,16 @@ func misfit(name, typ string, v jsontext.Value, version qmp.Version) string {
 			return wants(kind, '"')
 		}
 		return ""
-	case typ == "OnOffAuto" && kind == '"':
-		if s := text(value{text: v}); !slices.Contains([]string{"on", "off", "auto"}, s) {
-			return fmt.Sprintf("is on, off or auto, not %s", v)
+	case typ == "SocketAddress":
+		return wants(kind, '{')
+	case typ == "OnOffAuto":
+		if !slices.Contains([]string{`"on"`, `"off"`, `"auto"`}, string(v)) && (strict || misfitBool(v, false) != "") {
+			return fmt.Sprintf("is \"on\", \"off\" or \"auto\", not %s", v)
+		}
+		return ""
+	case isEnum(typ):
+		if strict {
+			return wants(kind, '"')
 		}
 		return ""
 	}
@@ -51,18 +69,15 @@ func misfit(name, typ string, v jsontext.Value, version qmp.Version) string {
 // isList reports whether a property of a type takes a list.
 func isList(typ string) bool { return typ == "list" || strings.HasSuffix(typ, "List") }
 
+// isEnum reports whether a type is one of QEMU's enums, by its name.
+func isEnum(typ string) bool {
+	return unicode.IsUpper(rune(typ[0])) && !strings.ContainsAny(typ, "<> ") && typ != "SocketAddress"
+}
+
 // isScalar reports whether a type is known to be neither a list nor an object.
 func isScalar(typ string) bool {
 	_, number := numericOf(typ)
-	return number || typ == "bool" || typ == "str" || typ == "string" || typ == "OnOffAuto" || strings.HasPrefix(typ, "link<")
-}
-
-// dropped says what a server does with what it cannot use.
-func dropped(v qmp.Version) string {
-	if v.AtLeast(8, 0) {
-		return ""
-	}
-	return ", which this server drops without an error"
+	return number || typ == "bool" || typ == "str" || typ == "string" || isEnum(typ) || strings.HasPrefix(typ, "link<")
 }
 
 // wants says that a value is of another kind than it has to be.
@@ -81,7 +96,7 @@ func misfitAddress(v jsontext.Value, strict bool) string {
 		}
 	}
 	var a PCIAddr
-	if err := a.UnmarshalJSON(v); err != nil {
+	if err := a.UnmarshalJSON(v); err != nil && !strings.HasPrefix(string(v), `"0x`) {
 		return fmt.Sprintf("is %s, which is not the address of a PCI device, such as \"05.0\"", v)
 	}
 	return ""
@@ -116,7 +131,7 @@ func numericOf(typ string) (numeric, bool) {
 		digits, _ = strings.CutPrefix(typ, "int")
 	}
 	switch digits {
-	case "8", "16", "32", "64":
+	case "4", "8", "16", "32", "64":
 		bits, _ := strconv.Atoi(digits)
 		return numeric{bits: bits, unsigned: unsigned}, true
 	}
@@ -152,5 +167,5 @@ func (n numeric) misfit(v jsontext.Value, strict bool) string {
 	default:
 		return wants(v.Kind(), '0')
 	}
-	return fmt.Sprintf("is %s, not an integer of %d bits that %s", v, n.bits, map[bool]string{true: "is not negative", false: "may be negative"}[n.unsigned])
+	return fmt.Sprintf("is an integer of %d bits%s, not %s", n.bits, map[bool]string{true: " without a sign"}[n.unsigned], v)
 }

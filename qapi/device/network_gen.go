@@ -1793,7 +1793,6 @@ type USBNet struct {
 	// lowest is first, 0 included. No two devices may have the same. Absent leaves
 	// it to the firmware whether and when it tries the device.
 	Bootindex *int32 `json:"bootindex,omitzero"`
-	Attached  *bool  `json:"attached,omitzero"`
 	// Names the device in migrations by its whole path through hubs and ports. Old
 	// machine types turn it off; there is no other reason to set it.
 	//
@@ -1846,11 +1845,6 @@ type Rocker struct {
 	// The MAC address of the first port; the other ports get the following ones.
 	// QEMU picks one if empty.
 	FpStartMacaddr string `json:"fp_start_macaddr,omitzero"`
-	// The number of ports, in releases up to 7.2, where ports[0], ports[1] and so
-	// on name the network backends.
-	//
-	// Deprecated: QEMU 10.0 and newer no longer have it.
-	LenPorts *uint32 `json:"len-ports,omitzero"`
 	// The name of the switch, by which [qapi.Client.QueryRocker] and similar
 	// commands know it, of at most 9 bytes; rocker if empty.
 	Name string `json:"name,omitzero"`

@@ -135,3 +135,27 @@ func plugCPU(t *testing.T, c *qapi.Client, id string) plugged {
 	require.Fail(t, "there is no place for a processor")
 	return plugged{}
 }
+
+// TestQEMUMemory plugs in memory of all kinds, with sizes beyond 32 bits.
+func TestQEMUMemory(t *testing.T) {
+	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
+		conn, err := qmp.NewConn(t.Context(), q.Start(t, "-qmp", "-machine", "q35,nvdimm=on", "-accel", "tcg", "-m", "128M,slots=4,maxmem=64G",
+			"-device", "pcie-root-port,id=rp0"))
+		require.NoError(t, err)
+		c := qapi.NewClient(conn)
+		for _, id := range []string{"m0", "m1", "m2"} {
+			require.NoError(t, c.ObjectAdd(t.Context(), qapi.ObjectOptions{
+				ID: id, QOMType: qapi.ObjectOptionsMemoryBackendRAM{Size: 256 << 20},
+			}))
+		}
+		for _, p := range []plugged{
+			plug(t, c, "dimm0", device.PcDimm{ID: "dimm0", Memdev: "m0", Addr: new(uint64(5 << 30)), Node: new(uint32(0))}),
+			plug(t, c, "nv0", device.Nvdimm{ID: "nv0", Memdev: "m1", Unarmed: new(true), LabelSize: new(int64(128 << 10))}),
+			plug(t, c, "vm0", device.VirtioMemPCI{ID: "vm0", Bus: "rp0", Memdev: "m2", RequestedSize: new(uint64(128 << 20)), BlockSize: new(uint64(4 << 20))}),
+		} {
+			got, err := p.read(t.Context())
+			require.NoError(t, err, p.id)
+			assertSet(t, p.want, got)
+		}
+	})
+}

@@ -13,6 +13,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/goqapi/goqapi/internal/printable"
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/qmp/codec"
@@ -85,7 +86,7 @@ func check(x any, driver string) error {
 	}
 	if d, ok := x.(qapi.Device); ok {
 		if want := d.DeviceDriver(); want != "" && want != driver {
-			return fmt.Errorf("it is a %s, not a %s", driver, want)
+			return fmt.Errorf("it is a %s, not a %s", printable.String(driver), want)
 		}
 	}
 	return nil

@@ -575,7 +575,6 @@ type USBSerial struct {
 	// Keeps the device plugged in even while nobody is connected to its chardev.
 	// Otherwise the guest sees it unplugged then.
 	AlwaysPlugged *bool `json:"always-plugged,omitzero"`
-	Attached      *bool `json:"attached,omitzero"`
 	// Names the device in migrations by its whole path through hubs and ports. Old
 	// machine types turn it off; there is no other reason to set it.
 	//

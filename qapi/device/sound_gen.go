@@ -487,8 +487,7 @@ type USBAudio struct {
 	// How much the device prints for debugging. 0 means nothing.
 	Debug *uint32 `json:"debug,omitzero"`
 	// Offers the guest 5.1 and 7.1 channels besides stereo.
-	Multi    *bool `json:"multi,omitzero"`
-	Attached *bool `json:"attached,omitzero"`
+	Multi *bool `json:"multi,omitzero"`
 	// Names the device in migrations by its whole path through hubs and ports. Old
 	// machine types turn it off; there is no other reason to set it.
 	//

@@ -2944,7 +2944,9 @@ type Nvme struct {
 	// thread while the vCPU goes on at once. Otherwise the vCPU's own thread does
 	// the device's work. On x86_64 and aarch64 in QEMU 7.2 and newer, not in 5.2.
 	Ioeventfd *bool `json:"ioeventfd,omitzero"`
-	// In QEMU 11.1 and newer, not in 10.0.
+	// Shows the guest the controller memory buffer as NVMe 1.3 does, where it is
+	// always on. Otherwise the guest's driver turns it on, as in NVMe 1.4. Of use
+	// only together with cmb_size_mb. In QEMU 11.1 and newer, not in 10.0.
 	LegacyCmb *bool `json:"legacy-cmb,omitzero"`
 	// The smallest unit that the guest can read or write, in bytes: a power of two
 	// from 512 to 2097152. 512 if 0 or absent, and always 2048 for CDs. Partition
@@ -3511,7 +3513,6 @@ type USBStorage struct {
 	// write wait until its data are on disk. auto follows the cache mode of a
 	// -drive, and is on for a node.
 	WriteCache qapi.OnOffAuto `json:"write-cache,omitzero"`
-	Attached   *bool          `json:"attached,omitzero"`
 	// Names the device in migrations by its whole path through hubs and ports. Old
 	// machine types turn it off; there is no other reason to set it.
 	//
@@ -3564,7 +3565,6 @@ type USBUAS struct {
 	// Prints the guest's SCSI requests to QEMU's standard error if it is not 0, for
 	// debugging.
 	LogSCSIReq *uint32 `json:"log-scsi-req,omitzero"`
-	Attached   *bool   `json:"attached,omitzero"`
 	// Names the device in migrations by its whole path through hubs and ports. Old
 	// machine types turn it off; there is no other reason to set it.
 	//
@@ -3613,8 +3613,7 @@ type USBBot struct {
 	// or one that another device provides, such as rp0 for a [PCIERootPort] with
 	// the id rp0, or scsi0.0 for a controller with the id scsi0. QEMU takes the
 	// first one with a free place if empty.
-	Bus      string `json:"bus,omitzero"`
-	Attached *bool  `json:"attached,omitzero"`
+	Bus string `json:"bus,omitzero"`
 	// Names the device in migrations by its whole path through hubs and ports. Old
 	// machine types turn it off; there is no other reason to set it.
 	//

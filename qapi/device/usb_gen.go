@@ -719,8 +719,7 @@ type USBHub struct {
 	// Lets the guest switch the power of each port.
 	PortPower *bool `json:"port-power,omitzero"`
 	// How many ports the hub has, from 1 to 8.
-	Ports    *uint32 `json:"ports,omitzero"`
-	Attached *bool   `json:"attached,omitzero"`
+	Ports *uint32 `json:"ports,omitzero"`
 	// Names the device in migrations by its whole path through hubs and ports. Old
 	// machine types turn it off; there is no other reason to set it.
 	//
@@ -812,7 +811,6 @@ type USBHost struct {
 	SuppressRemoteWake *bool `json:"suppress-remote-wake,omitzero"`
 	// The USB vendor id of the device to look for on the host. 0 means any.
 	Vendorid *uint32 `json:"vendorid,omitzero"`
-	Attached *bool   `json:"attached,omitzero"`
 	// Names the device in migrations by its whole path through hubs and ports. Old
 	// machine types turn it off; there is no other reason to set it.
 	//
@@ -881,7 +879,6 @@ type USBRedir struct {
 	// suspend devices that QEMU cannot wake up. Machine types up to 4.2 turn it
 	// off.
 	SuppressRemoteWake *bool `json:"suppress-remote-wake,omitzero"`
-	Attached           *bool `json:"attached,omitzero"`
 	// Names the device in migrations by its whole path through hubs and ports. Old
 	// machine types turn it off; there is no other reason to set it.
 	//
@@ -936,8 +933,7 @@ type USBMTP struct {
 	Readonly *bool `json:"readonly,omitzero"`
 	// The host's directory that is shared with the guest, an absolute path.
 	// Required.
-	Rootdir  string `json:"rootdir,omitzero"`
-	Attached *bool  `json:"attached,omitzero"`
+	Rootdir string `json:"rootdir,omitzero"`
 	// Names the device in migrations by its whole path through hubs and ports. Old
 	// machine types turn it off; there is no other reason to set it.
 	//
@@ -986,8 +982,7 @@ type USBCCID struct {
 	// first one with a free place if empty.
 	Bus string `json:"bus,omitzero"`
 	// How much the device prints for debugging. 0 means nothing.
-	Debug    *uint8 `json:"debug,omitzero"`
-	Attached *bool  `json:"attached,omitzero"`
+	Debug *uint8 `json:"debug,omitzero"`
 	// Names the device in migrations by its whole path through hubs and ports. Old
 	// machine types turn it off; there is no other reason to set it.
 	//
@@ -1123,8 +1118,7 @@ type U2fPassthru struct {
 	Bus string `json:"bus,omitzero"`
 	// The path of the host's security key, such as /dev/hidraw3. QEMU takes the
 	// first one it finds if empty.
-	Hidraw   string `json:"hidraw,omitzero"`
-	Attached *bool  `json:"attached,omitzero"`
+	Hidraw string `json:"hidraw,omitzero"`
 	// Names the device in migrations by its whole path through hubs and ports. Old
 	// machine types turn it off; there is no other reason to set it.
 	//

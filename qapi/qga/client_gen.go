@@ -27,12 +27,12 @@ func NewClient(conn *qmp.Conn) *Client {
 	return &Client{conn}
 }
 
-// Conn returns the connection, for what is not a command of the schema.
+// Conn returns the connection.
 func (c *Client) Conn() *qmp.Conn {
 	return c.conn
 }
 
-// With returns a client of the same connection whose calls have options.
+// With returns a client on the same connection whose calls have these options.
 func (c *Client) With(opts ...qmp.CallOption) *Client {
 	return NewClient(c.conn.With(opts...))
 }

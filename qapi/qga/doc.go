@@ -1,4 +1,4 @@
-// Package qga is the protocol of QEMU's guest agent, typed, as package
+// Package qga is the typed API of QEMU's guest agent, as package
 // [github.com/goqapi/goqapi/qapi] is QMP: a method for each command. It is
 // generated from the schema of the newest release and talks to the agents of
 // every release from 5.2 on.
@@ -8,27 +8,26 @@
 //	defer c.Close()
 //	host, err := c.GuestGetHostName(ctx)
 //
-// The socket is one that QEMU makes for the virtio-serial port of the agent.
+// The socket is the one that QEMU makes for the virtio-serial port of the agent.
 //
-// # Is anybody there?
+// # When no agent runs
 //
-// The socket opens, and takes commands, whether or not an agent runs in the
-// guest. So Dial waits until one has answered, and fails with [qmp.ErrNoAgent]
-// if none does in 10 s; [qmp.WithHandshakeTimeout] sets another limit. An agent
-// that goes away later is not noticed: a call waits for it until its context
-// ends. The next one after that asks first whether the agent is there, again
-// with that limit. The client can be used on: when the agent is back, so are
-// the calls.
+// The socket can be opened, and accepts commands, whether or not an agent runs in the
+// guest. So Dial waits until an agent has answered, and fails with [qmp.ErrNoAgent]
+// if none does in 10 s; [qmp.WithHandshakeTimeout] sets another limit. If an agent
+// stops later, the client does not notice: a call waits for it until its context
+// ends. The next call first checks whether the agent answers, again with that limit.
+// The client can still be used: when the agent is back, calls work again.
 //
-// An agent does one thing at a time. What is slow, such as [Client.GuestFstrim],
-// holds up all that comes after it.
+// An agent executes one command at a time. A slow one, such as [Client.GuestFstrim],
+// holds up all commands after it.
 //
 // # No reply
 //
 // Agents do not answer [Client.GuestShutdown] and the commands to suspend when they
-// succeed. [Shutdown] and [Suspend] return nil then: when the agent can no longer be
-// expected to refuse. That the guest is down, or asleep, is for the events of the
-// machine's monitor to say.
+// succeed. [Shutdown] and [Suspend] then return nil, when a refusal can no longer be
+// expected. The events of the machine's monitor report that the guest is down, or
+// asleep.
 //
 // # Bytes
 //
@@ -39,13 +38,12 @@
 //
 // [Run] runs a program and returns what it wrote and how it ended; [OpenFile],
 // [Download] and [Upload] move files; [WithFrozen] does something while the
-// guest's file systems stand still, and thaws them whatever happens.
+// guest's file systems are frozen, and thaws them whatever happens.
 //
 // # Trust
 //
-// A guest, and so its agent, can be in the hands of anybody. These functions check the
-// counts, sizes and states that it says, and take what does not fit for an error; the
-// content of files and of a program's output is as the guest wants it, and a file can
-// be without end. After an error [qmp.MayHaveRun] reports whether the agent may have
-// executed a command all the same.
+// Anybody may control a guest, and so its agent. These functions check the counts, sizes
+// and states that an agent sends, and return an error if they do not make sense. The guest
+// decides the content of files and of a program's output, and a file may be endless. After
+// an error, [qmp.MayHaveRun] reports whether the agent may have executed the command.
 package qga

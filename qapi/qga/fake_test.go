@@ -13,7 +13,7 @@ import (
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
-// A fakeAgent answers commands as a test tells it to, be it what no agent would say.
+// A fakeAgent answers commands as a test wants, even in ways in which no agent would.
 type fakeAgent struct{ *qmptest.Server }
 
 // An answer makes the reply to a command: a value, an *qmp.Error, or silence.

@@ -11,33 +11,33 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// chunkSize is how much of a file is moved by one command: enough for the command
-// itself not to matter, and little enough for others to have their turn.
+// chunkSize is how many bytes of a file one command moves: enough that the cost of the
+// command does not matter, and so few that other commands do not wait long.
 const chunkSize = 256 << 10
 
 // cleanupTime is how long a handle may take to close when the context of its file
 // has ended.
 const cleanupTime = 10 * time.Second
 
-// A File is an open file in the guest. Its context is that of [OpenFile], and ends
-// what would wait. It is not safe for use by several goroutines at a time.
+// A File is an open file in the guest. Its context is that of [OpenFile]; all methods end
+// when it does. A File is not safe for use by several goroutines at a time.
 type File struct {
-	ctx    context.Context // an io.Reader has none of its own
+	ctx    context.Context // since io.Reader and io.Writer take none
 	c      *Client
 	path   string
 	handle int64
 }
 
 // OpenFile opens a file in the guest. mode is as for fopen in C: "r" to read, "w"
-// to write it anew, "a" to append, with a "+" to do both. All that the file does
-// happens under ctx. It has to be closed: the agent keeps it open, also when the
-// connection ends.
+// to replace its content, "a" to append, with a "+" to read and write. ctx is the context
+// of all methods of the file. The file must be closed: the agent keeps it open even when
+// the connection ends.
 //
-// If ctx ends while the agent opens it, the agent has 10 s more, in the background:
-// the file is then closed.
+// If ctx ends while the agent opens the file, a goroutine waits 10 s more for the answer, and
+// closes the file.
 func OpenFile(ctx context.Context, c *Client, path, mode string) (*File, error) {
 	f := &File{ctx: ctx, c: c, path: path}
-	if err := c.GuestPing(ctx); err != nil { // after it, nothing holds up the command to open
+	if err := c.GuestPing(ctx); err != nil { // after it, no earlier command holds up the one to open
 		return nil, f.errorf("open", err)
 	}
 	opened := make(chan error)
@@ -50,7 +50,7 @@ func OpenFile(ctx context.Context, c *Client, path, mode string) (*File, error) 
 		case opened <- err:
 		case <-ctx.Done():
 			if err == nil {
-				_ = c.GuestFileClose(late, GuestFileCloseArgs{Handle: handle}) // nobody waits to hear how it went
+				_ = c.GuestFileClose(late, GuestFileCloseArgs{Handle: handle}) // nobody waits for the result
 			}
 		}
 	}()
@@ -70,14 +70,14 @@ func (f *File) errorf(action string, err error) error {
 	return fmt.Errorf("qga: %s %s: %w", action, printable.String(f.path), err)
 }
 
-// A broken read is not the end of the file, which its error could be taken for: that of
-// a connection which the other side closes wraps io.EOF, too.
+// A read that fails is not the end of the file, but its error could look like that: the
+// error of a connection that the other side has closed also wraps io.EOF.
 type broken struct{ error }
 
 func (b broken) Is(target error) bool { return target != io.EOF && errors.Is(b.error, target) }
 func (b broken) As(target any) bool   { return errors.As(b.error, target) }
 
-// Read reads up to len(p) bytes, but no more than one command moves.
+// Read reads up to len(p) bytes, with one command, which moves at most 256 KiB.
 func (f *File) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
@@ -168,7 +168,7 @@ func (f *File) ReadFrom(r io.Reader) (int64, error) {
 	}
 }
 
-// Seek sets where the next Read or Write begins, as [io.Seeker] has it.
+// Seek sets where the next Read or Write begins, as in [io.Seeker].
 func (f *File) Seek(offset int64, whence int) (int64, error) {
 	from, ok := map[int]QGASeek{io.SeekStart: QGASeekSet, io.SeekCurrent: QGASeekCur, io.SeekEnd: QGASeekEnd}[whence]
 	if !ok {
@@ -184,7 +184,7 @@ func (f *File) Seek(offset int64, whence int) (int64, error) {
 	return r.Position, nil
 }
 
-// Flush hands what the agent has buffered to the guest's operating system.
+// Flush passes the data that the agent has buffered to the guest's operating system.
 func (f *File) Flush() error {
 	if err := f.c.GuestFileFlush(f.ctx, GuestFileFlushArgs{Handle: f.handle}); err != nil {
 		return f.errorf("flush", err)
@@ -192,8 +192,8 @@ func (f *File) Flush() error {
 	return nil
 }
 
-// Close closes the file. Only with its success is everything written. It is done
-// also when the file's context has ended, for which the agent then has 10 s.
+// Close closes the file. Everything is written only if Close succeeds. It also works when
+// the file's context has ended; then the agent has 10 s to answer.
 func (f *File) Close() error {
 	ctx := f.ctx
 	if ctx.Err() != nil {
@@ -208,7 +208,7 @@ func (f *File) Close() error {
 }
 
 // Download copies the file at a path in the guest to w, and returns its size. The
-// guest decides what that is: where it is not trusted, let w or ctx set a limit.
+// guest decides how long the file is: if it is not trusted, let w or ctx set a limit.
 func Download(ctx context.Context, c *Client, path string, w io.Writer) (int64, error) {
 	f, err := OpenFile(ctx, c, path, "r")
 	if err != nil {
@@ -218,8 +218,8 @@ func Download(ctx context.Context, c *Client, path string, w io.Writer) (int64, 
 	return n, errors.Join(err, f.Close())
 }
 
-// Upload writes the file at a path in the guest anew from what r has, and returns
-// its size. When it fails, the file may hold a part of it.
+// Upload replaces the content of the file at a path in the guest with what it reads from r,
+// and returns the size. If it fails, the file may have only a part of it.
 func Upload(ctx context.Context, c *Client, path string, r io.Reader) (int64, error) {
 	f, err := OpenFile(ctx, c, path, "w")
 	if err != nil {

@@ -11,36 +11,35 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// ErrStillFrozen is wrapped by the error of [WithFrozen] when it is not known that the
-// guest was thawed: every process in it that writes hangs, or soon will. What is left
-// to do is to connect to the agent anew and to call [Client.GuestFsfreezeThaw].
+// ErrStillFrozen is wrapped by the error of [WithFrozen] when the guest may not have been
+// thawed: then every process in it that writes hangs, or soon will. Connect to the agent
+// again and call [Client.GuestFsfreezeThaw].
 var ErrStillFrozen = errors.New("the guest's file systems may still be frozen")
 
-// Thawing goes on when everything else has been given up.
+// Limits of thawing, which goes on after ctx has ended.
 const (
 	thawTime      = time.Minute            // in all
 	thawAttempt   = 15 * time.Second       // until the agent is asked again
 	thawPause     = 100 * time.Millisecond // before another attempt; it doubles with each
 	lastThawPause = 2 * time.Second
-	thawRefusals  = 3 // of an agent whose file systems stay frozen
+	thawRefusals  = 3 // how many refusals of an agent whose file systems stay frozen
 )
 
-// WithFrozen freezes the guest's file systems, those at the mount points or, if
-// that is nil, all that can be frozen, and calls f with how many they are. Then it
-// thaws them, also when f fails or panics, and when ctx has ended meanwhile, for which
-// it takes up to a minute. It returns when the guest is thawed, or with
+// WithFrozen freezes the guest's file systems at the mount points or, if mountpoints
+// is nil, all that can be frozen, and calls f with their number. Then it
+// thaws them, also when f fails or panics, or ctx has ended meanwhile. Thawing
+// takes up to a minute. WithFrozen returns when the guest is thawed, or with
 // [ErrStillFrozen].
 //
-// An agent that is silent, as in a machine that is paused, has the command to thaw in
-// front of it all the same, and executes it when it goes on.
+// The command to thaw is sent even to an agent that does not answer, for example in a
+// paused machine; the agent executes it when it runs again.
 //
-// An error means that what f did, such as to take a snapshot, is not to be relied
-// on: f's own, or that file systems were thawed while it ran, by somebody else
-// or, in Windows, by themselves after some ten seconds. f is not called if the agent
-// refuses to freeze, as it does when they are frozen already; then nothing is thawed.
-// Nor is it called if no file system, or fewer than named, could be frozen: agents
-// pass over a mount point that does not exist, and over file systems that cannot be
-// frozen.
+// After an error do not rely on what f did, such as taking a snapshot: f itself failed, or
+// file systems were thawed while it ran, by another program or, in Windows, by themselves
+// after some ten seconds. f is not called if the agent refuses to freeze, as it does when
+// file systems are frozen already; then nothing is thawed. It is not called either if no
+// file system, or fewer than named, could be frozen: agents ignore mount points that do
+// not exist, and file systems that cannot be frozen.
 func WithFrozen(ctx context.Context, c *Client, mountpoints []string, f func(ctx context.Context, frozen int) error) (err error) {
 	if mountpoints != nil && len(mountpoints) == 0 {
 		return errors.New("qga: freeze: the list of mount points is empty; nil stands for all file systems")
@@ -66,27 +65,27 @@ func freeze(ctx context.Context, c *Client, mountpoints []string) (int64, error)
 	return c.GuestFsfreezeFreezeList(ctx, GuestFsfreezeFreezeListArgs{Mountpoints: mountpoints})
 }
 
-// checkFrozen returns an error unless an agent froze what was asked for.
+// checkFrozen returns an error unless an agent froze all file systems that were named.
 func checkFrozen(frozen int64, mountpoints []string) error {
 	named := len(slices.Compact(slices.Sorted(slices.Values(mountpoints))))
 	switch {
 	case frozen < 0 || frozen > math.MaxInt32:
 		return fmt.Errorf("the agent says that it froze %d file systems", frozen)
 	case frozen < int64(named):
-		return fmt.Errorf("the agent froze %d of the %d file systems that are named", frozen, named)
+		return fmt.Errorf("the agent froze only %d of the %d file systems that were named", frozen, named)
 	case frozen == 0:
-		return errors.New("the agent froze 0 file systems")
+		return errors.New("the agent froze no file system")
 	}
 	return nil
 }
 
-// thaw thaws, although ctx may have ended, and though the agent may be away for a
-// while. It is an error, too, if fewer file systems were frozen until then.
+// thaw thaws, even if ctx has ended, and even if the agent does not answer for a
+// while. It also returns an error if fewer file systems were still frozen.
 func thaw(ctx context.Context, c *Client, frozen int64) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), thawTime)
 	defer cancel()
 	refusals := 0
-	again := false // an earlier attempt may have thawed: the count says nothing
+	again := false // an earlier attempt may have thawed, and then the count means nothing
 	for pause := thawPause; ; pause = min(2*pause, lastThawPause) {
 		thawed, err := thawNow(ctx, c)
 		switch {
@@ -97,7 +96,7 @@ func thaw(ctx context.Context, c *Client, frozen int64) error {
 		case errors.Is(err, qmp.ErrClosed), errors.Is(err, context.DeadlineExceeded): // or no agent
 			again = again || qmp.MayHaveRun(err)
 		case isThawed(ctx, c):
-			return fmt.Errorf("qga: thaw: the file systems are thawed, but since when is not known: %w", err)
+			return fmt.Errorf("qga: thaw: the file systems are thawed, but it is not known since when: %w", err)
 		default:
 			refusals++
 		}
@@ -107,16 +106,17 @@ func thaw(ctx context.Context, c *Client, frozen int64) error {
 	}
 }
 
-// thawNow has the agent thaw. To thaw twice does no harm. The command goes to an agent
-// that is silent, too: one whose machine is paused executes it when that goes on.
+// thawNow sends the command to thaw. Thawing twice does no harm. The command is sent even
+// to an agent that does not answer: in a paused machine it executes it when the machine
+// runs again.
 func thawNow(ctx context.Context, c *Client) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, thawAttempt)
 	defer cancel()
 	return c.With(qmp.WithoutSync()).GuestFsfreezeThaw(ctx)
 }
 
-// isThawed asks the agent for the state that its file systems are in. That of Windows
-// refuses to thaw what has thawed by itself, and cleans up.
+// isThawed asks the agent for the state of its file systems. In Windows, the agent refuses
+// to thaw file systems that have thawed by themselves, but then cleans up.
 func isThawed(ctx context.Context, c *Client) bool {
 	ctx, cancel := context.WithTimeout(ctx, thawAttempt)
 	defer cancel()
@@ -124,7 +124,7 @@ func isThawed(ctx context.Context, c *Client) bool {
 	return err == nil && status == GuestFsfreezeStatusThawed
 }
 
-// sleep reports whether it slept, without the connection or ctx having ended.
+// sleep reports whether it slept for the whole time; false if the connection or ctx ended.
 func sleep(ctx context.Context, c *Client, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()

@@ -236,12 +236,12 @@ func TestFrozenTooFew(t *testing.T) {
 		frozen      int64
 		want        string
 	}{
-		{nil, 0, "qga: freeze: the agent froze 0 file systems"},
+		{nil, 0, "qga: freeze: the agent froze no file system"},
 		{nil, -1, "qga: freeze: the agent says that it froze -1 file systems"},
 		{nil, 1 << 32, "qga: freeze: the agent says that it froze 4294967296 file systems"},
-		{[]string{"/", "/home"}, 1, "qga: freeze: the agent froze 1 of the 2 file systems that are named"},
-		{[]string{"/home", "/", "/home"}, 1, "qga: freeze: the agent froze 1 of the 2 file systems that are named"},
-		{[]string{"/home"}, 0, "qga: freeze: the agent froze 0 of the 1 file systems that are named"},
+		{[]string{"/", "/home"}, 1, "qga: freeze: the agent froze only 1 of the 2 file systems that were named"},
+		{[]string{"/home", "/", "/home"}, 1, "qga: freeze: the agent froze only 1 of the 2 file systems that were named"},
+		{[]string{"/home"}, 0, "qga: freeze: the agent froze only 0 of the 1 file systems that were named"},
 		{[]string{"/", "/"}, 1, ""},
 	} {
 		answers := map[string]answer{
@@ -348,7 +348,7 @@ func TestFrozenWindows(t *testing.T) {
 		refused := new(qmp.Error)
 		require.ErrorAs(t, err, &refused)
 		assert.Contains(t, refused.Desc, "couldn't hold writes")
-		assert.ErrorContains(t, err, "qga: thaw: the file systems are thawed, but since when is not known: qmp: guest-fsfreeze-thaw: ")
+		assert.ErrorContains(t, err, "qga: thaw: the file systems are thawed, but it is not known since when: qmp: guest-fsfreeze-thaw: ")
 		assert.Equal(t, 2, srv.Count(thaw))
 	}, qmptest.WindowsGuest())
 }
@@ -391,8 +391,8 @@ func TestFrozenPausedBefore(t *testing.T) {
 	})
 }
 
-// TestFrozenRestart has an agent that is away for a while when it is to thaw, and loses
-// what it is told meanwhile.
+// TestFrozenRestart has an agent that does not run for a while when it should thaw, and loses
+// the commands that are sent meanwhile.
 func TestFrozenRestart(t *testing.T) {
 	withGuest(t, func(t *testing.T, c *qga.Client, srv *qmptest.Server) {
 		begin := time.Now()

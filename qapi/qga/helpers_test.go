@@ -397,7 +397,7 @@ func TestOpenLate(t *testing.T) {
 			_, err := qga.OpenFile(ctx, c, "/f", "w")
 			require.ErrorIs(t, err, qmp.ErrAbandoned)
 			time.Sleep(time.Minute)
-			require.NoError(t, c.Conn().Wait(t.Context()), "nobody waits for it for ever")
+			require.NoError(t, c.Conn().WaitIdle(t.Context()), "nobody waits for it for ever")
 			assert.Len(t, a.commands(), 2)
 		})
 	})

@@ -9,20 +9,20 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// A ShutdownMode is what becomes of a machine whose guest shuts down.
+// A ShutdownMode is what happens to the machine when its guest shuts down.
 type ShutdownMode string
 
 // The modes that agents know.
 const (
 	ShutdownPowerdown ShutdownMode = "powerdown" // it is powered off
-	ShutdownHalt      ShutdownMode = "halt"      // it stays on, and does nothing any more
+	ShutdownHalt      ShutdownMode = "halt"      // it stays on and does nothing
 	ShutdownReboot    ShutdownMode = "reboot"    // it starts again
 )
 
-// A SuspendMode is where a guest that is suspended keeps its memory.
+// A SuspendMode is where a suspended guest keeps its memory.
 type SuspendMode string
 
-// The modes that agents know. That of Windows has no SuspendHybrid.
+// The modes that agents know. The agent of Windows does not have SuspendHybrid.
 const (
 	SuspendDisk   SuspendMode = "disk"   // on its disk; the machine is powered off
 	SuspendRAM    SuspendMode = "ram"    // in the machine, which sleeps: ACPI S3
@@ -35,25 +35,25 @@ const (
 	pingPause   = 100 * time.Millisecond // until it is given another command
 )
 
-// Shutdown has the guest's operating system shut down. An error that is not the
-// agent's refusal, a [*qmp.Error], says that the agent did not answer before, or that
-// ctx ended first.
+// Shutdown asks the guest's operating system to shut down. The error is a [*qmp.Error] if
+// the agent refuses; another error means that the agent did not answer before the
+// command, or that ctx ended first.
 //
-// nil means that the agent has taken the command and has not refused it. Agents do not
-// answer a success, so that this is seen by what comes after it: the agent answers
+// nil means that the agent has received the command and has not refused it. Agents do not
+// answer when they succeed, so Shutdown concludes it from what follows: the agent answers
 // another command, or the other side ends the connection, or the agent, which answered
-// just before, says nothing for 10 s. It does not mean that the guest is down, or that
-// it will be: a guest can hang on its way. The event SHUTDOWN of the machine's monitor
-// reports the end, and RESET that of a reboot.
+// just before, sends nothing for 10 s. It does not mean that the guest is down, or that
+// it will be: a guest can hang while it shuts down. The event SHUTDOWN of the machine's
+// monitor reports the end, and RESET that of a reboot.
 func Shutdown(ctx context.Context, c *Client, mode ShutdownMode) error {
 	return unanswered(ctx, c, "shut down", func(ctx context.Context) error {
 		return c.GuestShutdown(ctx, GuestShutdownArgs{Mode: new(string(mode))})
 	})
 }
 
-// Suspend has the guest sleep. Errors and nil mean what they do for [Shutdown]. An agent
-// can take seconds to find out that its guest cannot sleep. Most execute nothing else
-// until the guest has woken up, so that success mostly takes the 10 s. The events
+// Suspend asks the guest to sleep. Errors and nil mean the same as for [Shutdown]. An
+// agent may need seconds to find out that its guest cannot sleep. Most agents execute
+// nothing else until the guest has woken up, so success usually takes 10 s. The events
 // SUSPEND and SUSPEND_DISK of the machine's monitor report that the guest sleeps.
 func Suspend(ctx context.Context, c *Client, mode SuspendMode) error {
 	issue, ok := map[SuspendMode]func(context.Context) error{
@@ -62,15 +62,15 @@ func Suspend(ctx context.Context, c *Client, mode SuspendMode) error {
 		SuspendHybrid: c.GuestSuspendHybrid,
 	}[mode]
 	if !ok {
-		return fmt.Errorf("qga: suspend: there is no mode %q", mode)
+		return fmt.Errorf("qga: suspend: unknown mode %q", mode)
 	}
 	return unanswered(ctx, c, "suspend", issue)
 }
 
-// unanswered issues a command whose success is not answered, and waits until a refusal
-// is not to be expected any more.
+// unanswered issues a command that has no reply if it succeeds, and waits until a refusal
+// can no longer be expected.
 func unanswered(ctx context.Context, c *Client, action string, issue func(context.Context) error) error {
-	if err := c.GuestPing(ctx); err != nil { // from an agent that is there, silence says something
+	if err := c.GuestPing(ctx); err != nil { // only the silence of an agent that runs means success
 		return fmt.Errorf("qga: %s: %w", action, err)
 	}
 	limited, cancel := context.WithTimeout(ctx, refusalTime)

@@ -101,7 +101,7 @@ func TestPowerModes(t *testing.T) {
 		for _, mode := range []qga.SuspendMode{qga.SuspendDisk, qga.SuspendRAM, qga.SuspendHybrid} {
 			require.NoError(t, qga.Suspend(t.Context(), c, mode))
 		}
-		require.EqualError(t, qga.Suspend(t.Context(), c, "tape"), `qga: suspend: there is no mode "tape"`)
+		require.EqualError(t, qga.Suspend(t.Context(), c, "tape"), `qga: suspend: unknown mode "tape"`)
 		var got []string
 		for _, call := range srv.Calls() {
 			if call.Command != "guest-ping" {

@@ -182,8 +182,8 @@ type GuestFileOpenArgs struct {
 
 // GuestFileOpen opens a file in the guest and returns a handle for it.
 //
-// The agent opens it with its own rights, mostly root's. Handles stay open,
-// also across connections, until [Client.GuestFileClose].
+// The agent opens it with its own rights, usually those of root. Handles stay
+// open, also across connections, until [Client.GuestFileClose].
 //
 // QAPI: command guest-file-open (qapi-schema.json), https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-file-open
 func (c *Client) GuestFileOpen(ctx context.Context, args GuestFileOpenArgs) (int64, error) {
@@ -235,17 +235,17 @@ func (x *GuestFileRead) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x GuestFileRead) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x GuestFileRead) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x GuestFileRead) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -303,17 +303,17 @@ type GuestFileWriteArgs struct {
 	Count *int64 `json:"count,omitzero"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x GuestFileWriteArgs) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x GuestFileWriteArgs) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x GuestFileWriteArgs) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -364,7 +364,7 @@ const (
 	QGASeekSet QGASeek = "set"
 	// From where the position is now.
 	QGASeekCur QGASeek = "cur"
-	// From the end of the file; offsets are mostly negative.
+	// From the end of the file; offsets are usually negative.
 	QGASeekEnd QGASeek = "end"
 )
 
@@ -546,8 +546,8 @@ type GuestFsfreezeFreezeListArgs struct {
 // GuestFsfreezeFreezeList is [Client.GuestFsfreezeFreeze] for some file systems
 // only.
 //
-// Mount points that are none are passed over in silence: compare the count
-// returned with what was asked for.
+// Paths that are not mount points are ignored without an error: compare the
+// returned count with the number of paths.
 //
 // The arguments can be left out; more than one are an error.
 //
@@ -614,17 +614,17 @@ func (x *GuestFilesystemTrimResult) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x GuestFilesystemTrimResult) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x GuestFilesystemTrimResult) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x GuestFilesystemTrimResult) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -650,17 +650,17 @@ func (x *GuestFilesystemTrimResponse) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x GuestFilesystemTrimResponse) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x GuestFilesystemTrimResponse) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x GuestFilesystemTrimResponse) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -1422,17 +1422,17 @@ func (x *GuestDiskSmart) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x GuestDiskSmart) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x GuestDiskSmart) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x GuestDiskSmart) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -1831,17 +1831,17 @@ type GuestSetUserPasswordArgs struct {
 	Crypted bool `json:"crypted"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x GuestSetUserPasswordArgs) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x GuestSetUserPasswordArgs) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x GuestSetUserPasswordArgs) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -1866,8 +1866,8 @@ type GuestMemoryBlock struct {
 	PhysIndex uint64 `json:"phys-index"`
 	// Whether the guest uses it.
 	Online bool `json:"online"`
-	// Whether the guest can stop using it; needed in what is got, passed over in
-	// what is sent.
+	// Whether the guest can stop using it; always present in replies, ignored in
+	// arguments.
 	CanOffline *bool `json:"can-offline,omitzero"`
 }
 
@@ -2021,7 +2021,7 @@ func (c *Client) GuestGetMemoryBlockInfo(ctx context.Context) (GuestMemoryBlockI
 //
 // QAPI: struct GuestExecStatus (qapi-schema.json), https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#object-QGA-qapi-schema.GuestExecStatus
 type GuestExecStatus struct {
-	// The process has ended; else the other members are absent.
+	// The process has ended; otherwise the other members are absent.
 	Exited bool `json:"exited"`
 	// The exit status of the process, if it ended by itself.
 	Exitcode *int64 `json:"exitcode,omitzero"`
@@ -2063,17 +2063,17 @@ func (x *GuestExecStatus) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x GuestExecStatus) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x GuestExecStatus) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x GuestExecStatus) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -2245,17 +2245,17 @@ func (x *GuestExecArgs) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return codec.UnmarshalFrom(dec, x.decode)
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x GuestExecArgs) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x GuestExecArgs) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x GuestExecArgs) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -2263,9 +2263,9 @@ func (x GuestExecArgs) LogValue() slog.Value {
 // GuestExec starts a program in the guest, with the agent's own rights, and
 // returns its process id at once.
 //
-// There is no shell: name one, with -c and the command, where one is wanted.
-// Output is only kept if asked for; [Client.GuestExecStatus] brings it when the
-// program has ended.
+// No shell is started: to use one, give it as the program, with -c and the
+// command. Output is only kept if asked for; [Client.GuestExecStatus] brings it
+// when the program has ended.
 //
 // QAPI: command guest-exec (qapi-schema.json), https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-exec
 func (c *Client) GuestExec(ctx context.Context, args GuestExecArgs) (GuestExec, error) {
@@ -2580,17 +2580,17 @@ func (x *GuestDeviceID) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x GuestDeviceID) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x GuestDeviceID) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x GuestDeviceID) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -2661,17 +2661,17 @@ func (x *GuestAuthorizedKeys) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x GuestAuthorizedKeys) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x GuestAuthorizedKeys) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x GuestAuthorizedKeys) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -2704,17 +2704,17 @@ type GuestSSHAddAuthorizedKeysArgs struct {
 	Reset *bool `json:"reset,omitzero"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x GuestSSHAddAuthorizedKeysArgs) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x GuestSSHAddAuthorizedKeysArgs) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x GuestSSHAddAuthorizedKeysArgs) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -2737,17 +2737,17 @@ type GuestSSHRemoveAuthorizedKeysArgs struct {
 	Keys []string `json:"keys"`
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x GuestSSHRemoveAuthorizedKeysArgs) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x GuestSSHRemoveAuthorizedKeysArgs) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x GuestSSHRemoveAuthorizedKeysArgs) LogValue() slog.Value {
 	return codec.LogValue(x)
 }
@@ -2755,7 +2755,7 @@ func (x GuestSSHRemoveAuthorizedKeysArgs) LogValue() slog.Value {
 // GuestSSHRemoveAuthorizedKeys takes public keys out of the authorized_keys
 // file of a user.
 //
-// It succeeds if they are not there, and if there is no file.
+// It succeeds even if they, or the file, do not exist.
 //
 // QAPI: command guest-ssh-remove-authorized-keys (qapi-schema.json), https://www.qemu.org/docs/master/interop/qemu-ga-ref.html#command-QGA-qapi-schema.guest-ssh-remove-authorized-keys
 func (c *Client) GuestSSHRemoveAuthorizedKeys(ctx context.Context, args GuestSSHRemoveAuthorizedKeysArgs) error {
@@ -2919,7 +2919,7 @@ func (e GuestCPUStatsType) Known() bool {
 }
 
 // GuestCPUStatsLinux are the counters of a processor, those of /proc/stat:
-// times in ticks of mostly 10 ms, from boot on.
+// times in ticks of usually 10 ms, from boot on.
 //
 // It is the variant of [GuestCPUStats] for linux.
 //
@@ -3091,17 +3091,17 @@ func (x *GuestCPUStats) decode(d *codec.Decoder) {
 	}
 }
 
-// String is x as JSON, without secrets.
+// String returns x as JSON, without secrets.
 func (x GuestCPUStats) String() string {
 	return codec.Short(x)
 }
 
-// GoString is String with the type's name.
+// GoString is like String, with the type's name.
 func (x GuestCPUStats) GoString() string {
 	return codec.GoShort(x)
 }
 
-// LogValue is String for package slog.
+// LogValue is like String, for package slog.
 func (x GuestCPUStats) LogValue() slog.Value {
 	return codec.LogValue(x)
 }

@@ -51,7 +51,7 @@ var harmless = []string{
 	"guest-get-vcpus", "guest-info", "guest-network-get-interfaces", "guest-network-get-route", "guest-ping",
 }
 
-// TestQEMUQueries asks real agents what they tell, and holds that the types keep
+// TestQEMUQueries queries real agents, and checks that the types keep
 // all of it, and that they list no command that has no method.
 func TestQEMUQueries(t *testing.T) {
 	b := loadBindings(t)
@@ -126,7 +126,7 @@ func TestQEMURun(t *testing.T) {
 		const limit = 16 << 20
 		r = run(sh("head -c 17000000 /dev/zero"))
 		assert.Len(t, r.Stdout, limit)
-		assert.Equal(t, major > 5, r.StdoutTruncated, "that of 5.2 does not tell")
+		assert.Equal(t, major > 5, r.StdoutTruncated, "the agent of 5.2 does not report it")
 
 		_, err := qga.Run(t.Context(), c, qga.Command{Path: "/bin/there-is-none"})
 		require.ErrorContains(t, err, "qga: run /bin/there-is-none: qmp: guest-exec: ")

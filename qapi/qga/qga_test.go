@@ -34,7 +34,7 @@ func TestRoundTrip(t *testing.T) {
 }
 
 // TestAllTypes holds that the table of types is that of the generated source.
-// UPDATE=1 writes it anew.
+// UPDATE=1 writes it again.
 func TestAllTypes(t *testing.T) {
 	loadBindings(t).AllTypes(t, "github.com/goqapi/goqapi/qapi/qga")
 }

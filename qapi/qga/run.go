@@ -12,21 +12,21 @@ import (
 // A Command is a program to be run in the guest.
 type Command struct {
 	// Path is the program: a path, or a name that is looked up in the agent's
-	// own PATH. No shell is involved.
+	// PATH. There is no shell.
 	Path string
 	// Args are its arguments, without the name of the program.
 	Args []string
-	// Env is its whole environment, each as NAME=value; nil: the agent's.
+	// Env is the program's whole environment, each entry as NAME=value; nil: that of the agent.
 	Env []string
-	// Stdin is what it reads; nil: nothing.
+	// Stdin is what the program reads from its standard input; nil: nothing.
 	Stdin []byte
-	// Capture is what is to be captured; nil: standard output and error, apart.
+	// Capture sets which output is captured; nil: standard output and error, separately.
 	// The agents of QEMU before 8.1 know only [Bool].
 	Capture GuestExecCaptureOutput
 }
 
-// maxOutput is how much of each output agents keep. A guest that sends more is not to
-// be trusted.
+// maxOutput is how much of each output agents keep. An agent that sends more is
+// broken or hostile.
 const maxOutput = 16 << 20
 
 // A Result is how a program ended, and what it wrote.
@@ -39,11 +39,11 @@ type Result struct {
 	// Signal is the signal that ended the program, in Windows the exception; 0 if
 	// it ended by itself.
 	Signal int64
-	// Stdout and Stderr are what it wrote. Agents keep 16 MiB of each; what was
-	// written beyond that is lost.
+	// Stdout and Stderr are the program's output. Agents keep 16 MiB of each; the rest is
+	// lost.
 	Stdout, Stderr []byte
-	// StdoutTruncated and StderrTruncated report that something was lost. Not every
-	// agent says so: that of 5.2 never does.
+	// StdoutTruncated and StderrTruncated report that output was lost. Not every
+	// agent reports it: that of 5.2 never does.
 	StdoutTruncated, StderrTruncated bool
 }
 
@@ -51,10 +51,10 @@ type Result struct {
 // status of 0. It is false for a result that comes with an error.
 func (r Result) Success() bool { return r.Exited && r.ExitCode == 0 && r.Signal == 0 }
 
-// A RunError is why [Run] did not see the end of a program.
+// A RunError is the error of [Run]: why it has no result of a program.
 type RunError struct {
 	Path string // the program
-	PID  int64  // its process id in the guest; 0 if the agent did not say one
+	PID  int64  // the program's process id in the guest; 0 if it is not known
 	Err  error
 }
 
@@ -68,22 +68,22 @@ func (e *RunError) Error() string {
 
 func (e *RunError) Unwrap() error { return e.Err }
 
-// Agents do not report that a program has ended, they have to be asked: soon at first,
-// for what is quick, and then ever more seldom, as they have better things to do.
+// Agents do not report that a program has ended, so they are polled: often at first, for
+// quick programs, and then at growing intervals.
 const (
 	firstPoll = time.Millisecond
 	lastPoll  = 500 * time.Millisecond
 )
 
 // Run runs a program in the guest, waits for its end, and returns how it ended. A
-// program that fails is not an error: see [Result.Success]. It has ended when nothing
-// holds its captured output open any more: Run waits also for what it has started in
-// the background, unless that has its output elsewhere.
+// program that fails is not an error: see [Result.Success]. For the agent, a program has
+// ended when no process holds its captured output open: so Run also waits for processes
+// that the program has started in the background, unless their output goes elsewhere.
 //
-// The error is a [*RunError]. When ctx ends first, its PID is that of the program,
-// which runs on, since agents have no way to end it; [Client.GuestExecStatus] can be
-// asked how it goes. Without a PID, [qmp.MayHaveRun] reports whether the program may
-// have been started. A guest that sends more output than 16 MiB is an error, too.
+// The error is a [*RunError]. If ctx ends first, its PID is that of the program, which
+// keeps running, since agents cannot end it; [Client.GuestExecStatus] returns its
+// state. Without a PID, [qmp.MayHaveRun] reports whether the program may
+// have been started. More than 16 MiB of output is an error, too.
 func Run(ctx context.Context, c *Client, command Command) (Result, error) {
 	args := command.args()
 	if args.CaptureOutput == nil {
@@ -103,8 +103,8 @@ func Run(ctx context.Context, c *Client, command Command) (Result, error) {
 	return resultOf(status), nil
 }
 
-// waitExit asks for a process's status until it has ended. The answer that says
-// so is the last one: the agent then forgets the process.
+// waitExit asks for a process's status until it has ended. After it has reported the end,
+// the agent forgets the process.
 func waitExit(ctx context.Context, c *Client, pid int64) (GuestExecStatus, error) {
 	wait := time.NewTimer(0)
 	defer wait.Stop()

@@ -8,12 +8,12 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// The tag of a union may stand anywhere in its object, and says how to decode what
-// stands before it. So it is looked for first, by functions that only find their way:
-// the text is checked when it is decoded.
+// The tag of a union may be anywhere in its object, and decides how the members before
+// it are decoded. So it is looked for first, by functions that only find where values
+// end: the text is checked when it is decoded.
 
-// ahead is what looking ahead has found in the text up to a place: where the long
-// values end. Without it, unions in unions would be passed again for each level.
+// ahead records where the long values end in the text that was looked at already.
+// Without it, unions in unions would be read again for each level.
 type ahead struct {
 	spans []span // by begin
 	upTo  int
@@ -24,13 +24,13 @@ type span struct{ begin, end int }
 
 const (
 	longSpan = 1000
-	// keepBelow is how deep in other values it pays to keep spans: before, they are
-	// passed again.
+	// keepBelow is the depth from which on spans are kept: values above it are read
+	// again.
 	keepBelow = 16
 )
 
-// tagAhead returns the string that the member named tag holds in the object that d
-// has entered; nil if there is none.
+// tagAhead returns the string in the member named tag of the object that d has entered;
+// nil if the object has no such member.
 func (d *Decoder) tagAhead(tag string) []byte {
 	for i := passSpace(d.text, d.at); i < len(d.text) && d.text[i] == '"'; i = passSpace(d.text, i) {
 		end := passString(d.text, i)
@@ -46,7 +46,7 @@ func (d *Decoder) tagAhead(tag string) []byte {
 	return nil
 }
 
-// unquote returns what a string in quotes holds.
+// unquote returns the content of a quoted string.
 func unquote(quoted []byte) []byte {
 	if len(quoted) > 1 && bytes.IndexByte(quoted, '\\') < 0 {
 		return quoted[1 : len(quoted)-1]
@@ -55,7 +55,7 @@ func unquote(quoted []byte) []byte {
 	return text
 }
 
-// passSpace returns where the next value, name or end is.
+// passSpace returns the index of the next value, name or end.
 func passSpace(text []byte, i int) int {
 	for ; i < len(text); i++ {
 		switch text[i] {
@@ -67,7 +67,7 @@ func passSpace(text []byte, i int) int {
 	return i
 }
 
-// passString returns where the string that begins at i ends.
+// passString returns the end of the string that begins at i.
 func passString(text []byte, i int) int {
 	for i++; i < len(text); i++ { // most are too short for bytes.IndexByte to pay
 		switch text[i] {
@@ -80,7 +80,7 @@ func passString(text []byte, i int) int {
 	return len(text)
 }
 
-// pass returns where the value that begins at i ends.
+// pass returns the end of the value that begins at i.
 func (d *Decoder) pass(i int) int {
 	if i >= len(d.text) {
 		return i
@@ -100,7 +100,7 @@ func (d *Decoder) pass(i int) int {
 	return i
 }
 
-// passLong is pass for an object or a list, which may be long.
+// passLong is pass for an object or a list that may be long.
 func (d *Decoder) passLong(begin int) int {
 	if begin >= d.ahead.upTo {
 		end := d.passNested(begin, d.depth > keepBelow)
@@ -117,12 +117,12 @@ func (d *Decoder) passLong(begin int) int {
 	return d.passNested(begin, false) // it is short
 }
 
-// structural are the bytes at which passNested has something to do. One look
-// here is faster than comparing each byte with all of them.
+// structural are the bytes that passNested has to handle. Looking up a byte here is
+// faster than comparing it with each of them.
 var structural = [256]bool{'"': true, '{': true, '[': true, '}': true, ']': true}
 
-// passNested returns where the object or list that begins at i ends. It may keep the
-// spans of that and of what is in it.
+// passNested returns the end of the object or list that begins at i. It may keep the
+// spans of that and of the values in it.
 func (d *Decoder) passNested(i int, keep bool) int {
 	var open []int // the spans that have not ended, by their place among all
 	for depth := 0; i < len(d.text) && depth <= maxDepth; {
@@ -150,10 +150,10 @@ func (d *Decoder) passNested(i int, keep bool) int {
 			}
 		}
 	}
-	return len(d.text) // decoding will refuse it
+	return len(d.text) // it does not end: decoding will refuse it
 }
 
-// end ends a span. What is short is not kept, nor what is in it.
+// end ends a span. A short one is dropped, together with the spans in it.
 func (d *Decoder) end(n, end int) {
 	if d.ahead.spans[n].end = end; end-d.ahead.spans[n].begin < longSpan {
 		d.ahead.spans = d.ahead.spans[:n]

@@ -6,8 +6,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// AtMostOne is what a call sends of arguments that can be left out: nothing, or the one
-// that there is. More than one fail when they are encoded, before anything is sent.
+// AtMostOne returns what a call sends for arguments that can be left out: nothing, or the
+// only element. If there are more, encoding fails, before anything is sent.
 func AtMostOne[T any](args []T) any {
 	switch len(args) {
 	case 0:
@@ -18,7 +18,7 @@ func AtMostOne[T any](args []T) any {
 	return tooMany(len(args))
 }
 
-// tooMany is how many arguments there are.
+// tooMany is the number of arguments, which is more than one.
 type tooMany int
 
 func (n tooMany) err() error { return fmt.Errorf("%d structs of arguments, not one", int(n)) }

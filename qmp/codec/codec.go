@@ -1,8 +1,8 @@
-// Package codec is what generated bindings use to read and write the types
-// that reflection alone cannot: unions, alternates, and the structs that hold
-// them. It knows no QAPI type; generated code tells it the members.
+// Package codec is for generated bindings: it reads and writes the types for which
+// reflection is not enough: unions, alternates, and the structs that hold
+// them. It does not know any QAPI type; generated code passes it the members.
 //
-// Bindings import it; people rarely have a reason to.
+// Other programs rarely need it.
 package codec
 
 import (
@@ -12,15 +12,15 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// Marshal encodes x as a server wants it: compact, every member once.
+// Marshal encodes x as servers expect it: compact, every member once.
 func Marshal(x any) ([]byte, error) {
 	return json.Marshal(x, json.Deterministic(true))
 }
 
-// errNotSet is the cause when a union or a required alternate holds nothing.
+// errNotSet is the cause when a union or a required alternate is nil.
 var errNotSet = errors.New("not set")
 
-// isNil reports whether v holds nothing to encode: no value, or a nil pointer.
+// isNil reports whether v has nothing to encode: it is nil, or holds a nil pointer.
 func isNil(v any) bool {
 	if v == nil {
 		return true

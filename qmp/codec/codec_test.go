@@ -113,7 +113,7 @@ func TestUnion(t *testing.T) {
 		{"tag last", `{"radius":3,"id":"a","kind":"circle"}`, shape{"a", circle{3}}, `{"id":"a","kind":"circle","radius":3}`},
 		{"tag between", `{"x":{"kind":"no"},"kind":"circle","id":"a","radius":18446744073709551615}`,
 			shape{"a", circle{math.MaxUint64}}, `{"id":"a","kind":"circle","radius":18446744073709551615}`},
-		{"tag behind all kinds of values", `{"a":[{"b":"\"}]"},[[],-2.5e3 ,null]],"c":"\\","d":{},"e":null,"f":1,"radius":3,"kind":"circle"}`,
+		{"tag after all kinds of values", `{"a":[{"b":"\"}]"},[[],-2.5e3 ,null]],"c":"\\","d":{},"e":null,"f":1,"radius":3,"kind":"circle"}`,
 			shape{"", circle{3}}, `{"id":"","kind":"circle","radius":3}`},
 		{"empty variant", `{"id":"a","kind":"nothing","new":[1,2]}`, shape{"a", nothing{}}, `{"id":"a","kind":"nothing"}`},
 		{"wrapped", `{"id":"a","kind":"boxed","data":{"a":1}}`, shape{"a", boxed{1}}, ""},
@@ -160,7 +160,7 @@ func TestUnionErrors(t *testing.T) {
 	for _, c := range []struct{ name, in, want string }{
 		{"not an object", `{"list":[7]}`, `an object is expected for shape`},
 		{"tag not a string", `{"list":[{"kind":7}]}`, `/list/0/kind`},
-		{"member behind the tag", `{"list":[{"kind":"circle","radius":"x"}]}`, `/list/0/radius`},
+		{"member after the tag", `{"list":[{"kind":"circle","radius":"x"}]}`, `/list/0/radius`},
 		{"member before the tag", `{"list":[{"radius":"x","kind":"circle"}]}`, `/list/0/radius`},
 		{"deep before the tag", `{"list":[{"data":{"a":"x"},"kind":"boxed"}]}`, `/list/0/data/a`},
 		{"cut", `{"list":[{"kind":"circle","rad`, `unexpected EOF`},

@@ -8,16 +8,16 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Into is a place for a result that has a function of its own to be decoded by.
+// Into is a place for a result that is decoded by a function of its own.
 type Into func(*Decoder)
 
-// Skip reads a value, and keeps nothing of it.
+// Skip reads a value and drops it.
 func Skip(d *Decoder) { d.skip() }
 
-// Decode decodes one JSON value as a server sends it into x, an [Into] or what
-// x points to: a member that x does not have is ignored, and a repeated one counts
-// once, the last. It ends when ctx does. What is decoded may take memory in proportion
-// to text; beyond that there is an error.
+// Decode decodes one JSON value, as a server sends it, into x: an [Into], or the value
+// that x points to. A member that x does not have is ignored; of a repeated member the
+// last one counts. It ends when ctx does. It may use memory in proportion to text; if it
+// needs more, it returns an error.
 func Decode(ctx context.Context, text []byte, x any) error {
 	decode, ok := x.(Into)
 	if !ok {
@@ -26,8 +26,8 @@ func Decode(ctx context.Context, text []byte, x any) error {
 	return decodeText(ctx, text, false, nil, decode)
 }
 
-// Unmarshal decodes a JSON value with a function, for an UnmarshalJSON method. The
-// one who calls that has no way to say that unknown members are errors.
+// Unmarshal decodes a JSON value with a function, for an UnmarshalJSON method. Such a
+// method cannot get the option that makes unknown members errors.
 func Unmarshal(text []byte, decode func(*Decoder)) error {
 	return decodeText(context.Background(), text, false, nil, decode)
 }
@@ -52,7 +52,7 @@ func UnmarshalFrom(dec *jsontext.Decoder, decode func(*Decoder)) error {
 }
 
 // whole is a value that is read as a whole. If the JSON module reads it for a
-// Decoder, meter puts that in.
+// Decoder, meter sets that Decoder in it.
 type whole struct {
 	text   []byte
 	within *Decoder
@@ -64,7 +64,7 @@ func (w *whole) UnmarshalJSONFrom(dec *jsontext.Decoder) (err error) {
 	return err
 }
 
-// Value decodes the next value into what x points to, by reflection.
+// Value decodes the next value by reflection into the value that x points to.
 func (d *Decoder) Value(x any) {
 	d.peek()
 	begin := d.at
@@ -73,7 +73,7 @@ func (d *Decoder) Value(x any) {
 	}
 }
 
-// inner takes the error of decoding a part of the text that begins there.
+// inner sets the error of decoding a part of the text that begins there.
 func (d *Decoder) inner(begin int, err error) {
 	if err != nil {
 		d.at = begin
@@ -90,8 +90,8 @@ func (d *Decoder) reflect(text []byte, x any) {
 	}
 }
 
-// unmarshal decodes a text by reflection, and counts what that allocates if it may be
-// much.
+// unmarshal decodes a text by reflection. It counts the memory that this allocates if it
+// may be much.
 func (d *Decoder) unmarshal(text []byte, x any) error {
 	opts := []json.Options{lenient, json.RejectUnknownMembers(d.strict)}
 	if d.unmeasured -= len(text); d.unmeasured < 0 {
@@ -107,9 +107,9 @@ func (d *Decoder) unmarshal(text []byte, x any) error {
 	return err
 }
 
-// measure is called for each value that reflection is about to decode, with the
-// pointer to where; what an interface holds is one more. Lists grow, so that what is in
-// them takes memory several times.
+// measure is called for each value that reflection is about to decode, with a pointer to
+// its place; the value in an interface counts as another one. Lists grow, so that their
+// elements take memory several times.
 func (d *Decoder) measure(_ *jsontext.Decoder, x any) error {
 	if w, ok := x.(*whole); ok {
 		w.within = d

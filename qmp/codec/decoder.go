@@ -13,11 +13,11 @@ import (
 )
 
 // A Decoder reads one JSON value in a single pass that checks and decodes. It
-// looks at a context, and counts the memory that the decoded value takes.
+// checks a context now and then, and counts the memory that the decoded value takes.
 //
 // After its first error it reads nothing more: its methods return zero values, and
-// report that there are no more members and elements. So those who use it need not
-// look at errors; the function that made the Decoder returns the first.
+// report that there are no more members and elements. So the code that uses it does not
+// have to check errors; the function that made the Decoder returns the first one.
 type Decoder struct {
 	text   []byte
 	at     int
@@ -26,9 +26,9 @@ type Decoder struct {
 	strict bool // an unknown member is an error
 
 	ctx  context.Context
-	look int // where in text to look at ctx again
+	look int // the index in text at which ctx is checked again
 	left int // how many bytes of memory may still be allocated
-	size int // of the whole text, which that depends on
+	size int // of the whole text, on which that depends
 
 	err     error // the first
 	errAt   int   // the place in text of the value that err is about
@@ -36,7 +36,7 @@ type Decoder struct {
 
 	strings    strings.Builder // where short strings are kept, several in one allocation
 	scratch    []byte          // for strings with escapes
-	growing    []any           // where lists grow: a *[]T for each type
+	growing    []any           // memory in which lists grow: a *[]T for each type
 	ahead      ahead
 	meter      *json.Unmarshalers // charges what reflection allocates
 	unmeasured int                // how much text reflection may still decode without the meter
@@ -45,23 +45,22 @@ type Decoder struct {
 const (
 	// maxDepth is how deep values may nest, as in jsontext.
 	maxDepth = 10000
-	// lookEvery is how many bytes are read between two looks at the context.
+	// lookEvery is how many bytes are read between two checks of the context.
 	lookEvery = 64 << 10
-	// fewBytes is how much text reflection decodes unmeasured: what could come of
-	// it is not worth the time.
+	// fewBytes is how much text reflection decodes without counting memory: so little
+	// text cannot take enough to be worth the time.
 	fewBytes = 64 << 10
 )
 
-// budget is how many bytes of memory decoding a text of that many bytes may take,
-// all that is allocated counted. No reply that a server has reason to send comes near:
-// its structs have their required members, and take about as much memory as text.
-// Without a limit, 16 MiB of [{},{},…] become several GiB of structs.
+// budget returns how many bytes decoding a text of that size may allocate in all. Normal
+// replies need much less: their structs have their required members, and take about as
+// much memory as text. Without a limit, 16 MiB of [{},{},…] become several GiB of structs.
 func budget(text int) int { return 64<<20 + 14*text }
 
 var decoders = sync.Pool{New: func() any { return new(Decoder) }}
 
-// decodeText decodes a text with a function. If it is a part of what another Decoder
-// is decoding, that one's context and budget hold.
+// decodeText decodes a text with a function. If the text is part of what another Decoder
+// is decoding, that Decoder's context and budget apply.
 func decodeText(ctx context.Context, text []byte, strict bool, within *Decoder, decode func(*Decoder)) error {
 	d := decoders.Get().(*Decoder)
 	defer d.release()
@@ -76,8 +75,8 @@ func decodeText(ctx context.Context, text []byte, strict bool, within *Decoder, 
 	return d.finish()
 }
 
-// release lets others use d. It keeps its memory for short strings, of which
-// whoever holds one holds all.
+// release makes d available for use again. It keeps the memory for short strings; one
+// string that is still used keeps all of it.
 func (d *Decoder) release() {
 	*d = Decoder{strings: d.strings, scratch: d.scratch[:0], meter: d.meter}
 	if cap(d.scratch) > 64<<10 {
@@ -107,12 +106,12 @@ func (d *Decoder) stop(err error) {
 // errSyntax stands for the error that jsontext has about a text.
 var errSyntax = errors.New("not JSON")
 
-// lenient are the options for text as servers print it: looking for repeated names
-// takes time, and file names need not be text.
+// lenient are the options for text as servers print it: checking for repeated names
+// takes time, and file names need not be valid UTF-8.
 var lenient = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 
-// finish returns the first error, with its place. To find that takes time, which
-// only who has an error spends.
+// finish returns the first error, with its place, which is only looked for when there is
+// an error, since that takes time.
 func (d *Decoder) finish() error {
 	if d.err == nil && d.peek() != 0 {
 		d.fail(errSyntax)
@@ -126,7 +125,7 @@ func (d *Decoder) finish() error {
 	return below(pointerAt(d.text, d.errAt), d.err)
 }
 
-// pointerAt returns the path to the value that begins at a place in text.
+// pointerAt returns the path of the value that begins at an index in text.
 func pointerAt(text []byte, at int) jsontext.Pointer {
 	dec := jsontext.NewDecoder(bytes.NewBuffer(text), lenient)
 	for dec.InputOffset() <= int64(at) {
@@ -137,7 +136,7 @@ func pointerAt(text []byte, at int) jsontext.Pointer {
 	return dec.StackPointer()
 }
 
-// below makes the place of an error one below at.
+// below returns err with its place put below at.
 func below(at jsontext.Pointer, err error) error {
 	if err == nil || at == "" {
 		return err
@@ -151,7 +150,7 @@ func below(at jsontext.Pointer, err error) error {
 	return &moved
 }
 
-// charge counts memory that is about to be allocated, and reports whether it may be.
+// charge counts memory that is about to be allocated, and reports whether the budget allows it.
 func (d *Decoder) charge(bytes int) bool {
 	if d.left -= bytes; d.left < 0 {
 		d.stop(fmt.Errorf("%d bytes of JSON would take more than %d MiB of memory, which is the limit for that much text",
@@ -160,7 +159,7 @@ func (d *Decoder) charge(bytes int) bool {
 	return d.err == nil
 }
 
-// pause looks at the context.
+// pause checks the context.
 func (d *Decoder) pause() {
 	d.look = d.at + lookEvery
 	if err := d.ctx.Err(); err != nil {

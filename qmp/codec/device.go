@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -13,14 +14,14 @@ import (
 // the members of a member props are a part.
 type Driver interface{ DeviceDriver() string }
 
-// A Propertied is a device that encodes to something else than its properties. What the method
-// returns encodes to them.
+// A Propertied is a device that does not encode to its properties itself. The value that the
+// method returns does.
 type Propertied interface{ DeviceProperties() any }
 
-// Device is what a command that plugs a device in sends for it: the driver, and beside it the
-// properties. What servers crash on or drop in silence fails when it is encoded, before anything
-// is sent: null, an id or a bus that is not a string, an empty id, and the members refused, which
-// only the server itself may set.
+// Device is what a command that plugs in a device sends for it: one object with the driver and
+// the properties. Values on which servers crash, or which they drop without an error, make
+// encoding fail, before anything is sent: null, an id or a bus that is not a string, an empty id,
+// and the members in refused, which only the server itself may set.
 func Device(dev Driver, refused ...string) any { return device{dev, refused} }
 
 type device struct {
@@ -72,7 +73,7 @@ type deviceWriter struct {
 	name   []byte
 }
 
-// object writes the members of an object, which may be that in the member props of another.
+// object writes the members of an object, which may itself be the member props of another.
 func (w *deviceWriter) object(text, within []byte) error {
 	var props []byte
 	var failed error
@@ -117,10 +118,8 @@ func (w *deviceWriter) member(name, value, within []byte) error {
 
 // check returns what is wrong with a member.
 func (w *deviceWriter) check(name, value []byte) error {
-	for _, refused := range w.refused {
-		if string(name) == refused {
-			return fmt.Errorf("'%s', which only the server itself may set", name)
-		}
+	if slices.Contains(w.refused, string(name)) {
+		return fmt.Errorf("'%s', which only the server itself may set", name)
 	}
 	if hasNull(value) {
 		return fmt.Errorf("'%s' with a null, which no device takes: leave out what is not set", name)

@@ -45,7 +45,7 @@ func (e *Encoder) raw(value []byte) {
 	}
 }
 
-// failed takes an error, if it is the first.
+// failed keeps err, if it is the first error.
 func (e *Encoder) failed(err error) {
 	if e.err == nil {
 		e.err = err
@@ -77,7 +77,7 @@ func (e *Encoder) Uint(name string, v uint64) {
 }
 
 // Value writes a member of any type that encodes itself or that reflection
-// can encode. A pointer stands for its value.
+// can encode. For a pointer it writes the value that it points to.
 func (e *Encoder) Value(name string, v any) {
 	e.token(jsontext.String(name))
 	if e.err == nil {
@@ -85,12 +85,11 @@ func (e *Encoder) Value(name string, v any) {
 	}
 }
 
-// In says that what follows are the members of another Go type, for errors: a
-// variant.
+// In sets the Go type, that of a variant, whose members follow, for errors.
 func (e *Encoder) In(typ string) { e.typ = typ }
 
-// set reports whether v, of the field, holds something to encode; if it does not, that
-// becomes the error. want is the interface, whose types it could hold.
+// set reports whether v, the value of the field, has something to encode; if not, that
+// is an error. want is the interface whose types it could hold.
 func (e *Encoder) set(v any, field, want string) bool {
 	if e.err == nil && isNil(v) {
 		e.err = fmt.Errorf("%s.%s is %w: it needs one of the types of %s", e.typ, field, errNotSet, want)
@@ -120,28 +119,28 @@ func Alternates[T any](e *Encoder, name, field, alternate string, list []T) {
 	e.token(jsontext.EndArray)
 }
 
-// Variant reports whether a union's variant can be written; if there is none
-// in the field, that becomes the error.
+// Variant reports whether a union's variant can be written; if the field is nil, that is
+// an error.
 func (e *Encoder) Variant(field, sum string, v any) bool {
 	return e.set(v, field, sum)
 }
 
-// Tag writes a union's discriminator. An empty tag is that of a value which
-// came without one, and leaves as it came.
+// Tag writes a union's discriminator. An empty tag is not written: it belongs to a value
+// that was received without one.
 func (e *Encoder) Tag(name, tag string) {
 	if tag != "" {
 		e.String(name, tag)
 	}
 }
 
-// RefuseProps makes it an error that one of these members, which the server takes but
-// only it may set, is in props.
+// RefuseProps makes it an error if one of these members is in props: the server accepts
+// them, but only the server itself may set them.
 func (e *Encoder) RefuseProps(props map[string]any, names ...string) {
 	e.failOn(props, names, "which only the server itself may set")
 }
 
 // Props writes members that the schema does not know, in the order of their
-// names, but for those that are nil: servers refuse null, or take no notice of it.
+// names, except those that are nil: servers refuse null, or ignore it.
 // They must not repeat the members that the schema knows.
 func (e *Encoder) Props(props map[string]any, known ...string) {
 	e.failOn(props, known, "which is a member of its own")
@@ -152,7 +151,7 @@ func (e *Encoder) Props(props map[string]any, known ...string) {
 	}
 }
 
-// failOn makes it an error that one of the names is in props.
+// failOn makes it an error if one of the names is in props.
 func (e *Encoder) failOn(props map[string]any, names []string, why string) {
 	for _, name := range names {
 		if _, there := props[name]; there && e.err == nil {
@@ -162,7 +161,7 @@ func (e *Encoder) failOn(props map[string]any, names []string, why string) {
 }
 
 // Members writes the members of a whole object, such as those of a variant
-// that the bindings do not know. Empty text has none.
+// that the bindings do not know. Empty text has no members.
 func (e *Encoder) Members(object []byte) {
 	if e.err != nil || len(object) == 0 {
 		return
@@ -176,7 +175,7 @@ func (e *Encoder) Members(object []byte) {
 	e.failed(err)
 }
 
-// EncodeRaw writes JSON text that came from somewhere else; none is null.
+// EncodeRaw writes JSON text that came from somewhere else; for empty text it writes null.
 func EncodeRaw(enc *jsontext.Encoder, text []byte) error {
 	if len(text) == 0 {
 		return enc.WriteToken(jsontext.Null)

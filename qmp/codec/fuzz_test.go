@@ -51,7 +51,7 @@ func FuzzUnion(f *testing.F) {
 }
 
 // FuzzProps decodes any object as members that no schema knows. It comes out as by
-// reflection, but for the types of integers.
+// reflection, except the types of integers.
 func FuzzProps(f *testing.F) {
 	for _, seed := range []string{
 		`{}`, ` { "a" : [ 1 , -2.5e3 , { } , [ ] , "x\"}" , null , true ] , "\u0062\\" : { "" : false } } `, `{"a":1,"a":[2]}`,

@@ -4,10 +4,10 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// What JSON is, byte by byte. Where text is not JSON, the methods fail with
-// errSyntax, and jsontext says what is wrong.
+// The grammar of JSON, byte by byte. Where text is not JSON, the methods fail with
+// errSyntax; the error of jsontext then describes what is wrong.
 
-// peek returns the first byte of what is next, after spaces; 0 at the end.
+// peek skips spaces and returns the next byte; 0 at the end.
 func (d *Decoder) peek() byte {
 	if d.at < len(d.text) && d.text[d.at] > ' ' {
 		return d.text[d.at]
@@ -29,7 +29,7 @@ func (d *Decoder) peekAfterSpace() byte {
 	return 0
 }
 
-// enter goes into the object or list that is next.
+// enter enters the object or list that is next.
 func (d *Decoder) enter() {
 	d.at++
 	if d.depth++; d.depth > maxDepth {
@@ -38,9 +38,9 @@ func (d *Decoder) enter() {
 }
 
 // next goes to the next member or element of the object or list that d is in, and
-// reports whether there is one; if not, it has left the object or list.
+// reports whether there is one; if not, it leaves the object or list.
 func (d *Decoder) next(begin, end byte) bool {
-	first := d.at > 0 && d.text[d.at-1] == begin // only just after enter
+	first := d.at > 0 && d.text[d.at-1] == begin // true only right after enter
 	c := d.peek()
 	if c == end {
 		d.at++
@@ -61,7 +61,7 @@ func (d *Decoder) next(begin, end byte) bool {
 }
 
 // Member goes to the next member of the object that d is in, and reports whether there
-// is one; if not, it has left the object.
+// is one; if not, it leaves the object.
 func (d *Decoder) Member() bool {
 	if !d.next('{', '}') {
 		return false
@@ -92,7 +92,7 @@ var plain = func() (table [256]bool) {
 	return table
 }()
 
-// quoted reads the string that is next and returns what it holds; valid until the
+// quoted reads the string that is next and returns its content, which is valid until the
 // next string is read.
 func (d *Decoder) quoted() []byte {
 	rest := d.text[d.at+1:]
@@ -110,8 +110,8 @@ func (d *Decoder) quoted() []byte {
 	return nil
 }
 
-// unusual is quoted for strings that are not plain. Of what is no text in them there
-// is U+FFFD, as json.Unmarshal has it.
+// unusual is quoted for strings that are not plain. In place of invalid UTF-8 it returns
+// U+FFFD, as json.Unmarshal does.
 func (d *Decoder) unusual() []byte {
 	quoted := d.text[d.at:passString(d.text, d.at)]
 	text, err := jsontext.AppendUnquote(d.scratch[:0], quoted)
@@ -149,7 +149,7 @@ func (d *Decoder) number() []byte {
 	return d.text[begin:d.at]
 }
 
-// digits passes one digit or more.
+// digits skips one digit or more.
 func (d *Decoder) digits() {
 	begin := d.at
 	for d.at < len(d.text) && '0' <= d.text[d.at] && d.text[d.at] <= '9' {

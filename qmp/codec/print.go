@@ -12,7 +12,8 @@ import (
 	"github.com/goqapi/goqapi/internal/redact"
 )
 
-// Text is x for people: its JSON, compact and without secrets; of an error its text.
+// Text returns x as text for people: its JSON, compact and without secrets; for an error
+// its text.
 func Text(x any) string {
 	switch x := x.(type) {
 	case error:
@@ -29,13 +30,13 @@ func Text(x any) string {
 	return string(text)
 }
 
-// A printer hides its secrets by itself.
+// A printer is a value that hides its secrets itself when it is printed.
 type printer interface {
 	fmt.Stringer
 	slog.LogValuer
 }
 
-// logged encodes a value as it is logged, since it knows best what is secret in it.
+// logged encodes a value in the way in which it is logged: the value itself knows best what is secret in it.
 func logged(enc *jsontext.Encoder, x slog.LogValuer) error {
 	v := x.LogValue()
 	if raw, is := v.Any().(stdjson.RawMessage); is {
@@ -47,7 +48,7 @@ func logged(enc *jsontext.Encoder, x slog.LogValuer) error {
 	return errors.ErrUnsupported
 }
 
-// Short is x as JSON for String methods: without secrets, and cut if it is very long.
+// Short returns x as JSON for String methods: without secrets, and cut off if it is very long.
 func Short(x any) string {
 	text, err := withoutSecrets(x)
 	if err != nil {
@@ -56,7 +57,7 @@ func Short(x any) string {
 	return redact.Cut(text)
 }
 
-// GoShort is [Short] for GoString methods, with the name of x's type.
+// GoShort is like [Short], for GoString methods, with the name of x's type.
 func GoShort(x any) string {
 	of := x
 	if p, is := x.(partOf); is {
@@ -65,7 +66,7 @@ func GoShort(x any) string {
 	return fmt.Sprintf("%T(%s)", of, Short(x))
 }
 
-// LogValue is [Short] for LogValue methods: JSON where the log is JSON.
+// LogValue is like [Short], for LogValue methods: a JSON log gets JSON, not a string.
 func LogValue(x any) slog.Value {
 	text, err := withoutSecrets(x)
 	if err != nil {
@@ -77,12 +78,12 @@ func LogValue(x any) slog.Value {
 	return slog.AnyValue(stdjson.RawMessage(text))
 }
 
-// failed is what stands for a value that cannot be encoded, as package fmt has it.
+// failed returns the text for a value that cannot be encoded, in the form that package fmt uses.
 func failed(err error) string { return "%!v(" + redact.Text(err.Error()) + ")" }
 
 func withoutSecrets(x any, opts ...json.Options) ([]byte, error) {
 	text, err := json.Marshal(x, json.Deterministic(true),
-		jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true), // as it came
+		jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true), // a server may have sent both
 		json.JoinOptions(opts...))
 	if err != nil {
 		return nil, err
@@ -93,11 +94,11 @@ func withoutSecrets(x any, opts ...json.Options) ([]byte, error) {
 	return redact.JSON(text), nil
 }
 
-// A partOf is a part of an object that is printed by itself.
+// A partOf is a part of an object that is printed without the rest.
 type partOf interface{ value() any }
 
-// Tagged is a variant of a union to be printed: as an object that has its tag, since that
-// says what is a secret. members writes the others.
+// Tagged is a variant of a union to be printed: as an object with the tag, which decides
+// what is a secret. members writes the other members.
 func Tagged(variant any, name, tag string, members func(*Encoder)) any {
 	return tagged{variant, name, tag, members}
 }
@@ -117,7 +118,7 @@ func (t tagged) MarshalJSONTo(enc *jsontext.Encoder) error {
 	})
 }
 
-// Alone is a value to be printed, of which it is not known what object it is a part of.
+// Alone is a value to be printed without the object that it is a part of, which is not known.
 func Alone(x any) any { return alone{x} }
 
 type alone struct{ x any }

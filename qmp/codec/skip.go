@@ -4,6 +4,6 @@ package codec
 
 import "errors"
 
-// errUseDefault says that a function of WithUnmarshalers has decoded nothing, and lets
-// the JSON module do it.
+// errUseDefault is returned by a function of WithUnmarshalers that leaves decoding to the
+// JSON module.
 var errUseDefault = errors.ErrUnsupported

@@ -4,12 +4,12 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// A MemberFunc decodes the value of the member of a [Decoder.Name] if it knows the
-// member; otherwise it reads nothing and returns false.
+// A MemberFunc decodes the value of the member that [Decoder.Name] returns, if it knows
+// that member; otherwise it reads nothing and returns false.
 type MemberFunc = func(*Decoder) bool
 
-// A Union is a union while it is decoded: [Decoder.Union] looks ahead for its tag,
-// and one of the other methods reads it, as the tag demands. Their first argument
+// A Union is a union that is being decoded: [Decoder.Union] looks ahead for its tag,
+// and depending on the tag one of the methods reads the union. Their first argument
 // decodes the members that all variants have.
 type Union struct {
 	// Tag is the discriminator's value; empty if the object has none. It is
@@ -20,7 +20,7 @@ type Union struct {
 	tagName string
 }
 
-// boxed is what a variant or a form of an alternate is counted as: no type of a
+// boxed is the size that is counted for a variant or a form of an alternate: no type of a
 // variant is larger.
 const boxed = 512
 
@@ -38,7 +38,7 @@ func (d *Decoder) Union(typ, tag string) Union {
 	return u
 }
 
-// next goes to the next member that is neither the tag nor common.
+// next goes to the next member that is neither the tag nor a common one.
 func (u *Union) next(common MemberFunc) bool {
 	for u.d.Member() {
 		switch {
@@ -76,7 +76,7 @@ func (u *Union) Empty(common MemberFunc) {
 	}
 }
 
-// Data decodes a variant that is the value of one member, data, with a function.
+// Data decodes a variant that is the value of the member data, with a function.
 func (u *Union) Data(common MemberFunc, decode func(*Decoder)) {
 	for u.next(common) {
 		if string(u.d.name) == "data" {
@@ -95,7 +95,7 @@ func (u *Union) Members(common MemberFunc) []byte {
 		if len(object) > 1 {
 			object = append(object, ',')
 		}
-		object, _ = jsontext.AppendQuote(object, u.d.name) // U+FFFD for what is no text
+		object, _ = jsontext.AppendQuote(object, u.d.name) // writes U+FFFD for invalid UTF-8
 		value := u.d.skip()
 		u.d.charge(2 * len(value))
 		object = append(append(object, ':'), value...)

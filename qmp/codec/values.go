@@ -10,10 +10,10 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Name is the name of the member whose value is next.
+// Name returns the name of the member whose value is next.
 func (d *Decoder) Name() []byte { return d.name }
 
-// Check reads the next value with a function, and fails with that one's error at the value.
+// Check reads the next value with a function. An error of that is one at the value.
 func (d *Decoder) Check(read func() error) {
 	d.peek()
 	begin := d.at
@@ -22,8 +22,8 @@ func (d *Decoder) Check(read func() error) {
 	}
 }
 
-// Kind is the first byte of the next value, which is that of its kind but for
-// numbers, whose is '0'; 0 if there is none.
+// Kind returns the first byte of the next value, which shows its kind, or '0' for every
+// number; 0 if there is no value.
 func (d *Decoder) Kind() jsontext.Kind {
 	c := d.peek()
 	if c == '-' || '0' <= c && c <= '9' {
@@ -47,7 +47,7 @@ func (d *Decoder) Object(typ string) bool {
 	return d.Member()
 }
 
-// Unknown reads the value of a member that nobody knows.
+// Unknown reads the value of a member that the bindings do not know.
 func (d *Decoder) Unknown() {
 	if d.strict {
 		d.peek()
@@ -56,20 +56,20 @@ func (d *Decoder) Unknown() {
 	d.skip()
 }
 
-// other reads a null in place of another value, or fails because of what is there.
+// other reads a null in place of another value, or fails because the value is of the wrong kind.
 func (d *Decoder) other(expected string) {
 	if !d.null() {
 		d.mismatch(expected)
 	}
 }
 
-// mismatch fails because of what is next.
+// mismatch fails because the next value is of the wrong kind.
 func (d *Decoder) mismatch(expected string) {
 	kind := d.Kind()
 	d.fail(&json.SemanticError{JSONKind: kind, Err: errors.New(expected + ", not " + KindName(kind))})
 }
 
-// KindName is a kind of JSON value with its article.
+// KindName returns the name of a kind of JSON value, with its article.
 func KindName(k jsontext.Kind) string {
 	switch k {
 	case '{':
@@ -86,7 +86,7 @@ func KindName(k jsontext.Kind) string {
 	return k.String()
 }
 
-// List decodes a list whose elements have a function of their own for that.
+// List decodes a list whose elements are decoded by a function.
 func List[T any](d *Decoder, decode func(*T, *Decoder)) []T {
 	begin := d.at
 	if !d.list() {
@@ -94,7 +94,7 @@ func List[T any](d *Decoder, decode func(*T, *Decoder)) []T {
 	}
 	growing := growingFor[T](d)
 	list := *growing
-	*growing = nil // a list in this one, of the same type, grows elsewhere
+	*growing = nil // a list of the same type in this one needs other memory
 	size := int(reflect.TypeFor[T]().Size())
 	for d.element() {
 		if len(list) == cap(list) {
@@ -112,11 +112,11 @@ func List[T any](d *Decoder, decode func(*T, *Decoder)) []T {
 	return grown
 }
 
-// longList is how many bytes a list has that is not copied when it is complete.
+// longList is the number of bytes from which on a list is not copied when it is complete.
 const longList = 16 << 10
 
-// growingFor returns the memory in which lists of a type grow, one after the other,
-// before they are copied.
+// growingFor returns the memory in which lists of a type grow before they are copied. They
+// use it one after the other.
 func growingFor[T any](d *Decoder) *[]T {
 	for _, g := range d.growing {
 		if g, ok := g.(*[]T); ok {
@@ -128,9 +128,9 @@ func growingFor[T any](d *Decoder) *[]T {
 	return g
 }
 
-// room returns how many elements of a size a list, which begins there in the text,
-// should have room for after its first n: as many as the rest of the text may have, if
-// the list is all of it, but not many times more than before.
+// room returns for how many elements of a size a list should have room after its first n.
+// The list begins at an index in the text. It is the number that the rest of the text may
+// have, if the list is all of it, but not many times more than n.
 func (d *Decoder) room(begin, n, size int) int {
 	room := min(4, 512/max(size, 1))
 	if n > 0 {
@@ -148,7 +148,7 @@ func (d *Decoder) room(begin, n, size int) int {
 	return room
 }
 
-// list goes into a list, if one is next.
+// list enters a list, if one is next.
 func (d *Decoder) list() bool {
 	if d.peek() != '[' {
 		d.other("a list is expected")
@@ -158,8 +158,8 @@ func (d *Decoder) list() bool {
 	return true
 }
 
-// Ptr decodes an optional value that has a function of its own for that into x, or
-// a new T if that is nil. Null is none.
+// Ptr decodes an optional value with a function, into x, or into a new T if x is nil. For
+// null it returns nil.
 func Ptr[T any](d *Decoder, x *T, decode func(*T, *Decoder)) *T {
 	if d.null() {
 		return nil
@@ -191,13 +191,13 @@ func (d *Decoder) String() string {
 }
 
 const (
-	// chunk is how much memory short strings share. One that is kept keeps it all.
+	// chunk is how much memory short strings share. One that is still used keeps all of it.
 	chunk = 1 << 10
-	// short is how long a string is that shares.
+	// short is the length up to which strings share memory.
 	short = 128
 )
 
-// keep makes a string of text.
+// keep returns text as a string.
 func (d *Decoder) keep(text []byte) string {
 	if len(text) > short {
 		d.charge(len(text))
@@ -251,8 +251,8 @@ func Uint[T ~uint8 | ~uint16 | ~uint32 | ~uint64](d *Decoder) T {
 	return v
 }
 
-// digitsOf reads a number and returns its text, and its value if that is a few
-// digits; else -1. There is 0 without text if something else is next.
+// digitsOf reads a number and returns its text, and its value if it has only a few
+// digits; otherwise -1. It returns no text and 0 if something else is next.
 func (d *Decoder) digitsOf() (n int64, text []byte) {
 	if text = d.numeric(); len(text) > 18 {
 		return -1, text
@@ -286,14 +286,14 @@ func (d *Decoder) numeric() []byte {
 	return d.number()
 }
 
-// badNumber fails if there was an error about the number that has been read.
+// badNumber fails if err, an error about the number that was read, is not nil.
 func (d *Decoder) badNumber(text []byte, err error) {
 	if err != nil && d.err == nil {
 		d.at -= len(text)
 		d.fail(&json.SemanticError{
 			JSONKind:  '0',
 			JSONValue: bytes.Clone(text),
-			Err:       errors.Unwrap(err), // strconv's own repeats the text
+			Err:       errors.Unwrap(err), // the error of strconv itself repeats the text
 		})
 	}
 }
@@ -305,7 +305,7 @@ func (d *Decoder) Null() {
 	}
 }
 
-// Alternate is [Decoder.Kind] of a value that goes into an interface.
+// Alternate is like [Decoder.Kind], for a value that goes into an interface.
 func (d *Decoder) Alternate() jsontext.Kind {
 	d.charge(boxed)
 	return d.Kind()
@@ -320,8 +320,7 @@ func (d *Decoder) Raw() []byte {
 	return bytes.Clone(text)
 }
 
-// The functions below fill places that a function for a list or a pointer can be
-// given.
+// The functions below can be given to those that decode a list or a pointer.
 
 // DecodeString decodes a string or an enum.
 func DecodeString[T ~string](x *T, d *Decoder) { *x = T(d.String()) }
@@ -338,7 +337,7 @@ func DecodeUint[T ~uint8 | ~uint16 | ~uint32 | ~uint64](x *T, d *Decoder) { *x =
 // DecodeFloat decodes a number.
 func DecodeFloat[T ~float64](x *T, d *Decoder) { *x = T(d.Float()) }
 
-// Prop decodes the member that is next, which the schema does not know.
+// Prop decodes the next member, which the schema does not know.
 func (d *Decoder) Prop(props *map[string]any) {
 	name := d.keep(d.name)
 	if *props == nil {
@@ -349,7 +348,7 @@ func (d *Decoder) Prop(props *map[string]any) {
 	(*props)[name] = d.anything()
 }
 
-// What a map and an entry in it take, roughly.
+// How many bytes a map and an entry in it take, roughly.
 const (
 	mapSize   = 400
 	entrySize = 64

@@ -1,22 +1,22 @@
 package codec
 
-// Generated code says which version of this package it is made for, and does not compile
+// Generated code has the version of this package for which it was made, and does not compile
 // with a package that is too old or too new for it: see [GenerateAgain] and
 // [UpdateGoqapi].
 const (
-	// Version is raised when generated code comes to need something new of this package.
+	// Version is raised when generated code needs something new from this package.
 	Version = 2
-	// OldestVersion is the oldest version for which code still works; it is raised when
-	// something is taken away or changed.
+	// OldestVersion is the oldest version whose generated code still works; it is raised
+	// when something is removed or changed.
 	OldestVersion = 1
 )
 
-// GenerateAgain is the type that a constant of bindings overflows, as the compiler then
-// says, if they were generated for a version of this package that is too old: run the
+// GenerateAgain is the type in the compiler's error about a constant that overflows, if the
+// bindings were generated for a version of this package that is too old: run the
 // generator of the module's version that you use.
 type GenerateAgain uint
 
-// UpdateGoqapi is the type that a constant of bindings overflows if they were generated
-// for a version of this package that is newer than the one of the module's version that
-// you use: update the module.
+// UpdateGoqapi is the type in the compiler's error about a constant that overflows, if the
+// bindings were generated for a newer version of this package than that of the module's
+// version that you use: update the module.
 type UpdateGoqapi uint

@@ -1,12 +1,12 @@
 // Package qmplog writes what happens on a connection to a [slog.Logger], at debug
 // level:
 //
-//	c, err := qapi.Dial(ctx, addr, qmplog.With(slog.Default()))
+//	c, err := qapi.Dial(ctx, addr, qmplog.WithLogger(slog.Default()))
 //
 // There is a record for each call when it is sent ("qmp sent") and when it has ended
 // ("qmp call"), for each event, and for the beginning and the end of the connection.
-// An end that neither Close nor a command such as quit asked for is at warn level, each
-// time on a connection that is made again, and so is what no caller can be told (see
+// An end that neither Close nor a command such as quit caused is at warn level, each
+// time on a connection that is made again, and so are errors that no call returns (see
 // [qmp.WithEventError]). It is a package of its own since programs that do not log need
 // not carry log/slog.
 package qmplog
@@ -24,17 +24,22 @@ import (
 // An Option sets something about the log.
 type Option func(*recorder)
 
-// Payloads has arguments, replies and the data of events written, too, as JSON, up to
+// Payloads also logs arguments, replies and the data of events, as JSON, up to
 // 64 KiB of each. "[redacted]" stands for passwords, the contents of secret objects, user
-// and password in URLs, cookies, command lines, what is put into a guest or read from it,
-// and the replies that show them. Other confidential things are written, since nobody knows
-// them here: names, paths, what events of the guest say.
+// and password in URLs, cookies, command lines, data that is written to a guest or read
+// from it, and the replies that show them. Other confidential data is logged, since it
+// cannot be recognised: names, paths, the guest's data in events.
 func Payloads() Option { return func(r *recorder) { r.payloads = true } }
 
-// With writes to a logger, [slog.Default] if it is nil, what happens on the connection. A
-// logger that has no debug level costs next to nothing. A [qmp.WithEventError] of your own belongs behind
-// it: the last one counts.
-func With(logger *slog.Logger, opts ...Option) qmp.Option {
+// With is the older name of [WithLogger].
+//
+// Deprecated: use WithLogger.
+func With(logger *slog.Logger, opts ...Option) qmp.Option { return WithLogger(logger, opts...) }
+
+// WithLogger logs what happens on the connection to a logger, [slog.Default] if it is nil. A
+// logger whose debug level is off costs very little. A [qmp.WithEventError] of your own
+// must come after this option: the last one counts.
+func WithLogger(logger *slog.Logger, opts ...Option) qmp.Option {
 	if logger == nil {
 		logger = slog.Default()
 	}
@@ -45,11 +50,11 @@ func With(logger *slog.Logger, opts ...Option) qmp.Option {
 	return qmp.Options(
 		qmp.WithTraceFunc(func() qmp.Trace {
 			s := &session{recorder: r}
-			// The request says what is secret in its reply, and in the text of its error.
+			// The request decides what is secret in its reply, and in the text of its error.
 			return qmp.Trace{Call: s.call, Sent: s.sent, Connected: s.connected, Closed: s.closed, Payloads: true}
 		}),
 		qmp.WithEventError(r.problem),
-		qmp.WithSetup(func(c *qmp.Conn) { c.Handle("", r.event) }),
+		qmp.WithSetup(func(c *qmp.Conn) { c.OnEvent("", r.event) }),
 	)
 }
 
@@ -67,10 +72,10 @@ func (r *recorder) enabled(ctx context.Context) bool { return r.log.Enabled(ctx,
 // A session is one connection.
 type session struct {
 	*recorder
-	leaving atomic.Bool // the server was told to hang up
+	leaving atomic.Bool // a command was sent after which the server closes the connection
 }
 
-// endings are the commands after which a server hangs up.
+// endings are the commands after which a server closes the connection.
 var endings = map[string]bool{"quit": true, "guest-shutdown": true}
 
 func (s *session) call(ctx context.Context, command string) func(qmp.CallInfo) {
@@ -91,7 +96,7 @@ func (s *session) call(ctx context.Context, command string) func(qmp.CallInfo) {
 	}
 }
 
-// sent shows a call that may never end.
+// sent logs a call when it is sent, since it may never end.
 func (r *recorder) sent(ctx context.Context, c qmp.CallInfo) {
 	if !r.enabled(ctx) {
 		return
@@ -125,7 +130,7 @@ func (r *recorder) ended(ctx context.Context, c qmp.CallInfo) {
 	r.write(ctx, "qmp call", attrs...)
 }
 
-// identity is which call it is.
+// identity returns the attributes that identify a call.
 func identity(c qmp.CallInfo) []slog.Attr {
 	attrs := []slog.Attr{slog.String("command", c.Command)}
 	if c.ID != 0 {
@@ -145,7 +150,7 @@ func (r *recorder) payload(attrs []slog.Attr, name string, text []byte, clean fu
 	return append(attrs, slog.String(name, redact.Cut(clean(text))))
 }
 
-// failure is an error as an attribute; only its text if that had to be changed.
+// failure returns an error as an attribute; only its text if secrets had to be hidden in it.
 func failure(err error, request redact.Request) slog.Attr {
 	if text := err.Error(); request.Text(text) != text {
 		return slog.String("error", request.Text(text))
@@ -177,7 +182,7 @@ func (s *session) closed(err error) {
 	s.log.LogAttrs(context.Background(), level, "qmp closed", failure(err, redact.Request{}))
 }
 
-// byUs is what a connection says that Close has ended: it has no cause.
+// byUs is the text of the error of a connection that Close has ended: it has no cause.
 var byUs = "qmp: " + qmp.ErrClosed.Error()
 
 func (r *recorder) problem(err error) {

@@ -60,7 +60,7 @@ func session(t *testing.T, level slog.Level, opts ...qmplog.Option) []string {
 		h := slog.NewTextHandler(&log, &slog.HandlerOptions{Level: level, ReplaceAttr: withoutTime})
 		ours, theirs := net.Pipe()
 		go serve(t, theirs)
-		c, err := qmp.NewConn(t.Context(), ours, qmplog.With(slog.New(h), opts...))
+		c, err := qmp.NewConn(t.Context(), ours, qmplog.WithLogger(slog.New(h), opts...))
 		require.NoError(t, err)
 		require.NoError(t, c.Execute(t.Context(), "set_password", map[string]string{"password": "hunter2"}, nil))
 		synctest.Wait()
@@ -80,7 +80,7 @@ func TestLog(t *testing.T) {
 		`level=DEBUG msg="qmp sent" command=set_password request_bytes=61`,
 		`level=DEBUG msg="qmp event" event=E timestamp=1970-01-01T00:00:01.000Z data_bytes=23`,
 		`level=DEBUG msg="qmp call" command=set_password took=1s waited=0s request_bytes=61 reply_bytes=2`,
-		`level=DEBUG msg="qmp call" command=x took=0s sent=false error="qmp: x: arguments: the Go type func() has no JSON"`,
+		`level=DEBUG msg="qmp call" command=x took=0s sent=false error="qmp: x: arguments: the Go type func() cannot be encoded or decoded as JSON"`,
 		`level=DEBUG msg="qmp closed" error="qmp: connection closed"`,
 	}, inOrder(session(t, slog.LevelDebug)))
 }
@@ -130,7 +130,7 @@ func TestRepliesWithoutSecrets(t *testing.T) {
 					}
 				}()
 				h := slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})
-				conn, err := qmp.NewConn(t.Context(), ours, qmp.WithoutHandshake(), qmplog.With(slog.New(h), opts...))
+				conn, err := qmp.NewConn(t.Context(), ours, qmp.WithoutHandshake(), qmplog.WithLogger(slog.New(h), opts...))
 				require.NoError(t, err)
 				_ = conn.Execute(t.Context(), c.command, c.args, nil)
 				conn.Close()
@@ -157,7 +157,7 @@ func TestProblems(t *testing.T) {
 		ours, theirs := net.Pipe()
 		go serve(t, theirs)
 		h := slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn, ReplaceAttr: withoutTime})
-		c, err := qmp.NewConn(t.Context(), ours, qmplog.With(slog.New(h)))
+		c, err := qmp.NewConn(t.Context(), ours, qmplog.WithLogger(slog.New(h)))
 		require.NoError(t, err)
 		_, err = fmt.Fprint(theirs, "Formatting 'x'\n{\"return\": ")
 		require.NoError(t, err)
@@ -189,7 +189,7 @@ func ends(t *testing.T, act func(t *testing.T, c *qmp.Conn, server func() net.Co
 			servers <- theirs
 			return ours, nil
 		}
-		c, err := qmp.DialFunc(t.Context(), connect, append(opts, qmplog.With(slog.New(h)))...)
+		c, err := qmp.DialFunc(t.Context(), connect, append(opts, qmplog.WithLogger(slog.New(h)))...)
 		require.NoError(t, err)
 		act(t, c, func() net.Conn { return <-servers })
 		c.Close()
@@ -220,7 +220,7 @@ func TestEnds(t *testing.T) {
 	}
 	reconnecting := qmp.WithReconnect(qmp.Reconnect{})
 	assert.Equal(t, []string{"WARN"}, ends(t, lost), "the server is killed")
-	assert.Equal(t, []string{"DEBUG"}, ends(t, quit), "it was told to quit")
+	assert.Equal(t, []string{"DEBUG"}, ends(t, quit), "the command quit was sent")
 	assert.Equal(t, []string{"DEBUG"}, ends(t, func(*testing.T, *qmp.Conn, func() net.Conn) {}), "Close")
 	assert.Equal(t, []string{"WARN"}, ends(t, func(t *testing.T, c *qmp.Conn, server func() net.Conn) {
 		assert.Error(t, c.Execute(t.Context(), "quit", func() {}, nil))
@@ -245,7 +245,7 @@ func TestHang(t *testing.T) {
 			assert.NoError(t, err)
 		}()
 		h := slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: withoutTime})
-		c, err := qmp.NewConn(t.Context(), ours, qmp.WithoutHandshake(), qmplog.With(slog.New(h), qmplog.Payloads()))
+		c, err := qmp.NewConn(t.Context(), ours, qmp.WithoutHandshake(), qmplog.WithLogger(slog.New(h), qmplog.Payloads()))
 		require.NoError(t, err)
 		defer c.Close()
 		c.Go(t.Context(), "hang", nil, nil, func(error) {})
@@ -260,7 +260,7 @@ func TestNilLogger(t *testing.T) {
 	defer slog.SetDefault(old)
 	var log bytes.Buffer
 	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
-	opt := qmplog.With(nil)
+	opt := qmplog.WithLogger(nil)
 	synctest.Test(t, func(t *testing.T) {
 		ours, theirs := net.Pipe()
 		c, err := qmp.NewConn(t.Context(), ours, qmp.WithoutHandshake(), opt)

@@ -15,7 +15,7 @@ import (
 )
 
 // TestCommandsAreListed holds the list of what is executed, in the comment of the package,
-// to what is. UPDATE=1 writes it anew.
+// to what is. UPDATE=1 writes it again.
 func TestCommandsAreListed(t *testing.T) {
 	const newest = "11.1"
 	srv := qmptest.Start(t, qmptest.Release(newest))

@@ -75,6 +75,9 @@ func (tab *table) compare(t *testing.T, file string, srv *qmptest.Server, real, 
 	require.NoError(t, err)
 	agree := 0
 	for _, c := range tab.of(file) {
+		if c.alone {
+			srv.Guest(qmptest.GuestSilent)
+		}
 		want := tab.outcome(real.tell(c))
 		differ := compare(want, tab.outcome(fake.tell(c)))
 		place := c.place()

@@ -120,7 +120,7 @@ func (m *monitor) tell(c *conformanceCase) (all []*said, end string) {
 				continue
 			}
 			all = append(all, s)
-			if waiting && c.wait.is(s) {
+			if waiting && (c.wait.is(s) || s.Error != nil) { // what was refused leads to nothing
 				waiting = false
 			}
 		case <-timer.C:
@@ -141,7 +141,7 @@ type outcome struct {
 }
 
 // loose events come before the reply or behind it, as it happens.
-var loose = regexp.MustCompile(`^(JOB_|BLOCK_JOB_|DEVICE_DELETED|MIGRATION)`)
+var loose = regexp.MustCompile(`^(JOB_|BLOCK_JOB_|DEVICE_DELETED|DUMP_COMPLETED|MIGRATION)`)
 
 func (tab *table) outcome(all []*said, end string) outcome {
 	o := outcome{end: end}

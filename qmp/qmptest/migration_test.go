@@ -125,13 +125,165 @@ func TestMigrationInProgress(t *testing.T) {
 	})
 }
 
-// Two cannot wait at one address, until the first has ended.
+// Two cannot wait at one address, until the first has ended. A newer QEMU that could not once cannot be
+// told again.
 func TestMigrationAddresses(t *testing.T) {
-	first := qmptest.New(qmptest.Incoming())
-	uri := new("unix:/taken")
-	require.NoError(t, dialed(t, first).MigrateIncoming(t.Context(), qapi.MigrateIncomingArgs{URI: uri}))
-	second := dialed(t, qmptest.Start(t, qmptest.Incoming()))
-	require.ErrorContains(t, second.MigrateIncoming(t.Context(), qapi.MigrateIncomingArgs{URI: uri}), "Address already in use")
-	require.NoError(t, first.Close())
-	require.NoError(t, second.MigrateIncoming(t.Context(), qapi.MigrateIncomingArgs{URI: uri}))
+	for release, again := range map[string]bool{"7.2": true, "10.0": false} {
+		first := qmptest.New(qmptest.Incoming())
+		uri := new("unix:/taken-" + release)
+		require.NoError(t, dialed(t, first).MigrateIncoming(t.Context(), qapi.MigrateIncomingArgs{URI: uri}))
+		second := dialed(t, qmptest.Start(t, qmptest.Incoming(), qmptest.Release(release)))
+		require.ErrorContains(t, second.MigrateIncoming(t.Context(), qapi.MigrateIncomingArgs{URI: uri}), "Address already in use")
+		require.NoError(t, first.Close())
+		err := second.MigrateIncoming(t.Context(), qapi.MigrateIncomingArgs{URI: uri})
+		if again {
+			require.NoError(t, err)
+		} else {
+			require.ErrorContains(t, err, "Illegal migration incoming state: setup")
+		}
+	}
+}
+
+// A migration that fails leaves the guest where it was, and ends the other server unless that was told to stay.
+func TestMigrationFails(t *testing.T) {
+	for release, stays := range map[string]bool{"7.2": false, "11.1": true} {
+		srv := qmptest.Start(t, qmptest.Release(release))
+		from := dialed(t, srv)
+		to := dialed(t, qmptest.Start(t, qmptest.Release(release), qmptest.Incoming()))
+		uri := "unix:/failing-" + release
+		args := qapi.MigrateIncomingArgs{URI: &uri}
+		if stays {
+			args.ExitOnError = new(false)
+		}
+		require.NoError(t, to.MigrateIncoming(t.Context(), args))
+		require.NoError(t, from.Cont(t.Context()))
+		leaves := withEvents(t, from)
+		srv.FailMigration("no route")
+		require.NoError(t, from.Migrate(t.Context(), qapi.MigrateArgs{URI: &uri}))
+		seen := statuses(t, leaves, "failed")
+		if stays {
+			assert.Equal(t, []qapi.MigrationStatus{"setup", "active", "failing", "failed"}, seen)
+		} else {
+			assert.Equal(t, []qapi.MigrationStatus{"setup", "active", "failed"}, seen)
+		}
+		info, err := from.QueryMigrate(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, "no route", qapi.Value(info.ErrorDesc))
+		assert.Equal(t, qapi.RunState("running"), runState(t, from))
+		info, err = to.QueryMigrate(t.Context())
+		if !stays {
+			require.Error(t, err)
+			continue
+		}
+		require.NoError(t, err)
+		assert.Equal(t, qapi.MigrationStatusFailed, qapi.Value(info.Status))
+		assert.Contains(t, qapi.Value(info.ErrorDesc), "load of migration failed")
+		assert.Equal(t, qapi.RunState("inmigrate"), runState(t, to))
+		require.NoError(t, from.Migrate(t.Context(), qapi.MigrateArgs{URI: new("exec:x")}), "once")
+		statuses(t, leaves, "completed")
+	}
+}
+
+// The other side sees within a second that one has ended.
+func TestMigrationWithOneThatEnds(t *testing.T) {
+	for _, dies := range []string{"source", "destination"} {
+		uri := "unix:/ending-" + dies
+		from, to := dialed(t, qmptest.Start(t)), dialed(t, qmptest.Start(t, qmptest.Incoming()))
+		require.NoError(t, to.MigrateIncoming(t.Context(), qapi.MigrateIncomingArgs{URI: &uri, ExitOnError: new(false)}))
+		require.NoError(t, from.MigrateSetParameters(t.Context(), qapi.MigrationParameters{MaxBandwidth: new(uint64(1 << 20))}))
+		require.NoError(t, from.Migrate(t.Context(), qapi.MigrateArgs{URI: &uri}))
+		left := to
+		if dies == "destination" {
+			require.NoError(t, to.Quit(t.Context()))
+			left = from
+		} else {
+			_, err := from.QueryMigrate(t.Context()) // so that it has begun
+			require.NoError(t, err)
+			require.NoError(t, from.Quit(t.Context()))
+		}
+		for range 2 {
+			_, err := left.QueryMigrate(t.Context())
+			require.NoError(t, err)
+		}
+		info, err := left.QueryMigrate(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, qapi.MigrationStatusFailed, qapi.Value(info.Status), dies)
+		assert.NotEmpty(t, qapi.Value(info.ErrorDesc))
+	}
+}
+
+// A guest that changes memory has it sent again, until little enough is left.
+func TestMigrationPasses(t *testing.T) {
+	srv := qmptest.Start(t, qmptest.Release("7.2"))
+	from := dialed(t, srv)
+	srv.DirtyMemory(8 << 20)
+	passes := qapi.Subscribe[qapi.MigrationPassEvent](from)
+	events := withEvents(t, from)
+	require.NoError(t, from.MigrateSetParameters(t.Context(), qapi.MigrationParameters{
+		MaxBandwidth: new(uint64(32 << 20)), DowntimeLimit: new(uint64(100)),
+	}))
+	require.NoError(t, from.Migrate(t.Context(), qapi.MigrateArgs{URI: new("exec:x")}))
+	left := []int64{}
+	for range 4 {
+		info, err := from.QueryMigrate(t.Context())
+		require.NoError(t, err)
+		left = append(left, info.RAM.Remaining>>20)
+	}
+	assert.Equal(t, []int64{64, 32, 16, 8}, left)
+	srv.DirtyMemory(0)
+	for range 2 {
+		_, err := from.QueryMigrate(t.Context())
+		require.NoError(t, err)
+	}
+	statuses(t, events, "completed")
+	info, err := from.QueryMigrate(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, int64(96<<20), info.RAM.Transferred)
+	for n := range info.RAM.DirtySyncCount {
+		e, err := passes.Next(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, n+1, e.Pass)
+	}
+}
+
+// After the beginning of postcopy the guest is at the other side, and the rest follows, also after an interruption.
+func TestPostcopy(t *testing.T) {
+	for release, seen := range map[string][]qapi.MigrationStatus{
+		"5.2":  {"setup", "active", "postcopy-active", "postcopy-paused", "postcopy-recover", "postcopy-active", "completed"},
+		"7.2":  {"setup", "active", "postcopy-active", "postcopy-paused", "postcopy-recover", "postcopy-active", "completed"},
+		"10.0": {"setup", "active", "device", "postcopy-active", "postcopy-paused", "postcopy-recover-setup", "postcopy-recover", "postcopy-active", "completed"},
+	} {
+		from, to := dialed(t, qmptest.Start(t, qmptest.Release(release))), dialed(t, qmptest.Start(t, qmptest.Release(release), qmptest.Incoming()))
+		leaves, arrives := withEvents(t, from), withEvents(t, to)
+		for _, c := range []*qapi.Client{from, to} {
+			require.NoError(t, c.MigrateSetCapabilities(t.Context(), qapi.MigrateSetCapabilitiesArgs{
+				Capabilities: []qapi.MigrationCapabilityStatus{{Capability: qapi.MigrationCapabilityPostcopyRAM, State: true}},
+			}))
+		}
+		require.NoError(t, from.MigrateSetParameters(t.Context(), qapi.MigrationParameters{
+			MaxBandwidth: new(uint64(1 << 20)), MaxPostcopyBandwidth: new(uint64(1 << 20)),
+		}))
+		uri := "unix:/postcopy-" + release
+		require.Error(t, from.MigrateStartPostcopy(t.Context()), "there is no migration")
+		require.NoError(t, to.MigrateIncoming(t.Context(), qapi.MigrateIncomingArgs{URI: &uri}))
+		require.NoError(t, to.Cont(t.Context()))
+		require.NoError(t, from.Cont(t.Context()))
+		require.NoError(t, from.Migrate(t.Context(), qapi.MigrateArgs{URI: &uri}))
+		require.NoError(t, from.MigrateStartPostcopy(t.Context()))
+		statuses(t, arrives, "postcopy-active")
+		assert.Equal(t, qapi.RunState("finish-migrate"), runState(t, from))
+		assert.Equal(t, qapi.RunState("running"), runState(t, to))
+		require.Error(t, from.Cont(t.Context()))
+
+		require.Error(t, to.MigrateRecover(t.Context(), qapi.MigrateRecoverArgs{URI: uri}), "it is not paused")
+		require.NoError(t, to.MigratePause(t.Context()))
+		statuses(t, arrives, "postcopy-paused")
+		require.NoError(t, to.MigrateRecover(t.Context(), qapi.MigrateRecoverArgs{URI: uri}))
+		require.NoError(t, from.MigrateSetParameters(t.Context(), qapi.MigrationParameters{MaxPostcopyBandwidth: new(uint64(0))}))
+		require.NoError(t, from.Migrate(t.Context(), qapi.MigrateArgs{URI: &uri, Resume: new(true)}))
+		assert.Equal(t, seen, statuses(t, leaves, "completed"), release)
+		statuses(t, arrives, "completed")
+		assert.Equal(t, qapi.RunState("postmigrate"), runState(t, from))
+		require.Error(t, from.Migrate(t.Context(), qapi.MigrateArgs{URI: &uri, Resume: new(true)}))
+	}
 }

@@ -32,15 +32,27 @@
 // It is as QEMU makes it of -S -nodefaults -display none -machine pc, with a
 // virtio-scsi-pci controller scsi0 and a CD drive cd0, and has state: stop, cont,
 // system_reset, system_powerdown and quit with their events in QEMU's order, block
-// nodes, devices that are plugged and unplugged, the tray, jobs that run and conclude,
-// transactions, dirty bitmaps, exports, objects, character devices, network backends and
+// nodes, devices that are plugged and unplugged, the tray, jobs of every type that run and
+// conclude, dumps of the memory, transactions, dirty bitmaps, exports, objects, character devices, network backends and
 // files that are passed over Unix sockets. There is no guest in it, but one
-// is assumed that does at once what it is asked; every file exists, and every address
+// is assumed that does at once what it is asked, or as [Server.Guest] says; every file exists, and every address
 // can be reached. A job has done its work right behind the reply to what starts it;
 // one that takes seconds at its limit of speed is one further behind each query-jobs and
 // query-block-jobs, and stands still if nobody asks. So it is with a migration and
-// query-migrate; it arrives at a server made with [Incoming], if one waits there. Buses and
-// the properties of devices are not looked at. [Bare] leaves the machine out.
+// query-migrate; it arrives at a server made with [Incoming], if one waits there, and
+// fails if that ends. [Server.FailMigration] and [Server.DirtyMemory] make it fail, and
+// take its time.
+//
+// Devices are those of the release that is played, or, where package schema/qemu has none of it,
+// of those before and after it. device_add refuses what a real QEMU refuses: names of
+// devices and properties that are not there, values of the wrong kind or out of range, drives,
+// network backends, character devices and objects that are not there or in use, buses that are
+// not there or do not fit, slots that are taken, and what cannot be plugged in while a machine
+// runs. Before 9.2 it takes "2" for 2 and "on" for true, and drops null and lists without a
+// word, as QEMU did; with [StrictDevices] it does not. [Plugged] adds controllers and ports,
+// [RootPorts] makes it a q35, [CPUs] and [MemorySlots] limit how much there is room for.
+// audiodevs and the host's own devices are taken to be there, and so is room for memory and processors.
+// [Bare] leaves the machine out.
 //
 // What its guest reads from its drives and writes to them is up to [Server.GuestReads] and
 // [Server.GuestWrites], and to qemu-io of the human monitor: statistics, dirty bitmaps and thresholds
@@ -87,6 +99,9 @@ type Server struct {
 	slow      slowness
 	leftovers bool
 	incoming  bool
+	strict    bool          // of the machine's devices
+	plugged   []qapi.Device // from the start
+	furnish   []func(*machine.Machine)
 
 	ctx      context.Context // ends with the server
 	cancel   context.CancelFunc
@@ -187,7 +202,11 @@ func newServer(t reporter, opts []Option) (*Server, error) {
 	}
 	s.builtin = builtins()
 	if !s.bare && !s.agent {
-		maps.Copy(s.builtin, s.machineHandlers())
+		handlers, err := s.machineHandlers()
+		if err != nil {
+			return nil, fmt.Errorf("qmptest: %w", err)
+		}
+		maps.Copy(s.builtin, handlers)
 	}
 	names := namer()
 	s.Commands, s.AgentCommands = qapi.NewClient(names), qga.NewClient(names)

@@ -31,6 +31,7 @@ type conformanceCase struct {
 	file    *os.File
 	wait    *awaited
 	ends    bool   // the connection
+	alone   bool   // the fake's guest is silent, too, from now on
 	fails   string // the class of the error that it must be, where the command is
 	accept  []acceptance
 }
@@ -97,7 +98,7 @@ func (tab *table) read(t *testing.T, file, dir string) {
 	t.Helper()
 	text, err := os.ReadFile(file)
 	require.NoError(t, err)
-	number := 0
+	number, alone := 0, false
 	for line := range strings.Lines(string(text)) {
 		number++
 		line = strings.TrimSuffix(line, "\n")
@@ -112,8 +113,10 @@ func (tab *table) read(t *testing.T, file, dir string) {
 			for _, name := range strings.Fields(rest) {
 				map[string]map[string]bool{"free": tab.free, "without": tab.without}[first][name] = true
 			}
+		case line == "no guest":
+			alone = true
 		default:
-			c := &conformanceCase{table: file, line: number, text: line}
+			c := &conformanceCase{table: file, line: number, text: line, alone: alone}
 			if rest, ok := strings.CutPrefix(line, "file "); ok {
 				line, c.file = rest, tab.passed(t, dir)
 			}

@@ -49,6 +49,8 @@ query-block-exports
 migrate migrate_cancel migrate-continue migrate-pause migrate-start-postcopy migrate-incoming query-migrate
 migrate-set-capabilities query-migrate-capabilities migrate-set-parameters query-migrate-parameters
 query-dirty-rate calc-dirty-rate client_migrate_info
+
+qom-list-types query-pci dump-guest-memory snapshot-save snapshot-load snapshot-delete
 `
 
 // refused are those that a machine like this refuses in any QEMU, with the reason.
@@ -58,7 +60,6 @@ var refused = map[string]string{
 	"expire_password":        "it has no display",
 	"migrate-incoming":       "it was not started to wait for a migration: see TestMigration",
 	"migrate-pause":          "its migrations are not postcopy",
-	"migrate-start-postcopy": "its migrations are not postcopy",
 	"query-gic-capabilities": "it is for ARM",
 	"query-sev-capabilities": "it runs without KVM",
 	"screendump":             "it has no screen: see TestScreendump",

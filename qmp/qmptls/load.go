@@ -12,9 +12,9 @@ import (
 )
 
 // LoadClient loads a directory of QEMU's tls-creds-x509 for a client: the
-// authorities in ca-cert.pem, which alone are trusted; if there is one, the list
-// of revoked certificates in ca-crl.pem; and, if there are any, client-cert.pem and
-// client-key.pem, for servers that have verify-peer=on.
+// authorities in ca-cert.pem, and no others are trusted; the list of revoked
+// certificates in ca-crl.pem, if there is one; and client-cert.pem and
+// client-key.pem, if they exist, for servers that have verify-peer=on.
 func LoadClient(dir string) (*tls.Config, error) {
 	cfg, err := load(dir, "client", true)
 	if err != nil {
@@ -25,7 +25,7 @@ func LoadClient(dir string) (*tls.Config, error) {
 
 // LoadServer loads such a directory for a server: server-cert.pem and
 // server-key.pem in place of the client's. Clients need a certificate from one of
-// the authorities, as with verify-peer=on; to do without, set ClientAuth.
+// the authorities, as with verify-peer=on; to accept clients without one, set ClientAuth.
 func LoadServer(dir string) (*tls.Config, error) {
 	cfg, err := load(dir, "server", false)
 	if err != nil {
@@ -76,12 +76,12 @@ func loadAuthorities(path string) ([]*x509.Certificate, error) {
 		return err
 	})
 	if err == nil && len(list) == 0 {
-		err = fmt.Errorf("%s: there is no certificate in it", path)
+		err = fmt.Errorf("%s: the file contains no certificate", path)
 	}
 	return list, err
 }
 
-// eachBlock calls f with the content of each block of a PEM file that is of a kind.
+// eachBlock calls f with the content of each block of the given kind in a PEM file.
 func eachBlock(path, kind string, f func(der []byte) error) error {
 	text, err := os.ReadFile(path)
 	if err != nil {

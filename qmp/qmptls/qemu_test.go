@@ -56,7 +56,7 @@ func TestQEMU(t *testing.T) {
 					cfg, err := qmptls.LoadClient(dir)
 					require.NoError(t, err)
 					cfg.MinVersion, cfg.MaxVersion = version, version
-					c, err := qmp.Dial(ctx, addr, qmptls.With(cfg))
+					c, err := qmp.Dial(ctx, addr, qmptls.WithConfig(cfg))
 					require.NoError(t, err)
 					defer c.Close()
 					call(t, ctx, c)
@@ -106,7 +106,7 @@ func TestQEMUServer(t *testing.T) {
 	})
 }
 
-// What is wrong can be told from the error.
+// The error shows what is wrong.
 func TestQEMURefusals(t *testing.T) {
 	ca, another := newAuthority(t, "Test Authority"), newAuthority(t, "Another Authority")
 	dir, serials := ca.write(t, "server", "client")
@@ -118,8 +118,8 @@ func TestQEMURefusals(t *testing.T) {
 	writePEM(t, mixed, "ca-cert.pem", "CERTIFICATE", ca.cert.Raw)
 	tests := []struct{ name, dir, want string }{
 		{"wrong authority", strange, "TLS handshake: tls: failed to verify certificate: x509: certificate signed by unknown authority"},
-		{"no certificate", bare, "it asked for a client certificate, and there is none that fits"},
-		{"one of another authority", mixed, "it asked for a client certificate, and there is none that fits"},
+		{"no certificate", bare, "it asked for a client certificate, and there is none that it would accept"},
+		{"one of another authority", mixed, "it asked for a client certificate, and there is none that it would accept"},
 		{"revoked", revoking, "TLS handshake: the certificate of CN=server was revoked by CN=Test Authority"},
 	}
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
@@ -131,7 +131,7 @@ func TestQEMURefusals(t *testing.T) {
 				cfg, err := qmptls.LoadClient(test.dir)
 				require.NoError(t, err)
 				cfg.MinVersion, cfg.MaxVersion = version, version
-				_, err = qmp.Dial(ctx, addr, qmptls.With(cfg))
+				_, err = qmp.Dial(ctx, addr, qmptls.WithConfig(cfg))
 				assert.ErrorContains(t, err, test.want, "%s, %s", test.name, tls.VersionName(version))
 				assert.ErrorContains(t, err, "(at "+addr+")")
 			}
@@ -141,25 +141,25 @@ func TestQEMURefusals(t *testing.T) {
 		require.NoError(t, err)
 		own := cfg.Certificates[0]
 		cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &own, nil }
-		_, err = qmp.Dial(ctx, addr, qmptls.With(cfg))
+		_, err = qmp.Dial(ctx, addr, qmptls.WithConfig(cfg))
 		assert.ErrorIs(t, err, qmp.ErrClosed)
 
 		cfg, err = qmptls.LoadClient(dir)
 		require.NoError(t, err)
 		cfg.ServerName = "vmhost"
-		_, err = qmp.Dial(ctx, addr, qmptls.With(cfg))
+		_, err = qmp.Dial(ctx, addr, qmptls.WithConfig(cfg))
 		assert.ErrorContains(t, err, "x509: certificate is valid for localhost, not vmhost")
 
 		// It lives on.
 		cfg.ServerName = ""
-		c, err := qmp.Dial(ctx, addr, qmptls.With(cfg))
+		c, err := qmp.Dial(ctx, addr, qmptls.WithConfig(cfg))
 		require.NoError(t, err)
 		defer c.Close()
 		call(t, ctx, c)
 	})
 }
 
-// call issues commands from many callers, whose replies can be told apart.
+// call issues commands from many callers, whose replies are all different.
 func call(t *testing.T, ctx context.Context, c *qmp.Conn) {
 	t.Helper()
 	var callers sync.WaitGroup

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// revoked are authorities' lists of revoked certificates, which crypto/tls does
-// not look at by itself.
+// revoked has the authorities' lists of revoked certificates, which crypto/tls does
+// not check itself.
 type revoked struct {
 	path  string
 	lists []*x509.RevocationList
@@ -38,7 +38,7 @@ func loadRevoked(path string, authorities []*x509.Certificate) (*revoked, error)
 		return nil, nil
 	}
 	if err == nil && len(r.lists) == 0 {
-		err = fmt.Errorf("%s: there is no list in it", path)
+		err = fmt.Errorf("%s: the file contains no list of revoked certificates", path)
 	}
 	return r, err
 }

@@ -4,7 +4,7 @@
 //	if err != nil {
 //		return err
 //	}
-//	c, err := qapi.Dial(ctx, "tcp:vmhost:4444", qmptls.With(cfg))
+//	c, err := qapi.Dial(ctx, "tcp:vmhost:4444", qmptls.WithConfig(cfg))
 //
 // where QEMU was started with
 //
@@ -14,11 +14,10 @@
 //
 // It is a package of its own because crypto/tls adds 0.9 MB to a program.
 //
-// Pre-shared keys, QEMU's tls-creds-psk, cannot be had: crypto/tls uses the keys of
-// earlier sessions alone, and takes none from outside. Neither can anonymous
-// credentials, tls-creds-anon, which it does not implement. A stream of another TLS
-// library works with [qmp.NewConn] and [qmp.DialFunc]; see [qmp.WithDialer], too.
-// QEMU before 10.0 then needs what [Client] does.
+// Pre-shared keys (QEMU's tls-creds-psk) and anonymous credentials (tls-creds-anon) are
+// not supported: crypto/tls has neither. A stream of another TLS
+// library works with [qmp.NewConn] and [qmp.DialFunc]; see also [qmp.WithDialer].
+// For QEMU before 10.0 it must write records as [Client] does.
 package qmptls
 
 import (
@@ -34,14 +33,19 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
-// With has a dial to a tcp: or unix: address speak TLS; other addresses are refused.
-// Without a ServerName in cfg the certificate has to be for the address's host,
-// localhost if that is empty; a Unix socket needs one. cfg may be nil, and is not
-// changed.
+// WithConfig makes a dial to a tcp: or unix: address use TLS; other addresses are refused.
+// Without a ServerName in cfg, the certificate has to be for the address's host, or for
+// localhost if the host is empty; a Unix socket needs a ServerName. cfg may be nil. It is
+// not changed.
 //
 // The TLS handshake is part of the connection's, and of the time that
 // [qmp.WithHandshakeTimeout] sets.
-func With(cfg *tls.Config) qmp.Option { return qmp.WithDialer(&Dialer{Config: cfg}) }
+func WithConfig(cfg *tls.Config) qmp.Option { return qmp.WithDialer(&Dialer{Config: cfg}) }
+
+// With is the older name of [WithConfig].
+//
+// Deprecated: use WithConfig.
+func With(cfg *tls.Config) qmp.Option { return WithConfig(cfg) }
 
 // A Dialer makes TLS connections through another dialer, such as a tunnel, for
 // [qmp.WithDialer].
@@ -57,7 +61,7 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 		host, _, err := net.SplitHostPort(address)
 		switch {
 		case network == "unix":
-			return nil, errors.New("TLS: whose certificate to expect at a Unix socket is for tls.Config.ServerName to say")
+			return nil, errors.New("TLS: a Unix socket has no host name to check the certificate against: set tls.Config.ServerName")
 		case err != nil:
 			return nil, fmt.Errorf("TLS: %w", err)
 		case host == "":
@@ -76,11 +80,11 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 	return Client(c, cfg), nil
 }
 
-// Client makes the client's side of a TLS connection of a stream, for [qmp.NewConn]
+// Client returns the client's side of a TLS connection over a stream, for [qmp.NewConn]
 // and [qmp.NewAgentConn]. cfg needs a ServerName, or InsecureSkipVerify.
 //
-// The last byte of what is written goes in a TLS record of its own: a QEMU before 10.0
-// takes one byte from a record, and leaves the rest until another comes.
+// The last byte of each write goes into a TLS record of its own: a QEMU before 10.0
+// reads one byte of a record, and the rest only when another record comes.
 func Client(stream net.Conn, cfg *tls.Config) net.Conn {
 	c := new(conn)
 	cfg = clone(cfg)
@@ -101,9 +105,9 @@ func Client(stream net.Conn, cfg *tls.Config) net.Conn {
 	return c
 }
 
-// Server makes the server's side of a TLS connection of a stream, from a QEMU that
-// connects to us, for [qmp.NewConn]. cfg needs a certificate; without one, and if it is
-// nil, the handshake fails.
+// Server returns the server's side of a TLS connection over a stream, for [qmp.NewConn],
+// with a QEMU that connects to this program. cfg needs a certificate; without one, or if
+// cfg is nil, the handshake fails.
 func Server(stream net.Conn, cfg *tls.Config) net.Conn {
 	if cfg == nil {
 		cfg = new(tls.Config) // crypto/tls would crash
@@ -118,15 +122,15 @@ func clone(cfg *tls.Config) *tls.Config {
 	return cfg.Clone()
 }
 
-// Why a server may hang up after the handshake: it does not say.
+// Possible reasons why a server closes the connection after the handshake, since it sends none.
 var (
-	gaveNone = "it asked for a client certificate, and there is none that fits"
+	gaveNone = "it asked for a client certificate, and there is none that it would accept"
 	gaveOne  = "it may not accept the client certificate"
 )
 
 type conn struct {
 	*tls.Conn
-	doubt atomic.Pointer[string] // until something has been read
+	doubt atomic.Pointer[string] // why the server may close the connection; nil when something has been read
 }
 
 func (c *conn) Read(b []byte) (int, error) {
@@ -135,11 +139,11 @@ func (c *conn) Read(b []byte) (int, error) {
 	}
 	n, err := c.Conn.Read(b)
 	if err == io.ErrUnexpectedEOF {
-		err = io.EOF // QEMU never says that it ends the stream
+		err = io.EOF // QEMU never sends the alert that ends a TLS stream
 	}
 	if doubt := c.doubt.Load(); doubt != nil {
 		if err != nil {
-			return n, fmt.Errorf("TLS: hung up on by the server: %s: %w", *doubt, err)
+			return n, fmt.Errorf("TLS: the server closed the connection: %s: %w", *doubt, err)
 		}
 		c.doubt.Store(nil)
 	}
@@ -150,9 +154,9 @@ func (c *conn) Write(b []byte) (int, error) {
 	if err := c.handshake(); err != nil {
 		return 0, err
 	}
-	// What has been taken but not read wakes QEMU no more, the record behind it does,
-	// once for each byte, and then is itself read to its end. A newline behind the
-	// message would do as well, but lie unread when quit ends QEMU, which resets the
+	// QEMU does not wake up for bytes that its TLS library has received already. It does
+	// for the next record, and then reads everything. A newline after the message would
+	// do as well, but when quit ends QEMU the newline is still unread: that resets the
 	// connection, and the reply is lost.
 	n := 0
 	if last := len(b) - 1; last > 0 {
@@ -172,7 +176,7 @@ func (c *conn) handshake() error {
 	return nil
 }
 
-// A handshakeError may quote a certificate that nobody vouches for.
+// A handshakeError may quote an untrusted certificate, so its text is made printable.
 type handshakeError struct{ err error }
 
 func (e *handshakeError) Error() string {

@@ -83,7 +83,7 @@ func TestDial(t *testing.T) {
 		{fmt.Sprint("tcp::", tcp.Port), client},
 		{"unix:" + unix.String(), named},
 	} {
-		c, err := qmp.Dial(t.Context(), test.addr, qmptls.With(test.cfg))
+		c, err := qmp.Dial(t.Context(), test.addr, qmptls.WithConfig(test.cfg))
 		if assert.NoError(t, err, test.addr) {
 			assert.NoError(t, c.Execute(t.Context(), "query-status", nil, nil))
 			c.Close()
@@ -107,7 +107,7 @@ func TestDialFails(t *testing.T) {
 	require.NoError(t, err)
 
 	dial := func(ctx context.Context, addr string, cfg *tls.Config) error {
-		c, err := qmp.Dial(ctx, addr, qmptls.With(cfg))
+		c, err := qmp.Dial(ctx, addr, qmptls.WithConfig(cfg))
 		if err == nil {
 			c.Close()
 		}
@@ -124,9 +124,9 @@ func TestDialFails(t *testing.T) {
 	without, err := qmptls.LoadClient(bare)
 	require.NoError(t, err)
 	err = dial(t.Context(), secure, without)
-	assert.ErrorContains(t, err, "it asked for a client certificate, and there is none that fits: remote error: tls: certificate required")
+	assert.ErrorContains(t, err, "it asked for a client certificate, and there is none that it would accept: remote error: tls: certificate required")
 	_, err = qmp.Dial(t.Context(), secure+",tls-creds=tls0")
-	assert.ErrorContains(t, err, "TLS takes package qmptls")
+	assert.ErrorContains(t, err, "for TLS use package qmptls")
 	assert.ErrorContains(t, dial(t.Context(), "unix:/none", client), "tls.Config.ServerName")
 	assert.ErrorContains(t, dial(t.Context(), "fd:0", client), "WithDialer is for unix: and tcp: addresses")
 	err = dial(t.Context(), "unix:"+t.TempDir()+"/none", &tls.Config{ServerName: "localhost"})
@@ -177,7 +177,7 @@ func TestReconnect(t *testing.T) {
 	restored := make(chan struct{}, 1)
 	c, err := qmp.Dial(t.Context(), "tcp:"+addr,
 		qmp.WithDialer(&qmptls.Dialer{Config: client, Dialer: through}),
-		qmp.WithReconnect(qmp.Reconnect{Restored: func(*qmp.Conn) { restored <- struct{}{} }}))
+		qmp.WithReconnect(qmp.Reconnect{OnReconnect: func(*qmp.Conn) { restored <- struct{}{} }}))
 	require.NoError(t, err)
 	defer c.Close()
 	for range 3 {
@@ -242,7 +242,7 @@ func TestLoad(t *testing.T) {
 	assert.ErrorContains(t, err, "qmptls: server's credentials: ")
 	assert.ErrorContains(t, err, "server-cert.pem")
 
-	// broken is a directory like full, but for one file.
+	// broken is a directory like full, except one file.
 	broken := func(name, text string) string {
 		dir := t.TempDir()
 		require.NoError(t, os.CopyFS(dir, os.DirFS(full)))
@@ -266,9 +266,9 @@ func TestLoad(t *testing.T) {
 	}
 	const noDER = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
 	for name, test := range map[string]struct{ text, want string }{
-		"ca-cert.pem":    {"no PEM", "there is no certificate in it"},
+		"ca-cert.pem":    {"no PEM", "the file contains no certificate"},
 		"client-key.pem": {"no PEM", "failed to find any PEM data in key input"},
-		"ca-crl.pem":     {"no PEM", "there is no list in it"},
+		"ca-crl.pem":     {"no PEM", "the file contains no list of revoked certificates"},
 	} {
 		_, err = qmptls.LoadClient(broken(name, test.text))
 		assert.ErrorContains(t, err, test.want)
@@ -341,7 +341,7 @@ func TestHandshakeErrorIsPrintable(t *testing.T) {
 		DNSNames: []string{"x\nall is well \x1b[31m", strings.Repeat("y", 5000)},
 	}, key)}}
 	addr := listen(t, "tcp", func(c net.Conn) { serve(qmptls.Server(c, &tls.Config{Certificates: []tls.Certificate{cert}})) })
-	_, err := qmp.Dial(t.Context(), "tcp:"+addr.String(), qmptls.With(&tls.Config{ServerName: "localhost"}))
+	_, err := qmp.Dial(t.Context(), "tcp:"+addr.String(), qmptls.WithConfig(&tls.Config{ServerName: "localhost"}))
 	assert.ErrorAs(t, err, new(x509.HostnameError))
 	assert.ErrorContains(t, err, `certificate is valid for x\nall is well \x1b[31m, yyyy`)
 	assert.Less(t, len(err.Error()), 1500)
@@ -364,7 +364,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	c, err := qmp.Dial(ctx, "tcp:vmhost:4444", qmptls.With(cfg))
+	c, err := qmp.Dial(ctx, "tcp:vmhost:4444", qmptls.WithConfig(cfg))
 	if err != nil {
 		fmt.Println(err)
 		return

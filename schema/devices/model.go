@@ -116,6 +116,20 @@ func (l *List) Type(name string) *Type {
 	return l.byName[name]
 }
 
+// Find returns the type that device_add of a target knows by a name, which may be an alias, or nil.
+func (l *List) Find(name, target string) *Type {
+	if t := l.Type(name); t != nil && slices.Contains(l.TargetsOf(t), target) {
+		return t
+	}
+	for _, t := range l.Types {
+		if t.Alias == name && name != "" && slices.Contains(l.TargetsOf(t), target) &&
+			(t.AliasTargets == nil || slices.Contains(t.AliasTargets, target)) {
+			return t
+		}
+	}
+	return nil
+}
+
 // Targets returns the names of all targets of the list.
 func (l *List) Targets() []string {
 	var names []string

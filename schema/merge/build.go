@@ -6,7 +6,7 @@ import (
 	"github.com/goqapi/goqapi/schema"
 )
 
-// A builder makes the outcome of the nodes.
+// A builder makes the merged schema from the nodes.
 type builder struct {
 	*merger
 	wire    *wire
@@ -83,7 +83,7 @@ func baseOf(t schema.Type) *schema.Struct {
 	return base
 }
 
-// onlyBase reports whether nothing on the wire is of a type, but others are based on it.
+// onlyBase reports whether a type is used only as a base: no value on the wire has it.
 func (b *builder) onlyBase(key string) bool {
 	return !b.nodes[key].wired && len(b.derived[key]) > 0
 }
@@ -130,7 +130,7 @@ func (b *builder) fill(key string) {
 	}
 }
 
-// typeAt is the type that a place has in the outcome.
+// typeAt returns the type that a place has in the merged schema.
 func (b *builder) typeAt(p place) schema.Type {
 	return b.typeOf(b.resolve(p.at, p.comps))
 }
@@ -166,8 +166,8 @@ func (b *builder) base(n *node) *schema.Struct {
 	return base
 }
 
-// fillBase gives a base that nothing is of itself the members that all types have that are
-// based on it.
+// fillBase fills a type that is used only as a base: with the members that all types have
+// that are based on it.
 func (b *builder) fillBase(named, base *schema.Struct) {
 	if b.filled[named.Name] {
 		return
@@ -229,7 +229,7 @@ func memberNames(list []*schema.Member) map[string]bool {
 	return names
 }
 
-// own are the members of a node that its base does not have.
+// own returns the members of a node that its base does not have.
 func (b *builder) own(n *node, base *schema.Struct) []*schema.Member {
 	inherited := memberNames(base.AllMembers())
 	var own []*schema.Member
@@ -294,7 +294,7 @@ func (b *builder) define() {
 	b.out.Schema = schema.Assemble(modules)
 }
 
-// definition is what a name stands for, nil if that is something else now.
+// definition returns the definition of a name, nil if the name means something else now.
 func (b *builder) definition(name string) schema.Definition {
 	if t := b.types[name]; t != nil {
 		return t.(schema.Definition)

@@ -1,16 +1,18 @@
-// Package merge makes one schema of those of several releases: all that any of them
-// has on the wire.
+// Package merge merges the schemas of several releases into one, which has all that any of
+// them has on the wire.
 //
-// What a client sends and sees decides, not the names of types. A command or event is
-// that of the other releases by its name; what it takes and returns corresponds member
-// by member, and so does all below that. Types that correspond are one, under the name
-// and in the shape of the newest release, with what only older ones have added to it.
-// A type whose places have all gone to others is an alias: it was renamed.
+// Data on the wire decides which types are the same, not their names. Commands and events
+// of the same name are the same in all releases; their arguments and results correspond
+// member by member, and so do the types of those members. Types that correspond become one
+// type, with the name and the shape of the newest release, plus the parts that only older
+// releases have. A type of which no place is left, since other types have taken all of
+// them, becomes an alias: it was renamed.
 //
-// What is added never narrows what was: a number takes the wider type, and a string that
-// became an alternate is that alternate. A member is optional if it is so in any release;
-// and one that a client sends is if any release lacks it, since that one refuses it. One
-// that only servers send stays mandatory: it is zero where a release lacks it.
+// The merged type of a place allows all that any release allows: a number gets the wider
+// type, and a string that became an alternate is that alternate. A member is optional if it
+// is optional in any release. A member that clients send is also optional if any release
+// lacks it, since that release refuses it. One that only servers send stays mandatory: it is
+// zero where a release lacks it.
 package merge
 
 import (
@@ -27,7 +29,7 @@ type Release struct {
 	Schema *schema.Schema
 }
 
-// A Merged is what several releases have, and which of them has what.
+// A Merged is a merged schema, with the releases that have each of its parts.
 type Merged struct {
 	*schema.Schema
 	// Newest is the schema of the newest release.
@@ -44,8 +46,8 @@ type Merged struct {
 	used  map[string]bool // rows of the tables
 }
 
-// One is what a single release has. Nothing is known of others, so that Has and Part are
-// empty.
+// One returns the schema of a single release as a Merged. Nothing is known about other
+// releases, so Has and Part are empty.
 func One(r Release) *Merged {
 	return &Merged{Schema: r.Schema, Newest: r.Schema, Releases: []string{r.Name}}
 }
@@ -53,7 +55,7 @@ func One(r Release) *Merged {
 // An Alias is the name that a type, or what a command took, had in older releases.
 type Alias struct {
 	Old string
-	// Now is what has taken its place.
+	// Now is the definition that has replaced it.
 	Now schema.Type
 	// Was is the type in the newest release that has it.
 	Was schema.Type
@@ -65,16 +67,16 @@ type Alias struct {
 	Args string
 }
 
-// Schemas merges releases, the oldest first. One alone is left as it is.
+// Schemas merges releases, the oldest first. A single one is not changed.
 func Schemas(releases []Release) (*Merged, error) {
 	switch len(releases) {
 	case 0:
-		return nil, fmt.Errorf("there is no schema to merge")
+		return nil, fmt.Errorf("no schema was given to merge")
 	case 1:
 		return One(releases[0]), nil
 	}
 	if len(releases) > maxReleases {
-		return nil, fmt.Errorf("%d schemas are more than can be merged, %d", len(releases), maxReleases)
+		return nil, fmt.Errorf("%d schemas are too many to merge: the limit is %d", len(releases), maxReleases)
 	}
 	m := &merger{releases: releases, renamed: map[string]string{}, named: map[string]bool{}, used: map[string]bool{}}
 	for _, name := range m.names(func(schema.Definition) bool { return true }) {
@@ -93,14 +95,14 @@ func Schemas(releases []Release) (*Merged, error) {
 			return m.build()
 		}
 	}
-	return nil, fmt.Errorf("the types of %s and %s do not come to correspond", releases[0].Name, releases[len(releases)-1].Name)
+	return nil, fmt.Errorf("no end was found in matching the types of the releases %s to %s", releases[0].Name, releases[len(releases)-1].Name)
 }
 
-// maxReleases is what a Set holds.
+// maxReleases is how many releases a Set can hold.
 const maxReleases = 64
 
-// maxSteps is more than the steps that it takes: each finds what hangs on types found in
-// the one before.
+// maxSteps is more than the number of steps that are needed: each step finds the types that
+// depend on those found in the step before.
 const maxSteps = 50
 
 // A merger finds which types correspond. Each type of the outcome is a node.
@@ -114,7 +116,7 @@ type merger struct {
 	errs     schema.ErrorList
 }
 
-// A node is one type of the outcome, with the types that it stands for.
+// A node is one type of the merged schema, with the types that it stands for.
 type node struct {
 	key string
 	// comps are the oldest first.
@@ -144,8 +146,8 @@ func (n *node) add(comps ...comp) {
 	}
 }
 
-// newest is the type whose shape the node has: the newest of those that can hold what the
-// others are.
+// newest returns the type whose shape the node has: the newest of those that can hold the
+// values of the others.
 func (n *node) newest() schema.Type {
 	best := n.comps[len(n.comps)-1].typ
 	for _, c := range slices.Backward(n.comps) {
@@ -250,8 +252,8 @@ func (m *merger) walk(before map[string]*node) {
 		w.place(name+returns, c.returns)
 	}
 	w.drain()
-	// Types that nothing on the wire is of are kept, too: what has no schema can take
-	// them, such as the properties of devices.
+	// Types that are not on the wire are kept, too: they may be used where there is no
+	// schema, as for the properties of devices.
 	w.quiet = true
 	for i, r := range slices.Backward(m.releases) {
 		for _, def := range r.Schema.Definitions() {

@@ -331,7 +331,7 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-// TestPlain tells where a member that is an alternate had one form only.
+// TestPlain checks in which releases a member that is an alternate has one form only.
 func TestPlain(t *testing.T) {
 	m := merged(t, `{ 'command': 'c', 'data': { 'a': 'str', '*l': [ 'str' ], 'both': 'Alt' } }
 { 'alternate': 'Alt', 'data': { 's': 'str', 'n': 'null' } }

@@ -9,16 +9,16 @@ import (
 	"github.com/goqapi/goqapi/schema"
 )
 
-// Has tells in which releases a command or event is there, or a type is on the wire. Of a
-// type that nothing on the wire is of, it tells which releases define it.
+// Has returns the releases that have a command or event, or a type on the wire. For a
+// type that is not on the wire, it returns the releases that define it.
 func (m *Merged) Has(def schema.Definition) Set { return m.has[def.Def().Name] }
 
-// OnWire reports whether a definition is a command or an event, or a type of which one of
-// them takes or carries something.
+// OnWire reports whether a definition is a command or an event, or a type of a value that
+// one of them takes, returns or carries.
 func (m *Merged) OnWire(def schema.Definition) bool { return m.wired[def.Def().Name] }
 
-// Part tells in which releases a definition has a member, argument or value, its own or an
-// inherited one. Of a union, "=tag" is the variant of that tag.
+// Part returns the releases in which a definition has a member, argument or value, its own
+// or an inherited one. For a union, "=tag" is the variant of that tag.
 func (m *Merged) Part(of schema.Definition, name string) Set { return m.part[of.Def().Name][name] }
 
 // UnusedRows are the rows of the tables of exceptions that these releases do not need.
@@ -43,13 +43,14 @@ func (m *Merged) UnusedRows() []string {
 	return unused
 }
 
-// Plain tells in which releases a member of an alternate type has one form only, and which.
+// Plain returns the releases in which a member of an alternate type has one form only, and
+// that form.
 func (m *Merged) Plain(of schema.Definition, name string) (Set, schema.Type) {
 	p := m.plain[of.Def().Name][name]
 	return p.in, p.form
 }
 
-// A plain is what is known of a place that was not an alternate yet.
+// A plain describes a place that is an alternate now, and had one form only in older releases.
 type plain struct {
 	in   Set
 	form schema.Type
@@ -66,7 +67,7 @@ func (w *wire) plainParts(key string) map[string]plain {
 	return parts
 }
 
-// record keeps what is where, by the names of definitions.
+// record records which releases have what, by the names of definitions.
 func (b *builder) record() {
 	for _, name := range b.names(isCall) {
 		on := b.wire.has[name][""]
@@ -99,8 +100,8 @@ func (b *builder) record() {
 	}
 }
 
-// assume tells what was there although a release does not list it, by what the next one
-// says: what it has, and does not say to be new.
+// assume adds what a release had although it does not list it: what the next release has
+// and does not declare to be new.
 func (w *wire) assume() {
 	for i := range slices.Backward(w.releases[:len(w.releases)-1]) {
 		for key, releases := range w.free {
@@ -134,13 +135,13 @@ func (w *wire) assumeParts(key string, release int) {
 	}
 }
 
-// before reports whether something was there in a release; without a word on it, it was.
+// before reports whether something was there in a release; if nothing is known, it was.
 func (w *wire) before(since string, release int) bool {
 	return since == "" || Compare(since, w.releases[release].Name) <= 0
 }
 
-// since is the release that brought a part, as far as the schema says. That of a variant is
-// when what it is made of came.
+// since returns the release that brought a part, if the schema names it. For a variant it is
+// the release of the newest thing that it is made of.
 func (w *wire) since(n *node, part string) string {
 	for _, c := range slices.Backward(n.comps) {
 		switch t := c.typ.(type) {
@@ -259,7 +260,7 @@ func (b *builder) under() map[string]map[string]Set {
 	return under
 }
 
-// was is what a name stood for: the newest definition, and all values of an enum.
+// was returns what a name meant: the newest definition, and all values of an enum.
 func (b *builder) was(name string) schema.Type {
 	var newest schema.Type
 	var values []*schema.EnumValue

@@ -7,8 +7,8 @@ import (
 	"github.com/goqapi/goqapi/schema"
 )
 
-// A resolved says which type a place has in the outcome: a built-in one, or that of a
-// node, or lists of them.
+// A resolved is the type that a place has in the merged schema: a built-in one, or that of a
+// node, or a list of such types.
 type resolved struct {
 	builtin schema.Builtin
 	key     string // of the node
@@ -16,13 +16,13 @@ type resolved struct {
 	nodes   map[string][]comp // what the nodes stand for at this place
 }
 
-// conflict notes types that cannot be one.
+// conflict reports types that cannot be merged.
 func (m *merger) conflict(at, format string, args ...any) {
 	m.errs = append(m.errs, &schema.Error{Msg: fmt.Sprintf("%s: %s", at, fmt.Sprintf(format, args...))})
 }
 
-// sort is what can be one: lists, alternates, objects, enums with strings, and the
-// built-in types.
+// A sort is a set of types that can be merged: lists, alternates, objects, enums with
+// strings, and the built-in types.
 func sortOf(t schema.Type) string {
 	switch t := t.(type) {
 	case *schema.Array:
@@ -81,7 +81,7 @@ func (m *merger) resolve(at string, comps []comp) resolved {
 	case "object":
 		return m.resolveTo(at, comps, func(schema.Type) bool { return true })
 	case "string":
-		// An enum holds any string, and says more.
+		// In Go an enum can hold any string, and its type says more than string does.
 		isEnum := func(t schema.Type) bool { _, ok := t.(*schema.Enum); return ok }
 		if slices.ContainsFunc(comps, func(c comp) bool { return isEnum(c.typ) }) {
 			enums := slices.DeleteFunc(slices.Clone(comps), func(c comp) bool { return !isEnum(c.typ) })
@@ -130,8 +130,8 @@ var spans = map[schema.Builtin]span{
 	schema.Number: {float: true},
 }
 
-// wider is the type that holds the values of both; the newer, if neither does. A plain int
-// says nothing of the range, so that a size that a newer release gives is right.
+// wider returns the type that can hold the values of both; the newer one, if neither can. A
+// plain int does not define a range, so a size that a newer release defines is right.
 func wider(newer, older schema.Builtin) schema.Builtin {
 	if newer == older || older == schema.Int || schema.KindOf(newer) != schema.JSONNumber {
 		return newer

@@ -39,7 +39,7 @@ func (w *walker) enter(key string) {
 	}
 }
 
-// drain goes on from all nodes that were entered.
+// drain visits all nodes that were entered.
 func (w *walker) drain() {
 	for len(w.queue) > 0 {
 		n := &node{key: w.queue[0]}
@@ -61,7 +61,7 @@ type place struct {
 	// newest is the *schema.Member, *schema.Branch or *schema.AltBranch of the newest
 	// release that has it.
 	newest   any
-	optional bool // a member that is so in some release
+	optional bool // it is a member that is optional in some release
 	here     comp // the type at one place of one release
 }
 
@@ -121,8 +121,9 @@ func isUnion(t schema.Type) bool {
 	return ok
 }
 
-// inVariants are the members that only variants of a union have. Where a struct of old had
-// them, a client finds them in Unknown, as the tag is missing, too.
+// inVariants returns the members that only variants of a union have. If an older release has
+// a struct with them in its place, a client finds them in Unknown, since the tag is missing,
+// too.
 func inVariants(union *schema.Union) map[string]bool {
 	names := map[string]bool{}
 	for _, b := range union.Branches {
@@ -136,7 +137,7 @@ func inVariants(union *schema.Union) map[string]bool {
 	return names
 }
 
-// allMembers are those of an object type, but for variants.
+// allMembers returns the members of an object type, without those of variants.
 func allMembers(t schema.Type) []*schema.Member {
 	switch t := t.(type) {
 	case *schema.Struct:
@@ -160,8 +161,8 @@ func (m *merger) branches(n *node) []place {
 	return o.list
 }
 
-// forms are the branches of an alternate. What the place held when it was not one is
-// added to the branch of that kind.
+// forms returns the branches of an alternate. The type that the place had before it was an
+// alternate is added to the branch of its kind.
 func (m *merger) forms(n *node) []place {
 	var o ordered
 	for _, c := range slices.Backward(n.comps) {

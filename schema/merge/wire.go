@@ -6,8 +6,8 @@ import (
 	"github.com/goqapi/goqapi/schema"
 )
 
-// A wire tells what is where in which release. It follows, other than the walker, each
-// release by itself, so that a type counts only where a command or event leads to it.
+// A wire records which release has what on the wire. Unlike the walker, it goes through each
+// release separately, so that a type counts only where a command or event leads to it.
 type wire struct {
 	*merger
 	seen map[pair]bool
@@ -21,8 +21,8 @@ type wire struct {
 	plain, wide map[string]map[string]Set
 	form        map[string]schema.Type // by node and part
 	sent        map[string]bool
-	// free are the nodes below arguments that a release does not list, and open those
-	// that are there without all of their parts: arguments that are not all listed, and
+	// free are the nodes below arguments that a release does not list, and open are those
+	// of which it does not list all parts: arguments that are not all listed, and
 	// enums that are any string.
 	free, open map[string]Set
 }
@@ -107,7 +107,8 @@ func (w *wire) descend(r resolved, c comp) {
 	}
 }
 
-// visit notes which parts of a node a type of a release has, and goes on to theirs.
+// visit notes which parts of a node a type of a release has, and visits the types of these
+// parts.
 func (w *wire) visit(key string, c comp) {
 	if w.seen[pair{key, c}] {
 		return

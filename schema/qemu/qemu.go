@@ -4,10 +4,10 @@
 //
 // Each release is a folder:
 //
-//	VERSION                 the version; in a second line where the facts are from
+//	VERSION                 the version; in a second line, the source of the facts
 //	qapi/qapi-schema.json   the root of QEMU's own interface (QMP)
 //	qga/qapi-schema.json    the root of the guest agent's interface
-//	devices.txt             what its binaries say of their devices; some releases have none
+//	devices.txt             the devices of its binaries; some releases have none
 //
 // The files are the modules of QEMU's schema, written by schema.Format. The
 // interface of the storage daemon is a part of QMP's and has no files.
@@ -109,8 +109,8 @@ func Load(release, root string) (*schema.Schema, error) {
 	return s, nil
 }
 
-// CheckPath reports what is wrong with a path, such as "blockdev-add/driver=qcow2", that no
-// release has: it is misspelt. The error says which part, and what is most like it. root is
+// CheckPath returns an error for a path, such as "blockdev-add/driver=qcow2", that no
+// release has, since it is misspelt. The error names the part, and a similar name. root is
 // QMP or QGA.
 func CheckPath(root, path string) error {
 	merged := mergedQMP

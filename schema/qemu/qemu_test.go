@@ -23,7 +23,7 @@ func TestReleases(t *testing.T) {
 		// No sentence of QEMU's may get into the module: every comment is one of
 		// a few forms.
 		require.NoError(t, fs.WalkDir(fsys, ".", func(path string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() || path == "VERSION" {
+			if err != nil || d.IsDir() || path == "VERSION" || path == devicesFile {
 				return err
 			}
 			text, err := fs.ReadFile(fsys, path)
@@ -43,7 +43,7 @@ func TestReleases(t *testing.T) {
 	require.Error(t, err)
 }
 
-// isFact tells whether a comment is of one of the forms that facts have.
+// isFact reports whether a comment has one of the forms of facts.
 func isFact(line string, i int) bool {
 	words := strings.Fields(line)
 	switch {

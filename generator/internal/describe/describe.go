@@ -12,10 +12,10 @@
 //
 // The text of a definition completes a sentence that begins with its Go name.
 // Items describe members, arguments and values by their QAPI names; they may go
-// on in indented lines. In a union the item named * is said of each variant without
-// members. Paragraphs are parted by empty lines. Names of commands and
-// events become links to what Go calls them; where they are words of English, and where
-// types are meant, they are in brackets: [stop].
+// on in indented lines. In a union the item named * describes each variant without
+// members. Empty lines separate paragraphs. Names of commands and
+// events become links with their Go names; names that are also English words, and names of
+// types, are in brackets: [stop].
 package describe
 
 import (
@@ -32,14 +32,14 @@ import (
 // Empty is the name of the item about a union's variants without members.
 const Empty = "*"
 
-// A Description is what is said of one definition.
+// A Description is the text about one definition.
 type Description struct {
-	Text    string            // paragraphs, parted by empty lines
+	Text    string            // paragraphs, with empty lines between them
 	Members map[string]string // by QAPI name
 	At      schema.Pos
 }
 
-// Descriptions are all there are of a schema, by the definition's QAPI name.
+// Descriptions are all descriptions of a schema, by the definition's QAPI name.
 type Descriptions map[string]*Description
 
 // Load reads the files of a folder, such as block-core.md for block-core.json.
@@ -85,7 +85,7 @@ func read(fsys fs.FS, paths []string) (Descriptions, error) {
 	return all, nil
 }
 
-// parse adds what a file says.
+// parse adds the descriptions in a file.
 func (all Descriptions) parse(file, text string) error {
 	var d *Description
 	var item string // the member that the last item describes
@@ -119,7 +119,7 @@ func (all Descriptions) parse(file, text string) error {
 		case item != "" && strings.HasPrefix(line, "  "):
 			d.Members[item] += " " + strings.TrimSpace(line)
 		case item != "":
-			return fmt.Errorf("%s:%d: text behind the items: paragraphs come before them", file, i+1)
+			return fmt.Errorf("%s:%d: text after the items: paragraphs come before them", file, i+1)
 		default:
 			d.Text += strings.TrimSpace(line) + "\n"
 		}
@@ -161,8 +161,8 @@ func (all Descriptions) Check(s *schema.Schema) []error {
 	return errs
 }
 
-// Member is what is said of a member of a definition: with the definition, or
-// with the base that declares it. Empty if nothing is.
+// Member returns the description of a member of a definition: that with the definition, or
+// with the base that declares it. It returns "" if there is none.
 func (all Descriptions) Member(owner schema.Definition, name string) string {
 	if d := all[owner.Def().Name]; d != nil && d.Members[name] != "" {
 		return d.Members[name]

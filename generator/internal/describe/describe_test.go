@@ -29,7 +29,7 @@ func TestMistakes(t *testing.T) {
 		"# a\n# a":             "test.md:2: 'a' is described at test.md:1 already",
 		"# a\n- b":             "test.md:2: an item is '- name: text'",
 		"# a\n- b: x\n- b: y":  "test.md:3: 'b' is described twice",
-		"# a\n- b: x\n\nMore.": "test.md:4: text behind the items",
+		"# a\n- b: x\n\nMore.": "test.md:4: text after the items",
 	} {
 		_, err := load(text)
 		assert.ErrorContains(t, err, want)
@@ -58,5 +58,5 @@ func TestCheck(t *testing.T) {
 		"test.md:17: the schema has no 'gone'",
 	}, got)
 	delete(all["Derived"].Members, "id")
-	assert.Equal(t, "The id.", all.Member(s.Lookup("Derived"), "id"), "told by the base")
+	assert.Equal(t, "The id.", all.Member(s.Lookup("Derived"), "id"), "described with the base")
 }

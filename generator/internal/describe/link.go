@@ -5,16 +5,16 @@ import (
 	"strings"
 )
 
-// mention is what may be the name of a command or an event: in brackets, or by itself.
+// mention matches what may be the name of a command or an event: in brackets, or without.
 var mention = regexp.MustCompile(`\[[A-Za-z][\w-]*\]|[A-Za-z][\w-]*\w`)
 
 // goesOn is what follows a name that is part of a longer one.
 var goesOn = regexp.MustCompile(`^[.:]\w`)
 
-// Link returns the descriptions with the names of commands, events and types as Go has
-// them, in links: goName returns the Go name of what QAPI calls so, or "". A name that
-// cannot be anything else, such as job-pause or STOP, is found by itself; others, such as
-// stop, are in brackets.
+// Link returns the descriptions with links to the Go names in place of the QAPI names of
+// commands, events and types: goName returns the Go name for a QAPI name, or "". A name that
+// cannot be anything else, such as job-pause or STOP, is found without brackets; others,
+// such as stop, must be in brackets.
 func (all Descriptions) Link(goName func(qapi string) string) Descriptions {
 	linked := Descriptions{}
 	for name, d := range all {
@@ -49,7 +49,7 @@ func distinct(name string) bool {
 	return strings.ContainsAny(name, "-_") || len(name) >= 4 && strings.ToUpper(name) == name
 }
 
-// free reports whether what stands between before and after is a word of its own, and
+// free reports whether the text between before and after is a word of its own, and
 // not part of a path, an option or a link.
 func free(before, after string) bool {
 	const glue = "/-=[]"

@@ -36,10 +36,10 @@ func TestLink(t *testing.T) {
 }
 
 // TestMarks fails for what is in brackets and is not a name of the schema: others are
-// parts of addresses, and functions of package qga.
+// parts of addresses, arguments, and functions of package qga.
 func TestMarks(t *testing.T) {
 	marked := regexp.MustCompile(`\[([A-Za-z][\w-]*)\]`)
-	others := []string{"tcp", "hostaddr", "guestaddr", "HOST", "Shutdown", "Suspend", "WithFrozen"}
+	others := []string{"tcp", "hostaddr", "guestaddr", "HOST", "DeviceAddArgs", "Shutdown", "Suspend", "WithFrozen"}
 	for target := range targets {
 		all, s := loadOwn(t, target)
 		for name, d := range all {

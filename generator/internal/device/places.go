@@ -59,13 +59,13 @@ func (s scale) describe(in, of places) (where, gone string) {
 		}
 	}
 	if len(without) > 0 {
-		parts = append(parts, "on "+list(with, "and")+", not on "+list(without, "and"))
+		parts = append(parts, "on "+list(with)+", not on "+list(without))
 	}
 	for _, span := range order {
 		switch {
 		case span == "":
 		case len(order) > 1:
-			parts = append(parts, "on "+list(spans[span], "and")+" "+span)
+			parts = append(parts, "on "+list(spans[span])+" "+span)
 		default:
 			parts = append(parts, span)
 		}
@@ -120,7 +120,7 @@ func (s scale) span(have, lack set) string {
 	}
 	switch {
 	case gap || before >= 0 && after >= 0:
-		return "in QEMU " + list(s.names(have), "and") + ", not in " + list(s.names(lack), "and")
+		return "in QEMU " + list(s.names(have)) + ", not in " + list(s.names(lack))
 	case after >= 0:
 		return "in QEMU " + s.releases[last] + " and older, not in " + s.releases[after]
 	}
@@ -142,7 +142,7 @@ func (s scale) names(in set) []string {
 func (s scale) gone(in, of places) string {
 	have, _ := in.releases(0)
 	could, _ := of.releases(0)
-	for r := len(s.releases) - 1; r >= 0; r-- {
+	for r := range slices.Backward(s.releases) {
 		switch {
 		case !could.has(r):
 		case have.has(r):
@@ -162,12 +162,12 @@ func (s scale) gone(in, of places) string {
 }
 
 // list writes words as people do: a, b and c.
-func list(words []string, and string) string {
+func list(words []string) string {
 	if len(words) < 2 {
 		return strings.Join(words, "")
 	}
 	last := len(words) - 1
-	return strings.Join(words[:last], ", ") + " " + and + " " + words[last]
+	return strings.Join(words[:last], ", ") + " and " + words[last]
 }
 
 // scaleOf is the scale of lists, and all places that they know.

@@ -22,6 +22,8 @@ type Options struct {
 	Path    string // its import path; empty if not known
 	// All asks for all devices that users can create, not only for those that are curated.
 	All bool
+	// Complete says that all curated devices have to be there.
+	Complete bool
 	// Devices and Properties are our own descriptions, by the names in QEMU.
 	Devices, Properties describe.Descriptions
 }
@@ -77,18 +79,20 @@ func Build(lists []*devices.List, qapi *schema.Schema, opts Options) (*Package, 
 		for _, name := range g.names {
 			if m := merge(lists, name); m != nil {
 				file.Devices = append(file.Devices, b.device(m))
-			} else if !opts.All {
+			} else if opts.Complete {
 				b.errorf("%s: no release has a device of that name that users can create", name)
 			}
 		}
-		p.Files = append(p.Files, file)
+		if len(file.Devices) > 0 {
+			p.Files = append(p.Files, file)
+		}
 	}
 	return p, errors.Join(b.errs...)
 }
 
 // source says which releases the devices are those of.
 func source(releases []string) string {
-	return "the devices of QEMU " + list(releases, "and")
+	return "the devices of QEMU " + list(releases)
 }
 
 type builder struct {
@@ -169,8 +173,9 @@ func (b *builder) device(m *merged) *Device {
 }
 
 // goName is the Go name of a device or a property. Between digits a dash becomes an underscore,
-// so that e1000-82544gc does not become E100082544gc.
+// so that e1000-82544gc does not become E100082544gc. A comma parts words, too: xlnx,efuse.
 func goName(name string) string {
+	name = strings.ReplaceAll(name, ",", "-")
 	return names.Exported(betweenDigits.ReplaceAllString(name, "${1}_${2}"))
 }
 
@@ -197,7 +202,7 @@ func (b *builder) fields(m *merged, said *describe.Description) []*Field {
 		fields = append(fields, take(&Field{QEMU: "bus", Name: "Bus", Type: plain["str"]}))
 	}
 	for _, p := range m.props {
-		if why := useless[p.Name]; why != "" {
+		if useless[p.Name] != "" {
 			continue
 		}
 		t, err := b.typeOf(p)
@@ -223,9 +228,11 @@ func (b *builder) property(name, device string) string {
 	return cmp.Or(d.Members[device], d.Text)
 }
 
-// useless are properties that no value can be given, with the reason.
+// useless are properties that no value can be given, although QEMU does not list them as
+// read-only, with the reason.
 var useless = map[string]string{
-	"reserved-regions": "virtio-iommu-pci of QEMU 10.0 and 11.1 refuses every list, and 7.2 has no list",
+	"reserved-regions": "QEMU 10.0 and 11.1 refuse every list, and older ones have no lists",
+	"attached":         "USB devices say that it is not writable",
 }
 
 // others are what each struct has beside its properties.

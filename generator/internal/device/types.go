@@ -43,10 +43,15 @@ var plain = map[string]Type{
 	"int":    {Name: "int64", Pointer: true},
 	"str":    {Name: "string"},
 	"string": {Name: "string"},
+	// What QEMU 5.2 calls a number.
+	"zpci_fid": {Name: "uint32", Pointer: true},
 	// An enum that is not in QAPI.
 	"SpdmTransportType": {Name: "string"},
 	"QemuUUID":          {Name: "string"},
 }
+
+// renamed are the newer names of enums.
+var renamed = map[string]string{"FdcDriveType": "FloppyDriveType"}
 
 // kinds are the types of properties that QEMU's type says too little of.
 var kinds = map[devices.Kind]Type{
@@ -74,7 +79,7 @@ func (b *builder) typeOf(p *prop) (Type, error) {
 	if strings.HasPrefix(p.Type, "link<") {
 		return Type{Name: "string"}, nil
 	}
-	element, isList := strings.CutSuffix(p.Type, "List")
+	element, isList := strings.CutSuffix(cmp.Or(renamed[p.Type], p.Type), "List")
 	switch b.qapi.Lookup(element).(type) {
 	case *schema.Enum:
 		return Type{Name: names.Exported(element), Package: pkgQAPI, List: isList}, nil
@@ -94,8 +99,14 @@ var unsettable = []string{
 // settable reports whether a property is one for users: they can set it, and it is not one of
 // those that QEMU may change at any time.
 func settable(p devices.Prop) bool {
-	return !p.ReadOnly && !strings.HasPrefix(p.Name, "x-") && !strings.ContainsRune(p.Name, '[') &&
+	return !p.ReadOnly && !strings.HasPrefix(p.Name, "x-") && !isOldArray(p.Name) &&
 		!slices.ContainsFunc(unsettable, func(t string) bool { return strings.HasPrefix(p.Type, t) })
+}
+
+// isOldArray reports whether a property is that of an array before QEMU 10.0: its length, or an
+// element. These cannot be given as JSON, and a great length makes QEMU hang.
+func isOldArray(name string) bool {
+	return strings.HasPrefix(name, "len-") || strings.ContainsRune(name, '[')
 }
 
 // first are the properties that most users of a device set; they come before its others.

@@ -31,7 +31,7 @@ func (g *group) alternate(a *plan.Alternate) {
 	)
 }
 
-// branch decodes one form of an alternate into the interface.
+// branch writes the decoding of one form of an alternate into the interface.
 func branch(b *plan.Branch) []jen.Code {
 	if value := decoded(b.Type); value != nil && b.Type.Kind != plan.List {
 		return []jen.Code{jen.Op("*").Id("x").Op("=").Add(value)}

@@ -82,9 +82,9 @@ func (g *group) open(c *plan.Command) {
 		"//",
 		"//\tfunc (disk) "+method+"() string { return \"virtio-blk-pci\" }",
 		"//",
-		"// What is not set must not be in the JSON: tag such fields with omitzero. A null, an id",
-		"// that is not a string or empty, and what only the server itself may set, are errors",
-		"// before anything is sent.")
+		"// Properties that are not set must not be in the JSON: tag such fields with omitzero. A",
+		"// null, an id that is empty or not a string, and properties that only the server itself",
+		"// may set, are errors before anything is sent.")
 	g.Type().Id(of).Interface(
 		jen.Comment("// "+method+" returns the type of the device, such as virtio-blk-pci."),
 		jen.Id(method).Params().String(),
@@ -117,13 +117,15 @@ func (g *group) event(e *plan.Event) {
 
 	g.comment("// EventName returns " + e.QAPI + ".")
 	g.Func().Params(jen.Id(e.Struct.Name)).Id("EventName").Params().String().Block(jen.Return(jen.Lit(e.QAPI)))
+	g.comment("// EventTime returns the Timestamp.")
+	g.Func().Params(jen.Id("x").Id(e.Struct.Name)).Id("EventTime").Params().Qual("time", "Time").Block(jen.Return(jen.Id("x").Dot("Timestamp")))
 	g.Line()
 	g.Func().Params(jen.Id("x").Op("*").Id(e.Struct.Name)).Id("decodeEvent").Params(jen.Id("e").Qual(pkgQMP, "Event")).Error().Block(
 		jen.Id("x").Dot("Timestamp").Op("=").Id("e").Dot("Timestamp"),
 		jen.Return(decode),
 	)
 
-	g.comment(about("On"+e.Name, "calls f for every "+e.QAPI+" event, in order and one at a time, until stop is called. f may execute commands; [qmp.Conn.Handle] has the rules of stop",
+	g.comment(about("On"+e.Name, "calls f for every "+e.QAPI+" event, in order and one at a time, until stop is called. f may execute commands; [qmp.Conn.OnEvent] has the rules of stop",
 		plan.Facts{Deprecated: e.Deprecated, Gone: e.Gone, Instead: e.Instead, Unstable: e.Unstable, In: e.In}, "")...)
 	g.Func().Params(jen.Id("c").Op("*").Id("Client")).Id("On" + e.Name).
 		Params(jen.Id("f").Func().Params(jen.Id(e.Struct.Name))).

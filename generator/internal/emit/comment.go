@@ -8,9 +8,9 @@ import (
 	"github.com/goqapi/goqapi/generator/internal/plan"
 )
 
-// about is the comment of a declaration: what it is for, what its name is in QAPI and
-// where QEMU's manual has it, when it exists, and what to beware of. origin completes a
-// sentence that begins with the Go name, for what has no description of its own.
+// about returns the comment of a declaration: its purpose, its name in QAPI and its place
+// in QEMU's manual, the releases that have it, and warnings. origin completes a
+// sentence that begins with the Go name, for a definition without a description.
 func about(name, origin string, f plan.Facts, module string, more ...string) []string {
 	var lines []string
 	paragraph := func(text string) {
@@ -49,7 +49,7 @@ func about(name, origin string, f plan.Facts, module string, more ...string) []s
 	return lines
 }
 
-// metadata is the line that names a definition in QAPI, with its module and its place in
+// metadata returns the line with the QAPI name of a definition, its module and its place in
 // QEMU's manual.
 func metadata(f plan.Facts, module string) string {
 	line := "QAPI: " + f.Kind + " " + f.QAPI + " (" + module + ")"
@@ -59,8 +59,8 @@ func metadata(f plan.Facts, module string) string {
 	return "// " + plain(line)
 }
 
-// availability says in which releases and under which condition something exists, and
-// whether that may change.
+// availability returns sentences about the releases and the condition in which something
+// exists, and whether it may change.
 func availability(f plan.Facts) string {
 	var parts []string
 	switch {
@@ -84,8 +84,8 @@ func availability(f plan.Facts) string {
 	return strings.Join(parts, " ")
 }
 
-// aside is the comment of a member or a value; none if there is nothing to
-// tell beyond its name.
+// aside returns the comment of a member or a value; none if there is nothing to say in
+// addition to its name.
 func aside(f plan.Facts) []string {
 	var lines []string
 	text := availability(f)
@@ -119,7 +119,7 @@ func eitherOf(words []string) string {
 	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
-// deprecation is the paragraph by which tools know what should not be used.
+// deprecation returns the paragraph by which tools recognise what should not be used.
 func deprecation(f plan.Facts) string {
 	text := "Deprecated: QEMU means to remove it"
 	if f.Gone != "" {
@@ -149,7 +149,7 @@ func wrap(text string) []string {
 	return append(lines, noConstraint(line))
 }
 
-// plain is a text without what Go does not take in a comment, and without invisible
+// plain returns a text without what Go does not allow in a comment, and without invisible
 // characters: some of them change the order in which a text is shown.
 func plain(text string) string {
 	text = strings.ReplaceAll(text, "\t", "        ")
@@ -164,8 +164,8 @@ func plain(text string) string {
 	}, text)
 }
 
-// noConstraint is a line of a comment that is no build constraint: gofmt would
-// move one to the head of the file.
+// noConstraint changes a line of a comment so that it is not a build constraint: gofmt would
+// move one to the beginning of the file.
 func noConstraint(line string) string {
 	if constraint.IsPlusBuild(line) {
 		return strings.Replace(line, "+build", `"+build"`, 1)

@@ -6,16 +6,16 @@ import (
 	"github.com/goqapi/goqapi/generator/internal/plan"
 )
 
-// The generated decoders: a method decode that reads a value, and for what goes into
-// the object of a union a method member that reads the value of one member.
+// The generated decoders: a method decode that reads a value and, for types whose members
+// are in the object of a union, a method member that reads the value of one member.
 
 // decoder is what they read from, and its declaration as a parameter.
 func decoder() *jen.Statement { return jen.Id("d") }
 
 func decoderParam() *jen.Statement { return decoder().Op("*").Qual(pkgCodec, "Decoder") }
 
-// memberMethod writes the method that reads the value of the member that is next, if
-// the type has it.
+// memberMethod writes the method that reads the value of the next member, if the type has
+// that member.
 func (g *group) memberMethod(name string, list []*plan.Field, props string) {
 	g.Line()
 	g.Func().Params(jen.Id("x").Op("*").Id(name)).Id("member").Params(decoderParam()).Bool().BlockFunc(func(body *jen.Group) {
@@ -73,8 +73,8 @@ func (g *group) decodeStruct(s *plan.Struct) {
 	).Block(member))
 }
 
-// decodeInto reads a value of type t into what stands for it in the struct or
-// interface: a pointer, if it is optional.
+// decodeInto writes code that reads a value of type t into a field or an interface: as a
+// pointer, if it is optional.
 func decodeInto(place *jen.Statement, t plan.Type, pointer bool) jen.Code {
 	if elem := elementDecoder(t); pointer && elem != nil {
 		return place.Clone().Op("=").Qual(pkgCodec, "Ptr").Call(decoder(), place, elem)
@@ -93,7 +93,7 @@ func decodeInto(place *jen.Statement, t plan.Type, pointer bool) jen.Code {
 	return decoder().Dot("Value").Call(jen.Op("&").Add(place))
 }
 
-// decoded is an expression that reads a value of type t, or nil.
+// decoded returns an expression that reads a value of type t, or nil.
 func decoded(t plan.Type) jen.Code {
 	read := func(method, result string) jen.Code {
 		value := decoder().Dot(method).Call()
@@ -128,8 +128,8 @@ func numberFunc(kind plan.Kind) string {
 	return "Int"
 }
 
-// elementDecoder is a function that reads a t into what a pointer to it points to,
-// for elements of lists and optional members; nil if there is none.
+// elementDecoder returns the function that reads a t through a pointer, for elements of
+// lists and optional members; nil if there is none.
 func elementDecoder(t plan.Type) jen.Code {
 	scalar := func(kind string) jen.Code { return jen.Qual(pkgCodec, "Decode"+kind).Types(jen.Id(t.Name)) }
 	switch {
@@ -154,8 +154,8 @@ func hasDecoder(t plan.Type) bool {
 	return t.Union != nil || t.Struct != nil && (t.Struct.Codec || t.Struct.Loop)
 }
 
-// into is where a command's result or an event's data goes: the decoder, or a pointer
-// for reflection.
+// into returns the destination of a command's result or an event's data: a decoder, or a
+// pointer for reflection.
 func into(place *jen.Statement, t plan.Type) jen.Code {
 	var decode jen.Code
 	switch value := decoded(t); {

@@ -1,5 +1,4 @@
-// Package emit prints a plan as Go source. It makes no choice about names or
-// shapes: those are the plan's.
+// Package emit prints a plan as Go source. The plan decides all names and shapes.
 package emit
 
 import (
@@ -66,7 +65,7 @@ func Files(p *plan.Package) ([]File, error) {
 	return files, nil
 }
 
-// A group is a file in the making.
+// A group is a file that is being made.
 type group struct {
 	*jen.File
 	pkg     *plan.Package
@@ -104,8 +103,8 @@ var licenceNotice = []string{
 func (g *group) render(name string) (File, error) {
 	var b bytes.Buffer
 	if err := g.Render(&b); err != nil {
-		what, _, _ := strings.Cut(err.Error(), "\n") // all of the source is behind it
-		return File{}, fmt.Errorf("%s is no Go: %s", name, strings.TrimSuffix(what, " while formatting source:"))
+		what, _, _ := strings.Cut(err.Error(), "\n") // the whole source follows
+		return File{}, fmt.Errorf("%s is not valid Go: %s", name, strings.TrimSuffix(what, " while formatting source:"))
 	}
 	return File{name, b.Bytes()}, nil
 }
@@ -127,14 +126,14 @@ func (g *group) decl(decl plan.Decl) {
 	}
 }
 
-// comment writes lines as one comment; an empty line parts paragraphs.
+// comment writes lines as one comment; an empty line separates paragraphs.
 func (g *group) comment(lines ...string) {
 	for _, line := range lines {
 		g.Comment(line)
 	}
 }
 
-// goType is a type as Go writes it.
+// goType returns a type in Go syntax.
 func goType(t plan.Type) *jen.Statement {
 	switch t.Kind {
 	case plan.List:

@@ -8,8 +8,8 @@ import (
 	"github.com/goqapi/goqapi/generator/internal/plan"
 )
 
-// TestNoGo tells of what is no Go in one line, without the source.
+// TestNoGo checks that the error for text that is not Go has one line, without the source.
 func TestNoGo(t *testing.T) {
 	_, err := Files(&plan.Package{Name: "two words", Dial: "Dial"})
-	assert.EqualError(t, err, "client_gen.go is no Go: Error 3:13: expected ';', found words")
+	assert.EqualError(t, err, "client_gen.go is not valid Go: Error 3:13: expected ';', found words")
 }

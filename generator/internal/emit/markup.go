@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// markup lays QEMU's documentation, which is reStructuredText or older, out as
+// markup formats QEMU's documentation, which is reStructuredText or older, as
 // a Go comment: paragraphs, lists, and examples as indented text.
 func markup(text string) []string {
 	m := &marker{margin: -1}
@@ -82,7 +82,7 @@ var (
 	exchange  = regexp.MustCompile(`^\s*(->|<-|\{ ?"|\.\.\. )`)
 )
 
-// directiveTitle is what stands for a directive of reStructuredText.
+// directiveTitle returns the text that replaces a directive of reStructuredText.
 func directiveTitle(name, rest string) string {
 	switch name {
 	case "qmp-example", "code-block":
@@ -93,8 +93,8 @@ func directiveTitle(name, rest string) string {
 	return rest
 }
 
-// tidy leaves out empty lines at the ends and where one follows another, puts
-// one around examples, and ends lines that gofmt would take for headings.
+// tidy removes empty lines at the ends and after another empty line, puts
+// one before and after examples, and ends lines that gofmt would format as headings.
 func tidy(lines []string) []string {
 	var out []string
 	for i, line := range lines {
@@ -116,7 +116,7 @@ func tidy(lines []string) []string {
 	return out
 }
 
-// sentence is a line of prose that nothing ends.
+// sentence matches a line of prose without a full stop.
 var sentence = regexp.MustCompile(`^// \w.*[\w)'"` + "`" + `]$`)
 
 func isCode(line string) bool { return strings.HasPrefix(line, "//\t") }

@@ -11,10 +11,10 @@ import (
 	"github.com/goqapi/goqapi/internal/redact"
 )
 
-// holders are the names of the types that can hold a secret: in a member of their own, in
-// one that can hold anything, or in another such type; and all unions, for the variants
-// that are not known: the types around those print them by the union. None of them may have a member that
-// is called in Go like one of the methods that print it.
+// holders returns the names of the types that can hold a secret: in a member of their own,
+// in one that can hold anything, or in another such type. All unions are among them, because
+// of variants that are not known. A member of such a type must not have the Go name of one
+// of the methods that print it.
 func holders(p *plan.Package) (map[string]bool, error) {
 	h := holding{holds: map[string]bool{}, within: map[string][]string{}, clashes: map[string]*plan.Field{}}
 	for _, file := range p.Files {
@@ -55,7 +55,7 @@ func holders(p *plan.Package) (map[string]bool, error) {
 	return h.holds, nil
 }
 
-// holding is what is known of types while holders looks for them.
+// holding is the state of holders.
 type holding struct {
 	holds   map[string]bool
 	within  map[string][]string    // the types that hold one of a name
@@ -115,7 +115,7 @@ func isText(t plan.Type) bool {
 	return t.Kind == plan.String || t.Kind == plan.Bytes
 }
 
-// part notes that the type of a name has a part of a type.
+// part notes that the type with a name has a part of type t.
 func (h *holding) part(name string, t plan.Type) {
 	for t.Kind == plan.List {
 		t = *t.Elem
@@ -128,7 +128,7 @@ func (h *holding) part(name string, t plan.Type) {
 	}
 }
 
-// spread notes that what holds a type that can hold a secret can.
+// spread notes that a type can hold a secret if a type in it can.
 func (h *holding) spread(name string) {
 	for _, outer := range h.within[name] {
 		if !h.holds[outer] {
@@ -139,22 +139,22 @@ func (h *holding) spread(name string) {
 }
 
 // printing writes the methods that print a type without its secrets, if it can hold any.
-// printed is what to print of x.
+// printed is the expression to print for x.
 func (g *group) printing(name string, printed jen.Code) {
 	if !g.holders[name] {
 		return
 	}
 	x := jen.Id("x").Id(name)
 	call := func(f string) jen.Code { return jen.Return(jen.Qual(pkgCodec, f).Call(printed)) }
-	g.comment("// String is x as JSON, without secrets.")
+	g.comment("// String returns x as JSON, without secrets.")
 	g.Func().Params(x).Id("String").Params().String().Block(call("Short"))
-	g.comment("// GoString is String with the type's name.")
+	g.comment("// GoString is like String, with the type's name.")
 	g.Func().Params(x).Id("GoString").Params().String().Block(call("GoShort"))
-	g.comment("// LogValue is String for package slog.")
+	g.comment("// LogValue is like String, for package slog.")
 	g.Func().Params(x).Id("LogValue").Params().Qual("log/slog", "Value").Block(call("LogValue"))
 }
 
-// tagged writes the methods that print a variant: with its tag, which says what is a
+// tagged writes the methods that print a variant: with its tag, which decides what is a
 // secret.
 func (g *group) tagged(v *plan.Variant) {
 	if !g.holders[v.Name] {

@@ -26,9 +26,9 @@ func (g *group) client() {
 	g.comment("// NewClient returns a client that uses a connection.")
 	g.Func().Id("NewClient").Params(jen.Id("conn").Add(conn)).Add(client).Block(
 		jen.Return(jen.Op("&").Id("Client").Values(jen.Id("conn"))))
-	g.comment("// Conn returns the connection, for what is not a command of the schema.")
+	g.comment("// Conn returns the connection.")
 	g.Func().Params(receiver).Id("Conn").Params().Add(conn).Block(jen.Return(jen.Id("c").Dot("conn")))
-	g.comment("// With returns a client of the same connection whose calls have options.")
+	g.comment("// With returns a client on the same connection whose calls have these options.")
 	g.Func().Params(receiver).Id("With").Params(jen.Id("opts").Op("...").Qual(pkgQMP, "CallOption")).Add(client).Block(
 		jen.Return(jen.Id("NewClient").Call(jen.Id("c").Dot("conn").Dot("With").Call(jen.Id("opts").Op("...")))))
 	g.comment("// Close closes the connection. Calls that wait for a reply fail.")
@@ -51,6 +51,8 @@ func (g *group) events() {
 	g.Type().Id("Event").Interface(
 		jen.Comment("// EventName is the event's name in the schema."),
 		jen.Id("EventName").Params().String(),
+		jen.Comment("// EventTime is when the event happened, by the server's clock; zero when the server does not know."),
+		jen.Id("EventTime").Params().Qual("time", "Time"),
 	)
 	g.comment("// eventPointer is a pointer to an event of this package.")
 	g.Type().Id("eventPointer").Types(jen.Id("E").Any()).Interface(
@@ -64,6 +66,8 @@ func (g *group) events() {
 	)
 	g.comment("// EventName returns the event's name.")
 	g.Func().Params(jen.Id("e").Id("UnknownEvent")).Id("EventName").Params().String().Block(jen.Return(jen.Id("e").Dot("Name")))
+	g.comment("// EventTime returns the Timestamp.")
+	g.Func().Params(jen.Id("e").Id("UnknownEvent")).Id("EventTime").Params().Qual("time", "Time").Block(jen.Return(jen.Id("e").Dot("Timestamp")))
 
 	g.comment("// Subscribe returns a stream of all events of one type, from now on:",
 		"//",
@@ -75,9 +79,9 @@ func (g *group) events() {
 	)
 
 	g.comment("// SubscribeEvents returns one stream of the events of several types, in the",
-		"// order in which the server sent them. Each type is given by any value of it;",
-		"// without one, the stream has all events, as [UnknownEvent] those that these",
-		"// bindings do not know.")
+		"// order in which the server sent them. Each type is given by any value of it.",
+		"// Without any, the stream has all events; those that these bindings do not know",
+		"// are [UnknownEvent].")
 	g.Func().Id("SubscribeEvents").Params(jen.Id("c").Op("*").Id("Client"),
 		jen.Id("events").Index().Id("Event"), jen.Id("opts").Op("...").Qual(pkgQMP, "SubscribeOption")).
 		Op("*").Qual(pkgQMP, "Stream").Types(jen.Id("Event")).Block(
@@ -99,7 +103,7 @@ func (g *group) events() {
 		jen.Return(jen.Id("x"), jen.Err()),
 	)
 
-	g.comment("// anyEvent decodes an event into whichever type has its name.")
+	g.comment("// anyEvent decodes an event into the type with its name.")
 	g.Func().Id("anyEvent").Params(jen.Id("e").Add(event)).Params(jen.Id("Event"), jen.Error()).Block(
 		jen.Switch(jen.Id("e").Dot("Name")).BlockFunc(func(cases *jen.Group) {
 			for _, e := range g.pkg.Events {
@@ -115,18 +119,18 @@ func (g *group) events() {
 // CodecVersion is the version of package qmp/codec that the generated code is made for.
 const CodecVersion = 2
 
-// codecVersion writes what the compiler refuses with another version.
+// codecVersion writes constants that do not compile with a wrong version of the codec.
 func (g *group) codecVersion() {
 	g.comment("// These bindings are made for a version of package codec. If one of these constants",
-		"// overflows, its type says what to do.")
+		"// overflows, the comment on its type says what to do.")
 	g.Const().Defs(
 		jen.Id("_").Qual(pkgCodec, "GenerateAgain").Op("=").Lit(CodecVersion).Op("-").Qual(pkgCodec, "OldestVersion"),
 		jen.Id("_").Qual(pkgCodec, "UpdateGoqapi").Op("=").Qual(pkgCodec, "Version").Op("-").Lit(CodecVersion),
 	)
 }
 
-// values writes the types that stand for bare JSON values in alternates, and
-// the one for what these bindings do not know.
+// values writes the types for plain JSON values in alternates, and the type for values that
+// the bindings do not know.
 func (g *group) values() {
 	g.codecVersion()
 	for _, w := range g.pkg.Wrappers {
@@ -143,7 +147,7 @@ func (g *group) values() {
 	}
 
 	g.comment("// Unknown is a variant of a union, or a form of an alternate, that these bindings",
-		"// do not know: a newer server's, or one that only you know.")
+		"// do not know, for example that of a newer server. You can also build and send one.")
 	g.Type().Id("Unknown").Struct(
 		jen.Comment("// Tag is the union's discriminator; empty if it had none, and for alternates."),
 		jen.Id("Tag").String(),

@@ -100,8 +100,8 @@ func (g *group) structType(s *plan.Struct) {
 	}
 }
 
-// sent are the members of a struct that a message may have. When an event was sent
-// stands beside its data.
+// sent returns the members of a struct that a message may have. The time of an event is
+// not in its data.
 func sent(s *plan.Struct) []*plan.Field {
 	if s.Codec {
 		return s.Fields
@@ -126,8 +126,8 @@ func fields(body *jen.Group, list []*plan.Field) {
 	}
 }
 
-// codecMethods writes the four methods of a type that codes itself: one alone
-// could call itself for ever. decode is a function for a codec.Decoder.
+// codecMethods writes the four methods of a type that encodes and decodes itself: one without
+// the others could call itself forever. decode is a function for a codec.Decoder.
 func (g *group) codecMethods(name string, encode, decode jen.Code) {
 	g.jsonMethods(name, encode,
 		jen.Qual(pkgCodec, "UnmarshalFrom").Call(jen.Id("dec"), decode),

@@ -30,7 +30,7 @@ func (g *group) union(u *plan.Union) {
 	}
 }
 
-// commonFields are the members that all variants have, but for the tag.
+// commonFields returns the members that all variants have, except the tag.
 func commonFields(u *plan.Union) []*plan.Field {
 	var fields []*plan.Field
 	for _, f := range u.Fields {
@@ -41,7 +41,7 @@ func commonFields(u *plan.Union) []*plan.Field {
 	return fields
 }
 
-// tagMethod and sealMethod are the methods that make a type a variant.
+// tagMethod and sealMethod name the methods that make a type a variant.
 func tagMethod(u *plan.Union) string { return u.Enum.TagMethod }
 
 func sealMethod(u *plan.Union) string {
@@ -62,7 +62,7 @@ func (g *group) sum(u *plan.Union) {
 }
 
 // unionEncoder writes the members in the schema's order, the tag among them,
-// and behind them those of the variant.
+// and after them those of the variant.
 func (g *group) unionEncoder(u *plan.Union) {
 	holder := jen.Id("x").Dot(u.Discriminator.Name)
 	body := []jen.Code{
@@ -81,8 +81,8 @@ func (g *group) unionEncoder(u *plan.Union) {
 	g.encodeMembers(u.Name, append(body, holder.Clone().Dot(sealMethod(u)).Call(jen.Id("e")))...)
 }
 
-// unionDecoder writes the decoder: it finds the tag, and reads the members as the
-// tag demands.
+// unionDecoder writes the decoder: it finds the tag, and reads the members according to
+// the tag.
 func (g *group) unionDecoder(u *plan.Union) {
 	holder := jen.Id("x").Dot(u.Discriminator.Name)
 	g.decodeMethod(u.Name,
@@ -111,9 +111,9 @@ func decodeVariant(body *jen.Group, v *plan.Variant, holder *jen.Statement) {
 	case v.Wrapped:
 		body.Id("u").Dot("Data").Call(common, decodeData(v))
 	case v.Form == plan.Nested:
-		body.Id("u").Dot("Nested").Call(common, behind(v).Dot("decode"))
+		body.Id("u").Dot("Nested").Call(common, pointerTo(v).Dot("decode"))
 	default:
-		body.Id("u").Dot("Variant").Call(common, behind(v).Dot("member"))
+		body.Id("u").Dot("Variant").Call(common, pointerTo(v).Dot("member"))
 	}
 	body.Add(holder.Clone()).Op("=").Id("v")
 }
@@ -125,7 +125,7 @@ func decodeData(v *plan.Variant) jen.Code {
 		t = plan.Type{Kind: plan.Object, Name: v.Name, Struct: v.Struct}
 	}
 	if hasDecoder(t) {
-		return behind(v).Dot("decode")
+		return pointerTo(v).Dot("decode")
 	}
 	read := decoder().Dot("Value").Call(jen.Op("&").Id("v"))
 	if value := decoded(t); value != nil {
@@ -134,15 +134,15 @@ func decodeData(v *plan.Variant) jen.Code {
 	return jen.Func().Params(decoderParam()).Block(read)
 }
 
-// behind is v as a pointer to the type whose methods know its members.
-func behind(v *plan.Variant) *jen.Statement {
+// pointerTo returns v as a pointer to the type whose methods know its members.
+func pointerTo(v *plan.Variant) *jen.Statement {
 	if v.Form == plan.Itself {
 		return jen.Id("v")
 	}
 	return jen.Parens(jen.Op("*").Id(v.Over.Name)).Call(jen.Op("&").Id("v"))
 }
 
-// variantType writes a variant that no struct of the schema is.
+// variantType writes a variant that is not a struct of the schema.
 func (g *group) variantType(v *plan.Variant) {
 	origin := "is the variant of [" + v.Union.Name + "] for " + v.QAPI
 	if v.Behind != "" {
@@ -174,7 +174,7 @@ func kindOf(v *plan.Variant) string {
 	return "type"
 }
 
-// delegate gives a type over one with JSON methods the same methods.
+// delegate writes the JSON methods of a type that is defined over a type with such methods.
 func (g *group) delegate(v *plan.Variant) {
 	over := jen.Parens(jen.Op("*").Id(v.Over.Name))
 	g.codecMethods(v.Name,
@@ -198,7 +198,7 @@ func (g *group) variantMethods(v *plan.Variant) {
 	default:
 		encode = append(encode,
 			jen.Id("e").Dot("In").Call(jen.Lit(v.Name)),
-			behind(v).Dot("encodeMembers").Call(jen.Id("e")))
+			pointerTo(v).Dot("encodeMembers").Call(jen.Id("e")))
 	}
 	g.Line()
 	g.Func().Params(receiver).Id(sealMethod(v.Union)).Params(jen.Id("e").Op("*").Qual(pkgCodec, "Encoder")).Block(encode...)

@@ -3,14 +3,14 @@ package names
 import "strings"
 
 // initialisms are the words that Go names write in capitals, with their
-// spelling; a plural s is understood. Each occurs in a schema that the project
-// has: TestInitialismsAreUsed fails for one that does not. What the field
-// writes in small letters (iscsi, vdpa, qcow2) is not here.
+// spelling; they may have a plural s. Each occurs in a schema of the project:
+// TestInitialismsAreUsed fails for one that does not. Words that are usually
+// written in small letters (iscsi, vdpa, qcow2) are not here.
 var initialisms = table(
-	// What Go's own linters take for initialisms.
+	// The initialisms of Go's own linters.
 	"API", "CPU", "DNS", "EOF", "FTP", "GUID", "HTTP", "HTTPS", "ID", "IP", "JSON",
 	"RAM", "SSH", "TCP", "TLS", "TTL", "UDP", "UI", "URI", "URL", "UTF8", "UUID", "VM",
-	// What operating systems and networks have.
+	// Operating systems and networks.
 	"BPS", "DHCP", "FD", "FQDN", "FTPS", "GID", "ICMP", "IO", "IOPS", "IPv4", "IPv6",
 	"LBA", "LUN", "MAC", "MTU", "NBD", "NFS", "OS", "PID", "RBD", "SASL", "SCSI", "SMB",
 	"TFTP", "VLAN",

@@ -1,5 +1,5 @@
-// Package names turns the names of a QAPI schema into Go's. All of the rules
-// are here; what deviates from them is a row of the tables beside them.
+// Package names turns the names of a QAPI schema into Go names. All rules
+// are here; the tables of this package list the exceptions.
 package names
 
 import (
@@ -7,9 +7,9 @@ import (
 	"unicode"
 )
 
-// Exported is the exported Go name for a QAPI name of any kind but an event:
-// query-cpus-fast gives QueryCPUsFast, VncInfo VNCInfo, and x86_64 X86_64. An
-// X is before what does not begin with a letter.
+// Exported returns the exported Go name for a QAPI name of any kind except an event:
+// query-cpus-fast gives QueryCPUsFast, VncInfo VNCInfo, and x86_64 X86_64. If the
+// name does not begin with a letter, it gets an X at the front.
 func Exported(name string) string {
 	s := Suffix(name)
 	if s == "" || !unicode.IsLetter(rune(s[0])) {
@@ -18,8 +18,8 @@ func Exported(name string) string {
 	return s
 }
 
-// Suffix is the Go name for what stands behind another one: an enum's value
-// behind the enum, a variant's tag behind the union. It may begin with a digit.
+// Suffix returns the Go name for a part that follows another name: an enum's value
+// after the enum, a variant's tag after the union. It may begin with a digit.
 func Suffix(name string) string {
 	var b strings.Builder
 	for _, part := range words(name) {
@@ -29,13 +29,13 @@ func Suffix(name string) string {
 	return b.String()
 }
 
-// Event is the Go name for an event, which the schema writes in capitals:
+// Event returns the Go name for an event, which the schema writes in capitals:
 // BLOCK_IO_ERROR gives BlockIOError.
 func Event(name string) string { return Exported(strings.ToLower(name)) }
 
-// File is the name of the Go file for a module, such as qapi/block-core.json. It holds
-// letters, digits, '_' and '.', which every system and the go command take. Its suffix
-// keeps Go from taking an s390x at the end for an architecture.
+// File returns the name of the Go file for a module, such as qapi/block-core.json. It has
+// only letters, digits, '_' and '.', which every system and the go command accept. Because
+// of its suffix, Go does not read an s390x at the end as an architecture.
 func File(module string) string {
 	base := strings.TrimSuffix(module[strings.LastIndexByte(module, '/')+1:], ".json")
 	return strings.Map(func(r rune) rune {
@@ -50,7 +50,7 @@ func File(module string) string {
 // A part is a word of a name, and what is kept of the separator before it.
 type part struct{ sep, word string }
 
-// words splits a name at -, _, ., space, and where case tells that a word
+// words splits a name at -, _, ., space, and where the case shows that a word
 // begins. An underscore between digits is kept, so that 2_5 does not become 25.
 func words(name string) []part {
 	var parts []part
@@ -93,7 +93,7 @@ func digitAt(runes []rune, i int) bool {
 	return i >= 0 && i < len(runes) && unicode.IsDigit(runes[i])
 }
 
-// capitalize writes a word as it stands in an exported name.
+// capitalize returns a word as it is written in an exported name.
 func capitalize(word string) string {
 	lower := strings.ToLower(word)
 	if s, ok := initialisms[lower]; ok {

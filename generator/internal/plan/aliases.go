@@ -6,8 +6,8 @@ import (
 	"github.com/goqapi/goqapi/schema/merge"
 )
 
-// aliases plans the names that types had in older releases, so that what was written
-// with them still compiles.
+// aliases plans the names that types had in older releases, so that code which uses them
+// still compiles.
 func (b *builder) aliases() {
 	for _, a := range b.history.Aliases {
 		switch now := a.Now.(type) {
@@ -37,8 +37,8 @@ func aliasName(a merge.Alias) string {
 	return names.Exported(a.Old)
 }
 
-// hadType reports whether a struct had a Go type of its own name: not those that served a
-// union alone.
+// hadType reports whether a struct had a Go type of its own name: a struct that only a union
+// used did not.
 func hadType(a merge.Alias) bool {
 	st := a.Was.(*schema.Struct)
 	u := usesOf(a.WasIn)

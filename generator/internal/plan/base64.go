@@ -2,13 +2,13 @@ package plan
 
 import "github.com/goqapi/goqapi/schema"
 
-// base64Members are the members of the guest agent's schema that are strings
-// there, and hold bytes in base64: their Go type is []byte, which JSON has in
-// base64. Each has the reason why it is one; the schema does not tell. QMP has
-// such members, too, but leaves the choice to other members, or to the user.
+// base64Members are the members of the guest agent's schema that are strings with bytes in
+// base64: their Go type is []byte, which is base64 in JSON. Each has a reason, since
+// the schema does not show it. QMP has such members, too, but there another member, or the
+// user, chooses the encoding.
 var base64Members = map[memberOf]string{
-	{"GuestFileRead", "buf-b64"}:            "a piece of a file, which is no text",
-	{"guest-file-write", "buf-b64"}:         "a piece of a file, which is no text",
+	{"GuestFileRead", "buf-b64"}:            "a piece of a file, which need not be text",
+	{"guest-file-write", "buf-b64"}:         "a piece of a file, which need not be text",
 	{"guest-exec", "input-data"}:            "a program reads any bytes",
 	{"GuestExecStatus", "out-data"}:         "a program writes any bytes",
 	{"GuestExecStatus", "err-data"}:         "a program writes any bytes",

@@ -37,7 +37,7 @@ func TestBase64(t *testing.T) {
 		}
 	}
 	for row, reason := range base64Members {
-		assert.True(t, found[row], "%s of %s is no member of bytes", row.member, row.definition)
+		assert.True(t, found[row], "%s of %s is not a member with bytes", row.member, row.definition)
 		assert.NotEmpty(t, reason, row)
 	}
 	assert.Len(t, found, len(base64Members))

@@ -15,14 +15,14 @@ import (
 type Options struct {
 	// Package is the name of the package to plan.
 	Package string
-	// Schema says in a few words where the schema comes from.
+	// Schema names the source of the schema in a few words.
 	Schema string
-	// Agent tells that the schema is the guest agent's, not QMP's.
+	// Agent is true if the schema is the guest agent's, not QMP's.
 	Agent bool
-	// Descriptions are what our own words say of the schema, for the comments.
+	// Descriptions are our own descriptions of the schema, for the comments.
 	Descriptions describe.Descriptions
-	// QEMUDocs tells that the schema was loaded with QEMU's documentation, and
-	// that comments should carry it.
+	// QEMUDocs is true if the schema was loaded with QEMU's documentation, and
+	// comments should have it.
 	QEMUDocs bool
 }
 
@@ -73,7 +73,7 @@ type builder struct {
 	pkg          *Package
 	names        *namespace
 	errs         schema.ErrorList
-	places       map[Decl]schema.Pos // where the schema has what a declaration is for
+	places       map[Decl]schema.Pos // the place in the schema of the definition of a declaration
 
 	enums      map[*schema.Enum]*Enum
 	structs    map[*schema.Struct]*Struct // those that have a Go type
@@ -207,8 +207,8 @@ func (b *builder) formName(t schema.Type, pos schema.Pos) string {
 	return "[" + form.Name + "]"
 }
 
-// typeOf is the Go type for a type of the schema. What is received keeps an
-// any as it came, since a decoded number could have lost digits.
+// typeOf returns the Go type for a type of the schema. In received types an any is kept as
+// JSON text, since a decoded number could lose digits.
 func (b *builder) typeOf(t schema.Type, received bool, pos schema.Pos) Type {
 	switch t := t.(type) {
 	case schema.Builtin:
@@ -266,7 +266,7 @@ func (b *builder) files() {
 		if strings.ContainsRune("_.", rune(f.Name[0])) {
 			b.errorf(schema.Pos{File: module.Path}, "the module becomes the file %s, which Go does not compile", f.Name)
 		}
-		key := strings.ToLower(f.Name) // some file systems do not tell case
+		key := strings.ToLower(f.Name) // some file systems ignore case
 		if other, ok := taken[key]; ok {
 			b.errorf(schema.Pos{File: module.Path}, "the module becomes the file %s, and so does %s", f.Name, other)
 		}
@@ -343,20 +343,20 @@ func (b *builder) command(d *schema.Command) *Command {
 		t := b.typeOf(d.Returns, true, d.Pos)
 		c.Result = &t
 		if returnsAlternate(t) {
-			b.errorf(d.Pos, "command '%s' returns alternates, which the bindings cannot decode by themselves", d.Name)
+			b.errorf(d.Pos, "command '%s' returns alternates, which the bindings can decode only as members of an object", d.Name)
 		}
 	}
 	return c
 }
 
-// refusedProps are, by command, members that QEMU takes although only it may set them:
-// realized ends every release with SIGSEGV.
+// refusedProps are, by command, members that QEMU accepts although only QEMU may set them:
+// realized makes every release crash with SIGSEGV.
 var refusedProps = map[string][]string{
 	"device_add": {"hotplugged", "parent_bus", "realized", "type"},
 }
 
-// openInterfaces are, by command, the interface of what can be its arguments, and the
-// member that says what they are.
+// openInterfaces are, by command, the interface of its possible arguments, and the
+// member that identifies them.
 var openInterfaces = map[string]struct{ name, tag string }{
 	"device_add": {"Device", "driver"},
 }
@@ -373,7 +373,7 @@ func (b *builder) open(d *schema.Command, fields []*Field) *Open {
 	return &Open{b.declare(of.name, d), of.name + fields[at].Name, fields[at]}
 }
 
-// allOptional reports whether there are fields, and all can be left out.
+// allOptional reports whether there are fields and all of them are optional.
 func allOptional(fields []*Field) bool {
 	return len(fields) > 0 && !slices.ContainsFunc(fields, func(f *Field) bool { return !f.Optional })
 }
@@ -387,8 +387,8 @@ func propsName(fields []*Field) string {
 	return "Props"
 }
 
-// returnsAlternate reports whether a result is or lists alternates: they can
-// be decoded only as members of something.
+// returnsAlternate reports whether a result is an alternate or a list of them: alternates can
+// be decoded only as members of an object.
 func returnsAlternate(t Type) bool {
 	for t.Kind == List {
 		t = *t.Elem
@@ -403,7 +403,7 @@ func (b *builder) event(d *schema.Event) *Event {
 	}
 	e.Struct = &Struct{Facts: e.Facts, Name: b.declare(e.Name+"Event", d)}
 	e.Own = []*Field{{
-		Facts:    Facts{QAPI: "timestamp", Text: "Timestamp is when the server sent the event; zero if it could not tell."},
+		Facts:    Facts{QAPI: "timestamp", Text: "Timestamp is when the server sent the event; zero if it did not know."},
 		Name:     "Timestamp",
 		Type:     Type{Kind: Time, Name: "Time"},
 		Optional: true,

@@ -6,8 +6,8 @@ import (
 	"github.com/goqapi/goqapi/schema"
 )
 
-// docText is the documentation of a definition as one text: what it says of
-// the whole, and the sections that are not facts already.
+// docText returns the documentation of a definition as one text: what describes
+// the whole definition, and the sections that are not facts.
 func docText(doc *schema.Doc) string {
 	parts := []string{doc.Body}
 	for _, s := range doc.Sections {

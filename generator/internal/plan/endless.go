@@ -2,8 +2,8 @@ package plan
 
 import "github.com/goqapi/goqapi/schema"
 
-// checkEndless refuses types that hold themselves in members that must be
-// there: no value of theirs ends, and Go has no such type.
+// checkEndless refuses types that contain themselves through mandatory members: they have no
+// finite value, and Go has no such type.
 func (b *builder) checkEndless() {
 	done := map[schema.Type]bool{}
 	for _, def := range b.schema.Definitions() {
@@ -13,14 +13,14 @@ func (b *builder) checkEndless() {
 	}
 }
 
-// A way holds the types on the way from one that may hold itself, each with the member
-// that leads on.
+// A way holds the types on the way from a type that may contain itself, each with the member
+// that leads to the next.
 type way map[schema.Type]*schema.Member
 
 // endless looks for the types on the way, and t, in what t holds.
 func (b *builder) endless(t schema.Type, way way, done map[schema.Type]bool) {
 	if m := way[t]; m != nil {
-		b.errorf(m.Pos, "%s never ends: its member '%s' holds another '%s', and must be there",
+		b.errorf(m.Pos, "%s has no finite value: its mandatory member '%s' contains another '%s'",
 			quoted(t.(schema.Definition)), m.Name, t.TypeName())
 		return
 	}

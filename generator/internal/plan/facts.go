@@ -26,7 +26,7 @@ func (b *builder) factsOf(def schema.Definition) Facts {
 	switch {
 	case b.history.OnWire(def):
 		b.history.say(&f, b.history.Has(def), b.history.all())
-	case b.history.known(): // a name says nothing
+	case b.history.known(): // the releases of a name are not those of the definition
 		f.Since = ""
 	}
 	if d := b.descriptions[c.Name]; d != nil {
@@ -41,7 +41,7 @@ func (b *builder) factsOf(def schema.Definition) Facts {
 	return f
 }
 
-// anchor is where the manual has a definition: kind, schema, module and name.
+// anchor returns the manual's anchor for a definition: kind, schema, module and name.
 func (b *builder) anchor(def schema.Definition) string {
 	kind := def.Kind()
 	if kind == "struct" || kind == "union" {
@@ -83,7 +83,7 @@ func facts(name, since string, cond *schema.Cond, features []*schema.Feature) Fa
 	return f
 }
 
-// condition writes a condition as people do.
+// condition returns a condition as English text.
 func condition(c *schema.Cond) string {
 	join := func(list []*schema.Cond, word string) string {
 		var parts []string
@@ -107,7 +107,7 @@ func condition(c *schema.Cond) string {
 	return c.Symbol
 }
 
-// quoted names a definition in messages: command 'eject'.
+// quoted returns the name of a definition for messages: command 'eject'.
 func quoted(def schema.Definition) string {
 	return def.Kind() + " '" + def.Def().Name + "'"
 }

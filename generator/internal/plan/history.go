@@ -7,17 +7,17 @@ import (
 	"github.com/goqapi/goqapi/schema/merge"
 )
 
-// A history tells which of the releases that were merged have a thing, in words.
+// A history describes which of the merged releases have something.
 type history struct{ *merge.Merged }
 
-// known reports whether there is more than one release to tell apart.
+// known reports whether more than one release was merged.
 func (h history) known() bool { return len(h.Releases) > 1 }
 
 func (h history) all() merge.Set { return 1<<len(h.Releases) - 1 }
 
-// say adds to facts in which releases a thing is, and whether it is gone, if that differs
-// from its owner. A definition's owner is there in all releases. What no release
-// has says nothing.
+// say adds to facts the releases that have something, and when it was removed, if that
+// differs from its owner. The owner of a definition is in all releases. If no release has
+// it, say adds nothing.
 func (h history) say(f *Facts, in, owner merge.Set) {
 	if !h.known() || in == 0 {
 		return
@@ -31,8 +31,8 @@ func (h history) say(f *Facts, in, owner merge.Set) {
 	}
 }
 
-// began is upstream's word for when a thing came, if the releases bear it out: it came
-// after the last one that lacks it, which need not be the one before.
+// began returns the release that the schema names as the first, if that agrees with the
+// merged releases: it must come after the last one that lacks the thing.
 func (h history) began(in merge.Set, since string) string {
 	first := in.First()
 	if first == 0 || since == "" || merge.Compare(since, h.Releases[first]) > 0 ||
@@ -74,8 +74,8 @@ func (h history) describe(in merge.Set, since string) string {
 	return text
 }
 
-// gone says when QEMU removed what was there in a release last: in the one after it, if
-// that is known.
+// gone returns when QEMU removed something whose last release is known: in the release after
+// that, if it is known.
 func (h history) gone(last int) string {
 	if next := h.Releases[last+1]; follows(next, h.Releases[last]) {
 		return "in " + next

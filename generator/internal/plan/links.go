@@ -5,8 +5,8 @@ import (
 	"github.com/goqapi/goqapi/schema"
 )
 
-// linkTarget is where a link leads to from a description that has a QAPI name; "" if
-// the name is not that of anything.
+// linkTarget returns the Go name for a QAPI name in a description; "" if
+// nothing has that name.
 func (b *builder) linkTarget(name string) string {
 	switch d := b.schema.Lookup(name).(type) {
 	case nil:

@@ -8,8 +8,8 @@ import (
 	"github.com/goqapi/goqapi/schema"
 )
 
-// A namespace holds the names that a package declares, to refuse two things
-// of one name, and names that differ in case alone, which readers mix up.
+// A namespace holds the names that a package declares. It refuses equal names, and
+// names that differ only in case, which readers mix up.
 type namespace struct {
 	idents, methods map[string]taken // by name in lower case
 }
@@ -27,8 +27,8 @@ func newNamespace() *namespace {
 	return n
 }
 
-// reservedIdents are the names that every package of bindings declares for
-// itself.
+// reservedIdents are the names that every package of bindings declares in addition to those
+// of the schema.
 var reservedIdents = map[string]string{
 	"Client":          "the client's type",
 	"Dial":            "the function that connects",
@@ -50,7 +50,7 @@ var reservedMethods = map[string]string{
 func (n *namespace) take(name, by string) error       { return take(n.idents, name, by) }
 func (n *namespace) takeMethod(name, by string) error { return take(n.methods, name, by) }
 
-// caseAlone are the names that differ from another's in case alone, with the reason why
+// caseAlone are the names that differ from another one only in case, with the reason why
 // there are both.
 var caseAlone = map[string]string{
 	"SGXEPCSection": "QEMU 10.1 wrote this type's name in another case",
@@ -84,7 +84,7 @@ func (b *builder) checkMembers() {
 				}
 			case *Event:
 				members := map[string]taken{}
-				b.takeMembers(members, at, d.Struct.Name, "EventName")
+				b.takeMembers(members, at, d.Struct.Name, "EventName", "EventTime")
 				for _, f := range d.Own {
 					b.takeMembers(members, at, d.Struct.Name, f.Name)
 				}
@@ -94,7 +94,8 @@ func (b *builder) checkMembers() {
 	}
 }
 
-// PrintMethods are those of types that can hold a secret, as all unions can.
+// PrintMethods are the methods that print types that can hold a secret; all unions are such
+// types.
 var PrintMethods = []string{"String", "GoString", "LogValue"}
 
 var codecMethods = []string{"MarshalJSON", "UnmarshalJSON", "MarshalJSONTo", "UnmarshalJSONFrom"}
@@ -102,9 +103,8 @@ var codecMethods = []string{"MarshalJSON", "UnmarshalJSON", "MarshalJSONTo", "Un
 // unknownFields are the fields of the variant that the bindings do not know.
 var unknownFields = []string{"Tag", "JSON"}
 
-// nameTagMethods gives each discriminator's enum the method that tells its
-// value: one of the enum's own name, unless a variant has a field or another
-// method of that name.
+// nameTagMethods names the method of each discriminator's enum that returns the tag: it has
+// the name of the enum, unless a variant has a field or another method of that name.
 func (b *builder) nameTagMethods() {
 	methods := map[string]bool{}
 	for _, name := range slices.Concat(unknownFields, codecMethods, PrintMethods) {

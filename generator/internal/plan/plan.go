@@ -9,26 +9,26 @@ import "github.com/goqapi/goqapi/schema"
 type Package struct {
 	// Name is the package's name.
 	Name string
-	// Schema says where the bindings come from, for the files' headings.
+	// Schema names the source of the bindings, for the files' headings.
 	Schema string
-	// QEMUDocs tells that comments carry QEMU's own documentation.
+	// QEMUDocs is true if comments have QEMU's own documentation.
 	QEMUDocs bool
 	// Dial is the function of package qmp that connects to such a server.
 	Dial string
 	// Manual is the page of QEMU's manual that documents the schema, and
-	// ManualPrefix what its anchors have before the module: "QMP" or "QGA".
+	// ManualPrefix the text before the module in its anchors: "QMP" or "QGA".
 	Manual, ManualPrefix string
 
 	// Files are the files by QAPI module, in the schema's order; a module that
 	// defines nothing has none.
 	Files []*File
 
-	// What all files together have, in the same order.
+	// The declarations of all files together, in the same order.
 	Commands   []*Command
 	Events     []*Event
 	Unions     []*Union
 	Alternates []*Alternate
-	// Wrappers are the types that stand for bare JSON values in alternates.
+	// Wrappers are the types for plain JSON values in alternates.
 	Wrappers []*Wrapper
 	// Aliases are the names that types had in older releases.
 	Aliases []*Alias
@@ -45,14 +45,14 @@ type File struct {
 // A Decl is one declaration with what belongs to it.
 type Decl interface{ about() *Facts }
 
-// Facts are what the schema tells about a thing, for its comment.
+// Facts are the facts of the schema about something, for its comment.
 type Facts struct {
 	QAPI       string // its name in the schema
-	Kind       string // the schema's word for it, such as "command"; empty for parts
-	Since      string // upstream's word, such as "2.12"
+	Kind       string // its kind in the schema, such as "command"; empty for parts
+	Since      string // the first release according to the schema, such as "2.12"
 	In         string // the releases that have it, such as "QEMU 7.1 and later"; empty if all have
 	Only       string // the one form that some releases take, such as "[Str] in QEMU 5.2 to 7.0"
-	Gone       string // when QEMU removed it, such as "in 9.1"; empty if it is there
+	Gone       string // when QEMU removed it, such as "in 9.1"; empty if it was not removed
 	If         string
 	Deprecated bool
 	Instead    string // what to use in place of what is deprecated
@@ -68,7 +68,7 @@ type Facts struct {
 
 func (f *Facts) about() *Facts { return f }
 
-// Kind tells how a value of a Go type is declared, encoded and decoded.
+// Kind is the kind of a Go type: how its values are declared, encoded and decoded.
 type Kind int
 
 // The kinds.
@@ -94,8 +94,8 @@ type Type struct {
 	Name string // as Go writes it; for a List that of Elem
 	Elem *Type  // of a List
 
-	Struct *Struct // of an Object that is no union
-	Union  *Union  // of an Object that is one
+	Struct *Struct // of an Object that is not a union
+	Union  *Union  // of an Object that is a union
 }
 
 // A Field is a member of a struct.
@@ -121,7 +121,7 @@ type Enum struct {
 	Facts
 	Name   string
 	Values []*Value
-	// TagMethod is the method by which a union's variants tell their tag, if
+	// TagMethod is the method of a union's variants that returns the tag, if
 	// the enum is that of a discriminator.
 	TagMethod string
 	// Alternates are those that have the enum as a branch.
@@ -146,14 +146,14 @@ type Struct struct {
 	Refused []string
 	// Variant is set if the struct is a union's variant itself.
 	Variant *Variant
-	// Members tells that the struct writes its members one by one, because a union
-	// does it for it or because it holds alternates.
+	// Members is true if the struct writes its members one by one, because they are in the
+	// object of a union or because it holds alternates.
 	Members bool
-	// Spread tells that a union's object has the struct's members beside its own.
+	// Spread is true if a union's object has the struct's members in addition to its own.
 	Spread bool
-	// Codec tells that the struct has JSON methods of its own.
+	// Codec is true if the struct has JSON methods of its own.
 	Codec bool
-	// Loop tells that the struct is decoded member by member although it has no JSON
+	// Loop is true if the struct is decoded member by member although it has no JSON
 	// methods of its own, because a server sends it: faster than by reflection.
 	Loop bool
 	// Alternates are those that have the struct as a branch.
@@ -174,7 +174,7 @@ type Union struct {
 	Alternates []*Alternate
 }
 
-// Form is what a variant is made of.
+// Form is the form of a variant's Go type.
 type Form int
 
 // The forms.
@@ -182,7 +182,7 @@ const (
 	Itself Form = iota // a struct of the schema that is the variant
 	Over               // a type of its own over something else
 	Empty              // nothing
-	Nested             // a type of its own over a union, whose tag stands beside this one's
+	Nested             // a type of its own over a union, whose tag is in the same object as this one
 )
 
 // A Variant is one value of a union's discriminator and what it adds.
@@ -192,7 +192,7 @@ type Variant struct {
 	Name  string
 	Value *Value // the tag
 	Form  Form
-	// Wrapped tells that the wire has the variant below the member data.
+	// Wrapped is true if the variant is in the member data on the wire.
 	Wrapped bool
 	// Struct is what an Itself variant is, and an Over one if it is over a
 	// struct.
@@ -201,7 +201,7 @@ type Variant struct {
 	Over Type
 	// Behind is the name of the struct in the schema, empty if there is none.
 	Behind string
-	// Note is what the union's description says of variants without members.
+	// Note is the union's description of variants without members.
 	Note string
 }
 
@@ -218,7 +218,7 @@ type Branch struct {
 	Type Type // Name is that of the type that implements the interface
 }
 
-// A Wrapper is a type that stands for a bare JSON value.
+// A Wrapper is a type for a plain JSON value.
 type Wrapper struct {
 	Name       string
 	Over       string // the Go type; empty for Null
@@ -242,17 +242,17 @@ type AliasValue struct{ Name, Of string }
 type Command struct {
 	Facts
 	Name    string
-	Args    *Type   // nil: none
+	Args    *Type   // nil if there are none
 	Maybe   bool    // the arguments can be left out, since all are optional
 	Own     *Struct // the struct made for the arguments, if they are in place
-	Result  *Type   // nil: none
-	Open    *Open   // what else can be the arguments, of which the schema knows a few only
-	NoReply bool    // there is no reply but an error
+	Result  *Type   // nil if there is none
+	Open    *Open   // other possible arguments, if the schema does not list all of them
+	NoReply bool    // the only reply is an error
 	OOB     bool    // can be executed out of band
 }
 
-// An Open is the interface of what can be the arguments of a command that takes more than
-// the schema knows: their own struct, and types of anybody's.
+// An Open is the interface of the possible arguments of a command that takes more than
+// the schema lists: the command's own struct, and types of other packages.
 type Open struct {
 	Interface string
 	Method    string // of the interface, which returns what the member Tag has

@@ -45,7 +45,7 @@ var (
 	mergedQGA = sync.OnceValues(func() (*merge.Merged, error) { return qemu.Merge(qemu.QGA) })
 )
 
-// alone is one schema, without others to compare it with.
+// alone returns a single schema, without others to compare it with.
 func alone(s *schema.Schema) *merge.Merged { return merge.One(merge.Release{Schema: s}) }
 
 // find returns the declaration of a Go name.
@@ -122,7 +122,7 @@ func TestVariants(t *testing.T) {
 	assert.Equal(t, []variant{
 		{"UniOne", Itself, false, ""},      // serves one tag and nothing else
 		{"UniTwo", Over, false, "Shared"},  // two tags share the struct
-		{"UniThree", Itself, false, ""},    // its name is the variant's, but for case
+		{"UniThree", Itself, false, ""},    // its name differs from the variant's only in case
 		{"UniFour", Over, true, "Shared"},  // a wrapper is looked through
 		{"UniNone", Empty, false, ""},      // a tag without a branch
 		{"UniSix", Nested, false, "Inner"}, // a union in a union
@@ -186,12 +186,12 @@ func TestBytes(t *testing.T) {
 }
 
 // TestClashes are schemas whose names would become one in Go, or differ in
-// case alone. The errors name both and the place.
+// only in case. The errors name both and the place.
 func TestClashes(t *testing.T) {
 	for name, c := range map[string]struct{ schema, want string }{
 		"types": {`{ 'struct': 'VncInfo', 'data': {} }
 { 'struct': 'VNCInfo', 'data': {} }`, "qapi/test.json:2: struct 'VNCInfo' becomes VNCInfo in Go, and so does struct 'VncInfo'"},
-		"case alone": {`{ 'struct': 'FooBar', 'data': {} }
+		"only in case": {`{ 'struct': 'FooBar', 'data': {} }
 { 'struct': 'Foobar', 'data': {} }`, "becomes Foobar in Go, and so does struct 'FooBar' (as FooBar)"},
 		"value and type": {`{ 'enum': 'Run', 'data': [ 'state' ] }
 { 'struct': 'RunState', 'data': {} }`, "RunState"},
@@ -243,17 +243,17 @@ func TestFileClashes(t *testing.T) {
 func TestEndless(t *testing.T) {
 	for name, c := range map[string]struct{ schema, want string }{
 		"direct": {`{ 'struct': 'Aa', 'data': { 'a': 'Aa' } }
-{ 'command': 'c', 'data': 'Aa' }`, "qapi/test.json:1: struct 'Aa' never ends: its member 'a' holds another 'Aa', and must be there"},
+{ 'command': 'c', 'data': 'Aa' }`, "qapi/test.json:1: struct 'Aa' has no finite value: its mandatory member 'a' contains another 'Aa'"},
 		"through others": {`{ 'struct': 'Aa', 'data': { '*o': 'Aa', 'b': 'Bb' } }
 { 'struct': 'Bb', 'data': { 'c': 'Cc' } }
 { 'struct': 'Cc', 'data': { 'a': 'Aa' } }
-{ 'command': 'c', 'data': 'Aa' }`, "qapi/test.json:1: struct 'Aa' never ends: its member 'b' holds another 'Aa', and must be there"},
+{ 'command': 'c', 'data': 'Aa' }`, "qapi/test.json:1: struct 'Aa' has no finite value: its mandatory member 'b' contains another 'Aa'"},
 		"by a base": {`{ 'struct': 'Base', 'data': { 'd': 'Derived' } }
 { 'struct': 'Derived', 'base': 'Base', 'data': { } }
-{ 'command': 'c', 'data': 'Derived' }`, "qapi/test.json:1: struct 'Derived' never ends: its member 'd' holds another 'Derived', and must be there"},
+{ 'command': 'c', 'data': 'Derived' }`, "qapi/test.json:1: struct 'Derived' has no finite value: its mandatory member 'd' contains another 'Derived'"},
 		"union": {`{ 'enum': 'Kind', 'data': [ 'a' ] }
 { 'union': 'Uu', 'base': { 'k': 'Kind', 'uu': 'Uu' }, 'discriminator': 'k', 'data': {} }
-{ 'command': 'c', 'data': { 'uu': 'Uu' } }`, "qapi/test.json:2: union 'Uu' never ends: its member 'uu' holds another 'Uu', and must be there"},
+{ 'command': 'c', 'data': { 'uu': 'Uu' } }`, "qapi/test.json:2: union 'Uu' has no finite value: its mandatory member 'uu' contains another 'Uu'"},
 	} {
 		_, err := Build(alone(load(t, c.schema)), Options{Package: "p"})
 		assert.EqualError(t, err, c.want, name)

@@ -7,11 +7,10 @@ import (
 	"github.com/goqapi/goqapi/schema"
 )
 
-// replacements say what to use in place of what QEMU has deprecated or removed, by the
-// name of the definition, or of the definition and its part. What is the name of a
-// command or an event, or of a part beside it, is written as Go has it. After a "; " it is
-// said what there is instead of a replacement. TestReplacements fails for a row that is
-// missing or no longer needed.
+// replacements are what to use instead of what QEMU has deprecated or removed, by the
+// name of the definition, or of the definition and its part. Names of commands, events and
+// parts become Go names. A text after "; " describes an alternative that is not a
+// replacement. TestReplacements fails for a row that is missing or no longer needed.
 var replacements = map[string]string{
 	// Deprecated.
 	"query-kvm":                          "query-accelerators",
@@ -82,7 +81,7 @@ var replacements = map[string]string{
 	"TlsCredsX509Properties/loaded":          "; it has no effect",
 }
 
-// instead is what takes the place of a definition, or of a part of one.
+// instead returns what replaces a definition, or a part of one.
 func (b *builder) instead(of schema.Definition, part string) string {
 	name := replacements[of.Def().Name]
 	if part != "" {

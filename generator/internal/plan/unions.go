@@ -10,8 +10,8 @@ import (
 )
 
 // variantNames finds the structs that are variants themselves, and their Go
-// names as such: a struct that serves one tag and nothing else, and one that
-// is named like the variant but for case.
+// names as variants: a struct that is used for one tag only, and one whose name differs
+// from that of the variant only in case.
 func (b *builder) variantNames() map[*schema.Struct]string {
 	found := map[*schema.Struct]string{}
 	for _, def := range b.schema.Definitions() {
@@ -34,8 +34,8 @@ func (b *builder) variantNames() map[*schema.Struct]string {
 	return found
 }
 
-// structBehind is the struct that holds a branch's members, below its wrapper
-// if it has one; nil if it is something else.
+// structBehind returns the struct with a branch's members, that in the wrapper
+// if it has one; nil if the branch is not a struct.
 func structBehind(branch *schema.Branch) *schema.Struct {
 	t := branch.Type
 	if inner, ok := unwrap(t); ok {

@@ -2,14 +2,14 @@ package plan
 
 import "github.com/goqapi/goqapi/schema"
 
-// uses tell what each object type of a schema serves as.
+// uses record for what each object type of a schema is used.
 type uses struct {
 	// data holds the types that are the type of a member, an argument, a
 	// result or an alternate's branch.
 	data map[schema.Type]bool
 	// branches are the union branches that each type serves.
 	branches map[schema.Type][]*schema.Branch
-	// bases holds the structs that only exist for what builds on them, and
+	// bases holds the structs that are used only as bases, and
 	// wrappers those that only wrap a branch in a member data.
 	bases, wrappers map[*schema.Struct]bool
 	// received holds the types that a server can send.
@@ -24,7 +24,7 @@ func usesOf(s *schema.Schema) *uses {
 		wrappers: map[*schema.Struct]bool{},
 		received: map[schema.Type]bool{},
 	}
-	// Branches first: what a wrapper wraps is not yet in use as data.
+	// Branches first: the type in a wrapper does not count as used as data yet.
 	for _, def := range s.Definitions() {
 		if union, ok := def.(*schema.Union); ok {
 			for _, b := range union.Branches {
@@ -78,7 +78,7 @@ func (u *uses) definition(def schema.Definition) {
 	case *schema.Event:
 		switch data := d.Data.(type) {
 		case nil:
-		case *schema.Struct: // its members are the event's own
+		case *schema.Struct: // the event has its members directly
 			u.object(data)
 			u.receive(data)
 		default:
@@ -120,7 +120,7 @@ func (u *uses) branch(b *schema.Branch) {
 	u.branches[b.Type] = append(u.branches[b.Type], b)
 }
 
-// unwrap returns T if t is a struct that is nothing but {data: T}, and a
+// unwrap returns T if t is a struct with the one member data: T, and a
 // variant can be a type over T.
 func unwrap(t schema.Type) (schema.Type, bool) {
 	st, ok := t.(*schema.Struct)
@@ -143,7 +143,7 @@ func canBeUnder(t schema.Type) bool {
 	return t != schema.Type(schema.Any) && t != schema.Type(schema.Null)
 }
 
-// receive notes t and all that it holds as something that a server sends.
+// receive notes that a server sends t and all types in it.
 func (u *uses) receive(t schema.Type) {
 	if u.received[t] {
 		return

@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"cmp"
 	"math/bits"
 	"slices"
 
@@ -10,6 +11,7 @@ import (
 func (m *Machine) blockJobCommands() map[string]Handler {
 	return map[string]Handler{
 		"blockdev-create":     change(m, m.blockdevCreate),
+		"x-blockdev-amend":    change(m, m.amend),
 		"blockdev-mirror":     change(m, m.mirror),
 		"blockdev-backup":     change(m, command(m, m.backup)),
 		"query-block-jobs":    handle(m, m.queryBlockJobs),
@@ -100,7 +102,8 @@ func (m *Machine) copyJob(kind qapi.JobType, args copyArgs) (*job, error) {
 	if source == target {
 		return nil, generic("Source and target cannot be the same")
 	}
-	return &job{kind: kind, total: source.size, bad: source.bad(), nodes: []*node{source, target}, target: target}, nil
+	bad := cmp.Or(source.bad(), target.badToWrite())
+	return &job{kind: kind, total: source.size, bad: bad, nodes: []*node{source, target}, target: target}, nil
 }
 
 func differentSizes() error { return generic("Source and target image have different sizes") }

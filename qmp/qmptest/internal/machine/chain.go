@@ -11,6 +11,8 @@ func (m *Machine) chainCommands() map[string]Handler {
 		"block-commit":      change(m, m.commit),
 		"block-stream":      change(m, m.stream),
 		"blockdev-snapshot": change(m, command(m, m.snapshot)),
+
+		"x-debug-query-block-graph": query(m, m.queryGraph),
 	}
 }
 

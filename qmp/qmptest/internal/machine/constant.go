@@ -17,7 +17,6 @@ var constants = map[string]string{
 	"query-cryptodev":              `[]`,
 	"query-current-machine":        `{"wakeup-suspend-support": true}`,
 	"query-display-options":        `{"type": "none"}`,
-	"query-dump":                   `{"total": 0, "status": "none", "completed": 0}`,
 	"query-mice":                   `[{"index": 2, "name": "QEMU PS/2 Mouse", "current": true, "absolute": false}]`,
 	"query-pr-managers":            `[]`,
 	"query-replay":                 `{"icount": 0, "mode": "none"}`,
@@ -59,7 +58,6 @@ func (m *Machine) constantCommands() map[string]Handler {
 		"query-acpi-ospm-status":             query(m, m.acpiSlots),
 		"query-dirty-rate":                   handle(m, m.queryDirtyRate),
 		"query-dump-guest-memory-capability": query(m, m.dumpFormats),
-		"query-hotpluggable-cpus":            query(m, m.cpuPlaces),
 	}
 	for name, text := range constants {
 		all[name] = query(m, func() jsontext.Value { return jsontext.Value(text) })
@@ -68,13 +66,6 @@ func (m *Machine) constantCommands() map[string]Handler {
 		all[name] = change(m, func(struct{}, Request) error { return generic("%s", why) })
 	}
 	return all
-}
-
-func (m *Machine) acpiSlots() []qapi.ACPIOSTInfo {
-	if !m.since("11.1") {
-		return []qapi.ACPIOSTInfo{}
-	}
-	return []qapi.ACPIOSTInfo{{Slot: "0", SlotType: qapi.ACPISlotTypeCPU}}
 }
 
 func (m *Machine) dumpFormats() qapi.DumpGuestMemoryCapability {
@@ -86,12 +77,4 @@ func (m *Machine) dumpFormats() qapi.DumpGuestMemoryCapability {
 		formats = append(formats, qapi.DumpGuestMemoryFormatWinDmp)
 	}
 	return qapi.DumpGuestMemoryCapability{Formats: formats}
-}
-
-// cpuPlaces are the places for processors: one, and it is taken.
-func (m *Machine) cpuPlaces() []qapi.HotpluggableCPU {
-	return []qapi.HotpluggableCPU{{
-		Type: cpuType, VcpusCount: 1, QOMPath: new(cpuPath),
-		Props: qapi.CPUInstanceProperties{SocketID: new(int64(0)), CoreID: new(int64(0)), ThreadID: new(int64(0))},
-	}}
 }

@@ -1,33 +1,38 @@
 package machine
 
 import (
-	_ "embed"
-	"fmt"
 	"slices"
 	"strings"
-	"sync"
-
-	"github.com/go-json-experiment/json"
 
 	"github.com/goqapi/goqapi/qapi"
 )
 
 // A device is plugged in.
 type device struct {
+	*model     // its type
 	driver     string
-	id         string // "": none
-	path       string // in the tree of objects
-	props      map[string]any
-	fixed      bool  // it cannot be unplugged
-	hotplugged bool  // by device_add
-	node       *node // of a drive; nil: empty
+	id         string         // "": none
+	path       string         // in the tree of objects
+	props      map[string]any // those that were set, as [rules.Rules.Take] has them
+	bus        *bus           // nil: it is on none
+	slot       slot           // on a PCI bus
+	buses      []*bus         // that it has brought along
+	fixed      bool           // it cannot be unplugged
+	hotplugged bool           // by device_add
+	node       *node          // of a drive; nil: empty
 	trayOpen   bool
 	readOnly   bool                  // its last medium was
 	failed     bool                  // the machine has stopped for an error of the drive
 	throttle   *qapi.BlockIOThrottle // of the drive; nil: it is as fast as it can
 
-	has, wanted int64 // bytes of memory that a balloon has left the guest, and should
-	polling     int64 // seconds between its statistics
+	asked  bool  // the guest is to let go of it, and has not answered
+	place  int   // of a processor or a memory module
+	thread int64 // of a processor, after the first of the machine's
+
+	// Bytes of memory that a balloon has left the guest, or that a memory device has given it,
+	// that it should be, and that a memory device can give at most.
+	has, wanted, most int64
+	polling           int64 // seconds between its statistics
 }
 
 const (
@@ -35,22 +40,11 @@ const (
 	peripheralAnon = "/machine/peripheral-anon/"
 )
 
-//go:embed devices.txt
-var modelNames string
-
-// models are the devices that a QEMU for x86-64 can have, of any release from 5.2.
-var models = sync.OnceValue(func() map[string]bool {
-	all := map[string]bool{}
-	for name := range strings.FieldsSeq(modelNames) {
-		all[name] = true
-	}
-	return all
-})
-
 func (m *Machine) deviceCommands() map[string]Handler {
 	return map[string]Handler{
-		"device_add": change(m, m.deviceAdd),
-		"device_del": change(m, m.deviceDel),
+		"device_add":             change(m, m.deviceAdd),
+		"device_del":             change(m, m.deviceDel),
+		"device-list-properties": handle(m, m.deviceListProperties),
 	}
 }
 
@@ -120,78 +114,6 @@ func (m *Machine) deviceOf(n *node) *device {
 	return nil
 }
 
-// deviceAdd plugs a device in. An id that is not a string counts for nothing.
-func (m *Machine) deviceAdd(given options, _ Request) error {
-	if m.leaving() {
-		return generic("device_add not allowed while migrating")
-	}
-	if given["id"].Kind() != '"' {
-		delete(given, "id")
-	}
-	var args qapi.DeviceAddArgs
-	if text, err := json.Marshal(given); err != nil {
-		return err
-	} else if err := json.Unmarshal(text, &args); err != nil {
-		return generic("%v", err)
-	}
-	d := &device{driver: args.Driver, id: value(args.ID), props: args.Props, hotplugged: true}
-	if models()[d.driver+"-pci"] { // virtio-blk is short for virtio-blk-pci
-		d.driver += "-pci"
-	}
-	switch bus, _, _ := strings.Cut(d.driver, "-"); {
-	case !models()[d.driver]:
-		return generic("'%s' is not a valid device model name", d.driver)
-	case bus == "ide" || bus == "isa":
-		return generic("Bus '%s.0' does not support hotplugging", bus)
-	case args.ID != nil && !wellFormed(d.id) && (!m.since("10.0") || m.since("11.0")):
-		return generic("Invalid qdev ID '%s'", d.id)
-	case d.id != "" && m.device(d.id) != nil:
-		return generic("Duplicate device ID '%s'", d.id)
-	}
-	if d.path = peripheral + d.id; d.id == "" {
-		d.path = fmt.Sprintf("%sdevice[%d]", peripheralAnon, m.made.devices)
-	}
-	if err := m.connect(d); err != nil {
-		return err
-	}
-	if d.id == "" {
-		m.made.devices++
-	}
-	m.devices = append(m.devices, d)
-	return nil
-}
-
-// connect finds what a device is to use. Other properties are not looked at.
-func (m *Machine) connect(d *device) error {
-	if d.isDisk() && d.props["drive"] == nil && d.driver != "nvme-ns" {
-		return generic("drive property not set")
-	}
-	if d.isBalloon() {
-		if err := m.useBalloon(d); err != nil {
-			return err
-		}
-	}
-	for _, use := range []struct {
-		prop string
-		find func(d *device, prop, what string) error
-	}{
-		{"iothread", m.useObject}, {"rng", m.useObject}, {"memdev", m.useObject},
-		{"drive", m.useNode}, {"netdev", m.useNetdev}, {"chardev", m.useChardev},
-	} {
-		if d.props[use.prop] == nil {
-			continue
-		}
-		what, ok := d.props[use.prop].(string)
-		if !ok {
-			return generic("Invalid parameter type for '%s', expected: string", use.prop)
-		}
-		if err := use.find(d, use.prop, what); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func (d *device) noValue(prop, what string) error {
 	return generic("Property '%s.%s' can't find value '%s'", d.class(), prop, what)
 }
@@ -213,7 +135,12 @@ func (m *Machine) useNode(d *device, prop, name string) error {
 	if d.node = m.node(name); d.node == nil {
 		return d.noValue(prop, name)
 	}
-	if d.props["share-rw"] == true {
+	return nil
+}
+
+// claim has a device use its node, unless somebody else writes to it.
+func (m *Machine) claim(d *device) error {
+	if d.node == nil || d.props["share-rw"] == true {
 		return nil
 	}
 	if user := m.writer(d.node); user != nil {
@@ -251,15 +178,7 @@ func conflict(n *node, user *device) error {
 	return generic("Permission conflict on node '%s': it is written to by block device '%s'", n.name, user.backend())
 }
 
-func (m *Machine) useObject(_ *device, _, id string) error {
-	if m.object(id) == nil {
-		return notFound(id)
-	}
-	return nil
-}
-
-// deviceDel has the guest let go of a device, which it does at once. Real ones on
-// PCI may take their time, or never do it.
+// deviceDel has a device unplugged.
 func (m *Machine) deviceDel(args qapi.DeviceDelArgs, req Request) error {
 	d := m.device(args.ID)
 	switch {
@@ -268,27 +187,30 @@ func (m *Machine) deviceDel(args qapi.DeviceDelArgs, req Request) error {
 	case d == nil:
 		return notFound(args.ID)
 	case d.fixed:
-		return generic("Bus 'ide.1' does not support hotplugging")
+		return m.hotplugs(d)
 	}
-	m.after(req, func() { m.remove(d) })
-	return nil
+	return m.unplug(d, req)
 }
 
 func (m *Machine) remove(d *device) {
-	i := slices.Index(m.devices, d)
-	if i < 0 { // another monitor was faster
+	if !slices.Contains(m.devices, d) { // another monitor was faster
 		return
 	}
-	m.devices = slices.Delete(m.devices, i, i+1)
+	for _, child := range slices.Clone(m.devices) { // what is plugged into it goes first
+		if child.bus != nil && slices.Contains(d.buses, child.bus) {
+			m.remove(child)
+		}
+	}
+	m.devices = slices.DeleteFunc(m.devices, func(other *device) bool { return other == d })
 	if d.node != nil {
 		m.letGo(d.node)
 	}
 	if d.onPCI() {
 		m.host.Emit(qapi.DeviceDeletedEvent{Path: d.backend()})
 	}
-	gone := qapi.DeviceDeletedEvent{Path: d.path}
-	if d.id != "" {
-		gone.Device = &d.id
+	if d.isProcessor() {
+		m.goneCPU(d)
+		return
 	}
-	m.host.Emit(gone)
+	m.host.Emit(deleted(d))
 }

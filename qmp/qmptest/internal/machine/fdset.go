@@ -202,6 +202,7 @@ func (m *Machine) MonitorsLeft() {
 
 // Close closes the files that the machine was passed, and has it wait for no other.
 func (m *Machine) Close() {
+	m.ended.Store(true)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, f := range m.files {

@@ -42,6 +42,7 @@ func (m *Machine) hmp(req Request) map[string]func() string {
 		"system_powerdown": done(m.powerdown),
 		"info status":      m.hmpStatus,
 		"info balloon":     m.hmpBalloon,
+		"info network":     m.hmpNetwork,
 		"info name":        func() string { return "" },
 		"info uuid":        func() string { return "00000000-0000-0000-0000-000000000000\r\n" },
 		"info kvm":         func() string { return "kvm support: disabled\r\n" },

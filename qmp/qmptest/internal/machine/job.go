@@ -31,7 +31,7 @@ type job struct {
 	target    *node   // the one of them that it writes to, and nobody else; nil: none
 	bitmap    string  // of the first of them, that it uses; "": none
 	group     int     // of jobs that stand or fall together; 0: it stands alone
-	bad       int64   // what reading its source fails with; 0 if it does not
+	bad       int64   // what reading its source fails with, or else writing to its target; 0 if neither does
 	untilTold bool    // it goes on when its work is done, until it is told to complete
 	do        func() error
 	finish    func() // makes its change at last
@@ -161,7 +161,7 @@ func (m *Machine) run(j *job, second bool) {
 		}
 	case j.bad != 0:
 		m.host.Emit(qapi.BlockJobErrorEvent{
-			Device: j.id, Operation: qapi.IOOperationTypeRead, Action: qapi.BlockErrorActionReport,
+			Device: j.id, Operation: j.failing(), Action: qapi.BlockErrorActionReport,
 		})
 		m.abort(j, reason(j.bad))
 		return
@@ -178,6 +178,14 @@ func (m *Machine) run(j *job, second bool) {
 	default:
 		m.prepare(j)
 	}
+}
+
+// failing is which operation fails.
+func (j *job) failing() qapi.IOOperationType {
+	if j.nodes[0].bad() != 0 {
+		return qapi.IOOperationTypeRead
+	}
+	return qapi.IOOperationTypeWrite
 }
 
 // description is what the server says of an error.

@@ -13,8 +13,9 @@
 // what it is asked: it lets go of devices, and shuts down when the power button is
 // pressed while it runs. Time passes for jobs alone, at fixed points: see [job].
 //
-// What is not looked at: buses, and those properties of devices and options of nodes
-// that nothing here depends on.
+// Devices, their properties and which values these take are those of the release: see
+// package schema/devices. What is not looked at: options of nodes that nothing here depends
+// on.
 package machine
 
 import (
@@ -23,6 +24,7 @@ import (
 	"maps"
 	"os"
 	"sync"
+	"sync/atomic"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -61,13 +63,22 @@ type Handler = func(ctx context.Context, req Request) (any, error)
 type Machine struct {
 	host Host
 
+	ended atomic.Bool // the server does not go on
+
 	mu        sync.Mutex // for all below; events are emitted under it, to be in order
 	status    qapi.RunState
 	action    struct{ stays, noReboot bool } // on a shutdown and on a reset; see set-action
 	nodes     []*node                        // the newest first, parents before their children
 	disks     map[string]*disk
 	devices   []*device
-	netdevs   []string
+	ran       bool         // it has, at some time
+	guest     Guest        // what it does when it is asked for something
+	q35       bool         // its own PCI bus is one of PCI Express
+	places    int          // for processors; 0: as many as are asked for
+	slots     int          // for memory modules; 0: as many as are asked for
+	goneCPUs  []*device    // of which something is still to be said
+	ejected   map[int]bool // places that the guest has let go of a processor of
+	netdevs   []netdev
 	objects   []*object
 	chardevs  []*chardev
 	jobs      []*job
@@ -81,21 +92,35 @@ type Machine struct {
 	traffic   map[*device]*traffic      // of drives
 	props     map[string]jsontext.Value // properties, by path, a dot and name
 	dirty     dirtyRate
+	strict    bool                                                       // values of properties are taken as by the newest releases
+	dump      qapi.DumpQueryResult                                       // the last one
 	made      struct{ nodes, devices, ptys, threads, groups, files int } // how many names were made up
 }
 
 // New returns a machine that has not been started.
 func New(h Host) *Machine {
 	m := &Machine{
-		host: h, status: qapi.RunStatePrelaunch, disks: map[string]*disk{}, files: map[string]*os.File{},
+		host: h, status: qapi.RunStatePrelaunch, disks: map[string]*disk{}, files: map[string]*os.File{}, ejected: map[int]bool{},
 		traced: map[string]bool{}, blocking: map[*job]bool{}, traffic: map[*device]*traffic{}, props: map[string]jsontext.Value{},
 	}
+	m.dump.Status = qapi.DumpStatusNone
 	m.devices = []*device{
-		{driver: "virtio-scsi-pci", id: "scsi0", path: peripheral + "scsi0"},
-		{driver: "ide-cd", id: "cd0", path: peripheral + "cd0", fixed: true},
+		bootCPU(),
+		{driver: "virtio-scsi-pci", id: "scsi0", path: peripheral + "scsi0", bus: rootBus, slot: firstSlot},
+		{driver: "ide-cd", id: "cd0", path: peripheral + "cd0", bus: cdBus, fixed: true},
+	}
+	for _, d := range m.devices {
+		d.props = map[string]any{}
+		m.bring(d)
 	}
 	m.newMigration()
 	return m
+}
+
+// exit ends the server.
+func (m *Machine) exit() {
+	m.ended.Store(true)
+	m.host.Stop()
 }
 
 // Commands returns what the machine executes, by name.
@@ -105,7 +130,7 @@ func (m *Machine) Commands() map[string]Handler {
 		m.runCommands(), m.nodeCommands(), m.trayCommands(), m.deviceCommands(), m.qomCommands(),
 		m.objectCommands(), m.netdevCommands(), m.chardevCommands(), m.jobCommands(), m.blockJobCommands(), m.chainCommands(),
 		m.memoryCommands(), m.screenCommands(), m.yankCommands(), m.bitmapCommands(), m.exportCommands(), m.imageCommands(), m.fileCommands(), m.constantCommands(),
-		m.migrationCommands(),
+		m.migrationCommands(), m.dumpCommands(), m.snapshotJobCommands(), m.placeCommands(),
 		m.answerCommands(), m.capabilityCommands(), m.reopenCommands(),
 		{"transaction": change(m, m.transaction)},
 	} {

@@ -223,7 +223,7 @@ func TestTogether(t *testing.T) {
 	all.Wait()
 	assert.Len(t, m.nodes, 8)
 	assert.Empty(t, m.jobs)
-	assert.Len(t, m.devices, 2)
+	assert.Len(t, m.devices, 3)
 }
 
 // quiet is a host whose events nobody hears.

@@ -11,17 +11,13 @@ func (m *Machine) memoryCommands() map[string]Handler {
 		"balloon":                   change(m, m.inflate),
 		"query-balloon":             handle(m, m.queryBalloon),
 		"query-memory-size-summary": query(m, m.queryMemory),
-		"query-memory-devices":      query(m, func() []qapi.MemoryDeviceInfo { return []qapi.MemoryDeviceInfo{} }),
+		"query-memory-devices":      query(m, m.queryMemoryDevices),
 		"query-memdev":              query(m, m.queryMemdev),
 	}
 }
 
 // memory is how much the machine has.
 const memory = 64 << 20
-
-func (m *Machine) queryMemory() qapi.MemoryInfo {
-	return qapi.MemoryInfo{BaseMemory: memory, PluggedMemory: new(uint64(0))}
-}
 
 func (d *device) isBalloon() bool { return strings.HasPrefix(d.driver, "virtio-balloon-") }
 
@@ -40,7 +36,8 @@ func (m *Machine) useBalloon(d *device) error {
 	if _, err := m.balloon(); err == nil {
 		return generic("Only one balloon device is supported")
 	}
-	d.has, d.wanted = memory, memory
+	d.has = memory + m.plugged()
+	d.wanted = d.has
 	return nil
 }
 
@@ -52,7 +49,7 @@ func (m *Machine) inflate(args qapi.BalloonArgs, req Request) error {
 	if args.Value <= 0 {
 		return generic("Parameter 'value' expects a size")
 	}
-	d.wanted = min(args.Value, memory)
+	d.wanted = min(args.Value, memory+m.plugged())
 	m.after(req, m.balloonMoves)
 	return nil
 }
@@ -61,7 +58,7 @@ func (m *Machine) inflate(args qapi.BalloonArgs, req Request) error {
 // take it.
 func (m *Machine) balloonMoves() {
 	d, err := m.balloon()
-	if err != nil || !m.running() || d.has == d.wanted {
+	if err != nil || !m.running() || m.guest != Obeys || d.has == d.wanted {
 		return
 	}
 	d.has = d.wanted

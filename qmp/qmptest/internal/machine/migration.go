@@ -1,12 +1,10 @@
 package machine
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/goqapi/goqapi/qapi"
@@ -16,22 +14,29 @@ import (
 //
 // One that takes no second at its limit of speed has arrived right after the reply of
 // the command that has started it. Of another each query-migrate is a second later than
-// the last. It arrives at the machine that waits at its address, or, if there is none,
-// somewhere out of sight.
+// the last, in which the guest may change memory again. It arrives at the machine that
+// waits at its address, or, if there is none, somewhere out of sight. That the other
+// machine has ended is seen a second later, too.
 type migration struct {
-	status     qapi.MigrationStatus // "": there has been none
-	why        string               // it has failed
-	sent       int64                // bytes
-	to         *Machine             // nil: nobody here
+	status qapi.MigrationStatus // "": there has been none
+	why    string               // it has failed
+	course
+	to         *Machine // nil: nobody here
 	wasRunning bool
 	before     qapi.RunState
 
-	incoming bool   // the machine waits for one
-	at       string // where it listens; "": nowhere yet
-	starts   bool   // it is to run afterwards
+	incoming bool     // the machine waits for one
+	at       string   // where it listens; "": nowhere yet
+	starts   bool     // it is to run afterwards
+	stays    bool     // if that fails
+	from     *Machine // it is on its way from there
+	arrived  bool     // from elsewhere; there has been none from here since
 
 	caps   map[qapi.MigrationCapability]bool
 	params map[string]jsontext.Value
+
+	fails   string // it is to, for this reason
+	dirties int64  // how many bytes the guest changes each second
 }
 
 func (m *Machine) migrationCommands() map[string]Handler {
@@ -40,8 +45,9 @@ func (m *Machine) migrationCommands() map[string]Handler {
 		"migrate_cancel":             change(m, m.cancelMigration),
 		"migrate-continue":           change(m, m.continueMigration),
 		"migrate-incoming":           change(m, m.migrateIncoming),
-		"migrate-pause":              change(m, func(struct{}, Request) error { return generic("migrate-pause is only for postcopy") }),
-		"migrate-start-postcopy":     change(m, func(struct{}, Request) error { return generic("Enable postcopy before the start of migration") }),
+		"migrate-pause":              change(m, m.pauseMigration),
+		"migrate-recover":            change(m, m.recoverMigration),
+		"migrate-start-postcopy":     change(m, m.startPostcopy),
 		"query-migrate":              handle(m, m.queryMigrate),
 		"query-migrate-capabilities": query(m, m.queryCapabilities),
 		"migrate-set-capabilities":   change(m, m.setCapabilities),
@@ -57,13 +63,23 @@ func (m *Machine) AwaitMigration() {
 	m.status, m.migration.incoming = qapi.RunStateInmigrate, true
 }
 
+// FailMigration has the migration that is on its way, or else the next one, fail for a reason.
+func (m *Machine) FailMigration(why string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.migration.fails = why
+}
+
+// DirtyMemory has the guest change so many bytes of its memory each second.
+func (m *Machine) DirtyMemory(bytes int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.migration.dirties = bytes
+}
+
 // leaving reports whether the machine is being migrated.
 func (m *Machine) leaving() bool {
-	switch m.migration.status {
-	case "", qapi.MigrationStatusCompleted, qapi.MigrationStatusFailed, qapi.MigrationStatusCancelled:
-		return false
-	}
-	return !m.migration.incoming
+	return !m.migration.incoming && !m.migration.arrived && !final(m.migration.status)
 }
 
 func (m *Machine) setMigration(status qapi.MigrationStatus) {
@@ -82,6 +98,9 @@ func (m *Machine) tellMigration(e qapi.Event) {
 type migrateArgs struct {
 	URI      *string                 `json:"uri"`
 	Channels []qapi.MigrationChannel `json:"channels"`
+
+	Resume      bool  `json:"resume"`
+	ExitOnError *bool `json:"exit-on-error"`
 }
 
 // address is where a migration goes to or comes from, as a URI.
@@ -132,6 +151,8 @@ func (m *Machine) migrate(args migrateArgs, req Request) error {
 	switch {
 	case err != nil:
 		return err
+	case args.Resume:
+		return m.resumeMigration(uri, req)
 	case m.leaving():
 		return generic("There's a migration process in progress")
 	case m.status == qapi.RunStateInmigrate:
@@ -142,7 +163,7 @@ func (m *Machine) migrate(args migrateArgs, req Request) error {
 		return generic("unknown migration protocol: %s", uri)
 	}
 	g := &m.migration
-	g.why, g.sent, g.to = "", 0, nil
+	g.why, g.course, g.to, g.arrived = "", begin(), nil, false
 	m.setMigration(qapi.MigrationStatusSetup)
 	fd, isFile := strings.CutPrefix(uri, "fd:")
 	switch {
@@ -162,6 +183,9 @@ func (m *Machine) migrate(args migrateArgs, req Request) error {
 			m.tellMigration(qapi.MigrationPassEvent{Pass: 1})
 		}
 		m.setMigration(qapi.MigrationStatusActive)
+		if g.to != nil {
+			g.to.expect(m)
+		}
 		m.migrateOn(false)
 	})
 	return nil
@@ -175,207 +199,4 @@ func (m *Machine) failMigration(why string) error {
 	}
 	m.setMigration(qapi.MigrationStatusFailed)
 	return generic("%s", why)
-}
-
-// speed is the limit of a migration, in bytes per second; 0: there is none.
-func (m *Machine) speed() (n int64) {
-	_ = json.Unmarshal(m.migration.params["max-bandwidth"], &n) // what cannot be is not kept
-	return n
-}
-
-// migrateOn sends all of the memory, or as much as in a second.
-func (m *Machine) migrateOn(second bool) {
-	g := &m.migration
-	if g.incoming || g.status != qapi.MigrationStatusActive {
-		return
-	}
-	switch speed := m.speed(); {
-	case speed == 0 || speed >= memory:
-		g.sent = memory
-	case second:
-		g.sent = min(g.sent+speed, memory)
-	}
-	if g.sent < memory {
-		return
-	}
-	if m.since("11.1") {
-		m.tellMigration(qapi.MigrationPassEvent{Pass: 2})
-	}
-	g.before, g.wasRunning = m.status, m.running()
-	if g.wasRunning {
-		m.halt(qapi.RunStateFinishMigrate)
-	}
-	m.status = qapi.RunStateFinishMigrate
-	if g.caps[qapi.MigrationCapabilityPauseBeforeSwitchover] {
-		m.setMigration(qapi.MigrationStatusPreSwitchover)
-		return
-	}
-	if m.since("10.0") {
-		m.setMigration(qapi.MigrationStatusDevice)
-	}
-	m.switchOver()
-}
-
-// switchOver lets the other machine go on.
-func (m *Machine) switchOver() {
-	if !m.since("11.1") {
-		m.tellMigration(qapi.MigrationPassEvent{Pass: 2})
-	}
-	m.setMigration(qapi.MigrationStatusCompleted)
-	m.status = qapi.RunStatePostmigrate
-	if to := m.migration.to; to != nil {
-		to.arrive(m.migration.before)
-	}
-}
-
-func (m *Machine) continueMigration(args qapi.MigrateContinueArgs, req Request) error {
-	g := &m.migration
-	if status := cmp.Or(g.status, qapi.MigrationStatusNone); args.State != status {
-		return generic("Migration not in expected state: %s", status)
-	}
-	m.after(req, func() {
-		if g.status == qapi.MigrationStatusPreSwitchover {
-			m.setMigration(qapi.MigrationStatusDevice)
-			m.switchOver()
-		}
-	})
-	return nil
-}
-
-// cancelMigration gives a migration up. The guest runs on, if it did; the other QEMU ends.
-func (m *Machine) cancelMigration(_ struct{}, req Request) error {
-	if !m.leaving() {
-		return nil
-	}
-	g := &m.migration
-	m.setMigration(qapi.MigrationStatusCancelling)
-	m.after(req, func() {
-		if g.status != qapi.MigrationStatusCancelling {
-			return
-		}
-		m.setMigration(qapi.MigrationStatusCancelled)
-		if m.status == qapi.RunStateFinishMigrate {
-			if m.since("10.0") {
-				g.why = "Switchover is interrupted"
-			}
-			if m.status = g.before; g.wasRunning {
-				m.host.Emit(qapi.ResumeEvent{})
-			}
-		}
-		if g.to != nil {
-			g.to.abandoned()
-		}
-	})
-	return nil
-}
-
-func (m *Machine) migrateIncoming(args migrateArgs, _ Request) error {
-	uri, err := m.address(args)
-	g := &m.migration
-	switch {
-	case err != nil:
-		return err
-	case !g.incoming:
-		return generic("'-incoming' was not specified on the command line")
-	case g.at != "":
-		return generic("The incoming migration has already been started")
-	case !m.knownTransport(uri):
-		return generic("unknown migration protocol: %s", uri)
-	case !listen(uri, m):
-		return generic("Failed to bind socket: Address already in use")
-	}
-	g.at = uri
-	m.setMigration(qapi.MigrationStatusSetup)
-	return nil
-}
-
-// arrive lets the machine go on as one that has migrated here; that one was in the given
-// state. The other machine has itself to itself.
-func (m *Machine) arrive(state qapi.RunState) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	leave(m)
-	m.setMigration(qapi.MigrationStatusActive)
-	m.status = state
-	if state == qapi.RunStateRunning {
-		if m.status = qapi.RunStatePaused; m.migration.starts {
-			m.status = qapi.RunStateRunning
-			m.host.Emit(qapi.ResumeEvent{})
-		}
-	}
-	m.setMigration(qapi.MigrationStatusCompleted)
-}
-
-// abandoned ends a machine that waits for one that does not come any more.
-func (m *Machine) abandoned() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	leave(m)
-	m.setMigration(qapi.MigrationStatusFailed)
-	m.host.Stop()
-}
-
-func (m *Machine) queryMigrate(_ struct{}, req Request) (any, error) {
-	g := &m.migration
-	info := qapi.MigrationInfo{}
-	m.after(req, func() { m.migrateOn(true) })
-	if g.status == "" {
-		return info, nil
-	}
-	info.Status = new(g.status)
-	if g.incoming {
-		if g.status == qapi.MigrationStatusSetup {
-			info.SocketAddress = socketAddress(g.at)
-			if !m.since("10.0") {
-				info.Status = nil
-			}
-		}
-		return info, nil
-	}
-	switch g.status {
-	case qapi.MigrationStatusFailed, qapi.MigrationStatusFailing, qapi.MigrationStatusCancelled:
-		if g.why != "" {
-			info.ErrorDesc = &g.why
-		}
-	case qapi.MigrationStatusSetup:
-		info.TotalTime = new(int64(0))
-	case qapi.MigrationStatusActive, qapi.MigrationStatusPreSwitchover, qapi.MigrationStatusDevice:
-		info.ExpectedDowntime = new(int64(300))
-		if m.since("11.1") {
-			info.Remaining = new(memory - g.sent)
-		}
-		m.progress(&info)
-	case qapi.MigrationStatusCompleted:
-		info.Downtime = new(int64(1))
-		m.progress(&info)
-	}
-	return info, nil
-}
-
-func (m *Machine) progress(info *qapi.MigrationInfo) {
-	sent := m.migration.sent
-	info.TotalTime, info.SetupTime = new(int64(10)), new(int64(1))
-	info.RAM = &qapi.MigrationRAMStats{
-		Transferred: sent, Remaining: memory - sent, Total: memory, PageSize: 4096, DirtySyncCount: 1,
-		Normal: sent / 4096, NormalBytes: sent, Mbps: float64(m.speed()) * 8 / 1e6,
-	}
-	if sent == memory {
-		info.RAM.DirtySyncCount = 2
-	}
-	if m.since("7.2") {
-		info.RAM.PrecopyBytes = uint64(sent)
-	}
-}
-
-// socketAddress is where a migration is waited for.
-func socketAddress(uri string) []qapi.SocketAddress {
-	kind, where, _ := strings.Cut(uri, ":")
-	i := strings.LastIndex(where, ":")
-	switch {
-	case kind == "unix":
-		return []qapi.SocketAddress{{Type: qapi.SocketAddressUnix{Path: where}}}
-	case kind == "tcp" && i >= 0:
-		return []qapi.SocketAddress{{Type: qapi.SocketAddressInet{Host: where[:i], Port: where[i+1:]}}}
-	}
-	return nil
 }

@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -15,6 +16,30 @@ func (m *Machine) netdevCommands() map[string]Handler {
 	}
 }
 
+// A netdev is a network backend.
+type netdev struct {
+	id   string
+	kind qapi.NetClientDriver
+}
+
+// netdev finds a network backend; -1 if there is none.
+func (m *Machine) netdev(id string) int {
+	return slices.IndexFunc(m.netdevs, func(n netdev) bool { return n.id == id })
+}
+
+// hmpNetwork lists the network cards with their backends, and the backends without a card. A
+// real one lists those of hubs in another way.
+func (m *Machine) hmpNetwork() string {
+	var text strings.Builder
+	for _, n := range m.netdevs {
+		if user := m.userOf("netdev", n.id); user != nil {
+			fmt.Fprintf(&text, "%s: index=0,type=nic,model=%s\r\n \\ ", user.name(), user.driver)
+		}
+		fmt.Fprintf(&text, "%s: index=0,type=%s\r\n", n.id, n.kind)
+	}
+	return text.String()
+}
+
 // cards are the models of network cards, and the beginnings of more of their names.
 var cards = []string{"e1000", "i82", "igb", "ne2k_", "pcnet", "rtl8139", "tulip", "usb-net", "virtio-net-", "vmxnet3"}
 
@@ -24,7 +49,7 @@ func (d *device) isCard() bool {
 
 // setLink plugs a cable in or out, of which nothing is to be seen here.
 func (m *Machine) setLink(args qapi.SetLinkArgs, _ Request) error {
-	if slices.Contains(m.netdevs, args.Name) {
+	if m.netdev(args.Name) >= 0 {
 		return nil
 	}
 	for _, d := range m.devices {
@@ -43,17 +68,17 @@ func (m *Machine) netdevAdd(args qapi.Netdev, _ Request) error {
 		if !wellFormed(args.ID) {
 			return badID()
 		}
-		if slices.Contains(m.netdevs, args.ID) {
+		if m.netdev(args.ID) >= 0 {
 			return generic("Duplicate ID '%s'", args.ID)
 		}
 	}
-	m.netdevs = append(m.netdevs, args.ID)
+	m.netdevs = append(m.netdevs, netdev{args.ID, args.Type.NetClientDriver()})
 	return nil
 }
 
 // netdevDel removes a network backend, in use or not, as QEMU does.
 func (m *Machine) netdevDel(args qapi.NetdevDelArgs, _ Request) error {
-	i := slices.Index(m.netdevs, args.ID)
+	i := m.netdev(args.ID)
 	if i < 0 {
 		return notFound(args.ID)
 	}
@@ -63,7 +88,7 @@ func (m *Machine) netdevDel(args qapi.NetdevDelArgs, _ Request) error {
 
 func (m *Machine) useNetdev(d *device, prop, id string) error {
 	switch {
-	case !slices.Contains(m.netdevs, id):
+	case m.netdev(id) < 0:
 		return d.noValue(prop, id)
 	case m.userOf(prop, id) != nil:
 		return d.usedValue(prop, id)

@@ -22,6 +22,7 @@ type node struct {
 	owned        bool   // by the monitor: made by blockdev-add itself
 	group        string // of throttling
 	errno        int64  // what reading fails with, if it is a bad one; else 0
+	full         int64  // what writing fails with
 	bitmaps      []bitmap
 	threshold    int64 // of writing; 0: none
 	opened       options
@@ -140,6 +141,9 @@ func (m *Machine) openAll(o options) (*node, error) {
 	if member[string](o, "detect-zeroes") == "unmap" && member[string](o, "discard") != "unmap" {
 		return nil, generic("setting detect-zeroes to unmap is not allowed without setting discard operation to unmap")
 	}
+	if member[bool](o, "force-share") && !n.readOnly {
+		return nil, generic("force-share=on can only be used with read-only images")
+	}
 	// Nodes are listed by their age, but in front of what they have brought along.
 	m.nodes = slices.Insert(slices.Clone(m.nodes), 0, n)
 	if n.children, err = m.openChildren(o); err != nil {
@@ -156,10 +160,10 @@ func (m *Machine) openAll(o options) (*node, error) {
 	}
 	for _, fault := range member[[]qapi.BlkdebugInjectErrorOptions](o, "inject-error") {
 		if fault.Iotype == nil || *fault.Iotype == qapi.BlkdebugIOTypeRead {
-			n.errno = 5
-			if fault.Errno != nil {
-				n.errno = *fault.Errno
-			}
+			n.errno = valueOr(fault.Errno, 5)
+		}
+		if fault.Iotype == nil || *fault.Iotype == qapi.BlkdebugIOTypeWrite {
+			n.full = valueOr(fault.Errno, 5)
 		}
 	}
 	return n, m.measure(n, o)
@@ -339,10 +343,15 @@ func (n *node) holds(other *node) bool {
 }
 
 // bad is what reading from the node fails with; 0 if it does not.
-func (n *node) bad() int64 {
+func (n *node) bad() int64 { return n.fault(func(n *node) int64 { return n.errno }) }
+
+// badToWrite is what writing to the node fails with; 0 if it does not.
+func (n *node) badToWrite() int64 { return n.fault(func(n *node) int64 { return n.full }) }
+
+func (n *node) fault(of func(*node) int64) int64 {
 	for below := n; below != nil; below = below.below() {
-		if below.errno != 0 {
-			return below.errno
+		if errno := of(below); errno != 0 {
+			return errno
 		}
 	}
 	return 0

@@ -182,7 +182,7 @@ func (m *Machine) objectDel(args qapi.ObjectDelArgs, _ Request) error {
 	switch {
 	case i < 0:
 		return generic("object '%s' not found", args.ID)
-	case m.userOf("memdev", args.ID) != nil,
+	case m.userOf("memdev", objects+args.ID) != nil,
 		slices.ContainsFunc(m.nodes, func(n *node) bool { return n.group == args.ID }):
 		return generic("object '%s' is in use, can not be deleted", args.ID)
 	}

@@ -1,7 +1,6 @@
 package machine
 
 import (
-	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -11,16 +10,17 @@ import (
 
 func (m *Machine) qomCommands() map[string]Handler {
 	return map[string]Handler{
-		"qom-list": handle(m, m.qomList),
-		"qom-get":  handle(m, m.qomGet),
-		"qom-set":  change(m, m.qomSet),
-
-		"qom-list-get": handle(m, m.qomListGet),
+		"qom-list":       handle(m, m.qomList),
+		"qom-list-types": handle(m, m.qomListTypes),
+		"qom-get":        handle(m, m.qomGet),
+		"qom-set":        change(m, m.qomSet),
+		"qom-list-get":   handle(m, m.qomListGet),
 	}
 }
 
 // tree is the part of the tree of objects that is there: the properties of each
-// object by its path. A property whose type is child<…> is an object below.
+// object by its path, but for those of devices. A property whose type is child<…> is an
+// object below.
 func (m *Machine) tree() map[string][]qapi.ObjectPropertyInfo {
 	tree := map[string][]qapi.ObjectPropertyInfo{}
 	add := func(path, kind string) {
@@ -31,13 +31,12 @@ func (m *Machine) tree() map[string][]qapi.ObjectPropertyInfo {
 		}
 	}
 	add("/", "container")
-	add("/machine", "pc-i440fx-"+m.host.Release()+"-machine")
+	add("/machine", m.kind())
 	for _, path := range []string{
 		"/objects", "/chardevs", "/machine/peripheral", "/machine/peripheral-anon", "/machine/unattached",
 	} {
 		add(path, "container")
 	}
-	add(cpuPath, cpuType)
 	add("/objects/pc.ram", "memory-backend-ram")
 	if m.since("11.1") {
 		add("/objects/"+monitor, "monitor-qmp")
@@ -50,13 +49,8 @@ func (m *Machine) tree() map[string][]qapi.ObjectPropertyInfo {
 	}
 	for _, d := range m.devices {
 		add(d.path, d.driver)
-		for _, state := range []string{"hotplugged", "realized"} {
-			tree[d.path] = append(tree[d.path], qapi.ObjectPropertyInfo{Name: state, Type: "bool"})
-		}
-		for _, name := range slices.Sorted(maps.Keys(d.props)) {
-			tree[d.path] = append(tree[d.path], qapi.ObjectPropertyInfo{Name: name, Type: "str"})
-		}
 	}
+	m.addBuses(tree, add)
 	m.addProperties(tree, "/machine")
 	m.addProperties(tree, "/objects/pc.ram")
 	return tree
@@ -82,7 +76,16 @@ func (m *Machine) resolve(path string) (object string, properties []qapi.ObjectP
 	if tree[object] == nil {
 		return "", nil, notFound(path)
 	}
+	if d := m.device(object); d != nil {
+		m.catalog()
+		return object, append(d.infos(), parts(tree[object])...), nil
+	}
 	return object, tree[object], nil
+}
+
+// parts are the properties that are objects below.
+func parts(list []qapi.ObjectPropertyInfo) []qapi.ObjectPropertyInfo {
+	return slices.DeleteFunc(list, func(p qapi.ObjectPropertyInfo) bool { return !strings.HasPrefix(p.Type, "child<") })
 }
 
 func (m *Machine) qomList(args qapi.QOMListArgs, _ Request) (any, error) {
@@ -93,7 +96,7 @@ func (m *Machine) qomList(args qapi.QOMListArgs, _ Request) (any, error) {
 	return properties, nil
 }
 
-// qomGet knows the type of each object, and what a device was given.
+// qomGet knows the type of each object, and the properties of devices.
 func (m *Machine) qomGet(args qapi.QOMGetArgs, _ Request) (any, error) {
 	path, _, err := m.resolve(args.Path)
 	if err != nil {
@@ -110,13 +113,8 @@ func (m *Machine) qomGet(args qapi.QOMGetArgs, _ Request) (any, error) {
 		return v, nil
 	}
 	if d := m.device(path); d != nil {
-		switch v, given := d.props[args.Property]; {
-		case args.Property == "realized":
-			return true, nil
-		case args.Property == "hotplugged":
-			return d.hotplugged, nil
-		case given:
-			return v, nil
+		if p := d.property(args.Property); p != nil {
+			return m.get(d, p), nil
 		}
 	}
 	return nil, generic("Property '%s.%s' not found", kind, args.Property)
@@ -156,6 +154,9 @@ func (m *Machine) qomSet(args qapi.QOMSetArgs, req Request) error {
 	if err != nil {
 		return err
 	}
+	if d := m.device(path); d != nil && d.isVirtioMem() && args.Property == "requested-size" {
+		return m.setWanted(d, req)
+	}
 	if to := m.settable(path)[args.Property]; to != nil {
 		var v struct {
 			Value int64 `json:"value"`
@@ -171,6 +172,9 @@ func (m *Machine) qomSet(args qapi.QOMSetArgs, req Request) error {
 	}
 	if ok, err := m.setProperty(path, args.Property, req); ok {
 		return err
+	}
+	if d := m.device(path); d != nil && d.property(args.Property) != nil {
+		return m.setLate(d, d.property(args.Property), req)
 	}
 	kind := m.typeOf(path)
 	if !slices.ContainsFunc(properties, func(p qapi.ObjectPropertyInfo) bool { return p.Name == args.Property }) {

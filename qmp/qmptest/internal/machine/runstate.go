@@ -19,8 +19,7 @@ func (m *Machine) runCommands() map[string]Handler {
 		"query-uuid": query(m, func() qapi.UUIDInfo {
 			return qapi.UUIDInfo{UUID: "00000000-0000-0000-0000-000000000000"}
 		}),
-		"query-kvm":       query(m, func() qapi.KVMInfo { return qapi.KVMInfo{Present: true} }),
-		"query-cpus-fast": query(m, m.queryCPUs),
+		"query-kvm": query(m, func() qapi.KVMInfo { return qapi.KVMInfo{Present: true} }),
 	}
 }
 
@@ -46,13 +45,14 @@ func (m *Machine) cont(_ struct{}, req Request) error {
 	if m.status == qapi.RunStateShutdown {
 		return generic("Resetting the Virtual Machine is required")
 	}
-	m.status = qapi.RunStateRunning
+	m.status, m.ran = qapi.RunStateRunning, true
 	for _, d := range m.devices {
 		d.failed = false
 	}
 	m.host.Emit(qapi.ResumeEvent{})
 	m.after(req, m.firmwareReads)
 	m.after(req, m.balloonMoves)
+	m.after(req, m.memoryMoves)
 	return nil
 }
 
@@ -83,6 +83,7 @@ func (m *Machine) reset(_ struct{}, req Request) error {
 		d.trayOpen = false // without an event
 	}
 	m.emitEarly(req, qapi.ResetEvent{Reason: qapi.ShutdownCauseHostQMPSystemReset})
+	m.after(req, m.release)
 	return nil
 }
 
@@ -93,7 +94,7 @@ func (m *Machine) powerdown(_ struct{}, req Request) error {
 	m.after(req, func() {
 		if m.running() {
 			m.host.Emit(qapi.ShutdownEvent{Guest: true, Reason: qapi.ShutdownCauseGuestShutdown})
-			m.isDown(m.host.Stop)
+			m.isDown(m.exit)
 		}
 	})
 	return nil
@@ -102,7 +103,7 @@ func (m *Machine) powerdown(_ struct{}, req Request) error {
 // shutDown shuts the machine down.
 func (m *Machine) shutDown(req Request, e qapi.ShutdownEvent) {
 	m.host.Emit(e)
-	m.isDown(func() { m.after(req, m.host.Stop) })
+	m.isDown(func() { m.after(req, m.exit) })
 }
 
 // isDown ends QEMU by stop, or leaves it with a machine that stands still.
@@ -134,39 +135,8 @@ func (m *Machine) wakeup(struct{}, Request) error {
 
 func (m *Machine) quit(_ struct{}, req Request) error {
 	m.emitEarly(req, qapi.ShutdownEvent{Reason: qapi.ShutdownCauseHostQMPQuit})
-	m.after(req, m.host.Stop)
+	m.after(req, m.exit)
 	return nil
-}
-
-// The one processor.
-const (
-	cpuPath = "/machine/unattached/device[0]"
-	cpuType = "qemu64-x86_64-cpu"
-)
-
-func (m *Machine) queryCPUs() any {
-	cpu := qapi.CPUInfoFast{
-		QOMPath:  cpuPath,
-		ThreadID: firstThread,
-		Props: &qapi.CPUInstanceProperties{
-			SocketID: new(int64(0)), CoreID: new(int64(0)), ThreadID: new(int64(0)),
-		},
-		Target: qapi.CPUInfoFastX86_64{},
-	}
-	if !m.since("6.0") {
-		return []any{struct { // arch has left the schema since
-			CPUIndex int64                       `json:"cpu-index"`
-			QOMPath  string                      `json:"qom-path"`
-			ThreadID int64                       `json:"thread-id"`
-			Props    *qapi.CPUInstanceProperties `json:"props"`
-			Target   string                      `json:"target"`
-			Arch     string                      `json:"arch"`
-		}{0, cpu.QOMPath, cpu.ThreadID, cpu.Props, "x86_64", "x86"}}
-	}
-	if m.since("11.1") {
-		cpu.QOMType = cpuType
-	}
-	return []qapi.CPUInfoFast{cpu}
 }
 
 // firstThread is the number of the first of QEMU's threads, which have one each.

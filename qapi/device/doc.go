@@ -1,0 +1,42 @@
+// Package device has the devices of QEMU 5.2 to 11.1 as types: what [qapi.Client.DeviceAdd] plugs
+// in, so that a property that does not exist, or of another kind, does not compile.
+//
+//	err := c.DeviceAdd(ctx, device.VirtioBlkPCI{ID: "vd0", Bus: "rp0", Drive: "disk0", Bootindex: new(int32(0))})
+//
+// There is a struct for each of some 200 devices that people use, with the properties that any
+// release has; comments say which release or target has a device or a property, where not all
+// that are known have it: 5.2, 7.2, 10.0 and 11.1, for x86_64, aarch64 and s390x. Between these
+// nobody has looked. A property that a server does not have is an error of the server.
+//
+// # Fields
+//
+// A device's own properties come first, then those of its family, then those of its bus. Text,
+// ids, enums and lists are absent when empty; bools and numbers are pointers, of which new makes
+// one in place, since false and 0 mean something and machine types have defaults of their own.
+// Sizes are in bytes. A [PCIAddr] is made by [Slot] or [SlotFunction].
+//
+// Props has what is not here, such as properties that QEMU calls experimental, whose names begin
+// with x-. For other devices there is [qapi.DeviceAddArgs], and any struct of yours can be a
+// [qapi.Device].
+//
+// Processors have one type for each target: [X86CPU], [ARMCPU] and [S390XCPU]. Mostly one wants
+// [qapi.HotpluggableCPU.Device].
+//
+// # Asking
+//
+// [Check] finds, before anything is sent, what the server at hand does not have or would
+// misunderstand: QEMU 5.2 and 7.2 take "on" for true, and drop lists without a word. [Read]
+// returns the properties of a device that is there:
+//
+//	disk, err := device.Read[device.VirtioBlkPCI](ctx, c, "vd0")
+//
+// # JSON
+//
+// All types are plain structs for any JSON package, with the names that QEMU has. The driver is
+// not in it, and Props is an object of its own; [qapi.DeviceArgs] returns a device as it
+// would be sent. [qapi.Text] prints one for people.
+package device
+
+import "github.com/goqapi/goqapi/qapi"
+
+var _ qapi.Device = X86CPU{}

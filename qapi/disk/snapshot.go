@@ -1,0 +1,108 @@
+package disk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/goqapi/goqapi/internal/retry"
+	"github.com/goqapi/goqapi/internal/undo"
+	"github.com/goqapi/goqapi/qapi"
+	"github.com/goqapi/goqapi/qapi/job"
+	"github.com/goqapi/goqapi/qmp"
+)
+
+// An Overlay is an image that is put above a disk: what the guest writes goes there, and the
+// disk stays as it is.
+type Overlay struct {
+	Node string // the disk's block node
+	Path string // of the new file, on the host of QEMU; one that is there is overwritten
+	Name string // of the overlay's block node; one is chosen if it is empty
+}
+
+// Snapshot puts overlays above disks, all at one moment, and returns the names of their
+// block nodes, which are the disks' from then on. What the disks have at that moment can be read from
+// their old nodes and files. If it fails, the guest's disks are what they were.
+func Snapshot(ctx context.Context, c *qapi.Client, overlays []Overlay) (names []string, err error) {
+	var u undo.Stack
+	defer func() {
+		if err != nil {
+			names, err = nil, fmt.Errorf("disk: snapshot: %w", u.Undo(ctx, err))
+		}
+	}()
+	var actions []qapi.TransactionAction
+	for _, o := range overlays {
+		name, err := addOverlay(ctx, c, o, &u)
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, name)
+		actions = append(actions, qapi.TransactionAction{
+			Type: qapi.TransactionActionBlockdevSnapshot{Node: o.Node, Overlay: name},
+		})
+	}
+	done := func(ctx context.Context) (bool, error) {
+		list, err := c.QueryNamedBlockNodes(ctx) // a flat list does not have the depth
+		return slices.ContainsFunc(list, func(n qapi.BlockDeviceInfo) bool {
+			return n.NodeName == names[0] && n.BackingFileDepth > 0 // it lies above the disk
+		}), err
+	}
+	err = retry.Once(ctx, c.Conn(), func(ctx context.Context) error {
+		return c.Transaction(ctx, qapi.TransactionArgs{Actions: actions})
+	}, done)
+	if err != nil && qmp.MayHaveRun(err) { // ctx has ended, but it may be done
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undo.DefaultLimit)
+		defer cancel()
+		if is, _ := done(ctx); is {
+			return names, nil
+		}
+	}
+	return names, err
+}
+
+// addOverlay makes the image of an overlay and adds its block node, above nothing yet.
+func addOverlay(ctx context.Context, c *qapi.Client, o Overlay, u *undo.Stack) (string, error) {
+	if o.Path == "" {
+		return "", errors.New("the overlay has no path")
+	}
+	n, err := disk(ctx, c, o.Node)
+	if err != nil {
+		return "", err
+	}
+	if o.Name == "" {
+		o.Name = newName("overlay")
+	}
+	file := qapi.BlockdevOptions{Driver: qapi.BlockdevOptionsFile{Filename: o.Path}}
+	u.Add("the file "+o.Path, func(context.Context) error { return errors.New("QEMU cannot remove files") })
+	if err := create(ctx, c, qapi.BlockdevCreateOptionsFile{Filename: o.Path}); err != nil {
+		return "", err
+	}
+	if err := createQcow2(ctx, c, file, n.Image.VirtualSize, n.Image.Filename, qapi.BlockdevDriver(n.Drv)); err != nil {
+		return "", err
+	}
+	return o.Name, addNode(ctx, c, qapi.BlockdevOptions{
+		NodeName: &o.Name, Driver: qapi.BlockdevOptionsQcow2{File: file, Backing: qapi.Null{}},
+	}, u)
+}
+
+// Commit writes what an overlay holds down into the image below, with all overlays between, and then
+// removes its block node: args.TopNode, or args.Device if that is nil, which is the node of the guest's
+// disk. The guest goes on with args.BaseNode, or, without one, with the lowest image. If it
+// fails, the overlay stays, and what was written down is not undone, nor need it be: the
+// overlay still has it. The overlay's file is not removed.
+func Commit(ctx context.Context, c *qapi.Client, args qapi.BlockCommitArgs, opts ...job.Option) error {
+	if _, err := job.Commit(ctx, c, args, opts...); err != nil {
+		return fmt.Errorf("disk: commit: %w", err)
+	}
+	top := args.Device
+	if args.TopNode != nil {
+		top = *args.TopNode
+	}
+	var u undo.Stack // for its limit
+	u.Add("block node "+top, func(ctx context.Context) error { return removeNode(ctx, c, top) })
+	if err := u.Undo(ctx, nil); err != nil {
+		return fmt.Errorf("disk: commit: it is done; %w", err)
+	}
+	return nil
+}

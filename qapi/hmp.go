@@ -1,0 +1,71 @@
+package qapi
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/goqapi/goqapi/qmp"
+)
+
+// HMP has the server execute a line of its monitor for people, and returns what that
+// prints, with "\n" at the ends of lines. It is for what no command does; what is printed
+// differs between releases.
+//
+// The monitor's errors are text like any other. Those that are recognised are returned as
+// a [*qmp.Error] beside the text: lines that begin with "Error: ", complaints about the
+// line itself, and, if it is all that was printed, what [IsNotFound] and its like know.
+// Command of the error is the first word of the line.
+func HMP(ctx context.Context, c *Client, line string) (string, error) {
+	text, err := c.HumanMonitorCommand(ctx, HumanMonitorCommandArgs{CommandLine: line})
+	if err != nil {
+		return "", err
+	}
+	text = strings.ReplaceAll(text, "\r\n", "\n")
+	command, _, _ := strings.Cut(strings.TrimSpace(line), " ")
+	if refused := hmpError(command, text); refused != nil {
+		return text, fmt.Errorf("qapi: HMP: %w", refused)
+	}
+	return text, nil
+}
+
+// hmpErrors are what the monitor prints for an error, beside what begins with "Error: ".
+var hmpErrors = []string{
+	"invalid parameter: *", "invalid CPU index", "unknown event \"*\"", "*: Cannot access memory",
+	"user mode network stack not in use", "Invalid boot device *", "Audiodev '*' not found", "audiodev '*' not found",
+	"id or pci device path is invalid or device not found. *", "Mouse at index '*' not found",
+}
+
+// hmpError is the error that a command printed, nil if it was none.
+func hmpError(command, text string) *qmp.Error {
+	var lines []string
+	for line := range strings.SplitSeq(strings.TrimSuffix(text, "\n"), "\n") {
+		if desc, failed := strings.CutPrefix(line, "Error: "); failed {
+			return &qmp.Error{Command: command, Class: qmp.ClassGenericError, Desc: desc}
+		}
+		if !strings.HasPrefix(line, "warning: ") {
+			lines = append(lines, line)
+		}
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	e := &qmp.Error{Command: command, Class: qmp.ClassGenericError, Desc: lines[0]}
+	switch {
+	case strings.HasPrefix(e.Desc, "unknown command: "):
+		e.Class = qmp.ClassCommandNotFound
+	case like(lines[len(lines)-1], `Try "help *" for more information`):
+	case len(lines) > 1 || kindOf(e) == kindOther && !likeAny(e.Desc, hmpErrors):
+		return nil
+	}
+	return e
+}
+
+func likeAny(text string, patterns []string) bool {
+	for _, p := range patterns {
+		if like(text, p) {
+			return true
+		}
+	}
+	return false
+}

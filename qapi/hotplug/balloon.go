@@ -1,0 +1,96 @@
+package hotplug
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/goqapi/goqapi/internal/retry"
+	"github.com/goqapi/goqapi/internal/undo"
+	"github.com/goqapi/goqapi/qapi"
+	"github.com/goqapi/goqapi/qmp"
+)
+
+// page is the granularity of balloons.
+const page = 4096
+
+// Balloon has the guest keep that many bytes of its memory, by the machine's balloon, and
+// returns what it has when it has done so: size rounded up to pages of 4 KiB, or all of the
+// machine's memory if size is more. If ctx ends before (30 s if it has no deadline), the
+// guest keeps what it has by then, which is returned beside the error. A guest that is left with
+// less than it needs ends programs, or crashes.
+func Balloon(ctx context.Context, c *qapi.Client, size int64) (int64, error) {
+	ctx, cancel := limited(ctx)
+	defer cancel()
+	changes := qapi.SubscribeEvents(c, []qapi.Event{qapi.BalloonChangeEvent{}})
+	defer changes.Close()
+	set := func(size int64) func(context.Context) error {
+		return func(ctx context.Context) error { return c.Balloon(ctx, qapi.BalloonArgs{Value: size}) }
+	}
+	whole, err := wholeMemory(ctx, c)
+	var got int64
+	if err == nil {
+		want := min(size, whole)
+		got, err = reach(ctx, c, changes, set, size, func(ctx context.Context) (int64, bool, error) {
+			info, err := ask(ctx, c, c.QueryBalloon)
+			return info.Actual, want <= info.Actual && info.Actual < want+page, err
+		})
+	}
+	if err != nil {
+		return got, fmt.Errorf("hotplug: balloon to %d bytes: the guest has %d: %w", size, got, err)
+	}
+	return got, nil
+}
+
+// wholeMemory is how much the machine has.
+func wholeMemory(ctx context.Context, c *qapi.Client) (int64, error) {
+	info, err := ask(ctx, c, c.QueryMemorySizeSummary)
+	return int64(info.BaseMemory + qapi.Value(info.PluggedMemory)), err
+}
+
+// reach tells the guest a size and waits until it has been reached, which look reports together
+// with the size that there is. If ctx ends before, the guest is told to keep that.
+func reach[N int64 | uint64](
+	ctx context.Context, c *qapi.Client, events *qmp.Stream[qapi.Event],
+	set func(N) func(context.Context) error, size N, look func(context.Context) (N, bool, error),
+) (got N, err error) {
+	if err := retry.Ask(ctx, c.Conn(), set(size)); err != nil {
+		if qmp.MayHaveRun(err) {
+			err = stop(ctx, c, set, look, err)
+		}
+		return 0, err
+	}
+	s := state{news: events, matters: func(qapi.Event) bool { return true }}
+	err = s.until(ctx, func(ctx context.Context) (done bool, err error) {
+		if s.lost { // another server may not know it
+			s.lost = false
+			if err := retry.Ask(ctx, c.Conn(), set(size)); err != nil {
+				return false, err
+			}
+		}
+		var now N
+		if now, done, err = look(ctx); err == nil {
+			got = now
+		}
+		return done, err
+	})
+	if ctx.Err() != nil && err != nil {
+		err = stop(ctx, c, set, look, err)
+	}
+	return got, err
+}
+
+// stop has the guest keep what it has, since err has ended the wait for another size.
+func stop[N int64 | uint64](
+	ctx context.Context, c *qapi.Client, set func(N) func(context.Context) error,
+	look func(context.Context) (N, bool, error), err error,
+) error {
+	u := undo.Stack{Limit: stopping}
+	u.Add("the size that the guest was told", func(ctx context.Context) error {
+		now, _, err := look(ctx)
+		if err != nil {
+			return err
+		}
+		return retry.Ask(ctx, c.Conn(), set(now))
+	})
+	return u.Undo(ctx, err)
+}

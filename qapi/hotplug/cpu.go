@@ -1,0 +1,160 @@
+package hotplug
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/goqapi/goqapi/qapi"
+)
+
+// ErrUnsafe is wrapped by the error for what would crash this QEMU, seen on real ones without
+// KVM. There 7.2 frees what it goes on using when a processor is unplugged, and ends at the next
+// device_add or some time later. 10.0 and 11.1 have one thread for each place for a processor, of
+// which those that were unplugged keep theirs, and end when there is none for a new one.
+var ErrUnsafe = errors.New("QEMU would crash")
+
+// mayUnplugCPU returns an error if a processor must not be unplugged.
+func mayUnplugCPU(ctx context.Context, c *qapi.Client) error {
+	info, err := ask(ctx, c, c.QueryVersion)
+	if err != nil || info.QEMU.Major != 7 || info.QEMU.Minor != 2 {
+		return err
+	}
+	if kvm, err := hasKVM(ctx, c); kvm || err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: without KVM 7.2 frees too much when a processor is unplugged", ErrUnsafe)
+}
+
+// mayPlugCPU returns an error if a processor must not be plugged in, since one was unplugged before.
+// The guest's last report shows that; how many there were cannot be asked for.
+func mayPlugCPU(ctx context.Context, c *qapi.Client) error {
+	if kvm, err := hasKVM(ctx, c); kvm || err != nil {
+		return err
+	}
+	slots, err := ask(ctx, c, c.QueryACPIOspmStatus)
+	if refused(err) { // there is no ACPI
+		return nil
+	}
+	if slices.ContainsFunc(slots, isEjectedCPU) {
+		return fmt.Errorf("%w: without KVM it may have no thread left for another processor after one was unplugged", ErrUnsafe)
+	}
+	return err
+}
+
+func hasKVM(ctx context.Context, c *qapi.Client) (bool, error) {
+	info, err := ask(ctx, c, c.QueryKVM) //nolint:staticcheck // what takes its place came later
+	return info.Enabled, err
+}
+
+// SetCPUs sets how many virtual processors the machine has, at least one: it fills free places,
+// the first ones first, or empties some, the last ones first. The machine must have been started
+// with places for them (maxcpus). n counts single processors; where a place has several, such
+// as the threads of a core, n must fill places.
+//
+// If one cannot be plugged in, those before it are unplugged again, if the guest lets go of them.
+// To unplug one, the guest is asked as by [Unplug], with its errors; the ones that it has let go
+// of stay unplugged. Machines of QEMU 5.2 refuse to unplug processors. Without KVM QEMU 7.2 is not asked
+// to, and after a processor was unplugged none is plugged in: the error then wraps [ErrUnsafe].
+func SetCPUs(ctx context.Context, c *qapi.Client, n int) error {
+	ctx, cancel := limited(ctx)
+	defer cancel()
+	places, err := cpuPlaces(ctx, c)
+	if n < 1 {
+		err = errors.New("a machine has at least one")
+	}
+	if err == nil {
+		if have := countCPUs(places); n >= have {
+			err = plugCPUs(ctx, c, places, n-have)
+		} else {
+			err = unplugCPUs(ctx, c, places, have-n)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("hotplug: setting %d processors: %w", n, err)
+	}
+	return nil
+}
+
+// cpuPlaces are the places for processors, the first one first: QEMU has them in reverse.
+func cpuPlaces(ctx context.Context, c *qapi.Client) ([]qapi.HotpluggableCPU, error) {
+	places, err := ask(ctx, c, c.QueryHotpluggableCPUs)
+	slices.Reverse(places)
+	return places, err
+}
+
+func countCPUs(places []qapi.HotpluggableCPU) (n int) {
+	for _, p := range places {
+		if p.QOMPath != nil {
+			n += int(p.VcpusCount)
+		}
+	}
+	return n
+}
+
+// plugCPUs plugs in more processors.
+func plugCPUs(ctx context.Context, c *qapi.Client, places []qapi.HotpluggableCPU, more int) error {
+	var things []thing
+	for _, p := range places {
+		if more > 0 && p.QOMPath == nil {
+			things = append(things, cpuThing(c, p))
+			more -= int(p.VcpusCount)
+		}
+	}
+	switch {
+	case more > 0:
+		return fmt.Errorf("there are places for %d fewer", more)
+	case more < 0:
+		return fmt.Errorf("places cannot be filled in part: it would be %d more", -more)
+	case len(things) == 0:
+		return nil
+	}
+	if err := mayPlugCPU(ctx, c); err != nil {
+		return err
+	}
+	return addAll(ctx, c, things...)
+}
+
+// cpuThing is a processor that is to be plugged in at a place.
+func cpuThing(c *qapi.Client, place qapi.HotpluggableCPU) thing {
+	dev := place.Device(cpuID(place.Props))
+	t := unplugged(c, *dev.ID)
+	t.exists = func(ctx context.Context) (bool, error) { return exists(ctx, c, pathOf(*dev.ID)) }
+	t.add = func(ctx context.Context) error { return c.DeviceAdd(ctx, dev) }
+	return t
+}
+
+// cpuID is the id of the processor at a place: the numbers that make it up, after each other.
+func cpuID(place qapi.CPUInstanceProperties) string {
+	id := "cpu"
+	for _, n := range []*int64{
+		place.DrawerID, place.BookID, place.SocketID, place.DieID, place.ClusterID, place.ModuleID, place.CoreID, place.ThreadID,
+	} {
+		if n != nil {
+			id += fmt.Sprintf("-%d", *n)
+		}
+	}
+	return id
+}
+
+// unplugCPUs unplugs processors, the last first.
+func unplugCPUs(ctx context.Context, c *qapi.Client, places []qapi.HotpluggableCPU, less int) error {
+	var ids []string
+	for _, p := range slices.Backward(places) {
+		if less > 0 && p.QOMPath != nil {
+			ids = append(ids, strings.TrimPrefix(*p.QOMPath, peripheral))
+			less -= int(p.VcpusCount)
+		}
+	}
+	if less < 0 {
+		return fmt.Errorf("places cannot be emptied in part: it would be %d fewer", -less)
+	}
+	for i, id := range ids {
+		if err := unplug(ctx, c, id); err != nil {
+			return fmt.Errorf("%w; %d of %d have gone", err, i, len(ids))
+		}
+	}
+	return nil
+}

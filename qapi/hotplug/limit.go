@@ -1,0 +1,89 @@
+package hotplug
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/goqapi/goqapi/internal/poll"
+	"github.com/goqapi/goqapi/internal/retry"
+	"github.com/goqapi/goqapi/qapi"
+	"github.com/goqapi/goqapi/qmp"
+)
+
+// DefaultLimit is how long functions that wait for the guest do so if ctx has no deadline.
+const DefaultLimit = 30 * time.Second
+
+// limited is ctx with a deadline.
+func limited(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, DefaultLimit)
+}
+
+// refused reports whether err is the server's refusal.
+func refused(err error) bool {
+	_, ok := errors.AsType[*qmp.Error](err)
+	return ok
+}
+
+// ask asks the server for something, again if the connection was lost and is made again.
+func ask[R any](ctx context.Context, c *qapi.Client, query func(context.Context) (R, error)) (result R, err error) {
+	err = retry.Ask(ctx, c.Conn(), func(ctx context.Context) (err error) {
+		result, err = query(ctx)
+		return err
+	})
+	return result, err
+}
+
+// A state is what a function waits for, and what it hears of it.
+type state struct {
+	news    *qmp.Stream[qapi.Event]
+	matters func(qapi.Event) bool // whether an event may have changed it
+	lost    bool                  // events were, or the connection: the server may not have been told what to do
+
+	interval poll.Interval
+}
+
+// until calls reached, at once, after each event that matters, after events were lost and at
+// growing intervals, until it returns true or an error.
+func (s *state) until(ctx context.Context, reached func(context.Context) (bool, error)) error {
+	for {
+		if done, err := reached(ctx); done || err != nil {
+			return err
+		}
+		if err := s.wait(ctx, s.interval.Next()); err != nil {
+			return err
+		}
+	}
+}
+
+// wait waits for an event that matters, for one that is missing, or for as long as limit.
+func (s *state) wait(ctx context.Context, limit time.Duration) error {
+	within, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	for {
+		e, err := s.news.Next(within)
+		switch {
+		case ctx.Err() != nil:
+			return poll.Error(ctx)
+		case within.Err() != nil:
+			return nil
+		case missing(err):
+			s.lost = true
+			return nil
+		case errors.Is(err, qmp.ErrClosed):
+			return err
+		case err != nil, s.matters(e): // what cannot be decoded may be it
+			return nil
+		}
+	}
+}
+
+// missing reports whether err stands for events that are missing.
+func missing(err error) bool {
+	_, gap := errors.AsType[*qmp.GapError](err)
+	_, overflow := errors.AsType[*qmp.OverflowError](err)
+	return gap || overflow
+}

@@ -1,0 +1,61 @@
+package hotplug
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/goqapi/goqapi/qapi"
+)
+
+// AddNIC adds a netdev and plugs in a network card that uses it. The device must have an id. If the
+// card cannot be plugged in, the netdev is removed.
+func AddNIC(ctx context.Context, c *qapi.Client, dev qapi.Device, netdev qapi.Netdev) error {
+	t, err := deviceThing(c, dev)
+	if err != nil {
+		return plugging(err)
+	}
+	n := netdevThing(c, netdev.ID)
+	n.add = func(ctx context.Context) error { return c.NetdevAdd(ctx, netdev) }
+	return plugging(addAll(ctx, c, n, t))
+}
+
+// RemoveNIC unplugs a network card, as [Unplug] does, and removes its netdev. What is not there is no
+// error, so that RemoveNIC can be called again if it has failed.
+func RemoveNIC(ctx context.Context, c *qapi.Client, id, netdev string) error {
+	ctx, cancel := limited(ctx)
+	defer cancel()
+	return removeAll(ctx, unplugged(c, id), netdevThing(c, netdev))
+}
+
+func netdevThing(c *qapi.Client, id string) thing {
+	what := fmt.Sprintf("netdev %q", id)
+	return thing{
+		what:   what,
+		exists: func(ctx context.Context) (bool, error) { return netdevExists(ctx, c, id) },
+		remove: func(ctx context.Context) error {
+			return removeFree(ctx, c, what, func(ctx context.Context) error {
+				return c.NetdevDel(ctx, qapi.NetdevDelArgs{ID: id})
+			})
+		},
+	}
+}
+
+// netdevExists asks the human monitor, since no command lists netdevs: QEMU 5.2 would add a
+// second one of the same id. Where it is disabled the answer is no; later releases then
+// say so themselves.
+func netdevExists(ctx context.Context, c *qapi.Client, id string) (bool, error) {
+	text, err := ask(ctx, c, func(ctx context.Context) (string, error) {
+		return c.HumanMonitorCommand(ctx, qapi.HumanMonitorCommandArgs{CommandLine: "info network"})
+	})
+	if refused(err) {
+		return false, nil
+	}
+	for line := range strings.Lines(text) {
+		line, _, _ = strings.Cut(strings.TrimLeft(line, ` \`), ":") // a card stands above its netdev, which is indented
+		if strings.TrimSpace(line) == id {
+			return true, err
+		}
+	}
+	return false, err
+}

@@ -1,0 +1,98 @@
+package hotplug
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/goqapi/goqapi/internal/poll"
+	"github.com/goqapi/goqapi/internal/retry"
+	"github.com/goqapi/goqapi/internal/undo"
+	"github.com/goqapi/goqapi/qapi"
+	"github.com/goqapi/goqapi/qmp"
+)
+
+// A thing can be added to a machine, and removed.
+type thing struct {
+	what   string // for errors, such as: block node "disk0"
+	add    func(context.Context) error
+	exists func(context.Context) (bool, error)
+	remove func(context.Context) error // which succeeds if it is not there
+}
+
+// addAll adds things in order. If one cannot be added, those before it are removed.
+func addAll(ctx context.Context, c *qapi.Client, things ...thing) (err error) {
+	var u undo.Stack
+	defer u.Run(ctx, &err)
+	for _, t := range things {
+		if there, err := t.exists(ctx); err != nil {
+			return fmt.Errorf("%s: %w", t.what, err)
+		} else if there { // it must not be taken for ours
+			return fmt.Errorf("%s: there is one already", t.what)
+		}
+		mayExist, err := t.addOnce(ctx, c)
+		if mayExist {
+			u.Add(t.what, t.remove)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", t.what, err)
+		}
+	}
+	return nil
+}
+
+// addOnce adds it. If the reply was lost, it is looked for, and added again if it is not there.
+func (t thing) addOnce(ctx context.Context, c *qapi.Client) (mayExist bool, err error) {
+	err = retry.Once(ctx, c.Conn(), func(ctx context.Context) error {
+		err := t.add(ctx)
+		if mayExist && qapi.IsExists(err) { // by the command whose reply was lost
+			return nil
+		}
+		mayExist = mayExist || qmp.MayHaveRun(err)
+		return err
+	}, t.exists)
+	return mayExist, err
+}
+
+// removeAll removes things in order. After the first that cannot be removed, the others stay:
+// the error says so.
+func removeAll(ctx context.Context, things ...thing) error {
+	for i, t := range things {
+		err := t.remove(ctx)
+		if err == nil {
+			continue
+		}
+		for _, other := range things[i+1:] {
+			err = fmt.Errorf("%w; %s stays, too", err, other.what)
+		}
+		return err
+	}
+	return nil
+}
+
+// removeFree has the server remove something when nothing uses it any more. That it is not there
+// is success.
+func removeFree(ctx context.Context, c *qapi.Client, what string, remove func(context.Context) error) error {
+	var inUse error
+	err := poll.Until(ctx, func(ctx context.Context) (bool, error) {
+		err := gone(remove(ctx))
+		if qapi.IsInUse(err) {
+			inUse = err
+			return false, nil
+		}
+		if retry.Lost(c.Conn(), err) {
+			return false, nil
+		}
+		return true, err
+	})
+	switch {
+	case err == nil:
+		return nil
+	case inUse != nil && ctx.Err() != nil:
+		err = fmt.Errorf("%w: %w", inUse, err)
+	}
+	return fmt.Errorf("hotplug: removing %s: %w", what, err)
+}
+
+// errNoID is why a device cannot be plugged in by this package.
+var errNoID = errors.New("it needs an id, without which it can hardly be unplugged")

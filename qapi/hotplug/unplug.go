@@ -1,0 +1,219 @@
+package hotplug
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/goqapi/goqapi/internal/poll"
+	"github.com/goqapi/goqapi/internal/printable"
+	"github.com/goqapi/goqapi/internal/retry"
+	"github.com/goqapi/goqapi/qapi"
+)
+
+// ErrNotReleased is wrapped by the error for a device that the guest has not let go of in
+// time. It is still plugged in then, and may go later: a request to the guest cannot be
+// taken back.
+var ErrNotReleased = errors.New("the guest has not let go of it")
+
+// A RefusedError is a guest's answer that it does not let go of a device. It stays plugged in. A
+// guest that was busy may agree the next time.
+type RefusedError struct {
+	Device string // its id, or its path if it has none
+	Reason string // as QEMU has it, if it gives one
+}
+
+func (e *RefusedError) Error() string {
+	text := fmt.Sprintf("hotplug: the guest refuses to let go of %q", e.Device)
+	if e.Reason != "" {
+		text += ": " + printable.String(e.Reason)
+	}
+	return text
+}
+
+// Unplug unplugs a device, given its id, or its QOM path if it has none, and returns when it
+// is gone: the guest has let go of it, and what it used can be removed. A device that is not
+// there is gone. The guest is asked again after a while, in case it was not listening.
+//
+// The error is or wraps a [*RefusedError] if the guest refuses, [ErrNotReleased] if it does not answer
+// before ctx ends (30 s if ctx has no deadline), and a [*qmp.Error] if the
+// server refuses: a bus may not let go of devices while the machine runs.
+//
+// A processor of QEMU 7.2 without KVM is not unplugged: the error wraps [ErrUnsafe].
+func Unplug(ctx context.Context, c *qapi.Client, id string) error {
+	ctx, cancel := limited(ctx)
+	defer cancel()
+	return unplug(ctx, c, id)
+}
+
+func unplug(ctx context.Context, c *qapi.Client, id string) error {
+	u := newUnplugging(c, id)
+	defer u.news.Close()
+	err := u.run(ctx)
+	if _, ok := errors.AsType[*RefusedError](err); ok || err == nil {
+		return err
+	}
+	return fmt.Errorf("hotplug: unplugging %q: %w", id, err)
+}
+
+// The guest is asked again after this time, and then after twice as long each time. A PCI
+// Express slot's button that is pressed again within 5 s means the opposite, and a slow
+// guest may take notice late.
+const firstAsked = 8 * time.Second
+
+// settling is how long an event may be late that says that a device that has left the tree of
+// objects is gone for good, and its block node free.
+const settling = time.Second
+
+// An unplugging is what it takes to unplug one device.
+type unplugging struct {
+	state
+	c        *qapi.Client
+	id, path string
+	kind     string // its type
+
+	begun   time.Time
+	asked   time.Time     // when the guest was asked last; zero: it is to be asked
+	every   time.Duration // how long it has then
+	refused error         // by the guest
+	gone    bool          // and the server has said so in an event
+}
+
+func newUnplugging(c *qapi.Client, id string) *unplugging {
+	u := &unplugging{c: c, id: id, path: pathOf(id), begun: time.Now(), every: firstAsked / 2}
+	u.news = qapi.SubscribeEvents(c, []qapi.Event{
+		qapi.DeviceDeletedEvent{}, qapi.DeviceUnplugGuestErrorEvent{}, memUnplugError{}, qapi.ACPIDeviceOstEvent{},
+	})
+	u.matters = u.hear
+	return u
+}
+
+// peripheral is where devices with an id are in the tree of objects.
+const peripheral = "/machine/peripheral/"
+
+// memUnplugError is what releases before 9.1 say of memory.
+type memUnplugError = qapi.MemUnplugErrorEvent //nolint:staticcheck // they have nothing else before 6.2
+
+// pathOf is where a device is in the tree of objects.
+func pathOf(id string) string {
+	if strings.HasPrefix(id, "/") {
+		return id
+	}
+	return peripheral + id
+}
+
+func (u *unplugging) run(ctx context.Context) (err error) {
+	if u.kind, err = typeOf(ctx, u.c, u.path); err != nil {
+		return gone(err)
+	}
+	if u.isCPU() {
+		if err := mayUnplugCPU(ctx, u.c); err != nil {
+			return err
+		}
+	}
+	err = u.until(ctx, func(ctx context.Context) (bool, error) {
+		if u.refused != nil {
+			return false, u.refused
+		}
+		if there, err := exists(ctx, u.c, u.path); !there {
+			return err == nil, err
+		}
+		return false, u.request(ctx)
+	})
+	switch {
+	case err == nil:
+		return u.settle(ctx)
+	case ctx.Err() != nil && !u.asked.IsZero():
+		return fmt.Errorf("%w in %v; it is still plugged in, and may go later: %w",
+			ErrNotReleased, time.Since(u.begun).Round(time.Millisecond), poll.Error(ctx))
+	}
+	return err
+}
+
+func (u *unplugging) isCPU() bool { return strings.HasSuffix(u.kind, "-cpu") }
+
+// request asks the guest, if it is time.
+func (u *unplugging) request(ctx context.Context) error {
+	first := u.asked.IsZero()
+	if !first && !u.lost && time.Since(u.asked) < u.every {
+		return nil
+	}
+	err := u.c.DeviceDel(ctx, qapi.DeviceDelArgs{ID: u.id})
+	switch {
+	case retry.Lost(u.c.Conn(), err):
+		u.lost = true
+		return nil // it is asked for, and told again if it is there
+	case qapi.IsNotFound(err): // it is looked for at once
+		u.interval.Reset()
+	case refused(err) && first && !isAsked(err):
+		return err
+	case err != nil && !refused(err):
+		return err
+	}
+	u.lost, u.asked = false, time.Now()
+	u.every *= 2
+	return nil
+}
+
+// isAsked reports whether the server refuses to ask a guest that has been asked already.
+func isAsked(err error) bool {
+	return strings.Contains(err.Error(), "already in the process of unplug")
+}
+
+// hear takes note of an event, and reports whether it is about the device.
+func (u *unplugging) hear(e qapi.Event) bool {
+	switch e := e.(type) {
+	case qapi.DeviceDeletedEvent:
+		u.gone = u.gone || e.Path == u.path
+		return e.Path == u.path
+	case qapi.DeviceUnplugGuestErrorEvent:
+		return e.Path == u.path && u.refuse("")
+	case memUnplugError:
+		return e.Device == u.id && u.refuse(e.Msg)
+	case qapi.ACPIDeviceOstEvent:
+		reason := ejection(e.Info)
+		return qapi.Value(e.Info.Device) == u.id && reason != "" && u.refuse(reason)
+	}
+	return false
+}
+
+func (u *unplugging) refuse(reason string) bool {
+	u.refused = &RefusedError{Device: u.id, Reason: reason}
+	return true
+}
+
+// settle waits for the event that a device is gone for good. Processors have none as a rule, nor
+// has a device whose event was lost.
+func (u *unplugging) settle(ctx context.Context) error {
+	end := time.Now().Add(settling)
+	for !u.gone && !u.lost && !u.isCPU() && time.Now().Before(end) {
+		if err := u.wait(ctx, time.Until(end)); err != nil {
+			return nil //nolint:nilerr // it is gone, whatever becomes of the event
+		}
+	}
+	return nil
+}
+
+// typeOf is the type of an object in the tree of objects.
+func typeOf(ctx context.Context, c *qapi.Client, path string) (string, error) {
+	text, err := ask(ctx, c, func(ctx context.Context) ([]byte, error) {
+		return c.QOMGet(ctx, qapi.QOMGetArgs{Path: path, Property: "type"})
+	})
+	return strings.Trim(string(text), `"`), err
+}
+
+// exists reports whether an object is in the tree of objects.
+func exists(ctx context.Context, c *qapi.Client, path string) (bool, error) {
+	_, err := typeOf(ctx, c, path)
+	return err == nil, gone(err)
+}
+
+// gone is an error of removing something, without that it is not there.
+func gone(err error) error {
+	if qapi.IsNotFound(err) {
+		return nil
+	}
+	return err
+}

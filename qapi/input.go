@@ -1,0 +1,176 @@
+package qapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/goqapi/goqapi/qmp"
+)
+
+// An InputOption sets how [TypeText] and [Click] do it.
+type InputOption func(*input)
+
+// InputInterval sets the time between two keys, and for how long a button is down: 30 ms
+// without it. A guest that reads its keyboard more slowly, as firmware does and any guest of
+// a busy host, loses keys.
+func InputInterval(d time.Duration) InputOption { return func(i *input) { i.interval = d } }
+
+// InputDisplay has the input go to the devices of a display, where they are bound to one: its
+// device's id, and the number of the head.
+func InputDisplay(device string, head int64) InputOption {
+	return func(i *input) { i.device, i.head = &device, &head }
+}
+
+// An input is how events are sent to a guest.
+type input struct {
+	client   *Client
+	interval time.Duration
+	device   *string
+	head     *int64
+}
+
+func newInput(c *Client, opts []InputOption) *input {
+	i := &input{client: c, interval: 30 * time.Millisecond}
+	for _, opt := range opts {
+		opt(i)
+	}
+	return i
+}
+
+// send has the guest see events, and gives it time to take them in.
+func (i *input) send(ctx context.Context, events ...InputEvent) error {
+	err := i.client.InputSendEvent(ctx, InputSendEventArgs{Device: i.device, Head: i.head, Events: events})
+	if err != nil {
+		return err
+	}
+	timer := time.NewTimer(i.interval)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// TypeText types a text on the guest's keyboard, for a guest without an agent that has a US
+// layout. It can have the characters of ASCII that print, and "\n", "\t", "\b" and "\x1b",
+// which are the keys Return, Tab, Backspace and Escape; another one is an error before anything is
+// typed. Other keys, and several at once, are for [Client.SendKey].
+//
+// It takes its time (see [InputInterval]) and returns when all is typed; the error says how much
+// was. A machine that does not run or has no keyboard is an error. Whether the
+// guest reads its keyboard cannot be known.
+func TypeText(ctx context.Context, c *Client, text string, opts ...InputOption) error {
+	var strokes [][]InputEvent
+	for at, r := range text {
+		keys := keysFor(r)
+		if keys == nil {
+			return fmt.Errorf("qapi: TypeText: character %q at byte %d is on no key of a US keyboard", r, at)
+		}
+		strokes = append(strokes, stroke(keys))
+	}
+	i := newInput(c, opts)
+	for n, events := range strokes {
+		if err := i.send(ctx, events...); err != nil {
+			return fmt.Errorf("qapi: TypeText: after %d of %d characters: %w", n, len(strokes), err)
+		}
+	}
+	return nil
+}
+
+// stroke is keys that go down in order, and up in the reverse.
+func stroke(keys []QKeyCode) []InputEvent {
+	events := make([]InputEvent, 2*len(keys))
+	for n, key := range keys {
+		events[n] = keyEvent(key, true)
+		events[len(events)-1-n] = keyEvent(key, false)
+	}
+	return events
+}
+
+func keyEvent(key QKeyCode, down bool) InputEvent {
+	return InputEvent{Type: InputEventKey{Key: KeyValue{Type: KeyValueQcode(key)}, Down: down}}
+}
+
+// usKeys are the keys of a US keyboard that are no letters, with what they type without
+// shift and with it.
+var usKeys = []struct {
+	key            QKeyCode
+	plain, shifted rune
+}{
+	{QKeyCodeGraveAccent, '`', '~'}, {QKeyCode1, '1', '!'}, {QKeyCode2, '2', '@'}, {QKeyCode3, '3', '#'},
+	{QKeyCode4, '4', '$'}, {QKeyCode5, '5', '%'}, {QKeyCode6, '6', '^'}, {QKeyCode7, '7', '&'},
+	{QKeyCode8, '8', '*'}, {QKeyCode9, '9', '('}, {QKeyCode0, '0', ')'}, {QKeyCodeMinus, '-', '_'},
+	{QKeyCodeEqual, '=', '+'}, {QKeyCodeBracketLeft, '[', '{'}, {QKeyCodeBracketRight, ']', '}'},
+	{QKeyCodeBackslash, '\\', '|'}, {QKeyCodeSemicolon, ';', ':'}, {QKeyCodeApostrophe, '\'', '"'},
+	{QKeyCodeComma, ',', '<'}, {QKeyCodeDot, '.', '>'}, {QKeyCodeSlash, '/', '?'}, {QKeyCodeSpc, ' ', 0},
+	{QKeyCodeRet, '\n', 0}, {QKeyCodeTab, '\t', 0}, {QKeyCodeBackspace, '\b', 0}, {QKeyCodeEsc, '\x1b', 0},
+}
+
+// keysFor are the keys that together type a character; nil if none do.
+func keysFor(r rune) []QKeyCode {
+	switch {
+	case 'a' <= r && r <= 'z':
+		return []QKeyCode{QKeyCode(string(r))}
+	case 'A' <= r && r <= 'Z':
+		return []QKeyCode{QKeyCodeShift, QKeyCode(strings.ToLower(string(r)))}
+	case r == 0:
+		return nil
+	}
+	for _, k := range usKeys {
+		switch r {
+		case k.plain:
+			return []QKeyCode{k.key}
+		case k.shifted:
+			return []QKeyCode{QKeyCodeShift, k.key}
+		}
+	}
+	return nil
+}
+
+// Click moves the guest's pointer to a place and presses and releases a button there:
+// [InputButtonLeft], say. x and y are parts of the screen's width and height, from 0 at the left and the top to 1;
+// the pixel in column 100 of a [Client.Screendump] that is 640 pixels wide has x = 100.5/640.
+//
+// The guest needs a pointer that has places, such as the device usb-tablet or
+// virtio-tablet-pci: without one, or if the machine does not run, Click is an error.
+func Click(ctx context.Context, c *Client, x, y float64, button InputButton, opts ...InputOption) error {
+	if !(0 <= x && x <= 1 && 0 <= y && y <= 1) { // not a number, too
+		return fmt.Errorf("qapi: Click: (%v, %v) is not on the screen, which goes from 0 to 1", x, y)
+	}
+	i := newInput(c, opts)
+	err := i.send(ctx, moveTo(InputAxisX, x), moveTo(InputAxisY, y))
+	if err == nil {
+		err = i.press(ctx, button)
+	}
+	if err != nil {
+		return fmt.Errorf("qapi: Click: %w", err)
+	}
+	return nil
+}
+
+// press presses a button and releases it, when ctx ends meanwhile, too.
+func (i *input) press(ctx context.Context, button InputButton) error {
+	event := func(down bool) InputEvent { return InputEvent{Type: InputEventBtn{Button: button, Down: down}} }
+	err := i.send(ctx, event(true))
+	if err != nil && !qmp.MayHaveRun(err) {
+		return err
+	}
+	release, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime+i.interval)
+	defer cancel()
+	if left := i.send(release, event(false)); left != nil {
+		return errors.Join(err, fmt.Errorf("the button may still be down: %w", left))
+	}
+	return err
+}
+
+// moveTo is the event of a pointer that goes to a part of the screen.
+func moveTo(axis InputAxis, part float64) InputEvent {
+	const whole = 0x7fff
+	return InputEvent{Type: InputEventAbs{Axis: axis, Value: int64(math.Round(part * whole))}}
+}

@@ -1,0 +1,140 @@
+package job
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/goqapi/goqapi/internal/poll"
+	"github.com/goqapi/goqapi/internal/progress"
+	"github.com/goqapi/goqapi/internal/retry"
+	"github.com/goqapi/goqapi/internal/undo"
+	"github.com/goqapi/goqapi/qapi"
+	"github.com/goqapi/goqapi/qmp"
+)
+
+// typeDump is what an [Error] has for a dump, which QEMU does not call a job.
+const typeDump qapi.JobType = "memory dump"
+
+// Dump writes the guest's memory to a file, as [qapi.Client.DumpGuestMemory] does, and returns
+// when it is written, with an [*Error] if that has failed. The guest stands still
+// meanwhile. Detach is set for you. A dump cannot be cancelled: if ctx ends, Dump waits for it as long as [Limit]
+// says, and the error says so if it then goes on.
+func Dump(ctx context.Context, c *qapi.Client, args qapi.DumpGuestMemoryArgs, opts ...Option) (qapi.DumpQueryResult, error) {
+	d := dump{c: c, opts: newOptions(opts), news: qapi.Subscribe[qapi.DumpCompletedEvent](c)}
+	defer d.news.Close()
+	if err := d.start(ctx, args); err != nil {
+		return d.how, fmt.Errorf("job: %s: %w", typeDump, err)
+	}
+	if err := d.wait(ctx); err != nil {
+		u := undo.Stack{Limit: d.opts.limit}
+		u.Add("the dump, which cannot be cancelled", d.wait)
+		if err = u.Undo(ctx, err); d.how.Status == qapi.DumpStatusActive {
+			return d.how, fmt.Errorf("job: %s: %w", typeDump, err)
+		}
+	}
+	var err error
+	if d.how.Status == qapi.DumpStatusFailed {
+		err = &Error{Type: typeDump, Reason: d.reason(ctx)}
+	}
+	u := undo.Stack{Limit: d.opts.limit}
+	u.Add("the dump, which is not cleaned up", d.settle)
+	return d.how, u.Undo(ctx, err)
+}
+
+type dump struct {
+	c     *qapi.Client
+	opts  options
+	news  *qmp.Stream[qapi.DumpCompletedEvent]
+	how   qapi.DumpQueryResult
+	why   string // it has failed
+	meter progress.Meter
+}
+
+// look asks how far the dump is.
+func (d *dump) look(ctx context.Context) error {
+	return retry.Ask(ctx, d.c.Conn(), func(ctx context.Context) (err error) {
+		d.how, err = d.c.QueryDump(ctx)
+		return err
+	})
+}
+
+// start starts the dump. After a lost reply it is known to run if none had been before.
+func (d *dump) start(ctx context.Context, args qapi.DumpGuestMemoryArgs) error {
+	if err := d.look(ctx); err != nil {
+		return err
+	}
+	args.Detach = new(true)
+	before := d.how.Status
+	err := d.c.DumpGuestMemory(ctx, args)
+	if err == nil || !qmp.MayHaveRun(err) {
+		return err
+	}
+	if !retry.Lost(d.c.Conn(), err) { // ctx has ended
+		u := undo.Stack{Limit: d.opts.limit}
+		u.Add("the dump, which cannot be cancelled", d.wait)
+		return u.Undo(ctx, err)
+	}
+	if err := d.look(ctx); err != nil {
+		return err
+	}
+	switch {
+	case d.how.Status == qapi.DumpStatusActive, d.how.Status != before:
+		return nil
+	case before == qapi.DumpStatusNone: // it cannot have run
+		return d.c.DumpGuestMemory(ctx, args)
+	}
+	return fmt.Errorf("it may be written, or may not have been started: %w", err)
+}
+
+// wait waits until the dump is written or has failed.
+func (d *dump) wait(ctx context.Context) error {
+	ended := func(e qapi.DumpCompletedEvent) bool { d.note(e); return true }
+	return follow(ctx, d.news, ended, func(ctx context.Context) (bool, error) {
+		if err := d.look(ctx); err != nil {
+			return false, err
+		}
+		if show := d.opts.progress; show != nil {
+			show(Progress(d.meter.Read(time.Now(), d.how.Completed, d.how.Total)))
+		}
+		return d.how.Status != qapi.DumpStatusActive, nil
+	})
+}
+
+func (d *dump) note(e qapi.DumpCompletedEvent) {
+	if e.Error != nil {
+		d.why = *e.Error
+	}
+}
+
+// reason is why the dump has failed. Only the event has it, which comes after the status is set.
+func (d *dump) reason(ctx context.Context) string {
+	if d.why == "" {
+		_ = next(ctx, d.news, func(e qapi.DumpCompletedEvent) bool { d.note(e); return true }, time.Second)
+	}
+	if d.why == "" {
+		return "it has failed; the event that says why was lost"
+	}
+	return d.why
+}
+
+// settle waits until QEMU has cleaned up after the dump: the status is set and the event sent before the
+// guest goes on, and another dump or a migration at that moment fails or ends QEMU. QEMU
+// 5.2 does not show it if the guest did not run.
+func (d *dump) settle(ctx context.Context) error {
+	return retry.Ask(ctx, d.c.Conn(), func(ctx context.Context) error {
+		return poll.Until(ctx, func(ctx context.Context) (bool, error) {
+			status, err := d.c.QueryStatus(ctx)
+			if err != nil || status.Status == qapi.RunStateSaveVM {
+				return false, err
+			}
+			info, err := d.c.QueryMigrate(ctx)
+			blocked := slices.ContainsFunc(info.BlockedReasons, func(why string) bool {
+				return strings.Contains(why, "dump-guest-memory")
+			})
+			return !blocked, err
+		})
+	})
+}

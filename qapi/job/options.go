@@ -1,0 +1,37 @@
+package job
+
+import (
+	"time"
+
+	"github.com/goqapi/goqapi/internal/undo"
+)
+
+// An Option sets something about how a job is run.
+type Option func(*options)
+
+type options struct {
+	limit    time.Duration
+	progress func(Progress)
+	stay     bool
+}
+
+func newOptions(list []Option) options {
+	o := options{limit: undo.DefaultLimit}
+	for _, set := range list {
+		set(&o)
+	}
+	return o
+}
+
+// OnProgress has f called while somebody waits for the job: whenever its state changes, and
+// otherwise about once a second. It is called by the goroutine that waits, which goes on when
+// f has returned. Of several jobs in a [Transaction] it is the sum.
+func OnProgress(f func(Progress)) Option { return func(o *options) { o.progress = f } }
+
+// StayOnSource has a mirror that is ready end with the guest on the disk that it has now: its
+// target is left as a complete copy. Otherwise the guest is switched over to the target.
+func StayOnSource() Option { return func(o *options) { o.stay = true } }
+
+// Limit sets how long a job may take to end after it was cancelled because ctx has ended.
+// Without it that is 10 s.
+func Limit(d time.Duration) Option { return func(o *options) { o.limit = d } }

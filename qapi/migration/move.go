@@ -1,0 +1,225 @@
+package migration
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/goqapi/goqapi/internal/poll"
+	"github.com/goqapi/goqapi/internal/undo"
+	"github.com/goqapi/goqapi/qapi"
+	"github.com/goqapi/goqapi/qmp"
+)
+
+// Move migrates the machine of one QEMU to another one, which was started with -incoming defer and
+// is told to wait at an address. When Move returns, the machine is there, and runs if it ran
+// before; the source stands still, in the state postmigrate, for somebody to end.
+//
+// If Move fails, or ctx ends, the machine runs on at the source, if it ran before, and the QEMU
+// at the destination has ended: one that has waited once cannot do so again. (One that was not
+// told to wait yet still can be, but leaves the machine paused.) The error says what of this
+// could not be done. The guest never runs on both sides: at the destination it is held until the
+// source has said that it is through.
+//
+// After [Postcopy] has begun, the guest runs at the destination, and nothing can be undone. If the
+// connection between the two is lost then, the migration is taken up again at the same address,
+// as often as it takes, until ctx ends. If one side is lost, the guest is.
+//
+// Options hold for both sides; [AtSource] and [AtDestination] restrict them.
+func Move(ctx context.Context, from, to *qapi.Client, at Address, opts ...Option) (Stats, error) {
+	common := newOptions(opts)
+	source := append(opts[:len(opts):len(opts)], common.sides[atSource]...)
+	if isSocket(at) {
+		// So that the destination's failure reaches the source while that can go on.
+		source = append([]Option{Enable(qapi.MigrationCapabilityReturnPath)}, source...)
+	}
+	destination := append(opts[:len(opts):len(opts)], common.sides[atDestination]...)
+	m := &move{out: newOutgoing(from, newOptions(source)), in: newArrival(to, at, destination)}
+	defer m.out.news.close()
+	err := m.run(ctx)
+	return m.out.stats(), named(err)
+}
+
+type move struct {
+	out   *outgoing
+	in    *Arrival
+	began bool // the guest may run at the destination, or is there in part
+}
+
+func (m *move) run(ctx context.Context) error {
+	if _, file := m.in.at.Transport.(qapi.MigrationAddressFile); file {
+		return errors.New("a file does not connect two machines: use Run, and then Incoming")
+	}
+	if err := m.out.lookAtState(ctx); err != nil {
+		return fmt.Errorf("the source: %w", err)
+	}
+	u := undo.Stack{Limit: m.out.o.limit}
+	u.Add("the source, which stands still", m.resume)
+	err := m.receive(ctx)
+	if m.in.asked {
+		u.Add("the QEMU at the destination", m.end)
+	}
+	if err != nil {
+		return u.Undo(ctx, ofDestination(err))
+	}
+	if err = m.transfer(ctx); err == nil || m.began || m.left(ctx) {
+		return err
+	}
+	if m.arrivedUnseen(ctx) {
+		return fmt.Errorf("%w; the machine is at the destination as a whole and stands still; "+
+			"whether it runs at the source is not known", err)
+	}
+	return u.Undo(ctx, m.explained(ctx, err))
+}
+
+// left reports whether the migration goes on after ctx has ended, as it is to.
+func (m *move) left(ctx context.Context) bool {
+	return m.out.o.leave && ctx.Err() != nil && m.out.begun && !m.out.over()
+}
+
+// receive has the destination wait. The machine must not run there by itself, except after
+// postcopy.
+func (m *move) receive(ctx context.Context) error {
+	now, err := m.in.state(ctx)
+	if err != nil {
+		return err
+	}
+	if now != qapi.RunStateInmigrate {
+		return fmt.Errorf("it does not wait for a machine, but is %s", now)
+	}
+	hold := m.in.c.Stop
+	if m.postcopy() {
+		hold = m.in.c.Cont
+	}
+	if err := tell(ctx, m.in.c, hold); err != nil {
+		return err
+	}
+	return m.in.listen(ctx)
+}
+
+// ofDestination is err, of the destination.
+func ofDestination(err error) error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		e.Destination, e.Reason = e.Reason, ""
+		return err
+	}
+	return fmt.Errorf("the destination: %w", err)
+}
+
+func (m *move) postcopy() bool {
+	return m.out.o.capabilities[qapi.MigrationCapabilityPostcopyRAM]
+}
+
+// transfer migrates and has the machine run again.
+func (m *move) transfer(ctx context.Context) error {
+	err := m.out.run(ctx, m.address())
+	for interrupted(err) {
+		m.began = true
+		if err = m.takeUp(ctx, err); err != nil {
+			return err
+		}
+	}
+	m.began = m.out.asked || inPostcopy(status(m.out.info)) || err == nil && m.postcopy()
+	if err != nil {
+		return err
+	}
+	state, err := m.in.Wait(ctx)
+	if err != nil {
+		return ofDestination(err)
+	}
+	if !m.out.runs || state != qapi.RunStatePaused {
+		return nil
+	}
+	err = tell(ctx, m.in.c, m.in.c.Cont)
+	if m.began = qmp.MayHaveRun(err); err != nil {
+		return fmt.Errorf("the destination has the machine, which does not run: %w", err)
+	}
+	return nil
+}
+
+// address is where the source connects to.
+func (m *move) address() Address { return withHost(m.in.at, m.out.o.host) }
+
+// takeUp takes up a migration that was interrupted, until that succeeds or makes no sense.
+func (m *move) takeUp(ctx context.Context, cause error) error {
+	var interval poll.Interval
+	for {
+		if _, err := m.in.recover(ctx, m.in.at); err != nil {
+			return fmt.Errorf("%w; the destination: %w", cause, err)
+		}
+		err := m.out.recover(ctx, m.address())
+		if !interrupted(err) || !m.out.wentOn && !m.out.c.Conn().Greeting().Version.AtLeast(7, 2) {
+			return err // an old QEMU would die of another attempt
+		}
+		select {
+		case <-time.After(interval.Next()):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+// interrupted reports whether err is of a migration that can be taken up again.
+func interrupted(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Status == qapi.MigrationStatusPostcopyPaused
+}
+
+// arrivedUnseen reports whether the destination has the machine although the source has not
+// said how the migration has ended. Then the source may be gone, and the guest must not be ended.
+func (m *move) arrivedUnseen(ctx context.Context) bool {
+	if m.out.over() || !m.out.begun {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.out.o.limit/2)
+	defer cancel()
+	info, err := again(ctx, m.in.c, m.in.c.QueryMigrate)
+	return err == nil && status(info) == qapi.MigrationStatusCompleted
+}
+
+// explained is err with what the destination says of it, if that is something.
+func (m *move) explained(ctx context.Context, err error) error {
+	e, ok := errors.AsType[*Error](err)
+	if !ok || !m.in.stays || e.Cancelled {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.out.o.limit/2)
+	defer cancel()
+	_ = poll.Until(ctx, func(ctx context.Context) (bool, error) {
+		info, err := m.in.c.QueryMigrate(ctx)
+		if now := status(info); now == qapi.MigrationStatusFailed {
+			e.Destination = qapi.Value(info.ErrorDesc)
+		} else if now == qapi.MigrationStatusActive {
+			return false, err // it is about to see the end, too
+		}
+		return true, err
+	})
+	return err
+}
+
+// end ends the QEMU at the destination, which cannot be used again. One that does not stay when a
+// migration fails has ended already, as a rule.
+func (m *move) end(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, m.out.o.limit/2)
+	defer cancel()
+	return poll.Until(ctx, func(ctx context.Context) (bool, error) {
+		err := m.in.c.Quit(ctx)
+		if !errors.Is(err, qmp.ErrClosed) {
+			return true, err
+		}
+		return !m.in.stays || qmp.MayHaveRun(err) || m.in.c.Conn().Err() != nil, nil
+	})
+}
+
+// resume has the guest run at the source again if that is through with it.
+func (m *move) resume(ctx context.Context) error {
+	if !m.out.begun || !m.out.over() {
+		return nil // nothing has changed, or it has been said that nobody knows
+	}
+	now, err := again(ctx, m.out.c, m.out.c.QueryStatus)
+	if err == nil && m.out.runs && now.Status == qapi.RunStatePostmigrate {
+		return tell(ctx, m.out.c, m.out.c.Cont)
+	}
+	return err
+}

@@ -1,0 +1,104 @@
+package migration
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+
+	"github.com/goqapi/goqapi/internal/poll"
+	"github.com/goqapi/goqapi/internal/undo"
+	"github.com/goqapi/goqapi/qapi"
+)
+
+// prepare sets the capabilities, events first of all, and the parameters of a migration, and has u
+// put them back as they were. What was set before and is not asked for stays.
+func prepare(ctx context.Context, c *qapi.Client, o options, u *undo.Stack) error {
+	before, during, err := capabilities(ctx, c, o)
+	if err != nil {
+		return err
+	}
+	put := func(ctx context.Context, list []qapi.MigrationCapabilityStatus) error {
+		return tell(ctx, c, func(ctx context.Context) error {
+			return c.MigrateSetCapabilities(ctx, qapi.MigrateSetCapabilitiesArgs{Capabilities: list})
+		})
+	}
+	if len(during) > 0 {
+		u.Add("capabilities of migration", func(ctx context.Context) error { return put(ctx, before) })
+		if err := put(ctx, during); err != nil {
+			return fmt.Errorf("setting capabilities: %w", err)
+		}
+	}
+	return prepareParameters(ctx, c, o.parameters, u)
+}
+
+// capabilities returns those that have to be changed: as they are, and as they are to be.
+func capabilities(ctx context.Context, c *qapi.Client, o options) (before, during []qapi.MigrationCapabilityStatus, err error) {
+	all, err := again(ctx, c, c.QueryMigrateCapabilities)
+	if err != nil {
+		return nil, nil, err
+	}
+	now := map[qapi.MigrationCapability]bool{}
+	for _, have := range all {
+		now[have.Capability] = have.State
+	}
+	wanted := maps.Clone(o.capabilities)
+	wanted[qapi.MigrationCapabilityEvents] = true
+	for _, name := range slices.Sorted(maps.Keys(wanted)) {
+		on := wanted[name]
+		is, known := now[name]
+		switch {
+		case !known && on:
+			return nil, nil, fmt.Errorf("this QEMU does not have the capability %s", name)
+		case is != on:
+			before = append(before, qapi.MigrationCapabilityStatus{Capability: name, State: is})
+			during = append(during, qapi.MigrationCapabilityStatus{Capability: name, State: on})
+		}
+	}
+	return before, during, nil
+}
+
+func prepareParameters(ctx context.Context, c *qapi.Client, wanted qapi.MigrationParameters, u *undo.Stack) error {
+	if reflect.ValueOf(wanted).IsZero() {
+		return nil
+	}
+	now, err := again(ctx, c, c.QueryMigrateParameters)
+	if err != nil {
+		return err
+	}
+	put := func(ctx context.Context, p qapi.MigrationParameters) error {
+		return tell(ctx, c, func(ctx context.Context) error { return c.MigrateSetParameters(ctx, p) })
+	}
+	u.Add("parameters of migration", func(ctx context.Context) error { return put(ctx, only(now, wanted)) })
+	if err := put(ctx, wanted); err != nil {
+		return fmt.Errorf("setting parameters: %w", err)
+	}
+	return nil
+}
+
+// only returns those parameters as they are now that are set in like. A text that the server
+// does not report is none; what else it does not report cannot be taken back.
+func only(now, like qapi.MigrationParameters) qapi.MigrationParameters {
+	var p qapi.MigrationParameters
+	from, mask, to := reflect.ValueOf(now), reflect.ValueOf(like), reflect.ValueOf(&p).Elem()
+	for i := range mask.NumField() {
+		switch {
+		case mask.Field(i).IsZero():
+		case !from.Field(i).IsZero():
+			to.Field(i).Set(from.Field(i))
+		case to.Field(i).Type() == reflect.TypeFor[qapi.StrOrNull]():
+			to.Field(i).Set(reflect.ValueOf(qapi.Str("")))
+		}
+	}
+	return p
+}
+
+// settled waits until the machine has left the state that it has while it is handed over. QEMU
+// reports the end of a migration somewhat before.
+func settled(ctx context.Context, c *qapi.Client) error {
+	return poll.Until(ctx, func(ctx context.Context) (bool, error) {
+		now, err := again(ctx, c, c.QueryStatus)
+		return now.Status != qapi.RunStateFinishMigrate, err
+	})
+}

@@ -1,0 +1,46 @@
+package qapi
+
+// Percent is how far the job is, from 0 to 100. A job of which no total is known is at 0
+// until it has finished; one that has failed stays where it was.
+func (i JobInfo) Percent() float64 {
+	return percent(float64(i.CurrentProgress), float64(i.TotalProgress), finished(i.Status) && i.Error == nil)
+}
+
+// Percent is how far the job is, from 0 to 100; see [JobInfo.Percent].
+func (i BlockJobInfo) Percent() float64 {
+	return percent(float64(i.Offset), float64(i.Len), (i.Ready || finished(i.Status)) && i.Error == nil)
+}
+
+// Percent is how far the dump is, from 0 to 100.
+func (i DumpQueryResult) Percent() float64 {
+	return percent(float64(i.Completed), float64(i.Total), i.Status == DumpStatusCompleted)
+}
+
+// Percent is how much of the memory has been sent, from 0 to 100; 0 before it is known how
+// much there is. While the guest writes to its memory it can fall, since that is sent again.
+func (i MigrationInfo) Percent() float64 {
+	completed := Value(i.Status) == MigrationStatusCompleted
+	if i.RAM == nil {
+		return percent(0, 0, completed)
+	}
+	return percent(float64(i.RAM.Total)-float64(i.RAM.Remaining), float64(i.RAM.Total), completed)
+}
+
+// finished reports whether a job in this state has done its work, unless it failed.
+func finished(s JobStatus) bool {
+	switch s {
+	case JobStatusReady, JobStatusStandby, JobStatusWaiting, JobStatusPending, JobStatusConcluded:
+		return true
+	}
+	return false
+}
+
+func percent(done, total float64, all bool) float64 {
+	switch {
+	case total > 0:
+		return 100 * min(max(done/total, 0), 1)
+	case all:
+		return 100
+	}
+	return 0
+}

@@ -1,0 +1,211 @@
+package qmp
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/goqapi/goqapi/internal/printable"
+)
+
+const (
+	// endGrace is how long a process has to end when it was asked to, or when its
+	// monitor is gone.
+	endGrace = 5 * time.Second
+	// drainTime is how long what a process said may be read when it has ended. A
+	// child of its own may hold its outputs open.
+	drainTime = time.Second
+	// deathTime is how long after its stream a process may end to be the reason for that.
+	deathTime = 300 * time.Millisecond
+	// stderrTail is how much is kept of what a process says, and stderrShown how
+	// much of that an error repeats.
+	stderrTail  = 64 << 10
+	stderrShown = 1 << 10
+)
+
+// A child is a process that this program starts and reaps.
+type child struct {
+	cmd    *exec.Cmd
+	name   string
+	stderr tail
+	exited chan struct{} // closed when the process has ended and err is set
+	err    error
+	killed atomic.Bool // it did not end by itself
+}
+
+func newChild(cmd *exec.Cmd) *child {
+	return &child{cmd: cmd, name: filepath.Base(cmp.Or(cmd.Path, "?")), exited: make(chan struct{})}
+}
+
+// hasExited reports whether the process has ended.
+func (p *child) hasExited() bool {
+	select {
+	case <-p.exited:
+		return true
+	default:
+		return false
+	}
+}
+
+// run starts the process and reaps it. gone is called when it has ended.
+func (p *child) run(gone func()) error {
+	if p.stderr.file != "" { // it writes there itself
+		if err := p.cmd.Start(); err != nil {
+			return err
+		}
+		go p.reap(nil, nil, gone)
+		return nil
+	}
+	said, to, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	p.stderr.next = p.cmd.Stderr
+	p.cmd.Stderr = to
+	err = p.cmd.Start()
+	to.Close()
+	if err != nil {
+		said.Close()
+		return err
+	}
+	heard := make(chan struct{})
+	go func() {
+		defer close(heard)
+		_, _ = io.Copy(&p.stderr, said)
+		said.Close()
+	}()
+	go p.reap(said, heard, gone)
+	return nil
+}
+
+// detach has the process, which has not been started, outlive this program.
+func (p *child) detach() {
+	newSession(p.cmd)
+	if log, ok := p.cmd.Stderr.(*os.File); ok {
+		p.stderr.file, p.stderr.from = log.Name(), math.MaxInt64
+		if info, err := log.Stat(); err == nil && info.Mode().IsRegular() {
+			p.stderr.from = info.Size()
+		}
+	}
+}
+
+// reap waits for the process. What it said is waited for, too, but not for ever: a child
+// of its own may hold its outputs open, and the user's writer may block. That is why
+// package exec has no writer to copy to: it would wait for that.
+func (p *child) reap(said *os.File, heard <-chan struct{}, gone func()) {
+	err := p.cmd.Wait()
+	if said != nil {
+		timer := time.NewTimer(cmp.Or(p.cmd.WaitDelay, drainTime))
+		defer timer.Stop()
+		select {
+		case <-heard:
+		case <-timer.C:
+			_ = said.SetReadDeadline(time.Now())
+		}
+	}
+	p.err = err
+	if exit, failed := errors.AsType[*exec.ExitError](err); failed {
+		exit.Stderr = []byte(p.stderr.String())
+		p.err = p.withStderr(err)
+	}
+	close(p.exited)
+	gone()
+}
+
+// withStderr is err with the last lines that the process said.
+func (p *child) withStderr(err error) error {
+	text := strings.TrimSpace(p.stderr.String())
+	if len(text) > stderrShown {
+		text = text[len(text)-stderrShown:]
+		if _, whole, ok := strings.Cut(text, "\n"); ok {
+			text = whole
+		}
+	}
+	if text == "" {
+		return err
+	}
+	lines := strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' })
+	for i := range lines {
+		lines[i] = printable.String(lines[i])
+	}
+	return fmt.Errorf("%w: %s", err, strings.Join(lines, "; "))
+}
+
+// terminate has the process end. It has been told to when terminate returns: the
+// program may end then. What is left to do is done in the background.
+func (p *child) terminate() {
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		_ = p.cmd.Process.Kill() // it has ended, or the system has no such signal
+	}
+	go func() {
+		grace := time.NewTimer(endGrace)
+		defer grace.Stop()
+		select {
+		case <-p.exited:
+		case <-grace.C:
+			p.killed.Store(true)
+			_ = p.cmd.Process.Kill() // the reaper sees that it ends
+		}
+	}()
+}
+
+// A tail keeps the end of what is written to it, and passes all on.
+type tail struct {
+	next io.Writer // may be nil
+	mu   sync.Mutex
+	text []byte
+
+	file string // what is written goes there in place of this
+	from int64  // the size that it had before; the largest number if it is not a file to read
+}
+
+func (t *tail) Write(b []byte) (int, error) {
+	t.mu.Lock()
+	t.text = append(t.text, b...)
+	if over := len(t.text) - stderrTail; over > 0 {
+		t.text = t.text[:copy(t.text, t.text[over:])]
+	}
+	t.mu.Unlock()
+	if t.next != nil {
+		_, _ = t.next.Write(b) // not this process's trouble
+	}
+	return len(b), nil
+}
+
+func (t *tail) String() string {
+	if t.file != "" {
+		return t.read()
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return string(t.text)
+}
+
+// read reads the end of the file.
+func (t *tail) read() string {
+	if t.from == math.MaxInt64 {
+		return ""
+	}
+	f, err := os.Open(t.file)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return ""
+	}
+	from := max(t.from, info.Size()-stderrTail)
+	text, _ := io.ReadAll(io.NewSectionReader(f, from, info.Size()-from)) // what there is
+	return string(text)
+}

@@ -1,0 +1,118 @@
+package qmp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"time"
+)
+
+// A Helper is a program that has to live as long as a server that needs it.
+type Helper struct {
+	// Cmd has not been started. It must not go into the background by itself.
+	Cmd *exec.Cmd
+	// Ready waits until the server can use it; see [SocketExists]. nil: at once.
+	Ready func(ctx context.Context) error
+	// Ended, if set, is called when the helper ends while the server lives on; what is to become
+	// of that is for it to decide. The error has the last lines of the helper's standard
+	// error. [Process.Wait] has it, too.
+	Ended func(error)
+}
+
+// SocketExists returns a function for [Helper] that waits until there is a socket at a path.
+func SocketExists(path string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		for wait := time.Millisecond; ; wait = min(2*wait, 100*time.Millisecond) {
+			if info, err := os.Stat(path); err == nil && info.Mode()&os.ModeSocket != 0 {
+				return nil
+			}
+			timer := time.NewTimer(wait)
+			select {
+			case <-timer.C:
+			case <-ctx.Done():
+				timer.Stop()
+				return fmt.Errorf("waiting for the socket %s: %w", path, contextError(ctx))
+			}
+		}
+	}
+}
+
+// Alongside has helpers that a server needs, such as swtpm or virtiofsd, started before it in
+// this order, and ended after it.
+func Alongside(helpers ...Helper) LaunchOption {
+	return launchOption(func(l *launched) {
+		for _, h := range helpers {
+			l.helpers = append(l.helpers, &helper{Helper: h, child: newChild(h.Cmd)})
+		}
+	})
+}
+
+// A helper is a Helper that was started, or will be.
+type helper struct {
+	Helper
+	*child
+}
+
+// startHelper starts a helper, and waits until it is ready.
+func (p *Process) startHelper(ctx context.Context, h *helper) error {
+	if p.launched.livesOn {
+		h.detach()
+	}
+	if err := h.run(p.launched.lost); err != nil {
+		return fmt.Errorf("helper %s: %w", h.name, err)
+	}
+	if h.Ready == nil {
+		return nil
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-h.exited:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	err := h.Ready(ctx)
+	switch {
+	case err == nil:
+		return nil
+	case h.hasExited():
+		return h.ending()
+	}
+	return fmt.Errorf("helper %s: %w", h.name, h.withStderr(err))
+}
+
+// ending is how a helper has ended, when it should not have.
+func (h *helper) ending() error {
+	err := h.err
+	if err == nil {
+		err = h.withStderr(errors.New("exit status 0"))
+	}
+	return fmt.Errorf("helper %s has ended: %w", h.name, err)
+}
+
+// lost is called when a helper has ended.
+func (l *launched) lost() { l.downOnce.Do(func() { close(l.down) }) }
+
+// watch reports how a helper has ended, if that is before the server: one that ends because of
+// the server's end can be ahead of it.
+func (p *Process) watch(h *helper) {
+	<-h.exited
+	timer := time.NewTimer(drainTime)
+	defer timer.Stop()
+	select {
+	case <-p.exited:
+		return
+	case <-timer.C:
+	}
+	err := h.ending()
+	p.launched.mu.Lock()
+	p.launched.failed = append(p.launched.failed, err)
+	p.launched.mu.Unlock()
+	if h.Ended != nil {
+		h.Ended(err)
+	}
+}

@@ -1,0 +1,305 @@
+package qmp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/goqapi/goqapi/internal/address"
+)
+
+// A LaunchOption sets something about [Launch]. Each [Option] is one, of the connection.
+type LaunchOption interface{ launch(*launched) }
+
+func (o Option) launch(l *launched) { l.opts = append(l.opts, o) }
+
+type launchOption func(*launched)
+
+func (o launchOption) launch(l *launched) { o(l) }
+
+// AtSocket has the server listen at a unix: address, where others can connect to it, too, and
+// this program after it was started again. Without it the socket is in a new folder of which
+// nobody else knows. The file must not exist; it is removed when the server has ended, if this
+// program still runs.
+func AtSocket(addr string) LaunchOption { return launchOption(func(l *launched) { l.addr = addr }) }
+
+// LivesOn has the server and its helpers outlive this program: they are in a session of their
+// own, which has no terminal and gets no signal from one, and [Process.Close] only closes the
+// connection. AtSocket is needed, too, to find the server again; [Dial] connects to it then.
+//
+// What the server says on its standard error once this program has ended is lost, unless
+// cmd.Stderr is an [os.File], which it then writes to itself.
+func LivesOn() LaunchOption { return launchOption(func(l *launched) { l.livesOn = true }) }
+
+// launched is what there is of a server beside its process.
+type launched struct {
+	addr    string
+	livesOn bool
+	opts    []Option
+	helpers []*helper
+	remove  func() // removes the socket's file
+
+	down     chan struct{} // closed when a helper has ended
+	downOnce sync.Once
+	mu       sync.Mutex
+	failed   []error // how helpers have ended before the server
+}
+
+// Launch starts a QEMU, or a storage daemon, on a listening socket that is passed to it, and
+// connects. cmd has not been started, and says nothing of a monitor: Launch appends that to
+// its arguments, and the sockets to its ExtraFiles. Launch is the one to wait for the process.
+//
+//	p, err := qmp.Launch(ctx, exec.Command("qemu-system-x86_64", "-M", "q35", "-display", "none"))
+//	…
+//	defer p.Close()
+//	c := qapi.NewClient(p.Conn)
+//
+// The connection is there at once, [Files] can be passed through it, and [WithReconnect] makes
+// it again as long as the process lives. Others can connect to [Process.Addr] when it is closed.
+//
+// ctx bounds the start, for which [WithHandshakeTimeout] does not count. If the process ends
+// before it answers, Launch returns at once, and the error has its exit status and the last
+// lines of its standard error. If Launch fails, nothing is left of what it started. Later these
+// are in the errors of calls that a failing process leaves unanswered.
+//
+// The process does not end with this program, unless [Process.Close] or [Process.Stop] was
+// called. On Linux cmd.SysProcAttr can have it killed, too (Pdeathsig). A process whose
+// program's name has "storage-daemon" in it is told of the monitor as storage daemons are.
+// Launch needs a Unix system.
+func Launch(ctx context.Context, cmd *exec.Cmd, opts ...LaunchOption) (*Process, error) {
+	p := &Process{child: newChild(cmd), over: make(chan struct{}), launched: &launched{down: make(chan struct{})}}
+	for _, opt := range opts {
+		opt.launch(p.launched)
+	}
+	if err := p.launch(ctx); err != nil {
+		return nil, fmt.Errorf("qmp: launch %s: %w", p.name, err)
+	}
+	return p, nil
+}
+
+// Addr is the address, for [Dial], at which a process that [Launch] started listens; "" for
+// one that [Start] started.
+func (p *Process) Addr() string {
+	if p.launched == nil {
+		return ""
+	}
+	return p.launched.addr
+}
+
+func (p *Process) launch(ctx context.Context) error {
+	l := p.launched
+	switch {
+	case ctx.Err() != nil:
+		return contextError(ctx)
+	case l.livesOn && l.addr == "":
+		return errors.New("LivesOn takes AtSocket, too: nobody could find the server again")
+	}
+	listener, err := l.listen(ctx)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	ours, theirs, err := socketPair()
+	if err != nil {
+		l.remove()
+		return err
+	}
+	defer theirs.Close()
+	if err := p.startAll(ctx, listener, theirs); err != nil {
+		ours.Close()
+		p.endAll()
+		return err
+	}
+	theirs.Close() // else the stream would not end with the process
+	listener.Close()
+	if err := p.connect(ctx, ours); err != nil {
+		p.endAll()
+		return err
+	}
+	go p.attend()
+	return nil
+}
+
+// listen makes the socket at which the server will listen.
+func (l *launched) listen(ctx context.Context) (*os.File, error) {
+	dir := ""
+	if l.addr == "" {
+		var err error
+		if dir, err = os.MkdirTemp("", "qmp"); err != nil {
+			return nil, err
+		}
+		l.addr = UnixAddr(filepath.Join(dir, "s"))
+	}
+	f, remove, err := listenFile(ctx, l.addr)
+	if err != nil {
+		remove = func() {}
+		err = fmt.Errorf("listen at %s: %w", l.addr, err)
+	}
+	l.remove = sync.OnceFunc(func() {
+		remove()
+		if dir != "" {
+			_ = os.Remove(dir) // not if somebody has put something there
+		}
+	})
+	if err != nil {
+		l.remove()
+	}
+	return f, err
+}
+
+func listenFile(ctx context.Context, addr string) (f *os.File, remove func(), err error) {
+	a, err := address.ParseStream(addr)
+	if err != nil {
+		return nil, nil, err
+	}
+	listener, err := a.Listen(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	return listener.HandOver()
+}
+
+// startAll starts the helpers and then the server, on a socket that listens and one that is
+// connected.
+//
+// The first connection is the connected one. A QEMU 5.2 whose listening socket is dialled
+// while it starts may accept the connection in two threads.
+func (p *Process) startAll(ctx context.Context, listening, connected *os.File) error {
+	for _, h := range p.launched.helpers {
+		if err := p.startHelper(ctx, h); err != nil {
+			return err
+		}
+	}
+	monitor := "-mon"
+	if strings.Contains(p.name, "storage-daemon") {
+		monitor = "--monitor"
+	}
+	fd := 3 + len(p.cmd.ExtraFiles)
+	p.cmd.ExtraFiles = append(slices.Clone(p.cmd.ExtraFiles), listening, connected)
+	p.cmd.Args = append(slices.Clone(p.cmd.Args),
+		"--chardev", fmt.Sprintf("socket,id=qmp-launch,fd=%d,server=on,wait=off", fd), monitor, "chardev=qmp-launch,mode=control",
+		"--chardev", fmt.Sprintf("socket,id=qmp-start,fd=%d", fd+1), monitor, "chardev=qmp-start,mode=control")
+	if p.launched.livesOn {
+		p.detach()
+	}
+	return p.run(func() {})
+}
+
+// connect makes the connection: of first, and later of the socket that the server listens at.
+func (p *Process) connect(ctx context.Context, first io.ReadWriteCloser) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-p.exited:
+		case <-p.launched.down:
+		case <-ctx.Done():
+		}
+		cancel()
+	}()
+	o := newOptions(p.launched.opts)
+	o.ended = p.whyEnded
+	dial := func(ctx context.Context) (io.ReadWriteCloser, error) {
+		if rw := first; rw != nil {
+			first = nil
+			return rw, nil
+		}
+		return openAddress(ctx, p.launched.addr, o)
+	}
+	as := qmpServer()
+	as.prepare = func(l *link) { l.starting = p.Conn == nil }
+	conn, err := dialStream(ctx, dial, o, as)
+	if err != nil {
+		return p.whyNot(err)
+	}
+	p.Conn = conn
+	return nil
+}
+
+// whyEnded is why the stream of a link has ended with err: the server knows, if it has ended, too.
+func (p *Process) whyEnded(err error, closed <-chan struct{}) error {
+	timer := time.NewTimer(deathTime)
+	defer timer.Stop()
+	select {
+	case <-p.exited:
+		if p.err != nil {
+			return p.err
+		}
+	case <-closed:
+	case <-timer.C:
+	}
+	return err
+}
+
+// whyNot is why there is no connection, for which err is not always the reason.
+func (p *Process) whyNot(err error) error {
+	if p.hasExited() {
+		if p.err != nil {
+			return p.err
+		}
+		return p.withStderr(errors.New("exit status 0"))
+	}
+	for _, h := range p.launched.helpers {
+		if h.hasExited() {
+			return h.ending()
+		}
+	}
+	return p.withStderr(err)
+}
+
+// attend sees the process's end, and then ends what belongs to it.
+func (p *Process) attend() {
+	defer close(p.over)
+	for _, h := range p.launched.helpers {
+		go p.watch(h)
+	}
+	<-p.exited
+	p.endConn()
+	for _, h := range slices.Backward(p.launched.helpers) {
+		h.terminate()
+		<-h.exited
+	}
+	p.launched.remove()
+}
+
+// endConn ends the connection, once it has taken what the process said last.
+func (p *Process) endConn() {
+	cause := p.err
+	if cause == nil {
+		cause = io.EOF
+	}
+	last := p.Conn.current()
+	timer := time.NewTimer(drainTime) // a child of the process may hold the stream open
+	defer timer.Stop()
+	select {
+	case <-last.done:
+	case <-timer.C:
+		last.fail(&peerError{cause})
+	}
+	if p.Conn.again != nil {
+		p.Conn.again.end(&closedError{cause: cause, byPeer: true})
+	}
+}
+
+// endAll ends at once what was started.
+func (p *Process) endAll() {
+	children := []*child{p.child}
+	for _, h := range slices.Backward(p.launched.helpers) {
+		children = append(children, h.child)
+	}
+	for _, c := range children {
+		if c.cmd.Process != nil {
+			_ = c.cmd.Process.Kill() // it has ended otherwise
+			<-c.exited
+		}
+	}
+	p.launched.remove()
+}

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package qmp
+
+func serveLaunched() {}
+
+func playLauncher() {}

@@ -1,0 +1,208 @@
+package qmp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/goqapi/goqapi/internal/qemutest"
+)
+
+// still is a QEMU without a machine that stands still.
+func still(q qemutest.QEMU, args ...string) *exec.Cmd {
+	return exec.Command(q.Path, append([]string{"-S", "-nodefaults", "-display", "none", "-machine", "none"}, args...)...)
+}
+
+// daemon is the storage daemon of a release.
+func daemon(t *testing.T, q qemutest.QEMU, args ...string) *exec.Cmd {
+	t.Helper()
+	path := filepath.Join(filepath.Dir(q.Path), "qemu-storage-daemon")
+	if _, err := os.Stat(path); err != nil {
+		t.Skip("there is no storage daemon beside QEMU")
+	}
+	return exec.Command(path, args...)
+}
+
+// passFile has a server take a file.
+func passFile(t *testing.T, c *Conn) {
+	t.Helper()
+	f, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := c.With(Files(f)).Execute(t.Context(), "getfd", map[string]string{"fdname": "f"}, nil); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestQEMULaunch of each release and its storage daemon: files, a second client, an order end.
+func TestQEMULaunch(t *testing.T) {
+	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
+		for kind, cmd := range map[string]*exec.Cmd{
+			"qemu": still(q), "daemon": daemon(t, q, "--blockdev", "null-co,node-name=n0"),
+		} {
+			checkLeaks(t)
+			p := launch(t, cmd)
+			if v := p.Conn.Greeting().Version; !strings.HasPrefix(v.String(), q.Release) {
+				t.Errorf("%s: greeted by %v", kind, v)
+			}
+			if kind == "qemu" { // the daemon has no command for files
+				passFile(t, p.Conn)
+			}
+			for range 2 {
+				c, err := Dial(t.Context(), p.Addr())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := c.Execute(t.Context(), "query-version", nil, nil); err != nil && ClassOf(err) == "" {
+					t.Errorf("%s: %v", kind, err)
+				}
+				c.Close()
+			}
+			if err := p.Stop(t.Context(), Steps{Powerdown: 10 * time.Millisecond}); err != nil {
+				t.Errorf("%s: %v", kind, err)
+			}
+			if err := ended(t, p); err != nil {
+				t.Errorf("%s: %v", kind, err)
+			}
+			if err := p.Conn.Err(); !errors.Is(err, io.EOF) {
+				t.Errorf("%s: %v", kind, err)
+			}
+			gone(t, p)
+		}
+	})
+}
+
+// TestQEMULaunchFails of bad arguments, and of what a start comes to late.
+func TestQEMULaunchFails(t *testing.T) {
+	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
+		checkLeaks(t)
+		for want, cmd := range map[string]*exec.Cmd{
+			"unsupported machine type": exec.Command(q.Path, "-machine", "nope"),
+			"invalid option":           still(q, "-frobnicate"),
+			"/none/disk":               still(q, "-drive", "if=none,file=/none/disk"),
+			"no-such-device":           exec.Command(q.Path, "-S", "-display", "none", "-device", "no-such-device"),
+			"unknown-daemon":           daemon(t, q, "--blockdev", "unknown-daemon,node-name=n0"),
+			"exit status 0":            exec.Command(q.Path, "-version"),
+		} {
+			for _, opts := range [][]LaunchOption{nil, {WithReconnect(Reconnect{Patient: true})}} {
+				cmd := exec.Command(cmd.Path, cmd.Args[1:]...)
+				_, err := Launch(t.Context(), cmd, opts...)
+				if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "exit status ") {
+					t.Errorf("got %v, want %s", err, want)
+				}
+				reaped(t, cmd)
+			}
+		}
+	})
+}
+
+// TestQEMULaunchCanceled at any moment of the start leaves nothing.
+func TestQEMULaunchCanceled(t *testing.T) {
+	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
+		checkLeaks(t)
+		begin := time.Now()
+		p := launch(t, still(q))
+		took := time.Since(begin)
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+		for part := range 10 {
+			ctx, cancel := context.WithTimeout(t.Context(), took*time.Duration(part)/8)
+			cmd := still(q)
+			p, err := Launch(ctx, cmd)
+			cancel()
+			if err == nil {
+				err = p.Close()
+			} else if !errors.Is(err, context.DeadlineExceeded) {
+				t.Error(err)
+			}
+			if cmd.Process != nil {
+				reaped(t, cmd)
+			}
+			if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// TestQEMULaunchKilled: the calls that it leaves unanswered say so; one that is connected to
+// anew does not wait for it.
+func TestQEMULaunchKilled(t *testing.T) {
+	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
+		checkLeaks(t)
+		for _, opts := range [][]LaunchOption{nil, {WithReconnect(Reconnect{})}} {
+			cmd := still(q)
+			p := launch(t, cmd, opts...)
+			if err := cmd.Process.Kill(); err != nil {
+				t.Error(err)
+			}
+			for err := error(nil); err == nil; {
+				if err = p.Conn.Execute(t.Context(), "query-status", nil, nil); err != nil && !strings.Contains(err.Error(), "signal: killed") {
+					t.Error(err)
+				}
+			}
+			if err := ended(t, p); err == nil || !strings.Contains(err.Error(), "signal: killed") {
+				t.Error(err)
+			}
+			gone(t, p)
+		}
+	})
+}
+
+// TestQEMULaunchReconnects to a QEMU that drops its client.
+func TestQEMULaunchReconnects(t *testing.T) {
+	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
+		checkLeaks(t)
+		p := launch(t, still(q), WithReconnect(Reconnect{MinDelay: time.Millisecond}))
+		for range 3 {
+			_ = p.Conn.current().rw.Close() // the first one is a pair, the others are dialled
+			if err := p.Conn.Execute(t.Context(), "query-status", nil, nil); err != nil && !errors.Is(err, ErrClosed) {
+				t.Error(err)
+			}
+			if err := p.Conn.Execute(t.Context(), "query-version", nil, nil); err != nil {
+				t.Error(err)
+			}
+			passFile(t, p.Conn)
+		}
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+		gone(t, p)
+	})
+}
+
+// TestQEMULaunchMany at the same time.
+func TestQEMULaunchMany(t *testing.T) {
+	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
+		checkLeaks(t)
+		errs := make(chan error)
+		const n = 8
+		for range n {
+			go func() {
+				p, err := Launch(t.Context(), still(q))
+				if err == nil {
+					err = errors.Join(p.Conn.Execute(t.Context(), "query-status", nil, nil), p.Stop(t.Context(), Steps{}), p.Wait(t.Context()))
+				}
+				if err != nil {
+					err = fmt.Errorf("one of %d: %w", n, err)
+				}
+				errs <- err
+			}()
+		}
+		for range n {
+			if err := <-errs; err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}

@@ -1,0 +1,265 @@
+package machine
+
+import (
+	"cmp"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/goqapi/goqapi/qapi"
+)
+
+// A course is how far the memory is on its way.
+type course struct {
+	sent, left int64 // bytes: in all, and of this pass
+	dirty      int64 // bytes that have changed meanwhile
+	passes     int64
+	split      bool // the guest runs at the other side
+}
+
+func begin() course { return course{left: memory, passes: 1} }
+
+// speed is a limit of speed, in bytes per second; 0: there is none.
+func (m *Machine) speed(parameter string) (n int64) {
+	_ = json.Unmarshal(m.migration.params[parameter], &n) // what cannot be is not kept
+	return n
+}
+
+// migrateOn sends all of the memory, or as much as in a second.
+func (m *Machine) migrateOn(second bool) {
+	g := &m.migration
+	switch {
+	case g.incoming:
+		m.awaitOn()
+		return
+	case g.status != qapi.MigrationStatusActive && g.status != qapi.MigrationStatusPostcopyActive:
+		return
+	case g.fails != "":
+		m.stopMigration(g.fails)
+		return
+	case g.to != nil && g.to.ended.Load():
+		m.stopMigration("Unable to write to socket: Broken pipe")
+		return
+	}
+	if !m.send(second) {
+		return
+	}
+	if g.split {
+		m.setMigration(qapi.MigrationStatusCompleted)
+		m.status = qapi.RunStatePostmigrate
+		if g.to != nil {
+			g.to.allHere()
+		}
+		return
+	}
+	if g.caps[qapi.MigrationCapabilityBackgroundSnapshot] { // the guest runs on
+		m.setMigration(qapi.MigrationStatusCompleted)
+		return
+	}
+	if m.since("11.1") {
+		m.tellMigration(qapi.MigrationPassEvent{Pass: g.passes + 1})
+	}
+	m.standStill()
+	if g.caps[qapi.MigrationCapabilityPauseBeforeSwitchover] {
+		m.setMigration(qapi.MigrationStatusPreSwitchover)
+		return
+	}
+	if m.since("10.0") {
+		m.setMigration(qapi.MigrationStatusDevice)
+	}
+	m.switchOver()
+}
+
+// send sends memory and reports whether the rest of it is so small that the guest can be stopped
+// for it.
+func (m *Machine) send(second bool) bool {
+	g := &m.migration
+	speed := m.speed("max-bandwidth")
+	if g.split {
+		speed = m.speed("max-postcopy-bandwidth")
+	}
+	n, dirties := int64(0), int64(0)
+	switch {
+	case speed == 0 || speed >= memory:
+		n = g.left
+	case second:
+		n = min(speed, g.left)
+		dirties = g.dirties
+	}
+	g.sent, g.left = g.sent+n, g.left-n
+	if !g.split {
+		g.dirty = min(g.dirty+dirties, memory)
+	}
+	if g.left > 0 {
+		return false
+	}
+	if g.dirty*1000 > speed*m.speed("downtime-limit") {
+		g.left, g.dirty = g.dirty, 0
+		g.passes++
+		m.tellMigration(qapi.MigrationPassEvent{Pass: g.passes})
+		return false
+	}
+	g.sent, g.dirty = g.sent+g.dirty, 0
+	return true
+}
+
+// standStill stops the guest for the move.
+func (m *Machine) standStill() {
+	g := &m.migration
+	g.before, g.wasRunning = m.status, m.running()
+	if g.wasRunning {
+		m.halt(qapi.RunStateFinishMigrate)
+	}
+	m.status = qapi.RunStateFinishMigrate
+}
+
+// stopMigration ends a migration that is on its way; one after the beginning of postcopy is
+// interrupted.
+func (m *Machine) stopMigration(why string) {
+	g := &m.migration
+	g.fails = ""
+	if g.split {
+		m.interrupt(why)
+		return
+	}
+	_ = m.failMigration(why) // nobody waits for an answer
+	m.stayHere()
+	if g.to != nil {
+		g.to.abandoned()
+	}
+}
+
+// stayHere lets the guest run on that was to leave.
+func (m *Machine) stayHere() {
+	if m.status != qapi.RunStateFinishMigrate {
+		return
+	}
+	if m.status = m.migration.before; m.migration.wasRunning {
+		m.host.Emit(qapi.ResumeEvent{})
+	}
+}
+
+// switchOver lets the other machine go on.
+func (m *Machine) switchOver() {
+	if !m.since("11.1") {
+		m.tellMigration(qapi.MigrationPassEvent{Pass: m.migration.passes + 1})
+	}
+	m.migration.passes++
+	m.setMigration(qapi.MigrationStatusCompleted)
+	m.status = qapi.RunStatePostmigrate
+	if to := m.migration.to; to != nil {
+		to.arrive(m.migration.before)
+		to.allHere()
+	}
+}
+
+func (m *Machine) continueMigration(args qapi.MigrateContinueArgs, req Request) error {
+	g := &m.migration
+	if status := cmp.Or(g.status, qapi.MigrationStatusNone); args.State != status {
+		return generic("Migration not in expected state: %s", status)
+	}
+	m.after(req, func() {
+		if g.status == qapi.MigrationStatusPreSwitchover {
+			m.setMigration(qapi.MigrationStatusDevice)
+			m.switchOver()
+		}
+	})
+	return nil
+}
+
+// cancelMigration gives a migration up. The guest runs on, if it did; the other QEMU ends. After
+// the beginning of postcopy a newer QEMU refuses that, and with an older one the guest is lost.
+func (m *Machine) cancelMigration(_ struct{}, req Request) error {
+	g := &m.migration
+	switch {
+	case !m.leaving():
+		return nil
+	case g.split && m.since("10.0"):
+		return generic("Postcopy migration in progress, cannot cancel.")
+	}
+	m.setMigration(qapi.MigrationStatusCancelling)
+	m.after(req, func() {
+		if g.status != qapi.MigrationStatusCancelling {
+			return
+		}
+		m.setMigration(qapi.MigrationStatusCancelled)
+		if g.split {
+			m.status = qapi.RunStatePostmigrate
+			if g.to != nil {
+				g.to.pausePostcopy()
+			}
+			return
+		}
+		if m.status == qapi.RunStateFinishMigrate && m.since("10.0") {
+			g.why = "Switchover is interrupted"
+		}
+		m.stayHere()
+		if g.to != nil {
+			g.to.abandoned()
+		}
+	})
+	return nil
+}
+
+func (m *Machine) queryMigrate(_ struct{}, req Request) (any, error) {
+	g := &m.migration
+	info := qapi.MigrationInfo{}
+	m.after(req, func() { m.migrateOn(true) })
+	if g.status == "" {
+		return info, nil
+	}
+	info.Status = new(g.status)
+	if g.why != "" && (m.since("10.0") || final(g.status)) {
+		info.ErrorDesc = &g.why
+	}
+	switch {
+	case g.incoming:
+		m.showWaiting(&info)
+	case !g.arrived:
+		m.showCourse(&info)
+	}
+	return info, nil
+}
+
+// final reports whether a migration is over.
+func final(s qapi.MigrationStatus) bool {
+	switch s {
+	case "", qapi.MigrationStatusCompleted, qapi.MigrationStatusFailed, qapi.MigrationStatusCancelled:
+		return true
+	}
+	return false
+}
+
+// showCourse shows how far a migration is from here.
+func (m *Machine) showCourse(info *qapi.MigrationInfo) {
+	g := &m.migration
+	switch g.status {
+	case qapi.MigrationStatusSetup:
+		info.TotalTime = new(int64(0))
+	case qapi.MigrationStatusCompleted:
+		info.Downtime = new(int64(1))
+		m.progress(info)
+	case qapi.MigrationStatusActive, qapi.MigrationStatusPreSwitchover, qapi.MigrationStatusDevice,
+		qapi.MigrationStatusPostcopyActive, qapi.MigrationStatusPostcopyPaused, qapi.MigrationStatusPostcopyRecover:
+		if g.split && m.since("10.0") {
+			info.Downtime = new(int64(1))
+		} else {
+			info.ExpectedDowntime = new(m.speed("downtime-limit"))
+		}
+		if m.since("11.1") {
+			info.Remaining = new(g.left)
+		}
+		m.progress(info)
+	}
+}
+
+func (m *Machine) progress(info *qapi.MigrationInfo) {
+	g := &m.migration
+	info.TotalTime, info.SetupTime = new(int64(10)), new(int64(1))
+	info.RAM = &qapi.MigrationRAMStats{
+		Transferred: g.sent, Remaining: g.left, Total: memory, PageSize: 4096, DirtySyncCount: g.passes,
+		Normal: g.sent / 4096, NormalBytes: g.sent, Mbps: float64(m.speed("max-bandwidth")) * 8 / 1e6,
+	}
+	if m.since("7.2") {
+		info.RAM.PrecopyBytes = uint64(g.sent)
+	}
+}

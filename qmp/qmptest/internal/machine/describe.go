@@ -1,0 +1,138 @@
+package machine
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/goqapi/goqapi/qapi"
+	"github.com/goqapi/goqapi/schema/devices"
+)
+
+// deviceListProperties returns the properties of a type of devices, but for the parts that it brings
+// along and the wires between them, which users can do nothing with.
+func (m *Machine) deviceListProperties(args qapi.DeviceListPropertiesArgs, _ Request) (any, error) {
+	model := m.catalog().model(args.Typename)
+	article := "a "
+	if !m.since("6.0") {
+		article = ""
+	}
+	switch {
+	case model == nil && qapi.ObjectType(args.Typename).Known(),
+		model != nil && model.Abstract:
+		return nil, generic("Parameter 'typename' expects %snon-abstract device type", article)
+	case model == nil || model.Name != args.Typename: // an alias will not do
+		return nil, notFound(args.Typename)
+	}
+	list := []qapi.ObjectPropertyInfo{}
+	for _, p := range model.props {
+		info := qapi.ObjectPropertyInfo{Name: p.Name, Type: p.Type}
+		if p.Default != "" {
+			info.DefaultValue = json.RawMessage(p.Default)
+		}
+		list = append(list, info)
+	}
+	return list, nil
+}
+
+// qomListTypes knows the types of devices.
+func (m *Machine) qomListTypes(args qapi.QOMListTypesArgs, _ Request) (any, error) {
+	list := []qapi.ObjectTypeInfo{}
+	c := m.catalog()
+	for _, l := range c.lists {
+		for _, t := range l.Types {
+			if !slices.Contains(l.TargetsOf(t), target) || t.Abstract && !value(args.Abstract) ||
+				args.Implements != nil && *args.Implements != "object" && !c.is(t.Name, *args.Implements) ||
+				slices.ContainsFunc(list, func(info qapi.ObjectTypeInfo) bool { return info.Name == t.Name }) {
+				continue
+			}
+			info := qapi.ObjectTypeInfo{Name: t.Name, Parent: new(t.Parent)}
+			if t.Parent == "" {
+				info.Parent = new("object")
+			}
+			if t.Abstract {
+				info.Abstract = new(true)
+			}
+			list = append(list, info)
+		}
+	}
+	return list, nil
+}
+
+// infos are the properties of a device, as qom-list has them.
+func (d *device) infos() []qapi.ObjectPropertyInfo {
+	var list []qapi.ObjectPropertyInfo
+	for _, p := range append(slices.Clip(everyDevice), d.model.props...) {
+		list = append(list, qapi.ObjectPropertyInfo{Name: p.Name, Type: p.Type})
+	}
+	return list
+}
+
+// get is the value of a property of a device: what it was set to, or else the default of its type.
+func (m *Machine) get(d *device, p *devices.Prop) any {
+	switch p.Name {
+	case "size":
+		if d.isDIMM() || d.isVirtioMem() {
+			return d.has
+		}
+	case "type":
+		return d.driver
+	case "realized":
+		return true
+	case "hotplugged":
+		return d.hotplugged
+	case "hotpluggable":
+		return !d.fixed
+	case "parent_bus":
+		if d.bus == nil {
+			return ""
+		}
+		return d.bus.path
+	}
+	if v, set := d.props[p.Name]; set {
+		return v
+	}
+	if p.Default != "" {
+		return jsontext.Value(p.Default)
+	}
+	switch {
+	case p.Name == "bootindex":
+		return -1
+	case p.Type == "bool":
+		return p.Name == "attached"
+	case p.Type == "list" || strings.HasSuffix(p.Type, "List"):
+		return []any{}
+	case strings.HasPrefix(p.Type, "int"), strings.HasPrefix(p.Type, "uint"), p.Type == "size":
+		return 0
+	}
+	return ""
+}
+
+// live are the properties that can be set while a device is in use, and change nothing else here.
+var live = []string{"bootindex", "requested-size"}
+
+// setLate sets a property of a device that is in use.
+func (m *Machine) setLate(d *device, p *devices.Prop, req Request) error {
+	var given struct {
+		Value jsontext.Value `json:"value"`
+	}
+	if err := req.Decode(&given); err != nil {
+		return generic("%v", err)
+	}
+	switch {
+	case p.ReadOnly:
+		return generic("Property '%s.%s' is not writable", d.driver, p.Name)
+	case !slices.Contains(live, p.Name):
+		return generic("Attempt to set property '%s' on device '%s' (type '%s') after it was realized", p.Name, d.name(), d.driver)
+	}
+	r := m.rules()
+	r.Lenient = false // only device_add is
+	v, _, refusal := r.Take(*p, given.Value)
+	if refusal != nil {
+		return m.refuse(d, *p, given.Value, refusal)
+	}
+	d.props[p.Name] = v
+	return nil
+}

@@ -1,0 +1,119 @@
+package machine
+
+import (
+	"strings"
+
+	"github.com/goqapi/goqapi/qapi"
+)
+
+func (m *Machine) migrateIncoming(args migrateArgs, _ Request) error {
+	uri, err := m.address(args)
+	g := &m.migration
+	switch {
+	case err != nil:
+		return err
+	case !g.incoming:
+		return generic("'-incoming' was not specified on the command line")
+	case g.at != "":
+		return generic("The incoming migration has already been started")
+	case !m.knownTransport(uri):
+		return generic("unknown migration protocol: %s", uri)
+	case g.status != "":
+		return generic("Illegal migration incoming state: %s", g.status)
+	}
+	at, ok := listen(uri, m)
+	if !ok {
+		if m.since("10.0") {
+			m.setMigration(qapi.MigrationStatusSetup)
+		}
+		return generic("Failed to bind socket: Address already in use")
+	}
+	g.at, g.stays = at, !valueOr(args.ExitOnError, true)
+	m.setMigration(qapi.MigrationStatusSetup)
+	return nil
+}
+
+// expect has the machine know where it is coming from. The other machine has itself to itself.
+func (m *Machine) expect(from *Machine) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	leave(m)
+	m.migration.from = from
+	m.setMigration(qapi.MigrationStatusActive)
+}
+
+// arrive lets the machine go on as one that has migrated here; that one was in the given
+// state.
+func (m *Machine) arrive(state qapi.RunState) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.status = state
+	if state == qapi.RunStateRunning {
+		if m.status = qapi.RunStatePaused; m.migration.starts {
+			m.status = qapi.RunStateRunning
+			m.host.Emit(qapi.ResumeEvent{})
+		}
+	}
+}
+
+// allHere says that the machine is here as a whole.
+func (m *Machine) allHere() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.setMigration(qapi.MigrationStatusCompleted)
+	m.migration.incoming, m.migration.arrived = false, true
+}
+
+// abandoned ends a machine that waits for one that does not come any more, or tells why it does not.
+func (m *Machine) abandoned() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.notComing()
+}
+
+func (m *Machine) notComing() {
+	leave(m)
+	m.setMigration(qapi.MigrationStatusFailed)
+	if m.migration.stays {
+		m.migration.why = "load of migration failed: Input/output error"
+		return
+	}
+	m.exit()
+}
+
+// awaitOn looks whether the machine that is on its way here is still there.
+func (m *Machine) awaitOn() {
+	g := &m.migration
+	if g.from == nil || !g.from.ended.Load() {
+		return
+	}
+	switch g.status {
+	case qapi.MigrationStatusActive:
+		m.notComing()
+	case qapi.MigrationStatusPostcopyActive:
+		m.setMigration(qapi.MigrationStatusPostcopyPaused)
+	}
+}
+
+// showWaiting shows how far a migration to here is.
+func (m *Machine) showWaiting(info *qapi.MigrationInfo) {
+	if !final(*info.Status) {
+		info.SocketAddress = socketAddress(m.migration.at)
+	}
+	if *info.Status == qapi.MigrationStatusSetup && !m.since("10.0") {
+		info.Status = nil
+	}
+}
+
+// socketAddress is where a migration is waited for.
+func socketAddress(uri string) []qapi.SocketAddress {
+	kind, where, _ := strings.Cut(uri, ":")
+	i := strings.LastIndex(where, ":")
+	switch {
+	case kind == "unix":
+		return []qapi.SocketAddress{{Type: qapi.SocketAddressUnix{Path: where}}}
+	case kind == "tcp" && i >= 0:
+		return []qapi.SocketAddress{{Type: qapi.SocketAddressInet{Host: where[:i], Port: where[i+1:]}}}
+	}
+	return nil
+}

@@ -1,0 +1,133 @@
+package machine
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/goqapi/goqapi/qapi"
+)
+
+// A Guest is what the guest does when it is asked for something: to let go of a device, to
+// give back memory.
+type Guest int
+
+// The guests there are.
+const (
+	Obeys   Guest = iota // it does so at once
+	Refuses              // it says no
+	Silent               // it does nothing, and says nothing
+)
+
+// SetGuest sets what the guest does from now on, and with what it was asked for before and has
+// not answered.
+func (m *Machine) SetGuest(g Guest) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.guest = g
+	for _, d := range slices.Clone(m.devices) {
+		if d.asked {
+			m.answer(d)
+		}
+	}
+	m.balloonMoves()
+	m.memoryMoves()
+}
+
+// unplug asks the guest to let go of a device, or unplugs one of which the guest is not asked.
+func (m *Machine) unplug(d *device, req Request) error {
+	switch {
+	case d.isProcessor() && !m.since("6.0"):
+		return generic("acpi: device unplug request for not supported device type: %s", d.driver)
+	case d.isProcessor() && d.place == 0:
+		return generic("Boot CPU is unpluggable")
+	case d.isVirtioMem():
+		if err := m.isEmpty(d); err != nil {
+			return err
+		}
+	}
+	if !m.asksGuest(d) {
+		m.after(req, func() { m.remove(d) })
+		return nil
+	}
+	if d.asked && d.onPCIBus() && (d.bus.port || m.since("6.0") && !m.ran) {
+		return generic("Device %s is already in the process of unplug", d.name())
+	}
+	d.asked = true
+	m.after(req, func() { m.answer(d) })
+	return nil
+}
+
+// asksGuest reports whether a device is unplugged by the guest: SCSI, USB and the like are not.
+func (m *Machine) asksGuest(d *device) bool {
+	return d.isProcessor() || d.isDIMM() || d.onPCIBus()
+}
+
+// answer is what the guest says when it is asked to let go of a device.
+func (m *Machine) answer(d *device) {
+	if !slices.Contains(m.devices, d) { // another monitor was faster
+		return
+	}
+	switch m.guest {
+	case Obeys:
+		m.remove(d)
+	case Refuses:
+		d.asked = false
+		m.guestRefuses(d)
+	}
+}
+
+// What ACPI calls a request to eject something, and the answer that it is busy: all that Linux says.
+const ejectRequest, ejectBusy = 3, 0x82
+
+func (m *Machine) guestRefuses(d *device) {
+	switch {
+	case d.isProcessor() || d.isDIMM():
+		info := qapi.ACPIOSTInfo{Device: &d.id, Source: ejectRequest, Status: ejectBusy, SlotType: qapi.ACPISlotTypeDIMM, Slot: "0"}
+		if d.isProcessor() {
+			info.SlotType = qapi.ACPISlotTypeCPU
+		}
+		m.host.Emit(qapi.ACPIDeviceOstEvent{Info: info})
+	case m.since("6.2"):
+		m.host.Emit(qapi.DeviceUnplugGuestErrorEvent{Device: &d.id, Path: d.path})
+	}
+}
+
+// release takes away what a guest was asked for and did not give, as a reset does with devices on PCI.
+func (m *Machine) release() {
+	for _, d := range slices.Clone(m.devices) {
+		if d.asked && d.onPCIBus() && (m.since("6.0") || !d.bus.port) {
+			m.remove(d)
+		}
+	}
+}
+
+// goneCPU is what is said of a processor that the guest has let go of: of a part of it only. QEMU 11.1
+// says it of the processor itself at the next device_add, 7.2 has freed too much and ends there.
+func (m *Machine) goneCPU(d *device) {
+	m.host.Emit(qapi.DeviceDeletedEvent{Path: d.path + "/lapic"})
+	m.goneCPUs = append(m.goneCPUs, d)
+	m.ejected[d.place] = true
+}
+
+// beforeAdd does what waits for the next device_add.
+func (m *Machine) beforeAdd() {
+	gone := m.goneCPUs
+	m.goneCPUs = nil
+	switch {
+	case len(gone) > 0 && strings.HasPrefix(m.host.Release(), "7.2"):
+		m.host.Stop()
+	case m.since("11.1"):
+		for _, d := range gone {
+			m.host.Emit(deleted(d))
+		}
+	}
+}
+
+// deleted is the event for a device that is gone.
+func deleted(d *device) qapi.DeviceDeletedEvent {
+	e := qapi.DeviceDeletedEvent{Path: d.path}
+	if d.id != "" {
+		e.Device = &d.id
+	}
+	return e
+}
