@@ -5373,7 +5373,8 @@ func (v BlockdevOptionsFile) encodeBlockdevOptions(e *codec.Encoder) {
 //
 // QAPI: struct BlockdevOptionsNull (block-core.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#object-QMP-block-core.BlockdevOptionsNull
 type BlockdevOptionsNull struct {
-	// The size of the disk in bytes. 1 GiB if absent.
+	// The size of the disk in bytes. 1 GiB if absent. If it is negative, QEMU 5.2,
+	// 7.2, 10.0 and 11.1 abort.
 	Size *int64 `json:"size,omitzero"`
 	// How long each request takes, in nanoseconds. 0 if absent.
 	LatencyNs *uint64 `json:"latency-ns,omitzero"`

@@ -2519,7 +2519,8 @@ type CalcDirtyRateArgs struct {
 	// How many pages are sampled per GiB of guest memory, 128 to 16384; 512 if
 	// absent. Only for page-sampling. QEMU 6.1 and later.
 	SamplePages *int64 `json:"sample-pages,omitzero"`
-	// How to measure; page-sampling if absent. QEMU 6.2 and later.
+	// How to measure; page-sampling if absent. Without KVM any other mode makes
+	// QEMU 7.2 crash. QEMU 6.2 and later.
 	Mode *DirtyRateMeasureMode `json:"mode,omitzero"`
 }
 

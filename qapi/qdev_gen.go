@@ -147,7 +147,8 @@ func deviceArguments(dev Device) any {
 // there; a running guest still has to notice it. It fails with GenericError for
 // a type, a bus or a property that does not exist, for a bus that takes no
 // devices while the machine runs, and when all places are taken. PCI Express
-// devices need a free pcie-root-port.
+// devices need a free pcie-root-port. A property realized makes every QEMU
+// crash; it is not sent.
 //
 // QAPI: command device_add (qdev.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-qdev.device_add
 //

@@ -2167,7 +2167,7 @@ func (v ObjectOptionsIommufd) encodeObjectOptions(e *codec.Encoder) {
 type ObjectOptionsACPIGenericInitiator struct {
 	// The id of the device.
 	PCIDev string `json:"pci-dev"`
-	// The node.
+	// The node. If the machine has none of that number, QEMU 10.0 and 11.1 end.
 	Node uint32 `json:"node"`
 }
 
@@ -2209,7 +2209,7 @@ func (v ObjectOptionsACPIGenericInitiator) encodeObjectOptions(e *codec.Encoder)
 type ObjectOptionsACPIGenericPort struct {
 	// The id of the bus.
 	PCIBus string `json:"pci-bus"`
-	// The node.
+	// The node. If the machine has none of that number, QEMU 10.0 and 11.1 end.
 	Node uint32 `json:"node"`
 }
 
@@ -2646,7 +2646,8 @@ func (v ObjectOptionsSEVSnpGuest) encodeObjectOptions(e *codec.Encoder) {
 	v.encodeMembers(e)
 }
 
-// ObjectOptionsTdxGuest are the properties of an Intel TDX guest.
+// ObjectOptionsTdxGuest are the properties of an Intel TDX guest. Without KVM
+// QEMU 11.1 aborts at the next reset.
 //
 // It is the variant of [ObjectOptions] for tdx-guest.
 //

@@ -8,7 +8,6 @@ import (
 	"maps"
 	"net"
 	"os"
-	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
@@ -20,146 +19,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/goqapi/goqapi/internal/qemutest"
 	"github.com/goqapi/goqapi/qmp"
-	"github.com/goqapi/goqapi/qmp/qmptest"
-	"github.com/goqapi/goqapi/schema"
-	"github.com/goqapi/goqapi/schema/qemu"
 )
-
-// A table is what testdata/conformance.txt says.
-type table struct {
-	cases []*conformanceCase
-	free  map[string]bool // members whose values do not matter
-	file  *os.File        // that is passed
-}
-
-// A conformanceCase is a line of the table.
-type conformanceCase struct {
-	line    int
-	text    string
-	request string // as it is sent
-	file    *os.File
-	wait    *awaited
-	ends    bool   // the connection
-	alone   bool   // the fake's guest is silent, too, from now on
-	fails   string // the class of the error that it must be, where the command is
-	accept  []acceptance
-}
-
-// An awaited event comes some time after the reply.
-type awaited struct {
-	name  string
-	words []string // that its data have
-}
-
-func (a *awaited) is(s *said) bool {
-	lacks := func(word string) bool { return !strings.Contains(string(s.Data), word) }
-	return s.Event == a.name && !slices.ContainsFunc(a.words, lacks)
-}
-
-// An acceptance says why a disagreement is there to stay.
-type acceptance struct {
-	releases []string
-	reason   string
-}
-
-// accepted is the reason why a disagreement is accepted in a release; "": it is not.
-func (c *conformanceCase) accepted(release string) string {
-	for _, a := range c.accept {
-		if slices.Contains(a.releases, release) || slices.Contains(a.releases, "all") {
-			return a.reason
-		}
-	}
-	return ""
-}
-
-func (c *conformanceCase) place() string {
-	return fmt.Sprintf("testdata/conformance.txt:%d: %s", c.line, c.text)
-}
-
-// command is the name of the command, if the case has one.
-func (c *conformanceCase) command() string {
-	words := strings.Fields(c.text)
-	if words[0] == "oob" || words[0] == "file" {
-		words = words[1:]
-	}
-	return words[0]
-}
-
-// failsAsSaid reports whether a command that is to fail with a class of error did so
-// in a release that has it.
-func (c *conformanceCase) failsAsSaid(s *schema.Schema, o outcome) bool {
-	return c.fails == "" || slices.Contains(o.said, "error "+c.fails) || s.Lookup(c.command()) == nil
-}
-
-func readTable(t *testing.T, dir string) *table {
-	t.Helper()
-	text, err := os.ReadFile("testdata/conformance.txt")
-	require.NoError(t, err)
-	tab := &table{free: map[string]bool{}}
-	number, alone := 0, false
-	for line := range strings.Lines(string(text)) {
-		number++
-		line = strings.TrimSuffix(line, "\n")
-		first, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
-		switch {
-		case first == "" || first[0] == '#' || first == "==":
-		case line[0] == '\t':
-			require.NotEmpty(t, tab.cases, "line %d: it belongs to no command", number)
-			c := tab.cases[len(tab.cases)-1]
-			require.True(t, c.attach(first, rest), "line %d: %s", number, line)
-		case first == "free":
-			for _, name := range strings.Fields(rest) {
-				tab.free[name] = true
-			}
-		case line == "no guest":
-			alone = true
-		default:
-			c := &conformanceCase{line: number, text: line, alone: alone}
-			if rest, ok := strings.CutPrefix(line, "file "); ok {
-				line, c.file = rest, tab.passed(t, dir)
-			}
-			c.request = strings.ReplaceAll(requestOf(line), "$DIR", dir)
-			tab.cases = append(tab.cases, c)
-		}
-	}
-	return tab
-}
-
-// passed is the file that is passed with requests.
-func (tab *table) passed(t *testing.T, dir string) *os.File {
-	t.Helper()
-	if tab.file == nil {
-		var err error
-		tab.file, err = os.Create(filepath.Join(dir, "passed"))
-		require.NoError(t, err)
-		t.Cleanup(func() { tab.file.Close() })
-		require.NoError(t, tab.file.Truncate(1<<20))
-	}
-	return tab.file
-}
-
-// attach takes an indented line.
-func (c *conformanceCase) attach(word, rest string) bool {
-	switch word {
-	case "wait":
-		name, text, ok := strings.Cut(rest, " ")
-		c.wait = &awaited{name, strings.Fields(text)}
-		return ok
-	case "ends":
-		c.ends = true
-		return rest == ""
-	case "fails":
-		c.fails = rest
-		return rest != ""
-	case "accept":
-		releases, reason, ok := strings.Cut(rest, ": ")
-		c.accept = append(c.accept, acceptance{strings.Fields(releases), reason})
-		return ok && reason != ""
-	}
-	return false
-}
 
 // requestOf is the message that a line of the table stands for.
 func requestOf(line string) string {
@@ -351,11 +212,16 @@ func (tab *table) determined(text []byte) any {
 
 var madeUp = regexp.MustCompile(`^#block\d+|^/dev/pts/\d+|:/dev/pts/\d+`)
 
+// told are files and threads in what the human monitor tells.
+var told = regexp.MustCompile(`((?m)^[a-z0-9]+:|Backing file:) .*( \((?:[a-z0-9-]+(?:, read-only)?|chain depth: \d+)\)\r\n)|(thread_id=)\d+`)
+
 func (tab *table) prune(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
 		for name := range maps.Clone(v) {
-			if tab.free[name] {
+			if tab.without[name] {
+				delete(v, name)
+			} else if tab.free[name] {
 				v[name] = kindOf(v[name])
 			} else {
 				v[name] = tab.prune(v[name])
@@ -367,7 +233,7 @@ func (tab *table) prune(v any) any {
 		}
 		slices.SortStableFunc(v, func(a, b any) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
 	case string:
-		return madeUp.ReplaceAllString(v, "made up")
+		return told.ReplaceAllString(madeUp.ReplaceAllString(v, "made up"), "$1$3 made up$2")
 	}
 	return v
 }
@@ -470,58 +336,6 @@ func socketDir(t *testing.T) string {
 	require.NoError(t, err)
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	return dir
-}
-
-// TestQEMUConformance has a real QEMU of each release and the fake one told the same,
-// and compares what they answer.
-func TestQEMUConformance(t *testing.T) {
-	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
-		// Of the firmware the processor executes one instruction: halt.
-		firmware := filepath.Join(t.TempDir(), "halt")
-		require.NoError(t, os.WriteFile(firmware, bytes.Repeat([]byte{0xf4}, 1<<16), 0o600))
-		real := newMonitor(t, q.Start(t, "-qmp", "-machine", "pc", "-accel", "tcg", "-m", "64", "-bios", firmware,
-			"-device", "virtio-scsi-pci,id=scsi0", "-device", "ide-cd,id=cd0"))
-		w := &watched{TB: t}
-		srv := qmptest.Start(w, qmptest.Version(real.version))
-		release := fmt.Sprintf("%d.%d", real.version.Major, real.version.Minor)
-		if srv.Release() != release {
-			t.Skipf("this is QEMU %s, which qmptest does not play", release)
-		}
-		addr, err := srv.Listen("unix:" + filepath.Join(socketDir(t), "fake"))
-		require.NoError(t, err)
-		conn, err := net.Dial("unix", strings.TrimPrefix(addr, "unix:"))
-		require.NoError(t, err)
-		fake := newMonitor(t, conn)
-		s, err := qemu.Load(release, qemu.QMP)
-		require.NoError(t, err)
-
-		tab, agree := readTable(t, t.TempDir()), 0
-		for _, c := range tab.cases {
-			if c.alone {
-				srv.Guest(qmptest.GuestSilent)
-			}
-			want := tab.outcome(real.tell(c))
-			got := tab.outcome(fake.tell(c))
-			differ := compare(want, got)
-			place := c.place()
-			assert.True(t, c.failsAsSaid(s, want), "%s\n\tQEMU does not fail with %s: %q", place, c.fails, want.said)
-			reason := c.accepted(release)
-			switch {
-			case len(differ) == 0 && reason == "":
-				agree++
-			case len(differ) == 0:
-				t.Errorf("%s\n\tthey agree, but a disagreement is accepted: %s", place, reason)
-			case reason != "":
-				t.Logf("%s\n\taccepted: %s", place, reason)
-			default:
-				t.Errorf("%s\n\t%s", place, differ)
-			}
-		}
-		for _, report := range w.said() { // a case that is accepted
-			assert.Contains(t, report, "nothing executes", "what the fake says of the test")
-		}
-		t.Logf("%s: %d of %d agree", release, agree, len(tab.cases))
-	})
 }
 
 // The conformance test can fail.

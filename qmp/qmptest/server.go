@@ -54,6 +54,10 @@
 // audiodevs and the host's own devices are taken to be there, and so is room for memory and processors.
 // [Bare] leaves the machine out.
 //
+// What its guest reads from its drives and writes to them is up to [Server.GuestReads] and
+// [Server.GuestWrites], and to qemu-io of the human monitor: statistics, dirty bitmaps and thresholds
+// move with it. A card with a screen gives screendump a picture to write; nothing else is written.
+//
 // Over [Server.Dial] and [Server.Pipe] it works inside testing/synctest bubbles.
 package qmptest
 

@@ -7,13 +7,18 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// A bitmap is a dirty bitmap of a node. Nothing is ever written here, so that it marks
-// nothing.
+// A bitmap is a dirty bitmap of a node.
 type bitmap struct {
 	name                            string
 	granularity                     uint32
 	disabled, persistent, unwelcome bool // the last: it is about to be removed
+
+	dirty extents // what it marks
+	later extents // what was written while a job used it
 }
+
+// all is what it marks, when no job uses it any longer.
+func (b bitmap) all() extents { return b.dirty.and(b.later, int64(b.granularity)) }
 
 func (m *Machine) bitmapCommands() map[string]Handler {
 	return map[string]Handler{
@@ -110,7 +115,7 @@ func (m *Machine) removeBitmap(args qapi.BlockDirtyBitmap, _ Request) (step, err
 }
 
 func (m *Machine) clearBitmap(args qapi.BlockDirtyBitmap, _ Request) (step, error) {
-	return m.changeBitmap(args, func(*bitmap) {})
+	return m.changeBitmap(args, func(b *bitmap) { b.dirty, b.later = nil, nil })
 }
 
 func (m *Machine) enableBitmap(args qapi.BlockDirtyBitmap, _ Request) (step, error) {
@@ -122,10 +127,12 @@ func (m *Machine) disableBitmap(args qapi.BlockDirtyBitmap, _ Request) (step, er
 }
 
 func (m *Machine) mergeBitmaps(args qapi.BlockDirtyBitmapMerge, _ Request) (step, error) {
-	target, _, err := m.bitmap(args.Node, args.Target)
+	target, at, err := m.bitmap(args.Node, args.Target)
 	if err != nil {
 		return step{}, err
 	}
+	list := slices.Clone(target.bitmaps)
+	merged := &list[at]
 	for _, source := range args.Bitmaps {
 		from := qapi.BlockDirtyBitmap{Node: args.Node}
 		switch source := source.(type) {
@@ -134,7 +141,7 @@ func (m *Machine) mergeBitmaps(args qapi.BlockDirtyBitmapMerge, _ Request) (step
 		case qapi.BlockDirtyBitmap:
 			from = source
 		}
-		n, _, err := m.bitmap(from.Node, from.Name)
+		n, i, err := m.bitmap(from.Node, from.Name)
 		if err != nil {
 			return step{}, err
 		}
@@ -142,15 +149,41 @@ func (m *Machine) mergeBitmaps(args qapi.BlockDirtyBitmapMerge, _ Request) (step
 			return step{}, generic("Bitmaps are of different sizes (destination size is %d, source size is %d) and can't be merged",
 				target.size, n.size)
 		}
+		merged.dirty = merged.all().and(n.bitmaps[i].all(), int64(merged.granularity))
 	}
-	return step{}, nil
+	return target.withBitmaps(list), nil
+}
+
+// saved leaves of what a bitmap marks only what was written since a job has begun to use it.
+func (n *node) saved(name string) {
+	list := slices.Clone(n.bitmaps)
+	for i := range list {
+		if b := &list[i]; b.name == name {
+			b.dirty, b.later = b.later, nil
+		}
+	}
+	n.bitmaps = list
+}
+
+// marked is how much a bitmap of a node marks.
+func (n *node) marked(name string) int64 {
+	for _, b := range n.bitmaps {
+		if b.name == name {
+			return b.all().size()
+		}
+	}
+	return 0
 }
 
 // bitmapInfo is what a query shows of the bitmaps of a node.
 func (m *Machine) bitmapInfo(n *node) (all []qapi.BlockDirtyInfo) {
 	for _, b := range n.bitmaps {
+		dirty := b.dirty
+		if !m.recording(n, b.name) {
+			dirty = b.all()
+		}
 		all = append(all, qapi.BlockDirtyInfo{
-			Name: &b.name, Granularity: b.granularity, Recording: !b.disabled, Persistent: b.persistent,
+			Count: dirty.size(), Name: &b.name, Granularity: b.granularity, Recording: !b.disabled, Persistent: b.persistent,
 			Busy: m.recording(n, b.name) || m.exporting(n, b.name),
 		})
 	}

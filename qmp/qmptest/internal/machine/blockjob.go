@@ -209,8 +209,11 @@ func (m *Machine) useBitmap(j *job, args backupArgs) error {
 		return err
 	}
 	j.bitmap = args.Bitmap
-	if marked { // nothing is
-		j.total = 0
+	if marked {
+		j.total = j.nodes[0].marked(args.Bitmap)
+	}
+	if *mode != qapi.BitmapSyncModeNever {
+		j.finish = func() { j.nodes[0].saved(args.Bitmap) }
 	}
 	return nil
 }

@@ -56,7 +56,7 @@ func (m *Machine) constantCommands() map[string]Handler {
 		"expire_password":                    change(m, m.noPassword),
 		"set_password":                       change(m, m.noPassword),
 		"query-acpi-ospm-status":             query(m, m.acpiSlots),
-		"query-dirty-rate":                   handle(m, m.dirtyRate),
+		"query-dirty-rate":                   handle(m, m.queryDirtyRate),
 		"query-dump-guest-memory-capability": query(m, m.dumpFormats),
 	}
 	for name, text := range constants {
@@ -66,17 +66,6 @@ func (m *Machine) constantCommands() map[string]Handler {
 		all[name] = change(m, func(struct{}, Request) error { return generic("%s", why) })
 	}
 	return all
-}
-
-func (m *Machine) dirtyRate(args qapi.QueryDirtyRateArgs, _ Request) (any, error) {
-	info := qapi.DirtyRateInfo{Status: qapi.DirtyRateStatusUnstarted}
-	if m.since("6.2") {
-		info.Mode = qapi.DirtyRateMeasureModePageSampling
-	}
-	if m.since("8.2") {
-		info.CalcTimeUnit = valueOr(args.CalcTimeUnit, qapi.TimeUnitSecond)
-	}
-	return info, nil
 }
 
 func (m *Machine) dumpFormats() qapi.DumpGuestMemoryCapability {

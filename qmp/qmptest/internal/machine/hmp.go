@@ -3,6 +3,7 @@ package machine
 import (
 	_ "embed"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 
@@ -32,7 +33,8 @@ func (m *Machine) hmp(req Request) map[string]func() string {
 			return ""
 		}
 	}
-	all := map[string]func() string{
+	all := m.infos()
+	maps.Copy(all, map[string]func() string{
 		"cont":             done(m.cont),
 		"c":                done(m.cont),
 		"stop":             done(m.stop),
@@ -45,7 +47,7 @@ func (m *Machine) hmp(req Request) map[string]func() string {
 		"info uuid":        func() string { return "00000000-0000-0000-0000-000000000000\r\n" },
 		"info kvm":         func() string { return "kvm support: disabled\r\n" },
 		"info vnc":         func() string { return "None\r\n" },
-	}
+	})
 	if m.since("7.2") {
 		all["s"] = all["stop"]
 	}
@@ -84,9 +86,12 @@ func (m *Machine) humanMonitor(args qapi.HumanMonitorCommandArgs, req Request) (
 	if name == "info" && len(rest) > 0 {
 		name, rest = name+" "+rest[0], rest[1:]
 	}
+	if l, ok := m.lines(req)[name]; ok {
+		return l.execute(name, split(strings.Join(rest, " "))), nil
+	}
 	f := m.hmp(req)[name]
 	switch {
-	case f == nil && (!hmpKnown()[name] || name == "s"): // that is new
+	case f == nil && (!hmpKnown()[name] || name == "s" || m.lacks(name)): // that is new
 		return fmt.Sprintf("unknown command: '%s'\r\n", name), nil
 	case f == nil:
 		return nil, m.host.NotExecuted("the line " + args.CommandLine + " of human-monitor-command")

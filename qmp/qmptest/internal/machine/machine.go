@@ -26,6 +26,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/schema/qemu"
@@ -85,6 +87,11 @@ type Machine struct {
 	files     map[string]*os.File // of getfd
 	fdsets    []*fdset            // by their numbers
 	migration migration
+	traced    map[string]bool           // trace events that are on
+	blocking  map[*job]bool             // mirrors that copy what is written at once
+	traffic   map[*device]*traffic      // of drives
+	props     map[string]jsontext.Value // properties, by path, a dot and name
+	dirty     dirtyRate
 	strict    bool                                                       // values of properties are taken as by the newest releases
 	dump      qapi.DumpQueryResult                                       // the last one
 	made      struct{ nodes, devices, ptys, threads, groups, files int } // how many names were made up
@@ -92,7 +99,10 @@ type Machine struct {
 
 // New returns a machine that has not been started.
 func New(h Host) *Machine {
-	m := &Machine{host: h, status: qapi.RunStatePrelaunch, disks: map[string]*disk{}, files: map[string]*os.File{}, ejected: map[int]bool{}}
+	m := &Machine{
+		host: h, status: qapi.RunStatePrelaunch, disks: map[string]*disk{}, files: map[string]*os.File{}, ejected: map[int]bool{},
+		traced: map[string]bool{}, blocking: map[*job]bool{}, traffic: map[*device]*traffic{}, props: map[string]jsontext.Value{},
+	}
 	m.dump.Status = qapi.DumpStatusNone
 	m.devices = []*device{
 		bootCPU(),
@@ -121,6 +131,7 @@ func (m *Machine) Commands() map[string]Handler {
 		m.objectCommands(), m.netdevCommands(), m.chardevCommands(), m.jobCommands(), m.blockJobCommands(), m.chainCommands(),
 		m.memoryCommands(), m.screenCommands(), m.yankCommands(), m.bitmapCommands(), m.exportCommands(), m.imageCommands(), m.fileCommands(), m.constantCommands(),
 		m.migrationCommands(), m.dumpCommands(), m.snapshotJobCommands(), m.placeCommands(),
+		m.answerCommands(), m.capabilityCommands(), m.reopenCommands(),
 		{"transaction": change(m, m.transaction)},
 	} {
 		maps.Copy(all, some)

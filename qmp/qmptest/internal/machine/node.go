@@ -25,6 +25,10 @@ type node struct {
 	full         int64  // what writing fails with
 	bitmaps      []bitmap
 	threshold    int64 // of writing; 0: none
+	opened       options
+	votes        int   // how many children a quorum has had
+	inactive     bool  // it has let go of its file
+	highest      int64 // where writing has ended, at most
 }
 
 // A child is a node below another.
@@ -129,9 +133,13 @@ func (m *Machine) openAll(o options) (*node, error) {
 		filename: member[string](o, "filename"),
 		readOnly: member[bool](o, "read-only"),
 		group:    member[string](o, "throttle-group"),
+		opened:   o,
 	}
 	if string(o["cache"]) == "{}" { // of which nothing is taken
 		return nil, generic("Block driver '%s' doesn't support the option 'cache'", n.driver)
+	}
+	if member[string](o, "detect-zeroes") == "unmap" && member[string](o, "discard") != "unmap" {
+		return nil, generic("setting detect-zeroes to unmap is not allowed without setting discard operation to unmap")
 	}
 	if member[bool](o, "force-share") && !n.readOnly {
 		return nil, generic("force-share=on can only be used with read-only images")
@@ -141,6 +149,7 @@ func (m *Machine) openAll(o options) (*node, error) {
 	if n.children, err = m.openChildren(o); err != nil {
 		return nil, err
 	}
+	n.votes = len(n.children)
 	if err := checkQuorum(n, o); err != nil {
 		return nil, err
 	}
@@ -215,7 +224,7 @@ func (m *Machine) openChildren(o options) ([]child, error) {
 			if n != nil {
 				name := role
 				if role == "children" {
-					name = fmt.Sprintf("children.%d", i)
+					name = voter(i)
 				}
 				all = append(all, child{name, n})
 			}
@@ -223,6 +232,9 @@ func (m *Machine) openChildren(o options) ([]child, error) {
 	}
 	return all, nil
 }
+
+// voter is the role of a child of a quorum.
+func voter(i int) string { return fmt.Sprintf("children.%d", i) }
 
 // openRef finds the node that is named, or opens the one that is described. nil is
 // none.
@@ -258,7 +270,7 @@ func (m *Machine) measure(n *node, o options) error {
 		if o["size"] != nil {
 			n.size = member[int64](o, "size")
 		}
-		if n.size < 0 || member[uint64](o, "latency-ns") > math.MaxInt64 {
+		if n.size < 0 || n.size > math.MaxInt64-1<<30 || member[uint64](o, "latency-ns") > math.MaxInt64 {
 			return generic("a size or a latency that cannot be")
 		}
 		n.filename = n.driver + "://"

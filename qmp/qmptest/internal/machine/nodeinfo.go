@@ -16,6 +16,8 @@ func (m *Machine) nodeCommands() map[string]Handler {
 		"block_set_io_throttle":     change(m, m.setThrottle),
 		"block-set-write-threshold": change(m, m.setWriteThreshold),
 		"query-blockstats":          handle(m, m.queryBlockstats),
+
+		"block-latency-histogram-set": change(m, m.setHistogram),
 	}
 }
 
@@ -34,7 +36,7 @@ func (m *Machine) nodeInfo(n *node, flat bool) qapi.BlockDeviceInfo {
 		NodeName:       n.name,
 		Ro:             n.readOnly,
 		Drv:            n.driver,
-		Active:         m.since("10.0") && m.status != qapi.RunStatePostmigrate,
+		Active:         m.since("10.0") && m.status != qapi.RunStatePostmigrate && !n.inactive,
 		DetectZeroes:   qapi.BlockdevDetectZeroesOptionsOff,
 		Image:          m.imageInfo(n, flat),
 		Cache:          qapi.BlockdevCacheInfo{Writeback: true},

@@ -41,30 +41,30 @@ func readDialogue(t *testing.T, q qemutest.QEMU, path string) *dialogue {
 	require.NoError(t, err)
 	d := &dialogue{t: t, model: newVM(t, release.Nearest(q.Release))}
 	dir := t.TempDir()
-	args := []string{
-		"-machine", "pc", "-accel", "tcg", "-m", "64",
-		"-device", "virtio-scsi-pci,id=scsi0", "-device", "ide-cd,id=cd0",
-	}
-	firmware := noFirmware(t)
+	args := []string{"-bios", noFirmware(t)}
 	for line := range strings.Lines(string(text)) {
 		switch line = strings.TrimSpace(line); {
 		case strings.HasPrefix(line, "# with firmware"):
-			firmware = ""
+			args = nil
 		case strings.HasPrefix(line, "# how far they are is free"):
 			d.free = progress
 		case line != "" && line[0] != '#':
 			d.lines = append(d.lines, strings.ReplaceAll(line, "$DIR", dir))
 		}
 	}
-	if firmware != "" {
-		args = append(args, "-bios", firmware)
-	}
-	d.conn = q.Start(t, "-qmp", args...)
+	d.start(q, args...)
+	return d
+}
+
+// start starts a QEMU with a machine like the model's.
+func (d *dialogue) start(q qemutest.QEMU, args ...string) {
+	d.t.Helper()
+	d.conn = q.Start(d.t, "-qmp", append(args, "-machine", "pc", "-accel", "tcg", "-m", "64",
+		"-device", "virtio-scsi-pci,id=scsi0", "-device", "ide-cd,id=cd0")...)
 	d.in = jsontext.NewDecoder(d.conn)
 	_, greeted := d.next()
-	require.True(t, greeted)
+	require.True(d.t, greeted)
 	d.execute("qmp_capabilities", "{}", 1)
-	return d
 }
 
 // noFirmware is a file for -bios, of which the processor executes no more than one

@@ -14,6 +14,7 @@ func (m *Machine) qomCommands() map[string]Handler {
 		"qom-list-types": handle(m, m.qomListTypes),
 		"qom-get":        handle(m, m.qomGet),
 		"qom-set":        change(m, m.qomSet),
+		"qom-list-get":   handle(m, m.qomListGet),
 	}
 }
 
@@ -50,6 +51,8 @@ func (m *Machine) tree() map[string][]qapi.ObjectPropertyInfo {
 		add(d.path, d.driver)
 	}
 	m.addBuses(tree, add)
+	m.addProperties(tree, "/machine")
+	m.addProperties(tree, "/objects/pc.ram")
 	return tree
 }
 
@@ -106,12 +109,29 @@ func (m *Machine) qomGet(args qapi.QOMGetArgs, _ Request) (any, error) {
 	if v := m.settable(path)[args.Property]; v != nil {
 		return *v, nil
 	}
+	if v, ok := m.property(path, args.Property); ok {
+		return v, nil
+	}
 	if d := m.device(path); d != nil {
 		if p := d.property(args.Property); p != nil {
 			return m.get(d, p), nil
 		}
 	}
 	return nil, generic("Property '%s.%s' not found", kind, args.Property)
+}
+
+// addProperties adds those properties of an object to the tree that are in the list of facts only.
+func (m *Machine) addProperties(tree map[string][]qapi.ObjectPropertyInfo, path string) {
+	there := map[string]bool{} // as objects of their own
+	for _, p := range tree[path] {
+		there[p.Name] = true
+	}
+	for name, p := range m.propertiesOf(path) {
+		if there[name] {
+			continue
+		}
+		tree[path] = append(tree[path], qapi.ObjectPropertyInfo{Name: name, Type: p.kind})
+	}
 }
 
 // settable are the properties of an object that change something here.
@@ -149,6 +169,9 @@ func (m *Machine) qomSet(args qapi.QOMSetArgs, req Request) error {
 		}
 		*to = v.Value
 		return nil
+	}
+	if ok, err := m.setProperty(path, args.Property, req); ok {
+		return err
 	}
 	if d := m.device(path); d != nil && d.property(args.Property) != nil {
 		return m.setLate(d, d.property(args.Property), req)

@@ -6,8 +6,8 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 )
 
-// What the guest's user sees and touches: the machine has no screen, and a keyboard
-// and a mouse of its own.
+// What the guest's user sees and touches: the machine has a keyboard and a mouse of its own,
+// and the screens of the cards that are plugged in.
 func (m *Machine) screenCommands() map[string]Handler {
 	return map[string]Handler{
 		"screendump":          change(m, m.screendump),
@@ -15,16 +15,6 @@ func (m *Machine) screenCommands() map[string]Handler {
 		"send-key":            change(m, func(qapi.SendKeyArgs, Request) error { return nil }),
 		"input-send-event":    change(m, m.sendInput),
 	}
-}
-
-func (m *Machine) screendump(args qapi.ScreendumpArgs, _ Request) error {
-	switch {
-	case args.Device != nil:
-		return m.noScreen(*args.Device, value(args.Head))
-	case args.Head != nil:
-		return generic("'head' must be specified together with 'device'")
-	}
-	return generic("There is no console to take a screendump from")
 }
 
 // noScreen is why a device cannot be used as a screen.

@@ -1,0 +1,47 @@
+package machine
+
+import (
+	"cmp"
+	"slices"
+)
+
+// An extent is from one byte up to another.
+type extent struct{ from, to int64 }
+
+// extents are some that neither meet nor overlap, in order. They are never changed.
+type extents []extent
+
+// with has another extent as well, made as large as the blocks that it touches.
+func (s extents) with(from, to, block int64) extents {
+	if from >= to {
+		return s
+	}
+	added := extent{from / block * block, (to + block - 1) / block * block}
+	all := append(slices.Clone(s), added)
+	slices.SortFunc(all, func(a, b extent) int { return cmp.Compare(a.from, b.from) })
+	joined := all[:1]
+	for _, next := range all[1:] {
+		if last := &joined[len(joined)-1]; next.from <= last.to {
+			last.to = max(last.to, next.to)
+		} else {
+			joined = append(joined, next)
+		}
+	}
+	return joined
+}
+
+// and has those of others as well.
+func (s extents) and(others extents, block int64) extents {
+	for _, other := range others {
+		s = s.with(other.from, other.to, block)
+	}
+	return s
+}
+
+// size is how many bytes there are in all.
+func (s extents) size() (n int64) {
+	for _, each := range s {
+		n += each.to - each.from
+	}
+	return n
+}

@@ -1,0 +1,62 @@
+package machine
+
+import (
+	"strings"
+
+	"github.com/goqapi/goqapi/schema/qemu"
+)
+
+// A record is a line of one of the lists of facts in this folder: a name, and words that say
+// something of it, some of them with a value after "=".
+type record struct {
+	name  string
+	words map[string]string
+	parts []record // the indented lines below
+}
+
+// records reads a list of facts, as far as it is about the release. A record may say since and
+// before which it holds. Lines that begin with # are for people.
+func (m *Machine) records(text string) (all []record) {
+	skipped := false // the record above, so its parts are, too
+	for line := range strings.Lines(text) {
+		words := strings.Fields(line)
+		if len(words) == 0 || words[0] == "#" {
+			continue
+		}
+		r := record{name: strings.Trim(words[0], `"`), words: map[string]string{}}
+		for _, word := range words[1:] {
+			key, v, _ := strings.Cut(word, "=")
+			r.words[key] = v
+		}
+		part, has := line[0] == '\t', m.has(r.words["since"], r.words["before"])
+		switch {
+		case !part:
+			if skipped = !has; has {
+				all = append(all, r)
+			}
+		case has && !skipped:
+			above := &all[len(all)-1]
+			above.parts = append(above.parts, r)
+		}
+	}
+	return all
+}
+
+// has reports whether the release is one from since on and before another; "" is no limit.
+func (m *Machine) has(since, before string) bool {
+	return (since == "" || m.since(since)) && (before == "" || qemu.Compare(m.host.Release(), before) < 0)
+}
+
+// is reports whether a word is said of the thing.
+func (r record) is(word string) bool {
+	_, ok := r.words[word]
+	return ok
+}
+
+// text is the value of a word; nil if it is not said.
+func (r record) text(word string) *string {
+	if v, ok := r.words[word]; ok {
+		return &v
+	}
+	return nil
+}

@@ -1,0 +1,171 @@
+package qmptest_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/goqapi/goqapi/schema"
+)
+
+// A table is what testdata/conformance*.txt say: each file is for a machine of its own.
+type table struct {
+	cases []*conformanceCase
+	free  map[string]bool // members whose values do not matter
+	file  *os.File        // that is passed
+
+	without map[string]bool // members that are not looked at
+}
+
+// A conformanceCase is a line of the table.
+type conformanceCase struct {
+	table   string // its file
+	line    int
+	text    string
+	request string // as it is sent
+	file    *os.File
+	wait    *awaited
+	ends    bool   // the connection
+	alone   bool   // the fake's guest is silent, too, from now on
+	fails   string // the class of the error that it must be, where the command is
+	accept  []acceptance
+}
+
+// An awaited event comes some time after the reply.
+type awaited struct {
+	name  string
+	words []string // that its data have
+}
+
+func (a *awaited) is(s *said) bool {
+	lacks := func(word string) bool { return !strings.Contains(string(s.Data), word) }
+	return s.Event == a.name && !slices.ContainsFunc(a.words, lacks)
+}
+
+// An acceptance says why a disagreement is there to stay.
+type acceptance struct {
+	releases []string
+	reason   string
+}
+
+// accepted is the reason why a disagreement is accepted in a release; "": it is not.
+func (c *conformanceCase) accepted(release string) string {
+	for _, a := range c.accept {
+		if slices.Contains(a.releases, release) || slices.Contains(a.releases, "all") {
+			return a.reason
+		}
+	}
+	return ""
+}
+
+func (c *conformanceCase) place() string {
+	return fmt.Sprintf("%s:%d: %s", c.table, c.line, c.text)
+}
+
+// command is the name of the command, if the case has one.
+func (c *conformanceCase) command() string {
+	words := strings.Fields(c.text)
+	if words[0] == "oob" || words[0] == "file" {
+		words = words[1:]
+	}
+	return words[0]
+}
+
+// failsAsSaid reports whether a command that is to fail with a class of error did so
+// in a release that has it.
+func (c *conformanceCase) failsAsSaid(s *schema.Schema, o outcome) bool {
+	return c.fails == "" || slices.Contains(o.said, "error "+c.fails) || s.Lookup(c.command()) == nil
+}
+
+func readTable(t *testing.T, dir string) *table {
+	t.Helper()
+	files, err := filepath.Glob("testdata/conformance*.txt")
+	require.NoError(t, err)
+	tab := &table{free: map[string]bool{}, without: map[string]bool{}}
+	for _, file := range files {
+		tab.read(t, file, dir)
+	}
+	return tab
+}
+
+// read adds what a file says.
+func (tab *table) read(t *testing.T, file, dir string) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	number, alone := 0, false
+	for line := range strings.Lines(string(text)) {
+		number++
+		line = strings.TrimSuffix(line, "\n")
+		first, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+		switch {
+		case first == "" || first[0] == '#' || first == "==":
+		case line[0] == '\t':
+			require.NotEmpty(t, tab.cases, "line %d: it belongs to no command", number)
+			c := tab.cases[len(tab.cases)-1]
+			require.True(t, c.attach(first, rest), "%s:%d: %s", file, number, line)
+		case first == "free" || first == "without":
+			for _, name := range strings.Fields(rest) {
+				map[string]map[string]bool{"free": tab.free, "without": tab.without}[first][name] = true
+			}
+		case line == "no guest":
+			alone = true
+		default:
+			c := &conformanceCase{table: file, line: number, text: line, alone: alone}
+			if rest, ok := strings.CutPrefix(line, "file "); ok {
+				line, c.file = rest, tab.passed(t, dir)
+			}
+			c.request = strings.ReplaceAll(requestOf(line), "$DIR", dir)
+			tab.cases = append(tab.cases, c)
+		}
+	}
+}
+
+// of are the cases of a file.
+func (tab *table) of(file string) (all []*conformanceCase) {
+	for _, c := range tab.cases {
+		if c.table == file {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// passed is the file that is passed with requests.
+func (tab *table) passed(t *testing.T, dir string) *os.File {
+	t.Helper()
+	if tab.file == nil {
+		var err error
+		tab.file, err = os.Create(filepath.Join(dir, "passed"))
+		require.NoError(t, err)
+		t.Cleanup(func() { tab.file.Close() })
+		require.NoError(t, tab.file.Truncate(1<<20))
+	}
+	return tab.file
+}
+
+// attach takes an indented line.
+func (c *conformanceCase) attach(word, rest string) bool {
+	switch word {
+	case "wait":
+		name, text, ok := strings.Cut(rest, " ")
+		c.wait = &awaited{name, strings.Fields(text)}
+		return ok
+	case "ends":
+		c.ends = true
+		return rest == ""
+	case "fails":
+		c.fails = rest
+		return rest != ""
+	case "accept":
+		releases, reason, ok := strings.Cut(rest, ": ")
+		c.accept = append(c.accept, acceptance{strings.Fields(releases), reason})
+		return ok && reason != ""
+	}
+	return false
+}
