@@ -101,9 +101,9 @@ var faults = []fault{
 		if !ok || i > 0 && isDigit(text[i-1]) {
 			return [][]byte{text}
 		}
-		junk := []byte("\xff{}[]\",:\r\n \\x")
-		f.rand.Shuffle(len(junk), func(i, j int) { junk[i], junk[j] = junk[j], junk[i] })
-		return [][]byte{text[:i], junk[:1+f.rand.IntN(len(junk))], text[i:]}
+		garbage := []byte("\xff{}[]\",:\r\n \\x")
+		f.rand.Shuffle(len(garbage), func(i, j int) { garbage[i], garbage[j] = garbage[j], garbage[i] })
+		return [][]byte{text[:i], garbage[:1+f.rand.IntN(len(garbage))], text[i:]}
 	}},
 }
 
