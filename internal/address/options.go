@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/goqapi/goqapi/internal/edits"
 )
 
 // on and off are the values of a flag, whichever way it is written.
@@ -163,30 +165,9 @@ func similar(kind, name string) string {
 		if o.kind != "" && o.kind != kind {
 			continue
 		}
-		if d := min(distance(name, o.name), distance(strings.TrimPrefix(name, "no"), o.name)); d < least {
+		if d := min(edits.Distance(name, o.name), edits.Distance(strings.TrimPrefix(name, "no"), o.name)); d < least {
 			best, least = o.name, d
 		}
 	}
 	return best
-}
-
-// distance counts the letters to insert, to remove or to change to turn a into b.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

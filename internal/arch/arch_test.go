@@ -35,7 +35,8 @@ type arrow struct {
 }
 
 var arrows = []arrow{
-	{"internal/address", nil},
+	{"internal/address", []string{"internal/edits"}},
+	{"internal/edits", nil},
 	{"internal/poll", nil},
 	{"internal/printable", nil},
 	{"internal/progress", nil},
@@ -49,14 +50,14 @@ var arrows = []arrow{
 	{"qmp/qmptls", []string{"internal/printable", "qmp"}},
 	{"qmp/qmptest/...", []string{jsonModule, "qmp", "qmp/qmptest/internal/...", "qapi/...", "schema/...", "internal/address", "internal/redact", "internal/regular"}},
 	{"qapi/cmdline", []string{jsonModule, "internal/printable", "internal/redact", "qapi", "qmp"}},
-	{"qapi/device", []string{jsonModule, "internal/printable", "qapi", "qmp", "qmp/codec"}},
+	{"qapi/device", []string{jsonModule, "internal/edits", "internal/printable", "qapi", "qmp", "qmp/codec"}},
 	{"qapi/disk", []string{"internal/poll", "internal/retry", "internal/undo", "qapi", "qapi/job", "qmp"}},
 	{"qapi/job", []string{"internal/poll", "internal/printable", "internal/progress", "internal/retry", "internal/undo", "qapi", "qmp"}},
 	{"qapi/migration", []string{"internal/poll", "internal/printable", "internal/progress", "internal/retry", "internal/undo", "qapi", "qmp"}},
 	{"qapi/hotplug", []string{"internal/poll", "internal/printable", "internal/retry", "internal/undo", "qapi", "qapi/device", "qmp"}},
 	{"qapi/...", []string{jsonModule, "internal/printable", "qmp", "qmp/codec"}},
 	{"raw", []string{jsonModule, "internal/printable", "qmp", "qmp/codec"}},
-	{"schema", []string{"internal/printable", "internal/regular"}},
+	{"schema", []string{"internal/edits", "internal/printable", "internal/regular"}},
 	{"schema/merge", []string{"schema"}},
 	{"schema/devices", nil},
 	{"schema/devices/rules", []string{"schema/devices"}},
@@ -146,7 +147,7 @@ func TestUsersCompile(t *testing.T) {
 		standard[p.ImportPath] = p.Standard
 	}
 	ours := []string{
-		jsonModule, module + "/qmp", module + "/qmp/codec", module + "/raw", module + "/qapi/...", module + "/internal/address", module + "/internal/poll", module + "/internal/printable",
+		jsonModule, module + "/qmp", module + "/qmp/codec", module + "/raw", module + "/qapi/...", module + "/internal/address", module + "/internal/edits", module + "/internal/poll", module + "/internal/printable",
 		module + "/internal/progress", module + "/internal/redact", module + "/internal/retry", module + "/internal/undo",
 	}
 	for path, std := range standard {

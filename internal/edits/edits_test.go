@@ -1,0 +1,26 @@
+package edits
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+func TestDistance(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		want int
+	}{
+		{"", "", 0},
+		{"drive", "drive", 0},
+		{"", "drive", 5},
+		{"drive", "drve", 1},
+		{"drive", "drives", 1},
+		{"drive", "drire", 1},
+		{"drive", "drvie", 1},
+		{"drive", "netdev", 5},
+	} {
+		assert.Equal(t, c.want, Distance(c.a, c.b), "%s, %s", c.a, c.b)
+		assert.Equal(t, c.want, Distance(c.b, c.a), "%s, %s", c.b, c.a)
+	}
+}
