@@ -110,7 +110,7 @@ func replaceFile(path string, text []byte) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(tmp.Name()) // fails, harmlessly, after success: then the file was renamed
+	defer func() { _ = os.Remove(tmp.Name()) }() // fails, harmlessly, after success: then the file was renamed
 	_, err = tmp.Write(text)
 	if e := tmp.Chmod(0o644); err == nil {
 		err = e
