@@ -1,6 +1,6 @@
 // # Commands
 //
-// It executes 228 of the 243 commands of QEMU 11.1; playing an older release, those that
+// It executes 229 of the 243 commands of QEMU 11.1; playing an older release, those that
 // this one has. Any other fails the test and says that nothing executes it.
 //
 //	add-fd, add_client, announce-self, balloon, block-commit, block-dirty-bitmap-add,
@@ -28,9 +28,9 @@
 //	migrate-set-capabilities, migrate-set-parameters, migrate-start-postcopy,
 //	migrate_cancel, nbd-server-add, nbd-server-remove, nbd-server-start, nbd-server-stop,
 //	netdev_add, netdev_del, object-add, object-del, pmemsave, qmp_capabilities, qom-get,
-//	qom-list, qom-list-get, qom-list-types, qom-set, query-accelerators,
-//	query-acpi-ospm-status, query-audiodevs, query-balloon, query-block,
-//	query-block-exports, query-block-jobs, query-blockstats, query-chardev,
+//	qom-list, qom-list-get, qom-list-properties, qom-list-types, qom-set,
+//	query-accelerators, query-acpi-ospm-status, query-audiodevs, query-balloon,
+//	query-block, query-block-exports, query-block-jobs, query-blockstats, query-chardev,
 //	query-chardev-backends, query-colo-status, query-command-line-options, query-commands,
 //	query-cpu-definitions, query-cpu-model-baseline, query-cpu-model-comparison,
 //	query-cpu-model-expansion, query-cpus-fast, query-cryptodev, query-current-machine,

@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/goqapi/goqapi/qapi"
+	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/schema/devices"
 )
 
@@ -26,15 +27,34 @@ func (m *Machine) deviceListProperties(args qapi.DeviceListPropertiesArgs, _ Req
 	case model == nil || model.Name != args.Typename: // an alias will not do
 		return nil, notFound(args.Typename)
 	}
+	return describe(model.props, true), nil
+}
+
+// describe lists properties as the commands do that know a type only, where these have it with
+// their defaults.
+func describe(props []devices.Prop, defaults bool) []qapi.ObjectPropertyInfo {
 	list := []qapi.ObjectPropertyInfo{}
-	for _, p := range model.props {
+	for _, p := range props {
 		info := qapi.ObjectPropertyInfo{Name: p.Name, Type: p.Type}
-		if p.Default != "" {
+		if defaults && p.Default != "" {
 			info.DefaultValue = json.RawMessage(p.Default)
 		}
 		list = append(list, info)
 	}
-	return list, nil
+	return list
+}
+
+// qomListProperties knows the types of devices. 10.0 and 11.1 have defaults in their answers, 5.2
+// and 7.2 do not.
+func (m *Machine) qomListProperties(args qapi.QOMListPropertiesArgs, _ Request) (any, error) {
+	model := m.catalog().model(args.Typename)
+	switch {
+	case model == nil && qapi.ObjectType(args.Typename).Known():
+		return nil, m.host.NotExecuted("qom-list-properties of " + args.Typename)
+	case model == nil || model.Name != args.Typename: // an alias will not do
+		return nil, &qmp.Error{Class: qmp.ClassDeviceNotFound, Desc: "Class '" + args.Typename + "' not found"}
+	}
+	return describe(append(slices.Clip(everyDevice), model.props...), m.since("10.0")), nil
 }
 
 // qomListTypes knows the types of devices.
@@ -63,11 +83,7 @@ func (m *Machine) qomListTypes(args qapi.QOMListTypesArgs, _ Request) (any, erro
 
 // infos are the properties of a device, as qom-list has them.
 func (d *device) infos() []qapi.ObjectPropertyInfo {
-	var list []qapi.ObjectPropertyInfo
-	for _, p := range append(slices.Clip(everyDevice), d.model.props...) {
-		list = append(list, qapi.ObjectPropertyInfo{Name: p.Name, Type: p.Type})
-	}
-	return list
+	return describe(append(slices.Clip(everyDevice), d.model.props...), false)
 }
 
 // get is the value of a property of a device: what it was set to, or else the default of its type.

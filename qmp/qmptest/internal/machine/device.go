@@ -45,6 +45,7 @@ func (m *Machine) deviceCommands() map[string]Handler {
 		"device_add":             change(m, m.deviceAdd),
 		"device_del":             change(m, m.deviceDel),
 		"device-list-properties": handle(m, m.deviceListProperties),
+		"qom-list-properties":    handle(m, m.qomListProperties),
 	}
 }
 
