@@ -60,7 +60,7 @@ func prepareAgent(l *link) {
 	a := &agent{l: l, limit: l.opts.handshakeTimeout, dialled: make(chan error, 1)}
 	l.agent = a
 	l.mu.Lock()
-	a.sync() // before anything is read, which may be stale, or asked
+	a.sync() // before a reply is read, which may be meant for an earlier client, and before a call is made
 	l.mu.Unlock()
 }
 
@@ -89,8 +89,8 @@ type synchroniser interface {
 	await(context.Context) error // waits for the end of the first synchronisation
 	ready(*call) bool            // reports whether a call can be sent; begins to synchronise if that must come first
 	held()                       // is called when there is something to send, and an earlier write has not ended
-	inStep() bool                // reports whether every reply that can come has a caller who waits
-	outOfStep()                  // notes that a reply can come for which nobody waits
+	inStep() bool                // reports whether the agent is synchronised: no reply can come for which nobody waits
+	outOfStep()                  // is called when a call was abandoned, whose reply may still come
 	stale(*message) bool         // reports whether a message is from before a synchronisation, or the answer to one
 }
 
@@ -291,7 +291,7 @@ func (a *agent) stale(m *message) bool {
 		}
 		l.kickLocked()
 	case m.has(memberError) && bytes.Equal(m.members[memberID], a.number) && !a.marked:
-		a.askAgain() // the first may have ended half a message of an earlier client
+		a.askAgain() // an earlier client may have left half a message, which made the first synchronisation invalid
 	case m.has(memberError) && bytes.Equal(m.members[memberID], a.number):
 		a.giveUp(refusal("guest-sync-delimited", m.members[memberError]))
 	default:

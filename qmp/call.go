@@ -35,10 +35,10 @@ type callMode uint8
 
 const (
 	plain     callMode = iota
-	noReply            // success is silent, or the server's end
+	noReply            // on success the server sends no reply, or closes the connection
 	whole              // a message that the user built; nothing else is in flight with it
 	negotiate          // the connection's own, before all others
-	probe              // the connection's own: its reply shows that earlier commands get none
+	probe              // the connection's own: after its reply no replies to earlier commands come
 )
 
 type callState uint8

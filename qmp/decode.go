@@ -20,9 +20,10 @@ func decode(ctx context.Context, text []byte, result any) error {
 	return err
 }
 
-// store stores a call's answer in result, unless that is nil. An answer that is not one
-// JSON value was found by the two ends of its line: then either the server has added
-// members, and scanning finds the answer, or the line is damaged.
+// store decodes a call's answer into result, unless that is nil. If the answer was found by
+// the beginning and the end of its line (see message.byEnds) and is not one JSON value, store
+// scans the whole line: either the reply has more members than expected, and scanning finds
+// the answer, or the line is damaged.
 func (l *link) store(ctx context.Context, c *call, result any) error {
 	if result == nil {
 		if string(c.answer) == "{}" {

@@ -90,8 +90,9 @@ func tooNested(text []byte, limit int) bool {
 	return false
 }
 
-// wholeMessage checks a message that the user built. It returns the id, if that is a
-// number, as a server may print it.
+// wholeMessage checks a message that the user built. It returns the message's id if that is
+// a positive integer below 1<<53, and otherwise 0. The id may be written as 7.0 or 7e0: a
+// server may send it back as 7.
 func wholeMessage(text []byte) (number int64, err error) {
 	var members struct {
 		ID jsontext.Value `json:"id"`

@@ -30,8 +30,9 @@ var ErrAbandoned = errors.New("the command was sent, its reply is abandoned")
 var ErrNotSent = errors.New("the command was not sent")
 
 // MayHaveRun reports whether the server may have executed the command of a call that
-// ended with err: false for its refusal, an [*Error], and for what wraps [ErrNotSent],
-// after which the command can be issued again without being done twice.
+// ended with err. It returns false if err is or wraps an [*Error], which is the server's
+// refusal, or wraps [ErrNotSent]. Then the command can be issued again, and is not executed
+// twice.
 func MayHaveRun(err error) bool {
 	_, refused := errors.AsType[*Error](err)
 	return !refused && !errors.Is(err, ErrNotSent)

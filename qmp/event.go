@@ -184,8 +184,8 @@ func (r *registry) queuesLocked() map[*queue]bool {
 	return queues
 }
 
-// event passes an event on. It drops those that come on a link that is lost already: the
-// queues have a gap for them.
+// event passes an event to the queues. It drops an event that is read from a link that has
+// already ended: the queues get a gap in its place.
 func (l *link) event(m *message) {
 	if !l.lasting {
 		l.events.event(m)

@@ -53,8 +53,9 @@ func (c *Conn) execute(ctx context.Context, mode callMode, command string, args,
 
 // ExecuteNoReply issues a command that has no reply if it succeeds, such as
 // the guest agent's guest-shutdown. It returns nil when the server closes the connection,
-// the server's error if it refuses, and ctx's error when ctx ends first; a command that
-// succeeds while the server goes on ends like that, too.
+// the server's error if it refuses, and ctx's error when ctx ends first. If the command
+// succeeds and the server keeps the connection open, nothing shows that: ExecuteNoReply
+// then returns ctx's error.
 func (c *Conn) ExecuteNoReply(ctx context.Context, command string, args any) error {
 	if c.again != nil {
 		return c.again.do(ctx, c, command, func(now *Conn) error { return now.ExecuteNoReply(ctx, command, args) })
@@ -179,8 +180,8 @@ func (c *Conn) Go(ctx context.Context, command string, args, result any, done fu
 	c.start(ctx, call, cb, err)
 }
 
-// GoRoundTrip is [Conn.RoundTrip] as [Conn.Go] is Execute. Messages are sent in
-// the order of the calls.
+// GoRoundTrip sends a message as [Conn.RoundTrip] does and returns at once; it calls done
+// as [Conn.Go] does. Messages are sent in the order of the calls.
 func (c *Conn) GoRoundTrip(ctx context.Context, message []byte, done func(answer []byte, err error)) {
 	if done == nil {
 		done = func([]byte, error) {}

@@ -10,9 +10,8 @@ import (
 const (
 	// readSize is the size of a read buffer at rest.
 	readSize = 4 << 10
-	// maxRescan is the size up to which a broken message is searched for the
-	// messages that it may contain, and how many bytes are searched again until one is
-	// found.
+	// maxRescan limits the search for messages inside a broken message: a larger one is not
+	// searched, and no more than this many bytes are searched again before a message is found.
 	maxRescan = 256 << 10
 	// sampleSize is how much is shown of what could not be read.
 	sampleSize = 80
@@ -29,11 +28,14 @@ type message struct {
 	// spoilt is set, and the fields above are not, when bytes came that are not a
 	// message. There may have been a message in them.
 	spoilt error
-	// unsure is set, and the fields above are not, when a message has begun that may
-	// never end: its line has ended first, which has not happened before.
+	// unsure is set, and the fields above are not, when a newline comes in the middle of a
+	// message, for the first time on this stream: the rest of the message may be lost. The
+	// framer goes on reading it.
 	unsure bool
-	// byEnds is set if the members were found by the two ends of a line. If the text
-	// between them is not one value, there are other members, perhaps an id.
+	// byEnds is set if only the beginning and the end of the line were read to find the
+	// members return and id, and not the bytes between (see framer.line). If the return
+	// member then turns out not to be one JSON value, there may be other members, perhaps
+	// an id.
 	byEnds bool
 }
 
@@ -207,8 +209,9 @@ func (f *framer) fill() error {
 	return io.ErrNoProgress
 }
 
-// find goes to the beginning of the next message. It stops before it if the end of
-// invalid bytes must be reported first.
+// find moves start to the beginning of the next message and reports whether there is one.
+// It also stops, and returns false, at the end of a line with invalid bytes, which next
+// reports first.
 func (f *framer) find() bool {
 	for !f.within && f.start < f.end {
 		c := f.buf[f.start]

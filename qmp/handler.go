@@ -11,7 +11,7 @@ import (
 // because it is too slow are reported to the function of [WithEventError].
 //
 // After stop has returned, f does not run: stop waits for a call that is running. If f
-// itself calls stop, it returns at once, and the running call is the last. Two handlers
+// itself calls stop, stop returns at once, and f is not called again. Two handlers
 // must not stop each other at the same time: each would wait for the other forever.
 // OnEvent panics if f is nil.
 func (c *Conn) OnEvent(name string, f func(Event)) (stop func()) {

@@ -83,8 +83,8 @@ func (l *link) shakeHands(ctx context.Context) error {
 	return errors.New("the server sent its greeting again after each negotiation")
 }
 
-// shaken makes the link ready for commands, unless the server has greeted again and so
-// may not have negotiated.
+// shaken makes the link ready for commands and returns true, unless the server has greeted
+// again: then it may not have negotiated, and the caller negotiates again.
 func (l *link) shaken() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -7,12 +7,13 @@ const (
 	// included. QEMU executes one at a time. After a stall it executes all that it was
 	// sent, even if nobody waits for the replies any more: so it is sent only a few.
 	maxInFlight = 32
-	// maxInband is how many in-band commands QEMU queues and still reads on, so that
-	// it sees an out-of-band one.
+	// maxInband is how many in-band commands may be in flight when out-of-band execution is
+	// on. With more in its queue QEMU stops reading, and does not receive an out-of-band
+	// command.
 	maxInband = 7
 	// maxUnnumbered is how many commands in a row may be sent without a number. If the
-	// server sends one reply too many, each of them gets the reply of the one before it;
-	// the next number shows that.
+	// server sends one reply too many, each of these commands is given the reply to the
+	// command before it; the next command with a number detects that.
 	maxUnnumbered = 63
 )
 
@@ -63,9 +64,9 @@ func (f *inFlight) admits(c *call, oob bool) bool {
 	return true
 }
 
-// needsNumber reports whether c has to be sent with a number. Without one it is much
-// faster, since QEMU reads byte by byte; then the next reply must be its own. In doubt
-// every command needs one.
+// needsNumber reports whether c has to be sent with a number. A request without one is
+// executed much faster, since QEMU parses it byte by byte, but then the next reply must be
+// the reply to c. If inDoubt is set, every command needs a number.
 func (f *inFlight) needsNumber(c *call, inDoubt bool) bool {
 	if c.mode == whole || f.withoutIDs {
 		return false
@@ -73,8 +74,8 @@ func (f *inFlight) needsNumber(c *call, inDoubt bool) bool {
 	return inDoubt || c.mode != plain || c.oob || c.eager || !f.proven || f.total+f.probes > 0 || f.row >= maxUnnumbered
 }
 
-// needsProbe reports whether a whole message, which gets no number, has to be sent after
-// a command that has one.
+// needsProbe reports whether a probe, which has a number, must be sent before a whole
+// message, which gets none.
 func (f *inFlight) needsProbe() bool {
 	return f.total+f.probes == 0 && (!f.proven || f.row >= maxUnnumbered && !f.withoutIDs)
 }
@@ -119,7 +120,8 @@ func (f *inFlight) find(m *message) *call {
 	return nil
 }
 
-// onlyUnnumbered reports whether a reply without an id can belong to one call only.
+// onlyUnnumbered reports whether the only call in flight is one without a number, so that
+// a reply without an id must be its answer.
 func (f *inFlight) onlyUnnumbered() bool {
 	return f.unnumbered != nil && f.unnumbered.mode != whole && f.numbers.used == 0
 }
@@ -174,8 +176,8 @@ type numbers struct {
 	base  int64 // is added to make an id that no other client can have used
 }
 
-// add gives c a number: the smallest free one that is not taken (which may be 0), or one
-// that no other client can have used.
+// add gives c the smallest free number except but; if but is 0, none is excluded. If unique
+// is set, base is added to it, so that no other client can have used the id.
 func (n *numbers) add(c *call, but int64, unique bool) {
 	i := 0
 	for i < len(n.calls) && n.calls[i] != nil || int64(i)+1 == but {

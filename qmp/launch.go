@@ -71,8 +71,8 @@ type launched struct {
 // are in the errors of calls that a failing process leaves unanswered.
 //
 // The process does not end with this program, unless [Process.Close] or [Process.Stop] was
-// called. On Linux cmd.SysProcAttr can have it killed, too (Pdeathsig). A process whose
-// program's name has "storage-daemon" in it is told of the monitor as storage daemons are.
+// called. On Linux cmd.SysProcAttr can have it killed, too (Pdeathsig). A program with
+// "storage-daemon" in its name gets the option --monitor in place of -mon.
 // Launch needs a Unix system.
 func Launch(ctx context.Context, cmd *exec.Cmd, opts ...LaunchOption) (*Process, error) {
 	p := &Process{child: newChild(cmd), over: make(chan struct{}), launched: &launched{down: make(chan struct{})}}
@@ -100,7 +100,7 @@ func (p *Process) launch(ctx context.Context) error {
 	case ctx.Err() != nil:
 		return contextError(ctx)
 	case l.livesOn && l.addr == "":
-		return errors.New("LivesOn takes AtSocket, too: nobody could find the server again")
+		return errors.New("LivesOn needs AtSocket: without a known address nobody could connect to the server again")
 	}
 	listener, err := l.listen(ctx)
 	if err != nil {

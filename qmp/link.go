@@ -17,18 +17,19 @@ const lingerAfter = time.Second
 // receives what the server sends; requests are written by their callers and by a
 // goroutine of the writer.
 //
-// The state of a link decides how commands are sent, and what happens when a reply
-// answers none of them:
+// The state of a link decides how commands are sent, and what happens to an unexpected
+// reply, which answers none of them:
 //
-//	state         begins with                commands                            such a reply
-//	negotiating   the first byte             only the negotiation                is reported and dropped
-//	unproven      the negotiation, if any    have unique numbers                 is reported and dropped
-//	in step       the first answer           only one in flight: needs no number ends the link
-//	recovering    garbage, a lost reply      have numbers; a probe is sent       is reported and dropped
-//	closed        fail                       are refused                         -
+//	state         begins with                     commands                              an unexpected reply
+//	negotiating   the opening of the stream       only the negotiation is sent          is reported and dropped
+//	unproven      the opening, if no negotiation  have unique numbers                   is reported and dropped
+//	in step       the first answer                no number for the only one in flight  ends the link
+//	recovering    garbage, a lost reply           have numbers; a probe is sent         is reported and dropped
+//	closed        fail                            are refused                           -
 //
-// The negotiation's answer is a first answer. A link that is recovering is in step again
-// when a command is answered that was sent after the recovery began. With an agent
+// A link that negotiates is never unproven: the negotiation's answer is the first answer. A
+// link that is recovering is in step again when a command is answered that was sent after
+// the recovery began. With an agent
 // (agent.go) the answer to a synchronisation puts a link in step, and an abandoned call
 // puts it out of step.
 type link struct {
@@ -58,7 +59,7 @@ type link struct {
 	recovery recovery
 	oob      bool // out-of-band execution is, or will be, negotiated
 
-	calls sync.Pool // finished calls, to be used again; not shared between links, as their channels must not be
+	calls sync.Pool // finished calls, for reuse by this link only: their channels must not be shared between links
 }
 
 func newLink(rw io.ReadWriteCloser, h *core) *link {
@@ -225,7 +226,7 @@ func (l *link) nextLocked() *call {
 	case l.agent != nil && !l.agent.ready(c):
 		return nil
 	case c.mode == whole && l.flight.needsProbe():
-		l.queueProbeLocked() // the message's own answer could be any message
+		l.queueProbeLocked() // c has no number and takes any reply as its answer: first make sure that no other can come
 		c = l.queue.first
 	}
 	if !l.flight.admits(c, l.oob) {
@@ -267,8 +268,8 @@ func (l *link) writeFailed(err error) {
 	}
 }
 
-// abandon is called by a caller who stops waiting because of why. It returns nil if c has
-// finished meanwhile.
+// abandon ends the wait for c because of why, and returns the error of the call. It returns
+// nil if c has already finished.
 func (l *link) abandon(c *call, why error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

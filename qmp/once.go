@@ -7,10 +7,11 @@ import (
 	"sync"
 )
 
-// Once calls f once for each T and connection and returns its result, later calls return
-// the same one: for facts that a server needs to be asked for only once. After a
-// reconnection f is called again. Until f succeeds, each call tries again; calls at the
-// same time wait for each other, as long as their ctx allows.
+// Once calls f and returns its result. Later calls with the same T on the same connection
+// return that result and do not call f. It is for facts that do not change as long as the
+// server runs. After a reconnection f is called again. If f returns an error, the next call
+// calls f again. If several goroutines call Once at the same time, one calls f and the others
+// wait, until their ctx ends.
 func Once[T any](ctx context.Context, c *Conn, f func(context.Context) (T, error)) (T, error) {
 	entry := c.current().memo.entry(reflect.TypeFor[T]())
 	var none T

@@ -66,7 +66,7 @@ func WithMaxMessage(bytes int) Option {
 
 // WithHandshakeTimeout sets how long the greeting and the negotiation may take
 // together; 10 s without this option. With 0 only the context limits it. A
-// server that has another client already sends nothing until that one leaves.
+// server to which another client is connected sends nothing until that client disconnects.
 func WithHandshakeTimeout(d time.Duration) Option {
 	return func(o *options) { o.handshakeTimeout = d }
 }

@@ -69,11 +69,11 @@ func (p *Process) Signal(sig os.Signal) error {
 	return nil
 }
 
-// Close closes the connection and waits until the process has ended, as it is told to
-// by SIGTERM, and its helpers with it. One that is still there after 5 s is killed, which is
-// an error. How a process ended otherwise is for [Process.Wait] to say. Commands that were
-// issued with [Conn.Go] and have no reply yet fail; [Conn.Wait] waits for them. Close may be
-// called more than once.
+// Close closes the connection, sends SIGTERM to the process, and waits until the process and
+// its helpers have ended. A process that has not ended after 5 s is killed, and Close returns
+// an error. Close does not report how the process ended otherwise; [Process.Wait] does.
+// Commands that were issued with [Conn.Go] and have no reply yet fail; to avoid this, call
+// [Conn.WaitIdle] first. Close may be called more than once.
 //
 // With [LivesOn] it closes the connection, and that is all.
 func (p *Process) Close() error {

@@ -70,7 +70,7 @@ type queue struct {
 	count int
 	size  int64     // bytes of its events
 	lost  int       // events that were lost before head
-	gap   *GapError // comes after the lost events, before head; it was dropped from the ring
+	gap   *GapError // a gap that was removed from the full ring; pop returns it after the lost events, before head
 	err   error     // comes after the last event
 }
 
@@ -142,8 +142,9 @@ func (q *queue) shift() entry {
 	return e
 }
 
-// pop takes out the oldest event, or the error before it, or returns the error at the
-// end, which stays. more is how many can be taken next; it is negative if there was
+// pop removes and returns the oldest event, or the error that is in its place. When there
+// are none left and the queue has ended, it returns the error that ended it, each time.
+// more is how many entries are left, the final error included; it is negative if pop found
 // nothing.
 func (q *queue) pop() (e Event, more int, err error) {
 	q.mu.Lock()

@@ -32,7 +32,7 @@ func (l *link) receive(m *message) error {
 	switch {
 	case l.agent != nil && l.agent.stale(m):
 	case m.unsure:
-		l.damaged(errors.New("its end is missing"))
+		l.damaged(errors.New("the end of a message from the server is missing"))
 	case m.spoilt != nil:
 		l.garbage(m.spoilt)
 	case m.has(memberQMP):
@@ -71,7 +71,7 @@ func (l *link) reply(m *message) error {
 		l.flight.proven = true
 	}
 	if c.number == 0 && m.has(memberError) && !m.has(memberID) {
-		l.recoverLocked(nil) // it could not be parsed, and there may be more such errors
+		l.recoverLocked(nil) // the server could not parse the request, and may send more such errors
 	}
 	l.settleLocked(c)
 	l.flight.remove(c)
@@ -85,8 +85,8 @@ func (l *link) reply(m *message) error {
 	return nil
 }
 
-// conclusiveLocked reports whether the two ends of a reply show which call it answers. An
-// id that is not the last member has not been found.
+// conclusiveLocked reports whether m, of which only the beginning and the end were read,
+// shows which call it answers. An id is known only if it is the last member.
 func (l *link) conclusiveLocked(m *message) bool {
 	if m.has(memberID) {
 		c := l.flight.numbers.get(ownNumber(m.members[memberID]))
@@ -163,16 +163,17 @@ func (l *link) garbageLocked(err error) {
 	l.recoverLocked(&lostReply{err: err})
 }
 
-// damaged is called when a reply may have been lost: it may be part of another reply,
-// which its caller found not to be JSON, or it may still come.
+// damaged is called when a reply may have been lost: a call got bytes that are not
+// JSON, and they may contain the reply to another call; or the end of a message is missing,
+// and may still come.
 func (l *link) damaged(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.recoverLocked(&lostReply{err: err})
 }
 
-// contradicted is called when a caller finds another call's id in the reply that was
-// given to c by its two ends.
+// contradicted closes the link. It is called when decoding finds the id of another call in
+// the reply that was given to c after only its beginning and its end were read.
 func (l *link) contradicted(c *call, id []byte) error {
 	err := fmt.Errorf("the server's replies do not fit the commands: the reply to %s has the id %.40q", c.command, id)
 	l.fail(err)

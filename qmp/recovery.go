@@ -7,10 +7,10 @@ import "fmt"
 const maxProbes = 2
 
 // A recovery is what a link does when a reply may have been lost, or an unexpected one
-// may come. Servers answer in order: when a later command has been answered, earlier ones
-// get no reply any more. To make sure that there is a later command, a probe is sent: a
-// command that changes nothing and is always answered. Until then every command has a
-// number, and replies that answer none of them are reported and dropped.
+// may come. Servers answer in order: after the reply to a later command, no reply to an
+// earlier one can come. To make sure that there is a later command, a probe is sent: a
+// command that changes nothing and is always answered. Until a later command is answered,
+// every command has a number, and replies that answer none of them are reported and dropped.
 //
 // It is guarded by the link's mutex.
 type recovery struct {

@@ -16,9 +16,9 @@ import (
 
 // Start runs a program whose monitor is on its standard input and output, such as
 // QEMU with -qmp stdio, and negotiates. cmd has not been started; its Stdin and
-// Stdout are not set. Its Stderr may be: it gets all that the process says there, but for
-// what it has not taken 1 s (or cmd.WaitDelay) after the process's end. Start is the one
-// to wait for the process.
+// Stdout must not be set. Its Stderr may be set: it gets what the process writes to its
+// standard error. What has not been copied to it 1 s (or cmd.WaitDelay) after the process
+// has ended is dropped. Start calls cmd.Wait; the caller must not.
 //
 // ctx bounds the start. If that fails, the process is ended, and the error has its
 // exit status and the last lines of its standard error. They are also in the
@@ -26,13 +26,12 @@ import (
 //
 // QEMU ends with its connection but not with this program: if that is killed, or ends
 // without a Close, QEMU lives on, and nobody can reach it, unless it has a second monitor.
-// On Linux
-// cmd.SysProcAttr can have it killed, too (Pdeathsig).
+// On Linux cmd.SysProcAttr can have it killed, too (Pdeathsig).
 //
 // Standard input and output are simple, and limited: [Files] cannot be passed,
 // [WithReconnect] is impossible, and what QEMU prints there, such as the "Formatting" of
-// a new image, is skipped and reported (see [WithEventError]). A socketpair whose other
-// end QEMU inherits has the first and the last of these for the price of a few lines;
+// a new image, is skipped and reported (see [WithEventError]). With a socketpair, one end of
+// which QEMU inherits, files can be passed and nothing else is printed to the stream;
 // see the example of [NewConn].
 func Start(ctx context.Context, cmd *exec.Cmd, opts ...Option) (*Process, error) {
 	p := &Process{child: newChild(cmd)}

@@ -36,8 +36,8 @@ func (w *writer) init(mu *sync.Mutex, rw io.ReadWriteCloser, gather func(), fail
 // hasRoom reports whether more requests may be gathered.
 func (w *writer) hasRoom() bool { return len(w.out) < batchSize && w.fds == nil && !w.broken }
 
-// start gathers what can be sent. It reports whether the caller, who holds mu, must have
-// it written: by now or, on another goroutine, by loop.
+// start gathers what can be sent. The caller holds mu. If start returns true, the caller
+// must call now, after it has unlocked mu, or start a goroutine that runs loop.
 func (w *writer) start() bool {
 	if w.busy {
 		return false
