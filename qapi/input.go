@@ -41,12 +41,17 @@ func newInput(c *Client, opts []InputOption) *input {
 	return i
 }
 
-// send has the guest see events, and gives it time to take them in.
+// send sends events to the guest, and gives it time to take them in.
 func (i *input) send(ctx context.Context, events ...InputEvent) error {
 	err := i.client.InputSendEvent(ctx, InputSendEventArgs{Device: i.device, Head: i.head, Events: events})
 	if err != nil {
 		return err
 	}
+	return i.pause(ctx)
+}
+
+// pause gives the guest time to take events in.
+func (i *input) pause(ctx context.Context) error {
 	timer := time.NewTimer(i.interval)
 	defer timer.Stop()
 	select {
@@ -76,8 +81,13 @@ func TypeText(ctx context.Context, c *Client, text string, opts ...InputOption) 
 	}
 	i := newInput(c, opts)
 	for n, events := range strokes {
-		if err := i.send(ctx, events...); err != nil {
-			return fmt.Errorf("qapi: TypeText: after %d of %d characters: %w", n, len(strokes), err)
+		typed := n
+		err := c.InputSendEvent(ctx, InputSendEventArgs{Device: i.device, Head: i.head, Events: events})
+		if err == nil {
+			typed, err = n+1, i.pause(ctx)
+		}
+		if err != nil {
+			return fmt.Errorf("qapi: TypeText: after %d of %d characters: %w", typed, len(strokes), err)
 		}
 	}
 	return nil

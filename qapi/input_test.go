@@ -98,7 +98,7 @@ func TestTypeTextFails(t *testing.T) {
 		defer cancel()
 		err := qapi.TypeText(ctx, c, strings.Repeat("x", 50))
 		require.ErrorIs(t, err, context.DeadlineExceeded)
-		require.ErrorContains(t, err, "after 3 of 50 characters")
+		require.ErrorContains(t, err, "after 4 of 50 characters")
 
 		qmptest.Handle(srv, srv.Commands.InputSendEvent, func(context.Context, qapi.InputSendEventArgs) error {
 			return &qmp.Error{Class: qmp.ClassGenericError, Desc: "VM not running"}

@@ -2,6 +2,7 @@ package qapi
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 
@@ -21,8 +22,10 @@ import (
 //	cpu EPYC-Genoa/avx2                         a property of it
 //
 // What was asked for is kept for the connection, so that many questions cost few commands.
-// The error is that of a command that failed; that the server lacks something is none. A
-// device that a server has is not always one that a user may create.
+// Supports returns an error only if a command fails, not if the server lacks something. A
+// device that a server has is not always one that a user may create. Before QEMU 10.0 the
+// properties of virtio-gpu-gl-pci and virtio-vga-gl are not asked for, which is an error: 7.2
+// ends when it is asked and a module of theirs is not installed.
 func Supports(ctx context.Context, c *Client, path string) (bool, error) {
 	kind, rest, _ := strings.Cut(path, " ")
 	switch kind {
@@ -81,6 +84,9 @@ func listProperties(ctx context.Context, c *Client, kind, typename string) (map[
 	var err error
 	switch kind {
 	case "device", "cpu":
+		if v := c.conn.Greeting().Version; !v.AtLeast(10, 0) && (typename == "virtio-gpu-gl-pci" || typename == "virtio-vga-gl") {
+			return nil, fmt.Errorf("qapi: QEMU %d.%d can end when it is asked for the properties of %s", v.Major, v.Minor, typename)
+		}
 		list, err = c.DeviceListProperties(ctx, DeviceListPropertiesArgs{Typename: typename})
 	default:
 		list, err = c.QOMListProperties(ctx, QOMListPropertiesArgs{Typename: typename})

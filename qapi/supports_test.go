@@ -91,3 +91,14 @@ func TestQEMUHas(t *testing.T) {
 		assert.ErrorContains(t, err, "qom-get")
 	})
 }
+
+// TestSupportsAsksNothingDangerous holds that a server is not asked what can end it.
+func TestSupportsAsksNothingDangerous(t *testing.T) {
+	srv := qmptest.Start(t, qmptest.Release("7.2"))
+	conn, err := srv.Dial(t.Context())
+	require.NoError(t, err)
+	_, err = qapi.Supports(t.Context(), qapi.NewClient(conn), "device virtio-gpu-gl-pci/xres")
+	require.ErrorContains(t, err, "QEMU 7.2 can end when it is asked for the properties of virtio-gpu-gl-pci")
+	require.Zero(t, srv.Count("device-list-properties"))
+	require.NoError(t, conn.Close())
+}

@@ -59,6 +59,9 @@ func (p *child) hasExited() bool {
 
 // run starts the process and reaps it. gone is called when it has ended.
 func (p *child) run(gone func()) error {
+	if p.cmd.WaitDelay == 0 && !(isFile(p.cmd.Stdin) && isFile(p.cmd.Stdout)) {
+		p.cmd.WaitDelay = drainTime // or the wait for what package exec copies could last for ever
+	}
 	if p.stderr.file != "" { // it writes there itself
 		if err := p.cmd.Start(); err != nil {
 			return err
@@ -88,6 +91,15 @@ func (p *child) run(gone func()) error {
 	return nil
 }
 
+// isFile reports whether package exec has nothing to copy from or to a stream.
+func isFile(stream any) bool {
+	if stream == nil {
+		return true
+	}
+	_, ok := stream.(*os.File)
+	return ok
+}
+
 // detach has the process, which has not been started, outlive this program.
 func (p *child) detach() {
 	newSession(p.cmd)
@@ -104,6 +116,9 @@ func (p *child) detach() {
 // package exec has no writer to copy to: it would wait for that.
 func (p *child) reap(said *os.File, heard <-chan struct{}, gone func()) {
 	err := p.cmd.Wait()
+	if errors.Is(err, exec.ErrWaitDelay) { // the process has ended well
+		err = nil
+	}
 	if said != nil {
 		timer := time.NewTimer(cmp.Or(p.cmd.WaitDelay, drainTime))
 		defer timer.Stop()
@@ -141,8 +156,8 @@ func (p *child) withStderr(err error) error {
 	return fmt.Errorf("%w: %s", err, strings.Join(lines, "; "))
 }
 
-// terminate has the process end. It has been told to when terminate returns: the
-// program may end then. What is left to do is done in the background.
+// terminate sends SIGTERM and returns. In the background it kills the process if that is
+// still there after endGrace.
 func (p *child) terminate() {
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		_ = p.cmd.Process.Kill() // it has ended, or the system has no such signal
@@ -153,8 +168,10 @@ func (p *child) terminate() {
 		select {
 		case <-p.exited:
 		case <-grace.C:
-			p.killed.Store(true)
-			_ = p.cmd.Process.Kill() // the reaper sees that it ends
+			p.killed.Store(true) // before the reaper sees it
+			if p.cmd.Process.Kill() != nil {
+				p.killed.Store(false) // it had ended
+			}
 		}
 	}()
 }

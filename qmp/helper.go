@@ -70,7 +70,7 @@ func (p *Process) startHelper(ctx context.Context, h *helper) error {
 	defer cancel()
 	go func() {
 		select {
-		case <-h.exited:
+		case <-p.launched.down: // this helper, or one that it may need
 			cancel()
 		case <-ctx.Done():
 		}
@@ -81,6 +81,11 @@ func (p *Process) startHelper(ctx context.Context, h *helper) error {
 		return nil
 	case h.hasExited():
 		return h.ending()
+	}
+	for _, other := range p.launched.helpers {
+		if other.cmd.Process != nil && other.hasExited() {
+			return other.ending()
+		}
 	}
 	return fmt.Errorf("helper %s: %w", h.name, h.withStderr(err))
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/goqapi/goqapi/internal/address"
@@ -36,10 +37,11 @@ func AtSocket(addr string) LaunchOption { return launchOption(func(l *launched) 
 // connection. AtSocket is needed, too, to find the server again; [Dial] connects to it then.
 //
 // What the server says on its standard error once this program has ended is lost, unless
-// cmd.Stderr is an [os.File], which it then writes to itself.
+// cmd.Stderr is an [os.File], which it then writes to itself. A helper may even end then, by
+// SIGPIPE: give it an [os.File] as Stderr, too.
 func LivesOn() LaunchOption { return launchOption(func(l *launched) { l.livesOn = true }) }
 
-// launched is what there is of a server beside its process.
+// launched is the state of a launched server, apart from its process.
 type launched struct {
 	addr    string
 	livesOn bool
@@ -215,11 +217,13 @@ func (p *Process) connect(ctx context.Context, first io.ReadWriteCloser) error {
 		return openAddress(ctx, p.launched.addr, o)
 	}
 	as := qmpServer()
-	as.prepare = func(l *link) { l.starting = p.Conn == nil }
+	var connected atomic.Bool
+	as.prepare = func(l *link) { l.starting = !connected.Load() }
 	conn, err := dialStream(ctx, dial, o, as)
 	if err != nil {
 		return p.whyNot(err)
 	}
+	connected.Store(true)
 	p.Conn = conn
 	return nil
 }

@@ -23,8 +23,9 @@ type Process struct {
 }
 
 // Wait waits until the process has ended, and the connection and the helpers with it. It is
-// nil if the process ended well, and no helper before it. Otherwise the error wraps an [*exec.ExitError] that has the
-// process's state and up to 64 KiB of what it said last on its standard error.
+// nil if the process ended well, and no helper before it. If the process failed, the error
+// wraps an [*exec.ExitError] that has its state and up to 64 KiB of what it said last on its
+// standard error. If a helper ended before it, the error says how.
 func (p *Process) Wait(ctx context.Context) error {
 	for _, end := range []<-chan struct{}{p.over, p.Conn.Done()} {
 		select {
@@ -121,8 +122,11 @@ func (p *Process) Stop(ctx context.Context, steps Steps) error {
 		return nil
 	default:
 	}
-	_ = p.cmd.Process.Kill() // it has ended otherwise
+	killed := p.cmd.Process.Kill() == nil // otherwise it has ended, and its last words are being read
 	<-p.over
+	if !killed {
+		return nil
+	}
 	if ctx.Err() != nil {
 		return fmt.Errorf("qmp: %s was killed: %w", p.name, contextError(ctx))
 	}

@@ -5,6 +5,7 @@ package retry
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/goqapi/goqapi/internal/poll"
 	"github.com/goqapi/goqapi/qmp"
@@ -40,11 +41,21 @@ func Once(ctx context.Context, c *qmp.Conn, do func(context.Context) error, done
 			is, err = done(ctx)
 			return err
 		}); asking != nil {
-			return asking
+			return Unknown(ctx, err, asking)
 		}
 		if is {
 			return nil
 		}
 	}
 	return err
+}
+
+// Unknown returns the error for a command that may have run: its reply was lost with err, and to ask
+// whether it is done has failed, too. It does not wrap asking, which may say of the question that it
+// was not sent or was refused: that must not be read as an answer about the command.
+func Unknown(ctx context.Context, err, asking error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("%w: %w", poll.Error(ctx), err)
+	}
+	return fmt.Errorf("%w; whether it is done is not known: %s", err, asking.Error())
 }

@@ -75,8 +75,31 @@ func Chardev(id string, backend qapi.ChardevBackend) Arg {
 				return nil, err
 			}
 		}
+		if b.Type == "socket" {
+			pairs = socketDefaults(pairs)
+		}
 		return chardev.pairs(t, b.Type, pairs)
 	})
+}
+
+// socketDefaults adds what chardev-add takes for absent members, and -chardev does not: the
+// socket listens, and QEMU does not wait for a client.
+func socketDefaults(pairs []pair) []pair {
+	value := func(key string) string {
+		for _, p := range pairs {
+			if p.key == key {
+				return p.value
+			}
+		}
+		return ""
+	}
+	if value("server") == "" {
+		pairs = append(pairs, pair{"server", "on"})
+	}
+	if value("server") == "on" && value("wait") == "" {
+		pairs = append(pairs, pair{"wait", "off"})
+	}
+	return pairs
 }
 
 // addMember adds a member of a backend under the name that -chardev has for it.

@@ -142,9 +142,15 @@ var backends = []text{
 		Server: new(true), Wait: new(false),
 	}, "socket,id=c0,path=/a,,b,abstract=on,tight=off,server=on,wait=off"),
 	chardev("inet", qapi.ChardevBackendSocket{
-		Addr:    qapi.SocketAddressLegacy{Type: qapi.SocketAddressLegacyInet{Host: "::1", Port: "4000", To: new(uint16(4010)), IPv4: new(false), IPv6: new(true)}},
-		Nodelay: new(true), TLSCreds: new("tls0"), Telnet: new(true), ReconnectMs: new(int64(5000)),
-	}, "socket,id=c0,host=::1,port=4000,to=4010,ipv4=off,ipv6=on,tls-creds=tls0,delay=off,telnet=on,reconnect-ms=5000"),
+		Addr:   qapi.SocketAddressLegacy{Type: qapi.SocketAddressLegacyInet{Host: "::1", Port: "4000", To: new(uint16(4010)), IPv4: new(false), IPv6: new(true)}},
+		Server: new(false), Nodelay: new(true), TLSCreds: new("tls0"), Telnet: new(true), ReconnectMs: new(int64(5000)),
+	}, "socket,id=c0,host=::1,port=4000,to=4010,ipv4=off,ipv6=on,tls-creds=tls0,server=off,delay=off,telnet=on,reconnect-ms=5000"),
+	chardev("as chardev-add has it: it listens, and nobody waits", qapi.ChardevBackendSocket{
+		Addr: qapi.SocketAddressLegacy{Type: qapi.SocketAddressLegacyUnix{Path: "/a"}},
+	}, "socket,id=c0,path=/a,server=on,wait=off"),
+	chardev("a server for which nobody waits", qapi.ChardevBackendSocket{
+		Addr: qapi.SocketAddressLegacy{Type: qapi.SocketAddressLegacyUnix{Path: "/a"}}, Server: new(true),
+	}, "socket,id=c0,path=/a,server=on,wait=off"),
 	chardev("fd", qapi.ChardevBackendSocket{
 		Addr:   qapi.SocketAddressLegacy{Type: qapi.SocketAddressLegacyFD{Str: "3"}},
 		Server: new(true), Wait: new(false), Nodelay: new(false),

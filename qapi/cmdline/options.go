@@ -101,7 +101,7 @@ func CPU(model string, features map[string]any) Arg {
 		if err != nil {
 			return nil, err
 		}
-		if model == "" || model == "help" || strings.ContainsAny(model, ",\x00") {
+		if model == "" || model == "help" || model == "?" || strings.ContainsAny(model, ",\x00") {
 			return nil, fmt.Errorf("model: %q is not a name", model)
 		}
 		for _, p := range pairs {

@@ -133,6 +133,8 @@ func TestSecrets(t *testing.T) {
 		{"text: a URL", "", cmdline.Text("https://u:" + secret + "@h/x")},
 		{"text: a URL with a query", "", cmdline.Text("https://h/x?sig=" + secret)},
 		{"text: an option in one word", "data", cmdline.Text("--object=secret,id=s0,data=" + secret)},
+		{"text: the first of two values", "value", cmdline.Text("-smbios", "type=11,value=s=https://u:"+secret+"@h/,value=x")},
+		{"text: an image's name in JSON", "filename", cmdline.Text("-hda", `json:{"driver":"https","url":"https://h/x","cookie":"`+secret+`"}`)},
 		{"address", "", cmdline.QMP("https://u:" + secret + "@h/x")},
 		{"text: doubled commas", "password", cmdline.Text("-vnc", ":0,password=a,,"+secret)},
 		{"text: invalid UTF-8", "password", cmdline.Text("-vnc", ":0,password=\xff"+secret)},
@@ -151,6 +153,18 @@ func TestSecrets(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestSecretAfterOption holds that the value of an option is known that is in a Text of its own.
+func TestSecretAfterOption(t *testing.T) {
+	_, err := cmdline.Args(v72, cmdline.Text("-object"), cmdline.Text("secret,id=s0,data=geheim"))
+	require.ErrorContains(t, err, "'data' is or has a secret")
+}
+
+// JSON may end with a newline.
+func TestTextWithNewline(t *testing.T) {
+	_, err := cmdline.Args(v72, cmdline.Text("-object", "{\"qom-type\":\"iothread\",\"id\":\"io0\"}\n"))
+	require.NoError(t, err)
 }
 
 // What looks like a secret and is none may be said.

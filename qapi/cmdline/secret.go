@@ -82,7 +82,7 @@ func isPublic(path string, object []byte) bool {
 	return json.Unmarshal(object, &secret) == nil && secret.Keyid != ""
 }
 
-// checkText is check for a word of the user's own, which follows an option.
+// checkText is like check, for a word of [Text]; option is the option before it.
 func checkText(option, word string) error {
 	if strings.ContainsRune(word, 0) {
 		return errNUL
@@ -94,20 +94,34 @@ func checkText(option, word string) error {
 		if !jsontext.Value(word).IsValid() {
 			return errors.New("it begins as JSON and is not JSON, so that secrets in it would not be seen")
 		}
-		return check([]byte(word))
+		return check(bytes.TrimRight([]byte(word), " \t\r\n"))
+	}
+	if strings.HasPrefix(word, "json:") { // the name of an image: the commas are its own
+		return checkMembers(map[string]any{"filename": word})
 	}
 	members := map[string]any{}
 	for i, p := range split(word) {
+		object := strings.TrimLeft(option, "-") == "object" || option == "" && p.value == "secret" // -object in a Text before
 		switch {
-		case i == 0 && p.key == "" && strings.TrimLeft(option, "-") == "object":
+		case i == 0 && p.key == "" && object:
 			p.key = "qom-type"
 		case strings.Contains(p.key, "://"): // a URL with a query
 			p = pair{"", p.key + "=" + p.value}
 		}
-		if p.value != "on" && p.value != "off" { // a switch, such as password=on of -vnc
-			members[p.key] = p.value
+		if p.value == "on" || p.value == "off" { // a switch, such as password=on of -vnc
+			continue
 		}
+		if _, again := members[p.key]; again { // the value that is replaced may be a secret, too
+			if err := checkMembers(members); err != nil {
+				return err
+			}
+		}
+		members[p.key] = p.value
 	}
+	return checkMembers(members)
+}
+
+func checkMembers(members map[string]any) error {
 	text, err := json.Marshal(members, json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
 	if err != nil {
 		return err

@@ -62,7 +62,7 @@ func versionText(v qmp.Version) string { return fmt.Sprintf("%d.%d.%d", v.Major,
 
 // Check asks the server whether it would take a device, and returns what is wrong with it: a
 // type or a property that the server does not have, or a value of another kind than it takes.
-// It also finds what QEMU 5.2 and 7.2 drop in silence, such as lists, and numbers that they take
+// It also finds what releases before 9.2 drop in silence, such as lists, and numbers that they take
 // for another PCI address. Nil does not promise that [qapi.Client.DeviceAdd] succeeds: names of
 // buses, disks and backends are not looked at, nor whether there is a place.
 //

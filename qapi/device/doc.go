@@ -5,8 +5,9 @@
 //
 // There is a struct for each of some 200 devices that people use, with the properties that any
 // release has; comments say which release or target has a device or a property, where not all
-// that are known have it: 5.2, 7.2, 10.0 and 11.1, for x86_64, aarch64 and s390x. Between these
-// nobody has looked. A property that a server does not have is an error of the server.
+// that are known have it: 5.2, 7.2, 10.0 and 11.1, for x86_64, aarch64 and s390x. Releases in
+// between were not checked. A property that a server does not have is an error of the server, but
+// not if the value is a list and the server is older than 9.2.
 //
 // # Fields
 //

@@ -16,12 +16,15 @@ import (
 )
 
 // misfit says why a server does not take a value for a property of a type; "" if it does, or if
-// that cannot be said. QEMU 10.0 and newer are strict. Older ones read text: 7.2 takes "on" for
+// that cannot be said. QEMU 9.2 and newer are strict. Older ones read text: 7.2 takes "on" for
 // true and "0x10" for 16.
 func misfit(name, typ string, v jsontext.Value, version qmp.Version) string {
-	kind, strict := v.Kind(), version.AtLeast(10, 0)
+	kind, strict := v.Kind(), version.AtLeast(9, 2)
 	if typ == "" {
 		return ""
+	}
+	if !strict && (kind == '[' || kind == '{') {
+		return fmt.Sprintf("cannot be %s: this server drops it without an error", codec.KindName(kind))
 	}
 	if isList(typ) {
 		return wants(kind, '[')
@@ -31,10 +34,7 @@ func misfit(name, typ string, v jsontext.Value, version qmp.Version) string {
 	}
 	switch {
 	case kind == '[' || kind == '{':
-		switch {
-		case !version.AtLeast(8, 0):
-			return fmt.Sprintf("cannot be %s: this server drops it without an error", codec.KindName(kind))
-		case isScalar(typ):
+		if isScalar(typ) {
 			return fmt.Sprintf("is %s, not %s", printable.String(typ), codec.KindName(kind))
 		}
 		return ""

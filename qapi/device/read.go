@@ -195,10 +195,8 @@ func getValues(ctx context.Context, c *qapi.Client, at string, list []qapi.Objec
 	texts, errs := make([]jsontext.Value, len(list)), make([]error, len(list))
 	var wait sync.WaitGroup
 	for i, p := range list {
-		wait.Add(1)
-		c.Conn().Go(ctx, "qom-get", qapi.QOMGetArgs{Path: at, Property: p.Name}, &texts[i], func(err error) {
-			errs[i] = err
-			wait.Done()
+		wait.Go(func() { // not Conn.Go, whose callbacks need workers: a handler that reads would wait for its own
+			errs[i] = c.Conn().Execute(ctx, "qom-get", qapi.QOMGetArgs{Path: at, Property: p.Name}, &texts[i])
 		})
 	}
 	wait.Wait()

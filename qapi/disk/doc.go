@@ -11,11 +11,12 @@
 //		To: disk.File{Path: "/backup/tuesday.qcow2", Backing: "/backup/monday.qcow2"},
 //	}})
 //
-// Each function acts on several disks at one moment, and either has done all when it returns, or
-// has undone all: block nodes that it has added are removed, jobs are cancelled, bitmaps
-// are as they were. What could not be undone is in the error. QEMU cannot remove files, so that those it
-// has made stay.
+// [Backup], [Increment] and [Snapshot] act on several disks at one moment. They do everything or
+// undo everything: block nodes that they added are removed, jobs are cancelled, bitmaps are as
+// before. What could not be undone is in the error. QEMU cannot remove files, so those that it has
+// created stay. A [Commit] is not undone.
 //
-// Options are those of package job: progress, and the limit of what is undone. Errors are
+// Options are those of package job. [job.Limit] limits how long jobs may take to be cancelled; block
+// nodes and bitmaps are removed within 10 s each. Errors are
 // often a [*job.Error], with QEMU's reason. Connections that are made again may be lost at any moment.
 package disk

@@ -46,6 +46,11 @@ func disk(ctx context.Context, c *qapi.Client, name string) (*qapi.BlockDeviceIn
 // addNode adds a block node that has a name.
 func addNode(ctx context.Context, c *qapi.Client, options qapi.BlockdevOptions, u *undo.Stack) error {
 	name := *options.NodeName
+	if n, err := find(ctx, c, name); err != nil {
+		return err
+	} else if n != nil { // it must not be taken for ours, nor be removed
+		return fmt.Errorf("there is a block node %q already", name)
+	}
 	u.Add("block node "+name, func(ctx context.Context) error { return removeNode(ctx, c, name) })
 	return retry.Once(ctx, c.Conn(), func(ctx context.Context) error { return c.BlockdevAdd(ctx, options) },
 		func(ctx context.Context) (bool, error) {

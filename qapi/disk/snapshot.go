@@ -25,6 +25,9 @@ type Overlay struct {
 // block nodes, which are the disks' from then on. What the disks have at that moment can be read from
 // their old nodes and files. If it fails, the guest's disks are what they were.
 func Snapshot(ctx context.Context, c *qapi.Client, overlays []Overlay) (names []string, err error) {
+	if len(overlays) == 0 {
+		return nil, nil
+	}
 	var u undo.Stack
 	defer func() {
 		if err != nil {
@@ -74,7 +77,7 @@ func addOverlay(ctx context.Context, c *qapi.Client, o Overlay, u *undo.Stack) (
 		o.Name = newName("overlay")
 	}
 	file := qapi.BlockdevOptions{Driver: qapi.BlockdevOptionsFile{Filename: o.Path}}
-	u.Add("the file "+o.Path, func(context.Context) error { return errors.New("QEMU cannot remove files") })
+	u.Add("the file "+o.Path+", if it was created", func(context.Context) error { return errors.New("QEMU cannot remove files") })
 	if err := create(ctx, c, qapi.BlockdevCreateOptionsFile{Filename: o.Path}); err != nil {
 		return "", err
 	}
@@ -92,6 +95,9 @@ func addOverlay(ctx context.Context, c *qapi.Client, o Overlay, u *undo.Stack) (
 // fails, the overlay stays, and what was written down is not undone, nor need it be: the
 // overlay still has it. The overlay's file is not removed.
 func Commit(ctx context.Context, c *qapi.Client, args qapi.BlockCommitArgs, opts ...job.Option) error {
+	if args.Top != nil && args.TopNode == nil { //nolint:staticcheck // it is refused
+		return errors.New("disk: commit: Top names a file, not the block node to remove: set TopNode")
+	}
 	if _, err := job.Commit(ctx, c, args, opts...); err != nil {
 		return fmt.Errorf("disk: commit: %w", err)
 	}

@@ -43,7 +43,7 @@ func (f File) open(ctx context.Context, c *qapi.Client, size int64, nodes, faile
 	default:
 		return "", fmt.Errorf("%s: the format is %q: a file can be qcow2, or raw without a backing file", f.Path, f.Format)
 	}
-	failed.Add("the file "+f.Path, func(context.Context) error { return errors.New("QEMU cannot remove files") })
+	failed.Add("the file "+f.Path+", if it was created", func(context.Context) error { return errors.New("QEMU cannot remove files") })
 	if err := create(ctx, c, qapi.BlockdevCreateOptionsFile{Filename: f.Path, Size: fileSize}); err != nil {
 		return "", err
 	}

@@ -256,7 +256,7 @@ func TestBalloon(t *testing.T) {
 		start := time.Now()
 		got, err = hotplug.Balloon(t.Context(), c, 16<<20)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
-		assert.ErrorContains(t, err, "hotplug: balloon to 16777216 bytes: the guest has 67108864: ")
+		assert.ErrorContains(t, err, "hotplug: balloon to 16777216 bytes (last seen: 67108864): ")
 		assert.EqualValues(t, 64<<20, got)
 		assert.Equal(t, hotplug.DefaultLimit, time.Since(start))
 		srv.Guest(qmptest.GuestObeys)

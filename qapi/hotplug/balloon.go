@@ -36,7 +36,7 @@ func Balloon(ctx context.Context, c *qapi.Client, size int64) (int64, error) {
 		})
 	}
 	if err != nil {
-		return got, fmt.Errorf("hotplug: balloon to %d bytes: the guest has %d: %w", size, got, err)
+		return got, fmt.Errorf("hotplug: balloon to %d bytes (last seen: %d): %w", size, got, err)
 	}
 	return got, nil
 }
@@ -53,8 +53,13 @@ func reach[N int64 | uint64](
 	ctx context.Context, c *qapi.Client, events *qmp.Stream[qapi.Event],
 	set func(N) func(context.Context) error, size N, look func(context.Context) (N, bool, error),
 ) (got N, err error) {
-	if err := retry.Ask(ctx, c.Conn(), set(size)); err != nil {
-		if qmp.MayHaveRun(err) {
+	told := false
+	if err := retry.Ask(ctx, c.Conn(), func(ctx context.Context) error {
+		err := set(size)(ctx)
+		told = told || qmp.MayHaveRun(err)
+		return err
+	}); err != nil {
+		if told {
 			err = stop(ctx, c, set, look, err)
 		}
 		return 0, err

@@ -65,17 +65,17 @@ func (s *state) wait(ctx context.Context, limit time.Duration) error {
 	defer cancel()
 	for {
 		e, err := s.news.Next(within)
+		about := err == nil && s.matters(e) // also when the time is over: it has left the queue
+		switch {
+		case missing(err):
+			s.lost = true
+		case ctx.Err() == nil && within.Err() == nil && errors.Is(err, qmp.ErrClosed):
+			return err
+		}
 		switch {
 		case ctx.Err() != nil:
 			return poll.Error(ctx)
-		case within.Err() != nil:
-			return nil
-		case missing(err):
-			s.lost = true
-			return nil
-		case errors.Is(err, qmp.ErrClosed):
-			return err
-		case err != nil, s.matters(e): // what cannot be decoded may be it
+		case err != nil, within.Err() != nil, about: // what cannot be decoded may be it
 			return nil
 		}
 	}

@@ -51,12 +51,13 @@ func next[E any](ctx context.Context, news *qmp.Stream[E], matters func(E) bool,
 	defer cancel()
 	for {
 		e, err := news.Next(wait)
+		about := err == nil && matters(e) // also when the time is over: it has left the queue
 		switch {
 		case ctx.Err() != nil:
 			return poll.Error(ctx)
 		case errors.Is(err, qmp.ErrClosed) && !missing(err):
 			return err
-		case err != nil, wait.Err() != nil, matters(e):
+		case err != nil, wait.Err() != nil, about:
 			return nil
 		}
 	}

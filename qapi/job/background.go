@@ -82,6 +82,9 @@ func (b *background) save(ctx context.Context, args qapi.MigrateArgs) error {
 		})
 	})
 	err := set(ctx, during)
+	if refused(err) { // then nothing was set
+		return err
+	}
 	if err == nil {
 		err = b.run(ctx, args)
 	}
@@ -131,8 +134,8 @@ func (b *background) start(ctx context.Context, args qapi.MigrateArgs, before qa
 	if err == nil || !retry.Lost(b.c.Conn(), err) || !qmp.MayHaveRun(err) {
 		return err
 	}
-	if err := b.look(ctx); err != nil {
-		return err
+	if asking := b.look(ctx); asking != nil {
+		return retry.Unknown(ctx, err, asking)
 	}
 	switch {
 	case !b.ended(), b.status() != before:
@@ -158,8 +161,11 @@ func (b *background) wait(ctx context.Context) error {
 }
 
 func (b *background) look(ctx context.Context) error {
-	return retry.Ask(ctx, b.c.Conn(), func(ctx context.Context) (err error) {
-		b.info, err = b.c.QueryMigrate(ctx)
+	return retry.Ask(ctx, b.c.Conn(), func(ctx context.Context) error {
+		info, err := b.c.QueryMigrate(ctx)
+		if err == nil {
+			b.info = info
+		}
 		return err
 	})
 }

@@ -102,7 +102,7 @@ func Mirror(ctx context.Context, c *qapi.Client, args qapi.BlockdevMirrorArgs, o
 
 // Commit writes overlays down into a backing image, as [qapi.Client.BlockCommit] does. If the
 // guest's own image is among them, it is switched over to the backing image in the end.
-// The overlays' nodes stay; CommitOverlay of package qapi/disk removes them.
+// The overlays' nodes stay; Commit of package qapi/disk also removes that of the topmost one.
 func Commit(ctx context.Context, c *qapi.Client, args qapi.BlockCommitArgs, opts ...Option) (qapi.JobInfo, error) {
 	return Run(ctx, c, args, opts...)
 }

@@ -29,9 +29,14 @@ func Dump(ctx context.Context, c *qapi.Client, args qapi.DumpGuestMemoryArgs, op
 		return d.how, fmt.Errorf("job: %s: %w", typeDump, err)
 	}
 	if err := d.wait(ctx); err != nil {
+		ended := false
 		u := undo.Stack{Limit: d.opts.limit}
-		u.Add("the dump, which cannot be cancelled", d.wait)
-		if err = u.Undo(ctx, err); d.how.Status == qapi.DumpStatusActive {
+		u.Add("the dump, which cannot be cancelled", func(ctx context.Context) error {
+			err := d.wait(ctx)
+			ended = err == nil
+			return err
+		})
+		if err = u.Undo(ctx, err); !ended {
 			return d.how, fmt.Errorf("job: %s: %w", typeDump, err)
 		}
 	}
@@ -55,8 +60,11 @@ type dump struct {
 
 // look asks how far the dump is.
 func (d *dump) look(ctx context.Context) error {
-	return retry.Ask(ctx, d.c.Conn(), func(ctx context.Context) (err error) {
-		d.how, err = d.c.QueryDump(ctx)
+	return retry.Ask(ctx, d.c.Conn(), func(ctx context.Context) error {
+		how, err := d.c.QueryDump(ctx)
+		if err == nil {
+			d.how = how
+		}
 		return err
 	})
 }
@@ -72,13 +80,16 @@ func (d *dump) start(ctx context.Context, args qapi.DumpGuestMemoryArgs) error {
 	if err == nil || !qmp.MayHaveRun(err) {
 		return err
 	}
-	if !retry.Lost(d.c.Conn(), err) { // ctx has ended
+	waited := func(err error) error {
 		u := undo.Stack{Limit: d.opts.limit}
 		u.Add("the dump, which cannot be cancelled", d.wait)
 		return u.Undo(ctx, err)
 	}
-	if err := d.look(ctx); err != nil {
-		return err
+	if !retry.Lost(d.c.Conn(), err) { // ctx has ended
+		return waited(err)
+	}
+	if asking := d.look(ctx); asking != nil {
+		return waited(retry.Unknown(ctx, err, asking))
 	}
 	switch {
 	case d.how.Status == qapi.DumpStatusActive, d.how.Status != before:
@@ -112,7 +123,7 @@ func (d *dump) note(e qapi.DumpCompletedEvent) {
 // reason is why the dump has failed. Only the event has it, which comes after the status is set.
 func (d *dump) reason(ctx context.Context) string {
 	if d.why == "" {
-		_ = next(ctx, d.news, func(e qapi.DumpCompletedEvent) bool { d.note(e); return true }, time.Second)
+		_ = next(context.WithoutCancel(ctx), d.news, func(e qapi.DumpCompletedEvent) bool { d.note(e); return true }, time.Second)
 	}
 	if d.why == "" {
 		return "it has failed; the event that says why was lost"

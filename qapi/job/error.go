@@ -23,7 +23,8 @@ type Error struct {
 	// of its transaction failed. Reason is then "Operation canceled", as a rule.
 	Cancelled bool
 
-	// Why it was cancelled, if this program did it: the error of ctx.
+	// Cause is what ended the wait before the job had ended, usually the error of ctx; nil if
+	// nothing did.
 	Cause error
 }
 

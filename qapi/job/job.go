@@ -17,7 +17,7 @@ import (
 // A Job is a handle on a job. Any number of goroutines may use it.
 //
 // QEMU keeps a job that has ended until its end has been read, by [Job.Wait] for example.
-// Who does not wait for it calls [Job.Close], which lets go of the handle only.
+// If you do not wait for its end, call [Job.Close]: it releases the handle, and the job goes on.
 type Job struct {
 	c    *qapi.Client
 	id   string
@@ -26,7 +26,9 @@ type Job struct {
 	mu    sync.Mutex
 	info  qapi.JobInfo // as it was seen last
 	ended bool
-	asked bool // to be cancelled, by us
+	kept  bool  // by QEMU, ended: it is to be dismissed
+	asked bool  // to be cancelled, by us
+	left  error // why the job could not be dismissed
 	meter progress.Meter
 	how   progress.Reading
 
@@ -35,7 +37,6 @@ type Job struct {
 	ends *qmp.Stream[qapi.Event]
 
 	dismissing sync.Once
-	left       error // why the job could not be dismissed
 }
 
 func newJob(c *qapi.Client, id string, kind qapi.JobType, opts options) *Job {
@@ -188,17 +189,21 @@ func (j *Job) see(ctx context.Context, now time.Time, list []qapi.JobInfo) error
 	i := slices.IndexFunc(list, func(info qapi.JobInfo) bool { return info.ID == j.id })
 	switch {
 	case j.ended: // an older list may have it still
-		i = -1
 	case i >= 0:
 		j.info, j.ended = list[i], list[i].Status == qapi.JobStatusConcluded
+		j.kept = j.ended
 	case !j.findEndLocked():
 		j.mu.Unlock()
 		return fmt.Errorf("%s: %w", name(j.info.Type, j.id), ErrGone)
 	}
 	j.how = j.meter.Read(now, j.info.CurrentProgress, j.info.TotalProgress)
+	ended, kept := j.ended, j.kept
 	j.mu.Unlock()
-	if i >= 0 && j.hasEnded() {
-		j.dismiss(ctx)
+	if kept {
+		j.dismiss(ctx) // one caller does it, others wait for it
+	}
+	if ended {
+		j.Close() // no event about it matters any more
 	}
 	return nil
 }
@@ -215,7 +220,8 @@ func (j *Job) findEndLocked() bool {
 		case qapi.BlockJobCancelledEvent:
 			j.endLocked(e.Device, e.Type, e.Offset, e.Len, new(cancelled))
 		}
-		if j.ended || errors.Is(err, context.Canceled) || errors.Is(err, qmp.ErrClosed) || errors.Is(err, qmp.ErrUnsubscribed) {
+		if j.ended || errors.Is(err, context.Canceled) || errors.Is(err, qmp.ErrUnsubscribed) ||
+			errors.Is(err, qmp.ErrClosed) && !missing(err) { // events go on after a gap
 			return j.ended
 		}
 	}
@@ -243,7 +249,10 @@ func (j *Job) dismiss(ctx context.Context) {
 			return
 		}
 		if there, unknown := exist(ctx, j.c, []*Job{j}); there || unknown != nil {
-			j.left = fmt.Errorf("%s has ended, but cannot be dismissed: %w", j, err)
+			left := fmt.Errorf("%s has ended, but cannot be dismissed: %w", j, err)
+			j.mu.Lock()
+			j.left = left
+			j.mu.Unlock()
 		}
 	})
 }

@@ -20,11 +20,14 @@ func newOptions(list []Option) options {
 	for _, set := range list {
 		set(&o)
 	}
+	if o.limit <= 0 {
+		o.limit = undo.DefaultLimit
+	}
 	return o
 }
 
 // OnProgress has f called while somebody waits for the job: whenever its state changes, and
-// otherwise about once a second. It is called by the goroutine that waits, which goes on when
+// otherwise at growing intervals of up to a second. It is called by the goroutine that waits, which goes on when
 // f has returned. Of several jobs in a [Transaction] it is the sum.
 func OnProgress(f func(Progress)) Option { return func(o *options) { o.progress = f } }
 
@@ -32,6 +35,6 @@ func OnProgress(f func(Progress)) Option { return func(o *options) { o.progress 
 // target is left as a complete copy. Otherwise the guest is switched over to the target.
 func StayOnSource() Option { return func(o *options) { o.stay = true } }
 
-// Limit sets how long a job may take to end after it was cancelled because ctx has ended.
-// Without it that is 10 s.
+// Limit sets how long cleaning up may take: cancelling jobs after ctx has ended and waiting for
+// their end, dismissing a job, resetting what was set. 10 s without it.
 func Limit(d time.Duration) Option { return func(o *options) { o.limit = d } }

@@ -147,6 +147,16 @@ func stopAll(ctx context.Context, c *qapi.Client, jobs []*Job, err error) error 
 			u.Add("the job", j.stop)
 		}
 	}
+	if len(jobs) > 1 { // all are told first: to wait for one may take the whole limit
+		u.Add("the jobs", func(ctx context.Context) error {
+			for _, j := range jobs {
+				if !j.hasEnded() {
+					_ = j.Cancel(ctx) // which stop does again, and reports
+				}
+			}
+			return nil
+		})
+	}
 	return u.Undo(ctx, err)
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/goqapi/goqapi/internal/poll"
 	"github.com/goqapi/goqapi/internal/retry"
 	"github.com/goqapi/goqapi/qapi"
+	"github.com/goqapi/goqapi/qmp"
 )
 
 // Complete tells a job that is ready to finish: a mirror or a commit of the guest's own image
@@ -36,7 +37,7 @@ func (j *Job) Finalize(ctx context.Context) error {
 // up, even one that is ready.
 func (j *Job) Cancel(ctx context.Context) error {
 	j.mu.Lock()
-	j.asked = !j.ended
+	j.asked = j.asked || !j.ended
 	j.mu.Unlock()
 	return j.tell(ctx, "cancelling it", func(ctx context.Context) error {
 		return j.c.JobCancel(ctx, qapi.JobCancelArgs{ID: j.id})
@@ -99,7 +100,7 @@ func (j *Job) tell(ctx context.Context, what string, do func(context.Context) er
 		case done != nil && (ended || slices.Contains(done, info.Status)):
 			return true, nil
 		case !refused(err):
-			again = true
+			again = again || qmp.MayHaveRun(err)
 			return false, nil
 		case again && !ended: // what was refused has been done before
 			return true, nil

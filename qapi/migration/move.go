@@ -131,11 +131,18 @@ func (m *move) transfer(ctx context.Context) error {
 	if !m.out.runs || state != qapi.RunStatePaused {
 		return nil
 	}
-	err = tell(ctx, m.in.c, m.in.c.Cont)
-	if m.began = qmp.MayHaveRun(err); err != nil {
-		return fmt.Errorf("the destination has the machine, which does not run: %w", err)
+	err = tell(ctx, m.in.c, func(ctx context.Context) error {
+		err := m.in.c.Cont(ctx)
+		m.began = m.began || qmp.MayHaveRun(err) // the last attempt may not have been sent, an earlier one may have
+		return err
+	})
+	switch {
+	case err == nil:
+		return nil
+	case m.began:
+		return fmt.Errorf("the destination has the machine; whether it runs is not known: %w", err)
 	}
-	return nil
+	return fmt.Errorf("the destination has the machine, which does not run: %w", err)
 }
 
 // address is where the source connects to.

@@ -35,6 +35,9 @@ func newOptions(opts []Option) options {
 	for _, opt := range opts {
 		opt(&o)
 	}
+	if o.limit <= 0 {
+		o.limit = undo.DefaultLimit
+	}
 	return o
 }
 

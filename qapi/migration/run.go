@@ -110,7 +110,7 @@ func (m *outgoing) begin(ctx context.Context, to Address) error {
 	switch {
 	case err == nil:
 		return m.await(ctx)
-	case qmp.MayHaveRun(err) && m.mayGoOn(ctx):
+	case m.begun && m.mayGoOn(ctx): // err may be of a question that was asked afterwards
 		return m.stop(ctx, err)
 	}
 	return refused(err)
@@ -231,9 +231,11 @@ func (m *outgoing) attend(ctx context.Context, now qapi.MigrationStatus) error {
 			return err
 		}
 		if m.o.postcopy && !m.asked && m.info.RAM != nil && m.info.RAM.DirtySyncCount > m.o.passes {
-			err := tell(ctx, m.c, m.c.MigrateStartPostcopy)
-			m.asked = qmp.MayHaveRun(err) // from here on it must not be cancelled
-			return err
+			return tell(ctx, m.c, func(ctx context.Context) error {
+				err := m.c.MigrateStartPostcopy(ctx)
+				m.asked = m.asked || qmp.MayHaveRun(err) // from here on it must not be cancelled
+				return err
+			})
 		}
 	case now == qapi.MigrationStatusPreSwitchover && m.o.switchover != nil && !m.gone:
 		m.gone = true
@@ -245,7 +247,7 @@ func (m *outgoing) attend(ctx context.Context, now qapi.MigrationStatus) error {
 // switchOver lets a migration go on that waits before the guest leaves.
 func (m *outgoing) switchOver(ctx context.Context) error {
 	if err := m.o.switchover(ctx); err != nil {
-		return m.stop(ctx, fmt.Errorf("before the switchover: %w", err))
+		return fmt.Errorf("before the switchover: %w", err) // await stops it
 	}
 	var missed bool
 	err := poll.Until(ctx, func(ctx context.Context) (bool, error) {
