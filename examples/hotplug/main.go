@@ -49,11 +49,11 @@ func run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer p.Close()
-	if err := play(ctx, qapi.NewClient(p.Conn), out); err != nil {
-		return err
+	err = play(ctx, qapi.NewClient(p.Conn), out)
+	if err == nil {
+		err = p.Wait(ctx)
 	}
-	return p.Wait(ctx)
+	return errors.Join(err, p.Close()) // which ends it if it still runs
 }
 
 // find returns the QEMU to drive, or "" if there is none.
