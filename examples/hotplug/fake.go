@@ -1,14 +1,25 @@
 package main
 
-import "github.com/goqapi/goqapi/qmp/qmptest"
+import (
+	"context"
+	"io"
 
-// startFake starts a server that plays the part of QEMU in this program.
-func startFake() (*server, error) {
-	srv := qmptest.New()
-	return &server{
-		what: "There is no QEMU here (set QEMU=… or put qemu-system-x86_64 on PATH): driving the fake server",
-		conn: srv.Pipe(),
-		wait: srv.Close,
-		kill: func() { srv.Close() },
-	}, nil
+	"github.com/goqapi/goqapi/qapi"
+	"github.com/goqapi/goqapi/qmp/qmptest"
+)
+
+// playFake plays against a server that takes the part of QEMU, with the places that boot has.
+func playFake(ctx context.Context, out io.Writer) error {
+	vm := qmptest.New(qmptest.RootPorts("port0"), qmptest.CPUs(2), qmptest.MemorySlots(1))
+	defer vm.Close()
+	conn, err := vm.Dial(ctx)
+	if err != nil {
+		return err
+	}
+	c := qapi.NewClient(conn)
+	defer c.Close()
+	if err := play(ctx, c, out); err != nil {
+		return err
+	}
+	return vm.Close()
 }
