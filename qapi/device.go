@@ -13,7 +13,7 @@ import (
 // one the properties that are set. It fails for what [Client.DeviceAdd] refuses to send.
 func DeviceArgs(dev Device) (DeviceAddArgs, error) {
 	var args DeviceAddArgs
-	text, err := codec.Marshal(deviceArguments(dev))
+	text, err := codec.Marshal(deviceArguments(dev, false))
 	if err == nil {
 		err = args.UnmarshalJSON(text)
 	}

@@ -123,7 +123,8 @@ func (x DeviceAddArgs) LogValue() slog.Value {
 //
 // Properties that are not set must not be in the JSON: tag such fields with omitzero. A
 // null, an id that is empty or not a string, and properties that only the server itself
-// may set, are errors before anything is sent.
+// may set, are errors before anything is sent; so are lists for QEMU before 9.2, which would
+// drop them and succeed.
 type Device interface {
 	// DeviceDriver returns the type of the device, such as virtio-blk-pci.
 	DeviceDriver() string
@@ -134,9 +135,9 @@ func (x DeviceAddArgs) DeviceDriver() string {
 	return x.Driver
 }
 
-// deviceArguments are what is sent for a device.
-func deviceArguments(dev Device) any {
-	return codec.Device(dev, "hotplugged", "parent_bus", "realized", "type")
+// deviceArguments are what is sent for a device, to a server that drops lists or does not.
+func deviceArguments(dev Device, dropsLists bool) any {
+	return codec.Device(dev, dropsLists, "hotplugged", "parent_bus", "realized", "type")
 }
 
 // DeviceAdd plugs a device in.
@@ -154,7 +155,7 @@ func deviceArguments(dev Device) any {
 //
 // Features: json-cli, json-cli-hotplug.
 func (c *Client) DeviceAdd(ctx context.Context, dev Device) error {
-	return c.conn.Execute(ctx, "device_add", deviceArguments(dev), nil)
+	return c.conn.Execute(ctx, "device_add", deviceArguments(dev, codec.DropsLists(c.conn.Greeting().Version.Major, c.conn.Greeting().Version.Minor)), nil)
 }
 
 // DeviceDelArgs are the arguments of [Client.DeviceDel].

@@ -21,12 +21,21 @@ type Propertied interface{ DeviceProperties() any }
 // Device is what a command that plugs in a device sends for it: one object with the driver and
 // the properties. Values on which servers crash, or which they drop without an error, make
 // encoding fail, before anything is sent: null, an id or a bus that is not a string, an empty id,
-// and the members in refused, which only the server itself may set.
-func Device(dev Driver, refused ...string) any { return device{dev, refused} }
+// the members in refused, which only the server itself may set, and, if the server drops them,
+// lists and objects.
+func Device(dev Driver, dropsLists bool, refused ...string) any {
+	return device{dev, dropsLists, refused}
+}
+
+// DropsLists reports whether a QEMU of that version drops the lists and objects that it is sent
+// for a device's properties, and succeeds; 0.0 is a version that is not known. QEMU 9.2 is the
+// first that does not.
+func DropsLists(major, minor int) bool { return major > 0 && (major < 9 || major == 9 && minor < 2) }
 
 type device struct {
-	dev     Driver
-	refused []string
+	dev        Driver
+	dropsLists bool
+	refused    []string
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -123,6 +132,9 @@ func (w *deviceWriter) check(name, value []byte) error {
 	}
 	if hasNull(value) {
 		return fmt.Errorf("'%s' with a null, which no device takes: leave out what is not set", name)
+	}
+	if w.dropsLists && (value[0] == '[' || value[0] == '{') {
+		return fmt.Errorf("'%s' that is %s, which QEMU before 9.2 drops without an error", name, KindName(jsontext.Value(value).Kind()))
 	}
 	switch string(name) {
 	case "id", "bus", "driver":

@@ -7,6 +7,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/goqapi/goqapi/qmp/codec"
 )
@@ -56,7 +57,7 @@ func TestDevice(t *testing.T) {
 			`{"driver":"virtio-rng-pci","max-bytes":1}`:                                  converted{},
 			`{"driver":"x","y":{"n":["n\\",true,1]}}`:                                    object(`{"y":{"n":["n\\",true,1]},"driver":"x"}`),
 		} {
-			got, err := marshal(codec.Device(dev, "realized"))
+			got, err := marshal(codec.Device(dev, false, "realized"))
 			assert.NoError(t, err, name)
 			assert.Equal(t, want, string(got), name)
 		}
@@ -92,8 +93,28 @@ func TestDeviceRefused(t *testing.T) {
 			{object(`{"props":null}`), "has 'props' with a null"},
 			{object(`{"a":`), "EOF"},
 		} {
-			_, err := marshal(codec.Device(c.dev, "realized", "type"))
+			_, err := marshal(codec.Device(c.dev, false, "realized", "type"))
 			assert.ErrorContains(t, err, c.want, name)
 		}
 	}
 }
+
+// Lists are an error where the server would drop them.
+func TestDeviceLists(t *testing.T) {
+	for _, c := range []struct {
+		major, minor int
+		drops        bool
+	}{{0, 0, false}, {5, 2, true}, {7, 2, true}, {9, 1, true}, {9, 2, false}, {10, 0, false}, {11, 1, false}} {
+		assert.Equal(t, c.drops, codec.DropsLists(c.major, c.minor), "%d.%d", c.major, c.minor)
+	}
+	dev := mapped{"ports": []string{"n1"}}
+	_, err := stdjson.Marshal(codec.Device(dev, true))
+	assert.ErrorContains(t, err, "'ports' that is a list, which QEMU before 9.2 drops without an error")
+	got, err := stdjson.Marshal(codec.Device(dev, false))
+	require.NoError(t, err)
+	assert.Equal(t, `{"driver":"mapped","ports":["n1"]}`, string(got))
+}
+
+type mapped map[string]any
+
+func (mapped) DeviceDriver() string { return "mapped" }

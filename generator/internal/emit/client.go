@@ -45,7 +45,8 @@ func (g *group) command(c *plan.Command) {
 	args := jen.Nil()
 	switch {
 	case c.Open != nil:
-		args = jen.Id("deviceArguments").Call(jen.Id("dev"))
+		version := func() *jen.Statement { return jen.Id("c").Dot("conn").Dot("Greeting").Call().Dot("Version") }
+		args = jen.Id("deviceArguments").Call(jen.Id("dev"), jen.Qual(pkgCodec, "DropsLists").Call(version().Dot("Major"), version().Dot("Minor")))
 	case c.Maybe:
 		args = jen.Qual(pkgCodec, "AtMostOne").Call(jen.Id("args"))
 	case c.Args != nil:
@@ -84,17 +85,19 @@ func (g *group) open(c *plan.Command) {
 		"//",
 		"// Properties that are not set must not be in the JSON: tag such fields with omitzero. A",
 		"// null, an id that is empty or not a string, and properties that only the server itself",
-		"// may set, are errors before anything is sent.")
+		"// may set, are errors before anything is sent; so are lists for QEMU before 9.2, which would",
+		"// drop them and succeed.")
 	g.Type().Id(of).Interface(
 		jen.Comment("// "+method+" returns the type of the device, such as virtio-blk-pci."),
 		jen.Id(method).Params().String(),
 	)
 	g.comment("// " + method + " returns " + c.Open.Tag.Name + ".")
 	g.Func().Params(jen.Id("x").Id(c.Own.Name)).Id(method).Params().String().Block(jen.Return(jen.Id("x").Dot(c.Open.Tag.Name)))
-	g.comment("// deviceArguments are what is sent for a device.")
-	g.Func().Id("deviceArguments").Params(jen.Id("dev").Id(of)).Any().Block(
+	g.comment("// deviceArguments are what is sent for a device, to a server that drops lists or does not.")
+	g.Func().Id("deviceArguments").Params(jen.Id("dev").Id(of), jen.Id("dropsLists").Bool()).Any().Block(
 		jen.Return(jen.Qual(pkgCodec, "Device").CallFunc(func(args *jen.Group) {
 			args.Id("dev")
+			args.Id("dropsLists")
 			for _, name := range c.Own.Refused {
 				args.Lit(name)
 			}
