@@ -95,7 +95,8 @@ func addOverlay(ctx context.Context, c *qapi.Client, o Overlay, u *undo.Stack) (
 // fails, the overlay stays, and what was written down is not undone, nor need it be: the
 // overlay still has it. The overlay's file is not removed.
 func Commit(ctx context.Context, c *qapi.Client, args qapi.BlockCommitArgs, opts ...job.Option) error {
-	if args.Top != nil && args.TopNode == nil { //nolint:staticcheck // it is refused
+	//lint:ignore SA1019 it is refused
+	if args.Top != nil && args.TopNode == nil { //nolint:staticcheck // see above
 		return errors.New("disk: commit: Top names a file, not the block node to remove: set TopNode")
 	}
 	if _, err := job.Commit(ctx, c, args, opts...); err != nil {
