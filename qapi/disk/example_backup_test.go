@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/goqapi/goqapi/qapi"
+	"github.com/goqapi/goqapi/qapi/device"
 	"github.com/goqapi/goqapi/qapi/disk"
 	"github.com/goqapi/goqapi/qapi/job"
 	"github.com/goqapi/goqapi/qmp/qmptest"
@@ -66,5 +67,5 @@ func plugDisk(addr, node string) error {
 	}}); err != nil {
 		return err
 	}
-	return c.DeviceAdd(ctx, qapi.DeviceAddArgs{Driver: "virtio-blk-pci", Props: map[string]any{"drive": node}})
+	return c.DeviceAdd(ctx, device.VirtioBlkPCI{Drive: node})
 }
