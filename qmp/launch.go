@@ -73,8 +73,10 @@ type launched struct {
 // are in the errors of calls that a failing process leaves unanswered.
 //
 // The process does not end with this program, unless [Process.Close] or [Process.Stop] was
-// called. On Linux cmd.SysProcAttr can have it killed, too (Pdeathsig). A program with
-// "storage-daemon" in its name gets the option --monitor in place of -mon.
+// called. On Linux cmd.SysProcAttr can have it killed, too (Pdeathsig). A signal from the
+// terminal, such as Ctrl-C, reaches it as well, unless cmd.SysProcAttr sets Setpgid: a program
+// that ends its QEMU in steps sets it. A program with "storage-daemon" in its name gets the
+// option --monitor in place of -qmp.
 // Launch needs a Unix system.
 func Launch(ctx context.Context, cmd *exec.Cmd, opts ...LaunchOption) (*Process, error) {
 	p := &Process{child: newChild(cmd), over: make(chan struct{}), launched: &launched{down: make(chan struct{})}}
@@ -180,15 +182,15 @@ func (p *Process) startAll(ctx context.Context, listening, connected *os.File) e
 			return err
 		}
 	}
-	monitor := "-mon"
+	monitor, on := "-qmp", "chardev:" // QEMU 11.1 warns of -mon
 	if strings.Contains(p.name, "storage-daemon") {
-		monitor = "--monitor"
+		monitor, on = "--monitor", "chardev="
 	}
 	fd := 3 + len(p.cmd.ExtraFiles)
 	p.cmd.ExtraFiles = append(slices.Clone(p.cmd.ExtraFiles), listening, connected)
 	p.cmd.Args = append(slices.Clone(p.cmd.Args),
-		"--chardev", fmt.Sprintf("socket,id=qmp-launch,fd=%d,server=on,wait=off", fd), monitor, "chardev=qmp-launch,mode=control",
-		"--chardev", fmt.Sprintf("socket,id=qmp-start,fd=%d", fd+1), monitor, "chardev=qmp-start,mode=control")
+		"--chardev", fmt.Sprintf("socket,id=qmp-launch,fd=%d,server=on,wait=off", fd), monitor, on+"qmp-launch",
+		"--chardev", fmt.Sprintf("socket,id=qmp-start,fd=%d", fd+1), monitor, on+"qmp-start")
 	if p.launched.livesOn {
 		p.detach()
 	}
