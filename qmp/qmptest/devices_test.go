@@ -1,6 +1,7 @@
 package qmptest_test
 
 import (
+	"maps"
 	"testing"
 	"time"
 
@@ -22,12 +23,9 @@ func adder(t *testing.T, opts ...qmptest.Option) func(driver string, props map[s
 	c := qapi.NewClient(conn)
 	require.NoError(t, c.BlockdevAdd(t.Context(), qapi.BlockdevOptions{NodeName: new("disk0"), Driver: qapi.BlockdevOptionsNullCo{}}))
 	return func(driver string, props map[string]any) error {
-		args := qapi.DeviceAddArgs{Driver: driver, Props: props}
-		if bus, ok := props["bus"].(string); ok {
-			args.Bus = &bus
-			delete(props, "bus")
-		}
-		return c.DeviceAdd(t.Context(), args)
+		args := map[string]any{"driver": driver}
+		maps.Copy(args, props)
+		return c.Conn().Execute(t.Context(), "device_add", args, nil) // DeviceAdd would refuse lists
 	}
 }
 
