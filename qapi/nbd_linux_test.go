@@ -29,22 +29,18 @@ func TestExport(t *testing.T) {
 // TestQEMUExport has a storage daemon of each release offer an image, which qemu-img reads.
 func TestQEMUExport(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
-		tool := func(name string) string { return filepath.Join(filepath.Dir(q.Path), name) }
-		if _, err := exec.LookPath(tool("qemu-storage-daemon")); err != nil {
-			t.Skip("there is no storage daemon beside QEMU")
-		}
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		defer cancel()
 		image, socket := filepath.Join(t.TempDir(), "disk"), filepath.Join(t.TempDir(), "s")
-		out, err := exec.Command(tool("qemu-img"), "create", "-f", "qcow2", image, "1M").CombinedOutput()
+		out, err := exec.Command(q.Tool(t, "qemu-img"), "create", "-f", "qcow2", image, "1M").CombinedOutput()
 		require.NoError(t, err, "%s", out)
-		daemon, err := qmp.Launch(ctx, exec.Command(tool("qemu-storage-daemon")))
+		daemon, err := qmp.Launch(ctx, exec.Command(q.Tool(t, "qemu-storage-daemon")))
 		require.NoError(t, err)
 		defer daemon.Close()
 		c := qapi.NewClient(daemon.Conn)
 		for range 2 {
 			require.NoError(t, export(ctx, c, image, socket))
-			out, err = exec.CommandContext(ctx, tool("qemu-img"), "info", "nbd+unix:///disk?socket="+socket).CombinedOutput()
+			out, err = exec.CommandContext(ctx, q.Tool(t, "qemu-img"), "info", "nbd+unix:///disk?socket="+socket).CombinedOutput()
 			require.NoError(t, err, "%s", out)
 			assert.Contains(t, string(out), "1048576 bytes")
 			require.NoError(t, unexport(ctx, c))

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -23,11 +22,7 @@ func still(q qemutest.QEMU, args ...string) *exec.Cmd {
 // daemon is the storage daemon of a release.
 func daemon(t *testing.T, q qemutest.QEMU, args ...string) *exec.Cmd {
 	t.Helper()
-	path := filepath.Join(filepath.Dir(q.Path), "qemu-storage-daemon")
-	if _, err := os.Stat(path); err != nil {
-		t.Skip("there is no storage daemon beside QEMU")
-	}
-	return exec.Command(path, args...)
+	return exec.Command(q.Tool(t, "qemu-storage-daemon"), args...)
 }
 
 // passFile has a server take a file.

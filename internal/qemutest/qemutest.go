@@ -38,13 +38,33 @@ func QEMUs(t testing.TB) []QEMU {
 	t.Helper()
 	found := find(t)
 	if len(found) == 0 {
-		const missing = "no QEMU: set QAPI_QEMU_LAB or QEMU, or have " + system + " on PATH"
-		if os.Getenv("QAPI_REQUIRE_QEMU") != "" {
-			t.Fatal(missing)
-		}
-		t.Skip(missing)
+		absent(t, "no QEMU: set QAPI_QEMU_LAB or QEMU, or have "+system+" on PATH")
 	}
 	return found
+}
+
+// Tool returns the path of another program of the release, such as qemu-img, which is where
+// QEMU is. Without it the test is skipped, or fails if QAPI_REQUIRE_QEMU is set.
+func (q QEMU) Tool(t testing.TB, name string) string {
+	t.Helper()
+	qemu, err := exec.LookPath(q.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(filepath.Dir(qemu), name)
+	if _, err := os.Stat(path); err != nil {
+		absent(t, "there is no "+name+" where QEMU is, in "+filepath.Dir(qemu))
+	}
+	return path
+}
+
+// absent skips a test for what is missing, or fails it if QAPI_REQUIRE_QEMU is set.
+func absent(t testing.TB, missing string) {
+	t.Helper()
+	if os.Getenv("QAPI_REQUIRE_QEMU") != "" {
+		t.Fatal(missing)
+	}
+	t.Skip(missing)
 }
 
 func find(t testing.TB) []QEMU {

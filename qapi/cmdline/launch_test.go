@@ -24,7 +24,7 @@ func TestQEMUBoot(t *testing.T) {
 		_, err := boot(ctx, q.Path, image)
 		require.ErrorContains(t, err, "No such file or directory")
 
-		out, err := exec.Command(filepath.Join(filepath.Dir(q.Path), "qemu-img"), "create", "-f", "qcow2", image, "1M").CombinedOutput()
+		out, err := exec.Command(q.Tool(t, "qemu-img"), "create", "-f", "qcow2", image, "1M").CombinedOutput()
 		require.NoError(t, err, "%s", out)
 		p, err := boot(ctx, q.Path, image)
 		require.NoError(t, err)

@@ -208,7 +208,7 @@ func TestQEMUVersion(t *testing.T) {
 		v, err := cmdline.Version(t.Context(), q.Path)
 		require.NoError(t, err)
 		for _, program := range []string{"qemu-storage-daemon", "qemu-img"} {
-			other, err := cmdline.Version(t.Context(), filepath.Join(filepath.Dir(q.Path), program))
+			other, err := cmdline.Version(t.Context(), q.Tool(t, program))
 			require.NoError(t, err)
 			assert.Equal(t, v, other)
 		}
@@ -218,7 +218,7 @@ func TestQEMUVersion(t *testing.T) {
 func TestQEMUStorageDaemon(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
 		dir := tempDir(t)
-		c := start(t, filepath.Join(filepath.Dir(q.Path), "qemu-storage-daemon"), dir, []cmdline.Arg{
+		c := start(t, q.Tool(t, "qemu-storage-daemon"), dir, []cmdline.Arg{
 			cmdline.Object(qapi.ObjectOptions{ID: "io0", QOMType: qapi.ObjectOptionsIothread{}}),
 			cmdline.Blockdev(qapi.BlockdevOptions{NodeName: new("n0"), Driver: qapi.BlockdevOptionsNullCo{Size: new(int64(4096))}}),
 			cmdline.NBDServer(qapi.NBDServerOptions{Addr: qapi.SocketAddress{Type: qapi.SocketAddressUnix{Path: dir + "/n,bd"}}}),

@@ -104,7 +104,7 @@ func get[T any](t *testing.T, c *qapi.Client, id, property string) T {
 func image(t *testing.T, q qemutest.QEMU, dir string) string {
 	t.Helper()
 	path := filepath.Join(dir, "a, b=c\n.qcow2")
-	out, err := exec.Command(filepath.Join(filepath.Dir(q.Path), "qemu-img"), "create", "-q", "-f", "qcow2", path, "16M").CombinedOutput()
+	out, err := exec.Command(q.Tool(t, "qemu-img"), "create", "-q", "-f", "qcow2", path, "16M").CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	return path
 }

@@ -23,7 +23,7 @@ import (
 // qemuImg runs the program that comes with QEMU.
 func qemuImg(t *testing.T, q qemutest.QEMU, args ...string) {
 	t.Helper()
-	out, err := exec.Command(filepath.Join(filepath.Dir(q.Path), "qemu-img"), args...).CombinedOutput()
+	out, err := exec.Command(q.Tool(t, "qemu-img"), args...).CombinedOutput()
 	assert.NoError(t, err, "qemu-img %q: %s", args, out)
 }
 
@@ -86,7 +86,7 @@ func TestQEMUCopyToNBD(t *testing.T) {
 		server := func(name, size string) qapi.SocketAddress {
 			path := filepath.Join(dir, name)
 			qemuImg(t, q, "create", "-q", "-f", "raw", path, size)
-			cmd := exec.Command(filepath.Join(filepath.Dir(q.Path), "qemu-nbd"), "-f", "raw", "-x", "copy", "-t", "-k", path+".sock", path)
+			cmd := exec.Command(q.Tool(t, "qemu-nbd"), "-f", "raw", "-x", "copy", "-t", "-k", path+".sock", path)
 			require.NoError(t, cmd.Start())
 			require.NoError(t, poll.Until(ctx, func(context.Context) (bool, error) {
 				_, err := os.Stat(path + ".sock")
