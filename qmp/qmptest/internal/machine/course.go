@@ -25,7 +25,7 @@ func (m *Machine) speed(parameter string) (n int64) {
 }
 
 // migrateOn sends all of the memory, or as much as in a second.
-func (m *Machine) migrateOn(second bool) {
+func (m *Machine) migrateOn(plan plan, second bool) {
 	g := &m.migration
 	switch {
 	case g.incoming:
@@ -33,14 +33,14 @@ func (m *Machine) migrateOn(second bool) {
 		return
 	case g.status != qapi.MigrationStatusActive && g.status != qapi.MigrationStatusPostcopyActive:
 		return
-	case g.fails != "":
-		m.stopMigration(g.fails)
+	case plan.fails != "":
+		m.stopMigration(plan.fails)
 		return
 	case g.to != nil && g.to.ended.Load():
 		m.stopMigration("Unable to write to socket: Broken pipe")
 		return
 	}
-	if !m.send(second) {
+	if !m.send(plan.dirties, second) {
 		return
 	}
 	if g.split {
@@ -71,23 +71,23 @@ func (m *Machine) migrateOn(second bool) {
 
 // send sends memory and reports whether the rest of it is so small that the guest can be stopped
 // for it.
-func (m *Machine) send(second bool) bool {
+func (m *Machine) send(dirties int64, second bool) bool {
 	g := &m.migration
 	speed := m.speed("max-bandwidth")
 	if g.split {
 		speed = m.speed("max-postcopy-bandwidth")
 	}
-	n, dirties := int64(0), int64(0)
+	n, dirty := int64(0), int64(0)
 	switch {
 	case speed == 0 || speed >= memory:
 		n = g.left
 	case second:
 		n = min(speed, g.left)
-		dirties = g.dirties
+		dirty = dirties
 	}
 	g.sent, g.left = g.sent+n, g.left-n
 	if !g.split {
-		g.dirty = min(g.dirty+dirties, memory)
+		g.dirty = min(g.dirty+dirty, memory)
 	}
 	if g.left > 0 {
 		return false
@@ -116,7 +116,9 @@ func (m *Machine) standStill() {
 // interrupted.
 func (m *Machine) stopMigration(why string) {
 	g := &m.migration
-	g.fails = ""
+	if g.fails == why {
+		g.fails = ""
+	}
 	if g.split {
 		m.interrupt(why)
 		return
@@ -203,7 +205,8 @@ func (m *Machine) cancelMigration(_ struct{}, req Request) error {
 func (m *Machine) queryMigrate(_ struct{}, req Request) (any, error) {
 	g := &m.migration
 	info := qapi.MigrationInfo{}
-	m.after(req, func() { m.migrateOn(true) })
+	plan := g.plan
+	m.after(req, func() { m.migrateOn(plan, true) })
 	if g.status == "" {
 		return info, nil
 	}

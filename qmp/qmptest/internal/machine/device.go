@@ -26,6 +26,7 @@ type device struct {
 	throttle   *qapi.BlockIOThrottle // of the drive; nil: it is as fast as it can
 
 	asked  bool  // the guest is to let go of it, and has not answered
+	waits  bool  // until the guest is no longer silent
 	place  int   // of a processor or a memory module
 	thread int64 // of a processor, after the first of the machine's
 

@@ -67,14 +67,14 @@ func (m *Machine) setWanted(d *device, req Request) error {
 	if err := m.want(d, v.Value); err != nil {
 		return err
 	}
-	m.after(req, m.memoryMoves)
+	m.asksGuestAfter(req, m.memoryMoves)
 	return nil
 }
 
 // memoryMoves has a guest that obeys take and give back memory of virtio-mem devices.
-func (m *Machine) memoryMoves() {
+func (m *Machine) memoryMoves(guest Guest) {
 	for _, d := range m.devices {
-		if !d.isVirtioMem() || m.guest != Obeys || !m.running() || d.has == d.wanted {
+		if !d.isVirtioMem() || guest != Obeys || !m.running() || d.has == d.wanted {
 			continue
 		}
 		d.has = d.wanted

@@ -30,6 +30,7 @@ type vm struct {
 	commands map[string]Handler
 	said     []string
 	stopped  bool
+	replied  func() // is called between a reply and what comes after it; nil: nothing is
 }
 
 func newVM(t *testing.T, name string) *vm {
@@ -107,6 +108,9 @@ func (v *vm) execute(command string, args ...string) []string {
 		v.said = append(v.said, fmt.Sprintf("error %s: %s", refusal.Class, refusal.Desc))
 	} else {
 		v.said = append(v.said, "return "+v.fit(command, result))
+	}
+	if v.replied != nil {
+		v.replied()
 	}
 	for _, f := range req.after {
 		f()

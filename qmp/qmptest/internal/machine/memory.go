@@ -50,15 +50,15 @@ func (m *Machine) inflate(args qapi.BalloonArgs, req Request) error {
 		return generic("Parameter 'value' expects a size")
 	}
 	d.wanted = min(args.Value, memory+m.plugged())
-	m.after(req, m.balloonMoves)
+	m.asksGuestAfter(req, m.balloonMoves)
 	return nil
 }
 
 // balloonMoves has a guest that runs give back the memory that it was asked for, or
 // take it.
-func (m *Machine) balloonMoves() {
+func (m *Machine) balloonMoves(guest Guest) {
 	d, err := m.balloon()
-	if err != nil || !m.running() || m.guest != Obeys || d.has == d.wanted {
+	if err != nil || !m.running() || guest != Obeys || d.has == d.wanted {
 		return
 	}
 	d.has = d.wanted

@@ -35,7 +35,13 @@ type migration struct {
 	caps   map[qapi.MigrationCapability]bool
 	params map[string]jsontext.Value
 
-	fails   string // it is to, for this reason
+	plan
+}
+
+// A plan is what a test has in mind for a migration. Commands take it as it was when they came, since
+// what they start goes on after their reply, when the test may have set another.
+type plan struct {
+	fails   string // the migration is to, for this reason
 	dirties int64  // how many bytes the guest changes each second
 }
 
@@ -175,6 +181,7 @@ func (m *Machine) migrate(args migrateArgs, req Request) error {
 		return m.failMigration(fmt.Sprintf("File descriptor named '%s' has not been found", fd))
 	}
 	g.to = waiting(uri)
+	plan := g.plan
 	m.after(req, func() {
 		if g.status != qapi.MigrationStatusSetup {
 			return
@@ -186,7 +193,7 @@ func (m *Machine) migrate(args migrateArgs, req Request) error {
 		if g.to != nil {
 			g.to.expect(m)
 		}
-		m.migrateOn(false)
+		m.migrateOn(plan, false)
 	})
 	return nil
 }

@@ -11,6 +11,7 @@ func (m *Machine) startPostcopy(_ struct{}, req Request) error {
 	case g.status == "" || g.incoming:
 		return generic("Start a migration before switching to postcopy")
 	}
+	plan := g.plan
 	m.after(req, func() {
 		if g.status != qapi.MigrationStatusActive {
 			return
@@ -26,7 +27,7 @@ func (m *Machine) startPostcopy(_ struct{}, req Request) error {
 			g.to.setPostcopy(qapi.MigrationStatusPostcopyActive)
 			g.to.arrive(g.before)
 		}
-		m.migrateOn(false)
+		m.migrateOn(plan, false)
 	})
 	return nil
 }
@@ -101,6 +102,7 @@ func (m *Machine) resumeMigration(uri string, req Request) error {
 	if m.since("10.0") {
 		m.setMigration(qapi.MigrationStatusPostcopyRecoverSetup)
 	}
+	plan := g.plan
 	m.after(req, func() {
 		to := waiting(uri)
 		if to == nil || to != g.to {
@@ -115,7 +117,7 @@ func (m *Machine) resumeMigration(uri string, req Request) error {
 			m.setMigration(status)
 			to.setPostcopy(status)
 		}
-		m.migrateOn(false)
+		m.migrateOn(plan, false)
 	})
 	return nil
 }

@@ -51,8 +51,8 @@ func (m *Machine) cont(_ struct{}, req Request) error {
 	}
 	m.host.Emit(qapi.ResumeEvent{})
 	m.after(req, m.firmwareReads)
-	m.after(req, m.balloonMoves)
-	m.after(req, m.memoryMoves)
+	m.asksGuestAfter(req, m.balloonMoves)
+	m.asksGuestAfter(req, m.memoryMoves)
 	return nil
 }
 

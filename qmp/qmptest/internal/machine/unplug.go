@@ -25,12 +25,12 @@ func (m *Machine) SetGuest(g Guest) {
 	defer m.mu.Unlock()
 	m.guest = g
 	for _, d := range slices.Clone(m.devices) {
-		if d.asked {
-			m.answer(d)
+		if d.waits {
+			m.answer(d, g)
 		}
 	}
-	m.balloonMoves()
-	m.memoryMoves()
+	m.balloonMoves(g)
+	m.memoryMoves(g)
 }
 
 // unplug asks the guest to let go of a device, or unplugs one of which the guest is not asked.
@@ -53,8 +53,21 @@ func (m *Machine) unplug(d *device, req Request) error {
 		return generic("Device %s is already in the process of unplug", d.name())
 	}
 	d.asked = true
-	m.after(req, func() { m.answer(d) })
+	m.asksGuestAfter(req, func(g Guest) { m.answer(d, g) })
 	return nil
+}
+
+// asksGuestAfter calls f after the reply with what the guest does. That is what it did when the command
+// came, whatever a test has set since, so that the outcome does not depend on which of the two was
+// faster; a silent guest answers as soon as it does anything.
+func (m *Machine) asksGuestAfter(req Request, f func(Guest)) {
+	guest := m.guest
+	m.after(req, func() {
+		if guest == Silent {
+			guest = m.guest
+		}
+		f(guest)
+	})
 }
 
 // asksGuest reports whether a device is unplugged by the guest: SCSI, USB and the like are not.
@@ -63,11 +76,12 @@ func (m *Machine) asksGuest(d *device) bool {
 }
 
 // answer is what the guest says when it is asked to let go of a device.
-func (m *Machine) answer(d *device) {
+func (m *Machine) answer(d *device, guest Guest) {
 	if !slices.Contains(m.devices, d) { // another monitor was faster
 		return
 	}
-	switch m.guest {
+	d.waits = guest == Silent
+	switch guest {
 	case Obeys:
 		m.remove(d)
 	case Refuses:

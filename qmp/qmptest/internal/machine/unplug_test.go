@@ -6,6 +6,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/goqapi/goqapi/qapi"
 )
 
 // guestVM is a vm whose machine can be told what its guest does.
@@ -132,4 +134,44 @@ func TestPorts(t *testing.T) {
 	assert.Contains(t, v.execute("qom-list", `{"path":"/machine/peripheral/rp0"}`)[0], `{"name":"rp0","type":"child<PCIE>"}`)
 	assert.Contains(t, v.execute("qom-list", `{"path":"/machine/peripheral/rp0/rp0"}`)[0], `"type":"link<virtio-rng-pci>"`)
 	assert.Contains(t, v.execute("query-pci")[0], `"qdev_id":"rng"`)
+}
+
+// What a test sets right after a reply is not for the command that was replied to, whichever is faster.
+func TestGuestChangesAfterTheReply(t *testing.T) {
+	deleted := []string{
+		"return {}",
+		`DEVICE_DELETED {"path":"/machine/peripheral/rng/virtio-backend"}`,
+		`DEVICE_DELETED {"device":"rng","path":"/machine/peripheral/rng"}`,
+	}
+	for _, c := range []struct {
+		before, after Guest
+		said          []string
+	}{
+		{Obeys, Silent, deleted},
+		{Obeys, Refuses, deleted},
+		{Refuses, Obeys, []string{"return {}", `DEVICE_UNPLUG_GUEST_ERROR {"device":"rng","path":"/machine/peripheral/rng"}`}},
+		{Silent, Obeys, deleted},
+		{Silent, Silent, []string{"return {}"}},
+	} {
+		v, m := guestVM(t, "11.1")
+		m.SetGuest(c.before)
+		v.ok("device_add", `{"driver":"virtio-rng-pci","id":"rng"}`)
+		v.replied = func() { m.SetGuest(c.after) }
+		assert.Equal(t, c.said, v.execute("device_del", `{"id":"rng"}`), "%d, then %d", c.before, c.after)
+	}
+}
+
+func TestMigrationChangesAfterTheReply(t *testing.T) {
+	v, m := guestVM(t, "7.2")
+	v.ok("migrate-set-parameters", `{"max-bandwidth":33554432,"downtime-limit":1}`)
+	v.execute("migrate", `{"uri":"exec:x"}`)
+	m.DirtyMemory(1 << 20)
+	v.replied = func() { m.DirtyMemory(0); m.FailMigration("no route") }
+	v.execute("query-migrate")
+	v.replied = nil
+	assert.Equal(t, int64(1<<20), m.migration.dirty, "the guest changed memory in this second")
+	assert.Equal(t, qapi.MigrationStatusActive, m.migration.status, "and nothing failed")
+	v.execute("query-migrate")
+	assert.Equal(t, qapi.MigrationStatusFailed, m.migration.status)
+	assert.Equal(t, "no route", m.migration.why)
 }
