@@ -61,7 +61,7 @@ func addAll(t *testing.T, c *qapi.Client, dir string) {
 	require.NoError(t, c.DeviceAdd(ctx, device.VirtioBlkPCI{ID: "vd0", Drive: "disk0", ShareRw: new(true)}))
 	require.NoError(t, c.DeviceAdd(ctx, device.SCSIHD{ID: "sd", Drive: "disk0", ShareRw: new(true)}))
 	require.NoError(t, c.DeviceAdd(ctx, device.SCSICD{ID: "cd"}))
-	require.NoError(t, c.NBDServerStart(ctx, qapi.NBDServerStartArgs{
+	require.NoError(t, c.NBDServerStart(ctx, qapi.NBDServerOptionsLegacy{
 		Addr: qapi.SocketAddressLegacy{Type: qapi.SocketAddressLegacyUnix{Path: filepath.Join(dir, "nbd")}},
 	}))
 	for _, id := range []string{"ex0", "ex1"} {
