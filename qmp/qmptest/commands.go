@@ -1,6 +1,6 @@
 // # Commands
 //
-// It executes 229 of the 243 commands of QEMU 11.1; playing an older release, those that
+// It executes 240 of the 243 commands of QEMU 11.1; playing an older release, those that
 // this one has. Any other fails the test and says that nothing executes it.
 //
 //	add-fd, add_client, announce-self, balloon, block-commit, block-dirty-bitmap-add,
@@ -48,13 +48,18 @@
 //	query-status, query-target, query-tpm, query-tpm-models, query-tpm-types, query-uuid,
 //	query-vcpu-dirty-limit, query-version, query-vm-generation-id, query-vnc,
 //	query-vnc-servers, query-xen-replication-status, query-yank, quit, remove-fd,
-//	replay-break, replay-delete-break, replay-seek, ringbuf-read, ringbuf-write,
-//	rtc-reset-reinjection, screendump, send-key, set-action, set-cpu-topology,
-//	set-numa-node, set-vcpu-dirty-limit, set_link, set_password, sev-inject-launch-secret,
-//	snapshot-delete, snapshot-load, snapshot-save, stop, system_powerdown, system_reset,
-//	system_wakeup, trace-event-get-state, trace-event-set-state, transaction,
-//	watchdog-set-action, x-blockdev-amend, x-blockdev-change, x-blockdev-set-iothread,
-//	x-colo-lost-heartbeat, x-debug-query-block-graph, x-exit-preconfig, x-query-numa,
-//	x-query-usb, x-query-virtio, xen-colo-do-checkpoint, xen-event-inject, xen-event-list,
-//	xen-save-devices-state, xen-set-global-dirty-log, xen-set-replication, yank
+//	replay-break, replay-delete-break, replay-seek, request-ebpf, ringbuf-read,
+//	ringbuf-write, rtc-reset-reinjection, screendump, send-key, set-action,
+//	set-cpu-topology, set-numa-node, set-vcpu-dirty-limit, set_link, set_password,
+//	sev-inject-launch-secret, snapshot-delete, snapshot-load, snapshot-save, stop,
+//	system_powerdown, system_reset, system_wakeup, trace-event-get-state,
+//	trace-event-set-state, transaction, watchdog-set-action, x-accel-stats,
+//	x-blockdev-amend, x-blockdev-change, x-blockdev-set-iothread, x-colo-lost-heartbeat,
+//	x-debug-block-dirty-bitmap-sha256, x-debug-query-block-graph, x-exit-preconfig,
+//	x-query-interrupt-controllers, x-query-irq, x-query-jit, x-query-numa,
+//	x-query-ramblock, x-query-roms, x-query-usb, x-query-virtio,
+//	x-query-virtio-queue-element, x-query-virtio-queue-status,
+//	x-query-virtio-vhost-queue-status, xen-colo-do-checkpoint, xen-event-inject,
+//	xen-event-list, xen-save-devices-state, xen-set-global-dirty-log, xen-set-replication,
+//	yank
 package qmptest

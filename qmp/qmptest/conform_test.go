@@ -78,6 +78,7 @@ func (tab *table) compare(t *testing.T, file string, srv *qmptest.Server, real, 
 		if c.alone {
 			srv.Guest(qmptest.GuestSilent)
 		}
+		tab := tab.freeing(c.free)
 		want := tab.outcome(real.tell(c))
 		differ := compare(want, tab.outcome(fake.tell(c)))
 		place := c.place()

@@ -2,6 +2,7 @@ package qmptest_test
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -30,9 +31,10 @@ type conformanceCase struct {
 	request string // as it is sent
 	file    *os.File
 	wait    *awaited
-	ends    bool   // the connection
-	alone   bool   // the fake's guest is silent, too, from now on
-	fails   string // the class of the error that it must be, where the command is
+	ends    bool     // the connection
+	alone   bool     // the fake's guest is silent, too, from now on
+	fails   string   // the class of the error that it must be, where the command is
+	free    []string // members more whose values do not matter
 	accept  []acceptance
 }
 
@@ -126,6 +128,19 @@ func (tab *table) read(t *testing.T, file, dir string) {
 	}
 }
 
+// freeing returns the table with more members whose values do not matter.
+func (tab *table) freeing(names []string) *table {
+	if len(names) == 0 {
+		return tab
+	}
+	more := *tab
+	more.free = maps.Clone(tab.free)
+	for _, name := range names {
+		more.free[name] = true
+	}
+	return &more
+}
+
 // of are the cases of a file.
 func (tab *table) of(file string) (all []*conformanceCase) {
 	for _, c := range tab.cases {
@@ -159,6 +174,9 @@ func (c *conformanceCase) attach(word, rest string) bool {
 	case "ends":
 		c.ends = true
 		return rest == ""
+	case "free":
+		c.free = strings.Fields(rest)
+		return len(c.free) > 0
 	case "fails":
 		c.fails = rest
 		return rest != ""

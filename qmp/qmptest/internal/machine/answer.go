@@ -3,7 +3,6 @@ package machine
 import (
 	"path"
 	"slices"
-	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -20,15 +19,22 @@ type answer struct {
 // answers are those of commands whose answers never change while a machine runs, the oldest first.
 // Most of them are about what the machine does not have.
 var answers = map[string][]answer{
-	"cancel-vcpu-dirty-limit":  {{reply: `{}`}},
-	"query-accelerators":       {{reply: `{"enabled": "tcg", "present": ["kvm", "mshv", "qtest", "tcg"]}`}},
-	"query-spice":              {{reply: `{"migrated": false, "enabled": false, "mouse-mode": "client"}`}},
-	"query-vcpu-dirty-limit":   {{reply: `[]`}},
-	"xen-colo-do-checkpoint":   {{reply: `{}`}},
-	"xen-set-global-dirty-log": {{reply: `{}`}},
-	"x-query-numa":             {{reply: `{"human-readable-text": "0 nodes\n"}`}},
-	"x-query-opcount":          {{reply: `{"human-readable-text": "[TCG profiler not compiled]\n"}`}},
-	"x-query-rdma":             {{reply: `{"human-readable-text": ""}`}},
+	"cancel-vcpu-dirty-limit":       {{reply: `{}`}},
+	"query-accelerators":            {{reply: `{"enabled": "tcg", "present": ["kvm", "mshv", "qtest", "tcg"]}`}},
+	"query-spice":                   {{reply: `{"migrated": false, "enabled": false, "mouse-mode": "client"}`}},
+	"query-vcpu-dirty-limit":        {{reply: `[]`}},
+	"xen-colo-do-checkpoint":        {{reply: `{}`}},
+	"request-ebpf":                  {{reply: `{"object": "f0VMRg=="}`}}, // the first bytes of an ELF file
+	"xen-set-global-dirty-log":      {{reply: `{}`}},
+	"x-accel-stats":                 {{reply: `{"human-readable-text": "TB count            0\n"}`}},
+	"x-query-irq":                   {{reply: `{"human-readable-text": "IRQ statistics for ioapic:\n 0: 1\nIRQ statistics for isa-i8259:\n 0: 1\n"}`}},
+	"x-query-jit":                   {{reply: `{"human-readable-text": "TB count            0\n"}`}},
+	"x-query-numa":                  {{reply: `{"human-readable-text": "0 nodes\n"}`}},
+	"x-query-opcount":               {{reply: `{"human-readable-text": "[TCG profiler not compiled]\n"}`}},
+	"x-query-ramblock":              {{reply: `{"human-readable-text": "pc.ram    4 KiB  0x0000000000000000 0x0000000004000000 0x0000000004000000\n"}`}},
+	"x-query-roms":                  {{reply: `{"human-readable-text": "fw=genroms/kvmvapic.bin size=0x002400 name=\"kvmvapic.bin\"\n"}`}},
+	"x-query-interrupt-controllers": {{reply: `{"human-readable-text": "pic0: irr=00 imr=00 isr=00 hprio=0 irq_base=00 rr_sel=0 elcr=00 fnm=0\n"}`}},
+	"x-query-rdma":                  {{reply: `{"human-readable-text": ""}`}},
 	"query-sev": {
 		{reply: `{"enabled": false, "api-minor": 0, "handle": 0, "state": "uninit", "api-major": 0, "build-id": 0, "policy": 0}`},
 		{since: "9.1", reply: `{"enabled": false, "api-minor": 0, "handle": 0, "state": "uninit", "api-major": 0, "sev-type": "sev",
@@ -76,7 +82,6 @@ func (m *Machine) answerCommands() map[string]Handler {
 	all := map[string]Handler{
 		"add_client":             change(m, m.addClient),
 		"calc-dirty-rate":        change(m, m.calcDirtyRate),
-		"x-query-virtio":         query(m, m.virtioDevices),
 		"chardev-send-break":     change(m, m.sendBreak),
 		"device-sync-config":     change(m, m.syncConfig),
 		"display-reload":         change(m, m.reloadDisplay),
@@ -140,16 +145,6 @@ func (m *Machine) addClient(args qapi.AddClientArgs, _ Request) error {
 		return inactive("SPICE is not in use")
 	}
 	return generic("protocol '%s' is invalid", args.Protocol)
-}
-
-func (m *Machine) virtioDevices() []qapi.VirtioInfo {
-	all := []qapi.VirtioInfo{}
-	for _, d := range m.devices {
-		if d.onPCI() {
-			all = append(all, qapi.VirtioInfo{Path: d.backend(), Name: strings.TrimSuffix(d.class(), "-device")})
-		}
-	}
-	return all
 }
 
 func (m *Machine) sendBreak(args qapi.ChardevSendBreakArgs, _ Request) error {

@@ -1,6 +1,8 @@
 package machine
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"math/bits"
 	"slices"
 
@@ -28,6 +30,8 @@ func (m *Machine) bitmapCommands() map[string]Handler {
 		"block-dirty-bitmap-enable":  change(m, command(m, m.enableBitmap)),
 		"block-dirty-bitmap-disable": change(m, command(m, m.disableBitmap)),
 		"block-dirty-bitmap-merge":   change(m, command(m, m.mergeBitmaps)),
+
+		"x-debug-block-dirty-bitmap-sha256": handle(m, m.bitmapSum),
 	}
 }
 
@@ -67,20 +71,26 @@ func (n *node) withBitmaps(list []bitmap) step {
 	return step{undo: func() { n.bitmaps = before }}
 }
 
-// bitmap finds a bitmap that nothing uses.
-func (m *Machine) bitmap(nodeName, name string) (*node, int, error) {
+// findBitmap finds a bitmap: its node, and where it is in the node's list.
+func (m *Machine) findBitmap(nodeName, name string) (*node, int, error) {
 	n := m.node(nodeName)
 	if n == nil {
 		return nil, 0, generic("Node '%s' not found", nodeName)
 	}
 	i := slices.IndexFunc(n.bitmaps, func(b bitmap) bool { return b.name == name })
-	switch {
-	case i < 0:
+	if i < 0 {
 		return nil, 0, generic("Dirty bitmap '%s' not found", name)
-	case n.bitmaps[i].unwelcome || m.recording(n, name) || m.exporting(n, name):
-		return nil, 0, bitmapInUse(name)
 	}
 	return n, i, nil
+}
+
+// bitmap finds a bitmap that nothing uses.
+func (m *Machine) bitmap(nodeName, name string) (*node, int, error) {
+	n, i, err := m.findBitmap(nodeName, name)
+	if err == nil && (n.bitmaps[i].unwelcome || m.recording(n, name) || m.exporting(n, name)) {
+		err = bitmapInUse(name)
+	}
+	return n, i, err
 }
 
 func bitmapInUse(name string) error {
@@ -188,6 +198,20 @@ func (m *Machine) bitmapInfo(n *node) (all []qapi.BlockDirtyInfo) {
 		})
 	}
 	return all
+}
+
+// bitmapSum returns a checksum of what a bitmap marks.
+func (m *Machine) bitmapSum(args qapi.BlockDirtyBitmap, _ Request) (any, error) {
+	n, i, err := m.findBitmap(args.Node, args.Name)
+	if err != nil {
+		return nil, err
+	}
+	b := n.bitmaps[i]
+	if n.size/int64(b.granularity) > 1<<30 {
+		return nil, m.host.NotExecuted("x-debug-block-dirty-bitmap-sha256 of a bitmap of 128 MiB or more")
+	}
+	sum := sha256.Sum256(b.all().bits(n.size, int64(b.granularity)))
+	return qapi.BlockDirtyBitmapSHA256{SHA256: hex.EncodeToString(sum[:])}, nil
 }
 
 // keepBitmaps leaves those bitmaps of a node that are to stay in its image.

@@ -15,7 +15,8 @@ type chardev struct {
 	id, kind string
 	filename string
 
-	size int64 // of a ring buffer
+	ring bool  // it is a ring buffer
+	size int64 // of that
 	text []byte
 }
 
@@ -62,10 +63,9 @@ func (m *Machine) newChardev(args qapi.ChardevAddArgs) (*chardev, qapi.ChardevRe
 		m.made.ptys++
 		c.filename = "pty:" + *result.Pty
 	case qapi.ChardevBackendRingbuf:
-		if backend.Size != nil && (*backend.Size < 0 || bits.OnesCount64(uint64(*backend.Size)) != 1) {
-			return nil, result, m.noChardev(c, "size of ringbuf chardev must be power of two")
-		}
-		c.size = valueOr(backend.Size, 65536)
+		return c, result, m.setSize(c, qapi.ChardevRingbuf(backend))
+	case qapi.ChardevBackendMemory:
+		return c, result, m.setSize(c, qapi.ChardevRingbuf(backend))
 	case qapi.ChardevBackendMux:
 		if m.chardev(backend.Chardev) == nil {
 			return nil, result, m.noChardev(c, "mux: base chardev "+backend.Chardev+" not found")
@@ -74,6 +74,15 @@ func (m *Machine) newChardev(args qapi.ChardevAddArgs) (*chardev, qapi.ChardevRe
 		c.filename = m.socketName(backend)
 	}
 	return c, result, nil
+}
+
+// setSize makes a character device a ring buffer, whose size can be 0.
+func (m *Machine) setSize(c *chardev, buffer qapi.ChardevRingbuf) error {
+	c.ring, c.size = true, valueOr(buffer.Size, 65536)
+	if c.size < 0 || bits.OnesCount64(uint64(c.size)) > 1 {
+		return m.noChardev(c, "size of ringbuf chardev must be power of two")
+	}
+	return nil
 }
 
 // chardevChange replaces a character device. One that no device uses is gone even if the
@@ -98,7 +107,7 @@ func (m *Machine) chardevChange(args qapi.ChardevChangeArgs, _ Request) (any, er
 
 // ringbuf finds a character device that is a ring buffer.
 func (m *Machine) ringbuf(id string) (*chardev, error) {
-	if c := m.chardev(id); c != nil && c.size > 0 {
+	if c := m.chardev(id); c != nil && c.ring {
 		return c, nil
 	}
 	return nil, generic("Device '%s' not found", id)

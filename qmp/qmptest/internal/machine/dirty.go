@@ -45,3 +45,17 @@ func (s extents) size() (n int64) {
 	}
 	return n
 }
+
+// bits has a bit for each block of a disk, in whole words of 64, the lowest first: those of the
+// blocks in s are 1.
+func (s extents) bits(size, block int64) []byte {
+	const word = 64
+	blocks := max((size+block-1)/block, 1)
+	all := make([]byte, (blocks+word-1)/word*word/8)
+	for _, each := range s {
+		for i := each.from / block; i*block < each.to; i++ {
+			all[i/8] |= 1 << (i % 8)
+		}
+	}
+	return all
+}

@@ -131,7 +131,7 @@ func (m *Machine) Commands() map[string]Handler {
 		m.objectCommands(), m.netdevCommands(), m.chardevCommands(), m.jobCommands(), m.blockJobCommands(), m.chainCommands(),
 		m.memoryCommands(), m.screenCommands(), m.yankCommands(), m.bitmapCommands(), m.exportCommands(), m.imageCommands(), m.fileCommands(), m.constantCommands(),
 		m.migrationCommands(), m.dumpCommands(), m.snapshotJobCommands(), m.placeCommands(),
-		m.answerCommands(), m.capabilityCommands(), m.reopenCommands(),
+		m.answerCommands(), m.capabilityCommands(), m.reopenCommands(), m.virtioCommands(), m.removedCommands(),
 		{"transaction": change(m, m.transaction)},
 	} {
 		maps.Copy(all, some)

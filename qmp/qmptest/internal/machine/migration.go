@@ -117,12 +117,19 @@ func (m *Machine) address(args migrateArgs) (string, error) {
 	if args.URI != nil {
 		return *args.URI, nil
 	}
+	var main []string
 	for _, c := range args.Channels {
 		if c.ChannelType == qapi.MigrationChannelTypeMain {
-			return uriOf(c.Addr), nil
+			main = append(main, uriOf(c.Addr))
 		}
 	}
-	return "", generic("need either 'uri' or 'channels' argument")
+	switch len(main) {
+	case 0:
+		return "", generic("need either 'uri' or 'channels' argument")
+	case 1:
+		return main[0], nil
+	}
+	return "", generic("Channel list has more than one main entry")
 }
 
 func uriOf(addr qapi.MigrationAddress) string {

@@ -1,0 +1,81 @@
+package machine
+
+import (
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/goqapi/goqapi/qapi"
+)
+
+// removedCommands are those that only older releases have.
+func (m *Machine) removedCommands() map[string]Handler {
+	return map[string]Handler{
+		"block_passwd": change(m, func(jsontext.Value, Request) error {
+			return generic("Setting block passwords directly is no longer supported")
+		}),
+		"change":                   change(m, m.changeNamed),
+		"migrate_set_downtime":     change(m, m.setDowntime),
+		"migrate_set_speed":        change(m, m.setMigrationSpeed),
+		"migrate-set-cache-size":   change(m, m.setCacheSize),
+		"query-cpus":               query(m, m.interruptCPUs),
+		"query-migrate-cache-size": query(m, func() any { return m.migration.params["xbzrle-cache-size"] }),
+		"query-migrationthreads":   query(m, func() jsontext.Value { return jsontext.Value("[]") }),
+	}
+}
+
+// changeNamed puts a medium into a drive by the drive's name, which none has here, or changes
+// something of the VNC display, which there is not.
+func (m *Machine) changeNamed(args qapi.ChangeArgs, _ Request) error {
+	switch {
+	case args.Device != "vnc":
+		return notFound(args.Device)
+	case args.Target == "password" && args.Arg == nil:
+		return generic("Parameter 'password' is missing")
+	case args.Target == "password":
+		return generic("Could not set password")
+	}
+	return generic("VNC display not active")
+}
+
+func (m *Machine) setDowntime(args qapi.MigrateSetDowntimeArgs, req Request) error {
+	const most = 2000
+	if !(args.Value >= 0 && args.Value <= most) {
+		return generic("Parameter 'downtime_limit' expects an integer in the range of 0 to %d seconds", most)
+	}
+	return m.setParameter("downtime-limit", int64(args.Value*1000), req)
+}
+
+func (m *Machine) setMigrationSpeed(args qapi.MigrateSetSpeedArgs, req Request) error {
+	return m.setParameter("max-bandwidth", uint64(args.Value), req) // -1 is no limit
+}
+
+func (m *Machine) setCacheSize(args qapi.MigrateSetCacheSizeArgs, req Request) error {
+	const page = 4096
+	if args.Value < page || args.Value&(args.Value-1) != 0 {
+		return generic("Parameter 'xbzrle_cache_size' expects is invalid, it should be bigger than target page size and a power of 2")
+	}
+	return m.setParameter("xbzrle-cache-size", args.Value, req)
+}
+
+func (m *Machine) setParameter(name string, value any, req Request) error {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	return m.setParameters(map[string]jsontext.Value{name: text}, req)
+}
+
+// interruptCPUs are the processors, as QEMU showed them that interrupted each of them for that.
+func (m *Machine) interruptCPUs() any {
+	const reset = 0xfffffff0 // where a processor of a PC begins
+	all := []qapi.CPUInfo{}
+	for place := range m.countPlaces() {
+		if d := m.cpuAt(place); d != nil {
+			all = append(all, qapi.CPUInfo{
+				CPU: int64(place), Current: place == 0, QOMPath: d.path, ThreadID: firstThread + d.thread, Props: m.cpuProps(place),
+				Arch: qapi.CPUInfoX86{Pc: reset},
+			})
+		}
+	}
+	return all
+}
