@@ -10,6 +10,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/goqapi/goqapi/internal/wirejson"
 )
 
 // maxNesting is how deep QEMU allows a message to nest. It answers a deeper one with
@@ -67,23 +69,9 @@ func tooNested(text []byte, limit int) bool {
 	if len(text) < 2*limit {
 		return false
 	}
-	depth, quoted := 0, false
-	for i := 0; i < len(text); i++ {
-		switch text[i] {
-		case '"':
-			quoted = !quoted
-		case '\\':
-			i++
-		case '{', '[':
-			if !quoted {
-				depth++
-			}
-		case '}', ']':
-			if !quoted {
-				depth--
-			}
-		}
-		if depth > limit {
+	var place wirejson.Nesting
+	for _, c := range text {
+		if place.Next(c); place.Depth > limit {
 			return true
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/goqapi/goqapi/internal/printable"
+	"github.com/goqapi/goqapi/internal/wirejson"
 )
 
 // An Event is something that happened in the server.
@@ -201,7 +202,10 @@ func (l *link) event(m *message) {
 
 // event appends the event in m to the queues that want it.
 func (r *registry) event(m *message) {
-	name := unquote(m.members[memberEvent])
+	name := m.members[memberEvent]
+	if text := wirejson.Unquote(name); text != nil {
+		name = text
+	}
 	r.mu.RLock()
 	named, all := r.named[string(name)], r.all
 	r.mu.RUnlock()
@@ -256,18 +260,6 @@ func (r *registry) name(text []byte) string {
 		}
 	}
 	return name
-}
-
-// unquote returns the text of a JSON string.
-func unquote(text []byte) []byte {
-	if len(text) >= 2 && text[0] == '"' && bytes.IndexByte(text, '\\') < 0 {
-		return text[1 : len(text)-1]
-	}
-	var s string
-	if decode(context.Background(), text, &s) != nil {
-		return text
-	}
-	return []byte(s)
 }
 
 // timestamp reads {"seconds": 1, "microseconds": 2}. It returns the zero time for what is

@@ -35,6 +35,9 @@ type arrow struct {
 }
 
 var arrows = []arrow{
+	{"internal/versions", nil},
+	{"internal/wirejson", []string{jsonModule}},
+	{"internal/jsondiff", nil},
 	{"internal/address", []string{"internal/edits"}},
 	{"internal/edits", nil},
 	{"internal/poll", nil},
@@ -43,14 +46,14 @@ var arrows = []arrow{
 	{"internal/retry", []string{"internal/poll", "qmp"}},
 	{"internal/undo", nil},
 	{"internal/regular", nil},
-	{"internal/redact", []string{jsonModule}},
-	{"qmp", []string{jsonModule, "internal/address", "internal/printable", "qmp/codec"}},
+	{"internal/redact", []string{jsonModule, "internal/wirejson"}},
+	{"qmp", []string{jsonModule, "internal/address", "internal/printable", "internal/wirejson", "qmp/codec"}},
 	{"qmp/qmplog", []string{"qmp", "internal/redact"}},
-	{"qmp/codec", []string{jsonModule, "internal/redact"}},
+	{"qmp/codec", []string{jsonModule, "internal/redact", "internal/wirejson"}},
 	{"qmp/qmptls", []string{"internal/printable", "qmp"}},
-	{"qmp/qmptest/...", []string{jsonModule, "qmp", "qmp/qmptest/internal/...", "qapi/...", "schema/...", "internal/address", "internal/redact", "internal/regular"}},
+	{"qmp/qmptest/...", []string{jsonModule, "qmp", "qmp/qmptest/internal/...", "qapi/...", "schema/...", "internal/address", "internal/jsondiff", "internal/redact", "internal/regular", "internal/wirejson"}},
 	{"qapi/cmdline", []string{jsonModule, "internal/printable", "internal/redact", "qapi", "qmp"}},
-	{"qapi/device", []string{jsonModule, "internal/edits", "internal/printable", "qapi", "qmp", "qmp/codec"}},
+	{"qapi/device", []string{jsonModule, "internal/edits", "internal/printable", "internal/wirejson", "qapi", "qmp", "qmp/codec"}},
 	{"qapi/disk", []string{"internal/poll", "internal/printable", "internal/redact", "internal/retry", "internal/undo", "qapi", "qapi/job", "qmp"}},
 	{"qapi/job", []string{"internal/poll", "internal/printable", "internal/progress", "internal/retry", "internal/undo", "qapi", "qmp"}},
 	{"qapi/migration", []string{"internal/poll", "internal/printable", "internal/progress", "internal/retry", "internal/undo", "qapi", "qmp"}},
@@ -58,12 +61,12 @@ var arrows = []arrow{
 	{"qapi/...", []string{jsonModule, "internal/printable", "internal/progress", "qmp", "qmp/codec"}},
 	{"raw", []string{jsonModule, "internal/printable", "qmp", "qmp/codec"}},
 	{"schema", []string{"internal/edits", "internal/printable", "internal/regular"}},
-	{"schema/merge", []string{"schema"}},
+	{"schema/merge", []string{"internal/versions", "schema"}},
 	{"schema/devices", nil},
-	{"schema/devices/rules", []string{"schema/devices"}},
-	{"schema/qemu", []string{"schema", "schema/devices", "schema/merge"}},
+	{"schema/devices/rules", []string{"internal/versions", "schema/devices"}},
+	{"schema/qemu", []string{"internal/versions", "schema", "schema/devices", "schema/merge"}},
 	{"internal/deviceprobe", []string{"internal/printable", "qapi", "qmp", "schema/devices"}},
-	{"generator/...", []string{"generator/...", "schema/...", "internal/redact", "internal/regular", "github.com/dave/jennifer/..."}},
+	{"generator/...", []string{"generator/...", "schema/...", "internal/redact", "internal/regular", "internal/versions", "github.com/dave/jennifer/..."}},
 }
 
 const jsonModule = "github.com/go-json-experiment/json/..."
@@ -148,7 +151,7 @@ func TestUsersCompile(t *testing.T) {
 	}
 	ours := []string{
 		jsonModule, module + "/qmp", module + "/qmp/codec", module + "/raw", module + "/qapi/...", module + "/internal/address", module + "/internal/edits", module + "/internal/poll", module + "/internal/printable",
-		module + "/internal/progress", module + "/internal/redact", module + "/internal/retry", module + "/internal/undo",
+		module + "/internal/progress", module + "/internal/redact", module + "/internal/retry", module + "/internal/undo", module + "/internal/wirejson",
 	}
 	for path, std := range standard {
 		if !std && !anyBelow(ours, path) {

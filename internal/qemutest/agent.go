@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/goqapi/goqapi/internal/versions"
 )
 
 // An Agent is an installed release of the guest agent.
@@ -45,7 +47,7 @@ func Agents(t testing.TB) []Agent {
 	if len(agents) == 0 {
 		absent(t, "no guest agent: have <release>/bin/qemu-ga in QAPI_QEMU_LAB, or qemu-ga on PATH")
 	}
-	slices.SortFunc(agents, func(a, b Agent) int { return slices.Compare(numbers(a.Release), numbers(b.Release)) })
+	slices.SortFunc(agents, func(a, b Agent) int { return versions.Compare(a.Release, b.Release) })
 	return agents
 }
 

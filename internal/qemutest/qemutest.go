@@ -9,9 +9,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/goqapi/goqapi/internal/versions"
 )
 
 const system = "qemu-system-x86_64"
@@ -78,7 +79,7 @@ func find(t testing.TB) []QEMU {
 		for _, path := range paths {
 			found = append(found, QEMU{filepath.Base(filepath.Dir(filepath.Dir(path))), path})
 		}
-		slices.SortFunc(found, func(a, b QEMU) int { return slices.Compare(numbers(a.Release), numbers(b.Release)) })
+		slices.SortFunc(found, func(a, b QEMU) int { return versions.Compare(a.Release, b.Release) })
 		return found
 	}
 	if path := os.Getenv("QEMU"); path != "" {
@@ -91,19 +92,6 @@ func find(t testing.TB) []QEMU {
 		return []QEMU{{"", path}}
 	}
 	return nil
-}
-
-// numbers are those of a release, for comparison.
-func numbers(release string) []int {
-	var list []int
-	for part := range strings.SplitSeq(release, ".") {
-		n, err := strconv.Atoi(part)
-		if err != nil {
-			return nil
-		}
-		list = append(list, n)
-	}
-	return list
 }
 
 // Start starts a machine of no hardware that stands still, with more arguments

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/goqapi/goqapi/internal/wirejson"
 )
 
 // Word stands where a secret was.
@@ -101,7 +103,7 @@ func (f *finder) value(at int) int {
 		}
 		return at + 1
 	}
-	return endOfScalar(f.text, at)
+	return wirejson.EndOfScalar(f.text, at)
 }
 
 // A member is a secret if its row of the table does not name another member, or if that
@@ -116,7 +118,7 @@ func (f *finder) object(at int) int {
 	var met []int // the rows whose other member is there
 	top := at == 0
 	for at++; f.text[at] != '}'; {
-		end := endOfScalar(f.text, at)
+		end := wirejson.EndOfScalar(f.text, at)
 		name := unquote(f.text[at:end])
 		at = f.value(end + 1)
 		place := span{from: end + 1, to: at}
@@ -174,7 +176,7 @@ func (w *writer) write(text []byte, spans []span) []byte {
 			at++
 			continue
 		}
-		end := endOfScalar(text, at)
+		end := wirejson.EndOfScalar(text, at)
 		switch scalar := text[at:end]; {
 		case end < len(text) && text[end] == ':', text[at] == 'n': // a name, null
 			w.out = append(w.out, scalar...)
@@ -226,33 +228,8 @@ func hideQuoted(text string, secrets []string) string {
 	return text
 }
 
-// endOfScalar returns the end of the string, number or literal that begins at an index.
-func endOfScalar(text []byte, at int) int {
-	if text[at] != '"' {
-		for at < len(text) && text[at] != ',' && text[at] != ']' && text[at] != '}' {
-			at++
-		}
-		return at
-	}
-	for at++; text[at] != '"'; at++ {
-		if text[at] == '\\' {
-			at++
-		}
-	}
-	return at + 1
-}
-
 // unquote returns the content of a quoted string; "" for another value.
-func unquote(quoted []byte) string {
-	if quoted[0] != '"' {
-		return ""
-	}
-	if bytes.IndexByte(quoted, '\\') < 0 {
-		return string(quoted[1 : len(quoted)-1])
-	}
-	text, _ := jsontext.AppendUnquote(nil, quoted) // writes U+FFFD for invalid UTF-8
-	return string(text)
-}
+func unquote(quoted []byte) string { return string(wirejson.Unquote(quoted)) }
 
 // firstWord returns the first word of a text.
 func firstWord(text string) string {

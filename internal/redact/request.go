@@ -5,6 +5,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/goqapi/goqapi/internal/wirejson"
 )
 
 // A Request has what must be known about a command to hide its secrets in later text: in its
@@ -34,7 +36,7 @@ func (f *finder) strings() []string {
 				at++
 				continue
 			}
-			next := endOfScalar(f.text, at)
+			next := wirejson.EndOfScalar(f.text, at)
 			if next == len(f.text) || f.text[next] != ':' { // not a name
 				all = append(all, unquote(f.text[at:next]))
 			}
@@ -58,8 +60,7 @@ func hidesResult(message []byte) bool {
 		Property    any `json:"property"`
 		CommandLine any `json:"command-line"`
 	}
-	lenient := json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-	if json.Unmarshal(message, &m, lenient) != nil || json.Unmarshal(m.Arguments, &args, lenient) != nil {
+	if json.Unmarshal(message, &m, wirejson.Lenient()) != nil || json.Unmarshal(m.Arguments, &args, wirejson.Lenient()) != nil {
 		return false
 	}
 	text := func(v any) string { s, _ := v.(string); return s }

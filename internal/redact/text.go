@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/goqapi/goqapi/internal/wirejson"
 )
 
 // suspicious are bytes: Text hides something only in a text that has at least one of them.
@@ -27,7 +29,7 @@ func Text(s string) string {
 		if s, text = s[begin:], text[begin:]; s == "" {
 			return out.String()
 		}
-		dec.Reset(bytes.NewBuffer(text), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+		dec.Reset(bytes.NewBuffer(text), wirejson.Lenient())
 		object, err := dec.ReadValue()
 		if err != nil { // cut off, or with single quotes, which QEMU accepts
 			out.WriteString(Word)

@@ -4,23 +4,12 @@
 package wiretest
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"strconv"
 
 	"github.com/goqapi/goqapi/schema"
 )
-
-// Parse decodes JSON text into maps, lists and json.Numbers, so that no digit
-// is lost.
-func Parse(text []byte) (any, error) {
-	dec := json.NewDecoder(bytes.NewReader(text))
-	dec.UseNumber()
-	var v any
-	err := dec.Decode(&v)
-	return v, err
-}
 
 // Prune returns the part of a JSON value that a type of the schema knows, and
 // the paths of what it does not.

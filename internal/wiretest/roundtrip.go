@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/stretchr/testify/require"
 
+	"github.com/goqapi/goqapi/internal/jsondiff"
 	"github.com/goqapi/goqapi/schema"
 )
 
@@ -36,7 +37,7 @@ var codecs = []struct {
 // the schema knows comes back. It returns the paths of the other parts.
 func RoundTrip(t testing.TB, of schema.Type, into reflect.Type, text []byte) (unknown []string) {
 	t.Helper()
-	in, err := Parse(text)
+	in, err := jsondiff.Parse(text)
 	require.NoError(t, err)
 	want, unknown := Prune(of, in)
 
@@ -45,7 +46,7 @@ func RoundTrip(t testing.TB, of schema.Type, into reflect.Type, text []byte) (un
 	for _, codec := range codecs {
 		out, err := codec.marshal(x)
 		require.NoError(t, err, codec.name)
-		again, err := Parse(out)
+		again, err := jsondiff.Parse(out)
 		require.NoError(t, err, codec.name)
 		got, invented := Prune(of, again)
 		require.Empty(t, invented, "%s encodes what the schema does not know", codec.name)
@@ -83,16 +84,11 @@ func requireEqual(t testing.TB, want, got any, message string) {
 	}
 }
 
+// sameJSON compares values that were kept as text.
+func sameJSON(a, b stdjson.RawMessage) bool { return jsondiff.Same(a, b) }
+
 // anyJSON reports whether there is text to compare: EquateEmpty handles the rest.
 func anyJSON(a, b stdjson.RawMessage) bool { return len(a)+len(b) > 0 }
-
-// sameJSON reports whether two values that were kept as text are the same: their spaces and
-// escapes may differ.
-func sameJSON(a, b stdjson.RawMessage) bool {
-	x, errX := Parse(a)
-	y, errY := Parse(b)
-	return errX == nil && errY == nil && reflect.DeepEqual(x, y)
-}
 
 // withoutZeros removes from got the members that want lacks and that are zero: an older
 // server does not send some members that are required now.
@@ -147,12 +143,12 @@ func isZero(v any) bool {
 // RoundTripAll is RoundTrip for a type that keeps every member.
 func RoundTripAll(t testing.TB, into reflect.Type, text []byte) {
 	t.Helper()
-	want, err := Parse(text)
+	want, err := jsondiff.Parse(text)
 	require.NoError(t, err)
 	x := Decode(t, into, text)
 	out, err := json.Marshal(x)
 	require.NoError(t, err)
-	got, err := Parse(out)
+	got, err := jsondiff.Parse(out)
 	require.NoError(t, err)
 	requireEqual(t, want, got, "decode and encode change something")
 }

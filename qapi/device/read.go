@@ -14,6 +14,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/goqapi/goqapi/internal/printable"
+	"github.com/goqapi/goqapi/internal/wirejson"
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/qmp/codec"
@@ -133,13 +134,7 @@ func (v value) json() jsontext.Value {
 }
 
 // text is a value that is a string.
-func text(v value) string {
-	s, err := jsontext.AppendUnquote(nil, v.text)
-	if err != nil {
-		return ""
-	}
-	return string(s)
-}
+func text(v value) string { return string(wirejson.Unquote(v.text)) }
 
 func quoted(s string) jsontext.Value {
 	q, err := jsontext.AppendQuote(nil, s)

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/goqapi/goqapi/internal/wirejson"
 )
 
 // A Place is where [Extra] puts members.
@@ -96,17 +98,10 @@ func (s shape) spaced(line []byte) []byte {
 	}
 	text := bytes.TrimRight(line, "\r\n")
 	var out []byte
-	quoted := false
-	for i := 0; i < len(text); i++ {
-		c := text[i]
+	var place wirejson.Nesting
+	for _, c := range text {
 		switch {
-		case quoted && c == '\\':
-			out = append(out, c)
-			i++
-			c = text[i]
-		case c == '"':
-			quoted = !quoted
-		case quoted:
+		case !place.Next(c):
 		case strings.IndexByte(" \t\r\n", c) >= 0:
 			continue
 		case strings.IndexByte("{}[]:,", c) >= 0:

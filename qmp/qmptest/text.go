@@ -10,6 +10,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/goqapi/goqapi/internal/wirejson"
 )
 
 // The texts below are spelled as QEMU spells them: a space behind colons and
@@ -142,31 +144,21 @@ func printed(v any) ([]byte, error) {
 // object is on one line.
 func indented(text []byte) []byte {
 	var out []byte
-	depth, quoted := 0, false
-	line := func() { out = append(append(out, "\r\n"...), strings.Repeat("    ", depth)...) }
-	for i := 0; i < len(text); i++ {
-		c := text[i]
+	var place wirejson.Nesting
+	line := func() { out = append(append(out, "\r\n"...), strings.Repeat("    ", place.Depth)...) }
+	for i, c := range text {
+		outside := place.Next(c)
 		switch {
-		case quoted && c == '\\':
-			out = append(out, c)
-			i++
-			c = text[i]
-		case c == '"':
-			quoted = !quoted
-		case quoted:
+		case !outside:
 		case c == '}' || c == ']':
-			depth--
 			line()
 		case c == ' ' && text[i-1] == ',':
 			line()
 			continue
 		}
 		out = append(out, c)
-		if next := text[min(i+1, len(text)-1)]; !quoted && (c == '{' || c == '[') {
-			depth++
-			if next != '}' && next != ']' {
-				line()
-			}
+		if next := text[min(i+1, len(text)-1)]; outside && (c == '{' || c == '[') && next != '}' && next != ']' {
+			line()
 		}
 	}
 	return out
@@ -199,7 +191,7 @@ var errTooLong error = generic("the message is longer than 64 MiB")
 // complains of. Of a message that is too long the rest is skipped.
 func readMessage(in *bufio.Reader, agent bool) ([]byte, error) {
 	var text []byte
-	length, depth, quoted := 0, 0, false
+	length, place := 0, wirejson.Nesting{}
 	keep := func(b byte) {
 		if length++; length <= maxMessage {
 			text = append(text, b)
@@ -226,23 +218,10 @@ func readMessage(in *bufio.Reader, agent bool) ([]byte, error) {
 			continue
 		}
 		keep(b)
-		switch {
-		case quoted && b == '\\':
-			next, err := in.ReadByte()
-			if err != nil {
-				return nil, err
-			}
-			keep(next)
-		case b == '"':
-			quoted = !quoted
-		case quoted:
-		case b == '{' || b == '[':
-			depth++
-		case b == '}' || b == ']':
-			if depth--; depth <= 0 {
-				return message()
-			}
-		case b == '\n' && depth == 0:
+		if !place.Next(b) {
+			continue
+		}
+		if closes := b == '}' || b == ']'; closes && place.Depth <= 0 || b == '\n' && place.Depth == 0 {
 			return message()
 		}
 	}

@@ -322,15 +322,6 @@ func TestOne(t *testing.T) {
 	assert.Zero(t, m.Has(m.Lookup("c")))
 }
 
-func TestCompare(t *testing.T) {
-	for _, c := range []struct {
-		a, b string
-		want int
-	}{{"5.2", "10.0", -1}, {"10.2", "10.0", 1}, {"7.2", "7.2", 0}, {"7.2", "7.2.1", -1}, {"0.14", "5.2", -1}} {
-		assert.Equal(t, c.want, merge.Compare(c.a, c.b), c)
-	}
-}
-
 // TestPlain checks in which releases a member that is an alternate has one form only.
 func TestPlain(t *testing.T) {
 	m := merged(t, `{ 'command': 'c', 'data': { 'a': 'str', '*l': [ 'str' ], 'both': 'Alt' } }

@@ -3,9 +3,8 @@ package merge
 import (
 	"maps"
 	"slices"
-	"strconv"
-	"strings"
 
+	"github.com/goqapi/goqapi/internal/versions"
 	"github.com/goqapi/goqapi/schema"
 )
 
@@ -137,7 +136,7 @@ func (w *wire) assumeParts(key string, release int) {
 
 // before reports whether something was there in a release; if nothing is known, it was.
 func (w *wire) before(since string, release int) bool {
-	return since == "" || Compare(since, w.releases[release].Name) <= 0
+	return since == "" || versions.Compare(since, w.releases[release].Name) <= 0
 }
 
 // since returns the release that brought a part, if the schema names it. For a variant it is
@@ -185,22 +184,6 @@ func (w *wire) branchSince(tag *schema.Enum, value string) string {
 
 // missing reports whether a node lacks a part in some release.
 func (w *wire) missing(key, part string) bool { return w.has[key][part] != w.on[key] }
-
-// Compare orders versions by their numbers, as cmp.Compare does.
-func Compare(a, b string) int { return slices.Compare(numbers(a), numbers(b)) }
-
-// numbers are those of a version.
-func numbers(version string) []int {
-	var list []int
-	for part := range strings.SplitSeq(version, ".") {
-		n, err := strconv.Atoi(part)
-		if err != nil {
-			break
-		}
-		list = append(list, n)
-	}
-	return list
-}
 
 // alias finds the names that have gone while what they stood for is there.
 func (b *builder) alias() {

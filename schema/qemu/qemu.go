@@ -14,15 +14,14 @@
 package qemu
 
 import (
-	"cmp"
 	"embed"
 	"fmt"
 	"io/fs"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 
+	"github.com/goqapi/goqapi/internal/versions"
 	"github.com/goqapi/goqapi/schema"
 	"github.com/goqapi/goqapi/schema/merge"
 )
@@ -52,19 +51,7 @@ func Releases() []string {
 
 // Compare orders versions by their numbers: "5.2" is before "10.0". It returns
 // a negative number, zero or a positive one, as cmp.Compare does.
-func Compare(a, b string) int {
-	for a != "" || b != "" {
-		var x, y string
-		x, a, _ = strings.Cut(a, ".")
-		y, b, _ = strings.Cut(b, ".")
-		m, _ := strconv.Atoi(x)
-		n, _ := strconv.Atoi(y)
-		if c := cmp.Compare(m, n); c != 0 {
-			return c
-		}
-	}
-	return 0
-}
+func Compare(a, b string) int { return versions.Compare(a, b) }
 
 // FS returns the files of a release.
 func FS(release string) (fs.FS, error) {

@@ -66,10 +66,7 @@ func (b *builder) partOf(owner schema.Definition, f Facts) Facts {
 }
 
 func facts(name, since string, cond *schema.Cond, features []*schema.Feature) Facts {
-	f := Facts{QAPI: name, Since: since}
-	if cond != nil {
-		f.If = condition(cond)
-	}
+	f := Facts{QAPI: name, Since: since, If: cond.String()}
 	for _, feature := range features {
 		switch feature.Name {
 		case "deprecated":
@@ -81,30 +78,6 @@ func facts(name, since string, cond *schema.Cond, features []*schema.Feature) Fa
 		}
 	}
 	return f
-}
-
-// condition returns a condition as English text.
-func condition(c *schema.Cond) string {
-	join := func(list []*schema.Cond, word string) string {
-		var parts []string
-		for _, c := range list {
-			part := condition(c)
-			if c.Symbol == "" && c.Not == nil {
-				part = "(" + part + ")"
-			}
-			parts = append(parts, part)
-		}
-		return strings.Join(parts, " "+word+" ")
-	}
-	switch {
-	case c.All != nil:
-		return join(c.All, "and")
-	case c.Any != nil:
-		return join(c.Any, "or")
-	case c.Not != nil:
-		return "not " + join([]*schema.Cond{c.Not}, "")
-	}
-	return c.Symbol
 }
 
 // quoted returns the name of a definition for messages: command 'eject'.

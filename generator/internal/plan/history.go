@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/goqapi/goqapi/internal/versions"
 	"github.com/goqapi/goqapi/schema/merge"
 )
 
@@ -35,8 +36,8 @@ func (h history) say(f *Facts, in, owner merge.Set) {
 // merged releases: it must come after the last one that lacks the thing.
 func (h history) began(in merge.Set, since string) string {
 	first := in.First()
-	if first == 0 || since == "" || merge.Compare(since, h.Releases[first]) > 0 ||
-		merge.Compare(since, h.Releases[first-1]) <= 0 {
+	if first == 0 || since == "" || versions.Compare(since, h.Releases[first]) > 0 ||
+		versions.Compare(since, h.Releases[first-1]) <= 0 {
 		return ""
 	}
 	return since

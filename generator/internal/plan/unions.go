@@ -94,9 +94,7 @@ func (b *builder) variantFacts(d *schema.Union, value *schema.EnumValue, f Facts
 }
 
 func (b *builder) completeVariant(v *Variant, branch *schema.Branch) {
-	if branch.If != nil {
-		v.If = condition(branch.If)
-	}
+	v.If = branch.If.String()
 	t := branch.Type
 	if inner, ok := unwrap(t); ok {
 		t, v.Wrapped = inner, true

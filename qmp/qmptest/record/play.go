@@ -11,6 +11,10 @@ import (
 	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/goqapi/goqapi/internal/jsondiff"
+	"github.com/goqapi/goqapi/internal/redact"
+	"github.com/goqapi/goqapi/internal/wirejson"
 )
 
 // A play is the replay of a session to one client.
@@ -195,7 +199,7 @@ func (p *play) negotiated() bool {
 }
 
 func (p *play) synchronise(number any, id string, delimited bool) {
-	answer := fmt.Appendf(nil, `{"return": %s}`, printed(number))
+	answer := fmt.Appendf(nil, `{"return": %s}`, jsondiff.Text(number))
 	if delimited {
 		p.send(append([]byte{resync}, line(withID(answer, id))...))
 		return
@@ -291,7 +295,7 @@ func (p *play) findAnywhere(value map[string]any, text []byte) (i int, again boo
 		return -1, false
 	}
 	closest := -1
-	var found []difference
+	var found []jsondiff.Difference
 	for _, i := range p.all[name] {
 		if differences := p.compare(i, value); closest < 0 || len(differences) < len(found) {
 			closest, found = i, differences
@@ -316,32 +320,30 @@ func onlyAsks(name string) bool {
 }
 
 // compare finds the differences between a recorded command and one that came.
-func (p *play) compare(i int, value map[string]any) []difference {
-	c := &comparison{}
+func (p *play) compare(i int, value map[string]any) []jsondiff.Difference {
 	recorded := p.session.commands[i].value
-	if p.opts.Accept != nil {
-		name := nameOf(recorded)
-		c.accept = func(path string, recorded, came any) bool {
-			return p.opts.Accept(name, path, orNil(recorded), orNil(came))
+	name := nameOf(recorded)
+	return jsondiff.Between(recorded, value, func(path string, recorded, came any) bool {
+		if text, ok := recorded.(string); ok && redact.IsWord(text) && came != jsondiff.Absent {
+			return true
 		}
-	}
-	c.values("", recorded, value)
-	return c.found
+		return p.opts.Accept != nil && p.opts.Accept(name, path, orNil(recorded), orNil(came))
+	})
 }
 
 func orNil(v any) any {
-	if v == absent {
+	if v == jsondiff.Absent {
 		return nil
 	}
 	return v
 }
 
 // diff shows a recorded command, what came, and where they differ.
-func (p *play) diff(i int, text []byte, found []difference) string {
+func (p *play) diff(i int, text []byte, found []jsondiff.Difference) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "\t- %s\n\t+ %s", p.session.commands[i].text, text)
 	for _, d := range found {
-		fmt.Fprintf(&out, "\n\t%s", d)
+		out.WriteString("\n\t" + shown(d))
 	}
 	return out.String()
 }
@@ -350,7 +352,7 @@ func (p *play) diff(i int, text []byte, found []difference) string {
 func line(message []byte) []byte {
 	text := jsontext.Value(bytes.Clone(message))
 	if err := text.Format(jsontext.SpaceAfterColon(true), jsontext.SpaceAfterComma(true),
-		jsontext.AllowDuplicateNames(true), jsontext.PreserveRawStrings(true)); err == nil {
+		wirejson.Lenient(), jsontext.PreserveRawStrings(true)); err == nil {
 		message = text
 	}
 	return append(message, "\r\n"...)
@@ -372,7 +374,7 @@ func withID(reply []byte, id string) []byte {
 			if len(out) > 1 {
 				out = append(out, ',')
 			}
-			out = fmt.Appendf(out, "%s:%s", printed(name), value)
+			out = fmt.Appendf(out, "%s:%s", jsondiff.Text(name), value)
 		}
 	}
 	add("return") // QEMU has it before the id

@@ -331,8 +331,8 @@ func TestLoadSaysWhatIsWrong(t *testing.T) {
 		{header + "\n" + `{"from":"server","noise":1}`, `recording:2: us, the time since the start, is missing or negative`},
 		{header + "\n" + `{"us":20,"from":"server","noise":1,"end":"x"}`, `recording:2: it has 2 of message, noise and end, not one`},
 		{header + "\n" + `{"us":20,"from":"server","x":1}`, `recording:2: this is no line of a recording: json: unknown field "x"`},
-		{header + "\n" + `{"us":20,"from":"server","message":[]}`, `recording:2: the message is no object: json: cannot unmarshal array`},
-		{header + "\n" + `{"us":20,"from":"client","message":7}`, `recording:2: the message is no object: json: cannot unmarshal number`},
+		{header + "\n" + `{"us":20,"from":"server","message":[]}`, `recording:2: the message is not an object: []`},
+		{header + "\n" + `{"us":20,"from":"client","message":7}`, `recording:2: the message is not an object: 7`},
 	} {
 		_, err := record.Load(strings.NewReader(c.text))
 		assert.ErrorContains(t, err, "record: "+c.want, c.text)

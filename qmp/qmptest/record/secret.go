@@ -7,12 +7,13 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/goqapi/goqapi/internal/redact"
+	"github.com/goqapi/goqapi/internal/wirejson"
 )
 
 // checked is a message that can be searched for secrets, or false.
 func checked(text []byte) ([]byte, bool) {
 	text = bytes.ToValidUTF8(text, []byte("\ufffd"))
-	return text, jsontext.Value(text).IsValid(jsontext.AllowDuplicateNames(true))
+	return text, jsontext.Value(text).IsValid(wirejson.Lenient())
 }
 
 // withoutSecrets is a command, compact and without its secrets; false if it cannot be
@@ -52,7 +53,7 @@ func (s *secrets) without(from string, text []byte) ([]byte, bool) {
 		Return jsontext.Value `json:"return"`
 		Error  jsontext.Value `json:"error"`
 	}
-	_ = json.Unmarshal(text, &m, jsontext.AllowDuplicateNames(true)) // it is an object
+	_ = json.Unmarshal(text, &m, wirejson.Lenient()) // it is an object
 	_ = m.ID.Canonicalize()
 	id := string(m.ID)
 	switch {

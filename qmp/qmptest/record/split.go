@@ -1,5 +1,7 @@
 package record
 
+import "github.com/goqapi/goqapi/internal/wirejson"
+
 // maxMessage is how long a message may be, in bytes.
 const maxMessage = 64 << 20
 
@@ -10,9 +12,7 @@ type splitter struct {
 
 	text    []byte
 	skipped int // bytes that are no part of an object
-	depth   int
-	quoted  bool
-	escaped bool
+	place   wirejson.Nesting
 }
 
 // resync has both sides of an agent's stream forget half a message. It is in no JSON.
@@ -30,34 +30,24 @@ func (s *splitter) next(b byte) {
 	case b == resync:
 		s.flush()
 		return
-	case s.depth == 0 && b != '{':
+	case s.place.Depth == 0 && b != '{':
 		if b > ' ' {
 			s.skipped++
 		} else if b == '\n' {
 			s.flush()
 		}
 		return
-	case s.depth == 0:
+	case s.place.Depth == 0:
 		s.flush()
 	}
 	s.text = append(s.text, b)
+	s.place.Next(b)
 	switch {
 	case len(s.text) > maxMessage:
 		s.flush()
-	case s.escaped:
-		s.escaped = false
-	case s.quoted && b == '\\':
-		s.escaped = true
-	case b == '"':
-		s.quoted = !s.quoted
-	case s.quoted:
-	case b == '{' || b == '[':
-		s.depth++
-	case b == '}' || b == ']':
-		if s.depth--; s.depth == 0 {
-			s.message(s.text)
-			s.reset()
-		}
+	case s.place.Depth == 0:
+		s.message(s.text)
+		s.reset()
 	}
 }
 
@@ -76,5 +66,5 @@ func (s *splitter) reset() {
 	if cap(s.text) > aLot {
 		s.text = nil
 	}
-	s.text, s.skipped, s.depth, s.quoted, s.escaped = s.text[:0], 0, 0, false, false
+	s.text, s.skipped, s.place = s.text[:0], 0, wirejson.Nesting{}
 }

@@ -1,5 +1,7 @@
 package rules
 
+import "github.com/goqapi/goqapi/internal/versions"
+
 // fixed are the devices that cannot be plugged in while the machine runs, though their bus could take
 // them: what 5.2, 7.2, 10.0 and 11.1 say, which agree but for names that not all of them have.
 var fixed = setOf(
@@ -31,7 +33,7 @@ func Hotplugs(device string) bool { return !fixed[device] }
 // namespaces of an nvme controller can be plugged in since release 11.
 func BusHotplugs(bus, release string) bool {
 	if bus == "nvme-bus" {
-		return !before(release, 11, 0)
+		return versions.Compare(release, "11.0") >= 0
 	}
 	return !fixedBuses[bus]
 }

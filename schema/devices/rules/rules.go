@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/goqapi/goqapi/internal/versions"
 	"github.com/goqapi/goqapi/schema/devices"
 )
 
@@ -30,15 +31,7 @@ type Rules struct {
 
 // Of returns the rules of a release, such as "7.2".
 func Of(release string) Rules {
-	return Rules{Lenient: before(release, 9, 2), Old: before(release, 6, 0)}
-}
-
-// before reports whether a release is older than another.
-func before(release string, major, minor int) bool {
-	first, second, _ := strings.Cut(release, ".")
-	m, _ := strconv.Atoi(first)
-	n, _ := strconv.Atoi(second)
-	return m < major || m == major && n < minor
+	return Rules{Lenient: versions.Compare(release, "9.2") < 0, Old: versions.Compare(release, "6.0") < 0}
 }
 
 // A Refusal says why a value is not taken.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/goqapi/goqapi/internal/jsondiff"
 	"github.com/goqapi/goqapi/qapi"
 )
 
@@ -78,18 +79,6 @@ func (m *Machine) reopenNode(o options) error {
 	return nil
 }
 
-// sameJSON reports whether two values are written alike, but for space.
-func sameJSON(a, b jsontext.Value) bool {
-	compact := func(v jsontext.Value) string {
-		v = slices.Clone(v)
-		if v.Compact() != nil {
-			return ""
-		}
-		return string(v)
-	}
-	return compact(a) == compact(b)
-}
-
 // changeable are the options of nodes that can be changed while they are there.
 var changeable = []string{
 	"auto-read-only", "backing", "cache", "detect-zeroes", "discard", "file", "force-share", "node-name", "offset", "read-only",
@@ -104,7 +93,7 @@ func (n *node) fixedOptions(o options) error {
 		free := slices.Contains(changeable, name) || strings.HasPrefix(name, "pass-discard-") || strings.HasSuffix(name, "cache-size") ||
 			name == "size" && n.driver == "raw"
 		switch {
-		case free || sameJSON(o[name], n.opened[name]):
+		case free || jsondiff.Same(o[name], n.opened[name]):
 		case o[name] == nil:
 			return generic("Option '%s' cannot be reset to its default value", name)
 		default:
@@ -120,7 +109,7 @@ func (m *Machine) reopenChild(n *node, role string, ref jsontext.Value) error {
 	switch {
 	case ref == nil && i >= 0:
 		return generic("%s is missing for '%s'", role, n.name)
-	case ref == nil || sameJSON(ref, n.opened[role]):
+	case ref == nil || jsondiff.Same(ref, n.opened[role]):
 		return nil
 	case ref.Kind() == '{':
 		return generic("Cannot change the option '%s.driver'", role)
