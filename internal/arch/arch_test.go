@@ -50,6 +50,8 @@ var arrows = []arrow{
 	{"qmp", []string{jsonModule, "internal/address", "internal/printable", "internal/wirejson", "qmp/codec"}},
 	{"qmp/qmplog", []string{"qmp", "internal/redact"}},
 	{"qmp/codec", []string{jsonModule, "internal/redact", "internal/wirejson"}},
+	{"qmp/libvirt", []string{jsonModule, "internal/printable", "internal/virrpc", "qmp"}},
+	{"internal/virrpc", nil},
 	{"qmp/qmptls", []string{"internal/printable", "qmp"}},
 	{"qmp/qmptest/...", []string{jsonModule, "qmp", "qmp/qmptest/internal/...", "qapi/...", "schema/...", "internal/address", "internal/jsondiff", "internal/redact", "internal/regular", "internal/wirejson"}},
 	{"qapi/cmdline", []string{jsonModule, "internal/printable", "internal/redact", "qapi", "qmp"}},

@@ -1,0 +1,86 @@
+package libvirt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/goqapi/goqapi/internal/printable"
+	"github.com/goqapi/goqapi/internal/virrpc"
+)
+
+// Codes of [Error], as libvirt numbers them. There are many more.
+const (
+	CodeInternal          = 1
+	CodeNoSupport         = 3
+	CodeInvalidArgument   = 8
+	CodeReadOnly          = 29
+	CodeNoDomain          = 42 // no domain has this name
+	CodeAuthFailed        = 45
+	CodeOperationInvalid  = 55 // such as: the domain does not run
+	CodeOperationTimeout  = 68 // an earlier command for the domain is not finished
+	CodeAgentUnresponsive = 86
+	CodeAccessDenied      = 88
+)
+
+// An Error is what libvirt says of a call that failed. A refusal of QEMU's is not one, but an
+// [*qmp.Error].
+type Error struct {
+	Code    int    // one of the Code constants, or another of libvirt's
+	Message string // for people; may be translated
+}
+
+func (e *Error) Error() string {
+	return fmt.Sprintf("libvirt says: %s (code %d)", printable.String(e.Message), e.Code)
+}
+
+func newError(body []byte) error {
+	d := virrpc.Decoder{Buf: body}
+	v := d.Error()
+	if err := d.Err(); err != nil {
+		return fmt.Errorf("an error of libvirt cannot be decoded: %w", err)
+	}
+	return &Error{int(v.Code), v.Message}
+}
+
+func codeOf(err error) int {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Code
+	}
+	return 0
+}
+
+// notSent reports whether libvirt's error shows that the command did not reach QEMU.
+func notSent(err error) bool {
+	switch codeOf(err) {
+	case CodeNoSupport, CodeInvalidArgument, CodeReadOnly, CodeNoDomain, CodeAuthFailed, CodeOperationInvalid,
+		CodeOperationTimeout, CodeAccessDenied:
+		return true
+	}
+	return false
+}
+
+// gone reports whether libvirt's error shows that the QEMU of a domain has ended.
+func gone(err error) bool {
+	e, _ := errors.AsType[*Error](err)
+	switch {
+	case e == nil:
+		return false
+	case e.Code == CodeInternal:
+		return strings.Contains(e.Message, "End of file from qemu monitor")
+	}
+	return e.Code == CodeNoDomain || e.Code == CodeOperationInvalid
+}
+
+// isRefusal reports whether libvirt's error is the agent's own.
+func isRefusal(e *Error) bool { return e.Code == CodeInternal }
+
+// contextError returns why ctx ended.
+func contextError(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if cause == nil || errors.Is(cause, err) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", err, cause)
+}
