@@ -440,7 +440,7 @@ func livesOn(t *testing.T, qemu string) {
 			t.Errorf("%s: %v", command, err)
 		}
 	}
-	if err := dead.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := dead.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := dead.Read(make([]byte, 1)); err != io.EOF {

@@ -146,7 +146,7 @@ func startServer(t *testing.T, script string) *Process {
 // ended waits for a process.
 func ended(t *testing.T, p *Process) error {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(background, 20*time.Second)
+	ctx, cancel := context.WithTimeout(background, time.Minute)
 	defer cancel()
 	err := p.Wait(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
