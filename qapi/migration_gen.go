@@ -2148,7 +2148,8 @@ func (x XenLoadDevicesStateArgs) LogValue() slog.Value {
 // XenLoadDevicesState restores the state of all devices from a file that
 // [Client.XenSaveDevicesState] has written.
 //
-// The guest must be stopped. It returns when all is loaded.
+// The guest must be stopped. It returns when all is loaded. QEMU 7.2, 10.0 and
+// 11.1 abort when they have read a file, whatever it has.
 //
 // QAPI: command xen-load-devices-state (migration.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-migration.xen-load-devices-state
 func (c *Client) XenLoadDevicesState(ctx context.Context, args XenLoadDevicesStateArgs) error {

@@ -17,7 +17,7 @@ import (
 
 func TestExport(t *testing.T) {
 	_, c := dialFake(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for range 2 { // the server is still there the second time
 		require.NoError(t, export(ctx, c, "disk.qcow2", "nbd.sock"))
@@ -29,7 +29,7 @@ func TestExport(t *testing.T) {
 // TestQEMUExport has a storage daemon of each release offer an image, which qemu-img reads.
 func TestQEMUExport(t *testing.T) {
 	qemutest.Each(t, func(t *testing.T, q qemutest.QEMU) {
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		image, socket := filepath.Join(t.TempDir(), "disk"), filepath.Join(t.TempDir(), "s")
 		out, err := exec.Command(q.Tool(t, "qemu-img"), "create", "-f", "qcow2", image, "1M").CombinedOutput()

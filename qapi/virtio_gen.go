@@ -221,7 +221,8 @@ type XQueryVirtioStatusArgs struct {
 }
 
 // XQueryVirtioStatus returns the state of a virtio device. It fails if there is
-// no device at that path.
+// no device at that path. QEMU 11.1 aborts if there is one that vhost does not
+// serve.
 //
 // QAPI: command x-query-virtio-status (virtio.json), https://www.qemu.org/docs/master/interop/qemu-qmp-ref.html#command-QMP-virtio.x-query-virtio-status
 //

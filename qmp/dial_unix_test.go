@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/goqapi/goqapi/internal/deadline"
 )
 
 // The address is read before anything else is done.
@@ -173,11 +175,26 @@ func TestDialFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-	defer cancel()
-	_, err = Dial(ctx, "unix:"+dir+"/busy")
+	ctx, pass := deadline.Context(t)
+	waits := dialerFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(ctx, network, address)
+		return &readWatcher{conn, pass}, err
+	})
+	_, err = Dial(ctx, "unix:"+dir+"/busy", WithDialer(waits))
 	want = "qmp: handshake: waiting for the greeting: context deadline exceeded" + hint + " (at unix:" + dir + "/busy)"
 	wantErr(t, err, context.DeadlineExceeded, want)
+}
+
+// A readWatcher is a connection with a function that is called before each read.
+type readWatcher struct {
+	net.Conn
+
+	before func()
+}
+
+func (w *readWatcher) Read(p []byte) (int, error) {
+	w.before()
+	return w.Conn.Read(p)
 }
 
 // On a socket a large request is written in parts, by a goroutine when the kernel

@@ -47,7 +47,7 @@ func TestQEMUSupervisor(t *testing.T) {
 
 func testSupervisor(t *testing.T, command func() *exec.Cmd) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	var started []*exec.Cmd
 	var news []string

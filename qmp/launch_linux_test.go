@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/goqapi/goqapi/internal/deadline"
 	"github.com/goqapi/goqapi/internal/qemutest"
 )
 
@@ -390,9 +391,12 @@ func TestLaunchHelperFails(t *testing.T) {
 	if !errors.Is(err, exec.ErrNotFound) || !strings.Contains(err.Error(), "helper helper-of-no-machine") {
 		t.Error(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-	defer cancel()
-	_, err = Launch(ctx, launchable("serve"), Alongside(Helper{Cmd: server("mute"), Ready: SocketExists("/none")}))
+	ctx, pass := deadline.Context(t)
+	ready := func(ctx context.Context) error {
+		pass() // while it waits
+		return SocketExists("/none")(ctx)
+	}
+	_, err = Launch(ctx, launchable("serve"), Alongside(Helper{Cmd: server("mute"), Ready: ready}))
 	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "waiting for the socket /none") {
 		t.Error(err)
 	}
@@ -436,7 +440,7 @@ func livesOn(t *testing.T, qemu string) {
 			t.Errorf("%s: %v", command, err)
 		}
 	}
-	if err := dead.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := dead.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := dead.Read(make([]byte, 1)); err != io.EOF {

@@ -31,6 +31,7 @@ func TestWindow(t *testing.T) {
 		for range maxInFlight {
 			sent = append(sent, p.peer.next())
 		}
+		synctest.Wait() // until the last one counts as written
 		cancel()
 		for i, call := range calls {
 			err := returned(t, "call", call)

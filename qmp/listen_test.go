@@ -58,7 +58,7 @@ func TestListen(t *testing.T) {
 			}
 			for range 2 {
 				go connectTo(t, l.Addr())
-				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
 				c, err := l.Accept(ctx)
 				if err != nil {

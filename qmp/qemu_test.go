@@ -130,7 +130,7 @@ func openTerminal(t *testing.T, path string) (fd int) {
 func dial(t testing.TB, addr string, opts ...Option) *Conn {
 	t.Helper()
 	log := new(errorLog)
-	ctx, cancel := context.WithTimeout(background, 10*time.Second)
+	ctx, cancel := context.WithTimeout(background, time.Minute)
 	defer cancel()
 	c, err := Dial(ctx, addr, append([]Option{WithEventError(log.add)}, opts...)...)
 	if err != nil {
@@ -153,7 +153,7 @@ func checkLeaks(t *testing.T) {
 	}
 	g, f := count()
 	t.Cleanup(func() { // runs last
-		for end := time.Now().Add(5 * time.Second); ; runtime.Gosched() {
+		for end := time.Now().Add(time.Minute); ; runtime.Gosched() {
 			g2, f2 := count()
 			if g2 <= g && f2 <= f {
 				return
@@ -170,7 +170,7 @@ func checkLeaks(t *testing.T) {
 // converse is a conversation with a fresh QEMU, to its end.
 func converse(t *testing.T, c *Conn) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	all := c.Subscribe(nil)
 	var last string
@@ -308,7 +308,7 @@ func TestQEMU(t *testing.T) {
 			i := slices.IndexFunc(chardevs, func(c map[string]any) bool { return c["label"] == "p" })
 			path := strings.TrimPrefix(chardevs[i]["filename"].(string), "pty:")
 			c := dial(t, fmt.Sprintf("fd:%d", openTerminal(t, path)))
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			all := c.Subscribe(nil) // but no quit: a terminal drops what has not been read when the other side closes it
 			for _, test := range []struct{ command, event string }{{"cont", "RESUME"}, {"stop", "STOP"}} {

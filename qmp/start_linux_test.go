@@ -73,7 +73,7 @@ func mainEnds(t *testing.T, qemu string) {
 		if err := errors.Join(err, notPID); err != nil {
 			t.Fatal(err)
 		}
-		if err := dead.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		if err := dead.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := dead.Read(make([]byte, 1)); err != io.EOF {

@@ -146,7 +146,7 @@ func startServer(t *testing.T, script string) *Process {
 // ended waits for a process.
 func ended(t *testing.T, p *Process) error {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(background, 20*time.Second)
+	ctx, cancel := context.WithTimeout(background, time.Minute)
 	defer cancel()
 	err := p.Wait(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
@@ -256,8 +256,8 @@ func TestStartStubborn(t *testing.T) {
 	}
 	p := startServer(t, "stubborn")
 	begin := time.Now()
-	p.Conn.Close()
-	if took := time.Since(begin); took > time.Second {
+	p.Conn.Close() // does not wait for the process
+	if took := time.Since(begin); took >= endGrace {
 		t.Errorf("Close took %v", took)
 	}
 	if err := p.Close(); err == nil || !strings.HasSuffix(err.Error(), " was killed: it did not end within 5s of SIGTERM") {

@@ -13,7 +13,7 @@ import (
 // runs. Nothing else may run in the process.
 func Linear(t testing.TB, n int, prepare func(n int) (run func())) {
 	t.Helper()
-	linear(t, n, prepare, processorTime)
+	linear(t, n, prepare, ProcessorTime)
 }
 
 func linear(t testing.TB, n int, prepare func(n int) (run func()), clock func() time.Duration) {

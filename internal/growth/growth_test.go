@@ -49,8 +49,8 @@ func TestLinear(t *testing.T) {
 }
 
 func TestProcessorTime(t *testing.T) {
-	before := processorTime()
-	for processorTime() == before { // until something was executed
+	before := ProcessorTime()
+	for ProcessorTime() == before { // until something was executed
 	}
-	assert.Greater(t, processorTime(), before)
+	assert.Greater(t, ProcessorTime(), before)
 }

@@ -6,5 +6,5 @@ import "time"
 
 var start = time.Now()
 
-// processorTime returns how long the process has existed.
-func processorTime() time.Duration { return time.Since(start) }
+// ProcessorTime returns how long the process has existed.
+func ProcessorTime() time.Duration { return time.Since(start) }

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// processorTime returns the CPU time of the process.
-func processorTime() time.Duration {
+// ProcessorTime returns the CPU time of the process.
+func ProcessorTime() time.Duration {
 	var usage syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &usage) != nil {
 		return 0

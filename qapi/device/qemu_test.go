@@ -115,7 +115,7 @@ func TestQEMUDevices(t *testing.T) {
 // eventually returns when a condition holds.
 func eventually(t *testing.T, otherwise string, holds func() bool) {
 	t.Helper()
-	require.Eventually(t, holds, 20*time.Second, 20*time.Millisecond, otherwise)
+	require.Eventually(t, holds, time.Minute, 20*time.Millisecond, otherwise)
 }
 
 // plugCPU plugs in the first processor that there is a place for.

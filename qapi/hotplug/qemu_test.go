@@ -152,10 +152,10 @@ func TestQEMUNoGuest(t *testing.T) {
 		require.NoError(t, hotplug.AddDisk(t.Context(), c, device.VirtioBlkPCI{ID: "vd", Drive: "n"}, nullDisk("n")))
 		start := time.Now()
 		err := hotplug.RemoveDisk(within(t, time.Second), c, "vd", "n")
-		assert.Less(t, time.Since(start), 3*time.Second)
+		assert.Less(t, time.Since(start), hotplug.DefaultLimit)
 		require.ErrorIs(t, err, hotplug.ErrNotReleased)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
-		assert.ErrorContains(t, err, `hotplug: unplugging "vd": the guest has not let go of it in 1`)
+		assert.ErrorContains(t, err, `hotplug: unplugging "vd": the guest has not let go of it in `)
 		assert.ErrorContains(t, err, `block node "n" stays, too`)
 		assert.Equal(t, []string{"n"}, nodes(t, c))
 		err = hotplug.Unplug(within(t, time.Second/2), c, "vd")
@@ -392,12 +392,12 @@ func TestQEMUKilledInEachStep(t *testing.T) {
 				require.NoError(t, err)
 				c := qapi.NewClient(link)
 				start := time.Now()
-				err = op.do(within(t, 10*time.Second), c)
+				err = op.do(within(t, time.Minute), c)
 				done = s.stop() < at
 				if !done {
 					require.ErrorIs(t, err, qmp.ErrClosed, "%s, request %d", op.name, at)
 				}
-				assert.Less(t, time.Since(start), 2*time.Second)
+				assert.Less(t, time.Since(start), 10*time.Second)
 				c.Close()
 				r.kill()
 			}

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/goqapi/goqapi/internal/cut"
+	"github.com/goqapi/goqapi/internal/deadline"
 	"github.com/goqapi/goqapi/internal/qemutest"
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qapi/job"
@@ -110,9 +111,8 @@ func playCancel(t *testing.T, c *qapi.Client) {
 
 func playContext(t *testing.T, c *qapi.Client) {
 	addNodes(t, c, size, "a", "b")
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	_, err := job.Run(ctx, c, slow())
+	ctx, pass := deadline.Context(t)
+	_, err := job.Run(ctx, c, slow(), job.OnProgress(func(job.Progress) { pass() })) // when it runs
 	assert.Equal(t, &job.Error{
 		Job: "slow", Type: qapi.JobTypeBackup, Reason: "Operation canceled", Cancelled: true, Cause: context.DeadlineExceeded,
 	}, err)
@@ -330,9 +330,8 @@ func slowTransaction(t *testing.T, c *qapi.Client, finalize *bool) qapi.Transact
 
 func playTransactionCancelled(t *testing.T, c *qapi.Client) {
 	args := slowTransaction(t, c, nil)
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	_, err := job.Transaction(ctx, c, args)
+	ctx, pass := deadline.Context(t)
+	_, err := job.Transaction(ctx, c, args, job.OnProgress(func(job.Progress) { pass() }))
 	assert.ErrorIs(t, err, context.DeadlineExceeded)
 	failed, ok := errors.AsType[*job.Error](err)
 	require.True(t, ok, "%v", err)

@@ -98,7 +98,7 @@ func TestQEMUCancelledByContext(t *testing.T) {
 		assert.True(t, e.Cancelled)
 		require.ErrorIs(t, err, context.Canceled)
 		assert.NotContains(t, err.Error(), "left behind")
-		assert.Less(t, time.Since(start), 10*time.Second)
+		assert.Less(t, time.Since(start), 30*time.Second)
 		unchanged(t, from)
 		ended(t, to)
 	})

@@ -48,7 +48,7 @@ func TestQEMUNobodyAnswers(t *testing.T) {
 			migration.OnProgress(func(migration.Progress) { cancel() }))
 		require.ErrorIs(t, err, context.Canceled)
 		t.Log(err)
-		assert.Less(t, time.Since(begin), 10*time.Second)
+		assert.Less(t, time.Since(begin), 30*time.Second)
 		assert.Equal(t, qapi.RunStateRunning, from.state(t))
 		if e, ok := errors.AsType[*migration.Error](err); ok {
 			assert.True(t, e.Cancelled)

@@ -46,7 +46,7 @@ type monitor struct {
 }
 
 // patience is how long a server may take for anything.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 func newMonitor(t *testing.T, conn net.Conn) *monitor {
 	t.Helper()

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/goqapi/goqapi/internal/growth"
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/qmp/qmptest"
@@ -64,6 +65,20 @@ func TestManyServers(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// A machine costs a test next to nothing until it plugs something in, and then a moment, once.
+// What is measured is the time of the processor, which does not depend on what else it does.
+func TestStartIsQuick(t *testing.T) {
+	const limit = 5 * time.Millisecond
+	qmptest.Start(t) // the schema of the release is read once
+	best := time.Hour
+	for range 20 {
+		began := growth.ProcessorTime()
+		qmptest.Start(t)
+		best = min(best, growth.ProcessorTime()-began)
+	}
+	assert.Less(t, best, limit)
 }
 
 // BenchmarkStart starts a server with a machine, connects to it, and ends it.

@@ -79,7 +79,7 @@ func noFirmware(t *testing.T) string {
 // next is QEMU's next message; none if it stays silent.
 func (d *dialogue) next() (message map[string]jsontext.Value, ok bool) {
 	d.t.Helper()
-	require.NoError(d.t, d.conn.SetReadDeadline(time.Now().Add(10*time.Second)))
+	require.NoError(d.t, d.conn.SetReadDeadline(time.Now().Add(time.Minute)))
 	err := json.UnmarshalDecode(d.in, &message)
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		require.NoError(d.t, err)
