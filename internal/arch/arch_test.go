@@ -35,6 +35,7 @@ type arrow struct {
 }
 
 var arrows = []arrow{
+	{"internal/schemafile", []string{"internal/regular", "schema"}},
 	{"internal/versions", nil},
 	{"internal/wirejson", []string{jsonModule}},
 	{"internal/jsondiff", nil},
@@ -68,7 +69,7 @@ var arrows = []arrow{
 	{"schema/devices/rules", []string{"internal/versions", "schema/devices"}},
 	{"schema/qemu", []string{"internal/versions", "schema", "schema/devices", "schema/merge"}},
 	{"internal/deviceprobe", []string{"internal/printable", "qapi", "qmp", "schema/devices"}},
-	{"generator/...", []string{"generator/...", "schema/...", "internal/redact", "internal/regular", "internal/versions", "github.com/dave/jennifer/..."}},
+	{"generator/...", []string{"generator/...", "schema/...", "internal/redact", "internal/regular", "internal/schemafile", "internal/versions", "github.com/dave/jennifer/..."}},
 }
 
 const jsonModule = "github.com/go-json-experiment/json/..."

@@ -21,7 +21,7 @@ var jobs = []job{
 	{"./qapi", "^BenchmarkCall$", "0.2s", 3},
 	{"./qapi/qga", "^BenchmarkAgent$/^Ping$", "0.2s", 1},
 	{"./schema", "^BenchmarkLoad$/^snapshot$", "0.3s", 3},
-	{"./generator", "^BenchmarkGenerate$", "1x", 3},
+	{"./generator/generate", "^BenchmarkGenerate$", "1x", 3},
 	{"./internal/arch", "^(BenchmarkCompile|BenchmarkSize)$", "1x", 1},
 }
 

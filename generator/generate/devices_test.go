@@ -1,4 +1,4 @@
-package main
+package generate
 
 import (
 	"bytes"
@@ -41,8 +41,8 @@ func TestAllDevices(t *testing.T) {
 	dir := userModule(t)
 	for name, c := range map[string]config{
 		"all": {known: true, all: true},
-		"old": {schemas: list{"../schema/qemu/7.2/devices.txt"}},
-		"new": {schemas: list{"../schema/qemu/10.0/devices.txt"}, known: true}, // with those before it
+		"old": {schemas: list{"../../schema/qemu/7.2/devices.txt"}},
+		"new": {schemas: list{"../../schema/qemu/10.0/devices.txt"}, known: true}, // with those before it
 	} {
 		c.devices, c.pkg, c.out = true, name, filepath.Join(dir, name)
 		files, err := generate(c)
@@ -54,7 +54,7 @@ func TestAllDevices(t *testing.T) {
 }
 
 func TestDevicesSameBytes(t *testing.T) {
-	c := config{devices: true, known: true, pkg: "device", out: "../qapi/device", texts: "descriptions/device"}
+	c := config{devices: true, known: true, pkg: "device", out: "../../qapi/device", texts: "../descriptions/device"}
 	first, err := generate(c)
 	require.NoError(t, err)
 	again, err := generate(c)
@@ -70,7 +70,7 @@ func TestDevicesUsage(t *testing.T) {
 		"-docs, -target, -root and -release are not for -devices; s": {"-devices", "-known", "-package", "x", "-out", "x", "-target", "qga"},
 	} {
 		var stdout, stderr bytes.Buffer
-		require.Error(t, run(args, &stdout, &stderr))
+		require.Error(t, Run("generator", args, &stdout, &stderr))
 		assert.Contains(t, stderr.String(), want)
 	}
 	for want, text := range map[string]string{
@@ -94,6 +94,6 @@ func TestImportPath(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "go.mod"), []byte("// x\nmodule \"example.org/a\" // y\n\ngo 1.26\n"), 0o666))
 	assert.Equal(t, "example.org/a", importPath(dir))
 	assert.Equal(t, "example.org/a/b/c", importPath(filepath.Join(dir, "b", "c")))
-	assert.True(t, strings.HasSuffix(importPath("."), "goqapi/generator"))
+	assert.True(t, strings.HasSuffix(importPath("."), "goqapi/generator/generate"))
 	assert.Empty(t, importPath(string(filepath.Separator)))
 }

@@ -1,4 +1,4 @@
-package main
+package generate
 
 import (
 	"bytes"
@@ -13,7 +13,7 @@ import (
 // would write. They run here and not as programs, so that Go runs the test again when the
 // generator, a description or a file of the bindings has changed.
 func TestBindings(t *testing.T) {
-	t.Chdir("..")
+	t.Chdir("../..")
 	text, err := os.ReadFile("gen.go")
 	require.NoError(t, err)
 	commands := 0
@@ -24,7 +24,7 @@ func TestBindings(t *testing.T) {
 			continue
 		}
 		commands++
-		err := run(append(strings.Fields(args), "-check"), new(bytes.Buffer), new(bytes.Buffer))
+		err := Run("generator", append(strings.Fields(args), "-check"), new(bytes.Buffer), new(bytes.Buffer))
 		require.NoError(t, err, "%s", line)
 	}
 	require.GreaterOrEqual(t, commands, 2)

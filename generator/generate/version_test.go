@@ -1,4 +1,4 @@
-package main
+package generate
 
 import (
 	"encoding/json"
@@ -24,7 +24,7 @@ func TestCodecVersion(t *testing.T) {
 	_, err = write(filepath.Join(dir, "example"), files)
 	require.NoError(t, err)
 
-	source, err := filepath.Abs("../qmp/codec/version.go")
+	source, err := filepath.Abs("../../qmp/codec/version.go")
 	require.NoError(t, err)
 	for _, c := range []struct {
 		oldest, version int

@@ -1,4 +1,4 @@
-package main
+package generate
 
 import (
 	"bytes"
@@ -21,9 +21,9 @@ func TestPipes(t *testing.T) {
 		if name == "texts/a.md" {
 			args = append(args, "-descriptions", filepath.Join(dir, "texts"))
 		}
-		require.ErrorContains(t, run(args, new(bytes.Buffer), new(bytes.Buffer)), "not a regular file", name)
+		require.ErrorContains(t, Run("generator", args, new(bytes.Buffer), new(bytes.Buffer)), "not a regular file", name)
 		if filepath.Dir(name) == "out" {
-			require.ErrorContains(t, run(append(args, "-check"), new(bytes.Buffer), new(bytes.Buffer)), "not a regular file", name)
+			require.ErrorContains(t, Run("generator", append(args, "-check"), new(bytes.Buffer), new(bytes.Buffer)), "not a regular file", name)
 		}
 	}
 }

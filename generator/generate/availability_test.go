@@ -1,4 +1,4 @@
-package main
+package generate
 
 import (
 	"maps"
@@ -24,7 +24,7 @@ func TestAvailability(t *testing.T) {
 		m, err := qemu.Merge(root)
 		require.NoError(t, err)
 		want := plan.Availability(m)
-		path := filepath.Join("descriptions", target, descriptions.ReleasesFile)
+		path := filepath.Join("..", "descriptions", target, descriptions.ReleasesFile)
 		if os.Getenv("UPDATE") != "" {
 			var text strings.Builder
 			for _, name := range slices.Sorted(maps.Keys(want)) {

@@ -1,4 +1,4 @@
-package main
+package generate
 
 import (
 	"bytes"
@@ -84,7 +84,7 @@ func TestOlderNames(t *testing.T) {
 		require.NoError(t, os.WriteFile(file, []byte(text), 0o666))
 		args = append(args, "-schema", file)
 	}
-	require.NoError(t, run(args, new(bytes.Buffer), new(bytes.Buffer)))
+	require.NoError(t, Run("generator", args, new(bytes.Buffer), new(bytes.Buffer)))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "both", "both_test.go"), []byte(program), 0o666))
 	for _, what := range []string{"vet", "test"} {
 		cmd := exec.Command("go", what, "./both")

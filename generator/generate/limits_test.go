@@ -1,4 +1,4 @@
-package main
+package generate
 
 import (
 	"bytes"
@@ -29,7 +29,7 @@ func TestModuleNames(t *testing.T) {
 		"%d\".json":    "the module becomes the file _d__gen.go, which Go does not compile",
 	} {
 		dir, args := oneCommand(t, name)
-		err := run(args, new(bytes.Buffer), new(bytes.Buffer))
+		err := Run("generator", args, new(bytes.Buffer), new(bytes.Buffer))
 		if want != "" {
 			require.ErrorContains(t, err, want)
 			continue
@@ -56,12 +56,12 @@ func TestLinksOutOfTheFolder(t *testing.T) {
 	require.NoError(t, os.WriteFile(other, []byte("precious"), 0o600))
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "out"), 0o700))
 	require.NoError(t, os.Symlink(other, filepath.Join(dir, "out", "a_gen.go")))
-	require.ErrorContains(t, run(args, new(bytes.Buffer), new(bytes.Buffer)), "a_gen.go: path escapes")
+	require.ErrorContains(t, Run("generator", args, new(bytes.Buffer), new(bytes.Buffer)), "a_gen.go: path escapes")
 	text, err := os.ReadFile(other)
 	require.NoError(t, err)
 	require.Equal(t, "precious", string(text))
 
 	require.NoError(t, os.Remove(filepath.Join(dir, "out", "a_gen.go")))
 	require.NoError(t, os.Symlink(other, filepath.Join(dir, "VERSION")))
-	require.ErrorContains(t, run(args, new(bytes.Buffer), new(bytes.Buffer)), "path escapes")
+	require.ErrorContains(t, Run("generator", args, new(bytes.Buffer), new(bytes.Buffer)), "path escapes")
 }

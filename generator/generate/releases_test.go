@@ -1,4 +1,4 @@
-package main
+package generate
 
 import (
 	"os"
@@ -67,12 +67,12 @@ func userModule(t *testing.T) string {
 	gotool.Watch(t, "./qapi/...", "./qmp/...")
 	dir := t.TempDir()
 	root := gotool.Root(t)
-	text, err := os.ReadFile("../go.mod")
+	text, err := os.ReadFile("../../go.mod")
 	require.NoError(t, err)
 	mod := strings.Replace(string(text), "module github.com/goqapi/goqapi", "module example.org/user", 1) +
 		"\nrequire github.com/goqapi/goqapi v0.0.0\n\nreplace github.com/goqapi/goqapi => " + root + "\n"
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "go.mod"), []byte(mod), 0o666))
-	sum, err := os.ReadFile("../go.sum")
+	sum, err := os.ReadFile("../../go.sum")
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "go.sum"), sum, 0o666))
 	return dir

@@ -1,8 +1,7 @@
-package main
+package generate
 
 import (
 	"bytes"
-	"flag"
 	"go/format"
 	"os"
 	"path/filepath"
@@ -54,13 +53,13 @@ func TestRun(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "new", "folder")
 	args := []string{"-schema", example, "-package", "example", "-out", out}
 	var stdout, stderr bytes.Buffer
-	require.NoError(t, run(args, &stdout, &stderr))
+	require.NoError(t, Run("generator", args, &stdout, &stderr))
 	assert.Equal(t, "generator: "+out+": 5 files, 5 changed\n", stdout.String())
 
 	stdout.Reset()
-	require.NoError(t, run(args, &stdout, &stderr))
+	require.NoError(t, Run("generator", args, &stdout, &stderr))
 	assert.Contains(t, stdout.String(), "5 files, 0 changed")
-	require.NoError(t, run(append(args, "-check"), &stdout, &stderr))
+	require.NoError(t, Run("generator", append(args, "-check"), &stdout, &stderr))
 
 	// What is no longer generated goes; what somebody wrote stays.
 	stale := filepath.Join(out, "old_gen.go")
@@ -69,15 +68,15 @@ func TestRun(t *testing.T) {
 	require.NoError(t, os.WriteFile(own, []byte("package example\n"), 0o666))
 	require.NoError(t, os.Remove(filepath.Join(out, "values_gen.go")))
 	require.NoError(t, os.WriteFile(filepath.Join(out, "client_gen.go"), []byte("package example\n"), 0o666))
-	err := run(append(args, "-check"), &stdout, &stderr)
+	err := Run("generator", append(args, "-check"), &stdout, &stderr)
 	require.Error(t, err)
 	assert.Contains(t, err.Error(), "old_gen.go is no longer generated")
 	assert.Contains(t, err.Error(), "values_gen.go is missing")
 	assert.Contains(t, err.Error(), "client_gen.go differs from the schema")
-	require.NoError(t, run(args, &stdout, &stderr))
+	require.NoError(t, Run("generator", args, &stdout, &stderr))
 	assert.NoFileExists(t, stale)
 	assert.FileExists(t, own)
-	require.NoError(t, run(append(args, "-check"), &stdout, &stderr))
+	require.NoError(t, Run("generator", append(args, "-check"), &stdout, &stderr))
 }
 
 func TestUsage(t *testing.T) {
@@ -86,23 +85,23 @@ func TestUsage(t *testing.T) {
 		want string
 		is   error
 	}{
-		"nothing":              {nil, "-schema or -known is needed", errUsage},
-		"no package":           {[]string{"-known"}, "-package and -out are needed", errUsage},
-		"unknown flag":         {[]string{"-frobnicate"}, "not defined: -frobnicate", errUsage},
-		"stray argument":       {[]string{"-schema", "a", "b"}, `unexpected argument "b"`, errUsage},
-		"unknown target":       {[]string{"-schema", "a", "-package", "b", "-out", "c", "-target", "d"}, "qmp or qga", errUsage},
-		"package of two words": {[]string{"-schema", "a", "-package", "b c", "-out", "c"}, `-package is a name in Go, not "b c"`, errUsage},
-		"package of a keyword": {[]string{"-schema", "a", "-package", "type", "-out", "c"}, `not "type"`, errUsage},
-		"package of a digit":   {[]string{"-schema", "a", "-package", "1x", "-out", "c"}, `not "1x"`, errUsage},
-		"blank package":        {[]string{"-schema", "a", "-package", "_", "-out", "c"}, `not "_"`, errUsage},
-		"release of a word":    {[]string{"-schema", "a", "-package", "b", "-out", "c", "-release", "foo"}, `-release is a version such as 11.1, not "foo"`, errUsage},
-		"release of dots":      {[]string{"-schema", "a", "-package", "b", "-out", "c", "-release", ".."}, `not ".."`, errUsage},
-		"release with a word":  {[]string{"-schema", "a", "-package", "b", "-out", "c", "-release", "11.x"}, `not "11.x"`, errUsage},
-		"release of one part":  {[]string{"-schema", "a", "-package", "b", "-out", "c", "-release", "11"}, `not "11"`, errUsage},
-		"help":                 {[]string{"-help"}, "Usage: generator", flag.ErrHelp},
+		"nothing":              {nil, "qapi generate: -schema or -known is needed", ErrUsage},
+		"no package":           {[]string{"-known"}, "-package and -out are needed", ErrUsage},
+		"unknown flag":         {[]string{"-frobnicate"}, "not defined: -frobnicate", ErrUsage},
+		"stray argument":       {[]string{"-schema", "a", "b"}, `unexpected argument "b"`, ErrUsage},
+		"unknown target":       {[]string{"-schema", "a", "-package", "b", "-out", "c", "-target", "d"}, "qmp or qga", ErrUsage},
+		"package of two words": {[]string{"-schema", "a", "-package", "b c", "-out", "c"}, `-package is a name in Go, not "b c"`, ErrUsage},
+		"package of a keyword": {[]string{"-schema", "a", "-package", "type", "-out", "c"}, `not "type"`, ErrUsage},
+		"package of a digit":   {[]string{"-schema", "a", "-package", "1x", "-out", "c"}, `not "1x"`, ErrUsage},
+		"blank package":        {[]string{"-schema", "a", "-package", "_", "-out", "c"}, `not "_"`, ErrUsage},
+		"release of a word":    {[]string{"-schema", "a", "-package", "b", "-out", "c", "-release", "foo"}, `-release is a version such as 11.1, not "foo"`, ErrUsage},
+		"release of dots":      {[]string{"-schema", "a", "-package", "b", "-out", "c", "-release", ".."}, `not ".."`, ErrUsage},
+		"release with a word":  {[]string{"-schema", "a", "-package", "b", "-out", "c", "-release", "11.x"}, `not "11.x"`, ErrUsage},
+		"release of one part":  {[]string{"-schema", "a", "-package", "b", "-out", "c", "-release", "11"}, `not "11"`, ErrUsage},
+		"help":                 {[]string{"-help"}, "Usage: qapi generate -schema", nil},
 	} {
 		var stdout, stderr bytes.Buffer
-		assert.ErrorIs(t, run(c.args, &stdout, &stderr), c.is, name)
+		assert.ErrorIs(t, Run("qapi generate", c.args, &stdout, &stderr), c.is, name)
 		assert.Contains(t, stderr.String(), c.want, name)
 	}
 }
@@ -119,12 +118,12 @@ func TestNothingIsWrittenOnError(t *testing.T) {
 	} {
 		require.NoError(t, os.WriteFile(bad, []byte(text), 0o666))
 		out := filepath.Join(dir, "out")
-		err := run([]string{"-schema", bad, "-package", "p", "-out", out}, new(bytes.Buffer), new(bytes.Buffer))
+		err := Run("generator", []string{"-schema", bad, "-package", "p", "-out", out}, new(bytes.Buffer), new(bytes.Buffer))
 		require.Error(t, err, text)
 		assert.Contains(t, err.Error(), want)
 		assert.NoDirExists(t, out)
 	}
-	err := run([]string{"-schema", filepath.Join(dir, "none.json"), "-package", "p", "-out", dir}, new(bytes.Buffer), new(bytes.Buffer))
+	err := Run("generator", []string{"-schema", filepath.Join(dir, "none.json"), "-package", "p", "-out", dir}, new(bytes.Buffer), new(bytes.Buffer))
 	require.Error(t, err)
 	assert.Contains(t, err.Error(), "none.json")
 }
@@ -146,7 +145,7 @@ func TestRoot(t *testing.T) {
 	}
 	generateIn := func(folder string, args ...string) error {
 		t.Chdir(folder)
-		return run(append(args, "-package", "p", "-out", filepath.Join(t.TempDir(), "out")), new(bytes.Buffer), new(bytes.Buffer))
+		return Run("generator", append(args, "-package", "p", "-out", filepath.Join(t.TempDir(), "out")), new(bytes.Buffer), new(bytes.Buffer))
 	}
 	require.NoError(t, generateIn(folder, "-schema", "good.json"))
 	require.NoError(t, generateIn(folder, "-schema", "good.json", "-root", ".."))
@@ -167,7 +166,7 @@ func TestRoot(t *testing.T) {
 		require.Error(t, err)
 		assert.True(t, strings.HasPrefix(err.Error(), c.want), "%s: %v", c.schema, err)
 	}
-	assert.EqualError(t, generateIn(folder, "-schema", "good.json", "-root", "other"), "generator: schema good.json is not below root other")
+	assert.EqualError(t, generateIn(folder, "-schema", "good.json", "-root", "other"), "generator: the file good.json is not below the folder other")
 }
 
 // TestNoWayOut keeps includes from leaving the root by a symbolic link.
@@ -179,7 +178,7 @@ func TestNoWayOut(t *testing.T) {
 	require.NoError(t, os.Symlink(secret, filepath.Join(dir, "s", "q", "x.json")))
 	root := filepath.Join(dir, "s", "q", "s.json")
 	require.NoError(t, os.WriteFile(root, []byte("{ 'include': 'x.json' }"), 0o666))
-	err := run([]string{"-schema", root, "-package", "p", "-out", filepath.Join(dir, "out")}, new(bytes.Buffer), new(bytes.Buffer))
+	err := Run("generator", []string{"-schema", root, "-package", "p", "-out", filepath.Join(dir, "out")}, new(bytes.Buffer), new(bytes.Buffer))
 	require.Error(t, err)
 	assert.Contains(t, err.Error(), "x.json")
 	assert.Contains(t, err.Error(), "escapes")
@@ -192,7 +191,7 @@ func TestNoDescriptions(t *testing.T) {
 		filepath.Join(dir, "none"): "none: ",
 		dir:                        "the folder " + dir + " has no *.md file with descriptions",
 	} {
-		err := run([]string{"-schema", example, "-package", "p", "-out", filepath.Join(dir, "out"), "-descriptions", folder}, new(bytes.Buffer), new(bytes.Buffer))
+		err := Run("generator", []string{"-schema", example, "-package", "p", "-out", filepath.Join(dir, "out"), "-descriptions", folder}, new(bytes.Buffer), new(bytes.Buffer))
 		require.Error(t, err)
 		assert.Contains(t, err.Error(), want)
 	}
@@ -210,7 +209,7 @@ func BenchmarkGenerate(b *testing.B) {
 // TestKnown adds the releases before a schema of somebody's own, here a changed QEMU 7.2.
 func TestKnown(t *testing.T) {
 	root := t.TempDir()
-	require.NoError(t, os.CopyFS(root, os.DirFS("../schema/qemu/7.2")))
+	require.NoError(t, os.CopyFS(root, os.DirFS("../../schema/qemu/7.2")))
 	control := filepath.Join(root, "qapi", "control.json")
 	text, err := os.ReadFile(control)
 	require.NoError(t, err)
@@ -221,7 +220,7 @@ func TestKnown(t *testing.T) {
 	generated := func(args ...string) string {
 		out := filepath.Join(t.TempDir(), "out")
 		args = append(args, "-package", "p", "-out", out)
-		require.NoError(t, run(args, new(bytes.Buffer), new(bytes.Buffer)))
+		require.NoError(t, Run("generator", args, new(bytes.Buffer), new(bytes.Buffer)))
 		text, err := os.ReadFile(filepath.Join(out, "control_gen.go"))
 		require.NoError(t, err)
 		return string(text)
@@ -235,11 +234,11 @@ func TestKnown(t *testing.T) {
 	assert.NotContains(t, alone, "QEMU 7.2 and later")
 
 	// Two schemas, without those of this module.
-	two := generated("-schema", "../schema/qemu/7.1/qapi/qapi-schema.json", "-schema", own)
+	two := generated("-schema", "../../schema/qemu/7.1/qapi/qapi-schema.json", "-schema", own)
 	assert.Contains(t, two, "QEMU 7.1 to 7.2")
 	assert.NotContains(t, two, "QEMU 5.2")
 
 	require.NoError(t, os.Remove(filepath.Join(root, "VERSION")))
-	err = run([]string{"-known", "-schema", own, "-package", "p", "-out", root}, new(bytes.Buffer), new(bytes.Buffer))
+	err = Run("generator", []string{"-known", "-schema", own, "-package", "p", "-out", root}, new(bytes.Buffer), new(bytes.Buffer))
 	assert.EqualError(t, err, "generator: with -known the release of the first schema must be known: a file VERSION, or -release")
 }
