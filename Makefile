@@ -47,6 +47,10 @@ cross: ## compile everything, tests too, for other systems and processors
 test-qemu: ## run the tests that need a real QEMU, with the race detector: each in QAPI_QEMU_LAB, or QEMU, or the one on PATH
 	QAPI_REQUIRE_QEMU=1 $(GO) test -race -count=1 -timeout 20m -run '^TestQEMU' ./...
 
+.PHONY: test-libvirt
+test-libvirt: ## run the tests that need libvirtd and a real QEMU (as for test-qemu), with the race detector
+	QAPI_REQUIRE_LIBVIRT=1 QAPI_REQUIRE_QEMU=1 $(GO) test -race -count=1 -timeout 10m -run '^TestLibvirt' ./qmp/libvirt ./examples/hotplug
+
 .PHONY: generate
 generate: ## write the bindings again
 	$(GO) generate .

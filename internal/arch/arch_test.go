@@ -50,7 +50,7 @@ var arrows = []arrow{
 	{"qmp/libvirt", []string{jsonModule, "internal/printable", "internal/virrpc", "qmp"}},
 	{"internal/virrpc", nil},
 	{"qmp/qmptls", []string{"internal/printable", "qmp"}},
-	{"qmp/qmptest/...", []string{jsonModule, "qmp", "qmp/qmptest/internal/...", "qapi/...", "schema/...", "internal/address", "internal/redact", "internal/regular"}},
+	{"qmp/qmptest/...", []string{jsonModule, "qmp", "qmp/qmptest", "qmp/qmptest/internal/...", "qapi/...", "schema/...", "internal/address", "internal/virrpc", "internal/redact", "internal/regular"}},
 	{"qapi/cmdline", []string{jsonModule, "internal/printable", "internal/redact", "qapi", "qmp"}},
 	{"qapi/device", []string{jsonModule, "internal/edits", "internal/printable", "qapi", "qmp", "qmp/codec"}},
 	{"qapi/disk", []string{"internal/poll", "internal/retry", "internal/undo", "qapi", "qapi/job", "qmp"}},

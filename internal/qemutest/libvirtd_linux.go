@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -80,6 +81,14 @@ func StartLibvirtd(t testing.TB) *Libvirtd {
 	}
 	l.Start(t)
 	return l
+}
+
+// LibvirtQEMUs are the [QEMUs] for tests with libvirt: of those in QAPI_QEMU_LAB the release 7.2 and the newest.
+func LibvirtQEMUs(t testing.TB) []QEMU {
+	t.Helper()
+	all := QEMUs(t)
+	newest := all[len(all)-1]
+	return slices.DeleteFunc(all, func(q QEMU) bool { return q.Release != "7.2" && q != newest })
 }
 
 // program returns where a program is, "" if it is not there.
@@ -237,7 +246,9 @@ type LibvirtGuest struct {
 }
 
 // Create starts a domain that stands still until it is resumed.
-func (l *Libvirtd) Create(t testing.TB, q QEMU, name string) { l.CreateWith(t, q, name, LibvirtGuest{MiB: 64}) }
+func (l *Libvirtd) Create(t testing.TB, q QEMU, name string) {
+	l.CreateWith(t, q, name, LibvirtGuest{MiB: 64})
+}
 
 // CreateWith is Create for a domain with a guest.
 func (l *Libvirtd) CreateWith(t testing.TB, q QEMU, name string, g LibvirtGuest) {

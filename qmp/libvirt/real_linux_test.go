@@ -48,7 +48,7 @@ func dialDomain(t *testing.T, h *libvirt.Host, name string, opts ...qmp.Option) 
 func TestLibvirtFiles(t *testing.T) {
 	l := qemutest.StartLibvirtd(t)
 	h := dialReal(t, l)
-	for _, q := range qemutest.QEMUs(t) {
+	for _, q := range qemutest.LibvirtQEMUs(t) {
 		t.Run(q.Release, func(t *testing.T) {
 			name := "files" + q.Release
 			l.Create(t, q, name)
