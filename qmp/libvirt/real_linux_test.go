@@ -5,6 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
@@ -185,4 +189,80 @@ func TestLibvirtTwenty(t *testing.T) {
 	}
 	text, _ := json.Marshal(n)
 	t.Logf("%s", text)
+}
+
+// By ssh, through a real sshd: calls and events, and a connection that is lost.
+func TestLibvirtSSH(t *testing.T) {
+	l := qemutest.StartLibvirtd(t)
+	// libvirt's own helper looks for root's sockets in the system's folder only: a script takes its place.
+	bin := t.TempDir()
+	self, err := os.Executable()
+	require.NoError(t, err)
+	helper := fmt.Sprintf("#!/bin/sh\ntest \"$*\" = qemu:///session && exec %s -U %s\n", self, l.Socket())
+	require.NoError(t, os.WriteFile(filepath.Join(bin, "virt-ssh-helper"), []byte(helper), 0o700))
+	s := qemutest.StartSSHD(t, "PATH="+bin+":"+os.Getenv("PATH"))
+	l.Create(t, newest(t), "vm")
+	for _, proxy := range []string{"native", "netcat", "auto"} {
+		t.Run(proxy, func(t *testing.T) {
+			h, err := libvirt.Dial(t.Context(), sshURI(t, s, l, proxy))
+			require.NoError(t, err)
+			t.Cleanup(func() { assert.NoError(t, h.Close()) })
+			c := dialDomain(t, h, "vm", qmp.WithReconnect(qmp.Reconnect{}))
+			events := qapi.Subscribe[qapi.ResumeEvent](c)
+			require.NoError(t, c.Cont(t.Context()))
+			_, err = events.Next(t.Context())
+			require.NoError(t, err)
+			s.Cut()
+			_, err = events.Next(t.Context())
+			require.ErrorAs(t, err, new(*qmp.GapError))
+			require.NoError(t, c.Stop(t.Context()))
+			f, err := os.Open(os.DevNull)
+			require.NoError(t, err)
+			defer f.Close()
+			err = c.Conn().With(qmp.Files(f)).Execute(t.Context(), "add-fd", nil, nil)
+			assert.ErrorIs(t, err, qmp.ErrNoFiles)
+			assert.ErrorIs(t, err, qmp.ErrNotSent)
+		})
+	}
+	_, err = libvirt.Dial(t.Context(), sshURI(t, s, l, "native")+"&no_verify=0x")
+	assert.ErrorContains(t, err, "no_verify")
+	_, err = libvirt.Dial(t.Context(), "qemu+ssh://127.0.0.1:1/system")
+	assert.ErrorContains(t, err, "Connection refused")
+}
+
+// sshURI is for the libvirtd, by a program that knows the server.
+func sshURI(t *testing.T, s *qemutest.SSHD, l *qemutest.Libvirtd, proxy string) string {
+	t.Helper()
+	script := filepath.Join(t.TempDir(), "ssh")
+	text := fmt.Sprintf("#!/bin/sh\nexec ssh -F none -o UserKnownHostsFile=%s \"$@\"\n", s.KnownHosts)
+	require.NoError(t, os.WriteFile(script, []byte(text), 0o700))
+	query := url.Values{"command": {script}, "keyfile": {s.Key}, "proxy": {proxy}}
+	if proxy == "netcat" {
+		self, err := os.Executable()
+		require.NoError(t, err)
+		query.Set("netcat", self)
+		query.Set("socket", l.Socket())
+	}
+	return "qemu+ssh://" + s.User + "@" + s.Addr + "/session?" + query.Encode()
+}
+
+// TestMain makes a netcat of the test's program, for hosts that have none.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == "-U" {
+		netcat(os.Args[2])
+		return
+	}
+	os.Exit(m.Run())
+}
+
+func netcat(path string) {
+	conn, err := net.Dial("unix", path)
+	if err != nil {
+		log.Fatal(err)
+	}
+	go func() {
+		_, _ = io.Copy(conn, os.Stdin)
+		os.Exit(0)
+	}()
+	_, _ = io.Copy(os.Stdout, conn)
 }

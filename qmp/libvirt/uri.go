@@ -113,6 +113,8 @@ func (e *endpoint) check() error {
 		return fmt.Errorf("it has a user, which only the transport ssh has")
 	case strings.HasPrefix(e.host, "-") || strings.HasPrefix(e.user, "-"):
 		return fmt.Errorf("its host or user begins with -")
+	case e.params["proxy"] == "native" && (e.params["socket"] != "" || e.params["netcat"] != ""):
+		return fmt.Errorf("with proxy=native it can have neither socket nor netcat")
 	case e.params["socket"] != "" && !path.IsAbs(e.params["socket"]):
 		return fmt.Errorf("the path of its socket is not absolute")
 	}
