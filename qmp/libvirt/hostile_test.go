@@ -18,8 +18,8 @@ import (
 )
 
 // scripted is a libvirt that answers the calls of a dial, and lookups, and then sends what a test
-// says in place of the answer to the first command.
-func scripted(text func(serial uint32) []byte) libvirt.Option {
+// says in place of the answer to the first command. Then it stays, or leaves.
+func scripted(stays bool, text func(serial uint32) []byte) libvirt.Option {
 	return libvirt.WithDialer(func(context.Context) (io.ReadWriteCloser, error) {
 		client, server := net.Pipe()
 		go func() {
@@ -31,6 +31,9 @@ func scripted(text func(serial uint32) []byte) libvirt.Option {
 				}
 				if p.Program == virrpc.QEMU && p.Procedure == virrpc.MonitorCommand {
 					_, _ = server.Write(text(p.Serial)) // the client may have left
+					if stays {
+						_, _ = io.Copy(io.Discard, server)
+					}
 					return
 				}
 				var e virrpc.Encoder
@@ -60,21 +63,22 @@ func answer(serial uint32, text string) []byte {
 
 func TestHostile(t *testing.T) {
 	for name, test := range map[string]struct {
-		text func(serial uint32) []byte
-		want string
+		stays bool
+		text  func(serial uint32) []byte
+		want  string
 	}{
-		"nothing":         {func(uint32) []byte { return nil }, "libvirt has closed it"},
-		"no libvirt":      {func(uint32) []byte { return []byte("HTTP/1.1 400 Bad Request\r\n") }, "a message of 1213486160 bytes cannot be one of libvirt's"},
-		"another number":  {func(s uint32) []byte { return answer(s+1, "{}") }, "which belongs to no call"},
-		"no JSON":         {func(s uint32) []byte { return answer(s, "pong") }, "not a JSON object"},
-		"two objects":     {func(s uint32) []byte { return answer(s, `{"return":{}}{"return":{}}`) }, "not a JSON object"},
-		"no version":      {func(s uint32) []byte { return answer(s, `{"return":7}`) }, "greeting"},
-		"a refusal":       {func(s uint32) []byte { return answer(s, `{"error":{"class":"GenericError","desc":"no"}}`) }, `query-version: {"error": `},
-		"half of a reply": {func(s uint32) []byte { return answer(s, `{"return":{}}`)[:40] }, "unexpected EOF"},
+		"nothing":         {false, func(uint32) []byte { return nil }, "libvirt has closed it"},
+		"no libvirt":      {true, func(uint32) []byte { return []byte("HTTP/1.1 400 Bad Request\r\n") }, "a message of 1213486160 bytes cannot be one of libvirt's"},
+		"another number":  {true, func(s uint32) []byte { return answer(s+1, "{}") }, "which belongs to no call"},
+		"no JSON":         {true, func(s uint32) []byte { return answer(s, "pong") }, "not a JSON object"},
+		"two objects":     {true, func(s uint32) []byte { return answer(s, `{"return":{}}{"return":{}}`) }, "not a JSON object"},
+		"no version":      {true, func(s uint32) []byte { return answer(s, `{"return":7}`) }, "greeting"},
+		"a refusal":       {true, func(s uint32) []byte { return answer(s, `{"error":{"class":"GenericError","desc":"no"}}`) }, `query-version: {"error": `},
+		"half of a reply": {false, func(s uint32) []byte { return answer(s, `{"return":{}}`)[:40] }, "unexpected EOF"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
-				h, err := libvirt.Dial(t.Context(), "qemu:///system", scripted(test.text))
+				h, err := libvirt.Dial(t.Context(), "qemu:///system", scripted(test.stays, test.text))
 				require.NoError(t, err)
 				defer h.Close()
 				_, err = qmp.DialFunc(t.Context(), h.QMP("vm"))
@@ -106,7 +110,7 @@ func FuzzReplies(f *testing.F) {
 	f.Add(p.Append(answer(1, `{"return":{"qemu":{}}}`)), uint32(0))
 	f.Fuzz(func(t *testing.T, text []byte, _ uint32) {
 		synctest.Test(t, func(t *testing.T) {
-			h, err := libvirt.Dial(t.Context(), "qemu:///system", scripted(func(serial uint32) []byte {
+			h, err := libvirt.Dial(t.Context(), "qemu:///system", scripted(false, func(serial uint32) []byte {
 				if at := strings.Index(string(text), "\x20\x00\x80\x87"); at >= 0 && len(text) > at+20 { // the right number
 					copy(text[at+16:at+20], []byte{byte(serial >> 24), byte(serial >> 16), byte(serial >> 8), byte(serial)})
 				}
