@@ -12,7 +12,7 @@ ALL := ./... ./cmd/qapi/...
 CONCURRENT := ./qmp/... ./raw/... ./qapi/qga/... ./qapi/job/... ./qapi/disk/... ./qapi/hotplug/... ./qapi/migration/... ./examples/... ./cmd/qapi/...
 JSON       := ./qmp/... ./raw/... ./qapi/... ./internal/redact/... ./internal/wiretest/... ./generator/... ./cmd/qapi/... ./examples/...
 # The modules of examples that have requirements of their own.
-MODULES    := examples/otel
+MODULES    := examples/otel examples/ssh
 PLATFORMS  := windows/amd64 darwin/arm64 freebsd/amd64 linux/arm64 linux/386 linux/s390x
 
 .DEFAULT_GOAL := help
@@ -50,6 +50,11 @@ cross: ## compile everything, tests too, for other systems and processors
 .PHONY: test-qemu
 test-qemu: ## run the tests that need a real QEMU, with the race detector: each in QAPI_QEMU_LAB, or QEMU, or the one on PATH
 	QAPI_REQUIRE_QEMU=1 $(GO) test -race -count=1 -timeout 20m -run '^TestQEMU' $(ALL)
+
+.PHONY: test-libvirt
+test-libvirt: ## run the tests that need libvirtd and a real QEMU (as for test-qemu), with the race detector
+	QAPI_REQUIRE_LIBVIRT=1 QAPI_REQUIRE_QEMU=1 $(GO) test -race -count=1 -timeout 10m -run '^TestLibvirt' ./qmp/libvirt ./examples/hotplug
+	cd examples/ssh && QAPI_REQUIRE_LIBVIRT=1 $(GO) test -race -count=1 ./...
 
 .PHONY: generate
 generate: ## write the bindings again

@@ -54,7 +54,7 @@ var arrows = []arrow{
 	{"qmp/libvirt", []string{jsonModule, "internal/printable", "internal/virrpc", "qmp"}},
 	{"internal/virrpc", nil},
 	{"qmp/qmptls", []string{"internal/printable", "qmp"}},
-	{"qmp/qmptest/...", []string{jsonModule, "qmp", "qmp/qmptest/internal/...", "qapi/...", "schema/...", "internal/address", "internal/jsondiff", "internal/redact", "internal/regular", "internal/wirejson"}},
+	{"qmp/qmptest/...", []string{jsonModule, "internal/address", "internal/jsondiff", "internal/redact", "internal/regular", "internal/virrpc", "internal/wirejson", "qapi/...", "qmp", "qmp/qmptest", "qmp/qmptest/internal/...", "schema/..."}},
 	{"qapi/cmdline", []string{jsonModule, "internal/printable", "internal/redact", "qapi", "qmp"}},
 	{"qapi/device", []string{jsonModule, "internal/edits", "internal/printable", "internal/wirejson", "qapi", "qmp", "qmp/codec"}},
 	{"qapi/disk", []string{"internal/poll", "internal/printable", "internal/redact", "internal/retry", "internal/undo", "qapi", "qapi/job", "qmp"}},

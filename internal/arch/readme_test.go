@@ -16,13 +16,14 @@ import (
 	"github.com/goqapi/goqapi/qapi/job"
 	"github.com/goqapi/goqapi/qapi/qga"
 	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/qmp/libvirt"
 	"github.com/goqapi/goqapi/qmp/qmplog"
 	"github.com/goqapi/goqapi/qmp/qmptls"
 )
 
 // The pieces of Go that README shows, to prove that they compile; [TestReadmeCompiles] finds
 // them here. They would need servers to run; other tests run similar code.
-var _ = []any{plug, command, introspect, tls, spawn, listen, options, reconnect, log, jobs, agent}
+var _ = []any{plug, command, introspect, tls, spawn, listen, options, reconnect, log, jobs, agent, throughLibvirt}
 
 func plug(ctx context.Context, c *qapi.Client) (err error) {
 	err = c.DeviceAdd(ctx, device.SCSIHD{ID: "hd0", Bus: "scsi0.0", Drive: "disk1", WWN: new(uint64(0x5000c50015ea71ac))})
@@ -141,4 +142,29 @@ func agent(ctx context.Context, snapshot func(context.Context) error) error {
 
 	err = qga.Shutdown(ctx, g, qga.ShutdownPowerdown) // nil: the agent has not refused
 	return err
+}
+
+func throughLibvirt(ctx context.Context) ([]libvirt.Domain, error) {
+	h, err := libvirt.Dial(ctx, "qemu+ssh://root@vmhost/system")
+	if err != nil {
+		return nil, err
+	}
+	conn, err := qmp.DialFunc(ctx, h.QMP("vm1"), qmp.WithReconnect(qmp.Reconnect{}))
+	if err != nil {
+		return nil, err
+	}
+	c := qapi.NewClient(conn)
+	conn, err = qmp.DialAgentFunc(ctx, h.Agent("vm1")) // the agent in its guest
+	if err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	defer conn.Close()
+	domains, err := h.Domains(ctx) // name, UUID and state of each
+	if err != nil {
+		return nil, err
+	}
+	for e, err := range h.Events(ctx) { // of all domains, in one stream
+		fmt.Println(e, err)
+	}
+	return domains, nil
 }

@@ -16,10 +16,12 @@ const (
 	CodeNoSupport         = 3
 	CodeInvalidArgument   = 8
 	CodeReadOnly          = 29
+	CodeSystem            = 38
 	CodeNoDomain          = 42 // no domain has this name
 	CodeAuthFailed        = 45
 	CodeOperationInvalid  = 55 // such as: the domain does not run
 	CodeOperationTimeout  = 68 // an earlier command for the domain is not finished
+	CodeUnsupported       = 74 // such as: the domain has no channel for an agent
 	CodeAgentUnresponsive = 86
 	CodeAccessDenied      = 88
 )
@@ -55,26 +57,19 @@ func codeOf(err error) int {
 func notSent(err error) bool {
 	switch codeOf(err) {
 	case CodeNoSupport, CodeInvalidArgument, CodeReadOnly, CodeNoDomain, CodeAuthFailed, CodeOperationInvalid,
-		CodeOperationTimeout, CodeAccessDenied:
+		CodeOperationTimeout, CodeUnsupported, CodeAccessDenied:
 		return true
 	}
 	return false
 }
 
-// gone reports whether libvirt's error shows that the QEMU of a domain has ended.
-func gone(err error) bool {
-	e, _ := errors.AsType[*Error](err)
-	switch {
-	case e == nil:
-		return false
-	case e.Code == CodeInternal:
-		return strings.Contains(e.Message, "End of file from qemu monitor")
-	}
-	return e.Code == CodeNoDomain || e.Code == CodeOperationInvalid
+// monitorLost reports whether libvirt's error shows that a QEMU ended while it executed a
+// command. A libvirt that speaks another language than English says it in other words: then the
+// event of the domain's end shows it.
+func monitorLost(e *Error) bool {
+	return e.Code == CodeInternal && strings.Contains(e.Message, "End of file from qemu monitor") ||
+		e.Code == CodeSystem && strings.Contains(e.Message, "Unable to read from monitor")
 }
-
-// isRefusal reports whether libvirt's error is the agent's own.
-func isRefusal(e *Error) bool { return e.Code == CodeInternal }
 
 // contextError returns why ctx ended.
 func contextError(ctx context.Context) error {

@@ -72,6 +72,9 @@ func (s *stream) execute(text []byte, fds []int) error {
 		answer, err = s.synchronise(m)
 	default:
 		answer, err = s.exchange(m.text(), fds)
+		if e, ok := err.(*Error); ok && command == "quit" && monitorLost(e) {
+			answer, err = newMessage("return", "{}"), nil // it did what it was told
+		}
 	}
 	if err != nil {
 		failure, ok := errors.AsType[*failure](err)
@@ -111,9 +114,9 @@ func (s *stream) synchronise(m *message) (*message, error) {
 func (s *stream) exchange(text []byte, fds []int) (*message, error) {
 	switch {
 	case len(text) > virrpc.MaxString:
-		return nil, &failure{fate: unsent, err: fmt.Errorf("it has %d bytes, and libvirt takes %d", len(text), virrpc.MaxString)}
+		return nil, &failure{unsent, fmt.Errorf("it has %d bytes, and libvirt takes %d", len(text), virrpc.MaxString)}
 	case len(fds) > 1:
-		return nil, &failure{fate: unsent, err: fmt.Errorf("libvirt passes one file with a command, not %d", len(fds))}
+		return nil, &failure{unsent, fmt.Errorf("libvirt passes one file with a command, not %d", len(fds))}
 	}
 	ctx, cancel := s.h.limit(s.ctx)
 	defer cancel()
@@ -127,7 +130,7 @@ func (s *stream) exchange(text []byte, fds []int) (*message, error) {
 	}
 	m, err := parseMessage(d.Bytes())
 	if err = errors.Join(d.Err(), err); err != nil {
-		return nil, &failure{fate: unknown, err: fmt.Errorf("the reply of libvirt: %w", err)}
+		return nil, &failure{unknown, fmt.Errorf("the reply of libvirt: %w", err)}
 	}
 	return m, nil
 }
@@ -150,7 +153,7 @@ func (s *stream) call(ctx context.Context, text string, fds []int) (reply, error
 	if len(fds) > 0 {
 		if err := c.passesFiles(); err != nil {
 			leave()
-			return nil, &failure{fate: noFiles, err: err}
+			return nil, &failure{noFiles, err}
 		}
 	}
 	type result struct {
@@ -166,7 +169,7 @@ func (s *stream) call(ctx context.Context, text string, fds []int) (reply, error
 	if err != nil {
 		leave()
 		s.end(err)
-		return nil, &failure{fate: moved, err: err}
+		return nil, &failure{moved, err}
 	}
 	select {
 	case r := <-done:
@@ -178,7 +181,7 @@ func (s *stream) call(ctx context.Context, text string, fds []int) (reply, error
 		if s.ctx.Err() != nil {
 			return nil, s.ctx.Err()
 		}
-		return nil, &failure{fate: late, err: contextError(ctx)}
+		return nil, &failure{late, contextError(ctx)}
 	}
 }
 
@@ -213,11 +216,11 @@ func (s *stream) agentSeconds() int32 {
 func (s *stream) unsent(err error) error {
 	switch {
 	case s.ctx.Err() != nil:
-		return &failure{fate: moved, err: errors.New("the stream has ended")}
+		return &failure{moved, errors.New("the stream has ended")}
 	case errors.Is(err, context.DeadlineExceeded):
-		return &failure{fate: tooLate, err: err}
+		return &failure{tooLate, err}
 	}
-	return &failure{fate: unsent, err: err}
+	return &failure{unsent, err}
 }
 
 // failed is the error of a command for which libvirt returned err.
@@ -227,23 +230,38 @@ func (s *stream) failed(err error) error {
 	case !ok: // the connection is lost
 		s.end(err)
 		return err
-	case gone(err):
-		s.end(io.EOF)
-		if notSent(err) {
-			return &failure{fate: moved, err: err, code: e.Code}
-		}
-		return err
-	case notSent(err):
-		return &failure{fate: unsent, err: err, code: e.Code}
-	case s.agent && e.Code == CodeAgentUnresponsive && strings.Contains(e.Message, "disappeared"):
+	case s.agent:
+		return s.agentFailed(e)
+	case monitorLost(e):
 		s.end(io.EOF)
 		return err
-	case s.agent && e.Code == CodeAgentUnresponsive:
-		return &failure{fate: noAgent, err: err, code: e.Code}
-	case s.agent && isRefusal(e):
-		return &failure{fate: refused, err: errors.New(e.Message)}
+	case e.Code == CodeNoDomain || e.Code == CodeOperationInvalid: // it does not run any more
+		s.end(io.EOF)
+		return &failure{moved, e}
+	case notSent(e):
+		return &failure{unsent, e}
 	}
-	return &failure{fate: unknown, err: err, code: e.Code}
+	return &failure{unknown, e}
+}
+
+func (s *stream) agentFailed(e *Error) error {
+	switch {
+	case e.Code == CodeNoDomain:
+		s.end(io.EOF)
+		return &failure{moved, e}
+	case e.Code == CodeOperationInvalid: // the guest is paused, or does not run any more
+		return &failure{noAgent, e}
+	case e.Code == CodeAgentUnresponsive && strings.Contains(e.Message, "disappeared"):
+		s.end(io.EOF)
+		return e
+	case e.Code == CodeAgentUnresponsive:
+		return &failure{noAgent, e}
+	case notSent(e):
+		return &failure{unsent, e}
+	case e.Code == CodeInternal:
+		return &failure{refused, e}
+	}
+	return &failure{unknown, e}
 }
 
 // greet asks QEMU for its version, of which it makes a greeting.

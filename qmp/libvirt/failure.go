@@ -30,8 +30,7 @@ const (
 // A failure is why a command has no reply.
 type failure struct {
 	fate fate
-	code int // libvirt's; 0: it is not from there
-	err  error
+	err  error // an *Error if it comes from libvirt
 }
 
 func (f *failure) Error() string { return f.err.Error() }
@@ -43,13 +42,13 @@ func newToken() string { return "libvirt-" + rand.Text() }
 
 // message is the failure as an error reply, whose class [stream.Refused] knows.
 func (f *failure) message(token string) *message {
-	class := qmp.ClassGenericError
-	if f.fate != refused {
-		class = strings.Join([]string{token, string(f.fate), strconv.Itoa(f.code)}, ":")
+	code, text := 0, f.err.Error()
+	if e, ok := errors.AsType[*Error](f.err); ok {
+		code, text = e.Code, e.Message
 	}
-	text := f.err.Error()
-	if e, ok := errors.AsType[*Error](f.err); ok && f.code != 0 {
-		text = e.Message
+	class := strings.Join([]string{token, string(f.fate), strconv.Itoa(code)}, ":")
+	if f.fate == refused {
+		class = qmp.ClassGenericError
 	}
 	return newMessage("error", `{"class": `+quoteJSON(class)+`, "desc": `+quoteJSON(text)+`}`)
 }
@@ -66,7 +65,7 @@ func (s *stream) Refused(e *qmp.Error) error {
 		return nil
 	}
 	what, code, _ := strings.Cut(rest, ":")
-	f := &failure{fate: fate(what), err: errors.New(e.Desc)}
+	f := &failure{fate(what), errors.New(e.Desc)}
 	if n, _ := strconv.Atoi(code); n != 0 {
 		f.err = &Error{n, e.Desc}
 	}

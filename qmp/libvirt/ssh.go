@@ -38,12 +38,7 @@ func sshArgs(e *endpoint) []string {
 // remoteScript is what the host executes: libvirt's helper, which finds the socket, or
 // else netcat, which must be told.
 func remoteScript(e *endpoint) string {
-	native := "virt-ssh-helper"
-	if s := e.params["socket"]; s != "" {
-		native += " " + quote("qemu+unix:///"+strings.TrimPrefix(e.name(), "qemu:///")+"?socket="+s)
-	} else {
-		native += " " + quote(e.name())
-	}
+	native := "virt-ssh-helper " + quote(e.name())
 	netcat := e.params["netcat"]
 	if netcat == "" {
 		netcat = "nc"
@@ -57,10 +52,10 @@ func remoteScript(e *endpoint) string {
 		tries = append(tries, fmt.Sprintf("if test -S %s; then exec %s -U %[1]s; fi", word, quote(netcat)))
 	}
 	fallback := strings.Join(tries, "; ") + "; echo there is no socket of libvirt >&2; exit 1"
-	switch e.params["proxy"] {
-	case "native":
+	switch {
+	case e.params["proxy"] == "native":
 		return "exec " + native
-	case "netcat":
+	case e.params["proxy"] == "netcat" || e.params["socket"] != "": // the helper knows the usual sockets only
 		return fallback
 	}
 	return "if command -v virt-ssh-helper >/dev/null 2>&1; then exec " + native + "; fi; " + fallback

@@ -42,9 +42,20 @@ var allowed = map[string][]string{
 func parseURI(text string) (*endpoint, error) {
 	e, err := splitURI(text)
 	if err != nil {
-		return nil, fmt.Errorf("URI %q: %w", text, err)
+		return nil, fmt.Errorf("URI %q: %w", withoutPassword(text), err)
 	}
 	return e, nil
+}
+
+// withoutPassword returns a URI without the password that it may have.
+func withoutPassword(uri string) string {
+	begin, rest, _ := strings.Cut(uri, "//")
+	login, host, found := strings.Cut(rest, "@")
+	user, _, password := strings.Cut(login, ":")
+	if !found || !password {
+		return uri
+	}
+	return begin + "//" + user + ":…@" + host
 }
 
 func splitURI(text string) (*endpoint, error) {
@@ -113,6 +124,8 @@ func (e *endpoint) check() error {
 		return fmt.Errorf("it has a user, which only the transport ssh has")
 	case strings.HasPrefix(e.host, "-") || strings.HasPrefix(e.user, "-"):
 		return fmt.Errorf("its host or user begins with -")
+	case e.params["proxy"] == "native" && (e.params["socket"] != "" || e.params["netcat"] != ""):
+		return fmt.Errorf("with proxy=native it can have neither socket nor netcat")
 	case e.params["socket"] != "" && !path.IsAbs(e.params["socket"]):
 		return fmt.Errorf("the path of its socket is not absolute")
 	}
