@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -27,6 +28,7 @@ import (
 type app struct {
 	in          io.Reader
 	out, errOut io.Writer
+	outMu       sync.Mutex // of several machines' lines
 	env         func(string) string
 	finder      target.Finder
 	schema      func(ctx context.Context, release string) (*schema.Schema, error) // "" is the newest release
@@ -68,7 +70,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 		return exit.OK
 	}
 	if chosen, ok := errors.AsType[*exit.Error](err); !ok || chosen.Err != nil {
-		a.printError("qapi: ", err)
+		a.printError("qapi: ", errors.New(exit.Explain(err)))
 	}
 	if !started {
 		return exit.Usage
@@ -104,6 +106,11 @@ func newRoot(a *app) *cobra.Command {
 	root.SetErr(a.errOut)
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.AddCommand(
+		a.psCommand(),
+		a.callCommand(),
+		a.eventsCommand(),
+		a.supportsCommand(),
+		a.hmpCommand(),
 		a.devicesCommand(),
 		a.recordCommand(),
 		a.schemaCommand(),

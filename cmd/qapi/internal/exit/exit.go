@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/goqapi/goqapi/cmd/qapi/internal/target"
 	"github.com/goqapi/goqapi/qmp"
@@ -45,6 +46,15 @@ func Usagef(format string, args ...any) error { return With(Usage, fmt.Errorf(fo
 // Silent returns an error that only has an exit code: the user was already shown the rest.
 func Silent(code int) error { return With(code, nil) }
 
+// Explain returns the text of an error for people.
+func Explain(err error) string {
+	text := err.Error()
+	for _, prefix := range []string{"qapi: ", "qmp: "} {
+		text = strings.TrimPrefix(text, prefix)
+	}
+	return text
+}
+
 // Code returns the exit code for the error of a command.
 func Code(err error) int {
 	if err == nil {
@@ -55,6 +65,7 @@ func Code(err error) int {
 	}
 	refused, isRefusal := errors.AsType[*qmp.Error](err)
 	_, isConnect := errors.AsType[*target.ConnectError](err)
+	_, isMissing := errors.AsType[*target.NotFoundError](err)
 	switch {
 	case isRefusal && refused != nil:
 		return Failed
@@ -62,7 +73,7 @@ func Code(err error) int {
 		return Timeout
 	case errors.Is(err, context.Canceled):
 		return Interrupted
-	case errors.Is(err, qmp.ErrNotSent), isConnect:
+	case errors.Is(err, qmp.ErrNotSent), isConnect, isMissing:
 		return NoConnection
 	case errors.Is(err, qmp.ErrClosed), errors.Is(err, qmp.ErrAbandoned):
 		return Lost

@@ -26,6 +26,15 @@ const Help = `ADDR is one of
   libvirt:NAME                 a machine that libvirt owns
   libvirt+ssh://HOST/NAME      the same on another host`
 
+// A NotFoundError is the error of an address for which there is no machine now.
+type NotFoundError struct{ text string }
+
+func (e *NotFoundError) Error() string { return e.text }
+
+func notFound(format string, args ...any) error {
+	return &NotFoundError{fmt.Sprintf(format, args...)}
+}
+
 // Resolve returns the machines that an address names: one, or several for a pattern.
 func Resolve(ctx context.Context, f Finder, addr string) ([]Machine, error) {
 	kind, rest, hasKind := strings.Cut(addr, ":")
@@ -112,7 +121,7 @@ func named(ctx context.Context, f Finder, name string) ([]Machine, error) {
 		case len(same) > 1:
 			return nil, fmt.Errorf("%d machines are named %q: use %s", len(same), name, strings.Join(same, " or "))
 		}
-		err = fmt.Errorf(`no machine is named %q%s; "qapi ps" shows those of this host`, name, guess(name, all))
+		err = notFound(`no machine is named %q%s; "qapi ps" shows those of this host`, name, guess(name, all))
 	}
 	if info, statErr := os.Stat(name); statErr == nil && info.Mode().Type() == os.ModeSocket {
 		return []Machine{{Name: name, Address: qmp.UnixAddr("." + string(filepath.Separator) + name)}}, nil
@@ -153,7 +162,7 @@ func withPID(ctx context.Context, f Finder, typed, number string) ([]Machine, er
 		}
 		return []Machine{m}, nil
 	}
-	return nil, fmt.Errorf("process %d is not a QEMU of this host", pid)
+	return nil, notFound("process %d is not a QEMU of this host", pid)
 }
 
 // matching returns the machines whose name matches a pattern.
@@ -172,7 +181,7 @@ func matching(ctx context.Context, f Finder, pattern string) ([]Machine, error) 
 		}
 	}
 	if len(list) == 0 {
-		return nil, fmt.Errorf(`no machine's name matches %q; "qapi ps" shows those of this host`, pattern)
+		return nil, notFound(`no machine's name matches %q; "qapi ps" shows those of this host`, pattern)
 	}
 	return list, nil
 }
