@@ -33,6 +33,9 @@ type watch struct {
 	several bool
 }
 
+// timeFormat is that of times in lines of JSON.
+const timeFormat = "2006-01-02T15:04:05.000000Z07:00"
+
 // errWatched ends a watch that has what it waited for.
 var errWatched = errors.New("all that was asked for is there")
 
@@ -169,7 +172,7 @@ func (a *app) watched(m target.Machine, w *watch, e qmp.Event) error {
 	if isLast || w.wants(e) {
 		line := eventLine{Event: e.Name, Data: e.Data}
 		if !e.Timestamp.IsZero() {
-			line.Time = e.Timestamp.Format("2006-01-02T15:04:05.000000Z07:00")
+			line.Time = e.Timestamp.Format(timeFormat)
 		}
 		if w.several {
 			line.VM = m.Name

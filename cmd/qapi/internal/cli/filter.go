@@ -8,7 +8,7 @@ import (
 	"github.com/itchyny/gojq"
 
 	"github.com/goqapi/goqapi/cmd/qapi/internal/exit"
-	"github.com/goqapi/goqapi/internal/printable"
+	"github.com/goqapi/goqapi/cmd/qapi/internal/term"
 )
 
 // A filter is an expression of jq.
@@ -63,7 +63,7 @@ func (f *filter) run(value json.RawMessage) ([]any, error) {
 // printText prints a text: as it is into a pipe, printable on a terminal.
 func (a *app) printText(text string) {
 	if a.onTerminal() {
-		text = printable.String(text)
+		text = term.Escape(text)
 	}
 	a.write([]byte(text + "\n"))
 }

@@ -4,11 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"os"
 	"unicode"
 	"unicode/utf16"
 
-	"golang.org/x/term"
+	"github.com/goqapi/goqapi/cmd/qapi/internal/term"
 )
 
 // width is how wide a line of JSON may be on a terminal before it is broken into several.
@@ -30,10 +29,7 @@ func (a *app) printJSON(text []byte) {
 }
 
 // onTerminal reports whether standard output is a terminal.
-func (a *app) onTerminal() bool {
-	file, ok := a.out.(*os.File)
-	return ok && term.IsTerminal(int(file.Fd()))
-}
+func (a *app) onTerminal() bool { return term.New(a.out, a.env).IsTerminal() }
 
 // printableJSON returns JSON with \u in place of characters that a terminal could take for
 // commands, or that change the direction of text. It stays the same value.
