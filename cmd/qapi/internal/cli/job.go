@@ -96,7 +96,10 @@ func (a *app) jobVerb(name, short string, do func(*job.Job, context.Context) err
 
 func (a *app) jobDismissCommand() *cobra.Command {
 	return a.jobsCommand("dismiss", "Have QEMU forget jobs that have ended", func(ctx context.Context, c *qapi.Client, id string) error {
-		return c.JobDismiss(ctx, qapi.JobDismissArgs{ID: id})
+		if err := c.JobDismiss(ctx, qapi.JobDismissArgs{ID: id}); err != nil {
+			return fmt.Errorf("%s: %w", id, err)
+		}
+		return nil
 	})
 }
 
@@ -109,7 +112,7 @@ func (a *app) jobsCommand(name, short string, f func(ctx context.Context, c *qap
 			var errs []error
 			for _, id := range args[1:] {
 				if err := f(ctx, c, id); err != nil {
-					errs = append(errs, fmt.Errorf("%s: %w", id, err))
+					errs = append(errs, err)
 				}
 			}
 			return errors.Join(errs...)
@@ -174,7 +177,7 @@ func (a *app) waitForJob(ctx context.Context, c *qapi.Client, addr, id string, r
 	}
 	j, err := job.Attach(ctx, c, id, job.OnProgress(show))
 	if err != nil {
-		return fmt.Errorf("%s: %w", id, err)
+		return err
 	}
 	defer j.Close()
 	info, err := j.Info(ctx)

@@ -80,9 +80,9 @@ func supportsPath(ctx context.Context, c *qapi.Client, path string) (has bool, m
 	if err == nil {
 		return true, "", nil
 	}
-	missing = err.Error()
+	missing = exit.Explain(err)
 	if unknown := qemu.CheckPath(qemu.QMP, path); unknown != nil { // no release has it: a misspelling, or a fork's
-		missing = unknown.Error() + " (in no release that qapi knows)"
+		missing = unknown.Error()
 	}
 	return false, missing, nil
 }

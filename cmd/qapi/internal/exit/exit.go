@@ -48,12 +48,14 @@ func Silent(code int) error { return With(code, nil) }
 
 // Explain returns the text of an error for people.
 func Explain(err error) string {
-	text := err.Error()
-	for _, prefix := range []string{"qapi: ", "qmp: "} {
-		text = strings.TrimPrefix(text, prefix)
-	}
-	return text
+	return words.Replace(strings.TrimPrefix(packages.Replace(": "+err.Error()), ": "))
 }
+
+// packages takes the names of packages out of errors: they help programmers only.
+var packages = strings.NewReplacer(": qapi: ", ": ", ": qmp: ", ": ", ": qga: ", ": ", ": job: ", ": ", ": migration: ", ": ", ": HMP: ", ": ", ": raw: ", ": ")
+
+// words says in plain words what package context says.
+var words = strings.NewReplacer("context deadline exceeded", "the time is over", "context canceled", "it was interrupted")
 
 // Code returns the exit code for the error of a command.
 func Code(err error) int {
@@ -64,7 +66,9 @@ func Code(err error) int {
 		return chosen.Code
 	}
 	refused, isRefusal := errors.AsType[*qmp.Error](err)
-	_, isConnect := errors.AsType[*target.ConnectError](err)
+	if connect, ok := errors.AsType[*target.ConnectError](err); ok && connect.Context == nil {
+		return NoConnection
+	}
 	_, isMissing := errors.AsType[*target.NotFoundError](err)
 	switch {
 	case isRefusal && refused != nil:
@@ -73,7 +77,7 @@ func Code(err error) int {
 		return Timeout
 	case errors.Is(err, context.Canceled):
 		return Interrupted
-	case errors.Is(err, qmp.ErrNotSent), isConnect, isMissing:
+	case errors.Is(err, qmp.ErrNotSent), isMissing:
 		return NoConnection
 	case errors.Is(err, qmp.ErrClosed), errors.Is(err, qmp.ErrAbandoned):
 		return Lost

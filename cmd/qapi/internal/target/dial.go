@@ -24,6 +24,7 @@ const (
 type ConnectError struct {
 	Machine string
 	Err     error
+	Context error // of the caller's context: nil if it had not ended
 }
 
 func (e *ConnectError) Error() string { return fmt.Sprintf("connect to %s: %v", e.Machine, e.Err) }
@@ -33,7 +34,7 @@ func (e *ConnectError) Unwrap() error { return e.Err }
 func (m Machine) Dial(ctx context.Context, opts ...qmp.Option) (*qapi.Client, error) {
 	conn, err := m.dial(ctx, opts)
 	if err != nil {
-		return nil, &ConnectError{m.Name, err}
+		return nil, &ConnectError{m.Name, err, ctx.Err()}
 	}
 	return qapi.NewClient(conn), nil
 }
@@ -75,7 +76,7 @@ var ErrNoAgent = errors.New("it has no guest agent that can be reached: QEMU nee
 func (m Machine) DialAgent(ctx context.Context, opts ...qmp.Option) (*qga.Client, error) {
 	conn, err := m.dialAgent(ctx, opts)
 	if err != nil {
-		return nil, &ConnectError{m.Name, err}
+		return nil, &ConnectError{m.Name, err, ctx.Err()}
 	}
 	return qga.NewClient(conn), nil
 }

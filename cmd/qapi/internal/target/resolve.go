@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/goqapi/goqapi/internal/address"
 	"github.com/goqapi/goqapi/internal/edits"
 	"github.com/goqapi/goqapi/qmp"
 )
@@ -56,23 +57,27 @@ func Resolve(ctx context.Context, f Finder, addr string) ([]Machine, error) {
 	case isHostPort(addr):
 		return known(ctx, f, addr, "tcp:"+addr)
 	}
-	return []Machine{{Name: addr, Address: addr}}, nil // qmp.Dial says what is wrong with it
+	_, err := address.Parse(addr)
+	return []Machine{{Name: addr, Address: addr}}, err
 }
 
-// known returns the machine with a monitor at an address, with what else was found out about
+// known returns the machine with a monitor at a place, with what else was found out about
 // it; typed is the address as the user wrote it.
-func known(ctx context.Context, f Finder, typed, address string) ([]Machine, error) {
+func known(ctx context.Context, f Finder, typed, at string) ([]Machine, error) {
+	if _, err := address.Parse(at); err != nil {
+		return nil, err
+	}
 	found, err := f.Find(ctx)
 	if err != nil && !errors.Is(err, ErrUnsupported) {
 		return nil, err
 	}
 	for _, m := range found {
-		if sameSocket(m.Socket, address) {
-			m.Name, m.Address = typed, address
+		if sameSocket(m.Socket, at) {
+			m.Name, m.Address = typed, at
 			return []Machine{m}, nil
 		}
 	}
-	return []Machine{{Name: typed, Address: address}}, nil
+	return []Machine{{Name: typed, Address: at}}, nil
 }
 
 // sameSocket reports whether two addresses are of one Unix socket or of one port.
