@@ -67,7 +67,8 @@ var arrows = []arrow{
 	{"schema/merge", []string{"internal/versions", "schema"}},
 	{"schema/devices", nil},
 	{"schema/devices/rules", []string{"internal/versions", "schema/devices"}},
-	{"schema/qemu", []string{"internal/versions", "schema", "schema/devices", "schema/merge"}},
+	{"schema/qemu", []string{"internal/releases", "internal/versions", "schema", "schema/devices", "schema/merge"}},
+	{"internal/releases", []string{"internal/versions", "schema", "schema/devices", "schema/merge"}},
 	{"internal/deviceprobe", []string{"internal/printable", "qapi", "qmp", "schema/devices"}},
 	{"generator/...", []string{"generator/...", "schema/...", "internal/redact", "internal/regular", "internal/schemafile", "internal/versions", "github.com/dave/jennifer/..."}},
 }

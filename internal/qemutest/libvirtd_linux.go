@@ -132,7 +132,7 @@ func (l *Libvirtd) Start(t testing.TB) {
 	}
 	cmd := exec.Command(program("libvirtd"))
 	cmd.Env, cmd.Stdout, cmd.Stderr = l.Env(), l.log, l.log
-	endWithTest(cmd)
+	EndWithTest(cmd)
 	if os.Geteuid() == 0 {
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
 		cmd.SysProcAttr.AmbientCaps = []uintptr{dacOverride}
