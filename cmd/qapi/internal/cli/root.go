@@ -137,6 +137,7 @@ func newRoot(a *app) *cobra.Command {
 		a.migrateCommand(),
 		a.agentCommand(),
 		a.hmpCommand(),
+		a.describeCommand(),
 		a.devicesCommand(),
 		a.recordCommand(),
 		a.schemaCommand(),
