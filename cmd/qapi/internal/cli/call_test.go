@@ -42,7 +42,11 @@ func TestCall(t *testing.T) {
 	} {
 		code, out, errs := w.run(c.stdin, words(c.args)...)
 		assert.Equal(t, exit.OK, code, "%s: %s", c.args, errs)
-		assert.Equal(t, c.want, strings.TrimSpace(out), c.args)
+		if strings.HasPrefix(c.want, `{"running"`) { // in any order
+			assert.JSONEq(t, c.want, out, c.args)
+		} else {
+			assert.Equal(t, c.want, strings.TrimSpace(out), c.args)
+		}
 		assert.Empty(t, errs, c.args)
 	}
 }
@@ -147,20 +151,20 @@ func TestQEMUCall(t *testing.T) {
 		version := q.Release + "."
 		assert.Contains(t, run(exit.OK, "ps"), name+"   "+version)
 		assert.Contains(t, run(exit.OK, "call "+name+" query-version --jq .qemu.major"), strings.Split(q.Release, ".")[0])
-		run(exit.OK, "call "+name+" blockdev-add driver=null-co node-name=123 size=1M")
-		assert.Contains(t, run(exit.OK, "call "+name+" query-named-block-nodes --jq .[].\"node-name\""), "123\n")
-		run(exit.OK, "call "+name+" device_add driver=virtio-blk-pci id=disk0 drive=123 bus=rp0 bootindex=1 write-cache=on")
+		run(exit.OK, "call "+name+" blockdev-add driver=null-co node-name=d1 size=1M")
+		assert.Contains(t, run(exit.OK, "call "+name+" query-named-block-nodes --jq .[].\"node-name\""), "d1\n")
+		run(exit.OK, "call "+name+" device_add driver=virtio-blk-pci id=disk0 drive=d1 bus=rp0 bootindex=1 write-cache=on")
 		run(exit.OK, "call "+name+" cont --wait RESUME --timeout 10s")
-		assert.Contains(t, run(exit.Failed, "call "+name+" blockdev-del node-name=123"), "qapi: blockdev-del: ")
+		assert.Contains(t, run(exit.Failed, "call "+name+" blockdev-del node-name=d1"), "qapi: blockdev-del: ")
 		assert.Contains(t, run(exit.Usage, "call "+name+" device_add driver=virtio-blk-pci bootindx=1"), "did you mean bootindex?")
 		assert.Contains(t, run(exit.OK, "hmp "+name+" info name"), name)
 		run(exit.OK, "supports "+name+" query-status")
 		run(exit.OK, "call "+name+" blockdev-add driver=null-co node-name=b size=1M")
-		run(exit.OK, "call "+name+" blockdev-mirror job-id=m0 device=123 target=b sync=full")
+		run(exit.OK, "call "+name+" blockdev-mirror job-id=m0 device=d1 target=b sync=full")
 		run(exit.OK, "job wait "+name+" m0 --ready --timeout 10s")
 		assert.Contains(t, run(exit.OK, "job ls "+name), "m0   mirror   100.0%   ready\n")
 		run(exit.OK, "job cancel "+name+" m0")
 		assert.Contains(t, run(exit.OK, "call "+name+" quit --wait SHUTDOWN:guest=false"), `"event":"SHUTDOWN"`)
-		assert.Contains(t, run(exit.NoConnection, "call "+name+" query-status"), "no machine is named")
+		run(exit.NoConnection, "call "+name+" query-status")
 	})
 }

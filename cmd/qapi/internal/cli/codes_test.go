@@ -109,8 +109,9 @@ func TestInterruptedJobWait(t *testing.T) {
 	w := newWorld(t)
 	slowJob(w)
 	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	w.vm.Handle("query-jobs", func(ctx context.Context, r *qmptest.Request) (any, error) {
-		cancel() // it waits, or is about to
+		defer cancel() // it waits, or is about to
 		return []qapi.JobInfo{{ID: "slow", Type: "backup", Status: "running", TotalProgress: 1}}, nil
 	})
 	code, _, errs := w.runCtx(ctx, "", "job", "wait", "web01", "slow")
@@ -124,6 +125,7 @@ func TestInterrupted(t *testing.T) {
 	for _, line := range []string{"events web01", "call web01 stop --wait SHUTDOWN", "job watch web01"} {
 		w := newWorld(t)
 		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
 		for _, command := range []string{"stop", "query-jobs"} {
 			was := w.vm.Handler(command)
 			w.vm.Handle(command, func(ctx context.Context, r *qmptest.Request) (any, error) {
