@@ -172,10 +172,22 @@ func btoi(b bool) int {
 // item writes a name, what it is in a few words, and in lines below it what is known of it.
 func (p *page) item(name, about string, f Facts) {
 	name = term.Escape(name)
-	lines := term.Wrap(about, max(p.width-term.Width(name)-4, 20))
-	p.line(strings.TrimRight("  "+p.out.In(term.Bold, name)+"  "+p.out.In(term.Cyan, first(lines)), " "))
-	for _, line := range lines[min(1, len(lines)):] {
-		p.line(strings.Repeat(" ", term.Width(name)+4) + p.out.In(term.Cyan, line))
+	before := "  " + p.out.In(term.Bold, name)
+	indent := term.Width(name) + 4
+	if p.width-indent < max(20, longest(about)) {
+		p.line(before)
+		before, indent = "", 6
+	}
+	for i, line := range term.Wrap(about, p.width-indent) {
+		if line = p.out.In(term.Cyan, line); i == 0 && before != "" {
+			before += "  " + line
+			p.line(before)
+			continue
+		}
+		p.line(strings.Repeat(" ", indent) + line)
+	}
+	if about == "" && indent != 6 {
+		p.line(before)
 	}
 	for paragraph := range strings.SplitSeq(f.Text, "\n\n") {
 		p.wrap(paragraph, "      ")
@@ -185,11 +197,13 @@ func (p *page) item(name, about string, f Facts) {
 	}
 }
 
-func first(lines []string) string {
-	if len(lines) == 0 {
-		return ""
+// longest returns the width of the longest word.
+func longest(text string) int {
+	width := 0
+	for word := range strings.FieldsSeq(text) {
+		width = max(width, term.Width(word))
 	}
-	return lines[0]
+	return width
 }
 
 // branches writes a line for each value of a tag, with the members that it adds.
