@@ -137,6 +137,7 @@ func newRoot(a *app) *cobra.Command {
 		a.agentCommand(),
 		a.hmpCommand(),
 		a.describeCommand(),
+		a.graphCommand(),
 		a.devicesCommand(),
 		a.recordCommand(),
 		a.schemaCommand(),

@@ -134,7 +134,7 @@ func (l *Library) valueEntry(b *book, at place, name string) *Entry {
 		def, ok := t.(schema.Definition)
 		if ok && e.Text == "" {
 			if d := b.texts[b.today(def.Def().Name)]; d != nil {
-				e.Text = descriptions.Plain(d.Text)
+				e.Text = def.Def().Name + " " + descriptions.Plain(d.Text)
 			}
 		}
 		if e.Type = typeName(t); strings.HasPrefix(e.Type, "q_obj") {
@@ -155,7 +155,9 @@ func (l *Library) result(b *book, def schema.Definition) (*Entry, error) {
 	e := &Entry{Name: c.Name + "->", Kind: "result", Release: l.Release, Type: typeName(c.Returns)}
 	for _, t := range typesOf(c.Returns) {
 		if def, ok := t.(schema.Definition); ok {
-			b.whole(&e.Facts, def)
+			if b.whole(&e.Facts, def); e.Text != "" {
+				e.Text = def.Def().Name + " " + e.Text
+			}
 		}
 		b.object(e, t, ownerOf(t, def))
 	}
