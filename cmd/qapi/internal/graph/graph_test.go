@@ -48,7 +48,7 @@ job m0
 	b.Reset()
 	require.NoError(t, Tree(term.Terminal(&b, 32, 24), example()))
 	lines := strings.Split(b.String(), "\n")
-	assert.Contains(t, lines[2], "file web\\x1b[…")
+	assert.Contains(t, lines[2], "file web\\x1b…")
 	for _, line := range lines {
 		text := strings.NewReplacer("\x1b[1m", "", "\x1b[2m", "", "\x1b[36m", "", "\x1b[m", "").Replace(line)
 		assert.LessOrEqual(t, term.Width(text), 32)
