@@ -136,6 +136,8 @@ func newRoot(a *app) *cobra.Command {
 		a.migrateCommand(),
 		a.agentCommand(),
 		a.hmpCommand(),
+		a.describeCommand(),
+		a.graphCommand(),
 		a.devicesCommand(),
 		a.recordCommand(),
 		a.schemaCommand(),
