@@ -4,10 +4,14 @@ GO       ?= go
 FUZZTIME ?= 20s
 TOOL     := $(GO) run tools.go
 
+# The packages of the library, and those of the tool, which is a module of its own: go.work
+# lets the go command work with both.
+ALL := ./... ./cmd/qapi/...
+
 # What has goroutines, and what reads or writes JSON or compiles what does.
-CONCURRENT := ./qmp/... ./raw/... ./qapi/qga/... ./qapi/job/... ./qapi/disk/... ./qapi/hotplug/... ./qapi/migration/... ./examples/...
-JSON       := ./qmp/... ./raw/... ./qapi/... ./internal/redact/... ./internal/wiretest/... ./generator/... ./cmd/... ./examples/...
-# The modules besides this one that have code.
+CONCURRENT := ./qmp/... ./raw/... ./qapi/qga/... ./qapi/job/... ./qapi/disk/... ./qapi/hotplug/... ./qapi/migration/... ./examples/... ./cmd/qapi/...
+JSON       := ./qmp/... ./raw/... ./qapi/... ./internal/redact/... ./internal/wiretest/... ./generator/... ./cmd/qapi/... ./examples/...
+# The modules of examples that have requirements of their own.
 MODULES    := examples/otel
 PLATFORMS  := windows/amd64 darwin/arm64 freebsd/amd64 linux/arm64 linux/386 linux/s390x
 
@@ -20,11 +24,11 @@ help: ## list the targets
 
 .PHONY: build
 build: ## compile everything
-	$(GO) build ./...
+	$(GO) build $(ALL)
 
 .PHONY: test
 test: ## run the tests, without those that take long
-	$(GO) test -short ./...
+	$(GO) test -short $(ALL)
 
 .PHONY: race
 race: ## run the tests of what has concurrency with the race detector
@@ -40,12 +44,12 @@ check: lint check-generate test race ## all that a commit needs: lint, the bindi
 cross: ## compile everything, tests too, for other systems and processors
 	@for platform in $(PLATFORMS); do \
 		echo "$$platform"; \
-		GOOS=$${platform%/*} GOARCH=$${platform#*/} CGO_ENABLED=0 $(GO) vet ./... || exit 1; \
+		GOOS=$${platform%/*} GOARCH=$${platform#*/} CGO_ENABLED=0 $(GO) vet $(ALL) || exit 1; \
 	done
 
 .PHONY: test-qemu
 test-qemu: ## run the tests that need a real QEMU, with the race detector: each in QAPI_QEMU_LAB, or QEMU, or the one on PATH
-	QAPI_REQUIRE_QEMU=1 $(GO) test -race -count=1 -timeout 20m -run '^TestQEMU' ./...
+	QAPI_REQUIRE_QEMU=1 $(GO) test -race -count=1 -timeout 20m -run '^TestQEMU' $(ALL)
 
 .PHONY: generate
 generate: ## write the bindings again
@@ -54,7 +58,7 @@ generate: ## write the bindings again
 .PHONY: schema
 schema: ## add or renew a release's schema: QEMU=source tree, release archive or its https address
 	@test -n "$(QEMU)" || { echo "make schema QEMU=...: a QEMU source tree, a release archive, or the https address of one"; exit 2; }
-	$(GO) run ./cmd/qapi import $(QEMU)
+	$(GO) run ./cmd/qapi schema import $(QEMU)
 
 .PHONY: devices
 devices: ## ask QEMU binaries of a release for their devices: QEMU=paths, or the one on PATH
@@ -78,13 +82,28 @@ api-update: ## record the exported API as it is, after a look at what make api s
 	$(GO) run ./internal/api -update
 
 .PHONY: lint
-lint: api ## gofmt, go mod tidy, go vet, staticcheck, golangci-lint, api
+lint: api ## gofmt, go mod tidy, go vet, staticcheck, golangci-lint, api; the library without the tool
 	@for dir in . $(MODULES); do (cd $$dir && $(GO) mod tidy -diff) || exit 1; done
+	@$(TIDY_TOOL) -diff
 	@files=$$(gofmt -l .); test -z "$$files" || { echo "not as gofmt writes it:" $$files; exit 1; }
-	$(GO) vet ./...
+	GOWORK=off $(GO) build ./...
+	$(GO) vet $(ALL)
 	$(GO) vet tools.go
-	$(TOOL) staticcheck ./...
-	$(TOOL) golangci-lint run
+	$(TOOL) staticcheck $(ALL)
+	$(TOOL) golangci-lint run $(ALL)
+
+# cmd/qapi/go.mod must not replace the library, since "go install" would refuse it, and the
+# release of the library that it requires may not be published yet. A copy of it replaces it.
+TIDY_TOOL := mkdir -p bin && cp cmd/qapi/go.mod bin/qapi.mod && cp cmd/qapi/go.sum bin/qapi.sum && \
+	$(GO) mod edit -replace github.com/goqapi/goqapi=../.. bin/qapi.mod && \
+	cd cmd/qapi && GOWORK=off $(GO) mod tidy -modfile=../../bin/qapi.mod
+
+.PHONY: tidy
+tidy: ## go mod tidy in each module
+	@for dir in . $(MODULES); do (cd $$dir && $(GO) mod tidy) || exit 1; done
+	@$(TIDY_TOOL)
+	$(GO) mod edit -dropreplace github.com/goqapi/goqapi bin/qapi.mod
+	cp bin/qapi.mod cmd/qapi/go.mod && cp bin/qapi.sum cmd/qapi/go.sum
 
 .PHONY: demo
 demo: ## drive a QEMU (QEMU=path, or the one on PATH), or the fake one where there is none
@@ -111,7 +130,7 @@ size: ## what the bindings cost: bytes in a program, time and memory to compile
 .PHONY: cover
 cover: ## test coverage, package by package, and in bin/cover.html
 	@mkdir -p bin
-	$(GO) test -coverprofile=bin/cover.out ./...
+	$(GO) test -coverprofile=bin/cover.out $(ALL)
 	$(GO) tool cover -html=bin/cover.out -o bin/cover.html
 
 .PHONY: clean

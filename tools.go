@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 )
 
 func main() {
@@ -20,9 +21,18 @@ func main() {
 		fmt.Fprintln(os.Stderr, "tools: which tool? tools/go.mod lists them")
 		os.Exit(2)
 	}
-	cmd := exec.Command("go", append([]string{"tool", "-modfile=tools/go.mod"}, os.Args[1:]...)...)
+	// The tool itself sees all modules of go.work, but cannot be compiled with them: with
+	// go.work there is no -modfile.
+	find := exec.Command("go", "tool", "-modfile=tools/go.mod", "-n", os.Args[1])
+	find.Env, find.Stderr = append(os.Environ(), "GOWORK=off"), os.Stderr
+	path, err := find.Output()
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "tools: compile %s: %v\n", os.Args[1], err)
+		os.Exit(2)
+	}
+	cmd := exec.Command(strings.TrimSpace(string(path)), os.Args[2:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	err := cmd.Run()
+	err = cmd.Run()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		os.Exit(exit.ExitCode())
 	}

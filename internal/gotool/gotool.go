@@ -16,10 +16,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Module is the path of this module.
+// Module is the path of the library's module.
 const Module = "github.com/goqapi/goqapi"
 
-// Root is the folder of this module, for a test that runs in a package of it.
+// Root is the folder of the library's module, for a test that runs in a package of it or of
+// a module in it.
 func Root(t testing.TB) string {
 	t.Helper()
 	dir, err := os.Getwd()
@@ -35,7 +36,7 @@ func Root(t testing.TB) string {
 }
 
 // Watch makes the result of the running test depend on the sources of packages of this
-// module, given by import path or by path from the module's root, and of those that they
+// checkout, given by import path or by path from the module's root, and of those that they
 // import. Go notes which folders a test has read, and whether a file in them has changed.
 func Watch(t testing.TB, packages ...string) {
 	t.Helper()
@@ -47,11 +48,11 @@ func Watch(t testing.TB, packages ...string) {
 	watched := 0
 	for line := range strings.Lines(string(out)) {
 		path, dir, _ := strings.Cut(strings.TrimSpace(line), " ")
-		if path == Module {
+		if path == Module || strings.HasPrefix(path, Module+"/") {
 			_, err := os.ReadDir(dir)
 			require.NoError(t, err)
 			watched++
 		}
 	}
-	require.NotZero(t, watched, "go list %v: no package of this module", packages)
+	require.NotZero(t, watched, "go list %v: no package of this checkout", packages)
 }

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"bytes"
@@ -11,14 +11,16 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/goqapi/goqapi/cmd/qapi/internal/exit"
 )
 
 // run runs the tool, and returns its exit code and what it writes.
 func run(t *testing.T, client *http.Client, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	tl := &tool{stdout: &out, stderr: &errs, client: client}
-	code = tl.run(context.Background(), args)
+	a := &app{out: &out, errOut: &errs, client: client}
+	code = a.run(context.Background(), args)
 	return code, out.String(), errs.String()
 }
 
@@ -40,21 +42,24 @@ func TestUsage(t *testing.T) {
 		code int
 		text string // in either output
 	}{
-		{nil, exitUsage, "Usage:"},
-		{[]string{"help"}, exitOK, "qapi works with QAPI schemas."},
-		{[]string{"--help"}, exitOK, "qapi works with QAPI schemas."},
-		{[]string{"nope"}, exitUsage, `unknown command "nope"`},
-		{[]string{"check"}, exitUsage, "qapi check: wrong number of arguments: 0"},
-		{[]string{"check", "-h"}, exitOK, "Usage: qapi check [flags] WHAT..."},
-		{[]string{"check", "-nope", "x"}, exitUsage, "flag provided but not defined: -nope"},
-		{[]string{"dump", "a", "b"}, exitUsage, "wrong number of arguments: 2"},
-		{[]string{"diff", "a"}, exitUsage, "wrong number of arguments: 1"},
-		{[]string{"import"}, exitUsage, "wrong number of arguments: 0"},
-		{[]string{"record", "unix:x"}, exitUsage, "wrong number of arguments: 1"},
-		{[]string{"record", "x", "y", "z"}, exitBad, `listen: address "x": it does not begin with its kind`},
-		{[]string{"record", "unix:/none/x", "y", "/none/z"}, exitBad, "open /none/z: no such file"},
-		{[]string{"check", "no-such-file"}, exitBad, "no-such-file is neither a file, nor a folder, nor a known release (5.2, 6.0, "},
-		{[]string{"check", "."}, exitBad, "the folder . contains no schema: neither qapi/qapi-schema.json nor qga/qapi-schema.json"},
+		{nil, exit.Usage, "Usage:"},
+		{[]string{"help"}, exit.OK, "qapi finds running QEMUs"},
+		{[]string{"--help"}, exit.OK, "qapi finds running QEMUs"},
+		{[]string{"nope"}, exit.Usage, `unknown command "nope"`},
+		{[]string{"check"}, exit.Usage, "qapi check: wrong number of arguments: 0"},
+		{[]string{"check", "-h"}, exit.OK, "qapi check WHAT... [flags]"},
+		{[]string{"check", "--nope", "x"}, exit.Usage, "unknown flag: --nope"},
+		{[]string{"schema"}, exit.Usage, "Usage:"},
+		{[]string{"schema", "chek", "x"}, exit.Usage, `unknown command "chek" of qapi schema; did you mean check?`},
+		{[]string{"schema", "check", "11.1"}, exit.OK, "QEMU 11.1: QMP: 243 commands"},
+		{[]string{"dump", "a", "b"}, exit.Usage, "wrong number of arguments: 2"},
+		{[]string{"diff", "a"}, exit.Usage, "wrong number of arguments: 1"},
+		{[]string{"import"}, exit.Usage, "wrong number of arguments: 0"},
+		{[]string{"record", "unix:x"}, exit.Usage, "wrong number of arguments: 1"},
+		{[]string{"record", "x", "y", "z"}, exit.Usage, `listen: address "x": it does not begin with its kind`},
+		{[]string{"record", "unix:/none/x", "y", "/none/z"}, exit.Failed, "open /none/z: no such file"},
+		{[]string{"check", "no-such-file"}, exit.Failed, "no-such-file is neither a file, nor a folder, nor a known release (5.2, 6.0, "},
+		{[]string{"check", "."}, exit.Failed, "the folder . contains no schema: neither qapi/qapi-schema.json nor qga/qapi-schema.json"},
 	} {
 		code, stdout, stderr := run(t, nil, c.args...)
 		require.Equal(t, c.code, code, "%q", c.args)
@@ -75,12 +80,12 @@ func TestCheck(t *testing.T) {
 	file := func(name string) string { return filepath.Join(dir, name) }
 
 	code, stdout, stderr := run(t, nil, "check", file("good.json"))
-	require.Equal(t, exitOK, code)
+	require.Equal(t, exit.OK, code)
 	require.Equal(t, file("good.json")+": good.json: 1 commands, 0 events, 0 enums, 0 structs, 0 unions, 0 alternates; files: 1\n", stdout)
 	require.Empty(t, stderr)
 
 	code, stdout, stderr = run(t, nil, "check", "-q", file("good.json"), file("bad.json"), file("nope.json"))
-	require.Equal(t, exitBad, code)
+	require.Equal(t, exit.Failed, code)
 	require.Empty(t, stdout)
 	lines := strings.Split(strings.TrimSpace(stderr), "\n")
 	require.Len(t, lines, 3)
@@ -90,47 +95,47 @@ func TestCheck(t *testing.T) {
 	require.Contains(t, lines[2], "nope.json is neither")
 
 	code, _, _ = run(t, nil, "check", file("layout.json"))
-	require.Equal(t, exitOK, code)
+	require.Equal(t, exit.OK, code)
 	code, _, stderr = run(t, nil, "check", "-layout", file("layout.json"))
-	require.Equal(t, exitBad, code)
+	require.Equal(t, exit.Failed, code)
 	require.Contains(t, stderr, "layout.json:2:7: two spaces are expected between sentences")
 
 	// The file of a source tree may include what is beside its folder; another
 	// may not, unless a flag allows it.
 	code, _, stderr = run(t, nil, "check", file("qapi/qapi-schema.json"))
-	require.Equal(t, exitOK, code, stderr)
+	require.Equal(t, exit.OK, code, stderr)
 	code, stdout, stderr = run(t, nil, "check", dir)
-	require.Equal(t, exitOK, code, stderr)
+	require.Equal(t, exit.OK, code, stderr)
 	require.Contains(t, stdout, ": QMP: 0 commands, 1 events")
 	code, _, stderr = run(t, nil, "check", file("sub/out.json"))
-	require.Equal(t, exitBad, code)
+	require.Equal(t, exit.Failed, code)
 	require.Contains(t, stderr, "the included file '../good.json' is not below the root of the schema")
 	code, _, stderr = run(t, nil, "check", "-root", dir, file("sub/out.json"))
-	require.Equal(t, exitOK, code, stderr)
+	require.Equal(t, exit.OK, code, stderr)
 	code, _, stderr = run(t, nil, "check", "-root", file("sub"), file("good.json"))
-	require.Equal(t, exitBad, code)
+	require.Equal(t, exit.Failed, code)
 	require.Contains(t, stderr, "is not below the folder")
 
 	// Nor do symbolic links lead out.
 	require.NoError(t, os.Symlink(file("good.json"), file("sub/link.json")))
 	require.NoError(t, os.WriteFile(file("sub/follow.json"), []byte("{ 'include': 'link.json' }"), 0o644))
 	code, _, stderr = run(t, nil, "check", file("sub/follow.json"))
-	require.Equal(t, exitBad, code)
+	require.Equal(t, exit.Failed, code)
 	require.Contains(t, stderr, "the included file 'link.json' cannot be read")
 
 	// Where the user stands makes no difference but to the names in messages.
 	t.Chdir(file("qapi"))
 	code, stdout, stderr = run(t, nil, "check", "qapi-schema.json")
-	require.Equal(t, exitOK, code, stderr)
+	require.Equal(t, exit.OK, code, stderr)
 	require.Contains(t, stdout, "qapi-schema.json: QMP: 0 commands, 1 events")
 	code, _, stderr = run(t, nil, "check", "-root", "../sub", "../sub/out.json")
-	require.Equal(t, exitBad, code)
+	require.Equal(t, exit.Failed, code)
 	require.Contains(t, stderr, filepath.FromSlash("../sub/out.json:1: "))
 	code, _, stderr = run(t, nil, "check", "-root", "..", "../sub/out.json")
-	require.Equal(t, exitOK, code, stderr)
+	require.Equal(t, exit.OK, code, stderr)
 
 	code, stdout, _ = run(t, nil, "check", "11.1")
-	require.Equal(t, exitOK, code)
+	require.Equal(t, exit.OK, code)
 	require.Contains(t, stdout, "QEMU 11.1: guest agent: 44 commands")
 }
 
@@ -159,7 +164,7 @@ func TestDump(t *testing.T) {
 { 'event': 'EV', 'data': 'St', 'boxed': true }
 `})
 	code, stdout, stderr := run(t, nil, "dump", "-docs", filepath.Join(dir, "a.json"))
-	require.Equal(t, exitOK, code, stderr)
+	require.Equal(t, exit.OK, code, stderr)
 	require.JSONEq(t, `{
 		"modules": [ { "path": "a.json" } ],
 		"definitions": [
@@ -178,11 +183,11 @@ func TestDump(t *testing.T) {
 
 	for _, args := range [][]string{{"5.2"}, {"-qga", "11.1"}} {
 		code, stdout, stderr = run(t, nil, append([]string{"dump"}, args...)...)
-		require.Equal(t, exitOK, code, stderr)
+		require.Equal(t, exit.OK, code, stderr)
 		require.True(t, json.Valid([]byte(stdout)))
 	}
 	code, _, stderr = run(t, nil, "dump", "-qga", filepath.Join(dir, "a.json"))
-	require.Equal(t, exitBad, code)
+	require.Equal(t, exit.Failed, code)
 	require.Contains(t, stderr, "holds no schema of the guest agent")
 }
 
@@ -190,15 +195,15 @@ func TestDiff(t *testing.T) {
 	dir := writeFiles(t, map[string]string{"a.json": "{ 'command': 'a' }", "b.json": "{ 'command': 'b' }"})
 	a, b := filepath.Join(dir, "a.json"), filepath.Join(dir, "b.json")
 	code, stdout, _ := run(t, nil, "diff", a, b)
-	require.Equal(t, exitOK, code)
+	require.Equal(t, exit.OK, code)
 	require.Equal(t, "b.json: from "+a+" to "+b+"\n\nBreaks Go code (1)\n  the command 'a' is gone\n\nNew (1)\n  the command 'b' is new\n", stdout)
 
 	code, stdout, _ = run(t, nil, "diff", "-markdown", "10.2", "11.1")
-	require.Equal(t, exitOK, code)
+	require.Equal(t, exit.OK, code)
 	require.Contains(t, stdout, "## QMP: from QEMU 10.2 to QEMU 11.1\n\n### Breaks Go code")
 	require.Contains(t, stdout, "\n## guest agent: from QEMU 10.2 to QEMU 11.1\n\n")
 
 	code, _, stderr := run(t, nil, "diff", a, "11.1")
-	require.Equal(t, exitBad, code)
+	require.Equal(t, exit.Failed, code)
 	require.Contains(t, stderr, "have no schema in common")
 }

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"archive/tar"
@@ -41,12 +41,12 @@ func httpClient() *http.Client {
 }
 
 // download opens the file at an https address.
-func (t *tool) download(ctx context.Context, address string) (io.ReadCloser, error) {
+func (a *app) download(ctx context.Context, address string) (io.ReadCloser, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, err
 	}
-	resp, err := t.client.Do(req)
+	resp, err := a.client.Do(req)
 	if err != nil {
 		return nil, err
 	}

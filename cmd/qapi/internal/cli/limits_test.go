@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"archive/tar"
@@ -15,6 +15,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/goqapi/goqapi/cmd/qapi/internal/exit"
 )
 
 // bomb is an archive of files that are large, which could be compressed to nothing.
@@ -49,7 +51,7 @@ func TestImportBombs(t *testing.T) {
 		out := filepath.Join(t.TempDir(), "out")
 		require.NoError(t, os.Mkdir(out, 0o700))
 		code, _, stderr := run(t, nil, "import", "-out", out, c.archive)
-		require.Equal(t, exitBad, code)
+		require.Equal(t, exit.Failed, code)
 		require.Contains(t, stderr, c.want)
 		entries, err := os.ReadDir(out)
 		require.NoError(t, err)
@@ -97,8 +99,8 @@ func TestImportWritesAtTheEnd(t *testing.T) {
 	defer srv.Close()
 	done := make(chan int)
 	go func() {
-		tl := &tool{stdout: io.Discard, stderr: io.Discard, client: srv.Client()}
-		done <- tl.run(t.Context(), []string{"import", "-out", out, srv.URL})
+		a := &app{out: io.Discard, errOut: io.Discard, client: srv.Client()}
+		done <- a.run(t.Context(), []string{"import", "-out", out, srv.URL})
 	}()
 	<-half
 	for _, dir := range []string{temp, out} {
@@ -107,7 +109,7 @@ func TestImportWritesAtTheEnd(t *testing.T) {
 		assert.Empty(t, entries, dir)
 	}
 	close(looked)
-	require.Equal(t, exitOK, <-done)
+	require.Equal(t, exit.OK, <-done)
 }
 
 // TestLinksOutOfTheTree: a schema that exists but leads elsewhere is not ignored.
@@ -128,7 +130,7 @@ func TestLinksOutOfTheTree(t *testing.T) {
 			require.NoError(t, link(dir))
 			for _, command := range [][]string{{"check", dir}, {"dump", dir}, {"diff", dir, "11.1"}, {"import", "-out", t.TempDir(), "-release", "1.0", dir}} {
 				code, _, stderr := run(t, nil, command...)
-				require.Equal(t, exitBad, code, "%q", command)
+				require.Equal(t, exit.Failed, code, "%q", command)
 				require.Regexp(t, "qapi/qapi-schema.json: the schema cannot be read|path escapes", stderr)
 			}
 		})
@@ -137,7 +139,7 @@ func TestLinksOutOfTheTree(t *testing.T) {
 	dir := writeFiles(t, map[string]string{"qapi/qapi-schema.json": "", "qga/qapi-schema.json": ""})
 	require.NoError(t, os.Symlink(filepath.Join(outside, "VERSION"), filepath.Join(dir, "VERSION")))
 	code, _, stderr := run(t, nil, "import", "-out", t.TempDir(), "-release", "1.0", dir)
-	require.Equal(t, exitBad, code)
+	require.Equal(t, exit.Failed, code)
 	require.Contains(t, stderr, "path escapes")
 }
 

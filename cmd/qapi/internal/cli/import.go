@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"context"
@@ -12,70 +12,86 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"github.com/goqapi/goqapi/internal/regular"
 	"github.com/goqapi/goqapi/schema/qemu"
 )
 
 const defaultOrigin = "from the schema files of its source"
 
-// importRelease adds the schemas of a QEMU release to this module.
-func (t *tool) importRelease(ctx context.Context, args []string) error {
-	f := t.flags("import", "WHAT", `Reads the schemas of a QEMU release, writes the facts in them to a folder of
+// The flags of qapi schema import.
+type importFlags struct {
+	out, release, origin string
+	markdown             bool
+}
+
+// importCommand adds the schemas of a QEMU release to this module.
+func (a *app) importCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "import WHAT",
+		Short: "Add the schemas of a QEMU release to this module",
+		Long: `Reads the schemas of a QEMU release, writes the facts in them to a folder of
 their own, and reports what has changed since the release before.
 
 WHAT is a QEMU source tree, a release archive (qemu-11.2.0.tar.xz; xz, gzip,
-bzip2 or none) or the https address of one. No text of QEMU's is kept.`)
-	out := f.String("out", filepath.Join("schema", "qemu"), "the `folder` that holds a folder for each release")
-	release := f.String("release", "", "the `name` of the release (default: the first two numbers of the file VERSION)")
-	origin := f.String("origin", "", "where the facts are from, in a `line` (default: what is there, or \""+defaultOrigin+"\")")
-	markdown := f.Bool("markdown", false, "write the report in Markdown")
-	if err := t.parse(f, args, 1, 1); err != nil {
-		return err
+bzip2 or none) or the https address of one. No text of QEMU's is kept.`,
+		Args: count(1, 1),
 	}
-	if info, err := os.Stat(*out); err != nil || !info.IsDir() {
-		return fmt.Errorf("there is no folder %s: run qapi in the module's root, or say -out", *out)
+	var flags importFlags
+	cmd.Flags().StringVar(&flags.out, "out", filepath.Join("schema", "qemu"), "the `folder` that holds a folder for each release")
+	cmd.Flags().StringVar(&flags.release, "release", "", "the `name` of the release (default: the first two numbers of the file VERSION)")
+	cmd.Flags().StringVar(&flags.origin, "origin", "", "where the facts are from, in a `line` (default: what is there, or \""+defaultOrigin+"\")")
+	cmd.Flags().BoolVar(&flags.markdown, "markdown", false, "write the report in Markdown")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error { return a.importRelease(cmd.Context(), args[0], flags) }
+	return cmd
+}
+
+func (a *app) importRelease(ctx context.Context, what string, flags importFlags) error {
+	if info, err := os.Stat(flags.out); err != nil || !info.IsDir() {
+		return fmt.Errorf("there is no folder %s: run qapi in the module's root, or say --out", flags.out)
 	}
-	src, err := t.openImport(ctx, f.Arg(0))
+	src, err := a.openImport(ctx, what)
 	if err != nil {
-		return fmt.Errorf("import %s: %w", f.Arg(0), err)
+		return fmt.Errorf("import %s: %w", what, err)
 	}
-	r, err := readRelease(src, *release)
+	r, err := readRelease(src, flags.release)
 	if err != nil {
-		return fmt.Errorf("import %s: %w", f.Arg(0), err)
+		return fmt.Errorf("import %s: %w", what, err)
 	}
-	before, err := previous(*out, r.release)
+	before, err := previous(flags.out, r.release)
 	if err == nil {
 		err = ctx.Err()
 	}
 	if err != nil {
 		return err
 	}
-	if err := r.write(*out, *origin); err != nil {
-		return fmt.Errorf("import %s: %w", f.Arg(0), err)
+	if err := r.write(flags.out, flags.origin); err != nil {
+		return fmt.Errorf("import %s: %w", what, err)
 	}
 	for _, root := range r.roots {
-		fmt.Fprintf(t.stdout, "%s: %s: %s\n", filepath.Join(*out, r.release), nameOf(root), summary(r.schemas[root]))
+		fmt.Fprintf(a.out, "%s: %s: %s\n", filepath.Join(flags.out, r.release), nameOf(root), summary(r.schemas[root]))
 	}
-	fmt.Fprintln(t.stdout)
+	fmt.Fprintln(a.out)
 	if before != nil {
-		if err := t.report(before, &r.loaded, *markdown); err != nil {
+		if err := a.report(before, &r.loaded, flags.markdown); err != nil {
 			return err
 		}
-		fmt.Fprintln(t.stdout)
+		fmt.Fprintln(a.out)
 	}
-	fmt.Fprintln(t.stdout, "Next: read the report above; make generate; UPDATE=1 go test -run TestChanges ./cmd/qapi, which writes the report into schema/qemu/CHANGES.md; make devices; make test.")
+	fmt.Fprintln(a.out, "Next: read the report above; make generate; UPDATE=1 go test -run TestChanges ./cmd/qapi/internal/cli, which writes the report into schema/qemu/CHANGES.md; make devices; make test.")
 	return nil
 }
 
 // openImport opens a source tree or an archive.
-func (t *tool) openImport(ctx context.Context, what string) (*source, error) {
+func (a *app) openImport(ctx context.Context, what string) (*source, error) {
 	var in io.ReadCloser
 	var err error
 	if strings.HasPrefix(what, "http://") {
 		return nil, errors.New("the address must begin with https://")
 	}
 	if strings.HasPrefix(what, "https://") {
-		in, err = t.download(ctx, what)
+		in, err = a.download(ctx, what)
 	} else if info, serr := os.Stat(what); serr == nil && info.IsDir() {
 		return openTree(what)
 	} else {
@@ -118,7 +134,7 @@ func readRelease(src *source, release string) (*imported, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && release != "":
 	case err != nil:
-		return nil, fmt.Errorf("the version is not known: %w (say it with -release)", err)
+		return nil, fmt.Errorf("the version is not known: %w (say it with --release)", err)
 	default:
 		version, _, _ = strings.Cut(strings.TrimSpace(string(text)), "\n")
 	}

@@ -1,6 +1,6 @@
 //go:build unix
 
-package main
+package cli
 
 import (
 	"bufio"
@@ -15,6 +15,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/goqapi/goqapi/cmd/qapi/internal/exit"
+
 	"github.com/goqapi/goqapi/qmp/qmptest"
 )
 
@@ -23,7 +25,7 @@ const asProgram = "QAPI_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
-		main()
+		os.Exit(Main(os.Args[1:]))
 	}
 	os.Exit(m.Run())
 }
@@ -44,7 +46,7 @@ func TestTerminated(t *testing.T) {
 		require.NoError(t, cmd.Process.Signal(signal))
 		err = cmd.Wait()
 		require.Error(t, err)
-		assert.Equal(t, exitBad, cmd.ProcessState.ExitCode(), "%v: %v", signal, err)
+		assert.Equal(t, exit.Interrupted, cmd.ProcessState.ExitCode(), "%v: %v", signal, err)
 		assert.NoFileExists(t, socket)
 	}
 }
@@ -85,8 +87,8 @@ func TestPrivate(t *testing.T) {
 	defer waiting.Close()
 	done := make(chan int)
 	go func() {
-		tl := &tool{stdout: says, stderr: says}
-		done <- tl.run(ctx, []string{"record", "unix:" + socket, target, file})
+		a := &app{out: says, errOut: says}
+		done <- a.run(ctx, []string{"record", "unix:" + socket, target, file})
 		says.Close()
 	}()
 	_, err = bufio.NewReader(waiting).ReadString('\n')
@@ -97,7 +99,7 @@ func TestPrivate(t *testing.T) {
 		assert.Equal(t, fs.FileMode(0o600), info.Mode().Perm(), path)
 	}
 	cancel()
-	require.Equal(t, exitBad, <-done)
+	require.Equal(t, exit.Interrupted, <-done)
 	text, err := os.ReadFile(file)
 	require.NoError(t, err)
 	assert.NotContains(t, string(text), "before")
@@ -117,9 +119,9 @@ func TestPipes(t *testing.T) {
 		{"import", "-out", out, pipe}, {"import", "-out", out, dir}, {"record", "tcp:127.0.0.1:0", "unix:/none", pipe},
 	} {
 		code, _, stderr := run(t, nil, args...)
-		require.Equal(t, exitBad, code, "%q", args)
+		require.Equal(t, exit.Failed, code, "%q", args)
 		require.Contains(t, stderr, "not a regular file", "%q", args)
 	}
 	code, _, stderr := run(t, nil, "import", "-out", t.TempDir(), good)
-	require.Equal(t, exitOK, code, stderr)
+	require.Equal(t, exit.OK, code, stderr)
 }

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"bytes"
@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/goqapi/goqapi/cmd/qapi/internal/exit"
 
 	"github.com/goqapi/goqapi/schema/qemu"
 )
@@ -21,14 +23,14 @@ a single release, and move to the next.
 // TestChanges compares schema/qemu/CHANGES.md with what the tool reports of the releases
 // that are there. UPDATE=1 writes it again.
 func TestChanges(t *testing.T) {
-	const path = "../../schema/qemu/CHANGES.md"
+	const path = "../../../../schema/qemu/CHANGES.md"
 	changes := bytes.NewBufferString(changesHead)
 	releases := qemu.Releases()
 	slices.Reverse(releases)
 	for i, old := range releases[1:] {
 		changes.WriteByte('\n')
-		tool := &tool{stdout: changes, stderr: os.Stderr}
-		require.Equal(t, exitOK, tool.run(t.Context(), []string{"diff", "-markdown", old, releases[i]}))
+		a := &app{out: changes, errOut: os.Stderr}
+		require.Equal(t, exit.OK, a.run(t.Context(), []string{"diff", "-markdown", old, releases[i]}))
 	}
 	if os.Getenv("UPDATE") == "1" {
 		require.NoError(t, os.WriteFile(path, changes.Bytes(), 0o666))

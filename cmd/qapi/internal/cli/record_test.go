@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"bytes"
@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/goqapi/goqapi/cmd/qapi/internal/exit"
 
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qmp/qmptest"
@@ -24,8 +26,8 @@ func TestRecord(t *testing.T) {
 	var out bytes.Buffer
 	done := make(chan int)
 	go func() {
-		tl := &tool{stdout: &out, stderr: says}
-		done <- tl.run(context.Background(), []string{"record", "tcp:127.0.0.1:0", target, file})
+		a := &app{out: &out, errOut: says}
+		done <- a.run(context.Background(), []string{"record", "tcp:127.0.0.1:0", target, file})
 	}()
 	line := make([]byte, 100)
 	n, err := said.Read(line)
@@ -37,7 +39,7 @@ func TestRecord(t *testing.T) {
 	version, err := c.QueryVersion(t.Context())
 	require.NoError(t, err)
 	require.NoError(t, c.Close())
-	require.Equal(t, exitOK, <-done)
+	require.Equal(t, exit.OK, <-done)
 
 	session, err := record.Open(file)
 	require.NoError(t, err)

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"archive/tar"
@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/goqapi/goqapi/cmd/qapi/internal/exit"
 
 	"github.com/goqapi/goqapi/schema/qemu"
 )
@@ -110,7 +112,7 @@ func TestImportArchive(t *testing.T) {
 			require.NoError(t, os.WriteFile(file, data, 0o644))
 			out := t.TempDir()
 			code, stdout, stderr := run(t, nil, "import", "-out", out, file)
-			require.Equal(t, exitOK, code, stderr)
+			require.Equal(t, exit.OK, code, stderr)
 			require.Contains(t, stdout, "11.2: QMP: 243 commands")
 			require.Contains(t, stdout, "Next: read the report above; make generate")
 			requireImported(t, filepath.Join(out, "11.2"), "11.1", "11.2.0")
@@ -125,7 +127,7 @@ func TestImportArchive(t *testing.T) {
 				if name == "tar" && size == len(data)-12 {
 					continue // within the zeros at its end: all is there
 				}
-				require.Equal(t, exitBad, code, size)
+				require.Equal(t, exit.Failed, code, size)
 				require.Regexp(t, "the archive (ends too early|contains no schema)|xz cannot unpack the archive|not a tar archive", stderr)
 			}
 		})
@@ -140,7 +142,7 @@ func TestImportAgain(t *testing.T) {
 		"qga/qapi-schema.json":  "{ 'command': 'g' }",
 	})
 	code, stdout, stderr := run(t, nil, "import", "-out", out, "-origin", "made up", tree)
-	require.Equal(t, exitOK, code, stderr)
+	require.Equal(t, exit.OK, code, stderr)
 	require.NotContains(t, stdout, "from QEMU") // nothing to compare with
 	text, err := os.ReadFile(filepath.Join(out, "1.0", "qapi", "qapi-schema.json"))
 	require.NoError(t, err)
@@ -150,7 +152,7 @@ func TestImportAgain(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(out, "1.0", "stale"), nil, 0o644))
 	require.NoError(t, os.WriteFile(filepath.Join(out, "1.0", devicesFile), []byte("said by binaries"), 0o644))
 	code, stdout, stderr = run(t, nil, "import", "-out", out, tree)
-	require.Equal(t, exitOK, code, stderr)
+	require.Equal(t, exit.OK, code, stderr)
 	require.Contains(t, stdout, "QMP: from QEMU 1.0 to QEMU 1.0.5\n\nNothing has changed.\n")
 	version, err := os.ReadFile(filepath.Join(out, "1.0", "VERSION"))
 	require.NoError(t, err)
@@ -164,13 +166,13 @@ func TestImportAgain(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(tree, "VERSION"), []byte("10.0.0"), 0o644))
 	require.NoError(t, os.WriteFile(filepath.Join(tree, "qga/qapi-schema.json"), []byte("{ 'command': 'h' }"), 0o644))
 	code, stdout, stderr = run(t, nil, "import", "-out", out, "-markdown", tree)
-	require.Equal(t, exitOK, code, stderr)
+	require.Equal(t, exit.OK, code, stderr)
 	require.Contains(t, stdout, "## guest agent: from QEMU 1.0 to QEMU 10.0.0\n\n### Breaks Go code (1)\n\n- the command `g` is gone\n")
 
 	// A bad one changes nothing.
 	require.NoError(t, os.WriteFile(filepath.Join(tree, "qga/qapi-schema.json"), []byte("}"), 0o644))
 	code, _, stderr = run(t, nil, "import", "-out", out, tree)
-	require.Equal(t, exitBad, code)
+	require.Equal(t, exit.Failed, code)
 	require.Contains(t, stderr, filepath.Join(tree, "qga/qapi-schema.json")+":1:1: a value is expected")
 	kept, err := os.ReadFile(filepath.Join(out, "10.0", "qga", "qapi-schema.json"))
 	require.NoError(t, err)
@@ -194,7 +196,7 @@ func TestImportErrors(t *testing.T) {
 		args []string
 		err  string
 	}{
-		{[]string{"-out", "/no/such/folder", noQGA}, "there is no folder /no/such/folder: run qapi in the module's root, or say -out"},
+		{[]string{"-out", "/no/such/folder", noQGA}, "there is no folder /no/such/folder: run qapi in the module's root, or say --out"},
 		{[]string{"-out", out, "/no/such/file"}, "import /no/such/file: open /no/such/file: no such file or directory"},
 		{[]string{"-out", out, t.TempDir()}, "contains no schema"},
 		{[]string{"-out", out, text}, "the file is not a tar archive"},
@@ -206,11 +208,11 @@ func TestImportErrors(t *testing.T) {
 		{[]string{"-out", out, "http://example.com/x"}, "the address must begin with https://"},
 	} {
 		code, _, stderr := run(t, nil, append([]string{"import"}, c.args...)...)
-		require.Equal(t, exitBad, code, "%q", c.args)
+		require.Equal(t, exit.Failed, code, "%q", c.args)
 		require.Contains(t, stderr, c.err, "%q", c.args)
 	}
 	code, _, stderr := run(t, nil, "import", "-out", out, "-release", "3.1", noVersion)
-	require.Equal(t, exitOK, code, stderr)
+	require.Equal(t, exit.OK, code, stderr)
 	require.FileExists(t, filepath.Join(out, "3.1", "VERSION"))
 }
 
@@ -250,11 +252,11 @@ func TestImportAddress(t *testing.T) {
 		out := t.TempDir()
 		code, _, stderr := run(t, client, "import", "-out", out, srv.URL+path)
 		if want == "" {
-			require.Equal(t, exitOK, code, stderr)
+			require.Equal(t, exit.OK, code, stderr)
 			requireImported(t, filepath.Join(out, "10.2"), "10.2", "10.2.9")
 			continue
 		}
-		require.Equal(t, exitBad, code, path)
+		require.Equal(t, exit.Failed, code, path)
 		require.Contains(t, stderr, want)
 	}
 }

@@ -1,37 +1,47 @@
-package main
+package cli
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
+
+	"github.com/spf13/cobra"
 
 	"github.com/goqapi/goqapi/schema"
 	"github.com/goqapi/goqapi/schema/qemu"
 )
 
-// dump writes a schema's model as JSON.
-func (t *tool) dump(_ context.Context, args []string) error {
-	f := t.flags("dump", "WHAT", "Writes the model of a schema as JSON: an object with the files and the definitions.")
-	root := f.String("root", "", "the `folder` that a file's includes may reach")
-	agent := f.Bool("qga", false, "of a folder or a release, the guest agent's schema instead of QMP's")
-	docs := f.Bool("docs", false, "with the text of documentation comments")
-	if err := t.parse(f, args, 1, 1); err != nil {
-		return err
+// dumpCommand writes a schema's model as JSON.
+func (a *app) dumpCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "dump WHAT",
+		Short: "Write a schema's model as JSON",
+		Long:  "Writes the model of a schema as JSON: an object with the files and the definitions.\n\n" + whatHelp,
+		Args:  count(1, 1),
 	}
-	src, err := openSource(f.Arg(0), *root)
+	root := cmd.Flags().String("root", "", "the `folder` that a file's includes may reach")
+	agent := cmd.Flags().Bool("qga", false, "of a folder or a release, the guest agent's schema instead of QMP's")
+	docs := cmd.Flags().Bool("docs", false, "with the text of documentation comments")
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		var opts []schema.Option
+		if *docs {
+			opts = append(opts, schema.KeepDocs())
+		}
+		return a.dump(args[0], *root, *agent, opts)
+	}
+	return cmd
+}
+
+func (a *app) dump(what, root string, agent bool, opts []schema.Option) error {
+	src, err := openSource(what, root)
 	if err != nil {
 		return err
 	}
 	path := src.roots[0]
-	if *agent {
+	if agent {
 		if path = qemu.QGA; !slices.Contains(src.roots, path) {
 			return fmt.Errorf("%s holds no schema of the guest agent", src.name)
 		}
-	}
-	var opts []schema.Option
-	if *docs {
-		opts = append(opts, schema.KeepDocs())
 	}
 	s, err := src.load(path, opts...)
 	if err != nil {
@@ -41,7 +51,7 @@ func (t *tool) dump(_ context.Context, args []string) error {
 	if err != nil {
 		return fmt.Errorf("dump: %w", err)
 	}
-	_, err = fmt.Fprintf(t.stdout, "%s\n", text)
+	_, err = fmt.Fprintf(a.out, "%s\n", text)
 	return err
 }
 

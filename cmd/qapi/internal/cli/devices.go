@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"context"
@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/spf13/cobra"
 
 	"github.com/goqapi/goqapi/internal/deviceprobe"
 	"github.com/goqapi/goqapi/internal/printable"
@@ -24,33 +26,40 @@ const (
 	maxDevices = 16 << 20
 )
 
-// devices writes the devices of QEMU binaries into the folders of their releases.
-func (t *tool) devices(ctx context.Context, args []string) error {
-	f := t.flags("devices", "WHAT...", `Starts QEMU binaries, such as qemu-system-x86_64, asks them which devices they have, and
+// devicesCommand writes the devices of QEMU binaries into the folders of their releases.
+func (a *app) devicesCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "devices QEMU-BINARY...",
+		Short: "Ask QEMU binaries for their devices, and write the facts",
+		Long: `Starts QEMU binaries, such as qemu-system-x86_64, asks them which devices they have, and
 writes the facts to the file devices.txt in the folder of their release: binaries of
 several targets go to one file. What it says of a target's devices is replaced; what it says
 of other targets stays. No text of QEMU's is kept.
 
-WHAT can also be a file of which the name ends in .jsonl: what a binary said elsewhere,
+An argument can also be a file of which the name ends in .jsonl: what a binary said elsewhere,
 a line {"version":"11.1.3","target":"s390x"} and then a line for each device.
 
 Packagers may have put devices into packages of their own, as Debian does with qxl
-and virtio-gpu-gl: a binary does not list what is not installed.`)
-	out := f.String("out", filepath.Join("schema", "qemu"), "the `folder` that holds a folder for each release")
-	if err := t.parse(f, args, 1, -1); err != nil {
-		return err
+and virtio-gpu-gl: a binary does not list what is not installed.`,
+		Args: count(1, -1),
 	}
+	out := cmd.Flags().String("out", filepath.Join("schema", "qemu"), "the `folder` that holds a folder for each release")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error { return a.devices(cmd.Context(), args, *out) }
+	return cmd
+}
+
+func (a *app) devices(ctx context.Context, args []string, out string) error {
 	said := map[string][]*devices.List{}
-	for _, what := range f.Args() {
+	for _, what := range args {
 		list, report, err := askOrRead(ctx, what)
 		if err != nil {
 			return err
 		}
-		t.reportDevices(what, report)
+		a.reportDevices(what, report)
 		said[list.Release] = append(said[list.Release], list)
 	}
 	for _, release := range slices.SortedFunc(maps.Keys(said), qemu.Compare) {
-		if err := t.writeDevices(filepath.Join(*out, release), said[release]); err != nil {
+		if err := a.writeDevices(filepath.Join(out, release), said[release]); err != nil {
 			return err
 		}
 	}
@@ -70,18 +79,18 @@ func askOrRead(ctx context.Context, what string) (*devices.List, deviceprobe.Rep
 	return deviceprobe.Read(what, file)
 }
 
-func (t *tool) reportDevices(what string, r deviceprobe.Report) {
-	fmt.Fprintf(t.stdout, "%s: QEMU %s for %s: %d devices, %d properties\n", printable.String(what), r.Version, r.Target, r.Devices, r.Properties)
+func (a *app) reportDevices(what string, r deviceprobe.Report) {
+	fmt.Fprintf(a.out, "%s: QEMU %s for %s: %d devices, %d properties\n", printable.String(what), r.Version, r.Target, r.Devices, r.Properties)
 	for _, left := range r.LeftOut {
-		fmt.Fprintf(t.stdout, "%s: the properties of %s are left out: %s\n", printable.String(what), left.Device, left.Reason)
+		fmt.Fprintf(a.out, "%s: the properties of %s are left out: %s\n", printable.String(what), left.Device, left.Reason)
 	}
 }
 
 // writeDevices writes the file of a release: what it has already, and the new answers.
-func (t *tool) writeDevices(dir string, said []*devices.List) error {
+func (a *app) writeDevices(dir string, said []*devices.List) error {
 	path := filepath.Join(dir, devicesFile)
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return fmt.Errorf("there is no folder %s: add the release with qapi import first, or say -out", dir)
+		return fmt.Errorf("there is no folder %s: add the release with qapi import first, or say --out", dir)
 	}
 	switch text, err := regular.ReadFile(os.DirFS(dir), devicesFile, maxDevices); {
 	case err == nil:
@@ -100,7 +109,7 @@ func (t *tool) writeDevices(dir string, said []*devices.List) error {
 	if err := replaceFile(path, list.Format()); err != nil {
 		return err
 	}
-	fmt.Fprintf(t.stdout, "%s: %d types of %d targets\n", path, len(list.Types), len(list.Binaries))
+	fmt.Fprintf(a.out, "%s: %d types of %d targets\n", path, len(list.Types), len(list.Binaries))
 	return nil
 }
 

@@ -1,0 +1,173 @@
+// Package cli has the commands of qapi, one file for each.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/goqapi/goqapi/cmd/qapi/internal/exit"
+	"github.com/goqapi/goqapi/cmd/qapi/internal/target"
+	"github.com/goqapi/goqapi/internal/printable"
+	"github.com/goqapi/goqapi/schema"
+	"github.com/goqapi/goqapi/schema/qemu"
+)
+
+// app is what every command works with; tests replace its parts.
+type app struct {
+	in          io.Reader
+	out, errOut io.Writer
+	env         func(string) string
+	finder      target.Finder
+	schema      func(ctx context.Context, release string) (*schema.Schema, error) // "" is the newest release
+	client      *http.Client                                                      // for schema import
+}
+
+// Main runs qapi with the arguments of its process, and returns its exit code.
+func Main(args []string) int {
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // by nohup
+		signals = append(signals, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), signals...)
+	context.AfterFunc(ctx, stop) // the second one ends the program at once
+	a := &app{
+		in: os.Stdin, out: os.Stdout, errOut: os.Stderr,
+		env: os.Getenv, finder: target.None{}, schema: embedded, client: httpClient(),
+	}
+	return a.run(ctx, args)
+}
+
+// embedded loads the schema of a release that this program contains.
+func embedded(_ context.Context, release string) (*schema.Schema, error) {
+	if release == "" {
+		releases := qemu.Releases()
+		release = releases[len(releases)-1]
+	}
+	return qemu.Load(release, qemu.QMP)
+}
+
+// run runs a command, and returns the exit code.
+func (a *app) run(ctx context.Context, args []string) int {
+	root := newRoot(a)
+	started := false // what goes wrong before is wrong usage, also where cobra finds it
+	root.PersistentPreRun = func(*cobra.Command, []string) { started = true }
+	root.SetArgs(longFlags(root, args))
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exit.OK
+	}
+	if chosen, ok := errors.AsType[*exit.Error](err); !ok || chosen.Err != nil {
+		a.printError("qapi: ", err)
+	}
+	if !started {
+		return exit.Usage
+	}
+	return exit.Code(err)
+}
+
+// printError prints an error, safely: what a server or a guest said can be part of it.
+func (a *app) printError(prefix string, err error) {
+	for line := range strings.Lines(err.Error()) {
+		fmt.Fprintf(a.errOut, "%s%s\n", prefix, printable.String(strings.TrimSuffix(line, "\n")))
+	}
+}
+
+const rootHelp = `qapi finds running QEMUs, asks and changes them, watches them and waits for them. It also
+works with QAPI schemas.
+
+It exits with
+  0    if all went well
+  1    if QEMU refused, does not support it, or the job failed
+  2    if it was called in a wrong way; nothing was sent
+  3    if there is no connection, or the command was not sent
+  4    if the connection was lost, and the command may have run
+  124  if the time was over
+  130  if it was interrupted`
+
+// newRoot returns the program's root command.
+func newRoot(a *app) *cobra.Command {
+	root := parent("qapi", "A tool for people who have a running QEMU", rootHelp)
+	root.SilenceErrors, root.SilenceUsage = true, true
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.errOut)
+	root.CompletionOptions.HiddenDefaultCmd = false
+	root.AddCommand(
+		a.devicesCommand(),
+		a.recordCommand(),
+		a.schemaCommand(),
+	)
+	// The names that the schema commands had when the program had no others.
+	for _, cmd := range a.schemaCommands() {
+		cmd.Hidden = true
+		root.AddCommand(cmd)
+	}
+	return root
+}
+
+// parent returns a command that only has others.
+func parent(use, short, long string) *cobra.Command {
+	return &cobra.Command{
+		Use: use, Short: short, Long: long,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				cmd.SetOut(cmd.ErrOrStderr())
+				_ = cmd.Help()
+				return exit.Silent(exit.Usage)
+			}
+			err := fmt.Errorf("unknown command %q of %s", args[0], cmd.CommandPath())
+			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+				err = fmt.Errorf("%w; did you mean %s?", err, strings.Join(near, " or "))
+			}
+			return exit.With(exit.Usage, err)
+		},
+		Args:                       cobra.ArbitraryArgs,
+		SuggestionsMinimumDistance: 2,
+	}
+}
+
+// count returns a check of the number of arguments: at least low and, unless high is
+// negative, at most high.
+func count(low, high int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		n := len(args)
+		if n >= low && (high < 0 || n <= high) {
+			return nil
+		}
+		return exit.Usagef("%s: wrong number of arguments: %d\nusage: %s", cmd.CommandPath(), n, cmd.UseLine())
+	}
+}
+
+// longFlags returns the arguments with a second dash before the flags of the commands that
+// took one dash when the program had no others.
+func longFlags(root *cobra.Command, args []string) []string {
+	cmd, _, err := root.Find(args)
+	if err != nil || !cmd.Hidden && cmd.Name() != "devices" {
+		return args
+	}
+	known := map[string]bool{}
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { known[f.Name] = true })
+	args = slices.Clone(args)
+	for i, arg := range args {
+		name, ok := strings.CutPrefix(arg, "-")
+		name, _, _ = strings.Cut(name, "=")
+		if arg == "--" {
+			break
+		}
+		if ok && len(name) > 1 && known[name] {
+			args[i] = "-" + arg
+		}
+	}
+	return args
+}

@@ -1,0 +1,40 @@
+package exit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/goqapi/goqapi/qmp"
+)
+
+func TestCode(t *testing.T) {
+	refused := &qmp.Error{Command: "x", Class: "GenericError", Desc: "no"}
+	got, want := map[string]int{}, map[string]int{}
+	for _, c := range []struct {
+		name string
+		err  error
+		code int
+	}{
+		{"nothing", nil, OK},
+		{"a refusal", fmt.Errorf("add the disk: %w", refused), Failed},
+		{"a file", fs.ErrNotExist, Failed},
+		{"usage", fmt.Errorf("call: %w", Usagef("%q is not a number", "x")), Usage},
+		{"silent", Silent(Lost), Lost},
+		{"not sent", errors.Join(qmp.ErrNotSent, qmp.ErrClosed), NoConnection},
+		{"lost", fmt.Errorf("quit: %w", qmp.ErrClosed), Lost},
+		{"time over before it was sent", errors.Join(qmp.ErrNotSent, context.DeadlineExceeded), Timeout},
+		{"time over after it was sent", errors.Join(qmp.ErrAbandoned, context.DeadlineExceeded), Timeout},
+		{"interrupted", errors.Join(qmp.ErrAbandoned, context.Canceled), Interrupted},
+		{"the choice of a command", With(NoConnection, refused), NoConnection},
+	} {
+		got[c.name], want[c.name] = Code(c.err), c.code
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
