@@ -94,7 +94,7 @@ func (a Agent) start(t testing.TB, frozen bool) string {
 		a.Path, "-m", "unix-listen", "-p", socket, "-t", dir, "-f", filepath.Join(dir, "pid"))
 	cmd.Stdout, cmd.Stderr = &output, &output
 	cmd.ExtraFiles = []*os.File{f}
-	endWithTest(cmd)
+	EndWithTest(cmd)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

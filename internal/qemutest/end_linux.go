@@ -5,8 +5,8 @@ import (
 	"syscall"
 )
 
-// endWithTest has the system kill a program when the test's process ends, which a time limit
+// EndWithTest has the system kill a program when the test's process ends, which a time limit
 // of go test does without running cleanups.
-func endWithTest(cmd *exec.Cmd) {
+func EndWithTest(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 }

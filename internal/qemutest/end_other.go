@@ -4,4 +4,5 @@ package qemutest
 
 import "os/exec"
 
-func endWithTest(*exec.Cmd) {}
+// EndWithTest is for Linux only.
+func EndWithTest(*exec.Cmd) {}

@@ -129,7 +129,7 @@ func (q QEMU) Start(t testing.TB, monitor string, args ...string) net.Conn {
 		monitor, "unix:" + l.Addr().String(),
 	}, args...)...)
 	cmd.Stderr = &stderr
-	endWithTest(cmd)
+	EndWithTest(cmd)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

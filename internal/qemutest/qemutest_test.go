@@ -20,7 +20,7 @@ func TestEndWithTest(t *testing.T) {
 	if os.Getenv("QEMUTEST_PARENT") != "" {
 		child := exec.Command("sleep", "600")
 		child.Stdout = os.Stdout // it holds our output open
-		endWithTest(child)
+		EndWithTest(child)
 		require.NoError(t, child.Start())
 		_, err := os.Stdout.WriteString("started\n")
 		require.NoError(t, err)
