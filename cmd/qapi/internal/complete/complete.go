@@ -151,3 +151,26 @@ func rankOf(name string, required bool) int {
 	}
 	return 1
 }
+
+// Conditions returns what can stand in the place of a condition EVENT[:MEMBER=VALUE].
+func (e *Engine) Conditions(typed string) []Candidate {
+	name, condition, ok := strings.Cut(typed, ":")
+	if !ok {
+		return e.EventNames(typed)
+	}
+	event, ok := e.Interface.Lookup(name).(*schema.Event)
+	if !ok {
+		return nil
+	}
+	l := newLine(context.Background(), &Engine{Interface: e.Interface}, &schema.Command{Args: event.Data, Gen: true}, nil)
+	var found []Candidate
+	if key, value, ok := strings.Cut(condition, "="); ok {
+		found = l.values(key, value)
+	} else {
+		found = l.keys(condition)
+	}
+	for i := range found {
+		found[i].Word = name + ":" + found[i].Word
+	}
+	return ordered(found)
+}

@@ -1,0 +1,211 @@
+package shell
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/goqapi/goqapi/cmd/qapi/internal/exit"
+	"github.com/goqapi/goqapi/qmp"
+)
+
+// A follower takes events as they come.
+type follower struct {
+	ended chan struct{}
+
+	mu   sync.Mutex
+	wake func()        // ends the wait for the next event
+	done chan struct{} // closed when all that had come when it was woken are shown
+}
+
+// mostQueued is how many events can be in the subscription's queue.
+const mostQueued = 4096
+
+// follow shows events until ctx or the connection ends.
+func (s *session) follow(ctx context.Context, events *qmp.Subscription) {
+	f := &s.follower
+	f.ended = make(chan struct{})
+	f.done = make(chan struct{})
+	f.wake = func() {}
+	go func() {
+		defer close(f.ended)
+		for s.round(ctx, events) {
+		}
+	}()
+}
+
+// round shows events until it is woken, and then those that have come already.
+func (s *session) round(ctx context.Context, events *qmp.Subscription) (goOn bool) {
+	f := &s.follower
+	wait, cancel := context.WithCancel(ctx)
+	defer cancel()
+	f.mu.Lock()
+	f.wake, f.done = cancel, make(chan struct{})
+	done := f.done
+	f.mu.Unlock()
+	defer close(done)
+	for late := 0; late <= mostQueued; {
+		if wait.Err() != nil {
+			late++
+		}
+		e, err := events.Next(wait)
+		lost, overflow := errors.AsType[*qmp.OverflowError](err)
+		switch {
+		case overflow:
+			s.face.say(fmt.Sprintf("%d events came faster than they could be shown", lost.Lost))
+		case err == nil:
+			s.event(e)
+		default: // also the end of wait, after all that have come
+			return ctx.Err() == nil && wait.Err() != nil && !errors.Is(err, qmp.ErrClosed)
+		}
+	}
+	return true
+}
+
+func (s *session) event(e qmp.Event) {
+	if e.Name == "SHUTDOWN" {
+		s.goingDown.Store(true)
+	}
+	s.recorder.event(e)
+	s.recent.add(e)
+	if !s.quiet.Load() {
+		s.face.event(e)
+	}
+}
+
+// settle returns when the events that have come are shown, so that they are before what is shown next.
+func (f *follower) settle() {
+	f.mu.Lock()
+	done := f.done
+	f.wake()
+	f.mu.Unlock()
+	select {
+	case <-done:
+	case <-f.ended:
+	}
+}
+
+// recent has the events since the last command, for :wait: the event that is waited for can have come
+// before :wait was typed.
+type recent struct {
+	mu      sync.Mutex
+	events  []qmp.Event
+	changed chan struct{} // closed when an event comes; nil: nobody waits
+}
+
+// mostRecent is how many events are kept; older ones are forgotten.
+const mostRecent = 1000
+
+func (r *recent) add(e qmp.Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.events) == mostRecent {
+		r.events = slices.Delete(r.events, 0, mostRecent/2)
+	}
+	r.events = append(r.events, e)
+	if r.changed != nil {
+		close(r.changed)
+		r.changed = nil
+	}
+}
+
+func (r *recent) clear() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.events = nil
+}
+
+// take removes the events up to the first that matches, and reports whether there is one. If there is
+// none, the channel is closed when the next one comes.
+func (r *recent) take(match func(qmp.Event) bool) (bool, <-chan struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	i := slices.IndexFunc(r.events, match)
+	if i >= 0 {
+		r.events = r.events[i+1:]
+		return true, nil
+	}
+	r.events = nil // none of them will match
+	if r.changed == nil {
+		r.changed = make(chan struct{})
+	}
+	return false, r.changed
+}
+
+// wait waits for an event that matches; the connection's end is an error.
+func (s *session) wait(ctx context.Context, match func(qmp.Event) bool) error {
+	s.follower.settle()
+	for {
+		found, changed := s.recent.take(match)
+		if found {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-s.follower.ended:
+			if found, _ := s.recent.take(match); found {
+				return nil
+			}
+			return fmt.Errorf("it did not come: %w", s.Client.Conn().Err())
+		}
+	}
+}
+
+// matcher reads EVENT or EVENT:MEMBER=VALUE, with dots for members of members.
+func matcher(text string) (func(qmp.Event) bool, error) {
+	name, condition, conditional := strings.Cut(text, ":")
+	member, value, ok := strings.Cut(condition, "=")
+	if name == "" || conditional && (!ok || member == "") {
+		return nil, exit.Usagef("%q is not EVENT or EVENT:MEMBER=VALUE", text)
+	}
+	return func(e qmp.Event) bool {
+		return e.Name == name && (!conditional || textOf(e.Data, member) == value)
+	}, nil
+}
+
+// textOf returns the text of a member, such as "device" or "reason.class".
+func textOf(data []byte, path string) string {
+	value := jsontext.Value(data)
+	for name := range strings.SplitSeq(path, ".") {
+		var members map[string]jsontext.Value
+		if json.Unmarshal(value, &members, lenient) != nil {
+			return ""
+		}
+		value = members[name]
+	}
+	var s string
+	if value.Kind() == '"' && json.Unmarshal(value, &s) == nil {
+		return s
+	}
+	return string(value)
+}
+
+// eventJSON returns an event as the server sent it.
+func eventJSON(e qmp.Event) []byte {
+	at := stamp{-1, -1}
+	if !e.Timestamp.IsZero() {
+		at = stamp{e.Timestamp.Unix(), int64(e.Timestamp.Nanosecond() / 1000)}
+	}
+	text, err := json.Marshal(struct {
+		Timestamp stamp          `json:"timestamp"`
+		Event     string         `json:"event"`
+		Data      jsontext.Value `json:"data,omitzero"`
+	}{at, e.Name, jsontext.Value(e.Data)}, lenient, jsontext.AllowInvalidUTF8(true))
+	if err != nil {
+		panic(err) // all of it was JSON
+	}
+	return text
+}
+
+type stamp struct {
+	Seconds      int64 `json:"seconds"`
+	Microseconds int64 `json:"microseconds"`
+}
