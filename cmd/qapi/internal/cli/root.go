@@ -43,7 +43,7 @@ func Main(args []string) int {
 	context.AfterFunc(ctx, stop) // the second one ends the program at once
 	a := &app{
 		in: os.Stdin, out: os.Stdout, errOut: os.Stderr,
-		env: os.Getenv, finder: target.None{}, schema: embedded, client: httpClient(),
+		env: os.Getenv, finder: target.Local(), schema: embedded, client: httpClient(),
 	}
 	return a.run(ctx, args)
 }

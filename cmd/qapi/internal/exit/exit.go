@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/goqapi/goqapi/cmd/qapi/internal/target"
 	"github.com/goqapi/goqapi/qmp"
 )
 
@@ -53,6 +54,7 @@ func Code(err error) int {
 		return chosen.Code
 	}
 	refused, isRefusal := errors.AsType[*qmp.Error](err)
+	_, isConnect := errors.AsType[*target.ConnectError](err)
 	switch {
 	case isRefusal && refused != nil:
 		return Failed
@@ -60,7 +62,7 @@ func Code(err error) int {
 		return Timeout
 	case errors.Is(err, context.Canceled):
 		return Interrupted
-	case errors.Is(err, qmp.ErrNotSent):
+	case errors.Is(err, qmp.ErrNotSent), isConnect:
 		return NoConnection
 	case errors.Is(err, qmp.ErrClosed), errors.Is(err, qmp.ErrAbandoned):
 		return Lost

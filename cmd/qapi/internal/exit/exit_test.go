@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/goqapi/goqapi/cmd/qapi/internal/target"
 	"github.com/goqapi/goqapi/qmp"
 )
 
@@ -26,6 +27,8 @@ func TestCode(t *testing.T) {
 		{"usage", fmt.Errorf("call: %w", Usagef("%q is not a number", "x")), Usage},
 		{"silent", Silent(Lost), Lost},
 		{"not sent", errors.Join(qmp.ErrNotSent, qmp.ErrClosed), NoConnection},
+		{"no connection", fmt.Errorf("x: %w", &target.ConnectError{Machine: "web", Err: fs.ErrNotExist}), NoConnection},
+		{"time over while it connects", &target.ConnectError{Machine: "web", Err: context.DeadlineExceeded}, Timeout},
 		{"lost", fmt.Errorf("quit: %w", qmp.ErrClosed), Lost},
 		{"time over before it was sent", errors.Join(qmp.ErrNotSent, context.DeadlineExceeded), Timeout},
 		{"time over after it was sent", errors.Join(qmp.ErrAbandoned, context.DeadlineExceeded), Timeout},

@@ -3,10 +3,8 @@ package target
 
 import (
 	"context"
-
-	"github.com/goqapi/goqapi/qapi"
-	"github.com/goqapi/goqapi/qapi/qga"
-	"github.com/goqapi/goqapi/qmp"
+	"errors"
+	"runtime"
 )
 
 // A Finder finds the QEMUs of this machine.
@@ -19,30 +17,24 @@ type Machine struct {
 	PID     int    // of the process; 0 if it is not known
 	Name    string // as -name says, or the address that was typed; "" if there is none
 	Program string // such as qemu-system-x86_64; "" if it is not known
-	Address string // of the QMP monitor, as qmp.Dial takes it; "" if there is none
-	Agent   string // of the guest agent, as qga.Dial takes it; "" if there is none
+	Address string // of the QMP monitor, as qmp.Dial takes it, or "libvirt:NAME"; "" if there is none
+	Socket  string // of the monitor, also if libvirt owns it; "" if it is not known
+	Agent   string // of the guest agent, as qga.Dial takes it; "" if it is not known
 	Libvirt bool   // libvirt owns the monitor
-	Clients int    // connected to the monitor; a monitor serves one at a time
+	Clients int    // how many are connected to the monitor, which serves one at a time
 }
 
-// Dial connects to the monitor.
-func (m Machine) Dial(ctx context.Context, opts ...qmp.Option) (*qapi.Client, error) {
-	return qapi.Dial(ctx, m.Address, opts...)
+// Local returns a finder for the QEMUs of this machine.
+func Local() Finder {
+	if runtime.GOOS != "linux" {
+		return unsupported{}
+	}
+	return Proc{"/proc"}
 }
 
-// DialAgent connects to the guest agent.
-func (m Machine) DialAgent(ctx context.Context, opts ...qmp.Option) (*qga.Client, error) {
-	return qga.Dial(ctx, m.Agent, opts...)
-}
+// ErrUnsupported is the error of a finder on systems other than Linux.
+var ErrUnsupported = errors.New("running QEMUs can only be found on Linux: give an address, such as unix:/run/vm/qmp.sock")
 
-// Resolve returns the machines that an address names: one, or several for a pattern such
-// as @web*.
-func Resolve(ctx context.Context, f Finder, addr string) ([]Machine, error) {
-	return []Machine{{Name: addr, Address: addr}}, nil
-}
+type unsupported struct{}
 
-// None is a finder for systems on which QEMUs cannot be found.
-type None struct{}
-
-// Find finds nothing.
-func (None) Find(context.Context) ([]Machine, error) { return nil, nil }
+func (unsupported) Find(context.Context) ([]Machine, error) { return nil, ErrUnsupported }

@@ -1,0 +1,80 @@
+package target
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/goqapi/goqapi/qapi"
+	"github.com/goqapi/goqapi/qapi/qga"
+	"github.com/goqapi/goqapi/qmp"
+)
+
+// Patience is how long Dial waits for a monitor that another client holds: that client may be
+// a command that ends at once. Limit is how long it waits for any other.
+const (
+	Patience = time.Second
+	Limit    = 10 * time.Second
+)
+
+// A ConnectError is the error of a connection that could not be made.
+type ConnectError struct {
+	Machine string
+	Err     error
+}
+
+func (e *ConnectError) Error() string { return fmt.Sprintf("connect to %s: %v", e.Machine, e.Err) }
+func (e *ConnectError) Unwrap() error { return e.Err }
+
+// Dial connects to the monitor. Its errors are of the type *ConnectError.
+func (m Machine) Dial(ctx context.Context, opts ...qmp.Option) (*qapi.Client, error) {
+	conn, err := m.dial(ctx, opts)
+	if err != nil {
+		return nil, &ConnectError{m.Name, err}
+	}
+	return qapi.NewClient(conn), nil
+}
+
+func (m Machine) dial(ctx context.Context, opts []qmp.Option) (*qmp.Conn, error) {
+	switch {
+	case m.Address == "":
+		return nil, errors.New("it has no QMP monitor that can be reached: start QEMU with -qmp unix:PATH,server=on,wait=off")
+	case strings.HasPrefix(m.Address, "libvirt"):
+		return dialLibvirt(ctx, m.Address, opts)
+	case m.Libvirt && m.Clients > 0:
+		return nil, errors.New("libvirt holds its monitor: use libvirt:NAME")
+	}
+	limit := Limit
+	if m.Clients > 0 {
+		limit = Patience
+	}
+	short, cancel := context.WithTimeoutCause(ctx, limit, errSilent)
+	defer cancel()
+	conn, err := qmp.Dial(short, m.Address, opts...)
+	if err == nil || context.Cause(short) != errSilent {
+		return conn, err
+	}
+	if m.Clients > 0 {
+		return nil, fmt.Errorf("its monitor is busy: it serves one client at a time, and another one has been connected for %v", limit)
+	}
+	return nil, fmt.Errorf("it accepts connections, but does not say anything for %v: is it a QMP monitor, and is nobody else connected to it?", limit)
+}
+
+var errSilent = errors.New("no greeting")
+
+// ErrNoAgent is the error of a machine without a guest agent that can be reached.
+var ErrNoAgent = errors.New("it has no guest agent that can be reached: QEMU needs -chardev socket,id=ga,path=PATH,server=on,wait=off -device virtio-serial -device virtserialport,chardev=ga,name=" + agentPort)
+
+// DialAgent connects to the guest agent. Its errors are of the type *ConnectError.
+func (m Machine) DialAgent(ctx context.Context, opts ...qmp.Option) (*qga.Client, error) {
+	err := ErrNoAgent
+	if m.Agent != "" {
+		var g *qga.Client
+		if g, err = qga.Dial(ctx, m.Agent, opts...); err == nil {
+			return g, nil
+		}
+	}
+	return nil, &ConnectError{m.Name, err}
+}
