@@ -71,7 +71,7 @@ check-generate: ## fail if the bindings are not what the generator writes
 
 .PHONY: docs
 docs: ## how much of the schema and of the devices our own descriptions cover
-	$(GO) test -count=1 -v -run '^TestCoverage$$' ./generator/internal/describe ./generator/internal/device | sed -n 's/.*_test.go:[0-9]*: //p'
+	$(GO) test -count=1 -v -run '^TestCoverage$$' ./generator/descriptions ./generator/internal/device | sed -n 's/.*_test.go:[0-9]*: //p'
 
 .PHONY: api
 api: ## fail if programs of users no longer compile, and CHANGELOG.md does not say why

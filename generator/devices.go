@@ -9,7 +9,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/goqapi/goqapi/generator/internal/describe"
+	"github.com/goqapi/goqapi/generator/descriptions"
 	"github.com/goqapi/goqapi/generator/internal/device"
 	"github.com/goqapi/goqapi/generator/internal/emit"
 	"github.com/goqapi/goqapi/internal/regular"
@@ -33,7 +33,7 @@ func devicesOf(c config) ([]emit.File, error) {
 	}
 	opts := device.Options{Package: c.pkg, Path: importPath(c.out), All: c.all, Complete: len(c.schemas) == 0}
 	if c.texts != "" {
-		if opts.Devices, opts.Properties, err = describe.LoadDevices(os.DirFS(c.texts)); err != nil {
+		if opts.Devices, opts.Properties, err = descriptions.LoadDevices(os.DirFS(c.texts)); err != nil {
 			return nil, fmt.Errorf("descriptions: %w", err)
 		}
 	}

@@ -20,7 +20,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/goqapi/goqapi/generator/internal/describe"
+	"github.com/goqapi/goqapi/generator/descriptions"
 	"github.com/goqapi/goqapi/generator/internal/emit"
 	"github.com/goqapi/goqapi/generator/internal/plan"
 	"github.com/goqapi/goqapi/schema"
@@ -263,14 +263,14 @@ func shortVersion(version string) string {
 
 // loadDescriptions reads the descriptions in a folder, which must be of this
 // schema.
-func loadDescriptions(dir string, s *schema.Schema) (describe.Descriptions, error) {
+func loadDescriptions(dir string, s *schema.Schema) (descriptions.Descriptions, error) {
 	if dir == "" {
 		return nil, nil
 	}
 	if _, err := os.Stat(dir); err != nil {
 		return nil, err
 	}
-	all, err := describe.Load(os.DirFS(dir))
+	all, err := descriptions.Load(os.DirFS(dir))
 	if err != nil {
 		return nil, err
 	}

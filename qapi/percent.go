@@ -1,5 +1,7 @@
 package qapi
 
+import "github.com/goqapi/goqapi/internal/progress"
+
 // Percent is how far the job is, from 0 to 100. A job of which no total is known is at 0
 // until it has finished; one that has failed stays where it was.
 func (i JobInfo) Percent() float64 {
@@ -35,12 +37,10 @@ func finished(s JobStatus) bool {
 	return false
 }
 
-func percent(done, total float64, all bool) float64 {
-	switch {
-	case total > 0:
-		return 100 * min(max(done/total, 0), 1)
-	case all:
+// percent is how much of total is done; all of it even without a total, if finished is true.
+func percent(done, total float64, finished bool) float64 {
+	if total <= 0 && finished {
 		return 100
 	}
-	return 0
+	return progress.Percent(done, total)
 }

@@ -45,11 +45,17 @@ func Sum(list ...Reading) Reading {
 	return reading(all.Done, all.Total, all.Rate)
 }
 
+// Percent is how much of total is done, from 0 to 100; 0 if there is no total.
+func Percent(done, total float64) float64 {
+	if total <= 0 {
+		return 0
+	}
+	return 100 * min(max(done/total, 0), 1)
+}
+
 func reading(done, total int64, rate float64) Reading {
 	r := Reading{Done: done, Total: total, Rate: rate}
-	if total > 0 {
-		r.Percent = 100 * min(max(float64(done)/float64(total), 0), 1)
-	}
+	r.Percent = Percent(float64(done), float64(total))
 	if done < total && rate > 0 {
 		seconds := float64(total-done) / rate
 		r.Left = time.Duration(min(seconds*float64(time.Second), float64(math.MaxInt64-1024)))

@@ -1,6 +1,7 @@
 // Package disk backs up the disks of a running machine, puts snapshots on them and takes
 // those away again: what takes several block nodes, dirty bitmaps and jobs, and must be
-// undone when the third step fails.
+// undone when the third step fails. It also shows what disks consist of ([ReadGraph]) and what
+// is read and written ([Rates]).
 //
 //	err := disk.Backup(ctx, c, []disk.Copy{{
 //		Node: "disk0", Bitmap: "since-monday", To: disk.File{Path: "/backup/monday.qcow2"},

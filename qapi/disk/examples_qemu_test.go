@@ -1,8 +1,10 @@
 package disk_test
 
 import (
+	"io"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -43,6 +45,8 @@ func TestQEMUExamples(t *testing.T) {
 			qemuImg(t, q, "convert", "-U", "-O", "raw", path("disk0.qcow2"), path("copy"))
 			return nil
 		}))
+		require.NoError(t, printGraph(t.Context(), c, io.Discard))
+		require.NoError(t, printRates(t.Context(), c, time.Millisecond, 3, io.Discard))
 		drives, err := c.QueryBlock(t.Context())
 		require.NoError(t, err)
 		assert.Equal(t, "disk0", drives[0].Inserted.NodeName)

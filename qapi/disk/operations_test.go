@@ -83,6 +83,13 @@ func twoDisks(t *testing.T, c *qapi.Client, dir string) {
 
 func addDisk(t *testing.T, c *qapi.Client, name, path string) {
 	t.Helper()
+	file := createDisk(t, c, path)
+	require.NoError(t, c.BlockdevAdd(t.Context(), qapi.BlockdevOptions{NodeName: &name, Driver: qapi.BlockdevOptionsQcow2{File: file}}))
+}
+
+// createDisk makes a file with a disk.
+func createDisk(t *testing.T, c *qapi.Client, path string) qapi.BlockdevRef {
+	t.Helper()
 	file := qapi.BlockdevOptions{Driver: qapi.BlockdevOptionsFile{Filename: path}}
 	for _, driver := range []qapi.BlockdevCreateOptionsVariant{
 		qapi.BlockdevCreateOptionsFile{Filename: path},
@@ -91,7 +98,7 @@ func addDisk(t *testing.T, c *qapi.Client, name, path string) {
 		_, err := job.Create(t.Context(), c, qapi.BlockdevCreateOptions{Driver: driver})
 		require.NoError(t, err)
 	}
-	require.NoError(t, c.BlockdevAdd(t.Context(), qapi.BlockdevOptions{NodeName: &name, Driver: qapi.BlockdevOptionsQcow2{File: file}}))
+	return file
 }
 
 // beside returns what there is beside the disks, and removes all.

@@ -6,7 +6,6 @@ import (
 	"io"
 	"log"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/goqapi/goqapi/qapi"
@@ -31,35 +30,17 @@ func Example_report() {
 
 // report writes about a guest. What its agent does not support is left out.
 func report(ctx context.Context, c *qga.Client, w io.Writer) error {
-	system, err := c.GuestGetOsinfo(ctx)
-	if err != nil && !qapi.IsUnsupported(err) {
+	guest, err := qga.Inspect(ctx, c)
+	if err != nil {
 		return err
 	}
-	host, err := c.GuestGetHostName(ctx)
-	if err != nil && !qapi.IsUnsupported(err) {
-		return err
+	fmt.Fprintf(w, "%q runs %q\n", guest.HostName, qapi.Value(guest.OS.PrettyName)) // %q: a guest may send anything
+	for _, nic := range guest.Interfaces {
+		fmt.Fprintf(w, "%q: %v\n", nic.Name, nic.Addrs())
 	}
-	fmt.Fprintf(w, "%q runs %q\n", host.HostName, qapi.Value(system.PrettyName)) // %q: a guest may send anything
-
-	nics, err := c.GuestNetworkGetInterfaces(ctx)
-	if err != nil && !qapi.IsUnsupported(err) {
-		return err
-	}
-	for _, nic := range nics {
-		var addresses []string
-		for _, a := range nic.IPAddresses {
-			addresses = append(addresses, fmt.Sprintf("%s/%d", a.IPAddress, a.Prefix))
-		}
-		fmt.Fprintf(w, "%q: %q\n", nic.Name, strings.Join(addresses, " "))
-	}
-
-	disks, err := c.GuestGetFsinfo(ctx)
-	if err != nil && !qapi.IsUnsupported(err) {
-		return err
-	}
-	for _, d := range disks {
-		if total := qapi.Value(d.TotalBytes); total > 0 {
-			fmt.Fprintf(w, "%q is full to %.0f %%\n", d.Mountpoint, 100*float64(qapi.Value(d.UsedBytes))/float64(total))
+	for _, fs := range guest.Filesystems {
+		if fs.TotalBytes != nil { // it has a size
+			fmt.Fprintf(w, "%q is full to %.0f %%\n", fs.Mountpoint, fs.Percent())
 		}
 	}
 	return nil

@@ -25,6 +25,8 @@ func TestReport(t *testing.T) {
 		srv.Handle(command, func(context.Context, *qmptest.Request) (any, error) { return result, nil })
 	}
 	handle("guest-get-osinfo", qga.GuestOSInfo{PrettyName: new("Debian \x1b[31m")})
+	handle("guest-get-timezone", qga.GuestTimezone{})
+	handle("guest-get-users", []qga.GuestUser{})
 	handle("guest-get-host-name", qga.GuestHostName{HostName: "vm1"})
 	handle("guest-network-get-interfaces", []qga.GuestNetworkInterface{{Name: "eth0", IPAddresses: []qga.GuestIPAddress{
 		{IPAddress: "192.0.2.1", IPAddressType: qga.GuestIPAddressTypeIPv4, Prefix: 24},
@@ -35,7 +37,7 @@ func TestReport(t *testing.T) {
 	})
 	var text bytes.Buffer
 	require.NoError(t, report(t.Context(), c, &text))
-	assert.Equal(t, "\"vm1\" runs \"Debian \\x1b[31m\"\n\"eth0\": \"192.0.2.1/24\"\n\"/\" is full to 25 %\n", text.String())
+	assert.Equal(t, "\"vm1\" runs \"Debian \\x1b[31m\"\n\"eth0\": [192.0.2.1/24]\n\"/\" is full to 25 %\n", text.String())
 
 	srv.Handle("guest-get-fsinfo", func(context.Context, *qmptest.Request) (any, error) {
 		return nil, &qmp.Error{Class: qmp.ClassCommandNotFound, Desc: "disabled"}
@@ -52,7 +54,7 @@ func TestQEMUReport(t *testing.T) {
 	eachAgent(t, func(t *testing.T, c *qga.Client, _ int) {
 		var text bytes.Buffer
 		require.NoError(t, report(t.Context(), c, &text))
-		assert.Contains(t, text.String(), `"lo": "127.0.0.1/8`)
+		assert.Contains(t, text.String(), `"lo": [127.0.0.1/8`)
 		assert.Contains(t, text.String(), " runs ")
 	})
 	qemutest.EachAgent(t, func(t *testing.T, a qemutest.Agent) {

@@ -14,15 +14,15 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/goqapi/goqapi/generator/internal/describe"
+	"github.com/goqapi/goqapi/generator/descriptions"
 	"github.com/goqapi/goqapi/internal/wiretest"
 	"github.com/goqapi/goqapi/schema/qemu"
 )
 
 // own are our descriptions.
-func own(t *testing.T) (devices, properties describe.Descriptions) {
+func own(t *testing.T) (devices, properties descriptions.Descriptions) {
 	t.Helper()
-	devices, properties, err := describe.LoadDevices(os.DirFS("../../descriptions/device"))
+	devices, properties, err := descriptions.LoadDevices(os.DirFS("../../descriptions/device"))
 	require.NoError(t, err)
 	return devices, properties
 }
@@ -123,7 +123,7 @@ func TestOwnWords(t *testing.T) {
 	}
 	require.Greater(t, len(theirs), 500)
 	devices, properties := own(t)
-	for _, all := range []describe.Descriptions{devices, properties} {
+	for _, all := range []descriptions.Descriptions{devices, properties} {
 		for name, said := range all {
 			for _, text := range append(slices.Sorted(maps.Values(said.Members)), said.Text) {
 				for _, s := range shingles(text) {

@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/goqapi/goqapi/generator/internal/describe"
+	"github.com/goqapi/goqapi/generator/descriptions"
 	"github.com/goqapi/goqapi/generator/internal/names"
 	"github.com/goqapi/goqapi/schema"
 	"github.com/goqapi/goqapi/schema/devices"
@@ -25,7 +25,7 @@ type Options struct {
 	// Complete says that all curated devices have to be there.
 	Complete bool
 	// Devices and Properties are our own descriptions, by the names in QEMU.
-	Devices, Properties describe.Descriptions
+	Devices, Properties descriptions.Descriptions
 }
 
 // A Package is the plan of a package of devices.
@@ -165,7 +165,7 @@ func (b *builder) device(m *merged) *Device {
 	b.taken[strings.ToLower(d.Name)] = d.QEMU
 	said := b.opts.Devices[t.Name]
 	if said == nil {
-		said = &describe.Description{}
+		said = &descriptions.Description{}
 	}
 	d.Text = said.Text
 	d.Fields = b.fields(m, said)
@@ -185,7 +185,7 @@ var betweenDigits = regexp.MustCompile(`(\d)-(\d)`)
 var noBus = []string{"", "System"}
 
 // fields plans the fields of a device: id and bus first.
-func (b *builder) fields(m *merged, said *describe.Description) []*Field {
+func (b *builder) fields(m *merged, said *descriptions.Description) []*Field {
 	taken := map[string]string{}
 	for _, name := range others {
 		taken[strings.ToLower(name)] = "a part of every device"

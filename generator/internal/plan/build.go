@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/goqapi/goqapi/generator/internal/describe"
+	"github.com/goqapi/goqapi/generator/descriptions"
 	"github.com/goqapi/goqapi/generator/internal/names"
 	"github.com/goqapi/goqapi/schema"
 	"github.com/goqapi/goqapi/schema/merge"
@@ -20,7 +20,7 @@ type Options struct {
 	// Agent is true if the schema is the guest agent's, not QMP's.
 	Agent bool
 	// Descriptions are our own descriptions of the schema, for the comments.
-	Descriptions describe.Descriptions
+	Descriptions descriptions.Descriptions
 	// QEMUDocs is true if the schema was loaded with QEMU's documentation, and
 	// comments should have it.
 	QEMUDocs bool
@@ -66,7 +66,7 @@ func Build(m *merge.Merged, opts Options) (*Package, error) {
 // type gets its name first, and its parts when all have one.
 type builder struct {
 	schema       *schema.Schema
-	descriptions describe.Descriptions
+	descriptions descriptions.Descriptions
 	agent        bool
 	uses         *uses
 	history      history

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/goqapi/goqapi/generator/internal/describe"
+	"github.com/goqapi/goqapi/generator/descriptions"
 	"github.com/goqapi/goqapi/internal/wiretest"
 	"github.com/goqapi/goqapi/schema"
 	"github.com/goqapi/goqapi/schema/merge"
@@ -136,7 +136,7 @@ func TestVariants(t *testing.T) {
 
 // TestNotes gives what is said of a union's variants without members to those.
 func TestNotes(t *testing.T) {
-	said := describe.Descriptions{"Uni": {Members: map[string]string{describe.Empty: "Refused."}}}
+	said := descriptions.Descriptions{"Uni": {Members: map[string]string{descriptions.Empty: "Refused."}}}
 	p, err := Build(alone(load(t, shapes)), Options{Package: "p", Schema: "a test", Descriptions: said})
 	require.NoError(t, err)
 	notes := map[string]string{}

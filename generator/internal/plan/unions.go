@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/goqapi/goqapi/generator/internal/describe"
+	"github.com/goqapi/goqapi/generator/descriptions"
 	"github.com/goqapi/goqapi/generator/internal/names"
 	"github.com/goqapi/goqapi/schema"
 )
@@ -80,7 +80,7 @@ func (b *builder) completeUnion(d *schema.Union) {
 			b.declare(v.Name, d)
 		}
 		if v.Form == Empty {
-			v.Note = b.descriptions.Member(d, describe.Empty)
+			v.Note = b.descriptions.Member(d, descriptions.Empty)
 		}
 		u.Variants = append(u.Variants, v)
 	}

@@ -81,13 +81,16 @@ func Start(t testing.TB, opts Options, command ...string) *Terminal {
 	var out string
 	term.until(func() bool {
 		out, err = term.try(args...)
-		return err == nil || !strings.Contains(out, "connecting to") // the server has just been started
+		return err == nil || !starting.MatchString(out)
 	}, func() string { return "tmux does not start: " + out })
 	if err != nil {
 		t.Fatalf("tmux new-session %s: %v: %s", strings.Join(command, " "), err, out)
 	}
 	return term
 }
+
+// starting matches what tmux says of a server that does not listen yet.
+var starting = regexp.MustCompile(`error connecting to|no server running on`)
 
 // find returns the path of tmux.
 func find(t testing.TB) string {
@@ -165,7 +168,9 @@ func Shell(t testing.TB, opts Options, name string) *Terminal {
 		t.Fatal(err)
 	}
 	opts.Env = append([]string{"ENV=" + rc, "PATH=" + bin + string(filepath.ListSeparator) + os.Getenv("PATH")}, opts.Env...)
-	return Start(t, opts, "sh")
+	term := Start(t, opts, "sh")
+	term.prompt(0)
+	return term
 }
 
 // Program returns the name that this program was started with, such as qapi.

@@ -37,13 +37,20 @@ func (m *Machine) queryGraph() qapi.XDbgBlockGraph {
 			hold(id, "root", d.node)
 		}
 	}
+	for _, e := range m.exports {
+		hold(add(qapi.XDbgBlockGraphNodeTypeBlockBackend, ""), "root", e.node)
+	}
 	for _, j := range m.jobs {
 		if !j.block || j.status == qapi.JobStatusConcluded {
 			continue
 		}
 		id := add(qapi.XDbgBlockGraphNodeTypeBlockJob, j.id)
 		for _, n := range j.nodes {
-			hold(id, "main node", n)
+			if n == j.target {
+				hold(id, "target", n)
+			} else {
+				hold(id, "main node", n)
+			}
 		}
 	}
 	return graph

@@ -1,5 +1,5 @@
-// Package describe reads the descriptions that the generator puts into
-// comments: text of our own, a file for each QAPI module, keyed by QAPI names.
+// Package descriptions has our own descriptions of QEMU's interface, for the comments of the
+// bindings and for people at a terminal: a file for each QAPI module, keyed by QAPI names.
 //
 //	# eject
 //
@@ -16,7 +16,7 @@
 // members. Empty lines separate paragraphs. Names of commands and
 // events become links with their Go names; names that are also English words, and names of
 // types, are in brackets: [stop].
-package describe
+package descriptions
 
 import (
 	"fmt"

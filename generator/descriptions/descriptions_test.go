@@ -1,4 +1,4 @@
-package describe
+package descriptions
 
 import (
 	"testing"

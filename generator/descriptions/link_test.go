@@ -1,4 +1,4 @@
-package describe
+package descriptions
 
 import (
 	"maps"
@@ -52,4 +52,9 @@ func TestMarks(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestMentions(t *testing.T) {
+	assert.Equal(t, []string{"job-pause", "STOP", "stop"}, Mentions("After job-pause, STOP and job-pause; [stop], not stop."))
+	assert.Equal(t, "by stop, of [1] and JOB_END", Plain("by [stop], of [1] and [JOB_END]"))
 }

@@ -1,7 +1,9 @@
-package describe
+package descriptions
 
 import (
+	"iter"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -30,18 +32,52 @@ func (all Descriptions) Link(goName func(qapi string) string) Descriptions {
 func link(text string, goName func(qapi string) string) string {
 	var b strings.Builder
 	from := 0
-	for _, at := range mention.FindAllStringIndex(text, -1) {
-		word := text[at[0]:at[1]]
-		name := strings.Trim(word, "[]")
-		if name == word && (!distinct(name) || !free(text[:at[0]], text[at[1]:])) {
-			continue
-		}
-		if target := goName(name); target != "" {
-			b.WriteString(text[from:at[0]] + "[" + target + "]")
-			from = at[1]
+	for m := range mentions(text) {
+		if target := goName(m.name); target != "" {
+			b.WriteString(text[from:m.start] + "[" + target + "]")
+			from = m.end
 		}
 	}
 	return b.String() + text[from:]
+}
+
+// Mentions returns the words of a text that may be names of commands, events or types, in
+// their order, each once.
+func Mentions(text string) []string {
+	var names []string
+	for m := range mentions(text) {
+		if !slices.Contains(names, m.name) {
+			names = append(names, m.name)
+		}
+	}
+	return names
+}
+
+// Plain returns a text without the brackets around names.
+func Plain(text string) string { return bracketed.ReplaceAllString(text, "$1") }
+
+var bracketed = regexp.MustCompile(`\[([A-Za-z][\w-]*)\]`)
+
+// A mentioned name is at a place in a text.
+type mentioned struct {
+	name       string
+	start, end int
+}
+
+// mentions are the words of a text that may be names.
+func mentions(text string) iter.Seq[mentioned] {
+	return func(yield func(mentioned) bool) {
+		for _, at := range mention.FindAllStringIndex(text, -1) {
+			word := text[at[0]:at[1]]
+			name := strings.Trim(word, "[]")
+			if name == word && (!distinct(name) || !free(text[:at[0]], text[at[1]:])) {
+				continue
+			}
+			if !yield(mentioned{name, at[0], at[1]}) {
+				return
+			}
+		}
+	}
 }
 
 // distinct reports whether a name is not a word that may mean something else.

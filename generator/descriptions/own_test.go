@@ -1,4 +1,4 @@
-package describe
+package descriptions
 
 import (
 	"os"
@@ -20,7 +20,7 @@ var targets = map[string]string{"qmp": qemu.QMP, "qga": qemu.QGA}
 
 func loadOwn(t *testing.T, target string) (Descriptions, *schema.Schema) {
 	t.Helper()
-	all, err := Load(os.DirFS("../../descriptions/" + target))
+	all, err := Load(os.DirFS(target))
 	require.NoError(t, err)
 	s, err := qemu.Merge(targets[target])
 	require.NoError(t, err)

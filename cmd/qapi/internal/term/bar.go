@@ -1,0 +1,147 @@
+package term
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Progress is how far something is, as packages job and migration report it.
+type Progress struct {
+	Name  string // of what is done, such as "m0  mirror"
+	State string // such as "running"; may be empty
+	// Done and Total are bytes, unless Count is set. Total may be 0: how much there is is not known.
+	Done, Total int64
+	Count       bool
+	Percent     float64       // from 0 to 100
+	Rate        float64       // of Done, a second; 0 if it is not known
+	Left        time.Duration // 0 if it is not known
+}
+
+// A Bar is a line at the end of a terminal that shows progress. On other outputs it shows
+// nothing. Its methods may be called by several goroutines.
+type Bar struct {
+	out *Output
+
+	mu    sync.Mutex
+	last  Progress
+	drawn time.Time // when; zero: it is not there
+}
+
+// NewBar returns a bar, which is there from the first [Bar.Show] on. It belongs on standard error.
+func NewBar(out *Output) *Bar { return &Bar{out: out} }
+
+// between is the time between two drawings of what is in the same state.
+const between = 100 * time.Millisecond
+
+// Show draws the bar, unless it was drawn right before.
+func (b *Bar) Show(p Progress) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	again := !b.drawn.IsZero() && p.State == b.last.State && p.Name == b.last.Name && time.Since(b.drawn) < between
+	b.last = p
+	if !again {
+		b.draw()
+	}
+}
+
+func (b *Bar) draw() {
+	if !b.out.redraws {
+		return
+	}
+	width, _ := b.out.Size()
+	fmt.Fprintf(b.out, "\r%s\x1b[K", b.out.line(b.last, width-1)) // in the last column, some terminals begin a new line
+	b.drawn = time.Now()
+}
+
+// Around removes the bar, calls f, which may write lines to the terminal, and draws it again.
+func (b *Bar) Around(f func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	there := b.erase()
+	f()
+	if there {
+		b.draw()
+	}
+}
+
+// End removes the bar.
+func (b *Bar) End() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.erase()
+}
+
+// erase removes the bar, and reports whether it was there.
+func (b *Bar) erase() bool {
+	if b.drawn.IsZero() {
+		return false
+	}
+	fmt.Fprint(b.out, "\r\x1b[K")
+	b.drawn = time.Time{}
+	return true
+}
+
+// The widths of the bar itself.
+const (
+	widest    = 40
+	narrowest = 8
+)
+
+// line returns progress as a line of at most so many columns. What does not fit is left out:
+// first the state, then the rate, then the bar.
+func (o *Output) line(p Progress, width int) string {
+	name, state := Escape(p.Name), Escape(p.State)
+	var rate, left, percent string
+	if p.Rate > 0 {
+		rate = p.amount(p.Rate) + "/s"
+	}
+	if p.Left > 0 {
+		left = Duration(p.Left) + " left"
+	}
+	if percent = fmt.Sprintf("%6s", Percent(p.Percent)); p.Total <= 0 {
+		percent = p.amount(float64(p.Done))
+	}
+	for _, parts := range [][]string{{percent, rate, left, state}, {percent, rate, left}, {percent, left}} {
+		text := join(parts)
+		room := width - Width(name) - Width(text) - 3 // a blank, and the ends of the bar
+		switch {
+		case p.Total <= 0 && room >= -1:
+			return name + "  " + text
+		case p.Total > 0 && room >= narrowest:
+			return name + " ▕" + o.In(Cyan, blocks(p.Percent, min(room, widest))) + "▏" + text
+		}
+	}
+	return Cut(Cut(name, max(width-len(percent)-2, width/2))+"  "+strings.TrimSpace(percent), width)
+}
+
+// join joins the parts that there are.
+func join(parts []string) string {
+	text := ""
+	for _, part := range parts {
+		if part != "" && text != "" {
+			text += "  "
+		}
+		text += part
+	}
+	return text
+}
+
+func (p Progress) amount(n float64) string {
+	if p.Count {
+		return fmt.Sprintf("%.0f", n)
+	}
+	return Size(n)
+}
+
+// blocks returns a bar of so many columns, with a last block of as many eighths as are left.
+func blocks(percent float64, width int) string {
+	const eighths = "▏▎▍▌▋▊▉"
+	full := int(min(max(percent, 0), 100) / 100 * float64(8*width))
+	bar := strings.Repeat("█", full/8)
+	if rest := full % 8; rest > 0 {
+		bar += string([]rune(eighths)[rest-1])
+	}
+	return Pad(bar, width)
+}

@@ -1,0 +1,30 @@
+package term
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// A bar that is shown very often is drawn ten times a second, but a new state at once.
+func TestBarRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b bytes.Buffer
+		bar := NewBar(Terminal(&b, 60, 24))
+		for range 1000 {
+			bar.Show(Progress{Name: "m0", State: "running"})
+			time.Sleep(time.Millisecond)
+		}
+		bar.Show(Progress{Name: "m0", State: "ready"})
+		assert.Equal(t, 11, strings.Count(b.String(), "\r"))
+		assert.True(t, strings.HasSuffix(b.String(), "ready\x1b[K"))
+		b.Reset()
+		bar.End()
+		bar.End()
+		assert.Equal(t, "\r\x1b[K", b.String())
+	})
+}

@@ -1,0 +1,96 @@
+// Package term writes for people who read in a terminal: few colours, lines that fit,
+// progress that is drawn again in place, and text of others that cannot do anything to the
+// terminal. Where there is no terminal, all that is left is plain text.
+package term
+
+import (
+	"io"
+
+	xterm "golang.org/x/term"
+
+	"github.com/goqapi/goqapi/internal/printable"
+)
+
+// An Output is where a program writes, which may be a terminal.
+type Output struct {
+	io.Writer
+	terminal bool
+	redraws  bool // it understands escape sequences
+	colours  bool
+	size     func() (width, height int)
+}
+
+// The size of a terminal, where it is not known.
+const (
+	defaultWidth  = 80
+	defaultHeight = 24
+)
+
+// New returns an output that writes to w. Env returns variables of the environment: NO_COLOR
+// turns colours off, and TERM=dumb all that needs escape sequences.
+func New(w io.Writer, env func(string) string) *Output {
+	o := &Output{Writer: w, size: func() (int, int) { return defaultWidth, defaultHeight }}
+	file, ok := w.(interface{ Fd() uintptr })
+	if !ok || !xterm.IsTerminal(int(file.Fd())) {
+		return o
+	}
+	o.terminal = true
+	o.redraws = env("TERM") != "" && env("TERM") != "dumb" || env("WT_SESSION") != "" // Windows has no TERM
+	o.colours = o.redraws && env("NO_COLOR") == ""
+	o.size = func() (int, int) {
+		width, height, err := xterm.GetSize(int(file.Fd()))
+		if err != nil || width <= 0 || height <= 0 {
+			return defaultWidth, defaultHeight
+		}
+		return width, height
+	}
+	return o
+}
+
+// Terminal returns an output for tests, which writes as to a terminal of that size with colours.
+func Terminal(w io.Writer, width, height int) *Output {
+	return &Output{Writer: w, terminal: true, redraws: true, colours: true, size: func() (int, int) { return width, height }}
+}
+
+// IsTerminal reports whether somebody reads what is written as it comes.
+func (o *Output) IsTerminal() bool { return o.terminal }
+
+// Redraws reports whether the output is a terminal on which something can be drawn again.
+func (o *Output) Redraws() bool { return o.redraws }
+
+// Size returns the columns and lines of the terminal as it is now; 80 and 24 if it is not one.
+func (o *Output) Size() (width, height int) { return o.size() }
+
+// A Style is how text looks on a terminal with colours.
+type Style string
+
+// The styles.
+const (
+	Bold   Style = "1"
+	Dim    Style = "2"
+	Red    Style = "31"
+	Green  Style = "32"
+	Yellow Style = "33"
+	Cyan   Style = "36"
+)
+
+// In returns a text in a style; as it is where there are no colours.
+func (o *Output) In(s Style, text string) string {
+	if !o.colours || text == "" {
+		return text
+	}
+	return "\x1b[" + string(s) + "m" + text + "\x1b[m"
+}
+
+// Escape returns text that came from a server, a guest or an image as one line that does
+// nothing to a terminal.
+func Escape(text string) string { return printable.String(text) }
+
+// Foreign returns a writer for text of a guest: on a terminal it cannot do anything but
+// begin new lines, elsewhere it is written as it is.
+func (o *Output) Foreign() io.Writer {
+	if !o.terminal {
+		return o.Writer
+	}
+	return &escaper{w: o.Writer}
+}

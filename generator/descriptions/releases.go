@@ -1,0 +1,47 @@
+package descriptions
+
+import (
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/goqapi/goqapi/internal/regular"
+)
+
+// ReleasesFile says which of the supported releases have what not all have. A test of the
+// generator writes it, and compares it with what the comments of the bindings say.
+const ReleasesFile = "releases.txt"
+
+// A Release says which of the supported releases have a definition, or a part of one.
+type Release struct {
+	In      string // such as "QEMU 7.1 and later"; empty if all have it that have its definition
+	Gone    string // when QEMU removed it, such as "in 9.1"; empty if it was not removed
+	Instead string // what replaces it; after "; " what is in its place
+	Now     string // the type's name today; it has another name in older releases
+}
+
+// Releases are by the name of the definition; those of parts by that, a slash, and the name of
+// the part. What is not there is in all supported releases that have its definition.
+type Releases map[string]Release
+
+// LoadReleases reads the file [ReleasesFile] of a folder.
+func LoadReleases(fsys fs.FS) (Releases, error) {
+	text, err := regular.ReadFile(fsys, ReleasesFile, 16<<20)
+	if err != nil {
+		return nil, err
+	}
+	all := Releases{}
+	for line := range strings.Lines(string(text)) {
+		fields := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+		if len(fields) != 5 {
+			return nil, fmt.Errorf("%s: a line has five fields: %q", ReleasesFile, line)
+		}
+		all[fields[0]] = Release{In: fields[1], Gone: fields[2], Instead: fields[3], Now: fields[4]}
+	}
+	return all, nil
+}
+
+// Format returns the text of a line of the file.
+func (r Release) Format(name string) string {
+	return strings.Join([]string{name, r.In, r.Gone, r.Instead, r.Now}, "\t") + "\n"
+}
