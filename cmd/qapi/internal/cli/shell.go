@@ -13,6 +13,7 @@ import (
 	"github.com/goqapi/goqapi/cmd/qapi/internal/exit"
 	"github.com/goqapi/goqapi/cmd/qapi/internal/shell"
 	"github.com/goqapi/goqapi/cmd/qapi/internal/target"
+	"github.com/goqapi/goqapi/cmd/qapi/internal/term"
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/schema/devices"
@@ -65,7 +66,7 @@ func (a *app) shellAt(ctx context.Context, addr string) error {
 	}
 	c, err := machines[0].Dial(ctx)
 	if err != nil {
-		return exit.With(cmp.Or(exit.Code(err), exit.NoConnection), err)
+		return err
 	}
 	defer c.Close()
 	return a.session(ctx, c, cmp.Or(machines[0].Name, "qemu"), nil)
@@ -98,8 +99,8 @@ func (a *app) session(ctx context.Context, c *qapi.Client, name string, notes *s
 	}
 	return shell.Run(ctx, shell.Options{
 		Client: c, Name: name, Notes: notes,
-		In: a.in, Out: a.out, Err: a.errOut, Colour: a.env("NO_COLOR") == "",
-		Release: known, Devices: func() []*devices.List { return devicesOf(v) },
+		In: a.in, Out: term.New(a.out, a.env), Err: a.errOut,
+		Release: known, Devices: func() []*devices.List { return shellDevices(v) },
 		HistoryFile: a.stateFile("history"),
 	})
 }
@@ -114,8 +115,8 @@ func nearest(releases []string, name string) []string {
 	return releases[max(0, i-1):min(i+1, len(releases))]
 }
 
-// devicesOf returns what is known about the devices of a version.
-func devicesOf(v qmp.Version) []*devices.List {
+// shellDevices returns what is known about the devices of a version.
+func shellDevices(v qmp.Version) []*devices.List {
 	var lists []*devices.List
 	for _, release := range nearest(qemu.DeviceReleases(), fmt.Sprintf("%d.%d", v.Major, v.Minor)) {
 		if list, err := qemu.Devices(release); err == nil { // tests read all of them

@@ -19,9 +19,15 @@ import (
 type follower struct {
 	ended chan struct{}
 
-	mu   sync.Mutex
-	wake func()        // ends the wait for the next event
-	done chan struct{} // closed when all that had come when it was woken are shown
+	mu  sync.Mutex
+	now round
+}
+
+// A round shows events until it is woken, and then those that have come already.
+type round struct {
+	ctx  context.Context
+	wake context.CancelFunc
+	done chan struct{} // closed at its end
 }
 
 // mostQueued is how many events can be in the subscription's queue.
@@ -31,38 +37,43 @@ const mostQueued = 4096
 func (s *session) follow(ctx context.Context, events *qmp.Subscription) {
 	f := &s.follower
 	f.ended = make(chan struct{})
-	f.done = make(chan struct{})
-	f.wake = func() {}
+	f.begin(ctx)
 	go func() {
 		defer close(f.ended)
-		for s.round(ctx, events) {
+		for goOn := true; goOn; {
+			goOn = s.show(ctx, f.now.ctx, events)
+			f.begin(ctx)
 		}
 	}()
 }
 
-// round shows events until it is woken, and then those that have come already.
-func (s *session) round(ctx context.Context, events *qmp.Subscription) (goOn bool) {
-	f := &s.follower
-	wait, cancel := context.WithCancel(ctx)
-	defer cancel()
+// begin ends a round, and begins the next one.
+func (f *follower) begin(ctx context.Context) {
 	f.mu.Lock()
-	f.wake, f.done = cancel, make(chan struct{})
-	done := f.done
-	f.mu.Unlock()
-	defer close(done)
+	defer f.mu.Unlock()
+	if f.now.done != nil {
+		f.now.wake()
+		close(f.now.done)
+	}
+	f.now.done = make(chan struct{})
+	f.now.ctx, f.now.wake = context.WithCancel(ctx)
+}
+
+// show shows events, and reports whether more can come.
+func (s *session) show(ctx, round context.Context, events *qmp.Subscription) (goOn bool) {
 	for late := 0; late <= mostQueued; {
-		if wait.Err() != nil {
+		if round.Err() != nil {
 			late++
 		}
-		e, err := events.Next(wait)
+		e, err := events.Next(round)
 		lost, overflow := errors.AsType[*qmp.OverflowError](err)
 		switch {
 		case overflow:
 			s.face.say(fmt.Sprintf("%d events came faster than they could be shown", lost.Lost))
 		case err == nil:
 			s.event(e)
-		default: // also the end of wait, after all that have come
-			return ctx.Err() == nil && wait.Err() != nil && !errors.Is(err, qmp.ErrClosed)
+		default: // also the end of the round, after all that have come
+			return ctx.Err() == nil && round.Err() != nil && !errors.Is(err, qmp.ErrClosed)
 		}
 	}
 	return true
@@ -82,11 +93,11 @@ func (s *session) event(e qmp.Event) {
 // settle returns when the events that have come are shown, so that they are before what is shown next.
 func (f *follower) settle() {
 	f.mu.Lock()
-	done := f.done
-	f.wake()
+	now := f.now
 	f.mu.Unlock()
+	now.wake()
 	select {
-	case <-done:
+	case <-now.done:
 	case <-f.ended:
 	}
 }

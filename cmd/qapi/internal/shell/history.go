@@ -49,37 +49,43 @@ func wordsHaveSecrets(args []string) bool {
 			continue
 		}
 		key, value, ok := strings.Cut(arg, "=")
-		if ok && !plant(tree, strings.TrimSuffix(key, ":"), value, strings.HasSuffix(key, ":")) {
-			return true // it is not clear what belongs together
+		key, isJSON := strings.CutSuffix(key, ":")
+		if ok && !plant(tree, key, leaf(value, isJSON)) {
+			return true // it is not clear what belongs to what
 		}
 	}
 	message, err := json.Marshal(map[string]any{"execute": args[0], "arguments": tree})
 	return err != nil || hasSecrets(message)
 }
 
+// leaf returns a value for JSON: null if it only says where the value is.
+func leaf(value string, isJSON bool) any {
+	switch {
+	case isJSON:
+		return jsontext.Value(value)
+	case value == "-", strings.HasPrefix(value, "@"):
+		return nil
+	}
+	return value
+}
+
 // plant puts a value into a tree of objects, and reports whether its place was free.
-func plant(tree map[string]any, key, value string, isJSON bool) bool {
+func plant(tree map[string]any, key string, value any) bool {
 	path := strings.Split(key, ".")
 	for _, name := range path[:len(path)-1] {
-		below, ok := tree[name].(map[string]any)
-		if tree[name] != nil && !ok {
-			return false
+		if _, taken := tree[name]; !taken {
+			tree[name] = map[string]any{}
 		}
+		below, ok := tree[name].(map[string]any)
 		if !ok {
-			below = map[string]any{}
-			tree[name] = below
+			return false
 		}
 		tree = below
 	}
 	last := path[len(path)-1]
-	if tree[last] != nil {
-		return false
-	}
+	_, taken := tree[last]
 	tree[last] = value
-	if isJSON {
-		tree[last] = jsontext.Value(value)
-	}
-	return true
+	return !taken
 }
 
 // A history has the lines that were typed, in this session and in earlier ones.

@@ -19,6 +19,7 @@ import (
 type lines struct {
 	errOut io.Writer
 	read   chan string
+	closed chan struct{}
 	number int // of the line that runs
 
 	mu  sync.Mutex
@@ -29,13 +30,17 @@ type lines struct {
 const mostLine = 64 << 20
 
 func newLines(in io.Reader, out, errOut io.Writer) *lines {
-	l := &lines{out: out, errOut: errOut, read: make(chan string)}
+	l := &lines{out: out, errOut: errOut, read: make(chan string), closed: make(chan struct{})}
 	go func() {
 		defer close(l.read)
 		scanner := bufio.NewScanner(in)
 		scanner.Buffer(nil, mostLine)
 		for scanner.Scan() {
-			l.read <- scanner.Text()
+			select {
+			case l.read <- scanner.Text():
+			case <-l.closed:
+				return
+			}
 		}
 		if err := scanner.Err(); err != nil {
 			l.failure(err)
@@ -98,4 +103,7 @@ func (l *lines) during(func()) func() { return func() {} }
 
 func (l *lines) keep(string, bool) {}
 
-func (l *lines) close() error { return nil }
+func (l *lines) close() error {
+	close(l.closed)
+	return nil
+}

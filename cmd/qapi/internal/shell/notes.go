@@ -28,7 +28,7 @@ func (n *Notes) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// to has the lines shown by say.
+// to has the lines shown by say; nil: they are not shown any more.
 func (n *Notes) to(say func(string)) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -46,7 +46,7 @@ func (n *Notes) flush() {
 		text = n.rest
 	}
 	for line := range strings.Lines(string(text)) {
-		n.say(n.Name + ": " + strings.TrimRight(line, "\r\n"))
+		n.say(n.Name + ": " + strings.TrimPrefix(strings.TrimRight(line, "\r\n"), n.Name+": "))
 	}
 	n.rest = n.rest[len(text):]
 }

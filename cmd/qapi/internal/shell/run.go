@@ -14,6 +14,7 @@ import (
 	"github.com/goqapi/goqapi/internal/printable"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/schema"
+	"github.com/goqapi/goqapi/schema/devices"
 )
 
 // run runs a line, and shows what comes of it.
@@ -63,21 +64,32 @@ func (s *session) command(ctx context.Context, line string) error {
 	if !known {
 		command = nil
 	}
-	arguments, err := arguments.Parse(command, args[1:], from)
+	encoded, err := arguments.Parse(name, command, s.devices(), args[1:], from)
 	if err != nil {
 		return exit.With(exit.Usage, err)
 	}
 	understood = known
 	if s.actions != nil {
-		s.actions.add(name, arguments)
+		s.actions.add(name, encoded)
 		return nil
 	}
-	return s.execute(ctx, name, arguments)
+	return s.execute(ctx, name, encoded)
+}
+
+// devices returns what is known about the server's devices, which may be nothing.
+func (s *session) devices() *devices.List {
+	if s.Devices == nil {
+		return nil
+	}
+	if all := s.Devices(); len(all) > 0 {
+		return all[0]
+	}
+	return nil
 }
 
 // sources returns what words can refer to; "-" and KEY=- are typed without being shown.
 func (s *session) sources(ctx context.Context, args []string) (arguments.Sources, error) {
-	from := arguments.Sources{Files: files{}}
+	from := arguments.Sources{AllowSecrets: true} // nobody else sees them here
 	for _, arg := range args[1:] {
 		key, value, ok := strings.Cut(arg, "=")
 		if arg != "-" && (!ok || value != "-" || strings.HasSuffix(key, ":")) {
@@ -90,27 +102,31 @@ func (s *session) sources(ctx context.Context, args []string) (arguments.Sources
 		if err != nil {
 			return from, err
 		}
-		from.Stdin = []byte(text)
+		from.Stdin = strings.NewReader(text)
 	}
 	return from, nil
 }
 
 // execute sends a command, and shows its reply.
 func (s *session) execute(ctx context.Context, name string, args []byte) error {
-	message, err := json.Marshal(struct {
+	request := struct {
 		Execute   string         `json:"execute"`
 		Arguments jsontext.Value `json:"arguments,omitzero"`
-	}{name, args})
+	}{name, args}
+	if string(args) == "{}" {
+		request.Arguments = nil // as it is sent
+	}
+	message, err := json.Marshal(request)
 	if err != nil {
 		return exit.With(exit.Usage, err)
 	}
 	s.sending(name, message)
 	value, err := s.raw.Execute(ctx, name, jsontext.Value(args))
+	s.follower.settle()
 	s.recorder.answered(value, err)
 	if err != nil {
 		return s.refusal(name, err)
 	}
-	s.follower.settle()
 	s.face.reply(reply{value: value})
 	return nil
 }
@@ -137,6 +153,7 @@ func (s *session) message(ctx context.Context, line string) error {
 	name := m.Execute + m.OutOfBand
 	s.sending(name, message)
 	answer, err := s.raw.RoundTrip(ctx, message)
+	s.follower.settle()
 	s.recorder.message(answer)
 	if err != nil && answer == nil {
 		return err
@@ -144,7 +161,6 @@ func (s *session) message(ctx context.Context, line string) error {
 	if err != nil {
 		s.last = err // the answer says why
 	}
-	s.follower.settle()
 	s.face.reply(reply{value: answer, whole: true})
 	return nil
 }

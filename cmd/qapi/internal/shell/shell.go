@@ -12,6 +12,7 @@ import (
 	"github.com/goqapi/goqapi/cmd/qapi/internal/complete"
 	"github.com/goqapi/goqapi/cmd/qapi/internal/exit"
 	"github.com/goqapi/goqapi/cmd/qapi/internal/live"
+	"github.com/goqapi/goqapi/cmd/qapi/internal/term"
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/raw"
@@ -24,9 +25,9 @@ type Options struct {
 	Client *qapi.Client
 	Name   string // of the machine, for the prompt
 
-	In       io.Reader
-	Out, Err io.Writer
-	Colour   bool // on a terminal
+	In  io.Reader
+	Out *term.Output
+	Err io.Writer
 
 	// Release is the interface of the release that is most similar to the server, and Devices are
 	// the devices of such releases.
@@ -100,6 +101,7 @@ func Run(ctx context.Context, o Options) error {
 	s.face = f
 	if o.Notes != nil {
 		o.Notes.to(f.say)
+		defer o.Notes.to(nil)
 	}
 	ctx, cancel := s.closing(ctx)
 	defer cancel()

@@ -67,7 +67,7 @@ func (t *terminal) list(found []complete.Candidate) {
 	for _, c := range found {
 		words = append(words, c.Show)
 	}
-	width, rows := t.width()
+	width, rows := t.screen.Size()
 	t.print(columns(slices.Compact(words), width-1, max(3, rows-4)))
 }
 

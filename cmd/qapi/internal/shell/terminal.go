@@ -11,20 +11,20 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
-	"golang.org/x/term"
+	xterm "golang.org/x/term"
 
 	"github.com/goqapi/goqapi/cmd/qapi/internal/complete"
+	"github.com/goqapi/goqapi/cmd/qapi/internal/term"
 	"github.com/goqapi/goqapi/internal/printable"
 	"github.com/goqapi/goqapi/qmp"
 )
 
 // A terminal is the face for people.
 type terminal struct {
-	term    *term.Terminal
+	editor  *xterm.Terminal
+	screen  *term.Output
 	keys    *keys
 	history *history
-	colour  bool
-	width   func() (columns, rows int)
 	restore func()
 
 	complete func(ctx context.Context, words []string, last string) []complete.Candidate
@@ -42,32 +42,23 @@ const pause = 30 * time.Millisecond
 // openFace opens the terminal, if input and output are one that can be edited on.
 func (s *session) openFace() (face, error) {
 	in, isFile := s.In.(*os.File)
-	out, isFileToo := s.Out.(*os.File)
-	if !isFile || !isFileToo || !term.IsTerminal(int(in.Fd())) || !term.IsTerminal(int(out.Fd())) || os.Getenv("TERM") == "dumb" {
+	if !isFile || !xterm.IsTerminal(int(in.Fd())) || !s.Out.Redraws() {
 		return newLines(s.In, s.Out, s.Err), nil
 	}
-	before, err := term.MakeRaw(int(in.Fd()))
+	before, err := xterm.MakeRaw(int(in.Fd()))
 	if err != nil {
 		return nil, err
 	}
 	h, problem := openHistory(s.HistoryFile)
-	t := newTerminal(in, out, h)
-	t.colour = s.Colour
+	t := newTerminal(in, s.Out, h)
 	t.complete = s.complete
-	t.width = func() (int, int) {
-		columns, rows, err := term.GetSize(int(out.Fd()))
-		if err != nil || columns < 1 || rows < 1 {
-			return 80, 24
-		}
-		return columns, rows
-	}
 	stop := onResize(t.resize)
 	t.resize()
-	t.term.SetBracketedPasteMode(true)
+	t.editor.SetBracketedPasteMode(true)
 	t.restore = func() {
 		stop()
-		t.term.SetBracketedPasteMode(false)
-		_ = term.Restore(int(in.Fd()), before) // nothing can be done about it
+		t.editor.SetBracketedPasteMode(false)
+		_ = xterm.Restore(int(in.Fd()), before) // nothing can be done about it
 	}
 	if problem != nil {
 		t.say("what is typed is not kept: " + problem.Error())
@@ -77,29 +68,29 @@ func (s *session) openFace() (face, error) {
 	return t, nil
 }
 
-func newTerminal(in io.Reader, out io.Writer, h *history) *terminal {
-	t := &terminal{keys: readKeys(in), history: h, width: func() (int, int) { return 80, 24 }, restore: func() {}}
-	t.term = term.NewTerminal(struct {
+func newTerminal(in io.Reader, screen *term.Output, h *history) *terminal {
+	t := &terminal{screen: screen, keys: readKeys(in), history: h, restore: func() {}}
+	t.editor = xterm.NewTerminal(struct {
 		io.Reader
 		io.Writer
-	}{t.keys, out}, "")
-	t.term.History = h
-	t.term.AutoCompleteCallback = t.key
+	}{t.keys, screen}, "")
+	t.editor.History = h
+	t.editor.AutoCompleteCallback = t.key
 	return t
 }
 
 func (t *terminal) resize() {
-	_ = t.term.SetSize(t.width()) // that of a writer that fails
+	_ = t.editor.SetSize(t.screen.Size()) // the error of a writer that fails
 }
 
 func (t *terminal) readLine(ctx context.Context, prompt string) (string, error) {
 	defer context.AfterFunc(ctx, t.keys.close)()
-	t.term.SetPrompt(prompt)
-	line, err := t.term.ReadLine()
+	t.editor.SetPrompt(prompt)
+	line, err := t.editor.ReadLine()
 	switch {
 	case ctx.Err() != nil:
 		return "", ctx.Err()
-	case errors.Is(err, term.ErrPasteIndicator):
+	case errors.Is(err, xterm.ErrPasteIndicator):
 		err = nil
 	case err != nil:
 		t.print("\n") // the shell's prompt goes on a line of its own
@@ -109,7 +100,7 @@ func (t *terminal) readLine(ctx context.Context, prompt string) (string, error) 
 
 func (t *terminal) secret(_ context.Context, prompt string) (string, error) {
 	defer t.keys.leaving()()
-	text, err := t.term.ReadPassword(prompt)
+	text, err := t.editor.ReadPassword(prompt)
 	if errors.Is(err, io.EOF) {
 		t.print("\n")
 		err = context.Canceled
@@ -128,7 +119,7 @@ func (t *terminal) event(e qmp.Event) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.lines.WriteString(t.paint("2", text) + "\n")
+	t.lines.WriteString(t.screen.In(term.Dim, text) + "\n")
 	if t.later == nil {
 		t.later = time.AfterFunc(max(0, pause-time.Since(t.shown)), t.flush)
 	}
@@ -149,23 +140,15 @@ func (t *terminal) print(text string) {
 	t.lines.Reset()
 	if text != "" {
 		// The editor clears the line that is being typed only as far as the cursor.
-		_, _ = io.WriteString(t.term, eraseBelow+text) // a terminal that is gone has no reader
+		_, _ = io.WriteString(t.editor, eraseBelow+text) // a terminal that is gone has no reader
 	}
 	t.shown = time.Now()
 }
 
 const eraseBelow = "\x1b[J"
 
-// paint gives a text a colour or a style, by its number.
-func (t *terminal) paint(style, text string) string {
-	if !t.colour {
-		return text
-	}
-	return "\x1b[" + style + "m" + text + "\x1b[m"
-}
-
 func (t *terminal) reply(r reply) {
-	columns, _ := t.width()
+	columns, _ := t.screen.Size()
 	t.print(forPeople(r.value, columns) + "\n")
 }
 
@@ -177,7 +160,7 @@ func (t *terminal) failure(err error) {
 			text += "; QEMU may go on with it"
 		}
 	}
-	t.print(t.paint("31", text) + "\n")
+	t.print(t.screen.In(term.Red, text) + "\n")
 }
 
 func (t *terminal) say(text string) {

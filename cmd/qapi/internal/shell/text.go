@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/goqapi/goqapi/cmd/qapi/internal/term"
 	"github.com/goqapi/goqapi/internal/printable"
 )
 
@@ -50,7 +51,7 @@ func forPeople(value jsontext.Value, width int) string {
 	if text, ok := linesOf(value); ok {
 		return text
 	}
-	if line := oneLine(value, true); utf8.RuneCountInString(line) <= width {
+	if line := oneLine(value, true); term.Width(line) <= width {
 		return line
 	}
 	v := value.Clone()
@@ -83,7 +84,7 @@ func columns(words []string, width, rows int) string {
 	longest := 0
 	for i, w := range words {
 		words[i] = printable.String(w)
-		longest = max(longest, utf8.RuneCountInString(words[i]))
+		longest = max(longest, term.Width(words[i]))
 	}
 	const gap = 2
 	across := max(1, (width+gap)/(longest+gap))
@@ -92,7 +93,7 @@ func columns(words []string, width, rows int) string {
 	for row := range min(down, rows) {
 		line := ""
 		for i := row; i < len(words); i += down {
-			line += words[i] + strings.Repeat(" ", longest+gap-utf8.RuneCountInString(words[i]))
+			line += term.Pad(words[i], longest+gap)
 		}
 		b.WriteString(strings.TrimRight(line, " ") + "\n")
 	}
