@@ -45,6 +45,11 @@ func NewAgentConn(ctx context.Context, rw io.ReadWriteCloser, opts ...Option) (*
 	return newConn(ctx, rw, agentOptions(opts), agentServer())
 }
 
+// DialAgentFunc is [DialAgent] for a stream that connect makes, as [DialFunc] has it.
+func DialAgentFunc(ctx context.Context, connect func(context.Context) (io.ReadWriteCloser, error), opts ...Option) (*Conn, error) {
+	return dialFunc(ctx, "DialAgentFunc", connect, agentOptions(opts), agentServer())
+}
+
 // maxAgentMessage is the size of the largest message that is accepted from an agent.
 const maxAgentMessage = 48 << 20
 
@@ -293,7 +298,7 @@ func (a *agent) stale(m *message) bool {
 	case m.has(memberError) && bytes.Equal(m.members[memberID], a.number) && !a.marked:
 		a.askAgain() // an earlier client may have left half a message, which made the first synchronisation invalid
 	case m.has(memberError) && bytes.Equal(m.members[memberID], a.number):
-		a.giveUp(refusal("guest-sync-delimited", m.members[memberError]))
+		a.giveUp(refusedBy(l.relay, "guest-sync-delimited", m.members[memberError]))
 	default:
 		c := l.flight.numbers.get(ownNumber(m.members[memberID]))
 		return c == nil || !c.eager && c.mode != probe

@@ -24,6 +24,7 @@ type call struct {
 	refused bool   // answer is an error member
 	err     error  // why there is no answer
 
+	relay Relay         // nil: its stream is not one
 	watch callTrace     // nil: nobody watches it
 	done  chan struct{} // gets one value when the call is finished
 	then  *callback     // if set, is run instead
@@ -57,7 +58,7 @@ func (c *call) outcome() ([]byte, error) {
 	case c.err != nil:
 		return nil, c.err
 	case c.refused:
-		return nil, refusal(c.command, c.answer)
+		return nil, refusedBy(c.relay, c.command, c.answer)
 	}
 	return c.answer, nil
 }

@@ -41,17 +41,21 @@ func Dial(ctx context.Context, addr string, opts ...Option) (*Conn, error) {
 // [WithReconnect] each time that one is needed. It is to return when ctx ends, and must
 // not be nil.
 func DialFunc(ctx context.Context, connect func(context.Context) (io.ReadWriteCloser, error), opts ...Option) (*Conn, error) {
+	return dialFunc(ctx, "DialFunc", connect, newOptions(opts), qmpServer())
+}
+
+func dialFunc(ctx context.Context, name string, connect func(context.Context) (io.ReadWriteCloser, error), o options, as kind) (*Conn, error) {
 	if connect == nil {
-		panic("qmp: DialFunc: connect is nil")
+		panic("qmp: " + name + ": connect is nil")
 	}
 	stream := func(ctx context.Context) (io.ReadWriteCloser, error) {
 		rw, err := connect(ctx)
 		if rw == nil && err == nil {
-			err = errors.New("qmp: DialFunc: connect returned neither a stream nor an error")
+			err = errors.New("qmp: " + name + ": connect returned neither a stream nor an error")
 		}
 		return rw, err
 	}
-	return dialStream(ctx, stream, newOptions(opts), qmpServer())
+	return dialStream(ctx, stream, o, as)
 }
 
 func dialAddress(ctx context.Context, addr string, o options, as kind) (*Conn, error) {

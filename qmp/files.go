@@ -21,9 +21,10 @@ const maxFiles = 16
 
 // filesRefused returns why c's files cannot be passed, or nil.
 func filesRefused(rw io.ReadWriteCloser, c *call) error {
-	_, can := rw.(*net.UnixConn)
+	_, socket := rw.(*net.UnixConn)
+	_, relay := rw.(Relay)
 	switch {
-	case !can || !canPassFiles:
+	case !socket && !relay || !canPassFiles:
 		return ErrNoFiles
 	case c.oob:
 		return errors.New("files cannot be passed out of band")
@@ -40,6 +41,9 @@ func (w *writer) writeFiles() (int, error) {
 		closeFDs(w.fds)
 		w.fds = nil
 	}()
+	if r, ok := w.rw.(Relay); ok {
+		return len(w.out), r.WriteFiles(w.out, w.fds)
+	}
 	n, _, err := w.rw.(*net.UnixConn).WriteMsgUnix(w.out, fileRights(w.fds), nil)
 	if err != nil {
 		return n, fmt.Errorf("passing files: %w", err)

@@ -38,6 +38,8 @@ type inFlight struct {
 	// withoutIDs is true if the server does not send ids back, as the answer to a
 	// synchronisation has shown: then one command is in flight at a time, without a number.
 	withoutIDs bool
+
+	single bool // one command is in flight at a time
 }
 
 func newInFlight() inFlight {
@@ -50,7 +52,7 @@ func (f *inFlight) admits(c *call, oob bool) bool {
 	switch {
 	case c.mode == probe:
 		return true
-	case f.total >= maxInFlight || f.withoutIDs && f.total+f.probes > 0:
+	case f.total >= maxInFlight || (f.withoutIDs || f.single) && f.total+f.probes > 0:
 		return false
 	case c.oob: // it has a number, and overtakes the others
 		return true

@@ -35,6 +35,7 @@ const lingerAfter = time.Second
 type link struct {
 	*core
 	rw    io.ReadWriteCloser
+	relay Relay // rw, or nil if it is not one
 	memo  memo
 	agent synchroniser // nil: it is QEMU
 
@@ -73,6 +74,8 @@ func newLink(rw io.ReadWriteCloser, h *core) *link {
 		hello:  handshake{greeting: make(chan []byte, 1), greeted: !shake, ready: !shake},
 		oob:    h.opts.oob && shake,
 	}
+	l.relay, _ = rw.(Relay)
+	l.flight.single = l.relay != nil
 	l.out.init(&l.mu, rw, l.gatherLocked, l.writeFailed)
 	return l
 }
@@ -113,7 +116,7 @@ func (l *link) newCall(command string, mode callMode, s *scratch) *call {
 	if c == nil {
 		c = &call{done: make(chan struct{}, 1)}
 	}
-	c.command, c.mode, c.s = command, mode, s
+	c.command, c.mode, c.s, c.relay = command, mode, s, l.relay
 	return c
 }
 
@@ -237,7 +240,7 @@ func (l *link) nextLocked() *call {
 
 // sendLocked appends c to what is written, with a number if it needs one.
 func (l *link) sendLocked(c *call) {
-	numbered := l.flight.needsNumber(c, l.oob || l.recovery.on)
+	numbered := l.flight.needsNumber(c, l.oob || l.recovery.on || l.relay != nil)
 	l.flight.add(c, numbered, l.oob)
 	c.state = sent
 	if c.mode == probe {
@@ -309,7 +312,7 @@ func (l *link) holdupLocked() string {
 	switch {
 	case !l.hello.ready:
 		return "the negotiation has not finished"
-	case l.out.busy:
+	case l.out.busy && l.relay == nil:
 		return "the server does not read what was sent before it"
 	case l.agent != nil && !l.agent.inStep():
 		return "the agent has not answered earlier commands, or a synchronisation"
@@ -374,7 +377,7 @@ func (l *link) fail(cause error) {
 		l.opts.trace.closed(l)
 	}
 	switch l.rw.(type) {
-	case *net.UnixConn, *net.TCPConn, quickCloser:
+	case *net.UnixConn, *net.TCPConn, quickCloser, Relay:
 		l.rw.Close()
 	default: // Close may block
 		go l.rw.Close()

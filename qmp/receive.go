@@ -104,6 +104,9 @@ func (l *link) answerLocked(c *call, m *message) {
 	text := part
 	switch {
 	case c.mode == whole:
+		if c.relay != nil && c.refused {
+			c.err = relayed(c.relay, c.command, part)
+		}
 		text, part, c.refused = m.text, m.text, false
 	case m.byEnds:
 		text = m.text

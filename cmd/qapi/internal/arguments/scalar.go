@@ -121,3 +121,12 @@ func parseInteger(text string) (*big.Int, error) {
 	}
 	return value.Lsh(value, shift), nil
 }
+
+// Size reads a number of bytes, such as 100M.
+func Size(text string) (uint64, error) {
+	n, err := parseInteger(text)
+	if err != nil || !n.IsUint64() {
+		return 0, fmt.Errorf("%q is not a number of bytes, such as 4096 or 100M", text)
+	}
+	return n.Uint64(), nil
+}

@@ -11,6 +11,8 @@ import (
 	"os/signal"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -27,10 +29,22 @@ import (
 type app struct {
 	in          io.Reader
 	out, errOut io.Writer
+	outMu       sync.Mutex // of several machines' lines
 	env         func(string) string
 	finder      target.Finder
 	schema      func(ctx context.Context, release string) (*schema.Schema, error) // "" is the newest release
 	client      *http.Client                                                      // for schema import
+
+	onInterrupt atomic.Pointer[func()] // what an interrupt does, if not nil; otherwise it ends the command
+}
+
+// interrupted does what an interrupt is to do, and reports whether there is such a thing.
+func (a *app) interrupted() bool {
+	f := a.onInterrupt.Load()
+	if f != nil {
+		(*f)()
+	}
+	return f != nil
 }
 
 // Main runs qapi with the arguments of its process, and returns its exit code.
@@ -39,12 +53,23 @@ func Main(args []string) int {
 	if !signal.Ignored(syscall.SIGHUP) { // by nohup
 		signals = append(signals, syscall.SIGHUP)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), signals...)
-	context.AfterFunc(ctx, stop) // the second one ends the program at once
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
 	a := &app{
 		in: os.Stdin, out: os.Stdout, errOut: os.Stderr,
 		env: os.Getenv, finder: target.Local(), schema: embedded, client: httpClient(),
 	}
+	received := make(chan os.Signal, 1)
+	signal.Notify(received, signals...)
+	go func() {
+		for s := range received {
+			if s == os.Interrupt && a.interrupted() {
+				continue
+			}
+			signal.Stop(received) // the next one ends the program at once
+			cancel()
+		}
+	}()
 	return a.run(ctx, args)
 }
 
@@ -62,13 +87,13 @@ func (a *app) run(ctx context.Context, args []string) int {
 	root := newRoot(a)
 	started := false // what goes wrong before is wrong usage, also where cobra finds it
 	root.PersistentPreRun = func(*cobra.Command, []string) { started = true }
-	root.SetArgs(longFlags(root, args))
+	root.SetArgs(longFlags(root, verbFirst(args)))
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exit.OK
 	}
 	if chosen, ok := errors.AsType[*exit.Error](err); !ok || chosen.Err != nil {
-		a.printError("qapi: ", err)
+		a.printError("qapi: ", errors.New(exit.Explain(err)))
 	}
 	if !started {
 		return exit.Usage
@@ -104,6 +129,14 @@ func newRoot(a *app) *cobra.Command {
 	root.SetErr(a.errOut)
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.AddCommand(
+		a.psCommand(),
+		a.callCommand(),
+		a.eventsCommand(),
+		a.supportsCommand(),
+		a.jobCommand(),
+		a.migrateCommand(),
+		a.agentCommand(),
+		a.hmpCommand(),
 		a.devicesCommand(),
 		a.recordCommand(),
 		a.schemaCommand(),

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/goqapi/goqapi/cmd/qapi/internal/target"
 	"github.com/goqapi/goqapi/qmp"
@@ -45,6 +46,17 @@ func Usagef(format string, args ...any) error { return With(Usage, fmt.Errorf(fo
 // Silent returns an error that only has an exit code: the user was already shown the rest.
 func Silent(code int) error { return With(code, nil) }
 
+// Explain returns the text of an error for people.
+func Explain(err error) string {
+	return words.Replace(strings.TrimPrefix(packages.Replace(": "+err.Error()), ": "))
+}
+
+// packages takes the names of packages out of errors: they help programmers only.
+var packages = strings.NewReplacer(": qapi: ", ": ", ": qmp: ", ": ", ": qga: ", ": ", ": job: ", ": ", ": migration: ", ": ", ": HMP: ", ": ", ": raw: ", ": ")
+
+// words says in plain words what package context says.
+var words = strings.NewReplacer("context deadline exceeded", "the time is over", "context canceled", "it was interrupted")
+
 // Code returns the exit code for the error of a command.
 func Code(err error) int {
 	if err == nil {
@@ -54,7 +66,10 @@ func Code(err error) int {
 		return chosen.Code
 	}
 	refused, isRefusal := errors.AsType[*qmp.Error](err)
-	_, isConnect := errors.AsType[*target.ConnectError](err)
+	if connect, ok := errors.AsType[*target.ConnectError](err); ok && connect.Context == nil {
+		return NoConnection
+	}
+	_, isMissing := errors.AsType[*target.NotFoundError](err)
 	switch {
 	case isRefusal && refused != nil:
 		return Failed
@@ -62,7 +77,7 @@ func Code(err error) int {
 		return Timeout
 	case errors.Is(err, context.Canceled):
 		return Interrupted
-	case errors.Is(err, qmp.ErrNotSent), isConnect:
+	case errors.Is(err, qmp.ErrNotSent), isMissing:
 		return NoConnection
 	case errors.Is(err, qmp.ErrClosed), errors.Is(err, qmp.ErrAbandoned):
 		return Lost

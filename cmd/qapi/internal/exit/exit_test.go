@@ -13,6 +13,18 @@ import (
 	"github.com/goqapi/goqapi/qmp"
 )
 
+func TestExplain(t *testing.T) {
+	for in, want := range map[string]string{
+		"qapi: HMP: qmp: x: unknown command":        "x: unknown command",
+		"qmp: stop: context deadline exceeded":      "stop: the time is over",
+		"connect to web: qmp: no such file: qmpish": "connect to web: no such file: qmpish",
+	} {
+		if got := Explain(errors.New(in)); got != want {
+			t.Errorf("%q: %q", in, got)
+		}
+	}
+}
+
 func TestCode(t *testing.T) {
 	refused := &qmp.Error{Command: "x", Class: "GenericError", Desc: "no"}
 	got, want := map[string]int{}, map[string]int{}
@@ -28,7 +40,8 @@ func TestCode(t *testing.T) {
 		{"silent", Silent(Lost), Lost},
 		{"not sent", errors.Join(qmp.ErrNotSent, qmp.ErrClosed), NoConnection},
 		{"no connection", fmt.Errorf("x: %w", &target.ConnectError{Machine: "web", Err: fs.ErrNotExist}), NoConnection},
-		{"time over while it connects", &target.ConnectError{Machine: "web", Err: context.DeadlineExceeded}, Timeout},
+		{"time over while it connects", &target.ConnectError{Machine: "web", Err: context.DeadlineExceeded, Context: context.DeadlineExceeded}, Timeout},
+		{"an agent that does not answer", &target.ConnectError{Machine: "web", Err: context.DeadlineExceeded}, NoConnection,
 		{"lost", fmt.Errorf("quit: %w", qmp.ErrClosed), Lost},
 		{"time over before it was sent", errors.Join(qmp.ErrNotSent, context.DeadlineExceeded), Timeout},
 		{"time over after it was sent", errors.Join(qmp.ErrAbandoned, context.DeadlineExceeded), Timeout},

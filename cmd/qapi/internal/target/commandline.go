@@ -20,6 +20,7 @@ type commandLine struct {
 type socket struct {
 	path       string // of a Unix socket; an abstract one begins with a zero byte
 	host, port string // of TCP
+	waits      bool   // QEMU does not begin before somebody connects
 	fd         string // that QEMU inherited; where it is bound, only the system knows
 }
 
@@ -159,5 +160,6 @@ func (p pairs) socket() socket {
 	if path != "" && p.isSet("abstract") {
 		path = "\x00" + path
 	}
-	return socket{path: path, host: p["host"], port: p["port"], fd: p["fd"]}
+	waits := p["wait"] != "off" && p["wait"] != "no" && p["wait"] != "false" && p["nowait"] == ""
+	return socket{path: path, host: p["host"], port: p["port"], fd: p["fd"], waits: waits}
 }

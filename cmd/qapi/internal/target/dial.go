@@ -10,6 +10,7 @@ import (
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qapi/qga"
 	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/qmp/libvirt"
 )
 
 // Patience is how long Dial waits for a monitor that another client holds: that client may be
@@ -23,6 +24,7 @@ const (
 type ConnectError struct {
 	Machine string
 	Err     error
+	Context error // of the caller's context: nil if it had not ended
 }
 
 func (e *ConnectError) Error() string { return fmt.Sprintf("connect to %s: %v", e.Machine, e.Err) }
@@ -32,7 +34,7 @@ func (e *ConnectError) Unwrap() error { return e.Err }
 func (m Machine) Dial(ctx context.Context, opts ...qmp.Option) (*qapi.Client, error) {
 	conn, err := m.dial(ctx, opts)
 	if err != nil {
-		return nil, &ConnectError{m.Name, err}
+		return nil, &ConnectError{m.Name, err, ctx.Err()}
 	}
 	return qapi.NewClient(conn), nil
 }
@@ -42,7 +44,9 @@ func (m Machine) dial(ctx context.Context, opts []qmp.Option) (*qmp.Conn, error)
 	case m.Address == "":
 		return nil, errors.New("it has no QMP monitor that can be reached: start QEMU with -qmp unix:PATH,server=on,wait=off")
 	case strings.HasPrefix(m.Address, "libvirt"):
-		return dialLibvirt(ctx, m.Address, opts)
+		return dialLibvirt(ctx, m.Address, func(h *libvirt.Host, name string) (*qmp.Conn, error) {
+			return qmp.DialFunc(ctx, h.QMP(name), opts...)
+		})
 	case m.Libvirt && m.Clients > 0:
 		return nil, errors.New("libvirt holds its monitor: use libvirt:NAME")
 	}
@@ -67,14 +71,26 @@ var errSilent = errors.New("no greeting")
 // ErrNoAgent is the error of a machine without a guest agent that can be reached.
 var ErrNoAgent = errors.New("it has no guest agent that can be reached: QEMU needs -chardev socket,id=ga,path=PATH,server=on,wait=off -device virtio-serial -device virtserialport,chardev=ga,name=" + agentPort)
 
-// DialAgent connects to the guest agent. Its errors are of the type *ConnectError.
+// DialAgent connects to the guest agent: that of the machine, or the one whose own socket was
+// typed as the address. Its errors are of the type *ConnectError.
 func (m Machine) DialAgent(ctx context.Context, opts ...qmp.Option) (*qga.Client, error) {
-	err := ErrNoAgent
-	if m.Agent != "" {
-		var g *qga.Client
-		if g, err = qga.Dial(ctx, m.Agent, opts...); err == nil {
-			return g, nil
-		}
+	conn, err := m.dialAgent(ctx, opts)
+	if err != nil {
+		return nil, &ConnectError{m.Name, err, ctx.Err()}
 	}
-	return nil, &ConnectError{m.Name, err}
+	return qga.NewClient(conn), nil
+}
+
+func (m Machine) dialAgent(ctx context.Context, opts []qmp.Option) (*qmp.Conn, error) {
+	switch {
+	case strings.HasPrefix(m.Address, "libvirt"):
+		return dialLibvirt(ctx, m.Address, func(h *libvirt.Host, name string) (*qmp.Conn, error) {
+			return qmp.DialAgentFunc(ctx, h.Agent(name), opts...)
+		})
+	case m.Agent != "":
+		return qmp.DialAgent(ctx, m.Agent, opts...)
+	case m.PID == 0 && m.Address != "": // what was typed is not a monitor that is known
+		return qmp.DialAgent(ctx, m.Address, opts...)
+	}
+	return nil, ErrNoAgent
 }

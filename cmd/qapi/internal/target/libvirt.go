@@ -2,12 +2,50 @@ package target
 
 import (
 	"context"
-	"errors"
+	"fmt"
+	"strings"
 
 	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/qmp/libvirt"
 )
 
-// dialLibvirt connects to the monitor of a machine that libvirt owns.
-func dialLibvirt(ctx context.Context, address string, opts []qmp.Option) (*qmp.Conn, error) {
-	return nil, errors.New("libvirt is not supported yet")
+// libvirtURI returns libvirt's URI and the machine's name for an address of ours:
+// libvirt:NAME, or libvirt+ssh://HOST/NAME.
+func libvirtURI(address string) (uri, name string, err error) {
+	transport, rest, _ := strings.Cut(address, ":")
+	if transport == "libvirt" {
+		name = strings.TrimPrefix(rest, "///")
+		if name == "" || strings.Contains(name, "/") {
+			return "", "", fmt.Errorf("%q is not libvirt:NAME", address)
+		}
+		return "qemu:///system", name, nil
+	}
+	host, name, ok := strings.Cut(strings.TrimPrefix(rest, "//"), "/")
+	if !ok || host == "" || name == "" || !strings.HasPrefix(rest, "//") {
+		return "", "", fmt.Errorf("%q is not %s://HOST/NAME", address, transport)
+	}
+	return "qemu" + strings.TrimPrefix(transport, "libvirt") + "://" + host + "/system", name, nil
+}
+
+// dialLibvirt connects to a machine that libvirt owns. The connection to libvirt ends with
+// what dial returns.
+func dialLibvirt(ctx context.Context, address string, dial func(h *libvirt.Host, name string) (*qmp.Conn, error)) (*qmp.Conn, error) {
+	uri, name, err := libvirtURI(address)
+	if err != nil {
+		return nil, err
+	}
+	h, err := libvirt.Dial(ctx, uri)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := dial(h, name)
+	if err != nil {
+		h.Close()
+		return nil, err
+	}
+	go func() {
+		<-conn.Done()
+		h.Close()
+	}()
+	return conn, nil
 }

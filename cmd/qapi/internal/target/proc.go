@@ -68,7 +68,7 @@ func (p process) machine(line commandLine, tables map[string]*socketTable) Machi
 	for _, s := range line.monitors {
 		address, clients := p.reach(s, table, inodes)
 		if address != "" && (m.Socket == "" || m.Clients > 0 && clients == 0) {
-			m.Socket, m.Clients = address, clients
+			m.Socket, m.Clients, m.Waits = address, clients, s.waits
 		}
 	}
 	if m.Address = m.Socket; m.Libvirt {

@@ -47,25 +47,25 @@ func TestProc(t *testing.T) {
 	const listens, connected = "0: 00000002 00000000 00010000 0001 01 %s %s", "0: 00000003 00000000 00000000 0001 03 %s %s"
 	line := func(format, inode, path string) string { return fmt.Sprintf(format, inode, path) }
 
-	p.add(900, "qemu-system-x86_64 -name web01 -qmp unix:/run/web 01.sock,server=on",
+	p.add(900, "qemu-system-x86_64 -name web01 -qmp unix:/run/web 01.sock,server=on,wait=off",
 		unix(line(listens, " 11", "/run/web01.sock")), "", map[string]string{"fd/5": "socket:[11]", "root": "/", "ns/net": "net:[1]"})
-	p.add(77, "qemu-system-x86_64 -name web02 -qmp unix:/run/web02.sock,server=on",
+	p.add(77, "qemu-system-x86_64 -name web02 -qmp unix:/run/web02.sock,server=on,wait=off",
 		unix(line(listens, " 21", "/run/web02.sock"), line(connected, " 22", "/run/web02.sock"), line(connected, " 0", "/run/web02.sock")),
 		"", map[string]string{"fd/5": "socket:[21]", "fd/6": "socket:[22]", "fd/7": "/dev/null", "ns/net": "net:[2]"})
 	// Of two monitors, the free one.
-	p.add(78, "qemu-system-x86_64 -qmp unix:/run/a,server=on -qmp unix:/run/b,server=on -qmp unix:/run/c,server=on",
+	p.add(78, "qemu-system-x86_64 -qmp unix:/run/a,server=on,wait=off -qmp unix:/run/b,server=on,wait=off -qmp unix:/run/c,server=on,wait=off",
 		unix(line(connected, " 1", "/run/a"), line(connected, " 2", "/run/c")), "", map[string]string{"fd/1": "socket:[1]", "fd/2": "socket:[2]"})
-	p.add(80, "qemu-system-x86_64 -name tcp -qmp tcp:0.0.0.0:4444,server=on", "",
+	p.add(80, "qemu-system-x86_64 -name tcp -qmp tcp:0.0.0.0:4444,server=on,wait=off", "",
 		"   0: 00000000:115C 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 31 1 0000000000000000 100 0 0 10 0\n"+
 			"   1: 0100007F:115C 0100007F:9C40 01 00000000:00000000 00:00000000 00000000     0        0 32 1 0000000000000000 20 4 30 10 -1\n",
 		map[string]string{"fd/1": "socket:[31]", "fd/2": "socket:[32]"})
 	// Paths as the process sees them, and sockets that it inherited.
-	p.add(81, "qemu-system-x86_64 -name cwd -qmp unix:m.sock,server=on", "", "", map[string]string{"cwd": "/srv", "root": "/"})
-	p.add(82, "qemu-system-x86_64 -name boxed -qmp unix:/m.sock,server=on", "", "", map[string]string{"root": "/srv/box"})
-	p.add(83, "qemu-system-x86_64 -name fd -chardev socket,id=m,fd=7,server=on -qmp chardev:m",
+	p.add(81, "qemu-system-x86_64 -name cwd -qmp unix:m.sock,server=on,wait=off", "", "", map[string]string{"cwd": "/srv", "root": "/"})
+	p.add(82, "qemu-system-x86_64 -name boxed -qmp unix:/m.sock,server=on,wait=off", "", "", map[string]string{"root": "/srv/box"})
+	p.add(83, "qemu-system-x86_64 -name fd -chardev socket,id=m,fd=7,server=on,wait=off -qmp chardev:m",
 		unix(line(listens, " 41", "@name of it")), "", map[string]string{"fd/7": "socket:[41]"})
-	p.add(84, "qemu-kvm -name guest=lab -chardev socket,id=charmonitor,path=/var/m,server=on -mon chardev=charmonitor,mode=control"+
-		" -chardev socket,id=g,path=/ga,,1,server=on -device virtserialport,chardev=g,name="+agentPort,
+	p.add(84, "qemu-kvm -name guest=lab -chardev socket,id=charmonitor,path=/var/m,server=on,wait=off -mon chardev=charmonitor,mode=control"+
+		" -chardev socket,id=g,path=/ga,,1,server=on,wait=off -device virtserialport,chardev=g,name="+agentPort,
 		unix(line(connected, " 51", "/var/m")), "", nil) // of another user: no descriptors
 	p.add(85, "qemu-system-x86_64 -monitor stdio", "", "", nil)
 

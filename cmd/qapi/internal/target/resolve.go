@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/goqapi/goqapi/internal/address"
 	"github.com/goqapi/goqapi/internal/edits"
 	"github.com/goqapi/goqapi/qmp"
 )
@@ -25,6 +26,15 @@ const Help = `ADDR is one of
   unix:… tcp:… vsock:… fd:…    what QEMU's own -qmp option takes
   libvirt:NAME                 a machine that libvirt owns
   libvirt+ssh://HOST/NAME      the same on another host`
+
+// A NotFoundError is the error of an address for which there is no machine now.
+type NotFoundError struct{ text string }
+
+func (e *NotFoundError) Error() string { return e.text }
+
+func notFound(format string, args ...any) error {
+	return &NotFoundError{fmt.Sprintf(format, args...)}
+}
 
 // Resolve returns the machines that an address names: one, or several for a pattern.
 func Resolve(ctx context.Context, f Finder, addr string) ([]Machine, error) {
@@ -47,23 +57,27 @@ func Resolve(ctx context.Context, f Finder, addr string) ([]Machine, error) {
 	case isHostPort(addr):
 		return known(ctx, f, addr, "tcp:"+addr)
 	}
-	return []Machine{{Name: addr, Address: addr}}, nil // qmp.Dial says what is wrong with it
+	_, err := address.Parse(addr)
+	return []Machine{{Name: addr, Address: addr}}, err
 }
 
-// known returns the machine with a monitor at an address, with what else was found out about
+// known returns the machine with a monitor at a place, with what else was found out about
 // it; typed is the address as the user wrote it.
-func known(ctx context.Context, f Finder, typed, address string) ([]Machine, error) {
+func known(ctx context.Context, f Finder, typed, at string) ([]Machine, error) {
+	if _, err := address.Parse(at); err != nil {
+		return nil, err
+	}
 	found, err := f.Find(ctx)
 	if err != nil && !errors.Is(err, ErrUnsupported) {
 		return nil, err
 	}
 	for _, m := range found {
-		if sameSocket(m.Socket, address) {
-			m.Name, m.Address = typed, address
+		if sameSocket(m.Socket, at) {
+			m.Name, m.Address = typed, at
 			return []Machine{m}, nil
 		}
 	}
-	return []Machine{{Name: typed, Address: address}}, nil
+	return []Machine{{Name: typed, Address: at}}, nil
 }
 
 // sameSocket reports whether two addresses are of one Unix socket or of one port.
@@ -112,7 +126,7 @@ func named(ctx context.Context, f Finder, name string) ([]Machine, error) {
 		case len(same) > 1:
 			return nil, fmt.Errorf("%d machines are named %q: use %s", len(same), name, strings.Join(same, " or "))
 		}
-		err = fmt.Errorf(`no machine is named %q%s; "qapi ps" shows those of this host`, name, guess(name, all))
+		err = notFound(`no machine is named %q%s; "qapi ps" shows those of this host`, name, guess(name, all))
 	}
 	if info, statErr := os.Stat(name); statErr == nil && info.Mode().Type() == os.ModeSocket {
 		return []Machine{{Name: name, Address: qmp.UnixAddr("." + string(filepath.Separator) + name)}}, nil
@@ -153,7 +167,7 @@ func withPID(ctx context.Context, f Finder, typed, number string) ([]Machine, er
 		}
 		return []Machine{m}, nil
 	}
-	return nil, fmt.Errorf("process %d is not a QEMU of this host", pid)
+	return nil, notFound("process %d is not a QEMU of this host", pid)
 }
 
 // matching returns the machines whose name matches a pattern.
@@ -172,7 +186,7 @@ func matching(ctx context.Context, f Finder, pattern string) ([]Machine, error) 
 		}
 	}
 	if len(list) == 0 {
-		return nil, fmt.Errorf(`no machine's name matches %q; "qapi ps" shows those of this host`, pattern)
+		return nil, notFound(`no machine's name matches %q; "qapi ps" shows those of this host`, pattern)
 	}
 	return list, nil
 }

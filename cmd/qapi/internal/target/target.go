@@ -21,6 +21,7 @@ type Machine struct {
 	Socket  string // of the monitor, also if libvirt owns it; "" if it is not known
 	Agent   string // of the guest agent, as qga.Dial takes it; "" if it is not known
 	Libvirt bool   // libvirt owns the monitor
+	Waits   bool   // QEMU may not begin before somebody connects to the monitor
 	Clients int    // how many are connected to the monitor, which serves one at a time
 }
 

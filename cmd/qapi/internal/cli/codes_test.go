@@ -1,0 +1,140 @@
+package cli
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/goqapi/goqapi/cmd/qapi/internal/exit"
+	"github.com/goqapi/goqapi/qapi"
+	"github.com/goqapi/goqapi/qmp/qmptest"
+)
+
+// TestExitCodes has each kind of failure end with its code, and a text that says what was wrong.
+func TestExitCodes(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		prepare func(w *world)
+		line    string
+		code    int
+		text    string // in what is printed
+	}{
+		{"success", nil, "call web01 query-status", exit.OK, `"status":`},
+		{"success of several", nil, "call @web* query-status", exit.OK, `{"vm":"web02","return":`},
+		{"help", nil, "call --help", exit.OK, "Has a QEMU execute a command"},
+
+		{"QEMU refuses", nil, "call web01 eject id=nope", exit.Failed, "qapi: eject: Device 'nope' not found"},
+		{"one of several refuses", func(w *world) { w.old.Fail("stop", "GenericError", "no") }, "call @web* stop", exit.Failed, `{"vm":"web02","error":"stop: no"}`},
+		{"an unknown command", nil, "call web01 query-statsu", exit.Failed, "did you mean query-status?"},
+		{"not supported", nil, "supports web02 blockdev-add/driver=nvme-io_uring", exit.Failed, `no   "blockdev-add/driver=nvme-io_uring": driver has no value`},
+		{"supported", nil, "supports web01 blockdev-add/driver=nvme-io_uring", exit.OK, "yes  blockdev-add/driver=nvme-io_uring"},
+		{"HMP fails", nil, "hmp web01 nonsense", exit.Failed, "unknown command"},
+		{"a job fails", failingJob, "job wait web01 new", exit.Failed, "qapi: create \"new\": "},
+		{"no such job", nil, "job cancel web01 nope", exit.Failed, "the server has no such job"},
+		{"the agent refuses", func(w *world) { w.agent.Fail("guest-file-close", "GenericError", "no") }, "agent web01 call guest-file-close handle=77", exit.Failed, "qapi: guest-file-close: "},
+		{"a migration fails", func(w *world) { w.vm.FailMigration("refused") }, "migrate web01 tcp:localhost:1", exit.Failed, "refused"},
+
+		{"no command", nil, "", exit.Usage, "Usage:"},
+		{"an unknown command of ours", nil, "cal web01 query-status", exit.Usage, "did you mean call?"},
+		{"an unknown flag", nil, "call web01 stop --quick", exit.Usage, "unknown flag: --quick"},
+		{"too few arguments", nil, "call web01", exit.Usage, "wrong number of arguments: 1"},
+		{"a misspelt value", nil, "call web01 blockdev-add driver=flie", exit.Usage, "qapi: driver=flie: did you mean file?"},
+		{"a misspelt event", nil, "call web01 stop --wait STPO", exit.Usage, "there is no event STPO: did you mean STOP?"},
+		{"a misspelt member of an event", nil, "events web01 --until DEVICE_DELETED:devcie=x", exit.Usage, `did you mean "device"?`},
+		{"a bad filter", nil, "call web01 query-status --jq .[", exit.Usage, "--jq: unexpected EOF"},
+		{"a bad pattern", nil, "call @[ stop", exit.Usage, "syntax error in pattern"},
+		{"a bad address", nil, "call unix: stop", exit.Usage, "the path is missing"},
+		{"several where one is needed", nil, "hmp @web* info", exit.Usage, "names 2 machines"},
+		{"a secret", nil, "call web01 set_password protocol=vnc password=x", exit.Usage, "qapi: password is a secret, and other users can see arguments: use password=@FILE or password=-"},
+		{"a secret of HMP", nil, "hmp web01 set_password vnc x", exit.Usage, "has a secret"},
+		{"a file that is not there", nil, "call web01 getfd fdname=x --file x=/none", exit.Usage, "/none: no such file"},
+		{"not out of band", nil, "call web01 stop --oob", exit.Usage, "stop cannot be executed out of band; what can is "},
+		{"a bad migration", nil, "migrate web01 nope:x", exit.Usage, "nope"},
+		{"a bad time", nil, "call web01 stop --timeout soon", exit.Usage, "soon"},
+
+		{"nobody listens", nil, "call /none/m.sock stop", exit.NoConnection, "connect to /none/m.sock: "},
+		{"no such machine", nil, "call web1 stop", exit.NoConnection, `no machine is named "web1"; did you mean "web01"?`},
+		{"no such machines", nil, "call @db* stop", exit.NoConnection, "no machine's name matches"},
+		{"no such process", nil, "call PID:3 stop", exit.NoConnection, "process 3 is not a QEMU"},
+		{"no agent", nil, "agent web02 info", exit.NoConnection, "no guest agent"},
+		{"a closed greeting", func(w *world) { w.vm.FaultGreeting(qmptest.HangUp()) }, "call web01 stop", exit.NoConnection, "connect to web01"},
+
+		{"lost", func(w *world) { w.vm.Fault("stop", qmptest.CutReply(0)) }, "call web01 stop", exit.Lost, "qapi: stop: "},
+		{"lost while it waits", func(w *world) { w.vm.Fault("stop", qmptest.HangUp()) }, "call web01 stop --wait SHUTDOWN", exit.Lost, "wait for SHUTDOWN"},
+		{"one of several is lost", func(w *world) { w.vm.Fault("stop", qmptest.CutReply(0)) }, "call @web* stop", exit.Lost, `{"vm":"web01","error":"stop: `},
+
+		{"time over for the reply", func(w *world) { w.vm.Fault("stop", qmptest.Drop()) }, "call web01 stop --timeout 20ms", exit.Timeout, "the time is over"},
+		{"time over for the event", nil, "call web01 stop --wait SHUTDOWN --timeout 20ms", exit.Timeout, "wait for SHUTDOWN"},
+		{"time over for events", nil, "events web01 --timeout 20ms", exit.Timeout, "the time is over"},
+		{"time over for a job", slowJob, "job wait web01 slow --timeout 20ms", exit.Timeout, "qapi: the job slow goes on: qapi job wait web01 slow"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			if c.prepare != nil {
+				c.prepare(w)
+			}
+			code, out, errs := w.run("", words(c.line)...)
+			assert.Equal(t, c.code, code, "%s%s", out, errs)
+			assert.Contains(t, out+errs, c.text)
+			if code == exit.Usage {
+				assert.Zero(t, len(w.vm.Calls())+len(w.old.Calls()), "something was sent")
+			}
+		})
+	}
+}
+
+// failingJob starts a job that fails.
+func failingJob(w *world) {
+	code, _, errs := w.run("", words("call web01 blockdev-create job-id=new options.driver=qcow2 options.file=nothing options.size=1M")...)
+	require.Equal(w.t, exit.OK, code, errs)
+}
+
+// slowJob starts a job that takes long.
+func slowJob(w *world) {
+	for _, line := range []string{
+		"call web01 blockdev-add driver=null-co node-name=a size=1G",
+		"call web01 blockdev-add driver=null-co node-name=b size=1G",
+		"call web01 blockdev-backup job-id=slow device=a target=b sync=full speed=1K",
+	} {
+		code, _, errs := w.run("", words(line)...)
+		require.Equal(w.t, exit.OK, code, errs)
+	}
+}
+
+// An interrupt leaves a job running, and says so.
+func TestInterruptedJobWait(t *testing.T) {
+	w := newWorld(t)
+	slowJob(w)
+	ctx, cancel := context.WithCancel(t.Context())
+	w.vm.Handle("query-jobs", func(ctx context.Context, r *qmptest.Request) (any, error) {
+		cancel() // it waits, or is about to
+		return []qapi.JobInfo{{ID: "slow", Type: "backup", Status: "running", TotalProgress: 1}}, nil
+	})
+	code, _, errs := w.runCtx(ctx, "", "job", "wait", "web01", "slow")
+	assert.Equal(t, exit.Interrupted, code, errs)
+	assert.Contains(t, errs, "qapi: the job slow goes on: qapi job wait web01 slow\n")
+	assert.Zero(t, w.vm.Count("job-cancel")+w.vm.Count("block-job-cancel"))
+}
+
+// TestInterrupted ends what waits.
+func TestInterrupted(t *testing.T) {
+	for _, line := range []string{"events web01", "call web01 stop --wait SHUTDOWN", "job watch web01"} {
+		w := newWorld(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		for _, command := range []string{"stop", "query-jobs"} {
+			was := w.vm.Handler(command)
+			w.vm.Handle(command, func(ctx context.Context, r *qmptest.Request) (any, error) {
+				defer cancel()
+				return was(ctx, r)
+			})
+		}
+		if strings.HasPrefix(line, "events") {
+			cancel()
+		}
+		code, _, errs := w.runCtx(ctx, "", words(line)...)
+		assert.Equal(t, exit.Interrupted, code, "%s: %s", line, errs)
+	}
+}

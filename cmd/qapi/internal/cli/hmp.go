@@ -1,0 +1,76 @@
+package cli
+
+import (
+	"encoding/json"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/goqapi/goqapi/cmd/qapi/internal/exit"
+	"github.com/goqapi/goqapi/cmd/qapi/internal/target"
+	"github.com/goqapi/goqapi/internal/redact"
+	"github.com/goqapi/goqapi/qapi"
+)
+
+// hmpCommand has a machine execute a line of the human monitor.
+func (a *app) hmpCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "hmp ADDR LINE",
+		Short: "Have a QEMU execute a line of its monitor for people",
+		Long: `Has a QEMU execute a line of HMP, its monitor for people, and prints what that says. If
+LINE is -, it is read from standard input. The exit code is 1 for what is known as an error.
+
+` + target.Help,
+		Example: `  qapi hmp web01 info block`,
+		Args:    count(2, -1),
+	}
+	timeout := timeoutFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		ctx, cancel := withTimeout(cmd.Context(), *timeout)
+		defer cancel()
+		line, isPrivate, err := a.hmpLine(args[1:])
+		if err != nil {
+			return err
+		}
+		c, err := a.dial(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		text, err := qapi.HMP(ctx, c, line)
+		if err != nil {
+			if isPrivate {
+				err = redacted(err, hmpRequest(line))
+			}
+			return err
+		}
+		for l := range strings.Lines(text) {
+			a.printText(strings.TrimSuffix(l, "\n"))
+		}
+		return nil
+	}
+	return cmd
+}
+
+// hmpLine returns the line that the words are; private reports that it was read from
+// standard input. In arguments a secret is refused.
+func (a *app) hmpLine(words []string) (line string, private bool, err error) {
+	line = strings.Join(words, " ")
+	if line == "-" {
+		text, err := io.ReadAll(a.in)
+		return strings.TrimSpace(string(text)), true, err
+	}
+	word, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+	isPassword := word == "set_password" || word == "block_passwd" || word == "change" && strings.Contains(rest, "password ")
+	if isPassword || redact.Text(line) != line {
+		return "", false, exit.Usagef("the line of %s has a secret, and other users can see arguments: use - and give the line on standard input", word)
+	}
+	return line, false, nil
+}
+
+// hmpRequest returns the request for a line.
+func hmpRequest(line string) request {
+	text, _ := json.Marshal(map[string]string{"command-line": line}) // cannot fail
+	return request{command: "human-monitor-command", arguments: text}
+}

@@ -1,0 +1,156 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/goqapi/goqapi/cmd/qapi/internal/arguments"
+	"github.com/goqapi/goqapi/cmd/qapi/internal/exit"
+	"github.com/goqapi/goqapi/cmd/qapi/internal/target"
+	"github.com/goqapi/goqapi/cmd/qapi/internal/term"
+	"github.com/goqapi/goqapi/qapi"
+	"github.com/goqapi/goqapi/qapi/migration"
+)
+
+// The flags of qapi migrate.
+type migrateFlags struct {
+	incoming  bool
+	bandwidth string
+	downtime  time.Duration
+	multifd   int
+	timeout   *time.Duration
+}
+
+// migrateCommand moves a machine to another QEMU, or into a file.
+func (a *app) migrateCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "migrate ADDR URI",
+		Short: "Move a machine to where another QEMU waits for it, or into a file",
+		Long: `Moves a machine to where another QEMU waits for it, or into a file, and waits until it is
+there. At the destination, "qapi migrate --incoming ADDR URI" has a QEMU wait that was
+started with -incoming defer.
+
+URI is as QEMU writes it: tcp:HOST:PORT, unix:PATH, file:PATH, exec:COMMAND …
+
+An interrupt asks before it cancels the migration; without a terminal it cancels it.
+Whatever ends it early, the machine runs on where it was.
+
+` + target.Help,
+		Example: `  qapi migrate web01 tcp:host2:4444
+  qapi migrate web01 file:/backup/web01.state`,
+		Args: count(2, 2),
+	}
+	var flags migrateFlags
+	f := cmd.Flags()
+	f.BoolVar(&flags.incoming, "incoming", false, "wait at URI for a machine")
+	f.StringVar(&flags.bandwidth, "bandwidth", "", "at most so many `bytes` a second, such as 100M")
+	f.DurationVar(&flags.downtime, "downtime", 0, "the `time` for which the guest may stand still, such as 300ms")
+	f.IntVar(&flags.multifd, "multifd", 0, "use `N` more connections; give it on both sides")
+	flags.timeout = timeoutFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		at, err := migration.ParseURI(args[1])
+		if err != nil {
+			return exit.With(exit.Usage, err)
+		}
+		opts, err := flags.options()
+		if err != nil {
+			return err
+		}
+		return a.with(cmd.Context(), args[0], *flags.timeout, func(ctx context.Context, c *qapi.Client) error {
+			if flags.incoming {
+				return a.incoming(ctx, c, at, opts)
+			}
+			return a.migrate(ctx, c, at, opts)
+		})
+	}
+	return cmd
+}
+
+func (f migrateFlags) options() ([]migration.Option, error) {
+	var opts []migration.Option
+	if f.multifd > 0 {
+		opts = append(opts, migration.Multifd(f.multifd))
+	}
+	var p qapi.MigrationParameters
+	if f.bandwidth != "" {
+		n, err := arguments.Size(f.bandwidth)
+		if err != nil {
+			return nil, exit.Usagef("--bandwidth: %w", err)
+		}
+		p.MaxBandwidth = &n
+	}
+	if f.downtime > 0 {
+		p.DowntimeLimit = new(uint64(f.downtime.Milliseconds()))
+	}
+	return append(opts, migration.Parameters(p)), nil
+}
+
+func (a *app) migrate(ctx context.Context, c *qapi.Client, to migration.Address, opts []migration.Option) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	bar := term.NewBar(term.New(a.errOut, a.env))
+	restore := a.askBefore(cancel, bar)
+	defer restore()
+	stats, err := migration.Run(ctx, c, to, append(opts, migration.OnProgress(func(p migration.Progress) {
+		bar.Show(term.Progress{Name: "migration", State: string(p.Status), Done: p.Done, Total: p.Total, Percent: p.Percent, Rate: p.Rate, Left: p.Left})
+	}))...)
+	bar.End()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.errOut, "qapi: the machine is there: %s in %v; the guest stood still for %v\n",
+		term.Size(float64(stats.Transferred)), stats.Time, stats.Downtime)
+	return nil
+}
+
+// askBefore has an interrupt ask whether it is meant before it calls cancel. Without a
+// terminal to ask at, it is.
+func (a *app) askBefore(cancel func(), bar *term.Bar) (restore func()) {
+	file, ok := a.in.(*os.File)
+	if !ok || !term.New(file, a.env).IsTerminal() {
+		return func() {}
+	}
+	answers := bufio.NewScanner(file)
+	asked := make(chan struct{}, 1)
+	ask := func() {
+		select {
+		case asked <- struct{}{}:
+		default: // a second interrupt while it asks
+			cancel()
+			return
+		}
+		go func() {
+			defer func() { <-asked }()
+			bar.Around(func() { fmt.Fprint(a.errOut, "\nThe migration goes on. Cancel it? [y/N] ") })
+			if answers.Scan() && strings.HasPrefix(strings.ToLower(answers.Text()), "y") {
+				cancel()
+			}
+		}()
+	}
+	a.onInterrupt.Store(&ask)
+	return func() { a.onInterrupt.Store(nil) }
+}
+
+func (a *app) incoming(ctx context.Context, c *qapi.Client, at migration.Address, opts []migration.Option) error {
+	arrival, err := migration.Incoming(ctx, c, at, opts...)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(a.errOut, "qapi: it waits for the machine; an interrupt leaves it waiting")
+	state, err := arrival.Wait(ctx)
+	if err != nil {
+		if errors.Is(err, context.Canceled) {
+			fmt.Fprintln(a.errOut, "qapi: QEMU still waits for the machine")
+		}
+		return err
+	}
+	fmt.Fprintf(a.errOut, "qapi: the machine has arrived, and is %s\n", state)
+	return nil
+}

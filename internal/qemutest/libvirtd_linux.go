@@ -1,0 +1,254 @@
+package qemutest
+
+import (
+	"bytes"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// A Libvirtd is a libvirtd of a test's own, with folders of its own, that disturbs no other.
+// It runs as an ordinary user's does; when the test is root's, the user is nobody.
+type Libvirtd struct {
+	dir    string
+	daemon *exec.Cmd
+	log    *os.File
+}
+
+const (
+	nobody      = 65534
+	dacOverride = 1 // the capability to use files of others: those of a test that root runs
+)
+
+// qemuConf is what libvirt must know on a machine without its usual surroundings.
+const qemuConf = `security_driver = "none"
+remember_owner = 0
+cgroup_controllers = []
+namespaces = []
+seccomp_sandbox = 0
+stdio_handler = "file"
+clear_emulator_capabilities = 0
+`
+
+// StartLibvirtd starts a libvirtd. Without it and virsh the test is skipped, or fails if
+// QAPI_REQUIRE_LIBVIRT is set. When the test ends it is killed, and so are the QEMUs that it started.
+func StartLibvirtd(t testing.TB) *Libvirtd {
+	t.Helper()
+	for _, name := range []string{"libvirtd", "virsh"} {
+		if program(name) == "" {
+			if os.Getenv("QAPI_REQUIRE_LIBVIRT") != "" {
+				t.Fatal("there is no " + name)
+			}
+			t.Skip("no libvirt: there is no " + name)
+		}
+	}
+	dir, err := os.MkdirTemp("", "lv") // t.TempDir can be too long for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &Libvirtd{dir: dir}
+	t.Cleanup(func() {
+		l.Kill(t)
+		l.killQEMUs(t)
+		os.RemoveAll(dir)
+	})
+	for _, name := range []string{"config/libvirt", "run", "cache", "data"} {
+		if err := os.MkdirAll(filepath.Join(dir, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "config/libvirt/qemu.conf"), []byte(qemuConf), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if os.Geteuid() == 0 {
+		err := filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			return os.Chown(path, nobody, nobody)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.Start(t)
+	return l
+}
+
+// program returns where a program is, "" if it is not there.
+func program(name string) string {
+	for _, path := range []string{name, "/usr/sbin/" + name} {
+		if path, err := exec.LookPath(path); err == nil {
+			return path
+		}
+	}
+	return ""
+}
+
+// Env is the environment of a program that looks for the libvirtd of its user.
+func (l *Libvirtd) Env() []string {
+	env := append(os.Environ(), "HOME="+l.dir, "LC_ALL=C")
+	for name, dir := range map[string]string{"CONFIG": "config", "RUNTIME": "run", "CACHE": "cache", "DATA": "data"} {
+		kind := "_HOME"
+		if name == "RUNTIME" {
+			kind = "_DIR"
+		}
+		env = append(env, "XDG_"+name+kind+"="+filepath.Join(l.dir, dir))
+	}
+	return env
+}
+
+// Dir is the folder that has its folders: run is XDG_RUNTIME_DIR.
+func (l *Libvirtd) Dir() string { return l.dir }
+
+// Socket is where it listens.
+func (l *Libvirtd) Socket() string { return filepath.Join(l.dir, "run/libvirt/libvirt-sock") }
+
+// URI is for libvirt.Dial.
+func (l *Libvirtd) URI() string { return "qemu:///session?socket=" + url.QueryEscape(l.Socket()) }
+
+// Start starts it, again after Kill, and returns when it answers.
+func (l *Libvirtd) Start(t testing.TB) {
+	t.Helper()
+	var err error
+	if l.log, err = os.Create(filepath.Join(l.dir, "log")); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(program("libvirtd"))
+	cmd.Env, cmd.Stdout, cmd.Stderr = l.Env(), l.log, l.log
+	EndWithTest(cmd)
+	if os.Geteuid() == 0 {
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
+		cmd.SysProcAttr.AmbientCaps = []uintptr{dacOverride}
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	l.daemon = cmd
+	for range 300 {
+		if _, err := l.virsh("list"); err == nil {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	text, _ := os.ReadFile(l.log.Name())
+	t.Fatalf("libvirtd does not answer:\n%s", text)
+}
+
+// Kill kills it. Its QEMUs live on.
+func (l *Libvirtd) Kill(t testing.TB) {
+	t.Helper()
+	if l.daemon == nil {
+		return
+	}
+	_ = l.daemon.Process.Kill()
+	_ = l.daemon.Wait() // killed
+	l.log.Close()
+	l.daemon = nil
+}
+
+// killQEMUs kills those that libvirtd has left: they have the folder in their arguments.
+func (l *Libvirtd) killQEMUs(t testing.TB) {
+	t.Helper()
+	for _, pid := range l.qemus(t, "") {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+}
+
+// PID is the process of a domain's QEMU.
+func (l *Libvirtd) PID(t testing.TB, domain string) int {
+	t.Helper()
+	pids := l.qemus(t, "guest="+domain+",")
+	if len(pids) != 1 {
+		t.Fatalf("domain %s has the processes %v", domain, pids)
+	}
+	return pids[0]
+}
+
+func (l *Libvirtd) qemus(t testing.TB, argument string) []int {
+	t.Helper()
+	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pids []int
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil || !bytes.Contains(text, []byte(l.dir+"/")) || !bytes.Contains(text, []byte("\x00-chardev\x00")) || !strings.Contains(string(text), argument) {
+			continue
+		}
+		if pid, err := strconv.Atoi(strings.Split(file, "/")[2]); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+func (l *Libvirtd) virsh(args ...string) ([]byte, error) {
+	cmd := exec.Command(program("virsh"), append([]string{"-q", "-c", "qemu+unix:///session?socket=" + l.Socket()}, args...)...)
+	cmd.Env = l.Env()
+	return cmd.CombinedOutput()
+}
+
+// Virsh runs virsh.
+func (l *Libvirtd) Virsh(t testing.TB, args ...string) string {
+	t.Helper()
+	out, err := l.virsh(args...)
+	if err != nil {
+		t.Fatalf("virsh %s: %v: %s", strings.Join(args, " "), err, out)
+	}
+	return string(bytes.TrimSpace(out))
+}
+
+// domainXML is a machine with places for more.
+const domainXML = `<domain type='qemu'>
+<name>%s</name>
+<maxMemory slots='1' unit='MiB'>1024</maxMemory>
+<memory unit='MiB'>%d</memory>
+<vcpu current='1'>2</vcpu>
+<os><type arch='x86_64' machine='q35'>hvm</type>%s</os>
+<features><acpi/></features>
+<cpu><numa><cell id='0' cpus='0-1' memory='%[2]d' unit='MiB'/></numa></cpu>
+<devices>
+<emulator>%[4]s</emulator>
+<controller type='pci' index='0' model='pcie-root'/>
+<controller type='pci' index='1' model='pcie-root-port'/>
+<controller type='pci' index='2' model='pcie-root-port'/>
+<controller type='pci' index='3' model='pcie-root-port'/>
+<controller type='pci' index='4' model='pcie-root-port'/>
+<controller type='scsi' index='0' model='virtio-scsi'/>
+<controller type='usb' model='none'/>
+<memballoon model='none'/>
+%[5]s
+</devices></domain>
+`
+
+// A Guest is what a domain starts with: parts of the XML that libvirt has of it.
+type LibvirtGuest struct {
+	MiB         int    // of memory
+	OS, Devices string // XML
+}
+
+// Create starts a domain that stands still until it is resumed.
+func (l *Libvirtd) Create(t testing.TB, q QEMU, name string) { l.CreateWith(t, q, name, LibvirtGuest{MiB: 64}) }
+
+// CreateWith is Create for a domain with a guest.
+func (l *Libvirtd) CreateWith(t testing.TB, q QEMU, name string, g LibvirtGuest) {
+	t.Helper()
+	emulator, err := exec.LookPath(q.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(l.dir, name+".xml")
+	if err := os.WriteFile(file, fmt.Appendf(nil, domainXML, name, g.MiB, g.OS, emulator, g.Devices), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	l.Virsh(t, "create", file, "--paused")
+}

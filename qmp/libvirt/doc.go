@@ -1,0 +1,52 @@
+// Package libvirt connects to QEMUs that libvirt owns, on this host and on others. libvirt
+// holds the monitor of each of its QEMUs; commands and events go through libvirt's own
+// protocol, of which this package has a small client. It needs no library of libvirt's.
+//
+//	h, err := libvirt.Dial(ctx, "qemu:///system") // or qemu+ssh://root@host/system, …
+//	if err != nil {
+//		return err
+//	}
+//	defer h.Close()
+//
+//	conn, err := qmp.DialFunc(ctx, h.QMP("vm1"), qmp.WithReconnect(qmp.Reconnect{}))
+//	if err != nil {
+//		return err
+//	}
+//	c := qapi.NewClient(conn)
+//
+// From there on everything works as with a QEMU of one's own: typed calls, events, files,
+// jobs, hot-plugging, reconnecting. The guest agent is reached in the same way:
+//
+//	conn, err := qmp.DialAgentFunc(ctx, h.Agent("vm1"))
+//	agent := qga.NewClient(conn)
+//
+// A program that manages many domains follows the events of all of them in one stream,
+// [Host.Events], and needs no connection for each.
+//
+// # What libvirt does with commands
+//
+// libvirt marks a domain as tainted ("custom-monitor") when the first command is passed
+// to it by [Host.QMP], and libvirt's support ends there: it does not follow what commands
+// change. Dialling sends one already, query-version.
+//
+// A read-only connection to libvirt can neither pass commands nor events. So Dial makes
+// connections that can write, and the user needs the rights for that.
+//
+// libvirt does not pass on everything: out-of-band commands ([qmp.WithOOB]) are not
+// possible; files ([qmp.Files]) are, one with each command, when libvirt runs on this host and
+// is reached by its Unix socket. A command and its reply may have 4 MiB.
+// [qmp.WithoutSync] has no effect on an agent, as libvirt synchronises before each command.
+// A guest's error has the class GenericError only: libvirt drops the agent's class.
+//
+// # Limits
+//
+// libvirt has a fixed number of workers, and a QEMU that does not answer keeps one of them
+// busy, without a time limit. So that such QEMUs do not stop libvirt for everybody, this
+// package has one command in flight for each monitor and each agent, four on
+// each connection to libvirt, and eight for each libvirt, of which agents have half. A
+// second connection is made when four are in flight. Others wait for their turn.
+//
+// A command that has no reply within the limit of [WithCallTimeout] fails, with an error that
+// says whether QEMU may have executed it; [qmp.MayHaveRun] reports the same.
+// It counts as in flight until libvirt answers it.
+package libvirt

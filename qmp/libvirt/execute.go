@@ -1,0 +1,284 @@
+package libvirt
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/goqapi/goqapi/internal/virrpc"
+)
+
+// Write executes commands, one after another: it returns when the last has its reply, or is given up.
+func (s *stream) Write(b []byte) (int, error) {
+	if err := s.executeAll(b, nil); err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}
+
+// WriteFiles executes a command that has files.
+func (s *stream) WriteFiles(b []byte, fds []int) error { return s.executeAll(b, fds) }
+
+func (s *stream) executeAll(b []byte, fds []int) error {
+	if err := s.setWriting(true); err != nil {
+		return err
+	}
+	defer func() { _ = s.setWriting(false) }()
+	b = bytes.ReplaceAll(b, []byte{0xFF}, nil) // the mark of a synchronisation
+	for d := jsontext.NewDecoder(bytes.NewReader(b), lenient); ; {
+		text, err := d.ReadValue()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("what is to be sent is not JSON: %w", err)
+		}
+		if err := s.execute(text, fds); err != nil {
+			return err
+		}
+	}
+}
+
+func (s *stream) setWriting(on bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if on && s.err != nil {
+		return s.err
+	}
+	s.writing = on
+	s.changed.Broadcast()
+	return nil
+}
+
+// execute executes a command and pushes its reply, unless the stream ends without one.
+func (s *stream) execute(text []byte, fds []int) error {
+	m, err := parseMessage(text)
+	if err != nil {
+		return fmt.Errorf("what is to be sent is not a command: %w", err)
+	}
+	id, command := m.take("id"), m.command()
+	var answer *message
+	switch {
+	case !s.agent && command == "qmp_capabilities":
+		answer = newMessage("return", "{}")
+	case s.agent && (command == "guest-sync-delimited" || command == "guest-sync"):
+		answer, err = s.synchronise(m)
+	default:
+		answer, err = s.exchange(m.text(), fds)
+		if e, ok := err.(*Error); ok && command == "quit" && monitorLost(e) {
+			answer, err = newMessage("return", "{}"), nil // it did what it was told
+		}
+	}
+	if err != nil {
+		failure, ok := errors.AsType[*failure](err)
+		if !ok {
+			return nil //nolint:nilerr // the stream ends, and says why
+		}
+		answer = failure.message(s.token)
+	}
+	if answer == nil {
+		return nil
+	}
+	answer.take("id") // libvirt's own
+	answer.add("id", id)
+	s.push(answer.line())
+	return nil
+}
+
+// synchronise answers a synchronisation when the agent answers a ping: libvirt has synchronised with
+// the agent then, and would lose its way if somebody else did. An agent that does not answer
+// leaves it without an answer.
+func (s *stream) synchronise(m *message) (*message, error) {
+	answer, err := s.exchange([]byte(`{"execute":"guest-ping"}`), nil)
+	if f, ok := errors.AsType[*failure](err); ok && f.fate == noAgent {
+		return nil, nil
+	}
+	if err != nil || answer.find("error") != nil {
+		return answer, err
+	}
+	var args struct{ id jsontext.Value }
+	if a, err := parseMessage(m.find("arguments")); err == nil {
+		args.id = a.take("id")
+	}
+	return newMessage("return", string(args.id)), nil
+}
+
+// exchange sends a command to libvirt and returns the reply. Its error is a *failure, or the stream ends.
+func (s *stream) exchange(text []byte, fds []int) (*message, error) {
+	switch {
+	case len(text) > virrpc.MaxString:
+		return nil, &failure{unsent, fmt.Errorf("it has %d bytes, and libvirt takes %d", len(text), virrpc.MaxString)}
+	case len(fds) > 1:
+		return nil, &failure{unsent, fmt.Errorf("libvirt passes one file with a command, not %d", len(fds))}
+	}
+	ctx, cancel := s.h.limit(s.ctx)
+	defer cancel()
+	body, err := s.call(ctx, string(text), fds)
+	if err != nil {
+		return nil, err
+	}
+	d := virrpc.Decoder{Buf: body}
+	if s.agent && !d.Optional() {
+		return newMessage("return", "{}"), nil
+	}
+	m, err := parseMessage(d.Bytes())
+	if err = errors.Join(d.Err(), err); err != nil {
+		return nil, &failure{unknown, fmt.Errorf("the reply of libvirt: %w", err)}
+	}
+	return m, nil
+}
+
+// call waits for its turn, calls libvirt and waits for the answer.
+func (s *stream) call(ctx context.Context, text string, fds []int) (reply, error) {
+	m := monitor{s.domain.UUID, s.agent}
+	if err := s.h.gate.enter(ctx, m); err != nil {
+		return nil, s.unsent(err)
+	}
+	c, give, err := s.h.take(ctx)
+	if err != nil {
+		s.h.gate.leave(m)
+		return nil, s.unsent(err)
+	}
+	leave := func() {
+		give()
+		s.h.gate.leave(m)
+	}
+	if len(fds) > 0 {
+		if err := c.passesFiles(); err != nil {
+			leave()
+			return nil, &failure{noFiles, err}
+		}
+	}
+	type result struct {
+		reply
+		error
+	}
+	done := make(chan result, 1)
+	procedure, args := s.request(text, len(fds) > 0)
+	err = c.start(virrpc.QEMU, procedure, args, fds, func(r reply, err error) {
+		leave() // also when nobody waits any more
+		done <- result{r, err}
+	})
+	if err != nil {
+		leave()
+		s.end(err)
+		return nil, &failure{moved, err}
+	}
+	select {
+	case r := <-done:
+		if r.error != nil {
+			return nil, s.failed(r.error)
+		}
+		return r.reply, nil
+	case <-ctx.Done():
+		if s.ctx.Err() != nil {
+			return nil, s.ctx.Err()
+		}
+		return nil, &failure{late, contextError(ctx)}
+	}
+}
+
+// request returns the procedure and the arguments that execute a command.
+func (s *stream) request(text string, files bool) (procedure int32, args []byte) {
+	var e virrpc.Encoder
+	e.Domain(s.domain)
+	e.String(text)
+	if s.agent {
+		e.Int(s.agentSeconds())
+		e.Uint(0)
+		return virrpc.AgentCommand, e.Buf
+	}
+	e.Uint(0) // QMP
+	if files {
+		return virrpc.MonitorCommandWithFiles, e.Buf
+	}
+	return virrpc.MonitorCommand, e.Buf
+}
+
+// agentSeconds is after what time libvirt gives up an agent that does not answer: a while
+// after we have, so that its error cannot be taken for one about a command that was not sent.
+func (s *stream) agentSeconds() int32 {
+	const forever, margin = -2, 10 * time.Second
+	if s.h.opts.timeout <= 0 {
+		return forever
+	}
+	return int32(min(math.Ceil((s.h.opts.timeout + margin).Seconds()), math.MaxInt32))
+}
+
+// unsent is the error of a command that was not sent because of err.
+func (s *stream) unsent(err error) error {
+	switch {
+	case s.ctx.Err() != nil:
+		return &failure{moved, errors.New("the stream has ended")}
+	case errors.Is(err, context.DeadlineExceeded):
+		return &failure{tooLate, err}
+	}
+	return &failure{unsent, err}
+}
+
+// failed is the error of a command for which libvirt returned err.
+func (s *stream) failed(err error) error {
+	e, ok := errors.AsType[*Error](err)
+	switch {
+	case !ok: // the connection is lost
+		s.end(err)
+		return err
+	case s.agent:
+		return s.agentFailed(e)
+	case monitorLost(e):
+		s.end(io.EOF)
+		return err
+	case e.Code == CodeNoDomain || e.Code == CodeOperationInvalid: // it does not run any more
+		s.end(io.EOF)
+		return &failure{moved, e}
+	case notSent(e):
+		return &failure{unsent, e}
+	}
+	return &failure{unknown, e}
+}
+
+func (s *stream) agentFailed(e *Error) error {
+	switch {
+	case e.Code == CodeNoDomain:
+		s.end(io.EOF)
+		return &failure{moved, e}
+	case e.Code == CodeOperationInvalid: // the guest is paused, or does not run any more
+		return &failure{noAgent, e}
+	case e.Code == CodeAgentUnresponsive && strings.Contains(e.Message, "disappeared"):
+		s.end(io.EOF)
+		return e
+	case e.Code == CodeAgentUnresponsive:
+		return &failure{noAgent, e}
+	case notSent(e):
+		return &failure{unsent, e}
+	case e.Code == CodeInternal:
+		return &failure{refused, e}
+	}
+	return &failure{unknown, e}
+}
+
+// greet asks QEMU for its version, of which it makes a greeting.
+func (s *stream) greet() {
+	m, err := s.exchange([]byte(`{"execute":"query-version"}`), nil)
+	if err == nil && m.find("return") == nil {
+		err = fmt.Errorf("query-version: %s", m.line())
+	}
+	if f, ok := errors.AsType[*failure](err); ok {
+		err = f.error()
+	}
+	if err != nil {
+		s.end(fmt.Errorf("libvirt: %w", err))
+		return
+	}
+	s.push([]byte(`{"QMP": {"version": ` + string(m.find("return")) + `, "capabilities": []}}` + "\r\n"))
+	s.mu.Lock()
+	s.greeted = true
+	s.mu.Unlock()
+}

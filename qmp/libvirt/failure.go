@@ -1,0 +1,100 @@
+package libvirt
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/goqapi/goqapi/qmp"
+)
+
+// A fate is what became of a command that has no reply of QEMU's or the agent's.
+type fate string
+
+const (
+	unsent  fate = "unsent"  // QEMU cannot have executed it
+	tooLate fate = "toolate" // neither, since its turn did not come in time
+	moved   fate = "moved"   // neither, since the stream has ended; it may be sent on the next
+	late    fate = "late"    // it was sent, and has no reply in time
+	unknown fate = "unknown" // it may have been sent
+	noAgent fate = "noagent" // the agent does not answer libvirt
+	noFiles fate = "nofiles" // files cannot be passed
+	refused fate = "refused" // by the agent
+)
+
+// A failure is why a command has no reply.
+type failure struct {
+	fate fate
+	err  error // an *Error if it comes from libvirt
+}
+
+func (f *failure) Error() string { return f.err.Error() }
+func (f *failure) Unwrap() error { return f.err }
+
+// newToken returns a text that no server can guess, so that none can answer with one of our own
+// errors.
+func newToken() string { return "libvirt-" + rand.Text() }
+
+// message is the failure as an error reply, whose class [stream.Refused] knows.
+func (f *failure) message(token string) *message {
+	code, text := 0, f.err.Error()
+	if e, ok := errors.AsType[*Error](f.err); ok {
+		code, text = e.Code, e.Message
+	}
+	class := strings.Join([]string{token, string(f.fate), strconv.Itoa(code)}, ":")
+	if f.fate == refused {
+		class = qmp.ClassGenericError
+	}
+	return newMessage("error", `{"class": `+quoteJSON(class)+`, "desc": `+quoteJSON(text)+`}`)
+}
+
+func quoteJSON(s string) string {
+	b, _ := jsontext.AppendQuote(nil, s) // an error says that s is not valid UTF-8, which is mended
+	return string(b)
+}
+
+// Refused returns the error of a command that was answered by [failure.message].
+func (s *stream) Refused(e *qmp.Error) error {
+	rest, own := strings.CutPrefix(e.Class, s.token+":")
+	if !own {
+		return nil
+	}
+	what, code, _ := strings.Cut(rest, ":")
+	f := &failure{fate(what), errors.New(e.Desc)}
+	if n, _ := strconv.Atoi(code); n != 0 {
+		f.err = &Error{n, e.Desc}
+	}
+	return f.error()
+}
+
+// error is the failure as the error of a call.
+func (f *failure) error() error {
+	switch f.fate {
+	case unsent:
+		return fmt.Errorf("%w: %w", f.err, qmp.ErrNotSent)
+	case tooLate:
+		return &wrapped{fmt.Errorf("%w: %w", f.err, qmp.ErrNotSent), context.DeadlineExceeded}
+	case moved:
+		return fmt.Errorf("%w: %w: %w", qmp.ErrClosed, f.err, qmp.ErrNotSent)
+	case late:
+		return &wrapped{fmt.Errorf("%w: %w", f.err, qmp.ErrAbandoned), context.DeadlineExceeded}
+	case noAgent:
+		return &wrapped{fmt.Errorf("%w: %w", qmp.ErrNoAgent, f.err), qmp.ErrNotSent}
+	case noFiles:
+		return &wrapped{qmp.ErrNoFiles, qmp.ErrNotSent}
+	}
+	return f.err
+}
+
+// wrapped is err, which also wraps another error whose text it already says.
+type wrapped struct {
+	error
+	also error
+}
+
+func (w *wrapped) Unwrap() []error { return []error{w.error, w.also} }

@@ -1,0 +1,150 @@
+package libvirt
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/goqapi/goqapi/internal/virrpc"
+)
+
+const (
+	maxLines   = 2 // connections to a libvirt
+	maxPerLine = 4 // commands in flight on one; libvirt reads no more than five
+	maxPerGate = 8 // commands in flight at a libvirt, which has 20 workers
+	maxAgents  = 4 // of these to agents, whose guests are not trusted to answer
+)
+
+// A monitor is what has one command in flight: a domain's monitor or its agent.
+type monitor struct {
+	domain virrpc.UUID
+	agent  bool
+}
+
+// A gate says whose turn it is. One gate is for all Hosts of this program that use the
+// same libvirt.
+type gate struct {
+	mu      sync.Mutex
+	inside  map[monitor]bool
+	agents  int // of these
+	waiting []*waiter
+}
+
+type waiter struct {
+	monitor
+	let chan struct{} // closed when it may go in
+}
+
+// enter waits until a command of m may be sent. leave must be called when it is answered.
+func (g *gate) enter(ctx context.Context, m monitor) error {
+	g.mu.Lock()
+	w := &waiter{m, make(chan struct{})}
+	g.waiting = append(g.waiting, w)
+	g.admitLocked()
+	g.mu.Unlock()
+	select {
+	case <-w.let:
+		return nil
+	default:
+	}
+	select {
+	case <-w.let:
+		return nil
+	case <-ctx.Done():
+	}
+	g.mu.Lock()
+	i := slices.Index(g.waiting, w)
+	if i >= 0 {
+		g.waiting = slices.Delete(g.waiting, i, i+1)
+	}
+	why := g.holdupLocked(m)
+	g.mu.Unlock()
+	if i < 0 { // it was let in at the same time
+		g.leave(m)
+	}
+	return fmt.Errorf("%s: %w", why, contextError(ctx))
+}
+
+// holdupLocked returns why m has to wait.
+func (g *gate) holdupLocked(m monitor) string {
+	switch {
+	case g.inside[m]:
+		return "an earlier command of this domain has no answer yet"
+	case m.agent && g.agents >= maxAgents:
+		return fmt.Sprintf("%d commands to the agents of other domains have no answer yet", g.agents)
+	}
+	return fmt.Sprintf("%d commands to other domains have no answer yet", len(g.inside))
+}
+
+func (g *gate) leave(m monitor) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.inside, m)
+	if m.agent {
+		g.agents--
+	}
+	g.admitLocked()
+}
+
+// admitLocked lets in those who may, in the order in which they came.
+func (g *gate) admitLocked() {
+	g.waiting = slices.DeleteFunc(g.waiting, func(w *waiter) bool {
+		if len(g.inside) >= maxPerGate || g.inside[w.monitor] || w.agent && g.agents >= maxAgents {
+			return false
+		}
+		g.inside[w.monitor] = true
+		if w.agent {
+			g.agents++
+		}
+		close(w.let)
+		return true
+	})
+}
+
+// A gateList has the gates that are in use.
+type gateList struct {
+	mu   sync.Mutex
+	open map[any]*sharedGate
+}
+
+type sharedGate struct {
+	gate
+	users int
+}
+
+var gates gateList
+
+// join returns the gate of a libvirt.
+func (l *gateList) join(key any) *gate {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open == nil {
+		l.open = map[any]*sharedGate{}
+	}
+	g := l.open[key]
+	if g == nil {
+		g = &sharedGate{gate: gate{inside: map[monitor]bool{}}}
+		l.open[key] = g
+	}
+	g.users++
+	return &g.gate
+}
+
+func (l *gateList) leave(key any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	g := l.open[key]
+	if g.users--; g.users == 0 {
+		delete(l.open, key)
+	}
+}
+
+// gateKey is the same for Hosts that use the same libvirt. Nobody knows where the user's own
+// dialer leads.
+func (h *Host) gateKey() any {
+	if h.opts.dial != nil {
+		return h
+	}
+	return h.at.key()
+}

@@ -1,0 +1,188 @@
+package libvirt_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/goqapi/goqapi/internal/qemutest"
+	"github.com/goqapi/goqapi/qapi"
+	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/qmp/libvirt"
+)
+
+// newest returns the newest QEMU.
+func newest(t *testing.T) qemutest.QEMU {
+	t.Helper()
+	list := qemutest.QEMUs(t)
+	return list[len(list)-1]
+}
+
+func dialReal(t *testing.T, l *qemutest.Libvirtd, opts ...libvirt.Option) *libvirt.Host {
+	t.Helper()
+	h, err := libvirt.Dial(t.Context(), l.URI(), opts...)
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, h.Close()) })
+	return h
+}
+
+func dialDomain(t *testing.T, h *libvirt.Host, name string, opts ...qmp.Option) *qapi.Client {
+	t.Helper()
+	conn, err := qmp.DialFunc(t.Context(), h.QMP(name), opts...)
+	require.NoError(t, err)
+	t.Cleanup(func() { conn.Close() })
+	return qapi.NewClient(conn)
+}
+
+// A file reaches QEMU, and each release answers.
+func TestLibvirtFiles(t *testing.T) {
+	l := qemutest.StartLibvirtd(t)
+	h := dialReal(t, l)
+	for _, q := range qemutest.QEMUs(t) {
+		t.Run(q.Release, func(t *testing.T) {
+			name := "files" + q.Release
+			l.Create(t, q, name)
+			c := dialDomain(t, h, name)
+			dir, err := filepath.EvalSymlinks(t.TempDir())
+			require.NoError(t, err)
+			f, err := os.Create(filepath.Join(dir, "passed"))
+			require.NoError(t, err)
+			defer f.Close()
+			var set struct {
+				FD int `json:"fd"`
+			}
+			require.NoError(t, c.Conn().With(qmp.Files(f)).Execute(t.Context(), "add-fd", nil, &set))
+			got, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", l.PID(t, name), set.FD))
+			require.NoError(t, err)
+			assert.Equal(t, f.Name(), got)
+			err = c.Conn().With(qmp.Files(f, f)).Execute(t.Context(), "add-fd", nil, nil)
+			assert.ErrorIs(t, err, qmp.ErrNotSent)
+		})
+	}
+}
+
+// A QEMU that stands still does not disturb the others, and its calls end in time.
+func TestLibvirtStopped(t *testing.T) {
+	l := qemutest.StartLibvirtd(t)
+	h := dialReal(t, l, libvirt.WithCallTimeout(3*time.Second))
+	l.Create(t, newest(t), "stuck")
+	l.Create(t, newest(t), "well")
+	stuck, well := dialDomain(t, h, "stuck"), dialDomain(t, h, "well")
+	require.NoError(t, syscall.Kill(l.PID(t, "stuck"), syscall.SIGSTOP))
+	first := make(chan error, 1)
+	go func() {
+		_, err := stuck.QueryStatus(t.Context())
+		first <- err
+	}()
+	var slowest time.Duration
+	for range 50 {
+		begin := time.Now()
+		_, err := well.QueryStatus(t.Context())
+		require.NoError(t, err)
+		slowest = max(slowest, time.Since(begin))
+	}
+	t.Logf("the slowest answer beside a stopped QEMU took %v", slowest)
+	err := <-first
+	assert.ErrorIs(t, err, qmp.ErrAbandoned)
+	assert.ErrorIs(t, err, context.DeadlineExceeded)
+	_, err = stuck.QueryStatus(t.Context())
+	assert.ErrorIs(t, err, qmp.ErrNotSent)
+	require.NoError(t, syscall.Kill(l.PID(t, "stuck"), syscall.SIGCONT))
+	require.Eventually(t, func() bool {
+		_, err := stuck.QueryStatus(t.Context())
+		return err == nil
+	}, 30*time.Second, 50*time.Millisecond)
+}
+
+// libvirtd is killed and started while calls are made: they go on, and none is executed twice.
+func TestLibvirtRestart(t *testing.T) {
+	l := qemutest.StartLibvirtd(t)
+	h := dialReal(t, l)
+	l.Create(t, newest(t), "vm")
+	c := dialDomain(t, h, "vm", qmp.WithReconnect(qmp.Reconnect{}))
+	events := qapi.Subscribe[qapi.ResumeEvent](c)
+	all := h.Events(t.Context())
+	executed := map[int]bool{}
+	plug := func(i int) {
+		object := map[string]any{"qom-type": "iothread", "id": fmt.Sprint("t", i)}
+		err := c.Conn().Execute(t.Context(), "object-add", object, nil)
+		_, refused := errors.AsType[*qmp.Error](err)
+		require.False(t, refused, "%v", err)
+		executed[i] = qmp.MayHaveRun(err)
+	}
+	for i := range 60 {
+		if i%20 == 10 {
+			l.Kill(t)
+			go func() { time.Sleep(200 * time.Millisecond) }()
+			l.Start(t)
+		}
+		plug(i)
+	}
+	require.NoError(t, c.Cont(t.Context()))
+	_, err := events.Next(t.Context())
+	assert.ErrorAs(t, err, new(*qmp.GapError))
+	n := 0
+	for e, err := range all {
+		if _, gap := errors.AsType[*qmp.GapError](err); gap {
+			n++
+		}
+		if e.QMP.Name == "RESUME" {
+			break
+		}
+	}
+	assert.Equal(t, 3, n)
+}
+
+func TestLibvirtTwenty(t *testing.T) {
+	l := qemutest.StartLibvirtd(t)
+	h := dialReal(t, l)
+	q := newest(t)
+	var wait sync.WaitGroup
+	for i := range 20 {
+		l.Create(t, q, fmt.Sprint("vm", i))
+	}
+	events := h.Events(t.Context())
+	for i := range 20 {
+		c := dialDomain(t, h, fmt.Sprint("vm", i))
+		wait.Go(func() {
+			own := qapi.Subscribe[qapi.ResumeEvent](c)
+			for range 5 {
+				assert.NoError(t, c.Cont(t.Context()))
+				_, err := own.Next(t.Context())
+				assert.NoError(t, err)
+				assert.NoError(t, c.Stop(t.Context()))
+			}
+		})
+	}
+	wait.Wait()
+	domains, err := h.Domains(t.Context())
+	require.NoError(t, err)
+	assert.Len(t, domains, 20)
+	n := map[string]int{}
+	total := 0
+	for e, err := range events {
+		require.NoError(t, err)
+		if e.QMP.Name == "RESUME" || e.QMP.Name == "STOP" {
+			n[e.Domain.Name]++
+			total++
+		}
+		if total == 200 {
+			break
+		}
+	}
+	for name, got := range n {
+		assert.Equal(t, 10, got, name)
+	}
+	text, _ := json.Marshal(n)
+	t.Logf("%s", text)
+}

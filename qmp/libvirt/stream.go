@@ -1,0 +1,231 @@
+package libvirt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+
+	"github.com/goqapi/goqapi/internal/printable"
+	"github.com/goqapi/goqapi/internal/virrpc"
+)
+
+// maxWaiting is how many bytes of events may wait to be read from a stream. Package qmp reads
+// at once.
+const maxWaiting = 64 << 20
+
+// QMP returns a function for [qmp.DialFunc] that connects to the QEMU of a domain, which must
+// be running. It needs the rights to write.
+func (h *Host) QMP(name string) func(context.Context) (io.ReadWriteCloser, error) {
+	return func(ctx context.Context) (io.ReadWriteCloser, error) {
+		s, err := h.dial(ctx, name, false)
+		if err != nil {
+			return nil, err
+		}
+		return s, nil
+	}
+}
+
+// Agent returns a function for [qmp.DialAgentFunc] that connects to the agent in the guest of
+// a domain, which must be running and have the channel org.qemu.guest_agent.0. What it returns
+// is also for [qmp.NewAgentConn].
+func (h *Host) Agent(name string) func(context.Context) (io.ReadWriteCloser, error) {
+	return func(ctx context.Context) (io.ReadWriteCloser, error) {
+		s, err := h.dial(ctx, name, true)
+		if err != nil {
+			return nil, err
+		}
+		return s, nil
+	}
+}
+
+// A stream is a connection to a monitor or an agent, as package qmp has them: a [qmp.Relay].
+// It ends when the domain does, and when the connection to libvirt is lost.
+type stream struct {
+	h      *Host
+	domain virrpc.Domain
+	agent  bool
+	token  string // begins the classes of our own errors
+
+	ctx    context.Context // ends with the stream
+	cancel context.CancelFunc
+
+	mu      sync.Mutex
+	changed sync.Cond
+	chunks  [][]byte // what was not read yet
+	size    int
+	greeted bool  // events are passed on
+	writing bool  // a command is being executed: its reply comes before the end
+	err     error // why the stream has ended
+}
+
+func (h *Host) dial(ctx context.Context, name string, agent bool) (*stream, error) {
+	s, err := h.newStream(ctx, name, agent)
+	if err != nil {
+		return nil, fmt.Errorf("libvirt: domain %s: %w", printable.String(name), err)
+	}
+	return s, nil
+}
+
+func (h *Host) newStream(ctx context.Context, name string, agent bool) (*stream, error) {
+	ctx, cancel := h.limit(ctx)
+	defer cancel()
+	c, err := h.line(ctx, 0)
+	if err != nil {
+		return nil, err
+	}
+	domain, err := lookup(ctx, c, name)
+	if err != nil {
+		return nil, err
+	}
+	if domain.ID < 0 {
+		return nil, errors.New("it is not running")
+	}
+	s := &stream{h: h, domain: domain, agent: agent, token: newToken(), greeted: agent}
+	s.changed.L = &s.mu
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	return s, h.add(s, c)
+}
+
+// add makes s a stream that gets events, unless c, on which its domain was looked up, is lost.
+func (h *Host) add(s *stream, c *conn) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case h.closed:
+		return errClosed
+	case h.lines[0].conn != c:
+		return errors.New("the connection to libvirt was lost")
+	}
+	h.streams[s.domain.UUID] = append(h.streams[s.domain.UUID], s)
+	if !s.agent {
+		h.wait.Go(s.greet)
+	}
+	return nil
+}
+
+func (h *Host) remove(s *stream) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	id := s.domain.UUID
+	list := slices.DeleteFunc(slices.Clone(h.streams[id]), func(o *stream) bool { return o == s })
+	if len(list) == 0 {
+		delete(h.streams, id)
+	} else {
+		h.streams[id] = list
+	}
+}
+
+// streamsOf returns the streams of a domain.
+func (h *Host) streamsOf(id virrpc.UUID) []*stream {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.streams[id]
+}
+
+// endStreams ends all streams.
+func (h *Host) endStreams(err error) {
+	h.mu.Lock()
+	var all []*stream
+	for _, list := range h.streams {
+		all = append(all, list...)
+	}
+	h.mu.Unlock()
+	for _, s := range all {
+		s.end(err)
+	}
+}
+
+// Read returns replies and events.
+func (s *stream) Read(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.chunks) == 0 {
+		if s.err != nil && !s.writing {
+			return 0, s.err
+		}
+		s.changed.Wait()
+	}
+	first := s.chunks[0]
+	n := copy(b, first)
+	s.size -= n
+	if s.chunks[0] = first[n:]; n == len(first) {
+		s.chunks[0] = nil
+		s.chunks = s.chunks[1:]
+	}
+	return n, nil
+}
+
+// push appends something to what is read.
+func (s *stream) push(chunk []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.chunks = append(s.chunks, chunk)
+	s.size += len(chunk)
+	s.changed.Broadcast()
+}
+
+// event passes an event on.
+func (s *stream) event(text []byte) {
+	s.mu.Lock()
+	fits, wanted := s.size < maxWaiting, s.greeted && s.err == nil
+	s.mu.Unlock()
+	switch {
+	case !wanted:
+	case fits:
+		s.push(text)
+	default:
+		s.end(errors.New("its events are not read"))
+	}
+}
+
+// end ends the stream: what was pushed before is read before err. A command that has not been
+// sent is answered with that.
+func (s *stream) end(err error) {
+	s.mu.Lock()
+	if s.err == nil {
+		s.err = err
+	}
+	s.changed.Broadcast()
+	s.mu.Unlock()
+	s.cancel()
+	s.h.remove(s)
+}
+
+// Close ends the stream. A command that was sent stays in flight until libvirt answers it.
+func (s *stream) Close() error {
+	s.end(io.ErrClosedPipe)
+	return nil
+}
+
+// lifecycle handles a change of a domain's life.
+func (h *Host) lifecycle(e virrpc.Lifecycle) {
+	h.feed(Event{Domain: newDomain(e.Domain), Lifecycle: newLifecycle(e.Event)})
+	if newLifecycle(e.Event) != LifecycleStopped || len(h.streamsOf(e.Domain.UUID)) == 0 {
+		return
+	}
+	h.mu.Lock()
+	c := h.lines[0].conn
+	h.mu.Unlock()
+	if c != nil {
+		h.wait.Go(func() { h.endStopped(c, e.Domain) })
+	}
+}
+
+// endStopped ends the streams of a domain whose QEMU has ended. The event may be about an
+// earlier QEMU of the same domain, so libvirt is asked.
+func (h *Host) endStopped(c *conn, domain virrpc.Domain) {
+	ctx, cancel := h.limit(h.ctx)
+	defer cancel()
+	now, err := lookup(ctx, c, domain.Name)
+	if err != nil && codeOf(err) != CodeNoDomain {
+		return // the connection is lost, and the stream with it
+	}
+	for _, s := range h.streamsOf(domain.UUID) {
+		if err != nil || now.UUID != domain.UUID || now.ID != s.domain.ID {
+			s.end(io.EOF)
+		}
+	}
+}

@@ -1,0 +1,179 @@
+package libvirt
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// An endpoint says where a libvirt is and how it is reached.
+type endpoint struct {
+	text      string // the URI that it was made of
+	transport string // unix, ssh, tls or tcp
+	user      string
+	host      string
+	port      string // "": the usual one
+	session   bool   // the libvirt of a user
+	params    map[string]string
+}
+
+// The parameters that URIs may have, by transport.
+var parameters = map[string][]string{
+	"unix": {"socket", "mode"},
+	"ssh":  {"socket", "mode", "command", "keyfile", "no_tty", "no_verify", "proxy", "netcat"},
+	"tls":  {"pkipath", "no_verify", "no_tty"},
+	"tcp":  {},
+}
+
+// allowed are the values of the parameters that do not take any.
+var allowed = map[string][]string{
+	"mode":      {"auto", "legacy", "direct"},
+	"proxy":     {"auto", "native", "netcat"},
+	"no_tty":    {"0", "1"},
+	"no_verify": {"0", "1"},
+}
+
+// parseURI reads a URI of libvirt's QEMU driver.
+func parseURI(text string) (*endpoint, error) {
+	e, err := splitURI(text)
+	if err != nil {
+		return nil, fmt.Errorf("URI %q: %w", text, err)
+	}
+	return e, nil
+}
+
+func splitURI(text string) (*endpoint, error) {
+	u, err := url.Parse(text)
+	if err != nil {
+		return nil, err.(*url.Error).Err
+	}
+	driver, transport, _ := strings.Cut(u.Scheme, "+")
+	e := &endpoint{text: text, transport: transport, host: u.Hostname(), port: u.Port(), params: map[string]string{}}
+	if u.User != nil {
+		e.user = u.User.Username()
+	}
+	if e.transport == "" {
+		e.transport = "unix"
+		if e.host != "" {
+			e.transport = "tls"
+		}
+	}
+	known, ok := parameters[e.transport]
+	switch _, password := u.User.Password(); {
+	case driver != "qemu":
+		return nil, fmt.Errorf("it does not begin with qemu:/// or qemu+TRANSPORT://")
+	case !ok:
+		return nil, fmt.Errorf("the transport %q is not one of unix, ssh, tls and tcp", e.transport)
+	case u.Opaque != "" || u.Path != "/system" && u.Path != "/session":
+		return nil, fmt.Errorf("its path is neither /system nor /session")
+	case password:
+		return nil, fmt.Errorf("it has a password, which is not used")
+	case u.Fragment != "":
+		return nil, fmt.Errorf("what follows # has no meaning")
+	}
+	e.session = u.Path == "/session"
+	if err := e.setParameters(u.RawQuery, known); err != nil {
+		return nil, err
+	}
+	return e, e.check()
+}
+
+func (e *endpoint) setParameters(query string, known []string) error {
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return err
+	}
+	for name, v := range values {
+		switch ok := allowed[name]; {
+		case !slices.Contains(known, name):
+			return fmt.Errorf("the parameter %q is unknown with the transport %s", name, e.transport)
+		case len(v) > 1:
+			return fmt.Errorf("the parameter %q is there twice", name)
+		case ok != nil && !slices.Contains(ok, v[0]):
+			return fmt.Errorf("the parameter %s is %q, not one of %s", name, v[0], strings.Join(ok, ", "))
+		}
+		e.params[name] = v[0]
+	}
+	return nil
+}
+
+// check refuses what does not fit the transport, and names that a program could take for an option.
+func (e *endpoint) check() error {
+	switch {
+	case e.transport == "unix" && (e.host != "" || e.user != ""):
+		return fmt.Errorf("it has a host, but the transport unix stays on this one")
+	case e.transport != "unix" && e.host == "":
+		return fmt.Errorf("it has no host; a URI of this host begins with qemu:///")
+	case e.transport != "ssh" && e.user != "":
+		return fmt.Errorf("it has a user, which only the transport ssh has")
+	case strings.HasPrefix(e.host, "-") || strings.HasPrefix(e.user, "-"):
+		return fmt.Errorf("its host or user begins with -")
+	case e.params["socket"] != "" && !path.IsAbs(e.params["socket"]):
+		return fmt.Errorf("the path of its socket is not absolute")
+	}
+	return nil
+}
+
+// key is the same for all endpoints of the same libvirt, as far as can be known.
+func (e *endpoint) key() string {
+	scope := "system"
+	if e.session {
+		scope = "session"
+	}
+	return strings.Join([]string{e.transport, e.user, e.host, e.port, scope, e.params["socket"]}, " ")
+}
+
+// name is what the libvirt at the other end is asked to open.
+func (e *endpoint) name() string {
+	if e.session {
+		return "qemu:///session"
+	}
+	return "qemu:///system"
+}
+
+// sockets are where a libvirt listens on its own host, the first that exists is the one.
+func (e *endpoint) sockets(runtime string) []string {
+	if s := e.params["socket"]; s != "" {
+		return []string{s}
+	}
+	modular, legacy := path.Join(runtime, "virtqemud-sock"), path.Join(runtime, "libvirt-sock")
+	switch e.params["mode"] {
+	case "legacy":
+		return []string{legacy}
+	case "direct":
+		return []string{modular}
+	}
+	return []string{modular, legacy}
+}
+
+// runtimeDir is the folder of the sockets on this host.
+func (e *endpoint) runtimeDir() (string, error) {
+	if !e.session {
+		return "/run/libvirt", nil
+	}
+	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
+		return filepath.Join(dir, "libvirt"), nil
+	}
+	if dir := os.Getenv("XDG_CACHE_HOME"); dir != "" {
+		return filepath.Join(dir, "libvirt"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(home, ".cache", "libvirt"), nil
+}
+
+// address is where a network transport connects to.
+func (e *endpoint) address(usual string) string {
+	port := e.port
+	if port == "" {
+		port = usual
+	}
+	return net.JoinHostPort(e.host, port)
+}
