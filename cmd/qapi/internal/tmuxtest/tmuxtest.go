@@ -42,6 +42,7 @@ type Options struct {
 type Terminal struct {
 	t      testing.TB
 	socket string
+	status string // the file for the exit code
 	env    []string
 }
 
@@ -69,7 +70,7 @@ func Start(t testing.TB, opts Options, command ...string) *Terminal {
 	if err := os.WriteFile(conf, []byte(settings), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	term := &Terminal{t, filepath.Join(dir, "socket"), append(environment(dir), opts.Env...)}
+	term := &Terminal{t, filepath.Join(dir, "socket"), filepath.Join(dir, "status"), append(environment(dir), opts.Env...)}
 	term.serve(tmux, conf)
 
 	work, err := filepath.Abs(opts.Dir)
@@ -77,7 +78,8 @@ func Start(t testing.TB, opts Options, command ...string) *Terminal {
 		t.Fatal(err)
 	}
 	args := append([]string{"new-session", "-d", "-c", work,
-		"-x", strconv.Itoa(cmp.Or(opts.Width, 80)), "-y", strconv.Itoa(cmp.Or(opts.Height, 24)), "--"}, command...)
+		"-x", strconv.Itoa(cmp.Or(opts.Width, 80)), "-y", strconv.Itoa(cmp.Or(opts.Height, 24)),
+		"--", "sh", "-c", keepStatus, term.status}, command...)
 	var out string
 	term.until(func() bool {
 		out, err = term.try(args...)
@@ -88,6 +90,9 @@ func Start(t testing.TB, opts Options, command ...string) *Terminal {
 	}
 	return term
 }
+
+// keepStatus runs a command and writes its exit code into a file: tmux sometimes loses it.
+const keepStatus = `trap : INT QUIT HUP TERM; "$@"; echo $? >"$0.new"; mv "$0.new" "$0"`
 
 // starting matches what tmux says of a server that does not listen yet.
 var starting = regexp.MustCompile(`error connecting to|no server running on`)
@@ -226,14 +231,15 @@ func (term *Terminal) WaitFor(pattern string) *Terminal {
 // Exit waits until the program has ended, and returns its exit code.
 func (term *Terminal) Exit() int {
 	term.t.Helper()
-	var status string
+	var status []byte
 	term.until(func() bool {
-		status = strings.TrimSpace(term.tmux("display-message", "-p", "#{pane_dead} #{pane_dead_status}"))
-		return strings.HasPrefix(status, "1 ")
+		var err error
+		status, err = os.ReadFile(term.status)
+		return err == nil
 	}, func() string { return "the program has not ended; the screen shows:\n" + term.Screen() })
-	code, err := strconv.Atoi(strings.TrimPrefix(status, "1 "))
+	code, err := strconv.Atoi(strings.TrimSpace(string(status)))
 	if err != nil {
-		term.t.Fatalf("the program has ended without an exit code: %v", err)
+		term.t.Fatal(err)
 	}
 	return code
 }
