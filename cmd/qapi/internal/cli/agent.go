@@ -48,6 +48,15 @@ func (a *app) agentCommand() *cobra.Command {
 	return cmd
 }
 
+// afterFlags parses flags that stand between the address and a program, and returns the
+// program with its arguments, which may look like flags.
+func afterFlags(cmd *cobra.Command, args []string) ([]string, error) {
+	if err := cmd.Flags().Parse(args); err != nil {
+		return nil, exit.With(exit.Usage, err)
+	}
+	return cmd.Flags().Args(), nil
+}
+
 // withAgent calls f with a client of the guest agent of the one machine that an address names.
 func (a *app) withAgent(ctx context.Context, addr string, timeout time.Duration, f func(context.Context, *qga.Client) error) error {
 	ctx, cancel := withTimeout(ctx, timeout)
@@ -79,7 +88,14 @@ and those of the guest there: give secrets on standard input, with --stdin.`,
 	stdin := cmd.Flags().Bool("stdin", false, "pass standard input to the program")
 	timeout := timeoutFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		command := qga.Command{Path: args[1], Args: args[2:]}
+		program, err := afterFlags(cmd, args[1:])
+		if err != nil {
+			return err
+		}
+		if len(program) == 0 {
+			return count(2, -1)(cmd, args[:1])
+		}
+		command := qga.Command{Path: program[0], Args: program[1:]}
 		if *stdin {
 			text, err := io.ReadAll(a.in)
 			if err != nil {
@@ -240,10 +256,14 @@ standard input, at a line end, or at an interrupt.`,
 	cmd.Flags().SetInterspersed(false)
 	timeout := timeoutFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		command, err := afterFlags(cmd, args[1:])
+		if err != nil {
+			return err
+		}
 		return a.withAgent(cmd.Context(), args[0], *timeout, func(ctx context.Context, g *qga.Client) error {
 			return qga.WithFrozen(ctx, g, nil, func(ctx context.Context, frozen int) error {
 				fmt.Fprintf(a.errOut, "qapi: %d file systems are frozen\n", frozen)
-				return a.whileFrozen(ctx, args[1:])
+				return a.whileFrozen(ctx, command)
 			})
 		})
 	}

@@ -95,6 +95,7 @@ func words(line string) []string { return strings.Fields(line) }
 type (
 	ctx      = context.Context
 	qmpError = qmp.Error
+	event    = qmp.Event
 )
 
 // local finds the one machine of this host that a test has started.

@@ -48,11 +48,15 @@ func Silent(code int) error { return With(code, nil) }
 
 // Explain returns the text of an error for people.
 func Explain(err error) string {
-	return words.Replace(strings.TrimPrefix(packages.Replace(": "+err.Error()), ": "))
+	text := words.Replace(": " + err.Error())
+	for _, name := range packages {
+		text = strings.ReplaceAll(text, ": "+name+": ", ": ")
+	}
+	return strings.TrimPrefix(text, ": ")
 }
 
-// packages takes the names of packages out of errors: they help programmers only.
-var packages = strings.NewReplacer(": qapi: ", ": ", ": qmp: ", ": ", ": qga: ", ": ", ": job: ", ": ", ": migration: ", ": ", ": HMP: ", ": ", ": raw: ", ": ")
+// packages have their names at the beginning of errors, which only helps programmers.
+var packages = []string{"qapi", "qmp", "qga", "job", "migration", "raw", "HMP"}
 
 // words says in plain words what package context says.
 var words = strings.NewReplacer("context deadline exceeded", "the time is over", "context canceled", "it was interrupted")

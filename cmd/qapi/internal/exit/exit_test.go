@@ -41,7 +41,7 @@ func TestCode(t *testing.T) {
 		{"not sent", errors.Join(qmp.ErrNotSent, qmp.ErrClosed), NoConnection},
 		{"no connection", fmt.Errorf("x: %w", &target.ConnectError{Machine: "web", Err: fs.ErrNotExist}), NoConnection},
 		{"time over while it connects", &target.ConnectError{Machine: "web", Err: context.DeadlineExceeded, Context: context.DeadlineExceeded}, Timeout},
-		{"an agent that does not answer", &target.ConnectError{Machine: "web", Err: context.DeadlineExceeded}, NoConnection,
+		{"an agent that does not answer", &target.ConnectError{Machine: "web", Err: context.DeadlineExceeded}, NoConnection},
 		{"lost", fmt.Errorf("quit: %w", qmp.ErrClosed), Lost},
 		{"time over before it was sent", errors.Join(qmp.ErrNotSent, context.DeadlineExceeded), Timeout},
 		{"time over after it was sent", errors.Join(qmp.ErrAbandoned, context.DeadlineExceeded), Timeout},

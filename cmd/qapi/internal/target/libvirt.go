@@ -9,6 +9,9 @@ import (
 	"github.com/goqapi/goqapi/qmp/libvirt"
 )
 
+// systemURI is the libvirt of this host; tests have another one.
+var systemURI = "qemu:///system"
+
 // libvirtURI returns libvirt's URI and the machine's name for an address of ours:
 // libvirt:NAME, or libvirt+ssh://HOST/NAME.
 func libvirtURI(address string) (uri, name string, err error) {
@@ -18,7 +21,7 @@ func libvirtURI(address string) (uri, name string, err error) {
 		if name == "" || strings.Contains(name, "/") {
 			return "", "", fmt.Errorf("%q is not libvirt:NAME", address)
 		}
-		return "qemu:///system", name, nil
+		return systemURI, name, nil
 	}
 	host, name, ok := strings.Cut(strings.TrimPrefix(rest, "//"), "/")
 	if !ok || host == "" || name == "" || !strings.HasPrefix(rest, "//") {
