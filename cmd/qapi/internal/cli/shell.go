@@ -12,7 +12,6 @@ import (
 
 	"github.com/goqapi/goqapi/cmd/qapi/internal/exit"
 	"github.com/goqapi/goqapi/cmd/qapi/internal/shell"
-	"github.com/goqapi/goqapi/cmd/qapi/internal/target"
 	"github.com/goqapi/goqapi/cmd/qapi/internal/term"
 	"github.com/goqapi/goqapi/qapi"
 	"github.com/goqapi/goqapi/qmp"
@@ -57,19 +56,16 @@ lines that have passwords.`,
 
 // shellAt has a session with the machine at an address.
 func (a *app) shellAt(ctx context.Context, addr string) error {
-	machines, err := target.Resolve(ctx, a.finder, addr)
+	m, err := a.one(ctx, addr)
 	if err != nil {
 		return err
 	}
-	if len(machines) != 1 {
-		return exit.Usagef("%s is %d machines; a shell is for one", addr, len(machines))
-	}
-	c, err := machines[0].Dial(ctx)
+	c, err := m.Dial(ctx)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	return a.session(ctx, c, cmp.Or(machines[0].Name, "qemu"), nil)
+	return a.session(ctx, c, cmp.Or(m.Name, "qemu"), nil)
 }
 
 // shellWith starts a QEMU, has a session with it, and ends it.
@@ -92,8 +88,7 @@ func (a *app) shellWith(ctx context.Context, command []string) (err error) {
 
 func (a *app) session(ctx context.Context, c *qapi.Client, name string, notes *shell.Notes) error {
 	v := c.Conn().Greeting().Version
-	release := nearest(qemu.Releases(), fmt.Sprintf("%d.%d", v.Major, v.Minor))
-	known, err := a.schema(ctx, release[0])
+	known, err := a.schemaOf(ctx, v)
 	if err != nil {
 		return err
 	}
@@ -101,13 +96,18 @@ func (a *app) session(ctx context.Context, c *qapi.Client, name string, notes *s
 		Client: c, Name: name, Notes: notes,
 		In: a.in, Out: term.New(a.out, a.env), Err: a.errOut,
 		Release: known, Devices: func() []*devices.List { return shellDevices(v) },
-		HistoryFile: a.stateFile("history"),
+		HistoryFile: a.stateFile("history"), Create: createPrivate, Match: matchEvent,
 	})
 }
 
-// nearest returns the release of that name or, if there is none, the newest older one and the oldest
+func matchEvent(text string) (func(qmp.Event) bool, error) {
+	m, err := parseMatcher(text)
+	return m.matches, err
+}
+
+// neighbours returns the release of that name or, if there is none, the newest older one and the oldest
 // newer one.
-func nearest(releases []string, name string) []string {
+func neighbours(releases []string, name string) []string {
 	i, found := slices.BinarySearchFunc(releases, name, qemu.Compare)
 	if found {
 		return releases[i : i+1]
@@ -115,10 +115,11 @@ func nearest(releases []string, name string) []string {
 	return releases[max(0, i-1):min(i+1, len(releases))]
 }
 
-// shellDevices returns what is known about the devices of a version.
+// shellDevices returns what is known about the devices of a version. Completion does not ask a
+// server about devices that are known: some releases end then.
 func shellDevices(v qmp.Version) []*devices.List {
 	var lists []*devices.List
-	for _, release := range nearest(qemu.DeviceReleases(), fmt.Sprintf("%d.%d", v.Major, v.Minor)) {
+	for _, release := range neighbours(qemu.DeviceReleases(), fmt.Sprintf("%d.%d", v.Major, v.Minor)) {
 		if list, err := qemu.Devices(release); err == nil { // tests read all of them
 			lists = append(lists, list)
 		}

@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/goqapi/goqapi/cmd/qapi/internal/exit"
 	"github.com/goqapi/goqapi/qmp"
 )
 
@@ -168,35 +166,6 @@ func (s *session) wait(ctx context.Context, match func(qmp.Event) bool) error {
 			return fmt.Errorf("it did not come: %w", s.Client.Conn().Err())
 		}
 	}
-}
-
-// matcher reads EVENT or EVENT:MEMBER=VALUE, with dots for members of members.
-func matcher(text string) (func(qmp.Event) bool, error) {
-	name, condition, conditional := strings.Cut(text, ":")
-	member, value, ok := strings.Cut(condition, "=")
-	if name == "" || conditional && (!ok || member == "") {
-		return nil, exit.Usagef("%q is not EVENT or EVENT:MEMBER=VALUE", text)
-	}
-	return func(e qmp.Event) bool {
-		return e.Name == name && (!conditional || textOf(e.Data, member) == value)
-	}, nil
-}
-
-// textOf returns the text of a member, such as "device" or "reason.class".
-func textOf(data []byte, path string) string {
-	value := jsontext.Value(data)
-	for name := range strings.SplitSeq(path, ".") {
-		var members map[string]jsontext.Value
-		if json.Unmarshal(value, &members, lenient) != nil {
-			return ""
-		}
-		value = members[name]
-	}
-	var s string
-	if value.Kind() == '"' && json.Unmarshal(value, &s) == nil {
-		return s
-	}
-	return string(value)
 }
 
 // eventJSON returns an event as the server sent it.

@@ -50,7 +50,8 @@ func wordsHaveSecrets(args []string) bool {
 		}
 		key, value, ok := strings.Cut(arg, "=")
 		key, isJSON := strings.CutSuffix(key, ":")
-		if ok && !plant(tree, key, leaf(value, isJSON)) {
+		elsewhere := !isJSON && (value == "-" || strings.HasPrefix(value, "@"))
+		if ok && !elsewhere && !plant(tree, key, value, isJSON) {
 			return true // it is not clear what belongs to what
 		}
 	}
@@ -58,19 +59,8 @@ func wordsHaveSecrets(args []string) bool {
 	return err != nil || hasSecrets(message)
 }
 
-// leaf returns a value for JSON: null if it only says where the value is.
-func leaf(value string, isJSON bool) any {
-	switch {
-	case isJSON:
-		return jsontext.Value(value)
-	case value == "-", strings.HasPrefix(value, "@"):
-		return nil
-	}
-	return value
-}
-
 // plant puts a value into a tree of objects, and reports whether its place was free.
-func plant(tree map[string]any, key string, value any) bool {
+func plant(tree map[string]any, key, value string, isJSON bool) bool {
 	path := strings.Split(key, ".")
 	for _, name := range path[:len(path)-1] {
 		if _, taken := tree[name]; !taken {
@@ -85,6 +75,9 @@ func plant(tree map[string]any, key string, value any) bool {
 	last := path[len(path)-1]
 	_, taken := tree[last]
 	tree[last] = value
+	if isJSON {
+		tree[last] = jsontext.Value(value)
+	}
 	return !taken
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/goqapi/goqapi/cmd/qapi/internal/complete"
 	"github.com/goqapi/goqapi/cmd/qapi/internal/exit"
+	"github.com/goqapi/goqapi/cmd/qapi/internal/term"
 	"github.com/goqapi/goqapi/internal/printable"
 )
 
@@ -27,7 +28,7 @@ func metaCommands() []metaCommand {
 	return []metaCommand{
 		{":help", "", "show this list", (*session).help, nil},
 		{":describe", "NAME", "show a command, event, type or device", (*session).describe, (*session).completeDescribe},
-		{":wait", "EVENT[:MEMBER=VALUE] [TIME]", "wait for an event since the last command", (*session).waitFor, (*session).completeWait},
+		{":wait", "EVENT[:MEMBER=VALUE,…] [TIME]", "wait for an event since the last command", (*session).waitFor, (*session).completeWait},
 		{":events", "on|off", "show events, or do not", (*session).showEvents, completeOnOff},
 		{":transaction", "", "collect commands to execute together", (*session).begin, nil},
 		{":end", "", "execute the transaction", (*session).commit, nil},
@@ -75,11 +76,11 @@ func (s *session) help(context.Context, []string) error {
 	lines = append(lines, [2]string{"Tab, Up, Ctrl-C, Ctrl-D", "complete, bring back, clear the line, end"})
 	width := 0
 	for _, l := range lines {
-		width = max(width, len(l[0]))
+		width = max(width, term.Width(l[0]))
 	}
 	var b strings.Builder
 	for _, l := range lines {
-		fmt.Fprintf(&b, "%-*s  %s\n", width, l[0], l[1])
+		fmt.Fprintf(&b, "%s  %s\n", term.Pad(l[0], width), l[1])
 	}
 	s.face.say(strings.TrimSuffix(b.String(), "\n"))
 	return nil
@@ -98,7 +99,7 @@ func (s *session) describe(_ context.Context, args []string) error {
 }
 
 func (s *session) waitFor(ctx context.Context, args []string) error {
-	match, err := matcher(args[0])
+	match, err := s.Match(args[0])
 	if err != nil {
 		return err
 	}
@@ -177,7 +178,7 @@ func (s *session) record(_ context.Context, args []string) error {
 	if args[0] == "off" {
 		return s.recorder.close()
 	}
-	return s.recorder.start(args[0], s.Client.Conn().Greeting())
+	return s.recorder.start(args[0], s.Create, s.Client.Conn().Greeting())
 }
 
 func (s *session) quit(context.Context, []string) error {

@@ -37,11 +37,11 @@ func (f *feed) Write(b []byte) (int, error) { return len(b), nil }
 func (f *feed) Close() error { return nil }
 
 // start begins a recording, as if the connection had been made just now.
-func (r *recorder) start(path string, greeting qmp.Greeting) error {
+func (r *recorder) start(path string, create func(string) (*os.File, error), greeting qmp.Greeting) error {
 	if err := r.close(); err != nil {
 		return err
 	}
-	file, err := createPrivate(path)
+	file, err := create(path)
 	if err != nil {
 		return err
 	}
@@ -157,20 +157,4 @@ func greetingJSON(g qmp.Greeting) []byte {
 		panic(err) // these are strings and numbers
 	}
 	return text
-}
-
-// createPrivate creates a file that only its owner can read, or empties an existing one.
-func createPrivate(path string) (*os.File, error) {
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s exists and is not a regular file", path)
-	}
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	if err = errors.Join(file.Chmod(0o600), file.Truncate(0)); err != nil {
-		file.Close()
-		return nil, err
-	}
-	return file, nil
 }

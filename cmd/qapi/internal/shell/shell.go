@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"strings"
 	"sync/atomic"
 
@@ -37,6 +38,10 @@ type Options struct {
 	HistoryFile string // "": the history ends with the session
 	// Describe writes what is known about a command, event, type or device.
 	Describe func(w io.Writer, name string) error
+	// Match reads which events are meant, such as DEVICE_DELETED:device=disk0.
+	Match func(text string) (func(qmp.Event) bool, error)
+	// Create creates a file that only its owner can read.
+	Create func(path string) (*os.File, error)
 	// Notes are printed like events; nil: there are none.
 	Notes *Notes
 }
