@@ -147,6 +147,7 @@ func newRoot(a *app) *cobra.Command {
 		cmd.Hidden = true
 		root.AddCommand(cmd)
 	}
+	a.addCompletion(root)
 	return root
 }
 
