@@ -141,12 +141,14 @@ func newRoot(a *app) *cobra.Command {
 		a.devicesCommand(),
 		a.recordCommand(),
 		a.schemaCommand(),
+		a.shellCommand(),
 	)
 	// The names that the schema commands had when the program had no others.
 	for _, cmd := range a.schemaCommands() {
 		cmd.Hidden = true
 		root.AddCommand(cmd)
 	}
+	a.addCompletion(root)
 	return root
 }
 

@@ -1,0 +1,109 @@
+package shell
+
+import (
+	"bytes"
+	"io"
+	"sync"
+)
+
+// keys passes on what is typed. Ctrl-C does not reach the editor, which would end: it interrupts a
+// command that runs, or clears the line.
+type keys struct {
+	mu        sync.Mutex
+	arrived   *sync.Cond
+	typed     []byte
+	err       error
+	interrupt func() // nil: no command runs
+	instead   string // of Ctrl-C, where nothing is to be interrupted
+}
+
+const (
+	ctrlC     = 3
+	clearLine = "\x05\x15" // go to its end, and delete to its start
+	leave     = "\x04"     // end the line if it is empty
+)
+
+// readKeys reads keys until the input ends or close is called; a read that has begun goes on then.
+func readKeys(in io.Reader) *keys {
+	k := &keys{instead: clearLine}
+	k.arrived = sync.NewCond(&k.mu)
+	go func() {
+		for buffer := make([]byte, 1024); ; {
+			n, err := in.Read(buffer)
+			if k.take(buffer[:n], err) != nil {
+				return
+			}
+		}
+	}()
+	return k
+}
+
+// mostTyped is how much can be typed ahead.
+const mostTyped = 1 << 20
+
+func (k *keys) take(typed []byte, err error) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	defer k.arrived.Broadcast()
+	for len(typed) > 0 {
+		i := bytes.IndexByte(typed, ctrlC)
+		if i < 0 {
+			k.typed = append(k.typed, typed...)
+			break
+		}
+		k.typed = append(k.typed, typed[:i]...)
+		typed = typed[i+1:]
+		if k.interrupt != nil {
+			k.interrupt()
+			k.typed = k.typed[:0] // what was typed ahead relied on the command
+		} else {
+			k.typed = append(k.typed, k.instead...)
+		}
+	}
+	k.typed = k.typed[:min(len(k.typed), mostTyped)]
+	if k.err == nil {
+		k.err = err
+	}
+	return k.err
+}
+
+// Read returns what was typed.
+func (k *keys) Read(b []byte) (int, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for len(k.typed) == 0 && k.err == nil {
+		k.arrived.Wait()
+	}
+	if len(k.typed) == 0 {
+		return 0, k.err
+	}
+	n := copy(b, k.typed)
+	k.typed = k.typed[n:]
+	return n, nil
+}
+
+// close ends reads, even if more was typed.
+func (k *keys) close() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.typed, k.err = nil, io.EOF
+	k.arrived.Broadcast()
+}
+
+// during has Ctrl-C call cancel until the function that it returns is called.
+func (k *keys) during(cancel func()) func() { return k.with(cancel, clearLine) }
+
+// leaving has Ctrl-C end the line, until the function that it returns is called.
+func (k *keys) leaving() func() { return k.with(nil, clearLine+leave) }
+
+func (k *keys) with(interrupt func(), instead string) func() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	before, insteadBefore := k.interrupt, k.instead
+	k.interrupt, k.instead = interrupt, instead
+	return func() {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.interrupt, k.instead = before, insteadBefore
+	}
+}

@@ -1,0 +1,236 @@
+package shell
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/goqapi/goqapi/cmd/qapi/internal/arguments"
+	"github.com/goqapi/goqapi/cmd/qapi/internal/exit"
+	"github.com/goqapi/goqapi/internal/edits"
+	"github.com/goqapi/goqapi/internal/printable"
+	"github.com/goqapi/goqapi/qmp"
+	"github.com/goqapi/goqapi/schema"
+	"github.com/goqapi/goqapi/schema/devices"
+)
+
+// run runs a line, and shows what comes of it.
+func (s *session) run(ctx context.Context, line string) {
+	line = strings.TrimSpace(line)
+	if line == "" || strings.HasPrefix(line, "#") {
+		return
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer s.face.during(cancel)()
+	var err error
+	switch line[0] {
+	case ':':
+		s.face.keep(line, true)
+		err = s.meta(ctx, line)
+	case '{':
+		err = s.message(ctx, line)
+	default:
+		err = s.command(ctx, line)
+	}
+	if err != nil {
+		s.last = err
+		s.follower.settle()
+		s.face.failure(err)
+	}
+}
+
+// command sends a command that is written as words, or adds it to the transaction.
+func (s *session) command(ctx context.Context, line string) error {
+	words, err := split(line)
+	args := texts(words)
+	understood := false
+	defer func() { s.remember(line, args, understood) }()
+	if err != nil {
+		return exit.With(exit.Usage, err)
+	}
+	name := args[0]
+	from, err := s.sources(ctx, args)
+	if err != nil {
+		return err
+	}
+	command, known := s.engine.Interface.Lookup(name).(*schema.Command)
+	if s.actions != nil && !known {
+		return exit.Usagef("%s cannot be in a transaction%s", printable.String(name), s.guess(name))
+	}
+	if !known {
+		command = nil
+	}
+	encoded, err := arguments.Parse(name, command, s.devices(), args[1:], from)
+	if err != nil {
+		return exit.With(exit.Usage, err)
+	}
+	understood = known
+	if s.actions != nil {
+		s.actions.add(name, encoded)
+		return nil
+	}
+	return s.execute(ctx, name, encoded)
+}
+
+// devices returns what is known about the server's devices, which may be nothing.
+func (s *session) devices() *devices.List {
+	if s.Devices == nil {
+		return nil
+	}
+	if all := s.Devices(); len(all) > 0 {
+		return all[0]
+	}
+	return nil
+}
+
+// sources returns what words can refer to; "-" and KEY=- are typed without being shown.
+func (s *session) sources(ctx context.Context, args []string) (arguments.Sources, error) {
+	from := arguments.Sources{AllowSecrets: true} // nobody else sees them here
+	for _, arg := range args[1:] {
+		key, value, ok := strings.Cut(arg, "=")
+		if arg != "-" && (!ok || value != "-" || strings.HasSuffix(key, ":")) {
+			continue
+		}
+		if from.Stdin != nil {
+			return from, exit.Usagef("only one argument can be typed without being shown")
+		}
+		text, err := s.face.secret(ctx, strings.TrimSuffix(key, "-")+": ")
+		if err != nil {
+			return from, err
+		}
+		from.Stdin = strings.NewReader(text)
+	}
+	return from, nil
+}
+
+// execute sends a command, and shows its reply.
+func (s *session) execute(ctx context.Context, name string, args []byte) error {
+	request := struct {
+		Execute   string         `json:"execute"`
+		Arguments jsontext.Value `json:"arguments,omitzero"`
+	}{name, args}
+	if string(args) == "{}" {
+		request.Arguments = nil // as it is sent
+	}
+	message, err := json.Marshal(request)
+	if err != nil {
+		return exit.With(exit.Usage, err)
+	}
+	s.sending(name, message)
+	value, err := s.raw.Execute(ctx, name, jsontext.Value(args))
+	s.follower.settle()
+	s.recorder.answered(value, err)
+	if err != nil {
+		return s.refusal(name, err)
+	}
+	s.face.reply(reply{value: value})
+	return nil
+}
+
+// message sends a whole message as it is, and shows the whole answer.
+func (s *session) message(ctx context.Context, line string) error {
+	if s.actions != nil {
+		return exit.Usagef("a message cannot be in a transaction: write the command in words, or type :cancel")
+	}
+	var m struct {
+		Execute   string `json:"execute"`
+		OutOfBand string `json:"exec-oob"`
+	}
+	message := jsontext.Value(line)
+	if err := message.Compact(); err != nil {
+		return exit.Usagef("this is not a JSON object: %v", err)
+	}
+	if err := json.Unmarshal(message, &m); err != nil {
+		return exit.Usagef("this is not a message: %v", err)
+	}
+	if !hasSecrets(message) {
+		s.face.keep(string(message), true)
+	}
+	name := m.Execute + m.OutOfBand
+	s.sending(name, message)
+	answer, err := s.raw.RoundTrip(ctx, message)
+	s.follower.settle()
+	s.recorder.message(answer)
+	if err != nil && answer == nil {
+		return err
+	}
+	if err != nil {
+		s.last = err // the answer says why
+	}
+	s.face.reply(reply{value: answer, whole: true})
+	return nil
+}
+
+// sending is called before a command is sent.
+func (s *session) sending(name string, message []byte) {
+	if name == "quit" {
+		s.goingDown.Store(true)
+	}
+	s.names.Forget()
+	s.follower.settle()
+	s.recent.clear()
+	s.recorder.sent(message)
+}
+
+// refusal adds a guess to the error for a command that the server does not have.
+func (s *session) refusal(name string, err error) error {
+	if qmp.ClassOf(err) == qmp.ClassCommandNotFound {
+		if guess := s.guess(name); guess != "" {
+			return &guessed{err, guess}
+		}
+	}
+	return err
+}
+
+// guessed is an error with a guess after it.
+type guessed struct {
+	error
+	guess string
+}
+
+func (g *guessed) Unwrap() error { return g.error }
+
+// guess returns "; did you mean …?", if a command has a similar name.
+func (s *session) guess(name string) string {
+	best, least := "", max(1, len(name)/3)+1
+	if len(name) > 100 {
+		return ""
+	}
+	for _, c := range s.engine.Interface.Commands() {
+		d := edits.Distance(name, c.Name)
+		if strings.HasPrefix(c.Name, name) {
+			d = min(d, 1) - 1
+		}
+		if d < least {
+			best, least = c.Name, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return "; did you mean " + best + "?"
+}
+
+// describe returns an error in one line: the server's refusal begins with its class.
+func describe(err error) string {
+	text := err.Error()
+	if refused, ok := errors.AsType[*qmp.Error](err); ok {
+		text = refused.Class + ": " + refused.Desc
+	}
+	if g, ok := errors.AsType[*guessed](err); ok {
+		text += g.guess
+	}
+	return printable.String(text)
+}
+
+func texts(words []word) []string {
+	var all []string
+	for _, w := range words {
+		all = append(all, w.text)
+	}
+	return all
+}
