@@ -12,10 +12,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/goqapi/goqapi/cmd/qapi/internal/facts"
 	"github.com/goqapi/goqapi/internal/deviceprobe"
 	"github.com/goqapi/goqapi/internal/printable"
 	"github.com/goqapi/goqapi/internal/regular"
+	"github.com/goqapi/goqapi/internal/versions"
 	"github.com/goqapi/goqapi/schema/devices"
 )
 
@@ -58,7 +58,7 @@ func (a *app) devices(ctx context.Context, args []string, out string) error {
 		a.reportDevices(what, report)
 		said[list.Release] = append(said[list.Release], list)
 	}
-	for _, release := range slices.SortedFunc(maps.Keys(said), facts.Compare) {
+	for _, release := range slices.SortedFunc(maps.Keys(said), versions.Compare) {
 		if err := a.writeDevices(filepath.Join(out, release), said[release]); err != nil {
 			return err
 		}

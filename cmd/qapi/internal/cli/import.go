@@ -16,6 +16,7 @@ import (
 
 	"github.com/goqapi/goqapi/cmd/qapi/internal/facts"
 	"github.com/goqapi/goqapi/internal/regular"
+	"github.com/goqapi/goqapi/internal/versions"
 )
 
 const defaultOrigin = "from the schema files of its source"
@@ -171,8 +172,8 @@ func previous(out, release string) (*loaded, error) {
 	best := ""
 	for _, e := range entries {
 		name := e.Name()
-		if e.IsDir() && versionPattern.MatchString(name) && facts.Compare(name, release) <= 0 &&
-			(best == "" || facts.Compare(name, best) > 0) {
+		if e.IsDir() && versionPattern.MatchString(name) && versions.Compare(name, release) <= 0 &&
+			(best == "" || versions.Compare(name, best) > 0) {
 			best = name
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/goqapi/goqapi/cmd/qapi/internal/facts"
+	"github.com/goqapi/goqapi/internal/versions"
 	"github.com/goqapi/goqapi/qmp"
 	"github.com/goqapi/goqapi/schema"
 	"github.com/goqapi/goqapi/schema/devices"
@@ -29,7 +30,7 @@ func nearestRelease(releases []string, v qmp.Version) string {
 		return releases[len(releases)-1]
 	}
 	version := fmt.Sprintf("%d.%d", v.Major, v.Minor)
-	later := slices.IndexFunc(releases, func(r string) bool { return facts.Compare(r, version) > 0 })
+	later := slices.IndexFunc(releases, func(r string) bool { return versions.Compare(r, version) > 0 })
 	switch later {
 	case -1:
 		return releases[len(releases)-1]

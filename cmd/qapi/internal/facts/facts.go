@@ -43,9 +43,6 @@ func Newest() string {
 	return all[len(all)-1]
 }
 
-// Compare orders versions by their numbers.
-func Compare(a, b string) int { return releases.Compare(a, b) }
-
 // FS returns the files of a release.
 func FS(release string) (fs.FS, error) { return known().FS(release) }
 
