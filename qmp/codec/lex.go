@@ -67,14 +67,24 @@ func (d *Decoder) next(begin, end byte) bool {
 // valid until the next string is read. After the last member it leaves the object, and
 // returns nil.
 func (d *Decoder) Member() []byte {
-	// What servers print between a value and the next value is read in one go.
 	if begin := d.at + len(`, "`); begin <= len(d.text) && string(d.text[d.at:begin]) == `, "` && d.at < d.look {
-		if end := plainEnd(d.text, begin); end+len(`": `) <= len(d.text) && string(d.text[end:end+len(`": `)]) == `": ` {
-			d.at = end + len(`": `)
-			return d.text[begin:end]
+		if name := d.plainName(begin); name != nil {
+			return name
 		}
 	}
 	return d.anyMember()
+}
+
+// plainName reads the rest of a member up to its value, if the name, which begins at an index, is
+// plain, and all is as servers print it; otherwise it returns nil.
+func (d *Decoder) plainName(begin int) []byte {
+	end := plainEnd(d.text, begin)
+	value := end + len(`": `)
+	if value > len(d.text) || string(d.text[end:value]) != `": ` {
+		return nil
+	}
+	d.at = value
+	return d.text[begin:end]
 }
 
 // anyMember is Member for text of any form.
@@ -97,6 +107,10 @@ func (d *Decoder) anyMember() []byte {
 
 // element goes to the next element of the list that d is in.
 func (d *Decoder) element() bool {
+	if value := d.at + len(", "); value <= len(d.text) && string(d.text[d.at:value]) == ", " && d.at < d.look {
+		d.at = value // as servers print it
+		return true
+	}
 	return d.next('[', ']')
 }
 
