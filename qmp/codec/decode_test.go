@@ -190,6 +190,33 @@ func TestDecode(t *testing.T) {
 	}
 }
 
+// Strings are scanned eight bytes at a time: each byte, in each place of these, is what it is.
+func TestEveryByte(t *testing.T) {
+	for c := range 256 {
+		for before := range 10 {
+			for _, after := range []int{0, 1, 9} {
+				s := strings.Repeat("a", before) + string([]byte{byte(c)}) + strings.Repeat("z", after)
+				sameAsReflection(t, []byte(`{"string": "`+s+`", "raw": "`+s+`"}`))
+				sameAsReflection(t, []byte(`{"int": 1, "`+s+`": 2, "list": [{}, {"`+s+`": 3}]}`))
+			}
+		}
+	}
+}
+
+// What stands between values is read in one go if it is as servers print it: other spaces do.
+func TestSpaces(t *testing.T) {
+	for _, space := range []string{"", " ", "  ", "\t", "\r\n ", "\v", "\x00"} {
+		for _, text := range []string{
+			`~{~"int"~:~1~,~"strings"~:~[~"a"~,~"b"~]~,~"point"~:~{~"x"~:~2~}~,~"new"~:~{~}~}~`,
+			`{"int": 1,~"bool": true, ~"strings": ["a",~"b", ~"c"~], "point":~{"x":~2~}, "new":~[]~}`,
+			`{~"int"~: 1~,"bool" :true~,"strings" : [~"a"~,"b"~]}`,
+			`{"strings": ["a",~], "int": 1}`, `{"int": 1,~}`, `{"int": 1,~"bool"~}`, `{"int": 1, "bool": ~`, `{"int": 1, "~`, `{"int": 1,~`,
+		} {
+			sameAsReflection(t, []byte(strings.ReplaceAll(text, "~", space)))
+		}
+	}
+}
+
 // closing are the ends of what text has begun.
 func closing(text string) string {
 	var ends []byte
